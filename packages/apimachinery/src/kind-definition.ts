@@ -1,0 +1,121 @@
+import type { Instant } from "@selvedge/base";
+import type { KubeObject } from "./object.ts";
+import type { Schema } from "./schema.ts";
+
+/**
+ * Everything an API server must know to serve one version of a kind. A kind is one file that exports one of these; the
+ * server, OpenAPI, `explain`, tables, protobuf bodies and the client are all derived from it.
+ */
+export interface KindDefinition {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly namespaced: boolean;
+  /** Of the whole object: apiVersion, kind, metadata, spec, status, … */
+  readonly schema: Schema;
+  readonly columns: readonly Column[];
+  readonly subresources?: {
+    /** /status exists: writes to the main resource keep the stored status, and the other way round. */
+    readonly status?: boolean;
+    readonly scale?: ScalePaths;
+    /** Names of further subresources that discovery lists, with the kind they answer with: `log`, `exec`, `eviction`. */
+    readonly others?: readonly SubresourceDefinition[];
+  };
+  /** JSON paths usable as field selectors besides metadata.name and metadata.namespace: `spec.nodeName`. */
+  readonly selectableFields?: readonly string[];
+  /** Fills in what the schema's own defaults cannot say. Changes the object in place. */
+  readonly applyDefaults?: (object: KubeObject) => void;
+  /** What the schema cannot say; `old` on update. Returns all that is wrong. */
+  readonly validate?: (object: KubeObject, old: KubeObject | undefined) => FieldError[];
+  /** Whether PUT without a resourceVersion is allowed: true for most built-in kinds, false for custom ones. */
+  readonly unconditionalUpdate?: boolean;
+  /** Deleting it first only sets deletionTimestamp, for as many seconds (Pods); undefined or 0 deletes at once. */
+  readonly gracePeriodSeconds?: (object: KubeObject) => number;
+  /** Whether spec changes count as generations; default true when the schema has a spec. */
+  readonly hasGeneration?: boolean;
+  /** Fields by number, for protobuf bodies. */
+  readonly protobuf?: ProtobufMessage;
+  /** Whether SSA and OpenAPI call it a custom resource. */
+  readonly custom?: boolean;
+}
+
+export interface Column {
+  readonly name: string;
+  readonly type: "string" | "integer" | "number" | "boolean" | "date";
+  readonly format?: string;
+  readonly description?: string;
+  /** 0 is always shown, more only with `-o wide`. */
+  readonly priority?: number;
+  readonly value: (object: KubeObject, now: Instant) => string | number | boolean | null;
+}
+
+export interface ScalePaths {
+  readonly specReplicas: string;
+  readonly statusReplicas: string;
+  /** Path of a label selector, as an object or as text. */
+  readonly selector?: string;
+}
+
+export interface SubresourceDefinition {
+  readonly name: string;
+  readonly kind: string;
+  readonly group?: string;
+  readonly version?: string;
+  readonly verbs: readonly string[];
+}
+
+/** One thing wrong with one field, as Kubernetes words it. */
+export interface FieldError {
+  readonly type:
+    | "FieldValueRequired"
+    | "FieldValueInvalid"
+    | "FieldValueNotSupported"
+    | "FieldValueDuplicate"
+    | "FieldValueForbidden"
+    | "FieldValueTooLong"
+    | "FieldValueTooMany"
+    | "FieldValueNotFound"
+    | "FieldValueTypeInvalid"
+    | "InternalError";
+  /** `spec.containers[0].image` */
+  readonly field: string;
+  readonly value?: unknown;
+  readonly detail: string;
+}
+
+/** The wire form of one message of Kubernetes' protobuf encoding. */
+export interface ProtobufMessage {
+  readonly [fieldNumber: number]: ProtobufField;
+}
+
+export interface ProtobufField {
+  readonly name: string;
+  readonly type:
+    | "string"
+    | "bytes"
+    | "bool"
+    | "int32"
+    | "int64"
+    | "double"
+    /** metav1.Time and MicroTime become RFC 3339 text, Quantity its text, IntOrString a number or text, FieldsV1 and
+     * RawExtension the JSON they hold. */
+    | "time"
+    | "microtime"
+    | "duration"
+    | "quantity"
+    | "int-or-string"
+    | "fields-v1"
+    | "raw-extension"
+    | "message"
+    | "map";
+  readonly repeated?: boolean;
+  /** Of a message, or of a map's values. A function where messages refer to each other. */
+  readonly message?: ProtobufMessage | (() => ProtobufMessage);
+  /** Of a map whose values are not messages. */
+  readonly values?: "string" | "bytes" | "quantity" | "bool" | "int32" | "int64";
+}

@@ -1,0 +1,34 @@
+export { assert } from "./assert.ts";
+export { BoundedQueue, LruMap } from "./bounded.ts";
+export type { Brand } from "./brand.ts";
+export { canonicalJson, jsonEqual } from "./canonical-json.ts";
+export {
+  describeError,
+  formatRecord,
+  Log,
+  type LogFields,
+  type LogLevel,
+  type LogRecord,
+  type LogSink,
+  silentSink,
+} from "./log.ts";
+export { below, type Random, SeededRandom, uuid } from "./random.ts";
+export { SystemClock } from "./system-clock.ts";
+export { SystemRandom } from "./system-random.ts";
+export {
+  after,
+  between,
+  type Clock,
+  hours,
+  type Instant,
+  instant,
+  type Millis,
+  millis,
+  minutes,
+  seconds,
+  sleep,
+  type Timer,
+  toRfc3339,
+  toRfc3339Micro,
+} from "./time.ts";
+export { unreachable } from "./unreachable.ts";

@@ -1,0 +1,41 @@
+/** A metav1.Status that says what failed. */
+export interface Status {
+  readonly kind: "Status";
+  readonly apiVersion: "v1";
+  readonly metadata: Record<string, never>;
+  readonly status: "Failure" | "Success";
+  readonly message?: string;
+  readonly reason?: string;
+  readonly details?: {
+    readonly name?: string;
+    readonly group?: string;
+    readonly kind?: string;
+    readonly uid?: string;
+    readonly causes?: readonly {
+      readonly reason?: string;
+      readonly message?: string;
+      readonly field?: string;
+    }[];
+    readonly retryAfterSeconds?: number;
+  };
+  readonly code?: number;
+}
+
+/** The API server said no. `reason` is Kubernetes' word: NotFound, AlreadyExists, Conflict, Invalid, Expired, … */
+export class ApiError extends Error {
+  override name = "ApiError";
+  readonly reason: string;
+  readonly code: number;
+  readonly status: Status | undefined;
+
+  constructor(message: string, reason: string, code: number, status?: Status, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+    this.code = code;
+    this.status = status;
+  }
+}
+
+export function isReason(error: unknown, reason: string): boolean {
+  return error instanceof ApiError && error.reason === reason;
+}

@@ -1,0 +1,47 @@
+/** One HTTP exchange with a controller or a registry, as a port: the real one is node:https, the simulated one a network
+ * that can be cut. */
+export interface HttpClient {
+  send(request: HttpRequest): Promise<HttpResponse>;
+}
+
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD" | "POST";
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  /** Roots to trust, as PEM; none means the system's. */
+  readonly certificates?: readonly string[];
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Read at most once. Ends early with an error when the connection breaks. */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** No answer at all: refused, timed out, broken, not trusted. */
+export class HttpError extends Error {
+  override name = "HttpError";
+}
+
+/** Reads a whole body; throws HttpError past `limit` bytes. */
+export async function readBody(response: HttpResponse, limit: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of response.body) {
+    length += part.length;
+    if (length > limit) throw new HttpError(`answer is larger than ${limit} bytes`);
+    parts.push(part);
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,91 @@
+import type { Instant } from "@selvedge/base";
+import type { ext } from "@selvedge/eve-api";
+import type { AppId, ContentId, NetworkId } from "./desired.ts";
+
+/** Where one content is on its way. Written by the content reconciler only. */
+export type ContentStatus =
+  | { readonly phase: "waiting" }
+  | { readonly phase: "resolving" }
+  | { readonly phase: "downloading"; readonly bytes: number; readonly total: number }
+  | { readonly phase: "building" }
+  | {
+      readonly phase: "ready";
+      /** A read-only root file system (squashfs) for containers, the image file otherwise. */
+      readonly path: string;
+      /** sha256:… of the manifest or the file. */
+      readonly digest: string;
+      /** repository@sha256:… as Kubernetes shows it. */
+      readonly imageId: string;
+      readonly sizeBytes: number;
+      readonly config: ImageConfig | undefined;
+    }
+  | {
+      readonly phase: "failed";
+      /** Kubernetes' word where there is one: ErrImagePull, InvalidImageName, ImagePullBackOff, ErrImageNeverPull. */
+      readonly reason: string;
+      readonly message: string;
+      readonly failures: number;
+      readonly retryAt: Instant;
+    };
+
+/** What the image itself says about how to run it. */
+export interface ImageConfig {
+  readonly architecture: string;
+  readonly user: string;
+  readonly env: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly workingDir: string;
+  readonly stopSignal: string | undefined;
+  readonly volumes: readonly string[];
+}
+
+/** One app's plug in one network. Written by the network reconciler only; `${AppId}/${nic name}` is its key. */
+export type NicStatus =
+  | { readonly phase: "waiting"; readonly reason: string }
+  | {
+      readonly phase: "ready";
+      readonly appId: AppId;
+      readonly networkId: NetworkId;
+      /** The tap device in the engine's network namespace, owned by `uid`. */
+      readonly tap: string;
+      /** The unprivileged user that this app's QEMU runs as; one per app. */
+      readonly uid: number;
+      readonly mac: string;
+      /** With prefix length, fixed for the app's life: `10.77.0.12/24`. */
+      readonly address: string;
+      readonly gateway: string;
+      readonly dns: readonly string[];
+      readonly searchDomains: readonly string[];
+    };
+
+export type NetworkStatus =
+  | { readonly phase: "waiting"; readonly reason: string }
+  | { readonly phase: "ready"; readonly bridge: string };
+
+/** What is known of one app. Written by the app reconciler only; reported to the controller as it is. */
+export interface AppStatus {
+  readonly id: AppId;
+  readonly displayName: string;
+  /** EVE's state for controllers that do not read the extension. */
+  readonly state: "init" | "downloading" | "booting" | "running" | "halting" | "halted" | "error";
+  readonly report: ext.AppReport;
+}
+
+/** Counters of one app since its VM started. */
+export interface AppUsage {
+  readonly cpuNanos: bigint;
+  readonly memoryBytes: number;
+  readonly memoryLimitBytes: number;
+  readonly rxBytes: bigint;
+  readonly txBytes: bigint;
+  readonly diskReadBytes: bigint;
+  readonly diskWriteBytes: bigint;
+  readonly containers: readonly {
+    readonly name: string;
+    readonly cpuNanos: bigint;
+    readonly memoryBytes: number;
+  }[];
+}
+
+export type ContentStatusKey = ContentId;
