@@ -23,7 +23,7 @@ export interface KindDefinition {
     /** /status exists: writes to the main resource keep the stored status, and the other way round. */
     readonly status?: boolean;
     readonly scale?: ScalePaths;
-    /** Names of further subresources that discovery lists, with the kind they answer with: `log`, `exec`, `eviction`. */
+    /** Further subresources that discovery lists, with the kind they answer with: `log`, `exec`, `eviction`. */
     readonly others?: readonly SubresourceDefinition[];
   };
   /** JSON paths usable as field selectors besides metadata.name and metadata.namespace: `spec.nodeName`. */
