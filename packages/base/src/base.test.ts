@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { BoundedQueue, LruMap } from "./bounded.ts";
+import { canonicalJson, jsonEqual } from "./canonical-json.ts";
+import { describeError, formatRecord, Log, type LogRecord } from "./log.ts";
+import { SeededRandom, uuid } from "./random.ts";
+import { SystemClock } from "./system-clock.ts";
+import { SystemRandom } from "./system-random.ts";
+import { instant, seconds, sleep, toRfc3339, toRfc3339Micro } from "./time.ts";
+
+describe("time", () => {
+  it("is written as Kubernetes writes it", () => {
+    assert.equal(toRfc3339(instant(1_700_000_000_987)), "2023-11-14T22:13:20Z");
+    assert.equal(toRfc3339Micro(instant(1_700_000_000_987)), "2023-11-14T22:13:20.987000Z");
+  });
+
+  it("ends a sleep when the signal says so", async () => {
+    const stop = new AbortController();
+    const sleeping = sleep(new SystemClock(), seconds(1000), stop.signal);
+    stop.abort(new Error("enough"));
+    await assert.rejects(sleeping, /enough/);
+    await assert.rejects(sleep(new SystemClock(), seconds(1000), stop.signal), /enough/);
+  });
+});
+
+describe("random", () => {
+  it("is the same for the same seed, and makes version 4 UUIDs", () => {
+    assert.deepEqual(new SeededRandom(5).bytes(8), new SeededRandom(5).bytes(8));
+    assert.notDeepEqual(new SeededRandom(5).bytes(8), new SeededRandom(6).bytes(8));
+    assert.match(
+      uuid(new SeededRandom(1)),
+      /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
+    assert.equal(new SystemRandom().bytes(70_000).length, 70_000);
+  });
+});
+
+describe("bounds", () => {
+  it("drops the oldest of a queue and counts it", () => {
+    const queue = new BoundedQueue<number>(2);
+    for (const item of [1, 2, 3]) queue.push(item);
+    assert.equal(queue.dropped, 1);
+    assert.deepEqual(queue.drain(), [2, 3]);
+    assert.equal(queue.size, 0);
+  });
+
+  it("forgets what was used longest ago", () => {
+    const map = new LruMap<string, number>(2);
+    map.set("a", 1);
+    map.set("b", 2);
+    map.get("a");
+    map.set("c", 3);
+    assert.deepEqual([map.get("a"), map.get("b"), map.get("c")], [1, undefined, 3]);
+  });
+});
+
+describe("json", () => {
+  it("has one text for equal values", () => {
+    assert.equal(canonicalJson({ b: [1, { d: 1, c: 2 }], a: null }), '{"a":null,"b":[1,{"c":2,"d":1}]}');
+  });
+
+  for (const [left, right, equal] of [
+    [{ a: 1, b: undefined }, { a: 1 }, true],
+    [{ a: 1 }, { a: 1, b: 2 }, false],
+    [[1, 2], [2, 1], false],
+    [{ a: [] }, { a: {} }, false],
+    [null, undefined, false],
+  ] as const) {
+    it(`${JSON.stringify(left)} ${equal ? "equals" : "differs from"} ${JSON.stringify(right)}`, () => {
+      assert.equal(jsonEqual(left, right), equal);
+    });
+  }
+});
+
+describe("log", () => {
+  it("writes one line with names, fields and causes", () => {
+    const records: LogRecord[] = [];
+    const clock = new SystemClock();
+    const error = new Error("cannot launch", { cause: new Error("no memory") });
+    new Log("engine", clock, (record) => records.push(record))
+      .child("app")
+      .warn("failed", { error, big: 5n });
+    const line = JSON.parse(formatRecord(records[0] as LogRecord));
+    assert.equal(line.logger, "engine.app");
+    assert.equal(line.error, "cannot launch: no memory");
+    assert.equal(line.big, "5");
+  });
+
+  it("ends a circle of causes", () => {
+    const error = new Error("round");
+    error.cause = error;
+    assert.equal(describeError(error).split(": ").length, 8);
+  });
+});
