@@ -1,0 +1,173 @@
+/**
+ * The signed wrapper of every message between node and controller (AuthContainer), encoded and decoded by hand: it is on
+ * the path of every request, and its few fields do not change.
+ *
+ * The signature covers the payload bytes alone. Which certificate made it is named by a hash, and the two directions hash
+ * different things: a node the DER of its certificate, a controller the exact PEM text it published. Whoever calls
+ * compares hashes and verifies; this file only reads and writes.
+ */
+export interface Envelope {
+  readonly payload: Uint8Array;
+  /** How senderCertHash was cut; 0 when the peer left it out. */
+  readonly algorithm: HashKind | 0;
+  readonly senderCertHash: Uint8Array;
+  readonly signature: Uint8Array;
+  /** Only in `register`: the base64 text of the onboarding certificate's PEM. */
+  readonly senderCert: Uint8Array;
+  /** Set when the payload is encrypted for the receiver (LOC): such envelopes need the full message. */
+  readonly encrypted: boolean;
+}
+
+/** HashAlgorithm of the API: 1 keeps the first 16 bytes of SHA-256, 2 all 32. */
+export type HashKind = 1 | 2;
+/** How a signature's bytes are laid out: r‖s for P-256, PKCS#1 v1.5 for RSA. */
+export type SignatureKind = "ecdsa-p1363" | "rsa-pkcs1";
+
+/** The bytes are not an envelope. */
+export class EnvelopeError extends Error {
+  override name = "EnvelopeError";
+}
+
+export function encodeEnvelope(envelope: {
+  readonly payload: Uint8Array;
+  readonly algorithm: HashKind;
+  readonly senderCertHash: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly senderCert?: Uint8Array;
+}): Uint8Array {
+  const { payload, algorithm, senderCertHash, signature, senderCert } = envelope;
+  // The body is written even when it is empty: peers refuse an envelope without one.
+  const body = payload.length === 0 ? [] : [field(1, payload)];
+  return concat([
+    field(1, concat(body)),
+    Uint8Array.of(0x10, algorithm),
+    field(3, senderCertHash),
+    field(4, signature),
+    ...(senderCert === undefined ? [] : [field(5, senderCert)]),
+  ]);
+}
+
+export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  let payload: Uint8Array = empty;
+  let algorithm: HashKind | 0 = 0;
+  let senderCertHash: Uint8Array = empty;
+  let signature: Uint8Array = empty;
+  let senderCert: Uint8Array = empty;
+  let encrypted = false;
+  for (const { number, value, bytes: content } of fields(bytes)) {
+    switch (number) {
+      case 1:
+        payload = bodyPayload(required(content, "protectedPayload"));
+        break;
+      case 2:
+        if (value !== 1 && value !== 2 && value !== 0) throw new EnvelopeError(`algo ${value} is not known`);
+        algorithm = value;
+        break;
+      case 3:
+        senderCertHash = required(content, "senderCertHash");
+        break;
+      case 4:
+        signature = required(content, "signatureHash");
+        break;
+      case 5:
+        senderCert = required(content, "senderCert");
+        break;
+      case 6:
+      case 7:
+        encrypted = true;
+        break;
+    }
+  }
+  return { payload, algorithm, senderCertHash, signature, senderCert, encrypted };
+}
+
+/** The hash that names a certificate, cut as `kind` says. */
+export function shortHash(sha256: Uint8Array, kind: HashKind): Uint8Array {
+  return kind === 1 ? sha256.subarray(0, 16) : sha256;
+}
+
+const empty = new Uint8Array(0);
+
+function bodyPayload(body: Uint8Array): Uint8Array {
+  let payload: Uint8Array = empty;
+  for (const { number, bytes } of fields(body)) if (number === 1) payload = required(bytes, "payload");
+  return payload;
+}
+
+function required(content: Uint8Array | undefined, name: string): Uint8Array {
+  if (content === undefined) throw new EnvelopeError(`${name} has the wrong wire type`);
+  return content;
+}
+
+interface WireField {
+  readonly number: number;
+  /** Of a varint field. */
+  readonly value: number | undefined;
+  /** Of a length-delimited field. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+/** Walks the fields of a message; unknown ones too. Throws on anything cut short or too long for its own length. */
+function* fields(bytes: Uint8Array): Generator<WireField> {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let shift = 0; shift < 10; shift++) {
+      const byte = bytes[at++];
+      if (byte === undefined) throw new EnvelopeError("cut short");
+      value += (byte & 0x7f) * 2 ** (7 * shift);
+      if (byte < 0x80) return value;
+    }
+    throw new EnvelopeError("a number is longer than 10 bytes");
+  };
+  while (at < bytes.length) {
+    const tag = varint();
+    const number = Math.floor(tag / 8);
+    if (number === 0) throw new EnvelopeError("field number 0");
+    switch (tag % 8) {
+      case 0:
+        yield { number, value: varint(), bytes: undefined };
+        break;
+      case 1:
+        at += 8;
+        break;
+      case 2: {
+        const length = varint();
+        if (length > bytes.length - at) throw new EnvelopeError("cut short");
+        yield { number, value: undefined, bytes: bytes.subarray(at, at + length) };
+        at += length;
+        break;
+      }
+      case 5:
+        at += 4;
+        break;
+      default:
+        throw new EnvelopeError(`wire type ${tag % 8} is not known`);
+    }
+    if (at > bytes.length) throw new EnvelopeError("cut short");
+  }
+}
+
+function field(number: number, content: Uint8Array): Uint8Array {
+  return concat([lengthPrefix(number, content.length), content]);
+}
+
+function lengthPrefix(number: number, length: number): Uint8Array {
+  const bytes = [number * 8 + 2];
+  let rest = length;
+  while (rest >= 0x80) {
+    bytes.push((rest & 0x7f) | 0x80);
+    rest = Math.floor(rest / 128);
+  }
+  return Uint8Array.from([...bytes, rest]);
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

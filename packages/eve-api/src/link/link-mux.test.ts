@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { below, SeededRandom, SystemClock } from "@selvedge/base";
+import { LinkOpenSchema } from "../gen/selvedge/ext_pb.ts";
+import { LinkMux } from "./link-mux.ts";
+import type { LinkSocket } from "./link-socket.ts";
+import { type LinkStream, streamWindow } from "./link-stream.ts";
+
+/** One end of a connection in memory; messages arrive a turn later, in order. */
+class MemorySocket implements LinkSocket {
+  peer: MemorySocket | undefined;
+  readonly bufferedBytes = 0;
+  #onMessage: (message: Uint8Array) => void = () => undefined;
+  #onClose: () => void = () => undefined;
+  #open = true;
+  sent = 0;
+
+  send(message: Uint8Array): void {
+    this.sent += message.length;
+    queueMicrotask(() => this.peer?.deliver(message));
+  }
+
+  deliver(message: Uint8Array): void {
+    if (this.#open) this.#onMessage(message);
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#onClose();
+    queueMicrotask(() => this.peer?.close());
+  }
+
+  onMessage(listener: (message: Uint8Array) => void): void {
+    this.#onMessage = listener;
+  }
+
+  onClose(listener: () => void): void {
+    this.#onClose = listener;
+  }
+}
+
+function pair(): [MemorySocket, MemorySocket] {
+  const left = new MemorySocket();
+  const right = new MemorySocket();
+  left.peer = right;
+  right.peer = left;
+  return [left, right];
+}
+
+function world(onOpen: (stream: LinkStream) => Promise<void> | void): {
+  controller: LinkMux;
+  engine: LinkMux;
+} & {
+  sockets: [MemorySocket, MemorySocket];
+} {
+  const sockets = pair();
+  const clock = new SystemClock();
+  const controller = new LinkMux({ socket: sockets[0], clock });
+  const engine = new LinkMux({ socket: sockets[1], clock, onOpen });
+  return { controller, engine, sockets };
+}
+
+const exec = create(LinkOpenSchema, {
+  appId: "a",
+  container: "main",
+  what: { case: "exec", value: { command: ["cat"] } },
+});
+
+describe("LinkMux", () => {
+  it("echoes what it is sent, in order, whatever the sizes", async () => {
+    const random = new SeededRandom(11);
+    const { controller } = world((stream) => {
+      stream.onData((channel, bytes) => stream.write(channel, bytes));
+      stream.onEnd(() => {
+        stream.exit(0);
+        stream.reset();
+      });
+    });
+    const stream = await controller.open(exec);
+    const sent: Uint8Array[] = [];
+    const got: Uint8Array[] = [];
+    stream.onData((_channel, bytes) => void got.push(bytes));
+    const exit = new Promise<number>((resolve) => stream.onExit(resolve));
+    for (let round = 0; round < 40; round++) {
+      const part = random.bytes(1 + below(random, 90_000));
+      sent.push(part);
+      await stream.write(1, part);
+    }
+    stream.end(1);
+    assert.equal(await exit, 0);
+    assert.equal(await stream.closed, undefined);
+    assert.equal(Buffer.compare(Buffer.concat(got), Buffer.concat(sent)), 0);
+    assert.equal(controller.streamCount, 0);
+    controller.close();
+  });
+
+  it("holds a writer back while the reader does not take", async () => {
+    let take: () => void = () => undefined;
+    const { controller, sockets } = world((stream) => {
+      stream.onData(() => new Promise<void>((resolve) => (take = resolve)));
+    });
+    const stream = await controller.open(exec);
+    let done = false;
+    const writing = stream.write(0, new Uint8Array(4 * streamWindow)).then(() => (done = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(done, false);
+    assert.ok(sockets[0].sent < 2 * streamWindow, `${sockets[0].sent} bytes left`);
+    while (!done) {
+      take();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await writing;
+    controller.close();
+  });
+
+  it("tells why a stream is refused", async () => {
+    const { controller } = world(() => {
+      throw new Error("container main is not running");
+    });
+    await assert.rejects(controller.open(exec), /container main is not running/);
+    assert.equal(controller.streamCount, 0);
+    controller.close();
+  });
+
+  it("ends every stream when the connection breaks", async () => {
+    const { controller, sockets } = world(() => undefined);
+    const stream = await controller.open(exec);
+    sockets[1].close();
+    assert.match((await stream.closed)?.message ?? "", /the link ended/);
+    await assert.rejects(stream.write(0, new Uint8Array(1)), /ended/);
+    await assert.rejects(controller.open(exec), /closed/);
+  });
+
+  for (const [what, bytes] of [
+    ["bytes that are no frame", Uint8Array.of(255, 255, 255)],
+    ["a frame that is too long", new Uint8Array(200_000)],
+  ] as const) {
+    it(`closes on ${what}`, async () => {
+      const { controller, sockets } = world(() => undefined);
+      sockets[1].send(bytes);
+      assert.match(await controller.closed, /frame/);
+    });
+  }
+});

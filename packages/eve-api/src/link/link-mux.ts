@@ -1,0 +1,192 @@
+/**
+ * Many streams over one connection between a controller and a node, after the hello. The controller opens streams; the
+ * engine answers each with `opened` or `reset`. See the drawing in proto/selvedge/ext.proto.
+ */
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { type Clock, type Millis, seconds, type Timer } from "@selvedge/base";
+import { type LinkFrame, LinkFrameSchema, type LinkOpen, LinkOpenSchema } from "../gen/selvedge/ext_pb.ts";
+import type { LinkSocket } from "./link-socket.ts";
+import { type FrameBody, frameBytesMax, LinkClosedError, LinkStream } from "./link-stream.ts";
+
+export interface LinkMuxOptions {
+  readonly socket: LinkSocket;
+  readonly clock: Clock;
+  /** The engine's side: a stream is asked for. Throwing, or rejecting, refuses it with the error's message. */
+  readonly onOpen?: (stream: LinkStream) => Promise<void> | void;
+  /** The engine's side: the controller has a newer configuration. */
+  readonly onChanged?: (configHash: string) => void;
+}
+
+/** More streams than this on one node are refused: each may hold a window of memory in both directions. */
+const streamsMax = 200;
+/** A frame is its bytes and a few numbers; an open carries a command line. */
+const frameMax = frameBytesMax + 64 * 1024;
+/** Rare enough that an idle link costs a node little, often enough to keep a NAT's entry. */
+const pingEvery: Millis = seconds(45);
+/** Silence that means the connection is dead although nobody said so. */
+const silenceMax: Millis = seconds(120);
+/** How long the other end may take to answer an open. */
+const openTimeout: Millis = seconds(30);
+
+interface Opening {
+  readonly stream: LinkStream;
+  readonly opened: PromiseWithResolvers<LinkStream>;
+  readonly timer: Timer;
+}
+
+export class LinkMux {
+  readonly #options: LinkMuxOptions;
+  readonly #streams = new Map<number, LinkStream>();
+  readonly #opening = new Map<number, Opening>();
+  readonly #closed = Promise.withResolvers<string>();
+  #nextStream = 1;
+  #lastHeard: number;
+  #pings = 0n;
+  #over = false;
+  #timer: Timer | undefined;
+
+  constructor(options: LinkMuxOptions) {
+    this.#options = options;
+    this.#lastHeard = options.clock.monotonic();
+    options.socket.onMessage((message) => this.#receive(message));
+    options.socket.onClose(() => this.#finish("the connection ended"));
+    this.#keepAlive();
+  }
+
+  /** Resolves with the reason when the link is over. */
+  get closed(): Promise<string> {
+    return this.#closed.promise;
+  }
+
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  /** Asks the other end for a stream; rejects with LinkClosedError when it refuses or the link ends. */
+  async open(what: MessageInitShape<typeof LinkOpenSchema>): Promise<LinkStream> {
+    if (this.#over) throw new LinkClosedError("the link is closed");
+    if (this.#streams.size >= streamsMax) {
+      throw new LinkClosedError(`the node has ${streamsMax} streams open; close one`, "TooManyRequests");
+    }
+    const open = create(LinkOpenSchema, what);
+    const stream = this.#addStream(this.#nextStream++, open);
+    const opened = Promise.withResolvers<LinkStream>();
+    const timer = this.#options.clock.setTimer(openTimeout, () =>
+      stream.reset("no answer to open", "Timeout"),
+    );
+    this.#opening.set(stream.id, { stream, opened, timer });
+    void stream.closed.then((error) => {
+      if (this.#opening.delete(stream.id))
+        opened.reject(error ?? new LinkClosedError("the stream has ended"));
+      timer.cancel();
+    });
+    this.#send(stream.id, { case: "open", value: open });
+    return await opened.promise;
+  }
+
+  /** Tells the node that a newer configuration waits. */
+  changed(configHash: string): void {
+    this.#send(0, { case: "changed", value: { configHash } });
+  }
+
+  close(reason = "closed"): void {
+    this.#finish(reason);
+  }
+
+  #addStream(id: number, open: LinkOpen): LinkStream {
+    const stream = new LinkStream(id, open, {
+      send: (number, body) => this.#send(number, body),
+      forget: (number) => void this.#streams.delete(number),
+    });
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  #send(stream: number, body: FrameBody): void {
+    if (this.#over) return;
+    this.#options.socket.send(toBinary(LinkFrameSchema, create(LinkFrameSchema, { stream, body })));
+  }
+
+  #receive(message: Uint8Array): void {
+    if (this.#over) return;
+    this.#lastHeard = this.#options.clock.monotonic();
+    if (message.length > frameMax) return this.#finish(`a frame of ${message.length} bytes is too long`);
+    let frame: LinkFrame;
+    try {
+      frame = fromBinary(LinkFrameSchema, message);
+    } catch {
+      return this.#finish("a frame that is none");
+    }
+    const fault = frame.stream === 0 ? this.#receiveOwn(frame) : this.#receiveStream(frame);
+    if (fault !== undefined) this.#finish(fault);
+  }
+
+  #receiveOwn({ body }: LinkFrame): string | undefined {
+    switch (body.case) {
+      case "changed":
+        this.#options.onChanged?.(body.value.configHash);
+        return undefined;
+      case "ping":
+        this.#send(0, { case: "pong", value: { id: body.value.id } });
+        return undefined;
+      case "pong":
+        return undefined;
+      default:
+        return `unexpected ${body.case ?? "empty"} frame`;
+    }
+  }
+
+  #receiveStream(frame: LinkFrame): string | undefined {
+    const { stream: id, body } = frame;
+    if (body.case === "open") return this.#receiveOpen(id, body.value);
+    const stream = this.#streams.get(id);
+    // A stream that just ended here: what the peer sent before it knew is dropped.
+    if (stream === undefined) return undefined;
+    if (body.case !== "opened") return stream.receive(frame);
+    const opening = this.#opening.get(id);
+    if (opening === undefined) return "opened, but nobody asked";
+    this.#opening.delete(id);
+    opening.timer.cancel();
+    opening.opened.resolve(stream);
+    return undefined;
+  }
+
+  #receiveOpen(id: number, open: LinkOpen): string | undefined {
+    const { onOpen } = this.#options;
+    if (onOpen === undefined) return "this end opens the streams";
+    if (this.#streams.has(id)) return `stream ${id} is open already`;
+    const stream = this.#addStream(id, open);
+    if (this.#streams.size > streamsMax) {
+      stream.reset(`more than ${streamsMax} streams`, "TooManyRequests");
+      return undefined;
+    }
+    const accept = async (): Promise<void> => {
+      await onOpen(stream);
+      this.#send(id, { case: "opened", value: {} });
+    };
+    accept().catch((error: unknown) => {
+      const reason = error instanceof LinkClosedError ? error.reason : "";
+      stream.reset(error instanceof Error ? error.message : String(error), reason);
+    });
+    return undefined;
+  }
+
+  #keepAlive(): void {
+    const { clock } = this.#options;
+    this.#timer = clock.setTimer(pingEvery, () => {
+      if (clock.monotonic() - this.#lastHeard > silenceMax) return this.#finish("nothing heard for too long");
+      this.#send(0, { case: "ping", value: { id: this.#pings++ } });
+      this.#keepAlive();
+    });
+  }
+
+  #finish(reason: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#timer?.cancel();
+    for (const stream of [...this.#streams.values()])
+      stream.finish(new LinkClosedError(`the link ended: ${reason}`));
+    this.#options.socket.close();
+    this.#closed.resolve(reason);
+  }
+}
