@@ -13,7 +13,10 @@ export const root: string = resolve(import.meta.dirname, "..");
 
 const left = new Set(["node_modules", ".git", "gen", "testdata", ".cache"]);
 
-/** Every file of the repo below `folder` whose name ends in one of `endings`, generated code and test data left out. */
+/**
+ * Every file of the repo below `folder` whose name ends in one of `endings`, generated code and test data
+ * left out.
+ */
 export function filesBelow(folder: string, endings: readonly string[]): string[] {
   const found: string[] = [];
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {

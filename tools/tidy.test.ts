@@ -134,8 +134,10 @@ function importFault(path: string, name: string): string[] {
     const target = packageOf(resolveImport(path, name));
     return target === own ? [] : [`${path}: leaves its package with ${name}`];
   }
-  if (name.startsWith("node:"))
-    return isomorphic.includes(own) ? [`${path}: ${own} runs anywhere, ${name} does not`] : [];
+  if (name.startsWith("node:")) {
+    const anywhere = isomorphic.includes(own) && path.includes("/src/");
+    return anywhere ? [`${path}: ${own} runs anywhere, ${name} does not`] : [];
+  }
   return declaresDependency(own, name) ? [] : [`${path}: ${name} is not in ${own}'s package.json`];
 }
 
@@ -146,7 +148,10 @@ function declaresDependency(own: string, name: string): boolean {
   );
 }
 
-/** Every cycle of relative imports that the files close, type imports included: they are a knot for the reader too. */
+/**
+ * Every cycle of relative imports that the files close, type imports included: they are a knot for the
+ * reader too.
+ */
 function findCycles(files: readonly Source[]): string[] {
   const edges = new Map(
     files.map(({ path, imports }) => [

@@ -1,5 +1,6 @@
 /**
- * Makes src/gen from proto/: `node packages/eve-api/generate.ts [OUT]`. The result is committed, so that nobody needs the
+ * Makes src/gen from proto/: `node packages/eve-api/generate.ts [OUT]`. The result is committed, so that
+ * nobody needs the
  * compiler to build; a test makes it again and compares. Needs protoc (Debian: protobuf-compiler, libprotobuf-dev).
  */
 import { execFileSync } from "node:child_process";

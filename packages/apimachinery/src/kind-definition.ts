@@ -3,7 +3,8 @@ import type { KubeObject } from "./object.ts";
 import type { Schema } from "./schema.ts";
 
 /**
- * Everything an API server must know to serve one version of a kind. A kind is one file that exports one of these; the
+ * Everything an API server must know to serve one version of a kind. A kind is one file that exports one of
+ * these; the
  * server, OpenAPI, `explain`, tables, protobuf bodies and the client are all derived from it.
  */
 export interface KindDefinition {

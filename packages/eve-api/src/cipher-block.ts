@@ -1,5 +1,6 @@
 /**
- * Secrets inside a configuration (CipherBlock): AES-256-CFB under a key that only the controller and one node can derive.
+ * Secrets inside a configuration (CipherBlock): AES-256-CFB under a key that only the controller and one
+ * node can derive.
  *
  *   key = SHA-256(X ‖ Y) of the shared ECDH point on P-256, both coordinates 32 bytes
  *
@@ -8,7 +9,10 @@
 import { create } from "@bufbuild/protobuf";
 import { type CipherBlock, CipherBlockSchema } from "./gen/evecommon/acipherinfo_pb.ts";
 
-/** AES-256-CFB with 128-bit feedback and no padding; neither Web Crypto nor protobuf has it, so the programs bring it. */
+/**
+ * AES-256-CFB with 128-bit feedback and no padding; neither Web Crypto nor protobuf has it, so the programs
+ * bring it.
+ */
 export interface CipherPort {
   encrypt(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Array): Uint8Array;
   decrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array): Uint8Array;
@@ -17,7 +21,10 @@ export interface CipherPort {
 const coordinateLength = 32;
 const ivLength = 16;
 
-/** The symmetric key from the shared point. `x` and `y` are big-endian and may be shorter when they begin with zeros. */
+/**
+ * The symmetric key from the shared point. `x` and `y` are big-endian and may be shorter when they begin
+ * with zeros.
+ */
 export async function deriveSharedKey(x: Uint8Array, y: Uint8Array): Promise<Uint8Array> {
   if (x.length > coordinateLength || y.length > coordinateLength)
     throw new Error("a coordinate is longer than P-256's");

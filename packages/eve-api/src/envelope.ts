@@ -1,8 +1,10 @@
 /**
- * The signed wrapper of every message between node and controller (AuthContainer), encoded and decoded by hand: it is on
+ * The signed wrapper of every message between node and controller (AuthContainer), encoded and decoded by
+ * hand: it is on
  * the path of every request, and its few fields do not change.
  *
- * The signature covers the payload bytes alone. Which certificate made it is named by a hash, and the two directions hash
+ * The signature covers the payload bytes alone. Which certificate made it is named by a hash, and the two
+ * directions hash
  * different things: a node the DER of its certificate, a controller the exact PEM text it published. Whoever calls
  * compares hashes and verifies; this file only reads and writes.
  */

@@ -5,7 +5,10 @@ const extensionField = 50_001;
 /** Protobuf's wire type for length-delimited fields. */
 const lengthDelimited = 2;
 
-/** Our extension of an EVE message, or undefined when the peer is not ours. Throws when the field is there but broken. */
+/**
+ * Our extension of an EVE message, or undefined when the peer is not ours. Throws when the field is there
+ * but broken.
+ */
 export function getExtension<Desc extends DescMessage>(
   message: Message,
   schema: Desc,

@@ -42,7 +42,8 @@ export type { ZMetricMsg } from "./gen/metrics/metrics_pb.ts";
 export { LinkMux, type LinkMuxOptions } from "./link/link-mux.ts";
 export type { LinkSocket } from "./link/link-socket.ts";
 export { LinkClosedError, type LinkStream } from "./link/link-stream.ts";
-// One namespace a topic of the API, so that a reader sees where a message belongs: `info.ZInfoMsg`, `config.EdgeDevConfig`.
+// One namespace a topic of the API, so that a reader sees where a message belongs: `info.ZInfoMsg`,
+// `config.EdgeDevConfig`.
 export {
   app,
   attest,

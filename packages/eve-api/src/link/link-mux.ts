@@ -1,5 +1,6 @@
 /**
- * Many streams over one connection between a controller and a node, after the hello. The controller opens streams; the
+ * Many streams over one connection between a controller and a node, after the hello. The controller opens
+ * streams; the
  * engine answers each with `opened` or `reset`. See the drawing in proto/selvedge/ext.proto.
  */
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";

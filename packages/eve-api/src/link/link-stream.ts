@@ -42,7 +42,8 @@ interface Waiting {
  * One stream of a link: an exec session, a log, a forwarded connection. Channels share the stream's credit.
  *
  * Back-pressure: `write` resolves when the bytes have left within the window; the receiver gives credit back once its
- * `onData` listener's promise resolves, so a slow reader at one end slows the writer at the other and nothing piles up.
+ * `onData` listener's promise resolves, so a slow reader at one end slows the writer at the other and
+ * nothing piles up.
  */
 export class LinkStream {
   readonly id: number;
@@ -114,7 +115,10 @@ export class LinkStream {
     this.finish(error === "" ? undefined : new LinkClosedError(error, reason));
   }
 
-  /** A frame for this stream has come. Returns what is wrong with it, if anything: then the peer is not to be trusted. */
+  /**
+   * A frame for this stream has come. Returns what is wrong with it, if anything: then the peer is not to
+   * be trusted.
+   */
   receive({ body }: LinkFrame): string | undefined {
     switch (body.case) {
       case "data":

@@ -1,0 +1,8 @@
+import type { Command } from "./io.ts";
+import { programCommands } from "./program-commands.ts";
+import { testCommand } from "./test/test-command.ts";
+import { downCommand } from "./up/down-command.ts";
+import { upCommand } from "./up/up-command.ts";
+
+/** Every command, in the order the help shows them. */
+export const commands: readonly Command[] = [upCommand, downCommand, testCommand, ...programCommands];

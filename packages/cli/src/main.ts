@@ -1,0 +1,51 @@
+/** The `selvedge` command: finds the named command, gives it the terminal, turns what it throws into a message. */
+import { describeError } from "@selvedge/base";
+import { commands } from "./commands.ts";
+import { type Io, UsageError } from "./io.ts";
+
+const io: Io = {
+  out: (text) => void process.stdout.write(`${text}\n`),
+  err: (text) => void process.stderr.write(`${text}\n`),
+};
+
+function usage(): string {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return [
+    "Usage: ./selvedge COMMAND [OPTION]…",
+    "",
+    ...lines,
+    "",
+    "./selvedge COMMAND --help tells more.",
+  ].join("\n");
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [name = "--help", ...args] = argv;
+  if (name === "--help" || name === "-h" || name === "help") {
+    io.out(usage());
+    return 0;
+  }
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command === undefined) {
+    io.err(`selvedge: there is no command ${JSON.stringify(name)}\n\n${usage()}`);
+    return 2;
+  }
+  const stop = new AbortController();
+  const onSignal = (): void => stop.abort(new Error("stopped by signal"));
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  try {
+    return await command.run(args, io, stop.signal);
+  } catch (error) {
+    if (stop.signal.aborted) return 130;
+    io.err(`selvedge ${name}: ${describeError(error)}`);
+    return error instanceof UsageError || isArgumentError(error) ? 2 : 1;
+  }
+}
+
+/** What node:util's parseArgs throws for an option it does not know. */
+function isArgumentError(error: unknown): boolean {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+}
+
+process.exitCode = await main(process.argv.slice(2));

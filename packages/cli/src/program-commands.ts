@@ -1,0 +1,21 @@
+import { existsSync } from "node:fs";
+import { type Command, UsageError } from "./io.ts";
+import { nodeBinary, programMain } from "./layout.ts";
+import { runInherited } from "./processes.ts";
+
+/** A command that is another program of ours: it gets the arguments and the terminal as they are. */
+function program(name: string, summary: string, main: string): Command {
+  return {
+    name,
+    summary,
+    async run(args, _io, signal) {
+      if (!existsSync(main)) throw new UsageError(`this checkout does not hold the ${name} program`);
+      return await runInherited(nodeBinary, [main, ...args], { signal });
+    },
+  };
+}
+
+export const programCommands: readonly Command[] = [
+  program("controller", "run a controller", programMain("controller")),
+  program("engine", "run a node's engine", programMain("engine")),
+];

@@ -1,0 +1,87 @@
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import { type Command, type Io, UsageError } from "../io.ts";
+import { checkout, harnessMain, nodeBinary } from "../layout.ts";
+import { runInherited } from "../processes.ts";
+
+/** Which files belong to which group of tests, in the order they run. */
+const groups: Readonly<Record<string, readonly string[]>> = {
+  unit: ["packages/*/src/**/*.test.ts", "tools/**/*.test.ts"],
+  sim: ["tests/sim/**/*.test.ts"],
+  integration: ["packages/*/test/**/*.integration.test.ts", "tests/integration/**/*.test.ts"],
+  system: ["tests/system/**/*.test.ts"],
+  interop: ["tests/interop/**/*.test.ts"],
+};
+
+const help = `Usage: ./selvedge test [unit|sim|integration|system|interop|all]
+       ./selvedge test vectors [DIR]
+
+Runs the tests. Without an argument: the checks (types, lint) and every group that this machine can run; a test that
+cannot run here says why it is skipped. \`vectors\` replays recorded data found in DIR: eve/ exchanges and
+server-side-apply.jsonl; the default is the repo's own.`;
+
+export const testCommand: Command = {
+  name: "test",
+  summary: "run the tests",
+  async run(args, io, signal) {
+    const [what = "all", ...rest] = args.filter((argument) => argument !== "--yes" && argument !== "-y");
+    if (what === "--help" || what === "-h") {
+      io.out(help);
+      return 0;
+    }
+    if (what === "vectors") {
+      return await runInherited(nodeBinary, [harnessMain("vectors"), ...rest], {
+        cwd: process.cwd(),
+        signal,
+      });
+    }
+    if (what !== "all" && groups[what] === undefined) {
+      throw new UsageError(
+        `unknown tests ${JSON.stringify(what)}; one of ${Object.keys(groups).join(", ")}, all`,
+      );
+    }
+    return await runGroups(what === "all" ? Object.keys(groups) : [what], what === "all", io, signal);
+  },
+};
+
+async function runGroups(
+  names: readonly string[],
+  checks: boolean,
+  io: Io,
+  signal: AbortSignal,
+): Promise<number> {
+  let worst = 0;
+  if (checks) {
+    const bin = join(checkout, "node_modules", ".bin");
+    for (const [label, command, args] of [
+      ["types", join(bin, "tsc"), ["-p", "tsconfig.json"]],
+      ["types, isomorphic", join(bin, "tsc"), ["-p", "tsconfig.isomorphic.json"]],
+      ["lint", join(bin, "biome"), ["check", "--diagnostic-level=error", "."]],
+    ] as const) {
+      io.err(`== ${label}`);
+      worst = Math.max(worst, await runInherited(command, args, { cwd: checkout, signal }));
+    }
+  }
+  for (const name of names) {
+    const files = (groups[name] ?? []).flatMap((pattern) =>
+      globSync(pattern, { cwd: checkout, exclude: (path) => path.includes("node_modules") }),
+    );
+    if (files.length === 0) {
+      io.err(`== ${name}: there are no such tests yet`);
+      continue;
+    }
+    io.err(`== ${name}: ${files.length} files`);
+    // Groups that start real programs share the host's network and memory: one file at a time.
+    const concurrency = name === "unit" || name === "sim" ? "2" : "1";
+    const code = await runInherited(
+      nodeBinary,
+      ["--test", `--test-concurrency=${concurrency}`, ...files.sort()],
+      {
+        cwd: checkout,
+        signal,
+      },
+    );
+    worst = Math.max(worst, code);
+  }
+  return worst;
+}

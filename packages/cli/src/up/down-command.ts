@@ -1,0 +1,78 @@
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { SystemClock, seconds, sleep } from "@selvedge/base";
+import type { Command } from "../io.ts";
+import { defaultDir } from "../layout.ts";
+import { processesInside, removeNetwork } from "./host-network.ts";
+import { isAlive, readUpState, refOf, removeUpState, type UpState } from "./up-state.ts";
+
+const help = `Usage: ./selvedge down [--dir DIR]
+
+Stops exactly what "up" started with the same DIR (default ~/.selvedge): processes, virtual machines, namespaces,
+bridges, taps. What is on disk stays: the next "up" goes on with it.`;
+
+export const downCommand: Command = {
+  name: "down",
+  summary: "stop what up started",
+  async run(args, io) {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        dir: { type: "string" },
+        help: { type: "boolean", short: "h" },
+        yes: { type: "boolean", short: "y" },
+      },
+    });
+    if (values.help) {
+      io.out(help);
+      return 0;
+    }
+    const dir = resolve(values.dir ?? defaultDir());
+    const state = await readUpState(dir);
+    if (state === undefined) {
+      io.out(`Nothing is running from ${dir}.`);
+      return 0;
+    }
+    await stopSupervisor(state);
+    await sweep(state);
+    io.out(`Stopped. Everything it stored is still in ${dir}.`);
+    return 0;
+  },
+};
+
+/** How long the supervisor may take to end its programs in order before the sweep ends them. */
+const supervisorGrace = seconds(60);
+
+async function stopSupervisor({ supervisor }: UpState): Promise<void> {
+  if (!(await isAlive(supervisor))) return;
+  process.kill(supervisor.pid, "SIGTERM");
+  const clock = new SystemClock();
+  const deadline = clock.monotonic() + supervisorGrace;
+  while ((await isAlive(supervisor)) && clock.monotonic() < deadline) await sleep(clock, seconds(0.1));
+  if (await isAlive(supervisor)) process.kill(supervisor.pid, "SIGKILL");
+}
+
+/** Ends and removes whatever is left: virtual machines outlive their engine on purpose, so they are ended here. */
+export async function sweep(state: UpState): Promise<void> {
+  const { plan, forwardingWasOff } = state;
+  for (const node of plan.nodes) await endProcesses(await processesInside(node));
+  await removeNetwork(plan, forwardingWasOff);
+  await removeUpState(plan.dir);
+}
+
+const processGrace = seconds(10);
+
+async function endProcesses(pids: readonly number[]): Promise<void> {
+  const refs = (await Promise.all(pids.map(refOf))).filter((ref) => ref !== undefined);
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    for (const ref of refs) if (await isAlive(ref)) process.kill(ref.pid, signal);
+    const clock = new SystemClock();
+    const deadline = clock.monotonic() + processGrace;
+    while ((await anyAlive(refs)) && clock.monotonic() < deadline) await sleep(clock, seconds(0.1));
+  }
+}
+
+async function anyAlive(refs: readonly Parameters<typeof isAlive>[0][]): Promise<boolean> {
+  for (const ref of refs) if (await isAlive(ref)) return true;
+  return false;
+}

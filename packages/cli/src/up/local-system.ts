@@ -1,0 +1,136 @@
+/** A whole Selvedge on one machine: a controller, and nodes in network namespaces of their own. */
+import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Clock, SystemClock } from "@selvedge/base";
+import type { Io } from "../io.ts";
+import { connect, type KubeConnection, waitFor } from "../kube.ts";
+import { nodeBinary, programMain } from "../layout.ts";
+import { enrollmentProfile, isNodeReady } from "./enrollment.ts";
+import { makeOnboardingPair, type OnboardingPair, writeNodeConfig } from "./node-config.ts";
+import { Supervisor } from "./supervisor.ts";
+import type { NodePlan, UpPlan } from "./up-plan.ts";
+
+export interface LocalSystemOptions {
+  readonly plan: UpPlan;
+  /** The folder that the guest build filled: kernel and initramfs. */
+  readonly guestDir: string;
+  readonly io: Io;
+  readonly signal: AbortSignal;
+}
+
+/** Starts everything and resolves once every node is Ready; the supervisor it returns stops everything. */
+export async function startLocalSystem(options: LocalSystemOptions): Promise<Supervisor> {
+  const { plan, io, signal } = options;
+  const clock = new SystemClock();
+  const supervisor = new Supervisor(clock, (line) => io.err(line));
+  try {
+    await startController(plan, supervisor);
+    const kubeconfig = join(plan.dir, "kubeconfig");
+    const connection = await waitFor(clock, signal, "the controller to answer", async () => {
+      const candidate = await connect(kubeconfig);
+      if ((await candidate.send("GET", "/readyz")).status === 200) return candidate;
+      candidate.close();
+      return undefined;
+    });
+    try {
+      if (plan.nodes.length > 0) await startNodes(options, supervisor, clock, connection);
+    } finally {
+      connection.close();
+    }
+    return supervisor;
+  } catch (error) {
+    await supervisor[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function startController(plan: UpPlan, supervisor: Supervisor): Promise<void> {
+  const data = join(plan.dir, "controller");
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  const kubeconfig = join(plan.dir, "kubeconfig");
+  await rm(kubeconfig, { force: true });
+  await symlink(join("controller", "kubeconfig"), kubeconfig);
+  const deviceHost = plan.nodes.length > 0 ? plan.bridgeAddress.replace(/\/.*/, "") : "127.0.0.1";
+  supervisor.start({
+    name: "controller",
+    command: nodeBinary,
+    args: [
+      programMain("controller"),
+      ...["--data", data],
+      ...["--kube-listen", `127.0.0.1:${plan.kubePort}`],
+      ...["--device-listen", `${deviceHost}:${plan.devicePort}`],
+      ...["--advertise-device", `${deviceHost}:${plan.devicePort}`],
+    ],
+    logFile: join(plan.dir, "controller.log"),
+  });
+}
+
+async function startNodes(
+  { plan, guestDir, io, signal }: LocalSystemOptions,
+  supervisor: Supervisor,
+  clock: Clock,
+  connection: KubeConnection,
+): Promise<void> {
+  const onboarding = await onboardingPair(plan.dir, clock);
+  await enrollmentProfile(connection, onboarding.certificate);
+  const { rootCertificate } = connection;
+  const server = `${plan.bridgeAddress.replace(/\/.*/, "")}:${plan.devicePort}`;
+  for (const node of plan.nodes) {
+    await writeNodeConfig(join(node.dir, "config"), {
+      server,
+      rootCertificate,
+      onboarding,
+      serial: node.name,
+    });
+    await startNode(node, guestDir, supervisor);
+  }
+  for (const node of plan.nodes) {
+    await waitFor(clock, signal, `${node.name} to be Ready`, () => isNodeReady(connection, node.name));
+    io.err(`  ${node.name} is Ready`);
+  }
+}
+
+async function startNode(node: NodePlan, guestDir: string, supervisor: Supervisor): Promise<void> {
+  const folder = (name: string): string => join(node.dir, name);
+  for (const name of ["tpm", "state", "run"]) await mkdir(folder(name), { recursive: true, mode: 0o755 });
+  const socket = join(folder("run"), "tpm.sock");
+  const inside = (command: string, args: readonly string[]): { command: string; args: string[] } => ({
+    command: "ip",
+    args: ["netns", "exec", node.namespace, command, ...args],
+  });
+  await rm(socket, { force: true });
+  supervisor.start({
+    name: `${node.name} TPM`,
+    ...inside("swtpm", [
+      ...["socket", "--tpm2", "--tpmstate", `dir=${folder("tpm")}`],
+      ...["--server", `type=unixio,path=${socket}`],
+      ...["--ctrl", `type=unixio,path=${socket}.ctrl`],
+      ...["--flags", "startup-clear,not-need-init"],
+    ]),
+    logFile: join(node.dir, "tpm.log"),
+  });
+  supervisor.start({
+    name: `${node.name} engine`,
+    ...inside(nodeBinary, [
+      programMain("engine"),
+      ...["--config", folder("config"), "--state", folder("state"), "--run", folder("run")],
+      ...["--tpm", `swtpm:${socket}`, "--guest", guestDir],
+    ]),
+    logFile: join(node.dir, "engine.log"),
+  });
+}
+
+/** The pair that local nodes enrol with, kept so that nodes added later are admitted by the same profile. */
+async function onboardingPair(dir: string, clock: Clock): Promise<OnboardingPair> {
+  const files = [join(dir, "onboard.cert.pem"), join(dir, "onboard.key.pem")] as const;
+  try {
+    return { certificate: await readFile(files[0], "utf8"), key: await readFile(files[1], "utf8") };
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+  }
+  const pair = await makeOnboardingPair("local nodes", new Date(clock.now()));
+  // The key first: a certificate without its key would be taken for a whole pair.
+  await writeFile(files[1], pair.key, { mode: 0o600 });
+  await writeFile(files[0], pair.certificate, { mode: 0o600 });
+  return pair;
+}

@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { UsageError } from "../io.ts";
+
+/** Everything `up` will make, decided before anything is made, so that `down` can undo it from the same facts. */
+export interface UpPlan {
+  readonly dir: string;
+  readonly kubePort: number;
+  readonly devicePort: number;
+  readonly bridge: string;
+  /** Of the bridge, with prefix length: where local nodes reach the controller. */
+  readonly bridgeAddress: string;
+  readonly subnet: string;
+  readonly natTable: string;
+  readonly nodes: readonly NodePlan[];
+}
+
+export interface NodePlan {
+  readonly name: string;
+  readonly dir: string;
+  readonly namespace: string;
+  /** The host's end of the node's cable. */
+  readonly hostLink: string;
+  readonly address: string;
+}
+
+/** A node's cable, bridge port and address must fit a /24. */
+const nodesMax = 100;
+
+export function planUp(options: {
+  readonly dir: string;
+  readonly nodes: number;
+  readonly port: number;
+  /** The third byte of 10.213.x.0/24: one that no link of this machine uses yet. */
+  readonly subnetIndex: number;
+}): UpPlan {
+  const { dir, nodes, port, subnetIndex } = options;
+  if (!Number.isInteger(nodes) || nodes < 0 || nodes > nodesMax) {
+    throw new UsageError(`--nodes must be a whole number from 0 to ${nodesMax}`);
+  }
+  if (!Number.isInteger(port) || port < 1 || port > 65_534) {
+    throw new UsageError(
+      "--port must be a port number from 1 to 65534; the node API takes the port after it",
+    );
+  }
+  const id = createHash("sha256").update(dir).digest("hex").slice(0, 5);
+  const network = `10.213.${subnetIndex}`;
+  return {
+    dir,
+    kubePort: port,
+    devicePort: port + 1,
+    bridge: `sv${id}`,
+    bridgeAddress: `${network}.1/24`,
+    subnet: `${network}.0/24`,
+    natTable: `selvedge_${id}`,
+    nodes: Array.from({ length: nodes }, (_, index) => ({
+      name: `node-${index + 1}`,
+      dir: join(dir, "nodes", `node-${index + 1}`),
+      namespace: `sv${id}-node-${index + 1}`,
+      hostLink: `sv${id}n${index + 1}`,
+      address: `${network}.${index + 10}/24`,
+    })),
+  };
+}
+
+/** The first subnet that none of the machine's addresses lies in. */
+export function freeSubnetIndex(addresses: readonly string[]): number {
+  const taken = new Set(addresses.flatMap((address) => /^10\.213\.(\d+)\./.exec(address)?.[1] ?? []));
+  for (let index = 0; index < 256; index++) if (!taken.has(String(index))) return index;
+  throw new UsageError("all of 10.213.0.0/16 is in use; run ./selvedge down for systems that are not needed");
+}
