@@ -1,0 +1,232 @@
+import {
+  type Clock,
+  describeError,
+  hours,
+  type Instant,
+  type Log,
+  millis,
+  minutes,
+  type Random,
+  seconds,
+} from "@selvedge/base";
+import {
+  type BackoffPolicy,
+  backoffDelay,
+  lookAgain,
+  type Outcome,
+  type Reconciler,
+  settled,
+} from "@selvedge/reconcile";
+import type { ContentId, ContentSpec } from "../desired.ts";
+import type { EngineStore } from "../engine-store.ts";
+import { type Disk, DiskFullError } from "../host/disk.ts";
+import type { ContentFiles } from "./content-files.ts";
+import {
+  type ContentStep,
+  type Failure,
+  nextFailure,
+  planContent,
+  planGarbage,
+  pullPolicy,
+  type StoredContent,
+} from "./content-plan.ts";
+import type { Fetcher, Progress } from "./fetcher.ts";
+import { BadImageError } from "./image-builder.ts";
+import { InvalidReferenceError } from "./reference.ts";
+
+export interface ContentParts {
+  readonly store: Pick<EngineStore, "desired" | "contents">;
+  readonly disk: Disk;
+  readonly files: ContentFiles;
+  readonly fetcher: Fetcher;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** The key under which unused files are looked for. */
+export const garbageKey = "garbage";
+export type ContentKey = ContentId | typeof garbageKey;
+
+/** As the kubelet's, but sooner at first: a box that just got its cable should not wait. */
+const pullBackoff: BackoffPolicy = { first: seconds(2), max: minutes(5) };
+/** A wrong reference or a hostile image does not mend itself, yet a tag can be pushed anew. */
+const hopelessBackoff: BackoffPolicy = { first: minutes(1), max: minutes(30) };
+/** An app that is deleted and applied again, or rolled back, finds its image here. */
+const garbageGrace = hours(24);
+const garbageEvery = hours(1);
+/** Progress more often than this helps nobody and wakes everybody. */
+const progressEvery = millis(500);
+
+export class ContentReconciler implements Reconciler<ContentKey> {
+  readonly name = "content";
+  readonly reads: readonly string[] = ["desired"];
+  readonly writes: readonly string[] = ["contents"];
+  readonly #parts: ContentParts;
+  readonly #failures = new Map<ContentId, Failure & { readonly url: string }>();
+  /** URLs whose source was asked since the start, by content: what Always means on a node. */
+  readonly #asked = new Map<ContentId, string>();
+  #unusedSince: ReadonlyMap<string, Instant> = new Map();
+
+  constructor(parts: ContentParts) {
+    this.#parts = parts;
+  }
+
+  async reconcile(key: ContentKey, signal: AbortSignal): Promise<Outcome> {
+    if (key === garbageKey) {
+      await this.#collect(false);
+      return lookAgain("unused content is looked for from time to time", garbageEvery);
+    }
+    const { store, files, clock } = this.#parts;
+    const desired = store.desired.get();
+    // Without a configuration nothing is known to be unwanted.
+    if (desired === undefined) return settled;
+    const wanted = desired.contents.find(({ id }) => id === key);
+    const remembered = await files.remembered(key);
+    const known = this.#failures.get(key);
+    const step = planContent({
+      wanted,
+      policy: pullPolicy(desired, key),
+      remembered,
+      stored: remembered && (await files.stored(remembered.hash)),
+      asked: this.#asked.get(key) === wanted?.url,
+      failure: known?.url === wanted?.url ? known : undefined,
+      now: clock.now(),
+    });
+    return await this.#take(key, wanted, step, signal);
+  }
+
+  async #take(
+    id: ContentId,
+    wanted: ContentSpec | undefined,
+    step: ContentStep,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const { store } = this.#parts;
+    if (wanted === undefined) return await this.#forget(id);
+    switch (step.action) {
+      case "forget":
+        return await this.#forget(id);
+      case "use":
+        return this.#use(id, step.stored);
+      case "wait":
+        store.contents.set(id, { phase: "failed", ...withoutUrl(step.failure) });
+        return lookAgain(step.failure.reason, step.wait);
+      case "refuse":
+        return this.#fail(
+          id,
+          wanted,
+          "ErrImageNeverPull",
+          `${wanted.url} is not present with pull policy Never`,
+        );
+      case "fetch":
+        return await this.#fetch(id, wanted, step.fallback, signal);
+    }
+  }
+
+  async #forget(id: ContentId): Promise<Outcome> {
+    this.#failures.delete(id);
+    this.#asked.delete(id);
+    this.#parts.store.contents.delete(id);
+    await this.#parts.files.forget(id);
+    return settled;
+  }
+
+  #use(id: ContentId, stored: StoredContent): Outcome {
+    const { store, disk } = this.#parts;
+    const { digest, imageId, sizeBytes, config } = stored;
+    this.#failures.delete(id);
+    store.contents.set(id, {
+      phase: "ready",
+      path: disk.absolute(stored.path),
+      digest,
+      imageId,
+      sizeBytes,
+      config: config ?? undefined,
+    });
+    return settled;
+  }
+
+  async #fetch(
+    id: ContentId,
+    wanted: ContentSpec,
+    fallback: StoredContent | undefined,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const { store, files, fetcher, log } = this.#parts;
+    if (fallback === undefined) store.contents.set(id, { phase: "resolving" });
+    const report = fallback === undefined ? this.#progress(id) : (): void => {};
+    try {
+      const stored = await fetcher.fetch(wanted, report, signal);
+      await files.remember(id, { url: wanted.url, hash: stored.hash });
+      this.#asked.set(id, wanted.url);
+      log.info("content is here", { content: id, url: wanted.url, digest: stored.digest });
+      return this.#use(id, stored);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const message = `${wanted.url}: ${describeError(error)}`;
+      log.warn("content did not come", { content: id, error: message });
+      if (fallback !== undefined) {
+        this.#asked.set(id, wanted.url);
+        return this.#use(id, fallback);
+      }
+      if (error instanceof DiskFullError) await this.#collect(true);
+      return this.#fail(id, wanted, reasonOf(error), message, error);
+    }
+  }
+
+  #fail(id: ContentId, wanted: ContentSpec, reason: string, message: string, error?: unknown): Outcome {
+    const { store, clock, random } = this.#parts;
+    const before = this.#failures.get(id);
+    const same = before?.url === wanted.url ? before : undefined;
+    const hopeless = error instanceof BadImageError || error instanceof InvalidReferenceError;
+    const delay = backoffDelay(hopeless ? hopelessBackoff : pullBackoff, (same?.failures ?? 0) + 1, random);
+    const failure = nextFailure(same, reason, message, clock.now(), delay);
+    this.#failures.set(id, { ...failure, url: wanted.url });
+    store.contents.set(id, { phase: "failed", ...failure });
+    return lookAgain(failure.reason, delay);
+  }
+
+  #progress(id: ContentId): (progress: Progress) => void {
+    const { store, clock } = this.#parts;
+    let last = Number.NEGATIVE_INFINITY;
+    return (progress) => {
+      const now = clock.monotonic();
+      if (progress.phase === "downloading" && now - last < progressEvery) return;
+      last = now;
+      store.contents.set(id, progress);
+    };
+  }
+
+  async #collect(pressure: boolean): Promise<void> {
+    const { store, disk, files, fetcher, clock, log } = this.#parts;
+    const desired = store.desired.get();
+    if (desired === undefined) return;
+    const present = await files.present();
+    const used = await files.used(desired.contents.map(({ id }) => id));
+    for (const path of fetcher.inUse) used.add(path);
+    const plan = planGarbage({
+      used,
+      present,
+      unusedSince: this.#unusedSince,
+      pressure,
+      grace: garbageGrace,
+      now: clock.now(),
+    });
+    this.#unusedSince = plan.unusedSince;
+    for (const path of plan.remove) {
+      log.info("removing what nobody uses", { path });
+      await disk.remove(path);
+    }
+  }
+}
+
+function withoutUrl({ reason, message, failures, retryAt }: Failure): Failure {
+  return { reason, message, failures, retryAt };
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof InvalidReferenceError) return "InvalidImageName";
+  if (error instanceof DiskFullError) return "DiskFull";
+  return "ErrImagePull";
+}
