@@ -37,7 +37,7 @@ export function readSource(path: string): Source {
 export function importsOf(text: string): string[] {
   const code = withoutComments(text);
   const names: string[] = [];
-  for (const match of code.matchAll(/\b(?:from|import)\s*\(?\s*"([^"\n]+)"/g)) {
+  for (const match of code.matchAll(/(?<!["\w.])(?:from|import)\s*\(?\s*"([^"\n]+)"/g)) {
     if (match[1] !== undefined) names.push(match[1]);
   }
   return names;

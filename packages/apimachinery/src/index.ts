@@ -1,3 +1,4 @@
+export { type ImageReference, parseImageReference } from "./image-reference.ts";
 export type {
   Column,
   FieldError,
@@ -7,6 +8,7 @@ export type {
   ScalePaths,
   SubresourceDefinition,
 } from "./kind-definition.ts";
+export { dnsLabelFaults, dnsSubdomainFaults, labelValueFaults, qualifiedNameFaults } from "./names.ts";
 export type {
   Condition,
   KubeList,
@@ -17,4 +19,32 @@ export type {
   WatchEvent,
   WatchEventType,
 } from "./object.ts";
+export { type JsonPatchOperation, jsonPatch } from "./patch/json-patch.ts";
+export { mergePatch } from "./patch/merge-patch.ts";
+export { PatchError } from "./patch/patch-error.ts";
+export { strategicMergePatch } from "./patch/strategic-merge-patch.ts";
+export {
+  formatBinary,
+  formatDecimal,
+  type Nano,
+  parseQuantity,
+  quantityFault,
+  toMillis,
+  toUnits,
+} from "./quantity.ts";
 export type { Schema, ValidationRule } from "./schema.ts";
+export {
+  type FieldRequirement,
+  formatRequirements,
+  type LabelSelector,
+  type Labels,
+  matchesLabels,
+  parseFieldSelector,
+  parseLabelSelector,
+  type Requirement,
+  requirementsOf,
+  SelectorError,
+} from "./selectors.ts";
+export { applySchemaDefaults } from "./structural/default.ts";
+export { prune } from "./structural/prune.ts";
+export { validateSchema } from "./structural/validate.ts";

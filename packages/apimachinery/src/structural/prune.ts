@@ -1,0 +1,50 @@
+import type { Schema } from "../schema.ts";
+import { depthMax, isObject, type JsonObject, memberPath, memberSchema } from "./walk.ts";
+
+/**
+ * Removes what the schema does not know, in place, and returns the paths of what it removed. Where the
+ * schema preserves
+ * unknown fields they stay, and what it does know of them is still pruned.
+ */
+export function prune(schema: Schema, object: JsonObject): string[] {
+  const removed: string[] = [];
+  pruneValue(schema, object, "", removed, 0, true);
+  return removed;
+}
+
+/** What every object has whether its schema says so or not. */
+const envelope = new Set(["apiVersion", "kind", "metadata"]);
+
+function pruneValue(
+  schema: Schema,
+  value: unknown,
+  path: string,
+  removed: string[],
+  depth: number,
+  isResource: boolean,
+): void {
+  if (depth > depthMax) return;
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    if (items === undefined) return;
+    value.forEach((item, index) => pruneValue(items, item, `${path}[${index}]`, removed, depth + 1, false));
+    return;
+  }
+  if (!isObject(value)) return;
+  const keeps = schema["x-kubernetes-preserve-unknown-fields"] === true || isOpen(schema);
+  for (const key of Object.keys(value)) {
+    const inner = memberSchema(schema, key);
+    const at = memberPath(path, key);
+    if (inner !== undefined) {
+      pruneValue(inner, value[key], at, removed, depth + 1, inner["x-kubernetes-embedded-resource"] === true);
+    } else if (!keeps && !(isResource && envelope.has(key))) {
+      delete value[key];
+      removed.push(at);
+    }
+  }
+}
+
+/** A schema that says nothing about members allows any, as int-or-string and plain values do. */
+function isOpen({ properties, additionalProperties, type }: Schema): boolean {
+  return properties === undefined && additionalProperties === undefined && type !== "object";
+}

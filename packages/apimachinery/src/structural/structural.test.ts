@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Schema } from "../schema.ts";
+import { applySchemaDefaults } from "./default.ts";
+import { prune } from "./prune.ts";
+import { validateSchema } from "./validate.ts";
+
+const schema: Schema = {
+  type: "object",
+  required: ["spec"],
+  properties: {
+    spec: {
+      type: "object",
+      required: ["image"],
+      properties: {
+        image: { type: "string", minLength: 1, maxLength: 10, pattern: "^[a-z]+$" },
+        port: { "x-kubernetes-int-or-string": true },
+        replicas: { type: "integer", format: "int32", minimum: 0, maximum: 5, default: 1 },
+        mode: { type: "string", enum: ["A", "B"] },
+        memory: { type: "string", format: "quantity" },
+        maybe: { type: "string", nullable: true },
+        free: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+        labels: { type: "object", additionalProperties: { type: "string" }, maxProperties: 1 },
+        items: {
+          type: "array",
+          maxItems: 2,
+          "x-kubernetes-list-type": "map",
+          "x-kubernetes-list-map-keys": ["name", "protocol"],
+          items: {
+            type: "object",
+            properties: { name: { type: "string" }, protocol: { type: "string", default: "TCP" } },
+          },
+        },
+        nested: { type: "object", default: {}, properties: { deep: { type: "integer", default: 7 } } },
+        either: {
+          oneOf: [{ required: ["a"] }, { required: ["b"] }],
+          "x-kubernetes-preserve-unknown-fields": true,
+        },
+      },
+    },
+  },
+};
+
+describe("prune", () => {
+  it("removes what the schema does not know and says where", () => {
+    const object = {
+      apiVersion: "v1",
+      kind: "X",
+      metadata: { name: "a" },
+      spec: {
+        image: "a",
+        imgae: 1,
+        items: [{ name: "x", extra: true }],
+        free: { any: 1 },
+        labels: { any: "x" },
+      },
+      other: 1,
+    };
+    assert.deepEqual(prune(schema, object), ["spec.imgae", "spec.items[0].extra", "other"]);
+    assert.deepEqual(object.spec, {
+      image: "a",
+      items: [{ name: "x" }],
+      free: { any: 1 },
+      labels: { any: "x" },
+    } as never);
+    assert.equal(object.kind, "X");
+  });
+});
+
+describe("applySchemaDefaults", () => {
+  it("fills in from the outside in, and not what was said", () => {
+    const object = { spec: { image: "a", replicas: 0, items: [{ name: "x" }] } };
+    applySchemaDefaults(schema, object);
+    assert.deepEqual(object.spec, {
+      ...{ image: "a", replicas: 0, items: [{ name: "x", protocol: "TCP" }] },
+      nested: { deep: 7 },
+    } as never);
+  });
+
+  it("takes null for absent where it is not allowed", () => {
+    const object = { spec: { image: "a", replicas: null, maybe: null } };
+    applySchemaDefaults(schema, object);
+    assert.equal(object.spec.replicas, 1);
+    assert.equal(object.spec.maybe, null);
+  });
+
+  it("gives every object defaults of its own", () => {
+    const [one, two] = [{ spec: { image: "a" } }, { spec: { image: "a" } }] as Record<
+      string,
+      Record<string, unknown>
+    >[];
+    applySchemaDefaults(schema, one as never);
+    applySchemaDefaults(schema, two as never);
+    assert.notEqual(one?.["spec"]?.["nested"], two?.["spec"]?.["nested"]);
+  });
+});
+
+describe("validateSchema", () => {
+  for (const [what, spec, errors] of [
+    ["right", { image: "abc", port: "http", replicas: 5, memory: "1Gi", maybe: null }, []],
+    ["nothing", undefined, ["FieldValueRequired spec"]],
+    ["a missing member", {}, ["FieldValueRequired spec.image"]],
+    ["a wrong type", { image: 5 }, ["FieldValueTypeInvalid spec.image"]],
+    ["a null", { image: null }, ["FieldValueTypeInvalid spec.image"]],
+    ["a fraction", { image: "a", replicas: 1.5 }, ["FieldValueTypeInvalid spec.replicas"]],
+    ["a text too long", { image: "abcdefghijk" }, ["FieldValueTooLong spec.image"]],
+    ["a pattern missed", { image: "A" }, ["FieldValueInvalid spec.image"]],
+    ["a number too large", { image: "a", replicas: 6 }, ["FieldValueInvalid spec.replicas"]],
+    ["a choice nobody offers", { image: "a", mode: "C" }, ["FieldValueNotSupported spec.mode"]],
+    ["no quantity", { image: "a", memory: "lots" }, ["FieldValueInvalid spec.memory"]],
+    ["no int-or-string", { image: "a", port: true }, ["FieldValueTypeInvalid spec.port"]],
+    ["too many members", { image: "a", labels: { a: "", b: "" } }, ["FieldValueTooMany spec.labels"]],
+    [
+      "an item twice, by its default key",
+      { image: "a", items: [{ name: "x" }, { name: "x", protocol: "TCP" }] },
+      ["FieldValueDuplicate spec.items[1]"],
+    ],
+    [
+      "too many items",
+      { image: "a", items: [{ name: "x" }, { name: "y" }, { name: "z" }] },
+      ["FieldValueTooMany spec.items"],
+    ],
+    ["both of either", { image: "a", either: { a: 1, b: 1 } }, ["FieldValueInvalid spec.either"]],
+    [
+      "a label that needs brackets",
+      { image: "a", labels: { "a.b/c": 1 } },
+      ["FieldValueTypeInvalid spec.labels[a.b/c]"],
+    ],
+  ] as const) {
+    it(`finds ${errors.length} in ${what}`, () => {
+      assert.deepEqual(
+        validateSchema(schema, { spec }).map(({ type, field }) => `${type} ${field}`),
+        errors,
+      );
+    });
+  }
+
+  it("does not follow an object without end", () => {
+    const recursive: { properties: Record<string, Schema> } = { properties: {} };
+    recursive.properties["a"] = recursive;
+    let value: unknown = {};
+    for (let depth = 0; depth < 200; depth++) value = { a: value };
+    assert.match(validateSchema(recursive, value)[0]?.detail ?? "", /nested more than 64/);
+  });
+});

@@ -1,0 +1,24 @@
+import type { Schema } from "../schema.ts";
+
+export type JsonObject = { [key: string]: unknown };
+
+export function isObject(value: unknown): value is JsonObject {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+/** Deeper than any kind nests; a deeper object is refused rather than followed. */
+export const depthMax: number = 64;
+
+/** The schema of a member: a named property, or what additional ones are. */
+export function memberSchema(schema: Schema, key: string): Schema | undefined {
+  const { properties, additionalProperties } = schema;
+  if (properties !== undefined && Object.hasOwn(properties, key)) return properties[key];
+  if (additionalProperties === true) return {};
+  return additionalProperties === false ? undefined : additionalProperties;
+}
+
+/** `spec.containers` + `image` → `spec.containers.image`; keys that are no plain words are put in brackets. */
+export function memberPath(path: string, key: string): string {
+  if (!/^[A-Za-z_$][\w$-]*$/.test(key)) return `${path}[${key}]`;
+  return path === "" ? key : `${path}.${key}`;
+}
