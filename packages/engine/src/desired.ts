@@ -40,7 +40,8 @@ export interface AppSpec {
   readonly memoryBytes: number;
   readonly nics: readonly NicSpec[];
   /**
-   * What runs in the VM. An app without the extension (from a foreign controller) is translated to the same shape: one
+   * What runs in the VM. An app without the extension (from a foreign controller) is translated to the same
+   * shape: one
    * container named "main" on its first volume.
    */
   readonly pod: ext.AppExtension;

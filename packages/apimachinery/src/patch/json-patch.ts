@@ -28,7 +28,7 @@ export function jsonPatch(object: unknown, operations: readonly JsonPatchOperati
   for (const operation of operations) {
     if (!isObject(operation as unknown)) throw new PatchError("a JSON patch operation is an object");
     if (operation.op === "copy") {
-      copied += JSON.stringify(get(document, pointer(operation.from, "from")) ?? null).length;
+      copied += JSON.stringify(valueAt(document, pointer(operation.from, "from")) ?? null).length;
       if (copied > copiedBytesMax) throw new PatchError(`copies add more than ${copiedBytesMax} bytes`);
     }
     apply(document, operation);
@@ -44,26 +44,29 @@ function apply(document: Document, operation: JsonPatchOperation): void {
   const path = pointer(operation.path, "path");
   switch (operation.op) {
     case "add":
-      return add(document, path, structuredClone(valueOf(operation)));
+      add(document, path, structuredClone(givenValue(operation)));
+      return;
     case "remove":
       remove(document, path);
       return;
     case "replace":
-      get(document, path);
-      if (path.length === 0) document.root = structuredClone(valueOf(operation));
-      else put(parentOf(document, path), path, structuredClone(valueOf(operation)));
+      valueAt(document, path);
+      if (path.length === 0) document.root = structuredClone(givenValue(operation));
+      else put(parentOf(document, path), path, structuredClone(givenValue(operation)));
       return;
     case "move": {
       const from = pointer(operation.from, "from");
       if (from.length < path.length && from.every((token, index) => token === path[index])) {
         throw new PatchError("a value cannot be moved into itself");
       }
-      return add(document, path, remove(document, from));
+      add(document, path, remove(document, from));
+      return;
     }
     case "copy":
-      return add(document, path, structuredClone(get(document, pointer(operation.from, "from"))));
+      add(document, path, structuredClone(valueAt(document, pointer(operation.from, "from"))));
+      return;
     case "test":
-      if (!jsonEqual(get(document, path), valueOf(operation))) {
+      if (!jsonEqual(valueAt(document, path), givenValue(operation))) {
         throw new PatchError(`testing value ${operation.path} failed`);
       }
       return;
@@ -72,7 +75,7 @@ function apply(document: Document, operation: JsonPatchOperation): void {
   }
 }
 
-function valueOf(operation: JsonPatchOperation): unknown {
+function givenValue(operation: JsonPatchOperation): unknown {
   if (!Object.hasOwn(operation, "value")) throw new PatchError(`${operation.op} operation has no value`);
   return operation.value;
 }
@@ -101,12 +104,12 @@ function step(holder: unknown, token: string): unknown {
   throw new PatchError(`the path has no ${JSON.stringify(token)}`);
 }
 
-function get(document: Document, path: readonly string[]): unknown {
+function valueAt(document: Document, path: readonly string[]): unknown {
   return path.reduce(step, document.root);
 }
 
 function parentOf(document: Document, path: readonly string[]): unknown {
-  return get(document, path.slice(0, -1));
+  return valueAt(document, path.slice(0, -1));
 }
 
 /** Sets a member; `__proto__` becomes a member like any other. */
@@ -132,7 +135,7 @@ function add(document: Document, path: readonly string[], value: unknown): void 
 
 function remove(document: Document, path: readonly string[]): unknown {
   const token = path.at(-1);
-  const value = get(document, path);
+  const value = valueAt(document, path);
   if (token === undefined) {
     document.root = null;
     return value;

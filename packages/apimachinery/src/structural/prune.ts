@@ -27,7 +27,8 @@ function pruneValue(
   if (Array.isArray(value)) {
     const { items } = schema;
     if (items === undefined) return;
-    value.forEach((item, index) => pruneValue(items, item, `${path}[${index}]`, removed, depth + 1, false));
+    for (const [index, item] of value.entries())
+      pruneValue(items, item, `${path}[${index}]`, removed, depth + 1, false);
     return;
   }
   if (!isObject(value)) return;

@@ -150,8 +150,9 @@ function checkList(schema: Schema, list: unknown[], path: string, errors: FieldE
   if (minItems !== undefined && list.length < minItems) {
     errors.push(invalid(path, list.length, `should have at least ${minItems} items`));
   }
-  if (items !== undefined)
-    list.forEach((item, index) => check(items, item, `${path}[${index}]`, errors, depth + 1));
+  if (items !== undefined) {
+    for (const [index, item] of list.entries()) check(items, item, `${path}[${index}]`, errors, depth + 1);
+  }
   const kind = schema["x-kubernetes-list-type"];
   if (uniqueItems === true || kind === "set" || kind === "map") checkUnique(schema, list, path, errors);
 }

@@ -30,8 +30,9 @@ import {
   pullPolicy,
   type StoredContent,
 } from "./content-plan.ts";
-import type { Fetcher, Progress } from "./fetcher.ts";
+import type { Fetcher } from "./fetcher.ts";
 import { BadImageError } from "./image-builder.ts";
+import type { Progress } from "./progress.ts";
 import { InvalidReferenceError } from "./reference.ts";
 
 export interface ContentParts {

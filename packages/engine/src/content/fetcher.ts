@@ -13,6 +13,7 @@ import {
   parseConfig,
   parseManifest,
 } from "./oci.ts";
+import type { Progress } from "./progress.ts";
 import { type ImageReference, parseReference } from "./reference.ts";
 import { RegistryClient, SourceError } from "./registry-client.ts";
 
@@ -24,10 +25,6 @@ export interface FetcherOptions {
   /** As OCI says it: amd64, arm64. */
   readonly architecture: string;
 }
-
-export type Progress =
-  | { readonly phase: "downloading"; readonly bytes: number; readonly total: number }
-  | { readonly phase: "building" };
 
 /** A line that breaks again and again still makes way as long as bytes arrive; this bounds one attempt. */
 const cutsMax = 50;

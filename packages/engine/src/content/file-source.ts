@@ -3,8 +3,8 @@ import type { Disk } from "../host/disk.ts";
 import { type HttpClient, HttpError } from "../host/http.ts";
 import { ContentFiles } from "./content-files.ts";
 import type { StoredContent } from "./content-plan.ts";
-import type { Progress } from "./fetcher.ts";
 import { BadImageError, type ImageBuilder } from "./image-builder.ts";
+import type { Progress } from "./progress.ts";
 import { refusal, SourceError } from "./registry-client.ts";
 
 interface Parts {

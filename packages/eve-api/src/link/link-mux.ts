@@ -111,12 +111,16 @@ export class LinkMux {
   #receive(message: Uint8Array): void {
     if (this.#over) return;
     this.#lastHeard = this.#options.clock.monotonic();
-    if (message.length > frameMax) return this.#finish(`a frame of ${message.length} bytes is too long`);
+    if (message.length > frameMax) {
+      this.#finish(`a frame of ${message.length} bytes is too long`);
+      return;
+    }
     let frame: LinkFrame;
     try {
       frame = fromBinary(LinkFrameSchema, message);
     } catch {
-      return this.#finish("a frame that is none");
+      this.#finish("a frame that is none");
+      return;
     }
     const fault = frame.stream === 0 ? this.#receiveOwn(frame) : this.#receiveStream(frame);
     if (fault !== undefined) this.#finish(fault);
