@@ -1,1 +1,20 @@
-export {};
+export {
+  apiVersionOf,
+  type DeleteQuery,
+  type KindName,
+  type ListQuery,
+  ObjectRegistry,
+  type PatchKind,
+  type WatchQuery,
+  type WriteQuery,
+} from "./rest/object-registry.ts";
+export { type StatusCause, type StatusDetails, StatusError } from "./status-error.ts";
+export { SqliteStore } from "./store/sqlite-store.ts";
+export {
+  type Change,
+  CompactedError,
+  type Row,
+  type Snapshot,
+  type Store,
+  type WriteOutcome,
+} from "./store/store.ts";
