@@ -45,6 +45,18 @@ export {
   requirementsOf,
   SelectorError,
 } from "./selectors.ts";
+export { type ApplyType, ApplyTypeError, type TypeRef } from "./ssa/apply-type.ts";
+export { FieldSet, type FieldsV1 } from "./ssa/field-set.ts";
+export { type ReplayResult, replayApplyCases } from "./ssa/replay.ts";
+export {
+  ApplyConflictError,
+  type ApplyInput,
+  type ApplyResult,
+  applyManaged,
+  type Managed,
+  type Managers,
+  updateManaged,
+} from "./ssa/updater.ts";
 export { applySchemaDefaults } from "./structural/default.ts";
 export { prune } from "./structural/prune.ts";
 export { validateSchema } from "./structural/validate.ts";

@@ -1,0 +1,145 @@
+/** Walks two values side by side along a type: to merge them, or to find what differs. */
+import { jsonEqual } from "@selvedge/base";
+import { isObject, type JsonObject } from "../structural/walk.ts";
+import { type ApplyType, fieldType, itemElement, kindOf, type ListType, type TypeRef } from "./apply-type.ts";
+import { FieldSet, type PathElement } from "./field-set.ts";
+
+export interface Comparison {
+  readonly added: FieldSet;
+  readonly modified: FieldSet;
+  readonly removed: FieldSet;
+}
+
+/** The left value with all that the right one says. */
+export function mergeValues(ref: TypeRef, left: unknown, right: unknown): unknown {
+  return new Walk(() => undefined).merge(ref, left, right, []);
+}
+
+export function compareValues(ref: TypeRef, left: unknown, right: unknown): Comparison {
+  let [added, modified, removed] = [new FieldSet(), new FieldSet(), new FieldSet()];
+  new Walk((path, before, after) => {
+    if (before === undefined) added = added.union(FieldSet.of(...path));
+    else if (after === undefined) removed = removed.union(FieldSet.of(...path));
+    else if (!jsonEqual(before, after)) modified = modified.union(FieldSet.of(...path));
+  }).merge(ref, left, right, []);
+  return { added, modified, removed };
+}
+
+type AtLeaf = (path: readonly PathElement[], left: unknown, right: unknown) => void;
+
+class Walk {
+  readonly #atLeaf: AtLeaf;
+
+  constructor(atLeaf: AtLeaf) {
+    this.#atLeaf = atLeaf;
+  }
+
+  /** The merged value; undefined when neither side has one. */
+  merge(ref: TypeRef, left: unknown, right: unknown, path: readonly PathElement[]): unknown {
+    if (left === undefined && right === undefined) return undefined;
+    const type = ref();
+    const [ofLeft, ofRight] = [kindOf(type, left), kindOf(type, right)];
+    // Another kind on each side: both are walked, so that what the left had is seen to go; the right one stays.
+    if (!sameKind(ofLeft, ofRight)) this.#along(ofLeft, left, right, path);
+    return this.#along(ofRight, left, right, path);
+  }
+
+  #along(
+    { map, scalar, list }: ApplyType,
+    left: unknown,
+    right: unknown,
+    path: readonly PathElement[],
+  ): unknown {
+    if (map !== undefined) {
+      const [before, after] = [asObject(left), asObject(right)];
+      if (map.atomic || (isEmpty(before) && isEmpty(after))) return this.#leaf(left, right, path);
+      this.#cameOrWent(left, right, path);
+      const out: JsonObject = {};
+      for (const key of new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])) {
+        const type = fieldType(map, key);
+        if (type === undefined) continue;
+        const merged = this.merge(type, before?.[key], after?.[key], [...path, `f:${key}`]);
+        if (merged !== undefined) out[key] = merged;
+      }
+      return out;
+    }
+    if (scalar !== undefined || list === undefined) return this.#leaf(left, right, path);
+    const [before, after] = [asList(left), asList(right)];
+    if (list.atomic || (!before?.length && !after?.length)) return this.#leaf(left, right, path);
+    this.#cameOrWent(left, right, path);
+    return this.#lists(list, before ?? [], after ?? [], path);
+  }
+
+  /** A whole that only one side has is a field too, besides those below it. */
+  #cameOrWent(left: unknown, right: unknown, path: readonly PathElement[]): void {
+    if (path.length > 0 && (left === undefined || right === undefined)) this.#atLeaf(path, left, right);
+  }
+
+  #leaf(left: unknown, right: unknown, path: readonly PathElement[]): unknown {
+    if (path.length > 0) this.#atLeaf(path, left, right);
+    return right !== undefined ? right : left;
+  }
+
+  /**
+   * The right side's order rules among items both have and its own; items only the left has keep their place between
+   * their shared neighbours.
+   */
+  #lists(
+    type: ListType,
+    left: readonly unknown[],
+    right: readonly unknown[],
+    path: readonly PathElement[],
+  ): unknown[] {
+    const lefts = left.map((item) => itemElement(type, item));
+    const rights = right.map((item) => itemElement(type, item));
+    const inLeft = new Map(lefts.map((element, index) => [element, left[index]]));
+    const inRight = new Map(rights.map((element, index) => [element, right[index]]));
+    const shared = rights.filter((element) => inLeft.has(element));
+    const out: unknown[] = [];
+    const take = (element: PathElement): void => {
+      out.push(this.merge(type.element, inLeft.get(element), inRight.get(element), [...path, element]));
+    };
+    let [l, r] = [0, 0];
+    while (l < lefts.length || r < rights.length) {
+      const [ofLeft, ofRight] = [lefts[l], rights[r]];
+      if (ofLeft !== undefined && ofRight !== undefined) {
+        if (ofLeft === ofRight) {
+          take(ofLeft);
+          l++;
+          r++;
+          shared.shift();
+          continue;
+        }
+        if (inRight.has(ofLeft) && shared.length > 0 && shared[0] !== ofLeft) {
+          l++;
+          continue;
+        }
+      }
+      if (ofLeft !== undefined && !inRight.has(ofLeft)) {
+        take(ofLeft);
+        l++;
+      } else if (ofRight !== undefined) {
+        take(ofRight);
+        r++;
+        if (shared[0] === ofRight) shared.shift();
+      } else l++;
+    }
+    return out;
+  }
+}
+
+function sameKind(left: ApplyType, right: ApplyType): boolean {
+  return left.scalar === right.scalar && left.list === right.list && left.map === right.map;
+}
+
+function asObject(value: unknown): JsonObject | undefined {
+  return isObject(value) ? value : undefined;
+}
+
+function asList(value: unknown): unknown[] | undefined {
+  return Array.isArray(value) ? value : undefined;
+}
+
+function isEmpty(value: JsonObject | undefined): boolean {
+  return value === undefined || Object.keys(value).length === 0;
+}

@@ -1,0 +1,178 @@
+/** Replays recorded server-side-apply cases: one JSON a line, with the schema in structured-merge-diff's own form. */
+import { canonicalJson } from "@selvedge/base";
+import { parse } from "yaml";
+import { isObject, type JsonObject } from "../structural/walk.ts";
+import type { ApplyType, ListType, MapType, ScalarType, TypeRef } from "./apply-type.ts";
+import { FieldSet } from "./field-set.ts";
+import { mergeValues } from "./merge-values.ts";
+import { extractFields } from "./take-fields.ts";
+import { ApplyConflictError, applyManaged, type Managed, updateManaged } from "./updater.ts";
+
+export interface ReplayResult {
+  readonly passed: number;
+  /** A line for each that failed: its number and why. */
+  readonly failures: readonly string[];
+}
+
+interface RecordedManager {
+  readonly apiVersion: string;
+  readonly applied: boolean;
+  readonly set: unknown;
+}
+
+interface RecordedCase {
+  readonly schema: string;
+  readonly typeRef: string;
+  readonly apiVersion?: string;
+  readonly ops: readonly {
+    readonly op: string;
+    readonly APIVersion?: string;
+    readonly Manager?: string;
+    readonly Object?: string;
+    readonly Conflicts?: unknown;
+    readonly Parser?: unknown;
+  }[];
+  readonly object?: string;
+  readonly err?: string;
+  readonly managed: Readonly<Record<string, RecordedManager>> | null;
+}
+
+export function replayApplyCases(lines: string): ReplayResult {
+  const failures: string[] = [];
+  let passed = 0;
+  for (const [index, line] of lines.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const fault = replayCase(JSON.parse(line) as RecordedCase);
+    if (fault === undefined) passed++;
+    else failures.push(`case ${index + 1}: ${fault}`);
+  }
+  return { passed, failures };
+}
+
+interface State {
+  live: unknown;
+  managers: ReadonlyMap<string, Managed>;
+  type: TypeRef;
+}
+
+function replayCase(recorded: RecordedCase): string | undefined {
+  const state: State = { live: null, managers: new Map(), type: readType(recorded.schema, recorded.typeRef) };
+  try {
+    for (const op of recorded.ops) runOperation(state, op);
+  } catch (error) {
+    return recorded.err ? undefined : `threw ${error instanceof Error ? error.message : String(error)}`;
+  }
+  if (recorded.err) return `should fail: ${recorded.err}`;
+  if (recorded.object !== undefined && canonicalJson(parse(recorded.object)) !== canonicalJson(state.live)) {
+    return `object is ${canonicalJson(state.live)}, not ${canonicalJson(parse(recorded.object))}`;
+  }
+  const got = Object.fromEntries(
+    [...state.managers].map(([name, { set, apiVersion }]) => [name, { apiVersion, set: set.toJson() }]),
+  );
+  const wanted = Object.fromEntries(
+    Object.entries(recorded.managed ?? {}).map(([name, { set, apiVersion }]) => [
+      name,
+      { apiVersion, set: FieldSet.fromJson(set).toJson() },
+    ]),
+  );
+  if (recorded.managed !== null && canonicalJson(got) !== canonicalJson(wanted)) {
+    return `managers are ${canonicalJson(got)}, not ${canonicalJson(wanted)}`;
+  }
+  return undefined;
+}
+
+function runOperation(state: State, op: RecordedCase["ops"][number]): void {
+  if (op.op === "ChangeParser") {
+    const { schema, typeRef } = op.Parser as { schema: string; typeRef: string };
+    state.type = readType(schema, typeRef);
+    return;
+  }
+  const { type, live, managers } = state;
+  const manager = op.Manager ?? "";
+  const said: unknown = op.Object === undefined ? undefined : parse(op.Object);
+  const input = { type, live, managers, manager, object: said ?? {}, apiVersion: op.APIVersion ?? "" };
+  if (op.op === "Update") {
+    const result = updateManaged(input);
+    state.live = result.object;
+    state.managers = result.managers;
+    return;
+  }
+  if (op.op === "ExtractApply") {
+    const own = managers.get(manager)?.set.leaves() ?? new FieldSet();
+    input.object = mergeValues(type, extractFields(type, live, own) ?? undefined, said) ?? {};
+  }
+  const expected =
+    Boolean(op.Conflicts) && canonicalJson(op.Conflicts) !== "[]" && canonicalJson(op.Conflicts) !== "{}";
+  try {
+    const result = applyManaged({ ...input, force: op.op === "ForceApply" });
+    if (expected) throw new Error("should conflict");
+    state.live = result.object;
+    state.managers = result.managers;
+  } catch (error) {
+    if (!(error instanceof ApplyConflictError) || !expected) throw error;
+  }
+}
+
+/** A schema in structured-merge-diff's form, as the type that the updater walks. */
+function readType(schema: string, typeRef: string): TypeRef {
+  const { types = [] } = (parse(schema) ?? {}) as { types?: JsonObject[] };
+  const byName = new Map(types.map((type) => [String(type["name"]), type]));
+  const made = new Map<string, ApplyType>();
+  const resolve = (reference: unknown): TypeRef => {
+    const ref = (isObject(reference) ? reference : {}) as JsonObject;
+    const name = ref["namedType"];
+    const relationship = ref["elementRelationship"];
+    if (name === undefined) {
+      const inline = atom(ref, resolve);
+      return () => inline;
+    }
+    return () => {
+      const key = `${String(name)} ${String(relationship ?? "")}`;
+      let type = made.get(key);
+      if (type === undefined) {
+        type = atom({ ...byName.get(String(name)) }, resolve, relationship);
+        made.set(key, type);
+      }
+      return type;
+    };
+  };
+  return resolve(parse(typeRef));
+}
+
+function atom(
+  definition: JsonObject,
+  resolve: (reference: unknown) => TypeRef,
+  relationship?: unknown,
+): ApplyType {
+  const { scalar, list, map } = definition;
+  return {
+    ...(scalar === undefined ? {} : { scalar: scalar as ScalarType }),
+    ...(isObject(list) ? { list: readList(list, resolve, relationship) } : {}),
+    ...(isObject(map) ? { map: readMap(map, resolve, relationship) } : {}),
+  };
+}
+
+function readList(
+  list: JsonObject,
+  resolve: (reference: unknown) => TypeRef,
+  relationship: unknown,
+): ListType {
+  const { elementType, elementRelationship, keys = [] } = list;
+  const atomic = (relationship ?? elementRelationship ?? "atomic") === "atomic";
+  return { element: resolve(elementType), atomic, keys: keys as string[] };
+}
+
+function readMap(map: JsonObject, resolve: (reference: unknown) => TypeRef, relationship: unknown): MapType {
+  const { fields = [], elementType, elementRelationship } = map;
+  const entries = fields as { name: string; type: unknown; default?: unknown }[];
+  return {
+    fields: new Map(entries.map(({ name, type }) => [name, resolve(type)])),
+    defaults: Object.fromEntries(
+      entries
+        .filter((field) => field.default !== undefined && field.default !== null)
+        .map((field) => [field.name, field.default]),
+    ),
+    element: elementType === undefined ? undefined : resolve(elementType),
+    atomic: (relationship ?? elementRelationship) === "atomic",
+  };
+}
