@@ -8,6 +8,8 @@ export {
   type WatchQuery,
   type WriteQuery,
 } from "./rest/object-registry.ts";
+export type { Target } from "./rest/target.ts";
+export { type Answer, ApiServer, type ApiServerOptions, type User } from "./server.ts";
 export { type StatusCause, type StatusDetails, StatusError } from "./status-error.ts";
 export { SqliteStore } from "./store/sqlite-store.ts";
 export {

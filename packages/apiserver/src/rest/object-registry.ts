@@ -278,7 +278,10 @@ function applyPatch(
   }
 }
 
-/** What a write may change: /status only the status, the main resource all but it; the server's own metadata stays. */
+/**
+ * What a write may change: /status only the status, the main resource all but it; the server's own metadata
+ * stays.
+ */
 function merge(
   definition: KindDefinition,
   stored: KubeObject,

@@ -1,0 +1,42 @@
+import type { KindDefinition } from "@selvedge/apimachinery";
+import { StatusError } from "../status-error.ts";
+
+/** What a path names. */
+export interface Target {
+  readonly kind: KindDefinition;
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly subresource: string | undefined;
+}
+
+export function parseTarget(kinds: readonly KindDefinition[], path: string): Target {
+  const [root, ...steps] = path.slice(1).split("/").map(decode);
+  const group = root === "apis" ? steps.shift() : root === "api" ? "" : undefined;
+  const version = steps.shift();
+  const find = (plural: string | undefined, namespaced: boolean | undefined): KindDefinition | undefined =>
+    kinds.find(
+      (kind) =>
+        kind.group === group &&
+        kind.version === version &&
+        kind.plural === plural &&
+        (namespaced === undefined || kind.namespaced === namespaced),
+    );
+  if (steps[0] === "namespaces" && steps.length >= 3) {
+    const kind = find(steps[2], true);
+    if (kind !== undefined && steps.length <= 5) {
+      return { kind, namespace: steps[1], name: steps[3], subresource: steps[4] };
+    }
+  }
+  const kind = find(steps[0], undefined);
+  const whole = kind !== undefined && (!kind.namespaced || steps.length === 1) && steps.length <= 3;
+  if (whole) return { kind, namespace: undefined, name: steps[1], subresource: steps[2] };
+  throw new StatusError(404, "NotFound", "the server could not find the requested resource");
+}
+
+function decode(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch (error) {
+    throw new StatusError(400, "BadRequest", `invalid path segment ${step}`, undefined, { cause: error });
+  }
+}
