@@ -1,1 +1,1 @@
-export {};
+export { type Candidate, findCompressed } from "./kernel-image.ts";
