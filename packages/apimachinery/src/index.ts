@@ -55,7 +55,9 @@ export {
   applyManaged,
   type Managed,
   type Managers,
+  sameInAllVersions,
   updateManaged,
+  type Versions,
 } from "./ssa/updater.ts";
 export { applySchemaDefaults } from "./structural/default.ts";
 export { prune } from "./structural/prune.ts";

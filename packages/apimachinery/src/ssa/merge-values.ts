@@ -115,7 +115,9 @@ class Walk {
           continue;
         }
       }
-      if (ofLeft !== undefined && !inRight.has(ofLeft)) {
+      // Before a shared item still to come, what only the right has goes first; after the last one, it goes last.
+      const rightOnly = shared.length > 0 && ofRight !== undefined && !inLeft.has(ofRight);
+      if (ofLeft !== undefined && !inRight.has(ofLeft) && !rightOnly) {
         take(ofLeft);
         l++;
       } else if (ofRight !== undefined) {

@@ -6,7 +6,14 @@ import type { ApplyType, ListType, MapType, ScalarType, TypeRef } from "./apply-
 import { FieldSet } from "./field-set.ts";
 import { mergeValues } from "./merge-values.ts";
 import { extractFields } from "./take-fields.ts";
-import { ApplyConflictError, applyManaged, type Managed, updateManaged } from "./updater.ts";
+import {
+  ApplyConflictError,
+  applyManaged,
+  type Managed,
+  sameInAllVersions,
+  updateManaged,
+  type Versions,
+} from "./updater.ts";
 
 export interface ReplayResult {
   readonly passed: number;
@@ -51,20 +58,29 @@ export function replayApplyCases(lines: string): ReplayResult {
 
 interface State {
   live: unknown;
+  liveVersion: string;
   managers: ReadonlyMap<string, Managed>;
-  type: TypeRef;
+  versions: Versions;
 }
 
 function replayCase(recorded: RecordedCase): string | undefined {
-  const state: State = { live: null, managers: new Map(), type: readType(recorded.schema, recorded.typeRef) };
+  const state: State = {
+    ...{ live: null, liveVersion: "", managers: new Map() },
+    versions: readVersions(recorded.schema, recorded.typeRef),
+  };
   try {
     for (const op of recorded.ops) runOperation(state, op);
   } catch (error) {
     return recorded.err ? undefined : `threw ${error instanceof Error ? error.message : String(error)}`;
   }
   if (recorded.err) return `should fail: ${recorded.err}`;
-  if (recorded.object !== undefined && canonicalJson(parse(recorded.object)) !== canonicalJson(state.live)) {
-    return `object is ${canonicalJson(state.live)}, not ${canonicalJson(parse(recorded.object))}`;
+  const live = state.versions.convert(
+    state.live,
+    state.liveVersion,
+    recorded.apiVersion ?? state.liveVersion,
+  );
+  if (recorded.object !== undefined && canonicalJson(parse(recorded.object)) !== canonicalJson(live)) {
+    return `object is ${canonicalJson(live)}, not ${canonicalJson(parse(recorded.object))}`;
   }
   const got = Object.fromEntries(
     [...state.managers].map(([name, { set, apiVersion }]) => [name, { apiVersion, set: set.toJson() }]),
@@ -84,21 +100,25 @@ function replayCase(recorded: RecordedCase): string | undefined {
 function runOperation(state: State, op: RecordedCase["ops"][number]): void {
   if (op.op === "ChangeParser") {
     const { schema, typeRef } = op.Parser as { schema: string; typeRef: string };
-    state.type = readType(schema, typeRef);
+    state.versions = readVersions(schema, typeRef);
     return;
   }
-  const { type, live, managers } = state;
+  const { versions, managers } = state;
   const manager = op.Manager ?? "";
+  const apiVersion = op.APIVersion ?? "";
+  const live = versions.convert(state.live, state.liveVersion, apiVersion);
   const said: unknown = op.Object === undefined ? undefined : parse(op.Object);
-  const input = { type, live, managers, manager, object: said ?? {}, apiVersion: op.APIVersion ?? "" };
+  const input = { versions, live, managers, manager, object: said ?? {}, apiVersion };
   if (op.op === "Update") {
     const result = updateManaged(input);
     state.live = result.object;
+    state.liveVersion = apiVersion;
     state.managers = result.managers;
     return;
   }
   if (op.op === "ExtractApply") {
     const own = managers.get(manager)?.set.leaves() ?? new FieldSet();
+    const type = versions.typeOf(apiVersion) ?? (() => ({}));
     input.object = mergeValues(type, extractFields(type, live, own) ?? undefined, said) ?? {};
   }
   const expected =
@@ -107,10 +127,27 @@ function runOperation(state: State, op: RecordedCase["ops"][number]): void {
     const result = applyManaged({ ...input, force: op.op === "ForceApply" });
     if (expected) throw new Error("should conflict");
     state.live = result.object;
+    state.liveVersion = apiVersion;
     state.managers = result.managers;
   } catch (error) {
     if (!(error instanceof ApplyConflictError) || !expected) throw error;
   }
+}
+
+/**
+ * The versions of a recorded schema. Where its fields are named after their version (`scalarField_v1`), each version has
+ * a type of its own in the schema, and converting is renaming; else all versions are alike.
+ */
+function readVersions(schema: string, typeRef: string): Versions {
+  if (!schema.includes("_v1")) return sameInAllVersions(readType(schema, typeRef));
+  return {
+    typeOf: (version) =>
+      new RegExp(`^- name: ${version}$`, "m").test(schema)
+        ? readType(schema, `namedType: ${version}`)
+        : undefined,
+    convert: (object, _from, to) =>
+      object === undefined ? undefined : JSON.parse(JSON.stringify(object).replace(/_v\d+"/g, `_${to}"`)),
+  };
 }
 
 /** A schema in structured-merge-diff's form, as the type that the updater walks. */

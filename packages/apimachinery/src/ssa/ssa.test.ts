@@ -5,7 +5,13 @@ import { describe, it } from "node:test";
 import type { ApplyType } from "./apply-type.ts";
 import { FieldSet } from "./field-set.ts";
 import { replayApplyCases } from "./replay.ts";
-import { ApplyConflictError, applyManaged, type Managers, updateManaged } from "./updater.ts";
+import {
+  ApplyConflictError,
+  applyManaged,
+  type Managers,
+  sameInAllVersions,
+  updateManaged,
+} from "./updater.ts";
 
 const scalar: ApplyType = { scalar: "untyped" };
 const container: ApplyType = {
@@ -31,7 +37,7 @@ const spec: ApplyType = {
     ...{ defaults: {}, element: undefined, atomic: false },
   },
 };
-const base = { type: () => spec, apiVersion: "v1" };
+const base = { versions: sameInAllVersions(() => spec), apiVersion: "v1" };
 
 function apply(live: unknown, managers: Managers, manager: string, object: unknown, force = false) {
   return applyManaged({ ...base, live, managers, manager, object, force });
@@ -102,16 +108,9 @@ describe("a field set", () => {
 });
 
 describe("cases recorded from structured-merge-diff", () => {
-  /** Cases that convert objects between versions whose fields have other names, that ignore fields by a rule outside
-   * the recording, or that change the schema half-way: what the updater cannot do yet, by the case's line. */
-  const notYet: readonly number[] = [
-    23, 24, 25, 26, 27, 44, 45, 46, 47, 48, 50, 51, 52, 54, 55, 58, 60, 61, 63, 64, 66, 67, 68, 69, 72, 73,
-    75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100,
-    101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121,
-    122, 123, 124, 125, 126, 127, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142,
-    143, 144, 145, 146, 151, 152, 154, 155, 156, 157, 158, 159, 160, 161, 162, 163, 164, 165, 166, 167, 168,
-    169, 170, 183, 184, 187,
-  ];
+  /** By the case's line: 23 to 25 ignore fields by a rule outside the recording, 183 and 184 change to a schema that was
+   * not recorded, the others convert by repeating letters, which loses fields on the way. */
+  const notYet: readonly number[] = [23, 24, 25, 26, 27, 151, 152, 183, 184, 187];
 
   it("end in the same objects and managers, but for those named", () => {
     const lines = readFileSync(join(import.meta.dirname, "../../testdata/server-side-apply.jsonl"), "utf8");

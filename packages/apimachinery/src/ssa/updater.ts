@@ -1,10 +1,10 @@
 /**
- * Who manages which field, and what an apply or an update makes of an object. Pure: objects and managers
- * in, objects and
- * managers out. Versions of a kind share one schema here, so that no conversion stands between managers.
+ * Who manages which field, and what an apply or an update makes of an object. Pure: objects and managers in, objects and
+ * managers out. Each manager's fields are named as in the version it wrote, so objects are converted to compare.
  */
 import {
   type ApplyType,
+  ApplyTypeError,
   checkType,
   fieldType,
   type TypeRef,
@@ -24,8 +24,15 @@ export interface Managed {
 
 export type Managers = ReadonlyMap<string, Managed>;
 
+/** The versions of a kind: how each merges, and how an object of one becomes an object of another. */
+export interface Versions {
+  /** Undefined for a version that is not served any more: what was managed in it is forgotten. */
+  typeOf(apiVersion: string): TypeRef | undefined;
+  convert(object: unknown, from: string, to: string): unknown;
+}
+
 export interface ApplyInput {
-  readonly type: TypeRef;
+  readonly versions: Versions;
   readonly live: unknown;
   readonly object: unknown;
   readonly apiVersion: string;
@@ -50,10 +57,15 @@ export class ApplyConflictError extends Error {
   }
 }
 
+/** Versions that differ in name alone, as with Kubernetes' conversion strategy None. */
+export function sameInAllVersions(type: TypeRef): Versions {
+  return { typeOf: () => type, convert: (object) => object };
+}
+
 /** Another way of writing than apply: whatever it changed is its own from now on. */
 export function updateManaged(input: ApplyInput): ApplyResult {
-  const { type, object, apiVersion, manager } = input;
-  checkType(type, object);
+  const { object, apiVersion, manager } = input;
+  checkType(typeIn(input, apiVersion), object);
   const { managers, compare } = settleOthers(input, object, reconciled(input), true);
   const own = managers.get(manager)?.set ?? new FieldSet();
   const set = own.union(compare.modified).union(compare.added).difference(compare.removed);
@@ -65,62 +77,109 @@ export function updateManaged(input: ApplyInput): ApplyResult {
 
 /** What the manager says now replaces what it said last time; throws ApplyConflictError unless forced. */
 export function applyManaged(input: ApplyInput & { readonly force: boolean }): ApplyResult {
-  const { type, live, object, apiVersion, manager, force } = input;
+  const { live, object, apiVersion, manager, force } = input;
+  const type = typeIn(input, apiVersion);
   checkType(type, object);
   const before = reconciled(input);
-  const last = before.get(manager)?.set;
+  const last = before.get(manager);
   const merged = mergeValues(type, live ?? undefined, object);
   const managers = new Map(before).set(manager, { set: toFieldSet(type, object), apiVersion, applied: true });
-  const pruned = last === undefined || last.isEmpty ? merged : prune(type, merged, managers, last);
+  const pruned = last === undefined || last.set.isEmpty ? merged : prune(input, merged, managers, last);
   return { object: pruned, managers: settleOthers(input, pruned, managers, force).managers };
+}
+
+function typeIn({ versions }: ApplyInput, apiVersion: string): TypeRef {
+  const type = versions.typeOf(apiVersion);
+  if (type === undefined) throw new ApplyTypeError(`version ${apiVersion} is not served`);
+  return type;
 }
 
 /** Takes from the others what changed under them, or says that it may not be changed. */
 function settleOthers(
-  { type, live, manager }: ApplyInput,
+  input: ApplyInput,
   object: unknown,
   managers: Managers,
   force: boolean,
 ): { readonly managers: Map<string, Managed>; readonly compare: Comparison } {
-  const compare = compareValues(type, live ?? undefined, object);
-  const changed = compare.modified.union(compare.added);
+  const { versions, live, apiVersion, manager } = input;
+  const compareIn = (version: string): Comparison =>
+    compareValues(
+      typeIn(input, version),
+      versions.convert(live ?? undefined, apiVersion, version),
+      versions.convert(object, apiVersion, version),
+    );
+  const own = compareIn(apiVersion);
+  const comparisons = new Map([[apiVersion, own]]);
   const conflicts = new Map<string, Managed>();
+  const removed = new Map<string, FieldSet>();
   for (const [name, managed] of managers) {
-    const set = managed.set.intersection(changed);
-    if (name !== manager && !set.isEmpty) conflicts.set(name, { ...managed, set });
+    if (name === manager) continue;
+    const compare = comparisons.get(managed.apiVersion) ?? compareIn(managed.apiVersion);
+    comparisons.set(managed.apiVersion, compare);
+    const set = managed.set.intersection(compare.modified.union(compare.added));
+    if (!set.isEmpty) conflicts.set(name, { ...managed, set });
+    removed.set(name, compare.removed);
   }
   if (!force && conflicts.size > 0) throw new ApplyConflictError(conflicts);
   const after = new Map<string, Managed>();
   for (const [name, managed] of managers) {
-    const lost = name === manager ? new FieldSet() : (conflicts.get(name)?.set ?? new FieldSet());
-    const gone = name === manager ? new FieldSet() : compare.removed;
-    const set = managed.set.difference(lost).difference(gone);
+    const lost = conflicts.get(name)?.set ?? new FieldSet();
+    const set = managed.set.difference(lost).difference(removed.get(name) ?? new FieldSet());
     if (!set.isEmpty) after.set(name, { ...managed, set });
   }
-  return { managers: after, compare };
+  return { managers: after, compare: own };
 }
 
 /**
- * Removes what the manager applied last time and not now, unless somebody else manages it; what nobody
- * manages and the
- * manager did not set itself stays.
+ * Removes what the manager applied last time and not now, unless somebody else manages it; what nobody manages and the
+ * manager did not set itself stays. Works in the version of the last time, whose names the last set has.
  */
-function prune(type: TypeRef, merged: unknown, managers: Managers, last: FieldSet): unknown {
-  const named = (set: FieldSet): FieldSet => withNamedFields(set, type);
-  const whole = named(toFieldSet(type, merged));
-  const without = removeFields(type, merged, named(last));
-  const owned = [...managers.values()].reduce((sum, { set }) => sum.union(set), new FieldSet());
-  const kept = named(toFieldSet(type, without)).union(named(owned));
-  const addedBack = removeFields(type, merged, whole.difference(kept));
-  const lost = whole.difference(named(toFieldSet(type, addedBack))).intersection(named(last));
-  return removeFields(type, merged, lost);
+function prune(input: ApplyInput, merged: unknown, managers: Managers, last: Managed): unknown {
+  const { versions, apiVersion } = input;
+  const [from, type] = [last.apiVersion, typeIn(input, last.apiVersion)];
+  const whole = versions.convert(merged, apiVersion, from);
+  const fields = withNamedFields(toFieldSet(type, whole), type);
+  const lastFields = withNamedFields(last.set, type);
+  const without = removeFields(type, whole, lastFields);
+  const kept = addBackOwned(input, whole, without, managers, from);
+  const lost = fields.difference(withNamedFields(toFieldSet(type, kept), type)).intersection(lastFields);
+  return versions.convert(removeFields(type, whole, lost), from, apiVersion);
+}
+
+/** Puts back what the removal took and any manager, the applying one included, says it has. */
+function addBackOwned(
+  input: ApplyInput,
+  whole: unknown,
+  without: unknown,
+  managers: Managers,
+  from: string,
+): unknown {
+  const { versions } = input;
+  const owned = new Map<string, FieldSet>([[from, new FieldSet()]]);
+  for (const { set, apiVersion } of managers.values()) {
+    owned.set(apiVersion, (owned.get(apiVersion) ?? new FieldSet()).union(set));
+  }
+  let pruned = without;
+  for (const [version, set] of owned) {
+    const type = typeIn(input, version);
+    const here = versions.convert(whole, from, version);
+    const kept = toFieldSet(type, versions.convert(pruned, from, version));
+    const lost = withNamedFields(toFieldSet(type, here), type).difference(
+      withNamedFields(kept, type).union(withNamedFields(set, type)),
+    );
+    pruned = versions.convert(removeFields(type, here, lost), version, from);
+  }
+  return pruned;
 }
 
 /** Sets made under an older schema, fitted to this one: where a list or map became atomic, its root is the field. */
-function reconciled({ type, managers }: ApplyInput): Map<string, Managed> {
-  return new Map(
-    [...managers].map(([name, managed]) => [name, { ...managed, set: fitted(managed.set, type()) }]),
-  );
+function reconciled({ versions, managers }: ApplyInput): Map<string, Managed> {
+  const fittedManagers = new Map<string, Managed>();
+  for (const [name, managed] of managers) {
+    const type = versions.typeOf(managed.apiVersion);
+    if (type !== undefined) fittedManagers.set(name, { ...managed, set: fitted(managed.set, type()) });
+  }
+  return fittedManagers;
 }
 
 function fitted(set: FieldSet, { list, map }: ApplyType): FieldSet {
