@@ -115,7 +115,12 @@ void task_start(uint32_t id, int kind, char *body, size_t length) {
   if (!task) { errno = EAGAIN; channel_fail(id, "too many sessions"); return; }
   task->tty = *field(body, length, "tty") == '1';
   if (kind == K_EXEC) {
-    if (!parent || parent->exited) { errno = ESRCH; channel_fail(id, "container is not running"); task->kind = 0; return; }
+    if (!parent || parent->exited) {
+      errno = ESRCH;
+      channel_fail(id, "container is not running");
+      task->kind = 0;
+      return;
+    }
     strcpy(task->root, parent->root);
   } else {
     if (mount_root(task, body, length)) { channel_fail(id, "root file system"); task->kind = 0; return; }

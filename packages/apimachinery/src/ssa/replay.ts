@@ -135,7 +135,8 @@ function runOperation(state: State, op: RecordedCase["ops"][number]): void {
 }
 
 /**
- * The versions of a recorded schema. Where its fields are named after their version (`scalarField_v1`), each version has
+ * The versions of a recorded schema. Where its fields are named after their version (`scalarField_v1`),
+ * each version has
  * a type of its own in the schema, and converting is renaming; else all versions are alike.
  */
 function readVersions(schema: string, typeRef: string): Versions {

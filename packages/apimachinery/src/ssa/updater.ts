@@ -1,5 +1,6 @@
 /**
- * Who manages which field, and what an apply or an update makes of an object. Pure: objects and managers in, objects and
+ * Who manages which field, and what an apply or an update makes of an object. Pure: objects and managers
+ * in, objects and
  * managers out. Each manager's fields are named as in the version it wrote, so objects are converted to compare.
  */
 import {
@@ -131,7 +132,8 @@ function settleOthers(
 }
 
 /**
- * Removes what the manager applied last time and not now, unless somebody else manages it; what nobody manages and the
+ * Removes what the manager applied last time and not now, unless somebody else manages it; what nobody
+ * manages and the
  * manager did not set itself stays. Works in the version of the last time, whose names the last set has.
  */
 function prune(input: ApplyInput, merged: unknown, managers: Managers, last: Managed): unknown {

@@ -1,5 +1,7 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
+import { describeError } from "@selvedge/base";
+import { prepareGuest } from "../guest.ts";
 import { type Command, type Io, UsageError } from "../io.ts";
 import { checkout, harnessMain, nodeBinary } from "../layout.ts";
 import { runInherited } from "../processes.ts";
@@ -70,6 +72,7 @@ async function runGroups(
       io.err(`== ${name}: there are no such tests yet`);
       continue;
     }
+    if (name === "integration" || name === "system") await tryGuest(io, signal);
     io.err(`== ${name}: ${files.length} files`);
     // Groups that start real programs share the host's network and memory: one file at a time.
     const concurrency = name === "unit" || name === "sim" ? "2" : "1";
@@ -84,4 +87,13 @@ async function runGroups(
     worst = Math.max(worst, code);
   }
   return worst;
+}
+
+/** Tests that boot the guest find it built, or skip and say so. */
+async function tryGuest(io: Io, signal: AbortSignal): Promise<void> {
+  try {
+    await prepareGuest(io, signal);
+  } catch (error) {
+    io.err(`The tests that boot a virtual machine will be skipped: ${describeError(error)}`);
+  }
 }
