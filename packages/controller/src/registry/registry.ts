@@ -1,0 +1,303 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import type { Clock, Log, Random } from "@selvedge/base";
+import { uuid } from "@selvedge/base";
+import { type BlobStore, DigestMismatchError, RangeMismatchError, TooLargeError } from "./blob-store.ts";
+import { parseRoute, type Route } from "./routes.ts";
+
+/**
+ * An OCI distribution registry (v1.1) as a function from request to answer: whoever has a TLS port serves it at /v2/.
+ * Users push and pull; nodes pull.
+ */
+export interface RegistryRequest {
+  readonly method: string;
+  /** Path and query, as in the request line. */
+  readonly target: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Who stands at the other end of the TLS connection, if its certificate says so already. */
+  readonly identity?: RegistryIdentity | undefined;
+}
+
+export interface RegistryResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+export interface RegistryIdentity {
+  readonly name: string;
+  readonly mayPush: boolean;
+}
+
+export interface RegistryOptions {
+  readonly store: BlobStore;
+  /** From an Authorization header to who it is; undefined for nobody. */
+  readonly authenticate: (header: string | undefined) => Promise<RegistryIdentity | undefined>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** What the specification asks registries to take at least. */
+const manifestMax = 4 * 2 ** 20;
+const tagsPageMax = 1000;
+
+/** The password a node shows to the registry: nothing to store, and gone when the secret changes. */
+export function nodeRegistryPassword(secret: Uint8Array, nodeId: string): string {
+  return createHmac("sha256", secret).update(`registry ${nodeId}`).digest("base64url");
+}
+
+/** Whether `password` is the node's, in constant time. */
+export function isNodeRegistryPassword(secret: Uint8Array, nodeId: string, password: string): boolean {
+  const [shown, right] = [Buffer.from(password), Buffer.from(nodeRegistryPassword(secret, nodeId))];
+  return shown.length === right.length && timingSafeEqual(shown, right);
+}
+
+export class Registry {
+  readonly #options: RegistryOptions;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  async handle(request: RegistryRequest): Promise<RegistryResponse> {
+    const identity = request.identity ?? (await this.#options.authenticate(request.headers["authorization"]));
+    if (identity === undefined)
+      return failure(401, "UNAUTHORIZED", "authentication required", {
+        "www-authenticate": 'Basic realm="selvedge"',
+      });
+    const route = parseRoute(request.target);
+    if (route === undefined) return failure(404, "NAME_INVALID", "no such path, or not a repository name");
+    const reads = request.method === "GET" || request.method === "HEAD";
+    if (!reads && !identity.mayPush) return failure(403, "DENIED", `${identity.name} may pull only`);
+    try {
+      return await this.#route(request, route);
+    } catch (error) {
+      if (error instanceof DigestMismatchError) return failure(400, "DIGEST_INVALID", error.message);
+      if (error instanceof TooLargeError) return failure(413, "SIZE_INVALID", error.message);
+      if (error instanceof RangeMismatchError)
+        return failure(416, "BLOB_UPLOAD_INVALID", error.message, { range: rangeOf(error.size) });
+      throw error;
+    }
+  }
+
+  async #route(request: RegistryRequest, route: Route): Promise<RegistryResponse> {
+    switch (route.kind) {
+      case "root":
+        return json(200, {}, { "docker-distribution-api-version": "registry/2.0" });
+      case "tags":
+        return await this.#tags(route.repository, route.query);
+      case "manifest":
+        return await this.#manifest(request, route.repository, route.reference);
+      case "blob":
+        return await this.#blob(request, route.repository, route.digest);
+      case "uploads":
+        return request.method === "POST" ? await this.#startUpload(request, route) : notAllowed();
+      case "upload":
+        return await this.#upload(request, route);
+      case "referrers":
+        return json(
+          200,
+          { schemaVersion: 2, mediaType: indexType, manifests: [] },
+          { "content-type": indexType },
+        );
+    }
+  }
+
+  async #tags(repository: string, query: URLSearchParams): Promise<RegistryResponse> {
+    const all = await this.#options.store.tags(repository);
+    if (all === undefined) return failure(404, "NAME_UNKNOWN", `no repository ${repository}`);
+    const last = query.get("last");
+    const limit = Math.min(Number(query.get("n") ?? tagsPageMax) || tagsPageMax, tagsPageMax);
+    const rest = all.filter((tag) => last === null || tag > last);
+    const page = rest.slice(0, limit);
+    const more = page.length < rest.length;
+    const next = `</v2/${repository}/tags/list?n=${limit}&last=${page.at(-1) ?? ""}>; rel="next"`;
+    return json(200, { name: repository, tags: page }, more ? { link: next } : {});
+  }
+
+  async #manifest(
+    request: RegistryRequest,
+    repository: string,
+    reference: string,
+  ): Promise<RegistryResponse> {
+    const { store } = this.#options;
+    switch (request.method) {
+      case "GET":
+      case "HEAD": {
+        const manifest = await store.manifest(repository, reference);
+        if (manifest === undefined)
+          return failure(404, "MANIFEST_UNKNOWN", `${repository} has no manifest ${reference}`);
+        const headers = {
+          "content-type": manifest.mediaType,
+          "content-length": String(manifest.bytes.length),
+          "docker-content-digest": manifest.digest,
+        };
+        return { status: 200, headers, body: request.method === "HEAD" ? nothing : manifest.bytes };
+      }
+      case "PUT": {
+        const bytes = await readAll(request.body, manifestMax);
+        const mediaType = request.headers["content-type"] ?? "application/vnd.oci.image.manifest.v1+json";
+        const missing = await this.#missing(repository, bytes);
+        if (missing === "invalid") return failure(400, "MANIFEST_INVALID", "the manifest is not JSON");
+        if (missing !== undefined)
+          return failure(404, "MANIFEST_BLOB_UNKNOWN", `push blob ${missing} before its manifest`);
+        const digest = await store.putManifest(repository, reference, { bytes, mediaType });
+        this.#options.log.info("manifest pushed", { repository, reference, digest });
+        const location = `/v2/${repository}/manifests/${digest}`;
+        return { status: 201, headers: { location, "docker-content-digest": digest }, body: nothing };
+      }
+      case "DELETE":
+        return (await store.deleteManifest(repository, reference))
+          ? { status: 202, headers: {}, body: nothing }
+          : failure(404, "MANIFEST_UNKNOWN", `${repository} has no manifest ${reference}`);
+      default:
+        return notAllowed();
+    }
+  }
+
+  async #missing(repository: string, bytes: Uint8Array): Promise<string | undefined> {
+    let value: { config?: { digest?: unknown }; layers?: { digest?: unknown }[] } | null;
+    try {
+      value = JSON.parse(new TextDecoder().decode(bytes));
+    } catch {
+      return "invalid";
+    }
+    if (value === null || typeof value !== "object") return "invalid";
+    const layers = Array.isArray(value.layers) ? value.layers : [];
+    for (const item of [value.config, ...layers]) {
+      if (item === undefined) continue;
+      const digest = item?.digest;
+      if (typeof digest !== "string") return "invalid";
+      if (!(await this.#options.store.holds(repository, digest))) return digest;
+    }
+    return undefined;
+  }
+
+  async #blob(request: RegistryRequest, repository: string, digest: string): Promise<RegistryResponse> {
+    const { store } = this.#options;
+    const size = await store.holds(repository, digest);
+    if (size === undefined) return failure(404, "BLOB_UNKNOWN", `${repository} has no blob ${digest}`);
+    if (request.method === "DELETE") {
+      await store.unlink(repository, digest);
+      return { status: 202, headers: {}, body: nothing };
+    }
+    if (request.method !== "GET" && request.method !== "HEAD") return notAllowed();
+    const headers = {
+      "content-type": "application/octet-stream",
+      "accept-ranges": "bytes",
+      "docker-content-digest": digest,
+    };
+    const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers["range"] ?? "");
+    const start = Number(range?.[1] ?? 0);
+    const end = Math.min(range?.[2] ? Number(range[2]) : size - 1, size - 1);
+    if (range !== null && (start >= size || end < start))
+      return { status: 416, headers: { ...headers, "content-range": `bytes */${size}` }, body: nothing };
+    const length = String(range === null ? size : end - start + 1);
+    const part = range === null ? {} : { "content-range": `bytes ${start}-${end}/${size}` };
+    return {
+      status: range === null ? 200 : 206,
+      headers: { ...headers, ...part, "content-length": length },
+      body: request.method === "HEAD" || size === 0 ? nothing : store.read(digest, start, end),
+    };
+  }
+
+  async #startUpload(
+    request: RegistryRequest,
+    { repository, query }: Extract<Route, { kind: "uploads" }>,
+  ): Promise<RegistryResponse> {
+    const { store, random } = this.#options;
+    const [mount, from, digest] = [query.get("mount"), query.get("from"), query.get("digest")];
+    if (mount !== null && from !== null && (await store.mount(from, repository, mount)))
+      return created(repository, mount);
+    const id = uuid(random);
+    await store.startUpload(id);
+    if (digest === null) return accepted(repository, id, 0);
+    await store.appendUpload(id, request.body, undefined);
+    await store.finishUpload(id, repository, digest);
+    return created(repository, digest);
+  }
+
+  async #upload(
+    request: RegistryRequest,
+    { repository, id, query }: Extract<Route, { kind: "upload" }>,
+  ): Promise<RegistryResponse> {
+    const { store } = this.#options;
+    const size = await store.uploadSize(id);
+    if (size === undefined) return failure(404, "BLOB_UPLOAD_UNKNOWN", "no such upload; start again");
+    const start = /^(?:bytes )?(\d+)-/.exec(request.headers["content-range"] ?? "")?.[1];
+    switch (request.method) {
+      case "GET":
+        return { ...accepted(repository, id, size), status: 204 };
+      case "PATCH":
+        return accepted(repository, id, await store.appendUpload(id, request.body, offset(start)));
+      case "PUT": {
+        const digest = query.get("digest");
+        if (digest === null) return failure(400, "DIGEST_INVALID", "?digest= is missing");
+        await store.appendUpload(id, request.body, offset(start));
+        await store.finishUpload(id, repository, digest);
+        return created(repository, digest);
+      }
+      case "DELETE":
+        await store.dropUpload(id);
+        return { status: 204, headers: {}, body: nothing };
+      default:
+        return notAllowed();
+    }
+  }
+}
+
+const indexType = "application/vnd.oci.image.index.v1+json";
+const nothing = new Uint8Array();
+
+function offset(start: string | undefined): number | undefined {
+  return start === undefined ? undefined : Number(start);
+}
+
+function accepted(repository: string, id: string, size: number): RegistryResponse {
+  const headers = {
+    location: `/v2/${repository}/blobs/uploads/${id}`,
+    range: rangeOf(size),
+    "docker-upload-uuid": id,
+  };
+  return { status: 202, headers, body: nothing };
+}
+
+function rangeOf(size: number): string {
+  return `0-${Math.max(0, size - 1)}`;
+}
+
+function created(repository: string, digest: string): RegistryResponse {
+  const location = `/v2/${repository}/blobs/${digest}`;
+  return { status: 201, headers: { location, "docker-content-digest": digest }, body: nothing };
+}
+
+function notAllowed(): RegistryResponse {
+  return failure(405, "UNSUPPORTED", "this path does not take this method");
+}
+
+function failure(
+  status: number,
+  code: string,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): RegistryResponse {
+  return json(status, { errors: [{ code, message }] }, headers);
+}
+
+function json(status: number, value: unknown, headers: Readonly<Record<string, string>>): RegistryResponse {
+  const body = new TextEncoder().encode(JSON.stringify(value));
+  return { status, headers: { "content-type": "application/json", ...headers }, body };
+}
+
+async function readAll(body: AsyncIterable<Uint8Array>, limit: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body) {
+    size += part.length;
+    if (size > limit) throw new TooLargeError(`a manifest has at most ${limit} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,48 @@
+import type { Clock, Log, Random } from "@selvedge/base";
+import { Runner } from "@selvedge/reconcile";
+import type { EngineStore } from "../engine-store.ts";
+import type { Disk } from "../host/disk.ts";
+import type { NetworkDriver } from "./network-driver.ts";
+import { NetworkReconciler, networkKey } from "./network-reconciler.ts";
+
+export interface NetworkDomainOptions {
+  readonly store: EngineStore;
+  readonly disk: Disk;
+  readonly driver: NetworkDriver;
+  /** Starts the names of our devices and tables; at most 4 characters, so that taps stay below Linux' 15. */
+  readonly prefix: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface NetworkDomain extends AsyncDisposable {
+  readonly reconciler: NetworkReconciler;
+  readonly runner: Runner<typeof networkKey>;
+  start(): Promise<void>;
+}
+
+export function createNetworkDomain(options: NetworkDomainOptions): NetworkDomain {
+  const { store, disk, driver, prefix, clock, random } = options;
+  const log = options.log.child("network");
+  const reconciler = new NetworkReconciler({ store, disk, driver, prefix, log });
+  const runner = new Runner<typeof networkKey>({ reconciler, clock, random, log });
+  const stops: (() => void)[] = [];
+  const wake = (): void => runner.wake(networkKey);
+  return {
+    reconciler,
+    runner,
+    async start() {
+      // An app that is gone for good gives its plug back; how it fares meanwhile is no matter of ours.
+      const appGone = (id: Parameters<typeof store.apps.get>[0]): void => {
+        if (store.apps.get(id) === undefined) wake();
+      };
+      stops.push(store.desired.subscribe(wake), store.apps.subscribe(appGone));
+      wake();
+    },
+    async [Symbol.asyncDispose]() {
+      for (const stop of stops) stop();
+      await runner[Symbol.asyncDispose]();
+    },
+  };
+}

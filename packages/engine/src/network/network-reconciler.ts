@@ -1,0 +1,64 @@
+import type { Log } from "@selvedge/base";
+import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import type { EngineStore, Table } from "../engine-store.ts";
+import type { Disk } from "../host/disk.ts";
+import { type Leases, noLeases, planLeases } from "./lease.ts";
+import type { NetworkDriver } from "./network-driver.ts";
+import { planNetwork } from "./network-plan.ts";
+
+export interface NetworkParts {
+  readonly store: EngineStore;
+  readonly disk: Disk;
+  readonly driver: NetworkDriver;
+  readonly prefix: string;
+  readonly log: Log;
+}
+
+/** Ports of the node and addresses are shared, so one pass decides over all networks. */
+export const networkKey = "networks";
+const leasesPath = "network/leases.json";
+
+export class NetworkReconciler implements Reconciler<typeof networkKey> {
+  readonly name = "network";
+  readonly reads: readonly string[] = ["desired", "apps"];
+  readonly writes: readonly string[] = ["networks", "nics"];
+  readonly #parts: NetworkParts;
+
+  constructor(parts: NetworkParts) {
+    this.#parts = parts;
+  }
+
+  async reconcile(_key: typeof networkKey, signal: AbortSignal): Promise<Outcome> {
+    const { store, driver, prefix } = this.#parts;
+    const desired = store.desired.get();
+    if (desired === undefined) return settled;
+    const before = await this.#read();
+    const leases = planLeases(before, desired, new Set(store.apps.keys()));
+    if (JSON.stringify(leases) !== JSON.stringify(before)) await this.#write(leases);
+    const plan = planNetwork({ desired, leases, prefix });
+    await driver.apply(plan.items, signal);
+    replaceRows(store.networks, plan.networks);
+    replaceRows(store.nics, plan.nics);
+    return settled;
+  }
+
+  async #read(): Promise<Leases> {
+    const bytes = await this.#parts.disk.read(leasesPath);
+    if (bytes === undefined) return noLeases;
+    try {
+      return JSON.parse(new TextDecoder().decode(bytes)) as Leases;
+    } catch (error) {
+      this.#parts.log.error("leases are unreadable; apps get new addresses", { error });
+      return noLeases;
+    }
+  }
+
+  async #write(leases: Leases): Promise<void> {
+    await this.#parts.disk.writeDurable(leasesPath, new TextEncoder().encode(JSON.stringify(leases)));
+  }
+}
+
+function replaceRows<K extends string, V>(table: Table<K, V>, rows: ReadonlyMap<K, V>): void {
+  for (const key of table.keys()) if (!rows.has(key)) table.delete(key);
+  for (const [key, row] of rows) table.set(key, row);
+}

@@ -1,0 +1,111 @@
+/** Runs in a network and mount namespace made for it: two apps and an outside, joined by the real driver. */
+import assert from "node:assert/strict";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Log, SystemClock, silentSink } from "@selvedge/base";
+import type { DesiredState } from "../src/desired.ts";
+import { EngineStore } from "../src/engine-store.ts";
+import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
+import { NetworkReconciler, networkKey } from "../src/network/network-reconciler.ts";
+import { FolderDisk } from "./folder-disk.ts";
+
+const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
+const works = (line: string): boolean => spawnSync("sh", ["-c", line]).status === 0;
+const folder = mkdtempSync(join(tmpdir(), "sv-network-"));
+
+sh("mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up");
+for (const name of ["a", "b", "out"]) sh(`ip netns add ${name} && ip -n ${name} link set lo up`);
+sh(
+  "ip link add up0 type veth peer name eth0 netns out && ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up",
+);
+sh("ip -n out addr add 192.0.2.2/24 dev eth0 && ip -n out link set eth0 up");
+
+const store = new EngineStore();
+const app = (id: string, nodePort: number) => ({
+  id,
+  displayName: id,
+  nics: [
+    { name: "eth0", networkId: "n", mac: undefined, portMaps: [{ protocol: "tcp", nodePort, appPort: 80 }] },
+  ],
+});
+const network = {
+  id: "n",
+  name: "default",
+  kind: "local",
+  subnet: "10.77.0.0/24",
+  gateway: "10.77.0.1",
+  dhcpFirst: "10.77.0.2",
+  dhcpLast: "10.77.0.9",
+  dns: ["192.0.2.2"],
+  hosts: [{ name: "registry.internal", addresses: ["10.77.0.1"] }],
+};
+const desired = { nodeId: "x", apps: [app("a", 8080), app("b", 8081), app("c", 8080)], networks: [network] };
+store.desired.set(desired as unknown as DesiredState);
+
+// A pair of virtual wires stands where a tap and its VM would: the driver adopts what carries the name.
+for (const [index, name] of ["a", "b"].entries())
+  sh(`ip link add svt${index}n0 type veth peer name eth0 netns ${name}`);
+
+const driver = new LinuxNetworkDriver({ prefix: "sv", folder: join(folder, "network") });
+const log = new Log("test", new SystemClock(), silentSink);
+const reconciler = new NetworkReconciler({ store, disk: new FolderDisk(folder), driver, prefix: "sv", log });
+const stop = new AbortController().signal;
+try {
+  await reconciler.reconcile(networkKey, stop);
+  for (const name of ["a", "b"]) {
+    const nic = store.nics.get(`${name}/eth0`);
+    assert(nic?.phase === "ready", JSON.stringify(nic));
+    sh(`ip -n ${name} link set eth0 address ${nic.mac} up`);
+    const lease = sh(`ip netns exec ${name} busybox udhcpc -i eth0 -q -f -n -t 20 -T 1 -s /bin/true 2>&1`);
+    assert.match(lease, new RegExp(`lease of ${nic.address.split("/")[0]} obtained`));
+    sh(
+      `ip -n ${name} addr add ${nic.address} dev eth0 && ip -n ${name} route add default via ${nic.gateway}`,
+    );
+    spawn("ip", ["netns", "exec", name, "busybox", "httpd", "-f", "-p", "80", "-h", folder], {
+      stdio: "ignore",
+    }).unref();
+  }
+  const c = store.nics.get("c/eth0");
+  assert.equal(c?.phase === "waiting" && c.reason, "port 8080/tcp of the node is used by a");
+
+  const dns = "ip netns exec a busybox nslookup registry.internal 10.77.0.1";
+  assert.match(sh(dns), /Address.*10\.77\.0\.1\b/);
+  assert(works("ip netns exec a ping -c1 -W5 192.0.2.2"), "an app reaches the outside through NAT");
+  assert(!works("ip netns exec a ping -c1 -W1 10.77.0.3"), "an app must not reach another");
+  assert(!works("ip netns exec a ping -c1 -W1 10.77.0.1"), "an app must not reach the node");
+  const answer = spawnSync("sh", [
+    "-c",
+    "ip netns exec out busybox wget -T 5 -O - http://192.0.2.1:8081/ 2>&1",
+  ]);
+  assert.match(answer.stdout.toString(), /404 Not Found/, "a declared port leads to the app");
+  assert(
+    !works("ip netns exec out busybox nc -w 1 192.0.2.1 8099 </dev/null"),
+    "no other port leads anywhere",
+  );
+  sh("ip -n out route add 10.77.0.0/24 via 192.0.2.1");
+  assert(!works("ip netns exec out ping -c1 -W1 10.77.0.2"), "nobody outside reaches an app directly");
+
+  sh("ip -n a addr add 10.77.0.200/24 dev eth0");
+  assert(!works("ip netns exec a ping -c1 -W1 -I 10.77.0.200 192.0.2.2"), "a false address is dropped");
+
+  const state = (): string => sh("ip -o link show | grep -o ' sv[^@:]*'; pgrep -f [c]onf-file=" + folder);
+  const before = state();
+  const again = new LinuxNetworkDriver({ prefix: "sv", folder: join(folder, "network") });
+  await new NetworkReconciler({
+    store,
+    disk: new FolderDisk(folder),
+    driver: again,
+    prefix: "sv",
+    log,
+  }).reconcile(networkKey, stop);
+  assert.equal(state(), before, "an engine that starts again changes nothing");
+} finally {
+  await driver.down();
+  for (const name of ["a", "b"]) sh(`kill $(ip netns pids ${name}) 2>/dev/null; true`);
+}
+assert(!works("ip -o link show | grep ' sv'"), "no device is left");
+assert.equal(sh("nft list ruleset").trim(), "", "no rule is left");
+assert(!works(`pgrep -f [c]onf-file=${folder}`), "no resolver is left");
+rmSync(folder, { recursive: true });

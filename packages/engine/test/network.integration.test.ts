@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+
+const programs = ["unshare", "ip", "nft", "dnsmasq", "busybox"];
+const missing = programs.filter((name) => spawnSync("which", [name]).status !== 0);
+const alone = missing.length === 0 && spawnSync("unshare", ["-n", "-m", "true"]).status === 0;
+const skip =
+  missing.length > 0
+    ? `${missing.join(", ")} not installed`
+    : alone
+      ? false
+      : "needs root for a network namespace";
+
+describe("network, in a namespace of its own", { skip, timeout: 120_000 }, () => {
+  it("serves, protects and separates two apps, and leaves nothing behind", () => {
+    const script = join(import.meta.dirname, "network-world.ts");
+    const ran = spawnSync("unshare", ["-n", "-m", process.execPath, script], { encoding: "utf8" });
+    assert.equal(ran.status, 0, `${ran.stdout}\n${ran.stderr}`);
+  });
+});
