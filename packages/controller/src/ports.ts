@@ -1,5 +1,5 @@
 import type { Instant } from "@selvedge/base";
-import type { LinkSocket, ZInfoMsg, ZMetricMsg } from "@selvedge/eve-api";
+import type { cipher, LinkSocket, ZInfoMsg, ZMetricMsg } from "@selvedge/eve-api";
 
 /** The UUID a node has in the EVE API; metadata.uid of nothing: it is EdgeNode.status.nodeID and the device's own. */
 export type NodeId = string;
@@ -29,6 +29,41 @@ export interface Reports {
   appLogs(node: NodeId, app: string, gzip: Uint8Array): Promise<void>;
   /** Any authentic request. Called often: must be cheap. */
   seen(node: NodeId, at: Instant): void;
+}
+
+/** Encrypts to one node. Equal plaintext under an equal name gives an equal block, so that a configuration's hash moves
+ * only when its content does. Undefined until the node has sent the certificate that secrets are encrypted to. */
+export interface NodeSealer {
+  seal(node: NodeId, name: string, plaintext: Uint8Array): Promise<cipher.CipherBlock | undefined>;
+  /** The contexts that blocks of this node refer to, for EdgeDevConfig.cipherContexts. */
+  contexts(node: NodeId): readonly cipher.CipherContext[];
+  /** Called with the node whose certificates came or changed. Returns how to stop. */
+  onChange(listener: (node: NodeId) => void): () => void;
+}
+
+/** One request to the node API, after TLS. The TLS server and the simulated network both hand these to the gateway. */
+export interface DeviceRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Uint8Array;
+  /** Who asks, as an address: for limits and the log. */
+  readonly remote: string;
+}
+
+export interface DeviceResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** The node API: EVE's endpoints, and the link. */
+export interface DeviceGateway {
+  handle(request: DeviceRequest): Promise<DeviceResponse>;
+  /** A WebSocket was dialled at the link's path of `node`. Challenges, checks the hello, hands over to the LinkHub. */
+  acceptLink(node: NodeId, socket: LinkSocket): void;
 }
 
 /** Where authenticated links go. The gateway hands them over after the hello. */

@@ -1,0 +1,68 @@
+/**
+ * What the engine's parts ask of each other beyond the store: small ports, each provided by one part and handed in by
+ * the constructor. `engine.ts` puts them together.
+ */
+import type { Instant } from "@selvedge/base";
+import type { ext, LinkSocket, LinkStream } from "@selvedge/eve-api";
+import type { AppId } from "./desired.ts";
+import type { AppUsage } from "./observed.ts";
+
+/** Opens what a configuration encrypts to this node, at the last moment. Provided by control. */
+export interface SecretOpener {
+  /** `block` is AppExtension.secrets as it came. Throws when it was not sealed to this node. */
+  openAppSecrets(block: Uint8Array): Promise<ext.AppSecrets>;
+}
+
+/** Answers a stream that the controller opens: exec, attach, logs, port. Provided by the app domain. */
+export interface AppStreams {
+  /** Resolves once the stream is served; a LinkClosedError with a Kubernetes reason refuses it. */
+  open(stream: LinkStream): Promise<void>;
+}
+
+/** Provided by the app domain. */
+export interface AppUsages {
+  /** Undefined while the app does not run. */
+  usage(id: AppId): Promise<AppUsage | undefined>;
+}
+
+/** One line an app wrote, as it is kept and uploaded. */
+export interface LogLine {
+  readonly at: Instant;
+  readonly container: string;
+  readonly channel: "stdout" | "stderr";
+  readonly text: string;
+  /** Grows by one with each line of the app. */
+  readonly sequence: number;
+}
+
+/** What apps wrote and the controller does not have yet. Provided by the app domain, drained by control. */
+export interface AppLogOutbox {
+  /** Apps that have lines to send. */
+  pending(): readonly AppId[];
+  /** The oldest lines of one app, bounded in bytes; nothing is forgotten by reading. */
+  next(id: AppId, bytesMax: number): Promise<readonly LogLine[]>;
+  /** The controller has all lines of the app up to and including `sequence`. */
+  sent(id: AppId, sequence: number): Promise<void>;
+}
+
+/** Dials the link. The real one is a WebSocket over TLS, the simulated one a network that can be cut. */
+export interface LinkDialer {
+  dial(url: string, certificates: readonly string[], signal: AbortSignal): Promise<LinkSocket>;
+}
+
+/** What the box is. Provided by host/linux. */
+export interface HostFacts {
+  readonly architecture: "amd64" | "arm64";
+  readonly kernelVersion: string;
+  readonly osImage: string;
+  readonly machineId: string;
+  /** Changes with every boot of the box, not with every start of the engine. */
+  readonly bootId: string;
+  readonly bootedAt: Instant;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly hardwareVirtualization: boolean;
+  /** The address other machines on the uplink's network see. */
+  internalIp(): Promise<string>;
+  usage(): Promise<{ readonly cpuNanos: bigint; readonly memoryUsedBytes: number }>;
+}
