@@ -34,6 +34,13 @@ export interface ApiServerOptions {
     answer: Answer,
     user: User,
   ) => Promise<void>;
+  /** Other services on the same port, such as a registry: true when it has taken the request, which it then
+   * answers whole. `user` is undefined for strangers; their requests are refused by the service itself. */
+  readonly elsewhere?: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    user: User | undefined,
+  ) => boolean;
 }
 
 export type Answer =
@@ -120,6 +127,7 @@ export class ApiServer {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.#options.elsewhere?.(request, response, this.#userOf(request)) === true) return;
     const url = new URL(request.url ?? "/", "https://server");
     if (open.has(url.pathname)) return this.#about(url.pathname, response);
     const user = this.#admit(request);
