@@ -1,1 +1,149 @@
-export {};
+import type { KindDefinition } from "@selvedge/apimachinery";
+import { configMapKind } from "./config-map.ts";
+import { controllerRevisionKind } from "./controller-revision.ts";
+import { daemonSetKind } from "./daemon-set.ts";
+import { deploymentKind } from "./deployment.ts";
+import { edgeNodeKind } from "./edge-node.ts";
+import { enrollmentProfileKind } from "./enrollment-profile.ts";
+import { eventKind } from "./event.ts";
+import { leaseKind } from "./lease.ts";
+import { namespaceKind } from "./namespace.ts";
+import { nodeKind } from "./node.ts";
+import { podKind } from "./pod/pod.ts";
+import { replicaSetKind } from "./replica-set.ts";
+import { secretKind } from "./secret.ts";
+import { serviceKind } from "./service.ts";
+import { serviceAccountKind } from "./service-account.ts";
+
+export { type ConfigMap, configMapKind } from "./config-map.ts";
+export { type ControllerRevision, controllerRevisionKind } from "./controller-revision.ts";
+export {
+  type DaemonSet,
+  type DaemonSetSpec,
+  type DaemonSetStatus,
+  type DaemonSetUpdateStrategy,
+  daemonSetKind,
+} from "./daemon-set.ts";
+export {
+  type Deployment,
+  type DeploymentCondition,
+  type DeploymentSpec,
+  type DeploymentStatus,
+  type DeploymentStrategy,
+  deploymentKind,
+} from "./deployment.ts";
+export {
+  type EdgeNode,
+  type EdgeNodeConditionType,
+  type EdgeNodePhase,
+  type EdgeNodeSpec,
+  type EdgeNodeStatus,
+  edgeNodeKind,
+} from "./edge-node.ts";
+export {
+  type EnrollmentProfile,
+  type EnrollmentProfileSpec,
+  type EnrollmentProfileStatus,
+  enrollmentProfileKind,
+} from "./enrollment-profile.ts";
+export { type Event, eventKind, type ObjectReference } from "./event.ts";
+export { type Lease, leaseKind } from "./lease.ts";
+export { type Namespace, namespaceKind } from "./namespace.ts";
+export {
+  type Node,
+  type NodeAddress,
+  type NodeCondition,
+  type NodeSpec,
+  type NodeStatus,
+  type NodeSystemInfo,
+  nodeKind,
+  type Taint,
+} from "./node.ts";
+export type {
+  Affinity,
+  NodeAffinity,
+  NodeSelector,
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  PodAffinity,
+  PodAffinityTerm,
+} from "./pod/affinity-types.ts";
+export type {
+  Container,
+  ContainerPort,
+  EnvFromSource,
+  EnvVar,
+  EnvVarSource,
+  EphemeralContainer,
+  ExecAction,
+  HttpGetAction,
+  KeySelector,
+  Lifecycle,
+  LifecycleHandler,
+  ObjectFieldSelector,
+  Probe,
+  ProbeHandler,
+  Protocol,
+  ResourceFieldSelector,
+  ResourceList,
+  ResourceRequirements,
+  SecurityContext,
+  TcpSocketAction,
+  VolumeMount,
+} from "./pod/container-types.ts";
+export { podKind } from "./pod/pod.ts";
+export type {
+  ContainerState,
+  ContainerStatus,
+  Pod,
+  PodCondition,
+  PodDnsConfig,
+  PodPhase,
+  PodSecurityContext,
+  PodSpec,
+  PodStatus,
+  PodTemplateSpec,
+  RestartPolicy,
+  TaintEffect,
+  Toleration,
+  TopologySpreadConstraint,
+} from "./pod/pod-types.ts";
+export type {
+  ConfigMapSource,
+  DownwardApiFile,
+  DownwardApiSource,
+  EmptyDirSource,
+  KeyToPath,
+  ProjectedPart,
+  ProjectedSource,
+  SecretSource,
+  Volume,
+} from "./pod/volume-types.ts";
+export {
+  type ReplicaSet,
+  type ReplicaSetSpec,
+  type ReplicaSetStatus,
+  replicaSetKind,
+} from "./replica-set.ts";
+export { type Secret, secretKind } from "./secret.ts";
+export { type Service, type ServicePort, type ServiceSpec, serviceKind } from "./service.ts";
+export { type ServiceAccount, serviceAccountKind } from "./service-account.ts";
+
+/** Every kind the controller serves. A kind that is not here does not exist. */
+export const allKinds: readonly KindDefinition[] = [
+  namespaceKind,
+  nodeKind,
+  podKind,
+  configMapKind,
+  secretKind,
+  eventKind,
+  serviceKind,
+  serviceAccountKind,
+  daemonSetKind,
+  deploymentKind,
+  replicaSetKind,
+  controllerRevisionKind,
+  leaseKind,
+  edgeNodeKind,
+  enrollmentProfileKind,
+];
