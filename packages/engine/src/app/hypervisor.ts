@@ -1,3 +1,4 @@
+import type { Instant } from "@selvedge/base";
 import type { AppId } from "../desired.ts";
 
 /** One virtual machine, as much of it as the hypervisor must know. */
@@ -7,35 +8,70 @@ export interface VmSpec {
   readonly vcpus: number;
   /** Read-only root images, in the order the guest is told about them. */
   readonly disks: readonly string[];
+  /** A disk of the app's own for what its containers write, kept until `remove`; 0: they write to memory. */
+  readonly scratchBytes: number;
   readonly nic: { readonly tap: string; readonly mac: string; readonly uid: number } | undefined;
+}
+
+/** Counters of one machine since it was started. */
+export interface VmUsage {
+  readonly cpuNanos: bigint;
+  /** What the machine costs the box, the emulator included. */
+  readonly memoryBytes: number;
+  readonly rxBytes: bigint;
+  readonly txBytes: bigint;
+  readonly diskReadBytes: bigint;
+  readonly diskWriteBytes: bigint;
 }
 
 /**
  * Virtual machines, as a port. They outlive the engine: `list` looks at what runs, nothing is remembered.
- * `changed` of
- * a guest and `onExit` wake without data; the caller looks again.
+ * `changed` of a guest wakes without data, also when the connection is lost; the caller looks again.
  */
 export interface Hypervisor {
   readonly emulated: boolean;
   list(): Promise<AppId[]>;
   launch(spec: VmSpec): Promise<void>;
   /** Connects to the agent of a running machine. Fails when there is none or it does not answer in time. */
-  connect(id: AppId, changed: () => void): Promise<Guest>;
+  connect(id: AppId, changed: () => void, signal: AbortSignal): Promise<Guest>;
+  /** Resolves once the machine is gone; nothing happens when there is none. */
   kill(id: AppId): Promise<void>;
+  /** Throws away what the machine kept. It must not run. */
+  remove(id: AppId): Promise<void>;
+  /** Undefined when it does not run. */
+  usage(id: AppId): Promise<VmUsage | undefined>;
+  /** The last that the machine and its emulator said, to explain an end that nobody asked for. */
+  lastWords(id: AppId): Promise<string>;
 }
 
 export interface ContainerStart {
+  /** From 1, below 1000. */
   readonly index: number;
+  /** Grows with each start of the container, so that an exit is counted once. */
+  readonly attempt: number;
+  /** Index into VmSpec.disks. */
   readonly disk: number;
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly cwd: string;
+  /** `user`, `uid`, `user:group` or `uid:gid`, looked up in the image; empty: root. */
   readonly user: string;
+  readonly groups: readonly number[];
   readonly tty: boolean;
   readonly stdin: boolean;
+  /** 0: no limit but the machine's. */
   readonly memoryBytes: number;
+  readonly cpuMillis: number;
   readonly readOnlyRoot: boolean;
-  readonly mounts: readonly { readonly volume: string; readonly path: string; readonly readOnly: boolean }[];
+  readonly mounts: readonly ContainerMount[];
+}
+
+export interface ContainerMount {
+  readonly volume: string;
+  readonly path: string;
+  /** Below the volume; empty for all of it. */
+  readonly subPath: string;
+  readonly readOnly: boolean;
 }
 
 export interface GuestNetwork {
@@ -46,46 +82,86 @@ export interface GuestNetwork {
   readonly hosts: string;
 }
 
+/** How the newest attempt of a container fares, as the guest tells it. */
 export type ContainerRun =
-  | { readonly phase: "running" }
-  | { readonly phase: "failed"; readonly message: string }
+  | { readonly phase: "running"; readonly attempt: number; readonly startedAt: Instant }
+  | { readonly phase: "failed"; readonly attempt: number; readonly message: string }
   | {
       readonly phase: "exited";
+      readonly attempt: number;
       readonly code: number;
+      /** 0 when it ended by itself. */
       readonly signal: number;
       readonly outOfMemory: boolean;
+      readonly startedAt: Instant;
+      readonly finishedAt: Instant;
     };
 
-/** What the agent inside does for us. */
+/** What a container wrote. `offset` counts the bytes of both channels of one attempt. */
+export interface GuestOutput {
+  readonly container: number;
+  readonly attempt: number;
+  readonly channel: 1 | 2;
+  readonly offset: number;
+  readonly at: Instant;
+  readonly bytes: Uint8Array;
+}
+
+export interface ContainerStats {
+  readonly container: number;
+  readonly cpuNanos: bigint;
+  readonly memoryBytes: number;
+}
+
+/**
+ * What the agent inside does for us. Requests are carried out in the order they are made. A container's output is kept
+ * in the guest until it is acknowledged, so a host that dies loses none of what the guest's bound holds.
+ */
 export interface Guest {
   readonly connected: boolean;
   setup(network: GuestNetwork): void;
+  /** A volume that lives as long as the machine (`memory`) or its scratch disk; `bytes` 0: no limit of its own. */
+  volume(name: string, kind: "memory" | "scratch", bytes: number): void;
+  /** `path` is `volume/path in it`. Replaces a file of that name in one act. */
   writeFile(path: string, mode: number, content: Uint8Array): void;
   start(container: ContainerStart): void;
+  /** Signal 9 ends all processes of the container. */
   signal(container: number, signal: number): void;
   /** Undefined: never started in this machine. */
   run(container: number): ContainerRun | undefined;
-  onOutput(listener: (container: number, channel: 1 | 2, bytes: Uint8Array) => void): void;
+  onOutput(listener: (output: GuestOutput) => void): void;
+  /** Everything of the attempt before `offset` is safe. */
+  acknowledge(container: number, attempt: number, offset: number): void;
+  /** Bytes for a container's stdin. Resolves when the guest has room for more. */
+  input(container: number, bytes: Uint8Array): Promise<void>;
+  endInput(container: number): void;
+  resize(container: number, width: number, height: number): void;
   exec(
     container: number,
     command: readonly string[],
-    options: { tty: boolean; stdin: boolean; user: string; env: readonly string[] },
+    options: { tty: boolean; stdin: boolean; user: string; env: readonly string[]; cwd: string },
   ): GuestStream;
-  attach(container: number): GuestStream;
+  /** A TCP connection from inside the machine to itself. */
   dial(port: number): GuestStream;
+  stats(): Promise<readonly ContainerStats[]>;
+  /** Ends every process, writes everything out and switches the machine off. */
   powerOff(): void;
   close(): void;
 }
 
 /** Bytes to and from something in the guest. */
 export interface GuestStream {
+  /** Resolves once there is something at the other end; rejects with a GuestError when there will be nothing. */
+  readonly opened: Promise<void>;
+  /** One reader; what it has not taken is not sent by the guest beyond a window. */
   readonly output: AsyncIterable<{ readonly channel: 1 | 2; readonly bytes: Uint8Array }>;
   /** Resolves when the guest has room for more. */
   write(bytes: Uint8Array): Promise<void>;
   end(): void;
   resize(width: number, height: number): void;
-  /** Of a process: its exit code. Rejects when the stream broke. */
+  /** Of a process: its exit code; of a connection: 0 when both directions ended. Rejects when the stream broke. */
   readonly exit: Promise<number>;
+  /** Ends the process or connection if it has not ended. */
   close(): void;
 }
 
