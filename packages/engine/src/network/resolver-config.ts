@@ -22,7 +22,6 @@ export function renderResolver({ network, bridge, leases }: ResolverInputs): str
     "leasefile-ro",
     "dhcp-authoritative",
     "local=/internal/",
-    "stop-dns-rebind",
     ...(network.dns.length === 0 ? [] : ["no-resolv", ...network.dns.map((server) => `server=${server}`)]),
     `dhcp-range=${network.dhcpFirst},static,1h`,
     `dhcp-option=option:router,${network.gateway}`,
