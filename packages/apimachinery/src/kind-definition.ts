@@ -115,6 +115,11 @@ export interface ProtobufField {
     | "message"
     | "map";
   readonly repeated?: boolean;
+  /**
+   * A pointer in upstream's Go, where absent and zero differ: `replicas: 0` was said by somebody and is kept. Go writes
+   * the zero of every other plain field whether it was said or not, so there `""`, 0 and false mean absent.
+   */
+  readonly optional?: boolean;
   /** Of a message, or of a map's values. A function where messages refer to each other. */
   readonly message?: ProtobufMessage | (() => ProtobufMessage);
   /** Of a map whose values are not messages. */
