@@ -20,3 +20,11 @@ export {
   type Store,
   type WriteOutcome,
 } from "./store/store.ts";
+export type {
+  AttachOptions,
+  ExecOptions,
+  LogOptions,
+  PodRef,
+  PodStreams,
+  ProcessSession,
+} from "./streams/pod-streams.ts";

@@ -1,0 +1,79 @@
+import { parseArgs } from "node:util";
+import { type Address, FlagError, parseAddress } from "./address.ts";
+
+/** What the controller is told on its command line. */
+export interface Flags {
+  readonly data: string;
+  readonly kubeListen: Address;
+  readonly deviceListen: Address;
+  /** Where nodes reach the device port; goes into certificates and into the configuration they get. */
+  readonly advertiseDevice: Address;
+  /** Where users reach the Kubernetes port; goes into the kubeconfig. */
+  readonly advertiseKube: Address;
+}
+
+export const usage = `Usage: selvedge controller --data DIR [OPTION]…
+
+Runs one controller: a Kubernetes API for users, the EVE API for nodes, an OCI registry for both.
+
+  --data DIR                 where everything is kept; made if missing (required)
+  --kube-listen HOST:PORT    where users connect            (default 127.0.0.1:6443)
+  --device-listen HOST:PORT  where nodes connect            (default 0.0.0.0:6444)
+  --advertise-kube HOST:PORT   what the kubeconfig says     (default: --kube-listen)
+  --advertise-device HOST:PORT what nodes are told to dial  (default: --device-listen)
+  --help                     this text
+
+It writes DIR/kubeconfig for its administrator. Its log goes to stderr, one JSON object a line. SIGTERM and SIGINT
+stop it; running apps do not notice.
+`;
+
+const defaults = { kube: "127.0.0.1:6443", device: "0.0.0.0:6444" };
+
+/** Parses the arguments after the program's name; "help" when that is all that was asked. */
+export function parseFlags(args: readonly string[]): Flags | "help" {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      data: { type: "string" },
+      "kube-listen": { type: "string", default: defaults.kube },
+      "device-listen": { type: "string", default: defaults.device },
+      "advertise-kube": { type: "string" },
+      "advertise-device": { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  if (values.help) return "help";
+  if (!values.data) throw new FlagError("--data: a folder is needed, like --data /var/lib/selvedge");
+  const kubeListen = parseAddress(values["kube-listen"], "--kube-listen");
+  const deviceListen = parseAddress(values["device-listen"], "--device-listen");
+  if (kubeListen.port === deviceListen.port && kubeListen.port !== 0 && overlap(kubeListen, deviceListen)) {
+    throw new FlagError(
+      `--device-listen: port ${deviceListen.port} is the Kubernetes port already; choose another`,
+    );
+  }
+  const advertiseKube = advertised("kube", values["advertise-kube"], kubeListen);
+  const advertiseDevice = advertised("device", values["advertise-device"], deviceListen);
+  return { data: values.data, kubeListen, deviceListen, advertiseKube, advertiseDevice };
+}
+
+function advertised(side: string, text: string | undefined, listen: Address): Address {
+  const flag = `--advertise-${side}`;
+  if (text === undefined) {
+    // Nobody can dial "any address"; on one machine the loopback is what was meant.
+    return isAny(listen.host) ? { ...listen, host: listen.host === "::" ? "::1" : "127.0.0.1" } : listen;
+  }
+  const address = parseAddress(text, flag);
+  if (isAny(address.host)) {
+    throw new FlagError(`${flag}: nobody can dial ${address.host}; give the address others reach`);
+  }
+  if (address.port === 0) throw new FlagError(`${flag}: port 0 cannot be dialled; give the real one`);
+  return address;
+}
+
+function isAny(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+function overlap(one: Address, other: Address): boolean {
+  return one.host === other.host || isAny(one.host) || isAny(other.host);
+}

@@ -1,0 +1,79 @@
+import type { KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
+import { type ObjectRegistry, StatusError } from "@selvedge/apiserver";
+import {
+  ApiError,
+  type DeleteOptions,
+  type KindRef,
+  type ListOptions,
+  type Objects,
+  type PatchType,
+  type Status,
+  type WatchOptions,
+  type WriteOptions,
+} from "@selvedge/client";
+
+/** The objects of the API server in this process, as its administrator: no HTTP between, and the same errors. */
+export class InProcessObjects implements Objects {
+  readonly #registry: ObjectRegistry;
+
+  constructor(registry: ObjectRegistry) {
+    this.#registry = registry;
+  }
+
+  get<T extends KubeObject>(kind: KindRef, name: string, namespace?: string): Promise<T> {
+    return translated(this.#registry.get<T>(kind, name, namespace));
+  }
+
+  list<T extends KubeObject>(kind: KindRef, options: ListOptions = {}): Promise<KubeList<T>> {
+    return translated(this.#registry.list<T>(kind, options));
+  }
+
+  async *watch<T extends KubeObject>(kind: KindRef, options: WatchOptions): AsyncIterable<WatchEvent<T>> {
+    try {
+      yield* this.#registry.watch<T>(kind, options);
+    } catch (error) {
+      throw apiError(error);
+    }
+  }
+
+  create<T extends KubeObject>(kind: KindRef, object: T, options: WriteOptions = {}): Promise<T> {
+    return translated(this.#registry.create(kind, object, options));
+  }
+
+  update<T extends KubeObject>(kind: KindRef, object: T, options: WriteOptions = {}): Promise<T> {
+    return translated(this.#registry.update(kind, object, options));
+  }
+
+  updateStatus<T extends KubeObject>(kind: KindRef, object: T): Promise<T> {
+    return translated(this.#registry.updateStatus(kind, object));
+  }
+
+  patch<T extends KubeObject>(
+    kind: KindRef,
+    name: string,
+    namespace: string | undefined,
+    type: PatchType,
+    patch: unknown,
+    options: WriteOptions = {},
+  ): Promise<T> {
+    return translated(this.#registry.patch<T>(kind, name, namespace, type, patch, options));
+  }
+
+  async delete(kind: KindRef, name: string, namespace?: string, options: DeleteOptions = {}): Promise<void> {
+    await translated(this.#registry.delete(kind, name, namespace, options));
+  }
+}
+
+async function translated<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw apiError(error);
+  }
+}
+
+function apiError(error: unknown): unknown {
+  if (!(error instanceof StatusError)) return error;
+  const status = error.toStatus() as unknown as Status;
+  return new ApiError(error.message, error.reason, error.code, status, { cause: error });
+}

@@ -1,0 +1,161 @@
+/**
+ * The port nodes dial: the EVE API, the link, and the registry. It only turns sockets into requests; who asks, and
+ * whether they may, is the gateway's business. Everything a stranger can make it hold is bounded here.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server, type ServerOptions } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { type Log, minutes, seconds } from "@selvedge/base";
+import { matchEndpoint } from "@selvedge/eve-api";
+import { WebSocketServer } from "ws";
+import type { Address } from "../address.ts";
+import type { DeviceGateway } from "../ports.ts";
+import type { Registry } from "../registry/registry.ts";
+import { isRegistryTarget, serveRegistry } from "./registry-http.ts";
+import { WebSocketLink } from "./websocket-link.ts";
+
+export interface DeviceListenerOptions {
+  readonly gateway: DeviceGateway;
+  readonly registry: Registry;
+  /** Certificate, key, and the keys of session tickets, so that a fleet that comes back resumes. */
+  readonly tls: Pick<ServerOptions, "cert" | "key" | "ticketKeys">;
+  readonly log: Log;
+}
+
+/** Longer than the slowest poll, so that a node keeps one connection and pays for one handshake. */
+const keepAlive = minutes(10);
+/** A bundle of logs over a bad mobile uplink takes minutes; a client that trickles for ever does not finish. */
+const requestTimeout = minutes(10);
+const headersTimeout = seconds(30);
+/** How long a session ticket can be resumed: a node that was away for a day still comes back cheaply. */
+const sessionSeconds = 86_400;
+/** Every node holds a link and a keep-alive connection; 10,000 nodes and as many strangers fit. */
+const connectionsMax = 40_000;
+/** All request bodies being read at once; the next one is told to come back. Ordinary polls are under 1 KiB. */
+const bodiesMax = 64 * 1024 * 1024;
+/** A link frame is at most 64 KiB of data and an opening command line. */
+const linkMessageMax = 256 * 1024;
+
+const linkPattern =
+  /^\/api\/v2\/edgedevice\/id\/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\/ext\/link$/;
+
+export class DeviceListener implements AsyncDisposable {
+  readonly #options: DeviceListenerOptions;
+  readonly #server: Server;
+  readonly #links = new WebSocketServer({
+    noServer: true,
+    maxPayload: linkMessageMax,
+    perMessageDeflate: false,
+    clientTracking: true,
+  });
+  #bodyBytes = 0;
+
+  constructor(options: DeviceListenerOptions) {
+    this.#options = options;
+    this.#server = createServer(
+      {
+        ...options.tls,
+        minVersion: "TLSv1.2",
+        sessionTimeout: sessionSeconds,
+        keepAliveTimeout: keepAlive,
+        requestTimeout,
+        headersTimeout,
+      },
+      (request, response) => void this.#serve(request, response),
+    );
+    this.#server.maxConnections = connectionsMax;
+    this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
+    // Broken handshakes and half requests are weather, not news.
+    this.#server.on("tlsClientError", (error) => options.log.debug("TLS handshake failed", { error }));
+    this.#server.on("clientError", (_error, socket) => socket.destroy());
+  }
+
+  /** Listens and tells the port. */
+  listen({ host, port }: Address): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(port, host, () => {
+        this.#server.removeListener("error", reject);
+        resolve((this.#server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#links.clients) client.close(goingAway, "the controller stops");
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    for (const client of this.#links.clients) client.terminate();
+    await closed;
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { gateway, registry, log } = this.#options;
+    if (isRegistryTarget(request.url)) return serveRegistry(registry, request, response, undefined, log);
+    try {
+      const body = await this.#body(request, response);
+      if (body === undefined) return;
+      const answer = await gateway.handle({
+        method: request.method ?? "GET",
+        target: request.url ?? "/",
+        headers: request.headers as Record<string, string | undefined>,
+        body,
+        remote: request.socket.remoteAddress ?? "",
+      });
+      response.writeHead(answer.status, { ...answer.headers, "content-length": answer.body.length });
+      response.end(answer.body);
+    } catch (error) {
+      if (request.destroyed && !request.complete) return;
+      log.error("device request failed", { method: request.method, target: request.url, error });
+      if (!response.headersSent) refuse(response, 500);
+      else response.destroy();
+    }
+  }
+
+  /** The whole body, or undefined when the request has been refused. */
+  async #body(request: IncomingMessage, response: ServerResponse): Promise<Uint8Array | undefined> {
+    const limit = matchEndpoint((request.url ?? "/").split("?", 1)[0] ?? "/")?.endpoint.bodyMax ?? 0;
+    const announced = Number(request.headers["content-length"] ?? 0);
+    if (announced > limit) return refuse(response, 413);
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    try {
+      for await (const part of request as AsyncIterable<Uint8Array>) {
+        size += part.length;
+        this.#bodyBytes += part.length;
+        if (size > limit) return refuse(response, 413);
+        if (this.#bodyBytes > bodiesMax) return refuse(response, 503);
+        parts.push(part);
+      }
+      return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
+    } finally {
+      this.#bodyBytes -= size;
+    }
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const node = linkPattern.exec((request.url ?? "").split("?", 1)[0] ?? "")?.[1]?.toLowerCase();
+    if (node === undefined || request.headers.upgrade?.toLowerCase() !== "websocket") {
+      socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+      return;
+    }
+    this.#links.handleUpgrade(request, socket, head, (webSocket) =>
+      this.#options.gateway.acceptLink(node, new WebSocketLink(webSocket)),
+    );
+  }
+}
+
+/** RFC 6455's code for a server that goes down. */
+const goingAway = 1001;
+
+/** Answers without a body and ends the connection: what the client still sends is not read. */
+function refuse(response: ServerResponse, status: number): undefined {
+  response.writeHead(status, {
+    connection: "close",
+    "content-length": 0,
+    ...(status === 503 ? { "retry-after": "5" } : {}),
+  });
+  response.end();
+  return undefined;
+}
