@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { SqliteStore } from "@selvedge/apiserver";
+import { SqliteRecords } from "./sqlite-records.ts";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const text = (value: Uint8Array | undefined): string | undefined =>
+  value === undefined ? undefined : new TextDecoder().decode(value);
+
+describe("SqliteRecords", () => {
+  it("gives back what was put, the newest, until it is deleted", () => {
+    using records = new SqliteRecords(":memory:");
+    assert.equal(records.get("a", "k"), undefined);
+    records.put("a", "k", bytes("one"));
+    records.put("a", "k", bytes("two"));
+    records.put("b", "k", bytes("other"));
+    assert.equal(text(records.get("a", "k")), "two");
+    records.delete("a", "k");
+    records.delete("a", "never there");
+    assert.equal(records.get("a", "k"), undefined);
+    assert.equal(text(records.get("b", "k")), "other");
+  });
+
+  it("lists one bucket in key order, and may be written while it is walked", () => {
+    using records = new SqliteRecords(":memory:");
+    for (const key of ["b", "a", "c"]) records.put("x", key, bytes(key));
+    records.put("y", "z", bytes("z"));
+    const seen: string[] = [];
+    for (const [key, value] of records.entries("x")) {
+      assert.equal(text(value), key);
+      records.delete("x", key);
+      seen.push(key);
+    }
+    assert.deepEqual(seen, ["a", "b", "c"]);
+    assert.deepEqual([...records.entries("x")], []);
+  });
+
+  it("keeps empty values apart from missing ones", () => {
+    using records = new SqliteRecords(":memory:");
+    records.put("x", "empty", new Uint8Array());
+    assert.equal(records.get("x", "empty")?.length, 0);
+  });
+
+  it("refuses a value that no caller can mean", () => {
+    using records = new SqliteRecords(":memory:");
+    assert.throws(() => records.put("x", "k", new Uint8Array(16 * 1024 * 1024 + 1)), /x\/k has \d+ bytes/);
+  });
+
+  it("lives in one file with the objects, and outlives the process", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "selvedge-records-"));
+    try {
+      const path = join(folder, "controller.db");
+      const store = new SqliteStore(path);
+      {
+        using records = new SqliteRecords(path);
+        for (let round = 0; round < 20; round++) {
+          records.put("x", `${round}`, bytes(`${round}`));
+          assert.equal((await store.write(`/o/${round}`, 0, "{}")).type, "written");
+        }
+      }
+      store.close();
+      using again = new SqliteRecords(path);
+      assert.equal([...again.entries("x")].length, 20);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
