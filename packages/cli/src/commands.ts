@@ -1,3 +1,5 @@
+import { packCommand } from "./image/pack-command.ts";
+import { pushCommand } from "./image/push-command.ts";
 import type { Command } from "./io.ts";
 import { programCommands } from "./program-commands.ts";
 import { testCommand } from "./test/test-command.ts";
@@ -5,4 +7,11 @@ import { downCommand } from "./up/down-command.ts";
 import { upCommand } from "./up/up-command.ts";
 
 /** Every command, in the order the help shows them. */
-export const commands: readonly Command[] = [upCommand, downCommand, testCommand, ...programCommands];
+export const commands: readonly Command[] = [
+  upCommand,
+  downCommand,
+  testCommand,
+  packCommand,
+  pushCommand,
+  ...programCommands,
+];

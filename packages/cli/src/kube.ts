@@ -12,16 +12,23 @@ export interface ApiAnswer {
   readonly body: string;
 }
 
+/** What a client needs for TLS with a client certificate, as PEM. */
+export interface ClientTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** A connection with the certificates of a kubeconfig that names its current context's cluster and user inline. */
-export class KubeConnection {
+export class KubeConnection implements Disposable {
   readonly server: URL;
-  readonly rootCertificate: string;
+  readonly tls: ClientTls;
   readonly #agent: Agent;
 
-  constructor(server: string, rootCertificate: string, certificate: string, key: string) {
+  constructor(server: string, tls: ClientTls) {
     this.server = new URL(server);
-    this.rootCertificate = rootCertificate;
-    this.#agent = new Agent({ ca: rootCertificate, cert: certificate, key, keepAlive: true });
+    this.tls = tls;
+    this.#agent = new Agent({ ...tls, keepAlive: true });
   }
 
   async send(
@@ -56,7 +63,7 @@ export class KubeConnection {
     });
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#agent.destroy();
   }
 }
@@ -102,10 +109,9 @@ export async function connect(path: string): Promise<KubeConnection> {
     if (value === undefined) throw new Error(`${path}: the current context has no ${field}`);
     return field === "server" ? value : Buffer.from(value, "base64").toString("utf8");
   };
-  return new KubeConnection(
-    text(cluster, "server"),
-    text(cluster, "certificate-authority-data"),
-    text(user, "client-certificate-data"),
-    text(user, "client-key-data"),
-  );
+  return new KubeConnection(text(cluster, "server"), {
+    ca: text(cluster, "certificate-authority-data"),
+    cert: text(user, "client-certificate-data"),
+    key: text(user, "client-key-data"),
+  });
 }

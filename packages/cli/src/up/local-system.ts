@@ -29,14 +29,11 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Sup
     const connection = await waitFor(clock, signal, "the controller to answer", async () => {
       const candidate = await connect(kubeconfig);
       if ((await candidate.send("GET", "/readyz")).status === 200) return candidate;
-      candidate.close();
+      candidate[Symbol.dispose]();
       return undefined;
     });
-    try {
-      if (plan.nodes.length > 0) await startNodes(options, supervisor, clock, connection);
-    } finally {
-      connection.close();
-    }
+    using _open = connection;
+    if (plan.nodes.length > 0) await startNodes(options, supervisor, clock, connection);
     return supervisor;
   } catch (error) {
     await supervisor[Symbol.asyncDispose]();
@@ -73,12 +70,11 @@ async function startNodes(
 ): Promise<void> {
   const onboarding = await onboardingPair(plan.dir, clock);
   await enrollmentProfile(connection, onboarding.certificate);
-  const { rootCertificate } = connection;
   const server = `${plan.bridgeAddress.replace(/\/.*/, "")}:${plan.devicePort}`;
   for (const node of plan.nodes) {
     await writeNodeConfig(join(node.dir, "config"), {
       server,
-      rootCertificate,
+      rootCertificate: connection.tls.ca,
       onboarding,
       serial: node.name,
     });
