@@ -1,4 +1,7 @@
 export { ApiError, isReason, type Status } from "./errors.ts";
+export { Informer, type InformerOptions } from "./informer.ts";
+export type { IndexFunction } from "./object-cache.ts";
+export { isNewer, keyOf, type ObjectKey, objectKey, splitKey } from "./object-key.ts";
 export type {
   DeleteOptions,
   KindRef,
