@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { type Command, UsageError } from "./io.ts";
-import { nodeBinary, programMain } from "./layout.ts";
+import { harnessMain, nodeBinary, programMain } from "./layout.ts";
 import { runInherited } from "./processes.ts";
 
 /** A command that is another program of ours: it gets the arguments and the terminal as they are. */
@@ -18,4 +18,6 @@ function program(name: string, summary: string, main: string): Command {
 export const programCommands: readonly Command[] = [
   program("controller", "run a controller", programMain("controller")),
   program("engine", "run a node's engine", programMain("engine")),
+  program("sim", "run many simulated nodes against a controller", harnessMain("sim")),
+  program("bench", "measure; bench --list names what", harnessMain("bench")),
 ];

@@ -3,8 +3,9 @@ import { parseArgs } from "node:util";
 import { SystemClock, seconds, sleep } from "@selvedge/base";
 import type { Command } from "../io.ts";
 import { defaultDir } from "../layout.ts";
-import { processesInside, removeNetwork } from "./host-network.ts";
-import { isAlive, readUpState, refOf, removeUpState, type UpState } from "./up-state.ts";
+import { removeNetwork } from "./host-network.ts";
+import { endSystem } from "./system-processes.ts";
+import { isAlive, readUpState, removeUpState, type UpState } from "./up-state.ts";
 
 const help = `Usage: ./selvedge down [--dir DIR]
 
@@ -55,24 +56,7 @@ async function stopSupervisor({ supervisor }: UpState): Promise<void> {
 /** Ends and removes whatever is left: virtual machines outlive their engine on purpose, so they are ended here. */
 export async function sweep(state: UpState): Promise<void> {
   const { plan, forwardingWasOff } = state;
-  for (const node of plan.nodes) await endProcesses(await processesInside(node));
+  await endSystem(plan);
   await removeNetwork(plan, forwardingWasOff);
   await removeUpState(plan.dir);
-}
-
-const processGrace = seconds(10);
-
-async function endProcesses(pids: readonly number[]): Promise<void> {
-  const refs = (await Promise.all(pids.map(refOf))).filter((ref) => ref !== undefined);
-  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    for (const ref of refs) if (await isAlive(ref)) process.kill(ref.pid, signal);
-    const clock = new SystemClock();
-    const deadline = clock.monotonic() + processGrace;
-    while ((await anyAlive(refs)) && clock.monotonic() < deadline) await sleep(clock, seconds(0.1));
-  }
-}
-
-async function anyAlive(refs: readonly Parameters<typeof isAlive>[0][]): Promise<boolean> {
-  for (const ref of refs) if (await isAlive(ref)) return true;
-  return false;
 }

@@ -58,13 +58,6 @@ export async function removeNetwork(plan: UpPlan, restoreForwarding: boolean): P
   if (restoreForwarding) await writeFile(forwarding, "0");
 }
 
-/** The processes that live in a node's namespace: its engine, and what the engine started. */
-export async function processesInside(node: NodePlan): Promise<number[]> {
-  if (!(await namespaceExists(node.namespace))) return [];
-  const { stdout } = await run("ip", ["netns", "pids", node.namespace]);
-  return stdout.split(/\s+/).filter(Boolean).map(Number);
-}
-
 export async function machineAddresses(): Promise<string[]> {
   const links = JSON.parse(await must("ip", ["-j", "addr"])) as { addr_info?: { local?: string }[] }[];
   return links.flatMap(({ addr_info = [] }) => addr_info.flatMap(({ local }) => local ?? []));
@@ -74,7 +67,7 @@ async function linkExists(name: string): Promise<boolean> {
   return (await run("ip", ["link", "show", "dev", name])).code === 0;
 }
 
-async function namespaceExists(name: string): Promise<boolean> {
+export async function namespaceExists(name: string): Promise<boolean> {
   const { stdout } = await run("ip", ["netns", "list"]);
   return stdout.split("\n").some((line) => line.split(" ")[0] === name);
 }

@@ -5,9 +5,11 @@ import { type Clock, SystemClock } from "@selvedge/base";
 import type { Io } from "../io.ts";
 import { connect, type KubeConnection, waitFor } from "../kube.ts";
 import { nodeBinary, programMain } from "../layout.ts";
+import { step } from "../progress.ts";
 import { enrollmentProfile, isNodeReady } from "./enrollment.ts";
 import { makeOnboardingPair, type OnboardingPair, writeNodeConfig } from "./node-config.ts";
 import { Supervisor } from "./supervisor.ts";
+import { markOf } from "./system-processes.ts";
 import type { NodePlan, UpPlan } from "./up-plan.ts";
 
 export interface LocalSystemOptions {
@@ -22,17 +24,18 @@ export interface LocalSystemOptions {
 export async function startLocalSystem(options: LocalSystemOptions): Promise<Supervisor> {
   const { plan, io, signal } = options;
   const clock = new SystemClock();
-  const supervisor = new Supervisor(clock, (line) => io.err(line));
+  const supervisor = new Supervisor(clock, (line) => io.err(line), markOf(plan));
   try {
     await startController(plan, supervisor);
     const kubeconfig = join(plan.dir, "kubeconfig");
-    const connection = await waitFor(clock, signal, "the controller to answer", async () => {
-      const candidate = await connect(kubeconfig);
-      if ((await candidate.send("GET", "/readyz")).status === 200) return candidate;
-      candidate[Symbol.dispose]();
-      return undefined;
-    });
-    using _open = connection;
+    using connection = await step(io, clock, "Starting the controller", () =>
+      waitFor(clock, signal, "the controller to answer", async () => {
+        const candidate = await connect(kubeconfig);
+        if ((await candidate.send("GET", "/readyz")).status === 200) return candidate;
+        candidate[Symbol.dispose]();
+        return undefined;
+      }),
+    );
     if (plan.nodes.length > 0) await startNodes(options, supervisor, clock, connection);
     return supervisor;
   } catch (error) {
@@ -81,8 +84,9 @@ async function startNodes(
     await startNode(node, guestDir, supervisor);
   }
   for (const node of plan.nodes) {
-    await waitFor(clock, signal, `${node.name} to be Ready`, () => isNodeReady(connection, node.name));
-    io.err(`  ${node.name} is Ready`);
+    await step(io, clock, `Waiting for ${node.name} to enrol and be Ready`, () =>
+      waitFor(clock, signal, `${node.name} to be Ready`, () => isNodeReady(connection, node.name)),
+    );
   }
 }
 

@@ -25,12 +25,19 @@ interface Running {
 export class Supervisor implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #report: (line: string) => void;
+  readonly #mark: Readonly<Record<string, string>>;
   readonly #programs: Running[] = [];
   #stopping = false;
 
-  constructor(clock: Clock, report: (line: string) => void) {
+  constructor(
+    clock: Clock,
+    report: (line: string) => void,
+    /** Added to the environment of every program. */
+    mark: Readonly<Record<string, string>> = {},
+  ) {
     this.#clock = clock;
     this.#report = report;
+    this.#mark = mark;
   }
 
   start(spec: ProgramSpec): void {
@@ -59,7 +66,11 @@ export class Supervisor implements AsyncDisposable {
     const log = openSync(spec.logFile, "a", 0o600);
     const startedAt = this.#clock.monotonic();
     // A session of its own, so that Ctrl-C reaches the supervisor alone and it ends the others in order.
-    const child = spawn(spec.command, spec.args, { stdio: ["ignore", log, log], detached: true });
+    const child = spawn(spec.command, spec.args, {
+      stdio: ["ignore", log, log],
+      detached: true,
+      env: { ...process.env, ...this.#mark },
+    });
     closeSync(log);
     running.child = child;
     let ended = false;

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, openSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { mkdir, readFile, stat } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { SystemClock } from "@selvedge/base";
+import { type Clock, millis, SystemClock, seconds, sleep } from "@selvedge/base";
 import { prepareGuest } from "../guest.ts";
 import { type Command, type Io, UsageError } from "../io.ts";
 import { waitFor } from "../kube.ts";
@@ -21,7 +22,7 @@ Starts a controller and N local nodes (default 1), each in its own network names
 Without --detach it stays in the foreground; Ctrl-C stops everything. A second "up" with the same DIR is the same
 system.
 
-  --nodes N    how many local nodes; 0 starts the controller alone
+  --nodes N    how many local nodes; 0 starts the controller alone. A running system keeps its number
   --dir DIR    where everything lives (default ~/.selvedge)
   --port P     the Kubernetes API's port (default 6443); the node API takes the next one
   --detach     return once the system is ready`;
@@ -39,7 +40,7 @@ export const upCommand: Command = {
     const { values } = parseArgs({
       args: [...args],
       options: {
-        nodes: { type: "string", default: "1" },
+        nodes: { type: "string" },
         dir: { type: "string" },
         port: { type: "string", default: "6443" },
         detach: { type: "boolean", default: false },
@@ -52,49 +53,93 @@ export const upCommand: Command = {
       return 0;
     }
     const options = {
-      nodes: Number(values.nodes),
+      nodes: Number(values.nodes ?? "1"),
       dir: resolve(values.dir ?? defaultDir()),
       port: Number(values.port),
     };
-    if (values.detach) await upDetached(options, signal);
+    if (values.nodes !== undefined) await refuseOtherSize(options);
+    if (values.detach) await upDetached(options, io, signal);
     else if (!(await isUp(options.dir))) return await upForeground(options, io, signal);
     await tell(options.dir, io);
     return 0;
   },
 };
 
+/** A running system keeps its size: growing it would mean moving cables under nodes that work. */
+async function refuseOtherSize({ dir, nodes }: UpOptions): Promise<void> {
+  const state = await readUpState(dir);
+  if (state === undefined || !(await isAlive(state.supervisor)) || state.plan.nodes.length === nodes) return;
+  throw new UsageError(
+    `${dir} runs with ${state.plan.nodes.length} nodes; for ${nodes}, run ./selvedge down --dir ${dir} first. ` +
+      "Nodes keep their identity and apps come back",
+  );
+}
+
 async function isUp(dir: string): Promise<boolean> {
   const state = await readUpState(dir);
   return state !== undefined && (await isAlive(state.supervisor));
 }
 
-/** Starts the system in a process of its own and waits until it is ready. */
-export async function upDetached(options: UpOptions, signal: AbortSignal): Promise<void> {
+/** Starts the system in a process of its own and waits until it is ready, showing what it says meanwhile. */
+export async function upDetached(options: UpOptions, io: Io, signal: AbortSignal): Promise<void> {
   const { dir, nodes, port } = options;
-  if (!(await isUp(dir))) {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-    const logFile = join(dir, "up.log");
-    const log = openSync(logFile, "a", 0o600);
-    const child = spawn(
-      nodeBinary,
-      [
-        join(checkout, "packages", "cli", "src", "main.ts"),
-        ...["up", "--nodes", String(nodes), "--dir", dir, "--port", String(port)],
-      ],
-      { stdio: ["ignore", log, "inherit"], detached: true },
-    );
-    const failed = once(child, "exit").then(() => {
-      throw new Error(`the system ended before it was ready; see above and ${logFile}`);
-    });
-    signal.addEventListener("abort", () => child.kill("SIGTERM"), { once: true });
-    await Promise.race([
-      waitFor(new SystemClock(), signal, "the system to be ready", () => isReady(dir)),
-      failed,
-    ]);
-    failed.catch(() => undefined);
-    child.unref();
+  const clock = new SystemClock();
+  const ready = (end: AbortSignal): Promise<unknown> =>
+    waitFor(clock, end, "the system to be ready", () => isReady(dir), readyLimit);
+  if (await isUp(dir)) {
+    await ready(signal);
+    return;
   }
-  await waitFor(new SystemClock(), signal, "the system to be ready", () => isReady(dir));
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const logFile = join(dir, "up.log");
+  const from = (await stat(logFile).catch(() => undefined))?.size ?? 0;
+  const log = openSync(logFile, "a", 0o600);
+  const main = join(checkout, "packages", "cli", "src", "main.ts");
+  // Its output goes to the file alone: it must outlive this terminal, and keep no pipe of ours open.
+  const child = spawn(
+    nodeBinary,
+    [main, "up", "--nodes", String(nodes), "--dir", dir, "--port", String(port)],
+    { stdio: ["ignore", log, log], detached: true },
+  );
+  closeSync(log);
+  const done = new AbortController();
+  const exited = once(child, "exit").then(() => done.abort());
+  const stop = (): void => void child.kill("SIGTERM");
+  signal.addEventListener("abort", stop, { once: true });
+  const relay = follow(logFile, from, io, clock, done.signal);
+  try {
+    await ready(done.signal).catch((error: unknown) => {
+      if (done.signal.aborted)
+        throw new UsageError(`the system ended before it was ready; its log is ${logFile}`);
+      throw error;
+    });
+    child.unref();
+  } catch (error) {
+    // It removes what it made before it ends.
+    stop();
+    await exited;
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    done.abort();
+    await relay;
+  }
+}
+
+/** A first start builds the guest and waits for every node to enrol, on a machine that may be busy. */
+const readyLimit = seconds(600);
+
+/** Shows what is added to a file until the signal ends it, the last lines included. */
+async function follow(file: string, from: number, io: Io, clock: Clock, end: AbortSignal): Promise<void> {
+  let at = from;
+  for (let last = false; !last; ) {
+    last = end.aborted;
+    const bytes = (await readFile(file)).subarray(at);
+    const lines = bytes.subarray(0, bytes.lastIndexOf(10) + 1);
+    at += lines.length;
+    if (lines.length > 0) io.err(lines.toString("utf8").trimEnd());
+    if (!last) await sleep(clock, millis(200), end).catch(() => undefined);
+  }
 }
 
 async function isReady(dir: string): Promise<true | undefined> {
@@ -114,6 +159,7 @@ async function upForeground(options: UpOptions, io: Io, signal: AbortSignal): Pr
   }
   const left = await readUpState(dir);
   if (left !== undefined) await sweep(left);
+  for (const taken of [port, port + 1]) await refuseTakenPort(taken);
   const guestDir = nodes > 0 ? await prepareGuest(io, signal) : "";
   const plan = planUp({ dir, nodes, port, subnetIndex: freeSubnetIndex(await machineAddresses()) });
   const supervisor = await refOf(process.pid);
@@ -123,7 +169,6 @@ async function upForeground(options: UpOptions, io: Io, signal: AbortSignal): Pr
   try {
     state = { ...state, ...(nodes > 0 ? await makeNetwork(plan) : {}) };
     await writeUpState(state);
-    io.err(`Starting the controller${nodes > 0 ? ` and ${nodes} node${nodes > 1 ? "s" : ""}` : ""}…`);
     await using _system = await startLocalSystem({ plan, guestDir, io, signal });
     state = { ...state, ready: true };
     await writeUpState(state);
@@ -132,8 +177,21 @@ async function upForeground(options: UpOptions, io: Io, signal: AbortSignal): Pr
     io.err("Stopping…");
   } finally {
     await sweep(state);
+    io.err(`Stopped. Everything it stored is still in ${dir}.`);
   }
   return 0;
+}
+
+/** Another program on the port would leave the controller starting over and over. */
+async function refuseTakenPort(port: number): Promise<void> {
+  const probe = createServer();
+  const taken = await new Promise<boolean>((resolve) => {
+    probe.once("error", () => resolve(true));
+    probe.listen(port, "127.0.0.1", () => resolve(false));
+  });
+  probe.close();
+  if (taken)
+    throw new UsageError(`port ${port} is in use; choose another with --port (it takes two in a row)`);
 }
 
 async function tell(dir: string, io: Io): Promise<void> {
