@@ -29,7 +29,8 @@ export interface KindDefinition {
   };
   /** JSON paths usable as field selectors besides metadata.name and metadata.namespace: `spec.nodeName`. */
   readonly selectableFields?: readonly string[];
-  /** Fills in what the schema's own defaults cannot say. Changes the object in place. */
+  /** Fills in what the schema's own defaults cannot say. Changes the object in place. Like `validate` it is called only
+   * when every value is of the type its schema says: what is not is refused before. */
   readonly applyDefaults?: (object: KubeObject) => void;
   /** What the schema cannot say; `old` on update. Returns all that is wrong. */
   readonly validate?: (object: KubeObject, old: KubeObject | undefined) => FieldError[];
@@ -120,6 +121,8 @@ export interface ProtobufField {
    * the zero of every other plain field whether it was said or not, so there `""`, 0 and false mean absent.
    */
   readonly optional?: boolean;
+  /** A struct embedded in upstream's Go: its members are the parent's own, `name` appears nowhere. */
+  readonly embedded?: boolean;
   /** Of a message, or of a map's values. A function where messages refer to each other. */
   readonly message?: ProtobufMessage | (() => ProtobufMessage);
   /** Of a map whose values are not messages. */
