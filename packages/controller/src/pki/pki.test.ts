@@ -87,7 +87,7 @@ describe("the controller's certificates", () => {
     const [leaf = "", intermediate = ""] = pemBlocks(pki.deviceServer.cert, "CERTIFICATE");
     const certificate = new X509Certificate(leaf);
     assert.ok(certificate.checkIP("10.1.2.3") && certificate.checkIP("127.0.0.1"));
-    assert.ok(certificate.checkIP("::1"), certificate.subjectAltName);
+    assert.ok(certificate.checkIP("::1"));
     assert.ok(certificate.checkHost("edge.example.org") && certificate.checkHost("localhost"));
     assert.ok(certificate.checkIssued(new X509Certificate(intermediate)));
     const kube = new X509Certificate(pki.kubeServer.cert);
