@@ -68,10 +68,10 @@ export interface DeviceGateway {
 
 /** Where authenticated links go. The gateway hands them over after the hello and the welcome. */
 export interface LinkHub {
-  /** A newer connection of the same node takes the place of an older one, which the gateway has closed by then. */
+  /** A newer connection of the same node takes the place of an older one. */
   attach(node: NodeId, socket: LinkSocket): void;
-  /** The node's configuration is now the one of this hash: tell it, if its link is up. */
-  changed(node: NodeId, configHash: string): void;
+  /** The node was removed, or has a new identity: its link, if there is one, ends. */
+  detach(node: NodeId): void;
 }
 
 /** Bytes the controller keeps that are not Kubernetes objects: device certificates, escrowed keys, nonces' successors,

@@ -65,6 +65,10 @@ export class NodeLinks implements LinkHub, Disposable {
     this.#tell(node);
   }
 
+  detach(node: NodeId): void {
+    this.#links.get(node)?.mux.close("the node was removed");
+  }
+
   /** Opens a stream to a node. Rejects with LinkClosedError: with the reason ServiceUnavailable when there is no link. */
   async open(node: NodeId, request: StreamRequest): Promise<LinkStream> {
     const link = this.#links.get(node);
