@@ -1,3 +1,16 @@
+export {
+  conditionMessage,
+  deleteOptionsMessage,
+  labelSelectorMessage,
+  listMetaMessage,
+  objectMetaMessage,
+  ownerReferenceMessage,
+  statusMessage,
+} from "./codec/meta-messages.ts";
+export { decodeEnvelope, decodeProtobuf, type ProtobufEnvelope } from "./codec/protobuf.ts";
+export { ProtobufError } from "./codec/reader.ts";
+export { BodyError, type ParsedBody, parseJsonBody, parseYamlBody } from "./codec/text-body.ts";
+export { fieldErrorBody, fieldErrorText } from "./field-error.ts";
 export { type ImageReference, parseImageReference } from "./image-reference.ts";
 export type {
   Column,
@@ -19,6 +32,7 @@ export type {
   WatchEvent,
   WatchEventType,
 } from "./object.ts";
+export { pruneObjectMeta, validateObjectMeta } from "./object-meta.ts";
 export { type JsonPatchOperation, jsonPatch } from "./patch/json-patch.ts";
 export { mergePatch } from "./patch/merge-patch.ts";
 export { PatchError } from "./patch/patch-error.ts";
@@ -47,7 +61,15 @@ export {
 } from "./selectors.ts";
 export { type ApplyType, ApplyTypeError, type TypeRef } from "./ssa/apply-type.ts";
 export { FieldSet, type FieldsV1 } from "./ssa/field-set.ts";
+export {
+  applyObject,
+  describeManager,
+  type ManagedWrite,
+  updateObject,
+  withoutTimes,
+} from "./ssa/managed-fields.ts";
 export { type ReplayResult, replayApplyCases } from "./ssa/replay.ts";
+export { applyTypeOf } from "./ssa/schema-type.ts";
 export {
   ApplyConflictError,
   type ApplyInput,

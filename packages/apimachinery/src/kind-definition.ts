@@ -17,6 +17,8 @@ export interface KindDefinition {
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
   readonly namespaced: boolean;
+  /** What is wrong with a name; DNS subdomains are right when not given. */
+  readonly nameFaults?: (name: string) => string[];
   /** Of the whole object: apiVersion, kind, metadata, spec, status, … */
   readonly schema: Schema;
   readonly columns: readonly Column[];

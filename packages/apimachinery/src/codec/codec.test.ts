@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { ProtobufMessage } from "../kind-definition.ts";
+import { deleteOptionsMessage, objectMetaMessage } from "./meta-messages.ts";
+import { decodeEnvelope, decodeProtobuf } from "./protobuf.ts";
+import { parseJsonBody, parseYamlBody } from "./text-body.ts";
+
+function hex(...parts: string[]): Uint8Array {
+  return Uint8Array.fromHex(parts.join("").replaceAll(" ", ""));
+}
+
+describe("protobuf", () => {
+  it("reads an envelope as kubectl sends it", () => {
+    const body = hex("6b387300 0a0c 0a027631 1206 4e6f64654142 1202 0a00 1a00 2200");
+    const { apiVersion, kind, raw, contentType } = decodeEnvelope(body);
+    assert.deepEqual([apiVersion, kind, [...raw], contentType], ["v1", "NodeAB", [10, 0], ""]);
+    assert.throws(() => decodeEnvelope(hex("7b7d")), /prefix/);
+  });
+
+  it("drops the zeros Go writes for what nobody said, and keeps those of pointers", () => {
+    const meta = hex("0a0161 1200 1a00 3200 3800 4200 5000 5a06 0a0161 120162 5a03 0a0163");
+    assert.deepEqual(decodeProtobuf(objectMetaMessage, meta), {
+      name: "a",
+      deletionGracePeriodSeconds: 0,
+      labels: { a: "b", c: "" },
+    });
+    assert.deepEqual(decodeProtobuf(deleteOptionsMessage, hex("0800 1203 0a0161 2203 466f6f 2a03 416c6c")), {
+      gracePeriodSeconds: 0,
+      preconditions: { uid: "a" },
+      propagationPolicy: "Foo",
+      dryRun: ["All"],
+    });
+  });
+
+  const rows: readonly (readonly [ProtobufMessage, string, unknown])[] = [
+    [{ 1: { name: "at", type: "time" } }, "0a06 0880a5ecbe06", { at: "2025-03-19T18:52:48Z" }],
+    [{ 1: { name: "at", type: "time" } }, "0a00", {}],
+    [{ 1: { name: "port", type: "int-or-string" } }, "0a06 0800 1050 1a00", { port: 80 }],
+    [{ 1: { name: "port", type: "int-or-string" } }, "0a07 0801 1000 1a0161", { port: "a" }],
+    [{ 1: { name: "n", type: "int32", repeated: true } }, "0801 0802", { n: [1, 2] }],
+    [{ 1: { name: "n", type: "int32", repeated: true } }, "0a020102", { n: [1, 2] }],
+    [{ 1: { name: "n", type: "int64", optional: true } }, "08ffffffffffffffffff01", { n: -1 }],
+    [{ 1: { name: "b", type: "bytes" } }, "0a026869", { b: "aGk=" }],
+    [
+      { 1: { name: "q", type: "map", values: "quantity" } },
+      "0a0a 0a03637075 12030a0131",
+      { q: { cpu: "1" } },
+    ],
+  ];
+  for (const [message, bytes, value] of rows) {
+    it(`reads ${bytes} as ${JSON.stringify(value)}`, () => {
+      assert.deepEqual(decodeProtobuf(message, hex(bytes)), value);
+    });
+  }
+
+  it("refuses what is cut, too long or loops", () => {
+    const text: ProtobufMessage = { 1: { name: "t", type: "string" } };
+    assert.throws(() => decodeProtobuf(text, hex("0a05 61")), /longer|early/);
+    assert.throws(() => decodeProtobuf(text, hex("0801")), /wire type/);
+    assert.throws(() => decodeProtobuf(text, hex("0a01ff")), /UTF-8/);
+    assert.throws(() => decodeProtobuf(text, hex("ffffffffffffffffffffff")), /ten bytes/);
+    const knot: ProtobufMessage = { 1: { name: "in", type: "message", message: () => knot } };
+    let nested = new Uint8Array();
+    for (let depth = 0; depth < 100; depth++) {
+      nested = Uint8Array.from([
+        0x0a,
+        ...(nested.length < 128 ? [nested.length] : [(nested.length & 127) | 128, nested.length >> 7]),
+        ...nested,
+      ]);
+    }
+    assert.throws(() => decodeProtobuf(knot, nested), /nest/);
+  });
+});
+
+describe("text bodies", () => {
+  it("name what was said twice", () => {
+    const text = '{"a":1,"a":2,"spec":{"x\\"y":[{"k":"}"},{"k":1,"k":2}],"b":-1.5e3 , "b":null}}';
+    const { value, duplicates } = parseJsonBody(text);
+    assert.deepEqual(duplicates, ["a", 'spec[x"y][1].k', "spec.b"]);
+    assert.equal((value as { a: number }).a, 2);
+    assert.throws(() => parseJsonBody("{"), /JSON/);
+  });
+
+  it("read YAML as Go does", () => {
+    const { value, duplicates } = parseYamlBody("a: yes\nb: 010\nc: 1\nc: 2\n");
+    assert.deepEqual(value, { a: true, b: 8, c: 2 });
+    assert.deepEqual(duplicates, ["line 4"]);
+    assert.throws(() => parseYamlBody("a: [1"), /./);
+  });
+});

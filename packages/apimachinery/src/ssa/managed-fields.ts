@@ -1,0 +1,268 @@
+/**
+ * metadata.managedFields: who manages what, as objects carry it. `applyObject` and `updateObject` are the two ways a write
+ * goes through it. Pure: the time is an argument.
+ */
+import { canonicalJson } from "@selvedge/base";
+import type { KindDefinition } from "../kind-definition.ts";
+import type { KubeObject, ManagedFieldsEntry } from "../object.ts";
+import { toFieldSet } from "./apply-type.ts";
+import { FieldSet } from "./field-set.ts";
+import { applyTypeOf } from "./schema-type.ts";
+import {
+  ApplyConflictError,
+  applyManaged,
+  type Managed,
+  type Managers,
+  sameInAllVersions,
+  updateManaged,
+} from "./updater.ts";
+
+export interface ManagedWrite {
+  readonly kind: KindDefinition;
+  /** What is stored; undefined when the write creates. */
+  readonly live: KubeObject | undefined;
+  /** Apply: what the manager says. Update: the whole object as it will be stored. */
+  readonly object: KubeObject;
+  readonly manager: string;
+  readonly subresource?: string;
+  /** RFC 3339. */
+  readonly time: string;
+}
+
+/** Upstream's bound on managers that update; the oldest are merged into one. */
+const updatersMax = 10;
+const ancient = "ancient-changes";
+const lastAppliedKey = "kubectl.kubernetes.io/last-applied-configuration";
+/** The server's own: nobody manages them. */
+const serverFields = FieldSet.fromJson({
+  "f:apiVersion": {},
+  "f:kind": {},
+  "f:metadata": {
+    ".": {},
+    "f:name": {},
+    "f:namespace": {},
+    "f:creationTimestamp": {},
+    "f:selfLink": {},
+    "f:uid": {},
+    "f:generation": {},
+    "f:managedFields": {},
+    "f:resourceVersion": {},
+  },
+});
+
+/** What everybody manages, and when each wrote last. */
+interface Ledger {
+  readonly managers: Map<string, Managed>;
+  readonly times: Map<string, string | undefined>;
+}
+
+/** The object after the apply, managedFields included. Throws ApplyConflictError, ApplyTypeError. */
+export function applyObject(write: ManagedWrite & { readonly force: boolean }): KubeObject {
+  const { kind, live, object, manager, force, time } = write;
+  const ledger = readLedger(live?.metadata.managedFields);
+  const id = managerId({ manager, operation: "Apply", ...subresourceOf(write) });
+  const bare = live === undefined ? undefined : withoutManagedFields(live);
+  const input = {
+    versions: sameInAllVersions(applyTypeOf(kind)),
+    live: bare,
+    object: withoutManagedFields(object),
+    apiVersion: object.apiVersion,
+    managers: ledger.managers,
+    manager: id,
+  };
+  let result: { readonly object: unknown; readonly managers: Managers };
+  try {
+    result = applyManaged({ ...input, force });
+  } catch (error) {
+    if (!(error instanceof ApplyConflictError) || manager !== "kubectl" || live === undefined) throw error;
+    const left = withoutAllowed(error, lastAppliedFields(kind, live));
+    if (left !== undefined) throw left;
+    result = applyManaged({ ...input, force: true });
+  }
+  const applied = (result.object ?? {}) as KubeObject;
+  if (manager === "kubectl") refreshLastApplied(applied, object);
+  ledger.times.set(id, time);
+  return withLedger(applied, result.managers, ledger.times);
+}
+
+/** The object with managedFields that say what the writer changed. */
+export function updateObject(write: ManagedWrite): KubeObject {
+  const { kind, live, object, manager, time } = write;
+  const said = write.subresource === undefined ? object.metadata.managedFields : undefined;
+  const ledger = ledgerOfUpdate(said, live?.metadata.managedFields);
+  const self = "current-operation";
+  const bare = withoutManagedFields(object);
+  const { managers } = updateManaged({
+    versions: sameInAllVersions(applyTypeOf(kind)),
+    live: live === undefined ? undefined : withoutManagedFields(live),
+    object: bare,
+    apiVersion: object.apiVersion,
+    managers: ledger.managers,
+    manager: self,
+  });
+  const after = new Map(managers);
+  const own = after.get(self);
+  after.delete(self);
+  const set = own?.set.difference(serverFields);
+  if (own !== undefined && set !== undefined && !set.isEmpty) {
+    const { apiVersion } = object;
+    const id = managerId({ manager, operation: "Update", apiVersion, ...subresourceOf(write) });
+    const before = after.get(id)?.set ?? new FieldSet();
+    after.set(id, { ...own, set: before.union(set) });
+    ledger.times.set(id, time);
+  }
+  return withLedger(bare, capped(after, ledger.times), ledger.times);
+}
+
+/** Whether two objects differ in nothing but when their managers wrote. */
+export function withoutTimes(object: KubeObject): KubeObject {
+  const { managedFields, ...metadata } = object.metadata;
+  if (managedFields === undefined) return object;
+  const timeless = managedFields.map(({ time: _time, ...entry }) => entry);
+  return { ...object, metadata: { ...metadata, managedFields: timeless } };
+}
+
+/** `"kubectl" using apps/v1 at …`, as conflicts name a manager. */
+export function describeManager(id: string, time?: string): string {
+  const { manager, operation, apiVersion, subresource } = JSON.parse(id) as ManagedFieldsEntry;
+  const name = JSON.stringify(manager ?? "");
+  const of = subresource ? `${name} with subresource ${JSON.stringify(subresource)}` : name;
+  if (operation !== "Update") return of;
+  return time === undefined ? `${of} using ${apiVersion}` : `${of} using ${apiVersion} at ${time}`;
+}
+
+function subresourceOf({ subresource }: ManagedWrite): { subresource?: string } {
+  return subresource === undefined ? {} : { subresource };
+}
+
+/** Who an entry speaks for. An applier is the same in every version, an updater is not. */
+function managerId(entry: ManagedFieldsEntry): string {
+  const { manager, operation, apiVersion, subresource } = entry;
+  const version = operation === "Apply" ? {} : { apiVersion };
+  return canonicalJson({ manager, operation, ...version, ...(subresource ? { subresource } : {}) });
+}
+
+function readLedger(entries: readonly ManagedFieldsEntry[] | undefined): Ledger {
+  const ledger: Ledger = { managers: new Map(), times: new Map() };
+  for (const entry of entries ?? []) {
+    const id = managerId(entry);
+    const set = FieldSet.fromJson(entry.fieldsV1 ?? {});
+    ledger.managers.set(id, {
+      set,
+      apiVersion: entry.apiVersion ?? "",
+      applied: entry.operation === "Apply",
+    });
+    ledger.times.set(id, entry.time);
+  }
+  return ledger;
+}
+
+/** One empty entry means "start anew"; none, or one that cannot be read, means "as it was". */
+function ledgerOfUpdate(
+  said: readonly ManagedFieldsEntry[] | undefined,
+  stored: readonly ManagedFieldsEntry[] | undefined,
+): Ledger {
+  const [only] = said ?? [];
+  if (said?.length === 1 && only !== undefined && Object.keys(only).length === 0) return readLedger([]);
+  if (said !== undefined && said.length > 0) {
+    try {
+      return readLedger(said);
+    } catch {
+      // What the writer sent is no set of fields: the stored entries hold.
+    }
+  }
+  return readLedger(stored);
+}
+
+function withLedger(
+  object: KubeObject,
+  managers: Managers,
+  times: ReadonlyMap<string, string | undefined>,
+): KubeObject {
+  const entries: ManagedFieldsEntry[] = [];
+  for (const [id, { set, apiVersion, applied }] of managers) {
+    const kept = set.difference(serverFields);
+    if (kept.isEmpty) continue;
+    const { manager = "", subresource } = JSON.parse(id) as ManagedFieldsEntry;
+    const time = times.get(id);
+    entries.push({
+      manager,
+      operation: applied ? "Apply" : "Update",
+      apiVersion,
+      ...(time === undefined ? {} : { time }),
+      fieldsType: "FieldsV1",
+      fieldsV1: kept.toJson(),
+      ...(subresource ? { subresource } : {}),
+    });
+  }
+  entries.sort(inOrder);
+  const { managedFields: _old, ...metadata } = object.metadata;
+  return { ...object, metadata: entries.length > 0 ? { ...metadata, managedFields: entries } : metadata };
+}
+
+function inOrder(left: ManagedFieldsEntry, right: ManagedFieldsEntry): number {
+  for (const field of ["operation", "time", "manager", "apiVersion", "subresource"] as const) {
+    const [a, b] = [left[field] ?? "", right[field] ?? ""];
+    if (a !== b) return a < b ? -1 : 1;
+  }
+  return 0;
+}
+
+/** The oldest updaters beyond the bound, merged into one for each version they wrote. */
+function capped(managers: Managers, times: Map<string, string | undefined>): Managers {
+  const updaters = [...managers]
+    .filter(([, { applied }]) => !applied)
+    .sort(([a], [b]) => ((times.get(a) ?? "") < (times.get(b) ?? "") ? -1 : 1));
+  let excess = updaters.length - updatersMax;
+  if (excess <= 0) return managers;
+  const after = new Map(managers);
+  const buckets = new Map<string, string>();
+  for (const [id, { set, apiVersion }] of updaters) {
+    if (excess <= 0) break;
+    const bucket = managerId({ manager: ancient, operation: "Update", apiVersion });
+    const merged = after.get(bucket)?.set ?? new FieldSet();
+    // The first one put into a bucket takes no entry away.
+    if (buckets.has(apiVersion) || after.has(bucket)) excess--;
+    buckets.set(apiVersion, bucket);
+    if (id !== bucket) after.delete(id);
+    after.set(bucket, { set: merged.union(set), apiVersion, applied: false });
+    times.set(bucket, times.get(id));
+  }
+  return after;
+}
+
+function withoutManagedFields(object: KubeObject): KubeObject {
+  const { managedFields: _fields, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+/** The fields that client-side apply said last: kubectl may take them over without force. */
+function lastAppliedFields(kind: KindDefinition, live: KubeObject): FieldSet {
+  const text = live.metadata.annotations?.[lastAppliedKey];
+  if (text === undefined || text === "") return new FieldSet();
+  try {
+    return toFieldSet(applyTypeOf(kind), JSON.parse(text));
+  } catch {
+    // An annotation that is no configuration allows nothing.
+    return new FieldSet();
+  }
+}
+
+function withoutAllowed(error: ApplyConflictError, allowed: FieldSet): ApplyConflictError | undefined {
+  const left = new Map<string, Managed>();
+  for (const [id, managed] of error.conflicts) {
+    const set = managed.set.difference(allowed);
+    if (!set.isEmpty) left.set(id, { ...managed, set });
+  }
+  return left.size === 0 ? undefined : new ApplyConflictError(left);
+}
+
+/** Keeps the annotation of client-side apply true, so that a user can go back to it. */
+function refreshLastApplied(applied: KubeObject, said: KubeObject): void {
+  const { annotations } = applied.metadata;
+  if (!annotations?.[lastAppliedKey]) return;
+  const copy = withoutManagedFields(said);
+  const { [lastAppliedKey]: _old, ...others } = copy.metadata.annotations ?? {};
+  const metadata = { ...copy.metadata, ...(copy.metadata.annotations && { annotations: others }) };
+  annotations[lastAppliedKey] = `${JSON.stringify({ ...copy, metadata })}\n`;
+}
