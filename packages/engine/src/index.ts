@@ -1,1 +1,35 @@
-export {};
+export type {
+  ContainerMount,
+  ContainerRun,
+  ContainerStart,
+  ContainerStats,
+  Guest,
+  GuestNetwork,
+  GuestOutput,
+  GuestStream,
+  Hypervisor,
+  VmSpec,
+  VmUsage,
+} from "./app/hypervisor.ts";
+export { GuestError } from "./app/hypervisor.ts";
+export { BadImageError, type FetchedLayer, type ImageBuilder } from "./content/image-builder.ts";
+export type { AppId, ContentId, NetworkId, VolumeId } from "./desired.ts";
+export { type Disk, DiskFullError } from "./host/disk.ts";
+export {
+  type HttpClient,
+  HttpError,
+  type HttpRequest,
+  type HttpResponse,
+  readBody,
+} from "./host/http.ts";
+export type { KeyStore, Point, Quote } from "./identity/key-store.ts";
+export { KeyStoreError } from "./identity/key-store.ts";
+export {
+  type BridgeItem,
+  type NetworkDriver,
+  NetworkDriverError,
+  type NetworkItems,
+  type ResolverItem,
+  type TapItem,
+} from "./network/network-driver.ts";
+export type { HostFacts, LinkDialer } from "./ports.ts";
