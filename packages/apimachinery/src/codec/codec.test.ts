@@ -47,6 +47,16 @@ describe("protobuf", () => {
       { q: { cpu: "1" } },
     ],
   ];
+  const source: ProtobufMessage = { 1: { name: "path", type: "string" } };
+  const volume: ProtobufMessage = {
+    1: { name: "name", type: "string" },
+    2: { name: "source", type: "message", message: source, embedded: true },
+  };
+  it("makes the members of an embedded message the parent's own", () => {
+    assert.deepEqual(decodeProtobuf(volume, hex("0a0161 1203 0a0162")), { name: "a", path: "b" });
+    assert.deepEqual(decodeProtobuf(volume, hex("0a0161 1200")), { name: "a" });
+  });
+
   for (const [message, bytes, value] of rows) {
     it(`reads ${bytes} as ${JSON.stringify(value)}`, () => {
       assert.deepEqual(decodeProtobuf(message, hex(bytes)), value);

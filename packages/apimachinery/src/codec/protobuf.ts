@@ -68,7 +68,8 @@ function decodeMessage(message: ProtobufMessage, bytes: Uint8Array, depth: numbe
       for (const item of decodeItems(field, reader, wire, depth)) list.push(item);
     } else {
       const value = decodeValue(field, reader, wire, depth);
-      if (value === undefined || (!field.optional && isZero(value))) delete object[field.name];
+      if (field.embedded) Object.assign(object, value);
+      else if (value === undefined || (!field.optional && isZero(value))) delete object[field.name];
       else object[field.name] = value;
     }
   }
