@@ -1,0 +1,97 @@
+/** The controller as a program: parses its flags, opens its files, listens on two TLS ports, stops when told. */
+import { ApiServer, SqliteStore } from "@selvedge/apiserver";
+import { describeError, formatRecord, Log, SystemClock, SystemRandom } from "@selvedge/base";
+import { FlagError, formatAddress } from "./address.ts";
+import { createController } from "./controller.ts";
+import { DataFolder } from "./data-folder.ts";
+import { type Flags, parseFlags, usage } from "./flags.ts";
+import { DeviceListener } from "./listeners/device-listener.ts";
+import { isRegistryTarget, serveRegistry } from "./listeners/registry-http.ts";
+import { Pki } from "./pki/pki.ts";
+import { FolderPkiFiles } from "./pki/pki-files.ts";
+import { SqliteRecords } from "./records/sqlite-records.ts";
+
+const clock = new SystemClock();
+const random = new SystemRandom();
+const log = new Log("controller", clock, (record) => process.stderr.write(`${formatRecord(record)}\n`));
+
+async function run(flags: Flags): Promise<void> {
+  const { kubeListen, deviceListen, advertiseKube, advertiseDevice } = flags;
+  const stopped = signalled();
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(new DataFolder(flags.data));
+  const pki = stack.use(
+    await Pki.open({
+      files: new FolderPkiFiles(folder.in("pki")),
+      kubeNames: [...new Set([advertiseKube.host, kubeListen.host])],
+      deviceNames: [...new Set([advertiseDevice.host, deviceListen.host])],
+      ...{ clock, random, log: log.child("pki") },
+    }),
+  );
+  const store = stack.adopt(new SqliteStore(folder.in("controller.db")), (opened) => opened.close());
+  const records = stack.use(new SqliteRecords(folder.in("controller.db")));
+  const controller = stack.use(
+    await createController({
+      ...{ store, records, pki, clock, random, log },
+      blobs: folder.in("registry"),
+      deviceAddress: advertiseDevice,
+    }),
+  );
+  const { images, gateway } = controller;
+  const registryLog = log.child("registry");
+  const api = stack.adopt(
+    new ApiServer({
+      ...{ objects: controller.registry, clock, log: log.child("api") },
+      tls: { ...pki.kubeServer, ca: pki.clientAuthority },
+      elsewhere: (request, response, user) => {
+        if (!isRegistryTarget(request.url)) return false;
+        const identity = user && { name: user.name, mayPush: true };
+        void serveRegistry(images, request, response, identity, registryLog);
+        return true;
+      },
+    }),
+    (server) => server.close(),
+  );
+  const devices = stack.use(
+    new DeviceListener({ gateway, registry: images, tls: pki.deviceServer, log: log.child("devices") }),
+  );
+  await controller.start();
+  const kubePort = await api.listen(kubeListen.port, kubeListen.host);
+  const devicePort = await devices.listen(deviceListen);
+  const server = { ...advertiseKube, port: advertiseKube.port || kubePort };
+  folder.write("kubeconfig", pki.kubeconfig(`https://${formatAddress(server)}`));
+  log.info("listening", {
+    kube: formatAddress({ ...kubeListen, port: kubePort }),
+    device: formatAddress({ ...deviceListen, port: devicePort }),
+    kubeconfig: folder.in("kubeconfig"),
+  });
+  log.info("stopping", { signal: await stopped });
+}
+
+/** Resolves with the first signal that asks us to stop; a second one ends the process at once. */
+function signalled(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const flags = parseFlags(args);
+    if (flags === "help") {
+      process.stdout.write(usage);
+      return 0;
+    }
+    await run(flags);
+    log.info("stopped");
+    return 0;
+  } catch (error) {
+    const badArguments =
+      error instanceof FlagError || String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS");
+    if (!badArguments) log.error("the controller failed", { error });
+    process.stderr.write(`selvedge controller: ${describeError(error)}\n`);
+    return badArguments ? 2 : 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));
