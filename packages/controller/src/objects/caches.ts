@@ -1,0 +1,141 @@
+import type { KubeObject, OwnerReference } from "@selvedge/apimachinery";
+import {
+  type ConfigMap,
+  type ControllerRevision,
+  configMapKind,
+  controllerRevisionKind,
+  type DaemonSet,
+  type Deployment,
+  daemonSetKind,
+  deploymentKind,
+  type EdgeNode,
+  edgeNodeKind,
+  type Namespace,
+  type Node,
+  namespaceKind,
+  nodeKind,
+  type Pod,
+  podKind,
+  type ReplicaSet,
+  replicaSetKind,
+  type Secret,
+  type Service,
+  secretKind,
+  serviceKind,
+} from "@selvedge/kinds";
+import { type CachedKind, Cluster, type ClusterOptions } from "./cluster.ts";
+import type { ObjectCache } from "./object-cache.ts";
+
+/** The caches every reconciler shares, by what they hold. */
+export interface Caches {
+  readonly pods: ObjectCache<Pod>;
+  readonly nodes: ObjectCache<Node>;
+  readonly edgeNodes: ObjectCache<EdgeNode>;
+  readonly namespaces: ObjectCache<Namespace>;
+  readonly configMaps: ObjectCache<ConfigMap>;
+  readonly secrets: ObjectCache<Secret>;
+  readonly services: ObjectCache<Service>;
+  readonly daemonSets: ObjectCache<DaemonSet>;
+  readonly deployments: ObjectCache<Deployment>;
+  readonly replicaSets: ObjectCache<ReplicaSet>;
+  readonly revisions: ObjectCache<ControllerRevision>;
+}
+
+/** Where Pods that are on no node are found in the index by node. */
+export const unplaced = "";
+
+const byOwner = (object: KubeObject): string[] => {
+  const owner = controllerOf(object);
+  return owner === undefined ? [] : [owner.uid];
+};
+const byNamespace = ({ metadata }: KubeObject): string[] => [metadata.namespace ?? ""];
+
+const kinds: readonly CachedKind<never>[] = [
+  {
+    ref: podKind,
+    indexes: {
+      node: (pod: Pod) => [pod.spec.nodeName ?? unplaced],
+      owner: byOwner,
+      namespace: byNamespace,
+      uid: ({ metadata }: Pod) => [metadata.uid ?? ""],
+      configMap: (pod: Pod) => referencesOf(pod).configMaps,
+      secret: (pod: Pod) => referencesOf(pod).secrets,
+    },
+  },
+  { ref: nodeKind, indexes: {} },
+  {
+    ref: edgeNodeKind,
+    indexes: {
+      node: (edgeNode: EdgeNode) => [nodeNameOf(edgeNode)],
+      id: ({ status }: EdgeNode) => (status?.nodeID === undefined ? [] : [status.nodeID]),
+    },
+  },
+  { ref: namespaceKind, indexes: {} },
+  { ref: configMapKind, indexes: {} },
+  { ref: secretKind, indexes: {} },
+  { ref: serviceKind, indexes: { namespace: byNamespace } },
+  { ref: daemonSetKind, indexes: { namespace: byNamespace } },
+  { ref: deploymentKind, indexes: { namespace: byNamespace } },
+  { ref: replicaSetKind, indexes: { owner: byOwner, namespace: byNamespace } },
+  { ref: controllerRevisionKind, indexes: { owner: byOwner } },
+];
+
+export function createCluster(options: ClusterOptions): Cluster {
+  return new Cluster(options, kinds as unknown as readonly CachedKind[]);
+}
+
+export function cachesOf(cluster: Cluster): Caches {
+  return {
+    pods: cluster.cache<Pod>(podKind),
+    nodes: cluster.cache<Node>(nodeKind),
+    edgeNodes: cluster.cache<EdgeNode>(edgeNodeKind),
+    namespaces: cluster.cache<Namespace>(namespaceKind),
+    configMaps: cluster.cache<ConfigMap>(configMapKind),
+    secrets: cluster.cache<Secret>(secretKind),
+    services: cluster.cache<Service>(serviceKind),
+    daemonSets: cluster.cache<DaemonSet>(daemonSetKind),
+    deployments: cluster.cache<Deployment>(deploymentKind),
+    replicaSets: cluster.cache<ReplicaSet>(replicaSetKind),
+    revisions: cluster.cache<ControllerRevision>(controllerRevisionKind),
+  };
+}
+
+/** The owner that manages the object. */
+export function controllerOf(object: KubeObject): OwnerReference | undefined {
+  return object.metadata.ownerReferences?.find(({ controller }) => controller === true);
+}
+
+/** The name of an EdgeNode's Node. */
+export function nodeNameOf(edgeNode: EdgeNode): string {
+  return edgeNode.spec?.nodeName || edgeNode.metadata.name;
+}
+
+/** Every ConfigMap and Secret a Pod refers to, as `namespace/name`. */
+export function referencesOf(pod: Pod): { readonly configMaps: string[]; readonly secrets: string[] } {
+  const namespace = pod.metadata.namespace ?? "";
+  const configMaps = new Set<string>();
+  const secrets = new Set<string>();
+  const add = (to: Set<string>, name: string | undefined): void => {
+    if (name) to.add(`${namespace}/${name}`);
+  };
+  for (const { env = [], envFrom = [] } of [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]) {
+    for (const { configMapRef, secretRef } of envFrom) {
+      add(configMaps, configMapRef?.name);
+      add(secrets, secretRef?.name);
+    }
+    for (const { valueFrom } of env) {
+      add(configMaps, valueFrom?.configMapKeyRef?.name);
+      add(secrets, valueFrom?.secretKeyRef?.name);
+    }
+  }
+  for (const { configMap, secret, projected } of pod.spec.volumes ?? []) {
+    add(configMaps, configMap?.name);
+    add(secrets, secret?.secretName);
+    for (const part of projected?.sources ?? []) {
+      add(configMaps, part.configMap?.name);
+      add(secrets, part.secret?.name);
+    }
+  }
+  for (const { name } of pod.spec.imagePullSecrets ?? []) add(secrets, name);
+  return { configMaps: [...configMaps], secrets: [...secrets] };
+}

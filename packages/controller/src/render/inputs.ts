@@ -1,0 +1,49 @@
+import type { ConfigMap, EdgeNode, Node, Pod, Secret, Service } from "@selvedge/kinds";
+import type { NodeId } from "../ports.ts";
+
+/** The controller's own registry, as nodes reach it; see docs/decisions/0003. */
+export interface NodeRegistry {
+  /** `host:port` at which nodes reach it. */
+  readonly address: string;
+  /** Roots that its certificate is signed by, as PEM. */
+  readonly certificates: readonly string[];
+  /** The password of a node, whose user name is its UUID. */
+  password(node: NodeId): string;
+}
+
+/** Everything that one node's configuration is made from. */
+export interface RenderInputs {
+  readonly nodeId: NodeId;
+  readonly nodeName: string;
+  readonly edgeNode: EdgeNode;
+  /** Undefined until the node has reported what it has. */
+  readonly node: Node | undefined;
+  /** All Pods bound to the node, in any order. */
+  readonly pods: readonly Pod[];
+  readonly services: readonly Service[];
+  configMap(namespace: string, name: string): ConfigMap | undefined;
+  secret(namespace: string, name: string): Secret | undefined;
+  readonly registry: NodeRegistry;
+  /** What the node compares to know that the controller's certificates changed. */
+  readonly certificatesHash: string;
+}
+
+/** Why a Pod cannot be sent to its node yet, in kubelet's words. */
+export interface PodFault {
+  readonly pod: Pod;
+  /** The container it is about; undefined for the whole Pod. */
+  readonly container: string | undefined;
+  readonly reason: "CreateContainerConfigError" | "InvalidImageName" | "FailedMount" | "SecretsNotSealed";
+  readonly message: string;
+}
+
+/** Thrown inside the rendering of one Pod and made a PodFault at its edge. */
+export class RenderError extends Error {
+  override name = "RenderError";
+  readonly reason: PodFault["reason"];
+
+  constructor(reason: PodFault["reason"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}

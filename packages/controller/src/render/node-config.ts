@@ -1,0 +1,201 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type app, cipher, config, ext, netinst, setExtension, storage } from "@selvedge/eve-api";
+import type { Pod } from "@selvedge/kinds";
+import type { DatastorePlan } from "./image.ts";
+import { type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
+import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName } from "./pod-app.ts";
+import { portMappings } from "./ports.ts";
+
+/** A node's configuration with all decided but what the sealer must still encrypt. */
+export interface NodePlan {
+  readonly inputs: RenderInputs;
+  readonly apps: readonly { readonly pod: Pod; readonly plan: AppPlan }[];
+  /** Pods that cannot be sent now. */
+  readonly faults: readonly PodFault[];
+  readonly datastores: readonly DatastorePlan[];
+  /** What to encrypt, by name. */
+  readonly sealings: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Encrypted blocks by name; a name that is missing could not be sealed. */
+export type SealedBlocks = ReadonlyMap<string, cipher.CipherBlock>;
+
+export interface AssembledConfig {
+  /** Without config_timestamp. */
+  readonly config: config.EdgeDevConfig;
+  /** The plan's faults, and those of Pods whose secrets could not be sealed. */
+  readonly faults: readonly PodFault[];
+}
+
+/** EVE's configuration items every node gets; an EdgeNode's own settings win. Names are EVE's. */
+const defaultSettings: Readonly<Record<string, string>> = {
+  "timer.config.interval": "60",
+  "timer.metric.interval": "60",
+  // Absent ones mean false once a configuration has come, which would turn a box's screen and keyboard off.
+  "debug.enable.usb": "true",
+  "debug.enable.vga": "true",
+  "debug.enable.console": "true",
+};
+
+/** Decides what goes into one node's configuration. Pure; docs/decisions/0004 is the mapping. */
+export function planNode(inputs: RenderInputs): NodePlan {
+  const apps: { readonly pod: Pod; readonly plan: AppPlan }[] = [];
+  const faults: PodFault[] = [];
+  const sealings = new Map<string, Uint8Array>();
+  const datastores = new Map<string, DatastorePlan>();
+  const pods = [...inputs.pods].sort((left, right) =>
+    (left.metadata.uid ?? "") < (right.metadata.uid ?? "") ? -1 : 1,
+  );
+  const mappings = portMappings(pods, inputs.services);
+  for (const pod of pods) {
+    try {
+      const plan = planApp(pod, mappings.get(pod.metadata.uid ?? "") ?? [], inputs);
+      apps.push({ pod, plan });
+      if (plan.secrets !== undefined) sealings.set(secretsName(pod), plan.secrets);
+      for (const { datastore } of plan.images) datastores.set(datastore.id, datastore);
+    } catch (error) {
+      if (!(error instanceof RenderError)) throw error;
+      faults.push({ pod, container: undefined, reason: error.reason, message: error.message });
+    }
+  }
+  for (const { id, credentials } of datastores.values()) {
+    if (credentials === undefined) continue;
+    const block = create(cipher.EncryptionBlockSchema, {
+      dsAPIKey: credentials.user,
+      dsPassword: credentials.password,
+    });
+    sealings.set(datastoreName(id), toBinary(cipher.EncryptionBlockSchema, block));
+  }
+  return { inputs, apps, faults, datastores: [...datastores.values()], sealings };
+}
+
+/**
+ * The configuration from the plan and what the sealer made of its secrets. A Pod that cannot be rendered now but could be
+ * before keeps what the node runs on: a ConfigMap deleted by mistake stops nothing.
+ */
+export function assembleNode(
+  plan: NodePlan,
+  sealed: SealedBlocks,
+  contexts: readonly cipher.CipherContext[],
+  previous: config.EdgeDevConfig | undefined,
+): AssembledConfig {
+  const { inputs } = plan;
+  const faults = [...plan.faults];
+  const parts = new Parts();
+  for (const { pod, plan: planned } of plan.apps) {
+    const block = sealed.get(secretsName(pod));
+    const datastores = planned.images.map(({ datastore }) => sealedDatastore(datastore, sealed));
+    if ((planned.secrets !== undefined && block === undefined) || datastores.includes(undefined)) {
+      const message = `node ${inputs.nodeName} has not sent the certificate that secrets are encrypted to`;
+      faults.push({ pod, container: undefined, reason: "SecretsNotSealed", message });
+      continue;
+    }
+    for (const datastore of datastores)
+      if (datastore !== undefined) parts.datastores.set(datastore.id, datastore);
+    for (const { contentTree } of planned.images) parts.contents.set(contentTree.uuid, contentTree);
+    for (const volume of planned.volumes) parts.volumes.set(volume.uuid, volume);
+    const bytes = block === undefined ? new Uint8Array() : toBinary(cipher.CipherBlockSchema, block);
+    parts.apps.push(finishApp(planned, bytes));
+  }
+  for (const { pod } of faults) if (previous !== undefined) parts.keep(pod, previous);
+  return { config: configOf(inputs, parts, contexts), faults };
+}
+
+export function datastoreName(id: string): string {
+  return `datastore/${id}`;
+}
+
+function sealedDatastore(plan: DatastorePlan, sealed: SealedBlocks): storage.DatastoreConfig | undefined {
+  const block = sealed.get(datastoreName(plan.id));
+  if (plan.credentials !== undefined && block === undefined) return undefined;
+  return create(storage.DatastoreConfigSchema, {
+    id: plan.id,
+    dType: storage.DsType.DsContainerRegistry,
+    fqdn: plan.fqdn,
+    dsCertPEM: plan.certificates.map((pem) => new Uint8Array(Buffer.from(pem, "utf8"))),
+    ...(block === undefined ? {} : { cipherData: block }),
+  });
+}
+
+/** The lists of a configuration while they are being filled. */
+class Parts {
+  readonly apps: app.AppInstanceConfig[] = [];
+  readonly volumes = new Map<string, storage.Volume>();
+  readonly contents = new Map<string, storage.ContentTree>();
+  readonly datastores = new Map<string, storage.DatastoreConfig>();
+
+  /** Takes over an app, and what it needs, from the configuration before. */
+  keep(pod: Pod, previous: config.EdgeDevConfig): void {
+    const found = previous.apps.find(({ uuidandversion }) => uuidandversion?.uuid === pod.metadata.uid);
+    if (found === undefined) return;
+    if (pod.metadata.deletionTimestamp !== undefined) found.activate = false;
+    this.apps.push(found);
+    const volumes = new Set(found.volumeRefList.map(({ uuid }) => uuid));
+    for (const volume of previous.volumes)
+      if (volumes.has(volume.uuid)) this.volumes.set(volume.uuid, volume);
+    const contents = new Set([...this.volumes.values()].map(({ origin }) => origin?.downloadContentTreeID));
+    for (const content of previous.contentInfo) {
+      if (contents.has(content.uuid) && !this.contents.has(content.uuid))
+        this.contents.set(content.uuid, content);
+    }
+    const datastores = new Set([...this.contents.values()].flatMap(({ dsIdsList }) => dsIdsList));
+    for (const datastore of previous.datastores) {
+      if (datastores.has(datastore.id) && !this.datastores.has(datastore.id)) {
+        this.datastores.set(datastore.id, datastore);
+      }
+    }
+  }
+}
+
+function configOf(
+  inputs: RenderInputs,
+  parts: Parts,
+  contexts: readonly cipher.CipherContext[],
+): config.EdgeDevConfig {
+  const { nodeId, nodeName, edgeNode } = inputs;
+  const settings = { ...defaultSettings, ...edgeNode.spec.settings };
+  const inOrder = <T>(map: ReadonlyMap<string, T>): T[] =>
+    [...map].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, value]) => value);
+  const uuidOf = ({ uuidandversion }: app.AppInstanceConfig): string => uuidandversion?.uuid ?? "";
+  const made = create(config.EdgeDevConfigSchema, {
+    id: { uuid: nodeId, version: "1" },
+    deviceName: nodeName,
+    apps: parts.apps.sort((left, right) => (uuidOf(left) < uuidOf(right) ? -1 : 1)),
+    datastores: inOrder(parts.datastores),
+    contentInfo: inOrder(parts.contents),
+    volumes: inOrder(parts.volumes),
+    networkInstances: [defaultNetwork()],
+    cipherContexts: [...contexts],
+    controllercertConfighash: inputs.certificatesHash,
+    configItems: Object.entries(settings)
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([key, value]) => ({ key, value })),
+  });
+  const labels = Object.fromEntries(
+    Object.entries(edgeNode.spec.labels ?? {}).sort(([left], [right]) => (left < right ? -1 : 1)),
+  );
+  setExtension(made, ext.NodeExtensionSchema, create(ext.NodeExtensionSchema, { nodeName, labels }));
+  return made;
+}
+
+function defaultNetwork(): netinst.NetworkInstanceConfig {
+  return create(netinst.NetworkInstanceConfigSchema, {
+    uuidandversion: { uuid: defaultNetworkId, version: "1" },
+    displayname: "default",
+    instType: netinst.ZNetworkInstType.ZnetInstLocal,
+    activate: true,
+    port: { name: "uplink" },
+    ipType: netinst.AddressType.IPV4,
+    ip: {
+      subnet: "10.77.0.0/24",
+      gateway: "10.77.0.1",
+      dhcpRange: { start: "10.77.0.10", end: "10.77.0.250" },
+    },
+    // Flow logs cost an idle node more than everything else together; they come with their own setting.
+    disableFlowlog: true,
+  });
+}
+
+export function decodeConfig(bytes: Uint8Array): config.EdgeDevConfig {
+  return fromBinary(config.EdgeDevConfigSchema, bytes);
+}

@@ -1,0 +1,171 @@
+import { createHash } from "node:crypto";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { app, type cipher, ext, setExtension, storage, vm } from "@selvedge/eve-api";
+import type { Container, Pod } from "@selvedge/kinds";
+import { containerOf } from "./container.ts";
+import { resourceNumbers } from "./downward.ts";
+import { environmentOf } from "./environment.ts";
+import { type ImagePlan, imageOf } from "./image.ts";
+import type { RenderInputs } from "./inputs.ts";
+import { accessRules, type PortMapping } from "./ports.ts";
+import { stableId } from "./stable-id.ts";
+import { volumesOf } from "./volumes.ts";
+
+/** One Pod on its way into the configuration; only its secrets are still to be sealed. */
+export interface AppPlan {
+  readonly app: app.AppInstanceConfig;
+  readonly extension: ext.AppExtension;
+  readonly volumes: readonly storage.Volume[];
+  readonly images: readonly ImagePlan[];
+  /** An encoded AppSecrets; undefined when there is nothing to keep secret. */
+  readonly secrets: Uint8Array | undefined;
+}
+
+const mebibyte = 1024 * 1024;
+/** What a container gets that asks for nothing; docs/decisions/0004. */
+const defaultMemory = 128 * mebibyte;
+/** The guest's kernel, init and agent. */
+const guestMemory = 96 * mebibyte;
+const cpusMax = 16;
+
+const restartPolicies: Readonly<Record<string, ext.RestartPolicy>> = {
+  Always: ext.RestartPolicy.ALWAYS,
+  OnFailure: ext.RestartPolicy.ON_FAILURE,
+  Never: ext.RestartPolicy.NEVER,
+};
+
+/** The node's one network. */
+export const defaultNetworkId: string = stableId("network/default");
+
+/** A Pod as an app of its node. Throws a RenderError when something it refers to is not there. */
+export function planApp(pod: Pod, mappings: readonly PortMapping[], inputs: RenderInputs): AppPlan {
+  const { metadata, spec } = pod;
+  const uid = metadata.uid ?? "";
+  const values = new Map<string, string>();
+  const images: ImagePlan[] = [];
+  const volumes: storage.Volume[] = [];
+  const convert = (container: Container): ext.Container => {
+    const image = imageOf(pod, container.image ?? "", inputs);
+    images.push(image);
+    volumes.push(rootVolume(uid, container.name, image));
+    const environment = environmentOf(pod, container, inputs);
+    for (const [key, value] of environment.secrets) values.set(key, value);
+    return containerOf(pod, container, image.contentTree.uuid, environment);
+  };
+  const initContainers = (spec.initContainers ?? []).map(convert);
+  const containers = spec.containers.map(convert);
+  const { volumes: appVolumes, secrets: files } = volumesOf(pod, inputs);
+  const extension = create(ext.AppExtensionSchema, {
+    namespace: metadata.namespace ?? "",
+    name: metadata.name,
+    hostname: spec.hostname ?? hostnameOf(metadata.name),
+    initContainers,
+    containers,
+    volumes: appVolumes,
+    restartPolicy: restartPolicies[spec.restartPolicy ?? "Always"] ?? ext.RestartPolicy.ALWAYS,
+    terminationGraceSeconds: metadata.deletionGracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? 30,
+    isolation: spec.runtimeClassName === "container" ? ext.Isolation.CONTAINER : ext.Isolation.MICROVM,
+    emulation:
+      metadata.annotations?.["selvedge.dev/emulation"] === "refuse"
+        ? ext.EmulationPolicy.REFUSE
+        : ext.EmulationPolicy.ALLOW,
+    labels: ordered(metadata.labels),
+    annotations: ordered(metadata.annotations),
+    activeDeadlineSeconds: BigInt(spec.activeDeadlineSeconds ?? 0),
+    serviceAccount: spec.serviceAccountName ?? "default",
+  });
+  return {
+    app: appConfig(pod, volumes, mappings, inputs),
+    extension,
+    volumes,
+    images,
+    secrets: secretsOf(values, files),
+  };
+}
+
+/** Puts the sealed secrets into the app and gives it its version: a hash of all that was rendered. */
+export function finishApp(plan: AppPlan, sealed: Uint8Array): app.AppInstanceConfig {
+  const { app: config, extension } = plan;
+  setExtension(config, ext.AppExtensionSchema, { ...extension, secrets: sealed });
+  const images = plan.images.map(({ contentTree }) => toBinary(storage.ContentTreeSchema, contentTree));
+  const hash = createHash("sha256").update(toBinary(app.AppInstanceConfigSchema, config));
+  for (const image of images) hash.update(image);
+  if (config.uuidandversion !== undefined) config.uuidandversion.version = hash.digest("hex").slice(0, 32);
+  return config;
+}
+
+/** The name blocks of a Pod are sealed under. */
+export function secretsName(pod: Pod): string {
+  return `pod/${pod.metadata.uid ?? ""}`;
+}
+
+export type CipherBlock = cipher.CipherBlock;
+
+function appConfig(
+  pod: Pod,
+  volumes: readonly storage.Volume[],
+  mappings: readonly PortMapping[],
+  { edgeNode }: RenderInputs,
+): app.AppInstanceConfig {
+  const { metadata, spec } = pod;
+  const numbers = spec.containers.map(resourceNumbers);
+  const memory = numbers.reduce(
+    (sum, { memoryLimit, memoryRequest }) => sum + (memoryLimit || memoryRequest || defaultMemory),
+    guestMemory,
+  );
+  const cpus = Math.ceil(
+    numbers.reduce((sum, { cpuLimit, cpuRequest }) => sum + (cpuLimit || cpuRequest || 1000), 0) / 1000,
+  );
+  const vcpus = Math.min(Math.max(cpus, 1), cpusMax);
+  const kibibytes = Math.ceil(memory / 1024);
+  return create(app.AppInstanceConfigSchema, {
+    uuidandversion: { uuid: metadata.uid ?? "", version: "" },
+    displayname: `${metadata.namespace ?? ""}/${metadata.name}`,
+    fixedresources: {
+      memory: kibibytes,
+      maxmem: kibibytes,
+      vcpus,
+      maxcpus: vcpus,
+      virtualizationMode: vm.VmMode.HVM,
+    },
+    activate: metadata.deletionTimestamp === undefined && edgeNode.spec.activate !== false,
+    interfaces: [{ name: "eth0", networkId: defaultNetworkId, acls: accessRules(mappings) }],
+    volumeRefList: volumes.map(({ uuid }) => ({ uuid, mountDir: "/" })),
+  });
+}
+
+function rootVolume(uid: string, container: string, image: ImagePlan): storage.Volume {
+  return create(storage.VolumeSchema, {
+    uuid: stableId(`volume/${uid}/${container}`),
+    origin: {
+      type: storage.VolumeContentOriginType.VCOT_DOWNLOAD,
+      downloadContentTreeID: image.contentTree.uuid,
+    },
+    displayName: container,
+    target: storage.Target.Disk,
+  });
+}
+
+function secretsOf(
+  values: ReadonlyMap<string, string>,
+  files: ReadonlyMap<string, ext.FileSet>,
+): Uint8Array | undefined {
+  if (values.size === 0 && files.size === 0) return undefined;
+  return toBinary(
+    ext.AppSecretsSchema,
+    create(ext.AppSecretsSchema, {
+      values: ordered(Object.fromEntries(values)),
+      files: ordered(Object.fromEntries(files)),
+    }),
+  );
+}
+
+/** Maps are encoded in the order they were filled; this makes it one order. */
+function ordered<T>(map: Readonly<Record<string, T>> = {}): Record<string, T> {
+  return Object.fromEntries(Object.entries(map).sort(([left], [right]) => (left < right ? -1 : 1)));
+}
+
+/** A Pod's name as a host name: at most 63 characters, not ending in a dash or a dot, as kubelet cuts it. */
+function hostnameOf(name: string): string {
+  return name.slice(0, 63).replace(/[-.]+$/, "");
+}

@@ -1,0 +1,108 @@
+import { create } from "@bufbuild/protobuf";
+import { matchesLabels } from "@selvedge/apimachinery";
+import { firewall } from "@selvedge/eve-api";
+import type { Pod, Service, ServicePort } from "@selvedge/kinds";
+
+export interface PortMapping {
+  readonly protocol: "tcp" | "udp";
+  readonly nodePort: number;
+  readonly appPort: number;
+}
+
+/**
+ * Which ports of the node lead to which Pod, by UID. A port leads to one Pod only: a Pod's own hostPort before a
+ * Service's NodePort, a Pod that stays before one that goes, the older before the newer. So a Service that selects two
+ * Pods of one node uses the first, and goes over to the other when the first is deleted.
+ */
+export function portMappings(
+  pods: readonly Pod[],
+  services: readonly Service[],
+): ReadonlyMap<string, readonly PortMapping[]> {
+  const ordered = [...pods].sort(byClaim);
+  const taken = new Set<string>();
+  const mappings = new Map<string, PortMapping[]>();
+  const claim = (pod: Pod, mapping: PortMapping): void => {
+    const port = `${mapping.protocol}/${mapping.nodePort}`;
+    if (taken.has(port)) return;
+    taken.add(port);
+    const uid = pod.metadata.uid ?? "";
+    mappings.set(uid, [...(mappings.get(uid) ?? []), mapping]);
+  };
+  for (const pod of ordered) for (const mapping of hostPorts(pod)) claim(pod, mapping);
+  for (const pod of ordered) for (const mapping of nodePorts(pod, services)) claim(pod, mapping);
+  return mappings;
+}
+
+/** The rules of a Pod's plug: everything may go out; what comes in comes by a mapping. */
+export function accessRules(mappings: readonly PortMapping[]): firewall.ACE[] {
+  const out = create(firewall.ACESchema, {
+    id: 1,
+    name: "out",
+    matches: [{ type: "ip", value: "0.0.0.0/0" }],
+    actions: [{}],
+  });
+  const maps = mappings.map(({ protocol, nodePort, appPort }, index) =>
+    create(firewall.ACESchema, {
+      id: index + 2,
+      name: `${protocol}-${nodePort}`,
+      matches: [
+        { type: "protocol", value: protocol },
+        { type: "lport", value: String(nodePort) },
+      ],
+      actions: [{ portmap: true, appPort }],
+    }),
+  );
+  return [out, ...maps];
+}
+
+function hostPorts(pod: Pod): PortMapping[] {
+  return pod.spec.containers.flatMap(({ ports = [] }) =>
+    ports.flatMap(({ hostPort, containerPort, protocol }) =>
+      hostPort === undefined || hostPort === 0 || protocol === "SCTP"
+        ? []
+        : [{ protocol: lower(protocol), nodePort: hostPort, appPort: containerPort }],
+    ),
+  );
+}
+
+function nodePorts(pod: Pod, services: readonly Service[]): PortMapping[] {
+  const selecting = services.filter(({ metadata, spec }) => {
+    const { selector = {} } = spec;
+    if (metadata.namespace !== pod.metadata.namespace || Object.keys(selector).length === 0) return false;
+    const wanted = Object.entries(selector).map(([key, value]) => ({
+      key,
+      operator: "In" as const,
+      values: [value],
+    }));
+    return matchesLabels(wanted, pod.metadata.labels);
+  });
+  return selecting.flatMap(({ spec }) =>
+    (spec.ports ?? []).flatMap((port) => {
+      const appPort = targetOf(pod, port);
+      if (!port.nodePort || appPort === undefined || port.protocol === "SCTP") return [];
+      return [{ protocol: lower(port.protocol), nodePort: port.nodePort, appPort }];
+    }),
+  );
+}
+
+function targetOf(pod: Pod, port: ServicePort): number | undefined {
+  const target = port.targetPort ?? port.port;
+  if (typeof target === "number") return target;
+  const named = pod.spec.containers
+    .flatMap(({ ports = [] }) => ports)
+    .find(({ name, protocol = "TCP" }) => name === target && protocol === (port.protocol ?? "TCP"));
+  return named?.containerPort;
+}
+
+function lower(protocol = "TCP"): "tcp" | "udp" {
+  return protocol === "UDP" ? "udp" : "tcp";
+}
+
+function byClaim(left: Pod, right: Pod): number {
+  const rank = ({ metadata, status }: Pod): string => {
+    const going = metadata.deletionTimestamp !== undefined;
+    const over = status?.phase === "Succeeded" || status?.phase === "Failed";
+    return `${going || over ? 1 : 0} ${metadata.creationTimestamp ?? ""} ${metadata.uid ?? ""}`;
+  };
+  return rank(left) < rank(right) ? -1 : 1;
+}

@@ -1,0 +1,225 @@
+import { type Clock, jsonEqual, seconds } from "@selvedge/base";
+import type { cipher } from "@selvedge/eve-api";
+import {
+  type ConfigMap,
+  configMapKind,
+  type EdgeNode,
+  edgeNodeKind,
+  type Node,
+  nodeKind,
+  type Pod,
+  podKind,
+  type Secret,
+  type Service,
+  secretKind,
+  serviceKind,
+} from "@selvedge/kinds";
+import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import type { EventRecorder } from "../events/event-recorder.ts";
+import { type Caches, nodeNameOf } from "../objects/caches.ts";
+import type { Cluster } from "../objects/cluster.ts";
+import { setCondition } from "../objects/conditions.ts";
+import { type Wake, wakeOn } from "../objects/wiring.ts";
+import type { NodeId, NodeSealer } from "../ports.ts";
+import type { NodeRegistry, PodFault, RenderInputs } from "./inputs.ts";
+import { assembleNode, decodeConfig, type NodePlan, planNode, type SealedBlocks } from "./node-config.ts";
+import { configBytesMax, type Published, type RenderedConfigs } from "./rendered-configs.ts";
+
+export interface RenderDeps {
+  readonly cluster: Cluster;
+  readonly caches: Caches;
+  readonly clock: Clock;
+  readonly events: EventRecorder;
+  readonly sealer: NodeSealer;
+  readonly configs: RenderedConfigs;
+  readonly registry: NodeRegistry;
+  /** What nodes compare to know that the controller's certificates changed. */
+  readonly certificatesHash: () => string;
+}
+
+/** The sealer tells when a node's certificate comes; this is for the case that it came while nobody listened. */
+const sealAgain = seconds(60);
+
+/** Keeps one node's configuration what its objects say. The key is the name of the Node. */
+export class RenderReconciler implements Reconciler {
+  readonly name = "render";
+  readonly reads: readonly string[] = [
+    "EdgeNode",
+    "Node",
+    "Pod",
+    "ConfigMap",
+    "Secret",
+    "Service",
+    "node certificates",
+  ];
+  readonly writes: readonly string[] = [
+    "rendered configuration",
+    "EdgeNode.status.configHash.rendered",
+    "Pod.status (not sent)",
+  ];
+  readonly #deps: RenderDeps;
+
+  constructor(deps: RenderDeps) {
+    this.#deps = deps;
+  }
+
+  async reconcile(nodeName: string): Promise<Outcome> {
+    const { caches, configs, sealer } = this.#deps;
+    const [edgeNode] = caches.edgeNodes.by("node", nodeName);
+    const nodeId = edgeNode?.status?.nodeID;
+    if (edgeNode === undefined || nodeId === undefined) return settled;
+    const plan = planNode(this.#inputs(nodeName, nodeId, edgeNode));
+    const sealed = await this.#seal(nodeId, plan);
+    const previous = configs.current(nodeId);
+    const { config, faults } = assembleNode(
+      plan,
+      sealed,
+      sealer.contexts(nodeId),
+      previous === undefined ? undefined : decodeConfig(previous.config),
+    );
+    const published = configs.publish(nodeId, config);
+    await this.#tellNode(edgeNode, published);
+    const sent = new Set(config.apps.map(({ uuidandversion }) => uuidandversion?.uuid));
+    for (const fault of faults) await this.#tellPod(fault, sent.has(fault.pod.metadata.uid));
+    const unsealed = faults.some(({ reason }) => reason === "SecretsNotSealed");
+    return unsealed ? lookAgain("waiting for the node's certificate", sealAgain) : settled;
+  }
+
+  #inputs(nodeName: string, nodeId: NodeId, edgeNode: EdgeNode): RenderInputs {
+    const { caches, registry, certificatesHash } = this.#deps;
+    const pods = caches.pods.by("node", nodeName);
+    const namespaces = new Set(pods.map(({ metadata }) => metadata.namespace ?? ""));
+    return {
+      nodeId,
+      nodeName,
+      edgeNode,
+      node: caches.nodes.get(nodeName),
+      pods,
+      services: [...namespaces]
+        .flatMap((namespace) => caches.services.by("namespace", namespace))
+        .sort((left, right) => ((left.metadata.uid ?? "") < (right.metadata.uid ?? "") ? -1 : 1)),
+      configMap: (namespace, name) => caches.configMaps.get(name, namespace),
+      secret: (namespace, name) => caches.secrets.get(name, namespace),
+      registry,
+      certificatesHash: certificatesHash(),
+    };
+  }
+
+  async #seal(nodeId: NodeId, plan: NodePlan): Promise<SealedBlocks> {
+    const blocks = new Map<string, cipher.CipherBlock>();
+    for (const [name, plaintext] of plan.sealings) {
+      const block = await this.#deps.sealer.seal(nodeId, name, plaintext);
+      if (block !== undefined) blocks.set(name, block);
+    }
+    return blocks;
+  }
+
+  async #tellNode(edgeNode: EdgeNode, published: Published): Promise<void> {
+    const { cluster, clock } = this.#deps;
+    await cluster.changeStatus<EdgeNode>(edgeNodeKind, edgeNode.metadata.name, undefined, (draft) => {
+      draft.status ??= {};
+      if (published.type !== "too-large") {
+        if (draft.status.configHash?.rendered === published.hash) return false;
+        draft.status.configHash = { ...draft.status.configHash, rendered: published.hash };
+        return true;
+      }
+      draft.status.conditions ??= [];
+      const message =
+        `the configuration would be ${published.bytes} bytes, more than ${configBytesMax}: ` +
+        "make the ConfigMaps and Secrets of this node's Pods smaller; the node goes on with the last one";
+      const says = { type: "ConfigAccepted", status: "False", reason: "ConfigTooLarge", message } as const;
+      return setCondition(draft.status.conditions, says, clock.now());
+    });
+  }
+
+  /** A Pod the node does not have yet shows why; one it runs already goes on, and only an event tells. */
+  async #tellPod({ pod, reason, message }: PodFault, runs: boolean): Promise<void> {
+    const { cluster, events, clock } = this.#deps;
+    const waiting = reason === "FailedMount" || reason === "SecretsNotSealed" ? "ContainerCreating" : reason;
+    let changed = false;
+    if (!runs) {
+      await cluster.changeStatus<Pod>(podKind, pod.metadata.name, pod.metadata.namespace, (draft) => {
+        const status = { ...draft.status, phase: "Pending" as const };
+        status.containerStatuses = draft.spec.containers.map(({ name, image = "" }) => ({
+          name,
+          image,
+          imageID: "",
+          ready: false,
+          started: false,
+          restartCount: 0,
+          state: { waiting: { reason: waiting, message } },
+        }));
+        const conditions = structuredClone(status.conditions ?? []);
+        const says = { status: "False", reason: "ContainersNotReady", message } as const;
+        setCondition(conditions, { type: "ContainersReady", ...says }, clock.now());
+        setCondition(conditions, { type: "Ready", ...says }, clock.now());
+        status.conditions = conditions;
+        changed = !jsonEqual(draft.status, status);
+        draft.status = status;
+        return changed;
+      });
+    }
+    if (runs && reason === "SecretsNotSealed") return;
+    const told = reason === "FailedMount" ? `MountVolume.SetUp failed: ${message}` : `Error: ${message}`;
+    const word = reason === "CreateContainerConfigError" || reason === "InvalidImageName" ? "Failed" : reason;
+    if (changed || runs) {
+      await events.record(pod, { type: "Warning", reason: word, message: told, component: "controller" });
+    }
+  }
+}
+
+/** Only the nodes concerned, and only for changes that can show in a configuration. */
+export function renderWakes(caches: Caches): Wake[] {
+  const nodesOf = (pods: readonly Pod[]): string[] =>
+    pods.flatMap(({ spec }) => (spec.nodeName ? [spec.nodeName] : []));
+  return [
+    wakeOn<Pod>(podKind, (before, after) => {
+      if (before !== undefined && after !== undefined && sameForNode(before, after)) return [];
+      return nodesOf([before, after].filter((pod) => pod !== undefined));
+    }),
+    wakeOn<ConfigMap>(configMapKind, (before, after) => {
+      const { name = "", namespace = "" } = (after ?? before)?.metadata ?? {};
+      return nodesOf(caches.pods.by("configMap", `${namespace}/${name}`));
+    }),
+    wakeOn<Secret>(secretKind, (before, after) => {
+      const { name = "", namespace = "" } = (after ?? before)?.metadata ?? {};
+      return nodesOf(caches.pods.by("secret", `${namespace}/${name}`));
+    }),
+    wakeOn<Service>(serviceKind, (before, after) => {
+      if (before !== undefined && after !== undefined && jsonEqual(before.spec, after.spec)) return [];
+      const { namespace = "" } = (after ?? before)?.metadata ?? {};
+      const selected = caches.pods
+        .by("namespace", namespace)
+        .filter((pod) => [before, after].some((service) => selects(service, pod)));
+      return nodesOf(selected);
+    }),
+    wakeOn<EdgeNode>(edgeNodeKind, (before, after) => {
+      const same =
+        before?.metadata.generation === after?.metadata.generation &&
+        before?.status?.nodeID === after?.status?.nodeID;
+      return same || after === undefined ? [] : [nodeNameOf(after)];
+    }),
+    wakeOn<Node>(nodeKind, (before, after) => {
+      const same = jsonEqual(before?.status?.allocatable ?? {}, after?.status?.allocatable ?? {});
+      return same || after === undefined ? [] : [after.metadata.name];
+    }),
+  ];
+}
+
+function selects(service: Service | undefined, pod: Pod): boolean {
+  const selector = Object.entries(service?.spec.selector ?? {});
+  return selector.length > 0 && selector.every(([key, value]) => pod.metadata.labels?.[key] === value);
+}
+
+function sameForNode(before: Pod, after: Pod): boolean {
+  const seen = ({ metadata, spec, status }: Pod): unknown => ({
+    uid: metadata.uid,
+    spec,
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    deletion: metadata.deletionTimestamp ?? "",
+    grace: metadata.deletionGracePeriodSeconds ?? 0,
+    over: status?.phase === "Succeeded" || status?.phase === "Failed",
+  });
+  return jsonEqual(seen(before), seen(after));
+}
