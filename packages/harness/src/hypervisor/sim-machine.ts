@@ -1,0 +1,210 @@
+/**
+ * A virtual machine of the simulation and what runs in it. Programs are known by the first word of what a container
+ * starts, so a test's manifest says how its app behaves:
+ *
+ *   serve            runs until asked to end; answers HTTP on every port (what any other word means, too)
+ *   stubborn         ignores being asked to end, and its machine ignores being switched off
+ *   exit CODE MS     ends by itself with CODE after MS milliseconds
+ *   panic MS         takes its whole machine down after MS milliseconds
+ *   shout LINES      writes that many lines, then serves
+ */
+import { type Clock, type Instant, millis, type Random, type Timer } from "@selvedge/base";
+import type {
+  AppId,
+  ContainerRun,
+  ContainerStart,
+  GuestNetwork,
+  GuestOutput,
+  VmSpec,
+} from "@selvedge/engine";
+
+interface SimContainer {
+  readonly start: ContainerStart;
+  run: ContainerRun;
+  readonly startedAt: Instant;
+  timer: Timer | undefined;
+  /** Written and not acknowledged. */
+  output: GuestOutput[];
+  written: number;
+}
+
+/** What a listener of a machine is told; it looks for itself. */
+export interface MachineListener {
+  changed(): void;
+  output(output: GuestOutput): void;
+  gone(): void;
+}
+
+const sigterm = 15;
+const sigkill = 9;
+/** A guest keeps this much output that nobody acknowledged; more is lost, as in the real one. */
+const outputMax = 256 * 1024;
+
+export class SimMachine {
+  readonly id: AppId;
+  readonly spec: VmSpec;
+  readonly launchedAt: Instant;
+  readonly files: Map<string, Uint8Array> = new Map<string, Uint8Array>();
+  readonly containers: Map<number, SimContainer> = new Map<number, SimContainer>();
+  network: GuestNetwork | undefined;
+  #booted = false;
+  #gone = false;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #waiting: (() => void)[] = [];
+  readonly #onGone: () => void;
+  #listener: MachineListener | undefined;
+
+  constructor(
+    spec: VmSpec,
+    parts: {
+      readonly clock: Clock;
+      readonly random: Random;
+      readonly bootMs: number;
+      /** It dies while it boots. */
+      readonly diesBooting: boolean;
+      readonly onGone: () => void;
+    },
+  ) {
+    this.id = spec.id;
+    this.spec = spec;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+    this.#onGone = parts.onGone;
+    this.launchedAt = parts.clock.now();
+    parts.clock.setTimer(millis(parts.bootMs), () => (parts.diesBooting ? this.die() : this.#boot()));
+  }
+
+  get isGone(): boolean {
+    return this.#gone;
+  }
+
+  /** Resolves once the agent answers, or the machine is gone. */
+  async booted(): Promise<boolean> {
+    if (!this.#booted && !this.#gone) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return !this.#gone;
+  }
+
+  /** One at a time, as one end of a serial port: who listens now has taken over. */
+  listen(listener: MachineListener): void {
+    this.#listener?.gone();
+    this.#listener = listener;
+    for (const container of this.containers.values()) {
+      for (const output of container.output) listener.output(output);
+    }
+  }
+
+  unlisten(listener: MachineListener): void {
+    if (this.#listener === listener) this.#listener = undefined;
+  }
+
+  start(start: ContainerStart): void {
+    const before = this.containers.get(start.index);
+    if (before !== undefined && before.start.attempt >= start.attempt) return;
+    const startedAt = this.#clock.now();
+    const container: SimContainer = {
+      start,
+      startedAt,
+      run: { phase: "running", attempt: start.attempt, startedAt },
+      timer: undefined,
+      output: [],
+      written: 0,
+    };
+    this.containers.set(start.index, container);
+    const [program = "", first = "", second = ""] = start.args;
+    if (program === "exit") {
+      container.timer = this.#after(Number(second || 0), () => this.#exit(container, Number(first), 0));
+    } else if (program === "panic") {
+      container.timer = this.#after(Number(first || 0), () => this.die());
+    } else if (program === "shout") {
+      for (let line = 0; line < Number(first); line++) this.#write(container, `line ${line}\n`);
+    }
+    this.#listener?.changed();
+  }
+
+  signal(index: number, signal: number): void {
+    const container = this.containers.get(index);
+    if (container === undefined || container.run.phase !== "running") return;
+    if (signal === sigkill) this.#exit(container, 0, sigkill);
+    else if (signal === sigterm && program(container) !== "stubborn") {
+      container.timer?.cancel();
+      container.timer = this.#after(50 + this.#random.next() * 400, () => this.#exit(container, 0, sigterm));
+    }
+  }
+
+  powerOff(): void {
+    if ([...this.containers.values()].some((container) => program(container) === "stubborn")) return;
+    for (const index of this.containers.keys()) this.signal(index, sigterm);
+    this.#after(600, () => this.die());
+  }
+
+  acknowledge(index: number, attempt: number, offset: number): void {
+    const container = this.containers.get(index);
+    if (container?.start.attempt !== attempt) return;
+    container.output = container.output.filter((output) => output.offset + output.bytes.length > offset);
+  }
+
+  /** Some container that answers on the network. */
+  serves(): boolean {
+    return [...this.containers.values()].some(
+      (container) => container.run.phase === "running" && !["exit", "panic"].includes(program(container)),
+    );
+  }
+
+  /** Off, by whatever cause. */
+  die(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    for (const { timer } of this.containers.values()) timer?.cancel();
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.#onGone();
+    this.#listener?.gone();
+    this.#listener = undefined;
+  }
+
+  #boot(): void {
+    if (this.#gone) return;
+    this.#booted = true;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #exit(container: SimContainer, code: number, signal: number): void {
+    if (this.#gone || container.run.phase !== "running") return;
+    container.timer?.cancel();
+    container.run = {
+      phase: "exited",
+      attempt: container.start.attempt,
+      code,
+      signal,
+      outOfMemory: false,
+      startedAt: container.startedAt,
+      finishedAt: this.#clock.now(),
+    };
+    this.#listener?.changed();
+  }
+
+  #write(container: SimContainer, text: string): void {
+    const bytes = new TextEncoder().encode(text);
+    const { index, attempt } = container.start;
+    const output: GuestOutput = {
+      container: index,
+      attempt,
+      channel: 1,
+      offset: container.written,
+      at: this.#clock.now(),
+      bytes,
+    };
+    container.written += bytes.length;
+    const held = container.output.reduce((sum, kept) => sum + kept.bytes.length, 0);
+    if (held + bytes.length <= outputMax) container.output.push(output);
+    this.#listener?.output(output);
+  }
+
+  #after(span: number, act: () => void): Timer {
+    return this.#clock.setTimer(millis(span), act);
+  }
+}
+
+function program(container: SimContainer): string {
+  return container.start.args[0] ?? "";
+}
