@@ -20,6 +20,7 @@ export {
   type Store,
   type WriteOutcome,
 } from "./store/store.ts";
+export type { StreamedPod } from "./streams/pod-container.ts";
 export type {
   AttachOptions,
   ExecOptions,
@@ -28,3 +29,4 @@ export type {
   PodStreams,
   ProcessSession,
 } from "./streams/pod-streams.ts";
+export { type PodSubresourcesOptions, podSubresources } from "./streams/pod-subresources.ts";

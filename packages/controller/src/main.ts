@@ -1,6 +1,7 @@
 /** The controller as a program: parses its flags, opens its files, listens on two TLS ports, stops when told. */
-import { ApiServer, SqliteStore } from "@selvedge/apiserver";
+import { ApiServer, podSubresources, SqliteStore, type StreamedPod } from "@selvedge/apiserver";
 import { describeError, formatRecord, Log, SystemClock, SystemRandom } from "@selvedge/base";
+import { podKind } from "@selvedge/kinds";
 import { FlagError, formatAddress } from "./address.ts";
 import { createController } from "./controller.ts";
 import { DataFolder } from "./data-folder.ts";
@@ -43,6 +44,11 @@ async function run(flags: Flags): Promise<void> {
     new ApiServer({
       ...{ objects: controller.registry, clock, log: log.child("api") },
       tls: { ...pki.kubeServer, ca: pki.clientAuthority },
+      subresource: podSubresources({
+        pod: (namespace, name) => controller.registry.get<StreamedPod>(podKind, name, namespace),
+        streams: controller.streams,
+        ...{ clock, log: log.child("streams") },
+      }),
       elsewhere: (request, response, user) => {
         if (!isRegistryTarget(request.url)) return false;
         const identity = user && { name: user.name, mayPush: true };
