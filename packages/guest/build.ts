@@ -14,11 +14,11 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { findCompressed } from "./src/kernel-image.ts";
 
 const modules = [
-  ...["virtio_mmio", "virtio_blk", "virtio_net", "virtio_console", "squashfs", "overlay", "button", "evdev"],
+  ...["virtio_mmio", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "squashfs", "overlay"],
 ];
 const outputMax = 512 * 1024 * 1024;
 
@@ -27,7 +27,7 @@ if (folder === undefined) {
   console.error("usage: node build.ts FOLDER");
   process.exit(2);
 }
-build(folder);
+build(resolve(folder));
 
 function build(out: string): void {
   mkdirSync(out, { recursive: true });

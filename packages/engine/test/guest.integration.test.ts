@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { SystemRandom } from "@selvedge/base";
+import { Log, SystemClock, SystemRandom, silentSink } from "@selvedge/base";
 import { QemuHypervisor } from "../src/app/qemu/qemu-hypervisor.ts";
 import { hostTscKhz } from "../src/app/qemu/tsc.ts";
 import type { AppId } from "../src/desired.ts";
@@ -27,8 +27,14 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
   copyFileSync("/bin/busybox", join(root, "bin/busybox"));
   for (const name of ["sh", "echo", "sleep", "cat"]) symlinkSync("busybox", join(root, "bin", name));
   execFileSync("mksquashfs", [root, join(folder, "root.sqfs"), "-quiet", "-no-progress"]);
+  const clock = new SystemClock();
+  const stop = new AbortController().signal;
   const options = {
     folder: join(folder, "apps"),
+    scratchFolder: join(folder, "scratch"),
+    cgroup: "svg-test",
+    clock,
+    log: new Log("test", clock, silentSink),
     kernel: join(guest, "vmlinux"),
     initramfs: join(guest, "initramfs.cpio"),
     acceleration: { kind: "tcg", tscKhz: hostTscKhz() } as const,
@@ -37,28 +43,46 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
   const id = "a1" as AppId;
   const first = new QemuHypervisor(options);
   try {
-    await first.launch({ id, memoryMib: 256, vcpus: 1, disks: [join(folder, "root.sqfs")], nic: undefined });
+    await first.launch({
+      id,
+      memoryMib: 256,
+      vcpus: 1,
+      disks: [join(folder, "root.sqfs")],
+      scratchBytes: 2 ** 30,
+      nic: undefined,
+    });
     const output = Promise.withResolvers<string>();
-    const one = await first.connect(id, () => {});
-    one.onOutput((_container, _channel, bytes) => output.resolve(new TextDecoder().decode(bytes)));
+    const one = await first.connect(id, () => {}, stop);
+    one.onOutput(({ bytes }) => output.resolve(new TextDecoder().decode(bytes)));
     one.setup({ hostname: "web", address: "", gateway: "", resolv: "", hosts: "127.0.0.1 localhost\n" });
     one.start({
       ...{
         index: 1,
+        attempt: 1,
         disk: 0,
         args: ["/bin/sh", "-c", "echo hello; exec sleep 1000"],
         env: ["A=1"],
         cwd: "/",
       },
-      ...{ user: "", tty: false, stdin: false, memoryBytes: 0, readOnlyRoot: false, mounts: [] },
+      ...{
+        user: "",
+        groups: [],
+        tty: false,
+        stdin: false,
+        memoryBytes: 0,
+        cpuMillis: 0,
+        readOnlyRoot: false,
+        privileged: false,
+        mounts: [],
+      },
     });
     assert.equal(await output.promise, "hello\n");
     one.close();
 
     const second = new QemuHypervisor(options);
     assert.deepEqual(await second.list(), [id]);
-    const two = await second.connect(id, () => {});
-    const session = two.exec(1, ["cat"], { tty: false, stdin: true, user: "", env: [] });
+    const two = await second.connect(id, () => {}, stop);
+    const session = two.exec(1, ["cat"], { tty: false, stdin: true, user: "", env: [], cwd: "/" });
     await session.write(new TextEncoder().encode("through"));
     session.end();
     let text = "";
@@ -67,7 +91,7 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
     assert.equal(await session.exit, 0);
     two.close();
   } finally {
-    await first.kill(id);
+    await first.remove(id);
     rmSync(folder, { recursive: true, force: true });
   }
 });

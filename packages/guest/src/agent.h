@@ -5,21 +5,31 @@
 #include <sys/types.h>
 
 enum { M_HELLO = 1, M_SETUP, M_FILE, M_START, M_EXEC, M_DATA, M_END, M_RESIZE, M_SIGNAL, M_CONNECT, M_CREDIT,
-       M_POWEROFF, M_STARTED, M_FAILED, M_EXIT };
+       M_POWEROFF, M_STARTED, M_FAILED, M_EXIT, M_STATS, M_VOLUME, M_ACK };
 enum { K_FREE, K_CONTAINER, K_EXEC, K_TCP };
+/* How far a task is: EXITED still has output to send, TOLD is an exit the host has been told of. */
+enum { S_RUNNING, S_EXITED, S_TOLD, S_FAILED };
 /* One VM holds one Pod: a few containers and the sessions of a few people. */
-enum { TASKS = 64, FRAME_MAX = 4 << 20, QUEUE_MAX = 256 << 10, WINDOW = 64 << 10, ITEMS = 512 };
+enum { TASKS = 64, FRAME_MAX = 4 << 20, QUEUE_MAX = 256 << 10, WINDOW = 64 << 10, KEEP_MAX = 256 << 10, ITEMS = 512 };
+
+/* What a container wrote and the host has not yet said is safe. */
+struct chunk { struct chunk *next; uint64_t offset, at; uint32_t length; uint8_t channel; unsigned char bytes[]; };
 
 struct task {
-  int kind;
-  uint32_t id;
+  int kind, state;
+  uint32_t id, attempt;
   pid_t pid;
-  int in, out, err, tty, exited, status, oom, closing;
+  int in, out, err, tty, status, oom, closing;
+  uint64_t started, ended, offset;
+  int64_t room;
+  size_t npending, kept;
+  struct chunk *first, *last;
+  char root[64], failure[256];
   unsigned char pending[WINDOW];
-  size_t npending;
-  char root[64];
 };
 extern struct task tasks[TASKS];
+
+uint64_t now_ms(void);
 
 /* channel.c */
 void channel_open(void);
@@ -27,19 +37,32 @@ int channel_fd(void);
 int channel_full(void);
 int channel_waiting(void);
 void channel_send(int type, uint32_t stream, const void *body, size_t length);
-void channel_fail(uint32_t stream, const char *what);
 void channel_flush(void);
 void channel_read(void (*on)(int type, uint32_t stream, char *body, size_t length));
-void channel_hello(const char *nonce, size_t length);
-void channel_reset(void);
+void channel_purge(void);
+void channel_gone(int gone);
+int channel_is_gone(void);
 
 /* mounts.c */
 void mounts_boot(void);
-int mount_root(struct task *task, char *body, size_t length);
+int mount_root(struct task *task, const char *body, size_t length);
+const char *enter_root(struct task *task, char *body, size_t length);
 void write_file(char *body, size_t length);
+void make_volume(char *body, size_t length);
+void unmount_all(void);
 
 /* net.c */
 void net_setup(char *body, size_t length);
+
+/* user.c */
+const char *become(const char *user, char **groups, size_t ngroups, int privileged);
+
+/* output.c */
+void output_pump(struct task *task, int *fd, int channel);
+void output_resend(struct task *task);
+void output_ack(struct task *task, uint64_t offset);
+void output_forget(struct task *task);
+int output_wanted(struct task *task);
 
 /* process.c */
 struct task *task_find(uint32_t id);
@@ -48,6 +71,8 @@ void task_connect(uint32_t id, int port);
 void task_close(struct task *task);
 void task_input(struct task *task);
 void task_signal(struct task *task, int number);
+void task_report(struct task *task);
+void stats_send(uint32_t request);
 void reap(void);
 
 /* fields.c: "key=value" items, each ended by a zero byte. */

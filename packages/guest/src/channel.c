@@ -1,8 +1,6 @@
-/* The byte stream to the host. Frames wait in a bounded queue; a frame that was cut when the host went away is sent
- * again from its beginning, behind the answer to the next hello. */
+/* The byte stream to the host. Frames wait in a bounded queue; a new host makes the queue begin anew. */
 #include "agent.h"
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +10,7 @@
 struct frame { struct frame *next; size_t length, sent; unsigned char bytes[]; };
 static struct frame *head, *tail;
 static size_t queued, have;
-static int fd = -1;
+static int fd = -1, host_gone;
 static unsigned char in[FRAME_MAX + 9];
 
 void channel_open(void) {
@@ -37,11 +35,17 @@ void channel_open(void) {
 int channel_fd(void) { return fd; }
 int channel_full(void) { return queued > QUEUE_MAX; }
 int channel_waiting(void) { return head != NULL; }
-void channel_reset(void) { have = 0; }
+int channel_is_gone(void) { return host_gone; }
 
-static struct frame *make(int type, uint32_t stream, const void *body, size_t length) {
+/* Half a request of a host that is gone must not be taken for the beginning of its successor's. */
+void channel_gone(int gone) {
+  if (gone) have = 0;
+  host_gone = gone;
+}
+
+void channel_send(int type, uint32_t stream, const void *body, size_t length) {
   struct frame *frame = malloc(sizeof *frame + 9 + length);
-  if (!frame) return NULL;
+  if (!frame) return;
   uint32_t size = length;
   frame->next = NULL, frame->sent = 0, frame->length = 9 + length;
   memcpy(frame->bytes, &size, 4);
@@ -49,29 +53,18 @@ static struct frame *make(int type, uint32_t stream, const void *body, size_t le
   memcpy(frame->bytes + 5, &stream, 4);
   memcpy(frame->bytes + 9, body, length);
   queued += frame->length;
-  return frame;
-}
-
-void channel_send(int type, uint32_t stream, const void *body, size_t length) {
-  struct frame *frame = make(type, stream, body, length);
-  if (!frame) return;
   if (tail) tail->next = frame; else head = frame;
   tail = frame;
 }
 
-void channel_fail(uint32_t stream, const char *what) {
-  char text[512];
-  int n = snprintf(text, sizeof text, "%s: %s", what, strerror(errno));
-  channel_send(M_FAILED, stream, text, n < (int)sizeof text ? n : (int)sizeof text - 1);
-}
-
-void channel_hello(const char *nonce, size_t length) {
-  if (head) head->sent = 0;
-  struct frame *frame = make(M_HELLO, 0, nonce, length);
-  if (!frame) return;
-  frame->next = head;
-  head = frame;
-  if (!tail) tail = frame;
+/* Everything queued was for the host before this one, which reads nothing until it sees the answer to its hello. */
+void channel_purge(void) {
+  while (head) {
+    struct frame *done = head;
+    head = head->next;
+    free(done);
+  }
+  tail = NULL, queued = 0;
 }
 
 void channel_flush(void) {

@@ -1,6 +1,14 @@
 #include "agent.h"
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+
+uint64_t now_ms(void) {
+  struct timespec at;
+  clock_gettime(CLOCK_MONOTONIC, &at);
+  return (uint64_t)at.tv_sec * 1000 + at.tv_nsec / 1000000;
+}
 
 size_t fields(const char *body, size_t length, const char *key, char **out, size_t max) {
   size_t n = 0, klen = strlen(key);
@@ -20,8 +28,7 @@ const char *field(const char *body, size_t length, const char *key) {
 
 void make_dirs(const char *path) {
   char copy[4096];
-  strncpy(copy, path, sizeof copy - 1);
-  copy[sizeof copy - 1] = 0;
+  snprintf(copy, sizeof copy, "%s", path);
   for (char *at = copy + 1; *at; at++)
     if (*at == '/') *at = 0, mkdir(copy, 0755), *at = '/';
   mkdir(copy, 0755);

@@ -4,38 +4,48 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static char last_nonce[64];
 
-static void report_exit(struct task *task) {
-  unsigned char body[3] = {0, 0, task->oom};
-  if (WIFEXITED(task->status)) body[0] = WEXITSTATUS(task->status);
-  else body[0] = 128 + WTERMSIG(task->status), body[1] = WTERMSIG(task->status);
-  channel_send(M_EXIT, task->id, body, 3);
-}
-
-/* A new host knows nothing: sessions of the old one end, containers are told again. */
+/* A new host knows nothing: sessions of the old one end, containers and what they wrote are told again. */
 static void hello(char *body, size_t length) {
   char nonce[64] = "";
   memcpy(nonce, body, length < 63 ? length : 63);
-  channel_hello(body, length);
-  if (!strcmp(nonce, last_nonce)) return;
-  strcpy(last_nonce, nonce);
+  if (!memcmp(nonce, last_nonce, sizeof nonce)) { channel_send(M_HELLO, 0, body, length); return; }
+  memcpy(last_nonce, nonce, sizeof nonce);
+  channel_purge();
+  channel_send(M_HELLO, 0, body, length);
   for (int i = 0; i < TASKS; i++) {
     struct task *task = &tasks[i];
-    if (task->kind == K_EXEC) task_signal(task, SIGKILL);
+    if (task->kind == K_EXEC) task_signal(task, SIGKILL), task_close(task);
     if (task->kind == K_TCP) task_close(task);
     if (task->kind != K_CONTAINER) continue;
-    channel_send(M_STARTED, task->id, "", 0);
-    if (task->exited && task->out < 0 && task->err < 0) report_exit(task);
+    output_resend(task);
+    task_report(task);
   }
+}
+
+static void power_off(void) {
+  kill(-1, SIGKILL);
+  for (int tries = 0; tries < 100; tries++, usleep(10000)) {
+    int alive = 0;
+    reap();
+    for (int i = 0; i < TASKS; i++) alive += tasks[i].kind && tasks[i].pid > 0 && tasks[i].state == S_RUNNING;
+    if (!alive) break;
+  }
+  unmount_all();
+  reboot(RB_POWER_OFF);
+}
+
+static uint64_t number(const char *body, size_t length) {
+  uint64_t value = 0;
+  memcpy(&value, body, length < 8 ? length : 8);
+  return value;
 }
 
 static void on_message(int type, uint32_t stream, char *body, size_t length) {
@@ -43,17 +53,22 @@ static void on_message(int type, uint32_t stream, char *body, size_t length) {
   if (type == M_HELLO) hello(body, length);
   else if (type == M_SETUP) net_setup(body, length);
   else if (type == M_FILE) write_file(body, length);
+  else if (type == M_VOLUME) make_volume(body, length);
   else if (type == M_START) task_start(stream, K_CONTAINER, body, length);
   else if (type == M_EXEC) task_start(stream, K_EXEC, body, length);
-  else if (type == M_CONNECT && length == 2) task_connect(stream, (uint8_t)body[0] | (uint8_t)body[1] << 8);
-  else if (type == M_POWEROFF) sync(), reboot(RB_POWER_OFF);
+  else if (type == M_CONNECT && length == 2) task_connect(stream, (int)number(body, 2));
+  else if (type == M_STATS) stats_send(stream);
+  else if (type == M_POWEROFF) power_off();
   else if (!task) return;
   else if (type == M_DATA && length <= WINDOW - task->npending) {
     memcpy(task->pending + task->npending, body, length);
     task->npending += length;
     task_input(task);
   } else if (type == M_END) task->closing = 1, task_input(task);
-  else if (type == M_SIGNAL && length == 1) task_signal(task, body[0]);
+  else if (type == M_CREDIT && length == 4) task->room += number(body, 4);
+  else if (type == M_ACK && length == 12) {
+    if ((uint32_t)number(body, 4) == task->attempt) output_ack(task, number(body + 4, 8));
+  } else if (type == M_SIGNAL && length == 1) task_signal(task, (uint8_t)body[0]);
   else if (type == M_RESIZE && length == 4 && task->tty && task->in >= 0) {
     uint16_t size[2];
     memcpy(size, body, 4);
@@ -62,25 +77,39 @@ static void on_message(int type, uint32_t stream, char *body, size_t length) {
   }
 }
 
-static void pump(struct task *task, int *fd, unsigned char channel) {
-  unsigned char buffer[16385];
-  ssize_t n = read(*fd, buffer + 1, sizeof buffer - 1);
-  buffer[0] = channel;
-  if (n > 0) { channel_send(M_DATA, task->id, buffer, n + 1); return; }
-  close(*fd), *fd = -1;
-  channel_send(M_END, task->id, &channel, 1);
-}
-
-/* An exit is told after all output; a background process that keeps the pipe open must not hold a session up. */
+/* An exit is told after all output. What a process that ended left open in others is closed once it is empty. */
 static void finish(void) {
   for (int i = 0; i < TASKS; i++) {
     struct task *task = &tasks[i];
-    if (task->kind == K_TCP && task->out < 0) { task_close(task); continue; }
-    if (!task->kind || task->exited != 1 || task->out >= 0 || task->err >= 0) continue;
-    report_exit(task);
-    task->exited = 2;
+    if (!task->kind) continue;
+    if (task->state == S_EXITED && task->out >= 0 && output_wanted(task)) output_pump(task, &task->out, 1);
+    if (task->state == S_EXITED && task->err >= 0 && output_wanted(task)) output_pump(task, &task->err, 2);
+    if (task->out >= 0 || task->err >= 0) continue;
+    if (task->kind == K_TCP ? task->in >= 0 : task->state != S_EXITED) continue;
+    if (task->state == S_TOLD) continue;
+    task->state = S_TOLD;
+    task_report(task);
     task_close(task);
   }
+}
+
+static int watch(struct pollfd *set, struct task **owner) {
+  int n = 2;
+  for (int i = 0; i < TASKS; i++) {
+    struct task *task = &tasks[i];
+    if (!task->kind) continue;
+    owner[n] = task;
+    if (task->out >= 0 && output_wanted(task)) set[n] = (struct pollfd){task->out, POLLIN, 0}, owner[n++] = task;
+    if (task->err >= 0 && output_wanted(task)) set[n] = (struct pollfd){task->err, POLLIN, 0}, owner[n++] = task;
+    if (task->in >= 0 && task->npending) set[n] = (struct pollfd){task->in, POLLOUT, 0}, owner[n++] = task;
+  }
+  return n;
+}
+
+/* Something exited whose output is not all out yet because the host is slow: look again without being told. */
+static int draining(void) {
+  for (int i = 0; i < TASKS; i++) if (tasks[i].kind && tasks[i].state == S_EXITED) return 1;
+  return 0;
 }
 
 int main(void) {
@@ -94,36 +123,27 @@ int main(void) {
   int signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
   channel_open();
   if (channel_fd() < 0) fprintf(stderr, "no agent port\n"), reboot(RB_POWER_OFF);
-  int gone = 0;
+  fcntl(console, F_SETFD, FD_CLOEXEC);
   for (;;) {
     struct pollfd set[2 + 3 * TASKS];
-    int *target[2 + 3 * TASKS], n = 2;
+    struct task *owner[2 + 3 * TASKS];
+    int gone = channel_is_gone(), n = watch(set, owner);
     set[0] = (struct pollfd){gone ? -1 : channel_fd(), POLLIN | (channel_waiting() ? POLLOUT : 0), 0};
     set[1] = (struct pollfd){signals, POLLIN, 0};
-    for (int i = 0; i < TASKS; i++) {
-      struct task *task = &tasks[i];
-      if (!task->kind) continue;
-      if (task->out >= 0 && !channel_full()) target[n] = &task->out, set[n++] = (struct pollfd){task->out, POLLIN, 0};
-      if (task->err >= 0 && !channel_full()) target[n] = &task->err, set[n++] = (struct pollfd){task->err, POLLIN, 0};
-      if (task->in >= 0 && task->npending) target[n] = &task->in, set[n++] = (struct pollfd){task->in, POLLOUT, 0};
-    }
-    poll(set, n, gone || channel_waiting() ? 20 : -1);
+    poll(set, n, gone || channel_waiting() || draining() ? 20 : -1);
     char drain[sizeof(struct signalfd_siginfo) * 8];
     while (read(signals, drain, sizeof drain) > 0) {}
     reap();
     for (int k = 2; k < n; k++) {
       if (!set[k].revents) continue;
-      for (int i = 0; i < TASKS; i++) {
-        if (target[k] == &tasks[i].out && tasks[i].out >= 0) pump(&tasks[i], target[k], 1);
-        else if (target[k] == &tasks[i].err && tasks[i].err >= 0) pump(&tasks[i], target[k], 2);
-        else if (target[k] == &tasks[i].in) task_input(&tasks[i]);
-      }
+      if (set[k].fd == owner[k]->out) output_pump(owner[k], &owner[k]->out, 1);
+      else if (set[k].fd == owner[k]->err) output_pump(owner[k], &owner[k]->err, 2);
+      else if (set[k].fd == owner[k]->in) task_input(owner[k]);
     }
     finish();
     struct pollfd port = {channel_fd(), POLLIN, 0};
     poll(&port, 1, 0);
-    gone = (port.revents & POLLHUP) != 0;
-    if (gone) channel_reset();
+    channel_gone((port.revents & POLLHUP) != 0);
     if (port.revents & POLLIN) channel_read(on_message);
     channel_flush();
   }

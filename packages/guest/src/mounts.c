@@ -1,13 +1,21 @@
+/* File systems: of the machine at boot, and of each container in a mount namespace of its own. */
 #include "agent.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+enum { MOUNTS = 64 };
 
 static void load_modules(void) {
   char path[256];
@@ -23,97 +31,208 @@ static void load_modules(void) {
   fclose(list);
 }
 
+/* Disks come in no order that can be relied on; the host names each by its serial. */
+static int find_disk(const char *serial, char *path, size_t size) {
+  DIR *disks = opendir("/sys/block");
+  struct dirent *entry;
+  int found = 0;
+  while (disks && !found && (entry = readdir(disks))) {
+    char name[64] = "";
+    snprintf(path, size, "/sys/block/%s/serial", entry->d_name);
+    FILE *file = fopen(path, "r");
+    if (!file) continue;
+    found = fgets(name, sizeof name, file) && !strcmp((name[strcspn(name, "\n")] = 0, name), serial);
+    fclose(file);
+    if (found) snprintf(path, size, "/dev/%s", entry->d_name);
+  }
+  if (disks) closedir(disks);
+  return found;
+}
+
+static int scrap(const char *path, const struct stat *about, int type, struct FTW *ftw) {
+  (void)about, (void)type, (void)ftw;
+  return remove(path), 0;
+}
+
 void mounts_boot(void) {
-  mkdir("/proc", 0755), mkdir("/sys", 0755), mkdir("/dev", 0755), mkdir("/v", 0755), mkdir("/c", 0755);
+  const char *folders[] = {"/proc", "/sys", "/dev", "/v", "/c", "/s", "/etc"};
+  for (size_t i = 0; i < 7; i++) mkdir(folders[i], 0755);
   mount("proc", "/proc", "proc", 0, "");
   mount("sysfs", "/sys", "sysfs", 0, "");
   mount("dev", "/dev", "devtmpfs", 0, "");
   mkdir("/dev/pts", 0755), mkdir("/dev/shm", 01777);
   mount("devpts", "/dev/pts", "devpts", 0, "ptmxmode=0666,gid=5,mode=620");
-  mount("shm", "/dev/shm", "tmpfs", 0, "mode=1777");
+  mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
   mount("cgroup", "/sys/fs/cgroup", "cgroup2", 0, "");
   mount("volumes", "/v", "tmpfs", 0, "mode=755");
   mount("roots", "/c", "tmpfs", 0, "mode=755");
   int fd = open("/sys/fs/cgroup/cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
-  if (fd >= 0) {
-    if (write(fd, "+memory +cpu +pids", 18) < 0) perror("cgroup controllers");
-    close(fd);
-  }
-  symlink("/proc/self/fd", "/dev/fd");
-  symlink("/proc/self/fd/0", "/dev/stdin");
-  symlink("/proc/self/fd/1", "/dev/stdout");
-  symlink("/proc/self/fd/2", "/dev/stderr");
+  if (fd >= 0 && write(fd, "+memory +cpu +pids", 18) < 0) perror("cgroup controllers");
+  if (fd >= 0) close(fd);
   load_modules();
+  char disk[320];
+  if (!find_disk("scratch", disk, sizeof disk)) return;
+  if (mount(disk, "/s", "ext4", MS_NOATIME, "")) { perror("scratch disk"); return; }
+  nftw("/s/c", scrap, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static int bind(const char *from, const char *to, int read_only) {
-  struct stat about;
-  if (stat(from, &about)) return -1;
-  if (S_ISDIR(about.st_mode)) make_dirs(to);
-  else {
-    char parent[4096];
-    snprintf(parent, sizeof parent, "%s", to);
-    char *slash = strrchr(parent, '/');
-    if (slash) *slash = 0, make_dirs(parent);
-    int fd = open(to, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-    if (fd >= 0) close(fd);
-  }
-  if (mount(from, to, NULL, MS_BIND | MS_REC, NULL)) return -1;
-  return read_only ? mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) : 0;
-}
-
-/* The image below, a fresh tmpfs above: starting again forgets what the container wrote. */
-int mount_root(struct task *task, char *body, size_t length) {
-  char base[48], lower[64], upper[64], options[256], path[4600], from[4600];
+/* The image below, an empty folder above: starting again forgets what the container wrote. */
+int mount_root(struct task *task, const char *body, size_t length) {
+  char base[48], lower[64], upper[64], options[256], path[320];
+  struct stat scratch, root;
   snprintf(base, sizeof base, "/c/%u", task->id);
   snprintf(task->root, sizeof task->root, "%s/root", base);
   snprintf(lower, sizeof lower, "%s/lower", base);
-  snprintf(upper, sizeof upper, "%s/rw", base);
   while (!umount2(task->root, MNT_DETACH)) {}
-  umount2(upper, MNT_DETACH);
   umount2(lower, MNT_DETACH);
+  int on_disk = !stat("/s", &scratch) && !stat("/", &root) && scratch.st_dev != root.st_dev;
+  snprintf(upper, sizeof upper, on_disk ? "/s/c/%u" : "/c/%u/rw", task->id);
+  nftw(upper, scrap, 16, FTW_DEPTH | FTW_PHYS);
   make_dirs(task->root), make_dirs(lower), make_dirs(upper);
-  snprintf(path, sizeof path, "/dev/%s", field(body, length, "root"));
-  for (int tries = 0; tries < 2500 && access(path, F_OK); tries++) usleep(2000);
+  int found = 0;
+  for (int tries = 0; tries < 2500 && !(found = find_disk(field(body, length, "root"), path, sizeof path)); tries++)
+    usleep(2000);
+  if (!found) return errno = ENODEV, -1;
   if (mount(path, lower, "squashfs", MS_RDONLY, "")) return -1;
-  if (mount("rw", upper, "tmpfs", 0, "mode=755")) return -1;
   snprintf(path, sizeof path, "%s/up", upper), mkdir(path, 0755);
   snprintf(path, sizeof path, "%s/work", upper), mkdir(path, 0755);
   snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s/up,workdir=%s/work", lower, upper, upper);
-  if (mount("overlay", task->root, "overlay", 0, options)) return -1;
-  const char *pairs[][2] = {{"/proc", "proc"}, {"/sys", "sys"}, {"/dev", "dev"}, {"/etc/hosts", "etc/hosts"},
-    {"/etc/resolv.conf", "etc/resolv.conf"}, {"/etc/hostname", "etc/hostname"}};
-  for (size_t i = 0; i < 6; i++) {
-    snprintf(path, sizeof path, "%s/%s", task->root, pairs[i][1]);
-    bind(pairs[i][0], path, 0);
+  return mount("overlay", task->root, "overlay", 0, options);
+}
+
+/* A volume, or what is below it: links in there lead nowhere else. */
+static int take_volume(const char *volume, const char *below) {
+  char base[320], path[4600];
+  snprintf(base, sizeof base, "/v/%s", volume);
+  snprintf(path, sizeof path, "%s/%s", base, below);
+  if (access(path, F_OK)) make_dirs(path);
+  struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+  int root = open(base, O_PATH | O_CLOEXEC), at = syscall(SYS_openat2, root, *below ? below : ".", &how, sizeof how);
+  int tree = at < 0 ? -1 : open_tree(at, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC);
+  close(root), close(at);
+  return tree;
+}
+
+static int put(int tree, const char *path, int read_only) {
+  struct stat about;
+  struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+  if (tree < 0 || fstat(tree, &about)) return -1;
+  if (read_only && mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr)) return -1;
+  if (S_ISDIR(about.st_mode)) make_dirs(path);
+  else if (access(path, F_OK)) {
+    char parent[4200];
+    snprintf(parent, sizeof parent, "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (slash && slash != parent) *slash = 0, make_dirs(parent);
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+    if (fd >= 0) close(fd);
   }
-  char *mounts[64];
-  size_t n = fields(body, length, "mount", mounts, 64);
-  for (size_t i = 0; i < n; i++) { /* ro|rw : volume path : path in the container */
-    char *first = strchr(mounts[i], ':'), *second = first ? strchr(first + 1, ':') : NULL;
-    if (!second) continue;
-    snprintf(from, sizeof from, "/v/%.*s", (int)(second - first - 1), first + 1);
-    snprintf(path, sizeof path, "%s/%s", task->root, second + 1);
-    if (access(from, F_OK)) make_dirs(from), chmod(from, 0777);
-    if (bind(from, path, !strncmp(mounts[i], "ro", 2))) return -1;
+  return move_mount(tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+static void make_devices(void) {
+  const struct { const char *path; int major, minor; } nodes[] = {{"/dev/null", 1, 3}, {"/dev/zero", 1, 5},
+    {"/dev/full", 1, 7}, {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0}};
+  mount("dev", "/dev", "tmpfs", MS_NOSUID, "mode=755,size=64k");
+  umask(0);
+  for (size_t i = 0; i < 6; i++) mknod(nodes[i].path, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor));
+  umask(022);
+  if (symlink("pts/ptmx", "/dev/ptmx") || symlink("/proc/self/fd", "/dev/fd") ||
+      symlink("/proc/self/fd/0", "/dev/stdin") || symlink("/proc/self/fd/1", "/dev/stdout") ||
+      symlink("/proc/self/fd/2", "/dev/stderr")) perror("/dev");
+}
+
+/* Runs in the container's own namespaces. What is mounted is taken first and put in its place once the root is the
+ * container's, so that links in the image lead inside it. Returns what went wrong. */
+const char *enter_root(struct task *task, char *body, size_t length) {
+  static char failure[256];
+  char *mounts[MOUNTS], *target[MOUNTS];
+  int trees[MOUNTS], privileged = *field(body, length, "privileged") == '1';
+  mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+  size_t n = fields(body, length, "mount", mounts, MOUNTS);
+  for (size_t i = 0; i < n; i++) { /* ro|rw : volume : path below it : path in the container */
+    char *rest = mounts[i] + 3, *volume = strsep(&rest, ":"), *below = strsep(&rest, ":");
+    target[i] = rest ? rest : "/";
+    trees[i] = take_volume(volume, below ? below : "");
+    if (trees[i] < 0) return snprintf(failure, sizeof failure, "volume %.64s: %s", volume, strerror(errno)), failure;
   }
-  if (*field(body, length, "readonly"))
-    return mount(NULL, task->root, NULL, MS_REMOUNT | MS_RDONLY, options);
-  return 0;
+  const char *shared[] = {"/dev/pts", "/dev/shm", "/etc/hosts", "/etc/resolv.conf", "/etc/hostname", "/dev"};
+  int taken[6];
+  for (int i = 0; i < 6; i++)
+    taken[i] = open_tree(AT_FDCWD, shared[i], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (i == 5 ? AT_RECURSIVE : 0));
+  /* Nothing of the other containers stays in this namespace: it would keep their file systems alive after them. */
+  int top = open_tree(AT_FDCWD, task->root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  umount2("/c", MNT_DETACH), umount2("/v", MNT_DETACH), umount2("/s", MNT_DETACH);
+  if (fchdir(top) || move_mount(top, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) || chroot(".") || chdir("/"))
+    return snprintf(failure, sizeof failure, "root: %s", strerror(errno)), failure;
+  const char *folders[] = {"/proc", "/sys", "/dev", "/etc"};
+  for (int i = 0; i < 4; i++) make_dirs(folders[i]);
+  mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
+  mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | (privileged ? 0 : MS_RDONLY), "");
+  mount("cgroup", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | (privileged ? 0 : MS_RDONLY), "");
+  if (privileged) put(taken[5], "/dev", 0);
+  else {
+    make_devices();
+    for (int i = 0; i < 2; i++) put(taken[i], shared[i], 0);
+  }
+  for (int i = 2; i < 5; i++) put(taken[i], shared[i], 0);
+  for (size_t i = 0; i < n; i++)
+    if (put(trees[i], target[i], !strncmp(mounts[i], "ro", 2)))
+      return snprintf(failure, sizeof failure, "mount on %.128s: %s", target[i], strerror(errno)), failure;
+  struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+  if (*field(body, length, "readonly") == '1' && mount_setattr(AT_FDCWD, "/", 0, &attr, sizeof attr))
+    return "read-only root";
+  return NULL;
+}
+
+/* A volume that exists stays as it is: the request is repeated after the host was replaced. */
+void make_volume(char *body, size_t length) {
+  char path[320], disk[320], options[64];
+  const char *name = field(body, length, "name"), *bytes = field(body, length, "bytes");
+  struct stat scratch, root;
+  if (!*name || strchr(name, '/') || *name == '.') return;
+  snprintf(path, sizeof path, "/v/%s", name);
+  if (!access(path, F_OK)) return;
+  mkdir(path, 0777), chmod(path, 0777);
+  int on_disk = !stat("/s", &scratch) && !stat("/", &root) && scratch.st_dev != root.st_dev;
+  if (!strcmp(field(body, length, "kind"), "scratch") && on_disk) {
+    snprintf(disk, sizeof disk, "/s/v/%s", name);
+    if (access(disk, F_OK)) make_dirs(disk), chmod(disk, 0777);
+    if (mount(disk, path, NULL, MS_BIND, NULL)) perror(path);
+    return;
+  }
+  snprintf(options, sizeof options, *bytes && strcmp(bytes, "0") ? "mode=777,size=%s" : "mode=777", bytes);
+  if (mount(name, path, "tmpfs", 0, options)) perror(path);
 }
 
 /* path, zero byte, mode in octal, zero byte, content */
 void write_file(char *body, size_t length) {
-  char *zero = memchr(body, 0, length), path[4200];
-  if (!zero || strstr(body, "..")) return;
-  char *mode = zero + 1, *end = memchr(mode, 0, length - (mode - body));
+  char *zero = memchr(body, 0, length), path[4200], fresh[4210], parts[4200];
+  char *mode = zero + 1, *end = zero ? memchr(mode, 0, length - (mode - body)) : NULL;
   if (!end) return;
+  snprintf(parts, sizeof parts, "%s", body);
+  for (char *save, *part = strtok_r(parts, "/", &save); part; part = strtok_r(NULL, "/", &save))
+    if (!strcmp(part, "..")) return;
   snprintf(path, sizeof path, "/v/%s", body);
+  snprintf(fresh, sizeof fresh, "%s.new~", path);
   char *slash = strrchr(path, '/');
   *slash = 0, make_dirs(path), *slash = '/';
-  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return;
-  if (write(fd, end + 1, length - (end + 1 - body)) < 0) perror(path);
+  int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) { perror(path); return; }
+  size_t rest = length - (end + 1 - body);
+  for (char *at = end + 1; rest > 0;) {
+    ssize_t n = write(fd, at, rest);
+    if (n <= 0) { perror(path); break; }
+    at += n, rest -= n;
+  }
   fchmod(fd, strtol(mode, NULL, 8));
   close(fd);
+  if (rest > 0 || rename(fresh, path)) unlink(fresh);
+}
+
+void unmount_all(void) {
+  for (int i = 0; i < TASKS; i++) if (tasks[i].kind == K_CONTAINER) umount2(tasks[i].root, MNT_DETACH);
+  sync();
+  umount2("/s", MNT_DETACH);
+  sync();
 }

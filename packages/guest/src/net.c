@@ -11,7 +11,7 @@
 
 static void up(int fd, const char *name) {
   struct ifreq request = {0};
-  strcpy(request.ifr_name, name);
+  snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
   ioctl(fd, SIOCGIFFLAGS, &request);
   request.ifr_flags |= IFF_UP;
   if (ioctl(fd, SIOCSIFFLAGS, &request)) perror(name);

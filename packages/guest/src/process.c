@@ -1,8 +1,10 @@
+/* Containers, sessions in them, and connections. A container is process 1 of a process namespace, so that its end is
+ * the end of all it started. */
 #include "agent.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,14 +27,14 @@ static struct task *take(uint32_t id, int kind) {
   struct task *task = task_find(id);
   for (int i = 0; i < TASKS && !task; i++) if (!tasks[i].kind) task = &tasks[i];
   if (!task) return NULL;
+  output_forget(task);
   memset(task, 0, sizeof *task);
-  task->kind = kind, task->id = id, task->in = task->out = task->err = -1;
+  task->kind = kind, task->id = id, task->in = task->out = task->err = -1, task->room = WINDOW;
   return task;
 }
 
 static void group_file(uint32_t id, const char *name, const char *text) {
   char path[96];
-  snprintf(path, sizeof path, "/sys/fs/cgroup/%u", id), mkdir(path, 0755);
   snprintf(path, sizeof path, "/sys/fs/cgroup/%u/%s", id, name);
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return;
@@ -39,129 +42,199 @@ static void group_file(uint32_t id, const char *name, const char *text) {
   close(fd);
 }
 
-static int killed_by_memory(uint32_t id) {
-  char path[96], line[128];
-  long count = 0;
-  snprintf(path, sizeof path, "/sys/fs/cgroup/%u/memory.events", id);
+static uint64_t group_number(uint32_t id, const char *name, const char *key) {
+  char path[96], line[128], format[64];
+  unsigned long long number = 0;
+  snprintf(path, sizeof path, "/sys/fs/cgroup/%u/%s", id, name);
+  snprintf(format, sizeof format, *key ? "%s %%llu" : "%s%%llu", key);
   FILE *file = fopen(path, "r");
-  while (file && fgets(line, sizeof line, file)) sscanf(line, "oom_kill %ld", &count);
+  while (file && fgets(line, sizeof line, file)) if (sscanf(line, format, &number) == 1) break;
   if (file) fclose(file);
-  return count > 0;
+  return number;
 }
 
-/* Looks a name up in a passwd or group file of the image; -1 when it is not there. */
-static long lookup(const char *path, const char *name, long *second) {
-  char line[1024], *end;
-  long number = strtol(name, &end, 10);
-  int numeric = *name && !*end;
-  long found = numeric ? number : -1;
-  FILE *file = fopen(path, "r");
-  while (file && fgets(line, sizeof line, file)) {
-    char *save, *n = strtok_r(line, ":\n", &save), *x = strtok_r(NULL, ":\n", &save);
-    char *uid = strtok_r(NULL, ":\n", &save), *gid = strtok_r(NULL, ":\n", &save);
-    if (n && x && uid && (numeric ? atol(uid) == number : !strcmp(n, name))) {
-      found = atol(uid);
-      if (second && gid) *second = atol(gid);
-      break;
-    }
-  }
-  if (file) fclose(file);
-  return found;
+static void make_group(uint32_t id, const char *body, size_t length) {
+  char path[64];
+  const char *memory = field(body, length, "memory"), *cpu = field(body, length, "cpu");
+  snprintf(path, sizeof path, "/sys/fs/cgroup/%u", id), rmdir(path), mkdir(path, 0755);
+  group_file(id, "memory.oom.group", "1");
+  group_file(id, "pids.max", "16384");
+  if (*memory) group_file(id, "memory.max", memory);
+  if (*cpu) group_file(id, "cpu.max", cpu);
 }
 
-static void become(const char *user) {
-  char name[128];
-  snprintf(name, sizeof name, "%s", *user ? user : "0");
-  char *colon = strchr(name, ':');
-  if (colon) *colon++ = 0;
-  long gid = 0, uid = lookup("/etc/passwd", name, &gid);
-  if (colon && *colon) gid = lookup("/etc/group", colon, NULL);
-  if (uid < 0 || gid < 0) dprintf(2, "no user %s in the image\n", user), _exit(126);
-  gid_t one = gid;
-  if (setgroups(1, &one) || setgid(gid) || setuid(uid)) perror("setuid"), _exit(126);
+/* Only the container's own environment, nothing of ours. */
+static void set_environment(char *body, size_t length) {
+  char *env[ITEMS];
+  size_t n = fields(body, length, "env", env, ITEMS);
+  clearenv();
+  for (size_t i = 0; i < n; i++) putenv(env[i]);
+  if (!getenv("PATH")) putenv("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 }
 
-static void child(struct task *task, uint32_t group, int fds[3], char *body, size_t length) {
-  char *args[ITEMS + 1], *env[ITEMS + 1], pid[16];
+static void give_up(int status, const char *text) {
+  if (write(status, text, strlen(text)) < 0) perror(text);
+  _exit(127);
+}
+
+static void child(struct task *task, uint32_t group, int mounts, int fds[3], int status, char *body, size_t length) {
+  char *args[ITEMS + 1], *groups[32], text[300];
   args[fields(body, length, "arg", args, ITEMS)] = NULL;
-  env[fields(body, length, "env", env, ITEMS)] = NULL;
-  snprintf(pid, sizeof pid, "%d", getpid());
-  group_file(group, "cgroup.procs", pid);
+  size_t ngroups = fields(body, length, "group", groups, 32);
+  group_file(group, "cgroup.procs", "0");
   setsid();
   for (int i = 0; i < 3; i++) dup2(fds[i], i);
   if (task->tty) ioctl(0, TIOCSCTTY, 0);
   sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
+  sigemptyset(&none), sigprocmask(SIG_SETMASK, &none, NULL);
   signal(SIGPIPE, SIG_DFL);
-  const char *cwd = field(body, length, "cwd");
-  if (chroot(task->root) || chdir("/")) perror("chroot"), _exit(126);
+  const char *fault = NULL, *cwd = field(body, length, "cwd");
+  if (mounts >= 0) {
+    if (setns(mounts, CLONE_NEWNS) || chdir("/")) fault = "the container's file system is gone";
+  } else {
+    if (unshare(CLONE_NEWCGROUP)) perror("cgroup namespace");
+    fault = enter_root(task, body, length);
+  }
+  if (fault) give_up(status, fault);
+  set_environment(body, length);
   if (*cwd && chdir(cwd)) {
     make_dirs(cwd);
-    if (chdir(cwd)) perror(cwd), _exit(126);
+    if (chdir(cwd)) snprintf(text, sizeof text, "chdir to %.200s: %s", cwd, strerror(errno)), give_up(status, text);
   }
-  become(field(body, length, "user"));
-  const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  for (int i = 0; env[i]; i++) if (!strncmp(env[i], "PATH=", 5)) path = env[i] + 5;
-  setenv("PATH", path, 1);
-  if (args[0]) execvpe(args[0], args, env);
-  dprintf(2, "exec %s: %s\n", args[0] ? args[0] : "nothing", strerror(errno));
-  _exit(errno == ENOENT ? 127 : 126);
+  fault = become(field(body, length, "user"), groups, ngroups, *field(body, length, "privileged") == '1');
+  if (fault) give_up(status, fault);
+  if (args[0]) execvp(args[0], args);
+  else give_up(status, "no command specified");
+  snprintf(text, sizeof text, "exec: \"%.200s\": %s", args[0],
+    errno != ENOENT ? strerror(errno) : strchr(args[0], '/') ? "no such file or directory"
+    : "executable file not found in $PATH");
+  give_up(status, text);
+}
+
+static int open_terminal(struct task *task, int fds[3]) {
+  int unlock = 0, number = 0;
+  char name[32];
+  task->in = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (task->in < 0 || ioctl(task->in, TIOCSPTLCK, &unlock) || ioctl(task->in, TIOCGPTN, &number)) return -1;
+  snprintf(name, sizeof name, "/dev/pts/%d", number);
+  fds[0] = fds[1] = fds[2] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  task->out = fcntl(task->in, F_DUPFD_CLOEXEC, 0);
+  return fds[0] < 0 ? -1 : 0;
+}
+
+static int open_pipes(struct task *task, int fds[3], int with_stdin) {
+  int in[2], out[2], err[2];
+  if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC)) return -1;
+  fds[0] = in[0], fds[1] = out[1], fds[2] = err[1];
+  task->in = in[1], task->out = out[0], task->err = err[0];
+  if (!with_stdin) close(task->in), task->in = -1;
+  return 0;
+}
+
+static void fail(struct task *task, const char *text) {
+  if (task->in >= 0) close(task->in);
+  if (task->out >= 0) close(task->out);
+  if (task->err >= 0) close(task->err);
+  task->in = task->out = task->err = -1;
+  snprintf(task->failure, sizeof task->failure, "%s", text);
+  task->state = S_FAILED;
+  task_report(task);
+  if (task->kind != K_CONTAINER) task->kind = K_FREE;
+}
+
+static int open_namespace(pid_t pid, const char *kind) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, kind);
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Forks into new namespaces for a container, into the container's for a session. */
+static pid_t spawn(struct task *task, struct task *parent, int fds[3], int status, char *body, size_t length) {
+  if (!parent) {
+    pid_t pid = syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0);
+    if (!pid) child(task, task->id, -1, fds, status, body, length);
+    return pid;
+  }
+  int mounts = open_namespace(parent->pid, "mnt"), pids = open_namespace(parent->pid, "pid");
+  int own = open_namespace(getpid(), "pid");
+  pid_t pid = -1;
+  if (mounts >= 0 && pids >= 0 && !setns(pids, CLONE_NEWPID)) {
+    pid = fork();
+    if (!pid) child(task, parent->id, mounts, fds, status, body, length);
+    setns(own, CLONE_NEWPID);
+  }
+  close(mounts), close(pids), close(own);
+  return pid;
 }
 
 void task_start(uint32_t id, int kind, char *body, size_t length) {
-  uint32_t group = kind == K_EXEC ? (uint32_t)atoi(field(body, length, "container")) : id;
-  struct task *parent = kind == K_EXEC ? task_find(group) : NULL, *task = take(id, kind);
-  if (!task) { errno = EAGAIN; channel_fail(id, "too many sessions"); return; }
+  struct task *parent = kind == K_EXEC ? task_find(atoi(field(body, length, "container"))) : NULL;
+  struct task *task = take(id, kind);
+  static const char crowded[] = "too many sessions in this machine";
+  if (!task) { channel_send(M_FAILED, id, crowded, sizeof crowded - 1); return; }
+  char text[300] = "";
+  int fds[3] = {-1, -1, -1}, status[2];
+  task->attempt = atoi(field(body, length, "attempt")), task->started = now_ms();
   task->tty = *field(body, length, "tty") == '1';
-  if (kind == K_EXEC) {
-    if (!parent || parent->exited) {
-      errno = ESRCH;
-      channel_fail(id, "container is not running");
-      task->kind = 0;
+  if (kind == K_EXEC && (!parent || parent->state != S_RUNNING)) { fail(task, "container is not running"); return; }
+  if (kind == K_CONTAINER) {
+    if (mount_root(task, body, length)) {
+      snprintf(text, sizeof text, "root file system: %s", strerror(errno)), fail(task, text);
       return;
     }
-    strcpy(task->root, parent->root);
-  } else {
-    if (mount_root(task, body, length)) { channel_fail(id, "root file system"); task->kind = 0; return; }
-    const char *memory = field(body, length, "memory"), *cpu = field(body, length, "cpu");
-    char path[64];
-    snprintf(path, sizeof path, "/sys/fs/cgroup/%u", id), rmdir(path), mkdir(path, 0755);
-    if (*memory) group_file(id, "memory.max", memory);
-    if (*cpu) group_file(id, "cpu.max", cpu);
+    make_group(id, body, length);
   }
-  int in[2] = {-1, -1}, out[2], err[2], fds[3];
-  if (task->tty) {
-    int master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), unlock = 0, number = 0;
-    ioctl(master, TIOCSPTLCK, &unlock), ioctl(master, TIOCGPTN, &number);
-    char name[32];
-    snprintf(name, sizeof name, "/dev/pts/%d", number);
-    fds[0] = fds[1] = fds[2] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    task->in = master, task->out = dup(master);
-    fcntl(task->out, F_SETFD, FD_CLOEXEC);
-  } else {
-    if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC)) { channel_fail(id, "pipe"); return; }
-    fds[0] = in[0], fds[1] = out[1], fds[2] = err[1];
-    task->in = in[1], task->out = out[0], task->err = err[0];
-    if (*field(body, length, "stdin") != '1') close(task->in), task->in = -1;
-  }
-  if (task->in >= 0) fcntl(task->in, F_SETFL, O_NONBLOCK);
-  task->pid = fork();
-  if (!task->pid) child(task, group, fds, body, length);
+  int open = task->tty ? open_terminal(task, fds) : open_pipes(task, fds, *field(body, length, "stdin") == '1');
+  if (open || pipe2(status, O_CLOEXEC)) { fail(task, strerror(errno)); return; }
+  for (int *fd = &task->in; fd <= &task->err; fd++) if (*fd >= 0) fcntl(*fd, F_SETFL, O_NONBLOCK);
+  task->pid = spawn(task, parent, fds, status[1], body, length);
   for (int i = 0; i < (task->tty ? 1 : 3); i++) close(fds[i]);
-  if (task->pid < 0) { channel_fail(id, "fork"); task_close(task); return; }
-  channel_send(M_STARTED, id, "", 0);
+  close(status[1]);
+  /* Ends without a byte once the program runs. */
+  ssize_t n = task->pid < 0 ? snprintf(text, sizeof text, "%s", strerror(errno)) : read(status[0], text, sizeof text - 1);
+  close(status[0]);
+  if (n > 0) { text[n] = 0, fail(task, text); return; }
+  task_report(task);
 }
 
 void task_connect(uint32_t id, int port) {
   struct task *task = take(id, K_TCP);
-  if (!task) { errno = EAGAIN; channel_fail(id, "too many sessions"); return; }
+  static const char crowded[] = "too many sessions in this machine";
+  if (!task) { channel_send(M_FAILED, id, crowded, sizeof crowded - 1); return; }
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   task->in = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (connect(task->in, (struct sockaddr *)&at, sizeof at)) { channel_fail(id, "connect"); task_close(task); return; }
-  task->out = dup(task->in);
-  fcntl(task->in, F_SETFL, O_NONBLOCK), fcntl(task->out, F_SETFD, FD_CLOEXEC);
-  channel_send(M_STARTED, id, "", 0);
+  if (connect(task->in, (struct sockaddr *)&at, sizeof at)) {
+    char text[100];
+    snprintf(text, sizeof text, "dial tcp4 127.0.0.1:%d: connect: %s", port,
+      errno == ECONNREFUSED ? "connection refused" : strerror(errno));
+    fail(task, text);
+    return;
+  }
+  task->out = fcntl(task->in, F_DUPFD_CLOEXEC, 0);
+  fcntl(task->in, F_SETFL, O_NONBLOCK);
+  task_report(task);
+}
+
+/* Tells the host where a task stands; for a container the same at any time, for each host that comes. */
+void task_report(struct task *task) {
+  unsigned char body[300] = {0};
+  uint64_t since = now_ms() - task->started, ended = now_ms() - task->ended;
+  int container = task->kind == K_CONTAINER;
+  if (task->state == S_FAILED) {
+    memcpy(body, &task->attempt, 4);
+    size_t n = strlen(task->failure), head = container ? 4 : 0;
+    memcpy(body + head, task->failure, n);
+    channel_send(M_FAILED, task->id, body, head + n);
+  } else if (task->state == S_TOLD) {
+    if (task->kind != K_TCP && WIFEXITED(task->status)) body[0] = WEXITSTATUS(task->status);
+    else if (task->kind != K_TCP) body[0] = 128 + WTERMSIG(task->status), body[1] = WTERMSIG(task->status);
+    body[2] = task->oom;
+    memcpy(body + 4, &task->attempt, 4), memcpy(body + 8, &since, 8), memcpy(body + 16, &ended, 8);
+    channel_send(M_EXIT, task->id, body, container ? 24 : 3);
+  } else {
+    memcpy(body, &task->attempt, 4), memcpy(body + 4, &since, 8);
+    channel_send(M_STARTED, task->id, body, container ? 12 : 0);
+  }
 }
 
 void task_close(struct task *task) {
@@ -183,18 +256,34 @@ void task_input(struct task *task) {
     channel_send(M_CREDIT, task->id, &credit, 4);
   }
   if (!task->npending && task->closing && task->in >= 0) {
-    if (task->kind == K_TCP) shutdown(task->in, SHUT_WR);
     if (task->tty) { if (write(task->in, "\004", 1) < 0) perror("tty"); }
-    else close(task->in), task->in = -1;
+    else {
+      if (task->kind == K_TCP) shutdown(task->in, SHUT_WR);
+      close(task->in), task->in = -1;
+    }
     task->closing = 0;
   }
 }
 
 void task_signal(struct task *task, int number) {
   if (task->kind == K_TCP) { task_close(task); return; }
-  if (task->pid <= 0 || task->exited) return;
+  if (task->pid <= 0 || task->state != S_RUNNING) return;
   if (number == SIGKILL && task->kind == K_CONTAINER) group_file(task->id, "cgroup.kill", "1");
   kill(number == SIGKILL || task->kind == K_EXEC ? -task->pid : task->pid, number);
+}
+
+void stats_send(uint32_t request) {
+  unsigned char body[TASKS * 20];
+  size_t n = 0;
+  for (int i = 0; i < TASKS; i++) {
+    if (tasks[i].kind != K_CONTAINER || tasks[i].state != S_RUNNING) continue;
+    uint32_t id = tasks[i].id;
+    uint64_t cpu = group_number(id, "cpu.stat", "usage_usec"), all = group_number(id, "memory.current", "");
+    uint64_t idle = group_number(id, "memory.stat", "inactive_file"), memory = all > idle ? all - idle : 0;
+    memcpy(body + n, &id, 4), memcpy(body + n + 4, &cpu, 8), memcpy(body + n + 12, &memory, 8);
+    n += 20;
+  }
+  channel_send(M_STATS, request, body, n);
 }
 
 void reap(void) {
@@ -202,10 +291,8 @@ void reap(void) {
   pid_t pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
     for (int i = 0; i < TASKS; i++)
-      if (tasks[i].kind && tasks[i].pid == pid) {
-        tasks[i].exited = 1, tasks[i].status = status;
-        if (tasks[i].kind != K_CONTAINER) continue;
-        tasks[i].oom = killed_by_memory(tasks[i].id);
-        group_file(tasks[i].id, "cgroup.kill", "1");
+      if (tasks[i].kind && tasks[i].pid == pid && tasks[i].state == S_RUNNING) {
+        tasks[i].state = S_EXITED, tasks[i].status = status, tasks[i].ended = now_ms();
+        if (tasks[i].kind == K_CONTAINER) tasks[i].oom = group_number(tasks[i].id, "memory.events", "oom_kill") > 0;
       }
 }

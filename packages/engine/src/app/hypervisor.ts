@@ -63,6 +63,7 @@ export interface ContainerStart {
   readonly memoryBytes: number;
   readonly cpuMillis: number;
   readonly readOnlyRoot: boolean;
+  readonly privileged: boolean;
   readonly mounts: readonly ContainerMount[];
 }
 

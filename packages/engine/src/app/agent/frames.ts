@@ -15,6 +15,9 @@ export const message = {
   started: 13,
   failed: 14,
   exit: 15,
+  stats: 16,
+  volume: 17,
+  ack: 18,
 } as const;
 
 export interface Frame {

@@ -1,74 +1,108 @@
 import { connect, type Socket } from "node:net";
-import { encodeFields, encodeFrame, FrameReader, message } from "../agent/frames.ts";
+import { type Clock, instant } from "@selvedge/base";
+import { encodeFields, encodeFrame, type Frame, FrameReader, message } from "../agent/frames.ts";
 import {
   type ContainerRun,
   type ContainerStart,
+  type ContainerStats,
   type Guest,
   GuestError,
   type GuestNetwork,
+  type GuestOutput,
   type GuestStream,
 } from "../hypervisor.ts";
-import { SessionStream } from "./session-stream.ts";
-
-type OutputListener = (container: number, channel: 1 | 2, bytes: Uint8Array) => void;
+import { SessionStream, sizeBody } from "./session-stream.ts";
+import { SendWindow } from "./window.ts";
 
 /** Containers are streams below this; sessions count up from it. */
 const firstSession = 1000;
+/** The guest boots meanwhile, and its first answer can be lost. */
+const helloEveryMs = 200;
+/** A guest that does not answer a simple question for so long is stuck. */
+const statsMs = 10_000;
+
+export interface ConnectionOptions {
+  readonly path: string;
+  readonly nonce: Uint8Array;
+  readonly clock: Clock;
+  readonly changed: () => void;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
 
 /** One connection to the agent of one machine, over the socket that QEMU keeps for its virtio-serial port. */
 export class GuestConnection implements Guest {
   readonly #socket: Socket;
   readonly #reader: FrameReader;
+  readonly #clock: Clock;
   readonly #changed: () => void;
   readonly #runs = new Map<number, ContainerRun>();
+  readonly #inputs = new Map<number, SendWindow>();
   readonly #sessions = new Map<number, SessionStream>();
-  readonly #listeners: OutputListener[] = [];
-  #nextSession = firstSession;
+  readonly #questions = new Map<number, (stats: readonly ContainerStats[] | Error) => void>();
+  #listener: ((output: GuestOutput) => void) | undefined;
+  /** What came before somebody listens; the guest's own bound bounds it. */
+  #early: GuestOutput[] = [];
+  #next = firstSession;
+  #onHello: () => void = () => {};
   connected = false;
 
-  private constructor(socket: Socket, nonce: Uint8Array, changed: () => void) {
+  private constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
-    this.#reader = new FrameReader(nonce);
-    this.#changed = changed;
+    this.#reader = new FrameReader(options.nonce);
+    this.#clock = options.clock;
+    this.#changed = options.changed;
   }
 
-  /** The hello is repeated because the guest boots meanwhile, and because its first answer can be lost. */
-  static open(
-    path: string,
-    nonce: Uint8Array,
-    changed: () => void,
-    timeoutMs: number,
-  ): Promise<GuestConnection> {
-    return new Promise((resolve, reject) => {
-      const socket = connect(path);
-      const guest = new GuestConnection(socket, nonce, changed);
-      const hello = (): void => guest.#send(message.hello, 0, nonce);
-      const again = setInterval(hello, 200);
-      const fail = (cause: unknown): void => {
-        clearInterval(again);
-        clearTimeout(deadline);
-        guest.#broke();
-        reject(new GuestError("the agent did not answer", { cause }));
-      };
-      const deadline = setTimeout(() => {
-        socket.destroy();
-        fail(new GuestError(`no answer within ${timeoutMs} ms`));
-      }, timeoutMs);
-      socket.on("connect", hello);
-      socket.on("error", fail);
-      socket.on("close", () => fail(new GuestError("the socket was closed")));
-      socket.on("data", (chunk: Uint8Array) => {
-        guest.#take(chunk);
-        if (!guest.connected) return;
-        clearInterval(again);
-        clearTimeout(deadline);
-        resolve(guest);
-      });
-    });
+  /** Resolves once the guest has told everything it knows: see the end of PROTOCOL.md. */
+  static async open(options: ConnectionOptions): Promise<GuestConnection> {
+    const socket = connect(options.path);
+    const guest = new GuestConnection(socket, options);
+    const greeted = Promise.withResolvers<void>();
+    guest.#onHello = greeted.resolve;
+    const hello = (): void => guest.#send(message.hello, 0, options.nonce);
+    const again = setInterval(hello, helloEveryMs);
+    const fail = (why: string, cause?: unknown): void => {
+      greeted.reject(new GuestError(`the agent did not answer: ${why}`, { cause }));
+      guest.#broke();
+    };
+    const deadline = setTimeout(() => fail(`nothing within ${options.timeoutMs} ms`), options.timeoutMs);
+    const onAbort = (): void => fail("no longer wanted");
+    options.signal.addEventListener("abort", onAbort, { once: true });
+    socket.on("connect", hello);
+    socket.on("error", (error) => fail(error.message, error));
+    socket.on("close", () => fail("the connection was closed"));
+    socket.on("data", (chunk: Uint8Array) => guest.#take(chunk));
+    try {
+      await greeted.promise;
+      clearInterval(again);
+      await guest.stats();
+      guest.connected = !socket.destroyed;
+      return guest;
+    } catch (error) {
+      guest.#broke();
+      throw error;
+    } finally {
+      clearInterval(again);
+      clearTimeout(deadline);
+      options.signal.removeEventListener("abort", onAbort);
+    }
   }
 
   setup(network: GuestNetwork): void {
     this.#send(message.setup, 0, encodeFields(Object.entries(network)));
+  }
+
+  volume(name: string, kind: "memory" | "scratch", bytes: number): void {
+    this.#send(
+      message.volume,
+      0,
+      encodeFields([
+        ["name", name],
+        ["kind", kind],
+        ["bytes", `${bytes}`],
+      ]),
+    );
   }
 
   writeFile(path: string, mode: number, content: Uint8Array): void {
@@ -77,21 +111,9 @@ export class GuestConnection implements Guest {
   }
 
   start(container: ContainerStart): void {
-    const items: [string, string][] = [
-      ["root", `vd${String.fromCharCode(97 + container.disk)}`],
-      ["cwd", container.cwd],
-      ["user", container.user],
-      ["tty", container.tty ? "1" : "0"],
-      ["stdin", container.stdin ? "1" : "0"],
-    ];
-    if (container.memoryBytes > 0) items.push(["memory", `${container.memoryBytes}`]);
-    if (container.readOnlyRoot) items.push(["readonly", "1"]);
-    for (const value of container.args) items.push(["arg", value]);
-    for (const value of container.env) items.push(["env", value]);
-    for (const { volume, path, readOnly } of container.mounts)
-      items.push(["mount", `${readOnly ? "ro" : "rw"}:${volume}:${path}`]);
-    this.#runs.set(container.index, { phase: "running" });
-    this.#send(message.start, container.index, encodeFields(items));
+    this.#inputs.get(container.index)?.finish();
+    this.#inputs.delete(container.index);
+    this.#send(message.start, container.index, encodeFields(startFields(container)));
   }
 
   signal(container: number, signal: number): void {
@@ -102,36 +124,67 @@ export class GuestConnection implements Guest {
     return this.#runs.get(container);
   }
 
-  onOutput(listener: OutputListener): void {
-    this.#listeners.push(listener);
+  onOutput(listener: (output: GuestOutput) => void): void {
+    this.#listener = listener;
+    for (const output of this.#early.splice(0)) listener(output);
+  }
+
+  acknowledge(container: number, attempt: number, offset: number): void {
+    const body = new Uint8Array(12);
+    const view = new DataView(body.buffer);
+    view.setUint32(0, attempt, true);
+    view.setBigUint64(4, BigInt(offset), true);
+    this.#send(message.ack, container, body);
+  }
+
+  input(container: number, bytes: Uint8Array): Promise<void> {
+    return this.#input(container).write(bytes);
+  }
+
+  endInput(container: number): void {
+    void this.input(container, new Uint8Array()).then(() =>
+      this.#send(message.end, container, new Uint8Array()),
+    );
+  }
+
+  resize(container: number, width: number, height: number): void {
+    this.#send(message.resize, container, sizeBody(width, height));
   }
 
   exec(
     container: number,
     command: readonly string[],
-    options: { tty: boolean; stdin: boolean; user: string; env: readonly string[] },
+    options: { tty: boolean; stdin: boolean; user: string; env: readonly string[]; cwd: string },
   ): GuestStream {
-    const id = this.#nextSession++;
     const items: [string, string][] = [
       ["container", `${container}`],
       ["tty", options.tty ? "1" : "0"],
       ["stdin", options.stdin ? "1" : "0"],
       ["user", options.user],
+      ["cwd", options.cwd],
       ...command.map((value): [string, string] => ["arg", value]),
       ...options.env.map((value): [string, string] => ["env", value]),
     ];
-    this.#send(message.exec, id, encodeFields(items));
-    return this.#session(id);
-  }
-
-  attach(container: number): GuestStream {
-    return this.#session(container);
+    return this.#session(message.exec, encodeFields(items));
   }
 
   dial(port: number): GuestStream {
-    const id = this.#nextSession++;
-    this.#send(message.connect, id, Uint8Array.of(port & 255, port >> 8));
-    return this.#session(id);
+    return this.#session(message.connect, Uint8Array.of(port & 255, port >> 8));
+  }
+
+  stats(): Promise<readonly ContainerStats[]> {
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      const deadline = setTimeout(() => settle(new GuestError("the guest does not answer")), statsMs);
+      const settle = (answer: readonly ContainerStats[] | Error): void => {
+        clearTimeout(deadline);
+        this.#questions.delete(id);
+        if (answer instanceof Error) reject(answer);
+        else resolve(answer);
+      };
+      this.#questions.set(id, settle);
+      this.#send(message.stats, id, new Uint8Array());
+    });
   }
 
   powerOff(): void {
@@ -139,12 +192,24 @@ export class GuestConnection implements Guest {
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.#broke();
   }
 
-  #session(id: number): GuestStream {
-    const session = new SessionStream((type, body) => this.#send(type, id, body), id >= firstSession);
+  #input(container: number): SendWindow {
+    let window = this.#inputs.get(container);
+    if (window === undefined) {
+      window = new SendWindow((bytes) => this.#send(message.data, container, bytes));
+      this.#inputs.set(container, window);
+    }
+    return window;
+  }
+
+  #session(type: number, body: Uint8Array): GuestStream {
+    const id = this.#next++;
+    const session = new SessionStream((kind, bytes) => this.#send(kind, id, bytes));
     this.#sessions.set(id, session);
+    if (this.#socket.destroyed) this.#end(id, session, new GuestError("the machine is gone"));
+    else this.#send(type, id, body);
     return session;
   }
 
@@ -153,43 +218,125 @@ export class GuestConnection implements Guest {
   }
 
   #broke(): void {
+    const known = this.connected;
     this.connected = false;
-    for (const session of this.#sessions.values()) session.broke(new GuestError("the machine is gone"));
-    this.#sessions.clear();
-    this.#changed();
+    this.#socket.destroy();
+    const error = new GuestError("the machine is gone");
+    for (const [id, session] of this.#sessions) this.#end(id, session, error);
+    for (const settle of [...this.#questions.values()]) settle(error);
+    for (const window of this.#inputs.values()) window.finish();
+    if (known) this.#changed();
   }
 
+  #end(id: number, session: SessionStream, error: Error): void {
+    session.broke(error);
+    this.#sessions.delete(id);
+  }
+
+  /** The guest is not trusted: what it says wrong ends the connection. */
   #take(chunk: Uint8Array): void {
-    for (const { type, stream, body } of this.#reader.push(chunk)) {
-      const session = this.#sessions.get(stream);
-      if (type === message.hello) this.connected = true;
-      else if (type === message.started && stream < firstSession) this.#note(stream, { phase: "running" });
-      else if (type === message.data) this.#output(stream, session, body);
-      else if (type === message.credit) session?.credit(new DataView(body.buffer).getUint32(0, true));
-      else if (type === message.failed) {
-        const text = new TextDecoder().decode(body);
-        if (stream < firstSession) this.#note(stream, { phase: "failed", message: text });
-        session?.broke(new GuestError(text));
-      } else if (type === message.end) session?.ended();
-      else if (type === message.exit) {
-        const [code = 0, signal = 0, oom = 0] = body;
-        if (stream < firstSession)
-          this.#note(stream, { phase: "exited", code, signal, outOfMemory: oom === 1 });
-        session?.exited(code);
-        this.#sessions.delete(stream);
-      }
+    try {
+      for (const frame of this.#reader.push(chunk)) this.#frame(frame);
+    } catch (error) {
+      this.#socket.destroy(error as Error);
     }
   }
 
-  #output(stream: number, session: SessionStream | undefined, body: Uint8Array): void {
-    const channel = body[0] === 2 ? 2 : 1;
-    const bytes = body.subarray(1);
-    session?.output.push({ channel, bytes });
-    if (stream < firstSession) for (const listener of this.#listeners) listener(stream, channel, bytes);
+  #frame(frame: Frame): void {
+    const { type, stream, body } = frame;
+    const view = new DataView(body.buffer, body.byteOffset, body.length);
+    if (type === message.hello) this.#onHello();
+    else if (type === message.stats) this.#questions.get(stream)?.(parseStats(view));
+    else if (stream >= firstSession) this.#sessionFrame(frame, view);
+    else if (type === message.data) this.#output(stream, view, body);
+    else if (type === message.credit) this.#inputs.get(stream)?.credit(view.getUint32(0, true));
+    else if (type === message.started || type === message.exit || type === message.failed) {
+      this.#runs.set(stream, this.#parseRun(type, view, body));
+      this.#changed();
+    }
   }
 
-  #note(container: number, run: ContainerRun): void {
-    this.#runs.set(container, run);
-    this.#changed();
+  #sessionFrame({ type, stream, body }: Frame, view: DataView): void {
+    const session = this.#sessions.get(stream);
+    if (session === undefined) return;
+    if (type === message.started) session.started();
+    else if (type === message.credit) session.credit(view.getUint32(0, true));
+    else if (type === message.data)
+      session.output.push({ channel: body[0] === 2 ? 2 : 1, bytes: body.subarray(1) });
+    else if (type === message.failed)
+      this.#end(stream, session, new GuestError(new TextDecoder().decode(body)));
+    else if (type === message.exit) {
+      session.exited(view.getUint8(0));
+      this.#sessions.delete(stream);
+    }
   }
+
+  #output(container: number, view: DataView, body: Uint8Array): void {
+    const output: GuestOutput = {
+      container,
+      channel: body[0] === 2 ? 2 : 1,
+      attempt: view.getUint32(1, true),
+      offset: Number(view.getBigUint64(5, true)),
+      at: this.#ago(view, 13),
+      bytes: body.subarray(21),
+    };
+    if (this.#listener === undefined) this.#early.push(output);
+    else this.#listener(output);
+  }
+
+  #parseRun(type: number, view: DataView, body: Uint8Array): ContainerRun {
+    if (type === message.failed)
+      return {
+        phase: "failed",
+        attempt: view.getUint32(0, true),
+        message: new TextDecoder().decode(body.subarray(4)),
+      };
+    if (type === message.started)
+      return { phase: "running", attempt: view.getUint32(0, true), startedAt: this.#ago(view, 4) };
+    return {
+      phase: "exited",
+      attempt: view.getUint32(4, true),
+      code: view.getUint8(0),
+      signal: view.getUint8(1),
+      outOfMemory: view.getUint8(2) === 1,
+      startedAt: this.#ago(view, 8),
+      finishedAt: this.#ago(view, 16),
+    };
+  }
+
+  #ago(view: DataView, at: number): GuestOutput["at"] {
+    return instant(Math.max(0, this.#clock.now() - Number(view.getBigUint64(at, true))));
+  }
+}
+
+function startFields(container: ContainerStart): [string, string][] {
+  const items: [string, string][] = [
+    ["attempt", `${container.attempt}`],
+    ["root", `d${container.disk}`],
+    ["cwd", container.cwd],
+    ["user", container.user],
+    ["tty", container.tty ? "1" : "0"],
+    ["stdin", container.stdin ? "1" : "0"],
+  ];
+  if (container.memoryBytes > 0) items.push(["memory", `${container.memoryBytes}`]);
+  if (container.cpuMillis > 0) items.push(["cpu", `${container.cpuMillis * 100} 100000`]);
+  if (container.readOnlyRoot) items.push(["readonly", "1"]);
+  if (container.privileged) items.push(["privileged", "1"]);
+  for (const group of container.groups) items.push(["group", `${group}`]);
+  for (const value of container.args) items.push(["arg", value]);
+  for (const value of container.env) items.push(["env", value]);
+  for (const { volume, path, subPath, readOnly } of container.mounts)
+    items.push(["mount", `${readOnly ? "ro" : "rw"}:${volume}:${subPath}:${path}`]);
+  return items;
+}
+
+function parseStats(view: DataView): ContainerStats[] {
+  const stats: ContainerStats[] = [];
+  for (let at = 0; at + 20 <= view.byteLength; at += 20)
+    stats.push({
+      container: view.getUint32(at, true),
+      cpuNanos: view.getBigUint64(at + 4, true) * 1000n,
+      memoryBytes: Number(view.getBigUint64(at + 12, true)),
+    });
+  return stats;
 }

@@ -1,26 +1,39 @@
 import type { VmSpec } from "../hypervisor.ts";
 
-export interface QemuPaths {
-  readonly kernel: string;
-  readonly initramfs: string;
-  /** The app's own folder: sockets and console. */
-  readonly folder: string;
-}
-
 export type Acceleration = { readonly kind: "kvm" } | { readonly kind: "tcg"; readonly tscKhz: number };
 
 /** The translation cache only grows and its default ceiling is 1 GiB; 32 MiB is enough for a microVM. */
-const translationCacheMib = 32;
+export const translationCacheMib: number = 32;
 
-/** QEMU's arguments for one app. Pure, so that what is started can be read in a test. */
-export function qemuArgs(spec: VmSpec, paths: QemuPaths, acceleration: Acceleration): string[] {
+/** Which file descriptor of the new process is what; the images are opened by us, so QEMU needs no right to them. */
+export interface QemuDescriptors {
+  readonly kernel: number;
+  readonly initramfs: number;
+  readonly disks: readonly number[];
+  /** Twice: QEMU looks at it before it opens it to write, and takes a descriptor that fits. */
+  readonly scratch: readonly [read: number, write: number] | undefined;
+}
+
+/** Standard input, output and error come first. */
+export function qemuDescriptors(spec: VmSpec): QemuDescriptors {
+  const first = 5;
+  const disks = spec.disks.map((_, index) => first + index);
+  const last = first + disks.length;
+  const scratch = spec.scratchBytes > 0 ? ([last, last + 1] as const) : undefined;
+  return { kernel: 3, initramfs: 4, disks, scratch };
+}
+
+/**
+ * QEMU's arguments for one app. Pure, so that what is started can be read in a test. QEMU is started in the app's folder
+ * and makes its sockets there by their short names: it need not be able to walk the folders above.
+ */
+export function qemuArgs(spec: VmSpec, acceleration: Acceleration): string[] {
   const kvm = acceleration.kind === "kvm";
   // Without HPET and PM timer the guest cannot measure the TSC reliably; a wrong result hangs it without a word.
   const clock = kvm ? "" : ` tsc_early_khz=${acceleration.tscKhz}`;
-  const disks = spec.disks.flatMap((path, index) => [
-    ...["-drive", `id=d${index},file=${escapeValue(path)},format=raw,if=none,readonly=on`],
-    ...["-device", `virtio-blk-device,drive=d${index},serial=d${index}`],
-  ]);
+  const fds = qemuDescriptors(spec);
+  const disks = fds.disks.flatMap((fd, index) => disk(`d${index}`, [fd]));
+  const scratch = fds.scratch === undefined ? [] : disk("scratch", fds.scratch);
   const nic =
     spec.nic === undefined
       ? []
@@ -35,22 +48,30 @@ export function qemuArgs(spec: VmSpec, paths: QemuPaths, acceleration: Accelerat
       : ["-accel", `tcg,thread=multi,tb-size=${translationCacheMib}`, "-cpu", "max"]),
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-name", spec.id, "-m", `${spec.memoryMib}M`, "-smp", `${spec.vcpus}`],
-    ...["-kernel", paths.kernel, "-initrd", paths.initramfs],
-    ...["-append", `console=ttyS0 reboot=t panic=-1 quiet loglevel=1${clock}`],
-    ...["-serial", `file:${escapeValue(`${paths.folder}/console.log`)}`],
-    // virtio-mmio devices appear in the guest in the reverse of this order; disks are found by their place.
+    ...["-kernel", `/proc/self/fd/${fds.kernel}`, "-initrd", `/proc/self/fd/${fds.initramfs}`],
+    ...["-append", `console=ttyS0 reboot=t panic=-1 quiet loglevel=3${clock}`],
+    // What is written while nobody listens is lost; it must not fill a disk or hold the guest up.
+    ...["-chardev", socket("console"), "-serial", "chardev:console"],
     ...disks,
-    "-device",
-    "virtio-serial-device",
-    ...["-chardev", `socket,id=agent,path=${escapeValue(`${paths.folder}/agent.sock`)},server=on,wait=off`],
-    ...["-device", "virtserialport,chardev=agent,name=agent"],
+    ...scratch,
+    ...["-device", "virtio-serial-device"],
+    ...["-chardev", socket("agent"), "-device", "virtserialport,chardev=agent,name=agent"],
+    ...["-device", "virtio-rng-device"],
     ...nic,
-    ...["-qmp", `unix:${escapeValue(`${paths.folder}/qmp.sock`)},server=on,wait=off`],
+    ...["-chardev", socket("qmp"), "-mon", "chardev=qmp,mode=control"],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
   ];
 }
 
-/** In QEMU's option lists a comma ends a value unless it is doubled. */
-function escapeValue(value: string): string {
-  return value.replaceAll(",", ",,");
+function disk(name: string, fds: readonly number[]): string[] {
+  const access = fds.length === 1 ? "readonly=on" : "discard=unmap,werror=report";
+  return [
+    ...fds.flatMap((fd) => ["-add-fd", `fd=${fd},set=${fds[0]}`]),
+    ...["-drive", `id=${name},file=/dev/fdset/${fds[0]},format=raw,if=none,${access}`],
+    ...["-device", `virtio-blk-device,drive=${name},serial=${name}`],
+  ];
+}
+
+function socket(name: string): string {
+  return `socket,id=${name},path=${name}.sock,server=on,wait=off`;
 }

@@ -1,95 +1,214 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { access, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { access, chown, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Random } from "@selvedge/base";
+import { promisify } from "node:util";
+import { type Clock, type Log, millis, type Random, sleep } from "@selvedge/base";
 import type { AppId } from "../../desired.ts";
-import { type Guest, GuestError, type Hypervisor, type VmSpec } from "../hypervisor.ts";
+import { type Guest, GuestError, type Hypervisor, type VmSpec, type VmUsage } from "../hypervisor.ts";
+import { Cgroups } from "./cgroup.ts";
+import { ConsoleTail } from "./console-tail.ts";
 import { GuestConnection } from "./guest-connection.ts";
-import { type Acceleration, qemuArgs } from "./qemu-args.ts";
+import { machinePid, machineUsage } from "./machine-process.ts";
+import { type Acceleration, qemuArgs, translationCacheMib } from "./qemu-args.ts";
 
 export interface QemuHypervisorOptions {
   /** One folder per app; QEMU's sockets are in it, so its absolute name must stay short (108 bytes in all). */
   readonly folder: string;
+  /** Where scratch disks are kept, through reboots of the box. */
+  readonly scratchFolder: string;
   readonly kernel: string;
   readonly initramfs: string;
   readonly acceleration: Acceleration;
+  /** Our folder among the box's control groups. */
+  readonly cgroup: string;
+  readonly clock: Clock;
   readonly random: Random;
+  readonly log: Log;
 }
 
 /** A loaded host without KVM takes ten times the usual two seconds. */
 const bootTimeoutMs = 120_000;
+/** QEMU beside the guest's memory: its own code and heap, device queues, the kernel it loads. */
+const overheadMib = 192;
+/** A machine may use this much more processor than its guest's: emulation of devices runs beside it. */
+const spareCpuMillis = 500;
+/** Threads: one a virtual processor, and QEMU's pool for disk requests. */
+const spareThreads = 80;
+/** QEMU answers SIGTERM at once; one that does not is stuck. */
+const quitMs = 3000;
+const pollMs = 25;
+/** The user of a machine without a network. */
+const nobody = 65_534;
 
 /** Runs each app in its own detached QEMU, which goes on when the engine ends. Linux only: it reads /proc. */
 export class QemuHypervisor implements Hypervisor {
   readonly #options: QemuHypervisorOptions;
+  readonly #consoles = new Map<AppId, ConsoleTail>();
+  readonly #cgroups: Promise<Cgroups>;
 
   constructor(options: QemuHypervisorOptions) {
     this.#options = options;
+    this.#cgroups = Cgroups.detect(options.cgroup);
   }
 
   get emulated(): boolean {
     return this.#options.acceleration.kind === "tcg";
   }
 
+  /** How machines are kept from harming the box; for the node's report. */
+  async confinement(): Promise<{ cgroups: "v1" | "v2" | "none"; unprivileged: boolean }> {
+    return { cgroups: (await this.#cgroups).kind, unprivileged: process.getuid?.() === 0 };
+  }
+
   async list(): Promise<AppId[]> {
     const ids = await readdir(this.#options.folder).catch((): string[] => []);
-    const running = await Promise.all(ids.map((id) => this.#pid(id)));
+    const running = await Promise.all(ids.map((id) => machinePid(this.#folder(id), id)));
     return ids.filter((_, at) => running[at] !== undefined) as AppId[];
   }
 
   async launch(spec: VmSpec): Promise<void> {
-    if ((await this.#pid(spec.id)) !== undefined) return;
-    const folder = join(this.#options.folder, spec.id);
-    await mkdir(folder, { recursive: true });
-    for (const name of ["agent.sock", "qmp.sock"]) await rm(join(folder, name), { force: true });
-    const args = qemuArgs(spec, { ...this.#options, folder }, this.#options.acceleration);
-    const errors = openSync(join(folder, "qemu.log"), "w");
+    const folder = this.#folder(spec.id);
+    if ((await machinePid(folder, spec.id)) !== undefined) return;
+    const uid = spec.nic?.uid ?? nobody;
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const root = process.getuid?.() === 0;
+    if (root) await chown(folder, uid, uid);
+    if (spec.scratchBytes > 0) await this.#makeScratch(spec);
+    const args = qemuArgs(spec, this.#options.acceleration);
+    const command = ["qemu-system-x86_64", ...args];
+    const pid = await this.#spawn(spec, root ? [...(await this.#unprivileged(uid)), ...command] : command);
+    await writeFile(join(folder, "pid"), `${pid}\n`);
+    await this.#limit(spec, pid);
+  }
+
+  async connect(id: AppId, changed: () => void, signal: AbortSignal): Promise<Guest> {
+    const folder = this.#folder(id);
+    const path = join(folder, "agent.sock");
+    // QEMU makes the sockets shortly after it was spawned; the monitor's is the last.
+    while (!(await exists(join(folder, "qmp.sock"))) || (await machinePid(folder, id)) === undefined) {
+      if ((await machinePid(folder, id)) === undefined)
+        throw new GuestError(`QEMU ended at once: ${await this.lastWords(id)}`);
+      await sleep(this.#options.clock, millis(pollMs), signal);
+    }
+    this.#consoles.get(id)?.close();
+    this.#consoles.set(id, new ConsoleTail(join(folder, "console.sock")));
+    const { random, clock } = this.#options;
+    return await GuestConnection.open({
+      ...{ path, nonce: random.bytes(16), clock, changed, timeoutMs: bootTimeoutMs, signal },
+    });
+  }
+
+  async kill(id: AppId): Promise<void> {
+    const folder = this.#folder(id);
+    for (let waited = 0; ; waited += pollMs) {
+      const pid = await machinePid(folder, id);
+      if (pid === undefined) break;
+      if (waited === 0) process.kill(pid, "SIGTERM");
+      else if (waited >= quitMs) process.kill(pid, "SIGKILL");
+      await sleep(this.#options.clock, millis(pollMs));
+    }
+    this.#consoles.get(id)?.close();
+    await (await this.#cgroups).leave(id);
+  }
+
+  async remove(id: AppId): Promise<void> {
+    await this.kill(id);
+    this.#consoles.delete(id);
+    await rm(this.#folder(id), { recursive: true, force: true });
+    await rm(this.#scratch(id), { force: true });
+  }
+
+  async usage(id: AppId): Promise<VmUsage | undefined> {
+    const pid = await machinePid(this.#folder(id), id);
+    return pid === undefined ? undefined : await machineUsage(pid);
+  }
+
+  async lastWords(id: AppId): Promise<string> {
+    const complaint = await readFile(join(this.#folder(id), "qemu.log"), "utf8").catch(() => "");
+    const words = [complaint.trim().slice(-500), this.#consoles.get(id)?.text.slice(-500) ?? ""];
+    return words.filter((text) => text !== "").join("; ");
+  }
+
+  #folder(id: string): string {
+    return join(this.#options.folder, id);
+  }
+
+  #scratch(id: string): string {
+    return join(this.#options.scratchFolder, `${id}.img`);
+  }
+
+  /** Sparse, so it costs what is written. Made under another name: half a file system must not be taken for one. */
+  async #makeScratch(spec: VmSpec): Promise<void> {
+    const path = this.#scratch(spec.id);
+    if (await exists(path)) return;
+    await mkdir(this.#options.scratchFolder, { recursive: true, mode: 0o700 });
+    const fresh = `${path}.new`;
+    await rm(fresh, { force: true });
+    await using file = await open(fresh, "wx", 0o600);
+    await file.truncate(spec.scratchBytes);
+    const features = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
+    await promisify(execFile)("mke2fs", ["-q", "-F", "-t", "ext4", "-m", "0", "-E", features, fresh]);
+    await file.sync();
+    await rename(fresh, path);
+  }
+
+  /** Starts as the app's own user, without any right of ours and without a way to get one. */
+  async #unprivileged(uid: number): Promise<string[]> {
+    const kvm = this.#options.acceleration.kind === "kvm" ? await stat("/dev/kvm") : undefined;
+    return [
+      "setpriv",
+      ...[`--reuid=${uid}`, `--regid=${uid}`, kvm === undefined ? "--clear-groups" : `--groups=${kvm.gid}`],
+      ...["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--"],
+    ];
+  }
+
+  async #spawn(spec: VmSpec, command: readonly string[]): Promise<number> {
+    const { kernel, initramfs } = this.#options;
+    const files: number[] = [];
     try {
-      const child = spawn("qemu-system-x86_64", args, { detached: true, stdio: ["ignore", errors, errors] });
+      const log = openSync(join(this.#folder(spec.id), "qemu.log"), "w");
+      files.push(log);
+      for (const path of [kernel, initramfs, ...spec.disks]) files.push(openSync(path, "r"));
+      if (spec.scratchBytes > 0)
+        for (const flags of ["r", "r+"]) files.push(openSync(this.#scratch(spec.id), flags));
+      const [program = "", ...args] = command;
+      const child = spawn(program, args, {
+        detached: true,
+        cwd: this.#folder(spec.id),
+        env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+        stdio: ["ignore", log, log, ...files.slice(1)],
+      });
       await new Promise<void>((resolve, reject) => {
         child.once("spawn", resolve);
         child.once("error", (cause) => reject(new GuestError("cannot start QEMU", { cause })));
       });
-      await writeFile(join(folder, "pid"), `${child.pid}\n`);
       child.unref();
+      return child.pid ?? 0;
     } finally {
-      closeSync(errors);
+      for (const file of files) closeSync(file);
     }
   }
 
-  async connect(id: AppId, changed: () => void): Promise<Guest> {
-    const folder = join(this.#options.folder, id);
-    const path = join(folder, "agent.sock");
-    // QEMU makes the socket shortly after it was spawned.
-    for (let tries = 0; tries < 100; tries++) {
-      if (
-        await access(path).then(
-          () => true,
-          () => false,
-        )
-      )
-        break;
-      if ((await this.#pid(id)) === undefined) {
-        const text = await readFile(join(folder, "qemu.log"), "utf8").catch(() => "");
-        throw new GuestError(`QEMU ended at once: ${text.trim().slice(-500)}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50));
+  /** A machine without limits is still better than none: it says so and goes on. */
+  async #limit(spec: VmSpec, pid: number): Promise<void> {
+    const memoryMib = spec.memoryMib + overheadMib + (this.emulated ? translationCacheMib : 0);
+    try {
+      await (await this.#cgroups).enter(spec.id, pid, {
+        memoryBytes: memoryMib * 2 ** 20,
+        cpuMillis: spec.vcpus * 1000 + spareCpuMillis,
+        processes: spec.vcpus + spareThreads,
+      });
+    } catch (error) {
+      this.#options.log.warn("machine runs without limits of its own", { app: spec.id, error });
     }
-    return GuestConnection.open(path, this.#options.random.bytes(16), changed, bootTimeoutMs);
   }
+}
 
-  async kill(id: AppId): Promise<void> {
-    const pid = await this.#pid(id);
-    if (pid !== undefined) process.kill(pid, "SIGKILL");
-  }
-
-  /** The pid file may be of an earlier boot, so the process must also be the QEMU of this app. */
-  async #pid(id: string): Promise<number | undefined> {
-    const pid = Number(await readFile(join(this.#options.folder, id, "pid"), "utf8").catch(() => ""));
-    if (!Number.isInteger(pid) || pid <= 1) return undefined;
-    const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    const args = line.split("\0");
-    return args[args.indexOf("-name") + 1] === id ? pid : undefined;
-  }
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
 }

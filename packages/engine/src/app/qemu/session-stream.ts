@@ -1,16 +1,19 @@
 import { message } from "../agent/frames.ts";
-import type { GuestStream } from "../hypervisor.ts";
+import { GuestError, type GuestStream } from "../hypervisor.ts";
+import { SendWindow } from "./window.ts";
 
 type Piece = { readonly channel: 1 | 2; readonly bytes: Uint8Array };
 
-/** What the guest keeps for one stream until the program reads it. */
-const window = 64 * 1024;
-
-/** Output pieces, read by one reader. */
+/** Output pieces, read by one reader, who gives the guest credit for each. The window bounds what waits here. */
 class Pieces implements AsyncIterable<Piece> {
   readonly #pieces: Piece[] = [];
+  readonly #taken: (bytes: number) => void;
   #wake: (() => void) | undefined;
   #over = false;
+
+  constructor(taken: (bytes: number) => void) {
+    this.#taken = taken;
+  }
 
   push(piece: Piece): void {
     if (!this.#over) this.#pieces.push(piece);
@@ -25,76 +28,82 @@ class Pieces implements AsyncIterable<Piece> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Piece> {
     while (true) {
       const piece = this.#pieces.shift();
-      if (piece !== undefined) yield piece;
-      else if (this.#over) return;
+      if (piece !== undefined) {
+        yield piece;
+        this.#taken(piece.bytes.length);
+      } else if (this.#over) return;
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 }
 
+/** A session with a process or a connection that we asked the guest for. */
 export class SessionStream implements GuestStream {
   readonly #send: (type: number, body: Uint8Array) => void;
-  /** Closing the session of a process we started ends it; closing an attachment does not end the container. */
-  readonly #owns: boolean;
+  readonly #opened = Promise.withResolvers<void>();
   readonly #exit = Promise.withResolvers<number>();
-  readonly output: Pieces = new Pieces();
-  #room = window;
-  #wake: (() => void) | undefined;
+  readonly #input: SendWindow;
+  readonly output: Pieces;
   #over = false;
 
-  constructor(send: (type: number, body: Uint8Array) => void, owns: boolean) {
+  constructor(send: (type: number, body: Uint8Array) => void) {
     this.#send = send;
-    this.#owns = owns;
+    this.#input = new SendWindow((bytes) => send(message.data, bytes));
+    this.output = new Pieces((bytes) => {
+      if (this.#over) return;
+      const body = new Uint8Array(4);
+      new DataView(body.buffer).setUint32(0, bytes, true);
+      send(message.credit, body);
+    });
     // A session that nobody waits for any more may still break.
+    this.#opened.promise.catch(() => {});
     this.#exit.promise.catch(() => {});
+  }
+
+  get opened(): Promise<void> {
+    return this.#opened.promise;
   }
 
   get exit(): Promise<number> {
     return this.#exit.promise;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    let at = 0;
-    while (at < bytes.length && !this.#over) {
-      if (this.#room === 0) {
-        await new Promise<void>((resolve) => (this.#wake = resolve));
-        continue;
-      }
-      const part = bytes.subarray(at, at + this.#room);
-      this.#room -= part.length;
-      at += part.length;
-      this.#send(message.data, part);
-    }
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#input.write(bytes);
   }
 
   end(): void {
-    this.#send(message.end, new Uint8Array());
+    // Behind what was written.
+    void this.#input.write(new Uint8Array()).then(() => {
+      if (!this.#over) this.#send(message.end, new Uint8Array());
+    });
   }
 
   resize(width: number, height: number): void {
-    this.#send(message.resize, Uint8Array.of(width & 255, width >> 8, height & 255, height >> 8));
+    if (!this.#over) this.#send(message.resize, sizeBody(width, height));
   }
 
   close(): void {
-    if (this.#owns && !this.#over) this.#send(message.signal, Uint8Array.of(9));
-    this.#finish();
+    if (!this.#over) this.#send(message.signal, Uint8Array.of(9));
+    this.broke(new GuestError("the session was closed"));
+  }
+
+  started(): void {
+    this.#opened.resolve();
   }
 
   credit(bytes: number): void {
-    this.#room = Math.min(window, this.#room + bytes);
-    this.#wake?.();
-  }
-
-  ended(): void {
-    // A TCP connection has no exit; a process tells its exit after both ends.
+    this.#input.credit(bytes);
   }
 
   exited(code: number): void {
+    this.#opened.resolve();
     this.#exit.resolve(code);
     this.#finish();
   }
 
   broke(error: Error): void {
+    this.#opened.reject(error);
     this.#exit.reject(error);
     this.#finish();
   }
@@ -102,6 +111,10 @@ export class SessionStream implements GuestStream {
   #finish(): void {
     this.#over = true;
     this.output.finish();
-    this.#wake?.();
+    this.#input.finish();
   }
+}
+
+export function sizeBody(width: number, height: number): Uint8Array {
+  return Uint8Array.of(width & 255, (width >> 8) & 255, height & 255, (height >> 8) & 255);
 }

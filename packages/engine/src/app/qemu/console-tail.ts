@@ -1,0 +1,27 @@
+import { connect, type Socket } from "node:net";
+
+/** Enough for a kernel's last words. */
+const tailMax = 16 * 1024;
+
+/** The end of what a machine's console said since we listen. QEMU keeps nothing and waits for nobody. */
+export class ConsoleTail {
+  readonly #socket: Socket;
+  #text = "";
+
+  constructor(path: string) {
+    this.#socket = connect(path);
+    this.#socket.unref();
+    this.#socket.on("data", (chunk) => {
+      this.#text = (this.#text + chunk.toString("latin1")).slice(-tailMax);
+    });
+    this.#socket.on("error", () => {});
+  }
+
+  get text(): string {
+    return this.#text.replace(/[^\x20-\x7e\n]/g, "").trim();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}

@@ -1,0 +1,54 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { VmUsage } from "../hypervisor.ts";
+
+/** Linux counts a process's time in hundredths of a second for everybody outside the kernel. */
+const nanosPerTick = 10_000_000n;
+
+/** The process of a machine, if it is one: a pid file may be of an earlier boot, so its command line must match. */
+export async function machinePid(folder: string, id: string): Promise<number | undefined> {
+  const pid = Number(await readFile(join(folder, "pid"), "utf8").catch(() => ""));
+  if (!Number.isInteger(pid) || pid <= 1) return undefined;
+  const args = await commandLine(pid);
+  return args[args.indexOf("-name") + 1] === id && !(await isZombie(pid)) ? pid : undefined;
+}
+
+export async function machineUsage(pid: number): Promise<VmUsage | undefined> {
+  try {
+    const [stat, status, io] = await Promise.all(
+      ["stat", "status", "io"].map((name) => readFile(`/proc/${pid}/${name}`, "utf8")),
+    );
+    const fields = (stat ?? "").slice((stat ?? "").lastIndexOf(")") + 2).split(" ");
+    const ticks = BigInt(fields[11] ?? 0) + BigInt(fields[12] ?? 0);
+    const tap = /ifname=([\w.-]+)/.exec((await commandLine(pid)).join(" "))?.[1];
+    return {
+      cpuNanos: ticks * nanosPerTick,
+      memoryBytes: Number(/^VmRSS:\s+(\d+) kB/m.exec(status ?? "")?.[1] ?? 0) * 1024,
+      // What the tap sends is what the app receives.
+      rxBytes: await tapCounter(tap, "tx_bytes"),
+      txBytes: await tapCounter(tap, "rx_bytes"),
+      diskReadBytes: BigInt(/^read_bytes: (\d+)/m.exec(io ?? "")?.[1] ?? 0),
+      diskWriteBytes: BigInt(/^write_bytes: (\d+)/m.exec(io ?? "")?.[1] ?? 0),
+    };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ESRCH") return undefined;
+    throw error;
+  }
+}
+
+async function commandLine(pid: number): Promise<string[]> {
+  return (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
+}
+
+/** A process that ended and that nobody has waited for yet keeps its number. */
+async function isZombie(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return /\) [ZX] /.test(stat);
+}
+
+async function tapCounter(tap: string | undefined, name: string): Promise<bigint> {
+  if (tap === undefined) return 0n;
+  const text = await readFile(`/sys/class/net/${tap}/statistics/${name}`, "utf8").catch(() => "0");
+  return BigInt(text.trim());
+}
