@@ -1,3 +1,4 @@
+import { demoCommand } from "./demo/demo-command.ts";
 import { packCommand } from "./image/pack-command.ts";
 import { pushCommand } from "./image/push-command.ts";
 import type { Command } from "./io.ts";
@@ -10,6 +11,7 @@ import { upCommand } from "./up/up-command.ts";
 export const commands: readonly Command[] = [
   upCommand,
   downCommand,
+  demoCommand,
   testCommand,
   packCommand,
   pushCommand,
