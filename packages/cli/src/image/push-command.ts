@@ -12,7 +12,7 @@ import { controllerHost, registryTarget } from "./registry-target.ts";
 
 const help = `Usage: ./selvedge push IMAGE REFERENCE [OPTION]…
 
-Publishes an image: an OCI layout, as a folder or a tar, from "pack" or any other tool. REFERENCE says where to:
+Publishes an image: an OCI layout made by pack or any other tool, as a folder or a tar. REFERENCE says where to:
 
   selvedge.internal/NAME:TAG     the controller's own registry; nodes pull from it without the internet
   HOST[:PORT]/NAME:TAG           any registry
