@@ -1,0 +1,202 @@
+/**
+ * The same verbs over real processes: a system started by the `selvedge` command in a folder and on ports of its own,
+ * with what a test may do to it: kill an engine, cut a cable, reboot a box.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { KubeClient } from "./kube-client.ts";
+
+export const checkout: string = resolve(import.meta.dirname, "../../../..");
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface NodePlan {
+  readonly name: string;
+  readonly dir: string;
+  readonly namespace: string;
+  readonly hostLink: string;
+}
+
+/** Runs a program to its end. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ran> {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code: code ?? 1, stdout, stderr };
+}
+
+/** Why real nodes cannot run here; false when they can. */
+export function realNodesMissing(): string | false {
+  if (process.getuid?.() !== 0) return "local nodes need root (namespaces, taps, virtual machines)";
+  return false;
+}
+
+export class LocalSystem implements AsyncDisposable {
+  readonly dir: string;
+  readonly port: number;
+  readonly #temporary: boolean;
+  #client: KubeClient | undefined;
+
+  private constructor(dir: string, port: number, temporary: boolean) {
+    this.dir = dir;
+    this.port = port;
+    this.#temporary = temporary;
+  }
+
+  /** Starts a system; `dir` keeps it, none means a folder that goes with it. */
+  static async up(
+    options: { readonly nodes: number; readonly dir?: string } = { nodes: 1 },
+  ): Promise<LocalSystem> {
+    const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "selvedge-up-")));
+    const system = new LocalSystem(dir, await freePorts(), options.dir === undefined);
+    try {
+      await system.command(["up", "--detach", "--nodes", String(options.nodes), ...system.#place()]);
+      return system;
+    } catch (error) {
+      await system[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get kubeconfig(): string {
+    return join(this.dir, "kubeconfig");
+  }
+
+  /** One of `./selvedge`'s commands; it must succeed. */
+  async command(args: readonly string[]): Promise<Ran> {
+    const ran = await run(join(checkout, "selvedge"), args, { CI: "true" });
+    if (ran.code !== 0) {
+      const log = await this.log("up.log").catch(() => "");
+      throw new Error(
+        `selvedge ${args.join(" ")} ended with ${ran.code}:\n${ran.stdout}${ran.stderr}\n${log}`,
+      );
+    }
+    return ran;
+  }
+
+  /** For this system: `--dir` and `--port` are added. */
+  async demo(): Promise<Ran> {
+    return await this.command(["demo", ...this.#place()]);
+  }
+
+  async push(image: string, reference: string): Promise<void> {
+    await this.command(["push", image, reference, "--dir", this.dir]);
+  }
+
+  async client(): Promise<KubeClient> {
+    this.#client ??= await KubeClient.open(this.kubeconfig);
+    return this.#client;
+  }
+
+  async nodes(): Promise<readonly NodePlan[]> {
+    const state = JSON.parse(await readFile(join(this.dir, "up.json"), "utf8")) as {
+      plan: { nodes: readonly NodePlan[] };
+    };
+    return state.plan.nodes;
+  }
+
+  async node(index = 0): Promise<NodePlan> {
+    const node = (await this.nodes())[index];
+    if (node === undefined) throw new Error(`there is no node ${index}`);
+    return node;
+  }
+
+  /** Processes of one of our programs, or of programs that nodes start, by what their command line says. */
+  async pids(match: (args: readonly string[]) => boolean): Promise<number[]> {
+    const pids = (await readdir("/proc")).map(Number).filter(Number.isInteger);
+    const found = await Promise.all(
+      pids.map(async (pid) => {
+        const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+        return match(line.split("\0")) && (await this.#isOurs(pid)) ? [pid] : [];
+      }),
+    );
+    return found.flat();
+  }
+
+  async enginePid(index = 0): Promise<number | undefined> {
+    const { dir } = await this.node(index);
+    const [pid] = await this.pids(
+      (args) => /\bnode$/.test(args[0] ?? "") && args.includes(join(dir, "state")),
+    );
+    return pid;
+  }
+
+  async controllerPid(): Promise<number | undefined> {
+    const data = join(this.dir, "controller");
+    const [pid] = await this.pids((args) => /\bnode$/.test(args[0] ?? "") && args.includes(data));
+    return pid;
+  }
+
+  async machinePids(): Promise<number[]> {
+    return await this.pids((args) => /qemu-system/.test(args[0] ?? ""));
+  }
+
+  /** The node's cable: pulled out, plugged in. */
+  async setCable(index: number, state: "up" | "down"): Promise<void> {
+    const { hostLink } = await this.node(index);
+    const { code, stderr } = await run("ip", ["link", "set", "dev", hostLink, state]);
+    if (code !== 0) throw new Error(`cannot set ${hostLink} ${state}: ${stderr}`);
+  }
+
+  async log(name: string): Promise<string> {
+    return (await readFile(join(this.dir, name), "utf8")).split("\n").slice(-40).join("\n");
+  }
+
+  async down(): Promise<Ran> {
+    this.#client?.[Symbol.dispose]();
+    this.#client = undefined;
+    return await this.command(["down", "--dir", this.dir]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down();
+    if (this.#temporary) await rm(this.dir, { recursive: true, force: true });
+  }
+
+  async #isOurs(pid: number): Promise<boolean> {
+    const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+    if (environment.split("\0").includes(`SELVEDGE_UP=${this.dir}`)) return true;
+    const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    return line.includes(`${this.dir}/`);
+  }
+
+  #place(): string[] {
+    return ["--dir", this.dir, "--port", String(this.port)];
+  }
+}
+
+/** The first of two free ports in a row. */
+async function freePorts(): Promise<number> {
+  for (let port = 17_443; port < 17_643; port += 2) {
+    if ((await isFree(port)) && (await isFree(port + 1))) return port;
+  }
+  throw new Error("no free ports between 17443 and 17643");
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const probe = createServer();
+  const free = await new Promise<boolean>((resolve) => {
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => resolve(true));
+  });
+  if (free) await new Promise((resolve) => probe.close(resolve));
+  return free;
+}
