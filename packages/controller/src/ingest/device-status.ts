@@ -1,0 +1,203 @@
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { type Instant, instant, toRfc3339 } from "@selvedge/base";
+import { ext, getExtension, type info } from "@selvedge/eve-api";
+import type { EdgeNodeStatus, NodeAddress, NodeCondition, NodeStatus } from "@selvedge/kinds";
+import { type ConditionSays, setCondition } from "../objects/conditions.ts";
+
+/** The version of Kubernetes' node interface we follow; kubectl shows it as the node's version. */
+const kubernetesVersion = "v1.34.0";
+const mebibyte = 1024n * 1024n;
+/** As kubelet: the names of more images than this tell nobody anything. */
+const imagesMax = 50;
+/** What a node takes that does not say: kubelet's own default. */
+const defaultMaxPods = 110;
+
+/** What a node says of itself, ours or another's, in one shape. */
+export function nodeReportOf(device: info.ZInfoDevice): ext.NodeReport | undefined {
+  return getExtension(device, ext.NodeReportSchema);
+}
+
+/** Node.status from a device report, but for the Ready condition, which is the node-status reconciler's. */
+export function nodeStatusOf(
+  before: NodeStatus,
+  nodeName: string,
+  nodeId: string,
+  device: info.ZInfoDevice,
+  now: Instant,
+): NodeStatus {
+  const report = nodeReportOf(device);
+  const memory = report?.memoryBytes || device.memory * mebibyte;
+  const storage = report?.storageBytes || device.storage * mebibyte;
+  const cpu = report?.cpuMillis || BigInt(device.ncpu) * 1000n;
+  const pods = String(report?.maxApps || defaultMaxPods);
+  const capacity = amounts(cpu, memory, storage, pods);
+  const allocatable = amounts(
+    report?.allocatableCpuMillis || cpu,
+    report?.allocatableMemoryBytes || memory,
+    report?.allocatableStorageBytes || storage,
+    pods,
+  );
+  const conditions = structuredClone(before.conditions ?? []);
+  for (const says of pressures(report)) setCondition(conditions, says, now);
+  heartbeat(conditions, now);
+  return {
+    ...before,
+    capacity,
+    allocatable,
+    conditions,
+    addresses: addressesOf(nodeName, device, report),
+    daemonEndpoints: { kubeletEndpoint: { Port: 0 } },
+    nodeInfo: {
+      machineID: report?.machineId || nodeId.replaceAll("-", ""),
+      systemUUID: device.minfo?.UUID || nodeId,
+      bootID: report?.bootId || bootIdOf(device),
+      kernelVersion: report?.kernelVersion || "unknown",
+      osImage: report?.osImage || device.swList[0]?.shortVersion || device.platform || "unknown",
+      containerRuntimeVersion: report === undefined ? "eve://unknown" : `selvedge://${report.engineVersion}`,
+      kubeletVersion:
+        report === undefined
+          ? `${kubernetesVersion}+eve-${plain(device.swList[0]?.shortVersion ?? "unknown")}`
+          : `${kubernetesVersion}+selvedge-${plain(report.engineVersion)}`,
+      kubeProxyVersion: "",
+      operatingSystem: "linux",
+      architecture: architectureOf(device, report),
+    },
+    images: (report?.images ?? [])
+      .slice(0, imagesMax)
+      .map(({ names, sizeBytes }) => ({ names, sizeBytes: Number(sizeBytes) })),
+  };
+}
+
+/** What a device report changes of EdgeNode.status. */
+export function edgeNodeStatusOf(
+  before: EdgeNodeStatus,
+  nodeName: string,
+  device: info.ZInfoDevice,
+  now: Instant,
+): EdgeNodeStatus {
+  const report = nodeReportOf(device);
+  const status: EdgeNodeStatus = { ...before, addresses: addressesOf(nodeName, device, report) };
+  const serial = device.minfo?.serialNumber;
+  if (serial && status.serial === undefined) status.serial = serial;
+  if (report === undefined) return status;
+  const conditions = structuredClone(before.conditions ?? []);
+  status.conditions = conditions;
+  status.engineVersion = report.engineVersion;
+  if (report.identityStore === "tpm" || report.identityStore === "file") {
+    status.identityStore = report.identityStore;
+    status.softwareKeys = report.identityStore === "file";
+    setCondition(conditions, identityCondition(report.identityStore), now);
+  }
+  status.configHash = { ...before.configHash, applied: report.configHash };
+  const { configError } = report;
+  const rendered = before.configHash?.rendered;
+  if (
+    configError !== undefined &&
+    configError.message !== "" &&
+    configError.configHash !== report.configHash
+  ) {
+    const { field, message, at } = configError;
+    status.configError = { ...(field && { field }), message, ...(at !== 0n && { at: rfc3339(at) }) };
+    const text = field === "" ? message : `${field}: ${message}`;
+    setCondition(
+      conditions,
+      { type: "ConfigAccepted", status: "False", reason: "ConfigRefused", message: text },
+      now,
+    );
+  } else {
+    delete status.configError;
+    if (report.configHash !== "" && (rendered === undefined || rendered === report.configHash)) {
+      setCondition(conditions, { type: "ConfigAccepted", status: "True", reason: "Applied" }, now);
+    }
+  }
+  setCondition(conditions, virtualizationCondition(report.hardwareVirtualization), now);
+  return status;
+}
+
+export function architectureOf(device: info.ZInfoDevice, report: ext.NodeReport | undefined): string {
+  const names: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
+  const said = report?.architecture || device.machineArch;
+  return names[said] ?? said;
+}
+
+function identityCondition(store: "tpm" | "file"): ConditionSays {
+  return store === "tpm"
+    ? { type: "HardwareIdentity", status: "True", reason: "TPM", message: "the node's keys are in its TPM" }
+    : {
+        type: "HardwareIdentity",
+        status: "False",
+        reason: "SoftwareKeys",
+        message: "the node has no TPM: whoever copies its disk is the node",
+      };
+}
+
+function virtualizationCondition(hardware: boolean): ConditionSays {
+  return hardware
+    ? { type: "HardwareVirtualization", status: "True", reason: "KVM" }
+    : {
+        type: "HardwareVirtualization",
+        status: "False",
+        reason: "Emulated",
+        message: "the node has no KVM: apps run in emulated machines, several times slower",
+      };
+}
+
+function pressures(report: ext.NodeReport | undefined): ConditionSays[] {
+  const calm: ConditionSays[] = [
+    {
+      ...{ type: "MemoryPressure", status: "False", reason: "SufficientMemory" },
+      message: "the node has sufficient memory available",
+    },
+    {
+      ...{ type: "DiskPressure", status: "False", reason: "NoDiskPressure" },
+      message: "the node has no disk pressure",
+    },
+    {
+      ...{ type: "PIDPressure", status: "False", reason: "SufficientPID" },
+      message: "the node has sufficient process IDs available",
+    },
+  ];
+  const said = (report?.conditions ?? []).flatMap(({ type, status, reason, message }): ConditionSays[] =>
+    type !== "Ready" && (status === "True" || status === "False" || status === "Unknown")
+      ? [{ type, status, ...(reason && { reason }), ...(message && { message }) }]
+      : [],
+  );
+  return [...calm.filter(({ type }) => !said.some((one) => one.type === type)), ...said];
+}
+
+function heartbeat(conditions: NodeCondition[], now: Instant): void {
+  for (const condition of conditions) condition.lastHeartbeatTime = toRfc3339(now);
+}
+
+function amounts(cpu: bigint, memory: bigint, storage: bigint, pods: string): Record<string, string> {
+  return {
+    cpu: cpu % 1000n === 0n ? String(cpu / 1000n) : `${cpu}m`,
+    memory: `${memory / 1024n}Ki`,
+    "ephemeral-storage": `${storage / 1024n}Ki`,
+    pods,
+  };
+}
+
+function addressesOf(
+  nodeName: string,
+  device: info.ZInfoDevice,
+  report: ext.NodeReport | undefined,
+): NodeAddress[] {
+  const uplinks = device.network.filter(({ uplink }) => uplink).flatMap(({ IPAddrs }) => IPAddrs);
+  const internal = report?.internalIp || uplinks.find((address) => /^\d+\./.test(address))?.split("/")[0];
+  const host: NodeAddress = { type: "Hostname", address: device.HostName || nodeName };
+  return internal ? [{ type: "InternalIP", address: internal }, host] : [host];
+}
+
+function bootIdOf({ bootTime, restartCounter }: info.ZInfoDevice): string {
+  return bootTime === undefined ? `restart-${restartCounter}` : timestampDate(bootTime).toISOString();
+}
+
+/** As semantic versions allow it after the plus sign. */
+function plain(version: string): string {
+  return version.replaceAll(/[^0-9A-Za-z.-]/g, "-");
+}
+
+function rfc3339(at: bigint): string {
+  return toRfc3339(instant(Number(at)));
+}

@@ -1,0 +1,62 @@
+import type { Instant, Millis } from "@selvedge/base";
+import type { NodeId } from "../ports.ts";
+
+/** What a node said that is news rather than state: kept in memory, said again by the node at its next report. */
+export interface AppList {
+  /** Every app instance that exists on the node. */
+  readonly apps: ReadonlySet<string>;
+  /** Of the configuration the node runs on. */
+  readonly configHash: string;
+}
+
+/**
+ * What the controller remembers of nodes between their reports: when each was last heard, on both clocks, and which apps
+ * it has. Bounded by the number of nodes that were admitted, because only those get past the gateway.
+ */
+export class NodeFacts {
+  readonly #seen = new Map<NodeId, { readonly at: Instant; readonly mono: Millis }>();
+  readonly #apps = new Map<NodeId, AppList>();
+  /** Nodes whose next word somebody waits for. */
+  readonly #awaited = new Set<NodeId>();
+  readonly #listeners = new Set<(node: NodeId) => void>();
+
+  see(node: NodeId, at: Instant, mono: Millis): void {
+    const first = !this.#seen.has(node);
+    this.#seen.set(node, { at, mono });
+    if (this.#awaited.delete(node) || first) this.#tell(node);
+  }
+
+  /** Tells the listeners when this node, which is silent now, is heard again. */
+  listenFor(node: NodeId): void {
+    this.#awaited.add(node);
+  }
+
+  lastSeen(node: NodeId): { readonly at: Instant; readonly mono: Millis } | undefined {
+    return this.#seen.get(node);
+  }
+
+  setApps(node: NodeId, list: AppList): void {
+    this.#apps.set(node, list);
+    this.#tell(node);
+  }
+
+  apps(node: NodeId): AppList | undefined {
+    return this.#apps.get(node);
+  }
+
+  forget(node: NodeId): void {
+    this.#seen.delete(node);
+    this.#apps.delete(node);
+    this.#awaited.delete(node);
+  }
+
+  /** Called with a node that was heard for the first time since the start, or again after a silence, or told which apps it has. */
+  onChange(listener: (node: NodeId) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #tell(node: NodeId): void {
+    for (const listener of this.#listeners) listener(node);
+  }
+}

@@ -1,0 +1,194 @@
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { type Clock, hours, type Instant, instant, jsonEqual, type Log, LruMap } from "@selvedge/base";
+import { ext, getExtension, info, type ZInfoMsg, type ZMetricMsg } from "@selvedge/eve-api";
+import { type EdgeNode, edgeNodeKind, type Node, nodeKind, type Pod, podKind } from "@selvedge/kinds";
+import type { EventRecorder } from "../events/event-recorder.ts";
+import { adaptNode, isEnrolled, newNode } from "../node-status/node-object.ts";
+import { type Caches, nodeNameOf } from "../objects/caches.ts";
+import type { Cluster } from "../objects/cluster.ts";
+import { isGoing, isOver } from "../objects/pods.ts";
+import type { NodeId, Reports } from "../ports.ts";
+import { architectureOf, edgeNodeStatusOf, nodeReportOf, nodeStatusOf } from "./device-status.ts";
+import { reportOfForeignApp } from "./foreign-app.ts";
+import type { NodeFacts } from "./node-facts.ts";
+import { podStatusOf } from "./pod-status.ts";
+import { ReportOrder } from "./report-order.ts";
+import { type Usage, usageOf } from "./usage.ts";
+
+export interface NodeReportsDeps {
+  readonly cluster: Cluster;
+  readonly caches: Caches;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: EventRecorder;
+  readonly facts: NodeFacts;
+}
+
+/** Events older than this have been swept already; a node that repeats them does not bring them back. */
+const eventAgeMax = hours(1);
+/** Events that were told are remembered, so that a node's repeating them costs nothing. */
+const toldMax = 100_000;
+/** Pods whose newest figures are kept. */
+const usagesMax = 100_000;
+
+/**
+ * Turns what nodes report into the status of objects. A call resolves when the status is stored, and only then does the
+ * gateway acknowledge: what a node was thanked for is never lost. Reports of one node are handled one after another.
+ */
+export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
+  readonly #deps: NodeReportsDeps;
+  readonly #order = new ReportOrder();
+  readonly #told = new LruMap<string, number>(toldMax);
+  readonly #usages = new LruMap<string, Usage>(usagesMax);
+  readonly #queues = new Map<NodeId, Promise<void>>();
+
+  constructor(deps: NodeReportsDeps) {
+    this.#deps = deps;
+  }
+
+  info(node: NodeId, message: ZInfoMsg): Promise<void> {
+    const before = this.#queues.get(node) ?? Promise.resolve();
+    const mine = before
+      .catch(() => undefined)
+      .then(() => this.#info(node, message))
+      .finally(() => {
+        if (this.#queues.get(node) === mine) this.#queues.delete(node);
+      });
+    this.#queues.set(node, mine);
+    return mine;
+  }
+
+  async metrics(node: NodeId, message: ZMetricMsg): Promise<void> {
+    if (this.#edgeNode(node) === undefined) return;
+    const at = this.#deps.clock.now();
+    for (const metric of message.am) {
+      this.#usages.set(metric.AppID, usageOf(metric, at, this.#usages.get(metric.AppID)));
+    }
+  }
+
+  seen(node: NodeId, at: Instant): void {
+    this.#deps.facts.see(node, at, this.#deps.clock.monotonic());
+  }
+
+  /** The newest figures of a Pod, by its UID. */
+  usage(pod: string): Usage | undefined {
+    return this.#usages.get(pod);
+  }
+
+  async #info(node: NodeId, message: ZInfoMsg): Promise<void> {
+    const edgeNode = this.#edgeNode(node);
+    if (edgeNode === undefined || !isEnrolled(edgeNode)) return;
+    const { case: kind, value } = message.InfoContent;
+    const sent = message.atTimeStamp === undefined ? 0 : timestampDate(message.atTimeStamp).getTime();
+    const thing = `${node}/${message.ztype}/${kind === "ainfo" ? value.AppID : ""}`;
+    if (kind !== "dinfo" && kind !== "ainfo") return;
+    if (!this.#order.accept(thing, sent, this.#deps.clock.now())) return;
+    if (kind === "dinfo") await this.#device(edgeNode, node, value);
+    else await this.#app(edgeNode, value);
+  }
+
+  async #device(edgeNode: EdgeNode, nodeId: NodeId, device: info.ZInfoDevice): Promise<void> {
+    const { cluster, caches, clock, facts } = this.#deps;
+    const name = nodeNameOf(edgeNode);
+    const now = clock.now();
+    const report = nodeReportOf(device);
+    await this.#ensureNode(edgeNode, architectureOf(device, report));
+    await cluster.changeStatus<Node>(nodeKind, name, undefined, (draft) => {
+      const status = nodeStatusOf(draft.status ?? {}, name, nodeId, device, now);
+      const same = jsonEqual(withoutHeartbeats(status), withoutHeartbeats(draft.status ?? {}));
+      draft.status = status;
+      return !same;
+    });
+    await cluster.changeStatus<EdgeNode>(edgeNodeKind, edgeNode.metadata.name, undefined, (draft) => {
+      const status = edgeNodeStatusOf(draft.status ?? {}, name, device, now);
+      const same = jsonEqual(status, draft.status ?? {});
+      draft.status = status;
+      return !same;
+    });
+    if (report === undefined) return;
+    facts.setApps(nodeId, { apps: new Set(report.appIds), configHash: report.configHash });
+    const stored = caches.edgeNodes.get(edgeNode.metadata.name);
+    const error = stored?.status?.configError;
+    if (stored !== undefined && error !== undefined) {
+      const message = `${error.field ? `${error.field}: ` : ""}${error.message}`;
+      await this.#tell(stored, `${nodeId}/config`, 1, {
+        ...({ type: "Warning", reason: "ConfigRefused", component: "engine", host: name } as const),
+        message,
+      });
+    }
+  }
+
+  /** A Node must be there before its first status is. */
+  async #ensureNode(edgeNode: EdgeNode, architecture: string): Promise<void> {
+    const { cluster } = this.#deps;
+    const found = await cluster.change<Node>(nodeKind, nodeNameOf(edgeNode), undefined, (draft) =>
+      adaptNode(draft, edgeNode, architecture),
+    );
+    if (found === undefined) await cluster.create(nodeKind, newNode(edgeNode));
+  }
+
+  async #app(edgeNode: EdgeNode, app: info.ZInfoApp): Promise<void> {
+    const { cluster, caches, clock } = this.#deps;
+    const nodeName = nodeNameOf(edgeNode);
+    const [pod] = caches.pods.by("uid", app.AppID);
+    // An app nobody knows (any more) is one that is leaving the node, or another node's: nothing to keep.
+    if (pod === undefined || pod.spec.nodeName !== nodeName) return;
+    const own = getExtension(app, ext.AppReportSchema);
+    const halted = app.state === info.ZSwState.HALTED || app.state === info.ZSwState.INVALID;
+    // A message with nothing but the id says that the app is gone. Unless it was asked to go, it will come back.
+    if (app.state === info.ZSwState.INVALID && own === undefined && !isGoing(pod)) return;
+    const hostIp = caches.nodes
+      .get(nodeName)
+      ?.status?.addresses?.find(({ type }) => type === "InternalIP")?.address;
+    const report = own ?? reportOfForeignApp(pod, app, hostIp ?? "");
+    const { name, namespace } = pod.metadata;
+    await cluster.changeStatus<Pod>(podKind, name, namespace, (draft) => {
+      if (draft.metadata.uid !== app.AppID || isOver(draft)) return false;
+      const status = podStatusOf(draft, report, halted, clock.now());
+      const same = jsonEqual(status, draft.status ?? {});
+      draft.status = status;
+      return !same;
+    });
+    for (const event of report.events) await this.#appEvent(pod, nodeName, event);
+  }
+
+  async #appEvent(pod: Pod, host: string, event: ext.AppEvent): Promise<void> {
+    const { clock } = this.#deps;
+    const lastAt = event.lastAt === 0n ? clock.now() : instant(Number(event.lastAt));
+    if (clock.now() - lastAt > eventAgeMax) return;
+    const { type, reason, message, container, count } = event;
+    const key = `${pod.metadata.uid}/${container}/${reason}/${message}/${event.firstAt}`;
+    const init = (pod.spec.initContainers ?? []).some(({ name }) => name === container);
+    await this.#tell(pod, key, Math.max(count, 1), {
+      ...{ type: type === "Warning" ? "Warning" : "Normal", reason, message, component: "engine", host },
+      lastAt,
+      firstAt: event.firstAt === 0n ? lastAt : instant(Number(event.firstAt)),
+      ...(container !== "" && { fieldPath: `spec.${init ? "initContainers" : "containers"}{${container}}` }),
+    });
+  }
+
+  /** Tells what was not told yet. */
+  async #tell(
+    about: EdgeNode | Pod,
+    key: string,
+    count: number,
+    happening: Parameters<EventRecorder["record"]>[1],
+  ): Promise<void> {
+    const told = `${key}/${happening.message}`;
+    if ((this.#told.get(told) ?? 0) >= count) return;
+    this.#told.set(told, count);
+    await this.#deps.events.record(about, { ...happening, count });
+  }
+
+  #edgeNode(node: NodeId): EdgeNode | undefined {
+    return this.#deps.caches.edgeNodes.by("id", node)[0];
+  }
+}
+
+/** Heartbeats alone are not worth a write: a fleet's would be most of what the store does. */
+function withoutHeartbeats(status: NonNullable<Node["status"]>): unknown {
+  return {
+    ...status,
+    conditions: (status.conditions ?? []).map(({ lastHeartbeatTime: _time, ...condition }) => condition),
+  };
+}

@@ -1,0 +1,171 @@
+import { type Instant, instant, toRfc3339 } from "@selvedge/base";
+import type { ext } from "@selvedge/eve-api";
+import type { ContainerState, ContainerStatus, Pod, PodPhase, PodStatus } from "@selvedge/kinds";
+import { setCondition } from "../objects/conditions.ts";
+import { isGoing, qosClass } from "../objects/pods.ts";
+
+const phases: readonly PodPhase[] = ["Pending", "Running", "Succeeded", "Failed"];
+/** Conditions that are decided here, from what runs; the node's word on them is not needed. */
+const derived = ["PodScheduled", "Initialized", "ContainersReady", "Ready"];
+
+/**
+ * A Pod's status from what its node says of the app. `halted` means that nothing of it runs and nothing will: a Pod that
+ * is being deleted then ends in a final phase, which is what lets it be removed.
+ */
+export function podStatusOf(pod: Pod, report: ext.AppReport, halted: boolean, now: Instant): PodStatus {
+  const before = pod.status ?? {};
+  const containers = statusesOf(pod.spec.containers, report.containers);
+  const inits = statusesOf(pod.spec.initContainers ?? [], report.initContainers);
+  const phase = halted && isGoing(pod) ? finalPhase(containers) : phaseOf(report.phase, before.phase);
+  const status: PodStatus = {
+    ...before,
+    phase,
+    qosClass: qosClass(pod),
+    startTime: before.startTime ?? toRfc3339(time(report.startedAt) ?? now),
+    containerStatuses: containers,
+  };
+  if (inits.length > 0) status.initContainerStatuses = inits;
+  setText(status, "reason", report.reason);
+  setText(status, "message", report.message);
+  setAddresses(status, report.podIp, report.hostIp);
+  status.conditions = structuredClone(before.conditions ?? []);
+  setReadiness(pod, status, now);
+  for (const { type, status: says, reason, message, lastTransitionAt } of report.conditions) {
+    if (derived.includes(type) || (says !== "True" && says !== "False" && says !== "Unknown")) continue;
+    const at = time(lastTransitionAt) ?? now;
+    setCondition(
+      status.conditions,
+      { type, status: says, ...(reason && { reason }), ...(message && { message }) },
+      at,
+    );
+  }
+  return status;
+}
+
+/** Puts the conditions that follow from the containers. Also used when a node that was silent is heard again. */
+export function setReadiness(pod: Pod, status: PodStatus, now: Instant): boolean {
+  status.conditions ??= [];
+  const { conditions, phase } = status;
+  const containers = status.containerStatuses ?? [];
+  const initialized =
+    (pod.spec.initContainers ?? []).length === 0 ||
+    (status.initContainerStatuses ?? []).every(({ state }) => state?.terminated?.exitCode === 0) ||
+    containers.some(({ state }) => state?.running !== undefined || state?.terminated !== undefined);
+  const waiting = containers.filter(({ ready }) => !ready).map(({ name }) => name);
+  const over = phase === "Succeeded" || phase === "Failed";
+  const ready = !over && containers.length > 0 && waiting.length === 0;
+  const why = ready
+    ? {}
+    : over
+      ? { reason: phase === "Succeeded" ? "PodCompleted" : "PodFailed" }
+      : { reason: "ContainersNotReady", message: `containers with unready status: [${waiting.join(" ")}]` };
+  const says = { status: ready ? "True" : "False", ...why } as const;
+  const changes = [
+    setCondition(conditions, { type: "PodScheduled", status: "True" }, now),
+    setCondition(
+      conditions,
+      initialized
+        ? { type: "Initialized", status: "True" }
+        : { type: "Initialized", status: "False", reason: "ContainersNotInitialized" },
+      now,
+    ),
+    setCondition(conditions, { type: "ContainersReady", ...says }, now),
+    setCondition(conditions, { type: "Ready", ...says }, now),
+  ];
+  return changes.includes(true);
+}
+
+/** In the order of the spec, with one for each container, as kubectl expects. */
+function statusesOf(
+  specs: readonly { readonly name: string; readonly image?: string }[],
+  reports: readonly ext.ContainerReport[],
+): ContainerStatus[] {
+  return specs.map(({ name, image = "" }) => {
+    const report = reports.find((one) => one.name === name);
+    if (report === undefined) {
+      return {
+        ...{ name, image, imageID: "", ready: false, started: false, restartCount: 0 },
+        state: { waiting: { reason: "ContainerCreating" } },
+      };
+    }
+    const status: ContainerStatus = {
+      name,
+      image: report.image || image,
+      imageID: report.imageId,
+      ready: report.ready,
+      started: report.started,
+      restartCount: report.restartCount,
+      state: stateOf(report.state, report.containerId) ?? { waiting: { reason: "ContainerCreating" } },
+    };
+    if (report.containerId !== "") status.containerID = withScheme(report.containerId);
+    const last = stateOf(report.lastState, report.containerId);
+    if (last !== undefined) status.lastState = last;
+    return status;
+  });
+}
+
+function stateOf(state: ext.ContainerState | undefined, containerId: string): ContainerState | undefined {
+  const { case: kind, value } = state?.state ?? { case: undefined };
+  switch (kind) {
+    case "waiting":
+      return {
+        waiting: {
+          ...(value.reason && { reason: value.reason }),
+          ...(value.message && { message: value.message }),
+        },
+      };
+    case "running":
+      return { running: { startedAt: timeText(value.startedAt) } };
+    case "terminated":
+      return {
+        terminated: {
+          exitCode: value.exitCode,
+          ...(value.signal !== 0 && { signal: value.signal }),
+          ...(value.reason && { reason: value.reason }),
+          ...(value.message && { message: value.message }),
+          startedAt: timeText(value.startedAt),
+          finishedAt: timeText(value.finishedAt),
+          ...(containerId && { containerID: withScheme(containerId) }),
+        },
+      };
+    case undefined:
+      return undefined;
+  }
+}
+
+function phaseOf(reported: string, before: PodPhase | undefined): PodPhase {
+  return phases.find((phase) => phase === reported) ?? before ?? "Pending";
+}
+
+function finalPhase(containers: readonly ContainerStatus[]): PodPhase {
+  return containers.every(({ state }) => state?.terminated?.exitCode === 0) ? "Succeeded" : "Failed";
+}
+
+function setText(status: PodStatus, field: "reason" | "message", text: string): void {
+  if (text === "") delete status[field];
+  else status[field] = text;
+}
+
+export function setAddresses(status: PodStatus, podIp: string, hostIp: string): void {
+  if (podIp !== "") {
+    status.podIP = podIp;
+    status.podIPs = [{ ip: podIp }];
+  }
+  if (hostIp !== "") {
+    status.hostIP = hostIp;
+    status.hostIPs = [{ ip: hostIp }];
+  }
+}
+
+function withScheme(id: string): string {
+  return id.includes("://") ? id : `selvedge://${id}`;
+}
+
+function time(at: bigint): Instant | undefined {
+  return at === 0n ? undefined : instant(Number(at));
+}
+
+function timeText(at: bigint): string | null {
+  const known = time(at);
+  return known === undefined ? null : toRfc3339(known);
+}

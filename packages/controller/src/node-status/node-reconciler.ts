@@ -1,0 +1,218 @@
+import { type Clock, type Instant, instant, type Millis, millis, minutes, toRfc3339 } from "@selvedge/base";
+import {
+  type EdgeNode,
+  type EdgeNodeStatus,
+  edgeNodeKind,
+  type Node,
+  nodeKind,
+  type Pod,
+  podKind,
+} from "@selvedge/kinds";
+import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import type { EventRecorder } from "../events/event-recorder.ts";
+import type { NodeFacts } from "../ingest/node-facts.ts";
+import { type Caches, nodeNameOf } from "../objects/caches.ts";
+import type { Cluster } from "../objects/cluster.ts";
+import { conditionOf, setCondition } from "../objects/conditions.ts";
+import { type Wake, wakeOn } from "../objects/wiring.ts";
+import type { NodeId } from "../ports.ts";
+import { type Life, lifeOf, readinessFor, readyCondition, silenceOf, taintsFor } from "./node-life.ts";
+import { adaptNode, edgeNodeLabel, isEnrolled, newNode } from "./node-object.ts";
+
+/** Which nodes have a link now. */
+export interface LinkStates {
+  state(node: NodeId): { readonly connected: boolean; readonly since: Instant | undefined };
+  onChange(listener: (node: NodeId) => void): () => void;
+}
+
+export interface NodeDeps {
+  readonly cluster: Cluster;
+  readonly caches: Caches;
+  readonly clock: Clock;
+  readonly events: EventRecorder;
+  readonly facts: NodeFacts;
+  readonly links: LinkStates;
+  /** Called with a node whose EdgeNode is gone, so that what is kept of it elsewhere goes too. */
+  readonly forget: (node: NodeId) => void;
+}
+
+/** How old the stored time of the last request may get: a write a node and request would be most of the store's work. */
+const lastSeenCoalesced = minutes(10);
+
+/** Keeps the Node of each EdgeNode: there while it is enrolled, Ready while it is heard. The key is the Node's name. */
+export class NodeReconciler implements Reconciler {
+  readonly name = "node";
+  readonly reads: readonly string[] = ["EdgeNode", "Node", "Pod", "node reports", "links"];
+  readonly writes: readonly string[] = [
+    "Node",
+    "Node.status.conditions.Ready",
+    "EdgeNode.status.conditions.Ready",
+    "Pod.status.conditions.Ready (node silent)",
+    "Pod removal (node gone)",
+  ];
+  readonly #deps: NodeDeps;
+  readonly #started: Millis;
+
+  constructor(deps: NodeDeps) {
+    this.#deps = deps;
+    this.#started = deps.clock.monotonic();
+  }
+
+  async reconcile(nodeName: string): Promise<Outcome> {
+    const { caches, cluster } = this.#deps;
+    const [edgeNode] = caches.edgeNodes.by("node", nodeName);
+    const node = caches.nodes.get(nodeName);
+    if (edgeNode === undefined || !isEnrolled(edgeNode)) {
+      if (node !== undefined) await this.#remove(node);
+      return settled;
+    }
+    if (node === undefined) await cluster.create(nodeKind, newNode(edgeNode));
+    else
+      await cluster.change<Node>(nodeKind, nodeName, undefined, (draft) =>
+        adaptNode(draft, edgeNode, undefined),
+      );
+    return await this.#follow(edgeNode, nodeName);
+  }
+
+  async #follow(edgeNode: EdgeNode, nodeName: string): Promise<Outcome> {
+    const { clock, facts, links } = this.#deps;
+    const id = edgeNode.status?.nodeID ?? "";
+    const link = links.state(id);
+    const stored = Date.parse(edgeNode.status?.lastSeen ?? "");
+    const known = Number.isFinite(stored) ? instant(stored) : undefined;
+    const silence = silenceOf(edgeNode);
+    const heard = facts.lastSeen(id);
+    const now = clock.monotonic();
+    const hearing = { lastSeen: heard, started: this.#started, linked: link.connected, now };
+    const life = lifeOf(hearing, silence, known);
+    const changed = await this.#setReady(nodeName, life, silence);
+    await this.#setEdgeNode(edgeNode, life, silence, link, heard?.at);
+    await this.#setPods(nodeName, life);
+    if (changed) await this.#tell(nodeName, life);
+    if (life.is === "silent") facts.listenFor(id);
+    if (life.is === "heard") return lookAgain("listening", millis(Math.max(life.until - now, 1000)));
+    const left = millis(this.#started + silence - now);
+    return life.is === "expected" && left > 0 ? lookAgain("expecting the node", left) : settled;
+  }
+
+  async #setReady(nodeName: string, life: Life, silence: Millis): Promise<boolean> {
+    const { cluster, clock } = this.#deps;
+    const now = clock.now();
+    const says = { type: "Ready", ...readyCondition(life, silence) };
+    let turned = false;
+    await cluster.changeStatus<Node>(nodeKind, nodeName, undefined, (draft) => {
+      draft.status ??= {};
+      draft.status.conditions ??= [];
+      turned = conditionOf(draft.status.conditions, "Ready")?.status !== says.status;
+      const changed = setCondition(draft.status.conditions, says, now);
+      const ready = draft.status.conditions.find(({ type }) => type === "Ready");
+      if (changed && ready !== undefined) ready.lastHeartbeatTime = toRfc3339(now);
+      return changed;
+    });
+    await cluster.change<Node>(nodeKind, nodeName, undefined, (draft) => {
+      const taints = taintsFor(draft.spec.taints, life, now);
+      if (taints === undefined) return false;
+      if (taints.length === 0) delete draft.spec.taints;
+      else draft.spec.taints = taints;
+      return true;
+    });
+    return turned;
+  }
+
+  async #setEdgeNode(
+    edgeNode: EdgeNode,
+    life: Life,
+    silence: Millis,
+    link: ReturnType<LinkStates["state"]>,
+    heardAt: Instant | undefined,
+  ): Promise<void> {
+    const { cluster, clock } = this.#deps;
+    const { status, reason, message } = readyCondition(life, silence);
+    await cluster.changeStatus<EdgeNode>(edgeNodeKind, edgeNode.metadata.name, undefined, (draft) => {
+      const own: EdgeNodeStatus = draft.status ?? {};
+      draft.status = own;
+      own.conditions ??= [];
+      const ready = {
+        type: "Ready",
+        status: status === "Unknown" ? ("False" as const) : status,
+        reason,
+        message,
+      };
+      let changed = setCondition(own.conditions, ready, clock.now());
+      const linkSays = link.connected
+        ? { type: "LinkUp", status: "True" as const, reason: "Connected" }
+        : { type: "LinkUp", status: "False" as const, reason: "NotConnected" };
+      if (setCondition(own.conditions, linkSays, clock.now())) {
+        changed = true;
+        if (link.connected && link.since !== undefined) own.linkConnectedAt = toRfc3339(link.since);
+        else delete own.linkConnectedAt;
+      }
+      const phase =
+        draft.spec.activate === false
+          ? "Deactivated"
+          : life.is === "heard"
+            ? "Ready"
+            : life.is === "silent"
+              ? "NotReady"
+              : (own.phase ?? "Enrolled");
+      if (own.phase !== phase) changed = true;
+      own.phase = phase;
+      const stored = Date.parse(own.lastSeen ?? "");
+      const seen = link.connected ? clock.now() : heardAt;
+      const stale = !(seen !== undefined && seen - stored < lastSeenCoalesced);
+      if (seen !== undefined && (changed || stale)) {
+        const text = toRfc3339(seen);
+        if (own.lastSeen !== text) changed = true;
+        own.lastSeen = text;
+      }
+      return changed;
+    });
+  }
+
+  async #setPods(nodeName: string, life: Life): Promise<void> {
+    const { caches, cluster, clock } = this.#deps;
+    for (const pod of caches.pods.by("node", nodeName)) {
+      await cluster.changeStatus<Pod>(podKind, pod.metadata.name, pod.metadata.namespace, (draft) => {
+        if (draft.metadata.uid !== pod.metadata.uid || draft.status === undefined) return false;
+        return readinessFor(draft, draft.status, life, clock.now());
+      });
+    }
+  }
+
+  async #tell(nodeName: string, life: Life): Promise<void> {
+    const { caches, events } = this.#deps;
+    const node = caches.nodes.get(nodeName);
+    if (node === undefined || life.is === "expected") return;
+    const happening =
+      life.is === "heard"
+        ? { type: "Normal" as const, reason: "NodeReady" }
+        : { type: "Warning" as const, reason: "NodeNotReady" };
+    const message = `Node ${nodeName} status is now: ${happening.reason}`;
+    await events.record(node, { ...happening, message, component: "node-controller" });
+  }
+
+  /** A Node of ours without its EdgeNode: it goes, and its Pods with it, because nobody is left to stop them. */
+  async #remove(node: Node): Promise<void> {
+    const { caches, cluster, forget } = this.#deps;
+    if (node.metadata.labels?.[edgeNodeLabel] === undefined) return;
+    for (const pod of caches.pods.by("node", node.metadata.name)) {
+      await cluster.delete(podKind, pod, { gracePeriodSeconds: 0 });
+    }
+    await cluster.delete(nodeKind, node);
+    forget(node.spec.providerID?.replace(/^selvedge:\/\//, "") ?? "");
+  }
+}
+
+export function nodeWakes(): Wake[] {
+  return [
+    wakeOn<EdgeNode>(edgeNodeKind, (before, after) => {
+      const names = [before, after].flatMap((one) => (one === undefined ? [] : [nodeNameOf(one)]));
+      return [...new Set(names)];
+    }),
+    wakeOn<Node>(nodeKind, (before, after) =>
+      after !== undefined && before?.metadata.generation === after.metadata.generation
+        ? []
+        : [(after ?? before)?.metadata.name ?? ""],
+    ),
+  ];
+}
