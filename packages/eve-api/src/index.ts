@@ -25,7 +25,15 @@ import * as register from "./gen/register/register_pb.ts";
 import * as ext from "./gen/selvedge/ext_pb.ts";
 
 export { type CipherPort, deriveSharedKey, openCipherBlock, sealCipherBlock } from "./cipher-block.ts";
-export { type Endpoint, type EndpointName, endpoints, linkPath, matchEndpoint, pathOf } from "./endpoints.ts";
+export {
+  type Endpoint,
+  type EndpointMatch,
+  type EndpointName,
+  endpoints,
+  linkPath,
+  matchEndpoint,
+  pathOf,
+} from "./endpoints.ts";
 export {
   decodeEnvelope,
   type Envelope,

@@ -1,0 +1,37 @@
+import type { DeviceResponse } from "../ports.ts";
+import type { RefusalReason } from "./refusals.ts";
+
+/** A request that is not answered as asked: which status, and why. */
+export interface Refused {
+  readonly status: number;
+  readonly reason: RefusalReason;
+  readonly message: string;
+  /** Seconds after which to try again. */
+  readonly retryAfter?: number;
+}
+
+const protobuf = "application/x-proto-binary";
+const noBody = new Uint8Array(0);
+
+/** Nodes refuse a body without this content type. */
+export function message(status: number, body: Uint8Array): DeviceResponse {
+  return { status, headers: { "content-type": protobuf }, body };
+}
+
+export function empty(status: number, headers: Readonly<Record<string, string>> = {}): DeviceResponse {
+  return { status, headers, body: noBody };
+}
+
+/** Says in a line of text what was wrong: people read it in a node's log. */
+export function refusal(refused: Refused, requestId: string): DeviceResponse {
+  const { status, message: text, retryAfter } = refused;
+  return {
+    status,
+    headers: {
+      "content-type": "text/plain; charset=utf-8",
+      "x-request-id": requestId,
+      ...(retryAfter === undefined ? {} : { "retry-after": `${retryAfter}` }),
+    },
+    body: new TextEncoder().encode(`${text}\n`),
+  };
+}

@@ -1,0 +1,71 @@
+import { createHash, type KeyObject, verify, X509Certificate } from "node:crypto";
+import { decodeEnvelope, type Envelope, EnvelopeError, shortHash } from "@selvedge/eve-api";
+import type { Refused } from "./answers.ts";
+import type { KnownNode, NodeDirectory } from "./node-directory.ts";
+
+/** How many bytes of a certificate's hash the directory finds it by: the shorter of the two forms nodes may send. */
+const prefixLength = 16;
+
+export type Authenticated =
+  | { readonly type: "node"; readonly node: KnownNode; readonly payload: Uint8Array }
+  | { readonly type: "refused"; readonly refused: Refused };
+
+/** Who signed this body. The order is by cost: what is cheap to refuse is refused first. */
+export function authenticate(body: Uint8Array, directory: NodeDirectory): Authenticated {
+  const envelope = openEnvelope(body);
+  if ("status" in envelope) return { type: "refused", refused: envelope };
+  const node = directory.byCertificate(envelope.senderCertHash.subarray(0, prefixLength).toHex());
+  if (node === undefined || !names(envelope, node.certificateHash)) {
+    return refuse(401, "unknown", "no node has this certificate");
+  }
+  if (!signedBy(envelope, node.key)) return refuse(401, "signature", "the signature does not verify");
+  return { type: "node", node, payload: envelope.payload };
+}
+
+/** The envelope in a body, or why there is none. */
+export function openEnvelope(body: Uint8Array): Envelope | Refused {
+  let envelope: Envelope;
+  try {
+    envelope = decodeEnvelope(body);
+  } catch (error) {
+    if (!(error instanceof EnvelopeError)) throw error;
+    return { status: 400, reason: "malformed", message: `no envelope: ${error.message}` };
+  }
+  if (envelope.encrypted) {
+    return {
+      status: 400,
+      reason: "malformed",
+      message: "the envelope is encrypted; nodes send theirs in clear",
+    };
+  }
+  return envelope;
+}
+
+export function signedBy({ payload, signature }: Envelope, key: KeyObject): boolean {
+  // For an RSA key the encoding does not matter: its signatures are PKCS#1 v1.5.
+  return verify("sha256", payload, { key, dsaEncoding: "ieee-p1363" }, signature);
+}
+
+/** Whether the envelope says that the certificate of this hash made it. */
+export function names({ algorithm, senderCertHash }: Envelope, sha256: Uint8Array): boolean {
+  const kind = algorithm === 0 ? 2 : algorithm;
+  return Buffer.compare(senderCertHash, shortHash(sha256, kind)) === 0;
+}
+
+/** SHA-256 over a certificate's DER: how nodes name their own. */
+export function certificateHash(certificate: X509Certificate): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(certificate.raw).digest());
+}
+
+/** Registration carries certificates as the base64 of their PEM. Undefined when it is none. */
+export function decodeCertificate(bytes: Uint8Array): X509Certificate | undefined {
+  try {
+    return new X509Certificate(Buffer.from(Buffer.from(bytes).toString("latin1"), "base64"));
+  } catch {
+    return undefined;
+  }
+}
+
+function refuse(status: number, reason: Refused["reason"], text: string): Authenticated {
+  return { type: "refused", refused: { status, reason, message: text } };
+}

@@ -1,0 +1,367 @@
+/**
+ * The EVE API for nodes, and the link. Every request is judged by what it costs to refuse it: path, size, rate, envelope,
+ * certificate, signature, and only then what it says.
+ *
+ *   poll that changes nothing:  same bytes as last time? ─► token ─► hash ─► 304       no signature, no disk
+ *   everything else:            envelope ─► certificate ─► signature ─► node ─► handler
+ *
+ * Which status a node gets decides what it does next (docs/decisions/0030): what it should send again is never answered
+ * with a 4xx that makes it drop the message.
+ */
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type Clock, describeError, type Log, type Random, uuid } from "@selvedge/base";
+import {
+  attest,
+  config,
+  type EndpointMatch,
+  type EndpointName,
+  flowlog,
+  hardwareHealth,
+  info,
+  type LinkSocket,
+  logs,
+  matchEndpoint,
+  metrics,
+  uuid as uuidApi,
+} from "@selvedge/eve-api";
+import type { ControllerIdentity } from "../pki/controller-identity.ts";
+import type {
+  ConfigBook,
+  DeviceGateway,
+  DeviceRequest,
+  DeviceResponse,
+  LinkHub,
+  NodeId,
+  Reports,
+} from "../ports.ts";
+import { empty, message, type Refused, refusal } from "./answers.ts";
+import type { Attestation } from "./attestation.ts";
+import { authenticate } from "./authenticate.ts";
+import { DeviceCertificateError, type DeviceCertificates } from "./device-certificates.ts";
+import { EscrowError } from "./key-escrow.ts";
+import { fromAppLogBundle, fromLogBundle } from "./legacy-logs.ts";
+import { LinkHandshakes } from "./link-handshakes.ts";
+import type { KnownNode, NodeDirectory, RegistrationOutcome } from "./node-directory.ts";
+import { Refusals } from "./refusals.ts";
+import { readRegistration } from "./registration.ts";
+import { SignedConfigs } from "./signed-configs.ts";
+
+export interface GatewayOptions {
+  readonly directory: NodeDirectory;
+  readonly book: ConfigBook;
+  readonly reports: Reports;
+  readonly hub: LinkHub;
+  /** Asked at each use: a renewal replaces it. A Pki is one of these. */
+  readonly pki: { readonly identity: ControllerIdentity };
+  readonly certificates: DeviceCertificates;
+  readonly attestation: Attestation;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** What is remembered of a node between two polls. */
+interface LastPoll {
+  readonly node: KnownNode;
+  readonly body: Uint8Array;
+  readonly configHash: string;
+  readonly token: Uint8Array;
+}
+
+/** What a node is told when the fault is ours: it tries again. */
+const retrySeconds = 10;
+
+export class Gateway implements DeviceGateway, Disposable {
+  readonly refusals: Refusals;
+  readonly #options: GatewayOptions;
+  readonly #signed = new SignedConfigs();
+  readonly #polls = new Map<NodeId, LastPoll>();
+  readonly #links: LinkHandshakes;
+  readonly #stopListening: () => void;
+
+  constructor(options: GatewayOptions) {
+    const { directory, book, hub, clock, random, log, reports } = options;
+    this.#options = options;
+    this.refusals = new Refusals(clock, log);
+    this.#links = new LinkHandshakes({
+      ...{ directory, book, hub, clock, random, log },
+      refused: (node, reason, text) => {
+        const known = directory.byId(node) === undefined ? undefined : node;
+        const of = { remote: `link of ${node}`, node: known, path: "ext/link", requestId: "" };
+        this.refusals.count({ reason, message: text, ...of });
+      },
+      seen: (node) => reports.seen(node, clock.now()),
+    });
+    this.#stopListening = directory.onGone((node) => this.#forget(node));
+  }
+
+  async handle(request: DeviceRequest): Promise<DeviceResponse> {
+    const path = request.target.split("?", 1)[0] ?? "";
+    const match = matchEndpoint(path);
+    const fault = match === undefined ? notFound(path) : this.#fault(match, request);
+    if (match === undefined || fault !== undefined) return this.#refuse(request, fault ?? notFound(path));
+    try {
+      const answer = await this.#answer(match, request);
+      return "reason" in answer ? this.#refuse(request, answer, match.node) : answer;
+    } catch (error) {
+      // The node is not at fault: whatever it sent, it shall send again.
+      this.#options.log.error("request failed", { path, node: match.node, error: describeError(error) });
+      return empty(503, { "retry-after": `${retrySeconds}` });
+    }
+  }
+
+  acceptLink(node: NodeId, socket: LinkSocket): void {
+    this.#links.accept(node.toLowerCase(), socket);
+  }
+
+  [Symbol.dispose](): void {
+    this.#stopListening();
+  }
+
+  #fault(match: EndpointMatch, { method, body, remote }: DeviceRequest): Refused | undefined {
+    const { endpoint } = match;
+    if (method !== endpoint.method) {
+      return { status: 405, reason: "method", message: `use ${endpoint.method}` };
+    }
+    if (body.length > endpoint.bodyMax) {
+      return { status: 413, reason: "oversize", message: `the most is ${endpoint.bodyMax} bytes` };
+    }
+    // A poll that was verified before costs nothing to answer, so a stranger behind the same address does not stop it.
+    if (!this.refusals.exhausted(remote) || this.#lastPoll(match, body) !== undefined) return undefined;
+    return {
+      status: 429,
+      reason: "rate",
+      message: "too many requests were refused",
+      retryAfter: retrySeconds,
+    };
+  }
+
+  async #answer(match: EndpointMatch, request: DeviceRequest): Promise<DeviceResponse | Refused> {
+    const { directory, reports, clock, pki } = this.#options;
+    switch (match.name) {
+      case "certs":
+        return message(200, pki.identity.certsAnswer);
+      case "ping":
+        return empty(200);
+      case "register": {
+        const read = readRegistration(request.body);
+        return "reason" in read ? read : registered(await directory.register(read));
+      }
+      default:
+    }
+    const poll = this.#lastPoll(match, request.body);
+    if (poll !== undefined) {
+      reports.seen(poll.node.id, clock.now());
+      return this.#config(poll);
+    }
+    const proved = authenticate(request.body, directory);
+    if (proved.type === "refused") return deleted(match.name, proved.refused);
+    const { node, payload } = proved;
+    reports.seen(node.id, clock.now());
+    if (match.node !== undefined && match.node !== node.id) {
+      return deleted(match.name, { status: 403, reason: "identity", message: "this is another node's path" });
+    }
+    return await this.#handle(match, node, payload, request.body);
+  }
+
+  async #handle(
+    { name, endpoint, app = "" }: EndpointMatch,
+    node: KnownNode,
+    payload: Uint8Array,
+    body: Uint8Array,
+  ): Promise<DeviceResponse | Refused> {
+    const { reports, pki } = this.#options;
+    switch (name) {
+      case "uuid": {
+        const answer = create(uuidApi.UuidResponseSchema, { uuid: node.id });
+        return message(endpoint.success, pki.identity.seal(toBinary(uuidApi.UuidResponseSchema, answer)));
+      }
+      case "config": {
+        const asked = parse(config.ConfigRequestSchema, payload);
+        if (asked === undefined) return unreadable("ConfigRequest");
+        const { configHash, integrityToken: token } = asked;
+        // The request's own memory may be a part of something larger, which must not be kept alive.
+        const poll = { node, body: body.slice(), configHash, token: token.slice() };
+        this.#polls.set(node.id, poll);
+        return this.#config(poll);
+      }
+      case "attest": {
+        const asked = parse(attest.ZAttestReqSchema, payload);
+        if (asked === undefined) return unreadable("ZAttestReq");
+        const answer = this.#attest(node, asked);
+        if ("reason" in answer) return answer;
+        return message(endpoint.success, pki.identity.seal(toBinary(attest.ZAttestResponseSchema, answer)));
+      }
+      case "newlogs":
+        await reports.deviceLogs(node.id, payload);
+        return empty(endpoint.success);
+      case "appNewlogs":
+        await reports.appLogs(node.id, app, payload);
+        return empty(endpoint.success);
+      case "scep":
+        return { status: 403, reason: "payload", message: "there is no such SCEP profile" };
+      default:
+        return (await this.#report(name, node, app, payload)) ?? empty(endpoint.success);
+    }
+  }
+
+  /** Messages of reports; undefined when it was taken. */
+  async #report(
+    name: EndpointName,
+    { id }: KnownNode,
+    app: string,
+    payload: Uint8Array,
+  ): Promise<Refused | undefined> {
+    const { reports, log } = this.#options;
+    switch (name) {
+      case "info": {
+        const read = parse(info.ZInfoMsgSchema, payload);
+        return read === undefined ? unreadable("ZInfoMsg") : void (await reports.info(id, read));
+      }
+      case "metrics": {
+        const read = parse(metrics.ZMetricMsgSchema, payload);
+        return read === undefined ? unreadable("ZMetricMsg") : void (await reports.metrics(id, read));
+      }
+      case "logs": {
+        const read = parse(logs.LogBundleSchema, payload);
+        return read === undefined
+          ? unreadable("LogBundle")
+          : void (await reports.deviceLogs(id, fromLogBundle(read)));
+      }
+      case "appLogs": {
+        const read = parse(logs.AppInstanceLogBundleSchema, payload);
+        if (read === undefined) return unreadable("AppInstanceLogBundle");
+        await reports.appLogs(id, app, fromAppLogBundle(read));
+        return undefined;
+      }
+      case "flowlog": {
+        const read = parse(flowlog.FlowMessageSchema, payload);
+        if (read === undefined) return unreadable("FlowMessage");
+        log.debug("flows", { node: id, flows: read.flows.length, dns: read.dnsReqs.length });
+        return undefined;
+      }
+      case "hardwarehealth": {
+        const read = parse(hardwareHealth.ZHardwareHealthSchema, payload);
+        if (read === undefined) return unreadable("ZHardwareHealth");
+        log.debug("hardware health", { node: id });
+        return undefined;
+      }
+      default:
+        return notFound(name);
+    }
+  }
+
+  /** The last poll of this node, when this request is the same to the byte and so as good as its signature was. */
+  #lastPoll({ name, node: id }: EndpointMatch, body: Uint8Array): LastPoll | undefined {
+    if (name !== "config" || id === undefined) return undefined;
+    const poll = this.#polls.get(id);
+    return poll !== undefined && Buffer.compare(poll.body, body) === 0 ? poll : undefined;
+  }
+
+  #config({ node, configHash, token }: LastPoll): DeviceResponse | Refused {
+    const { book, attestation, pki } = this.#options;
+    const current = book.current(node.id);
+    if (current === undefined) {
+      return { status: 404, reason: "unknown", message: "there is no configuration for this node yet" };
+    }
+    if (!attestation.accepts(node.id, token)) {
+      return { status: 403, reason: "token", message: "the integrity token is missing or old; attest first" };
+    }
+    if (configHash === current.hash) return empty(304);
+    return message(200, this.#signed.answer(node.id, current, pki.identity));
+  }
+
+  #attest(node: KnownNode, asked: attest.ZAttestReq): attest.ZAttestResponse | Refused {
+    const { attestation, certificates } = this.#options;
+    const { ZAttestReqType: ask, ZAttestRespType: answer, ZAttestResponseSchema: schema } = attest;
+    try {
+      switch (asked.reqType) {
+        case ask.ATTEST_REQ_CERT:
+          certificates.accept(node.id, asked.certs);
+          return create(schema, { respType: answer.ATTEST_RESP_CERT });
+        case ask.ATTEST_REQ_NONCE: {
+          const nonce = attestation.nonce(node.id);
+          return create(schema, { respType: answer.ATTEST_RESP_NONCE, nonce: { nonce } });
+        }
+        case ask.ATTEST_REQ_QUOTE: {
+          const quote = asked.quote ?? create(attest.ZAttestQuoteSchema);
+          const quoteResp = attestation.quote(node, quote);
+          return create(schema, { respType: answer.ATTEST_RESP_QUOTE_RESP, quoteResp });
+        }
+        case ask.Z_ATTEST_REQ_TYPE_STORE_KEYS: {
+          const sent = asked.storageKeys ?? create(attest.AttestStorageKeysSchema);
+          const storageKeysResp = attestation.storeKeys(node, sent);
+          return create(schema, { respType: answer.Z_ATTEST_RESP_TYPE_STORE_KEYS, storageKeysResp });
+        }
+        default:
+          return { status: 422, reason: "payload", message: `reqType ${asked.reqType} is not known` };
+      }
+    } catch (error) {
+      if (!(error instanceof DeviceCertificateError || error instanceof EscrowError)) throw error;
+      return { status: 422, reason: "payload", message: error.message };
+    }
+  }
+
+  #forget({ id }: KnownNode): void {
+    const { hub, attestation, certificates } = this.#options;
+    this.#polls.delete(id);
+    this.#signed.forget(id);
+    attestation.forget(id);
+    certificates.forget(id);
+    hub.detach(id);
+  }
+
+  #refuse(request: DeviceRequest, refused: Refused, node?: NodeId): DeviceResponse {
+    const given = request.headers["x-request-id"];
+    const requestId = given !== undefined && /^[\w-]{1,64}$/.test(given) ? given : uuid(this.#options.random);
+    const { reason, message: text } = refused;
+    const path = request.target.slice(0, 200);
+    // Only nodes that exist are counted: a stranger must not fill the table with names.
+    const known = node !== undefined && this.#options.directory.byId(node) !== undefined ? node : undefined;
+    this.refusals.count({ reason, message: text, remote: request.remote, node: known, path, requestId });
+    return refusal(refused, requestId);
+  }
+}
+
+function notFound(path: string): Refused {
+  return { status: 404, reason: "path", message: `there is no ${path.slice(0, 100)}` };
+}
+
+/** The node signed it, so it is not a fault of the way: sent again it would be the same. */
+function unreadable(what: string): Refused {
+  return { status: 422, reason: "payload", message: `the payload is no ${what}` };
+}
+
+/**
+ * A node that polls under a name that is not its own any more asks for its UUID again when it is told 404. With the
+ * other requests 404 would make it drop what it sent, so there it stays with what was wrong.
+ */
+function deleted(name: EndpointName, refused: Refused): Refused {
+  const gone = refused.reason === "unknown" || refused.reason === "identity";
+  return name === "config" && gone ? { ...refused, status: 404 } : refused;
+}
+
+function registered(outcome: RegistrationOutcome): DeviceResponse | Refused {
+  switch (outcome.type) {
+    case "admitted":
+      return empty(201);
+    case "known":
+      return empty(200);
+    case "conflict":
+      return { status: 409, reason: "enrolment", message: outcome.message };
+    case "waiting":
+    case "refused":
+      return { status: 403, reason: "enrolment", message: outcome.message };
+  }
+}
+
+function parse<Desc extends Parameters<typeof fromBinary>[0]>(
+  schema: Desc,
+  payload: Uint8Array,
+): ReturnType<typeof fromBinary<Desc>> | undefined {
+  try {
+    return fromBinary(schema, payload);
+  } catch {
+    return undefined;
+  }
+}

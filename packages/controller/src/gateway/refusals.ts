@@ -1,0 +1,97 @@
+import { between, type Clock, type Instant, type Log, LruMap } from "@selvedge/base";
+import type { NodeId } from "../ports.ts";
+
+/** Why a request was not answered, as counted: also the keys of EdgeNode.status.refused. */
+export type RefusalReason =
+  | "path"
+  | "method"
+  | "oversize"
+  | "malformed"
+  | "unknown"
+  | "signature"
+  | "identity"
+  | "token"
+  | "payload"
+  | "replay"
+  | "enrolment"
+  | "rate";
+
+export interface Refusal {
+  readonly reason: RefusalReason;
+  readonly message: string;
+  readonly remote: string;
+  /** The node it was in the name of, if the gateway knows one. */
+  readonly node?: NodeId | undefined;
+  readonly path: string;
+  readonly requestId: string;
+}
+
+/** Remotes remembered at once; who is forgotten starts anew. About 100 bytes each. */
+const remotesMax = 10_000;
+/** Nodes whose refusals are counted: more than one controller serves. */
+const nodesMax = 50_000;
+/** A fleet behind one address that is refused by mistake still gets through; a flood does not. */
+const burst = 400;
+const perSecond = 40;
+
+interface Remote {
+  /** Refusals that may still come before the remote has to wait. */
+  readonly left: number;
+  readonly at: Instant;
+  readonly count: number;
+}
+
+/**
+ * Counts requests that were refused, by who sent them and by the node they were in the name of. A remote with too many
+ * is turned away before anything is verified, so that a flood of bad signatures costs no more than its bytes. The log
+ * tells the first of each and then the 2nd, 4th, 8th, …
+ */
+export class Refusals {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #remotes = new LruMap<string, Remote>(remotesMax);
+  readonly #nodes = new LruMap<NodeId, Partial<Record<RefusalReason, number>>>(nodesMax);
+  readonly #totals = new Map<RefusalReason, number>();
+
+  constructor(clock: Clock, log: Log) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Whether this remote has used up its refusals for now. */
+  exhausted(remote: string): boolean {
+    const known = this.#remotes.get(remote);
+    return known !== undefined && this.#left(known) < 1;
+  }
+
+  count(refusal: Refusal): void {
+    const { reason, remote, node } = refusal;
+    this.#totals.set(reason, (this.#totals.get(reason) ?? 0) + 1);
+    const known = this.#remotes.get(remote);
+    const count = (known?.count ?? 0) + 1;
+    // A request that was turned away for its rate does not push the end of the wait further out.
+    const spent = reason === "rate" ? 0 : 1;
+    const left = (known === undefined ? burst : this.#left(known)) - spent;
+    this.#remotes.set(remote, { left, at: this.#clock.now(), count });
+    if (node !== undefined) {
+      const counts = this.#nodes.get(node) ?? {};
+      this.#nodes.set(node, { ...counts, [reason]: (counts[reason] ?? 0) + 1 });
+    }
+    if (Number.isInteger(Math.log2(count))) this.#log.warn("request refused", { ...refusal, count });
+  }
+
+  /** Counts in a node's name since the start, for its status. */
+  of(node: NodeId): Readonly<Partial<Record<RefusalReason, number>>> {
+    return this.#nodes.get(node) ?? {};
+  }
+
+  totals(): ReadonlyMap<RefusalReason, number> {
+    return this.#totals;
+  }
+
+  #left({ left, at }: Remote): number {
+    // A clock that went back must not take what was there.
+    const passed = Math.max(0, between(at, this.#clock.now()));
+    return Math.min(burst, left + (passed / 1000) * perSecond);
+  }
+}

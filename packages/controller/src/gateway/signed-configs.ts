@@ -1,0 +1,50 @@
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import type { ControllerIdentity } from "../pki/controller-identity.ts";
+import type { NodeId, RenderedConfig } from "../ports.ts";
+
+/** Signed answers kept for nodes that ask again; a node that has its configuration is told "unchanged" without one. */
+const bytesMax = 64 * 1024 * 1024;
+
+interface Signed {
+  readonly config: RenderedConfig;
+  readonly identity: ControllerIdentity;
+  readonly answer: Uint8Array;
+}
+
+/** Enveloped configurations, each signed once per rendering and node. */
+export class SignedConfigs {
+  readonly #signed = new Map<NodeId, Signed>();
+  #bytes = 0;
+
+  answer(node: NodeId, config: RenderedConfig, identity: ControllerIdentity): Uint8Array {
+    const known = this.#signed.get(node);
+    this.forget(node);
+    const fresh = known?.config.hash === config.hash && known.identity === identity;
+    const signed = fresh ? known : { config, identity, answer: identity.seal(configResponse(config)) };
+    this.#signed.set(node, signed);
+    this.#bytes += signed.answer.length;
+    // The order of the map is that of use: the first is the one that nobody asked for the longest.
+    for (const oldest of this.#signed.keys()) {
+      if (this.#bytes <= bytesMax) break;
+      this.forget(oldest);
+    }
+    return signed.answer;
+  }
+
+  forget(node: NodeId): void {
+    const known = this.#signed.get(node);
+    if (known === undefined) return;
+    this.#signed.delete(node);
+    this.#bytes -= known.answer.length;
+  }
+}
+
+/** A ConfigResponse around a configuration that is encoded already. */
+export function configResponse({ config, hash }: RenderedConfig): Uint8Array {
+  return new BinaryWriter()
+    .tag(1, WireType.LengthDelimited)
+    .bytes(config)
+    .tag(2, WireType.LengthDelimited)
+    .string(hash)
+    .finish();
+}
