@@ -9,7 +9,9 @@ import {
   daemonSetKind,
   deploymentKind,
   type EdgeNode,
+  type EnrollmentProfile,
   edgeNodeKind,
+  enrollmentProfileKind,
   type Namespace,
   type Node,
   namespaceKind,
@@ -31,6 +33,7 @@ export interface Caches {
   readonly pods: ObjectCache<Pod>;
   readonly nodes: ObjectCache<Node>;
   readonly edgeNodes: ObjectCache<EdgeNode>;
+  readonly enrollmentProfiles: ObjectCache<EnrollmentProfile>;
   readonly namespaces: ObjectCache<Namespace>;
   readonly configMaps: ObjectCache<ConfigMap>;
   readonly secrets: ObjectCache<Secret>;
@@ -70,6 +73,7 @@ const kinds: readonly CachedKind<never>[] = [
       id: ({ status }: EdgeNode) => (status?.nodeID === undefined ? [] : [status.nodeID]),
     },
   },
+  { ref: enrollmentProfileKind, indexes: {} },
   { ref: namespaceKind, indexes: {} },
   { ref: configMapKind, indexes: {} },
   { ref: secretKind, indexes: {} },
@@ -89,6 +93,7 @@ export function cachesOf(cluster: Cluster): Caches {
     pods: cluster.cache<Pod>(podKind),
     nodes: cluster.cache<Node>(nodeKind),
     edgeNodes: cluster.cache<EdgeNode>(edgeNodeKind),
+    enrollmentProfiles: cluster.cache<EnrollmentProfile>(enrollmentProfileKind),
     namespaces: cluster.cache<Namespace>(namespaceKind),
     configMaps: cluster.cache<ConfigMap>(configMapKind),
     secrets: cluster.cache<Secret>(secretKind),
