@@ -1,23 +1,22 @@
-export {
-  apiVersionOf,
-  type DeleteQuery,
-  type KindName,
-  type ListQuery,
-  ObjectRegistry,
-  type PatchKind,
-  type WatchQuery,
-  type WriteQuery,
-} from "./rest/object-registry.ts";
+export type { DeleteQuery, PropagationPolicy } from "./rest/delete-plan.ts";
+export { apiVersionOf, type KindName } from "./rest/kind-names.ts";
+export type { ListQuery } from "./rest/listing.ts";
+export { type DeleteOutcome, ObjectRegistry, type WriteQuery } from "./rest/object-registry.ts";
+export type { PatchKind } from "./rest/patching.ts";
 export type { Target } from "./rest/target.ts";
+export type { WatchQuery } from "./rest/watching.ts";
 export { type Answer, ApiServer, type ApiServerOptions, type User } from "./server.ts";
 export { type StatusCause, type StatusDetails, StatusError } from "./status-error.ts";
 export { SqliteStore } from "./store/sqlite-store.ts";
 export {
   type Change,
   CompactedError,
+  type Page,
+  type PageQuery,
   type Row,
   type Snapshot,
   type Store,
+  type Subscription,
   type WriteOutcome,
 } from "./store/store.ts";
 export type { StreamedPod } from "./streams/pod-container.ts";

@@ -9,7 +9,15 @@ export interface StatusDetails {
   readonly name?: string;
   readonly group?: string;
   readonly kind?: string;
+  readonly uid?: string;
   readonly causes?: readonly StatusCause[];
+  /** Also sent as the Retry-After header. */
+  readonly retryAfterSeconds?: number;
+}
+
+export interface StatusErrorOptions extends ErrorOptions {
+  /** Where a list that cannot be continued as it was may go on, less consistently. */
+  readonly continue?: string;
 }
 
 /** A refusal in Kubernetes' words. Anything thrown that is not one of these becomes InternalError. */
@@ -18,18 +26,20 @@ export class StatusError extends Error {
   readonly reason: string;
   readonly code: number;
   readonly details: StatusDetails | undefined;
+  readonly continue: string | undefined;
 
   constructor(
     code: number,
     reason: string,
     message: string,
     details?: StatusDetails,
-    options?: ErrorOptions,
+    options?: StatusErrorOptions,
   ) {
-    super(message, options);
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.reason = reason;
     this.details = details;
+    this.continue = options?.continue;
   }
 
   /** The metav1.Status clients read. */
@@ -37,10 +47,10 @@ export class StatusError extends Error {
     return {
       kind: "Status",
       apiVersion: "v1",
-      metadata: {},
+      metadata: this.continue === undefined ? {} : { continue: this.continue },
       status: "Failure",
       message: this.message,
-      reason: this.reason,
+      ...(this.reason === "" ? {} : { reason: this.reason }),
       ...(this.details === undefined ? {} : { details: this.details }),
       code: this.code,
     };

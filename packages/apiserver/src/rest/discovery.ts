@@ -1,5 +1,5 @@
 import type { KindDefinition } from "@selvedge/apimachinery";
-import { apiVersionOf } from "./object-registry.ts";
+import { apiVersionOf } from "./kind-names.ts";
 
 const verbs = ["create", "delete", "get", "list", "patch", "update", "watch"];
 

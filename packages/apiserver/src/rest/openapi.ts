@@ -1,5 +1,5 @@
 import type { KindDefinition } from "@selvedge/apimachinery";
-import { apiVersionOf } from "./object-registry.ts";
+import { apiVersionOf } from "./kind-names.ts";
 
 /** OpenAPI v3 by path: the root and one document per group and version, enough for kubectl to validate, merge and
  * explain. */

@@ -1,4 +1,5 @@
 import {
+  type FieldRequirement,
   type KindDefinition,
   type KubeObject,
   matchesLabels,
@@ -6,28 +7,51 @@ import {
   parseLabelSelector,
   SelectorError,
 } from "@selvedge/apimachinery";
-import { StatusError } from "../status-error.ts";
+import { keyOf, prefixOf } from "./kind-names.ts";
+import { badRequest } from "./refusals.ts";
+import type { Stored } from "./stored.ts";
 
-/** Whether an object is among those a list or watch asks for. Fields the kind does not offer are refused. */
-export function matcher(
-  kind: KindDefinition,
-  query: { readonly labelSelector?: string; readonly fieldSelector?: string },
-): (object: KubeObject) => boolean {
+export interface SelectionQuery {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+}
+
+/** What a list or watch asks for. */
+export interface Selection {
+  /** Everything asked for is below this prefix, or is this key. */
+  readonly prefix: string;
+  /** Whether the prefix alone says it all. */
+  readonly whole: boolean;
+  matches(stored: Stored): boolean;
+}
+
+/** Fields the kind does not offer are refused, not ignored. */
+export function selectionOf(kind: KindDefinition, query: SelectionQuery): Selection {
+  const { namespace } = query;
   try {
     const labels = parseLabelSelector(query.labelSelector ?? "");
     const fields = parseFieldSelector(query.fieldSelector ?? "");
     const known = ["metadata.name", "metadata.namespace", ...(kind.selectableFields ?? [])];
     const unknown = fields.find(({ path }) => !known.includes(path));
-    if (unknown !== undefined) {
-      throw new StatusError(400, "BadRequest", `field label not supported: ${unknown.path}`);
-    }
-    return (object) =>
-      matchesLabels(labels, object.metadata.labels) &&
-      fields.every(({ path, equal, value }) => (textAt(object, path) === value) === equal);
+    if (unknown !== undefined) throw badRequest(`field label not supported: ${unknown.path}`);
+    const name = fields.find(({ path, equal }) => path === "metadata.name" && equal)?.value;
+    const single = name !== undefined && name !== "" && (!kind.namespaced || Boolean(namespace));
+    return {
+      prefix: single ? keyOf(kind, name, namespace) : prefixOf(kind, namespace),
+      whole: labels.length === 0 && fields.length === 0,
+      matches: (stored) =>
+        (labels.length === 0 || matchesLabels(labels, stored.object.metadata.labels)) &&
+        fields.every((field) => fits(stored.object, field)),
+    };
   } catch (error) {
     if (!(error instanceof SelectorError)) throw error;
-    throw new StatusError(400, "BadRequest", error.message, undefined, { cause: error });
+    throw badRequest(error.message, error);
   }
+}
+
+function fits(object: KubeObject, { path, equal, value }: FieldRequirement): boolean {
+  return (textAt(object, path) === value) === equal;
 }
 
 function textAt(object: KubeObject, path: string): string {

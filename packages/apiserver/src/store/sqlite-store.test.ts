@@ -32,14 +32,75 @@ test("random writes leave what a map would hold, and the log tells the same", as
     expected,
   );
   const replayed = new Map<string, string>();
-  const stop = new AbortController();
-  for await (const change of store.watch("g/k/", 0, stop.signal)) {
-    assert.equal(replayed.get(change.key), change.previous);
-    if (change.value === undefined) replayed.delete(change.key);
-    else replayed.set(change.key, change.value);
-    if (change.revision === revision) break;
+  const cursor = store.subscribe("g/k/", 0);
+  while (cursor.revision < revision) {
+    for (const change of await cursor.take()) {
+      assert.equal(replayed.get(change.key), change.previous);
+      if (change.value === undefined) replayed.delete(change.key);
+      else replayed.set(change.key, change.value);
+    }
   }
   assert.deepEqual(replayed, new Map([...model].map(([key, row]) => [key, row.value])));
+  store.close();
+});
+
+test("a reopened store tells of old changes from its file, of new ones from memory, and of none twice", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "selvedge-store-"));
+  const path = join(folder, "store.db");
+  const first = new SqliteStore(path);
+  await Promise.all(Array.from({ length: 600 }, (_, n) => first.write(`g/k/${n}`, 0, `${n}`)));
+  first.close();
+  const store = new SqliteStore(path);
+  const all = store.subscribe("g/k/", 0);
+  const one = store.subscribe("g/k/7", 600);
+  const seen: number[] = [];
+  await store.write("g/k/77", 78, "other");
+  const woken = one.wait();
+  await store.write("g/k/7", 8, undefined);
+  await woken;
+  assert.deepEqual(
+    (await one.take()).map(({ key, value, previous }) => [key, value, previous]),
+    [["g/k/7", undefined, "7"]],
+  );
+  while (all.revision < 602) seen.push(...(await all.take()).map(({ revision }) => revision));
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 602 }, (_, n) => n + 1),
+  );
+  store.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("pages of one list fit together whatever is written between them", async () => {
+  const random = new SeededRandom(3);
+  const store = new SqliteStore(":memory:");
+  const revisions = new Map<string, number>();
+  const write = async (key: string, value: string | undefined): Promise<void> => {
+    const outcome = await store.write(key, revisions.get(key) ?? 0, value);
+    assert.ok(outcome.type === "written");
+    if (value === undefined) revisions.delete(key);
+    else revisions.set(key, outcome.revision);
+  };
+  for (let n = 0; n < 40; n++) await write(`g/k/${below(random, 30)}`, `first ${n}`);
+  const whole = await store.list("g/k/");
+  const got: unknown[] = [];
+  let after: string | undefined;
+  for (;;) {
+    const query = { prefix: "g/k/", limit: 7, revision: whole.revision };
+    const page = await store.page(after === undefined ? query : { ...query, after });
+    got.push(...page.rows.map((row) => ({ ...row })));
+    assert.equal(page.remaining, whole.rows.length - got.length);
+    after = page.rows.at(-1)?.key;
+    if (page.remaining === 0) break;
+    for (let n = 0; n < 10; n++) {
+      const key = `g/k/${below(random, 40)}`;
+      await write(key, revisions.has(key) && below(random, 2) === 0 ? undefined : `later ${n}`);
+    }
+  }
+  assert.deepEqual(
+    got,
+    whole.rows.map((row) => ({ ...row })),
+  );
   store.close();
 });
 

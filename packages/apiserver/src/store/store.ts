@@ -6,11 +6,17 @@ export interface Store {
   get(key: string): Promise<Row | undefined>;
   /** All keys that begin with `prefix`, in key order, and the revision they were read at. */
   list(prefix: string): Promise<Snapshot>;
+  /** A part of a list, as it was at one revision: pages of one list fit together whatever is written between them. */
+  page(query: PageQuery): Promise<Page>;
+  /** The newest revision that a read would see. */
+  revision(): Promise<number>;
   /** Writes `value`, or deletes when it is undefined. `expected` is the stored revision, 0 for "must not exist". */
   write(key: string, expected: number, value: string | undefined): Promise<WriteOutcome>;
-  /** Every change after `revision` under `prefix`, in order and without gaps, until the signal. Throws
-   * CompactedError when the log no longer reaches back that far. */
-  watch(prefix: string, revision: number, signal: AbortSignal): AsyncIterable<Change>;
+  /**
+   * Every change after `revision`, in order and without gaps: of all keys below a prefix that ends with "/", or of the one
+   * key that the text is.
+   */
+  subscribe(prefix: string, revision: number): Subscription;
   close(): void;
 }
 
@@ -25,10 +31,26 @@ export interface Snapshot {
   readonly rows: readonly Row[];
 }
 
+export interface PageQuery {
+  readonly prefix: string;
+  /** The last key of the page before. */
+  readonly after?: string;
+  /** Undefined: the rest. */
+  readonly limit?: number;
+  /** Undefined: now. Throws CompactedError when it is too long ago. */
+  readonly revision?: number;
+}
+
+export interface Page extends Snapshot {
+  /** How many more follow. */
+  readonly remaining: number;
+}
+
 export type WriteOutcome =
   | { readonly type: "written"; readonly revision: number }
   | { readonly type: "conflict" };
 
+/** One change. All subscriptions are given the same object, so that what is made of it can be made once. */
 export interface Change {
   readonly revision: number;
   readonly key: string;
@@ -36,6 +58,18 @@ export interface Change {
   readonly value: string | undefined;
   /** Undefined: created. */
   readonly previous: string | undefined;
+}
+
+/** A place in the log. It holds no changes of its own, so one that nobody takes from costs nothing. */
+export interface Subscription {
+  /** Everything up to here has been taken. */
+  readonly revision: number;
+  /** The next changes, none when there are none yet. Throws CompactedError when the log no longer reaches back. */
+  take(): Promise<readonly Change[]>;
+  /** Resolves once take may find something, at wake() and at close(). */
+  wait(): Promise<void>;
+  wake(): void;
+  close(): void;
 }
 
 export class CompactedError extends Error {

@@ -1,0 +1,119 @@
+/** What a deletion makes of an object. Pure. */
+import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import { after, type Instant, seconds, toRfc3339 } from "@selvedge/base";
+import { conflict, invalidOptions } from "./refusals.ts";
+import { namespaceFinalizers } from "./write-plan.ts";
+
+export type PropagationPolicy = "Background" | "Foreground" | "Orphan";
+
+export interface DeleteQuery {
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: PropagationPolicy;
+  /** What came before propagationPolicy. */
+  readonly orphanDependents?: boolean;
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+  readonly dryRun?: boolean;
+}
+
+export type DeletePlan =
+  | { readonly type: "delete" }
+  /** It stays, marked, until its grace is over and nothing holds it. */
+  | { readonly type: "mark"; readonly object: KubeObject }
+  /** It is marked already, and this says nothing new. */
+  | { readonly type: "nothing" };
+
+const foreground = "foregroundDeletion";
+const orphan = "orphan";
+
+export function planDelete(
+  kind: KindDefinition,
+  stored: KubeObject,
+  query: DeleteQuery,
+  now: Instant,
+): DeletePlan {
+  checkOptions(query);
+  checkPreconditions(kind, stored, query);
+  const grace = graceOf(kind, stored, query);
+  const finalizers = finalizersAfter(stored.metadata.finalizers ?? [], query);
+  const held = finalizers.length > 0 || namespaceFinalizers(stored).length > 0;
+  if (grace === 0 && !held) return { type: "delete" };
+  const object = structuredClone(stored);
+  const meta = object.metadata;
+  const sameFinalizers = finalizers.join() === (meta.finalizers ?? []).join();
+  if (finalizers.length > 0) meta.finalizers = finalizers;
+  else delete meta.finalizers;
+  if (stored.metadata.deletionTimestamp) {
+    const before = stored.metadata.deletionGracePeriodSeconds ?? 0;
+    // Grace can only become shorter.
+    const shorter =
+      kind.gracePeriodSeconds !== undefined && query.gracePeriodSeconds !== undefined && grace < before;
+    if (!shorter && sameFinalizers) return { type: "nothing" };
+    if (shorter) {
+      const end = Date.parse(stored.metadata.deletionTimestamp) - (before - grace) * 1000;
+      meta.deletionTimestamp = toRfc3339(end as Instant);
+      meta.deletionGracePeriodSeconds = grace;
+    }
+    return { type: "mark", object };
+  }
+  meta.deletionTimestamp = toRfc3339(after(now, seconds(grace)));
+  meta.deletionGracePeriodSeconds = grace;
+  if (meta.generation !== undefined) meta.generation++;
+  if (object.kind === "Namespace" && object.apiVersion === "v1") {
+    object["status"] = { ...(object["status"] as object | undefined), phase: "Terminating" };
+  }
+  return { type: "mark", object };
+}
+
+/** A kind that has no grace, or none for this object now, is not waited for. */
+function graceOf(kind: KindDefinition, stored: KubeObject, query: DeleteQuery): number {
+  const own = kind.gracePeriodSeconds?.(stored) ?? 0;
+  if (own === 0) return 0;
+  const asked = query.gracePeriodSeconds;
+  if (asked === undefined) return stored.metadata.deletionGracePeriodSeconds ?? own;
+  return asked < 0 ? 1 : asked;
+}
+
+function finalizersAfter(finalizers: readonly string[], query: DeleteQuery): string[] {
+  const policy = policyOf(query);
+  if (policy === undefined) return [...finalizers];
+  const others = finalizers.filter((one) => one !== foreground && one !== orphan);
+  if (policy === "Foreground") return [...others, foreground];
+  return policy === "Orphan" ? [...others, orphan] : others;
+}
+
+export function policyOf({
+  propagationPolicy,
+  orphanDependents,
+}: DeleteQuery): PropagationPolicy | undefined {
+  if (orphanDependents === undefined) return propagationPolicy;
+  return orphanDependents ? "Orphan" : "Background";
+}
+
+function checkOptions({ propagationPolicy: policy, orphanDependents }: DeleteQuery): void {
+  const field = "propagationPolicy";
+  if (policy !== undefined && orphanDependents !== undefined) {
+    const detail = "orphanDependents and deletionPropagation cannot be both set";
+    throw invalidOptions("DeleteOptions", [{ type: "FieldValueInvalid", field, value: policy, detail }]);
+  }
+  if (policy === undefined || ["Background", "Foreground", "Orphan"].includes(policy)) return;
+  const detail = 'supported values: "Foreground", "Background", "Orphan", "nil"';
+  throw invalidOptions("DeleteOptions", [{ type: "FieldValueNotSupported", field, value: policy, detail }]);
+}
+
+function checkPreconditions(kind: KindDefinition, { metadata }: KubeObject, query: DeleteQuery): void {
+  const { uid, resourceVersion } = query.preconditions ?? {};
+  const differs = (what: string, asked: string, is: string | undefined, perhaps: string): string =>
+    `the ${what} in the precondition (${asked}) does not match the ${what} in record (${is}). ${perhaps}`;
+  if (uid && uid !== metadata.uid) {
+    const perhaps = "The object might have been deleted and then recreated";
+    throw conflict(kind, metadata.name, differs("UID", uid, metadata.uid, perhaps));
+  }
+  if (resourceVersion && resourceVersion !== metadata.resourceVersion) {
+    const perhaps = "The object might have been modified";
+    throw conflict(
+      kind,
+      metadata.name,
+      differs("ResourceVersion", resourceVersion, metadata.resourceVersion, perhaps),
+    );
+  }
+}

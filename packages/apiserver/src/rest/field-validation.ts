@@ -1,0 +1,43 @@
+/** What to do about fields that a kind does not have, and those said twice: refuse, warn or let go. */
+import { type KindDefinition, type KubeObject, prune, pruneObjectMeta } from "@selvedge/apimachinery";
+import { badRequest, invalid } from "./refusals.ts";
+
+export type FieldValidation = "Ignore" | "Warn" | "Strict";
+
+export interface FieldRules {
+  readonly fieldValidation?: FieldValidation;
+  /** Members that the body says twice, by path. */
+  readonly duplicates?: readonly string[];
+  /** Hears what was dropped. */
+  readonly warn?: (text: string) => void;
+  /** The object is what a patch made: then the patch is what is invalid. */
+  readonly patched?: boolean;
+}
+
+/** More would fill the headers that warnings travel in. */
+const warningsMax = 50;
+
+/** Removes what the kind does not have, in place. Throws when the rules say so, or when metadata is no metadata. */
+export function pruneObject(kind: KindDefinition, object: KubeObject, rules: FieldRules): void {
+  const metadata = pruneObjectMeta(object);
+  if (metadata.errors.length > 0) throw invalid(kind, object.metadata.name ?? "", metadata.errors);
+  const unknown = [...metadata.unknown, ...prune(kind.schema, object)];
+  const faults = [
+    ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
+    ...(rules.duplicates ?? []).map((path) => `duplicate field ${JSON.stringify(path)}`),
+  ];
+  if (faults.length === 0 || rules.fieldValidation === undefined || rules.fieldValidation === "Ignore")
+    return;
+  if (rules.fieldValidation === "Warn") {
+    for (const fault of faults.slice(0, warningsMax)) rules.warn?.(fault);
+    return;
+  }
+  const detail = `strict decoding error: ${faults.join(", ")}`;
+  if (rules.patched) {
+    const value = JSON.stringify(object);
+    const nameless = { group: "", kind: "" };
+    throw invalid(nameless, "", [{ type: "FieldValueInvalid", field: "patch", value, detail }]);
+  }
+  const { kind: name, version } = kind;
+  throw badRequest(`${name} in version "${version}" cannot be handled as a ${name}: ${detail}`);
+}

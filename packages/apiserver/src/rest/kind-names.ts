@@ -1,0 +1,46 @@
+import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+
+/** A kind as callers name it; a KindDefinition is one. */
+export interface KindName {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+}
+
+export function apiVersionOf(kind: { readonly group: string; readonly version: string }): string {
+  return kind.group === "" ? kind.version : `${kind.group}/${kind.version}`;
+}
+
+/** `deployments.apps`, as messages name a resource. */
+export function resourceName(kind: { readonly group: string; readonly plural: string }): string {
+  return kind.group === "" ? kind.plural : `${kind.plural}.${kind.group}`;
+}
+
+/** `apps/v1, Kind=Deployment`, as Go prints a kind. */
+export function kindText(kind: KindName): string {
+  return `${apiVersionOf(kind)}, Kind=${kind.kind}`;
+}
+
+/** Where the objects of a kind are kept: all of them, or those of one namespace. */
+export function prefixOf(kind: KindName, namespace: string | undefined): string {
+  const base = `${kind.group}/${kind.plural}/`;
+  return kind.namespaced && namespace ? `${base}${namespace}/` : base;
+}
+
+export function keyOf(kind: KindName, name: string, namespace: string | undefined): string {
+  return `${prefixOf(kind, namespace)}${name}`;
+}
+
+export function keyOfObject(kind: KindName, { metadata }: KubeObject): string {
+  return keyOf(kind, metadata.name, metadata.namespace);
+}
+
+export function hasGeneration(kind: KindDefinition): boolean {
+  return kind.hasGeneration ?? kind.schema.properties?.["spec"] !== undefined;
+}
+
+export function isNamespaceKind(kind: KindName): boolean {
+  return kind.group === "" && kind.plural === "namespaces";
+}

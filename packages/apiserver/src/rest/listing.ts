@@ -1,0 +1,147 @@
+/** Lists: whole, at a revision, or in pages that fit together. */
+import type { FieldError, KindDefinition } from "@selvedge/apimachinery";
+import { CompactedError, type Store } from "../store/store.ts";
+import { badRequest, expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
+import { type SelectionQuery, selectionOf } from "./selection.ts";
+import { Stored } from "./stored.ts";
+
+export interface ListQuery extends SelectionQuery {
+  readonly limit?: number;
+  readonly continue?: string;
+  readonly resourceVersion?: string;
+  readonly resourceVersionMatch?: string;
+}
+
+export interface StoredList {
+  readonly revision: number;
+  readonly items: readonly Stored[];
+  readonly continue: string | undefined;
+  /** Unknown where a selector leaves some out. */
+  readonly remaining: number | undefined;
+}
+
+/** Rows looked at for one page where a selector takes few of them. */
+const scanPage = 500;
+const inconsistent =
+  "The provided continue parameter is too old to display a consistent list result. You can start a new list without the " +
+  "continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing " +
+  "with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the " +
+  "time the first chunk was returned and now may show up in the list.";
+
+export async function listStored(store: Store, kind: KindDefinition, query: ListQuery): Promise<StoredList> {
+  checkQuery(query);
+  const selection = selectionOf(kind, query);
+  if (!selection.prefix.endsWith("/")) {
+    const revision = await startRevision(store, query);
+    const row = await store.get(selection.prefix);
+    const stored = row === undefined ? undefined : new Stored(row);
+    const items = stored !== undefined && selection.matches(stored) ? [stored] : [];
+    return {
+      revision: revision ?? (await store.revision()),
+      items,
+      continue: undefined,
+      remaining: undefined,
+    };
+  }
+  const token = query.continue ? readToken(query.continue, selection.prefix) : undefined;
+  let at = token === undefined ? await startRevision(store, query) : token.revision;
+  let after = token?.after;
+  const limit = query.limit !== undefined && query.limit > 0 ? query.limit : undefined;
+  const items: Stored[] = [];
+  try {
+    for (;;) {
+      const wanted = limit === undefined ? undefined : selection.whole ? limit - items.length : scanPage;
+      const page = await store.page({
+        prefix: selection.prefix,
+        ...(after === undefined ? {} : { after }),
+        ...(wanted === undefined ? {} : { limit: wanted }),
+        ...(at === undefined ? {} : { revision: at }),
+      });
+      at = page.revision;
+      let left = page.rows.length + page.remaining;
+      for (const row of page.rows) {
+        left--;
+        after = row.key;
+        const stored = new Stored(row);
+        if (selection.matches(stored)) items.push(stored);
+        if (items.length === limit && left > 0) {
+          const next = writeToken(at, row.key, selection.prefix);
+          return { revision: at, items, continue: next, remaining: selection.whole ? left : undefined };
+        }
+      }
+      if (left === 0) return { revision: at, items, continue: undefined, remaining: undefined };
+    }
+  } catch (error) {
+    if (!(error instanceof CompactedError)) throw error;
+    if (token === undefined) throw expired(`The resourceVersion for the provided list is too old.`);
+    throw expired(inconsistent, writeToken(undefined, token.after, selection.prefix));
+  }
+}
+
+/** The revision to list at; undefined for now. */
+async function startRevision(store: Store, query: ListQuery): Promise<number | undefined> {
+  const asked = readRevision(query.resourceVersion);
+  if (asked === 0) return undefined;
+  const current = await store.revision();
+  if (asked > current) throw tooLargeRevision(asked, current);
+  return query.resourceVersionMatch === "Exact" ? asked : undefined;
+}
+
+/** 0 for absent. */
+export function readRevision(text: string | undefined): number {
+  if (text === undefined || text === "" || text === "0") return 0;
+  const revision = /^\d{1,15}$/.test(text) ? Number(text) : -1;
+  if (revision < 0) {
+    const error: FieldError = {
+      ...{ type: "FieldValueInvalid", field: "resourceVersion", value: text },
+      detail: `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    };
+    throw invalidOptions("ListOptions", [error]);
+  }
+  return revision;
+}
+
+function checkQuery(query: ListQuery): void {
+  const { resourceVersion, resourceVersionMatch: match } = query;
+  if (query.continue && resourceVersion && resourceVersion !== "0") {
+    throw badRequest("specifying resource version is not allowed when using continue");
+  }
+  if (!match) return;
+  const field = "resourceVersionMatch";
+  const errors: FieldError[] = [];
+  const forbid = (detail: string): unknown => errors.push({ type: "FieldValueForbidden", field, detail });
+  if (!resourceVersion) forbid("resourceVersionMatch is forbidden unless resourceVersion is provided");
+  if (query.continue) forbid("resourceVersionMatch is forbidden when continue is provided");
+  if (match !== "Exact" && match !== "NotOlderThan") {
+    const detail = 'supported values: "Exact", "NotOlderThan", ""';
+    errors.push({ type: "FieldValueNotSupported", field, value: match, detail });
+  }
+  if (match === "Exact" && resourceVersion === "0") {
+    forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  }
+  if (errors.length > 0) throw invalidOptions("ListOptions", errors);
+}
+
+/** Upstream's form, opaque to clients; a revision of -1 goes on at the newest. */
+function writeToken(revision: number | undefined, after: string, prefix: string): string {
+  const token = { v: "meta.k8s.io/v1", rv: revision ?? -1, start: `${after.slice(prefix.length)}\u0000` };
+  return Buffer.from(JSON.stringify(token)).toString("base64url");
+}
+
+function readToken(
+  text: string,
+  prefix: string,
+): { readonly revision: number | undefined; readonly after: string } {
+  try {
+    const { rv, start } = JSON.parse(Buffer.from(text, "base64url").toString()) as {
+      rv: unknown;
+      start: unknown;
+    };
+    if (typeof rv === "number" && Number.isSafeInteger(rv) && rv !== 0 && typeof start === "string") {
+      return { revision: rv < 0 ? undefined : rv, after: prefix + start.split("\u0000")[0] };
+    }
+  } catch {
+    // Not a token of ours: refused below like any other text.
+  }
+  throw badRequest("continue key is not valid: encoded value is not a continue token of this server");
+}

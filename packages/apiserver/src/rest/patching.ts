@@ -1,0 +1,194 @@
+/** Patches: what a body of each type makes of the stored object. Pure. */
+import {
+  ApplyConflictError,
+  ApplyTypeError,
+  applyObject,
+  describeManager,
+  type JsonPatchOperation,
+  jsonPatch,
+  type KindDefinition,
+  type KubeObject,
+  type Managed,
+  mergePatch,
+  PatchError,
+  strategicMergePatch,
+} from "@selvedge/apimachinery";
+import { type StatusCause, StatusError } from "../status-error.ts";
+import { apiVersionOf, kindText } from "./kind-names.ts";
+import { badRequest, invalidOptions, unsupportedBody } from "./refusals.ts";
+
+export type PatchKind = "json" | "merge" | "strategic" | "apply";
+
+export const patchTypes: Readonly<Record<PatchKind, string>> = {
+  json: "application/json-patch+json",
+  merge: "application/merge-patch+json",
+  strategic: "application/strategic-merge-patch+json",
+  apply: "application/apply-patch+yaml",
+};
+
+/** Custom kinds have no strategic patches: their schemas do not say how lists merge. */
+export function patchTypesOf(kind: KindDefinition): string[] {
+  const { json, merge, strategic, apply } = patchTypes;
+  return kind.custom ? [json, merge, apply] : [json, merge, strategic, apply];
+}
+
+export function applyPatch(
+  kind: KindDefinition,
+  stored: KubeObject,
+  type: Exclude<PatchKind, "apply">,
+  patch: unknown,
+): KubeObject {
+  if (type === "strategic" && kind.custom) throw unsupportedBody(patchTypesOf(kind));
+  const whole = type === "json" ? Array.isArray(patch) : typeof patch === "object" && patch !== null;
+  if (!whole)
+    throw badRequest(`a ${type} patch is ${type === "json" ? "a list of operations" : "an object"}`);
+  let patched: unknown;
+  try {
+    if (type === "json") patched = jsonPatch(stored, patch as JsonPatchOperation[]);
+    else if (type === "merge") patched = mergePatch(stored, patch);
+    else patched = strategicMergePatch(stored, patch as Record<string, unknown>, schemaWithMeta(kind));
+  } catch (error) {
+    if (!(error instanceof PatchError)) throw error;
+    throw new StatusError(422, "Invalid", error.message, {}, { cause: error });
+  }
+  return checked(kind, patched);
+}
+
+/** metadata's own lists merge by these keys whatever the kind. */
+const metadataSchema = {
+  type: "object",
+  properties: {
+    finalizers: { type: "array", items: { type: "string" }, "x-kubernetes-patch-strategy": "merge" },
+    ownerReferences: {
+      type: "array",
+      items: { type: "object" },
+      "x-kubernetes-patch-strategy": "merge",
+      "x-kubernetes-patch-merge-key": "uid",
+    },
+  },
+} as const;
+
+function schemaWithMeta({ schema }: KindDefinition): KindDefinition["schema"] {
+  return { ...schema, properties: { ...schema.properties, metadata: metadataSchema } };
+}
+
+function checked(kind: KindDefinition, value: unknown): KubeObject {
+  const object = value as KubeObject;
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw badRequest("no object is left");
+  const { apiVersion, kind: name, metadata } = object;
+  if (typeof metadata !== "object" || metadata === null) throw badRequest("the patch leaves no metadata");
+  if (apiVersion !== apiVersionOf(kind) || name !== kind.kind) {
+    throw badRequest(
+      `the API version in the data (${apiVersion}, Kind=${name}) does not match the expected API version (${kindText(kind)})`,
+    );
+  }
+  return object;
+}
+
+export interface ApplyRequest {
+  readonly kind: KindDefinition;
+  readonly stored: KubeObject | undefined;
+  readonly patch: unknown;
+  readonly manager: string | undefined;
+  readonly force: boolean;
+  readonly subresource: string | undefined;
+  readonly time: string;
+}
+
+/** Server-side apply, managedFields included. */
+export function applyConfiguration(request: ApplyRequest): KubeObject {
+  const { kind, stored, manager, force, subresource, time } = request;
+  if (!manager) {
+    const detail = "is required for apply patch";
+    throw invalidOptions("PatchOptions", [{ type: "FieldValueRequired", field: "fieldManager", detail }]);
+  }
+  const said = spokenPart(kind, checkedConfiguration(kind, request.patch), subresource);
+  const { uid, name, namespace } = said.metadata;
+  if (stored === undefined && uid) {
+    const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+    throw new StatusError(
+      409,
+      "Conflict",
+      `Operation cannot be fulfilled on ${kind.plural} "${name}": ${why}`,
+    );
+  }
+  const write = { kind, live: stored, object: said, manager, force, time };
+  try {
+    return applyObject(subresource === undefined ? write : { ...write, subresource });
+  } catch (error) {
+    if (error instanceof ApplyConflictError) throw applyConflict(error, stored);
+    if (!(error instanceof ApplyTypeError)) throw error;
+    const which = `${namespace ?? ""}/${name}; ${kindText(kind)}`;
+    const message = `failed to create typed patch object (${which}): ${error.message}`;
+    throw new StatusError(500, "", message, undefined, { cause: error });
+  }
+}
+
+function checkedConfiguration(kind: KindDefinition, patch: unknown): KubeObject {
+  if (typeof patch !== "object" || patch === null || Array.isArray(patch)) {
+    throw badRequest("error decoding patch: an apply configuration is an object");
+  }
+  const { apiVersion, kind: name, metadata } = patch as KubeObject;
+  const expected = apiVersionOf(kind);
+  if (name !== kind.kind || !apiVersion) throw badRequest(`invalid object type: ${apiVersion}, Kind=${name}`);
+  if (apiVersion !== expected) {
+    const versions = `Specified patch version: ${apiVersion}, expected: ${expected}`;
+    throw badRequest(`Incorrect version specified in apply patch. ${versions}`);
+  }
+  if (typeof metadata !== "object" || metadata === null) throw badRequest("metadata must be an object");
+  if (metadata.managedFields !== undefined && metadata.managedFields !== null) {
+    throw badRequest("metadata.managedFields must be nil");
+  }
+  return patch as KubeObject;
+}
+
+/** What a manager may say here: a subresource's part, or all but the status. */
+function spokenPart(kind: KindDefinition, patch: KubeObject, subresource: string | undefined): KubeObject {
+  const { status, ...others } = patch;
+  if (subresource === "status") {
+    const { apiVersion, kind: name, metadata } = patch;
+    const identity = { name: metadata.name, ...(metadata.namespace && { namespace: metadata.namespace }) };
+    return { apiVersion, kind: name, metadata: identity, ...(status === undefined ? {} : { status }) };
+  }
+  return (kind.subresources?.status ? others : patch) as KubeObject;
+}
+
+function applyConflict({ conflicts }: ApplyConflictError, stored: KubeObject | undefined): StatusError {
+  const found = [...conflicts].map(([id, managed]) => ({
+    manager: describeManager(id, timeOf(id, managed, stored)),
+    paths: managed.set.paths(),
+  }));
+  const causes: StatusCause[] = found.flatMap(({ manager, paths }) =>
+    paths.map((field) => ({ reason: "FieldManagerConflict", message: `conflict with ${manager}`, field })),
+  );
+  const first = found[0];
+  const message =
+    causes.length === 1 && first !== undefined
+      ? `Apply failed with 1 conflict: conflict with ${first.manager}: ${first.paths[0]}`
+      : `Apply failed with ${causes.length} conflicts: ${found
+          .toSorted((a, b) => (a.manager < b.manager ? -1 : 1))
+          .map(({ manager, paths }) =>
+            [`conflicts with ${manager}:`, ...paths.map((path) => `- ${path}`)].join("\n"),
+          )
+          .join("\n")}`;
+  return new StatusError(409, "Conflict", message, { causes });
+}
+
+/** When the manager wrote last, for those that update. */
+function timeOf(
+  id: string,
+  { applied, apiVersion }: Managed,
+  stored: KubeObject | undefined,
+): string | undefined {
+  if (applied) return undefined;
+  const { manager, subresource } = JSON.parse(id) as { manager?: string; subresource?: string };
+  const entry = stored?.metadata.managedFields?.find(
+    (one) =>
+      one.operation === "Update" &&
+      one.apiVersion === apiVersion &&
+      one.manager === manager &&
+      (one.subresource ?? "") === (subresource ?? ""),
+  );
+  return entry?.time;
+}

@@ -1,0 +1,88 @@
+/** What clients are told when something cannot be, in upstream's words: tools and people look for them. */
+import { type FieldError, fieldErrorBody, fieldErrorText } from "@selvedge/apimachinery";
+import { type StatusDetails, StatusError } from "../status-error.ts";
+import { type KindName, resourceName } from "./kind-names.ts";
+
+export function detailsOf(kind: KindName, name: string): StatusDetails {
+  return { name, group: kind.group, kind: kind.plural };
+}
+
+export function notFound(kind: KindName, name: string): StatusError {
+  return new StatusError(404, "NotFound", `${resourceName(kind)} "${name}" not found`, detailsOf(kind, name));
+}
+
+export function alreadyExists(kind: KindName, name: string): StatusError {
+  const message = `${resourceName(kind)} "${name}" already exists`;
+  return new StatusError(409, "AlreadyExists", message, detailsOf(kind, name));
+}
+
+const modified =
+  "the object has been modified; please apply your changes to the latest version and try again";
+
+export function conflict(kind: KindName, name: string, why: string = modified): StatusError {
+  const message = `Operation cannot be fulfilled on ${resourceName(kind)} "${name}": ${why}`;
+  return new StatusError(409, "Conflict", message, detailsOf(kind, name));
+}
+
+export function badRequest(message: string, cause?: unknown): StatusError {
+  return new StatusError(400, "BadRequest", message, undefined, cause === undefined ? undefined : { cause });
+}
+
+export function invalid(
+  kind: { readonly group: string; readonly kind: string },
+  name: string,
+  errors: readonly FieldError[],
+): StatusError {
+  const causes = errors.map((error) => ({
+    reason: error.type,
+    message: fieldErrorBody(error),
+    field: error.field,
+  }));
+  const texts = [...new Set(errors.map(fieldErrorText))];
+  const qualified = kind.group === "" ? kind.kind : `${kind.kind}.${kind.group}`;
+  const text = texts.length === 1 ? texts[0] : `[${texts.join(", ")}]`;
+  const details = { ...(name && { name }), group: kind.group, kind: kind.kind, causes };
+  return new StatusError(422, "Invalid", `${qualified} "${name}" is invalid: ${text}`, details);
+}
+
+export function invalidField(
+  kind: KindName,
+  name: string,
+  field: string,
+  value: unknown,
+  detail: string,
+): StatusError {
+  return invalid(kind, name, [{ type: "FieldValueInvalid", field, value, detail }]);
+}
+
+/** For options in the query, which are checked as if they were an object. */
+export function invalidOptions(kind: string, errors: readonly FieldError[]): StatusError {
+  return invalid({ group: "meta.k8s.io", kind }, "", errors);
+}
+
+export function expired(message: string, continueWith?: string): StatusError {
+  return new StatusError(410, "Expired", message, undefined, {
+    ...(continueWith === undefined ? {} : { continue: continueWith }),
+  });
+}
+
+export function tooLargeRevision(asked: number, current: number): StatusError {
+  const message = `Too large resource version: ${asked}, current: ${current}`;
+  const causes = [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }];
+  return new StatusError(504, "Timeout", `Timeout: ${message}`, { causes, retryAfterSeconds: 1 });
+}
+
+export function unknownResource(): StatusError {
+  return new StatusError(404, "NotFound", "the server could not find the requested resource", {});
+}
+
+export function methodNotAllowed(): StatusError {
+  const message = "the server does not allow this method on the requested resource";
+  return new StatusError(405, "MethodNotAllowed", message, {});
+}
+
+export function unsupportedBody(accepted: readonly string[]): StatusError {
+  const list = accepted.join(", ");
+  const message = `the body of the request was in an unknown format - accepted media types include: ${list}`;
+  return new StatusError(415, "UnsupportedMediaType", message);
+}

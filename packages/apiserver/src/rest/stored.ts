@@ -1,0 +1,74 @@
+/** Objects as the store has them: text, and what is made of it once however many ask. */
+import type { KubeObject } from "@selvedge/apimachinery";
+import type { Change, Row } from "../store/store.ts";
+
+/** One state of one object. */
+export class Stored {
+  readonly key: string;
+  readonly revision: number;
+  readonly #value: string;
+  #object: KubeObject | undefined;
+  #json: string | undefined;
+
+  constructor({ key, revision, value }: Row) {
+    this.key = key;
+    this.revision = revision;
+    this.#value = value;
+  }
+
+  /** Shared by all who ask: look, do not touch. */
+  get object(): KubeObject {
+    this.#object ??= this.copy();
+    return this.#object;
+  }
+
+  /** An object of one's own. */
+  copy(): KubeObject {
+    const object = JSON.parse(this.#value) as KubeObject;
+    object.metadata.resourceVersion = `${this.revision}`;
+    return object;
+  }
+
+  /** The object's JSON with its resourceVersion, made without reading it. */
+  get json(): string {
+    if (this.#json === undefined) {
+      const at = this.#value.indexOf(opening);
+      const insert = `"resourceVersion":"${this.revision}",`;
+      this.#json =
+        at < 0
+          ? JSON.stringify(this.object)
+          : `${this.#value.slice(0, at + opening.length)}${insert}${this.#value.slice(at + opening.length)}`;
+    }
+    return this.#json;
+  }
+}
+
+const opening = '"metadata":{';
+
+/** The text to store. The revision is the store's to give, and metadata comes early so that it can be put in. */
+export function encode(object: KubeObject): string {
+  const { apiVersion, kind, metadata, ...rest } = object;
+  const { resourceVersion: _revision, name, ...others } = metadata;
+  return JSON.stringify({ apiVersion, kind, metadata: { name, ...others }, ...rest });
+}
+
+export interface ReadChange {
+  readonly now: Stored | undefined;
+  /** The state before, at the revision of the change: what a DELETED event carries. */
+  readonly before: Stored | undefined;
+}
+
+const readChanges = new WeakMap<Change, ReadChange>();
+
+/** A change's two states, the same for every watcher. */
+export function readChange(change: Change): ReadChange {
+  let read = readChanges.get(change);
+  if (read === undefined) {
+    const { key, revision, value, previous } = change;
+    const of = (text: string | undefined): Stored | undefined =>
+      text === undefined ? undefined : new Stored({ key, revision, value: text });
+    read = { now: of(value), before: of(previous) };
+    readChanges.set(change, read);
+  }
+  return read;
+}

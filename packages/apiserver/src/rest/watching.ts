@@ -1,0 +1,126 @@
+/** Watches: what is there, then every change, with a sign of progress now and then. */
+import type { FieldError, KindDefinition } from "@selvedge/apimachinery";
+import { type Clock, minutes } from "@selvedge/base";
+import { type Change, CompactedError, type Store, type Subscription } from "../store/store.ts";
+import { listStored, readRevision } from "./listing.ts";
+import { expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
+import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
+import { readChange, type Stored } from "./stored.ts";
+
+export interface WatchQuery extends SelectionQuery {
+  readonly resourceVersion?: string;
+  readonly resourceVersionMatch?: string;
+  readonly allowWatchBookmarks?: boolean;
+  readonly sendInitialEvents?: boolean;
+  readonly signal: AbortSignal;
+}
+
+export type WatchItem =
+  | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly stored: Stored }
+  /** Nothing else up to this revision; `initial` ends the events that tell what was there at the start. */
+  | { readonly type: "BOOKMARK"; readonly revision: number; readonly initial: boolean };
+
+/** As often as upstream. */
+const bookmarkEvery = minutes(1);
+
+export async function* watchStored(
+  store: Store,
+  kind: KindDefinition,
+  query: WatchQuery,
+  clock: Clock,
+): AsyncGenerator<WatchItem> {
+  checkQuery(query);
+  const selection = selectionOf(kind, query);
+  const asked = readRevision(query.resourceVersion);
+  const current = await store.revision();
+  if (asked > current) throw tooLargeRevision(asked, current);
+  let from = asked;
+  if (query.sendInitialEvents ?? asked === 0) {
+    const { namespace, labelSelector, fieldSelector } = query;
+    const list = await listStored(store, kind, {
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(labelSelector === undefined ? {} : { labelSelector }),
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    });
+    for (const stored of list.items) yield { type: "ADDED", stored };
+    from = list.revision;
+    if (query.sendInitialEvents && query.allowWatchBookmarks) {
+      yield { type: "BOOKMARK", revision: from, initial: true };
+    }
+  } else if (asked === 0) from = current;
+  yield* follow(store.subscribe(selection.prefix, from), selection, query, clock);
+}
+
+async function* follow(
+  log: Subscription,
+  selection: Selection,
+  { signal, allowWatchBookmarks = false }: WatchQuery,
+  clock: Clock,
+): AsyncGenerator<WatchItem> {
+  const wake = (): void => log.wake();
+  signal.addEventListener("abort", wake);
+  let due = false;
+  const arm = (): { cancel(): void } | undefined =>
+    allowWatchBookmarks
+      ? clock.setTimer(bookmarkEvery, () => {
+          due = true;
+          wake();
+        })
+      : undefined;
+  let timer = arm();
+  try {
+    while (!signal.aborted) {
+      for (const change of await log.take()) {
+        const item = itemOf(change, selection);
+        if (item !== undefined) yield item;
+        if (signal.aborted) return;
+      }
+      if (due) {
+        due = false;
+        timer = arm();
+        yield { type: "BOOKMARK", revision: log.revision, initial: false };
+      }
+      if (!signal.aborted) await log.wait();
+    }
+    // The last word before the end, so that the client goes on from here.
+    if (allowWatchBookmarks) yield { type: "BOOKMARK", revision: log.revision, initial: false };
+  } catch (error) {
+    if (!(error instanceof CompactedError)) throw error;
+    throw expired(`too old resource version: ${log.revision}`);
+  } finally {
+    timer?.cancel();
+    signal.removeEventListener("abort", wake);
+    log.close();
+  }
+}
+
+/** What the change is to somebody who sees only the selection. */
+function itemOf(change: Change, selection: Selection): WatchItem | undefined {
+  const { now, before } = readChange(change);
+  const is = now !== undefined && selection.matches(now);
+  const was = before !== undefined && selection.matches(before);
+  if (is) return { type: was ? "MODIFIED" : "ADDED", stored: now };
+  return was ? { type: "DELETED", stored: before } : undefined;
+}
+
+function checkQuery({ sendInitialEvents, resourceVersionMatch: match }: WatchQuery): void {
+  const field = "resourceVersionMatch";
+  const errors: FieldError[] = [];
+  if (sendInitialEvents !== undefined && match !== "NotOlderThan") {
+    const detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+    errors.push({ type: "FieldValueForbidden", field, detail });
+  }
+  if (match && sendInitialEvents === undefined) {
+    const detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+    errors.push({ type: "FieldValueForbidden", field, detail });
+  }
+  if (match && match !== "NotOlderThan") {
+    errors.push({
+      type: "FieldValueNotSupported",
+      field,
+      value: match,
+      detail: 'supported values: "NotOlderThan"',
+    });
+  }
+  if (errors.length > 0) throw invalidOptions("ListOptions", errors);
+}

@@ -1,0 +1,180 @@
+/** What a write makes of an object. Pure: time, chance and what is stored are arguments. */
+import {
+  ApplyTypeError,
+  applySchemaDefaults,
+  fieldErrorText,
+  type KindDefinition,
+  type KubeObject,
+  updateObject,
+  validateObjectMeta,
+  validateSchema,
+  withoutTimes,
+} from "@selvedge/apimachinery";
+import { jsonEqual } from "@selvedge/base";
+import type { FieldRules } from "./field-validation.ts";
+import { pruneObject } from "./field-validation.ts";
+import { apiVersionOf, hasGeneration, isNamespaceKind } from "./kind-names.ts";
+import { conflict, invalid } from "./refusals.ts";
+
+export interface WriteContext {
+  readonly kind: KindDefinition;
+  readonly rules: FieldRules;
+  readonly manager: string;
+  readonly subresource: string | undefined;
+  /** RFC 3339. */
+  readonly time: string;
+  /** Managed fields are already in the object: apply has put them there. */
+  readonly managed?: boolean;
+}
+
+/** The object as it will be stored for the first time; `wanted` is changed. */
+export function planCreate(wanted: KubeObject, uid: string, context: WriteContext): KubeObject {
+  const { kind, time } = context;
+  const meta = wanted.metadata;
+  meta.uid = uid;
+  meta.creationTimestamp = time;
+  delete meta.resourceVersion;
+  delete meta.deletionTimestamp;
+  delete meta.deletionGracePeriodSeconds;
+  delete meta.selfLink;
+  if (hasGeneration(kind)) meta.generation = 1;
+  else delete meta.generation;
+  if (kind.subresources?.status) delete wanted["status"];
+  if (isNamespaceKind(kind)) openNamespace(wanted);
+  settle(wanted, undefined, context);
+  return context.managed === true ? wanted : tracked(wanted, undefined, context);
+}
+
+/** The object as it will be stored in place of `stored`: the same object when nothing changes. */
+export function planUpdate(stored: KubeObject, wanted: KubeObject, context: WriteContext): KubeObject {
+  const { kind, subresource } = context;
+  const next = merge(kind, stored, wanted, subresource);
+  settle(next, stored, context);
+  if (hasGeneration(kind) && !jsonEqual(contentOf(next), contentOf(stored))) {
+    next.metadata.generation = (stored.metadata.generation ?? 0) + 1;
+  }
+  const { managedFields } = wanted.metadata;
+  if (context.managed === true && managedFields !== undefined) next.metadata.managedFields = managedFields;
+  const managed = context.managed === true ? next : tracked(next, stored, context);
+  return jsonEqual(withoutTimes(managed), withoutTimes(stored)) ? stored : managed;
+}
+
+/** Whether nothing holds a marked object any more. */
+export function isGone(object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata;
+  const held = (finalizers ?? []).length > 0 || namespaceFinalizers(object).length > 0;
+  return Boolean(deletionTimestamp) && !deletionGracePeriodSeconds && !held;
+}
+
+/** What a namespace still waits for besides metadata.finalizers. */
+export function namespaceFinalizers(object: KubeObject): readonly string[] {
+  if (object.kind !== "Namespace" || object.apiVersion !== "v1") return [];
+  return (object["spec"] as { finalizers?: string[] } | undefined)?.finalizers ?? [];
+}
+
+/** The object with managedFields that say what this write changed. */
+function tracked(object: KubeObject, live: KubeObject | undefined, context: WriteContext): KubeObject {
+  const { kind, manager, time, subresource } = context;
+  try {
+    const write = { kind, manager, time, live, object };
+    return updateObject(subresource === undefined ? write : { ...write, subresource });
+  } catch (error) {
+    if (!(error instanceof ApplyTypeError)) throw error;
+    // What is valid but cannot be told apart field by field is nobody's: the write itself must not fail for that.
+    const { managedFields: _unread, ...metadata } = object.metadata;
+    const kept = live?.metadata.managedFields;
+    return { ...object, metadata: kept === undefined ? metadata : { ...metadata, managedFields: kept } };
+  }
+}
+
+/** Prunes, defaults and checks, in place. */
+function settle(object: KubeObject, old: KubeObject | undefined, context: WriteContext): void {
+  const { kind } = context;
+  object.apiVersion = apiVersionOf(kind);
+  object.kind = kind.kind;
+  pruneObject(kind, object, context.rules);
+  applySchemaDefaults(kind.schema, object);
+  kind.applyDefaults?.(object);
+  const errors = [
+    ...validateObjectMeta(kind, object, old),
+    ...validateSchema(kind.schema, object),
+    ...(kind.validate?.(object, old) ?? []),
+  ];
+  const seen = new Set<string>();
+  const distinct = errors.filter((error) => {
+    const text = fieldErrorText(error);
+    return !seen.has(text) && seen.add(text);
+  });
+  if (distinct.length > 0) throw invalid(kind, object.metadata.name ?? "", distinct);
+}
+
+/** What each subresource may write; all else stays as it is stored. */
+const parts: Readonly<Record<string, readonly string[]>> = {
+  status: ["status"],
+  finalize: ["spec", "finalizers"],
+  ephemeralcontainers: ["spec", "ephemeralContainers"],
+  resize: ["spec", "containers"],
+};
+const serverMeta = [
+  "name",
+  "namespace",
+  "uid",
+  "resourceVersion",
+  "generation",
+  "creationTimestamp",
+] as const;
+
+/**
+ * The stored object with what the write may change: a subresource its part, the main resource all but the status; the
+ * server's own metadata stays.
+ */
+function merge(
+  kind: KindDefinition,
+  stored: KubeObject,
+  wanted: KubeObject,
+  subresource: string | undefined,
+): KubeObject {
+  const { uid, name } = wanted.metadata;
+  if (uid && uid !== stored.metadata.uid) {
+    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stored.metadata.uid}`;
+    throw conflict(kind, name, why);
+  }
+  const part = subresource === undefined ? undefined : parts[subresource];
+  const next: KubeObject = structuredClone(part === undefined ? wanted : stored);
+  if (part !== undefined) copyAt(wanted, next, part);
+  else if (kind.subresources?.status) copyAt(stored, next, ["status"]);
+  if (part === undefined && isNamespaceKind(kind)) copyAt(stored, next, ["spec", "finalizers"]);
+  const meta = next.metadata as unknown as Record<string, unknown>;
+  for (const field of [...serverMeta, "deletionTimestamp", "deletionGracePeriodSeconds"] as const) {
+    if (stored.metadata[field] === undefined) delete meta[field];
+    else meta[field] = stored.metadata[field];
+  }
+  const { managedFields } = wanted.metadata;
+  if (part === undefined && managedFields === undefined) delete meta["managedFields"];
+  return next;
+}
+
+/** Puts one member of an object where it belongs in another, or takes it away. */
+function copyAt(from: KubeObject, to: KubeObject, path: readonly string[]): void {
+  const last = path.at(-1) ?? "";
+  let [source, target]: [Record<string, unknown> | undefined, Record<string, unknown>] = [from, to];
+  for (const step of path.slice(0, -1)) {
+    source = source?.[step] as Record<string, unknown> | undefined;
+    target[step] = { ...(target[step] as Record<string, unknown> | undefined) };
+    target = target[step] as Record<string, unknown>;
+  }
+  if (source?.[last] === undefined) delete target[last];
+  else target[last] = structuredClone(source[last]);
+}
+
+function contentOf(object: KubeObject): Record<string, unknown> {
+  const { metadata: _metadata, status: _status, ...content } = object;
+  return content;
+}
+
+function openNamespace(namespace: KubeObject): void {
+  const { metadata } = namespace;
+  metadata.labels = { ...metadata.labels, "kubernetes.io/metadata.name": metadata.name };
+  namespace["spec"] = { ...(namespace["spec"] as object | undefined), finalizers: ["kubernetes"] };
+  namespace["status"] = { phase: "Active" };
+}

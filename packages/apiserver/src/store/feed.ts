@@ -1,0 +1,109 @@
+import type { Change } from "./store.ts";
+
+/** As many recent changes as watchers that keep up, or reconnect at once, need: a busy minute. */
+const changesMax = 8_192;
+const stride = 1_024;
+/** What they may weigh together, in characters of their values. */
+const weightMax = 32 * 1024 * 1024;
+
+/**
+ * The newest changes, in memory, for all watchers together; and who waits for which. Older ones are in the database.
+ *
+ *   #floor | change change change change … newest
+ *            every change after the floor is here
+ */
+export class Feed {
+  #floor: number;
+  #changes: Change[] = [];
+  #weight = 0;
+  readonly #waiting = new Map<string, Set<Waiter>>();
+
+  constructor(revision: number) {
+    this.#floor = revision;
+  }
+
+  /** Changes after this revision are all here. */
+  get floor(): number {
+    return this.#floor;
+  }
+
+  get newest(): number {
+    return this.#changes.at(-1)?.revision ?? this.#floor;
+  }
+
+  publish(changes: readonly Change[]): void {
+    for (const change of changes) {
+      this.#changes.push(change);
+      this.#weight += weightOf(change);
+    }
+    this.#trim();
+    for (const { key, revision } of changes) {
+      for (const prefix of prefixesOf(key)) {
+        for (const waiter of this.#waiting.get(prefix) ?? []) waiter.notify(revision - 1);
+      }
+    }
+  }
+
+  /** At most `limit` of those after `revision` that `matches` takes. */
+  after(revision: number, matches: (key: string) => boolean, limit: number): Change[] {
+    const found: Change[] = [];
+    for (let at = this.#indexAfter(revision); at < this.#changes.length && found.length < limit; at++) {
+      const change = this.#changes[at];
+      if (change !== undefined && matches(change.key)) found.push(change);
+    }
+    return found;
+  }
+
+  /** Tells the waiter of the next change below its prefix. */
+  add(prefix: string, waiter: Waiter): void {
+    const waiters = this.#waiting.get(prefix);
+    if (waiters === undefined) this.#waiting.set(prefix, new Set([waiter]));
+    else waiters.add(waiter);
+  }
+
+  remove(prefix: string, waiter: Waiter): void {
+    const waiters = this.#waiting.get(prefix);
+    waiters?.delete(waiter);
+    if (waiters?.size === 0) this.#waiting.delete(prefix);
+  }
+
+  #indexAfter(revision: number): number {
+    let [low, high] = [0, this.#changes.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#changes[middle]?.revision ?? 0) <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #trim(): void {
+    let cut = 0;
+    // Cut in strides: moving thousands of changes for each one that comes would be most of the work.
+    const keep = this.#changes.length > changesMax ? changesMax - stride : changesMax;
+    while (this.#changes.length - cut > keep || this.#weight > weightMax) {
+      const oldest = this.#changes[cut];
+      if (oldest === undefined) break;
+      this.#floor = oldest.revision;
+      this.#weight -= weightOf(oldest);
+      cut++;
+    }
+    if (cut > 0) this.#changes = this.#changes.slice(cut);
+  }
+}
+
+export interface Waiter {
+  /** Something came; up to `seen` nothing did. */
+  notify(seen: number): void;
+}
+
+function weightOf({ value, previous }: Change): number {
+  return (value?.length ?? 0) + (previous?.length ?? 0);
+}
+
+/** Every text a watcher of this key can wait under: the key, and each beginning that ends with a slash. */
+function prefixesOf(key: string): string[] {
+  const prefixes = [key];
+  for (let at = key.indexOf("/"); at >= 0; at = key.indexOf("/", at + 1)) prefixes.push(key.slice(0, at + 1));
+  return prefixes;
+}
