@@ -1,0 +1,73 @@
+/** One controller in a process of its own, so that what drives it does not share its processor time. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { KubeClient } from "../real/kube-client.ts";
+import { checkout } from "../real/local-system.ts";
+import { waitFor } from "../real/wait.ts";
+
+export class ControllerProcess implements AsyncDisposable {
+  readonly folder: string;
+  readonly #child: ChildProcess;
+  readonly #lines: string[];
+
+  private constructor(folder: string, child: ChildProcess, lines: string[]) {
+    this.folder = folder;
+    this.#child = child;
+    this.#lines = lines;
+  }
+
+  static async start(): Promise<ControllerProcess> {
+    const folder = await mkdtemp(join(tmpdir(), "selvedge-bench-"));
+    const main = join(checkout, "packages", "controller", "src", "main.ts");
+    const listen = ["--kube-listen", "127.0.0.1:0", "--device-listen", "127.0.0.1:0"];
+    const child = spawn(process.execPath, [main, "--data", folder, ...listen], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const lines: string[] = [];
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      lines.push(...text.split("\n").filter(Boolean));
+      if (lines.length > linesMax) lines.splice(0, lines.length - linesMax);
+    });
+    const controller = new ControllerProcess(folder, child, lines);
+    try {
+      await waitFor("the controller to listen", async () => controller.#listening(), 30);
+      return controller;
+    } catch (error) {
+      await controller[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Host and port of the node API. */
+  get deviceAddress(): string {
+    return this.#listening()?.device ?? "";
+  }
+
+  async client(): Promise<KubeClient> {
+    return await KubeClient.open(join(this.folder, "kubeconfig"));
+  }
+
+  #listening(): { readonly device: string } | undefined {
+    if (this.#child.exitCode !== null) throw new Error(`the controller ended:\n${this.#lines.join("\n")}`);
+    const line = this.#lines.find((text) => text.includes('"message":"listening"'));
+    return line === undefined ? undefined : (JSON.parse(line) as { device: string });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode === null) {
+      this.#child.kill("SIGTERM");
+      await once(this.#child, "exit");
+    }
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Of its log: enough to explain a start that failed. */
+const linesMax = 200;

@@ -1,0 +1,28 @@
+import { readFile } from "node:fs/promises";
+
+/** What a process costs, as the kernel counts it. */
+export interface ProcessUsage {
+  readonly cpuSeconds: number;
+  readonly rssBytes: number;
+  /** Private pages that were written: what the process alone keeps in memory. */
+  readonly dirtyBytes: number;
+}
+
+/** Linux counts processor time in hundredths of a second, whatever its own tick is. */
+const ticksPerSecond = 100;
+
+export async function processUsage(pid: number): Promise<ProcessUsage> {
+  const [stat, rollup] = await Promise.all([
+    readFile(`/proc/${pid}/stat`, "utf8"),
+    readFile(`/proc/${pid}/smaps_rollup`, "utf8"),
+  ]);
+  // The name in parentheses may hold spaces; fields 14 and 15 of the line are user and system time.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const kib = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(rollup)?.[1] ?? 0);
+  return {
+    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
+    rssBytes: kib("Rss") * 1024,
+    dirtyBytes: kib("Private_Dirty") * 1024,
+  };
+}

@@ -1,0 +1,76 @@
+/** A stock kubectl with one system's kubeconfig. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { type LocalSystem, type Ran, run } from "../../packages/harness/src/real/local-system.ts";
+import { waitFor } from "../../packages/harness/src/real/wait.ts";
+
+export class KubectlSession {
+  readonly #binary: string;
+  readonly #system: LocalSystem;
+
+  constructor(binary: string, system: LocalSystem) {
+    this.#binary = binary;
+    this.#system = system;
+  }
+
+  async run(...args: readonly string[]): Promise<Ran> {
+    return await run(this.#binary, this.#args(args));
+  }
+
+  /** Its output; it must succeed. */
+  async ok(...args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.run(...args);
+    assert.equal(code, 0, `kubectl ${args.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
+    return stdout;
+  }
+
+  /** As a user at a terminal types it. */
+  async inTerminal(...args: readonly string[]): Promise<Ran> {
+    const line = [this.#binary, ...this.#args(args)].map((word) => `'${word}'`).join(" ");
+    return await run("script", ["-qec", line, "/dev/null"]);
+  }
+
+  /** Runs on until it is disposed; `until` waits for what it prints. */
+  follow(...args: readonly string[]): Following {
+    return new Following(this.#binary, this.#args(args));
+  }
+
+  #args(args: readonly string[]): string[] {
+    return [`--kubeconfig=${this.#system.kubeconfig}`, ...args];
+  }
+}
+
+export class Following implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #name: string;
+  output = "";
+
+  constructor(binary: string, args: readonly string[]) {
+    this.#name = args.join(" ");
+    this.#child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.output += text;
+      });
+    }
+  }
+
+  async until(pattern: RegExp, limitSeconds = 120): Promise<RegExpExecArray> {
+    return await waitFor(
+      `${pattern} from kubectl ${this.#name}`,
+      async () => {
+        const match = pattern.exec(this.output);
+        if (match === null && this.#child.exitCode !== null) throw new Error(`it ended: ${this.output}`);
+        return match ?? undefined;
+      },
+      limitSeconds,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill("SIGKILL");
+    await once(this.#child, "exit");
+  }
+}
