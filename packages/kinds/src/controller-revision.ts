@@ -1,5 +1,7 @@
-import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { open } from "./open.ts";
+import type { KindDefinition, KubeObject, ObjectMeta } from "@selvedge/apimachinery";
+import { ageColumn, column, counts, nameColumn } from "./columns.ts";
+import { int64, kindMessage, type Message, needed, raw } from "./fields.ts";
+import { builtIn } from "./kind.ts";
 
 /** A template that a DaemonSet had: what `kubectl rollout history` and `undo` read. */
 export interface ControllerRevision extends KubeObject {
@@ -10,11 +12,33 @@ export interface ControllerRevision extends KubeObject {
   revision: number;
 }
 
-export const controllerRevisionKind: KindDefinition = open({
+const controllerRevision: Message = kindMessage(
+  "A template that a DaemonSet had: what kubectl rollout history and undo read.",
+  {
+    data: raw(2, "A strategic merge patch that brings the template back."),
+    revision: int64(3, "Its number; the highest is the newest.", { ...needed, default: 0 }),
+  },
+);
+
+export const controllerRevisionKind: KindDefinition = builtIn(controllerRevision, {
   group: "apps",
   version: "v1",
   kind: "ControllerRevision",
   plural: "controllerrevisions",
   singular: "controllerrevision",
   namespaced: true,
+  columns: [
+    nameColumn,
+    column<ControllerRevision>("Controller", "Whose template it was.", ({ metadata }) => ownerText(metadata)),
+    counts<ControllerRevision>("Revision", "Its number.", ({ revision }) => revision),
+    ageColumn,
+  ],
 });
+
+/** `daemonset.apps/web` */
+function ownerText({ ownerReferences = [] }: ObjectMeta): string {
+  const owner = ownerReferences.find(({ controller }) => controller);
+  if (owner === undefined) return "<none>";
+  const [group, version] = owner.apiVersion.split("/");
+  return `${owner.kind.toLowerCase()}${version === undefined ? "" : `.${group}`}/${owner.name}`;
+}

@@ -1,5 +1,23 @@
 import type { Condition, KindDefinition, KubeObject, LabelSelector } from "@selvedge/apimachinery";
-import { open } from "./open.ts";
+import { ageColumn, column, counts, labelsText, nameColumn, templateColumns } from "./columns.ts";
+import {
+  byKeys,
+  int32,
+  int64,
+  intOrString,
+  kindMessage,
+  type Message,
+  message,
+  needed,
+  object,
+  objects,
+  pointer,
+  text,
+  time,
+} from "./fields.ts";
+import { builtIn } from "./kind.ts";
+import { labelSelector } from "./meta-fields.ts";
+import { podTemplateSpec } from "./pod/pod-fields.ts";
 import type { PodTemplateSpec } from "./pod/pod-types.ts";
 
 export interface DaemonSet extends KubeObject {
@@ -35,7 +53,66 @@ export interface DaemonSetStatus {
   conditions?: Condition[];
 }
 
-export const daemonSetKind: KindDefinition = open({
+const rollingUpdateDaemonSet: Message = message("How many nodes change at a time.", {
+  maxUnavailable: intOrString(
+    1,
+    "How many may be without a ready Pod: a number or a percentage. 1 when not said.",
+  ),
+  maxSurge: intOrString(
+    2,
+    "How many may have two Pods for a while: a number or a percentage. 0 when not said.",
+  ),
+});
+
+const daemonSetUpdateStrategy: Message = message("How a change of the template reaches Pods that run.", {
+  type: text(1, "RollingUpdate, or OnDelete: only when you delete them."),
+  rollingUpdate: object(2, rollingUpdateDaemonSet, "How many nodes change at a time."),
+});
+
+const daemonSetSpec: Message = message("One Pod on each node that fits.", {
+  selector: object(
+    1,
+    labelSelector,
+    "Which Pods are its own; must match the template's labels, never changes.",
+    needed,
+  ),
+  template: object(2, podTemplateSpec, "What the Pods are made from.", needed),
+  updateStrategy: object(3, daemonSetUpdateStrategy, "How a change of the template reaches Pods that run."),
+  minReadySeconds: int32(4, "How long a Pod must be ready before it counts as available."),
+  revisionHistoryLimit: int32(
+    6,
+    "How many former templates are kept for kubectl rollout undo. 10 when not said.",
+    pointer,
+  ),
+});
+
+const daemonSetCondition: Message = message("One thing that is true or not.", {
+  type: text(1, "What.", needed),
+  status: text(2, "True, False or Unknown.", needed),
+  lastTransitionTime: time(3, "Since when."),
+  reason: text(4, "Why, as one word."),
+  message: text(5, "Why, for people."),
+});
+
+const daemonSetStatus: Message = message("How far it is.", {
+  currentNumberScheduled: int32(1, "Nodes that have the Pod and should.", { ...needed, default: 0 }),
+  numberMisscheduled: int32(2, "Nodes that have the Pod and should not.", { ...needed, default: 0 }),
+  desiredNumberScheduled: int32(3, "Nodes that should have the Pod.", { ...needed, default: 0 }),
+  numberReady: int32(4, "Nodes whose Pod is ready.", { ...needed, default: 0 }),
+  observedGeneration: int64(5, "Generation this is about."),
+  updatedNumberScheduled: int32(6, "Nodes whose Pod is from the newest template."),
+  numberAvailable: int32(7, "Nodes whose Pod is available."),
+  numberUnavailable: int32(8, "Nodes that should have an available Pod and have none."),
+  collisionCount: int32(9, "How often the name of a revision was taken.", pointer),
+  conditions: objects(10, daemonSetCondition, "What is true or not about it.", byKeys("type")),
+});
+
+const daemonSet: Message = kindMessage("One Pod on each node that fits: what runs on every box of a kind.", {
+  spec: object(2, daemonSetSpec, "What should run where."),
+  status: object(3, daemonSetStatus, "How far it is."),
+});
+
+export const daemonSetKind: KindDefinition = builtIn(daemonSet, {
   group: "apps",
   version: "v1",
   kind: "DaemonSet",
@@ -45,4 +122,25 @@ export const daemonSetKind: KindDefinition = open({
   categories: ["all"],
   namespaced: true,
   subresources: { status: true },
+  columns: [
+    nameColumn,
+    counts<DaemonSet>(
+      "Desired",
+      "Nodes that should have the Pod.",
+      ({ status }) => status?.desiredNumberScheduled,
+    ),
+    counts<DaemonSet>("Current", "Nodes that have the Pod.", ({ status }) => status?.currentNumberScheduled),
+    counts<DaemonSet>("Ready", "Nodes whose Pod is ready.", ({ status }) => status?.numberReady),
+    counts<DaemonSet>(
+      "Up-to-date",
+      "Nodes with the newest Pod.",
+      ({ status }) => status?.updatedNumberScheduled,
+    ),
+    counts<DaemonSet>("Available", "Nodes whose Pod is available.", ({ status }) => status?.numberAvailable),
+    column<DaemonSet>("Node Selector", "Labels a node must have.", ({ spec }) =>
+      labelsText(spec.template?.spec?.nodeSelector),
+    ),
+    ageColumn,
+    ...templateColumns,
+  ],
 });

@@ -1,5 +1,24 @@
 import type { Condition, KindDefinition, KubeObject, LabelSelector } from "@selvedge/apimachinery";
-import { open } from "./open.ts";
+import { ageColumn, column, counts, nameColumn, templateColumns } from "./columns.ts";
+import {
+  byKeys,
+  flag,
+  int32,
+  int64,
+  intOrString,
+  kindMessage,
+  type Message,
+  message,
+  needed,
+  object,
+  objects,
+  pointer,
+  text,
+  time,
+} from "./fields.ts";
+import { builtIn } from "./kind.ts";
+import { labelSelector } from "./meta-fields.ts";
+import { podTemplateSpec } from "./pod/pod-fields.ts";
 import type { PodTemplateSpec } from "./pod/pod-types.ts";
 
 export interface Deployment extends KubeObject {
@@ -41,7 +60,72 @@ export interface DeploymentStatus {
   conditions?: DeploymentCondition[];
 }
 
-export const deploymentKind: KindDefinition = open({
+const rollingUpdateDeployment: Message = message("How many Pods change at a time.", {
+  maxUnavailable: intOrString(1, "How many may be missing: a number or a percentage. 25% when not said."),
+  maxSurge: intOrString(2, "How many more there may be: a number or a percentage. 25% when not said."),
+});
+
+const deploymentStrategy: Message = message("How Pods are replaced by new ones.", {
+  type: text(1, "RollingUpdate, or Recreate: first all old ones go."),
+  rollingUpdate: object(2, rollingUpdateDeployment, "How many Pods change at a time."),
+});
+
+const deploymentSpec: Message = message("So many Pods, anywhere they fit.", {
+  replicas: int32(1, "How many Pods. 1 when not said.", pointer),
+  selector: object(
+    2,
+    labelSelector,
+    "Which Pods are its own; must match the template's labels, never changes.",
+    needed,
+  ),
+  template: object(3, podTemplateSpec, "What the Pods are made from.", needed),
+  strategy: object(4, deploymentStrategy, "How Pods are replaced by new ones.", {
+    "x-kubernetes-patch-strategy": "retainKeys",
+  }),
+  minReadySeconds: int32(5, "How long a Pod must be ready before it counts as available."),
+  revisionHistoryLimit: int32(
+    6,
+    "How many former ReplicaSets are kept for kubectl rollout undo. 10 when not said.",
+    pointer,
+  ),
+  paused: flag(7, "Whether changes of the template wait."),
+  progressDeadlineSeconds: int32(
+    9,
+    "How long a change may go without progress before it counts as failed. 600 when not said.",
+    pointer,
+  ),
+});
+
+const deploymentCondition: Message = message("One thing that is true or not.", {
+  type: text(1, "What: Available, Progressing or ReplicaFailure.", needed),
+  status: text(2, "True, False or Unknown.", needed),
+  lastUpdateTime: time(6, "When it was last said."),
+  lastTransitionTime: time(7, "Since when."),
+  reason: text(4, "Why, as one word."),
+  message: text(5, "Why, for people."),
+});
+
+const deploymentStatus: Message = message("How far it is.", {
+  observedGeneration: int64(1, "Generation this is about."),
+  replicas: int32(2, "Pods there are."),
+  updatedReplicas: int32(3, "Pods from the newest template."),
+  readyReplicas: int32(7, "Pods that are ready."),
+  availableReplicas: int32(4, "Pods that are available."),
+  unavailableReplicas: int32(5, "Pods that are still missing."),
+  terminatingReplicas: int32(9, "Pods that are about to end.", pointer),
+  conditions: objects(6, deploymentCondition, "What is true or not about it.", byKeys("type")),
+  collisionCount: int32(8, "How often the name of a ReplicaSet was taken.", pointer),
+});
+
+const deployment: Message = kindMessage(
+  "So many Pods, anywhere they fit, replaced step by step when their template changes.",
+  {
+    spec: object(2, deploymentSpec, "What should run."),
+    status: object(3, deploymentStatus, "How far it is."),
+  },
+);
+
+export const deploymentKind: KindDefinition = builtIn(deployment, {
   group: "apps",
   version: "v1",
   kind: "Deployment",
@@ -54,4 +138,20 @@ export const deploymentKind: KindDefinition = open({
     status: true,
     scale: { specReplicas: "spec.replicas", statusReplicas: "status.replicas", selector: "spec.selector" },
   },
+  columns: [
+    nameColumn,
+    column<Deployment>(
+      "Ready",
+      "Pods that are ready, of those wanted.",
+      ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 1}`,
+    ),
+    counts<Deployment>(
+      "Up-to-date",
+      "Pods from the newest template.",
+      ({ status }) => status?.updatedReplicas,
+    ),
+    counts<Deployment>("Available", "Pods that are available.", ({ status }) => status?.availableReplicas),
+    ageColumn,
+    ...templateColumns,
+  ],
 });

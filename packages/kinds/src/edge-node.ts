@@ -1,6 +1,8 @@
-import type { Condition, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import type { Condition, KindDefinition, KubeObject, Schema } from "@selvedge/apimachinery";
+import type { Instant } from "@selvedge/base";
+import { ageColumn, column, nameColumn, timeSince } from "./columns.ts";
+import { conditionsSchema, labelsSchema, objectOf, textOf, timeOf } from "./edge-schemas.ts";
 import type { NodeAddress } from "./node.ts";
-import { open } from "./open.ts";
 
 /** One box: what its owner wants of it, and what it says of itself. */
 export interface EdgeNode extends KubeObject {
@@ -65,7 +67,82 @@ export interface EdgeNodeStatus {
   refused?: Record<string, number>;
 }
 
-export const edgeNodeKind: KindDefinition = open({
+/** More settings than EVE has items, fewer than an attack needs. */
+const settingsMax = 256;
+/** A certificate with its chain. */
+const pemMax = 32_768;
+
+const spec: Schema = objectOf("What is wanted of the box.", {
+  serial: textOf("The serial it gives when it enrols. Say it to register a box beforehand.", {
+    maxLength: 256,
+  }),
+  approved: { type: "boolean", description: "Lets a box in that waits for a human." },
+  nodeName: textOf("Name of its Node; the EdgeNode's own name when not said. Never changes."),
+  labels: { ...labelsSchema, description: "Labels of its Node, for selectors of DaemonSets and Pods." },
+  deviceCertificate: textOf("PEM of its device certificate: registers a box before it is ever seen.", {
+    maxLength: pemMax,
+  }),
+  activate: {
+    type: "boolean",
+    description:
+      "False takes the box out of service: its apps stop, until this is true again. True when not said.",
+    default: true,
+  },
+  settings: {
+    ...labelsSchema,
+    description: "EVE configuration items by name, such as timer.config.interval.",
+    maxProperties: settingsMax,
+  },
+});
+
+const status: Schema = objectOf("What the box says, and what the controller sees of it.", {
+  phase: textOf("In a word: Waiting, Enrolled, Ready, NotReady, Deactivated or Refused."),
+  nodeID: textOf("Its UUID in the EVE API.", { format: "uuid" }),
+  serial: textOf("The serial it gave."),
+  onboardingCertificateHash: textOf("SHA-256 of the certificate it enrolled with."),
+  deviceCertificateHash: textOf("SHA-256 of its own certificate."),
+  profile: textOf("The EnrollmentProfile that admitted it."),
+  conditions: conditionsSchema,
+  lastSeen: timeOf("When it last sent an authentic request."),
+  linkConnectedAt: timeOf("When its link was opened; absent while it has none."),
+  configHash: objectOf("Which configuration it has.", {
+    rendered: textOf("The newest there is."),
+    applied: textOf("The one it runs on."),
+  }),
+  configError: objectOf(
+    "Why it did not accept the newest configuration. The last good one goes on.",
+    {
+      field: textOf("The field that is wrong."),
+      message: textOf("What is wrong with it."),
+      at: timeOf("When it said so."),
+    },
+    ["message"],
+  ),
+  engineVersion: textOf("Version of its engine."),
+  identityStore: textOf("Where its keys are: tpm or file."),
+  softwareKeys: {
+    type: "boolean",
+    description: "True when its keys are not in hardware: whoever copies its disk is the node.",
+  },
+  addresses: {
+    type: "array",
+    description: "Its addresses.",
+    items: objectOf(
+      "An address.",
+      { type: textOf("InternalIP, Hostname, …"), address: textOf("The address.") },
+      ["type", "address"],
+    ),
+  },
+  refused: {
+    type: "object",
+    description: "How many requests in its name were refused, by reason.",
+    additionalProperties: { type: "integer", format: "int64" },
+  },
+});
+
+const schema: Schema = objectOf("One box: what is wanted of it, and how it is.", { spec, status }, ["spec"]);
+
+export const edgeNodeKind: KindDefinition = {
   group: "selvedge.dev",
   version: "v1alpha1",
   kind: "EdgeNode",
@@ -77,4 +154,33 @@ export const edgeNodeKind: KindDefinition = open({
   subresources: { status: true },
   selectableFields: ["spec.serial", "status.phase", "status.nodeID"],
   custom: true,
-});
+  schema,
+  columns: [
+    nameColumn,
+    column<EdgeNode>(
+      "Serial",
+      "The serial it gave.",
+      ({ spec, status }) => status?.serial ?? spec.serial ?? "",
+    ),
+    column<EdgeNode>("Status", "How it is, in a word.", ({ status }) => status?.phase ?? "Unseen"),
+    column<EdgeNode>("Link", "How long its link has been open.", (node, now) => linkText(node, now)),
+    column<EdgeNode>("Last Seen", "When it last sent a request.", ({ status }, now) =>
+      status?.lastSeen === undefined ? "<never>" : timeSince(status.lastSeen, now),
+    ),
+    ageColumn,
+    column<EdgeNode>("Engine", "Version of its engine.", ({ status }) => status?.engineVersion ?? "", 1),
+    column<EdgeNode>("Identity", "Where its keys are.", ({ status }) => status?.identityStore ?? "", 1),
+    column<EdgeNode>("Config", "Whether it runs on the newest configuration.", configText, 1),
+  ],
+};
+
+function linkText({ status }: EdgeNode, now: Instant): string {
+  return status?.linkConnectedAt === undefined ? "<none>" : timeSince(status.linkConnectedAt, now);
+}
+
+function configText({ status }: EdgeNode): string {
+  const { rendered, applied } = status?.configHash ?? {};
+  if (status?.configError !== undefined) return "Refused";
+  if (rendered === undefined) return "";
+  return rendered === applied ? "Current" : "Pending";
+}

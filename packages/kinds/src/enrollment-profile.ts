@@ -1,5 +1,6 @@
-import type { Condition, KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { open } from "./open.ts";
+import type { Condition, KindDefinition, KubeObject, Schema } from "@selvedge/apimachinery";
+import { ageColumn, column, counts, nameColumn } from "./columns.ts";
+import { conditionsSchema, labelsSchema, objectOf, textOf } from "./edge-schemas.ts";
 
 /** Which boxes become nodes, and whether a human is asked. */
 export interface EnrollmentProfile extends KubeObject {
@@ -27,7 +28,48 @@ export interface EnrollmentProfileStatus {
   conditions?: Condition[];
 }
 
-export const enrollmentProfileKind: KindDefinition = open({
+/** Rules a person can oversee. */
+const serialsMax = 1000;
+const pemMax = 32_768;
+
+const spec: Schema = objectOf(
+  "Which boxes become nodes, and what they become.",
+  {
+    onboardingCertificate: textOf("PEM of the certificate that the boxes carry from the factory.", {
+      minLength: 1,
+      maxLength: pemMax,
+    }),
+    serials: {
+      type: "array",
+      description:
+        "Which serials it admits: * stands for any text, ? for one character. Any serial when not said.",
+      items: { type: "string", minLength: 1, maxLength: 256 },
+      maxItems: serialsMax,
+      "x-kubernetes-list-type": "set",
+    },
+    approve: textOf(
+      "Automatic lets boxes in at once; with Manual each waits until its EdgeNode is approved.",
+      {
+        enum: ["Automatic", "Manual"],
+        default: "Manual",
+      },
+    ),
+    nodeName: textOf("Name that nodes get; {serial} stands for the serial, made fit for a name.", {
+      minLength: 1,
+      maxLength: 253,
+      default: "{serial}",
+    }),
+    labels: { ...labelsSchema, description: "Labels that the EdgeNode and its Node get." },
+  },
+  ["onboardingCertificate"],
+);
+
+const status: Schema = objectOf("What became of it.", {
+  enrolled: { type: "integer", format: "int32", description: "How many nodes it admitted.", minimum: 0 },
+  conditions: conditionsSchema,
+});
+
+export const enrollmentProfileKind: KindDefinition = {
   group: "selvedge.dev",
   version: "v1alpha1",
   kind: "EnrollmentProfile",
@@ -38,4 +80,18 @@ export const enrollmentProfileKind: KindDefinition = open({
   namespaced: false,
   subresources: { status: true },
   custom: true,
-});
+  schema: objectOf("Admits boxes that nobody has touched.", { spec, status }, ["spec"]),
+  columns: [
+    nameColumn,
+    column<EnrollmentProfile>("Serials", "Which serials it admits.", ({ spec: { serials = [] } }) =>
+      serials.length === 0 ? "*" : serials.join(","),
+    ),
+    column<EnrollmentProfile>(
+      "Approve",
+      "Whether a human is asked.",
+      ({ spec: { approve } }) => approve ?? "Manual",
+    ),
+    counts<EnrollmentProfile>("Enrolled", "How many nodes it admitted.", ({ status: is }) => is?.enrolled),
+    ageColumn,
+  ],
+};

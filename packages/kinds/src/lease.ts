@@ -1,5 +1,7 @@
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { open } from "./open.ts";
+import { ageColumn, column, nameColumn } from "./columns.ts";
+import { int32, kindMessage, type Message, message, microTime, object, pointer, text } from "./fields.ts";
+import { builtIn } from "./kind.ts";
 
 export interface Lease extends KubeObject {
   apiVersion: "coordination.k8s.io/v1";
@@ -15,11 +17,30 @@ export interface Lease extends KubeObject {
   };
 }
 
-export const leaseKind: KindDefinition = open({
+const leaseSpec: Message = message("Who holds the lease, and for how long.", {
+  holderIdentity: text(1, "Who holds it.", pointer),
+  leaseDurationSeconds: int32(2, "How long after its last renewal others may take it.", pointer),
+  acquireTime: microTime(3, "Since when it is held."),
+  renewTime: microTime(4, "When it was last renewed."),
+  leaseTransitions: int32(5, "How often it changed hands.", pointer),
+  strategy: text(6, "How a holder is chosen.", pointer),
+  preferredHolder: text(7, "Who should hold it next.", pointer),
+});
+
+const lease: Message = kindMessage("A right that one holder at a time has.", {
+  spec: object(2, leaseSpec, "Who holds it."),
+});
+
+export const leaseKind: KindDefinition = builtIn(lease, {
   group: "coordination.k8s.io",
   version: "v1",
   kind: "Lease",
   plural: "leases",
   singular: "lease",
   namespaced: true,
+  columns: [
+    nameColumn,
+    column<Lease>("Holder", "Who holds it.", ({ spec }) => spec?.holderIdentity ?? ""),
+    ageColumn,
+  ],
 });

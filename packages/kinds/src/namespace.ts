@@ -1,5 +1,19 @@
 import type { Condition, KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { open } from "./open.ts";
+import { ageColumn, column, nameColumn } from "./columns.ts";
+import {
+  atomic,
+  byKeys,
+  kindMessage,
+  type Message,
+  message,
+  needed,
+  object,
+  objects,
+  text,
+  texts,
+  time,
+} from "./fields.ts";
+import { builtIn } from "./kind.ts";
 
 export interface Namespace extends KubeObject {
   apiVersion: "v1";
@@ -8,7 +22,29 @@ export interface Namespace extends KubeObject {
   status?: { phase?: "Active" | "Terminating"; conditions?: Condition[] };
 }
 
-export const namespaceKind: KindDefinition = open({
+const namespaceSpec: Message = message("Who has to agree before the namespace is gone.", {
+  finalizers: texts(1, "Their names.", atomic),
+});
+
+const namespaceCondition: Message = message("One thing that is true or not about the namespace.", {
+  type: text(1, "What.", needed),
+  status: text(2, "True, False or Unknown.", needed),
+  lastTransitionTime: time(4, "Since when."),
+  reason: text(5, "Why, as one word."),
+  message: text(6, "Why, for people."),
+});
+
+const namespaceStatus: Message = message("How the namespace is.", {
+  phase: text(1, "Active or Terminating."),
+  conditions: objects(2, namespaceCondition, "Why its deletion takes long.", byKeys("type")),
+});
+
+const namespace: Message = kindMessage("A part of the API with names of its own.", {
+  spec: object(2, namespaceSpec, "Who has to agree before it is gone."),
+  status: object(3, namespaceStatus, "How it is."),
+});
+
+export const namespaceKind: KindDefinition = builtIn(namespace, {
   group: "",
   version: "v1",
   kind: "Namespace",
@@ -18,4 +54,9 @@ export const namespaceKind: KindDefinition = open({
   namespaced: false,
   subresources: { status: true },
   selectableFields: ["status.phase"],
+  columns: [
+    nameColumn,
+    column<Namespace>("Status", "Active or Terminating.", ({ status }) => status?.phase ?? ""),
+    ageColumn,
+  ],
 });

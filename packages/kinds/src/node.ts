@@ -1,5 +1,7 @@
 import type { Condition, KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { open } from "./open.ts";
+import { ageColumn, column, nameColumn } from "./columns.ts";
+import { builtIn } from "./kind.ts";
+import { node } from "./node-fields.ts";
 import type { TaintEffect } from "./pod/pod-types.ts";
 
 /** A box as Kubernetes tools know it. The controller keeps one for each enrolled EdgeNode. */
@@ -60,7 +62,7 @@ export interface NodeSystemInfo {
   architecture: string;
 }
 
-export const nodeKind: KindDefinition = open({
+export const nodeKind: KindDefinition = builtIn(node, {
   group: "",
   version: "v1",
   kind: "Node",
@@ -70,4 +72,51 @@ export const nodeKind: KindDefinition = open({
   namespaced: false,
   subresources: { status: true },
   selectableFields: ["spec.unschedulable"],
+  columns: [
+    nameColumn,
+    column<Node>("Status", "Whether it is ready.", statusText),
+    column<Node>("Roles", "What it is for.", rolesText),
+    ageColumn,
+    column<Node>("Version", "Version of the engine.", ({ status }) => status?.nodeInfo?.kubeletVersion ?? ""),
+    column<Node>("Internal-IP", "Its address.", (node) => addressText(node, "InternalIP"), 1),
+    column<Node>("External-IP", "Its address outside.", (node) => addressText(node, "ExternalIP"), 1),
+    column<Node>("OS-Image", "Its operating system.", ({ status }) => known(status?.nodeInfo?.osImage), 1),
+    column<Node>("Kernel-Version", "Its kernel.", ({ status }) => known(status?.nodeInfo?.kernelVersion), 1),
+    column<Node>(
+      "Container-Runtime",
+      "What runs its apps.",
+      ({ status }) => known(status?.nodeInfo?.containerRuntimeVersion),
+      1,
+    ),
+  ],
 });
+
+const rolePrefix = "node-role.kubernetes.io/";
+const roleLabel = "kubernetes.io/role";
+
+function statusText({ spec, status }: Node): string {
+  const ready = status?.conditions?.find(({ type }) => type === "Ready");
+  const word = ready === undefined ? "Unknown" : ready.status === "True" ? "Ready" : "NotReady";
+  return spec?.unschedulable ? `${word},SchedulingDisabled` : word;
+}
+
+function rolesText({ metadata: { labels = {} } }: Node): string {
+  const roles = Object.entries(labels).flatMap(([key, value]) => {
+    if (key.startsWith(rolePrefix)) return [key.slice(rolePrefix.length)];
+    return key === roleLabel ? [value] : [];
+  });
+  return (
+    [...new Set(roles)]
+      .filter((role) => role !== "")
+      .sort()
+      .join(",") || "<none>"
+  );
+}
+
+function addressText({ status }: Node, wanted: NodeAddress["type"]): string {
+  return status?.addresses?.find(({ type }) => type === wanted)?.address || "<none>";
+}
+
+function known(text: string | undefined): string {
+  return text || "<unknown>";
+}

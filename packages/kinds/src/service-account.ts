@@ -1,5 +1,9 @@
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { open } from "./open.ts";
+import { ageColumn, counts, nameColumn } from "./columns.ts";
+import { objectReference } from "./event.ts";
+import { atomic, byKeys, flag, kindMessage, type Message, objects, pointer } from "./fields.ts";
+import { builtIn } from "./kind.ts";
+import { localObjectReference } from "./meta-fields.ts";
 
 export interface ServiceAccount extends KubeObject {
   apiVersion: "v1";
@@ -9,7 +13,18 @@ export interface ServiceAccount extends KubeObject {
   automountServiceAccountToken?: boolean;
 }
 
-export const serviceAccountKind: KindDefinition = open({
+const serviceAccount: Message = kindMessage("A name for who a Pod is. Apps get no token for the API.", {
+  secrets: objects(2, objectReference, "Secrets that belong to it.", byKeys("name")),
+  imagePullSecrets: objects(
+    3,
+    localObjectReference,
+    "Secrets with the credentials of registries. Say them in the Pod: they are not copied from here.",
+    atomic,
+  ),
+  automountServiceAccountToken: flag(4, "Kept and shown.", pointer),
+});
+
+export const serviceAccountKind: KindDefinition = builtIn(serviceAccount, {
   group: "",
   version: "v1",
   kind: "ServiceAccount",
@@ -17,4 +32,9 @@ export const serviceAccountKind: KindDefinition = open({
   singular: "serviceaccount",
   shortNames: ["sa"],
   namespaced: true,
+  columns: [
+    nameColumn,
+    counts<ServiceAccount>("Secrets", "How many Secrets belong to it.", ({ secrets }) => secrets?.length),
+    ageColumn,
+  ],
 });

@@ -1,5 +1,25 @@
 import type { Condition, KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { open } from "./open.ts";
+import { ageColumn, column, labelsText, nameColumn } from "./columns.ts";
+import {
+  atomic,
+  byKeys,
+  flag,
+  int32,
+  int64,
+  intOrString,
+  kindMessage,
+  type Message,
+  message,
+  needed,
+  object,
+  objects,
+  pointer,
+  text,
+  textMap,
+  texts,
+  time,
+} from "./fields.ts";
+import { builtIn } from "./kind.ts";
 import type { Protocol } from "./pod/container-types.ts";
 
 export interface Service extends KubeObject {
@@ -41,7 +61,81 @@ export interface ServicePort {
   nodePort?: number;
 }
 
-export const serviceKind: KindDefinition = open({
+const condition: Message = message("One thing that is true or not.", {
+  type: text(1, "What.", needed),
+  status: text(2, "True, False or Unknown.", needed),
+  observedGeneration: int64(3, "Generation this is about."),
+  lastTransitionTime: time(4, "Since when.", needed),
+  reason: text(5, "Why, as one word.", needed),
+  message: text(6, "Why, for people.", needed),
+});
+
+const servicePort: Message = message("A port of the Service.", {
+  name: text(1, "Its name; needed when there are several."),
+  protocol: text(2, "TCP or UDP.", { enum: ["SCTP", "TCP", "UDP"], default: "TCP" }),
+  appProtocol: text(6, "What is spoken: kept and shown.", pointer),
+  port: int32(3, "Its number.", { ...needed, default: 0 }),
+  targetPort: intOrString(4, "Port of the Pods, as a number or by name; port when not said."),
+  nodePort: int32(
+    5,
+    "The port opened on every node that runs such a Pod, 30000 to 32767. Given by the server when not said.",
+  ),
+});
+
+const clientIPConfig: Message = message("How long a client stays with its Pod.", {
+  timeoutSeconds: int32(1, "How long.", pointer),
+});
+
+const sessionAffinityConfig: Message = message("How long clients stay with their Pods.", {
+  clientIP: object(1, clientIPConfig, "By address."),
+});
+
+const serviceSpec: Message = message("Which Pods, and on which ports of their nodes they can be reached.", {
+  ports: objects(1, servicePort, "The ports.", byKeys("port", "protocol")),
+  selector: textMap(2, "Labels of the Pods.", { "x-kubernetes-map-type": "atomic" }),
+  clusterIP: text(3, "None is all there is for now: no address is shared between nodes."),
+  clusterIPs: texts(18, "As clusterIP.", atomic),
+  type: text(
+    4,
+    "NodePort opens ports on the nodes. ClusterIP is kept: it names the Pods. LoadBalancer and ExternalName are refused.",
+  ),
+  externalIPs: texts(5, "Refused.", atomic),
+  sessionAffinity: text(7, "None or ClientIP."),
+  loadBalancerIP: text(8, "Refused."),
+  loadBalancerSourceRanges: texts(9, "Refused.", atomic),
+  externalName: text(10, "Refused."),
+  externalTrafficPolicy: text(11, "Local is what a node does: it serves its own Pods."),
+  healthCheckNodePort: int32(12, "Refused."),
+  publishNotReadyAddresses: flag(13, "Kept and shown."),
+  sessionAffinityConfig: object(14, sessionAffinityConfig, "How long clients stay with their Pods."),
+  ipFamilies: texts(19, "IPv4 is all there is for now.", atomic),
+  ipFamilyPolicy: text(17, "SingleStack is all there is for now.", pointer),
+  allocateLoadBalancerNodePorts: flag(20, "Refused.", pointer),
+  loadBalancerClass: text(21, "Refused.", pointer),
+  internalTrafficPolicy: text(22, "Cluster or Local: kept and shown.", pointer),
+  trafficDistribution: text(23, "Kept and shown.", pointer),
+});
+
+const loadBalancerIngress: Message = message("An address of a load balancer.", {
+  ip: text(1, "The address."),
+  hostname: text(2, "The name."),
+});
+
+const loadBalancerStatus: Message = message("A load balancer: there is none.", {
+  ingress: objects(1, loadBalancerIngress, "Its addresses.", atomic),
+});
+
+const serviceStatus: Message = message("How the Service is.", {
+  loadBalancer: object(1, loadBalancerStatus, "Its load balancer: there is none."),
+  conditions: objects(2, condition, "What is true or not about it.", byKeys("type")),
+});
+
+const service: Message = kindMessage("Pods as one thing to reach: opens ports on the nodes that run them.", {
+  spec: object(2, serviceSpec, "Which Pods, and which ports."),
+  status: object(3, serviceStatus, "How it is."),
+});
+
+export const serviceKind: KindDefinition = builtIn(service, {
   group: "",
   version: "v1",
   kind: "Service",
@@ -52,4 +146,24 @@ export const serviceKind: KindDefinition = open({
   namespaced: true,
   subresources: { status: true },
   selectableFields: ["spec.clusterIP", "spec.type"],
+  columns: [
+    nameColumn,
+    column<Service>("Type", "How it can be reached.", ({ spec }) => spec.type ?? ""),
+    column<Service>(
+      "Cluster-IP",
+      "Its address in the cluster.",
+      ({ spec }) => spec.clusterIPs?.[0] ?? "<none>",
+    ),
+    column<Service>("External-IP", "Its addresses outside.", () => "<none>"),
+    column<Service>("Port(s)", "Its ports.", ({ spec }) => portsText(spec.ports)),
+    ageColumn,
+    column<Service>("Selector", "Labels of its Pods.", ({ spec }) => labelsText(spec.selector), 1),
+  ],
 });
+
+function portsText(ports: readonly ServicePort[] = []): string {
+  const pieces = ports.map(({ port, nodePort, protocol = "TCP" }) =>
+    nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`,
+  );
+  return pieces.join(",") || "<none>";
+}

@@ -1,8 +1,17 @@
 import type { KindDefinition } from "@selvedge/apimachinery";
-import { open } from "../open.ts";
+import { kindMessage, type Message, object } from "../fields.ts";
+import { builtIn } from "../kind.ts";
+import { podColumns } from "./pod-columns.ts";
+import { podSpec } from "./pod-fields.ts";
 import type { Pod } from "./pod-types.ts";
+import { podStatus } from "./status-fields.ts";
 
-export const podKind: KindDefinition = open({
+const pod: Message = kindMessage("Containers that run together in one virtual machine on one node.", {
+  spec: object(2, podSpec, "What runs."),
+  status: object(3, podStatus, "How it is."),
+});
+
+export const podKind: KindDefinition = builtIn(pod, {
   group: "",
   version: "v1",
   kind: "Pod",
@@ -11,6 +20,7 @@ export const podKind: KindDefinition = open({
   shortNames: ["po"],
   categories: ["all"],
   namespaced: true,
+  columns: podColumns,
   subresources: {
     status: true,
     others: [

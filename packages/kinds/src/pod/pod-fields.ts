@@ -1,0 +1,155 @@
+import {
+  atomic,
+  byKeys,
+  byKeysRetaining,
+  flag,
+  int32,
+  int64,
+  type Message,
+  message,
+  needed,
+  object,
+  objects,
+  pointer,
+  quantityMap,
+  refused,
+  text,
+  textMap,
+  texts,
+} from "../fields.ts";
+import { localObjectReference, objectMeta } from "../meta-fields.ts";
+import { container, resourceRequirements } from "./container-fields.ts";
+import { affinity, toleration, topologySpreadConstraint } from "./scheduling-fields.ts";
+import { podSecurityContext } from "./security-fields.ts";
+import { volume } from "./volume-fields.ts";
+
+export const hostAlias: Message = message("Names for an address, in the Pod's /etc/hosts.", {
+  ip: text(1, "The address.", needed),
+  hostnames: texts(2, "The names.", atomic),
+});
+
+export const podDNSConfigOption: Message = message("One option of the resolver.", {
+  name: text(1, "Its name."),
+  value: text(2, "Its value.", pointer),
+});
+
+export const podDNSConfig: Message = message("Added to what dnsPolicy gives.", {
+  nameservers: texts(1, "Addresses of name servers.", atomic),
+  searches: texts(2, "Domains to search.", atomic),
+  options: objects(3, podDNSConfigOption, "Options of the resolver.", atomic),
+});
+
+export const podReadinessGate: Message = message("A condition that must be True before the Pod is ready.", {
+  conditionType: text(1, "Type of the condition.", needed),
+});
+
+export const podSchedulingGate: Message = message("Something that must happen before the Pod is placed.", {
+  name: text(1, "Its name.", needed),
+});
+
+export const podOS: Message = message("The operating system of the images.", {
+  name: text(1, "linux is all there is.", needed),
+});
+
+export const podSpec: Message = message("What runs: containers that share a virtual machine on one node.", {
+  volumes: objects(1, volume, "Folders that containers can mount.", byKeysRetaining("name")),
+  initContainers: objects(
+    20,
+    container,
+    "Containers that run one after the other, each to its end, before the others start.",
+    byKeys("name"),
+  ),
+  containers: objects(2, container, "The containers. At least one.", byKeys("name"), needed),
+  ephemeralContainers: refused(34, "Containers for debugging: refused.", "array"),
+  restartPolicy: text(
+    3,
+    "When a container that ended is started again: Always, OnFailure or Never. Always when not said.",
+  ),
+  terminationGracePeriodSeconds: int64(
+    4,
+    "How long the Pod may take to end before it is killed. 30 when not said.",
+    pointer,
+  ),
+  activeDeadlineSeconds: int64(
+    5,
+    "How long the Pod may run before it is ended and counts as Failed.",
+    pointer,
+  ),
+  dnsPolicy: text(
+    6,
+    "ClusterFirst: the node's own resolver, which knows the node's apps; Default: the box's; None: only dnsConfig.",
+  ),
+  nodeSelector: textMap(7, "Labels the node must have.", { "x-kubernetes-map-type": "atomic" }),
+  serviceAccountName: text(8, "Kept and shown; apps get no token."),
+  serviceAccount: text(9, "Old name of serviceAccountName."),
+  automountServiceAccountToken: flag(21, "Kept and shown; apps get no token.", pointer),
+  nodeName: text(10, "The node it runs on. Set by the scheduler, or by you to pass it by."),
+  hostNetwork: flag(11, "Refused when true: an app is never in the box's own network."),
+  hostPID: flag(12, "Refused when true: an app never sees the box's processes."),
+  hostIPC: flag(13, "Refused when true: an app shares no memory with the box."),
+  shareProcessNamespace: flag(
+    27,
+    "Whether containers see each other's processes: refused when true.",
+    pointer,
+  ),
+  securityContext: object(14, podSecurityContext, "Who the processes are."),
+  imagePullSecrets: objects(
+    15,
+    localObjectReference,
+    "Secrets of type kubernetes.io/dockerconfigjson with the credentials of registries.",
+    byKeys("name"),
+  ),
+  hostname: text(16, "Host name; the Pod's name when not said."),
+  subdomain: text(17, "Domain of the host name: kept, not used."),
+  affinity: object(18, affinity, "Where the Pod wants to be."),
+  schedulerName: text(
+    19,
+    "Who places it. default-scheduler when not said; another is left to whoever has that name.",
+  ),
+  tolerations: objects(22, toleration, "Taints that do not keep it away.", atomic),
+  hostAliases: objects(23, hostAlias, "Lines for /etc/hosts.", byKeys("ip")),
+  priorityClassName: text(
+    24,
+    "system-node-critical and system-cluster-critical are known; others are refused.",
+  ),
+  priority: int32(25, "Set from priorityClassName.", pointer),
+  dnsConfig: object(26, podDNSConfig, "Added to what dnsPolicy gives."),
+  readinessGates: objects(
+    28,
+    podReadinessGate,
+    "Conditions that others set and that must be True before the Pod is ready.",
+    atomic,
+  ),
+  runtimeClassName: text(29, "How it is isolated: microvm, which is what it is when not said.", pointer),
+  enableServiceLinks: flag(30, "Kept; no variables of Services are made.", pointer),
+  preemptionPolicy: text(31, "PreemptLowerPriority or Never. No Pod is ever preempted.", pointer),
+  overhead: quantityMap(32, "Set by the server from the runtime class."),
+  topologySpreadConstraints: objects(
+    33,
+    topologySpreadConstraint,
+    "Spreads Pods over groups of nodes.",
+    byKeys("topologyKey", "whenUnsatisfiable"),
+  ),
+  setHostnameAsFQDN: flag(35, "Refused when true.", pointer),
+  os: object(36, podOS, "The operating system of the images."),
+  hostUsers: flag(
+    37,
+    "False is refused: in a VM of its own there is no user of the box to be kept from.",
+    pointer,
+  ),
+  schedulingGates: objects(
+    38,
+    podSchedulingGate,
+    "Keeps it from being placed until the list is empty.",
+    byKeys("name"),
+  ),
+  resourceClaims: refused(39, "Claims on devices: refused.", "array"),
+  resources: object(40, resourceRequirements, "Resources of the whole Pod: refused, say them by container."),
+  hostnameOverride: text(41, "Refused: use hostname.", pointer),
+  workloadRef: refused(42, "Refused."),
+});
+
+export const podTemplateSpec: Message = message("What Pods are made from.", {
+  metadata: object(1, objectMeta, "Labels and annotations of the Pods."),
+  spec: object(2, podSpec, "What runs."),
+});

@@ -1,0 +1,101 @@
+import {
+  atomic,
+  flag,
+  int64,
+  type Message,
+  message,
+  needed,
+  numbers,
+  object,
+  objects,
+  pointer,
+  refused,
+  text,
+  texts,
+} from "../fields.ts";
+
+export const capabilities: Message = message(
+  "Linux capabilities. In its own VM a container's root is not the box's; those added or dropped are refused.",
+  {
+    add: texts(1, "Capabilities to add.", atomic),
+    drop: texts(2, "Capabilities to drop.", atomic),
+  },
+);
+
+export const seLinuxOptions: Message = message(
+  "SELinux labels: the guest has no SELinux, so these are refused.",
+  {
+    user: text(1, "User."),
+    role: text(2, "Role."),
+    type: text(3, "Type."),
+    level: text(4, "Level."),
+  },
+);
+
+export const seccompProfile: Message = message("Filter of system calls.", {
+  type: text(
+    1,
+    "RuntimeDefault or Unconfined. Localhost is refused: there is no profile on the box.",
+    needed,
+  ),
+  localhostProfile: text(2, "Name of a profile on the box.", pointer),
+});
+
+export const appArmorProfile: Message = message("AppArmor profile.", {
+  type: text(
+    1,
+    "RuntimeDefault or Unconfined. Localhost is refused: there is no profile on the box.",
+    needed,
+  ),
+  localhostProfile: text(2, "Name of a profile on the box.", pointer),
+});
+
+export const securityContext: Message = message(
+  "Who the container's processes are and what they may do. Its VM is the real wall.",
+  {
+    capabilities: object(
+      1,
+      capabilities,
+      "Linux capabilities to add or drop: refused, but for dropping ALL, which changes nothing.",
+    ),
+    privileged: flag(
+      2,
+      "Refused when true: a container never reaches the box, and is root in its VM if its image says so.",
+      pointer,
+    ),
+    seLinuxOptions: object(3, seLinuxOptions, "Refused: the guest has no SELinux."),
+    windowsOptions: refused(10, "Refused."),
+    runAsUser: int64(4, "User ID of the first process; the image's when not said.", pointer),
+    runAsGroup: int64(8, "Group ID of the first process; the image's when not said.", pointer),
+    runAsNonRoot: flag(5, "Refuse to start as user 0.", pointer),
+    readOnlyRootFilesystem: flag(6, "Mount the image without a writable layer.", pointer),
+    allowPrivilegeEscalation: flag(7, "Whether a process may gain more rights than its parent.", pointer),
+    procMount: text(9, "Default is all there is.", pointer),
+    seccompProfile: object(11, seccompProfile, "Filter of system calls."),
+    appArmorProfile: object(12, appArmorProfile, "AppArmor profile."),
+  },
+);
+
+export const sysctl: Message = message("A kernel parameter.", {
+  name: text(1, "Its name.", needed),
+  value: text(2, "Its value.", needed),
+});
+
+export const podSecurityContext: Message = message(
+  "Who the processes of all containers are, unless a container says otherwise.",
+  {
+    seLinuxOptions: object(1, seLinuxOptions, "Refused: the guest has no SELinux."),
+    windowsOptions: refused(8, "Refused."),
+    runAsUser: int64(2, "User ID of the first processes; the images' when not said.", pointer),
+    runAsGroup: int64(6, "Group ID of the first processes; the images' when not said.", pointer),
+    runAsNonRoot: flag(3, "Refuse to start as user 0.", pointer),
+    supplementalGroups: numbers(4, "Further groups of the first processes.", atomic),
+    supplementalGroupsPolicy: text(12, "Merge, with the image's own groups, or Strict.", pointer),
+    fsGroup: int64(5, "Group that owns the files of volumes; the processes are in it.", pointer),
+    sysctls: objects(7, sysctl, "Kernel parameters: refused.", atomic),
+    fsGroupChangePolicy: text(9, "When to change the files' group: OnRootMismatch or Always.", pointer),
+    seccompProfile: object(10, seccompProfile, "Filter of system calls."),
+    appArmorProfile: object(11, appArmorProfile, "AppArmor profile."),
+    seLinuxChangePolicy: text(13, "Refused: the guest has no SELinux.", pointer),
+  },
+);
