@@ -61,11 +61,12 @@ export class LocalStreams implements PodStreams {
       : spawn(command, args, { signal, killSignal: "SIGHUP" });
     child.on("error", () => undefined);
     child.stdin.on("error", () => undefined);
+    // Node throws away what a process left unread when it ends.
+    const [stdout, stderr] = [child.stdout.pipe(new PassThrough()), child.stderr.pipe(new PassThrough())];
     const exit = once(child, "close").then(([code]) => (code as number | null) ?? 137);
     return {
       stdin: options.stdin ? child.stdin : undefined,
-      stdout: child.stdout,
-      stderr: child.stderr,
+      ...{ stdout, stderr },
       resize: (width, height) => this.sizes.push(`${width}x${height}`),
       exit,
       close: () => child.kill("SIGHUP"),

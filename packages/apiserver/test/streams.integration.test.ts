@@ -198,7 +198,8 @@ for (const { name, version, env } of variants) {
       const seen = firstLine(child);
       streams.following.write(`live ${name}\n`);
       assert.equal(await seen, `live ${name}\n`);
-      const gone = once(streams.following, "close");
+      const { following } = streams;
+      const gone = new Promise((resolve) => following.on("error", () => undefined).once("close", resolve));
       child.kill();
       await gone;
     });
