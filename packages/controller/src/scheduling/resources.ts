@@ -1,0 +1,54 @@
+import { parseQuantity, toMillis, toUnits } from "@selvedge/apimachinery";
+import type { Node, Pod } from "@selvedge/kinds";
+
+/** What a Pod takes of its node, or a node has. CPU in thousandths, the rest in bytes and counts. */
+export interface Amounts {
+  readonly cpu: number;
+  readonly memory: number;
+  readonly storage: number;
+  readonly pods: number;
+}
+
+const mebibyte = 1024 * 1024;
+/** As docs/decisions/0004 sizes the virtual machine: memory cannot be lent twice, so what the machine gets is what counts. */
+const defaultMemory = 128 * mebibyte;
+const guestMemory = 96 * mebibyte;
+
+export function amountsOf({ spec }: Pod): Amounts {
+  let cpu = 0;
+  let memory = spec.runtimeClassName === "container" ? 0 : guestMemory;
+  let storage = 0;
+  for (const { resources = {} } of spec.containers) {
+    const { limits = {}, requests = {} } = resources;
+    cpu += millis(requests["cpu"] ?? limits["cpu"]);
+    memory += units(limits["memory"]) || units(requests["memory"]) || defaultMemory;
+    storage += units(requests["ephemeral-storage"] ?? limits["ephemeral-storage"]);
+  }
+  return { cpu, memory, storage, pods: 1 };
+}
+
+/** What a node has for Pods; nothing until it has said so. */
+export function allocatableOf({ status }: Node): Amounts {
+  const list = status?.allocatable ?? {};
+  return {
+    cpu: millis(list["cpu"]),
+    memory: units(list["memory"]),
+    storage: units(list["ephemeral-storage"]),
+    pods: units(list["pods"]),
+  };
+}
+
+/** `protocol/port`, for each port of the node that a Pod takes. */
+export function hostPortsOf({ spec }: Pod): string[] {
+  return spec.containers.flatMap(({ ports = [] }) =>
+    ports.flatMap(({ hostPort, protocol = "TCP" }) => (hostPort ? [`${protocol}/${hostPort}`] : [])),
+  );
+}
+
+function millis(text: string | undefined): number {
+  return toMillis(parseQuantity(text ?? "0") ?? 0n);
+}
+
+function units(text: string | undefined): number {
+  return toUnits(parseQuantity(text ?? "0") ?? 0n);
+}

@@ -1,0 +1,96 @@
+import type { Node, Pod } from "@selvedge/kinds";
+import { cordonedFor, namedNodes, preferenceOf, untoleratedTaint, wantsNode } from "./node-match.ts";
+import { type Amounts, allocatableOf, amountsOf, hostPortsOf } from "./resources.ts";
+
+/** What is taken already. */
+export interface TakenView {
+  of(nodeName: string): Amounts;
+  takesPort(nodeName: string, port: string): boolean;
+}
+
+export type Placement =
+  | { readonly type: "place"; readonly nodeName: string }
+  /** No node will do now; the message says why of each, in upstream's words. */
+  | { readonly type: "unschedulable"; readonly message: string };
+
+/**
+ * Chooses a node for one Pod: of those that can take it the one that fits its preferences best, then the one with the most
+ * left, then the first by name, so that the same question has the same answer. Pure.
+ */
+export function placePod(pod: Pod, nodes: readonly Node[], taken: TakenView): Placement {
+  if (nodes.length === 0) {
+    return { type: "unschedulable", message: "no nodes available to schedule pods" };
+  }
+  const named = namedNodes(pod);
+  const candidates =
+    named === undefined ? nodes : nodes.filter(({ metadata }) => named.includes(metadata.name));
+  const wanted = amountsOf(pod);
+  const reasons = new Map<string, number>();
+  const count = (reason: string, by = 1): void => {
+    reasons.set(reason, (reasons.get(reason) ?? 0) + by);
+  };
+  if (candidates.length < nodes.length) count(selectorReason, nodes.length - candidates.length);
+  let best: { readonly node: Node; readonly preference: number; readonly left: number } | undefined;
+  for (const node of candidates) {
+    const against = reasonsAgainst(pod, node, wanted, taken);
+    for (const reason of against) count(reason);
+    if (against.length > 0) continue;
+    const preference = preferenceOf(pod, node) + softTaints(pod, node);
+    const left = shareLeft(node, wanted, taken.of(node.metadata.name));
+    const better =
+      best === undefined ||
+      preference > best.preference ||
+      (preference === best.preference &&
+        (left > best.left || (left === best.left && node.metadata.name < best.node.metadata.name)));
+    if (better) best = { node, preference, left };
+  }
+  if (best !== undefined) return { type: "place", nodeName: best.node.metadata.name };
+  const texts = [...reasons].map(([reason, number]) => `${number} ${reason}`).sort();
+  return {
+    type: "unschedulable",
+    message: `0/${nodes.length} nodes are available: ${texts.join(", ")}.`,
+  };
+}
+
+const selectorReason = "node(s) didn't match Pod's node affinity/selector";
+/** A taint that only asks to stay away weighs as much as the weightiest preference. */
+const softTaintWeight = 100;
+
+function reasonsAgainst(pod: Pod, node: Node, wanted: Amounts, taken: TakenView): string[] {
+  if (cordonedFor(pod, node)) return ["node(s) were unschedulable"];
+  const taint = untoleratedTaint(pod, node, ["NoSchedule", "NoExecute"]);
+  if (taint !== undefined) {
+    const text = taint.value ? `${taint.key}: ${taint.value}` : `${taint.key}: `;
+    return [`node(s) had untolerated taint {${text}}`];
+  }
+  if (!wantsNode(pod, node)) return [selectorReason];
+  const { name } = node.metadata;
+  if (hostPortsOf(pod).some((port) => taken.takesPort(name, port))) {
+    return ["node(s) didn't have free ports for the requested pod ports"];
+  }
+  const has = allocatableOf(node);
+  const used = taken.of(name);
+  const short: string[] = [];
+  if (used.pods + 1 > has.pods) short.push("Too many pods");
+  if (used.cpu + wanted.cpu > has.cpu) short.push("Insufficient cpu");
+  if (used.memory + wanted.memory > has.memory) short.push("Insufficient memory");
+  if (wanted.storage > 0 && used.storage + wanted.storage > has.storage) {
+    short.push("Insufficient ephemeral-storage");
+  }
+  return short;
+}
+
+function softTaints(pod: Pod, node: Node): number {
+  return untoleratedTaint(pod, node, ["PreferNoSchedule"]) === undefined ? 0 : -softTaintWeight;
+}
+
+/** The share of CPU, memory and places that would be left, at most 3: upstream's "least allocated". */
+function shareLeft(node: Node, wanted: Amounts, used: Amounts): number {
+  const has = allocatableOf(node);
+  const share = (all: number, taken: number): number => (all === 0 ? 0 : (all - taken) / all);
+  return (
+    share(has.cpu, used.cpu + wanted.cpu) +
+    share(has.memory, used.memory + wanted.memory) +
+    share(has.pods, used.pods + 1)
+  );
+}
