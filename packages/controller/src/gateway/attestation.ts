@@ -113,6 +113,11 @@ export class Attestation {
     return create(attest.AttestStorageKeysRespSchema, { response: storeCodes.SUCCESS });
   }
 
+  /** Whom anything is kept for. */
+  nodes(): readonly NodeId[] {
+    return [...this.#states.keys()];
+  }
+
   /** The node is no longer ours. Its escrowed keys stay. */
   forget(node: NodeId): void {
     this.#nonces.delete(node);

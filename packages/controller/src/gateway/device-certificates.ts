@@ -56,6 +56,11 @@ export class DeviceCertificates {
     return this.#known.get(node)?.findLast((certificate) => certificate.type === type);
   }
 
+  /** Whom anything is kept for. */
+  nodes(): readonly NodeId[] {
+    return [...this.#known.keys()];
+  }
+
   forget(node: NodeId): void {
     if (!this.#known.delete(node)) return;
     this.#records.delete(bucket, node);

@@ -1,0 +1,63 @@
+import type { Clock, Log, Random } from "@selvedge/base";
+import { Attestation } from "../gateway/attestation.ts";
+import { DeviceCertificates } from "../gateway/device-certificates.ts";
+import { KeyEscrow } from "../gateway/key-escrow.ts";
+import type { Cluster } from "../objects/cluster.ts";
+import type { Wired } from "../objects/wiring.ts";
+import type { ControllerIdentity } from "../pki/controller-identity.ts";
+import type { NodeId, NodeSealer, Records } from "../ports.ts";
+import { CipherSealer } from "../sealer/cipher-sealer.ts";
+import { Enrolment } from "./enrolment.ts";
+import { EnrolmentReconciler, enrolmentWakes } from "./enrolment-reconciler.ts";
+
+export interface NodeTrustOptions {
+  readonly cluster: Cluster;
+  readonly records: Records;
+  /** A Pki is one of these. */
+  readonly pki: { readonly identity: ControllerIdentity; secret(name: string): Uint8Array };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Replays of recorded traffic give what was recorded. */
+  readonly newNodeId?: () => NodeId;
+  readonly newToken?: () => Uint8Array;
+}
+
+/** Everything the controller knows of who nodes are: the gateway, render and the runner take their parts of it. */
+export interface NodeTrust extends Disposable {
+  readonly enrolment: Enrolment;
+  readonly certificates: DeviceCertificates;
+  readonly attestation: Attestation;
+  readonly sealer: NodeSealer;
+  readonly wired: Wired;
+  /** Forgets what is kept for nodes whose EdgeNode went while no controller ran. Call it once the caches are filled. */
+  prune(): void;
+}
+
+export function createNodeTrust(options: NodeTrustOptions): NodeTrust {
+  const { cluster, records, pki, clock, random, log, newNodeId, newToken } = options;
+  const certificates = new DeviceCertificates(records);
+  const attestation = new Attestation({
+    ...{ records, certificates, escrow: new KeyEscrow(records), clock, random },
+    ...{ log: log.child("attestation"), ...(newToken === undefined ? {} : { newToken }) },
+  });
+  const enrolment = new Enrolment({
+    ...{ cluster, clock, random, log: log.child("enrolment") },
+    ...(newNodeId === undefined ? {} : { newNodeId }),
+  });
+  const reconciler = new EnrolmentReconciler({
+    ...{ cluster, attestation, clock },
+    newNodeId: () => enrolment.newNodeId(),
+  });
+  const sealer = new CipherSealer({ certificates, pki, secret: pki.secret("sealer") });
+  return {
+    ...{ enrolment, certificates, attestation, sealer },
+    wired: { reconciler, wakes: enrolmentWakes(), connect: (wake) => reconciler.connect(wake) },
+    prune() {
+      for (const part of [certificates, attestation]) {
+        for (const node of part.nodes()) if (enrolment.byId(node) === undefined) part.forget(node);
+      }
+    },
+    [Symbol.dispose]: () => enrolment[Symbol.dispose](),
+  };
+}
