@@ -22,6 +22,7 @@ export {
   type HttpResponse,
   readBody,
 } from "./host/http.ts";
+export { makeCertificate, p256PublicKey, toPem, validity } from "./identity/certificate.ts";
 export type { KeyStore, Point, Quote } from "./identity/key-store.ts";
 export { KeyStoreError } from "./identity/key-store.ts";
 export {

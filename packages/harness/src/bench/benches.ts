@@ -1,5 +1,6 @@
 import { apiBench } from "./api-bench.ts";
 import type { Bench } from "./bench.ts";
+import { pollsBench } from "./polls-bench.ts";
 
 /** In the order they run: cheap and undisturbed ones first. */
-export const benches: readonly Bench[] = [apiBench];
+export const benches: readonly Bench[] = [apiBench, pollsBench];

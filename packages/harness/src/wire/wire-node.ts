@@ -1,0 +1,174 @@
+/**
+ * A node as it looks from the wire: a key, a certificate, and signed requests, with nothing behind them. For load: the
+ * requests can be made once and sent a million times.
+ */
+import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { Instant } from "@selvedge/base";
+import { makeCertificate, toPem, validity } from "@selvedge/engine";
+import {
+  attest,
+  config,
+  decodeEnvelope,
+  encodeEnvelope,
+  pathOf,
+  register,
+  uuid as uuidApi,
+} from "@selvedge/eve-api";
+
+/** Sends one request to the node API. */
+export type Exchange = (
+  method: string,
+  path: string,
+  body: Uint8Array,
+) => Promise<{ readonly status: number; readonly body: Uint8Array }>;
+
+export interface Onboarding {
+  readonly certificatePem: string;
+  readonly certificateDer: Uint8Array;
+  readonly key: KeyObject;
+}
+
+/** The controller did not answer as a node needs it to. */
+export class WireError extends Error {
+  override name = "WireError";
+}
+
+export class WireNode {
+  readonly serial: string;
+  readonly #key: KeyObject;
+  readonly #der: Uint8Array;
+  #id = "";
+  #token: Uint8Array = new Uint8Array();
+  #hash = "";
+
+  private constructor(serial: string, key: KeyObject, der: Uint8Array) {
+    this.serial = serial;
+    this.#key = key;
+    this.#der = der;
+  }
+
+  static async make(serial: string, now: Instant): Promise<WireNode> {
+    const { key, der } = await makePair(serial, now);
+    return new WireNode(serial, key, der);
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+
+  /** Registers, asks for its UUID, attests with software keys, and takes its first configuration. */
+  async enrol(exchange: Exchange, onboarding: Onboarding): Promise<void> {
+    const message = create(register.ZRegisterMsgSchema, {
+      pemCert: base64Text(toPem(this.#der)),
+      serial: this.serial,
+      softSerial: this.serial,
+    });
+    const envelope = seal(
+      toBinary(register.ZRegisterMsgSchema, message),
+      onboarding.key,
+      onboarding.certificateDer,
+      {
+        senderCert: base64Text(onboarding.certificatePem),
+      },
+    );
+    await expectStatus(exchange("POST", pathOf("register"), envelope), [200, 201], "register");
+    const asked = toBinary(uuidApi.UuidRequestSchema, create(uuidApi.UuidRequestSchema));
+    const given = await expectStatus(exchange("POST", pathOf("uuid"), this.#seal(asked)), [200], "uuid");
+    this.#id = fromBinary(uuidApi.UuidResponseSchema, decodeEnvelope(given).payload).uuid;
+    await this.#attest(exchange);
+    await this.takeConfig(exchange);
+  }
+
+  /** Asks until there is a configuration, and remembers its hash. */
+  async takeConfig(exchange: Exchange): Promise<void> {
+    const body = await expectStatus(exchange("POST", this.pollPath, this.pollBody()), [200, 304], "config");
+    if (body.length === 0) return;
+    this.#hash = fromBinary(config.ConfigResponseSchema, decodeEnvelope(body).payload).configHash;
+  }
+
+  get pollPath(): string {
+    return pathOf("config", { node: this.#id });
+  }
+
+  /** A signed poll. Each is another signature over the same content. */
+  pollBody(): Uint8Array {
+    const asked = create(config.ConfigRequestSchema, { configHash: this.#hash, integrityToken: this.#token });
+    return this.#seal(toBinary(config.ConfigRequestSchema, asked));
+  }
+
+  async #attest(exchange: Exchange): Promise<void> {
+    const request = create(attest.ZAttestReqSchema, {
+      reqType: attest.ZAttestReqType.ATTEST_REQ_QUOTE,
+      quote: { versions: [{ versionType: attest.AttestVersionType.EVE, version: "load" }] },
+    });
+    const body = this.#seal(toBinary(attest.ZAttestReqSchema, request));
+    const answer = await expectStatus(
+      exchange("POST", pathOf("attest", { node: this.#id }), body),
+      [201],
+      "attest",
+    );
+    const { quoteResp } = fromBinary(attest.ZAttestResponseSchema, decodeEnvelope(answer).payload);
+    this.#token = quoteResp?.integrityToken ?? new Uint8Array();
+  }
+
+  #seal(payload: Uint8Array): Uint8Array {
+    return seal(payload, this.#key, this.#der);
+  }
+}
+
+/** A pair that admits boxes, as it is on a fitter's stick. */
+export async function makeOnboarding(name: string, now: Instant): Promise<Onboarding> {
+  const { key, der } = await makePair(name, now);
+  return { certificatePem: toPem(der), certificateDer: der, key };
+}
+
+async function makePair(name: string, now: Instant): Promise<{ key: KeyObject; der: Uint8Array }> {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const subject = { organization: "Selvedge harness", commonName: name };
+  const der = await makeCertificate({
+    subject,
+    issuer: subject,
+    publicKey: publicKey.export({ type: "spki", format: "der" }),
+    serial: sha256(new TextEncoder().encode(name)).subarray(0, 8),
+    ...validity(now),
+    authority: true,
+    usages: ["digitalSignature", "certificateSign"],
+    sign: async (bytes) => signP1363(bytes, privateKey),
+  });
+  return { key: privateKey, der };
+}
+
+function seal(
+  payload: Uint8Array,
+  key: KeyObject,
+  der: Uint8Array,
+  more: { readonly senderCert?: Uint8Array } = {},
+): Uint8Array {
+  const signature = signP1363(payload, key);
+  return encodeEnvelope({ payload, algorithm: 2, senderCertHash: sha256(der), signature, ...more });
+}
+
+function signP1363(bytes: Uint8Array, key: KeyObject): Uint8Array {
+  return new Uint8Array(sign("sha256", bytes, { key, dsaEncoding: "ieee-p1363" }));
+}
+
+async function expectStatus(
+  answer: ReturnType<Exchange>,
+  wanted: readonly number[],
+  what: string,
+): Promise<Uint8Array> {
+  const { status, body } = await answer;
+  if (wanted.includes(status)) return body;
+  throw new WireError(
+    `${what}: the controller answers ${status} ${new TextDecoder().decode(body).slice(0, 200)}`,
+  );
+}
+
+function base64Text(pem: string): Uint8Array {
+  return new TextEncoder().encode(new TextEncoder().encode(pem).toBase64());
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(bytes).digest());
+}
