@@ -66,3 +66,8 @@ export interface HostFacts {
   internalIp(): Promise<string>;
   usage(): Promise<{ readonly cpuNanos: bigint; readonly memoryUsedBytes: number }>;
 }
+
+/** The controller answers at the link's address, and has no link: it is not one of ours. */
+export class LinkUnsupportedError extends Error {
+  override name = "LinkUnsupportedError";
+}

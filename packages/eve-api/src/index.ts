@@ -18,6 +18,7 @@ import * as netCommon from "./gen/evecommon/netcmn_pb.ts";
 import * as uuid from "./gen/eveuuid/eveuuid_pb.ts";
 import * as flowlog from "./gen/flowlog/flowlog_pb.ts";
 import * as hardwareHealth from "./gen/hardwarehealth/hardware_health_pb.ts";
+import * as infoCommon from "./gen/info/common_pb.ts";
 import * as info from "./gen/info/info_pb.ts";
 import * as logs from "./gen/logs/log_pb.ts";
 import * as metrics from "./gen/metrics/metrics_pb.ts";
@@ -69,6 +70,7 @@ export {
   flowlog,
   hardwareHealth,
   info,
+  infoCommon,
   logs,
   metrics,
   netCommon,

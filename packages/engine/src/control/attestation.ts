@@ -1,0 +1,185 @@
+/**
+ * Proves to the controller what this box is, and gets the token that configurations are given out for:
+ *
+ *   certs ─► nonce ─► quote ─► done ──(the controller refuses the token)──► nonce …
+ *
+ * A box without a TPM goes the same way with an empty quote; whether that is enough is the controller's to say.
+ */
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { type Clock, describeError, type Log, millis, type Random, seconds } from "@selvedge/base";
+import { attest, certs, common, shortHash } from "@selvedge/eve-api";
+import { ecdsaSignature } from "../identity/certificate.ts";
+import { type Identity, type NodeCertificate, sha256 } from "../identity/identity.ts";
+import { Alarm } from "./alarm.ts";
+import type { ControllerClient } from "./controller-client.ts";
+
+export interface AttestationParts {
+  readonly client: ControllerClient;
+  readonly identity: Identity;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly engineVersion: string;
+  readonly firmwareVersion: string;
+  readonly node: () => string;
+}
+
+export type AttestationState = "certs" | "nonce" | "quote" | "complete" | "waiting";
+
+/** EVE's pace: every failed step is taken again after this, somewhat spread. */
+const retryAfter = seconds(15);
+/** Steps lead on at once; a controller that answers each well but never lets go would spin us. */
+const stepPause = millis(10);
+
+const { ZAttestReqType, ZAttestRespType, ZAttestResponseCode, AttestVersionType, TpmHashAlgo } = attest;
+
+/** The controller said no, or something that is no answer to the question. */
+class AttestationError extends Error {
+  override name = "AttestationError";
+}
+
+export class Attestation {
+  readonly #parts: AttestationParts;
+  readonly #alarm = new Alarm();
+  #step: "certs" | "nonce" | "quote" | "complete" = "certs";
+  #failed = false;
+  #nonce: Uint8Array = new Uint8Array();
+  #token: Uint8Array = new Uint8Array();
+  #onChange: () => void = () => undefined;
+
+  constructor(parts: AttestationParts) {
+    this.#parts = parts;
+  }
+
+  /** Empty until the controller has given one. */
+  get token(): Uint8Array {
+    return this.#token;
+  }
+
+  get state(): AttestationState {
+    return this.#failed ? "waiting" : this.#step;
+  }
+
+  onChange(listener: () => void): void {
+    this.#onChange = listener;
+  }
+
+  /** The controller refuses our token: begin again. Does nothing while an attempt is under way. */
+  restart(): void {
+    if (this.#step !== "complete") return;
+    this.#parts.log.info("the controller wants to know anew what this box is");
+    // Certificates too: a controller that lost its memory has lost them as well.
+    this.#step = "certs";
+    this.#alarm.ring();
+  }
+
+  /** Runs until the signal. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, log } = this.#parts;
+    for (;;) {
+      try {
+        await this.#advance(signal);
+        this.#failed = false;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!this.#failed)
+          log.warn("attestation has to wait", { step: this.#step, error: describeError(error) });
+        this.#failed = true;
+        if (error instanceof AttestationError) this.#step = "certs";
+      }
+      this.#onChange();
+      const pause = this.#failed ? retryAfter * (0.7 + 0.6 * random.next()) : stepPause;
+      if (this.#step === "complete") await this.#alarm.wait(clock, seconds(86_400), signal);
+      else await this.#alarm.wait(clock, millis(pause), signal);
+    }
+  }
+
+  async #advance(signal: AbortSignal): Promise<void> {
+    switch (this.#step) {
+      case "certs":
+        await this.#ask(
+          { reqType: ZAttestReqType.ATTEST_REQ_CERT, certs: this.#certs() },
+          ZAttestRespType.ATTEST_RESP_CERT,
+          signal,
+        );
+        this.#step = "nonce";
+        return;
+      case "nonce": {
+        const reply = await this.#ask(
+          { reqType: ZAttestReqType.ATTEST_REQ_NONCE },
+          ZAttestRespType.ATTEST_RESP_NONCE,
+          signal,
+        );
+        this.#nonce = reply.nonce?.nonce ?? new Uint8Array();
+        this.#step = "quote";
+        return;
+      }
+      case "quote": {
+        const request = { reqType: ZAttestReqType.ATTEST_REQ_QUOTE, quote: await this.#quote() };
+        const { quoteResp } = await this.#ask(request, ZAttestRespType.ATTEST_RESP_QUOTE_RESP, signal);
+        if (quoteResp === undefined || quoteResp.response !== ZAttestResponseCode.SUCCESS)
+          throw new AttestationError(
+            `the controller refuses the quote with ${quoteResp?.response ?? "nothing"}`,
+          );
+        this.#token = quoteResp.integrityToken;
+        this.#step = "complete";
+        this.#parts.log.info("the controller knows what this box is");
+        return;
+      }
+      case "complete":
+        return;
+    }
+  }
+
+  async #ask(
+    request: MessageInitShape<typeof attest.ZAttestReqSchema>,
+    expected: attest.ZAttestRespType,
+    signal: AbortSignal,
+  ): Promise<attest.ZAttestResponse> {
+    const payload = toBinary(attest.ZAttestReqSchema, create(attest.ZAttestReqSchema, request));
+    const { client, node } = this.#parts;
+    const answer = await client.post("attest", payload, { node: node() }, signal);
+    if (answer.status !== 201 && answer.status !== 200)
+      throw new Error(`the controller answers attest with ${answer.status}`);
+    const reply = fromBinary(attest.ZAttestResponseSchema, answer.payload);
+    if (reply.respType !== expected)
+      throw new AttestationError(
+        `the controller answers a question of type ${expected} with type ${reply.respType}`,
+      );
+    return reply;
+  }
+
+  #certs(): certs.ZCert[] {
+    const { exchange, attestation } = this.#parts.identity;
+    const { ZCertType } = certs;
+    const upload = (type: certs.ZCertType, { pem }: NodeCertificate): certs.ZCert =>
+      create(certs.ZCertSchema, {
+        hashAlgo: common.HashAlgorithm.SHA256_16BYTES,
+        certHash: shortHash(sha256(pem), 1),
+        type,
+        cert: pem,
+      });
+    return [
+      upload(ZCertType.CERT_TYPE_DEVICE_ECDH_EXCHANGE, exchange),
+      ...(attestation ? [upload(ZCertType.CERT_TYPE_DEVICE_RESTRICTED_SIGNING, attestation)] : []),
+    ];
+  }
+
+  async #quote(): Promise<MessageInitShape<typeof attest.ZAttestQuoteSchema>> {
+    const { identity, engineVersion, firmwareVersion } = this.#parts;
+    const versions = [
+      { versionType: AttestVersionType.EVE, version: engineVersion },
+      ...(firmwareVersion === ""
+        ? []
+        : [{ versionType: AttestVersionType.FIRMWARE, version: firmwareVersion }]),
+    ];
+    const quote = await identity.keys.quote(this.#nonce);
+    if (quote === undefined) return { versions };
+    return {
+      attestData: quote.attested,
+      signature: ecdsaSignature(quote.signature),
+      pcrValues: quote.registers.map(({ index, value }) => ({ index, hashAlgo: TpmHashAlgo.SHA256, value })),
+      versions,
+    };
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * From an answer of the controller to what the engine believes:
+ *
+ *   verify ─► parse ─► is it ours? newer? ─► translate ─► write to disk ─► believe
+ *
+ * Nothing is believed before it is on the disk, and what is on the disk is what came, with the certificates that vouch
+ * for it, so that a later start checks it again instead of trusting a file.
+ */
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { type Clock, describeError, type Instant, instant, type Log } from "@selvedge/base";
+import { auth, certs, config } from "@selvedge/eve-api";
+import type { DesiredState } from "../desired.ts";
+import type { Cell } from "../engine-store.ts";
+import type { Disk } from "../host/disk.ts";
+import { ConfigFault } from "./config-fault.ts";
+import { type ControllerCerts, openEnvelope } from "./controller-certs.ts";
+import type { ControllerTrust } from "./controller-trust.ts";
+import type { Secrets } from "./secrets.ts";
+import { translate } from "./translate.ts";
+
+export interface ConfigAcceptorParts {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly trust: ControllerTrust;
+  readonly secrets: Secrets;
+  readonly desired: Cell<DesiredState | undefined>;
+}
+
+/** Why the newest configuration is not the one the engine runs on. */
+export interface Refusal {
+  readonly configHash: string;
+  readonly field: string;
+  readonly message: string;
+  readonly at: Instant;
+}
+
+/** What goes with the desired state and is control's own business. */
+export interface Accepted {
+  readonly configHash: string;
+  readonly timestamp: number;
+  /** A change means: tell everything again. */
+  readonly epoch: bigint;
+  /** A change means: ask for the controller's certificates. */
+  readonly certsHash: string;
+}
+
+/** EVE's BootstrapConfig: a signed configuration and the certificates to check it with. */
+const path = "control/config.pb";
+
+export class ConfigAcceptor {
+  readonly #parts: ConfigAcceptorParts;
+  #accepted: Accepted | undefined;
+  #refusal: Refusal | undefined;
+  /** Of the newest answer, accepted or not: what need not be sent again. */
+  #heardHash = "";
+
+  constructor(parts: ConfigAcceptorParts) {
+    this.#parts = parts;
+  }
+
+  get accepted(): Accepted | undefined {
+    return this.#accepted;
+  }
+
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
+  }
+
+  get heardHash(): string {
+    return this.#heardHash;
+  }
+
+  /** The controller shall send the configuration whether it changed or not. */
+  forgetHash(): void {
+    this.#heardHash = "";
+  }
+
+  /** Believes what was accepted before this start. Dates are left out of it: the clock may be wrong, the box must run. */
+  async load(): Promise<void> {
+    const { disk, trust, log } = this.#parts;
+    const bytes = await disk.read(path);
+    if (bytes === undefined) return;
+    try {
+      const stored = fromBinary(config.BootstrapConfigSchema, bytes);
+      if (stored.signedConfig === undefined) throw new Error("it holds no envelope");
+      const list = trust.reread(encodeCerts(stored.controllerCerts));
+      const payload = openEnvelope(toBinary(auth.AuthContainerSchema, stored.signedConfig), [list]);
+      this.#believe(fromBinary(config.ConfigResponseSchema, payload), [list]);
+      log.info("running on the configuration from before this start", { hash: this.#heardHash });
+    } catch (error) {
+      log.error("the stored configuration is not believed; waiting for the controller", {
+        error: describeError(error),
+      });
+    }
+  }
+
+  /** Throws away what was accepted: it was meant for another node. */
+  async forget(): Promise<void> {
+    await this.#parts.disk.remove(path);
+  }
+
+  /**
+   * Takes an answer whose signature the client has checked. A configuration that cannot be accepted is remembered as
+   * refused and changes nothing; only a disk that cannot take it is thrown, for the caller to try again.
+   */
+  async take(
+    envelope: Uint8Array,
+    payload: Uint8Array,
+    node: string,
+  ): Promise<"accepted" | "refused" | "unchanged"> {
+    const { log, clock, trust } = this.#parts;
+    let hash = "";
+    try {
+      const response = fromBinary(config.ConfigResponseSchema, payload);
+      hash = response.configHash;
+      if (hash === "") throw new ConfigFault("configHash", "is empty, so nothing could tell a change");
+      if (hash === this.#heardHash) return "unchanged";
+      this.#check(response, node);
+      const signer = trust.lists.find((list) => vouches(list, envelope));
+      if (signer === undefined) throw new ConfigFault("senderCertHash", "nobody vouches for it any more");
+      // Whatever is wrong must show before it is kept.
+      translate(messageOf(response), hash, refuseToOpen);
+      await this.#keep(envelope, signer);
+      this.#believe(response, trust.lists);
+      log.info("configuration accepted", { hash, apps: messageOf(response).apps.length });
+      return "accepted";
+    } catch (error) {
+      if (!(error instanceof ConfigFault) && !isDecodeError(error)) throw error;
+      const field = error instanceof ConfigFault ? error.field : "";
+      this.#heardHash = hash;
+      this.#refusal = { configHash: hash, field, message: describeError(error), at: clock.now() };
+      log.error("configuration refused; the last good one goes on", {
+        hash,
+        field,
+        error: describeError(error),
+      });
+      return "refused";
+    }
+  }
+
+  #check(response: config.ConfigResponse, node: string): void {
+    const message = messageOf(response);
+    const own = message.id?.uuid.toLowerCase() ?? "";
+    if (own !== node) throw new ConfigFault("id.uuid", `is ${JSON.stringify(own)}; this node is ${node}`);
+    const before = this.#accepted?.timestamp ?? 0;
+    const timestamp = timestampOf(message);
+    if (timestamp < before)
+      throw new ConfigFault(
+        "config_timestamp",
+        `${new Date(timestamp).toISOString()} is older than what this node runs on, ${new Date(before).toISOString()}`,
+      );
+  }
+
+  async #keep(envelope: Uint8Array, signer: ControllerCerts): Promise<void> {
+    const stored = create(config.BootstrapConfigSchema, {
+      signedConfig: fromBinary(auth.AuthContainerSchema, envelope),
+      controllerCerts: fromBinary(certs.ZControllerCertSchema, signer.raw).certs,
+    });
+    await this.#parts.disk.writeDurable(path, toBinary(config.BootstrapConfigSchema, stored));
+  }
+
+  #believe(response: config.ConfigResponse, lists: readonly ControllerCerts[]): void {
+    const { secrets, desired } = this.#parts;
+    const message = messageOf(response);
+    const { configHash } = response;
+    const next = translate(message, configHash, (block) => secrets.openCredentials(block));
+    secrets.use({ contexts: message.cipherContexts, lists });
+    this.#accepted = {
+      configHash,
+      timestamp: timestampOf(message),
+      epoch: message.controllerEpoch,
+      certsHash: message.controllercertConfighash,
+    };
+    this.#refusal = undefined;
+    this.#heardHash = configHash;
+    desired.set(next);
+  }
+}
+
+function messageOf({ config: message }: config.ConfigResponse): config.EdgeDevConfig {
+  if (message === undefined) throw new ConfigFault("config", "is missing");
+  return message;
+}
+
+function timestampOf({ configTimestamp }: config.EdgeDevConfig): Instant {
+  return instant(configTimestamp === undefined ? 0 : timestampMs(configTimestamp));
+}
+
+function encodeCerts(list: readonly certs.ZCert[]): Uint8Array {
+  return toBinary(certs.ZControllerCertSchema, create(certs.ZControllerCertSchema, { certs: [...list] }));
+}
+
+function vouches(list: ControllerCerts, envelope: Uint8Array): boolean {
+  try {
+    openEnvelope(envelope, [list]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Translating twice must not open anything. */
+async function refuseToOpen(): Promise<never> {
+  throw new Error("nothing is opened while a configuration is checked");
+}
+
+/** protobuf-es throws plain errors for bytes that are no message; a disk's or a TPM's have classes of their own. */
+function isDecodeError(error: unknown): boolean {
+  return error instanceof RangeError || (error instanceof Error && error.constructor === Error);
+}

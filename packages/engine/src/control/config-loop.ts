@@ -1,0 +1,162 @@
+/** Asks for the configuration: at EVE's pace on its own, at once when the link says that it changed. */
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  type Clock,
+  describeError,
+  type Log,
+  type Millis,
+  millis,
+  minutes,
+  type Random,
+  seconds,
+} from "@selvedge/base";
+import { config } from "@selvedge/eve-api";
+import { type BackoffPolicy, backoffDelay } from "@selvedge/reconcile";
+import { Alarm } from "./alarm.ts";
+import type { Attestation } from "./attestation.ts";
+import type { ConfigAcceptor } from "./config-acceptor.ts";
+import type { ControllerClient } from "./controller-client.ts";
+import type { Enroller } from "./enroller.ts";
+import type { Settings } from "./settings.ts";
+
+export interface ConfigLoopParts {
+  readonly client: ControllerClient;
+  readonly acceptor: ConfigAcceptor;
+  readonly attestation: Attestation;
+  readonly enroller: Enroller;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly node: () => string;
+  readonly renamed: (node: string) => void;
+  readonly linkIsUp: () => boolean;
+  /** Something about the configuration is new, accepted or refused. */
+  readonly onNews: () => void;
+}
+
+/** While the link says what changes, polls are only there for what a link may lose. */
+const linkedInterval = minutes(30);
+/** The first poll waits this long for the token that it would be refused without. */
+const tokenWait = seconds(5);
+/** EVE's least span between two questions for our UUID. */
+const askUuidAfter = minutes(10);
+const failureBackoff: BackoffPolicy = { first: seconds(2), max: seconds(60) };
+
+export class ConfigLoop {
+  readonly #parts: ConfigLoopParts;
+  readonly #alarm = new Alarm();
+  #failures = 0;
+  #askedUuidAt = Number.NEGATIVE_INFINITY;
+  #reached = false;
+
+  constructor(parts: ConfigLoopParts) {
+    this.#parts = parts;
+  }
+
+  /** Poll now. */
+  poke(): void {
+    this.#alarm.ring();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, attestation } = this.#parts;
+    if (attestation.token.length === 0) await this.#alarm.wait(clock, tokenWait, signal);
+    for (;;) {
+      let pause: Millis;
+      try {
+        await this.#poll(signal);
+        this.#failures = 0;
+        pause = this.#pause();
+      } catch (error) {
+        signal.throwIfAborted();
+        pause = this.#failed(error);
+      }
+      await this.#alarm.wait(clock, pause, signal);
+    }
+  }
+
+  #pause(): Millis {
+    const { settings, random, linkIsUp } = this.#parts;
+    const interval = settings.seconds("timer.config.interval");
+    const span = linkIsUp() ? Math.max(interval, linkedInterval) : interval;
+    // EVE's spread: a fleet that started together does not ask together.
+    return millis(span * (0.3 + 0.7 * random.next()));
+  }
+
+  #failed(error: unknown): Millis {
+    const { log, random } = this.#parts;
+    this.#failures++;
+    if (this.#failures === 1) log.warn("cannot get the configuration", { error: describeError(error) });
+    this.#reached = false;
+    const wait = backoffDelay(failureBackoff, this.#failures, random);
+    return millis(error instanceof BusyError ? Math.max(wait, error.retryAfter) : wait);
+  }
+
+  async #poll(signal: AbortSignal): Promise<void> {
+    const { client, acceptor, attestation, node, log } = this.#parts;
+    const payload = toBinary(
+      config.ConfigRequestSchema,
+      create(config.ConfigRequestSchema, {
+        configHash: acceptor.heardHash,
+        integrityToken: attestation.token,
+      }),
+    );
+    const answer = await client.post("config", payload, { node: node() }, signal);
+    switch (answer.status) {
+      case 200:
+      case 304:
+        if (!this.#reached) log.info("the controller answers");
+        this.#reached = true;
+        if (answer.status === 200) await this.#take(answer.envelope, answer.payload, signal);
+        return;
+      case 403:
+        attestation.restart();
+        return;
+      case 400:
+      case 401:
+      case 404:
+        await this.#askUuid(answer.status, signal);
+        return;
+      case 429:
+      case 503:
+        throw new BusyError(`the controller answers config with ${answer.status}`, answer.retryAfter);
+      default:
+        throw new Error(`the controller answers config with ${answer.status}`);
+    }
+  }
+
+  async #take(envelope: Uint8Array, payload: Uint8Array, signal: AbortSignal): Promise<void> {
+    const { acceptor, client, node, onNews } = this.#parts;
+    const certsBefore = acceptor.accepted?.certsHash;
+    const outcome = await acceptor.take(envelope, payload, node());
+    if (outcome === "unchanged") return;
+    onNews();
+    const certsNow = acceptor.accepted?.certsHash;
+    if (certsBefore !== undefined && certsNow !== certsBefore) await client.fetchCerts(signal);
+  }
+
+  /** The controller does not know us (any more): perhaps under another name. */
+  async #askUuid(status: number, signal: AbortSignal): Promise<void> {
+    const { enroller, clock, log, node, renamed } = this.#parts;
+    if (clock.monotonic() - this.#askedUuidAt < askUuidAfter) return;
+    this.#askedUuidAt = clock.monotonic();
+    log.warn("the controller has no configuration for this node; apps go on", { status });
+    const now = await enroller.askUuid(signal);
+    if (now !== undefined && now !== node()) {
+      log.warn("the controller has given this node another UUID", { before: node(), now });
+      renamed(now);
+      this.#alarm.ring();
+    }
+  }
+}
+
+class BusyError extends Error {
+  override name = "BusyError";
+  readonly retryAfter: Millis;
+
+  constructor(message: string, retryAfter: Millis) {
+    super(message);
+    this.retryAfter = retryAfter;
+  }
+}

@@ -1,0 +1,165 @@
+/** One exchange with the controller: signs what goes out, believes only what is signed in what comes back. */
+import { createHash, createPrivateKey, type KeyObject, sign, X509Certificate } from "node:crypto";
+import { type Clock, type Log, type Millis, type Random, seconds, uuid } from "@selvedge/base";
+import { decodeEnvelope, type EndpointName, encodeEnvelope, endpoints, pathOf } from "@selvedge/eve-api";
+import { type HttpClient, HttpError, readBody } from "../host/http.ts";
+import type { Identity } from "../identity/identity.ts";
+import { UnknownSignerError } from "./controller-certs.ts";
+import type { ControllerTrust } from "./controller-trust.ts";
+import type { EnrolmentConfig } from "./enrolment-config.ts";
+
+export interface ControllerClientParts {
+  readonly http: HttpClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly config: EnrolmentConfig;
+  readonly identity: Identity;
+  readonly trust: ControllerTrust;
+}
+
+export interface Answer {
+  readonly status: number;
+  /** Of an enveloped answer: what was signed. Empty when there was no body. */
+  readonly payload: Uint8Array;
+  /** The envelope as it came, for what is kept and checked again. */
+  readonly envelope: Uint8Array;
+  /** How long a busy controller asks us to stay away; 0 when it does not say. */
+  readonly retryAfter: Millis;
+}
+
+export interface SendOptions {
+  readonly node?: string;
+  readonly app?: string;
+  /** `plain` answers carry no envelope. */
+  readonly answer?: "enveloped" | "plain";
+}
+
+/** EVE's timer.send.timeout. */
+const timeoutMs = seconds(120);
+/** The largest configuration we take: thousands of apps, with room. */
+const answerMax = 16 * 2 ** 20;
+/** Certificates are asked for again at most this often because of an answer nobody vouches for. */
+const refetchAfter = seconds(30);
+/** Retry-After is a request, not an order; in seconds. */
+const retryAfterMax = 600;
+const contentType = "application/x-proto-binary";
+
+export class ControllerClient {
+  readonly #parts: ControllerClientParts;
+  readonly #onboarding:
+    | { readonly key: KeyObject; readonly hash: Uint8Array; readonly sender: Uint8Array }
+    | undefined;
+  readonly #deviceHash: Uint8Array;
+  /** The last signed request for a configuration: signing again what has not changed costs a TPM signature a poll. */
+  #signedPoll: { readonly payload: Uint8Array; readonly envelope: Uint8Array } | undefined;
+  #refetchedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: ControllerClientParts) {
+    this.#parts = parts;
+    const { onboarding } = parts.config;
+    this.#deviceHash = sha256(parts.identity.device.der);
+    this.#onboarding = onboarding && {
+      key: createPrivateKey(onboarding.keyPem),
+      hash: sha256(new X509Certificate(onboarding.certificatePem).raw),
+      sender: base64Text(onboarding.certificatePem),
+    };
+  }
+
+  /** Fetches and learns the controller's certificates. */
+  async fetchCerts(signal: AbortSignal): Promise<void> {
+    const { status, body } = await this.#exchange("certs", {}, undefined, signal);
+    if (status !== 200) throw new HttpError(`GET certs: the controller answers ${status}`);
+    await this.#parts.trust.learn(decodeEnvelope(body).payload);
+  }
+
+  /** Posts a message signed by the device key, or for `register` by the onboarding key. */
+  async post(
+    name: EndpointName,
+    payload: Uint8Array,
+    options: SendOptions,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const { answer = "enveloped" } = options;
+    const envelope = await this.#sign(name, payload);
+    const { status, body, retryAfter } = await this.#exchange(name, options, envelope, signal);
+    const read = answer === "enveloped" && body.length > 0 && status < 300;
+    return { status, retryAfter, envelope: body, payload: read ? await this.#open(body, signal) : nothing };
+  }
+
+  /** An envelope over any payload, by the device key. */
+  async envelope(payload: Uint8Array): Promise<Uint8Array> {
+    const signature = await this.#parts.identity.sign(payload);
+    return encodeEnvelope({ payload, algorithm: 2, senderCertHash: this.#deviceHash, signature });
+  }
+
+  async #sign(name: EndpointName, payload: Uint8Array): Promise<Uint8Array> {
+    if (name === "register") {
+      if (this.#onboarding === undefined) throw new Error("this box has no onboarding certificate");
+      const { key, hash, sender } = this.#onboarding;
+      const options = key.asymmetricKeyType === "ec" ? { key, dsaEncoding: "ieee-p1363" as const } : { key };
+      const signature = new Uint8Array(sign("sha256", payload, options));
+      return encodeEnvelope({ payload, algorithm: 2, senderCertHash: hash, signature, senderCert: sender });
+    }
+    if (name !== "config") return await this.envelope(payload);
+    if (this.#signedPoll === undefined || Buffer.compare(this.#signedPoll.payload, payload) !== 0)
+      this.#signedPoll = { payload, envelope: await this.envelope(payload) };
+    return this.#signedPoll.envelope;
+  }
+
+  /** An answer whose signer we do not know may come from a controller that changed its key: ask, then look again. */
+  async #open(body: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const { trust, clock, log } = this.#parts;
+    try {
+      return trust.open(body);
+    } catch (error) {
+      if (!(error instanceof UnknownSignerError)) throw error;
+      if (clock.monotonic() - this.#refetchedAt < refetchAfter) throw error;
+      this.#refetchedAt = clock.monotonic();
+      log.info("the controller signs with a certificate we do not know; asking for its certificates");
+      await this.fetchCerts(signal);
+      return trust.open(body);
+    }
+  }
+
+  async #exchange(
+    name: EndpointName,
+    ids: SendOptions,
+    body: Uint8Array | undefined,
+    signal: AbortSignal,
+  ): Promise<{ status: number; body: Uint8Array; retryAfter: Millis }> {
+    const { http, config, random } = this.#parts;
+    const { method } = endpoints[name];
+    // Serials are for a controller that cannot know us yet.
+    const serials: Record<string, string> = {};
+    if (ids.node === undefined && config.serial !== "") serials["x-serial-number"] = config.serial;
+    if (ids.node === undefined && config.softSerial !== "") serials["x-soft-serial"] = config.softSerial;
+    const response = await http.send({
+      method,
+      url: config.baseUrl + pathOf(name, ids),
+      headers: {
+        "x-request-id": uuid(random),
+        ...(body === undefined ? {} : { "content-type": contentType }),
+        ...serials,
+      },
+      ...(body === undefined ? {} : { body }),
+      certificates: config.roots,
+      timeoutMs,
+      signal,
+    });
+    const wait = Number(response.headers["retry-after"] ?? 0);
+    const retryAfter = seconds(wait > 0 ? Math.min(wait, retryAfterMax) : 0);
+    return { status: response.status, retryAfter, body: await readBody(response, answerMax) };
+  }
+}
+
+const nothing = new Uint8Array();
+
+/** PEM is base64 already; the API wants its text in base64 once more. */
+export function base64Text(pem: string): Uint8Array {
+  return new TextEncoder().encode(new TextEncoder().encode(pem).toBase64());
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(bytes).digest());
+}

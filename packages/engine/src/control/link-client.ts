@@ -1,0 +1,203 @@
+/**
+ * Keeps the link up: dials, proves who we are to a fresh challenge, then serves what the controller opens and polls when
+ * it says "changed". Without a link nothing is lost but speed: the engine polls, as EVE does.
+ */
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  type Clock,
+  describeError,
+  type Log,
+  type Millis,
+  millis,
+  minutes,
+  type Random,
+  seconds,
+  sleep,
+} from "@selvedge/base";
+import { ext, LinkClosedError, LinkMux, type LinkSocket, type LinkStream, linkPath } from "@selvedge/eve-api";
+import { type BackoffPolicy, backoffDelay } from "@selvedge/reconcile";
+import { type AppStreams, type LinkDialer, LinkUnsupportedError } from "../ports.ts";
+import type { ControllerClient } from "./controller-client.ts";
+import type { EnrolmentConfig } from "./enrolment-config.ts";
+
+export interface LinkClientParts {
+  readonly dialer: LinkDialer;
+  readonly client: ControllerClient;
+  readonly config: EnrolmentConfig;
+  readonly streams: AppStreams | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly engineVersion: string;
+  readonly node: () => string;
+  /** The controller has a configuration with this hash. */
+  readonly onConfigHash: (hash: string) => void;
+  readonly onUp: () => void;
+}
+
+/** Version of the frames that this engine speaks. */
+const protocolVersion = 1;
+/** Challenge and welcome are a round trip each. */
+const helloTimeout = seconds(30);
+const backoff: BackoffPolicy = { first: seconds(2), max: minutes(5) };
+/** A controller that has no link may have one after its next update. */
+const unsupportedPause = minutes(60);
+/** A link that held this long was a good one: the next failure is the first. */
+const goodAfter = minutes(1);
+
+export class LinkClient {
+  readonly #parts: LinkClientParts;
+  #up = false;
+  #dials = 0n;
+
+  constructor(parts: LinkClientParts) {
+    this.#parts = parts;
+  }
+
+  get isUp(): boolean {
+    return this.#up;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log, random } = this.#parts;
+    for (let failures = 0; ; ) {
+      const from = clock.monotonic();
+      let pause: Millis;
+      try {
+        const reason = await this.#once(signal);
+        failures = clock.monotonic() - from >= goodAfter ? 1 : failures + 1;
+        log.info("the link ended", { reason });
+        pause = backoffDelay(backoff, failures, random);
+      } catch (error) {
+        signal.throwIfAborted();
+        failures++;
+        const none = error instanceof LinkUnsupportedError;
+        if (failures === 1)
+          log.info(none ? "no link here: polling, as EVE does" : "no link yet", {
+            error: describeError(error),
+          });
+        pause = none
+          ? millis(unsupportedPause * (0.7 + 0.6 * random.next()))
+          : backoffDelay(backoff, failures, random);
+      }
+      await sleep(clock, pause, signal);
+    }
+  }
+
+  /** One link from dial to end; resolves with why it ended. */
+  async #once(signal: AbortSignal): Promise<string> {
+    const { dialer, config, node, log, clock, onConfigHash, onUp } = this.#parts;
+    const url = config.baseUrl.replace(/^https/, "wss") + linkPath(node());
+    const socket = new StagedSocket(await dialer.dial(url, config.roots, signal));
+    let mux: LinkMux | undefined;
+    const abort = (): void => (mux === undefined ? socket.close() : mux.close("the engine stops"));
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      const welcome = await this.#hello(socket);
+      mux = new LinkMux({ socket, clock, onOpen: (stream) => this.#serve(stream), onChanged: onConfigHash });
+      this.#up = true;
+      log.info("the link is up");
+      onUp();
+      onConfigHash(welcome.configHash);
+      return await mux.closed;
+    } finally {
+      this.#up = false;
+      signal.removeEventListener("abort", abort);
+      socket.close();
+    }
+  }
+
+  async #serve(stream: LinkStream): Promise<void> {
+    const { streams } = this.#parts;
+    if (streams === undefined) throw new LinkClosedError("this node runs no apps", "ServiceUnavailable");
+    await streams.open(stream);
+  }
+
+  /** Answers the controller's challenge; resolves with its welcome. */
+  async #hello(socket: StagedSocket): Promise<ext.LinkWelcome> {
+    const { clock, client, engineVersion, node } = this.#parts;
+    const done = Promise.withResolvers<ext.LinkWelcome>();
+    const fail = (why: string): void => done.reject(new LinkClosedError(why));
+    const timer = clock.setTimer(helloTimeout, () => fail("the controller does not greet"));
+    const answer = async ({ nonce, version }: ext.LinkChallenge): Promise<void> => {
+      const hello = create(ext.LinkHelloSchema, {
+        nonce,
+        nodeId: node(),
+        version: Math.min(version, protocolVersion),
+        engineVersion,
+        connection: ++this.#dials,
+      });
+      const signed = await client.envelope(toBinary(ext.LinkHelloSchema, hello));
+      const frame = create(ext.LinkFrameSchema, { body: { case: "hello", value: signed } });
+      socket.send(toBinary(ext.LinkFrameSchema, frame));
+    };
+    socket.onClose(() => fail("the connection ended before the welcome"));
+    socket.onMessage((message) => {
+      let frame: ext.LinkFrame;
+      try {
+        frame = fromBinary(ext.LinkFrameSchema, message);
+      } catch {
+        return fail("a frame that is none");
+      }
+      if (frame.body.case === "challenge") answer(frame.body.value).catch(done.reject);
+      else if (frame.body.case === "welcome") {
+        // Whatever comes right behind the welcome is the mux's.
+        socket.hold();
+        done.resolve(frame.body.value);
+      } else fail(`unexpected ${frame.body.case ?? "empty"} frame before the welcome`);
+    });
+    try {
+      return await done.promise;
+    } finally {
+      timer.cancel();
+    }
+  }
+}
+
+/** One connection, listened to by the greeting first and by the mux then, without a message lost in between. */
+class StagedSocket implements LinkSocket {
+  readonly #socket: LinkSocket;
+  readonly #held: Uint8Array[] = [];
+  #take: ((message: Uint8Array) => void) | undefined;
+  #onClose: () => void = () => undefined;
+  #closed = false;
+
+  constructor(socket: LinkSocket) {
+    this.#socket = socket;
+    socket.onMessage((message) => {
+      if (this.#take === undefined) this.#held.push(message);
+      else this.#take(message);
+    });
+    socket.onClose(() => {
+      this.#closed = true;
+      this.#onClose();
+    });
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.bufferedBytes;
+  }
+
+  send(message: Uint8Array): void {
+    this.#socket.send(message);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  hold(): void {
+    this.#take = undefined;
+  }
+
+  onMessage(take: (message: Uint8Array) => void): void {
+    this.#take = take;
+    // What was held may make the listener hold again.
+    for (let next = this.#held.shift(); next !== undefined; next = this.#held.shift()) this.#take?.(next);
+  }
+
+  onClose(listener: () => void): void {
+    this.#onClose = listener;
+    if (this.#closed) listener();
+  }
+}

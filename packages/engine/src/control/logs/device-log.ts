@@ -1,0 +1,130 @@
+/**
+ * The engine's own log on its way to the controller: a buffer in memory, closed into gzip files by size or age, kept on
+ * the disk until they are uploaded. Both are bounded; what falls off is counted and said.
+ */
+import { type Clock, formatRecord, instant, type LogLevel, type LogRecord, minutes } from "@selvedge/base";
+import type { Disk } from "../../host/disk.ts";
+import { bundleAim, bundleMax, logBundle, logLine } from "./log-bundle.ts";
+
+export interface DeviceLogParts {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly engineVersion: string;
+}
+
+const folder = "control/device-log";
+/** Text compresses about tenfold. */
+const textMax = bundleAim * 8;
+const ageMax = minutes(5);
+/** About a week of an unreachable controller at the engine's pace, and little on any disk. */
+const filesMax = 200;
+
+/** EVE's (syslog's) words. */
+const severities: Readonly<Record<LogLevel, string>> = {
+  debug: "debug",
+  info: "info",
+  warn: "warning",
+  error: "err",
+};
+
+export class DeviceLog {
+  readonly #parts: DeviceLogParts;
+  #lines: string[] = [];
+  #textLength = 0;
+  #since = 0;
+  #messages = 0;
+  #dropped = 0;
+  #next: number | undefined;
+
+  constructor(parts: DeviceLogParts) {
+    this.#parts = parts;
+  }
+
+  /** A log sink. Debug lines stay on the box. */
+  readonly write = (record: LogRecord): void => {
+    if (record.level === "debug") return;
+    const { message, level, logger, fields } = record;
+    const {
+      at: _at,
+      level: _level,
+      logger: _logger,
+      message: _message,
+      ...rest
+    } = JSON.parse(formatRecord(record)) as Record<string, unknown>;
+    const line = logLine({
+      severity: severities[level],
+      source: logger,
+      iid: "",
+      content: Object.keys(fields).length === 0 ? message : `${message} ${JSON.stringify(rest)}`,
+      msgid: ++this.#messages,
+      tags: {},
+      at: instant(Date.parse(record.at)),
+      function: "",
+    });
+    if (this.#lines.length === 0) this.#since = this.#parts.clock.monotonic();
+    this.#lines.push(line);
+    this.#textLength += line.length;
+    // Nobody has come to close the file: the disk may be full. The oldest go.
+    while (this.#textLength > 2 * textMax) {
+      this.#textLength -= this.#lines.shift()?.length ?? 0;
+      this.#dropped++;
+    }
+  };
+
+  /** Closes the buffer into a file when it is large or old enough. */
+  async rotate(node: string, now: boolean): Promise<void> {
+    const { clock, disk, engineVersion } = this.#parts;
+    const due = this.#textLength >= textMax || clock.monotonic() - this.#since >= ageMax || now;
+    if (this.#lines.length === 0 || !due) return;
+    const names = await this.#names();
+    this.#next ??= Number(names.at(-1)?.split(".")[0] ?? 0) + 1;
+    const lines = this.#lines;
+    this.#lines = [];
+    this.#textLength = 0;
+    for (const part of bundles(lines, (some) =>
+      logBundle({ kind: "device", node, version: engineVersion }, some, clock.now()),
+    )) {
+      const name = `${String(this.#next++).padStart(10, "0")}.gz`;
+      await disk.append(`${folder}/${name}`, part);
+      names.push(name);
+    }
+    while (names.length > filesMax) {
+      await disk.remove(`${folder}/${names.shift()}`);
+      this.#dropped++;
+    }
+  }
+
+  /** How many lines or files were lost to the bounds. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** The oldest file that waits. */
+  async oldest(): Promise<{ name: string; bytes: Uint8Array; waiting: number } | undefined> {
+    const names = await this.#names();
+    const [name] = names;
+    if (name === undefined) return undefined;
+    const bytes = await this.#parts.disk.read(`${folder}/${name}`);
+    return bytes && { name, bytes, waiting: names.length };
+  }
+
+  async sent(name: string): Promise<void> {
+    await this.#parts.disk.remove(`${folder}/${name}`);
+  }
+
+  async #names(): Promise<string[]> {
+    return (await this.#parts.disk.list(folder)).filter((name) => /^\d{10}\.gz$/.test(name)).sort();
+  }
+}
+
+/** As few bundles as fit under the bound, halving what does not. */
+export function bundles(
+  lines: readonly string[],
+  make: (lines: readonly string[]) => Uint8Array,
+): Uint8Array[] {
+  if (lines.length === 0) return [];
+  const whole = make(lines);
+  if (whole.length <= bundleMax || lines.length === 1) return whole.length <= bundleMax ? [whole] : [];
+  const middle = Math.ceil(lines.length / 2);
+  return [...bundles(lines.slice(0, middle), make), ...bundles(lines.slice(middle), make)];
+}

@@ -1,0 +1,159 @@
+/** Carries logs to the controller: one file of the engine's own and one of each app a round, faster when more wait. */
+import {
+  type Clock,
+  describeError,
+  type Log,
+  type Millis,
+  millis,
+  type Random,
+  seconds,
+  sleep,
+} from "@selvedge/base";
+import type { AppId } from "../../desired.ts";
+import type { EngineStore } from "../../engine-store.ts";
+import type { AppLogOutbox, LogLine } from "../../ports.ts";
+import type { ControllerClient } from "../controller-client.ts";
+import type { DeviceLog } from "./device-log.ts";
+import { bundleAim, bundleMax, logBundle, logLine } from "./log-bundle.ts";
+
+export interface LogUploaderParts {
+  readonly client: ControllerClient;
+  readonly deviceLog: DeviceLog;
+  readonly outbox: AppLogOutbox | undefined;
+  readonly store: EngineStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly node: () => string;
+}
+
+/** EVE's pace by the number of files that wait. */
+const paces: readonly (readonly [waiting: number, pause: Millis])[] = [
+  [5, seconds(90)],
+  [25, seconds(45)],
+  [50, seconds(30)],
+  [200, seconds(15)],
+  [1000, seconds(8)],
+];
+const fastest = seconds(3);
+/** Apps' lines are read live over the link; what is uploaded is for later, and may wait this little to travel together. */
+const appsPause = seconds(10);
+/** A controller that is away is asked rarely, spread wide. */
+const awayPause = seconds(180);
+const awaySpread = seconds(120);
+/** Text of one file: compresses about tenfold. */
+const textMax = bundleAim * 8;
+/** The same file refused this often is given up, so that the ones behind it get through. */
+const refusalsMax = 10;
+
+export class LogUploader {
+  readonly #parts: LogUploaderParts;
+  readonly #refusals = new Map<string, number>();
+
+  constructor(parts: LogUploaderParts) {
+    this.#parts = parts;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, log } = this.#parts;
+    let pause: Millis = appsPause;
+    let deviceDue: number = clock.monotonic() + appsPause;
+    for (let failing = false; ; ) {
+      await sleep(clock, pause, signal);
+      try {
+        const device = clock.monotonic() >= deviceDue;
+        const { waiting, more } = await this.#round(device, signal);
+        if (device) deviceDue = clock.monotonic() + paceOf(waiting) * (0.8 + 0.4 * random.next());
+        pause = more ? fastest : appsPause;
+        failing = false;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!failing) log.warn("logs have to wait", { error: describeError(error) });
+        failing = true;
+        pause = millis(awayPause + awaySpread * random.next());
+      }
+    }
+  }
+
+  async #round(device: boolean, signal: AbortSignal): Promise<{ waiting: number; more: boolean }> {
+    const { outbox, deviceLog, node } = this.#parts;
+    let more = false;
+    for (const id of outbox?.pending() ?? []) more = (await this.#app(id, signal)) || more;
+    await deviceLog.rotate(node(), false);
+    if (!device) return { waiting: 0, more };
+    const file = await deviceLog.oldest();
+    if (file === undefined) return { waiting: 0, more };
+    if (await this.#post(`device/${file.name}`, "newlogs", {}, file.bytes, signal))
+      await deviceLog.sent(file.name);
+    return { waiting: file.waiting - 1, more };
+  }
+
+  /** One file of one app; true when more wait. */
+  async #app(id: AppId, signal: AbortSignal): Promise<boolean> {
+    const { outbox, store, clock } = this.#parts;
+    if (outbox === undefined) return false;
+    let lines = await outbox.next(id, textMax);
+    if (lines.length === 0) return false;
+    const about = { kind: "app", name: store.apps.get(id)?.displayName ?? id } as const;
+    const write = (some: readonly LogLine[]): Uint8Array =>
+      logBundle(
+        about,
+        some.map((line) => appLine(id, line)),
+        clock.now(),
+      );
+    let bundle = write(lines);
+    while (bundle.length > bundleMax && lines.length > 1) {
+      lines = lines.slice(0, Math.ceil(lines.length / 2));
+      bundle = write(lines);
+    }
+    const last = lines.at(-1);
+    if (last === undefined) return false;
+    const name = `app/${id}/${last.sequence}`;
+    if (!(await this.#post(name, "appNewlogs", { app: id }, bundle, signal))) return false;
+    await outbox.sent(id, last.sequence);
+    return outbox.pending().includes(id);
+  }
+
+  /** Whether the file need not be sent again. */
+  async #post(
+    file: string,
+    endpoint: "newlogs" | "appNewlogs",
+    ids: { app?: string },
+    bytes: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { client, node, log } = this.#parts;
+    const { status } = await client.post(endpoint, bytes, { node: node(), ...ids, answer: "plain" }, signal);
+    if (status === 200 || status === 201) {
+      this.#refusals.delete(file);
+      return true;
+    }
+    const refusals = (this.#refusals.get(file) ?? 0) + 1;
+    if (status >= 400 && status < 500 && status !== 429 && refusals > refusalsMax) {
+      this.#refusals.delete(file);
+      log.error("the controller never takes this part of the log; it is given up", { file, status });
+      return true;
+    }
+    this.#refusals.clear();
+    this.#refusals.set(file, refusals);
+    throw new Error(`the controller answers ${endpoint} with ${status}`);
+  }
+}
+
+function paceOf(waiting: number): Millis {
+  return paces.find(([limit]) => waiting < limit)?.[1] ?? fastest;
+}
+
+/** Which container, stream and restart a line is of travels in fields that EVE leaves to the writer (decision 0050). */
+function appLine(app: AppId, { at, container, channel, text, sequence }: LogLine): string {
+  return logLine({
+    severity: channel === "stderr" ? "err" : "info",
+    source: app,
+    iid: container,
+    content: text,
+    msgid: sequence,
+    tags: { stream: channel },
+    at,
+    function: "",
+  });
+}

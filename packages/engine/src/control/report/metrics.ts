@@ -1,0 +1,154 @@
+/** ZMetricMsg: counters, sent at an interval and lost when the controller does not listen. */
+import { create, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  type Clock,
+  describeError,
+  type Log,
+  type Millis,
+  millis,
+  minutes,
+  type Random,
+} from "@selvedge/base";
+import { ext, metrics, setExtension } from "@selvedge/eve-api";
+import type { EngineStore } from "../../engine-store.ts";
+import type { Disk } from "../../host/disk.ts";
+import type { AppStatus, AppUsage } from "../../observed.ts";
+import type { AppUsages, HostFacts } from "../../ports.ts";
+import { Alarm } from "../alarm.ts";
+import type { ControllerClient } from "../controller-client.ts";
+import type { Settings } from "../settings.ts";
+
+export interface MetricsParts {
+  readonly client: ControllerClient;
+  readonly store: EngineStore;
+  readonly disk: Disk;
+  readonly host: HostFacts;
+  readonly usages: AppUsages | undefined;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly node: () => string;
+  readonly linkIsUp: () => boolean;
+}
+
+/** With a link, and a configuration that does not say otherwise: often enough for a graph, rare enough for a SIM card. */
+const linkedInterval = minutes(5);
+/** A linked node without a running app has nothing to tell; the link itself says that it lives. */
+const idleInterval = minutes(60);
+const mib = 2 ** 20;
+
+export class MetricsLoop {
+  readonly #parts: MetricsParts;
+  readonly #alarm = new Alarm();
+
+  constructor(parts: MetricsParts) {
+    this.#parts = parts;
+  }
+
+  /** Something began that is worth a sample soon. */
+  poke(): void {
+    this.#alarm.ring();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, log } = this.#parts;
+    for (;;) {
+      try {
+        await this.#send(signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        // Lost, as the API has it; the next one carries the same counters further.
+        log.debug("metrics were lost", { error: describeError(error) });
+      }
+      await this.#alarm.wait(clock, millis(this.#interval() * (0.3 + 0.7 * random.next())), signal);
+    }
+  }
+
+  #interval(): Millis {
+    const { settings, linkIsUp, store } = this.#parts;
+    const interval = settings.seconds("timer.metric.interval");
+    if (!linkIsUp() || settings.isSet("timer.metric.interval")) return interval;
+    const busy = store.apps.entries().some(([, { state }]) => state === "running");
+    return busy ? linkedInterval : idleInterval;
+  }
+
+  async #send(signal: AbortSignal): Promise<void> {
+    const { client, node } = this.#parts;
+    const message = await this.#message();
+    await client.post(
+      "metrics",
+      toBinary(metrics.ZMetricMsgSchema, message),
+      { node: node(), answer: "plain" },
+      signal,
+    );
+  }
+
+  async #message(): Promise<metrics.ZMetricMsg> {
+    const { store, usages, clock, node, host, disk } = this.#parts;
+    const apps: metrics.appMetric[] = [];
+    let allocated = 0;
+    for (const [id, status] of store.apps.entries()) {
+      const usage = await usages?.usage(id);
+      if (usage === undefined) continue;
+      allocated += usage.memoryLimitBytes;
+      apps.push(appMetric(status, usage));
+    }
+    const { cpuNanos, memoryUsedBytes } = await host.usage();
+    const { bytes, totalBytes } = await disk.free();
+    const upSeconds = Math.max(0, Math.floor((clock.now() - host.bootedAt) / 1000));
+    return create(metrics.ZMetricMsgSchema, {
+      devID: node(),
+      atTimeStamp: timestampFromMs(clock.now()),
+      MetricContent: {
+        case: "dm",
+        value: create(metrics.deviceMetricSchema, {
+          // The time here is a length: that is how the API has it.
+          cpuMetric: { upTime: timestampFromMs(upSeconds * 1000), totalNs: cpuNanos },
+          deviceMemory: {
+            memoryMB: Math.floor(host.memoryBytes / mib),
+            allocatedAppsMB: Math.floor(allocated / mib),
+            usedEveMB: Math.floor(memoryUsedBytes / mib),
+          },
+          disk: [
+            {
+              mountPath: disk.absolute(""),
+              total: BigInt(Math.floor(totalBytes / mib)),
+              used: BigInt(Math.floor((totalBytes - bytes) / mib)),
+              free: BigInt(Math.floor(bytes / mib)),
+            },
+          ],
+          dormantTimeInSeconds: BigInt(Math.floor((3 * this.#interval()) / 1000)),
+        }),
+      },
+      am: apps,
+    });
+  }
+}
+
+function appMetric(status: AppStatus, usage: AppUsage): metrics.appMetric {
+  const value = create(metrics.appMetricSchema, {
+    AppID: status.id,
+    AppName: status.displayName,
+    appVersion: status.report.observedVersion,
+    cpu: {
+      totalNs: usage.cpuNanos,
+      ...(status.report.startedAt > 0n ? { upTime: timestampFromMs(Number(status.report.startedAt)) } : {}),
+    },
+    appMemory: {
+      allocatedMB: Math.floor(usage.memoryLimitBytes / mib),
+      usedMB: Math.floor(usage.memoryBytes / mib),
+    },
+    network: [{ iName: "eth0", rxBytes: usage.rxBytes, txBytes: usage.txBytes }],
+  });
+  const use = create(ext.AppUsageSchema, {
+    containers: usage.containers.map(({ name, cpuNanos, memoryBytes }) => ({
+      name,
+      cpuNanos,
+      memoryBytes: BigInt(memoryBytes),
+    })),
+  });
+  setExtension(value, ext.AppUsageSchema, use);
+  return value;
+}

@@ -1,0 +1,81 @@
+import type { Hypervisor } from "../../app/hypervisor.ts";
+import type { Disk } from "../../host/disk.ts";
+import type { KeyStore } from "../../identity/key-store.ts";
+import type { NodeCondition } from "./device-info.ts";
+
+/** Kubelet's line: an image more may not fit below it. */
+const pressureBelow = 0.1;
+/** Once under pressure, a node is not well again before this much is free, so that it does not flap at the line. */
+const calmAbove = 0.15;
+
+type Says = Omit<NodeCondition, "since">;
+
+/** What the node says of itself that a controller cannot see from its other reports. */
+export class NodeConditions {
+  readonly #keys: KeyStore;
+  readonly #disk: Disk;
+  readonly #hypervisor: Hypervisor | undefined;
+  #underPressure = false;
+
+  constructor(parts: { keys: KeyStore; disk: Disk; hypervisor: Hypervisor | undefined }) {
+    this.#keys = parts.keys;
+    this.#disk = parts.disk;
+    this.#hypervisor = parts.hypervisor;
+  }
+
+  async read(): Promise<readonly Says[]> {
+    const { bytes, totalBytes } = await this.#disk.free();
+    const free = bytes / totalBytes;
+    this.#underPressure = free < (this.#underPressure ? calmAbove : pressureBelow);
+    return [identity(this.#keys), virtualization(this.#hypervisor), diskPressure(this.#underPressure)];
+  }
+}
+
+function identity({ kind, place }: KeyStore): Says {
+  return kind === "tpm"
+    ? {
+        type: "HardwareIdentity",
+        status: "True",
+        reason: "TPM",
+        message: `the node's keys are in the ${place}`,
+      }
+    : {
+        type: "HardwareIdentity",
+        status: "False",
+        reason: "SoftwareKeys",
+        message: `the node has no TPM: its keys are in ${place}, and whoever copies its disk is the node`,
+      };
+}
+
+function virtualization(hypervisor: Hypervisor | undefined): Says {
+  const type = "HardwareVirtualization";
+  if (hypervisor === undefined)
+    return {
+      type,
+      status: "False",
+      reason: "NoHypervisor",
+      message: "the node cannot run machines, so it runs no apps",
+    };
+  return hypervisor.emulated
+    ? {
+        ...{ type, status: "False", reason: "Emulated" },
+        message: "the node has no KVM: apps run in emulated machines, several times slower",
+      }
+    : { type, status: "True", reason: "KVM", message: "apps run on the processor's own virtualization" };
+}
+
+function diskPressure(under: boolean): Says {
+  return under
+    ? {
+        type: "DiskPressure",
+        status: "True",
+        reason: "DiskAlmostFull",
+        message: "less than a tenth of the disk is free",
+      }
+    : {
+        type: "DiskPressure",
+        status: "False",
+        reason: "NoDiskPressure",
+        message: "the node has no disk pressure",
+      };
+}

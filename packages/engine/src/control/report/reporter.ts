@@ -1,0 +1,226 @@
+/**
+ * Tells the controller what the node has, as state and not as history: for each thing the newest message, sent when it
+ * differs from what the controller has acknowledged, again and again until it has. One key a thing:
+ *
+ *   device · app/<id> · network/<id> · content/<id> · volume/<id>
+ */
+import { createHash } from "node:crypto";
+import { toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  type Clock,
+  describeError,
+  type Instant,
+  type Log,
+  type Millis,
+  millis,
+  minutes,
+  type Random,
+  seconds,
+} from "@selvedge/base";
+import { info } from "@selvedge/eve-api";
+import {
+  type BackoffPolicy,
+  backoffDelay,
+  lookAgain,
+  type Outcome,
+  type Reconciler,
+  settled,
+} from "@selvedge/reconcile";
+import type { AppId, ContentId, NetworkId, VolumeId } from "../../desired.ts";
+import type { EngineStore } from "../../engine-store.ts";
+import type { Disk } from "../../host/disk.ts";
+import type { ControllerClient } from "../controller-client.ts";
+import {
+  appGone,
+  appInfo,
+  contentGone,
+  contentInfo,
+  type InfoMessage,
+  networkGone,
+  networkInfo,
+  volumeGone,
+  volumeInfo,
+} from "./info-messages.ts";
+
+export interface ReporterParts {
+  readonly client: ControllerClient;
+  readonly store: EngineStore;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly node: () => string;
+  /** Reads everything that ZInfoDevice tells. */
+  readonly device: () => Promise<InfoMessage>;
+}
+
+export const deviceKey = "device";
+
+/** What the controller has of one thing. */
+interface Told {
+  readonly digest: string;
+  readonly at: Millis;
+}
+
+/** Which things the controller may know, so that one that goes while the engine is down is told to be gone. */
+const path = "control/told.json";
+/** Two messages about one thing are at least this far apart; what happens in between is in the second. */
+const gaps: Readonly<Record<string, Millis>> = { device: seconds(2), app: millis(200), content: seconds(3) };
+const gapDefault = seconds(1);
+const backoff: BackoffPolicy = { first: seconds(1), max: minutes(2) };
+/** Statuses after which the same message may still be taken; any other 4xx means never. */
+const retried: ReadonlySet<number> = new Set([401, 403, 407, 408, 429]);
+
+export class Reporter implements Reconciler {
+  readonly name = "report";
+  readonly reads: readonly string[] = ["desired", "contents", "networks", "nics", "apps"];
+  readonly writes: readonly string[] = ["told"];
+  readonly #parts: ReporterParts;
+  readonly #told = new Map<string, Told>();
+  #failures = 0;
+
+  constructor(parts: ReporterParts) {
+    this.#parts = parts;
+  }
+
+  async load(): Promise<void> {
+    const bytes = await this.#parts.disk.read(path);
+    if (bytes === undefined) return;
+    try {
+      const keys = JSON.parse(new TextDecoder().decode(bytes)) as unknown;
+      if (!Array.isArray(keys)) return;
+      for (const key of keys) if (typeof key === "string") this.#told.set(key, unknown);
+    } catch (error) {
+      this.#parts.log.warn("the list of what the controller was told is unreadable", { error });
+    }
+  }
+
+  /** Everything there is to tell about, now or before. */
+  keys(): string[] {
+    const { desired, apps } = this.#parts.store;
+    const wanted = desired.get();
+    return [
+      ...new Set([
+        deviceKey,
+        ...apps.keys().map((id) => `app/${id}`),
+        ...(wanted?.networks.map(({ id }) => `network/${id}`) ?? []),
+        ...(wanted?.contents.map(({ id }) => `content/${id}`) ?? []),
+        ...(wanted?.volumes.map(({ id }) => `volume/${id}`) ?? []),
+        ...this.#told.keys(),
+      ]),
+    ];
+  }
+
+  /** The controller has forgotten, or may have: tell it again; without a key, everything. */
+  forget(only?: string): void {
+    for (const key of this.#told.keys()) if (only === undefined || key === only) this.#told.set(key, unknown);
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
+    const { clock } = this.#parts;
+    const { message, gone } = await this.#message(key);
+    const told = this.#told.get(key);
+    if (gone && told === undefined) return settled;
+    const digest = createHash("sha256").update(toBinary(info.ZInfoMsgSchema, message)).digest("hex");
+    if (told?.digest === digest) return settled;
+    const gap = gaps[key.split("/")[0] ?? ""] ?? gapDefault;
+    const since = clock.monotonic() - (told?.at ?? Number.NEGATIVE_INFINITY);
+    if (since < gap) return lookAgain("told just now", millis(gap - since));
+    const failed = await this.#send(message, clock.now(), signal);
+    if (failed !== undefined) return failed;
+    const known = this.#told.has(key);
+    if (gone) this.#told.delete(key);
+    else this.#told.set(key, { digest, at: clock.monotonic() });
+    if (gone || !known) await this.#keep();
+    return settled;
+  }
+
+  /** Undefined when the controller has it, or will never take it. */
+  async #send(message: InfoMessage, now: Instant, signal: AbortSignal): Promise<Outcome | undefined> {
+    const { client, node, log } = this.#parts;
+    const stamped: InfoMessage = { ...message, atTimeStamp: timestampFromMs(now) };
+    let why: string;
+    let atLeast = 0;
+    try {
+      const payload = toBinary(info.ZInfoMsgSchema, stamped);
+      const { status, retryAfter } = await client.post(
+        "info",
+        payload,
+        { node: node(), answer: "plain" },
+        signal,
+      );
+      if (status < 300) {
+        this.#failures = 0;
+        return undefined;
+      }
+      why = `the controller answers info with ${status}`;
+      if (status < 500 && !retried.has(status)) {
+        log.error("the controller will never take this report", { type: message.ztype, status });
+        return undefined;
+      }
+      atLeast = retryAfter;
+    } catch (error) {
+      signal.throwIfAborted();
+      why = describeError(error);
+    }
+    // One line for however many reports wait.
+    if (this.#failures++ === 0) log.warn("reports have to wait", { error: why });
+    const wait = backoffDelay(backoff, Math.min(this.#failures, backoffSteps), this.#parts.random);
+    return lookAgain(why, millis(Math.max(wait, atLeast)));
+  }
+
+  async #message(key: string): Promise<{ message: InfoMessage; gone: boolean }> {
+    const { store, node, device } = this.#parts;
+    const [kind = "", id = ""] = key.split("/");
+    const desired = store.desired.get();
+    const nics = (): ReturnType<typeof store.nics.entries>[number][1][] =>
+      store.nics.entries().map(([, row]) => row);
+    const there = (message: InfoMessage): { message: InfoMessage; gone: boolean } => ({
+      message,
+      gone: false,
+    });
+    switch (kind) {
+      case "app": {
+        const status = store.apps.get(id as AppId);
+        if (status === undefined) return { message: appGone(node(), id as AppId), gone: true };
+        const own = store.nics.entries().flatMap(([nic, row]) => (nic.startsWith(`${id}/`) ? [row] : []));
+        return there(
+          appInfo(
+            node(),
+            status,
+            desired?.apps.find((app) => app.id === id),
+            own,
+          ),
+        );
+      }
+      case "network": {
+        const spec = desired?.networks.find((network) => network.id === id);
+        if (spec === undefined) return { message: networkGone(node(), id as NetworkId), gone: true };
+        return there(networkInfo(node(), spec, store.networks.get(spec.id), nics()));
+      }
+      case "content": {
+        const spec = desired?.contents.find((content) => content.id === id);
+        if (spec === undefined) return { message: contentGone(node(), id as ContentId), gone: true };
+        return there(contentInfo(node(), spec, store.contents.get(spec.id)));
+      }
+      case "volume": {
+        const spec = desired?.volumes.find((volume) => volume.id === (id as VolumeId));
+        if (spec === undefined) return { message: volumeGone(node(), id), gone: true };
+        return there(volumeInfo(node(), spec, spec.contentId && store.contents.get(spec.contentId)));
+      }
+      default:
+        return there(await device());
+    }
+  }
+
+  async #keep(): Promise<void> {
+    const keys = [...this.#told.keys()].sort();
+    await this.#parts.disk.writeDurable(path, new TextEncoder().encode(JSON.stringify(keys)));
+  }
+}
+
+/** Told by an earlier start, or before the controller forgot: nothing equals this. */
+const unknown: Told = { digest: "", at: millis(Number.NEGATIVE_INFINITY) };
+/** Failures of all things are counted together; the wait must not reach its end because many things wait. */
+const backoffSteps = 8;

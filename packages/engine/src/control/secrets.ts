@@ -1,0 +1,86 @@
+/** Opens what a configuration encrypts to this node. The plaintext lives as long as the part that asked for it keeps it. */
+import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
+import { fromBinary } from "@bufbuild/protobuf";
+import { type CipherPort, cipher, deriveSharedKey, ext, openCipherBlock, shortHash } from "@selvedge/eve-api";
+import type { Credentials } from "../desired.ts";
+import type { Identity } from "../identity/identity.ts";
+import type { Point } from "../identity/key-store.ts";
+import type { SecretOpener } from "../ports.ts";
+import type { ControllerCerts } from "./controller-certs.ts";
+
+const algorithm = "aes-256-cfb";
+
+/** AES-256-CFB with 128-bit feedback, which is what Node means by the name. */
+export const aesCfb: CipherPort = {
+  encrypt(key, iv, plaintext) {
+    const aes = createCipheriv(algorithm, key, iv);
+    return new Uint8Array(Buffer.concat([aes.update(plaintext), aes.final()]));
+  },
+  decrypt(key, iv, ciphertext) {
+    const aes = createDecipheriv(algorithm, key, iv);
+    return new Uint8Array(Buffer.concat([aes.update(ciphertext), aes.final()]));
+  },
+};
+
+/** The secret is not for us, or the keys to it are not here yet. */
+export class SecretError extends Error {
+  override name = "SecretError";
+}
+
+/** The contexts of one configuration and the certificates of the controller that made it. */
+export interface SecretContexts {
+  readonly contexts: readonly cipher.CipherContext[];
+  readonly lists: readonly ControllerCerts[];
+}
+
+export class Secrets implements SecretOpener {
+  readonly #identity: Identity;
+  readonly #exchangeHash: string;
+  #known: SecretContexts = { contexts: [], lists: [] };
+
+  constructor(identity: Identity) {
+    this.#identity = identity;
+    this.#exchangeHash = new Uint8Array(createHash("sha256").update(identity.exchange.pem).digest()).toHex();
+  }
+
+  use(known: SecretContexts): void {
+    this.#known = known;
+  }
+
+  async openAppSecrets(block: Uint8Array): Promise<ext.AppSecrets> {
+    const plaintext = await this.open(fromBinary(cipher.CipherBlockSchema, block));
+    return fromBinary(ext.AppSecretsSchema, plaintext);
+  }
+
+  async openCredentials(block: cipher.CipherBlock): Promise<Credentials> {
+    const { dsAPIKey, dsPassword } = fromBinary(cipher.EncryptionBlockSchema, await this.open(block));
+    return { user: dsAPIKey, password: dsPassword };
+  }
+
+  async open(block: cipher.CipherBlock): Promise<Uint8Array> {
+    const context = this.#known.contexts.find(({ contextId }) => contextId === block.cipherContextId);
+    if (context === undefined)
+      throw new SecretError(`the configuration has no cipher context ${block.cipherContextId}`);
+    const { x, y } = await this.#identity.keys.sharedPoint(this.#peer(context));
+    return await openCipherBlock(aesCfb, await deriveSharedKey(x, y), block);
+  }
+
+  #peer(context: cipher.CipherContext): Point {
+    const { contextId, keyExchangeScheme, encryptionScheme } = context;
+    if (keyExchangeScheme !== cipher.KeyExchangeScheme.KEA_ECDH)
+      throw new SecretError(`context ${contextId}: key exchange ${keyExchangeScheme} is not known`);
+    if (encryptionScheme !== cipher.EncryptionScheme.SA_AES_256_CFB)
+      throw new SecretError(`context ${contextId}: encryption ${encryptionScheme} is not known`);
+    // Controllers cut the hash as they like; 16 bytes are what certificates are uploaded under.
+    const mine = context.deviceCertHash.toHex();
+    const kept = shortHash(Uint8Array.fromHex(this.#exchangeHash), 1).toHex();
+    if (mine !== kept && mine !== this.#exchangeHash)
+      throw new SecretError(`context ${contextId} is for certificate ${mine}, this node has ${kept}`);
+    const wanted = context.controllerCertHash.toHex();
+    for (const { exchange } of this.#known.lists) {
+      const point = exchange.get(wanted);
+      if (point !== undefined) return point;
+    }
+    throw new SecretError(`context ${contextId}: the controller has shown no certificate ${wanted}`);
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * EdgeDevConfig → DesiredState: the engine's side of the API's language, and the only place that reads it. Pure. All or
+ * nothing: one thing that cannot be makes the whole configuration unacceptable, and the fault names its field, so that
+ * the last good one goes on and the controller can say what to mend.
+ */
+import { type config, ext, getExtension, netinst, storage } from "@selvedge/eve-api";
+import type {
+  ContentId,
+  ContentSpec,
+  Credentials,
+  Datastore,
+  DesiredState,
+  NetworkId,
+  NetworkSpec,
+  VolumeId,
+  VolumeSpec,
+} from "../desired.ts";
+import { ConfigFault, isUuid, unique } from "./config-fault.ts";
+import { addressRange, isAddress, parseSubnet } from "./subnet.ts";
+import { translateApps } from "./translate-apps.ts";
+
+/** Opens the credentials of one datastore when its source asks for them. */
+export type CredentialsOpener = (
+  block: NonNullable<storage.DatastoreConfig["cipherData"]>,
+) => Promise<Credentials>;
+
+export function translate(
+  message: config.EdgeDevConfig,
+  configHash: string,
+  openCredentials: CredentialsOpener,
+): DesiredState {
+  const nodeId = message.id?.uuid.toLowerCase() ?? "";
+  if (!isUuid(nodeId)) throw new ConfigFault("id.uuid", `${JSON.stringify(nodeId)} is not a UUID`);
+  const extension = extensionOf(message);
+  const datastores = translateDatastores(message, openCredentials);
+  const contents = translateContents(message, datastores, nodeId);
+  const volumes = translateVolumes(message, new Set(contents.map(({ id }) => id)), nodeId);
+  const networks = translateNetworks(message);
+  return {
+    nodeId,
+    nodeName: extension?.nodeName || message.deviceName || nodeId,
+    configHash,
+    apps: translateApps(message, { contents, volumes, networks, nodeId }),
+    contents,
+    volumes,
+    networks,
+    settings: new Map(message.configItems.map(({ key, value }) => [key, value])),
+    rebootCounter: message.reboot?.counter,
+  };
+}
+
+function extensionOf(message: config.EdgeDevConfig): ext.NodeExtension | undefined {
+  try {
+    return getExtension(message, ext.NodeExtensionSchema);
+  } catch (cause) {
+    throw new ConfigFault("(50001)", "the node's extension cannot be read", { cause });
+  }
+}
+
+const datastoreTypes: Readonly<Record<number, Datastore["type"]>> = {
+  [storage.DsType.DsHttp]: "http",
+  [storage.DsType.DsHttps]: "https",
+  [storage.DsType.DsS3]: "s3",
+  [storage.DsType.DsSFTP]: "sftp",
+  [storage.DsType.DsContainerRegistry]: "registry",
+  [storage.DsType.DsAzureBlob]: "azure",
+  [storage.DsType.DsGoogleStorage]: "google",
+};
+
+function translateDatastores(
+  { datastores }: config.EdgeDevConfig,
+  open: CredentialsOpener,
+): Map<string, Datastore> {
+  const list = datastores.map((item, at): Datastore => {
+    const field = `datastores[${at}]`;
+    const type = datastoreTypes[item.dType];
+    if (type === undefined) throw new ConfigFault(`${field}.dType`, `type ${item.dType} is not known`);
+    const { cipherData, apiKey, password } = item;
+    // Never both: clear text beside a block would be a way around it.
+    const clear = apiKey === "" ? undefined : { user: apiKey, password };
+    return {
+      id: item.id.toLowerCase(),
+      type,
+      fqdn: item.fqdn,
+      path: item.dpath,
+      credentials: async () => (cipherData === undefined ? clear : await open(cipherData)),
+      certificates: item.dsCertPEM.map((pem) => new TextDecoder().decode(pem)),
+    };
+  });
+  return unique("datastores", list, ({ id }) => id);
+}
+
+const formats: Readonly<Record<number, ContentSpec["format"]>> = {
+  [storage.Format.CONTAINER]: "container",
+  [storage.Format.RAW]: "raw",
+  [storage.Format.QCOW2]: "qcow2",
+  [storage.Format.ISO]: "iso",
+};
+
+function translateContents(
+  { contentInfo }: config.EdgeDevConfig,
+  datastores: ReadonlyMap<string, Datastore>,
+  nodeId: string,
+): ContentSpec[] {
+  const list = contentInfo.flatMap((item, at): ContentSpec[] => {
+    const field = `contentInfo[${at}]`;
+    if (elsewhere(item.designatedNodeId, nodeId)) return [];
+    const id = item.uuid.toLowerCase();
+    if (!isUuid(id)) throw new ConfigFault(`${field}.uuid`, `${JSON.stringify(id)} is not a UUID`);
+    const sha256 = item.sha256.toLowerCase();
+    if (!/^([0-9a-f]{64})?$/.test(sha256))
+      throw new ConfigFault(`${field}.sha256`, "write 64 hexadecimal digits, or nothing");
+    if (item.URL === "") throw new ConfigFault(`${field}.URL`, "is empty");
+    const wanted = item.dsIdsList.length > 0 ? item.dsIdsList : item.dsId === "" ? [] : [item.dsId];
+    const sources = wanted.map((name) => {
+      const datastore = datastores.get(name.toLowerCase());
+      if (datastore === undefined)
+        throw new ConfigFault(`${field}.ds_ids_list`, `no datastore has id ${name}`);
+      return datastore;
+    });
+    if (sources.length === 0) throw new ConfigFault(`${field}.ds_ids_list`, "names no datastore");
+    return [
+      {
+        id: id as ContentId,
+        format: formats[item.iformat] ?? "other",
+        url: item.URL,
+        sha256,
+        maxSizeBytes: Number(item.maxSizeBytes),
+        datastores: sources,
+      },
+    ];
+  });
+  return [...unique("contentInfo", list, ({ id }) => id).values()];
+}
+
+function translateVolumes(
+  { volumes }: config.EdgeDevConfig,
+  contents: ReadonlySet<ContentId>,
+  nodeId: string,
+): VolumeSpec[] {
+  const list = volumes.flatMap((item, at): VolumeSpec[] => {
+    const field = `volumes[${at}]`;
+    if (elsewhere(item.designatedNodeId, nodeId)) return [];
+    const id = item.uuid.toLowerCase();
+    if (!isUuid(id)) throw new ConfigFault(`${field}.uuid`, `${JSON.stringify(id)} is not a UUID`);
+    const tree = (item.origin?.downloadContentTreeID ?? "").toLowerCase() as ContentId;
+    const downloaded = item.origin?.type === storage.VolumeContentOriginType.VCOT_DOWNLOAD;
+    if (downloaded && !contents.has(tree))
+      throw new ConfigFault(
+        `${field}.origin.downloadContentTreeID`,
+        `no contentInfo has uuid ${JSON.stringify(tree)}`,
+      );
+    return [
+      {
+        id: id as VolumeId,
+        generation: Number(item.generationCount),
+        contentId: downloaded ? tree : undefined,
+        sizeBytes: Number(item.maxsizebytes),
+        readOnly: item.readonly,
+      },
+    ];
+  });
+  return [...unique("volumes", list, ({ id }) => id).values()];
+}
+
+/** Meant for another node of a cluster. */
+export function elsewhere(designated: string, nodeId: string): boolean {
+  return designated !== "" && designated.toLowerCase() !== nodeId;
+}
+
+function translateNetworks({ networkInstances }: config.EdgeDevConfig): NetworkSpec[] {
+  const list = networkInstances.flatMap((item, at): NetworkSpec[] => {
+    const field = `networkInstances[${at}]`;
+    const id = item.uuidandversion?.uuid.toLowerCase() ?? "";
+    if (!isUuid(id))
+      throw new ConfigFault(`${field}.uuidandversion.uuid`, `${JSON.stringify(id)} is not a UUID`);
+    const name = item.displayname || id;
+    const common = { id: id as NetworkId, name, dns: dnsServers(item, field), hosts: hosts(item, field) };
+    if (item.instType === netinst.ZNetworkInstType.ZnetInstSwitch)
+      return [{ ...common, kind: "switch", subnet: "", gateway: "", dhcpFirst: "", dhcpLast: "" }];
+    if (item.instType !== netinst.ZNetworkInstType.ZnetInstLocal)
+      throw new ConfigFault(`${field}.instType`, `type ${item.instType} is neither switch (1) nor local (2)`);
+    return [{ ...common, kind: "local", ...translateSubnet(item, field) }];
+  });
+  return [...unique("networkInstances", list, ({ id }) => id).values()];
+}
+
+type SubnetPart = Pick<NetworkSpec, "subnet" | "gateway" | "dhcpFirst" | "dhcpLast">;
+
+function translateSubnet({ ip }: netinst.NetworkInstanceConfig, field: string): SubnetPart {
+  const subnet = parseSubnet(ip?.subnet ?? "");
+  if (subnet === undefined)
+    throw new ConfigFault(
+      `${field}.ip.subnet`,
+      `${JSON.stringify(ip?.subnet ?? "")} is not an IPv4 network like 10.1.0.0/24`,
+    );
+  const range = addressRange(subnet, ip?.gateway ?? "", ip?.dhcpRange?.start ?? "", ip?.dhcpRange?.end ?? "");
+  if ("fault" in range) throw new ConfigFault(`${field}.ip.${range.field}`, range.fault);
+  return { subnet: subnet.text, ...range };
+}
+
+function dnsServers({ ip }: netinst.NetworkInstanceConfig, field: string): string[] {
+  const wrong = ip?.dns.find((address) => !isAddress(address));
+  if (wrong !== undefined)
+    throw new ConfigFault(`${field}.ip.dns`, `${JSON.stringify(wrong)} is not an address`);
+  return [...(ip?.dns ?? [])];
+}
+
+function hosts({ dns }: netinst.NetworkInstanceConfig, field: string): NetworkSpec["hosts"] {
+  return dns.map(({ HostName, Address }, at) => {
+    if (!/^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$/.test(HostName))
+      throw new ConfigFault(`${field}.dns[${at}].HostName`, `${JSON.stringify(HostName)} is not a host name`);
+    const wrong = Address.find((address) => !isAddress(address));
+    if (wrong !== undefined)
+      throw new ConfigFault(`${field}.dns[${at}].Address`, `${JSON.stringify(wrong)} is not an address`);
+    return { name: HostName, addresses: [...Address] };
+  });
+}

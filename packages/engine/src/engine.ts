@@ -1,0 +1,122 @@
+/**
+ * The engine, put together. Everything it touches of the world comes in as a port, so that the same engine runs on a box
+ * and in a simulation.
+ *
+ *   reconciler   reads                                     writes
+ *   content      desired                                   contents
+ *   network      desired, apps                             networks, nics
+ *   app          desired, contents, networks, nics         apps
+ *   report       desired, contents, networks, nics, apps   told
+ */
+import { type Clock, Log, type LogSink, type Random } from "@selvedge/base";
+import { checkWriters, describeWriters, type Reconciler } from "@selvedge/reconcile";
+import { type AppDomain, createAppDomain } from "./app/app-domain.ts";
+import type { Hypervisor } from "./app/hypervisor.ts";
+import { createContentDomain } from "./content/content-domain.ts";
+import type { ImageBuilder } from "./content/image-builder.ts";
+import { Control } from "./control/control.ts";
+import type { EnrolmentConfig } from "./control/enrolment-config.ts";
+import { DeviceLog } from "./control/logs/device-log.ts";
+import { reservedBytes } from "./control/report/device-info.ts";
+import { NodeConditions } from "./control/report/node-conditions.ts";
+import { Secrets } from "./control/secrets.ts";
+import { EngineStore } from "./engine-store.ts";
+import type { Disk } from "./host/disk.ts";
+import type { HttpClient } from "./host/http.ts";
+import { Identity } from "./identity/identity.ts";
+import type { KeyStore } from "./identity/key-store.ts";
+import { createNetworkDomain } from "./network/network-domain.ts";
+import type { NetworkDriver } from "./network/network-driver.ts";
+import type { HostFacts, LinkDialer } from "./ports.ts";
+
+export interface EngineOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Where the engine's log goes besides the controller. */
+  readonly sink: LogSink;
+  readonly disk: Disk;
+  readonly http: HttpClient;
+  readonly linkDialer: LinkDialer;
+  readonly keys: KeyStore;
+  readonly images: ImageBuilder;
+  /** Undefined on a box that cannot run machines: it is a node all the same, and says so. */
+  readonly hypervisor: Hypervisor | undefined;
+  readonly networkDriver: NetworkDriver;
+  /** Starts the names of network devices; several engines on one box need different ones. At most 4 characters. */
+  readonly networkPrefix: string;
+  readonly host: HostFacts;
+  readonly config: EnrolmentConfig;
+  readonly engineVersion: string;
+  /** Of the box, as attestation tells it; empty when it has none. */
+  readonly firmwareVersion: string;
+}
+
+export interface Engine extends AsyncDisposable {
+  readonly store: EngineStore;
+  readonly log: Log;
+  /** Who reads and writes what, a line each. */
+  readonly graph: string;
+  /** Believes what was accepted before, starts the domains on it, then begins to talk. */
+  start(): Promise<void>;
+}
+
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const { clock, random, disk, http, keys, hypervisor, host, config, engineVersion } = options;
+  const deviceLog = new DeviceLog({ disk, clock, engineVersion });
+  const log = new Log("engine", clock, (record) => {
+    options.sink(record);
+    deviceLog.write(record);
+  });
+  const label = config.softSerial || config.serial;
+  const identity = await Identity.open({ keys, disk, clock, random, log, label });
+  const secrets = new Secrets(identity);
+  const store = new EngineStore();
+  const common = { store, disk, clock, random, log };
+  const content = createContentDomain({
+    ...common,
+    http,
+    images: options.images,
+    architecture: host.architecture,
+  });
+  const network = createNetworkDomain({
+    ...common,
+    driver: options.networkDriver,
+    prefix: options.networkPrefix,
+  });
+  const memoryForAppsBytes = Math.max(0, host.memoryBytes - reservedBytes);
+  const app: AppDomain | undefined =
+    hypervisor && createAppDomain({ ...common, hypervisor, secrets, facts: host, memoryForAppsBytes });
+  const control = new Control({
+    ...{ ...common, http, config, identity, secrets, host, deviceLog, engineVersion },
+    linkDialer: options.linkDialer,
+    firmwareVersion: options.firmwareVersion,
+    apps: app,
+    conditions: new NodeConditions({ keys, disk, hypervisor }),
+  });
+  const reconcilers: readonly Reconciler[] = [
+    content.reconciler,
+    network.reconciler,
+    ...(app === undefined ? [] : [app.reconciler]),
+    control.reporter,
+  ] as readonly Reconciler[];
+  checkWriters(reconcilers);
+  return {
+    store,
+    log,
+    graph: describeWriters(reconcilers),
+    async start() {
+      await control.load();
+      await content.start();
+      await network.start();
+      await app?.start();
+      control.start();
+    },
+    async [Symbol.asyncDispose]() {
+      // The conversation first: nobody is told of parts that stop because the engine does.
+      await control[Symbol.asyncDispose]();
+      await app?.[Symbol.asyncDispose]();
+      await network[Symbol.asyncDispose]();
+      await content[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,82 @@
+/** The engine's command line. */
+import { parseArgs } from "node:util";
+
+export type TpmFlag =
+  | { readonly kind: "swtpm"; readonly socket: string }
+  | { readonly kind: "device"; readonly path: string }
+  | { readonly kind: "none" };
+
+export interface EngineFlags {
+  readonly config: string;
+  readonly state: string;
+  readonly run: string;
+  readonly tpm: TpmFlag;
+  /** Folder of the guest's kernel and initramfs; without one the node runs no apps. */
+  readonly guest: string | undefined;
+  readonly accel: "auto" | "kvm" | "tcg";
+}
+
+/** The command line is not one; the message says what to write. */
+export class FlagError extends Error {
+  override name = "FlagError";
+}
+
+export const usage: string = `selvedge engine: a node's software. Enrols the box, then runs what the controller wants.
+
+  --config DIR   what the box was given: server, root-certificate.pem, onboard.cert.pem, onboard.key.pem, soft_serial
+  --state DIR    what must survive a reboot: identity, configuration, content
+  --run DIR      what must not: sockets and process ids; keep the name short
+  --tpm WHERE    swtpm:SOCKET, device:/dev/tpmrm0, or none to keep keys in a file of the state folder
+  --guest DIR    kernel and initramfs of apps' machines (packages/guest/build.ts makes them)
+  --accel HOW    auto (KVM where it is, else emulation), kvm or tcg; default auto
+  --help         this
+
+The log goes to standard error, a JSON object a line. SIGTERM ends the engine and leaves the apps running.
+`;
+
+/** Undefined: help was asked for. */
+export function parseFlags(args: readonly string[]): EngineFlags | undefined {
+  let values: Partial<Record<string, string | boolean>>;
+  try {
+    ({ values } = parseArgs({
+      args: [...args],
+      options: {
+        config: { type: "string" },
+        state: { type: "string" },
+        run: { type: "string" },
+        tpm: { type: "string" },
+        guest: { type: "string" },
+        accel: { type: "string", default: "auto" },
+        help: { type: "boolean", default: false },
+      },
+    }));
+  } catch (error) {
+    throw new FlagError(error instanceof Error ? error.message : String(error));
+  }
+  if (values["help"] === true) return undefined;
+  const required = (name: string): string => {
+    const value = values[name];
+    if (typeof value !== "string" || value === "") throw new FlagError(`--${name} is missing`);
+    return value;
+  };
+  const accel = values["accel"];
+  if (accel !== "auto" && accel !== "kvm" && accel !== "tcg")
+    throw new FlagError(`--accel ${String(accel)}: write auto, kvm or tcg`);
+  const guest = values["guest"];
+  return {
+    config: required("config"),
+    state: required("state"),
+    run: required("run"),
+    tpm: parseTpm(required("tpm")),
+    guest: typeof guest === "string" ? guest : undefined,
+    accel,
+  };
+}
+
+function parseTpm(text: string): TpmFlag {
+  if (text === "none") return { kind: "none" };
+  const [, kind, path] = /^(swtpm|device):(.+)$/.exec(text) ?? [];
+  if (path === undefined)
+    throw new FlagError(`--tpm ${text}: write swtpm:SOCKET, device:/dev/tpmrm0 or none`);
+  return kind === "swtpm" ? { kind: "swtpm", socket: path } : { kind: "device", path };
+}

@@ -1,0 +1,77 @@
+/** What the box is, read from /proc, /sys and /etc. */
+import { access, constants, readFile } from "node:fs/promises";
+import { arch, availableParallelism, networkInterfaces, release, totalmem } from "node:os";
+import { type Instant, instant } from "@selvedge/base";
+import type { HostFacts } from "../../ports.ts";
+
+export async function readHostFacts(): Promise<HostFacts> {
+  const architecture = arch() === "arm64" ? "arm64" : "amd64";
+  const [osImage, machineId, bootId, bootedAt, hardwareVirtualization] = await Promise.all([
+    readOsName(),
+    text("/etc/machine-id"),
+    text("/proc/sys/kernel/random/boot_id"),
+    readBootTime(),
+    access("/dev/kvm", constants.R_OK | constants.W_OK).then(
+      () => true,
+      () => false,
+    ),
+  ]);
+  return {
+    architecture,
+    kernelVersion: release(),
+    osImage,
+    machineId,
+    bootId,
+    bootedAt,
+    cpus: availableParallelism(),
+    memoryBytes: totalmem(),
+    hardwareVirtualization,
+    internalIp: readInternalIp,
+    usage: readUsage,
+  };
+}
+
+async function text(path: string): Promise<string> {
+  return (await readFile(path, "utf8").catch(() => "")).trim();
+}
+
+async function readOsName(): Promise<string> {
+  const release = await text("/etc/os-release");
+  return /^PRETTY_NAME="?([^"\n]*)/m.exec(release)?.[1] ?? "Linux";
+}
+
+async function readBootTime(): Promise<Instant> {
+  const seconds = /^btime (\d+)$/m.exec(await text("/proc/stat"))?.[1];
+  return instant(Number(seconds ?? 0) * 1000);
+}
+
+/** The address of the interface that the default route leaves by; else the first that is not ours alone. */
+async function readInternalIp(): Promise<string> {
+  const routes = (await text("/proc/net/route")).split("\n").slice(1);
+  const uplink = routes.map((line) => line.split("\t")).find(([, target]) => target === "00000000")?.[0];
+  const interfaces = networkInterfaces();
+  const names = uplink === undefined ? Object.keys(interfaces) : [uplink, ...Object.keys(interfaces)];
+  for (const name of names) {
+    const found = interfaces[name]?.find(({ family, internal }) => family === "IPv4" && !internal);
+    if (found !== undefined) return found.address;
+  }
+  return "";
+}
+
+/** Linux counts processor time in these, whatever the kernel's own tick is. */
+const nanosPerTick = 10_000_000n;
+
+async function readUsage(): Promise<{ cpuNanos: bigint; memoryUsedBytes: number }> {
+  const [stat, meminfo] = await Promise.all([text("/proc/stat"), text("/proc/meminfo")]);
+  const [user = 0n, nice = 0n, system = 0n, , , irq = 0n, softirq = 0n] = (
+    /^cpu +([\d ]+)/.exec(stat)?.[1] ?? ""
+  )
+    .split(" ")
+    .filter((part) => part !== "")
+    .map(BigInt);
+  const kib = (name: string): number => Number(new RegExp(`^${name}: +(\\d+)`, "m").exec(meminfo)?.[1] ?? 0);
+  return {
+    cpuNanos: (user + nice + system + irq + softirq) * nanosPerTick,
+    memoryUsedBytes: (kib("MemTotal") - kib("MemAvailable")) * 1024,
+  };
+}

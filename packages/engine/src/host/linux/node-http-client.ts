@@ -1,0 +1,134 @@
+/** HttpClient over Node's own http and https: connections kept, TLS sessions resumed, own roots per request. */
+
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { Agent as PlainAgent, request as plainRequest } from "node:http";
+import { Agent as TlsAgent, request as tlsRequest } from "node:https";
+import { LruMap } from "@selvedge/base";
+import { type HttpClient, HttpError, type HttpRequest, type HttpResponse } from "../http.ts";
+
+/** Roots differ per registry; a node talks to few. */
+const agentsMax = 16;
+/** A node is one client: more at once gain nothing and hold memory at both ends. */
+const socketsMax = 8;
+/** Idle connections kept per host: one for polls, one for reports. */
+const freeSocketsMax = 2;
+/** How long a TCP connection may be silent before the kernel asks whether the peer is still there. */
+const keepAliveMs = 45_000;
+
+export class NodeHttpClient implements HttpClient, Disposable {
+  readonly #plain = new PlainAgent({ ...agentOptions });
+  readonly #agents = new LruMap<string, TlsAgent>(agentsMax);
+  readonly #all = new Set<TlsAgent>();
+
+  async send(request: HttpRequest): Promise<HttpResponse> {
+    request.signal?.throwIfAborted();
+    try {
+      return await this.#attempt(request);
+    } catch (error) {
+      // A kept connection may have been closed by the peer just as we used it: nobody has read the request then.
+      if (error instanceof StaleConnectionError) return await this.#attempt(request);
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#plain.destroy();
+    for (const agent of this.#all) agent.destroy();
+  }
+
+  #attempt(request: HttpRequest): Promise<HttpResponse> {
+    const { method, url, headers = {}, body, timeoutMs, signal } = request;
+    return new Promise((resolve, reject) => {
+      const fail = (why: string, cause?: unknown): void =>
+        reject(new HttpError(`${method} ${url}: ${why}`, { cause }));
+      let outgoing: ClientRequest;
+      try {
+        outgoing = this.#open(request, {
+          method,
+          headers: body === undefined ? headers : { ...headers, "content-length": String(body.length) },
+        });
+      } catch (cause) {
+        fail("cannot be sent", cause);
+        return;
+      }
+      const abort = (): void => void outgoing.destroy(asError(signal?.reason));
+      const timer = setTimeout(() => outgoing.destroy(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
+      signal?.addEventListener("abort", abort, { once: true });
+      outgoing.on("error", (cause) => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", abort);
+        if (signal?.aborted) return reject(signal.reason);
+        if (outgoing.reusedSocket && isReset(cause)) return reject(new StaleConnectionError());
+        fail(cause.message, cause);
+      });
+      outgoing.on("response", (incoming) => {
+        clearTimeout(timer);
+        incoming.setTimeout(timeoutMs, () => incoming.destroy(new Error(`nothing for ${timeoutMs} ms`)));
+        incoming.once("close", () => signal?.removeEventListener("abort", abort));
+        resolve({
+          status: incoming.statusCode ?? 0,
+          headers: flatHeaders(incoming),
+          body: bodyOf(incoming, `${method} ${url}`),
+        });
+      });
+      outgoing.end(body);
+    });
+  }
+
+  #open(
+    { url, certificates }: HttpRequest,
+    options: { method: string; headers: Record<string, string> | Readonly<Record<string, string>> },
+  ): ClientRequest {
+    if (url.startsWith("http:")) return plainRequest(url, { ...options, agent: this.#plain });
+    return tlsRequest(url, { ...options, agent: this.#agent(certificates ?? []) });
+  }
+
+  #agent(certificates: readonly string[]): TlsAgent {
+    const key = certificates.join("\n");
+    const known = this.#agents.get(key);
+    if (known !== undefined) return known;
+    const agent = new TlsAgent({
+      ...agentOptions,
+      minVersion: "TLSv1.2",
+      ...(certificates.length === 0 ? {} : { ca: [...certificates] }),
+    });
+    this.#agents.set(key, agent);
+    this.#all.add(agent);
+    return agent;
+  }
+}
+
+const agentOptions = {
+  keepAlive: true,
+  keepAliveMsecs: keepAliveMs,
+  maxSockets: socketsMax,
+  maxFreeSockets: freeSocketsMax,
+} as const;
+
+/** The connection was a kept one that had died meanwhile. */
+class StaleConnectionError extends Error {
+  override name = "StaleConnectionError";
+}
+
+function isReset(cause: Error): boolean {
+  return "code" in cause && (cause.code === "ECONNRESET" || cause.code === "EPIPE");
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}
+
+function flatHeaders({ headers }: IncomingMessage): Record<string, string> {
+  const flat: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(", ") : value;
+  return flat;
+}
+
+async function* bodyOf(incoming: IncomingMessage, what: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of incoming) yield chunk as Uint8Array;
+  } catch (cause) {
+    throw new HttpError(`${what}: the answer broke off: ${asError(cause).message}`, { cause });
+  }
+}

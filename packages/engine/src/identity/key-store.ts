@@ -1,0 +1,40 @@
+/** The node's three private keys, as a port: none of them ever comes out. All are P-256. */
+export interface KeyStore extends AsyncDisposable {
+  readonly kind: "tpm" | "file";
+  /** Where the keys lie, for people. */
+  readonly place: string;
+  /** SubjectPublicKeyInfo, DER. The attestation key is missing where nothing could vouch for it. */
+  readonly publicKeys: {
+    readonly device: Uint8Array;
+    readonly exchange: Uint8Array;
+    readonly attestation: Uint8Array | undefined;
+  };
+  /** Signs with the device key over SHA-256 of the bytes; r‖s. */
+  sign(bytes: Uint8Array): Promise<Uint8Array>;
+  /** The shared point of the exchange key and the peer's; all coordinates 32 bytes, big-endian. */
+  sharedPoint(peer: Point): Promise<Point>;
+  /** Undefined without a TPM. */
+  quote(nonce: Uint8Array): Promise<Quote | undefined>;
+  /** The device certificate that was put beside the keys, DER with whatever follows it; undefined when none was. */
+  readCertificate(): Promise<Uint8Array | undefined>;
+  writeCertificate(der: Uint8Array): Promise<void>;
+}
+
+export interface Point {
+  readonly x: Uint8Array;
+  readonly y: Uint8Array;
+}
+
+export interface Quote {
+  /** TPMS_ATTEST as the TPM made it. */
+  readonly attested: Uint8Array;
+  /** r‖s of the attestation key over SHA-256 of `attested`. */
+  readonly signature: Uint8Array;
+  /** The SHA-256 bank, all registers. */
+  readonly registers: readonly { readonly index: number; readonly value: Uint8Array }[];
+}
+
+/** The keys cannot be used now: the TPM does not answer, refuses, or its state is not what we left. */
+export class KeyStoreError extends Error {
+  override name = "KeyStoreError";
+}

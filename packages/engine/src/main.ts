@@ -1,0 +1,154 @@
+/** The engine on a real box: parses the command line, opens the real ports, runs until it is told to stop. */
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { exit, stderr, stdout } from "node:process";
+import {
+  type Clock,
+  describeError,
+  formatRecord,
+  Log,
+  type LogSink,
+  millis,
+  SystemClock,
+  SystemRandom,
+  seconds,
+  sleep,
+} from "@selvedge/base";
+import type { Hypervisor } from "./app/hypervisor.ts";
+import { QemuHypervisor } from "./app/qemu/qemu-hypervisor.ts";
+import { hostTscKhz } from "./app/qemu/tsc.ts";
+import { SqfstarBuilder } from "./content/sqfstar/sqfstar-builder.ts";
+import { createEngine } from "./engine.ts";
+import { type EngineFlags, FlagError, parseFlags, usage } from "./flags.ts";
+import { readEnrolmentConfig, readFirmwareVersion } from "./host/linux/config-folder.ts";
+import { LinuxDisk } from "./host/linux/linux-disk.ts";
+import { readHostFacts } from "./host/linux/linux-host-facts.ts";
+import { NodeHttpClient } from "./host/linux/node-http-client.ts";
+import { WsLinkDialer } from "./host/linux/ws-link-dialer.ts";
+import { FileKeyStore } from "./identity/file-key-store.ts";
+import type { KeyStore } from "./identity/key-store.ts";
+import { TpmKeyStore } from "./identity/tpm/tpm-key-store.ts";
+import { LinuxNetworkDriver } from "./network/linux/linux-network-driver.ts";
+import { engineVersion } from "./version.ts";
+
+/** A TPM may come up after us; beyond this whoever started us shall start us again. */
+const tpmPatience = seconds(60);
+const tpmPause = millis(500);
+/** One engine a network namespace, so one name for what it makes there. */
+const networkPrefix = "sv";
+
+async function main(args: readonly string[]): Promise<number> {
+  let flags: EngineFlags | undefined;
+  try {
+    flags = parseFlags(args);
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    stderr.write(`${error.message}\n\n${usage}`);
+    return 2;
+  }
+  if (flags === undefined) {
+    stdout.write(usage);
+    return 0;
+  }
+  const clock = new SystemClock();
+  const sink: LogSink = (record) => void stderr.write(`${formatRecord(record)}\n`);
+  const log = new Log("engine", clock, sink);
+  try {
+    await runEngine(flags, clock, sink, log);
+    return 0;
+  } catch (error) {
+    log.error("the engine cannot run", { error: describeError(error) });
+    return 1;
+  }
+}
+
+async function runEngine(flags: EngineFlags, clock: Clock, sink: LogSink, log: Log): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const)
+    process.once(signal, () => stop.abort(new Error(`received ${signal}`)));
+  const random = new SystemRandom();
+  const disk = new LinuxDisk(flags.state);
+  const config = await readEnrolmentConfig(flags.config);
+  log.info(`selvedge engine ${engineVersion}`, { controller: config.baseUrl, state: flags.state });
+  await using keys = await openKeys(flags, disk, clock, log, stop.signal);
+  log.info(`identity lies in the ${keys.place}`, { store: keys.kind });
+  using http = new NodeHttpClient();
+  const host = await readHostFacts();
+  await using engine = await createEngine({
+    ...{ clock, random, sink, disk, http, keys, host, config, engineVersion, networkPrefix },
+    linkDialer: new WsLinkDialer(),
+    images: new SqfstarBuilder({ disk }),
+    hypervisor: await openHypervisor(flags, disk, clock, log),
+    networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: join(flags.run, "network") }),
+    firmwareVersion: await readFirmwareVersion(),
+  });
+  await engine.start();
+  await stopped(stop.signal);
+  log.info("the engine stops; apps go on", { reason: describeError(stop.signal.reason) });
+}
+
+async function openKeys(
+  { tpm }: EngineFlags,
+  disk: LinuxDisk,
+  clock: Clock,
+  log: Log,
+  signal: AbortSignal,
+): Promise<KeyStore> {
+  if (tpm.kind === "none") {
+    log.warn("no TPM is used: whoever copies this box's disk is this node");
+    return await FileKeyStore.open(disk);
+  }
+  const until = clock.monotonic() + tpmPatience;
+  for (let said = false; ; ) {
+    try {
+      return await TpmKeyStore.open(tpm);
+    } catch (error) {
+      if (clock.monotonic() >= until) throw error;
+      if (!said) log.warn("waiting for the TPM", { error: describeError(error) });
+      said = true;
+      await sleep(clock, tpmPause, signal);
+    }
+  }
+}
+
+async function openHypervisor(
+  flags: EngineFlags,
+  disk: LinuxDisk,
+  clock: Clock,
+  log: Log,
+): Promise<Hypervisor | undefined> {
+  const { guest, accel } = flags;
+  if (guest === undefined) {
+    log.warn("no --guest: this node runs no apps");
+    return undefined;
+  }
+  const [kernel, initramfs] = [join(guest, "vmlinux"), join(guest, "initramfs.cpio")];
+  await access(kernel);
+  await access(initramfs);
+  const kvm = accel === "kvm" || (accel === "auto" && (await hasKvm()));
+  if (!kvm) log.warn("apps run in emulated machines: there is no KVM here", { accel });
+  return new QemuHypervisor({
+    ...{ kernel, initramfs, clock, log },
+    folder: join(flags.run, "apps"),
+    scratchFolder: disk.absolute("apps/scratch"),
+    acceleration: kvm ? { kind: "kvm" } : { kind: "tcg", tscKhz: hostTscKhz() },
+    cgroup: "selvedge",
+    random: new SystemRandom(),
+  });
+}
+
+async function hasKvm(): Promise<boolean> {
+  return await access("/dev/kvm").then(
+    () => true,
+    () => false,
+  );
+}
+
+function stopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+exit(await main(process.argv.slice(2)));
