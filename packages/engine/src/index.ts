@@ -13,7 +13,16 @@ export type {
 } from "./app/hypervisor.ts";
 export { GuestError } from "./app/hypervisor.ts";
 export { BadImageError, type FetchedLayer, type ImageBuilder } from "./content/image-builder.ts";
+export {
+  type EnrolmentConfig,
+  EnrolmentConfigError,
+  type EnrolmentFile,
+  enrolmentFiles,
+  parseEnrolmentConfig,
+} from "./control/enrolment-config.ts";
 export type { AppId, ContentId, NetworkId, VolumeId } from "./desired.ts";
+export { createEngine, type Engine, type EngineOptions } from "./engine.ts";
+export { EngineStore } from "./engine-store.ts";
 export { type Disk, DiskFullError } from "./host/disk.ts";
 export {
   type HttpClient,
@@ -33,4 +42,5 @@ export {
   type ResolverItem,
   type TapItem,
 } from "./network/network-driver.ts";
-export type { HostFacts, LinkDialer } from "./ports.ts";
+export { type HostFacts, type LinkDialer, LinkUnsupportedError } from "./ports.ts";
+export { engineVersion } from "./version.ts";
