@@ -82,5 +82,6 @@ export {
   type Versions,
 } from "./ssa/updater.ts";
 export { applySchemaDefaults } from "./structural/default.ts";
+export { dropNulls } from "./structural/drop-nulls.ts";
 export { prune } from "./structural/prune.ts";
 export { validateSchema } from "./structural/validate.ts";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Schema } from "../schema.ts";
 import { applySchemaDefaults } from "./default.ts";
+import { dropNulls } from "./drop-nulls.ts";
 import { prune } from "./prune.ts";
 import { validateSchema } from "./validate.ts";
 
@@ -92,6 +93,16 @@ describe("applySchemaDefaults", () => {
     applySchemaDefaults(schema, one as never);
     applySchemaDefaults(schema, two as never);
     assert.notEqual(one?.["spec"]?.["nested"], two?.["spec"]?.["nested"]);
+  });
+});
+
+describe("dropNulls", () => {
+  it("takes out what the schema does not allow to be null, and nothing else", () => {
+    const object = {
+      spec: { image: null, maybe: null, items: [{ name: null }], free: { any: null }, port: null },
+    };
+    dropNulls(schema, object);
+    assert.deepEqual(object, { spec: { maybe: null, items: [{}], free: { any: null } } });
   });
 });
 

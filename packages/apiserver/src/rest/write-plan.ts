@@ -2,6 +2,7 @@
 import {
   ApplyTypeError,
   applySchemaDefaults,
+  dropNulls,
   fieldErrorText,
   type KindDefinition,
   type KubeObject,
@@ -14,7 +15,7 @@ import { jsonEqual } from "@selvedge/base";
 import type { FieldRules } from "./field-validation.ts";
 import { pruneObject } from "./field-validation.ts";
 import { apiVersionOf, hasGeneration, isNamespaceKind } from "./kind-names.ts";
-import { conflict, invalid } from "./refusals.ts";
+import { badRequest, conflict, invalid } from "./refusals.ts";
 
 export interface WriteContext {
   readonly kind: KindDefinition;
@@ -87,12 +88,26 @@ function tracked(object: KubeObject, live: KubeObject | undefined, context: Writ
   }
 }
 
+/** Refuses values of another type than the schema's: a kind's own defaults and rules rely on that. */
+function checkTypes(kind: KindDefinition, object: KubeObject): void {
+  const errors = validateSchema(kind.schema, object).filter(({ type }) => type === "FieldValueTypeInvalid");
+  const [first] = errors;
+  if (first === undefined) return;
+  if (kind.custom) throw invalid(kind, object.metadata.name ?? "", errors);
+  const detail = `${first.field}: ${first.detail}`;
+  throw badRequest(
+    `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${detail}`,
+  );
+}
+
 /** Prunes, defaults and checks, in place. */
 function settle(object: KubeObject, old: KubeObject | undefined, context: WriteContext): void {
   const { kind } = context;
   object.apiVersion = apiVersionOf(kind);
   object.kind = kind.kind;
   pruneObject(kind, object, context.rules);
+  if (!kind.custom) dropNulls(kind.schema, object);
+  checkTypes(kind, object);
   applySchemaDefaults(kind.schema, object);
   kind.applyDefaults?.(object);
   const errors = [
