@@ -2,17 +2,34 @@
  * The controller, put together from ports: no socket, no signal, no file but the two folders it is given. `main.ts`
  * gives it a machine, tests give it a world.
  */
-import { Readable } from "node:stream";
 import { ObjectRegistry, type PodStreams, type Store } from "@selvedge/apiserver";
 import type { Clock, Log, Random } from "@selvedge/base";
 import { isReason, type Objects } from "@selvedge/client";
-import { allKinds, type EdgeNode, edgeNodeKind, type Namespace, namespaceKind } from "@selvedge/kinds";
-import type { Address } from "./address.ts";
+import { allKinds, type Namespace, namespaceKind } from "@selvedge/kinds";
+import { type Address, formatAddress } from "./address.ts";
+import { Enrolment } from "./enrolment/enrolment.ts";
+import { EnrolmentReconciler, enrolmentWakes } from "./enrolment/enrolment-reconciler.ts";
+import { EventRecorder } from "./events/event-recorder.ts";
+import { Attestation } from "./gateway/attestation.ts";
+import { DeviceCertificates } from "./gateway/device-certificates.ts";
+import { Gateway } from "./gateway/gateway.ts";
+import { KeyEscrow } from "./gateway/key-escrow.ts";
 import { InProcessObjects } from "./in-process-objects.ts";
+import { NodeFacts } from "./ingest/node-facts.ts";
+import { NodeReports } from "./ingest/node-reports.ts";
+import { LogStore } from "./logs/log-store.ts";
+import { NodeReconciler, nodeWakes } from "./node-status/node-reconciler.ts";
+import { cachesOf, createCluster, nodeNameOf } from "./objects/caches.ts";
 import type { Pki } from "./pki/pki.ts";
-import type { ConfigBook, DeviceGateway, NodeId, Records } from "./ports.ts";
+import type { DeviceGateway, NodeId, Records, Reports } from "./ports.ts";
+import { ReconcilerHost } from "./reconciler-host.ts";
 import { BlobStore } from "./registry/blob-store.ts";
-import { Registry } from "./registry/registry.ts";
+import { isNodeRegistryPassword, nodeRegistryPassword, parseBasic, Registry } from "./registry/registry.ts";
+import type { NodeRegistry } from "./render/inputs.ts";
+import { RenderReconciler, renderWakes } from "./render/render-reconciler.ts";
+import { RenderedConfigs } from "./render/rendered-configs.ts";
+import { SchedulerReconciler, schedulerKey, schedulerWakes } from "./scheduling/scheduler-reconciler.ts";
+import { CipherSealer } from "./sealer/cipher-sealer.ts";
 import { NodeLinks } from "./tunnel/link-hub.ts";
 import { NodeStreams } from "./tunnel/node-streams.ts";
 
@@ -22,6 +39,8 @@ export interface ControllerOptions {
   readonly pki: Pki;
   /** The registry's folder. */
   readonly blobs: string;
+  /** The folder of what nodes have uploaded. */
+  readonly logs: string;
   /** Where nodes reach the device port. */
   readonly deviceAddress: Address;
   readonly clock: Clock;
@@ -44,40 +63,126 @@ export interface Controller extends AsyncDisposable {
 }
 
 export async function createController(options: ControllerOptions): Promise<Controller> {
-  const { store, clock, random, log, blobs } = options;
+  const { store, records, pki, clock, random, log } = options;
   await using stack = new AsyncDisposableStack();
   const registry = new ObjectRegistry(allKinds, store, clock, random);
   const objects = new InProcessObjects(registry);
-  const images = new Registry({
-    store: new BlobStore(blobs),
-    authenticate: async () => undefined,
-    ...{ clock, random, log: log.child("registry") },
+  const cluster = stack.use(createCluster({ objects, clock, random, log: log.child("objects") }));
+  const caches = cachesOf(cluster);
+
+  const certificates = new DeviceCertificates(records);
+  const escrow = new KeyEscrow(records);
+  const attestation = new Attestation({
+    ...{ records, certificates, escrow, clock, random, log: log.child("attestation") },
   });
-  const book: ConfigBook = { current: () => undefined, onChange: () => () => undefined };
+  const directory = stack.use(new Enrolment({ cluster, clock, random, log: log.child("enrolment") }));
+  const sealer = new CipherSealer({ certificates, pki, secret: pki.secret("sealer") });
+  const book = new RenderedConfigs(records, clock);
   const links = stack.use(new NodeLinks({ book, clock, log: log.child("links") }));
+  const facts = new NodeFacts();
+  const events = new EventRecorder(cluster, clock, log.child("events"));
+  const logs = await LogStore.open({ folder: options.logs, log: log.child("logs") });
+  const reports = new NodeReports({ cluster, caches, clock, log: log.child("reports"), events, facts });
+  const gateway = stack.use(
+    new Gateway({
+      ...{ directory, book, hub: links, pki, certificates, attestation, clock, random },
+      reports: allReports(reports, logs),
+      log: log.child("gateway"),
+    }),
+  );
+  const images = createImages(options, directory);
   const streams = new NodeStreams({
-    links,
-    logs: { read: () => Readable.from([]) },
-    nodeIdOf: (name) => nodeIdOf(objects, name),
+    ...{ links, logs },
+    nodeIdOf: async (name) => caches.edgeNodes.by("node", name)[0]?.status?.nodeID,
   });
-  const gateway: DeviceGateway = {
-    handle: async () => ({ status: 503, headers: {}, body: new Uint8Array() }),
-    acceptLink: (_node, socket) => socket.close(),
-  };
+  const host = stack.use(new ReconcilerHost({ cluster, clock, random, log: log.child("reconcilers") }));
   const owned = stack.move();
   return {
     ...{ objects, registry, gateway, images, streams, links },
     async start() {
       await ensureNamespaces(objects);
+      await cluster.start();
+      const deps = { cluster, caches, clock, events };
+      const forget = (node: NodeId): void => {
+        facts.forget(node);
+        book.forget(node);
+      };
+      const enrolment = new EnrolmentReconciler({
+        ...{ cluster, attestation, clock },
+        newNodeId: () => directory.newNodeId(),
+      });
+      const node = new NodeReconciler({ ...deps, facts, links, forget });
+      const render = new RenderReconciler({
+        ...{ ...deps, sealer, configs: book },
+        registry: nodeRegistry(options),
+        certificatesHash: () => pki.identity.certsHash,
+      });
+      const nodeNames = (id: NodeId): string[] => caches.edgeNodes.by("id", id).map(nodeNameOf);
+      const byNode =
+        (source: (listener: (id: NodeId) => void) => () => void) =>
+        (wake: (key: string) => void): (() => void) =>
+          source((id) => nodeNames(id).forEach(wake));
+      host.start([
+        {
+          ...{ reconciler: enrolment, wakes: enrolmentWakes() },
+          connect: (wake) => enrolment.connect(wake),
+        },
+        {
+          ...{ reconciler: node, wakes: nodeWakes() },
+          connect: byNode((listener) => {
+            const stops = [links.onChange(listener), facts.onChange(listener)];
+            return () => {
+              for (const stop of stops) stop();
+            };
+          }),
+        },
+        {
+          ...{ reconciler: render, wakes: renderWakes(caches) },
+          connect: byNode((listener) => sealer.onChange(listener)),
+        },
+        { reconciler: new SchedulerReconciler(deps), wakes: schedulerWakes(), initial: [schedulerKey] },
+      ]);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-/** The UUID of the box that shows as this Node. */
-async function nodeIdOf(objects: Objects, nodeName: string): Promise<NodeId | undefined> {
-  const { items } = await objects.list<EdgeNode>(edgeNodeKind);
-  return items.find(({ metadata, spec }) => (spec.nodeName ?? metadata.name) === nodeName)?.status?.nodeID;
+/** The registry as configurations of nodes name it. */
+function nodeRegistry({ pki, deviceAddress }: ControllerOptions): NodeRegistry {
+  const secret = pki.secret("registry");
+  return {
+    address: formatAddress(deviceAddress),
+    certificates: [pki.rootCertificate],
+    password: (node) => nodeRegistryPassword(secret, node),
+  };
+}
+
+/** What nodes report goes to two places: their state to the objects, their logs to the disk. */
+function allReports(state: NodeReports, logs: LogStore): Reports {
+  return {
+    info: (node, message) => state.info(node, message),
+    metrics: (node, message) => state.metrics(node, message),
+    seen: (node, at) => state.seen(node, at),
+    deviceLogs: (node, gzip) => logs.deviceLogs(node, gzip),
+    appLogs: (node, app, gzip) => logs.appLogs(node, app, gzip),
+  };
+}
+
+/** The registry, which nodes pull from with a password made from their id (docs/decisions/0003). */
+function createImages(options: ControllerOptions, directory: Enrolment): Registry {
+  const { pki, clock, random, log, blobs } = options;
+  const secret = pki.secret("registry");
+  return new Registry({
+    store: new BlobStore(blobs),
+    authenticate: async (header) => {
+      const [node, password] = parseBasic(header) ?? [];
+      if (node === undefined || password === undefined) return undefined;
+      if (directory.byId(node) === undefined || !isNodeRegistryPassword(secret, node, password))
+        return undefined;
+      return { name: `node ${node}`, mayPush: false };
+    },
+    ...{ clock, random, log: log.child("registry") },
+  });
 }
 
 /** Namespaces that every Kubernetes client takes for granted. */

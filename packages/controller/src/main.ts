@@ -35,6 +35,7 @@ async function run(flags: Flags): Promise<void> {
     await createController({
       ...{ store, records, pki, clock, random, log },
       blobs: folder.in("registry"),
+      logs: folder.in("logs"),
       deviceAddress: advertiseDevice,
     }),
   );

@@ -54,6 +54,15 @@ export function isNodeRegistryPassword(secret: Uint8Array, nodeId: string, passw
   return shown.length === right.length && timingSafeEqual(shown, right);
 }
 
+/** User and password of a Basic Authorization header. */
+export function parseBasic(header: string | undefined): [user: string, password: string] | undefined {
+  const encoded = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(header ?? "")?.[1];
+  if (encoded === undefined) return undefined;
+  const text = Buffer.from(encoded, "base64").toString("utf8");
+  const colon = text.indexOf(":");
+  return colon < 0 ? undefined : [text.slice(0, colon), text.slice(colon + 1)];
+}
+
 export class Registry {
   readonly #options: RegistryOptions;
 
