@@ -32,6 +32,7 @@ export {
   readBody,
 } from "./host/http.ts";
 export { makeCertificate, p256PublicKey, toPem, validity } from "./identity/certificate.ts";
+export { FileKeyStore } from "./identity/file-key-store.ts";
 export type { KeyStore, Point, Quote } from "./identity/key-store.ts";
 export { KeyStoreError } from "./identity/key-store.ts";
 export {
