@@ -47,10 +47,12 @@ export interface Caches {
 /** Where Pods that are on no node are found in the index by node. */
 export const unplaced = "";
 
-const byOwner = (object: KubeObject): string[] => {
-  const owner = controllerOf(object);
-  return owner === undefined ? [] : [owner.uid];
-};
+/** Objects of a namespace that nobody manages, in the index by owner. */
+const orphans = (namespace: string): string => `orphans/${namespace}`;
+
+const byOwner = (object: KubeObject): string[] => [
+  controllerOf(object)?.uid ?? orphans(object.metadata.namespace ?? ""),
+];
 const byNamespace = ({ metadata }: KubeObject): string[] => [metadata.namespace ?? ""];
 
 const kinds: readonly CachedKind<never>[] = [
@@ -108,6 +110,12 @@ export function cachesOf(cluster: Cluster): Caches {
 /** The owner that manages the object. */
 export function controllerOf(object: KubeObject): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find(({ controller }) => controller === true);
+}
+
+/** What an owner manages, and what it might adopt. */
+export function claimable<T extends KubeObject>(cache: ObjectCache<T>, owner: KubeObject): T[] {
+  const { uid = "", namespace = "" } = owner.metadata;
+  return [...cache.by("owner", uid), ...cache.by("owner", orphans(namespace))];
 }
 
 /** The name of an EdgeNode's Node. */

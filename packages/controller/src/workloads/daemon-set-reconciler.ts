@@ -1,0 +1,147 @@
+import { type Clock, jsonEqual, millis } from "@selvedge/base";
+import {
+  type ControllerRevision,
+  controllerRevisionKind,
+  type DaemonSet,
+  daemonSetKind,
+  type Node,
+  nodeKind,
+  type Pod,
+  podKind,
+} from "@selvedge/kinds";
+import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import type { EventRecorder } from "../events/event-recorder.ts";
+import { type Caches, claimable, controllerOf } from "../objects/caches.ts";
+import type { Cluster } from "../objects/cluster.ts";
+import { keyOf } from "../objects/object-cache.ts";
+import { splitKey, type Wake, wakeOn } from "../objects/wiring.ts";
+import { claim } from "./claims.ts";
+import { type HistoryPlan, planHistory } from "./daemon-set-history.ts";
+import { planDaemonSet } from "./daemon-set-plan.ts";
+import { PodControl } from "./pod-control.ts";
+
+export interface WorkloadDeps {
+  readonly cluster: Cluster;
+  readonly caches: Caches;
+  readonly clock: Clock;
+  readonly events: EventRecorder;
+}
+
+/** Keeps one Pod of a DaemonSet on every node that matches. The key is `namespace/name`. */
+export class DaemonSetReconciler implements Reconciler {
+  readonly name = "daemonset";
+  readonly reads: readonly string[] = ["DaemonSet", "ControllerRevision", "Pod", "Node"];
+  readonly writes: readonly string[] = ["ControllerRevision", "Pod (of a DaemonSet)", "DaemonSet.status"];
+  readonly #deps: WorkloadDeps;
+  readonly #control: PodControl;
+
+  constructor(deps: WorkloadDeps) {
+    this.#deps = deps;
+    this.#control = new PodControl(deps.cluster, deps.events, "daemonset-controller");
+  }
+
+  async reconcile(key: string): Promise<Outcome> {
+    const { caches, cluster, clock } = this.#deps;
+    const { namespace, name } = splitKey(key);
+    const set = caches.daemonSets.get(name, namespace);
+    if (set === undefined || set.metadata.deletionTimestamp !== undefined) return settled;
+    const { selector } = set.spec;
+    const candidates = claimable(caches.pods, set);
+    const pods = await claim<Pod>(cluster, podKind, set, selector, candidates);
+    const revisions = caches.revisions.by("owner", set.metadata.uid ?? "");
+    const history = planHistory(set, revisions, pods);
+    if (!(await this.#keepHistory(set, history))) return settled;
+    const { hash } = history;
+    const nodes = caches.nodes.list();
+    const plan = planDaemonSet({ set, hash, nodes, pods, now: clock.now() });
+    await this.#control.remove(
+      set,
+      plan.remove.map(({ pod }) => pod),
+    );
+    await this.#control.create(set, plan.create);
+    await cluster.changeStatus<DaemonSet>(daemonSetKind, name, namespace, (draft) => {
+      if (draft.metadata.uid !== set.metadata.uid) return false;
+      const status = { ...draft.status, ...plan.status };
+      const changed = !jsonEqual(draft.status ?? {}, status);
+      draft.status = status;
+      return changed;
+    });
+    return plan.again === undefined
+      ? settled
+      : lookAgain("waiting for time to pass", millis(Math.max(plan.again, 100)));
+  }
+
+  /** Returns false when the name of the new revision was taken: the count of collisions wakes the set again. */
+  async #keepHistory(set: DaemonSet, { create, renumber, remove }: HistoryPlan): Promise<boolean> {
+    const { cluster, caches } = this.#deps;
+    const { name, namespace = "" } = set.metadata;
+    if (create !== undefined) {
+      if (caches.revisions.get(create.metadata.name, namespace) !== undefined) {
+        await cluster.changeStatus<DaemonSet>(daemonSetKind, name, namespace, (draft) => {
+          draft.status = {
+            ...{
+              currentNumberScheduled: 0,
+              numberMisscheduled: 0,
+              desiredNumberScheduled: 0,
+              numberReady: 0,
+            },
+            ...draft.status,
+            collisionCount: (draft.status?.collisionCount ?? 0) + 1,
+          };
+          return true;
+        });
+        return false;
+      }
+      await cluster.create(controllerRevisionKind, create);
+    }
+    if (renumber !== undefined) {
+      const { revision, number } = renumber;
+      await cluster.change<ControllerRevision>(
+        controllerRevisionKind,
+        revision.metadata.name,
+        namespace,
+        (draft) => {
+          draft.revision = number;
+          return true;
+        },
+      );
+    }
+    for (const revision of remove) await cluster.delete(controllerRevisionKind, revision);
+    return true;
+  }
+}
+
+export function daemonSetWakes(caches: Caches): Wake[] {
+  const keysIn = (namespace: string): string[] =>
+    caches.daemonSets.by("namespace", namespace).map(({ metadata }) => keyOf(metadata.name, namespace));
+  return [
+    wakeOn<DaemonSet>(daemonSetKind, (_before, after) =>
+      after === undefined ? [] : [keyOf(after.metadata.name, after.metadata.namespace)],
+    ),
+    wakeOn<Pod>(podKind, (before, after) => podOwnerKeys("DaemonSet", before, after, keysIn)),
+    wakeOn<Node>(nodeKind, (before, after) => {
+      const seen = (node: Node | undefined): unknown => [node?.metadata.labels, node?.spec];
+      if (before !== undefined && after !== undefined && jsonEqual(seen(before), seen(after))) return [];
+      return caches.daemonSets.list().map(({ metadata }) => keyOf(metadata.name, metadata.namespace));
+    }),
+  ];
+}
+
+/** The owners a Pod's change is about: those it names, or any of its namespace that may adopt it. */
+export function podOwnerKeys(
+  kind: string,
+  before: Pod | undefined,
+  after: Pod | undefined,
+  keysIn: (namespace: string) => string[],
+): string[] {
+  const keys = new Set<string>();
+  for (const pod of [before, after]) {
+    if (pod === undefined) continue;
+    const owner = controllerOf(pod);
+    if (owner?.kind === kind) keys.add(keyOf(owner.name, pod.metadata.namespace));
+  }
+  if (after !== undefined && controllerOf(after) === undefined && keys.size === 0) {
+    return keysIn(after.metadata.namespace ?? "");
+  }
+  return [...keys];
+}

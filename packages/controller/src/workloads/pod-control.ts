@@ -1,0 +1,53 @@
+import type { KubeObject } from "@selvedge/apimachinery";
+import { describeError } from "@selvedge/base";
+import { type Pod, podKind } from "@selvedge/kinds";
+import type { EventRecorder } from "../events/event-recorder.ts";
+import type { Cluster } from "../objects/cluster.ts";
+
+/** Writes of one pass that are on their way at once. */
+const batchMax = 32;
+
+/** Makes and ends Pods in an owner's name, and tells of it. */
+export class PodControl {
+  readonly #cluster: Cluster;
+  readonly #events: EventRecorder;
+  readonly #component: string;
+
+  constructor(cluster: Cluster, events: EventRecorder, component: string) {
+    this.#cluster = cluster;
+    this.#events = events;
+    this.#component = component;
+  }
+
+  /** Makes them all, or throws the first failure once what was begun has ended; the next pass sees what came of it. */
+  async create(owner: KubeObject, pods: readonly Pod[]): Promise<void> {
+    await inBatches(pods, async (pod) => {
+      try {
+        const made = await this.#cluster.create<Pod>(podKind, pod);
+        await this.#tell(owner, "Normal", "SuccessfulCreate", `Created pod: ${made.metadata.name}`);
+      } catch (error) {
+        await this.#tell(owner, "Warning", "FailedCreate", `Error creating: ${describeError(error)}`);
+        throw error;
+      }
+    });
+  }
+
+  async remove(owner: KubeObject, pods: readonly Pod[]): Promise<void> {
+    await inBatches(pods, async (pod) => {
+      await this.#cluster.delete(podKind, pod);
+      await this.#tell(owner, "Normal", "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`);
+    });
+  }
+
+  async #tell(owner: KubeObject, type: "Normal" | "Warning", reason: string, message: string): Promise<void> {
+    await this.#events.record(owner, { type, reason, message, component: this.#component });
+  }
+}
+
+async function inBatches<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  for (let at = 0; at < items.length; at += batchMax) {
+    const results = await Promise.allSettled(items.slice(at, at + batchMax).map(act));
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+}

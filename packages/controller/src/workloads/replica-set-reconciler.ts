@@ -1,0 +1,57 @@
+import { jsonEqual, millis } from "@selvedge/base";
+import { type Pod, podKind, type ReplicaSet, replicaSetKind } from "@selvedge/kinds";
+import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import { type Caches, claimable } from "../objects/caches.ts";
+import { keyOf } from "../objects/object-cache.ts";
+import { splitKey, type Wake, wakeOn } from "../objects/wiring.ts";
+import { claim } from "./claims.ts";
+import { podOwnerKeys, type WorkloadDeps } from "./daemon-set-reconciler.ts";
+import { PodControl } from "./pod-control.ts";
+import { planReplicaSet } from "./replica-set-plan.ts";
+
+/** Keeps as many Pods of a ReplicaSet as it wants. The key is `namespace/name`. */
+export class ReplicaSetReconciler implements Reconciler {
+  readonly name = "replicaset";
+  readonly reads: readonly string[] = ["ReplicaSet", "Pod"];
+  readonly writes: readonly string[] = ["Pod (of a ReplicaSet)", "ReplicaSet.status"];
+  readonly #deps: WorkloadDeps;
+  readonly #control: PodControl;
+
+  constructor(deps: WorkloadDeps) {
+    this.#deps = deps;
+    this.#control = new PodControl(deps.cluster, deps.events, "replicaset-controller");
+  }
+
+  async reconcile(key: string): Promise<Outcome> {
+    const { caches, cluster, clock } = this.#deps;
+    const { namespace, name } = splitKey(key);
+    const set = caches.replicaSets.get(name, namespace);
+    if (set === undefined || set.metadata.deletionTimestamp !== undefined) return settled;
+    const candidates = claimable(caches.pods, set);
+    const pods = await claim<Pod>(cluster, podKind, set, set.spec.selector, candidates);
+    const plan = planReplicaSet(set, pods, clock.now());
+    await this.#control.create(set, plan.create);
+    await this.#control.remove(set, plan.remove);
+    await cluster.changeStatus<ReplicaSet>(replicaSetKind, name, namespace, (draft) => {
+      if (draft.metadata.uid !== set.metadata.uid) return false;
+      const status = { ...draft.status, ...plan.status };
+      const changed = !jsonEqual(draft.status ?? {}, status);
+      draft.status = status;
+      return changed;
+    });
+    return plan.again === undefined
+      ? settled
+      : lookAgain("waiting for time to pass", millis(Math.max(plan.again, 100)));
+  }
+}
+
+export function replicaSetWakes(caches: Caches): Wake[] {
+  const keysIn = (namespace: string): string[] =>
+    caches.replicaSets.by("namespace", namespace).map(({ metadata }) => keyOf(metadata.name, namespace));
+  return [
+    wakeOn<ReplicaSet>(replicaSetKind, (_before, after) =>
+      after === undefined ? [] : [keyOf(after.metadata.name, after.metadata.namespace)],
+    ),
+    wakeOn<Pod>(podKind, (before, after) => podOwnerKeys("ReplicaSet", before, after, keysIn)),
+  ];
+}
