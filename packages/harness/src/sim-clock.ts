@@ -4,6 +4,7 @@ interface Pending {
   readonly at: number;
   readonly order: number;
   readonly fire: () => void;
+  cancelled: boolean;
 }
 
 /**
@@ -14,7 +15,8 @@ export class SimClock implements Clock {
   #elapsed = 0;
   #calendar: number;
   #order = 0;
-  readonly #timers = new Set<Pending>();
+  readonly #timers = new TimerHeap();
+  readonly #outside = new Set<Promise<unknown>>();
 
   constructor(start: Instant = instant(Date.UTC(2026, 0, 1))) {
     this.#calendar = start;
@@ -29,9 +31,14 @@ export class SimClock implements Clock {
   }
 
   setTimer(span: Millis, fire: () => void): Timer {
-    const pending: Pending = { at: this.#elapsed + Math.max(0, span), order: this.#order++, fire };
+    const at = this.#elapsed + Math.max(0, span);
+    const pending: Pending = { at, order: this.#order++, fire, cancelled: false };
     this.#timers.add(pending);
-    return { cancel: () => void this.#timers.delete(pending) };
+    return {
+      cancel: () => {
+        pending.cancelled = true;
+      },
+    };
   }
 
   /** The calendar jumps, as when a flat battery or a wrong time server sets it; timers do not notice. */
@@ -39,15 +46,25 @@ export class SimClock implements Clock {
     this.#calendar += span;
   }
 
+  /** Time waits for this: it touches the real world (a file, a thread), where nothing happens in no time. */
+  async outside<T>(work: Promise<T>): Promise<T> {
+    this.#outside.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#outside.delete(work);
+    }
+  }
+
   /** Lets `span` pass: fires every timer due in it, in order, and lets what it starts settle before the next. */
   async pass(span: Millis): Promise<void> {
     const end = this.#elapsed + span;
-    await settle();
-    for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
+    await this.#settle();
+    for (let next = this.#timers.first(); next !== undefined && next.at <= end; next = this.#timers.first()) {
       this.#elapsed = Math.max(this.#elapsed, next.at);
-      this.#timers.delete(next);
+      this.#timers.removeFirst();
       next.fire();
-      await settle();
+      await this.#settle();
     }
     this.#elapsed = end;
   }
@@ -55,30 +72,72 @@ export class SimClock implements Clock {
   /** Lets time pass until `condition` holds; false when it does not within `limit`. */
   async passUntil(condition: () => boolean | Promise<boolean>, limit: Millis): Promise<boolean> {
     const end = this.#elapsed + limit;
-    await settle();
+    await this.#settle();
     while (!(await condition())) {
-      const next = this.#next(end);
-      if (next === undefined) return false;
+      const next = this.#timers.first();
+      if (next === undefined || next.at > end) return false;
       await this.pass(millis(next.at - this.#elapsed));
     }
     return true;
   }
 
-  #next(end: number): Pending | undefined {
-    let first: Pending | undefined;
-    for (const timer of this.#timers) {
-      if (timer.at > end) continue;
-      if (first === undefined || timer.at < first.at || (timer.at === first.at && timer.order < first.order))
-        first = timer;
+  /** Lets promises, and callbacks that need a turn of the event loop, run until nothing is left that needs no time. */
+  async #settle(): Promise<void> {
+    for (let quiet = 0; quiet < settleTurns; quiet++) {
+      await turn();
+      while (this.#outside.size > 0) {
+        await turn();
+        quiet = 0;
+      }
     }
-    return first;
   }
 }
 
 /** How many turns of the event loop one step of a simulation may need to come to rest. */
 const settleTurns = 20;
 
-/** Lets promises, and callbacks that need a turn of the event loop, run until nothing is left that needs no time. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < settleTurns; turn++) await new Promise((resolve) => setImmediate(resolve));
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Timers by when they fire, then by when they were set; a cancelled one goes when it comes up. */
+class TimerHeap {
+  readonly #items: Pending[] = [];
+
+  add(item: Pending): void {
+    const items = this.#items;
+    let at = items.push(item) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!isBefore(item, items[parent] as Pending)) break;
+      items[at] = items[parent] as Pending;
+      at = parent;
+    }
+    items[at] = item;
+  }
+
+  first(): Pending | undefined {
+    while (this.#items[0]?.cancelled) this.removeFirst();
+    return this.#items[0];
+  }
+
+  removeFirst(): void {
+    const items = this.#items;
+    const last = items.pop();
+    if (last === undefined || items.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= items.length) break;
+      if (child + 1 < items.length && isBefore(items[child + 1] as Pending, items[child] as Pending)) child++;
+      if (!isBefore(items[child] as Pending, last)) break;
+      items[at] = items[child] as Pending;
+      at = child;
+    }
+    items[at] = last;
+  }
+}
+
+function isBefore(one: Pending, other: Pending): boolean {
+  return one.at < other.at || (one.at === other.at && one.order < other.order);
 }

@@ -8,10 +8,11 @@
  *   answer lost   the server did it, the node never hears: the case that makes idempotence necessary
  *   body reset    the connection breaks in the middle of an answer
  */
-import { type Clock, millis, type Random, sleep } from "@selvedge/base";
+import { millis, type Random, sleep } from "@selvedge/base";
 import type { HttpClient, HttpRequest, LinkDialer } from "@selvedge/engine";
 import { HttpError, type HttpResponse } from "@selvedge/engine";
 import type { LinkSocket } from "@selvedge/eve-api";
+import type { SimClock } from "../sim-clock.ts";
 import { joinSockets, type SimSocket } from "./sim-socket.ts";
 
 export interface SimRequest {
@@ -53,7 +54,7 @@ const pieceBytes = 16 * 1024;
 
 export class SimNetwork {
   readonly faults: NetworkFaults = { answerLost: 0, bodyReset: 0, refused: 0 };
-  readonly #clock: Clock;
+  readonly #clock: SimClock;
   readonly #random: Random;
   readonly #servers = new Map<string, SimServer>();
   readonly #cut = new Set<string>();
@@ -65,7 +66,7 @@ export class SimNetwork {
   /** Requests that reached a server, by host. */
   readonly requests: Map<string, number> = new Map<string, number>();
 
-  constructor(clock: Clock, random: Random) {
+  constructor(clock: SimClock, random: Random) {
     this.#clock = clock;
     this.#random = random;
   }
@@ -142,13 +143,15 @@ export class SimNetwork {
     }
     this.requests.set(url.host, (this.requests.get(url.host) ?? 0) + 1);
     const headers = Object.entries(request.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
-    const answer = await server.handle({
-      method: request.method,
-      target: url.pathname + url.search,
-      headers: Object.fromEntries(headers),
-      body: request.body?.slice() ?? new Uint8Array(),
-      remote,
-    });
+    const answer = await this.#clock.outside(
+      server.handle({
+        method: request.method,
+        target: url.pathname + url.search,
+        headers: Object.fromEntries(headers),
+        body: request.body?.slice() ?? new Uint8Array(),
+        remote,
+      }),
+    );
     if (this.#chance(this.faults.answerLost)) await this.#never(end);
     await this.#travel(remote, end);
     if (this.#servers.get(url.host) !== server) throw new HttpError(`read ECONNRESET ${url.host}`);

@@ -1,0 +1,61 @@
+/**
+ * One life of a program inside a simulation. A process that is killed stops in the middle of whatever it does; promises
+ * cannot be stopped, but everything they could still reach can: time stands still for the dead, and their ports throw.
+ */
+import { type Clock, type Instant, instant, type Millis, millis, type Timer } from "@selvedge/base";
+
+/** A dead program tried to do something; nobody sees this but itself. */
+export class DeadError extends Error {
+  override name = "DeadError";
+}
+
+export class Life {
+  readonly clock: Clock;
+  #alive = true;
+  readonly #timers = new Set<Timer>();
+
+  /** `skew` is how far this program's machine is from the true date; timers do not know it. */
+  constructor(clock: Clock, skew: () => Millis = () => millis(0)) {
+    this.clock = {
+      now: (): Instant => instant(clock.now() + skew()),
+      monotonic: () => clock.monotonic(),
+      setTimer: (span, fire) => this.#setTimer(clock, span, fire),
+    };
+  }
+
+  get isAlive(): boolean {
+    return this.#alive;
+  }
+
+  end(): void {
+    this.#alive = false;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+  }
+
+  /** The same object, as long as this life lasts. */
+  lend<T extends object>(target: T): T {
+    return new Proxy(target, {
+      get: (_target, key) => {
+        if (!this.#alive) throw new DeadError("this process is dead");
+        const value: unknown = Reflect.get(target, key, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  }
+
+  #setTimer(clock: Clock, span: Millis, fire: () => void): Timer {
+    if (!this.#alive) return { cancel: () => undefined };
+    const timer = clock.setTimer(span, () => {
+      this.#timers.delete(timer);
+      fire();
+    });
+    this.#timers.add(timer);
+    return {
+      cancel: () => {
+        this.#timers.delete(timer);
+        timer.cancel();
+      },
+    };
+  }
+}

@@ -1,0 +1,124 @@
+/** The controller of a world: what it stored lasts, and one life of the process after another works on it. */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SqliteStore } from "@selvedge/apiserver";
+import { describeError, formatRecord, Log, millis, type Random, SeededRandom } from "@selvedge/base";
+import type { Objects } from "@selvedge/client";
+import { type Controller, createController, MemoryPkiFiles, Pki, SqliteRecords } from "@selvedge/controller";
+import { Life } from "./life.ts";
+import type { SimNetwork, SimServer } from "./network/sim-network.ts";
+import type { SimClock } from "./sim-clock.ts";
+
+export const controllerHost = "controller.test:6444";
+
+export interface SimControllerOptions {
+  readonly clock: SimClock;
+  readonly random: Random;
+  readonly network: SimNetwork;
+  readonly onError: (error: unknown) => void;
+}
+
+const logMax = 400;
+/** In memory where there is such a folder: logs are synced, and a simulation is not about this disk. */
+const scratchParent = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+export class SimController implements AsyncDisposable {
+  readonly log: string[] = [];
+  readonly #options: SimControllerOptions;
+  readonly #random: Random;
+  readonly #store = new SqliteStore(":memory:");
+  readonly #records = new SqliteRecords(":memory:");
+  readonly #pkiFiles = new MemoryPkiFiles();
+  /** Uploaded logs and the registry's blobs. */
+  readonly #folder = mkdtempSync(join(scratchParent, "selvedge-sim-"));
+  #life: Life | undefined;
+  #controller: Controller | undefined;
+  #root = "";
+
+  constructor(options: SimControllerOptions) {
+    this.#options = options;
+    this.#random = new SeededRandom(Math.floor(options.random.next() * 2 ** 32));
+  }
+
+  /** Throws between two lives. */
+  get objects(): Objects {
+    if (this.#controller === undefined) throw new Error("the controller does not run");
+    return this.#controller.objects;
+  }
+
+  get isUp(): boolean {
+    return this.#controller !== undefined;
+  }
+
+  get rootCertificate(): string {
+    return this.#root;
+  }
+
+  async start(): Promise<void> {
+    const life = new Life(this.#options.clock);
+    this.#life = life;
+    const { clock } = life;
+    const log = new Log("controller", clock, (record) => {
+      if (!life.isAlive) return;
+      this.log.push(formatRecord(record));
+      if (this.log.length > logMax) this.log.shift();
+    });
+    const [host = "", port = ""] = controllerHost.split(":");
+    const random = this.#random;
+    const names = { kubeNames: [host], deviceNames: [host] };
+    const pki = await Pki.open({ files: this.#pkiFiles, ...names, clock, random, log });
+    this.#root = pki.rootCertificate;
+    const controller = await createController({
+      store: life.lend(this.#store),
+      records: life.lend(this.#records),
+      ...{ pki, clock, random, log },
+      blobs: join(this.#folder, "registry"),
+      logs: join(this.#folder, "logs"),
+      deviceAddress: { host, port: Number(port) },
+    });
+    await controller.start();
+    if (!life.isAlive) return;
+    this.#controller = controller;
+    this.#options.network.serve(controllerHost, serverOf(controller));
+  }
+
+  /** kill -9: connections break, requests in the middle are not answered, what was stored is stored. */
+  kill(): void {
+    this.#options.network.stopServing(controllerHost);
+    this.#life?.end();
+    this.#life = undefined;
+    this.#controller = undefined;
+  }
+
+  /** Killed, and back after a while. */
+  restartAfter(span: number): void {
+    this.kill();
+    this.#options.clock.setTimer(millis(span), () => {
+      this.start().catch((error: unknown) => {
+        this.log.push(`the controller ended: ${describeError(error)}`);
+        this.#options.onError(error);
+      });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill();
+    this.#store.close();
+    this.#records[Symbol.dispose]();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** The device port, without TLS: the envelopes are what is under test. */
+function serverOf({ gateway }: Controller): SimServer {
+  return {
+    handle: ({ method, target, headers, body, remote }) =>
+      gateway.handle({ method, target, headers, body, remote }),
+    accept: (target, socket) => {
+      const node = /\/id\/([0-9a-f-]{36})\/ext\/link$/.exec(target)?.[1];
+      if (node === undefined) socket.close();
+      else gateway.acceptLink(node, socket);
+    },
+  };
+}
