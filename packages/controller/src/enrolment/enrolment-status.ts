@@ -12,7 +12,8 @@ export interface EnrolmentFacts {
 }
 
 interface Standing {
-  readonly phase: EdgeNodePhase;
+  /** None for a box that has not been heard of. */
+  readonly phase: EdgeNodePhase | undefined;
   readonly status: "True" | "False";
   readonly reason: string;
   readonly message: string;
@@ -41,13 +42,11 @@ export function enrolStatus(
   );
   assign(status, "profile", facts.profile ?? status.profile);
   const standing = standingOf(edgeNode, certificate !== undefined);
-  if (standing.status === "True") {
-    status.nodeID ??= newNodeId();
-    // Beyond this the node's life decides its phase.
-    if (status.phase === undefined || status.phase === "Waiting" || status.phase === "Refused") {
-      status.phase = standing.phase;
-    }
-  } else status.phase = standing.phase;
+  if (standing.status === "True") status.nodeID ??= newNodeId();
+  // Once it is enrolled, the node's life decides its phase.
+  const ours = status.phase === undefined || status.phase === "Waiting" || status.phase === "Refused";
+  if (standing.phase === undefined) delete status.phase;
+  else if (ours || standing.status === "False") status.phase = standing.phase;
   status.conditions ??= [];
   const { status: is, reason, message } = standing;
   setCondition(status.conditions, { type: "Enrolled", status: is, reason, message }, now);
@@ -58,7 +57,7 @@ function standingOf(edgeNode: EdgeNode, hasCertificate: boolean): Standing {
   const { spec, status } = edgeNode;
   if (!spec.deviceCertificate) {
     const message = "The box has not been heard of; it enrols by a profile that admits its serial.";
-    return { phase: "Waiting", status: "False", reason: "NotSeen", message };
+    return { phase: undefined, status: "False", reason: "NotSeen", message };
   }
   if (!hasCertificate) {
     const message = "spec.deviceCertificate is not a PEM certificate; put in the one the box shows.";

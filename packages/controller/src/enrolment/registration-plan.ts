@@ -82,7 +82,7 @@ function planMember(
   if (prepared !== undefined) {
     return { type: "adopt", edgeNode: prepared, profile: profile.metadata.name, serial };
   }
-  const approved = profile.spec.approve !== "Manual";
+  const approved = profile.spec.approve === "Automatic";
   const waiting = known.edgeNodes.filter((one) => waits(one) && one.status?.profile !== undefined).length;
   if (!approved && waiting >= waitingMax) return tooMany(waiting);
   const template = profile.spec.nodeName ?? "{serial}";
