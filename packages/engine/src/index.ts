@@ -31,6 +31,8 @@ export {
   type HttpResponse,
   readBody,
 } from "./host/http.ts";
+export { NodeHttpClient } from "./host/linux/node-http-client.ts";
+export { WsLinkDialer } from "./host/linux/ws-link-dialer.ts";
 export { makeCertificate, p256PublicKey, toPem, validity } from "./identity/certificate.ts";
 export { FileKeyStore } from "./identity/file-key-store.ts";
 export type { KeyStore, Point, Quote } from "./identity/key-store.ts";
