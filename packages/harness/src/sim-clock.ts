@@ -23,7 +23,8 @@ export class SimClock implements Clock {
   }
 
   now(): Instant {
-    return instant(this.#calendar + this.#elapsed);
+    // The calendar counts whole milliseconds, as the system clock does.
+    return instant(Math.floor(this.#calendar + this.#elapsed));
   }
 
   monotonic(): Millis {

@@ -58,7 +58,7 @@ export class SimSocket implements LinkSocket {
   receive(message: Uint8Array): void {
     if (this.#closed || this.#silent) return;
     if (this.#messageListeners.length === 0) this.#early.push(message);
-    for (const listener of this.#messageListeners) listener(message);
+    for (const listener of [...this.#messageListeners]) listener(message);
   }
 
   /** The cable is cut: nothing arrives any more, nobody is told. */
