@@ -83,10 +83,16 @@ try {
     "no other port leads anywhere",
   );
   sh("ip -n out route add 10.77.0.0/24 via 192.0.2.1");
-  assert(!works("ip netns exec out busybox ping -c1 -W1 10.77.0.2"), "nobody outside reaches an app directly");
+  assert(
+    !works("ip netns exec out busybox ping -c1 -W1 10.77.0.2"),
+    "nobody outside reaches an app directly",
+  );
 
   sh("ip -n a addr add 10.77.0.200/24 dev eth0");
-  assert(!works("ip netns exec a busybox ping -c1 -W1 -I 10.77.0.200 192.0.2.2"), "a false address is dropped");
+  assert(
+    !works("ip netns exec a busybox ping -c1 -W1 -I 10.77.0.200 192.0.2.2"),
+    "a false address is dropped",
+  );
 
   const state = (): string => sh("ip -o link show | grep -o ' sv[^@:]*'; pgrep -f [c]onf-file=" + folder);
   const before = state();

@@ -1,10 +1,17 @@
 import type { Clock, Log, Random } from "@selvedge/base";
-import type { Reconciler, Runner } from "@selvedge/reconcile";
+import { Runner } from "@selvedge/reconcile";
 import type { AppId } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import type { AppLogOutbox, AppStreams, AppUsages, HostFacts, SecretOpener } from "../ports.ts";
+import type { AppContext } from "./app-context.ts";
+import { AppInstance, recordPath } from "./app-instance.ts";
+import { AppReconciler } from "./app-reconciler.ts";
+import { type AppRecord, decodeRecord } from "./app-record.ts";
 import type { Hypervisor } from "./hypervisor.ts";
+import { LogOutbox } from "./logs/log-outbox.ts";
+import { LiveAppStreams } from "./streams/app-streams.ts";
+import { MachineUsages } from "./usages.ts";
 
 export interface AppDomainOptions {
   readonly store: EngineStore;
@@ -20,7 +27,7 @@ export interface AppDomainOptions {
 }
 
 export interface AppDomain extends AsyncDisposable {
-  readonly reconciler: Reconciler<AppId>;
+  readonly reconciler: AppReconciler;
   readonly runner: Runner<AppId>;
   readonly streams: AppStreams;
   readonly usages: AppUsages;
@@ -29,6 +36,65 @@ export interface AppDomain extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-export function createAppDomain(_options: AppDomainOptions): AppDomain {
-  throw new Error("unfinished");
+export function createAppDomain(options: AppDomainOptions): AppDomain {
+  const { store, clock, random, disk, hypervisor } = options;
+  const log = options.log.child("app");
+  const outbox = new LogOutbox();
+  const context: AppContext = {
+    ...options,
+    log,
+    wake: (id) => runner.wake(id),
+    logsWritten: () => outbox.written(),
+  };
+  const reconciler = new AppReconciler(context);
+  const runner: Runner<AppId> = new Runner<AppId>({ reconciler, clock, random, log });
+  const stops: (() => void)[] = [];
+  const wakeAll = (): void => {
+    const wanted = store.desired.get()?.apps.map(({ id }) => id) ?? [];
+    for (const id of new Set([...wanted, ...reconciler.instances.keys()])) runner.wake(id);
+  };
+  outbox.follow(reconciler.instances);
+  return {
+    reconciler,
+    runner,
+    streams: new LiveAppStreams({ instances: reconciler.instances, log }),
+    usages: new MachineUsages({ instances: reconciler.instances, hypervisor }),
+    logs: outbox,
+    async start() {
+      for (const record of await readRecords(disk, context)) {
+        const app = new AppInstance(context, record);
+        await app.logs.load();
+        reconciler.instances.set(record.id, app);
+      }
+      const running = await hypervisor.list();
+      stops.push(
+        store.desired.subscribe(wakeAll),
+        store.contents.subscribe(wakeAll),
+        store.nics.subscribe((key) => runner.wake(key.split("/")[0] as AppId)),
+      );
+      for (const id of running) runner.wake(id);
+      wakeAll();
+    },
+    async [Symbol.asyncDispose]() {
+      for (const stop of stops) stop();
+      const closing = [...reconciler.instances.values()].map((app) => app.close());
+      await runner[Symbol.asyncDispose]();
+      await Promise.allSettled(closing);
+    },
+  };
+}
+
+/** A record that cannot be read is as good as none: the app is started anew, and its machine ended first. */
+async function readRecords(disk: Disk, { log }: AppContext): Promise<AppRecord[]> {
+  const records: AppRecord[] = [];
+  for (const id of await disk.list("apps")) {
+    const bytes = await disk.read(recordPath(id as AppId));
+    if (bytes === undefined) continue;
+    try {
+      records.push(decodeRecord(bytes));
+    } catch (error) {
+      log.error("what was known of an app is unreadable; it starts anew", { app: id, error });
+    }
+  }
+  return records;
 }

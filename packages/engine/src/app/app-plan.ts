@@ -1,39 +1,218 @@
 import { ext } from "@selvedge/eve-api";
-import type { ContainerRun } from "./hypervisor.ts";
+import type { AppSpec } from "../desired.ts";
+import type { ContentStatus, NicStatus } from "../observed.ts";
+import { type AppEnd, type AppRecord, allContainers, type ContainerRecord } from "./app-record.ts";
+import { filesFingerprint, machineFingerprint } from "./container-config.ts";
 
-export interface ContainerView {
-  readonly index: number;
-  readonly init: boolean;
-  readonly run: ContainerRun | undefined;
+export interface AppInputs {
+  /** Undefined: no longer in the configuration. */
+  readonly wanted: AppSpec | undefined;
+  readonly record: AppRecord;
+  readonly machine: {
+    readonly runs: boolean;
+    readonly connected: boolean;
+    /** Attempts that this connection was asked to start, `number/attempt`. */
+    readonly asked: ReadonlySet<string>;
+  };
+  readonly content: (id: string) => ContentStatus | undefined;
+  readonly nic: (name: string) => NicStatus | undefined;
+  readonly node: {
+    readonly architecture: string;
+    readonly emulated: boolean;
+    /** What other apps' machines leave. */
+    readonly freeMemoryBytes: number;
+  };
+  /** Since the container's attempt ended. */
+  readonly sinceEndMs: (index: number) => number;
+  /** Containers whose liveness or start-up probe failed for good, with what to say. */
+  readonly unhealthy: ReadonlyMap<number, string>;
+  /** Containers that are being stopped. */
+  readonly stopping: ReadonlySet<number>;
+  /** How long the next launch waits because earlier ones failed. */
+  readonly launchWaitMs: number;
+  readonly activeMs: number;
 }
+
+export type AppStep =
+  /** What holds the app up; `againMs` when time alone can change it. */
+  | {
+      readonly do: "wait";
+      readonly reason: string;
+      readonly message: string;
+      readonly againMs: number | undefined;
+    }
+  | { readonly do: "rest"; readonly againMs: number | undefined }
+  | { readonly do: "stop"; readonly why: string }
+  | { readonly do: "remove" }
+  | { readonly do: "purge" }
+  | { readonly do: "finish"; readonly end: AppEnd }
+  | { readonly do: "launch" }
+  | { readonly do: "connect" }
+  | { readonly do: "prepare" }
+  | { readonly do: "start"; readonly index: number }
+  | { readonly do: "stopContainer"; readonly index: number; readonly why: string };
 
 const { ON_FAILURE: onFailure, NEVER: never } = ext.RestartPolicy;
 
-/** Which containers to start now: init containers one after another, then all others, then what must run again. */
-export function containersToStart(views: readonly ContainerView[], policy: ext.RestartPolicy): number[] {
-  for (const { init, run, index } of views) {
-    if (!init) continue;
-    if (run === undefined) return [index];
-    if (run.phase === "exited" && run.code === 0) continue;
-    return run.phase !== "running" && policy !== never ? [index] : [];
+/** Decides the next step of one app, looking at everything anew. Pure. */
+export function planApp(inputs: AppInputs): AppStep {
+  const { wanted, record, machine } = inputs;
+  if (wanted === undefined || !wanted.active || record.end !== undefined) {
+    if (machine.runs)
+      return { do: "stop", why: record.end === undefined ? "not wanted any more" : "finished" };
+    return wanted === undefined ? { do: "remove" } : { do: "rest", againMs: undefined };
   }
-  return views.filter((view) => !view.init && mustStart(view.run, policy)).map(({ index }) => index);
+  const deadlineMs = Number(wanted.pod.activeDeadlineSeconds) * 1000;
+  if (deadlineMs > 0 && inputs.activeMs >= deadlineMs) {
+    const message = "Pod was active on the node longer than the specified deadline";
+    return { do: "finish", end: { phase: "Failed", reason: "DeadlineExceeded", message } };
+  }
+  const end = endOf(record.containers, wanted.pod.restartPolicy);
+  if (end !== undefined) return { do: "finish", end };
+  const step = machine.runs ? planRunning(inputs, wanted) : planLaunch(inputs, wanted);
+  return deadlineMs > 0 ? bounded(step, deadlineMs - inputs.activeMs) : step;
 }
 
-function mustStart(run: ContainerRun | undefined, policy: ext.RestartPolicy): boolean {
-  if (run === undefined) return true;
-  if (run.phase === "running" || policy === never) return false;
-  return !(policy === onFailure && run.phase === "exited" && run.code === 0);
+/** A step that waits looks again at the deadline. */
+function bounded(step: AppStep, leftMs: number): AppStep {
+  if (step.do !== "wait" && step.do !== "rest") return step;
+  return { ...step, againMs: Math.min(step.againMs ?? leftMs, leftMs) };
 }
 
-/** Kubernetes' phase of a Pod. */
-export function podPhase(views: readonly ContainerView[], policy: ext.RestartPolicy): string {
-  const failed = (run: ContainerRun | undefined): boolean =>
-    run?.phase === "failed" || (run?.phase === "exited" && run.code !== 0);
-  if (policy === never && views.some(({ init, run }) => init && failed(run))) return "Failed";
-  const main = views.filter(({ init }) => !init);
-  if (main.some(({ run }) => run === undefined)) return "Pending";
-  if (containersToStart(views, policy).length > 0 || main.some(({ run }) => run?.phase === "running"))
-    return "Running";
-  return main.some(({ run }) => failed(run)) ? "Failed" : "Succeeded";
+function planRunning(inputs: AppInputs, wanted: AppSpec): AppStep {
+  const { record, machine, unhealthy, stopping } = inputs;
+  if (record.machine === undefined) return { do: "stop", why: "a machine nobody remembers" };
+  if (record.machine.fingerprint !== machineFingerprint(wanted)) {
+    // What runs goes on until what replaces it is here.
+    const hindrance = contentHindrance(inputs, wanted);
+    if (hindrance === undefined) return { do: "stop", why: "its specification changed" };
+    if (!machine.connected) return { do: "connect" };
+    return { do: "wait", ...hindrance, againMs: undefined };
+  }
+  if (!machine.connected) return { do: "connect" };
+  if (!record.machine.prepared || record.machine.filesFingerprint !== filesFingerprint(wanted))
+    return { do: "prepare" };
+  for (const [index, why] of unhealthy)
+    if (!stopping.has(index) && record.containers[index - 1]?.phase.kind === "running")
+      return { do: "stopContainer", index, why };
+  return planContainers(inputs, wanted);
+}
+
+function planContainers(inputs: AppInputs, wanted: AppSpec): AppStep {
+  const { record, machine } = inputs;
+  let againMs: number | undefined;
+  for (const index of containersToStart(record.containers, wanted.pod.restartPolicy)) {
+    const container = record.containers[index - 1];
+    if (container === undefined) continue;
+    if (container.phase.kind === "starting" && machine.asked.has(`${index}/${container.attempt}`)) continue;
+    const waitMs = backoffLeft(container, inputs.sinceEndMs(index));
+    if (waitMs <= 0) return { do: "start", index };
+    againMs = Math.min(againMs ?? waitMs, waitMs);
+  }
+  return { do: "rest", againMs };
+}
+
+export function backoffLeft({ phase, backoffMs }: ContainerRecord, sinceEndMs: number): number {
+  return phase.kind === "ended" ? backoffMs - sinceEndMs : 0;
+}
+
+function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
+  const { record, node } = inputs;
+  if (record.purgeCounter !== wanted.purgeCounter) return { do: "purge" };
+  const wait = (reason: string, message: string, againMs?: number): AppStep => ({
+    ...{ do: "wait", reason, message, againMs },
+  });
+  if (wanted.pod.isolation === ext.Isolation.CONTAINER)
+    return wait(
+      "UnsupportedIsolation",
+      "this node runs apps in machines of their own only; use runtime class microvm",
+    );
+  if (node.emulated && wanted.pod.emulation === ext.EmulationPolicy.REFUSE)
+    return wait(
+      "NoHardwareVirtualization",
+      "this node has no hardware virtualization, and the app refuses emulation",
+    );
+  const hindrance = contentHindrance(inputs, wanted);
+  if (hindrance !== undefined) return { do: "wait", ...hindrance, againMs: undefined };
+  for (const { name } of wanted.nics) {
+    const nic = inputs.nic(name);
+    if (nic?.phase !== "ready")
+      return wait("ContainerCreating", `network of ${name}: ${nic?.reason ?? "not there yet"}`);
+  }
+  if (wanted.memoryBytes > node.freeMemoryBytes)
+    return wait(
+      "OutOfMemory",
+      `the app needs ${mib(wanted.memoryBytes)} MiB of memory, ${mib(node.freeMemoryBytes)} MiB are free on the node`,
+      outOfMemoryAgainMs,
+    );
+  if (inputs.launchWaitMs > 0)
+    return wait("ContainerCreating", "the machine did not start; trying again", inputs.launchWaitMs);
+  // A crash that took the machine along waits as any other.
+  const waits = containersToStart(record.containers, wanted.pod.restartPolicy).map((index) => {
+    const container = record.containers[index - 1];
+    return container === undefined ? 0 : backoffLeft(container, inputs.sinceEndMs(index));
+  });
+  const least = Math.min(...waits);
+  return waits.length > 0 && least > 0 ? { do: "rest", againMs: least } : { do: "launch" };
+}
+
+/** Memory becomes free by the end of other apps, which wakes nobody here. */
+const outOfMemoryAgainMs = 5000;
+
+function mib(bytes: number): number {
+  return Math.max(0, Math.floor(bytes / 2 ** 20));
+}
+
+function contentHindrance(
+  { content, node }: AppInputs,
+  wanted: AppSpec,
+): { reason: string; message: string } | undefined {
+  for (const { container } of allContainers(wanted)) {
+    const status = content(container.contentTreeId);
+    if (status?.phase === "failed") return { reason: status.reason, message: status.message };
+    if (status?.phase !== "ready")
+      return { reason: "ContainerCreating", message: `pulling ${container.image}` };
+    const architecture = status.config?.architecture ?? "";
+    if (architecture !== "" && architecture !== node.architecture)
+      return {
+        reason: "ImageInspectError",
+        message: `image ${container.image} is for ${architecture}, this node is ${node.architecture}`,
+      };
+  }
+  return undefined;
+}
+
+/** Which containers should run and do not: init containers one after another, then all others. */
+export function containersToStart(
+  containers: readonly ContainerRecord[],
+  policy: ext.RestartPolicy,
+): number[] {
+  for (const [at, container] of containers.entries()) {
+    if (!container.init || succeeded(container)) continue;
+    return mustStart(container, policy) ? [at + 1] : [];
+  }
+  return containers.flatMap((container, at) =>
+    !container.init && mustStart(container, policy) ? [at + 1] : [],
+  );
+}
+
+function succeeded({ phase }: ContainerRecord): boolean {
+  return phase.kind === "ended" && phase.end.exitCode === 0;
+}
+
+function mustStart(container: ContainerRecord, policy: ext.RestartPolicy): boolean {
+  const { phase, init } = container;
+  if (phase.kind === "idle" || phase.kind === "starting") return true;
+  if (phase.kind === "running" || policy === never) return false;
+  return !(succeeded(container) && (init || policy === onFailure));
+}
+
+/** Whether the app has come to its end, and to which. */
+export function endOf(containers: readonly ContainerRecord[], policy: ext.RestartPolicy): AppEnd | undefined {
+  const failed = (it: ContainerRecord): boolean => it.phase.kind === "ended" && !succeeded(it);
+  const none = { reason: "", message: "" };
+  if (policy === never && containers.some((it) => it.init && failed(it))) return { phase: "Failed", ...none };
+  const main = containers.filter(({ init }) => !init);
+  if (main.some((it) => it.phase.kind !== "ended" || mustStart(it, policy))) return undefined;
+  return { phase: main.some(failed) ? "Failed" : "Succeeded", ...none };
 }

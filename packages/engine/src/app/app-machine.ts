@@ -1,0 +1,237 @@
+import { describeError, millis, sleep } from "@selvedge/base";
+import type { AppContext } from "./app-context.ts";
+import type { AppEventInput } from "./app-events.ts";
+import { type AppRecord, allContainers } from "./app-record.ts";
+import type { Guest, GuestOutput } from "./hypervisor.ts";
+import { type ActionTarget, runAction } from "./probes/action.ts";
+
+export interface MachineOwner {
+  readonly context: AppContext;
+  record(): AppRecord;
+  event(event: AppEventInput): void;
+  output(output: GuestOutput): void;
+  target(index: number): ActionTarget | undefined;
+}
+
+/** A guest that was told to switch off and does not is switched off. */
+const powerOffMs = 5000;
+/** As in Kubernetes, a hook that took all of the grace leaves its container this much. */
+const hookExtraMs = 2000;
+const signals: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+  SIGTERM: 15,
+  SIGWINCH: 28,
+};
+
+/**
+ * One app's machine as it is now: the connection to its guest, and the long acts on it, which go on beside the passes
+ * and wake the app when they are done.
+ */
+export class AppMachine {
+  readonly #owner: MachineOwner;
+  /** Attempts that the connected guest was asked to start. */
+  readonly asked: Set<string> = new Set();
+  readonly stopping: Map<number, Promise<void>> = new Map();
+  guest: Guest | undefined;
+  #connecting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  #waiters: (() => void)[] = [];
+  #failures = 0;
+  #nextLaunch = 0;
+
+  constructor(owner: MachineOwner) {
+    this.#owner = owner;
+  }
+
+  get connected(): boolean {
+    return this.guest?.connected === true;
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  get launchWaitMs(): number {
+    return Math.max(0, this.#nextLaunch - this.#owner.context.clock.monotonic());
+  }
+
+  /** A launch or a boot failed: the next waits, twice as long each time. */
+  launchFailed(): void {
+    this.#failures++;
+    const { clock } = this.#owner.context;
+    this.#nextLaunch =
+      clock.monotonic() + Math.min(launchBackoffMaxMs, 1000 * 2 ** Math.min(this.#failures, 20));
+  }
+
+  /** Begins to connect, unless it is connecting. */
+  connect(signal: AbortSignal): void {
+    if (this.#stopping !== undefined) return;
+    this.#connecting ??= this.#connect(signal)
+      .catch(async (error: unknown) => {
+        if (signal.aborted) return;
+        const { hypervisor, log } = this.#owner.context;
+        const { id } = this.#owner.record();
+        const words = await hypervisor.lastWords(id);
+        const message = `Failed to create pod sandbox: ${describeError(error)}${words === "" ? "" : `: ${words}`}`;
+        log.warn("machine is not usable; ending it", { app: id, error: message });
+        this.#owner.event({ type: "Warning", reason: "FailedCreatePodSandBox", message });
+        this.launchFailed();
+        await hypervisor.kill(id);
+      })
+      .finally(() => {
+        this.#connecting = undefined;
+        this.#wake();
+      });
+  }
+
+  /** Begins to stop one container: its hook, its stop signal, after the grace the kernel's kill. */
+  stopContainer(index: number, graceSeconds: () => number): Promise<void> {
+    let stopping = this.stopping.get(index);
+    if (stopping === undefined) {
+      stopping = this.#stopContainer(index, graceSeconds).finally(() => {
+        this.stopping.delete(index);
+        this.#wake();
+      });
+      this.stopping.set(index, stopping);
+    }
+    return stopping;
+  }
+
+  /** Begins to stop all containers and then the machine. */
+  stop(): void {
+    this.#stopping ??= this.#stop()
+      .catch((error: unknown) => {
+        const { log } = this.#owner.context;
+        log.error("stopping failed", { app: this.#owner.record().id, error: describeError(error) });
+        return sleep(this.#owner.context.clock, millis(stopAgainMs));
+      })
+      .finally(() => {
+        this.#stopping = undefined;
+        this.#wake();
+      });
+  }
+
+  /** The guest told something, or the connection changed. */
+  changed(): void {
+    this.nudge();
+    this.#wake();
+  }
+
+  /** Those who wait for an end look again: the grace may have shrunk. */
+  nudge(): void {
+    for (const waiter of this.#waiters.splice(0)) waiter();
+  }
+
+  forget(): void {
+    this.guest?.close();
+    this.guest = undefined;
+    this.asked.clear();
+  }
+
+  async settle(): Promise<void> {
+    this.forget();
+    await Promise.allSettled([this.#connecting, this.#stopping, ...this.stopping.values()]);
+  }
+
+  #wake(): void {
+    this.#owner.context.wake(this.#owner.record().id);
+  }
+
+  async #connect(signal: AbortSignal): Promise<void> {
+    const { hypervisor } = this.#owner.context;
+    this.forget();
+    const guest = await hypervisor.connect(this.#owner.record().id, () => this.changed(), signal);
+    guest.onOutput((output) => this.#owner.output(output));
+    this.guest = guest;
+    this.#failures = 0;
+  }
+
+  async #stopContainer(index: number, graceSeconds: () => number): Promise<void> {
+    const { context } = this.#owner;
+    const { clock } = context;
+    const container = allContainers(this.#owner.record().spec)[index - 1]?.container;
+    const { guest } = this;
+    if (container === undefined || guest === undefined || !this.#runs(index)) return;
+    this.#owner.event({
+      ...{ type: "Normal", reason: "Killing", message: `Stopping container ${container.name}` },
+      container: container.name,
+    });
+    const began = clock.monotonic();
+    const left = (): number => began + graceSeconds() * 1000 - clock.monotonic();
+    const target = this.#owner.target(index);
+    if (container.preStop !== undefined && target !== undefined && graceSeconds() > 0) {
+      const never = new AbortController().signal;
+      const result = await runAction(container.preStop, target, clock, left(), never);
+      if (!result.ok) {
+        const message = `PreStopHook failed: ${result.message}`;
+        this.#owner.event({
+          type: "Warning",
+          reason: "FailedPreStopHook",
+          message,
+          container: container.name,
+        });
+      }
+    }
+    if (graceSeconds() > 0 && this.#runs(index))
+      guest.signal(index, this.#stopSignal(container.contentTreeId));
+    const least = clock.monotonic() + (graceSeconds() > 0 ? hookExtraMs : 0);
+    await this.#untilOver(index, () => Math.max(left(), least - clock.monotonic()));
+    if (this.#runs(index)) guest.signal(index, 9);
+    const deadline = clock.monotonic() + powerOffMs;
+    await this.#untilOver(index, () => deadline - clock.monotonic());
+  }
+
+  #stopSignal(contentId: string): number {
+    const content = [...this.#owner.context.store.contents.entries()].find(([id]) => id === contentId)?.[1];
+    const name = content?.phase === "ready" ? (content.config?.stopSignal ?? "") : "";
+    return signals[name] ?? signals[`SIG${name}`] ?? (Number(name) || 15);
+  }
+
+  async #stop(): Promise<void> {
+    const { hypervisor, clock } = this.#owner.context;
+    const { id } = this.#owner.record();
+    await this.#connecting;
+    if (this.connected) {
+      const grace = (): number => this.#owner.record().spec.pod.terminationGraceSeconds;
+      const all = allContainers(this.#owner.record().spec).map(({ index }) =>
+        this.stopContainer(index, grace),
+      );
+      await Promise.all(all);
+      this.guest?.powerOff();
+      for (let waited = 0; waited < powerOffMs && (await hypervisor.list()).includes(id); waited += pollMs)
+        await sleep(clock, millis(pollMs));
+    }
+    await hypervisor.kill(id);
+  }
+
+  #runs(index: number): boolean {
+    const container = this.#owner.record().containers[index - 1];
+    const run = this.guest?.run(index);
+    return this.connected && run?.phase === "running" && run.attempt === container?.attempt;
+  }
+
+  async #untilOver(index: number, leftMs: () => number): Promise<void> {
+    const { clock } = this.#owner.context;
+    while (this.#runs(index)) {
+      const left = leftMs();
+      if (left <= 0) return;
+      await new Promise<void>((resolve) => {
+        const timer = clock.setTimer(millis(left), resolve);
+        this.#waiters.push(() => {
+          timer.cancel();
+          resolve();
+        });
+      });
+    }
+  }
+}
+
+const pollMs = 50;
+/** Before a stop that failed is tried again. */
+const stopAgainMs = 1000;
+const launchBackoffMaxMs = 300_000;

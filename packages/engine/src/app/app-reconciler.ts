@@ -1,0 +1,243 @@
+import { describeError, type Millis, millis } from "@selvedge/base";
+import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import type { AppId, AppSpec } from "../desired.ts";
+import type { AppContext } from "./app-context.ts";
+import { foldSpec, foldView, type MachineView } from "./app-fold.ts";
+import { AppInstance } from "./app-instance.ts";
+import { type AppInputs, type AppStep, planApp } from "./app-plan.ts";
+import { allContainers, newRecord } from "./app-record.ts";
+import { reportApp } from "./app-report.ts";
+import { ContainerConfigError } from "./container-config.ts";
+
+/** An app takes a few steps a container; more in one pass means that it goes round in a circle. */
+const stepsMax = 100;
+/** A configuration error is mended by another configuration, a secret that cannot be opened perhaps by time. */
+const configErrorAgain: Millis = millis(10_000);
+
+export class AppReconciler implements Reconciler<AppId> {
+  readonly name = "app";
+  readonly reads: readonly string[] = ["desired", "contents", "nics"];
+  readonly writes: readonly string[] = ["apps"];
+  readonly instances: Map<AppId, AppInstance> = new Map();
+  readonly #context: AppContext;
+  /** Memory promised to machines by passes that run side by side. */
+  readonly #promised = new Map<AppId, number>();
+
+  constructor(context: AppContext) {
+    this.#context = context;
+  }
+
+  async reconcile(id: AppId, signal: AbortSignal): Promise<Outcome> {
+    const { store, clock, hypervisor, facts } = this.#context;
+    const desired = store.desired.get();
+    // Without a configuration nothing is known to be unwanted.
+    if (desired === undefined) return settled;
+    const wanted = desired.apps.find((app) => app.id === id);
+    let app = this.instances.get(id);
+    if (app === undefined) {
+      if (wanted === undefined) return await this.#clear(id);
+      app = new AppInstance(this.#context, newRecord(wanted, clock.now()));
+      this.instances.set(id, app);
+    }
+    if (wanted !== undefined) this.#adoptSpec(app, wanted);
+    if (app.hostIp === "") app.hostIp = await facts.internalIp();
+    for (let steps = 0; steps < stepsMax; steps++) {
+      signal.throwIfAborted();
+      const runs = (await hypervisor.list()).includes(id);
+      await this.#observe(app, runs, signal);
+      const step = planApp(this.#inputs(app, wanted, runs));
+      await app.save();
+      if (step.do === "remove") return await this.#remove(app);
+      this.#report(app, step, runs);
+      if (step.do === "wait" || step.do === "rest") return again(step.do, step.againMs);
+      if (step.do === "connect" || step.do === "stop") {
+        if (step.do === "connect") app.machine.connect(signal);
+        else app.machine.stop();
+        this.#report(app, step, runs);
+        return settled;
+      }
+      if (!(await this.#take(app, step))) {
+        this.#report(app, step, runs);
+        return again("container cannot be started", configErrorAgain);
+      }
+    }
+    throw new Error(`app ${id} does not come to rest`);
+  }
+
+  #adoptSpec(app: AppInstance, wanted: AppSpec): void {
+    const before = app.record;
+    app.record = foldSpec(before, wanted);
+    if (app.record === before) return;
+    app.faults.clear();
+    app.machine.nudge();
+  }
+
+  async #observe(app: AppInstance, runs: boolean, signal: AbortSignal): Promise<void> {
+    const { clock, facts, hypervisor } = this.#context;
+    const { machine, record } = app;
+    const containers = new Map(
+      allContainers(record.spec).flatMap(({ index }) => {
+        const run = machine.guest?.run(index);
+        return run === undefined ? [] : [[index, run] as const];
+      }),
+    );
+    const gone = record.machine !== undefined && !runs;
+    const view: MachineView = {
+      ...{ runs, containers, bootId: facts.bootId },
+      connected: machine.connected || gone,
+      lastWords: gone ? await hypervisor.lastWords(app.id) : "",
+    };
+    // What the guest told last is folded before the end of its machine is.
+    if (gone && machine.guest !== undefined)
+      app.record = foldView(app.record, { ...view, runs: true }, clock.now());
+    app.record = foldView(app.record, view, clock.now());
+    if (!runs) machine.forget();
+    if (app.record !== record) app.logs.poke();
+    await app.followRuns(signal);
+    app.noteEvents();
+  }
+
+  #inputs(app: AppInstance, wanted: AppSpec | undefined, runs: boolean): AppInputs {
+    const { store, facts, hypervisor } = this.#context;
+    const unhealthy = new Map<number, string>();
+    for (const { index } of allContainers(app.record.spec)) {
+      const why = app.probes(index)?.unhealthy;
+      if (why !== undefined) unhealthy.set(index, why);
+    }
+    return {
+      wanted,
+      record: app.record,
+      machine: { runs, connected: app.machine.connected, asked: app.machine.asked },
+      content: (id) => store.contents.get(id as never),
+      nic: (name) => app.nic(name),
+      node: {
+        architecture: facts.architecture,
+        emulated: hypervisor.emulated,
+        freeMemoryBytes: this.#freeMemory(app.id),
+      },
+      sinceEndMs: (index) => app.sinceEndMs(index),
+      unhealthy,
+      stopping: new Set(app.machine.stopping.keys()),
+      launchWaitMs: app.machine.launchWaitMs,
+      activeMs: app.activeMs,
+    };
+  }
+
+  #freeMemory(id: AppId): number {
+    let taken = 0;
+    for (const [other, app] of this.instances)
+      if (other !== id) taken += app.record.machine?.memoryBytes ?? this.#promised.get(other) ?? 0;
+    return this.#context.memoryForAppsBytes - taken;
+  }
+
+  /** Takes a step that is done at once. False: the app's configuration does not let it. */
+  async #take(app: AppInstance, step: AppStep): Promise<boolean> {
+    switch (step.do) {
+      case "launch":
+        // Promised before the first await, so that no two passes give the same memory away.
+        this.#promised.set(app.id, app.record.spec.memoryBytes);
+        await app.launch();
+        this.#promised.delete(app.id);
+        return true;
+      case "purge":
+        await this.#context.hypervisor.remove(app.id);
+        app.record = { ...app.record, purgeCounter: app.record.spec.purgeCounter };
+        return true;
+      case "finish":
+        app.record = { ...app.record, end: step.end };
+        if (step.end.reason !== "")
+          app.event({ type: "Warning", reason: step.end.reason, message: step.end.message });
+        return true;
+      case "prepare":
+        return await this.#configured(app, allContainers(app.record.spec), () => app.prepare());
+      case "start": {
+        const item = allContainers(app.record.spec)[step.index - 1];
+        return await this.#configured(app, item === undefined ? [] : [item], () =>
+          app.startContainer(step.index),
+        );
+      }
+      case "stopContainer": {
+        const own = app.probes(step.index)?.graceSeconds ?? 0;
+        const message = step.why;
+        const container = app.record.containers[step.index - 1]?.name ?? "";
+        app.event({ type: "Normal", reason: "Killing", message, container });
+        void app.machine.stopContainer(step.index, () => own || app.record.spec.pod.terminationGraceSeconds);
+        return true;
+      }
+      default:
+        return true;
+    }
+  }
+
+  async #configured(
+    app: AppInstance,
+    items: readonly { container: { name: string }; index: number }[],
+    work: () => Promise<void>,
+  ): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      const message = describeError(error);
+      const reason =
+        error instanceof ContainerConfigError ? "CreateContainerConfigError" : "CreateContainerError";
+      for (const { container, index } of items) {
+        app.faults.set(index, { reason, message });
+        app.event({
+          type: "Warning",
+          reason: "Failed",
+          message: `Error: ${message}`,
+          container: container.name,
+        });
+      }
+      return false;
+    }
+  }
+
+  #report(app: AppInstance, step: AppStep, runs: boolean): void {
+    const { store, clock, hypervisor } = this.#context;
+    const items = allContainers(app.record.spec);
+    const ready = items.map(
+      ({ index }) => [index, app.hookDone(index) && (app.probes(index)?.ready ?? false)] as const,
+    );
+    const started = items.map(
+      ({ index }) => [index, app.hookDone(index) && (app.probes(index)?.started ?? false)] as const,
+    );
+    const { status, record } = reportApp({
+      record: app.record,
+      step,
+      machineRuns: runs,
+      stoppingApp: app.machine.isStopping,
+      content: (id) => store.contents.get(id as never),
+      ready: new Map(ready),
+      started: new Map(started),
+      faults: app.faults,
+      podIp: app.podIp,
+      hostIp: app.hostIp,
+      now: clock.now(),
+      emulated: hypervisor.emulated,
+    });
+    app.record = record;
+    store.apps.set(app.id, status);
+  }
+
+  async #remove(app: AppInstance): Promise<Outcome> {
+    await app.remove();
+    this.instances.delete(app.id);
+    this.#context.store.apps.delete(app.id);
+    return settled;
+  }
+
+  /** A machine without a record and without anybody who wants it: left over from a record that was lost. */
+  async #clear(id: AppId): Promise<Outcome> {
+    const { hypervisor, store, log } = this.#context;
+    if ((await hypervisor.list()).includes(id)) log.warn("ending a machine nobody knows", { app: id });
+    await hypervisor.remove(id);
+    store.apps.delete(id);
+    return settled;
+  }
+}
+
+function again(reason: string, spanMs: number | undefined): Outcome {
+  return spanMs === undefined ? settled : lookAgain(reason, millis(Math.max(10, spanMs)));
+}

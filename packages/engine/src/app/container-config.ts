@@ -1,0 +1,170 @@
+import { createHash } from "node:crypto";
+import { toBinary } from "@bufbuild/protobuf";
+import { ext } from "@selvedge/eve-api";
+import type { AppSpec } from "../desired.ts";
+import type { ImageConfig } from "../observed.ts";
+import type { ContainerStart } from "./hypervisor.ts";
+
+export interface ContainerInputs {
+  readonly spec: AppSpec;
+  readonly container: ext.Container;
+  readonly index: number;
+  readonly attempt: number;
+  readonly disk: number;
+  readonly image: ImageConfig | undefined;
+  readonly secrets: ext.AppSecrets | undefined;
+  readonly podIp: string;
+  readonly hostIp: string;
+}
+
+/** What the user asked for cannot be: Kubernetes' CreateContainerConfigError. */
+export class ContainerConfigError extends Error {
+  override name = "ContainerConfigError";
+}
+
+/** How a container is started: its specification over its image's defaults, as Kubernetes merges them. Pure. */
+export function containerStart(inputs: ContainerInputs): ContainerStart {
+  const { spec, container, image } = inputs;
+  const env = environment(inputs);
+  const expand = (text: string): string => expandVariables(text, env);
+  const command = container.command.length > 0 ? container.command : (image?.entrypoint ?? []);
+  // A command of the user's makes the image's arguments meaningless.
+  const defaults = container.command.length > 0 ? [] : (image?.cmd ?? []);
+  const args = container.args.length > 0 ? container.args : defaults;
+  const whole = [...command, ...args];
+  if (whole.length === 0)
+    throw new ContainerConfigError(
+      `no command specified: set command of ${container.name}, its image has none`,
+    );
+  const security = container.securityContext;
+  const user = userOf(container, image);
+  return {
+    index: inputs.index,
+    attempt: inputs.attempt,
+    disk: inputs.disk,
+    args: [...container.command, ...container.args].length > 0 ? mixed(container, image, expand) : whole,
+    env: [...env].map(([name, value]) => `${name}=${value}`),
+    cwd: container.workingDir !== "" ? container.workingDir : image?.workingDir || "/",
+    user,
+    groups: (security?.supplementalGroups ?? []).map(Number),
+    tty: container.tty,
+    stdin: container.stdin,
+    memoryBytes: Number(container.resources?.memoryLimitBytes ?? 0n),
+    cpuMillis: Number(container.resources?.cpuLimitMillis ?? 0n),
+    readOnlyRoot: security?.readOnlyRootFilesystem ?? false,
+    privileged: security?.privileged ?? false,
+    mounts: container.volumeMounts.map((mount) => mountOf(spec, mount)),
+  };
+}
+
+/** Variables are replaced in what the user wrote, never in what the image says. */
+function mixed(
+  container: ext.Container,
+  image: ImageConfig | undefined,
+  expand: (text: string) => string,
+): string[] {
+  if (container.command.length > 0) return [...container.command, ...container.args].map(expand);
+  return [...(image?.entrypoint ?? []), ...container.args.map(expand)];
+}
+
+function mountOf(spec: AppSpec, mount: ext.VolumeMount): ContainerStart["mounts"][number] {
+  const volume = spec.pod.volumes.find(({ name }) => name === mount.volume);
+  if (volume === undefined)
+    throw new ContainerConfigError(`volume ${mount.volume} is mounted but not defined; add it to volumes`);
+  if (mount.subPath.split("/").includes("..") || /[:\0]/.test(mount.subPath))
+    throw new ContainerConfigError(
+      `subPath ${mount.subPath} of volume ${mount.volume} must not contain .. or :`,
+    );
+  const files = volume.source.case === "files" || volume.source.case === "secretFiles";
+  return {
+    volume: mount.volume,
+    path: mount.mountPath,
+    subPath: mount.subPath,
+    // As Kubernetes has it since files of ConfigMaps and Secrets are shared by all containers.
+    readOnly: mount.readOnly || files,
+  };
+}
+
+function environment(inputs: ContainerInputs): Map<string, string> {
+  const { spec, container, image, secrets } = inputs;
+  const env = new Map<string, string>();
+  for (const line of image?.env ?? []) {
+    const at = line.indexOf("=");
+    if (at > 0) env.set(line.slice(0, at), line.slice(at + 1));
+  }
+  env.set("HOSTNAME", hostnameOf(spec));
+  if (container.tty) env.set("TERM", "xterm");
+  for (const { name, source } of container.env) {
+    if (source.case === "secretKey") {
+      const value = secrets?.values[source.value];
+      if (value === undefined)
+        throw new ContainerConfigError(
+          `couldn't find ${source.value} for variable ${name} in the app's secrets`,
+        );
+      env.set(name, value);
+    } else if (source.case === "fieldPath") env.set(name, downward(source.value, inputs));
+    else env.set(name, expandVariables(source.value ?? "", env));
+  }
+  return env;
+}
+
+function downward(path: string, { podIp, hostIp }: ContainerInputs): string {
+  if (path === "status.podIP" || path === "status.podIPs") return podIp;
+  if (path === "status.hostIP" || path === "status.hostIPs") return hostIp;
+  throw new ContainerConfigError(
+    `fieldPath ${path} is not known on a node; use status.podIP or status.hostIP`,
+  );
+}
+
+/** `$(NAME)` becomes the value, `$$` a dollar; what is not defined stays as it is. */
+export function expandVariables(text: string, env: ReadonlyMap<string, string>): string {
+  return text.replace(/\$\$|\$\(([^()]*)\)/g, (whole: string, name: string | undefined) =>
+    name === undefined ? "$" : (env.get(name) ?? whole),
+  );
+}
+
+function userOf(container: ext.Container, image: ImageConfig | undefined): string {
+  const security = container.securityContext;
+  const fromImage = image?.user ?? "";
+  const user = security?.runAsUser === undefined ? fromImage : `${security.runAsUser}`;
+  if (security?.runAsNonRoot === true) {
+    const name = user.split(":")[0] ?? "";
+    if (name === "" || name === "0" || name === "root")
+      throw new ContainerConfigError(
+        "container has runAsNonRoot and image will run as root; set runAsUser or a USER in the image",
+      );
+  }
+  if (security?.runAsGroup === undefined) return user;
+  return `${user.split(":")[0] || "0"}:${security.runAsGroup}`;
+}
+
+export function hostnameOf({ pod, displayName }: AppSpec): string {
+  const name = pod.hostname || pod.name || displayName.split("/").at(-1) || "app";
+  return name.slice(0, 63);
+}
+
+/**
+ * Changes when the machine must be started anew. Not by what a tag stands for now: an image that is there stays. Not by
+ * variables: as in Kubernetes, a ConfigMap that changes reaches them with the next start.
+ */
+export function machineFingerprint(spec: AppSpec): string {
+  const images = [...spec.pod.initContainers, ...spec.pod.containers].map((it) => [
+    it.contentTreeId,
+    it.image,
+  ]);
+  const nics = spec.nics.map(({ name, networkId, mac }) => [name, networkId, mac ?? ""]);
+  const { vcpus, memoryBytes, restartCounter, purgeCounter } = spec;
+  return hash([JSON.stringify([images, nics, vcpus, memoryBytes, restartCounter, purgeCounter])]);
+}
+
+/** Changes when files in volumes do. Those of Secrets are compared as they came. */
+export function filesFingerprint({ pod }: AppSpec): string {
+  const volumes = pod.volumes.map((volume) => toBinary(ext.AppVolumeSchema, volume));
+  return hash([...volumes, pod.secrets]);
+}
+
+function hash(parts: readonly (Uint8Array | string)[]): string {
+  const sum = createHash("sha256");
+  for (const part of parts) sum.update(part).update("\0");
+  return sum.digest("hex").slice(0, 32);
+}

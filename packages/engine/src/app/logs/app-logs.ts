@@ -1,0 +1,171 @@
+import { type Clock, describeError, type Log, millis } from "@selvedge/base";
+import type { Disk } from "../../host/disk.ts";
+import type { LogLine } from "../../ports.ts";
+import type { GuestOutput } from "../hypervisor.ts";
+import { ContainerLog } from "./container-log.ts";
+import type { StoredLine } from "./stored-line.ts";
+
+/** How long output waits for company, so that a write carries many lines. */
+const batchMs = 100;
+/** When the disk refuses. The guest holds its output, and the container waits, meanwhile. */
+const retryMs = 2000;
+
+export interface AppLogsParts {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export type Acknowledge = (container: number, attempt: number, offset: number) => void;
+
+/** The logs of one app's containers, and how much of them the controller has. */
+export class AppLogs {
+  readonly #parts: AppLogsParts;
+  readonly #folder: string;
+  readonly #logs = new Map<string, ContainerLog>();
+  readonly #listeners = new Set<() => void>();
+  readonly #written: () => void;
+  #sequence = 0;
+  #sent = 0;
+  #acknowledge: Acknowledge = () => {};
+  #numbers = new Map<string, number>();
+  #flushing: Promise<void> | undefined;
+  #timer: { cancel(): void } | undefined;
+  #closed = false;
+
+  /** `written` is called when there is something new to upload. */
+  constructor(parts: AppLogsParts, folder: string, written: () => void) {
+    this.#parts = parts;
+    this.#folder = folder;
+    this.#written = written;
+  }
+
+  async load(): Promise<void> {
+    const { disk } = this.#parts;
+    for (const name of await disk.list(this.#folder)) {
+      if (name.endsWith(".json")) continue;
+      const log = new ContainerLog(disk, `${this.#folder}/${name}`);
+      await log.load();
+      this.#logs.set(name, log);
+      this.#sequence = Math.max(this.#sequence, log.lastSequence);
+    }
+    const bytes = await disk.read(this.#sentPath);
+    this.#sent = bytes === undefined ? 0 : Number(new TextDecoder().decode(bytes)) || 0;
+    this.#sequence = Math.max(this.#sequence, this.#sent);
+  }
+
+  /** Where acknowledgements go: the guest that is connected now. */
+  attach(acknowledge: Acknowledge): void {
+    this.#acknowledge = acknowledge;
+  }
+
+  push(container: string, output: GuestOutput): void {
+    this.#numbers.set(container, output.container);
+    this.#log(container).push(output);
+    if (!this.#closed) this.#timer ??= this.#parts.clock.setTimer(millis(batchMs), () => this.#flushLater());
+  }
+
+  /** Writes what came, now. */
+  async flush(): Promise<void> {
+    await this.#flushing;
+    this.#flushing = this.#flush().finally(() => (this.#flushing = undefined));
+    await this.#flushing;
+  }
+
+  /** Readers look again: a container they follow may have ended. */
+  poke(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  onWritten(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  container(name: string): ContainerLog | undefined {
+    return this.#logs.get(name);
+  }
+
+  get pending(): boolean {
+    return this.#sequence > this.#sent;
+  }
+
+  /** The oldest lines that the controller lacks, of all containers, in the order they were written. */
+  async next(bytesMax: number): Promise<readonly LogLine[]> {
+    const all: LogLine[] = [];
+    let complete = Number.POSITIVE_INFINITY;
+    for (const [container, log] of this.#logs) {
+      const lines = await log.linesAfter(this.#sent);
+      // Of this container more may follow behind the last line read: nothing newer may overtake it.
+      const last = lines.at(-1)?.sequence ?? 0;
+      if (lines.length > 0 && last < log.lastSequence) complete = Math.min(complete, last);
+      for (const line of lines) all.push(toLogLine(container, line));
+    }
+    all.sort((left, right) => left.sequence - right.sequence);
+    let bytes = 0;
+    const lines = all.filter(({ sequence, text }) => {
+      bytes += text.length + lineCost;
+      return sequence <= complete && (bytes <= bytesMax || bytes === text.length + lineCost);
+    });
+    // Whatever is missing between here and the end was thrown away by rotation.
+    if (lines.length === 0 && this.#sequence > this.#sent) await this.sent(this.#sequence);
+    return lines;
+  }
+
+  async sent(sequence: number): Promise<void> {
+    if (sequence <= this.#sent) return;
+    this.#sent = sequence;
+    await this.#parts.disk.writeDurable(this.#sentPath, new TextEncoder().encode(`${sequence}\n`));
+  }
+
+  async remove(): Promise<void> {
+    await this.close();
+    await this.#parts.disk.remove(this.#folder);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    await this.#flushing;
+  }
+
+  get #sentPath(): string {
+    return `${this.#folder}/sent.json`;
+  }
+
+  #log(container: string): ContainerLog {
+    let log = this.#logs.get(container);
+    if (log === undefined) {
+      log = new ContainerLog(this.#parts.disk, `${this.#folder}/${container}`);
+      this.#logs.set(container, log);
+    }
+    return log;
+  }
+
+  #flushLater(): void {
+    this.#timer = undefined;
+    this.flush().catch((error: unknown) => {
+      const { log, clock } = this.#parts;
+      log.warn("logs cannot be written; trying again", { folder: this.#folder, error: describeError(error) });
+      if (!this.#closed) this.#timer ??= clock.setTimer(millis(retryMs), () => this.#flushLater());
+    });
+  }
+
+  async #flush(): Promise<void> {
+    for (const [name, log] of this.#logs) {
+      if (!log.waiting) continue;
+      const { attempt, offset } = await log.flush(() => ++this.#sequence);
+      this.#acknowledge(this.#numbers.get(name) ?? 0, attempt, offset);
+    }
+    this.poke();
+    this.#written();
+  }
+}
+
+/** What a line costs in an upload besides its text. */
+const lineCost = 64;
+
+function toLogLine(container: string, { at, channel, text, sequence }: StoredLine): LogLine {
+  const decoded = new TextDecoder().decode(text);
+  return { at, container, channel: channel === 2 ? "stderr" : "stdout", text: decoded, sequence };
+}

@@ -1,0 +1,147 @@
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { connect as tlsConnect } from "node:tls";
+import { type Clock, describeError, millis, sleep } from "@selvedge/base";
+import type { ext } from "@selvedge/eve-api";
+import { type Guest, GuestError } from "../hypervisor.ts";
+import { guestDuplex } from "./guest-duplex.ts";
+
+export interface ActionTarget {
+  readonly guest: Guest;
+  readonly index: number;
+  readonly user: string;
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly podIp: string;
+}
+
+export type ActionResult = { readonly ok: true } | { readonly ok: false; readonly message: string };
+
+/** What is kept of a program's or server's complaint. */
+const outputMax = 1024;
+
+/** Does what a probe or hook says, in the app's machine. Never throws: what goes wrong is the result. */
+export async function runAction(
+  action: ext.ProbeAction,
+  target: ActionTarget,
+  clock: Clock,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<ActionResult> {
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  const timer = clock.setTimer(millis(timeoutMs), () =>
+    stop.abort(new GuestError(`timed out after ${timeoutMs} ms`)),
+  );
+  try {
+    return await Promise.race([perform(action, target, clock, stop.signal), aborted(stop.signal)]);
+  } catch (error) {
+    return { ok: false, message: describeError(error) };
+  } finally {
+    timer.cancel();
+    signal.removeEventListener("abort", onAbort);
+    stop.abort();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+async function perform(
+  { action }: ext.ProbeAction,
+  target: ActionTarget,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<ActionResult> {
+  switch (action.case) {
+    case "exec":
+      return await runCommand(action.value.command, target, signal);
+    case "httpGet":
+      return await getHttp(action.value, target, signal);
+    case "tcp":
+      return await dialTcp(action.value.port, target, signal);
+    case "sleepSeconds":
+      await sleep(clock, millis(action.value * 1000), signal);
+      return { ok: true };
+    default:
+      return { ok: false, message: "the action says nothing this node knows" };
+  }
+}
+
+async function runCommand(
+  command: readonly string[],
+  { guest, index, user, env, cwd }: ActionTarget,
+  signal: AbortSignal,
+): Promise<ActionResult> {
+  const session = guest.exec(index, command, { tty: false, stdin: false, user, env, cwd });
+  const onAbort = (): void => session.close();
+  signal.addEventListener("abort", onAbort, { once: true });
+  let output = "";
+  try {
+    for await (const { bytes } of session.output)
+      output = (output + new TextDecoder().decode(bytes)).slice(0, outputMax);
+    const code = await session.exit;
+    return code === 0 ? { ok: true } : { ok: false, message: output.trim() || `command exited with ${code}` };
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function dialTcp(port: number, { guest }: ActionTarget, signal: AbortSignal): Promise<ActionResult> {
+  const connection = guest.dial(port);
+  signal.addEventListener("abort", () => connection.close(), { once: true });
+  try {
+    await connection.opened;
+    return { ok: true };
+  } finally {
+    connection.close();
+  }
+}
+
+/** 2xx and 3xx are success; nobody's certificate is checked, as Kubernetes does. */
+function getHttp(
+  action: ext.HttpGetAction,
+  { guest, podIp }: ActionTarget,
+  signal: AbortSignal,
+): Promise<ActionResult> {
+  const raw = guestDuplex(guest.dial(action.port));
+  const secure = action.scheme.toUpperCase() === "HTTPS";
+  const host = action.host || podIp || "localhost";
+  const headers = new Map([
+    ["host", `${host}:${action.port}`],
+    ["user-agent", "kube-probe/1.32"],
+    ["connection", "close"],
+    ...action.headers.map(({ name, value }): [string, string] => [name.toLowerCase(), value]),
+  ]);
+  return new Promise((resolve) => {
+    const send = secure ? httpsRequest : httpRequest;
+    const request = send(
+      {
+        path: action.path || "/",
+        headers: Object.fromEntries(headers),
+        agent: false,
+        signal,
+        createConnection: () => (secure ? tlsConnect({ socket: raw, rejectUnauthorized: false }) : raw),
+      },
+      (response) => {
+        const status = response.statusCode ?? 0;
+        response.destroy();
+        raw.destroy();
+        resolve(
+          status >= 200 && status < 400
+            ? { ok: true }
+            : { ok: false, message: `HTTP probe failed with statuscode: ${status}` },
+        );
+      },
+    );
+    request.on("error", (error) => {
+      raw.destroy();
+      resolve({ ok: false, message: describeError(error) });
+    });
+    request.end();
+  });
+}
