@@ -59,6 +59,11 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
+  /** The kinds that are kept in memory. */
+  get kinds(): readonly KindRef[] {
+    return this.#kinds;
+  }
+
   cache<T extends KubeObject>(kind: KindRef): ObjectCache<T> {
     const found = this.#caches.get(nameOf(kind));
     if (found === undefined) throw new Error(`${nameOf(kind)} is not kept in memory`);
@@ -97,14 +102,20 @@ export class Cluster implements AsyncDisposable {
     return this.#change(kind, name, namespace, change, (object) => this.objects.updateStatus(kind, object));
   }
 
-  /** As changeStatus, for everything but the status. */
+  /** As changeStatus, for everything but the status, or for another subresource. */
   async change<T extends KubeObject>(
     kind: KindRef,
     name: string,
     namespace: string | undefined,
     change: (object: T) => boolean,
+    options: WriteOptions = {},
   ): Promise<T | undefined> {
-    return this.#change(kind, name, namespace, change, (object) => this.objects.update(kind, object));
+    return this.#change(kind, name, namespace, change, async (object) => {
+      const written = await this.objects.update(kind, object, options);
+      // The last finalizer's removal deletes what is marked; the answer does not say so.
+      if (object.metadata.deletionTimestamp !== undefined) await this.refresh(kind, object);
+      return written;
+    });
   }
 
   /** Deletes this very object (its UID is a precondition unless it has none); it is no error when it is gone. */
@@ -114,21 +125,26 @@ export class Cluster implements AsyncDisposable {
     try {
       await this.objects.delete(kind, name, namespace, { ...options, preconditions });
     } catch (error) {
-      if (!isReason(error, "NotFound")) throw error;
+      if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) throw error;
+      const now = await this.refresh(kind, object);
+      // Another object has the name now: ours is gone. The same one only changed meanwhile, and that is a failure.
+      if (now !== undefined && now.metadata.uid === uid) throw error;
+      return;
     }
     await this.refresh(kind, object);
   }
 
   /** Reads an object again into the cache: after a write whose result we were not given. */
-  async refresh(kind: KindRef, object: KubeObject): Promise<void> {
+  async refresh(kind: KindRef, object: KubeObject): Promise<KubeObject | undefined> {
     const { name, namespace, uid } = object.metadata;
     try {
       const now = await this.objects.get(kind, name, namespace);
       if (uid !== undefined && now.metadata.uid !== uid) this.#caches.get(nameOf(kind))?.noteGone(object);
-      this.#note(kind, now);
+      return this.#note(kind, now);
     } catch (error) {
       if (!isReason(error, "NotFound")) throw error;
       this.#caches.get(nameOf(kind))?.noteGone(object);
+      return undefined;
     }
   }
 

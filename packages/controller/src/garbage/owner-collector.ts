@@ -1,0 +1,122 @@
+import type { KubeObject, OwnerReference } from "@selvedge/apimachinery";
+import { isReason, type KindRef } from "@selvedge/client";
+import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import type { Cluster } from "../objects/cluster.ts";
+import type { Wired } from "../objects/wiring.ts";
+import { type Entry, OwnerGraph } from "./owner-graph.ts";
+import { type OwnerState, planOwned } from "./owner-plan.ts";
+
+/**
+ * Deletes what belonged to what was deleted, and carries out `--cascade=foreground` and `=orphan`. The key is the UID of
+ * the object to look at.
+ */
+export class OwnerCollector implements Reconciler {
+  readonly name = "owner-collector";
+  readonly reads: readonly string[] = ["metadata.ownerReferences"];
+  readonly writes: readonly string[] = [
+    "removal of dependents",
+    "metadata.ownerReferences of orphans",
+    "metadata.finalizers[foregroundDeletion, orphan]",
+  ];
+  readonly #cluster: Cluster;
+  readonly #graph: OwnerGraph;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+    this.#graph = new OwnerGraph(cluster);
+  }
+
+  wired(): Wired {
+    return { reconciler: this, wakes: [], connect: (wake) => this.#graph.follow(wake) };
+  }
+
+  async reconcile(uid: string): Promise<Outcome> {
+    const entry = this.#graph.entry(uid);
+    if (entry === undefined) return settled;
+    const { object, kind } = entry;
+    const dependents = this.#graph.dependents(uid);
+    const owners: (readonly [OwnerReference, OwnerState])[] = [];
+    for (const owner of object.metadata.ownerReferences ?? []) {
+      owners.push([owner, await this.#stateOf(owner, object)]);
+    }
+    const step = planOwned(
+      object,
+      owners,
+      dependents.map((dependent) => dependent.object),
+    );
+    switch (step.type) {
+      case "nothing":
+        break;
+      case "remove":
+        await this.#cluster.delete(kind, object, { propagationPolicy: step.policy });
+        break;
+      case "forget-owners":
+        await this.#forget(entry, step.uids);
+        break;
+      case "drop-finalizer":
+        await this.#cluster.change(kind, object.metadata.name, object.metadata.namespace, (draft) => {
+          if (draft.metadata.uid !== uid) return false;
+          draft.metadata.finalizers = (draft.metadata.finalizers ?? []).filter(
+            (one) => one !== step.finalizer,
+          );
+          return true;
+        });
+        break;
+      case "orphan-dependents":
+        // The last one's change does not wake this key by itself, so go on at once.
+        for (const dependent of dependents) await this.#forget(dependent, [uid]);
+        return await this.reconcile(uid);
+      case "remove-dependents":
+        for (const dependent of dependents) await this.#removeDependent(dependent);
+        break;
+    }
+    return settled;
+  }
+
+  async #removeDependent({ kind, object }: Entry): Promise<void> {
+    if (object.metadata.deletionTimestamp !== undefined) return;
+    const more = this.#graph.dependents(object.metadata.uid ?? "").length > 0;
+    await this.#cluster.delete(kind, object, { propagationPolicy: more ? "Foreground" : "Background" });
+  }
+
+  async #forget({ kind, object }: Entry, uids: readonly string[]): Promise<void> {
+    const { name, namespace, uid } = object.metadata;
+    await this.#cluster.change(kind, name, namespace, (draft) => {
+      if (draft.metadata.uid !== uid) return false;
+      const kept = (draft.metadata.ownerReferences ?? []).filter((owner) => !uids.includes(owner.uid));
+      if (kept.length > 0) draft.metadata.ownerReferences = kept;
+      else delete draft.metadata.ownerReferences;
+      return true;
+    });
+  }
+
+  async #stateOf(owner: OwnerReference, dependent: KubeObject): Promise<OwnerState> {
+    const known = this.#graph.entry(owner.uid)?.object ?? (await this.#ask(owner, dependent));
+    if (known === undefined || known === "unknown") return known === undefined ? "gone" : "there";
+    const { deletionTimestamp, finalizers = [] } = known.metadata;
+    return deletionTimestamp !== undefined && finalizers.includes("foregroundDeletion")
+      ? "leaving-in-foreground"
+      : "there";
+  }
+
+  /** Asks the API server before anything is taken for gone. An owner of a kind that is not served is left alone. */
+  async #ask(
+    { apiVersion, kind, name, uid }: OwnerReference,
+    dependent: KubeObject,
+  ): Promise<KubeObject | "unknown" | undefined> {
+    const ref = this.#cluster.kinds.find((one) => versionOf(one) === apiVersion && one.kind === kind);
+    if (ref === undefined) return "unknown";
+    try {
+      const namespace = ref.namespaced ? dependent.metadata.namespace : undefined;
+      const found = await this.#cluster.objects.get(ref, name, namespace);
+      return found.metadata.uid === uid ? found : undefined;
+    } catch (error) {
+      if (isReason(error, "NotFound")) return undefined;
+      throw error;
+    }
+  }
+}
+
+function versionOf({ group, version }: KindRef): string {
+  return group === "" ? version : `${group}/${version}`;
+}

@@ -1,0 +1,81 @@
+/**
+ * Every reconciler that acts on objects, with what wakes it: the controller in one table. What each reads and writes is
+ * said by itself; a start refuses two writers of one thing.
+ */
+import type { KindRef } from "@selvedge/client";
+import { NamespaceReconciler, namespaceWakes } from "./garbage/namespace-reconciler.ts";
+import { OwnerCollector } from "./garbage/owner-collector.ts";
+import { goingPodsOf, PodRemover, podRemoverWakes } from "./garbage/pod-remover.ts";
+import { Sweeper, sweeperKey } from "./garbage/sweeper.ts";
+import { type NodeDeps, NodeReconciler, nodeWakes } from "./node-status/node-reconciler.ts";
+import { type Caches, nodeNameOf } from "./objects/caches.ts";
+import type { Wired } from "./objects/wiring.ts";
+import type { NodeId } from "./ports.ts";
+import { type RenderDeps, RenderReconciler, renderWakes } from "./render/render-reconciler.ts";
+import { SchedulerReconciler, schedulerKey, schedulerWakes } from "./scheduling/scheduler-reconciler.ts";
+import { DaemonSetReconciler, daemonSetWakes } from "./workloads/daemon-set-reconciler.ts";
+import { DeploymentReconciler, deploymentWakes } from "./workloads/deployment-reconciler.ts";
+import { ReplicaSetReconciler, replicaSetWakes } from "./workloads/replica-set-reconciler.ts";
+
+export interface ReconcilersDeps extends RenderDeps, NodeDeps {
+  /** Every kind with a namespace that the API server serves. */
+  readonly contents: () => readonly KindRef[];
+}
+
+export function createReconcilers(deps: ReconcilersDeps): Wired[] {
+  const { cluster, caches, facts, links, sealer, clock } = deps;
+  const heard = fromNodes(caches, (listener) => facts.onChange(listener));
+  const linked = fromNodes(caches, (listener) =>
+    links.onChange((id) => {
+      // A link that comes or goes is a word of the node; its silence begins with it.
+      facts.see(id, clock.now(), clock.monotonic());
+      listener(id);
+    }),
+  );
+  return [
+    {
+      reconciler: new RenderReconciler(deps),
+      wakes: renderWakes(caches),
+      connect: certified(caches, sealer),
+    },
+    { reconciler: new NodeReconciler(deps), wakes: nodeWakes(), connect: both(heard, linked) },
+    { reconciler: new DaemonSetReconciler(deps), wakes: daemonSetWakes(caches) },
+    { reconciler: new DeploymentReconciler(deps), wakes: deploymentWakes(caches) },
+    { reconciler: new ReplicaSetReconciler(deps), wakes: replicaSetWakes(caches) },
+    { reconciler: new SchedulerReconciler(deps), wakes: schedulerWakes(), initial: [schedulerKey] },
+    {
+      reconciler: new PodRemover(deps),
+      wakes: podRemoverWakes(caches),
+      connect: (wake) =>
+        heard((nodeName) => {
+          for (const key of goingPodsOf(caches, nodeName)) wake(key);
+        }),
+    },
+    { reconciler: new NamespaceReconciler(deps), wakes: namespaceWakes(caches) },
+    new OwnerCollector(cluster).wired(),
+    { reconciler: new Sweeper(deps), wakes: [], initial: [sweeperKey] },
+  ];
+}
+
+type Connect = NonNullable<Wired["connect"]>;
+
+/** Wake-ups by a node's id become wake-ups by the name of its Node. */
+function fromNodes(caches: Caches, listen: (listener: (id: NodeId) => void) => () => void): Connect {
+  return (wake) =>
+    listen((id) => {
+      for (const edgeNode of caches.edgeNodes.by("id", id)) wake(nodeNameOf(edgeNode));
+    });
+}
+
+function certified(caches: Caches, sealer: RenderDeps["sealer"]): Connect {
+  return fromNodes(caches, (listener) => sealer.onChange(listener));
+}
+
+function both(one: Connect, other: Connect): Connect {
+  return (wake) => {
+    const stops = [one(wake), other(wake)];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  };
+}
