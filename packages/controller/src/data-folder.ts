@@ -11,6 +11,7 @@ import { FlagError } from "./address.ts";
  *   registry/       images
  *   logs/           what nodes have uploaded
  *   kubeconfig      for the administrator
+ *   registry-password   of the registry's user "admin"
  */
 export class DataFolder implements Disposable {
   readonly path: string;

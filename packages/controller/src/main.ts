@@ -60,13 +60,19 @@ async function run(flags: Flags): Promise<void> {
     (server) => server.close(),
   );
   const devices = stack.use(
-    new DeviceListener({ gateway, registry: images, tls: pki.deviceServer, log: log.child("devices") }),
+    new DeviceListener({
+      ...{ gateway, registry: images, clock, log: log.child("devices") },
+      tls: () => pki.deviceServer,
+      ticketSecret: pki.secret("tickets"),
+    }),
   );
+  stack.defer(pki.onRenewed(() => devices.renew()));
   await controller.start();
   const kubePort = await api.listen(kubeListen.port, kubeListen.host);
   const devicePort = await devices.listen(deviceListen);
   const server = { ...advertiseKube, port: advertiseKube.port || kubePort };
   folder.write("kubeconfig", pki.kubeconfig(`https://${formatAddress(server)}`));
+  folder.write("registry-password", `${controller.registryPassword}\n`);
   log.info("listening", {
     kube: formatAddress({ ...kubeListen, port: kubePort }),
     device: formatAddress({ ...deviceListen, port: devicePort }),

@@ -2,14 +2,25 @@
  * The port nodes dial: the EVE API, the link, and the registry. It only turns sockets into requests; who asks, and
  * whether they may, is the gateway's business. Everything a stranger can make it hold is bounded here.
  */
+import { hkdfSync } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer, type Server, type ServerOptions } from "node:https";
+import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import { type Log, minutes, seconds } from "@selvedge/base";
+import {
+  type Clock,
+  hours,
+  type Instant,
+  type Log,
+  millis,
+  minutes,
+  seconds,
+  type Timer,
+} from "@selvedge/base";
 import { matchEndpoint } from "@selvedge/eve-api";
 import { WebSocketServer } from "ws";
 import type { Address } from "../address.ts";
+import type { TlsPair } from "../pki/pki.ts";
 import type { DeviceGateway } from "../ports.ts";
 import type { Registry } from "../registry/registry.ts";
 import { isRegistryTarget, serveRegistry } from "./registry-http.ts";
@@ -18,8 +29,11 @@ import { WebSocketLink } from "./websocket-link.ts";
 export interface DeviceListenerOptions {
   readonly gateway: DeviceGateway;
   readonly registry: Registry;
-  /** Certificate, key, and the keys of session tickets, so that a fleet that comes back resumes. */
-  readonly tls: Pick<ServerOptions, "cert" | "key" | "ticketKeys">;
+  /** Asked at the start and after each renewal. */
+  readonly tls: () => TlsPair;
+  /** What the keys of session tickets are made from, so that a fleet that comes back resumes. */
+  readonly ticketSecret: Uint8Array;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -30,6 +44,7 @@ const requestTimeout = minutes(10);
 const headersTimeout = seconds(30);
 /** How long a session ticket can be resumed: a node that was away for a day still comes back cheaply. */
 const sessionSeconds = 86_400;
+const ticketWeek = hours(7 * 24);
 /** Every node holds a link and a keep-alive connection; 10,000 nodes and as many strangers fit. */
 const connectionsMax = 40_000;
 /** All request bodies being read at once; the next one is told to come back. Ordinary polls are under 1 KiB. */
@@ -50,12 +65,14 @@ export class DeviceListener implements AsyncDisposable {
     clientTracking: true,
   });
   #bodyBytes = 0;
+  #timer: Timer | undefined;
 
   constructor(options: DeviceListenerOptions) {
     this.#options = options;
     this.#server = createServer(
       {
-        ...options.tls,
+        ...options.tls(),
+        ticketKeys: ticketKeys(options.ticketSecret, options.clock.now()),
         minVersion: "TLSv1.2",
         sessionTimeout: sessionSeconds,
         keepAliveTimeout: keepAlive,
@@ -69,6 +86,22 @@ export class DeviceListener implements AsyncDisposable {
     // Broken handshakes and half requests are weather, not news.
     this.#server.on("tlsClientError", (error) => options.log.debug("TLS handshake failed", { error }));
     this.#server.on("clientError", (_error, socket) => socket.destroy());
+    this.#rotateTickets();
+  }
+
+  /** Takes new certificates for connections from now on. */
+  renew(): void {
+    this.#server.setSecureContext(this.#options.tls());
+    this.#server.setTicketKeys(ticketKeys(this.#options.ticketSecret, this.#options.clock.now()));
+  }
+
+  #rotateTickets(): void {
+    const { clock, ticketSecret } = this.#options;
+    const left = millis(ticketWeek - (clock.now() % ticketWeek));
+    this.#timer = clock.setTimer(left, () => {
+      this.#server.setTicketKeys(ticketKeys(ticketSecret, clock.now()));
+      this.#rotateTickets();
+    });
   }
 
   /** Listens and tells the port. */
@@ -83,6 +116,7 @@ export class DeviceListener implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#timer?.cancel();
     for (const client of this.#links.clients) client.close(goingAway, "the controller stops");
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
@@ -94,16 +128,24 @@ export class DeviceListener implements AsyncDisposable {
     const { gateway, registry, log } = this.#options;
     if (isRegistryTarget(request.url)) return serveRegistry(registry, request, response, undefined, log);
     try {
-      const body = await this.#body(request, response);
-      if (body === undefined) return;
+      const body = await this.#body(request);
+      if (body === undefined) {
+        refuse(response, 503);
+        return;
+      }
       const answer = await gateway.handle({
         method: request.method ?? "GET",
         target: request.url ?? "/",
         headers: request.headers as Record<string, string | undefined>,
-        body,
+        body: body.bytes,
         remote: request.socket.remoteAddress ?? "",
       });
-      response.writeHead(answer.status, { ...answer.headers, "content-length": answer.body.length });
+      response.writeHead(answer.status, {
+        ...answer.headers,
+        "content-length": answer.body.length,
+        // What the client still sends must not be taken for its next request.
+        ...(body.whole ? {} : { connection: "close" }),
+      });
       response.end(answer.body);
     } catch (error) {
       if (request.destroyed && !request.complete) return;
@@ -113,22 +155,22 @@ export class DeviceListener implements AsyncDisposable {
     }
   }
 
-  /** The whole body, or undefined when the request has been refused. */
-  async #body(request: IncomingMessage, response: ServerResponse): Promise<Uint8Array | undefined> {
+  /** The body, but never more than one byte beyond what the endpoint takes: the gateway then refuses and counts it.
+   * Undefined when there is no room for it now. */
+  async #body(request: IncomingMessage): Promise<{ bytes: Uint8Array; whole: boolean } | undefined> {
     const limit = matchEndpoint((request.url ?? "/").split("?", 1)[0] ?? "/")?.endpoint.bodyMax ?? 0;
-    const announced = Number(request.headers["content-length"] ?? 0);
-    if (announced > limit) return refuse(response, 413);
     const parts: Uint8Array[] = [];
     let size = 0;
     try {
       for await (const part of request as AsyncIterable<Uint8Array>) {
         size += part.length;
         this.#bodyBytes += part.length;
-        if (size > limit) return refuse(response, 413);
-        if (this.#bodyBytes > bodiesMax) return refuse(response, 503);
+        if (this.#bodyBytes > bodiesMax) return undefined;
         parts.push(part);
+        if (size > limit) return { bytes: Buffer.concat(parts).subarray(0, limit + 1), whole: false };
       }
-      return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
+      const [only] = parts;
+      return { bytes: parts.length === 1 && only !== undefined ? only : Buffer.concat(parts), whole: true };
     } finally {
       this.#bodyBytes -= size;
     }
@@ -150,12 +192,15 @@ export class DeviceListener implements AsyncDisposable {
 const goingAway = 1001;
 
 /** Answers without a body and ends the connection: what the client still sends is not read. */
-function refuse(response: ServerResponse, status: number): undefined {
-  response.writeHead(status, {
-    connection: "close",
-    "content-length": 0,
-    ...(status === 503 ? { "retry-after": "5" } : {}),
-  });
+function refuse(response: ServerResponse, status: number): void {
+  const again = status === 503 ? { "retry-after": "5" } : {};
+  response.writeHead(status, { connection: "close", "content-length": 0, ...again });
   response.end();
-  return undefined;
+}
+
+/** Ticket keys as TLS wants them. Made from a secret and the week, so that a restart does not end sessions, and a key
+ * that leaks tells nothing of earlier weeks. */
+function ticketKeys(secret: Uint8Array, now: Instant): Buffer {
+  const week = Math.floor(now / ticketWeek);
+  return Buffer.from(hkdfSync("sha256", secret, "", `tickets of week ${week}`, 48));
 }

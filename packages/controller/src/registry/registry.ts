@@ -1,7 +1,13 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Clock, Log, Random } from "@selvedge/base";
 import { uuid } from "@selvedge/base";
-import { type BlobStore, DigestMismatchError, RangeMismatchError, TooLargeError } from "./blob-store.ts";
+import {
+  type BlobStore,
+  DigestMismatchError,
+  RangeMismatchError,
+  TooLargeError,
+  UploadBusyError,
+} from "./blob-store.ts";
+import { ManifestError, parseManifest } from "./manifest.ts";
 import { parseRoute, type Route } from "./routes.ts";
 
 /**
@@ -43,26 +49,6 @@ export interface RegistryOptions {
 const manifestMax = 4 * 2 ** 20;
 const tagsPageMax = 1000;
 
-/** The password a node shows to the registry: nothing to store, and gone when the secret changes. */
-export function nodeRegistryPassword(secret: Uint8Array, nodeId: string): string {
-  return createHmac("sha256", secret).update(`registry ${nodeId}`).digest("base64url");
-}
-
-/** Whether `password` is the node's, in constant time. */
-export function isNodeRegistryPassword(secret: Uint8Array, nodeId: string, password: string): boolean {
-  const [shown, right] = [Buffer.from(password), Buffer.from(nodeRegistryPassword(secret, nodeId))];
-  return shown.length === right.length && timingSafeEqual(shown, right);
-}
-
-/** User and password of a Basic Authorization header. */
-export function parseBasic(header: string | undefined): [user: string, password: string] | undefined {
-  const encoded = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(header ?? "")?.[1];
-  if (encoded === undefined) return undefined;
-  const text = Buffer.from(encoded, "base64").toString("utf8");
-  const colon = text.indexOf(":");
-  return colon < 0 ? undefined : [text.slice(0, colon), text.slice(colon + 1)];
-}
-
 export class Registry {
   readonly #options: RegistryOptions;
 
@@ -78,12 +64,21 @@ export class Registry {
       });
     const route = parseRoute(request.target);
     if (route === undefined) return failure(404, "NAME_INVALID", "no such path, or not a repository name");
-    const reads = request.method === "GET" || request.method === "HEAD";
-    if (!reads && !identity.mayPush) return failure(403, "DENIED", `${identity.name} may pull only`);
+    if (!reads(request) && !identity.mayPush) return failure(403, "DENIED", `${identity.name} may pull only`);
     try {
       return await this.#route(request, route);
     } catch (error) {
       if (error instanceof DigestMismatchError) return failure(400, "DIGEST_INVALID", error.message);
+      if (error instanceof ManifestError) return failure(400, "MANIFEST_INVALID", error.message);
+      if (error instanceof UploadBusyError) return failure(409, "BLOB_UPLOAD_INVALID", error.message);
+      if (isFull(error)) {
+        this.#options.log.error("the registry's disk is full", { target: request.target });
+        return failure(
+          507,
+          "INSUFFICIENT_STORAGE",
+          "the registry has no space left; delete images, or grow its disk",
+        );
+      }
       if (error instanceof TooLargeError) return failure(413, "SIZE_INVALID", error.message);
       if (error instanceof RangeMismatchError)
         return failure(416, "BLOB_UPLOAD_INVALID", error.message, { range: rangeOf(error.size) });
@@ -96,7 +91,7 @@ export class Registry {
       case "root":
         return json(200, {}, { "docker-distribution-api-version": "registry/2.0" });
       case "tags":
-        return await this.#tags(route.repository, route.query);
+        return reads(request) ? await this.#tags(route.repository, route.query) : notAllowed();
       case "manifest":
         return await this.#manifest(request, route.repository, route.reference);
       case "blob":
@@ -106,11 +101,7 @@ export class Registry {
       case "upload":
         return await this.#upload(request, route);
       case "referrers":
-        return json(
-          200,
-          { schemaVersion: 2, mediaType: indexType, manifests: [] },
-          { "content-type": indexType },
-        );
+        return reads(request) ? await this.#referrers(route) : notAllowed();
     }
   }
 
@@ -147,41 +138,45 @@ export class Registry {
       }
       case "PUT": {
         const bytes = await readAll(request.body, manifestMax);
-        const mediaType = request.headers["content-type"] ?? "application/vnd.oci.image.manifest.v1+json";
-        const missing = await this.#missing(repository, bytes);
-        if (missing === "invalid") return failure(400, "MANIFEST_INVALID", "the manifest is not JSON");
-        if (missing !== undefined)
-          return failure(404, "MANIFEST_BLOB_UNKNOWN", `push blob ${missing} before its manifest`);
-        const digest = await store.putManifest(repository, reference, { bytes, mediaType });
+        const [mediaType = ""] = (request.headers["content-type"] || manifestType).split(";", 1);
+        const content = parseManifest(bytes);
+        if (content.mediaType !== undefined && content.mediaType !== mediaType) {
+          throw new ManifestError(`mediaType: ${content.mediaType} is not the Content-Type ${mediaType}`);
+        }
+        for (const blob of content.blobs) {
+          if ((await store.holds(repository, blob)) !== undefined) continue;
+          return failure(404, "MANIFEST_BLOB_UNKNOWN", `push blob ${blob} before its manifest`);
+        }
+        const digest = await store.putManifest(repository, reference, { bytes, mediaType }, content);
         this.#options.log.info("manifest pushed", { repository, reference, digest });
         const location = `/v2/${repository}/manifests/${digest}`;
-        return { status: 201, headers: { location, "docker-content-digest": digest }, body: nothing };
+        const subject = content.subject === undefined ? {} : { "oci-subject": content.subject };
+        const headers = { location, "docker-content-digest": digest, ...subject };
+        return { status: 201, headers, body: nothing };
       }
-      case "DELETE":
-        return (await store.deleteManifest(repository, reference))
+      case "DELETE": {
+        const found = await store.manifest(repository, reference);
+        const subject = found === undefined ? undefined : parseManifest(found.bytes).subject;
+        return (await store.deleteManifest(repository, reference, subject))
           ? { status: 202, headers: {}, body: nothing }
           : failure(404, "MANIFEST_UNKNOWN", `${repository} has no manifest ${reference}`);
+      }
       default:
         return notAllowed();
     }
   }
 
-  async #missing(repository: string, bytes: Uint8Array): Promise<string | undefined> {
-    let value: { config?: { digest?: unknown }; layers?: { digest?: unknown }[] } | null;
-    try {
-      value = JSON.parse(new TextDecoder().decode(bytes));
-    } catch {
-      return "invalid";
-    }
-    if (value === null || typeof value !== "object") return "invalid";
-    const layers = Array.isArray(value.layers) ? value.layers : [];
-    for (const item of [value.config, ...layers]) {
-      if (item === undefined) continue;
-      const digest = item?.digest;
-      if (typeof digest !== "string") return "invalid";
-      if (!(await this.#options.store.holds(repository, digest))) return digest;
-    }
-    return undefined;
+  async #referrers({
+    repository,
+    digest,
+    query,
+  }: Extract<Route, { kind: "referrers" }>): Promise<RegistryResponse> {
+    const type = query.get("artifactType");
+    const all = await this.#options.store.referrers(repository, digest);
+    const manifests = type === null ? all : all.filter(({ artifactType }) => artifactType === type);
+    const filtered = type === null ? {} : { "oci-filters-applied": "artifactType" };
+    const index = { schemaVersion: 2, mediaType: indexType, manifests };
+    return json(200, index, { "content-type": indexType, ...filtered });
   }
 
   async #blob(request: RegistryRequest, repository: string, digest: string): Promise<RegistryResponse> {
@@ -192,7 +187,8 @@ export class Registry {
       await store.unlink(repository, digest);
       return { status: 202, headers: {}, body: nothing };
     }
-    if (request.method !== "GET" && request.method !== "HEAD") return notAllowed();
+    if (!reads(request)) return notAllowed();
+    if (request.method === "HEAD") await store.keep(digest);
     const headers = {
       "content-type": "application/octet-stream",
       "accept-ranges": "bytes",
@@ -257,6 +253,17 @@ export class Registry {
   }
 }
 
+/** Whether a write failed for want of space. */
+function isFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
+function reads({ method }: RegistryRequest): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+const manifestType = "application/vnd.oci.image.manifest.v1+json";
 const indexType = "application/vnd.oci.image.index.v1+json";
 const nothing = new Uint8Array();
 

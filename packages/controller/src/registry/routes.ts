@@ -11,7 +11,12 @@ export type Route =
       readonly id: string;
       readonly query: URLSearchParams;
     }
-  | { readonly kind: "referrers"; readonly repository: string };
+  | {
+      readonly kind: "referrers";
+      readonly repository: string;
+      readonly digest: string;
+      readonly query: URLSearchParams;
+    };
 
 const repositoryPattern =
   /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
@@ -39,7 +44,9 @@ export function parseRoute(target: string): Route | undefined {
       ? { kind: "manifest", repository, reference }
       : undefined;
   if (match[3] === "referrers")
-    return digestPattern.test(reference) ? { kind: "referrers", repository } : undefined;
+    return digestPattern.test(reference)
+      ? { kind: "referrers", repository, digest: reference, query }
+      : undefined;
   const blob = match[6] ?? "";
   if (blob === "uploads" || blob === "uploads/") return { kind: "uploads", repository, query };
   if (blob.startsWith("uploads/")) {
