@@ -1,6 +1,9 @@
 import type { Clock, Millis } from "@selvedge/base";
 
-/** A sleep that somebody else may cut short. A ring while nobody sleeps ends the next sleep at once, and only that. */
+/**
+ * A sleep that somebody else may cut short. A ring while nobody sleeps ends the next sleep at once, and only
+ * that.
+ */
 export class Alarm {
   #rung = false;
   #wake: (() => void) | undefined;

@@ -3,7 +3,8 @@
  *
  *   certs ─► nonce ─► quote ─► done ──(the controller refuses the token)──► nonce …
  *
- * A box without a TPM goes the same way with an empty quote; whether that is enough is the controller's to say.
+ * A box without a TPM goes the same way with an empty quote; whether that is enough is the controller's to
+ * say.
  */
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type Clock, describeError, type Log, millis, type Random, seconds } from "@selvedge/base";

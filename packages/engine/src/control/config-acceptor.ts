@@ -3,7 +3,8 @@
  *
  *   verify ─► parse ─► is it ours? newer? ─► translate ─► write to disk ─► believe
  *
- * Nothing is believed before it is on the disk, and what is on the disk is what came, with the certificates that vouch
+ * Nothing is believed before it is on the disk, and what is on the disk is what came, with the certificates
+ * that vouch
  * for it, so that a later start checks it again instead of trusting a file.
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -77,7 +78,10 @@ export class ConfigAcceptor {
     this.#heardHash = "";
   }
 
-  /** Believes what was accepted before this start. Dates are left out of it: the clock may be wrong, the box must run. */
+  /**
+   * Believes what was accepted before this start. Dates are left out of it: the clock may be wrong, the box
+   * must run.
+   */
   async load(): Promise<void> {
     const { disk, trust, log } = this.#parts;
     const bytes = await disk.read(path);
@@ -102,7 +106,8 @@ export class ConfigAcceptor {
   }
 
   /**
-   * Takes an answer whose signature the client has checked. A configuration that cannot be accepted is remembered as
+   * Takes an answer whose signature the client has checked. A configuration that cannot be accepted is
+   * remembered as
    * refused and changes nothing; only a disk that cannot take it is thrown, for the caller to try again.
    */
   async take(
@@ -206,7 +211,10 @@ async function refuseToOpen(): Promise<never> {
   throw new Error("nothing is opened while a configuration is checked");
 }
 
-/** protobuf-es throws plain errors for bytes that are no message; a disk's or a TPM's have classes of their own. */
+/**
+ * protobuf-es throws plain errors for bytes that are no message; a disk's or a TPM's have classes of their
+ * own.
+ */
 function isDecodeError(error: unknown): boolean {
   return error instanceof RangeError || (error instanceof Error && error.constructor === Error);
 }

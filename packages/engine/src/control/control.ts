@@ -6,7 +6,8 @@
  *                    ├─ metrics, logs
  *                    └─ link: "changed", streams
  *
- * None of it is needed for the node to run: what was accepted before is believed at start, before any network.
+ * None of it is needed for the node to run: what was accepted before is believed at start, before any
+ * network.
  */
 import {
   type Clock,

@@ -1,8 +1,10 @@
 /**
  * The controller's certificates: which list is believed, and which envelope is. Pure.
  *
- * The list itself comes in an envelope whose signature says nothing (it would have to be checked with what is inside);
- * what counts is that every signing and exchange certificate chains to a root the box was given on the ladder.
+ * The list itself comes in an envelope whose signature says nothing (it would have to be checked with what is
+ * inside);
+ * what counts is that every signing and exchange certificate chains to a root the box was given on the
+ * ladder.
  */
 import { createHash, type KeyObject, verify, X509Certificate } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
@@ -133,10 +135,11 @@ function issued(issuer: X509Certificate, subject: X509Certificate): boolean {
 function checkDates(certificate: X509Certificate, at: Instant | undefined): void {
   if (at === undefined) return;
   const { validFromDate, validToDate } = certificate;
-  if (at < validFromDate.getTime() || at > validToDate.getTime())
-    throw new ControllerCertsError(
-      `${describe(certificate)} is valid from ${validFromDate.toISOString()} to ${validToDate.toISOString()}; it is ${new Date(at).toISOString()} here`,
-    );
+  if (at >= validFromDate.getTime() && at <= validToDate.getTime()) return;
+  const [from, to, now] = [validFromDate, validToDate, new Date(at)].map((date) => date.toISOString());
+  throw new ControllerCertsError(
+    `${describe(certificate)} is valid from ${from} to ${to}; it is ${now} here`,
+  );
 }
 
 function pointOf(certificate: X509Certificate): Point {

@@ -51,7 +51,10 @@ export class ControllerClient {
     | { readonly key: KeyObject; readonly hash: Uint8Array; readonly sender: Uint8Array }
     | undefined;
   readonly #deviceHash: Uint8Array;
-  /** The last signed request for a configuration: signing again what has not changed costs a TPM signature a poll. */
+  /**
+   * The last signed request for a configuration: signing again what has not changed costs a TPM signature a
+   * poll.
+   */
   #signedPoll: { readonly payload: Uint8Array; readonly envelope: Uint8Array } | undefined;
   #refetchedAt = Number.NEGATIVE_INFINITY;
 
@@ -107,7 +110,10 @@ export class ControllerClient {
     return this.#signedPoll.envelope;
   }
 
-  /** An answer whose signer we do not know may come from a controller that changed its key: ask, then look again. */
+  /**
+   * An answer whose signer we do not know may come from a controller that changed its key: ask, then look
+   * again.
+   */
   async #open(body: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
     const { trust, clock, log } = this.#parts;
     try {

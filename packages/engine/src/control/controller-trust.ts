@@ -5,8 +5,10 @@ import { type ControllerCerts, openEnvelope, readControllerCerts } from "./contr
 const path = "control/controller-certs.pb";
 
 /**
- * Whose signatures the node believes: the newest list of certificates, and the one before it for as long as answers
- * signed with it may be under way. Survives reboots, so that a box comes up trusting its controller without asking.
+ * Whose signatures the node believes: the newest list of certificates, and the one before it for as long as
+ * answers
+ * signed with it may be under way. Survives reboots, so that a box comes up trusting its controller without
+ * asking.
  */
 export class ControllerTrust {
   readonly #disk: Disk;

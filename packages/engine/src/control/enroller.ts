@@ -1,4 +1,7 @@
-/** From a box that nobody touched to a node: certificates, register, uuid; again and again until somebody lets it in. */
+/**
+ * From a box that nobody touched to a node: certificates, register, uuid; again and again until somebody lets
+ * it in.
+ */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
   type Clock,
@@ -71,7 +74,9 @@ export class Enroller {
     }
   }
 
-  /** Asks for the UUID alone: for a node that was let in before. Undefined: the controller does not know it. */
+  /**
+   * Asks for the UUID alone: for a node that was let in before. Undefined: the controller does not know it.
+   */
   async askUuid(signal: AbortSignal): Promise<string | undefined> {
     const { client, disk } = this.#parts;
     const payload = toBinary(uuidApi.UuidRequestSchema, create(uuidApi.UuidRequestSchema));
@@ -89,7 +94,8 @@ export class Enroller {
     try {
       await this.#parts.client.fetchCerts(signal);
       const registered = await this.#register(signal);
-      // The answer to register decides nothing: a controller that knows our certificate lets us in all the same.
+      // The answer to register decides nothing: a controller that knows our certificate lets us in all the
+      // same.
       const node = await this.askUuid(signal);
       return node === undefined ? { done: false, why: explain(registered) } : { done: true, node };
     } catch (error) {
@@ -114,7 +120,7 @@ export class Enroller {
 function explain(registered: number | undefined): string {
   switch (registered) {
     case undefined:
-      return "waiting for approval: the controller does not know this box's certificate, and there is no onboarding pair";
+      return "waiting for approval: the controller does not know this box, and there is no onboarding pair";
     case 200:
     case 201:
       return "waiting for approval: the controller has registered this box and not admitted it yet";

@@ -1,5 +1,6 @@
 /**
- * Keeps the link up: dials, proves who we are to a fresh challenge, then serves what the controller opens and polls when
+ * Keeps the link up: dials, proves who we are to a fresh challenge, then serves what the controller opens and
+ * polls when
  * it says "changed". Without a link nothing is lost but speed: the engine polls, as EVE does.
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -154,7 +155,9 @@ export class LinkClient {
   }
 }
 
-/** One connection, listened to by the greeting first and by the mux then, without a message lost in between. */
+/**
+ * One connection, listened to by the greeting first and by the mux then, without a message lost in between.
+ */
 class StagedSocket implements LinkSocket {
   readonly #socket: LinkSocket;
   readonly #held: Uint8Array[] = [];

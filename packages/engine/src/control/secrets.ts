@@ -1,4 +1,7 @@
-/** Opens what a configuration encrypts to this node. The plaintext lives as long as the part that asked for it keeps it. */
+/**
+ * Opens what a configuration encrypts to this node. The plaintext lives as long as the part that asked for it
+ * keeps it.
+ */
 import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
 import { type CipherPort, cipher, deriveSharedKey, ext, openCipherBlock, shortHash } from "@selvedge/eve-api";

@@ -1,6 +1,8 @@
 /**
- * EdgeDevConfig → DesiredState: the engine's side of the API's language, and the only place that reads it. Pure. All or
- * nothing: one thing that cannot be makes the whole configuration unacceptable, and the fault names its field, so that
+ * EdgeDevConfig → DesiredState: the engine's side of the API's language, and the only place that reads it.
+ * Pure. All or
+ * nothing: one thing that cannot be makes the whole configuration unacceptable, and the fault names its
+ * field, so that
  * the last good one goes on and the controller can say what to mend.
  */
 import { type config, ext, getExtension, netinst, storage } from "@selvedge/eve-api";
@@ -180,7 +182,10 @@ function translateNetworks({ networkInstances }: config.EdgeDevConfig): NetworkS
       return [{ ...common, kind: "switch", subnet: "", gateway: "", dhcpFirst: "", dhcpLast: "" }];
     if (item.instType !== netinst.ZNetworkInstType.ZnetInstLocal)
       throw new ConfigFault(`${field}.instType`, `type ${item.instType} is neither switch (1) nor local (2)`);
-    return [{ ...common, kind: "local", ...translateSubnet(item, field) }];
+    const part = translateSubnet(item, field);
+    // A configuration may name the network's own resolver, which asks others; itself it must not ask.
+    const dns = common.dns.filter((address) => address !== part.gateway);
+    return [{ ...common, dns, kind: "local", ...part }];
   });
   return [...unique("networkInstances", list, ({ id }) => id).values()];
 }

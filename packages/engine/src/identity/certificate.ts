@@ -1,5 +1,6 @@
 /**
- * Makes the node's X.509 certificates. The signing key may live in a TPM, which signs a digest and nothing else, so a
+ * Makes the node's X.509 certificates. The signing key may live in a TPM, which signs a digest and nothing
+ * else, so a
  * certificate is put together here: a dozen DER elements (RFC 5280), all of fixed shape, for P-256 keys only.
  */
 import { type Instant, instant } from "@selvedge/base";
@@ -104,7 +105,10 @@ function explicit(tag: number, content: Uint8Array): Uint8Array {
   return element(0xa0 + tag, content);
 }
 
-/** A whole number that is never negative: leading zeros go, one comes back where the first bit would be a sign. */
+/**
+ * A whole number that is never negative: leading zeros go, one comes back where the first bit would be a
+ * sign.
+ */
 function integer(bytes: Uint8Array): Uint8Array {
   let at = 0;
   while (at < bytes.length - 1 && bytes[at] === 0) at++;
@@ -138,7 +142,9 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
 }
 
-/** Not earlier than this, whatever a box with an empty clock battery believes: no box made these keys before. */
+/**
+ * Not earlier than this, whatever a box with an empty clock battery believes: no box made these keys before.
+ */
 const earliest = instant(Date.UTC(2026, 0, 1));
 const validityYears = 20;
 /** The controller's clock may be behind ours. */

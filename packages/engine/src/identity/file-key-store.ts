@@ -1,4 +1,7 @@
-/** Keys in a file, for boxes without a TPM. Whoever copies the disk is the node; the engine says so in what it reports. */
+/**
+ * Keys in a file, for boxes without a TPM. Whoever copies the disk is the node; the engine says so in what it
+ * reports.
+ */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import type { Disk } from "../host/disk.ts";
 import { type KeyStore, KeyStoreError, type Point, type Quote } from "./key-store.ts";

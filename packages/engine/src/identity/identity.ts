@@ -1,6 +1,8 @@
 /**
- * Who this node is: the device key and its certificate, the certificate that secrets are encrypted to, and, with a TPM,
- * the one that quotes are checked with. The hash of the device certificate is the node's name to a controller, so the
+ * Who this node is: the device key and its certificate, the certificate that secrets are encrypted to, and,
+ * with a TPM,
+ * the one that quotes are checked with. The hash of the device certificate is the node's name to a
+ * controller, so the
  * certificate is made once and kept beside the key as well as on the disk.
  */
 import { createHash, X509Certificate } from "node:crypto";
@@ -42,7 +44,9 @@ export class Identity {
   readonly device: NodeCertificate;
   readonly exchange: NodeCertificate;
   readonly attestation: NodeCertificate | undefined;
-  /** There was an identity on this disk, and its key is gone: what the disk holds was meant for another node. */
+  /**
+   * There was an identity on this disk, and its key is gone: what the disk holds was meant for another node.
+   */
   readonly replaced: boolean;
 
   private constructor(
@@ -141,7 +145,9 @@ async function issue(
   return new TextEncoder().encode(toPem(der));
 }
 
-/** DER with whatever follows it → PEM; undefined when it is no certificate (a power cut while it was written). */
+/**
+ * DER with whatever follows it → PEM; undefined when it is no certificate (a power cut while it was written).
+ */
 function parsed(kept: Uint8Array): Uint8Array | undefined {
   const length = ((kept[2] ?? 0) << 8) | (kept[3] ?? 0);
   if (kept[0] !== 0x30 || kept[1] !== 0x82 || 4 + length > kept.length) return undefined;

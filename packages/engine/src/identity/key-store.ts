@@ -15,7 +15,10 @@ export interface KeyStore extends AsyncDisposable {
   sharedPoint(peer: Point): Promise<Point>;
   /** Undefined without a TPM. */
   quote(nonce: Uint8Array): Promise<Quote | undefined>;
-  /** The device certificate that was put beside the keys, DER with whatever follows it; undefined when none was. */
+  /**
+   * The device certificate that was put beside the keys, DER with whatever follows it; undefined when none
+   * was.
+   */
   readCertificate(): Promise<Uint8Array | undefined>;
   writeCertificate(der: Uint8Array): Promise<void>;
 }

@@ -1,5 +1,6 @@
 /**
- * Logs as EVE uploads them: one gzip file, whose header says what it is about and whose lines are JSON. Node's zlib
+ * Logs as EVE uploads them: one gzip file, whose header says what it is about and whose lines are JSON.
+ * Node's zlib
  * writes no header fields, so the file is put together here (RFC 1952) around its raw deflate. Pure.
  */
 import { crc32, deflateRawSync } from "node:zlib";
@@ -27,7 +28,9 @@ export const bundleAim = 50_000;
 /** Readers take lines of up to 64 KiB; JSON may double what it escapes. */
 const contentMax = 24_000;
 
-/** A line as Go's encoding/json writes the API's struct: empty fields left out, the time as seconds and nanos. */
+/**
+ * A line as Go's encoding/json writes the API's struct: empty fields left out, the time as seconds and nanos.
+ */
 export function logLine(entry: LogEntry): string {
   const { severity, source, iid, msgid, tags, at } = entry;
   const content =

@@ -1,4 +1,7 @@
-/** Carries logs to the controller: one file of the engine's own and one of each app a round, faster when more wait. */
+/**
+ * Carries logs to the controller: one file of the engine's own and one of each app a round, faster when more
+ * wait.
+ */
 import {
   type Clock,
   describeError,
@@ -36,7 +39,10 @@ const paces: readonly (readonly [waiting: number, pause: Millis])[] = [
   [1000, seconds(8)],
 ];
 const fastest = seconds(3);
-/** Apps' lines are read live over the link; what is uploaded is for later, and may wait this little to travel together. */
+/**
+ * Apps' lines are read live over the link; what is uploaded is for later, and may wait this little to travel
+ * together.
+ */
 const appsPause = seconds(10);
 /** A controller that is away is asked rarely, spread wide. */
 const awayPause = seconds(180);
@@ -144,7 +150,10 @@ function paceOf(waiting: number): Millis {
   return paces.find(([limit]) => waiting < limit)?.[1] ?? fastest;
 }
 
-/** Which container, stream and restart a line is of travels in fields that EVE leaves to the writer (decision 0050). */
+/**
+ * Which container, stream and restart a line is of travels in fields that EVE leaves to the writer (decision
+ * 0050).
+ */
 function appLine(app: AppId, { at, container, channel, text, sequence }: LogLine): string {
   return logLine({
     severity: channel === "stderr" ? "err" : "info",

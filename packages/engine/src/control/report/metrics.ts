@@ -33,7 +33,10 @@ export interface MetricsParts {
   readonly linkIsUp: () => boolean;
 }
 
-/** With a link, and a configuration that does not say otherwise: often enough for a graph, rare enough for a SIM card. */
+/**
+ * With a link, and a configuration that does not say otherwise: often enough for a graph, rare enough for a
+ * SIM card.
+ */
 const linkedInterval = minutes(5);
 /** A linked node without a running app has nothing to tell; the link itself says that it lives. */
 const idleInterval = minutes(60);

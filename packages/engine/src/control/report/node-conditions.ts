@@ -5,7 +5,10 @@ import type { NodeCondition } from "./device-info.ts";
 
 /** Kubelet's line: an image more may not fit below it. */
 const pressureBelow = 0.1;
-/** Once under pressure, a node is not well again before this much is free, so that it does not flap at the line. */
+/**
+ * Once under pressure, a node is not well again before this much is free, so that it does not flap at the
+ * line.
+ */
 const calmAbove = 0.15;
 
 type Says = Omit<NodeCondition, "since">;

@@ -1,5 +1,6 @@
 /**
- * Tells the controller what the node has, as state and not as history: for each thing the newest message, sent when it
+ * Tells the controller what the node has, as state and not as history: for each thing the newest message,
+ * sent when it
  * differs from what the controller has acknowledged, again and again until it has. One key a thing:
  *
  *   device · app/<id> · network/<id> · content/<id> · volume/<id>
@@ -63,7 +64,9 @@ interface Told {
   readonly at: Millis;
 }
 
-/** Which things the controller may know, so that one that goes while the engine is down is told to be gone. */
+/**
+ * Which things the controller may know, so that one that goes while the engine is down is told to be gone.
+ */
 const path = "control/told.json";
 /** Two messages about one thing are at least this far apart; what happens in between is in the second. */
 const gaps: Readonly<Record<string, Millis>> = { device: seconds(2), app: millis(200), content: seconds(3) };

@@ -1,4 +1,6 @@
-/** HttpClient over Node's own http and https: connections kept, TLS sessions resumed, own roots per request. */
+/**
+ * HttpClient over Node's own http and https: connections kept, TLS sessions resumed, own roots per request.
+ */
 
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent as PlainAgent, request as plainRequest } from "node:http";
@@ -25,7 +27,8 @@ export class NodeHttpClient implements HttpClient, Disposable {
     try {
       return await this.#attempt(request);
     } catch (error) {
-      // A kept connection may have been closed by the peer just as we used it: nobody has read the request then.
+      // A kept connection may have been closed by the peer just as we used it: nobody has read the request
+      // then.
       if (error instanceof StaleConnectionError) return await this.#attempt(request);
       throw error;
     }

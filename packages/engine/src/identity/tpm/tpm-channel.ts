@@ -1,4 +1,7 @@
-/** The way to a TPM: swtpm's socket, or the kernel's resource manager. One command at a time; there is no more in it. */
+/**
+ * The way to a TPM: swtpm's socket, or the kernel's resource manager. One command at a time; there is no more
+ * in it.
+ */
 import { type FileHandle, open } from "node:fs/promises";
 import { createConnection, type Socket } from "node:net";
 import { headerLength, TpmFormatError } from "./tpm-wire.ts";

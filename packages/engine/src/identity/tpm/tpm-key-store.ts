@@ -82,7 +82,8 @@ async function prepare(tpm: Tpm, purpose: KeyPurpose): Promise<Uint8Array> {
   const handle = handles[purpose];
   const known = await tpm.readPublic(handle);
   if (known !== undefined) return p256PublicKey(known.x, known.y);
-  // The seed and this label determine the key, so that a handle somebody evicted comes back with the same key in it.
+  // The seed and this label determine the key, so that a handle somebody evicted comes back with the same key
+  // in it.
   const label = createHash("sha256").update(`selvedge ${purpose}`).digest();
   const transient = await tpm.createPrimary(purpose, label);
   try {

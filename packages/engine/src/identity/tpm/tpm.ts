@@ -1,4 +1,7 @@
-/** The TPM commands the node needs, one method each (TCG Library, part 3). All keys are P-256 with an empty password. */
+/**
+ * The TPM commands the node needs, one method each (TCG Library, part 3). All keys are P-256 with an empty
+ * password.
+ */
 import type { TpmChannel } from "./tpm-channel.ts";
 import {
   algorithms,
@@ -89,7 +92,10 @@ export class Tpm implements AsyncDisposable {
     this.#channel = channel;
   }
 
-  /** Makes the key that this TPM's owner seed and `label` determine: the same one every time, until the TPM is cleared. */
+  /**
+   * Makes the key that this TPM's owner seed and `label` determine: the same one every time, until the TPM is
+   * cleared.
+   */
   async createPrimary(purpose: KeyPurpose, label: Uint8Array): Promise<TpmHandle> {
     const body = new TpmWriter()
       .u32(hierarchyOwner)

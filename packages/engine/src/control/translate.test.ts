@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { type app, type cipher, config, ext, setExtension } from "@selvedge/eve-api";
+import { translate } from "./translate.ts";
+
+const recorded = join(import.meta.dirname, "../../../eve-api/testdata/eve");
+const ids = {
+  node: "11111111-1111-4111-8111-111111111111",
+  app: "22222222-2222-4222-8222-222222222222",
+  content: "33333333-3333-4333-8333-333333333333",
+  volume: "44444444-4444-4444-8444-444444444444",
+  network: "55555555-5555-4555-8555-555555555555",
+  store: "66666666-6666-4666-8666-666666666666",
+} as const;
+
+type Init = MessageInitShape<typeof config.EdgeDevConfigSchema>;
+type AppInit = MessageInitShape<typeof app.AppInstanceConfigSchema>;
+
+const noSecrets = async (): Promise<never> => {
+  throw new Error("nothing is opened here");
+};
+
+const appInit = {
+  uuidandversion: { uuid: ids.app, version: "7" },
+  displayname: "shop/web",
+  fixedresources: { memory: 262_144, vcpus: 2 },
+  activate: true,
+  volumeRefList: [{ uuid: ids.volume, mountDir: "/" }],
+  interfaces: [{ name: "eth0", networkId: ids.network, macAddress: "02:16:3E:00:00:01" }],
+} satisfies AppInit;
+
+function message(more: object = {}, appMore: object = {}): config.EdgeDevConfig {
+  const init = {
+    id: { uuid: ids.node },
+    apps: [{ ...appInit, ...appMore }],
+    datastores: [{ id: ids.store, dType: 5, fqdn: "docker://registry.example" }],
+    contentInfo: [{ uuid: ids.content, URL: "web:1", iformat: 8, dsIdsList: [ids.store] }],
+    volumes: [{ uuid: ids.volume, origin: { type: 2, downloadContentTreeID: ids.content } }],
+    networkInstances: [
+      {
+        uuidandversion: { uuid: ids.network },
+        displayname: "default",
+        instType: 2,
+        ip: { subnet: "10.77.0.0/24" },
+      },
+    ],
+    ...more,
+  };
+  return create(config.EdgeDevConfigSchema, init as unknown as Init);
+}
+
+function translated(more: object = {}, appMore: object = {}): ReturnType<typeof translate> {
+  return translate(message(more, appMore), "hash", noSecrets);
+}
+
+describe("a configuration that an administrator gave Adam", () => {
+  it("becomes apps of one container on their first volume", () => {
+    const bytes = readFileSync(join(recorded, "config-v2.pb"));
+    const desired = translate(fromBinary(config.EdgeDevConfigSchema, bytes), "hash", noSecrets);
+    assert.equal(desired.nodeId, readFileSync(join(recorded, "device-uuid.txt"), "utf8").trim());
+    assert.equal(desired.nodeName, "evepeer-e072c17e");
+    assert.equal(desired.apps.length, 10);
+    assert.equal(desired.settings.get("timer.config.interval"), "60");
+    const [first] = desired.apps;
+    assert.equal(first?.memoryBytes, 2 ** 30);
+    assert.deepEqual(
+      first?.nics.map(({ name, mac, portMaps }) => ({ name, mac, portMaps })),
+      [
+        {
+          name: "eth0",
+          mac: "02:16:3e:00:00:01",
+          portMaps: [{ protocol: "tcp", nodePort: 2200, appPort: 22 }],
+        },
+      ],
+    );
+    assert.equal(first?.pod.containers[0]?.name, "main");
+    assert.equal(desired.contents[0]?.format, "qcow2");
+    assert.equal(desired.contents[0]?.datastores[0]?.fqdn, "https://images.invalid");
+    assert.deepEqual(desired.networks[0], {
+      id: "c30bf688-406a-56bd-b80f-876946e544f3",
+      name: "local-1",
+      kind: "local",
+      subnet: "10.11.12.0/24",
+      gateway: "10.11.12.1",
+      dhcpFirst: "10.11.12.2",
+      dhcpLast: "10.11.12.254",
+      dns: [],
+      hosts: [],
+    });
+  });
+});
+
+describe("translate", () => {
+  it("takes an app of our controller as it says", () => {
+    const with50001 = message();
+    const pod = create(ext.AppExtensionSchema, {
+      namespace: "shop",
+      name: "web",
+      containers: [{ name: "web", contentTreeId: ids.content }],
+      terminationGraceSeconds: 5,
+    });
+    const [only] = with50001.apps;
+    assert.ok(only !== undefined);
+    setExtension(only, ext.AppExtensionSchema, pod);
+    setExtension(with50001, ext.NodeExtensionSchema, create(ext.NodeExtensionSchema, { nodeName: "shop-1" }));
+    const desired = translate(with50001, "hash", noSecrets);
+    assert.equal(desired.nodeName, "shop-1");
+    assert.deepEqual(desired.apps[0]?.pod, pod);
+    assert.equal(desired.apps[0]?.version, "7");
+    assert.equal(desired.apps[0]?.memoryBytes, 256 * 2 ** 20);
+    assert.equal(desired.apps[0]?.vcpus, 2);
+  });
+
+  it("gives an app of a foreign controller the environment in its user data, and its other volumes", () => {
+    const second = "77777777-7777-4777-8777-777777777777";
+    const [app] = translated(
+      {
+        volumes: [
+          { uuid: ids.volume, origin: { type: 2, downloadContentTreeID: ids.content } },
+          { uuid: second, origin: { type: 1 }, maxsizebytes: 1024n },
+        ],
+      },
+      {
+        userData: Buffer.from("# settings\nCOLOR=blue\nEMPTY=\nnot a line").toString("base64"),
+        volumeRefList: [
+          { uuid: ids.volume, mountDir: "/" },
+          { uuid: second, mountDir: "/data" },
+        ],
+      },
+    ).apps;
+    const [main] = app?.pod.containers ?? [];
+    assert.deepEqual(
+      main?.env.map(({ name, source }) => [name, source.value]),
+      [
+        ["COLOR", "blue"],
+        ["EMPTY", ""],
+      ],
+    );
+    assert.deepEqual(
+      main?.volumeMounts.map(({ mountPath }) => mountPath),
+      ["/data"],
+    );
+  });
+
+  it("opens a datastore's credentials only when its source asks", async () => {
+    const opened: string[] = [];
+    const sealed = message({
+      datastores: [
+        { id: ids.store, dType: 5, fqdn: "docker://r", cipherData: { cipherContextId: "context" } },
+      ],
+    });
+    const desired = translate(sealed, "hash", async (block: cipher.CipherBlock) => {
+      opened.push(block.cipherContextId);
+      return { user: "u", password: "p" };
+    });
+    assert.deepEqual(opened, []);
+    assert.deepEqual(await desired.contents[0]?.datastores[0]?.credentials(), { user: "u", password: "p" });
+    assert.deepEqual(opened, ["context"]);
+  });
+
+  it("leaves out what is meant for another node of a cluster", () => {
+    const desired = translated({}, { designatedNodeId: "99999999-9999-4999-8999-999999999999" });
+    assert.deepEqual(desired.apps, []);
+  });
+
+  it("puts the DHCP range where the router is not", () => {
+    const network = (ip: object): object => ({
+      networkInstances: [{ uuidandversion: { uuid: ids.network }, instType: 2, ip }],
+    });
+    const ranges: readonly (readonly [object, readonly string[]])[] = [
+      [{ subnet: "10.1.2.3/30" }, ["10.1.2.0/30", "10.1.2.1", "10.1.2.2", "10.1.2.2"]],
+      [{ subnet: "10.1.0.0/16" }, ["10.1.0.0/16", "10.1.0.1", "10.1.0.2", "10.1.1.1"]],
+      [
+        { subnet: "10.1.2.0/24", gateway: "10.1.2.254" },
+        ["10.1.2.0/24", "10.1.2.254", "10.1.2.1", "10.1.2.253"],
+      ],
+      [
+        { subnet: "10.1.2.0/24", dhcpRange: { start: "10.1.2.10", end: "10.1.2.20" } },
+        ["10.1.2.0/24", "10.1.2.1", "10.1.2.10", "10.1.2.20"],
+      ],
+    ];
+    for (const [ip, expected] of ranges) {
+      const [found] = translated(network(ip), { interfaces: [] }).networks;
+      assert.deepEqual([found?.subnet, found?.gateway, found?.dhcpFirst, found?.dhcpLast], expected);
+    }
+  });
+});
+
+const nic = (more: object): object => ({ interfaces: [{ ...appInit.interfaces[0], ...more }] });
+const local = (ip: object): object => ({
+  networkInstances: [{ uuidandversion: { uuid: ids.network }, instType: 2, ip }],
+});
+const portmap = (matches: object[], appPort = 80): object =>
+  nic({ acls: [{ matches, actions: [{ portmap: true, appPort }] }] });
+
+const faults: readonly (readonly [string, object, object])[] = [
+  ["id.uuid", { id: { uuid: "" } }, {}],
+  ["apps[0].uuidandversion.uuid", {}, { uuidandversion: undefined }],
+  ["apps[0].fixedresources", {}, { fixedresources: undefined }],
+  ["apps[0].fixedresources.memory", {}, { fixedresources: { memory: 1 } }],
+  ["apps[0].fixedresources.vcpus", {}, { fixedresources: { memory: 262_144, vcpus: 1000 } }],
+  ["apps[0].volumeRefList", {}, { volumeRefList: [] }],
+  ["apps[0].volumeRefList[0].uuid", {}, { volumeRefList: [{ uuid: ids.app }] }],
+  [
+    "apps[0].volumeRefList[0].generationCount",
+    {},
+    { volumeRefList: [{ uuid: ids.volume, generationCount: 1n }] },
+  ],
+  ["apps[0].interfaces", {}, { interfaces: [appInit.interfaces[0], appInit.interfaces[0]] }],
+  ["apps[0].interfaces[0].name", {}, nic({ name: "" })],
+  ["apps[0].interfaces[0].networkId", {}, nic({ networkId: ids.app })],
+  ["apps[0].interfaces[0].macAddress", {}, nic({ macAddress: "02:16" })],
+  ["apps[0].interfaces[0].acls[0].matches", {}, portmap([{ type: "lport", value: "80" }])],
+  ["apps[0].interfaces[0].acls[0].matches", {}, portmap([{ type: "protocol", value: "tcp" }])],
+  [
+    "apps[0].interfaces[0].acls[0].actions[0].appPort",
+    {},
+    portmap(
+      [
+        { type: "protocol", value: "tcp" },
+        { type: "lport", value: "80" },
+      ],
+      0,
+    ),
+  ],
+  ["apps", { apps: [appInit, appInit] }, {}],
+  ["datastores[0].dType", { datastores: [{ id: ids.store }] }, {}],
+  ["contentInfo[0].uuid", { contentInfo: [{}] }, {}],
+  ["contentInfo[0].URL", { contentInfo: [{ uuid: ids.content }] }, {}],
+  ["contentInfo[0].sha256", { contentInfo: [{ uuid: ids.content, URL: "a", sha256: "xyz" }] }, {}],
+  ["contentInfo[0].ds_ids_list", { contentInfo: [{ uuid: ids.content, URL: "a" }] }, {}],
+  ["contentInfo[0].ds_ids_list", { contentInfo: [{ uuid: ids.content, URL: "a", dsIdsList: ["b"] }] }, {}],
+  ["volumes[0].uuid", { volumes: [{}] }, {}],
+  ["volumes[0].origin.downloadContentTreeID", { volumes: [{ uuid: ids.volume, origin: { type: 2 } }] }, {}],
+  ["networkInstances[0].uuidandversion.uuid", { networkInstances: [{}] }, {}],
+  ["networkInstances[0].instType", { networkInstances: [{ uuidandversion: { uuid: ids.network } }] }, {}],
+  ["networkInstances[0].ip.subnet", local({}), {}],
+  ["networkInstances[0].ip.subnet", local({ subnet: "10.0.0.0/31" }), {}],
+  ["networkInstances[0].ip.gateway", local({ subnet: "10.0.0.0/24", gateway: "10.0.1.1" }), {}],
+  [
+    "networkInstances[0].ip.dhcpRange.end",
+    local({ subnet: "10.0.0.0/24", dhcpRange: { end: "10.0.0.255" } }),
+    {},
+  ],
+  ["networkInstances[0].ip.dns", local({ subnet: "10.0.0.0/24", dns: ["x"] }), {}],
+];
+
+describe("a configuration that cannot be", () => {
+  for (const [field, more, appMore] of faults)
+    it(`is refused at ${field}`, () => {
+      assert.throws(() => translated(more, appMore), { name: "ConfigFault", field });
+    });
+});

@@ -1,0 +1,106 @@
+/** An engine's control with a scripted controller on a clock that moves when told to. */
+import assert from "node:assert/strict";
+import { hours, instant, Log, type LogRecord, SeededRandom } from "@selvedge/base";
+import type { LinkSocket } from "@selvedge/eve-api";
+import { SimDisk } from "../../harness/src/disk/sim-disk.ts";
+import { SimClock } from "../../harness/src/sim-clock.ts";
+import { Control } from "../src/control/control.ts";
+import { DeviceLog } from "../src/control/logs/device-log.ts";
+import { NodeConditions } from "../src/control/report/node-conditions.ts";
+import { Secrets } from "../src/control/secrets.ts";
+import { EngineStore } from "../src/engine-store.ts";
+import type { Disk } from "../src/host/disk.ts";
+import { FileKeyStore } from "../src/identity/file-key-store.ts";
+import { Identity } from "../src/identity/identity.ts";
+import type { KeyStore } from "../src/identity/key-store.ts";
+import { type HostFacts, type LinkDialer, LinkUnsupportedError } from "../src/ports.ts";
+import { enrolmentConfig, ScriptedGateway } from "./scripted-gateway.ts";
+
+/** The recorded certificates are valid from the day they were made. */
+const start = instant(Date.UTC(2026, 10, 25));
+
+export interface ControlWorldOptions {
+  readonly keys?: (disk: Disk) => Promise<KeyStore>;
+  readonly dial?: (signal: AbortSignal) => Promise<LinkSocket>;
+}
+
+export interface RunningEngine extends AsyncDisposable {
+  readonly control: Control;
+  readonly store: EngineStore;
+  readonly identity: Identity;
+  readonly secrets: Secrets;
+}
+
+export class ControlWorld {
+  readonly clock: SimClock = new SimClock(start);
+  readonly random: SeededRandom = new SeededRandom(1);
+  readonly gateway: ScriptedGateway = new ScriptedGateway();
+  readonly plates: SimDisk = new SimDisk({ random: this.random, capacityBytes: 2 ** 30, root: "/state" });
+  readonly records: LogRecord[] = [];
+
+  /** Starts control as the engine does; the disk is the same each time. */
+  async engine(options: ControlWorldOptions = {}): Promise<RunningEngine> {
+    const { clock, random } = this;
+    const disk = this.plates.open();
+    const deviceLog = new DeviceLog({ disk, clock, engineVersion: "test" });
+    const log = new Log("engine", clock, (record) => {
+      this.records.push(record);
+      deviceLog.write(record);
+    });
+    const keys = await (options.keys ?? FileKeyStore.open)(disk);
+    const identity = await Identity.open({ keys, disk, clock, random, log, label: "node-1" });
+    const secrets = new Secrets(identity);
+    const store = new EngineStore();
+    const linkDialer: LinkDialer = {
+      async dial(_url, _certificates, signal) {
+        if (options.dial === undefined) throw new LinkUnsupportedError("no link here");
+        return await options.dial(signal);
+      },
+    };
+    const control = new Control({
+      ...{ store, disk, clock, random, log, identity, secrets, deviceLog, linkDialer },
+      http: this.gateway,
+      config: enrolmentConfig(),
+      host: facts(clock),
+      engineVersion: "test",
+      firmwareVersion: "",
+      apps: undefined,
+      conditions: new NodeConditions({ keys, disk, hypervisor: undefined }),
+    });
+    await control.load();
+    control.start();
+    return {
+      ...{ control, store, identity, secrets },
+      async [Symbol.asyncDispose]() {
+        await control[Symbol.asyncDispose]();
+        await keys[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  /** Whether a log line with these words was written. */
+  said(words: string): boolean {
+    return this.records.some(({ message }) => message.includes(words));
+  }
+
+  /** Lets time pass until `condition` holds. */
+  async until(what: string, condition: () => boolean): Promise<void> {
+    assert.ok(await this.clock.passUntil(condition, hours(24)), `${what} within a day`);
+  }
+}
+
+function facts(clock: SimClock): HostFacts {
+  return {
+    architecture: "amd64",
+    kernelVersion: "6.1.0",
+    osImage: "Debian",
+    machineId: "m",
+    bootId: "b",
+    bootedAt: clock.now(),
+    cpus: 2,
+    memoryBytes: 4 * 2 ** 30,
+    hardwareVirtualization: false,
+    internalIp: async () => "192.0.2.7",
+    usage: async () => ({ cpuNanos: 1n, memoryUsedBytes: 1 }),
+  };
+}
