@@ -8,7 +8,11 @@ import { isReason, type Objects } from "@selvedge/client";
 import { allKinds, type Namespace, namespaceKind } from "@selvedge/kinds";
 import { type Address, formatAddress } from "./address.ts";
 import { Enrolment } from "./enrolment/enrolment.ts";
-import { EnrolmentReconciler, enrolmentWakes } from "./enrolment/enrolment-reconciler.ts";
+import {
+  EnrolmentReconciler,
+  type EnrolmentReconcilerOptions,
+  enrolmentWakes,
+} from "./enrolment/enrolment-reconciler.ts";
 import { EventRecorder } from "./events/event-recorder.ts";
 import { Attestation } from "./gateway/attestation.ts";
 import { DeviceCertificates } from "./gateway/device-certificates.ts";
@@ -18,17 +22,18 @@ import { InProcessObjects } from "./in-process-objects.ts";
 import { NodeFacts } from "./ingest/node-facts.ts";
 import { NodeReports } from "./ingest/node-reports.ts";
 import { LogStore } from "./logs/log-store.ts";
-import { NodeReconciler, nodeWakes } from "./node-status/node-reconciler.ts";
-import { cachesOf, createCluster, nodeNameOf } from "./objects/caches.ts";
+import { cachesOf, createCluster } from "./objects/caches.ts";
+import type { Wired } from "./objects/wiring.ts";
 import type { Pki } from "./pki/pki.ts";
-import type { DeviceGateway, NodeId, Records, Reports } from "./ports.ts";
+import type { DeviceGateway, Records, Reports } from "./ports.ts";
 import { ReconcilerHost } from "./reconciler-host.ts";
+import { createReconcilers } from "./reconcilers.ts";
 import { BlobStore } from "./registry/blob-store.ts";
-import { isNodeRegistryPassword, nodeRegistryPassword, parseBasic, Registry } from "./registry/registry.ts";
+import { Registry } from "./registry/registry.ts";
+import { RegistryAuth } from "./registry/registry-auth.ts";
+import { Sweeper } from "./registry/sweeper.ts";
 import type { NodeRegistry } from "./render/inputs.ts";
-import { RenderReconciler, renderWakes } from "./render/render-reconciler.ts";
 import { RenderedConfigs } from "./render/rendered-configs.ts";
-import { SchedulerReconciler, schedulerKey, schedulerWakes } from "./scheduling/scheduler-reconciler.ts";
 import { CipherSealer } from "./sealer/cipher-sealer.ts";
 import { NodeLinks } from "./tunnel/link-hub.ts";
 import { NodeStreams } from "./tunnel/node-streams.ts";
@@ -56,6 +61,8 @@ export interface Controller extends AsyncDisposable {
   readonly registry: ObjectRegistry;
   readonly gateway: DeviceGateway;
   readonly images: Registry;
+  /** For the user `admin` of the registry. */
+  readonly registryPassword: string;
   readonly streams: PodStreams;
   readonly links: NodeLinks;
   /** Begins to act on objects. Until then the controller only answers. */
@@ -90,70 +97,60 @@ export async function createController(options: ControllerOptions): Promise<Cont
       log: log.child("gateway"),
     }),
   );
-  const images = createImages(options, directory);
+  const registryAuth = new RegistryAuth({
+    secret: pki.secret("registry"),
+    isNode: (id) => directory.byId(id) !== undefined,
+  });
+  const blobs = new BlobStore(options.blobs, clock);
+  const images = new Registry({
+    ...{ store: blobs, clock, random, log: log.child("registry") },
+    authenticate: async (header) => registryAuth.authenticate(header),
+  });
+  const sweeper = stack.use(new Sweeper({ store: blobs, clock, log: log.child("registry") }));
   const streams = new NodeStreams({
     ...{ links, logs },
     nodeIdOf: async (name) => caches.edgeNodes.by("node", name)[0]?.status?.nodeID,
   });
   const host = stack.use(new ReconcilerHost({ cluster, clock, random, log: log.child("reconcilers") }));
+  const table = createReconcilers({
+    ...{ cluster, caches, clock, events, facts, links, sealer, configs: book },
+    registry: nodeRegistry(options, registryAuth),
+    certificatesHash: () => pki.identity.certsHash,
+    forget: (node) => {
+      facts.forget(node);
+      book.forget(node);
+    },
+    contents: () => allKinds.filter(({ namespaced }) => namespaced),
+  });
+  const enrolment = wireEnrolment({
+    ...{ cluster, attestation, clock },
+    newNodeId: () => directory.newNodeId(),
+  });
   const owned = stack.move();
   return {
     ...{ objects, registry, gateway, images, streams, links },
+    registryPassword: registryAuth.adminPassword,
     async start() {
       await ensureNamespaces(objects);
       await cluster.start();
-      const deps = { cluster, caches, clock, events };
-      const forget = (node: NodeId): void => {
-        facts.forget(node);
-        book.forget(node);
-      };
-      const enrolment = new EnrolmentReconciler({
-        ...{ cluster, attestation, clock },
-        newNodeId: () => directory.newNodeId(),
-      });
-      const node = new NodeReconciler({ ...deps, facts, links, forget });
-      const render = new RenderReconciler({
-        ...{ ...deps, sealer, configs: book },
-        registry: nodeRegistry(options),
-        certificatesHash: () => pki.identity.certsHash,
-      });
-      const nodeNames = (id: NodeId): string[] => caches.edgeNodes.by("id", id).map(nodeNameOf);
-      const byNode =
-        (source: (listener: (id: NodeId) => void) => () => void) =>
-        (wake: (key: string) => void): (() => void) =>
-          source((id) => nodeNames(id).forEach(wake));
-      host.start([
-        {
-          ...{ reconciler: enrolment, wakes: enrolmentWakes() },
-          connect: (wake) => enrolment.connect(wake),
-        },
-        {
-          ...{ reconciler: node, wakes: nodeWakes() },
-          connect: byNode((listener) => {
-            const stops = [links.onChange(listener), facts.onChange(listener)];
-            return () => {
-              for (const stop of stops) stop();
-            };
-          }),
-        },
-        {
-          ...{ reconciler: render, wakes: renderWakes(caches) },
-          connect: byNode((listener) => sealer.onChange(listener)),
-        },
-        { reconciler: new SchedulerReconciler(deps), wakes: schedulerWakes(), initial: [schedulerKey] },
-      ]);
+      sweeper.start();
+      host.start([...table, enrolment]);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
+function wireEnrolment(options: EnrolmentReconcilerOptions): Wired {
+  const reconciler = new EnrolmentReconciler(options);
+  return { reconciler, wakes: enrolmentWakes(), connect: (wake) => reconciler.connect(wake) };
+}
+
 /** The registry as configurations of nodes name it. */
-function nodeRegistry({ pki, deviceAddress }: ControllerOptions): NodeRegistry {
-  const secret = pki.secret("registry");
+function nodeRegistry({ pki, deviceAddress }: ControllerOptions, auth: RegistryAuth): NodeRegistry {
   return {
     address: formatAddress(deviceAddress),
     certificates: [pki.rootCertificate],
-    password: (node) => nodeRegistryPassword(secret, node),
+    password: (node) => auth.nodePassword(node),
   };
 }
 
@@ -166,23 +163,6 @@ function allReports(state: NodeReports, logs: LogStore): Reports {
     deviceLogs: (node, gzip) => logs.deviceLogs(node, gzip),
     appLogs: (node, app, gzip) => logs.appLogs(node, app, gzip),
   };
-}
-
-/** The registry, which nodes pull from with a password made from their id (docs/decisions/0003). */
-function createImages(options: ControllerOptions, directory: Enrolment): Registry {
-  const { pki, clock, random, log, blobs } = options;
-  const secret = pki.secret("registry");
-  return new Registry({
-    store: new BlobStore(blobs),
-    authenticate: async (header) => {
-      const [node, password] = parseBasic(header) ?? [];
-      if (node === undefined || password === undefined) return undefined;
-      if (directory.byId(node) === undefined || !isNodeRegistryPassword(secret, node, password))
-        return undefined;
-      return { name: `node ${node}`, mayPush: false };
-    },
-    ...{ clock, random, log: log.child("registry") },
-  });
 }
 
 /** Namespaces that every Kubernetes client takes for granted. */
