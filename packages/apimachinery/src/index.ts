@@ -11,6 +11,7 @@ export { decodeEnvelope, decodeProtobuf, type ProtobufEnvelope } from "./codec/p
 export { ProtobufError } from "./codec/reader.ts";
 export { BodyError, type ParsedBody, parseJsonBody, parseYamlBody } from "./codec/text-body.ts";
 export { fieldErrorBody, fieldErrorText } from "./field-error.ts";
+export { humanDuration } from "./human-duration.ts";
 export { type ImageReference, parseImageReference } from "./image-reference.ts";
 export type {
   Column,

@@ -1,3 +1,11 @@
+export type { Authenticator, Credentials } from "./auth/authentication.ts";
+export {
+  type Attributes,
+  type Authorizer,
+  type Decision,
+  defaultAuthorizer,
+} from "./auth/authorization.ts";
+export type { User } from "./auth/user.ts";
 export type { DeleteQuery, PropagationPolicy } from "./rest/delete-plan.ts";
 export { apiVersionOf, type KindName } from "./rest/kind-names.ts";
 export type { ListQuery } from "./rest/listing.ts";
@@ -5,7 +13,7 @@ export { type DeleteOutcome, ObjectRegistry, type WriteQuery } from "./rest/obje
 export type { PatchKind } from "./rest/patching.ts";
 export type { Target } from "./rest/target.ts";
 export type { WatchQuery } from "./rest/watching.ts";
-export { type Answer, ApiServer, type ApiServerOptions, type User } from "./server.ts";
+export { type Answer, ApiServer, type ApiServerOptions } from "./server.ts";
 export { type StatusCause, type StatusDetails, StatusError } from "./status-error.ts";
 export { SqliteStore } from "./store/sqlite-store.ts";
 export {

@@ -1,55 +1,105 @@
-import type { KindDefinition } from "@selvedge/apimachinery";
-import { apiVersionOf } from "./kind-names.ts";
+import type { KindDefinition, SubresourceDefinition } from "@selvedge/apimachinery";
+import { type ApiGroup, groupsOf, type Resource } from "./resources.ts";
 
-const verbs = ["create", "delete", "get", "list", "patch", "update", "watch"];
-
-/** The discovery documents by path: what kubectl reads before it does anything. Legacy form; clients that ask for the
- * aggregated one take it as well. */
-export function discovery(kinds: readonly KindDefinition[]): Map<string, unknown> {
+/** The legacy discovery documents by path: one for each group and version. */
+export function discovery(resources: readonly Resource[]): Map<string, unknown> {
   const documents = new Map<string, unknown>();
-  const groups = [...new Set(kinds.map((kind) => kind.group))];
-  documents.set("/api", { kind: "APIVersions", versions: ["v1"] });
-  documents.set("/api/v1", resourceList("v1", []));
-  const named = groups.filter((group) => group !== "").map((group) => apiGroup(group, kinds));
-  documents.set("/apis", { kind: "APIGroupList", apiVersion: "v1", groups: named });
+  const groups = groupsOf(resources);
+  documents.set("/api", { kind: "APIVersions", versions: ["v1"], serverAddressByClientCIDRs: [] });
+  documents.set("/api/v1", { kind: "APIResourceList", groupVersion: "v1", resources: [] });
+  const named = groups.filter(({ name }) => name !== "");
+  documents.set("/apis", { kind: "APIGroupList", apiVersion: "v1", groups: named.map(apiGroup) });
   for (const group of named) {
-    documents.set(`/apis/${group.name}`, { kind: "APIGroup", apiVersion: "v1", ...group });
+    documents.set(`/apis/${group.name}`, { kind: "APIGroup", apiVersion: "v1", ...apiGroup(group) });
   }
-  for (const version of new Set(kinds.map(apiVersionOf))) {
-    const served = kinds.filter((kind) => apiVersionOf(kind) === version);
-    const root = version.includes("/") ? "/apis" : "/api";
-    documents.set(`${root}/${version}`, resourceList(version, served));
+  for (const { name, versions } of groups) {
+    for (const { version, resources: own } of versions) {
+      const groupVersion = name === "" ? version : `${name}/${version}`;
+      documents.set(`${name === "" ? "/api" : "/apis"}/${groupVersion}`, {
+        kind: "APIResourceList",
+        ...(name === "" ? {} : { apiVersion: "v1" }),
+        groupVersion,
+        resources: own.flatMap(legacyResources),
+      });
+    }
   }
   return documents;
 }
 
-interface ApiGroup {
+function apiGroup({ name, versions }: ApiGroup): {
   readonly name: string;
-  readonly versions: readonly { readonly groupVersion: string; readonly version: string }[];
-  readonly preferredVersion: unknown;
+  readonly [field: string]: unknown;
+} {
+  const all = versions.map(({ version }) => ({ groupVersion: `${name}/${version}`, version }));
+  return { name, versions: all, preferredVersion: all[0] };
 }
 
-function apiGroup(name: string, kinds: readonly KindDefinition[]): ApiGroup {
-  const versions = [...new Set(kinds.filter((kind) => kind.group === name).map((kind) => kind.version))].map(
-    (version) => ({ groupVersion: `${name}/${version}`, version }),
-  );
-  return { name, versions, preferredVersion: versions[0] };
+function legacyResources({ kind, verbs, subresources }: Resource): unknown[] {
+  const main = {
+    name: kind.plural,
+    singularName: kind.singular,
+    namespaced: kind.namespaced,
+    kind: kind.kind,
+    verbs,
+    ...(kind.shortNames && { shortNames: kind.shortNames }),
+    ...(kind.categories && { categories: kind.categories }),
+  };
+  const parts = subresources.map((part) => ({
+    name: `${kind.plural}/${part.name}`,
+    singularName: "",
+    namespaced: kind.namespaced,
+    ...(part.version && { group: part.group ?? "", version: part.version }),
+    kind: part.kind,
+    verbs: part.verbs,
+  }));
+  return [main, ...parts];
 }
 
-function resourceList(groupVersion: string, kinds: readonly KindDefinition[]): unknown {
-  const resources = kinds.flatMap((kind) => {
-    const main = {
-      name: kind.plural,
-      singularName: kind.singular,
-      namespaced: kind.namespaced,
-      kind: kind.kind,
-      verbs,
-      shortNames: kind.shortNames,
-      categories: kind.categories,
-    };
-    if (!kind.subresources?.status) return [main];
-    const status = { name: `${kind.plural}/status`, singularName: "", verbs: ["get", "patch", "update"] };
-    return [main, { ...status, namespaced: kind.namespaced, kind: kind.kind }];
-  });
-  return { kind: "APIResourceList", apiVersion: "v1", groupVersion, resources };
+export type AggregatedVersion = "v2" | "v2beta1";
+
+/** Everything in one document, for `/api` or for `/apis`. */
+export function aggregatedDiscovery(
+  resources: readonly Resource[],
+  root: "/api" | "/apis",
+  version: AggregatedVersion,
+): unknown {
+  const groups = groupsOf(resources).filter(({ name }) => (name === "") === (root === "/api"));
+  return {
+    kind: "APIGroupDiscoveryList",
+    apiVersion: `apidiscovery.k8s.io/${version}`,
+    metadata: {},
+    items: groups.map(({ name, versions }) => ({
+      metadata: name === "" ? { creationTimestamp: null } : { name, creationTimestamp: null },
+      versions: versions.map((one) => ({
+        version: one.version,
+        resources: one.resources.map(aggregatedResource),
+        freshness: "Current",
+      })),
+    })),
+  };
+}
+
+function aggregatedResource({ kind, verbs, subresources }: Resource): unknown {
+  return {
+    resource: kind.plural,
+    responseKind: responseKind(kind),
+    scope: kind.namespaced ? "Namespaced" : "Cluster",
+    singularResource: kind.singular,
+    verbs,
+    ...(kind.shortNames && { shortNames: kind.shortNames }),
+    ...(kind.categories && { categories: kind.categories }),
+    ...(subresources.length > 0 && {
+      subresources: subresources.map((part) => ({
+        subresource: part.name,
+        responseKind: responseKind(kind, part),
+        verbs: part.verbs,
+      })),
+    }),
+  };
+}
+
+function responseKind(kind: KindDefinition, part?: SubresourceDefinition): unknown {
+  if (part === undefined) return { group: kind.group, version: kind.version, kind: kind.kind };
+  const own = part.version === undefined ? { group: kind.group, version: kind.version } : undefined;
+  return { group: own?.group ?? part.group ?? "", version: own?.version ?? part.version, kind: part.kind };
 }

@@ -9,7 +9,7 @@ import { type ListQuery, listStored, type StoredList } from "./listing.ts";
 import { applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
 import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownResource } from "./refusals.ts";
 import { encode, Stored } from "./stored.ts";
-import { type WatchItem, type WatchQuery, watchStored } from "./watching.ts";
+import { openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
 import { isGone, planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
 
 export interface WriteQuery extends FieldRules {
@@ -80,14 +80,14 @@ export class ObjectRegistry {
 
   /** Without a resourceVersion (or with "0") it begins with what is there, as ADDED events. */
   async *watch<T extends KubeObject>(kind: KindName, query: WatchQuery): AsyncGenerator<WatchEvent<T>> {
-    for await (const item of this.watchStored(kind, query)) {
+    for await (const item of await this.watchStored(kind, query)) {
       if (item.type !== "BOOKMARK") yield { type: item.type, object: item.stored.copy() as T };
       else yield { type: "BOOKMARK", object: bookmark(kind, item.revision, item.initial) as T };
     }
   }
 
-  watchStored(kind: KindName, query: WatchQuery): AsyncGenerator<WatchItem> {
-    return watchStored(this.#store, this.#definition(kind), query, this.#clock);
+  watchStored(kind: KindName, query: WatchQuery): Promise<AsyncGenerator<WatchItem>> {
+    return openWatch(this.#store, this.#definition(kind), query, this.#clock);
   }
 
   async create<T extends KubeObject>(kind: KindName, object: T, options: WriteQuery = {}): Promise<T> {
@@ -98,8 +98,7 @@ export class ObjectRegistry {
       try {
         return (await this.#create(kind, wanted, context, options)) as T;
       } catch (error) {
-        const taken = error instanceof StatusError && error.reason === "AlreadyExists";
-        if (!generated || !taken || attempt >= namesMax) throw error;
+        if (!generated || !isTaken(error) || attempt >= namesMax) throw error;
       }
     }
   }
@@ -111,9 +110,9 @@ export class ObjectRegistry {
       const detail = "must be specified for an update";
       throw invalidField(kind, name, "metadata.resourceVersion", 0, detail);
     }
-    return (await this.#change(kind, name, namespace, options, (stored) => {
+    return (await this.change(kind, name, namespace, options, (stored) => {
       if (resourceVersion && resourceVersion !== stored.metadata.resourceVersion) throw conflict(kind, name);
-      return { wanted: object, conditional: Boolean(resourceVersion) };
+      return object;
     })) as T;
   }
 
@@ -132,12 +131,12 @@ export class ObjectRegistry {
     if (type === "apply") return (await this.apply(kind, name, namespace, patch, options)).object as T;
     const definition = this.#definition(kind);
     const rules = { ...options, patched: true };
-    return (await this.#change(kind, name, namespace, rules, (stored) => {
+    return (await this.change(kind, name, namespace, rules, (stored) => {
       const wanted = applyPatch(definition, stored, type, patch);
       const { resourceVersion } = wanted.metadata;
       if (wanted.metadata.name !== name) throw badRequest(nameMismatch(wanted.metadata.name, name));
       if (resourceVersion && resourceVersion !== stored.metadata.resourceVersion) throw conflict(kind, name);
-      return { wanted, conditional: false };
+      return wanted;
     })) as T;
   }
 
@@ -160,15 +159,19 @@ export class ObjectRegistry {
       const applied = applyConfiguration(request);
       const asked = (patch as KubeObject).metadata.resourceVersion;
       if (asked && asked !== stored?.metadata.resourceVersion) throw conflict(kind, name);
-      try {
-        if (stored !== undefined) {
-          const object = await this.#replace(kind, stored, planUpdate(stored, applied, context), options);
-          return { object, created: false };
+      if (stored === undefined) {
+        try {
+          return { object: await this.#create(kind, applied, context, options), created: true };
+        } catch (error) {
+          if (!isTaken(error) || attempt >= attemptsMax) throw error;
+          continue;
         }
-        return { object: await this.#create(kind, applied, context, options), created: true };
-      } catch (error) {
-        if (!isRace(error) || attempt >= attemptsMax) throw error;
       }
+      const next = planUpdate(stored, applied, context);
+      if (options.dryRun || next === stored) return { object: structuredClone(next), created: false };
+      const object = await this.#replace(kind, stored, next);
+      if (object !== undefined) return { object, created: false };
+      if (attempt >= attemptsMax) throw conflict(kind, name);
     }
   }
 
@@ -240,38 +243,34 @@ export class ObjectRegistry {
     return made;
   }
 
-  /** Reads, changes and writes, and again when another write came between and the writer named no revision. */
-  async #change(
+  /**
+   * Reads, changes and writes, and again when another write came between: `change` is asked anew, and refuses if it
+   * was about the state before. It is given the stored object to look at, and returns another.
+   */
+  async change(
     kind: KindName,
     name: string,
     namespace: string | undefined,
     options: WriteQuery,
-    change: (stored: KubeObject) => { readonly wanted: KubeObject; readonly conditional: boolean },
+    change: (stored: KubeObject) => KubeObject,
   ): Promise<KubeObject> {
     for (let attempt = 1; ; attempt++) {
       const stored = (await this.getStored(kind, name, namespace)).object;
-      const { wanted, conditional } = change(stored);
-      const next = planUpdate(stored, wanted, this.#context(kind, options));
-      try {
-        return await this.#replace(kind, stored, next, options);
-      } catch (error) {
-        if (conditional || !isRace(error) || attempt >= attemptsMax) throw error;
-      }
+      const next = planUpdate(stored, change(stored), this.#context(kind, options));
+      if (options.dryRun || (next === stored && !isGone(next))) return structuredClone(next);
+      const outcome = await this.#replace(kind, stored, next);
+      if (outcome !== undefined) return outcome;
+      if (attempt >= attemptsMax) throw conflict(kind, name);
     }
   }
 
-  async #replace(
-    kind: KindName,
-    stored: KubeObject,
-    next: KubeObject,
-    options: WriteQuery,
-  ): Promise<KubeObject> {
-    if (options.dryRun || (next === stored && !isGone(next))) return structuredClone(next);
+  /** The object as it is stored now; undefined when another write came between. */
+  async #replace(kind: KindName, stored: KubeObject, next: KubeObject): Promise<KubeObject | undefined> {
     const { name, namespace } = next.metadata;
     const value = isGone(next) ? undefined : encode(next);
     const expected = Number(stored.metadata.resourceVersion);
     const outcome = await this.#store.write(keyOf(kind, name, namespace), expected, value);
-    if (outcome.type === "conflict") throw conflict(kind, name);
+    if (outcome.type === "conflict") return undefined;
     next.metadata.resourceVersion = `${outcome.revision}`;
     return next;
   }
@@ -332,8 +331,8 @@ export function bookmark(kind: KindName, revision: number, initial: boolean): un
   };
 }
 
-function isRace(error: unknown): boolean {
-  return error instanceof StatusError && (error.reason === "Conflict" || error.reason === "AlreadyExists");
+function isTaken(error: unknown): boolean {
+  return error instanceof StatusError && error.reason === "AlreadyExists";
 }
 
 function nameMismatch(object: string, url: string): string {

@@ -1,62 +1,205 @@
+/** OpenAPI: one v3 document for each group and version, addressed by hash; all of them as one v2 document. */
+import { createHash } from "node:crypto";
 import type { KindDefinition } from "@selvedge/apimachinery";
 import { apiVersionOf } from "./kind-names.ts";
+import { metaPrefix, metaSchemas } from "./openapi-meta.ts";
+import { patchTypesOf } from "./patching.ts";
+import { groupsOf, type Resource, rootOf } from "./resources.ts";
 
-/** OpenAPI v3 by path: the root and one document per group and version, enough for kubectl to validate, merge and
- * explain. */
-export function openapi(kinds: readonly KindDefinition[]): Map<string, unknown> {
-  const documents = new Map<string, unknown>();
-  const paths: Record<string, unknown> = {};
-  for (const version of new Set(kinds.map(apiVersionOf))) {
-    const name = `${version.includes("/") ? "apis" : "api"}/${version}`;
-    paths[name] = { serverRelativeURL: `/openapi/v3/${name}` };
-    documents.set(
-      `/openapi/v3/${name}`,
-      document(
-        name,
-        kinds.filter((kind) => apiVersionOf(kind) === version),
-      ),
-    );
+export interface OpenApiDocument {
+  readonly json: string;
+  /** SHA-512 in hex, upper case: what clients keep the document under. */
+  readonly hash: string;
+}
+
+/** The v3 documents by their path below /openapi/v3: `api/v1`, `apis/apps/v1`. */
+export function openapiV3(resources: readonly Resource[], gitVersion: string): Map<string, OpenApiDocument> {
+  const documents = new Map<string, OpenApiDocument>();
+  for (const { versions } of groupsOf(resources)) {
+    for (const { resources: own } of versions) {
+      const [first] = own;
+      if (first === undefined) continue;
+      const paths = Object.assign({}, ...own.map(pathsOf)) as Record<string, unknown>;
+      const schemas = { ...metaSchemas, ...Object.assign({}, ...own.map(({ kind }) => schemasOf(kind))) };
+      documents.set(rootOf(first.kind).slice(1), hashed(document(gitVersion, paths, schemas)));
+    }
   }
-  documents.set("/openapi/v3", { paths });
   return documents;
 }
 
-function document(name: string, kinds: readonly KindDefinition[]): unknown {
-  const schemas: Record<string, unknown> = {};
-  const paths: Record<string, unknown> = {};
-  for (const kind of kinds) {
-    const identity = { group: kind.group, version: kind.version, kind: kind.kind };
-    const id = [kind.group, kind.version, kind.kind].filter((part) => part !== "").join(".");
-    const properties = {
-      apiVersion: { type: "string" },
-      kind: { type: "string" },
-      metadata: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
-      ...kind.schema.properties,
-    };
-    schemas[id] = { ...kind.schema, properties, "x-kubernetes-group-version-kind": [identity] };
-    const scope = kind.namespaced ? "namespaces/{namespace}/" : "";
-    const types = ["application/json-patch+json", "application/merge-patch+json"];
-    if (!kind.custom) types.push("application/strategic-merge-patch+json");
-    const parameter = { name: "fieldValidation", in: "query", schema: { type: "string" } };
-    const content = Object.fromEntries(types.map((type) => [type, { schema: { type: "object" } }]));
-    const operation = (action: string): Record<string, unknown> => ({
-      "x-kubernetes-action": action,
-      "x-kubernetes-group-version-kind": identity,
-      parameters: [parameter],
-      responses: { 200: { description: "OK" } },
-    });
-    paths[`/${name}/${scope}${kind.plural}`] = { get: operation("list"), post: operation("post") };
-    paths[`/${name}/${scope}${kind.plural}/{name}`] = {
-      get: operation("get"),
-      put: operation("put"),
-      patch: { ...operation("patch"), requestBody: { content } },
-      delete: operation("delete"),
-    };
-  }
+export function openapiRoot(documents: ReadonlyMap<string, OpenApiDocument>): OpenApiDocument {
+  const paths = Object.fromEntries(
+    [...documents].map(([path, { hash }]) => [
+      path,
+      { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` },
+    ]),
+  );
+  return hashed({ paths });
+}
+
+/** For clients from before v3: the same schemas, no operations. */
+export function openapiV2(resources: readonly Resource[], gitVersion: string): OpenApiDocument {
+  const definitions = {
+    ...metaSchemas,
+    ...Object.assign({}, ...resources.map(({ kind }) => schemasOf(kind))),
+  };
+  const text = JSON.stringify({
+    swagger: "2.0",
+    info: { title: "Kubernetes", version: gitVersion },
+    paths: {},
+    definitions,
+  });
+  const json = text.replaceAll("#/components/schemas/", "#/definitions/");
+  return { json, hash: hashOf(json) };
+}
+
+/** swagger: "2.0" and nothing else, in gnostic's protobuf: enough for clients that only ask whether there is a schema. */
+export const openapiV2Protobuf: Uint8Array = Uint8Array.fromHex("0a03322e30");
+
+function document(
+  gitVersion: string,
+  paths: Readonly<Record<string, unknown>>,
+  schemas: Readonly<Record<string, unknown>>,
+): unknown {
   return {
     openapi: "3.0.0",
-    info: { title: "Kubernetes", version: "v1.34.0" },
+    info: { title: "Kubernetes", version: gitVersion },
     paths,
     components: { schemas },
   };
 }
+
+function hashed(value: unknown): OpenApiDocument {
+  const json = JSON.stringify(value);
+  return { json, hash: hashOf(json) };
+}
+
+function hashOf(text: string): string {
+  return createHash("sha512").update(text).digest("hex").toUpperCase();
+}
+
+function schemaName(kind: KindDefinition): string {
+  const { group, version, kind: name } = kind;
+  if (group === "") return `io.k8s.api.core.${version}.${name}`;
+  const short = group.endsWith(".k8s.io") ? group.slice(0, -".k8s.io".length) : group;
+  if (group.endsWith(".k8s.io") || !group.includes(".")) return `io.k8s.api.${short}.${version}.${name}`;
+  return `${group.split(".").reverse().join(".")}.${version}.${name}`;
+}
+
+function schemasOf(kind: KindDefinition): Record<string, unknown> {
+  const identity = { group: kind.group, version: kind.version, kind: kind.kind };
+  const { metadata: _metadata, ...members } = kind.schema.properties ?? {};
+  const name = schemaName(kind);
+  const properties = {
+    apiVersion: {
+      type: "string",
+      description: `Group and version of this kind: ${apiVersionOf(kind)}.`,
+    },
+    kind: { type: "string", description: `The kind's name: ${kind.kind}.` },
+    metadata: {
+      description: "What every object has: name, namespace, labels, annotations.",
+      default: {},
+      allOf: [{ $ref: `#/components/schemas/${metaPrefix}ObjectMeta` }],
+    },
+    ...members,
+  };
+  const list = {
+    description: `A list of ${kind.kind} objects.`,
+    type: "object",
+    required: ["items"],
+    properties: {
+      apiVersion: { type: "string" },
+      items: { type: "array", items: { $ref: `#/components/schemas/${name}` } },
+      kind: { type: "string" },
+      metadata: { allOf: [{ $ref: `#/components/schemas/${metaPrefix}ListMeta` }], default: {} },
+    },
+    "x-kubernetes-group-version-kind": [{ ...identity, kind: `${kind.kind}List` }],
+  };
+  return {
+    [name]: { ...kind.schema, type: "object", properties, "x-kubernetes-group-version-kind": [identity] },
+    [`${name}List`]: list,
+  };
+}
+
+const query = (name: string, type: string, description: string): unknown => ({
+  ...{ name, in: "query", description },
+  schema: { type, uniqueItems: true },
+});
+const listParameters = [
+  query("allowWatchBookmarks", "boolean", "Whether a watch may send bookmarks."),
+  query("continue", "string", "Where an earlier page of the list ended."),
+  query("fieldSelector", "string", "Only objects whose fields are as said."),
+  query("labelSelector", "string", "Only objects whose labels are as said."),
+  query("limit", "integer", "At most so many objects in one answer."),
+  query("resourceVersion", "string", "The revision to start from."),
+  query("resourceVersionMatch", "string", "How resourceVersion is meant."),
+  query("sendInitialEvents", "boolean", "Whether a watch begins with what is there."),
+  query("timeoutSeconds", "integer", "When a watch ends."),
+  query("watch", "boolean", "Follow changes instead of listing."),
+];
+const writeParameters = [
+  query("dryRun", "string", "All: say what would happen, and change nothing."),
+  query("fieldManager", "string", "Who writes, for managedFields."),
+  query(
+    "fieldValidation",
+    "string",
+    "What to do about unknown and duplicate fields: Ignore, Warn or Strict.",
+  ),
+];
+const patchParameters = [
+  ...writeParameters,
+  query("force", "boolean", "Apply: take over what others manage."),
+];
+const deleteParameters = [
+  query("dryRun", "string", "All: say what would happen, and change nothing."),
+  query("gracePeriodSeconds", "integer", "How long the object may take to end."),
+  query("propagationPolicy", "string", "What becomes of dependents: Orphan, Background or Foreground."),
+];
+
+function pathsOf({ kind, verbs, subresources }: Resource): Record<string, unknown> {
+  const identity = { group: kind.group, version: kind.version, kind: kind.kind };
+  const name = schemaName(kind);
+  const body = (schema: string, types: readonly string[] = ["application/json"]): unknown => ({
+    content: Object.fromEntries(
+      types.map((type) => [type, { schema: { $ref: `#/components/schemas/${schema}` } }]),
+    ),
+  });
+  const answer = (schema: string): unknown => ({
+    "200": { description: "OK", ...(body(schema) as object) },
+    "401": { description: "Unauthorized" },
+  });
+  const operation = (action: string, parameters: readonly unknown[], more: object = {}): unknown => ({
+    tags: [identity.group || "core"],
+    ...{ parameters, responses: answer(name), ...more },
+    "x-kubernetes-action": action,
+    "x-kubernetes-group-version-kind": identity,
+  });
+  const write = (action: string): unknown =>
+    operation(action, writeParameters, { requestBody: body(name, writeTypes) });
+  const patch = operation("patch", patchParameters, {
+    requestBody: body(`${metaPrefix}Patch`, patchTypesOf(kind)),
+  });
+  const remove = operation("delete", deleteParameters, { requestBody: body(`${metaPrefix}DeleteOptions`) });
+  const collection = `${rootOf(kind)}${kind.namespaced ? "/namespaces/{namespace}" : ""}/${kind.plural}`;
+  const place = (named: boolean): unknown[] =>
+    [...(kind.namespaced ? ["namespace"] : []), ...(named ? ["name"] : [])].map((one) => ({
+      ...{ name: one, in: "path", required: true, schema: { type: "string" } },
+    }));
+  if (!verbs.includes("get")) return { [collection]: { post: write("post"), parameters: place(false) } };
+  const list = operation("list", listParameters, { responses: answer(`${name}List`) });
+  const one = { get: operation("get", []), put: write("put"), patch, delete: remove };
+  const parts = subresources
+    .filter(({ version, name: part }) => version === undefined && (part === "status" || part === "finalize"))
+    .map(({ name: part }) => [
+      `${collection}/{name}/${part}`,
+      { get: operation("get", []), put: write("put"), patch, parameters: place(true) },
+    ]);
+  return {
+    ...(kind.namespaced && { [`${rootOf(kind)}/${kind.plural}`]: { get: list } }),
+    [collection]: { get: list, post: write("post"), delete: remove, parameters: place(false) },
+    [`${collection}/{name}`]: { ...one, parameters: place(true) },
+    ...Object.fromEntries(parts),
+  };
+}
+
+const writeTypes = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];

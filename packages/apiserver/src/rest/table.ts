@@ -1,29 +1,52 @@
-import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import type { Instant } from "@selvedge/base";
+import { type Column, humanDuration, type KindDefinition, type KubeObject } from "@selvedge/apimachinery";
+import { between, type Instant, instant } from "@selvedge/base";
 
-/** What `kubectl get` prints: the kind's columns, or name and age when it has none. */
+export type IncludeObject = "None" | "Metadata" | "Object";
+
+/** Kinds without columns of their own, as upstream shows custom resources. */
+const fallback: readonly Column[] = [
+  { name: "Name", type: "string", format: "name", value: ({ metadata }) => metadata.name },
+  { name: "Age", type: "date", value: ({ metadata }) => metadata.creationTimestamp ?? null },
+];
+
+/** What `kubectl get` prints. */
 export function tableOf(
   kind: KindDefinition,
   objects: readonly KubeObject[],
-  resourceVersion: string,
+  metadata: unknown,
   now: Instant,
+  include: IncludeObject,
 ): Record<string, unknown> {
-  const cell = { description: "", format: "", priority: 0 };
-  const columns = kind.columns.length > 0 ? kind.columns : undefined;
+  const columns = kind.columns.length > 0 ? kind.columns : fallback;
   return {
     kind: "Table",
     apiVersion: "meta.k8s.io/v1",
-    metadata: { resourceVersion },
-    columnDefinitions: columns?.map(({ value: _value, ...column }) => ({ ...cell, ...column })) ?? [
-      { ...cell, name: "Name", type: "string", format: "name" },
-      { ...cell, name: "Created At", type: "date" },
-    ],
+    metadata,
+    columnDefinitions: columns.map(({ name, type, format = "", description = "", priority = 0 }) => ({
+      ...{ name, type, format, description, priority },
+    })),
     rows: objects.map((object) => ({
-      cells: columns?.map((column) => column.value(object, now)) ?? [
-        object.metadata.name,
-        object.metadata.creationTimestamp ?? null,
-      ],
-      object: { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata: object.metadata },
+      cells: columns.map((column) => cellOf(column, object, now)),
+      object: included(object, include),
     })),
   };
+}
+
+/** Times are shown as how long ago they were. */
+function cellOf(column: Column, object: KubeObject, now: Instant): unknown {
+  const value = column.value(object, now);
+  if (column.type !== "date") return value;
+  if (value === null || value === "") return "<unknown>";
+  const at = Date.parse(String(value));
+  return Number.isNaN(at) ? value : humanDuration(between(instant(at), now));
+}
+
+function included(object: KubeObject, include: IncludeObject): unknown {
+  if (include === "None") return null;
+  return include === "Object" ? object : partial(object);
+}
+
+/** An object's metadata and nothing else. */
+export function partial(object: KubeObject): Record<string, unknown> {
+  return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata: object.metadata };
 }

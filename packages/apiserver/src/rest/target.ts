@@ -1,5 +1,5 @@
 import type { KindDefinition } from "@selvedge/apimachinery";
-import { StatusError } from "../status-error.ts";
+import { badRequest, unknownResource } from "./refusals.ts";
 
 /** What a path names. */
 export interface Target {
@@ -21,6 +21,7 @@ export function parseTarget(kinds: readonly KindDefinition[], path: string): Tar
         kind.plural === plural &&
         (namespaced === undefined || kind.namespaced === namespaced),
     );
+  if (steps.includes("")) throw unknownResource();
   if (steps[0] === "namespaces" && steps.length >= 3) {
     const kind = find(steps[2], true);
     if (kind !== undefined && steps.length <= 5) {
@@ -30,13 +31,13 @@ export function parseTarget(kinds: readonly KindDefinition[], path: string): Tar
   const kind = find(steps[0], undefined);
   const whole = kind !== undefined && (!kind.namespaced || steps.length === 1) && steps.length <= 3;
   if (whole) return { kind, namespace: undefined, name: steps[1], subresource: steps[2] };
-  throw new StatusError(404, "NotFound", "the server could not find the requested resource");
+  throw unknownResource();
 }
 
 function decode(step: string): string {
   try {
     return decodeURIComponent(step);
   } catch (error) {
-    throw new StatusError(400, "BadRequest", `invalid path segment ${step}`, undefined, { cause: error });
+    throw badRequest(`invalid path segment ${step}`, error);
   }
 }

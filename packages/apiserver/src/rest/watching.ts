@@ -23,17 +23,29 @@ export type WatchItem =
 /** As often as upstream. */
 const bookmarkEvery = minutes(1);
 
-export async function* watchStored(
+/** Checks what is asked at once; what comes after is in the generator. */
+export async function openWatch(
   store: Store,
   kind: KindDefinition,
   query: WatchQuery,
   clock: Clock,
-): AsyncGenerator<WatchItem> {
+): Promise<AsyncGenerator<WatchItem>> {
   checkQuery(query);
   const selection = selectionOf(kind, query);
   const asked = readRevision(query.resourceVersion);
   const current = await store.revision();
   if (asked > current) throw tooLargeRevision(asked, current);
+  return watchFrom(store, kind, query, selection, { asked, current }, clock);
+}
+
+async function* watchFrom(
+  store: Store,
+  kind: KindDefinition,
+  query: WatchQuery,
+  selection: Selection,
+  { asked, current }: { readonly asked: number; readonly current: number },
+  clock: Clock,
+): AsyncGenerator<WatchItem> {
   let from = asked;
   if (query.sendInitialEvents ?? asked === 0) {
     const { namespace, labelSelector, fieldSelector } = query;

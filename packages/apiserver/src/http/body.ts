@@ -1,0 +1,66 @@
+/** Request bodies: read within bounds, and made plain objects whatever they are written in. */
+import type { IncomingMessage } from "node:http";
+import {
+  BodyError,
+  decodeEnvelope,
+  decodeProtobuf,
+  type ParsedBody,
+  ProtobufError,
+  type ProtobufMessage,
+  parseJsonBody,
+  parseYamlBody,
+} from "@selvedge/apimachinery";
+import { badRequest, unsupportedBody } from "../rest/refusals.ts";
+import { StatusError } from "../status-error.ts";
+
+/** Upstream's bound. */
+const bodyMax = 3 * 1024 * 1024;
+
+export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
+  const tooLarge = (): StatusError =>
+    new StatusError(413, "RequestEntityTooLarge", `Request entity too large: limit is ${bodyMax}`, {});
+  if (Number(request.headers["content-length"] ?? 0) > bodyMax) throw tooLarge();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of request as AsyncIterable<Uint8Array>) {
+    size += part.length;
+    if (size > bodyMax) throw tooLarge();
+    parts.push(part);
+  }
+  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
+}
+
+export const protobufType = "application/vnd.kubernetes.protobuf";
+const jsonType = "application/json";
+const yamlType = "application/yaml";
+
+export function mediaTypeOf(request: IncomingMessage): string {
+  return (request.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+}
+
+/** An object's body. Bodies without a type are JSON. */
+export function decodeBody(body: Uint8Array, type: string, message: ProtobufMessage | undefined): ParsedBody {
+  try {
+    if (type === "" || type === jsonType) return parseJsonBody(textOf(body));
+    if (type === yamlType) return parseYamlBody(textOf(body));
+    if (type === protobufType && message !== undefined) return decodeWrapped(body, message);
+  } catch (error) {
+    if (!(error instanceof BodyError) && !(error instanceof ProtobufError)) throw error;
+    throw badRequest(`the body of the request cannot be read: ${error.message}`, error);
+  }
+  throw unsupportedBody(message === undefined ? [jsonType, yamlType] : [jsonType, yamlType, protobufType]);
+}
+
+function decodeWrapped(body: Uint8Array, message: ProtobufMessage): ParsedBody {
+  const { apiVersion, kind, raw, contentType } = decodeEnvelope(body);
+  if (contentType === jsonType) return parseJsonBody(textOf(raw));
+  return { value: { apiVersion, kind, ...decodeProtobuf(message, raw) }, duplicates: [] };
+}
+
+export function textOf(body: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(body);
+  } catch (error) {
+    throw badRequest("the body of the request is not UTF-8", error);
+  }
+}

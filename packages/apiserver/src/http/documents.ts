@@ -1,0 +1,134 @@
+/** What is served that is no object: discovery, OpenAPI, version, health. */
+import { createHash } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type AggregatedVersion, aggregatedDiscovery, discovery } from "../rest/discovery.ts";
+import {
+  type OpenApiDocument,
+  openapiRoot,
+  openapiV2,
+  openapiV2Protobuf,
+  openapiV3,
+} from "../rest/openapi.ts";
+import type { Resource } from "../rest/resources.ts";
+import { aggregationOf, wantsProtobuf } from "./negotiation.ts";
+import { sendJson } from "./respond.ts";
+
+/** The Kubernetes version whose behaviour this is: what clients choose theirs by. */
+const major = "1";
+const minor = "34";
+const gitVersion = `v${major}.${minor}.0+selvedge`;
+const version = {
+  ...{ major, minor, gitVersion, gitCommit: "", gitTreeState: "clean", buildDate: "1970-01-01T00:00:00Z" },
+  ...{ goVersion: "", compiler: "", platform: "linux/amd64" },
+};
+const health = new Set(["/healthz", "/livez", "/readyz"]);
+const v2Path = "/openapi/v2";
+const v3Path = "/openapi/v3";
+const v2Protobuf = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+/** A hashed document never changes. */
+const immutable = { "cache-control": "public, immutable", expires: "Fri, 31 Dec 2100 23:59:59 GMT" };
+
+/** Paths that anybody may ask for: load balancers and clients that do not know yet who they are. */
+export function isOpen(path: string): boolean {
+  return health.has(path) || path === "/version" || path.startsWith("/livez/") || path.startsWith("/readyz/");
+}
+
+export class Documents {
+  readonly #legacy: ReadonlyMap<string, string>;
+  readonly #aggregated = new Map<string, OpenApiDocument>();
+  readonly #resources: readonly Resource[];
+  #v3:
+    | { readonly root: OpenApiDocument; readonly documents: ReadonlyMap<string, OpenApiDocument> }
+    | undefined;
+  #v2: OpenApiDocument | undefined;
+
+  constructor(resources: readonly Resource[]) {
+    this.#resources = resources;
+    this.#legacy = new Map([...discovery(resources)].map(([path, value]) => [path, JSON.stringify(value)]));
+  }
+
+  /** Whether the path was one of these; then it has been answered. */
+  serve(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+    if (isOpen(path)) {
+      if (path === "/version") sendJson(request, response, 200, JSON.stringify(version));
+      else {
+        response.writeHead(200, {
+          "content-type": "text/plain; charset=utf-8",
+          "x-content-type-options": "nosniff",
+        });
+        response.end("ok");
+      }
+      return true;
+    }
+    if (path === "/api" || path === "/apis") {
+      const aggregated = aggregationOf(request.headers.accept);
+      if (aggregated !== undefined) return this.#serveAggregated(path, aggregated, request, response);
+    }
+    const legacy = this.#legacy.get(path);
+    if (legacy !== undefined) {
+      sendJson(request, response, 200, legacy);
+      return true;
+    }
+    if (path === v2Path) return this.#serveV2(request, response);
+    if (path === v3Path) return serveTagged(request, response, this.#openapi.root);
+    const document = path.startsWith(`${v3Path}/`)
+      ? this.#openapi.documents.get(path.slice(v3Path.length + 1))
+      : undefined;
+    if (document === undefined) return false;
+    const asked = new URL(request.url ?? "", "https://server").searchParams.get("hash");
+    return serveTagged(request, response, document, asked === document.hash ? immutable : {});
+  }
+
+  #serveAggregated(
+    root: "/api" | "/apis",
+    version: AggregatedVersion,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): boolean {
+    const key = `${root} ${version}`;
+    let document = this.#aggregated.get(key);
+    if (document === undefined) {
+      const json = JSON.stringify(aggregatedDiscovery(this.#resources, root, version));
+      document = { json, hash: createHash("sha512").update(json).digest("hex").toUpperCase() };
+      this.#aggregated.set(key, document);
+    }
+    const type = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+    return serveTagged(request, response, document, { "content-type": type });
+  }
+
+  #serveV2(request: IncomingMessage, response: ServerResponse): boolean {
+    if (wantsProtobuf(request.headers.accept)) {
+      response.writeHead(200, { "content-type": v2Protobuf, vary: "Accept" });
+      response.end(openapiV2Protobuf);
+      return true;
+    }
+    this.#v2 ??= openapiV2(this.#resources, gitVersion);
+    return serveTagged(request, response, this.#v2);
+  }
+
+  /** Made when first asked for: most of a start's time would go into it. */
+  get #openapi(): {
+    readonly root: OpenApiDocument;
+    readonly documents: ReadonlyMap<string, OpenApiDocument>;
+  } {
+    if (this.#v3 === undefined) {
+      const documents = openapiV3(this.#resources, gitVersion);
+      this.#v3 = { documents, root: openapiRoot(documents) };
+    }
+    return this.#v3;
+  }
+}
+
+function serveTagged(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { json, hash }: OpenApiDocument,
+  headers: Readonly<Record<string, string>> = {},
+): true {
+  const etag = `"${hash}"`;
+  if (request.headers["if-none-match"] === etag) {
+    response.writeHead(304, { etag, vary: "Accept" });
+    response.end();
+  } else sendJson(request, response, 200, json, { etag, ...headers });
+  return true;
+}

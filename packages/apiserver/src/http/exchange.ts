@@ -1,0 +1,31 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { User } from "../auth/user.ts";
+import type { Target } from "../rest/target.ts";
+
+/** One request that names something, on its way to its answer. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly query: URLSearchParams;
+  readonly user: User;
+  readonly target: Target;
+}
+
+/** What the request does, as authorization and discovery call it. */
+export function verbOf(method: string, named: boolean, watches: boolean): string {
+  switch (method) {
+    case "GET":
+    case "HEAD":
+      return watches ? "watch" : named ? "get" : "list";
+    case "POST":
+      return "create";
+    case "PUT":
+      return "update";
+    case "PATCH":
+      return "patch";
+    case "DELETE":
+      return named ? "delete" : "deletecollection";
+    default:
+      return method.toLowerCase();
+  }
+}

@@ -1,0 +1,54 @@
+/** In what form a client wants its answer. */
+import type { AggregatedVersion } from "../rest/discovery.ts";
+import { StatusError } from "../status-error.ts";
+
+export type View = "object" | "table" | "partial";
+
+interface MediaRange {
+  readonly type: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+function rangesOf(accept: string): MediaRange[] {
+  return accept.split(",").map((range) => {
+    const [type = "", ...rest] = range.split(";").map((part) => part.trim());
+    const pairs = rest.map((part) => part.split("=", 2).map((text) => text.trim()));
+    return { type, parameters: Object.fromEntries(pairs.map(([key = "", value = ""]) => [key, value])) };
+  });
+}
+
+function isJson(type: string): boolean {
+  return type === "application/json" || type === "application/*" || type === "*/*";
+}
+
+/** The first form of those the client lists that there is. Answers are JSON, whatever else the client would like more. */
+export function viewOf(accept: string | undefined): View {
+  if (accept === undefined || accept.trim() === "") return "object";
+  for (const { type, parameters } of rangesOf(accept)) {
+    if (!isJson(type)) continue;
+    const { as, g } = parameters;
+    if (as === undefined) return "object";
+    if (g !== "meta.k8s.io") continue;
+    if (as === "Table") return "table";
+    if (as === "PartialObjectMetadata" || as === "PartialObjectMetadataList") return "partial";
+  }
+  const message = "only the following media types are accepted: application/json";
+  throw new StatusError(406, "NotAcceptable", message, {});
+}
+
+/** Undefined: the legacy documents. */
+export function aggregationOf(accept: string | undefined): AggregatedVersion | undefined {
+  for (const { type, parameters } of rangesOf(accept ?? "")) {
+    const { as, g, v } = parameters;
+    if (type !== "application/json") continue;
+    if (as === undefined) return undefined;
+    const known = as === "APIGroupDiscoveryList" && g === "apidiscovery.k8s.io";
+    if (known && (v === "v2" || v === "v2beta1")) return v;
+  }
+  return undefined;
+}
+
+export function wantsProtobuf(accept: string | undefined): boolean {
+  const [first] = rangesOf(accept ?? "");
+  return first?.type.includes("protobuf") === true;
+}

@@ -1,0 +1,144 @@
+/** What the query of a URL asks for, checked. */
+import type { FieldError } from "@selvedge/apimachinery";
+import type { DeleteQuery, PropagationPolicy } from "../rest/delete-plan.ts";
+import type { FieldValidation } from "../rest/field-validation.ts";
+import type { ListQuery } from "../rest/listing.ts";
+import { badRequest, invalidOptions } from "../rest/refusals.ts";
+import type { IncludeObject } from "../rest/table.ts";
+
+/** Anything but absent, "0" and "false" is true. */
+export function isTrue(value: string | null): boolean {
+  return value !== null && value !== "0" && value.toLowerCase() !== "false";
+}
+
+function given(query: URLSearchParams, name: string): string | undefined {
+  return query.get(name) || undefined;
+}
+
+function whole(query: URLSearchParams, name: string): number | undefined {
+  const text = given(query, name);
+  if (text === undefined) return undefined;
+  if (!/^-?\d{1,15}$/.test(text)) {
+    throw badRequest(`${name}: strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  }
+  return Number(text);
+}
+
+export function listQuery(query: URLSearchParams, namespace: string | undefined): ListQuery {
+  const limit = whole(query, "limit");
+  const texts = ["labelSelector", "fieldSelector", "continue", "resourceVersion", "resourceVersionMatch"];
+  const found = texts.map((name) => [name, given(query, name)] as const).filter(([, value]) => value);
+  return {
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(limit === undefined ? {} : { limit }),
+    ...Object.fromEntries(found),
+  };
+}
+
+export function initialEvents(query: URLSearchParams): { readonly sendInitialEvents?: boolean } {
+  const text = query.get("sendInitialEvents");
+  return text === null || text === "" ? {} : { sendInitialEvents: isTrue(text) };
+}
+
+export function timeoutSeconds(query: URLSearchParams): number | undefined {
+  const value = whole(query, "timeoutSeconds");
+  return value === undefined || value <= 0 ? undefined : value;
+}
+
+export function includeObject(query: URLSearchParams): IncludeObject {
+  const text = given(query, "includeObject") ?? "Metadata";
+  if (text === "None" || text === "Metadata" || text === "Object") return text;
+  const detail = 'supported values: "Metadata", "None", "Object"';
+  throw invalidOptions("TableOptions", [
+    { type: "FieldValueNotSupported", field: "includeObject", value: text, detail },
+  ]);
+}
+
+export interface WriteOptions {
+  readonly dryRun: boolean;
+  readonly fieldManager: string;
+  readonly fieldValidation: FieldValidation;
+  readonly force: boolean;
+}
+
+/** Longer names of managers are refused by upstream too. */
+const managerMax = 128;
+
+export function writeOptions(
+  kind: "CreateOptions" | "UpdateOptions" | "PatchOptions",
+  query: URLSearchParams,
+  apply: boolean,
+): WriteOptions {
+  const errors: FieldError[] = [];
+  const dryRun = query.getAll("dryRun").filter((text) => text !== "");
+  if (dryRun.some((text) => text !== "All")) {
+    const detail = 'supported values: "All"';
+    errors.push({ type: "FieldValueNotSupported", field: "dryRun", value: dryRun, detail });
+  }
+  const validation = given(query, "fieldValidation") ?? "Warn";
+  if (!["Ignore", "Warn", "Strict"].includes(validation)) {
+    const detail = 'supported values: "", "Ignore", "Strict", "Warn"';
+    errors.push({ type: "FieldValueNotSupported", field: "fieldValidation", value: validation, detail });
+  }
+  const fieldManager = given(query, "fieldManager") ?? "";
+  if (fieldManager.length > managerMax) {
+    errors.push({
+      type: "FieldValueTooLong",
+      field: "fieldManager",
+      detail: `may not be more than ${managerMax} bytes`,
+    });
+  }
+  if (apply && fieldManager === "") {
+    errors.push({ type: "FieldValueRequired", field: "fieldManager", detail: "is required for apply patch" });
+  }
+  if (!apply && query.has("force") && kind === "PatchOptions") {
+    const detail = "may not be specified for non-apply patch";
+    errors.push({ type: "FieldValueForbidden", field: "force", detail });
+  }
+  if (errors.length > 0) throw invalidOptions(kind, errors);
+  const force = isTrue(query.get("force"));
+  return { dryRun: dryRun.length > 0, fieldManager, fieldValidation: validation as FieldValidation, force };
+}
+
+/** Options of a deletion: from the body when there is one, else from the query. */
+export function deleteOptions(
+  query: URLSearchParams,
+  body: Readonly<Record<string, unknown>> | undefined,
+): DeleteQuery {
+  const dry = body?.["dryRun"] ?? query.getAll("dryRun").filter((text) => text !== "");
+  const list = Array.isArray(dry) ? dry : [dry];
+  if (list.some((text) => text !== "All")) {
+    const detail = 'supported values: "All"';
+    throw invalidOptions("DeleteOptions", [
+      { type: "FieldValueNotSupported", field: "dryRun", value: list, detail },
+    ]);
+  }
+  const orphan = query.get("orphanDependents");
+  const asked = body ?? {
+    gracePeriodSeconds: whole(query, "gracePeriodSeconds"),
+    propagationPolicy: given(query, "propagationPolicy"),
+    orphanDependents: orphan === null ? undefined : isTrue(orphan),
+  };
+  return { ...parsedDeletion(asked), ...(list.length > 0 && { dryRun: true }) };
+}
+
+function parsedDeletion(asked: Readonly<Record<string, unknown>>): DeleteQuery {
+  const {
+    gracePeriodSeconds: grace,
+    propagationPolicy: policy,
+    orphanDependents: orphan,
+    preconditions,
+  } = asked;
+  const fits =
+    (grace === undefined || grace === null || Number.isSafeInteger(grace)) &&
+    (policy === undefined || policy === null || typeof policy === "string") &&
+    (orphan === undefined || orphan === null || typeof orphan === "boolean") &&
+    (preconditions === undefined || preconditions === null || typeof preconditions === "object");
+  if (!fits) throw badRequest("the options of the deletion have values of the wrong type");
+  return {
+    ...(typeof grace === "number" && { gracePeriodSeconds: grace }),
+    ...(typeof policy === "string" && { propagationPolicy: policy as PropagationPolicy }),
+    ...(typeof orphan === "boolean" && { orphanDependents: orphan }),
+    ...(preconditions && { preconditions: preconditions as NonNullable<DeleteQuery["preconditions"]> }),
+  };
+}

@@ -1,0 +1,65 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { constants, gzip } from "node:zlib";
+import type { StatusError } from "../status-error.ts";
+
+/** Upstream's: smaller answers cost more to pack than to send. */
+const gzipFrom = 128 * 1024;
+
+export interface AnswerHeaders {
+  readonly [name: string]: string | string[];
+}
+
+/** Sends JSON text, packed when it is large and the client can unpack it. */
+export function sendJson(
+  request: IncomingMessage,
+  response: ServerResponse,
+  code: number,
+  json: string,
+  headers: AnswerHeaders = {},
+): void {
+  const head = {
+    "content-type": "application/json",
+    vary: "Accept",
+    "cache-control": "no-cache, private",
+    ...headers,
+  };
+  const packs = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
+  if (json.length < gzipFrom || !packs) {
+    const body = Buffer.from(json);
+    response.writeHead(code, { ...head, "content-length": body.length });
+    response.end(request.method === "HEAD" ? undefined : body);
+    return;
+  }
+  gzip(json, { level: constants.Z_BEST_SPEED }, (error, packed) => {
+    if (response.destroyed) return;
+    if (error !== null) {
+      response.destroy(error);
+      return;
+    }
+    response.writeHead(code, {
+      ...head,
+      ...{ "content-encoding": "gzip", vary: "Accept, Accept-Encoding", "content-length": packed.length },
+    });
+    response.end(packed);
+  });
+}
+
+export function sendStatus(request: IncomingMessage, response: ServerResponse, refusal: StatusError): void {
+  const { retryAfterSeconds } = refusal.details ?? {};
+  const headers = retryAfterSeconds === undefined ? {} : { "retry-after": `${retryAfterSeconds}` };
+  // A body that was not read to its end leaves the connection in no state to be used again.
+  const close = request.httpVersionMajor < 2 && !request.complete ? { connection: "close" } : {};
+  sendJson(request, response, refusal.code, JSON.stringify(refusal.toStatus()), { ...headers, ...close });
+}
+
+/** `299 - "unknown field \"spec.foo\""`, as clients print it. */
+export function warningHeader(texts: readonly string[]): AnswerHeaders {
+  if (texts.length === 0) return {};
+  const clean = (text: string): string => text.replace(/\p{Cc}/gu, " ").replace(/["\\]/g, "\\$&");
+  return { warning: [...new Set(texts)].map((text) => `299 - "${encodeHeader(clean(text))}"`) };
+}
+
+/** Headers are Latin-1: what lies beyond is sent as its UTF-8 bytes. */
+function encodeHeader(text: string): string {
+  return Buffer.from(text).toString("latin1");
+}

@@ -1,0 +1,293 @@
+/** POST, PUT, PATCH and DELETE: from a body to the registry, and what became of it. */
+import type { KubeObject, ParsedBody } from "@selvedge/apimachinery";
+import { deleteOptionsMessage, PatchError, parseJsonBody, parseYamlBody } from "@selvedge/apimachinery";
+import type { VirtualKind } from "../auth/review-kinds.ts";
+import { apiVersionOf } from "../rest/kind-names.ts";
+import type { ObjectRegistry, WriteQuery } from "../rest/object-registry.ts";
+import { applyPatch, type PatchKind, patchTypes, patchTypesOf } from "../rest/patching.ts";
+import { bindingMessage, bindPod, evictionMessage, evictPod } from "../rest/pod-parts.ts";
+import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
+import { scaleMessage, scaleOf, withScale } from "../rest/scale.ts";
+import { StatusError } from "../status-error.ts";
+import { decodeBody, mediaTypeOf, readBody, textOf } from "./body.ts";
+import type { Exchange } from "./exchange.ts";
+import { viewOf } from "./negotiation.ts";
+import { deleteOptions, listQuery, writeOptions } from "./query.ts";
+import { type ReadPorts, shown } from "./reads.ts";
+import { sendJson, warningHeader } from "./respond.ts";
+
+export interface WritePorts extends ReadPorts {
+  readonly objects: ObjectRegistry;
+  readonly virtual: readonly VirtualKind[];
+}
+
+interface Outcome {
+  readonly code: number;
+  readonly body: unknown;
+}
+
+/** Parts of an object that are written like the object itself. */
+const ownParts = new Set(["status", "finalize", "ephemeralcontainers", "resize"]);
+
+/** Whether this file answers the subresource; others belong to the streams. */
+export function writesSubresource(subresource: string, { target: { kind } }: Exchange): boolean {
+  if (kind.subresources?.scale !== undefined && subresource === "scale") return true;
+  if (subresource === "status") return kind.subresources?.status === true;
+  if (subresource === "finalize") return kind.group === "" && kind.plural === "namespaces";
+  const isPod = kind.group === "" && kind.plural === "pods";
+  if (isPod && (subresource === "binding" || subresource === "eviction")) return true;
+  const listed = kind.subresources?.others?.some(({ name }) => name === subresource) === true;
+  return listed && ownParts.has(subresource);
+}
+
+export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise<void> {
+  const { request, response } = exchange;
+  const warnings: string[] = [];
+  const body = await readBody(request);
+  const { code, body: answer } = await write(exchange, ports, body, (text) => warnings.push(text));
+  const object = answer as KubeObject;
+  const view = viewOf(request.headers.accept);
+  const ofKind =
+    object.kind === exchange.target.kind.kind && object.apiVersion === apiVersionOf(exchange.target.kind);
+  const shape = ofKind && view !== "object" ? shown(object, view, exchange, ports) : answer;
+  sendJson(request, response, code, JSON.stringify(shape), warningHeader(warnings));
+}
+
+async function write(
+  exchange: Exchange,
+  ports: WritePorts,
+  body: Uint8Array,
+  warn: (text: string) => void,
+): Promise<Outcome> {
+  const { request, target } = exchange;
+  const { name, subresource } = target;
+  switch (request.method) {
+    case "POST":
+      if (name === undefined) return await create(exchange, ports, body, warn);
+      if (subresource === "binding" || subresource === "eviction")
+        return await postToPod(exchange, ports, body);
+      throw methodNotAllowed();
+    case "PUT":
+      if (name === undefined) throw methodNotAllowed();
+      return await replace(exchange, ports, body, warn);
+    case "PATCH":
+      if (name === undefined) throw methodNotAllowed();
+      return await patch(exchange, ports, body, warn);
+    case "DELETE":
+      if (subresource !== undefined) throw methodNotAllowed();
+      return await remove(exchange, ports, body);
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+async function create(
+  exchange: Exchange,
+  { objects, virtual }: WritePorts,
+  body: Uint8Array,
+  warn: (text: string) => void,
+): Promise<Outcome> {
+  const { request, query, target, user } = exchange;
+  const { kind, namespace } = target;
+  if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
+  const options = writeOptions("CreateOptions", query, false);
+  const parsed = decodeBody(body, mediaTypeOf(request), kind.protobuf);
+  const object = placed(parsed, exchange);
+  const answering = virtual.find((one) => one.kind === kind);
+  if (answering !== undefined) {
+    return { code: 201, body: { ...object, status: await answering.answer(object, user) } };
+  }
+  if (object.metadata.resourceVersion) {
+    throw new StatusError(500, "", "resourceVersion should not be set on objects to be created");
+  }
+  const made = await objects.create(kind, object, {
+    ...withManager(options, exchange),
+    ...{ duplicates: parsed.duplicates, warn },
+  });
+  return { code: 201, body: made };
+}
+
+async function postToPod(exchange: Exchange, { objects }: WritePorts, body: Uint8Array): Promise<Outcome> {
+  const { request, query, target } = exchange;
+  const { kind, name = "", namespace, subresource } = target;
+  const options = withManager(writeOptions("CreateOptions", query, false), exchange);
+  const message = subresource === "binding" ? bindingMessage : evictionMessage;
+  const posted = objectIn(decodeBody(body, mediaTypeOf(request), message));
+  const pod = { name, namespace };
+  if (subresource === "binding") await bindPod(objects, kind, pod, posted, options);
+  else await evictPod(objects, kind, pod, posted, options.dryRun === true);
+  return { code: 201, body: { ...success, code: 201 } };
+}
+
+async function replace(
+  exchange: Exchange,
+  { objects }: WritePorts,
+  body: Uint8Array,
+  warn: (text: string) => void,
+): Promise<Outcome> {
+  const { request, query, target } = exchange;
+  const { kind, name = "", namespace, subresource } = target;
+  const options = withManager(writeOptions("UpdateOptions", query, false), exchange);
+  if (subresource === "scale") {
+    const scale = asScale(objectIn(decodeBody(body, mediaTypeOf(request), scaleMessage)));
+    const scaled = await objects.change(kind, name, namespace, { ...options, subresource }, (stored) =>
+      withScale(kind, stored, scale),
+    );
+    return { code: 200, body: scaleOf(kind, scaled) };
+  }
+  const parsed = decodeBody(body, mediaTypeOf(request), kind.protobuf);
+  const object = placed(parsed, exchange);
+  const part = subresource === undefined ? {} : { subresource };
+  const rules = { ...options, ...part, duplicates: parsed.duplicates, warn };
+  return { code: 200, body: await objects.update(kind, object, rules) };
+}
+
+async function patch(
+  exchange: Exchange,
+  { objects }: WritePorts,
+  body: Uint8Array,
+  warn: (text: string) => void,
+): Promise<Outcome> {
+  const { request, query, target } = exchange;
+  const { kind, name = "", namespace, subresource } = target;
+  const media = mediaTypeOf(request);
+  const type = (Object.keys(patchTypes) as PatchKind[]).find((one) => patchTypes[one] === media);
+  if (type === undefined) throw unsupportedBody(patchTypesOf(kind));
+  const options = withManager(writeOptions("PatchOptions", query, type === "apply"), exchange);
+  const parsed = type === "apply" ? yamlOrJson(body) : parsedPatch(body);
+  if (subresource === "scale") {
+    const scaled = await objects.change(kind, name, namespace, { ...options, subresource }, (stored) =>
+      withScale(kind, stored, patchedScale(exchange, stored, type, parsed)),
+    );
+    return { code: 200, body: scaleOf(kind, scaled) };
+  }
+  const part = subresource === undefined ? {} : { subresource };
+  const rules = { ...options, ...part, duplicates: parsed.duplicates, warn };
+  if (type !== "apply") {
+    return { code: 200, body: await objects.patch(kind, name, namespace, type, parsed.value, rules) };
+  }
+  const configuration = placed(parsed, exchange);
+  const { object, created } = await objects.apply(kind, name, namespace, configuration, rules);
+  return { code: created ? 201 : 200, body: object };
+}
+
+function parsedPatch(body: Uint8Array): ParsedBody {
+  try {
+    return parseJsonBody(textOf(body));
+  } catch (error) {
+    throw badRequest(
+      `error decoding patch: ${error instanceof Error ? error.message : String(error)}`,
+      error,
+    );
+  }
+}
+
+function yamlOrJson(body: Uint8Array): ParsedBody {
+  const text = textOf(body);
+  try {
+    return /^\s*\{/.test(text) ? parseJsonBody(text) : parseYamlBody(text);
+  } catch (error) {
+    throw badRequest(
+      `error decoding patch: ${error instanceof Error ? error.message : String(error)}`,
+      error,
+    );
+  }
+}
+
+function patchedScale(
+  { target: { kind } }: Exchange,
+  stored: KubeObject,
+  type: PatchKind,
+  parsed: ParsedBody,
+): KubeObject {
+  if (type === "apply") return asScale(objectIn(parsed));
+  const scaleKind = {
+    ...kind,
+    group: "autoscaling",
+    version: "v1",
+    kind: "Scale",
+    plural: "scales",
+    schema: {},
+  };
+  try {
+    return applyPatch(scaleKind, scaleOf(kind, stored), type, parsed.value);
+  } catch (error) {
+    if (!(error instanceof PatchError)) throw error;
+    throw badRequest(error.message, error);
+  }
+}
+
+function asScale(object: Record<string, unknown>): KubeObject {
+  const metadata = (object["metadata"] ?? {}) as KubeObject["metadata"];
+  return { ...object, apiVersion: "autoscaling/v1", kind: "Scale", metadata };
+}
+
+async function remove(exchange: Exchange, { objects }: WritePorts, body: Uint8Array): Promise<Outcome> {
+  const { request, query, target } = exchange;
+  const { kind, name, namespace } = target;
+  const said =
+    body.length === 0 ? undefined : objectIn(decodeBody(body, mediaTypeOf(request), deleteOptionsMessage));
+  const options = deleteOptions(query, said);
+  if (name === undefined) {
+    const items = await objects.removeAll(kind, listQuery(query, namespace), options);
+    const { resourceVersion } = (await objects.list(kind, { namespace: namespace ?? "", limit: 1 })).metadata;
+    return {
+      code: 200,
+      body: {
+        kind: `${kind.kind}List`,
+        apiVersion: apiVersionOf(kind),
+        metadata: { resourceVersion },
+        items,
+      },
+    };
+  }
+  const { gone, object } = await objects.remove(kind, name, namespace, options);
+  if (!gone) return { code: options.orphanDependents === false ? 202 : 200, body: object };
+  if (kind.gracePeriodSeconds !== undefined) return { code: 200, body: object };
+  const details = { name, group: kind.group, kind: kind.plural, uid: object.metadata.uid };
+  return { code: 200, body: { ...success, details } };
+}
+
+const success = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" };
+
+function withManager(options: ReturnType<typeof writeOptions>, { request }: Exchange): WriteQuery {
+  // As upstream: whoever does not say who they are is known by their program's name.
+  const agent = (request.headers["user-agent"] ?? "").split("/")[0]?.slice(0, 128) ?? "";
+  return { ...options, fieldManager: options.fieldManager || agent || "unknown" };
+}
+
+function objectIn({ value }: ParsedBody): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw badRequest("the body of the request is no object");
+}
+
+/** The URL is the authority on what an object is and where; a body that says otherwise is refused. */
+function placed(parsed: ParsedBody, { target }: Exchange): KubeObject {
+  const { kind, name, namespace } = target;
+  const body = objectIn(parsed);
+  const expected = apiVersionOf(kind);
+  const { apiVersion = expected, kind: said = kind.kind, metadata = {} } = body as Partial<KubeObject>;
+  if (said !== "" && said !== kind.kind) {
+    const version = String(apiVersion).split("/").at(-1);
+    const why = `no kind "${said}" is expected here`;
+    throw badRequest(`${said} in version "${version}" cannot be handled as a ${kind.kind}: ${why}`);
+  }
+  if (apiVersion !== "" && apiVersion !== expected) {
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`,
+    );
+  }
+  if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) {
+    throw badRequest("metadata must be an object");
+  }
+  const meta = metadata as KubeObject["metadata"];
+  if (meta.namespace && namespace && meta.namespace !== namespace) {
+    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+  }
+  if (meta.name && name !== undefined && meta.name !== name) {
+    throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
+  }
+  const place = { ...(name && { name }), ...(namespace && { namespace }) };
+  return { ...body, apiVersion: expected, kind: kind.kind, metadata: { ...meta, ...place } } as KubeObject;
+}

@@ -1,0 +1,89 @@
+/** What can be posted to a Pod: where it runs, and that it should leave. */
+import {
+  deleteOptionsMessage,
+  type KindDefinition,
+  type KubeObject,
+  objectMetaMessage,
+  type ProtobufMessage,
+} from "@selvedge/apimachinery";
+import type { DeleteQuery } from "./delete-plan.ts";
+import type { ObjectRegistry, WriteQuery } from "./object-registry.ts";
+import { badRequest, conflict, invalid } from "./refusals.ts";
+
+export const bindingMessage: ProtobufMessage = {
+  1: { name: "metadata", type: "message", message: objectMetaMessage },
+  2: {
+    name: "target",
+    type: "message",
+    message: {
+      1: { name: "kind", type: "string" },
+      2: { name: "namespace", type: "string" },
+      3: { name: "name", type: "string" },
+      4: { name: "uid", type: "string" },
+      5: { name: "apiVersion", type: "string" },
+    },
+  },
+};
+
+export const evictionMessage: ProtobufMessage = {
+  1: { name: "metadata", type: "message", message: objectMetaMessage },
+  2: { name: "deleteOptions", type: "message", message: deleteOptionsMessage },
+};
+
+interface PodPart {
+  nodeName?: string;
+  [field: string]: unknown;
+}
+
+/** A scheduler's decision: the Pod's node, once and for all. */
+export async function bindPod(
+  objects: ObjectRegistry,
+  kind: KindDefinition,
+  pod: { readonly name: string; readonly namespace: string | undefined },
+  binding: Record<string, unknown>,
+  options: WriteQuery,
+): Promise<void> {
+  const { name: node = "", kind: type = "Node" } = (binding["target"] ?? {}) as {
+    name?: string;
+    kind?: string;
+  };
+  const binder = { group: "", kind: "Binding" };
+  if (type !== "Node") {
+    const detail = 'supported values: "Node", "<empty>"';
+    const error = { type: "FieldValueNotSupported", field: "target.kind", value: type, detail } as const;
+    throw invalid(binder, pod.name, [error]);
+  }
+  if (node === "") {
+    throw invalid(binder, pod.name, [{ type: "FieldValueRequired", field: "target.name", detail: "" }]);
+  }
+  await objects.change(kind, pod.name, pod.namespace, { ...options, subresource: "binding" }, (stored) => {
+    const { nodeName } = (stored["spec"] ?? {}) as PodPart;
+    const what = { ...kind, plural: "pods/binding" };
+    if (stored.metadata.deletionTimestamp) {
+      throw conflict(what, pod.name, `pod ${pod.name} is being deleted, cannot be assigned to a host`);
+    }
+    if (nodeName) throw conflict(what, pod.name, `pod ${pod.name} is already assigned to node "${nodeName}"`);
+    return bound(stored, node);
+  });
+}
+
+function bound(stored: KubeObject, node: string): KubeObject {
+  return { ...structuredClone(stored), spec: { ...(stored["spec"] as object | undefined), nodeName: node } };
+}
+
+/** Deletes the Pod unless it is not the one that was meant. */
+export async function evictPod(
+  objects: ObjectRegistry,
+  kind: KindDefinition,
+  pod: { readonly name: string; readonly namespace: string | undefined },
+  eviction: Record<string, unknown>,
+  dryRun: boolean,
+): Promise<void> {
+  const { name } = (eviction["metadata"] ?? {}) as { name?: string };
+  if (name && name !== pod.name) {
+    throw badRequest(`name in URL does not match name in Eviction object: ${pod.name} ${name}`);
+  }
+  const asked = (eviction["deleteOptions"] ?? {}) as DeleteQuery & { readonly dryRun?: unknown };
+  const dry = dryRun || (Array.isArray(asked.dryRun) && asked.dryRun.includes("All"));
+  await objects.remove(kind, pod.name, pod.namespace, { ...asked, dryRun: dry });
+}

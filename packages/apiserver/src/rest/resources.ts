@@ -1,0 +1,92 @@
+/** What is served, as discovery, OpenAPI and routing see it: each kind with its verbs and subresources. */
+import type { KindDefinition, SubresourceDefinition } from "@selvedge/apimachinery";
+import { apiVersionOf } from "./kind-names.ts";
+
+export interface Resource {
+  readonly kind: KindDefinition;
+  readonly verbs: readonly string[];
+  readonly subresources: readonly SubresourceDefinition[];
+}
+
+const storedVerbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const partVerbs = ["get", "patch", "update"];
+
+export function resourcesOf(
+  kinds: readonly KindDefinition[],
+  virtual: readonly KindDefinition[],
+): Resource[] {
+  return [
+    ...kinds.map((kind) => ({ kind, verbs: storedVerbs, subresources: subresourcesOf(kind) })),
+    ...virtual.map((kind) => ({ kind, verbs: ["create"], subresources: [] })),
+  ];
+}
+
+function subresourcesOf(kind: KindDefinition): SubresourceDefinition[] {
+  const { status, scale, others = [] } = kind.subresources ?? {};
+  const all = new Map<string, SubresourceDefinition>();
+  if (status) all.set("status", { name: "status", kind: kind.kind, verbs: partVerbs });
+  if (scale !== undefined) all.set("scale", scaleSubresource);
+  if (kind.group === "" && kind.plural === "namespaces") {
+    all.set("finalize", { name: "finalize", kind: kind.kind, verbs: ["update"] });
+  }
+  for (const other of others) all.set(other.name, other);
+  return [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+export const scaleSubresource: SubresourceDefinition = {
+  ...{ name: "scale", kind: "Scale", group: "autoscaling", version: "v1" },
+  verbs: partVerbs,
+};
+
+export interface ApiGroup {
+  readonly name: string;
+  /** The preferred one first. */
+  readonly versions: readonly { readonly version: string; readonly resources: readonly Resource[] }[];
+}
+
+/** Groups in the order tools should prefer them: the core first, Kubernetes' own next, then others by name. */
+export function groupsOf(resources: readonly Resource[]): ApiGroup[] {
+  const names = [...new Set(resources.map(({ kind }) => kind.group))].sort(
+    (a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1),
+  );
+  return names.map((name) => {
+    const own = resources.filter(({ kind }) => kind.group === name);
+    const versions = [...new Set(own.map(({ kind }) => kind.version))].sort(byPriority);
+    return {
+      name,
+      versions: versions.map((version) => ({
+        version,
+        resources: own.filter(({ kind }) => kind.version === version),
+      })),
+    };
+  });
+}
+
+const ranked = ["", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "autoscaling"];
+const ranksAfter = ["batch", "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "storage.k8s.io"];
+const ranks = [...ranked, ...ranksAfter, "apiextensions.k8s.io", "coordination.k8s.io", "node.k8s.io"];
+
+function rankOf(group: string): number {
+  const rank = ranks.indexOf(group);
+  return rank < 0 ? ranks.length : rank;
+}
+
+/** v2 before v1 before v1beta2 before v1beta1 before v1alpha1 before anything else. */
+function byPriority(left: string, right: string): number {
+  const keys = (version: string): number[] => {
+    const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);
+    if (match === null) return [0, 0, 0];
+    const [, major = "0", stage, minor = "0"] = match;
+    return [stage === undefined ? 3 : stage === "beta" ? 2 : 1, Number(major), Number(minor)];
+  };
+  const [a, b] = [keys(left), keys(right)];
+  for (const [index, value] of a.entries()) {
+    if (value !== b[index]) return (b[index] ?? 0) - value;
+  }
+  return left < right ? -1 : 1;
+}
+
+/** `/api/v1` or `/apis/apps/v1`. */
+export function rootOf(kind: { readonly group: string; readonly version: string }): string {
+  return `${kind.group === "" ? "/api" : "/apis"}/${apiVersionOf(kind)}`;
+}

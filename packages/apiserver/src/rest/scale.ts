@@ -1,0 +1,79 @@
+/** The scale subresource: one kind of object for whatever has copies. Pure. */
+import {
+  formatRequirements,
+  type KindDefinition,
+  type KubeObject,
+  type LabelSelector,
+  objectMetaMessage,
+  type ProtobufMessage,
+  requirementsOf,
+} from "@selvedge/apimachinery";
+import { badRequest, conflict, invalid } from "./refusals.ts";
+
+export const scaleMessage: ProtobufMessage = {
+  1: { name: "metadata", type: "message", message: objectMetaMessage },
+  2: { name: "spec", type: "message", message: { 1: { name: "replicas", type: "int32", optional: true } } },
+};
+
+export function scaleOf(kind: KindDefinition, object: KubeObject): KubeObject {
+  const paths = kind.subresources?.scale;
+  if (paths === undefined) throw badRequest(`${kind.plural} have no scale`);
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const selector = paths.selector === undefined ? undefined : selectorText(valueAt(object, paths.selector));
+  const { specReplicas, statusReplicas } = paths;
+  return {
+    kind: "Scale",
+    apiVersion: "autoscaling/v1",
+    metadata: {
+      name,
+      ...(namespace && { namespace }),
+      ...(uid && { uid }),
+      ...(resourceVersion && { resourceVersion }),
+      ...(creationTimestamp && { creationTimestamp }),
+    },
+    spec: { replicas: Number(valueAt(object, specReplicas) ?? 0) },
+    status: { replicas: Number(valueAt(object, statusReplicas) ?? 0), ...(selector && { selector }) },
+  };
+}
+
+/** The object with as many copies as the scale says. */
+export function withScale(kind: KindDefinition, object: KubeObject, scale: KubeObject): KubeObject {
+  const { name } = object.metadata;
+  const { resourceVersion } = scale.metadata;
+  if (scale.metadata.name && scale.metadata.name !== name) {
+    throw badRequest(
+      `the name of the object (${scale.metadata.name}) does not match the name on the URL (${name})`,
+    );
+  }
+  if (resourceVersion && resourceVersion !== object.metadata.resourceVersion) throw conflict(kind, name);
+  const replicas = (scale["spec"] as { replicas?: unknown } | undefined)?.replicas ?? 0;
+  if (!Number.isSafeInteger(replicas) || (replicas as number) < 0) {
+    const detail = "must be greater than or equal to 0";
+    const error = { type: "FieldValueInvalid", field: "spec.replicas", value: replicas, detail } as const;
+    throw invalid({ group: "autoscaling", kind: "Scale" }, name, [error]);
+  }
+  const scaled = structuredClone(object);
+  const steps = stepsOf(kind.subresources?.scale?.specReplicas ?? "spec.replicas");
+  let holder = scaled as Record<string, unknown>;
+  for (const step of steps.slice(0, -1)) {
+    holder[step] ??= {};
+    holder = holder[step] as Record<string, unknown>;
+  }
+  holder[steps.at(-1) ?? "replicas"] = replicas;
+  return scaled;
+}
+
+function stepsOf(path: string): string[] {
+  return path.replace(/^\./, "").split(".");
+}
+
+function valueAt(object: KubeObject, path: string): unknown {
+  let value: unknown = object;
+  for (const step of stepsOf(path)) value = (value as Record<string, unknown> | undefined)?.[step];
+  return value;
+}
+
+function selectorText(selector: unknown): string {
+  if (typeof selector === "string") return selector;
+  return formatRequirements(requirementsOf((selector ?? undefined) as LabelSelector | undefined) ?? []);
+}
