@@ -1,6 +1,6 @@
 /**
- * The engine, put together. Everything it touches of the world comes in as a port, so that the same engine runs on a box
- * and in a simulation.
+ * The engine, put together. Everything it touches of the world comes in as a port, so that the same engine
+ * runs on a box and in a simulation.
  *
  *   reconciler   reads                                     writes
  *   content      desired                                   contents
@@ -42,7 +42,10 @@ export interface EngineOptions {
   /** Undefined on a box that cannot run machines: it is a node all the same, and says so. */
   readonly hypervisor: Hypervisor | undefined;
   readonly networkDriver: NetworkDriver;
-  /** Starts the names of network devices; several engines on one box need different ones. At most 4 characters. */
+  /**
+   * Starts the names of network devices; several engines on one box need different ones. At most 4
+   * characters.
+   */
   readonly networkPrefix: string;
   readonly host: HostFacts;
   readonly config: EnrolmentConfig;

@@ -1,7 +1,6 @@
 /**
  * A controller in a few lines, for tests of the engine's side: speaks the node API in memory with the
- * recorded keys,
- * does what the test says, and remembers what it was told.
+ * recorded keys, does what the test says, and remembers what it was told.
  */
 import {
   createHash,

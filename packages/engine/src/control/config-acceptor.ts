@@ -4,8 +4,7 @@
  *   verify ─► parse ─► is it ours? newer? ─► translate ─► write to disk ─► believe
  *
  * Nothing is believed before it is on the disk, and what is on the disk is what came, with the certificates
- * that vouch
- * for it, so that a later start checks it again instead of trusting a file.
+ * that vouch for it, so that a later start checks it again instead of trusting a file.
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
@@ -107,8 +106,8 @@ export class ConfigAcceptor {
 
   /**
    * Takes an answer whose signature the client has checked. A configuration that cannot be accepted is
-   * remembered as
-   * refused and changes nothing; only a disk that cannot take it is thrown, for the caller to try again.
+   * remembered as refused and changes nothing; only a disk that cannot take it is thrown, for the caller to
+   * try again.
    */
   async take(
     envelope: Uint8Array,

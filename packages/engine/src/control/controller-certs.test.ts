@@ -73,13 +73,7 @@ const wrongLists: readonly (readonly [string, Uint8Array, readonly string[], num
   ["before its time", list, [root], Date.UTC(2020, 0), /is valid from/],
   ["after its time", list, [root], Date.UTC(2090, 0), /is valid from/],
   ["with a certificate of a device", changed({ type: 13 }), [root], recordedAt, /type 13/],
-  [
-    "that is no certificate",
-    changed({ cert: Uint8Array.of(1 })),
-    [root],
-    recordedAt,
-    /read/,
-  ],
+  ["that is no certificate", changed({ cert: Uint8Array.of(1) }), [root], recordedAt, /read/],
 ];
 
 describe("a list of certificates", () => {

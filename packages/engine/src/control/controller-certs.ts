@@ -2,9 +2,8 @@
  * The controller's certificates: which list is believed, and which envelope is. Pure.
  *
  * The list itself comes in an envelope whose signature says nothing (it would have to be checked with what is
- * inside);
- * what counts is that every signing and exchange certificate chains to a root the box was given on the
- * ladder.
+ * inside); what counts is that every signing and exchange certificate chains to a root the box was given on
+ * the ladder.
  */
 import { createHash, type KeyObject, verify, X509Certificate } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";

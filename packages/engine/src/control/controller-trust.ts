@@ -6,9 +6,8 @@ const path = "control/controller-certs.pb";
 
 /**
  * Whose signatures the node believes: the newest list of certificates, and the one before it for as long as
- * answers
- * signed with it may be under way. Survives reboots, so that a box comes up trusting its controller without
- * asking.
+ * answers signed with it may be under way. Survives reboots, so that a box comes up trusting its controller
+ * without asking.
  */
 export class ControllerTrust {
   readonly #disk: Disk;

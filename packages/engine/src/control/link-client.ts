@@ -1,7 +1,6 @@
 /**
  * Keeps the link up: dials, proves who we are to a fresh challenge, then serves what the controller opens and
- * polls when
- * it says "changed". Without a link nothing is lost but speed: the engine polls, as EVE does.
+ * polls when it says "changed". Without a link nothing is lost but speed: the engine polls, as EVE does.
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {

@@ -1,9 +1,7 @@
 /**
  * EdgeDevConfig → DesiredState: the engine's side of the API's language, and the only place that reads it.
- * Pure. All or
- * nothing: one thing that cannot be makes the whole configuration unacceptable, and the fault names its
- * field, so that
- * the last good one goes on and the controller can say what to mend.
+ * Pure. All or nothing: one thing that cannot be makes the whole configuration unacceptable, and the fault
+ * names its field, so that the last good one goes on and the controller can say what to mend.
  */
 import { type config, ext, getExtension, netinst, storage } from "@selvedge/eve-api";
 import type {

@@ -1,7 +1,6 @@
 /**
  * The node's persistent files, as a port: the real one is Linux's, the simulated one loses what was not
- * synced when
- * the power goes. Paths are relative to the engine's state folder and use "/".
+ * synced when the power goes. Paths are relative to the engine's state folder and use "/".
  */
 export interface Disk {
   /** Undefined when there is no such file. */

@@ -1,7 +1,7 @@
 /**
  * Makes the node's X.509 certificates. The signing key may live in a TPM, which signs a digest and nothing
- * else, so a
- * certificate is put together here: a dozen DER elements (RFC 5280), all of fixed shape, for P-256 keys only.
+ * else, so a certificate is put together here: a dozen DER elements (RFC 5280), all of fixed shape, for P-256
+ * keys only.
  */
 import { type Instant, instant } from "@selvedge/base";
 

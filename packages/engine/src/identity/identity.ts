@@ -1,9 +1,7 @@
 /**
  * Who this node is: the device key and its certificate, the certificate that secrets are encrypted to, and,
- * with a TPM,
- * the one that quotes are checked with. The hash of the device certificate is the node's name to a
- * controller, so the
- * certificate is made once and kept beside the key as well as on the disk.
+ * with a TPM, the one that quotes are checked with. The hash of the device certificate is the node's name to
+ * a controller, so the certificate is made once and kept beside the key as well as on the disk.
  */
 import { createHash, X509Certificate } from "node:crypto";
 import { type Clock, describeError, type Log, type Random } from "@selvedge/base";

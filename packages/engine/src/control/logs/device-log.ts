@@ -1,7 +1,6 @@
 /**
  * The engine's own log on its way to the controller: a buffer in memory, closed into gzip files by size or
- * age, kept on
- * the disk until they are uploaded. Both are bounded; what falls off is counted and said.
+ * age, kept on the disk until they are uploaded. Both are bounded; what falls off is counted and said.
  */
 import { type Clock, formatRecord, instant, type LogLevel, type LogRecord, minutes } from "@selvedge/base";
 import type { Disk } from "../../host/disk.ts";

@@ -1,7 +1,7 @@
 /**
  * Logs as EVE uploads them: one gzip file, whose header says what it is about and whose lines are JSON.
- * Node's zlib
- * writes no header fields, so the file is put together here (RFC 1952) around its raw deflate. Pure.
+ * Node's zlib writes no header fields, so the file is put together here (RFC 1952) around its raw deflate.
+ * Pure.
  */
 import { crc32, deflateRawSync } from "node:zlib";
 import type { Instant } from "@selvedge/base";

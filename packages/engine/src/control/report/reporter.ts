@@ -1,7 +1,7 @@
 /**
  * Tells the controller what the node has, as state and not as history: for each thing the newest message,
- * sent when it
- * differs from what the controller has acknowledged, again and again until it has. One key a thing:
+ * sent when it differs from what the controller has acknowledged, again and again until it has. One key a
+ * thing:
  *
  *   device · app/<id> · network/<id> · content/<id> · volume/<id>
  */
