@@ -7,23 +7,14 @@ import type { Clock, Log, Random } from "@selvedge/base";
 import { isReason, type Objects } from "@selvedge/client";
 import { allKinds, type Namespace, namespaceKind } from "@selvedge/kinds";
 import { type Address, formatAddress } from "./address.ts";
-import { Enrolment } from "./enrolment/enrolment.ts";
-import {
-  EnrolmentReconciler,
-  type EnrolmentReconcilerOptions,
-  enrolmentWakes,
-} from "./enrolment/enrolment-reconciler.ts";
+import { createNodeTrust } from "./enrolment/node-trust.ts";
 import { EventRecorder } from "./events/event-recorder.ts";
-import { Attestation } from "./gateway/attestation.ts";
-import { DeviceCertificates } from "./gateway/device-certificates.ts";
 import { Gateway } from "./gateway/gateway.ts";
-import { KeyEscrow } from "./gateway/key-escrow.ts";
 import { InProcessObjects } from "./in-process-objects.ts";
 import { NodeFacts } from "./ingest/node-facts.ts";
 import { NodeReports } from "./ingest/node-reports.ts";
 import { LogStore } from "./logs/log-store.ts";
 import { cachesOf, createCluster } from "./objects/caches.ts";
-import type { Wired } from "./objects/wiring.ts";
 import type { Pki } from "./pki/pki.ts";
 import type { DeviceGateway, Records, Reports } from "./ports.ts";
 import { ReconcilerHost } from "./reconciler-host.ts";
@@ -34,7 +25,6 @@ import { RegistryAuth } from "./registry/registry-auth.ts";
 import { Sweeper } from "./registry/sweeper.ts";
 import type { NodeRegistry } from "./render/inputs.ts";
 import { RenderedConfigs } from "./render/rendered-configs.ts";
-import { CipherSealer } from "./sealer/cipher-sealer.ts";
 import { NodeLinks } from "./tunnel/link-hub.ts";
 import { NodeStreams } from "./tunnel/node-streams.ts";
 
@@ -77,13 +67,8 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const cluster = stack.use(createCluster({ objects, clock, random, log: log.child("objects") }));
   const caches = cachesOf(cluster);
 
-  const certificates = new DeviceCertificates(records);
-  const escrow = new KeyEscrow(records);
-  const attestation = new Attestation({
-    ...{ records, certificates, escrow, clock, random, log: log.child("attestation") },
-  });
-  const directory = stack.use(new Enrolment({ cluster, clock, random, log: log.child("enrolment") }));
-  const sealer = new CipherSealer({ certificates, pki, secret: pki.secret("sealer") });
+  const trust = stack.use(createNodeTrust({ cluster, records, pki, clock, random, log: log.child("trust") }));
+  const { sealer } = trust;
   const book = new RenderedConfigs(records, clock);
   const links = stack.use(new NodeLinks({ book, clock, log: log.child("links") }));
   const facts = new NodeFacts();
@@ -92,14 +77,15 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const reports = new NodeReports({ cluster, caches, clock, log: log.child("reports"), events, facts });
   const gateway = stack.use(
     new Gateway({
-      ...{ directory, book, hub: links, pki, certificates, attestation, clock, random },
+      ...{ book, hub: links, pki, clock, random, directory: trust.enrolment },
+      ...{ certificates: trust.certificates, attestation: trust.attestation },
       reports: allReports(reports, logs),
       log: log.child("gateway"),
     }),
   );
   const registryAuth = new RegistryAuth({
     secret: pki.secret("registry"),
-    isNode: (id) => directory.byId(id) !== undefined,
+    isNode: (id) => trust.enrolment.byId(id) !== undefined,
   });
   const blobs = new BlobStore(options.blobs, clock);
   const images = new Registry({
@@ -122,10 +108,6 @@ export async function createController(options: ControllerOptions): Promise<Cont
     },
     contents: () => allKinds.filter(({ namespaced }) => namespaced),
   });
-  const enrolment = wireEnrolment({
-    ...{ cluster, attestation, clock },
-    newNodeId: () => directory.newNodeId(),
-  });
   const owned = stack.move();
   return {
     ...{ objects, registry, gateway, images, streams, links },
@@ -134,15 +116,11 @@ export async function createController(options: ControllerOptions): Promise<Cont
       await ensureNamespaces(objects);
       await cluster.start();
       sweeper.start();
-      host.start([...table, enrolment]);
+      trust.prune();
+      host.start([...table, trust.wired]);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-function wireEnrolment(options: EnrolmentReconcilerOptions): Wired {
-  const reconciler = new EnrolmentReconciler(options);
-  return { reconciler, wakes: enrolmentWakes(), connect: (wake) => reconciler.connect(wake) };
 }
 
 /** The registry as configurations of nodes name it. */
