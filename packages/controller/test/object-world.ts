@@ -1,0 +1,391 @@
+import { create, fromBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { KubeObject } from "@selvedge/apimachinery";
+import { ObjectRegistry, SqliteStore } from "@selvedge/apiserver";
+import {
+  type Clock,
+  type Instant,
+  instant,
+  Log,
+  type LogRecord,
+  type Millis,
+  millis,
+  SeededRandom,
+  type Timer,
+} from "@selvedge/base";
+import { cipher, config, ext, getExtension, info, setExtension } from "@selvedge/eve-api";
+import { allKinds, type EdgeNode, edgeNodeKind, type Namespace, namespaceKind } from "@selvedge/kinds";
+import { Runner } from "@selvedge/reconcile";
+import { EventRecorder } from "../src/events/event-recorder.ts";
+import { InProcessObjects } from "../src/in-process-objects.ts";
+import { NodeFacts } from "../src/ingest/node-facts.ts";
+import { NodeReports } from "../src/ingest/node-reports.ts";
+import { type Caches, cachesOf, createCluster } from "../src/objects/caches.ts";
+import type { Cluster } from "../src/objects/cluster.ts";
+import type { NodeSealer, Records } from "../src/ports.ts";
+import { createReconcilers } from "../src/reconcilers.ts";
+import { RenderedConfigs } from "../src/render/rendered-configs.ts";
+
+/** Time that moves when told to. */
+export class ManualClock implements Clock {
+  #now = Date.parse("2026-01-01T00:00:00Z");
+  #mono = 0;
+  #timers: { at: number; fire: () => void }[] = [];
+
+  now(): Instant {
+    return instant(this.#now);
+  }
+
+  monotonic(): Millis {
+    return millis(this.#mono);
+  }
+
+  setTimer(span: Millis, fire: () => void): Timer {
+    const timer = { at: this.#mono + span, fire };
+    this.#timers.push(timer);
+    return { cancel: () => (this.#timers = this.#timers.filter((one) => one !== timer)) };
+  }
+
+  /** Moves to the next timer within `span`, or by all of it; returns what is left. */
+  step(span: number): number {
+    const end = this.#mono + span;
+    const next = this.#timers.filter(({ at }) => at <= end).sort((left, right) => left.at - right.at)[0];
+    const to = Math.max(this.#mono, next?.at ?? end);
+    this.#now += to - this.#mono;
+    this.#mono = to;
+    if (next !== undefined) {
+      this.#timers = this.#timers.filter((one) => one !== next);
+      next.fire();
+    }
+    return next === undefined ? 0 : end - to;
+  }
+
+  jump(span: number): void {
+    this.#now += span;
+  }
+}
+
+export class MemoryRecords implements Records {
+  readonly #buckets = new Map<string, Map<string, Uint8Array>>();
+
+  get(bucket: string, key: string): Uint8Array | undefined {
+    return this.#buckets.get(bucket)?.get(key);
+  }
+
+  put(bucket: string, key: string, value: Uint8Array): void {
+    this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? new Map()).set(key, value));
+  }
+
+  delete(bucket: string, key: string): void {
+    this.#buckets.get(bucket)?.delete(key);
+  }
+
+  entries(bucket: string): Iterable<readonly [string, Uint8Array]> {
+    return this.#buckets.get(bucket)?.entries() ?? [];
+  }
+}
+
+/** Seals by writing the plaintext down: what is secret is tested where the real sealer is. */
+export class PlainSealer implements NodeSealer {
+  readonly certified: Set<string> = new Set();
+  all: boolean = true;
+  readonly #listeners = new Set<(node: string) => void>();
+
+  async seal(node: string, _name: string, plaintext: Uint8Array): Promise<cipher.CipherBlock | undefined> {
+    if (!this.all && !this.certified.has(node)) return undefined;
+    return create(cipher.CipherBlockSchema, { cipherContextId: "plain", cipherData: plaintext });
+  }
+
+  contexts(): readonly cipher.CipherContext[] {
+    return [create(cipher.CipherContextSchema, { contextId: "plain" })];
+  }
+
+  onChange(listener: (node: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  certify(node: string): void {
+    this.certified.add(node);
+    for (const listener of this.#listeners) listener(node);
+  }
+}
+
+interface Running {
+  readonly cluster: Cluster;
+  readonly caches: Caches;
+  readonly configs: RenderedConfigs;
+  readonly reports: NodeReports;
+  readonly runners: readonly Runner[];
+  readonly stops: readonly (() => void)[];
+}
+
+/** The API server's objects and all reconcilers, in one process on a clock that is told to move; nodes are played. */
+export class ObjectWorld implements AsyncDisposable {
+  readonly clock: ManualClock = new ManualClock();
+  readonly store: SqliteStore = new SqliteStore(":memory:");
+  readonly registry: ObjectRegistry;
+  readonly objects: InProcessObjects;
+  readonly records: MemoryRecords = new MemoryRecords();
+  readonly sealer: PlainSealer = new PlainSealer();
+  readonly random: SeededRandom;
+  readonly warnings: LogRecord[] = [];
+  readonly nodes: Map<string, PlayedNode> = new Map();
+  #running: Running | undefined;
+
+  constructor(seed = 1) {
+    this.random = new SeededRandom(seed);
+    this.registry = new ObjectRegistry(allKinds, this.store, this.clock, this.random);
+    this.objects = new InProcessObjects(this.registry);
+  }
+
+  static async start(seed = 1): Promise<ObjectWorld> {
+    const world = new ObjectWorld(seed);
+    for (const name of ["default", "kube-system"]) {
+      const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name } } as Namespace;
+      await world.objects.create(namespaceKind, namespace);
+    }
+    await world.run();
+    return world;
+  }
+
+  get running(): Running {
+    if (this.#running === undefined) throw new Error("the controller is not running");
+    return this.#running;
+  }
+
+  /** Starts the controller's parts. */
+  async run(): Promise<void> {
+    const { objects, clock, random, sealer } = this;
+    const log = new Log("test", clock, (record) => {
+      if (record.level === "warn" || record.level === "error") this.warnings.push(record);
+    });
+    const cluster = createCluster({ objects, clock, random, log });
+    const caches = cachesOf(cluster);
+    const facts = new NodeFacts();
+    const events = new EventRecorder(cluster, clock, log);
+    const configs = new RenderedConfigs(this.records, clock);
+    const reports = new NodeReports({ cluster, caches, clock, log, events, facts });
+    await cluster.start();
+    const table = createReconcilers({
+      ...{ cluster, caches, clock, events, sealer, configs, facts },
+      registry: { address: "controller:8444", certificates: ["PEM"], password: (node) => `pw-${node}` },
+      certificatesHash: () => "certs-1",
+      links: { state: () => ({ connected: false, since: undefined }), onChange: () => () => undefined },
+      forget: (node) => {
+        facts.forget(node);
+        configs.forget(node);
+      },
+      contents: () => allKinds.filter(({ namespaced }) => namespaced),
+    });
+    const stops: (() => void)[] = [];
+    const runners = table.map(({ reconciler, wakes, initial = [], connect }) => {
+      const runner = new Runner({ reconciler, clock, random, log: log.child(reconciler.name) });
+      const wake = (key: string): void => runner.wake(key);
+      for (const { kind, keys } of wakes) {
+        stops.push(
+          cluster.cache(kind).onChange((before, after) => {
+            for (const key of keys(before, after)) wake(key);
+          }),
+        );
+      }
+      if (connect !== undefined) stops.push(connect(wake));
+      for (const key of initial) wake(key);
+      return runner;
+    });
+    this.#running = { cluster, caches, configs, reports, runners, stops };
+  }
+
+  /** As a crash and a new start: all that was in memory is gone. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.run();
+  }
+
+  async stop(): Promise<void> {
+    const { runners, cluster, stops } = this.running;
+    for (const stop of stops) stop();
+    for (const runner of runners) await runner[Symbol.asyncDispose]();
+    await cluster[Symbol.asyncDispose]();
+    this.#running = undefined;
+  }
+
+  /** Waits until nobody has anything to do but wait for time. */
+  async settle(): Promise<void> {
+    let quiet = 0;
+    while (quiet < 8) {
+      await new Promise((resolve) => setImmediate(resolve));
+      quiet = this.running.runners.every(({ idle }) => idle) ? quiet + 1 : 0;
+    }
+  }
+
+  /** Lets the nodes and the controller act in turn until neither changes anything. */
+  async converge(turns = 60): Promise<void> {
+    for (let turn = 0; turn < turns; turn++) {
+      await this.settle();
+      let changed = false;
+      for (const node of this.nodes.values()) changed = (await node.act()) || changed;
+      if (!changed) return;
+    }
+    throw new Error(`nodes and controller still change each other after ${turns} turns`);
+  }
+
+  /** Lets time pass, with everybody acting in it. */
+  async pass(seconds: number): Promise<void> {
+    let left = seconds * 1000;
+    while (left > 0) {
+      left = this.clock.step(left);
+      await this.settle();
+    }
+    await this.converge();
+  }
+
+  async addNode(name: string, labels: Record<string, string> = {}): Promise<PlayedNode> {
+    const id = `00000000-0000-4000-8000-${String(this.nodes.size + 1).padStart(12, "0")}`;
+    const edgeNode = {
+      apiVersion: "selvedge.dev/v1alpha1",
+      kind: "EdgeNode",
+      metadata: { name },
+      spec: { labels, serial: `serial-${name}`, approved: true },
+    } as EdgeNode;
+    const made = await this.objects.create(edgeNodeKind, edgeNode);
+    await this.objects.updateStatus(edgeNodeKind, { ...made, status: { phase: "Enrolled", nodeID: id } });
+    const node = new PlayedNode(this, name, id);
+    this.nodes.set(name, node);
+    await this.settle();
+    await node.act();
+    await this.settle();
+    return node;
+  }
+
+  create<T extends KubeObject>(kind: Parameters<InProcessObjects["create"]>[0], object: T): Promise<T> {
+    return this.objects.create(kind, object);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    this.store.close();
+  }
+}
+
+interface PlayedApp {
+  version: string;
+  /** What its container does. */
+  behaves: "well" | "fails" | "never-ready";
+  state: "starting" | "running" | "halted" | "failed";
+  readonly starts: number;
+}
+
+/** A node as the controller sees it: takes its configuration, runs its apps at once, reports. */
+export class PlayedNode {
+  readonly name: string;
+  readonly id: string;
+  readonly #world: ObjectWorld;
+  readonly apps: Map<string, PlayedApp> = new Map();
+  online: boolean = true;
+  /** Names of images whose containers misbehave. */
+  readonly broken: Map<string, PlayedApp["behaves"]> = new Map();
+  memoryBytes: bigint = 4n << 30n;
+  #said = "";
+
+  constructor(world: ObjectWorld, name: string, id: string) {
+    this.#world = world;
+    this.name = name;
+    this.id = id;
+  }
+
+  get config(): config.EdgeDevConfig | undefined {
+    const current = this.#world.running.configs.current(this.id);
+    return current && fromBinary(config.EdgeDevConfigSchema, current.config);
+  }
+
+  /** Polls, does as it is told, reports. Returns whether it said anything new. */
+  async act(): Promise<boolean> {
+    if (!this.online) return false;
+    const { configs, reports } = this.#world.running;
+    reports.seen(this.id, this.#world.clock.now());
+    const current = configs.current(this.id);
+    const wanted = this.config;
+    const listed = new Set<string>();
+    for (const app of wanted?.apps ?? []) {
+      const uid = app.uuidandversion?.uuid ?? "";
+      listed.add(uid);
+      const pod = getExtension(app, ext.AppExtensionSchema);
+      const behaves = this.broken.get(pod?.containers[0]?.image ?? "") ?? "well";
+      const known = this.apps.get(uid);
+      const state = !app.activate ? "halted" : behaves === "fails" ? "failed" : "running";
+      this.apps.set(uid, {
+        version: app.uuidandversion?.version ?? "",
+        behaves,
+        state: known?.state === "failed" ? "failed" : state,
+        starts: (known?.starts ?? 0) + (known === undefined ? 1 : 0),
+      });
+    }
+    for (const uid of this.apps.keys()) if (!listed.has(uid)) this.apps.delete(uid);
+    const said = JSON.stringify([current?.hash, [...this.apps], String(this.memoryBytes)]);
+    if (said === this.#said) return false;
+    this.#said = said;
+    for (const app of wanted?.apps ?? []) await this.#reportApp(app);
+    await reports.info(this.id, this.#device(current?.hash ?? ""));
+    return true;
+  }
+
+  async #reportApp(app: config.EdgeDevConfig["apps"][number]): Promise<void> {
+    const uid = app.uuidandversion?.uuid ?? "";
+    const { state = "starting", behaves = "well" } = this.apps.get(uid) ?? {};
+    const pod = getExtension(app, ext.AppExtensionSchema);
+    const now = BigInt(this.#world.clock.now());
+    const ended = state === "halted" || state === "failed";
+    const exitCode = state === "failed" ? 1 : 0;
+    const message = create(info.ZInfoAppSchema, {
+      AppID: uid,
+      state: ended ? info.ZSwState.HALTED : info.ZSwState.RUNNING,
+    });
+    const report = create(ext.AppReportSchema, {
+      phase: state === "failed" ? "Failed" : "Running",
+      podIp: "10.77.0.10",
+      hostIp: "192.0.2.1",
+      startedAt: now,
+      containers: (pod?.containers ?? []).map(({ name, image }) => ({
+        name,
+        image,
+        imageId: `${image}@sha256:00`,
+        containerId: `${uid}-${name}`,
+        ready: !ended && behaves === "well",
+        started: !ended,
+        state: ended
+          ? {
+              state: {
+                case: "terminated" as const,
+                value: { exitCode, reason: "Completed", finishedAt: now },
+              },
+            }
+          : { state: { case: "running" as const, value: { startedAt: now } } },
+      })),
+    });
+    setExtension(message, ext.AppReportSchema, report);
+    await this.#send(info.ZInfoTypes.ZiApp, { case: "ainfo", value: message });
+  }
+
+  #device(configHash: string): info.ZInfoMsg {
+    const device = create(info.ZInfoDeviceSchema, { machineArch: "x86_64", HostName: this.name });
+    const report = create(ext.NodeReportSchema, {
+      ...{ engineVersion: "0.1.0", kernelVersion: "6.1", osImage: "Debian", architecture: "amd64" },
+      ...{ bootId: "boot-1", cpuMillis: 4000n, memoryBytes: this.memoryBytes, maxApps: 50 },
+      ...{ storageBytes: 64n << 30n, internalIp: "192.0.2.1", identityStore: "tpm" },
+      configHash,
+      appIds: [...this.apps.keys()],
+    });
+    setExtension(device, ext.NodeReportSchema, report);
+    return this.#message(info.ZInfoTypes.ZiDevice, { case: "dinfo", value: device });
+  }
+
+  async #send(ztype: info.ZInfoTypes, content: info.ZInfoMsg["InfoContent"]): Promise<void> {
+    await this.#world.running.reports.info(this.id, this.#message(ztype, content));
+  }
+
+  #message(ztype: info.ZInfoTypes, InfoContent: info.ZInfoMsg["InfoContent"]): info.ZInfoMsg {
+    const atTimeStamp = timestampFromMs(this.#world.clock.now());
+    return create(info.ZInfoMsgSchema, { ztype, devId: this.id, InfoContent, atTimeStamp });
+  }
+}
