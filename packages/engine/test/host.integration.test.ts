@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { WebSocketServer } from "ws";
+import { diskConformance } from "../../harness/src/disk/disk.conformance.ts";
+import { HttpError, readBody } from "../src/host/http.ts";
+import { LinuxDisk } from "../src/host/linux/linux-disk.ts";
+import { readHostFacts } from "../src/host/linux/linux-host-facts.ts";
+import { NodeHttpClient } from "../src/host/linux/node-http-client.ts";
+import { WsLinkDialer } from "../src/host/linux/ws-link-dialer.ts";
+import { LinkUnsupportedError } from "../src/ports.ts";
+import { recordedKey } from "./scripted-gateway.ts";
+
+class TemporaryDisk extends LinuxDisk implements AsyncDisposable {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    super(folder);
+    this.#folder = folder;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+const open = async (): Promise<TemporaryDisk> =>
+  new TemporaryDisk(join(mkdtempSync(join(tmpdir(), "selvedge-disk-")), "state"));
+
+diskConformance("LinuxDisk", open);
+
+describe("LinuxDisk", () => {
+  it("keeps records to itself and leaves content readable for QEMU", async () => {
+    await using disk = await open();
+    await disk.writeDurable("identity/keys.json", Uint8Array.of(1));
+    await disk.append("content/blob", Uint8Array.of(1));
+    assert.equal(statSync(disk.absolute("identity/keys.json")).mode & 0o777, 0o600);
+    assert.equal(statSync(disk.absolute("content/blob")).mode & 0o777, 0o644);
+  });
+});
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+interface Served extends AsyncDisposable {
+  readonly url: string;
+  readonly sockets: readonly Socket[];
+}
+
+async function serve(handler: Handler, tls = true): Promise<Served> {
+  const server = tls
+    ? createServer({ cert: recordedKey("server.pem"), key: recordedKey("server-key.pem") }, handler)
+    : createPlainServer(handler);
+  const sockets: Socket[] = [];
+  server.on(tls ? "secureConnection" : "connection", (socket: Socket) => sockets.push(socket));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `${tls ? "https" : "http"}://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    sockets,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+const certificates = [recordedKey("root.pem")];
+const timeoutMs = 10_000;
+const text = async (body: Promise<Uint8Array>): Promise<string> => new TextDecoder().decode(await body);
+
+describe("NodeHttpClient", () => {
+  it("posts and reads over one kept connection, trusting the roots it is given", async () => {
+    await using server = await serve((request, response) => {
+      request.pipe(response.writeHead(201, { "X-Name": "value" }));
+    });
+    using client = new NodeHttpClient();
+    for (const message of ["one", "two", "three"]) {
+      const body = new TextEncoder().encode(message);
+      const answer = await client.send({ method: "POST", url: server.url, body, certificates, timeoutMs });
+      assert.equal(answer.status, 201);
+      assert.equal(answer.headers["x-name"], "value");
+      assert.equal(await text(readBody(answer, 100)), message);
+    }
+    assert.equal(server.sockets.length, 1);
+  });
+
+  it("refuses a server that its roots do not vouch for", async () => {
+    await using server = await serve((_request, response) => response.end());
+    using client = new NodeHttpClient();
+    const other = [recordedKey("onboard.pem")];
+    await assert.rejects(
+      client.send({ method: "GET", url: server.url, certificates: other, timeoutMs }),
+      HttpError,
+    );
+    await assert.rejects(client.send({ method: "GET", url: server.url, timeoutMs }), HttpError);
+  });
+
+  it("sends again what a kept connection died with", async () => {
+    await using server = await serve((_request, response) => response.end("ok"), false);
+    using client = new NodeHttpClient();
+    const get = async (): Promise<string> =>
+      await text(readBody(await client.send({ method: "GET", url: server.url, timeoutMs }), 100));
+    assert.equal(await get(), "ok");
+    for (const socket of server.sockets) socket.resetAndDestroy();
+    assert.equal(await get(), "ok");
+  });
+
+  it("gives up on a server that does not answer, and on an answer that stops", async () => {
+    await using silent = await serve(() => undefined, false);
+    await using stops = await serve((_request, response) => {
+      response.writeHead(200, { "content-length": "10" }).write("half");
+    }, false);
+    using client = new NodeHttpClient();
+    const soon = 200;
+    await assert.rejects(
+      client.send({ method: "GET", url: silent.url, timeoutMs: soon }),
+      /no answer in 200 ms/,
+    );
+    const answer = await client.send({ method: "GET", url: stops.url, timeoutMs: soon });
+    await assert.rejects(readBody(answer, 100), HttpError);
+  });
+
+  it("says when an answer broke off", async () => {
+    await using server = await serve((_request, response) => {
+      response.writeHead(200, { "content-length": "10" }).write("half", () => response.destroy());
+    }, false);
+    using client = new NodeHttpClient();
+    const answer = await client.send({ method: "GET", url: server.url, timeoutMs });
+    await assert.rejects(readBody(answer, 100), /broke off/);
+  });
+
+  it("stops with the reason it is given", async () => {
+    await using silent = await serve(() => undefined, false);
+    using client = new NodeHttpClient();
+    const stop = new AbortController();
+    const sent = client.send({ method: "GET", url: silent.url, timeoutMs, signal: stop.signal });
+    stop.abort(new Error("enough"));
+    await assert.rejects(sent, /enough/);
+  });
+});
+
+describe("WsLinkDialer", () => {
+  it("carries whole messages, also those that came before anybody listened", async () => {
+    const server = createServer({ cert: recordedKey("server.pem"), key: recordedKey("server-key.pem") });
+    new WebSocketServer({ server }).on("connection", (socket) => {
+      socket.send("early");
+      socket.on("message", (message) => socket.send(message));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `wss://127.0.0.1:${(server.address() as AddressInfo).port}/link`;
+    const socket = await new WsLinkDialer().dial(url, certificates, AbortSignal.timeout(timeoutMs));
+    await new Promise((resolve) => setImmediate(resolve));
+    const got: string[] = [];
+    const two = Promise.withResolvers<void>();
+    socket.onMessage((message) => {
+      got.push(new TextDecoder().decode(message));
+      if (got.length === 2) two.resolve();
+    });
+    socket.send(new TextEncoder().encode("hello"));
+    await two.promise;
+    assert.deepEqual(got, ["early", "hello"]);
+    const closed = new Promise<void>((resolve) => socket.onClose(resolve));
+    server.closeAllConnections();
+    socket.close();
+    await closed;
+    server.close();
+  });
+
+  it("tells a controller without a link from one that is away", async () => {
+    await using none = await serve((_request, response) => response.writeHead(404).end());
+    await using busy = await serve((_request, response) => response.writeHead(503).end());
+    const dial = (url: string): Promise<unknown> =>
+      new WsLinkDialer().dial(url.replace("https", "wss"), certificates, AbortSignal.timeout(timeoutMs));
+    await assert.rejects(dial(none.url), LinkUnsupportedError);
+    await assert.rejects(dial(busy.url), /503/);
+  });
+});
+
+it("the facts of this box are those of /proc", async () => {
+  const facts = await readHostFacts();
+  assert.equal(facts.bootId, readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
+  assert.ok(facts.cpus >= 1 && facts.memoryBytes > 2 ** 20 && facts.bootedAt > 0);
+  const { cpuNanos, memoryUsedBytes } = await facts.usage();
+  assert.ok(cpuNanos > 0n && memoryUsedBytes > 0);
+});
