@@ -1,5 +1,7 @@
-import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { ageColumn, counts, nameColumn } from "./columns.ts";
+import { base64Length, byteLength, checkUnchanged, dataBytesMax } from "./data-rules.ts";
+import { dataKeyFaults, Faults } from "./faults.ts";
 import { bytesMap, flag, kindMessage, type Message, pointer, textMap } from "./fields.ts";
 import { builtIn } from "./kind.ts";
 
@@ -26,6 +28,7 @@ export const configMapKind: KindDefinition = builtIn(configMap, {
   singular: "configmap",
   shortNames: ["cm"],
   namespaced: true,
+  validate: (object, old) => validate(object as ConfigMap, old as ConfigMap | undefined),
   columns: [
     nameColumn,
     counts<ConfigMap>(
@@ -39,4 +42,26 @@ export const configMapKind: KindDefinition = builtIn(configMap, {
 
 function size(map: Record<string, string> | undefined): number {
   return Object.keys(map ?? {}).length;
+}
+
+function validate(configMap: ConfigMap, old: ConfigMap | undefined): FieldError[] {
+  const faults = new Faults();
+  const { data = {}, binaryData = {} } = configMap;
+  let total = 0;
+  for (const [key, value] of Object.entries(data)) {
+    faults.all(`data[${key}]`, key, dataKeyFaults(key));
+    if (Object.hasOwn(binaryData, key)) {
+      faults.invalid(`data[${key}]`, key, "duplicate of key present in binaryData");
+    }
+    total += byteLength(value);
+  }
+  for (const [key, value] of Object.entries(binaryData)) {
+    faults.all(`binaryData[${key}]`, key, dataKeyFaults(key));
+    const length = base64Length(value);
+    if (length === undefined) faults.invalid(`binaryData[${key}]`, key, "must be base64");
+    total += length ?? 0;
+  }
+  if (total > dataBytesMax) faults.tooLong("", dataBytesMax);
+  if (old?.immutable) checkUnchanged(faults, configMap, old, ["data", "binaryData"]);
+  return faults.errors;
 }

@@ -1,5 +1,7 @@
 import type { KindDefinition, KubeObject, ObjectMeta } from "@selvedge/apimachinery";
+import { jsonEqual } from "@selvedge/base";
 import { ageColumn, column, counts, nameColumn } from "./columns.ts";
+import { Faults, immutable } from "./faults.ts";
 import { int64, kindMessage, type Message, needed, raw } from "./fields.ts";
 import { builtIn } from "./kind.ts";
 
@@ -27,6 +29,15 @@ export const controllerRevisionKind: KindDefinition = builtIn(controllerRevision
   plural: "controllerrevisions",
   singular: "controllerrevision",
   namespaced: true,
+  hasGeneration: false,
+  validate: (object, old) => {
+    const { revision, data } = object as ControllerRevision;
+    const faults = new Faults();
+    faults.atLeastZero("revision", revision);
+    if (data === undefined) faults.required("data", "data is mandatory");
+    else if (old !== undefined && !jsonEqual(data, old["data"])) faults.invalid("data", data, immutable);
+    return faults.errors;
+  },
   columns: [
     nameColumn,
     column<ControllerRevision>("Controller", "Whose template it was.", ({ metadata }) => ownerText(metadata)),

@@ -1,5 +1,12 @@
-import type { Condition, KindDefinition, KubeObject, LabelSelector } from "@selvedge/apimachinery";
+import type {
+  Condition,
+  FieldError,
+  KindDefinition,
+  KubeObject,
+  LabelSelector,
+} from "@selvedge/apimachinery";
 import { ageColumn, column, counts, labelsText, nameColumn, templateColumns } from "./columns.ts";
+import { Faults } from "./faults.ts";
 import {
   byKeys,
   int32,
@@ -19,6 +26,7 @@ import { builtIn } from "./kind.ts";
 import { labelSelector } from "./meta-fields.ts";
 import { podTemplateSpec } from "./pod/pod-fields.ts";
 import type { PodTemplateSpec } from "./pod/pod-types.ts";
+import { checkAtMostAll, checkShare, checkWorkload, defaultTemplate, isNothing } from "./workload-rules.ts";
 
 export interface DaemonSet extends KubeObject {
   apiVersion: "apps/v1";
@@ -122,6 +130,8 @@ export const daemonSetKind: KindDefinition = builtIn(daemonSet, {
   categories: ["all"],
   namespaced: true,
   subresources: { status: true },
+  applyDefaults: (object) => applyDefaults(object as DaemonSet),
+  validate: (object, old) => validate(object as DaemonSet, old as DaemonSet | undefined),
   columns: [
     nameColumn,
     counts<DaemonSet>(
@@ -144,3 +154,44 @@ export const daemonSetKind: KindDefinition = builtIn(daemonSet, {
     ...templateColumns,
   ],
 });
+
+function applyDefaults(daemonSet: DaemonSet): void {
+  daemonSet.spec ??= { selector: {}, template: { spec: { containers: [] } } };
+  const { spec } = daemonSet;
+  defaultTemplate(spec);
+  spec.updateStrategy ??= {};
+  const strategy = spec.updateStrategy;
+  strategy.type ||= "RollingUpdate";
+  if (strategy.type === "RollingUpdate") {
+    strategy.rollingUpdate ??= {};
+    strategy.rollingUpdate.maxUnavailable ??= 1;
+    strategy.rollingUpdate.maxSurge ??= 0;
+  }
+  spec.revisionHistoryLimit ??= 10;
+  daemonSet.status ??= {
+    ...{ currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 },
+  };
+}
+
+function validate({ spec }: DaemonSet, old: DaemonSet | undefined): FieldError[] {
+  const faults = new Faults();
+  checkWorkload(faults, spec, old?.spec, { inSelector: "daemonset", kind: "DaemonSet" });
+  const { updateStrategy: { type, rollingUpdate } = {} } = spec;
+  if (type !== "RollingUpdate" && type !== "OnDelete") {
+    faults.oneOf("spec.updateStrategy", spec.updateStrategy, ["RollingUpdate", "OnDelete"]);
+  }
+  if (type === "RollingUpdate" && rollingUpdate !== undefined) {
+    const { maxUnavailable, maxSurge } = rollingUpdate;
+    const path = "spec.updateStrategy.rollingUpdate";
+    for (const [name, share] of Object.entries({ maxUnavailable, maxSurge })) {
+      checkShare(faults, `${path}.${name}`, share);
+      checkAtMostAll(faults, `${path}.${name}`, share);
+    }
+    if (!isNothing(maxUnavailable) && !isNothing(maxSurge)) {
+      faults.invalid(`${path}.maxSurge`, maxSurge, "may not be set when maxUnavailable is non-zero");
+    } else if (isNothing(maxUnavailable) && isNothing(maxSurge)) {
+      faults.required(`${path}.maxUnavailable`, "cannot be 0 when maxSurge is 0");
+    }
+  }
+  return faults.errors;
+}

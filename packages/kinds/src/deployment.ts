@@ -1,5 +1,12 @@
-import type { Condition, KindDefinition, KubeObject, LabelSelector } from "@selvedge/apimachinery";
+import type {
+  Condition,
+  FieldError,
+  KindDefinition,
+  KubeObject,
+  LabelSelector,
+} from "@selvedge/apimachinery";
 import { ageColumn, column, counts, nameColumn, templateColumns } from "./columns.ts";
+import { Faults } from "./faults.ts";
 import {
   byKeys,
   flag,
@@ -20,6 +27,7 @@ import { builtIn } from "./kind.ts";
 import { labelSelector } from "./meta-fields.ts";
 import { podTemplateSpec } from "./pod/pod-fields.ts";
 import type { PodTemplateSpec } from "./pod/pod-types.ts";
+import { checkAtMostAll, checkShare, checkWorkload, defaultTemplate, isNothing } from "./workload-rules.ts";
 
 export interface Deployment extends KubeObject {
   apiVersion: "apps/v1";
@@ -138,6 +146,8 @@ export const deploymentKind: KindDefinition = builtIn(deployment, {
     status: true,
     scale: { specReplicas: "spec.replicas", statusReplicas: "status.replicas", selector: "spec.selector" },
   },
+  applyDefaults: (object) => applyDefaults(object as Deployment),
+  validate: (object, old) => validate(object as Deployment, old as Deployment | undefined),
   columns: [
     nameColumn,
     column<Deployment>(
@@ -155,3 +165,48 @@ export const deploymentKind: KindDefinition = builtIn(deployment, {
     ...templateColumns,
   ],
 });
+
+function applyDefaults(deployment: Deployment): void {
+  deployment.spec ??= { selector: {}, template: { spec: { containers: [] } } };
+  const { spec } = deployment;
+  defaultTemplate(spec);
+  spec.replicas ??= 1;
+  spec.strategy ??= {};
+  spec.strategy.type ||= "RollingUpdate";
+  if (spec.strategy.type === "RollingUpdate") {
+    spec.strategy.rollingUpdate ??= {};
+    spec.strategy.rollingUpdate.maxUnavailable ??= "25%";
+    spec.strategy.rollingUpdate.maxSurge ??= "25%";
+  }
+  spec.revisionHistoryLimit ??= 10;
+  spec.progressDeadlineSeconds ??= 600;
+  deployment.status ??= {};
+}
+
+function validate({ spec }: Deployment, old: Deployment | undefined): FieldError[] {
+  const faults = new Faults();
+  faults.atLeastZero("spec.replicas", spec.replicas);
+  checkWorkload(faults, spec, old?.spec, { inSelector: "deployment", kind: "ReplicaSet" });
+  const { strategy = {}, progressDeadlineSeconds: deadline, minReadySeconds = 0 } = spec;
+  const path = "spec.strategy.rollingUpdate";
+  if (strategy.type === "Recreate" && strategy.rollingUpdate !== undefined) {
+    faults.forbidden(path, "may not be specified when strategy `type` is 'Recreate'");
+  } else if (strategy.type === "RollingUpdate" && strategy.rollingUpdate !== undefined) {
+    const { maxUnavailable, maxSurge } = strategy.rollingUpdate;
+    checkShare(faults, `${path}.maxUnavailable`, maxUnavailable);
+    checkShare(faults, `${path}.maxSurge`, maxSurge);
+    if (isNothing(maxUnavailable) && isNothing(maxSurge)) {
+      faults.invalid(`${path}.maxUnavailable`, maxUnavailable, "may not be 0 when `maxSurge` is 0");
+    }
+    checkAtMostAll(faults, `${path}.maxUnavailable`, maxUnavailable);
+  } else if (strategy.type !== "Recreate" && strategy.type !== "RollingUpdate") {
+    faults.oneOf("spec.strategy", strategy, ["Recreate", "RollingUpdate"]);
+  }
+  if (deadline !== undefined) {
+    faults.atLeastZero("spec.progressDeadlineSeconds", deadline);
+    if (deadline <= minReadySeconds) {
+      faults.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds");
+    }
+  }
+  return faults.errors;
+}

@@ -1,7 +1,10 @@
-import type { Condition, KindDefinition, KubeObject, Schema } from "@selvedge/apimachinery";
+import type { Condition, FieldError, KindDefinition, KubeObject, Schema } from "@selvedge/apimachinery";
 import type { Instant } from "@selvedge/base";
+import { certificateFault } from "./certificate.ts";
 import { ageColumn, column, nameColumn, timeSince } from "./columns.ts";
 import { conditionsSchema, labelsSchema, objectOf, textOf, timeOf } from "./edge-schemas.ts";
+import { settingFault } from "./eve-settings.ts";
+import { Faults, immutable } from "./faults.ts";
 import type { NodeAddress } from "./node.ts";
 
 /** One box: what its owner wants of it, and what it says of itself. */
@@ -155,6 +158,7 @@ export const edgeNodeKind: KindDefinition = {
   selectableFields: ["spec.serial", "status.phase", "status.nodeID"],
   custom: true,
   schema,
+  validate: (object, old) => validate(object as EdgeNode, old as EdgeNode | undefined),
   columns: [
     nameColumn,
     column<EdgeNode>(
@@ -183,4 +187,22 @@ function configText({ status }: EdgeNode): string {
   if (status?.configError !== undefined) return "Refused";
   if (rendered === undefined) return "";
   return rendered === applied ? "Current" : "Pending";
+}
+
+function validate({ spec = {} }: EdgeNode, old: EdgeNode | undefined): FieldError[] {
+  const faults = new Faults();
+  const before = old?.spec?.nodeName;
+  if (spec.nodeName !== undefined) faults.subdomain("spec.nodeName", spec.nodeName);
+  if (before !== undefined && spec.nodeName !== before)
+    faults.invalid("spec.nodeName", spec.nodeName, immutable);
+  faults.labels("spec.labels", spec.labels);
+  if (spec.deviceCertificate !== undefined) {
+    const fault = certificateFault(spec.deviceCertificate);
+    if (fault !== undefined) faults.invalid("spec.deviceCertificate", "<certificate>", fault);
+  }
+  for (const [name, value] of Object.entries(spec.settings ?? {})) {
+    const fault = settingFault(name, value);
+    if (fault !== undefined) faults.invalid(`spec.settings[${name}]`, value, fault);
+  }
+  return faults.errors;
 }

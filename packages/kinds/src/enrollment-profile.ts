@@ -1,6 +1,15 @@
-import type { Condition, KindDefinition, KubeObject, Schema } from "@selvedge/apimachinery";
+import {
+  type Condition,
+  dnsSubdomainFaults,
+  type FieldError,
+  type KindDefinition,
+  type KubeObject,
+  type Schema,
+} from "@selvedge/apimachinery";
+import { certificateFault } from "./certificate.ts";
 import { ageColumn, column, counts, nameColumn } from "./columns.ts";
 import { conditionsSchema, labelsSchema, objectOf, textOf } from "./edge-schemas.ts";
+import { Faults } from "./faults.ts";
 
 /** Which boxes become nodes, and whether a human is asked. */
 export interface EnrollmentProfile extends KubeObject {
@@ -81,6 +90,7 @@ export const enrollmentProfileKind: KindDefinition = {
   subresources: { status: true },
   custom: true,
   schema: objectOf("Admits boxes that nobody has touched.", { spec, status }, ["spec"]),
+  validate: (object) => validate(object as EnrollmentProfile),
   columns: [
     nameColumn,
     column<EnrollmentProfile>("Serials", "Which serials it admits.", ({ spec: { serials = [] } }) =>
@@ -95,3 +105,21 @@ export const enrollmentProfileKind: KindDefinition = {
     ageColumn,
   ],
 };
+
+function validate({ spec }: EnrollmentProfile): FieldError[] {
+  const faults = new Faults();
+  const { onboardingCertificate, nodeName, labels } = spec ?? {};
+  if (onboardingCertificate) {
+    const fault = certificateFault(onboardingCertificate);
+    if (fault !== undefined) faults.invalid("spec.onboardingCertificate", "<certificate>", fault);
+  }
+  faults.labels("spec.labels", labels);
+  if (nodeName !== undefined) {
+    const example = nodeName.replaceAll("{serial}", "x");
+    faults.all("spec.nodeName", nodeName, dnsSubdomainFaults(example));
+    if (!nodeName.includes("{serial}")) {
+      faults.invalid("spec.nodeName", nodeName, "must contain {serial}: each node needs a name of its own");
+    }
+  }
+  return faults.errors;
+}

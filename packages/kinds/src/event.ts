@@ -1,6 +1,7 @@
-import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import type { Instant } from "@selvedge/base";
 import { column, nameColumn, timeSince } from "./columns.ts";
+import { Faults } from "./faults.ts";
 import {
   int32,
   kindMessage,
@@ -106,6 +107,8 @@ export const eventKind: KindDefinition = builtIn(event, {
     "source",
     "type",
   ],
+  hasGeneration: false,
+  validate: (object) => validate(object as Event),
   columns: [
     column<Event>("Last Seen", "When it last happened.", lastSeen),
     column<Event>("Type", "Normal or Warning.", ({ type }) => type ?? ""),
@@ -142,4 +145,16 @@ function sourceText({ source, reportingComponent, reportingInstance }: Event): s
   const component = source?.component || reportingComponent || "";
   const host = source?.host || reportingInstance;
   return host ? `${component}, ${host}` : component;
+}
+
+function validate({ metadata, involvedObject, eventTime, type }: Event): FieldError[] {
+  const faults = new Faults();
+  const { namespace = "" } = involvedObject ?? {};
+  // An object without a namespace has its events in the default one.
+  const agrees = namespace === "" ? metadata.namespace === "default" : namespace === metadata.namespace;
+  if (!eventTime && !agrees) {
+    faults.invalid("involvedObject.namespace", namespace, "does not match event.namespace");
+  }
+  if (eventTime) faults.oneOf("type", type, ["Normal", "Warning"]);
+  return faults.errors;
 }

@@ -126,8 +126,9 @@ export {
   replicaSetKind,
 } from "./replica-set.ts";
 export { type Secret, secretKind } from "./secret.ts";
-export { type Service, type ServicePort, type ServiceSpec, serviceKind } from "./service.ts";
+export { serviceKind } from "./service.ts";
 export { type ServiceAccount, serviceAccountKind } from "./service-account.ts";
+export type { Service, ServicePort, ServiceSpec } from "./service-types.ts";
 
 /** Every kind the controller serves. A kind that is not here does not exist. */
 export const allKinds: readonly KindDefinition[] = [

@@ -1,5 +1,6 @@
-import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { ageColumn, column, nameColumn } from "./columns.ts";
+import { Faults } from "./faults.ts";
 import { int32, kindMessage, type Message, message, microTime, object, pointer, text } from "./fields.ts";
 import { builtIn } from "./kind.ts";
 
@@ -38,9 +39,24 @@ export const leaseKind: KindDefinition = builtIn(lease, {
   plural: "leases",
   singular: "lease",
   namespaced: true,
+  validate: (object) => validate(object as Lease),
+  hasGeneration: false,
   columns: [
     nameColumn,
     column<Lease>("Holder", "Who holds it.", ({ spec }) => spec?.holderIdentity ?? ""),
     ageColumn,
   ],
 });
+
+function validate({ spec = {} }: Lease): FieldError[] {
+  const faults = new Faults();
+  const { leaseDurationSeconds: duration, strategy, preferredHolder } = spec;
+  if (duration !== undefined && duration <= 0) {
+    faults.invalid("spec.leaseDurationSeconds", duration, "must be greater than 0");
+  }
+  faults.atLeastZero("spec.leaseTransitions", spec.leaseTransitions);
+  if (preferredHolder && !strategy) {
+    faults.forbidden("spec.preferredHolder", "may only be specified if `strategy` is defined");
+  }
+  return faults.errors;
+}

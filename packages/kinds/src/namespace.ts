@@ -1,4 +1,4 @@
-import type { Condition, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import { type Condition, dnsLabelFaults, type KindDefinition, type KubeObject } from "@selvedge/apimachinery";
 import { ageColumn, column, nameColumn } from "./columns.ts";
 import {
   atomic,
@@ -44,6 +44,9 @@ const namespace: Message = kindMessage("A part of the API with names of its own.
   status: object(3, namespaceStatus, "How it is."),
 });
 
+/** Lets selectors of namespaces name one. */
+const nameLabel = "kubernetes.io/metadata.name";
+
 export const namespaceKind: KindDefinition = builtIn(namespace, {
   group: "",
   version: "v1",
@@ -54,6 +57,11 @@ export const namespaceKind: KindDefinition = builtIn(namespace, {
   namespaced: false,
   subresources: { status: true },
   selectableFields: ["status.phase"],
+  nameFaults: dnsLabelFaults,
+  applyDefaults: ({ metadata }) => {
+    if (metadata.name) metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name };
+  },
+  hasGeneration: false,
   columns: [
     nameColumn,
     column<Namespace>("Status", "Active or Terminating.", ({ status }) => status?.phase ?? ""),

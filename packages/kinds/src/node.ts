@@ -1,8 +1,17 @@
-import type { Condition, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import {
+  type Condition,
+  type FieldError,
+  type KindDefinition,
+  type KubeObject,
+  labelValueFaults,
+  qualifiedNameFaults,
+} from "@selvedge/apimachinery";
 import { ageColumn, column, nameColumn } from "./columns.ts";
+import { Faults } from "./faults.ts";
 import { builtIn } from "./kind.ts";
 import { node } from "./node-fields.ts";
 import type { TaintEffect } from "./pod/pod-types.ts";
+import { taintEffects } from "./pod/validate-scheduling.ts";
 
 /** A box as Kubernetes tools know it. The controller keeps one for each enrolled EdgeNode. */
 export interface Node extends KubeObject {
@@ -72,6 +81,13 @@ export const nodeKind: KindDefinition = builtIn(node, {
   namespaced: false,
   subresources: { status: true },
   selectableFields: ["spec.unschedulable"],
+  applyDefaults: (object) => {
+    const node = object as Node;
+    node.spec ??= {};
+    if (node.status?.capacity !== undefined) node.status.allocatable ??= { ...node.status.capacity };
+  },
+  validate: (object) => validate(object as Node),
+  hasGeneration: false,
   columns: [
     nameColumn,
     column<Node>("Status", "Whether it is ready.", statusText),
@@ -119,4 +135,23 @@ function addressText({ status }: Node, wanted: NodeAddress["type"]): string {
 
 function known(text: string | undefined): string {
   return text || "<unknown>";
+}
+
+function validate({ spec }: Node): FieldError[] {
+  const faults = new Faults();
+  const seen = new Set<string>();
+  for (const [index, taint] of (spec.taints ?? []).entries()) {
+    const at = `spec.taints[${index}]`;
+    faults.all(`${at}.key`, taint.key, qualifiedNameFaults(taint.key));
+    if (taint.value) faults.all(`${at}.value`, taint.value, labelValueFaults(taint.value));
+    if (!taint.effect) faults.required(`${at}.effect`);
+    else faults.oneOf(`${at}.effect`, taint.effect, taintEffects);
+    const identity = `${taint.effect} ${taint.key}`;
+    if (seen.has(identity)) {
+      const detail = "taints must be unique by key and effect pair";
+      faults.errors.push({ type: "FieldValueDuplicate", field: at, value: taint, detail });
+    }
+    seen.add(identity);
+  }
+  return faults.errors;
 }

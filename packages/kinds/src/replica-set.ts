@@ -1,5 +1,12 @@
-import type { Condition, KindDefinition, KubeObject, LabelSelector } from "@selvedge/apimachinery";
+import type {
+  Condition,
+  FieldError,
+  KindDefinition,
+  KubeObject,
+  LabelSelector,
+} from "@selvedge/apimachinery";
 import { ageColumn, counts, nameColumn, templateColumns } from "./columns.ts";
+import { Faults } from "./faults.ts";
 import {
   byKeys,
   int32,
@@ -18,6 +25,7 @@ import { builtIn } from "./kind.ts";
 import { labelSelector } from "./meta-fields.ts";
 import { podTemplateSpec } from "./pod/pod-fields.ts";
 import type { PodTemplateSpec } from "./pod/pod-types.ts";
+import { checkWorkload, defaultTemplate } from "./workload-rules.ts";
 
 export interface ReplicaSet extends KubeObject {
   apiVersion: "apps/v1";
@@ -92,6 +100,8 @@ export const replicaSetKind: KindDefinition = builtIn(replicaSet, {
     scale: { specReplicas: "spec.replicas", statusReplicas: "status.replicas", selector: "spec.selector" },
   },
   selectableFields: ["status.replicas"],
+  applyDefaults: (object) => applyDefaults(object as ReplicaSet),
+  validate: (object, old) => validate(object as ReplicaSet, old as ReplicaSet | undefined),
   columns: [
     nameColumn,
     counts<ReplicaSet>("Desired", "Pods wanted.", ({ spec }) => spec.replicas),
@@ -101,3 +111,18 @@ export const replicaSetKind: KindDefinition = builtIn(replicaSet, {
     ...templateColumns,
   ],
 });
+
+function applyDefaults(replicaSet: ReplicaSet): void {
+  replicaSet.spec ??= { selector: {}, template: { spec: { containers: [] } } };
+  const { spec } = replicaSet;
+  defaultTemplate(spec);
+  spec.replicas ??= 1;
+  replicaSet.status ??= { replicas: 0 };
+}
+
+function validate({ spec }: ReplicaSet, old: ReplicaSet | undefined): FieldError[] {
+  const faults = new Faults();
+  faults.atLeastZero("spec.replicas", spec.replicas);
+  checkWorkload(faults, spec, old?.spec, { inSelector: "deployment", kind: "ReplicaSet" });
+  return faults.errors;
+}

@@ -1,4 +1,4 @@
-import type { Condition, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import type { KindDefinition } from "@selvedge/apimachinery";
 import { ageColumn, column, labelsText, nameColumn } from "./columns.ts";
 import {
   atomic,
@@ -20,46 +20,8 @@ import {
   time,
 } from "./fields.ts";
 import { builtIn } from "./kind.ts";
-import type { Protocol } from "./pod/container-types.ts";
-
-export interface Service extends KubeObject {
-  apiVersion: "v1";
-  kind: "Service";
-  spec: ServiceSpec;
-  status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] }; conditions?: Condition[] };
-}
-
-export interface ServiceSpec {
-  type?: "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName";
-  selector?: Record<string, string>;
-  ports?: ServicePort[];
-  clusterIP?: string;
-  clusterIPs?: string[];
-  externalIPs?: string[];
-  externalName?: string;
-  sessionAffinity?: "None" | "ClientIP";
-  sessionAffinityConfig?: { clientIP?: { timeoutSeconds?: number } };
-  loadBalancerIP?: string;
-  loadBalancerSourceRanges?: string[];
-  loadBalancerClass?: string;
-  allocateLoadBalancerNodePorts?: boolean;
-  externalTrafficPolicy?: "Cluster" | "Local";
-  internalTrafficPolicy?: "Cluster" | "Local";
-  healthCheckNodePort?: number;
-  publishNotReadyAddresses?: boolean;
-  ipFamilies?: string[];
-  ipFamilyPolicy?: string;
-  trafficDistribution?: string;
-}
-
-export interface ServicePort {
-  name?: string;
-  protocol?: Protocol;
-  appProtocol?: string;
-  port: number;
-  targetPort?: number | string;
-  nodePort?: number;
-}
+import { defaultService, serviceNameFaults, validateService } from "./service-rules.ts";
+import type { Service, ServicePort } from "./service-types.ts";
 
 const condition: Message = message("One thing that is true or not.", {
   type: text(1, "What.", needed),
@@ -95,10 +57,7 @@ const serviceSpec: Message = message("Which Pods, and on which ports of their no
   selector: textMap(2, "Labels of the Pods.", { "x-kubernetes-map-type": "atomic" }),
   clusterIP: text(3, "None is all there is for now: no address is shared between nodes."),
   clusterIPs: texts(18, "As clusterIP.", atomic),
-  type: text(
-    4,
-    "NodePort opens ports on the nodes. ClusterIP is kept: it names the Pods. LoadBalancer and ExternalName are refused.",
-  ),
+  type: text(4, "NodePort opens ports on the nodes; ClusterIP only names the Pods; others are refused."),
   externalIPs: texts(5, "Refused.", atomic),
   sessionAffinity: text(7, "None or ClientIP."),
   loadBalancerIP: text(8, "Refused."),
@@ -146,6 +105,10 @@ export const serviceKind: KindDefinition = builtIn(service, {
   namespaced: true,
   subresources: { status: true },
   selectableFields: ["spec.clusterIP", "spec.type"],
+  nameFaults: serviceNameFaults,
+  hasGeneration: false,
+  applyDefaults: (object) => defaultService(object as Service),
+  validate: (object) => validateService(object as Service),
   columns: [
     nameColumn,
     column<Service>("Type", "How it can be reached.", ({ spec }) => spec.type ?? ""),

@@ -61,10 +61,7 @@ export const volumeMount: Message = message("Where a volume is seen in the conta
   mountPath: text(3, 'Where in the container; no ":" in it.', needed),
   subPath: text(4, "A file or folder of the volume to mount instead of all of it."),
   mountPropagation: text(5, "None is all there is: a VM shares no mounts with the box.", pointer),
-  subPathExpr: text(
-    6,
-    "As subPath, with $(NAME) replaced by variables of the environment: refused, use subPath.",
-  ),
+  subPathExpr: text(6, "As subPath, with $(NAME) replaced by variables of the environment."),
 });
 
 export const volumeDevice: Message = message("A volume as a block device: refused.", {
@@ -78,7 +75,7 @@ export const container: Message = message(
     name: text(1, "Its name, unique in the Pod: a DNS label.", needed),
     image: text(
       2,
-      'The image in an OCI registry: name, name:tag or name@sha256:…. "selvedge.internal/…" is the controller\'s own registry.',
+      "The image, as registry/name:tag or name@sha256:…; selvedge.internal is the controller's own registry.",
     ),
     command: texts(
       3,
@@ -120,15 +117,12 @@ export const container: Message = message(
     lifecycle: object(12, lifecycle, "What is done after the start and before the stop."),
     terminationMessagePath: text(
       13,
-      "File whose content tells why the container ended. /dev/termination-log when not said.",
+      "File whose content tells why the container ended: always /dev/termination-log.",
     ),
-    terminationMessagePolicy: text(
-      20,
-      "File, or FallbackToLogsOnError: the last lines of the log when the file is empty.",
-    ),
+    terminationMessagePolicy: text(20, "File. FallbackToLogsOnError is refused."),
     imagePullPolicy: text(
       14,
-      'Always asks the registry whether the tag has moved; IfNotPresent takes what the node has; Never pulls nothing. Always when the tag is "latest" or missing, otherwise IfNotPresent.',
+      "Always, IfNotPresent or Never. Always when the tag is latest or missing, otherwise IfNotPresent.",
     ),
     securityContext: object(15, securityContext, "Who its processes are."),
     stdin: flag(16, "Whether it has a standard input to attach to."),

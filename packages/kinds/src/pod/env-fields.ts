@@ -30,11 +30,7 @@ export const resourceFieldSelector: Message = message(
   "How much of a resource a container has.",
   {
     containerName: text(1, "The container; needed in volumes, the container itself in env."),
-    resource: text(
-      2,
-      "limits.cpu, limits.memory, limits.ephemeral-storage, requests.cpu, requests.memory or requests.ephemeral-storage.",
-      needed,
-    ),
+    resource: text(2, "limits. or requests. and cpu, memory or ephemeral-storage: limits.cpu.", needed),
     divisor: quantity(
       3,
       "Unit of the answer: 1 when not said, 1m for thousandths of a CPU, 1Mi for mebibytes.",

@@ -33,7 +33,7 @@ export const podDNSConfigOption: Message = message("One option of the resolver."
   value: text(2, "Its value.", pointer),
 });
 
-export const podDNSConfig: Message = message("Added to what dnsPolicy gives.", {
+export const podDNSConfig: Message = message("Refused: the node's own resolver is used.", {
   nameservers: texts(1, "Addresses of name servers.", atomic),
   searches: texts(2, "Domains to search.", atomic),
   options: objects(3, podDNSConfigOption, "Options of the resolver.", atomic),
@@ -77,7 +77,7 @@ export const podSpec: Message = message("What runs: containers that share a virt
   ),
   dnsPolicy: text(
     6,
-    "ClusterFirst: the node's own resolver, which knows the node's apps; Default: the box's; None: only dnsConfig.",
+    "The node's own resolver, which knows the node's apps, is used in any case; None is refused.",
   ),
   nodeSelector: textMap(7, "Labels the node must have.", { "x-kubernetes-map-type": "atomic" }),
   serviceAccountName: text(8, "Kept and shown; apps get no token."),
@@ -100,24 +100,29 @@ export const podSpec: Message = message("What runs: containers that share a virt
     byKeys("name"),
   ),
   hostname: text(16, "Host name; the Pod's name when not said."),
-  subdomain: text(17, "Domain of the host name: kept, not used."),
+  subdomain: text(17, "Refused: Pods have no names between nodes."),
   affinity: object(18, affinity, "Where the Pod wants to be."),
   schedulerName: text(
     19,
     "Who places it. default-scheduler when not said; another is left to whoever has that name.",
   ),
   tolerations: objects(22, toleration, "Taints that do not keep it away.", atomic),
-  hostAliases: objects(23, hostAlias, "Lines for /etc/hosts.", byKeys("ip")),
+  hostAliases: objects(
+    23,
+    hostAlias,
+    "Refused: apps of a node know each other by the node's resolver.",
+    byKeys("ip"),
+  ),
   priorityClassName: text(
     24,
     "system-node-critical and system-cluster-critical are known; others are refused.",
   ),
   priority: int32(25, "Set from priorityClassName.", pointer),
-  dnsConfig: object(26, podDNSConfig, "Added to what dnsPolicy gives."),
+  dnsConfig: object(26, podDNSConfig, "Refused: the node's own resolver is used."),
   readinessGates: objects(
     28,
     podReadinessGate,
-    "Conditions that others set and that must be True before the Pod is ready.",
+    "Refused: its node alone says whether a Pod is ready.",
     atomic,
   ),
   runtimeClassName: text(29, "How it is isolated: microvm, which is what it is when not said.", pointer),
@@ -127,7 +132,7 @@ export const podSpec: Message = message("What runs: containers that share a virt
   topologySpreadConstraints: objects(
     33,
     topologySpreadConstraint,
-    "Spreads Pods over groups of nodes.",
+    "Spreads Pods over groups of nodes: ScheduleAnyway is kept, DoNotSchedule refused.",
     byKeys("topologyKey", "whenUnsatisfiable"),
   ),
   setHostnameAsFQDN: flag(35, "Refused when true.", pointer),

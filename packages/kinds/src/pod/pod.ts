@@ -2,9 +2,11 @@ import type { KindDefinition } from "@selvedge/apimachinery";
 import { kindMessage, type Message, object } from "../fields.ts";
 import { builtIn } from "../kind.ts";
 import { podColumns } from "./pod-columns.ts";
+import { defaultPod } from "./pod-defaults.ts";
 import { podSpec } from "./pod-fields.ts";
 import type { Pod } from "./pod-types.ts";
 import { podStatus } from "./status-fields.ts";
+import { validatePod } from "./validate-pod.ts";
 
 const pod: Message = kindMessage("Containers that run together in one virtual machine on one node.", {
   spec: object(2, podSpec, "What runs."),
@@ -21,6 +23,8 @@ export const podKind: KindDefinition = builtIn(pod, {
   categories: ["all"],
   namespaced: true,
   columns: podColumns,
+  applyDefaults: (object) => defaultPod(object as Pod),
+  validate: validatePod,
   subresources: {
     status: true,
     others: [

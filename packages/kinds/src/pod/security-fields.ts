@@ -15,10 +15,10 @@ import {
 } from "../fields.ts";
 
 export const capabilities: Message = message(
-  "Linux capabilities. In its own VM a container's root is not the box's; those added or dropped are refused.",
+  "Linux capabilities of the container's root, who is not the box's.",
   {
-    add: texts(1, "Capabilities to add.", atomic),
-    drop: texts(2, "Capabilities to drop.", atomic),
+    add: texts(1, "Capabilities to add; those that root has anyhow are accepted, others refused.", atomic),
+    drop: texts(2, "Capabilities to drop: accepted, not enforced inside the virtual machine.", atomic),
   },
 );
 
@@ -32,16 +32,19 @@ export const seLinuxOptions: Message = message(
   },
 );
 
-export const seccompProfile: Message = message("Filter of system calls.", {
-  type: text(
-    1,
-    "RuntimeDefault or Unconfined. Localhost is refused: there is no profile on the box.",
-    needed,
-  ),
-  localhostProfile: text(2, "Name of a profile on the box.", pointer),
-});
+export const seccompProfile: Message = message(
+  "Filter of system calls: kept, the virtual machine is the filter.",
+  {
+    type: text(
+      1,
+      "RuntimeDefault or Unconfined. Localhost is refused: there is no profile on the box.",
+      needed,
+    ),
+    localhostProfile: text(2, "Name of a profile on the box.", pointer),
+  },
+);
 
-export const appArmorProfile: Message = message("AppArmor profile.", {
+export const appArmorProfile: Message = message("AppArmor profile: kept, the virtual machine is the wall.", {
   type: text(
     1,
     "RuntimeDefault or Unconfined. Localhost is refused: there is no profile on the box.",
@@ -53,11 +56,7 @@ export const appArmorProfile: Message = message("AppArmor profile.", {
 export const securityContext: Message = message(
   "Who the container's processes are and what they may do. Its VM is the real wall.",
   {
-    capabilities: object(
-      1,
-      capabilities,
-      "Linux capabilities to add or drop: refused, but for dropping ALL, which changes nothing.",
-    ),
+    capabilities: object(1, capabilities, "Linux capabilities to add or drop."),
     privileged: flag(
       2,
       "Refused when true: a container never reaches the box, and is root in its VM if its image says so.",
@@ -69,10 +68,18 @@ export const securityContext: Message = message(
     runAsGroup: int64(8, "Group ID of the first process; the image's when not said.", pointer),
     runAsNonRoot: flag(5, "Refuse to start as user 0.", pointer),
     readOnlyRootFilesystem: flag(6, "Mount the image without a writable layer.", pointer),
-    allowPrivilegeEscalation: flag(7, "Whether a process may gain more rights than its parent.", pointer),
+    allowPrivilegeEscalation: flag(
+      7,
+      "Whether a process may gain more rights than its parent: kept, not enforced inside the virtual machine.",
+      pointer,
+    ),
     procMount: text(9, "Default is all there is.", pointer),
-    seccompProfile: object(11, seccompProfile, "Filter of system calls."),
-    appArmorProfile: object(12, appArmorProfile, "AppArmor profile."),
+    seccompProfile: object(
+      11,
+      seccompProfile,
+      "Filter of system calls: kept, the virtual machine is the filter.",
+    ),
+    appArmorProfile: object(12, appArmorProfile, "AppArmor profile: kept, the virtual machine is the wall."),
   },
 );
 
@@ -94,8 +101,12 @@ export const podSecurityContext: Message = message(
     fsGroup: int64(5, "Group that owns the files of volumes; the processes are in it.", pointer),
     sysctls: objects(7, sysctl, "Kernel parameters: refused.", atomic),
     fsGroupChangePolicy: text(9, "When to change the files' group: OnRootMismatch or Always.", pointer),
-    seccompProfile: object(10, seccompProfile, "Filter of system calls."),
-    appArmorProfile: object(11, appArmorProfile, "AppArmor profile."),
+    seccompProfile: object(
+      10,
+      seccompProfile,
+      "Filter of system calls: kept, the virtual machine is the filter.",
+    ),
+    appArmorProfile: object(11, appArmorProfile, "AppArmor profile: kept, the virtual machine is the wall."),
     seLinuxChangePolicy: text(13, "Refused: the guest has no SELinux.", pointer),
   },
 );

@@ -1,0 +1,141 @@
+/** Containers, one by one and against each other. */
+import { parseImageReference } from "@selvedge/apimachinery";
+import type { Faults } from "../faults.ts";
+import { portNameFaults } from "../faults.ts";
+import type { Container, ContainerPort } from "./container-types.ts";
+import type { PodSpec } from "./pod-types.ts";
+import { checkEnv, checkEnvFrom } from "./validate-env.ts";
+import { checkLifecycle, checkProbes } from "./validate-probes.ts";
+import { checkResources } from "./validate-resources.ts";
+import { checkSecurity } from "./validate-security.ts";
+import { checkMounts } from "./validate-volumes.ts";
+
+const protocols = ["SCTP", "TCP", "UDP"];
+const messagePath = "/dev/termination-log";
+
+export function checkContainers(
+  faults: Faults,
+  path: string,
+  spec: PodSpec,
+  volumes: ReadonlySet<string>,
+): void {
+  const grace = spec.terminationGracePeriodSeconds ?? 30;
+  const names = new Set<string>();
+  const { containers = [], initContainers = [] } = spec;
+  if (containers.length === 0) faults.required(`${path}.containers`);
+  for (const [index, container] of containers.entries()) {
+    const at = `${path}.containers[${index}]`;
+    checkContainer(faults, at, container, volumes);
+    checkName(faults, at, container, names);
+    checkProbes(faults, at, container, grace);
+    checkLifecycle(faults, `${at}.lifecycle`, container, grace);
+    if (container.restartPolicy !== undefined) {
+      faults.forbidden(`${at}.restartPolicy`, "may not be set for non-init containers");
+    }
+  }
+  for (const [index, container] of initContainers.entries()) {
+    const at = `${path}.initContainers[${index}]`;
+    checkContainer(faults, at, container, volumes);
+    checkName(faults, at, container, names);
+    if (container.restartPolicy !== undefined) {
+      faults.refused(`${at}.restartPolicy`, "init containers run to their end; put it among the containers");
+      continue;
+    }
+    for (const name of ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] as const) {
+      if (container[name] === undefined) continue;
+      faults.forbidden(`${at}.${name}`, "may not be set for init containers without restartPolicy=Always");
+    }
+  }
+  checkHostPorts(faults, `${path}.containers`, containers);
+}
+
+function checkName(faults: Faults, path: string, { name }: Container, names: Set<string>): void {
+  if (name && names.has(name)) faults.duplicate(`${path}.name`, name);
+  names.add(name);
+}
+
+function checkContainer(
+  faults: Faults,
+  path: string,
+  container: Container,
+  volumes: ReadonlySet<string>,
+): void {
+  faults.label(`${path}.name`, container.name);
+  checkImage(faults, `${path}.image`, container.image);
+  const { terminationMessagePolicy, imagePullPolicy, terminationMessagePath } = container;
+  if (terminationMessagePath !== undefined && terminationMessagePath !== messagePath) {
+    faults.refused(`${path}.terminationMessagePath`, `it is always ${messagePath}`);
+  }
+  const messagePolicies = ["File", "FallbackToLogsOnError"];
+  faults.oneOf(`${path}.terminationMessagePolicy`, terminationMessagePolicy, messagePolicies);
+  if (terminationMessagePolicy === "FallbackToLogsOnError") {
+    faults.refused(
+      `${path}.terminationMessagePolicy`,
+      "say File; kubectl logs --previous shows the last lines",
+    );
+  }
+  checkPorts(faults, `${path}.ports`, container.ports);
+  checkEnv(faults, `${path}.env`, container.env);
+  checkEnvFrom(faults, `${path}.envFrom`, container.envFrom);
+  checkMounts(faults, path, container, volumes);
+  faults.oneOf(`${path}.imagePullPolicy`, imagePullPolicy, ["Always", "IfNotPresent", "Never"]);
+  checkResources(faults, `${path}.resources`, container.resources);
+  checkSecurity(faults, `${path}.securityContext`, container.securityContext);
+  for (const [index, { resourceName, restartPolicy }] of (container.resizePolicy ?? []).entries()) {
+    const at = `${path}.resizePolicy[${index}]`;
+    faults.oneOf(`${at}.resourceName`, resourceName, ["cpu", "memory"]);
+    faults.oneOf(`${at}.restartPolicy`, restartPolicy, ["NotRequired", "RestartContainer"]);
+  }
+  if ("restartPolicyRules" in container) {
+    faults.refused(`${path}.restartPolicyRules`, "the Pod's restartPolicy decides");
+  }
+}
+
+/** Upstream leaves what is no image's name to the node; there it could only fail for ever. */
+function checkImage(faults: Faults, path: string, image: string | undefined): void {
+  if (!image) {
+    faults.required(path);
+    return;
+  }
+  const reference = parseImageReference(image);
+  if ("fault" in reference) faults.invalid(path, image, `must be the name of an image: ${reference.fault}`);
+}
+
+function checkPorts(faults: Faults, path: string, ports: readonly ContainerPort[] = []): void {
+  const names = new Set<string>();
+  for (const [index, port] of ports.entries()) {
+    const at = `${path}[${index}]`;
+    if (port.name) {
+      const wrong = portNameFaults(port.name);
+      faults.all(`${at}.name`, port.name, wrong);
+      if (wrong.length === 0 && names.has(port.name)) faults.duplicate(`${at}.name`, port.name);
+      names.add(port.name);
+    }
+    if (!port.containerPort) faults.required(`${at}.containerPort`);
+    else faults.port(`${at}.containerPort`, port.containerPort);
+    if (port.hostPort) faults.port(`${at}.hostPort`, port.hostPort);
+    if (port.protocol === "SCTP") faults.refused(`${at}.protocol`, "say TCP or UDP");
+    else faults.oneOf(`${at}.protocol`, port.protocol, protocols);
+    if (port.hostIP) checkAddress(faults, `${at}.hostIP`, port.hostIP);
+  }
+}
+
+function checkAddress(faults: Faults, path: string, address: string): void {
+  const isV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/.test(address);
+  if (!isV4 && !(address.includes(":") && /^[0-9a-fA-F:.]+$/.test(address))) {
+    faults.invalid(path, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+  }
+}
+
+/** Containers of a Pod share one address of the box: a port of it can be opened once. */
+function checkHostPorts(faults: Faults, path: string, containers: readonly Container[]): void {
+  const taken = new Set<string>();
+  for (const [index, { ports = [] }] of containers.entries()) {
+    for (const [place, { hostPort, hostIP = "", protocol }] of ports.entries()) {
+      if (!hostPort) continue;
+      const key = `${protocol}/${hostIP}/${hostPort}`;
+      if (taken.has(key)) faults.duplicate(`${path}[${index}].ports[${place}].hostPort`, key);
+      taken.add(key);
+    }
+  }
+}

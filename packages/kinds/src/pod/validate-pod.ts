@@ -1,0 +1,151 @@
+/** What is wrong with a Pod or a template, in upstream's words where upstream has some. */
+import type { FieldError, KubeObject } from "@selvedge/apimachinery";
+import { dnsLabelFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
+import { jsonEqual } from "@selvedge/base";
+import { Faults } from "../faults.ts";
+import { priorityClasses } from "./pod-defaults.ts";
+import type { Pod, PodSpec, PodTemplateSpec } from "./pod-types.ts";
+import { checkContainers } from "./validate-container.ts";
+import { checkScheduling } from "./validate-scheduling.ts";
+import { checkIsolation, checkPodSecurity } from "./validate-security.ts";
+import { checkVolumes } from "./validate-volumes.ts";
+
+const secondsMax = 2_147_483_647;
+const restartPolicies = ["Always", "OnFailure", "Never"];
+const dnsPolicies = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
+/** What to do on a box without hardware virtualization, by annotation. */
+const emulation = "selvedge.dev/emulation";
+
+export function validatePod(object: KubeObject, old: KubeObject | undefined): FieldError[] {
+  const faults = new Faults();
+  const pod = object as Pod;
+  checkAnnotations(faults, "metadata.annotations", pod.metadata.annotations);
+  checkPodSpec(faults, "spec", pod.spec);
+  if (old !== undefined) checkUpdate(faults, pod.spec, (old as Pod).spec);
+  else if (pod.spec.nodeName && pod.spec.schedulingGates?.length) {
+    faults.forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared");
+  }
+  return faults.errors;
+}
+
+export function checkTemplate(faults: Faults, path: string, template: PodTemplateSpec): void {
+  const { metadata = {}, spec } = template;
+  faults.labels(`${path}.labels`, metadata.labels);
+  for (const key of Object.keys(metadata.annotations ?? {})) {
+    faults.all(`${path}.annotations`, key, qualifiedNameFaults(key.toLowerCase()));
+  }
+  checkAnnotations(faults, `${path}.metadata.annotations`, metadata.annotations);
+  checkPodSpec(faults, `${path}.spec`, spec);
+  faults.oneOf(`${path}.spec.restartPolicy`, spec.restartPolicy, ["Always"]);
+}
+
+function checkAnnotations(
+  faults: Faults,
+  path: string,
+  annotations: Readonly<Record<string, string>> = {},
+): void {
+  const policy = annotations[emulation];
+  if (policy !== undefined) faults.oneOf(`${path}[${emulation}]`, policy, ["allow", "refuse"]);
+}
+
+function checkPodSpec(faults: Faults, path: string, spec: PodSpec): void {
+  const volumes = checkVolumes(faults, `${path}.volumes`, spec.volumes);
+  checkContainers(faults, path, spec, volumes);
+  faults.oneOf(`${path}.restartPolicy`, spec.restartPolicy, restartPolicies);
+  checkNames(faults, path, spec);
+  checkPodSecurity(faults, `${path}.securityContext`, spec.securityContext);
+  checkIsolation(faults, path, spec);
+  checkScheduling(faults, path, spec);
+  faults.atLeastZero(`${path}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds);
+  if (spec.activeDeadlineSeconds !== undefined) {
+    faults.between(`${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, 1, secondsMax);
+  }
+  if (spec.preemptionPolicy !== undefined) {
+    faults.oneOf(`${path}.preemptionPolicy`, spec.preemptionPolicy, ["Never", "PreemptLowerPriority"]);
+  }
+  if (spec.priorityClassName && !Object.hasOwn(priorityClasses, spec.priorityClassName)) {
+    const known = Object.keys(priorityClasses).join(" and ");
+    faults.refused(`${path}.priorityClassName`, `the classes are ${known}; no Pod is ever preempted`);
+  }
+}
+
+function checkNames(faults: Faults, path: string, spec: PodSpec): void {
+  faults.oneOf(`${path}.dnsPolicy`, spec.dnsPolicy, dnsPolicies);
+  const resolver = "the node's own resolver is used";
+  if (spec.dnsPolicy === "None") faults.refused(`${path}.dnsPolicy`, `${resolver}; say ClusterFirst`);
+  if (spec.dnsConfig !== undefined && Object.keys(spec.dnsConfig).length > 0) {
+    faults.refused(`${path}.dnsConfig`, resolver);
+  }
+  if (spec.hostAliases?.length) faults.refused(`${path}.hostAliases`, resolver);
+  if (spec.hostname) faults.all(`${path}.hostname`, spec.hostname, dnsLabelFaults(spec.hostname));
+  if (spec.subdomain) faults.refused(`${path}.subdomain`, "Pods have no names between nodes");
+  if (spec.serviceAccountName) faults.subdomain(`${path}.serviceAccountName`, spec.serviceAccountName);
+  if (spec.readinessGates?.length) {
+    faults.refused(
+      `${path}.readinessGates`,
+      "its node alone says whether a Pod is ready; use a readinessProbe",
+    );
+  }
+  for (const [index, { name }] of (spec.schedulingGates ?? []).entries()) {
+    faults.all(`${path}.schedulingGates[${index}]`, name, qualifiedNameFaults(name));
+  }
+}
+
+const changeable = [
+  "`spec.containers[*].image`",
+  "`spec.initContainers[*].image`",
+  "`spec.activeDeadlineSeconds`",
+  "`spec.tolerations` (only additions to existing tolerations)",
+  "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
+];
+
+function checkUpdate(faults: Faults, spec: PodSpec, old: PodSpec): void {
+  const [now, before] = [spec.activeDeadlineSeconds, old.activeDeadlineSeconds];
+  const deadline = "spec.activeDeadlineSeconds";
+  if (before !== undefined && now === undefined) {
+    faults.invalid(deadline, null, "must not update from a positive integer to nil value");
+  } else if (before !== undefined && now !== undefined && now > before) {
+    faults.invalid(deadline, now, "must be less than or equal to previous value");
+  }
+  const kept = (old.tolerations ?? []).every((one) =>
+    spec.tolerations?.some((other) => jsonEqual(one, other)),
+  );
+  if (!kept) {
+    const detail = "existing toleration can not be modified except its tolerationSeconds";
+    faults.forbidden("spec.tolerations", detail);
+  }
+  const gates = (old.schedulingGates ?? []).map(({ name }) => name);
+  for (const [index, { name }] of (spec.schedulingGates ?? []).entries()) {
+    if (gates.includes(name)) continue;
+    const detail = `only deletion is allowed, but found new scheduling gate '${name}'`;
+    faults.forbidden(`spec.schedulingGates[${index}]`, detail);
+  }
+  const changed = changedMembers(comparable(spec, old), comparable(old, old));
+  if (changed.length > 0) {
+    const list = changed.map((name) => `spec.${name}`).join(", ");
+    faults.forbidden(
+      "spec",
+      `pod updates may not change fields other than ${changeable.join(",")}\nchanged: ${list}`,
+    );
+  }
+}
+
+/** The spec with what may change set to what it was. */
+function comparable(spec: PodSpec, old: PodSpec): PodSpec {
+  const copy: Record<string, unknown> = { ...spec };
+  for (const member of ["activeDeadlineSeconds", "tolerations", "schedulingGates"] as const) {
+    if (old[member] === undefined) delete copy[member];
+    else copy[member] = old[member];
+  }
+  // Placing a Pod is a change from no node to one, by whatever way it is made.
+  if (!old.nodeName) delete copy["nodeName"];
+  for (const list of ["containers", "initContainers"] as const) {
+    copy[list] = spec[list]?.map((one, index) => ({ ...one, image: old[list]?.[index]?.image }));
+  }
+  return copy as unknown as PodSpec;
+}
+
+function changedMembers(spec: PodSpec, old: PodSpec): string[] {
+  const members = new Set([...Object.keys(spec), ...Object.keys(old)]) as Set<keyof PodSpec>;
+  return [...members].filter((member) => !jsonEqual(spec[member], old[member])).sort();
+}

@@ -1,0 +1,56 @@
+/** Amounts of resources: what can be, and what no box can give. */
+import { type Nano, parseQuantity } from "@selvedge/apimachinery";
+import type { Faults } from "../faults.ts";
+import type { ResourceList, ResourceRequirements } from "./container-types.ts";
+
+interface Bounds {
+  readonly least?: string;
+  readonly most: string;
+  readonly why: string;
+}
+
+/** What a container may ask for at all. A box beyond these does not exist; a VM below does not start. */
+const bounds: Readonly<Record<string, Bounds>> = {
+  cpu: { most: "1024", why: "no box has so many processors" },
+  memory: { least: "16Mi", most: "64Ti", why: "no box has so much memory" },
+  "ephemeral-storage": { most: "1Pi", why: "no box has so large a disk" },
+};
+
+const offered = Object.keys(bounds).join(", ");
+
+export function checkResources(faults: Faults, path: string, resources: ResourceRequirements = {}): void {
+  const { limits = {}, requests = {}, claims = [] } = resources;
+  checkList(faults, `${path}.limits`, limits, true);
+  checkList(faults, `${path}.requests`, requests, false);
+  for (const [name, text] of Object.entries(requests)) {
+    const [request, limit] = [amountOf(text), amountOf(limits[name])];
+    if (request !== undefined && limit !== undefined && request > limit) {
+      faults.invalid(
+        `${path}.requests`,
+        text,
+        `must be less than or equal to ${name} limit of ${limits[name]}`,
+      );
+    }
+  }
+  if (claims.length > 0) faults.refused(`${path}.claims`, "devices cannot be claimed");
+}
+
+function checkList(faults: Faults, path: string, list: ResourceList, isLimit: boolean): void {
+  for (const [name, text] of Object.entries(list)) {
+    const at = `${path}[${name}]`;
+    const amount = amountOf(text);
+    const bound = Object.hasOwn(bounds, name) ? bounds[name] : undefined;
+    if (bound === undefined) faults.refused(at, `boxes offer ${offered}`);
+    else if (amount === undefined) continue;
+    else if (amount < 0n) faults.invalid(at, text, "must be greater than or equal to 0");
+    else if (amount > (amountOf(bound.most) ?? 0n)) {
+      faults.invalid(at, text, `must be no more than ${bound.most}: ${bound.why}`);
+    } else if (isLimit && bound.least !== undefined && amount < (amountOf(bound.least) ?? 0n)) {
+      faults.invalid(at, text, `must be at least ${bound.least}: a virtual machine does not start with less`);
+    }
+  }
+}
+
+function amountOf(text: string | undefined): Nano | undefined {
+  return text === undefined ? undefined : parseQuantity(text);
+}

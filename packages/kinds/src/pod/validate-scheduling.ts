@@ -1,0 +1,158 @@
+/** Where a Pod wants to be. */
+import { labelValueFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
+import type { Faults } from "../faults.ts";
+import type {
+  Affinity,
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  PodAffinity,
+  PodAffinityTerm,
+} from "./affinity-types.ts";
+import type { PodSpec, Toleration, TopologySpreadConstraint } from "./pod-types.ts";
+
+export const taintEffects: readonly string[] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+/** Preferences are taken as such, and lead nowhere yet; what must hold cannot be promised. */
+const onlyNodes = "Pods are placed by nodes only; use nodeSelector, nodeAffinity or a DaemonSet";
+
+export function checkScheduling(faults: Faults, path: string, spec: PodSpec): void {
+  faults.labels(`${path}.nodeSelector`, spec.nodeSelector);
+  if (spec.nodeName) faults.subdomain(`${path}.nodeName`, spec.nodeName);
+  checkTolerations(faults, `${path}.tolerations`, spec.tolerations);
+  if (spec.affinity !== undefined) checkAffinity(faults, `${path}.affinity`, spec.affinity);
+  for (const [index, constraint] of (spec.topologySpreadConstraints ?? []).entries()) {
+    checkSpread(faults, `${path}.topologySpreadConstraints[${index}]`, constraint);
+  }
+}
+
+export function checkTolerations(faults: Faults, path: string, list: readonly Toleration[] = []): void {
+  for (const [index, { key, operator, value, effect, tolerationSeconds }] of list.entries()) {
+    const at = `${path}[${index}]`;
+    if (key) faults.all(`${at}.key`, key, qualifiedNameFaults(key));
+    if (!key && operator !== "Exists") {
+      const detail =
+        'operator must be Exists when `key` is empty, which means "match all values and all keys"';
+      faults.invalid(`${at}.operator`, operator ?? "", detail);
+    }
+    if (tolerationSeconds !== undefined && effect !== "NoExecute") {
+      faults.invalid(
+        `${at}.effect`,
+        effect ?? "",
+        "effect must be 'NoExecute' when `tolerationSeconds` is set",
+      );
+    }
+    if (operator === "Exists") {
+      if (value) faults.invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'");
+    } else if (operator && operator !== "Equal")
+      faults.oneOf(`${at}.operator`, operator, ["Equal", "Exists"]);
+    else faults.all(`${at}.operator`, value, labelValueFaults(value ?? ""));
+    if (effect) faults.oneOf(`${at}.effect`, effect, taintEffects);
+  }
+}
+
+function checkAffinity(faults: Faults, path: string, affinity: Affinity): void {
+  const { nodeAffinity, podAffinity, podAntiAffinity } = affinity;
+  if (nodeAffinity !== undefined) {
+    const at = `${path}.nodeAffinity`;
+    const required = nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution;
+    if (required !== undefined) {
+      const terms = `${at}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
+      if (!required.nodeSelectorTerms?.length) {
+        faults.required(terms, "must have at least one node selector term");
+      }
+      for (const [index, term] of (required.nodeSelectorTerms ?? []).entries()) {
+        checkTerm(faults, `${terms}[${index}]`, term);
+      }
+    }
+    const preferred = nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+    for (const [index, { weight, preference }] of preferred.entries()) {
+      const one = `${at}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
+      checkWeight(faults, `${one}.weight`, weight);
+      checkTerm(faults, `${one}.preference`, preference);
+    }
+  }
+  if (podAffinity !== undefined) checkPodAffinity(faults, `${path}.podAffinity`, podAffinity);
+  if (podAntiAffinity !== undefined) checkPodAffinity(faults, `${path}.podAntiAffinity`, podAntiAffinity);
+}
+
+function checkWeight(faults: Faults, path: string, weight: number): void {
+  if (weight < 1 || weight > 100) faults.invalid(path, weight, "must be in the range 1-100");
+}
+
+function checkTerm(
+  faults: Faults,
+  path: string,
+  { matchExpressions = [], matchFields = [] }: NodeSelectorTerm,
+): void {
+  for (const [index, requirement] of matchExpressions.entries()) {
+    checkRequirement(faults, `${path}.matchExpressions[${index}]`, requirement);
+  }
+  for (const [index, { key, operator, values = [] }] of matchFields.entries()) {
+    const at = `${path}.matchFields[${index}]`;
+    if (operator !== "In" && operator !== "NotIn") {
+      faults.invalid(`${at}.operator`, operator, "not a valid selector operator");
+    } else if (values.length !== 1) {
+      faults.required(
+        `${at}.values`,
+        "must be only one value when `operator` is 'In' or 'NotIn' for node field selector",
+      );
+    }
+    if (key !== "metadata.name") faults.invalid(`${at}.key`, key, "not a valid field selector key");
+  }
+}
+
+function checkRequirement(
+  faults: Faults,
+  path: string,
+  { key, operator, values = [] }: NodeSelectorRequirement,
+): void {
+  const at = `${path}.values`;
+  if (operator === "In" || operator === "NotIn") {
+    if (values.length === 0) faults.required(at, "must be specified when `operator` is 'In' or 'NotIn'");
+  } else if (operator === "Exists" || operator === "DoesNotExist") {
+    if (values.length > 0) {
+      faults.forbidden(at, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+    }
+  } else if (operator === "Gt" || operator === "Lt") {
+    if (values.length !== 1) {
+      faults.required(at, "must be specified single value when `operator` is 'Lt' or 'Gt'");
+    }
+  } else faults.invalid(`${path}.operator`, operator, "not a valid selector operator");
+  faults.all(`${path}.key`, key, qualifiedNameFaults(key));
+  for (const [index, value] of values.entries())
+    faults.all(`${at}[${index}]`, value, labelValueFaults(value));
+}
+
+function checkPodAffinity(faults: Faults, path: string, affinity: PodAffinity): void {
+  const required = affinity.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+  const preferred = affinity.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  if (required.length > 0)
+    faults.refused(`${path}.requiredDuringSchedulingIgnoredDuringExecution`, onlyNodes);
+  for (const [index, term] of required.entries()) {
+    checkPodTerm(faults, `${path}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`, term);
+  }
+  for (const [index, { weight, podAffinityTerm }] of preferred.entries()) {
+    const at = `${path}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
+    checkWeight(faults, `${at}.weight`, weight);
+    checkPodTerm(faults, `${at}.podAffinityTerm`, podAffinityTerm);
+  }
+}
+
+function checkPodTerm(faults: Faults, path: string, term: PodAffinityTerm): void {
+  faults.selector(`${path}.labelSelector`, term.labelSelector);
+  faults.selector(`${path}.namespaceSelector`, term.namespaceSelector);
+  if (!term.topologyKey) faults.required(`${path}.topologyKey`, "can not be empty");
+  else faults.all(`${path}.topologyKey`, term.topologyKey, qualifiedNameFaults(term.topologyKey));
+}
+
+function checkSpread(faults: Faults, path: string, constraint: TopologySpreadConstraint): void {
+  const { maxSkew, topologyKey, whenUnsatisfiable, labelSelector, minDomains } = constraint;
+  if (maxSkew <= 0) faults.invalid(`${path}.maxSkew`, maxSkew, "must be greater than zero");
+  if (!topologyKey) faults.required(`${path}.topologyKey`, "can not be empty");
+  else faults.all(`${path}.topologyKey`, topologyKey, qualifiedNameFaults(topologyKey));
+  faults.oneOf(`${path}.whenUnsatisfiable`, whenUnsatisfiable, ["DoNotSchedule", "ScheduleAnyway"]);
+  if (whenUnsatisfiable === "DoNotSchedule") faults.refused(`${path}.whenUnsatisfiable`, onlyNodes);
+  if (minDomains !== undefined && minDomains <= 0) {
+    faults.invalid(`${path}.minDomains`, minDomains, "must be greater than zero");
+  }
+  faults.selector(`${path}.labelSelector`, labelSelector);
+}

@@ -1,0 +1,129 @@
+/** Who processes are and what they may do. What weakens the wall between app and box is refused; what the virtual
+ * machine makes needless is accepted. */
+import type { Faults } from "../faults.ts";
+import type { SecurityContext } from "./container-types.ts";
+import type { PodSecurityContext, PodSpec } from "./pod-types.ts";
+
+const idMax = 2_147_483_647;
+
+/** What the guest leaves to a container's root, as container runtimes do. To drop some of it is accepted: what the Pod
+ * may do to the box does not depend on it. */
+const given = [
+  ...["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE"],
+  ...["NET_RAW", "SYS_CHROOT", "AUDIT_WRITE", "SETFCAP"],
+];
+
+type Profile = NonNullable<SecurityContext["seccompProfile"]>;
+
+export function checkSecurity(faults: Faults, path: string, context: SecurityContext | undefined): void {
+  if (context === undefined) return;
+  checkShared(faults, path, context);
+  if (context.privileged) {
+    faults.refused(
+      `${path}.privileged`,
+      "a container never reaches the box; it may be root in its virtual machine",
+    );
+  }
+  for (const [index, name] of (context.capabilities?.add ?? []).entries()) {
+    if (given.includes(name.replace(/^CAP_/, ""))) continue;
+    faults.refused(`${path}.capabilities.add[${index}]`, `root in a container has ${given.join(", ")}`);
+  }
+  if (context.procMount !== undefined && context.procMount !== "Default") {
+    faults.refused(`${path}.procMount`, "say Default");
+  }
+}
+
+export function checkPodSecurity(
+  faults: Faults,
+  path: string,
+  context: PodSecurityContext | undefined,
+): void {
+  if (context === undefined) return;
+  checkShared(faults, path, context);
+  checkId(faults, `${path}.fsGroup`, context.fsGroup);
+  for (const [index, group] of (context.supplementalGroups ?? []).entries()) {
+    checkId(faults, `${path}.supplementalGroups[${index}]`, group);
+  }
+  if (context.sysctls?.length) faults.refused(`${path}.sysctls`, "kernel parameters cannot be set");
+  const { fsGroupChangePolicy, supplementalGroupsPolicy, seLinuxChangePolicy } = context;
+  if (fsGroupChangePolicy !== undefined) {
+    faults.oneOf(`${path}.fsGroupChangePolicy`, fsGroupChangePolicy, ["Always", "OnRootMismatch"]);
+  }
+  if (supplementalGroupsPolicy === "Strict") {
+    faults.refused(`${path}.supplementalGroupsPolicy`, "the image's own groups are always kept; say Merge");
+  } else if (supplementalGroupsPolicy !== undefined) {
+    faults.oneOf(`${path}.supplementalGroupsPolicy`, supplementalGroupsPolicy, ["Merge", "Strict"]);
+  }
+  if (seLinuxChangePolicy !== undefined) faults.refused(`${path}.seLinuxChangePolicy`, noSeLinux);
+}
+
+const noSeLinux = "the guest has no SELinux";
+
+function checkShared(faults: Faults, path: string, context: SecurityContext | PodSecurityContext): void {
+  checkId(faults, `${path}.runAsUser`, context.runAsUser);
+  checkId(faults, `${path}.runAsGroup`, context.runAsGroup);
+  if (context.runAsNonRoot && context.runAsUser === 0) {
+    faults.invalid(`${path}.runAsUser`, 0, "must not be 0 when `runAsNonRoot` is true");
+  }
+  if (context.seLinuxOptions !== undefined) faults.refused(`${path}.seLinuxOptions`, noSeLinux);
+  if (context.windowsOptions !== undefined)
+    faults.refused(`${path}.windowsOptions`, "images are Linux images");
+  checkProfile(faults, `${path}.seccompProfile`, context.seccompProfile);
+  checkProfile(faults, `${path}.appArmorProfile`, context.appArmorProfile);
+}
+
+function checkId(faults: Faults, path: string, id: number | undefined): void {
+  if (id !== undefined) faults.between(path, id, 0, idMax);
+}
+
+function checkProfile(faults: Faults, path: string, profile: Profile | undefined): void {
+  if (profile === undefined) return;
+  if (profile.type === "Localhost") {
+    faults.refused(`${path}.type`, "there are no profiles on the box; say RuntimeDefault or Unconfined");
+  } else faults.oneOf(`${path}.type`, profile.type, ["Localhost", "RuntimeDefault", "Unconfined"]);
+  if (profile.localhostProfile && profile.type !== "Localhost") {
+    faults.invalid(
+      `${path}.localhostProfile`,
+      profile.localhostProfile,
+      'must only be set when `type` is "Localhost"',
+    );
+  }
+}
+
+/** Ways out of the virtual machine, and what has no meaning in one. */
+export function checkIsolation(faults: Faults, path: string, spec: PodSpec): void {
+  if (spec.hostNetwork)
+    faults.refused(`${path}.hostNetwork`, "an app is never in the box's network; use hostPort");
+  if (spec.hostPID) faults.refused(`${path}.hostPID`, "an app never sees the box's processes");
+  if (spec.hostIPC) faults.refused(`${path}.hostIPC`, "an app shares no memory with the box");
+  if (spec.hostUsers === false) {
+    faults.refused(`${path}.hostUsers`, "in a virtual machine there are no users of the box; leave it out");
+  }
+  if (spec.shareProcessNamespace) {
+    faults.refused(`${path}.shareProcessNamespace`, "containers do not see each other's processes");
+  }
+  if (spec.setHostnameAsFQDN) faults.refused(`${path}.setHostnameAsFQDN`, "use hostname");
+  if (spec.runtimeClassName === "container") {
+    faults.refused(
+      `${path}.runtimeClassName`,
+      "each Pod has its own virtual machine; say microvm or leave it out",
+    );
+  } else if (spec.runtimeClassName !== undefined && spec.runtimeClassName !== "microvm") {
+    faults.oneOf(`${path}.runtimeClassName`, spec.runtimeClassName, ["microvm"]);
+  }
+  if (spec.os !== undefined && spec.os.name !== "linux") {
+    faults.refused(`${path}.os.name`, "images are Linux images");
+  }
+  for (const [name, reason] of Object.entries(refusedMembers)) {
+    if (spec[name as keyof PodSpec] !== undefined) faults.refused(`${path}.${name}`, reason);
+  }
+}
+
+const refusedMembers: Readonly<Record<string, string>> = {
+  ephemeralContainers: "containers cannot be added to a Pod that runs; use kubectl exec",
+  resourceClaims: "devices cannot be claimed",
+  resources: "say resources by container",
+  hostnameOverride: "use hostname",
+  workloadRef: "Pods are not placed in groups",
+  overhead: "it is the same for all Pods and counted by itself",
+};

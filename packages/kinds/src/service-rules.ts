@@ -1,0 +1,152 @@
+/** Defaults of Services, and what is wrong with them. */
+import type { FieldError } from "@selvedge/apimachinery";
+import { qualifiedNameFaults } from "@selvedge/apimachinery";
+import { Faults } from "./faults.ts";
+import type { Service, ServicePort, ServiceSpec } from "./service-types.ts";
+
+/** Where upstream takes the ports of nodes from. */
+const nodePortFrom = 30_000;
+const nodePortCount = 2768;
+/** Three hours. */
+const affinitySeconds = 10_800;
+const affinityMax = 86_400;
+const nameMax = 63;
+/** More than any app has, and far fewer than there are ports of nodes. */
+const portsMax = 250;
+
+export function defaultService(service: Service): void {
+  service.spec ??= {};
+  const { spec } = service;
+  spec.type ||= "ClusterIP";
+  spec.sessionAffinity ||= "None";
+  if (spec.sessionAffinity === "None") delete spec.sessionAffinityConfig;
+  else if (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined) {
+    spec.sessionAffinityConfig = { clientIP: { timeoutSeconds: affinitySeconds } };
+  }
+  for (const port of spec.ports ?? []) {
+    if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === "") {
+      port.targetPort = port.port;
+    }
+  }
+  if (spec.clusterIP === "None") spec.clusterIPs ??= ["None"];
+  spec.internalTrafficPolicy ??= "Cluster";
+  if (spec.type === "NodePort") {
+    spec.externalTrafficPolicy ||= "Cluster";
+    giveNodePorts(service);
+  }
+  service.status ??= { loadBalancer: {} };
+}
+
+/**
+ * A port of the nodes for each port that names none. It follows from the Service's name alone, so that a Service made
+ * again, or on another controller, has the same; two Services may meet on one, which the nodes that run Pods of both
+ * resolve in favour of the older.
+ */
+function giveNodePorts({ metadata, spec }: Service): void {
+  // Too many are refused below; there would be none left to give.
+  if ((spec.ports?.length ?? 0) > portsMax) return;
+  const taken = new Set((spec.ports ?? []).map(({ nodePort }) => nodePort));
+  for (const port of spec.ports ?? []) {
+    if (port.nodePort) continue;
+    let slot = hash(`${metadata.namespace}/${metadata.name}/${port.protocol}/${port.port}`) % nodePortCount;
+    while (taken.has(nodePortFrom + slot)) slot = (slot + 1) % nodePortCount;
+    port.nodePort = nodePortFrom + slot;
+    taken.add(port.nodePort);
+  }
+}
+
+/** FNV-1a, 32 bits. */
+function hash(text: string): number {
+  let state = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) state = Math.imul(state ^ byte, 0x01000193) >>> 0;
+  return state;
+}
+
+/** Names of Services are names of hosts in the old sense. */
+export function serviceNameFaults(name: string): string[] {
+  const faults = name.length > nameMax ? [`must be no more than ${nameMax} characters`] : [];
+  if (!/^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(name)) {
+    faults.push(
+      "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic " +
+        "character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for " +
+        "validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
+    );
+  }
+  return faults;
+}
+
+export function validateService({ spec }: Service): FieldError[] {
+  const faults = new Faults();
+  const { ports = [], type, clusterIP, selector = {} } = spec;
+  if (type === "LoadBalancer") faults.refused("spec.type", "there is no load balancer; say NodePort");
+  else if (type === "ExternalName") faults.refused("spec.type", "say the other host's name where it is used");
+  else faults.oneOf("spec.type", type, ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]);
+  if (clusterIP === "None") {
+    if (type === "NodePort") {
+      faults.invalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for NodePort services");
+    }
+  } else if (clusterIP) faults.refused("spec.clusterIP", "no address is shared between nodes");
+  if (ports.length === 0 && clusterIP !== "None") faults.required("spec.ports");
+  if (Object.keys(selector).length === 0) {
+    faults.required("spec.selector", "nodes find the Pods by it: there are no Endpoints to write");
+  }
+  if (ports.length > portsMax) faults.invalid("spec.ports", ports.length, `must be at most ${portsMax}`);
+  faults.labels("spec.selector", selector);
+  checkAffinity(faults, spec);
+  checkPorts(faults, spec, ports);
+  for (const [name, reason] of Object.entries(refusedMembers)) {
+    const value = spec[name as keyof ServiceSpec];
+    if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
+    faults.refused(`spec.${name}`, reason);
+  }
+  return faults.errors;
+}
+
+const noBalancer = "there is no load balancer; use type NodePort";
+const refusedMembers: Readonly<Record<string, string>> = {
+  externalIPs: "nodes have the addresses of their uplinks only",
+  externalName: "say the other host's name where it is used",
+  loadBalancerIP: noBalancer,
+  loadBalancerSourceRanges: noBalancer,
+  loadBalancerClass: noBalancer,
+  allocateLoadBalancerNodePorts: noBalancer,
+  healthCheckNodePort: noBalancer,
+};
+
+function checkAffinity(faults: Faults, { sessionAffinity, sessionAffinityConfig }: ServiceSpec): void {
+  faults.oneOf("spec.sessionAffinity", sessionAffinity, ["ClientIP", "None"]);
+  const seconds = sessionAffinityConfig?.clientIP?.timeoutSeconds;
+  if (sessionAffinity === "ClientIP" && seconds !== undefined && (seconds <= 0 || seconds > affinityMax)) {
+    const detail = `must be greater than 0 and less than ${affinityMax}`;
+    faults.invalid("spec.sessionAffinityConfig.clientIP.timeoutSeconds", seconds, detail);
+  }
+}
+
+function checkPorts(faults: Faults, { type }: ServiceSpec, ports: readonly ServicePort[]): void {
+  const names = new Set<string>();
+  const nodePorts = new Set<string>();
+  for (const [index, port] of ports.entries()) {
+    const at = `spec.ports[${index}]`;
+    const { name, protocol, targetPort, nodePort, appProtocol } = port;
+    if (name) {
+      faults.label(`${at}.name`, name);
+      if (names.has(name)) faults.duplicate(`${at}.name`, name);
+      names.add(name);
+    } else if (ports.length > 1) faults.required(`${at}.name`);
+    faults.port(`${at}.port`, port.port);
+    if (targetPort !== undefined) faults.portOrName(`${at}.targetPort`, targetPort);
+    if (protocol === "SCTP") faults.refused(`${at}.protocol`, "say TCP or UDP");
+    if (appProtocol) faults.all(`${at}.appProtocol`, appProtocol, qualifiedNameFaults(appProtocol));
+    if (!nodePort) continue;
+    if (type === "ClusterIP")
+      faults.forbidden(`${at}.nodePort`, "may not be used when `type` is 'ClusterIP'");
+    if (nodePort < nodePortFrom || nodePort >= nodePortFrom + nodePortCount) {
+      const range = `${nodePortFrom}-${nodePortFrom + nodePortCount - 1}`;
+      const detail = `provided port is not in the valid range. The range of valid ports is ${range}`;
+      faults.invalid(`${at}.nodePort`, nodePort, detail);
+    }
+    const key = `${protocol}/${nodePort}`;
+    if (nodePorts.has(key)) faults.duplicate(`${at}.nodePort`, nodePort);
+    nodePorts.add(key);
+  }
+}

@@ -1,0 +1,85 @@
+/** What DaemonSets, Deployments and ReplicaSets have in common: a selector, a template, and steps of a change. */
+import { type LabelSelector, matchesLabels, requirementsOf, SelectorError } from "@selvedge/apimachinery";
+import { jsonEqual } from "@selvedge/base";
+import { type Faults, immutable } from "./faults.ts";
+import { defaultPodSpec } from "./pod/pod-defaults.ts";
+import type { PodTemplateSpec } from "./pod/pod-types.ts";
+import { checkTemplate } from "./pod/validate-pod.ts";
+
+interface WorkloadSpec {
+  readonly selector: LabelSelector;
+  readonly template?: PodTemplateSpec;
+  readonly minReadySeconds?: number;
+  readonly revisionHistoryLimit?: number;
+}
+
+/** A template that is missing, or has no spec, is an empty one: what it lacks is then said by name. */
+export function defaultTemplate(spec: { template?: PodTemplateSpec }): void {
+  spec.template ??= { spec: { containers: [] } };
+  spec.template.spec ??= { containers: [] };
+  defaultPodSpec(spec.template.spec);
+}
+
+/** `owner` as upstream's messages name it: daemonset, deployment. */
+export function checkWorkload(
+  faults: Faults,
+  spec: WorkloadSpec,
+  old: WorkloadSpec | undefined,
+  owner: { readonly inSelector: string; readonly kind: string },
+): void {
+  const { selector, template } = spec;
+  faults.selector("spec.selector", selector);
+  if (selector !== undefined && isEmpty(selector)) {
+    faults.invalid("spec.selector", selector, `empty selector is invalid for ${owner.inSelector}`);
+  }
+  if (template === undefined) faults.required("spec.template");
+  else {
+    const labels = template.metadata?.labels ?? {};
+    if (selector !== undefined && !isEmpty(selector) && !matches(selector, labels)) {
+      faults.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`");
+    }
+    checkTemplate(faults, "spec.template", template);
+    if (template.spec.activeDeadlineSeconds !== undefined) {
+      const field = "spec.template.spec.activeDeadlineSeconds";
+      faults.forbidden(field, `activeDeadlineSeconds in ${owner.kind} is not Supported`);
+    }
+  }
+  faults.atLeastZero("spec.minReadySeconds", spec.minReadySeconds);
+  faults.atLeastZero("spec.revisionHistoryLimit", spec.revisionHistoryLimit);
+  if (old !== undefined && !jsonEqual(selector, old.selector)) {
+    faults.invalid("spec.selector", selector, immutable);
+  }
+}
+
+function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {
+  return Object.keys(matchLabels).length + matchExpressions.length === 0;
+}
+
+function matches(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
+  try {
+    return matchesLabels(requirementsOf(selector) ?? [], labels);
+  } catch (error) {
+    // What is wrong with the selector itself has been said.
+    if (error instanceof SelectorError) return true;
+    throw error;
+  }
+}
+
+/** A number, or a share in percent. */
+export function checkShare(faults: Faults, path: string, share: number | string | undefined): void {
+  if (typeof share === "number") faults.atLeastZero(path, share);
+  else if (share !== undefined && !/^[0-9]+%$/.test(share)) {
+    const rule = "a valid percent string must be a numeric string followed by an ending '%'";
+    faults.invalid(path, share, `${rule} (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')`);
+  }
+}
+
+export function checkAtMostAll(faults: Faults, path: string, share: number | string | undefined): void {
+  if (typeof share === "string" && Number.parseInt(share, 10) > 100) {
+    faults.invalid(path, share, "must not be greater than 100%");
+  }
+}
+
+export function isNothing(share: number | string | undefined): boolean {
+  return share === undefined || Number.parseInt(String(share), 10) === 0;
+}
