@@ -29,6 +29,7 @@ import { FileKeyStore } from "./identity/file-key-store.ts";
 import type { KeyStore } from "./identity/key-store.ts";
 import { TpmKeyStore } from "./identity/tpm/tpm-key-store.ts";
 import { LinuxNetworkDriver } from "./network/linux/linux-network-driver.ts";
+import type { HostFacts } from "./ports.ts";
 import { engineVersion } from "./version.ts";
 
 /** A TPM may come up after us; beyond this whoever started us shall start us again. */
@@ -78,7 +79,7 @@ async function runEngine(flags: EngineFlags, clock: Clock, sink: LogSink, log: L
     ...{ clock, random, sink, disk, http, keys, host, config, engineVersion, networkPrefix },
     linkDialer: new WsLinkDialer(),
     images: new SqfstarBuilder({ disk }),
-    hypervisor: await openHypervisor(flags, disk, clock, log),
+    hypervisor: await openHypervisor(flags, host, disk, clock, log),
     networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: join(flags.run, "network") }),
     firmwareVersion: await readFirmwareVersion(),
   });
@@ -113,6 +114,7 @@ async function openKeys(
 
 async function openHypervisor(
   flags: EngineFlags,
+  host: HostFacts,
   disk: LinuxDisk,
   clock: Clock,
   log: Log,
@@ -125,7 +127,7 @@ async function openHypervisor(
   const [kernel, initramfs] = [join(guest, "vmlinux"), join(guest, "initramfs.cpio")];
   await access(kernel);
   await access(initramfs);
-  const kvm = accel === "kvm" || (accel === "auto" && (await hasKvm()));
+  const kvm = accel === "kvm" || (accel === "auto" && host.hardwareVirtualization);
   if (!kvm) log.warn("apps run in emulated machines: there is no KVM here", { accel });
   return new QemuHypervisor({
     ...{ kernel, initramfs, clock, log },
@@ -135,13 +137,6 @@ async function openHypervisor(
     cgroup: "selvedge",
     random: new SystemRandom(),
   });
-}
-
-async function hasKvm(): Promise<boolean> {
-  return await access("/dev/kvm").then(
-    () => true,
-    () => false,
-  );
 }
 
 function stopped(signal: AbortSignal): Promise<void> {
