@@ -239,20 +239,23 @@ export function base64Pem(pem: string): Uint8Array {
   return new TextEncoder().encode(Buffer.from(`${pem}\n`).toString("base64"));
 }
 
+/** Where a box sends its requests: a world in memory, or a real port. */
+export type Door = Pick<NodeWorld, "request">;
+
 /** A box as the protocol sees it. */
 export class Box {
-  readonly world: NodeWorld;
+  readonly world: Door;
   readonly device: Pair;
   readonly onboarding: Pair;
   readonly serial: string;
   id = "";
   token: Uint8Array = new Uint8Array();
 
-  static async make(world: NodeWorld, onboarding: Pair, serial: string, device?: Pair): Promise<Box> {
+  static async make(world: Door, onboarding: Pair, serial: string, device?: Pair): Promise<Box> {
     return new Box(world, onboarding, serial, device ?? (await selfSigned(`device ${serial}`)));
   }
 
-  constructor(world: NodeWorld, onboarding: Pair, serial: string, device: Pair) {
+  constructor(world: Door, onboarding: Pair, serial: string, device: Pair) {
     this.world = world;
     this.onboarding = onboarding;
     this.serial = serial;
@@ -313,7 +316,7 @@ export class Box {
   }
 
   /** Registered, named, attested. */
-  static async enrolled(world: NodeWorld, onboarding: Pair, serial: string): Promise<Box> {
+  static async enrolled(world: Door, onboarding: Pair, serial: string): Promise<Box> {
     const box = await Box.make(world, onboarding, serial);
     await box.register();
     await box.fetchUuid();

@@ -1,0 +1,262 @@
+import assert from "node:assert/strict";
+import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { describe, it } from "node:test";
+import { type attest as api, attest, certs } from "@selvedge/eve-api";
+import { Box, NodeWorld, selfSigned } from "../../test/node-world.ts";
+import type { Pair } from "../pki/issue.ts";
+import { checkQuote } from "./quote.ts";
+
+const onboarding = await selfSigned("onboarding");
+const attestationKey = await selfSigned("attestation");
+const { ATTEST_REQ_CERT, ATTEST_REQ_NONCE, ATTEST_REQ_QUOTE, Z_ATTEST_REQ_TYPE_STORE_KEYS } =
+  attest.ZAttestReqType;
+const codes = attest.ZAttestResponseCode;
+const storeCodes = attest.AttestStorageKeysResponseCode;
+
+const registers = new Map([0, 1, 2, 7].map((index) => [index, new Uint8Array(32).fill(index)]));
+
+interface QuoteParts {
+  readonly magic: number;
+  readonly type: number;
+  readonly algorithm: number;
+  readonly selected: readonly number[];
+  readonly digest: Uint8Array;
+  readonly trailer: Uint8Array;
+}
+
+/** A TPMS_ATTEST as a TPM lays it out. */
+function attestation(nonce: Uint8Array, over: Partial<QuoteParts> = {}): Uint8Array {
+  const selected = over.selected ?? [0, 1, 2, 7];
+  const all = createHash("sha256");
+  for (const index of selected) all.update(registers.get(index) ?? new Uint8Array(32));
+  const {
+    magic = 0xff544347,
+    type = 0x8018,
+    algorithm = 0x0b,
+    digest = all.digest(),
+    trailer = new Uint8Array(),
+  } = over;
+  const bitmap = [0, 0, 0];
+  for (const index of selected) bitmap[index >> 3] = (bitmap[index >> 3] ?? 0) | (1 << (index & 7));
+  const u16 = (value: number): Buffer => Buffer.from([value >> 8, value & 255]);
+  const u32 = (value: number): Buffer =>
+    Buffer.from([value >>> 24, (value >> 16) & 255, (value >> 8) & 255, value & 255]);
+  const sized = (bytes: Uint8Array): Buffer => Buffer.concat([u16(bytes.length), bytes]);
+  return Buffer.concat([
+    ...[u32(magic), u16(type), sized(new Uint8Array(34)), sized(nonce), new Uint8Array(17 + 8)],
+    ...[u32(1), u16(algorithm), Buffer.from([3, ...bitmap]), sized(digest), trailer],
+  ]);
+}
+
+function quoteOf(
+  nonce: Uint8Array,
+  key: KeyObject = attestationKey.key,
+  over: Partial<QuoteParts> = {},
+): Partial<api.ZAttestQuote> {
+  const attestData = attestation(nonce, over);
+  const pcrValues = [...registers].map(([index, value]) => ({ index, value, hashAlgo: 2 as const }));
+  return { attestData, signature: sign("sha256", attestData, key), pcrValues: pcrValues as never };
+}
+
+async function world(): Promise<{ world: NodeWorld; box: Box } & AsyncDisposable> {
+  const made = await NodeWorld.start();
+  await made.addProfile(onboarding);
+  const box = await Box.make(made, onboarding, "A");
+  await box.register();
+  await box.fetchUuid();
+  return { world: made, box, [Symbol.asyncDispose]: () => made[Symbol.asyncDispose]() };
+}
+
+async function uploadKey(box: Box, key: Pair = attestationKey): Promise<void> {
+  const cert = new TextEncoder().encode(key.certificatePem);
+  const certHash = new Uint8Array(createHash("sha256").update(cert).digest().subarray(0, 16));
+  const type = certs.ZCertType.CERT_TYPE_DEVICE_RESTRICTED_SIGNING;
+  const answer = await box.attest({
+    reqType: ATTEST_REQ_CERT,
+    certs: [{ type, cert, certHash, hashAlgo: 1 }],
+  });
+  assert.equal(
+    typeof answer === "number" ? answer : answer.respType,
+    attest.ZAttestRespType.ATTEST_RESP_CERT,
+  );
+}
+
+async function nonceFor(box: Box): Promise<Uint8Array> {
+  const answer = await box.attest({ reqType: ATTEST_REQ_NONCE });
+  assert.ok(typeof answer !== "number" && answer.nonce);
+  return answer.nonce.nonce;
+}
+
+async function send(box: Box, quote: Partial<api.ZAttestQuote>): Promise<api.ZAttestQuoteResp> {
+  const answer = await box.attest({ reqType: ATTEST_REQ_QUOTE, quote: quote as never });
+  assert.ok(typeof answer !== "number" && answer.quoteResp);
+  if (answer.quoteResp.integrityToken.length > 0) box.token = answer.quoteResp.integrityToken;
+  return answer.quoteResp;
+}
+
+describe("a quote of a TPM", () => {
+  it("earns a token, the same again for the same state, and another for another state", async () => {
+    await using both = await world();
+    const { box } = both;
+    await uploadKey(box);
+    const first = await send(box, quoteOf(await nonceFor(box)));
+    assert.equal(first.response, codes.SUCCESS);
+    assert.equal(first.integrityToken.length, 32);
+    const again = await send(box, quoteOf(await nonceFor(box)));
+    assert.equal(again.integrityToken.toHex(), first.integrityToken.toHex());
+    registers.set(7, new Uint8Array(32).fill(9));
+    const other = await send(box, quoteOf(await nonceFor(box)));
+    registers.set(7, new Uint8Array(32).fill(7));
+    assert.notEqual(other.integrityToken.toHex(), first.integrityToken.toHex());
+  });
+
+  it("may be sent again with the same nonce, as nodes do when the answer was lost", async () => {
+    await using both = await world();
+    const { box } = both;
+    await uploadKey(box);
+    const quote = quoteOf(await nonceFor(box));
+    for (let round = 0; round < 3; round++) assert.equal((await send(box, quote)).response, codes.SUCCESS);
+  });
+
+  it("waits for its certificate", async () => {
+    await using both = await world();
+    const { box } = both;
+    assert.equal((await send(box, quoteOf(await nonceFor(box)))).response, codes.NO_CERT_FOUND);
+  });
+
+  it("is not good without the nonce it was asked for, with an older one, or too late", async () => {
+    await using both = await world();
+    const { world: made, box } = both;
+    await uploadKey(box);
+    assert.equal((await send(box, quoteOf(new Uint8Array(16)))).response, codes.NONCE_MISMATCH);
+    const old = await nonceFor(box);
+    const newer = await nonceFor(box);
+    assert.equal((await send(box, quoteOf(old))).response, codes.NONCE_MISMATCH);
+    made.clock.at += 16 * 60_000;
+    assert.equal((await send(box, quoteOf(newer))).response, codes.NONCE_MISMATCH);
+  });
+
+  it("that is bad takes away what was proved before", async () => {
+    await using both = await world();
+    const { world: made, box } = both;
+    await uploadKey(box);
+    await send(box, quoteOf(await nonceFor(box)));
+    made.configs.set(box.id, { config: new Uint8Array(), hash: "h" });
+    assert.equal((await box.poll("h")).status, 304);
+    const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    assert.equal((await send(box, quoteOf(await nonceFor(box), privateKey))).response, codes.QUOTE_FAILED);
+    assert.equal((await box.poll("h")).status, 403);
+  });
+
+  it("is what a box with a TPM must send: it cannot say that it has none", async () => {
+    await using both = await world();
+    const { box } = both;
+    await uploadKey(box);
+    assert.equal((await box.attestInSoftware())?.response, codes.QUOTE_FAILED);
+  });
+});
+
+describe("checkQuote", () => {
+  const nonce = Uint8Array.of(1, 2, 3);
+  const pcrs = registers;
+  const check = (
+    bytes: Uint8Array,
+    signature: Uint8Array = sign("sha256", bytes, attestationKey.key),
+  ): string => {
+    const verdict = checkQuote(
+      { attestation: bytes, signature, pcrs },
+      attestationKey.certificate.publicKey,
+      nonce,
+    );
+    return verdict.type === "bad" ? verdict.message : verdict.type;
+  };
+  const rows: readonly (readonly [string, Partial<QuoteParts>, RegExp])[] = [
+    ["as a TPM makes it", {}, /^good$/],
+    ["without any register", { selected: [] }, /^good$/],
+    ["not made inside a TPM", { magic: 0x12345678 }, /not made inside a TPM/],
+    ["of something else", { type: 0x8017 }, /is not a quote/],
+    ["over other registers than shown", { digest: new Uint8Array(32) }, /not the ones quoted/],
+    ["over a register that is not shown", { selected: [0, 5] }, /register 5 is quoted but not shown/],
+    ["over SHA-1 registers", { algorithm: 4 }, /only SHA-256/],
+    ["with bytes after it", { trailer: Uint8Array.of(0) }, /more bytes/],
+  ];
+  for (const [what, over, expected] of rows) {
+    it(`judges one ${what}`, () => assert.match(check(attestation(nonce, over)), expected));
+  }
+
+  it("refuses every attestation that is cut short, and every signature that is none", () => {
+    const whole = attestation(nonce);
+    for (let length = 0; length < whole.length; length++) {
+      assert.match(check(whole.subarray(0, length)), /cut short|inside a TPM/, `${length} bytes`);
+    }
+    for (const signature of [new Uint8Array(), Uint8Array.of(0x30, 0xff), new Uint8Array(64)]) {
+      assert.match(check(whole, signature), /signature does not verify/);
+    }
+  });
+});
+
+describe("escrowed keys", () => {
+  const keys = [{ keyType: 1 as const, key: Uint8Array.of(1, 2, 3) }];
+  const store = async (box: Box, sent = keys, integrityToken = box.token): Promise<number> => {
+    const answer = await box.attest({
+      reqType: Z_ATTEST_REQ_TYPE_STORE_KEYS,
+      storageKeys: { integrityToken, keys: sent },
+    });
+    return typeof answer === "number" ? answer : (answer.storageKeysResp?.response ?? -1);
+  };
+
+  it("are kept with a good token only, and come back with every quote", async () => {
+    await using both = await world();
+    const { box } = both;
+    assert.deepEqual((await box.attestInSoftware())?.keys, []);
+    assert.equal(await store(box, keys, new Uint8Array(32)), storeCodes.ITOKEN_MISMATCH);
+    assert.equal(await store(box), storeCodes.SUCCESS);
+    assert.equal(await store(box), storeCodes.SUCCESS);
+    const [key] = (await box.attestInSoftware("2.0"))?.keys ?? [];
+    assert.equal(key?.key.toHex(), "010203");
+  });
+
+  it("survive the node's deletion, and a restart", async () => {
+    const first = await world();
+    await first.box.attestInSoftware();
+    await store(first.box);
+    await first.world.deleteEdgeNode("a");
+    await first[Symbol.asyncDispose]();
+    await using second = await NodeWorld.start(first.world.remains);
+    const box = new Box(second, onboarding, "A", first.box.device);
+    assert.equal(await box.register(), 201);
+    await box.fetchUuid();
+    assert.equal((await box.attestInSoftware())?.keys.length, 1);
+  });
+
+  it("that a TPM vouched for are not given to a box without one", async () => {
+    await using both = await world();
+    const { world: made, box } = both;
+    await uploadKey(box);
+    await send(box, quoteOf(await nonceFor(box)));
+    assert.equal(await store(box), storeCodes.SUCCESS);
+    // The same device certificate enrols anew, and now claims to have no TPM.
+    await made.deleteEdgeNode("a");
+    await box.register();
+    await box.fetchUuid();
+    assert.deepEqual((await box.attestInSoftware())?.keys, []);
+    await uploadKey(box);
+    assert.equal((await send(box, quoteOf(await nonceFor(box)))).keys.length, 1);
+  });
+
+  it("that are too many, too long or none are refused with the field", async () => {
+    await using both = await world();
+    const { box } = both;
+    await box.attestInSoftware();
+    const long = [{ keyType: 1 as const, key: new Uint8Array(20_000) }];
+    assert.equal(await store(box, []), 422);
+    assert.equal(await store(box, long), 422);
+    assert.equal(
+      await store(
+        box,
+        Array.from({ length: 17 }, () => keys[0] as (typeof keys)[0]),
+      ),
+      422,
+    );
+  });
+});

@@ -1,0 +1,371 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  config,
+  decodeEnvelope,
+  type EndpointName,
+  endpoints,
+  flowlog,
+  hardwareHealth,
+  info,
+  logs,
+  metrics,
+} from "@selvedge/eve-api";
+import {
+  Box,
+  base64Pem,
+  envelope,
+  hashOf,
+  NodeWorld,
+  payloadOf,
+  selfSigned,
+  signatureOf,
+} from "../../test/node-world.ts";
+import { certificateHash } from "./authenticate.ts";
+
+const onboarding = await selfSigned("onboarding");
+const stranger = await selfSigned("stranger");
+const app = "6ba7b810-9dad-41d1-80b4-00c04fd430c8";
+const nothing = new Uint8Array();
+const rendered = {
+  config: toBinary(config.EdgeDevConfigSchema, create(config.EdgeDevConfigSchema)),
+  hash: "h1",
+};
+
+async function enrolled(): Promise<{ world: NodeWorld; box: Box } & AsyncDisposable> {
+  const world = await NodeWorld.start();
+  await world.addProfile(onboarding);
+  const box = await Box.enrolled(world, onboarding, "A");
+  return { world, box, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
+}
+
+describe("a poll for the configuration", () => {
+  it("is told 404 while there is none, 403 without a token, 200 with what is new, 304 with what is not", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    assert.equal((await box.poll()).status, 404);
+    world.configs.set(box.id, rendered);
+    const { token } = box;
+    box.token = nothing;
+    assert.equal((await box.poll()).status, 403);
+    box.token = token.map((byte) => byte ^ 1);
+    assert.equal((await box.poll()).status, 403);
+    box.token = token;
+    const answer = await box.poll();
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers["content-type"], "application/x-proto-binary");
+    const response = payloadOf(config.ConfigResponseSchema, answer.body);
+    assert.equal(response.configHash, "h1");
+    assert.ok(response.config);
+    const unchanged = await box.poll("h1");
+    assert.deepEqual([unchanged.status, unchanged.body.length, unchanged.headers], [304, 0, {}]);
+  });
+
+  it("that changes nothing is answered from memory, and a changed configuration at once", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    world.configs.set(box.id, rendered);
+    const body = envelope(box.device, configRequest(box, "h1"));
+    const poll = async (): Promise<number> => (await world.request("config", body, { node: box.id })).status;
+    assert.equal(await poll(), 304);
+    // The same bytes need no signature any more; were it checked, this certificate would not be found.
+    assert.equal(await poll(), 304);
+    world.configs.set(box.id, { ...rendered, hash: "h2" });
+    assert.equal(await poll(), 200);
+    // Nor does a proof outlive the node.
+    await world.deleteEdgeNode("a");
+    assert.equal(await poll(), 404);
+  });
+
+  it("signs a configuration once", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    world.configs.set(box.id, rendered);
+    const first = await box.poll("other");
+    assert.equal(Buffer.compare((await box.poll("another")).body, first.body), 0);
+    world.configs.set(box.id, { ...rendered, hash: "h2" });
+    assert.notEqual(Buffer.compare((await box.poll("other")).body, first.body), 0);
+  });
+
+  it("of a node that has another UUID now is told 404, so that it asks for its name", async () => {
+    await using both = await enrolled();
+    const { box } = both;
+    const other = "00000000-0000-4000-8000-000000000000";
+    const request = { configHash: "", integrityToken: box.token };
+    assert.equal(
+      (await box.post("config", config.ConfigRequestSchema, request, { node: other })).status,
+      404,
+    );
+  });
+});
+
+function configRequest(box: Box, configHash: string): Uint8Array {
+  const message = create(config.ConfigRequestSchema, { configHash, integrityToken: box.token });
+  return toBinary(config.ConfigRequestSchema, message);
+}
+
+describe("a report", () => {
+  const rows: readonly (readonly [EndpointName, Uint8Array, string | undefined])[] = [
+    ["info", toBinary(info.ZInfoMsgSchema, create(info.ZInfoMsgSchema, { devId: "x" })), "info"],
+    ["metrics", toBinary(metrics.ZMetricMsgSchema, create(metrics.ZMetricMsgSchema)), "metrics"],
+    ["newlogs", Uint8Array.of(0x1f, 0x8b), "deviceLogs"],
+    ["appNewlogs", Uint8Array.of(0x1f, 0x8b), "appLogs"],
+    ["flowlog", toBinary(flowlog.FlowMessageSchema, create(flowlog.FlowMessageSchema)), undefined],
+    [
+      "hardwarehealth",
+      toBinary(hardwareHealth.ZHardwareHealthSchema, create(hardwareHealth.ZHardwareHealthSchema)),
+      undefined,
+    ],
+  ];
+  for (const [name, payload, what] of rows) {
+    it(`to ${name} is acknowledged with an empty ${endpoints[name].success}`, async () => {
+      await using both = await enrolled();
+      const { world, box } = both;
+      const answer = await world.request(name, envelope(box.device, payload), { node: box.id, app });
+      assert.deepEqual([answer.status, answer.body.length, answer.headers], [endpoints[name].success, 0, {}]);
+      assert.deepEqual(
+        world.reported.map((one) => [one.what, one.node]),
+        what === undefined ? [] : [[what, box.id]],
+      );
+    });
+  }
+
+  it("that could not be kept is asked for again, with a status no node drops it for", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    world.failReport = new Error("disk full");
+    const message = { devId: box.id };
+    assert.equal((await box.post("info", info.ZInfoMsgSchema, message)).status, 503);
+    assert.equal((await box.post("info", info.ZInfoMsgSchema, message)).status, 201);
+    assert.match(JSON.stringify(world.logged.filter(({ level }) => level === "error")), /disk full/);
+  });
+
+  it("that is no message is refused for good: sent again it would be the same", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    const broken = envelope(box.device, Uint8Array.of(0x0a, 0xff));
+    for (const name of [
+      "info",
+      "metrics",
+      "flowlog",
+      "hardwarehealth",
+      "logs",
+      "appLogs",
+      "config",
+      "attest",
+    ] as const) {
+      assert.equal((await world.request(name, broken, { node: box.id, app })).status, 422, name);
+    }
+    assert.deepEqual(world.reported, []);
+  });
+
+  it("of logs in the old form reaches the same place as the new form", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    const log = [
+      { severity: "info", source: "x", content: "hello", msgid: 7n, timestamp: { seconds: 5n, nanos: 6 } },
+    ];
+    const bundle = { devID: box.id, image: "IMGA", eveVersion: "1", log };
+    assert.equal((await box.post("logs", logs.LogBundleSchema, bundle)).status, 201);
+    assert.equal((await box.post("appLogs", logs.AppInstanceLogBundleSchema, { log }, { app })).status, 201);
+    const [device, ofApp] = world.reported;
+    assert.deepEqual([device?.what, ofApp?.what], ["deviceLogs", "appLogs"]);
+    const gzip = device?.value as Uint8Array;
+    assert.equal(gzip[3], 0x10, "the header has a comment");
+    assert.equal(
+      Buffer.from(gzip.subarray(10, gzip.indexOf(0, 10))).toString(),
+      JSON.stringify({ devID: box.id, image: "IMGA", eveVersion: "1" }),
+    );
+    const line = JSON.parse(gunzipSync(gzip).toString()) as Record<string, unknown>;
+    assert.deepEqual(line["timestamp"], { seconds: 5, nanos: 6 });
+    assert.equal(line["content"], "hello");
+    assert.equal(line["msgid"], 7);
+  });
+});
+
+describe("hostile traffic", () => {
+  /** What is done to a good info message of a good node, and the status it gets. */
+  type Row = readonly [
+    what: string,
+    body: (box: Box, good: Uint8Array) => Uint8Array,
+    status: number,
+    reason: string,
+    endpoint?: EndpointName,
+  ];
+  const payload = toBinary(info.ZInfoMsgSchema, create(info.ZInfoMsgSchema, { devId: "x" }));
+  const rows: readonly Row[] = [
+    ["nothing at all", () => nothing, 401, "unknown"],
+    ["one byte more than allowed", () => new Uint8Array(endpoints.info.bodyMax + 1), 413, "oversize"],
+    ["an envelope cut short", (_box, good) => good.subarray(0, good.length - 10), 400, "malformed"],
+    ["bytes that are no envelope", () => Uint8Array.of(0xff, 0xff, 0xff), 400, "malformed"],
+    [
+      "a signature over something else",
+      ({ device }) => envelope(device, payload, { signature: signatureOf(device.key, nothing) }),
+      401,
+      "signature",
+    ],
+    [
+      "a signature of the wrong length",
+      ({ device }) => envelope(device, payload, { signature: Uint8Array.of(1) }),
+      401,
+      "signature",
+    ],
+    ["no signature", ({ device }) => envelope(device, payload, { signature: nothing }), 401, "signature"],
+    [
+      "another key under the node's name",
+      ({ device }) => envelope(stranger, payload, { senderCertHash: hashOf(device) }),
+      401,
+      "signature",
+    ],
+    ["a certificate nobody knows", () => envelope(stranger, payload), 401, "unknown"],
+    [
+      "half of the certificate's hash under the whole one's name",
+      ({ device }) => envelope(device, payload, { senderCertHash: hashOf(device).subarray(0, 16) }),
+      401,
+      "unknown",
+    ],
+    ["the onboarding key instead of the device's", () => envelope(onboarding, payload), 401, "unknown"],
+    ["an encrypted envelope", (_box, good) => Uint8Array.from([...good, 0x3a, 0x00]), 400, "malformed"],
+    ["a register of nothing", () => nothing, 400, "malformed", "register"],
+    [
+      "a register signed by the device key",
+      (box) => envelope(box.device, payload, { senderCert: base64Pem(box.onboarding.certificatePem) }),
+      400,
+      "malformed",
+      "register",
+    ],
+    [
+      "a register with a stranger's signature",
+      () =>
+        envelope(stranger, payload, {
+          senderCertHash: hashOf(onboarding),
+          senderCert: base64Pem(onboarding.certificatePem),
+        }),
+      401,
+      "signature",
+      "register",
+    ],
+    [
+      "a register with an empty message",
+      () => envelope(onboarding, nothing, { senderCert: base64Pem(onboarding.certificatePem) }),
+      422,
+      "payload",
+      "register",
+    ],
+  ];
+  for (const [what, make, status, reason, name = "info"] of rows) {
+    it(`${what} is refused with ${status}, counted and logged, and changes nothing`, async () => {
+      await using both = await enrolled();
+      const { world, box } = both;
+      const before = world.edgeNodes().length;
+      const answer = await world.request(name, make(box, envelope(box.device, payload)), { node: box.id });
+      assert.equal(answer.status, status);
+      assert.equal(answer.headers["content-type"], "text/plain; charset=utf-8");
+      assert.match(answer.headers["x-request-id"] ?? "", /^[0-9a-f-]{36}$/);
+      assert.equal(world.gateway.refusals.totals().get(reason as never), 1);
+      assert.equal(world.logged.filter(({ message }) => message === "request refused").length, 1);
+      assert.deepEqual(world.reported, []);
+      assert.equal(world.edgeNodes().length, before);
+    });
+  }
+
+  it("in another node's name is refused, and counted in that node's name", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    const other = await Box.enrolled(world, onboarding, "B");
+    const answer = await other.post("info", info.ZInfoMsgSchema, { devId: box.id }, { node: box.id });
+    assert.equal(answer.status, 403);
+    assert.deepEqual(world.gateway.refusals.of(box.id), { identity: 1 });
+    assert.deepEqual(world.reported, []);
+  });
+
+  it("with a replayed registration gains nothing", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    assert.equal((await world.request("register", box.registration())).status, 200);
+    assert.equal(world.edgeNodes().length, 1);
+  });
+
+  it("to unknown paths and with other methods is refused", async () => {
+    await using both = await enrolled();
+    const { world } = both;
+    const ask = async (method: string, target: string): Promise<number> =>
+      (await world.gateway.handle({ method, target, headers: {}, body: nothing, remote: "r" })).status;
+    assert.equal(await ask("GET", "/api/v2/edgedevice/nothing"), 404);
+    assert.equal(await ask("GET", `/api/v2/edgedevice/id/${"x".repeat(10_000)}/config`), 404);
+    assert.equal(await ask("DELETE", "/api/v2/edgedevice/ping"), 405);
+    assert.equal(await ask("GET", "/api/v2/edgedevice/ping?x=1"), 200);
+  });
+
+  it("in a flood is turned away before its signatures are checked, while nodes behind the same address are served", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    world.configs.set(box.id, rendered);
+    const poll = envelope(box.device, configRequest(box, "h1"));
+    const ask = async (): Promise<number> =>
+      (await world.request("config", poll, { node: box.id, remote: "flood" })).status;
+    assert.equal(await ask(), 304);
+    const bad = envelope(box.device, payload, { signature: Uint8Array.of(1) });
+    let status = 0;
+    for (let count = 0; count < 1000 && status !== 429; count++) {
+      status = (await world.request("info", bad, { node: box.id, remote: "flood" })).status;
+    }
+    assert.equal(status, 429);
+    assert.equal(await ask(), 304);
+    assert.equal((await world.request("info", bad, { node: box.id, remote: "elsewhere" })).status, 401);
+    const lines = world.logged.filter(({ message }) => message === "request refused");
+    assert.ok(lines.length < 12, `${lines.length} lines in the log`);
+    world.clock.at += 60_000;
+    assert.equal(
+      (await world.request("info", envelope(box.device, payload), { node: box.id, remote: "flood" })).status,
+      201,
+    );
+  });
+});
+
+describe("the rest of the protocol", () => {
+  it("answers ping to everybody, and certs with the published list", async () => {
+    await using both = await enrolled();
+    const { world } = both;
+    const ping = await world.request("ping");
+    assert.deepEqual([ping.status, ping.body.length], [200, 0]);
+    const list = await world.request("certs");
+    assert.equal(list.headers["content-type"], "application/x-proto-binary");
+    assert.equal(Buffer.compare(list.body, world.pki.identity.certsAnswer), 0);
+  });
+
+  it("names a node to itself, signed with the published key", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    const { body } = await world.request("uuid", envelope(box.device, nothing));
+    assert.equal(decodeEnvelope(body).senderCertHash.toHex(), world.pki.identity.signing.sha256.toHex());
+    assert.equal(await box.fetchUuid(), world.edgeNode("a")?.status?.nodeID);
+  });
+
+  it("takes a node's certificate by the short hash too", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    const short = hashOf(box.device).subarray(0, 16);
+    const body = envelope(box.device, nothing, { algorithm: 1, senderCertHash: short });
+    assert.equal((await world.request("uuid", body)).status, 200);
+    assert.equal(certificateHash(box.device.certificate).toHex(), hashOf(box.device).toHex());
+  });
+
+  it("refuses a SCEP profile that nobody has", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    assert.equal((await world.request("scep", envelope(box.device, nothing), { node: box.id })).status, 403);
+  });
+
+  it("reads a configuration back as it was rendered", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    const message = create(config.EdgeDevConfigSchema, { productName: "box" });
+    world.configs.set(box.id, { config: toBinary(config.EdgeDevConfigSchema, message), hash: "x" });
+    const { body } = await box.poll();
+    const read = fromBinary(config.ConfigResponseSchema, decodeEnvelope(body).payload);
+    assert.equal(read.config?.productName, "box");
+  });
+});
