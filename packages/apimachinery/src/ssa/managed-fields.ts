@@ -7,6 +7,7 @@ import type { KindDefinition } from "../kind-definition.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../object.ts";
 import { toFieldSet } from "./apply-type.ts";
 import { FieldSet } from "./field-set.ts";
+import { compareValues } from "./merge-values.ts";
 import { applyTypeOf } from "./schema-type.ts";
 import {
   ApplyConflictError,
@@ -236,12 +237,16 @@ function withoutManagedFields(object: KubeObject): KubeObject {
   return { ...object, metadata };
 }
 
-/** The fields that client-side apply said last: kubectl may take them over without force. */
+/** The fields that client-side apply said last and that still are as it said: kubectl may take them over unforced. */
 function lastAppliedFields(kind: KindDefinition, live: KubeObject): FieldSet {
   const text = live.metadata.annotations?.[lastAppliedKey];
   if (text === undefined || text === "") return new FieldSet();
+  const type = applyTypeOf(kind);
   try {
-    return toFieldSet(applyTypeOf(kind), JSON.parse(text));
+    const said = JSON.parse(text) as KubeObject;
+    if (said.apiVersion !== live.apiVersion) return new FieldSet();
+    const { added, modified, removed } = compareValues(type, said, live);
+    return toFieldSet(type, said).difference(modified).difference(added).difference(removed);
   } catch {
     // An annotation that is no configuration allows nothing.
     return new FieldSet();

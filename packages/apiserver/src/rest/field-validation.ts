@@ -10,8 +10,8 @@ export interface FieldRules {
   readonly duplicates?: readonly string[];
   /** Hears what was dropped. */
   readonly warn?: (text: string) => void;
-  /** The object is what a patch made: then the patch is what is invalid. */
-  readonly patched?: boolean;
+  /** What made the object: then this patch is what is invalid. */
+  readonly patch?: unknown;
 }
 
 /** More would fill the headers that warnings travel in. */
@@ -33,8 +33,8 @@ export function pruneObject(kind: KindDefinition, object: KubeObject, rules: Fie
     return;
   }
   const detail = `strict decoding error: ${faults.join(", ")}`;
-  if (rules.patched) {
-    const value = JSON.stringify(object);
+  if (rules.patch !== undefined) {
+    const value = JSON.stringify(rules.patch);
     const nameless = { group: "", kind: "" };
     throw invalid(nameless, "", [{ type: "FieldValueInvalid", field: "patch", value, detail }]);
   }
