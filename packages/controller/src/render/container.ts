@@ -26,7 +26,7 @@ export function containerOf(
   contentTreeId: string,
   environment: Environment,
 ): ext.Container {
-  const { expand } = environment;
+  const { encode, resolve } = environment;
   const { postStart, preStop } = container.lifecycle ?? {};
   const numbers = resourceNumbers(container);
   const probe = (of: Probe | undefined): ext.Probe | undefined => of && probeOf(container, of);
@@ -36,8 +36,8 @@ export function containerOf(
     name: container.name,
     image: container.image ?? "",
     contentTreeId,
-    command: (container.command ?? []).map(expand),
-    args: (container.args ?? []).map(expand),
+    command: (container.command ?? []).map(encode),
+    args: (container.args ?? []).map(encode),
     env: environment.env,
     workingDir: container.workingDir ?? "",
     ports: (container.ports ?? []).map((port) =>
@@ -60,7 +60,7 @@ export function containerOf(
       create(ext.VolumeMountSchema, {
         volume: mount.name,
         mountPath: mount.mountPath,
-        subPath: mount.subPathExpr === undefined ? (mount.subPath ?? "") : expand(mount.subPathExpr),
+        subPath: mount.subPathExpr === undefined ? (mount.subPath ?? "") : resolve(mount.subPathExpr),
         readOnly: mount.readOnly ?? false,
       }),
     ),

@@ -4,18 +4,22 @@ import type { Container, EnvVar, Pod } from "@selvedge/kinds";
 import { fieldOf, resourceOf } from "./downward.ts";
 import { RenderError, type RenderInputs } from "./inputs.ts";
 
-/** What a variable is: known here and for everybody, known here but secret, or known only on the node. */
+/** What a variable is. Only the node knows secrets, its addresses, and texts that contain them. */
 export type Value =
-  | { readonly kind: "plain"; readonly text: string }
+  | { readonly kind: "known"; readonly text: string }
   | { readonly kind: "secret"; readonly text: string }
-  | { readonly kind: "onNode"; readonly path: string };
+  | { readonly kind: "field"; readonly path: string }
+  /** As the node gets it; see encode. */
+  | { readonly kind: "mixed"; readonly encoded: string };
 
 export interface Environment {
   readonly env: ext.EnvVar[];
   /** Plaintext of secret variables, by their key in AppSecrets.values. */
   readonly secrets: ReadonlyMap<string, string>;
-  /** Replaces `$(NAME)` in a command or an argument; see expand. */
-  expand(text: string): string;
+  /** A command or an argument as the node gets it. */
+  encode(text: string): string;
+  /** The final text of what the node takes as it is; throws when only the node could know it. */
+  resolve(text: string): string;
 }
 
 type Sources = Pick<RenderInputs, "configMap" | "secret" | "node">;
@@ -29,21 +33,34 @@ export function environmentOf(pod: Pod, container: Container, sources: Sources):
   for (const { name, value } of imported(pod, container, sources)) values.set(name, value);
   for (const variable of container.env ?? []) {
     const value = valueFor(pod, container, variable, values, sources);
-    if (value !== undefined) values.set(variable.name, value);
+    if (value === undefined) continue;
+    // The node evaluates in this order: one that is defined again counts from here.
+    values.delete(variable.name);
+    values.set(variable.name, value);
   }
   const secrets = new Map<string, string>();
   const env: ext.EnvVar[] = [];
   for (const [name, value] of values) {
-    if (value.kind === "plain") env.push(envVar(name, { case: "value", value: value.text }));
-    else if (value.kind === "onNode") env.push(envVar(name, { case: "fieldPath", value: value.path }));
+    if (value.kind === "known") env.push(envVar(name, { case: "value", value: doubled(value.text) }));
+    else if (value.kind === "mixed") env.push(envVar(name, { case: "value", value: value.encoded }));
+    else if (value.kind === "field") env.push(envVar(name, { case: "fieldPath", value: value.path }));
     else {
       const key = `env/${container.name}/${name}`;
       secrets.set(key, value.text);
       env.push(envVar(name, { case: "secretKey", value: key }));
     }
   }
-  const expandText = (text: string): string => expand(text, publicOnly(values)).text;
-  return { env, secrets, expand: expandText };
+  return {
+    env,
+    secrets,
+    encode: (text) => encode(text, values).encoded,
+    resolve(text) {
+      const { final } = encode(text, values);
+      if (final !== undefined) return final;
+      const message = `${JSON.stringify(text)} refers to a variable that only the node knows`;
+      throw new RenderError("CreateContainerConfigError", message);
+    },
+  };
 }
 
 function envVar(name: string, source: ext.EnvVar["source"]): ext.EnvVar {
@@ -57,15 +74,15 @@ function* imported(
 ): Generator<{ readonly name: string; readonly value: Value }> {
   const namespace = pod.metadata.namespace ?? "";
   for (const { prefix = "", configMapRef, secretRef } of container.envFrom ?? []) {
-    const kind = configMapRef === undefined ? "secret" : "plain";
+    const kind = configMapRef === undefined ? "secret" : "known";
     const { name = "", optional = false } = configMapRef ?? secretRef ?? {};
     const found =
-      kind === "plain" ? sources.configMap(namespace, name)?.data : secretText(sources, namespace, name);
+      kind === "known" ? sources.configMap(namespace, name)?.data : secretText(sources, namespace, name);
     const exists =
-      kind === "plain"
+      kind === "known"
         ? sources.configMap(namespace, name) !== undefined
         : sources.secret(namespace, name) !== undefined;
-    if (!exists && !optional) throw missing(kind === "plain" ? "configmap" : "secret", name);
+    if (!exists && !optional) throw missing(kind === "known" ? "configmap" : "secret", name);
     for (const [key, text] of Object.entries(found ?? {})) {
       const variable = `${prefix}${key}`;
       if (namePattern.test(variable)) yield { name: variable, value: { kind, text } };
@@ -81,23 +98,23 @@ function valueFor(
   sources: Sources,
 ): Value | undefined {
   if (valueFrom === undefined) {
-    const { text, secret } = expand(value, known);
-    return { kind: secret ? "secret" : "plain", text };
+    const { final, encoded } = encode(value, known);
+    return final === undefined ? { kind: "mixed", encoded } : { kind: "known", text: final };
   }
   const namespace = pod.metadata.namespace ?? "";
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = valueFrom;
   if (fieldRef !== undefined) {
     const field = fieldOf(pod, fieldRef.fieldPath);
-    return "onNode" in field ? { kind: "onNode", path: field.onNode } : { kind: "plain", text: field.value };
+    return "onNode" in field ? { kind: "field", path: field.onNode } : { kind: "known", text: field.value };
   }
   if (resourceFieldRef !== undefined) {
-    return { kind: "plain", text: resourceOf(pod, container, resourceFieldRef, sources.node) };
+    return { kind: "known", text: resourceOf(pod, container, resourceFieldRef, sources.node) };
   }
   if (configMapKeyRef !== undefined) {
     const { name = "", key, optional = false } = configMapKeyRef;
     const map = sources.configMap(namespace, name);
     const text = map?.data?.[key];
-    if (text !== undefined) return { kind: "plain", text };
+    if (text !== undefined) return { kind: "known", text };
     if (optional) return undefined;
     throw map === undefined ? missing("configmap", name) : missingKey("ConfigMap", namespace, name, key);
   }
@@ -110,43 +127,44 @@ function valueFor(
       ? missing("secret", name)
       : missingKey("Secret", namespace, name, key);
   }
-  return { kind: "plain", text: "" };
+  return { kind: "known", text: "" };
 }
 
 /**
  * Replaces `$(NAME)` by the variable's value; `$$` stands for `$`, and a name that is not defined stays as it is written,
- * as upstream does. A reference that only the node can resolve is left for it, and so is its escaped form, so that the
- * node can tell them apart; see docs/decisions/0040.
+ * as upstream does. The node does the same to what it gets, so what is final here has its dollars doubled, and the only
+ * references left are those that the node must resolve; see docs/decisions/0040.
  */
-export function expand(
+export function encode(
   text: string,
   known: ReadonlyMap<string, Value>,
-): { readonly text: string; readonly secret: boolean } {
-  let secret = false;
-  const out = text.replace(
-    /\$(\$|\(([^)]*)\))/g,
-    (whole, after: string, name: string | undefined, at: number) => {
-      if (after === "$") {
-        const escaped = /^\$\$\(([^)]*)\)/.exec(text.slice(at))?.[1];
-        return escaped !== undefined && known.get(escaped)?.kind === "onNode" ? "$$" : "$";
-      }
-      const value = known.get(name ?? "");
-      if (value === undefined || value.kind === "onNode") return whole;
-      secret ||= value.kind === "secret";
-      return value.text;
-    },
-  );
-  return { text: out, secret };
+): { readonly encoded: string; readonly final: string | undefined } {
+  let encoded = "";
+  let final = "";
+  let complete = true;
+  const add = (part: string): void => {
+    encoded += doubled(part);
+    final += part;
+  };
+  let at = 0;
+  for (const match of text.matchAll(/\$(?:\$|\(([^)]*)\))/g)) {
+    add(text.slice(at, match.index));
+    at = match.index + match[0].length;
+    const value = match[1] === undefined ? undefined : known.get(match[1]);
+    if (match[0] === "$$") add("$");
+    else if (value === undefined) add(match[0]);
+    else if (value.kind === "known") add(value.text);
+    else {
+      encoded += match[0];
+      complete = false;
+    }
+  }
+  add(text.slice(at));
+  return { encoded, final: complete ? final : undefined };
 }
 
-/** For texts that travel in clear: secret variables are the node's to fill in. */
-function publicOnly(values: ReadonlyMap<string, Value>): Map<string, Value> {
-  return new Map(
-    [...values].map(([name, value]) => [
-      name,
-      value.kind === "secret" ? { kind: "onNode" as const, path: name } : value,
-    ]),
-  );
+function doubled(text: string): string {
+  return text.replaceAll("$", "$$$$");
 }
 
 function secretText(
