@@ -61,7 +61,10 @@ export class ConfigLoop {
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock, attestation } = this.#parts;
-    if (attestation.token.length === 0) await this.#alarm.wait(clock, tokenWait, signal);
+    // Pokes of the link do not end this wait: they would be answered with 403.
+    const until = clock.monotonic() + tokenWait;
+    while (attestation.token.length === 0 && clock.monotonic() < until)
+      await this.#alarm.wait(clock, millis(until - clock.monotonic()), signal);
     for (;;) {
       let pause: Millis;
       try {

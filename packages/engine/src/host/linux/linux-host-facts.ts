@@ -1,5 +1,5 @@
 /** What the box is, read from /proc, /sys and /etc. */
-import { access, constants, readFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { arch, availableParallelism, networkInterfaces, release, totalmem } from "node:os";
 import { type Instant, instant } from "@selvedge/base";
 import type { HostFacts } from "../../ports.ts";
@@ -11,10 +11,7 @@ export async function readHostFacts(): Promise<HostFacts> {
     text("/etc/machine-id"),
     text("/proc/sys/kernel/random/boot_id"),
     readBootTime(),
-    access("/dev/kvm", constants.R_OK | constants.W_OK).then(
-      () => true,
-      () => false,
-    ),
+    hasKvm(architecture),
   ]);
   return {
     architecture,
@@ -29,6 +26,19 @@ export async function readHostFacts(): Promise<HostFacts> {
     internalIp: readInternalIp,
     usage: readUsage,
   };
+}
+
+/**
+ * Whether KVM runs guests as they are. The device may be there with nothing behind it, which opening it
+ * tells, or with a paravirtual KVM that takes no ordinary kernel, which the processor's flags tell.
+ */
+async function hasKvm(architecture: HostFacts["architecture"]): Promise<boolean> {
+  try {
+    await using _device = await open("/dev/kvm", "r+");
+  } catch {
+    return false;
+  }
+  return architecture === "arm64" || /^flags\s*:.*\b(vmx|svm)\b/m.test(await text("/proc/cpuinfo"));
 }
 
 async function text(path: string): Promise<string> {
