@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { instant } from "@selvedge/base";
+import {
+  type ConfigMap,
+  configMapKind,
+  type Deployment,
+  deploymentKind,
+  type EdgeNode,
+  type Event,
+  edgeNodeKind,
+  eventKind,
+  type Namespace,
+  namespaceKind,
+  nodeKind,
+  type Pod,
+  podKind,
+  replicaSetKind,
+} from "@selvedge/kinds";
+import { ObjectWorld } from "../../test/object-world.ts";
+import { type PodPlace, planRemoval } from "./pod-remover.ts";
+import { outdatedEvents, surplusPods } from "./sweeper.ts";
+
+const uid = "u1";
+function pod(metadata: Partial<Pod["metadata"]>, nodeName?: string, phase?: "Running" | "Failed"): Pod {
+  return {
+    ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "default", uid, ...metadata } },
+    spec: { containers: [{ name: "c", image: "i" }], ...(nodeName && { nodeName }) },
+    ...(phase && { status: { phase } }),
+  };
+}
+
+const going = { deletionTimestamp: "2026-01-01T00:00:00Z" };
+const place = (apps: readonly string[] | undefined, configHash = "h", nodeExists = true): PodPlace => ({
+  nodeExists,
+  apps: apps && { apps: new Set(apps), configHash },
+  renderedHash: "h",
+});
+
+describe("a Pod's object", () => {
+  const rows: readonly (readonly [string, Pod, PodPlace, string])[] = [
+    ["stays while it is wanted", pod({}, "a", "Running"), place([uid]), "keep"],
+    ["goes when it never had a node", pod(going), place(undefined), "remove"],
+    ["stays while its app is stopping", pod(going, "a", "Running"), place([uid]), "keep"],
+    ["goes when its app has ended", pod(going, "a", "Failed"), place([uid]), "remove"],
+    ["goes when the node, told so, does not have it", pod(going, "a", "Running"), place([]), "remove"],
+    ["stays until the node was told", pod(going, "a", "Running"), place([], "older"), "keep"],
+    ["stays while nothing is known of the node", pod(going, "a"), place(undefined), "keep"],
+    ["goes with its node", pod(going, "a", "Running"), place(undefined, "", false), "remove"],
+    ["waits for a node that may come", pod({}, "a"), place(undefined, "", false), "keep-for-a-moment"],
+  ];
+  for (const [name, what, where, expected] of rows) {
+    it(name, () => assert.equal(planRemoval(what, where), expected));
+  }
+});
+
+describe("sweeping", () => {
+  const event = (name: string, lastTimestamp: string): Event => ({
+    ...{ apiVersion: "v1", kind: "Event", metadata: { name, namespace: "d" }, involvedObject: {} },
+    lastTimestamp,
+  });
+
+  it("removes Events after an hour", () => {
+    const events = [event("old", "2026-01-01T00:00:00Z"), event("new", "2026-01-01T00:30:00Z")];
+    const names = outdatedEvents(events, instant(Date.parse("2026-01-01T01:00:01Z"))).map(
+      ({ metadata }) => metadata.name,
+    );
+    assert.deepEqual(names, ["old"]);
+  });
+
+  it("keeps the newest five ended Pods of an owner", () => {
+    const owner = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "r", uid: "r", controller: true };
+    const pods = Array.from({ length: 7 }, (_, index) =>
+      pod(
+        { name: `p${index}`, creationTimestamp: `2026-01-01T00:00:0${index}Z`, ownerReferences: [owner] },
+        "a",
+        "Failed",
+      ),
+    );
+    assert.deepEqual(
+      surplusPods(pods).map(({ metadata }) => metadata.name),
+      ["p0", "p1"],
+    );
+  });
+});
+
+const deployment: Deployment = {
+  ...{ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web", namespace: "default" } },
+  spec: {
+    replicas: 2,
+    selector: { matchLabels: { app: "web" } },
+    template: {
+      metadata: { labels: { app: "web" } },
+      spec: { containers: [{ name: "web", image: "web:1" }] },
+    },
+  },
+};
+
+async function names(world: ObjectWorld, kind: Parameters<typeof world.objects.list>[0]): Promise<number> {
+  return (await world.objects.list(kind)).items.length;
+}
+
+describe("deleting an owner", () => {
+  it("in the background takes its dependents after it", async () => {
+    await using world = await ObjectWorld.start();
+    await world.addNode("a");
+    await world.create(deploymentKind, deployment);
+    await world.converge();
+    await world.objects.delete(deploymentKind, "web", "default", { propagationPolicy: "Background" });
+    await world.converge();
+    assert.deepEqual([await names(world, replicaSetKind), await names(world, podKind)], [0, 0]);
+  });
+
+  it("in the foreground waits until they are gone", async () => {
+    await using world = await ObjectWorld.start();
+    const node = await world.addNode("a");
+    await world.create(deploymentKind, deployment);
+    await world.converge();
+    node.online = false;
+    await world.objects.delete(deploymentKind, "web", "default", { propagationPolicy: "Foreground" });
+    await world.settle();
+    const held = await world.objects.get(deploymentKind, "web", "default");
+    assert.deepEqual(held.metadata.finalizers, ["foregroundDeletion"]);
+    assert.equal(await names(world, podKind), 2, "Pods wait for their node");
+    node.online = true;
+    await world.converge();
+    assert.deepEqual(
+      [await names(world, deploymentKind), await names(world, replicaSetKind), await names(world, podKind)],
+      [0, 0, 0],
+    );
+  });
+
+  it("can leave them behind, for a successor to adopt", async () => {
+    await using world = await ObjectWorld.start();
+    const node = await world.addNode("a");
+    await world.create(deploymentKind, deployment);
+    await world.converge();
+    const before = [...node.apps.keys()].sort();
+    await world.objects.delete(deploymentKind, "web", "default", { propagationPolicy: "Orphan" });
+    await world.converge();
+    const [left] = (await world.objects.list(replicaSetKind)).items;
+    assert.deepEqual([left?.metadata.ownerReferences, await names(world, podKind)], [undefined, 2]);
+    await world.create(deploymentKind, deployment);
+    await world.converge();
+    assert.deepEqual([...node.apps.keys()].sort(), before, "the same apps, never restarted");
+    assert.equal(await names(world, replicaSetKind), 1);
+  });
+});
+
+describe("deleting a namespace", () => {
+  it("empties it, then it is gone", async () => {
+    await using world = await ObjectWorld.start();
+    await world.addNode("a");
+    await world.create(namespaceKind, {
+      ...{ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } },
+    } as Namespace);
+    await world.create(deploymentKind, { ...deployment, metadata: { name: "web", namespace: "shop" } });
+    await world.create(configMapKind, {
+      ...{
+        apiVersion: "v1",
+        kind: "ConfigMap",
+        metadata: { name: "c", namespace: "shop" },
+        data: { a: "1" },
+      },
+    } as ConfigMap);
+    await world.converge();
+    await world.objects.delete(namespaceKind, "shop");
+    await world.converge();
+    await world.pass(10);
+    await assert.rejects(world.objects.get(namespaceKind, "shop"), { reason: "NotFound" });
+    const left = (await world.objects.list(podKind)).items.length + (await names(world, configMapKind));
+    assert.equal(left, 0);
+    assert.equal((await world.objects.list<Event>(eventKind, { namespace: "shop" })).items.length, 0);
+  });
+});
+
+describe("deleting an EdgeNode", () => {
+  it("removes its Node and its Pods, though the box does not answer", async () => {
+    await using world = await ObjectWorld.start();
+    const node = await world.addNode("a");
+    await world.create(podKind, pod({ name: "alone" }));
+    await world.converge();
+    node.online = false;
+    await world.objects.delete(edgeNodeKind, "a");
+    await world.pass(60);
+    assert.deepEqual([await names(world, nodeKind), await names(world, podKind)], [0, 0]);
+    assert.equal(world.running.configs.current(node.id), undefined);
+  });
+
+  it("and a new one of the same name begins anew", async () => {
+    await using world = await ObjectWorld.start();
+    await world.addNode("a");
+    await world.objects.delete(edgeNodeKind, "a");
+    await world.settle();
+    world.nodes.clear();
+    await world.addNode("a");
+    const [edgeNode] = (await world.objects.list<EdgeNode>(edgeNodeKind)).items;
+    assert.equal(edgeNode?.status?.phase, "Ready");
+    assert.equal(await names(world, nodeKind), 1);
+  });
+});
