@@ -15,6 +15,8 @@ import {
   sleep,
 } from "@selvedge/base";
 import type { Hypervisor } from "./app/hypervisor.ts";
+import { detectAcceleration } from "./app/qemu/acceleration.ts";
+import type { Acceleration } from "./app/qemu/qemu-args.ts";
 import { QemuHypervisor } from "./app/qemu/qemu-hypervisor.ts";
 import { hostTscKhz } from "./app/qemu/tsc.ts";
 import { SqfstarBuilder } from "./content/sqfstar/sqfstar-builder.ts";
@@ -75,11 +77,13 @@ async function runEngine(flags: EngineFlags, clock: Clock, sink: LogSink, log: L
   log.info(`identity lies in the ${keys.place}`, { store: keys.kind });
   using http = new NodeHttpClient();
   const host = await readHostFacts();
+  const hypervisor = await openHypervisor(flags, host, disk, clock, log);
   await using engine = await createEngine({
-    ...{ clock, random, sink, disk, http, keys, host, config, engineVersion, networkPrefix },
+    ...{ clock, random, sink, disk, http, keys, config, engineVersion, networkPrefix, hypervisor },
+    // What the processor could do counts only where machines of ours do it.
+    host: { ...host, hardwareVirtualization: hypervisor !== undefined && !hypervisor.emulated },
     linkDialer: new WsLinkDialer(),
     images: new SqfstarBuilder({ disk }),
-    hypervisor: await openHypervisor(flags, host, disk, clock, log),
     networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: join(flags.run, "network") }),
     firmwareVersion: await readFirmwareVersion(),
   });
@@ -127,16 +131,27 @@ async function openHypervisor(
   const [kernel, initramfs] = [join(guest, "vmlinux"), join(guest, "initramfs.cpio")];
   await access(kernel);
   await access(initramfs);
-  const kvm = accel === "kvm" || (accel === "auto" && host.hardwareVirtualization);
-  if (!kvm) log.warn("apps run in emulated machines: there is no KVM here", { accel });
+  const acceleration = await chooseAcceleration(accel, host, { kernel, initramfs });
+  if (acceleration.kind === "tcg") log.warn("apps run in emulated machines", { why: acceleration.why });
   return new QemuHypervisor({
-    ...{ kernel, initramfs, clock, log },
+    ...{ kernel, initramfs, clock, log, acceleration },
     folder: join(flags.run, "apps"),
     scratchFolder: disk.absolute("apps/scratch"),
-    acceleration: kvm ? { kind: "kvm" } : { kind: "tcg", tscKhz: hostTscKhz() },
     cgroup: "selvedge",
     random: new SystemRandom(),
   });
+}
+
+/** Trying KVM out takes a moment, so a box whose processor rules it out is not asked. */
+async function chooseAcceleration(
+  accel: EngineFlags["accel"],
+  host: HostFacts,
+  guest: { readonly kernel: string; readonly initramfs: string },
+): Promise<Acceleration & { readonly why: string }> {
+  if (accel === "kvm") return { kind: "kvm", why: "--accel kvm" };
+  if (accel === "auto" && host.hardwareVirtualization) return await detectAcceleration(guest);
+  const why = accel === "tcg" ? "--accel tcg" : "the processor offers no virtualization";
+  return { kind: "tcg", tscKhz: hostTscKhz(), why };
 }
 
 function stopped(signal: AbortSignal): Promise<void> {
