@@ -116,6 +116,18 @@ describe("a stranger", () => {
     assert.equal(typeof (await box.fetchUuid()), "string");
   });
 
+  it("comes in by itself once a profile lets it, but not after a human turned it away", async () => {
+    await using world = await NodeWorld.start();
+    const box = await Box.make(world, onboarding, "A");
+    assert.equal(await box.register(), 403);
+    await world.addProfile(onboarding, { labels: { site: "lyon" } });
+    assert.equal(await box.register(), 201);
+    assert.deepEqual(world.edgeNode("a")?.spec.labels, { site: "lyon" });
+    assert.equal(world.edgeNode("a")?.status?.profile, "batch");
+    await world.changeSpec("a", { approved: false });
+    assert.equal(await box.register(), 403);
+  });
+
   it("does not keep the box that has its serial by right from coming in", async () => {
     await using world = await NodeWorld.start();
     await world.addProfile(onboarding);

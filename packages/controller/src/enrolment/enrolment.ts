@@ -103,6 +103,16 @@ export class Enrolment implements NodeDirectory, Disposable {
         return plan;
       case "known":
         return await this.#admit(plan.edgeNode.metadata.name, box, plan.profile, undefined);
+      case "approve": {
+        const { edgeNode, profile } = plan;
+        const { name } = edgeNode.metadata;
+        await cluster.change<EdgeNode>(edgeNodeKind, name, undefined, ({ spec }) => {
+          spec.approved = true;
+          spec.labels = { ...profile.spec.labels, ...spec.labels };
+          return true;
+        });
+        return await this.#admit(name, box, profile.metadata.name, undefined);
+      }
       case "adopt": {
         const { name } = plan.edgeNode.metadata;
         await cluster.change<EdgeNode>(edgeNodeKind, name, undefined, ({ spec }) => {

@@ -20,6 +20,8 @@ export interface Known {
 export type RegistrationPlan =
   /** It has an EdgeNode already. */
   | { readonly type: "known"; readonly edgeNode: EdgeNode; readonly profile: string | undefined }
+  /** It waited as a stranger, and now there is a profile that lets it in. */
+  | { readonly type: "approve"; readonly edgeNode: EdgeNode; readonly profile: EnrollmentProfile }
   /** Its owner made an EdgeNode for this serial beforehand; the certificate goes in there. */
   | { readonly type: "adopt"; readonly edgeNode: EdgeNode; readonly profile: string; readonly serial: string }
   | {
@@ -50,6 +52,10 @@ export function planRegistration(box: Box, known: Known): RegistrationPlan {
     ofBatch.filter((profile) => admitsSerial(profile, serial)).map((profile) => ({ profile, serial })),
   );
   if (own !== undefined) {
+    const stranger = waits(own) && own.status?.profile === undefined;
+    if (stranger && match?.profile.spec.approve === "Automatic") {
+      return { type: "approve", edgeNode: own, profile: match.profile };
+    }
     return { type: "known", edgeNode: own, profile: match?.profile.metadata.name ?? own.status?.profile };
   }
   if (ofBatch.length > 0 && match === undefined) {

@@ -76,11 +76,8 @@ export class Attestation {
   quote(node: KnownNode, quote: attest.ZAttestQuote): attest.ZAttestQuoteResp {
     const verdict = this.#judge(node.id, quote);
     const fail = (response: attest.ZAttestResponseCode): attest.ZAttestQuoteResp => {
-      this.#options.log.warn("a node could not prove its state", {
-        node: node.id,
-        name: node.name,
-        ...verdict,
-      });
+      const why = verdict.type === "bad" ? verdict.message : verdict.type;
+      this.#options.log.warn("a node could not prove its state", { node: node.id, name: node.name, why });
       return create(attest.ZAttestQuoteRespSchema, { response });
     };
     switch (verdict.type) {

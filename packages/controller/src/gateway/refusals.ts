@@ -77,7 +77,8 @@ export class Refusals {
       const counts = this.#nodes.get(node) ?? {};
       this.#nodes.set(node, { ...counts, [reason]: (counts[reason] ?? 0) + 1 });
     }
-    if (Number.isInteger(Math.log2(count))) this.#log.warn("request refused", { ...refusal, count });
+    const { message: why, ...fields } = refusal;
+    if (Number.isInteger(Math.log2(count))) this.#log.warn("request refused", { ...fields, why, count });
   }
 
   /** Counts in a node's name since the start, for its status. */
