@@ -67,8 +67,11 @@ export function itemElement(type: ListType, item: unknown): PathElement {
   return `k:${canonicalJson(keys)}`;
 }
 
-/** Refuses what cannot be merged: unknown members, wrong kinds, an item twice. */
-export function checkType(ref: TypeRef, value: unknown, path = ""): void {
+/**
+ * Refuses what cannot be merged: unknown members, wrong kinds, and, where `twice` does not allow it, an item that is
+ * there twice.
+ */
+export function checkType(ref: TypeRef, value: unknown, twice: "allowed" | "refused", path = ""): void {
   const { scalar, list, map } = kindOf(ref(), value);
   if (value === null || value === undefined) return;
   if (Array.isArray(value)) {
@@ -78,18 +81,18 @@ export function checkType(ref: TypeRef, value: unknown, path = ""): void {
       const at = `${path}[${index}]`;
       if (!list.atomic) {
         const element = itemElement(list, item);
-        if (seen.has(element))
+        if (seen.has(element) && twice === "refused")
           throw new ApplyTypeError(`${at}: duplicate entries for key ${element.slice(2)}`);
         seen.add(element);
       }
-      checkType(list.element, item, at);
+      checkType(list.element, item, twice, at);
     }
   } else if (isObject(value)) {
     if (map === undefined) throw new ApplyTypeError(`${path || "."}: an object is not expected here`);
     for (const [key, member] of Object.entries(value)) {
       const type = fieldType(map, key);
       if (type === undefined) throw new ApplyTypeError(`${path}.${key}: field not declared in schema`);
-      checkType(type, member, `${path}.${key}`);
+      checkType(type, member, twice, `${path}.${key}`);
     }
   } else if (scalar === undefined || !fitsScalar(scalar, value)) {
     throw new ApplyTypeError(

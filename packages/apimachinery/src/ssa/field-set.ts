@@ -32,6 +32,13 @@ export class FieldSet {
     return rest.length === 0 ? new FieldSet([first]) : new FieldSet([], [[first, FieldSet.of(...rest)]]);
   }
 
+  /** Made in one go: adding fields one by one to a set that does not change would copy it each time. */
+  static ofPaths(paths: Iterable<readonly PathElement[]>): FieldSet {
+    const root = new Branch();
+    for (const path of paths) root.add(path, 0);
+    return root.toSet();
+  }
+
   static fromJson(json: unknown, depth = 0): FieldSet {
     if (!isObject(json) || depth > depthMax) throw new Error("fieldsV1 must be an object of fields");
     const members: PathElement[] = [];
@@ -125,6 +132,33 @@ export class FieldSet {
       const below = this.children.get(element)?.paths() ?? [];
       return [...(this.members.has(element) ? [own] : []), ...below.map((path) => own + path)];
     });
+  }
+}
+
+class Branch {
+  readonly #members = new Set<PathElement>();
+  readonly #children = new Map<PathElement, Branch>();
+
+  add(path: readonly PathElement[], depth: number): void {
+    const element = path[depth];
+    if (element === undefined) return;
+    if (depth === path.length - 1) {
+      this.#members.add(element);
+      return;
+    }
+    let child = this.#children.get(element);
+    if (child === undefined) {
+      child = new Branch();
+      this.#children.set(element, child);
+    }
+    child.add(path, depth + 1);
+  }
+
+  toSet(): FieldSet {
+    return new FieldSet(
+      this.#members,
+      [...this.#children].map(([element, child]) => [element, child.toSet()] as const),
+    );
   }
 }
 

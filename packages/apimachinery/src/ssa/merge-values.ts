@@ -16,13 +16,19 @@ export function mergeValues(ref: TypeRef, left: unknown, right: unknown): unknow
 }
 
 export function compareValues(ref: TypeRef, left: unknown, right: unknown): Comparison {
-  let [added, modified, removed] = [new FieldSet(), new FieldSet(), new FieldSet()];
+  const added: (readonly PathElement[])[] = [];
+  const modified: (readonly PathElement[])[] = [];
+  const removed: (readonly PathElement[])[] = [];
   new Walk((path, before, after) => {
-    if (before === undefined) added = added.union(FieldSet.of(...path));
-    else if (after === undefined) removed = removed.union(FieldSet.of(...path));
-    else if (!jsonEqual(before, after)) modified = modified.union(FieldSet.of(...path));
+    if (before === undefined) added.push(path);
+    else if (after === undefined) removed.push(path);
+    else if (!jsonEqual(before, after)) modified.push(path);
   }).merge(ref, left, right, []);
-  return { added, modified, removed };
+  return {
+    added: FieldSet.ofPaths(added),
+    modified: FieldSet.ofPaths(modified),
+    removed: FieldSet.ofPaths(removed),
+  };
 }
 
 type AtLeaf = (path: readonly PathElement[], left: unknown, right: unknown) => void;
@@ -81,8 +87,8 @@ class Walk {
   }
 
   /**
-   * The right side's order rules among items both have and its own; items only the left has keep their place between
-   * their shared neighbours.
+   * The right side's order rules among what it has; what only the left has comes before what stands at its place on the
+   * right. Items that the left has twice are kept apart, unless the right says what they should be.
    */
   #lists(
     type: ListType,
@@ -92,39 +98,36 @@ class Walk {
   ): unknown[] {
     const lefts = left.map((item) => itemElement(type, item));
     const rights = right.map((item) => itemElement(type, item));
-    const inLeft = new Map(lefts.map((element, index) => [element, left[index]]));
+    const inLeft = new Map<PathElement, unknown>();
+    for (const [index, element] of lefts.entries()) {
+      inLeft.set(element, inLeft.has(element) ? undefined : left[index]);
+    }
     const inRight = new Map(rights.map((element, index) => [element, right[index]]));
     const shared = rights.filter((element) => inLeft.has(element));
+    const merged = new Set<PathElement>();
     const out: unknown[] = [];
-    const take = (element: PathElement): void => {
-      out.push(this.merge(type.element, inLeft.get(element), inRight.get(element), [...path, element]));
+    const take = (element: PathElement, leftItem: unknown): void => {
+      if (inRight.has(element)) merged.add(element);
+      if (shared[0] === element) shared.shift();
+      out.push(this.merge(type.element, leftItem, inRight.get(element), [...path, element]));
     };
     let [l, r] = [0, 0];
     while (l < lefts.length || r < rights.length) {
       const [ofLeft, ofRight] = [lefts[l], rights[r]];
-      if (ofLeft !== undefined && ofRight !== undefined) {
-        if (ofLeft === ofRight) {
-          take(ofLeft);
-          l++;
+      const both = ofLeft !== undefined && ofRight !== undefined;
+      if (both && ofLeft === ofRight) {
+        take(ofLeft, inLeft.get(ofLeft));
+        l++;
+        r++;
+      } else if (both && inRight.has(ofLeft) && shared.length > 0 && shared[0] !== ofLeft) l++;
+      else if (ofLeft !== undefined && !inRight.has(ofLeft)) take(ofLeft, left[l++]);
+      else {
+        if (ofLeft !== undefined && merged.has(ofLeft)) l++;
+        if (ofRight !== undefined) {
+          take(ofRight, inLeft.get(ofRight));
           r++;
-          shared.shift();
-          continue;
-        }
-        if (inRight.has(ofLeft) && shared.length > 0 && shared[0] !== ofLeft) {
-          l++;
-          continue;
         }
       }
-      // Before a shared item still to come, what only the right has goes first; after the last one, it goes last.
-      const rightOnly = shared.length > 0 && ofRight !== undefined && !inLeft.has(ofRight);
-      if (ofLeft !== undefined && !inRight.has(ofLeft) && !rightOnly) {
-        take(ofLeft);
-        l++;
-      } else if (ofRight !== undefined) {
-        take(ofRight);
-        r++;
-        if (shared[0] === ofRight) shared.shift();
-      } else l++;
     }
     return out;
   }

@@ -66,7 +66,7 @@ export function sameInAllVersions(type: TypeRef): Versions {
 /** Another way of writing than apply: whatever it changed is its own from now on. */
 export function updateManaged(input: ApplyInput): ApplyResult {
   const { object, apiVersion, manager } = input;
-  checkType(typeIn(input, apiVersion), object);
+  checkType(typeIn(input, apiVersion), object, "allowed");
   const { managers, compare } = settleOthers(input, object, reconciled(input), true);
   const own = managers.get(manager)?.set ?? new FieldSet();
   const set = own.union(compare.modified).union(compare.added).difference(compare.removed);
@@ -80,7 +80,7 @@ export function updateManaged(input: ApplyInput): ApplyResult {
 export function applyManaged(input: ApplyInput & { readonly force: boolean }): ApplyResult {
   const { live, object, apiVersion, manager, force } = input;
   const type = typeIn(input, apiVersion);
-  checkType(type, object);
+  checkType(type, object, "refused");
   const before = reconciled(input);
   const last = before.get(manager);
   const merged = mergeValues(type, live ?? undefined, object);
