@@ -96,6 +96,19 @@ describe("LinkMux", () => {
     controller.close();
   });
 
+  it("keeps what comes before somebody listens, and its end", async () => {
+    const { controller } = world((stream) => {
+      void stream.write(1, Buffer.from("early")).then(() => stream.reset());
+    });
+    const stream = await controller.open(exec);
+    await new Promise((resolve) => setImmediate(resolve));
+    const got: string[] = [];
+    stream.onData((_channel, bytes) => void got.push(Buffer.from(bytes).toString()));
+    assert.equal(await stream.closed, undefined);
+    assert.deepEqual(got, ["early"]);
+    controller.close();
+  });
+
   it("holds a writer back while the reader does not take", async () => {
     let take: () => void = () => undefined;
     const { controller, sockets } = world((stream) => {

@@ -54,7 +54,11 @@ export class LinkStream {
   #sendCredit = streamWindow;
   #receiveCredit = streamWindow;
   #over = false;
-  #delivering: Promise<void> = Promise.resolve();
+  /** Nothing is delivered before somebody listens: the first bytes may come with the answer to the open. */
+  readonly #listened = Promise.withResolvers<void>();
+  #isListened = false;
+  #held = 0;
+  #delivering: Promise<void> = this.#listened.promise;
   #onData: (channel: number, bytes: Uint8Array) => Promise<void> | void = () => undefined;
   #onEnd: (channel: number) => void = () => undefined;
   #onResize: (width: number, height: number) => void = () => undefined;
@@ -71,8 +75,11 @@ export class LinkStream {
     return this.#closed.promise;
   }
 
+  /** What has come meanwhile is delivered from now on, so set the other listeners first or at once. */
   onData(listener: (channel: number, bytes: Uint8Array) => Promise<void> | void): void {
     this.#onData = listener;
+    this.#isListened = true;
+    this.#listened.resolve();
   }
 
   onEnd(listener: (channel: number) => void): void {
@@ -143,8 +150,10 @@ export class LinkStream {
       }
       case "reset": {
         const { error, reason } = body.value;
-        // What came before the end is delivered before the end.
-        this.#deliver(() => this.finish(error === "" ? undefined : new LinkClosedError(error, reason)));
+        const finish = (): void => this.finish(error === "" ? undefined : new LinkClosedError(error, reason));
+        // What came before the end is delivered before the end. A stream that was refused has nothing to deliver.
+        if (!this.#isListened && this.#held === 0) finish();
+        else this.#deliver(finish);
         return undefined;
       }
       default:
@@ -175,6 +184,7 @@ export class LinkStream {
 
   /** One after the other, in the order the frames came. */
   #deliver(step: () => Promise<void> | void): void {
+    this.#held++;
     this.#delivering = this.#delivering.then(async () => {
       if (this.#over) return;
       try {
