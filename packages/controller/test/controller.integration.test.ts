@@ -66,12 +66,12 @@ const daemonSet = {
     selector: { matchLabels: { app: "echo" } },
     template: {
       metadata: { labels: { app: "echo" } },
-      spec: { containers: [{ name: "main", image: "selvedge.internal/echo:1", command: ["/bin/echo"] }] },
+      spec: { containers: [{ name: "main", image: "registry.example/echo:1", command: ["/bin/echo"] }] },
     },
   },
 };
 
-describe("a controller with one device", { skip: await kubectlMissing(), timeout: 120_000 }, () => {
+describe("a controller with one device", { skip: await kubectlMissing(), timeout: 60_000 }, () => {
   let box: Box;
   let link: DeviceLink;
   let app = "";

@@ -28,9 +28,13 @@ import { RenderedConfigs } from "../src/render/rendered-configs.ts";
 
 /** Time that moves when told to. */
 export class ManualClock implements Clock {
-  #now = Date.parse("2026-01-01T00:00:00Z");
+  #now: number;
   #mono = 0;
   #timers: { at: number; fire: () => void }[] = [];
+
+  constructor(start: number = Date.parse("2026-01-01T00:00:00Z")) {
+    this.#now = start;
+  }
 
   now(): Instant {
     return instant(this.#now);
@@ -122,7 +126,7 @@ interface Running {
 
 /** The API server's objects and all reconcilers, in one process on a clock that is told to move; nodes are played. */
 export class ObjectWorld implements AsyncDisposable {
-  readonly clock: ManualClock = new ManualClock();
+  readonly clock: ManualClock;
   readonly store: SqliteStore = new SqliteStore(":memory:");
   readonly registry: ObjectRegistry;
   readonly objects: InProcessObjects;
@@ -133,9 +137,11 @@ export class ObjectWorld implements AsyncDisposable {
   readonly nodes: Map<string, PlayedNode> = new Map();
   #running: Running | undefined;
 
-  constructor(seed = 1) {
+  /** On objects of its own, or on those of a server that others can ask. */
+  constructor(seed = 1, registry?: ObjectRegistry, clock: ManualClock = new ManualClock()) {
+    this.clock = clock;
     this.random = new SeededRandom(seed);
-    this.registry = new ObjectRegistry(allKinds, this.store, this.clock, this.random);
+    this.registry = registry ?? new ObjectRegistry(allKinds, this.store, this.clock, this.random);
     this.objects = new InProcessObjects(this.registry);
   }
 

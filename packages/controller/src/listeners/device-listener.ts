@@ -49,6 +49,8 @@ const ticketWeek = hours(7 * 24);
 const connectionsMax = 40_000;
 /** All request bodies being read at once; the next one is told to come back. Ordinary polls are under 1 KiB. */
 const bodiesMax = 64 * 1024 * 1024;
+/** Several times the largest body there is; who sends more is cut off. */
+const drainMax = 16 * 1024 * 1024;
 /** A link frame is at most 64 KiB of data and an opening command line. */
 const linkMessageMax = 256 * 1024;
 
@@ -137,43 +139,49 @@ export class DeviceListener implements AsyncDisposable {
         method: request.method ?? "GET",
         target: request.url ?? "/",
         headers: request.headers as Record<string, string | undefined>,
-        body: body.bytes,
+        body,
         remote: request.socket.remoteAddress ?? "",
       });
-      response.writeHead(answer.status, {
-        ...answer.headers,
-        "content-length": answer.body.length,
-        // What the client still sends must not be taken for its next request.
-        ...(body.whole ? {} : { connection: "close" }),
-      });
+      response.writeHead(answer.status, { ...answer.headers, "content-length": answer.body.length });
       response.end(answer.body);
     } catch (error) {
-      if (request.destroyed && !request.complete) return;
+      // Cut off by the client, or by us for sending without end.
+      if (!request.complete) {
+        log.debug("device request broke off", { target: request.url, error });
+        return;
+      }
       log.error("device request failed", { method: request.method, target: request.url, error });
       if (!response.headersSent) refuse(response, 500);
       else response.destroy();
     }
   }
 
-  /** The body, but never more than one byte beyond what the endpoint takes: the gateway then refuses and counts it.
-   * Undefined when there is no room for it now. */
-  async #body(request: IncomingMessage): Promise<{ bytes: Uint8Array; whole: boolean } | undefined> {
+  /**
+   * The body, but never more than one byte beyond what the endpoint takes: the gateway then refuses and counts it. What
+   * comes after is read and dropped, as a client hears no answer before it has sent everything; `drainMax` ends that.
+   * Undefined when there is no room for the body now.
+   */
+  async #body(request: IncomingMessage): Promise<Uint8Array | undefined> {
     const limit = matchEndpoint((request.url ?? "/").split("?", 1)[0] ?? "/")?.endpoint.bodyMax ?? 0;
     const parts: Uint8Array[] = [];
-    let size = 0;
+    let [kept, size, full] = [0, 0, false];
     try {
       for await (const part of request as AsyncIterable<Uint8Array>) {
         size += part.length;
-        this.#bodyBytes += part.length;
-        if (this.#bodyBytes > bodiesMax) return undefined;
+        if (size > drainMax) throw new Error(`a body of more than ${drainMax} bytes`);
+        full ||= this.#bodyBytes + part.length > bodiesMax;
+        if (full || kept > limit) continue;
         parts.push(part);
-        if (size > limit) return { bytes: Buffer.concat(parts).subarray(0, limit + 1), whole: false };
+        kept += part.length;
+        this.#bodyBytes += part.length;
       }
-      const [only] = parts;
-      return { bytes: parts.length === 1 && only !== undefined ? only : Buffer.concat(parts), whole: true };
     } finally {
-      this.#bodyBytes -= size;
+      this.#bodyBytes -= kept;
     }
+    if (full) return undefined;
+    const [only] = parts;
+    const whole = parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
+    return kept > limit ? whole.subarray(0, limit + 1) : whole;
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
