@@ -1,0 +1,354 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { KindDefinition } from "@selvedge/apimachinery";
+import {
+  configMapKind,
+  controllerRevisionKind,
+  daemonSetKind,
+  deploymentKind,
+  edgeNodeKind,
+  enrollmentProfileKind,
+  eventKind,
+  leaseKind,
+  namespaceKind,
+  nodeKind,
+  replicaSetKind,
+  secretKind,
+  serviceKind,
+} from "./index.ts";
+import { admit } from "./test/admit.ts";
+
+const template = {
+  metadata: { labels: { app: "web" } },
+  spec: { containers: [{ name: "web", image: "nginx:1" }] },
+};
+const workload = { selector: { matchLabels: { app: "web" } }, template };
+const certificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+
+type Row = readonly [what: string, kind: KindDefinition, object: object, ...errors: string[]];
+
+const named = (name: string): object => ({ metadata: { name, namespace: "default" } });
+
+const rows: readonly Row[] = [
+  ["a Deployment", deploymentKind, { spec: workload }],
+  [
+    "a Deployment of nothing",
+    deploymentKind,
+    {},
+    "spec.selector: Invalid value: {}: empty selector is invalid for deployment",
+    "spec.template.spec.containers: Required value",
+  ],
+  [
+    "a Deployment that does not know its Pods",
+    deploymentKind,
+    { spec: { ...workload, selector: { matchLabels: { app: "db" } } } },
+    'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+  ],
+  [
+    "a Deployment whose Pods end",
+    deploymentKind,
+    { spec: { ...workload, template: { ...template, spec: { ...template.spec, restartPolicy: "Never" } } } },
+    'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
+  ],
+  [
+    "a Deployment that cannot move",
+    deploymentKind,
+    { spec: { ...workload, strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: "0%" } } } },
+    'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0',
+  ],
+  [
+    "a Deployment with a share that is none",
+    deploymentKind,
+    { spec: { ...workload, strategy: { rollingUpdate: { maxUnavailable: "half" } } } },
+    'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "half": a valid percent string must be a numeric ' +
+      "string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+  ],
+  [
+    "a Deployment that rolls and recreates",
+    deploymentKind,
+    { spec: { ...workload, strategy: { type: "Recreate", rollingUpdate: {} } } },
+    "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'",
+  ],
+  [
+    "a Deployment of fewer than none",
+    deploymentKind,
+    { spec: { ...workload, replicas: -1, minReadySeconds: 600 } },
+    "spec.replicas: Invalid value: -1: must be greater than or equal to 0",
+    "spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds",
+  ],
+  [
+    "a Deployment of Pods that cannot be",
+    deploymentKind,
+    { spec: { ...workload, template: { ...template, spec: { ...template.spec, hostNetwork: true } } } },
+    "spec.template.spec.hostNetwork: Forbidden: not supported by Selvedge: an app is never in the box's network; use " +
+      "hostPort",
+  ],
+  ["a DaemonSet", daemonSetKind, { spec: workload }],
+  [
+    "a DaemonSet that surges and is unavailable",
+    daemonSetKind,
+    { spec: { ...workload, updateStrategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } } } },
+    "spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero",
+  ],
+  [
+    "a DaemonSet with a strategy nobody has",
+    daemonSetKind,
+    { spec: { ...workload, updateStrategy: { type: "Never" } } },
+    'spec.updateStrategy: Unsupported value: {"type":"Never"}: supported values: "RollingUpdate", "OnDelete"',
+  ],
+  ["a ReplicaSet", replicaSetKind, { spec: workload }],
+  ["a ConfigMap", configMapKind, { data: { "a.conf": "x" }, binaryData: { b: "AAE=" } }],
+  [
+    "a ConfigMap with keys that are no file names",
+    configMapKind,
+    { data: { "a/b": "x", "..": "y" } },
+    "data[a/b]: Invalid value: \"a/b\": a valid config key must consist of alphanumeric characters, '-', '_' or '.' " +
+      "(e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+    "data[..]: Invalid value: \"..\": must not be '..'",
+  ],
+  [
+    "a ConfigMap with a key twice",
+    configMapKind,
+    { data: { a: "x" }, binaryData: { a: "AAE=" } },
+    'data[a]: Invalid value: "a": duplicate of key present in binaryData',
+  ],
+  [
+    "a ConfigMap that is too large",
+    configMapKind,
+    { data: { a: "x".repeat(1024 * 1024 + 1) } },
+    ": Too long: may not be more than 1048576 bytes",
+  ],
+  ["a Secret", secretKind, { stringData: { password: "secret" } }],
+  [
+    "a Secret that is not base64",
+    secretKind,
+    { data: { password: "secret" } },
+    'data[password]: Invalid value: "<secret contents redacted>": must be base64',
+  ],
+  [
+    "a Secret for a registry without credentials",
+    secretKind,
+    { type: "kubernetes.io/dockerconfigjson" },
+    "data[.dockerconfigjson]: Required value",
+  ],
+  [
+    "a Secret for TLS without a key",
+    secretKind,
+    { type: "kubernetes.io/tls", stringData: { "tls.crt": "x" } },
+    "data[tls.key]: Required value",
+  ],
+  ["a Service", serviceKind, { spec: { selector: { app: "web" }, ports: [{ port: 80 }] } }],
+  ["a Service of nothing", serviceKind, {}, "spec.ports: Required value", needsSelector()],
+  [
+    "a Service with ports that are none",
+    serviceKind,
+    { spec: { type: "NodePort", selector: { app: "web" }, ports: [{ port: 0 }, { port: 1, nodePort: 80 }] } },
+    "spec.ports[0].name: Required value",
+    "spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive",
+    "spec.ports[0].targetPort: Invalid value: 0: must be between 1 and 65535, inclusive",
+    "spec.ports[1].name: Required value",
+    "spec.ports[1].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is " +
+      "30000-32767",
+  ],
+  [
+    "a Service with a load balancer",
+    serviceKind,
+    { spec: { type: "LoadBalancer", selector: { app: "web" }, ports: [{ port: 80 }] } },
+    "spec.type: Forbidden: not supported by Selvedge: there is no load balancer; say NodePort",
+  ],
+  [
+    "a Service with an address",
+    serviceKind,
+    { spec: { clusterIP: "10.0.0.1", selector: { app: "web" }, ports: [{ port: 80 }] } },
+    "spec.clusterIP: Forbidden: not supported by Selvedge: no address is shared between nodes",
+  ],
+  ["a Namespace", namespaceKind, { metadata: { name: "shop" } }],
+  ["a Node", nodeKind, { spec: { taints: [{ key: "a", effect: "NoSchedule" }] } }],
+  [
+    "a Node with a taint twice",
+    nodeKind,
+    {
+      spec: {
+        taints: [
+          { key: "a", effect: "NoSchedule" },
+          { key: "a", value: "b", effect: "NoSchedule" },
+          { key: "b", effect: "Never" },
+        ],
+      },
+    },
+    'spec.taints[1]: Duplicate value: {"key":"a","value":"b","effect":"NoSchedule"}: taints must be unique by key and ' +
+      "effect pair",
+    'spec.taints[2].effect: Unsupported value: "Never": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
+  ],
+  [
+    "an Event",
+    eventKind,
+    { ...named("e"), involvedObject: { kind: "Pod", namespace: "default", name: "a" } },
+  ],
+  [
+    "an Event of another namespace",
+    eventKind,
+    { ...named("e"), involvedObject: { kind: "Pod", namespace: "shop", name: "a" } },
+    'involvedObject.namespace: Invalid value: "shop": does not match event.namespace',
+  ],
+  ["a Lease", leaseKind, { spec: { holderIdentity: "a", leaseDurationSeconds: 15 } }],
+  [
+    "a Lease of no length",
+    leaseKind,
+    { spec: { leaseDurationSeconds: 0 } },
+    "spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0",
+  ],
+  ["a ControllerRevision", controllerRevisionKind, { revision: 1, data: { spec: {} } }],
+  [
+    "a ControllerRevision of nothing",
+    controllerRevisionKind,
+    { revision: 1 },
+    "data: Required value: data is mandatory",
+  ],
+  ["an EdgeNode", edgeNodeKind, { spec: { serial: "1", settings: { "timer.config.interval": "60" } } }],
+  [
+    "an EdgeNode that says what a box would refuse",
+    edgeNodeKind,
+    {
+      spec: {
+        deviceCertificate: "none",
+        labels: { "a b": "c" },
+        settings: { "timer.config.interval": "1", "timer.tea": "5", "app.allow.vnc": "yes" },
+      },
+    },
+    "spec.labels: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must " +
+      "start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for " +
+      "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+    'spec.deviceCertificate: Invalid value: "<certificate>": must be one certificate in PEM, with its BEGIN and END lines',
+    'spec.settings[timer.config.interval]: Invalid value: "1": must be a whole number between 5 and 86400, inclusive',
+    'spec.settings[timer.tea]: Invalid value: "5": is no configuration item of EVE, such as timer.config.interval',
+    'spec.settings[app.allow.vnc]: Invalid value: "yes": must be "true" or "false"',
+  ],
+  ["an EnrollmentProfile", enrollmentProfileKind, { spec: { onboardingCertificate: certificate } }],
+  ["an EnrollmentProfile without spec", enrollmentProfileKind, {}, "spec: Required value"],
+  [
+    "an EnrollmentProfile that gives all nodes one name",
+    enrollmentProfileKind,
+    { spec: { onboardingCertificate: certificate, nodeName: "box" } },
+    'spec.nodeName: Invalid value: "box": must contain {serial}: each node needs a name of its own',
+  ],
+];
+
+function needsSelector(): string {
+  return "spec.selector: Required value: nodes find the Pods by it: there are no Endpoints to write";
+}
+
+describe("objects are admitted or refused", () => {
+  for (const [what, kind, object, ...errors] of rows) {
+    it(what, () => assert.deepEqual(admit(kind, object).errors, errors));
+  }
+});
+
+describe("what may not change", () => {
+  const changes: readonly (readonly [
+    what: string,
+    kind: KindDefinition,
+    before: object,
+    after: object,
+    error: string,
+  ])[] = [
+    [
+      "a selector",
+      deploymentKind,
+      { spec: workload },
+      { spec: { ...workload, selector: { matchExpressions: [{ key: "app", operator: "Exists" }] } } },
+      'spec.selector: Invalid value: {"matchExpressions":[{"key":"app","operator":"Exists"}]}: field is immutable',
+    ],
+    ["a Secret's type", secretKind, {}, { type: "a/b" }, 'type: Invalid value: "a/b": field is immutable'],
+    [
+      "an immutable Secret",
+      secretKind,
+      { immutable: true, stringData: { a: "b" } },
+      { immutable: true, stringData: { a: "c" } },
+      "data: Forbidden: field is immutable when `immutable` is set",
+    ],
+    [
+      "that it is immutable",
+      configMapKind,
+      { immutable: true },
+      {},
+      "immutable: Forbidden: field is immutable when `immutable` is set",
+    ],
+    [
+      "a revision's data",
+      controllerRevisionKind,
+      { revision: 1, data: { a: 1 } },
+      { revision: 1, data: { a: 2 } },
+      'data: Invalid value: {"a":2}: field is immutable',
+    ],
+    [
+      "the name of an EdgeNode's Node",
+      edgeNodeKind,
+      { spec: { nodeName: "a" } },
+      { spec: { nodeName: "b" } },
+      'spec.nodeName: Invalid value: "b": field is immutable',
+    ],
+  ];
+  for (const [what, kind, before, after, error] of changes) {
+    it(what, () => {
+      const old = admit(kind, before).object;
+      assert.deepEqual(admit(kind, before, old).errors, []);
+      assert.deepEqual(admit(kind, after, old).errors, [error]);
+    });
+  }
+});
+
+describe("defaults", () => {
+  const spec = (kind: KindDefinition, object: object): Record<string, unknown> =>
+    admit(kind, object).object["spec"] as Record<string, unknown>;
+
+  it("of a Deployment", () => {
+    const { template: _made, selector: _same, ...others } = spec(deploymentKind, { spec: workload });
+    const rollingUpdate = { maxUnavailable: "25%", maxSurge: "25%" };
+    assert.deepEqual(others, {
+      replicas: 1,
+      strategy: { type: "RollingUpdate", rollingUpdate },
+      revisionHistoryLimit: 10,
+      progressDeadlineSeconds: 600,
+    });
+  });
+
+  it("of a DaemonSet", () => {
+    const { template: _made, selector: _same, ...others } = spec(daemonSetKind, { spec: workload });
+    const rollingUpdate = { maxUnavailable: 1, maxSurge: 0 };
+    assert.deepEqual(others, {
+      updateStrategy: { type: "RollingUpdate", rollingUpdate },
+      revisionHistoryLimit: 10,
+    });
+  });
+
+  it("of a Service", () => {
+    const made = spec(serviceKind, {
+      spec: { type: "NodePort", selector: { a: "b" }, ports: [{ port: 80 }] },
+    });
+    const { nodePort, ...port } = (made["ports"] as { nodePort: number }[])[0] ?? { nodePort: 0 };
+    assert.deepEqual(port, { port: 80, targetPort: 80, protocol: "TCP" });
+    assert.ok(nodePort >= 30000 && nodePort <= 32767);
+    const again = spec(serviceKind, {
+      spec: { type: "NodePort", selector: { a: "b" }, ports: [{ port: 80 }] },
+    });
+    assert.deepEqual(again, made, "the same port each time");
+    const { ports: _ports, selector: _selector, ...others } = made;
+    const policies = { internalTrafficPolicy: "Cluster", externalTrafficPolicy: "Cluster" };
+    assert.deepEqual(others, { type: "NodePort", sessionAffinity: "None", ...policies });
+  });
+
+  it("of a Secret", () => {
+    const { object } = admit(secretKind, {
+      stringData: { word: "grüße" },
+      data: { word: "eA==", other: "eA==" },
+    });
+    assert.deepEqual([object["type"], object["stringData"]], ["Opaque", undefined]);
+    assert.deepEqual(object["data"], { word: "Z3LDvMOfZQ==", other: "eA==" });
+  });
+
+  it("of an EnrollmentProfile", () => {
+    const made = spec(enrollmentProfileKind, { spec: { onboardingCertificate: certificate } });
+    assert.deepEqual([made["approve"], made["nodeName"]], ["Manual", "{serial}"]);
+  });
+});

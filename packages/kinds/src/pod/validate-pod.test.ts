@@ -1,0 +1,336 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { admit } from "../test/admit.ts";
+import type { Container } from "./container-types.ts";
+import { podKind } from "./pod.ts";
+
+const container: Container = { name: "web", image: "nginx:1.27" };
+
+function errorsOf(spec: unknown): readonly string[] {
+  return admit(podKind, { spec }).errors;
+}
+
+/** A Pod with one container that has more to say. */
+function withContainer(more: object): unknown {
+  return { containers: [{ ...container, ...more }] };
+}
+
+function withSpec(more: object): unknown {
+  return { containers: [container], ...more };
+}
+
+function withVolume(volume: object): unknown {
+  return withSpec({ volumes: [{ name: "v", ...volume }] });
+}
+
+const refused = "Forbidden: not supported by Selvedge";
+
+const duplicatePort = {
+  containers: [
+    { ...container, ports: [{ containerPort: 80, hostPort: 8080 }] },
+    { name: "b", image: "b:1", ports: [{ containerPort: 81, hostPort: 8080 }] },
+  ],
+};
+
+describe("a Pod that cannot be", () => {
+  const rows: readonly (readonly [what: string, spec: unknown, ...errors: string[]])[] = [
+    ["is empty", {}, "spec.containers: Required value"],
+    [
+      "has a container without name and image",
+      { containers: [{}] },
+      "spec.containers[0].name: Required value",
+      "spec.containers[0].image: Required value",
+    ],
+    [
+      "has a name that is none",
+      withContainer({ name: "Web" }),
+      'spec.containers[0].name: Invalid value: "Web": a lowercase RFC 1123 label must consist of lower case ' +
+        "alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or " +
+        "'123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+    ],
+    [
+      "has an image that is none",
+      withContainer({ image: "Nginx:1" }),
+      'spec.containers[0].image: Invalid value: "Nginx:1": must be the name of an image: "Nginx" is not a ' +
+        "repository name: lower-case letters, digits, '.', '_', '-', '/'",
+    ],
+    [
+      "has a name twice",
+      { containers: [container, container] },
+      'spec.containers[1]: Duplicate value: {"name":"web"}',
+      'spec.containers[1].name: Duplicate value: "web"',
+    ],
+    [
+      "has an init container's name twice",
+      withSpec({ initContainers: [container] }),
+      'spec.initContainers[0].name: Duplicate value: "web"',
+    ],
+    [
+      "opens a port of the box twice",
+      duplicatePort,
+      'spec.containers[1].ports[0].hostPort: Duplicate value: "TCP//8080"',
+    ],
+    [
+      "has a port that is none",
+      withContainer({ ports: [{ containerPort: 70000, name: "UPPER" }] }),
+      'spec.containers[0].ports[0].name: Invalid value: "UPPER": must contain only alpha-numeric characters (a-z, ' +
+        "0-9), and hyphens (-)",
+      'spec.containers[0].ports[0].name: Invalid value: "UPPER": must contain at least one letter (a-z)',
+      "spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive",
+    ],
+    [
+      "has a protocol that is none",
+      withContainer({ ports: [{ containerPort: 80, protocol: "HTTP" }] }),
+      'spec.containers[0].ports[0].protocol: Unsupported value: "HTTP": supported values: "SCTP", "TCP", "UDP"',
+    ],
+    [
+      "mounts what is not there, twice at one place",
+      withContainer({
+        volumeMounts: [
+          { name: "x", mountPath: "/a" },
+          { name: "x", mountPath: "/a" },
+        ],
+      }),
+      'spec.containers[0].volumeMounts[1]: Duplicate value: {"mountPath":"/a"}',
+      'spec.containers[0].volumeMounts[0].name: Not found: "x"',
+      'spec.containers[0].volumeMounts[1].name: Not found: "x"',
+      'spec.containers[0].volumeMounts[1].mountPath: Invalid value: "/a": must be unique',
+    ],
+    [
+      "mounts at no place",
+      withSpec({
+        volumes: [{ name: "v" }],
+        containers: [{ ...container, volumeMounts: [{ name: "v", mountPath: "a:b" }] }],
+      }),
+      'spec.containers[0].volumeMounts[0].mountPath: Invalid value: "a:b": must be an absolute path',
+    ],
+    [
+      "takes a variable from nowhere",
+      withContainer({ env: [{ name: "A", valueFrom: {} }] }),
+      'spec.containers[0].env[0].valueFrom: Invalid value: "": must specify one of: `fieldRef`, `resourceFieldRef`, ' +
+        "`configMapKeyRef` or `secretKeyRef`",
+    ],
+    [
+      "takes a variable from two places",
+      withContainer({
+        env: [
+          {
+            name: "A",
+            valueFrom: { configMapKeyRef: { name: "a", key: "k" }, secretKeyRef: { name: "a", key: "k" } },
+          },
+        ],
+      }),
+      'spec.containers[0].env[0].valueFrom: Invalid value: "": may not have more than one field specified at a time',
+    ],
+    [
+      "has a variable with a value and a source",
+      withContainer({
+        env: [{ name: "A", value: "1", valueFrom: { secretKeyRef: { name: "a", key: "k" } } }],
+      }),
+      'spec.containers[0].env[0].valueFrom: Invalid value: "": may not be specified when `value` is not empty',
+    ],
+    [
+      "asks for a field nobody has",
+      withContainer({ env: [{ name: "A", valueFrom: { fieldRef: { fieldPath: "spec.color" } } }] }),
+      'spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Unsupported value: "spec.color": supported values: ' +
+        '"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", ' +
+        '"status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"',
+    ],
+    [
+      "requests more than its limit",
+      withContainer({ resources: { limits: { memory: "64Mi" }, requests: { memory: "1Gi" } } }),
+      'spec.containers[0].resources.requests: Invalid value: "1Gi": must be less than or equal to memory limit of 64Mi',
+    ],
+    [
+      "wants less than a virtual machine needs",
+      withContainer({ resources: { limits: { memory: "1Mi" } } }),
+      'spec.containers[0].resources.limits[memory]: Invalid value: "1Mi": must be at least 16Mi: a virtual machine ' +
+        "does not start with less",
+    ],
+    [
+      "wants more than any box has",
+      withContainer({ resources: { limits: { cpu: "2k" } } }),
+      'spec.containers[0].resources.limits[cpu]: Invalid value: "2k": must be no more than 1024: no box has so many ' +
+        "processors",
+      'spec.containers[0].resources.requests[cpu]: Invalid value: "2k": must be no more than 1024: no box has so ' +
+        "many processors",
+    ],
+    [
+      "wants an amount that is none",
+      withContainer({ resources: { requests: { cpu: "lots" } } }),
+      'spec.containers[0].resources.requests.cpu: Invalid value: "lots": quantities must match the regular expression ' +
+        "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+    ],
+    [
+      "has a probe that does nothing",
+      withContainer({ livenessProbe: {} }),
+      "spec.containers[0].livenessProbe: Required value: must specify a handler type",
+    ],
+    [
+      "has a probe that does two things",
+      withContainer({ readinessProbe: { exec: { command: ["true"] }, tcpSocket: { port: 80 } } }),
+      "spec.containers[0].readinessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type",
+    ],
+    [
+      "has a probe of a port that has no such name",
+      withContainer({ readinessProbe: { httpGet: { port: "http" } } }),
+      'spec.containers[0].readinessProbe.httpGet.port: Invalid value: "http": must be a number or the name of one of ' +
+        "the container's ports",
+    ],
+    [
+      "has a liveness probe that must succeed twice",
+      withContainer({ livenessProbe: { tcpSocket: { port: 80 }, successThreshold: 2 } }),
+      "spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1",
+    ],
+    [
+      "sleeps longer than its grace",
+      withContainer({ lifecycle: { preStop: { sleep: { seconds: 60 } } } }),
+      "spec.containers[0].lifecycle.preStop.sleep: Invalid value: 60: must be non-negative and less than " +
+        "terminationGracePeriodSeconds (30)",
+    ],
+    [
+      "probes an init container",
+      withSpec({ initContainers: [{ name: "i", image: "i:1", livenessProbe: { tcpSocket: { port: 1 } } }] }),
+      "spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always",
+    ],
+    [
+      "has a volume's name twice",
+      withSpec({ volumes: [{ name: "v" }, { name: "v" }] }),
+      'spec.volumes[1]: Duplicate value: {"name":"v"}',
+      'spec.volumes[1].name: Duplicate value: "v"',
+    ],
+    [
+      "has a volume from two sources",
+      withVolume({ emptyDir: {}, configMap: { name: "a" } }),
+      "spec.volumes[0].configMap: Forbidden: may not specify more than 1 volume type",
+    ],
+    [
+      "has a Secret without a name",
+      withVolume({ secret: {} }),
+      "spec.volumes[0].secret.secretName: Required value",
+    ],
+    [
+      "writes outside of its volume",
+      withVolume({ configMap: { name: "a", items: [{ key: "k", path: "../k", mode: 0o1000 }] } }),
+      "spec.volumes[0].configMap.items[0].path: Invalid value: \"../k\": must not contain '..'",
+      "spec.volumes[0].configMap.items[0].mode: Invalid value: 512: must be a number between 0 and 0777 (octal), both " +
+        "inclusive",
+    ],
+    [
+      "restarts sometimes",
+      withSpec({ restartPolicy: "Sometimes" }),
+      'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"',
+    ],
+    [
+      "tolerates everything by half",
+      withSpec({ tolerations: [{ operator: "Equal" }] }),
+      'spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means ' +
+        '"match all values and all keys"',
+    ],
+    [
+      "wants a node of no kind",
+      withSpec({
+        affinity: {
+          nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [] } },
+        },
+      }),
+      "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Required value: " +
+        "must have at least one node selector term",
+    ],
+    ["says what nobody knows", withContainer({ imagee: 1 }), 'unknown field "spec.containers[0].imagee"'],
+  ];
+  for (const [what, spec, ...errors] of rows) {
+    it(what, () => assert.deepEqual(errorsOf(spec), errors));
+  }
+});
+
+describe("what Selvedge does not do", () => {
+  const rows: readonly (readonly [path: string, spec: unknown, reason?: RegExp])[] = [
+    ["spec.volumes[0].hostPath", withVolume({ hostPath: { path: "/" } }), /never sees the box's files/],
+    ["spec.volumes[0].persistentVolumeClaim", withVolume({ persistentVolumeClaim: { claimName: "a" } })],
+    ["spec.volumes[0].nfs", withVolume({ nfs: { server: "a", path: "/" } })],
+    [
+      "spec.volumes[0].projected.sources[0].serviceAccountToken",
+      withVolume({ projected: { sources: [{ serviceAccountToken: { path: "token" } }] } }),
+      /no token/,
+    ],
+    ["spec.hostNetwork", withSpec({ hostNetwork: true }), /use hostPort/],
+    ["spec.hostPID", withSpec({ hostPID: true })],
+    ["spec.hostIPC", withSpec({ hostIPC: true })],
+    ["spec.shareProcessNamespace", withSpec({ shareProcessNamespace: true })],
+    ["spec.dnsPolicy", withSpec({ dnsPolicy: "None" })],
+    ["spec.hostAliases", withSpec({ hostAliases: [{ ip: "10.0.0.1", hostnames: ["a"] }] })],
+    ["spec.subdomain", withSpec({ subdomain: "a" })],
+    ["spec.resourceClaims", withSpec({ resourceClaims: [{ name: "gpu" }] })],
+    ["spec.ephemeralContainers", withSpec({ ephemeralContainers: [{ name: "debug" }] })],
+    ["spec.readinessGates", withSpec({ readinessGates: [{ conditionType: "a.b/c" }] })],
+    ["spec.priorityClassName", withSpec({ priorityClassName: "high" })],
+    ["spec.runtimeClassName", withSpec({ runtimeClassName: "container" })],
+    [
+      "spec.topologySpreadConstraints[0].whenUnsatisfiable",
+      withSpec({
+        topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule" }],
+      }),
+    ],
+    ["spec.securityContext.sysctls", withSpec({ securityContext: { sysctls: [{ name: "a", value: "b" }] } })],
+    [
+      "spec.containers[0].securityContext.privileged",
+      withContainer({ securityContext: { privileged: true } }),
+    ],
+    [
+      "spec.containers[0].securityContext.capabilities.add[0]",
+      withContainer({ securityContext: { capabilities: { add: ["SYS_ADMIN"], drop: ["ALL"] } } }),
+    ],
+    [
+      "spec.containers[0].securityContext.seccompProfile.type",
+      withContainer({ securityContext: { seccompProfile: { type: "Localhost", localhostProfile: "a" } } }),
+    ],
+    [
+      "spec.containers[0].resources.limits[nvidia.com/gpu]",
+      withContainer({
+        resources: { limits: { "nvidia.com/gpu": "1" }, requests: { "nvidia.com/gpu": "1" } },
+      }),
+      /boxes offer cpu, memory, ephemeral-storage/,
+    ],
+    ["spec.containers[0].livenessProbe.grpc", withContainer({ livenessProbe: { grpc: { port: 1 } } })],
+    [
+      "spec.containers[0].ports[0].protocol",
+      withContainer({ ports: [{ containerPort: 1, protocol: "SCTP" }] }),
+    ],
+    ["spec.containers[0].terminationMessagePath", withContainer({ terminationMessagePath: "/tmp/why" })],
+    [
+      "spec.containers[0].volumeDevices",
+      withContainer({ volumeDevices: [{ name: "v", devicePath: "/dev/v" }] }),
+    ],
+    [
+      "spec.initContainers[0].restartPolicy",
+      withSpec({ initContainers: [{ name: "i", image: "i:1", restartPolicy: "Always" }] }),
+    ],
+  ];
+  for (const [path, spec, reason = /./] of rows) {
+    it(`is refused: ${path}`, () => {
+      const [first = ""] = errorsOf(spec);
+      assert.ok(first.startsWith(`${path}: ${refused}: `), first);
+      assert.match(first, reason);
+    });
+  }
+
+  it("is not what changes nothing", () => {
+    const spec = {
+      containers: [
+        {
+          ...container,
+          securityContext: {
+            ...{ privileged: false, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
+            capabilities: { add: ["NET_BIND_SERVICE"], drop: ["ALL"] },
+            seccompProfile: { type: "RuntimeDefault" },
+          },
+        },
+      ],
+      ...{ hostNetwork: false, hostUsers: true, dnsConfig: {}, hostAliases: [], runtimeClassName: "microvm" },
+      ...{ os: { name: "linux" }, automountServiceAccountToken: false, serviceAccountName: "default" },
+      topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "ScheduleAnyway" }],
+    };
+    assert.deepEqual(errorsOf(spec), []);
+  });
+});
