@@ -1,7 +1,7 @@
 import type { LinkSocket } from "@selvedge/eve-api";
 import type { WebSocket } from "ws";
 
-/** A `ws` connection as the socket a link runs over. What comes before somebody listens is kept: the peer may be quick. */
+/** A `ws` connection as the socket a link runs over. What comes before somebody listens is kept. */
 export class WebSocketLink implements LinkSocket {
   readonly #socket: WebSocket;
   readonly #early: Uint8Array[] = [];

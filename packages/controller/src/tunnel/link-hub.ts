@@ -69,7 +69,7 @@ export class NodeLinks implements LinkHub, Disposable {
     this.#links.get(node)?.mux.close("the node was removed");
   }
 
-  /** Opens a stream to a node. Rejects with LinkClosedError: with the reason ServiceUnavailable when there is no link. */
+  /** Opens a stream to a node. Rejects with LinkClosedError, whose reason is ServiceUnavailable without a link. */
   async open(node: NodeId, request: StreamRequest): Promise<LinkStream> {
     const link = this.#links.get(node);
     if (link === undefined) throw new LinkClosedError("the node has no link", "ServiceUnavailable");
