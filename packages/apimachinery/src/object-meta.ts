@@ -103,8 +103,8 @@ function ownerErrors(references: readonly OwnerReference[]): FieldError[] {
 }
 
 /**
- * The metadata's own shape, in place: what is no text where text must be is an error, what nobody knows goes. Returns the
- * paths of what went.
+ * The metadata's own shape, in place: what is no text where text must be is an error, what nobody knows goes.
+ * Returns the paths of what went.
  */
 export function pruneObjectMeta(object: KubeObject): {
   readonly unknown: string[];

@@ -1,6 +1,7 @@
 /**
- * Kubernetes' protobuf bodies as plain objects: four magic bytes, then runtime.Unknown, which names the kind and holds the
- * object. Driven by the kinds' tables; fields that a table lacks are skipped, as protobuf has it.
+ * Kubernetes' protobuf bodies as plain objects: four magic bytes, then runtime.Unknown, which names the kind
+ * and holds the object. Driven by the kinds' tables; fields that a table lacks are skipped, as protobuf has
+ * it.
  */
 import { instant, millis, toRfc3339 } from "@selvedge/base";
 import type { ProtobufField, ProtobufMessage } from "../kind-definition.ts";

@@ -1,6 +1,6 @@
 /**
- * metadata.managedFields: who manages what, as objects carry it. `applyObject` and `updateObject` are the two ways a write
- * goes through it. Pure: the time is an argument.
+ * metadata.managedFields: who manages what, as objects carry it. `applyObject` and `updateObject` are the two
+ * ways a write goes through it. Pure: the time is an argument.
  */
 import { canonicalJson } from "@selvedge/base";
 import type { KindDefinition } from "../kind-definition.ts";

@@ -21,7 +21,10 @@ function isJson(type: string): boolean {
   return type === "application/json" || type === "application/*" || type === "*/*";
 }
 
-/** The first form of those the client lists that there is. Answers are JSON, whatever else the client would like more. */
+/**
+ * The first form of those the client lists that there is. Answers are JSON, whatever else the client would
+ * like more.
+ */
 export function viewOf(accept: string | undefined): View {
   if (accept === undefined || accept.trim() === "") return "object";
   for (const { type, parameters } of rangesOf(accept)) {

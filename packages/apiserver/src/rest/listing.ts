@@ -22,11 +22,12 @@ export interface StoredList {
 
 /** Rows looked at for one page where a selector takes few of them. */
 const scanPage = 500;
-const inconsistent =
-  "The provided continue parameter is too old to display a consistent list result. You can start a new list without the " +
-  "continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing " +
-  "with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the " +
-  "time the first chunk was returned and now may show up in the list.";
+const inconsistent: string = [
+  "The provided continue parameter is too old to display a consistent list result. You can start a new list",
+  "without the continue parameter, or use the continue token in this response to retrieve the remainder of the",
+  "results. Continuing with the provided token results in an inconsistent list - objects that were created,",
+  "modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+].join(" ");
 
 export async function listStored(store: Store, kind: KindDefinition, query: ListQuery): Promise<StoredList> {
   checkQuery(query);

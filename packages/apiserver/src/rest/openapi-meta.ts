@@ -22,11 +22,12 @@ const objectMeta = {
     annotations: textMap("Free texts by key, for tools and people. Not queryable; kept when objects change."),
     creationTimestamp: time("When the object was created. Set by the server; cannot be changed."),
     deletionGracePeriodSeconds: integer(
-      "How long the object may take to end after its deletion was asked for. Set by the server; can only become shorter.",
+      "How long the object may take to end after its deletion was asked for. Set by the server; can only " +
+        "become shorter.",
     ),
     deletionTimestamp: time(
-      "When the object will be gone. Set by the server once deletion is asked for and something still holds the object: its " +
-        "grace period, or a finalizer.",
+      "When the object will be gone. Set by the server once deletion is asked for and something still holds " +
+        "the object: its grace period, or a finalizer.",
     ),
     finalizers: {
       ...texts("Who must act before the object may go. The object is removed once the list is empty."),
@@ -38,7 +39,8 @@ const objectMeta = {
     ),
     generation: integer("Counts the changes of what is desired. Set by the server."),
     labels: textMap(
-      "Short texts by key that say what the object belongs to. Selectors of lists, watches and other objects match them.",
+      "Short texts by key that say what the object belongs to. Selectors of lists, watches and other objects " +
+        "match them.",
     ),
     managedFields: {
       description: "Which manager set which field, kept by the server for server-side apply.",

@@ -53,7 +53,10 @@ export function openapiV2(resources: readonly Resource[], gitVersion: string): O
   return { json, hash: hashOf(json) };
 }
 
-/** swagger: "2.0" and nothing else, in gnostic's protobuf: enough for clients that only ask whether there is a schema. */
+/**
+ * swagger: "2.0" and nothing else, in gnostic's protobuf: enough for clients that only ask whether there is a
+ * schema.
+ */
 export const openapiV2Protobuf: Uint8Array = Uint8Array.fromHex("0a03322e30");
 
 function document(

@@ -79,9 +79,9 @@ function checked(kind: KindDefinition, value: unknown): KubeObject {
   const { apiVersion, kind: name, metadata } = object;
   if (typeof metadata !== "object" || metadata === null) throw badRequest("the patch leaves no metadata");
   if (apiVersion !== apiVersionOf(kind) || name !== kind.kind) {
-    throw badRequest(
-      `the API version in the data (${apiVersion}, Kind=${name}) does not match the expected API version (${kindText(kind)})`,
-    );
+    const said = `${apiVersion}, Kind=${name}`;
+    const expected = `the expected API version (${kindText(kind)})`;
+    throw badRequest(`the API version in the data (${said}) does not match ${expected}`);
   }
   return object;
 }

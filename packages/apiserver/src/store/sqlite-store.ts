@@ -39,8 +39,8 @@ interface PendingWrite {
 }
 
 /**
- * A store in one SQLite file, or in memory for the path ":memory:". Writes that come together are put on disk together, in
- * the order they came; each is told of only when it is safe.
+ * A store in one SQLite file, or in memory for the path ":memory:". Writes that come together are put on disk
+ * together, in the order they came; each is told of only when it is safe.
  */
 export class SqliteStore implements Store {
   readonly #database: DatabaseSync;

@@ -13,8 +13,8 @@ export interface Store {
   /** Writes `value`, or deletes when it is undefined. `expected` is the stored revision, 0 for "must not exist". */
   write(key: string, expected: number, value: string | undefined): Promise<WriteOutcome>;
   /**
-   * Every change after `revision`, in order and without gaps: of all keys below a prefix that ends with "/", or of the one
-   * key that the text is.
+   * Every change after `revision`, in order and without gaps: of all keys below a prefix that ends with "/",
+   * or of the one key that the text is.
    */
   subscribe(prefix: string, revision: number): Subscription;
   close(): void;
