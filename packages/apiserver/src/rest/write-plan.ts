@@ -113,7 +113,7 @@ function settle(object: KubeObject, old: KubeObject | undefined, context: WriteC
   const errors = [
     ...validateObjectMeta(kind, object, old),
     ...validateSchema(kind.schema, object),
-    ...(kind.validate?.(object, old) ?? []),
+    ...(kind.validate?.(object, old && defaulted(kind, old)) ?? []),
   ];
   const seen = new Set<string>();
   const distinct = errors.filter((error) => {
@@ -121,6 +121,15 @@ function settle(object: KubeObject, old: KubeObject | undefined, context: WriteC
     return !seen.has(text) && seen.add(text);
   });
   if (distinct.length > 0) throw invalid(kind, object.metadata.name ?? "", distinct);
+}
+
+/** A stored object as it would be stored now: a newer version of us may have defaults that it was written without, and
+ * what a default fills in is no change of the user's. */
+function defaulted(kind: KindDefinition, stored: KubeObject): KubeObject {
+  const copy = structuredClone(stored);
+  applySchemaDefaults(kind.schema, copy);
+  kind.applyDefaults?.(copy);
+  return copy;
 }
 
 /** What each subresource may write; all else stays as it is stored. */
