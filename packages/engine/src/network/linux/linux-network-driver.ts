@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { NetworkDriver, NetworkItems, ResolverItem, TapItem } from "../network-driver.ts";
 import { NetworkDriverError } from "../network-driver.ts";
@@ -52,6 +52,8 @@ export class LinuxNetworkDriver implements NetworkDriver {
       await this.#address(name, address);
       if (!links.get(name)?.flags?.includes("UP")) await run("ip", ["link", "set", "dev", name, "up"]);
     }
+    // As udev's own rules have it: a plug opens for the user it belongs to, and for nobody else, whoever holds this.
+    if (items.taps.length > 0) await chmod("/dev/net/tun", 0o666);
     for (const tap of items.taps) await this.#tap(tap, links.get(tap.name));
     await this.#resolvers(items.resolvers);
   }
