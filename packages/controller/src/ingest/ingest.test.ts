@@ -60,8 +60,8 @@ describe("a Pod's status", () => {
       now,
     );
     assert.deepEqual(
-      [status.phase, status.podIP, status.podIPs, status.hostIP, status.startTime, status.qosClass],
-      ["Running", "10.77.0.10", [{ ip: "10.77.0.10" }], "192.0.2.1", "2026-01-01T00:00:05Z", "Burstable"],
+      [status.phase, status.podIP, status.podIPs, status.hostIP, status.startTime],
+      ["Running", "10.77.0.10", [{ ip: "10.77.0.10" }], "192.0.2.1", "2026-01-01T00:00:05Z"],
     );
     assert.deepEqual(
       status.containerStatuses?.map(({ name, image, ready, restartCount }) => [

@@ -2,7 +2,7 @@ import { type Instant, instant, toRfc3339 } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { ContainerState, ContainerStatus, Pod, PodPhase, PodStatus } from "@selvedge/kinds";
 import { setCondition } from "../objects/conditions.ts";
-import { isGoing, qosClass } from "../objects/pods.ts";
+import { isGoing } from "../objects/pods.ts";
 
 const phases: readonly PodPhase[] = ["Pending", "Running", "Succeeded", "Failed"];
 /** Conditions that are decided here, from what runs; the node's word on them is not needed. */
@@ -20,7 +20,6 @@ export function podStatusOf(pod: Pod, report: ext.AppReport, halted: boolean, no
   const status: PodStatus = {
     ...before,
     phase,
-    qosClass: qosClass(pod),
     startTime: before.startTime ?? toRfc3339(time(report.startedAt) ?? now),
     containerStatuses: containers,
   };

@@ -6,7 +6,7 @@ import type { EventRecorder } from "../events/event-recorder.ts";
 import { type Caches, unplaced } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
 import { setCondition } from "../objects/conditions.ts";
-import { isGoing, isOver, qosClass } from "../objects/pods.ts";
+import { isGoing, isOver } from "../objects/pods.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { Allocations } from "./allocations.ts";
 import { placePod } from "./scheduling-plan.ts";
@@ -59,7 +59,7 @@ export class SchedulerReconciler implements Reconciler {
     if (placed?.spec.nodeName !== nodeName) return;
     await cluster.changeStatus<Pod>(podKind, name, namespace, (draft) => {
       if (draft.metadata.uid !== uid) return false;
-      draft.status = { phase: "Pending", ...draft.status, qosClass: qosClass(draft) };
+      draft.status = { phase: "Pending", ...draft.status };
       draft.status.conditions ??= [];
       return setCondition(draft.status.conditions, { type: "PodScheduled", status: "True" }, clock.now());
     });
@@ -74,7 +74,7 @@ export class SchedulerReconciler implements Reconciler {
     const says = { type: "PodScheduled", status: "False", reason: "Unschedulable", message } as const;
     const told = await cluster.changeStatus<Pod>(podKind, name, namespace, (draft) => {
       if (draft.metadata.uid !== uid || draft.spec.nodeName) return false;
-      draft.status = { phase: "Pending", ...draft.status, qosClass: qosClass(draft) };
+      draft.status = { phase: "Pending", ...draft.status };
       draft.status.conditions ??= [];
       changed = setCondition(draft.status.conditions, says, clock.now());
       return changed;
