@@ -42,6 +42,7 @@ import { Gateway } from "../src/gateway/gateway.ts";
 import { InProcessObjects } from "../src/in-process-objects.ts";
 import { cachesOf, createCluster } from "../src/objects/caches.ts";
 import type { Cluster } from "../src/objects/cluster.ts";
+import type { Wired } from "../src/objects/wiring.ts";
 import { issue, type Pair } from "../src/pki/issue.ts";
 import { Pki } from "../src/pki/pki.ts";
 import { MemoryPkiFiles } from "../src/pki/pki-files.ts";
@@ -73,6 +74,7 @@ export class NodeWorld implements AsyncDisposable {
   readonly cluster: Cluster;
   readonly trust: NodeTrust;
   readonly gateway: Gateway;
+  readonly wired: Wired;
   readonly pki: Pki;
   readonly remains: Remains;
   readonly configs: Map<NodeId, RenderedConfig>;
@@ -132,6 +134,7 @@ export class NodeWorld implements AsyncDisposable {
         detach: (node) => void this.detached.push(node),
       },
     });
+    this.wired = trust.wire(this.gateway.refusals);
   }
 
   edgeNode(name: string): EdgeNode | undefined {
@@ -169,7 +172,7 @@ export class NodeWorld implements AsyncDisposable {
   }
 
   async reconcile(name: string): Promise<void> {
-    await this.trust.wired.reconciler.reconcile(name, AbortSignal.timeout(10_000));
+    await this.wired.reconciler.reconcile(name, AbortSignal.timeout(10_000));
   }
 
   async deleteEdgeNode(name: string): Promise<void> {

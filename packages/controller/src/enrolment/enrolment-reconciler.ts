@@ -1,66 +1,97 @@
-import type { Clock } from "@selvedge/base";
-import { type EdgeNode, edgeNodeKind } from "@selvedge/kinds";
+import { type Clock, jsonEqual, LruMap } from "@selvedge/base";
+import { type EdgeNode, type EdgeNodeStatus, edgeNodeKind } from "@selvedge/kinds";
 import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { Attestation } from "../gateway/attestation.ts";
 import { cachesOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
-import { setCondition } from "../objects/conditions.ts";
+import { type ConditionSays, setCondition } from "../objects/conditions.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import type { NodeId } from "../ports.ts";
 import { enrolStatus } from "./enrolment-status.ts";
 
+/** More nodes than one controller serves. */
+const countsMax = 50_000;
+
 export interface EnrolmentReconcilerOptions {
   readonly cluster: Cluster;
   readonly attestation: Attestation;
+  readonly refusals: RefusalCounts;
   readonly newNodeId: () => NodeId;
   readonly clock: Clock;
 }
 
+/** Requests in a node's name that were refused, since the controller started. The gateway's Refusals are this. */
+export interface RefusalCounts {
+  of(node: NodeId): Readonly<Partial<Record<string, number>>>;
+  onChange(listener: (node: NodeId) => void): () => void;
+}
+
 /**
  * Follows what owners write into EdgeNodes: a box registered beforehand gets its UUID, one that waited and was approved
- * is let in, one that was revoked is turned away. Also shows whether a node has proved what it runs.
+ * is let in, one that was revoked is turned away. Also shows whether a node has proved what it runs, and how often
+ * somebody was refused who came in its name.
  */
 export class EnrolmentReconciler implements Reconciler {
   readonly name = "enrolment";
   readonly reads: readonly string[] = ["EdgeNode"];
-  readonly writes: readonly string[] = ["EdgeNode.status (identity, Enrolled, Attested)"];
+  readonly writes: readonly string[] = ["EdgeNode.status (identity, Enrolled, Attested, refused)"];
   readonly #options: EnrolmentReconcilerOptions;
+  /** What was counted before this start, by node: counts go on from there. */
+  readonly #countedBefore = new LruMap<NodeId, Readonly<Record<string, number>>>(countsMax);
 
   constructor(options: EnrolmentReconcilerOptions) {
     this.#options = options;
   }
 
   async reconcile(name: string): Promise<Outcome> {
-    const { cluster, attestation, newNodeId, clock } = this.#options;
+    const { cluster, newNodeId, clock } = this.#options;
     await cluster.changeStatus<EdgeNode>(edgeNodeKind, name, undefined, (draft) => {
       const now = clock.now();
-      const changed = enrolStatus(draft, {}, newNodeId, now);
-      const { nodeID, conditions = [] } = draft.status ?? {};
-      const attested = nodeID === undefined ? undefined : attestation.of(nodeID);
-      const says =
-        attested === undefined
-          ? {
-              status: "False" as const,
-              reason: "NotAttested",
-              message: "The node has not proved what it runs.",
-            }
-          : {
-              status: "True" as const,
-              reason: attested.proof === "tpm" ? "Quoted" : "SoftwareKeys",
-              message: `${attested.proof === "tpm" ? "Its TPM signed" : "It says, without a TPM,"} what it runs: ${attested.versions.join(", ") || "no version given"}.`,
-            };
-      return setCondition(conditions, { type: "Attested", ...says }, now) || changed;
+      const enrolled = enrolStatus(draft, {}, newNodeId, now);
+      const status = draft.status ?? {};
+      const attested = setCondition(status.conditions ?? [], this.#attested(status.nodeID), now);
+      return this.#setRefused(status) || attested || enrolled;
     });
     return settled;
   }
 
+  #attested(node: NodeId | undefined): ConditionSays {
+    const attested = node === undefined ? undefined : this.#options.attestation.of(node);
+    if (attested === undefined) {
+      const message = "The node has not proved what it runs.";
+      return { type: "Attested", status: "False", reason: "NotAttested", message };
+    }
+    const { proof, versions } = attested;
+    const how = proof === "tpm" ? "Its TPM signed" : "It says, without a TPM,";
+    const reason = proof === "tpm" ? "Quoted" : "SoftwareKeys";
+    const message = `${how} what it runs: ${versions.join(", ") || "no version given"}.`;
+    return { type: "Attested", status: "True", reason, message };
+  }
+
+  #setRefused(status: EdgeNodeStatus): boolean {
+    const node = status.nodeID;
+    const counts = node === undefined ? {} : this.#options.refusals.of(node);
+    if (node === undefined || Object.keys(counts).length === 0) return false;
+    const before = this.#countedBefore.get(node) ?? status.refused ?? {};
+    this.#countedBefore.set(node, before);
+    const refused: Record<string, number> = { ...before };
+    for (const [reason, count = 0] of Object.entries(counts)) refused[reason] = (before[reason] ?? 0) + count;
+    if (jsonEqual(refused, status.refused ?? {})) return false;
+    status.refused = refused;
+    return true;
+  }
+
   /** What wakes it besides EdgeNodes: a node that proved itself, or no longer does. */
   connect(wake: (key: string) => void): () => void {
-    const { cluster, attestation } = this.#options;
+    const { cluster, attestation, refusals } = this.#options;
     const { edgeNodes } = cachesOf(cluster);
-    return attestation.onChange((node) => {
+    const listener = (node: NodeId): void => {
       for (const { metadata } of edgeNodes.by("id", node)) wake(metadata.name);
-    });
+    };
+    const stops = [attestation.onChange(listener), refusals.onChange(listener)];
+    return () => {
+      for (const stop of stops) stop();
+    };
   }
 }
 

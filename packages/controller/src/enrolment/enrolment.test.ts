@@ -180,7 +180,9 @@ describe("a box registered beforehand", () => {
 
   it("with a certificate that is none is refused with the field", async () => {
     await using world = await NodeWorld.start();
-    await world.addEdgeNode("mine", { deviceCertificate: "nonsense" });
+    await world.addEdgeNode("mine", {
+      deviceCertificate: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    });
     assert.equal(world.edgeNode("mine")?.status?.phase, "Refused");
     const message = conditionOf(world.edgeNode("mine")?.status?.conditions, "Enrolled")?.message;
     assert.match(message ?? "", /spec.deviceCertificate is not a PEM certificate/);
@@ -233,13 +235,37 @@ describe("a node", () => {
     await using world = await NodeWorld.start();
     await world.addProfile(onboarding);
     const woken: string[] = [];
-    world.trust.wired.connect?.((key) => woken.push(key));
+    world.wired.connect?.((key) => woken.push(key));
     await Box.enrolled(world, onboarding, "A");
     assert.deepEqual(woken, ["a"]);
     await world.reconcile("a");
     const attested = conditionOf(world.edgeNode("a")?.status?.conditions, "Attested");
     assert.equal(attested?.status, "True");
     assert.match(attested?.message ?? "", /without a TPM.*1\.0/);
+  });
+});
+
+describe("requests in a node's name that were refused", () => {
+  it("show in its status, and go on being counted after a restart", async () => {
+    const first = await NodeWorld.start();
+    await first.addProfile(onboarding);
+    const box = await Box.enrolled(first, onboarding, "A");
+    const woken: string[] = [];
+    first.wired.connect?.((key) => woken.push(key));
+    const refuse = async (world: NodeWorld): Promise<void> => {
+      await world.request("info", new Uint8Array(), { node: box.id });
+    };
+    for (let count = 0; count < 5; count++) await refuse(first);
+    assert.deepEqual(woken, ["a", "a", "a"], "at the 1st, 2nd and 4th");
+    await first.reconcile("a");
+    assert.deepEqual(first.edgeNode("a")?.status?.refused, { unknown: 5 });
+    await first[Symbol.asyncDispose]();
+    await using second = await NodeWorld.start(first.remains);
+    await refuse(second);
+    for (let round = 0; round < 2; round++) {
+      await second.reconcile("a");
+      assert.deepEqual(second.edgeNode("a")?.status?.refused, { unknown: 6 });
+    }
   });
 });
 

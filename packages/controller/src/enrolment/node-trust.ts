@@ -8,7 +8,7 @@ import type { ControllerIdentity } from "../pki/controller-identity.ts";
 import type { NodeId, NodeSealer, Records } from "../ports.ts";
 import { CipherSealer } from "../sealer/cipher-sealer.ts";
 import { Enrolment } from "./enrolment.ts";
-import { EnrolmentReconciler, enrolmentWakes } from "./enrolment-reconciler.ts";
+import { EnrolmentReconciler, enrolmentWakes, type RefusalCounts } from "./enrolment-reconciler.ts";
 
 export interface NodeTrustOptions {
   readonly cluster: Cluster;
@@ -29,13 +29,14 @@ export interface NodeTrust extends Disposable {
   readonly certificates: DeviceCertificates;
   readonly attestation: Attestation;
   readonly sealer: NodeSealer;
-  readonly wired: Wired;
+  /** The reconciler of enrolment; the gateway, which is made later, counts what it refuses. */
+  wire(refusals: RefusalCounts): Wired;
   /** Forgets what is kept for nodes whose EdgeNode went while no controller ran. Call it once the caches are filled. */
   prune(): void;
 }
 
 export function createNodeTrust(options: NodeTrustOptions): NodeTrust {
-  const { cluster, records, pki, clock, random, log, newNodeId, newToken } = options;
+  const { cluster, records, pki, clock, random, log, newToken } = options;
   const certificates = new DeviceCertificates(records);
   const attestation = new Attestation({
     ...{ records, certificates, escrow: new KeyEscrow(records), clock, random },
@@ -43,16 +44,16 @@ export function createNodeTrust(options: NodeTrustOptions): NodeTrust {
   });
   const enrolment = new Enrolment({
     ...{ cluster, clock, random, log: log.child("enrolment") },
-    ...(newNodeId === undefined ? {} : { newNodeId }),
-  });
-  const reconciler = new EnrolmentReconciler({
-    ...{ cluster, attestation, clock },
-    newNodeId: () => enrolment.newNodeId(),
+    ...(options.newNodeId === undefined ? {} : { newNodeId: options.newNodeId }),
   });
   const sealer = new CipherSealer({ certificates, pki, secret: pki.secret("sealer") });
   return {
     ...{ enrolment, certificates, attestation, sealer },
-    wired: { reconciler, wakes: enrolmentWakes(), connect: (wake) => reconciler.connect(wake) },
+    wire(refusals) {
+      const newNodeId = (): NodeId => enrolment.newNodeId();
+      const reconciler = new EnrolmentReconciler({ cluster, attestation, refusals, newNodeId, clock });
+      return { reconciler, wakes: enrolmentWakes(), connect: (wake) => reconciler.connect(wake) };
+    },
     prune() {
       for (const part of [certificates, attestation]) {
         for (const node of part.nodes()) if (enrolment.byId(node) === undefined) part.forget(node);

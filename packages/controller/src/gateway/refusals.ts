@@ -52,6 +52,7 @@ export class Refusals {
   readonly #remotes = new LruMap<string, Remote>(remotesMax);
   readonly #nodes = new LruMap<NodeId, Partial<Record<RefusalReason, number>>>(nodesMax);
   readonly #totals = new Map<RefusalReason, number>();
+  readonly #listeners = new Set<(node: NodeId) => void>();
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock;
@@ -73,10 +74,7 @@ export class Refusals {
     const spent = reason === "rate" ? 0 : 1;
     const left = (known === undefined ? burst : this.#left(known)) - spent;
     this.#remotes.set(remote, { left, at: this.#clock.now(), count });
-    if (node !== undefined) {
-      const counts = this.#nodes.get(node) ?? {};
-      this.#nodes.set(node, { ...counts, [reason]: (counts[reason] ?? 0) + 1 });
-    }
+    if (node !== undefined) this.#countNode(node, reason);
     const { message: why, ...fields } = refusal;
     if (Number.isInteger(Math.log2(count))) this.#log.warn("request refused", { ...fields, why, count });
   }
@@ -86,8 +84,22 @@ export class Refusals {
     return this.#nodes.get(node) ?? {};
   }
 
+  /** Called with a node whose count has grown enough to be told: the 1st, 2nd, 4th, … Returns how to stop. */
+  onChange(listener: (node: NodeId) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
   totals(): ReadonlyMap<RefusalReason, number> {
     return this.#totals;
+  }
+
+  #countNode(node: NodeId, reason: RefusalReason): void {
+    const before = this.#nodes.get(node) ?? {};
+    const counts = { ...before, [reason]: (before[reason] ?? 0) + 1 };
+    this.#nodes.set(node, counts);
+    const sum = Object.values(counts).reduce((one, other) => one + other, 0);
+    if (Number.isInteger(Math.log2(sum))) for (const listener of [...this.#listeners]) listener(node);
   }
 
   #left({ left, at }: Remote): number {

@@ -176,7 +176,8 @@ export class ReplayWorld implements AsyncDisposable {
       ...{ apiVersion: "selvedge.dev/v1alpha1", kind: "EdgeNode", metadata: { name: "recorded" } },
       spec: { deviceCertificate },
     });
-    await this.#trust.wired.reconciler.reconcile("recorded", AbortSignal.timeout(10_000));
+    const { reconciler } = this.#trust.wire(this.gateway.refusals);
+    await reconciler.reconcile("recorded", AbortSignal.timeout(10_000));
   }
 }
 
