@@ -1,4 +1,12 @@
 export { ApiError, isReason, type Status } from "./errors.ts";
+export { HttpObjects } from "./http-objects.ts";
+export {
+  type Fetch,
+  FetchTransport,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpTransport,
+} from "./http-transport.ts";
 export { Informer, type InformerOptions } from "./informer.ts";
 export type { IndexFunction } from "./object-cache.ts";
 export { isNewer, keyOf, type ObjectKey, objectKey, splitKey } from "./object-key.ts";
