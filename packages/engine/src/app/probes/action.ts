@@ -123,7 +123,6 @@ function getHttp(
       {
         path: action.path || "/",
         headers: Object.fromEntries(headers),
-        agent: false,
         signal,
         createConnection: () => (secure ? tlsConnect({ socket: raw, rejectUnauthorized: false }) : raw),
       },
