@@ -51,7 +51,7 @@ import { SqliteRecords } from "../src/records/sqlite-records.ts";
 
 /** A calendar that the test moves; timers are the machine's. */
 export class TestClock extends SystemClock {
-  at: number = Date.UTC(2026, 5, 1);
+  at: number = Date.now();
 
   override now(): ReturnType<SystemClock["now"]> {
     return instant(this.at);
@@ -215,7 +215,7 @@ export class NodeWorld implements AsyncDisposable {
 export async function selfSigned(name: string): Promise<Pair> {
   return await issue({
     ...{ subject: `CN=${name}`, purpose: { type: "authority", depth: 0 }, days: 3650, issuer: undefined },
-    ...{ now: instant(Date.UTC(2026, 5, 1)), random: new SystemRandom() },
+    ...{ now: instant(Date.now()), random: new SystemRandom() },
   });
 }
 
