@@ -33,6 +33,10 @@ export interface LogLine {
   readonly text: string;
   /** Grows by one with each line of the app. */
   readonly sequence: number;
+  /** How often the container had been started again when it wrote this. */
+  readonly restart: number;
+  /** The line goes on in the container's next one on the same channel. */
+  readonly partial: boolean;
 }
 
 /** What apps wrote and the controller does not have yet. Provided by the app domain, drained by control. */

@@ -165,7 +165,10 @@ export class AppLogs {
 /** What a line costs in an upload besides its text. */
 const lineCost = 64;
 
-function toLogLine(container: string, { at, channel, text, sequence }: StoredLine): LogLine {
+function toLogLine(container: string, stored: StoredLine): LogLine {
+  const { at, channel, text, sequence, attempt, whole } = stored;
   const decoded = new TextDecoder().decode(text);
-  return { at, container, channel: channel === 2 ? "stderr" : "stdout", text: decoded, sequence };
+  // Attempts count from one.
+  const from = { restart: Math.max(0, attempt - 1), partial: !whole };
+  return { at, container, channel: channel === 2 ? "stderr" : "stdout", text: decoded, sequence, ...from };
 }

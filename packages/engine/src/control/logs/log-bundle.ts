@@ -41,7 +41,8 @@ export function logLine(entry: LogEntry): string {
     ...(severity === "" ? {} : { severity }),
     ...(source === "" ? {} : { source }),
     ...(iid === "" ? {} : { iid }),
-    ...(content === "" ? {} : { content }),
+    // Go would leave an empty one out; an app's empty line is a line all the same.
+    content,
     ...(msgid === 0 ? {} : { msgid }),
     ...(Object.keys(tags).length === 0 ? {} : { tags }),
     timestamp: { ...(seconds === 0 ? {} : { seconds }), ...(nanos === 0 ? {} : { nanos }) },

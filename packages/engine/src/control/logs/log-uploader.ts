@@ -154,14 +154,15 @@ function paceOf(waiting: number): Millis {
  * Which container, stream and restart a line is of travels in fields that EVE leaves to the writer (decision
  * 0050).
  */
-function appLine(app: AppId, { at, container, channel, text, sequence }: LogLine): string {
+function appLine(app: AppId, line: LogLine): string {
+  const { at, container, channel, text, sequence, restart, partial } = line;
   return logLine({
     severity: channel === "stderr" ? "err" : "info",
     source: app,
     iid: container,
     content: text,
     msgid: sequence,
-    tags: { stream: channel },
+    tags: { stream: channel, restart: String(restart), ...(partial ? { partial: "true" } : {}) },
     at,
     function: "",
   });
