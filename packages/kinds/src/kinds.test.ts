@@ -151,6 +151,20 @@ const rows: readonly Row[] = [
       "30000-32767",
   ],
   [
+    "a Service with a port twice",
+    serviceKind,
+    {
+      spec: {
+        selector: { app: "web" },
+        ports: [
+          { name: "a", port: 80 },
+          { name: "b", port: 80 },
+        ],
+      },
+    },
+    'spec.ports[1]: Duplicate value: {"port":80,"protocol":"TCP"}',
+  ],
+  [
     "a Service with a load balancer",
     serviceKind,
     { spec: { type: "LoadBalancer", selector: { app: "web" }, ports: [{ port: 80 }] } },

@@ -125,6 +125,7 @@ function checkAffinity(faults: Faults, { sessionAffinity, sessionAffinityConfig 
 function checkPorts(faults: Faults, { type }: ServiceSpec, ports: readonly ServicePort[]): void {
   const names = new Set<string>();
   const nodePorts = new Set<string>();
+  const taken = new Set<string>();
   for (const [index, port] of ports.entries()) {
     const at = `spec.ports[${index}]`;
     const { name, protocol, targetPort, nodePort, appProtocol } = port;
@@ -134,6 +135,9 @@ function checkPorts(faults: Faults, { type }: ServiceSpec, ports: readonly Servi
       names.add(name);
     } else if (ports.length > 1) faults.required(`${at}.name`);
     faults.port(`${at}.port`, port.port);
+    const identity = `${protocol}/${port.port}`;
+    if (taken.has(identity)) faults.duplicate(at, { port: port.port, protocol });
+    taken.add(identity);
     if (targetPort !== undefined) faults.portOrName(`${at}.targetPort`, targetPort);
     if (protocol === "SCTP") faults.refused(`${at}.protocol`, "say TCP or UDP");
     if (appProtocol) faults.all(`${at}.appProtocol`, appProtocol, qualifiedNameFaults(appProtocol));

@@ -3,6 +3,7 @@ import {
   ApplyTypeError,
   applySchemaDefaults,
   dropNulls,
+  type FieldError,
   fieldErrorText,
   type KindDefinition,
   type KubeObject,
@@ -88,6 +89,12 @@ function tracked(object: KubeObject, live: KubeObject | undefined, context: Writ
   }
 }
 
+/** What the schema forbids. Lists of built-in kinds may hold a key twice, as `env` does, unless the kind itself says no. */
+function schemaErrors(kind: KindDefinition, object: KubeObject): FieldError[] {
+  const errors = validateSchema(kind.schema, object);
+  return kind.custom ? errors : errors.filter(({ type }) => type !== "FieldValueDuplicate");
+}
+
 /** Refuses values of another type than the schema's: a kind's own defaults and rules rely on that. */
 function checkTypes(kind: KindDefinition, object: KubeObject): void {
   const errors = validateSchema(kind.schema, object).filter(({ type }) => type === "FieldValueTypeInvalid");
@@ -112,7 +119,7 @@ function settle(object: KubeObject, old: KubeObject | undefined, context: WriteC
   kind.applyDefaults?.(object);
   const errors = [
     ...validateObjectMeta(kind, object, old),
-    ...validateSchema(kind.schema, object),
+    ...schemaErrors(kind, object),
     ...(kind.validate?.(object, old && defaulted(kind, old)) ?? []),
   ];
   const seen = new Set<string>();

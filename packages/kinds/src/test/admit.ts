@@ -22,6 +22,9 @@ export function admit(kind: KindDefinition, object: unknown, old?: KubeObject): 
   const unknown = prune(kind.schema, made).map((path) => `unknown field "${path}"`);
   applySchemaDefaults(kind.schema, made);
   kind.applyDefaults?.(made);
-  const errors = [...validateSchema(kind.schema, made), ...(kind.validate?.(made, old) ?? [])];
+  const schemaErrors = validateSchema(kind.schema, made).filter(
+    ({ type }) => kind.custom || type !== "FieldValueDuplicate",
+  );
+  const errors = [...schemaErrors, ...(kind.validate?.(made, old) ?? [])];
   return { object: made, errors: [...unknown, ...new Set(errors.map(fieldErrorText))] };
 }
