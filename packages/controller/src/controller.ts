@@ -117,7 +117,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
       await cluster.start();
       sweeper.start();
       trust.prune();
-      host.start([...table, trust.wire(gateway.refusals)]);
+      host.start([...table, ...trust.wire(gateway.refusals)]);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -74,7 +74,7 @@ export class NodeWorld implements AsyncDisposable {
   readonly cluster: Cluster;
   readonly trust: NodeTrust;
   readonly gateway: Gateway;
-  readonly wired: Wired;
+  readonly wired: readonly Wired[];
   readonly pki: Pki;
   readonly remains: Remains;
   readonly configs: Map<NodeId, RenderedConfig>;
@@ -141,6 +141,10 @@ export class NodeWorld implements AsyncDisposable {
     return cachesOf(this.cluster).edgeNodes.get(name);
   }
 
+  profile(name: string): EnrollmentProfile | undefined {
+    return cachesOf(this.cluster).enrollmentProfiles.get(name);
+  }
+
   edgeNodes(): EdgeNode[] {
     return cachesOf(this.cluster).edgeNodes.list();
   }
@@ -171,8 +175,9 @@ export class NodeWorld implements AsyncDisposable {
     await this.reconcile(name);
   }
 
+  /** Runs the reconcilers by hand, so that a test says when they have run: `name` is an EdgeNode's or a profile's. */
   async reconcile(name: string): Promise<void> {
-    await this.wired.reconciler.reconcile(name, AbortSignal.timeout(10_000));
+    for (const { reconciler } of this.wired) await reconciler.reconcile(name, AbortSignal.timeout(10_000));
   }
 
   async deleteEdgeNode(name: string): Promise<void> {

@@ -235,7 +235,7 @@ describe("a node", () => {
     await using world = await NodeWorld.start();
     await world.addProfile(onboarding);
     const woken: string[] = [];
-    world.wired.connect?.((key) => woken.push(key));
+    world.wired[0]?.connect?.((key) => woken.push(key));
     await Box.enrolled(world, onboarding, "A");
     assert.deepEqual(woken, ["a"]);
     await world.reconcile("a");
@@ -245,13 +245,31 @@ describe("a node", () => {
   });
 });
 
+describe("a profile", () => {
+  it("shows how many boxes it let in, and which certificate it goes by", async () => {
+    await using world = await NodeWorld.start();
+    await world.addProfile(onboarding);
+    for (const serial of ["A", "B"]) await Box.enrolled(world, onboarding, serial);
+    await world.reconcile("batch");
+    const { status } = world.profile("batch") ?? {};
+    assert.equal(status?.enrolled, 2);
+    assert.match(
+      conditionOf(status?.conditions, "Usable")?.message ?? "",
+      /CN=onboarding, SHA-256 [0-9a-f]{64}/,
+    );
+    await world.deleteEdgeNode("a");
+    await world.reconcile("batch");
+    assert.equal(world.profile("batch")?.status?.enrolled, 1);
+  });
+});
+
 describe("requests in a node's name that were refused", () => {
   it("show in its status, and go on being counted after a restart", async () => {
     const first = await NodeWorld.start();
     await first.addProfile(onboarding);
     const box = await Box.enrolled(first, onboarding, "A");
     const woken: string[] = [];
-    first.wired.connect?.((key) => woken.push(key));
+    first.wired[0]?.connect?.((key) => woken.push(key));
     const refuse = async (world: NodeWorld): Promise<void> => {
       await world.request("info", new Uint8Array(), { node: box.id });
     };

@@ -9,6 +9,7 @@ import type { NodeId, NodeSealer, Records } from "../ports.ts";
 import { CipherSealer } from "../sealer/cipher-sealer.ts";
 import { Enrolment } from "./enrolment.ts";
 import { EnrolmentReconciler, enrolmentWakes, type RefusalCounts } from "./enrolment-reconciler.ts";
+import { ProfileReconciler, profileWakes } from "./profile-reconciler.ts";
 
 export interface NodeTrustOptions {
   readonly cluster: Cluster;
@@ -29,8 +30,8 @@ export interface NodeTrust extends Disposable {
   readonly certificates: DeviceCertificates;
   readonly attestation: Attestation;
   readonly sealer: NodeSealer;
-  /** The reconciler of enrolment; the gateway, which is made later, counts what it refuses. */
-  wire(refusals: RefusalCounts): Wired;
+  /** The reconcilers of enrolment; the gateway, which is made later, counts what it refuses. */
+  wire(refusals: RefusalCounts): readonly Wired[];
   /** Forgets what is kept for nodes whose EdgeNode went while no controller ran. Call it once the caches are filled. */
   prune(): void;
 }
@@ -52,7 +53,10 @@ export function createNodeTrust(options: NodeTrustOptions): NodeTrust {
     wire(refusals) {
       const newNodeId = (): NodeId => enrolment.newNodeId();
       const reconciler = new EnrolmentReconciler({ cluster, attestation, refusals, newNodeId, clock });
-      return { reconciler, wakes: enrolmentWakes(), connect: (wake) => reconciler.connect(wake) };
+      return [
+        { reconciler, wakes: enrolmentWakes(), connect: (wake) => reconciler.connect(wake) },
+        { reconciler: new ProfileReconciler(cluster, clock), wakes: profileWakes() },
+      ];
     },
     prune() {
       for (const part of [certificates, attestation]) {

@@ -73,6 +73,7 @@ const kinds: readonly CachedKind<never>[] = [
     indexes: {
       node: (edgeNode: EdgeNode) => [nodeNameOf(edgeNode)],
       id: ({ status }: EdgeNode) => (status?.nodeID === undefined ? [] : [status.nodeID]),
+      profile: ({ status }: EdgeNode) => (status?.profile === undefined ? [] : [status.profile]),
     },
   },
   { ref: enrollmentProfileKind, indexes: {} },

@@ -176,8 +176,9 @@ export class ReplayWorld implements AsyncDisposable {
       ...{ apiVersion: "selvedge.dev/v1alpha1", kind: "EdgeNode", metadata: { name: "recorded" } },
       spec: { deviceCertificate },
     });
-    const { reconciler } = this.#trust.wire(this.gateway.refusals);
-    await reconciler.reconcile("recorded", AbortSignal.timeout(10_000));
+    for (const { reconciler } of this.#trust.wire(this.gateway.refusals)) {
+      await reconciler.reconcile("recorded", AbortSignal.timeout(10_000));
+    }
   }
 }
 
