@@ -104,7 +104,6 @@ export const eventKind: KindDefinition = builtIn(event, {
     "involvedObject.fieldPath",
     "reason",
     "reportingComponent",
-    "source",
     "type",
   ],
   hasGeneration: false,

@@ -44,7 +44,6 @@ export const podKind: KindDefinition = builtIn(pod, {
     "spec.hostNetwork",
     "status.phase",
     "status.podIP",
-    "status.podIPs",
     "status.nominatedNodeName",
   ],
   gracePeriodSeconds: (object) => {
