@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { below, SeededRandom } from "@selvedge/base";
 import {
   config,
   decodeEnvelope,
@@ -322,6 +323,56 @@ describe("hostile traffic", () => {
       (await world.request("info", envelope(box.device, payload), { node: box.id, remote: "flood" })).status,
       201,
     );
+  });
+});
+
+describe("boxes that wait", () => {
+  it("do not use up what nodes behind the same address may get wrong", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    const waiting = await Box.make(world, stranger, "W");
+    let status = 0;
+    for (let count = 0; count < 1000 && status !== 429; count++) {
+      status = (await world.request("register", waiting.registration())).status;
+      assert.equal(await waiting.fetchUuid(), 401);
+    }
+    assert.equal(status, 429, "registering has a bound of its own");
+    assert.equal((await box.post("info", info.ZInfoMsgSchema, { devId: "x" })).status, 201);
+  });
+});
+
+describe("bodies that a stranger changed", () => {
+  it("are refused or taken for what they are, and never break anything", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    world.configs.set(box.id, rendered);
+    const random = new SeededRandom(8);
+    const good: readonly (readonly [EndpointName, Uint8Array])[] = [
+      ["register", box.registration()],
+      ["uuid", envelope(box.device, nothing)],
+      ["config", envelope(box.device, configRequest(box, "h1"))],
+      ["attest", envelope(box.device, Uint8Array.of(8, 2))],
+      [
+        "info",
+        envelope(box.device, toBinary(info.ZInfoMsgSchema, create(info.ZInfoMsgSchema, { devId: "x" }))),
+      ],
+    ];
+    for (let round = 0; round < 3_000; round++) {
+      const [name, body] = good[round % good.length] ?? assert.fail();
+      const changed = body.slice(0, 1 + below(random, body.length));
+      for (let times = 1 + below(random, 3); times > 0; times--) {
+        changed[below(random, changed.length)] = below(random, 256);
+      }
+      world.clock.at += 1_000;
+      const { status } = await world.request(name, changed, { node: box.id });
+      assert.ok(status < 500, `${name} ${status} for ${changed.toHex()}`);
+    }
+    assert.deepEqual(
+      world.logged.filter(({ level }) => level === "error"),
+      [],
+    );
+    assert.equal(world.edgeNode("a")?.status?.nodeID, box.id);
+    assert.equal((await box.poll("h1")).status, 304);
   });
 });
 

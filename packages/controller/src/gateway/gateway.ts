@@ -22,6 +22,7 @@ import {
   logs,
   matchEndpoint,
   metrics,
+  pathOf,
   uuid as uuidApi,
 } from "@selvedge/eve-api";
 import type { ControllerIdentity } from "../pki/controller-identity.ts";
@@ -68,6 +69,8 @@ interface LastPoll {
   readonly token: Uint8Array;
 }
 
+/** A hash, a token and a signature; a longer poll is not remembered, so that nobody can make us hold much. */
+const pollMax = 1024;
 /** What a node is told when the fault is ours: it tries again. */
 const retrySeconds = 10;
 
@@ -127,7 +130,8 @@ export class Gateway implements DeviceGateway, Disposable {
       return { status: 413, reason: "oversize", message: `the most is ${endpoint.bodyMax} bytes` };
     }
     // A poll that was verified before costs nothing to answer, so a stranger behind the same address does not stop it.
-    if (!this.refusals.exhausted(remote) || this.#lastPoll(match, body) !== undefined) return undefined;
+    const exhausted = this.refusals.exhausted(remote, match.name === "register");
+    if (!exhausted || this.#lastPoll(match, body) !== undefined) return undefined;
     return {
       status: 429,
       reason: "rate",
@@ -182,7 +186,7 @@ export class Gateway implements DeviceGateway, Disposable {
         const { configHash, integrityToken: token } = asked;
         // The request's own memory may be a part of something larger, which must not be kept alive.
         const poll = { node, body: body.slice(), configHash, token: token.slice() };
-        this.#polls.set(node.id, poll);
+        if (body.length <= pollMax) this.#polls.set(node.id, poll);
         return this.#config(poll);
       }
       case "attest": {
@@ -318,7 +322,9 @@ export class Gateway implements DeviceGateway, Disposable {
     const path = request.target.slice(0, 200);
     // Only nodes that exist are counted: a stranger must not fill the table with names.
     const known = node !== undefined && this.#options.directory.byId(node) !== undefined ? node : undefined;
-    this.refusals.count({ reason, message: text, remote: request.remote, node: known, path, requestId });
+    const registering = request.target.startsWith(pathOf("register"));
+    const of = { remote: request.remote, node: known, path, requestId, registering };
+    this.refusals.count({ reason, message: text, ...of });
     return refusal(refused, requestId);
   }
 }

@@ -24,7 +24,12 @@ export interface Refusal {
   readonly node?: NodeId | undefined;
   readonly path: string;
   readonly requestId: string;
+  /** Boxes that ask to become nodes have a budget of their own: those that wait must not slow down those that work. */
+  readonly registering?: boolean;
 }
+
+/** What takes no more than a look at the request: a fleet that waits for approval does these all day. */
+const cheap: ReadonlySet<RefusalReason> = new Set(["path", "method", "oversize", "unknown", "token", "rate"]);
 
 /** Remotes remembered at once; who is forgotten starts anew. About 100 bytes each. */
 const remotesMax = 10_000;
@@ -60,20 +65,20 @@ export class Refusals {
   }
 
   /** Whether this remote has used up its refusals for now. */
-  exhausted(remote: string): boolean {
-    const known = this.#remotes.get(remote);
+  exhausted(remote: string, registering: boolean): boolean {
+    const known = this.#remotes.get(budgetOf(remote, registering));
     return known !== undefined && this.#left(known) < 1;
   }
 
   count(refusal: Refusal): void {
-    const { reason, remote, node } = refusal;
+    const { reason, remote, node, registering = false } = refusal;
+    const budget = budgetOf(remote, registering);
     this.#totals.set(reason, (this.#totals.get(reason) ?? 0) + 1);
-    const known = this.#remotes.get(remote);
+    const known = this.#remotes.get(budget);
     const count = (known?.count ?? 0) + 1;
-    // A request that was turned away for its rate does not push the end of the wait further out.
-    const spent = reason === "rate" ? 0 : 1;
+    const spent = cheap.has(reason) ? 0 : 1;
     const left = (known === undefined ? burst : this.#left(known)) - spent;
-    this.#remotes.set(remote, { left, at: this.#clock.now(), count });
+    this.#remotes.set(budget, { left, at: this.#clock.now(), count });
     if (node !== undefined) this.#countNode(node, reason);
     const { message: why, ...fields } = refusal;
     if (Number.isInteger(Math.log2(count))) this.#log.warn("request refused", { ...fields, why, count });
@@ -107,4 +112,8 @@ export class Refusals {
     const passed = Math.max(0, between(at, this.#clock.now()));
     return Math.min(burst, left + (passed / 1000) * perSecond);
   }
+}
+
+function budgetOf(remote: string, registering: boolean): string {
+  return registering ? `${remote} registering` : remote;
 }
