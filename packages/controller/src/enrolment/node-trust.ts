@@ -15,7 +15,11 @@ export interface NodeTrustOptions {
   readonly cluster: Cluster;
   readonly records: Records;
   /** A Pki is one of these. */
-  readonly pki: { readonly identity: ControllerIdentity; secret(name: string): Uint8Array };
+  readonly pki: {
+    readonly identity: ControllerIdentity;
+    secret(name: string): Uint8Array;
+    onRenewed(listener: () => void): () => void;
+  };
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

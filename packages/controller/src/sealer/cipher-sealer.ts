@@ -10,7 +10,10 @@ import { sharedKey } from "./shared-key.ts";
 export interface CipherSealerOptions {
   readonly certificates: DeviceCertificates;
   /** Asked at each use: a renewal replaces it. A Pki is one of these. */
-  readonly pki: { readonly identity: ControllerIdentity };
+  readonly pki: {
+    readonly identity: ControllerIdentity;
+    onRenewed(listener: () => void): () => void;
+  };
   /** The same at every start and on every replica: makes equal secrets equal blocks. */
   readonly secret: Uint8Array;
 }
@@ -53,8 +56,18 @@ export class CipherSealer implements NodeSealer {
     return device === undefined ? [] : [this.#context(device)];
   }
 
+  /** A renewal of the controller's own certificates changes every node's contexts. */
   onChange(listener: (node: NodeId) => void): () => void {
-    return this.#options.certificates.onChange(listener);
+    const { certificates, pki } = this.#options;
+    const stops = [
+      certificates.onChange(listener),
+      pki.onRenewed(() => {
+        for (const node of certificates.nodes()) listener(node);
+      }),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
   }
 
   #deviceOf(node: NodeId): certs.ZCert | undefined {

@@ -36,10 +36,25 @@ function ecdhCertificate(cert = new TextEncoder().encode(read("ecdh.cert.pem")))
   });
 }
 
-function world(secret = Uint8Array.of(1, 2, 3)): { certificates: DeviceCertificates; sealer: CipherSealer } {
+function world(secret = Uint8Array.of(1, 2, 3)): {
+  certificates: DeviceCertificates;
+  sealer: CipherSealer;
+  renew: () => void;
+} {
   const certificates = new DeviceCertificates(new SqliteRecords(":memory:"));
-  const pki = { identity: identity() };
-  return { certificates, sealer: new CipherSealer({ certificates, pki, secret }) };
+  const listeners = new Set<() => void>();
+  const pki = {
+    identity: identity(),
+    onRenewed(listener: () => void) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+  return {
+    certificates,
+    sealer: new CipherSealer({ certificates, pki, secret }),
+    renew: () => listeners.forEach((listener) => void listener()),
+  };
 }
 
 const plaintext = new TextEncoder().encode("a secret of some length");
@@ -104,15 +119,18 @@ describe("CipherSealer", () => {
   });
 
   it("tells when a node's certificate comes, once", () => {
-    const { sealer, certificates } = world();
+    const { sealer, certificates, renew } = world();
     const told: string[] = [];
     const stop = sealer.onChange((changed) => told.push(changed));
     certificates.accept(node, [ecdhCertificate()]);
     certificates.accept(node, [ecdhCertificate()]);
     assert.deepEqual(told, [node]);
+    renew();
+    assert.deepEqual(told, [node, node], "and again when the controller's own certificate is renewed");
     stop();
+    renew();
     certificates.forget(node);
-    assert.deepEqual(told, [node]);
+    assert.equal(told.length, 2);
   });
 });
 
