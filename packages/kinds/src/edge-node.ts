@@ -189,9 +189,9 @@ function configText({ status }: EdgeNode): string {
   return rendered === applied ? "Current" : "Pending";
 }
 
-function validate({ spec = {} }: EdgeNode, old: EdgeNode | undefined): FieldError[] {
+function validate({ spec }: EdgeNode, old: EdgeNode | undefined): FieldError[] {
   const faults = new Faults();
-  const before = old?.spec?.nodeName;
+  const before = old?.spec.nodeName;
   if (spec.nodeName !== undefined) faults.subdomain("spec.nodeName", spec.nodeName);
   if (before !== undefined && spec.nodeName !== before)
     faults.invalid("spec.nodeName", spec.nodeName, immutable);

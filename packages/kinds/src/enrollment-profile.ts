@@ -108,11 +108,9 @@ export const enrollmentProfileKind: KindDefinition = {
 
 function validate({ spec }: EnrollmentProfile): FieldError[] {
   const faults = new Faults();
-  const { onboardingCertificate, nodeName, labels } = spec ?? {};
-  if (onboardingCertificate) {
-    const fault = certificateFault(onboardingCertificate);
-    if (fault !== undefined) faults.invalid("spec.onboardingCertificate", "<certificate>", fault);
-  }
+  const { onboardingCertificate, nodeName, labels } = spec;
+  const fault = certificateFault(onboardingCertificate);
+  if (fault !== undefined) faults.invalid("spec.onboardingCertificate", "<certificate>", fault);
   faults.labels("spec.labels", labels);
   if (nodeName !== undefined) {
     const example = nodeName.replaceAll("{serial}", "x");

@@ -89,10 +89,15 @@ function tracked(object: KubeObject, live: KubeObject | undefined, context: Writ
   }
 }
 
-/** What the schema forbids. Lists of built-in kinds may hold a key twice, as `env` does, unless the kind itself says no. */
-function schemaErrors(kind: KindDefinition, object: KubeObject): FieldError[] {
+/**
+ * What is wrong by the schema and by the kind's own rules. Lists of built-in kinds may hold a key twice, as `env` does,
+ * unless the kind itself says no; the rules of custom kinds may rely on all that the schema says.
+ */
+function contentErrors(kind: KindDefinition, object: KubeObject, old: KubeObject | undefined): FieldError[] {
   const errors = validateSchema(kind.schema, object);
-  return kind.custom ? errors : errors.filter(({ type }) => type !== "FieldValueDuplicate");
+  if (kind.custom && errors.length > 0) return errors;
+  const own = kind.validate?.(object, old) ?? [];
+  return [...errors.filter(({ type }) => type !== "FieldValueDuplicate"), ...own];
 }
 
 /** Refuses values of another type than the schema's: a kind's own defaults and rules rely on that. */
@@ -117,11 +122,8 @@ function settle(object: KubeObject, old: KubeObject | undefined, context: WriteC
   checkTypes(kind, object);
   applySchemaDefaults(kind.schema, object);
   kind.applyDefaults?.(object);
-  const errors = [
-    ...validateObjectMeta(kind, object, old),
-    ...schemaErrors(kind, object),
-    ...(kind.validate?.(object, old && defaulted(kind, old)) ?? []),
-  ];
+  const before = old && defaulted(kind, old);
+  const errors = [...validateObjectMeta(kind, object, old), ...contentErrors(kind, object, before)];
   const seen = new Set<string>();
   const distinct = errors.filter((error) => {
     const text = fieldErrorText(error);

@@ -22,9 +22,9 @@ export function admit(kind: KindDefinition, object: unknown, old?: KubeObject): 
   const unknown = prune(kind.schema, made).map((path) => `unknown field "${path}"`);
   applySchemaDefaults(kind.schema, made);
   kind.applyDefaults?.(made);
-  const schemaErrors = validateSchema(kind.schema, made).filter(
-    ({ type }) => kind.custom || type !== "FieldValueDuplicate",
-  );
-  const errors = [...schemaErrors, ...(kind.validate?.(made, old) ?? [])];
+  const found = validateSchema(kind.schema, made);
+  const isEnough = kind.custom && found.length > 0;
+  const ours = isEnough ? [] : (kind.validate?.(made, old) ?? []);
+  const errors = [...found.filter(({ type }) => kind.custom || type !== "FieldValueDuplicate"), ...ours];
   return { object: made, errors: [...unknown, ...new Set(errors.map(fieldErrorText))] };
 }
