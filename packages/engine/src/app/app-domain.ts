@@ -77,9 +77,9 @@ export function createAppDomain(options: AppDomainOptions): AppDomain {
     },
     async [Symbol.asyncDispose]() {
       for (const stop of stops) stop();
-      const closing = [...reconciler.instances.values()].map((app) => app.close());
+      // First no more passes: they would connect again to what is let go of here.
       await runner[Symbol.asyncDispose]();
-      await Promise.allSettled(closing);
+      await Promise.allSettled([...reconciler.instances.values()].map((app) => app.close()));
     },
   };
 }

@@ -43,6 +43,7 @@ export class AppMachine {
   #waiters: (() => void)[] = [];
   #failures = 0;
   #nextLaunch = 0;
+  #closed = false;
 
   constructor(owner: MachineOwner) {
     this.#owner = owner;
@@ -70,10 +71,10 @@ export class AppMachine {
 
   /** Begins to connect, unless it is connecting. */
   connect(signal: AbortSignal): void {
-    if (this.#stopping !== undefined) return;
+    if (this.#stopping !== undefined || this.#closed) return;
     this.#connecting ??= this.#connect(signal)
       .catch(async (error: unknown) => {
-        if (signal.aborted) return;
+        if (signal.aborted || this.#closed) return;
         const { hypervisor, log } = this.#owner.context;
         const { id } = this.#owner.record();
         const words = await hypervisor.lastWords(id);
@@ -133,7 +134,10 @@ export class AppMachine {
     this.asked.clear();
   }
 
+  /** The engine ends: machines go on, and whatever was under way is taken up by the next engine. */
   async settle(): Promise<void> {
+    this.#closed = true;
+    this.nudge();
     this.forget();
     await Promise.allSettled([this.#connecting, this.#stopping, ...this.stopping.values()]);
   }
@@ -148,6 +152,7 @@ export class AppMachine {
     const guest = await hypervisor.connect(this.#owner.record().id, () => this.changed(), signal);
     guest.onOutput((output) => this.#owner.output(output));
     this.guest = guest;
+    if (this.#closed) this.forget();
     this.#failures = 0;
   }
 
@@ -177,6 +182,7 @@ export class AppMachine {
         });
       }
     }
+    if (this.#closed) return;
     if (graceSeconds() > 0 && this.#runs(index))
       guest.signal(index, this.#stopSignal(container.contentTreeId));
     const least = clock.monotonic() + (graceSeconds() > 0 ? hookExtraMs : 0);
@@ -202,11 +208,12 @@ export class AppMachine {
         this.stopContainer(index, grace),
       );
       await Promise.all(all);
+      if (this.#closed) return;
       this.guest?.powerOff();
       for (let waited = 0; waited < powerOffMs && (await hypervisor.list()).includes(id); waited += pollMs)
         await sleep(clock, millis(pollMs));
     }
-    await hypervisor.kill(id);
+    if (!this.#closed) await hypervisor.kill(id);
   }
 
   #runs(index: number): boolean {
@@ -217,7 +224,7 @@ export class AppMachine {
 
   async #untilOver(index: number, leftMs: () => number): Promise<void> {
     const { clock } = this.#owner.context;
-    while (this.#runs(index)) {
+    while (this.#runs(index) && !this.#closed) {
       const left = leftMs();
       if (left <= 0) return;
       await new Promise<void>((resolve) => {

@@ -29,10 +29,9 @@ export class AppReconciler implements Reconciler<AppId> {
 
   async reconcile(id: AppId, signal: AbortSignal): Promise<Outcome> {
     const { store, clock, hypervisor, facts } = this.#context;
-    const desired = store.desired.get();
     // Without a configuration nothing is known to be unwanted.
-    if (desired === undefined) return settled;
-    const wanted = desired.apps.find((app) => app.id === id);
+    if (store.desired.get() === undefined) return settled;
+    const wanted = this.#wanted(id);
     let app = this.instances.get(id);
     if (app === undefined) {
       if (wanted === undefined) return await this.#clear(id);
@@ -62,6 +61,10 @@ export class AppReconciler implements Reconciler<AppId> {
       }
     }
     throw new Error(`app ${id} does not come to rest`);
+  }
+
+  #wanted(id: AppId): AppSpec | undefined {
+    return this.#context.store.desired.get()?.apps.find((app) => app.id === id);
   }
 
   #adoptSpec(app: AppInstance, wanted: AppSpec): void {
@@ -208,6 +211,7 @@ export class AppReconciler implements Reconciler<AppId> {
       step,
       machineRuns: runs,
       stoppingApp: app.machine.isStopping,
+      goesOn: this.#wanted(app.id)?.active === true && app.record.end === undefined,
       content: (id) => store.contents.get(id as never),
       ready: new Map(ready),
       started: new Map(started),

@@ -16,6 +16,8 @@ export interface ReportInputs {
   readonly step: AppStep;
   readonly machineRuns: boolean;
   readonly stoppingApp: boolean;
+  /** Whether what ended is started again by its restart policy. */
+  readonly goesOn: boolean;
   readonly content: (id: string) => ContentStatus | undefined;
   /** By container number; absent: not probed. */
   readonly ready: ReadonlyMap<number, boolean>;
@@ -110,8 +112,8 @@ function containerReport(
 }
 
 /** Ended, but to be started again: Kubernetes shows such a container as waiting. */
-function waits({ record: app }: ReportInputs, { phase, init }: ContainerRecord): boolean {
-  if (phase.kind !== "ended" || app.end !== undefined || !app.spec.active) return false;
+function waits({ record: app, goesOn }: ReportInputs, { phase, init }: ContainerRecord): boolean {
+  if (phase.kind !== "ended" || !goesOn) return false;
   const policy = app.spec.pod.restartPolicy;
   if (policy === ext.RestartPolicy.NEVER) return false;
   return phase.end.exitCode !== 0 || (!init && policy !== ext.RestartPolicy.ON_FAILURE);

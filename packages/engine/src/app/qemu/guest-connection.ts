@@ -56,6 +56,7 @@ export class GuestConnection implements Guest {
 
   /** Resolves once the guest has told everything it knows: see the end of PROTOCOL.md. */
   static async open(options: ConnectionOptions): Promise<GuestConnection> {
+    options.signal.throwIfAborted();
     const socket = connect(options.path);
     const guest = new GuestConnection(socket, options);
     const greeted = Promise.withResolvers<void>();

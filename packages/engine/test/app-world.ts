@@ -1,0 +1,224 @@
+/** One node's app domain on a real QEMU, with a busybox image made on the spot and content that is simply there. */
+import { execFileSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { formatRecord, Log, SystemClock, SystemRandom, silentSink } from "@selvedge/base";
+import { ext } from "@selvedge/eve-api";
+import { type AppDomain, createAppDomain } from "../src/app/app-domain.ts";
+import { detectAcceleration } from "../src/app/qemu/acceleration.ts";
+import { QemuHypervisor } from "../src/app/qemu/qemu-hypervisor.ts";
+import type { AppId, AppSpec, ContentId, DesiredState } from "../src/desired.ts";
+import { EngineStore } from "../src/engine-store.ts";
+import type { AppStatus } from "../src/observed.ts";
+import { FolderDisk } from "./folder-disk.ts";
+
+const guest = join(import.meta.dirname, "../../../.cache/guest");
+const images = { kernel: join(guest, "vmlinux"), initramfs: join(guest, "initramfs.cpio") };
+let detected: ReturnType<typeof detectAcceleration> | undefined;
+function acceleration(): ReturnType<typeof detectAcceleration> {
+  detected ??= detectAcceleration(images);
+  return detected;
+}
+const missing = [
+  "/usr/bin/qemu-system-x86_64",
+  "/bin/busybox",
+  "/usr/bin/mksquashfs",
+  join(guest, "vmlinux"),
+].find((path) => !existsSync(path));
+export const skip: string | false = missing === undefined ? false : `${missing} is missing`;
+
+const applets =
+  "sh echo sleep cat ls id env mount httpd nc ps dd rm mkdir touch date hostname head tail wc grep yes";
+
+export function makeImage(folder: string): string {
+  const root = join(folder, "root");
+  for (const name of ["bin", "etc", "tmp", "www"]) mkdirSync(join(root, name), { recursive: true });
+  copyFileSync("/bin/busybox", join(root, "bin/busybox"));
+  for (const name of applets.split(" ")) symlinkSync("busybox", join(root, "bin", name));
+  writeFileSync(join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nweb:x:101:102::/var/web:/bin/sh\n");
+  writeFileSync(join(root, "etc/group"), "root:x:0:\nweb:x:102:\nextra:x:300:web\n");
+  writeFileSync(join(root, "www/index.html"), "hello\n");
+  const image = join(folder, "root.sqfs");
+  execFileSync("mksquashfs", [root, image, "-quiet", "-no-progress", "-all-root"]);
+  return image;
+}
+
+/** Many times what a machine needs to boot beside others. */
+const patienceMs = 40_000;
+
+export type PodInit = MessageInitShape<typeof ext.AppExtensionSchema>;
+
+export class AppWorld implements AsyncDisposable {
+  readonly folder: string = mkdtempSync(join(tmpdir(), "sva-"));
+  readonly image: string = makeImage(this.folder);
+  readonly clock: SystemClock = new SystemClock();
+  readonly log: Log = new Log(
+    "test",
+    this.clock,
+    process.env["TEST_LOG"] ? (it) => console.error(formatRecord(it)) : silentSink,
+  );
+  hypervisor!: QemuHypervisor;
+  store!: EngineStore;
+  domain!: AppDomain;
+  #specs: AppSpec[] = [];
+  #version = 1;
+
+  static async open(): Promise<AppWorld> {
+    const world = new AppWorld();
+    await world.startEngine();
+    return world;
+  }
+
+  /** What a new process of the engine would do. */
+  async startEngine(bootId = "boot-1"): Promise<void> {
+    this.store = new EngineStore();
+    this.hypervisor = new QemuHypervisor({
+      folder: join(this.folder, "run"),
+      scratchFolder: join(this.folder, "scratch"),
+      ...images,
+      acceleration: await acceleration(),
+      cgroup: "selvedge-test",
+      clock: this.clock,
+      random: new SystemRandom(),
+      log: this.log,
+    });
+    this.domain = createAppDomain({
+      store: this.store,
+      disk: new FolderDisk(join(this.folder, "state")),
+      clock: this.clock,
+      random: new SystemRandom(),
+      log: this.log,
+      hypervisor: this.hypervisor,
+      secrets: {
+        openAppSecrets: async (block) =>
+          create(ext.AppSecretsSchema, JSON.parse(Buffer.from(block).toString())),
+      },
+      facts: { bootId, architecture: "amd64", internalIp: async () => "192.0.2.9" },
+      memoryForAppsBytes: 2 ** 30,
+    });
+    this.store.contents.set("image" as ContentId, {
+      phase: "ready",
+      path: this.image,
+      digest: "sha256:1",
+      imageId: "registry/busybox@sha256:1",
+      sizeBytes: 1,
+      config: {
+        architecture: "amd64",
+        user: "",
+        env: ["PATH=/bin"],
+        entrypoint: [],
+        cmd: ["sh"],
+        workingDir: "",
+        stopSignal: undefined,
+        volumes: [],
+      },
+    });
+    await this.domain.start();
+    this.#publish();
+  }
+
+  /** As kill -9 leaves it: nothing is said goodbye to, only this process must let go of its sockets. */
+  async killEngine(): Promise<void> {
+    await this.domain[Symbol.asyncDispose]();
+  }
+
+  apply(name: string, pod: PodInit, more: Partial<AppSpec> = {}): AppId {
+    const id = name as AppId;
+    const full = create(ext.AppExtensionSchema, {
+      namespace: "default",
+      name,
+      terminationGraceSeconds: 5,
+      ...pod,
+    });
+    for (const container of [...full.initContainers, ...full.containers]) {
+      container.image ||= "busybox";
+      container.contentTreeId ||= "image";
+    }
+    const spec: AppSpec = {
+      ...{ id, version: `${this.#version++}`, displayName: `default/${name}`, active: true },
+      ...{ restartCounter: 0, purgeCounter: 0, vcpus: 1, memoryBytes: 160 * 2 ** 20, nics: [], pod: full },
+      ...more,
+    };
+    this.#specs = [...this.#specs.filter((it) => it.id !== id), spec];
+    this.#publish();
+    return id;
+  }
+
+  remove(id: AppId): void {
+    this.#specs = this.#specs.filter((it) => it.id !== id);
+    this.#publish();
+  }
+
+  async until(id: AppId, wanted: (status: AppStatus | undefined) => boolean): Promise<AppStatus | undefined> {
+    for (;;) {
+      const status = this.store.apps.get(id);
+      if (wanted(status)) return status;
+      const changed = Promise.withResolvers<void>();
+      const stop = this.store.apps.subscribe(() => changed.resolve());
+      await this.#patiently(changed.promise, () => this.#describe(id));
+      stop();
+    }
+  }
+
+  /** Everything that is stored, as the controller would get it by and by. */
+  async logLines(id: AppId): Promise<string[]> {
+    const app = this.domain.reconciler.instances.get(id);
+    const lines: string[] = [];
+    for (const { name } of app?.record.containers ?? [])
+      for (let position = 0; ; ) {
+        const part = (await app?.logs.container(name)?.linesAfter(position)) ?? [];
+        if (part.length === 0) break;
+        position = part.at(-1)?.sequence ?? position;
+        for (const { text } of part) lines.push(`${name}: ${new TextDecoder().decode(text)}`);
+      }
+    return lines;
+  }
+
+  async untilLog(id: AppId, wanted: RegExp): Promise<string[]> {
+    const { logs } = this.domain.reconciler.instances.get(id) ?? {};
+    for (;;) {
+      const changed = Promise.withResolvers<void>();
+      const stop = logs?.onWritten(changed.resolve);
+      const lines = await this.logLines(id);
+      if (lines.some((line) => wanted.test(line))) return lines;
+      await this.#patiently(changed.promise, () => `${wanted} in ${lines.join("\n")}; ${this.#describe(id)}`);
+      stop?.();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.domain[Symbol.asyncDispose]();
+    for (const id of await this.hypervisor.list()) await this.hypervisor.remove(id);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A test that waits for what never comes says what there was instead. */
+  async #patiently(change: Promise<void>, describe: () => string): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(new Error(`nothing happens any more: ${describe()}`)),
+      patienceMs,
+    );
+    await Promise.race([change, late.promise]).finally(() => clearTimeout(timer));
+  }
+
+  #describe(id: AppId): string {
+    const text = (_key: string, value: unknown): unknown =>
+      typeof value === "bigint" ? Number(value) : value;
+    return JSON.stringify(this.store.apps.get(id), text);
+  }
+
+  #publish(): void {
+    this.store.desired.set({ apps: [...this.#specs], contents: [], networks: [] } as unknown as DesiredState);
+  }
+}
