@@ -1,49 +1,20 @@
-/** The engine on a real box: parses the command line, opens the real ports, runs until it is told to stop. */
-import { access } from "node:fs/promises";
+/**
+ * The engine on a real box. Reads the command line, then becomes a Node that suits a small box, then runs the engine.
+ */
 import { join } from "node:path";
-import { exit, stderr, stdout } from "node:process";
-import {
-  type Clock,
-  describeError,
-  formatRecord,
-  Log,
-  type LogSink,
-  millis,
-  SystemClock,
-  SystemRandom,
-  seconds,
-  sleep,
-} from "@selvedge/base";
-import type { Hypervisor } from "./app/hypervisor.ts";
-import { detectAcceleration } from "./app/qemu/acceleration.ts";
-import type { Acceleration } from "./app/qemu/qemu-args.ts";
-import { QemuHypervisor } from "./app/qemu/qemu-hypervisor.ts";
-import { hostTscKhz } from "./app/qemu/tsc.ts";
-import { SqfstarBuilder } from "./content/sqfstar/sqfstar-builder.ts";
-import { createEngine } from "./engine.ts";
+import { argv, env, execArgv, execPath, execve, exit, stderr, stdout } from "node:process";
 import { type EngineFlags, FlagError, parseFlags, usage } from "./flags.ts";
-import { readEnrolmentConfig, readFirmwareVersion } from "./host/linux/config-folder.ts";
-import { LinuxDisk } from "./host/linux/linux-disk.ts";
-import { readHostFacts } from "./host/linux/linux-host-facts.ts";
-import { NodeHttpClient } from "./host/linux/node-http-client.ts";
-import { WsLinkDialer } from "./host/linux/ws-link-dialer.ts";
-import { FileKeyStore } from "./identity/file-key-store.ts";
-import type { KeyStore } from "./identity/key-store.ts";
-import { TpmKeyStore } from "./identity/tpm/tpm-key-store.ts";
-import { LinuxNetworkDriver } from "./network/linux/linux-network-driver.ts";
-import type { HostFacts } from "./ports.ts";
-import { engineVersion } from "./version.ts";
 
-/** A TPM may come up after us; beyond this whoever started us shall start us again. */
-const tpmPatience = seconds(60);
-const tpmPause = millis(500);
-/** One engine a network namespace, so one name for what it makes there. */
-const networkPrefix = "sv";
+/**
+ * V8 keeps small what it can: a young generation of 1 MiB in place of 16, code made for size, one helper thread. An
+ * engine spends its time waiting; what this costs it nobody sees (docs/decisions/0060).
+ */
+const smallNode = ["--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=1"];
 
-async function main(args: readonly string[]): Promise<number> {
+async function main(): Promise<number> {
   let flags: EngineFlags | undefined;
   try {
-    flags = parseFlags(args);
+    flags = parseFlags(argv.slice(2));
   } catch (error) {
     if (!(error instanceof FlagError)) throw error;
     stderr.write(`${error.message}\n\n${usage}`);
@@ -53,112 +24,22 @@ async function main(args: readonly string[]): Promise<number> {
     stdout.write(usage);
     return 0;
   }
-  const clock = new SystemClock();
-  const sink: LogSink = (record) => void stderr.write(`${formatRecord(record)}\n`);
-  const log = new Log("engine", clock, sink);
-  try {
-    await runEngine(flags, clock, sink, log);
-    return 0;
-  } catch (error) {
-    log.error("the engine cannot run", { error: describeError(error) });
-    return 1;
-  }
+  becomeSmall(flags);
+  // Not before: everything else is loaded once only, by the process that stays.
+  const { runEngine } = await import("./main-run.ts");
+  return await runEngine(flags);
 }
 
-async function runEngine(flags: EngineFlags, clock: Clock, sink: LogSink, log: Log): Promise<void> {
-  const stop = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"] as const)
-    process.once(signal, () => stop.abort(new Error(`received ${signal}`)));
-  const random = new SystemRandom();
-  const disk = new LinuxDisk(flags.state);
-  const config = await readEnrolmentConfig(flags.config);
-  log.info(`selvedge engine ${engineVersion}`, { controller: config.baseUrl, state: flags.state });
-  await using keys = await openKeys(flags, disk, clock, log, stop.signal);
-  log.info(`identity lies in the ${keys.place}`, { store: keys.kind });
-  using http = new NodeHttpClient();
-  const host = await readHostFacts();
-  const hypervisor = await openHypervisor(flags, host, disk, clock, log);
-  await using engine = await createEngine({
-    ...{ clock, random, sink, disk, http, keys, config, engineVersion, networkPrefix, hypervisor },
-    // What the processor could do counts only where machines of ours do it.
-    host: { ...host, hardwareVirtualization: hypervisor !== undefined && !hypervisor.emulated },
-    linkDialer: new WsLinkDialer(),
-    images: new SqfstarBuilder({ disk }),
-    networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: join(flags.run, "network") }),
-    firmwareVersion: await readFirmwareVersion(),
-  });
-  await engine.start();
-  await stopped(stop.signal);
-  log.info("the engine stops; apps go on", { reason: describeError(stop.signal.reason) });
-}
-
-async function openKeys(
-  { tpm }: EngineFlags,
-  disk: LinuxDisk,
-  clock: Clock,
-  log: Log,
-  signal: AbortSignal,
-): Promise<KeyStore> {
-  if (tpm.kind === "none") {
-    log.warn("no TPM is used: whoever copies this box's disk is this node");
-    return await FileKeyStore.open(disk);
-  }
-  const until = clock.monotonic() + tpmPatience;
-  for (let said = false; ; ) {
-    try {
-      return await TpmKeyStore.open(tpm);
-    } catch (error) {
-      if (clock.monotonic() >= until) throw error;
-      if (!said) log.warn("waiting for the TPM", { error: describeError(error) });
-      said = true;
-      await sleep(clock, tpmPause, signal);
-    }
-  }
-}
-
-async function openHypervisor(
-  flags: EngineFlags,
-  host: HostFacts,
-  disk: LinuxDisk,
-  clock: Clock,
-  log: Log,
-): Promise<Hypervisor | undefined> {
-  const { guest, accel } = flags;
-  if (guest === undefined) {
-    log.warn("no --guest: this node runs no apps");
-    return undefined;
-  }
-  const [kernel, initramfs] = [join(guest, "vmlinux"), join(guest, "initramfs.cpio")];
-  await access(kernel);
-  await access(initramfs);
-  const acceleration = await chooseAcceleration(accel, host, { kernel, initramfs });
-  if (acceleration.kind === "tcg") log.warn("apps run in emulated machines", { why: acceleration.why });
-  return new QemuHypervisor({
-    ...{ kernel, initramfs, clock, log, acceleration },
-    folder: join(flags.run, "apps"),
-    scratchFolder: disk.absolute("apps/scratch"),
-    cgroup: "selvedge",
-    random: new SystemRandom(),
+/** Replaces this process by the same program with the flags above; the process id stays. */
+function becomeSmall({ state }: EngineFlags): void {
+  if (execve === undefined || smallNode.every((flag) => execArgv.includes(flag))) return;
+  execve(execPath, [execPath, ...smallNode, ...execArgv, ...argv.slice(1)], {
+    ...env,
+    // Compiled code, types stripped, from one start to the next: without the compiler in memory and twice as fast.
+    NODE_COMPILE_CACHE: join(state, "code"),
+    // One heap for all threads.
+    MALLOC_ARENA_MAX: "1",
   });
 }
 
-/** Trying KVM out takes a moment, so a box whose processor rules it out is not asked. */
-async function chooseAcceleration(
-  accel: EngineFlags["accel"],
-  host: HostFacts,
-  guest: { readonly kernel: string; readonly initramfs: string },
-): Promise<Acceleration & { readonly why: string }> {
-  if (accel === "kvm") return { kind: "kvm", why: "--accel kvm" };
-  if (accel === "auto" && host.hardwareVirtualization) return await detectAcceleration(guest);
-  const why = accel === "tcg" ? "--accel tcg" : "the processor offers no virtualization";
-  return { kind: "tcg", tscKhz: hostTscKhz(), why };
-}
-
-function stopped(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}
-
-exit(await main(process.argv.slice(2)));
+exit(await main());

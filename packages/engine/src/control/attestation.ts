@@ -74,6 +74,11 @@ export class Attestation {
     this.#alarm.ring();
   }
 
+  /** The controller can be reached again: a step that waits need not wait longer. */
+  retry(): void {
+    if (this.#failed) this.#alarm.ring();
+  }
+
   /** Runs until the signal. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.#parts;

@@ -132,7 +132,11 @@ export class Control implements AsyncDisposable {
       onConfigHash: (hash) => {
         if (hash !== this.#acceptor.heardHash) this.#poll.poke();
       },
-      onUp: () => this.#tellAll(),
+      onUp: () => {
+        this.#attestation.retry();
+        this.#logs.poke();
+        this.#tellAll();
+      },
     });
     this.reporter = new Reporter({ ...common, client, store, disk, device: () => this.#device() });
     this.#runner = new Runner({ reconciler: this.reporter, clock, random, log, concurrency: reportsAtOnce });

@@ -10,11 +10,11 @@ import {
   millis,
   type Random,
   seconds,
-  sleep,
 } from "@selvedge/base";
 import type { AppId } from "../../desired.ts";
 import type { EngineStore } from "../../engine-store.ts";
 import type { AppLogOutbox, LogLine } from "../../ports.ts";
+import { Alarm } from "../alarm.ts";
 import type { ControllerClient } from "../controller-client.ts";
 import type { DeviceLog } from "./device-log.ts";
 import { bundleAim, bundleMax, logBundle, logLine } from "./log-bundle.ts";
@@ -55,9 +55,15 @@ const refusalsMax = 10;
 export class LogUploader {
   readonly #parts: LogUploaderParts;
   readonly #refusals = new Map<string, number>();
+  readonly #alarm = new Alarm();
 
   constructor(parts: LogUploaderParts) {
     this.#parts = parts;
+  }
+
+  /** The controller can be reached again. */
+  poke(): void {
+    this.#alarm.ring();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -65,7 +71,7 @@ export class LogUploader {
     let pause: Millis = appsPause;
     let deviceDue: number = clock.monotonic() + appsPause;
     for (let failing = false; ; ) {
-      await sleep(clock, pause, signal);
+      await this.#alarm.wait(clock, pause, signal);
       try {
         const device = clock.monotonic() >= deviceDue;
         const { waiting, more } = await this.#round(device, signal);

@@ -42,8 +42,8 @@ export class NodeHttpClient implements HttpClient, Disposable {
   #attempt(request: HttpRequest): Promise<HttpResponse> {
     const { method, url, headers = {}, body, timeoutMs, signal } = request;
     return new Promise((resolve, reject) => {
-      const fail = (why: string, cause?: unknown): void =>
-        reject(new HttpError(`${method} ${url}: ${why}`, { cause }));
+      // The cause's words are in the message; as a cause of its own every log line would say them twice.
+      const fail = (why: string): void => reject(new HttpError(`${method} ${url}: ${why}`));
       let outgoing: ClientRequest;
       try {
         outgoing = this.#open(request, {
@@ -51,7 +51,7 @@ export class NodeHttpClient implements HttpClient, Disposable {
           headers: body === undefined ? headers : { ...headers, "content-length": String(body.length) },
         });
       } catch (cause) {
-        fail("cannot be sent", cause);
+        fail(`cannot be sent: ${asError(cause).message}`);
         return;
       }
       const abort = (): void => void outgoing.destroy(asError(signal?.reason));
@@ -62,7 +62,7 @@ export class NodeHttpClient implements HttpClient, Disposable {
         signal?.removeEventListener("abort", abort);
         if (signal?.aborted) return reject(signal.reason);
         if (outgoing.reusedSocket && isReset(cause)) return reject(new StaleConnectionError());
-        fail(cause.message, cause);
+        fail(cause.message);
       });
       outgoing.on("response", (incoming) => {
         clearTimeout(timer);
@@ -132,6 +132,6 @@ async function* bodyOf(incoming: IncomingMessage, what: string): AsyncGenerator<
   try {
     for await (const chunk of incoming) yield chunk as Uint8Array;
   } catch (cause) {
-    throw new HttpError(`${what}: the answer broke off: ${asError(cause).message}`, { cause });
+    throw new HttpError(`${what}: the answer broke off: ${asError(cause).message}`);
   }
 }
