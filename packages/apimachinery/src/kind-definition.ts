@@ -34,8 +34,8 @@ export interface KindDefinition {
   /** Fills in what the schema's own defaults cannot say. Changes the object in place. Like `validate` it is called only
    * when every value is of the type its schema says: what is not is refused before. */
   readonly applyDefaults?: (object: KubeObject) => void;
-  /** What the schema cannot say; `old` on update. Returns all that is wrong. Of a custom kind it is called only when the
-   * schema finds nothing wrong; of others what is required may be missing. */
+  /** What the schema cannot say; `old` on update. Returns all that is wrong. Of a custom kind it is called only when
+   * the schema finds nothing wrong; of others what is required may be missing. */
   readonly validate?: (object: KubeObject, old: KubeObject | undefined) => FieldError[];
   /** Whether PUT without a resourceVersion is allowed: true for most built-in kinds, false for custom ones. */
   readonly unconditionalUpdate?: boolean;

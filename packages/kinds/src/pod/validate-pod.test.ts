@@ -156,8 +156,8 @@ describe("a Pod that cannot be", () => {
     [
       "wants an amount that is none",
       withContainer({ resources: { requests: { cpu: "lots" } } }),
-      'spec.containers[0].resources.requests.cpu: Invalid value: "lots": quantities must match the regular expression ' +
-        "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+      'spec.containers[0].resources.requests.cpu: Invalid value: "lots": quantities must match the regular ' +
+        "expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
     ],
     [
       "has a probe that does nothing",
