@@ -102,6 +102,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     ...{ cluster, caches, clock, events, facts, links, sealer, configs: book },
     registry: nodeRegistry(options, registryAuth),
     certificatesHash: () => pki.identity.certsHash,
+    onRenewed: (listener) => pki.onRenewed(listener),
     forget: (node) => {
       facts.forget(node);
       book.forget(node);

@@ -10,6 +10,8 @@ export interface Flags {
   readonly advertiseDevice: Address;
   /** Where users reach the Kubernetes port; goes into the kubeconfig. */
   readonly advertiseKube: Address;
+  /** Whether the log tells of ordinary events too. */
+  readonly verbose: boolean;
 }
 
 export const usage = `Usage: selvedge controller --data DIR [OPTION]…
@@ -21,6 +23,7 @@ Runs one controller: a Kubernetes API for users, the EVE API for nodes, an OCI r
   --device-listen HOST:PORT  where nodes connect            (default 0.0.0.0:6444)
   --advertise-kube HOST:PORT   what the kubeconfig says     (default: --kube-listen)
   --advertise-device HOST:PORT what nodes are told to dial  (default: --device-listen)
+  --verbose                  log ordinary events too
   --help                     this text
 
 It writes DIR/kubeconfig for its administrator. Its log goes to stderr, one JSON object a line. SIGTERM and SIGINT
@@ -39,6 +42,7 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
       "device-listen": { type: "string", default: defaults.device },
       "advertise-kube": { type: "string" },
       "advertise-device": { type: "string" },
+      verbose: { type: "boolean", default: false },
       help: { type: "boolean", short: "h" },
     },
   });
@@ -53,7 +57,8 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
   }
   const advertiseKube = advertised("kube", values["advertise-kube"], kubeListen);
   const advertiseDevice = advertised("device", values["advertise-device"], deviceListen);
-  return { data: values.data, kubeListen, deviceListen, advertiseKube, advertiseDevice };
+  const { data, verbose } = values;
+  return { data, kubeListen, deviceListen, advertiseKube, advertiseDevice, verbose };
 }
 
 function advertised(side: string, text: string | undefined, listen: Address): Address {

@@ -14,10 +14,16 @@ import { SqliteRecords } from "./records/sqlite-records.ts";
 
 const clock = new SystemClock();
 const random = new SystemRandom();
-const log = new Log("controller", clock, (record) => process.stderr.write(`${formatRecord(record)}\n`));
+let isVerbose = false;
+const log = new Log("controller", clock, (record) => {
+  if (record.level !== "debug" || isVerbose) process.stderr.write(`${formatRecord(record)}\n`);
+});
+// It ends the process; whoever reads the log learns why.
+process.on("uncaughtExceptionMonitor", (error) => log.error("the controller crashes", { error }));
 
 async function run(flags: Flags): Promise<void> {
   const { kubeListen, deviceListen, advertiseKube, advertiseDevice } = flags;
+  isVerbose = flags.verbose;
   const stopped = signalled();
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(new DataFolder(flags.data));

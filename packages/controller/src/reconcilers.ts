@@ -18,6 +18,8 @@ import { DeploymentReconciler, deploymentWakes } from "./workloads/deployment-re
 import { ReplicaSetReconciler, replicaSetWakes } from "./workloads/replica-set-reconciler.ts";
 
 export interface ReconcilersDeps extends RenderDeps, NodeDeps {
+  /** Called when the controller's certificates were renewed. Returns how to stop. */
+  readonly onRenewed: (listener: () => void) => () => void;
   /** Every kind with a namespace that the API server serves. */
   readonly contents: () => readonly KindRef[];
 }
@@ -36,7 +38,7 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
     {
       reconciler: new RenderReconciler(deps),
       wakes: renderWakes(caches),
-      connect: certified(caches, sealer),
+      connect: both(certified(caches, sealer), renewed(caches, deps.onRenewed)),
     },
     { reconciler: new NodeReconciler(deps), wakes: nodeWakes(), connect: both(heard, linked) },
     { reconciler: new DaemonSetReconciler(deps), wakes: daemonSetWakes(caches) },
@@ -69,6 +71,14 @@ function fromNodes(caches: Caches, listen: (listener: (id: NodeId) => void) => (
 
 function certified(caches: Caches, sealer: RenderDeps["sealer"]): Connect {
   return fromNodes(caches, (listener) => sealer.onChange(listener));
+}
+
+/** Every node's configuration names the controller's certificates. */
+function renewed(caches: Caches, onRenewed: ReconcilersDeps["onRenewed"]): Connect {
+  return (wake) =>
+    onRenewed(() => {
+      for (const edgeNode of caches.edgeNodes.list()) wake(nodeNameOf(edgeNode));
+    });
 }
 
 function both(one: Connect, other: Connect): Connect {

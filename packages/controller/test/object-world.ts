@@ -177,6 +177,7 @@ export class ObjectWorld implements AsyncDisposable {
       ...{ cluster, caches, clock, events, sealer, configs, facts },
       registry: { address: "controller:8444", certificates: ["PEM"], password: (node) => `pw-${node}` },
       certificatesHash: () => "certs-1",
+      onRenewed: () => () => undefined,
       links: { state: () => ({ connected: false, since: undefined }), onChange: () => () => undefined },
       forget: (node) => {
         facts.forget(node);

@@ -37,8 +37,9 @@ export interface DeviceListenerOptions {
   readonly log: Log;
 }
 
-/** Longer than the slowest poll, so that a node keeps one connection and pays for one handshake. */
-const keepAlive = minutes(10);
+/** Longer than EVE's poll of a minute, so that a node without a link pays for one handshake. One with a link polls
+ * rarely: its connection is not worth the memory meanwhile, and a resumed handshake is cheap. */
+const keepAlive = seconds(90);
 /** A bundle of logs over a bad mobile uplink takes minutes; a client that trickles for ever does not finish. */
 const requestTimeout = minutes(10);
 const headersTimeout = seconds(30);
