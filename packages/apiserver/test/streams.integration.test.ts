@@ -5,12 +5,13 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request as httpRequest, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
 import { namespaceKind, type Pod, podKind } from "@selvedge/kinds";
+import { WebSocket } from "ws";
 import { type KubectlVersion, kubectl, kubectlMissing } from "../../../tests/kubectl.ts";
 import { ApiServer, ObjectRegistry, podSubresources, SqliteStore } from "../src/index.ts";
 import { LocalStreams } from "./local-streams.ts";
@@ -216,6 +217,79 @@ for (const { name, version, env } of variants) {
     });
   });
 }
+
+/** What libraries for JavaScript, Python and browsers speak: channels in one WebSocket, and nothing of SPDY. */
+describe("client libraries", () => {
+  const dial = async (
+    path: string,
+    protocols: readonly string[],
+  ): Promise<{ socket: WebSocket; got: Buffer[] }> => {
+    const { port } = new URL(access[1]?.replace("--server=", "") ?? "");
+    const url = `wss://127.0.0.1:${port}/api/v1/namespaces/default/pods/web/${path}`;
+    const headers = { authorization: "Bearer letmein" };
+    const socket = new WebSocket(url, [...protocols], { headers, rejectUnauthorized: false });
+    const got: Buffer[] = [];
+    socket.on("message", (data: Buffer) => got.push(data));
+    await once(socket, "open");
+    return { socket, got };
+  };
+
+  it("exec in v4, in bytes", async () => {
+    const query = "exec?command=cat&stdin=true&stdout=true";
+    const { socket, got } = await dial(query, ["v4.channel.k8s.io"]);
+    socket.send(Buffer.from("\0hello"));
+    while (Buffer.concat(got.filter((part) => part[0] === 1)).length < 6) await once(socket, "message");
+    assert.deepEqual(got, [Buffer.from("\u0001hello")]);
+    socket.close();
+    await once(socket, "close");
+  });
+
+  it("exec in v4, in base64 text, with the exit code as a Status", async () => {
+    const query = "exec?command=sh&command=-c&command=echo%20hi%3B%20exit%202&stdout=1&stderr=1";
+    const { socket, got } = await dial(query, ["v4.base64.channel.k8s.io"]);
+    const [code] = (await once(socket, "close")) as [number];
+    assert.equal(code, 1000);
+    const of = (channel: string): string =>
+      got
+        .filter((part) => part.toString()[0] === channel)
+        .map((part) => atob(part.toString().slice(1)))
+        .join("");
+    assert.equal(of("1"), "hi\n");
+    assert.equal(JSON.parse(of("3")).details.causes[0].message, "2");
+  });
+
+  it("forward ports on numbered channels, each begun with its port", async () => {
+    const echo = createTcpServer((connection) => connection.pipe(connection));
+    echo.listen(0, "127.0.0.1");
+    await once(echo, "listening");
+    const { port } = echo.address() as AddressInfo;
+    const { socket, got } = await dial(`portforward?ports=${port}&ports=1`, ["v4.channel.k8s.io"]);
+    const channel = (number: number): Buffer =>
+      Buffer.concat(got.filter((part) => part[0] === number).map((part) => part.subarray(1)));
+    socket.send(Buffer.from("\0ping"));
+    while (channel(0).length < 6 || channel(3).length < 3) await once(socket, "message");
+    assert.equal(channel(0).readUInt16LE(), port);
+    assert.equal(channel(0).subarray(2).toString(), "ping");
+    assert.equal(channel(1).readUInt16LE(), port);
+    assert.match(channel(3).subarray(2).toString(), /error forwarding port 1 to pod web: .*ECONNREFUSED/);
+    socket.close();
+    await once(socket, "close");
+    echo.close();
+  });
+
+  const refused: readonly (readonly [string, string, readonly string[], number])[] = [
+    ["a protocol nobody knows", "exec?command=x&stdout=1", ["v9.channel.k8s.io"], 400],
+    ["no stream at all", "exec?command=x", ["v4.channel.k8s.io"], 400],
+    ["no command", "exec?stdout=1", ["v4.channel.k8s.io"], 422],
+    ["a Pod that is not there", "../nobody/exec?command=x&stdout=1", ["v4.channel.k8s.io"], 404],
+    ["no port", "portforward", ["v4.channel.k8s.io"], 400],
+  ];
+  for (const [name, path, protocols, status] of refused) {
+    it(`are refused with ${name}`, async () => {
+      await assert.rejects(dial(path, protocols), new RegExp(`Unexpected server response: ${status}`));
+    });
+  }
+});
 
 const promised = (
   file: string,
