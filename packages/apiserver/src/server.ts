@@ -4,8 +4,8 @@
  *   request ── who? ── other services ── documents ── may they? ── bounds ── read │ watch │ write │ stream
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer, type Server, type ServerOptions } from "node:https";
 import type { Duplex } from "node:stream";
+import type { TlsOptions } from "node:tls";
 import { type Clock, type Log, type Random, SystemRandom, seconds } from "@selvedge/base";
 import {
   type Authenticator,
@@ -19,6 +19,7 @@ import type { User } from "./auth/user.ts";
 import { Documents, isOpen } from "./http/documents.ts";
 import { type Exchange, verbOf } from "./http/exchange.ts";
 import { InFlight, readsMax, writesMax } from "./http/limits.ts";
+import { Listener } from "./http/listener.ts";
 import { isTrue } from "./http/query.ts";
 import { serveList, serveObject } from "./http/reads.ts";
 import { sendStatus } from "./http/respond.ts";
@@ -37,7 +38,7 @@ export interface ApiServerOptions {
   /** Spreads the ends of watches; the system's when not given. */
   readonly random?: Random;
   /** Server certificate and key, and the CA client certificates must come from. */
-  readonly tls: Pick<ServerOptions, "cert" | "key" | "ca">;
+  readonly tls: Pick<TlsOptions, "cert" | "key" | "ca">;
   /** Users by the SHA-256 of their bearer token, in hex. */
   readonly tokens?: ReadonlyMap<string, User>;
   /** Asked after client certificates and tokens. */
@@ -66,11 +67,6 @@ export type Answer =
 
 /** Upstream's: what is not a watch or a stream must be over by then. */
 const requestTimeout = seconds(60);
-/** Selectors make long URLs; nothing makes longer ones. */
-const headerBytesMax = 64 * 1024;
-/** Longer than clients keep idle connections, so that it is they who close them, not we under their next request. */
-const keepAliveMs = 180_000;
-
 export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #random: Random;
@@ -78,7 +74,7 @@ export class ApiServer {
   readonly #authorizer: Authorizer;
   readonly #virtual: readonly VirtualKind[];
   readonly #documents: Documents;
-  readonly #server: Server;
+  readonly #listener: Listener;
   readonly #reads = new InFlight(readsMax);
   readonly #writes = new InFlight(writesMax);
 
@@ -95,34 +91,19 @@ export class ApiServer {
     const { kinds } = options.objects;
     const virtual = this.#virtual.map(({ kind }) => kind);
     this.#documents = new Documents(resourcesOf(kinds, virtual));
-    this.#server = createServer(
-      {
-        ...options.tls,
-        ...{ requestCert: true, rejectUnauthorized: false },
-        // Uploads to other services on this port take their time; bodies of our own are timed with their request.
-        ...{ requestTimeout: 0, keepAliveTimeout: keepAliveMs, maxHeaderSize: headerBytesMax },
-      },
-      (request, response) => void this.#serve(request, response),
-    );
-    this.#server.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
+    this.#listener = new Listener(options.tls, {
+      onRequest: (request, response) => void this.#serve(request, response),
+      onUpgrade: (request, socket, head) => void this.#upgrade(request, socket, head),
+    });
   }
 
   /** Listens and tells the port. */
   listen(port: number, host: string): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(port, host, () => {
-        const address = this.#server.address();
-        resolve(typeof address === "object" && address !== null ? address.port : port);
-      });
-    });
+    return this.#listener.listen(port, host);
   }
 
   close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
-    });
+    return this.#listener.close();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -19,7 +19,12 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
   const view = viewOf(request.headers.accept);
   includeObject(query);
   const stop = new AbortController();
-  response.once("close", () => stop.abort());
+  // The response's own words differ between HTTP/1.1 and HTTP/2; this event is the same.
+  let gone = false;
+  response.once("close", () => {
+    gone = true;
+    stop.abort();
+  });
   // What is wrong with the question is told here, before the stream begins.
   const items = await ports.objects.watchStored(kind, {
     ...listQuery(query, namespace),
@@ -36,9 +41,9 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
   response.flushHeaders();
   try {
     for await (const item of items) {
-      if (response.writableEnded || response.destroyed) break;
+      if (response.writableEnded || gone) break;
       const line = eventLine(item, view, exchange, ports);
-      if (!response.write(line)) await drained(response, ports.clock);
+      if (!response.write(line)) await drained(response, stop.signal, ports.clock);
     }
   } finally {
     timer.cancel();
@@ -79,18 +84,18 @@ function sparse(view: View, { revision, initial }: { revision: number; initial: 
 }
 
 /** The changes wait in the log meanwhile, where they cost nothing more. */
-async function drained(response: ServerResponse, clock: Clock): Promise<void> {
+async function drained(response: ServerResponse, ended: AbortSignal, clock: Clock): Promise<void> {
   const timer = clock.setTimer(stalledAfter, () => response.destroy());
   try {
     await new Promise<void>((resolve) => {
       const done = (): void => {
         response.off("drain", done);
-        response.off("close", done);
+        ended.removeEventListener("abort", done);
         resolve();
       };
       response.on("drain", done);
-      response.on("close", done);
-      if (response.destroyed) done();
+      ended.addEventListener("abort", done);
+      if (ended.aborted) done();
     });
   } finally {
     timer.cancel();
