@@ -51,8 +51,10 @@ describe("a poll for the configuration", () => {
     const { token } = box;
     box.token = nothing;
     assert.equal((await box.poll()).status, 403);
+    assert.deepEqual(world.gateway.refusals.of(box.id), {}, "every boot begins so");
     box.token = token.map((byte) => byte ^ 1);
     assert.equal((await box.poll()).status, 403);
+    assert.deepEqual(world.gateway.refusals.of(box.id), { token: 1 });
     box.token = token;
     const answer = await box.poll();
     assert.equal(answer.status, 200);

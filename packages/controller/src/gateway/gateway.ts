@@ -266,10 +266,11 @@ export class Gateway implements DeviceGateway, Disposable {
     const { book, attestation, pki } = this.#options;
     const current = book.current(node.id);
     if (current === undefined) {
-      return { status: 404, reason: "unknown", message: "there is no configuration for this node yet" };
+      return { status: 404, reason: "early", message: "there is no configuration for this node yet" };
     }
     if (!attestation.accepts(node.id, token)) {
-      return { status: 403, reason: "token", message: "the integrity token is missing or old; attest first" };
+      const reason = token.length === 0 ? "early" : "token";
+      return { status: 403, reason, message: "the integrity token is missing or old; attest first" };
     }
     if (configHash === current.hash) return empty(304);
     return message(200, this.#signed.answer(node.id, current, pki.identity));

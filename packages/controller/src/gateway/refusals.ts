@@ -3,6 +3,8 @@ import type { NodeId } from "../ports.ts";
 
 /** Why a request was not answered, as counted: also the keys of EdgeNode.status.refused. */
 export type RefusalReason =
+  /** A node that is not that far yet: every boot begins so. Counted, and no news. */
+  | "early"
   | "path"
   | "method"
   | "oversize"
@@ -29,7 +31,15 @@ export interface Refusal {
 }
 
 /** What takes no more than a look at the request: a fleet that waits for approval does these all day. */
-const cheap: ReadonlySet<RefusalReason> = new Set(["path", "method", "oversize", "unknown", "token", "rate"]);
+const cheap: ReadonlySet<RefusalReason> = new Set([
+  "early",
+  "path",
+  "method",
+  "oversize",
+  "unknown",
+  "token",
+  "rate",
+]);
 
 /** Remotes remembered at once; who is forgotten starts anew. About 100 bytes each. */
 const remotesMax = 10_000;
@@ -72,8 +82,9 @@ export class Refusals {
 
   count(refusal: Refusal): void {
     const { reason, remote, node, registering = false } = refusal;
-    const budget = budgetOf(remote, registering);
     this.#totals.set(reason, (this.#totals.get(reason) ?? 0) + 1);
+    if (reason === "early") return;
+    const budget = budgetOf(remote, registering);
     const known = this.#remotes.get(budget);
     const count = (known?.count ?? 0) + 1;
     const spent = cheap.has(reason) ? 0 : 1;
