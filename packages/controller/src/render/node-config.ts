@@ -27,10 +27,11 @@ export interface AssembledConfig {
   readonly faults: readonly PodFault[];
 }
 
-/** EVE's configuration items every node gets; an EdgeNode's own settings win. Names are EVE's. */
+/**
+ * EVE's configuration items every node gets; an EdgeNode's own settings win. Names are EVE's. Timers are not among
+ * them: EVE's defaults are good, and our engine talks less while its link is up, unless somebody sets them.
+ */
 const defaultSettings: Readonly<Record<string, string>> = {
-  "timer.config.interval": "60",
-  "timer.metric.interval": "60",
   // Absent ones mean false once a configuration has come, which would turn a box's screen and keyboard off.
   "debug.enable.usb": "true",
   "debug.enable.vga": "true",

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { below, SeededRandom, SystemClock } from "@selvedge/base";
+import { below, hours, minutes, SeededRandom, SystemClock } from "@selvedge/base";
+import { SimClock } from "../../../harness/src/sim-clock.ts";
 import { LinkOpenSchema } from "../gen/selvedge/ext_pb.ts";
 import { LinkMux } from "./link-mux.ts";
 import type { LinkSocket } from "./link-socket.ts";
@@ -15,9 +16,11 @@ class MemorySocket implements LinkSocket {
   #onClose: () => void = () => undefined;
   #open = true;
   sent = 0;
+  frames = 0;
 
   send(message: Uint8Array): void {
     this.sent += message.length;
+    this.frames++;
     queueMicrotask(() => this.peer?.deliver(message));
   }
 
@@ -156,4 +159,35 @@ describe("LinkMux", () => {
       assert.match(await controller.closed, /frame/);
     });
   }
+
+  it("costs little while nothing happens: one question and one answer at a time", async () => {
+    const { controller, engine, sockets, clock } = idleWorld();
+    await clock.pass(hours(24));
+    const frames = sockets[0].frames + sockets[1].frames;
+    assert.ok(frames <= 2 * (86_400 / 90) + 2, `${frames} frames a day`);
+    controller.close();
+    await engine.closed;
+  });
+
+  it("notices at both ends that nothing comes through any more", async () => {
+    const { controller, engine, sockets, clock } = idleWorld();
+    await clock.pass(minutes(10));
+    for (const socket of sockets) socket.peer = undefined;
+    await clock.pass(minutes(3));
+    assert.match(await engine.closed, /no answer to a ping/);
+    assert.match(await controller.closed, /no answer to a ping/);
+  });
 });
+
+function idleWorld(): {
+  controller: LinkMux;
+  engine: LinkMux;
+  sockets: [MemorySocket, MemorySocket];
+  clock: SimClock;
+} {
+  const sockets = pair();
+  const clock = new SimClock();
+  const controller = new LinkMux({ socket: sockets[0], clock });
+  const engine = new LinkMux({ socket: sockets[1], clock, onOpen: () => undefined });
+  return { controller, engine, sockets, clock };
+}
