@@ -17,8 +17,10 @@ import { ext } from "@selvedge/eve-api";
 import { type AppDomain, createAppDomain } from "../src/app/app-domain.ts";
 import { detectAcceleration } from "../src/app/qemu/acceleration.ts";
 import { QemuHypervisor } from "../src/app/qemu/qemu-hypervisor.ts";
-import type { AppId, AppSpec, ContentId, DesiredState } from "../src/desired.ts";
+import type { AppId, AppSpec, ContentId, DesiredState, NetworkId } from "../src/desired.ts";
 import { EngineStore } from "../src/engine-store.ts";
+import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
+import { createNetworkDomain, type NetworkDomain } from "../src/network/network-domain.ts";
 import type { AppStatus } from "../src/observed.ts";
 import { FolderDisk } from "./folder-disk.ts";
 
@@ -38,7 +40,7 @@ const missing = [
 export const skip: string | false = missing === undefined ? false : `${missing} is missing`;
 
 const applets =
-  "sh echo sleep cat ls id env mount httpd nc ps dd rm mkdir touch date hostname head tail wc grep yes";
+  "sh echo sleep cat ls id env mount httpd nc nslookup ping ps dd rm mkdir touch date hostname head tail wc grep yes";
 
 export function makeImage(folder: string): string {
   const root = join(folder, "root");
@@ -56,6 +58,13 @@ export function makeImage(folder: string): string {
 /** Many times what a machine needs to boot beside others. */
 const patienceMs = 40_000;
 
+export const networkId: NetworkId = "net" as NetworkId;
+const network = {
+  ...{ id: networkId, name: "default", kind: "local", subnet: "10.77.0.0/24", gateway: "10.77.0.1" },
+  ...{ dhcpFirst: "10.77.0.2", dhcpLast: "10.77.0.9", dns: [] },
+  hosts: [{ name: "registry.internal", addresses: ["192.0.2.2"] }],
+};
+
 export type PodInit = MessageInitShape<typeof ext.AppExtensionSchema>;
 
 export class AppWorld implements AsyncDisposable {
@@ -70,11 +79,16 @@ export class AppWorld implements AsyncDisposable {
   hypervisor!: QemuHypervisor;
   store!: EngineStore;
   domain!: AppDomain;
+  #driver: LinuxNetworkDriver | undefined;
+  #network: NetworkDomain | undefined;
   #specs: AppSpec[] = [];
   #version = 1;
 
-  static async open(): Promise<AppWorld> {
+  /** `network` makes bridges and rules in the namespace this process runs in; only for one of the test's own. */
+  static async open({ network = false }: { network?: boolean } = {}): Promise<AppWorld> {
     const world = new AppWorld();
+    if (network)
+      world.#driver = new LinuxNetworkDriver({ prefix: "sv", folder: join(world.folder, "network") });
     await world.startEngine();
     return world;
   }
@@ -123,6 +137,21 @@ export class AppWorld implements AsyncDisposable {
         volumes: [],
       },
     });
+    if (this.#driver !== undefined) {
+      const { store, clock, log } = this;
+      const disk = new FolderDisk(join(this.folder, "state"));
+      const driver = this.#driver;
+      this.#network = createNetworkDomain({
+        store,
+        disk,
+        driver,
+        prefix: "sv",
+        clock,
+        random: new SystemRandom(),
+        log,
+      });
+      await this.#network.start();
+    }
     await this.domain.start();
     this.#publish();
   }
@@ -130,6 +159,7 @@ export class AppWorld implements AsyncDisposable {
   /** As kill -9 leaves it: nothing is said goodbye to, only this process must let go of its sockets. */
   async killEngine(): Promise<void> {
     await this.domain[Symbol.asyncDispose]();
+    await this.#network?.[Symbol.asyncDispose]();
   }
 
   apply(name: string, pod: PodInit, more: Partial<AppSpec> = {}): AppId {
@@ -197,8 +227,9 @@ export class AppWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.domain[Symbol.asyncDispose]();
+    await this.killEngine();
     for (const id of await this.hypervisor.list()) await this.hypervisor.remove(id);
+    await this.#driver?.down();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -219,6 +250,11 @@ export class AppWorld implements AsyncDisposable {
   }
 
   #publish(): void {
-    this.store.desired.set({ apps: [...this.#specs], contents: [], networks: [] } as unknown as DesiredState);
+    this.store.desired.set({
+      nodeId: "n1",
+      apps: [...this.#specs],
+      contents: [],
+      networks: [network],
+    } as unknown as DesiredState);
   }
 }

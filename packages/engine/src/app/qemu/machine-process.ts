@@ -21,12 +21,13 @@ export async function machineUsage(pid: number): Promise<VmUsage | undefined> {
     const fields = (stat ?? "").slice((stat ?? "").lastIndexOf(")") + 2).split(" ");
     const ticks = BigInt(fields[11] ?? 0) + BigInt(fields[12] ?? 0);
     const tap = /ifname=([\w.-]+)/.exec((await commandLine(pid)).join(" "))?.[1];
+    const traffic = await tapTraffic(tap);
     return {
       cpuNanos: ticks * nanosPerTick,
       memoryBytes: Number(/^VmRSS:\s+(\d+) kB/m.exec(status ?? "")?.[1] ?? 0) * 1024,
       // What the tap sends is what the app receives.
-      rxBytes: await tapCounter(tap, "tx_bytes"),
-      txBytes: await tapCounter(tap, "rx_bytes"),
+      rxBytes: traffic.sent,
+      txBytes: traffic.received,
       diskReadBytes: BigInt(/^read_bytes: (\d+)/m.exec(io ?? "")?.[1] ?? 0),
       diskWriteBytes: BigInt(/^write_bytes: (\d+)/m.exec(io ?? "")?.[1] ?? 0),
     };
@@ -47,8 +48,14 @@ async function isZombie(pid: number): Promise<boolean> {
   return /\) [ZX] /.test(stat);
 }
 
-async function tapCounter(tap: string | undefined, name: string): Promise<bigint> {
-  if (tap === undefined) return 0n;
-  const text = await readFile(`/sys/class/net/${tap}/statistics/${name}`, "utf8").catch(() => "0");
-  return BigInt(text.trim());
+/** Of the tap, in the network namespace we are in, whatever is mounted on /sys. */
+async function tapTraffic(tap: string | undefined): Promise<{ received: bigint; sent: bigint }> {
+  const table = await readFile("/proc/self/net/dev", "utf8").catch(() => "");
+  const line = table.split("\n").find((it) => it.trimStart().startsWith(`${tap}:`));
+  const columns =
+    line
+      ?.slice(line.indexOf(":") + 1)
+      .trim()
+      .split(/\s+/) ?? [];
+  return { received: BigInt(columns[0] ?? 0), sent: BigInt(columns[8] ?? 0) };
 }

@@ -1,0 +1,87 @@
+/** Runs in a network and mount namespace made for it: two apps in real machines, a node, and an outside. */
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { ext } from "@selvedge/eve-api";
+import type { NicSpec } from "../src/desired.ts";
+import { AppWorld, networkId } from "./app-world.ts";
+
+const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
+
+sh("mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up");
+sh("ip netns add out && ip -n out link set lo up");
+sh(
+  "ip link add up0 type veth peer name eth0 netns out && ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up",
+);
+sh("ip -n out addr add 192.0.2.2/24 dev eth0 && ip -n out link set eth0 up");
+
+await using world = await AppWorld.open({ network: true });
+const plug = (nodePort: number): NicSpec => ({
+  ...{ name: "eth0", networkId, mac: undefined },
+  portMaps: [{ protocol: "tcp", nodePort, appPort: 80 }],
+});
+const tries = [
+  "ping -c1 -W3 192.0.2.2 >/dev/null && echo outside reached",
+  "ping -c1 -W1 10.77.0.2 >/dev/null || echo other app not reached",
+  "nc -w 1 10.77.0.1 22 </dev/null 2>/dev/null || echo node not reached",
+  "nslookup registry.internal 10.77.0.1 | grep -q 192.0.2.2 && echo name known",
+  "cat /etc/resolv.conf; hostname; exec sleep 1000",
+].join("; ");
+const web = world.apply(
+  "web",
+  {
+    restartPolicy: ext.RestartPolicy.ALWAYS,
+    containers: [
+      {
+        name: "main",
+        command: ["httpd", "-f", "-p", "80", "-h", "/www"],
+        readiness: {
+          action: { action: { case: "tcp", value: { port: 80 } } },
+          periodSeconds: 1,
+          timeoutSeconds: 5,
+        },
+      },
+    ],
+  },
+  { nics: [plug(8080)] },
+);
+await world.until(web, (it) => it?.report.containers[0]?.ready === true);
+const other = world.apply(
+  "second",
+  { restartPolicy: ext.RestartPolicy.ALWAYS, containers: [{ name: "main", command: ["sh", "-c", tries] }] },
+  { nics: [plug(8081)] },
+);
+const lines = (await world.untilLog(other, /main: second/)).map((line) => line.slice("main: ".length));
+assert.deepEqual(lines, [
+  ...["outside reached", "other app not reached", "node not reached", "name known"],
+  ...["nameserver 10.77.0.1", "second"],
+]);
+assert.equal(world.store.apps.get(web)?.report.podIp, "10.77.0.2");
+
+const ask = "printf 'GET /index.html HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 5 192.0.2.1 8080";
+const answer = spawnSync("ip", ["netns", "exec", "out", "sh", "-c", ask]).stdout.toString();
+assert.match(answer, /hello/, "a port of the node leads to the app");
+
+// What runs the apps has no rights: its own user, no capabilities, no way to get any, seccomp on.
+for (const id of [web, other]) {
+  const pid = readFileSync(`${world.folder}/run/${id}/pid`, "utf8").trim();
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  assert.match(status, /^Uid:\t21000\d\t/m);
+  assert.match(status, /^CapEff:\t0+$/m);
+  assert.match(status, /^CapBnd:\t0+$/m);
+  assert.match(status, /^NoNewPrivs:\t1$/m);
+  assert.match(status, /^Seccomp:\t2$/m);
+}
+const { rxBytes = 0n } = (await world.domain.usages.usage(other)) ?? {};
+assert.ok(rxBytes > 0n, "traffic is counted");
+
+await world.killEngine();
+await world.startEngine();
+await world.until(web, (it) => it?.report.containers[0]?.ready === true);
+assert.match(
+  spawnSync("ip", ["netns", "exec", "out", "sh", "-c", ask]).stdout.toString(),
+  /hello/,
+  "adopted",
+);
+for (const id of [web, other]) world.remove(id);
+for (const id of [web, other]) await world.until(id, (it) => it === undefined);
