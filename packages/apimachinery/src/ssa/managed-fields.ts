@@ -217,15 +217,14 @@ function capped(managers: Managers, times: Map<string, string | undefined>): Man
   let excess = updaters.length - updatersMax;
   if (excess <= 0) return managers;
   const after = new Map(managers);
-  const buckets = new Map<string, string>();
   for (const [id, { set, apiVersion }] of updaters) {
     if (excess <= 0) break;
     const bucket = managerId({ manager: ancient, operation: "Update", apiVersion });
+    if (id === bucket) continue;
     const merged = after.get(bucket)?.set ?? new FieldSet();
     // The first one put into a bucket takes no entry away.
-    if (buckets.has(apiVersion) || after.has(bucket)) excess--;
-    buckets.set(apiVersion, bucket);
-    if (id !== bucket) after.delete(id);
+    if (after.has(bucket)) excess--;
+    after.delete(id);
     after.set(bucket, { set: merged.union(set), apiVersion, applied: false });
     times.set(bucket, times.get(id));
   }

@@ -23,7 +23,12 @@ function check(schema: Schema, value: unknown, path: string, errors: FieldError[
   if (value === null && schema.nullable === true) return;
   const fault = typeFault(schema, value);
   if (fault !== undefined) {
-    errors.push({ type: "FieldValueTypeInvalid", field: path, value: describeType(value), detail: fault });
+    errors.push({
+      type: "FieldValueTypeInvalid",
+      field: path,
+      value: describeType(value),
+      detail: inBody(path, fault),
+    });
     return;
   }
   checkEnum(schema, value, path, errors);
@@ -36,6 +41,11 @@ function check(schema: Schema, value: unknown, path: string, errors: FieldError[
 
 function invalid(field: string, value: unknown, detail: string): FieldError {
   return { type: "FieldValueInvalid", field, value, detail };
+}
+
+/** As upstream begins what it says of values that do not fit a schema. */
+function inBody(path: string, fault: string): string {
+  return path === "" ? fault : `${path} in body ${fault}`;
 }
 
 function describeType(value: unknown): string {
@@ -113,10 +123,10 @@ function checkString(schema: Schema, value: string, path: string, errors: FieldE
     });
   }
   if (minLength !== undefined && [...value].length < minLength) {
-    errors.push(invalid(path, value, `should be at least ${minLength} chars long`));
+    errors.push(invalid(path, value, `${path} in body should be at least ${minLength} chars long`));
   }
   if (pattern !== undefined && !compiled(pattern).test(value)) {
-    errors.push(invalid(path, value, `should match '${pattern}'`));
+    errors.push(invalid(path, value, `${path} in body should match '${pattern}'`));
   }
   const known = format !== undefined && Object.hasOwn(formats, format) ? formats[format] : undefined;
   if (known !== undefined && !known.test(value)) errors.push(invalid(path, value, known.fault));
@@ -126,16 +136,24 @@ function checkNumber(schema: Schema, value: number, path: string, errors: FieldE
   const { minimum, maximum, exclusiveMinimum = false, exclusiveMaximum = false, multipleOf, format } = schema;
   if (minimum !== undefined && (exclusiveMinimum ? value <= minimum : value < minimum)) {
     errors.push(
-      invalid(path, value, `should be greater than${exclusiveMinimum ? "" : " or equal to"} ${minimum}`),
+      invalid(
+        path,
+        value,
+        `${path} in body should be greater than${exclusiveMinimum ? "" : " or equal to"} ${minimum}`,
+      ),
     );
   }
   if (maximum !== undefined && (exclusiveMaximum ? value >= maximum : value > maximum)) {
     errors.push(
-      invalid(path, value, `should be less than${exclusiveMaximum ? "" : " or equal to"} ${maximum}`),
+      invalid(
+        path,
+        value,
+        `${path} in body should be less than${exclusiveMaximum ? "" : " or equal to"} ${maximum}`,
+      ),
     );
   }
   if (multipleOf !== undefined && !Number.isInteger(value / multipleOf)) {
-    errors.push(invalid(path, value, `should be a multiple of ${multipleOf}`));
+    errors.push(invalid(path, value, `${path} in body should be a multiple of ${multipleOf}`));
   }
   if (format === "int32" && (value < -(2 ** 31) || value >= 2 ** 31))
     errors.push(invalid(path, value, "must fit int32"));
@@ -148,7 +166,7 @@ function checkList(schema: Schema, list: unknown[], path: string, errors: FieldE
     errors.push({ type: "FieldValueTooMany", field: path, value: list.length, detail });
   }
   if (minItems !== undefined && list.length < minItems) {
-    errors.push(invalid(path, list.length, `should have at least ${minItems} items`));
+    errors.push(invalid(path, list.length, `${path} in body should have at least ${minItems} items`));
   }
   if (items !== undefined) {
     for (const [index, item] of list.entries()) check(items, item, `${path}[${index}]`, errors, depth + 1);
@@ -191,7 +209,9 @@ function checkObject(
     errors.push({ type: "FieldValueTooMany", field: path, value: count, detail });
   }
   if (schema.minProperties !== undefined && count < schema.minProperties) {
-    errors.push(invalid(path, count, `should have at least ${schema.minProperties} properties`));
+    errors.push(
+      invalid(path, count, `${path} in body should have at least ${schema.minProperties} properties`),
+    );
   }
   for (const [key, value] of Object.entries(object)) {
     const inner = memberSchema(schema, key);

@@ -34,7 +34,7 @@ const namesMax = 8;
 const nameLetters = "bcdfghjklmnpqrstvwxz2456789";
 /** So that a generated name with its suffix is still a label. */
 const generatedBaseMax = 58;
-const inProcess = "in-process";
+const inProcess = "controller";
 
 /** The objects of all kinds in one store, for callers in the same process and for the HTTP side alike. */
 export class ObjectRegistry {

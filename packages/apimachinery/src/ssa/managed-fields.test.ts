@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { KindDefinition } from "../kind-definition.ts";
+import type { KubeObject } from "../object.ts";
+import { applyObject, describeManager, updateObject, withoutTimes } from "./managed-fields.ts";
+import { ApplyConflictError } from "./updater.ts";
+
+const kind: KindDefinition = {
+  ...{ group: "lab.example", version: "v1", kind: "Gadget", plural: "gadgets", singular: "gadget" },
+  ...{ namespaced: true, columns: [] },
+  schema: {
+    type: "object",
+    properties: {
+      spec: {
+        type: "object",
+        properties: {
+          size: { type: "integer" },
+          words: { type: "array", items: { type: "string" } },
+          parts: {
+            type: "array",
+            items: { type: "object", properties: { name: { type: "string" }, color: { type: "string" } } },
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["name"],
+          },
+        },
+      },
+    },
+  },
+};
+
+function gadget(spec: unknown, more: Partial<KubeObject["metadata"]> = {}): KubeObject {
+  return { apiVersion: "lab.example/v1", kind: "Gadget", metadata: { name: "one", ...more }, spec };
+}
+
+const at = (second: number): string => `2026-01-01T00:00:${`${second}`.padStart(2, "0")}Z`;
+
+function apply(
+  live: KubeObject | undefined,
+  manager: string,
+  spec: unknown,
+  second = 0,
+  force = false,
+): KubeObject {
+  return applyObject({ kind, live, object: gadget(spec), manager, force, time: at(second) });
+}
+
+function update(live: KubeObject | undefined, manager: string, object: KubeObject, second = 0): KubeObject {
+  return updateObject({ kind, live, object, manager, time: at(second) });
+}
+
+describe("managedFields", () => {
+  it("say who set what, by keys of lists and without the server's own fields", () => {
+    const made = update(
+      undefined,
+      "kubectl-create",
+      gadget({ parts: [{ name: "a", color: "red" }], words: ["x"] }, { uid: "u" }),
+    );
+    assert.deepEqual(made.metadata.managedFields, [
+      {
+        manager: "kubectl-create",
+        operation: "Update",
+        apiVersion: "lab.example/v1",
+        time: at(0),
+        fieldsType: "FieldsV1",
+        fieldsV1: {
+          "f:spec": {
+            ".": {},
+            "f:parts": { ".": {}, 'k:{"name":"a"}': { ".": {}, "f:color": {}, "f:name": {} } },
+            "f:words": {},
+          },
+        },
+      },
+    ]);
+  });
+
+  it("take from a manager what another wrote, and keep its time when it changed nothing", () => {
+    const made = update(undefined, "one", gadget({ size: 1, words: ["x"] }), 1);
+    const changed = update(made, "two", { ...made, spec: { size: 2, words: ["x"] } }, 2);
+    assert.deepEqual(
+      changed.metadata.managedFields?.map(({ manager, time, fieldsV1 }) => [manager, time, fieldsV1]),
+      [
+        ["one", at(1), { "f:spec": { ".": {}, "f:words": {} } }],
+        ["two", at(2), { "f:spec": { "f:size": {} } }],
+      ],
+    );
+    const same = update(changed, "two", changed, 3);
+    assert.deepEqual(same, changed);
+  });
+
+  it("remove what an applier no longer says, and refuse what others hold", () => {
+    const first = apply(undefined, "one", { size: 1, parts: [{ name: "a" }, { name: "b" }] });
+    const second = apply(first, "one", { parts: [{ name: "b" }] }, 1);
+    assert.deepEqual(second["spec"], { parts: [{ name: "b" }] });
+    const third = update(second, "two", { ...second, spec: { size: 7, parts: [{ name: "b" }] } }, 2);
+    assert.throws(() => apply(third, "one", { size: 8, parts: [{ name: "b" }] }), ApplyConflictError);
+    const forced = apply(third, "one", { size: 8, parts: [{ name: "b" }] }, 3, true);
+    assert.deepEqual(
+      forced.metadata.managedFields?.map(({ manager }) => manager),
+      ["one"],
+    );
+  });
+
+  it("begin anew with one empty entry, and stay when none are sent", () => {
+    const made = update(undefined, "one", gadget({ size: 1 }));
+    const { managedFields: _entries, ...metadata } = made.metadata;
+    assert.deepEqual(
+      update(made, "two", { ...made, metadata }).metadata.managedFields,
+      made.metadata.managedFields,
+    );
+    const reset = update(made, "two", { ...made, metadata: { ...metadata, managedFields: [{}] } });
+    assert.equal(reset.metadata.managedFields, undefined);
+    const odd = update(made, "two", {
+      ...made,
+      metadata: { ...metadata, managedFields: [{ fieldsV1: { "f:a": 1 } }] },
+    });
+    assert.deepEqual(odd.metadata.managedFields, made.metadata.managedFields);
+  });
+
+  it("let kubectl take over what client-side apply said, while it still is so", () => {
+    const annotations = (spec: unknown): Partial<KubeObject["metadata"]> => ({
+      annotations: { "kubectl.kubernetes.io/last-applied-configuration": JSON.stringify(gadget(spec)) },
+    });
+    const csa = update(undefined, "kubectl-client-side-apply", gadget({ size: 1 }, annotations({ size: 1 })));
+    const taken = apply(csa, "kubectl", { size: 2 }, 1);
+    assert.deepEqual(taken["spec"], { size: 2 });
+    const text = taken.metadata.annotations?.["kubectl.kubernetes.io/last-applied-configuration"] ?? "";
+    assert.deepEqual(JSON.parse(text).spec, { size: 2 });
+    const moved = update(csa, "someone", { ...csa, spec: { size: 5 } });
+    assert.throws(() => apply(moved, "kubectl", { size: 2 }), ApplyConflictError);
+    assert.throws(() => apply(csa, "other", { size: 2 }), ApplyConflictError);
+  });
+
+  it("stay few: the oldest updaters become one", () => {
+    let live = update(undefined, "m0", gadget({ parts: [] }));
+    for (let n = 1; n <= 14; n++) {
+      const parts = [...((live["spec"] as { parts: unknown[] }).parts ?? []), { name: `p${n}` }];
+      live = update(live, `m${n}`, { ...live, spec: { parts } }, n);
+    }
+    const managers = live.metadata.managedFields?.map(({ manager }) => manager) ?? [];
+    assert.equal(managers.length, 10);
+    assert.ok(managers.includes("ancient-changes") && managers.includes("m14") && !managers.includes("m1"));
+  });
+
+  it("are compared without their times, and named as upstream names them", () => {
+    const [one, two] = [update(undefined, "one", gadget({}), 1), update(undefined, "one", gadget({}), 2)];
+    assert.deepEqual(withoutTimes(one), withoutTimes(two));
+    const rows: readonly [entry: object, time: string | undefined, text: string][] = [
+      [{ manager: "kubectl", operation: "Apply" }, undefined, '"kubectl"'],
+      [{ manager: "a", operation: "Update", apiVersion: "v1" }, at(1), `"a" using v1 at ${at(1)}`],
+      [
+        { manager: "a", operation: "Update", apiVersion: "v1", subresource: "status" },
+        undefined,
+        '"a" with subresource "status" using v1',
+      ],
+    ];
+    for (const [entry, time, text] of rows) assert.equal(describeManager(JSON.stringify(entry), time), text);
+  });
+});

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import { instant } from "@selvedge/base";
+import { type DeletePlan, type DeleteQuery, planDelete } from "./delete-plan.ts";
+import { isGone, planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
+
+const gadget: KindDefinition = {
+  ...{ group: "lab.example", version: "v1", kind: "Gadget", plural: "gadgets", singular: "gadget" },
+  ...{ namespaced: true, custom: true, columns: [], subresources: { status: true } },
+  schema: {
+    type: "object",
+    properties: {
+      spec: { type: "object", properties: { size: { type: "integer", default: 1 } } },
+      status: { type: "object", properties: { ready: { type: "boolean" } } },
+    },
+  },
+};
+const lingering: KindDefinition = { ...gadget, gracePeriodSeconds: () => 30 };
+const now = instant(Date.parse("2026-01-01T00:00:00Z"));
+
+function object(metadata: Partial<KubeObject["metadata"]> = {}): KubeObject {
+  const meta = { name: "one", namespace: "a", uid: "u", resourceVersion: "5", ...metadata };
+  return { apiVersion: "lab.example/v1", kind: "Gadget", metadata: meta, spec: { size: 1 } };
+}
+
+function said(plan: DeletePlan): unknown {
+  if (plan.type !== "mark") return plan.type;
+  const { deletionTimestamp, deletionGracePeriodSeconds: grace, finalizers = [] } = plan.object.metadata;
+  return [deletionTimestamp, grace, ...finalizers];
+}
+
+const going = { deletionTimestamp: "2026-01-01T00:00:30Z", deletionGracePeriodSeconds: 30 };
+
+describe("a deletion", () => {
+  const rows: readonly [
+    why: string,
+    kind: KindDefinition,
+    meta: object,
+    query: DeleteQuery,
+    plan: unknown,
+  ][] = [
+    ["nothing holds it", gadget, {}, {}, "delete"],
+    ["a finalizer holds it", gadget, { finalizers: ["x/y"] }, {}, ["2026-01-01T00:00:00Z", 0, "x/y"]],
+    ["it is marked already", gadget, { ...going, finalizers: ["x/y"] }, {}, "nothing"],
+    [
+      "dependents go first",
+      gadget,
+      {},
+      { propagationPolicy: "Foreground" },
+      ["2026-01-01T00:00:00Z", 0, "foregroundDeletion"],
+    ],
+    ["dependents stay", gadget, {}, { propagationPolicy: "Orphan" }, ["2026-01-01T00:00:00Z", 0, "orphan"]],
+    [
+      "dependents stay, in old words",
+      gadget,
+      {},
+      { orphanDependents: true },
+      ["2026-01-01T00:00:00Z", 0, "orphan"],
+    ],
+    [
+      "a policy replaces another",
+      gadget,
+      { finalizers: ["orphan"] },
+      { propagationPolicy: "Background" },
+      "delete",
+    ],
+    ["it has a grace", lingering, {}, {}, ["2026-01-01T00:00:30Z", 30]],
+    ["it is given another", lingering, {}, { gracePeriodSeconds: 5 }, ["2026-01-01T00:00:05Z", 5]],
+    ["it is given none", lingering, {}, { gracePeriodSeconds: 0 }, "delete"],
+    ["a kind without grace is given one", gadget, {}, { gracePeriodSeconds: 5 }, "delete"],
+    ["its grace becomes shorter", lingering, going, { gracePeriodSeconds: 10 }, ["2026-01-01T00:00:10Z", 10]],
+    ["its grace cannot become longer", lingering, going, { gracePeriodSeconds: 60 }, "nothing"],
+    ["it is asked for twice", lingering, going, {}, "nothing"],
+    ["force ends a grace", lingering, going, { gracePeriodSeconds: 0 }, "delete"],
+  ];
+  for (const [why, kind, meta, query, plan] of rows) {
+    it(`when ${why}`, () => assert.deepEqual(said(planDelete(kind, object(meta), query, now)), plan));
+  }
+
+  it("is refused for another object, another revision and a policy that is none", () => {
+    const refused: readonly [query: DeleteQuery, code: number][] = [
+      [{ preconditions: { uid: "other" } }, 409],
+      [{ preconditions: { resourceVersion: "4" } }, 409],
+      [{ propagationPolicy: "Sideways" as never }, 422],
+      [{ propagationPolicy: "Orphan", orphanDependents: false }, 422],
+    ];
+    for (const [query, code] of refused) {
+      assert.throws(() => planDelete(gadget, object(), query, now), { code });
+    }
+  });
+
+  it("of a namespace waits for its content", () => {
+    const kind = { ...gadget, group: "", version: "v1", kind: "Namespace", plural: "namespaces" };
+    const namespace = {
+      ...object(),
+      apiVersion: "v1",
+      kind: "Namespace",
+      spec: { finalizers: ["kubernetes"] },
+    };
+    const plan = planDelete(kind, namespace, {}, now);
+    assert.ok(plan.type === "mark");
+    assert.deepEqual([plan.object["status"], isGone(plan.object)], [{ phase: "Terminating" }, false]);
+    assert.equal(isGone({ ...plan.object, spec: {} }), true);
+  });
+});
+
+describe("a write", () => {
+  const context = (more: Partial<WriteContext> = {}): WriteContext => ({
+    ...{ kind: gadget, rules: {}, manager: "m", subresource: undefined, time: "2026-01-01T00:00:00Z" },
+    ...more,
+  });
+
+  it("creates with the server's own metadata, defaults and no status", () => {
+    const wanted = {
+      ...object({ generation: 9, deletionTimestamp: "x" }),
+      spec: {},
+      status: { ready: true },
+    };
+    const made = planCreate(wanted, "new", context());
+    const { managedFields, ...metadata } = made.metadata;
+    assert.deepEqual(metadata, {
+      ...{
+        name: "one",
+        namespace: "a",
+        uid: "new",
+        generation: 1,
+        creationTimestamp: "2026-01-01T00:00:00Z",
+      },
+    });
+    assert.deepEqual([made["spec"], made["status"], managedFields?.length], [{ size: 1 }, undefined, 1]);
+  });
+
+  it("keeps to its part of the object", () => {
+    const stored = planCreate(object(), "u", context());
+    stored.metadata.resourceVersion = "5";
+    const changed = { ...stored, spec: { size: 2 }, status: { ready: true } };
+    const main = planUpdate(stored, changed, context());
+    assert.deepEqual([main["spec"], main["status"], main.metadata.generation], [{ size: 2 }, undefined, 2]);
+    const status = planUpdate(stored, changed, context({ subresource: "status" }));
+    assert.deepEqual(
+      [status["spec"], status["status"], status.metadata.generation],
+      [{ size: 1 }, { ready: true }, 1],
+    );
+    assert.equal(
+      status.metadata.managedFields?.find(({ subresource }) => subresource === "status")?.manager,
+      "m",
+    );
+  });
+
+  it("that changes nothing gives back what is stored", () => {
+    const stored = planCreate(object(), "u", context());
+    stored.metadata.resourceVersion = "5";
+    assert.equal(
+      planUpdate(stored, structuredClone(stored), context({ time: "2027-01-01T00:00:00Z" })),
+      stored,
+    );
+  });
+
+  it("cannot turn one object into another", () => {
+    const stored = planCreate(object(), "u", context());
+    assert.throws(() => planUpdate(stored, object({ uid: "w" }), context()), {
+      message:
+        'Operation cannot be fulfilled on gadgets.lab.example "one": Precondition failed: UID in ' +
+        "precondition: w, UID in object meta: u",
+    });
+  });
+
+  it("is told of unknown fields as the rules say", () => {
+    const odd = (): KubeObject => ({ ...object(), spec: { size: 1, colour: "red" } });
+    assert.deepEqual(planCreate(odd(), "u", context())["spec"], { size: 1 });
+    const heard: string[] = [];
+    const warn = (text: string): unknown => heard.push(text);
+    const rules = { fieldValidation: "Warn", duplicates: ["spec.size"], warn } as const;
+    planCreate(odd(), "u", context({ rules }));
+    assert.deepEqual(heard, ['unknown field "spec.colour"', 'duplicate field "spec.size"']);
+    assert.throws(() => planCreate(odd(), "u", context({ rules: { fieldValidation: "Strict" } })), {
+      code: 400,
+      message:
+        /^Gadget in version "v1" cannot be handled as a Gadget: strict decoding error: unknown field "spec.colour"$/,
+    });
+    assert.throws(
+      () => planUpdate(object(), odd(), context({ rules: { fieldValidation: "Strict", patch: {} } })),
+      {
+        code: 422,
+        message:
+          / "" is invalid: patch: Invalid value: "{}": strict decoding error: unknown field "spec.colour"$/,
+      },
+    );
+  });
+});
