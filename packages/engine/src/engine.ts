@@ -108,6 +108,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     log,
     graph: describeWriters(reconcilers),
     async start() {
+      log.info(`selvedge engine ${engineVersion} starts`, {
+        ...{ controller: config.baseUrl, identity: keys.place, os: host.osImage, kernel: host.kernelVersion },
+        machines: hypervisor === undefined ? "none" : hypervisor.emulated ? "emulated" : "KVM",
+      });
       await control.load();
       await content.start();
       await network.start();

@@ -45,6 +45,11 @@ export async function runEngine(flags: EngineFlags): Promise<number> {
   const clock = new SystemClock();
   const sink: LogSink = (record) => void process.stderr.write(`${formatRecord(record)}\n`);
   const log = new Log("engine", clock, sink);
+  // A fault nobody foresaw: said like everything else, then whoever started us starts us again; apps go on.
+  process.once("uncaughtException", (error) => {
+    log.error("the engine fails", { error: error instanceof Error ? error.stack : String(error) });
+    process.exit(1);
+  });
   try {
     await runUntilStopped(flags, clock, sink, log);
     return 0;

@@ -106,42 +106,58 @@ export class ConfigAcceptor {
 
   /**
    * Takes an answer whose signature the client has checked. A configuration that cannot be accepted is
-   * remembered as refused and changes nothing; only a disk that cannot take it is thrown, for the caller to
-   * try again.
+   * remembered as refused and changes nothing; a disk that cannot take it is thrown, for the caller to try
+   * again.
    */
   async take(
     envelope: Uint8Array,
     payload: Uint8Array,
     node: string,
   ): Promise<"accepted" | "refused" | "unchanged"> {
-    const { log, clock, trust } = this.#parts;
-    let hash = "";
-    try {
-      const response = fromBinary(config.ConfigResponseSchema, payload);
-      hash = response.configHash;
-      if (hash === "") throw new ConfigFault("configHash", "is empty, so nothing could tell a change");
-      if (hash === this.#heardHash) return "unchanged";
-      this.#check(response, node);
-      const signer = trust.lists.find((list) => vouches(list, envelope));
-      if (signer === undefined) throw new ConfigFault("senderCertHash", "nobody vouches for it any more");
-      // Whatever is wrong must show before it is kept.
-      translate(messageOf(response), hash, refuseToOpen);
-      await this.#keep(envelope, signer);
-      this.#believe(response, trust.lists);
-      log.info("configuration accepted", { hash, apps: messageOf(response).apps.length });
-      return "accepted";
-    } catch (error) {
-      if (!(error instanceof ConfigFault) && !isDecodeError(error)) throw error;
-      const field = error instanceof ConfigFault ? error.field : "";
-      this.#heardHash = hash;
-      this.#refusal = { configHash: hash, field, message: describeError(error), at: clock.now() };
-      log.error("configuration refused; the last good one goes on", {
-        hash,
-        field,
-        error: describeError(error),
-      });
+    const read = this.#read(envelope, payload, node);
+    if ("fault" in read) {
+      this.#refuse(read.hash, read.fault);
       return "refused";
     }
+    const { response, signer } = read;
+    if (response.configHash === this.#heardHash) return "unchanged";
+    await this.#keep(envelope, signer);
+    this.#believe(response, this.#parts.trust.lists);
+    const apps = response.config?.apps.length ?? 0;
+    this.#parts.log.info("configuration accepted", { hash: response.configHash, apps });
+    return "accepted";
+  }
+
+  /** Everything that can be wrong with an answer shows here, before any of it is kept. */
+  #read(envelope: Uint8Array, payload: Uint8Array, node: string): Read {
+    let hash = "";
+    try {
+      const response = decode(payload);
+      hash = response.configHash;
+      if (hash === "") throw new ConfigFault("configHash", "is empty, so nothing could tell a change");
+      const signer = this.#parts.trust.lists.find((list) => vouches(list, envelope));
+      if (signer === undefined) throw new ConfigFault("senderCertHash", "nobody vouches for it any more");
+      if (hash !== this.#heardHash) {
+        this.#check(response, node);
+        translate(messageOf(response), hash, refuseToOpen);
+      }
+      return { response, signer };
+    } catch (error) {
+      if (error instanceof ConfigFault) return { hash, fault: error };
+      throw error;
+    }
+  }
+
+  #refuse(hash: string, fault: ConfigFault): void {
+    const { clock, log } = this.#parts;
+    const { field } = fault;
+    const message = describeError(fault);
+    this.#heardHash = hash;
+    const known = this.#refusal;
+    // A controller that goes on sending the same is told once.
+    if (known?.configHash === hash && known.field === field && known.message === message) return;
+    this.#refusal = { configHash: hash, field, message, at: clock.now() };
+    log.error("configuration refused; the last good one goes on", { hash, field, error: message });
   }
 
   #check(response: config.ConfigResponse, node: string): void {
@@ -183,6 +199,18 @@ export class ConfigAcceptor {
   }
 }
 
+type Read =
+  | { readonly response: config.ConfigResponse; readonly signer: ControllerCerts }
+  | { readonly hash: string; readonly fault: ConfigFault };
+
+function decode(payload: Uint8Array): config.ConfigResponse {
+  try {
+    return fromBinary(config.ConfigResponseSchema, payload);
+  } catch (cause) {
+    throw new ConfigFault("", "the answer is no configuration", { cause });
+  }
+}
+
 function messageOf({ config: message }: config.ConfigResponse): config.EdgeDevConfig {
   if (message === undefined) throw new ConfigFault("config", "is missing");
   return message;
@@ -208,12 +236,4 @@ function vouches(list: ControllerCerts, envelope: Uint8Array): boolean {
 /** Translating twice must not open anything. */
 async function refuseToOpen(): Promise<never> {
   throw new Error("nothing is opened while a configuration is checked");
-}
-
-/**
- * protobuf-es throws plain errors for bytes that are no message; a disk's or a TPM's have classes of their
- * own.
- */
-function isDecodeError(error: unknown): boolean {
-  return error instanceof RangeError || (error instanceof Error && error.constructor === Error);
 }

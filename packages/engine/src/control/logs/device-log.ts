@@ -78,16 +78,18 @@ export class DeviceLog {
     if (this.#lines.length === 0 || !due) return;
     const names = await this.#names();
     this.#next ??= Number(names.at(-1)?.split(".")[0] ?? 0) + 1;
-    const lines = this.#lines;
-    this.#lines = [];
-    this.#textLength = 0;
-    for (const part of bundles(lines, (some) =>
-      logBundle({ kind: "device", node, version: engineVersion }, some, clock.now()),
-    )) {
+    const lines = this.#lines.slice();
+    const make = (some: readonly string[]): Uint8Array =>
+      logBundle({ kind: "device", node, version: engineVersion }, some, clock.now());
+    for (const part of bundles(lines, make)) {
       const name = `${String(this.#next++).padStart(10, "0")}.gz`;
       await disk.append(`${folder}/${name}`, part);
       names.push(name);
     }
+    // Only now: a disk that is full keeps them in memory, where they are bounded too.
+    this.#lines.splice(0, lines.length);
+    this.#textLength = this.#lines.reduce((sum, { length }) => sum + length, 0);
+    this.#since = clock.monotonic();
     while (names.length > filesMax) {
       await disk.remove(`${folder}/${names.shift()}`);
       this.#dropped++;
