@@ -86,7 +86,7 @@ describe("a line", () => {
   });
 
   it("is cut before it is longer than readers take", () => {
-    assert.ok(logLine({ ...entry, content: "\u0001".repeat(1_000_000) }).length < 3 * 65_536);
+    assert.ok(logLine({ ...entry, content: "\u0001".repeat(1_000_000) }).length < 65_536);
   });
 });
 

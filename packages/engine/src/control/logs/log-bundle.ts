@@ -25,16 +25,15 @@ export type BundleAbout =
 export const bundleMax = 65_536;
 /** What a file is aimed at. */
 export const bundleAim = 50_000;
-/** Readers take lines of up to 64 KiB; JSON may double what it escapes. */
-const contentMax = 24_000;
+/** Readers (Adam's among them) stop at a line of 64 KiB; the other fields are short. */
+const contentBytesMax = 60_000;
 
 /**
  * A line as Go's encoding/json writes the API's struct: empty fields left out, the time as seconds and nanos.
  */
 export function logLine(entry: LogEntry): string {
   const { severity, source, iid, msgid, tags, at } = entry;
-  const content =
-    entry.content.length > contentMax ? `${entry.content.slice(0, contentMax)} … (cut)` : entry.content;
+  const content = fitting(entry.content);
   const seconds = Math.floor(at / 1000);
   const nanos = Math.round((at - seconds * 1000) * 1e6);
   return JSON.stringify({
@@ -48,6 +47,14 @@ export function logLine(entry: LogEntry): string {
     timestamp: { ...(seconds === 0 ? {} : { seconds }), ...(nanos === 0 ? {} : { nanos }) },
     ...(entry.function === "" ? {} : { function: entry.function }),
   });
+}
+
+/** The text, or as much of its beginning as fits once JSON has escaped it. */
+function fitting(text: string): string {
+  let part = text;
+  while (Buffer.byteLength(JSON.stringify(part)) > contentBytesMax)
+    part = part.slice(0, Math.floor(part.length / 2));
+  return part === text ? text : `${part} … (cut)`;
 }
 
 const flagName = 0x08;
