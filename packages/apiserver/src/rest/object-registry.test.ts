@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { SeededRandom, SystemClock } from "@selvedge/base";
+import { StatusError } from "../status-error.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
 import { ObjectRegistry } from "./object-registry.ts";
 
@@ -102,6 +106,58 @@ test("a watch with a selector tells of what comes, changes and leaves", async ()
   }
   assert.deepEqual(seen, ["ADDED one 2", "MODIFIED one 3", "DELETED one 4"]);
   stop.abort();
+});
+
+test("who comes back too late is told so, and how to go on", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "selvedge-late-"));
+  const open = (): SqliteStore => new SqliteStore(join(folder, "store.db"), "", 10);
+  const over = (store: SqliteStore): ObjectRegistry =>
+    new ObjectRegistry([gadget], store, new SystemClock(), new SeededRandom(1));
+  const before = open();
+  const objects = over(before);
+  for (const name of ["a", "b", "c"]) await objects.create(gadget, object(name, 1));
+  const first = await objects.list(gadget, { limit: 2 });
+  assert.deepEqual([first.items.length, first.metadata.remainingItemCount], [2, 1]);
+  const token = first.metadata.continue ?? "";
+  for (let n = 0; n < 30; n++) {
+    await objects.patch(gadget, "c", "a", "merge", { spec: { size: n } });
+  }
+  const late = await objects.list(gadget, { limit: 2, continue: token }).catch((error: unknown) => error);
+  assert.ok(late instanceof StatusError);
+  assert.deepEqual([late.code, late.reason], [410, "Expired"]);
+  const status = late.toStatus() as { metadata: { continue: string } };
+  const rest = await objects.list(gadget, { limit: 2, continue: status.metadata.continue });
+  assert.deepEqual(
+    rest.items.map((item) => [item.metadata.name, item["spec"]]),
+    [["c", { size: 29 }]],
+  );
+  const exact = { resourceVersion: "2", resourceVersionMatch: "Exact" };
+  await assert.rejects(objects.list(gadget, exact), { code: 410 });
+  before.close();
+  // Memory reaches back further than the file; after a start there is only the file.
+  const after = open();
+  const { signal } = new AbortController();
+  const watch = over(after).watch(gadget, { resourceVersion: "2", signal });
+  await assert.rejects(watch.next(), { code: 410, message: "too old resource version: 2" });
+  after.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("a watch that nobody takes from costs nothing, and goes on where it was", async () => {
+  const objects = registry();
+  const stop = new AbortController();
+  await objects.create(gadget, object("one", 0));
+  const watch = objects.watch(gadget, { resourceVersion: "1", signal: stop.signal });
+  const first = watch.next();
+  await objects.patch(gadget, "one", "a", "merge", { spec: { size: 1 } });
+  assert.equal((await first).value?.object.metadata.resourceVersion, "2");
+  for (let n = 2; n < 600; n++) await objects.patch(gadget, "one", "a", "merge", { spec: { size: n } });
+  for (let n = 2; n < 600; n++) {
+    assert.deepEqual((await watch.next()).value?.object["spec"], { size: n });
+  }
+  const last = watch.next();
+  stop.abort();
+  assert.equal((await last).done, true);
 });
 
 test("a field the kind does not offer is refused, not ignored", async () => {

@@ -53,9 +53,11 @@ export class SqliteStore implements Store {
   /** The log has been cut up to here. */
   #compacted: number;
   #closed = false;
+  readonly #kept: number;
 
-  constructor(path: string, workspace = "") {
+  constructor(path: string, workspace = "", kept: number = changesKept) {
     this.#workspace = workspace;
+    this.#kept = kept;
     this.#database = new DatabaseSync(path);
     this.#database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000;");
     migrate(this.#database);
@@ -195,9 +197,9 @@ export class SqliteStore implements Store {
   }
 
   #compact(written: number): void {
-    const through = this.#revision - changesKept;
-    const due =
-      Math.floor(this.#revision / compactEvery) !== Math.floor((this.#revision - written) / compactEvery);
+    const through = this.#revision - this.#kept;
+    const every = Math.min(compactEvery, this.#kept);
+    const due = Math.floor(this.#revision / every) !== Math.floor((this.#revision - written) / every);
     if (!due || through <= this.#compacted) return;
     this.#statements.compact.run(through);
     this.#compacted = through;

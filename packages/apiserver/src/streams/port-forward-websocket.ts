@@ -34,6 +34,8 @@ export async function serveChannelPortForward(
   const forward = async (port: number, index: number): Promise<void> => {
     const [data, errors] = [index * 2, index * 2 + 1];
     const pair = { readable: channels.readable(data), writable: channels.writable(data) };
+    // A client cannot be told that the app has nothing more to say, but by the end of the connection.
+    pair.writable.once("finish", () => channels.endReading(data));
     // Node joins any readable and writable; its types know only of web streams here.
     const client = Duplex.from(pair as unknown as Parameters<typeof Duplex.from>[0]);
     const announced = Buffer.alloc(2);
