@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { hours, minutes, seconds } from "@selvedge/base";
+import { hours, instant, minutes, seconds } from "@selvedge/base";
 import { config, ext, getExtension, info, netinst } from "@selvedge/eve-api";
+import { makeCertificate, toPem } from "../src/identity/certificate.ts";
 import { ControlWorld } from "./control-world.ts";
-import { nodeId } from "./scripted-gateway.ts";
+import { nodeId, recordedKey } from "./scripted-gateway.ts";
 
 type Config = MessageInitShape<typeof config.EdgeDevConfigSchema>;
 
@@ -226,4 +228,63 @@ describe("control", () => {
     assert.deepEqual(about, { devID: nodeId, image: "", eveVersion: "test" });
     await world.clock.pass(seconds(1));
   });
+
+  it("follows a controller that changes its signing key, and believes what the old one signed after a reboot", async () => {
+    const world = new ControlWorld();
+    world.gateway.config = configOf({ deviceName: "old key" });
+    {
+      await using engine = await world.engine();
+      await world.until("accepted", () => engine.store.desired.get() !== undefined);
+      world.gateway.signing = await anotherSigner();
+      await world.clock.pass(minutes(10));
+      assert.equal(world.gateway.count("certs") >= 1, true);
+    }
+    world.gateway.online = false;
+    {
+      await using engine = await world.engine();
+      assert.equal(engine.store.desired.get()?.nodeName, "old key");
+      world.gateway.online = true;
+      world.gateway.config = configOf({ deviceName: "new key" }, 1);
+      world.gateway.hash = "hash-2";
+      await world.until("accepted", () => engine.store.desired.get()?.nodeName === "new key");
+    }
+    world.gateway.online = false;
+    await using engine = await world.engine();
+    assert.equal(engine.store.desired.get()?.nodeName, "new key");
+  });
+
+  it("believes no stored configuration that was changed on the disk", async () => {
+    const world = new ControlWorld();
+    world.gateway.config = configOf({ deviceName: "honest" });
+    {
+      await using engine = await world.engine();
+      await world.until("accepted", () => engine.store.desired.get() !== undefined);
+    }
+    const bytes = world.plates.read("control/config.pb")?.slice() ?? new Uint8Array();
+    const at = Buffer.from(bytes).indexOf("honest");
+    bytes[at] = "H".charCodeAt(0);
+    world.plates.corrupt("control/config.pb", bytes);
+    world.gateway.online = false;
+    await using engine = await world.engine();
+    assert.equal(engine.store.desired.get(), undefined);
+    assert.ok(world.said("the stored configuration is not believed"));
+  });
 });
+
+/** A second leaf under the recorded intermediate. */
+async function anotherSigner(): Promise<{ pem: Uint8Array; key: KeyObject }> {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const issuer = createPrivateKey(recordedKey("inter-key.pem"));
+  const der = await makeCertificate({
+    subject: { organization: "EVE peers throwaway", commonName: "second signing" },
+    issuer: { organization: "EVE peers throwaway", commonName: "peer intermediate CA" },
+    publicKey: publicKey.export({ format: "der", type: "spki" }),
+    serial: Uint8Array.of(42),
+    notBefore: instant(at),
+    notAfter: instant(at + hours(24 * 365)),
+    authority: false,
+    usages: ["digitalSignature"],
+    sign: async (bytes) => sign("sha256", bytes, { key: issuer, dsaEncoding: "ieee-p1363" }),
+  });
+  return { pem: new TextEncoder().encode(toPem(der).trim()), key: privateKey };
+}
