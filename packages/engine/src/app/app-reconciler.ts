@@ -95,6 +95,11 @@ export class AppReconciler implements Reconciler<AppId> {
       app.record = foldView(app.record, { ...view, runs: true }, clock.now());
     app.record = foldView(app.record, view, clock.now());
     if (!runs) machine.forget();
+    // Whoever hears that an app has ended may ask at once what it said.
+    if (gone)
+      await app.logs
+        .flush()
+        .catch((error: unknown) => this.#context.log.warn("logs are not complete", { app: app.id, error }));
     if (app.record !== record) app.logs.poke();
     await app.followRuns(signal);
     app.noteEvents();

@@ -29,7 +29,7 @@ export class AppLogs {
   #sent = 0;
   #acknowledge: Acknowledge = () => {};
   #numbers = new Map<string, number>();
-  #flushing: Promise<void> | undefined;
+  #flushing: Promise<void> = Promise.resolve();
   #timer: { cancel(): void } | undefined;
   #closed = false;
 
@@ -67,8 +67,8 @@ export class AppLogs {
 
   /** Writes what came, now. */
   async flush(): Promise<void> {
-    await this.#flushing;
-    this.#flushing = this.#flush().finally(() => (this.#flushing = undefined));
+    const before = this.#flushing.catch(() => {});
+    this.#flushing = before.then(() => this.#flush());
     await this.#flushing;
   }
 
@@ -126,7 +126,7 @@ export class AppLogs {
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
-    await this.#flushing;
+    await this.#flushing.catch(() => {});
   }
 
   get #sentPath(): string {

@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { instant } from "@selvedge/base";
+import { ext } from "@selvedge/eve-api";
+import type { AppId, AppSpec } from "../desired.ts";
+import type { ContentStatus, NicStatus } from "../observed.ts";
+import { type AppInputs, type AppStep, containersToStart, endOf, planApp } from "./app-plan.ts";
+import {
+  type AppRecord,
+  type ContainerPhase,
+  type ContainerRecord,
+  newContainer,
+  newRecord,
+} from "./app-record.ts";
+import { filesFingerprint, machineFingerprint } from "./container-config.ts";
+
+const { ALWAYS: always, ON_FAILURE: onFailure, NEVER: never } = ext.RestartPolicy;
+const idle: ContainerPhase = { kind: "idle" };
+const starting: ContainerPhase = { kind: "starting" };
+const running: ContainerPhase = { kind: "running", startedAt: instant(1) };
+const ended = (exitCode: number): ContainerPhase => ({
+  kind: "ended",
+  end: { exitCode, signal: 0, reason: "", message: "", startedAt: instant(1), finishedAt: instant(2) },
+});
+const container = (
+  phase: ContainerPhase,
+  init = false,
+  more: Partial<ContainerRecord> = {},
+): ContainerRecord => ({
+  ...newContainer(init ? "setup" : "main", init),
+  ...{ phase, attempt: phase.kind === "idle" ? 0 : 1 },
+  ...more,
+});
+
+describe("which containers to start, and when an app has ended", () => {
+  const rows: [string, ContainerPhase, ContainerPhase, ext.RestartPolicy, number[], string | undefined][] = [
+    ["init first", idle, idle, always, [1], undefined],
+    ["init runs", running, idle, always, [], undefined],
+    ["init failed for good", ended(1), idle, never, [], "Failed"],
+    ["init again", ended(1), idle, onFailure, [1], undefined],
+    ["main after init", ended(0), idle, always, [2], undefined],
+    ["main runs", ended(0), running, always, [], undefined],
+    ["always again", ended(0), ended(0), always, [2], undefined],
+    ["done", ended(0), ended(0), onFailure, [], "Succeeded"],
+    ["failed again", ended(0), ended(3), onFailure, [2], undefined],
+    ["failed for good", ended(0), ended(3), never, [], "Failed"],
+    ["asked but not told", ended(0), starting, never, [2], undefined],
+  ];
+  for (const [name, init, main, policy, starts, end] of rows)
+    it(name, () => {
+      const containers = [container(init, true), container(main)];
+      assert.deepEqual(containersToStart(containers, policy), starts);
+      assert.equal(endOf(containers, policy)?.phase, end);
+    });
+});
+
+const spec = (more: Partial<AppSpec> = {}, pod: object = {}): AppSpec => ({
+  ...{ id: "a" as AppId, version: "1", displayName: "d/a", active: true, restartCounter: 0, purgeCounter: 0 },
+  ...{
+    vcpus: 1,
+    memoryBytes: 100,
+    nics: [{ name: "eth0", networkId: "n" as never, mac: undefined, portMaps: [] }],
+  },
+  pod: create(ext.AppExtensionSchema, {
+    ...{ namespace: "d", name: "a", restartPolicy: always },
+    containers: [{ name: "main", image: "i", contentTreeId: "c" }],
+    ...pod,
+  }),
+  ...more,
+});
+const ready: ContentStatus = {
+  ...{ phase: "ready", path: "p", digest: "d", imageId: "i", sizeBytes: 1 },
+  config: {
+    architecture: "amd64",
+    user: "",
+    env: [],
+    entrypoint: [],
+    cmd: [],
+    workingDir: "",
+    stopSignal: "",
+    volumes: [],
+  },
+};
+const nic = { phase: "ready" } as NicStatus;
+const machine = (of = spec()): AppRecord["machine"] => ({
+  ...{ bootId: "b", fingerprint: machineFingerprint(of), memoryBytes: 100, disks: ["c"], prepared: true },
+  filesFingerprint: filesFingerprint(of),
+});
+const record = (more: Partial<AppRecord> = {}): AppRecord => ({ ...newRecord(spec(), instant(0)), ...more });
+const base: AppInputs = {
+  ...{ wanted: spec(), record: record(), machine: { runs: false, connected: false, asked: new Set() } },
+  ...{ content: () => ready, nic: () => nic },
+  node: { architecture: "amd64", emulated: false, freeMemoryBytes: 1000 },
+  ...{ sinceEndMs: () => 0, unhealthy: new Map(), stopping: new Set(), launchWaitMs: 0, activeMs: 0 },
+};
+const on = { runs: true, connected: true, asked: new Set<string>() };
+const withMachine = (phase: ContainerPhase, more: Partial<ContainerRecord> = {}): AppRecord =>
+  record({ machine: machine(), containers: [container(phase, false, more)] });
+const armed: ContentStatus = {
+  ...ready,
+  config: { ...(ready.config as never as object), architecture: "arm64" } as never,
+};
+const failedPull: ContentStatus = {
+  phase: "failed",
+  reason: "ErrImagePull",
+  message: "m",
+  failures: 1,
+  retryAt: instant(9),
+};
+const finished = { phase: "Succeeded", reason: "", message: "" } as const;
+
+describe("planApp", () => {
+  const rows: [string, Partial<AppInputs>, Partial<AppStep>][] = [
+    ["launches when all is there", {}, { do: "launch" }],
+    [
+      "waits for content",
+      { content: () => ({ phase: "resolving" }) },
+      { do: "wait", reason: "ContainerCreating" },
+    ],
+    [
+      "says why content fails",
+      { content: () => failedPull },
+      { do: "wait", reason: "ErrImagePull", message: "m" },
+    ],
+    [
+      "refuses another machine's images",
+      { content: () => armed },
+      { do: "wait", reason: "ImageInspectError" },
+    ],
+    ["waits for its plug", { nic: () => undefined }, { do: "wait", reason: "ContainerCreating" }],
+    [
+      "waits for memory, and looks again",
+      { node: { ...base.node, freeMemoryBytes: 99 } },
+      { do: "wait", reason: "OutOfMemory", againMs: 5000 },
+    ],
+    ["runs emulated when it may", { node: { ...base.node, emulated: true } }, { do: "launch" }],
+    [
+      "refuses emulation by policy",
+      { node: { ...base.node, emulated: true }, wanted: spec({}, { emulation: ext.EmulationPolicy.REFUSE }) },
+      { do: "wait", reason: "NoHardwareVirtualization" },
+    ],
+    ["waits after a launch that failed", { launchWaitMs: 7 }, { do: "wait", againMs: 7 }],
+    ["throws data away when told to", { wanted: spec({ purgeCounter: 1 }) }, { do: "purge" }],
+    ["connects", { record: withMachine(idle), machine: { ...on, connected: false } }, { do: "connect" }],
+    [
+      "prepares",
+      { record: record({ machine: { ...machine(), prepared: false } as never }), machine: on },
+      { do: "prepare" },
+    ],
+    ["starts", { record: withMachine(idle), machine: on }, { do: "start", index: 1 }],
+    [
+      "asks again what nobody answered",
+      { record: withMachine(starting), machine: on },
+      { do: "start", index: 1 },
+    ],
+    [
+      "does not ask twice",
+      { record: withMachine(starting), machine: { ...on, asked: new Set(["1/1"]) } },
+      { do: "rest", againMs: undefined },
+    ],
+    [
+      "rests while all runs",
+      { record: withMachine(running), machine: on },
+      { do: "rest", againMs: undefined },
+    ],
+    [
+      "waits out a back-off",
+      { record: withMachine(ended(1), { backoffMs: 10_000 }), machine: on, sinceEndMs: () => 4000 },
+      { do: "rest", againMs: 6000 },
+    ],
+    [
+      "starts again after it",
+      { record: withMachine(ended(1), { backoffMs: 10_000 }), machine: on, sinceEndMs: () => 10_000 },
+      { do: "start", index: 1 },
+    ],
+    [
+      "waits out a back-off without a machine",
+      {
+        record: record({ containers: [container(ended(255), false, { backoffMs: 10 })] }),
+        sinceEndMs: () => 3,
+      },
+      { do: "rest", againMs: 7 },
+    ],
+    [
+      "stops what is unhealthy",
+      { record: withMachine(running), machine: on, unhealthy: new Map([[1, "sick"]]) },
+      { do: "stopContainer", index: 1, why: "sick" },
+    ],
+    [
+      "stops it once",
+      {
+        record: withMachine(running),
+        machine: on,
+        unhealthy: new Map([[1, "sick"]]),
+        stopping: new Set([1]),
+      },
+      { do: "rest" },
+    ],
+    [
+      "stops for a restart",
+      { record: withMachine(running), machine: on, wanted: spec({ restartCounter: 1 }) },
+      { do: "stop" },
+    ],
+    [
+      "goes on until a new image is here",
+      {
+        record: withMachine(running),
+        machine: on,
+        wanted: spec({}, { containers: [{ name: "main", image: "j", contentTreeId: "c2" }] }),
+        content: () => ({ phase: "resolving" }),
+      },
+      { do: "wait" },
+    ],
+    [
+      "stops when inactive",
+      { record: withMachine(running), machine: on, wanted: spec({ active: false }) },
+      { do: "stop" },
+    ],
+    ["rests when inactive and stopped", { wanted: spec({ active: false }) }, { do: "rest" }],
+    ["stops when gone", { record: withMachine(running), machine: on, wanted: undefined }, { do: "stop" }],
+    ["removes when gone and stopped", { wanted: undefined }, { do: "remove" }],
+    ["ends a machine nobody remembers", { machine: on }, { do: "stop" }],
+    [
+      "finishes what has ended",
+      { wanted: spec({}, { restartPolicy: never }), record: withMachine(ended(0)), machine: on },
+      { do: "finish", end: finished },
+    ],
+    [
+      "stops the machine of what has finished",
+      { record: { ...withMachine(ended(0)), end: finished }, machine: on },
+      { do: "stop" },
+    ],
+    ["never starts again what has finished", { record: record({ end: finished }) }, { do: "rest" }],
+    [
+      "looks again at the deadline",
+      {
+        record: withMachine(running),
+        machine: on,
+        wanted: spec({}, { activeDeadlineSeconds: 3n }),
+        activeMs: 1000,
+      },
+      { do: "rest", againMs: 2000 },
+    ],
+    [
+      "ends at the deadline",
+      {
+        record: withMachine(running),
+        machine: on,
+        wanted: spec({}, { activeDeadlineSeconds: 3n }),
+        activeMs: 3000,
+      },
+      { do: "finish" },
+    ],
+  ];
+  for (const [name, inputs, step] of rows)
+    it(name, () => {
+      const planned = planApp({ ...base, ...inputs });
+      assert.deepEqual({ ...planned, ...step }, planned);
+    });
+});
