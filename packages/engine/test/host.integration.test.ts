@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -9,6 +10,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { WebSocketServer } from "ws";
 import { diskConformance } from "../../harness/src/disk/disk.conformance.ts";
+import { DiskFullError } from "../src/host/disk.ts";
 import { HttpError, readBody } from "../src/host/http.ts";
 import { LinuxDisk } from "../src/host/linux/linux-disk.ts";
 import { readHostFacts } from "../src/host/linux/linux-host-facts.ts";
@@ -42,6 +44,29 @@ describe("LinuxDisk", () => {
     await disk.append("content/blob", Uint8Array.of(1));
     assert.equal(statSync(disk.absolute("identity/keys.json")).mode & 0o777, 0o600);
     assert.equal(statSync(disk.absolute("content/blob")).mode & 0o777, 0o644);
+  });
+});
+
+describe("LinuxDisk that is full", {
+  skip: process.getuid?.() === 0 ? false : "only root can mount a small disk",
+}, () => {
+  it("says so, and keeps what it has", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "selvedge-full-"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=128k", "tmpfs", folder]);
+    try {
+      const disk = new LinuxDisk(folder);
+      await disk.writeDurable("record", Uint8Array.of(1));
+      const large = new Uint8Array(256 * 1024);
+      await assert.rejects(disk.writeDurable("record", large), DiskFullError);
+      await assert.rejects(disk.append("content", large), DiskFullError);
+      assert.deepEqual(await disk.read("record"), Buffer.of(1));
+      await disk.remove("content");
+      await disk.writeDurable("record", Uint8Array.of(2));
+      assert.deepEqual(await disk.list(""), ["record"]);
+    } finally {
+      execFileSync("umount", [folder]);
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

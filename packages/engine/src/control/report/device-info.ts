@@ -84,7 +84,6 @@ export function deviceInfo(facts: DeviceFacts): InfoMessage {
         : info.HwSecurityModuleStatus.NOTFOUND,
     configItemStatus: { configItems: settings.known, unknownConfigItems: settings.unknown },
     appInstances: facts.apps.map(({ id, displayName }) => ({ uuid: id, name: displayName, domainName: id })),
-    rebootConfigCounter: desired?.rebootCounter ?? 0,
     capabilities: { HWAssistedVirtualization: host.hardwareVirtualization },
     state: info.ZDeviceState.ZDEVICE_STATE_ONLINE,
     attestationInfo: { state: attestationStates[facts.attestation] },

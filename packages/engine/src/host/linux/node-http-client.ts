@@ -5,7 +5,7 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent as PlainAgent, request as plainRequest } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
-import { LruMap } from "@selvedge/base";
+import { getCACertificates } from "node:tls";
 import { type HttpClient, HttpError, type HttpRequest, type HttpResponse } from "../http.ts";
 
 /** Roots differ per registry; a node talks to few. */
@@ -19,8 +19,8 @@ const keepAliveMs = 45_000;
 
 export class NodeHttpClient implements HttpClient, Disposable {
   readonly #plain = new PlainAgent({ ...agentOptions });
-  readonly #agents = new LruMap<string, TlsAgent>(agentsMax);
-  readonly #all = new Set<TlsAgent>();
+  /** By the roots they trust; the one used last is the last. */
+  readonly #agents = new Map<string, TlsAgent>();
 
   async send(request: HttpRequest): Promise<HttpResponse> {
     request.signal?.throwIfAborted();
@@ -36,7 +36,7 @@ export class NodeHttpClient implements HttpClient, Disposable {
 
   [Symbol.dispose](): void {
     this.#plain.destroy();
-    for (const agent of this.#all) agent.destroy();
+    for (const agent of this.#agents.values()) agent.destroy();
   }
 
   #attempt(request: HttpRequest): Promise<HttpResponse> {
@@ -89,16 +89,29 @@ export class NodeHttpClient implements HttpClient, Disposable {
   #agent(certificates: readonly string[]): TlsAgent {
     const key = certificates.join("\n");
     const known = this.#agents.get(key);
-    if (known !== undefined) return known;
-    const agent = new TlsAgent({
-      ...agentOptions,
-      minVersion: "TLSv1.2",
-      ...(certificates.length === 0 ? {} : { ca: [...certificates] }),
-    });
+    this.#agents.delete(key);
+    const roots = certificates.length === 0 ? systemRoots() : [...certificates];
+    const agent = known ?? new TlsAgent({ ...agentOptions, minVersion: "TLSv1.2", ca: roots });
     this.#agents.set(key, agent);
-    this.#all.add(agent);
+    this.#forgetIdle();
     return agent;
   }
+
+  /** Requests under way are never cut for this: an agent that works stays until it rests. */
+  #forgetIdle(): void {
+    for (const [key, agent] of [...this.#agents].slice(0, -1)) {
+      if (this.#agents.size <= agentsMax) return;
+      if (Object.keys(agent.sockets).length > 0) continue;
+      agent.destroy();
+      this.#agents.delete(key);
+    }
+  }
+}
+
+/** The box's own, where its owner may have added some; those that came with Node where it has none. */
+function systemRoots(): string[] {
+  const own = getCACertificates("system");
+  return own.length > 0 ? own : getCACertificates("bundled");
 }
 
 const agentOptions = {
