@@ -166,11 +166,11 @@ export class GuestConnection implements Guest {
       ...command.map((value): [string, string] => ["arg", value]),
       ...options.env.map((value): [string, string] => ["env", value]),
     ];
-    return this.#session(message.exec, encodeFields(items));
+    return this.#session(message.exec, encodeFields(items), options.tty ? [1] : [1, 2]);
   }
 
   dial(port: number): GuestStream {
-    return this.#session(message.connect, Uint8Array.of(port & 255, port >> 8));
+    return this.#session(message.connect, Uint8Array.of(port & 255, port >> 8), [1]);
   }
 
   stats(): Promise<readonly ContainerStats[]> {
@@ -205,9 +205,9 @@ export class GuestConnection implements Guest {
     return window;
   }
 
-  #session(type: number, body: Uint8Array): GuestStream {
+  #session(type: number, body: Uint8Array, channels: readonly (1 | 2)[]): GuestStream {
     const id = this.#next++;
-    const session = new SessionStream((kind, bytes) => this.#send(kind, id, bytes));
+    const session = new SessionStream((kind, bytes) => this.#send(kind, id, bytes), channels);
     this.#sessions.set(id, session);
     if (this.#socket.destroyed) this.#end(id, session, new GuestError("the machine is gone"));
     else this.#send(type, id, body);
@@ -264,6 +264,7 @@ export class GuestConnection implements Guest {
     else if (type === message.credit) session.credit(view.getUint32(0, true));
     else if (type === message.data)
       session.output.push({ channel: body[0] === 2 ? 2 : 1, bytes: body.subarray(1) });
+    else if (type === message.end) session.outputEnded(view.getUint8(0));
     else if (type === message.failed)
       this.#end(stream, session, new GuestError(new TextDecoder().decode(body)));
     else if (type === message.exit) {

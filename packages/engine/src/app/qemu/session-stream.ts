@@ -44,10 +44,13 @@ export class SessionStream implements GuestStream {
   readonly #exit = Promise.withResolvers<number>();
   readonly #input: SendWindow;
   readonly output: Pieces;
+  /** Channels of output that have not ended. */
+  readonly #open: Set<number>;
   #over = false;
 
-  constructor(send: (type: number, body: Uint8Array) => void) {
+  constructor(send: (type: number, body: Uint8Array) => void, channels: readonly (1 | 2)[]) {
     this.#send = send;
+    this.#open = new Set(channels);
     this.#input = new SendWindow((bytes) => send(message.data, bytes));
     this.output = new Pieces((bytes) => {
       if (this.#over) return;
@@ -94,6 +97,12 @@ export class SessionStream implements GuestStream {
 
   credit(bytes: number): void {
     this.#input.credit(bytes);
+  }
+
+  /** The other end has said all it had to say, and may still listen. */
+  outputEnded(channel: number): void {
+    this.#open.delete(channel);
+    if (this.#open.size === 0) this.output.finish();
   }
 
   exited(code: number): void {
