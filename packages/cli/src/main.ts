@@ -32,7 +32,11 @@ async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const stop = new AbortController();
-  const onSignal = (): void => stop.abort(new Error("stopped by signal"));
+  const onSignal = (): void => {
+    // Whoever asks twice does not want to wait for things to be put away.
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort(new Error("stopped by signal"));
+  };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   try {
     return await command.run(args, io, stop.signal);

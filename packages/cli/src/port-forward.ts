@@ -17,13 +17,22 @@ export interface ForwardTarget {
 const announcement = 2;
 
 /** One connection to the port. */
-export async function dialPod(connection: KubeConnection, target: ForwardTarget): Promise<Duplex> {
+export async function dialPod(
+  connection: KubeConnection,
+  target: ForwardTarget,
+  signal: AbortSignal,
+): Promise<Duplex> {
   const { namespace, pod, port } = target;
   const path = `/api/v1/namespaces/${namespace}/pods/${pod}/portforward?ports=${port}`;
   const url = new URL(path, connection.server);
   url.protocol = "wss:";
   const socket = new WebSocket(url, ["v4.channel.k8s.io"], { ...connection.tls, perMessageDeflate: false });
-  await once(socket, "open");
+  try {
+    await once(socket, "open", { signal });
+  } catch (error) {
+    socket.on("error", () => undefined).terminate();
+    throw error;
+  }
   return joinChannels(socket, target);
 }
 

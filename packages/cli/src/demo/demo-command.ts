@@ -109,20 +109,30 @@ async function fetchPage(
   signal: AbortSignal,
 ): Promise<string> {
   return await waitFor(clock, signal, `the page of ${name}`, async () => {
-    const stream = await dialPod(connection, { namespace: "default", pod: name, port: 8080 });
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(pageLimit)]);
+    const stream = await dialPod(connection, { namespace: "default", pod: name, port: 8080 }, limit);
     try {
-      return await getOver(stream);
+      return await getOver(stream, limit);
     } finally {
       stream.destroy();
     }
   });
 }
 
-function getOver(stream: Duplex): Promise<string> {
+/** A page that takes longer is asked for again. */
+const pageLimit = 15_000;
+
+function getOver(stream: Duplex, signal: AbortSignal): Promise<string> {
   const agent = new Agent();
   agent.createConnection = () => stream;
   return new Promise((resolve, reject) => {
-    get({ agent, host: "hello", path: "/", headers: { "user-agent": "selvedge-demo", connection: "close" } })
+    get({
+      signal,
+      agent,
+      host: "hello",
+      path: "/",
+      headers: { "user-agent": "selvedge-demo", connection: "close" },
+    })
       .on("error", reject)
       .on("response", (answer) => {
         text(answer).then((body) => {
