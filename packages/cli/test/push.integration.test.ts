@@ -31,7 +31,7 @@ class Served implements AsyncDisposable {
   readonly store: BlobStore;
 
   constructor(folder: string) {
-    this.store = new BlobStore(folder);
+    this.store = new BlobStore(folder, clock);
     this.#registry = new Registry({
       store: this.store,
       authenticate: async (header) =>
