@@ -83,7 +83,7 @@ describe("the life of apps in real machines", { skip, timeout: 280_000 }, () => 
     assert.ok((await world.untilLog(id, /up x$/)).length > 0, "what it wrote is still there");
     world.apply("kept", pod, { purgeCounter: 1 });
     const purged = await world.until(id, (it) => isReady(it) && main(it)?.restartCount === 2);
-    assert.equal((await world.untilLog(id, /: up$/)).filter((line) => line === "main: up").length, 2);
+    await world.untilLog(id, /: up$/, 2);
     assert.equal(purged?.report.phase, "Running");
     world.remove(id);
     await world.until(id, (it) => it === undefined);

@@ -214,13 +214,13 @@ export class AppWorld implements AsyncDisposable {
     return lines;
   }
 
-  async untilLog(id: AppId, wanted: RegExp): Promise<string[]> {
+  async untilLog(id: AppId, wanted: RegExp, count = 1): Promise<string[]> {
     const { logs } = this.domain.reconciler.instances.get(id) ?? {};
     for (;;) {
       const changed = Promise.withResolvers<void>();
       const stop = logs?.onWritten(changed.resolve);
       const lines = await this.logLines(id);
-      if (lines.some((line) => wanted.test(line))) return lines;
+      if (lines.filter((line) => wanted.test(line)).length >= count) return lines;
       await this.#patiently(changed.promise, () => `${wanted} in ${lines.join("\n")}; ${this.#describe(id)}`);
       stop?.();
     }

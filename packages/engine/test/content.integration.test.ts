@@ -117,9 +117,10 @@ const http: HttpClient = {
   },
 };
 
-async function world(fqdn: string) {
+async function world(fqdn: string, room = { bytes: 2 ** 40 }) {
   const folder = await mkdtemp(join(tmpdir(), "sv-content-"));
   const disk = new FolderDisk(folder);
+  disk.free = async () => ({ bytes: room.bytes, totalBytes: 2 ** 40 });
   const store = new EngineStore();
   const clock = new SystemClock();
   const domain = createContentDomain({
@@ -250,6 +251,19 @@ describe("content, from a registry to a file system", { skip, timeout: 120_000 }
     assert.equal(failed.reason, "ErrImagePull");
     assert.match(failed.message, /what arrived has sha256/);
     source.state.fault = undefined;
+    await node.until("ready");
+    source.close();
+  });
+
+  it("waits for room on a full disk, and comes back when there is some", async () => {
+    const source = await registry(layers);
+    const room = { bytes: 1000 };
+    await using node = await world(source.fqdn, room);
+    const failed = await node.until("failed");
+    assert(failed.phase === "failed");
+    assert.equal(failed.reason, "DiskFull");
+    assert.match(failed.message, /needs \d+ bytes, 1000 are free/);
+    room.bytes = 2 ** 40;
     await node.until("ready");
     source.close();
   });

@@ -57,6 +57,11 @@ const cases: [string, Partial<ContentInputs>, ContentStep][] = [
   ["uses what is there with Never", { policy: "never" }, { action: "use", stored }],
   ["waits out a failure", { stored: undefined, failure }, { action: "wait", failure, wait: millis(100) }],
   [
+    "does not wait for a calendar that was set back",
+    { stored: undefined, failure: { ...failure, retryAt: instant(hours(10_000)) } },
+    { action: "fetch", fallback: undefined },
+  ],
+  [
     "tries again after it",
     { stored: undefined, failure, now: instant(100) },
     { action: "fetch", fallback: undefined },

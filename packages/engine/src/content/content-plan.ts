@@ -1,5 +1,5 @@
 import type { Instant } from "@selvedge/base";
-import { after, between, type Millis } from "@selvedge/base";
+import { after, between, type Millis, millis, minutes } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { ContentId, ContentSpec, DesiredState } from "../desired.ts";
 import type { ContentStatus } from "../observed.ts";
@@ -51,6 +51,9 @@ export type ContentStep =
   | { readonly action: "refuse" }
   | { readonly action: "wait"; readonly failure: Failure; readonly wait: Millis };
 
+/** No attempt is put off for longer, whatever it failed with. */
+export const backoffLongest: Millis = minutes(30);
+
 /** Decides the next step of one content. The only place that decides. */
 export function planContent(inputs: ContentInputs): ContentStep {
   const { wanted, policy, remembered, stored, failure, now } = inputs;
@@ -60,8 +63,9 @@ export function planContent(inputs: ContentInputs): ContentStep {
   if (present !== undefined && (policy !== "always" || pinned || inputs.asked))
     return { action: "use", stored: present };
   if (policy === "never") return { action: "refuse" };
-  if (failure !== undefined && now < failure.retryAt)
-    return { action: "wait", failure, wait: between(now, failure.retryAt) };
+  const wait = failure === undefined ? millis(0) : between(now, failure.retryAt);
+  // A longer wait than any back-off means that the calendar was set back meanwhile.
+  if (failure !== undefined && wait > 0 && wait <= backoffLongest) return { action: "wait", failure, wait };
   return { action: "fetch", fallback: present };
 }
 

@@ -22,6 +22,7 @@ import type { EngineStore } from "../engine-store.ts";
 import { type Disk, DiskFullError } from "../host/disk.ts";
 import type { ContentFiles } from "./content-files.ts";
 import {
+  backoffLongest,
   type ContentStep,
   type Failure,
   nextFailure,
@@ -52,7 +53,7 @@ export type ContentKey = ContentId | typeof garbageKey;
 /** As the kubelet's, but sooner at first: a box that just got its cable should not wait. */
 const pullBackoff: BackoffPolicy = { first: seconds(2), max: minutes(5) };
 /** A wrong reference or a hostile image does not mend itself, yet a tag can be pushed anew. */
-const hopelessBackoff: BackoffPolicy = { first: minutes(1), max: minutes(30) };
+const hopelessBackoff: BackoffPolicy = { first: minutes(1), max: backoffLongest };
 /** An app that is deleted and applied again, or rolled back, finds its image here. */
 const garbageGrace = hours(24);
 const garbageEvery = hours(1);
