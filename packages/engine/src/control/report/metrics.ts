@@ -46,8 +46,15 @@ export class MetricsLoop {
   readonly #parts: MetricsParts;
   readonly #alarm = new Alarm();
 
+  /** How long the box was up when this began; from here on measured by the clock that does not jump. */
+  readonly #upBefore: number;
+  readonly #since: number;
+
   constructor(parts: MetricsParts) {
+    const { clock, host } = parts;
     this.#parts = parts;
+    this.#upBefore = Math.max(0, clock.now() - host.bootedAt);
+    this.#since = clock.monotonic();
   }
 
   /** Something began that is worth a sample soon. */
@@ -100,7 +107,7 @@ export class MetricsLoop {
     }
     const { cpuNanos, memoryUsedBytes } = await host.usage();
     const { bytes, totalBytes } = await disk.free();
-    const upSeconds = Math.max(0, Math.floor((clock.now() - host.bootedAt) / 1000));
+    const upSeconds = Math.floor((this.#upBefore + clock.monotonic() - this.#since) / 1000);
     return create(metrics.ZMetricMsgSchema, {
       devID: node(),
       atTimeStamp: timestampFromMs(clock.now()),
