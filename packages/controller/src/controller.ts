@@ -74,7 +74,9 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const facts = new NodeFacts();
   const events = new EventRecorder(cluster, clock, log.child("events"));
   const logs = await LogStore.open({ folder: options.logs, log: log.child("logs") });
-  const reports = new NodeReports({ cluster, caches, clock, log: log.child("reports"), events, facts });
+  const reports = new NodeReports({
+    ...{ cluster, caches, clock, log: log.child("reports"), events, facts, configs: book },
+  });
   const gateway = stack.use(
     new Gateway({
       ...{ book, hub: links, pki, clock, random, directory: trust.enrolment },

@@ -147,7 +147,7 @@ export class ObjectWorld implements AsyncDisposable {
 
   static async start(seed = 1): Promise<ObjectWorld> {
     const world = new ObjectWorld(seed);
-    for (const name of ["default", "kube-system"]) {
+    for (const name of ["default", "kube-system", "kube-node-lease"]) {
       const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name } } as Namespace;
       await world.objects.create(namespaceKind, namespace);
     }
@@ -171,7 +171,7 @@ export class ObjectWorld implements AsyncDisposable {
     const facts = new NodeFacts();
     const events = new EventRecorder(cluster, clock, log);
     const configs = new RenderedConfigs(this.records, clock);
-    const reports = new NodeReports({ cluster, caches, clock, log, events, facts });
+    const reports = new NodeReports({ cluster, caches, clock, log, events, facts, configs });
     await cluster.start();
     const table = createReconcilers({
       ...{ cluster, caches, clock, events, sealer, configs, facts },

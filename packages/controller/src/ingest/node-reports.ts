@@ -7,9 +7,11 @@ import { adaptNode, isEnrolled, newNode } from "../node-status/node-object.ts";
 import { type Caches, nodeNameOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
 import { isGoing, isOver } from "../objects/pods.ts";
-import type { NodeId, Reports } from "../ports.ts";
+import type { ConfigBook, NodeId, Reports } from "../ports.ts";
+import { decodeConfig } from "../render/node-config.ts";
 import { architectureOf, edgeNodeStatusOf, nodeReportOf, nodeStatusOf } from "./device-status.ts";
 import { reportOfForeignApp } from "./foreign-app.ts";
+import { contentNews, type PartNews, showNews, usersOf, volumeNews } from "./foreign-parts.ts";
 import type { NodeFacts } from "./node-facts.ts";
 import { podStatusOf } from "./pod-status.ts";
 import { ReportOrder } from "./report-order.ts";
@@ -22,6 +24,8 @@ export interface NodeReportsDeps {
   readonly log: Log;
   readonly events: EventRecorder;
   readonly facts: NodeFacts;
+  /** What nodes were told, to know what they speak of. */
+  readonly configs: Pick<ConfigBook, "current">;
 }
 
 /** Events older than this have been swept already; a node that repeats them does not bring them back. */
@@ -47,6 +51,8 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
   }
 
   info(node: NodeId, message: ZInfoMsg): Promise<void> {
+    // What cannot be kept yet must not be acknowledged: the node says it again.
+    if (!this.#deps.cluster.started) return Promise.reject(new Error("the controller is still starting"));
     const before = this.#queues.get(node) ?? Promise.resolve();
     const mine = before
       .catch(() => undefined)
@@ -80,11 +86,59 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
     if (edgeNode === undefined || !isEnrolled(edgeNode)) return;
     const { case: kind, value } = message.InfoContent;
     const sent = message.atTimeStamp === undefined ? 0 : timestampDate(message.atTimeStamp).getTime();
-    const thing = `${node}/${message.ztype}/${kind === "ainfo" ? value.AppID : ""}`;
-    if (kind !== "dinfo" && kind !== "ainfo") return;
-    if (!this.#order.accept(thing, sent, this.#deps.clock.now())) return;
-    if (kind === "dinfo") await this.#device(edgeNode, node, value);
-    else await this.#app(edgeNode, value);
+    const inTime = (part: string): boolean =>
+      this.#order.accept(`${node}/${message.ztype}/${part}`, sent, this.#deps.clock.now());
+    switch (kind) {
+      case "dinfo":
+        if (inTime("")) await this.#device(edgeNode, node, value);
+        return;
+      case "ainfo":
+        if (inTime(value.AppID)) await this.#app(edgeNode, value);
+        return;
+      case "cinfo":
+        if (inTime(value.uuid)) await this.#part(edgeNode, node, value.uuid, contentNews(value));
+        return;
+      case "vinfo":
+        if (inTime(value.uuid)) await this.#part(edgeNode, node, value.uuid, volumeNews(value));
+        return;
+      case "niinfo":
+        if (inTime(value.networkID)) await this.#network(edgeNode, node, value);
+        return;
+      default:
+      // What has no object to show it on.
+    }
+  }
+
+  /** News of an image or a volume, for nodes whose apps do not report it themselves. */
+  async #part(edgeNode: EdgeNode, nodeId: NodeId, part: string, news: PartNews | undefined): Promise<void> {
+    const { caches, cluster, configs } = this.#deps;
+    const current = configs.current(nodeId);
+    if (edgeNode.status?.engineVersion !== undefined || news === undefined || current === undefined) return;
+    for (const { uid, at } of usersOf(decodeConfig(current.config), part)) {
+      const [pod] = caches.pods.by("uid", uid);
+      if (pod === undefined || isOver(pod)) continue;
+      const { name, namespace } = pod.metadata;
+      let changed = false;
+      await cluster.changeStatus<Pod>(podKind, name, namespace, (draft) => {
+        draft.status ??= { phase: "Pending" };
+        changed = draft.metadata.uid === uid && showNews(draft, draft.status, at, news);
+        return changed;
+      });
+      if (!changed || news.reason === "ContainerCreating") continue;
+      const { reason, message } = { reason: "Failed", message: `Error: ${news.message}` };
+      const host = nodeNameOf(edgeNode);
+      await this.#deps.events.record(pod, { type: "Warning", reason, message, component: "engine", host });
+    }
+  }
+
+  async #network(edgeNode: EdgeNode, node: NodeId, network: info.ZInfoNetworkInstance): Promise<void> {
+    for (const { description } of network.networkErr) {
+      const message = `network ${network.displayname}: ${description}`;
+      await this.#tell(edgeNode, `${node}/${network.networkID}`, 1, {
+        ...({ type: "Warning", reason: "NetworkFailed", component: "engine" } as const),
+        ...{ message, host: nodeNameOf(edgeNode) },
+      });
+    }
   }
 
   async #device(edgeNode: EdgeNode, nodeId: NodeId, device: info.ZInfoDevice): Promise<void> {

@@ -16,6 +16,7 @@ import type { Cluster } from "../objects/cluster.ts";
 import { conditionOf, setCondition } from "../objects/conditions.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import type { NodeId } from "../ports.ts";
+import { dropLease, keepLease } from "./node-lease.ts";
 import { type Life, lifeOf, readinessFor, readyCondition, silenceOf, taintsFor } from "./node-life.ts";
 import { adaptNode, edgeNodeLabel, isEnrolled, newNode } from "./node-object.ts";
 
@@ -49,6 +50,7 @@ export class NodeReconciler implements Reconciler {
     "EdgeNode.status.conditions.Ready",
     "Pod.status.conditions.Ready (node silent)",
     "Pod removal (node gone)",
+    "Lease",
   ];
   readonly #deps: NodeDeps;
   readonly #started: Millis;
@@ -86,7 +88,10 @@ export class NodeReconciler implements Reconciler {
     const hearing = { lastSeen: heard, started: this.#started, linked: link.connected, now };
     const life = lifeOf(hearing, silence, known);
     const changed = await this.#setReady(nodeName, life, silence);
-    await this.#setEdgeNode(edgeNode, life, silence, link, heard?.at);
+    const seen = await this.#setEdgeNode(edgeNode, life, silence, link, heard?.at);
+    if (seen !== undefined) {
+      await keepLease(this.#deps.cluster, nodeName, seen, millis(silence + lastSeenCoalesced));
+    }
     await this.#setPods(nodeName, life);
     if (changed) await this.#tell(nodeName, life);
     if (life.is === "silent") facts.listenFor(id);
@@ -119,14 +124,16 @@ export class NodeReconciler implements Reconciler {
     return turned;
   }
 
+  /** Returns the time of the last request, when it was stored anew. */
   async #setEdgeNode(
     edgeNode: EdgeNode,
     life: Life,
     silence: Millis,
     link: ReturnType<LinkStates["state"]>,
     heardAt: Instant | undefined,
-  ): Promise<void> {
+  ): Promise<Instant | undefined> {
     const { cluster, clock } = this.#deps;
+    let told: Instant | undefined;
     const { status, reason, message } = readyCondition(life, silence);
     await cluster.changeStatus<EdgeNode>(edgeNodeKind, edgeNode.metadata.name, undefined, (draft) => {
       const own: EdgeNodeStatus = draft.status ?? {};
@@ -162,11 +169,15 @@ export class NodeReconciler implements Reconciler {
       const stale = !(seen !== undefined && seen - stored < lastSeenCoalesced);
       if (seen !== undefined && (changed || stale)) {
         const text = toRfc3339(seen);
-        if (own.lastSeen !== text) changed = true;
+        if (own.lastSeen !== text) {
+          changed = true;
+          told = seen;
+        }
         own.lastSeen = text;
       }
       return changed;
     });
+    return told;
   }
 
   async #setPods(nodeName: string, life: Life): Promise<void> {
@@ -199,6 +210,7 @@ export class NodeReconciler implements Reconciler {
       await cluster.delete(podKind, pod, { gracePeriodSeconds: 0 });
     }
     await cluster.delete(nodeKind, node);
+    await dropLease(cluster, node.metadata.name);
     forget(node.spec.providerID?.replace(/^selvedge:\/\//, "") ?? "");
   }
 }

@@ -49,6 +49,7 @@ export class Cluster implements AsyncDisposable {
   readonly #kinds: KindRef[] = [];
   readonly #stop = new AbortController();
   readonly #feeds: Promise<void>[] = [];
+  #started = false;
 
   constructor(options: ClusterOptions, kinds: readonly CachedKind[]) {
     this.objects = options.objects;
@@ -79,6 +80,12 @@ export class Cluster implements AsyncDisposable {
         this.#feeds.push(this.#follow(kind, metadata.resourceVersion));
       }),
     );
+    this.#started = true;
+  }
+
+  /** Whether the caches hold everything there was at the start. */
+  get started(): boolean {
+    return this.#started;
   }
 
   async create<T extends KubeObject>(kind: KindRef, object: T): Promise<T> {

@@ -41,7 +41,7 @@ export class SchedulerReconciler implements Reconciler {
     const nodes = caches.nodes.list();
     for (const pod of waiting) {
       if (signal.aborted) break;
-      const placement = placePod(pod, nodes, this.#taken);
+      const placement = placePod(pod, nodes, this.#taken, (name) => caches.nodes.get(name));
       if (placement.type === "place") await this.#place(pod, placement.nodeName);
       else await this.#refuse(pod, placement.message);
     }

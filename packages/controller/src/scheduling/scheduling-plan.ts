@@ -17,13 +17,18 @@ export type Placement =
  * Chooses a node for one Pod: of those that can take it the one that fits its preferences best, then the one with the most
  * left, then the first by name, so that the same question has the same answer. Pure.
  */
-export function placePod(pod: Pod, nodes: readonly Node[], taken: TakenView): Placement {
+export function placePod(
+  pod: Pod,
+  nodes: readonly Node[],
+  taken: TakenView,
+  find: (name: string) => Node | undefined = (name) => nodes.find(({ metadata }) => metadata.name === name),
+): Placement {
   if (nodes.length === 0) {
     return { type: "unschedulable", message: "no nodes available to schedule pods" };
   }
   const named = namedNodes(pod);
-  const candidates =
-    named === undefined ? nodes : nodes.filter(({ metadata }) => named.includes(metadata.name));
+  // A DaemonSet's Pod names its node: a fleet of them must not look at the fleet each.
+  const candidates = named === undefined ? nodes : [...new Set(named)].flatMap((name) => find(name) ?? []);
   const wanted = amountsOf(pod);
   const reasons = new Map<string, number>();
   const count = (reason: string, by = 1): void => {
