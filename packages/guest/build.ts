@@ -65,11 +65,7 @@ function run(command: string, args: readonly string[], cwd: string, input?: Uint
 
 function unpackKernel(work: string): { image: Uint8Array; modules: string[]; release: string } {
   console.error("guest: fetching Debian's cloud kernel");
-  const depends = run("apt-cache", ["depends", "linux-image-cloud-amd64"], work).toString();
-  const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
-  if (name === undefined) throw new Error("apt knows no linux-image-cloud-amd64; run apt-get update");
-  // apt would drop to a user who cannot write here.
-  run("apt-get", ["-q", "-o", "APT::Sandbox::User=root", "download", name], work);
+  const name = downloadKernel(work);
   const archive = readdirSync(work).find((file) => file.endsWith(".deb"));
   if (archive === undefined) throw new Error(`apt-get download ${name} left no package`);
   run("dpkg-deb", ["-x", archive, "kernel"], work);
@@ -79,6 +75,29 @@ function unpackKernel(work: string): { image: Uint8Array; modules: string[]; rel
   const paths = orderModules(join(root, "lib/modules", release));
   const packed = readFileSync(join(root, "boot", `vmlinuz-${release}`));
   return { image: unpackImage(packed, work), modules: paths, release };
+}
+
+/** A fresh machine has no package lists, one that was left alone has old ones: then they are fetched first. */
+function downloadKernel(work: string): string {
+  const attempt = (): string => {
+    const depends = run("apt-cache", ["depends", "linux-image-cloud-amd64"], work).toString();
+    const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
+    if (name === undefined) throw new Error("apt knows no linux-image-cloud-amd64");
+    // apt would drop to a user who cannot write here.
+    run("apt-get", ["-q", "-o", "APT::Sandbox::User=root", "download", name], work);
+    return name;
+  };
+  try {
+    return attempt();
+  } catch {
+    console.error("guest: apt's package lists are missing or old; running apt-get update");
+    try {
+      run("apt-get", ["-q", "update"], work);
+    } catch (cause) {
+      throw new Error("apt-get update failed: run it as root, with a network, then try again", { cause });
+    }
+    return attempt();
+  }
 }
 
 /** Each module after those it names in its own `depends=`; kmod may not be installed. */

@@ -156,6 +156,22 @@ export class AppMachine {
     this.#failures = 0;
   }
 
+  /** As far as it goes: a guest that does not answer soon is ended without a word. */
+  async #connectSoon(): Promise<void> {
+    const { clock, log } = this.#owner.context;
+    const late = new AbortController();
+    const timer = clock.setTimer(millis(farewellMs), () =>
+      late.abort(new Error("the guest does not answer")),
+    );
+    try {
+      await this.#connect(late.signal);
+    } catch (error) {
+      log.warn("machine ends without grace", { app: this.#owner.record().id, error: describeError(error) });
+    } finally {
+      timer.cancel();
+    }
+  }
+
   async #stopContainer(index: number, graceSeconds: () => number): Promise<void> {
     const { context } = this.#owner;
     const { clock } = context;
@@ -202,6 +218,8 @@ export class AppMachine {
     const { hypervisor, clock } = this.#owner.context;
     const { id } = this.#owner.record();
     await this.#connecting;
+    // Left over from an earlier engine, or its connection broke: it still has a right to its grace.
+    if (!this.connected && !this.#closed) await this.#connectSoon();
     if (this.connected) {
       const grace = (): number => this.#owner.record().spec.pod.terminationGraceSeconds;
       const all = allContainers(this.#owner.record().spec).map(({ index }) =>
@@ -239,6 +257,8 @@ export class AppMachine {
 }
 
 const pollMs = 50;
+/** For a guest to answer before it is stopped; one that is well answers at once. */
+const farewellMs = 15_000;
 /** Before a stop that failed is tried again. */
 const stopAgainMs = 1000;
 const launchBackoffMaxMs = 300_000;

@@ -1,5 +1,5 @@
-import type { Log } from "@selvedge/base";
-import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import { type Log, seconds } from "@selvedge/base";
+import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { EngineStore, Table } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import { type Leases, noLeases, planLeases } from "./lease.ts";
@@ -16,6 +16,8 @@ export interface NetworkParts {
 
 /** Ports of the node and addresses are shared, so one pass decides over all networks. */
 export const networkKey = "networks";
+/** A resolver that died or rules that somebody flushed are back after this. */
+const lookEvery = seconds(60);
 const leasesPath = "network/leases.json";
 
 export class NetworkReconciler implements Reconciler<typeof networkKey> {
@@ -39,7 +41,7 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     await driver.apply(plan.items, signal);
     replaceRows(store.networks, plan.networks);
     replaceRows(store.nics, plan.nics);
-    return settled;
+    return lookAgain("others can change what is in the kernel", lookEvery);
   }
 
   async #read(): Promise<Leases> {
