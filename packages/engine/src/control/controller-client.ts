@@ -57,6 +57,8 @@ export class ControllerClient {
    */
   #signedPoll: { readonly payload: Uint8Array; readonly envelope: Uint8Array } | undefined;
   #refetchedAt = Number.NEGATIVE_INFINITY;
+  /** The controller has given us a UUID, so serials tell it nothing any more. */
+  #enrolled = false;
 
   constructor(parts: ControllerClientParts) {
     this.#parts = parts;
@@ -136,10 +138,11 @@ export class ControllerClient {
   ): Promise<{ status: number; body: Uint8Array; retryAfter: Millis }> {
     const { http, config, random } = this.#parts;
     const { method } = endpoints[name];
+    this.#enrolled ||= ids.node !== undefined;
     // Serials are for a controller that cannot know us yet.
     const serials: Record<string, string> = {};
-    if (ids.node === undefined && config.serial !== "") serials["x-serial-number"] = config.serial;
-    if (ids.node === undefined && config.softSerial !== "") serials["x-soft-serial"] = config.softSerial;
+    if (!this.#enrolled && config.serial !== "") serials["x-serial-number"] = config.serial;
+    if (!this.#enrolled && config.softSerial !== "") serials["x-soft-serial"] = config.softSerial;
     const response = await http.send({
       method,
       url: config.baseUrl + pathOf(name, ids),
