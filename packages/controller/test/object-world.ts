@@ -77,7 +77,7 @@ export class MemoryRecords implements Records {
   }
 
   put(bucket: string, key: string, value: Uint8Array): void {
-    this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? new Map()).set(key, value));
+    this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? new Map()).set(key, new Uint8Array(value)));
   }
 
   delete(bucket: string, key: string): void {

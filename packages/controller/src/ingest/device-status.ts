@@ -12,6 +12,9 @@ const imagesMax = 50;
 /** What a node takes that does not say: kubelet's own default. */
 const defaultMaxPods = 110;
 
+/** Why a configuration was not even sent: the reason of ConfigAccepted that render gives. */
+export const configTooLarge = "ConfigTooLarge";
+
 /** What a node says of itself, ours or another's, in one shape. */
 export function nodeReportOf(device: info.ZInfoDevice): ext.NodeReport | undefined {
   return getExtension(device, ext.NodeReportSchema);
@@ -106,7 +109,9 @@ export function edgeNodeStatusOf(
     );
   } else {
     delete status.configError;
-    if (report.configHash !== "" && (rendered === undefined || rendered === report.configHash)) {
+    // What was too large to be sent is still not accepted, though the node runs on all it was sent.
+    const tooLarge = conditions.some(({ reason }) => reason === configTooLarge);
+    if (!tooLarge && report.configHash !== "" && (rendered === undefined || rendered === report.configHash)) {
       setCondition(conditions, { type: "ConfigAccepted", status: "True", reason: "Applied" }, now);
     }
   }

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { instant } from "@selvedge/base";
-import { ext, info, setExtension } from "@selvedge/eve-api";
+import { config, ext, info, setExtension } from "@selvedge/eve-api";
 import type { Pod } from "@selvedge/kinds";
 import { edgeNodeStatusOf, nodeStatusOf } from "./device-status.ts";
 import { reportOfForeignApp } from "./foreign-app.ts";
+import { contentNews, showNews, usersOf } from "./foreign-parts.ts";
 import { podStatusOf } from "./pod-status.ts";
 import { ReportOrder } from "./report-order.ts";
 
@@ -247,6 +248,42 @@ describe("the order of reports", () => {
       assert.equal(order.accept("x", 1_000_000, instant(0)), true);
       assert.equal(order.accept("x", at, instant(later)), accepted);
       assert.equal(order.accept("y", 1, instant(later)), true);
+    });
+  }
+});
+
+describe("a part of a foreign node's app", () => {
+  const { ZSwState: State } = info;
+  it("shows on the container that waits for it", () => {
+    const made = create(config.EdgeDevConfigSchema, {
+      volumes: [
+        { uuid: "v1", origin: { downloadContentTreeID: "c1" } },
+        { uuid: "v2", origin: { downloadContentTreeID: "c2" } },
+      ],
+      apps: [{ uuidandversion: { uuid: "u" }, volumeRefList: [{ uuid: "v1" }, { uuid: "v2" }] }],
+    });
+    assert.deepEqual(usersOf(made, "c2"), [{ uid: "u", at: 1 }]);
+    const status: NonNullable<Pod["status"]> = {};
+    const failed = contentNews(
+      create(info.ZInfoContentTreeSchema, { state: State.ERROR, err: { description: "no such tag" } }),
+    );
+    assert.ok(failed);
+    assert.equal(showNews(pod(), status, 1, failed), true);
+    assert.equal(showNews(pod(), status, 1, failed), false);
+    assert.deepEqual(
+      status.containerStatuses?.map(({ state }) => state?.waiting),
+      [{ reason: "ContainerCreating" }, { reason: "ErrImagePull", message: "no such tag" }],
+    );
+  });
+
+  for (const [state, progressPercentage, message] of [
+    [State.DOWNLOAD_STARTED, 40, "pulling nginx, 40 %"],
+    [State.VERIFYING, 0, "pulling nginx"],
+    [State.LOADED, 100, undefined],
+  ] as const) {
+    it(`in state ${state} says ${message}`, () => {
+      const tree = create(info.ZInfoContentTreeSchema, { state, progressPercentage, displayName: "nginx" });
+      assert.equal(contentNews(tree)?.message, message);
     });
   }
 });

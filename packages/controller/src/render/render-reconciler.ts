@@ -16,6 +16,7 @@ import {
 } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { EventRecorder } from "../events/event-recorder.ts";
+import { configTooLarge } from "../ingest/device-status.ts";
 import { type Caches, nodeNameOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
 import { setCondition } from "../objects/conditions.ts";
@@ -118,16 +119,24 @@ export class RenderReconciler implements Reconciler {
     const { cluster, clock } = this.#deps;
     await cluster.changeStatus<EdgeNode>(edgeNodeKind, edgeNode.metadata.name, undefined, (draft) => {
       draft.status ??= {};
+      draft.status.conditions ??= [];
       if (published.type !== "too-large") {
-        if (draft.status.configHash?.rendered === published.hash) return false;
+        const mended = draft.status.conditions.some(({ reason }) => reason === configTooLarge);
+        if (mended) {
+          const applied = draft.status.configHash?.applied === published.hash;
+          const says = applied
+            ? ({ status: "True", reason: "Applied" } as const)
+            : ({ status: "Unknown", reason: "NotYetApplied" } as const);
+          setCondition(draft.status.conditions, { type: "ConfigAccepted", ...says }, clock.now());
+        }
+        if (!mended && draft.status.configHash?.rendered === published.hash) return false;
         draft.status.configHash = { ...draft.status.configHash, rendered: published.hash };
         return true;
       }
-      draft.status.conditions ??= [];
       const message =
         `the configuration would be ${published.bytes} bytes, more than ${configBytesMax}: ` +
         "make the ConfigMaps and Secrets of this node's Pods smaller; the node goes on with the last one";
-      const says = { type: "ConfigAccepted", status: "False", reason: "ConfigTooLarge", message } as const;
+      const says = { type: "ConfigAccepted", status: "False", reason: configTooLarge, message } as const;
       return setCondition(draft.status.conditions, says, clock.now());
     });
   }
