@@ -277,6 +277,22 @@ describe("client libraries", () => {
     echo.close();
   });
 
+  it("learn from the end of the connection that the app has said everything", async () => {
+    const page = randomBytes(200_000);
+    const web = createTcpServer((connection) => {
+      connection.once("data", () => connection.end(page));
+    });
+    web.listen(0, "127.0.0.1");
+    await once(web, "listening");
+    const { port } = web.address() as AddressInfo;
+    const { socket, got } = await dial(`portforward?ports=${port}`, ["v4.channel.k8s.io"]);
+    socket.send(Buffer.from("\0GET /"));
+    await once(socket, "close");
+    const answer = Buffer.concat(got.filter((part) => part[0] === 0).map((part) => part.subarray(1)));
+    assert.ok(answer.subarray(2).equals(page));
+    web.close();
+  });
+
   const refused: readonly (readonly [string, string, readonly string[], number])[] = [
     ["a protocol nobody knows", "exec?command=x&stdout=1", ["v9.channel.k8s.io"], 400],
     ["no stream at all", "exec?command=x", ["v4.channel.k8s.io"], 400],

@@ -3,10 +3,11 @@
  * port in one WebSocket, 2i for data and 2i+1 for errors. The first message on each is the port, little-endian.
  */
 import type { IncomingMessage } from "node:http";
-import { Duplex } from "node:stream";
+import type { Duplex } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { describeError } from "@selvedge/base";
 import { StatusError } from "../status-error.ts";
-import { join, type PortForwardOptions } from "./port-forward.ts";
+import type { PortForwardOptions } from "./port-forward.ts";
 import { acceptWebSocket, list, negotiate, offeredProtocols } from "./websocket.ts";
 import { type ChannelEncoding, WebSocketChannels } from "./websocket-channels.ts";
 
@@ -33,23 +34,22 @@ export async function serveChannelPortForward(
   const stop = new AbortController();
   const forward = async (port: number, index: number): Promise<void> => {
     const [data, errors] = [index * 2, index * 2 + 1];
-    const pair = { readable: channels.readable(data), writable: channels.writable(data) };
-    // A client cannot be told that the app has nothing more to say, but by the end of the connection.
-    pair.writable.once("finish", () => channels.endReading(data));
-    // Node joins any readable and writable; its types know only of web streams here.
-    const client = Duplex.from(pair as unknown as Parameters<typeof Duplex.from>[0]);
+    const input = channels.readable(data);
     const announced = Buffer.alloc(2);
     announced.writeUInt16LE(port);
     await channels.send(data, announced);
     await channels.send(errors, announced);
     try {
-      await join(client, await streams.portForward(pod, port, stop.signal));
+      const app = await streams.portForward(pod, port, stop.signal);
+      input.pipe(app);
+      // The protocol has no word for the end of one direction: what the app has said last ends the port.
+      await pipeline(app, channels.writable(data));
     } catch (error) {
       const text = `error forwarding port ${port} to pod ${pod.name}: ${describeError(error)}`;
       await channels.send(errors, Buffer.from(text));
     }
   };
-  // The protocol cannot end one port: the connection ends when all have.
+  // The connection ends when all ports have.
   await Promise.race([Promise.all(ports.map(forward)), channels.gone]);
   stop.abort(new Error("the client is gone"));
   channels.close();

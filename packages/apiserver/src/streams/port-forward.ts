@@ -121,7 +121,7 @@ async function forward(
 }
 
 /** Joins two connections until both directions have ended; either may end first. Rejects when the app's broke. */
-export function join(client: Duplex, app: Duplex): Promise<void> {
+function join(client: Duplex, app: Duplex): Promise<void> {
   client.pipe(app);
   app.pipe(client);
   const over = Promise.withResolvers<void>();
