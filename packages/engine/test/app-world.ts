@@ -42,7 +42,7 @@ export const skip: string | false = missing === undefined ? false : `${missing} 
 const applets =
   "sh echo sleep cat ls id env mount httpd nc nslookup ping ps dd rm mkdir touch date hostname head tail wc grep yes";
 
-export function makeImage(folder: string): string {
+function makeImage(folder: string): void {
   const root = join(folder, "root");
   for (const name of ["bin", "etc", "tmp", "www"]) mkdirSync(join(root, name), { recursive: true });
   copyFileSync("/bin/busybox", join(root, "bin/busybox"));
@@ -51,8 +51,7 @@ export function makeImage(folder: string): string {
   writeFileSync(join(root, "etc/group"), "root:x:0:\nweb:x:102:\nextra:x:300:web\n");
   writeFileSync(join(root, "www/index.html"), "hello\n");
   const image = join(folder, "root.sqfs");
-  execFileSync("mksquashfs", [root, image, "-quiet", "-no-progress", "-all-root"]);
-  return image;
+  execFileSync("mksquashfs", [root, image, "-quiet", "-no-progress", "-all-root", "-comp", "lz4"]);
 }
 
 /** Many times what a machine needs to boot beside others. */
@@ -68,8 +67,8 @@ const network = {
 export type PodInit = MessageInitShape<typeof ext.AppExtensionSchema>;
 
 export class AppWorld implements AsyncDisposable {
-  readonly folder: string = mkdtempSync(join(tmpdir(), "sva-"));
-  readonly image: string = makeImage(this.folder);
+  readonly folder: string;
+  readonly image: string;
   readonly clock: SystemClock = new SystemClock();
   readonly log: Log = new Log(
     "test",
@@ -85,8 +84,20 @@ export class AppWorld implements AsyncDisposable {
   #version = 1;
 
   /** `network` makes bridges and rules in the namespace this process runs in; only for one of the test's own. */
-  static async open({ network = false }: { network?: boolean } = {}): Promise<AppWorld> {
-    const world = new AppWorld();
+  private constructor(folder: string) {
+    this.folder = folder;
+    this.image = join(folder, "root.sqfs");
+  }
+
+  static async open({
+    network = false,
+    folder,
+  }: {
+    network?: boolean;
+    folder?: string;
+  } = {}): Promise<AppWorld> {
+    const world = new AppWorld(folder ?? mkdtempSync(join(tmpdir(), "sva-")));
+    if (!existsSync(world.image)) makeImage(world.folder);
     if (network)
       world.#driver = new LinuxNetworkDriver({ prefix: "sv", folder: join(world.folder, "network") });
     await world.startEngine();

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before as beforeAll, describe, it } from "node:test";
 import { ext } from "@selvedge/eve-api";
 import type { AppStatus } from "../src/observed.ts";
+import { counter } from "./app-engine.ts";
 import { AppWorld, skip } from "./app-world.ts";
 
 const { ALWAYS, ON_FAILURE, NEVER } = ext.RestartPolicy;
@@ -11,7 +17,7 @@ const isReady = (status: AppStatus | undefined): boolean => main(status)?.ready 
 
 describe("apps in real machines", { skip, timeout: 280_000 }, () => {
   let world: AppWorld;
-  before(async () => {
+  beforeAll(async () => {
     world = await AppWorld.open();
   });
   after(async () => {
@@ -94,25 +100,74 @@ describe("apps in real machines", { skip, timeout: 280_000 }, () => {
   });
 
   it("adopts what runs after kill -9, and loses no line", async () => {
-    const id = world.apply("counter", {
+    const folder = mkdtempSync(join(tmpdir(), "sva-"));
+    const engine = spawn(process.execPath, [join(import.meta.dirname, "app-engine.ts"), folder], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [before] = (await once(engine.stdout, "data")) as [Buffer];
+    engine.kill("SIGKILL");
+    await once(engine, "exit");
+    await using next = await AppWorld.open({ folder });
+    const id = next.apply("counter", counter);
+    const adopted = main(await next.until(id, isReady));
+    const text = (_key: string, it: unknown): unknown => (typeof it === "bigint" ? `${it}` : it);
+    assert.equal(JSON.stringify(adopted?.state, text), before.toString().trim(), "uptime is unbroken");
+    assert.equal(adopted?.restartCount, 0);
+    const last = 200;
+    await next.untilLog(id, new RegExp(`line ${last}$`));
+    const numbers = (await next.logLines(id)).map((line) => Number(line.split(" ").at(-1)));
+    assert.deepEqual(numbers.slice(0, last), [...Array(last).keys()]);
+  });
+
+  it("keeps containers apart, and joins them where a Pod does", async () => {
+    const script = [
+      "ps | grep -q '[h]ttpd -f' && echo sees the other || echo alone",
+      "nc 127.0.0.1 8080 </dev/null && echo same network",
+      "cat /part/x; (echo no > /part/y) 2>/dev/null || echo cannot write",
+      "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max",
+      "[ -e /dev/vda ] || echo no disks; ls /dev/shm",
+      "echo end; exec sleep 1000",
+    ].join("; ");
+    const data = { name: "data", source: { case: "emptyDir" as const, value: { memory: true } } };
+    const id = world.apply("pod", {
       restartPolicy: ALWAYS,
+      volumes: [data],
       containers: [
-        { name: "main", command: sh("i=0; while :; do echo line $i; i=$((i+1)); sleep 0.05; done") },
+        {
+          name: "side",
+          command: sh(
+            "mkdir /data/sub; echo shared > /data/sub/x; touch /dev/shm/both; exec httpd -f -p 8080 -h /www",
+          ),
+          volumeMounts: [{ volume: "data", mountPath: "/data" }],
+          postStart: {
+            action: {
+              case: "exec",
+              value: { command: sh("until [ -e /dev/shm/both ]; do sleep 0.1; done") },
+            },
+          },
+        },
+        {
+          name: "main",
+          command: sh(`until [ -e /dev/shm/both ]; do sleep 0.1; done; sleep 1; ${script}`),
+          resources: { memoryLimitBytes: BigInt(32 * 2 ** 20), cpuLimitMillis: 500n },
+          volumeMounts: [{ volume: "data", mountPath: "/part", subPath: "sub", readOnly: true }],
+        },
       ],
     });
-    await world.untilLog(id, /line 5$/);
-    const first = main(await world.until(id, isReady));
-    await world.killEngine();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    await world.startEngine();
-    const second = main(await world.until(id, isReady));
-    assert.deepEqual(second?.state, first?.state, "uptime is unbroken");
-    assert.equal(second?.restartCount, 0);
-    await world.untilLog(id, /line 45$/);
-    const numbers = (await world.logLines(id)).map((line) => Number(line.split(" ").at(-1)));
+    const lines = (await world.untilLog(id, /main: end/)).filter((line) => line.startsWith("main: "));
     assert.deepEqual(
-      numbers.slice(0, 45),
-      Array.from({ length: 45 }, (_, at) => at),
+      lines.map((line) => line.slice("main: ".length)),
+      [
+        "alone",
+        "same network",
+        "shared",
+        "cannot write",
+        "33554432",
+        "50000 100000",
+        "no disks",
+        "both",
+        "end",
+      ],
     );
     world.remove(id);
     await world.until(id, (it) => it === undefined);
