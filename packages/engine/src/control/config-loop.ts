@@ -3,6 +3,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import {
   type Clock,
   describeError,
+  hours,
   type Log,
   type Millis,
   millis,
@@ -36,7 +37,7 @@ export interface ConfigLoopParts {
 }
 
 /** While the link says what changes, polls are only there for what a link may lose. */
-const linkedInterval = minutes(30);
+const linkedInterval = hours(3);
 /** The first poll waits this long for the token that it would be refused without. */
 const tokenWait = seconds(5);
 /** EVE's least span between two questions for our UUID. */
@@ -145,7 +146,7 @@ export class ConfigLoop {
     if (clock.monotonic() - this.#askedUuidAt < askUuidAfter) return;
     this.#askedUuidAt = clock.monotonic();
     log.warn("the controller has no configuration for this node; apps go on", { status });
-    const now = await enroller.askUuid(signal);
+    const now = await enroller.askAgain(signal);
     if (now !== undefined && now !== node()) {
       log.warn("the controller has given this node another UUID", { before: node(), now });
       renamed(now);

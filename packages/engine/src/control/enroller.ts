@@ -75,9 +75,17 @@ export class Enroller {
   }
 
   /**
-   * Asks for the UUID alone: for a node that was let in before. Undefined: the controller does not know it.
+   * Asks a controller that no longer knows this node how it is called now. Whoever was deleted asks to be let in again,
+   * as at its first start: nobody has to walk up to the box. Undefined: it is not let in.
    */
-  async askUuid(signal: AbortSignal): Promise<string | undefined> {
+  async askAgain(signal: AbortSignal): Promise<string | undefined> {
+    const now = await this.#askUuid(signal);
+    if (now !== undefined) return now;
+    await this.#register(signal);
+    return await this.#askUuid(signal);
+  }
+
+  async #askUuid(signal: AbortSignal): Promise<string | undefined> {
     const { client, disk } = this.#parts;
     const payload = toBinary(uuidApi.UuidRequestSchema, create(uuidApi.UuidRequestSchema));
     const answer = await client.post("uuid", payload, {}, signal);
@@ -96,7 +104,7 @@ export class Enroller {
       const registered = await this.#register(signal);
       // The answer to register decides nothing: a controller that knows our certificate lets us in all the
       // same.
-      const node = await this.askUuid(signal);
+      const node = await this.#askUuid(signal);
       return node === undefined ? { done: false, why: explain(registered) } : { done: true, node };
     } catch (error) {
       signal.throwIfAborted();
