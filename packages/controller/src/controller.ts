@@ -72,6 +72,10 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const book = new RenderedConfigs(records, clock);
   const links = stack.use(new NodeLinks({ book, clock, log: log.child("links") }));
   const facts = new NodeFacts();
+  // A link is the node's word for as long as it holds: silence is counted from its end.
+  links.onChange((node) => {
+    if (!links.state(node).connected) facts.see(node, clock.now(), clock.monotonic());
+  });
   const events = new EventRecorder(cluster, clock, log.child("events"));
   const logs = await LogStore.open({ folder: options.logs, log: log.child("logs") });
   const reports = new NodeReports({

@@ -1,7 +1,6 @@
 /**
  * Many streams over one connection between a controller and a node, after the hello. The controller opens
- * streams; the
- * engine answers each with `opened` or `reset`. See the drawing in proto/selvedge/ext.proto.
+ * streams; the engine answers each with `opened` or `reset`. See the drawing in proto/selvedge/ext.proto.
  */
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type Clock, type Millis, millis, seconds, type Timer } from "@selvedge/base";
@@ -12,7 +11,9 @@ import { type FrameBody, frameBytesMax, LinkClosedError, LinkStream } from "./li
 export interface LinkMuxOptions {
   readonly socket: LinkSocket;
   readonly clock: Clock;
-  /** The engine's side: a stream is asked for. Throwing, or rejecting, refuses it with the error's message. */
+  /**
+   * The engine's side: a stream is asked for. Throwing, or rejecting, refuses it with the error's message.
+   */
   readonly onOpen?: (stream: LinkStream) => Promise<void> | void;
   /** The engine's side: the controller has a newer configuration. */
   readonly onChanged?: (configHash: string) => void;
@@ -23,12 +24,13 @@ const streamsMax = 200;
 /** A frame is its bytes and a few numbers; an open carries a command line. */
 const frameMax = frameBytesMax + 64 * 1024;
 /**
- * Silence after which an end asks whether the other is there: often enough to keep a NAT's entry (the shortest that are
- * common forget after 240 s), rare enough that an idle link costs a node 0.2 MB a day. The node asks first, because
- * what is between it and the world forgets first; its question is an answer to the controller.
+ * Silence after which an end asks whether the other is there: often enough to keep a NAT's entry (the
+ * shortest that are common forget after 240 s), rare enough that an idle link costs a node 0.16 MB a day,
+ * headers included. The node asks first, because what is between it and the world forgets first; its question
+ * is an answer to the controller.
  */
-const nodeAsksAfter: Millis = seconds(90);
-const controllerAsksAfter: Millis = seconds(115);
+const nodeAsksAfter: Millis = seconds(120);
+const controllerAsksAfter: Millis = seconds(150);
 /** No answer by then means that the connection is dead although nobody said so. */
 const answerMax: Millis = seconds(20);
 /** How long the other end may take to answer an open. */

@@ -4,6 +4,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type Clock,
   describeError,
+  hours,
   type Log,
   type Millis,
   millis,
@@ -39,7 +40,7 @@ export interface MetricsParts {
  */
 const linkedInterval = minutes(5);
 /** A linked node without a running app has nothing to tell; the link itself says that it lives. */
-const idleInterval = minutes(60);
+const idleInterval = hours(3);
 const mib = 2 ** 20;
 
 export class MetricsLoop {
