@@ -68,6 +68,23 @@ describe("a node with a TPM and our controller", { skip }, () => {
     assert.deepEqual(await node.poll("h1", id), [200, "h2"], "its token is still good");
   });
 
+  it("find each other again after the node was deleted", async () => {
+    await using stack = new AsyncDisposableStack();
+    const folder = mkdtempSync(join(tmpdir(), "selvedge-interop-"));
+    stack.defer(() => rmSync(folder, { recursive: true, force: true }));
+    const world = stack.use(await NodeWorld.start());
+    await world.addProfile(onboarding);
+    const tls = await serve(world);
+    stack.defer(() => tls.close());
+    const node = await makeNode(folder, tls.port, world, stack);
+    const before = await node.enrol();
+    await world.deleteEdgeNode("s-1");
+    assert.deepEqual(await node.poll("", before), [404, undefined]);
+    const now = await node.askAgain();
+    assert.ok(now !== undefined && now !== before);
+    assert.equal(world.edgeNode("s-1")?.status?.nodeID, now);
+  });
+
   it("a quote over another nonce, and one without the TPM, are refused", async () => {
     await using stack = new AsyncDisposableStack();
     const folder = mkdtempSync(join(tmpdir(), "selvedge-interop-"));
@@ -129,6 +146,7 @@ function der(signature: Uint8Array): Uint8Array {
 interface TestNode {
   readonly keys: TpmKeyStore;
   enrol(): Promise<string>;
+  askAgain(): Promise<string | undefined>;
   readonly attestation: Attestation;
   readonly secrets: Secrets;
   readonly trust: ControllerTrust;
@@ -162,6 +180,7 @@ async function makeNode(
   });
   return {
     ...{ keys, attestation, trust, secrets: new Secrets(identity) },
+    askAgain: () => enroller.askAgain(AbortSignal.timeout(20_000)),
     async enrol() {
       id = await enroller.enrol(AbortSignal.timeout(20_000));
       return id;
