@@ -102,6 +102,11 @@ export class ApiServer {
     return this.#listener.listen(port, host);
   }
 
+  /** Shows this certificate to whoever connects from now on; connections that are open stay. */
+  renew(tls: ApiServerOptions["tls"]): void {
+    this.#listener.renew(tls);
+  }
+
   close(): Promise<void> {
     return this.#listener.close();
   }

@@ -50,7 +50,7 @@ async function run(flags: Flags): Promise<void> {
   const api = stack.adopt(
     new ApiServer({
       ...{ objects: controller.registry, clock, log: log.child("api") },
-      tls: { ...pki.kubeServer, ca: pki.clientAuthority },
+      tls: kubeTls(pki),
       subresource: podSubresources({
         pod: (namespace, name) => controller.registry.get<StreamedPod>(podKind, name, namespace),
         streams: controller.streams,
@@ -72,7 +72,12 @@ async function run(flags: Flags): Promise<void> {
       ticketSecret: pki.secret("tickets"),
     }),
   );
-  stack.defer(pki.onRenewed(() => devices.renew()));
+  stack.defer(
+    pki.onRenewed(() => {
+      api.renew(kubeTls(pki));
+      devices.renew();
+    }),
+  );
   await controller.start();
   const kubePort = await api.listen(kubeListen.port, kubeListen.host);
   const devicePort = await devices.listen(deviceListen);
@@ -85,6 +90,10 @@ async function run(flags: Flags): Promise<void> {
     kubeconfig: folder.in("kubeconfig"),
   });
   log.info("stopping", { signal: await stopped });
+}
+
+function kubeTls(pki: Pki): { cert: string; key: string; ca: string } {
+  return { ...pki.kubeServer, ca: pki.clientAuthority };
 }
 
 /** Resolves with the first signal that asks us to stop; a second one ends the process at once. */

@@ -67,6 +67,11 @@ export class Listener {
     });
   }
 
+  /** Shows this certificate to whoever connects from now on. */
+  renew(tls: Pick<TlsOptions, "cert" | "key" | "ca">): void {
+    this.#server.setSecureContext(tls);
+  }
+
   /** Stops, and ends what is under way: watches would otherwise go on for an hour. */
   close(): Promise<void> {
     return new Promise((resolve) => {
