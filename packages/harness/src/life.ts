@@ -1,12 +1,12 @@
 /**
  * One life of a program inside a simulation. A process that is killed stops in the middle of whatever it does; promises
- * cannot be stopped, but everything they could still reach can: time stands still for the dead, and their ports throw.
+ * cannot be stopped, but everything they could still reach can: time stands still for the dead, and no port answers them.
  */
 import { type Clock, type Instant, instant, type Millis, millis, type Timer } from "@selvedge/base";
 
-/** A dead program tried to do something; nobody sees this but itself. */
-export class DeadError extends Error {
-  override name = "DeadError";
+/** What the dead wait for. */
+export function never(): Promise<never> {
+  return new Promise(() => undefined);
 }
 
 export class Life {
@@ -37,9 +37,9 @@ export class Life {
   lend<T extends object>(target: T): T {
     return new Proxy(target, {
       get: (_target, key) => {
-        if (!this.#alive) throw new DeadError("this process is dead");
         const value: unknown = Reflect.get(target, key, target);
-        return typeof value === "function" ? value.bind(target) : value;
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]): unknown => (this.#alive ? value.apply(target, args) : never());
       },
     });
   }

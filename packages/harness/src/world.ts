@@ -10,7 +10,7 @@
  *   await world.settle();
  */
 import type { KubeList, KubeObject } from "@selvedge/apimachinery";
-import { type Millis, minutes, type Random, SeededRandom, seconds } from "@selvedge/base";
+import { type Millis, millis, minutes, type Random, SeededRandom, seconds } from "@selvedge/base";
 import type { KindRef, Objects } from "@selvedge/client";
 import { allKinds, daemonSetKind, edgeNodeKind, nodeKind, podKind } from "@selvedge/kinds";
 import { SimNetwork } from "./network/sim-network.ts";
@@ -97,9 +97,13 @@ export class World implements AsyncDisposable {
 
   /** Lets time pass until `condition` holds; explains itself when it never does. */
   async until(what: string, condition: () => Promise<boolean>, limit: Millis = minutes(30)): Promise<void> {
+    let looked = Number.NEGATIVE_INFINITY;
     const came = await this.clock.passUntil(async () => {
       this.#fail();
-      return this.controller.isUp && (await condition());
+      // Looking costs more than most of what happens between two looks.
+      if (this.clock.monotonic() - looked < lookEvery || !this.controller.isUp) return false;
+      looked = this.clock.monotonic();
+      return await condition();
     }, limit);
     if (!came) throw new Error(`seed ${this.seed}: gave up waiting for ${what}\n${await this.explain()}`);
   }
@@ -120,16 +124,19 @@ export class World implements AsyncDisposable {
         );
         const [pod, ...more] = own;
         if (pod === undefined || more.length > 0) return [`${metadata.name} on ${name}: ${own.length} Pods`];
-        const image = spec.template.spec.containers[0]?.image;
-        if (pod.spec.containers[0]?.image !== image) return [`${pod.metadata.name}: not ${image}`];
+        const [want, have] = [spec.template.spec.containers[0], pod.spec.containers[0]].map(whatRuns);
+        if (want !== have) return [`${pod.metadata.name}: ${have} instead of ${want}`];
         return isReady(pod) ? [] : [`${pod.metadata.name}: ${JSON.stringify(pod.status)}`];
       }),
+    );
+    const orphans = pods.filter(
+      (pod) => !sets.some(({ metadata }) => metadata.name === pod.metadata.ownerReferences?.[0]?.name),
     );
     const uids = new Set(pods.map(({ metadata }) => metadata.uid));
     const stray = this.nodes.flatMap(({ name, hypervisor }) =>
       hypervisor.machines().flatMap(({ id }) => (uids.has(id) ? [] : [`${name} still runs ${id}`])),
     );
-    return [...missing, ...stray];
+    return [...missing, ...orphans.map(({ metadata }) => `${metadata.name} is not wanted`), ...stray];
   }
 
   async readyNodes(): Promise<readonly string[]> {
@@ -213,16 +220,24 @@ export class World implements AsyncDisposable {
 }
 
 const explainLines = 40;
+const lookEvery: Millis = millis(250);
+
+interface ContainerShape {
+  readonly image: string;
+  readonly command?: readonly string[];
+}
 
 interface DaemonSetShape {
-  readonly spec: {
-    readonly template: { readonly spec: { readonly containers: readonly { image: string }[] } };
-  };
+  readonly spec: { readonly template: { readonly spec: { readonly containers: readonly ContainerShape[] } } };
+}
+
+function whatRuns(container: ContainerShape | undefined): string {
+  return `${container?.image} ${container?.command?.join(" ")}`;
 }
 
 interface PodShape {
   readonly metadata: { readonly ownerReferences?: readonly { readonly name: string }[] };
-  readonly spec: { readonly nodeName?: string; readonly containers: readonly { readonly image: string }[] };
+  readonly spec: { readonly nodeName?: string; readonly containers: readonly ContainerShape[] };
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 

@@ -9,6 +9,7 @@
  */
 import { below, type Random } from "@selvedge/base";
 import { type Disk, DiskFullError } from "@selvedge/engine";
+import { never } from "../life.ts";
 
 /** What one name stands for: bytes, and how many of them a power cut cannot take. */
 interface SimFile {
@@ -16,9 +17,9 @@ interface SimFile {
   synced: number;
 }
 
-/** The engine that held this handle is dead; whatever it still tries reaches nothing. */
-export class DeadHandleError extends Error {
-  override name = "DeadHandleError";
+/** The power went in the middle of this write; nobody is left to see it but SimDiskHandle. */
+class PowerGoneError extends Error {
+  override name = "PowerGoneError";
 }
 
 export interface SimDiskOptions {
@@ -189,7 +190,7 @@ export class SimDisk {
     const { cut } = this.#cut;
     if (this.#random.next() < 0.5) act();
     cut();
-    throw new DeadHandleError("the power is gone");
+    throw new PowerGoneError();
   }
 
   #torn({ bytes, synced }: SimFile): SimFile {
@@ -201,7 +202,10 @@ export class SimDisk {
   }
 }
 
-/** The port, for one life of the engine. Each call takes a turn of the event loop, as real ones do. */
+/**
+ * The port, for one life of the engine. Each call takes a turn of the event loop, as real ones do. After the engine's
+ * death it never answers: whoever waits for it is dead, too.
+ */
 class SimDiskHandle implements Disk {
   readonly #disk: SimDisk;
   #dead = false;
@@ -256,7 +260,12 @@ class SimDiskHandle implements Disk {
 
   async #turn<T>(act: () => T): Promise<T> {
     await new Promise<void>((resolve) => setImmediate(resolve));
-    if (this.#dead) throw new DeadHandleError("this engine is dead");
-    return act();
+    if (this.#dead) return await never();
+    try {
+      return act();
+    } catch (error) {
+      if (error instanceof PowerGoneError) return await never();
+      throw error;
+    }
   }
 }

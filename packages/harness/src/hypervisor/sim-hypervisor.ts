@@ -11,6 +11,7 @@ import {
   type VmSpec,
   type VmUsage,
 } from "@selvedge/engine";
+import { never } from "../life.ts";
 import { SimGuest } from "./sim-guest.ts";
 import { SimMachine } from "./sim-machine.ts";
 
@@ -162,6 +163,6 @@ class SimHypervisorPort implements Hypervisor {
 
   async #turn(): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve));
-    if (this.#dead) throw new GuestError("this engine is dead");
+    if (this.#dead) await never();
   }
 }

@@ -1,0 +1,27 @@
+/** Many nodes at once. */
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import { minutes, seconds } from "@selvedge/base";
+import { daemonSet } from "../../packages/harness/src/index.ts";
+import { inWorlds } from "./seeds.ts";
+
+describe("a fleet", () => {
+  const everybody = async (world: Parameters<Parameters<typeof inWorlds>[1]>[0]): Promise<void> => {
+    await world.apply(daemonSet("web"));
+    await world.settle(minutes(60));
+    const launches = world.nodes.map(({ hypervisor }) => hypervisor.launches.length);
+    await world.killController({ lost: seconds(1), down: minutes(2) });
+    await world.until(
+      "everybody to be back",
+      async () => (await world.readyNodes()).length === world.nodes.length,
+    );
+    assert.deepEqual(
+      world.nodes.map(({ hypervisor }) => hypervisor.launches.length),
+      launches,
+      "nothing was restarted",
+    );
+  };
+
+  inWorlds("of ten loses its controller and comes back at once", everybody, { nodes: 10, seeds: 200 });
+  inWorlds("of a thousand loses its controller and comes back at once", everybody, { nodes: 1000, seeds: 1 });
+});
