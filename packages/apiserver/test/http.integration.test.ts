@@ -1,8 +1,9 @@
 /** What clients other than kubectl rely on: documents, forms, lists, watches and refusals, as bytes on the wire. */
 import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
 import { after, before, describe, it } from "node:test";
 import type { KubeObject } from "@selvedge/apimachinery";
-import { ApiWorld, opensslMissing } from "./api-world.ts";
+import { ApiWorld, gadget, opensslMissing } from "./api-world.ts";
 
 const things = "/apis/lab.example/v1/namespaces/default/gadgets";
 const table = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
@@ -199,6 +200,38 @@ describe("the server", { skip: opensslMissing() }, () => {
     assert.equal(seen.length, 2);
   });
 
+  it("lets a client that stops reading go on where it was, and others meanwhile", async () => {
+    const changes = 80;
+    const { resourceVersion } = (await post(thing("busy", 0))).json.metadata;
+    const query = `?watch=1&fieldSelector=metadata.name%3Dbusy&resourceVersion=${resourceVersion}`;
+    const opened = Promise.withResolvers<IncomingMessage>();
+    const outgoing = world.open(things + query, {}, (response) => opened.resolve(response));
+    const response = await opened.promise;
+    response.pause();
+    const other = world.events(things + query);
+    const first = other.next();
+    const annotations = { weight: "x".repeat(100_000) };
+    for (let size = 1; size <= changes; size++) {
+      await world.objects.patch(gadget, "busy", "default", "merge", {
+        metadata: { annotations },
+        spec: { size },
+      });
+    }
+    let seen = 1;
+    assert.equal((await first).value.object.spec.size, 1);
+    for await (const { object } of other) if (object.spec.size === changes) break;
+    let text = "";
+    response.setEncoding("utf8");
+    for await (const part of response) {
+      text += part;
+      const lines = text.split("\n");
+      text = lines.pop() ?? "";
+      for (const line of lines) assert.equal(JSON.parse(line).object.spec.size, seen++);
+      if (seen > changes) break;
+    }
+    outgoing.destroy();
+  });
+
   it("reads YAML and protobuf, and says what else it cannot read", async () => {
     const yaml = await world.send(things, {
       method: "POST",
@@ -206,7 +239,10 @@ describe("the server", { skip: opensslMissing() }, () => {
       body: "metadata: {name: yaml}\nspec:\n  size: 010\n  size: 011\n  odd: yes\n",
     });
     assert.deepEqual([yaml.status, yaml.json.spec], [201, { size: 9 }]);
-    assert.match(String(yaml.headers.warning), /unknown field \\"spec.odd\\".*duplicate field \\"line 4\\"/);
+    assert.match(
+      String(yaml.headers.warning),
+      /unknown field \\"spec.odd\\".*duplicate field \\"spec.size\\"/,
+    );
     const options = Uint8Array.fromHex(
       "6b387300 0a13 0a027631 120d 44656c6574654f7074696f6e73 1204 0800 2a00".replaceAll(" ", ""),
     );

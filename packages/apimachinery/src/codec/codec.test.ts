@@ -91,10 +91,33 @@ describe("text bodies", () => {
     assert.throws(() => parseJsonBody("{"), /JSON/);
   });
 
+  it("refuse what nests deeper than can be followed", () => {
+    for (const depth of [300, 10_000]) {
+      assert.throws(() => parseJsonBody("[".repeat(depth) + "]".repeat(depth)), { name: "BodyError" });
+      assert.throws(() => parseYamlBody("[".repeat(depth) + "]".repeat(depth)), { name: "BodyError" });
+    }
+    parseJsonBody("[".repeat(100) + "]".repeat(100));
+  });
+
+  it("refuse more YAML than can be read in time", () => {
+    assert.throws(() => parseYamlBody("a: b\n".repeat(300_000)), /send JSON/);
+  });
+
+  it("refuse aliases that multiply", () => {
+    const lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"];
+    for (let n = 1; n < 10; n++)
+      lines.push(
+        `a${n}: &a${n} [${Array(9)
+          .fill(`*a${n - 1}`)
+          .join()}]`,
+      );
+    assert.throws(() => parseYamlBody(lines.join("\n")), { name: "BodyError" });
+  });
+
   it("read YAML as Go does", () => {
     const { value, duplicates } = parseYamlBody("a: yes\nb: 010\nc: 1\nc: 2\n");
     assert.deepEqual(value, { a: true, b: 8, c: 2 });
-    assert.deepEqual(duplicates, ["line 4"]);
+    assert.deepEqual(duplicates, ["c"]);
     assert.throws(() => parseYamlBody("a: [1"), /./);
   });
 });

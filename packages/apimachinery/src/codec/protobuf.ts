@@ -7,6 +7,7 @@ import { instant, millis, toRfc3339 } from "@selvedge/base";
 import type { ProtobufField, ProtobufMessage } from "../kind-definition.ts";
 import type { JsonObject } from "../structural/walk.ts";
 import { ProtobufError, Reader } from "./reader.ts";
+import { checkNesting } from "./text-body.ts";
 
 /** What a body says it is, before its kind's table is known. */
 export interface ProtobufEnvelope {
@@ -236,7 +237,9 @@ function firstBytes(bytes: Uint8Array): Uint8Array {
 function embeddedJson(bytes: Uint8Array, name: string): unknown {
   if (bytes.length === 0) return undefined;
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    checkNesting(value);
+    return value;
   } catch (error) {
     throw new ProtobufError(`${name} does not hold JSON`, { cause: error });
   }

@@ -1,5 +1,5 @@
 /** JSON and YAML bodies, with the keys that were said twice: one of the two is lost, and its author should know. */
-import { parseDocument } from "yaml";
+import { isMap, isScalar, isSeq, parseDocument } from "yaml";
 import { memberPath } from "../structural/walk.ts";
 
 export interface ParsedBody {
@@ -15,6 +15,20 @@ export class BodyError extends Error {
 
 /** More are not worth reading. */
 const duplicatesMax = 100;
+/** Deeper than any object nests; what walks objects calls itself, and must not be led over the end of the stack. */
+const nestingMax = 256;
+
+/** The parser takes about a second for so much; programs that have more to say speak JSON. */
+const yamlMax = 1024 * 1024;
+
+/** Refuses what nests deeper than anything that walks it can follow. Does not call itself. */
+export function checkNesting(value: unknown): void {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > nestingMax) throw new BodyError(`nested more than ${nestingMax} deep`);
+    level = level.flatMap((one) => (typeof one === "object" && one !== null ? Object.values(one) : []));
+  }
+}
 
 export function parseJsonBody(text: string): ParsedBody {
   let value: unknown;
@@ -23,23 +37,53 @@ export function parseJsonBody(text: string): ParsedBody {
   } catch (error) {
     throw new BodyError(error instanceof Error ? error.message : "not JSON", { cause: error });
   }
+  checkNesting(value);
   return { value, duplicates: new DuplicateScan(text).run() };
 }
 
 export function parseYamlBody(text: string): ParsedBody {
-  // Version 1.1, as Go's parser reads it; aliases are bounded so that a few lines cannot become gigabytes.
-  const document = parseDocument(text, { version: "1.1", uniqueKeys: false, merge: true });
-  const [fault] = document.errors;
-  if (fault !== undefined) throw new BodyError(fault.message.split("\n")[0] ?? "not YAML", { cause: fault });
-  const strict = parseDocument(text, { version: "1.1", uniqueKeys: true, merge: true });
-  const duplicates = strict.errors
-    .filter(({ code }) => code === "DUPLICATE_KEY")
-    .slice(0, duplicatesMax)
-    .map(({ linePos }) => `line ${linePos?.[0].line ?? 0}`);
+  if (text.length > yamlMax) throw new BodyError(`YAML of more than ${yamlMax} characters: send JSON`);
   try {
-    return { value: document.toJS({ maxAliasCount: 100 }), duplicates };
+    return readYaml(text);
   } catch (error) {
+    if (error instanceof BodyError) throw error;
+    // The parser calls itself once for each level.
+    if (error instanceof RangeError)
+      throw new BodyError(`nested more than ${nestingMax} deep`, { cause: error });
     throw new BodyError(error instanceof Error ? error.message : "not YAML", { cause: error });
+  }
+}
+
+function readYaml(text: string): ParsedBody {
+  // Version 1.1, as Go's parser reads it; aliases are bounded so that a few lines cannot become gigabytes. The parser's
+  // own look for keys said twice compares each with all others.
+  const document = parseDocument(text, {
+    version: "1.1",
+    uniqueKeys: false,
+    merge: true,
+    prettyErrors: false,
+  });
+  const [fault] = document.errors;
+  if (fault !== undefined) throw new BodyError(fault.message, { cause: fault });
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  checkNesting(value);
+  const duplicates: string[] = [];
+  findDuplicates(document.contents, "", duplicates);
+  return { value, duplicates };
+}
+
+function findDuplicates(node: unknown, path: string, found: string[]): void {
+  if (isSeq(node)) {
+    for (const [index, item] of node.items.entries()) findDuplicates(item, `${path}[${index}]`, found);
+  }
+  if (!isMap(node)) return;
+  const seen = new Set<string>();
+  for (const { key, value } of node.items) {
+    const name = String(isScalar(key) ? key.value : key);
+    const at = memberPath(path, name);
+    if (seen.has(name) && found.length < duplicatesMax) found.push(at);
+    seen.add(name);
+    findDuplicates(value, at, found);
   }
 }
 

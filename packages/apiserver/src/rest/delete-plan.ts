@@ -1,6 +1,6 @@
 /** What a deletion makes of an object. Pure. */
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { after, type Instant, seconds, toRfc3339 } from "@selvedge/base";
+import { after, type Instant, instant, seconds, toRfc3339 } from "@selvedge/base";
 import { conflict, invalidOptions } from "./refusals.ts";
 import { namespaceFinalizers } from "./write-plan.ts";
 
@@ -48,11 +48,7 @@ export function planDelete(
     const shorter =
       kind.gracePeriodSeconds !== undefined && query.gracePeriodSeconds !== undefined && grace < before;
     if (!shorter && sameFinalizers) return { type: "nothing" };
-    if (shorter) {
-      const end = Date.parse(stored.metadata.deletionTimestamp) - (before - grace) * 1000;
-      meta.deletionTimestamp = toRfc3339(end as Instant);
-      meta.deletionGracePeriodSeconds = grace;
-    }
+    if (shorter) shorten(meta, before, grace, now);
     return { type: "mark", object };
   }
   meta.deletionTimestamp = toRfc3339(after(now, seconds(grace)));
@@ -62,6 +58,14 @@ export function planDelete(
     object["status"] = { ...(object["status"] as object | undefined), phase: "Terminating" };
   }
   return { type: "mark", object };
+}
+
+/** Counts from when the deletion was asked for; what would be over already is over now. */
+function shorten(meta: KubeObject["metadata"], before: number, grace: number, now: Instant): void {
+  const end = Date.parse(meta.deletionTimestamp ?? "") - (before - grace) * 1000;
+  const over = end < now;
+  meta.deletionTimestamp = toRfc3339(over ? now : instant(end));
+  meta.deletionGracePeriodSeconds = over ? Math.min(grace, 1) : grace;
 }
 
 /** A kind that has no grace, or none for this object now, is not waited for. */

@@ -32,6 +32,8 @@ function said(plan: DeletePlan): unknown {
 
 const going = { deletionTimestamp: "2026-01-01T00:00:30Z", deletionGracePeriodSeconds: 30 };
 
+const late = { deletionTimestamp: "2026-01-01T00:00:05Z", deletionGracePeriodSeconds: 30 };
+
 describe("a deletion", () => {
   const rows: readonly [
     why: string,
@@ -70,6 +72,13 @@ describe("a deletion", () => {
     ["it is given none", lingering, {}, { gracePeriodSeconds: 0 }, "delete"],
     ["a kind without grace is given one", gadget, {}, { gracePeriodSeconds: 5 }, "delete"],
     ["its grace becomes shorter", lingering, going, { gracePeriodSeconds: 10 }, ["2026-01-01T00:00:10Z", 10]],
+    [
+      "its shorter grace is over already",
+      lingering,
+      late,
+      { gracePeriodSeconds: 10 },
+      ["2026-01-01T00:00:00Z", 1],
+    ],
     ["its grace cannot become longer", lingering, going, { gracePeriodSeconds: 60 }, "nothing"],
     ["it is asked for twice", lingering, going, {}, "nothing"],
     ["force ends a grace", lingering, going, { gracePeriodSeconds: 0 }, "delete"],

@@ -1,10 +1,13 @@
 import type { Change } from "./store.ts";
 
 /** As many recent changes as watchers that keep up, or reconnect at once, need: a busy minute. */
-const changesMax = 8_192;
-const stride = 1_024;
-/** What they may weigh together, in characters of their values. */
-const weightMax = 32 * 1024 * 1024;
+const changesMax = 4_096;
+const stride = 512;
+/**
+ * What they may weigh together, in characters of their values. What watchers make of them, objects and JSON, weighs
+ * about three times as much again.
+ */
+const weightMax = 16 * 1024 * 1024;
 
 /**
  * The newest changes, in memory, for all watchers together; and who waits for which. Older ones are in the database.

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { KindDefinition } from "@selvedge/apimachinery";
+import { aggregatedDiscovery, discovery } from "./discovery.ts";
+import { openapiRoot, openapiV3 } from "./openapi.ts";
+import { groupsOf, resourcesOf } from "./resources.ts";
+
+function kind(
+  group: string,
+  version: string,
+  name: string,
+  more: Partial<KindDefinition> = {},
+): KindDefinition {
+  const plural = `${name.toLowerCase()}s`;
+  return {
+    ...{ group, version, kind: name, plural, singular: name.toLowerCase(), namespaced: true, columns: [] },
+    schema: { type: "object", properties: { spec: { type: "object" } } },
+    ...more,
+  };
+}
+
+const kinds = [
+  kind("zoo.example", "v1beta1", "Cage"),
+  kind("zoo.example", "v2alpha1", "Cage"),
+  kind("zoo.example", "v1", "Cage"),
+  kind("batch", "v1", "Job", { subresources: { status: true } }),
+  kind("", "v1", "Pod", {
+    subresources: {
+      others: [{ name: "eviction", kind: "Eviction", group: "policy", version: "v1", verbs: ["create"] }],
+    },
+  }),
+  kind("apps", "v1", "Deployment", {
+    subresources: { scale: { specReplicas: "spec.n", statusReplicas: "status.n" } },
+  }),
+];
+
+describe("what is served", () => {
+  const resources = resourcesOf(kinds, [kind("review.example", "v1", "Review")]);
+
+  it("is in the order tools should prefer", () => {
+    assert.deepEqual(
+      groupsOf(resources).map(({ name, versions }) => [name, ...versions.map(({ version }) => version)]),
+      [
+        ["", "v1"],
+        ["apps", "v1"],
+        ["batch", "v1"],
+        ["review.example", "v1"],
+        ["zoo.example", "v1", "v1beta1", "v2alpha1"],
+      ],
+    );
+  });
+
+  it("is told in old documents with the kinds of subresources", () => {
+    const documents = discovery(resources);
+    const list = (path: string): [string, string, string][] =>
+      (documents.get(path) as { resources: { name: string; kind: string; verbs: string[] }[] }).resources.map(
+        ({ name, kind: of, verbs }) => [name, of, verbs.join()],
+      );
+    assert.deepEqual(list("/api/v1")[1], ["pods/eviction", "Eviction", "create"]);
+    assert.deepEqual(list("/apis/apps/v1")[1], ["deployments/scale", "Scale", "get,patch,update"]);
+    assert.deepEqual(list("/apis/review.example/v1"), [["reviews", "Review", "create"]]);
+    assert.equal(
+      (documents.get("/apis/zoo.example") as { preferredVersion: { version: string } }).preferredVersion
+        .version,
+      "v1",
+    );
+  });
+
+  it("is told in one document without the other root's groups", () => {
+    for (const root of ["/api", "/apis"] as const) {
+      const { items } = aggregatedDiscovery(resources, root, "v2") as {
+        items: { metadata: { name?: string } }[];
+      };
+      assert.equal(
+        items.some(({ metadata }) => metadata.name === undefined),
+        root === "/api",
+      );
+    }
+  });
+
+  it("has documents whose address changes when they do", () => {
+    const url = (of: readonly KindDefinition[]): string =>
+      JSON.parse(openapiRoot(openapiV3(resourcesOf(of, []), "v1")).json).paths["apis/batch/v1"]
+        .serverRelativeURL;
+    const changed = kind("batch", "v1", "Job", { schema: { type: "object" } });
+    assert.equal(url(kinds), url([...kinds]));
+    assert.notEqual(url(kinds), url([...kinds.filter(({ group }) => group !== "batch"), changed]));
+  });
+});
