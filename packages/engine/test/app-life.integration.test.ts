@@ -12,7 +12,7 @@ const exec = (script: string) => ({ action: { case: "exec" as const, value: { co
 const events = (status: AppStatus | undefined): string =>
   (status?.report.events ?? []).map(({ reason, message }) => `${reason}: ${message}`).join("\n");
 
-describe("the life of apps in real machines", { skip, timeout: 280_000 }, () => {
+describe("the life of apps in real machines", { skip, timeout: 900_000 }, () => {
   let world: AppWorld;
   before(async () => {
     world = await AppWorld.open();

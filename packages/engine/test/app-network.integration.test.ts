@@ -12,13 +12,13 @@ const noNetwork =
 
 describe("apps on a network, in a namespace of its own", {
   skip: noMachines || noNetwork,
-  timeout: 200_000,
+  timeout: 900_000,
 }, () => {
   it("reach what they may and nothing else, without rights on the node", () => {
     const script = join(import.meta.dirname, "app-network-world.ts");
     const ran = spawnSync("unshare", ["-n", "-m", process.execPath, script], {
       encoding: "utf8",
-      timeout: 180_000,
+      timeout: 800_000,
     });
     assert.equal(ran.status, 0, `${ran.stdout}\n${ran.stderr}`);
   });

@@ -33,7 +33,7 @@ interface Heard {
   readonly error: string | undefined;
 }
 
-describe("streams into real machines", { skip, timeout: 120_000 }, () => {
+describe("streams into real machines", { skip, timeout: 900_000 }, () => {
   let world: AppWorld;
   let link: LinkMux;
   let node: LinkMux;

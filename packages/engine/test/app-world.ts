@@ -55,7 +55,7 @@ function makeImage(folder: string): void {
 }
 
 /** Many times what a machine needs to boot beside others. */
-const patienceMs = 40_000;
+const patienceMs = 150_000;
 
 export const networkId: NetworkId = "net" as NetworkId;
 const network = {
@@ -164,7 +164,8 @@ export class AppWorld implements AsyncDisposable {
       await this.#network.start();
     }
     await this.domain.start();
-    this.#publish();
+    // No configuration is not the same as one that wants nothing.
+    if (this.#specs.length > 0) this.#publish();
   }
 
   /** As kill -9 leaves it: nothing is said goodbye to, only this process must let go of its sockets. */

@@ -15,7 +15,7 @@ const sh = (script: string): string[] => ["sh", "-c", script];
 const main = (status: AppStatus | undefined) => status?.report.containers[0];
 const isReady = (status: AppStatus | undefined): boolean => main(status)?.ready === true;
 
-describe("apps in real machines", { skip, timeout: 280_000 }, () => {
+describe("apps in real machines", { skip, timeout: 900_000 }, () => {
   let world: AppWorld;
   beforeAll(async () => {
     world = await AppWorld.open();

@@ -43,6 +43,8 @@ export class AppMachine {
   #waiters: (() => void)[] = [];
   #failures = 0;
   #nextLaunch = 0;
+  /** Since when the machine has not answered. */
+  #lostAt: number | undefined;
   #closed = false;
 
   constructor(owner: MachineOwner) {
@@ -75,12 +77,19 @@ export class AppMachine {
     this.#connecting ??= this.#connect(signal)
       .catch(async (error: unknown) => {
         if (signal.aborted || this.#closed) return;
-        const { hypervisor, log } = this.#owner.context;
+        const { hypervisor, log, clock } = this.#owner.context;
         const { id } = this.#owner.record();
         const words = await hypervisor.lastWords(id);
         const message = `Failed to create pod sandbox: ${describeError(error)}${words === "" ? "" : `: ${words}`}`;
-        log.warn("machine is not usable; ending it", { app: id, error: message });
+        log.warn("machine does not answer", { app: id, error: message });
+        this.#lostAt ??= clock.monotonic();
+        // What runs in there may be well: it is left alone for long before it is ended.
+        const lostMs = clock.monotonic() - this.#lostAt;
+        if (this.#owner.record().machine?.prepared === true && lostMs < patienceMs)
+          return await sleep(clock, millis(reconnectMs), signal).catch(() => {});
+        log.warn("ending a machine that does not answer", { app: id });
         this.#owner.event({ type: "Warning", reason: "FailedCreatePodSandBox", message });
+        this.#lostAt = undefined;
         this.launchFailed();
         await hypervisor.kill(id);
       })
@@ -152,6 +161,7 @@ export class AppMachine {
     const guest = await hypervisor.connect(this.#owner.record().id, () => this.changed(), signal);
     guest.onOutput((output) => this.#owner.output(output));
     this.guest = guest;
+    this.#lostAt = undefined;
     if (this.#closed) this.forget();
     this.#failures = 0;
   }
@@ -257,6 +267,9 @@ export class AppMachine {
 }
 
 const pollMs = 50;
+/** How long a machine that was well may be silent, and how often it is asked meanwhile. */
+const patienceMs = 600_000;
+const reconnectMs = 5000;
 /** For a guest to answer before it is stopped; one that is well answers at once. */
 const farewellMs = 15_000;
 /** Before a stop that failed is tried again. */

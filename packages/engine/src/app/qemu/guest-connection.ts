@@ -77,7 +77,8 @@ export class GuestConnection implements Guest {
     try {
       await greeted.promise;
       clearInterval(again);
-      await guest.stats();
+      // As long as it takes on a box that is busy: giving up here would end a machine that is well.
+      await guest.stats(options.timeoutMs);
       guest.connected = !socket.destroyed;
       return guest;
     } catch (error) {
@@ -173,10 +174,10 @@ export class GuestConnection implements Guest {
     return this.#session(message.connect, Uint8Array.of(port & 255, port >> 8), [1]);
   }
 
-  stats(): Promise<readonly ContainerStats[]> {
+  stats(limitMs: number = statsMs): Promise<readonly ContainerStats[]> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
-      const deadline = setTimeout(() => settle(new GuestError("the guest does not answer")), statsMs);
+      const deadline = setTimeout(() => settle(new GuestError("the guest does not answer")), limitMs);
       const settle = (answer: readonly ContainerStats[] | Error): void => {
         clearTimeout(deadline);
         this.#questions.delete(id);
