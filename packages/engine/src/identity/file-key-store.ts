@@ -31,7 +31,7 @@ export class FileKeyStore implements KeyStore {
   /** Makes the keys at the first start; they are on the disk before they are used. */
   static async open(disk: Disk): Promise<FileKeyStore> {
     const stored = (await read(disk)) ?? (await create(disk));
-    const place = disk.absolute(path);
+    const place = `file ${disk.absolute(path)}`;
     return new FileKeyStore(place, createPrivateKey(stored.device), createPrivateKey(stored.exchange));
   }
 

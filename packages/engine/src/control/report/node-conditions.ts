@@ -46,7 +46,7 @@ function identity({ kind, place }: KeyStore): Says {
         type: "HardwareIdentity",
         status: "False",
         reason: "SoftwareKeys",
-        message: `the node has no TPM: its keys are in ${place}, and whoever copies its disk is the node`,
+        message: `the node has no TPM: its keys are in the ${place}, and whoever copies its disk is the node`,
       };
 }
 
