@@ -54,7 +54,8 @@ describe("the life of apps in real machines", { skip, timeout: 900_000 }, () => 
 
   it("stops with hook, signal and grace, keeps data while inactive, and reports it halted", async () => {
     const script =
-      'trap "echo got TERM; exit 0" TERM; echo up $(cat /data/count); echo x >> /data/count; while :; do sleep 0.1; done';
+      'trap "echo got TERM; exit 0" TERM; echo up $(cat /data/count); echo x >> /data/count; ' +
+      "while :; do sleep 0.1; done";
     const pod = {
       restartPolicy: ALWAYS,
       terminationGraceSeconds: 20,

@@ -49,7 +49,8 @@ describe("apps in real machines", { skip, timeout: 900_000 }, () => {
         {
           name: "main",
           command: sh(
-            'echo $(GREETING) "$PW"; cat /etc/app/a/b.txt /data/x; id; hostname; echo oops >&2; trap "echo bye; exit 0" TERM; while :; do sleep 0.2; done',
+            'echo $(GREETING) "$PW"; cat /etc/app/a/b.txt /data/x; id; hostname; echo oops >&2; ' +
+              'trap "echo bye; exit 0" TERM; while :; do sleep 0.2; done',
           ),
           env: [
             { name: "GREETING", source: { case: "value", value: "hello" } },

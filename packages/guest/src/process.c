@@ -191,7 +191,8 @@ void task_start(uint32_t id, int kind, char *body, size_t length) {
   for (int i = 0; i < (task->tty ? 1 : 3); i++) close(fds[i]);
   close(status[1]);
   /* Ends without a byte once the program runs. */
-  ssize_t n = task->pid < 0 ? snprintf(text, sizeof text, "%s", strerror(errno)) : read(status[0], text, sizeof text - 1);
+  ssize_t n = task->pid < 0 ? snprintf(text, sizeof text, "%s", strerror(errno))
+    : read(status[0], text, sizeof text - 1);
   close(status[0]);
   if (n > 0) { text[n] = 0, fail(task, text); return; }
   task_report(task);

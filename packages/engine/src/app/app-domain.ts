@@ -49,9 +49,12 @@ export function createAppDomain(options: AppDomainOptions): AppDomain {
   const reconciler = new AppReconciler(context);
   const runner: Runner<AppId> = new Runner<AppId>({ reconciler, clock, random, log });
   const stops: (() => void)[] = [];
+  /** Machines that ran when we came: those that nobody wants or remembers are ended. */
+  let found: readonly AppId[] = [];
   const wakeAll = (): void => {
     const wanted = store.desired.get()?.apps.map(({ id }) => id) ?? [];
-    for (const id of new Set([...wanted, ...reconciler.instances.keys()])) runner.wake(id);
+    for (const id of new Set([...wanted, ...reconciler.instances.keys(), ...found])) runner.wake(id);
+    if (store.desired.get() !== undefined) found = [];
   };
   outbox.follow(reconciler.instances);
   return {
@@ -66,13 +69,12 @@ export function createAppDomain(options: AppDomainOptions): AppDomain {
         await app.logs.load();
         reconciler.instances.set(record.id, app);
       }
-      const running = await hypervisor.list();
+      found = await hypervisor.list();
       stops.push(
         store.desired.subscribe(wakeAll),
         store.contents.subscribe(wakeAll),
         store.nics.subscribe((key) => runner.wake(key.split("/")[0] as AppId)),
       );
-      for (const id of running) runner.wake(id);
       wakeAll();
     },
     async [Symbol.asyncDispose]() {

@@ -91,6 +91,8 @@ function machineEnded(record: AppRecord, view: MachineView, now: Instant): AppRe
     : `The machine ended: ${view.lastWords}`.slice(0, messageMax);
   let lost = false;
   const containers = record.containers.map((container) => {
+    if (container.phase.kind === "ended" && machine.goingOn.includes(container.name))
+      return { ...container, phase: { kind: "idle" as const }, last: container.phase.end };
     if (container.phase.kind === "starting" && container.attempt > 0) {
       lost = true;
       const end = { exitCode: 255, signal: 0, reason: "Unknown", message, startedAt: now, finishedAt: now };

@@ -184,6 +184,7 @@ export class AppInstance {
       disks: contents,
       prepared: false,
       filesFingerprint: "",
+      goingOn: [],
     };
     this.machine.forget();
     this.record = { ...this.record, machine, containers: this.record.containers.map(forNewMachine) };
@@ -204,6 +205,14 @@ export class AppInstance {
       this.event({ type: "Warning", reason: "FailedCreatePodSandBox", message });
       await hypervisor.kill(this.id);
     }
+  }
+
+  /** The machine makes way for another: what runs now is started again there, however it ends here. */
+  replaceMachine(): void {
+    const { machine, containers } = this.record;
+    if (machine === undefined || this.machine.isStopping) return;
+    const goingOn = containers.filter(({ phase }) => phase.kind === "running").map(({ name }) => name);
+    this.record = { ...this.record, machine: { ...machine, goingOn } };
   }
 
   /** Network, volumes and files, before the first container starts, and again when files change. */

@@ -84,7 +84,14 @@ const ready: ContentStatus = {
 };
 const nic = { phase: "ready" } as NicStatus;
 const machine = (of = spec()): AppRecord["machine"] => ({
-  ...{ bootId: "b", fingerprint: machineFingerprint(of), memoryBytes: 100, disks: ["c"], prepared: true },
+  ...{
+    bootId: "b",
+    fingerprint: machineFingerprint(of),
+    memoryBytes: 100,
+    disks: ["c"],
+    prepared: true,
+    goingOn: [],
+  },
   filesFingerprint: filesFingerprint(of),
 });
 const record = (more: Partial<AppRecord> = {}): AppRecord => ({ ...newRecord(spec(), instant(0)), ...more });

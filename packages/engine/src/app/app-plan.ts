@@ -67,8 +67,9 @@ export function planApp(inputs: AppInputs): AppStep {
     const message = "Pod was active on the node longer than the specified deadline";
     return { do: "finish", end: { phase: "Failed", reason: "DeadlineExceeded", message } };
   }
+  const makesWay = (record.machine?.goingOn.length ?? 0) > 0;
   const end = endOf(record.containers, wanted.pod.restartPolicy);
-  if (end !== undefined) return { do: "finish", end };
+  if (end !== undefined && !makesWay) return { do: "finish", end };
   const step = machine.runs ? planRunning(inputs, wanted) : planLaunch(inputs, wanted);
   return deadlineMs > 0 ? bounded(step, deadlineMs - inputs.activeMs) : step;
 }

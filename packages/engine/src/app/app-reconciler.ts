@@ -51,7 +51,11 @@ export class AppReconciler implements Reconciler<AppId> {
       if (step.do === "wait" || step.do === "rest") return again(step.do, step.againMs);
       if (step.do === "connect" || step.do === "stop") {
         if (step.do === "connect") app.machine.connect(signal);
-        else app.machine.stop();
+        else {
+          if (wanted?.active === true && app.record.end === undefined) app.replaceMachine();
+          await app.save();
+          app.machine.stop();
+        }
         this.#report(app, step, runs);
         return settled;
       }

@@ -45,6 +45,8 @@ export interface MachineRecord {
   readonly prepared: boolean;
   /** Of the files in volumes that follow their source while the app runs. */
   readonly filesFingerprint: string;
+  /** Containers that ran when the machine was told to make way for another of the same app; they go on in that. */
+  readonly goingOn: readonly string[];
 }
 
 export interface EventRecord {
@@ -132,5 +134,7 @@ export function encodeRecord(record: AppRecord): Uint8Array {
 export function decodeRecord(bytes: Uint8Array): AppRecord {
   const record = JSON.parse(new TextDecoder().decode(bytes)) as AppRecord & { spec: { pod: unknown } };
   const pod = fromBinary(ext.AppExtensionSchema, Buffer.from(String(record.spec.pod), "base64"));
-  return { ...record, spec: { ...record.spec, pod } };
+  // What an engine of an earlier version did not know yet.
+  const machine = record.machine && { ...record.machine, goingOn: record.machine.goingOn ?? [] };
+  return { ...record, machine, spec: { ...record.spec, pod } };
 }

@@ -24,8 +24,8 @@ export function qemuDescriptors(spec: VmSpec): QemuDescriptors {
 }
 
 /**
- * QEMU's arguments for one app. Pure, so that what is started can be read in a test. QEMU is started in the app's folder
- * and makes its sockets there by their short names: it need not be able to walk the folders above.
+ * QEMU's arguments for one app. Pure, so that what is started can be read in a test. QEMU is started in the app's
+ * folder and makes its sockets there by their short names: it need not be able to walk the folders above.
  */
 export function qemuArgs(spec: VmSpec, acceleration: Acceleration): string[] {
   const kvm = acceleration.kind === "kvm";
