@@ -71,25 +71,38 @@ function mergeList(current: unknown[], patch: unknown[], schema: Schema, depth: 
     const seen = new Set(current.map(canonicalJson));
     return [...current, ...structuredClone(patch.filter((item) => !seen.has(canonicalJson(item))))];
   }
-  let merged = [...current];
+  const merged: (unknown | typeof removed)[] = [...current];
+  const places = new Map<string, number[]>();
+  for (const [index, item] of current.entries()) {
+    if (isObject(item)) note(places, canonicalJson(item[mergeKey]), index);
+  }
   for (const item of patch) {
     if (!isObject(item)) throw new PatchError(`items of a list merged by ${mergeKey} must be objects`);
-    const key = item[mergeKey];
-    if (key === undefined)
+    if (item[mergeKey] === undefined)
       throw new PatchError(`map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`);
-    const same = (other: unknown): boolean =>
-      isObject(other) && canonicalJson(other[mergeKey]) === canonicalJson(key);
+    const key = canonicalJson(item[mergeKey]);
+    const at = places.get(key) ?? [];
     if (item["$patch"] === "delete") {
-      merged = merged.filter((other) => !same(other));
+      for (const index of at) merged[index] = removed;
+      places.delete(key);
       continue;
     }
-    const at = merged.findIndex(same);
-    const into = at < 0 ? {} : (merged[at] as JsonObject);
+    const [first] = at;
+    const into = first === undefined ? {} : (merged[first] as JsonObject);
     const result = mergeObject(into, item, schema.items ?? {}, depth + 1);
-    if (at < 0) merged.push(result);
-    else merged[at] = result;
+    if (first !== undefined) merged[first] = result;
+    else note(places, key, merged.push(result) - 1);
   }
-  return merged;
+  return merged.filter((item) => item !== removed);
+}
+
+/** Where a deleted item was, until all are merged: places must not move meanwhile. */
+const removed = Symbol("removed");
+
+function note(places: Map<string, number[]>, key: string, index: number): void {
+  const known = places.get(key);
+  if (known === undefined) places.set(key, [index]);
+  else known.push(index);
 }
 
 /** Listed items in the order listed; others keep their place after the item they followed. */

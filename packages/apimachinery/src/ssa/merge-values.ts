@@ -105,10 +105,11 @@ class Walk {
     const inRight = new Map(rights.map((element, index) => [element, right[index]]));
     const shared = rights.filter((element) => inLeft.has(element));
     const merged = new Set<PathElement>();
+    let nextShared = 0;
     const out: unknown[] = [];
     const take = (element: PathElement, leftItem: unknown): void => {
       if (inRight.has(element)) merged.add(element);
-      if (shared[0] === element) shared.shift();
+      if (shared[nextShared] === element) nextShared++;
       out.push(this.merge(type.element, leftItem, inRight.get(element), [...path, element]));
     };
     let [l, r] = [0, 0];
@@ -119,7 +120,8 @@ class Walk {
         take(ofLeft, inLeft.get(ofLeft));
         l++;
         r++;
-      } else if (both && inRight.has(ofLeft) && shared.length > 0 && shared[0] !== ofLeft) l++;
+      } else if (both && inRight.has(ofLeft) && nextShared < shared.length && shared[nextShared] !== ofLeft)
+        l++;
       else if (ofLeft !== undefined && !inRight.has(ofLeft)) take(ofLeft, left[l++]);
       else {
         if (ofLeft !== undefined && merged.has(ofLeft)) l++;

@@ -143,6 +143,18 @@ test("who comes back too late is told so, and how to go on", async () => {
   rmSync(folder, { recursive: true });
 });
 
+test("many who patch one object at once all get through", async () => {
+  const objects = registry();
+  await objects.create(gadget, object("one", 0));
+  const labels = Array.from({ length: 40 }, (_, n) => ({ [`label-${n}`]: "x" }));
+  await Promise.all(
+    labels.map((label) => objects.patch(gadget, "one", "a", "merge", { metadata: { labels: label } })),
+  );
+  const { metadata } = await objects.get(gadget, "one", "a");
+  assert.equal(Object.keys(metadata.labels ?? {}).length, 41);
+  assert.equal(metadata.resourceVersion, "41");
+});
+
 test("a watch that nobody takes from costs nothing, and goes on where it was", async () => {
   const objects = registry();
   const stop = new AbortController();

@@ -27,8 +27,8 @@ export interface DeleteOutcome {
   readonly object: KubeObject;
 }
 
-/** A write that names no revision is tried again when another came between, as upstream does. */
-const attemptsMax = 5;
+/** A write that names no revision is tried again when another came between: of so many that contend, all get through. */
+const attemptsMax = 100;
 /** How often a generated name may be taken already. */
 const namesMax = 8;
 const nameLetters = "bcdfghjklmnpqrstvwxz2456789";
