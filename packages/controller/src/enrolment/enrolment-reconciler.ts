@@ -2,11 +2,12 @@ import { type Clock, jsonEqual, LruMap } from "@selvedge/base";
 import { type EdgeNode, type EdgeNodeStatus, edgeNodeKind } from "@selvedge/kinds";
 import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { Attestation } from "../gateway/attestation.ts";
-import { cachesOf } from "../objects/caches.ts";
+import { type Caches, cachesOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import type { NodeId } from "../ports.ts";
+import { ageOf, readCertificate } from "./admission.ts";
 import { enrolStatus } from "./enrolment-status.ts";
 
 /** More nodes than one controller serves. */
@@ -47,12 +48,20 @@ export class EnrolmentReconciler implements Reconciler {
     const { cluster, newNodeId, clock } = this.#options;
     await cluster.changeStatus<EdgeNode>(edgeNodeKind, name, undefined, (draft) => {
       const now = clock.now();
-      const enrolled = enrolStatus(draft, {}, newNodeId, now);
+      const enrolled = enrolStatus(draft, { duplicateOf: this.#duplicateOf(draft) }, newNodeId, now);
       const status = draft.status ?? {};
       const attested = setCondition(status.conditions ?? [], this.#attested(status.nodeID), now);
       return this.#setRefused(status) || attested || enrolled;
     });
     return settled;
+  }
+
+  #duplicateOf(edgeNode: EdgeNode): string | undefined {
+    const hash = readCertificate(edgeNode.spec.deviceCertificate)?.hash.toHex();
+    if (hash === undefined) return undefined;
+    const { edgeNodes } = cachesOf(this.#options.cluster);
+    const older = edgeNodes.by("certificate", hash).filter((other) => ageOf(other) < ageOf(edgeNode));
+    return older.find(({ metadata }) => metadata.uid !== edgeNode.metadata.uid)?.metadata.name;
   }
 
   #attested(node: NodeId | undefined): ConditionSays {
@@ -95,10 +104,14 @@ export class EnrolmentReconciler implements Reconciler {
   }
 }
 
-export function enrolmentWakes(): Wake[] {
+export function enrolmentWakes({ edgeNodes }: Pick<Caches, "edgeNodes">): Wake[] {
   return [
     wakeOn<EdgeNode>(edgeNodeKind, (before, after) => {
-      if (after === undefined) return [];
+      const was = before?.status?.deviceCertificateHash;
+      // One that was refused because of this one may come in now.
+      if (after === undefined) {
+        return was === undefined ? [] : edgeNodes.by("certificate", was).map(({ metadata }) => metadata.name);
+      }
       const same = before?.metadata.generation === after.metadata.generation && before?.status !== undefined;
       return same ? [] : [after.metadata.name];
     }),

@@ -9,6 +9,8 @@ export interface EnrolmentFacts {
   readonly onboardingCertificateHash?: string;
   readonly profile?: string | undefined;
   readonly serial?: string | undefined;
+  /** The older EdgeNode that has the same certificate. */
+  readonly duplicateOf?: string | undefined;
 }
 
 interface Standing {
@@ -41,7 +43,7 @@ export function enrolStatus(
     facts.onboardingCertificateHash ?? status.onboardingCertificateHash,
   );
   assign(status, "profile", facts.profile ?? status.profile);
-  const standing = standingOf(edgeNode, certificate !== undefined);
+  const standing = standingOf(edgeNode, certificate !== undefined, facts.duplicateOf);
   if (standing.status === "True") status.nodeID ??= newNodeId();
   // Once it is enrolled, the node's life decides its phase.
   const ours = status.phase === undefined || status.phase === "Waiting" || status.phase === "Refused";
@@ -53,7 +55,7 @@ export function enrolStatus(
   return !jsonEqual(before, status);
 }
 
-function standingOf(edgeNode: EdgeNode, hasCertificate: boolean): Standing {
+function standingOf(edgeNode: EdgeNode, hasCertificate: boolean, duplicateOf: string | undefined): Standing {
   const { spec, status } = edgeNode;
   if (!spec.deviceCertificate) {
     const message = "The box has not been heard of; it enrols by a profile that admits its serial.";
@@ -62,6 +64,10 @@ function standingOf(edgeNode: EdgeNode, hasCertificate: boolean): Standing {
   if (!hasCertificate) {
     const message = "spec.deviceCertificate is not a PEM certificate; put in the one the box shows.";
     return { phase: "Refused", status: "False", reason: "BadCertificate", message };
+  }
+  if (duplicateOf !== undefined) {
+    const message = `EdgeNode ${duplicateOf} has the same certificate; delete one of the two.`;
+    return { phase: "Refused", status: "False", reason: "DuplicateCertificate", message };
   }
   if (isAdmitted(edgeNode)) {
     const by = status?.profile === undefined ? "its owner" : `EnrollmentProfile ${status.profile}`;

@@ -178,6 +178,26 @@ describe("a box registered beforehand", () => {
     assert.equal(world.edgeNode("till-3")?.spec.deviceCertificate, undefined);
   });
 
+  it("twice is one node, the older, until that one is deleted", async () => {
+    const first = await NodeWorld.start();
+    const box = await Box.make(first, other, "A");
+    await first.addEdgeNode("b-older", { deviceCertificate: box.device.certificatePem });
+    first.clock.at += 5_000;
+    await first.addEdgeNode("a-younger", { deviceCertificate: box.device.certificatePem });
+    assert.equal(first.edgeNode("a-younger")?.status?.phase, "Refused");
+    const enrolled = conditionOf(first.edgeNode("a-younger")?.status?.conditions, "Enrolled");
+    assert.match(enrolled?.message ?? "", /EdgeNode b-older has the same certificate/);
+    const id = await box.fetchUuid();
+    assert.equal(id, first.edgeNode("b-older")?.status?.nodeID);
+    await first[Symbol.asyncDispose]();
+    await using second = await NodeWorld.start(first.remains);
+    const again = new Box(second, other, "A", box.device);
+    assert.equal(await again.fetchUuid(), id, "whatever order they are read in");
+    await second.deleteEdgeNode("b-older");
+    await second.reconcile("a-younger");
+    assert.equal(await again.fetchUuid(), second.edgeNode("a-younger")?.status?.nodeID);
+  });
+
   it("with a certificate that is none is refused with the field", async () => {
     await using world = await NodeWorld.start();
     await world.addEdgeNode("mine", {

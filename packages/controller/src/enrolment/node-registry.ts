@@ -2,7 +2,7 @@ import type { EdgeNode } from "@selvedge/kinds";
 import type { KnownNode } from "../gateway/node-directory.ts";
 import type { ObjectCache } from "../objects/object-cache.ts";
 import type { NodeId } from "../ports.ts";
-import { isAdmitted, readCertificate } from "./admission.ts";
+import { ageOf, isAdmitted, readCertificate } from "./admission.ts";
 
 /** As the gateway asks: the first 16 bytes of the certificate's hash. */
 const prefixLength = 16;
@@ -11,6 +11,7 @@ interface Entry {
   readonly known: KnownNode;
   /** What it was read from. */
   readonly pem: string;
+  readonly age: string;
 }
 
 /** Who is a node, in memory, from the EdgeNodes as they are: filled at start and kept by the watch. */
@@ -52,30 +53,43 @@ export class NodeRegistry implements Disposable {
     const facts = id === undefined ? undefined : readCertificate(pem);
     if (id === undefined || facts === undefined) return;
     const known: KnownNode = { id, name, certificateHash: facts.hash, key: facts.key };
-    this.#entries.set(name, { known, pem });
-    // Of two objects with one identity the first counts: the second is a mistake and must not take it over.
-    if (!this.#byId.has(known.id)) this.#byId.set(known.id, known);
-    const prefix = prefixOf(known);
-    if (!this.#byCertificate.has(prefix)) this.#byCertificate.set(prefix, known);
+    this.#entries.set(name, { known, pem, age: after === undefined ? "" : ageOf(after) });
+    this.#elect(known);
   }
 
   #remove(name: string, known: KnownNode): void {
     this.#entries.delete(name);
-    const others = [...this.#entries.values()].map((entry) => entry.known);
-    replace(
-      this.#byId,
-      known.id,
-      known,
-      others.find(({ id }) => id === known.id),
-    );
-    const prefix = prefixOf(known);
-    replace(
-      this.#byCertificate,
-      prefix,
-      known,
-      others.find((other) => prefixOf(other) === prefix),
-    );
-    for (const listener of [...this.#listeners]) listener(known);
+    this.#elect(known);
+    this.#tell(known);
+  }
+
+  #tell(gone: KnownNode): void {
+    for (const listener of [...this.#listeners]) listener(gone);
+  }
+
+  /**
+   * Of several objects with one identity the oldest counts: the others are mistakes and must not take it over. Mistakes
+   * are few, so that looking through all is only done when there is one.
+   */
+  #elect(touched: KnownNode): void {
+    const prefix = prefixOf(touched);
+    const own = this.#entries.get(touched.name)?.known;
+    const holders = [this.#byId.get(touched.id), this.#byCertificate.get(prefix)];
+    if (own === touched && holders.every((holder) => holder === undefined)) {
+      this.#byId.set(touched.id, touched);
+      this.#byCertificate.set(prefix, touched);
+      return;
+    }
+    const byAge = [...this.#entries.values()].sort((one, other) => (one.age < other.age ? -1 : 1));
+    const byId = byAge.find(({ known }) => known.id === touched.id)?.known;
+    const byCertificate = byAge.find(({ known }) => prefixOf(known) === prefix)?.known;
+    put(this.#byId, touched.id, byId);
+    put(this.#byCertificate, prefix, byCertificate);
+    // Who was taken for the node until now is not any more; whoever is removed is told of by the caller.
+    for (const before of new Set(holders)) {
+      if (before !== undefined && before !== touched && before !== byId && before !== byCertificate)
+        this.#tell(before);
+    }
   }
 }
 
@@ -83,13 +97,7 @@ function prefixOf({ certificateHash }: KnownNode): string {
   return certificateHash.subarray(0, prefixLength).toHex();
 }
 
-function replace(
-  map: Map<string, KnownNode>,
-  key: string,
-  old: KnownNode,
-  next: KnownNode | undefined,
-): void {
-  if (map.get(key) !== old) return;
-  if (next === undefined) map.delete(key);
-  else map.set(key, next);
+function put(map: Map<string, KnownNode>, key: string, known: KnownNode | undefined): void {
+  if (known === undefined) map.delete(key);
+  else map.set(key, known);
 }

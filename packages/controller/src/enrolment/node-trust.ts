@@ -2,6 +2,7 @@ import type { Clock, Log, Random } from "@selvedge/base";
 import { Attestation } from "../gateway/attestation.ts";
 import { DeviceCertificates } from "../gateway/device-certificates.ts";
 import { KeyEscrow } from "../gateway/key-escrow.ts";
+import { cachesOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
 import type { Wired } from "../objects/wiring.ts";
 import type { ControllerIdentity } from "../pki/controller-identity.ts";
@@ -58,7 +59,7 @@ export function createNodeTrust(options: NodeTrustOptions): NodeTrust {
       const newNodeId = (): NodeId => enrolment.newNodeId();
       const reconciler = new EnrolmentReconciler({ cluster, attestation, refusals, newNodeId, clock });
       return [
-        { reconciler, wakes: enrolmentWakes(), connect: (wake) => reconciler.connect(wake) },
+        { reconciler, wakes: enrolmentWakes(cachesOf(cluster)), connect: (wake) => reconciler.connect(wake) },
         { reconciler: new ProfileReconciler(cluster, clock), wakes: profileWakes() },
       ];
     },

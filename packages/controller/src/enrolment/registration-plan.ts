@@ -1,5 +1,5 @@
 import type { EdgeNode, EnrollmentProfile } from "@selvedge/kinds";
-import { admitsSerial, isAdmitted, readCertificate } from "./admission.ts";
+import { admitsSerial, ageOf, isAdmitted, readCertificate } from "./admission.ts";
 
 /** A box that asks to become a node. */
 export interface Box {
@@ -44,7 +44,9 @@ const nameMax = 50;
 const suffixLength = 8;
 
 export function planRegistration(box: Box, known: Known): RegistrationPlan {
-  const own = known.edgeNodes.find((edgeNode) => hashOf(edgeNode) === box.deviceHash);
+  const [own] = known.edgeNodes
+    .filter((edgeNode) => hashOf(edgeNode) === box.deviceHash)
+    .sort((one, other) => (ageOf(one) < ageOf(other) ? -1 : 1));
   const ofBatch = known.profiles.filter(
     ({ spec }) => readCertificate(spec.onboardingCertificate)?.hash.toHex() === box.onboardingHash,
   );

@@ -73,6 +73,8 @@ const kinds: readonly CachedKind<never>[] = [
     indexes: {
       node: (edgeNode: EdgeNode) => [nodeNameOf(edgeNode)],
       id: ({ status }: EdgeNode) => (status?.nodeID === undefined ? [] : [status.nodeID]),
+      certificate: ({ status }: EdgeNode) =>
+        status?.deviceCertificateHash === undefined ? [] : [status.deviceCertificateHash],
       profile: ({ status }: EdgeNode) => (status?.profile === undefined ? [] : [status.profile]),
     },
   },
