@@ -127,6 +127,15 @@ describe("NodeHttpClient", () => {
     await assert.rejects(client.send({ method: "GET", url: server.url, timeoutMs }), HttpError);
   });
 
+  it("trusts roots of its own besides the system's when asked to", async () => {
+    await using server = await serve((_request, response) => response.end("ok"));
+    using client = new NodeHttpClient();
+    const request = { method: "GET", url: server.url, certificates, timeoutMs, systemRoots: true } as const;
+    assert.equal(await text(readBody(await client.send(request), 100)), "ok");
+    const other = { ...request, certificates: [recordedKey("onboard.pem")] };
+    await assert.rejects(client.send(other), HttpError);
+  });
+
   it("sends again what a kept connection died with", async () => {
     await using server = await serve((_request, response) => response.end("ok"), false);
     using client = new NodeHttpClient();

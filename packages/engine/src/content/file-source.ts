@@ -74,7 +74,9 @@ async function download(
         ? {}
         : { authorization: `Basic ${btoa(`${credentials.user}:${credentials.password}`)}` }),
     },
-    ...(datastore.certificates.length === 0 ? {} : { certificates: datastore.certificates }),
+    ...(datastore.certificates.length === 0
+      ? {}
+      : { certificates: datastore.certificates, systemRoots: true }),
     timeoutMs: answerMs,
     signal,
   });

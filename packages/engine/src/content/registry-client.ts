@@ -123,7 +123,7 @@ export class RegistryClient {
       method: "GET",
       url,
       headers,
-      ...(certificates.length === 0 ? {} : { certificates }),
+      ...(certificates.length === 0 ? {} : { certificates, systemRoots: true }),
       timeoutMs: answerMs,
       signal,
     });

@@ -79,19 +79,18 @@ export class NodeHttpClient implements HttpClient, Disposable {
   }
 
   #open(
-    { url, certificates }: HttpRequest,
+    { url, certificates = [], systemRoots = certificates.length === 0 }: HttpRequest,
     options: { method: string; headers: Record<string, string> | Readonly<Record<string, string>> },
   ): ClientRequest {
     if (url.startsWith("http:")) return plainRequest(url, { ...options, agent: this.#plain });
-    return tlsRequest(url, { ...options, agent: this.#agent(certificates ?? []) });
+    return tlsRequest(url, { ...options, agent: this.#agent(certificates, systemRoots) });
   }
 
-  #agent(certificates: readonly string[]): TlsAgent {
-    const key = certificates.join("\n");
+  #agent(certificates: readonly string[], systemRoots: boolean): TlsAgent {
+    const key = [systemRoots ? "system" : "", ...certificates].join("\n");
     const known = this.#agents.get(key);
     this.#agents.delete(key);
-    const roots = certificates.length === 0 ? systemRoots() : [...certificates];
-    const agent = known ?? new TlsAgent({ ...agentOptions, minVersion: "TLSv1.2", ca: roots });
+    const agent = known ?? openAgent(certificates, systemRoots);
     this.#agents.set(key, agent);
     this.#forgetIdle();
     return agent;
@@ -108,8 +107,13 @@ export class NodeHttpClient implements HttpClient, Disposable {
   }
 }
 
+function openAgent(certificates: readonly string[], systemRoots: boolean): TlsAgent {
+  const ca = [...certificates, ...(systemRoots ? readSystemRoots() : [])];
+  return new TlsAgent({ ...agentOptions, minVersion: "TLSv1.2", ca });
+}
+
 /** The box's own, where its owner may have added some; those that came with Node where it has none. */
-function systemRoots(): string[] {
+function readSystemRoots(): string[] {
   const own = getCACertificates("system");
   return own.length > 0 ? own : getCACertificates("bundled");
 }
