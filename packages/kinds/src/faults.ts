@@ -1,4 +1,5 @@
-/** Collects what is wrong with an object, in upstream's words, and checks what many kinds have in common. */
+/** Collects what is wrong with an object, in upstream's words, and checks what many kinds have in common. What is required
+ * and missing the schema has said already: the checks pass over it. */
 import {
   dnsLabelFaults,
   dnsSubdomainFaults,
@@ -80,9 +81,15 @@ export class Faults {
     this.between(field, value, 1, portMax);
   }
 
-  portOrName(field: string, value: number | string): void {
+  portOrName(field: string, value: number | string | undefined): void {
+    if (value === undefined) return;
     if (typeof value === "number") this.port(field, value);
     else this.all(field, value, portNameFaults(value));
+  }
+
+  /** The key of a label, a taint or an annotation. */
+  key(field: string, key: string | undefined): void {
+    if (key !== undefined) this.all(field, key, qualifiedNameFaults(key));
   }
 
   labels(field: string, labels: Readonly<Record<string, string>> | undefined): void {
@@ -97,7 +104,7 @@ export class Faults {
     this.labels(`${field}.matchLabels`, selector.matchLabels);
     for (const [index, { key, operator, values = [] }] of (selector.matchExpressions ?? []).entries()) {
       const at = `${field}.matchExpressions[${index}]`;
-      this.all(`${at}.key`, key, qualifiedNameFaults(key));
+      this.key(`${at}.key`, key);
       if (operator === "In" || operator === "NotIn") {
         if (values.length === 0) {
           this.required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'");

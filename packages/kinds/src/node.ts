@@ -4,7 +4,6 @@ import {
   type KindDefinition,
   type KubeObject,
   labelValueFaults,
-  qualifiedNameFaults,
 } from "@selvedge/apimachinery";
 import { ageColumn, column, nameColumn } from "./columns.ts";
 import { Faults } from "./faults.ts";
@@ -142,7 +141,7 @@ function validate({ spec }: Node): FieldError[] {
   const seen = new Set<string>();
   for (const [index, taint] of (spec.taints ?? []).entries()) {
     const at = `spec.taints[${index}]`;
-    faults.all(`${at}.key`, taint.key, qualifiedNameFaults(taint.key));
+    faults.key(`${at}.key`, taint.key);
     if (taint.value) faults.all(`${at}.value`, taint.value, labelValueFaults(taint.value));
     if (!taint.effect) faults.required(`${at}.effect`);
     else faults.oneOf(`${at}.effect`, taint.effect, taintEffects);

@@ -56,10 +56,11 @@ function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): bo
 }
 
 function matches(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
+  // What is wrong with the selector itself has been said.
+  if (selector.matchExpressions?.some(({ key }) => key === undefined)) return true;
   try {
     return matchesLabels(requirementsOf(selector) ?? [], labels);
   } catch (error) {
-    // What is wrong with the selector itself has been said.
     if (error instanceof SelectorError) return true;
     throw error;
   }

@@ -1,7 +1,7 @@
 /** What is wrong with a Pod or a template, in upstream's words where upstream has some. */
 import type { FieldError, KubeObject } from "@selvedge/apimachinery";
 import { dnsLabelFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
-import { jsonEqual } from "@selvedge/base";
+import { canonicalJson, jsonEqual } from "@selvedge/base";
 import { Faults } from "../faults.ts";
 import { priorityClasses } from "./pod-defaults.ts";
 import type { Pod, PodSpec, PodTemplateSpec } from "./pod-types.ts";
@@ -87,7 +87,7 @@ function checkNames(faults: Faults, path: string, spec: PodSpec): void {
     );
   }
   for (const [index, { name }] of (spec.schedulingGates ?? []).entries()) {
-    faults.all(`${path}.schedulingGates[${index}]`, name, qualifiedNameFaults(name));
+    faults.key(`${path}.schedulingGates[${index}]`, name);
   }
 }
 
@@ -107,16 +107,15 @@ function checkUpdate(faults: Faults, spec: PodSpec, old: PodSpec): void {
   } else if (before !== undefined && now !== undefined && now > before) {
     faults.invalid(deadline, now, "must be less than or equal to previous value");
   }
-  const kept = (old.tolerations ?? []).every((one) =>
-    spec.tolerations?.some((other) => jsonEqual(one, other)),
-  );
+  const tolerated = new Set(spec.tolerations?.map(canonicalJson));
+  const kept = (old.tolerations ?? []).every((one) => tolerated.has(canonicalJson(one)));
   if (!kept) {
     const detail = "existing toleration can not be modified except its tolerationSeconds";
     faults.forbidden("spec.tolerations", detail);
   }
-  const gates = (old.schedulingGates ?? []).map(({ name }) => name);
+  const gates = new Set(old.schedulingGates?.map(({ name }) => name));
   for (const [index, { name }] of (spec.schedulingGates ?? []).entries()) {
-    if (gates.includes(name)) continue;
+    if (gates.has(name)) continue;
     const detail = `only deletion is allowed, but found new scheduling gate '${name}'`;
     faults.forbidden(`spec.schedulingGates[${index}]`, detail);
   }

@@ -81,7 +81,7 @@ function checkWeight(faults: Faults, path: string, weight: number): void {
 function checkTerm(
   faults: Faults,
   path: string,
-  { matchExpressions = [], matchFields = [] }: NodeSelectorTerm,
+  { matchExpressions = [], matchFields = [] }: NodeSelectorTerm = {},
 ): void {
   for (const [index, requirement] of matchExpressions.entries()) {
     checkRequirement(faults, `${path}.matchExpressions[${index}]`, requirement);
@@ -117,7 +117,7 @@ function checkRequirement(
       faults.required(at, "must be specified single value when `operator` is 'Lt' or 'Gt'");
     }
   } else faults.invalid(`${path}.operator`, operator, "not a valid selector operator");
-  faults.all(`${path}.key`, key, qualifiedNameFaults(key));
+  faults.key(`${path}.key`, key);
   for (const [index, value] of values.entries())
     faults.all(`${at}[${index}]`, value, labelValueFaults(value));
 }
@@ -137,7 +137,8 @@ function checkPodAffinity(faults: Faults, path: string, affinity: PodAffinity): 
   }
 }
 
-function checkPodTerm(faults: Faults, path: string, term: PodAffinityTerm): void {
+function checkPodTerm(faults: Faults, path: string, term: PodAffinityTerm | undefined): void {
+  if (term === undefined) return;
   faults.selector(`${path}.labelSelector`, term.labelSelector);
   faults.selector(`${path}.namespaceSelector`, term.namespaceSelector);
   if (!term.topologyKey) faults.required(`${path}.topologyKey`, "can not be empty");
