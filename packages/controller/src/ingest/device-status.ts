@@ -2,6 +2,7 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { type Instant, instant, toRfc3339 } from "@selvedge/base";
 import { ext, getExtension, type info } from "@selvedge/eve-api";
 import type { EdgeNodeStatus, NodeAddress, NodeCondition, NodeStatus } from "@selvedge/kinds";
+import { cloneJson } from "../objects/clone-json.ts";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
 
 /** The version of Kubernetes' node interface we follow; kubectl shows it as the node's version. */
@@ -40,7 +41,7 @@ export function nodeStatusOf(
     report?.allocatableStorageBytes || storage,
     pods,
   );
-  const conditions = structuredClone(before.conditions ?? []);
+  const conditions = cloneJson(before.conditions ?? []);
   for (const says of pressures(report)) setCondition(conditions, says, now);
   heartbeat(conditions, now);
   return {
@@ -83,7 +84,7 @@ export function edgeNodeStatusOf(
   const serial = device.minfo?.serialNumber;
   if (serial && status.serial === undefined) status.serial = serial;
   if (report === undefined) return status;
-  const conditions = structuredClone(before.conditions ?? []);
+  const conditions = cloneJson(before.conditions ?? []);
   status.conditions = conditions;
   status.engineVersion = report.engineVersion;
   if (report.identityStore === "tpm" || report.identityStore === "file") {

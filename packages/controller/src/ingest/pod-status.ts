@@ -1,6 +1,7 @@
 import { type Instant, instant, toRfc3339 } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { ContainerState, ContainerStatus, Pod, PodPhase, PodStatus } from "@selvedge/kinds";
+import { cloneJson } from "../objects/clone-json.ts";
 import { setCondition } from "../objects/conditions.ts";
 import { isGoing } from "../objects/pods.ts";
 
@@ -27,7 +28,7 @@ export function podStatusOf(pod: Pod, report: ext.AppReport, halted: boolean, no
   setText(status, "reason", report.reason);
   setText(status, "message", report.message);
   setAddresses(status, report.podIp, report.hostIp);
-  status.conditions = structuredClone(before.conditions ?? []);
+  status.conditions = cloneJson(before.conditions ?? []);
   setReadiness(pod, status, now);
   for (const { type, status: says, reason, message, lastTransitionAt } of report.conditions) {
     if (derived.includes(type) || (says !== "True" && says !== "False" && says !== "Unknown")) continue;

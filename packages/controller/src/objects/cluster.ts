@@ -16,6 +16,7 @@ import {
   type WriteOptions,
 } from "@selvedge/client";
 import { backoffDelay } from "@selvedge/reconcile";
+import { cloneJson } from "./clone-json.ts";
 import { type IndexOf, ObjectCache } from "./object-cache.ts";
 
 export interface ClusterOptions {
@@ -176,7 +177,7 @@ export class Cluster implements AsyncDisposable {
     for (let attempt = 1; ; attempt++) {
       try {
         known ??= await this.objects.get<T>(kind, name, namespace);
-        const draft = structuredClone(known);
+        const draft = cloneJson(known);
         if (!change(draft)) return known;
         return this.#note(kind, await write(draft));
       } catch (error) {

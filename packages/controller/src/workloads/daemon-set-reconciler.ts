@@ -18,6 +18,7 @@ import { splitKey, type Wake, wakeOn } from "../objects/wiring.ts";
 import { claim } from "./claims.ts";
 import { type HistoryPlan, planHistory } from "./daemon-set-history.ts";
 import { planDaemonSet } from "./daemon-set-plan.ts";
+import { Pace } from "./pace.ts";
 import { PodControl } from "./pod-control.ts";
 
 export interface WorkloadDeps {
@@ -34,9 +35,11 @@ export class DaemonSetReconciler implements Reconciler {
   readonly writes: readonly string[] = ["ControllerRevision", "Pod (of a DaemonSet)", "DaemonSet.status"];
   readonly #deps: WorkloadDeps;
   readonly #control: PodControl;
+  readonly #pace: Pace;
 
   constructor(deps: WorkloadDeps) {
     this.#deps = deps;
+    this.#pace = new Pace(deps.clock);
     this.#control = new PodControl(deps.cluster, deps.events, "daemonset-controller");
   }
 
@@ -44,7 +47,12 @@ export class DaemonSetReconciler implements Reconciler {
     const { caches, cluster, clock } = this.#deps;
     const { namespace, name } = splitKey(key);
     const set = caches.daemonSets.get(name, namespace);
-    if (set === undefined || set.metadata.deletionTimestamp !== undefined) return settled;
+    if (set === undefined || set.metadata.deletionTimestamp !== undefined) {
+      this.#pace.forget(key);
+      return settled;
+    }
+    const pause = this.#pace.wait(key);
+    if (pause > 0) return lookAgain("many Pods are moving", pause);
     const { selector } = set.spec;
     const candidates = claimable(caches.pods, set);
     const pods = await claim<Pod>(cluster, podKind, set, selector, candidates);
@@ -66,6 +74,7 @@ export class DaemonSetReconciler implements Reconciler {
       draft.status = status;
       return changed;
     });
+    this.#pace.passed(key, nodes.length);
     return plan.again === undefined
       ? settled
       : lookAgain("waiting for time to pass", millis(Math.max(plan.again, 100)));

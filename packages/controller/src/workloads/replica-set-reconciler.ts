@@ -6,6 +6,7 @@ import { keyOf } from "../objects/object-cache.ts";
 import { splitKey, type Wake, wakeOn } from "../objects/wiring.ts";
 import { claim } from "./claims.ts";
 import { podOwnerKeys, type WorkloadDeps } from "./daemon-set-reconciler.ts";
+import { Pace } from "./pace.ts";
 import { PodControl } from "./pod-control.ts";
 import { planReplicaSet } from "./replica-set-plan.ts";
 
@@ -16,9 +17,11 @@ export class ReplicaSetReconciler implements Reconciler {
   readonly writes: readonly string[] = ["Pod (of a ReplicaSet)", "ReplicaSet.status"];
   readonly #deps: WorkloadDeps;
   readonly #control: PodControl;
+  readonly #pace: Pace;
 
   constructor(deps: WorkloadDeps) {
     this.#deps = deps;
+    this.#pace = new Pace(deps.clock);
     this.#control = new PodControl(deps.cluster, deps.events, "replicaset-controller");
   }
 
@@ -26,7 +29,12 @@ export class ReplicaSetReconciler implements Reconciler {
     const { caches, cluster, clock } = this.#deps;
     const { namespace, name } = splitKey(key);
     const set = caches.replicaSets.get(name, namespace);
-    if (set === undefined || set.metadata.deletionTimestamp !== undefined) return settled;
+    if (set === undefined || set.metadata.deletionTimestamp !== undefined) {
+      this.#pace.forget(key);
+      return settled;
+    }
+    const pause = this.#pace.wait(key);
+    if (pause > 0) return lookAgain("many Pods are moving", pause);
     const candidates = claimable(caches.pods, set);
     const pods = await claim<Pod>(cluster, podKind, set, set.spec.selector, candidates);
     const plan = planReplicaSet(set, pods, clock.now());
@@ -39,6 +47,7 @@ export class ReplicaSetReconciler implements Reconciler {
       draft.status = status;
       return changed;
     });
+    this.#pace.passed(key, pods.length);
     return plan.again === undefined
       ? settled
       : lookAgain("waiting for time to pass", millis(Math.max(plan.again, 100)));

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { KubeObject, OwnerReference } from "@selvedge/apimachinery";
 import { canonicalJson, jsonEqual } from "@selvedge/base";
 import type { Pod, PodTemplateSpec } from "@selvedge/kinds";
+import { cloneJson } from "../objects/clone-json.ts";
 
 export const podTemplateHashLabel = "pod-template-hash";
 
@@ -44,7 +45,7 @@ export function podFromTemplate(owner: KubeObject, template: PodTemplateSpec): P
       ...(finalizers === undefined ? {} : { finalizers: [...finalizers] }),
       ownerReferences: [controllerReference(owner)],
     },
-    spec: structuredClone(template.spec),
+    spec: cloneJson(template.spec),
   };
 }
 
