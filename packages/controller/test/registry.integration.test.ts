@@ -14,7 +14,7 @@ import { gzipSync } from "node:zlib";
 import { hours, Log, SystemClock, SystemRandom, silentSink } from "@selvedge/base";
 import { serveRegistry } from "../src/listeners/registry-http.ts";
 import { BlobStore } from "../src/registry/blob-store.ts";
-import { Registry } from "../src/registry/registry.ts";
+import { Registry, type RegistryResponse } from "../src/registry/registry.ts";
 import { RegistryAuth } from "../src/registry/registry-auth.ts";
 import { Sweeper } from "../src/registry/sweeper.ts";
 
@@ -155,6 +155,50 @@ describe("uploads", () => {
     const answer = await ask("POST", `/v2/up/blobs/uploads/?digest=${digestOf("other")}`, "this");
     assert.equal(answer.status, 400);
     assert.match(await answer.text(), /DIGEST_INVALID/);
+  });
+
+  it("that are refused while they are sent are answered, and the connection goes on", async () => {
+    const long = await pushManifest("up", "long", `{"schemaVersion":2,"x":"${"x".repeat(6_000_000)}"}`);
+    assert.equal(long.status, 413);
+    const begun = await ask("POST", "/v2/up/blobs/uploads/");
+    const path = begun.headers.get("location") ?? "";
+    const range = { "content-range": "7-1000006" };
+    assert.equal((await ask("PATCH", path, Buffer.alloc(1_000_000), range)).status, 416);
+    assert.equal((await ask("PATCH", path, "whole")).status, 202);
+  });
+
+  it("onto a full disk say so, keep what fits, and go on when there is room", {
+    skip: notRoot(),
+  }, async () => {
+    const small = mkdtempSync(join(folder, "small-"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=512k", "tmpfs", small]);
+    try {
+      const own = new BlobStore(small, clock);
+      const tiny = new Registry({
+        ...{ store: own, clock, random: new SystemRandom(), log },
+        authenticate: async (header) => auth.authenticate(header),
+      });
+      const send = async (method: string, target: string, body: Buffer): Promise<RegistryResponse> =>
+        await tiny.handle({
+          ...{ method, target, headers: { authorization: admin } },
+          body: (async function* () {
+            for (let at = 0; at < body.length; at += 100_000) yield body.subarray(at, at + 100_000);
+          })(),
+        });
+      const path = (await send("POST", "/v2/full/blobs/uploads/", Buffer.alloc(0))).headers["location"] ?? "";
+      const bytes = Buffer.alloc(1_000_000, "full");
+      const refused = await send("PATCH", path, bytes);
+      assert.equal(refused.status, 507);
+      assert.match(Buffer.from(refused.body as Uint8Array).toString(), /no space left; delete images/);
+      const { range = "" } = (await send("GET", path, Buffer.alloc(0))).headers;
+      const kept = Number(range.split("-")[1]) + 1;
+      assert.ok(kept > 0 && kept % 100_000 === 0, `${kept} bytes are kept`);
+      execFileSync("mount", ["-o", "remount,size=4m", small]);
+      const done = await send("PUT", `${path}?digest=${digestOf(bytes)}`, bytes.subarray(kept));
+      assert.equal(done.status, 201);
+    } finally {
+      execFileSync("umount", [small]);
+    }
   });
 
   it("of many clients at once do not mix", async () => {
@@ -314,6 +358,10 @@ describe("skopeo", { skip: skopeoMissing() }, () => {
     assert.equal((await ask("GET", "/v2/team/tool/manifests/1")).status, 404);
   });
 });
+
+function notRoot(): string | false {
+  return process.getuid?.() === 0 ? false : "only root can mount a small disk";
+}
 
 function basicNode(): string {
   return `${node}:${auth.nodePassword(node)}`;

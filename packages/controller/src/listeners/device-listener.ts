@@ -169,7 +169,10 @@ export class DeviceListener implements AsyncDisposable {
     try {
       for await (const part of request as AsyncIterable<Uint8Array>) {
         size += part.length;
-        if (size > drainMax) throw new Error(`a body of more than ${drainMax} bytes`);
+        if (size > drainMax) {
+          request.socket.destroy();
+          throw new Error(`a body of more than ${drainMax} bytes`);
+        }
         full ||= this.#bodyBytes + part.length > bodiesMax;
         if (full || kept > limit) continue;
         parts.push(part);
