@@ -1,6 +1,8 @@
 /**
  * The engine on a real box. Reads the command line, then becomes a Node that suits a small box, then runs the engine.
  */
+import { readdirSync } from "node:fs";
+import { flushCompileCache, getCompileCacheDir } from "node:module";
 import { join } from "node:path";
 import { argv, env, execArgv, execPath, execve, exit, stderr, stdout } from "node:process";
 import { type EngineFlags, FlagError, parseFlags, usage } from "./flags.ts";
@@ -24,22 +26,36 @@ async function main(): Promise<number> {
     stdout.write(usage);
     return 0;
   }
-  becomeSmall(flags);
-  // Not before: everything else is loaded once only, by the process that stays.
+  if (!smallNode.every((flag) => execArgv.includes(flag))) becomeSmall(flags);
+  const cold = isEmpty(getCompileCacheDir());
   const { runEngine } = await import("./main-run.ts");
+  if (cold) {
+    // The first start has the compiler in its memory; the cache is full now, so begin again without.
+    flushCompileCache();
+    if (!isEmpty(getCompileCacheDir())) becomeSmall(flags);
+  }
   return await runEngine(flags);
 }
 
 /** Replaces this process by the same program with the flags above; the process id stays. */
 function becomeSmall({ state }: EngineFlags): void {
-  if (execve === undefined || smallNode.every((flag) => execArgv.includes(flag))) return;
-  execve(execPath, [execPath, ...smallNode, ...execArgv, ...argv.slice(1)], {
+  const others = execArgv.filter((flag) => !smallNode.includes(flag));
+  execve?.(execPath, [execPath, ...smallNode, ...others, ...argv.slice(1)], {
     ...env,
     // Compiled code, types stripped, from one start to the next: without the compiler in memory and twice as fast.
     NODE_COMPILE_CACHE: join(state, "code"),
     // One heap for all threads.
     MALLOC_ARENA_MAX: "1",
   });
+}
+
+/** False as well for a cache that is not there: then nothing is gained by beginning again. */
+function isEmpty(cache: string | undefined): boolean {
+  try {
+    return cache !== undefined && readdirSync(cache).length === 0;
+  } catch {
+    return false;
+  }
 }
 
 exit(await main());
