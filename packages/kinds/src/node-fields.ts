@@ -20,7 +20,11 @@ import {
 export const taint: Message = message("Keeps Pods away that do not tolerate it.", {
   key: text(1, "Its key.", needed),
   value: text(2, "Its value."),
-  effect: text(3, "NoSchedule, PreferNoSchedule, or NoExecute, which also ends Pods that run.", needed),
+  effect: text(
+    3,
+    "NoSchedule, PreferNoSchedule, or NoExecute, which also ends Pods of DaemonSets that run.",
+    needed,
+  ),
   timeAdded: time(4, "When it was added."),
 });
 

@@ -116,14 +116,13 @@ function checkPorts(faults: Faults, path: string, ports: readonly ContainerPort[
     if (port.hostPort) faults.port(`${at}.hostPort`, port.hostPort);
     if (port.protocol === "SCTP") faults.refused(`${at}.protocol`, "say TCP or UDP");
     else faults.oneOf(`${at}.protocol`, port.protocol, protocols);
-    if (port.hostIP) checkAddress(faults, `${at}.hostIP`, port.hostIP);
-  }
-}
-
-function checkAddress(faults: Faults, path: string, address: string): void {
-  const isV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/.test(address);
-  if (!isV4 && !(address.includes(":") && /^[0-9a-fA-F:.]+$/.test(address))) {
-    faults.invalid(path, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+    // Opened on every address it would be reached from where its author did not mean it to be.
+    if (port.hostIP && port.hostIP !== "0.0.0.0") {
+      faults.refused(
+        `${at}.hostIP`,
+        "the port is opened on all addresses of the box's uplinks; leave it out",
+      );
+    }
   }
 }
 

@@ -294,6 +294,10 @@ describe("what Selvedge does not do", () => {
       "spec.containers[0].ports[0].protocol",
       withContainer({ ports: [{ containerPort: 1, protocol: "SCTP" }] }),
     ],
+    [
+      "spec.containers[0].ports[0].hostIP",
+      withContainer({ ports: [{ containerPort: 80, hostPort: 80, hostIP: "127.0.0.1" }] }),
+    ],
     ["spec.containers[0].terminationMessagePath", withContainer({ terminationMessagePath: "/tmp/why" })],
     [
       "spec.containers[0].volumeDevices",
