@@ -22,10 +22,16 @@ export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   if (Number(request.headers["content-length"] ?? 0) > bodyMax) throw tooLarge();
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of request as AsyncIterable<Uint8Array>) {
-    size += part.length;
-    if (size > bodyMax) throw tooLarge();
-    parts.push(part);
+  try {
+    for await (const part of request as AsyncIterable<Uint8Array>) {
+      size += part.length;
+      if (size > bodyMax) throw tooLarge();
+      parts.push(part);
+    }
+  } catch (error) {
+    if (error instanceof StatusError) throw error;
+    // The client went away in the middle: nobody will read this, and nothing here is broken.
+    throw badRequest("the body of the request ended too early", error);
   }
   return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
 }
