@@ -27,7 +27,7 @@ export interface DeleteOutcome {
   readonly object: KubeObject;
 }
 
-/** A write that names no revision is tried again when another came between: of so many that contend, all get through. */
+/** A write that names no revision is tried again when another came between: of so many, all get through. */
 const attemptsMax = 100;
 /** How often a generated name may be taken already. */
 const namesMax = 8;
