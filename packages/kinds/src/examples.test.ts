@@ -1,20 +1,13 @@
 /** The examples are what a newcomer applies first: each must be admitted as it is. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { KubeObject } from "@selvedge/apimachinery";
-import { parseAllDocuments } from "yaml";
 import { allKinds } from "./index.ts";
 import { admit } from "./test/admit.ts";
+import { examples } from "./test/examples.ts";
 
-const folder = join(import.meta.dirname, "../../../examples");
-
-for (const file of readdirSync(folder).filter((name) => name.endsWith(".yaml"))) {
+for (const { file, objects } of examples()) {
   describe(`examples/${file}`, () => {
-    const documents = parseAllDocuments(readFileSync(join(folder, file), "utf8"), { version: "1.1" });
-    for (const document of documents) {
-      const object = document.toJS() as KubeObject;
+    for (const object of objects) {
       it(`${object.kind} ${object.metadata.name} is right`, () => {
         const kind = allKinds.find(
           (one) => one.kind === object.kind && `${one.group}/${one.version}`.endsWith(object.apiVersion),

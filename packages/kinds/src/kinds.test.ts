@@ -192,7 +192,8 @@ const rows: readonly Row[] = [
     },
     'spec.taints[1]: Duplicate value: {"key":"a","value":"b","effect":"NoSchedule"}: taints must be unique by key ' +
       "and effect pair",
-    'spec.taints[2].effect: Unsupported value: "Never": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
+    'spec.taints[2].effect: Unsupported value: "Never": supported values: "NoSchedule", "PreferNoSchedule", ' +
+      '"NoExecute"',
   ],
   [
     "an Event",

@@ -1,23 +1,13 @@
 /** Whatever a manifest leaves out or leaves empty, it is admitted or refused with words: nothing is thrown. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, it } from "node:test";
 import { type KindDefinition, type KubeObject, validateSchema } from "@selvedge/apimachinery";
 import { below, type Random, SeededRandom } from "@selvedge/base";
-import { parseAllDocuments } from "yaml";
 import { allKinds, edgeNodeKind, eventKind, nodeKind, replicaSetKind } from "./index.ts";
 import { admit } from "./test/admit.ts";
+import { examples } from "./test/examples.ts";
 
-const folder = join(import.meta.dirname, "../../../examples");
 const rounds = 300;
-
-function examples(): KubeObject[] {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith(".yaml"))
-    .flatMap((name) => parseAllDocuments(readFileSync(join(folder, name), "utf8"), { version: "1.1" }))
-    .map((document) => document.toJS() as KubeObject);
-}
 
 function kindOf(object: KubeObject): KindDefinition {
   const found = allKinds.find(({ kind }) => kind === object.kind);
@@ -27,7 +17,7 @@ function kindOf(object: KubeObject): KindDefinition {
 
 /** Right manifests, with as many members as there are. */
 function seeds(): (readonly [KindDefinition, KubeObject])[] {
-  const all = examples();
+  const all = examples().flatMap(({ objects }) => objects);
   const deployment = all.find(({ kind }) => kind === "Deployment");
   const metadata = { name: "a" };
   const more: (readonly [KindDefinition, object])[] = [

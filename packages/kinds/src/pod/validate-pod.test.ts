@@ -189,7 +189,8 @@ describe("a Pod that cannot be", () => {
     [
       "probes an init container",
       withSpec({ initContainers: [{ name: "i", image: "i:1", livenessProbe: { tcpSocket: { port: 1 } } }] }),
-      "spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always",
+      "spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without " +
+        "restartPolicy=Always",
     ],
     [
       "has a volume's name twice",
