@@ -3,8 +3,8 @@ import type { EdgeNode, EnrollmentProfile } from "@selvedge/kinds";
 import { pemBlocks } from "../pki/issue.ts";
 
 /**
- * Whether a box may be a node. It has a certificate and nobody said no: the owner registered it, a profile let it in, or
- * a human approved it. A box that waits has `approved: false` from the start; setting it later sends a node away.
+ * Whether a box may be a node. It has a certificate and nobody said no: the owner registered it, a profile let it in,
+ * or a human approved it. A box that waits has `approved: false` from the start; setting it later sends a node away.
  */
 export function isAdmitted({ spec }: EdgeNode): boolean {
   return spec.deviceCertificate !== undefined && spec.deviceCertificate !== "" && spec.approved !== false;

@@ -175,10 +175,8 @@ export class Enrolment implements NodeDirectory, Disposable {
       return { type: "conflict", message: `EdgeNode ${name} has another certificate` };
     }
     if (isAdmitted(edgeNode)) return { type: admitted ? "admitted" : "known" };
-    const refused = edgeNode.status?.phase === "Refused";
-    return {
-      type: "waiting",
-      message: `EdgeNode ${name} ${refused ? "was refused" : "waits for approval"}; to let it in: kubectl patch edgenode ${name} --type merge -p '{"spec":{"approved":true}}'`,
-    };
+    const standing = edgeNode.status?.phase === "Refused" ? "was refused" : "waits for approval";
+    const mend = `kubectl patch edgenode ${name} --type merge -p '{"spec":{"approved":true}}'`;
+    return { type: "waiting", message: `EdgeNode ${name} ${standing}; to let it in: ${mend}` };
   }
 }

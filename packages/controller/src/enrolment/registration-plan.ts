@@ -80,10 +80,9 @@ function planMember(
   );
   const taken = sameSerial.find((edgeNode) => hasCertificate(edgeNode));
   if (taken !== undefined) {
-    return {
-      type: "conflict",
-      message: `serial ${serial} belongs to EdgeNode ${taken.metadata.name}, which has another certificate; delete it to let this box in`,
-    };
+    const owner = `EdgeNode ${taken.metadata.name}, which has another certificate`;
+    const message = `serial ${serial} belongs to ${owner}; delete it to let this box in`;
+    return { type: "conflict", message };
   }
   const prepared =
     sameSerial[0] ?? known.edgeNodes.find((edgeNode) => isPreparedFor(edgeNode, profile, serial));

@@ -19,8 +19,8 @@ const hashLength = 16;
 const { CERT_TYPE_DEVICE_RESTRICTED_SIGNING, CERT_TYPE_DEVICE_ECDH_EXCHANGE } = certs.ZCertType;
 
 /**
- * The certificates nodes upload: which key their TPM signs quotes with, which one secrets are encrypted to. The envelope
- * they came in was signed by the node's device key, so they are the node's own word.
+ * The certificates nodes upload: which key their TPM signs quotes with, which one secrets are encrypted to. The
+ * envelope they came in was signed by the node's device key, so they are the node's own word.
  */
 export class DeviceCertificates {
   readonly #records: Records;

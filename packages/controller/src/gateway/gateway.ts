@@ -1,6 +1,6 @@
 /**
- * The EVE API for nodes, and the link. Every request is judged by what it costs to refuse it: path, size, rate, envelope,
- * certificate, signature, and only then what it says.
+ * The EVE API for nodes, and the link. Every request is judged by what it costs to refuse it: path, size, rate,
+ * envelope, certificate, signature, and only then what it says.
  *
  *   poll that changes nothing:  same bytes as last time? ─► token ─► hash ─► 304       no signature, no disk
  *   everything else:            envelope ─► certificate ─► signature ─► node ─► handler
