@@ -1,22 +1,21 @@
 /** The registry over HTTP: the OCI distribution specification row by row, then by skopeo. */
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
-import { gzipSync } from "node:zlib";
 import { hours, Log, SystemClock, SystemRandom, silentSink } from "@selvedge/base";
 import { serveRegistry } from "../src/listeners/registry-http.ts";
 import { BlobStore } from "../src/registry/blob-store.ts";
 import { Registry, type RegistryResponse } from "../src/registry/registry.ts";
 import { RegistryAuth } from "../src/registry/registry-auth.ts";
 import { Sweeper } from "../src/registry/sweeper.ts";
+import { digestOf, manifestType, writeLayout } from "./oci-layout.ts";
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "selvedge-registry-"));
@@ -51,8 +50,6 @@ after(() => {
 const basic = (user: string, password: string): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 const admin = basic("admin", auth.adminPassword);
-const digestOf = (bytes: Uint8Array | string): string =>
-  `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
 async function ask(
   method: string,
@@ -71,8 +68,6 @@ async function pushBlob(repository: string, bytes: Uint8Array | string): Promise
   assert.equal(answer.status, 201);
   return digest;
 }
-
-const manifestType = "application/vnd.oci.image.manifest.v1+json";
 
 function manifestOf(config: string, more: Record<string, unknown> = {}): string {
   const descriptor = { mediaType: "application/vnd.oci.image.config.v1+json", digest: config, size: 2 };
@@ -374,40 +369,4 @@ function skopeoMissing(): string | false {
   } catch {
     return "skopeo is not installed (apt-get install skopeo)";
   }
-}
-
-/** One image of one layer, as `oci:` paths have it. */
-function writeLayout(path: string): void {
-  mkdirSync(join(path, "blobs/sha256"), { recursive: true });
-  const put = (bytes: Uint8Array | string): { digest: string; size: number } => {
-    const digest = digestOf(bytes);
-    writeFileSync(join(path, "blobs/sha256", digest.slice(7)), bytes);
-    return { digest, size: Buffer.byteLength(bytes) };
-  };
-  const source = mkdtempSync(join(folder, "source-"));
-  writeFileSync(join(source, "hello"), "hello\n");
-  const tar = execFileSync("tar", [
-    "--owner=0",
-    "--group=0",
-    "--mtime=@0",
-    "-cf",
-    "-",
-    "-C",
-    source,
-    "hello",
-  ]);
-  // Compressed already, or skopeo would do it and change the digest.
-  const layer = { mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", ...put(gzipSync(tar)) };
-  const rootfs = { type: "layers", diff_ids: [digestOf(tar)] };
-  const config = put(JSON.stringify({ architecture: "amd64", os: "linux", config: {}, rootfs }));
-  const manifest = put(
-    JSON.stringify({
-      ...{ schemaVersion: 2, mediaType: manifestType, layers: [layer] },
-      config: { mediaType: "application/vnd.oci.image.config.v1+json", ...config },
-    }),
-  );
-  const annotations = { "org.opencontainers.image.ref.name": "1" };
-  const manifests = [{ mediaType: manifestType, ...manifest, annotations }];
-  writeFileSync(join(path, "index.json"), JSON.stringify({ schemaVersion: 2, manifests }));
-  writeFileSync(join(path, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
 }
