@@ -231,10 +231,11 @@ const rows: readonly Row[] = [
         settings: { "timer.config.interval": "1", "timer.tea": "5", "app.allow.vnc": "yes" },
       },
     },
-    "spec.labels: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must " +
-      "start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for " +
+    "spec.labels: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and " +
+      "must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for " +
       "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
-    'spec.deviceCertificate: Invalid value: "<certificate>": must be one certificate in PEM, with its BEGIN and END lines',
+    'spec.deviceCertificate: Invalid value: "<certificate>": must be one certificate in PEM, with its BEGIN and END ' +
+      "lines",
     'spec.settings[timer.config.interval]: Invalid value: "1": must be a whole number between 5 and 86400, inclusive',
     'spec.settings[timer.tea]: Invalid value: "5": is no configuration item of EVE, such as timer.config.interval',
     'spec.settings[app.allow.vnc]: Invalid value: "yes": must be "true" or "false"',

@@ -211,8 +211,8 @@ describe("a Pod that cannot be", () => {
       "writes outside of its volume",
       withVolume({ configMap: { name: "a", items: [{ key: "k", path: "../k", mode: 0o1000 }] } }),
       "spec.volumes[0].configMap.items[0].path: Invalid value: \"../k\": must not contain '..'",
-      "spec.volumes[0].configMap.items[0].mode: Invalid value: 512: must be a number between 0 and 0777 (octal), both " +
-        "inclusive",
+      "spec.volumes[0].configMap.items[0].mode: Invalid value: 512: must be a number between 0 and 0777 (octal), " +
+        "both inclusive",
     ],
     [
       "restarts sometimes",
@@ -222,8 +222,8 @@ describe("a Pod that cannot be", () => {
     [
       "tolerates everything by half",
       withSpec({ tolerations: [{ operator: "Equal" }] }),
-      'spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means ' +
-        '"match all values and all keys"',
+      'spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which ' +
+        'means "match all values and all keys"',
     ],
     [
       "wants a node of no kind",
