@@ -52,13 +52,30 @@ function withGroup(user: User): User {
 }
 
 function credentialsOf(request: IncomingMessage): Credentials {
-  const socket = request.socket as TLSSocket;
   const bearerToken = /^Bearer (.+)$/i.exec(request.headers.authorization ?? "")?.[1]?.trim();
-  if (!socket.authorized) return { certificate: undefined, bearerToken };
+  return { certificate: certificateOf(request), bearerToken };
+}
+
+/** By connection: taking a certificate apart costs more than the rest of a small request. */
+const certificates = new WeakMap<object, Credentials["certificate"] | "none">();
+
+function certificateOf(request: IncomingMessage): Credentials["certificate"] {
+  // Over HTTP/2 each request has a socket object of its own; the session is what they share.
+  const { stream } = request as { stream?: { session?: object } };
+  const connection = stream?.session ?? request.socket;
+  let certificate = certificates.get(connection);
+  if (certificate === undefined) {
+    certificate = readCertificate(request.socket as TLSSocket) ?? "none";
+    certificates.set(connection, certificate);
+  }
+  return certificate === "none" ? undefined : certificate;
+}
+
+function readCertificate(socket: TLSSocket): Credentials["certificate"] {
+  if (!socket.authorized) return undefined;
   const { CN, O } = socket.getPeerCertificate().subject ?? {};
   const organizations = O === undefined ? [] : Array.isArray(O) ? O : [O];
-  const certificate = typeof CN === "string" ? { commonName: CN, organizations } : undefined;
-  return { certificate, bearerToken };
+  return typeof CN === "string" ? { commonName: CN, organizations } : undefined;
 }
 
 /** `kubectl --as`: whoever may do everything may also act as somebody else. */
