@@ -1,6 +1,8 @@
 import { apiBench } from "./api-bench.ts";
 import type { Bench } from "./bench.ts";
+import { pathBench } from "./path-bench.ts";
+import { pollBench } from "./poll-bench.ts";
 import { pollsBench } from "./polls-bench.ts";
 
 /** In the order they run: cheap and undisturbed ones first. */
-export const benches: readonly Bench[] = [apiBench, pollsBench];
+export const benches: readonly Bench[] = [apiBench, pollsBench, pollBench, pathBench];

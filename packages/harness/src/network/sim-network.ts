@@ -86,6 +86,14 @@ export class SimNetwork {
     }
   }
 
+  /** From now on the server answers requests and takes no WebSocket. */
+  withoutLinks(host: string): void {
+    const server = this.#servers.get(host);
+    if (server === undefined) return;
+    this.stopServing(host);
+    this.#servers.set(host, { handle: (request) => server.handle(request) });
+  }
+
   cut(remote: string): void {
     this.#cut.add(remote);
     for (const link of this.#links) {

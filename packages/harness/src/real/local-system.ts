@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -107,10 +107,8 @@ export class LocalSystem implements AsyncDisposable {
   }
 
   async nodes(): Promise<readonly NodePlan[]> {
-    const state = JSON.parse(await readFile(join(this.dir, "up.json"), "utf8")) as {
-      plan: { nodes: readonly NodePlan[] };
-    };
-    return state.plan.nodes;
+    const text = await readFile(join(this.dir, "up.json"), "utf8").catch(() => '{"plan":{"nodes":[]}}');
+    return (JSON.parse(text) as { plan: { nodes: readonly NodePlan[] } }).plan.nodes;
   }
 
   async node(index = 0): Promise<NodePlan> {
@@ -171,11 +169,16 @@ export class LocalSystem implements AsyncDisposable {
     if (this.#temporary) await rm(this.dir, { recursive: true, force: true });
   }
 
+  /** It carries the mark of `up`, or lives in a node's namespace, whatever its environment was cleaned to. */
   async #isOurs(pid: number): Promise<boolean> {
     const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
     if (environment.split("\0").includes(`SELVEDGE_UP=${this.dir}`)) return true;
-    const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    return line.includes(`${this.dir}/`);
+    const of = async (path: string): Promise<number> =>
+      (await stat(path).catch(() => undefined))?.ino ?? Number.NaN;
+    const own = await of(`/proc/${pid}/ns/net`);
+    for (const { namespace } of await this.nodes())
+      if ((await of(`/run/netns/${namespace}`)) === own) return true;
+    return false;
   }
 
   #place(): string[] {
