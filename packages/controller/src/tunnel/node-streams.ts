@@ -71,10 +71,17 @@ export class NodeStreams implements PodStreams {
       ...(tailLines === undefined ? {} : { tailLines: BigInt(tailLines) }),
       ...(limitBytes === undefined ? {} : { limitBytes: BigInt(limitBytes) }),
     };
+    const { links, logs } = this.#options;
     const node = await this.#node(pod);
-    if (!this.#options.links.state(node).connected) return this.#options.logs.read(pod.uid, options, signal);
-    const stream = await this.#open(pod, container, { case: "logs", value }, signal);
-    return logLines(stream);
+    if (!links.state(node).connected) return logs.read(pod.uid, options, signal);
+    try {
+      return logLines(await this.#open(pod, container, { case: "logs", value }, signal));
+    } catch (error) {
+      // A box that lost its power keeps a link that nobody has seen end yet.
+      const silent = error instanceof StatusError && (error.code === 503 || error.code === 504);
+      if (!silent || signal.aborted) throw error;
+      return logs.read(pod.uid, options, signal);
+    }
   }
 
   async #node(pod: PodRef): Promise<NodeId> {

@@ -229,6 +229,16 @@ describe("streams of Pods", () => {
     });
   }
 
+  it("of a node that has gone without a word: logs as uploaded", async () => {
+    const world = new World();
+    const mux = world.dial(() => {
+      throw new LinkClosedError("no answer to open", "Timeout");
+    });
+    const options = { container: "c", follow: false, previous: false, timestamps: false };
+    assert.equal(await text(await world.streams.logs(pod, options, signal)), "uploaded by app-1/c");
+    mux.close();
+  });
+
   it("of a node without a link: logs as uploaded, the rest refused with since when", async () => {
     const world = new World();
     const options = { container: "c", follow: false, previous: false, timestamps: false };
