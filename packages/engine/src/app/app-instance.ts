@@ -126,7 +126,8 @@ export class AppInstance {
 
   get podIp(): string {
     const [first] = this.record.spec.nics;
-    return first === undefined ? "" : ipOf(this.context.store.nics.get(nicKey(this.record.spec, first)));
+    const now = first === undefined ? "" : ipOf(this.context.store.nics.get(nicKey(this.record.spec, first)));
+    return now || (this.record.machine?.podIp ?? "");
   }
 
   /** How long ago an attempt ended; of ends that an earlier engine saw, as long as we know of them. */
@@ -181,6 +182,7 @@ export class AppInstance {
       bootId: facts.bootId,
       fingerprint: machineFingerprint(spec),
       memoryBytes: spec.memoryBytes,
+      podIp: ipOf(nic),
       disks: contents,
       prepared: false,
       filesFingerprint: "",

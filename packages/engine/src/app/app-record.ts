@@ -39,6 +39,8 @@ export interface MachineRecord {
   readonly bootId: string;
   readonly fingerprint: string;
   readonly memoryBytes: number;
+  /** Given to the guest; known before the network of an engine that starts again is. */
+  readonly podIp: string;
   /** Content trees, in the order of the machine's disks. */
   readonly disks: readonly string[];
   /** Network, volumes and files are in place. */
@@ -135,6 +137,10 @@ export function decodeRecord(bytes: Uint8Array): AppRecord {
   const record = JSON.parse(new TextDecoder().decode(bytes)) as AppRecord & { spec: { pod: unknown } };
   const pod = fromBinary(ext.AppExtensionSchema, Buffer.from(String(record.spec.pod), "base64"));
   // What an engine of an earlier version did not know yet.
-  const machine = record.machine && { ...record.machine, goingOn: record.machine.goingOn ?? [] };
+  const machine = record.machine && {
+    ...record.machine,
+    podIp: record.machine.podIp ?? "",
+    goingOn: record.machine.goingOn ?? [],
+  };
   return { ...record, machine, spec: { ...record.spec, pod } };
 }
