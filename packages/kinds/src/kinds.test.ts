@@ -232,8 +232,8 @@ const rows: readonly Row[] = [
       },
     },
     "spec.labels: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and " +
-      "must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for " +
-      "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+      "must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used " +
+      "for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
     'spec.deviceCertificate: Invalid value: "<certificate>": must be one certificate in PEM, with its BEGIN and END ' +
       "lines",
     'spec.settings[timer.config.interval]: Invalid value: "1": must be a whole number between 5 and 86400, inclusive',
