@@ -42,6 +42,15 @@ const rules: readonly (readonly [string, (disk: Disk) => Promise<void>])[] = [
     },
   ],
   [
+    "takes two writes of one file at once, and has one of them whole",
+    async (disk) => {
+      const contents = Array.from({ length: 8 }, (_, index) => `content ${index}`);
+      await Promise.all(contents.map((content) => disk.writeDurable("a/b", bytes(content))));
+      assert.ok(contents.includes(textOf(await disk.read("a/b")) ?? ""));
+      assert.deepEqual(await disk.list("a"), ["b"]);
+    },
+  ],
+  [
     "takes an empty file for a file",
     async (disk) => {
       await disk.writeDurable("a/keep", new Uint8Array());

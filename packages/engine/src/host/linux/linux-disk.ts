@@ -13,6 +13,7 @@ const folderMode = 0o755;
 
 export class LinuxDisk implements Disk {
   readonly #folder: string;
+  #writes = 0;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -28,7 +29,8 @@ export class LinuxDisk implements Disk {
 
   async writeDurable(path: string, content: Uint8Array): Promise<void> {
     const target = this.absolute(path);
-    const temporary = target + unfinished;
+    // Two writes of one file may be under way; each has a file of its own, and the later rename wins.
+    const temporary = `${target}.${this.#writes++}${unfinished}`;
     await this.#work(`write ${path}`, async () => {
       await makeFolder(dirname(target));
       try {
