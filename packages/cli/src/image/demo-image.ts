@@ -23,7 +23,10 @@ END
 
 const start = `#!/bin/sh
 echo "hello: serving on port \${PORT:-8080} of $(hostname), node \${NODE_NAME:-unknown}"
-exec httpd -f -p "\${PORT:-8080}" -h /www
+# The first process of a container is sent nothing it does not ask for: asked to stop, httpd alone would not.
+httpd -f -p "\${PORT:-8080}" -h /www &
+trap 'kill $!; exit 0' TERM INT
+wait $!
 `;
 
 export const demoReference = "selvedge.internal/hello:1";
