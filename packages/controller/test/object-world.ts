@@ -115,6 +115,9 @@ export class PlainSealer implements NodeSealer {
   }
 }
 
+/** How often a played node polls. */
+const pollMs = 30_000;
+
 interface Running {
   readonly cluster: Cluster;
   readonly caches: Caches;
@@ -232,17 +235,20 @@ export class ObjectWorld implements AsyncDisposable {
       await this.settle();
       let changed = false;
       for (const node of this.nodes.values()) changed = (await node.act()) || changed;
-      if (!changed) return;
+      if (!changed) return await this.settle();
     }
     throw new Error(`nodes and controller still change each other after ${turns} turns`);
   }
 
   /** Lets time pass, with everybody acting in it. */
   async pass(seconds: number): Promise<void> {
-    let left = seconds * 1000;
-    while (left > 0) {
-      left = this.clock.step(left);
-      await this.settle();
+    for (let left = seconds * 1000; left > 0; left -= pollMs) {
+      let part = Math.min(left, pollMs);
+      while (part > 0) {
+        part = this.clock.step(part);
+        await this.settle();
+      }
+      for (const node of this.nodes.values()) await node.act();
     }
     await this.converge();
   }
