@@ -138,6 +138,14 @@ for (const { name, version, env } of variants) {
       assert.ok(streams.sizes.includes("101x33"), `sizes: ${streams.sizes}`);
     });
 
+    it("exec -t shows a refusal of the node too", { skip: terminalMissing() }, async () => {
+      const command = [await binary(), ...access, "exec", "-it", "web", "--", "refuse"].join(" ");
+      const { stdout } = await promised("script", ["-qec", command, "/dev/null"], {
+        env: { ...process.env, HOME: folder, ...env },
+      });
+      assert.match(stdout, /the node is asleep/);
+    });
+
     it("attach -i talks to the container's main process", async () => {
       const { code, stdout, stderr } = await run(["attach", "-i", "web"], "hello\n");
       assert.equal(code, 0, stderr);

@@ -88,7 +88,7 @@ async function serveCommand(
     }
     open = () => streams.exec(ref, exec, stop.signal);
   } else open = () => streams.attach(ref, attach, stop.signal);
-  if (isWebSocket(request)) return await serveWebSocketCommand(request, socket, head, attach, open);
+  if (isWebSocket(request)) return await serveWebSocketCommand(request, socket, head, attach, open, clock);
   if (isSpdy(request)) return await serveSpdyCommand(request, socket, head, attach, open, clock);
   throw new StatusError(400, "BadRequest", upgradeRequired);
 }

@@ -64,7 +64,8 @@ export function exitStatus(code: number): Record<string, unknown> {
   };
 }
 
-function failureStatus(error: unknown): Record<string, unknown> {
+/** Why there was no exit code. */
+export function failureStatus(error: unknown): Record<string, unknown> {
   if (error instanceof StatusError) return error.toStatus();
   const message = `error executing command in container: ${describeError(error)}`;
   return new StatusError(500, "InternalError", `Internal error occurred: ${message}`, {

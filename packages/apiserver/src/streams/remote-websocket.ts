@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { type Clock, millis } from "@selvedge/base";
 import type { AttachOptions, ProcessSession } from "./pod-streams.ts";
-import { type ClientChannels, parseSize, runSession } from "./remote-command.ts";
+import { type ClientChannels, failureStatus, parseSize, runSession } from "./remote-command.ts";
 import { acceptWebSocket, negotiate, offeredProtocols } from "./websocket.ts";
 import { type ChannelEncoding, WebSocketChannels } from "./websocket-channels.ts";
 
@@ -13,35 +14,79 @@ const protocols: Readonly<Record<string, { readonly encoding: ChannelEncoding; r
   };
 const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4 } as const;
 
-/** exec and attach over a WebSocket. `open` is called once the client is known to speak what we do, so that its
- * refusal is still an ordinary HTTP answer. */
+/** How long a terminal's size is waited for. Clients send it as their first message. */
+const sizeTimeout = millis(500);
+
+/**
+ * exec and attach over a WebSocket. `open` is called once the client is known to speak what we do, so that its refusal
+ * is still an ordinary HTTP answer. With a terminal it is called when the size is known, after the upgrade, so that the
+ * program does not start on a screen of no size; a refusal then goes the way of an exit code.
+ */
 export async function serveWebSocketCommand(
   request: IncomingMessage,
   socket: Duplex,
   head: Uint8Array,
   options: AttachOptions,
   open: () => Promise<ProcessSession>,
+  clock: Clock,
 ): Promise<void> {
   const protocol = negotiate(offeredProtocols(request), Object.keys(protocols));
-  const session = await open();
+  const early = options.tty ? undefined : await open();
   const webSocket = acceptWebSocket(request, socket, head, protocol);
   const { encoding, closes } = protocols[protocol] ?? { encoding: "binary", closes: false };
-  if (webSocket === undefined) return session.close();
+  if (webSocket === undefined) {
+    early?.close();
+    return;
+  }
   const channels = new WebSocketChannels(webSocket, encoding, closes);
+  const sizes = new Sizes(channels);
   const client: ClientChannels = {
     stdin: options.stdin ? channels.readable(channel.stdin) : undefined,
     stdout: options.stdout ? channels.writable(channel.stdout) : undefined,
     stderr: options.stderr && !options.tty ? channels.writable(channel.stderr) : undefined,
     gone: channels.gone,
-    onResize: (listener) =>
-      channels.listen(channel.resize, (text) => {
-        const size = parseSize(text);
-        if (size !== undefined) listener(size.width, size.height);
-      }),
+    onResize: (listener) => sizes.listen(listener),
     finish: async (status) => {
       await channels.send(channel.error, Buffer.from(status));
       channels.close();
     },
   };
+  if (early !== undefined) return await runSession(early, client);
+  await Promise.race([sizes.first(clock), channels.gone]);
+  let session: ProcessSession;
+  try {
+    session = await open();
+  } catch (error) {
+    await client.finish(JSON.stringify(failureStatus(error)));
+    return;
+  }
   await runSession(session, client);
+}
+
+/** The sizes a client tells, the last of which is kept until somebody listens. */
+class Sizes {
+  readonly #first = Promise.withResolvers<void>();
+  #last: { readonly width: number; readonly height: number } | undefined;
+  #listener: ((width: number, height: number) => void) | undefined;
+
+  constructor(channels: WebSocketChannels) {
+    channels.listen(channel.resize, (text) => {
+      const size = parseSize(text);
+      if (size === undefined) return;
+      this.#last = size;
+      this.#first.resolve();
+      this.#listener?.(size.width, size.height);
+    });
+  }
+
+  async first(clock: Clock): Promise<void> {
+    const timer = clock.setTimer(sizeTimeout, () => this.#first.resolve());
+    await this.#first.promise;
+    timer.cancel();
+  }
+
+  listen(listener: (width: number, height: number) => void): void {
+    this.#listener = listener;
+    if (this.#last !== undefined) listener(this.#last.width, this.#last.height);
+  }
 }
