@@ -87,6 +87,7 @@ const machine = (of = spec()): AppRecord["machine"] => ({
   ...{
     bootId: "b",
     fingerprint: machineFingerprint(of),
+    podIp: "",
     memoryBytes: 100,
     disks: ["c"],
     prepared: true,
