@@ -1,10 +1,11 @@
-import { type KindDefinition, parseQuantity, type Schema } from "@selvedge/apimachinery";
+import type { KindDefinition, Schema } from "@selvedge/apimachinery";
 import type { Message } from "./fields.ts";
 import { canonicalQuantity } from "./quantities.ts";
 
 /** A kind of Kubernetes' own, from the rows that describe it. */
 export function builtIn(of: Message, kind: Omit<KindDefinition, "schema" | "protobuf">): KindDefinition {
   const { applyDefaults, ...others } = kind;
+  const amounts = holderOf(of.schema);
   return {
     unconditionalUpdate: true,
     ...others,
@@ -12,47 +13,61 @@ export function builtIn(of: Message, kind: Omit<KindDefinition, "schema" | "prot
     protobuf: of.protobuf,
     applyDefaults: (object) => {
       applyDefaults?.(object);
-      writeQuantities(of.schema, object);
+      writeQuantities(amounts, object);
     },
   };
 }
 
+/** Where a value of a schema holds amounts. Found once a schema: most of an object need not be looked at. */
+interface Holder {
+  readonly isAmount: boolean;
+  readonly items: Holder | undefined;
+  readonly members: readonly (readonly [name: string, holder: Holder])[];
+  readonly others: Holder | undefined;
+}
+
+const holders = new WeakMap<Schema, { readonly holder: Holder | undefined }>();
+
+function holderOf(schema: Schema): Holder | undefined {
+  const known = holders.get(schema);
+  if (known !== undefined) return known.holder;
+  const { format, items, additionalProperties, properties = {} } = schema;
+  const members = Object.entries(properties).flatMap(([name, member]) => {
+    const inner = holderOf(member);
+    return inner === undefined ? [] : [[name, inner] as const];
+  });
+  const found: Holder = {
+    isAmount: format === "quantity",
+    items: items && holderOf(items),
+    members,
+    others: typeof additionalProperties === "object" ? holderOf(additionalProperties) : undefined,
+  };
+  const isEmpty = !found.isAmount && !found.items && !found.others && members.length === 0;
+  const holder = isEmpty ? undefined : found;
+  holders.set(schema, { holder });
+  return holder;
+}
+
 /** Amounts as upstream writes them, so that `1000m` and `1` are one value for whoever compares. */
-function writeQuantities(schema: Schema, value: unknown): void {
+function writeQuantities(holder: Holder | undefined, value: unknown): void {
+  if (holder === undefined || typeof value !== "object" || value === null) return;
   if (Array.isArray(value)) {
-    const { items } = schema;
-    if (items !== undefined && holdsQuantities(items)) for (const item of value) writeQuantities(items, item);
+    if (holder.items !== undefined) for (const item of value) writeQuantities(holder.items, item);
     return;
   }
-  if (typeof value !== "object" || value === null) return;
-  const members = value as Record<string, unknown>;
-  for (const [name, member] of Object.entries(members)) {
-    const of = memberOf(schema, name);
-    if (of === undefined || !holdsQuantities(of)) continue;
-    if (of.format !== "quantity") writeQuantities(of, member);
-    else if (isAmount(member)) members[name] = canonicalQuantity(member);
+  const object = value as Record<string, unknown>;
+  for (const [name, inner] of holder.members) writeMember(inner, object, name);
+  if (holder.others !== undefined) {
+    for (const name of Object.keys(object)) writeMember(holder.others, object, name);
   }
 }
 
-function isAmount(value: unknown): value is string | number {
-  return (typeof value === "string" || typeof value === "number") && parseQuantity(value) !== undefined;
-}
-
-function memberOf({ properties, additionalProperties }: Schema, name: string): Schema | undefined {
-  if (properties !== undefined && Object.hasOwn(properties, name)) return properties[name];
-  return typeof additionalProperties === "object" ? additionalProperties : undefined;
-}
-
-/** Schemas never change: each is looked through once. */
-const holders = new WeakMap<Schema, boolean>();
-
-function holdsQuantities(schema: Schema): boolean {
-  let holds = holders.get(schema);
-  if (holds === undefined) {
-    const { format, items, additionalProperties, properties = {} } = schema;
-    const inner = [items, additionalProperties, ...Object.values(properties)];
-    holds = format === "quantity" || inner.some((one) => typeof one === "object" && holdsQuantities(one));
-    holders.set(schema, holds);
+function writeMember(holder: Holder, object: Record<string, unknown>, name: string): void {
+  const member = object[name];
+  if (member === undefined) return;
+  if (!holder.isAmount) writeQuantities(holder, member);
+  else if (typeof member === "string" || typeof member === "number") {
+    // What is no amount stays as it is: the schema says what is wrong with it.
+    object[name] = canonicalQuantity(member) ?? member;
   }
-  return holds;
 }

@@ -4,10 +4,15 @@ const unit = 1_000_000_000n;
 /** Below this a binary suffix would say less than the number does. */
 const binaryFrom = 1024n * unit;
 
-/** An amount as upstream writes it: the family of the suffix stays, the mantissa is a whole number. */
-export function canonicalQuantity(text: string | number): string {
+/** At most three digits cannot be said shorter: nearly all amounts that people write. */
+const canonical = /^[1-9]\d{0,2}([mkMGTPE]|[KMGTPE]i)?$/;
+
+/** An amount as upstream writes it: the family of the suffix stays, the mantissa is a whole number.
+ * Undefined when it is none. */
+export function canonicalQuantity(text: string | number): string | undefined {
+  if (typeof text === "string" && canonical.test(text)) return text;
   const amount = parseQuantity(text);
-  if (amount === undefined) throw new RangeError(`${text} is no quantity`);
+  if (amount === undefined) return undefined;
   const source = String(text);
   if (/[KMGTPE]i$/.test(source)) {
     const isSmall = amount > -binaryFrom && amount < binaryFrom;

@@ -89,7 +89,7 @@ export function checkResourceRef(
   if (isFile && !containerName) faults.required(`${path}.containerName`);
   else if (!resource) faults.required(`${path}.resource`);
   else faults.oneOf(`${path}.resource`, resource, resourceFields);
-  const unit = divisor === undefined ? "0" : canonicalQuantity(divisor);
+  const unit = divisor === undefined ? "0" : (canonicalQuantity(divisor) ?? divisor);
   if (unit === "0") return;
   const detail = `only divisor's values`;
   if (resource.endsWith(".cpu") && unit !== "1m" && unit !== "1") {
