@@ -22,6 +22,8 @@ export interface AttachOptions {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
+  /** Of the terminal, when it is known before the start. */
+  readonly size?: { readonly width: number; readonly height: number };
 }
 
 export interface ExecOptions extends AttachOptions {

@@ -78,7 +78,9 @@ async function serveCommand(
   }
   const stop = new AbortController();
   socket.once("close", () => stop.abort(new Error("the client is gone")));
-  let open: () => Promise<ProcessSession>;
+  let open: (size?: AttachOptions["size"]) => Promise<ProcessSession>;
+  const sized = (size: AttachOptions["size"]): { size?: NonNullable<AttachOptions["size"]> } =>
+    size === undefined ? {} : { size };
   if (subresource === "exec") {
     const exec: ExecOptions = { ...attach, command: query.getAll("command") };
     if (exec.command.length === 0) {
@@ -86,8 +88,8 @@ async function serveCommand(
       const message = 'PodExecOptions "" is invalid: command: Required value';
       throw new StatusError(422, "Invalid", message, { kind: "PodExecOptions", causes });
     }
-    open = () => streams.exec(ref, exec, stop.signal);
-  } else open = () => streams.attach(ref, attach, stop.signal);
+    open = (size) => streams.exec(ref, { ...exec, ...sized(size) }, stop.signal);
+  } else open = (size) => streams.attach(ref, { ...attach, ...sized(size) }, stop.signal);
   if (isWebSocket(request)) return await serveWebSocketCommand(request, socket, head, attach, open, clock);
   if (isSpdy(request)) return await serveSpdyCommand(request, socket, head, attach, open, clock);
   throw new StatusError(400, "BadRequest", upgradeRequired);

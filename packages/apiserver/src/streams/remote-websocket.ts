@@ -27,7 +27,7 @@ export async function serveWebSocketCommand(
   socket: Duplex,
   head: Uint8Array,
   options: AttachOptions,
-  open: () => Promise<ProcessSession>,
+  open: (size?: AttachOptions["size"]) => Promise<ProcessSession>,
   clock: Clock,
 ): Promise<void> {
   const protocol = negotiate(offeredProtocols(request), Object.keys(protocols));
@@ -55,7 +55,7 @@ export async function serveWebSocketCommand(
   await Promise.race([sizes.first(clock), channels.gone]);
   let session: ProcessSession;
   try {
-    session = await open();
+    session = await open(sizes.last);
   } catch (error) {
     await client.finish(JSON.stringify(failureStatus(error)));
     return;
@@ -66,14 +66,14 @@ export async function serveWebSocketCommand(
 /** The sizes a client tells, the last of which is kept until somebody listens. */
 class Sizes {
   readonly #first = Promise.withResolvers<void>();
-  #last: { readonly width: number; readonly height: number } | undefined;
+  last: AttachOptions["size"];
   #listener: ((width: number, height: number) => void) | undefined;
 
   constructor(channels: WebSocketChannels) {
     channels.listen(channel.resize, (text) => {
       const size = parseSize(text);
       if (size === undefined) return;
-      this.#last = size;
+      this.last = size;
       this.#first.resolve();
       this.#listener?.(size.width, size.height);
     });
@@ -87,6 +87,6 @@ class Sizes {
 
   listen(listener: (width: number, height: number) => void): void {
     this.#listener = listener;
-    if (this.#last !== undefined) listener(this.#last.width, this.#last.height);
+    if (this.last !== undefined) listener(this.last.width, this.last.height);
   }
 }

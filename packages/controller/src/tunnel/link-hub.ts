@@ -17,6 +17,7 @@ export type LinkState =
   /** `since` is undefined when the node has not been linked to this process yet. */
   | { readonly connected: false; readonly since: Instant | undefined; readonly reason: string | undefined };
 
+export type TerminalSize = NonNullable<Parameters<LinkMux["open"]>[1]>;
 /** What can be asked of a node over its link. */
 export type StreamRequest = Parameters<LinkMux["open"]>[0];
 
@@ -70,13 +71,13 @@ export class NodeLinks implements LinkHub, Disposable {
   }
 
   /** Opens a stream to a node. Rejects with LinkClosedError, whose reason is ServiceUnavailable without a link. */
-  async open(node: NodeId, request: StreamRequest): Promise<LinkStream> {
+  async open(node: NodeId, request: StreamRequest, size?: TerminalSize): Promise<LinkStream> {
     const link = this.#links.get(node);
     if (link === undefined) throw new LinkClosedError("the node has no link", "ServiceUnavailable");
     if (link.mux.streamCount >= streamsMax) {
       throw new LinkClosedError(`the node has ${streamsMax} streams open; close one`, "TooManyRequests");
     }
-    return await link.mux.open(request);
+    return await link.mux.open(request, size);
   }
 
   state(node: NodeId): LinkState {

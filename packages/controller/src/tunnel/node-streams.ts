@@ -16,11 +16,11 @@ import { toRfc3339 } from "@selvedge/base";
 import { LinkClosedError, type LinkStream } from "@selvedge/eve-api";
 import type { NodeId } from "../ports.ts";
 import { duplexChannels, IncomingChannel, outgoingChannel } from "./channel-streams.ts";
-import type { LinkState, StreamRequest } from "./link-hub.ts";
+import type { LinkState, StreamRequest, TerminalSize } from "./link-hub.ts";
 
 /** What this needs of the links. */
 export interface LinkOpener {
-  open(node: NodeId, request: StreamRequest): Promise<LinkStream>;
+  open(node: NodeId, request: StreamRequest, size?: TerminalSize): Promise<LinkStream>;
   state(node: NodeId): LinkState;
 }
 
@@ -48,14 +48,14 @@ export class NodeStreams implements PodStreams {
   async exec(pod: PodRef, options: ExecOptions, signal: AbortSignal): Promise<ProcessSession> {
     const { container, command, tty, stdin, stdout, stderr } = options;
     const value = { command: [...command], tty, stdin, stdout, stderr };
-    const stream = await this.#open(pod, container, { case: "exec", value }, signal);
+    const stream = await this.#open(pod, container, { case: "exec", value }, signal, options.size);
     return processSession(stream, options);
   }
 
   async attach(pod: PodRef, options: AttachOptions, signal: AbortSignal): Promise<ProcessSession> {
     const { container, tty, stdin, stdout, stderr } = options;
     const value = { tty, stdin, stdout, stderr };
-    const stream = await this.#open(pod, container, { case: "attach", value }, signal);
+    const stream = await this.#open(pod, container, { case: "attach", value }, signal, options.size);
     return processSession(stream, options);
   }
 
@@ -95,11 +95,12 @@ export class NodeStreams implements PodStreams {
     container: string,
     what: NonNullable<StreamRequest["what"]>,
     signal: AbortSignal,
+    size?: TerminalSize,
   ): Promise<LinkStream> {
     const node = await this.#node(pod);
     const { links } = this.#options;
     try {
-      const stream = await links.open(node, { appId: pod.uid, container, what });
+      const stream = await links.open(node, { appId: pod.uid, container, what }, size);
       const hangUp = (): void => stream.reset();
       if (signal.aborted) hangUp();
       signal.addEventListener("abort", hangUp, { once: true });

@@ -112,6 +112,17 @@ describe("LinkMux", () => {
     controller.close();
   });
 
+  it("has a terminal's size before the program starts", async () => {
+    const sizes: string[] = [];
+    const { controller } = world(async (stream) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      stream.onResize((width, height) => sizes.push(`${width}x${height}`));
+    });
+    await controller.open(exec, { width: 80, height: 24 });
+    assert.deepEqual(sizes, ["80x24"]);
+    controller.close();
+  });
+
   it("holds a writer back while the reader does not take", async () => {
     let take: () => void = () => undefined;
     const { controller, sockets } = world((stream) => {

@@ -70,8 +70,14 @@ export class LinkMux {
     return this.#streams.size;
   }
 
-  /** Asks the other end for a stream; rejects with LinkClosedError when it refuses or the link ends. */
-  async open(what: MessageInitShape<typeof LinkOpenSchema>): Promise<LinkStream> {
+  /**
+   * Asks the other end for a stream; rejects with LinkClosedError when it refuses or the link ends. A terminal's size goes
+   * along, so that it is there when the program starts.
+   */
+  async open(
+    what: MessageInitShape<typeof LinkOpenSchema>,
+    size?: { readonly width: number; readonly height: number },
+  ): Promise<LinkStream> {
     if (this.#over) throw new LinkClosedError("the link is closed");
     if (this.#streams.size >= streamsMax) {
       throw new LinkClosedError(`the node has ${streamsMax} streams open; close one`, "TooManyRequests");
@@ -89,6 +95,7 @@ export class LinkMux {
       timer.cancel();
     });
     this.#send(stream.id, { case: "open", value: open });
+    if (size !== undefined) stream.resize(size.width, size.height);
     return await opened.promise;
   }
 

@@ -61,7 +61,9 @@ export class LinkStream {
   #delivering: Promise<void> = this.#listened.promise;
   #onData: (channel: number, bytes: Uint8Array) => Promise<void> | void = () => undefined;
   #onEnd: (channel: number) => void = () => undefined;
-  #onResize: (width: number, height: number) => void = () => undefined;
+  #onResize: ((width: number, height: number) => void) | undefined;
+  /** The last size that came, for who listens later: it may come together with the open. */
+  #size: { readonly width: number; readonly height: number } | undefined;
   #onExit: (code: number) => void = () => undefined;
 
   constructor(id: number, open: LinkOpen, carrier: StreamCarrier) {
@@ -88,6 +90,7 @@ export class LinkStream {
 
   onResize(listener: (width: number, height: number) => void): void {
     this.#onResize = listener;
+    if (this.#size !== undefined) listener(this.#size.width, this.#size.height);
   }
 
   onExit(listener: (code: number) => void): void {
@@ -141,7 +144,8 @@ export class LinkStream {
         return undefined;
       }
       case "resize":
-        this.#onResize(body.value.width, body.value.height);
+        this.#size = body.value;
+        this.#onResize?.(body.value.width, body.value.height);
         return undefined;
       case "exit": {
         const { exitCode } = body.value;
