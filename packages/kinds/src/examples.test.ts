@@ -1,9 +1,9 @@
 /** The examples are what a newcomer applies first: each must be admitted as it is. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { admit } from "../test/admit.ts";
+import { examples } from "../test/examples.ts";
 import { allKinds } from "./index.ts";
-import { admit } from "./test/admit.ts";
-import { examples } from "./test/examples.ts";
 
 for (const { file, objects } of examples()) {
   describe(`examples/${file}`, () => {

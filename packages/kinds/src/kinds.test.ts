@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { KindDefinition } from "@selvedge/apimachinery";
+import { admit } from "../test/admit.ts";
 import {
   configMapKind,
   controllerRevisionKind,
@@ -16,7 +17,6 @@ import {
   secretKind,
   serviceKind,
 } from "./index.ts";
-import { admit } from "./test/admit.ts";
 
 const template = {
   metadata: { labels: { app: "web" } },

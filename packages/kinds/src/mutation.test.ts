@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type KindDefinition, type KubeObject, validateSchema } from "@selvedge/apimachinery";
 import { below, type Random, SeededRandom } from "@selvedge/base";
+import { admit } from "../test/admit.ts";
+import { examples } from "../test/examples.ts";
 import { allKinds, edgeNodeKind, eventKind, nodeKind, replicaSetKind } from "./index.ts";
-import { admit } from "./test/admit.ts";
-import { examples } from "./test/examples.ts";
 
 const rounds = 300;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { admit } from "../test/admit.ts";
+import { admit } from "../../test/admit.ts";
 import type { Container } from "./container-types.ts";
 import { podKind } from "./pod.ts";
 

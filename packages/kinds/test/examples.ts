@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type KubeObject, parseYamlBody } from "@selvedge/apimachinery";
 
-const folder = join(import.meta.dirname, "../../../../examples");
+const folder = join(import.meta.dirname, "../../../examples");
 
 export function examples(): { readonly file: string; readonly objects: readonly KubeObject[] }[] {
   const files = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
