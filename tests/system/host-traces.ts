@@ -10,19 +10,17 @@ export interface HostTraces {
   readonly mounts: readonly string[];
   readonly processes: readonly string[];
   readonly controlGroups: readonly string[];
-  readonly forwarding: string;
 }
 
 /** Programs that a system starts, directly or through a node. */
 const programs = /qemu-system|swtpm|dnsmasq|conntrack|packages\/(controller|engine|cli)\/src\/main\.ts/;
 
 export async function hostTraces(): Promise<HostTraces> {
-  const [namespaces, links, tables, mounts, forwarding] = await Promise.all([
+  const [namespaces, links, tables, mounts] = await Promise.all([
     run("ip", ["netns", "list"]),
     run("ip", ["-o", "link"]),
     run("nft", ["list", "tables"]),
     readFile("/proc/self/mounts", "utf8"),
-    readFile("/proc/sys/net/ipv4/ip_forward", "utf8"),
   ]);
   return {
     namespaces: lines(namespaces.stdout),
@@ -31,7 +29,6 @@ export async function hostTraces(): Promise<HostTraces> {
     mounts: lines(mounts).map((line) => line.split(" ").slice(0, 3).join(" ")),
     processes: await processes(),
     controlGroups: await controlGroups(),
-    forwarding: forwarding.trim(),
   };
 }
 
@@ -59,13 +56,18 @@ function lines(text: string): string[] {
   return text.split("\n").filter(Boolean).sort();
 }
 
-/** What is there now and was not before. */
-export function leftOver(before: HostTraces, after: HostTraces): Record<string, readonly string[]> {
+/** What is there now, was not before, and carries one of the names. */
+export function leftOver(
+  before: HostTraces,
+  now: HostTraces,
+  names: readonly string[],
+): Record<string, readonly string[]> {
   const fields = ["namespaces", "links", "tables", "mounts", "processes", "controlGroups"] as const;
   const left = fields.flatMap((field) => {
-    const more = after[field].filter((line) => !before[field].includes(line));
+    const more = now[field].filter(
+      (line) => !before[field].includes(line) && names.some((name) => line.includes(name)),
+    );
     return more.length === 0 ? [] : [[field, more] as const];
   });
-  if (before.forwarding !== after.forwarding) left.push(["forwarding" as never, [after.forwarding]]);
   return Object.fromEntries(left);
 }

@@ -99,7 +99,7 @@ describe("the first slice, on real parts", { skip }, () => {
       );
       const described = await kubectl.ok("describe", "pod", pod);
       assert.match(described, /^Node: +node-1\//m);
-      assert.match(described, /Image ID: +selvedge\.internal\/hello@sha256:/);
+      assert.match(described, /Image ID: +\S+\/hello@sha256:/);
       assert.match(described, /^ +Normal +\w+ /m, "events are shown");
       assert.match(await kubectl.ok("get", "events"), new RegExp(`pod/${pod}`));
       await kubectl.ok("wait", "--for=condition=Ready", "pod", "-l", "app=hello", "--timeout=60s");
@@ -236,8 +236,7 @@ describe("the first slice, on real parts", { skip }, () => {
   it("down leaves no process, namespace, link, mount or control group", async () => {
     await newest.ok("apply", "-f", manifest);
     await waitFor("a machine", async () => ((await machines()).length === 1 ? true : undefined));
-    await system.down();
-    assert.deepEqual(leftOver(traces, await hostTraces()), {});
+    await leavesNothing(() => system.down());
   });
 
   it("down leaves nothing when what started it was killed", async () => {
@@ -245,10 +244,22 @@ describe("the first slice, on real parts", { skip }, () => {
     await waitFor("a machine", async () => ((await machines()).length === 1 ? true : undefined));
     const { supervisor } = JSON.parse(await readFile(join(system.dir, "up.json"), "utf8"));
     process.kill(supervisor.pid, "SIGKILL");
-    await system.down();
-    assert.deepEqual(leftOver(traces, await hostTraces()), {});
+    await leavesNothing(() => system.down());
   });
 });
+
+/** Compares the machine with what it was before; other systems may come and go on it meanwhile. */
+async function leavesNothing(down: () => Promise<unknown>): Promise<void> {
+  const [{ plan }, pids] = [
+    JSON.parse(await readFile(join(system.dir, "up.json"), "utf8")),
+    await system.pids(() => true),
+  ];
+  assert.ok(pids.length >= 4, "controller, engine, TPM, machine");
+  await down();
+  assert.deepEqual(await system.alive(pids), []);
+  const names = [system.dir, plan.bridge, plan.natTable];
+  assert.deepEqual(leftOver(traces, await hostTraces(), names), {});
+}
 
 async function fetchText(port: number, agent: string): Promise<string> {
   return await new Promise((resolve, reject) => {

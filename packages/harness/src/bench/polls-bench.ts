@@ -1,7 +1,6 @@
 import { Agent, request } from "node:https";
-import { SystemClock } from "@selvedge/base";
+import { millis, SystemClock, sleep } from "@selvedge/base";
 import type { KubeClient } from "../real/kube-client.ts";
-import { waitFor } from "../real/wait.ts";
 import { PollConnection, type PollTarget, rawRequest } from "../wire/poll-connection.ts";
 import { type Exchange, makeOnboarding, type Onboarding, WireNode } from "../wire/wire-node.ts";
 import { type Bench, type Figure, quantile, round } from "./bench.ts";
@@ -10,7 +9,9 @@ import { processUsage } from "./process-meter.ts";
 
 const clock = new SystemClock();
 const sizes = [1, 1000, 10_000];
-const enrolAtOnce = 16;
+const enrolAtOnce = 32;
+/** All come from one address here, which the controller does not let try without end. */
+const enrolPause = millis(1000);
 /** Polls on their way at one time: enough to keep the controller busy, few enough to measure its time and not a queue. */
 const pollsAtOnce = 32;
 const measureMs = 5000;
@@ -84,11 +85,7 @@ async function enrolUpTo(
   const worker = async (): Promise<void> => {
     for (let index = next++; index < size; index = next++) {
       const node = await WireNode.make(`load-${index}`, clock.now());
-      await waitFor(`node ${index} to enrol`, async () => {
-        await node.enrol(exchange, onboarding);
-        return true;
-      });
-      await node.takeConfig(exchange);
+      await node.enrol(exchange, onboarding, () => sleep(clock, enrolPause));
       const path = node.pollPath;
       const made = [
         rawRequest(target.host, path, node.pollBody()),

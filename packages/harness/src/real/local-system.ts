@@ -129,6 +129,17 @@ export class LocalSystem implements AsyncDisposable {
     return found.flat();
   }
 
+  /** Which of these processes still run. */
+  async alive(pids: readonly number[]): Promise<number[]> {
+    const states = await Promise.all(
+      pids.map(
+        async (pid) =>
+          /\) (\S)/.exec(await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ""))?.[1] ?? "Z",
+      ),
+    );
+    return pids.filter((_, at) => states[at] !== "Z");
+  }
+
   async enginePid(index = 0): Promise<number | undefined> {
     const { dir } = await this.node(index);
     const [pid] = await this.pids(

@@ -34,6 +34,9 @@ export class WireError extends Error {
   override name = "WireError";
 }
 
+/** A step refused so often will not succeed. */
+const refusalsMax = 100;
+
 export class WireNode {
   readonly serial: string;
   readonly #key: KeyObject;
@@ -57,30 +60,47 @@ export class WireNode {
     return this.#id;
   }
 
-  /** Registers, asks for its UUID, attests with software keys, and takes its first configuration. */
-  async enrol(exchange: Exchange, onboarding: Onboarding): Promise<void> {
+  /** Becomes a node step by step; a step that is refused is taken again after `pause`, as nodes do, not the whole. */
+  async enrol(exchange: Exchange, onboarding: Onboarding, pause: () => Promise<void>): Promise<void> {
+    const steps = [
+      () => this.#register(exchange, onboarding),
+      () => this.#askUuid(exchange),
+      () => this.#attest(exchange),
+      () => this.takeConfig(exchange),
+    ];
+    for (const step of steps) {
+      for (let refused = 0; ; refused++) {
+        try {
+          await step();
+          break;
+        } catch (error) {
+          if (refused >= refusalsMax) throw error;
+          await pause();
+        }
+      }
+    }
+  }
+
+  async #register(exchange: Exchange, onboarding: Onboarding): Promise<void> {
     const message = create(register.ZRegisterMsgSchema, {
       pemCert: base64Text(toPem(this.#der)),
       serial: this.serial,
       softSerial: this.serial,
     });
-    const envelope = seal(
-      toBinary(register.ZRegisterMsgSchema, message),
-      onboarding.key,
-      onboarding.certificateDer,
-      {
-        senderCert: base64Text(onboarding.certificatePem),
-      },
-    );
+    const payload = toBinary(register.ZRegisterMsgSchema, message);
+    const envelope = seal(payload, onboarding.key, onboarding.certificateDer, {
+      senderCert: base64Text(onboarding.certificatePem),
+    });
     await expectStatus(exchange("POST", pathOf("register"), envelope), [200, 201], "register");
+  }
+
+  async #askUuid(exchange: Exchange): Promise<void> {
     const asked = toBinary(uuidApi.UuidRequestSchema, create(uuidApi.UuidRequestSchema));
     const given = await expectStatus(exchange("POST", pathOf("uuid"), this.#seal(asked)), [200], "uuid");
     this.#id = fromBinary(uuidApi.UuidResponseSchema, decodeEnvelope(given).payload).uuid;
-    await this.#attest(exchange);
-    await this.takeConfig(exchange);
   }
 
-  /** Asks until there is a configuration, and remembers its hash. */
+  /** Takes the configuration there is, and remembers its hash. */
   async takeConfig(exchange: Exchange): Promise<void> {
     const body = await expectStatus(exchange("POST", this.pollPath, this.pollBody()), [200, 304], "config");
     if (body.length === 0) return;
