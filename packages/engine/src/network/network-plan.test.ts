@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { AppId, AppSpec, DesiredState, NetworkId, NetworkSpec } from "../desired.ts";
+import { type Leases, noLeases, planLeases, uidOf } from "./lease.ts";
+import { planNetwork } from "./network-plan.ts";
+import { renderResolver } from "./resolver-config.ts";
+
+const network: NetworkSpec = {
+  ...{ id: "n" as NetworkId, name: "default", kind: "local", subnet: "10.77.0.0/24", gateway: "10.77.0.1" },
+  ...{ dhcpFirst: "10.77.0.1", dhcpLast: "10.77.0.3", dns: [], hosts: [] },
+};
+const app = (id: string, nodePort?: number): AppSpec =>
+  ({
+    ...{ id, displayName: `default/${id}` },
+    nics: [
+      {
+        ...{ name: "eth0", networkId: "n", mac: undefined },
+        portMaps: nodePort === undefined ? [] : [{ protocol: "tcp", nodePort, appPort: 80 }],
+      },
+    ],
+  }) as unknown as AppSpec;
+const desired = (apps: AppSpec[], networks = [network]): DesiredState =>
+  ({ nodeId: "x", apps, networks }) as unknown as DesiredState;
+const none = new Set<AppId>();
+const addresses = ({ leases }: Leases): string[] => leases.map(({ appId, address }) => `${appId} ${address}`);
+
+describe("leases", () => {
+  const both = planLeases(noLeases, desired([app("a"), app("b")]), none);
+
+  it("give each app an address, a user and a MAC of its own, and never the gateway's", () => {
+    assert.deepEqual(addresses(both), ["a 10.77.0.2", "b 10.77.0.3"]);
+    assert.equal(new Set(both.leases.map(uidOf)).size, 2);
+    assert.equal(new Set(both.leases.map(({ mac }) => mac)).size, 2);
+  });
+
+  const rows: [string, DesiredState, ReadonlySet<AppId>, string[]][] = [
+    [
+      "stay as they are in another order",
+      desired([app("b"), app("a")]),
+      none,
+      ["a 10.77.0.2", "b 10.77.0.3"],
+    ],
+    ["end with their app", desired([app("b")]), none, ["b 10.77.0.3"]],
+    [
+      "stay while the app still runs",
+      desired([app("b")]),
+      new Set(["a" as AppId]),
+      ["a 10.77.0.2", "b 10.77.0.3"],
+    ],
+    ["are given again once free", desired([app("b"), app("c")]), none, ["b 10.77.0.3", "c 10.77.0.2"]],
+    ["are not given twice", desired([app("a"), app("b"), app("c")]), none, ["a 10.77.0.2", "b 10.77.0.3"]],
+    [
+      "move with their network's addresses",
+      desired(
+        [app("a")],
+        [
+          {
+            ...network,
+            subnet: "10.78.0.0/24",
+            gateway: "10.78.0.1",
+            dhcpFirst: "10.78.0.5",
+            dhcpLast: "10.78.0.9",
+          },
+        ],
+      ),
+      none,
+      ["a 10.78.0.5"],
+    ],
+  ];
+  for (const [name, state, running, wanted] of rows)
+    it(name, () => assert.deepEqual(addresses(planLeases(both, state, running)), wanted));
+});
+
+describe("planNetwork", () => {
+  const plan = (state: DesiredState): ReturnType<typeof planNetwork> =>
+    planNetwork({ desired: state, leases: planLeases(noLeases, state, none), prefix: "sv" });
+
+  it("names a tap for each plug, owned by its app's user", () => {
+    const { items, nics } = plan(desired([app("a")]));
+    assert.deepEqual(items.taps, [{ name: "svt0n0", bridge: "svb0", uid: 210_000 }]);
+    const nic = nics.get("a/eth0");
+    assert.equal(nic?.phase === "ready" && nic.address, "10.77.0.2/24");
+  });
+
+  it("gives a port of the node to who came first, and tells the other whose it is", () => {
+    const { nics, items } = plan(desired([app("a", 80), app("b", 80)]));
+    assert.deepEqual(nics.get("b/eth0"), {
+      phase: "waiting",
+      reason: "port 80/tcp of the node is used by default/a",
+    });
+    assert.match(items.ruleset, /elements = \{ tcp \. 80 : 10\.77\.0\.2 \. 80 \}/);
+  });
+
+  const waiting: [string, DesiredState, RegExp][] = [
+    ["no address is free", desired([app("a"), app("b"), app("c")]), /has no free address/],
+    ["the network is not there", desired([app("c")], []), /is not in the configuration/],
+    ["the network is of another kind", desired([app("c")], [{ ...network, kind: "switch" }]), /kind switch/],
+    ["the subnet is none", desired([app("c")], [{ ...network, subnet: "10.77.0.0" }]), /is not a\.b\.c\.d/],
+  ];
+  for (const [name, state, reason] of waiting)
+    it(`makes an app wait when ${name}`, () => {
+      const nic = plan(state).nics.get("c/eth0");
+      assert.match(nic?.phase === "waiting" ? nic.reason : "", reason);
+    });
+
+  it("lets no plug speak with an address that is not its own, nor to another plug", () => {
+    const { ruleset } = plan(desired([app("a")])).items;
+    assert.match(ruleset, /iifname "svt0n0" ip saddr != \{ 10\.77\.0\.2, 0\.0\.0\.0 \} drop/);
+    assert.match(ruleset, /iifname "svt\*" oifname "svt\*" drop/);
+  });
+});
+
+describe("the resolver's configuration", () => {
+  it("takes names and addresses, and nothing that would be a line of its own", () => {
+    const hosts = [
+      { name: "registry.internal", addresses: ["192.0.2.2", "fd00::1"] },
+      { name: "evil\nserver=192.0.2.66", addresses: ["192.0.2.3"] },
+      { name: "odd", addresses: ["1.2.3.4\nx"] },
+    ];
+    const config = renderResolver({ network: { ...network, hosts }, bridge: "svb0", leases: [] });
+    assert.deepEqual(
+      config.split("\n").filter((line) => line.startsWith("host-record")),
+      ["host-record=registry.internal,192.0.2.2", "host-record=registry.internal,fd00::1"],
+    );
+    assert.doesNotMatch(config, /192\.0\.2\.66/);
+    assert.doesNotMatch(config, /no-resolv/, "names are asked of the node's own resolvers");
+  });
+});
