@@ -9,8 +9,9 @@ import { processUsage } from "./process-meter.ts";
 
 const clock = new SystemClock();
 const sizes = [1, 1000, 10_000];
-const enrolAtOnce = 32;
-/** All come from one address here, which the controller does not let try without end. */
+/** The controller bounds what one address may be refused; a fleet comes from many, and so do we. */
+const addresses = 16;
+const enrolAtOnce = 8 * addresses;
 const enrolPause = millis(1000);
 /** Polls on their way at one time: enough to keep the controller busy, few enough to measure its time and not a queue. */
 const pollsAtOnce = 32;
@@ -79,10 +80,12 @@ async function enrolUpTo(
   onboarding: Onboarding,
   progress: (line: string) => void,
 ): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: enrolAtOnce, ca: target.ca });
-  const exchange = exchangeOver(agent, target);
+  const agents = Array.from({ length: addresses }, (_, index) => {
+    return new Agent({ keepAlive: true, ca: target.ca, localAddress: `127.0.1.${index + 1}` });
+  });
   let next = requests.length;
-  const worker = async (): Promise<void> => {
+  const worker = async (_: unknown, at: number): Promise<void> => {
+    const exchange = exchangeOver(agents[at % addresses] as Agent, target);
     for (let index = next++; index < size; index = next++) {
       const node = await WireNode.make(`load-${index}`, clock.now());
       await node.enrol(exchange, onboarding, () => sleep(clock, enrolPause));
@@ -98,7 +101,7 @@ async function enrolUpTo(
   try {
     await Promise.all(Array.from({ length: Math.min(size, enrolAtOnce) }, worker));
   } finally {
-    agent.destroy();
+    for (const agent of agents) agent.destroy();
   }
 }
 
