@@ -123,9 +123,7 @@ async function run({ nodes, prefix, rampMs }: Options, enrolment: Admission): Pr
     }
   };
   const started = Promise.all(Array.from({ length: Math.min(nodes, startingMax) }, starter));
-  await Promise.race([started, tell(fleet, nodes, stop.signal)]).catch(ignoreStop(stop.signal));
-  await tell(fleet, nodes, stop.signal).catch(ignoreStop(stop.signal));
-  await started.catch(ignoreStop(stop.signal));
+  await Promise.all([started, tell(fleet, nodes, stop.signal)]).catch(ignoreStop(stop.signal));
   process.stderr.write(`Stopping ${fleet.length} nodes…\n`);
   return failed === 0 ? 0 : 1;
 }
