@@ -143,6 +143,17 @@ describe("keys in a TPM", { skip }, () => {
     await checkKeys(again);
   });
 
+  it("are not locked away by power cuts, however many", async () => {
+    await using tpm = await new SoftwareTpm().on();
+    for (let cut = 0; cut < 20; cut++) {
+      const keys = await TpmKeyStore.open({ kind: "swtpm", socket: tpm.socket });
+      await keys.sign(encode(`cut ${cut}`));
+      await keys[Symbol.asyncDispose]();
+      await tpm.off();
+      await tpm.on();
+    }
+  });
+
   it("take commands from many parts of the engine at once, and never run out of slots", async () => {
     await using tpm = await new SoftwareTpm().on();
     await using keys = await TpmKeyStore.open({ kind: "swtpm", socket: tpm.socket });

@@ -40,6 +40,7 @@ const commands = {
   NV_DefineSpace: 0x12a,
   CreatePrimary: 0x131,
   NV_Write: 0x137,
+  DictionaryAttackLockReset: 0x139,
   Startup: 0x144,
   NV_Read: 0x14e,
   ECDH_ZGen: 0x154,
@@ -54,16 +55,20 @@ type Command = keyof typeof commands;
 
 const hierarchyOwner = 0x40000001;
 const hierarchyNull = 0x40000007;
-/** TPMA_OBJECT: fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth. */
-const bound = 0x2 | 0x10 | 0x20 | 0x40;
+const hierarchyLockout = 0x4000000a;
+/**
+ * TPMA_OBJECT: fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, noDA. Our keys have no password that could be
+ * guessed; without noDA every power cut would count as a guess, and a few of them would lock the box out of its own keys.
+ */
+const bound = 0x2 | 0x10 | 0x20 | 0x40 | 0x400;
 const attributes: Readonly<Record<KeyPurpose, number>> = {
   sign: bound | 0x40000,
   exchange: bound | 0x20000,
   // Restricted: signs only what the TPM itself made, so that a quote cannot be forged with it.
   attest: bound | 0x40000 | 0x10000,
 };
-/** TPMA_NV: ownerWrite, authWrite, ownerRead, authRead. */
-const nvAttributes = 0x2 | 0x4 | 0x20000 | 0x40000;
+/** TPMA_NV: ownerWrite, authWrite, ownerRead, authRead, noDA. */
+const nvAttributes = 0x2 | 0x4 | 0x20000 | 0x40000 | 0x2000000;
 
 const codes = {
   initialize: 0x100,
@@ -73,6 +78,7 @@ const codes = {
   referenceH0: 0x910,
   nvUninitialized: 0x14a,
   nvDefined: 0x14c,
+  lockedOut: 0x921,
 } as const;
 /** RETRY, YIELDED, TESTING: ask again. */
 const tryAgain: ReadonlySet<number> = new Set([0x922, 0x908, 0x90a]);
@@ -258,7 +264,7 @@ export class Tpm implements AsyncDisposable {
   }
 
   async #attempts(command: Command, sessions: boolean, body: Uint8Array): Promise<TpmReader> {
-    let started = false;
+    let [started, unlocked] = [false, false];
     for (let tries = 1; ; tries++) {
       const answer = await this.#ask(frameCommand(commands[command], sessions, body));
       const code = answer.code;
@@ -267,6 +273,11 @@ export class Tpm implements AsyncDisposable {
         // Nobody has started this TPM since its power came on; firmware does it on real boxes.
         started = true;
         await this.#ask(frameCommand(commands.Startup, false, new TpmWriter().u16(0).done()));
+      } else if (code === codes.lockedOut && !unlocked) {
+        // Power cuts of a box whose keys were made without noDA. Works while nobody has set a lockout password.
+        unlocked = true;
+        const unlock = new TpmWriter().u32(hierarchyLockout).emptyAuth().done();
+        await this.#ask(frameCommand(commands.DictionaryAttackLockReset, true, unlock));
       } else if (tryAgain.has(code) && tries < triesMax) {
         await new Promise((resolve) => setTimeout(resolve, triesPauseMs * tries));
       } else throw new TpmError(command, code);
@@ -333,6 +344,6 @@ function isMissing(code: number): boolean {
 
 function meaning(code: number): string {
   if ((code & 0xff) === 0xa2 || (code & 0xff) === 0x8e) return ": the owner hierarchy has a password";
-  if (code === 0x921) return ": the TPM is locked out after wrong passwords";
+  if (code === codes.lockedOut) return ": the TPM is locked out after wrong passwords or power cuts";
   return "";
 }
