@@ -242,6 +242,8 @@ export class AppWorld implements AsyncDisposable {
     await this.killEngine();
     for (const id of await this.hypervisor.list()) await this.hypervisor.remove(id);
     await this.#driver?.down();
+    const groups = join(this.folder, "run/.cgroup");
+    execFileSync("sh", ["-c", `umount ${groups}/* ${groups} 2>/dev/null || true`]);
     rmSync(this.folder, { recursive: true, force: true });
   }
 

@@ -1,5 +1,7 @@
-import { access, mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { access, mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 
 export interface MachineLimits {
   readonly memoryBytes: number;
@@ -10,32 +12,37 @@ export interface MachineLimits {
 
 export type CgroupKind = "v1" | "v2" | "none";
 
-const root = "/sys/fs/cgroup";
 const controllers = ["memory", "cpu", "pids"] as const;
 const cpuPeriod = 100_000;
 
 /** Limits of machines, in whichever generation of cgroups the box has: one group a machine, below one of ours. */
 export class Cgroups {
-  readonly #kind: CgroupKind;
+  readonly kind: CgroupKind;
+  readonly #root: string;
   readonly #parent: string;
 
-  private constructor(kind: CgroupKind, parent: string) {
-    this.#kind = kind;
+  private constructor(kind: CgroupKind, root: string, parent: string) {
+    this.kind = kind;
+    this.#root = root;
     this.#parent = parent;
   }
 
-  /** `parent` is our folder below the root of the hierarchies. */
-  static async detect(parent: string): Promise<Cgroups> {
-    return new Cgroups(await detectKind(parent), parent);
-  }
-
-  get kind(): CgroupKind {
-    return this.#kind;
+  /**
+   * `parent` is our folder below the root of the hierarchies. Where /sys was mounted anew, as `ip netns exec` does, they
+   * are not to be seen: then they are mounted in `folder`, in the mount namespace this process is in.
+   */
+  static async detect(parent: string, folder: string): Promise<Cgroups> {
+    for (const root of ["/sys/fs/cgroup", folder]) {
+      const kind = await tryKind(root, parent);
+      if (kind !== "none") return await new Cgroups(kind, root, parent).#sweep();
+    }
+    await mountHierarchies(folder);
+    return await new Cgroups(await tryKind(folder, parent), folder, parent).#sweep();
   }
 
   /** Puts a process, with all its threads, under limits. */
   async enter(name: string, pid: number, limits: MachineLimits): Promise<void> {
-    if (this.#kind === "none") return;
+    if (this.kind === "none") return;
     for (const folder of this.#folders(name)) await mkdir(folder, { recursive: true });
     for (const [path, value] of this.#settings(name, limits)) await writeFile(path, value);
     for (const folder of this.#folders(name)) await writeFile(join(folder, "cgroup.procs"), `${pid}`);
@@ -49,23 +56,35 @@ export class Cgroups {
     }
   }
 
-  #folders(name: string): string[] {
-    if (this.#kind === "v2") return [join(root, this.#parent, name)];
-    if (this.#kind === "v1") return controllers.map((it) => join(root, it, this.#parent, name));
+  /** Groups of machines that ended while nobody looked; the kernel keeps those that are in use. */
+  async #sweep(): Promise<this> {
+    for (const parent of this.#parents())
+      for (const name of await readdir(parent).catch((): string[] => []))
+        await rmdir(join(parent, name)).catch(() => {});
+    return this;
+  }
+
+  #parents(): string[] {
+    if (this.kind === "v2") return [join(this.#root, this.#parent)];
+    if (this.kind === "v1") return controllers.map((it) => join(this.#root, it, this.#parent));
     return [];
+  }
+
+  #folders(name: string): string[] {
+    return this.#parents().map((parent) => join(parent, name));
   }
 
   #settings(name: string, limits: MachineLimits): [string, string][] {
     const quota = `${Math.round((limits.cpuMillis * cpuPeriod) / 1000)}`;
-    if (this.#kind === "v2") {
-      const folder = join(root, this.#parent, name);
+    if (this.kind === "v2") {
+      const folder = join(this.#root, this.#parent, name);
       return [
         [join(folder, "memory.max"), `${limits.memoryBytes}`],
         [join(folder, "cpu.max"), `${quota} ${cpuPeriod}`],
         [join(folder, "pids.max"), `${limits.processes}`],
       ];
     }
-    const folder = (controller: string): string => join(root, controller, this.#parent, name);
+    const folder = (controller: string): string => join(this.#root, controller, this.#parent, name);
     return [
       [join(folder("memory"), "memory.limit_in_bytes"), `${limits.memoryBytes}`],
       [join(folder("cpu"), "cpu.cfs_period_us"), `${cpuPeriod}`],
@@ -76,10 +95,10 @@ export class Cgroups {
 }
 
 /** Whatever keeps us from making groups (no rights, a read-only mount) is the same as having none. */
-async function detectKind(parent: string): Promise<CgroupKind> {
+async function tryKind(root: string, parent: string): Promise<CgroupKind> {
   try {
-    const offered = await readFile(join(root, "cgroup.controllers"), "utf8").catch(() => undefined);
-    if (offered !== undefined) {
+    const offered = await readFile(join(root, "cgroup.controllers"), "utf8").catch(() => "");
+    if (controllers.every((it) => offered.split(/\s+/).includes(it))) {
       const wanted = controllers.map((it) => `+${it}`).join(" ");
       await writeFile(join(root, "cgroup.subtree_control"), wanted);
       await mkdir(join(root, parent), { recursive: true });
@@ -93,5 +112,22 @@ async function detectKind(parent: string): Promise<CgroupKind> {
     return "v1";
   } catch {
     return "none";
+  }
+}
+
+/** The second generation where it has the controllers, the first otherwise. What cannot be mounted is not there. */
+async function mountHierarchies(folder: string): Promise<void> {
+  const mount = async (at: string, ...args: string[]): Promise<void> => {
+    await mkdir(at, { recursive: true });
+    await promisify(execFile)("mount", [...args, "none", at]);
+  };
+  try {
+    const kinds = await readFile("/proc/cgroups", "utf8");
+    // A controller that a hierarchy of the first generation holds has a number there.
+    if (/^memory\s+0\s/m.test(kinds)) return await mount(folder, "-t", "cgroup2");
+    for (const controller of controllers)
+      await mount(join(folder, controller), "-t", "cgroup", "-o", controller);
+  } catch {
+    return;
   }
 }

@@ -49,7 +49,7 @@ export class QemuHypervisor implements Hypervisor {
 
   constructor(options: QemuHypervisorOptions) {
     this.#options = options;
-    this.#cgroups = Cgroups.detect(options.cgroup);
+    this.#cgroups = Cgroups.detect(options.cgroup, join(options.folder, ".cgroup"));
   }
 
   get emulated(): boolean {
