@@ -79,8 +79,8 @@ async function run(flags: Flags): Promise<void> {
     }),
   );
   await controller.start();
-  const kubePort = await api.listen(kubeListen.port, kubeListen.host);
-  const devicePort = await devices.listen(deviceListen);
+  const kubePort = await bound("--kube-listen", api.listen(kubeListen.port, kubeListen.host));
+  const devicePort = await bound("--device-listen", devices.listen(deviceListen));
   const server = { ...advertiseKube, port: advertiseKube.port || kubePort };
   folder.write("kubeconfig", pki.kubeconfig(`https://${formatAddress(server)}`));
   folder.write("registry-password", `${controller.registryPassword}\n`);
@@ -90,6 +90,24 @@ async function run(flags: Flags): Promise<void> {
     kubeconfig: folder.in("kubeconfig"),
   });
   log.info("stopping", { signal: await stopped });
+}
+
+const listenFaults: Readonly<Record<string, string>> = {
+  EADDRINUSE: "is in use by another program; choose another port",
+  EADDRNOTAVAIL: "is no address of this machine",
+  EACCES: "needs more rights; choose a port above 1023",
+};
+
+/** Turns what can be wrong with an address into words about the flag that gave it. */
+async function bound(flag: string, listening: Promise<number>): Promise<number> {
+  try {
+    return await listening;
+  } catch (error) {
+    const { code = "", address = "", port = 0 } = error as { code?: string; address?: string; port?: number };
+    const fault = listenFaults[code];
+    if (fault === undefined) throw error;
+    throw new FlagError(`${flag}: ${formatAddress({ host: address, port })} ${fault}`, { cause: error });
+  }
 }
 
 function kubeTls(pki: Pki): { cert: string; key: string; ca: string } {
