@@ -128,6 +128,7 @@ describe("control", () => {
       let cut = false;
       world.plates.cutPowerDuringWrite(write, () => {
         cut = true;
+        world.plates.powerCut();
       });
       world.gateway.config = configOf({ deviceName: "new" }, 1);
       world.gateway.hash = "hash-2";

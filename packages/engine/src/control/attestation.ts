@@ -7,8 +7,9 @@
  * say.
  */
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { type Clock, describeError, type Log, millis, type Random, seconds } from "@selvedge/base";
+import { type Clock, describeError, type Log, millis, minutes, type Random, seconds } from "@selvedge/base";
 import { attest, certs, common, shortHash } from "@selvedge/eve-api";
+import { type BackoffPolicy, backoffDelay } from "@selvedge/reconcile";
 import { ecdsaSignature } from "../identity/certificate.ts";
 import { type Identity, type NodeCertificate, sha256 } from "../identity/identity.ts";
 import { Alarm } from "./alarm.ts";
@@ -27,8 +28,8 @@ export interface AttestationParts {
 
 export type AttestationState = "certs" | "nonce" | "quote" | "complete" | "waiting";
 
-/** EVE's pace: every failed step is taken again after this, somewhat spread. */
-const retryAfter = seconds(15);
+/** EVE's pace at first; a controller that is away for days is not asked for that oftener than this. */
+const backoff: BackoffPolicy = { first: seconds(15), max: minutes(10) };
 /** Steps lead on at once; a controller that answers each well but never lets go would spin us. */
 const stepPause = millis(10);
 
@@ -82,21 +83,23 @@ export class Attestation {
   /** Runs until the signal. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.#parts;
-    for (;;) {
+    for (let failures = 0; ; ) {
       try {
         await this.#advance(signal);
+        failures = 0;
         this.#failed = false;
       } catch (error) {
         signal.throwIfAborted();
         if (!this.#failed)
           log.warn("attestation has to wait", { step: this.#step, error: describeError(error) });
         this.#failed = true;
+        failures++;
         if (error instanceof AttestationError) this.#step = "certs";
       }
       this.#onChange();
-      const pause = this.#failed ? retryAfter * (0.7 + 0.6 * random.next()) : stepPause;
+      const pause = this.#failed ? backoffDelay(backoff, failures, random) : stepPause;
       if (this.#step === "complete") await this.#alarm.wait(clock, seconds(86_400), signal);
-      else await this.#alarm.wait(clock, millis(pause), signal);
+      else await this.#alarm.wait(clock, pause, signal);
     }
   }
 

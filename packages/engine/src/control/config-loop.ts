@@ -34,6 +34,8 @@ export interface ConfigLoopParts {
   readonly linkIsUp: () => boolean;
   /** Something about the configuration is new, accepted or refused. */
   readonly onNews: () => void;
+  /** The controller answers after a time when it did not: whatever waits to reach it need not wait longer. */
+  readonly onReached: () => void;
 }
 
 /** While the link says what changes, polls are only there for what a link may lose. */
@@ -42,6 +44,7 @@ const linkedInterval = hours(3);
 const tokenWait = seconds(5);
 /** EVE's least span between two questions for our UUID. */
 const askUuidAfter = minutes(10);
+/** The poll is what finds out that the network is back, for everybody: so it never waits longer than EVE's does. */
 const failureBackoff: BackoffPolicy = { first: seconds(2), max: seconds(60) };
 
 export class ConfigLoop {
@@ -98,7 +101,7 @@ export class ConfigLoop {
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
-    const { client, acceptor, attestation, node, log } = this.#parts;
+    const { client, acceptor, attestation, node } = this.#parts;
     const payload = toBinary(
       config.ConfigRequestSchema,
       create(config.ConfigRequestSchema, {
@@ -110,11 +113,11 @@ export class ConfigLoop {
     switch (answer.status) {
       case 200:
       case 304:
-        if (!this.#reached) log.info("the controller answers");
-        this.#reached = true;
+        this.#heard();
         if (answer.status === 200) await this.#take(answer.envelope, answer.payload, signal);
         return;
       case 403:
+        this.#heard();
         attestation.restart();
         return;
       case 400:
@@ -128,6 +131,14 @@ export class ConfigLoop {
       default:
         throw new Error(`the controller answers config with ${answer.status}`);
     }
+  }
+
+  #heard(): void {
+    const { log, onReached } = this.#parts;
+    if (this.#reached) return;
+    this.#reached = true;
+    log.info("the controller answers");
+    onReached();
   }
 
   async #take(envelope: Uint8Array, payload: Uint8Array, signal: AbortSignal): Promise<void> {

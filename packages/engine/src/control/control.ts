@@ -125,6 +125,7 @@ export class Control implements AsyncDisposable {
       settings: this.#settings,
       renamed: (now) => this.#renamed(now),
       onNews: () => this.#configNews(),
+      onReached: () => this.#reached(),
     });
     this.#link = new LinkClient({
       ...{ ...common, dialer, client, config, engineVersion },
@@ -132,11 +133,7 @@ export class Control implements AsyncDisposable {
       onConfigHash: (hash) => {
         if (hash !== this.#acceptor.heardHash) this.#poll.poke();
       },
-      onUp: () => {
-        this.#attestation.retry();
-        this.#logs.poke();
-        this.#tellAll();
-      },
+      onUp: () => this.#reached(),
     });
     this.reporter = new Reporter({ ...common, client, store, disk, device: () => this.#device() });
     this.#runner = new Runner({ reconciler: this.reporter, clock, random, log, concurrency: reportsAtOnce });
@@ -231,6 +228,14 @@ export class Control implements AsyncDisposable {
 
   #tellAll(): void {
     for (const key of this.reporter.keys()) this.#runner.wake(key);
+  }
+
+  /** The controller can be reached, perhaps again: what waits for that goes now. */
+  #reached(): void {
+    this.#attestation.retry();
+    this.#link.retry();
+    this.#logs.poke();
+    this.#tellAll();
   }
 
   #configNews(): void {

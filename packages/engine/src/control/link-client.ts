@@ -12,11 +12,11 @@ import {
   minutes,
   type Random,
   seconds,
-  sleep,
 } from "@selvedge/base";
 import { ext, LinkClosedError, LinkMux, type LinkSocket, type LinkStream, linkPath } from "@selvedge/eve-api";
 import { type BackoffPolicy, backoffDelay } from "@selvedge/reconcile";
 import { type AppStreams, type LinkDialer, LinkUnsupportedError } from "../ports.ts";
+import { Alarm } from "./alarm.ts";
 import type { ControllerClient } from "./controller-client.ts";
 import type { EnrolmentConfig } from "./enrolment-config.ts";
 
@@ -47,11 +47,18 @@ const goodAfter = minutes(1);
 
 export class LinkClient {
   readonly #parts: LinkClientParts;
+  readonly #alarm = new Alarm();
   #up = false;
+  #unsupported = false;
   #dials = 0n;
 
   constructor(parts: LinkClientParts) {
     this.#parts = parts;
+  }
+
+  /** The controller can be reached again: dial now. A controller without a link still has none. */
+  retry(): void {
+    if (!this.#up && !this.#unsupported) this.#alarm.ring();
   }
 
   get isUp(): boolean {
@@ -72,6 +79,7 @@ export class LinkClient {
         signal.throwIfAborted();
         failures++;
         const none = error instanceof LinkUnsupportedError;
+        this.#unsupported = none;
         if (failures === 1)
           log.info(none ? "no link here: polling, as EVE does" : "no link yet", {
             error: describeError(error),
@@ -80,7 +88,7 @@ export class LinkClient {
           ? millis(unsupportedPause * (0.7 + 0.6 * random.next()))
           : backoffDelay(backoff, failures, random);
       }
-      await sleep(clock, pause, signal);
+      await this.#alarm.wait(clock, pause, signal);
     }
   }
 

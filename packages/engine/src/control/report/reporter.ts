@@ -71,7 +71,8 @@ const path = "control/told.json";
 /** Two messages about one thing are at least this far apart; what happens in between is in the second. */
 const gaps: Readonly<Record<string, Millis>> = { device: seconds(2), app: millis(200), content: seconds(3) };
 const gapDefault = seconds(1);
-const backoff: BackoffPolicy = { first: seconds(1), max: minutes(2) };
+/** Whoever finds out that the controller is back wakes what waits. */
+const backoff: BackoffPolicy = { first: seconds(1), max: minutes(10) };
 /** Statuses after which the same message may still be taken; any other 4xx means never. */
 const retried: ReadonlySet<number> = new Set([401, 403, 407, 408, 429]);
 
@@ -226,4 +227,4 @@ export class Reporter implements Reconciler {
 /** Told by an earlier start, or before the controller forgot: nothing equals this. */
 const unknown: Told = { digest: "", at: millis(Number.NEGATIVE_INFINITY) };
 /** Failures of all things are counted together; the wait must not reach its end because many things wait. */
-const backoffSteps = 8;
+const backoffSteps = 11;
