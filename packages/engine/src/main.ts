@@ -1,5 +1,6 @@
 /**
- * The engine on a real box. Reads the command line, then becomes a Node that suits a small box, then runs the engine.
+ * The engine on a real box. Reads the command line, then becomes a Node that suits a small box, then runs the
+ * engine.
  */
 import { readdirSync } from "node:fs";
 import { flushCompileCache, getCompileCacheDir } from "node:module";
@@ -8,8 +9,8 @@ import { argv, env, execArgv, execPath, execve, exit, stderr, stdout } from "nod
 import { type EngineFlags, FlagError, parseFlags, usage } from "./flags.ts";
 
 /**
- * V8 keeps small what it can: a young generation of 1 MiB in place of 16, code made for size, one helper thread. An
- * engine spends its time waiting; what this costs it nobody sees (docs/decisions/0060).
+ * V8 keeps small what it can: a young generation of 1 MiB in place of 16, code made for size, one helper
+ * thread. An engine spends its time waiting; what this costs it nobody sees (docs/decisions/0060).
  */
 const smallNode = ["--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=1"];
 
@@ -42,7 +43,8 @@ function becomeSmall({ state }: EngineFlags): void {
   const others = execArgv.filter((flag) => !smallNode.includes(flag));
   execve?.(execPath, [execPath, ...smallNode, ...others, ...argv.slice(1)], {
     ...env,
-    // Compiled code, types stripped, from one start to the next: without the compiler in memory and twice as fast.
+    // Compiled code, types stripped, from one start to the next: without the compiler in memory and twice as
+    // fast.
     NODE_COMPILE_CACHE: join(state, "code"),
     // One heap for all threads.
     MALLOC_ARENA_MAX: "1",

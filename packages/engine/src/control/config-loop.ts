@@ -44,7 +44,10 @@ const linkedInterval = hours(3);
 const tokenWait = seconds(5);
 /** EVE's least span between two questions for our UUID. */
 const askUuidAfter = minutes(10);
-/** The poll is what finds out that the network is back, for everybody: so it never waits longer than EVE's does. */
+/**
+ * The poll is what finds out that the network is back, for everybody: so it never waits longer than EVE's
+ * does.
+ */
 const failureBackoff: BackoffPolicy = { first: seconds(2), max: seconds(60) };
 
 export class ConfigLoop {

@@ -75,8 +75,8 @@ export class Enroller {
   }
 
   /**
-   * Asks a controller that no longer knows this node how it is called now. Whoever was deleted asks to be let in again,
-   * as at its first start: nobody has to walk up to the box. Undefined: it is not let in.
+   * Asks a controller that no longer knows this node how it is called now. Whoever was deleted asks to be let
+   * in again, as at its first start: nobody has to walk up to the box. Undefined: it is not let in.
    */
   async askAgain(signal: AbortSignal): Promise<string | undefined> {
     const now = await this.#askUuid(signal);

@@ -11,7 +11,9 @@ export interface HttpRequest {
   readonly body?: Uint8Array;
   /** Roots to trust, as PEM; none means the system's. */
   readonly certificates?: readonly string[];
-  /** Trust the system's roots besides: a registry of one's own may send us on to a store of somebody else's. */
+  /**
+   * Trust the system's roots besides: a registry of one's own may send us on to a store of somebody else's.
+   */
   readonly systemRoots?: boolean;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;

@@ -57,8 +57,9 @@ const hierarchyOwner = 0x40000001;
 const hierarchyNull = 0x40000007;
 const hierarchyLockout = 0x4000000a;
 /**
- * TPMA_OBJECT: fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, noDA. Our keys have no password that could be
- * guessed; without noDA every power cut would count as a guess, and a few of them would lock the box out of its own keys.
+ * TPMA_OBJECT: fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, noDA. Our keys have no password that
+ * could be guessed; without noDA every power cut would count as a guess, and a few of them would lock the box
+ * out of its own keys.
  */
 const bound = 0x2 | 0x10 | 0x20 | 0x40 | 0x400;
 const attributes: Readonly<Record<KeyPurpose, number>> = {
@@ -274,7 +275,8 @@ export class Tpm implements AsyncDisposable {
         started = true;
         await this.#ask(frameCommand(commands.Startup, false, new TpmWriter().u16(0).done()));
       } else if (code === codes.lockedOut && !unlocked) {
-        // Power cuts of a box whose keys were made without noDA. Works while nobody has set a lockout password.
+        // Power cuts of a box whose keys were made without noDA. Works while nobody has set a lockout
+        // password.
         unlocked = true;
         const unlock = new TpmWriter().u32(hierarchyLockout).emptyAuth().done();
         await this.#ask(frameCommand(commands.DictionaryAttackLockReset, true, unlock));
