@@ -1,10 +1,11 @@
 /**
- * Makes src/gen from proto/: `node packages/eve-api/generate.ts [OUT]`. The result is committed, so that
- * nobody needs the
- * compiler to build; a test makes it again and compares. Needs protoc (Debian: protobuf-compiler, libprotobuf-dev).
+ * Makes src/gen from proto/: `node packages/eve-api/generate.ts [OUT]`. The result is committed, so that nobody needs
+ * the compiler to build; a test makes it again and compares. Needs protoc (Debian: protobuf-compiler, libprotobuf-dev).
+ * Where there is no compiler, the checksums left beside the code still tell that one of the two was changed alone.
  */
 import { execFileSync } from "node:child_process";
-import { globSync, mkdirSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const here: string = import.meta.dirname;
@@ -24,6 +25,23 @@ export function generate(out: string): void {
     ],
     { stdio: ["ignore", "inherit", "inherit"] },
   );
+  writeFileSync(join(out, checksumsFile), `${JSON.stringify(checksums(out), undefined, 2)}\n`);
+}
+
+export const checksumsFile = "checksums.json";
+
+/** SHA-256 over the names and the text of all schemas, and of all code made from them. */
+export function checksums(code: string): { readonly proto: string; readonly code: string } {
+  return { proto: checksum(join(here, "proto"), "**/*.proto"), code: checksum(code, "**/*.ts") };
+}
+
+function checksum(folder: string, pattern: string): string {
+  const hash = createHash("sha256");
+  for (const path of globSync(pattern, { cwd: folder }).sort()) {
+    const text = readFileSync(join(folder, path));
+    hash.update(`${path}\n${text.length}\n`).update(text);
+  }
+  return hash.digest("hex");
 }
 
 if (import.meta.main) generate(resolve(process.argv[2] ?? join(here, "src", "gen")));

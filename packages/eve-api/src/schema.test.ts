@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { generate } from "../generate.ts";
+import { checksums, checksumsFile, generate } from "../generate.ts";
 import { type CipherPort, deriveSharedKey, openCipherBlock, sealCipherBlock } from "./cipher-block.ts";
 import { type EndpointName, endpoints, matchEndpoint, pathOf } from "./endpoints.ts";
 import { getExtension, setExtension } from "./extensions.ts";
@@ -25,6 +25,11 @@ describe("the schema", () => {
   it("has every message and enum of the API", () => {
     assert.equal(text.match(/^ *message /gm)?.length, 313);
     assert.equal(text.match(/^ *enum /gm)?.length, 117);
+  });
+
+  it("was not changed without the generated code, nor the code without it", () => {
+    const left: unknown = JSON.parse(readFileSync(join(here, "gen", checksumsFile), "utf8"));
+    assert.deepEqual(checksums(join(here, "gen")), left, "run generate.ts");
   });
 
   it("is what the generated code was made from", {
