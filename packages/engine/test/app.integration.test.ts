@@ -105,7 +105,9 @@ describe("apps in real machines", { skip, timeout: 900_000 }, () => {
     const engine = spawn(process.execPath, [join(import.meta.dirname, "app-engine.ts"), folder], {
       stdio: ["ignore", "pipe", "inherit"],
     });
-    const [before] = (await once(engine.stdout, "data")) as [Buffer];
+    const ended = once(engine, "exit").then(() => assert.fail("the engine ended by itself"));
+    const [before] = (await Promise.race([once(engine.stdout, "data"), ended])) as [Buffer];
+    ended.catch(() => {});
     engine.kill("SIGKILL");
     await once(engine, "exit");
     await using next = await AppWorld.open({ folder });
