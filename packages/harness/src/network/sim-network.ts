@@ -49,6 +49,8 @@ export interface NetworkFaults {
 
 const delayMin = 5;
 const delaySpan = 45;
+/** The real dialer's patience with a handshake. */
+const dialMs = 30_000;
 /** Answers come in pieces of this size, so that there is a middle to break in. */
 const pieceBytes = 16 * 1024;
 
@@ -181,7 +183,17 @@ export class SimNetwork {
     }
   }
 
-  async #dial(remote: string, address: string, signal: AbortSignal): Promise<LinkSocket> {
+  async #dial(remote: string, address: string, stop: AbortSignal): Promise<LinkSocket> {
+    const timeout = new AbortController();
+    const timer = this.#clock.setTimer(millis(dialMs), () => timeout.abort(new Error("no answer in time")));
+    try {
+      return await this.#shakeHands(remote, address, AbortSignal.any([stop, timeout.signal]));
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #shakeHands(remote: string, address: string, signal: AbortSignal): Promise<LinkSocket> {
     const url = new URL(address);
     await this.#travel(remote, signal);
     const server = this.#servers.get(url.host);
