@@ -28,8 +28,8 @@ export class Cgroups {
   }
 
   /**
-   * `parent` is our folder below the root of the hierarchies. Where /sys was mounted anew, as `ip netns exec` does, they
-   * are not to be seen: then they are mounted in `folder`, in the mount namespace this process is in.
+   * `parent` is our folder below the root of the hierarchies. Where /sys was mounted anew, as `ip netns exec` does,
+   * they are not to be seen: then they are mounted in `folder`, in the mount namespace this process is in.
    */
   static async detect(parent: string, folder: string): Promise<Cgroups> {
     for (const root of ["/sys/fs/cgroup", folder]) {
