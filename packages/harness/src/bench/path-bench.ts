@@ -177,7 +177,8 @@ function pod(name: string, from: string, pull = "IfNotPresent"): unknown {
           name: "web",
           image: from,
           imagePullPolicy: pull,
-          resources: { limits: { cpu: "1", memory: "64Mi" } },
+          // Ten share two cores: what is measured is memory.
+          resources: { requests: { cpu: "50m" }, limits: { cpu: "1", memory: "64Mi" } },
           readinessProbe: { httpGet: { path: "/", port: 8080 }, periodSeconds: 1 },
         },
       ],
