@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { backoffDelay } from "./backoff.ts";
 import { BoundedQueue, LruMap } from "./bounded.ts";
 import { canonicalJson, jsonEqual } from "./canonical-json.ts";
+import { cloneJson } from "./clone-json.ts";
 import { describeError, formatRecord, Log, type LogRecord } from "./log.ts";
 import { SeededRandom, uuid } from "./random.ts";
 import { SystemClock } from "./system-clock.ts";
@@ -90,5 +92,33 @@ describe("log", () => {
     const error = new Error("round");
     error.cause = error;
     assert.equal(describeError(error).split(": ").length, 8);
+  });
+});
+
+describe("backoffDelay", () => {
+  it("doubles up to its bound and leaves half to chance", () => {
+    const policy = { first: seconds(1), max: seconds(60) };
+    const random = new SeededRandom(7);
+    for (const [failures, full] of [
+      [1, 1000],
+      [2, 2000],
+      [6, 32_000],
+      [7, 60_000],
+      [10_000, 60_000],
+    ] as const) {
+      const delay = backoffDelay(policy, failures, random);
+      assert.ok(delay >= full / 2 && delay <= full, `${failures} failures: ${delay}`);
+    }
+  });
+});
+
+describe("cloneJson", () => {
+  it("shares nothing with the original, whatever the names are", () => {
+    const original = JSON.parse('{"a":[1,{"b":null}],"__proto__":{"c":true}}') as { a: unknown[] };
+    const copy = cloneJson(original);
+    assert.equal(JSON.stringify(copy), JSON.stringify(original));
+    copy.a.push("more");
+    assert.equal(original.a.length, 2);
+    assert.equal(Object.getPrototypeOf(copy), Object.prototype);
   });
 });

@@ -7,7 +7,7 @@ export {
   type HttpResponse,
   type HttpTransport,
 } from "./http-transport.ts";
-export { Informer, type InformerOptions } from "./informer.ts";
+export { type ChangeListener, Informer, type InformerOptions, type ObjectView } from "./informer.ts";
 export type { IndexFunction } from "./object-cache.ts";
 export { isNewer, keyOf, type ObjectKey, objectKey, splitKey } from "./object-key.ts";
 export type {

@@ -13,6 +13,7 @@ import {
 } from "@selvedge/base";
 import { ApiError } from "./errors.ts";
 import { Informer, type InformerOptions } from "./informer.ts";
+import { isNewer, keyOf, objectKey, splitKey } from "./object-key.ts";
 import type { KindRef, ListOptions, Objects, WatchOptions } from "./objects.ts";
 
 /** Time that passes when a timer is fired. */
@@ -111,6 +112,8 @@ class ScriptedObjects implements Pick<Objects, "list" | "watch"> {
   }
 }
 
+const keysOf = (informer: Informer<Thing>): string[] => informer.list().map(keyOf);
+
 interface Bench {
   readonly server: ScriptedObjects;
   readonly clock: ManualClock;
@@ -136,8 +139,11 @@ async function started(
     indexes: { owner: ({ owner }) => (owner === undefined ? [] : [owner]) },
     ...more,
   });
-  informer.onChange((key) => keys.push(key));
-  informer.onIndexChange("owner", (owner) => owners.push(owner));
+  informer.onChange((before, after) => {
+    keys.push(keyOf((after ?? before) as Thing));
+    const whose = [before?.owner, after?.owner].filter((owner) => owner !== undefined);
+    owners.push(...new Set(whose));
+  });
   informer.start();
   await rest();
   return { server, clock, informer, keys, owners, logged };
@@ -155,7 +161,7 @@ describe("Informer", () => {
     await server.say("MODIFIED", thing("a", 7));
     await server.say("DELETED", thing("b", 8));
     assert.deepEqual(keys, ["d/a", "d/b", "d/a", "d/b"]);
-    assert.deepEqual(informer.keys(), ["d/a"]);
+    assert.deepEqual(keysOf(informer), ["d/a"]);
     assert.deepEqual(server.calls, ["list", "watch from 5"]);
   });
 
@@ -174,7 +180,7 @@ describe("Informer", () => {
     informer.start();
     await informer.synced;
     await rest();
-    assert.deepEqual(informer.keys(), ["d/a", "d/b"]);
+    assert.deepEqual(keysOf(informer), ["d/a", "d/b"]);
     assert.deepEqual(server.calls, ["list", "list after next", "watch from 5"]);
   });
 
@@ -198,7 +204,7 @@ describe("Informer", () => {
     await server.end(expired());
     await clock.next();
     assert.deepEqual(keys.sort(), ["d/b", "d/c", "d/d"]);
-    assert.deepEqual([...informer.keys()].sort(), ["d/a", "d/b", "d/d"]);
+    assert.deepEqual(keysOf(informer).sort(), ["d/a", "d/b", "d/d"]);
     assert.equal(server.calls.at(-1), "watch from 20");
   });
 
@@ -260,11 +266,11 @@ describe("Informer", () => {
     assert.deepEqual(owners.splice(0), ["red"]);
     await server.say("MODIFIED", thing("a", 6, "blue"));
     assert.deepEqual(owners.splice(0), ["red", "blue"]);
-    assert.deepEqual(informer.byIndex("owner", "red"), []);
-    assert.equal(informer.byIndex("owner", "blue").length, 1);
+    assert.deepEqual(informer.by("owner", "red"), []);
+    assert.equal(informer.by("owner", "blue").length, 1);
     await server.say("DELETED", thing("a", 7, "blue"));
     assert.deepEqual(owners, ["blue"]);
-    assert.throws(() => informer.byIndex("colour", "blue"), /no index "colour"/);
+    assert.throws(() => informer.by("colour", "blue"), /no index "colour"/);
   });
 
   it("sees a write before the watch brings it, and is not set back by it", async () => {
@@ -281,13 +287,45 @@ describe("Informer", () => {
     assert.equal(informer.size, 0, "what was deleted since does not come back");
   });
 
+  it("forgets what is gone before the watch says so, and is not reminded by late news", async () => {
+    const [old, next] = [thing("a", 3), thing("a", 9)];
+    old.metadata.uid = "old";
+    next.metadata.uid = "next";
+    await using bench = disposable(await started(listOf(5, [old])));
+    const { server, informer, keys } = bench;
+    informer.acceptGone(old);
+    assert.equal(informer.size, 0);
+    const late = thing("a", 6);
+    late.metadata.uid = "old";
+    await server.say("MODIFIED", late);
+    assert.equal(informer.size, 0);
+    informer.accept(next);
+    await server.say("DELETED", { ...late, metadata: { ...late.metadata, resourceVersion: "7" } });
+    assert.equal(informer.get("a", "d")?.metadata.uid, "next");
+    informer.acceptGone(old);
+    assert.equal(informer.size, 1, "another object has the name");
+    assert.deepEqual(keys, ["d/a", "d/a", "d/a"]);
+  });
+
+  it("tells who comes late of all that is there", async () => {
+    await using bench = disposable(await started(listOf(5, [thing("a", 1), thing("b", 2)])));
+    const told: unknown[] = [];
+    const stop = bench.informer.onChange((before, after) => told.push([before, after?.metadata.name]));
+    stop();
+    await bench.server.say("ADDED", thing("c", 6));
+    assert.deepEqual(told, [
+      [undefined, "a"],
+      [undefined, "b"],
+    ]);
+  });
+
   it("believes a server that was put back to an older state", async () => {
     await using bench = disposable(await started(listOf(50, [thing("a", 40), thing("b", 50)])));
     const { server, clock, informer } = bench;
     server.lists.push(listOf(30, [thing("a", 20, "old")]));
     await server.end(expired());
     await clock.next();
-    assert.deepEqual(informer.keys(), ["d/a"]);
+    assert.deepEqual(keysOf(informer), ["d/a"]);
     assert.equal(informer.get("a", "d")?.owner, "old");
   });
 
@@ -299,17 +337,17 @@ describe("Informer", () => {
     }, TypeError);
   });
 
-  it("goes on when a handler fails", async () => {
+  it("goes on when a listener fails", async () => {
     await using bench = disposable(await started(listOf(5, [])));
     const { server, informer, logged, keys } = bench;
     const stop = informer.onChange(() => {
       throw new Error("mine");
     });
-    informer.onChange((key) => keys.push(`later ${key}`));
+    informer.onChange((_before, after) => keys.push(`later ${after?.metadata.name}`));
     await server.say("ADDED", thing("a", 6));
     stop();
     await server.say("ADDED", thing("b", 7));
-    assert.deepEqual(keys, ["d/a", "later d/a", "d/b", "later d/b"]);
+    assert.deepEqual(keys, ["d/a", "later a", "d/b", "later b"]);
     assert.equal(logged.length, 1);
   });
 
@@ -324,3 +362,24 @@ describe("Informer", () => {
 function disposable(bench: Bench): Bench & AsyncDisposable {
   return Object.assign(bench, { [Symbol.asyncDispose]: () => bench.informer[Symbol.asyncDispose]() });
 }
+
+describe("keys and revisions", () => {
+  it("are made and taken apart", () => {
+    assert.deepEqual(splitKey(objectKey("a", "d")), { name: "a", namespace: "d" });
+    assert.deepEqual(splitKey(objectKey("a")), { name: "a", namespace: "" });
+  });
+
+  it("are compared as numbers of any size", () => {
+    for (const [left, right, newer] of [
+      ["9", "10", false],
+      ["10", "9", true],
+      ["7", "7", false],
+      ["18446744073709551615", "18446744073709551614", true],
+      ["1", undefined, true],
+      [undefined, "1", false],
+      [undefined, undefined, false],
+    ] as const) {
+      assert.equal(isNewer(left, right), newer, `${left} after ${right}`);
+    }
+  });
+});

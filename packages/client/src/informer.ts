@@ -5,14 +5,15 @@
  *    ▲         └────410 Expired─────► wait ──┐
  *    └───────────────────────────────────────┘
  *
- * Handlers learn which object changed, never how: they read the copy. What was deleted is gone from it, so whoever has
- * to know whose it was declares an index (its owner, its node) and is told the value.
+ * It hears from a second side: writes are taken in as soon as they are answered. So who reads after a write always sees
+ * it, and nothing is made twice because a watch was late. Relies on revisions that grow.
  */
 import type { KubeObject, WatchEvent } from "@selvedge/apimachinery";
 import {
+  type BackoffPolicy,
+  backoffDelay,
   type Clock,
   type Log,
-  type Millis,
   millis,
   minutes,
   type Random,
@@ -20,9 +21,23 @@ import {
   sleep,
 } from "@selvedge/base";
 import { ApiError } from "./errors.ts";
-import { type IndexFunction, ObjectCache, type Touched } from "./object-cache.ts";
-import { isNewer, keyOf, type ObjectKey, objectKey } from "./object-key.ts";
+import { type Change, type IndexFunction, ObjectCache } from "./object-cache.ts";
+import { isNewer, objectKey } from "./object-key.ts";
 import type { KindRef, ListOptions, Objects } from "./objects.ts";
+
+/** Told what an object was and is: to wake whoever has to look, never to act on. */
+export type ChangeListener<T extends KubeObject> = (before: T | undefined, after: T | undefined) => void;
+
+/** All objects of one kind as last heard of, to read. They are frozen: clone one before changing it. */
+export interface ObjectView<T extends KubeObject> {
+  readonly size: number;
+  get(name: string, namespace?: string): T | undefined;
+  list(): T[];
+  /** All objects that the index function gave this value. */
+  by(index: string, value: string): T[];
+  /** Tells of all that is there, as new, and of every change from now on. Returns how to stop. */
+  onChange(listener: ChangeListener<T>): () => void;
+}
 
 export interface InformerOptions<T extends KubeObject> {
   readonly objects: Objects;
@@ -40,21 +55,19 @@ export interface InformerOptions<T extends KubeObject> {
 /** Keeps one answer of a list small enough for any transport. */
 const pageSize = 1000;
 /** A first retry soon enough for a hiccup; the longest still finds a controller that came back within a minute. */
-const retryFirst = millis(200);
-const retryMax = seconds(30);
+const retry: BackoffPolicy = { first: millis(200), max: seconds(30) };
 /** Failures of any kind in a row after which the copy is made anew: it mends what nobody thought of. */
 const relistAfter = 5;
 /** A watch this old is opened anew: a connection that died without a word is found out in the end. */
 const watchAge = minutes(5);
 
-export class Informer<T extends KubeObject> {
+export class Informer<T extends KubeObject> implements ObjectView<T>, AsyncDisposable {
   /** Resolves when the first list is in the copy; rejects when the informer is disposed before that. */
   readonly synced: Promise<void>;
   readonly #options: InformerOptions<T>;
   readonly #cache: ObjectCache<T>;
   readonly #stop = new AbortController();
-  readonly #keyHandlers = new Set<(key: ObjectKey) => void>();
-  readonly #indexHandlers = new Map<string, Set<(value: string) => void>>();
+  readonly #listeners = new Set<ChangeListener<T>>();
   readonly #sync = Promise.withResolvers<void>();
   #isSynced = false;
   /** Where to watch from; undefined: list first. */
@@ -79,48 +92,34 @@ export class Informer<T extends KubeObject> {
     return this.#cache.size;
   }
 
-  /** The object, frozen: clone it before changing it. */
   get(name: string, namespace?: string): T | undefined {
     return this.#cache.get(objectKey(name, namespace));
   }
 
-  byKey(key: ObjectKey): T | undefined {
-    return this.#cache.get(key);
+  list(): T[] {
+    return this.#cache.list();
   }
 
-  list(): readonly T[] {
-    return [...this.#cache.values()];
+  by(index: string, value: string): T[] {
+    return this.#cache.by(index, value);
   }
 
-  keys(): readonly ObjectKey[] {
-    return [...this.#cache.keys()];
+  onChange(listener: ChangeListener<T>): () => void {
+    this.#listeners.add(listener);
+    for (const after of this.#cache.list()) this.#call(listener, { before: undefined, after });
+    return () => this.#listeners.delete(listener);
   }
 
-  /** All objects that the index function gave this value. */
-  byIndex(index: string, value: string): readonly T[] {
-    return this.#cache.byIndex(index, value);
-  }
-
-  /** Called with the key of each object that was added, changed or deleted. Returns how to stop. */
-  onChange(handler: (key: ObjectKey) => void): () => void {
-    this.#keyHandlers.add(handler);
-    return () => this.#keyHandlers.delete(handler);
-  }
-
-  /** Called with each value an object that was added, changed or deleted has or had in an index. */
-  onIndexChange(index: string, handler: (value: string) => void): () => void {
-    if (!this.#cache.has(index)) throw new RangeError(`there is no index ${JSON.stringify(index)}`);
-    const handlers = this.#indexHandlers.get(index) ?? new Set();
-    this.#indexHandlers.set(index, handlers);
-    handlers.add(handler);
-    return () => handlers.delete(handler);
-  }
-
-  /** Takes in what a write returned, so that whoever wrote sees it before the watch brings it. */
+  /** Takes in what a write returned, so that whoever wrote sees it before the watch brings it. It is frozen then. */
   accept(object: T): void {
     // Something older than the watch's position was either seen by it or is deleted by now.
     if (this.#latest === undefined || !isNewer(object.metadata.resourceVersion, this.#latest)) return;
-    this.#notify(this.#cache.put(structuredClone(object)));
+    this.#tell(this.#cache.put(object));
+  }
+
+  /** Takes in that this very object is gone: a write or a read was told so before the watch was. */
+  acceptGone(object: T): void {
+    this.#tell(this.#cache.forget(object));
   }
 
   start(): void {
@@ -135,7 +134,7 @@ export class Informer<T extends KubeObject> {
   }
 
   async #run(): Promise<void> {
-    const { clock, log, kind } = this.#options;
+    const { clock, random, log, kind } = this.#options;
     const { signal } = this.#stop;
     let failures = 0;
     while (!signal.aborted) {
@@ -150,14 +149,10 @@ export class Informer<T extends KubeObject> {
         if (!isExpired(error))
           log.warn("cannot follow the objects of a kind", { kind: kind.plural, failures, error });
       }
-      if (failures > 0) await sleep(clock, this.#delay(failures), signal).catch(() => {});
+      if (failures === 0) continue;
+      // Only the end of the wait matters, not whether it was cut short: the loop looks at the signal itself.
+      await sleep(clock, backoffDelay(retry, failures, random), signal).catch(() => {});
     }
-  }
-
-  #delay(failures: number): Millis {
-    const full = Math.min(retryMax, retryFirst * 2 ** Math.min(failures - 1, 20));
-    // Half of it is left to chance: clients that lost the server together do not come back together.
-    return millis(full / 2 + (full / 2) * this.#options.random.next());
   }
 
   async #list(): Promise<void> {
@@ -176,29 +171,16 @@ export class Informer<T extends KubeObject> {
       next = metadata.continue || undefined;
     } while (next !== undefined && !this.#stop.signal.aborted);
     if (this.#stop.signal.aborted) return;
-    const touched = this.#replace(fresh, revision);
+    // The server was put back to an older state: nothing held is comparable with what it says now.
+    const wentBack = isNewer(this.#latest, revision);
+    const changes = [...(wentBack ? this.#cache.clear() : []), ...this.#cache.replace(fresh, revision)];
     this.#revision = revision;
     this.#latest = revision;
-    for (const one of touched) this.#notify(one);
+    for (const change of changes) this.#tell(change);
     if (!this.#isSynced) {
       this.#isSynced = true;
       this.#sync.resolve();
     }
-  }
-
-  /** Makes the copy what a list says. */
-  #replace(fresh: readonly T[], revision: string): (Touched | undefined)[] {
-    const touched: (Touched | undefined)[] = [];
-    // The server was put back to an older state: nothing held is comparable with what it says now.
-    const wentBack = isNewer(this.#latest, revision);
-    const listed = new Set(fresh.map(keyOf));
-    for (const key of [...this.#cache.keys()]) {
-      // What a write returned after this list was made is not gone, only not listed yet.
-      const isLater = isNewer(this.#cache.get(key)?.metadata.resourceVersion, revision);
-      if (wentBack || !(listed.has(key) || isLater)) touched.push(this.#cache.remove(key));
-    }
-    for (const object of fresh) touched.push(this.#cache.put(object));
-    return touched;
   }
 
   /** Follows changes until the watch ends. True when it ended as watches do: there is nothing to wait for. */
@@ -226,14 +208,9 @@ export class Informer<T extends KubeObject> {
   #take(event: WatchEvent<T>): void {
     if (event.type === "ERROR") throw errorOf(event.object);
     const revision = event.object.metadata.resourceVersion;
-    if (event.type === "DELETED") {
-      const held = this.#cache.get(keyOf(event.object));
-      // Deleted and made again, and the new one was accepted from a write already.
-      const isOlder = isNewer(held?.metadata.resourceVersion, revision);
-      if (!isOlder) this.#notify(this.#cache.remove(keyOf(event.object)));
-    } else if (event.type !== "BOOKMARK") {
-      this.#notify(this.#cache.put(complete(event.object, this.#options.kind)));
-    }
+    if (event.type === "DELETED") this.#tell(this.#cache.remove(event.object));
+    else if (event.type !== "BOOKMARK")
+      this.#tell(this.#cache.put(complete(event.object, this.#options.kind)));
     if (isNewer(revision, this.#revision)) this.#revision = revision;
     if (isNewer(revision, this.#latest)) this.#latest = revision;
   }
@@ -247,26 +224,19 @@ export class Informer<T extends KubeObject> {
     };
   }
 
-  #notify(touched: Touched | undefined): void {
-    if (touched === undefined) return;
-    for (const handler of this.#keyHandlers) this.#call(handler, touched.key);
-    for (const [index, values] of touched.values) {
-      for (const handler of this.#indexHandlers.get(index) ?? []) {
-        for (const value of values) this.#call(handler, value);
-      }
-    }
+  #tell(change: Change<T> | undefined): void {
+    if (change === undefined) return;
+    for (const listener of this.#listeners) this.#call(listener, change);
   }
 
-  /** One handler's fault is not the others', nor the copy's. */
-  #call(handler: (value: string) => void, value: string): void {
+  /** One listener's fault is not the others', nor the copy's. */
+  #call(listener: ChangeListener<T>, { before, after }: Change<T>): void {
     try {
-      handler(value);
+      listener(before, after);
     } catch (error) {
-      this.#options.log.error("a handler of changes failed", {
-        kind: this.#options.kind.plural,
-        value,
-        error,
-      });
+      const { name, namespace } = (after ?? before)?.metadata ?? {};
+      const { kind, log } = this.#options;
+      log.error("a listener to changes failed", { kind: kind.plural, namespace, name, error });
     }
   }
 }

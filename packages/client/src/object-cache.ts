@@ -4,21 +4,28 @@ import { isNewer, keyOf, type ObjectKey } from "./object-key.ts";
 /** Under which values an object is found: the UID of its owner, the name of its node. */
 export type IndexFunction<T extends KubeObject> = (object: T) => readonly string[];
 
-/** What a change touched: the object, and by index the values it has or had. */
-export interface Touched {
-  readonly key: ObjectKey;
-  readonly values: ReadonlyMap<string, ReadonlySet<string>>;
+/** What an object was and is; undefined where it was not there. */
+export interface Change<T extends KubeObject> {
+  readonly before: T | undefined;
+  readonly after: T | undefined;
+}
+
+interface Index<T extends KubeObject> {
+  readonly valuesOf: IndexFunction<T>;
+  readonly members: Map<string, Map<ObjectKey, T>>;
 }
 
 /** The objects of one kind by key, with indexes. Objects in it are frozen: readers share them. */
 export class ObjectCache<T extends KubeObject> {
   readonly #objects = new Map<ObjectKey, T>();
-  readonly #functions: ReadonlyMap<string, IndexFunction<T>>;
-  readonly #indexes = new Map<string, Map<string, Map<ObjectKey, T>>>();
+  readonly #indexes: ReadonlyMap<string, Index<T>>;
+  /** By key the UID of what was found to be gone before the watch said so; it is forgotten when the watch does. */
+  readonly #gone = new Map<ObjectKey, string>();
 
   constructor(indexes: Readonly<Record<string, IndexFunction<T>>>) {
-    this.#functions = new Map(Object.entries(indexes));
-    for (const name of this.#functions.keys()) this.#indexes.set(name, new Map());
+    this.#indexes = new Map(
+      Object.entries(indexes).map(([name, valuesOf]) => [name, { valuesOf, members: new Map() }]),
+    );
   }
 
   get size(): number {
@@ -29,79 +36,90 @@ export class ObjectCache<T extends KubeObject> {
     return this.#objects.get(key);
   }
 
-  keys(): IterableIterator<ObjectKey> {
-    return this.#objects.keys();
+  list(): T[] {
+    return [...this.#objects.values()];
   }
 
-  values(): IterableIterator<T> {
-    return this.#objects.values();
+  by(name: string, value: string): T[] {
+    const index = this.#indexes.get(name);
+    if (index === undefined) throw new RangeError(`there is no index ${JSON.stringify(name)}`);
+    return [...(index.members.get(value)?.values() ?? [])];
   }
 
-  byIndex(name: string, value: string): readonly T[] {
-    return [...(this.#index(name).get(value)?.values() ?? [])];
-  }
-
-  has(index: string): boolean {
-    return this.#indexes.has(index);
-  }
-
-  /** Takes in a newer state of an object; undefined when it is not newer. */
-  put(object: T): Touched | undefined {
+  /** Takes in a newer state of an object; undefined when it is not newer, or of one that is gone. */
+  put(object: T): Change<T> | undefined {
     const key = keyOf(object);
+    const gone = this.#gone.get(key);
+    if (gone !== undefined && gone === object.metadata.uid) return undefined;
+    this.#gone.delete(key);
     const before = this.#objects.get(key);
     if (before !== undefined && !isNewer(object.metadata.resourceVersion, before.metadata.resourceVersion)) {
       return undefined;
     }
     freeze(object);
-    const values = this.#unlink(key, before);
-    this.#objects.set(key, object);
-    for (const [name, valuesOf] of this.#functions) {
-      for (const value of valuesOf(object)) {
-        getOrMake(values, name, () => new Set<string>()).add(value);
-        getOrMake(this.#index(name), value, () => new Map<ObjectKey, T>()).set(key, object);
-      }
-    }
-    return { key, values };
+    return this.#swap(key, before, object);
   }
 
-  /** Forgets an object; undefined when it was not there. */
-  remove(key: ObjectKey): Touched | undefined {
+  /** The watch says that the object was deleted at its revision. */
+  remove(object: T): Change<T> | undefined {
+    const key = keyOf(object);
+    if (this.#gone.get(key) === object.metadata.uid) this.#gone.delete(key);
     const before = this.#objects.get(key);
-    if (before === undefined) return undefined;
-    const values = this.#unlink(key, before);
-    this.#objects.delete(key);
-    return { key, values };
+    // Deleted and made again, and the new one was taken in from a write already.
+    const isMadeAgain = isNewer(before?.metadata.resourceVersion, object.metadata.resourceVersion);
+    return before === undefined || isMadeAgain ? undefined : this.#swap(key, before, undefined);
   }
 
-  #unlink(key: ObjectKey, before: T | undefined): Map<string, Set<string>> {
-    const touched = new Map<string, Set<string>>();
-    if (before === undefined) return touched;
-    for (const [name, valuesOf] of this.#functions) {
-      const index = this.#index(name);
-      for (const value of valuesOf(before)) {
-        getOrMake(touched, name, () => new Set<string>()).add(value);
-        const members = index.get(value);
-        members?.delete(key);
-        if (members?.size === 0) index.delete(value);
+  /** This very object is gone; the watch will say so later, and may tell of it before that. */
+  forget(object: T): Change<T> | undefined {
+    const key = keyOf(object);
+    const before = this.#objects.get(key);
+    const { uid } = object.metadata;
+    if (before === undefined || before.metadata.uid !== uid) return undefined;
+    if (uid !== undefined) this.#gone.set(key, uid);
+    return this.#swap(key, before, undefined);
+  }
+
+  /** Makes the cache what a list says that was made at `revision`. */
+  replace(listed: readonly T[], revision: string): Change<T>[] {
+    const keys = new Set(listed.map(keyOf));
+    const changes: Change<T>[] = [];
+    for (const [key, held] of this.#objects) {
+      // What a write returned after this list was made is not gone, only not listed yet.
+      const isLater = isNewer(held.metadata.resourceVersion, revision);
+      if (!keys.has(key) && !isLater) changes.push(this.#swap(key, held, undefined));
+    }
+    for (const key of this.#gone.keys()) if (!keys.has(key)) this.#gone.delete(key);
+    for (const object of listed) {
+      const change = this.put(object);
+      if (change !== undefined) changes.push(change);
+    }
+    return changes;
+  }
+
+  /** Forgets everything, also what was gone. */
+  clear(): Change<T>[] {
+    this.#gone.clear();
+    return [...this.#objects].map(([key, held]) => this.#swap(key, held, undefined));
+  }
+
+  #swap(key: ObjectKey, before: T | undefined, after: T | undefined): Change<T> {
+    for (const { valuesOf, members } of this.#indexes.values()) {
+      for (const value of before === undefined ? [] : valuesOf(before)) {
+        const found = members.get(value);
+        found?.delete(key);
+        if (found?.size === 0) members.delete(value);
+      }
+      for (const value of after === undefined ? [] : valuesOf(after)) {
+        const found = members.get(value);
+        if (found === undefined) members.set(value, new Map([[key, after as T]]));
+        else found.set(key, after as T);
       }
     }
-    return touched;
+    if (after === undefined) this.#objects.delete(key);
+    else this.#objects.set(key, after);
+    return { before, after };
   }
-
-  #index(name: string): Map<string, Map<ObjectKey, T>> {
-    const index = this.#indexes.get(name);
-    if (index === undefined) throw new RangeError(`there is no index ${JSON.stringify(name)}`);
-    return index;
-  }
-}
-
-function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  let value = map.get(key);
-  if (value === undefined) {
-    value = make();
-    map.set(key, value);
-  }
-  return value;
 }
 
 /** Readers that would change a shared object are told so at once, not by a bug elsewhere. */

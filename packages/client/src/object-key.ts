@@ -11,17 +11,16 @@ export function objectKey(name: string, namespace?: string): ObjectKey {
   return namespace === undefined || namespace === "" ? name : `${namespace}/${name}`;
 }
 
-export function splitKey(key: ObjectKey): { readonly name: string; readonly namespace: string | undefined } {
+/** The two halves of a key; the namespace is empty where there is none. */
+export function splitKey(key: ObjectKey): { readonly name: string; readonly namespace: string } {
   const slash = key.indexOf("/");
-  if (slash < 0) return { name: key, namespace: undefined };
-  return { name: key.slice(slash + 1), namespace: key.slice(0, slash) };
+  return { name: key.slice(slash + 1), namespace: key.slice(0, Math.max(slash, 0)) };
 }
 
-/** Whether revision `left` comes after `right`. Revisions are positions in one log, written as whole numbers. */
-export function isNewer(left: string | undefined, right: string | undefined): boolean {
-  return revisionOf(left) > revisionOf(right);
-}
-
-function revisionOf(text: string | undefined): bigint {
-  return text !== undefined && /^\d{1,20}$/.test(text) ? BigInt(text) : 0n;
+/**
+ * Whether revision `left` comes after `right`; none comes before all. Revisions are positions in one log, written as
+ * whole numbers: the longer one is the greater. They may be larger than a number can hold.
+ */
+export function isNewer(left: string | undefined = "", right: string | undefined = ""): boolean {
+  return left.length === right.length ? left > right : left.length > right.length;
 }

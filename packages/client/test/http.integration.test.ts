@@ -127,7 +127,7 @@ describe("the client over HTTP", { skip: opensslMissing() }, () => {
     copy.accept(mine);
     assert.deepEqual(
       copy
-        .byIndex("value", "red")
+        .by("value", "red")
         .map(({ metadata }) => metadata.name)
         .sort(),
       ["before", "mine"],
@@ -136,7 +136,7 @@ describe("the client over HTTP", { skip: opensslMissing() }, () => {
     await until(copy, () => copy.get("mine", "default")?.data?.["value"] === "blue");
     await objects.delete(configMapKind, "mine", "default");
     await until(copy, () => copy.get("mine", "default") === undefined);
-    assert.equal(copy.byIndex("value", "blue").length, 0);
+    assert.equal(copy.by("value", "blue").length, 0);
   });
 
   it("follows what comes into a selection and leaves it", async () => {

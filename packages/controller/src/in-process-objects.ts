@@ -30,7 +30,7 @@ export class InProcessObjects implements Objects {
 
   async *watch<T extends KubeObject>(kind: KindRef, options: WatchOptions): AsyncIterable<WatchEvent<T>> {
     try {
-      yield* this.#registry.watch<T>(kind, options);
+      yield* this.#registry.watch<T>(kind, { ...options, allowWatchBookmarks: true });
     } catch (error) {
       throw apiError(error);
     }

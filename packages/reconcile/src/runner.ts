@@ -1,4 +1,6 @@
 import {
+  type BackoffPolicy,
+  backoffDelay,
   type Clock,
   describeError,
   type Log,
@@ -7,7 +9,6 @@ import {
   seconds,
   type Timer,
 } from "@selvedge/base";
-import { type BackoffPolicy, backoffDelay } from "./backoff.ts";
 import type { Reconciler } from "./reconciler.ts";
 
 export interface RunnerOptions<Key extends string> {

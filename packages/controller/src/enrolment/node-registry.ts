@@ -1,6 +1,6 @@
+import type { ObjectView } from "@selvedge/client";
 import type { EdgeNode } from "@selvedge/kinds";
 import type { KnownNode } from "../gateway/node-directory.ts";
-import type { ObjectCache } from "../objects/object-cache.ts";
 import type { NodeId } from "../ports.ts";
 import { ageOf, isAdmitted, readCertificate } from "./admission.ts";
 
@@ -22,7 +22,7 @@ export class NodeRegistry implements Disposable {
   readonly #listeners = new Set<(node: KnownNode) => void>();
   readonly #stop: () => void;
 
-  constructor(edgeNodes: ObjectCache<EdgeNode>) {
+  constructor(edgeNodes: ObjectView<EdgeNode>) {
     this.#stop = edgeNodes.onChange((before, after) => this.#changed(before, after));
   }
 

@@ -1,12 +1,12 @@
 import { type Clock, type Millis, millis, seconds } from "@selvedge/base";
+import { keyOf, splitKey } from "@selvedge/client";
 import { type Node, nodeKind, type Pod, podKind } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { AppList, NodeFacts } from "../ingest/node-facts.ts";
 import type { Caches } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
-import { keyOf } from "../objects/object-cache.ts";
 import { isGoing, isOver } from "../objects/pods.ts";
-import { splitKey, type Wake, wakeOn } from "../objects/wiring.ts";
+import { type Wake, wakeOn } from "../objects/wiring.ts";
 
 export interface PodRemoverDeps {
   readonly cluster: Cluster;
@@ -88,24 +88,20 @@ export class PodRemover implements Reconciler {
 }
 
 export function podRemoverWakes(caches: Caches): Wake[] {
-  const keyFor = ({ metadata }: Pod): string => keyOf(metadata.name, metadata.namespace);
   return [
     wakeOn<Pod>(podKind, (before, after) => {
-      if (after === undefined) return before === undefined ? [] : [keyFor(before)];
+      if (after === undefined) return before === undefined ? [] : [keyOf(before)];
       const homeless = after.spec.nodeName && caches.nodes.get(after.spec.nodeName) === undefined;
-      return isGoing(after) || homeless ? [keyFor(after)] : [];
+      return isGoing(after) || homeless ? [keyOf(after)] : [];
     }),
     wakeOn<Node>(nodeKind, (before, after) => {
       if (before !== undefined && after !== undefined) return [];
-      return caches.pods.by("node", (after ?? before)?.metadata.name ?? "").map(keyFor);
+      return caches.pods.by("node", (after ?? before)?.metadata.name ?? "").map(keyOf);
     }),
   ];
 }
 
 /** The keys of Pods on a node that wait for its word. */
 export function goingPodsOf(caches: Caches, nodeName: string): string[] {
-  return caches.pods
-    .by("node", nodeName)
-    .filter(isGoing)
-    .map(({ metadata }) => keyOf(metadata.name, metadata.namespace));
+  return caches.pods.by("node", nodeName).filter(isGoing).map(keyOf);
 }

@@ -1,8 +1,7 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
-import { type Instant, instant, toRfc3339 } from "@selvedge/base";
+import { cloneJson, type Instant, instant, toRfc3339 } from "@selvedge/base";
 import { ext, getExtension, type info } from "@selvedge/eve-api";
 import type { EdgeNodeStatus, NodeAddress, NodeCondition, NodeStatus } from "@selvedge/kinds";
-import { cloneJson } from "../objects/clone-json.ts";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
 
 /** The version of Kubernetes' node interface we follow; kubectl shows it as the node's version. */

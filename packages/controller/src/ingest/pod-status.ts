@@ -1,7 +1,6 @@
-import { type Instant, instant, toRfc3339 } from "@selvedge/base";
+import { cloneJson, type Instant, instant, toRfc3339 } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { ContainerState, ContainerStatus, Pod, PodPhase, PodStatus } from "@selvedge/kinds";
-import { cloneJson } from "../objects/clone-json.ts";
 import { setCondition } from "../objects/conditions.ts";
 import { isGoing } from "../objects/pods.ts";
 

@@ -1,4 +1,5 @@
 import type { KubeObject, OwnerReference } from "@selvedge/apimachinery";
+import type { ObjectView } from "@selvedge/client";
 import {
   type ConfigMap,
   type ControllerRevision,
@@ -26,22 +27,21 @@ import {
   serviceKind,
 } from "@selvedge/kinds";
 import { type CachedKind, Cluster, type ClusterOptions } from "./cluster.ts";
-import type { ObjectCache } from "./object-cache.ts";
 
 /** The caches every reconciler shares, by what they hold. */
 export interface Caches {
-  readonly pods: ObjectCache<Pod>;
-  readonly nodes: ObjectCache<Node>;
-  readonly edgeNodes: ObjectCache<EdgeNode>;
-  readonly enrollmentProfiles: ObjectCache<EnrollmentProfile>;
-  readonly namespaces: ObjectCache<Namespace>;
-  readonly configMaps: ObjectCache<ConfigMap>;
-  readonly secrets: ObjectCache<Secret>;
-  readonly services: ObjectCache<Service>;
-  readonly daemonSets: ObjectCache<DaemonSet>;
-  readonly deployments: ObjectCache<Deployment>;
-  readonly replicaSets: ObjectCache<ReplicaSet>;
-  readonly revisions: ObjectCache<ControllerRevision>;
+  readonly pods: ObjectView<Pod>;
+  readonly nodes: ObjectView<Node>;
+  readonly edgeNodes: ObjectView<EdgeNode>;
+  readonly enrollmentProfiles: ObjectView<EnrollmentProfile>;
+  readonly namespaces: ObjectView<Namespace>;
+  readonly configMaps: ObjectView<ConfigMap>;
+  readonly secrets: ObjectView<Secret>;
+  readonly services: ObjectView<Service>;
+  readonly daemonSets: ObjectView<DaemonSet>;
+  readonly deployments: ObjectView<Deployment>;
+  readonly replicaSets: ObjectView<ReplicaSet>;
+  readonly revisions: ObjectView<ControllerRevision>;
 }
 
 /** Where Pods that are on no node are found in the index by node. */
@@ -116,7 +116,7 @@ export function controllerOf(object: KubeObject): OwnerReference | undefined {
 }
 
 /** What an owner manages, and what it might adopt. */
-export function claimable<T extends KubeObject>(cache: ObjectCache<T>, owner: KubeObject): T[] {
+export function claimable<T extends KubeObject>(cache: ObjectView<T>, owner: KubeObject): T[] {
   const { uid = "", namespace = "" } = owner.metadata;
   return [...cache.by("owner", uid), ...cache.by("owner", orphans(namespace))];
 }

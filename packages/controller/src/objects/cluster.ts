@@ -1,23 +1,15 @@
 import type { KubeObject } from "@selvedge/apimachinery";
-import {
-  type Clock,
-  describeError,
-  type Log,
-  type Millis,
-  type Random,
-  seconds,
-  sleep,
-} from "@selvedge/base";
+import { type Clock, cloneJson, type Log, type Random } from "@selvedge/base";
 import {
   type DeleteOptions,
+  type IndexFunction,
+  Informer,
   isReason,
   type KindRef,
   type Objects,
+  type ObjectView,
   type WriteOptions,
 } from "@selvedge/client";
-import { backoffDelay } from "@selvedge/reconcile";
-import { cloneJson } from "./clone-json.ts";
-import { type IndexOf, ObjectCache } from "./object-cache.ts";
 
 export interface ClusterOptions {
   readonly objects: Objects;
@@ -29,64 +21,45 @@ export interface ClusterOptions {
 /** A kind to be kept in memory, and how its objects are found. */
 export interface CachedKind<T extends KubeObject = KubeObject> {
   readonly ref: KindRef;
-  readonly indexes: Readonly<Record<string, IndexOf<T>>>;
+  readonly indexes: Readonly<Record<string, IndexFunction<T>>>;
 }
 
 /** A read-modify-write that others keep winning against is given up after so many; the pass is then tried again. */
 const attemptsMax = 5;
-const feedBackoff: { readonly first: Millis; readonly max: Millis } = {
-  first: seconds(0.2),
-  max: seconds(10),
-};
 
 /**
- * The controller's view of the API server's objects: caches that follow the watch, and writes that the caches know of
+ * The controller's view of the API server's objects: copies that follow the watch, and writes that the copies know of
  * at once. All reconcilers share it.
  */
 export class Cluster implements AsyncDisposable {
   readonly objects: Objects;
-  readonly #options: ClusterOptions;
-  readonly #caches = new Map<string, ObjectCache<KubeObject>>();
-  readonly #kinds: KindRef[] = [];
-  readonly #stop = new AbortController();
-  readonly #feeds: Promise<void>[] = [];
-  #started = false;
+  /** The kinds that are kept in memory. */
+  readonly kinds: readonly KindRef[];
+  readonly #informers: ReadonlyMap<string, Informer<KubeObject>>;
 
   constructor(options: ClusterOptions, kinds: readonly CachedKind[]) {
     this.objects = options.objects;
-    this.#options = options;
-    for (const { ref, indexes } of kinds) {
-      this.#kinds.push(ref);
-      this.#caches.set(nameOf(ref), new ObjectCache(indexes));
-    }
+    this.kinds = kinds.map(({ ref }) => ref);
+    this.#informers = new Map(
+      kinds.map(({ ref, indexes }) => [nameOf(ref), new Informer({ ...options, kind: ref, indexes })]),
+    );
   }
 
-  /** The kinds that are kept in memory. */
-  get kinds(): readonly KindRef[] {
-    return this.#kinds;
-  }
-
-  cache<T extends KubeObject>(kind: KindRef): ObjectCache<T> {
-    const found = this.#caches.get(nameOf(kind));
+  cache<T extends KubeObject>(kind: KindRef): ObjectView<T> {
+    const found = this.#informer<T>(kind);
     if (found === undefined) throw new Error(`${nameOf(kind)} is not kept in memory`);
-    return found as unknown as ObjectCache<T>;
+    return found;
   }
 
   /** Resolves once every cache has been filled; then they follow the watches until disposed. */
   async start(): Promise<void> {
-    await Promise.all(
-      this.#kinds.map(async (kind) => {
-        const { items, metadata } = await this.objects.list(kind);
-        this.cache(kind).replaceAll(items, Number(metadata.resourceVersion));
-        this.#feeds.push(this.#follow(kind, metadata.resourceVersion));
-      }),
-    );
-    this.#started = true;
+    for (const informer of this.#informers.values()) informer.start();
+    await Promise.all([...this.#informers.values()].map(({ synced }) => synced));
   }
 
   /** Whether the caches hold everything there was at the start. */
   get started(): boolean {
-    return this.#started;
+    return this.#informers.values().every(({ isSynced }) => isSynced);
   }
 
   async create<T extends KubeObject>(kind: KindRef, object: T): Promise<T> {
@@ -147,22 +120,25 @@ export class Cluster implements AsyncDisposable {
     const { name, namespace, uid } = object.metadata;
     try {
       const now = await this.objects.get(kind, name, namespace);
-      if (uid !== undefined && now.metadata.uid !== uid) this.#caches.get(nameOf(kind))?.noteGone(object);
+      if (uid !== undefined && now.metadata.uid !== uid) this.#informer(kind)?.acceptGone(object);
       return this.#note(kind, now);
     } catch (error) {
       if (!isReason(error, "NotFound")) throw error;
-      this.#caches.get(nameOf(kind))?.noteGone(object);
+      this.#informer(kind)?.acceptGone(object);
       return undefined;
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort(new Error("controller stopped"));
-    await Promise.allSettled(this.#feeds);
+    await Promise.all([...this.#informers.values()].map((informer) => informer[Symbol.asyncDispose]()));
+  }
+
+  #informer<T extends KubeObject>(kind: KindRef): Informer<T> | undefined {
+    return this.#informers.get(nameOf(kind)) as unknown as Informer<T> | undefined;
   }
 
   #note<T extends KubeObject>(kind: KindRef, object: T): T {
-    this.#caches.get(nameOf(kind))?.set(object);
+    this.#informer<T>(kind)?.accept(object);
     return object;
   }
 
@@ -173,7 +149,7 @@ export class Cluster implements AsyncDisposable {
     change: (object: T) => boolean,
     write: (object: T) => Promise<T>,
   ): Promise<T | undefined> {
-    let known = this.#caches.get(nameOf(kind))?.get(name, namespace) as T | undefined;
+    let known = this.#informer<T>(kind)?.get(name, namespace);
     for (let attempt = 1; ; attempt++) {
       try {
         known ??= await this.objects.get<T>(kind, name, namespace);
@@ -182,46 +158,12 @@ export class Cluster implements AsyncDisposable {
         return this.#note(kind, await write(draft));
       } catch (error) {
         if (isReason(error, "NotFound")) {
-          if (known !== undefined) this.#caches.get(nameOf(kind))?.noteGone(known);
+          if (known !== undefined) this.#informer<T>(kind)?.acceptGone(known);
           return undefined;
         }
         if (!isReason(error, "Conflict") || attempt >= attemptsMax) throw error;
         known = undefined;
       }
-    }
-  }
-
-  /** Follows the watch for ever; a watch that ends goes on where it was, one that fell too far behind starts over. */
-  async #follow(kind: KindRef, from: string): Promise<void> {
-    const { signal } = this.#stop;
-    const { clock, random, log } = this.#options;
-    const cache = this.cache(kind);
-    let resourceVersion: string | undefined = from;
-    let failures = 0;
-    while (!signal.aborted) {
-      try {
-        if (resourceVersion === undefined) {
-          const { items, metadata } = await this.objects.list(kind);
-          cache.replaceAll(items, Number(metadata.resourceVersion));
-          resourceVersion = metadata.resourceVersion;
-        }
-        let heard = false;
-        for await (const { type, object } of this.objects.watch(kind, { resourceVersion, signal })) {
-          if (type === "ERROR") throw new Error(`watch of ${nameOf(kind)}: ${JSON.stringify(object)}`);
-          heard = true;
-          resourceVersion = object.metadata.resourceVersion ?? resourceVersion;
-          if (type === "DELETED") cache.remove(object);
-          else if (type !== "BOOKMARK") cache.set(object);
-        }
-        failures = heard ? 0 : failures;
-        if (heard) continue;
-      } catch (error) {
-        if (signal.aborted) return;
-        resourceVersion = undefined;
-        log.warn("watch broke, listing again", { kind: nameOf(kind), error: describeError(error) });
-      }
-      failures++;
-      await sleep(clock, backoffDelay(feedBackoff, failures, random), signal).catch(() => undefined);
     }
   }
 }

@@ -26,9 +26,3 @@ export function wakeOn<T extends KubeObject>(
 ): Wake {
   return { kind, keys: keys as Wake["keys"] };
 }
-
-/** The key of a namespaced object in a Runner: `namespace/name`. */
-export function splitKey(key: string): { readonly namespace: string; readonly name: string } {
-  const slash = key.indexOf("/");
-  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}

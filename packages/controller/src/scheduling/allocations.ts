@@ -1,5 +1,5 @@
+import type { ObjectView } from "@selvedge/client";
 import type { Pod } from "@selvedge/kinds";
-import type { ObjectCache } from "../objects/object-cache.ts";
 import { isOver } from "../objects/pods.ts";
 import { type Amounts, amountsOf, hostPortsOf } from "./resources.ts";
 
@@ -15,7 +15,7 @@ interface Taken {
 export class Allocations {
   readonly #nodes = new Map<string, Taken>();
 
-  constructor(pods: ObjectCache<Pod>) {
+  constructor(pods: ObjectView<Pod>) {
     pods.onChange((before, after) => {
       if (before !== undefined) this.#count(before, -1);
       if (after !== undefined) this.#count(after, 1);

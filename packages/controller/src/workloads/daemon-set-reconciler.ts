@@ -1,4 +1,5 @@
 import { type Clock, jsonEqual, millis } from "@selvedge/base";
+import { keyOf, objectKey, splitKey } from "@selvedge/client";
 import {
   type ControllerRevision,
   controllerRevisionKind,
@@ -13,8 +14,7 @@ import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/rec
 import type { EventRecorder } from "../events/event-recorder.ts";
 import { type Caches, claimable, controllerOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
-import { keyOf } from "../objects/object-cache.ts";
-import { splitKey, type Wake, wakeOn } from "../objects/wiring.ts";
+import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { claim } from "./claims.ts";
 import { type HistoryPlan, planHistory } from "./daemon-set-history.ts";
 import { planDaemonSet } from "./daemon-set-plan.ts";
@@ -121,17 +121,14 @@ export class DaemonSetReconciler implements Reconciler {
 }
 
 export function daemonSetWakes(caches: Caches): Wake[] {
-  const keysIn = (namespace: string): string[] =>
-    caches.daemonSets.by("namespace", namespace).map(({ metadata }) => keyOf(metadata.name, namespace));
+  const keysIn = (namespace: string): string[] => caches.daemonSets.by("namespace", namespace).map(keyOf);
   return [
-    wakeOn<DaemonSet>(daemonSetKind, (_before, after) =>
-      after === undefined ? [] : [keyOf(after.metadata.name, after.metadata.namespace)],
-    ),
+    wakeOn<DaemonSet>(daemonSetKind, (_before, after) => (after === undefined ? [] : [keyOf(after)])),
     wakeOn<Pod>(podKind, (before, after) => podOwnerKeys("DaemonSet", before, after, keysIn)),
     wakeOn<Node>(nodeKind, (before, after) => {
       const seen = (node: Node | undefined): unknown => [node?.metadata.labels, node?.spec];
       if (before !== undefined && after !== undefined && jsonEqual(seen(before), seen(after))) return [];
-      return caches.daemonSets.list().map(({ metadata }) => keyOf(metadata.name, metadata.namespace));
+      return caches.daemonSets.list().map(keyOf);
     }),
   ];
 }
@@ -147,7 +144,7 @@ export function podOwnerKeys(
   for (const pod of [before, after]) {
     if (pod === undefined) continue;
     const owner = controllerOf(pod);
-    if (owner?.kind === kind) keys.add(keyOf(owner.name, pod.metadata.namespace));
+    if (owner?.kind === kind) keys.add(objectKey(owner.name, pod.metadata.namespace));
   }
   if (after !== undefined && controllerOf(after) === undefined && keys.size === 0) {
     return keysIn(after.metadata.namespace ?? "");

@@ -1,5 +1,5 @@
 import { jsonEqual, millis } from "@selvedge/base";
-import { isReason } from "@selvedge/client";
+import { isReason, keyOf, objectKey, splitKey } from "@selvedge/client";
 import {
   type Deployment,
   deploymentKind,
@@ -10,8 +10,7 @@ import {
 } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import { type Caches, claimable, controllerOf } from "../objects/caches.ts";
-import { keyOf } from "../objects/object-cache.ts";
-import { splitKey, type Wake, wakeOn } from "../objects/wiring.ts";
+import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { claim } from "./claims.ts";
 import type { WorkloadDeps } from "./daemon-set-reconciler.ts";
 import { currentRevision, type DeploymentStep, planDeployment } from "./deployment-plan.ts";
@@ -132,16 +131,13 @@ export class DeploymentReconciler implements Reconciler {
 }
 
 export function deploymentWakes(caches: Caches): Wake[] {
-  const keysIn = (namespace: string): string[] =>
-    caches.deployments.by("namespace", namespace).map(({ metadata }) => keyOf(metadata.name, namespace));
+  const keysIn = (namespace: string): string[] => caches.deployments.by("namespace", namespace).map(keyOf);
   return [
-    wakeOn<Deployment>(deploymentKind, (_before, after) =>
-      after === undefined ? [] : [keyOf(after.metadata.name, after.metadata.namespace)],
-    ),
+    wakeOn<Deployment>(deploymentKind, (_before, after) => (after === undefined ? [] : [keyOf(after)])),
     wakeOn<ReplicaSet>(replicaSetKind, (before, after) => {
       const set = after ?? before;
       const owner = set && controllerOf(set);
-      if (owner?.kind === "Deployment") return [keyOf(owner.name, set?.metadata.namespace)];
+      if (owner?.kind === "Deployment") return [objectKey(owner.name, set?.metadata.namespace)];
       return after === undefined || owner !== undefined ? [] : keysIn(after.metadata.namespace ?? "");
     }),
     // A Deployment that recreates waits for its old Pods to be gone.
@@ -151,7 +147,7 @@ export function deploymentWakes(caches: Caches): Wake[] {
       if (!over || owner?.kind !== "ReplicaSet") return [];
       const set = caches.replicaSets.get(owner.name, before?.metadata.namespace);
       const above = set && controllerOf(set);
-      return above?.kind === "Deployment" ? [keyOf(above.name, set?.metadata.namespace)] : [];
+      return above?.kind === "Deployment" ? [objectKey(above.name, set?.metadata.namespace)] : [];
     }),
   ];
 }

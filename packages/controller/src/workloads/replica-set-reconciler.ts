@@ -1,9 +1,9 @@
 import { jsonEqual, millis } from "@selvedge/base";
+import { keyOf, splitKey } from "@selvedge/client";
 import { type Pod, podKind, type ReplicaSet, replicaSetKind } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import { type Caches, claimable } from "../objects/caches.ts";
-import { keyOf } from "../objects/object-cache.ts";
-import { splitKey, type Wake, wakeOn } from "../objects/wiring.ts";
+import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { claim } from "./claims.ts";
 import { podOwnerKeys, type WorkloadDeps } from "./daemon-set-reconciler.ts";
 import { Pace } from "./pace.ts";
@@ -55,12 +55,9 @@ export class ReplicaSetReconciler implements Reconciler {
 }
 
 export function replicaSetWakes(caches: Caches): Wake[] {
-  const keysIn = (namespace: string): string[] =>
-    caches.replicaSets.by("namespace", namespace).map(({ metadata }) => keyOf(metadata.name, namespace));
+  const keysIn = (namespace: string): string[] => caches.replicaSets.by("namespace", namespace).map(keyOf);
   return [
-    wakeOn<ReplicaSet>(replicaSetKind, (_before, after) =>
-      after === undefined ? [] : [keyOf(after.metadata.name, after.metadata.namespace)],
-    ),
+    wakeOn<ReplicaSet>(replicaSetKind, (_before, after) => (after === undefined ? [] : [keyOf(after)])),
     wakeOn<Pod>(podKind, (before, after) => podOwnerKeys("ReplicaSet", before, after, keysIn)),
   ];
 }

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import type { KubeObject, OwnerReference } from "@selvedge/apimachinery";
-import { canonicalJson, jsonEqual } from "@selvedge/base";
+import { canonicalJson, cloneJson, jsonEqual } from "@selvedge/base";
 import type { Pod, PodTemplateSpec } from "@selvedge/kinds";
-import { cloneJson } from "../objects/clone-json.ts";
 
 export const podTemplateHashLabel = "pod-template-hash";
 

@@ -1,4 +1,6 @@
 import {
+  type BackoffPolicy,
+  backoffDelay,
   type Clock,
   describeError,
   hours,
@@ -9,14 +11,7 @@ import {
   type Random,
   seconds,
 } from "@selvedge/base";
-import {
-  type BackoffPolicy,
-  backoffDelay,
-  lookAgain,
-  type Outcome,
-  type Reconciler,
-  settled,
-} from "@selvedge/reconcile";
+import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { ContentId, ContentSpec } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import { type Disk, DiskFullError } from "../host/disk.ts";

@@ -7,9 +7,18 @@
  * say.
  */
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { type Clock, describeError, type Log, millis, minutes, type Random, seconds } from "@selvedge/base";
+import {
+  type BackoffPolicy,
+  backoffDelay,
+  type Clock,
+  describeError,
+  type Log,
+  millis,
+  minutes,
+  type Random,
+  seconds,
+} from "@selvedge/base";
 import { attest, certs, common, shortHash } from "@selvedge/eve-api";
-import { type BackoffPolicy, backoffDelay } from "@selvedge/reconcile";
 import { ecdsaSignature } from "../identity/certificate.ts";
 import { type Identity, type NodeCertificate, sha256 } from "../identity/identity.ts";
 import { Alarm } from "./alarm.ts";

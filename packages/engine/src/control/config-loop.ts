@@ -1,6 +1,8 @@
 /** Asks for the configuration: at EVE's pace on its own, at once when the link says that it changed. */
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
+  type BackoffPolicy,
+  backoffDelay,
   type Clock,
   describeError,
   hours,
@@ -12,7 +14,6 @@ import {
   seconds,
 } from "@selvedge/base";
 import { config } from "@selvedge/eve-api";
-import { type BackoffPolicy, backoffDelay } from "@selvedge/reconcile";
 import { Alarm } from "./alarm.ts";
 import type { Attestation } from "./attestation.ts";
 import type { ConfigAcceptor } from "./config-acceptor.ts";

@@ -4,6 +4,8 @@
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
+  type BackoffPolicy,
+  backoffDelay,
   type Clock,
   describeError,
   type Log,
@@ -14,7 +16,6 @@ import {
   sleep,
 } from "@selvedge/base";
 import { register, uuid as uuidApi } from "@selvedge/eve-api";
-import { type BackoffPolicy, backoffDelay } from "@selvedge/reconcile";
 import type { Disk } from "../host/disk.ts";
 import type { Identity } from "../identity/identity.ts";
 import { base64Text, type ControllerClient } from "./controller-client.ts";

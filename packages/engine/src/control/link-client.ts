@@ -4,6 +4,8 @@
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
+  type BackoffPolicy,
+  backoffDelay,
   type Clock,
   describeError,
   type Log,
@@ -14,7 +16,6 @@ import {
   seconds,
 } from "@selvedge/base";
 import { ext, LinkClosedError, LinkMux, type LinkSocket, type LinkStream, linkPath } from "@selvedge/eve-api";
-import { type BackoffPolicy, backoffDelay } from "@selvedge/reconcile";
 import { type AppStreams, type LinkDialer, LinkUnsupportedError } from "../ports.ts";
 import { Alarm } from "./alarm.ts";
 import type { ControllerClient } from "./controller-client.ts";

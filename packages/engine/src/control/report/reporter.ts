@@ -9,6 +9,8 @@ import { createHash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
+  type BackoffPolicy,
+  backoffDelay,
   type Clock,
   describeError,
   type Instant,
@@ -20,14 +22,7 @@ import {
   seconds,
 } from "@selvedge/base";
 import { info } from "@selvedge/eve-api";
-import {
-  type BackoffPolicy,
-  backoffDelay,
-  lookAgain,
-  type Outcome,
-  type Reconciler,
-  settled,
-} from "@selvedge/reconcile";
+import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { AppId, ContentId, NetworkId, VolumeId } from "../../desired.ts";
 import type { EngineStore } from "../../engine-store.ts";
 import type { Disk } from "../../host/disk.ts";
