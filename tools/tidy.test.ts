@@ -1,6 +1,6 @@
 /**
- * The rules no linter knows: who may import whom, how long a file may be, and where the outside world may be touched.
- * The tables here are the architecture; changing it is changing them.
+ * The rules no linter knows: who may import whom, how long a file may be, and where the outside world may
+ * be touched. The tables here are the architecture; changing it is changing them.
  */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
@@ -47,7 +47,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Packages that run anywhere JavaScript does: no `node:` module. */
 const isomorphic = ["base", "eve-api", "reconcile", "apimachinery", "kinds", "client"];
 
-/** Where clock, chance, environment and console may be touched: port implementations and roots of programs. */
+/**
+ * Where clock, chance, environment and console may be touched: port implementations and roots of programs.
+ */
 const ambientAllowed = [
   /^packages\/base\/src\/system-/,
   /(^|\/)main[^/]*\.ts$/,

@@ -1,7 +1,7 @@
 /**
- * Our schema of the EVE API against the public Go module of it, which was made by others: field for field, and then by
- * what both ends write for the same content. Where Go is not to be had, fingerprints of Go's schema stand in; the
- * comparison with Go holds them to be right.
+ * Our schema of the EVE API against the public Go module of it, which was made by others: field for field,
+ * and then by what both ends write for the same content. Where Go is not to be had, fingerprints of Go's
+ * schema stand in; the comparison with Go holds them to be right.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** A node's own parts on a software TPM against the controller's gateway, over TLS. Nothing in between is simulated. */
+/**
+ * A node's own parts on a software TPM against the controller's gateway, over TLS. Nothing in between is
+ * simulated.
+ */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,7 @@
-/** The engine or the power goes at any moment; what was accepted is there afterwards, and what ran on runs on. */
+/**
+ * The engine or the power goes at any moment; what was accepted is there afterwards, and what ran on runs
+ * on.
+ */
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { below, millis, seconds } from "@selvedge/base";

@@ -1,6 +1,6 @@
 /**
- * Runs a scenario in many worlds. A failure names its seed; SELVEDGE_SEED runs one alone, SELVEDGE_SEEDS sets how many
- * there are.
+ * Runs a scenario in many worlds. A failure names its seed; SELVEDGE_SEED runs one alone, SELVEDGE_SEEDS
+ * sets how many there are.
  */
 import { it } from "node:test";
 import { World, type WorldOptions } from "../../packages/harness/src/index.ts";

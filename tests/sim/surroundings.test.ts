@@ -1,4 +1,7 @@
-/** Disk, clock and registry misbehave for a while; apps that run go on, and in the end everything is as wanted. */
+/**
+ * Disk, clock and registry misbehave for a while; apps that run go on, and in the end everything is as
+ * wanted.
+ */
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { hours, millis, minutes, seconds } from "@selvedge/base";

@@ -1,6 +1,6 @@
 /**
- * The whole path on real parts, once for all: starting takes a while, so the scenarios share one system and run in
- * this order.
+ * The whole path on real parts, once for all: starting takes a while, so the scenarios share one system and
+ * run in this order.
  *
  *   the demo · what a user types into kubectl, with the oldest and the newest kubectl · the engine is killed · the
  *   controller is silent · the box reboots alone · the cable is cut · down leaves nothing

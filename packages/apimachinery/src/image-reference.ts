@@ -16,7 +16,9 @@ const digestPattern = /^sha256:[0-9a-f]{64}$|^sha512:[0-9a-f]{128}$/;
 /** The limit of the reference grammar for a repository with its host. */
 const nameMax = 255;
 
-/** The parts of a reference, as Docker reads it: a first part with a dot, a colon or "localhost" is a host. */
+/**
+ * The parts of a reference, as Docker reads it: a first part with a dot, a colon or "localhost" is a host.
+ */
 export function parseImageReference(text: string): ImageReference | { readonly fault: string } {
   const [beforeDigest = "", digest, ...more] = text.split("@");
   if (more.length > 0 || (digest !== undefined && !digestPattern.test(digest))) {

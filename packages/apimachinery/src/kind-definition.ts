@@ -26,20 +26,31 @@ export interface KindDefinition {
     /** /status exists: writes to the main resource keep the stored status, and the other way round. */
     readonly status?: boolean;
     readonly scale?: ScalePaths;
-    /** Further subresources that discovery lists, with the kind they answer with: `log`, `exec`, `eviction`. */
+    /**
+     * Further subresources that discovery lists, with the kind they answer with: `log`, `exec`, `eviction`.
+     */
     readonly others?: readonly SubresourceDefinition[];
   };
   /** JSON paths usable as field selectors besides metadata.name and metadata.namespace: `spec.nodeName`. */
   readonly selectableFields?: readonly string[];
-  /** Fills in what the schema's own defaults cannot say. Changes the object in place. Like `validate` it is called only
-   * when every value is of the type its schema says: what is not is refused before. */
+  /**
+   * Fills in what the schema's own defaults cannot say. Changes the object in place. Like `validate` it is
+   * called only when every value is of the type its schema says: what is not is refused before.
+   */
   readonly applyDefaults?: (object: KubeObject) => void;
-  /** What the schema cannot say; `old` on update. Returns all that is wrong. Of a custom kind it is called only when
-   * the schema finds nothing wrong; of others what is required may be missing. */
+  /**
+   * What the schema cannot say; `old` on update. Returns all that is wrong. Of a custom kind it is called
+   * only when the schema finds nothing wrong; of others what is required may be missing.
+   */
   readonly validate?: (object: KubeObject, old: KubeObject | undefined) => FieldError[];
-  /** Whether PUT without a resourceVersion is allowed: true for most built-in kinds, false for custom ones. */
+  /**
+   * Whether PUT without a resourceVersion is allowed: true for most built-in kinds, false for custom ones.
+   */
   readonly unconditionalUpdate?: boolean;
-  /** Deleting it first only sets deletionTimestamp, for as many seconds (Pods); undefined or 0 deletes at once. */
+  /**
+   * Deleting it first only sets deletionTimestamp, for as many seconds (Pods); undefined or 0 deletes at
+   * once.
+   */
   readonly gracePeriodSeconds?: (object: KubeObject) => number;
   /** Whether spec changes count as generations; default true when the schema has a spec. */
   readonly hasGeneration?: boolean;
@@ -107,8 +118,10 @@ export interface ProtobufField {
     | "int32"
     | "int64"
     | "double"
-    /** metav1.Time and MicroTime become RFC 3339 text, Quantity its text, IntOrString a number or text, FieldsV1 and
-     * RawExtension the JSON they hold. */
+    /**
+     * metav1.Time and MicroTime become RFC 3339 text, Quantity its text, IntOrString a number or text,
+     * FieldsV1 and RawExtension the JSON they hold.
+     */
     | "time"
     | "microtime"
     | "duration"
@@ -120,8 +133,9 @@ export interface ProtobufField {
     | "map";
   readonly repeated?: boolean;
   /**
-   * A pointer in upstream's Go, where absent and zero differ: `replicas: 0` was said by somebody and is kept. Go writes
-   * the zero of every other plain field whether it was said or not, so there `""`, 0 and false mean absent.
+   * A pointer in upstream's Go, where absent and zero differ: `replicas: 0` was said by somebody and is
+   * kept. Go writes the zero of every other plain field whether it was said or not, so there `""`, 0 and
+   * false mean absent.
    */
   readonly optional?: boolean;
   /** A struct embedded in upstream's Go: its members are the parent's own, `name` appears nowhere. */

@@ -1,5 +1,8 @@
-/** A structural schema: the part of OpenAPI v3 that Kubernetes allows in a CustomResourceDefinition, plus the list and
- * patch hints of its built-in kinds. Written as data, it prunes, defaults, validates, merges and explains. */
+/**
+ * A structural schema: the part of OpenAPI v3 that Kubernetes allows in a CustomResourceDefinition, plus
+ * the list and patch hints of its built-in kinds. Written as data, it prunes, defaults, validates, merges
+ * and explains.
+ */
 export interface Schema {
   readonly type?: "object" | "array" | "string" | "integer" | "number" | "boolean";
   readonly format?: string;

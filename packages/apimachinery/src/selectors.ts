@@ -44,7 +44,9 @@ export function matchesLabels(requirements: readonly Requirement[], labels: Labe
   });
 }
 
-/** A spec's selector. A missing one matches nothing (undefined), an empty one everything (no requirements). */
+/**
+ * A spec's selector. A missing one matches nothing (undefined), an empty one everything (no requirements).
+ */
 export function requirementsOf(selector: LabelSelector | undefined): Requirement[] | undefined {
   if (selector === undefined) return undefined;
   const equal = Object.entries(selector.matchLabels ?? {}).map(([key, value]) =>

@@ -44,8 +44,10 @@ export interface ApiServerOptions {
   /** Asked after client certificates and tokens. */
   readonly authenticators?: readonly Authenticator[];
   readonly authorizer?: Authorizer;
-  /** Answers a request to a subresource that the server does not know itself: exec, attach, portforward, log. Upgrades
-   * come with their socket. Only authorized users get this far. */
+  /**
+   * Answers a request to a subresource that the server does not know itself: exec, attach, portforward,
+   * log. Upgrades come with their socket. Only authorized users get this far.
+   */
   readonly subresource?: (
     target: Target,
     request: IncomingMessage,

@@ -1,4 +1,6 @@
-/** A server with all the kinds we serve, on a port of its own, and the ways in: kubectl and plain requests. */
+/**
+ * A server with all the kinds we serve, on a port of its own, and the ways in: kubectl and plain requests.
+ */
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

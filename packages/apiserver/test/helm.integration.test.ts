@@ -1,4 +1,7 @@
-/** Helm 3 and 4: another client with habits of its own, releases kept in Secrets it sends as protobuf among them. */
+/**
+ * Helm 3 and 4: another client with habits of its own, releases kept in Secrets it sends as protobuf among
+ * them.
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdirSync } from "node:fs";

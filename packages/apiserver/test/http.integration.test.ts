@@ -1,4 +1,7 @@
-/** What clients other than kubectl rely on: documents, forms, lists, watches and refusals, as bytes on the wire. */
+/**
+ * What clients other than kubectl rely on: documents, forms, lists, watches and refusals, as bytes on the
+ * wire.
+ */
 import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
 import { after, before, describe, it } from "node:test";

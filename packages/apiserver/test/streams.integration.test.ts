@@ -226,7 +226,9 @@ for (const { name, version, env } of variants) {
   });
 }
 
-/** What libraries for JavaScript, Python and browsers speak: channels in one WebSocket, and nothing of SPDY. */
+/**
+ * What libraries for JavaScript, Python and browsers speak: channels in one WebSocket, and nothing of SPDY.
+ */
 describe("client libraries", () => {
   const dial = async (
     path: string,

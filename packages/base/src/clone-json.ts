@@ -1,4 +1,7 @@
-/** A copy of plain JSON that shares nothing with it. Objects are copied for each change, so it must be quick. */
+/**
+ * A copy of plain JSON that shares nothing with it. Objects are copied for each change, so it must be
+ * quick.
+ */
 export function cloneJson<T>(value: T): T {
   if (value === null || typeof value !== "object") return value;
   if (Array.isArray(value)) return value.map(cloneJson) as T;

@@ -51,8 +51,8 @@ export interface Timer {
 }
 
 /**
- * Time, as a port. Two clocks in one: `now` is the calendar, which can jump by years; `monotonic` only ever goes
- * forward and is what lengths of time are measured with. Timers follow `monotonic`.
+ * Time, as a port. Two clocks in one: `now` is the calendar, which can jump by years; `monotonic` only ever
+ * goes forward and is what lengths of time are measured with. Timers follow `monotonic`.
  */
 export interface Clock {
   now(): Instant;

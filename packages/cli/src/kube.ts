@@ -19,7 +19,10 @@ export interface ClientTls {
   readonly key: string;
 }
 
-/** A connection with the certificates of a kubeconfig that names its current context's cluster and user inline. */
+/**
+ * A connection with the certificates of a kubeconfig that names its current context's cluster and user
+ * inline.
+ */
 export class KubeConnection implements Disposable {
   readonly server: URL;
   readonly tls: ClientTls;

@@ -1,4 +1,7 @@
-/** The `selvedge` command: finds the named command, gives it the terminal, turns what it throws into a message. */
+/**
+ * The `selvedge` command: finds the named command, gives it the terminal, turns what it throws into a
+ * message.
+ */
 import { describeError } from "@selvedge/base";
 import { commands } from "./commands.ts";
 import { type Io, UsageError } from "./io.ts";

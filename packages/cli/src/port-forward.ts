@@ -1,6 +1,6 @@
 /**
- * Reaches a port of a Pod through the API server, as kubectl port-forward does, over a WebSocket with two channels:
- * 0 carries data, 1 carries errors; the first message on each names the port.
+ * Reaches a port of a Pod through the API server, as kubectl port-forward does, over a WebSocket with two
+ * channels: 0 carries data, 1 carries errors; the first message on each names the port.
  */
 import { once } from "node:events";
 import { Duplex } from "node:stream";

@@ -1,7 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 
-/** Runs a program with our own terminal and resolves with its exit code; a signal counts as 128 and its number. */
+/**
+ * Runs a program with our own terminal and resolves with its exit code; a signal counts as 128 and its
+ * number.
+ */
 export async function runInherited(
   command: string,
   args: readonly string[],

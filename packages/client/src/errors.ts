@@ -21,7 +21,10 @@ export interface Status {
   readonly code?: number;
 }
 
-/** The API server said no. `reason` is Kubernetes' word: NotFound, AlreadyExists, Conflict, Invalid, Expired, … */
+/**
+ * The API server said no. `reason` is Kubernetes' word: NotFound, AlreadyExists, Conflict, Invalid,
+ * Expired, …
+ */
 export class ApiError extends Error {
   override name = "ApiError";
   readonly reason: string;

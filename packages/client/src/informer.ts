@@ -5,8 +5,8 @@
  *    ▲         └────410 Expired─────► wait ──┐
  *    └───────────────────────────────────────┘
  *
- * It hears from a second side: writes are taken in as soon as they are answered. So who reads after a write always sees
- * it, and nothing is made twice because a watch was late. Relies on revisions that grow.
+ * It hears from a second side: writes are taken in as soon as they are answered. So who reads after a write
+ * always sees it, and nothing is made twice because a watch was late. Relies on revisions that grow.
  */
 import type { KubeObject, WatchEvent } from "@selvedge/apimachinery";
 import {
@@ -54,7 +54,10 @@ export interface InformerOptions<T extends KubeObject> {
 
 /** Keeps one answer of a list small enough for any transport. */
 const pageSize = 1000;
-/** A first retry soon enough for a hiccup; the longest still finds a controller that came back within a minute. */
+/**
+ * A first retry soon enough for a hiccup; the longest still finds a controller that came back within a
+ * minute.
+ */
 const retry: BackoffPolicy = { first: millis(200), max: seconds(30) };
 /** Failures of any kind in a row after which the copy is made anew: it mends what nobody thought of. */
 const relistAfter = 5;
@@ -110,7 +113,10 @@ export class Informer<T extends KubeObject> implements ObjectView<T>, AsyncDispo
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes in what a write returned, so that whoever wrote sees it before the watch brings it. It is frozen then. */
+  /**
+   * Takes in what a write returned, so that whoever wrote sees it before the watch brings it. It is frozen
+   * then.
+   */
   accept(object: T): void {
     // Something older than the watch's position was either seen by it or is deleted by now.
     if (this.#latest === undefined || !isNewer(object.metadata.resourceVersion, this.#latest)) return;

@@ -19,7 +19,10 @@ interface Index<T extends KubeObject> {
 export class ObjectCache<T extends KubeObject> {
   readonly #objects = new Map<ObjectKey, T>();
   readonly #indexes: ReadonlyMap<string, Index<T>>;
-  /** By key the UID of what was found to be gone before the watch said so; it is forgotten when the watch does. */
+  /**
+   * By key the UID of what was found to be gone before the watch said so; it is forgotten when the watch
+   * does.
+   */
   readonly #gone = new Map<ObjectKey, string>();
 
   constructor(indexes: Readonly<Record<string, IndexFunction<T>>>) {

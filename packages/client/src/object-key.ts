@@ -18,8 +18,8 @@ export function splitKey(key: ObjectKey): { readonly name: string; readonly name
 }
 
 /**
- * Whether revision `left` comes after `right`; none comes before all. Revisions are positions in one log, written as
- * whole numbers: the longer one is the greater. They may be larger than a number can hold.
+ * Whether revision `left` comes after `right`; none comes before all. Revisions are positions in one log,
+ * written as whole numbers: the longer one is the greater. They may be larger than a number can hold.
  */
 export function isNewer(left: string | undefined = "", right: string | undefined = ""): boolean {
   return left.length === right.length ? left > right : left.length > right.length;

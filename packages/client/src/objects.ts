@@ -39,8 +39,8 @@ export interface DeleteOptions {
 }
 
 /**
- * The objects of an API server. Two implementations: over HTTP, and straight into an API server in the same process.
- * Failures are thrown as ApiError (see errors.ts): callers that can go on check `reason`.
+ * The objects of an API server. Two implementations: over HTTP, and straight into an API server in the same
+ * process. Failures are thrown as ApiError (see errors.ts): callers that can go on check `reason`.
  */
 export interface Objects {
   get<T extends KubeObject>(kind: KindRef, name: string, namespace?: string): Promise<T>;

@@ -1,6 +1,6 @@
 /**
- * The controller, put together from ports: no socket, no signal, no file but the two folders it is given. `main.ts`
- * gives it a machine, tests give it a world.
+ * The controller, put together from ports: no socket, no signal, no file but the two folders it is given.
+ * `main.ts` gives it a machine, tests give it a world.
  */
 import { ObjectRegistry, type PodStreams, type Store } from "@selvedge/apiserver";
 import type { Clock, Log, Random } from "@selvedge/base";

@@ -12,7 +12,10 @@ import {
   type WriteOptions,
 } from "@selvedge/client";
 
-/** The objects of the API server in this process, as its administrator: no HTTP between, and the same errors. */
+/**
+ * The objects of the API server in this process, as its administrator: no HTTP between, and the same
+ * errors.
+ */
 export class InProcessObjects implements Objects {
   readonly #registry: ObjectRegistry;
 

@@ -1,4 +1,7 @@
-/** The controller as a program: parses its flags, opens its files, listens on two TLS ports, stops when told. */
+/**
+ * The controller as a program: parses its flags, opens its files, listens on two TLS ports, stops when
+ * told.
+ */
 import { ApiServer, podSubresources, SqliteStore, type StreamedPod } from "@selvedge/apiserver";
 import { describeError, formatRecord, Log, SystemClock, SystemRandom } from "@selvedge/base";
 import { podKind } from "@selvedge/kinds";

@@ -1,7 +1,10 @@
 import type { Instant } from "@selvedge/base";
 import type { cipher, LinkSocket, ZInfoMsg, ZMetricMsg } from "@selvedge/eve-api";
 
-/** The UUID a node has in the EVE API; metadata.uid of nothing: it is EdgeNode.status.nodeID and the device's own. */
+/**
+ * The UUID a node has in the EVE API; metadata.uid of nothing: it is EdgeNode.status.nodeID and the
+ * device's own.
+ */
 export type NodeId = string;
 
 /** One node's configuration as it goes out. Made by the render reconciler, served by the gateway. */
@@ -19,8 +22,10 @@ export interface ConfigBook {
   onChange(listener: (node: NodeId) => void): () => void;
 }
 
-/** What nodes report, once the gateway has checked who says so. A promise that resolves means "kept": only then does
- * the gateway acknowledge. */
+/**
+ * What nodes report, once the gateway has checked who says so. A promise that resolves means "kept": only
+ * then does the gateway acknowledge.
+ */
 export interface Reports {
   info(node: NodeId, message: ZInfoMsg): Promise<void>;
   metrics(node: NodeId, message: ZMetricMsg): Promise<void>;
@@ -31,8 +36,11 @@ export interface Reports {
   seen(node: NodeId, at: Instant): void;
 }
 
-/** Encrypts to one node. Equal plaintext under an equal name gives an equal block, so that a configuration's hash moves
- * only when its content does. Undefined until the node has sent the certificate that secrets are encrypted to. */
+/**
+ * Encrypts to one node. Equal plaintext under an equal name gives an equal block, so that a configuration's
+ * hash moves only when its content does. Undefined until the node has sent the certificate that secrets are
+ * encrypted to.
+ */
 export interface NodeSealer {
   seal(node: NodeId, name: string, plaintext: Uint8Array): Promise<cipher.CipherBlock | undefined>;
   /** The contexts that blocks of this node refer to, for EdgeDevConfig.cipherContexts. */
@@ -41,7 +49,10 @@ export interface NodeSealer {
   onChange(listener: (node: NodeId) => void): () => void;
 }
 
-/** One request to the node API, after TLS. The TLS server and the simulated network both hand these to the gateway. */
+/**
+ * One request to the node API, after TLS. The TLS server and the simulated network both hand these to the
+ * gateway.
+ */
 export interface DeviceRequest {
   readonly method: string;
   /** Path and query. */
@@ -62,7 +73,10 @@ export interface DeviceResponse {
 /** The node API: EVE's endpoints, and the link. */
 export interface DeviceGateway {
   handle(request: DeviceRequest): Promise<DeviceResponse>;
-  /** A WebSocket was dialled at the link's path of `node`. Challenges, checks the hello, hands over to the LinkHub. */
+  /**
+   * A WebSocket was dialled at the link's path of `node`. Challenges, checks the hello, hands over to the
+   * LinkHub.
+   */
   acceptLink(node: NodeId, socket: LinkSocket): void;
 }
 
@@ -74,8 +88,10 @@ export interface LinkHub {
   detach(node: NodeId): void;
 }
 
-/** Bytes the controller keeps that are not Kubernetes objects: device certificates, escrowed keys, nonces' successors,
- * rendered hashes, logs' indexes. Lives beside the objects: same file, same durability. */
+/**
+ * Bytes the controller keeps that are not Kubernetes objects: device certificates, escrowed keys, nonces'
+ * successors, rendered hashes, logs' indexes. Lives beside the objects: same file, same durability.
+ */
 export interface Records {
   get(bucket: string, key: string): Uint8Array | undefined;
   /** Durable when it returns. */

@@ -10,7 +10,10 @@ export interface ReconcilerHostOptions {
   readonly log: Log;
 }
 
-/** Runs reconcilers: each is woken by the changes it asked for, and by everything that is there when it starts. */
+/**
+ * Runs reconcilers: each is woken by the changes it asked for, and by everything that is there when it
+ * starts.
+ */
 export class ReconcilerHost implements AsyncDisposable {
   readonly #options: ReconcilerHostOptions;
   readonly #stack = new AsyncDisposableStack();

@@ -1,6 +1,6 @@
 /**
- * Every reconciler that acts on objects, with what wakes it: the controller in one table. What each reads and writes is
- * said by itself; a start refuses two writers of one thing.
+ * Every reconciler that acts on objects, with what wakes it: the controller in one table. What each reads
+ * and writes is said by itself; a start refuses two writers of one thing.
  */
 import type { KindRef } from "@selvedge/client";
 import { NamespaceReconciler, namespaceWakes } from "./garbage/namespace-reconciler.ts";

@@ -1,4 +1,7 @@
-/** The controller as a process: kubectl on one side, a scripted device on the other, everything between real. */
+/**
+ * The controller as a process: kubectl on one side, a scripted device on the other, everything between
+ * real.
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, describe, it } from "node:test";

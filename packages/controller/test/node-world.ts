@@ -175,7 +175,10 @@ export class NodeWorld implements AsyncDisposable {
     await this.reconcile(name);
   }
 
-  /** Runs the reconcilers by hand, so that a test says when they have run: `name` is an EdgeNode's or a profile's. */
+  /**
+   * Runs the reconcilers by hand, so that a test says when they have run: `name` is an EdgeNode's or a
+   * profile's.
+   */
   async reconcile(name: string): Promise<void> {
     for (const { reconciler } of this.wired) await reconciler.reconcile(name, AbortSignal.timeout(10_000));
   }

@@ -127,7 +127,10 @@ interface Running {
   readonly stops: readonly (() => void)[];
 }
 
-/** The API server's objects and all reconcilers, in one process on a clock that is told to move; nodes are played. */
+/**
+ * The API server's objects and all reconcilers, in one process on a clock that is told to move; nodes are
+ * played.
+ */
 export class ObjectWorld implements AsyncDisposable {
   readonly clock: ManualClock;
   readonly store: SqliteStore = new SqliteStore(":memory:");

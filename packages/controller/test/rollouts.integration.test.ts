@@ -1,4 +1,7 @@
-/** What an operator does with workloads, by stock kubectl: the real server and reconcilers, nodes that are played. */
+/**
+ * What an operator does with workloads, by stock kubectl: the real server and reconcilers, nodes that are
+ * played.
+ */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type KubectlVersion, kubectl, kubectlMissing } from "../../../tests/kubectl.ts";

@@ -21,7 +21,10 @@ export type ContentStatus =
     }
   | {
       readonly phase: "failed";
-      /** Kubernetes' word where there is one: ErrImagePull, InvalidImageName, ImagePullBackOff, ErrImageNeverPull. */
+      /**
+       * Kubernetes' word where there is one: ErrImagePull, InvalidImageName, ImagePullBackOff,
+       * ErrImageNeverPull.
+       */
       readonly reason: string;
       readonly message: string;
       readonly failures: number;
@@ -40,7 +43,9 @@ export interface ImageConfig {
   readonly volumes: readonly string[];
 }
 
-/** One app's plug in one network. Written by the network reconciler only; `${AppId}/${nic name}` is its key. */
+/**
+ * One app's plug in one network. Written by the network reconciler only; `${AppId}/${nic name}` is its key.
+ */
 export type NicStatus =
   | { readonly phase: "waiting"; readonly reason: string }
   | {

@@ -1,6 +1,6 @@
 /**
- * What the engine's parts ask of each other beyond the store: small ports, each provided by one part and handed in by
- * the constructor. `engine.ts` puts them together.
+ * What the engine's parts ask of each other beyond the store: small ports, each provided by one part and
+ * handed in by the constructor. `engine.ts` puts them together.
  */
 import type { Instant } from "@selvedge/base";
 import type { ext, LinkSocket, LinkStream } from "@selvedge/eve-api";

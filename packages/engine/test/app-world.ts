@@ -1,4 +1,7 @@
-/** One node's app domain on a real QEMU, with a busybox image made on the spot and content that is simply there. */
+/**
+ * One node's app domain on a real QEMU, with a busybox image made on the spot and content that is simply
+ * there.
+ */
 import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
@@ -83,7 +86,10 @@ export class AppWorld implements AsyncDisposable {
   #specs: AppSpec[] = [];
   #version = 1;
 
-  /** `network` makes bridges and rules in the namespace this process runs in; only for one of the test's own. */
+  /**
+   * `network` makes bridges and rules in the namespace this process runs in; only for one of the test's
+   * own.
+   */
   private constructor(folder: string) {
     this.folder = folder;
     this.image = join(folder, "root.sqfs");

@@ -1,4 +1,7 @@
-/** Every endpoint of the node API, as one table: the gateway routes by it, the engine builds its paths from it. */
+/**
+ * Every endpoint of the node API, as one table: the gateway routes by it, the engine builds its paths from
+ * it.
+ */
 export interface Endpoint {
   readonly method: "GET" | "POST";
   /** Below the base path; `{node}` and `{app}` are UUIDs. */

@@ -52,7 +52,10 @@ function certificate(name: string): X509Certificate {
   return new X509Certificate(readFileSync(join(recorded, "keys", name)));
 }
 
-/** Certificates by the hash that names them: the node's by their DER, the controller's by the PEM it published. */
+/**
+ * Certificates by the hash that names them: the node's by their DER, the controller's by the PEM it
+ * published.
+ */
 const senders = new Map<string, X509Certificate>();
 for (const name of ["device.cert.pem", "onboard.pem", "unknown-device.cert.pem"]) {
   senders.set(createHash("sha256").update(certificate(name).raw).digest("hex"), certificate(name));

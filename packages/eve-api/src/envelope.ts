@@ -1,12 +1,10 @@
 /**
  * The signed wrapper of every message between node and controller (AuthContainer), encoded and decoded by
- * hand: it is on
- * the path of every request, and its few fields do not change.
+ * hand: it is on the path of every request, and its few fields do not change.
  *
  * The signature covers the payload bytes alone. Which certificate made it is named by a hash, and the two
- * directions hash
- * different things: a node the DER of its certificate, a controller the exact PEM text it published. Whoever calls
- * compares hashes and verifies; this file only reads and writes.
+ * directions hash different things: a node the DER of its certificate, a controller the exact PEM text it
+ * published. Whoever calls compares hashes and verifies; this file only reads and writes.
  */
 export interface Envelope {
   readonly payload: Uint8Array;
@@ -109,7 +107,10 @@ interface WireField {
   readonly bytes: Uint8Array | undefined;
 }
 
-/** Walks the fields of a message; unknown ones too. Throws on anything cut short or too long for its own length. */
+/**
+ * Walks the fields of a message; unknown ones too. Throws on anything cut short or too long for its own
+ * length.
+ */
 function* fields(bytes: Uint8Array): Generator<WireField> {
   let at = 0;
   const varint = (): number => {

@@ -1,6 +1,7 @@
 /**
- * One life of a program inside a simulation. A process that is killed stops in the middle of whatever it does; promises
- * cannot be stopped, but everything they could still reach can: time stands still for the dead, and no port answers them.
+ * One life of a program inside a simulation. A process that is killed stops in the middle of whatever it
+ * does; promises cannot be stopped, but everything they could still reach can: time stands still for the
+ * dead, and no port answers them.
  */
 import { type Clock, type Instant, instant, type Millis, millis, type Timer } from "@selvedge/base";
 

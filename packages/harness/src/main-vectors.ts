@@ -1,7 +1,7 @@
 /**
- * `selvedge test vectors [DIR]`: replays recorded data. DIR may hold `eve/` (exchanges between EVE's client and
- * another controller) and `server-side-apply.jsonl` (merges of the reference implementation). Without DIR: the repo's
- * own copies.
+ * `selvedge test vectors [DIR]`: replays recorded data. DIR may hold `eve/` (exchanges between EVE's client
+ * and another controller) and `server-side-apply.jsonl` (merges of the reference implementation). Without
+ * DIR: the repo's own copies.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";

@@ -8,8 +8,9 @@ interface Pending {
 }
 
 /**
- * Time that moves only when told to. Two clocks as in life: `monotonic` drives timers, `now` can be set anywhere.
- * Between two timers everything that can run without waiting for time runs first, so a simulation is repeatable.
+ * Time that moves only when told to. Two clocks as in life: `monotonic` drives timers, `now` can be set
+ * anywhere. Between two timers everything that can run without waiting for time runs first, so a simulation
+ * is repeatable.
  */
 export class SimClock implements Clock {
   #elapsed = 0;
@@ -57,7 +58,10 @@ export class SimClock implements Clock {
     }
   }
 
-  /** Lets `span` pass: fires every timer due in it, in order, and lets what it starts settle before the next. */
+  /**
+   * Lets `span` pass: fires every timer due in it, in order, and lets what it starts settle before the
+   * next.
+   */
   async pass(span: Millis): Promise<void> {
     const end = this.#elapsed + span;
     await this.#settle();
@@ -82,7 +86,10 @@ export class SimClock implements Clock {
     return true;
   }
 
-  /** Lets promises, and callbacks that need a turn of the event loop, run until nothing is left that needs no time. */
+  /**
+   * Lets promises, and callbacks that need a turn of the event loop, run until nothing is left that needs
+   * no time.
+   */
   async #settle(): Promise<void> {
     for (let quiet = 0; quiet < settleTurns; quiet++) {
       await turn();

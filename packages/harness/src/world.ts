@@ -1,6 +1,6 @@
 /**
- * A world in a line: a controller and nodes in one process, on simulated time, network, disks and machines. Tests break
- * things for a while, then stop breaking them and require the end state:
+ * A world in a line: a controller and nodes in one process, on simulated time, network, disks and machines.
+ * Tests break things for a while, then stop breaking them and require the end state:
  *
  *   await using world = await World.make(seed, { nodes: 2 });
  *   await world.apply(daemonSet("web"));

@@ -16,7 +16,10 @@ export interface EdgeNode extends KubeObject {
 }
 
 export interface EdgeNodeSpec {
-  /** The serial that the box gives when it enrols; unset until it did, when no box was registered beforehand. */
+  /**
+   * The serial that the box gives when it enrols; unset until it did, when no box was registered
+   * beforehand.
+   */
   serial?: string;
   /** A human lets a box in that waits. */
   approved?: boolean;
@@ -26,7 +29,9 @@ export interface EdgeNodeSpec {
   labels?: Record<string, string>;
   /** PEM of the certificate of a box that is registered before it is ever seen. */
   deviceCertificate?: string;
-  /** False takes the box out of service: its apps stop and it gets an empty configuration. Unset means true. */
+  /**
+   * False takes the box out of service: its apps stop and it gets an empty configuration. Unset means true.
+   */
   activate?: boolean;
   /** EVE configuration items by name: `timer.config.interval: "60"`. */
   settings?: Record<string, string>;

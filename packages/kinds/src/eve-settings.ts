@@ -1,5 +1,7 @@
-/** EVE's configuration items, and which values a box takes. It keeps the old value of what it cannot take, so what is
- * wrong is better said when it is written. */
+/**
+ * EVE's configuration items, and which values a box takes. It keeps the old value of what it cannot take,
+ * so what is wrong is better said when it is written.
+ */
 
 const uint32 = 4_294_967_295;
 

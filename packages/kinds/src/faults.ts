@@ -1,6 +1,6 @@
 /**
- * Collects what is wrong with an object, in upstream's words, and checks what many kinds have in common. What is
- * required and missing the schema has said already: the checks pass over it.
+ * Collects what is wrong with an object, in upstream's words, and checks what many kinds have in common.
+ * What is required and missing the schema has said already: the checks pass over it.
  */
 import {
   dnsLabelFaults,

@@ -1,7 +1,7 @@
 /**
- * A built-in kind's members, written once: each row says a member's number in Kubernetes' protobuf encoding, what it is
- * for and what it may be. The schema (prune, default, validate, merge, explain) and the protobuf table both come from
- * it, so they cannot disagree.
+ * A built-in kind's members, written once: each row says a member's number in Kubernetes' protobuf
+ * encoding, what it is for and what it may be. The schema (prune, default, validate, merge, explain) and
+ * the protobuf table both come from it, so they cannot disagree.
  *
  *   const port = message("A port that a container listens on.", {
  *     name: text(1, "How probes and Services refer to it."),
@@ -228,7 +228,10 @@ export function textMap(number: number, description: string, hints: Schema = {})
   return { number, schema, wire: { type: "map", values: "string" }, needed: false };
 }
 
-/** Bytes by name, in base64. That they are is for the kind to check: a schema's error would show a secret's value. */
+/**
+ * Bytes by name, in base64. That they are is for the kind to check: a schema's error would show a secret's
+ * value.
+ */
 export function bytesMap(number: number, description: string): Member {
   const schema: Schema = { type: "object", additionalProperties: { type: "string" }, description };
   return { number, schema, wire: { type: "map", values: "bytes" }, needed: false };

@@ -1,4 +1,6 @@
-/** Whatever a manifest leaves out or leaves empty, it is admitted or refused with words: nothing is thrown. */
+/**
+ * Whatever a manifest leaves out or leaves empty, it is admitted or refused with words: nothing is thrown.
+ */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type KindDefinition, type KubeObject, validateSchema } from "@selvedge/apimachinery";

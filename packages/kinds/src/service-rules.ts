@@ -38,9 +38,9 @@ export function defaultService(service: Service): void {
 }
 
 /**
- * A port of the nodes for each port that names none. It follows from the Service's name alone, so that a Service made
- * again, or on another controller, has the same; two Services may meet on one, which the nodes that run Pods of both
- * resolve in favour of the older.
+ * A port of the nodes for each port that names none. It follows from the Service's name alone, so that a
+ * Service made again, or on another controller, has the same; two Services may meet on one, which the nodes
+ * that run Pods of both resolve in favour of the older.
  */
 function giveNodePorts({ metadata, spec }: Service): void {
   // Too many are refused below; there would be none left to give.

@@ -1,4 +1,7 @@
-/** What DaemonSets, Deployments and ReplicaSets have in common: a selector, a template, and steps of a change. */
+/**
+ * What DaemonSets, Deployments and ReplicaSets have in common: a selector, a template, and steps of a
+ * change.
+ */
 import { type LabelSelector, matchesLabels, requirementsOf, SelectorError } from "@selvedge/apimachinery";
 import { jsonEqual } from "@selvedge/base";
 import { type Faults, immutable } from "./faults.ts";

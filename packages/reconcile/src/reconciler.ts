@@ -14,8 +14,9 @@ export function lookAgain(reason: string, again: Millis): Outcome {
 }
 
 /**
- * One writer's work on one kind of thing. A pass is level-triggered: the key says which thing, never what happened to
- * it; the pass reads everything again, takes the step, and reports. Throwing means "failed, try again with backoff".
+ * One writer's work on one kind of thing. A pass is level-triggered: the key says which thing, never what
+ * happened to it; the pass reads everything again, takes the step, and reports. Throwing means "failed, try
+ * again with backoff".
  */
 export interface Reconciler<Key extends string = string> {
   readonly name: string;

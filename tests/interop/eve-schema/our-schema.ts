@@ -1,4 +1,7 @@
-/** Our schema of the EVE API as the generated code has it, in the words that `main.go describe` uses for Go's. */
+/**
+ * Our schema of the EVE API as the generated code has it, in the words that `main.go describe` uses for
+ * Go's.
+ */
 import { createHash } from "node:crypto";
 import { globSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** Seeded content for any message of a schema: every field may be set, to its edges as often as to its middle. */
+/**
+ * Seeded content for any message of a schema: every field may be set, to its edges as often as to its
+ * middle.
+ */
 import {
   create,
   type DescEnum,
@@ -20,7 +23,10 @@ const [firstSecond, lastSecond] = [-62_135_596_800, 253_402_300_799];
 
 export interface Content {
   readonly random: SeededRandom;
-  /** How likely a field is set; 1 sets every field to something that is not its zero, and of each oneof the last. */
+  /**
+   * How likely a field is set; 1 sets every field to something that is not its zero, and of each oneof the
+   * last.
+   */
   readonly likely: number;
   /** Fields of a message and values of an enum to leave alone. */
   readonly leaveOut: (type: DescMessage | DescEnum, number: number) => boolean;

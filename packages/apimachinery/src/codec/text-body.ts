@@ -1,4 +1,7 @@
-/** JSON and YAML bodies, with the keys that were said twice: one of the two is lost, and its author should know. */
+/**
+ * JSON and YAML bodies, with the keys that were said twice: one of the two is lost, and its author should
+ * know.
+ */
 import { isMap, isScalar, isSeq, parseDocument } from "yaml";
 import { memberPath } from "../structural/walk.ts";
 
@@ -15,7 +18,10 @@ export class BodyError extends Error {
 
 /** More are not worth reading. */
 const duplicatesMax = 100;
-/** Deeper than any object nests; what walks objects calls itself, and must not be led over the end of the stack. */
+/**
+ * Deeper than any object nests; what walks objects calls itself, and must not be led over the end of the
+ * stack.
+ */
 const nestingMax = 256;
 
 /** The parser takes about a second for so much; programs that have more to say speak JSON. */
@@ -55,7 +61,8 @@ export function parseYamlBody(text: string): ParsedBody {
 }
 
 function readYaml(text: string): ParsedBody {
-  // Version 1.1, as Go's parser reads it; aliases are bounded so that a few lines cannot become gigabytes. The parser's
+  // Version 1.1, as Go's parser reads it; aliases are bounded so that a few lines cannot become gigabytes.
+  // The parser's
   // own look for keys said twice compares each with all others.
   const document = parseDocument(text, {
     version: "1.1",

@@ -68,8 +68,8 @@ export function itemElement(type: ListType, item: unknown): PathElement {
 }
 
 /**
- * Refuses what cannot be merged: unknown members, wrong kinds, and, where `twice` does not allow it, an item that is
- * there twice.
+ * Refuses what cannot be merged: unknown members, wrong kinds, and, where `twice` does not allow it, an
+ * item that is there twice.
  */
 export function checkType(ref: TypeRef, value: unknown, twice: "allowed" | "refused", path = ""): void {
   const { scalar, list, map } = kindOf(ref(), value);
@@ -142,7 +142,10 @@ function mapFields(map: MapType, value: JsonObject): FieldSet {
   return new FieldSet(members, children);
 }
 
-/** Whether the value as a whole is a field: plain and atomic values are, and empty ones, which have nothing below. */
+/**
+ * Whether the value as a whole is a field: plain and atomic values are, and empty ones, which have nothing
+ * below.
+ */
 function isOwnField(ref: TypeRef, value: unknown): boolean {
   if (value === null || (isObject(value) && Object.keys(value).length === 0)) return true;
   const { scalar, list, map } = kindOf(ref(), value);

@@ -236,7 +236,10 @@ function withoutManagedFields(object: KubeObject): KubeObject {
   return { ...object, metadata };
 }
 
-/** The fields that client-side apply said last and that still are as it said: kubectl may take them over unforced. */
+/**
+ * The fields that client-side apply said last and that still are as it said: kubectl may take them over
+ * unforced.
+ */
 function lastAppliedFields(kind: KindDefinition, live: KubeObject): FieldSet {
   const text = live.metadata.annotations?.[lastAppliedKey];
   if (text === undefined || text === "") return new FieldSet();

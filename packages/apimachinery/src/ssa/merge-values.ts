@@ -45,7 +45,8 @@ class Walk {
     if (left === undefined && right === undefined) return undefined;
     const type = ref();
     const [ofLeft, ofRight] = [kindOf(type, left), kindOf(type, right)];
-    // Another kind on each side: both are walked, so that what the left had is seen to go; the right one stays.
+    // Another kind on each side: both are walked, so that what the left had is seen to go; the right one
+    // stays.
     if (!sameKind(ofLeft, ofRight)) this.#along(ofLeft, left, right, path);
     return this.#along(ofRight, left, right, path);
   }
@@ -87,8 +88,9 @@ class Walk {
   }
 
   /**
-   * The right side's order rules among what it has; what only the left has comes before what stands at its place on the
-   * right. Items that the left has twice are kept apart, unless the right says what they should be.
+   * The right side's order rules among what it has; what only the left has comes before what stands at its
+   * place on the right. Items that the left has twice are kept apart, unless the right says what they
+   * should be.
    */
   #lists(
     type: ListType,

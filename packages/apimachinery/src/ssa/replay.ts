@@ -1,4 +1,7 @@
-/** Replays recorded server-side-apply cases: one JSON a line, with the schema in structured-merge-diff's own form. */
+/**
+ * Replays recorded server-side-apply cases: one JSON a line, with the schema in structured-merge-diff's own
+ * form.
+ */
 import { canonicalJson } from "@selvedge/base";
 import { parse } from "yaml";
 import { isObject, type JsonObject } from "../structural/walk.ts";
@@ -146,8 +149,8 @@ function runOperation(state: State, op: RecordedOperation, recorded: RecordedCas
 }
 
 /**
- * The schema a case changes to, which the recording does not hold: its two such cases go from a struct whose members
- * are merged to one that is a whole, or back.
+ * The schema a case changes to, which the recording does not hold: its two such cases go from a struct
+ * whose members are merged to one that is a whole, or back.
  */
 function otherSchema(schema: string): string {
   const atomic = /^ {4}elementRelationship: atomic$\n?/m;
@@ -157,9 +160,10 @@ function otherSchema(schema: string): string {
 }
 
 /**
- * The versions of a recorded schema, converted as the recorded tests do. Where fields are named after their version
- * (`scalarField_v1`), each version has a type of its own in the schema, and converting is renaming. Where several
- * versions share recursive maps, version 3 writes each key's letter three times. Else all versions are alike.
+ * The versions of a recorded schema, converted as the recorded tests do. Where fields are named after their
+ * version (`scalarField_v1`), each version has a type of its own in the schema, and converting is renaming.
+ * Where several versions share recursive maps, version 3 writes each key's letter three times. Else all
+ * versions are alike.
  */
 function readVersions(schema: string, typeRef: string, ops: readonly RecordedOperation[]): Versions {
   const type = readType(schema, typeRef);
@@ -179,7 +183,10 @@ function readVersions(schema: string, typeRef: string, ops: readonly RecordedOpe
   return { typeOf: () => type, convert: (object, _from, to) => repeated(object, Number(to.slice(1)), 0) };
 }
 
-/** Keys below the first level become their first letter, repeated; of two that become the same the later stays. */
+/**
+ * Keys below the first level become their first letter, repeated; of two that become the same the later
+ * stays.
+ */
 function repeated(value: unknown, times: number, depth: number): unknown {
   if (!isObject(value)) return depth > 1 ? null : value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));

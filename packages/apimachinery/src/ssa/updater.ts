@@ -1,7 +1,7 @@
 /**
  * Who manages which field, and what an apply or an update makes of an object. Pure: objects and managers
- * in, objects and
- * managers out. Each manager's fields are named as in the version it wrote, so objects are converted to compare.
+ * in, objects and managers out. Each manager's fields are named as in the version it wrote, so objects are
+ * converted to compare.
  */
 import {
   type ApplyType,
@@ -174,7 +174,10 @@ function addBackOwned(
   return pruned;
 }
 
-/** Sets made under an older schema, fitted to this one: where a list or map became atomic, its root is the field. */
+/**
+ * Sets made under an older schema, fitted to this one: where a list or map became atomic, its root is the
+ * field.
+ */
 function reconciled({ versions, managers }: ApplyInput): Map<string, Managed> {
   const fittedManagers = new Map<string, Managed>();
   for (const [name, managed] of managers) {

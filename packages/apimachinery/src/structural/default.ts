@@ -2,8 +2,8 @@ import type { Schema } from "../schema.ts";
 import { depthMax, isObject, type JsonObject, memberSchema } from "./walk.ts";
 
 /**
- * Fills in the schema's defaults, in place, from the outside in: a default object gets its own members' defaults.
- * A null where the schema does not allow one counts as absent, as upstream has it.
+ * Fills in the schema's defaults, in place, from the outside in: a default object gets its own members'
+ * defaults. A null where the schema does not allow one counts as absent, as upstream has it.
  */
 export function applySchemaDefaults(schema: Schema, object: JsonObject): void {
   defaultValue(schema, object, 0);

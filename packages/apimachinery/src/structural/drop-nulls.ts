@@ -2,8 +2,8 @@ import type { Schema } from "../schema.ts";
 import { depthMax, isObject, type JsonObject, memberSchema } from "./walk.ts";
 
 /**
- * Removes nulls that the schema does not allow, in place. Built-in kinds are read so: Go makes nothing of a null, and
- * tools write `resources: null` for "none".
+ * Removes nulls that the schema does not allow, in place. Built-in kinds are read so: Go makes nothing of a
+ * null, and tools write `resources: null` for "none".
  */
 export function dropNulls(schema: Schema, object: JsonObject): void {
   dropFrom(schema, object, 0);

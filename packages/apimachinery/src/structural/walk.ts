@@ -17,7 +17,9 @@ export function memberSchema(schema: Schema, key: string): Schema | undefined {
   return additionalProperties === false ? undefined : additionalProperties;
 }
 
-/** `spec.containers` + `image` → `spec.containers.image`; keys that are no plain words are put in brackets. */
+/**
+ * `spec.containers` + `image` → `spec.containers.image`; keys that are no plain words are put in brackets.
+ */
 export function memberPath(path: string, key: string): string {
   if (!/^[A-Za-z_$][\w$-]*$/.test(key)) return `${path}[${key}]`;
   return path === "" ? key : `${path}.${key}`;

@@ -1,4 +1,7 @@
-/** From a connection and its headers to a user: each authenticator is asked in turn, the first that knows decides. */
+/**
+ * From a connection and its headers to a user: each authenticator is asked in turn, the first that knows
+ * decides.
+ */
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";

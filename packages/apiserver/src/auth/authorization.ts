@@ -37,8 +37,8 @@ export interface Authorizer {
 }
 
 /**
- * Members of system:masters may do everything, everybody may ask who they are and what there is, a node may read itself
- * and the Pods that are its own, and that is all.
+ * Members of system:masters may do everything, everybody may ask who they are and what there is, a node may
+ * read itself and the Pods that are its own, and that is all.
  */
 export const defaultAuthorizer: Authorizer = {
   authorize(attributes) {

@@ -1,6 +1,6 @@
 /**
- * The TLS port: HTTP/2 for clients that offer it, so that their hundreds of watches share a connection, HTTP/1.1 for
- * others and for upgrades. Both come as the requests of node:http.
+ * The TLS port: HTTP/2 for clients that offer it, so that their hundreds of watches share a connection,
+ * HTTP/1.1 for others and for upgrades. Both come as the requests of node:http.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createSecureServer, type Http2SecureServer } from "node:http2";
@@ -19,7 +19,10 @@ const headerBytesMax = 64 * 1024;
 const streamsMax = 250;
 /** What one connection's streams may buffer together, in MB: a few large lists at once. */
 const sessionMegabytes = 128;
-/** Longer than clients keep idle connections, so that it is they who close them, not we under their next request. */
+/**
+ * Longer than clients keep idle connections, so that it is they who close them, not we under their next
+ * request.
+ */
 const keepAliveMs = 180_000;
 const probeAfterMs = 60_000;
 /** A few for each person and tool of a large fleet; each costs some tens of kilobytes. */

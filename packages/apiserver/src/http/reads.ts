@@ -53,7 +53,8 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
   const items = list.items.map((stored) =>
     view === "partial" ? JSON.stringify(partial(stored.object)) : stored.json,
   );
-  // Objects are put in as the text they are stored as: reading and writing them again would be most of the work.
+  // Objects are put in as the text they are stored as: reading and writing them again would be most of the
+  // work.
   const head = JSON.stringify({ kind: name, apiVersion, metadata });
   sendJson(request, response, 200, `${head.slice(0, -1)},"items":[${items.join(",")}]}`);
 }

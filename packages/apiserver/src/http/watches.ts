@@ -8,9 +8,14 @@ import { type View, viewOf } from "./negotiation.ts";
 import { includeObject, initialEvents, isTrue, listQuery, timeoutSeconds } from "./query.ts";
 import { type ReadPorts, shown } from "./reads.ts";
 
-/** Without a wish a watch ends after half an hour to an hour, not all at once, so that clients spread anew. */
+/**
+ * Without a wish a watch ends after half an hour to an hour, not all at once, so that clients spread anew.
+ */
 const watchSeconds = 1800;
-/** A client that takes nothing for so long is gone, or might as well be: it comes back and goes on where it was. */
+/**
+ * A client that takes nothing for so long is gone, or might as well be: it comes back and goes on where it
+ * was.
+ */
 const stalledAfter = seconds(60);
 
 export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<void> {

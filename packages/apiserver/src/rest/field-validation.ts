@@ -17,7 +17,10 @@ export interface FieldRules {
 /** More would fill the headers that warnings travel in. */
 const warningsMax = 50;
 
-/** Removes what the kind does not have, in place. Throws when the rules say so, or when metadata is no metadata. */
+/**
+ * Removes what the kind does not have, in place. Throws when the rules say so, or when metadata is no
+ * metadata.
+ */
 export function pruneObject(kind: KindDefinition, object: KubeObject, rules: FieldRules): void {
   const metadata = pruneObjectMeta(object);
   if (metadata.errors.length > 0) throw invalid(kind, object.metadata.name ?? "", metadata.errors);

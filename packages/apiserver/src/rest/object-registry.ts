@@ -244,8 +244,9 @@ export class ObjectRegistry {
   }
 
   /**
-   * Reads, changes and writes, and again when another write came between: `change` is asked anew, and refuses if it
-   * was about the state before. It is given the stored object to look at, and returns another.
+   * Reads, changes and writes, and again when another write came between: `change` is asked anew, and
+   * refuses if it was about the state before. It is given the stored object to look at, and returns
+   * another.
    */
   async change(
     kind: KindName,

@@ -44,7 +44,9 @@ export interface ApiGroup {
   readonly versions: readonly { readonly version: string; readonly resources: readonly Resource[] }[];
 }
 
-/** Groups in the order tools should prefer them: the core first, Kubernetes' own next, then others by name. */
+/**
+ * Groups in the order tools should prefer them: the core first, Kubernetes' own next, then others by name.
+ */
 export function groupsOf(resources: readonly Resource[]): ApiGroup[] {
   const names = [...new Set(resources.map(({ kind }) => kind.group))].sort(
     (a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1),

@@ -45,7 +45,10 @@ export class Stored {
 
 const opening = '"metadata":{';
 
-/** The text to store. The revision is the store's to give, and metadata comes early so that it can be put in. */
+/**
+ * The text to store. The revision is the store's to give, and metadata comes early so that it can be put
+ * in.
+ */
 export function encode(object: KubeObject): string {
   const { apiVersion, kind, metadata, ...rest } = object;
   const { resourceVersion: _revision, name, ...others } = metadata;

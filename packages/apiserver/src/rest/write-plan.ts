@@ -82,7 +82,8 @@ function tracked(object: KubeObject, live: KubeObject | undefined, context: Writ
     return updateObject(subresource === undefined ? write : { ...write, subresource });
   } catch (error) {
     if (!(error instanceof ApplyTypeError)) throw error;
-    // What is valid but cannot be told apart field by field is nobody's: the write itself must not fail for that.
+    // What is valid but cannot be told apart field by field is nobody's: the write itself must not fail for
+    // that.
     const { managedFields: _unread, ...metadata } = object.metadata;
     const kept = live?.metadata.managedFields;
     return { ...object, metadata: kept === undefined ? metadata : { ...metadata, managedFields: kept } };
@@ -90,8 +91,9 @@ function tracked(object: KubeObject, live: KubeObject | undefined, context: Writ
 }
 
 /**
- * What is wrong by the schema and by the kind's own rules. Lists of built-in kinds may hold a key twice, as `env` does,
- * unless the kind itself says no; the rules of custom kinds may rely on all that the schema says.
+ * What is wrong by the schema and by the kind's own rules. Lists of built-in kinds may hold a key twice, as
+ * `env` does, unless the kind itself says no; the rules of custom kinds may rely on all that the schema
+ * says.
  */
 function contentErrors(kind: KindDefinition, object: KubeObject, old: KubeObject | undefined): FieldError[] {
   const errors = validateSchema(kind.schema, object);
@@ -132,8 +134,10 @@ function settle(object: KubeObject, old: KubeObject | undefined, context: WriteC
   if (distinct.length > 0) throw invalid(kind, object.metadata.name ?? "", distinct);
 }
 
-/** A stored object as it would be stored now: a newer version of us may have defaults that it was written without, and
- * what a default fills in is no change of the user's. */
+/**
+ * A stored object as it would be stored now: a newer version of us may have defaults that it was written
+ * without, and what a default fills in is no change of the user's.
+ */
 function defaulted(kind: KindDefinition, stored: KubeObject): KubeObject {
   const copy = structuredClone(stored);
   applySchemaDefaults(kind.schema, copy);
@@ -158,8 +162,8 @@ const serverMeta = [
 ] as const;
 
 /**
- * The stored object with what the write may change: a subresource its part, the main resource all but the status; the
- * server's own metadata stays.
+ * The stored object with what the write may change: a subresource its part, the main resource all but the
+ * status; the server's own metadata stays.
  */
 function merge(
   kind: KindDefinition,

@@ -4,13 +4,14 @@ import type { Change } from "./store.ts";
 const changesMax = 4_096;
 const stride = 512;
 /**
- * What they may weigh together, in characters of their values. What watchers make of them, objects and JSON, weighs
- * about three times as much again.
+ * What they may weigh together, in characters of their values. What watchers make of them, objects and
+ * JSON, weighs about three times as much again.
  */
 const weightMax = 16 * 1024 * 1024;
 
 /**
- * The newest changes, in memory, for all watchers together; and who waits for which. Older ones are in the database.
+ * The newest changes, in memory, for all watchers together; and who waits for which. Older ones are in the
+ * database.
  *
  *   #floor | change change change change … newest
  *            every change after the floor is here

@@ -12,7 +12,10 @@ import {
   type WriteOutcome,
 } from "./store.ts";
 
-/** Changes kept for watchers that reconnect and for lists in pages: minutes of a busy fleet, tens of megabytes. */
+/**
+ * Changes kept for watchers that reconnect and for lists in pages: minutes of a busy fleet, tens of
+ * megabytes.
+ */
 const changesKept = 50_000;
 /** How often the log is cut, in writes: cutting costs a scan of what goes. */
 const compactEvery = 1_000;
@@ -305,7 +308,8 @@ function prepareAll(database: DatabaseSync): Statements {
       `select revision, key, value, previous from changes where revision > ? and ${range}
        order by revision limit ${batch}`,
     ),
-    // Of several changes of a key the first holds what was before: min() takes the other columns from that row.
+    // Of several changes of a key the first holds what was before: min() takes the other columns from that
+    // row.
     before: prepare(
       `select key, min(revision), previous as value, previous_revision as revision, exists (select 1 from objects
          where objects.workspace = changes.workspace and objects.key = changes.key) as now

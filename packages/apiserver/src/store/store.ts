@@ -6,11 +6,17 @@ export interface Store {
   get(key: string): Promise<Row | undefined>;
   /** All keys that begin with `prefix`, in key order, and the revision they were read at. */
   list(prefix: string): Promise<Snapshot>;
-  /** A part of a list, as it was at one revision: pages of one list fit together whatever is written between them. */
+  /**
+   * A part of a list, as it was at one revision: pages of one list fit together whatever is written between
+   * them.
+   */
   page(query: PageQuery): Promise<Page>;
   /** The newest revision that a read would see. */
   revision(): Promise<number>;
-  /** Writes `value`, or deletes when it is undefined. `expected` is the stored revision, 0 for "must not exist". */
+  /**
+   * Writes `value`, or deletes when it is undefined. `expected` is the stored revision, 0 for "must not
+   * exist".
+   */
   write(key: string, expected: number, value: string | undefined): Promise<WriteOutcome>;
   /**
    * Every change after `revision`, in order and without gaps: of all keys below a prefix that ends with "/",
@@ -64,7 +70,10 @@ export interface Change {
 export interface Subscription {
   /** Everything up to here has been taken. */
   readonly revision: number;
-  /** The next changes, none when there are none yet. Throws CompactedError when the log no longer reaches back. */
+  /**
+   * The next changes, none when there are none yet. Throws CompactedError when the log no longer reaches
+   * back.
+   */
   take(): Promise<readonly Change[]>;
   /** Resolves once take may find something, at wake() and at close(). */
   wait(): Promise<void>;

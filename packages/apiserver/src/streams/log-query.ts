@@ -3,13 +3,19 @@ import type { Instant } from "@selvedge/base";
 import { StatusError } from "../status-error.ts";
 import type { LogOptions } from "./pod-streams.ts";
 
-/** Parses a query parameter that is a boolean as Kubernetes does: anything but absent, "", 0 and false is true. */
+/**
+ * Parses a query parameter that is a boolean as Kubernetes does: anything but absent, "", 0 and false is
+ * true.
+ */
 export function flag(query: URLSearchParams, name: string): boolean {
   const text = query.get(name);
   return text !== null && text !== "" && text !== "0" && text.toLowerCase() !== "false";
 }
 
-/** What a log request asks for, but for the container, which needs the Pod. Refuses as upstream's PodLogOptions do. */
+/**
+ * What a log request asks for, but for the container, which needs the Pod. Refuses as upstream's
+ * PodLogOptions do.
+ */
 export function parseLogQuery(query: URLSearchParams, now: Instant): Omit<LogOptions, "container"> {
   const errors: FieldError[] = [];
   const tailLines = whole(query, "tailLines", 0, errors);

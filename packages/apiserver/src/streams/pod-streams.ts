@@ -1,7 +1,9 @@
 import type { Duplex, Readable } from "node:stream";
 
-/** Who answers exec, attach, port-forward and logs. The API server speaks to clients; this speaks to where the Pod is.
- * Expected failures are thrown as StatusError with the Status the client should see. */
+/**
+ * Who answers exec, attach, port-forward and logs. The API server speaks to clients; this speaks to where
+ * the Pod is. Expected failures are thrown as StatusError with the Status the client should see.
+ */
 export interface PodStreams {
   exec(pod: PodRef, options: ExecOptions, signal: AbortSignal): Promise<ProcessSession>;
   attach(pod: PodRef, options: AttachOptions, signal: AbortSignal): Promise<ProcessSession>;

@@ -1,5 +1,6 @@
 /**
- * exec, attach, port-forward and logs of Pods over HTTP, WebSocket and SPDY: from a client's request to a PodStreams.
+ * exec, attach, port-forward and logs of Pods over HTTP, WebSocket and SPDY: from a client's request to a
+ * PodStreams.
  *
  *   kubectl ── WebSocket v5/v4 ── remote-websocket ─┐
  *           ── SPDY v4 ────────── remote-spdy ──────┼─ remote-command ── PodStreams
@@ -33,7 +34,10 @@ export type StreamAnswer =
   | { readonly type: "response"; readonly response: ServerResponse }
   | { readonly type: "upgrade"; readonly socket: import("node:stream").Duplex; readonly head: Uint8Array };
 
-/** Makes what ApiServerOptions.subresource wants. Refusals are thrown while an ordinary answer is still possible. */
+/**
+ * Makes what ApiServerOptions.subresource wants. Refusals are thrown while an ordinary answer is still
+ * possible.
+ */
 export function podSubresources(
   options: PodSubresourcesOptions,
 ): (target: Target, request: IncomingMessage, answer: StreamAnswer) => Promise<void> {

@@ -1,6 +1,7 @@
 /**
- * port-forward as client libraries for JavaScript and Python speak it: `?ports=80&ports=443`, and two channels for each
- * port in one WebSocket, 2i for data and 2i+1 for errors. The first message on each is the port, little-endian.
+ * port-forward as client libraries for JavaScript and Python speak it: `?ports=80&ports=443`, and two
+ * channels for each port in one WebSocket, 2i for data and 2i+1 for errors. The first message on each is
+ * the port, little-endian.
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";

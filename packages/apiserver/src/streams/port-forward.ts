@@ -1,6 +1,6 @@
 /**
- * port-forward as kubectl speaks it: SPDY, in a WebSocket or bare. For each connection the client opens an error stream
- * and a data stream that carry the same request id.
+ * port-forward as kubectl speaks it: SPDY, in a WebSocket or bare. For each connection the client opens an
+ * error stream and a data stream that carry the same request id.
  */
 import type { IncomingMessage } from "node:http";
 import { type Duplex, finished } from "node:stream";
@@ -120,7 +120,10 @@ async function forward(
   }
 }
 
-/** Joins two connections until both directions have ended; either may end first. Rejects when the app's broke. */
+/**
+ * Joins two connections until both directions have ended; either may end first. Rejects when the app's
+ * broke.
+ */
 function join(client: Duplex, app: Duplex): Promise<void> {
   client.pipe(app);
   app.pipe(client);

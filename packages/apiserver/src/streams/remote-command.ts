@@ -1,6 +1,6 @@
 /**
- * exec and attach, whatever the client's transport: bytes go both ways between its channels and the process, and when
- * the process has ended and its output has left, the client is told how.
+ * exec and attach, whatever the client's transport: bytes go both ways between its channels and the
+ * process, and when the process has ended and its output has left, the client is told how.
  */
 import { finished, type Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";

@@ -18,9 +18,10 @@ const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4 } as const
 const sizeTimeout = millis(500);
 
 /**
- * exec and attach over a WebSocket. `open` is called once the client is known to speak what we do, so that its refusal
- * is still an ordinary HTTP answer. With a terminal it is called when the size is known, after the upgrade, so that the
- * program does not start on a screen of no size; a refusal then goes the way of an exit code.
+ * exec and attach over a WebSocket. `open` is called once the client is known to speak what we do, so that
+ * its refusal is still an ordinary HTTP answer. With a terminal it is called when the size is known, after
+ * the upgrade, so that the program does not start on a screen of no size; a refusal then goes the way of an
+ * exit code.
  */
 export async function serveWebSocketCommand(
   request: IncomingMessage,

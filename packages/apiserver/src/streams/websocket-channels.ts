@@ -1,6 +1,6 @@
 /**
- * Channels in one WebSocket: the first byte of a message says which. Two spellings: binary, and base64 text whose first
- * character is the channel's digit. In v5 the message 255, N closes channel N.
+ * Channels in one WebSocket: the first byte of a message says which. Two spellings: binary, and base64 text
+ * whose first character is the channel's digit. In v5 the message 255, N closes channel N.
  */
 import { Readable, Writable } from "node:stream";
 import type { WebSocket } from "ws";

@@ -3,7 +3,10 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { StatusError } from "../status-error.ts";
 
-/** Clients send at most 32 KiB of stdin or of a forwarded connection in one message; resize messages are tiny. */
+/**
+ * Clients send at most 32 KiB of stdin or of a forwarded connection in one message; resize messages are
+ * tiny.
+ */
 const messageMax = 1024 * 1024;
 
 const server = new WebSocketServer({ noServer: true, maxPayload: messageMax, perMessageDeflate: false });
@@ -34,9 +37,10 @@ export function negotiate(offered: readonly string[], ours: readonly string[]): 
 }
 
 /**
- * Shakes hands and gives the connection; undefined when the request was no proper handshake, which has then been
- * answered. `protocol` may be any text: `ws` itself refuses Kubernetes' "SPDY/3.1+portforward.k8s.io", whose slash is
- * no character of an HTTP token, so we keep the header from it and write the answer's ourselves.
+ * Shakes hands and gives the connection; undefined when the request was no proper handshake, which has then
+ * been answered. `protocol` may be any text: `ws` itself refuses Kubernetes' "SPDY/3.1+portforward.k8s.io",
+ * whose slash is no character of an HTTP token, so we keep the header from it and write the answer's
+ * ourselves.
  */
 export function acceptWebSocket(
   request: IncomingMessage,

@@ -1,4 +1,6 @@
-/** Where the files of a layer come from: a folder of the user's, this machine's busybox, or text of our own. */
+/**
+ * Where the files of a layer come from: a folder of the user's, this machine's busybox, or text of our own.
+ */
 import { createReadStream } from "node:fs";
 import { lstat, readdir, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -47,7 +49,9 @@ export function textFile(path: string, mode: number, text: string): LayerEntry {
 /** Where Debian's busybox-static puts its one program. */
 const busyboxPath = "/bin/busybox";
 
-/** A small system of its own: busybox under every name it answers to, and the files that C programs expect. */
+/**
+ * A small system of its own: busybox under every name it answers to, and the files that C programs expect.
+ */
 export async function* busyboxEntries(): AsyncGenerator<LayerEntry> {
   const { size } = await checkedBusybox();
   for (const path of [

@@ -1,4 +1,7 @@
-/** Publishes an image: what the registry has is not sent again, what a cut interrupted goes on where it stopped. */
+/**
+ * Publishes an image: what the registry has is not sent again, what a cut interrupted goes on where it
+ * stopped.
+ */
 import { createReadStream } from "node:fs";
 import { type Clock, describeError, millis, sleep } from "@selvedge/base";
 import { type Descriptor, mediaTypes } from "./image-config.ts";
@@ -126,7 +129,8 @@ class Push {
     const answer = await this.#http.send({ method: "GET", url: upload });
     const last = Number(/^0-(\d+)$/.exec(answer.headers["range"] ?? "")?.[1] ?? 0);
     if (answer.status !== 204) return { upload: undefined, offset: 0 };
-    // "0-0" is what registries say for nothing; for one byte it would be the same, and that byte is sent again.
+    // "0-0" is what registries say for nothing; for one byte it would be the same, and that byte is sent
+    // again.
     return last === 0
       ? { upload: undefined, offset: 0 }
       : { upload: this.#location(answer, upload), offset: last + 1 };

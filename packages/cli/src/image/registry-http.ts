@@ -1,4 +1,7 @@
-/** One exchange with a registry: authentication, redirects and timeouts, so that the push itself reads as one. */
+/**
+ * One exchange with a registry: authentication, redirects and timeouts, so that the push itself reads as
+ * one.
+ */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Readable } from "node:stream";

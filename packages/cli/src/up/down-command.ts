@@ -53,7 +53,10 @@ async function stopSupervisor({ supervisor }: UpState): Promise<void> {
   if (await isAlive(supervisor)) process.kill(supervisor.pid, "SIGKILL");
 }
 
-/** Ends and removes whatever is left: virtual machines outlive their engine on purpose, so they are ended here. */
+/**
+ * Ends and removes whatever is left: virtual machines outlive their engine on purpose, so they are ended
+ * here.
+ */
 export async function sweep(state: UpState): Promise<void> {
   const { plan, forwardingWasOff } = state;
   await endSystem(plan);

@@ -1,11 +1,17 @@
-/** The machine's network as `up` needs it: one bridge, one namespace and cable a node, NAT towards the outside. */
+/**
+ * The machine's network as `up` needs it: one bridge, one namespace and cable a node, NAT towards the
+ * outside.
+ */
 import { readFile, writeFile } from "node:fs/promises";
 import { must, run } from "../processes.ts";
 import type { NodePlan, UpPlan } from "./up-plan.ts";
 
 const forwarding = "/proc/sys/net/ipv4/ip_forward";
 
-/** Makes what is missing; what is there already stays as it is. Returns whether forwarding had to be switched on. */
+/**
+ * Makes what is missing; what is there already stays as it is. Returns whether forwarding had to be
+ * switched on.
+ */
 export async function makeNetwork(plan: UpPlan): Promise<{ readonly forwardingWasOff: boolean }> {
   if (!(await linkExists(plan.bridge))) await must("ip", ["link", "add", plan.bridge, "type", "bridge"]);
   await must("ip", ["addr", "replace", plan.bridgeAddress, "dev", plan.bridge]);

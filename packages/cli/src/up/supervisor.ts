@@ -1,4 +1,7 @@
-/** Keeps the programs of a local system running: starts each, starts it again when it ends, stops all in reverse. */
+/**
+ * Keeps the programs of a local system running: starts each, starts it again when it ends, stops all in
+ * reverse.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { type Clock, type Millis, millis, seconds, type Timer } from "@selvedge/base";

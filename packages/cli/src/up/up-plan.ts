@@ -2,7 +2,10 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { UsageError } from "../io.ts";
 
-/** Everything `up` will make, decided before anything is made, so that `down` can undo it from the same facts. */
+/**
+ * Everything `up` will make, decided before anything is made, so that `down` can undo it from the same
+ * facts.
+ */
 export interface UpPlan {
   readonly dir: string;
   readonly kubePort: number;

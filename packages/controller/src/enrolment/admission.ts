@@ -3,8 +3,9 @@ import type { EdgeNode, EnrollmentProfile } from "@selvedge/kinds";
 import { pemBlocks } from "../pki/issue.ts";
 
 /**
- * Whether a box may be a node. It has a certificate and nobody said no: the owner registered it, a profile let it in,
- * or a human approved it. A box that waits has `approved: false` from the start; setting it later sends a node away.
+ * Whether a box may be a node. It has a certificate and nobody said no: the owner registered it, a profile
+ * let it in, or a human approved it. A box that waits has `approved: false` from the start; setting it
+ * later sends a node away.
  */
 export function isAdmitted({ spec }: EdgeNode): boolean {
   return spec.deviceCertificate !== undefined && spec.deviceCertificate !== "" && spec.approved !== false;
@@ -40,7 +41,10 @@ export function admitsSerial(profile: EnrollmentProfile, serial: string): boolea
   return serials.length === 0 || serials.some((pattern) => matchesGlob(pattern, serial));
 }
 
-/** `*` stands for any text, `?` for one character. Takes no longer than pattern times text, whatever they are. */
+/**
+ * `*` stands for any text, `?` for one character. Takes no longer than pattern times text, whatever they
+ * are.
+ */
 export function matchesGlob(pattern: string, text: string): boolean {
   let at = 0;
   let patternAt = 0;

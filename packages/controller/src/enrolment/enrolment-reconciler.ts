@@ -21,16 +21,19 @@ export interface EnrolmentReconcilerOptions {
   readonly clock: Clock;
 }
 
-/** Requests in a node's name that were refused, since the controller started. The gateway's Refusals are this. */
+/**
+ * Requests in a node's name that were refused, since the controller started. The gateway's Refusals are
+ * this.
+ */
 export interface RefusalCounts {
   of(node: NodeId): Readonly<Partial<Record<string, number>>>;
   onChange(listener: (node: NodeId) => void): () => void;
 }
 
 /**
- * Follows what owners write into EdgeNodes: a box registered beforehand gets its UUID, one that waited and was approved
- * is let in, one that was revoked is turned away. Also shows whether a node has proved what it runs, and how often
- * somebody was refused who came in its name.
+ * Follows what owners write into EdgeNodes: a box registered beforehand gets its UUID, one that waited and
+ * was approved is let in, one that was revoked is turned away. Also shows whether a node has proved what it
+ * runs, and how often somebody was refused who came in its name.
  */
 export class EnrolmentReconciler implements Reconciler {
   readonly name = "enrolment";

@@ -22,8 +22,8 @@ interface Standing {
 }
 
 /**
- * Brings an EdgeNode's status to where its spec puts it, in place: its UUID once it is admitted, its phase until then,
- * and why. Returns whether anything changed.
+ * Brings an EdgeNode's status to where its spec puts it, in place: its UUID once it is admitted, its phase
+ * until then, and why. Returns whether anything changed.
  */
 export function enrolStatus(
   edgeNode: EdgeNode,

@@ -29,8 +29,9 @@ export interface EnrolmentOptions {
 const queueMax = 2_000;
 
 /**
- * How boxes become nodes. An EdgeNode is all there is to it: whoever has one with a certificate in it, and is not
- * refused, is a node. Registration only makes EdgeNodes, one after the other, so that two boxes never get one name.
+ * How boxes become nodes. An EdgeNode is all there is to it: whoever has one with a certificate in it, and
+ * is not refused, is a node. Registration only makes EdgeNodes, one after the other, so that two boxes
+ * never get one name.
  */
 export class Enrolment implements NodeDirectory, Disposable {
   readonly #options: EnrolmentOptions;

@@ -68,8 +68,8 @@ export class NodeRegistry implements Disposable {
   }
 
   /**
-   * Of several objects with one identity the oldest counts: the others are mistakes and must not take it over. Mistakes
-   * are few, so that looking through all is only done when there is one.
+   * Of several objects with one identity the oldest counts: the others are mistakes and must not take it
+   * over. Mistakes are few, so that looking through all is only done when there is one.
    */
   #elect(touched: KnownNode): void {
     const prefix = prefixOf(touched);

@@ -29,7 +29,10 @@ export interface NodeTrustOptions {
   readonly newToken?: () => Uint8Array;
 }
 
-/** Everything the controller knows of who nodes are: the gateway, render and the runner take their parts of it. */
+/**
+ * Everything the controller knows of who nodes are: the gateway, render and the runner take their parts of
+ * it.
+ */
 export interface NodeTrust extends Disposable {
   readonly enrolment: Enrolment;
   readonly certificates: DeviceCertificates;
@@ -37,7 +40,10 @@ export interface NodeTrust extends Disposable {
   readonly sealer: NodeSealer;
   /** The reconcilers of enrolment; the gateway, which is made later, counts what it refuses. */
   wire(refusals: RefusalCounts): readonly Wired[];
-  /** Forgets what is kept for nodes whose EdgeNode went while no controller ran. Call it once the caches are filled. */
+  /**
+   * Forgets what is kept for nodes whose EdgeNode went while no controller ran. Call it once the caches are
+   * filled.
+   */
   prune(): void;
 }
 

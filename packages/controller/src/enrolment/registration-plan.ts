@@ -144,7 +144,9 @@ function hashOf({ spec, status }: EdgeNode): string | undefined {
   return status?.deviceCertificateHash ?? readCertificate(spec.deviceCertificate)?.hash.toHex();
 }
 
-/** The wanted name if it is free; else, or when nothing is wanted, one that ends in the certificate's hash. */
+/**
+ * The wanted name if it is free; else, or when nothing is wanted, one that ends in the certificate's hash.
+ */
 function freeName(wanted: string, box: Box, { edgeNodes }: Known): string {
   const name = nameFrom(wanted);
   const suffix = box.deviceHash.slice(0, suffixLength);

@@ -39,9 +39,9 @@ const rememberedMax = 10_000;
 const clusterNamespace = "default";
 
 /**
- * Writes Events. The same thing happening to the same object again is the same Event with a higher count: its name is
- * made from what it says, so that this holds over restarts. A failed write is logged and forgotten: an Event is news, not
- * state, and must never fail the pass that tells it.
+ * Writes Events. The same thing happening to the same object again is the same Event with a higher count:
+ * its name is made from what it says, so that this holds over restarts. A failed write is logged and
+ * forgotten: an Event is news, not state, and must never fail the pass that tells it.
  */
 export class EventRecorder {
   readonly #cluster: Cluster;

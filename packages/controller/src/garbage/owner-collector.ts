@@ -7,8 +7,8 @@ import { type Entry, OwnerGraph } from "./owner-graph.ts";
 import { type OwnerState, planOwned } from "./owner-plan.ts";
 
 /**
- * Deletes what belonged to what was deleted, and carries out `--cascade=foreground` and `=orphan`. The key is the UID of
- * the object to look at.
+ * Deletes what belonged to what was deleted, and carries out `--cascade=foreground` and `=orphan`. The key
+ * is the UID of the object to look at.
  */
 export class OwnerCollector implements Reconciler {
   readonly name = "owner-collector";
@@ -99,7 +99,10 @@ export class OwnerCollector implements Reconciler {
       : "there";
   }
 
-  /** Asks the API server before anything is taken for gone. An owner of a kind that is not served is left alone. */
+  /**
+   * Asks the API server before anything is taken for gone. An owner of a kind that is not served is left
+   * alone.
+   */
   async #ask(
     { apiVersion, kind, name, uid }: OwnerReference,
     dependent: KubeObject,

@@ -30,7 +30,8 @@ export type RemovalPlan = "remove" | "keep" | "keep-for-a-moment";
 const quarantine: Millis = seconds(40);
 
 /**
- * Whether the object of a Pod may go: when nothing of it runs, and nothing can start any more. Pure; docs/decisions/0004.
+ * Whether the object of a Pod may go: when nothing of it runs, and nothing can start any more. Pure;
+ * docs/decisions/0004.
  */
 export function planRemoval(pod: Pod, place: PodPlace): RemovalPlan {
   const { nodeName } = pod.spec;
@@ -38,7 +39,8 @@ export function planRemoval(pod: Pod, place: PodPlace): RemovalPlan {
   if (!isGoing(pod)) return "keep";
   if (!nodeName || isOver(pod)) return "remove";
   const { apps, renderedHash } = place;
-  // The node runs on the configuration that stops the app, and it does not have the app: it never started or is long gone.
+  // The node runs on the configuration that stops the app, and it does not have the app: it never started
+  // or is long gone.
   const told = apps !== undefined && apps.configHash !== "" && apps.configHash === renderedHash;
   return told && !apps.apps.has(pod.metadata.uid ?? "") ? "remove" : "keep";
 }

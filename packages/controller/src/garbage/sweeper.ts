@@ -13,7 +13,10 @@ export interface SweeperDeps {
 
 /** As upstream: news is worth keeping for an hour. */
 const eventLife: Millis = hours(1);
-/** A fleet in trouble tells the same from every box; more than this nobody reads, and the store must not pay for it. */
+/**
+ * A fleet in trouble tells the same from every box; more than this nobody reads, and the store must not pay
+ * for it.
+ */
 const eventsMax = 20_000;
 /** Failed Pods that an owner's successors have replaced: enough to see why. */
 const endedPerOwner = 5;

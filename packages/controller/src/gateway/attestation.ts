@@ -39,8 +39,9 @@ const versionsMax = 8;
 const versionLengthMax = 256;
 
 /**
- * Who has proved that it runs what it says. A node that did holds a token and shows it with every request for its
- * configuration; a token stays good over a restart of the controller, and until the node proves something else.
+ * Who has proved that it runs what it says. A node that did holds a token and shows it with every request
+ * for its configuration; a token stays good over a restart of the controller, and until the node proves
+ * something else.
  */
 export class Attestation {
   readonly #options: AttestationOptions;

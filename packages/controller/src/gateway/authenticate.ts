@@ -3,7 +3,10 @@ import { decodeEnvelope, type Envelope, EnvelopeError, shortHash } from "@selved
 import type { Refused } from "./answers.ts";
 import type { KnownNode, NodeDirectory } from "./node-directory.ts";
 
-/** How many bytes of a certificate's hash the directory finds it by: the shorter of the two forms nodes may send. */
+/**
+ * How many bytes of a certificate's hash the directory finds it by: the shorter of the two forms nodes may
+ * send.
+ */
 const prefixLength = 16;
 
 export type Authenticated =
@@ -41,7 +44,25 @@ export function openEnvelope(body: Uint8Array): Envelope | Refused {
   return envelope;
 }
 
+/** With others the bytes of a signature are not said, or they are too short to prove anything. */
+const curves: readonly (string | undefined)[] = ["prime256v1", "secp384r1"];
+/** Shorter can be forged; longer costs whoever checks it more than a stranger is worth. */
+const [rsaBitsMin, rsaBitsMax] = [2048, 4096];
+
+/** Why nobody may sign envelopes with this key; undefined when it is fine. */
+export function keyFault({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string | undefined {
+  const { namedCurve, modulusLength = 0 } = asymmetricKeyDetails ?? {};
+  const isGood =
+    asymmetricKeyType === "ec"
+      ? curves.includes(namedCurve)
+      : asymmetricKeyType === "rsa" && modulusLength >= rsaBitsMin && modulusLength <= rsaBitsMax;
+  if (isGood) return undefined;
+  return `key must be on P-256 or P-384, or RSA of ${rsaBitsMin} to ${rsaBitsMax} bits`;
+}
+
 export function signedBy({ payload, signature }: Envelope, key: KeyObject): boolean {
+  // Of other types of keys some throw, and some would accept.
+  if (keyFault(key) !== undefined) return false;
   // For an RSA key the encoding does not matter: its signatures are PKCS#1 v1.5.
   return verify("sha256", payload, { key, dsaEncoding: "ieee-p1363" }, signature);
 }

@@ -19,8 +19,8 @@ const hashLength = 16;
 const { CERT_TYPE_DEVICE_RESTRICTED_SIGNING, CERT_TYPE_DEVICE_ECDH_EXCHANGE } = certs.ZCertType;
 
 /**
- * The certificates nodes upload: which key their TPM signs quotes with, which one secrets are encrypted to. The
- * envelope they came in was signed by the node's device key, so they are the node's own word.
+ * The certificates nodes upload: which key their TPM signs quotes with, which one secrets are encrypted to.
+ * The envelope they came in was signed by the node's device key, so they are the node's own word.
  */
 export class DeviceCertificates {
   readonly #records: Records;
@@ -34,7 +34,9 @@ export class DeviceCertificates {
     }
   }
 
-  /** Takes what a node sent. Types that it sent take the place of what there was of them; the rest is kept. */
+  /**
+   * Takes what a node sent. Types that it sent take the place of what there was of them; the rest is kept.
+   */
   accept(node: NodeId, sent: readonly certs.ZCert[]): void {
     if (sent.length > countMax) {
       throw new DeviceCertificateError(`certs has ${sent.length} entries; the most is ${countMax}`);
@@ -90,7 +92,8 @@ function checkCertificate({ type, cert, certHash }: certs.ZCert, field: string):
   } catch (cause) {
     throw new DeviceCertificateError(`${field}.cert is not a certificate`, { cause });
   }
-  // A TPM's attestation key may be RSA; what secrets are encrypted to must be on the one curve both ends derive with.
+  // A TPM's attestation key may be RSA; what secrets are encrypted to must be on the one curve both ends
+  // derive with.
   if (type === CERT_TYPE_DEVICE_ECDH_EXCHANGE && curve !== "prime256v1") {
     throw new DeviceCertificateError(`${field}.cert has a key on ${curve ?? "no curve"}; it must be P-256`);
   }

@@ -1,12 +1,12 @@
 /**
- * The EVE API for nodes, and the link. Every request is judged by what it costs to refuse it: path, size, rate,
- * envelope, certificate, signature, and only then what it says.
+ * The EVE API for nodes, and the link. Every request is judged by what it costs to refuse it: path, size,
+ * rate, envelope, certificate, signature, and only then what it says.
  *
  *   poll that changes nothing:  same bytes as last time? ─► token ─► hash ─► 304       no signature, no disk
  *   everything else:            envelope ─► certificate ─► signature ─► node ─► handler
  *
- * Which status a node gets decides what it does next (docs/decisions/0030): what it should send again is never answered
- * with a 4xx that makes it drop the message.
+ * Which status a node gets decides what it does next (docs/decisions/0030): what it should send again is
+ * never answered with a 4xx that makes it drop the message.
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Clock, describeError, type Log, type Random, uuid } from "@selvedge/base";
@@ -129,7 +129,8 @@ export class Gateway implements DeviceGateway, Disposable {
     if (body.length > endpoint.bodyMax) {
       return { status: 413, reason: "oversize", message: `the most is ${endpoint.bodyMax} bytes` };
     }
-    // A poll that was verified before costs nothing to answer, so a stranger behind the same address does not stop it.
+    // A poll that was verified before costs nothing to answer, so a stranger behind the same address does
+    // not stop it.
     const exhausted = this.refusals.exhausted(remote, match.name === "register");
     if (!exhausted || this.#lastPoll(match, body) !== undefined) return undefined;
     return {
@@ -255,7 +256,10 @@ export class Gateway implements DeviceGateway, Disposable {
     }
   }
 
-  /** The last poll of this node, when this request is the same to the byte and so as good as its signature was. */
+  /**
+   * The last poll of this node, when this request is the same to the byte and so as good as its signature
+   * was.
+   */
   #lastPoll({ name, node: id }: EndpointMatch, body: Uint8Array): LastPoll | undefined {
     if (name !== "config" || id === undefined) return undefined;
     const poll = this.#polls.get(id);
@@ -340,8 +344,8 @@ function unreadable(what: string): Refused {
 }
 
 /**
- * A node that polls under a name that is not its own any more asks for its UUID again when it is told 404. With the
- * other requests 404 would make it drop what it sent, so there it stays with what was wrong.
+ * A node that polls under a name that is not its own any more asks for its UUID again when it is told 404.
+ * With the other requests 404 would make it drop what it sent, so there it stays with what was wrong.
  */
 function deleted(name: EndpointName, refused: Refused): Refused {
   const gone = refused.reason === "unknown" || refused.reason === "identity";

@@ -20,13 +20,16 @@ const bucket = "escrow";
 /** EVE has one storage key; a few more are no sign of trouble, many are. */
 const keysMax = 16;
 const keyBytesMax = 16 * 1024;
-/** Sets kept for one device: older ones are there for a human, should a node ever replace a good key by a bad one. */
+/**
+ * Sets kept for one device: older ones are there for a human, should a node ever replace a good key by a
+ * bad one.
+ */
 const setsMax = 32;
 
 /**
- * Keys that open a node's storage after its system was updated and its TPM no longer does. They are encrypted for that
- * TPM; we cannot read them. Kept for ever, under the device's certificate: a node that was removed and enrols again
- * finds them.
+ * Keys that open a node's storage after its system was updated and its TPM no longer does. They are
+ * encrypted for that TPM; we cannot read them. Kept for ever, under the device's certificate: a node that
+ * was removed and enrols again finds them.
  */
 export class KeyEscrow {
   readonly #records: Records;

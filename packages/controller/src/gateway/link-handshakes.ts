@@ -28,8 +28,8 @@ const helloMax = 16 * 1024;
 const waitingMax = 5_000;
 
 /**
- * From a WebSocket that anybody may dial to a link of a node: a nonce goes out, an envelope over it comes back, signed
- * by the device key. Nothing of it can be used twice.
+ * From a WebSocket that anybody may dial to a link of a node: a nonce goes out, an envelope over it comes
+ * back, signed by the device key. Nothing of it can be used twice.
  */
 export class LinkHandshakes {
   readonly #options: LinkHandshakesOptions;

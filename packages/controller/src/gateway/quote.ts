@@ -23,7 +23,10 @@ const clockAndFirmware = 8 + 4 + 4 + 1 + 8;
 /** A TPM has at most a few banks, of 24 registers each. */
 const banksMax = 16;
 
-/** Checks a quote: that this key signed it, over this nonce, and that the registers shown are those it covers. */
+/**
+ * Checks a quote: that this key signed it, over this nonce, and that the registers shown are those it
+ * covers.
+ */
 export function checkQuote(quote: Quote, key: KeyObject, nonce: Uint8Array): QuoteVerdict {
   if (!verifies(quote, key)) return bad("the signature does not verify with the attestation key");
   let read: AttestationRead;

@@ -26,7 +26,10 @@ export interface Refusal {
   readonly node?: NodeId | undefined;
   readonly path: string;
   readonly requestId: string;
-  /** Boxes that ask to become nodes have a budget of their own: those that wait must not slow down those that work. */
+  /**
+   * Boxes that ask to become nodes have a budget of their own: those that wait must not slow down those
+   * that work.
+   */
   readonly registering?: boolean;
 }
 
@@ -57,9 +60,9 @@ interface Remote {
 }
 
 /**
- * Counts requests that were refused, by who sent them and by the node they were in the name of. A remote with too many
- * is turned away before anything is verified, so that a flood of bad signatures costs no more than its bytes. The log
- * tells the first of each and then the 2nd, 4th, 8th, …
+ * Counts requests that were refused, by who sent them and by the node they were in the name of. A remote
+ * with too many is turned away before anything is verified, so that a flood of bad signatures costs no more
+ * than its bytes. The log tells the first of each and then the 2nd, 4th, 8th, …
  */
 export class Refusals {
   readonly #clock: Clock;

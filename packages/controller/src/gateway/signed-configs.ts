@@ -2,7 +2,10 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { ControllerIdentity } from "../pki/controller-identity.ts";
 import type { NodeId, RenderedConfig } from "../ports.ts";
 
-/** Signed answers kept for nodes that ask again; a node that has its configuration is told "unchanged" without one. */
+/**
+ * Signed answers kept for nodes that ask again; a node that has its configuration is told "unchanged"
+ * without one.
+ */
 const bytesMax = 64 * 1024 * 1024;
 
 interface Signed {

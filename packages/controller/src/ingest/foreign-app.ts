@@ -3,7 +3,10 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { ext, info } from "@selvedge/eve-api";
 import type { Pod } from "@selvedge/kinds";
 
-/** What EVE's states of an app mean for the containers in it. Rows, so that the table can be read and tested. */
+/**
+ * What EVE's states of an app mean for the containers in it. Rows, so that the table can be read and
+ * tested.
+ */
 type Meaning =
   | { readonly is: "waiting"; readonly message: string }
   | { readonly is: "running" }

@@ -1,7 +1,10 @@
 import type { Instant, Millis } from "@selvedge/base";
 import type { NodeId } from "../ports.ts";
 
-/** What a node said that is news rather than state: kept in memory, said again by the node at its next report. */
+/**
+ * What a node said that is news rather than state: kept in memory, said again by the node at its next
+ * report.
+ */
 export interface AppList {
   /** Every app instance that exists on the node. */
   readonly apps: ReadonlySet<string>;
@@ -10,8 +13,9 @@ export interface AppList {
 }
 
 /**
- * What the controller remembers of nodes between their reports: when each was last heard, on both clocks, and which apps
- * it has. Bounded by the number of nodes that were admitted, because only those get past the gateway.
+ * What the controller remembers of nodes between their reports: when each was last heard, on both clocks,
+ * and which apps it has. Bounded by the number of nodes that were admitted, because only those get past the
+ * gateway.
  */
 export class NodeFacts {
   readonly #seen = new Map<NodeId, { readonly at: Instant; readonly mono: Millis }>();
@@ -50,7 +54,10 @@ export class NodeFacts {
     this.#awaited.delete(node);
   }
 
-  /** Called with a node that was heard for the first time since the start, or again after a silence, or told which apps it has. */
+  /**
+   * Called with a node that was heard for the first time since the start, or again after a silence, or told
+   * which apps it has.
+   */
   onChange(listener: (node: NodeId) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

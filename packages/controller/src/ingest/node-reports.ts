@@ -36,8 +36,9 @@ const toldMax = 100_000;
 const usagesMax = 100_000;
 
 /**
- * Turns what nodes report into the status of objects. A call resolves when the status is stored, and only then does the
- * gateway acknowledge: what a node was thanked for is never lost. Reports of one node are handled one after another.
+ * Turns what nodes report into the status of objects. A call resolves when the status is stored, and only
+ * then does the gateway acknowledge: what a node was thanked for is never lost. Reports of one node are
+ * handled one after another.
  */
 export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
   readonly #deps: NodeReportsDeps;
@@ -189,7 +190,8 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
     if (pod === undefined || pod.spec.nodeName !== nodeName) return;
     const own = getExtension(app, ext.AppReportSchema);
     const halted = app.state === info.ZSwState.HALTED || app.state === info.ZSwState.INVALID;
-    // A message with nothing but the id says that the app is gone. Unless it was asked to go, it will come back.
+    // A message with nothing but the id says that the app is gone. Unless it was asked to go, it will come
+    // back.
     if (app.state === info.ZSwState.INVALID && own === undefined && !isGoing(pod)) return;
     const hostIp = caches.nodes
       .get(nodeName)

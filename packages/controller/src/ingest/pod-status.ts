@@ -9,8 +9,8 @@ const phases: readonly PodPhase[] = ["Pending", "Running", "Succeeded", "Failed"
 const derived = ["PodScheduled", "Initialized", "ContainersReady", "Ready"];
 
 /**
- * A Pod's status from what its node says of the app. `halted` means that nothing of it runs and nothing will: a Pod that
- * is being deleted then ends in a final phase, which is what lets it be removed.
+ * A Pod's status from what its node says of the app. `halted` means that nothing of it runs and nothing
+ * will: a Pod that is being deleted then ends in a final phase, which is what lets it be removed.
  */
 export function podStatusOf(pod: Pod, report: ext.AppReport, halted: boolean, now: Instant): PodStatus {
   const before = pod.status ?? {};
@@ -41,7 +41,10 @@ export function podStatusOf(pod: Pod, report: ext.AppReport, halted: boolean, no
   return status;
 }
 
-/** Puts the conditions that follow from the containers. Also used when a node that was silent is heard again. */
+/**
+ * Puts the conditions that follow from the containers. Also used when a node that was silent is heard
+ * again.
+ */
 export function setReadiness(pod: Pod, status: PodStatus, now: Instant): boolean {
   status.conditions ??= [];
   const { conditions, phase } = status;

@@ -1,6 +1,7 @@
 /**
- * The port nodes dial: the EVE API, the link, and the registry. It only turns sockets into requests; who asks, and
- * whether they may, is the gateway's business. Everything a stranger can make it hold is bounded here.
+ * The port nodes dial: the EVE API, the link, and the registry. It only turns sockets into requests; who
+ * asks, and whether they may, is the gateway's business. Everything a stranger can make it hold is bounded
+ * here.
  */
 import { hkdfSync } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -37,10 +38,14 @@ export interface DeviceListenerOptions {
   readonly log: Log;
 }
 
-/** Longer than EVE's poll of a minute, so that a node without a link pays for one handshake. One with a link polls
- * rarely: its connection is not worth the memory meanwhile, and a resumed handshake is cheap. */
+/**
+ * Longer than EVE's poll of a minute, so that a node without a link pays for one handshake. One with a link
+ * polls rarely: its connection is not worth the memory meanwhile, and a resumed handshake is cheap.
+ */
 const keepAlive = seconds(90);
-/** A bundle of logs over a bad mobile uplink takes minutes; a client that trickles for ever does not finish. */
+/**
+ * A bundle of logs over a bad mobile uplink takes minutes; a client that trickles for ever does not finish.
+ */
 const requestTimeout = minutes(10);
 const headersTimeout = seconds(30);
 /** How long a session ticket can be resumed: a node that was away for a day still comes back cheaply. */
@@ -48,7 +53,9 @@ const sessionSeconds = 86_400;
 const ticketWeek = hours(7 * 24);
 /** Every node holds a link and a keep-alive connection; 10,000 nodes and as many strangers fit. */
 const connectionsMax = 40_000;
-/** All request bodies being read at once; the next one is told to come back. Ordinary polls are under 1 KiB. */
+/**
+ * All request bodies being read at once; the next one is told to come back. Ordinary polls are under 1 KiB.
+ */
 const bodiesMax = 64 * 1024 * 1024;
 /** Several times the largest body there is; who sends more is cut off. */
 const drainMax = 16 * 1024 * 1024;
@@ -158,9 +165,9 @@ export class DeviceListener implements AsyncDisposable {
   }
 
   /**
-   * The body, but never more than one byte beyond what the endpoint takes: the gateway then refuses and counts it. What
-   * comes after is read and dropped, as a client hears no answer before it has sent everything; `drainMax` ends that.
-   * Undefined when there is no room for the body now.
+   * The body, but never more than one byte beyond what the endpoint takes: the gateway then refuses and
+   * counts it. What comes after is read and dropped, as a client hears no answer before it has sent
+   * everything; `drainMax` ends that. Undefined when there is no room for the body now.
    */
   async #body(request: IncomingMessage): Promise<Uint8Array | undefined> {
     const limit = matchEndpoint((request.url ?? "/").split("?", 1)[0] ?? "/")?.endpoint.bodyMax ?? 0;
@@ -210,8 +217,10 @@ function refuse(response: ServerResponse, status: number): void {
   response.end();
 }
 
-/** Ticket keys as TLS wants them. Made from a secret and the week, so that a restart does not end sessions, and a key
- * that leaks tells nothing of earlier weeks. */
+/**
+ * Ticket keys as TLS wants them. Made from a secret and the week, so that a restart does not end sessions,
+ * and a key that leaks tells nothing of earlier weeks.
+ */
 function ticketKeys(secret: Uint8Array, now: Instant): Buffer {
   const week = Math.floor(now / ticketWeek);
   return Buffer.from(hkdfSync("sha256", secret, "", `tickets of week ${week}`, 48));

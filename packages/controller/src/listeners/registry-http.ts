@@ -12,8 +12,10 @@ export function isRegistryTarget(target: string | undefined): boolean {
 /** What of a refused upload is read and dropped, so that the client hears the answer; then it is cut off. */
 const drainMax = 16 * 1024 * 1024;
 
-/** Answers one HTTP request by the registry, whatever happens: a failure is a 500, or a cut when the answer has
- * begun. */
+/**
+ * Answers one HTTP request by the registry, whatever happens: a failure is a 500, or a cut when the answer
+ * has begun.
+ */
 export async function serveRegistry(
   registry: Registry,
   request: IncomingMessage,

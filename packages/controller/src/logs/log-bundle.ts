@@ -1,6 +1,6 @@
 /**
- * Bundles of logs as nodes upload them: gzip, one JSON object a line, its header saying whose they are. Everything in
- * them comes from outside, so sizes are bounded before anything is believed.
+ * Bundles of logs as nodes upload them: gzip, one JSON object a line, its header saying whose they are.
+ * Everything in them comes from outside, so sizes are bounded before anything is believed.
  */
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";

@@ -1,6 +1,7 @@
 /**
- * Logs that nodes have uploaded, kept on disk within a budget, and read back for `kubectl logs` when the node itself
- * cannot be asked. A node takes an acknowledgement as "kept", so appending resolves once the lines are on the disk.
+ * Logs that nodes have uploaded, kept on disk within a budget, and read back for `kubectl logs` when the
+ * node itself cannot be asked. A node takes an acknowledgement as "kept", so appending resolves once the
+ * lines are on the disk.
  */
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -38,7 +39,10 @@ export class LogStore implements UploadedLogs {
   readonly #open = new LruMap<string, Promise<OpenLog>>(openMax);
   readonly #writes = new Map<string, Promise<void>>();
   readonly #listeners = new Set<(owner: string, lines: readonly LogLine[]) => void>();
-  /** Owners in the order of their last write, oldest first: whose oldest lines go when the budget is used up. */
+  /**
+   * Owners in the order of their last write, oldest first: whose oldest lines go when the budget is used
+   * up.
+   */
   readonly #owners = new Map<string, true>();
   #bytes = 0;
 
@@ -198,7 +202,8 @@ class Follower {
     this.#listeners = listeners;
     this.#listener = (owner, lines) => {
       if (owner !== app) return;
-      // A reader that is slower than a log that arrives by the minute loses the oldest, as it would from a node.
+      // A reader that is slower than a log that arrives by the minute loses the oldest, as it would from a
+      // node.
       this.#lines = [...this.#lines, ...lines].slice(-rememberedMax);
       this.#wake?.();
     };

@@ -6,8 +6,8 @@ import type { Cluster } from "../objects/cluster.ts";
 const namespace = "kube-node-lease";
 
 /**
- * The Lease that `kubectl describe node` shows. It is renewed as seldom as `lastSeen` is stored and says so in its duration;
- * nobody here decides anything by it.
+ * The Lease that `kubectl describe node` shows. It is renewed as seldom as `lastSeen` is stored and says so
+ * in its duration; nobody here decides anything by it.
  */
 export async function keepLease(
   cluster: Cluster,
@@ -33,7 +33,8 @@ export async function keepLease(
       },
     });
   } catch (error) {
-    // An API server without that namespace, or one that is being deleted, has no leases: nothing depends on them.
+    // An API server without that namespace, or one that is being deleted, has no leases: nothing depends on
+    // them.
     if (!isReason(error, "NotFound") && !isReason(error, "Forbidden")) throw error;
   }
 }

@@ -35,8 +35,8 @@ export function silenceOf(edgeNode: EdgeNode): Millis {
 }
 
 /**
- * Whether a node lives. Lengths of time are measured on the clock that cannot jump; a controller that just started gives
- * every node its full time before it calls it silent.
+ * Whether a node lives. Lengths of time are measured on the clock that cannot jump; a controller that just
+ * started gives every node its full time before it calls it silent.
  */
 export function lifeOf(hearing: Hearing, silence: Millis, known: Instant | undefined): Life {
   const { lastSeen, started, linked, now } = hearing;
@@ -90,9 +90,9 @@ export function taintsFor(
 }
 
 /**
- * What a node's silence means for a Pod on it: nobody knows whether it serves, so it is not counted as ready; it is still
- * running as far as anybody can tell. When the node is heard again the Pod is ready as its containers are. Changes the
- * status in place and returns whether it did.
+ * What a node's silence means for a Pod on it: nobody knows whether it serves, so it is not counted as
+ * ready; it is still running as far as anybody can tell. When the node is heard again the Pod is ready as
+ * its containers are. Changes the status in place and returns whether it did.
  */
 export function readinessFor(pod: Pod, status: PodStatus, life: Life, now: Instant): boolean {
   if (isOver(pod) || status.containerStatuses === undefined) return false;

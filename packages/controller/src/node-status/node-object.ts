@@ -1,7 +1,10 @@
 import type { EdgeNode, Node } from "@selvedge/kinds";
 import { nodeNameOf } from "../objects/caches.ts";
 
-/** Names the labels that came from the EdgeNode, so that one removed there is removed here and the user's own stay. */
+/**
+ * Names the labels that came from the EdgeNode, so that one removed there is removed here and the user's
+ * own stay.
+ */
 const managedLabels = "selvedge.dev/managed-labels";
 /** Which EdgeNode a Node shows. */
 export const edgeNodeLabel = "selvedge.dev/edge-node";

@@ -37,10 +37,16 @@ export interface NodeDeps {
   readonly forget: (node: NodeId) => void;
 }
 
-/** How old the stored time of the last request may get: a write a node and request would be most of the store's work. */
+/**
+ * How old the stored time of the last request may get: a write a node and request would be most of the
+ * store's work.
+ */
 const lastSeenCoalesced = minutes(10);
 
-/** Keeps the Node of each EdgeNode: there while it is enrolled, Ready while it is heard. The key is the Node's name. */
+/**
+ * Keeps the Node of each EdgeNode: there while it is enrolled, Ready while it is heard. The key is the
+ * Node's name.
+ */
 export class NodeReconciler implements Reconciler {
   readonly name = "node";
   readonly reads: readonly string[] = ["EdgeNode", "Node", "Pod", "node reports", "links"];
@@ -202,7 +208,10 @@ export class NodeReconciler implements Reconciler {
     await events.record(node, { ...happening, message, component: "node-controller" });
   }
 
-  /** A Node of ours without its EdgeNode: it goes, and its Pods with it, because nobody is left to stop them. */
+  /**
+   * A Node of ours without its EdgeNode: it goes, and its Pods with it, because nobody is left to stop
+   * them.
+   */
   async #remove(node: Node): Promise<void> {
     const { caches, cluster, forget } = this.#deps;
     if (node.metadata.labels?.[edgeNodeLabel] === undefined) return;

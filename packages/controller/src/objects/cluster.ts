@@ -24,12 +24,15 @@ export interface CachedKind<T extends KubeObject = KubeObject> {
   readonly indexes: Readonly<Record<string, IndexFunction<T>>>;
 }
 
-/** A read-modify-write that others keep winning against is given up after so many; the pass is then tried again. */
+/**
+ * A read-modify-write that others keep winning against is given up after so many; the pass is then tried
+ * again.
+ */
 const attemptsMax = 5;
 
 /**
- * The controller's view of the API server's objects: copies that follow the watch, and writes that the copies know of
- * at once. All reconcilers share it.
+ * The controller's view of the API server's objects: copies that follow the watch, and writes that the
+ * copies know of at once. All reconcilers share it.
  */
 export class Cluster implements AsyncDisposable {
   readonly objects: Objects;
@@ -71,8 +74,9 @@ export class Cluster implements AsyncDisposable {
   }
 
   /**
-   * Changes the status of an object: `change` gets a copy of the newest known object and alters its status in place;
-   * it returns false when nothing is to be written. Undefined when the object is not there (any more).
+   * Changes the status of an object: `change` gets a copy of the newest known object and alters its status
+   * in place; it returns false when nothing is to be written. Undefined when the object is not there (any
+   * more).
    */
   async changeStatus<T extends KubeObject>(
     kind: KindRef,
@@ -99,7 +103,10 @@ export class Cluster implements AsyncDisposable {
     });
   }
 
-  /** Deletes this very object (its UID is a precondition unless it has none); it is no error when it is gone. */
+  /**
+   * Deletes this very object (its UID is a precondition unless it has none); it is no error when it is
+   * gone.
+   */
   async delete(kind: KindRef, object: KubeObject, options: DeleteOptions = {}): Promise<void> {
     const { name, namespace, uid } = object.metadata;
     const preconditions = { ...(uid === undefined ? {} : { uid }), ...options.preconditions };
@@ -108,7 +115,8 @@ export class Cluster implements AsyncDisposable {
     } catch (error) {
       if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) throw error;
       const now = await this.refresh(kind, object);
-      // Another object has the name now: ours is gone. The same one only changed meanwhile, and that is a failure.
+      // Another object has the name now: ours is gone. The same one only changed meanwhile, and that is a
+      // failure.
       if (now !== undefined && now.metadata.uid === uid) throw error;
       return;
     }

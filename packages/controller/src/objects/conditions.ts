@@ -10,8 +10,8 @@ export interface ConditionSays {
 }
 
 /**
- * Puts a condition into a list, in place. The time of transition moves only when the status does. Returns whether
- * anything changed, so that nothing is written when nothing did.
+ * Puts a condition into a list, in place. The time of transition moves only when the status does. Returns
+ * whether anything changed, so that nothing is written when nothing did.
  */
 export function setCondition(conditions: Condition[], says: ConditionSays, now: Instant): boolean {
   const { type, status, reason, message } = says;

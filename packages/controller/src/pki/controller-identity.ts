@@ -21,8 +21,8 @@ export interface ControllerIdentityOptions {
 }
 
 /**
- * What the controller is towards nodes: the key it signs with, the keys secrets are encrypted with, and the list of
- * certificates it publishes. Nothing in it changes; a renewal makes a new one.
+ * What the controller is towards nodes: the key it signs with, the keys secrets are encrypted with, and the
+ * list of certificates it publishes. Nothing in it changes; a renewal makes a new one.
  */
 export class ControllerIdentity {
   readonly signing: PublishedCertificate;

@@ -85,7 +85,10 @@ export function formatPair({ certificatePem, keyPem }: Pair): string {
   return `${certificatePem}\n${keyPem}\n`;
 }
 
-/** Reads a certificate and its key from one text; throws when either is missing or they do not belong together. */
+/**
+ * Reads a certificate and its key from one text; throws when either is missing or they do not belong
+ * together.
+ */
 export function parsePair(text: string): Pair {
   const [certificatePem = ""] = pemBlocks(text, "CERTIFICATE");
   const [keyPem = ""] = pemBlocks(text, "(?:EC )?PRIVATE KEY");
@@ -100,8 +103,11 @@ export function pemBlocks(text: string, label: string): string[] {
   return text.match(new RegExp(`-----BEGIN ${label}-----[^-]*-----END ${label}-----`, "g")) ?? [];
 }
 
-/** Whether `pair` has not aged at `now`, was issued by `issuer` and is for exactly these names. A clock that says the
- * certificate is not valid yet is wrong, as we made it in the past: what it would make instead would be worse. */
+/**
+ * Whether `pair` has not aged at `now`, was issued by `issuer` and is for exactly these names. A clock that
+ * says the certificate is not valid yet is wrong, as we made it in the past: what it would make instead
+ * would be worse.
+ */
 export function isCurrent(pair: Pair, issuer: Pair, now: Instant, names: readonly string[] = []): boolean {
   const { certificate } = pair;
   const from = Date.parse(certificate.validFrom);

@@ -7,7 +7,10 @@ export interface KubeconfigParts {
   readonly key: string;
 }
 
-/** A kubeconfig with one cluster, one user, and everything inside: it can be copied to another machine as it is. */
+/**
+ * A kubeconfig with one cluster, one user, and everything inside: it can be copied to another machine as it
+ * is.
+ */
 export function formatKubeconfig({ server, authority, user, certificate, key }: KubeconfigParts): string {
   const cluster = "selvedge";
   const inline = (pem: string): string => Buffer.from(`${pem}\n`).toString("base64");

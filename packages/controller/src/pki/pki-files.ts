@@ -1,8 +1,10 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
-/** Where keys and certificates are kept. Small texts, each replaced as a whole: after a power cut a name has its old
- * content or its new one. */
+/**
+ * Where keys and certificates are kept. Small texts, each replaced as a whole: after a power cut a name has
+ * its old content or its new one.
+ */
 export interface PkiFiles {
   read(name: string): string | undefined;
   write(name: string, content: string): void;

@@ -50,8 +50,8 @@ const secretLength = 32;
  *                         └─ encryption                    secrets for nodes
  *   clients ── admin                                       who may use the Kubernetes API
  *
- * Each is one text with certificate and key. What is missing, too old, or for other names than wanted is made again;
- * the root never is: a node knows no other.
+ * Each is one text with certificate and key. What is missing, too old, or for other names than wanted is
+ * made again; the root never is: a node knows no other.
  */
 export class Pki implements Disposable {
   readonly #options: PkiOptions;
@@ -112,7 +112,10 @@ export class Pki implements Disposable {
     return made;
   }
 
-  /** Called after a renewal: TLS servers and the gateway then take the new certificates. Returns how to stop. */
+  /**
+   * Called after a renewal: TLS servers and the gateway then take the new certificates. Returns how to
+   * stop.
+   */
   onRenewed(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -217,7 +220,10 @@ class Workshop {
     this.#options = options;
   }
 
-  /** A pair that signs itself. It is never replaced: when it cannot be read, only a human may decide to start anew. */
+  /**
+   * A pair that signs itself. It is never replaced: when it cannot be read, only a human may decide to
+   * start anew.
+   */
   async root(name: string, subject: string, depth: number): Promise<Pair> {
     const stored = this.#options.files.read(fileOf(name));
     if (stored !== undefined) {

@@ -8,8 +8,8 @@ const table = `create table if not exists records (bucket text not null, key tex
   unique (bucket, key));`;
 
 /**
- * Records in one SQLite file, the one that holds the objects; in memory for the path ":memory:". Every write is on the
- * disk when it returns, as what a node was told must survive a power cut.
+ * Records in one SQLite file, the one that holds the objects; in memory for the path ":memory:". Every
+ * write is on the disk when it returns, as what a node was told must survive a power cut.
  */
 export class SqliteRecords implements Records, Disposable {
   readonly #database: DatabaseSync;

@@ -40,7 +40,8 @@ export class RangeMismatchError extends Error {
 const uploadMax = 32 * 2 ** 30;
 
 /**
- * The registry's folder. A blob is there once under its digest; a repository links what was pushed or mounted to it.
+ * The registry's folder. A blob is there once under its digest; a repository links what was pushed or
+ * mounted to it.
  *
  *   blobs/<hex>                         bytes, durable before anybody may see them
  *   uploads/<uuid>                      what has arrived of an upload
@@ -167,8 +168,10 @@ export class BlobStore {
     return await sizeOf(this.#upload(id));
   }
 
-  /** Adds to an upload; `start`, when the client names it, must be where the upload ends. The new size. What came
-   * before the client broke off stays, to be gone on with. */
+  /**
+   * Adds to an upload; `start`, when the client names it, must be where the upload ends. The new size. What
+   * came before the client broke off stays, to be gone on with.
+   */
   async appendUpload(
     id: string,
     body: AsyncIterable<Uint8Array>,

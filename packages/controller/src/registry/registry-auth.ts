@@ -11,8 +11,8 @@ export interface RegistryAuthOptions {
 export const adminUser = "admin";
 
 /**
- * Who may use the registry by password: nodes pull as themselves (docs/decisions/0003), the administrator pushes where
- * client certificates are inconvenient, as with `docker login`.
+ * Who may use the registry by password: nodes pull as themselves (docs/decisions/0003), the administrator
+ * pushes where client certificates are inconvenient, as with `docker login`.
  */
 export class RegistryAuth {
   readonly #options: RegistryAuthOptions;

@@ -11,8 +11,8 @@ import { ManifestError, parseManifest } from "./manifest.ts";
 import { parseRoute, type Route } from "./routes.ts";
 
 /**
- * An OCI distribution registry (v1.1) as a function from request to answer: whoever has a TLS port serves it at /v2/.
- * Users push and pull; nodes pull.
+ * An OCI distribution registry (v1.1) as a function from request to answer: whoever has a TLS port serves
+ * it at /v2/. Users push and pull; nodes pull.
  */
 export interface RegistryRequest {
   readonly method: string;

@@ -1,6 +1,7 @@
 /**
- * Removes what no manifest needs. A manifest stays until it is deleted, as a Pod may name it by digest long after
- * its tag has moved on; blobs go when nothing refers to them and they have been left alone for the grace time.
+ * Removes what no manifest needs. A manifest stays until it is deleted, as a Pod may name it by digest long
+ * after its tag has moved on; blobs go when nothing refers to them and they have been left alone for the
+ * grace time.
  */
 import { unlinkSync } from "node:fs";
 import { readdir, readFile, rm, stat } from "node:fs/promises";

@@ -36,7 +36,10 @@ export function fieldOf(pod: Pod, path: string): FieldValue {
   }
 }
 
-/** What `resourceFieldRef` stands for: in units of the divisor, rounded up; the node's own amount where there is no limit. */
+/**
+ * What `resourceFieldRef` stands for: in units of the divisor, rounded up; the node's own amount where
+ * there is no limit.
+ */
 export function resourceOf(
   pod: Pod,
   own: Container | undefined,

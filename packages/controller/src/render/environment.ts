@@ -24,10 +24,16 @@ export interface Environment {
 
 type Sources = Pick<RenderInputs, "configMap" | "secret" | "node">;
 
-/** What upstream takes for a variable's name: anything printable but "=". Others are left out, as kubelet does. */
+/**
+ * What upstream takes for a variable's name: anything printable but "=". Others are left out, as kubelet
+ * does.
+ */
 const namePattern = /^[ -<>-~]+$/;
 
-/** A container's variables: envFrom in order, then env, the later winning; Kubernetes' own order of evaluation. */
+/**
+ * A container's variables: envFrom in order, then env, the later winning; Kubernetes' own order of
+ * evaluation.
+ */
 export function environmentOf(pod: Pod, container: Container, sources: Sources): Environment {
   const values = new Map<string, Value>();
   for (const { name, value } of imported(pod, container, sources)) values.set(name, value);
@@ -131,9 +137,10 @@ function valueFor(
 }
 
 /**
- * Replaces `$(NAME)` by the variable's value; `$$` stands for `$`, and a name that is not defined stays as it is written,
- * as upstream does. The node does the same to what it gets, so what is final here has its dollars doubled, and the only
- * references left are those that the node must resolve; see docs/decisions/0040.
+ * Replaces `$(NAME)` by the variable's value; `$$` stands for `$`, and a name that is not defined stays as
+ * it is written, as upstream does. The node does the same to what it gets, so what is final here has its
+ * dollars doubled, and the only references left are those that the node must resolve; see
+ * docs/decisions/0040.
  */
 export function encode(
   text: string,

@@ -64,7 +64,8 @@ function datastoreOf(
   certificates: readonly string[],
   credentials: Credentials | undefined,
 ): DatastorePlan {
-  // The password is no part of the name: a new password is the same datastore, and no content is fetched again for it.
+  // The password is no part of the name: a new password is the same datastore, and no content is fetched
+  // again for it.
   const id = stableId(`datastore/${host}/${credentials?.user ?? ""}`);
   return { id, fqdn: `docker://${host}`, certificates, credentials };
 }
@@ -79,7 +80,10 @@ interface DockerAuth {
   readonly password?: string;
 }
 
-/** The first of the Pod's pull secrets that knows the registry. A secret that is not there is passed over, as upstream. */
+/**
+ * The first of the Pod's pull secrets that knows the registry. A secret that is not there is passed over,
+ * as upstream.
+ */
 function pullCredentials(
   pod: Pod,
   registry: string,
@@ -122,7 +126,9 @@ function credentialsOf({ auth, username, password }: DockerAuth): Credentials | 
   return colon < 0 ? undefined : { user: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
 }
 
-/** Whether credentials for `server` (`https://host/v1/`, `host`, `host/path`, `*.host`) are for this image. */
+/**
+ * Whether credentials for `server` (`https://host/v1/`, `host`, `host/path`, `*.host`) are for this image.
+ */
 function covers(server: string, registry: string, image: string): boolean {
   const [host = "", ...path] = server
     .replace(/^https?:\/\//, "")

@@ -28,8 +28,9 @@ export interface AssembledConfig {
 }
 
 /**
- * EVE's configuration items every node gets; an EdgeNode's own settings win. Names are EVE's. Timers are not among
- * them: EVE's defaults are good, and our engine talks less while its link is up, unless somebody sets them.
+ * EVE's configuration items every node gets; an EdgeNode's own settings win. Names are EVE's. Timers are
+ * not among them: EVE's defaults are good, and our engine talks less while its link is up, unless somebody
+ * sets them.
  */
 const defaultSettings: Readonly<Record<string, string>> = {
   // Absent ones mean false once a configuration has come, which would turn a box's screen and keyboard off.
@@ -71,8 +72,8 @@ export function planNode(inputs: RenderInputs): NodePlan {
 }
 
 /**
- * The configuration from the plan and what the sealer made of its secrets. A Pod that cannot be rendered now but could be
- * before keeps what the node runs on: a ConfigMap deleted by mistake stops nothing.
+ * The configuration from the plan and what the sealer made of its secrets. A Pod that cannot be rendered
+ * now but could be before keeps what the node runs on: a ConfigMap deleted by mistake stops nothing.
  */
 export function assembleNode(
   plan: NodePlan,

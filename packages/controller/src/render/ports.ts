@@ -10,9 +10,10 @@ export interface PortMapping {
 }
 
 /**
- * Which ports of the node lead to which Pod, by UID. A port leads to one Pod only: a Pod's own hostPort before a
- * Service's NodePort, a Pod that stays before one that goes, the older before the newer. So a Service that selects two
- * Pods of one node uses the first, and goes over to the other when the first is deleted.
+ * Which ports of the node lead to which Pod, by UID. A port leads to one Pod only: a Pod's own hostPort
+ * before a Service's NodePort, a Pod that stays before one that goes, the older before the newer. So a
+ * Service that selects two Pods of one node uses the first, and goes over to the other when the first is
+ * deleted.
  */
 export function portMappings(
   pods: readonly Pod[],

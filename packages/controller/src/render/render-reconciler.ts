@@ -38,7 +38,10 @@ export interface RenderDeps {
   readonly certificatesHash: () => string;
 }
 
-/** The sealer tells when a node's certificate comes; this is for the case that it came while nobody listened. */
+/**
+ * The sealer tells when a node's certificate comes; this is for the case that it came while nobody
+ * listened.
+ */
 const sealAgain = seconds(60);
 
 /** Keeps one node's configuration what its objects say. The key is the name of the Node. */

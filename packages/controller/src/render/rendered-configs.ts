@@ -11,15 +11,19 @@ export type Published =
   | { readonly type: "published" | "unchanged"; readonly hash: string }
   | { readonly type: "too-large"; readonly bytes: number };
 
-/** A node reads its configuration whole into memory, on a box with little of it; no set of Pods needs as much. */
+/**
+ * A node reads its configuration whole into memory, on a box with little of it; no set of Pods needs as
+ * much.
+ */
 export const configBytesMax: number = 8 * 1024 * 1024;
 
 const bucket = "rendered-configs";
 const digestLength = 32;
 
 /**
- * The newest configuration of every node, in memory and in the records, so that a controller that starts serves at once
- * what it served before it stopped. A record is the digest of the content (without its time), then the configuration.
+ * The newest configuration of every node, in memory and in the records, so that a controller that starts
+ * serves at once what it served before it stopped. A record is the digest of the content (without its
+ * time), then the configuration.
  */
 export class RenderedConfigs implements ConfigBook {
   readonly #records: Records;
@@ -48,8 +52,8 @@ export class RenderedConfigs implements ConfigBook {
   }
 
   /**
-   * Publishes content if it differs from what is published. Its time is never that of an earlier one, even when the clock
-   * went back: a node drops a configuration older than its last.
+   * Publishes content if it differs from what is published. Its time is never that of an earlier one, even
+   * when the clock went back: a node drops a configuration older than its last.
    */
   publish(node: NodeId, content: config.EdgeDevConfig): Published {
     const bare = toBinary(config.EdgeDevConfigSchema, content);

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * The UUID of something Kubernetes has no name for: made from what it is, so that every replica, and every pass, gives
- * the same one. Version 8 (RFC 9562: made by the application).
+ * The UUID of something Kubernetes has no name for: made from what it is, so that every replica, and every
+ * pass, gives the same one. Version 8 (RFC 9562: made by the application).
  */
 export function stableId(text: string): string {
   const bytes = createHash("sha256").update(text).digest().subarray(0, 16);

@@ -11,7 +11,10 @@ interface Taken {
   readonly ports: Map<string, number>;
 }
 
-/** What is taken of each node by the Pods on it; follows the cache, so that a decision need not add up the fleet. */
+/**
+ * What is taken of each node by the Pods on it; follows the cache, so that a decision need not add up the
+ * fleet.
+ */
 export class Allocations {
   readonly #nodes = new Map<string, Taken>();
 

@@ -10,7 +10,10 @@ export interface Amounts {
 }
 
 const mebibyte = 1024 * 1024;
-/** As docs/decisions/0004 sizes the virtual machine: memory cannot be lent twice, so what the machine gets is what counts. */
+/**
+ * As docs/decisions/0004 sizes the virtual machine: memory cannot be lent twice, so what the machine gets
+ * is what counts.
+ */
 const defaultMemory = 128 * mebibyte;
 const guestMemory = 96 * mebibyte;
 

@@ -116,7 +116,9 @@ const rows: readonly (readonly [string, Pod, readonly Node[], TakenView, Placeme
     ],
     taken(),
     not(
-      "0/4 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }, 1 node(s) were unschedulable, 2 Insufficient memory.",
+      "0/4 nodes are available: 1 Insufficient cpu, " +
+        "1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }, " +
+        "1 node(s) were unschedulable, 2 Insufficient memory.",
     ),
   ],
   [

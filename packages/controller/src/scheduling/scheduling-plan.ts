@@ -14,8 +14,8 @@ export type Placement =
   | { readonly type: "unschedulable"; readonly message: string };
 
 /**
- * Chooses a node for one Pod: of those that can take it the one that fits its preferences best, then the one with the most
- * left, then the first by name, so that the same question has the same answer. Pure.
+ * Chooses a node for one Pod: of those that can take it the one that fits its preferences best, then the
+ * one with the most left, then the first by name, so that the same question has the same answer. Pure.
  */
 export function placePod(
   pod: Pod,

@@ -29,8 +29,9 @@ const keysMax = 20_000;
 const ivLength = 16;
 
 /**
- * Encrypts secrets to nodes. The initial value is a keyed hash of everything that goes in, so that an equal secret
- * gives an equal block and a configuration changes only when its content does; an onlooker learns no more than that.
+ * Encrypts secrets to nodes. The initial value is a keyed hash of everything that goes in, so that an equal
+ * secret gives an equal block and a configuration changes only when its content does; an onlooker learns no
+ * more than that.
  */
 export class CipherSealer implements NodeSealer {
   readonly #options: CipherSealerOptions;

@@ -5,8 +5,9 @@ import { deriveSharedKey } from "@selvedge/eve-api";
 const coordinateLength = 32;
 
 /**
- * The key that only these two can derive: from both coordinates of the shared point, as EVE does. node:crypto gives the
- * first coordinate alone, which leaves two candidates for the second; a library that multiplies points leaves none.
+ * The key that only these two can derive: from both coordinates of the shared point, as EVE does.
+ * node:crypto gives the first coordinate alone, which leaves two candidates for the second; a library that
+ * multiplies points leaves none.
  */
 export async function sharedKey(own: KeyObject, peer: KeyObject): Promise<Uint8Array> {
   const { d } = own.export({ format: "jwk" });

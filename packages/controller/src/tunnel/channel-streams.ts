@@ -2,8 +2,8 @@ import { Duplex, Readable, Writable } from "node:stream";
 import type { LinkStream } from "@selvedge/eve-api";
 
 /**
- * The channels of a link stream as Node streams. Back-pressure goes through: a reader that stops makes the link's
- * delivery wait, so no credit goes back, so the node stops sending.
+ * The channels of a link stream as Node streams. Back-pressure goes through: a reader that stops makes the
+ * link's delivery wait, so no credit goes back, so the node stops sending.
  */
 export class IncomingChannel {
   readonly readable: Readable;
@@ -22,7 +22,9 @@ export class IncomingChannel {
     });
   }
 
-  /** Resolves when the reader has room again. Nobody reading any more counts as room: the bytes are dropped. */
+  /**
+   * Resolves when the reader has room again. Nobody reading any more counts as room: the bytes are dropped.
+   */
   async deliver(bytes: Uint8Array): Promise<void> {
     const { readable } = this;
     if (this.#ended || readable.destroyed || readable.push(bytes)) return;

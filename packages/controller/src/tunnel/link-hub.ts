@@ -1,6 +1,6 @@
 /**
- * The links of all nodes that are connected to this controller. One node has one link: a newer one replaces the older,
- * which is most often a connection whose end nobody has noticed yet.
+ * The links of all nodes that are connected to this controller. One node has one link: a newer one replaces
+ * the older, which is most often a connection whose end nobody has noticed yet.
  */
 import { type Clock, type Instant, type Log, LruMap } from "@selvedge/base";
 import { LinkClosedError, LinkMux, type LinkSocket, type LinkStream } from "@selvedge/eve-api";
@@ -70,7 +70,10 @@ export class NodeLinks implements LinkHub, Disposable {
     this.#links.get(node)?.mux.close("the node was removed");
   }
 
-  /** Opens a stream to a node. Rejects with LinkClosedError, whose reason is ServiceUnavailable without a link. */
+  /**
+   * Opens a stream to a node. Rejects with LinkClosedError, whose reason is ServiceUnavailable without a
+   * link.
+   */
   async open(node: NodeId, request: StreamRequest, size?: TerminalSize): Promise<LinkStream> {
     const link = this.#links.get(node);
     if (link === undefined) throw new LinkClosedError("the node has no link", "ServiceUnavailable");

@@ -1,6 +1,7 @@
 /**
- * exec, attach, port-forward and logs of Pods, over the link of the node each Pod is on. The Pod's UID is the app's id
- * on the node (docs/decisions/0004). Logs of a node without a link come from what it has uploaded.
+ * exec, attach, port-forward and logs of Pods, over the link of the node each Pod is on. The Pod's UID is
+ * the app's id on the node (docs/decisions/0004). Logs of a node without a link come from what it has
+ * uploaded.
  */
 import type { Duplex, Readable } from "node:stream";
 import {

@@ -6,9 +6,9 @@ import type { Cluster } from "../objects/cluster.ts";
 import { controllerReference } from "./template.ts";
 
 /**
- * Which objects an owner has: those that name it as their controller and match its selector. One that matches and has no
- * controller is adopted, one that no longer matches is released, as upstream does; so `--cascade=orphan` and a new owner
- * lose nothing.
+ * Which objects an owner has: those that name it as their controller and match its selector. One that
+ * matches and has no controller is adopted, one that no longer matches is released, as upstream does; so
+ * `--cascade=orphan` and a new owner lose nothing.
  */
 export async function claim<T extends KubeObject>(
   cluster: Cluster,

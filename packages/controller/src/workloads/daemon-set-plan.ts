@@ -38,7 +38,8 @@ interface Place {
 const daemonTolerations: readonly Toleration[] = [
   { key: "node.kubernetes.io/not-ready", operator: "Exists", effect: "NoExecute" },
   { key: "node.kubernetes.io/unreachable", operator: "Exists", effect: "NoExecute" },
-  // A node that is silent now gets its Pod at its first word: the change waits for it, not the other way round.
+  // A node that is silent now gets its Pod at its first word: the change waits for it, not the other way
+  // round.
   { key: "node.kubernetes.io/unreachable", operator: "Exists", effect: "NoSchedule" },
   { key: "node.kubernetes.io/disk-pressure", operator: "Exists", effect: "NoSchedule" },
   { key: "node.kubernetes.io/memory-pressure", operator: "Exists", effect: "NoSchedule" },
@@ -92,7 +93,10 @@ function placeOf(example: Pod, node: Node, pods: readonly Pod[]): Place {
   };
 }
 
-/** One Pod where one should be, none where none should. Returns for how long a failed Pod is left before its successor. */
+/**
+ * One Pod where one should be, none where none should. Returns for how long a failed Pod is left before its
+ * successor.
+ */
 function managePlace(
   place: Place,
   hash: string,

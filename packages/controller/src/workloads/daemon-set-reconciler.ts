@@ -80,7 +80,9 @@ export class DaemonSetReconciler implements Reconciler {
       : lookAgain("waiting for time to pass", millis(Math.max(plan.again, 100)));
   }
 
-  /** Returns false when the name of the new revision was taken: the count of collisions wakes the set again. */
+  /**
+   * Returns false when the name of the new revision was taken: the count of collisions wakes the set again.
+   */
   async #keepHistory(set: DaemonSet, { create, renumber, remove }: HistoryPlan): Promise<boolean> {
     const { cluster, caches } = this.#deps;
     const { name, namespace = "" } = set.metadata;

@@ -25,8 +25,8 @@ export type DeploymentStep =
 const defaultHistory = 10;
 
 /**
- * Decides the next steps of a Deployment. What follows from their outcome is decided by the pass that their outcome wakes.
- * Pure.
+ * Decides the next steps of a Deployment. What follows from their outcome is decided by the pass that their
+ * outcome wakes. Pure.
  */
 export function planDeployment(view: DeploymentView): DeploymentStep[] {
   const { deployment } = view;
@@ -125,7 +125,10 @@ function isScaling({ sets, wanted }: DeploymentView): boolean {
   });
 }
 
-/** Sizes the ReplicaSets for a new number, in proportion when a rollout is under way, so that it neither gains nor loses. */
+/**
+ * Sizes the ReplicaSets for a new number, in proportion when a rollout is under way, so that it neither
+ * gains nor loses.
+ */
 function planScale(view: DeploymentView): DeploymentStep[] {
   const { sets, wanted, maxSurge, deployment } = view;
   const active = sets.all.filter((set) => replicasOf(set) > 0);

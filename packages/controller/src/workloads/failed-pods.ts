@@ -5,8 +5,8 @@ const first = seconds(10);
 const longest = minutes(5);
 
 /**
- * How long to wait before Pods that failed are replaced: twice as long for each that failed, counted from the last one.
- * It is worked out from the Pods themselves, so it holds over restarts. 0: at once.
+ * How long to wait before Pods that failed are replaced: twice as long for each that failed, counted from
+ * the last one. It is worked out from the Pods themselves, so it holds over restarts. 0: at once.
  */
 export function replacementDelay(failed: readonly Pod[], now: Instant): Millis {
   if (failed.length === 0) return millis(0);

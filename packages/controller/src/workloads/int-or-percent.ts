@@ -1,4 +1,7 @@
-/** A number, or a share of `total` such as `25%`. Text that is neither counts as nothing; validation refuses it earlier. */
+/**
+ * A number, or a share of `total` such as `25%`. Text that is neither counts as nothing; validation refuses
+ * it earlier.
+ */
 export function amountOf(value: number | string, total: number, round: "up" | "down"): number {
   if (typeof value === "number") return value;
   const percent = /^(\d+)%$/.exec(value)?.[1];

@@ -2,13 +2,16 @@ import { type Clock, type Millis, millis } from "@selvedge/base";
 
 /** Sets of fewer members are looked at whenever something moves. */
 const smallMax = 64;
-/** Half a millisecond a member keeps a pass over all of them to a small share of the time; a second is soon enough. */
+/**
+ * Half a millisecond a member keeps a pass over all of them to a small share of the time; a second is soon
+ * enough.
+ */
 const perMember = 0.5;
 const longest = 1000;
 
 /**
- * Spaces the passes over large sets. A rollout over a fleet moves thousands of Pods, each of them wakes their owner, and a
- * pass looks at all of them: without this the owner would do nothing but look.
+ * Spaces the passes over large sets. A rollout over a fleet moves thousands of Pods, each of them wakes
+ * their owner, and a pass looks at all of them: without this the owner would do nothing but look.
  */
 export class Pace {
   readonly #clock: Clock;

@@ -19,7 +19,10 @@ export class PodControl {
     this.#component = component;
   }
 
-  /** Makes them all, or throws the first failure once what was begun has ended; the next pass sees what came of it. */
+  /**
+   * Makes them all, or throws the first failure once what was begun has ended; the next pass sees what came
+   * of it.
+   */
   async create(owner: KubeObject, pods: readonly Pod[]): Promise<void> {
     await inBatches(pods, async (pod) => {
       try {

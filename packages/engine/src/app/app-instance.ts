@@ -32,7 +32,10 @@ interface ContainerFault {
   readonly message: string;
 }
 
-/** One app on this node: its record, its machine, its probes and its logs. The reconciler decides, this acts. */
+/**
+ * One app on this node: its record, its machine, its probes and its logs. The reconciler decides, this
+ * acts.
+ */
 export class AppInstance {
   readonly context: AppContext;
   readonly machine: AppMachine;
@@ -313,7 +316,10 @@ export class AppInstance {
     await this.context.disk.remove(appFolder(this.id));
   }
 
-  /** For what is run in a container that an earlier engine started. Without it, it runs as root in the root folder. */
+  /**
+   * For what is run in a container that an earlier engine started. Without it, it runs as root in the root
+   * folder.
+   */
   async #rememberStart(index: number, attempt: number): Promise<void> {
     try {
       this.#starts.set(index, await this.describeStart(index, attempt));

@@ -29,8 +29,8 @@ const signals: Readonly<Record<string, number>> = {
 };
 
 /**
- * One app's machine as it is now: the connection to its guest, and the long acts on it, which go on beside the passes
- * and wake the app when they are done.
+ * One app's machine as it is now: the connection to its guest, and the long acts on it, which go on beside
+ * the passes and wake the app when they are done.
  */
 export class AppMachine {
   readonly #owner: MachineOwner;

@@ -11,7 +11,9 @@ import { ContainerConfigError } from "./container-config.ts";
 
 /** An app takes a few steps a container; more in one pass means that it goes round in a circle. */
 const stepsMax = 100;
-/** A configuration error is mended by another configuration, a secret that cannot be opened perhaps by time. */
+/**
+ * A configuration error is mended by another configuration, a secret that cannot be opened perhaps by time.
+ */
 const configErrorAgain: Millis = millis(10_000);
 
 export class AppReconciler implements Reconciler<AppId> {

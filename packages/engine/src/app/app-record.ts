@@ -47,7 +47,10 @@ export interface MachineRecord {
   readonly prepared: boolean;
   /** Of the files in volumes that follow their source while the app runs. */
   readonly filesFingerprint: string;
-  /** Containers that ran when the machine was told to make way for another of the same app; they go on in that. */
+  /**
+   * Containers that ran when the machine was told to make way for another of the same app; they go on in
+   * that.
+   */
   readonly goingOn: readonly string[];
 }
 
@@ -70,8 +73,8 @@ export interface ConditionRecord {
 }
 
 /**
- * What is remembered of one app through crashes of the engine and reboots of the box: what cannot be read from the
- * machine. Kept in one file, replaced whole.
+ * What is remembered of one app through crashes of the engine and reboots of the box: what cannot be read
+ * from the machine. Kept in one file, replaced whole.
  */
 export interface AppRecord {
   readonly id: AppId;

@@ -22,7 +22,9 @@ export class ContainerConfigError extends Error {
   override name = "ContainerConfigError";
 }
 
-/** How a container is started: its specification over its image's defaults, as Kubernetes merges them. Pure. */
+/**
+ * How a container is started: its specification over its image's defaults, as Kubernetes merges them. Pure.
+ */
 export function containerStart(inputs: ContainerInputs): ContainerStart {
   const { spec, container, image } = inputs;
   const env = environment(inputs);
@@ -144,8 +146,8 @@ export function hostnameOf({ pod, displayName }: AppSpec): string {
 }
 
 /**
- * Changes when the machine must be started anew. Not by what a tag stands for now: an image that is there stays. Not by
- * variables: as in Kubernetes, a ConfigMap that changes reaches them with the next start.
+ * Changes when the machine must be started anew. Not by what a tag stands for now: an image that is there
+ * stays. Not by variables: as in Kubernetes, a ConfigMap that changes reaches them with the next start.
  */
 export function machineFingerprint(spec: AppSpec): string {
   const images = [...spec.pod.initContainers, ...spec.pod.containers].map((it) => [

@@ -115,13 +115,17 @@ export interface ContainerStats {
 }
 
 /**
- * What the agent inside does for us. Requests are carried out in the order they are made. A container's output is kept
- * in the guest until it is acknowledged, so a host that dies loses none of what the guest's bound holds.
+ * What the agent inside does for us. Requests are carried out in the order they are made. A container's
+ * output is kept in the guest until it is acknowledged, so a host that dies loses none of what the guest's
+ * bound holds.
  */
 export interface Guest {
   readonly connected: boolean;
   setup(network: GuestNetwork): void;
-  /** A volume that lives as long as the machine (`memory`) or its scratch disk; `bytes` 0: no limit of its own. */
+  /**
+   * A volume that lives as long as the machine (`memory`) or its scratch disk; `bytes` 0: no limit of its
+   * own.
+   */
   volume(name: string, kind: "memory" | "scratch", bytes: number): void;
   /** `path` is `volume/path in it`. Replaces a file of that name in one act. */
   writeFile(path: string, mode: number, content: Uint8Array): void;
@@ -152,7 +156,10 @@ export interface Guest {
 
 /** Bytes to and from something in the guest. */
 export interface GuestStream {
-  /** Resolves once there is something at the other end; rejects with a GuestError when there will be nothing. */
+  /**
+   * Resolves once there is something at the other end; rejects with a GuestError when there will be
+   * nothing.
+   */
   readonly opened: Promise<void>;
   /** One reader; what it has not taken is not sent by the guest beyond a window. */
   readonly output: AsyncIterable<{ readonly channel: 1 | 2; readonly bytes: Uint8Array }>;
@@ -160,7 +167,10 @@ export interface GuestStream {
   write(bytes: Uint8Array): Promise<void>;
   end(): void;
   resize(width: number, height: number): void;
-  /** Of a process: its exit code; of a connection: 0 when both directions ended. Rejects when the stream broke. */
+  /**
+   * Of a process: its exit code; of a connection: 0 when both directions ended. Rejects when the stream
+   * broke.
+   */
   readonly exit: Promise<number>;
   /** Ends the process or connection if it has not ended. */
   close(): void;

@@ -3,8 +3,9 @@ import type { Disk } from "../host/disk.ts";
 import type { Remembered, StoredContent } from "./content-plan.ts";
 
 /**
- * The content folder. Whatever a crash leaves behind is one of: a record whose bytes are durable, bytes without a
- * record (garbage), a partial download (resumed or garbage), something in `tmp` (removed at the start).
+ * The content folder. Whatever a crash leaves behind is one of: a record whose bytes are durable, bytes
+ * without a record (garbage), a partial download (resumed or garbage), something in `tmp` (removed at the
+ * start).
  *
  *   images/<hash>.json   record; written last, so that it vouches for the file beside it
  *   images/<hash>.sqfs   root file system of a container image; `.img` for a disk image

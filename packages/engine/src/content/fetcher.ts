@@ -204,7 +204,10 @@ export class Fetcher {
     });
   }
 
-  /** Downloads until all bytes are there, resuming after each cut for as long as every attempt brings something. */
+  /**
+   * Downloads until all bytes are there, resuming after each cut for as long as every attempt brings
+   * something.
+   */
   async #complete(
     client: RegistryClient,
     item: Descriptor,

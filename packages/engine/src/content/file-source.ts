@@ -17,7 +17,10 @@ const answerMs = 60_000;
 /** When the configuration sets no size, nothing larger than this is taken from a plain web server. */
 const bytesMaxDefault = 64 * 2 ** 30;
 
-/** A disk image from a plain web server, resumed after a cut and checked against the hash the configuration names. */
+/**
+ * A disk image from a plain web server, resumed after a cut and checked against the hash the configuration
+ * names.
+ */
 export async function fetchFile(
   parts: Parts,
   spec: ContentSpec,

@@ -6,13 +6,16 @@ export interface FetchedLayer {
 }
 
 /**
- * What the content domain asks of the machine beyond plain files: the real one runs sqfstar, the simulated one writes
- * a small marker.
+ * What the content domain asks of the machine beyond plain files: the real one runs sqfstar, the simulated
+ * one writes a small marker.
  */
 export interface ImageBuilder {
   /** Hex SHA-256 of a file. */
   sha256(path: string, signal: AbortSignal): Promise<string>;
-  /** Flattens the layers (lowest first) into one read-only file system at `target`, which is not yet durable. */
+  /**
+   * Flattens the layers (lowest first) into one read-only file system at `target`, which is not yet
+   * durable.
+   */
   build(layers: readonly FetchedLayer[], target: string, signal: AbortSignal): Promise<void>;
 }
 

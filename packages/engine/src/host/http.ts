@@ -1,5 +1,7 @@
-/** One HTTP exchange with a controller or a registry, as a port: the real one is node:https, the simulated one a
- * network that can be cut. */
+/**
+ * One HTTP exchange with a controller or a registry, as a port: the real one is node:https, the simulated
+ * one a network that can be cut.
+ */
 export interface HttpClient {
   send(request: HttpRequest): Promise<HttpResponse>;
 }

@@ -15,7 +15,10 @@ export interface Lease {
   readonly address: string;
 }
 
-/** Everything the network domain remembers; kept on disk, so that an engine that starts finds its taps again. */
+/**
+ * Everything the network domain remembers; kept on disk, so that an engine that starts finds its taps
+ * again.
+ */
 export interface Leases {
   readonly networks: Readonly<Record<string, number>>;
   readonly leases: readonly Lease[];
@@ -32,7 +35,10 @@ export function uidOf(lease: Lease): number {
   return firstUid + lease.index;
 }
 
-/** The next leases: those of apps that are wanted or still running stay as they are, new ones take what is free. */
+/**
+ * The next leases: those of apps that are wanted or still running stay as they are, new ones take what is
+ * free.
+ */
 export function planLeases(before: Leases, desired: DesiredState, running: ReadonlySet<AppId>): Leases {
   const wanted = new Map(desired.apps.map((app) => [app.id, app]));
   const specs = new Map(desired.networks.map((network) => [network.id, network]));

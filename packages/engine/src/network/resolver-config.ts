@@ -7,7 +7,10 @@ export interface ResolverInputs {
   readonly leases: readonly Lease[];
 }
 
-/** dnsmasq for one bridge: answers there and nowhere else, gives each plug its own address and nobody another. */
+/**
+ * dnsmasq for one bridge: answers there and nowhere else, gives each plug its own address and nobody
+ * another.
+ */
 export function renderResolver({ network, bridge, leases }: ResolverInputs): string {
   const hosts = network.hosts.flatMap(({ name, addresses }) =>
     hostPattern.test(name) ? addresses.filter((it) => addressPattern.test(it)).map((it) => [name, it]) : [],

@@ -23,9 +23,9 @@ export function tableNames(prefix: string): readonly [family: string, table: str
 /**
  * What apps may do, as one transaction for nft.
  *
- * On the bridge: a plug speaks with its own addresses only, and never to another plug. On the node: apps reach the
- * outside through NAT, of the node itself only DHCP and DNS, and nobody reaches an app but by a declared port, by an
- * answer, or from the node itself (probes, port-forward).
+ * On the bridge: a plug speaks with its own addresses only, and never to another plug. On the node: apps
+ * reach the outside through NAT, of the node itself only DHCP and DNS, and nobody reaches an app but by a
+ * declared port, by an answer, or from the node itself (probes, port-forward).
  */
 export function renderRuleset(inputs: RulesetInputs): string {
   const { prefix, networks, plugs, ports } = inputs;

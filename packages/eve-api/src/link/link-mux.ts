@@ -71,8 +71,8 @@ export class LinkMux {
   }
 
   /**
-   * Asks the other end for a stream; rejects with LinkClosedError when it refuses or the link ends. A terminal's size
-   * goes along, so that it is there when the program starts.
+   * Asks the other end for a stream; rejects with LinkClosedError when it refuses or the link ends. A
+   * terminal's size goes along, so that it is there when the program starts.
    */
   async open(
     what: MessageInitShape<typeof LinkOpenSchema>,

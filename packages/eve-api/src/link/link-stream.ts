@@ -41,9 +41,9 @@ interface Waiting {
 /**
  * One stream of a link: an exec session, a log, a forwarded connection. Channels share the stream's credit.
  *
- * Back-pressure: `write` resolves when the bytes have left within the window; the receiver gives credit back once its
- * `onData` listener's promise resolves, so a slow reader at one end slows the writer at the other and
- * nothing piles up.
+ * Back-pressure: `write` resolves when the bytes have left within the window; the receiver gives credit
+ * back once its `onData` listener's promise resolves, so a slow reader at one end slows the writer at the
+ * other and nothing piles up.
  */
 export class LinkStream {
   readonly id: number;
@@ -72,7 +72,10 @@ export class LinkStream {
     this.#carrier = carrier;
   }
 
-  /** Resolves when the stream is over: with the error that ended it, or undefined when it ended as it should. */
+  /**
+   * Resolves when the stream is over: with the error that ended it, or undefined when it ended as it
+   * should.
+   */
   get closed(): Promise<LinkClosedError | undefined> {
     return this.#closed.promise;
   }
@@ -155,7 +158,8 @@ export class LinkStream {
       case "reset": {
         const { error, reason } = body.value;
         const finish = (): void => this.finish(error === "" ? undefined : new LinkClosedError(error, reason));
-        // What came before the end is delivered before the end. A stream that was refused has nothing to deliver.
+        // What came before the end is delivered before the end. A stream that was refused has nothing to
+        // deliver.
         if (!this.#isListened && this.#held === 0) finish();
         else this.#deliver(finish);
         return undefined;

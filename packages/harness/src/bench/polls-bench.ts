@@ -13,7 +13,10 @@ const sizes = [1, 1000, 10_000];
 const addresses = 16;
 const enrolAtOnce = 8 * addresses;
 const enrolPause = millis(1000);
-/** Polls on their way at one time: enough to keep the controller busy, few enough to measure its time and not a queue. */
+/**
+ * Polls on their way at one time: enough to keep the controller busy, few enough to measure its time and
+ * not a queue.
+ */
 const pollsAtOnce = 32;
 const measureMs = 5000;
 const http304 = 304;
@@ -21,7 +24,10 @@ const http304 = 304;
 interface Load {
   readonly target: PollTarget;
   readonly pid: number;
-  /** Of each node: two signed requests with the same content, one of which may be as before and the other never. */
+  /**
+   * Of each node: two signed requests with the same content, one of which may be as before and the other
+   * never.
+   */
   readonly requests: (readonly [Buffer, Buffer])[];
 }
 

@@ -1,7 +1,7 @@
 /**
- * A node's disk that forgets as real ones do. What was synced stays; what was only appended may be gone, in part gone,
- * or zeroes after the power was cut; what was removed without a sync may be back. A kill of the engine loses nothing:
- * the kernel has the bytes.
+ * A node's disk that forgets as real ones do. What was synced stays; what was only appended may be gone, in
+ * part gone, or zeroes after the power was cut; what was removed without a sync may be back. A kill of the
+ * engine loses nothing: the kernel has the bytes.
  *
  *   append ──► cached bytes ──sync──► durable        rename, writeDurable: durable when they return
  *                  │ power cut
@@ -199,7 +199,10 @@ export class SimDisk {
   }
 }
 
-/** Logs grow by many small pieces: the memory behind a file doubles instead of being copied for each of them. */
+/**
+ * Logs grow by many small pieces: the memory behind a file doubles instead of being copied for each of
+ * them.
+ */
 function joined(bytes: Uint8Array, more: Uint8Array): Uint8Array {
   const length = bytes.length + more.length;
   const room = bytes.buffer.byteLength - bytes.byteOffset;
@@ -213,8 +216,8 @@ function joined(bytes: Uint8Array, more: Uint8Array): Uint8Array {
 }
 
 /**
- * The port, for one life of the engine. Each call takes a turn of the event loop, as real ones do. After the engine's
- * death it never answers: whoever waits for it is dead, too.
+ * The port, for one life of the engine. Each call takes a turn of the event loop, as real ones do. After
+ * the engine's death it never answers: whoever waits for it is dead, too.
  */
 class SimDiskHandle implements Disk {
   readonly #disk: SimDisk;

@@ -11,7 +11,10 @@ import {
 import type { MachineListener, SimMachine } from "./sim-machine.ts";
 import { execStream, httpStream, refusedStream } from "./sim-stream.ts";
 
-/** One engine's connection to the agent of a machine. After the engine's death, or the machine's, it does nothing. */
+/**
+ * One engine's connection to the agent of a machine. After the engine's death, or the machine's, it does
+ * nothing.
+ */
 export class SimGuest implements Guest, MachineListener {
   readonly #machine: SimMachine;
   readonly #tell: () => void;

@@ -1,6 +1,7 @@
 /**
- * Virtual machines that cost nothing. They outlive the engine that started them, like QEMU; they do not outlive the
- * power. The harness can ask afterwards what was started when, so a test can say "nothing was restarted".
+ * Virtual machines that cost nothing. They outlive the engine that started them, like QEMU; they do not
+ * outlive the power. The harness can ask afterwards what was started when, so a test can say "nothing was
+ * restarted".
  */
 import { type Clock, describeError, type Instant, type Random } from "@selvedge/base";
 import {

@@ -1,6 +1,6 @@
 /**
- * A virtual machine of the simulation and what runs in it. Programs are known by the first word of what a container
- * starts, so a test's manifest says how its app behaves:
+ * A virtual machine of the simulation and what runs in it. Programs are known by the first word of what a
+ * container starts, so a test's manifest says how its app behaves:
  *
  *   serve            runs until asked to end; answers HTTP on every port (what any other word means, too)
  *   stubborn         ignores being asked to end, and its machine ignores being switched off

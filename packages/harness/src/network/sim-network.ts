@@ -1,6 +1,6 @@
 /**
- * The network between nodes and servers, with the faults real ones have. Servers are functions under a host name;
- * every node has a cable of its own. What a node sees:
+ * The network between nodes and servers, with the faults real ones have. Servers are functions under a host
+ * name; every node has a cable of its own. What a node sees:
  *
  *   up            answers come after a delay
  *   cut           packets vanish: requests time out, open links fall silent and never come back

@@ -1,4 +1,6 @@
-/** An OCI registry in memory, for the simulated network: it serves what tests put in, and lies when told to. */
+/**
+ * An OCI registry in memory, for the simulated network: it serves what tests put in, and lies when told to.
+ */
 import { createHash } from "node:crypto";
 import type { SimAnswer, SimRequest, SimServer } from "./sim-network.ts";
 

@@ -1,6 +1,6 @@
 /**
- * The same verbs over real processes: a system started by the `selvedge` command in a folder and on ports of its own,
- * with what a test may do to it: kill an engine, cut a cable, reboot a box.
+ * The same verbs over real processes: a system started by the `selvedge` command in a folder and on ports
+ * of its own, with what a test may do to it: kill an engine, cut a cable, reboot a box.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

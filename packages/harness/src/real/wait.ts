@@ -1,6 +1,9 @@
 import { describeError, millis, SystemClock, sleep } from "@selvedge/base";
 
-/** How often a value is looked at again: often enough that waiting adds nothing to what is measured in seconds. */
+/**
+ * How often a value is looked at again: often enough that waiting adds nothing to what is measured in
+ * seconds.
+ */
 const lookEvery = millis(100);
 
 /** Looks until there is a value; the last failure becomes part of the complaint when there never is. */

@@ -12,8 +12,8 @@ interface Expected {
 }
 
 /**
- * Gives every recorded request to our gateway, in order: it must answer with the recorded status, and say the same
- * where it says anything. What cannot be the same are nonces and signatures: those must be good.
+ * Gives every recorded request to our gateway, in order: it must answer with the recorded status, and say
+ * the same where it says anything. What cannot be the same are nonces and signatures: those must be good.
  */
 export async function replayRequests(recording: Recording): Promise<Check[]> {
   await using world = await ReplayWorld.make(recording);
@@ -35,8 +35,9 @@ export async function replayRequests(recording: Recording): Promise<Check[]> {
 }
 
 /**
- * The status a request should get: the recorded one, except where the recorded controller fails (409, 500) on a box
- * that registers again. The specification says 200 there, and a node repeats it at every boot until it has its UUID.
+ * The status a request should get: the recorded one, except where the recorded controller fails (409, 500)
+ * on a box that registers again. The specification says 200 there, and a node repeats it at every boot
+ * until it has its UUID.
  */
 function expectedOf({ match, status, request }: Exchange, known: ReadonlySet<string>): Expected {
   if (match?.name !== "register" || (status !== 409 && status < 500)) return { status };

@@ -14,8 +14,8 @@ const messages: Readonly<Record<string, DescMessage>> = {
 };
 
 /**
- * Checks every recorded answer as our engine does: the list of certificates by its chain to the root the box was given,
- * everything else by its signature with a certificate of the newest list.
+ * Checks every recorded answer as our engine does: the list of certificates by its chain to the root the
+ * box was given, everything else by its signature with a certificate of the newest list.
  */
 export async function verifyAnswers(recording: Recording): Promise<Check[]> {
   const root = recording.key("root");

@@ -1,4 +1,7 @@
-/** A TLS connection that sends one prepared HTTP request again and again and looks at nothing but the status. */
+/**
+ * A TLS connection that sends one prepared HTTP request again and again and looks at nothing but the
+ * status.
+ */
 import { connect, type TLSSocket } from "node:tls";
 
 export interface PollTarget {

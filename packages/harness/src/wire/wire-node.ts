@@ -1,6 +1,6 @@
 /**
- * A node as it looks from the wire: a key, a certificate, and signed requests, with nothing behind them. For load: the
- * requests can be made once and sent a million times.
+ * A node as it looks from the wire: a key, a certificate, and signed requests, with nothing behind them.
+ * For load: the requests can be made once and sent a million times.
  */
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -60,7 +60,10 @@ export class WireNode {
     return this.#id;
   }
 
-  /** Becomes a node step by step; a step that is refused is taken again after `pause`, as nodes do, not the whole. */
+  /**
+   * Becomes a node step by step; a step that is refused is taken again after `pause`, as nodes do, not the
+   * whole.
+   */
   async enrol(exchange: Exchange, onboarding: Onboarding, pause: () => Promise<void>): Promise<void> {
     const steps = [
       () => this.#register(exchange, onboarding),

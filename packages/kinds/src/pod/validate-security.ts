@@ -1,13 +1,17 @@
-/** Who processes are and what they may do. What weakens the wall between app and box is refused; what the virtual
- * machine makes needless is accepted. */
+/**
+ * Who processes are and what they may do. What weakens the wall between app and box is refused; what the
+ * virtual machine makes needless is accepted.
+ */
 import type { Faults } from "../faults.ts";
 import type { SecurityContext } from "./container-types.ts";
 import type { PodSecurityContext, PodSpec } from "./pod-types.ts";
 
 const idMax = 2_147_483_647;
 
-/** What the guest leaves to a container's root, as container runtimes do. To drop some of it is accepted: what the Pod
- * may do to the box does not depend on it. */
+/**
+ * What the guest leaves to a container's root, as container runtimes do. To drop some of it is accepted:
+ * what the Pod may do to the box does not depend on it.
+ */
 const given = [
   ...["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE"],
   ...["NET_RAW", "SYS_CHROOT", "AUDIT_WRITE", "SETFCAP"],

@@ -1,7 +1,7 @@
 /**
- * The server's side of SPDY/3.1 as Kubernetes' clients speak it: they open streams, nobody uses priorities, settings or
- * flow control. A reader that is slow on one stream stops the whole connection once that stream holds `bufferedMax`, as
- * there is no credit to withhold.
+ * The server's side of SPDY/3.1 as Kubernetes' clients speak it: they open streams, nobody uses priorities,
+ * settings or flow control. A reader that is slow on one stream stops the whole connection once that stream
+ * holds `bufferedMax`, as there is no credit to withhold.
  */
 import { Duplex } from "node:stream";
 import { controlFrame, dataFrame, type Frame, FrameParser, flagFin, frameType } from "./frames.ts";

@@ -1,5 +1,7 @@
-/** The text that SPDY/3 primes its header compression with, as the protocol defines it: words with their lengths, then
- * bare text. Its Adler-32 is what peers check. */
+/**
+ * The text that SPDY/3 primes its header compression with, as the protocol defines it: words with their
+ * lengths, then bare text. Its Adler-32 is what peers check.
+ */
 const words = [
   ..."options head post put delete trace accept accept-charset accept-encoding accept-language".split(" "),
   ..."accept-ranges age allow authorization cache-control connection content-base content-encoding".split(

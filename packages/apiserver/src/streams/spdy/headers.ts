@@ -4,7 +4,10 @@ import { dictionary, dictionaryAdler } from "./dictionary.ts";
 /** Header names are lower case; a name that came twice has its values joined by NUL, as SPDY does. */
 export type Headers = Readonly<Record<string, string>>;
 
-/** A peer that breaks the protocol; the connection cannot go on, as the compression is shared by all streams. */
+/**
+ * A peer that breaks the protocol; the connection cannot go on, as the compression is shared by all
+ * streams.
+ */
 export class SpdyError extends Error {
   override name = "SpdyError";
 }
@@ -68,8 +71,8 @@ function parsePairs(bytes: Buffer): Headers {
 }
 
 /**
- * Writes header blocks as stored, not compressed, parts of one zlib stream: our few replies have no headers worth
- * compressing. Each ends with an empty stored part, without which a Go peer would wait for more.
+ * Writes header blocks as stored, not compressed, parts of one zlib stream: our few replies have no headers
+ * worth compressing. Each ends with an empty stored part, without which a Go peer would wait for more.
  */
 export class HeaderWriter {
   #begun = false;

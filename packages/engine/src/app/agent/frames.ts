@@ -44,7 +44,10 @@ export function encodeFrame({ type, stream, body }: Frame): Uint8Array {
   return bytes;
 }
 
-/** Items "key=value", each ended by a zero byte. A zero inside a value would start an item, so it is refused. */
+/**
+ * Items "key=value", each ended by a zero byte. A zero inside a value would start an item, so it is
+ * refused.
+ */
 export function encodeFields(items: readonly (readonly [string, string])[]): Uint8Array {
   for (const [key, value] of items) {
     if (value.includes("\0")) throw new FrameError(`${key} contains a zero byte; remove it`);
@@ -53,8 +56,8 @@ export function encodeFields(items: readonly (readonly [string, string])[]): Uin
 }
 
 /**
- * Cuts the guest's bytes into frames. After connecting, everything before the answer to our hello is left over from
- * an earlier host and may begin in the middle of a frame, so it is skipped.
+ * Cuts the guest's bytes into frames. After connecting, everything before the answer to our hello is left
+ * over from an earlier host and may begin in the middle of a frame, so it is skipped.
  */
 export class FrameReader {
   readonly #answer: Uint8Array;

@@ -3,7 +3,9 @@ import type { Disk } from "../../host/disk.ts";
 import type { GuestOutput } from "../hypervisor.ts";
 import { decodeLines, encodeLine, type StoredLine } from "./stored-line.ts";
 
-/** A segment is read whole: small enough to hold a few, large enough that a container has a hundred at most. */
+/**
+ * A segment is read whole: small enough to hold a few, large enough that a container has a hundred at most.
+ */
 const segmentBytes = 256 * 1024;
 /** Per container, as Kubernetes' default of two files of 10 MiB. */
 const logBytesMax = 20 * 1024 * 1024;
@@ -25,8 +27,8 @@ interface Piece {
 }
 
 /**
- * One container's log: what came and is not written yet, and the segments on disk, the oldest of which go when the log
- * is full. `<folder>/<sequence of the first line>.log`
+ * One container's log: what came and is not written yet, and the segments on disk, the oldest of which go
+ * when the log is full. `<folder>/<sequence of the first line>.log`
  */
 export class ContainerLog {
   readonly #disk: Disk;
@@ -46,7 +48,10 @@ export class ContainerLog {
     this.#folder = folder;
   }
 
-  /** Reads what an earlier engine left. A torn end is left behind in its segment; writing goes on in a new one. */
+  /**
+   * Reads what an earlier engine left. A torn end is left behind in its segment; writing goes on in a new
+   * one.
+   */
   async load(): Promise<void> {
     const names = (await this.#disk.list(this.#folder)).filter((name) => /^\d+\.log$/.test(name)).sort();
     for (const name of names) {
@@ -93,8 +98,8 @@ export class ContainerLog {
   }
 
   /**
-   * Writes everything that came. `next` gives the sequence of each line. Returns the attempt and how many of its bytes
-   * are now safe.
+   * Writes everything that came. `next` gives the sequence of each line. Returns the attempt and how many
+   * of its bytes are now safe.
    */
   async flush(next: () => number): Promise<{ attempt: number; offset: number }> {
     for (const channel of [1, 2] as const) this.#closePiece(channel, false);
@@ -164,7 +169,9 @@ export class ContainerLog {
     this.#open[channel] = new Uint8Array();
   }
 
-  /** Writes as many pieces as fit into the newest segment, or begins another. What cannot be written stays. */
+  /**
+   * Writes as many pieces as fit into the newest segment, or begins another. What cannot be written stays.
+   */
   async #append(next: () => number, safe: { attempt: number; offset: number }): Promise<void> {
     let segment = this.#segments.at(-1);
     const parts: Uint8Array[] = [];

@@ -14,8 +14,9 @@ export interface LogQuery {
 }
 
 /**
- * The bytes that `kubectl logs` prints. With `follow` it goes on until `over` says that the attempt has ended and all
- * it wrote was read. Back-pressure is the reader's: a slow one reads from the disk later, nothing waits in memory.
+ * The bytes that `kubectl logs` prints. With `follow` it goes on until `over` says that the attempt has
+ * ended and all it wrote was read. Back-pressure is the reader's: a slow one reads from the disk later,
+ * nothing waits in memory.
  */
 export async function* readLog(
   logs: AppLogs,

@@ -1,6 +1,8 @@
 import { type Instant, instant } from "@selvedge/base";
 
-/** A line on disk, or a piece of one: what a container wrote without ending the line is stored as it comes. */
+/**
+ * A line on disk, or a piece of one: what a container wrote without ending the line is stored as it comes.
+ */
 export interface StoredLine {
   readonly sequence: number;
   readonly attempt: number;

@@ -16,7 +16,10 @@ export interface ProberParts {
 const kinds = ["startup", "liveness", "readiness"] as const;
 type Kind = (typeof kinds)[number];
 
-/** Probes one attempt of one container, until it is closed. The others wait for the start-up probe to succeed. */
+/**
+ * Probes one attempt of one container, until it is closed. The others wait for the start-up probe to
+ * succeed.
+ */
 export class Prober {
   readonly #parts: ProberParts;
   readonly #states = new Map<Kind, ProbeState>();

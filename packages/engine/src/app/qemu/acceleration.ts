@@ -18,9 +18,10 @@ const probeMemoryMib = 128;
 const complaintMax = 300;
 
 /**
- * KVM where it runs a guest of ours for a user like an app's, emulation otherwise. A device node alone says little: it
- * may belong to root alone, or lead to a virtualization inside another one that does not carry a whole kernel. So one
- * guest is started and must switch itself off, as ours does when nobody has a job for it.
+ * KVM where it runs a guest of ours for a user like an app's, emulation otherwise. A device node alone says
+ * little: it may belong to root alone, or lead to a virtualization inside another one that does not carry a
+ * whole kernel. So one guest is started and must switch itself off, as ours does when nobody has a job for
+ * it.
  */
 export async function detectAcceleration(guest: Guest): Promise<Acceleration & { readonly why: string }> {
   const emulated = (why: string): Acceleration & { why: string } => ({

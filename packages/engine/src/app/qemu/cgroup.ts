@@ -15,7 +15,10 @@ export type CgroupKind = "v1" | "v2" | "none";
 const controllers = ["memory", "cpu", "pids"] as const;
 const cpuPeriod = 100_000;
 
-/** Limits of machines, in whichever generation of cgroups the box has: one group a machine, below one of ours. */
+/**
+ * Limits of machines, in whichever generation of cgroups the box has: one group a machine, below one of
+ * ours.
+ */
 export class Cgroups {
   readonly kind: CgroupKind;
   readonly #root: string;
@@ -28,8 +31,9 @@ export class Cgroups {
   }
 
   /**
-   * `parent` is our folder below the root of the hierarchies. Where /sys was mounted anew, as `ip netns exec` does,
-   * they are not to be seen: then they are mounted in `folder`, in the mount namespace this process is in.
+   * `parent` is our folder below the root of the hierarchies. Where /sys was mounted anew, as `ip netns
+   * exec` does, they are not to be seen: then they are mounted in `folder`, in the mount namespace this
+   * process is in.
    */
   static async detect(parent: string, folder: string): Promise<Cgroups> {
     for (const root of ["/sys/fs/cgroup", folder]) {
@@ -115,7 +119,10 @@ async function tryKind(root: string, parent: string): Promise<CgroupKind> {
   }
 }
 
-/** The second generation where it has the controllers, the first otherwise. What cannot be mounted is not there. */
+/**
+ * The second generation where it has the controllers, the first otherwise. What cannot be mounted is not
+ * there.
+ */
 async function mountHierarchies(folder: string): Promise<void> {
   const mount = async (at: string, ...args: string[]): Promise<void> => {
     await mkdir(at, { recursive: true });

@@ -5,7 +5,10 @@ import type { VmUsage } from "../hypervisor.ts";
 /** Linux counts a process's time in hundredths of a second for everybody outside the kernel. */
 const nanosPerTick = 10_000_000n;
 
-/** The process of a machine, if it is one: a pid file may be of an earlier boot, so its command line must match. */
+/**
+ * The process of a machine, if it is one: a pid file may be of an earlier boot, so its command line must
+ * match.
+ */
 export async function machinePid(folder: string, id: string): Promise<number | undefined> {
   const pid = Number(await readFile(join(folder, "pid"), "utf8").catch(() => ""));
   if (!Number.isInteger(pid) || pid <= 1) return undefined;

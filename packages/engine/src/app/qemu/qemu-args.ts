@@ -5,7 +5,10 @@ export type Acceleration = { readonly kind: "kvm" } | { readonly kind: "tcg"; re
 /** The translation cache only grows and its default ceiling is 1 GiB; 32 MiB is enough for a microVM. */
 export const translationCacheMib: number = 32;
 
-/** Which file descriptor of the new process is what; the images are opened by us, so QEMU needs no right to them. */
+/**
+ * Which file descriptor of the new process is what; the images are opened by us, so QEMU needs no right to
+ * them.
+ */
 export interface QemuDescriptors {
   readonly kernel: number;
   readonly initramfs: number;
@@ -24,12 +27,14 @@ export function qemuDescriptors(spec: VmSpec): QemuDescriptors {
 }
 
 /**
- * QEMU's arguments for one app. Pure, so that what is started can be read in a test. QEMU is started in the app's
- * folder and makes its sockets there by their short names: it need not be able to walk the folders above.
+ * QEMU's arguments for one app. Pure, so that what is started can be read in a test. QEMU is started in the
+ * app's folder and makes its sockets there by their short names: it need not be able to walk the folders
+ * above.
  */
 export function qemuArgs(spec: VmSpec, acceleration: Acceleration): string[] {
   const kvm = acceleration.kind === "kvm";
-  // Without HPET and PM timer the guest cannot measure the TSC reliably; a wrong result hangs it without a word.
+  // Without HPET and PM timer the guest cannot measure the TSC reliably; a wrong result hangs it without a
+  // word.
   const clock = kvm ? "" : ` tsc_early_khz=${acceleration.tscKhz}`;
   const fds = qemuDescriptors(spec);
   const disks = fds.disks.flatMap((fd, index) => disk(`d${index}`, [fd]));

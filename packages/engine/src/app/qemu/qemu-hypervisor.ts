@@ -13,7 +13,9 @@ import { machinePid, machineUsage } from "./machine-process.ts";
 import { type Acceleration, qemuArgs, translationCacheMib } from "./qemu-args.ts";
 
 export interface QemuHypervisorOptions {
-  /** One folder per app; QEMU's sockets are in it, so its absolute name must stay short (108 bytes in all). */
+  /**
+   * One folder per app; QEMU's sockets are in it, so its absolute name must stay short (108 bytes in all).
+   */
   readonly folder: string;
   /** Where scratch disks are kept, through reboots of the box. */
   readonly scratchFolder: string;
@@ -139,7 +141,10 @@ export class QemuHypervisor implements Hypervisor {
     return join(this.#options.scratchFolder, `${id}.img`);
   }
 
-  /** Sparse, so it costs what is written. Made under another name: half a file system must not be taken for one. */
+  /**
+   * Sparse, so it costs what is written. Made under another name: half a file system must not be taken for
+   * one.
+   */
   async #makeScratch(spec: VmSpec): Promise<void> {
     const path = this.#scratch(spec.id);
     if (await exists(path)) return;

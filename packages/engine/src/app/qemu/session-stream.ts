@@ -4,7 +4,10 @@ import { SendWindow } from "./window.ts";
 
 type Piece = { readonly channel: 1 | 2; readonly bytes: Uint8Array };
 
-/** Output pieces, read by one reader, who gives the guest credit for each. The window bounds what waits here. */
+/**
+ * Output pieces, read by one reader, who gives the guest credit for each. The window bounds what waits
+ * here.
+ */
 class Pieces implements AsyncIterable<Piece> {
   readonly #pieces: Piece[] = [];
   readonly #taken: (bytes: number) => void;

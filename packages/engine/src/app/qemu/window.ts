@@ -1,4 +1,7 @@
-/** How many bytes of one stream may be under way in one direction before the receiver says that it took some. */
+/**
+ * How many bytes of one stream may be under way in one direction before the receiver says that it took
+ * some.
+ */
 export const windowBytes: number = 64 * 1024;
 
 /** The sender's side: hands out pieces as there is room, one writer at a time. */

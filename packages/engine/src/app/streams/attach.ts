@@ -1,7 +1,10 @@
 import type { ext, LinkStream } from "@selvedge/eve-api";
 import { guestOf, type Serve, type StreamTarget } from "./target.ts";
 
-/** What one viewer has not taken yet; beyond it the oldest goes, for the container must not wait for a viewer. */
+/**
+ * What one viewer has not taken yet; beyond it the oldest goes, for the container must not wait for a
+ * viewer.
+ */
 const behindMax = 256 * 1024;
 
 /** The container's own input and output, shared with its log and with other viewers. */

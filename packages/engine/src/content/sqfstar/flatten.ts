@@ -20,8 +20,9 @@ export interface FlattenLimits {
 }
 
 /**
- * Writes one tar with what the layers make together. Two passes: the first reads headers and decides which entries
- * live on, the second copies those. Nothing is unpacked, so nothing in a hostile layer can touch the host.
+ * Writes one tar with what the layers make together. Two passes: the first reads headers and decides which
+ * entries live on, the second copies those. Nothing is unpacked, so nothing in a hostile layer can touch
+ * the host.
  */
 export async function flatten(
   layers: readonly LayerFile[],
@@ -115,7 +116,10 @@ function folderHeader(path: string, header: EntryHeader | undefined): EntryHeade
   return cleanHeader(path, header);
 }
 
-/** Only what a root file system can mean goes on: of the extended attributes, file capabilities and the user's own. */
+/**
+ * Only what a root file system can mean goes on: of the extended attributes, file capabilities and the
+ * user's own.
+ */
 function cleanHeader(name: string, header: EntryHeader): EntryHeader {
   const pax = Object.entries(header.pax ?? {}).filter(([key]) =>
     /^SCHILY\.xattr\.(user\.|security\.capability$)/.test(key),

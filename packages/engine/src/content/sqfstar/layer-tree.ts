@@ -7,9 +7,10 @@ export type EntryHeader = Partial<Header> & Pick<Header, "name">;
 /**
  * The merged tree of an image, made from the headers of its layers alone.
  *
- * Every entry that carries something is an `Inode`, known by its place (layer, entry). Names point at inodes, so a hard
- * link keeps its content when a later layer replaces the name it was made from. No name ever reaches the host's file
- * system: the tree says which entries go into the image, and under which names.
+ * Every entry that carries something is an `Inode`, known by its place (layer, entry). Names point at
+ * inodes, so a hard link keeps its content when a later layer replaces the name it was made from. No name
+ * ever reaches the host's file system: the tree says which entries go into the image, and under which
+ * names.
  */
 export interface Inode {
   readonly layer: number;
@@ -97,7 +98,10 @@ export class LayerTree {
     return node;
   }
 
-  /** The folder at `path`, made where it is missing; symbolic links on the way are followed inside the image. */
+  /**
+   * The folder at `path`, made where it is missing; symbolic links on the way are followed inside the
+   * image.
+   */
   #folder(path: readonly string[], layer: number): Node {
     let node = this.#root;
     for (const part of this.#real(path)) {

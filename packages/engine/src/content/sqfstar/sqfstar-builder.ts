@@ -21,7 +21,10 @@ const bytesMaxDefault = 64 * 2 ** 30;
 /** Enough of what the program complained about to understand it. */
 const complaintMax = 2000;
 
-/** Builds squashfs images with squashfs-tools' sqfstar, which reads a tar and never touches its content on the host. */
+/**
+ * Builds squashfs images with squashfs-tools' sqfstar, which reads a tar and never touches its content on
+ * the host.
+ */
 export class SqfstarBuilder implements ImageBuilder {
   readonly #disk: Disk;
   readonly #program: string;
@@ -65,8 +68,10 @@ export class SqfstarBuilder implements ImageBuilder {
   }
 }
 
-/** lz4 costs the guest and this box the least to read and to make; one processor and little memory leave the box to
- * its apps. */
+/**
+ * lz4 costs the guest and this box the least to read and to make; one processor and little memory leave the
+ * box to its apps.
+ */
 const flags = [
   ..."-comp lz4 -b 128K -no-progress -quiet".split(" "),
   ..."-processors 1 -mem 64M -root-mode 0755 -root-uid 0 -root-gid 0 -mkfs-time 0".split(" "),

@@ -52,7 +52,8 @@ export class LinuxNetworkDriver implements NetworkDriver {
       await this.#address(name, address);
       if (!links.get(name)?.flags?.includes("UP")) await run("ip", ["link", "set", "dev", name, "up"]);
     }
-    // As udev's own rules have it: a plug opens for the user it belongs to, and for nobody else, whoever holds this.
+    // As udev's own rules have it: a plug opens for the user it belongs to, and for nobody else, whoever
+    // holds this.
     if (items.taps.length > 0) await chmod("/dev/net/tun", 0o666);
     for (const tap of items.taps) await this.#tap(tap, links.get(tap.name));
     await this.#resolvers(items.resolvers);
