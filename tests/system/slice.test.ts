@@ -165,6 +165,8 @@ describe("the first slice, on real parts", { skip }, () => {
     const later = await waitFor("exec to work again", () => uptime(pod));
     assert.ok(later > before, `${later} s after ${before} s`);
     assert.deepEqual(await machines(), running);
+    // The new engine believes in readiness once its first probe has passed.
+    assert.equal(await helloPod(), pod);
     assert.match(await newest.ok("get", "pod", pod), /1\/1 +Running +0 /);
   });
 
