@@ -2,17 +2,7 @@ import { create, fromBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { KubeObject } from "@selvedge/apimachinery";
 import { ObjectRegistry, SqliteStore } from "@selvedge/apiserver";
-import {
-  type Clock,
-  type Instant,
-  instant,
-  Log,
-  type LogRecord,
-  type Millis,
-  millis,
-  SeededRandom,
-  type Timer,
-} from "@selvedge/base";
+import { Log, type LogRecord, SeededRandom } from "@selvedge/base";
 import { cipher, config, ext, getExtension, info, setExtension } from "@selvedge/eve-api";
 import { allKinds, type EdgeNode, edgeNodeKind, type Namespace, namespaceKind } from "@selvedge/kinds";
 import { Runner } from "@selvedge/reconcile";
@@ -25,49 +15,7 @@ import type { Cluster } from "../src/objects/cluster.ts";
 import type { NodeSealer, Records } from "../src/ports.ts";
 import { createReconcilers } from "../src/reconcilers.ts";
 import { RenderedConfigs } from "../src/render/rendered-configs.ts";
-
-/** Time that moves when told to. */
-export class ManualClock implements Clock {
-  #now: number;
-  #mono = 0;
-  #timers: { at: number; fire: () => void }[] = [];
-
-  constructor(start: number = Date.parse("2026-01-01T00:00:00Z")) {
-    this.#now = start;
-  }
-
-  now(): Instant {
-    return instant(this.#now);
-  }
-
-  monotonic(): Millis {
-    return millis(this.#mono);
-  }
-
-  setTimer(span: Millis, fire: () => void): Timer {
-    const timer = { at: this.#mono + span, fire };
-    this.#timers.push(timer);
-    return { cancel: () => (this.#timers = this.#timers.filter((one) => one !== timer)) };
-  }
-
-  /** Moves to the next timer within `span`, or by all of it; returns what is left. */
-  step(span: number): number {
-    const end = this.#mono + span;
-    const next = this.#timers.filter(({ at }) => at <= end).sort((left, right) => left.at - right.at)[0];
-    const to = Math.max(this.#mono, next?.at ?? end);
-    this.#now += to - this.#mono;
-    this.#mono = to;
-    if (next !== undefined) {
-      this.#timers = this.#timers.filter((one) => one !== next);
-      next.fire();
-    }
-    return next === undefined ? 0 : end - to;
-  }
-
-  jump(span: number): void {
-    this.#now += span;
-  }
-}
+import { ManualClock } from "./manual-clock.ts";
 
 export class MemoryRecords implements Records {
   readonly #buckets = new Map<string, Map<string, Uint8Array>>();

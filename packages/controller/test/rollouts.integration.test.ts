@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type KubectlVersion, kubectl, kubectlMissing } from "../../../tests/kubectl.ts";
 import { ApiWorld, opensslMissing } from "../../apiserver/test/api-world.ts";
-import { ManualClock, ObjectWorld } from "./object-world.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { ObjectWorld } from "./object-world.ts";
 
 const template = (app: string, image: string): unknown => ({
   metadata: { labels: { app } },

@@ -69,7 +69,8 @@ export function readyCondition(
       const since = life.since === undefined ? "an unknown time" : toRfc3339(life.since);
       const message =
         `the node has not been heard since ${since}, although it should be at least every ` +
-        `${Math.round(silence / missedPolls / 1000)}s: it has no power, no network or no engine; its apps go on by themselves`;
+        `${Math.round(silence / missedPolls / 1000)}s: it has no power, no network or no engine; ` +
+        "its apps go on by themselves";
       return { status: "Unknown", reason: "NodeStatusUnknown", message };
     }
   }

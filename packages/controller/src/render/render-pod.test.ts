@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { ext } from "@selvedge/eve-api";
+import type { EdgeNode, Pod, Service, Volume } from "@selvedge/kinds";
+import { one, pod, type Rendered, render } from "../../test/render-one.ts";
+import { assembleNode, planNode } from "./node-config.ts";
+
+describe("volumes", () => {
+  const text = (file: ext.File): string =>
+    `${file.path} ${file.mode.toString(8)} ${Buffer.from(file.content)}`;
+  const rows: readonly (readonly [string, Volume, string, readonly string[]])[] = [
+    ["emptyDir", { name: "v", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } }, "emptyDir", []],
+    [
+      "a ConfigMap",
+      { name: "v", configMap: { name: "settings", defaultMode: 0o600 } },
+      "files",
+      ["COLOR 600 red", "a=b 600 no name", "blob 600 \u0001\u0002", "size 600 3"],
+    ],
+    [
+      "chosen keys",
+      {
+        name: "v",
+        configMap: { name: "settings", items: [{ key: "COLOR", path: "conf/color", mode: 0o440 }] },
+      },
+      "files",
+      ["conf/color 440 red"],
+    ],
+    [
+      "the downward API",
+      { name: "v", downwardAPI: { items: [{ path: "labels", fieldRef: { fieldPath: "metadata.labels" } }] } },
+      "files",
+      ['labels 644 a="1"\nb="x \\"y\\""'],
+    ],
+    [
+      "a projection without secrets",
+      {
+        name: "v",
+        projected: { sources: [{ configMap: { name: "settings", items: [{ key: "size", path: "s" }] } }] },
+      },
+      "files",
+      ["s 644 3"],
+    ],
+    ["an optional ConfigMap", { name: "v", configMap: { name: "absent", optional: true } }, "files", []],
+  ];
+  for (const [name, volume, kind, files] of rows) {
+    it(`can be ${name}`, () => {
+      const { extension } = render([pod({ volumes: [volume] }, { labels: { b: 'x "y"', a: "1" } })]);
+      const source = extension.volumes[0]?.source;
+      assert.equal(source?.case, kind);
+      assert.deepEqual(source?.case === "files" ? source.value.files.map(text) : [], files);
+    });
+  }
+
+  it("that hold a secret are sealed whole", () => {
+    const volumes: Volume[] = [
+      { name: "s", secret: { secretName: "login" } },
+      {
+        name: "p",
+        projected: {
+          sources: [
+            { configMap: { name: "settings", items: [{ key: "size", path: "s" }] } },
+            { secret: { name: "login", items: [{ key: "user", path: "u" }] } },
+          ],
+        },
+      },
+    ];
+    const { extension, secrets: opened } = render([pod({ volumes })]);
+    assert.deepEqual(
+      extension.volumes.map(({ source }) => source.case),
+      ["secretFiles", "secretFiles"],
+    );
+    assert.deepEqual(opened?.files["volume/s"]?.files.map(text), ["password 644 pw$1", "user 644 ann"]);
+    assert.deepEqual(opened?.files["volume/p"]?.files.map(text), ["s 644 3", "u 644 ann"]);
+  });
+
+  it("that cannot be filled are a fault", () => {
+    const { faults } = render([pod({ volumes: [{ name: "v", configMap: { name: "absent" } }] })]);
+    assert.deepEqual(
+      [faults[0]?.reason, faults[0]?.message],
+      ["FailedMount", 'configmap "absent" not found'],
+    );
+  });
+});
+
+describe("ports and probes", () => {
+  const web = one({ ports: [{ name: "http", containerPort: 8080, hostPort: 80 }] });
+  const service = (spec: Service["spec"]): Service => ({
+    ...{ apiVersion: "v1", kind: "Service", metadata: { name: "web", namespace: "shop", uid: "s" } },
+    spec,
+  });
+  const maps = ({ app }: Rendered): string[] =>
+    app.interfaces[0]?.acls.map(
+      ({ matches, actions }) => `${matches.map(({ value }) => value).join("/")}>${actions[0]?.appPort}`,
+    ) ?? [];
+
+  it("let everything out, and in what is declared", () => {
+    const node = service({
+      type: "NodePort",
+      selector: { app: "web" },
+      ports: [{ port: 80, targetPort: "http", nodePort: 30080 }],
+    });
+    const labelled = pod(web, { labels: { app: "web" } });
+    assert.deepEqual(maps(render([labelled], { services: [node] })), [
+      "0.0.0.0/0>0",
+      "tcp/80>8080",
+      "tcp/30080>8080",
+    ]);
+  });
+
+  it("lead to one Pod of a node only: the older that stays", () => {
+    const node = service({ selector: { app: "web" }, ports: [{ port: 8080, nodePort: 30080 }] });
+    const make = (uid: string, made: string, more: Partial<Pod["metadata"]> = {}): Pod =>
+      pod({}, { uid, labels: { app: "web" }, creationTimestamp: made, ...more });
+    const list = [
+      make("a", "2026-01-01T00:00:00Z", { deletionTimestamp: "2026-01-02T00:00:00Z" }),
+      make("b", "2026-01-02T00:00:00Z"),
+      make("c", "2026-01-03T00:00:00Z"),
+    ];
+    const { config: made } = render(list, { services: [node] });
+    assert.deepEqual(
+      made.apps.map(({ interfaces }) => interfaces[0]?.acls.length),
+      [1, 2, 1],
+    );
+  });
+
+  it("of probes are found by name", () => {
+    const container = one({
+      ports: [{ name: "http", containerPort: 8080 }],
+      readinessProbe: { httpGet: { path: "/ready", port: "http" }, periodSeconds: 3 },
+      livenessProbe: { exec: { command: ["true"] } },
+      startupProbe: { tcpSocket: { port: 9 } },
+      lifecycle: { preStop: { sleep: { seconds: 4 } } },
+    });
+    const [made] = render([pod(container)]).extension.containers;
+    const http = made?.readiness?.action?.action;
+    assert.deepEqual(http?.case === "httpGet" && [http.value.path, http.value.port, http.value.scheme], [
+      "/ready",
+      8080,
+      "HTTP",
+    ]);
+    assert.deepEqual([made?.readiness?.periodSeconds, made?.readiness?.failureThreshold], [3, 3]);
+    assert.equal(made?.liveness?.action?.action.case, "exec");
+    assert.equal(made?.startup?.action?.action.case, "tcp");
+    assert.deepEqual(made?.preStop?.action, { case: "sleepSeconds", value: 4 });
+  });
+
+  it("that a container does not have are a fault", () => {
+    const { faults } = render([pod(one({ livenessProbe: { tcpSocket: { port: "none" } } }))]);
+    assert.match(faults[0]?.message ?? "", /container web has no port named "none"/);
+  });
+});
+
+describe("what cannot be rendered now", () => {
+  it("waits when the node has not sent its certificate", () => {
+    const spec = one({ env: [{ name: "P", valueFrom: { secretKeyRef: { name: "login", key: "user" } } }] });
+    const { faults, config: made } = render([pod(spec)], {}, false);
+    assert.deepEqual([faults[0]?.reason, made.apps.length], ["SecretsNotSealed", 0]);
+  });
+
+  it("goes on as it was when it ran before", () => {
+    const spec = one({ envFrom: [{ configMapRef: { name: "settings" } }] });
+    const before = render([pod(spec)]).config;
+    const plan = planNode({
+      ...{ nodeId: "n", nodeName: "box", node: undefined, services: [], certificatesHash: "" },
+      edgeNode: { metadata: { name: "box" }, spec: {} } as EdgeNode,
+      pods: [pod(spec)],
+      configMap: () => undefined,
+      secret: () => undefined,
+      registry: { address: "", certificates: [], password: () => "" },
+    });
+    const { config: after, faults } = assembleNode(plan, new Map(), [], before);
+    assert.equal(faults.length, 1);
+    assert.deepEqual(after.apps, before.apps);
+    assert.deepEqual(
+      [after.volumes, after.contentInfo, after.datastores],
+      [before.volumes, before.contentInfo, before.datastores],
+    );
+  });
+});
