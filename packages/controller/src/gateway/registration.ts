@@ -1,7 +1,14 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { register } from "@selvedge/eve-api";
 import type { Refused } from "./answers.ts";
-import { certificateHash, decodeCertificate, names, openEnvelope, signedBy } from "./authenticate.ts";
+import {
+  certificateHash,
+  decodeCertificate,
+  keyFault,
+  names,
+  openEnvelope,
+  signedBy,
+} from "./authenticate.ts";
 import type { Registration } from "./node-directory.ts";
 
 /** The longest base64 of a certificate: the schema's own bound. */
@@ -40,7 +47,8 @@ function readMessage(payload: Uint8Array, onboarding: Registration["onboarding"]
     return unusable("softSerial may have letters, digits, _ and - only");
   const device = pemCert.length > certificateTextMax ? undefined : decodeCertificate(pemCert);
   if (device === undefined) return unusable("pemCert is not the base64 of a certificate");
-  if (device.publicKey.asymmetricKeyType !== "ec") return unusable("pemCert has no elliptic curve key");
+  const fault = keyFault(device.publicKey);
+  if (fault !== undefined) return unusable(`pemCert's ${fault}`);
   return { onboarding, device, serial, softSerial };
 }
 

@@ -71,7 +71,7 @@ export function readControllerCerts(
   if (exchange.length === 0) throw new ControllerCertsError("the list holds no ECDH certificate");
   return {
     raw,
-    signing: { hash: sha256(signing.cert), key: checked(signing).publicKey },
+    signing: { hash: sha256(signing.cert), key: signingKey(checked(signing)) },
     exchange: new Map(exchange.map((item) => [item.certHash.toHex(), pointOf(checked(item))])),
   };
 }
@@ -139,6 +139,14 @@ function checkDates(certificate: X509Certificate, at: Instant | undefined): void
   throw new ControllerCertsError(
     `${describe(certificate)} is valid from ${from} to ${to}; it is ${now} here`,
   );
+}
+
+/** Envelopes say how a signature of these is laid out, and of no other. */
+function signingKey(certificate: X509Certificate): KeyObject {
+  const { publicKey } = certificate;
+  if (publicKey.asymmetricKeyType !== "ec" && publicKey.asymmetricKeyType !== "rsa")
+    throw new ControllerCertsError(`${describe(certificate)}: answers are signed by an ECDSA or an RSA key`);
+  return publicKey;
 }
 
 function pointOf(certificate: X509Certificate): Point {
