@@ -6,6 +6,7 @@ export {
   defaultAuthorizer,
 } from "./auth/authorization.ts";
 export type { User } from "./auth/user.ts";
+export type { ComputedKind } from "./rest/computed-kind.ts";
 export type { DeleteQuery, PropagationPolicy } from "./rest/delete-plan.ts";
 export { apiVersionOf, type KindName } from "./rest/kind-names.ts";
 export type { ListQuery } from "./rest/listing.ts";
@@ -15,6 +16,7 @@ export type { Target } from "./rest/target.ts";
 export type { WatchQuery } from "./rest/watching.ts";
 export { type Answer, ApiServer, type ApiServerOptions } from "./server.ts";
 export { type StatusCause, type StatusDetails, StatusError } from "./status-error.ts";
+export { meteredStore } from "./store/metered-store.ts";
 export { SqliteStore } from "./store/sqlite-store.ts";
 export {
   type Change,

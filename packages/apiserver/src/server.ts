@@ -6,7 +6,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { TlsOptions } from "node:tls";
-import { type Clock, type Log, type Random, SystemRandom, seconds } from "@selvedge/base";
+import {
+  type Clock,
+  formatMetrics,
+  type Log,
+  type MetricRegistry,
+  metricsContentType,
+  type Random,
+  SystemRandom,
+  seconds,
+} from "@selvedge/base";
 import {
   type Authenticator,
   authenticate,
@@ -16,15 +25,18 @@ import {
 import { type Authorizer, defaultAuthorizer, requireAllowed } from "./auth/authorization.ts";
 import { reviewKinds, type VirtualKind } from "./auth/review-kinds.ts";
 import type { User } from "./auth/user.ts";
+import { serveComputed } from "./http/computed.ts";
 import { Documents, isOpen } from "./http/documents.ts";
 import { type Exchange, verbOf } from "./http/exchange.ts";
 import { InFlight, readsMax, writesMax } from "./http/limits.ts";
 import { Listener } from "./http/listener.ts";
 import { isTrue } from "./http/query.ts";
 import { serveList, serveObject } from "./http/reads.ts";
+import { type RequestMeter, RequestMetrics } from "./http/request-metrics.ts";
 import { sendStatus } from "./http/respond.ts";
 import { serveWatch } from "./http/watches.ts";
 import { serveWrite, writesSubresource } from "./http/writes.ts";
+import type { ComputedKind } from "./rest/computed-kind.ts";
 import type { ObjectRegistry } from "./rest/object-registry.ts";
 import { unknownResource } from "./rest/refusals.ts";
 import { resourcesOf } from "./rest/resources.ts";
@@ -44,6 +56,10 @@ export interface ApiServerOptions {
   /** Asked after client certificates and tokens. */
   readonly authenticators?: readonly Authenticator[];
   readonly authorizer?: Authorizer;
+  /** Kinds whose objects are made when somebody asks. */
+  readonly computed?: readonly ComputedKind[];
+  /** Where requests are counted; what it holds is served at /metrics. */
+  readonly metrics?: MetricRegistry;
   /**
    * Answers a request to a subresource that the server does not know itself: exec, attach, portforward,
    * log. Upgrades come with their socket. Only authorized users get this far.
@@ -76,6 +92,7 @@ export class ApiServer {
   readonly #authorizer: Authorizer;
   readonly #virtual: readonly VirtualKind[];
   readonly #documents: Documents;
+  readonly #metrics: RequestMetrics | undefined;
   readonly #listener: Listener;
   readonly #reads = new InFlight(readsMax);
   readonly #writes = new InFlight(writesMax);
@@ -90,9 +107,11 @@ export class ApiServer {
     ];
     this.#authorizer = options.authorizer ?? defaultAuthorizer;
     this.#virtual = reviewKinds(this.#authorizer);
-    const { kinds } = options.objects;
+    const { metrics, clock } = options;
     const virtual = this.#virtual.map(({ kind }) => kind);
-    this.#documents = new Documents(resourcesOf(kinds, virtual));
+    const computed = options.computed?.map(({ kind }) => kind);
+    this.#documents = new Documents(resourcesOf(options.objects.kinds, virtual, computed));
+    this.#metrics = metrics === undefined ? undefined : new RequestMetrics(metrics, clock);
     this.#listener = new Listener(options.tls, {
       onRequest: (request, response) => void this.#serve(request, response),
       onUpgrade: (request, socket, head) => void this.#upgrade(request, socket, head),
@@ -114,8 +133,9 @@ export class ApiServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const meter = RequestMetrics.meter(this.#metrics, request, response);
     try {
-      await this.#route(request, response);
+      await this.#route(request, response, meter);
     } catch (error) {
       const status = this.#refusal(error, request);
       if (response.destroyed || response.writableEnded) return;
@@ -125,7 +145,7 @@ export class ApiServer {
     }
   }
 
-  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #route(request: IncomingMessage, response: ServerResponse, meter: RequestMeter): Promise<void> {
     const url = parseUrl(request);
     const user = await authenticate(this.#authenticators, request);
     if ((await this.#options.elsewhere?.(request, response, user)) === true) return;
@@ -137,16 +157,34 @@ export class ApiServer {
     if (!isObjectPath(path)) {
       await requireAllowed(this.#authorizer, { type: "path", user, verb: method.toLowerCase(), path });
       if (reads && this.#documents.serve(path, request, response)) return;
+      if (reads && this.#serveMetrics(path, request, response)) return;
       throw unknownResource();
     }
     const target = this.#target(path);
     const exchange = { request, response, query, user, target };
+    const watches = isTrue(query.get("watch")) && target.subresource === undefined;
+    meter.about(verbOf(method, target.name !== undefined, watches), target);
     await this.#authorize(exchange);
     await this.#answer(exchange);
   }
 
+  /** Figures of this program, for whoever may read them. */
+  #serveMetrics(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+    const { metrics } = this.#options;
+    if (path !== "/metrics" || metrics === undefined) return false;
+    const body = formatMetrics(metrics.families());
+    response.writeHead(200, { "content-type": metricsContentType, "cache-control": "no-store" });
+    response.end(request.method === "HEAD" ? undefined : body);
+    return true;
+  }
+
   async #answer(exchange: Exchange): Promise<void> {
     const { request, response, query, user, target } = exchange;
+    const computed = this.#options.computed?.find(({ kind }) => kind === target.kind);
+    if (computed !== undefined) {
+      serveComputed(exchange, computed, this.#options.clock);
+      return;
+    }
     const ports = { ...this.#options, random: this.#random, virtual: this.#virtual };
     const reads = request.method === "GET" || request.method === "HEAD";
     if (target.subresource !== undefined && !writesSubresource(target.subresource, exchange)) {
@@ -168,15 +206,19 @@ export class ApiServer {
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): Promise<void> {
+    const meter = RequestMetrics.meter(this.#metrics, request, undefined);
     try {
       const { pathname, searchParams: query } = parseUrl(request);
       const user = await authenticate(this.#authenticators, request);
       if (user === undefined) throw unauthorized();
       const target = this.#target(pathname);
+      meter.about("connect", target);
       await this.#authorize({ request, query, user, target });
       await this.#special(target, request, { type: "upgrade", socket, head }, user);
+      meter.upgraded(101);
     } catch (error) {
       const status = this.#refusal(error, request);
+      meter.upgraded(status.code);
       const body = JSON.stringify(status.toStatus());
       socket.end(
         `HTTP/1.1 ${status.code} ${status.reason}\r\nContent-Type: application/json\r\n` +
@@ -186,7 +228,9 @@ export class ApiServer {
   }
 
   #target(path: string): Target {
-    return parseTarget([...this.#options.objects.kinds, ...this.#virtual.map(({ kind }) => kind)], path);
+    const { objects, computed = [] } = this.#options;
+    const others = [...this.#virtual, ...computed].map(({ kind }) => kind);
+    return parseTarget([...objects.kinds, ...others], path);
   }
 
   async #authorize({ request, query, user, target }: Omit<Exchange, "response">): Promise<void> {

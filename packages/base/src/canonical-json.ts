@@ -16,12 +16,13 @@ export function jsonEqual(left: unknown, right: unknown): boolean {
     if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false;
     return left.every((item, index) => jsonEqual(item, right[index]));
   }
-  const leftKeys = Object.keys(left).filter((key) => (left as Record<string, unknown>)[key] !== undefined);
-  const rightKeys = Object.keys(right).filter((key) => (right as Record<string, unknown>)[key] !== undefined);
-  return (
-    leftKeys.length === rightKeys.length &&
-    leftKeys.every((key) =>
-      jsonEqual((left as Record<string, unknown>)[key], (right as Record<string, unknown>)[key]),
-    )
-  );
+  const [ofLeft, ofRight] = [left as Record<string, unknown>, right as Record<string, unknown>];
+  let surplus = 0;
+  for (const key of Object.keys(ofLeft)) {
+    if (ofLeft[key] === undefined) continue;
+    if (!jsonEqual(ofLeft[key], ofRight[key])) return false;
+    surplus++;
+  }
+  for (const key of Object.keys(ofRight)) if (ofRight[key] !== undefined) surplus--;
+  return surplus === 0;
 }

@@ -14,6 +14,17 @@ export {
   type LogSink,
   silentSink,
 } from "./log.ts";
+export {
+  type Counter,
+  formatMetrics,
+  type Histogram,
+  type MetricFamily,
+  type MetricKind,
+  MetricRegistry,
+  type MetricSample,
+  metricsContentType,
+  type Readings,
+} from "./metrics.ts";
 export { below, type Random, SeededRandom, uuid } from "./random.ts";
 export { SystemClock } from "./system-clock.ts";
 export { SystemRandom } from "./system-random.ts";

@@ -18,13 +18,18 @@ export interface FieldRules {
 const warningsMax = 50;
 
 /**
- * Removes what the kind does not have, in place. Throws when the rules say so, or when metadata is no
- * metadata.
+ * Removes what the kind does not have, in place. Throws when the rules say so, or when metadata is no metadata. Members
+ * that are `settled`'s own are right already.
  */
-export function pruneObject(kind: KindDefinition, object: KubeObject, rules: FieldRules): void {
+export function pruneObject(
+  kind: KindDefinition,
+  object: KubeObject,
+  rules: FieldRules,
+  settled?: KubeObject,
+): void {
   const metadata = pruneObjectMeta(object);
   if (metadata.errors.length > 0) throw invalid(kind, object.metadata.name ?? "", metadata.errors);
-  const unknown = [...metadata.unknown, ...prune(kind.schema, object)];
+  const unknown = [...metadata.unknown, ...prune(kind.schema, object, settled)];
   const faults = [
     ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
     ...(rules.duplicates ?? []).map((path) => `duplicate field ${JSON.stringify(path)}`),

@@ -168,7 +168,7 @@ export class ObjectRegistry {
         }
       }
       const next = planUpdate(stored, applied, context);
-      if (options.dryRun || next === stored) return { object: structuredClone(next), created: false };
+      if (options.dryRun || next === stored) return { object: next, created: false };
       const object = await this.#replace(kind, stored, next);
       if (object !== undefined) return { object, created: false };
       if (attempt >= attemptsMax) throw conflict(kind, name);
@@ -258,7 +258,7 @@ export class ObjectRegistry {
     for (let attempt = 1; ; attempt++) {
       const stored = (await this.getStored(kind, name, namespace)).object;
       const next = planUpdate(stored, change(stored), this.#context(kind, options));
-      if (options.dryRun || (next === stored && !isGone(next))) return structuredClone(next);
+      if (options.dryRun || (next === stored && !isGone(next))) return next;
       const outcome = await this.#replace(kind, stored, next);
       if (outcome !== undefined) return outcome;
       if (attempt >= attemptsMax) throw conflict(kind, name);

@@ -14,10 +14,12 @@ const partVerbs = ["get", "patch", "update"];
 export function resourcesOf(
   kinds: readonly KindDefinition[],
   virtual: readonly KindDefinition[],
+  computed: readonly KindDefinition[] = [],
 ): Resource[] {
   return [
     ...kinds.map((kind) => ({ kind, verbs: storedVerbs, subresources: subresourcesOf(kind) })),
     ...virtual.map((kind) => ({ kind, verbs: ["create"], subresources: [] })),
+    ...computed.map((kind) => ({ kind, verbs: ["get", "list"], subresources: [] })),
   ];
 }
 

@@ -24,6 +24,7 @@ export interface Selection {
   /** Whether the prefix alone says it all. */
   readonly whole: boolean;
   matches(stored: Stored): boolean;
+  matchesObject(object: KubeObject): boolean;
 }
 
 /** Fields the kind does not offer are refused, not ignored. */
@@ -37,12 +38,14 @@ export function selectionOf(kind: KindDefinition, query: SelectionQuery): Select
     if (unknown !== undefined) throw badRequest(`field label not supported: ${unknown.path}`);
     const name = fields.find(({ path, equal }) => path === "metadata.name" && equal)?.value;
     const single = name !== undefined && name !== "" && (!kind.namespaced || Boolean(namespace));
+    const matchesObject = (object: KubeObject): boolean =>
+      (labels.length === 0 || matchesLabels(labels, object.metadata.labels)) &&
+      fields.every((field) => fits(object, field));
     return {
       prefix: single ? keyOf(kind, name, namespace) : prefixOf(kind, namespace),
       whole: labels.length === 0 && fields.length === 0,
-      matches: (stored) =>
-        (labels.length === 0 || matchesLabels(labels, stored.object.metadata.labels)) &&
-        fields.every((field) => fits(stored.object, field)),
+      matches: (stored) => matchesObject(stored.object),
+      matchesObject,
     };
   } catch (error) {
     if (!(error instanceof SelectorError)) throw error;

@@ -7,6 +7,8 @@ export interface Target {
   readonly namespace: string | undefined;
   readonly name: string | undefined;
   readonly subresource: string | undefined;
+  /** What follows `proxy`, the one subresource with a path of its own: `logs/`. */
+  readonly rest?: string;
 }
 
 export function parseTarget(kinds: readonly KindDefinition[], path: string): Target {
@@ -21,6 +23,13 @@ export function parseTarget(kinds: readonly KindDefinition[], path: string): Tar
         kind.plural === plural &&
         (namespaced === undefined || kind.namespaced === namespaced),
     );
+  if (group === "" && steps[0] === "nodes" && steps[2] === "proxy" && steps.length > 3) {
+    const kind = find("nodes", false);
+    const rest = steps.splice(3).join("/");
+    if (kind !== undefined && steps[1]) {
+      return { kind, namespace: undefined, name: steps[1], subresource: "proxy", rest };
+    }
+  }
   // A slash inside a step would name the key of something else.
   if (steps.some((step) => step === "" || step.includes("/"))) throw unknownResource();
   if (steps[0] === "namespaces" && steps.length >= 3) {

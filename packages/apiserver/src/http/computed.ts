@@ -1,0 +1,38 @@
+/** GET of objects that are made when somebody asks. */
+import type { KubeObject } from "@selvedge/apimachinery";
+import type { Clock } from "@selvedge/base";
+import type { ComputedKind } from "../rest/computed-kind.ts";
+import { apiVersionOf } from "../rest/kind-names.ts";
+import { methodNotAllowed, notFound, unknownResource } from "../rest/refusals.ts";
+import { selectionOf } from "../rest/selection.ts";
+import { partial, tableOf } from "../rest/table.ts";
+import type { Exchange } from "./exchange.ts";
+import { viewOf } from "./negotiation.ts";
+import { includeObject, isTrue, listQuery } from "./query.ts";
+import { sendJson } from "./respond.ts";
+
+export function serveComputed(exchange: Exchange, computed: ComputedKind, clock: Clock): void {
+  const { request, response, query, target } = exchange;
+  const { kind, name, namespace, subresource } = target;
+  if (subresource !== undefined) throw unknownResource();
+  const reads = request.method === "GET" || request.method === "HEAD";
+  if (!reads || isTrue(query.get("watch"))) throw methodNotAllowed();
+  const view = viewOf(request.headers.accept);
+  const send = (value: unknown): void => sendJson(request, response, 200, JSON.stringify(value));
+  const table = (objects: readonly KubeObject[]): unknown =>
+    tableOf(kind, objects, {}, clock.now(), includeObject(query));
+  if (name !== undefined) {
+    const object = computed.get(name, namespace);
+    if (object === undefined) throw notFound(kind, name);
+    send(view === "table" ? table([object]) : view === "partial" ? partial(object) : object);
+    return;
+  }
+  // All of them, whatever page was asked for: a client takes that for the last one.
+  const selection = selectionOf(kind, listQuery(query, namespace));
+  const objects = computed.list(namespace).filter((object) => selection.matchesObject(object));
+  if (view === "table") send(table(objects));
+  else if (view === "partial") {
+    const items = objects.map(partial);
+    send({ kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata: {}, items });
+  } else send({ kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata: {}, items: objects });
+}

@@ -1,0 +1,13 @@
+import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+
+/**
+ * A kind whose objects are made when somebody asks: they are not stored, cannot be written and cannot be
+ * watched. `metrics.k8s.io` is one.
+ */
+export interface ComputedKind {
+  readonly kind: KindDefinition;
+  /** Undefined: there is none, or none yet. */
+  get(name: string, namespace: string | undefined): KubeObject | undefined;
+  /** Of one namespace, or of all. */
+  list(namespace: string | undefined): readonly KubeObject[];
+}
