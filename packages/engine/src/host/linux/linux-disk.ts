@@ -13,7 +13,8 @@ const folderMode = 0o755;
 
 export class LinuxDisk implements Disk {
   readonly #folder: string;
-  #writes = 0;
+  /** The newest write of each path that is being written; the next one waits for it. */
+  readonly #writing = new Map<string, Promise<void>>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -27,23 +28,20 @@ export class LinuxDisk implements Disk {
     return await orUndefined(readFile(this.absolute(path)));
   }
 
+  /** Writes of one path happen one after another: what was asked for last is what stays. */
   async writeDurable(path: string, content: Uint8Array): Promise<void> {
     const target = this.absolute(path);
-    // Two writes of one file may be under way; each has a file of its own, and the later rename wins.
-    const temporary = `${target}.${this.#writes++}${unfinished}`;
-    await this.#work(`write ${path}`, async () => {
-      await makeFolder(dirname(target));
-      try {
-        await using file = await open(temporary, "w", recordMode);
-        await file.writeFile(content);
-        await file.sync();
-      } catch (error) {
-        await rm(temporary, { force: true });
-        throw error;
-      }
-      await rename(temporary, target);
-      await syncFolder(dirname(target));
-    });
+    const before = this.#writing.get(target);
+    const write = (async () => {
+      await before?.catch(() => {});
+      await this.#work(`write ${path}`, () => replaceFile(target, content));
+    })();
+    this.#writing.set(target, write);
+    try {
+      await write;
+    } finally {
+      if (this.#writing.get(target) === write) this.#writing.delete(target);
+    }
   }
 
   async append(path: string, content: Uint8Array): Promise<void> {
@@ -110,6 +108,21 @@ export class LinuxDisk implements Disk {
       throw cause;
     }
   }
+}
+
+async function replaceFile(target: string, content: Uint8Array): Promise<void> {
+  const temporary = `${target}${unfinished}`;
+  await makeFolder(dirname(target));
+  try {
+    await using file = await open(temporary, "w", recordMode);
+    await file.writeFile(content);
+    await file.sync();
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await rename(temporary, target);
+  await syncFolder(dirname(target));
 }
 
 /** Makes the folder and those above it, each durable in its parent. */
