@@ -18,6 +18,11 @@ export interface CipherPort {
   decrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array): Uint8Array;
 }
 
+/** The block cannot be opened: it is not one, the key is another's, or it was changed on the way. */
+export class CipherBlockError extends Error {
+  override name = "CipherBlockError";
+}
+
 const coordinateLength = 32;
 const ivLength = 16;
 
@@ -54,11 +59,12 @@ export async function openCipherBlock(
   key: Uint8Array,
   block: CipherBlock,
 ): Promise<Uint8Array> {
-  if (block.initialValue.length !== ivLength) throw new Error(`initialValue must be ${ivLength} bytes`);
+  if (block.initialValue.length !== ivLength)
+    throw new CipherBlockError(`initialValue must be ${ivLength} bytes`);
   const plaintext = port.decrypt(key, block.initialValue, block.cipherData);
   const digest = await sha256(plaintext);
   if (digest.toHex() !== block.clearTextSha256.toHex()) {
-    throw new Error(
+    throw new CipherBlockError(
       `cipher block of context ${block.cipherContextId} does not open: wrong key or changed on the way`,
     );
   }

@@ -57,10 +57,12 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   for (const { number, value, bytes: content } of fields(bytes)) {
     switch (number) {
       case 1:
-        payload = bodyPayload(required(content, "protectedPayload"));
+        // A second body adds to the first: a message that is repeated is merged.
+        payload = bodyPayload(required(content, "protectedPayload")) ?? payload;
         break;
       case 2:
-        if (value !== 1 && value !== 2 && value !== 0) throw new EnvelopeError(`algo ${value} is not known`);
+        if (value !== 1 && value !== 2 && value !== 0)
+          throw new EnvelopeError(`algo ${value ?? "of another type"} is not known`);
         algorithm = value;
         break;
       case 3:
@@ -87,9 +89,11 @@ export function shortHash(sha256: Uint8Array, kind: HashKind): Uint8Array {
 }
 
 const empty = new Uint8Array(0);
+/** The largest that protobuf has. Other decoders cut off what is above, and would see another field. */
+const fieldNumberMax = 2 ** 29 - 1;
 
-function bodyPayload(body: Uint8Array): Uint8Array {
-  let payload: Uint8Array = empty;
+function bodyPayload(body: Uint8Array): Uint8Array | undefined {
+  let payload: Uint8Array | undefined;
   for (const { number, bytes } of fields(body)) if (number === 1) payload = required(bytes, "payload");
   return payload;
 }
@@ -126,13 +130,14 @@ function* fields(bytes: Uint8Array): Generator<WireField> {
   while (at < bytes.length) {
     const tag = varint();
     const number = Math.floor(tag / 8);
-    if (number === 0) throw new EnvelopeError("field number 0");
+    if (number === 0 || number > fieldNumberMax) throw new EnvelopeError(`field number ${number}`);
     switch (tag % 8) {
       case 0:
         yield { number, value: varint(), bytes: undefined };
         break;
       case 1:
         at += 8;
+        yield { number, value: undefined, bytes: undefined };
         break;
       case 2: {
         const length = varint();
@@ -143,6 +148,7 @@ function* fields(bytes: Uint8Array): Generator<WireField> {
       }
       case 5:
         at += 4;
+        yield { number, value: undefined, bytes: undefined };
         break;
       default:
         throw new EnvelopeError(`wire type ${tag % 8} is not known`);

@@ -1,5 +1,10 @@
 import { type DescMessage, fromBinary, type Message, type MessageShape, toBinary } from "@bufbuild/protobuf";
 
+/** The field of our extension is there, but not what it should be. */
+export class ExtensionError extends Error {
+  override name = "ExtensionError";
+}
+
 /** The field that carries our extension in EVE's messages; see docs/decisions/0001. */
 const extensionField = 50_001;
 /** Protobuf's wire type for length-delimited fields. */
@@ -19,8 +24,12 @@ export function getExtension<Desc extends DescMessage>(
   if (field === undefined) return undefined;
   const { length, at } = readVarint(field.data);
   if (at + length !== field.data.length)
-    throw new Error(`extension of ${message.$typeName} has a wrong length`);
-  return fromBinary(schema, field.data.subarray(at));
+    throw new ExtensionError(`extension of ${message.$typeName} has a wrong length`);
+  try {
+    return fromBinary(schema, field.data.subarray(at));
+  } catch (cause) {
+    throw new ExtensionError(`extension of ${message.$typeName} is no ${schema.typeName}`, { cause });
+  }
 }
 
 /** Puts our extension into an EVE message, in place of one that is there. */
@@ -56,5 +65,5 @@ function readVarint(data: Uint8Array): { length: number; at: number } {
     length += (byte & 0x7f) * 2 ** (7 * at);
     if (byte < 0x80) return { length, at: at + 1 };
   }
-  throw new Error("extension has no length");
+  throw new ExtensionError("extension has no length");
 }

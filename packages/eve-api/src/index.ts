@@ -25,7 +25,13 @@ import * as metrics from "./gen/metrics/metrics_pb.ts";
 import * as register from "./gen/register/register_pb.ts";
 import * as ext from "./gen/selvedge/ext_pb.ts";
 
-export { type CipherPort, deriveSharedKey, openCipherBlock, sealCipherBlock } from "./cipher-block.ts";
+export {
+  CipherBlockError,
+  type CipherPort,
+  deriveSharedKey,
+  openCipherBlock,
+  sealCipherBlock,
+} from "./cipher-block.ts";
 export {
   type Endpoint,
   type EndpointMatch,
@@ -44,7 +50,7 @@ export {
   type SignatureKind,
   shortHash,
 } from "./envelope.ts";
-export { getExtension, setExtension } from "./extensions.ts";
+export { ExtensionError, getExtension, setExtension } from "./extensions.ts";
 export type { EdgeDevConfig } from "./gen/config/devconfig_pb.ts";
 export type { ZInfoMsg } from "./gen/info/info_pb.ts";
 export type { ZMetricMsg } from "./gen/metrics/metrics_pb.ts";
