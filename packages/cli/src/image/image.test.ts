@@ -3,8 +3,9 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { checkRunConfig, type RunConfig } from "./image-config.ts";
-import { folderEntries } from "./layer-source.ts";
+import { folderEntries, type LayerEntry, textFile } from "./layer-source.ts";
 import { OciLayout, writeImage } from "./oci-layout.ts";
 import { registryTarget } from "./registry-target.ts";
 
@@ -70,7 +71,23 @@ describe("writeImage", () => {
     for await (const { path } of folderEntries(folder.path)) left.push(path);
     assert.deepEqual(left, []);
   });
+
+  it("ends when it is stopped between two files", async () => {
+    await using folder = await scratch();
+    const stop = new AbortController();
+    const source = { layers: [stopsHalfWay(stop)], run, name: "app:1" };
+    await assert.rejects(writeImage(join(folder.path, "image"), source, stop.signal));
+  });
 });
+
+async function* stopsHalfWay(stop: AbortController): AsyncGenerator<LayerEntry> {
+  yield textFile("first", 0o644, "x");
+  stop.abort(new Error("stopped by signal"));
+  // The writing end fails here, while the filling end has not noticed yet.
+  for (let turn = 0; turn < 100; turn++) await setImmediate();
+  yield textFile("second", 0o644, "x".repeat(1 << 20));
+  yield textFile("third", 0o644, "x");
+}
 
 describe("checkRunConfig", () => {
   for (const [what, change, message] of [

@@ -84,19 +84,29 @@ async function writeLayer(
   const file = join(folder, "layer");
   const tar = pack();
   const [plain, packed] = [new HashThrough(), new HashThrough()];
-  const written = pipeline(tar, plain, createGzip({ level: 6 }), packed, createWriteStream(file), { signal });
-  try {
+  await fillTar(
+    tar,
+    entries,
+    pipeline(tar, plain, createGzip({ level: 6 }), packed, createWriteStream(file), { signal }),
+  );
+  const digest = packed.digest();
+  await rename(file, blobPath(folder, digest));
+  return { mediaType: mediaTypes.layer, digest, size: packed.size, diffId: plain.digest() };
+}
+
+/** Ends with whichever of filling and writing fails first: what is stopped takes no further entry. */
+async function fillTar(tar: Pack, entries: AsyncIterable<LayerEntry>, written: Promise<void>): Promise<void> {
+  const fill = async (): Promise<void> => {
     for await (const entry of entries) await addEntry(tar, entry);
     tar.finalize();
+  };
+  try {
+    await Promise.all([fill(), written]);
   } catch (error) {
     tar.destroy(error instanceof Error ? error : new Error(String(error)));
     await written.catch(() => undefined);
     throw error;
   }
-  await written;
-  const digest = packed.digest();
-  await rename(file, blobPath(folder, digest));
-  return { mediaType: mediaTypes.layer, digest, size: packed.size, diffId: plain.digest() };
 }
 
 async function addEntry(tar: Pack, entry: LayerEntry): Promise<void> {
@@ -123,12 +133,10 @@ async function addEntry(tar: Pack, entry: LayerEntry): Promise<void> {
 
 async function tarFolder(folder: string, target: string, signal: AbortSignal): Promise<void> {
   const tar = pack();
-  const written = pipeline(tar, createWriteStream(target), { signal });
-  for await (const entry of folderEntries(folder)) {
-    if (join(folder, entry.path) !== target) await addEntry(tar, entry);
-  }
-  tar.finalize();
-  await written;
+  const others = async function* (): AsyncGenerator<LayerEntry> {
+    for await (const entry of folderEntries(folder)) if (join(folder, entry.path) !== target) yield entry;
+  };
+  await fillTar(tar, others(), pipeline(tar, createWriteStream(target), { signal }));
 }
 
 /** Lets bytes pass and remembers their SHA-256 and number. */
