@@ -2,10 +2,11 @@
  * The machine's network as `up` needs it: one bridge, one namespace and cable a node, NAT towards the
  * outside.
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { must, run } from "../processes.ts";
 import type { NodePlan, UpPlan } from "./up-plan.ts";
 
+const namespaces = "/run/netns";
 const forwarding = "/proc/sys/net/ipv4/ip_forward";
 
 /**
@@ -60,8 +61,16 @@ export async function removeNetwork(plan: UpPlan, restoreForwarding: boolean): P
     if (await linkExists(node.hostLink)) await run("ip", ["link", "delete", node.hostLink]);
   }
   if (await linkExists(plan.bridge)) await must("ip", ["link", "delete", plan.bridge]);
+  if (plan.nodes.length > 0) await removeNamespaceMount();
   await run("nft", ["delete", "table", "ip", plan.natTable]);
   if (restoreForwarding) await writeFile(forwarding, "0");
+}
+
+/** `ip netns add` mounts its folder over itself once and for all; nobody needs that when no namespace is left. */
+async function removeNamespaceMount(): Promise<void> {
+  const left = await readdir(namespaces).catch((): string[] => []);
+  // Refused when another system makes a namespace at this moment, or when there is no such mount: both are fine.
+  if (left.length === 0) await run("umount", [namespaces]);
 }
 
 export async function machineAddresses(): Promise<string[]> {

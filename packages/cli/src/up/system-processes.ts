@@ -1,5 +1,6 @@
 /** Which processes belong to a local system, found without having been there when they were started. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, rmdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { millis, SystemClock, seconds, sleep } from "@selvedge/base";
 import { run } from "../processes.ts";
 import { namespaceExists } from "./host-network.ts";
@@ -16,12 +17,34 @@ const processGrace = seconds(10);
 
 /** Ends everything of the system, engines and controller before the virtual machines that outlive them. */
 export async function endSystem(plan: UpPlan): Promise<void> {
+  const groups = new Set<string>();
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     const refs = await systemProcesses(plan);
+    for (const { pid } of refs) for (const group of await groupsOf(pid)) groups.add(group);
     for (const { pid } of refs) signalIfThere(pid, signal);
     const clock = new SystemClock();
     const deadline = clock.monotonic() + processGrace;
     while ((await anyAlive(refs)) && clock.monotonic() < deadline) await sleep(clock, millis(50));
+  }
+  await removeGroups(groups);
+}
+
+/** The engines' control groups that a process is in, one a hierarchy: the engine that made them may be gone. */
+async function groupsOf(pid: number): Promise<string[]> {
+  const lines = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
+  return lines.split("\n").flatMap((line) => {
+    const [, controllers, path] = /^\d+:([^:]*):(\/selvedge\/[^/]+)$/.exec(line) ?? [];
+    return path === undefined ? [] : [join(groupsRoot, controllers ?? "", path)];
+  });
+}
+
+const groupsRoot = "/sys/fs/cgroup";
+
+/** The kernel refuses what still has a process or a group in it: other systems' stay. */
+async function removeGroups(groups: ReadonlySet<string>): Promise<void> {
+  for (const group of groups) {
+    await rmdir(group).catch(() => undefined);
+    await rmdir(dirname(group)).catch(() => undefined);
   }
 }
 
