@@ -40,7 +40,9 @@ async function main(argv: readonly string[]): Promise<number> {
     if (stop.signal.aborted) process.exit(130);
     stop.abort(new Error("stopped by signal"));
   };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, onSignal);
+  // A terminal or reader that went away must not keep us from putting things away.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   try {
     return await command.run(args, io, stop.signal);
   } catch (error) {

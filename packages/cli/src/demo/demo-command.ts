@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { Agent, get } from "node:http";
 import { join, resolve } from "node:path";
 import type { Duplex } from "node:stream";
@@ -15,6 +15,7 @@ import { checkout, defaultDir } from "../layout.ts";
 import { dialPod } from "../port-forward.ts";
 import { run } from "../processes.ts";
 import { step } from "../progress.ts";
+import { stopSystem } from "../up/down-command.ts";
 import { describeSystem, upDetached } from "../up/up-command.ts";
 import { readUpState } from "../up/up-state.ts";
 import { applyManifest } from "./apply.ts";
@@ -48,26 +49,41 @@ export const demoCommand: Command = {
     const nodes = Number(values.nodes ?? "1");
     if (nodes === 0) throw new UsageError("the example app needs a node: --nodes 1 or more");
     const clock = new SystemClock();
-    await upDetached({ dir, nodes, port: Number(values.port) }, io, signal);
-    await publish(dir, io, clock, signal);
-    using connection = await connect(join(dir, "kubeconfig"));
-    const manifest = join(checkout, "examples", "hello.yaml");
-    await applyManifest(connection, await readFile(manifest, "utf8"));
-    const pods = await step(io, clock, "Waiting for the app to be ready on every node", () =>
-      readyPods(connection, io, clock, signal),
-    );
-    for (const pod of pods) {
-      const page = await fetchPage(connection, pod, clock, signal);
-      io.out(`\nThe page of ${pod.name} on ${pod.node}, through the controller:\n\n${indent(plain(page))}`);
+    const isOurs = await upDetached({ dir, nodes, port: Number(values.port) }, io, signal);
+    try {
+      await deploy(dir, io, clock, signal);
+    } catch (error) {
+      // What runs already goes on; what this demo started is stopped with it. A failure stays to be looked at.
+      if (isOurs && signal.aborted) {
+        io.err("Stopping…");
+        await stopSystem(dir);
+        io.err(`Stopped. Everything it stored is still in ${dir}.`);
+      } else io.err(`The system goes on running: ./selvedge down${dirFlag(dir)} stops it.`);
+      throw error;
     }
-    await tellWhatNext(dir, pods, io);
     return 0;
   },
 };
 
+async function deploy(dir: string, io: Io, clock: Clock, signal: AbortSignal): Promise<void> {
+  await publish(dir, io, clock, signal);
+  using connection = await connect(join(dir, "kubeconfig"));
+  const manifest = join(checkout, "examples", "hello.yaml");
+  await applyManifest(connection, await readFile(manifest, "utf8"));
+  const pods = await step(io, clock, "Waiting for the app to be ready on every node", () =>
+    readyPods(connection, io, clock, signal),
+  );
+  for (const pod of pods) {
+    const page = await fetchPage(connection, pod, clock, signal);
+    io.out(`\nThe page of ${pod.name} on ${pod.node}, through the controller:\n\n${indent(plain(page))}`);
+  }
+  await tellWhatNext(dir, pods, io);
+}
+
 async function publish(dir: string, io: Io, clock: Clock, signal: AbortSignal): Promise<void> {
-  // In the system's own folder: what a stopped demo leaves there is swept by the next one.
-  const folder = await mkdtemp(join(dir, "demo-"));
+  // In the system's own folder: what a killed demo leaves there is swept by the next one.
+  const folder = join(dir, "demo");
+  await rm(folder, { recursive: true, force: true });
   try {
     await step(io, clock, "Making the example image from busybox", () =>
       writeImage(join(folder, "image"), demoImage(ownArchitecture()), signal),
@@ -159,7 +175,6 @@ async function tellWhatNext(dir: string, pods: readonly DemoPod[], io: Io): Prom
   const state = await readUpState(dir);
   if (state === undefined) throw new Error(`nothing is running from ${dir}`);
   const [pod] = pods;
-  const flag = dir === defaultDir() ? "" : ` --dir ${dir}`;
   io.out(`\n${describeSystem(state.plan)}`);
   io.out(
     [
@@ -170,10 +185,14 @@ async function tellWhatNext(dir: string, pods: readonly DemoPod[], io: Io): Prom
       "  kubectl port-forward daemonset/hello 8080     # then open http://127.0.0.1:8080",
       "  kubectl logs -f daemonset/hello",
       `  kubectl exec -it ${pod?.name ?? "daemonset/hello"} -- sh`,
-      `  ./selvedge down${flag}`,
+      `  ./selvedge down${dirFlag(dir)}`,
     ].join("\n"),
   );
   if ((await run("sh", ["-c", "command -v kubectl"])).code !== 0) io.out(`\n${howToGetKubectl()}`);
+}
+
+function dirFlag(dir: string): string {
+  return dir === defaultDir() ? "" : ` --dir ${dir}`;
 }
 
 function howToGetKubectl(): string {

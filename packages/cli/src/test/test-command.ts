@@ -27,7 +27,7 @@ export const testCommand: Command = {
   summary: "run the tests",
   async run(args, io, signal) {
     const [what = "all", ...rest] = args.filter((argument) => argument !== "--yes" && argument !== "-y");
-    if (what === "--help" || what === "-h") {
+    if (args.some((argument) => argument === "--help" || argument === "-h")) {
       io.out(help);
       return 0;
     }
@@ -42,6 +42,7 @@ export const testCommand: Command = {
         `unknown tests ${JSON.stringify(what)}; one of ${Object.keys(groups).join(", ")}, all`,
       );
     }
+    if (rest.length > 0) throw new UsageError(`one group at a time; ${rest.join(" ")} is too much`);
     return await runGroups(what === "all" ? Object.keys(groups) : [what], what === "all", io, signal);
   },
 };

@@ -29,17 +29,20 @@ export const downCommand: Command = {
       return 0;
     }
     const dir = resolve(values.dir ?? defaultDir());
-    const state = await readUpState(dir);
-    if (state === undefined) {
-      io.out(`Nothing is running from ${dir}.`);
-      return 0;
-    }
-    await stopSupervisor(state);
-    await sweep(state);
-    io.out(`Stopped. Everything it stored is still in ${dir}.`);
+    const stopped = await stopSystem(dir);
+    io.out(stopped ? `Stopped. Everything it stored is still in ${dir}.` : `Nothing is running from ${dir}.`);
     return 0;
   },
 };
+
+/** Returns whether there was one. */
+export async function stopSystem(dir: string): Promise<boolean> {
+  const state = await readUpState(dir);
+  if (state === undefined) return false;
+  await stopSupervisor(state);
+  await sweep(state);
+  return true;
+}
 
 /** How long the supervisor may take to end its programs in order before the sweep ends them. */
 const supervisorGrace = seconds(60);

@@ -80,21 +80,25 @@ async function isUp(dir: string): Promise<boolean> {
   return state !== undefined && (await isAlive(state.supervisor));
 }
 
-/** Starts the system in a process of its own and waits until it is ready, showing what it says meanwhile. */
-export async function upDetached(options: UpOptions, io: Io, signal: AbortSignal): Promise<void> {
+/**
+ * Starts the system in a process of its own and waits until it is ready, showing what it says meanwhile. Returns
+ * whether it had to be started.
+ */
+export async function upDetached(options: UpOptions, io: Io, signal: AbortSignal): Promise<boolean> {
   const { dir, nodes, port } = options;
   const clock = new SystemClock();
   const ready = (end: AbortSignal): Promise<unknown> =>
     waitFor(clock, end, "the system to be ready", () => isReady(dir), readyLimit);
   if (await isUp(dir)) {
     await ready(signal);
-    return;
+    return false;
   }
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const logFile = join(dir, "up.log");
   const from = (await stat(logFile).catch(() => undefined))?.size ?? 0;
   const log = openSync(logFile, "a", 0o600);
   const main = join(checkout, "packages", "cli", "src", "main.ts");
+  signal.throwIfAborted();
   // Its output goes to the file alone: it must outlive this terminal, and keep no pipe of ours open.
   const child = spawn(
     nodeBinary,
@@ -114,6 +118,7 @@ export async function upDetached(options: UpOptions, io: Io, signal: AbortSignal
       throw error;
     });
     child.unref();
+    return true;
   } catch (error) {
     // It removes what it made before it ends.
     stop();
