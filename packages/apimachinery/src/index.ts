@@ -85,4 +85,4 @@ export {
 export { applySchemaDefaults } from "./structural/default.ts";
 export { dropNulls } from "./structural/drop-nulls.ts";
 export { prune } from "./structural/prune.ts";
-export { validateSchema } from "./structural/validate.ts";
+export { fitsTypes, validateSchema } from "./structural/validate.ts";

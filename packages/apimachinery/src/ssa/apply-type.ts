@@ -57,6 +57,9 @@ export function itemElement(type: ListType, item: unknown): PathElement {
   }
   if (!isObject(item)) throw new ApplyTypeError("items of a list with keys must be objects");
   const defaults = type.element().map?.defaults ?? {};
+  const [only, second] = type.keys;
+  if (only !== undefined && second === undefined && typeof item[only] === "string")
+    return `k:{${JSON.stringify(only)}:${JSON.stringify(item[only])}}`;
   const keys: JsonObject = {};
   for (const key of type.keys) {
     const value = item[key] ?? defaults[key];
@@ -71,7 +74,14 @@ export function itemElement(type: ListType, item: unknown): PathElement {
  * Refuses what cannot be merged: unknown members, wrong kinds, and, where `twice` does not allow it, an
  * item that is there twice.
  */
-export function checkType(ref: TypeRef, value: unknown, twice: "allowed" | "refused", path = ""): void {
+export function checkType(
+  ref: TypeRef,
+  value: unknown,
+  twice: "allowed" | "refused",
+  path = "",
+  checked?: unknown,
+): void {
+  if (isShared(value, checked)) return;
   const { scalar, list, map } = kindOf(ref(), value);
   if (value === null || value === undefined) return;
   if (Array.isArray(value)) {
@@ -85,20 +95,25 @@ export function checkType(ref: TypeRef, value: unknown, twice: "allowed" | "refu
           throw new ApplyTypeError(`${at}: duplicate entries for key ${element.slice(2)}`);
         seen.add(element);
       }
-      checkType(list.element, item, twice, at);
+      checkType(list.element, item, twice, at, Array.isArray(checked) ? checked[index] : undefined);
     }
   } else if (isObject(value)) {
     if (map === undefined) throw new ApplyTypeError(`${path || "."}: an object is not expected here`);
     for (const [key, member] of Object.entries(value)) {
       const type = fieldType(map, key);
       if (type === undefined) throw new ApplyTypeError(`${path}.${key}: field not declared in schema`);
-      checkType(type, member, twice, `${path}.${key}`);
+      checkType(type, member, twice, `${path}.${key}`, isObject(checked) ? checked[key] : undefined);
     }
   } else if (scalar === undefined || !fitsScalar(scalar, value)) {
     throw new ApplyTypeError(
       `${path || "."}: expected ${scalar ?? "an object or a list"}, got ${typeof value}`,
     );
   }
+}
+
+/** Whether two values are one and the same whole, so that nothing in them differs. */
+export function isShared(left: unknown, right: unknown): boolean {
+  return left === right && typeof left === "object" && left !== null;
 }
 
 function fitsScalar(scalar: ScalarType, value: unknown): boolean {

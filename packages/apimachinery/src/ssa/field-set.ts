@@ -23,7 +23,9 @@ export class FieldSet {
     children: Iterable<readonly [PathElement, FieldSet]> = [],
   ) {
     this.members = new Set(members);
-    this.children = new Map([...children].filter(([, child]) => !child.isEmpty));
+    const filled = new Map<PathElement, FieldSet>();
+    for (const [element, child] of children) if (!child.isEmpty) filled.set(element, child);
+    this.children = filled;
   }
 
   static of(...path: readonly PathElement[]): FieldSet {
@@ -32,23 +34,18 @@ export class FieldSet {
     return rest.length === 0 ? new FieldSet([first]) : new FieldSet([], [[first, FieldSet.of(...rest)]]);
   }
 
-  /** Made in one go: adding fields one by one to a set that does not change would copy it each time. */
-  static ofPaths(paths: Iterable<readonly PathElement[]>): FieldSet {
-    const root = new Branch();
-    for (const path of paths) root.add(path, 0);
-    return root.toSet();
-  }
-
   static fromJson(json: unknown, depth = 0): FieldSet {
     if (!isObject(json) || depth > depthMax) throw new Error("fieldsV1 must be an object of fields");
     const members: PathElement[] = [];
     const children: [PathElement, FieldSet][] = [];
-    for (const [element, value] of Object.entries(json)) {
+    for (const element of Object.keys(json)) {
       if (element === ".") continue;
+      const value = json[element];
       if (!isObject(value)) throw new Error(`fieldsV1: ${element} must be an object`);
-      const child = FieldSet.fromJson(value, depth + 1);
+      // Most are leaves, and need no set of their own.
+      const child = Object.keys(value).length === 0 ? nothing : FieldSet.fromJson(value, depth + 1);
       if (child.isEmpty || Object.hasOwn(value, ".")) members.push(element);
-      children.push([element, child]);
+      if (!child.isEmpty) children.push([element, child]);
     }
     return new FieldSet(members, children);
   }
@@ -58,14 +55,23 @@ export class FieldSet {
   }
 
   toJson(): FieldsV1 {
-    const elements = [...new Set([...this.members, ...this.children.keys()])].sort();
-    return Object.fromEntries(
-      elements.map((element) => {
-        const child = this.children.get(element);
-        if (child === undefined) return [element, {}];
-        return [element, { ...(this.members.has(element) ? { ".": {} } : {}), ...child.toJson() }];
-      }),
-    );
+    return this.#toJson({});
+  }
+
+  #toJson(json: FieldsV1): FieldsV1 {
+    for (const element of this.#elements()) {
+      const child = this.children.get(element);
+      const own: FieldsV1 = child !== undefined && this.members.has(element) ? { ".": {} } : {};
+      json[element] = child === undefined ? own : child.#toJson(own);
+    }
+    return json;
+  }
+
+  /** All that are members or have some below them, in order. */
+  #elements(): PathElement[] {
+    const elements = [...this.members];
+    for (const element of this.children.keys()) if (!this.members.has(element)) elements.push(element);
+    return elements.sort();
   }
 
   equals(other: FieldSet): boolean {
@@ -73,6 +79,8 @@ export class FieldSet {
   }
 
   union(other: FieldSet): FieldSet {
+    if (other.isEmpty) return this;
+    if (this.isEmpty) return other;
     const children = new Map(this.children);
     for (const [element, child] of other.children) {
       const own = children.get(element);
@@ -82,6 +90,7 @@ export class FieldSet {
   }
 
   intersection(other: FieldSet): FieldSet {
+    if (this.isEmpty || other.isEmpty) return nothing;
     const children: [PathElement, FieldSet][] = [];
     for (const [element, child] of this.children) {
       const theirs = other.children.get(element);
@@ -102,17 +111,23 @@ export class FieldSet {
     return this.#without(other, true);
   }
 
+  /** The same set where nothing is taken away: whoever writes it down again can tell. */
   #without(other: FieldSet, recursive: boolean): FieldSet {
+    if (other.isEmpty || this.isEmpty) return this;
     const children: [PathElement, FieldSet][] = [];
+    let lost = false;
     for (const [element, child] of this.children) {
-      if (recursive && other.members.has(element)) continue;
+      if (recursive && other.members.has(element)) {
+        lost = true;
+        continue;
+      }
       const theirs = other.children.get(element);
-      children.push([element, theirs === undefined ? child : child.#without(theirs, recursive)]);
+      const left = theirs === undefined ? child : child.#without(theirs, recursive);
+      lost ||= left !== child;
+      children.push([element, left]);
     }
-    return new FieldSet(
-      [...this.members].filter((element) => !other.members.has(element)),
-      children,
-    );
+    const members = [...this.members].filter((element) => !other.members.has(element));
+    return lost || members.length < this.members.size ? new FieldSet(members, children) : this;
   }
 
   /** The fields that have no fields below them. */
@@ -126,8 +141,7 @@ export class FieldSet {
 
   /** Every field as upstream writes it in a conflict: `.spec.containers[name="web"].image`. */
   paths(): string[] {
-    const elements = [...new Set([...this.members, ...this.children.keys()])].sort();
-    return elements.flatMap((element) => {
+    return this.#elements().flatMap((element) => {
       const own = describeElement(element);
       const below = this.children.get(element)?.paths() ?? [];
       return [...(this.members.has(element) ? [own] : []), ...below.map((path) => own + path)];
@@ -135,11 +149,15 @@ export class FieldSet {
   }
 }
 
-class Branch {
-  readonly #members = new Set<PathElement>();
-  readonly #children = new Map<PathElement, Branch>();
+const nothing: FieldSet = new FieldSet();
 
-  add(path: readonly PathElement[], depth: number): void {
+/** Gathers fields one by one: adding them to a set that does not change would copy it each time. */
+export class FieldGatherer {
+  readonly #members = new Set<PathElement>();
+  readonly #children = new Map<PathElement, FieldGatherer>();
+
+  /** The path may be changed afterwards. */
+  add(path: readonly PathElement[], depth = 0): void {
     const element = path[depth];
     if (element === undefined) return;
     if (depth === path.length - 1) {
@@ -148,17 +166,17 @@ class Branch {
     }
     let child = this.#children.get(element);
     if (child === undefined) {
-      child = new Branch();
+      child = new FieldGatherer();
       this.#children.set(element, child);
     }
     child.add(path, depth + 1);
   }
 
   toSet(): FieldSet {
-    return new FieldSet(
-      this.#members,
-      [...this.#children].map(([element, child]) => [element, child.toSet()] as const),
-    );
+    if (this.#members.size === 0 && this.#children.size === 0) return nothing;
+    const children: [PathElement, FieldSet][] = [];
+    for (const [element, child] of this.#children) children.push([element, child.toSet()]);
+    return new FieldSet(this.#members, children);
   }
 }
 

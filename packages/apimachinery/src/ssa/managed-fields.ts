@@ -2,11 +2,11 @@
  * metadata.managedFields: who manages what, as objects carry it. `applyObject` and `updateObject` are the two
  * ways a write goes through it. Pure: the time is an argument.
  */
-import { canonicalJson } from "@selvedge/base";
+import { jsonEqual } from "@selvedge/base";
 import type { KindDefinition } from "../kind-definition.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../object.ts";
 import { toFieldSet } from "./apply-type.ts";
-import { FieldSet } from "./field-set.ts";
+import { FieldSet, type FieldsV1 } from "./field-set.ts";
 import { compareValues } from "./merge-values.ts";
 import { applyTypeOf } from "./schema-type.ts";
 import {
@@ -55,12 +55,14 @@ const serverFields = FieldSet.fromJson({
 interface Ledger {
   readonly managers: Map<string, Managed>;
   readonly times: Map<string, string | undefined>;
+  /** What was read, with the text it was read from, which we wrote: most of it is written back as it is. */
+  readonly read: ReadonlyMap<string, { readonly set: FieldSet; readonly fields: FieldsV1 }>;
 }
 
 /** The object after the apply, managedFields included. Throws ApplyConflictError, ApplyTypeError. */
 export function applyObject(write: ManagedWrite & { readonly force: boolean }): KubeObject {
   const { kind, live, object, manager, force, time } = write;
-  const ledger = readLedger(live?.metadata.managedFields);
+  const ledger = readLedger(live?.metadata.managedFields, true);
   const id = managerId({ manager, operation: "Apply", ...subresourceOf(write) });
   const bare = live === undefined ? undefined : withoutManagedFields(live);
   const input = {
@@ -83,7 +85,7 @@ export function applyObject(write: ManagedWrite & { readonly force: boolean }): 
   const applied = (result.object ?? {}) as KubeObject;
   if (manager === "kubectl") refreshLastApplied(applied, object);
   ledger.times.set(id, time);
-  return withLedger(applied, result.managers, ledger.times);
+  return withLedger(applied, result.managers, ledger);
 }
 
 /** The object with managedFields that say what the writer changed. */
@@ -112,7 +114,7 @@ export function updateObject(write: ManagedWrite): KubeObject {
     after.set(id, { ...own, set: before.union(set) });
     ledger.times.set(id, time);
   }
-  return withLedger(bare, capped(after, ledger.times), ledger.times);
+  return withLedger(bare, capped(after, ledger.times), ledger);
 }
 
 /** Whether two objects differ in nothing but when their managers wrote. */
@@ -139,15 +141,19 @@ function subresourceOf({ subresource }: ManagedWrite): { subresource?: string } 
 /** Who an entry speaks for. An applier is the same in every version, an updater is not. */
 function managerId(entry: ManagedFieldsEntry): string {
   const { manager, operation, apiVersion, subresource } = entry;
-  const version = operation === "Apply" ? {} : { apiVersion };
-  return canonicalJson({ manager, operation, ...version, ...(subresource ? { subresource } : {}) });
+  const version = operation === "Apply" ? undefined : apiVersion;
+  return JSON.stringify({ apiVersion: version, manager, operation, subresource: subresource || undefined });
 }
 
-function readLedger(entries: readonly ManagedFieldsEntry[] | undefined): Ledger {
-  const ledger: Ledger = { managers: new Map(), times: new Map() };
+/** `own` entries are as we wrote them. */
+function readLedger(entries: readonly ManagedFieldsEntry[] | undefined, own: boolean): Ledger {
+  const read: Map<string, { readonly set: FieldSet; readonly fields: FieldsV1 }> = new Map();
+  const ledger: Ledger = { managers: new Map(), times: new Map(), read };
   for (const entry of entries ?? []) {
     const id = managerId(entry);
-    const set = FieldSet.fromJson(entry.fieldsV1 ?? {});
+    const fields = (entry.fieldsV1 ?? {}) as FieldsV1;
+    const set = FieldSet.fromJson(fields);
+    if (own) read.set(id, { set, fields });
     ledger.managers.set(id, {
       set,
       apiVersion: entry.apiVersion ?? "",
@@ -164,35 +170,32 @@ function ledgerOfUpdate(
   stored: readonly ManagedFieldsEntry[] | undefined,
 ): Ledger {
   const [only] = said ?? [];
-  if (said?.length === 1 && only !== undefined && Object.keys(only).length === 0) return readLedger([]);
-  if (said !== undefined && said.length > 0) {
+  if (said?.length === 1 && only !== undefined && Object.keys(only).length === 0) return readLedger([], true);
+  if (said !== undefined && said.length > 0 && !jsonEqual(said, stored)) {
     try {
-      return readLedger(said);
+      return readLedger(said, false);
     } catch {
       // What the writer sent is no set of fields: the stored entries hold.
     }
   }
-  return readLedger(stored);
+  return readLedger(stored, true);
 }
 
-function withLedger(
-  object: KubeObject,
-  managers: Managers,
-  times: ReadonlyMap<string, string | undefined>,
-): KubeObject {
+function withLedger(object: KubeObject, managers: Managers, { times, read }: Ledger): KubeObject {
   const entries: ManagedFieldsEntry[] = [];
   for (const [id, { set, apiVersion, applied }] of managers) {
     const kept = set.difference(serverFields);
     if (kept.isEmpty) continue;
     const { manager = "", subresource } = JSON.parse(id) as ManagedFieldsEntry;
     const time = times.get(id);
+    const before = read.get(id);
     entries.push({
       manager,
       operation: applied ? "Apply" : "Update",
       apiVersion,
       ...(time === undefined ? {} : { time }),
       fieldsType: "FieldsV1",
-      fieldsV1: kept.toJson(),
+      fieldsV1: before?.set === kept ? before.fields : kept.toJson(),
       ...(subresource ? { subresource } : {}),
     });
   }

@@ -1,8 +1,16 @@
 /** Walks two values side by side along a type: to merge them, or to find what differs. */
 import { jsonEqual } from "@selvedge/base";
 import { isObject, type JsonObject } from "../structural/walk.ts";
-import { type ApplyType, fieldType, itemElement, kindOf, type ListType, type TypeRef } from "./apply-type.ts";
-import { FieldSet, type PathElement } from "./field-set.ts";
+import {
+  type ApplyType,
+  fieldType,
+  isShared,
+  itemElement,
+  kindOf,
+  type ListType,
+  type TypeRef,
+} from "./apply-type.ts";
+import { FieldGatherer, type FieldSet, type PathElement } from "./field-set.ts";
 
 export interface Comparison {
   readonly added: FieldSet;
@@ -12,37 +20,44 @@ export interface Comparison {
 
 /** The left value with all that the right one says. */
 export function mergeValues(ref: TypeRef, left: unknown, right: unknown): unknown {
-  return new Walk(() => undefined).merge(ref, left, right, []);
+  return new Walk(
+    () => undefined,
+    () => false,
+  ).merge(ref, left, right, []);
 }
 
+/** What differs. Wholes that both sides share are not walked: copies cost more to compare than what is not copied. */
 export function compareValues(ref: TypeRef, left: unknown, right: unknown): Comparison {
-  const added: (readonly PathElement[])[] = [];
-  const modified: (readonly PathElement[])[] = [];
-  const removed: (readonly PathElement[])[] = [];
-  new Walk((path, before, after) => {
-    if (before === undefined) added.push(path);
-    else if (after === undefined) removed.push(path);
-    else if (!jsonEqual(before, after)) modified.push(path);
-  }).merge(ref, left, right, []);
+  const [added, modified, removed] = [new FieldGatherer(), new FieldGatherer(), new FieldGatherer()];
+  const note: AtLeaf = (path, before, after) => {
+    if (before === undefined) added.add(path);
+    else if (after === undefined) removed.add(path);
+    else if (!jsonEqual(before, after)) modified.add(path);
+  };
+  new Walk(note, isShared).merge(ref, left, right, []);
   return {
-    added: FieldSet.ofPaths(added),
-    modified: FieldSet.ofPaths(modified),
-    removed: FieldSet.ofPaths(removed),
+    added: added.toSet(),
+    modified: modified.toSet(),
+    removed: removed.toSet(),
   };
 }
 
+/** The path is the walk's own and changes after the call. */
 type AtLeaf = (path: readonly PathElement[], left: unknown, right: unknown) => void;
 
 class Walk {
   readonly #atLeaf: AtLeaf;
+  /** What need not be walked. */
+  readonly #skips: (left: unknown, right: unknown) => boolean;
 
-  constructor(atLeaf: AtLeaf) {
+  constructor(atLeaf: AtLeaf, skips: (left: unknown, right: unknown) => boolean) {
     this.#atLeaf = atLeaf;
+    this.#skips = skips;
   }
 
   /** The merged value; undefined when neither side has one. */
-  merge(ref: TypeRef, left: unknown, right: unknown, path: readonly PathElement[]): unknown {
-    if (left === undefined && right === undefined) return undefined;
+  merge(ref: TypeRef, left: unknown, right: unknown, path: PathElement[]): unknown {
+    if ((left === undefined && right === undefined) || this.#skips(left, right)) return right;
     const type = ref();
     const [ofLeft, ofRight] = [kindOf(type, left), kindOf(type, right)];
     // Another kind on each side: both are walked, so that what the left had is seen to go; the right one
@@ -51,12 +66,7 @@ class Walk {
     return this.#along(ofRight, left, right, path);
   }
 
-  #along(
-    { map, scalar, list }: ApplyType,
-    left: unknown,
-    right: unknown,
-    path: readonly PathElement[],
-  ): unknown {
+  #along({ map, scalar, list }: ApplyType, left: unknown, right: unknown, path: PathElement[]): unknown {
     if (map !== undefined) {
       const [before, after] = [asObject(left), asObject(right)];
       if (map.atomic || (isEmpty(before) && isEmpty(after))) return this.#leaf(left, right, path);
@@ -65,7 +75,7 @@ class Walk {
       for (const key of new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])) {
         const type = fieldType(map, key);
         if (type === undefined) continue;
-        const merged = this.merge(type, before?.[key], after?.[key], [...path, `f:${key}`]);
+        const merged = this.#below(`f:${key}`, type, before?.[key], after?.[key], path);
         if (merged !== undefined) out[key] = merged;
       }
       return out;
@@ -77,12 +87,20 @@ class Walk {
     return this.#lists(list, before ?? [], after ?? [], path);
   }
 
+  /** One path serves the whole walk: a list of its own for each value would be most of what a walk costs. */
+  #below(element: PathElement, ref: TypeRef, left: unknown, right: unknown, path: PathElement[]): unknown {
+    path.push(element);
+    const merged = this.merge(ref, left, right, path);
+    path.pop();
+    return merged;
+  }
+
   /** A whole that only one side has is a field too, besides those below it. */
-  #cameOrWent(left: unknown, right: unknown, path: readonly PathElement[]): void {
+  #cameOrWent(left: unknown, right: unknown, path: PathElement[]): void {
     if (path.length > 0 && (left === undefined || right === undefined)) this.#atLeaf(path, left, right);
   }
 
-  #leaf(left: unknown, right: unknown, path: readonly PathElement[]): unknown {
+  #leaf(left: unknown, right: unknown, path: PathElement[]): unknown {
     if (path.length > 0) this.#atLeaf(path, left, right);
     return right !== undefined ? right : left;
   }
@@ -96,7 +114,7 @@ class Walk {
     type: ListType,
     left: readonly unknown[],
     right: readonly unknown[],
-    path: readonly PathElement[],
+    path: PathElement[],
   ): unknown[] {
     const lefts = left.map((item) => itemElement(type, item));
     const rights = right.map((item) => itemElement(type, item));
@@ -112,7 +130,7 @@ class Walk {
     const take = (element: PathElement, leftItem: unknown): void => {
       if (inRight.has(element)) merged.add(element);
       if (shared[nextShared] === element) nextShared++;
-      out.push(this.merge(type.element, leftItem, inRight.get(element), [...path, element]));
+      out.push(this.#below(element, type.element, leftItem, inRight.get(element), path));
     };
     let [l, r] = [0, 0];
     while (l < lefts.length || r < rights.length) {

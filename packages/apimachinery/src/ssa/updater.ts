@@ -66,7 +66,7 @@ export function sameInAllVersions(type: TypeRef): Versions {
 /** Another way of writing than apply: whatever it changed is its own from now on. */
 export function updateManaged(input: ApplyInput): ApplyResult {
   const { object, apiVersion, manager } = input;
-  checkType(typeIn(input, apiVersion), object, "allowed");
+  checkType(typeIn(input, apiVersion), object, "allowed", "", input.live);
   const { managers, compare } = settleOthers(input, object, reconciled(input), true);
   const own = managers.get(manager)?.set ?? new FieldSet();
   const set = own.union(compare.modified).union(compare.added).difference(compare.removed);
@@ -124,8 +124,10 @@ function settleOthers(
   if (!force && conflicts.size > 0) throw new ApplyConflictError(conflicts);
   const after = new Map<string, Managed>();
   for (const [name, managed] of managers) {
-    const lost = conflicts.get(name)?.set ?? new FieldSet();
-    const set = managed.set.difference(lost).difference(removed.get(name) ?? new FieldSet());
+    const [taken, gone] = [conflicts.get(name)?.set, removed.get(name)];
+    let { set } = managed;
+    if (taken !== undefined) set = set.difference(taken);
+    if (gone !== undefined) set = set.difference(gone);
     if (!set.isEmpty) after.set(name, { ...managed, set });
   }
   return { managers: after, compare: own };
@@ -190,12 +192,19 @@ function reconciled({ versions, managers }: ApplyInput): Map<string, Managed> {
 function fitted(set: FieldSet, { list, map }: ApplyType): FieldSet {
   const members = new Set(set.members);
   const children: [PathElement, FieldSet][] = [];
+  let isSame = true;
   for (const [element, child] of set.children) {
     const ref =
       element.startsWith("f:") && map !== undefined ? fieldType(map, element.slice(2)) : list?.element;
     const below = ref?.();
-    if (below !== undefined && (below.map?.atomic ?? below.list?.atomic ?? false)) members.add(element);
-    else children.push([element, below === undefined ? child : fitted(child, below)]);
+    if (below !== undefined && (below.map?.atomic ?? below.list?.atomic ?? false)) {
+      members.add(element);
+      isSame = false;
+      continue;
+    }
+    const fit = below === undefined ? child : fitted(child, below);
+    isSame &&= fit === child;
+    children.push([element, fit]);
   }
-  return new FieldSet(members, children);
+  return isSame ? set : new FieldSet(members, children);
 }

@@ -1,28 +1,57 @@
+import { cloneJson } from "@selvedge/base";
 import type { Schema } from "../schema.ts";
-import { depthMax, isObject, type JsonObject, memberSchema } from "./walk.ts";
+import { depthMax, isObject, isSettled, type JsonObject, memberSchema } from "./walk.ts";
 
 /**
- * Fills in the schema's defaults, in place, from the outside in: a default object gets its own members'
- * defaults. A null where the schema does not allow one counts as absent, as upstream has it.
+ * Fills in the schema's defaults, in place, from the outside in: a default object gets its own members' defaults.
+ * A null where the schema does not allow one counts as absent, as upstream has it. Members that are `settled`'s own
+ * have theirs.
  */
-export function applySchemaDefaults(schema: Schema, object: JsonObject): void {
-  defaultValue(schema, object, 0);
+export function applySchemaDefaults(schema: Schema, object: JsonObject, settled?: JsonObject): void {
+  defaultMembers(schema, object, 0, settled);
 }
 
 function defaultValue(schema: Schema, value: unknown, depth: number): void {
-  if (depth > depthMax) return;
+  if (depth > depthMax || !fillsOf(schema).below) return;
   if (Array.isArray(value)) {
     const { items } = schema;
     if (items !== undefined) for (const item of value) defaultValue(items, item, depth + 1);
     return;
   }
-  if (!isObject(value)) return;
-  for (const [key, inner] of Object.entries(schema.properties ?? {})) {
+  if (isObject(value)) defaultMembers(schema, value, depth);
+}
+
+function defaultMembers(schema: Schema, value: JsonObject, depth: number, settled?: JsonObject): void {
+  for (const [key, inner] of fillsOf(schema).members) {
     const absent = value[key] === undefined || (value[key] === null && inner.nullable !== true);
-    if (absent && inner.default !== undefined) value[key] = structuredClone(inner.default);
+    if (absent) value[key] = cloneJson(inner.default);
   }
   for (const key of Object.keys(value)) {
+    if (isSettled(settled, key, value[key])) continue;
     const inner = memberSchema(schema, key);
     if (inner !== undefined) defaultValue(inner, value[key], depth + 1);
   }
+}
+
+/** What of a schema has defaults; found once, since most of an object has none and need not be looked at. */
+interface Fills {
+  readonly members: readonly (readonly [name: string, schema: Schema])[];
+  /** Whether the schema or any within it has defaults. */
+  below: boolean;
+}
+
+const known = new WeakMap<Schema, Fills>();
+
+function fillsOf(schema: Schema): Fills {
+  const found = known.get(schema);
+  if (found !== undefined) return found;
+  const { properties = {}, additionalProperties, items } = schema;
+  const members = Object.entries(properties).filter(([, inner]) => inner.default !== undefined);
+  // A schema that refers to itself meets this while it is looked at: what is not known yet may have some.
+  const fills: Fills = { members, below: true };
+  known.set(schema, fills);
+  const within = [...Object.values(properties), ...(items === undefined ? [] : [items])];
+  if (typeof additionalProperties === "object") within.push(additionalProperties);
+  fills.below = members.length > 0 || within.some((inner) => fillsOf(inner).below);
+  return fills;
 }

@@ -1,14 +1,14 @@
 import type { Schema } from "../schema.ts";
-import { depthMax, isObject, type JsonObject, memberPath, memberSchema } from "./walk.ts";
+import { depthMax, isObject, isSettled, type JsonObject, memberPath, memberSchema } from "./walk.ts";
 
 /**
  * Removes what the schema does not know, in place, and returns the paths of what it removed. Where the
  * schema preserves
- * unknown fields they stay, and what it does know of them is still pruned.
+ * unknown fields they stay, and what it does know of them is still pruned. Members that are `settled`'s own stay.
  */
-export function prune(schema: Schema, object: JsonObject): string[] {
+export function prune(schema: Schema, object: JsonObject, settled?: JsonObject): string[] {
   const removed: string[] = [];
-  pruneValue(schema, object, "", removed, 0, true);
+  pruneMembers(schema, object, "", removed, 0, true, settled);
   return removed;
 }
 
@@ -31,9 +31,21 @@ function pruneValue(
       pruneValue(items, item, `${path}[${index}]`, removed, depth + 1, false);
     return;
   }
-  if (!isObject(value)) return;
+  if (isObject(value)) pruneMembers(schema, value, path, removed, depth, isResource);
+}
+
+function pruneMembers(
+  schema: Schema,
+  value: JsonObject,
+  path: string,
+  removed: string[],
+  depth: number,
+  isResource: boolean,
+  settled?: JsonObject,
+): void {
   const keeps = schema["x-kubernetes-preserve-unknown-fields"] === true || isOpen(schema);
   for (const key of Object.keys(value)) {
+    if (isSettled(settled, key, value[key])) continue;
     const inner = memberSchema(schema, key);
     const at = memberPath(path, key);
     if (inner !== undefined) {

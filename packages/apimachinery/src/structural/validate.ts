@@ -3,18 +3,44 @@ import { canonicalJson } from "@selvedge/base";
 import type { FieldError } from "../kind-definition.ts";
 import { parseQuantity, quantityFault } from "../quantity.ts";
 import type { Schema } from "../schema.ts";
-import { depthMax, isObject, memberPath, memberSchema } from "./walk.ts";
+import { depthMax, isObject, isSettled, type JsonObject, memberPath, memberSchema } from "./walk.ts";
 
 /** As many as a person reads; the rest comes after these are mended. */
 const errorsMax = 100;
 
-export function validateSchema(schema: Schema, value: unknown, path = ""): FieldError[] {
+/** All that is wrong, but not within members that are `settled`'s own: they were checked before. */
+export function validateSchema(schema: Schema, value: unknown, settled?: JsonObject): FieldError[] {
   const errors: FieldError[] = [];
-  check(schema, value, path, errors, 0);
+  check(schema, value, "", errors, 0, settled);
   return errors;
 }
 
-function check(schema: Schema, value: unknown, path: string, errors: FieldError[], depth: number): void {
+/** Whether all values are of the types that the schema says: no more than that, but sooner known. */
+export function fitsTypes(schema: Schema, value: unknown, settled?: JsonObject, depth = 0): boolean {
+  if (value === undefined || depth > depthMax || (value === null && schema.nullable === true)) return true;
+  if (typeFault(schema, value) !== undefined) return false;
+  if (schema.allOf?.some((branch) => !fitsTypes(branch, value, settled, depth + 1))) return false;
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    return items === undefined || value.every((item) => fitsTypes(items, item, undefined, depth + 1));
+  }
+  if (!isObject(value)) return true;
+  for (const key of Object.keys(value)) {
+    if (isSettled(settled, key, value[key])) continue;
+    const inner = memberSchema(schema, key);
+    if (inner !== undefined && !fitsTypes(inner, value[key], undefined, depth + 1)) return false;
+  }
+  return true;
+}
+
+function check(
+  schema: Schema,
+  value: unknown,
+  path: string,
+  errors: FieldError[],
+  depth: number,
+  settled?: JsonObject,
+): void {
   if (errors.length >= errorsMax || value === undefined) return;
   if (depth > depthMax) {
     errors.push(invalid(path, undefined, `is nested more than ${depthMax} deep`));
@@ -35,7 +61,7 @@ function check(schema: Schema, value: unknown, path: string, errors: FieldError[
   if (typeof value === "string") checkString(schema, value, path, errors);
   if (typeof value === "number") checkNumber(schema, value, path, errors);
   if (Array.isArray(value)) checkList(schema, value, path, errors, depth);
-  else if (isObject(value)) checkObject(schema, value, path, errors, depth);
+  else if (isObject(value)) checkObject(schema, value, path, errors, depth, settled);
   checkCombinations(schema, value, path, errors, depth);
 }
 
@@ -68,7 +94,7 @@ function typeFault(schema: Schema, value: unknown): string | undefined {
 }
 
 function checkEnum(schema: Schema, value: unknown, path: string, errors: FieldError[]): void {
-  if (schema.enum === undefined) return;
+  if (schema.enum === undefined || schema.enum.includes(value)) return;
   const text = canonicalJson(value);
   if (schema.enum.some((allowed) => canonicalJson(allowed) === text)) return;
   const list = schema.enum.map((allowed) => JSON.stringify(allowed)).join(", ");
@@ -197,6 +223,7 @@ function checkObject(
   path: string,
   errors: FieldError[],
   depth: number,
+  settled?: JsonObject,
 ): void {
   for (const key of schema.required ?? []) {
     if (object[key] === undefined) {
@@ -213,7 +240,9 @@ function checkObject(
       invalid(path, count, `${path} in body should have at least ${schema.minProperties} properties`),
     );
   }
-  for (const [key, value] of Object.entries(object)) {
+  for (const key of Object.keys(object)) {
+    const value = object[key];
+    if (isSettled(settled, key, value)) continue;
     const inner = memberSchema(schema, key);
     if (inner !== undefined) check(inner, value, memberPath(path, key), errors, depth + 1);
   }

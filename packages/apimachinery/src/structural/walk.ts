@@ -13,8 +13,18 @@ export const depthMax: number = 64;
 export function memberSchema(schema: Schema, key: string): Schema | undefined {
   const { properties, additionalProperties } = schema;
   if (properties !== undefined && Object.hasOwn(properties, key)) return properties[key];
-  if (additionalProperties === true) return {};
+  if (additionalProperties === true) return anything;
   return additionalProperties === false ? undefined : additionalProperties;
+}
+
+const anything: Schema = {};
+
+/**
+ * Whether a member is the very one of an object that was settled before: pruned, with its defaults, checked. It is
+ * not looked into again then.
+ */
+export function isSettled(settled: JsonObject | undefined, key: string, member: unknown): boolean {
+  return settled !== undefined && typeof member === "object" && member !== null && settled[key] === member;
 }
 
 /**

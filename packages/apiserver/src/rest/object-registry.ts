@@ -1,5 +1,5 @@
 import type { KindDefinition, KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
-import { below, type Clock, type Random, toRfc3339, uuid } from "@selvedge/base";
+import { below, type Clock, cloneJson, type Random, toRfc3339, uuid } from "@selvedge/base";
 import { StatusError } from "../status-error.ts";
 import type { Store } from "../store/store.ts";
 import { type DeleteQuery, planDelete } from "./delete-plan.ts";
@@ -93,7 +93,7 @@ export class ObjectRegistry {
   async create<T extends KubeObject>(kind: KindName, object: T, options: WriteQuery = {}): Promise<T> {
     const context = this.#context(kind, options);
     for (let attempt = 1; ; attempt++) {
-      const wanted: KubeObject = structuredClone(object);
+      const wanted: KubeObject = cloneJson(object);
       const generated = !wanted.metadata.name && Boolean(wanted.metadata.generateName);
       try {
         return (await this.#create(kind, wanted, context, options)) as T;

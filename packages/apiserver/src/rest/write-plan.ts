@@ -5,6 +5,7 @@ import {
   dropNulls,
   type FieldError,
   fieldErrorText,
+  fitsTypes,
   type KindDefinition,
   type KubeObject,
   updateObject,
@@ -12,11 +13,12 @@ import {
   validateSchema,
   withoutTimes,
 } from "@selvedge/apimachinery";
-import { jsonEqual } from "@selvedge/base";
+import { cloneJson, jsonEqual } from "@selvedge/base";
 import type { FieldRules } from "./field-validation.ts";
 import { pruneObject } from "./field-validation.ts";
 import { apiVersionOf, hasGeneration, isNamespaceKind } from "./kind-names.ts";
 import { badRequest, conflict, invalid } from "./refusals.ts";
+import { share } from "./share.ts";
 
 export interface WriteContext {
   readonly kind: KindDefinition;
@@ -47,11 +49,20 @@ export function planCreate(wanted: KubeObject, uid: string, context: WriteContex
   return context.managed === true ? wanted : tracked(wanted, undefined, context);
 }
 
-/** The object as it will be stored in place of `stored`: the same object when nothing changes. */
+/**
+ * The object as it will be stored in place of `stored`: the same object when nothing changes. It shares with `stored`
+ * what is equal, and `stored` is given the defaults that a newer version of us has: what a default fills in is no change
+ * of the user's.
+ */
 export function planUpdate(stored: KubeObject, wanted: KubeObject, context: WriteContext): KubeObject {
   const { kind, subresource } = context;
+  applySchemaDefaults(kind.schema, stored);
+  kind.applyDefaults?.(stored);
   const next = merge(kind, stored, wanted, subresource);
   settle(next, stored, context);
+  for (const key of Object.keys(next)) {
+    if (key !== "metadata") next[key] = share(next[key], stored[key]);
+  }
   if (hasGeneration(kind) && !jsonEqual(contentOf(next), contentOf(stored))) {
     next.metadata.generation = (stored.metadata.generation ?? 0) + 1;
   }
@@ -96,14 +107,15 @@ function tracked(object: KubeObject, live: KubeObject | undefined, context: Writ
  * says.
  */
 function contentErrors(kind: KindDefinition, object: KubeObject, old: KubeObject | undefined): FieldError[] {
-  const errors = validateSchema(kind.schema, object);
+  const errors = validateSchema(kind.schema, object, old);
   if (kind.custom && errors.length > 0) return errors;
   const own = kind.validate?.(object, old) ?? [];
   return [...errors.filter(({ type }) => type !== "FieldValueDuplicate"), ...own];
 }
 
 /** Refuses values of another type than the schema's: a kind's own defaults and rules rely on that. */
-function checkTypes(kind: KindDefinition, object: KubeObject): void {
+function checkTypes(kind: KindDefinition, object: KubeObject, old: KubeObject | undefined): void {
+  if (fitsTypes(kind.schema, object, old)) return;
   const errors = validateSchema(kind.schema, object).filter(({ type }) => type === "FieldValueTypeInvalid");
   const [first] = errors;
   if (first === undefined) return;
@@ -114,35 +126,23 @@ function checkTypes(kind: KindDefinition, object: KubeObject): void {
   );
 }
 
-/** Prunes, defaults and checks, in place. */
+/** Prunes, defaults and checks, in place; not again what the object shares with the old one, which is settled. */
 function settle(object: KubeObject, old: KubeObject | undefined, context: WriteContext): void {
   const { kind } = context;
   object.apiVersion = apiVersionOf(kind);
   object.kind = kind.kind;
-  pruneObject(kind, object, context.rules);
-  if (!kind.custom) dropNulls(kind.schema, object);
-  checkTypes(kind, object);
-  applySchemaDefaults(kind.schema, object);
+  pruneObject(kind, object, context.rules, old);
+  if (!kind.custom) dropNulls(kind.schema, object, old);
+  checkTypes(kind, object, old);
+  applySchemaDefaults(kind.schema, object, old);
   kind.applyDefaults?.(object);
-  const before = old && defaulted(kind, old);
-  const errors = [...validateObjectMeta(kind, object, old), ...contentErrors(kind, object, before)];
+  const errors = [...validateObjectMeta(kind, object, old), ...contentErrors(kind, object, old)];
   const seen = new Set<string>();
   const distinct = errors.filter((error) => {
     const text = fieldErrorText(error);
     return !seen.has(text) && seen.add(text);
   });
   if (distinct.length > 0) throw invalid(kind, object.metadata.name ?? "", distinct);
-}
-
-/**
- * A stored object as it would be stored now: a newer version of us may have defaults that it was written
- * without, and what a default fills in is no change of the user's.
- */
-function defaulted(kind: KindDefinition, stored: KubeObject): KubeObject {
-  const copy = structuredClone(stored);
-  applySchemaDefaults(kind.schema, copy);
-  kind.applyDefaults?.(copy);
-  return copy;
 }
 
 /** What each subresource may write; all else stays as it is stored. */
@@ -177,9 +177,7 @@ function merge(
     throw conflict(kind, name, why);
   }
   const part = subresource === undefined ? undefined : parts[subresource];
-  const next: KubeObject = structuredClone(part === undefined ? wanted : stored);
-  if (part !== undefined) copyAt(wanted, next, part);
-  else if (kind.subresources?.status) copyAt(stored, next, ["status"]);
+  const next = part === undefined ? mergeMain(kind, stored, wanted) : mergePart(stored, wanted, part);
   if (part === undefined && isNamespaceKind(kind)) copyAt(stored, next, ["spec", "finalizers"]);
   const meta = next.metadata as unknown as Record<string, unknown>;
   for (const field of [...serverMeta, "deletionTimestamp", "deletionGracePeriodSeconds"] as const) {
@@ -189,6 +187,33 @@ function merge(
   const { managedFields } = wanted.metadata;
   if (part === undefined && managedFields === undefined) delete meta["managedFields"];
   return next;
+}
+
+/** Members that have to change together, as defaults may have it, are copied together. */
+function mergePart(stored: KubeObject, wanted: KubeObject, part: readonly string[]): KubeObject {
+  const next: KubeObject = { ...stored, metadata: { ...stored.metadata } };
+  const [first = ""] = part;
+  if (part.length > 1) next[first] = cloneJson(stored[first]);
+  copyAt(wanted, next, part);
+  return next;
+}
+
+/** Where nothing but metadata changes, all else is shared. */
+function mergeMain(kind: KindDefinition, stored: KubeObject, wanted: KubeObject): KubeObject {
+  const hasStatus = kind.subresources?.status === true;
+  const { managedFields, ...others } = wanted.metadata;
+  const metadata = { ...cloneJson(others), ...(managedFields === undefined ? {} : { managedFields }) };
+  const isSame = jsonEqual(mainOf(wanted, hasStatus), mainOf(stored, hasStatus));
+  if (isSame) return { ...stored, metadata };
+  const { metadata: _metadata, ...content } = wanted;
+  const next = { ...cloneJson(content), metadata };
+  if (hasStatus) copyAt(stored, next, ["status"]);
+  return next;
+}
+
+function mainOf(object: KubeObject, hasStatus: boolean): Record<string, unknown> {
+  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, status, ...content } = object;
+  return hasStatus ? content : { ...content, status };
 }
 
 /** Puts one member of an object where it belongs in another, or takes it away. */
@@ -201,7 +226,7 @@ function copyAt(from: KubeObject, to: KubeObject, path: readonly string[]): void
     target = target[step] as Record<string, unknown>;
   }
   if (source?.[last] === undefined) delete target[last];
-  else target[last] = structuredClone(source[last]);
+  else target[last] = cloneJson(source[last]);
 }
 
 function contentOf(object: KubeObject): Record<string, unknown> {
