@@ -2,10 +2,11 @@
  * Builds what every app's VM boots: Debian's cloud kernel as a plain ELF and an initramfs with our init.
  * `node build.ts FOLDER` leaves vmlinux, initramfs.cpio and manifest.json there; done already means nothing to do.
  */
-import { execFileSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -15,37 +16,57 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { findCompressed } from "./src/kernel-image.ts";
 
 const modules = [
   ...["virtio_mmio", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "squashfs", "overlay"],
+  // The form in which ext4 keeps quotas.
+  "quota_v2",
 ];
-const outputMax = 512 * 1024 * 1024;
 
+const stop = new AbortController();
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(name, () => stop.abort(new Error(`stopped by ${name}`)));
+}
 const folder = process.argv[2];
 if (folder === undefined) {
   console.error("usage: node build.ts FOLDER");
   process.exit(2);
 }
-build(resolve(folder));
+try {
+  await build(resolve(folder));
+} catch (error) {
+  if (!stop.signal.aborted) throw error;
+  process.exitCode = 130;
+}
 
-function build(out: string): void {
+async function build(out: string): Promise<void> {
   mkdirSync(out, { recursive: true });
   const sources = readdirSync(join(import.meta.dirname, "src")).filter((name) => /\.[ch]$/.test(name));
   const hash = createHash("sha256").update(readFileSync(import.meta.filename));
   for (const name of sources.sort()) hash.update(readFileSync(join(import.meta.dirname, "src", name)));
   const version = hash.digest("hex");
   if (isBuilt(out, version)) return;
-  const work = mkdtempSync(join(out, ".build-"));
+  sweep(out);
+  const work = mkdtempSync(join(out, `.build-${process.pid}-`));
   try {
-    const kernel = unpackKernel(work);
+    const kernel = await unpackKernel(work);
     writeFileSync(join(work, "vmlinux"), kernel.image);
-    buildInitramfs(work, kernel.modules, sources);
+    await buildInitramfs(work, kernel.modules, sources);
     for (const name of ["vmlinux", "initramfs.cpio"]) renameSync(join(work, name), join(out, name));
     writeFileSync(join(out, "manifest.json"), `${JSON.stringify({ version, kernel: kernel.release })}\n`);
     console.error(`guest: kernel ${kernel.release} and init are in ${out}`);
   } finally {
     rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** What a killed build left: its process is gone. */
+function sweep(out: string): void {
+  for (const name of readdirSync(out)) {
+    const pid = /^\.build-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(out, name), { recursive: true });
   }
 }
 
@@ -58,45 +79,89 @@ function isBuilt(out: string, version: string): boolean {
   }
 }
 
-function run(command: string, args: readonly string[], cwd: string, input?: Uint8Array): Buffer {
-  const stdio: ["pipe", "pipe", "inherit"] = ["pipe", "pipe", "inherit"];
-  return execFileSync(command, args, { cwd, maxBuffer: outputMax, stdio, ...(input ? { input } : {}) });
+interface Call {
+  readonly cwd: string;
+  readonly input?: Uint8Array;
+  /** It may fail or not be there: what it complains of is not worth showing. */
+  readonly quiet?: boolean;
 }
 
-function unpackKernel(work: string): { image: Uint8Array; modules: string[]; release: string } {
+interface Ran {
+  readonly code: number | null;
+  readonly output: Buffer;
+}
+
+/** Its temporary files go to the work folder, which is removed whatever happens. */
+async function tryRun(command: string, args: readonly string[], call: Call): Promise<Ran> {
+  const { cwd, input, quiet = false } = call;
+  stop.signal.throwIfAborted();
+  const child = spawn(command, args, {
+    cwd,
+    stdio: ["pipe", "pipe", quiet ? "ignore" : "inherit"],
+    env: { ...process.env, TMPDIR: cwd },
+    signal: stop.signal,
+  });
+  // A program that has read enough closes its input; its exit code tells whether that was well.
+  child.stdin.on("error", () => undefined).end(input);
+  let failure: Error | undefined;
+  child.once("error", (error) => {
+    failure = error;
+  });
+  // Closed, not only ended: what it started may still write to the folder that is removed next.
+  const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const [output, code] = await Promise.all([buffer(child.stdout), closed]);
+  if (failure !== undefined && !(quiet && isMissing(failure))) throw failure;
+  return { code, output };
+}
+
+function isMissing(error: Error): boolean {
+  return "code" in error && error.code === "ENOENT";
+}
+
+async function run(command: string, args: readonly string[], cwd: string): Promise<Buffer> {
+  const { code, output } = await tryRun(command, args, { cwd });
+  if (code !== 0) throw new Error(`${command} ${args.join(" ")} failed (${code})`);
+  return output;
+}
+
+async function unpackKernel(
+  work: string,
+): Promise<{ image: Uint8Array; modules: string[]; release: string }> {
   console.error("guest: fetching Debian's cloud kernel");
-  const name = downloadKernel(work);
+  const name = await downloadKernel(work);
   const archive = readdirSync(work).find((file) => file.endsWith(".deb"));
   if (archive === undefined) throw new Error(`apt-get download ${name} left no package`);
-  run("dpkg-deb", ["-x", archive, "kernel"], work);
+  await run("dpkg-deb", ["-x", archive, "kernel"], work);
   const root = join(work, "kernel");
   const [release] = readdirSync(join(root, "lib/modules"));
   if (release === undefined) throw new Error(`${name} has no modules`);
   const paths = orderModules(join(root, "lib/modules", release));
   const packed = readFileSync(join(root, "boot", `vmlinuz-${release}`));
-  return { image: unpackImage(packed, work), modules: paths, release };
+  return { image: await unpackImage(packed, work), modules: paths, release };
 }
 
 /** A fresh machine has no package lists, one that was left alone has old ones: then they are fetched first. */
-function downloadKernel(work: string): string {
-  const attempt = (): string => {
-    const depends = run("apt-cache", ["depends", "linux-image-cloud-amd64"], work).toString();
+async function downloadKernel(work: string): Promise<string> {
+  const attempt = async (): Promise<string> => {
+    const depends = (await run("apt-cache", ["depends", "linux-image-cloud-amd64"], work)).toString();
     const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
     if (name === undefined) throw new Error("apt knows no linux-image-cloud-amd64");
     // apt would drop to a user who cannot write here.
-    run("apt-get", ["-q", "-o", "APT::Sandbox::User=root", "download", name], work);
+    await run("apt-get", ["-q", "-o", "APT::Sandbox::User=root", "download", name], work);
     return name;
   };
   try {
-    return attempt();
+    return await attempt();
   } catch {
+    stop.signal.throwIfAborted();
     console.error("guest: apt's package lists are missing or old; running apt-get update");
     try {
-      run("apt-get", ["-q", "update"], work);
+      await run("apt-get", ["-q", "update"], work);
     } catch (cause) {
+      stop.signal.throwIfAborted();
       throw new Error("apt-get update failed: run it as root, with a network, then try again", { cause });
     }
-    return attempt();
+    return await attempt();
   }
 }
 
@@ -119,32 +184,30 @@ function orderModules(root: string): string[] {
   return [...ordered];
 }
 
-function unpackImage(packed: Buffer, work: string): Uint8Array {
+async function unpackImage(packed: Buffer, work: string): Promise<Uint8Array> {
   for (const { command, args, offset } of findCompressed(packed)) {
-    try {
-      const image = execFileSync(command, args, {
-        cwd: work,
-        input: packed.subarray(offset),
-        maxBuffer: outputMax,
-        stdio: ["pipe", "pipe", "ignore"],
-      });
-      if (image.subarray(1, 4).toString("latin1") === "ELF") return image;
-    } catch (error) {
-      // What follows the payload makes some decompressors fail after they have written everything.
-      const image = (error as { stdout?: Buffer }).stdout;
-      if (image !== undefined && image.subarray(1, 4).toString("latin1") === "ELF") return image;
-    }
+    // What follows the payload makes some decompressors fail after they have written everything.
+    const { output } = await tryRun(command, args, {
+      cwd: work,
+      input: packed.subarray(offset),
+      quiet: true,
+    });
+    if (output.subarray(1, 4).toString("latin1") === "ELF") return output;
   }
   throw new Error("the kernel is packed in a way this build does not know (lz4, zstd and xz were tried)");
 }
 
-function buildInitramfs(work: string, paths: readonly string[], sources: readonly string[]): void {
+async function buildInitramfs(
+  work: string,
+  paths: readonly string[],
+  sources: readonly string[],
+): Promise<void> {
   console.error("guest: building init");
   const root = join(work, "root");
   for (const name of ["m", "dev", "proc", "sys", "etc"]) mkdirSync(join(root, name), { recursive: true });
   const files = sources.filter((name) => name.endsWith(".c"));
   const flags = ["-static", "-Os", "-s", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-o", join(root, "init")];
-  run("gcc", [...flags, ...files], join(import.meta.dirname, "src"));
+  await run("gcc", [...flags, ...files], join(import.meta.dirname, "src"));
   const names = paths.map((path) => {
     const name = path.slice(path.lastIndexOf("/") + 1);
     cpSync(path, join(root, "m", name));
@@ -152,5 +215,5 @@ function buildInitramfs(work: string, paths: readonly string[], sources: readonl
   });
   writeFileSync(join(root, "m", "modules.list"), `${names.join("\n")}\n`);
   const script = "find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet > ../initramfs.cpio";
-  run("sh", ["-c", script], root);
+  await run("sh", ["-c", script], root);
 }
