@@ -5,9 +5,11 @@
 import { readdirSync, rmSync } from "node:fs";
 import { flushCompileCache, getCompileCacheDir } from "node:module";
 import { basename, dirname, join } from "node:path";
-import { argv, env, execArgv, execPath, execve, exit, stderr, stdout } from "node:process";
 import { type EngineFlags, FlagError, parseFlags, usage } from "./flags.ts";
 import { engineVersion } from "./version.ts";
+
+// Of the global: an import of it would open standard input and what that needs.
+const { argv, env, execArgv, execPath } = process;
 
 /**
  * V8 keeps small what it can: a young generation of 1 MiB in place of 16, code made for size, one helper
@@ -27,11 +29,11 @@ async function main(): Promise<number> {
     flags = parseFlags(argv.slice(2));
   } catch (error) {
     if (!(error instanceof FlagError)) throw error;
-    stderr.write(`${error.message}\n\n${usage}`);
+    process.stderr.write(`${error.message}\n\n${usage}`);
     return 2;
   }
   if (flags === undefined) {
-    stdout.write(usage);
+    process.stdout.write(usage);
     return 0;
   }
   if (!smallNode.every((flag) => execArgv.includes(flag))) becomeSmall(flags, {});
@@ -48,7 +50,7 @@ async function main(): Promise<number> {
 /** Replaces this process by the same program with the flags above; the process id stays. */
 function becomeSmall({ state }: EngineFlags, more: Readonly<Record<string, string>>): void {
   const others = execArgv.filter((flag) => !smallNode.includes(flag));
-  execve?.(execPath, [execPath, ...smallNode, ...others, ...argv.slice(1)], {
+  process.execve?.(execPath, [execPath, ...smallNode, ...others, ...argv.slice(1)], {
     ...env,
     // Compiled code, types stripped, from one start to the next: without the stripper in memory and twice as
     // fast.
@@ -73,4 +75,4 @@ function forgetOtherVersions(cache: string | undefined): void {
       if (name !== basename(kept)) rmSync(join(dirname(kept), name), { recursive: true, force: true });
 }
 
-exit(await main());
+process.exit(await main());

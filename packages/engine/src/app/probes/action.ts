@@ -1,8 +1,8 @@
-import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect as tlsConnect } from "node:tls";
 import { type Clock, describeError, millis, sleep } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
+import { request as httpRequest } from "../../host/linux/plain-http.ts";
 import { type Guest, GuestError } from "../hypervisor.ts";
 import { guestDuplex } from "./guest-duplex.ts";
 

@@ -3,10 +3,10 @@
  */
 
 import type { ClientRequest, IncomingMessage } from "node:http";
-import { Agent as PlainAgent, request as plainRequest } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { getCACertificates } from "node:tls";
 import { type HttpClient, HttpError, type HttpRequest, type HttpResponse } from "../http.ts";
+import { Agent as PlainAgent, request as plainRequest } from "./plain-http.ts";
 
 /** Roots differ per registry; a node talks to few. */
 const agentsMax = 16;
