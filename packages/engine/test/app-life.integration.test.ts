@@ -157,6 +157,41 @@ describe("the life of apps in real machines", { skip, timeout: 900_000 }, () => 
     assert.match(events(unstartable), /exec: "\/bin\/nothing": no such file or directory/);
   });
 
+  it("gives a volume the size it may have, on disk and in memory", async () => {
+    const fill = (path: string): string =>
+      `dd if=/dev/zero of=${path} bs=64k count=64 2>/dev/null; echo ${path} $(wc -c < ${path})`;
+    const limited = (memory: boolean) => ({
+      case: "emptyDir" as const,
+      value: { memory, sizeLimitBytes: 2n * 1024n * 1024n },
+    });
+    const id = world.apply("greedy", {
+      restartPolicy: NEVER,
+      volumes: [
+        { name: "disk", source: limited(false) },
+        { name: "memory", source: limited(true) },
+        { name: "free", source: { case: "emptyDir", value: {} } },
+      ],
+      containers: [
+        {
+          name: "main",
+          command: sh(
+            [fill("/disk/a/f"), fill("/memory/f"), fill("/free/f")]
+              .join("; ")
+              .replace(/^/, "mkdir /disk/a; "),
+          ),
+          volumeMounts: ["disk", "memory", "free"].map((volume) => ({ volume, mountPath: `/${volume}` })),
+        },
+      ],
+    });
+    await world.untilLog(id, /\/free\/f \d+$/);
+    const sizes = (await world.logLines(id)).map((line) => Number(line.split(" ").at(-1)));
+    const full = 2 * 1024 * 1024;
+    assert.ok((sizes[0] ?? 0) > full / 2 && (sizes[0] ?? 0) <= full, `on disk: ${sizes}`);
+    assert.deepEqual(sizes.slice(1), [full, 4 * 1024 * 1024]);
+    world.remove(id);
+    await world.until(id, (it) => it === undefined);
+  });
+
   it("ends what outlives its deadline", async () => {
     const id = world.apply("late", {
       restartPolicy: NEVER,

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/quota.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -72,11 +75,15 @@ void mounts_boot(void) {
   load_modules();
   char disk[320];
   if (!find_disk("scratch", disk, sizeof disk)) return;
-  if (mount(disk, "/s", "ext4", MS_NOATIME, "")) { perror("scratch disk"); return; }
+  /* A disk that an older host made has no quotas. */
+  if (mount(disk, "/s", "ext4", MS_NOATIME, "prjquota") && mount(disk, "/s", "ext4", MS_NOATIME, "")) {
+    perror("scratch disk");
+    return;
+  }
   nftw("/s/c", scrap, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* The image below, an empty folder above: starting again forgets what the container wrote. */
+/* The image below, an empty folder above: starting again forgets what the container wrote, unless it is kept. */
 int mount_root(struct task *task, const char *body, size_t length) {
   char base[48], lower[64], upper[64], options[256], path[320];
   struct stat scratch, root;
@@ -86,8 +93,9 @@ int mount_root(struct task *task, const char *body, size_t length) {
   while (!umount2(task->root, MNT_DETACH)) {}
   umount2(lower, MNT_DETACH);
   int on_disk = !stat("/s", &scratch) && !stat("/", &root) && scratch.st_dev != root.st_dev;
-  snprintf(upper, sizeof upper, on_disk ? "/s/c/%u" : "/c/%u/rw", task->id);
-  nftw(upper, scrap, 16, FTW_DEPTH | FTW_PHYS);
+  int keep = *field(body, length, "keep") == '1';
+  snprintf(upper, sizeof upper, !on_disk ? "/c/%u/rw" : keep ? "/s/k/%u" : "/s/c/%u", task->id);
+  if (!keep) nftw(upper, scrap, 16, FTW_DEPTH | FTW_PHYS);
   make_dirs(task->root), make_dirs(lower), make_dirs(upper);
   int found = 0;
   for (int tries = 0; tries < 2500 && !(found = find_disk(field(body, length, "root"), path, sizeof path)); tries++)
@@ -185,6 +193,21 @@ const char *enter_root(struct task *task, char *body, size_t length) {
   return NULL;
 }
 
+/* Everything below the folder, now empty or limited before, counts as one project; its number is the folder's inode. */
+static void limit_folder(const char *path, uint64_t bytes) {
+  struct stat about;
+  struct fsxattr attributes;
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0 || fstat(fd, &about) || ioctl(fd, FS_IOC_FSGETXATTR, &attributes)) perror(path);
+  else {
+    struct dqblk limit = {.dqb_bhardlimit = (bytes + 1023) / 1024, .dqb_valid = QIF_BLIMITS};
+    attributes.fsx_projid = about.st_ino, attributes.fsx_xflags |= FS_XFLAG_PROJINHERIT;
+    if (ioctl(fd, FS_IOC_FSSETXATTR, &attributes) ||
+        syscall(SYS_quotactl_fd, fd, QCMD(Q_SETQUOTA, PRJQUOTA), about.st_ino, &limit)) perror(path);
+  }
+  if (fd >= 0) close(fd);
+}
+
 /* A volume that exists stays as it is: the request is repeated after the host was replaced. */
 void make_volume(char *body, size_t length) {
   char path[320], disk[320], options[64];
@@ -198,6 +221,7 @@ void make_volume(char *body, size_t length) {
   if (!strcmp(field(body, length, "kind"), "scratch") && on_disk) {
     snprintf(disk, sizeof disk, "/s/v/%s", name);
     if (access(disk, F_OK)) make_dirs(disk), chmod(disk, 0777);
+    if (strtoull(bytes, NULL, 10)) limit_folder(disk, strtoull(bytes, NULL, 10));
     if (mount(disk, path, NULL, MS_BIND, NULL)) perror(path);
     return;
   }

@@ -153,8 +153,10 @@ export class QemuHypervisor implements Hypervisor {
     await rm(fresh, { force: true });
     await using file = await open(fresh, "wx", 0o600);
     await file.truncate(spec.scratchBytes);
-    const features = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
-    await promisify(execFile)("mke2fs", ["-q", "-F", "-t", "ext4", "-m", "0", "-E", features, fresh]);
+    // Volumes with a limit of their own are projects of the file system's quota.
+    const features = "lazy_itable_init=1,lazy_journal_init=1,nodiscard,quotatype=prjquota";
+    const format = ["-t", "ext4", "-I", "256", "-O", "quota,project", "-m", "0", "-E", features];
+    await promisify(execFile)("mke2fs", ["-q", "-F", ...format, fresh]);
     await file.sync();
     await rename(fresh, path);
   }
