@@ -2,8 +2,14 @@
  * The controller, put together from ports: no socket, no signal, no file but the two folders it is given.
  * `main.ts` gives it a machine, tests give it a world.
  */
-import { ObjectRegistry, type PodStreams, type Store } from "@selvedge/apiserver";
-import type { Clock, Log, Random } from "@selvedge/base";
+import {
+  type ComputedKind,
+  meteredStore,
+  ObjectRegistry,
+  type PodStreams,
+  type Store,
+} from "@selvedge/apiserver";
+import { type Clock, type Log, MetricRegistry, type Random } from "@selvedge/base";
 import { isReason, type Objects } from "@selvedge/client";
 import { allKinds, type Namespace, namespaceKind } from "@selvedge/kinds";
 import { type Address, formatAddress } from "./address.ts";
@@ -11,20 +17,27 @@ import { createNodeTrust } from "./enrolment/node-trust.ts";
 import { EventRecorder } from "./events/event-recorder.ts";
 import { Gateway } from "./gateway/gateway.ts";
 import { InProcessObjects } from "./in-process-objects.ts";
+import { FlowBook } from "./ingest/flow-book.ts";
+import { HealthBook } from "./ingest/hardware-health.ts";
 import { NodeFacts } from "./ingest/node-facts.ts";
 import { NodeReports } from "./ingest/node-reports.ts";
+import { UsageBook } from "./ingest/usage-book.ts";
 import { LogStore } from "./logs/log-store.ts";
-import { cachesOf, createCluster } from "./objects/caches.ts";
+import { type Caches, cachesOf, createCluster } from "./objects/caches.ts";
 import type { Pki } from "./pki/pki.ts";
 import type { DeviceGateway, Records, Reports } from "./ports.ts";
 import { ReconcilerHost } from "./reconciler-host.ts";
 import { createReconcilers } from "./reconcilers.ts";
 import { BlobStore } from "./registry/blob-store.ts";
+import { meteredRegistry, type RegistryDoor } from "./registry/metered-registry.ts";
 import { Registry } from "./registry/registry.ts";
 import { RegistryAuth } from "./registry/registry-auth.ts";
 import { Sweeper } from "./registry/sweeper.ts";
 import type { NodeRegistry } from "./render/inputs.ts";
 import { RenderedConfigs } from "./render/rendered-configs.ts";
+import { fleetMetrics } from "./telemetry/controller-metrics.ts";
+import { nodeProxy } from "./telemetry/node-proxy.ts";
+import { usageApi } from "./telemetry/usage-api.ts";
 import { NodeLinks } from "./tunnel/link-hub.ts";
 import { NodeStreams } from "./tunnel/node-streams.ts";
 
@@ -50,11 +63,19 @@ export interface Controller extends AsyncDisposable {
   /** The same for an API server. */
   readonly registry: ObjectRegistry;
   readonly gateway: DeviceGateway;
-  readonly images: Registry;
+  readonly images: RegistryDoor;
   /** For the user `admin` of the registry. */
   readonly registryPassword: string;
   readonly streams: PodStreams;
   readonly links: NodeLinks;
+  /** metrics.k8s.io. */
+  readonly computed: readonly ComputedKind[];
+  /** `nodes/NAME/proxy/…` of the API. */
+  readonly nodeProxy: ReturnType<typeof nodeProxy>;
+  /** What everything here counts in. */
+  readonly metrics: MetricRegistry;
+  readonly logs: LogStore;
+  readonly caches: Caches;
   /** Begins to act on objects. Until then the controller only answers. */
   start(): Promise<void>;
 }
@@ -62,7 +83,8 @@ export interface Controller extends AsyncDisposable {
 export async function createController(options: ControllerOptions): Promise<Controller> {
   const { store, records, pki, clock, random, log } = options;
   await using stack = new AsyncDisposableStack();
-  const registry = new ObjectRegistry(allKinds, store, clock, random);
+  const metrics = new MetricRegistry();
+  const registry = new ObjectRegistry(allKinds, meteredStore(store, metrics), clock, random);
   const objects = new InProcessObjects(registry);
   const cluster = stack.use(createCluster({ objects, clock, random, log: log.child("objects") }));
   const caches = cachesOf(cluster);
@@ -78,12 +100,15 @@ export async function createController(options: ControllerOptions): Promise<Cont
   });
   const events = new EventRecorder(cluster, clock, log.child("events"));
   const logs = await LogStore.open({ folder: options.logs, log: log.child("logs") });
+  const [usages, flows, health] = [new UsageBook(), new FlowBook(), new HealthBook(records)];
   const reports = new NodeReports({
     ...{ cluster, caches, clock, log: log.child("reports"), events, facts, configs: book },
+    ...{ usages, flows, health },
   });
+  fleetMetrics(metrics, { caches, links, usages, flows, clock });
   const gateway = stack.use(
     new Gateway({
-      ...{ book, hub: links, pki, clock, random, directory: trust.enrolment },
+      ...{ book, hub: links, pki, clock, random, metrics, directory: trust.enrolment },
       ...{ certificates: trust.certificates, attestation: trust.attestation },
       reports: allReports(reports, logs),
       log: log.child("gateway"),
@@ -94,15 +119,15 @@ export async function createController(options: ControllerOptions): Promise<Cont
     isNode: (id) => trust.enrolment.byId(id) !== undefined,
   });
   const blobs = new BlobStore(options.blobs, clock);
-  const images = new Registry({
+  const own = new Registry({
     ...{ store: blobs, clock, random, log: log.child("registry") },
     authenticate: async (header) => registryAuth.authenticate(header),
   });
+  const images = meteredRegistry(own, metrics);
   const sweeper = stack.use(new Sweeper({ store: blobs, clock, log: log.child("registry") }));
-  const streams = new NodeStreams({
-    ...{ links, logs },
-    nodeIdOf: async (name) => caches.edgeNodes.by("node", name)[0]?.status?.nodeID,
-  });
+  const nodeIdOf = async (name: string): Promise<string | undefined> =>
+    caches.edgeNodes.by("node", name)[0]?.status?.nodeID;
+  const streams = new NodeStreams({ links, logs, nodeIdOf });
   const host = stack.use(new ReconcilerHost({ cluster, clock, random, log: log.child("reconcilers") }));
   const table = createReconcilers({
     ...{ cluster, caches, clock, events, facts, links, sealer, configs: book },
@@ -110,14 +135,15 @@ export async function createController(options: ControllerOptions): Promise<Cont
     certificatesHash: () => pki.identity.certsHash,
     onRenewed: (listener) => pki.onRenewed(listener),
     forget: (node) => {
-      facts.forget(node);
-      book.forget(node);
+      for (const kept of [facts, book, usages, flows, health]) kept.forget(node);
     },
     contents: () => allKinds.filter(({ namespaced }) => namespaced),
   });
   const owned = stack.move();
   return {
-    ...{ objects, registry, gateway, images, streams, links },
+    ...{ objects, registry, gateway, images, streams, links, metrics, logs, caches },
+    computed: usageApi(caches, usages, clock),
+    nodeProxy: nodeProxy({ nodeIdOf, logs, flows, health }),
     registryPassword: registryAuth.adminPassword,
     async start() {
       await ensureNamespaces(objects);
@@ -144,6 +170,8 @@ function allReports(state: NodeReports, logs: LogStore): Reports {
   return {
     info: (node, message) => state.info(node, message),
     metrics: (node, message) => state.metrics(node, message),
+    flows: (node, message) => state.flows(node, message),
+    hardwareHealth: (node, message) => state.hardwareHealth(node, message),
     seen: (node, at) => state.seen(node, at),
     deviceLogs: (node, gzip) => logs.deviceLogs(node, gzip),
     appLogs: (node, app, gzip) => logs.appLogs(node, app, gzip),

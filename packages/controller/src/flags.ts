@@ -10,6 +10,8 @@ export interface Flags {
   readonly advertiseDevice: Address;
   /** Where users reach the Kubernetes port; goes into the kubeconfig. */
   readonly advertiseKube: Address;
+  /** Base URL of an OpenTelemetry collector that gets figures and logs. */
+  readonly otlpEndpoint: URL | undefined;
   /** Whether the log tells of ordinary events too. */
   readonly verbose: boolean;
 }
@@ -23,6 +25,7 @@ Runs one controller: a Kubernetes API for users, the EVE API for nodes, an OCI r
   --device-listen HOST:PORT  where nodes connect            (default 0.0.0.0:6444)
   --advertise-kube HOST:PORT   what the kubeconfig says     (default: --kube-listen)
   --advertise-device HOST:PORT what nodes are told to dial  (default: --device-listen)
+  --otlp-endpoint URL        send figures and logs to this OpenTelemetry collector, as OTLP/HTTP JSON
   --verbose                  log ordinary events too
   --help                     this text
 
@@ -42,6 +45,7 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
       "device-listen": { type: "string", default: defaults.device },
       "advertise-kube": { type: "string" },
       "advertise-device": { type: "string" },
+      "otlp-endpoint": { type: "string" },
       verbose: { type: "boolean", default: false },
       help: { type: "boolean", short: "h" },
     },
@@ -58,7 +62,15 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
   const advertiseKube = advertised("kube", values["advertise-kube"], kubeListen);
   const advertiseDevice = advertised("device", values["advertise-device"], deviceListen);
   const { data, verbose } = values;
-  return { data, kubeListen, deviceListen, advertiseKube, advertiseDevice, verbose };
+  const otlpEndpoint = collector(values["otlp-endpoint"]);
+  return { data, kubeListen, deviceListen, advertiseKube, advertiseDevice, otlpEndpoint, verbose };
+}
+
+function collector(text: string | undefined): URL | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.parse(text);
+  if (url !== null && /^https?:$/.test(url.protocol)) return url;
+  throw new FlagError(`--otlp-endpoint: ${text} is no URL; give one like http://127.0.0.1:4318`);
 }
 
 function advertised(side: string, text: string | undefined, listen: Address): Address {

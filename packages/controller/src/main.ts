@@ -14,6 +14,8 @@ import { isRegistryTarget, serveRegistry } from "./listeners/registry-http.ts";
 import { Pki } from "./pki/pki.ts";
 import { FolderPkiFiles } from "./pki/pki-files.ts";
 import { SqliteRecords } from "./records/sqlite-records.ts";
+import { exportTelemetry } from "./telemetry/export-telemetry.ts";
+import { otlpOverHttp } from "./telemetry/otlp-http.ts";
 
 const clock = new SystemClock();
 const random = new SystemRandom();
@@ -48,17 +50,26 @@ async function run(flags: Flags): Promise<void> {
       deviceAddress: advertiseDevice,
     }),
   );
-  const { images, gateway } = controller;
+  const { images, gateway, metrics } = controller;
   const registryLog = log.child("registry");
+  const podStreams = podSubresources({
+    pod: (namespace, name) => controller.registry.get<StreamedPod>(podKind, name, namespace),
+    streams: controller.streams,
+    ...{ clock, log: log.child("streams") },
+  });
+  if (flags.otlpEndpoint !== undefined) {
+    const post = otlpOverHttp(flags.otlpEndpoint, clock);
+    stack.use(exportTelemetry(controller, { post, clock, random, log: log.child("otlp") }));
+  }
   const api = stack.adopt(
     new ApiServer({
       ...{ objects: controller.registry, clock, log: log.child("api") },
       tls: kubeTls(pki),
-      subresource: podSubresources({
-        pod: (namespace, name) => controller.registry.get<StreamedPod>(podKind, name, namespace),
-        streams: controller.streams,
-        ...{ clock, log: log.child("streams") },
-      }),
+      ...{ metrics, computed: controller.computed },
+      subresource: async (target, request, answer) => {
+        const taken = await controller.nodeProxy(target, request, answer);
+        if (!taken) await podStreams(target, request, answer);
+      },
       elsewhere: (request, response, user) => {
         if (!isRegistryTarget(request.url)) return false;
         const identity = user && { name: user.name, mayPush: true };

@@ -1,5 +1,5 @@
 import type { Instant } from "@selvedge/base";
-import type { cipher, LinkSocket, ZInfoMsg, ZMetricMsg } from "@selvedge/eve-api";
+import type { cipher, flowlog, hardwareHealth, LinkSocket, ZInfoMsg, ZMetricMsg } from "@selvedge/eve-api";
 
 /**
  * The UUID a node has in the EVE API; metadata.uid of nothing: it is EdgeNode.status.nodeID and the
@@ -32,6 +32,8 @@ export interface Reports {
   /** Gzip with EVE's header comment, as received. */
   deviceLogs(node: NodeId, gzip: Uint8Array): Promise<void>;
   appLogs(node: NodeId, app: string, gzip: Uint8Array): Promise<void>;
+  flows(node: NodeId, message: flowlog.FlowMessage): Promise<void>;
+  hardwareHealth(node: NodeId, message: hardwareHealth.ZHardwareHealth): Promise<void>;
   /** Any authentic request. Called often: must be cheap. */
   seen(node: NodeId, at: Instant): void;
 }

@@ -215,6 +215,7 @@ export class NodeWorld implements AsyncDisposable {
     return {
       ...{ info: take("info"), metrics: take("metrics") },
       ...{ deviceLogs: take("deviceLogs"), appLogs: take("appLogs"), seen: () => undefined },
+      ...{ flows: take("flows"), hardwareHealth: take("hardwareHealth") },
     };
   }
 }

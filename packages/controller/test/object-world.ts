@@ -8,8 +8,11 @@ import { allKinds, type EdgeNode, edgeNodeKind, type Namespace, namespaceKind } 
 import { Runner } from "@selvedge/reconcile";
 import { EventRecorder } from "../src/events/event-recorder.ts";
 import { InProcessObjects } from "../src/in-process-objects.ts";
+import { FlowBook } from "../src/ingest/flow-book.ts";
+import { HealthBook } from "../src/ingest/hardware-health.ts";
 import { NodeFacts } from "../src/ingest/node-facts.ts";
 import { NodeReports } from "../src/ingest/node-reports.ts";
+import { UsageBook } from "../src/ingest/usage-book.ts";
 import { type Caches, cachesOf, createCluster } from "../src/objects/caches.ts";
 import type { Cluster } from "../src/objects/cluster.ts";
 import type { NodeSealer, Records } from "../src/ports.ts";
@@ -125,7 +128,10 @@ export class ObjectWorld implements AsyncDisposable {
     const facts = new NodeFacts();
     const events = new EventRecorder(cluster, clock, log);
     const configs = new RenderedConfigs(this.records, clock);
-    const reports = new NodeReports({ cluster, caches, clock, log, events, facts, configs });
+    const reports = new NodeReports({
+      ...{ cluster, caches, clock, log, events, facts, configs },
+      ...{ usages: new UsageBook(), flows: new FlowBook(), health: new HealthBook(this.records) },
+    });
     await cluster.start();
     const table = createReconcilers({
       ...{ cluster, caches, clock, events, sealer, configs, facts },

@@ -129,6 +129,14 @@ export { type Secret, secretKind } from "./secret.ts";
 export { serviceKind } from "./service.ts";
 export { type ServiceAccount, serviceAccountKind } from "./service-account.ts";
 export type { Service, ServicePort, ServiceSpec } from "./service-types.ts";
+export {
+  type Amounts,
+  type NodeMetrics,
+  nodeMetricsKind,
+  type PodMetrics,
+  podMetricsKind,
+  usageKinds,
+} from "./usage-kinds.ts";
 
 /** Every kind the controller serves. A kind that is not here does not exist. */
 export const allKinds: readonly KindDefinition[] = [

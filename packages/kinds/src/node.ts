@@ -78,7 +78,10 @@ export const nodeKind: KindDefinition = builtIn(node, {
   singular: "node",
   shortNames: ["no"],
   namespaced: false,
-  subresources: { status: true },
+  subresources: {
+    status: true,
+    others: [{ name: "proxy", kind: "NodeProxyOptions", verbs: ["get"] }],
+  },
   selectableFields: ["spec.unschedulable"],
   applyDefaults: (object) => {
     const node = object as Node;

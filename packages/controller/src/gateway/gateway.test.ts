@@ -104,11 +104,11 @@ describe("a report", () => {
     ["metrics", toBinary(metrics.ZMetricMsgSchema, create(metrics.ZMetricMsgSchema)), "metrics"],
     ["newlogs", Uint8Array.of(0x1f, 0x8b), "deviceLogs"],
     ["appNewlogs", Uint8Array.of(0x1f, 0x8b), "appLogs"],
-    ["flowlog", toBinary(flowlog.FlowMessageSchema, create(flowlog.FlowMessageSchema)), undefined],
+    ["flowlog", toBinary(flowlog.FlowMessageSchema, create(flowlog.FlowMessageSchema)), "flows"],
     [
       "hardwarehealth",
       toBinary(hardwareHealth.ZHardwareHealthSchema, create(hardwareHealth.ZHardwareHealthSchema)),
-      undefined,
+      "hardwareHealth",
     ],
   ];
   for (const [name, payload, what] of rows) {

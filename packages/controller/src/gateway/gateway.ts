@@ -9,7 +9,7 @@
  * never answered with a 4xx that makes it drop the message.
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type Clock, describeError, type Log, type Random, uuid } from "@selvedge/base";
+import { type Clock, describeError, type Log, MetricRegistry, type Random, uuid } from "@selvedge/base";
 import {
   attest,
   config,
@@ -39,6 +39,7 @@ import { empty, message, type Refused, refusal } from "./answers.ts";
 import type { Attestation } from "./attestation.ts";
 import { authenticate } from "./authenticate.ts";
 import { DeviceCertificateError, type DeviceCertificates } from "./device-certificates.ts";
+import { GatewayMetrics, type PollProof } from "./gateway-metrics.ts";
 import { EscrowError } from "./key-escrow.ts";
 import { fromAppLogBundle, fromLogBundle } from "./legacy-logs.ts";
 import { LinkHandshakes } from "./link-handshakes.ts";
@@ -59,6 +60,8 @@ export interface GatewayOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Where it counts. */
+  readonly metrics?: MetricRegistry;
 }
 
 /** What is remembered of a node between two polls. */
@@ -80,12 +83,14 @@ export class Gateway implements DeviceGateway, Disposable {
   readonly #signed = new SignedConfigs();
   readonly #polls = new Map<NodeId, LastPoll>();
   readonly #links: LinkHandshakes;
+  readonly #metrics: GatewayMetrics;
   readonly #stopListening: () => void;
 
   constructor(options: GatewayOptions) {
     const { directory, book, hub, clock, random, log, reports } = options;
     this.#options = options;
     this.refusals = new Refusals(clock, log);
+    this.#metrics = new GatewayMetrics(options.metrics ?? new MetricRegistry(), this.refusals);
     this.#links = new LinkHandshakes({
       ...{ directory, book, hub, clock, random, log },
       refused: (node, reason, text) => {
@@ -101,6 +106,16 @@ export class Gateway implements DeviceGateway, Disposable {
   async handle(request: DeviceRequest): Promise<DeviceResponse> {
     const path = request.target.split("?", 1)[0] ?? "";
     const match = matchEndpoint(path);
+    const answer = await this.#answered(match, path, request);
+    this.#metrics.request(match?.name, answer.status);
+    return answer;
+  }
+
+  async #answered(
+    match: EndpointMatch | undefined,
+    path: string,
+    request: DeviceRequest,
+  ): Promise<DeviceResponse> {
     const fault = match === undefined ? notFound(path) : this.#fault(match, request);
     if (match === undefined || fault !== undefined) return this.#refuse(request, fault ?? notFound(path));
     try {
@@ -157,7 +172,7 @@ export class Gateway implements DeviceGateway, Disposable {
     const poll = this.#lastPoll(match, request.body);
     if (poll !== undefined) {
       reports.seen(poll.node.id, clock.now());
-      return this.#config(poll);
+      return this.#config(poll, "remembered");
     }
     const proved = authenticate(request.body, directory);
     if (proved.type === "refused") return deleted(match.name, proved.refused);
@@ -188,7 +203,7 @@ export class Gateway implements DeviceGateway, Disposable {
         // The request's own memory may be a part of something larger, which must not be kept alive.
         const poll = { node, body: body.slice(), configHash, token: token.slice() };
         if (body.length <= pollMax) this.#polls.set(node.id, poll);
-        return this.#config(poll);
+        return this.#config(poll, "verified");
       }
       case "attest": {
         const asked = parse(attest.ZAttestReqSchema, payload);
@@ -217,7 +232,7 @@ export class Gateway implements DeviceGateway, Disposable {
     app: string,
     payload: Uint8Array,
   ): Promise<Refused | undefined> {
-    const { reports, log } = this.#options;
+    const { reports } = this.#options;
     switch (name) {
       case "info": {
         const read = parse(info.ZInfoMsgSchema, payload);
@@ -241,15 +256,13 @@ export class Gateway implements DeviceGateway, Disposable {
       }
       case "flowlog": {
         const read = parse(flowlog.FlowMessageSchema, payload);
-        if (read === undefined) return unreadable("FlowMessage");
-        log.debug("flows", { node: id, flows: read.flows.length, dns: read.dnsReqs.length });
-        return undefined;
+        return read === undefined ? unreadable("FlowMessage") : void (await reports.flows(id, read));
       }
       case "hardwarehealth": {
         const read = parse(hardwareHealth.ZHardwareHealthSchema, payload);
-        if (read === undefined) return unreadable("ZHardwareHealth");
-        log.debug("hardware health", { node: id });
-        return undefined;
+        return read === undefined
+          ? unreadable("ZHardwareHealth")
+          : void (await reports.hardwareHealth(id, read));
       }
       default:
         return notFound(name);
@@ -266,7 +279,13 @@ export class Gateway implements DeviceGateway, Disposable {
     return poll !== undefined && Buffer.compare(poll.body, body) === 0 ? poll : undefined;
   }
 
-  #config({ node, configHash, token }: LastPoll): DeviceResponse | Refused {
+  #config(poll: LastPoll, proof: PollProof): DeviceResponse | Refused {
+    const answer = this.#configFor(poll);
+    this.#metrics.poll(proof, answer.status);
+    return answer;
+  }
+
+  #configFor({ node, configHash, token }: LastPoll): DeviceResponse | Refused {
     const { book, attestation, pki } = this.#options;
     const current = book.current(node.id);
     if (current === undefined) {

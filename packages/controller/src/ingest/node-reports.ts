@@ -1,21 +1,32 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { type Clock, hours, type Instant, instant, jsonEqual, type Log, LruMap } from "@selvedge/base";
-import { ext, getExtension, info, type ZInfoMsg, type ZMetricMsg } from "@selvedge/eve-api";
+import {
+  ext,
+  type flowlog,
+  getExtension,
+  type hardwareHealth,
+  info,
+  type ZInfoMsg,
+  type ZMetricMsg,
+} from "@selvedge/eve-api";
 import { type EdgeNode, edgeNodeKind, type Node, nodeKind, type Pod, podKind } from "@selvedge/kinds";
 import type { EventRecorder } from "../events/event-recorder.ts";
 import { adaptNode, isEnrolled, newNode } from "../node-status/node-object.ts";
 import { type Caches, nodeNameOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
+import { setCondition } from "../objects/conditions.ts";
 import { isGoing, isOver } from "../objects/pods.ts";
 import type { ConfigBook, NodeId, Reports } from "../ports.ts";
 import { decodeConfig } from "../render/node-config.ts";
 import { architectureOf, edgeNodeStatusOf, nodeReportOf, nodeStatusOf } from "./device-status.ts";
+import type { FlowBook } from "./flow-book.ts";
 import { reportOfForeignApp } from "./foreign-app.ts";
 import { contentNews, type PartNews, showNews, usersOf, volumeNews } from "./foreign-parts.ts";
+import { type HealthBook, healthCondition } from "./hardware-health.ts";
 import type { NodeFacts } from "./node-facts.ts";
 import { podStatusOf } from "./pod-status.ts";
 import { ReportOrder } from "./report-order.ts";
-import { type Usage, usageOf } from "./usage.ts";
+import type { UsageBook } from "./usage-book.ts";
 
 export interface NodeReportsDeps {
   readonly cluster: Cluster;
@@ -24,6 +35,9 @@ export interface NodeReportsDeps {
   readonly log: Log;
   readonly events: EventRecorder;
   readonly facts: NodeFacts;
+  readonly usages: UsageBook;
+  readonly flows: FlowBook;
+  readonly health: HealthBook;
   /** What nodes were told, to know what they speak of. */
   readonly configs: Pick<ConfigBook, "current">;
 }
@@ -32,8 +46,6 @@ export interface NodeReportsDeps {
 const eventAgeMax = hours(1);
 /** Events that were told are remembered, so that a node's repeating them costs nothing. */
 const toldMax = 100_000;
-/** Pods whose newest figures are kept. */
-const usagesMax = 100_000;
 
 /**
  * Turns what nodes report into the status of objects. A call resolves when the status is stored, and only
@@ -44,7 +56,6 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
   readonly #deps: NodeReportsDeps;
   readonly #order = new ReportOrder();
   readonly #told = new LruMap<string, number>(toldMax);
-  readonly #usages = new LruMap<string, Usage>(usagesMax);
   readonly #queues = new Map<NodeId, Promise<void>>();
 
   constructor(deps: NodeReportsDeps) {
@@ -66,20 +77,39 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
   }
 
   async metrics(node: NodeId, message: ZMetricMsg): Promise<void> {
-    if (this.#edgeNode(node) === undefined) return;
-    const at = this.#deps.clock.now();
-    for (const metric of message.am) {
-      this.#usages.set(metric.AppID, usageOf(metric, at, this.#usages.get(metric.AppID)));
-    }
+    const edgeNode = this.#edgeNode(node);
+    if (edgeNode === undefined) return;
+    const isOurs = edgeNode.status?.engineVersion !== undefined;
+    this.#deps.usages.take(node, message, isOurs, this.#deps.clock.now());
+  }
+
+  async flows(node: NodeId, message: flowlog.FlowMessage): Promise<void> {
+    if (this.#edgeNode(node) !== undefined) this.#deps.flows.take(node, message);
+  }
+
+  async hardwareHealth(node: NodeId, message: hardwareHealth.ZHardwareHealth): Promise<void> {
+    const { cluster, clock, health, log } = this.#deps;
+    const edgeNode = this.#edgeNode(node);
+    if (edgeNode === undefined) return;
+    if (!health.take(node, message)) log.warn("a report on hardware is too large to keep", { node });
+    const says = healthCondition(message);
+    let turned = false;
+    await cluster.changeStatus<EdgeNode>(edgeNodeKind, edgeNode.metadata.name, undefined, (draft) => {
+      draft.status ??= {};
+      draft.status.conditions ??= [];
+      const before = draft.status.conditions.find(({ type }) => type === says.type)?.status;
+      turned = before !== says.status && says.status === "False";
+      return setCondition(draft.status.conditions, says, clock.now());
+    });
+    if (!turned) return;
+    await this.#deps.events.record(edgeNode, {
+      ...({ type: "Warning", reason: "HardwareFault", component: "engine" } as const),
+      ...{ message: says.message ?? "", host: nodeNameOf(edgeNode) },
+    });
   }
 
   seen(node: NodeId, at: Instant): void {
     this.#deps.facts.see(node, at, this.#deps.clock.monotonic());
-  }
-
-  /** The newest figures of a Pod, by its UID. */
-  usage(pod: string): Usage | undefined {
-    return this.#usages.get(pod);
   }
 
   async #info(node: NodeId, message: ZInfoMsg): Promise<void> {

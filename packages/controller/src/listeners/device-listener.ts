@@ -23,13 +23,13 @@ import { WebSocketServer } from "ws";
 import type { Address } from "../address.ts";
 import type { TlsPair } from "../pki/pki.ts";
 import type { DeviceGateway } from "../ports.ts";
-import type { Registry } from "../registry/registry.ts";
+import type { RegistryDoor } from "../registry/metered-registry.ts";
 import { isRegistryTarget, serveRegistry } from "./registry-http.ts";
 import { WebSocketLink } from "./websocket-link.ts";
 
 export interface DeviceListenerOptions {
   readonly gateway: DeviceGateway;
-  readonly registry: Registry;
+  readonly registry: RegistryDoor;
   /** Asked at the start and after each renewal. */
   readonly tls: () => TlsPair;
   /** What the keys of session tickets are made from, so that a fleet that comes back resumes. */

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Log } from "@selvedge/base";
-import type { Registry, RegistryIdentity } from "../registry/registry.ts";
+import type { RegistryDoor } from "../registry/metered-registry.ts";
+import type { RegistryIdentity } from "../registry/registry.ts";
 
 /** Whether a request belongs to the registry. */
 export function isRegistryTarget(target: string | undefined): boolean {
@@ -17,7 +18,7 @@ const drainMax = 16 * 1024 * 1024;
  * has begun.
  */
 export async function serveRegistry(
-  registry: Registry,
+  registry: RegistryDoor,
   request: IncomingMessage,
   response: ServerResponse,
   identity: RegistryIdentity | undefined,

@@ -19,6 +19,8 @@ export interface LogLine {
   /** The line goes on in the next one. */
   readonly partial: boolean;
   readonly text: string;
+  /** Who of the node's own software said it, and how grave it is; not kept of apps, where it says nothing. */
+  readonly origin?: { readonly source: string; readonly severity: string };
 }
 
 export interface LogBundle {
@@ -37,6 +39,8 @@ export class LogBundleError extends Error {
 /** EVE closes a file at 550,000 bytes; room for others, and none for a bomb. */
 const unpackedMax = 8 * 1024 * 1024;
 const lineMax = 64 * 1024;
+/** More than 550,000 bytes have; beyond it lines that say nothing would cost a hundred times what they are sent as. */
+const linesMax = 10_000;
 const flag = { headerCrc: 0x02, extra: 0x04, name: 0x08, comment: 0x10 } as const;
 const unzip = promisify(gunzip);
 
@@ -48,15 +52,23 @@ export async function readLogBundle(gzip: Uint8Array): Promise<LogBundle> {
   } catch (cause) {
     throw new LogBundleError("the bundle cannot be decompressed, or is too long", { cause });
   }
+  return { name, comment, ...parseLines(text) };
+}
+
+function parseLines(text: string): Pick<LogBundle, "lines" | "broken"> {
   const lines: LogLine[] = [];
   let broken = 0;
-  for (const line of text.split("\n")) {
+  for (let at = 0; at < text.length; ) {
+    const newline = text.indexOf("\n", at);
+    const end = newline < 0 ? text.length : newline;
+    const line = text.slice(at, end);
+    at = end + 1;
     if (line === "") continue;
-    const parsed = parseEntry(line);
+    const parsed = lines.length < linesMax ? parseEntry(line) : undefined;
     if (parsed === undefined) broken++;
     else lines.push(parsed);
   }
-  return { name, comment, lines, broken };
+  return { lines, broken };
 }
 
 /** The texts in a gzip header (RFC 1952), which zlib skips. */
@@ -97,8 +109,13 @@ function parseEntry(line: string): LogLine | undefined {
     restart: Number.isSafeInteger(restart) && restart >= 0 ? restart : 0,
     id: Number.isSafeInteger(id) && id >= 0 ? id : 0,
     partial: tags["partial"] === "true",
+    origin: { source: short(entry["source"]), severity: short(entry["severity"]) },
     text: entry["content"].slice(0, lineMax).replace(/\n+$/, ""),
   };
+}
+
+function short(value: unknown): string {
+  return typeof value === "string" ? value.slice(0, 100) : "";
 }
 
 /** Go writes {"seconds":N,"nanos":N}; protobuf's own JSON is RFC 3339. */

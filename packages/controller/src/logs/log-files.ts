@@ -102,7 +102,7 @@ function nameAfter(name: string | undefined): string {
   return `${Number.parseInt(name ?? "0", 10) + 1}.log`.padStart("00000000.log".length, "0");
 }
 
-function encode({ at, container, stream, restart, id, partial, text }: LogLine): string {
+function encode({ at, container, stream, restart, id, partial, text, origin }: LogLine): string {
   return JSON.stringify([
     String(at),
     container,
@@ -111,15 +111,25 @@ function encode({ at, container, stream, restart, id, partial, text }: LogLine):
     id,
     partial ? 1 : 0,
     text,
+    ...(origin === undefined ? [] : [origin.source, origin.severity]),
   ]);
 }
 
 function decode(line: string): LogLine | undefined {
   if (line === "") return undefined;
   try {
-    const [at, container, stream, restart, id, partial, text] = JSON.parse(line);
+    const [at, container, stream, restart, id, partial, text, source, severity] = JSON.parse(line);
     const name = stream === 2 ? "stderr" : "stdout";
-    return { at: BigInt(at), container, stream: name, restart, id, partial: partial === 1, text };
+    const read = {
+      at: BigInt(at),
+      container,
+      stream: name,
+      restart,
+      id,
+      partial: partial === 1,
+      text,
+    } as const;
+    return source === undefined ? read : { ...read, origin: { source, severity } };
   } catch {
     // The last line of a file that a power cut ended.
     return undefined;

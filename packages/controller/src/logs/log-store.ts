@@ -63,11 +63,22 @@ export class LogStore implements UploadedLogs {
 
   /** A bundle of a node's own log. */
   deviceLogs(node: NodeId, gzip: Uint8Array): Promise<void> {
-    return this.#take(node, gzip);
+    return this.#take(node, gzip, true);
   }
 
   appLogs(_node: NodeId, app: string, gzip: Uint8Array): Promise<void> {
-    return this.#take(app, gzip);
+    return this.#take(app, gzip, false);
+  }
+
+  /** What is kept of a node's own log, oldest first: at most as much as one log may have. */
+  ofNode(node: NodeId): Promise<readonly LogLine[]> {
+    return this.#files(node).read();
+  }
+
+  /** Called with lines once they are kept, by the node or app they are of. Returns how to stop. */
+  onLines(listener: (owner: string, lines: readonly LogLine[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   read(app: string, options: LogOptions, signal: AbortSignal): Readable {
@@ -105,13 +116,13 @@ export class LogStore implements UploadedLogs {
     }
   }
 
-  async #take(owner: string, gzip: Uint8Array): Promise<void> {
+  async #take(owner: string, gzip: Uint8Array, isDevice: boolean): Promise<void> {
     const { log } = this.#options;
     if (!ownerPattern.test(owner)) throw new Error(`${owner} is no UUID`);
     let lines: readonly LogLine[];
     try {
       const bundle = await readLogBundle(gzip);
-      lines = bundle.lines;
+      lines = isDevice ? bundle.lines : bundle.lines.map(({ origin: _origin, ...line }) => line);
       if (bundle.broken > 0) log.warn("log lines could not be read", { owner, lines: bundle.broken });
     } catch (error) {
       if (!(error instanceof LogBundleError)) throw error;

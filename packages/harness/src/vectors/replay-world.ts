@@ -204,5 +204,7 @@ const reports: Reports = {
   metrics: async () => undefined,
   deviceLogs: async () => undefined,
   appLogs: async () => undefined,
+  flows: async () => undefined,
+  hardwareHealth: async () => undefined,
   seen: () => undefined,
 };

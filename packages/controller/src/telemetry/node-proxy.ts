@@ -1,0 +1,133 @@
+/**
+ * What Kubernetes serves below `/api/v1/nodes/NAME/proxy/`, as far as we have it: the node's own log in the
+ * manner of upstream's node log query, its newest flows and its hardware. All from what the node has sent,
+ * so it can be read while the node is away.
+ *
+ *   kubectl get --raw '/api/v1/nodes/NAME/proxy/logs/?query=engine&tailLines=100'
+ *   kubectl get --raw  /api/v1/nodes/NAME/proxy/flows
+ *   kubectl get --raw  /api/v1/nodes/NAME/proxy/hardware
+ */
+import type { IncomingMessage } from "node:http";
+import { type Answer, StatusError, type Target } from "@selvedge/apiserver";
+import type { FlowEntry } from "../ingest/flow-book.ts";
+import type { LogLine } from "../logs/log-bundle.ts";
+import { formatNanos } from "../logs/log-selection.ts";
+import type { NodeId } from "../ports.ts";
+
+export interface NodeProxyOptions {
+  /** Undefined when there is no such node, or it has not enrolled. */
+  readonly nodeIdOf: (nodeName: string) => Promise<NodeId | undefined>;
+  readonly logs: { ofNode(node: NodeId): Promise<readonly LogLine[]> };
+  readonly flows: { of(node: NodeId): readonly FlowEntry[] };
+  readonly health: { of(node: NodeId): unknown };
+}
+
+/** Makes a part of what ApiServerOptions.subresource wants: true when the request was for this. */
+export function nodeProxy(
+  options: NodeProxyOptions,
+): (target: Target, request: IncomingMessage, answer: Answer) => Promise<boolean> {
+  return async (target, request, answer) => {
+    const { kind, name = "", subresource, rest = "" } = target;
+    if (kind.group !== "" || kind.plural !== "nodes" || subresource !== "proxy") return false;
+    if (answer.type !== "response" || request.method !== "GET") {
+      const message = "the server does not allow this method on the requested resource";
+      throw new StatusError(405, "MethodNotAllowed", message);
+    }
+    const { response } = answer;
+    const node = await options.nodeIdOf(name);
+    if (node === undefined) throw new StatusError(404, "NotFound", `nodes "${name}" not found`);
+    const query = new URL(request.url ?? "/", "https://server").searchParams;
+    const sendJson = (value: unknown): void => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(`${JSON.stringify(value, undefined, 2)}\n`);
+    };
+    switch (rest.replace(/\/$/, "")) {
+      case "logs": {
+        const wanted = parseNodeLogQuery(query);
+        const text = formatNodeLog(await options.logs.ofNode(node), wanted);
+        response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
+        response.end(text);
+        return true;
+      }
+      case "flows":
+        sendJson({ items: options.flows.of(node) });
+        return true;
+      case "hardware": {
+        const health = options.health.of(node);
+        if (health === undefined) throw nothingYet(name);
+        sendJson(health);
+        return true;
+      }
+      default:
+        throw new StatusError(404, "NotFound", `a node serves logs/, flows and hardware here, not ${rest}`);
+    }
+  };
+}
+
+function nothingYet(name: string): StatusError {
+  return new StatusError(404, "NotFound", `node "${name}" has not reported on its hardware yet`);
+}
+
+export interface NodeLogQuery {
+  /** Sources of which any is wanted; none: all. */
+  readonly sources: readonly string[];
+  /** Nanoseconds since 1970. */
+  readonly since: bigint | undefined;
+  readonly until: bigint | undefined;
+  readonly tailLines: number | undefined;
+}
+
+/** Upstream's NodeLogOptions: query, sinceTime, untilTime, tailLines. What else it has is refused. */
+export function parseNodeLogQuery(query: URLSearchParams): NodeLogQuery {
+  for (const name of ["pattern", "boot"]) {
+    if (query.has(name)) throw badRequest(`${name} is not offered; take all lines and search them`);
+  }
+  return {
+    sources: query.getAll("query").filter((text) => text !== ""),
+    since: timeOf(query, "sinceTime"),
+    until: timeOf(query, "untilTime"),
+    tailLines: tailOf(query),
+  };
+}
+
+function timeOf(query: URLSearchParams, name: string): bigint | undefined {
+  const text = query.get(name);
+  if (text === null || text === "") return undefined;
+  const at = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at)) throw badRequest(`${name}: must be a time in RFC 3339, like 2026-01-02T15:04:05Z`);
+  return BigInt(at) * 1_000_000n;
+}
+
+function tailOf(query: URLSearchParams): number | undefined {
+  const text = query.get("tailLines");
+  if (text === null || text === "") return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw badRequest("tailLines: must be a whole number, 0 or more");
+  return Number(text);
+}
+
+/** A node's lines as text, oldest first: when, how grave, who, what. */
+export function formatNodeLog(lines: readonly LogLine[], wanted: NodeLogQuery): string {
+  const { sources, since, until, tailLines } = wanted;
+  const chosen = lines.filter(
+    ({ at, origin }) =>
+      (sources.length === 0 || sources.some((source) => isFrom(origin?.source ?? "", source))) &&
+      (since === undefined || at >= since) &&
+      (until === undefined || at <= until),
+  );
+  const shown = tailLines === undefined ? chosen : tailLines === 0 ? [] : chosen.slice(-tailLines);
+  return shown.map(({ at, origin, text }) => `${formatNanos(at)} ${wordsOf(origin)}${text}\n`).join("");
+}
+
+/** `engine` is also what is under it: `engine.control`. */
+function isFrom(source: string, wanted: string): boolean {
+  return source === wanted || source.startsWith(`${wanted}.`);
+}
+
+function wordsOf(origin: LogLine["origin"]): string {
+  const { severity = "", source = "" } = origin ?? {};
+  return `${severity === "" ? "" : `${severity} `}${source === "" ? "" : `${source}: `}`;
+}
+
+function badRequest(message: string): StatusError {
+  return new StatusError(400, "BadRequest", message);
+}
