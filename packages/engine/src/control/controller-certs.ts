@@ -47,7 +47,7 @@ export function readControllerCerts(
   roots: readonly string[],
   at: Instant | undefined,
 ): ControllerCerts {
-  const list = fromBinary(certs.ZControllerCertSchema, raw).certs;
+  const list = decodeList(raw);
   if (list.length > certificatesMax)
     throw new ControllerCertsError(
       `the list holds ${list.length} certificates, at most ${certificatesMax} are read`,
@@ -93,6 +93,14 @@ export function openEnvelope(bytes: Uint8Array, lists: readonly ControllerCerts[
   return payload;
 }
 
+function decodeList(raw: Uint8Array): readonly certs.ZCert[] {
+  try {
+    return fromBinary(certs.ZControllerCertSchema, raw).certs;
+  } catch (cause) {
+    throw new ControllerCertsError("the answer is no list of certificates", { cause });
+  }
+}
+
 function parse({ cert, type }: certs.ZCert): X509Certificate {
   try {
     return new X509Certificate(cert);
@@ -133,11 +141,12 @@ function issued(issuer: X509Certificate, subject: X509Certificate): boolean {
 
 function checkDates(certificate: X509Certificate, at: Instant | undefined): void {
   if (at === undefined) return;
-  const { validFromDate, validToDate } = certificate;
+  // A date that is none compares with nothing.
+  const { validFromDate, validToDate, validFrom, validTo } = certificate;
   if (at >= validFromDate.getTime() && at <= validToDate.getTime()) return;
-  const [from, to, now] = [validFromDate, validToDate, new Date(at)].map((date) => date.toISOString());
+  const now = new Date(at).toISOString();
   throw new ControllerCertsError(
-    `${describe(certificate)} is valid from ${from} to ${to}; it is ${now} here`,
+    `${describe(certificate)} is valid from ${validFrom} to ${validTo}; it is ${now} here`,
   );
 }
 
