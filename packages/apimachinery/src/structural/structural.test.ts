@@ -4,7 +4,7 @@ import type { Schema } from "../schema.ts";
 import { applySchemaDefaults } from "./default.ts";
 import { dropNulls } from "./drop-nulls.ts";
 import { prune } from "./prune.ts";
-import { validateSchema } from "./validate.ts";
+import { fitsTypes, validateSchema } from "./validate.ts";
 
 const schema: Schema = {
   type: "object",
@@ -153,4 +153,37 @@ describe("validateSchema", () => {
     for (let depth = 0; depth < 200; depth++) value = { a: value };
     assert.match(validateSchema(recursive, value)[0]?.detail ?? "", /nested more than 64/);
   });
+});
+
+describe("what an object shares with a settled one", () => {
+  it("is not looked into again", () => {
+    const spec = { image: "NOT", unknown: 1, maybe: null, port: null };
+    const settled = { spec };
+    const text = JSON.stringify(spec);
+    assert.deepEqual(prune(schema, { spec }, settled), []);
+    dropNulls(schema, { spec }, settled);
+    applySchemaDefaults(schema, { spec }, settled);
+    assert.deepEqual(validateSchema(schema, { spec }, settled), []);
+    assert.equal(fitsTypes(schema, { spec }, settled), true);
+    assert.equal(JSON.stringify(spec), text);
+    assert.ok(validateSchema(schema, { spec: { ...spec } }, settled).length > 0);
+  });
+});
+
+describe("fitsTypes", () => {
+  for (const [value, fits] of [
+    [{ spec: { image: "a", replicas: 9 } }, true],
+    [{ spec: { image: 1 } }, false],
+    [{ spec: { image: "a", maybe: null } }, true],
+    [{ spec: { image: null } }, false],
+    [{ spec: { items: [{ name: "x" }, { name: 1 }] } }, false],
+    [{ spec: { labels: { any: true } } }, false],
+    [{ other: 1 }, true],
+  ] as const) {
+    it(`says ${fits} of ${JSON.stringify(value)}, as validation has it`, () => {
+      assert.equal(fitsTypes(schema, value), fits);
+      const faults = validateSchema(schema, value).filter(({ type }) => type === "FieldValueTypeInvalid");
+      assert.equal(faults.length === 0, fits);
+    });
+  }
 });

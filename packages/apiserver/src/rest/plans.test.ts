@@ -166,6 +166,41 @@ describe("a write", () => {
     );
   });
 
+  it("is not blamed for a default that came after the object was stored", () => {
+    const stored = { ...object({ generation: 1 }), spec: {} };
+    const status = planUpdate(
+      stored,
+      { ...object(), status: { ready: true } },
+      context({ subresource: "status" }),
+    );
+    assert.deepEqual([status["spec"], status.metadata.generation], [{ size: 1 }, 1]);
+    assert.deepEqual(
+      status.metadata.managedFields?.map(({ fieldsV1 }) => Object.keys(fieldsV1 as object)),
+      [["f:status"]],
+    );
+  });
+
+  it("sees what a default makes of another part", () => {
+    const schema = {
+      type: "object",
+      properties: { said: { type: "string" }, made: { type: "object" } },
+    } as const;
+    const made = { ...schema.properties.made, additionalProperties: true };
+    const kind: KindDefinition = {
+      ...{ ...gadget, schema: { ...schema, properties: { ...schema.properties, made } } },
+      applyDefaults: (one) => {
+        if (one["said"] !== undefined) (one["made"] as Record<string, unknown>)["said"] = one["said"];
+        delete one["said"];
+      },
+    };
+    const stored = planCreate({ ...object(), made: { other: 1 } }, "u", context({ kind }));
+    stored.metadata.resourceVersion = "5";
+    const next = planUpdate(stored, { ...stored, said: "x" }, context({ kind, manager: "n" }));
+    assert.deepEqual([next["made"], stored["made"]], [{ other: 1, said: "x" }, { other: 1 }]);
+    const entry = next.metadata.managedFields?.find(({ manager }) => manager === "n");
+    assert.deepEqual(entry?.fieldsV1, { "f:made": { "f:said": {} } });
+  });
+
   it("cannot turn one object into another", () => {
     const stored = planCreate(object(), "u", context());
     assert.throws(() => planUpdate(stored, object({ uid: "w" }), context()), {
