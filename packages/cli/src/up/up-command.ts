@@ -10,6 +10,7 @@ import { prepareGuest } from "../guest.ts";
 import { type Command, type Io, UsageError } from "../io.ts";
 import { waitFor } from "../kube.ts";
 import { checkout, defaultDir, nodeBinary, programMain } from "../layout.ts";
+import { claimFolder } from "./claim.ts";
 import { sweep } from "./down-command.ts";
 import { machineAddresses, makeNetwork } from "./host-network.ts";
 import { startLocalSystem } from "./local-system.ts";
@@ -99,11 +100,11 @@ export async function upDetached(options: UpOptions, io: Io, signal: AbortSignal
   const log = openSync(logFile, "a", 0o600);
   const main = join(checkout, "packages", "cli", "src", "main.ts");
   signal.throwIfAborted();
-  // Its output goes to the file alone: it must outlive this terminal, and keep no pipe of ours open.
+  // What it says goes to the file alone: it must outlive this terminal, and keep no pipe of ours open.
   const child = spawn(
     nodeBinary,
     [main, "up", "--nodes", String(nodes), "--dir", dir, "--port", String(port)],
-    { stdio: ["ignore", log, log], detached: true },
+    { stdio: ["ignore", "ignore", log], detached: true },
   );
   closeSync(log);
   const done = new AbortController();
@@ -120,6 +121,8 @@ export async function upDetached(options: UpOptions, io: Io, signal: AbortSignal
     child.unref();
     return true;
   } catch (error) {
+    // Another one was faster, and ours had nothing to do.
+    if (!signal.aborted && (await isReady(dir))) return false;
     // It removes what it made before it ends.
     stop();
     await exited;
@@ -147,8 +150,22 @@ async function follow(file: string, from: number, io: Io, clock: Clock, end: Abo
   }
 }
 
+/** What a killed supervisor wrote tells nothing. */
 async function isReady(dir: string): Promise<true | undefined> {
-  return (await readUpState(dir))?.ready ? true : undefined;
+  const state = await readUpState(dir);
+  return state?.ready && (await isAlive(state.supervisor)) ? true : undefined;
+}
+
+/** Two started at the same moment are one system too: the second waits, and takes over if the first gives up. */
+async function claimOrJoin(dir: string, io: Io, signal: AbortSignal): Promise<AsyncDisposable | undefined> {
+  const claimed = await claimFolder(dir);
+  if (claimed !== undefined) return claimed;
+  io.err(`Another ./selvedge up is starting ${dir}; waiting for it…`);
+  const what = `the other ./selvedge up in ${dir}`;
+  const attempt = async (): Promise<AsyncDisposable | true | undefined> =>
+    (await isReady(dir)) ?? (await claimFolder(dir));
+  const result = await waitFor(new SystemClock(), signal, what, attempt, readyLimit);
+  return result === true ? undefined : result;
 }
 
 async function upForeground(options: UpOptions, io: Io, signal: AbortSignal): Promise<number> {
@@ -161,6 +178,11 @@ async function upForeground(options: UpOptions, io: Io, signal: AbortSignal): Pr
   for (const name of nodes > 0 ? (["controller", "engine"] as const) : (["controller"] as const)) {
     if (!existsSync(programMain(name)))
       throw new UsageError(`this checkout does not hold the ${name} program`);
+  }
+  await using claim = await claimOrJoin(dir, io, signal);
+  if (claim === undefined) {
+    await tell(dir, io);
+    return 0;
   }
   const left = await readUpState(dir);
   if (left !== undefined) await sweep(left);
