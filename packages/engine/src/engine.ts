@@ -84,6 +84,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const network = createNetworkDomain({
     ...common,
     driver: options.networkDriver,
+    machines: hypervisor,
     prefix: options.networkPrefix,
   });
   const memoryForAppsBytes = Math.max(0, host.memoryBytes - reservedBytes);

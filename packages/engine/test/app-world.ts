@@ -162,6 +162,7 @@ export class AppWorld implements AsyncDisposable {
         store,
         disk,
         driver,
+        machines: this.hypervisor,
         prefix: "sv",
         clock,
         random: new SystemRandom(),

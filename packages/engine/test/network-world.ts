@@ -1,11 +1,11 @@
 /** Runs in a network and mount namespace made for it: two apps and an outside, joined by the real driver. */
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Log, SystemClock, silentSink } from "@selvedge/base";
-import type { DesiredState } from "../src/desired.ts";
+import type { AppId, DesiredState } from "../src/desired.ts";
 import { EngineStore } from "../src/engine-store.ts";
 import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
 import { NetworkReconciler, networkKey } from "../src/network/network-reconciler.ts";
@@ -50,7 +50,13 @@ for (const [index, name] of ["a", "b"].entries())
 
 const driver = new LinuxNetworkDriver({ prefix: "sv", folder: join(folder, "network") });
 const log = new Log("test", new SystemClock(), silentSink);
-const reconciler = new NetworkReconciler({ store, disk: new FolderDisk(folder), driver, prefix: "sv", log });
+/** Machines that run, as the hypervisor would say. */
+let running: AppId[] = [];
+const parts = {
+  ...{ store, disk: new FolderDisk(folder), prefix: "sv", log },
+  machines: { list: async () => running },
+};
+const reconciler = new NetworkReconciler({ ...parts, driver });
 const stop = new AbortController().signal;
 try {
   await reconciler.reconcile(networkKey, stop);
@@ -97,14 +103,28 @@ try {
   const state = (): string => sh("ip -o link show | grep -o ' sv[^@:]*'; pgrep -f [c]onf-file=" + folder);
   const before = state();
   const again = new LinuxNetworkDriver({ prefix: "sv", folder: join(folder, "network") });
-  await new NetworkReconciler({
-    store,
-    disk: new FolderDisk(folder),
-    driver: again,
-    prefix: "sv",
-    log,
-  }).reconcile(networkKey, stop);
+  await new NetworkReconciler({ ...parts, driver: again }).reconcile(networkKey, stop);
   assert.equal(state(), before, "an engine that starts again changes nothing");
+
+  rmSync(join(folder, "network"), { recursive: true });
+  const strangers = join(folder, "others.conf");
+  writeFileSync(strangers, "port=0\nlisten-address=127.0.0.1\nbind-interfaces\n");
+  sh(`dnsmasq --conf-file=${strangers} --pid-file=${strangers}.pid`);
+  await new NetworkReconciler({ ...parts, driver: again }).reconcile(networkKey, stop);
+  assert.match(sh(dns), /Address.*10\.77\.0\.1\b/, "without its folder the resolver is found and replaced");
+  assert.equal(sh(`pgrep -c -f [c]onf-file=${folder}/network/svb0.conf`).trim(), "1", "there is one of it");
+  sh(`kill $(cat ${strangers}.pid)`);
+
+  running = ["a" as AppId];
+  store.desired.set({ ...desired, apps: [], networks: [] } as unknown as DesiredState);
+  await new NetworkReconciler({ ...parts, driver: again }).reconcile(networkKey, stop);
+  assert.match(state(), /svt0n0/, "a machine that still runs keeps its plug, and its network with it");
+  assert.doesNotMatch(state(), /svt1n0/);
+  assert(works("ip netns exec a busybox ping -c1 -W5 192.0.2.2"), "and the outside");
+  running = [];
+  await new NetworkReconciler({ ...parts, driver: again }).reconcile(networkKey, stop);
+  assert(!works("ip -o link show | grep ' sv'"), "once it is gone, its plug goes too");
+  assert(!works(`pgrep -f [c]onf-file=${folder}`), "and the resolver");
 } finally {
   await driver.down();
   for (const name of ["a", "b"]) sh(`kill $(ip netns pids ${name}) 2>/dev/null; true`);

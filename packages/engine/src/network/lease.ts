@@ -22,9 +22,11 @@ export interface Lease {
 export interface Leases {
   readonly networks: Readonly<Record<string, number>>;
   readonly leases: readonly Lease[];
+  /** Networks with plugs: one that is wanted no more stays until its last machine is gone. */
+  readonly plugged: readonly NetworkSpec[];
 }
 
-export const noLeases: Leases = { networks: {}, leases: [] };
+export const noLeases: Leases = { networks: {}, leases: [], plugged: [] };
 
 /** Users of this range belong to apps alone; far from Debian's own and from subordinate ids. */
 const firstUid = 210_000;
@@ -64,7 +66,10 @@ export function planLeases(before: Leases, desired: DesiredState, running: Reado
       if (lease !== undefined) leases.push(lease);
     }
   }
-  return { networks, leases };
+  const plugged = [...before.plugged.filter(({ id }) => !specs.has(id)), ...desired.networks].filter(
+    ({ id }) => leases.some(({ networkId }) => networkId === id),
+  );
+  return { networks, leases, plugged };
 }
 
 function newLease(

@@ -3,12 +3,13 @@ import { Runner } from "@selvedge/reconcile";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import type { NetworkDriver } from "./network-driver.ts";
-import { NetworkReconciler, networkKey } from "./network-reconciler.ts";
+import { type Machines, NetworkReconciler, networkKey } from "./network-reconciler.ts";
 
 export interface NetworkDomainOptions {
   readonly store: EngineStore;
   readonly disk: Disk;
   readonly driver: NetworkDriver;
+  readonly machines: Machines | undefined;
   /** Starts the names of our devices and tables; at most 4 characters, so that taps stay below Linux' 15. */
   readonly prefix: string;
   readonly clock: Clock;
@@ -23,9 +24,9 @@ export interface NetworkDomain extends AsyncDisposable {
 }
 
 export function createNetworkDomain(options: NetworkDomainOptions): NetworkDomain {
-  const { store, disk, driver, prefix, clock, random } = options;
+  const { store, disk, driver, machines, prefix, clock, random } = options;
   const log = options.log.child("network");
-  const reconciler = new NetworkReconciler({ store, disk, driver, prefix, log });
+  const reconciler = new NetworkReconciler({ store, disk, driver, machines, prefix, log });
   const runner = new Runner<typeof networkKey>({ reconciler, clock, random, log });
   const stops: (() => void)[] = [];
   const wake = (): void => runner.wake(networkKey);

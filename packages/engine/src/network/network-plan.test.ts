@@ -71,6 +71,27 @@ describe("leases", () => {
     it(name, () => assert.deepEqual(addresses(planLeases(both, state, running)), wanted));
 });
 
+describe("a network that is wanted no more", () => {
+  const before = planLeases(noLeases, desired([app("a"), app("b")]), none);
+  const nothing = desired([], []);
+  const rows: [string, ReadonlySet<AppId>, { bridges: string[]; taps: string[] }][] = [
+    [
+      "stays while a machine is plugged into it",
+      new Set(["a" as AppId]),
+      { bridges: ["svb0"], taps: ["svt0n0"] },
+    ],
+    ["goes with its last machine", none, { bridges: [], taps: [] }],
+  ];
+  for (const [name, running, wanted] of rows)
+    it(name, () => {
+      const leases = planLeases(before, nothing, running);
+      const { items, networks } = planNetwork({ desired: nothing, leases, prefix: "sv" });
+      const names = (list: readonly { name: string }[]): string[] => list.map((it) => it.name);
+      assert.deepEqual({ bridges: names(items.bridges), taps: names(items.taps) }, wanted);
+      assert.equal(networks.size, 0, "nothing is told of it");
+    });
+});
+
 describe("planNetwork", () => {
   const plan = (state: DesiredState): ReturnType<typeof planNetwork> =>
     planNetwork({ desired: state, leases: planLeases(noLeases, state, none), prefix: "sv" });

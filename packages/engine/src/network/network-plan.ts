@@ -25,13 +25,17 @@ export function planNetwork({ desired, leases, prefix }: NetworkInputs): Network
   const usable = new Map<NetworkId, NetworkSpec & { readonly bridge: string }>();
   for (const network of desired.networks) {
     const fault = faultOf(network);
-    const bridge = `${prefix}b${leases.networks[network.id] ?? 0}`;
+    const bridge = bridgeName(prefix, leases, network);
     if (fault !== undefined) networks.set(network.id, { phase: "waiting", reason: fault });
     else {
       usable.set(network.id, { ...network, bridge });
       networks.set(network.id, { phase: "ready", bridge });
     }
   }
+  // Of those that are wanted no more nothing is told; their machines have a right to their grace.
+  for (const network of leases.plugged)
+    if (!networks.has(network.id))
+      usable.set(network.id, { ...network, bridge: bridgeName(prefix, leases, network) });
   const kept = leases.leases.filter(({ networkId }) => usable.has(networkId));
   const { ports, conflicts } = planPorts(desired, kept);
   const bridges = [...usable.values()].map(({ bridge, gateway, subnet }) => ({
@@ -72,6 +76,10 @@ export function planNetwork({ desired, leases, prefix }: NetworkInputs): Network
       else nics.set(key, readyNic(prefix, lease, network));
     }
   return { items: { bridges, taps, resolvers, ruleset }, networks, nics };
+}
+
+function bridgeName(prefix: string, { networks }: Leases, { id }: NetworkSpec): string {
+  return `${prefix}b${networks[id] ?? 0}`;
 }
 
 function readyNic(prefix: string, lease: Lease, network: NetworkSpec): NicStatus {

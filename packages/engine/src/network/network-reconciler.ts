@@ -1,5 +1,6 @@
 import { type Log, seconds } from "@selvedge/base";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import type { AppId } from "../desired.ts";
 import type { EngineStore, Table } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import { type Leases, noLeases, planLeases } from "./lease.ts";
@@ -10,8 +11,14 @@ export interface NetworkParts {
   readonly store: EngineStore;
   readonly disk: Disk;
   readonly driver: NetworkDriver;
+  /** Machines that run: whatever the configuration says, their plugs stay. Missing where none can run. */
+  readonly machines: Machines | undefined;
   readonly prefix: string;
   readonly log: Log;
+}
+
+export interface Machines {
+  list(): Promise<readonly AppId[]>;
 }
 
 /** Ports of the node and addresses are shared, so one pass decides over all networks. */
@@ -31,11 +38,13 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
   }
 
   async reconcile(_key: typeof networkKey, signal: AbortSignal): Promise<Outcome> {
-    const { store, driver, prefix } = this.#parts;
+    const { store, driver, machines, prefix } = this.#parts;
     const desired = store.desired.get();
     if (desired === undefined) return settled;
     const before = await this.#read();
-    const leases = planLeases(before, desired, new Set(store.apps.keys()));
+    // After a start machines run that nobody has told of yet.
+    const running = new Set([...((await machines?.list()) ?? []), ...store.apps.keys()]);
+    const leases = planLeases(before, desired, running);
     if (JSON.stringify(leases) !== JSON.stringify(before)) await this.#write(leases);
     const plan = planNetwork({ desired, leases, prefix });
     await driver.apply(plan.items, signal);
@@ -48,7 +57,8 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     const bytes = await this.#parts.disk.read(leasesPath);
     if (bytes === undefined) return noLeases;
     try {
-      return JSON.parse(new TextDecoder().decode(bytes)) as Leases;
+      // What an engine of an earlier version wrote has no networks.
+      return { ...noLeases, ...(JSON.parse(new TextDecoder().decode(bytes)) as Leases) };
     } catch (error) {
       this.#parts.log.error("leases are unreadable; apps get new addresses", { error });
       return noLeases;

@@ -1,13 +1,14 @@
 import { execFile } from "node:child_process";
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type { NetworkDriver, NetworkItems, ResolverItem, TapItem } from "../network-driver.ts";
 import { NetworkDriverError } from "../network-driver.ts";
 import { tableNames } from "../ruleset.ts";
 
 export interface LinuxNetworkOptions {
   readonly prefix: string;
-  /** Where configurations and process ids of our resolvers are kept. */
+  /** Where the configurations of our resolvers are kept. */
   readonly folder: string;
 }
 
@@ -20,6 +21,9 @@ interface Link {
 
 /** The kernel answers at once; a program that does not is stuck. */
 const runMs = 20_000;
+/** A killed process is gone at once, unless the box is very busy. */
+const quitMs = 5000;
+const pollMs = 5;
 
 /** Bridges, taps, nftables and dnsmasq in the network namespace this process runs in. */
 export class LinuxNetworkDriver implements NetworkDriver {
@@ -101,44 +105,65 @@ export class LinuxNetworkDriver implements NetworkDriver {
     await run("ip", ["link", "set", "dev", name, "up"]);
   }
 
+  /** Looks at what runs, not at what was noted: the folder may be lost while a resolver lives. */
   async #resolvers(wanted: readonly ResolverItem[]): Promise<void> {
-    const known = JSON.parse((await readText(join(this.#folder, "resolvers.json"))) ?? "[]") as string[];
-    for (const bridge of known)
-      if (!wanted.some((item) => item.bridge === bridge)) await this.#stopResolver(bridge);
-    if (wanted.length > 0 || known.length > 0)
-      await writeFile(
-        join(this.#folder, "resolvers.json"),
-        JSON.stringify(wanted.map(({ bridge }) => bridge)),
-      );
+    const running = await findResolvers(this.#prefix);
     for (const { bridge, config } of wanted) {
       const file = this.#file(bridge, "conf");
-      const running = (await this.#resolverPid(bridge)) !== undefined;
-      if (running && (await readText(file)) === config) continue;
-      await this.#stopResolver(bridge);
+      const mine = running.filter((it) => it.bridge === bridge);
+      if (mine.length === 1 && mine[0]?.file === file && (await readText(file)) === config) continue;
+      for (const { pid } of mine) await stopResolver(pid);
       await writeFile(file, config);
       await run("dnsmasq", [`--conf-file=${file}`, `--pid-file=${this.#file(bridge, "pid")}`]);
     }
-  }
-
-  async #stopResolver(bridge: string): Promise<void> {
-    const pid = await this.#resolverPid(bridge);
-    // It holds nothing that would need a farewell, and its successor binds the same address at once.
-    if (pid !== undefined) process.kill(pid, "SIGKILL");
-    await rm(this.#file(bridge, "pid"), { force: true });
-    await rm(this.#file(bridge, "conf"), { force: true });
-  }
-
-  /** The process, if the one with that number is still ours: numbers are used again. */
-  async #resolverPid(bridge: string): Promise<number | undefined> {
-    const pid = Number((await readText(this.#file(bridge, "pid"))) ?? "");
-    if (!Number.isInteger(pid) || pid <= 1) return undefined;
-    const command = await readText(`/proc/${pid}/cmdline`);
-    return command?.includes(`--conf-file=${this.#file(bridge, "conf")}`) ? pid : undefined;
+    for (const { bridge, pid } of running) {
+      if (wanted.some((item) => item.bridge === bridge)) continue;
+      await stopResolver(pid);
+      for (const kind of ["conf", "pid"] as const) await rm(this.#file(bridge, kind), { force: true });
+    }
   }
 
   #file(bridge: string, kind: "conf" | "pid"): string {
     return join(this.#folder, `${bridge}.${kind}`);
   }
+}
+
+interface RunningResolver {
+  readonly pid: number;
+  readonly bridge: string;
+  readonly file: string;
+}
+
+/** Every dnsmasq in our network namespace that was started for a bridge of our name, whoever started it. */
+async function findResolvers(prefix: string): Promise<RunningResolver[]> {
+  const ours = new RegExp(`^dnsmasq\0--conf-file=(.*/(${prefix}b\\d+)\\.conf)\0--pid-file=.*/\\2\\.pid\0$`);
+  const here = await readlink("/proc/self/ns/net");
+  const found: RunningResolver[] = [];
+  for (const name of await readdir("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const [, file, bridge] = ours.exec((await readText(`/proc/${pid}/cmdline`)) ?? "") ?? [];
+    if (file === undefined || bridge === undefined) continue;
+    const there = await readlink(`/proc/${pid}/ns/net`).catch(ignoreMissing);
+    if (there === here) found.push({ pid, bridge, file });
+  }
+  return found;
+}
+
+/** It holds nothing that would need a farewell; once it is gone its successor can bind the same address. */
+async function stopResolver(pid: number): Promise<void> {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    ignoreMissing(error);
+  }
+  for (let waitedMs = 0; waitedMs < quitMs; waitedMs += pollMs) {
+    // One that has ended and that nobody has asked after holds nothing any more.
+    const state = /\) (\S)/.exec((await readText(`/proc/${pid}/stat`)) ?? "")?.[1] ?? "Z";
+    if (state === "Z") return;
+    await setTimeout(pollMs);
+  }
+  throw new NetworkDriverError(`dnsmasq ${pid} does not end`);
 }
 
 function run(program: string, args: readonly string[], input = ""): Promise<string> {
