@@ -25,12 +25,12 @@ export class ControllerProcess implements AsyncDisposable {
   }
 
   /** Starts it, again on the ports it had, and resolves when it listens. */
-  async start(): Promise<void> {
+  async start(more: readonly string[] = []): Promise<void> {
     const ports = [
       ...["--kube-listen", `127.0.0.1:${this.kubePort}`],
       ...["--device-listen", `127.0.0.1:${this.devicePort}`],
     ];
-    const child = spawn(process.execPath, [main, "--data", this.folder, ...ports], {
+    const child = spawn(process.execPath, [main, "--data", this.folder, ...ports, ...more], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     this.#child = child;

@@ -1,0 +1,232 @@
+/** What nodes measure and tell, read with stock tools: kubectl top, kubectl get --raw, a collector. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { ext, flowlog, hardwareHealth, metrics, setExtension } from "@selvedge/eve-api";
+import { type KubectlVersion, kubectl, kubectlMissing } from "../../../tests/kubectl.ts";
+import { ControllerProcess } from "./controller-process.ts";
+import { type Box, envelope, selfSigned } from "./node-world.ts";
+import { DeviceDoor, enrolledDevice, reportDevice, reportRunning, takeConfig } from "./scripted-device.ts";
+
+const controller = new ControllerProcess();
+const mib = 2n ** 20n;
+
+async function kube(version: KubectlVersion, words: string, input = ""): Promise<string> {
+  const binary = (await kubectl(version)) ?? "";
+  const flags = ["--kubeconfig", controller.kubeconfig, "--cache-dir", `${controller.folder}/${version}`];
+  return await new Promise((resolve, reject) => {
+    const child = execFile(binary, [...flags, ...words.split(" ")], { timeout: 60_000 }, (error, out, err) =>
+      error === null ? resolve(out) : reject(new Error(`kubectl ${words}: ${err}`)),
+    );
+    child.stdin?.end(input);
+  });
+}
+
+async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await ask();
+    if (found !== undefined) return found;
+    await wait(50);
+  }
+}
+
+/** A collector that says 503 until it is told to listen. */
+class Collector {
+  readonly taken: { readonly path: string; readonly text: string }[] = [];
+  status = 503;
+  refused = 0;
+  readonly #server: Server = createServer((request, response) => {
+    let text = "";
+    request.setEncoding("utf8").on("data", (part: string) => {
+      text += part;
+    });
+    request.on("end", () => {
+      if (this.status === 200) this.taken.push({ path: request.url ?? "", text });
+      else this.refused++;
+      response.writeHead(this.status, { "content-type": "application/json" }).end("{}");
+    });
+  });
+
+  async start(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  stop(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+}
+
+describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, () => {
+  const collector = new Collector();
+  let door: DeviceDoor;
+  let box: Box;
+  let app = "";
+
+  before(async () => {
+    await controller.start(["--otlp-endpoint", await collector.start()]);
+    door = new DeviceDoor(controller.devicePort, controller.rootCertificate);
+    const onboarding = await selfSigned("fitter");
+    const profile = {
+      ...{ apiVersion: "selvedge.dev/v1alpha1", kind: "EnrollmentProfile", metadata: { name: "shops" } },
+      spec: { onboardingCertificate: onboarding.certificatePem, approve: "Automatic" },
+    };
+    await kube("1.32", "apply -f -", JSON.stringify(profile));
+    box = await enrolledDevice(door, onboarding, "box-1");
+    const first = await until(() => takeConfig(box));
+    await reportDevice(box, first.hash, []);
+    await kube("1.32", "wait --for=condition=Ready node/box-1 --timeout=30s");
+    await kube("1.32", "run web --image=registry.example/web:1 --labels=app=web");
+    const taken = await until(async () => {
+      const found = await takeConfig(box);
+      return found !== undefined && found.config.apps.length > 0 ? found : undefined;
+    });
+    const { uuid = "", version = "" } = taken.config.apps[0]?.uuidandversion ?? {};
+    app = uuid;
+    await reportRunning(box, app, version, "web");
+  });
+
+  after(async () => {
+    door?.agent.destroy();
+    await controller[Symbol.asyncDispose]();
+    collector.stop();
+  });
+
+  it("is not found before it is told", async () => {
+    await assert.rejects(kube("1.32", "top pods"), /[Mm]etrics not available|no metrics|not found/);
+    await assert.rejects(kube("1.35", "get --raw /apis/metrics.k8s.io/v1beta1/nodes/box-1"), /not found/i);
+  });
+
+  it("is taken from a report", async () => {
+    const use = create(ext.AppUsageSchema, {
+      containers: [{ name: "web", cpuNanos: 15_000_000_000n, memoryBytes: 48n * mib }],
+    });
+    const metric = create(metrics.appMetricSchema, {
+      ...{ AppID: app, appMemory: { usedMB: 64 } },
+      cpu: { totalNs: 30_000_000_000n, upTime: timestampFromMs(60_000) },
+    });
+    setExtension(metric, ext.AppUsageSchema, use);
+    const device = create(metrics.deviceMetricSchema, {
+      cpuMetric: { totalNs: 200_000_000_000n, upTime: timestampFromMs(100_000) },
+      deviceMemory: { memoryMB: 4096, usedEveMB: 1024 },
+      dormantTimeInSeconds: 600n,
+    });
+    const message = { devID: box.id, MetricContent: { case: "dm" as const, value: device }, am: [metric] };
+    assert.equal((await box.post("metrics", metrics.ZMetricMsgSchema, message)).status, 201);
+  });
+
+  for (const version of ["1.32", "1.35"] as const) {
+    it(`shows in kubectl ${version} top`, async () => {
+      assert.match(await kube(version, "top nodes"), /^box-1\s+2000m\s+50%\s+1024Mi\s+25%/m);
+      assert.match(await kube(version, "top pods"), /^web\s+250m\s+48Mi/m);
+      assert.match(
+        await kube(version, "top pods -A --containers -l app=web"),
+        /^default\s+web\s+web\s+250m/m,
+      );
+      assert.equal(await kube(version, "top pods -l app=other"), "");
+      assert.match(await kube(version, "get pods.metrics.k8s.io"), /^web\s+250m\s+49152Ki\s+60s/m);
+      const list = JSON.parse(await kube(version, "get --raw /apis/metrics.k8s.io/v1beta1/nodes"));
+      assert.deepEqual([list.kind, list.items[0].window], ["NodeMetricsList", "100s"]);
+      await assert.rejects(kube(version, "delete nodes.metrics.k8s.io box-1"), /does not allow this method/);
+    });
+  }
+
+  it("shows a node's own log, by source, time and number", async () => {
+    const entries = ["engine.control", "engine.app", "kernel"].map((source, index) => ({
+      ...{ severity: "info", source, content: `line ${index}`, msgid: index + 1 },
+      timestamp: { seconds: 1_767_225_600 + index, nanos: 0 },
+    }));
+    const gzip = gzipSync(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
+    const answer = await door.request("newlogs", envelope(box.device, gzip), { node: box.id });
+    assert.equal(answer.status, 201);
+    const read = (query: string): Promise<string> =>
+      kube("1.35", `get --raw /api/v1/nodes/box-1/proxy/logs/${query}`);
+    assert.equal(
+      await read("?query=engine"),
+      "2026-01-01T00:00:00Z info engine.control: line 0\n2026-01-01T00:00:01Z info engine.app: line 1\n",
+    );
+    assert.equal(await read("?tailLines=1"), "2026-01-01T00:00:02Z info kernel: line 2\n");
+    assert.match(
+      await read("?sinceTime=2026-01-01T00:00:01Z&untilTime=2026-01-01T00:00:01Z"),
+      /^\S+ .*line 1\n$/,
+    );
+    await assert.rejects(read("?tailLines=few"), /tailLines: must be a whole number/);
+    await assert.rejects(read("?pattern=x"), /pattern is not offered/);
+    await assert.rejects(kube("1.35", "get --raw /api/v1/nodes/none/proxy/logs/"), /"none" not found/);
+    await assert.rejects(
+      kube("1.35", "get --raw /api/v1/nodes/box-1/proxy/exec"),
+      /logs\/, flows and hardware/,
+    );
+  });
+
+  it("shows flows and hardware, and says what is broken", async () => {
+    const flow = {
+      scope: { uuid: app, netInstUUID: "n" },
+      flows: [
+        {
+          flow: { src: "10.77.0.10", srcPort: 4711, dest: "192.0.2.1", destPort: 443, protocol: 6 },
+          ...{ txBytes: 100n, rxBytes: 2000n, action: flowlog.ACLAction.ActionAccept, aclName: "out" },
+        },
+      ],
+      dnsReqs: [{ hostName: "example.com", addrs: ["192.0.2.1"] }],
+    };
+    assert.equal((await box.post("flowlog", flowlog.FlowMessageSchema, flow)).status, 201);
+    const flows = JSON.parse(await kube("1.32", "get --raw /api/v1/nodes/box-1/proxy/flows"));
+    assert.deepEqual(
+      flows.items.map(({ type, destination, name, action }: Record<string, string>) => [
+        type,
+        destination ?? name,
+        action,
+      ]),
+      [
+        ["flow", "192.0.2.1:443", "accept"],
+        ["dns", "example.com", undefined],
+      ],
+    );
+    const raw = "get --raw /api/v1/nodes/box-1/proxy/hardware";
+    await assert.rejects(kube("1.32", raw), /has not reported on its hardware yet/);
+    const health = {
+      disks: [{ diskName: "sda", smartAttr: [{ attributeName: "Reallocated", value: 1n, thresh: 10n }] }],
+    };
+    const sent = await box.post("hardwarehealth", hardwareHealth.ZHardwareHealthSchema, health);
+    assert.equal(sent.status, 200);
+    assert.equal(JSON.parse(await kube("1.32", raw)).disks[0].diskName, "sda");
+    const path = '{.status.conditions[?(@.type=="HardwareHealthy")].message}';
+    assert.match(await kube("1.32", `get edgenode box-1 -o jsonpath=${path}`), /sda: Reallocated/);
+  });
+
+  it("is counted at /metrics", async () => {
+    const text = await kube("1.32", "get --raw /metrics");
+    for (const line of [
+      /^apiserver_request_total\{verb="list",group="metrics.k8s.io",resource="nodes",.*code="200"\} \d+$/m,
+      /^apiserver_request_duration_seconds_bucket\{verb="create",group="",resource="pods",le="\+Inf"\} 1$/m,
+      /^apiserver_storage_writes_total\{outcome="written"\} \d+$/m,
+      /^selvedge_gateway_requests_total\{endpoint="metrics",code="201"\} 1$/m,
+      /^selvedge_gateway_polls_total\{proof="verified",code="200"\} \d+$/m,
+      /^selvedge_nodes\{phase="Ready"\} 1$/m,
+      /^selvedge_node_cpu_cores\{node="box-1"\} 2$/m,
+      /^selvedge_app_memory_bytes\{namespace="default",pod="web"\} 67108864$/m,
+    ]) {
+      assert.ok(line.test(text), String(line));
+    }
+  });
+
+  it("reaches a collector, once it listens", async () => {
+    await until(async () => (collector.refused > 1 ? true : undefined));
+    collector.status = 200;
+    const logs = await until(async () => collector.taken.find(({ path }) => path === "/v1/logs"));
+    const [resource] = JSON.parse(logs.text).resourceLogs;
+    const names = resource.resource.attributes.map(
+      ({ value }: { value: { stringValue: string } }) => value.stringValue,
+    );
+    assert.deepEqual(names, ["selvedge-engine", "box-1", box.id]);
+    assert.equal(resource.scopeLogs[0].logRecords[0].body.stringValue, "line 0");
+  });
+});
