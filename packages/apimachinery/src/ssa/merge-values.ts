@@ -10,7 +10,7 @@ import {
   type ListType,
   type TypeRef,
 } from "./apply-type.ts";
-import { FieldGatherer, type FieldSet, type PathElement } from "./field-set.ts";
+import { FieldGatherer, FieldSet, type PathElement } from "./field-set.ts";
 
 export interface Comparison {
   readonly added: FieldSet;
@@ -28,6 +28,8 @@ export function mergeValues(ref: TypeRef, left: unknown, right: unknown): unknow
 
 /** What differs. Wholes that both sides share are not walked: copies cost more to compare than what is not copied. */
 export function compareValues(ref: TypeRef, left: unknown, right: unknown): Comparison {
+  // What is made is all new: that is known without a walk beside nothing.
+  if (left === undefined) return { added: allFields(ref, right), modified: nothing, removed: nothing };
   const [added, modified, removed] = [new FieldGatherer(), new FieldGatherer(), new FieldGatherer()];
   const note: AtLeaf = (path, before, after) => {
     if (before === undefined) added.add(path);
@@ -40,6 +42,30 @@ export function compareValues(ref: TypeRef, left: unknown, right: unknown): Comp
     modified: modified.toSet(),
     removed: removed.toSet(),
   };
+}
+
+const nothing = new FieldSet();
+
+/** Every field of a value: each member and item that is there, plain or whole. */
+function allFields(ref: TypeRef, value: unknown): FieldSet {
+  const { map, scalar, list } = kindOf(ref(), value);
+  const members: PathElement[] = [];
+  const children: [PathElement, FieldSet][] = [];
+  const add = (element: PathElement, inner: TypeRef, member: unknown): void => {
+    members.push(element);
+    if (typeof member === "object" && member !== null) children.push([element, allFields(inner, member)]);
+  };
+  if (map !== undefined) {
+    if (map.atomic || !isObject(value)) return nothing;
+    for (const key of Object.keys(value)) {
+      const inner = fieldType(map, key);
+      if (inner !== undefined && value[key] !== undefined) add(`f:${key}`, inner, value[key]);
+    }
+  } else if (list !== undefined && scalar === undefined) {
+    if (list.atomic || !Array.isArray(value)) return nothing;
+    for (const item of value) add(itemElement(list, item), list.element, item);
+  }
+  return members.length === 0 ? nothing : new FieldSet(members, children);
 }
 
 /** The path is the walk's own and changes after the call. */

@@ -209,7 +209,7 @@ function checkUnique(schema: Schema, list: unknown[], path: string, errors: Fiel
       keys === undefined || !isObject(item)
         ? item
         : Object.fromEntries(keys.map((key) => [key, item[key] ?? schema.items?.properties?.[key]?.default]));
-    const text = canonicalJson(identity);
+    const text = typeof identity === "string" ? JSON.stringify(identity) : canonicalJson(identity);
     if (seen.has(text)) {
       errors.push({ type: "FieldValueDuplicate", field: `${path}[${index}]`, value: identity, detail: "" });
     }
@@ -255,6 +255,7 @@ function checkCombinations(
   errors: FieldError[],
   depth: number,
 ): void {
+  if (!schema.allOf && !schema.anyOf && !schema.oneOf && !schema.not) return;
   const passes = (branch: Schema): boolean => {
     const found: FieldError[] = [];
     check(branch, value, path, found, depth + 1);
