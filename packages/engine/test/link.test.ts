@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, verify, X509Certificate } from "node:crypto";
 import { describe, it } from "node:test";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { hours, minutes, seconds } from "@selvedge/base";
+import { hours, millis, minutes, seconds, sleep } from "@selvedge/base";
 import { config, decodeEnvelope, ext, LinkMux, type LinkSocket } from "@selvedge/eve-api";
 import { ControlWorld } from "./control-world.ts";
 import { nodeId } from "./scripted-gateway.ts";
@@ -129,6 +129,49 @@ describe("the link", () => {
     end.mux?.changed("hash-2");
     await world.clock.pass(seconds(1));
     assert.equal(engine.store.desired.get()?.nodeName, "new");
+  });
+
+  it("is not needed for a change: once it is gone, polls are at EVE's pace again", async () => {
+    const { world, end } = await linked();
+    let away = false;
+    const dial = async (): Promise<LinkSocket> => {
+      if (away) throw new Error("a proxy that lets no WebSocket through");
+      return await end.dial();
+    };
+    await using engine = await world.engine({ dial });
+    await world.until("up", () => end.mux !== undefined && engine.store.desired.get() !== undefined);
+    await world.clock.pass(minutes(1));
+    away = true;
+    end.mux?.close();
+    world.gateway.config = create(config.EdgeDevConfigSchema, { id: { uuid: nodeId }, deviceName: "new" });
+    world.gateway.hash = "hash-2";
+    await world.clock.pass(minutes(1));
+    assert.equal(engine.store.desired.get()?.nodeName, "new");
+  });
+
+  it("tells of a change back to what the node has while a poll brings the change before it", async () => {
+    const { world, end } = await linked();
+    await using engine = await world.engine({ dial: end.dial });
+    await world.until("up", () => end.mux !== undefined && engine.store.desired.get() !== undefined);
+    await world.clock.pass(minutes(1));
+    const send = world.gateway.send.bind(world.gateway);
+    world.gateway.send = async (request) => {
+      const answer = await send(request);
+      await sleep(world.clock, seconds(1));
+      return answer;
+    };
+    const first = world.gateway.config;
+    world.gateway.config = create(config.EdgeDevConfigSchema, { id: { uuid: nodeId }, deviceName: "new" });
+    world.gateway.hash = "hash-2";
+    end.mux?.changed("hash-2");
+    await world.clock.pass(millis(500));
+    world.gateway.config = first;
+    world.gateway.hash = "hash-1";
+    end.mux?.changed("hash-1");
+    await world.clock.pass(millis(600));
+    assert.equal(engine.store.desired.get()?.nodeName, "new");
+    await world.clock.pass(seconds(2));
+    assert.equal(engine.store.desired.get()?.nodeName, nodeId, "a node without a name has its UUID");
   });
 
   it("comes back after it broke and its controller was away for hours", async () => {

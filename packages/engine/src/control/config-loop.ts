@@ -57,13 +57,32 @@ export class ConfigLoop {
   #failures = 0;
   #askedUuidAt = Number.NEGATIVE_INFINITY;
   #reached = false;
+  #polling = false;
+  #poked = false;
+  /** When the next poll is due by itself. */
+  #due = 0;
+  /** So many answers, and never a configuration. */
+  #pollsForNothing = 0;
 
   constructor(parts: ConfigLoopParts) {
     this.#parts = parts;
   }
 
-  /** Poll now. */
+  /** Poll now, or once more when one is under way. */
   poke(): void {
+    this.#poked = true;
+    this.#alarm.ring();
+  }
+
+  /** The controller has a configuration with this hash. */
+  changed(hash: string): void {
+    // A poll under way may bring one that is older than what the link says, whatever this node has now.
+    if (this.#polling || hash !== this.#parts.acceptor.heardHash) this.poke();
+  }
+
+  /** The link is gone, and with it whoever would tell of a change: polls are at EVE's pace from now on. */
+  linkEnded(): void {
+    this.#due = Math.min(this.#due, this.#parts.clock.monotonic() + this.#pause());
     this.#alarm.ring();
   }
 
@@ -75,6 +94,8 @@ export class ConfigLoop {
       await this.#alarm.wait(clock, millis(until - clock.monotonic()), signal);
     for (;;) {
       let pause: Millis;
+      this.#poked = false;
+      this.#polling = true;
       try {
         await this.#poll(signal);
         this.#failures = 0;
@@ -82,17 +103,24 @@ export class ConfigLoop {
       } catch (error) {
         signal.throwIfAborted();
         pause = this.#failed(error);
+      } finally {
+        this.#polling = false;
       }
-      await this.#alarm.wait(clock, pause, signal);
+      this.#due = clock.monotonic() + pause;
+      while (!this.#poked && clock.monotonic() < this.#due)
+        await this.#alarm.wait(clock, millis(this.#due - clock.monotonic()), signal);
     }
   }
 
   #pause(): Millis {
-    const { settings, random, linkIsUp } = this.#parts;
+    const { acceptor, settings, random, linkIsUp } = this.#parts;
     const interval = settings.seconds("timer.config.interval");
     const span = linkIsUp() ? Math.max(interval, linkedInterval) : interval;
     // EVE's spread: a fleet that started together does not ask together.
-    return millis(span * (0.3 + 0.7 * random.next()));
+    const pause = millis(span * (0.3 + 0.7 * random.next()));
+    if (acceptor.accepted !== undefined) return pause;
+    // Whoever sets up a new node waits for it.
+    return millis(Math.min(pause, backoffDelay(failureBackoff, ++this.#pollsForNothing, random)));
   }
 
   #failed(error: unknown): Millis {
@@ -165,7 +193,7 @@ export class ConfigLoop {
     if (now !== undefined && now !== node()) {
       log.warn("the controller has given this node another UUID", { before: node(), now });
       renamed(now);
-      this.#alarm.ring();
+      this.poke();
     }
   }
 }

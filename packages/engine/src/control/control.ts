@@ -130,10 +130,9 @@ export class Control implements AsyncDisposable {
     this.#link = new LinkClient({
       ...{ ...common, dialer, client, config, engineVersion },
       streams: apps?.streams,
-      onConfigHash: (hash) => {
-        if (hash !== this.#acceptor.heardHash) this.#poll.poke();
-      },
+      onConfigHash: (hash) => this.#poll.changed(hash),
       onUp: () => this.#reached(),
+      onDown: () => this.#poll.linkEnded(),
     });
     this.reporter = new Reporter({ ...common, client, store, disk, device: () => this.#device() });
     this.#runner = new Runner({ reconciler: this.reporter, clock, random, log, concurrency: reportsAtOnce });

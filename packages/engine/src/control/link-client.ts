@@ -34,6 +34,7 @@ export interface LinkClientParts {
   /** The controller has a configuration with this hash. */
   readonly onConfigHash: (hash: string) => void;
   readonly onUp: () => void;
+  readonly onDown: () => void;
 }
 
 /** Version of the frames that this engine speaks. */
@@ -95,7 +96,7 @@ export class LinkClient {
 
   /** One link from dial to end; resolves with why it ended. */
   async #once(signal: AbortSignal): Promise<string> {
-    const { dialer, config, node, log, clock, onConfigHash, onUp } = this.#parts;
+    const { dialer, config, node, log, clock, onConfigHash, onUp, onDown } = this.#parts;
     const url = config.baseUrl.replace(/^https/, "wss") + linkPath(node());
     const socket = new StagedSocket(await dialer.dial(url, config.roots, signal));
     let mux: LinkMux | undefined;
@@ -110,9 +111,11 @@ export class LinkClient {
       onConfigHash(welcome.configHash);
       return await mux.closed;
     } finally {
+      const wasUp = this.#up;
       this.#up = false;
       signal.removeEventListener("abort", abort);
       socket.close();
+      if (wasUp) onDown();
     }
   }
 
