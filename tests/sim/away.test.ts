@@ -1,10 +1,11 @@
 /** The network and the controller go away; apps do not notice, and what was wanted meanwhile comes about. */
 import assert from "node:assert/strict";
-import { describe } from "node:test";
 import { hours, millis, minutes, seconds } from "@selvedge/base";
 import { daemonSetKind } from "@selvedge/kinds";
 import { daemonSet } from "../../packages/harness/src/index.ts";
-import { inWorlds } from "./seeds.ts";
+import { worldsOf } from "./seeds.ts";
+
+const { describe, inWorlds } = worldsOf(import.meta.filename);
 
 describe("while the controller cannot be reached", () => {
   // Three days take seconds to simulate: every twentieth world has them, the others up to three hours.

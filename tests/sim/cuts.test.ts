@@ -3,10 +3,11 @@
  * on.
  */
 import assert from "node:assert/strict";
-import { describe } from "node:test";
 import { below, millis, seconds } from "@selvedge/base";
 import { daemonSet } from "../../packages/harness/src/index.ts";
-import { inWorlds } from "./seeds.ts";
+import { worldsOf } from "./seeds.ts";
+
+const { describe, inWorlds } = worldsOf(import.meta.filename);
 
 describe("in the middle of anything", () => {
   inWorlds("the engine is killed again and again", async (world) => {

@@ -1,12 +1,13 @@
 /** Many nodes at once. */
 import assert from "node:assert/strict";
-import { describe } from "node:test";
 import { minutes, seconds } from "@selvedge/base";
-import { daemonSet } from "../../packages/harness/src/index.ts";
-import { inWorlds } from "./seeds.ts";
+import { daemonSet, type World } from "../../packages/harness/src/index.ts";
+import { worldsOf } from "./seeds.ts";
+
+const { describe, inWorlds } = worldsOf(import.meta.filename);
 
 describe("a fleet", () => {
-  const everybody = async (world: Parameters<Parameters<typeof inWorlds>[1]>[0]): Promise<void> => {
+  const everybody = async (world: World): Promise<void> => {
     await world.apply(daemonSet("web"));
     await world.settle(minutes(60));
     const launches = world.nodes.map(({ hypervisor }) => hypervisor.launches.length);

@@ -1,10 +1,11 @@
 /** Apps that do not do as they are told. */
 import assert from "node:assert/strict";
-import { describe } from "node:test";
 import { millis, minutes } from "@selvedge/base";
 import { daemonSetKind } from "@selvedge/kinds";
 import { daemonSet } from "../../packages/harness/src/index.ts";
-import { inWorlds } from "./seeds.ts";
+import { worldsOf } from "./seeds.ts";
+
+const { describe, inWorlds } = worldsOf(import.meta.filename);
 
 describe("guests that do as they please", () => {
   inWorlds("one ignores being shut down", async (world) => {

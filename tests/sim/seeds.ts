@@ -1,30 +1,119 @@
 /**
  * Runs a scenario in many worlds. A failure names its seed; SELVEDGE_SEED runs one alone, SELVEDGE_SEEDS
  * sets how many there are.
+ *
+ * The worlds of a file live in a thread of their own, one after another. The test runner follows every
+ * promise of its own thread, and a world makes millions: there it would be four times as slow.
  */
-import { it } from "node:test";
-import { World, type WorldOptions } from "../../packages/harness/src/index.ts";
+import { describe as group, it } from "node:test";
+import { isMainThread, Worker } from "node:worker_threads";
+import type { World, WorldOptions } from "../../packages/harness/src/index.ts";
+
+export type Scenario = (world: World) => Promise<void>;
+
+export interface Row {
+  readonly scenario: Scenario;
+  readonly options: WorldOptions;
+}
+
+/** To the thread: what to do. */
+export interface Order {
+  readonly what: string;
+  readonly seed: number;
+}
+
+/** From the thread: what became of it. */
+export interface Report {
+  readonly failure: string | undefined;
+}
+
+export interface Worlds {
+  describe(what: string, rows: () => void): void;
+  /** `seeds` is how many at most. */
+  inWorlds(what: string, scenario: Scenario, options?: WorldOptions & { readonly seeds?: number }): void;
+}
 
 const one = process.env["SELVEDGE_SEED"];
 const seedCount = Number(process.env["SELVEDGE_SEEDS"] ?? 200);
+/** Seeds that fail in different ways tell more than one does; after these it is clear that something is wrong. */
+const failuresMax = 3;
+/** In real time. A world takes seconds at most, but for fleets; one that takes this long hangs. */
+const hangsAfterMs = 300_000;
+/** A world makes much that dies young; Node's default for it has the collector at work all the time. */
+const youngMegabytes = 64;
 
-export function inWorlds(
-  what: string,
-  scenario: (world: World) => Promise<void>,
-  options: WorldOptions & { readonly seeds?: number } = {},
-): void {
-  const count = Math.min(options.seeds ?? seedCount, seedCount);
-  const seeds = one === undefined ? Array.from({ length: count }, (_, index) => index + 1) : [Number(one)];
-  it(`${what} (${seeds.length} seeds)`, async () => {
-    for (const seed of seeds) {
-      try {
-        await using world = await World.make(seed, options);
-        await scenario(world);
-      } catch (error) {
-        throw new Error(`seed ${seed} of "${what}"; run it alone with SELVEDGE_SEED=${seed}`, {
-          cause: error,
-        });
+/** What the thread knows of its file. */
+export const rowsOfThread: Map<string, Row> = new Map<string, Row>();
+
+export function worldsOf(file: string): Worlds {
+  const thread = new WorldThread(file);
+  return {
+    describe: (what, rows) => (isMainThread ? void group(what, rows) : rows()),
+    inWorlds: (what, scenario, options = {}) => {
+      if (!isMainThread) {
+        rowsOfThread.set(what, { scenario, options });
+        return;
       }
+      const count = Math.min(options.seeds ?? seedCount, seedCount);
+      const seeds =
+        one === undefined ? Array.from({ length: count }, (_, index) => index + 1) : [Number(one)];
+      it(`${what} (${seeds.length} seeds)`, () => runSeeds(thread, what, seeds));
+    },
+  };
+}
+
+async function runSeeds(thread: WorldThread, what: string, seeds: readonly number[]): Promise<void> {
+  const failures: string[] = [];
+  for (const seed of seeds) {
+    const { failure } = await thread.run({ what, seed });
+    if (failure === undefined) continue;
+    failures.push(`seed ${seed} of "${what}"; run it alone with SELVEDGE_SEED=${seed}\n${failure}`);
+    if (failures.length === failuresMax) break;
+  }
+  if (failures.length > 0) throw new Error(failures.join("\n\n"));
+}
+
+/** The thread of a file, from the first order on; a new one after one that broke. */
+class WorldThread {
+  readonly #file: string;
+  #worker: Worker | undefined;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  async run(order: Order): Promise<Report> {
+    const worker = this.#worker ?? this.#start();
+    const report = Promise.withResolvers<Report>();
+    const fail = (failure: string): void => {
+      this.#worker = undefined;
+      void worker.terminate();
+      report.resolve({ failure });
+    };
+    const onError = (error: unknown): void => fail(error instanceof Error ? `${error.stack}` : `${error}`);
+    const timer = setTimeout(() => fail(`it hangs: nothing came of it in ${hangsAfterMs} ms`), hangsAfterMs);
+    worker.ref();
+    worker.once("message", report.resolve);
+    worker.once("error", onError);
+    worker.postMessage(order);
+    try {
+      return await report.promise;
+    } finally {
+      clearTimeout(timer);
+      worker.off("message", report.resolve);
+      worker.off("error", onError);
+      // An idle thread does not keep the process.
+      worker.unref();
     }
-  });
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL("./world-thread.ts", import.meta.url), {
+      workerData: this.#file,
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: youngMegabytes },
+    });
+    this.#worker = worker;
+    return worker;
+  }
 }

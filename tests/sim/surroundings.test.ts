@@ -3,10 +3,11 @@
  * wanted.
  */
 import assert from "node:assert/strict";
-import { describe } from "node:test";
 import { hours, millis, minutes, seconds } from "@selvedge/base";
 import { daemonSet } from "../../packages/harness/src/index.ts";
-import { inWorlds } from "./seeds.ts";
+import { worldsOf } from "./seeds.ts";
+
+const { describe, inWorlds } = worldsOf(import.meta.filename);
 
 const year = hours(24 * 365);
 

@@ -1,4 +1,5 @@
 import { type Clock, type Instant, instant, type Millis, millis, type Timer } from "@selvedge/base";
+import { isStill } from "./stillness.ts";
 
 interface Pending {
   readonly at: number;
@@ -86,23 +87,12 @@ export class SimClock implements Clock {
     return true;
   }
 
-  /**
-   * Lets promises, and callbacks that need a turn of the event loop, run until nothing is left that needs
-   * no time.
-   */
+  /** Lets everything run that needs no time. */
   async #settle(): Promise<void> {
-    for (let quiet = 0; quiet < settleTurns; quiet++) {
-      await turn();
-      while (this.#outside.size > 0) {
-        await turn();
-        quiet = 0;
-      }
-    }
+    do await turn();
+    while (this.#outside.size > 0 || !isStill());
   }
 }
-
-/** How many turns of the event loop one step of a simulation may need to come to rest. */
-const settleTurns = 20;
 
 async function turn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
