@@ -148,6 +148,16 @@ const ofAgent = /^agent\.[\w-]+\.debug\.(remote\.)?loglevel$/;
 /** A configuration must stay small: it is signed, sent and kept as a whole. */
 const textMax = 4096;
 
+/** Every item by its name; one part of EVE's stands for all. */
+export const settingNames: readonly string[] = [
+  ...Object.keys(numbers),
+  ...switches,
+  ...threeWay,
+  ...texts,
+  "agent.<name>.debug.loglevel",
+  "agent.<name>.debug.remote.loglevel",
+];
+
 /** Why a box would not take the item; undefined when it would. */
 export function settingFault(name: string, value: string): string | undefined {
   const range = Object.hasOwn(numbers, name) ? numbers[name] : undefined;

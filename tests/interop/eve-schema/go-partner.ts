@@ -33,7 +33,8 @@ export class GoPartner {
     });
     if (fetched.status !== 0) {
       const [reason = "timed out"] = fetched.stderr.trim().split("\n");
-      return `its Go modules cannot be fetched; SELVEDGE_EVE_API_GO may name a folder that has ${moduleName}: ${reason}`;
+      const help = `SELVEDGE_EVE_API_GO may name a folder that has ${moduleName}`;
+      return `its Go modules cannot be fetched (${help}): ${reason}`;
     }
     const program = join(cache, "partner");
     execFileSync("go", ["build", `-modfile=${modfile}`, "-o", program, "."], {

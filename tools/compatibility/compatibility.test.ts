@@ -1,0 +1,54 @@
+/** Holds docs/compatibility.md against the code, so that it tells what there is. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { endpoints } from "../../packages/eve-api/src/index.ts";
+import { settingNames } from "../../packages/kinds/src/eve-settings.ts";
+import { ourSchema } from "../../tests/interop/eve-schema/our-schema.ts";
+import { filesBelow, readSource, withoutComments } from "../sources.ts";
+import { configItemLines } from "./config-items.ts";
+import { page, type Row, rowsUnder, withConfigItems } from "./page.ts";
+
+const text = readFileSync(page, "utf8");
+const messageRows = rowsUnder(text, "Messages");
+
+/** How a cell begins that says a program has nothing to do with a message. */
+const unused = /^(–|not rendered|not read|not sent|not asked|not answered|accepted, not kept|refused with)/;
+
+describe("docs/compatibility.md", () => {
+  it("has every endpoint", () => {
+    const listed = rowsUnder(text, "Endpoints").flatMap(({ names }) => names);
+    const ours = Object.values(endpoints).map(({ method, path }) => `${method} ${path}`);
+    assert.deepEqual(listed.filter((name) => / /.test(name)).sort(), ours.sort());
+  });
+
+  it("has every message once", async () => {
+    const { messages } = await ourSchema();
+    const outer = messages.filter(({ parent }) => parent === undefined).map(({ name }) => name);
+    assert.deepEqual(messageRows.flatMap(({ names }) => names).sort(), outer.sort());
+  });
+
+  it("has every config item, and what the engine does with it", () => {
+    assert.equal(settingNames.length, 130);
+    const fresh = withConfigItems(text, configItemLines());
+    assert.equal(text, fresh, "run node tools/compatibility/write.ts");
+  });
+
+  for (const program of ["controller", "engine"] as const) {
+    it(`calls no message unused that the ${program} uses`, () => {
+      const sources = filesBelow(`packages/${program}/src`, [".ts"])
+        .filter((path) => !path.endsWith(".test.ts"))
+        .map((path) => ({ path, code: withoutComments(readSource(path).text) }));
+      const wrong = messageRows
+        .filter((row: Row) => unused.test(row[program]))
+        .flatMap(({ names }) => names)
+        .flatMap((name) => {
+          // As code names a message: in the namespace of its topic.
+          const mention = new RegExp(`\\b[a-z]\\w*\\.${name}(?:Schema)?\\b`);
+          const found = sources.find(({ code }) => mention.test(code));
+          return found === undefined ? [] : [`${name}: ${found.path} uses it; say there what it does`];
+        });
+      assert.deepEqual(wrong, []);
+    });
+  }
+});
