@@ -1,4 +1,5 @@
 export type {
+  Confinement,
   ContainerMount,
   ContainerRun,
   ContainerStart,

@@ -24,12 +24,21 @@ export interface VmUsage {
   readonly diskWriteBytes: bigint;
 }
 
+export interface Confinement {
+  /** Of memory, processor and processes of each machine. */
+  readonly limits: boolean;
+  /** Each machine runs as a user of its own who owns nothing. */
+  readonly unprivileged: boolean;
+}
+
 /**
  * Virtual machines, as a port. They outlive the engine: `list` looks at what runs, nothing is remembered.
  * `changed` of a guest wakes without data, also when the connection is lost; the caller looks again.
  */
 export interface Hypervisor {
   readonly emulated: boolean;
+  /** How machines are kept from harming the box. */
+  confinement(): Promise<Confinement>;
   list(): Promise<AppId[]>;
   launch(spec: VmSpec): Promise<void>;
   /** Connects to the agent of a running machine. Fails when there is none or it does not answer in time. */

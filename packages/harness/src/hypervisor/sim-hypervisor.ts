@@ -6,6 +6,7 @@
 import { type Clock, describeError, type Instant, type Random } from "@selvedge/base";
 import {
   type AppId,
+  type Confinement,
   type Guest,
   GuestError,
   type Hypervisor,
@@ -104,6 +105,10 @@ class SimHypervisorPort implements Hypervisor {
   die(): void {
     this.#dead = true;
     for (const guest of this.#guests) guest.abandon();
+  }
+
+  async confinement(): Promise<Confinement> {
+    return { limits: true, unprivileged: true };
   }
 
   async list(): Promise<AppId[]> {

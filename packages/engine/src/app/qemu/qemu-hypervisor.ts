@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Clock, type Log, millis, type Random, sleep } from "@selvedge/base";
 import type { AppId } from "../../desired.ts";
-import { type Guest, GuestError, type Hypervisor, type VmSpec, type VmUsage } from "../hypervisor.ts";
+import {
+  type Confinement,
+  type Guest,
+  GuestError,
+  type Hypervisor,
+  type VmSpec,
+  type VmUsage,
+} from "../hypervisor.ts";
 import { Cgroups } from "./cgroup.ts";
 import { ConsoleTail } from "./console-tail.ts";
 import { GuestConnection } from "./guest-connection.ts";
@@ -58,9 +65,8 @@ export class QemuHypervisor implements Hypervisor {
     return this.#options.acceleration.kind === "tcg";
   }
 
-  /** How machines are kept from harming the box; for the node's report. */
-  async confinement(): Promise<{ cgroups: "v1" | "v2" | "none"; unprivileged: boolean }> {
-    return { cgroups: (await this.#cgroups).kind, unprivileged: process.getuid?.() === 0 };
+  async confinement(): Promise<Confinement> {
+    return { limits: (await this.#cgroups).kind !== "none", unprivileged: process.getuid?.() === 0 };
   }
 
   async list(): Promise<AppId[]> {

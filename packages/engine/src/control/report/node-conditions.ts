@@ -1,4 +1,4 @@
-import type { Hypervisor } from "../../app/hypervisor.ts";
+import type { Confinement, Hypervisor } from "../../app/hypervisor.ts";
 import type { Disk } from "../../host/disk.ts";
 import type { KeyStore } from "../../identity/key-store.ts";
 import type { NodeCondition } from "./device-info.ts";
@@ -30,7 +30,12 @@ export class NodeConditions {
     const { bytes, totalBytes } = await this.#disk.free();
     const free = bytes / totalBytes;
     this.#underPressure = free < (this.#underPressure ? calmAbove : pressureBelow);
-    return [identity(this.#keys), virtualization(this.#hypervisor), diskPressure(this.#underPressure)];
+    return [
+      identity(this.#keys),
+      virtualization(this.#hypervisor),
+      ...(this.#hypervisor === undefined ? [] : [confinement(await this.#hypervisor.confinement())]),
+      diskPressure(this.#underPressure),
+    ];
   }
 }
 
@@ -65,6 +70,24 @@ function virtualization(hypervisor: Hypervisor | undefined): Says {
         message: "the node has no KVM: apps run in emulated machines, several times slower",
       }
     : { type, status: "True", reason: "KVM", message: "apps run on the processor's own virtualization" };
+}
+
+function confinement({ limits, unprivileged }: Confinement): Says {
+  const type = "AppConfinement";
+  if (!unprivileged)
+    return {
+      ...{ type, status: "False", reason: "SharedUser" },
+      message: "the engine does not run as root: all machines run as its own user, and may use what it may",
+    };
+  return limits
+    ? {
+        ...{ type, status: "True", reason: "Confined" },
+        message: "each machine has a user, limits of memory and processor, and a filter of system calls",
+      }
+    : {
+        ...{ type, status: "False", reason: "NoControlGroups" },
+        message: "the box offers no control groups: a machine that misbehaves can take the others' memory",
+      };
 }
 
 function diskPressure(under: boolean): Says {
