@@ -5,7 +5,7 @@ import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import type { AppLogOutbox, AppStreams, AppUsages, HostFacts, SecretOpener } from "../ports.ts";
 import type { AppContext } from "./app-context.ts";
-import { AppInstance, recordPath } from "./app-instance.ts";
+import { recordPath } from "./app-instance.ts";
 import { AppReconciler } from "./app-reconciler.ts";
 import { type AppRecord, decodeRecord } from "./app-record.ts";
 import type { Hypervisor } from "./hypervisor.ts";
@@ -64,12 +64,9 @@ export function createAppDomain(options: AppDomainOptions): AppDomain {
     usages: new MachineUsages({ instances: reconciler.instances, hypervisor }),
     logs: outbox,
     async start() {
-      for (const record of await readRecords(disk, context)) {
-        const app = new AppInstance(context, record);
-        await app.logs.load();
-        reconciler.instances.set(record.id, app);
-      }
       found = await hypervisor.list();
+      for (const record of await readRecords(disk, context))
+        await reconciler.adopt(record, found.includes(record.id));
       stops.push(
         store.desired.subscribe(wakeAll),
         store.contents.subscribe(wakeAll),

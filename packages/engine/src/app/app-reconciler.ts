@@ -5,7 +5,7 @@ import type { AppContext } from "./app-context.ts";
 import { foldSpec, foldView, type MachineView } from "./app-fold.ts";
 import { AppInstance } from "./app-instance.ts";
 import { type AppInputs, type AppStep, planApp } from "./app-plan.ts";
-import { allContainers, newRecord } from "./app-record.ts";
+import { type AppRecord, allContainers, newRecord } from "./app-record.ts";
 import { reportApp } from "./app-report.ts";
 import { ContainerConfigError } from "./container-config.ts";
 
@@ -67,6 +67,18 @@ export class AppReconciler implements Reconciler<AppId> {
       }
     }
     throw new Error(`app ${id} does not come to rest`);
+  }
+
+  /**
+   * Takes over an app of an earlier engine, and tells of it at once: as it was left, ready only once a probe
+   * has said so again. Whoever asks before the first pass must not hear that there is none.
+   */
+  async adopt(record: AppRecord, runs: boolean): Promise<void> {
+    const app = new AppInstance(this.#context, record);
+    await app.logs.load();
+    app.hostIp = await this.#context.facts.internalIp();
+    this.instances.set(record.id, app);
+    this.#report(app, { do: "connect" }, runs);
   }
 
   #wanted(id: AppId): AppSpec | undefined {

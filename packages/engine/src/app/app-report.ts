@@ -150,9 +150,11 @@ function waitingReason(
     const message = `back-off ${seconds}s restarting failed container=${container.name} pod=${name}_${namespace}`;
     return { reason: "CrashLoopBackOff", message };
   }
-  if (inputs.step.do === "wait") return { reason: inputs.step.reason, message: inputs.step.message };
-  const initializing = !record?.init && inputs.record.containers.some((it) => it.init && !succeeded(it));
-  return { reason: initializing ? "PodInitializing" : "ContainerCreating", message: "" };
+  // As kubelet has it, for every container of a Pod with init containers, the init containers themselves too.
+  const first = inputs.record.containers.some(({ init }) => init) ? "PodInitializing" : "ContainerCreating";
+  if (inputs.step.do !== "wait") return { reason: first, message: "" };
+  const { reason, message } = inputs.step;
+  return { reason: reason === "ContainerCreating" ? first : reason, message };
 }
 
 function terminated(end: ContainerEnd): StateInit {
