@@ -1,5 +1,6 @@
 import type { KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
 import { type ObjectRegistry, StatusError } from "@selvedge/apiserver";
+import { hours } from "@selvedge/base";
 import {
   ApiError,
   type DeleteOptions,
@@ -11,6 +12,9 @@ import {
   type WatchOptions,
   type WriteOptions,
 } from "@selvedge/client";
+
+/** No connection between breaks: what a watch says at its end is enough to go on from there. */
+const bookmarkEvery = hours(1);
 
 /**
  * The objects of the API server in this process, as its administrator: no HTTP between, and the same
@@ -33,7 +37,8 @@ export class InProcessObjects implements Objects {
 
   async *watch<T extends KubeObject>(kind: KindRef, options: WatchOptions): AsyncIterable<WatchEvent<T>> {
     try {
-      yield* this.#registry.watch<T>(kind, { ...options, allowWatchBookmarks: true });
+      const marks = { allowWatchBookmarks: true, bookmarkEvery };
+      yield* this.#registry.watch<T>(kind, { ...options, ...marks });
     } catch (error) {
       throw apiError(error);
     }

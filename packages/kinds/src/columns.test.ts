@@ -266,11 +266,13 @@ describe("rows of other kinds", () => {
       "42",
       "Ready",
       "10m",
-      "5s",
+      "now",
       "60m",
       "0.1.0",
       "tpm",
       "Pending",
     ]);
+    const polls = cells(edgeNodeKind, { spec: {}, status: { lastSeen: "2026-03-01T11:59:55Z" } });
+    assert.equal(Object.values(polls)[4], "5s");
   });
 });

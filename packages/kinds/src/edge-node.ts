@@ -35,6 +35,8 @@ export interface EdgeNodeSpec {
   activate?: boolean;
   /** EVE configuration items by name: `timer.config.interval: "60"`. */
   settings?: Record<string, string>;
+  /** Keys in software prove nothing: a box without a TPM gets no configuration. Unset means false. */
+  requireTPM?: boolean;
 }
 
 export type EdgeNodePhase = "Waiting" | "Enrolled" | "Ready" | "NotReady" | "Deactivated" | "Refused";
@@ -100,6 +102,12 @@ const spec: Schema = objectOf("What is wanted of the box.", {
     ...labelsSchema,
     description: "EVE configuration items by name, such as timer.config.interval.",
     maxProperties: settingsMax,
+  },
+  requireTPM: {
+    type: "boolean",
+    description:
+      "Gives the box no configuration before its TPM has signed what it runs. False when not said: a box " +
+      "without a TPM is taken at its word.",
   },
 });
 
@@ -173,9 +181,7 @@ export const edgeNodeKind: KindDefinition = {
     ),
     column<EdgeNode>("Status", "How it is, in a word.", ({ status }) => status?.phase ?? "Unseen"),
     column<EdgeNode>("Link", "How long its link has been open.", (node, now) => linkText(node, now)),
-    column<EdgeNode>("Last Seen", "When it last sent a request.", ({ status }, now) =>
-      status?.lastSeen === undefined ? "<never>" : timeSince(status.lastSeen, now),
-    ),
+    column<EdgeNode>("Last Seen", "When it was last heard; now while its link is open.", seenText),
     ageColumn,
     column<EdgeNode>("Engine", "Version of its engine.", ({ status }) => status?.engineVersion ?? "", 1),
     column<EdgeNode>("Identity", "Where its keys are.", ({ status }) => status?.identityStore ?? "", 1),
@@ -185,6 +191,12 @@ export const edgeNodeKind: KindDefinition = {
 
 function linkText({ status }: EdgeNode, now: Instant): string {
   return status?.linkConnectedAt === undefined ? "<none>" : timeSince(status.linkConnectedAt, now);
+}
+
+/** The time of the last request is stored only now and then; an open link is the node's word at any time. */
+function seenText({ status }: EdgeNode, now: Instant): string {
+  if (status?.linkConnectedAt !== undefined) return "now";
+  return status?.lastSeen === undefined ? "<never>" : timeSince(status.lastSeen, now);
 }
 
 function configText({ status }: EdgeNode): string {

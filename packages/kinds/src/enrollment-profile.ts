@@ -29,6 +29,8 @@ export interface EnrollmentProfileSpec {
   nodeName?: string;
   /** Given to the EdgeNode and its Node. */
   labels?: Record<string, string>;
+  /** Given to the EdgeNode: boxes without a TPM get no configuration. */
+  requireTPM?: boolean;
 }
 
 export interface EnrollmentProfileStatus {
@@ -69,6 +71,12 @@ const spec: Schema = objectOf(
       default: "{serial}",
     }),
     labels: { ...labelsSchema, description: "Labels that the EdgeNode and its Node get." },
+    requireTPM: {
+      type: "boolean",
+      description:
+        "Whether EdgeNodes it makes ask for a TPM; see EdgeNode.spec.requireTPM. Those that are there " +
+        "already stay as they are.",
+    },
   },
   ["onboardingCertificate"],
 );

@@ -53,7 +53,7 @@ export class EnrolmentReconciler implements Reconciler {
       const now = clock.now();
       const enrolled = enrolStatus(draft, { duplicateOf: this.#duplicateOf(draft) }, newNodeId, now);
       const status = draft.status ?? {};
-      const attested = setCondition(status.conditions ?? [], this.#attested(status.nodeID), now);
+      const attested = setCondition(status.conditions ?? [], this.#attested(draft), now);
       return this.#setRefused(status) || attested || enrolled;
     });
     return settled;
@@ -67,8 +67,15 @@ export class EnrolmentReconciler implements Reconciler {
     return older.find(({ metadata }) => metadata.uid !== edgeNode.metadata.uid)?.metadata.name;
   }
 
-  #attested(node: NodeId | undefined): ConditionSays {
+  #attested({ spec, status }: EdgeNode): ConditionSays {
+    const node = status?.nodeID;
     const attested = node === undefined ? undefined : this.#options.attestation.of(node);
+    if (spec.requireTPM === true && attested?.proof !== "tpm") {
+      const message =
+        "spec.requireTPM: the node gets no configuration until its TPM has signed what it runs; one " +
+        "without a TPM needs spec.requireTPM: false.";
+      return { type: "Attested", status: "False", reason: "TPMRequired", message };
+    }
     if (attested === undefined) {
       const message = "The node has not proved what it runs.";
       return { type: "Attested", status: "False", reason: "NotAttested", message };

@@ -1,6 +1,6 @@
 import { type Clock, type Log, type Random, uuid } from "@selvedge/base";
 import { isReason } from "@selvedge/client";
-import { type EdgeNode, edgeNodeKind } from "@selvedge/kinds";
+import { type EdgeNode, type EnrollmentProfile, edgeNodeKind } from "@selvedge/kinds";
 import { certificateHash } from "../gateway/authenticate.ts";
 import type {
   KnownNode,
@@ -110,26 +110,31 @@ export class Enrolment implements NodeDirectory, Disposable {
         await cluster.change<EdgeNode>(edgeNodeKind, name, undefined, ({ spec }) => {
           spec.approved = true;
           spec.labels = { ...profile.spec.labels, ...spec.labels };
+          takeRules(spec, profile);
           return true;
         });
         return await this.#admit(name, box, profile.metadata.name, undefined);
       }
       case "adopt": {
         const { name } = plan.edgeNode.metadata;
+        const profile = cachesOf(cluster).enrollmentProfiles.get(plan.profile);
         await cluster.change<EdgeNode>(edgeNodeKind, name, undefined, ({ spec }) => {
           // Somebody else's certificate that came in the meantime stays.
           spec.deviceCertificate ??= box.devicePem;
+          takeRules(spec, profile);
           return true;
         });
         return await this.#admit(name, box, plan.profile, plan.serial);
       }
       case "create": {
         const { name, approved, serial, profile } = plan;
-        const made = await this.#create(name, {
+        const spec: EdgeNode["spec"] = {
           ...(serial === "" ? {} : { serial }),
           ...{ approved, deviceCertificate: box.devicePem },
           ...(profile?.spec.labels === undefined ? {} : { labels: { ...profile.spec.labels } }),
-        });
+        };
+        takeRules(spec, profile);
+        const made = await this.#create(name, spec);
         if (!made)
           return { type: "conflict", message: `EdgeNode ${name} was just made by somebody else; try again` };
         log.info(approved ? "a box enrols" : "a box waits for approval", { name, serial });
@@ -180,4 +185,10 @@ export class Enrolment implements NodeDirectory, Disposable {
     const mend = `kubectl patch edgenode ${name} --type merge -p '{"spec":{"approved":true}}'`;
     return { type: "waiting", message: `EdgeNode ${name} ${standing}; to let it in: ${mend}` };
   }
+}
+
+/** What a profile asks of its boxes goes into their EdgeNodes, where it stays whatever becomes of the profile. */
+function takeRules(spec: EdgeNode["spec"], profile: EnrollmentProfile | undefined): void {
+  const { requireTPM } = profile?.spec ?? {};
+  if (requireTPM !== undefined) spec.requireTPM ??= requireTPM;
 }

@@ -52,6 +52,7 @@ export function createNodeTrust(options: NodeTrustOptions): NodeTrust {
   const certificates = new DeviceCertificates(records);
   const attestation = new Attestation({
     ...{ records, certificates, escrow: new KeyEscrow(records), clock, random },
+    requiresTpm: (node) => cachesOf(cluster).edgeNodes.by("id", node)[0]?.spec.requireTPM === true,
     ...{ log: log.child("attestation"), ...(newToken === undefined ? {} : { newToken }) },
   });
   const enrolment = new Enrolment({

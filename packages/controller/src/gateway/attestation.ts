@@ -12,6 +12,8 @@ export interface AttestationOptions {
   readonly records: Records;
   readonly certificates: DeviceCertificates;
   readonly escrow: KeyEscrow;
+  /** Whether the node's word is not enough without a TPM. Asked at each use, so a new rule holds at once. */
+  readonly requiresTpm?: (node: NodeId) => boolean;
   /** Makes tokens; a replay of recorded traffic gives the recorded one. */
   readonly newToken?: () => Uint8Array;
   readonly clock: Clock;
@@ -62,10 +64,11 @@ export class Attestation {
     return this.#states.get(node);
   }
 
-  /** Whether this is the token the node was given. */
+  /** Whether this is the token the node was given, and what it was given for is still enough. */
   accepts(node: NodeId, token: Uint8Array): boolean {
-    const given = this.#states.get(node)?.token;
-    return given !== undefined && given.length === token.length && timingSafeEqual(given, token);
+    const state = this.#states.get(node);
+    if (state === undefined || this.#isTooWeak(node, state.proof)) return false;
+    return state.token.length === token.length && timingSafeEqual(state.token, token);
   }
 
   nonce(node: NodeId): Uint8Array {
@@ -137,6 +140,9 @@ export class Attestation {
       // A box with a TPM must use it: else a thief of its disk could claim to have none.
       if (certificate !== undefined)
         return { type: "bad", message: "a node with a TPM sent a quote without one" };
+      if (this.#isTooWeak(node, "software")) {
+        return { type: "bad", message: "spec.requireTPM: the node must prove what it runs with a TPM" };
+      }
       return { type: "good", proof: "software" };
     }
     if (certificate === undefined) return { type: "no-certificate" };
@@ -153,6 +159,10 @@ export class Attestation {
     const signed = { attestation: quote.attestData, signature: quote.signature, pcrs };
     const verdict = checkQuote(signed, key, nonce.value);
     return verdict.type === "good" ? { type: "good", proof: "tpm" } : verdict;
+  }
+
+  #isTooWeak(node: NodeId, proof: Proof): boolean {
+    return proof === "software" && this.#options.requiresTpm?.(node) === true;
   }
 
   /** The token of this state: the one the node has, when it proved the same before. */

@@ -30,6 +30,11 @@ export class NodeFacts {
     if (this.#awaited.delete(node) || first) this.#tell(node);
   }
 
+  /** How many nodes were heard since the start. */
+  get count(): number {
+    return this.#seen.size;
+  }
+
   /** Tells the listeners when this node, which is silent now, is heard again. */
   listenFor(node: NodeId): void {
     this.#awaited.add(node);

@@ -5,6 +5,7 @@ import type { EdgeNode, Pod } from "@selvedge/kinds";
 import {
   type Hearing,
   type Life,
+  lastSeenAge,
   lifeOf,
   readinessFor,
   readyCondition,
@@ -46,6 +47,17 @@ describe("a node", () => {
       } as unknown as EdgeNode);
     assert.deepEqual([of(), of("10"), of("7200"), of("soon")], [180_000, 30_000, 3_600_000, 180_000]);
   });
+
+  for (const [nodes, linked, age] of [
+    [1, false, 60],
+    [600, false, 60],
+    [1200, false, 120],
+    [50_000, false, 600],
+    [1, true, 600],
+  ] as const) {
+    it(`${linked ? "with" : "without"} a link, of ${nodes}, has its last request stored to ${age} s`, () =>
+      assert.equal(lastSeenAge(nodes, linked), seconds(age)));
+  }
 
   it("that is silent says since when, and keeps new Pods away only", () => {
     const life: Life = { is: "silent", since: at };

@@ -51,6 +51,21 @@ export function lifeOf(hearing: Hearing, silence: Millis, known: Instant | undef
   return since === undefined ? { is: "expected" } : { is: "silent", since };
 }
 
+/** Writes a second that all stored times of last requests together may cost. */
+const lastSeenPerSecond = 10;
+const lastSeenSoonest = seconds(60);
+const lastSeenLatest = seconds(600);
+
+/**
+ * How old the stored time of the last request may get. A write a node and request would be most of what the
+ * store does; a small fleet is shown to the minute. A link says more than the time: it is there now.
+ */
+export function lastSeenAge(nodes: number, linked: boolean): Millis {
+  if (linked) return lastSeenLatest;
+  const share = seconds(nodes / lastSeenPerSecond);
+  return millis(Math.min(Math.max(share, lastSeenSoonest), lastSeenLatest));
+}
+
 /** Node.status.conditions[Ready] of each life. */
 export function readyCondition(
   life: Life,

@@ -1,4 +1,4 @@
-import { type Clock, type Instant, instant, type Millis, millis, minutes, toRfc3339 } from "@selvedge/base";
+import { type Clock, type Instant, instant, type Millis, millis, toRfc3339 } from "@selvedge/base";
 import {
   type EdgeNode,
   type EdgeNodeStatus,
@@ -17,7 +17,15 @@ import { conditionOf, setCondition } from "../objects/conditions.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import type { NodeId } from "../ports.ts";
 import { dropLease, keepLease } from "./node-lease.ts";
-import { type Life, lifeOf, readinessFor, readyCondition, silenceOf, taintsFor } from "./node-life.ts";
+import {
+  type Life,
+  lastSeenAge,
+  lifeOf,
+  readinessFor,
+  readyCondition,
+  silenceOf,
+  taintsFor,
+} from "./node-life.ts";
 import { adaptNode, edgeNodeLabel, isEnrolled, newNode } from "./node-object.ts";
 
 /** Which nodes have a link now. */
@@ -36,12 +44,6 @@ export interface NodeDeps {
   /** Called with a node whose EdgeNode is gone, so that what is kept of it elsewhere goes too. */
   readonly forget: (node: NodeId) => void;
 }
-
-/**
- * How old the stored time of the last request may get: a write a node and request would be most of the
- * store's work.
- */
-const lastSeenCoalesced = minutes(10);
 
 /**
  * Keeps the Node of each EdgeNode: there while it is enrolled, Ready while it is heard. The key is the
@@ -93,15 +95,19 @@ export class NodeReconciler implements Reconciler {
     const now = clock.monotonic();
     const hearing = { lastSeen: heard, started: this.#started, linked: link.connected, now };
     const life = lifeOf(hearing, silence, known);
+    const age = lastSeenAge(facts.count, link.connected);
     const changed = await this.#setReady(nodeName, life, silence);
-    const seen = await this.#setEdgeNode(edgeNode, life, silence, link, heard?.at);
+    const seen = await this.#setEdgeNode(edgeNode, life, silence, link, heard?.at, age);
     if (seen !== undefined) {
-      await keepLease(this.#deps.cluster, nodeName, seen, millis(silence + lastSeenCoalesced));
+      await keepLease(this.#deps.cluster, nodeName, seen, millis(silence + age));
     }
     await this.#setPods(nodeName, life);
     if (changed) await this.#tell(nodeName, life);
     if (life.is === "silent") facts.listenFor(id);
-    if (life.is === "heard") return lookAgain("listening", millis(Math.max(life.until - now, 1000)));
+    if (life.is === "heard") {
+      const soon = Math.min(life.until - now, age);
+      return lookAgain("listening", millis(Math.max(soon, 1000)));
+    }
     const left = millis(this.#started + silence - now);
     return life.is === "expected" && left > 0 ? lookAgain("expecting the node", left) : settled;
   }
@@ -137,6 +143,7 @@ export class NodeReconciler implements Reconciler {
     silence: Millis,
     link: ReturnType<LinkStates["state"]>,
     heardAt: Instant | undefined,
+    age: Millis,
   ): Promise<Instant | undefined> {
     const { cluster, clock } = this.#deps;
     let told: Instant | undefined;
@@ -172,7 +179,7 @@ export class NodeReconciler implements Reconciler {
       own.phase = phase;
       const stored = Date.parse(own.lastSeen ?? "");
       const seen = link.connected ? clock.now() : heardAt;
-      const stale = !(seen !== undefined && seen - stored < lastSeenCoalesced);
+      const stale = !(seen !== undefined && seen - stored < age);
       if (seen !== undefined && (changed || stale)) {
         const text = toRfc3339(seen);
         if (own.lastSeen !== text) {
