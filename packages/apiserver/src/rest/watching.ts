@@ -1,6 +1,6 @@
 /** Watches: what is there, then every change, with a sign of progress now and then. */
 import type { FieldError, KindDefinition } from "@selvedge/apimachinery";
-import { type Clock, minutes } from "@selvedge/base";
+import { type Clock, type Millis, minutes } from "@selvedge/base";
 import { type Change, CompactedError, type Store, type Subscription } from "../store/store.ts";
 import { listStored, readRevision } from "./listing.ts";
 import { expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
@@ -11,6 +11,8 @@ export interface WatchQuery extends SelectionQuery {
   readonly resourceVersion?: string;
   readonly resourceVersionMatch?: string;
   readonly allowWatchBookmarks?: boolean;
+  /** How often; there is one at the end in any case. */
+  readonly bookmarkEvery?: Millis;
   readonly sendInitialEvents?: boolean;
   readonly signal: AbortSignal;
 }
@@ -21,7 +23,7 @@ export type WatchItem =
   | { readonly type: "BOOKMARK"; readonly revision: number; readonly initial: boolean };
 
 /** As often as upstream. */
-const bookmarkEvery = minutes(1);
+const bookmarkDefault = minutes(1);
 
 /** Checks what is asked at once; what comes after is in the generator. */
 export async function openWatch(
@@ -66,7 +68,7 @@ async function* watchFrom(
 async function* follow(
   log: Subscription,
   selection: Selection,
-  { signal, allowWatchBookmarks = false }: WatchQuery,
+  { signal, allowWatchBookmarks = false, bookmarkEvery = bookmarkDefault }: WatchQuery,
   clock: Clock,
 ): AsyncGenerator<WatchItem> {
   const wake = (): void => log.wake();

@@ -8,7 +8,7 @@
  *   answer lost   the server did it, the node never hears: the case that makes idempotence necessary
  *   body reset    the connection breaks in the middle of an answer
  */
-import { millis, type Random, sleep } from "@selvedge/base";
+import { type Millis, millis, type Random, seconds, sleep, type Timer } from "@selvedge/base";
 import type { HttpClient, HttpRequest, LinkDialer } from "@selvedge/engine";
 import { HttpError, type HttpResponse } from "@selvedge/engine";
 import type { LinkSocket } from "@selvedge/eve-api";
@@ -50,7 +50,7 @@ export interface NetworkFaults {
 const delayMin = 5;
 const delaySpan = 45;
 /** The real dialer's patience with a handshake. */
-const dialMs = 30_000;
+const dialMs = seconds(30);
 /** Answers come in pieces of this size, so that there is a middle to break in. */
 const pieceBytes = 16 * 1024;
 
@@ -130,23 +130,21 @@ export class SimNetwork {
 
   async #send(remote: string, request: HttpRequest): Promise<HttpResponse> {
     const { signal, timeoutMs } = request;
-    const timeout = new AbortController();
-    const timer = this.#clock.setTimer(millis(timeoutMs), () => timeout.abort());
-    const end = signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]);
+    const patience = new Patience(this.#clock, millis(timeoutMs), signal);
     try {
-      return await this.#exchange(remote, request, end);
+      return await this.#exchange(remote, request, patience);
     } catch (error) {
       signal?.throwIfAborted();
-      if (timeout.signal.aborted) throw new HttpError(`no answer within ${timeoutMs} ms`);
+      if (patience.isOver) throw new HttpError(`no answer within ${timeoutMs} ms`);
       throw error;
     } finally {
-      timer.cancel();
+      patience.end();
     }
   }
 
-  async #exchange(remote: string, request: HttpRequest, end: AbortSignal): Promise<HttpResponse> {
+  async #exchange(remote: string, request: HttpRequest, patience: Patience): Promise<HttpResponse> {
     const url = new URL(request.url);
-    await this.#travel(remote, end);
+    await this.#travel(remote, patience);
     const server = this.#servers.get(url.host);
     if (server === undefined || this.#chance(this.faults.refused)) {
       throw new HttpError(`connect ECONNREFUSED ${url.host}`);
@@ -162,18 +160,22 @@ export class SimNetwork {
         remote,
       }),
     );
-    if (this.#chance(this.faults.answerLost)) await this.#never(end);
-    await this.#travel(remote, end);
+    if (this.#chance(this.faults.answerLost)) await patience.wait();
+    await this.#travel(remote, patience);
     if (this.#servers.get(url.host) !== server) throw new HttpError(`read ECONNRESET ${url.host}`);
-    return { status: answer.status, headers: answer.headers, body: this.#pieces(remote, answer.body, end) };
+    return {
+      status: answer.status,
+      headers: answer.headers,
+      body: this.#pieces(remote, answer.body, request.signal),
+    };
   }
 
-  async *#pieces(remote: string, body: Uint8Array, end: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *#pieces(remote: string, body: Uint8Array, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const breaksAt = this.#chance(this.faults.bodyReset) ? Math.floor(this.#random.next() * body.length) : -1;
     for (let at = 0; at < body.length; at += pieceBytes) {
       // A cut in the middle of an answer: the client waits for bytes that do not come, then gives up.
       if (this.isCut(remote)) throw new HttpError("the connection fell silent");
-      if (end.aborted) throw new HttpError("the connection was closed");
+      if (signal?.aborted) throw new HttpError("the connection was closed");
       if (breaksAt >= 0 && breaksAt < at + pieceBytes) {
         if (breaksAt > at) yield body.slice(at, breaksAt);
         throw new HttpError("read ECONNRESET");
@@ -183,19 +185,18 @@ export class SimNetwork {
     }
   }
 
-  async #dial(remote: string, address: string, stop: AbortSignal): Promise<LinkSocket> {
-    const timeout = new AbortController();
-    const timer = this.#clock.setTimer(millis(dialMs), () => timeout.abort(new Error("no answer in time")));
+  async #dial(remote: string, address: string, signal: AbortSignal): Promise<LinkSocket> {
+    const patience = new Patience(this.#clock, dialMs, signal);
     try {
-      return await this.#shakeHands(remote, address, AbortSignal.any([stop, timeout.signal]));
+      return await this.#shakeHands(remote, address, patience);
     } finally {
-      timer.cancel();
+      patience.end();
     }
   }
 
-  async #shakeHands(remote: string, address: string, signal: AbortSignal): Promise<LinkSocket> {
+  async #shakeHands(remote: string, address: string, patience: Patience): Promise<LinkSocket> {
     const url = new URL(address);
-    await this.#travel(remote, signal);
+    await this.#travel(remote, patience);
     const server = this.#servers.get(url.host);
     if (server?.accept === undefined || this.#chance(this.faults.refused)) {
       throw new HttpError(`connect ECONNREFUSED ${url.host}`);
@@ -205,22 +206,14 @@ export class SimNetwork {
     this.#links.add(link);
     near.onClose(() => this.#links.delete(link));
     server.accept(url.pathname + url.search, far, remote);
-    await this.#travel(remote, signal);
+    await this.#travel(remote, patience);
     return near;
   }
 
   /** One way through the network; while the cable is cut there is no end to it. */
-  async #travel(remote: string, end: AbortSignal): Promise<void> {
-    await sleep(this.#clock, millis(this.#delay()), end);
-    if (this.isCut(remote)) await this.#never(end);
-  }
-
-  async #never(end: AbortSignal): Promise<never> {
-    return await new Promise((_resolve, reject) => {
-      const gone = (): void => reject(new HttpError("the connection fell silent", { cause: end.reason }));
-      if (end.aborted) gone();
-      else end.addEventListener("abort", gone, { once: true });
-    });
+  async #travel(remote: string, patience: Patience): Promise<void> {
+    await patience.sleep(millis(this.#delay()));
+    if (this.isCut(remote)) await patience.wait();
   }
 
   #delay(): number {
@@ -230,4 +223,59 @@ export class SimNetwork {
   #chance(odds: number): boolean {
     return odds > 0 && this.#random.next() < odds;
   }
+}
+
+/**
+ * How long an exchange is waited for: until its time is over or its caller gives up. A signal of its own for
+ * each would cost more than the exchange.
+ */
+class Patience {
+  isOver = false;
+  readonly #clock: SimClock;
+  readonly #timer: Timer;
+  readonly #signal: AbortSignal | undefined;
+  readonly #giveUp = (): void => this.#end();
+  #sleeping: Timer | undefined;
+  #reject: ((error: HttpError) => void) | undefined;
+
+  constructor(clock: SimClock, span: Millis, signal: AbortSignal | undefined) {
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#timer = clock.setTimer(span, this.#giveUp);
+    if (signal?.aborted) this.isOver = true;
+    else signal?.addEventListener("abort", this.#giveUp, { once: true });
+  }
+
+  /** Rejects when the patience ends first. */
+  async sleep(span: Millis): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      if (this.isOver) return reject(silence());
+      this.#reject = reject;
+      this.#sleeping = this.#clock.setTimer(span, resolve);
+    });
+  }
+
+  /** Waits for what never comes. */
+  async wait(): Promise<never> {
+    return await new Promise<never>((_resolve, reject) => {
+      if (this.isOver) reject(silence());
+      else this.#reject = reject;
+    });
+  }
+
+  /** The exchange is over. */
+  end(): void {
+    this.#timer.cancel();
+    this.#signal?.removeEventListener("abort", this.#giveUp);
+  }
+
+  #end(): void {
+    this.isOver = true;
+    this.#sleeping?.cancel();
+    this.#reject?.(silence());
+  }
+}
+
+function silence(): HttpError {
+  return new HttpError("the connection fell silent");
 }
