@@ -94,6 +94,7 @@ export async function upDetached(options: UpOptions, io: Io, signal: AbortSignal
     await ready(signal);
     return false;
   }
+  refuseWithoutRoot(nodes);
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const logFile = join(dir, "up.log");
   const from = (await stat(logFile).catch(() => undefined))?.size ?? 0;
@@ -170,11 +171,7 @@ async function claimOrJoin(dir: string, io: Io, signal: AbortSignal): Promise<As
 
 async function upForeground(options: UpOptions, io: Io, signal: AbortSignal): Promise<number> {
   const { dir, nodes, port } = options;
-  if (nodes > 0 && process.getuid?.() !== 0) {
-    throw new UsageError(
-      "local nodes need root (namespaces, taps, virtual machines); --nodes 0 starts the controller alone",
-    );
-  }
+  refuseWithoutRoot(nodes);
   for (const name of nodes > 0 ? (["controller", "engine"] as const) : (["controller"] as const)) {
     if (!existsSync(programMain(name)))
       throw new UsageError(`this checkout does not hold the ${name} program`);
@@ -207,6 +204,14 @@ async function upForeground(options: UpOptions, io: Io, signal: AbortSignal): Pr
     io.err(`Stopped. Everything it stored is still in ${dir}.`);
   }
   return 0;
+}
+
+function refuseWithoutRoot(nodes: number): void {
+  if (nodes === 0 || process.getuid?.() === 0) return;
+  throw new UsageError(
+    "nodes on this machine need root: they have network namespaces, taps and virtual machines. Without root these " +
+      "work: up --nodes 0 (the controller and its API), sim (nodes without apps), pack, push, test",
+  );
 }
 
 /** Another program on the port would leave the controller starting over and over. */
