@@ -1,12 +1,29 @@
 import assert from "node:assert/strict";
-import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+} from "node:crypto";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { hours, instant, minutes, seconds } from "@selvedge/base";
-import { config, ext, getExtension, info, netinst } from "@selvedge/eve-api";
+import {
+  type cipher,
+  config,
+  deriveSharedKey,
+  ext,
+  getExtension,
+  info,
+  netinst,
+  sealCipherBlock,
+} from "@selvedge/eve-api";
+import { aesCfb } from "../src/control/secrets.ts";
 import { makeCertificate, toPem } from "../src/identity/certificate.ts";
-import { ControlWorld } from "./control-world.ts";
+import { ControlWorld, type RunningEngine } from "./control-world.ts";
 import { nodeId, recordedKey } from "./scripted-gateway.ts";
 
 type Config = MessageInitShape<typeof config.EdgeDevConfigSchema>;
@@ -271,6 +288,53 @@ describe("control", () => {
     await using engine = await world.engine();
     assert.equal(engine.store.desired.get(), undefined);
     assert.ok(world.said("the stored configuration is not believed"));
+  });
+});
+
+describe("a controller that changes its ECDH certificate", () => {
+  it("leaves what was sealed under the old one to be opened, through new configurations and reboots", async () => {
+    const world = new ControlWorld();
+    const { gateway } = world;
+    const old = gateway.exchange;
+    const controllerCertHash = createHash("sha256").update(old).digest().subarray(0, 16);
+    const sealed = async ({ identity }: RunningEngine): Promise<cipher.CipherBlock> => {
+      const { x = "", y = "" } = createPublicKey(Buffer.from(old)).export({ format: "jwk" });
+      const point = [x, y].map((text) => new Uint8Array(Buffer.from(text, "base64url")));
+      const shared = await identity.keys.sharedPoint({ x: point[0] ?? old, y: point[1] ?? old });
+      const key = await deriveSharedKey(shared.x, shared.y);
+      return await sealCipherBlock(aesCfb, { key, iv: new Uint8Array(16), contextId: "c", plaintext: word });
+    };
+    const word = new TextEncoder().encode("word");
+    const contextsFor = ({ identity }: RunningEngine): Config => ({
+      cipherContexts: [
+        {
+          ...{ contextId: "c", controllerCertHash, keyExchangeScheme: 1, encryptionScheme: 1 },
+          deviceCertHash: createHash("sha256").update(identity.exchange.pem).digest().subarray(0, 16),
+        },
+      ],
+    });
+    const accept = async (engine: RunningEngine, hash: string, version: number): Promise<void> => {
+      gateway.config = configOf(contextsFor(engine), version);
+      gateway.hash = hash;
+      await world.until(hash, () => engine.store.desired.get()?.configHash === hash);
+    };
+    let block: cipher.CipherBlock;
+    {
+      await using engine = await world.engine();
+      await accept(engine, "hash-1", 1);
+      block = await sealed(engine);
+      assert.deepEqual(await engine.secrets.open(block), word);
+    }
+    for (const [step, hash] of ["hash-2", "hash-3"].entries()) {
+      gateway.exchange = (await anotherSigner()).pem;
+      await using engine = await world.engine();
+      await world.clock.pass(hours(48));
+      await accept(engine, hash, step + 2);
+      assert.deepEqual(await engine.secrets.open(block), word, `after ${hash}`);
+    }
+    gateway.online = false;
+    await using engine = await world.engine();
+    assert.deepEqual(await engine.secrets.open(block), word, "after a reboot without a network");
   });
 });
 

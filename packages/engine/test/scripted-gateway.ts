@@ -80,6 +80,8 @@ export class ScriptedGateway implements HttpClient {
   config: MessageInitShape<typeof config.EdgeDevConfigSchema> | undefined;
   hash = "hash-1";
   signing: Sign = { pem: trimmed("signing.leaf.pem"), key: createPrivateKey(recordedKey("signing-key.pem")) };
+  /** Of the ECDH certificate. */
+  exchange: Uint8Array = trimmed("encrypt.leaf.pem");
   readonly calls: string[] = [];
   readonly infos: info.ZInfoMsg[] = [];
   readonly metrics: metrics.ZMetricMsg[] = [];
@@ -187,7 +189,7 @@ export class ScriptedGateway implements HttpClient {
     return encode(certs.ZControllerCertSchema, {
       certs: [
         of(certs.ZCertType.CERT_TYPE_CONTROLLER_SIGNING, this.signing.pem),
-        of(certs.ZCertType.CERT_TYPE_CONTROLLER_ECDH_EXCHANGE, trimmed("encrypt.leaf.pem")),
+        of(certs.ZCertType.CERT_TYPE_CONTROLLER_ECDH_EXCHANGE, this.exchange),
         of(certs.ZCertType.CERT_TYPE_CONTROLLER_INTERMEDIATE, trimmed("inter.pem")),
       ],
     });

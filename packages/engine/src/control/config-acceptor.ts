@@ -16,6 +16,7 @@ import type { Disk } from "../host/disk.ts";
 import { ConfigFault } from "./config-fault.ts";
 import { type ControllerCerts, openEnvelope } from "./controller-certs.ts";
 import type { ControllerTrust } from "./controller-trust.ts";
+import { certsToKeep } from "./kept-certs.ts";
 import type { Secrets } from "./secrets.ts";
 import { translate } from "./translate.ts";
 
@@ -53,6 +54,8 @@ export class ConfigAcceptor {
   readonly #parts: ConfigAcceptorParts;
   #accepted: Accepted | undefined;
   #refusal: Refusal | undefined;
+  /** Certificates of the controller that the configuration was accepted with. */
+  #lists: readonly ControllerCerts[] = [];
   /** Of the newest answer, accepted or not: what need not be sent again. */
   #heardHash = "";
 
@@ -121,8 +124,11 @@ export class ConfigAcceptor {
     }
     const { response, signer } = read;
     if (response.configHash === this.#heardHash) return "unchanged";
-    await this.#keep(envelope, signer);
-    this.#believe(response, this.#parts.trust.lists);
+    const { trust } = this.#parts;
+    const contexts = response.config?.cipherContexts ?? [];
+    const kept = certsToKeep(signer, contexts, [...trust.lists, ...this.#lists]);
+    await this.#keep(envelope, kept);
+    this.#believe(response, [...trust.lists, trust.reread(encodeCerts(kept))]);
     const apps = response.config?.apps.length ?? 0;
     this.#parts.log.info("configuration accepted", { hash: response.configHash, apps });
     return "accepted";
@@ -173,11 +179,9 @@ export class ConfigAcceptor {
       );
   }
 
-  async #keep(envelope: Uint8Array, signer: ControllerCerts): Promise<void> {
-    const stored = create(config.BootstrapConfigSchema, {
-      signedConfig: fromBinary(auth.AuthContainerSchema, envelope),
-      controllerCerts: fromBinary(certs.ZControllerCertSchema, signer.raw).certs,
-    });
+  async #keep(envelope: Uint8Array, controllerCerts: certs.ZCert[]): Promise<void> {
+    const signedConfig = fromBinary(auth.AuthContainerSchema, envelope);
+    const stored = create(config.BootstrapConfigSchema, { signedConfig, controllerCerts });
     await this.#parts.disk.writeDurable(path, toBinary(config.BootstrapConfigSchema, stored));
   }
 
@@ -186,7 +190,14 @@ export class ConfigAcceptor {
     const message = messageOf(response);
     const { configHash } = response;
     const next = translate(message, configHash, (block) => secrets.openCredentials(block));
-    secrets.use({ contexts: message.cipherContexts, lists });
+    // Looked up when a secret is opened: a configuration may name a certificate that is asked for only now.
+    secrets.use({
+      contexts: message.cipherContexts,
+      get lists() {
+        return [...trust.lists, ...lists];
+      },
+    });
+    this.#lists = lists;
     this.#accepted = {
       configHash,
       timestamp: timestampOf(message),
