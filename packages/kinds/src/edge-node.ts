@@ -2,6 +2,7 @@ import type { Condition, FieldError, KindDefinition, KubeObject, Schema } from "
 import type { Instant } from "@selvedge/base";
 import { certificateFault } from "./certificate.ts";
 import { ageColumn, column, nameColumn, timeSince } from "./columns.ts";
+import { type EdgeNodePort, portFaults, portsSchema } from "./edge-node-ports.ts";
 import { conditionsSchema, labelsSchema, objectOf, textOf, timeOf } from "./edge-schemas.ts";
 import { settingFault } from "./eve-settings.ts";
 import { Faults, immutable } from "./faults.ts";
@@ -37,6 +38,8 @@ export interface EdgeNodeSpec {
   settings?: Record<string, string>;
   /** Keys in software prove nothing: a box without a TPM gets no configuration. Unset means false. */
   requireTPM?: boolean;
+  /** For boxes that run EVE; unset means one card eth0 with DHCP. */
+  ports?: EdgeNodePort[];
 }
 
 export type EdgeNodePhase = "Waiting" | "Enrolled" | "Ready" | "NotReady" | "Deactivated" | "Refused";
@@ -103,6 +106,7 @@ const spec: Schema = objectOf("What is wanted of the box.", {
     description: "EVE configuration items by name, such as timer.config.interval.",
     maxProperties: settingsMax,
   },
+  ports: portsSchema,
   requireTPM: {
     type: "boolean",
     description:
@@ -213,6 +217,7 @@ function validate({ spec }: EdgeNode, old: EdgeNode | undefined): FieldError[] {
   if (before !== undefined && spec.nodeName !== before)
     faults.invalid("spec.nodeName", spec.nodeName, immutable);
   faults.labels("spec.labels", spec.labels);
+  portFaults(spec.ports, faults);
   if (spec.deviceCertificate !== undefined) {
     const fault = certificateFault(spec.deviceCertificate);
     if (fault !== undefined) faults.invalid("spec.deviceCertificate", "<certificate>", fault);

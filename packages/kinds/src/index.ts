@@ -40,6 +40,7 @@ export {
   type EdgeNodeStatus,
   edgeNodeKind,
 } from "./edge-node.ts";
+export type { EdgeNodePort } from "./edge-node-ports.ts";
 export {
   type EnrollmentProfile,
   type EnrollmentProfileSpec,

@@ -222,6 +222,35 @@ const rows: readonly Row[] = [
   ],
   ["an EdgeNode", edgeNodeKind, { spec: { serial: "1", settings: { "timer.config.interval": "60" } } }],
   [
+    "an EdgeNode with its cards",
+    edgeNodeKind,
+    {
+      spec: {
+        ports: [
+          { name: "wan", address: "192.0.2.7/24", dns: ["9.9.9.9"] },
+          { name: "lan", uplink: false },
+        ],
+      },
+    },
+  ],
+  [
+    "an EdgeNode with cards a box could not use",
+    edgeNodeKind,
+    {
+      spec: {
+        ports: [
+          { name: "uplink", uplink: false, gateway: "192.0.2.1" },
+          { name: "b", uplink: false, address: "192.0.2.300/24", gateway: "::1" },
+        ],
+      },
+    },
+    'spec.ports[0].name: Invalid value: "uplink": is a name EVE keeps for itself',
+    "spec.ports[0].gateway: Forbidden: comes by DHCP; set address too",
+    'spec.ports[1].address: Invalid value: "192.0.2.300/24": must be an IPv4 address with its length: 192.0.2.7/24',
+    'spec.ports[1].gateway: Invalid value: "::1": must be an IPv4 address',
+    'spec.ports: Invalid value: "<ports>": one must be an uplink: without, the box takes all for uplinks',
+  ],
+  [
     "an EdgeNode that says what a box would refuse",
     edgeNodeKind,
     {

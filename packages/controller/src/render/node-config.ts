@@ -3,6 +3,7 @@ import { type app, cipher, config, ext, netinst, setExtension, storage } from "@
 import type { Pod } from "@selvedge/kinds";
 import type { DatastorePlan } from "./image.ts";
 import { type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
+import { renderPorts } from "./node-ports.ts";
 import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName } from "./pod-app.ts";
 import { portMappings } from "./ports.ts";
 
@@ -167,6 +168,7 @@ function configOf(
     contentInfo: inOrder(parts.contents),
     volumes: inOrder(parts.volumes),
     networkInstances: [defaultNetwork()],
+    ...renderPorts(edgeNode),
     cipherContexts: [...contexts],
     controllercertConfighash: inputs.certificatesHash,
     configItems: Object.entries(settings)

@@ -99,6 +99,72 @@ describe("a node's configuration", () => {
   });
 });
 
+describe("a box's ports", () => {
+  const cardOf = { ptype: 1, usage: 1 };
+  const rows: readonly (readonly [string, EdgeNode["spec"], unknown[]])[] = [
+    [
+      "are one card with DHCP when nobody says",
+      {},
+      [
+        [
+          "eth0",
+          { ...cardOf, ifname: "eth0" },
+          true,
+          0,
+          "",
+          { type: 4, dhcp: 4, subnet: "", gateway: "", dns: [] },
+        ],
+      ],
+    ],
+    [
+      "are what the owner says",
+      {
+        ports: [
+          {
+            name: "wan",
+            interface: "enp1s0",
+            address: "192.0.2.70/26",
+            gateway: "192.0.2.65",
+            dns: ["9.9.9.9"],
+          },
+          { name: "lan", interface: "enp2s0", uplink: false, cost: 7 },
+        ],
+      },
+      [
+        [
+          "wan",
+          { ...cardOf, ifname: "enp1s0" },
+          ...[true, 0, "192.0.2.70"],
+          { type: 4, dhcp: 1, subnet: "192.0.2.64/26", gateway: "192.0.2.65", dns: ["9.9.9.9"] },
+        ],
+        [
+          "lan",
+          { ptype: 1, usage: 2, ifname: "enp2s0" },
+          ...[false, 7, ""],
+          { type: 4, dhcp: 4, subnet: "", gateway: "", dns: [] },
+        ],
+      ],
+    ],
+  ];
+  for (const [name, spec, expected] of rows) {
+    it(name, () => {
+      const edgeNode = { metadata: { name: "box" }, spec } as EdgeNode;
+      const { deviceIoList, networks, systemAdapterList } = render([pod({})], { edgeNode }).config;
+      const shown = systemAdapterList.map((adapter) => {
+        const card = deviceIoList.find(({ logicallabel }) => logicallabel === adapter.lowerLayerName);
+        const network = networks.find(({ id }) => id === adapter.networkUUID);
+        const { dhcp, subnet, gateway, dns } = network?.ip ?? {};
+        return [
+          ...[adapter.name, { ptype: card?.ptype, usage: card?.usage, ifname: card?.phyaddrs["ifname"] }],
+          ...[adapter.uplink, adapter.cost, adapter.addr],
+          { type: network?.type, dhcp, subnet, gateway, dns },
+        ];
+      });
+      assert.deepEqual(shown, expected);
+    });
+  }
+});
+
 describe("images", () => {
   const digest = `sha256:${"a".repeat(64)}`;
   for (const [image, fqdn, url, sha] of [
