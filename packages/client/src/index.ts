@@ -8,6 +8,7 @@ export {
   type HttpTransport,
 } from "./http-transport.ts";
 export { type ChangeListener, Informer, type InformerOptions, type ObjectView } from "./informer.ts";
+export { accessOf, type ClusterAccess } from "./kubeconfig.ts";
 export type { IndexFunction } from "./object-cache.ts";
 export { isNewer, keyOf, type ObjectKey, objectKey, splitKey } from "./object-key.ts";
 export type {
@@ -19,3 +20,4 @@ export type {
   WatchOptions,
   WriteOptions,
 } from "./objects.ts";
+export { type Incoming, type Outgoing, type Request, RequestTransport } from "./request-transport.ts";

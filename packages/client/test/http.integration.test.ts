@@ -1,38 +1,11 @@
 /** The client over HTTP, against a real API server. */
 import assert from "node:assert/strict";
-import type { IncomingMessage } from "node:http";
+import { request } from "node:https";
 import { after, before, describe, it } from "node:test";
 import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
 import { type ConfigMap, configMapKind, type Deployment, deploymentKind } from "@selvedge/kinds";
 import { ApiWorld, opensslMissing } from "../../apiserver/test/api-world.ts";
-import {
-  HttpObjects,
-  type HttpRequest,
-  type HttpResponse,
-  type HttpTransport,
-  Informer,
-  isReason,
-} from "../src/index.ts";
-
-/** node:https with a token, as a program with a kubeconfig would have it. */
-class WorldTransport implements HttpTransport {
-  readonly #world: ApiWorld;
-
-  constructor(world: ApiWorld) {
-    this.#world = world;
-  }
-
-  send({ method, path, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
-    const opened = Promise.withResolvers<HttpResponse>();
-    const options = { method, headers, ...(body === undefined ? {} : { body }) };
-    const outgoing = this.#world.open(path, options, (response: IncomingMessage) =>
-      opened.resolve({ status: response.statusCode ?? 0, body: response }),
-    );
-    outgoing.on("error", (error) => opened.reject(error));
-    signal?.addEventListener("abort", () => outgoing.destroy(new Error("the watch is over")), { once: true });
-    return opened.promise;
-  }
-}
+import { HttpObjects, Informer, isReason, RequestTransport } from "../src/index.ts";
 
 function settings(name: string, value: string): ConfigMap {
   const metadata = { name, namespace: "default", labels: { color: value } };
@@ -44,7 +17,11 @@ describe("the client over HTTP", { skip: opensslMissing() }, () => {
   let objects: HttpObjects;
   before(async () => {
     world = await new ApiWorld().start();
-    objects = new HttpObjects(new WorldTransport(world));
+    const transport = new RequestTransport(`https://127.0.0.1:${world.port}/`, (url, options) => {
+      const headers = { ...options.headers, authorization: "Bearer root" };
+      return request(url, { ...options, headers, rejectUnauthorized: false });
+    });
+    objects = new HttpObjects(transport);
   });
   after(() => world[Symbol.asyncDispose]());
 

@@ -1,3 +1,4 @@
+import { type DaemonSet, daemonSetKind, type Pod, podKind } from "@selvedge/kinds";
 import type { KubeConnection } from "../kube.ts";
 
 export interface DemoPod {
@@ -8,31 +9,14 @@ export interface DemoPod {
   readonly isReady: boolean;
 }
 
-interface Pod {
-  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
-  readonly spec: { readonly nodeName?: string };
-  readonly status?: {
-    readonly phase?: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-    readonly containerStatuses?: readonly {
-      readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
-    }[];
-  };
-}
-
 /** The example app's Pods, and how many the DaemonSet wants. */
 export async function demoPods(
   connection: KubeConnection,
 ): Promise<{ readonly pods: readonly DemoPod[]; readonly wanted: number }> {
-  const set = await getJson<{ status?: { desiredNumberScheduled?: number } }>(
-    connection,
-    "/apis/apps/v1/namespaces/default/daemonsets/hello",
-  );
-  const list = await getJson<{ items: readonly Pod[] }>(
-    connection,
-    `/api/v1/namespaces/default/pods?labelSelector=${encodeURIComponent("app=hello")}`,
-  );
-  const pods = list.items
+  const { objects } = connection;
+  const set = await objects.get<DaemonSet>(daemonSetKind, "hello", "default");
+  const { items } = await objects.list<Pod>(podKind, { namespace: "default", labelSelector: "app=hello" });
+  const pods = items
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .map(({ metadata, spec, status }) => ({
       name: metadata.name,
@@ -51,10 +35,4 @@ function stateOf(status: Pod["status"]): string {
     return waiting.message === undefined ? waiting.reason : `${waiting.reason}: ${waiting.message}`;
   }
   return status?.phase ?? "Pending";
-}
-
-async function getJson<T>(connection: KubeConnection, path: string): Promise<T> {
-  const answer = await connection.send("GET", path);
-  if (answer.status !== 200) throw new Error(`the controller answers ${answer.status}: ${answer.body}`);
-  return JSON.parse(answer.body) as T;
 }

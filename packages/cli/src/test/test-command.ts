@@ -73,7 +73,7 @@ async function runGroups(
       io.err(`== ${name}: there are no such tests yet`);
       continue;
     }
-    if (name === "integration" || name === "system") await tryGuest(io, signal);
+    if (name === "integration" || name === "interop" || name === "system") await tryGuest(io, signal);
     io.err(`== ${name}: ${files.length} files`);
     // Groups that start real programs share the host's network and memory: one file at a time.
     const concurrency = name === "unit" || name === "sim" ? "2" : "1";

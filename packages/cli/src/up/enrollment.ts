@@ -1,12 +1,13 @@
+import { isReason } from "@selvedge/client";
+import { type EnrollmentProfile, enrollmentProfileKind, type Node, nodeKind } from "@selvedge/kinds";
 import type { KubeConnection } from "../kube.ts";
 
 /** Admits the nodes of this machine without a human. */
 export async function enrollmentProfile(
-  connection: KubeConnection,
+  { objects }: KubeConnection,
   onboardingCertificate: string,
 ): Promise<void> {
-  const path = "/apis/selvedge.dev/v1alpha1/enrollmentprofiles/local?fieldManager=selvedge-up&force=true";
-  const profile = {
+  const profile: EnrollmentProfile = {
     apiVersion: "selvedge.dev/v1alpha1",
     kind: "EnrollmentProfile",
     metadata: { name: "local" },
@@ -18,25 +19,18 @@ export async function enrollmentProfile(
       labels: { "selvedge.dev/site": "local" },
     },
   };
-  const answer = await connection.send(
-    "PATCH",
-    path,
-    JSON.stringify(profile),
-    "application/apply-patch+yaml",
-  );
-  if (answer.status >= 300) throw new Error(`the controller refused the enrollment profile: ${answer.body}`);
+  const options = { fieldManager: "selvedge-up", force: true };
+  await objects.patch(enrollmentProfileKind, "local", undefined, "apply", profile, options);
 }
 
 /** Undefined until the node is there and says it is Ready. */
-export async function isNodeReady(connection: KubeConnection, name: string): Promise<true | undefined> {
-  const answer = await connection.send("GET", `/api/v1/nodes/${name}`);
-  if (answer.status === 404) return undefined;
-  if (answer.status !== 200) throw new Error(`the controller answers ${answer.status}: ${answer.body}`);
-  const { status } = JSON.parse(answer.body) as {
-    status?: { conditions?: { type: string; status: string }[] };
-  };
-  const ready = status?.conditions?.some(
-    (condition) => condition.type === "Ready" && condition.status === "True",
-  );
-  return ready ? true : undefined;
+export async function isNodeReady({ objects }: KubeConnection, name: string): Promise<true | undefined> {
+  try {
+    const { status } = await objects.get<Node>(nodeKind, name);
+    const ready = status?.conditions?.find(({ type }) => type === "Ready");
+    return ready?.status === "True" ? true : undefined;
+  } catch (error) {
+    if (isReason(error, "NotFound")) return undefined;
+    throw error;
+  }
 }

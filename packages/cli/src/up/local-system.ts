@@ -31,7 +31,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Sup
     using connection = await step(io, clock, "Starting the controller", () =>
       waitFor(clock, signal, "the controller to answer", async () => {
         const candidate = await connect(kubeconfig);
-        if ((await candidate.send("GET", "/readyz")).status === 200) return candidate;
+        if (await candidate.isReady()) return candidate;
         candidate[Symbol.dispose]();
         return undefined;
       }),

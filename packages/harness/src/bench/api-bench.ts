@@ -1,4 +1,5 @@
 import { SystemClock } from "@selvedge/base";
+import { type ConfigMap, configMapKind } from "@selvedge/kinds";
 import type { KubeClient } from "../real/kube-client.ts";
 import { waitFor } from "../real/wait.ts";
 import { type Bench, type Figure, quantile, round } from "./bench.ts";
@@ -6,7 +7,7 @@ import { ControllerProcess } from "./controller-process.ts";
 import { processUsage } from "./process-meter.ts";
 
 const clock = new SystemClock();
-const path = "/api/v1/namespaces/default/configmaps";
+const namespace = "default";
 const objects = 1000;
 const writers = 16;
 const lists = 20;
@@ -38,7 +39,7 @@ async function* writes(client: KubeClient, pid: number): AsyncGenerator<Figure> 
   const writer = async (): Promise<void> => {
     for (let index = next++; index < objects; index = next++) {
       const began = clock.monotonic();
-      await client.create(path, configMap(`bench-${index}`));
+      await client.create(configMapKind, configMap(`bench-${index}`));
       spans.push(clock.monotonic() - began);
     }
   };
@@ -56,7 +57,7 @@ async function* listing(client: KubeClient): AsyncGenerator<Figure> {
   const spans: number[] = [];
   for (let turn = 0; turn < lists; turn++) {
     const began = clock.monotonic();
-    await client.list(path);
+    await client.list(configMapKind, { namespace });
     spans.push(clock.monotonic() - began);
   }
   yield { name: "api.list.1000", value: round(quantile(spans, 0.5), 1), unit: "ms", note: "whole, as JSON" };
@@ -65,19 +66,23 @@ async function* listing(client: KubeClient): AsyncGenerator<Figure> {
 
 async function* fanOut(client: KubeClient, pid: number): AsyncGenerator<Figure> {
   const stop = new AbortController();
+  const watching: Promise<void>[] = [];
   let received = 0;
   try {
-    const { metadata } = JSON.parse((await client.send("GET", `${path}?limit=1`)).text) as {
-      metadata: { resourceVersion: string };
+    const { metadata } = await client.list(configMapKind, { namespace, limit: 1 });
+    const options = { namespace, resourceVersion: metadata.resourceVersion, signal: stop.signal };
+    const watch = async (): Promise<void> => {
+      for await (const { type } of client.watch(configMapKind, options)) if (type === "ADDED") received++;
     };
-    const target = `${path}?watch=true&resourceVersion=${metadata.resourceVersion}`;
-    for (let index = 0; index < watchers; index++) {
-      await client.watch(target, () => void received++, stop.signal);
-    }
+    for (let index = 0; index < watchers; index++) watching.push(watch());
+    // When each has one, all are open.
+    await client.create(configMapKind, configMap("first"));
+    await waitFor("all watchers", async () => (received === watchers ? true : undefined), 60);
+    received = 0;
     const before = await processUsage(pid);
     const start = clock.monotonic();
     for (let index = 0; index < fannedWrites; index++) {
-      await client.create(path, configMap(`fanned-${index}`));
+      await client.create(configMapKind, configMap(`fanned-${index}`));
     }
     const events = watchers * fannedWrites;
     await waitFor("all events", async () => (received >= events ? true : undefined), 60);
@@ -98,9 +103,15 @@ async function* fanOut(client: KubeClient, pid: number): AsyncGenerator<Figure> 
     };
   } finally {
     stop.abort();
+    await Promise.allSettled(watching);
   }
 }
 
-function configMap(name: string): unknown {
-  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data: { key: "x".repeat(200) } };
+function configMap(name: string): ConfigMap {
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name, namespace },
+    data: { key: "x".repeat(200) },
+  };
 }

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { millis, SystemClock, seconds, sleep } from "@selvedge/base";
+import { type Pod, podKind } from "@selvedge/kinds";
 import type { KubeClient } from "../real/kube-client.ts";
 import { LocalSystem, realNodesMissing } from "../real/local-system.ts";
 import { waitFor } from "../real/wait.ts";
@@ -14,7 +15,6 @@ const image = "selvedge.internal/hello:1";
 const changes = 20;
 const manyApps = 10;
 const idleSeconds = 120;
-const pods = "/api/v1/namespaces/default/pods";
 
 /** The whole path on real parts: namespaces, TPM, virtual machines. */
 export const pathBench: Bench = {
@@ -85,13 +85,13 @@ async function* engineMemory(system: LocalSystem, apps: number): AsyncGenerator<
 async function* applyToAnswer(client: KubeClient): AsyncGenerator<Figure> {
   for (const kind of ["pulled", "local"] as const) {
     const began = clock.monotonic();
-    await client.create(pods, pod("first", image));
+    await client.create(podKind, pod("first", image));
     await waitFor("the app to answer", () => isReady(client, "first"));
     const note = kind === "pulled" ? "image in the controller's registry" : "image on the node";
     yield { name: `apply.answers.${kind}`, value: since(began), unit: "s", budget: 60, note };
-    await client.delete(`${pods}/first`);
+    await client.delete(podKind, "first", "default");
     await waitFor("the app to be gone", async () =>
-      (await client.get(`${pods}/first`)) === undefined ? true : undefined,
+      (await client.find(podKind, "first", "default")) === undefined ? true : undefined,
     );
   }
 }
@@ -102,15 +102,15 @@ async function* changeToAct(system: LocalSystem, client: KubeClient): AsyncGener
   for (let turn = 0; turn < changes; turn++) {
     const before = await accepted(system);
     const began = clock.now();
-    await client.create(pods, pod("change", "selvedge.internal/none:1", "Never"));
+    await client.create(podKind, pod("change", "selvedge.internal/none:1", "Never"));
     await waitFor("the engine to act", async () =>
       (await accepted(system)).length > before.length ? true : undefined,
     );
     const at = (await accepted(system))[before.length] ?? 0;
     spans.push(at - began);
-    await client.delete(`${pods}/change?gracePeriodSeconds=0`);
+    await client.delete(podKind, "change", "default", { gracePeriodSeconds: 0 });
     await waitFor("it to be gone", async () =>
-      (await client.get(`${pods}/change`)) === undefined ? true : undefined,
+      (await client.find(podKind, "change", "default")) === undefined ? true : undefined,
     );
     await sleep(clock, millis(500));
   }
@@ -129,7 +129,7 @@ async function accepted(system: LocalSystem): Promise<number[]> {
 }
 
 async function* withApps(system: LocalSystem, client: KubeClient): AsyncGenerator<Figure> {
-  for (let index = 0; index < manyApps; index++) await client.create(pods, pod(`app-${index}`, image));
+  for (let index = 0; index < manyApps; index++) await client.create(podKind, pod(`app-${index}`, image));
   for (let index = 0; index < manyApps; index++) {
     await waitFor(`app ${index} to answer`, () => isReady(client, `app-${index}`), 600);
   }
@@ -157,19 +157,17 @@ async function* withApps(system: LocalSystem, client: KubeClient): AsyncGenerato
 }
 
 async function isReady(client: KubeClient, name: string): Promise<true | undefined> {
-  const found = await client.get<{ status?: { conditions?: { type: string; status: string }[] } }>(
-    `${pods}/${name}`,
-  );
+  const found = await client.find<Pod>(podKind, name, "default");
   return (
     found?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") || undefined
   );
 }
 
-function pod(name: string, from: string, pull = "IfNotPresent"): unknown {
+function pod(name: string, from: string, pull: "IfNotPresent" | "Never" = "IfNotPresent"): Pod {
   return {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: { name },
+    metadata: { name, namespace: "default" },
     spec: {
       terminationGracePeriodSeconds: 5,
       containers: [

@@ -1,5 +1,6 @@
 import { Agent, request } from "node:https";
 import { millis, SystemClock, sleep } from "@selvedge/base";
+import { type EnrollmentProfile, enrollmentProfileKind } from "@selvedge/kinds";
 import type { KubeClient } from "../real/kube-client.ts";
 import { PollConnection, type PollTarget, rawRequest } from "../wire/poll-connection.ts";
 import { type Exchange, makeOnboarding, type Onboarding, WireNode } from "../wire/wire-node.ts";
@@ -42,7 +43,7 @@ export const pollsBench: Bench = {
     const onboarding = await admitAll(client);
     const [host = "", port = ""] = controller.deviceAddress.split(/:(?=\d+$)/);
     const load: Load = {
-      target: { host, port: Number(port), ca: client.tls.ca },
+      target: { host, port: Number(port), ca: client.ca },
       pid: controller.pid,
       requests: [],
     };
@@ -66,7 +67,7 @@ export const pollsBench: Bench = {
 
 async function admitAll(client: KubeClient): Promise<Onboarding> {
   const onboarding = await makeOnboarding("load", clock.now());
-  await client.apply("/apis/selvedge.dev/v1alpha1/enrollmentprofiles/load", {
+  await client.apply<EnrollmentProfile>(enrollmentProfileKind, {
     apiVersion: "selvedge.dev/v1alpha1",
     kind: "EnrollmentProfile",
     metadata: { name: "load" },
