@@ -28,8 +28,10 @@ export interface DesiredState {
 
 export interface AppSpec {
   readonly id: AppId;
-  /** Moves when anything about the app does. */
+  /** As the controller numbers it, which tells it what was done. */
   readonly version: string;
+  /** Moves when anything about the app does; not every controller's version does. */
+  readonly revision: string;
   readonly displayName: string;
   readonly active: boolean;
   /** A change means: stop, then start again with the same data. */
@@ -45,6 +47,16 @@ export interface AppSpec {
    * container named "main" on its first volume.
    */
   readonly pod: ext.AppExtension;
+  /** Of an app without the extension; undefined for one that has it. */
+  readonly foreign: ForeignApp | undefined;
+}
+
+/** What EVE's apps have and the extension's do not. */
+export interface ForeignApp {
+  /** Variables of the user data, as they are: nothing in a value is replaced. */
+  readonly environment: readonly (readonly [name: string, value: string])[];
+  /** User data encrypted to this node, a CipherBlock in base64; empty when there is none. */
+  readonly sealedUserData: string;
 }
 
 export interface NicSpec {

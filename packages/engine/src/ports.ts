@@ -11,6 +11,8 @@ import type { AppUsage } from "./observed.ts";
 export interface SecretOpener {
   /** `block` is AppExtension.secrets as it came. Throws when it was not sealed to this node. */
   openAppSecrets(block: Uint8Array): Promise<ext.AppSecrets>;
+  /** The variables in an app's encrypted user data; `block` is its cipherData as it came. */
+  openEnvironment(block: Uint8Array): Promise<readonly (readonly [name: string, value: string])[]>;
 }
 
 /** Answers a stream that the controller opens: exec, attach, logs, port. Provided by the app domain. */

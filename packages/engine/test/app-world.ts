@@ -133,6 +133,7 @@ export class AppWorld implements AsyncDisposable {
       secrets: {
         openAppSecrets: async (block) =>
           create(ext.AppSecretsSchema, JSON.parse(Buffer.from(block).toString())),
+        openEnvironment: async () => [],
       },
       facts: { bootId, architecture: "amd64", internalIp: async () => "192.0.2.9" },
       memoryForAppsBytes: 2 ** 30,
@@ -193,8 +194,9 @@ export class AppWorld implements AsyncDisposable {
       container.image ||= "busybox";
       container.contentTreeId ||= "image";
     }
+    const version = `${this.#version++}`;
     const spec: AppSpec = {
-      ...{ id, version: `${this.#version++}`, displayName: `default/${name}`, active: true },
+      ...{ id, version, revision: version, displayName: `default/${name}`, active: true, foreign: undefined },
       ...{ restartCounter: 0, purgeCounter: 0, vcpus: 1, memoryBytes: 160 * 2 ** 20, nics: [], pod: full },
       ...more,
     };

@@ -72,6 +72,7 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
         memoryBytes: 0,
         cpuMillis: 0,
         readOnlyRoot: false,
+        keepRoot: false,
         privileged: false,
         mounts: [],
       },

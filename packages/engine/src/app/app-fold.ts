@@ -109,13 +109,22 @@ function machineEnded(record: AppRecord, view: MachineView, now: Instant): AppRe
   return withEvents({ ...record, containers, machine: undefined }, lost ? [event] : [], now);
 }
 
+/** Of an app that is switched on again: what was stopped with it has no crash to wait for. */
+function afresh(container: ContainerRecord): ContainerRecord {
+  const { phase } = container;
+  return phase.kind === "ended"
+    ? { ...container, phase: { kind: "idle" }, last: phase.end, backoffMs: 0 }
+    : container;
+}
+
 /** Takes over a newer specification; containers keep what is known of them by name. */
 export function foldSpec(record: AppRecord, spec: AppSpec): AppRecord {
-  if (record.spec.version === spec.version && record.spec.active === spec.active) return record;
+  if (record.spec.revision === spec.revision) return record;
   const known = new Map(record.containers.map((it) => [it.name, it]));
   const containers = allContainers(spec).map(({ container, init }) => {
     const before = known.get(container.name);
-    return before !== undefined && before.init === init ? before : newContainer(container.name, init);
+    if (before === undefined || before.init !== init) return newContainer(container.name, init);
+    return spec.active && !record.spec.active ? afresh(before) : before;
   });
   return { ...record, spec, containers };
 }

@@ -14,7 +14,12 @@ import {
   encodeRecord,
   type MachineRecord,
 } from "./app-record.ts";
-import { containerStart, filesFingerprint, machineFingerprint } from "./container-config.ts";
+import {
+  type ContainerInputs,
+  containerStart,
+  filesFingerprint,
+  machineFingerprint,
+} from "./container-config.ts";
 import type { ContainerStart, GuestOutput } from "./hypervisor.ts";
 import { AppLogs } from "./logs/app-logs.ts";
 import { type ActionTarget, runAction } from "./probes/action.ts";
@@ -165,7 +170,7 @@ export class AppInstance {
   /** Keeps what a crash must not lose; events and times of conditions travel along. */
   async save(): Promise<void> {
     const { machine, containers, end, spec, purgeCounter } = this.record;
-    const essence = JSON.stringify([machine, containers, end, spec.version, spec.active, purgeCounter]);
+    const essence = JSON.stringify([machine, containers, end, spec.revision, purgeCounter]);
     if (essence === this.#saved) return;
     this.record = { ...this.record, activeMs: this.activeMs };
     await this.context.disk.writeDurable(recordPath(this.id), encodeRecord(this.record));
@@ -268,6 +273,7 @@ export class AppInstance {
       disk: machine?.disks.indexOf(container.contentTreeId) ?? 0,
       image: content?.phase === "ready" ? content.config : undefined,
       secrets: await this.#secrets(),
+      foreign: await this.#foreignEnvironment(),
       podIp: this.podIp,
       hostIp: this.hostIp,
     });
@@ -357,6 +363,12 @@ export class AppInstance {
   #update(index: number, container: ContainerRecord): void {
     const containers = this.record.containers.map((it, at) => (at === index - 1 ? container : it));
     this.record = { ...this.record, containers };
+  }
+
+  async #foreignEnvironment(): Promise<ContainerInputs["foreign"]> {
+    const { foreign } = this.record.spec;
+    if (foreign === undefined || foreign.sealedUserData === "") return foreign?.environment ?? [];
+    return await this.context.secrets.openEnvironment(Uint8Array.fromBase64(foreign.sealedUserData));
   }
 
   /** Opened anew each time and kept nowhere. */

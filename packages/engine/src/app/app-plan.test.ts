@@ -58,6 +58,8 @@ describe("which containers to start, and when an app has ended", () => {
 const spec = (more: Partial<AppSpec> = {}, pod: object = {}): AppSpec => ({
   ...{ id: "a" as AppId, version: "1", displayName: "d/a", active: true, restartCounter: 0, purgeCounter: 0 },
   ...{
+    revision: "1",
+    foreign: undefined,
     vcpus: 1,
     memoryBytes: 100,
     nics: [{ name: "eth0", networkId: "n" as never, mac: undefined, portMaps: [] }],

@@ -34,18 +34,32 @@ function specOf(container: Init, pod: MessageInitShape<typeof ext.AppExtensionSc
       restartCounter: 0,
       purgeCounter: 0,
     },
-    ...{ vcpus: 1, memoryBytes: 1, nics: [] },
+    ...{ vcpus: 1, memoryBytes: 1, nics: [], revision: "1", foreign: undefined },
     pod: create(ext.AppExtensionSchema, { name: "a", containers: [{ name: "main", ...container }], ...pod }),
   };
 }
 
 function start(container: Init, pod?: MessageInitShape<typeof ext.AppExtensionSchema>): ContainerStart {
-  const spec = specOf(container, pod);
+  return startOf(specOf(container, pod));
+}
+
+function startOf(spec: AppSpec): ContainerStart {
   const [first] = spec.pod.containers;
   assert(first !== undefined);
   const secrets = create(ext.AppSecretsSchema, { values: { pw: "s" } });
+  const { environment: foreign = [] } = spec.foreign ?? {};
   const ips = { podIp: "10.77.0.2", hostIp: "192.0.2.9" };
-  return containerStart({ spec, container: first, index: 1, attempt: 1, disk: 0, image, secrets, ...ips });
+  return containerStart({
+    spec,
+    container: first,
+    index: 1,
+    attempt: 1,
+    disk: 0,
+    image,
+    secrets,
+    foreign,
+    ...ips,
+  });
 }
 
 const value = (name: string, text: string) => ({ name, source: { case: "value" as const, value: text } });
@@ -88,6 +102,13 @@ describe("what a container is started with", () => {
       const found = start(container);
       assert.deepEqual({ ...found, ...wanted }, found);
     });
+
+  it("an app of a foreign controller's variables as they are, and what it wrote before", () => {
+    const foreign = { environment: [["LANG", "$(PATH) $$"]] as const, sealedUserData: "" };
+    const { env, keepRoot } = startOf({ ...specOf({}), foreign });
+    assert.deepEqual([env[1], keepRoot], ["LANG=$(PATH) $$", true]);
+    assert.equal(start({}).keepRoot, false);
+  });
 
   const refused: [string, Init, RegExp][] = [
     [

@@ -13,6 +13,8 @@ export interface ContainerInputs {
   readonly disk: number;
   readonly image: ImageConfig | undefined;
   readonly secrets: ext.AppSecrets | undefined;
+  /** Variables of a controller without the extension. */
+  readonly foreign: readonly (readonly [name: string, value: string])[];
   readonly podIp: string;
   readonly hostIp: string;
 }
@@ -54,6 +56,8 @@ export function containerStart(inputs: ContainerInputs): ContainerStart {
     memoryBytes: Number(container.resources?.memoryLimitBytes ?? 0n),
     cpuMillis: Number(container.resources?.cpuLimitMillis ?? 0n),
     readOnlyRoot: security?.readOnlyRootFilesystem ?? false,
+    // EVE's containers write to a volume, which lasts until it is purged.
+    keepRoot: spec.foreign !== undefined,
     privileged: security?.privileged ?? false,
     mounts: container.volumeMounts.map((mount) => mountOf(spec, mount)),
   };
@@ -96,6 +100,7 @@ function environment(inputs: ContainerInputs): Map<string, string> {
   }
   env.set("HOSTNAME", hostnameOf(spec));
   if (container.tty) env.set("TERM", "xterm");
+  for (const [name, value] of inputs.foreign) env.set(name, value);
   for (const { name, source } of container.env) {
     if (source.case === "secretKey") {
       const value = secrets?.values[source.value];

@@ -72,6 +72,8 @@ export interface ContainerStart {
   readonly memoryBytes: number;
   readonly cpuMillis: number;
   readonly readOnlyRoot: boolean;
+  /** What it wrote outside of volumes is there again the next time, also in another machine of the app. */
+  readonly keepRoot: boolean;
   readonly privileged: boolean;
   readonly mounts: readonly ContainerMount[];
 }

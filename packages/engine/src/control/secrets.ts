@@ -10,6 +10,7 @@ import type { Identity } from "../identity/identity.ts";
 import type { Point } from "../identity/key-store.ts";
 import type { SecretOpener } from "../ports.ts";
 import type { ControllerCerts } from "./controller-certs.ts";
+import { environmentOf } from "./user-data.ts";
 
 const algorithm = "aes-256-cfb";
 
@@ -53,6 +54,11 @@ export class Secrets implements SecretOpener {
   async openAppSecrets(block: Uint8Array): Promise<ext.AppSecrets> {
     const plaintext = await this.open(fromBinary(cipher.CipherBlockSchema, block));
     return fromBinary(ext.AppSecretsSchema, plaintext);
+  }
+
+  async openEnvironment(block: Uint8Array): Promise<readonly (readonly [name: string, value: string])[]> {
+    const plaintext = await this.open(fromBinary(cipher.CipherBlockSchema, block));
+    return environmentOf(fromBinary(cipher.EncryptionBlockSchema, plaintext).protectedUserData);
   }
 
   async openCredentials(block: cipher.CipherBlock): Promise<Credentials> {

@@ -1,9 +1,11 @@
-import { create } from "@bufbuild/protobuf";
-import { type app as appApi, type config, ext, type firewall, getExtension } from "@selvedge/eve-api";
+import { createHash } from "node:crypto";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { type app as appApi, cipher, type config, ext, type firewall, getExtension } from "@selvedge/eve-api";
 import type {
   AppId,
   AppSpec,
   ContentSpec,
+  ForeignApp,
   NetworkId,
   NetworkSpec,
   NicSpec,
@@ -12,6 +14,7 @@ import type {
   VolumeSpec,
 } from "../desired.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
+import { environmentOf } from "./user-data.ts";
 
 export interface AppContext {
   readonly contents: readonly ContentSpec[];
@@ -53,7 +56,7 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     throw new ConfigFault(`${field}.fixedresources.vcpus`, `${vcpus} are more than ${vcpusMax}`);
   const nics = item.interfaces.map((nic, at) => translateNic(nic, `${field}.interfaces[${at}]`, context));
   unique(`${field}.interfaces`, nics, ({ name }) => name);
-  return {
+  const spec = {
     id: id as AppId,
     version: item.uuidandversion?.version ?? "",
     displayName: item.displayname || id,
@@ -64,16 +67,36 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     memoryBytes,
     nics,
     pod: podOf(item, field, context),
+    foreign: getPod(item, field) === undefined ? foreignApp(item) : undefined,
+  };
+  return { ...spec, revision: revisionOf(spec) };
+}
+
+/** Equal content gives an equal revision, through restarts of the engine as well. */
+function revisionOf({ pod, ...spec }: Omit<AppSpec, "revision">): string {
+  const sum = createHash("sha256").update(JSON.stringify(spec)).update("\0");
+  return sum.update(toBinary(ext.AppExtensionSchema, pod)).digest("hex").slice(0, 32);
+}
+
+function getPod(item: appApi.AppInstanceConfig, field: string): ext.AppExtension | undefined {
+  try {
+    return getExtension(item, ext.AppExtensionSchema);
+  } catch (cause) {
+    throw new ConfigFault(`${field}.(50001)`, "the app's extension cannot be read", { cause });
+  }
+}
+
+function foreignApp({ userData, cipherData }: appApi.AppInstanceConfig): ForeignApp {
+  const sealed = cipherData === undefined ? undefined : toBinary(cipher.CipherBlockSchema, cipherData);
+  // Never both: clear text beside a block would be a way around it.
+  return {
+    environment: sealed === undefined ? environmentOf(userData) : [],
+    sealedUserData: sealed?.toBase64() ?? "",
   };
 }
 
 function podOf(item: appApi.AppInstanceConfig, field: string, context: AppContext): ext.AppExtension {
-  let pod: ext.AppExtension | undefined;
-  try {
-    pod = getExtension(item, ext.AppExtensionSchema);
-  } catch (cause) {
-    throw new ConfigFault(`${field}.(50001)`, "the app's extension cannot be read", { cause });
-  }
+  const pod = getPod(item, field);
   if (pod === undefined) return foreignPod(item, field, context);
   const containers = [...pod.initContainers, ...pod.containers];
   if (pod.containers.length === 0) throw new ConfigFault(`${field}.(50001).containers`, "there is none");
@@ -105,9 +128,6 @@ function foreignPod(
   const content = contents.find(({ id }) => id === root.contentId);
   if (content === undefined)
     throw new ConfigFault(`${field}.volumeRefList[0].uuid`, "the first volume has no content to start from");
-  const env = environmentOf(item.userData).map(([name, value]) =>
-    create(ext.EnvVarSchema, { name, source: { case: "value", value } }),
-  );
   const data = item.volumeRefList.slice(1).map((other, at) => ({
     ref: other,
     name: `volume-${at + 1}`,
@@ -121,7 +141,6 @@ function foreignPod(
         name: "main",
         image: content.url,
         contentTreeId: content.id,
-        env,
         resources: { memoryLimitBytes: 0n },
         volumeMounts: data
           .filter(({ ref: { mountDir } }) => mountDir.startsWith("/"))
@@ -151,22 +170,6 @@ function volumeOf(uuid: string, volumes: readonly VolumeSpec[], field: string): 
   const volume = volumes.find((candidate) => candidate.id === id);
   if (volume === undefined) throw new ConfigFault(field, `no volume has uuid ${JSON.stringify(uuid)}`);
   return volume;
-}
-
-/** User data of a container app, base64: lines of NAME=value, as EVE gives them to the entrypoint. */
-function environmentOf(userData: string): [string, string][] {
-  if (userData === "") return [];
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.fromBase64(userData));
-  } catch {
-    // Not text: meant for a cloud-init that this app may bring, not for us.
-    return [];
-  }
-  return text.split("\n").flatMap((line): [string, string][] => {
-    const [, name, value] = /^\s*(?:-\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*?)\s*$/.exec(line) ?? [];
-    return name === undefined || value === undefined ? [] : [[name, value]];
-  });
 }
 
 function hostnameOf(displayName: string): string {

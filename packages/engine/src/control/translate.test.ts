@@ -132,17 +132,27 @@ describe("translate", () => {
       },
     ).apps;
     const [main] = app?.pod.containers ?? [];
-    assert.deepEqual(
-      main?.env.map(({ name, source }) => [name, source.value]),
-      [
-        ["COLOR", "blue"],
-        ["EMPTY", ""],
-      ],
-    );
+    assert.deepEqual(app?.foreign?.environment, [
+      ["COLOR", "blue"],
+      ["EMPTY", ""],
+    ]);
     assert.deepEqual(
       main?.volumeMounts.map(({ mountPath }) => mountPath),
       ["/data"],
     );
+  });
+
+  it("leaves encrypted user data to whoever starts the app, and believes no clear text beside it", () => {
+    const [app] = translated({}, { userData: "QT1i", cipherData: { cipherContextId: "context" } }).apps;
+    assert.deepEqual(app?.foreign?.environment, []);
+    assert.match(app?.foreign?.sealedUserData ?? "", /^[A-Za-z0-9+/]+=*$/);
+  });
+
+  it("tells an app that changed from one that did not, whatever its version says", () => {
+    const revision = (more: object): string | undefined => translated({}, more).apps[0]?.revision;
+    assert.equal(revision({}), revision({}));
+    for (const more of [{ restart: { counter: 1 } }, { activate: false }, { userData: "QT1i" }])
+      assert.notEqual(revision(more), revision({}));
   });
 
   it("opens a datastore's credentials only when its source asks", async () => {

@@ -324,6 +324,7 @@ function startFields(container: ContainerStart): [string, string][] {
   if (container.memoryBytes > 0) items.push(["memory", `${container.memoryBytes}`]);
   if (container.cpuMillis > 0) items.push(["cpu", `${container.cpuMillis * 100} 100000`]);
   if (container.readOnlyRoot) items.push(["readonly", "1"]);
+  if (container.keepRoot) items.push(["keep", "1"]);
   if (container.privileged) items.push(["privileged", "1"]);
   for (const group of container.groups) items.push(["group", `${group}`]);
   for (const value of container.args) items.push(["arg", value]);

@@ -45,6 +45,7 @@ export function appInfo(
 ): InfoMessage {
   const { report } = status;
   const failed = status.state === "error" || report.phase === "Failed";
+  const errors = failed ? [report.message || report.reason || "the app failed"] : hindrances(report);
   const value = create(info.ZInfoAppSchema, {
     AppID: status.id,
     appVersion: report.observedVersion,
@@ -64,15 +65,11 @@ export function appInfo(
           ]
         : [],
     ),
-    appErr: failed
-      ? [
-          {
-            description: report.message || report.reason || "the app failed",
-            severity: Severity.ERROR,
-            entities: [{ entity: Entity.APP_INSTANCE, entityId: status.id, entityName: status.displayName }],
-          },
-        ]
-      : [],
+    appErr: errors.map((description) => ({
+      description,
+      severity: Severity.ERROR,
+      entities: [{ entity: Entity.APP_INSTANCE, entityId: status.id, entityName: status.displayName }],
+    })),
     ...(report.startedAt > 0n ? { bootTime: timestampFromMs(Number(report.startedAt)) } : {}),
     volumeRefs:
       spec?.pod.volumes.flatMap(({ source }) =>
@@ -81,6 +78,18 @@ export function appInfo(
   });
   setExtension(value, ext.AppReportSchema, report);
   return infoMessage(node, ZInfoTypes.ZiApp, { case: "ainfo", value });
+}
+
+/** What every container waits for once is no fault. */
+const usualWaits: ReadonlySet<string> = new Set(["", "ContainerCreating", "PodInitializing"]);
+
+/** Why containers of an app do not run that should. */
+function hindrances({ initContainers, containers }: ext.AppReport): string[] {
+  return [...initContainers, ...containers].flatMap(({ name, state }) => {
+    if (state?.state.case !== "waiting") return [];
+    const { reason, message } = state.state.value;
+    return usualWaits.has(reason) ? [] : [`${name}: ${message || reason}`];
+  });
 }
 
 /** An object that is gone is told with its id and nothing else. */
