@@ -37,7 +37,6 @@ export interface DeviceOptions {
   readonly nonce: string;
   readonly integrityToken: string;
   readonly attested: boolean;
-  readonly receivedPCRTemplate?: { readonly PCRValues: readonly unknown[] };
 }
 
 export class Adam implements AsyncDisposable {
@@ -69,7 +68,17 @@ export class Adam implements AsyncDisposable {
     const child = spawn(
       program,
       [
-        ...["server", "--ip", host, "--port", String(port), "--db-url", "", "--conf-dir", file("conf")],
+        ...[
+          "server",
+          "--ip",
+          host,
+          "--port",
+          String(port),
+          "--db-url",
+          file("db"),
+          "--conf-dir",
+          file("conf"),
+        ],
         ...["--server-cert", file("server.pem"), "--server-key", file("server-key.pem")],
         ...["--signing-cert", file("signing.pem"), "--signing-key", file("signing-key.pem")],
         ...["--encrypt-cert", file("encrypt.pem"), "--encrypt-key", file("encrypt-key.pem")],
