@@ -186,7 +186,7 @@ export class ConfigAcceptor {
   }
 
   #believe(response: config.ConfigResponse, lists: readonly ControllerCerts[]): void {
-    const { secrets, desired } = this.#parts;
+    const { secrets, desired, trust } = this.#parts;
     const message = messageOf(response);
     const { configHash } = response;
     const next = translate(message, configHash, (block) => secrets.openCredentials(block));
