@@ -1,5 +1,5 @@
 export { Life } from "./life.ts";
 export { SimClock } from "./sim-clock.ts";
-export { SimController } from "./sim-controller.ts";
+export { controllerHost, SimController } from "./sim-controller.ts";
 export { SimNode } from "./sim-node.ts";
 export { daemonSet, World, type WorldOptions } from "./world.ts";
