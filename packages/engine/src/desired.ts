@@ -34,6 +34,8 @@ export interface AppSpec {
   readonly revision: string;
   readonly displayName: string;
   readonly active: boolean;
+  /** Why it cannot be started as the configuration has it: something it names is not there. */
+  readonly hindrance?: { readonly reason: string; readonly message: string };
   /** A change means: stop, then start again with the same data. */
   readonly restartCounter: number;
   /** A change means: stop, throw its writable data away, start again. */
@@ -113,6 +115,8 @@ export interface VolumeSpec {
 export interface NetworkSpec {
   readonly id: NetworkId;
   readonly name: string;
+  /** Configured, but not to be up. */
+  readonly inactive?: boolean;
   /** `local` is routed behind NAT; `switch` bridges to a port of the node. */
   readonly kind: "local" | "switch";
   /** IPv4 in CIDR form, for `local`. */

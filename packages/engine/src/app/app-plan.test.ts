@@ -118,6 +118,7 @@ const failedPull: ContentStatus = {
   failures: 1,
   retryAt: instant(9),
 };
+const hindrance = { reason: "MissingReference", message: "no volume has uuid v" };
 const finished = { phase: "Succeeded", reason: "", message: "" } as const;
 
 describe("planApp", () => {
@@ -137,6 +138,12 @@ describe("planApp", () => {
       "refuses another machine's images",
       { content: () => armed },
       { do: "wait", reason: "ImageInspectError" },
+    ],
+    ["waits for what its configuration lacks", { wanted: spec({ hindrance }) }, { do: "wait", ...hindrance }],
+    [
+      "goes on running while what replaces it lacks something",
+      { record: withMachine(running), machine: on, wanted: spec({ vcpus: 9, hindrance }) },
+      { do: "wait", ...hindrance },
     ],
     ["waits for its plug", { nic: () => undefined }, { do: "wait", reason: "ContainerCreating" }],
     [

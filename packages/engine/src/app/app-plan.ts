@@ -168,6 +168,7 @@ function contentHindrance(
   { content, node }: AppInputs,
   wanted: AppSpec,
 ): { reason: string; message: string } | undefined {
+  if (wanted.hindrance !== undefined) return wanted.hindrance;
   for (const { container } of allContainers(wanted)) {
     const status = content(container.contentTreeId);
     if (status?.phase === "failed") return { reason: status.reason, message: status.message };

@@ -7,10 +7,8 @@ import type {
   ContentSpec,
   ForeignApp,
   NetworkId,
-  NetworkSpec,
   NicSpec,
   PortMap,
-  VolumeId,
   VolumeSpec,
 } from "../desired.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
@@ -19,9 +17,12 @@ import { environmentOf } from "./user-data.ts";
 export interface AppContext {
   readonly contents: readonly ContentSpec[];
   readonly volumes: readonly VolumeSpec[];
-  readonly networks: readonly NetworkSpec[];
+  /** Why volumes and contents that the configuration has are not to be had. */
+  readonly missing: Missing;
   readonly nodeId: string;
 }
+
+export type Missing = Map<string, string>;
 
 const kib = 1024;
 /** What QEMU takes, and more than any box we know has. */
@@ -54,8 +55,10 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
   const vcpus = fixedresources.vcpus || 1;
   if (vcpus > vcpusMax)
     throw new ConfigFault(`${field}.fixedresources.vcpus`, `${vcpus} are more than ${vcpusMax}`);
-  const nics = item.interfaces.map((nic, at) => translateNic(nic, `${field}.interfaces[${at}]`, context));
+  const nics = item.interfaces.map((nic, at) => translateNic(nic, `${field}.interfaces[${at}]`));
   unique(`${field}.interfaces`, nics, ({ name }) => name);
+  const { pod, missing } = podOf(item, field, context);
+  const hindrance = hindranceOf(field, nics, missing);
   const spec = {
     id: id as AppId,
     version: item.uuidandversion?.version ?? "",
@@ -66,10 +69,25 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     vcpus,
     memoryBytes,
     nics,
-    pod: podOf(item, field, context),
+    pod,
+    ...(hindrance === undefined ? {} : { hindrance }),
     foreign: getPod(item, field) === undefined ? foreignApp(item) : undefined,
   };
   return { ...spec, revision: revisionOf(spec) };
+}
+
+/** Plugs of an app; the guest sets up one. */
+const nicsMax = 1;
+
+function hindranceOf(
+  field: string,
+  nics: readonly NicSpec[],
+  missing: string | undefined,
+): AppSpec["hindrance"] | undefined {
+  if (missing !== undefined) return { reason: "MissingReference", message: missing };
+  if (nics.length <= nicsMax) return undefined;
+  const message = `${field}.interfaces: has ${nics.length}, this node gives an app ${nicsMax}`;
+  return { reason: "UnsupportedInterfaces", message };
 }
 
 /** Equal content gives an equal revision, through restarts of the engine as well. */
@@ -95,60 +113,78 @@ function foreignApp({ userData, cipherData }: appApi.AppInstanceConfig): Foreign
   };
 }
 
-function podOf(item: appApi.AppInstanceConfig, field: string, context: AppContext): ext.AppExtension {
+interface PodParts {
+  readonly pod: ext.AppExtension;
+  /** What it names that is not there. */
+  readonly missing: string | undefined;
+}
+
+function podOf(item: appApi.AppInstanceConfig, field: string, context: AppContext): PodParts {
   const pod = getPod(item, field);
   if (pod === undefined) return foreignPod(item, field, context);
   const containers = [...pod.initContainers, ...pod.containers];
   if (pod.containers.length === 0) throw new ConfigFault(`${field}.(50001).containers`, "there is none");
   unique(`${field}.(50001).containers`, containers, ({ name }) => name);
   const known = new Set<string>(context.contents.map(({ id }) => id));
-  for (const { name, contentTreeId } of containers)
-    if (!known.has(contentTreeId.toLowerCase()))
-      throw new ConfigFault(
-        `${field}.(50001).containers.${name}.content_tree_id`,
-        `no contentInfo has uuid ${JSON.stringify(contentTreeId)}`,
-      );
-  return pod;
+  const missing = containers.flatMap(({ name, contentTreeId }): string[] => {
+    const at = `${field}.(50001).containers.${name}.content_tree_id`;
+    const id = contentTreeId.toLowerCase();
+    if (!isUuid(id)) throw new ConfigFault(at, `${JSON.stringify(contentTreeId)} is not a UUID`);
+    return known.has(id) ? [] : [context.missing.get(id) ?? `${at}: no contentInfo has uuid ${id}`];
+  });
+  return { pod, missing: missing[0] };
 }
 
 /** An app of a controller that is not ours: one container on its first volume, which EVE calls the root. */
-function foreignPod(
-  item: appApi.AppInstanceConfig,
-  field: string,
-  { volumes, contents }: AppContext,
-): ext.AppExtension {
-  const ref = item.volumeRefList[0];
+function foreignPod(item: appApi.AppInstanceConfig, field: string, context: AppContext): PodParts {
+  const [ref] = item.volumeRefList;
   if (ref === undefined) throw new ConfigFault(`${field}.volumeRefList`, "is empty: nothing to start from");
-  const root = volumeOf(ref.uuid, volumes, `${field}.volumeRefList[0].uuid`);
-  if (BigInt(root.generation) !== ref.generationCount)
-    throw new ConfigFault(
-      `${field}.volumeRefList[0].generationCount`,
-      `the volume is of generation ${root.generation}, not ${ref.generationCount}`,
-    );
-  const content = contents.find(({ id }) => id === root.contentId);
+  const volumes = item.volumeRefList.map((it, at) => volumeOf(it, `${field}.volumeRefList[${at}]`, context));
+  const missing = volumes.find((it) => typeof it === "string");
+  const [root, ...others] = volumes.filter((it) => typeof it !== "string");
+  if (missing !== undefined || root === undefined)
+    return { pod: foreignExtension(item, undefined, []), missing };
+  const content = context.contents.find(({ id }) => id === root.contentId);
   if (content === undefined)
     throw new ConfigFault(`${field}.volumeRefList[0].uuid`, "the first volume has no content to start from");
-  const data = item.volumeRefList.slice(1).map((other, at) => ({
-    ref: other,
-    name: `volume-${at + 1}`,
-    volume: volumeOf(other.uuid, volumes, `${field}.volumeRefList[${at + 1}].uuid`),
+  return { pod: foreignExtension(item, content, others), missing };
+}
+
+/** The volume, or why there is none. */
+function volumeOf(
+  { uuid, generationCount }: appApi.AppInstanceConfig["volumeRefList"][number],
+  field: string,
+  { volumes, missing }: AppContext,
+): VolumeSpec | string {
+  const id = uuid.toLowerCase();
+  if (!isUuid(id)) throw new ConfigFault(`${field}.uuid`, `${JSON.stringify(uuid)} is not a UUID`);
+  const volume = volumes.find((candidate) => candidate.id === id);
+  if (volume === undefined) return missing.get(id) ?? `${field}.uuid: no volume has uuid ${id}`;
+  if (BigInt(volume.generation) !== generationCount)
+    return `${field}.generationCount: the volume is of generation ${volume.generation}, not ${generationCount}`;
+  return volume;
+}
+
+function foreignExtension(
+  item: appApi.AppInstanceConfig,
+  content: ContentSpec | undefined,
+  volumes: readonly VolumeSpec[],
+): ext.AppExtension {
+  const data = volumes.map((volume, at) => ({
+    ...{ volume, name: `volume-${at + 1}`, mountPath: item.volumeRefList[at + 1]?.mountDir ?? "" },
   }));
   return create(ext.AppExtensionSchema, {
-    name: item.displayname || root.id,
+    name: item.displayname || (item.uuidandversion?.uuid ?? ""),
     hostname: hostnameOf(item.displayname),
     containers: [
       {
         name: "main",
-        image: content.url,
-        contentTreeId: content.id,
+        image: content?.url ?? "",
+        contentTreeId: content?.id ?? "",
         resources: { memoryLimitBytes: 0n },
         volumeMounts: data
-          .filter(({ ref: { mountDir } }) => mountDir.startsWith("/"))
-          .map(({ name, ref: { mountDir }, volume }) => ({
-            volume: name,
-            mountPath: mountDir,
-            readOnly: volume.readOnly,
-          })),
+          .filter(({ mountPath }) => mountPath.startsWith("/"))
+          .map(({ name, mountPath, volume }) => ({ volume: name, mountPath, readOnly: volume.readOnly })),
       },
     ],
     volumes: data.map(({ name, volume }) => ({
@@ -165,13 +201,6 @@ function foreignPod(
 /** What EVE gives a guest to shut down before it is halted. */
 const foreignGraceSeconds = 60;
 
-function volumeOf(uuid: string, volumes: readonly VolumeSpec[], field: string): VolumeSpec {
-  const id = uuid.toLowerCase() as VolumeId;
-  const volume = volumes.find((candidate) => candidate.id === id);
-  if (volume === undefined) throw new ConfigFault(field, `no volume has uuid ${JSON.stringify(uuid)}`);
-  return volume;
-}
-
 function hostnameOf(displayName: string): string {
   return displayName
     .toLowerCase()
@@ -180,18 +209,12 @@ function hostnameOf(displayName: string): string {
     .slice(0, 63);
 }
 
-function translateNic(
-  item: appApi.AppInstanceConfig["interfaces"][number],
-  field: string,
-  { networks }: AppContext,
-): NicSpec {
+/** A network that is not there makes the plug wait; the network domain says so. */
+function translateNic(item: appApi.AppInstanceConfig["interfaces"][number], field: string): NicSpec {
   if (item.name === "") throw new ConfigFault(`${field}.name`, "is empty");
   const networkId = item.networkId.toLowerCase() as NetworkId;
-  if (!networks.some(({ id }) => id === networkId))
-    throw new ConfigFault(
-      `${field}.networkId`,
-      `no networkInstances has uuid ${JSON.stringify(item.networkId)}`,
-    );
+  if (!isUuid(networkId))
+    throw new ConfigFault(`${field}.networkId`, `${JSON.stringify(item.networkId)} is not a UUID`);
   const mac = item.macAddress.toLowerCase();
   if (!/^([0-9a-f]{2}(:[0-9a-f]{2}){5})?$/.test(mac))
     throw new ConfigFault(`${field}.macAddress`, `${JSON.stringify(item.macAddress)} is not a MAC address`);

@@ -206,6 +206,60 @@ const local = (ip: object): object => ({
 const portmap = (matches: object[], appPort = 80): object =>
   nic({ acls: [{ matches, actions: [{ portmap: true, appPort }] }] });
 
+const podOn = (contentTreeId: string): config.EdgeDevConfig => {
+  const whole = message();
+  const [only] = whole.apps;
+  assert.ok(only !== undefined);
+  const pod = create(ext.AppExtensionSchema, { name: "web", containers: [{ name: "web", contentTreeId }] });
+  setExtension(only, ext.AppExtensionSchema, pod);
+  return whole;
+};
+const other = { ...appInit, uuidandversion: { uuid: "77777777-7777-4777-8777-777777777777" } };
+const content = { uuid: ids.content, URL: "a" };
+
+const hindrances: readonly (readonly [string, RegExp, object, object])[] = [
+  ["a volume", /volumeRefList\[0\]\.uuid: no volume/, {}, { volumeRefList: [{ uuid: ids.app }] }],
+  [
+    ...(["a volume's generation", /generation 0, not 1/, {}] as const),
+    { volumeRefList: [{ uuid: ids.volume, generationCount: 1n }] },
+  ],
+  ["a content tree", /volumes\[0\].*no contentInfo has uuid/, { contentInfo: [] }, {}],
+  ["a datastore", /no datastore has id b/, { contentInfo: [{ ...content, dsIdsList: ["b"] }] }, {}],
+  [
+    ...(["more interfaces than one", /apps\[0\]\.interfaces: has 2/, {}] as const),
+    { interfaces: [appInit.interfaces[0], { ...appInit.interfaces[0], name: "eth1" }] },
+  ],
+];
+
+describe("an app that names what is not to be had", () => {
+  for (const [name, why, more, appMore] of hindrances)
+    it(`waits for ${name}, and no other app does`, () => {
+      const whole = message(more, appMore);
+      const sound = message({
+        contentInfo: [{ ...content, uuid: ids.store, dsIdsList: [ids.store] }],
+        volumes: [{ uuid: ids.network, origin: { type: 2, downloadContentTreeID: ids.store } }],
+        apps: [{ ...other, volumeRefList: [{ uuid: ids.network }] }],
+      });
+      for (const part of ["apps", "contentInfo", "volumes"] as const)
+        whole[part].push(...(sound[part] as never[]));
+      const [app, unharmed] = translate(whole, "hash", noSecrets).apps;
+      assert.match(app?.hindrance?.message ?? "", why);
+      assert.equal(unharmed?.hindrance, undefined);
+    });
+
+  it("waits for a container's content tree", () => {
+    const [app] = translate(podOn(ids.app), "hash", noSecrets).apps;
+    assert.equal(app?.hindrance?.reason, "MissingReference");
+    assert.match(app?.hindrance?.message ?? "", /containers\.web\.content_tree_id: no contentInfo has uuid/);
+    assert.equal(translate(podOn(ids.content), "hash", noSecrets).apps[0]?.hindrance, undefined);
+  });
+
+  it("leaves a network that is not there to the plug", () => {
+    const [app] = translated({}, nic({ networkId: ids.app })).apps;
+    assert.deepEqual([app?.nics[0]?.networkId, app?.hindrance], [ids.app, undefined]);
+  });
+});
+
 const faults: readonly (readonly [string, object, object])[] = [
   ["id.uuid", { id: { uuid: "" } }, {}],
   ["apps[0].uuidandversion.uuid", {}, { uuidandversion: undefined }],
@@ -213,15 +267,15 @@ const faults: readonly (readonly [string, object, object])[] = [
   ["apps[0].fixedresources.memory", {}, { fixedresources: { memory: 1 } }],
   ["apps[0].fixedresources.vcpus", {}, { fixedresources: { memory: 262_144, vcpus: 1000 } }],
   ["apps[0].volumeRefList", {}, { volumeRefList: [] }],
-  ["apps[0].volumeRefList[0].uuid", {}, { volumeRefList: [{ uuid: ids.app }] }],
+  ["apps[0].volumeRefList[0].uuid", {}, { volumeRefList: [{ uuid: "x" }] }],
   [
-    "apps[0].volumeRefList[0].generationCount",
-    {},
-    { volumeRefList: [{ uuid: ids.volume, generationCount: 1n }] },
+    "apps[0].volumeRefList[0].uuid",
+    { volumes: [{ uuid: ids.volume, origin: { type: 1 } }] },
+    { volumeRefList: [{ uuid: ids.volume }] },
   ],
   ["apps[0].interfaces", {}, { interfaces: [appInit.interfaces[0], appInit.interfaces[0]] }],
   ["apps[0].interfaces[0].name", {}, nic({ name: "" })],
-  ["apps[0].interfaces[0].networkId", {}, nic({ networkId: ids.app })],
+  ["apps[0].interfaces[0].networkId", {}, nic({ networkId: "" })],
   ["apps[0].interfaces[0].macAddress", {}, nic({ macAddress: "02:16" })],
   ["apps[0].interfaces[0].acls[0].matches", {}, portmap([{ type: "lport", value: "80" }])],
   ["apps[0].interfaces[0].acls[0].matches", {}, portmap([{ type: "protocol", value: "tcp" }])],
@@ -242,7 +296,6 @@ const faults: readonly (readonly [string, object, object])[] = [
   ["contentInfo[0].URL", { contentInfo: [{ uuid: ids.content }] }, {}],
   ["contentInfo[0].sha256", { contentInfo: [{ uuid: ids.content, URL: "a", sha256: "xyz" }] }, {}],
   ["contentInfo[0].ds_ids_list", { contentInfo: [{ uuid: ids.content, URL: "a" }] }, {}],
-  ["contentInfo[0].ds_ids_list", { contentInfo: [{ uuid: ids.content, URL: "a", dsIdsList: ["b"] }] }, {}],
   ["volumes[0].uuid", { volumes: [{}] }, {}],
   ["volumes[0].origin.downloadContentTreeID", { volumes: [{ uuid: ids.volume, origin: { type: 2 } }] }, {}],
   ["networkInstances[0].uuidandversion.uuid", { networkInstances: [{}] }, {}],

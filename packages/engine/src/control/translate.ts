@@ -1,7 +1,8 @@
 /**
  * EdgeDevConfig → DesiredState: the engine's side of the API's language, and the only place that reads it.
- * Pure. All or nothing: one thing that cannot be makes the whole configuration unacceptable, and the fault
- * names its field, so that the last good one goes on and the controller can say what to mend.
+ * Pure. One thing that makes no sense makes the whole configuration unacceptable, and the fault names its
+ * field, so that the last good one goes on and the controller can say what to mend. What makes sense and only
+ * names something that is not there makes those apps wait that need it, as EVE does: the rest goes on.
  */
 import { type config, ext, getExtension, netinst, storage } from "@selvedge/eve-api";
 import type {
@@ -17,7 +18,7 @@ import type {
 } from "../desired.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
 import { addressRange, isAddress, parseSubnet } from "./subnet.ts";
-import { translateApps } from "./translate-apps.ts";
+import { type Missing, translateApps } from "./translate-apps.ts";
 
 /** Opens the credentials of one datastore when its source asks for them. */
 export type CredentialsOpener = (
@@ -33,14 +34,15 @@ export function translate(
   if (!isUuid(nodeId)) throw new ConfigFault("id.uuid", `${JSON.stringify(nodeId)} is not a UUID`);
   const extension = extensionOf(message);
   const datastores = translateDatastores(message, openCredentials);
-  const contents = translateContents(message, datastores, nodeId);
-  const volumes = translateVolumes(message, new Set(contents.map(({ id }) => id)), nodeId);
+  const missing: Missing = new Map();
+  const contents = translateContents(message, datastores, nodeId, missing);
+  const volumes = translateVolumes(message, new Set(contents.map(({ id }) => id)), nodeId, missing);
   const networks = translateNetworks(message);
   return {
     nodeId,
     nodeName: extension?.nodeName || message.deviceName || nodeId,
     configHash,
-    apps: translateApps(message, { contents, volumes, networks, nodeId }),
+    apps: translateApps(message, { contents, volumes, missing, nodeId }),
     contents,
     volumes,
     networks,
@@ -101,6 +103,7 @@ function translateContents(
   { contentInfo }: config.EdgeDevConfig,
   datastores: ReadonlyMap<string, Datastore>,
   nodeId: string,
+  missing: Missing,
 ): ContentSpec[] {
   const list = contentInfo.flatMap((item, at): ContentSpec[] => {
     const field = `contentInfo[${at}]`;
@@ -112,13 +115,12 @@ function translateContents(
       throw new ConfigFault(`${field}.sha256`, "write 64 hexadecimal digits, or nothing");
     if (item.URL === "") throw new ConfigFault(`${field}.URL`, "is empty");
     const wanted = item.dsIdsList.length > 0 ? item.dsIdsList : item.dsId === "" ? [] : [item.dsId];
-    const sources = wanted.map((name) => {
-      const datastore = datastores.get(name.toLowerCase());
-      if (datastore === undefined)
-        throw new ConfigFault(`${field}.ds_ids_list`, `no datastore has id ${name}`);
-      return datastore;
-    });
-    if (sources.length === 0) throw new ConfigFault(`${field}.ds_ids_list`, "names no datastore");
+    if (wanted.length === 0) throw new ConfigFault(`${field}.ds_ids_list`, "names no datastore");
+    const sources = wanted.flatMap((name) => datastores.get(name.toLowerCase()) ?? []);
+    if (sources.length === 0) {
+      missing.set(id, `${field}.ds_ids_list: no datastore has id ${wanted.join(" or ")}`);
+      return [];
+    }
     return [
       {
         id: id as ContentId,
@@ -137,6 +139,7 @@ function translateVolumes(
   { volumes }: config.EdgeDevConfig,
   contents: ReadonlySet<ContentId>,
   nodeId: string,
+  missing: Missing,
 ): VolumeSpec[] {
   const list = volumes.flatMap((item, at): VolumeSpec[] => {
     const field = `volumes[${at}]`;
@@ -145,11 +148,12 @@ function translateVolumes(
     if (!isUuid(id)) throw new ConfigFault(`${field}.uuid`, `${JSON.stringify(id)} is not a UUID`);
     const tree = (item.origin?.downloadContentTreeID ?? "").toLowerCase() as ContentId;
     const downloaded = item.origin?.type === storage.VolumeContentOriginType.VCOT_DOWNLOAD;
-    if (downloaded && !contents.has(tree))
-      throw new ConfigFault(
-        `${field}.origin.downloadContentTreeID`,
-        `no contentInfo has uuid ${JSON.stringify(tree)}`,
-      );
+    const origin = `${field}.origin.downloadContentTreeID`;
+    if (downloaded && !isUuid(tree)) throw new ConfigFault(origin, `${JSON.stringify(tree)} is not a UUID`);
+    if (downloaded && !contents.has(tree)) {
+      missing.set(id, missing.get(tree) ?? `${origin}: no contentInfo has uuid ${tree}`);
+      return [];
+    }
     return [
       {
         id: id as VolumeId,
@@ -175,7 +179,10 @@ function translateNetworks({ networkInstances }: config.EdgeDevConfig): NetworkS
     if (!isUuid(id))
       throw new ConfigFault(`${field}.uuidandversion.uuid`, `${JSON.stringify(id)} is not a UUID`);
     const name = item.displayname || id;
-    const common = { id: id as NetworkId, name, dns: dnsServers(item, field), hosts: hosts(item, field) };
+    const common = {
+      ...{ id: id as NetworkId, name, dns: dnsServers(item, field), hosts: hosts(item, field) },
+      ...(item.activate ? {} : { inactive: true }),
+    };
     if (item.instType === netinst.ZNetworkInstType.ZnetInstSwitch)
       return [{ ...common, kind: "switch", subnet: "", gateway: "", dhcpFirst: "", dhcpLast: "" }];
     if (item.instType !== netinst.ZNetworkInstType.ZnetInstLocal)

@@ -116,6 +116,11 @@ describe("planNetwork", () => {
     ["no address is free", desired([app("a"), app("b"), app("c")]), /has no free address/],
     ["the network is not there", desired([app("c")], []), /is not in the configuration/],
     ["the network is of another kind", desired([app("c")], [{ ...network, kind: "switch" }]), /kind switch/],
+    [
+      "the network is not activated",
+      desired([app("c")], [{ ...network, inactive: true }]),
+      /is not activated/,
+    ],
     ["the subnet is none", desired([app("c")], [{ ...network, subnet: "10.77.0.0" }]), /is not a\.b\.c\.d/],
   ];
   for (const [name, state, reason] of waiting)

@@ -144,6 +144,7 @@ function planPorts(
 }
 
 function faultOf(network: NetworkSpec): string | undefined {
+  if (network.inactive === true) return `network ${network.name} is not activated`;
   if (network.kind !== "local") return `networks of kind ${network.kind} are not supported on this node`;
   try {
     prefixOf(network.subnet);
