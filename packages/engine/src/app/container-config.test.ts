@@ -76,6 +76,11 @@ describe("what a container is started with", () => {
       { args: ["a1b", "$(V)", "$(NO)"] },
     ],
     [
+      "nothing of the image's variables in them",
+      { command: ["$(PATH)", "$(HOSTNAME)"], env: [value("P", "$(PATH):/own")] },
+      { args: ["$(PATH)", "$(HOSTNAME)"], env: ["PATH=/bin", "LANG=C", "HOSTNAME=a", "P=$(PATH):/own"] },
+    ],
+    [
       "variables over the image's, one of another, and what only the node knows",
       {
         env: [

@@ -29,8 +29,8 @@ export class ContainerConfigError extends Error {
  */
 export function containerStart(inputs: ContainerInputs): ContainerStart {
   const { spec, container, image } = inputs;
-  const env = environment(inputs);
-  const expand = (text: string): string => expandVariables(text, env);
+  const own = ownVariables(inputs);
+  const expand = (text: string): string => expandVariables(text, own);
   const command = container.command.length > 0 ? container.command : (image?.entrypoint ?? []);
   // A command of the user's makes the image's arguments meaningless.
   const defaults = container.command.length > 0 ? [] : (image?.cmd ?? []);
@@ -47,7 +47,7 @@ export function containerStart(inputs: ContainerInputs): ContainerStart {
     attempt: inputs.attempt,
     disk: inputs.disk,
     args: [...container.command, ...container.args].length > 0 ? mixed(container, image, expand) : whole,
-    env: [...env].map(([name, value]) => `${name}=${value}`),
+    env: [...environment(inputs, own)].map(([name, value]) => `${name}=${value}`),
     cwd: container.workingDir !== "" ? container.workingDir : image?.workingDir || "/",
     user,
     groups: (security?.supplementalGroups ?? []).map(Number),
@@ -91,16 +91,25 @@ function mountOf(spec: AppSpec, mount: ext.VolumeMount): ContainerStart["mounts"
   };
 }
 
-function environment(inputs: ContainerInputs): Map<string, string> {
-  const { spec, container, image, secrets } = inputs;
-  const env = new Map<string, string>();
+type Variables = Map<string, string>;
+
+function environment({ spec, container, image, foreign }: ContainerInputs, own: Variables): Variables {
+  const env: Variables = new Map();
   for (const line of image?.env ?? []) {
     const at = line.indexOf("=");
     if (at > 0) env.set(line.slice(0, at), line.slice(at + 1));
   }
   env.set("HOSTNAME", hostnameOf(spec));
   if (container.tty) env.set("TERM", "xterm");
-  for (const [name, value] of inputs.foreign) env.set(name, value);
+  for (const [name, value] of foreign) env.set(name, value);
+  for (const [name, value] of own) env.set(name, value);
+  return env;
+}
+
+/** What the user gave the container. As in Kubernetes only these replace `$(NAME)`, not the image's. */
+function ownVariables(inputs: ContainerInputs): Variables {
+  const { container, secrets } = inputs;
+  const own: Variables = new Map();
   for (const { name, source } of container.env) {
     if (source.case === "secretKey") {
       const value = secrets?.values[source.value];
@@ -108,11 +117,11 @@ function environment(inputs: ContainerInputs): Map<string, string> {
         throw new ContainerConfigError(
           `couldn't find ${source.value} for variable ${name} in the app's secrets`,
         );
-      env.set(name, value);
-    } else if (source.case === "fieldPath") env.set(name, downward(source.value, inputs));
-    else env.set(name, expandVariables(source.value ?? "", env));
+      own.set(name, value);
+    } else if (source.case === "fieldPath") own.set(name, downward(source.value, inputs));
+    else own.set(name, expandVariables(source.value ?? "", own));
   }
-  return env;
+  return own;
 }
 
 function downward(path: string, { podIp, hostIp }: ContainerInputs): string {
