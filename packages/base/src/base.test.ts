@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { backoffDelay } from "./backoff.ts";
 import { BoundedQueue, LruMap } from "./bounded.ts";
+import { collectBytes, concatBytes } from "./bytes.ts";
 import { canonicalJson, jsonEqual } from "./canonical-json.ts";
 import { cloneJson } from "./clone-json.ts";
 import { describeError, formatRecord, Log, type LogRecord } from "./log.ts";
@@ -120,5 +121,18 @@ describe("cloneJson", () => {
     copy.a.push("more");
     assert.equal(original.a.length, 2);
     assert.equal(Object.getPrototypeOf(copy), Object.prototype);
+  });
+});
+
+describe("bytes", () => {
+  it("are collected up to a bound, and not one more", async () => {
+    async function* parts(): AsyncGenerator<Uint8Array> {
+      yield Uint8Array.of(1, 2);
+      yield Uint8Array.of(3);
+    }
+    const tooLong = (): Error => new RangeError("too long");
+    assert.deepEqual(await collectBytes(parts(), 3, tooLong), Uint8Array.of(1, 2, 3));
+    await assert.rejects(collectBytes(parts(), 2, tooLong), RangeError);
+    assert.deepEqual(concatBytes([]), new Uint8Array());
   });
 });

@@ -1,4 +1,5 @@
 import type { KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
+import { collectBytes } from "@selvedge/base";
 import { ApiError, type Status } from "./errors.ts";
 import type { HttpRequest, HttpResponse, HttpTransport } from "./http-transport.ts";
 import type {
@@ -144,15 +145,8 @@ function writing({ fieldManager, force, dryRun }: WriteOptions): Query {
 }
 
 async function textOf({ body }: HttpResponse): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const part of body) {
-    bytes += part.length;
-    if (bytes > answerMax) throw new Error(`the API server's answer is longer than ${answerMax} bytes`);
-    text += decoder.decode(part, { stream: true });
-  }
-  return text + decoder.decode();
+  const tooLong = `the API server's answer is longer than ${answerMax} bytes`;
+  return new TextDecoder().decode(await collectBytes(body, answerMax, () => new Error(tooLong)));
 }
 
 async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {

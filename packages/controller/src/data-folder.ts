@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { FlagError } from "./address.ts";
+import { replaceFileSync } from "./replace-file.ts";
 
 /**
  * The controller's folder, for one controller at a time.
@@ -42,8 +43,7 @@ export class DataFolder implements Disposable {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     }
-    writeFileSync(`${target}.new`, content, { mode: 0o600 });
-    renameSync(`${target}.new`, target);
+    replaceFileSync(target, content);
   }
 
   [Symbol.dispose](): void {

@@ -6,6 +6,9 @@
  * directions hash different things: a node the DER of its certificate, a controller the exact PEM text it
  * published. Whoever calls compares hashes and verifies; this file only reads and writes.
  */
+import { concatBytes } from "@selvedge/base";
+import { readVarint, varintBytesMax, varintOf } from "./varint.ts";
+
 export interface Envelope {
   readonly payload: Uint8Array;
   /** How senderCertHash was cut; 0 when the peer left it out. */
@@ -38,8 +41,8 @@ export function encodeEnvelope(envelope: {
   const { payload, algorithm, senderCertHash, signature, senderCert } = envelope;
   // The body is written even when it is empty: peers refuse an envelope without one.
   const body = payload.length === 0 ? [] : [field(1, payload)];
-  return concat([
-    field(1, concat(body)),
+  return concatBytes([
+    field(1, concatBytes(body)),
     Uint8Array.of(0x10, algorithm),
     field(3, senderCertHash),
     field(4, signature),
@@ -118,14 +121,13 @@ interface WireField {
 function* fields(bytes: Uint8Array): Generator<WireField> {
   let at = 0;
   const varint = (): number => {
-    let value = 0;
-    for (let shift = 0; shift < 10; shift++) {
-      const byte = bytes[at++];
-      if (byte === undefined) throw new EnvelopeError("cut short");
-      value += (byte & 0x7f) * 2 ** (7 * shift);
-      if (byte < 0x80) return value;
+    const read = readVarint(bytes, at);
+    if (read === undefined) {
+      const isLong = bytes.length - at >= varintBytesMax;
+      throw new EnvelopeError(isLong ? `a number is longer than ${varintBytesMax} bytes` : "cut short");
     }
-    throw new EnvelopeError("a number is longer than 10 bytes");
+    at = read.next;
+    return read.value;
   };
   while (at < bytes.length) {
     const tag = varint();
@@ -158,25 +160,9 @@ function* fields(bytes: Uint8Array): Generator<WireField> {
 }
 
 function field(number: number, content: Uint8Array): Uint8Array {
-  return concat([lengthPrefix(number, content.length), content]);
+  return concatBytes([lengthPrefix(number, content.length), content]);
 }
 
 function lengthPrefix(number: number, length: number): Uint8Array {
-  const bytes = [number * 8 + 2];
-  let rest = length;
-  while (rest >= 0x80) {
-    bytes.push((rest & 0x7f) | 0x80);
-    rest = Math.floor(rest / 128);
-  }
-  return Uint8Array.from([...bytes, rest]);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return Uint8Array.from([number * 8 + 2, ...varintOf(length)]);
 }

@@ -10,6 +10,7 @@ import {
   parseJsonBody,
   parseYamlBody,
 } from "@selvedge/apimachinery";
+import { collectBytes } from "@selvedge/base";
 import { badRequest, unsupportedBody } from "../rest/refusals.ts";
 import { StatusError } from "../status-error.ts";
 
@@ -20,20 +21,13 @@ export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   const tooLarge = (): StatusError =>
     new StatusError(413, "RequestEntityTooLarge", `Request entity too large: limit is ${bodyMax}`, {});
   if (Number(request.headers["content-length"] ?? 0) > bodyMax) throw tooLarge();
-  const parts: Uint8Array[] = [];
-  let size = 0;
   try {
-    for await (const part of request as AsyncIterable<Uint8Array>) {
-      size += part.length;
-      if (size > bodyMax) throw tooLarge();
-      parts.push(part);
-    }
+    return await collectBytes(request, bodyMax, tooLarge);
   } catch (error) {
     if (error instanceof StatusError) throw error;
     // The client went away in the middle: nobody will read this, and nothing here is broken.
     throw badRequest("the body of the request ended too early", error);
   }
-  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
 }
 
 export const protobufType = "application/vnd.kubernetes.protobuf";

@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFileSync } from "../replace-file.ts";
 
 /**
  * Where keys and certificates are kept. Small texts, each replaced as a whole: after a power cut a name has
@@ -29,23 +30,7 @@ export class FolderPkiFiles implements PkiFiles {
   }
 
   write(name: string, content: string): void {
-    const path = join(this.#folder, name);
-    const temporary = `${path}.new`;
-    withFile(temporary, "w", (file) => {
-      writeSync(file, content);
-      fsyncSync(file);
-    });
-    renameSync(temporary, path);
-    withFile(this.#folder, "r", fsyncSync);
-  }
-}
-
-function withFile(path: string, flags: string, act: (file: number) => void): void {
-  const file = openSync(path, flags, 0o600);
-  try {
-    act(file);
-  } finally {
-    closeSync(file);
+    replaceFileSync(join(this.#folder, name), content);
   }
 }
 

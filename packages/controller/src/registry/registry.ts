@@ -1,5 +1,4 @@
-import type { Clock, Log, Random } from "@selvedge/base";
-import { uuid } from "@selvedge/base";
+import { type Clock, collectBytes, type Log, type Random, uuid } from "@selvedge/base";
 import {
   type BlobStore,
   DigestMismatchError,
@@ -137,7 +136,8 @@ export class Registry {
         return { status: 200, headers, body: request.method === "HEAD" ? nothing : manifest.bytes };
       }
       case "PUT": {
-        const bytes = await readAll(request.body, manifestMax);
+        const tooLong = `a manifest has at most ${manifestMax} bytes`;
+        const bytes = await collectBytes(request.body, manifestMax, () => new TooLargeError(tooLong));
         const [mediaType = ""] = (request.headers["content-type"] || manifestType).split(";", 1);
         const content = parseManifest(bytes);
         if (content.mediaType !== undefined && content.mediaType !== mediaType) {
@@ -305,15 +305,4 @@ function failure(
 function json(status: number, value: unknown, headers: Readonly<Record<string, string>>): RegistryResponse {
   const body = new TextEncoder().encode(JSON.stringify(value));
   return { status, headers: { "content-type": "application/json", ...headers }, body };
-}
-
-async function readAll(body: AsyncIterable<Uint8Array>, limit: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of body) {
-    size += part.length;
-    if (size > limit) throw new TooLargeError(`a manifest has at most ${limit} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
 }

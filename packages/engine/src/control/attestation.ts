@@ -20,7 +20,8 @@ import {
 } from "@selvedge/base";
 import { attest, certs, common, shortHash } from "@selvedge/eve-api";
 import { ecdsaSignature } from "../identity/certificate.ts";
-import { type Identity, type NodeCertificate, sha256 } from "../identity/identity.ts";
+import type { Identity, NodeCertificate } from "../identity/identity.ts";
+import { sha256 } from "../identity/sha256.ts";
 import { Alarm } from "./alarm.ts";
 import type { ControllerClient } from "./controller-client.ts";
 

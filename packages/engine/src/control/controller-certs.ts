@@ -5,11 +5,12 @@
  * inside); what counts is that every signing and exchange certificate chains to a root the box was given on
  * the ladder.
  */
-import { createHash, type KeyObject, verify, X509Certificate } from "node:crypto";
+import { type KeyObject, verify, X509Certificate } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Instant } from "@selvedge/base";
 import { certs, decodeEnvelope, shortHash } from "@selvedge/eve-api";
 import type { Point } from "../identity/key-store.ts";
+import { sha256 } from "../identity/sha256.ts";
 
 export interface ControllerCerts {
   /** The encoded ZControllerCert as it came. */
@@ -168,8 +169,4 @@ function pointOf(certificate: X509Certificate): Point {
 
 function describe({ subject }: X509Certificate): string {
   return subject.replaceAll("\n", ", ");
-}
-
-function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(bytes).digest());
 }

@@ -1,9 +1,10 @@
 /** One exchange with the controller: signs what goes out, believes only what is signed in what comes back. */
-import { createHash, createPrivateKey, type KeyObject, sign, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, sign, X509Certificate } from "node:crypto";
 import { type Clock, type Log, type Millis, type Random, seconds, uuid } from "@selvedge/base";
 import { decodeEnvelope, type EndpointName, encodeEnvelope, endpoints, pathOf } from "@selvedge/eve-api";
 import { type HttpClient, HttpError, readBody } from "../host/http.ts";
 import type { Identity } from "../identity/identity.ts";
+import { sha256 } from "../identity/sha256.ts";
 import { UnknownSignerError } from "./controller-certs.ts";
 import type { ControllerTrust } from "./controller-trust.ts";
 import type { EnrolmentConfig } from "./enrolment-config.ts";
@@ -167,8 +168,4 @@ const nothing = new Uint8Array();
 /** PEM is base64 already; the API wants its text in base64 once more. */
 export function base64Text(pem: string): Uint8Array {
   return new TextEncoder().encode(new TextEncoder().encode(pem).toBase64());
-}
-
-function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(bytes).digest());
 }

@@ -2,6 +2,8 @@
  * One HTTP exchange with a controller or a registry, as a port: the real one is node:https, the simulated
  * one a network that can be cut.
  */
+import { collectBytes } from "@selvedge/base";
+
 export interface HttpClient {
   send(request: HttpRequest): Promise<HttpResponse>;
 }
@@ -36,18 +38,9 @@ export class HttpError extends Error {
 
 /** Reads a whole body; throws HttpError past `limit` bytes. */
 export async function readBody(response: HttpResponse, limit: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of response.body) {
-    length += part.length;
-    if (length > limit) throw new HttpError(`answer is larger than ${limit} bytes`);
-    parts.push(part);
-  }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return await collectBytes(
+    response.body,
+    limit,
+    () => new HttpError(`answer is larger than ${limit} bytes`),
+  );
 }

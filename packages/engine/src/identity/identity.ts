@@ -3,7 +3,7 @@
  * with a TPM, the one that quotes are checked with. The hash of the device certificate is the node's name to
  * a controller, so the certificate is made once and kept beside the key as well as on the disk.
  */
-import { createHash, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { type Clock, describeError, type Log, type Random } from "@selvedge/base";
 import type { Disk } from "../host/disk.ts";
 import { type KeyUsage, makeCertificate, type Name, toPem, validity } from "./certificate.ts";
@@ -167,10 +167,4 @@ function certificate(pem: Uint8Array): NodeCertificate {
 
 function nameOf(label: string): Name {
   return { organization, commonName: label.slice(0, labelMax) || "node" };
-}
-
-export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return new Uint8Array(hash.digest());
 }
