@@ -6,6 +6,7 @@ import {
   config,
   decodeEnvelope,
   type EndpointName,
+  ExtensionError,
   endpoints,
   flowlog,
   hardwareHealth,
@@ -132,6 +133,14 @@ describe("a report", () => {
     assert.equal((await box.post("info", info.ZInfoMsgSchema, message)).status, 503);
     assert.equal((await box.post("info", info.ZInfoMsgSchema, message)).status, 201);
     assert.match(JSON.stringify(world.logged.filter(({ level }) => level === "error")), /disk full/);
+  });
+
+  it("whose extension is broken is refused for good", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    world.failReport = new ExtensionError("extension of ZInfoDevice has a wrong length");
+    assert.equal((await box.post("info", info.ZInfoMsgSchema, { devId: box.id })).status, 422);
+    assert.equal(world.gateway.refusals.totals().get("payload"), 1);
   });
 
   it("that is no message is refused for good: sent again it would be the same", async () => {

@@ -15,6 +15,7 @@ import {
   config,
   type EndpointMatch,
   type EndpointName,
+  ExtensionError,
   flowlog,
   hardwareHealth,
   info,
@@ -122,6 +123,9 @@ export class Gateway implements DeviceGateway, Disposable {
       const answer = await this.#answer(match, request);
       return "reason" in answer ? this.#refuse(request, answer, match.node) : answer;
     } catch (error) {
+      // Sent again it would be the same.
+      if (error instanceof ExtensionError)
+        return this.#refuse(request, { status: 422, reason: "payload", message: error.message }, match.node);
       // The node is not at fault: whatever it sent, it shall send again.
       this.#options.log.error("request failed", { path, node: match.node, error: describeError(error) });
       return empty(503, { "retry-after": `${retrySeconds}` });

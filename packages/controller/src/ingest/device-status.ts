@@ -1,8 +1,9 @@
-import { timestampDate } from "@bufbuild/protobuf/wkt";
-import { cloneJson, type Instant, instant, toRfc3339 } from "@selvedge/base";
+import { cloneJson, type Instant, toRfc3339 } from "@selvedge/base";
 import { ext, getExtension, type info } from "@selvedge/eve-api";
 import type { EdgeNodeStatus, NodeAddress, NodeCondition, NodeStatus } from "@selvedge/kinds";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
+import { timeOfNode, timestampOfNode } from "./node-time.ts";
+import { makeRoom, saidConditions } from "./said-conditions.ts";
 
 /** The version of Kubernetes' node interface we follow; kubectl shows it as the node's version. */
 const kubernetesVersion = "v1.34.0";
@@ -41,7 +42,9 @@ export function nodeStatusOf(
     pods,
   );
   const conditions = cloneJson(before.conditions ?? []);
-  for (const says of pressures(report)) setCondition(conditions, says, now);
+  const said = pressures(report);
+  makeRoom(conditions, said, isReady);
+  for (const says of said) setCondition(conditions, says, now);
   heartbeat(conditions, now);
   return {
     ...before,
@@ -99,8 +102,13 @@ export function edgeNodeStatusOf(
     configError.message !== "" &&
     configError.configHash !== report.configHash
   ) {
-    const { field, message, at } = configError;
-    status.configError = { ...(field && { field }), message, ...(at !== 0n && { at: rfc3339(at) }) };
+    const { field, message } = configError;
+    const since = timeOfNode(configError.at);
+    status.configError = {
+      ...(field && { field }),
+      message,
+      ...(since !== undefined && { at: toRfc3339(since) }),
+    };
     const text = field === "" ? message : `${field}: ${message}`;
     setCondition(
       conditions,
@@ -119,10 +127,15 @@ export function edgeNodeStatusOf(
   return status;
 }
 
+const architectures: ReadonlyMap<string, string> = new Map([
+  ["x86_64", "amd64"],
+  ["aarch64", "arm64"],
+]);
+
 export function architectureOf(device: info.ZInfoDevice, report: ext.NodeReport | undefined): string {
-  const names: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
   const said = report?.architecture || device.machineArch;
-  return names[said] ?? said;
+  // It becomes a label of the Node, and not everything can.
+  return architectures.get(said) ?? (/^[a-z0-9][a-z0-9_-]{0,30}[a-z0-9]$/.test(said) ? said : "unknown");
 }
 
 function identityCondition(store: "tpm" | "file"): ConditionSays {
@@ -162,12 +175,15 @@ function pressures(report: ext.NodeReport | undefined): ConditionSays[] {
       message: "the node has sufficient process IDs available",
     },
   ];
-  const said = (report?.conditions ?? []).flatMap(({ type, status, reason, message }): ConditionSays[] =>
-    type !== "Ready" && (status === "True" || status === "False" || status === "Unknown")
-      ? [{ type, status, ...(reason && { reason }), ...(message && { message }) }]
-      : [],
+  const said = saidConditions(report?.conditions ?? [], isReady).map(
+    ({ at: _at, ...says }): ConditionSays => says,
   );
   return [...calm.filter(({ type }) => !said.some((one) => one.type === type)), ...said];
+}
+
+/** Whether the node lives is not for it to say. */
+function isReady(type: string): boolean {
+  return type === "Ready";
 }
 
 function heartbeat(conditions: NodeCondition[], now: Instant): void {
@@ -195,14 +211,11 @@ function addressesOf(
 }
 
 function bootIdOf({ bootTime, restartCounter }: info.ZInfoDevice): string {
-  return bootTime === undefined ? `restart-${restartCounter}` : timestampDate(bootTime).toISOString();
+  const at = timestampOfNode(bootTime);
+  return at === undefined ? `restart-${restartCounter}` : new Date(at).toISOString();
 }
 
 /** As semantic versions allow it after the plus sign. */
 function plain(version: string): string {
   return version.replaceAll(/[^0-9A-Za-z.-]/g, "-");
-}
-
-function rfc3339(at: bigint): string {
-  return toRfc3339(instant(Number(at)));
 }

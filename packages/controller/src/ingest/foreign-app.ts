@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
-import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { ext, info } from "@selvedge/eve-api";
 import type { Pod } from "@selvedge/kinds";
+import { timestampOfNode } from "./node-time.ts";
 
 /**
  * What EVE's states of an app mean for the containers in it. Rows, so that the table can be read and
@@ -47,7 +47,7 @@ export const meanings: Readonly<Record<info.ZSwState, Meaning>> = {
 export function reportOfForeignApp(pod: Pod, app: info.ZInfoApp, hostIp: string): ext.AppReport {
   const meaning = meanings[app.state] ?? { is: "waiting" as const, message: `state ${app.state}` };
   const error = app.appErr.map(({ description }) => description).join("; ");
-  const startedAt = app.bootTime === undefined ? 0n : BigInt(timestampDate(app.bootTime).getTime());
+  const startedAt = BigInt(timestampOfNode(app.bootTime) ?? 0);
   const never = pod.spec.restartPolicy === "Never";
   const phase =
     meaning.is === "running" ? "Running" : meaning.is === "ended" && never ? "Succeeded" : "Pending";

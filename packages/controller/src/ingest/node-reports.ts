@@ -1,5 +1,5 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
-import { type Clock, hours, type Instant, instant, jsonEqual, type Log, LruMap } from "@selvedge/base";
+import { type Clock, hours, type Instant, jsonEqual, type Log, LruMap } from "@selvedge/base";
 import {
   ext,
   type flowlog,
@@ -24,6 +24,7 @@ import { reportOfForeignApp } from "./foreign-app.ts";
 import { contentNews, type PartNews, showNews, usersOf, volumeNews } from "./foreign-parts.ts";
 import { type HealthBook, healthCondition } from "./hardware-health.ts";
 import type { NodeFacts } from "./node-facts.ts";
+import { timeOfNode } from "./node-time.ts";
 import { podStatusOf } from "./pod-status.ts";
 import { ReportOrder } from "./report-order.ts";
 import type { UsageBook } from "./usage-book.ts";
@@ -240,7 +241,7 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
 
   async #appEvent(pod: Pod, host: string, event: ext.AppEvent): Promise<void> {
     const { clock } = this.#deps;
-    const lastAt = event.lastAt === 0n ? clock.now() : instant(Number(event.lastAt));
+    const lastAt = timeOfNode(event.lastAt) ?? clock.now();
     if (clock.now() - lastAt > eventAgeMax) return;
     const { type, reason, message, container, count } = event;
     const key = `${pod.metadata.uid}/${container}/${reason}/${message}/${event.firstAt}`;
@@ -248,7 +249,7 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
     await this.#tell(pod, key, Math.max(count, 1), {
       ...{ type: type === "Warning" ? "Warning" : "Normal", reason, message, component: "engine", host },
       lastAt,
-      firstAt: event.firstAt === 0n ? lastAt : instant(Number(event.firstAt)),
+      firstAt: timeOfNode(event.firstAt) ?? lastAt,
       ...(container !== "" && { fieldPath: `spec.${init ? "initContainers" : "containers"}{${container}}` }),
     });
   }

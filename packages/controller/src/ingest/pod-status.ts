@@ -1,8 +1,10 @@
-import { cloneJson, type Instant, instant, toRfc3339 } from "@selvedge/base";
+import { cloneJson, type Instant, toRfc3339 } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { ContainerState, ContainerStatus, Pod, PodPhase, PodStatus } from "@selvedge/kinds";
 import { setCondition } from "../objects/conditions.ts";
 import { isGoing } from "../objects/pods.ts";
+import { timeOfNode } from "./node-time.ts";
+import { makeRoom, saidConditions } from "./said-conditions.ts";
 
 const phases: readonly PodPhase[] = ["Pending", "Running", "Succeeded", "Failed"];
 /** Conditions that are decided here, from what runs; the node's word on them is not needed. */
@@ -20,7 +22,7 @@ export function podStatusOf(pod: Pod, report: ext.AppReport, halted: boolean, no
   const status: PodStatus = {
     ...before,
     phase,
-    startTime: before.startTime ?? toRfc3339(time(report.startedAt) ?? now),
+    startTime: before.startTime ?? toRfc3339(timeOfNode(report.startedAt) ?? now),
     containerStatuses: containers,
   };
   if (inits.length > 0) status.initContainerStatuses = inits;
@@ -29,15 +31,10 @@ export function podStatusOf(pod: Pod, report: ext.AppReport, halted: boolean, no
   setAddresses(status, report.podIp, report.hostIp);
   status.conditions = cloneJson(before.conditions ?? []);
   setReadiness(pod, status, now);
-  for (const { type, status: says, reason, message, lastTransitionAt } of report.conditions) {
-    if (derived.includes(type) || (says !== "True" && says !== "False" && says !== "Unknown")) continue;
-    const at = time(lastTransitionAt) ?? now;
-    setCondition(
-      status.conditions,
-      { type, status: says, ...(reason && { reason }), ...(message && { message }) },
-      at,
-    );
-  }
+  const isDerived = (type: string): boolean => derived.includes(type);
+  const said = saidConditions(report.conditions, isDerived);
+  makeRoom(status.conditions, said, isDerived);
+  for (const { at, ...says } of said) setCondition(status.conditions, says, timeOfNode(at) ?? now);
   return status;
 }
 
@@ -163,11 +160,7 @@ function withScheme(id: string): string {
   return id.includes("://") ? id : `selvedge://${id}`;
 }
 
-function time(at: bigint): Instant | undefined {
-  return at === 0n ? undefined : instant(Number(at));
-}
-
 function timeText(at: bigint): string | null {
-  const known = time(at);
+  const known = timeOfNode(at);
   return known === undefined ? null : toRfc3339(known);
 }
