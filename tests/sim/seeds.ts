@@ -37,8 +37,8 @@ const one = process.env["SELVEDGE_SEED"];
 const seedCount = Number(process.env["SELVEDGE_SEEDS"] ?? 200);
 /** Seeds that fail in different ways tell more than one does; after these it is clear that something is wrong. */
 const failuresMax = 3;
-/** In real time. A world takes seconds at most, but for fleets; one that takes this long hangs. */
-const hangsAfterMs = 300_000;
+/** In real time. Most worlds take less than a second and a fleet minutes; one that takes this long hangs. */
+const hangsAfterMs = 900_000;
 /** A world makes much that dies young; Node's default for it has the collector at work all the time. */
 const youngMegabytes = 64;
 

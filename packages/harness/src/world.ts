@@ -10,7 +10,15 @@
  *   await world.settle();
  */
 import type { KubeList, KubeObject } from "@selvedge/apimachinery";
-import { type Millis, millis, minutes, type Random, SeededRandom, seconds } from "@selvedge/base";
+import {
+  type Instant,
+  type Millis,
+  millis,
+  minutes,
+  type Random,
+  SeededRandom,
+  seconds,
+} from "@selvedge/base";
 import type { KindRef, Objects } from "@selvedge/client";
 import { allKinds, daemonSetKind, edgeNodeKind, nodeKind, podKind } from "@selvedge/kinds";
 import { SimNetwork } from "./network/sim-network.ts";
@@ -144,6 +152,13 @@ export class World implements AsyncDisposable {
     return nodes.filter(isReady).map(({ metadata }) => metadata.name ?? "");
   }
 
+  /** Whose link was opened since then. */
+  async nodesLinkedSince(since: Instant): Promise<readonly string[]> {
+    const nodes = await this.list<KubeObject & EdgeNodeShape>(edgeNodeKind);
+    const linked = nodes.filter(({ status }) => Date.parse(status?.linkConnectedAt ?? "") >= since);
+    return linked.map(({ metadata }) => metadata.name ?? "");
+  }
+
   cut(index = 0): void {
     this.network.cut(this.node(index).name);
   }
@@ -233,6 +248,10 @@ interface DaemonSetShape {
 
 function whatRuns(container: ContainerShape | undefined): string {
   return `${container?.image} ${container?.command?.join(" ")}`;
+}
+
+interface EdgeNodeShape {
+  readonly status?: { readonly linkConnectedAt?: string };
 }
 
 interface PodShape {
