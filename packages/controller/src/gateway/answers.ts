@@ -10,6 +10,15 @@ export interface Refused {
   readonly retryAfter?: number;
 }
 
+/** The node signed it, so it is not a fault of the way: sent again it would be the same. */
+export function unusable(text: string): Refused {
+  return { status: 422, reason: "payload", message: text };
+}
+
+export function unreadable(what: string): Refused {
+  return unusable(`the payload is no ${what}`);
+}
+
 const protobuf = "application/x-proto-binary";
 const noBody = new Uint8Array(0);
 

@@ -36,7 +36,7 @@ import type {
   NodeId,
   Reports,
 } from "../ports.ts";
-import { empty, message, type Refused, refusal } from "./answers.ts";
+import { empty, message, type Refused, refusal, unreadable, unusable } from "./answers.ts";
 import type { Attestation } from "./attestation.ts";
 import { authenticate } from "./authenticate.ts";
 import { DeviceCertificateError, type DeviceCertificates } from "./device-certificates.ts";
@@ -123,9 +123,7 @@ export class Gateway implements DeviceGateway, Disposable {
       const answer = await this.#answer(match, request);
       return "reason" in answer ? this.#refuse(request, answer, match.node) : answer;
     } catch (error) {
-      // Sent again it would be the same.
-      if (error instanceof ExtensionError)
-        return this.#refuse(request, { status: 422, reason: "payload", message: error.message }, match.node);
+      if (error instanceof ExtensionError) return this.#refuse(request, unusable(error.message), match.node);
       // The node is not at fault: whatever it sent, it shall send again.
       this.#options.log.error("request failed", { path, node: match.node, error: describeError(error) });
       return empty(503, { "retry-after": `${retrySeconds}` });
@@ -359,11 +357,6 @@ export class Gateway implements DeviceGateway, Disposable {
 
 function notFound(path: string): Refused {
   return { status: 404, reason: "path", message: `there is no ${path.slice(0, 100)}` };
-}
-
-/** The node signed it, so it is not a fault of the way: sent again it would be the same. */
-function unreadable(what: string): Refused {
-  return { status: 422, reason: "payload", message: `the payload is no ${what}` };
 }
 
 /**
