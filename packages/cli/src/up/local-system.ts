@@ -7,6 +7,7 @@ import { connect, type KubeConnection, waitFor } from "../kube.ts";
 import { nodeBinary, programMain } from "../layout.ts";
 import { step } from "../progress.ts";
 import { enrollmentProfile, isNodeReady } from "./enrollment.ts";
+import { bootNode, insideBootedNode, insideNode } from "./inside-node.ts";
 import { makeOnboardingPair, type OnboardingPair, writeNodeConfig } from "./node-config.ts";
 import { Supervisor } from "./supervisor.ts";
 import { markOf } from "./system-processes.ts";
@@ -94,14 +95,11 @@ async function startNode(node: NodePlan, guestDir: string, supervisor: Superviso
   const folder = (name: string): string => join(node.dir, name);
   for (const name of ["tpm", "state", "run"]) await mkdir(folder(name), { recursive: true, mode: 0o755 });
   const socket = join(folder("run"), "tpm.sock");
-  const inside = (command: string, args: readonly string[]): { command: string; args: string[] } => ({
-    command: "ip",
-    args: ["netns", "exec", node.namespace, command, ...args],
-  });
+  await bootNode(node);
   await rm(socket, { force: true });
   supervisor.start({
     name: `${node.name} TPM`,
-    ...inside("swtpm", [
+    ...insideNode(node, "swtpm", [
       ...["socket", "--tpm2", "--tpmstate", `dir=${folder("tpm")}`],
       ...["--server", `type=unixio,path=${socket}`],
       ...["--ctrl", `type=unixio,path=${socket}.ctrl`],
@@ -111,7 +109,7 @@ async function startNode(node: NodePlan, guestDir: string, supervisor: Superviso
   });
   supervisor.start({
     name: `${node.name} engine`,
-    ...inside(nodeBinary, [
+    ...insideBootedNode(node, nodeBinary, [
       programMain("engine"),
       ...["--config", folder("config"), "--state", folder("state"), "--run", folder("run")],
       ...["--tpm", `swtpm:${socket}`, "--guest", guestDir],
