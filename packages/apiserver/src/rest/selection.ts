@@ -41,10 +41,12 @@ export function selectionOf(kind: KindDefinition, query: SelectionQuery): Select
     const matchesObject = (object: KubeObject): boolean =>
       (labels.length === 0 || matchesLabels(labels, object.metadata.labels)) &&
       fields.every((field) => fits(object, field));
+    const whole = labels.length === 0 && fields.length === 0;
     return {
       prefix: single ? keyOf(kind, name, namespace) : prefixOf(kind, namespace),
-      whole: labels.length === 0 && fields.length === 0,
-      matches: (stored) => matchesObject(stored.object),
+      whole,
+      // Where nothing is asked of an object its text need not be read.
+      matches: (stored) => whole || matchesObject(stored.object),
       matchesObject,
     };
   } catch (error) {
