@@ -25,12 +25,7 @@ import { AppLogs } from "./logs/app-logs.ts";
 import { type ActionTarget, runAction } from "./probes/action.ts";
 import { Prober } from "./probes/prober.ts";
 import { pullEvents } from "./pull-events.ts";
-
-/** The first delay after a crash, and the longest, as in Kubernetes. */
-const backoffFirstMs = 10_000;
-const backoffMaxMs = 300_000;
-/** Disks are sparse: an app without a limit of its own may write this much. */
-const scratchDefaultBytes = 8 * 2 ** 30;
+import { forNewMachine, nextBackoff, scratchBytes } from "./start-plan.ts";
 
 interface ContainerFault {
   readonly reason: string;
@@ -206,7 +201,7 @@ export class AppInstance {
         memoryMib: Math.max(64, Math.ceil(spec.memoryBytes / 2 ** 20)),
         vcpus: Math.max(1, spec.vcpus),
         disks: contents.map((id) => images.get(id) ?? ""),
-        scratchBytes: scratchBytes(this.record),
+        scratchBytes: scratchBytes(spec),
         nic: nic?.phase === "ready" ? { tap: nic.tap, mac: nic.mac, uid: nic.uid } : undefined,
       });
     } catch (error) {
@@ -384,26 +379,3 @@ const hookMaxMs = 600_000;
 export function recordPath(id: AppId): string {
   return `${appFolder(id)}/app.json`;
 }
-
-/** Init containers run again in every machine; what ended for good in the others stays ended. */
-function forNewMachine(container: ContainerRecord): ContainerRecord {
-  if (!container.init || container.phase.kind !== "ended") return container;
-  return { ...container, phase: { kind: "idle" }, last: container.phase.end };
-}
-
-/** The first crash is answered at once; each further one waits twice as long as the one before. */
-function nextBackoff({ backoffMs }: ContainerRecord, restarts: number): number {
-  if (restarts === 0) return 0;
-  return backoffMs === 0 ? backoffFirstMs : Math.min(backoffMaxMs, backoffMs * 2);
-}
-
-function scratchBytes({ spec }: AppRecord): number {
-  const limits = allContainers(spec).map(({ container }) =>
-    Number(container.resources?.ephemeralStorageLimitBytes ?? 0n),
-  );
-  const sum = limits.some((it) => it === 0) ? 0 : limits.reduce((total, it) => total + it, 0);
-  return sum > 0 ? Math.max(sum, scratchLeastBytes) : scratchDefaultBytes;
-}
-
-/** A file system has tables of its own. */
-const scratchLeastBytes = 64 * 2 ** 20;
