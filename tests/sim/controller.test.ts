@@ -1,4 +1,6 @@
-/** The controller goes away, or the line to it is bad; apps do not notice, and nothing wanted is forgotten. */
+/**
+ * The controller goes away, or the line to it is bad; apps do not notice, and nothing wanted is forgotten.
+ */
 import assert from "node:assert/strict";
 import { millis, minutes, seconds } from "@selvedge/base";
 import { daemonSetKind } from "@selvedge/kinds";

@@ -1,7 +1,7 @@
 /**
- * Feeds a decoder what nobody should send: recorded bytes with a few changes, and plain noise. Every case has a number
- * from which it is made again: SELVEDGE_SEED chooses another thousand worlds, SELVEDGE_CASE runs one case alone, and
- * SELVEDGE_FUZZ multiplies how many there are.
+ * Feeds a decoder what nobody should send: recorded bytes with a few changes, and plain noise. Every case
+ * has a number from which it is made again: SELVEDGE_SEED chooses another thousand worlds, SELVEDGE_CASE
+ * runs one case alone, and SELVEDGE_FUZZ multiplies how many there are.
  */
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
@@ -12,7 +12,10 @@ import { below, SeededRandom } from "@selvedge/base";
 const seed = Number(process.env["SELVEDGE_SEED"] ?? 1);
 const one = process.env["SELVEDGE_CASE"];
 const factor = Number(process.env["SELVEDGE_FUZZ"] ?? 1);
-/** What a run may add to the memory of the process. The inputs are kilobytes, so a leak of any kind passes this. */
+/**
+ * What a run may add to the memory of the process. The inputs are kilobytes, so a leak of any kind passes
+ * this.
+ */
 const growthMax = 256 * 1024 * 1024;
 /** How often the rest of the process gets a turn, so that what cases leave behind can be cleared away. */
 const breath = 5000;

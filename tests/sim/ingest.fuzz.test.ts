@@ -1,4 +1,7 @@
-/** What nodes say of themselves and their apps, turned into objects: whatever it is, it must not be sent for ever. */
+/**
+ * What nodes say of themselves and their apps, turned into objects: whatever it is, it must not be sent for
+ * ever.
+ */
 import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";

@@ -4,7 +4,10 @@ import { it } from "node:test";
 import { millis, minutes, seconds } from "@selvedge/base";
 import { daemonSet, World } from "../../packages/harness/src/index.ts";
 
-/** Keys are truly random, and hashes over certificates with them; nothing that happens depends on their bits. */
+/**
+ * Keys are truly random, and hashes over certificates with them; nothing that happens depends on their
+ * bits.
+ */
 const ofKeys = /[\w-]{43}/g;
 
 async function live(seed: number): Promise<string[]> {

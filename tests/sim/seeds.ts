@@ -35,7 +35,10 @@ export interface Worlds {
 
 const one = process.env["SELVEDGE_SEED"];
 const seedCount = Number(process.env["SELVEDGE_SEEDS"] ?? 200);
-/** Seeds that fail in different ways tell more than one does; after these it is clear that something is wrong. */
+/**
+ * Seeds that fail in different ways tell more than one does; after these it is clear that something is
+ * wrong.
+ */
 const failuresMax = 3;
 /** In real time. Most worlds take less than a second and a fleet minutes; one that takes this long hangs. */
 const hangsAfterMs = 900_000;

@@ -1,4 +1,7 @@
-/** Signatures that are nearly right, and what they are over: for every verifier that believes strangers' bytes. */
+/**
+ * Signatures that are nearly right, and what they are over: for every verifier that believes strangers'
+ * bytes.
+ */
 import { KeyObject, sign, webcrypto } from "node:crypto";
 import "reflect-metadata";
 import { X509CertificateGenerator } from "@peculiar/x509";
@@ -60,7 +63,10 @@ export function wrongRaw(key: KeyObject, payload: Uint8Array): readonly Edge[] {
   ];
 }
 
-/** Go takes the other root for s too, and so do EVE and we: an envelope's signature is not what tells two apart. */
+/**
+ * Go takes the other root for s too, and so do EVE and we: an envelope's signature is not what tells two
+ * apart.
+ */
 export function negatedS(key: KeyObject, payload: Uint8Array): Uint8Array {
   const good = rawSignature(key, payload);
   return join(good.subarray(0, half), number(order - toBigint(good.subarray(half))));

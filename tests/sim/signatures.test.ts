@@ -1,6 +1,6 @@
 /**
- * Signatures at the edges of what one is, against everything that believes one: the gateway's envelopes and quotes, and
- * the engine's answers.
+ * Signatures at the edges of what one is, against everything that believes one: the gateway's envelopes and
+ * quotes, and the engine's answers.
  */
 import assert from "node:assert/strict";
 import { createHash, createPublicKey, type KeyObject, type webcrypto, X509Certificate } from "node:crypto";

@@ -1,4 +1,6 @@
-/** What both ends read from the wire: envelopes, every message, extensions, cipher blocks, frames of a link. */
+/**
+ * What both ends read from the wire: envelopes, every message, extensions, cipher blocks, frames of a link.
+ */
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
@@ -188,7 +190,10 @@ function linkFrames(): readonly Uint8Array[] {
   );
 }
 
-/** One end of a link, with a peer that says anything; ends when the mux hangs up or the peer has said enough. */
+/**
+ * One end of a link, with a peer that says anything; ends when the mux hangs up or the peer has said
+ * enough.
+ */
 async function talk(random: SeededRandom, side: "engine" | "controller"): Promise<void> {
   let deliver = (_message: Uint8Array): void => undefined;
   let hungUp = false;

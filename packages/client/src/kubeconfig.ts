@@ -16,8 +16,8 @@ interface Kubeconfig {
 }
 
 /**
- * What a kubeconfig's current context says, where its certificates are inline, as the controller writes it. It is given
- * parsed; `file` is its name in what is said of it.
+ * What a kubeconfig's current context says, where its certificates are inline, as the controller writes it.
+ * It is given parsed; `file` is its name in what is said of it.
  */
 export function accessOf(kubeconfig: unknown, file: string): ClusterAccess {
   const { clusters, contexts, users, ...config } = (kubeconfig ?? {}) as Kubeconfig;

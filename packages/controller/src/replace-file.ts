@@ -2,8 +2,8 @@ import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
- * Replaces a small text as a whole, for its owner's eyes only: after a power cut the name has its old content or its
- * new one.
+ * Replaces a small text as a whole, for its owner's eyes only: after a power cut the name has its old
+ * content or its new one.
  */
 export function replaceFileSync(path: string, content: string): void {
   const temporary = `${path}.new`;

@@ -17,7 +17,8 @@ for (const { file, objects } of examples()) {
         object.metadata.namespace ??= "default";
         const admitted = admit(kind, object);
         assert.deepEqual(admitted.errors, []);
-        // The server shares the rest with what is stored when a write changes only a status or metadata: defaults
+        // The server shares the rest with what is stored when a write changes only a status or metadata:
+        // defaults
         // that depend on those would change what is stored.
         const { metadata, status: _status, ...content } = structuredClone(admitted.object);
         const labels = { ...metadata.labels, added: "later" };

@@ -26,7 +26,10 @@ export function mergeValues(ref: TypeRef, left: unknown, right: unknown): unknow
   ).merge(ref, left, right, []);
 }
 
-/** What differs. Wholes that both sides share are not walked: copies cost more to compare than what is not copied. */
+/**
+ * What differs. Wholes that both sides share are not walked: copies cost more to compare than what is not
+ * copied.
+ */
 export function compareValues(ref: TypeRef, left: unknown, right: unknown): Comparison {
   // What is made is all new: that is known without a walk beside nothing.
   if (left === undefined) return { added: allFields(ref, right), modified: nothing, removed: nothing };

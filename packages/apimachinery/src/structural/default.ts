@@ -3,9 +3,9 @@ import type { Schema } from "../schema.ts";
 import { depthMax, isObject, isSettled, type JsonObject, memberSchema } from "./walk.ts";
 
 /**
- * Fills in the schema's defaults, in place, from the outside in: a default object gets its own members' defaults.
- * A null where the schema does not allow one counts as absent, as upstream has it. Members that are `settled`'s own
- * have theirs.
+ * Fills in the schema's defaults, in place, from the outside in: a default object gets its own members'
+ * defaults. A null where the schema does not allow one counts as absent, as upstream has it. Members that
+ * are `settled`'s own have theirs.
  */
 export function applySchemaDefaults(schema: Schema, object: JsonObject, settled?: JsonObject): void {
   defaultMembers(schema, object, 0, settled);

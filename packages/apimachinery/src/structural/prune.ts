@@ -3,8 +3,8 @@ import { depthMax, isObject, isSettled, type JsonObject, memberPath, memberSchem
 
 /**
  * Removes what the schema does not know, in place, and returns the paths of what it removed. Where the
- * schema preserves
- * unknown fields they stay, and what it does know of them is still pruned. Members that are `settled`'s own stay.
+ * schema preserves unknown fields they stay, and what it does know of them is still pruned. Members that
+ * are `settled`'s own stay.
  */
 export function prune(schema: Schema, object: JsonObject, settled?: JsonObject): string[] {
   const removed: string[] = [];

@@ -20,8 +20,8 @@ export function memberSchema(schema: Schema, key: string): Schema | undefined {
 const anything: Schema = {};
 
 /**
- * Whether a member is the very one of an object that was settled before: pruned, with its defaults, checked. It is
- * not looked into again then.
+ * Whether a member is the very one of an object that was settled before: pruned, with its defaults,
+ * checked. It is not looked into again then.
  */
 export function isSettled(settled: JsonObject | undefined, key: string, member: unknown): boolean {
   return settled !== undefined && typeof member === "object" && member !== null && settled[key] === member;

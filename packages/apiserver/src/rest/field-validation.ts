@@ -18,8 +18,8 @@ export interface FieldRules {
 const warningsMax = 50;
 
 /**
- * Removes what the kind does not have, in place. Throws when the rules say so, or when metadata is no metadata. Members
- * that are `settled`'s own are right already.
+ * Removes what the kind does not have, in place. Throws when the rules say so, or when metadata is no
+ * metadata. Members that are `settled`'s own are right already.
  */
 export function pruneObject(
   kind: KindDefinition,

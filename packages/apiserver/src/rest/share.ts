@@ -1,6 +1,6 @@
 /**
- * The value with all of `like`'s parts that are equal in place of its own; `like` itself where all of it is. The value
- * is changed. What is shared needs no second look: it was checked, and it differs in nothing.
+ * The value with all of `like`'s parts that are equal in place of its own; `like` itself where all of it
+ * is. The value is changed. What is shared needs no second look: it was checked, and it differs in nothing.
  */
 export function share(value: unknown, like: unknown): unknown {
   if (value === like || !isWhole(value) || !isWhole(like)) return value;

@@ -50,9 +50,9 @@ export function planCreate(wanted: KubeObject, uid: string, context: WriteContex
 }
 
 /**
- * The object as it will be stored in place of `stored`: the same object when nothing changes. It shares with
- * `stored` what is equal, and `stored` is given the defaults that a newer version of us has: what a default fills
- * in is no change of the user's.
+ * The object as it will be stored in place of `stored`: the same object when nothing changes. It shares
+ * with `stored` what is equal, and `stored` is given the defaults that a newer version of us has: what a
+ * default fills in is no change of the user's.
  */
 export function planUpdate(stored: KubeObject, wanted: KubeObject, context: WriteContext): KubeObject {
   const { kind, subresource } = context;
@@ -126,7 +126,10 @@ function checkTypes(kind: KindDefinition, object: KubeObject, old: KubeObject | 
   );
 }
 
-/** Prunes, defaults and checks, in place; not again what the object shares with the old one, which is settled. */
+/**
+ * Prunes, defaults and checks, in place; not again what the object shares with the old one, which is
+ * settled.
+ */
 function settle(object: KubeObject, old: KubeObject | undefined, context: WriteContext): void {
   const { kind } = context;
   object.apiVersion = apiVersionOf(kind);

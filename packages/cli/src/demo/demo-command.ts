@@ -53,7 +53,8 @@ export const demoCommand: Command = {
     try {
       await deploy(dir, io, clock, signal);
     } catch (error) {
-      // What runs already goes on; what this demo started is stopped with it. A failure stays to be looked at.
+      // What runs already goes on; what this demo started is stopped with it. A failure stays to be looked
+      // at.
       if (isOurs && signal.aborted) {
         io.err("Stopping…");
         await stopSystem(dir);

@@ -1,4 +1,7 @@
-/** One `up` at a time for a folder. The kernel holds the claim, so it ends with its process however that ends. */
+/**
+ * One `up` at a time for a folder. The kernel holds the claim, so it ends with its process however that
+ * ends.
+ */
 import { createHash } from "node:crypto";
 import { createServer } from "node:net";
 

@@ -66,10 +66,14 @@ export async function removeNetwork(plan: UpPlan, restoreForwarding: boolean): P
   if (restoreForwarding) await writeFile(forwarding, "0");
 }
 
-/** `ip netns add` mounts its folder over itself once and for all; nobody needs that when no namespace is left. */
+/**
+ * `ip netns add` mounts its folder over itself once and for all; nobody needs that when no namespace is
+ * left.
+ */
 async function removeNamespaceMount(): Promise<void> {
   const left = await readdir(namespaces).catch((): string[] => []);
-  // Refused when another system makes a namespace at this moment, or when there is no such mount: both are fine.
+  // Refused when another system makes a namespace at this moment, or when there is no such mount: both are
+  // fine.
   if (left.length === 0) await run("umount", [namespaces]);
 }
 

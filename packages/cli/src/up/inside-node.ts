@@ -15,9 +15,9 @@ export function insideNode(node: NodePlan, command: string, args: readonly strin
 }
 
 /**
- * And in its own time since boot: a node boots with its system, not with this machine. Without that an engine would
- * take apps that `down` ended for apps that crashed, and wait longer before each next start. `ip netns exec` gives each
- * program mounts of its own, so nobody else sees this one.
+ * And in its own time since boot: a node boots with its system, not with this machine. Without that an
+ * engine would take apps that `down` ended for apps that crashed, and wait longer before each next start.
+ * `ip netns exec` gives each program mounts of its own, so nobody else sees this one.
  */
 export function insideBootedNode(node: NodePlan, command: string, args: readonly string[]): CommandLine {
   const script = 'mount --bind "$1" /proc/sys/kernel/random/boot_id && shift && exec "$@"';

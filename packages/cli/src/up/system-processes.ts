@@ -29,7 +29,9 @@ export async function endSystem(plan: UpPlan): Promise<void> {
   await removeGroups(groups);
 }
 
-/** The engines' control groups that a process is in, one a hierarchy: the engine that made them may be gone. */
+/**
+ * The engines' control groups that a process is in, one a hierarchy: the engine that made them may be gone.
+ */
 async function groupsOf(pid: number): Promise<string[]> {
   const lines = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
   return lines.split("\n").flatMap((line) => {

@@ -82,8 +82,8 @@ async function isUp(dir: string): Promise<boolean> {
 }
 
 /**
- * Starts the system in a process of its own and waits until it is ready, showing what it says meanwhile. Returns
- * whether it had to be started.
+ * Starts the system in a process of its own and waits until it is ready, showing what it says meanwhile.
+ * Returns whether it had to be started.
  */
 export async function upDetached(options: UpOptions, io: Io, signal: AbortSignal): Promise<boolean> {
   const { dir, nodes, port } = options;
@@ -157,7 +157,10 @@ async function isReady(dir: string): Promise<true | undefined> {
   return state?.ready && (await isAlive(state.supervisor)) ? true : undefined;
 }
 
-/** Two started at the same moment are one system too: the second waits, and takes over if the first gives up. */
+/**
+ * Two started at the same moment are one system too: the second waits, and takes over if the first gives
+ * up.
+ */
 async function claimOrJoin(dir: string, io: Io, signal: AbortSignal): Promise<AsyncDisposable | undefined> {
   const claimed = await claimFolder(dir);
   if (claimed !== undefined) return claimed;

@@ -187,7 +187,10 @@ export class Enrolment implements NodeDirectory, Disposable {
   }
 }
 
-/** What a profile asks of its boxes goes into their EdgeNodes, where it stays whatever becomes of the profile. */
+/**
+ * What a profile asks of its boxes goes into their EdgeNodes, where it stays whatever becomes of the
+ * profile.
+ */
 function takeRules(spec: EdgeNode["spec"], profile: EnrollmentProfile | undefined): void {
   const { requireTPM } = profile?.spec ?? {};
   if (requireTPM !== undefined) spec.requireTPM ??= requireTPM;

@@ -3,7 +3,10 @@ import type { ConditionSays } from "../objects/conditions.ts";
 
 /** A node of ours says five of itself and as many of an app; the rest is room for what comes. */
 const saidMax = 32;
-/** Conditions of an object in all. Others may put their own there; a node that invents new ones for ever may not. */
+/**
+ * Conditions of an object in all. Others may put their own there; a node that invents new ones for ever may
+ * not.
+ */
 const conditionsMax = 64;
 const typePattern = /^[A-Za-z][A-Za-z0-9_./-]{0,127}$/;
 const textMax = 1024;

@@ -14,7 +14,10 @@ interface Kept<T> {
   readonly until: Instant;
 }
 
-/** The newest figures of every node and app, in memory: after a restart they come again with the next report. */
+/**
+ * The newest figures of every node and app, in memory: after a restart they come again with the next
+ * report.
+ */
 export class UsageBook {
   readonly #apps = new LruMap<string, Kept<AppUsage>>(appsMax);
   readonly #nodes = new LruMap<NodeId, Kept<Usage>>(nodesMax);

@@ -39,7 +39,10 @@ export class LogBundleError extends Error {
 /** EVE closes a file at 550,000 bytes; room for others, and none for a bomb. */
 const unpackedMax = 8 * 1024 * 1024;
 const lineMax = 64 * 1024;
-/** More than 550,000 bytes have; beyond it lines that say nothing would cost a hundred times what they are sent as. */
+/**
+ * More than 550,000 bytes have; beyond it lines that say nothing would cost a hundred times what they are
+ * sent as.
+ */
 const linesMax = 10_000;
 const flag = { headerCrc: 0x02, extra: 0x04, name: 0x08, comment: 0x10 } as const;
 const unzip = promisify(gunzip);
