@@ -248,6 +248,20 @@ describe("our engine and Adam", { skip, timeout: 600_000 }, () => {
     assert.notEqual((await adam.options(device)).nonce, before);
   });
 
+  step("a box that measured something else gets no configuration; what runs goes on", async () => {
+    const { RESTART_WAIT, COMPLETE } = AttestationState;
+    const { swList } = await tells("its version", "dinfo", (it) => it.swList.length > 0);
+    const version = swList[0]?.shortVersion ?? "";
+    await adam.demand(version, "ff".repeat(32));
+    let mark = told.mark;
+    await adam.forgetToken(device);
+    await tells("it is refused", "dinfo", (it) => it.attestationInfo?.state === RESTART_WAIT, mark);
+    await served(2, 8084);
+    await adam.demand(version, undefined);
+    mark = told.mark;
+    await tells("it is attested", "dinfo", (it) => it.attestationInfo?.state === COMPLETE, mark);
+  });
+
   step("another engine takes over what the one before left running, and sends its log", async () => {
     const mark = requests.mark;
     await box.restartEngine();

@@ -122,6 +122,15 @@ export class Adam implements AsyncDisposable {
     await this.#must("PUT", `/admin/device/${device}/options`, JSON.stringify(options), "application/json");
   }
 
+  /** Boxes of this version must have measured this; undefined: whatever they measured is good. */
+  async demand(version: string, register: string | undefined): Promise<void> {
+    const options = {
+      enforceTemplateAttestation: register !== undefined,
+      PCRTemplates: [{ eveVersion: version, PCRValues: [{ index: 0, value: register }] }],
+    };
+    await this.#must("PUT", "/admin/options", JSON.stringify(options), "application/json");
+  }
+
   /** What Adam knows of the box's attestation. */
   async options(device: string): Promise<DeviceOptions> {
     return JSON.parse(await this.#must("GET", `/admin/device/${device}/options`)) as DeviceOptions;
