@@ -14,12 +14,8 @@ import {
   encodeRecord,
   type MachineRecord,
 } from "./app-record.ts";
-import {
-  type ContainerInputs,
-  containerStart,
-  filesFingerprint,
-  machineFingerprint,
-} from "./container-config.ts";
+import { containerStart, filesFingerprint, machineFingerprint } from "./container-config.ts";
+import { foreignEnvironment } from "./foreign-environment.ts";
 import type { ContainerStart, GuestOutput } from "./hypervisor.ts";
 import { AppLogs } from "./logs/app-logs.ts";
 import { type ActionTarget, runAction } from "./probes/action.ts";
@@ -268,7 +264,7 @@ export class AppInstance {
       disk: machine?.disks.indexOf(container.contentTreeId) ?? 0,
       image: content?.phase === "ready" ? content.config : undefined,
       secrets: await this.#secrets(),
-      foreign: await this.#foreignEnvironment(),
+      foreign: await foreignEnvironment(spec, this.context.secrets),
       podIp: this.podIp,
       hostIp: this.hostIp,
     });
@@ -358,12 +354,6 @@ export class AppInstance {
   #update(index: number, container: ContainerRecord): void {
     const containers = this.record.containers.map((it, at) => (at === index - 1 ? container : it));
     this.record = { ...this.record, containers };
-  }
-
-  async #foreignEnvironment(): Promise<ContainerInputs["foreign"]> {
-    const { foreign } = this.record.spec;
-    if (foreign === undefined || foreign.sealedUserData === "") return foreign?.environment ?? [];
-    return await this.context.secrets.openEnvironment(Uint8Array.fromBase64(foreign.sealedUserData));
   }
 
   /** Opened anew each time and kept nowhere. */
