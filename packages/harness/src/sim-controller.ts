@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { SqliteStore } from "@selvedge/apiserver";
 import { describeError, formatRecord, Log, millis, type Random, SeededRandom } from "@selvedge/base";
 import type { Objects } from "@selvedge/client";
-import { type Controller, createController, MemoryPkiFiles, Pki, SqliteRecords } from "@selvedge/controller";
+import { type Controller, createController, Pki, type PkiFiles, SqliteRecords } from "@selvedge/controller";
 import { Life } from "./life.ts";
 import type { SimNetwork, SimServer } from "./network/sim-network.ts";
 import type { SimClock } from "./sim-clock.ts";
@@ -20,6 +20,8 @@ export interface SimControllerOptions {
 }
 
 const logMax = 400;
+/** Its own, so that the chance of a world does not depend on how much of it keys take. */
+const pkiSeed = 1;
 /** In memory where there is such a folder: logs are synced, and a simulation is not about this disk. */
 const scratchParent = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
@@ -29,7 +31,7 @@ export class SimController implements AsyncDisposable {
   readonly #random: Random;
   readonly #store = new SqliteStore(":memory:");
   readonly #records = new SqliteRecords(":memory:");
-  readonly #pkiFiles = new MemoryPkiFiles();
+  #pkiFiles: PkiFiles | undefined;
   /** Uploaded logs and the registry's blobs. */
   readonly #folder = mkdtempSync(join(scratchParent, "selvedge-sim-"));
   #life: Life | undefined;
@@ -67,7 +69,9 @@ export class SimController implements AsyncDisposable {
     const [host = "", port = ""] = controllerHost.split(":");
     const random = this.#random;
     const names = { kubeNames: [host], deviceNames: [host] };
-    const pki = await Pki.open({ files: this.#pkiFiles, ...names, clock, random, log });
+    this.#pkiFiles ??= await keysOfAll({ ...names, clock });
+    const pkiRandom = new SeededRandom(pkiSeed);
+    const pki = await Pki.open({ files: this.#pkiFiles, ...names, clock, random: pkiRandom, log });
     this.#root = pki.rootCertificate;
     const controller = await createController({
       store: life.lend(this.#store),
@@ -121,4 +125,26 @@ function serverOf({ gateway }: Controller): SimServer {
       else gateway.acceptLink(node, socket);
     },
   };
+}
+
+/** What every world of this process begins with. */
+const shared = new Map<string, string>();
+
+/**
+ * The controller's keys, made once for all worlds: they are random in any case, and cost more than the rest
+ * of a start. What a world renews is its own.
+ */
+async function keysOfAll(
+  options: Pick<Parameters<typeof Pki.open>[0], "kubeNames" | "deviceNames" | "clock">,
+): Promise<PkiFiles> {
+  if (shared.size === 0) {
+    const random = new SeededRandom(pkiSeed);
+    const log = new Log("pki", options.clock, () => undefined);
+    await Pki.open({ ...options, files: filesOf(shared), random, log });
+  }
+  return filesOf(new Map(shared));
+}
+
+function filesOf(files: Map<string, string>): PkiFiles {
+  return { read: (name) => files.get(name), write: (name, content) => void files.set(name, content) };
 }

@@ -102,6 +102,14 @@ export class SimNode {
     this.networkDriver.powerCut();
   }
 
+  /** The world is over. */
+  end(): void {
+    this.#hasPower = false;
+    this.#endLife();
+    this.disk.kill();
+    this.hypervisor.kill();
+  }
+
   /** The power goes during a write to come; the box comes back by itself after `off`. */
   powerCutDuringWrite(writes: number, off: Millis): void {
     this.disk.cutPowerDuringWrite(writes, () => {

@@ -197,7 +197,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const node of this.nodes) node.powerCut();
+    for (const node of this.nodes) node.end();
     await this.controller[Symbol.asyncDispose]();
   }
 
@@ -274,9 +274,13 @@ function kindOf({ apiVersion, kind }: KubeObject): KindRef {
   return found;
 }
 
-/** Bytes that stand for a layer: enough for several pieces on the network. */
+/** Bytes that stand for a layer: enough for several pieces on the network, each different. */
 function layer(random: Random): Uint8Array {
-  return random.bytes(40_000 + Math.floor(random.next() * 40_000));
+  const bytes = new Uint8Array(40_000 + Math.floor(random.next() * 40_000));
+  // A prime number of random ones, again and again: to make all by chance takes as long as to deploy them.
+  const some = random.bytes(1009);
+  for (let at = 0; at < bytes.length; at += some.length) bytes.set(some.subarray(0, bytes.length - at), at);
+  return bytes;
 }
 
 /** A DaemonSet with one container, whose program says how it behaves (hypervisor/sim-machine.ts). */
