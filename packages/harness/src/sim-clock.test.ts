@@ -23,6 +23,16 @@ describe("SimClock", () => {
     assert.deepEqual(at, [2000]);
   });
 
+  it("moves on for a span too small to be added to the time", async () => {
+    const clock = new SimClock();
+    await clock.pass(hours(1));
+    let fired = 0;
+    clock.setTimer(millis(0.3), () => (fired = clock.monotonic()));
+    await clock.pass(seconds(1));
+    assert.equal(fired, 3_600_001);
+    assert.equal(clock.monotonic(), 3_601_000);
+  });
+
   it("leaves cancelled timers alone", async () => {
     const clock = new SimClock();
     let fired = false;

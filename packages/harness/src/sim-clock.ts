@@ -9,7 +9,8 @@ interface Pending {
 }
 
 /**
- * Time that moves only when told to. Two clocks as in life: `monotonic` drives timers, `now` can be set
+ * Time that moves only when told to, by whole milliseconds as real timers do: a rest too small to add to the
+ * time would be waited for again and again. Two clocks as in life: `monotonic` drives timers, `now` can be set
  * anywhere. Between two timers everything that can run without waiting for time runs first, so a simulation
  * is repeatable.
  */
@@ -34,7 +35,7 @@ export class SimClock implements Clock {
   }
 
   setTimer(span: Millis, fire: () => void): Timer {
-    const at = this.#elapsed + Math.max(0, span);
+    const at = Math.ceil(this.#elapsed + Math.max(0, span));
     const pending: Pending = { at, order: this.#order++, fire, cancelled: false };
     this.#timers.add(pending);
     return {
@@ -64,7 +65,7 @@ export class SimClock implements Clock {
    * next.
    */
   async pass(span: Millis): Promise<void> {
-    const end = this.#elapsed + span;
+    const end = Math.ceil(this.#elapsed + span);
     await this.#settle();
     for (let next = this.#timers.first(); next !== undefined && next.at <= end; next = this.#timers.first()) {
       this.#elapsed = Math.max(this.#elapsed, next.at);
