@@ -54,10 +54,10 @@ export const pollsBench: Bench = {
       const seconds = (clock.monotonic() - began) / 1000;
       if (size > 1)
         yield {
-          name: "enrol.nodes",
+          name: `enrol.nodes.${size}`,
           value: round((size - before) / seconds, 0),
           unit: "1/s",
-          note: `up to ${size}`,
+          note: `from ${before} nodes on`,
         };
       yield* kept(size, load, progress);
       yield* resumed(size, load, progress);
