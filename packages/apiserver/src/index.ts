@@ -1,3 +1,11 @@
+export {
+  AdmissionChain,
+  type AdmissionMember,
+  type AdmissionRequest,
+  type Operation,
+  refusedBy,
+  type Subject,
+} from "./admission.ts";
 export type { Authenticator, Credentials } from "./auth/authentication.ts";
 export {
   type Attributes,

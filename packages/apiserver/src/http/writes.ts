@@ -227,7 +227,7 @@ async function remove(exchange: Exchange, { objects }: WritePorts, body: Uint8Ar
   const { kind, name, namespace } = target;
   const said =
     body.length === 0 ? undefined : objectIn(decodeBody(body, mediaTypeOf(request), deleteOptionsMessage));
-  const options = deleteOptions(query, said);
+  const options = { ...deleteOptions(query, said), user: exchange.user };
   if (name === undefined) {
     if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
     const items = await objects.removeAll(kind, listQuery(query, namespace), options);
@@ -251,10 +251,10 @@ async function remove(exchange: Exchange, { objects }: WritePorts, body: Uint8Ar
 
 const success = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" };
 
-function withManager(options: ReturnType<typeof writeOptions>, { request }: Exchange): WriteQuery {
+function withManager(options: ReturnType<typeof writeOptions>, { request, user }: Exchange): WriteQuery {
   // As upstream: whoever does not say who they are is known by their program's name.
   const agent = (request.headers["user-agent"] ?? "").split("/")[0]?.slice(0, 128) ?? "";
-  return { ...options, fieldManager: options.fieldManager || agent || "unknown" };
+  return { ...options, user, fieldManager: options.fieldManager || agent || "unknown" };
 }
 
 function objectIn({ value }: ParsedBody): Record<string, unknown> {

@@ -1,6 +1,7 @@
 /** What a deletion makes of an object. Pure. */
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { after, type Instant, instant, seconds, toRfc3339 } from "@selvedge/base";
+import type { User } from "../auth/user.ts";
 import { conflict, invalidOptions } from "./refusals.ts";
 import { namespaceFinalizers } from "./write-plan.ts";
 
@@ -13,6 +14,8 @@ export interface DeleteQuery {
   readonly orphanDependents?: boolean;
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
   readonly dryRun?: boolean;
+  /** Who asks; undefined is a part of this program. */
+  readonly user?: User;
 }
 
 export type DeletePlan =
@@ -27,12 +30,13 @@ const orphan = "orphan";
 
 export function planDelete(
   kind: KindDefinition,
-  stored: KubeObject,
+  object: KubeObject,
   query: DeleteQuery,
   now: Instant,
 ): DeletePlan {
   checkOptions(query);
-  checkPreconditions(kind, stored, query);
+  checkPreconditions(kind, object, query);
+  const stored = begun(kind, object);
   const grace = graceOf(kind, stored, query);
   const finalizers = finalizersAfter(stored.metadata.finalizers ?? [], query);
   const held = finalizers.length > 0 || namespaceFinalizers(stored).length > 0;
@@ -58,6 +62,14 @@ export function planDelete(
     object["status"] = { ...(object["status"] as object | undefined), phase: "Terminating" };
   }
   return { type: "mark", object };
+}
+
+/** The object with what its kind says of one that is about to go. */
+function begun(kind: KindDefinition, object: KubeObject): KubeObject {
+  if (kind.beginDeletion === undefined || object.metadata.deletionTimestamp) return object;
+  const begins = structuredClone(object);
+  kind.beginDeletion(begins);
+  return begins;
 }
 
 /** Counts from when the deletion was asked for; what would be over already is over now. */

@@ -1,16 +1,19 @@
 import type { KindDefinition, KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
 import { below, type Clock, cloneJson, type Random, toRfc3339, uuid } from "@selvedge/base";
+import { AdmissionChain } from "../admission.ts";
+import type { User } from "../auth/user.ts";
 import { StatusError } from "../status-error.ts";
 import type { Store } from "../store/store.ts";
 import { type DeleteQuery, planDelete } from "./delete-plan.ts";
 import type { FieldRules } from "./field-validation.ts";
-import { apiVersionOf, type KindName, keyOf, resourceName } from "./kind-names.ts";
+import { apiVersionOf, isNamespaceKind, type KindName, keyOf } from "./kind-names.ts";
 import { type ListQuery, listStored, type StoredList } from "./listing.ts";
+import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
 import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownResource } from "./refusals.ts";
 import { encode, Stored } from "./stored.ts";
 import { openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
-import { isGone, planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
+import { fillDefaults, isGone, planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
 
 export interface WriteQuery extends FieldRules {
   readonly dryRun?: boolean;
@@ -19,6 +22,8 @@ export interface WriteQuery extends FieldRules {
   readonly fieldManager?: string;
   /** Apply: take over what others manage. */
   readonly force?: boolean;
+  /** Who asks; undefined is a part of this program. */
+  readonly user?: User;
 }
 
 export interface DeleteOutcome {
@@ -39,17 +44,23 @@ const inProcess = "controller";
 /** The objects of all kinds in one store, for callers in the same process and for the HTTP side alike. */
 export class ObjectRegistry {
   readonly kinds: readonly KindDefinition[];
+  /** What else has a say in writes. */
+  readonly admission: AdmissionChain = new AdmissionChain();
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #namespaces: KindDefinition | undefined;
 
   constructor(kinds: readonly KindDefinition[], store: Store, clock: Clock, random: Random) {
     this.kinds = kinds;
     this.#store = store;
     this.#clock = clock;
     this.#random = random;
-    this.#namespaces = kinds.find((kind) => kind.group === "" && kind.plural === "namespaces");
+    const namespaces = kinds.find(isNamespaceKind);
+    if (namespaces !== undefined) {
+      const namespaceOf = async (name: string): Promise<KubeObject> =>
+        (await this.getStored(namespaces, name)).object;
+      this.admission.add(namespaceLifecycle(namespaceOf));
+    }
   }
 
   async get<T extends KubeObject>(kind: KindName, name: string, namespace?: string): Promise<T> {
@@ -167,7 +178,9 @@ export class ObjectRegistry {
           continue;
         }
       }
-      const next = planUpdate(stored, applied, context);
+      const next = await this.#admitted(stored, applied, context, options, (wanted) =>
+        planUpdate(stored, wanted, context),
+      );
       if (options.dryRun || next === stored) return { object: next, created: false };
       const object = await this.#replace(kind, stored, next);
       if (object !== undefined) return { object, created: false };
@@ -189,6 +202,7 @@ export class ObjectRegistry {
     const definition = this.#definition(kind);
     for (let attempt = 1; ; attempt++) {
       const stored = (await this.getStored(kind, name, namespace)).copy();
+      await this.#admitDeletion(definition, stored, options);
       const plan = planDelete(definition, stored, options, this.#clock.now());
       if (plan.type === "nothing") return { gone: false, object: stored };
       const object = plan.type === "mark" ? plan.object : stored;
@@ -233,8 +247,9 @@ export class ObjectRegistry {
     }
     if (!kind.namespaced) delete meta.namespace;
     else if (!meta.namespace) throw badRequest("an empty namespace may not be set during creation");
-    else await this.#checkNamespaceOpen(kind, meta.name, meta.namespace);
-    const made = planCreate(wanted, uuid(this.#random), context);
+    const made = await this.#admitted(undefined, wanted, context, options, (object) =>
+      planCreate(object, uuid(this.#random), context),
+    );
     if (options.dryRun) return made;
     const { name, namespace } = made.metadata;
     const outcome = await this.#store.write(keyOf(kind, name, namespace), 0, encode(made));
@@ -257,7 +272,10 @@ export class ObjectRegistry {
   ): Promise<KubeObject> {
     for (let attempt = 1; ; attempt++) {
       const stored = (await this.getStored(kind, name, namespace)).object;
-      const next = planUpdate(stored, change(stored), this.#context(kind, options));
+      const context = this.#context(kind, options);
+      const next = await this.#admitted(stored, change(stored), context, options, (wanted) =>
+        planUpdate(stored, wanted, context),
+      );
       if (options.dryRun || (next === stored && !isGone(next))) return next;
       const outcome = await this.#replace(kind, stored, next);
       if (outcome !== undefined) return outcome;
@@ -286,21 +304,36 @@ export class ObjectRegistry {
     };
   }
 
-  async #checkNamespaceOpen(kind: KindName, name: string, namespace: string): Promise<void> {
-    if (this.#namespaces === undefined) return;
-    const { object } = await this.getStored(this.#namespaces, namespace);
-    if (!object.metadata.deletionTimestamp) return;
-    const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
-    const message = `${resourceName(kind)} "${name}" is forbidden: ${why}`;
-    const cause = {
-      reason: "NamespaceTerminating",
-      message: `namespace ${namespace} is being terminated`,
-      field: "metadata.namespace",
-    };
-    throw new StatusError(403, "Forbidden", message, {
-      ...{ name, group: kind.group, kind: kind.plural },
-      causes: [cause],
-    });
+  /** What `plan` makes of the object, when everybody with a say agrees. */
+  async #admitted(
+    old: KubeObject | undefined,
+    wanted: KubeObject,
+    { kind, subresource }: WriteContext,
+    { dryRun = false, user, warn = () => undefined }: WriteQuery,
+    plan: (wanted: KubeObject) => KubeObject,
+  ): Promise<KubeObject> {
+    const { name, namespace } = wanted.metadata;
+    const operation = old === undefined ? "CREATE" : "UPDATE";
+    const terms = { operation, kind, subresource, namespace, name, old, user, dryRun, warn } as const;
+    await this.admission.ask("gate", { ...terms, object: wanted });
+    let object = wanted;
+    if (this.admission.mutates(terms)) {
+      object = cloneJson(wanted);
+      fillDefaults(kind, object, old);
+      await this.admission.ask("mutate", { ...terms, object });
+    }
+    const made = plan(object);
+    await this.admission.ask("validate", { ...terms, object: made });
+    return made;
+  }
+
+  async #admitDeletion(kind: KindDefinition, old: KubeObject, query: DeleteQuery): Promise<void> {
+    const { name, namespace } = old.metadata;
+    const terms = { operation: "DELETE", kind, subresource: undefined, namespace, name } as const;
+    const { dryRun = false, user } = query;
+    const request = { ...terms, object: undefined, old, user, dryRun, warn: () => undefined };
+    await this.admission.ask("gate", request);
+    await this.admission.ask("validate", request);
   }
 
   #definition(kind: KindName): KindDefinition {

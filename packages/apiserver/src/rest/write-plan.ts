@@ -126,6 +126,14 @@ function checkTypes(kind: KindDefinition, object: KubeObject, old: KubeObject | 
   );
 }
 
+/** Gives the object its kind's defaults, as members of admission see it. */
+export function fillDefaults(kind: KindDefinition, object: KubeObject, old: KubeObject | undefined): void {
+  if (!kind.custom) dropNulls(kind.schema, object, old);
+  checkTypes(kind, object, old);
+  applySchemaDefaults(kind.schema, object, old);
+  kind.applyDefaults?.(object);
+}
+
 /**
  * Prunes, defaults and checks, in place; not again what the object shares with the old one, which is
  * settled.
@@ -135,10 +143,7 @@ function settle(object: KubeObject, old: KubeObject | undefined, context: WriteC
   object.apiVersion = apiVersionOf(kind);
   object.kind = kind.kind;
   pruneObject(kind, object, context.rules, old);
-  if (!kind.custom) dropNulls(kind.schema, object, old);
-  checkTypes(kind, object, old);
-  applySchemaDefaults(kind.schema, object, old);
-  kind.applyDefaults?.(object);
+  fillDefaults(kind, object, old);
   const errors = [...validateObjectMeta(kind, object, old), ...contentErrors(kind, object, old)];
   const seen = new Set<string>();
   const distinct = errors.filter((error) => {

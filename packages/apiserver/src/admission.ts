@@ -1,0 +1,85 @@
+/**
+ * What has a say in a write besides the kind itself. Members are asked in the order they were added:
+ *
+ *   gate ─► defaults ─► mutate ─► prune, default, validate (the kind) ─► validate ─► store
+ *                                   └ write-plan.ts
+ *
+ * A member throws a StatusError to refuse; `refusedBy` words it as upstream does. It may be asked more than
+ * once for one write, when another write came between, and must not count on being the last to be asked.
+ */
+import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import type { User } from "./auth/user.ts";
+import { resourceName } from "./rest/kind-names.ts";
+import { detailsOf } from "./rest/refusals.ts";
+import { type StatusCause, StatusError } from "./status-error.ts";
+
+export type Operation = "CREATE" | "UPDATE" | "DELETE";
+
+/** Who writes, and how: the same for every member. */
+export interface WriteTerms {
+  /** Undefined: a part of this program, which answers to nobody. */
+  readonly user: User | undefined;
+  readonly dryRun: boolean;
+  readonly warn: (text: string) => void;
+}
+
+export interface AdmissionRequest extends WriteTerms {
+  readonly operation: Operation;
+  readonly kind: KindDefinition;
+  readonly subresource: string | undefined;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  /** As it would be stored; undefined of a deletion. `mutate` changes it in place. */
+  readonly object: KubeObject | undefined;
+  /** As it is stored, for reading only; undefined of a creation. */
+  readonly old: KubeObject | undefined;
+}
+
+/** What tells whether a member is asked at all. */
+export type Subject = Pick<AdmissionRequest, "operation" | "kind" | "subresource">;
+
+export interface AdmissionMember {
+  readonly name: string;
+  /** Cheap: it is called for every write. */
+  handles(subject: Subject): boolean;
+  /** Asked before anybody looks at the object: what it says may be wrong in every way. */
+  gate?(request: AdmissionRequest): Promise<void> | void;
+  /**
+   * Completes the object, which has its kind's defaults; of an update it is what the client sent, whose
+   * status and server's metadata do not count. Not asked about deletions.
+   */
+  mutate?(request: AdmissionRequest): Promise<void> | void;
+  /** Sees exactly what will be stored, or, of a deletion, what is to go. */
+  validate?(request: AdmissionRequest): Promise<void> | void;
+}
+
+export class AdmissionChain {
+  readonly #members: AdmissionMember[] = [];
+
+  add(...members: readonly AdmissionMember[]): void {
+    this.#members.push(...members);
+  }
+
+  /** Whether anybody would change the object. */
+  mutates(subject: Subject): boolean {
+    return this.#members.some((member) => member.mutate !== undefined && member.handles(subject));
+  }
+
+  async ask(phase: "gate" | "mutate" | "validate", request: AdmissionRequest): Promise<void> {
+    for (const member of this.#members) {
+      if (member[phase] !== undefined && member.handles(request)) await member[phase](request);
+    }
+  }
+}
+
+/** `pods "web" is forbidden: …` */
+export function refusedBy(
+  { kind, name, object }: Pick<AdmissionRequest, "kind" | "name" | "object">,
+  why: string,
+  causes?: readonly StatusCause[],
+): StatusError {
+  const shown = name || (object?.metadata.generateName ?? "");
+  const message = `${resourceName(kind)} "${shown}" is forbidden: ${why}`;
+  const details = { ...detailsOf(kind, shown), ...(causes && { causes }) };
+  return new StatusError(403, "Forbidden", message, details);
+}
