@@ -30,13 +30,12 @@ const orphan = "orphan";
 
 export function planDelete(
   kind: KindDefinition,
-  object: KubeObject,
+  stored: KubeObject,
   query: DeleteQuery,
   now: Instant,
 ): DeletePlan {
   checkOptions(query);
-  checkPreconditions(kind, object, query);
-  const stored = begun(kind, object);
+  checkPreconditions(kind, stored, query);
   const grace = graceOf(kind, stored, query);
   const finalizers = finalizersAfter(stored.metadata.finalizers ?? [], query);
   const held = finalizers.length > 0 || namespaceFinalizers(stored).length > 0;
@@ -62,14 +61,6 @@ export function planDelete(
     object["status"] = { ...(object["status"] as object | undefined), phase: "Terminating" };
   }
   return { type: "mark", object };
-}
-
-/** The object with what its kind says of one that is about to go. */
-function begun(kind: KindDefinition, object: KubeObject): KubeObject {
-  if (kind.beginDeletion === undefined || object.metadata.deletionTimestamp) return object;
-  const begins = structuredClone(object);
-  kind.beginDeletion(begins);
-  return begins;
 }
 
 /** Counts from when the deletion was asked for; what would be over already is over now. */
