@@ -17,6 +17,7 @@ export type {
   Column,
   FieldError,
   KindDefinition,
+  KindView,
   ProtobufField,
   ProtobufMessage,
   ScalePaths,

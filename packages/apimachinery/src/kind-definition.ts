@@ -58,6 +58,25 @@ export interface KindDefinition {
   readonly protobuf?: ProtobufMessage;
   /** Whether SSA and OpenAPI call it a custom resource. */
   readonly custom?: boolean;
+  /** Set where the objects are kept as another kind's, or in another version. */
+  readonly view?: KindView;
+  /** What a deletion changes when it begins, in place, besides the time: a finalizer of the server's own. */
+  readonly beginDeletion?: (object: KubeObject) => void;
+  /** Said to whoever uses this version. */
+  readonly deprecationWarning?: string;
+}
+
+/**
+ * One of several ways to see the same stored objects: events in two groups, a custom kind in two versions.
+ * Neither function changes what it is given or shares it with what it returns.
+ */
+export interface KindView {
+  /** Where the objects are kept. */
+  readonly of: { readonly group: string; readonly plural: string };
+  readonly read: (stored: KubeObject) => KubeObject;
+  readonly write: (object: KubeObject) => KubeObject;
+  /** All kinds that show these objects, this one included: what managers of fields may have written in. */
+  readonly siblings: () => readonly KindDefinition[];
 }
 
 export interface Column {

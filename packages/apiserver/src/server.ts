@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { TlsOptions } from "node:tls";
+import type { KindDefinition } from "@selvedge/apimachinery";
 import {
   type Clock,
   formatMetrics,
@@ -26,7 +27,7 @@ import { type Authorizer, defaultAuthorizer, requireAllowed } from "./auth/autho
 import { reviewKinds, type VirtualKind } from "./auth/review-kinds.ts";
 import type { User } from "./auth/user.ts";
 import { serveComputed } from "./http/computed.ts";
-import { Documents, isOpen } from "./http/documents.ts";
+import { Documents, serveOpen } from "./http/documents.ts";
 import { type Exchange, verbOf } from "./http/exchange.ts";
 import { InFlight, readsMax, writesMax } from "./http/limits.ts";
 import { Listener } from "./http/listener.ts";
@@ -91,7 +92,8 @@ export class ApiServer {
   readonly #authenticators: readonly Authenticator[];
   readonly #authorizer: Authorizer;
   readonly #virtual: readonly VirtualKind[];
-  readonly #documents: Documents;
+  /** Made anew when other kinds are served. */
+  #documents: { readonly kinds: readonly KindDefinition[]; readonly all: Documents } | undefined;
   readonly #metrics: RequestMetrics | undefined;
   readonly #listener: Listener;
   readonly #reads = new InFlight(readsMax);
@@ -108,9 +110,6 @@ export class ApiServer {
     this.#authorizer = options.authorizer ?? defaultAuthorizer;
     this.#virtual = reviewKinds(this.#authorizer);
     const { metrics, clock } = options;
-    const virtual = this.#virtual.map(({ kind }) => kind);
-    const computed = options.computed?.map(({ kind }) => kind);
-    this.#documents = new Documents(resourcesOf(options.objects.kinds, virtual, computed));
     this.#metrics = metrics === undefined ? undefined : new RequestMetrics(metrics, clock);
     this.#listener = new Listener(options.tls, {
       onRequest: (request, response) => void this.#serve(request, response),
@@ -152,15 +151,15 @@ export class ApiServer {
     const { pathname: path, searchParams: query } = url;
     const method = request.method ?? "GET";
     const reads = method === "GET" || method === "HEAD";
-    if (reads && isOpen(path) && this.#documents.serve(path, request, response)) return;
+    if (reads && serveOpen(path, request, response)) return;
     if (user === undefined) throw unauthorized();
     if (!isObjectPath(path)) {
       await requireAllowed(this.#authorizer, { type: "path", user, verb: method.toLowerCase(), path });
-      if (reads && this.#documents.serve(path, request, response)) return;
+      if (reads && (await this.#currentDocuments()).serve(path, request, response)) return;
       if (reads && this.#serveMetrics(path, request, response)) return;
       throw unknownResource();
     }
-    const target = this.#target(path);
+    const target = await this.#target(path);
     const exchange = { request, response, query, user, target };
     const watches = isTrue(query.get("watch")) && target.subresource === undefined;
     meter.about(verbOf(method, target.name !== undefined, watches), target);
@@ -211,7 +210,7 @@ export class ApiServer {
       const { pathname, searchParams: query } = parseUrl(request);
       const user = await authenticate(this.#authenticators, request);
       if (user === undefined) throw unauthorized();
-      const target = this.#target(pathname);
+      const target = await this.#target(pathname);
       meter.about("connect", target);
       await this.#authorize({ request, query, user, target });
       await this.#special(target, request, { type: "upgrade", socket, head }, user);
@@ -227,10 +226,36 @@ export class ApiServer {
     }
   }
 
-  #target(path: string): Target {
+  /** Discovery and OpenAPI of what is served now. */
+  async #currentDocuments(): Promise<Documents> {
+    const { objects, computed = [] } = this.#options;
+    await objects.table.catchUp();
+    const { kinds } = objects;
+    if (this.#documents?.kinds !== kinds) {
+      const virtual = this.#virtual.map(({ kind }) => kind);
+      const all = new Documents(
+        resourcesOf(
+          kinds,
+          virtual,
+          computed.map(({ kind }) => kind),
+        ),
+      );
+      this.#documents = { kinds, all };
+    }
+    return this.#documents.all;
+  }
+
+  async #target(path: string): Promise<Target> {
     const { objects, computed = [] } = this.#options;
     const others = [...this.#virtual, ...computed].map(({ kind }) => kind);
-    return parseTarget([...objects.kinds, ...others], path);
+    try {
+      return parseTarget([...objects.kinds, ...others], path);
+    } catch (error) {
+      if (!(error instanceof StatusError) || error.reason !== "NotFound") throw error;
+      // Another replica may have been told of the kind a moment ago.
+      await objects.table.catchUp();
+      return parseTarget([...objects.kinds, ...others], path);
+    }
   }
 
   async #authorize({ request, query, user, target }: Omit<Exchange, "response">): Promise<void> {

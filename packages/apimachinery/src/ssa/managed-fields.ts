@@ -8,15 +8,8 @@ import type { KubeObject, ManagedFieldsEntry } from "../object.ts";
 import { toFieldSet } from "./apply-type.ts";
 import { FieldSet, type FieldsV1 } from "./field-set.ts";
 import { compareValues } from "./merge-values.ts";
-import { applyTypeOf } from "./schema-type.ts";
-import {
-  ApplyConflictError,
-  applyManaged,
-  type Managed,
-  type Managers,
-  sameInAllVersions,
-  updateManaged,
-} from "./updater.ts";
+import { applyTypeOf, versionsOf } from "./schema-type.ts";
+import { ApplyConflictError, applyManaged, type Managed, type Managers, updateManaged } from "./updater.ts";
 
 export interface ManagedWrite {
   readonly kind: KindDefinition;
@@ -66,7 +59,7 @@ export function applyObject(write: ManagedWrite & { readonly force: boolean }): 
   const id = managerId({ manager, operation: "Apply", ...subresourceOf(write) });
   const bare = live === undefined ? undefined : withoutManagedFields(live);
   const input = {
-    versions: sameInAllVersions(applyTypeOf(kind)),
+    versions: versionsOf(kind),
     live: bare,
     object: withoutManagedFields(object),
     apiVersion: object.apiVersion,
@@ -96,7 +89,7 @@ export function updateObject(write: ManagedWrite): KubeObject {
   const self = "current-operation";
   const bare = withoutManagedFields(object);
   const { managers } = updateManaged({
-    versions: sameInAllVersions(applyTypeOf(kind)),
+    versions: versionsOf(kind),
     live: live === undefined ? undefined : withoutManagedFields(live),
     object: bare,
     apiVersion: object.apiVersion,

@@ -1,7 +1,31 @@
 /** A kind's schema as the type that apply merges by. */
 import type { KindDefinition } from "../kind-definition.ts";
+import type { KubeObject } from "../object.ts";
 import type { Schema } from "../schema.ts";
 import type { ApplyType, TypeRef } from "./apply-type.ts";
+import { sameInAllVersions, type Versions } from "./updater.ts";
+
+/** The versions in which managers of a kind's fields may have written. */
+export function versionsOf(kind: KindDefinition): Versions {
+  const { view } = kind;
+  if (view === undefined) return sameInAllVersions(applyTypeOf(kind));
+  const find = (apiVersion: string): KindDefinition | undefined =>
+    view
+      .siblings()
+      .find(({ group, version }) => (group === "" ? version : `${group}/${version}`) === apiVersion);
+  return {
+    typeOf: (apiVersion) => {
+      const sibling = find(apiVersion);
+      return sibling === undefined ? undefined : applyTypeOf(sibling);
+    },
+    convert: (object, from, to) => {
+      if (from === to || object === undefined || object === null) return object;
+      const [source, target] = [find(from)?.view, find(to)?.view];
+      if (source === undefined || target === undefined) return object;
+      return target.read(source.write(object as KubeObject));
+    },
+  };
+}
 
 /** The type of a whole object of the kind, metadata included. */
 export function applyTypeOf(kind: KindDefinition): TypeRef {

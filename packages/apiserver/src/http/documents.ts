@@ -29,8 +29,22 @@ const v2Protobuf = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 const immutable = { "cache-control": "public, immutable", expires: "Fri, 31 Dec 2100 23:59:59 GMT" };
 
 /** Paths that anybody may ask for: load balancers and clients that do not know yet who they are. */
-export function isOpen(path: string): boolean {
+function isOpen(path: string): boolean {
   return health.has(path) || path === "/version" || path.startsWith("/livez/") || path.startsWith("/readyz/");
+}
+
+/** Whether the path was one of these; then it has been answered. */
+export function serveOpen(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+  if (!isOpen(path)) return false;
+  if (path === "/version") sendJson(request, response, 200, JSON.stringify(version));
+  else {
+    response.writeHead(200, {
+      "content-type": "text/plain; charset=utf-8",
+      "x-content-type-options": "nosniff",
+    });
+    response.end("ok");
+  }
+  return true;
 }
 
 export class Documents {
@@ -49,17 +63,6 @@ export class Documents {
 
   /** Whether the path was one of these; then it has been answered. */
   serve(path: string, request: IncomingMessage, response: ServerResponse): boolean {
-    if (isOpen(path)) {
-      if (path === "/version") sendJson(request, response, 200, JSON.stringify(version));
-      else {
-        response.writeHead(200, {
-          "content-type": "text/plain; charset=utf-8",
-          "x-content-type-options": "nosniff",
-        });
-        response.end("ok");
-      }
-      return true;
-    }
     if (path === "/api" || path === "/apis") {
       const aggregated = aggregationOf(request.headers.accept);
       if (aggregated !== undefined) return this.#serveAggregated(path, aggregated, request, response);

@@ -30,12 +30,13 @@ const orphan = "orphan";
 
 export function planDelete(
   kind: KindDefinition,
-  stored: KubeObject,
+  found: KubeObject,
   query: DeleteQuery,
   now: Instant,
 ): DeletePlan {
   checkOptions(query);
-  checkPreconditions(kind, stored, query);
+  checkPreconditions(kind, found, query);
+  const stored = begun(kind, found);
   const grace = graceOf(kind, stored, query);
   const finalizers = finalizersAfter(stored.metadata.finalizers ?? [], query);
   const held = finalizers.length > 0 || namespaceFinalizers(stored).length > 0;
@@ -61,6 +62,14 @@ export function planDelete(
     object["status"] = { ...(object["status"] as object | undefined), phase: "Terminating" };
   }
   return { type: "mark", object };
+}
+
+/** The object with what its kind says of one that is about to go. */
+function begun(kind: KindDefinition, object: KubeObject): KubeObject {
+  if (kind.beginDeletion === undefined || object.metadata.deletionTimestamp) return object;
+  const begins = structuredClone(object);
+  kind.beginDeletion(begins);
+  return begins;
 }
 
 /** Counts from when the deletion was asked for; what would be over already is over now. */

@@ -1,4 +1,4 @@
-import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import type { KindDefinition, KindView, KubeObject } from "@selvedge/apimachinery";
 
 /** A kind as callers name it; a KindDefinition is one. */
 export interface KindName {
@@ -7,6 +7,7 @@ export interface KindName {
   readonly kind: string;
   readonly plural: string;
   readonly namespaced: boolean;
+  readonly view?: KindView;
 }
 
 export function apiVersionOf(kind: { readonly group: string; readonly version: string }): string {
@@ -25,7 +26,8 @@ export function kindText(kind: KindName): string {
 
 /** Where the objects of a kind are kept: all of them, or those of one namespace. */
 export function prefixOf(kind: KindName, namespace: string | undefined): string {
-  const base = `${kind.group}/${kind.plural}/`;
+  const { group, plural } = kind.view?.of ?? kind;
+  const base = `${group}/${plural}/`;
   return kind.namespaced && namespace ? `${base}${namespace}/` : base;
 }
 

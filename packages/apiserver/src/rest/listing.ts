@@ -35,7 +35,7 @@ export async function listStored(store: Store, kind: KindDefinition, query: List
   if (!selection.prefix.endsWith("/")) {
     const revision = await startRevision(store, query);
     const row = await store.get(selection.prefix);
-    const stored = row === undefined ? undefined : new Stored(row);
+    const stored = row === undefined ? undefined : new Stored(row, kind.view);
     const items = stored !== undefined && selection.matches(stored) ? [stored] : [];
     return {
       revision: revision ?? (await store.revision()),
@@ -63,7 +63,7 @@ export async function listStored(store: Store, kind: KindDefinition, query: List
       for (const row of page.rows) {
         left--;
         after = row.key;
-        const stored = new Stored(row);
+        const stored = new Stored(row, kind.view);
         if (selection.matches(stored)) items.push(stored);
         if (items.length === limit && left > 0) {
           const next = writeToken(at, row.key, selection.prefix);

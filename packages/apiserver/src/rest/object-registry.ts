@@ -7,11 +7,12 @@ import type { Store } from "../store/store.ts";
 import { type DeleteQuery, planDelete } from "./delete-plan.ts";
 import type { FieldRules } from "./field-validation.ts";
 import { apiVersionOf, isNamespaceKind, type KindName, keyOf } from "./kind-names.ts";
+import { KindTable } from "./kind-table.ts";
 import { type ListQuery, listStored, type StoredList } from "./listing.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
 import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownResource } from "./refusals.ts";
-import { encode, Stored } from "./stored.ts";
+import { encodeAs, Stored } from "./stored.ts";
 import { openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
 import { fillDefaults, isGone, planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
 
@@ -43,7 +44,7 @@ const inProcess = "controller";
 
 /** The objects of all kinds in one store, for callers in the same process and for the HTTP side alike. */
 export class ObjectRegistry {
-  readonly kinds: readonly KindDefinition[];
+  readonly table: KindTable;
   /** What else has a say in writes. */
   readonly admission: AdmissionChain = new AdmissionChain();
   readonly #store: Store;
@@ -51,7 +52,7 @@ export class ObjectRegistry {
   readonly #random: Random;
 
   constructor(kinds: readonly KindDefinition[], store: Store, clock: Clock, random: Random) {
-    this.kinds = kinds;
+    this.table = new KindTable(kinds);
     this.#store = store;
     this.#clock = clock;
     this.#random = random;
@@ -63,16 +64,21 @@ export class ObjectRegistry {
     }
   }
 
+  /** All that are served now. */
+  get kinds(): readonly KindDefinition[] {
+    return this.table.all;
+  }
+
   async get<T extends KubeObject>(kind: KindName, name: string, namespace?: string): Promise<T> {
     return (await this.getStored(kind, name, namespace)).copy() as T;
   }
 
   /** As it is stored: for reading only. */
   async getStored(kind: KindName, name: string, namespace?: string): Promise<Stored> {
-    this.#definition(kind);
-    const row = await this.#store.get(keyOf(kind, name, namespace));
+    const definition = this.#definition(kind);
+    const row = await this.#store.get(keyOf(definition, name, namespace));
     if (row === undefined) throw notFound(kind, name);
-    return new Stored(row);
+    return new Stored(row, definition.view);
   }
 
   async list<T extends KubeObject>(kind: KindName, query: ListQuery = {}): Promise<KubeList<T>> {
@@ -98,7 +104,9 @@ export class ObjectRegistry {
   }
 
   watchStored(kind: KindName, query: WatchQuery): Promise<AsyncGenerator<WatchItem>> {
-    return openWatch(this.#store, this.#definition(kind), query, this.#clock);
+    const definition = this.#definition(kind);
+    const ending = this.table.ending(definition);
+    return openWatch(this.#store, definition, { ...query, ending }, this.#clock);
   }
 
   async create<T extends KubeObject>(kind: KindName, object: T, options: WriteQuery = {}): Promise<T> {
@@ -163,8 +171,8 @@ export class ObjectRegistry {
     const { fieldManager: manager, force = false, subresource } = options;
     for (let attempt = 1; ; attempt++) {
       const context = { ...this.#context(kind, options), managed: true };
-      const row = await this.#store.get(keyOf(kind, name, namespace));
-      const stored = row === undefined ? undefined : new Stored(row).object;
+      const row = await this.#store.get(keyOf(definition, name, namespace));
+      const stored = row === undefined ? undefined : new Stored(row, definition.view).object;
       if (stored === undefined && subresource !== undefined) throw notFound(kind, name);
       const request = { kind: definition, stored, patch, manager, force, subresource, time: context.time };
       const applied = applyConfiguration(request);
@@ -209,8 +217,8 @@ export class ObjectRegistry {
       const gone = plan.type === "delete" || isGone(object);
       if (options.dryRun) return { gone, object };
       const expected = Number(stored.metadata.resourceVersion);
-      const value = gone ? undefined : encode(object);
-      const outcome = await this.#store.write(keyOf(kind, name, namespace), expected, value);
+      const value = gone ? undefined : encodeAs(definition.view, object);
+      const outcome = await this.#store.write(keyOf(definition, name, namespace), expected, value);
       if (outcome.type === "written") {
         object.metadata.resourceVersion = `${outcome.revision}`;
         return { gone, object };
@@ -252,7 +260,9 @@ export class ObjectRegistry {
     );
     if (options.dryRun) return made;
     const { name, namespace } = made.metadata;
-    const outcome = await this.#store.write(keyOf(kind, name, namespace), 0, encode(made));
+    const { view } = context.kind;
+    const key = keyOf(context.kind, name, namespace);
+    const outcome = await this.#store.write(key, 0, encodeAs(view, made));
     if (outcome.type === "conflict") throw alreadyExists(kind, name);
     made.metadata.resourceVersion = `${outcome.revision}`;
     return made;
@@ -286,9 +296,10 @@ export class ObjectRegistry {
   /** The object as it is stored now; undefined when another write came between. */
   async #replace(kind: KindName, stored: KubeObject, next: KubeObject): Promise<KubeObject | undefined> {
     const { name, namespace } = next.metadata;
-    const value = isGone(next) ? undefined : encode(next);
+    const definition = this.#definition(kind);
+    const value = isGone(next) ? undefined : encodeAs(definition.view, next);
     const expected = Number(stored.metadata.resourceVersion);
-    const outcome = await this.#store.write(keyOf(kind, name, namespace), expected, value);
+    const outcome = await this.#store.write(keyOf(definition, name, namespace), expected, value);
     if (outcome.type === "conflict") return undefined;
     next.metadata.resourceVersion = `${outcome.revision}`;
     return next;
@@ -337,7 +348,7 @@ export class ObjectRegistry {
   }
 
   #definition(kind: KindName): KindDefinition {
-    const found = this.kinds.find((one) => one.group === kind.group && one.plural === kind.plural);
+    const found = this.table.find(kind);
     if (found !== undefined) return found;
     throw unknownResource();
   }

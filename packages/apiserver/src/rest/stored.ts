@@ -1,5 +1,5 @@
 /** Objects as the store has them: text, and what is made of it once however many ask. */
-import type { KubeObject } from "@selvedge/apimachinery";
+import type { KindView, KubeObject } from "@selvedge/apimachinery";
 import type { Change, Row } from "../store/store.ts";
 
 /** One state of one object. */
@@ -7,13 +7,15 @@ export class Stored {
   readonly key: string;
   readonly revision: number;
   readonly #value: string;
+  readonly #view: KindView | undefined;
   #object: KubeObject | undefined;
   #json: string | undefined;
 
-  constructor({ key, revision, value }: Row) {
+  constructor({ key, revision, value }: Row, view?: KindView) {
     this.key = key;
     this.revision = revision;
     this.#value = value;
+    this.#view = view;
   }
 
   /** Shared by all who ask: look, do not touch. */
@@ -24,13 +26,15 @@ export class Stored {
 
   /** An object of one's own. */
   copy(): KubeObject {
-    const object = JSON.parse(this.#value) as KubeObject;
+    const stored = JSON.parse(this.#value) as KubeObject;
+    const object = this.#view === undefined ? stored : this.#view.read(stored);
     object.metadata.resourceVersion = `${this.revision}`;
     return object;
   }
 
-  /** The object's JSON with its resourceVersion, made without reading it. */
+  /** The object's JSON with its resourceVersion, made without reading it where it is shown as it is kept. */
   get json(): string {
+    if (this.#view !== undefined) this.#json ??= JSON.stringify(this.object);
     if (this.#json === undefined) {
       const at = this.#value.indexOf(opening);
       const insert = `"resourceVersion":"${this.revision}",`;
@@ -44,6 +48,11 @@ export class Stored {
 }
 
 const opening = '"metadata":{';
+
+/** The text to store of an object as the view shows it. */
+export function encodeAs(view: KindView | undefined, object: KubeObject): string {
+  return encode(view === undefined ? object : view.write(object));
+}
 
 /**
  * The text to store. The revision is the store's to give, and metadata comes early so that it can be put
@@ -61,17 +70,24 @@ export interface ReadChange {
   readonly before: Stored | undefined;
 }
 
-const readChanges = new WeakMap<Change, ReadChange>();
+/** By change and view; `asKept` stands for none. */
+const readChanges = new WeakMap<Change, Map<KindView | typeof asKept, ReadChange>>();
+const asKept = Symbol("as kept");
 
-/** A change's two states, the same for every watcher. */
-export function readChange(change: Change): ReadChange {
-  let read = readChanges.get(change);
+/** A change's two states, the same for every watcher of one view. */
+export function readChange(change: Change, view?: KindView): ReadChange {
+  let views = readChanges.get(change);
+  if (views === undefined) {
+    views = new Map();
+    readChanges.set(change, views);
+  }
+  let read = views.get(view ?? asKept);
   if (read === undefined) {
     const { key, revision, value, previous } = change;
     const of = (text: string | undefined): Stored | undefined =>
-      text === undefined ? undefined : new Stored({ key, revision, value: text });
+      text === undefined ? undefined : new Stored({ key, revision, value: text }, view);
     read = { now: of(value), before: of(previous) };
-    readChanges.set(change, read);
+    views.set(view ?? asKept, read);
   }
   return read;
 }

@@ -15,6 +15,8 @@ export interface WatchQuery extends SelectionQuery {
   readonly bookmarkEvery?: Millis;
   readonly sendInitialEvents?: boolean;
   readonly signal: AbortSignal;
+  /** The kind goes, or becomes another: the watch ends when all that happened before has been told. */
+  readonly ending?: AbortSignal;
 }
 
 export type WatchItem =
@@ -62,17 +64,19 @@ async function* watchFrom(
       yield { type: "BOOKMARK", revision: from, initial: true };
     }
   } else if (asked === 0) from = current;
-  yield* follow(store.subscribe(selection.prefix, from), selection, query, clock);
+  yield* follow(kind, store.subscribe(selection.prefix, from), selection, query, clock);
 }
 
 async function* follow(
+  kind: KindDefinition,
   log: Subscription,
   selection: Selection,
-  { signal, allowWatchBookmarks = false, bookmarkEvery = bookmarkDefault }: WatchQuery,
+  { signal, ending, allowWatchBookmarks = false, bookmarkEvery = bookmarkDefault }: WatchQuery,
   clock: Clock,
 ): AsyncGenerator<WatchItem> {
   const wake = (): void => log.wake();
   signal.addEventListener("abort", wake);
+  ending?.addEventListener("abort", wake);
   let due = false;
   const arm = (): { cancel(): void } | undefined =>
     allowWatchBookmarks
@@ -84,8 +88,10 @@ async function* follow(
   let timer = arm();
   try {
     while (!signal.aborted) {
-      for (const change of await log.take()) {
-        const item = itemOf(change, selection);
+      const last = ending?.aborted === true;
+      const changes = await log.take();
+      for (const change of changes) {
+        const item = itemOf(kind, change, selection);
         if (item !== undefined) yield item;
         if (signal.aborted) return;
       }
@@ -94,7 +100,8 @@ async function* follow(
         timer = arm();
         yield { type: "BOOKMARK", revision: log.revision, initial: false };
       }
-      if (!signal.aborted) await log.wait();
+      if (last && changes.length === 0) break;
+      if (!signal.aborted && ending?.aborted !== true) await log.wait();
     }
     // The last word before the end, so that the client goes on from here.
     if (allowWatchBookmarks) yield { type: "BOOKMARK", revision: log.revision, initial: false };
@@ -104,13 +111,14 @@ async function* follow(
   } finally {
     timer?.cancel();
     signal.removeEventListener("abort", wake);
+    ending?.removeEventListener("abort", wake);
     log.close();
   }
 }
 
 /** What the change is to somebody who sees only the selection. */
-function itemOf(change: Change, selection: Selection): WatchItem | undefined {
-  const { now, before } = readChange(change);
+function itemOf({ view }: KindDefinition, change: Change, selection: Selection): WatchItem | undefined {
+  const { now, before } = readChange(change, view);
   const is = now !== undefined && selection.matches(now);
   const was = before !== undefined && selection.matches(before);
   if (is) return { type: was ? "MODIFIED" : "ADDED", stored: now };

@@ -1,0 +1,73 @@
+/** The kinds that are served: those the program was made with, and those that come and go while it runs. */
+import type { KindDefinition } from "@selvedge/apimachinery";
+import type { KindName } from "./kind-names.ts";
+
+export class KindTable {
+  readonly #own: readonly KindDefinition[];
+  #all: readonly KindDefinition[];
+  #places: ReadonlyMap<string, readonly KindDefinition[]>;
+  readonly #endings = new WeakMap<KindDefinition, AbortController>();
+
+  /** Waits until the table knows what was known when it was asked: others come and go in the store. */
+  catchUp: () => Promise<void> = async () => undefined;
+
+  constructor(own: readonly KindDefinition[]) {
+    this.#own = own;
+    this.#all = own;
+    this.#places = byPlace(own);
+  }
+
+  /** Another list each time it changes: what was made of it can be kept under it. */
+  get all(): readonly KindDefinition[] {
+    return this.#all;
+  }
+
+  /** Those the program was made with. */
+  get own(): readonly KindDefinition[] {
+    return this.#own;
+  }
+
+  /** Serves these besides the program's own, in place of what was said last. */
+  serve(others: readonly KindDefinition[]): void {
+    const kept = new Set(others);
+    const gone = this.#all.slice(this.#own.length).filter((kind) => !kept.has(kind));
+    this.#all = [...this.#own, ...others];
+    this.#places = byPlace(this.#all);
+    for (const kind of gone) this.#endings.get(kind)?.abort();
+  }
+
+  /** The kind of that name: in that version, or else in the first that is served. */
+  find({
+    group,
+    version,
+    plural,
+  }: Pick<KindName, "group" | "version" | "plural">): KindDefinition | undefined {
+    const versions = this.#places.get(placeOf(group, plural));
+    return versions?.find((kind) => kind.version === version) ?? versions?.[0];
+  }
+
+  /** Fires when the kind is no longer served as it is. */
+  ending(kind: KindDefinition): AbortSignal {
+    let ending = this.#endings.get(kind);
+    if (ending === undefined) {
+      ending = new AbortController();
+      this.#endings.set(kind, ending);
+    }
+    return ending.signal;
+  }
+}
+
+function placeOf(group: string, plural: string): string {
+  return `${group}/${plural}`;
+}
+
+function byPlace(kinds: readonly KindDefinition[]): Map<string, KindDefinition[]> {
+  const places = new Map<string, KindDefinition[]>();
+  for (const kind of kinds) {
+    const place = placeOf(kind.group, kind.plural);
+    const versions = places.get(place);
+    if (versions === undefined) places.set(place, [kind]);
+    else versions.push(kind);
+  }
+  return places;
+}
