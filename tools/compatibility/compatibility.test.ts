@@ -2,8 +2,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import {
+  itemKeys,
+  notApplied,
+  usualValue,
+  valueFault,
+} from "../../packages/engine/src/control/settings/config-items.ts";
 import { endpoints } from "../../packages/eve-api/src/index.ts";
-import { settingNames } from "../../packages/kinds/src/eve-settings.ts";
+import { settingFault, settingNames } from "../../packages/kinds/src/eve-settings.ts";
 import { ourSchema } from "../../tests/interop/eve-schema/our-schema.ts";
 import { filesBelow, readSource, withoutComments } from "../sources.ts";
 import { configItemLines } from "./config-items.ts";
@@ -32,6 +38,22 @@ describe("docs/compatibility.md", () => {
     assert.equal(settingNames.length, 130);
     const fresh = withConfigItems(text, configItemLines());
     assert.equal(text, fresh, "run node tools/compatibility/write.ts");
+  });
+
+  it("has config items that controller and engine bound alike", () => {
+    assert.deepEqual(settingNames.filter((name) => !name.includes("<")).sort(), [...itemKeys].sort());
+    const values = ["-1", "0", "1", "4", "5", "20", "60", "300", "3600", "3601", "86401", "4294967295"];
+    const isNumber = (text: string): boolean => /^-?\d+$/.test(text);
+    for (const key of itemKeys)
+      for (const value of [...values, "4294967296", "true", "false", "none", usualValue(key) ?? ""])
+        if (isNumber(value) === isNumber(usualValue(key) ?? ""))
+          if (isNumber(value) || settingFault(key, value) !== undefined)
+            // The engine looks closer at texts.
+            assert.equal(
+              valueFault(key, value) === undefined,
+              settingFault(key, value) === undefined,
+              `${key} ${value}`,
+            );
   });
 
   for (const program of ["controller", "engine"] as const) {

@@ -23,7 +23,7 @@ export function rowsUnder(text: string, heading: string): readonly Row[] {
     });
 }
 
-const firstLine = "| item | controller takes | engine |";
+const firstLine = "| item | controller takes |";
 
 /** The page with this table in place of the one it has. */
 export function withConfigItems(text: string, lines: readonly string[]): string {

@@ -19,7 +19,7 @@ import type { Attestation } from "./attestation.ts";
 import type { ConfigAcceptor } from "./config-acceptor.ts";
 import type { ControllerClient } from "./controller-client.ts";
 import type { Enroller } from "./enroller.ts";
-import type { Settings } from "./settings.ts";
+import type { Settings } from "./settings/settings.ts";
 
 export interface ConfigLoopParts {
   readonly client: ControllerClient;

@@ -41,7 +41,7 @@ import { MetricsLoop } from "./report/metrics.ts";
 import type { NodeConditions } from "./report/node-conditions.ts";
 import { deviceKey, Reporter } from "./report/reporter.ts";
 import type { Secrets } from "./secrets.ts";
-import { Settings } from "./settings.ts";
+import { Settings } from "./settings/settings.ts";
 
 export interface ControlOptions {
   readonly store: EngineStore;

@@ -8,7 +8,7 @@ import type { AppStatus, ContentStatus } from "../../observed.ts";
 import type { HostFacts } from "../../ports.ts";
 import type { Attestation } from "../attestation.ts";
 import type { Refusal } from "../config-acceptor.ts";
-import type { SettingStatus } from "../settings.ts";
+import type { SettingStatus } from "../settings/settings.ts";
 import { type InfoMessage, infoMessage } from "./info-messages.ts";
 
 export interface DeviceFacts {

@@ -18,7 +18,7 @@ import type { AppStatus, AppUsage } from "../../observed.ts";
 import type { AppUsages, HostFacts } from "../../ports.ts";
 import { Alarm } from "../alarm.ts";
 import type { ControllerClient } from "../controller-client.ts";
-import type { Settings } from "../settings.ts";
+import type { Settings } from "../settings/settings.ts";
 
 export interface MetricsParts {
   readonly client: ControllerClient;

@@ -1,0 +1,204 @@
+/**
+ * Config items in force. A value that cannot be leaves the last good one in force and says so, through
+ * restarts as well; an item that the configuration has no more is EVE's default again.
+ */
+import { type LogLevel, type Millis, seconds } from "@selvedge/base";
+import type { DesiredState } from "../../desired.ts";
+import type { Cell } from "../../engine-store.ts";
+import type { Disk } from "../../host/disk.ts";
+import {
+  agentOf,
+  isKnown,
+  itemKeys,
+  notApplied,
+  readSwitch,
+  usualValue,
+  valueFault,
+} from "./config-items.ts";
+import type { Choice, ChoiceKey, NumberKey, SwitchKey, TextKey } from "./item-table.ts";
+
+/** What became of one config item, as ZInfoConfigItem tells it. */
+export interface SettingStatus {
+  readonly value: string;
+  readonly error: string;
+}
+
+export interface SettingStatuses {
+  readonly known: Record<string, SettingStatus>;
+  readonly unknown: Record<string, SettingStatus>;
+}
+
+/** Values in force that are not EVE's defaults, by key. */
+const path = "control/settings.json";
+/** EVE has 130; a controller that sends more than this of its own is told of these. */
+const unknownMax = 100;
+const shownMax = 256;
+
+export class Settings {
+  readonly #wanted: Cell<DesiredState | undefined>;
+  /** Given, valid, and not undone since. */
+  #good: ReadonlyMap<string, string> = new Map();
+  #faults: ReadonlyMap<string, string> = new Map();
+  readonly #listeners = new Set<() => void>();
+  #disk: Disk | undefined;
+  #kept = "";
+
+  constructor(wanted: Cell<DesiredState | undefined>) {
+    this.#wanted = wanted;
+    this.#take();
+    wanted.subscribe(() => {
+      this.#take();
+      for (const listener of this.#listeners) listener();
+    });
+  }
+
+  /** Remembers on this disk, and remembers from it, what was in force before this start. */
+  async load(disk: Disk): Promise<void> {
+    this.#disk = disk;
+    const bytes = await disk.read(path);
+    if (bytes === undefined) return;
+    this.#kept = new TextDecoder().decode(bytes);
+    try {
+      const stored = JSON.parse(this.#kept) as Record<string, unknown>;
+      this.#good = new Map(
+        Object.entries(stored).flatMap(([key, value]): [string, string][] =>
+          typeof value === "string" && isKnown(key) && valueFault(key, value) === undefined
+            ? [[key, value]]
+            : [],
+        ),
+      );
+    } catch {
+      // A file that cannot be read is as none: the configuration is there, and its values with it.
+    }
+  }
+
+  /** Writes what is in force, when it changed. */
+  async save(): Promise<void> {
+    const text = JSON.stringify(Object.fromEntries([...this.#good].sort()));
+    if (this.#disk === undefined || text === this.#kept) return;
+    await this.#disk.writeDurable(path, new TextEncoder().encode(text));
+    this.#kept = text;
+  }
+
+  seconds(key: NumberKey): Millis {
+    return seconds(this.number(key));
+  }
+
+  number(key: NumberKey): number {
+    return Number(this.#value(key));
+  }
+
+  isOn(key: SwitchKey): boolean {
+    return readSwitch(this.#value(key)) === true;
+  }
+
+  choice(key: ChoiceKey): Choice {
+    return this.#value(key) as Choice;
+  }
+
+  text(key: TextKey): string {
+    return this.#value(key);
+  }
+
+  /** Whether the configuration says anything valid about it. */
+  isSet(key: NumberKey): boolean {
+    return this.#good.has(key);
+  }
+
+  /** The level from which on lines of one part are kept: on the box, or for the controller. */
+  level(part: string, where: "local" | "remote"): LogLevel | "none" {
+    const item = where === "local" ? "debug.loglevel" : "debug.remote.loglevel";
+    const names = agentsOf.get(part) ?? [];
+    const own = [part, ...names].map((name) => this.#good.get(`agent.${name}.${item}`));
+    const usual = where === "local" ? "debug.default.loglevel" : "debug.default.remote.loglevel";
+    return levels[(own.find((text) => text !== undefined) ?? this.#value(usual)).toLowerCase()] ?? "info";
+  }
+
+  /** After each configuration. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Every item we know with the value in force; and those given that we do not know. */
+  status(): SettingStatuses {
+    const given = this.#wanted.get()?.settings ?? new Map<string, string>();
+    const known: Record<string, SettingStatus> = {};
+    const agents = [...given.keys()].filter((key) => agentOf(key) !== undefined);
+    for (const key of [...itemKeys, ...agents]) known[key] = this.#statusOf(key, given.get(key));
+    const unknown = [...given].filter(([key]) => !isKnown(key)).slice(0, unknownMax);
+    return {
+      known,
+      unknown: Object.fromEntries(
+        unknown.map(([key, value]) => [
+          key,
+          { value: value.slice(0, shownMax), error: "not known to this engine" },
+        ]),
+      ),
+    };
+  }
+
+  #statusOf(key: string, given: string | undefined): SettingStatus {
+    const fault = this.#faults.get(key);
+    const unusable = notApplied(key);
+    if (unusable === undefined) return { value: this.#value(key), error: fault ?? "" };
+    const { why, inForce } = unusable;
+    if (fault !== undefined) return { value: inForce, error: fault };
+    const same = given === undefined || asRead(given) === asRead(inForce);
+    return { value: inForce, error: same ? "" : `not supported: ${why}` };
+  }
+
+  #value(key: string): string {
+    return this.#good.get(key) ?? usualValue(key) ?? "";
+  }
+
+  #take(): void {
+    const given = this.#wanted.get()?.settings;
+    if (given === undefined) return;
+    const good = new Map<string, string>();
+    const faults = new Map<string, string>();
+    for (const [key, value] of given) {
+      if (!isKnown(key)) continue;
+      const fault = valueFault(key, value);
+      if (fault === undefined) good.set(key, value);
+      else {
+        faults.set(key, fault);
+        const before = this.#good.get(key);
+        if (before !== undefined) good.set(key, before);
+      }
+    }
+    this.#good = good;
+    this.#faults = faults;
+  }
+}
+
+/** What reads settings of other domains asks for. */
+export type NodeSettings = Pick<
+  Settings,
+  "seconds" | "number" | "isOn" | "choice" | "text" | "isSet" | "subscribe"
+>;
+
+function asRead(value: string): string {
+  return String(readSwitch(value) ?? value);
+}
+
+/** EVE's parts by what does their work here: a level for either is a level for ours. */
+const agentsOf: ReadonlyMap<string, readonly string[]> = new Map([
+  ["control", ["zedagent", "client", "nodeagent"]],
+  ["app", ["domainmgr", "zedmanager"]],
+  ["network", ["zedrouter", "nim"]],
+  ["content", ["volumemgr", "downloader", "verifier"]],
+]);
+
+const levels: Readonly<Record<string, LogLevel | "none">> = {
+  none: "none",
+  panic: "error",
+  fatal: "error",
+  error: "error",
+  warn: "warn",
+  warning: "warn",
+  info: "info",
+  debug: "debug",
+  trace: "debug",
+  all: "debug",
+};
