@@ -139,7 +139,7 @@ export interface ProtobufField {
     | "double"
     /**
      * metav1.Time and MicroTime become RFC 3339 text, Quantity its text, IntOrString a number or text,
-     * FieldsV1 and RawExtension the JSON they hold.
+     * FieldsV1 and RawExtension the JSON they hold; `texts` is a message that is a list of texts in JSON.
      */
     | "time"
     | "microtime"
@@ -148,6 +148,7 @@ export interface ProtobufField {
     | "int-or-string"
     | "fields-v1"
     | "raw-extension"
+    | "texts"
     | "message"
     | "map";
   readonly repeated?: boolean;
@@ -162,5 +163,5 @@ export interface ProtobufField {
   /** Of a message, or of a map's values. A function where messages refer to each other. */
   readonly message?: ProtobufMessage | (() => ProtobufMessage);
   /** Of a map whose values are not messages. */
-  readonly values?: "string" | "bytes" | "quantity" | "bool" | "int32" | "int64";
+  readonly values?: "string" | "bytes" | "quantity" | "bool" | "int32" | "int64" | "texts";
 }

@@ -1,4 +1,5 @@
 import type { KindDefinition } from "@selvedge/apimachinery";
+import { certificateSigningRequestKind } from "./certificates/certificate-signing-request.ts";
 import { configMapKind } from "./config-map.ts";
 import { controllerRevisionKind } from "./controller-revision.ts";
 import { daemonSetKind } from "./daemon-set.ts";
@@ -10,11 +11,20 @@ import { leaseKind } from "./lease.ts";
 import { namespaceKind } from "./namespace.ts";
 import { nodeKind } from "./node.ts";
 import { podKind } from "./pod/pod.ts";
+import { clusterRoleKind } from "./rbac/cluster-role.ts";
+import { clusterRoleBindingKind } from "./rbac/cluster-role-binding.ts";
+import { roleKind } from "./rbac/role.ts";
+import { roleBindingKind } from "./rbac/role-binding.ts";
 import { replicaSetKind } from "./replica-set.ts";
 import { secretKind } from "./secret.ts";
 import { serviceKind } from "./service.ts";
 import { serviceAccountKind } from "./service-account.ts";
 
+export {
+  type CertificateCondition,
+  type CertificateSigningRequest,
+  certificateSigningRequestKind,
+} from "./certificates/certificate-signing-request.ts";
 export { type ConfigMap, configMapKind } from "./config-map.ts";
 export { type ControllerRevision, controllerRevisionKind } from "./controller-revision.ts";
 export {
@@ -120,6 +130,12 @@ export type {
   SecretSource,
   Volume,
 } from "./pod/volume-types.ts";
+export type { RoleRef, Subject } from "./rbac/binding-fields.ts";
+export { type ClusterRole, clusterRoleKind } from "./rbac/cluster-role.ts";
+export { type ClusterRoleBinding, clusterRoleBindingKind } from "./rbac/cluster-role-binding.ts";
+export type { PolicyRule } from "./rbac/policy-rule.ts";
+export { type Role, roleKind } from "./rbac/role.ts";
+export { type RoleBinding, roleBindingKind } from "./rbac/role-binding.ts";
 export {
   type ReplicaSet,
   type ReplicaSetSpec,
@@ -154,6 +170,11 @@ export const allKinds: readonly KindDefinition[] = [
   replicaSetKind,
   controllerRevisionKind,
   leaseKind,
+  roleKind,
+  roleBindingKind,
+  clusterRoleKind,
+  clusterRoleBindingKind,
+  certificateSigningRequestKind,
   edgeNodeKind,
   enrollmentProfileKind,
 ];

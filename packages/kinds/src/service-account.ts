@@ -13,7 +13,7 @@ export interface ServiceAccount extends KubeObject {
   automountServiceAccountToken?: boolean;
 }
 
-const serviceAccount: Message = kindMessage("A name for who a Pod is. Apps get no token for the API.", {
+const serviceAccount: Message = kindMessage("A name for a program that uses the API, and for who a Pod is.", {
   secrets: objects(2, objectReference, "Secrets that belong to it.", byKeys("name")),
   imagePullSecrets: objects(
     3,
@@ -32,6 +32,14 @@ export const serviceAccountKind: KindDefinition = builtIn(serviceAccount, {
   singular: "serviceaccount",
   shortNames: ["sa"],
   namespaced: true,
+  subresources: {
+    others: [
+      {
+        ...{ name: "token", kind: "TokenRequest", group: "authentication.k8s.io", version: "v1" },
+        verbs: ["create"],
+      },
+    ],
+  },
   columns: [
     nameColumn,
     counts<ServiceAccount>("Secrets", "How many Secrets belong to it.", ({ secrets }) => secrets?.length),

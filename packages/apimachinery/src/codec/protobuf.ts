@@ -105,6 +105,7 @@ function decodeEntry(field: ProtobufField, bytes: Uint8Array, depth: number): [k
 function zeroOf(type: NonNullable<ProtobufField["values"]>): unknown {
   if (type === "bool") return false;
   if (type === "int32" || type === "int64") return 0;
+  if (type === "texts") return [];
   return type === "quantity" ? "0" : "";
 }
 
@@ -143,6 +144,8 @@ function decodeValue(field: ProtobufField, reader: Reader, wire: number, depth: 
     case "fields-v1":
     case "raw-extension":
       return embeddedJson(firstBytes(reader.bytes(wire)), field.name);
+    case "texts":
+      return decodeProtobuf(listOfTexts, reader.bytes(wire))["items"] ?? [];
     case "message": {
       const { message } = field;
       if (message === undefined) throw new ProtobufError(`the table of ${field.name} is missing`);
@@ -218,6 +221,8 @@ function decodeIntOrString(bytes: Uint8Array): number | string {
   };
   return type === 0 ? number : text;
 }
+
+const listOfTexts: ProtobufMessage = { 1: { name: "items", type: "string", repeated: true } };
 
 function firstText(bytes: Uint8Array): string {
   return String(decodeProtobuf({ 1: { name: "text", type: "string" } }, bytes)["text"] ?? "");
