@@ -1,4 +1,5 @@
 export { Life } from "./life.ts";
+export { PillarDevice } from "./pillar/pillar-device.ts";
 export { SimClock } from "./sim-clock.ts";
 export { controllerHost, SimController } from "./sim-controller.ts";
 export { SimNode } from "./sim-node.ts";

@@ -1,0 +1,120 @@
+/**
+ * A day in the life of boxes with EVE on them, under our controller, with what happens in a day: bad lines,
+ * restarts on both ends, changes. The boxes are strict (packages/harness/src/pillar): whatever EVE's agent
+ * would drop, misread, wait for in vain or crash on ends the test.
+ */
+import assert from "node:assert/strict";
+import type { KubeObject } from "@selvedge/apimachinery";
+import { hours, millis, minutes, seconds } from "@selvedge/base";
+import { info } from "@selvedge/eve-api";
+import { podKind } from "@selvedge/kinds";
+import { daemonSet, PillarDevice, type World } from "../../packages/harness/src/index.ts";
+import { makeKeyPair } from "../../packages/harness/src/pillar/pillar-keys.ts";
+import { worldsOf } from "./seeds.ts";
+
+const { describe, inWorlds } = worldsOf(import.meta.filename);
+
+/** Boxes that are switched on and have an app; the second has no TPM. */
+async function boxes(world: World): Promise<PillarDevice[]> {
+  const onboarding = await makeKeyPair("fitter", world.clock.now());
+  await world.apply({
+    apiVersion: "selvedge.dev/v1alpha1",
+    kind: "EnrollmentProfile",
+    metadata: { name: "boxes" },
+    spec: {
+      onboardingCertificate: onboarding.pem,
+      serials: ["box-*"],
+      approve: "Automatic",
+      nodeName: "{serial}",
+    },
+  } as unknown as KubeObject);
+  const made: PillarDevice[] = [];
+  for (const [name, hasTpm] of [["box-1", true] as const, ["box-2", false] as const]) {
+    made.push(await PillarDevice.make({ world, name, onboarding, hasTpm }));
+  }
+  for (const box of made) box.powerOn();
+  await world.apply(daemonSet("web"));
+  await running(world, made, "1");
+  return made;
+}
+
+/** Until each box runs this version of the app and nothing else, and its Pod says so. */
+async function running(world: World, made: readonly PillarDevice[], tag: string): Promise<void> {
+  await world.until(
+    `version ${tag} on every box`,
+    async () => {
+      if (made.some(({ faults }) => faults.length > 0)) return true;
+      const pods = await world.list<KubeObject & Shape>(podKind);
+      return made.every(({ name, isOn, agent }) => {
+        const own = pods.filter(({ spec }) => spec.nodeName === name);
+        const isReady = own[0]?.status?.conditions?.some(
+          ({ type, status }) => type === "Ready" && status === "True",
+        );
+        const image = own[0]?.spec.containers[0]?.image;
+        const states = isOn ? [...agent.apps.states().values()] : [];
+        return (
+          own.length === 1 &&
+          isReady &&
+          image?.endsWith(`:${tag}`) &&
+          states.join() === `${info.ZSwState.RUNNING}`
+        );
+      });
+    },
+    hours(2),
+  );
+  content(made);
+}
+
+interface Shape {
+  readonly spec: { readonly nodeName?: string; readonly containers: readonly { readonly image: string }[] };
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+function content(made: readonly PillarDevice[]): void {
+  assert.deepEqual(
+    made.flatMap(({ faults }) => faults),
+    [],
+  );
+}
+
+describe("boxes with EVE", () => {
+  inWorlds(
+    "a day with faults",
+    async (world) => {
+      const made = await boxes(world);
+      const [tpm, soft] = made as [PillarDevice, PillarDevice];
+      Object.assign(world.network.faults, { answerLost: 0.02, bodyReset: 0.01, refused: 0.02 });
+      const some = (span: number): ReturnType<typeof millis> => millis(world.random.next() * span);
+      await world.live(some(hours(2)));
+      await world.killController({ down: minutes(world.random.next() * 20) });
+      await world.live(hours(2));
+      await world.apply(daemonSet("web", { tag: "2" }));
+      await running(world, made, "2");
+      tpm.reboot();
+      await world.live(some(hours(2)));
+      world.network.cut(soft.name);
+      await world.live(hours(3));
+      world.network.heal(soft.name);
+      tpm.update("14.6.0");
+      await world.live(some(hours(2)));
+      soft.powerCut(minutes(30));
+      await world.apply(daemonSet("web", { tag: "1" }));
+      await running(world, made, "1");
+      world.network.faults.refused = 0.3;
+      await world.live(hours(4));
+      world.network.faults.refused = 0.02;
+      await world.killController({ down: seconds(5) });
+      await world.live(millis(hours(24) - (world.clock.monotonic() % hours(24))));
+      Object.assign(world.network.faults, { answerLost: 0, bodyReset: 0, refused: 0 });
+      await world.live(hours(1));
+      await running(world, made, "1");
+      assert.equal(tpm.disk.vault.escrowed, true, "the vault's key is kept");
+      for (const { agent, name, disk } of made) {
+        assert.equal(agent.queue.size, 0, `${name}: nothing waits to be said`);
+        assert.ok(disk.logs.length < 5, `${name}: ${disk.logs.length} files of logs wait`);
+        assert.equal(agent.attest.isComplete, true, `${name}: attested`);
+      }
+    },
+    { nodes: 0, seeds: 3 },
+  );
+});
