@@ -164,7 +164,7 @@ function checkApps(read: config.EdgeDevConfig, strict: Strictness): void {
     const { memory, vcpus, virtualizationMode } = one.fixedresources;
     strict.require(memory > 0 && vcpus > 0, `${name}: ${memory} kB of memory, ${vcpus} processors`);
     strict.require(
-      Object.values(vm.VmMode).includes(virtualizationMode),
+      modes.includes(virtualizationMode),
       `${name}: virtualizationMode ${virtualizationMode}`,
     );
     for (const { uuid, generationCount } of one.volumeRefList) {
