@@ -23,7 +23,13 @@ export type {
   ScalePaths,
   SubresourceDefinition,
 } from "./kind-definition.ts";
-export { dnsLabelFaults, dnsSubdomainFaults, labelValueFaults, qualifiedNameFaults } from "./names.ts";
+export {
+  dns1035LabelFaults,
+  dnsLabelFaults,
+  dnsSubdomainFaults,
+  labelValueFaults,
+  qualifiedNameFaults,
+} from "./names.ts";
 export type {
   Condition,
   KubeList,
@@ -85,5 +91,7 @@ export {
 } from "./ssa/updater.ts";
 export { applySchemaDefaults } from "./structural/default.ts";
 export { dropNulls } from "./structural/drop-nulls.ts";
+export { validateEmbedded } from "./structural/embedded.ts";
+export { compileExpression, ExpressionError, matchesExpression } from "./structural/formats.ts";
 export { prune } from "./structural/prune.ts";
-export { fitsTypes, validateSchema } from "./structural/validate.ts";
+export { fitsTypes, validateChange, validateSchema } from "./structural/validate.ts";

@@ -33,6 +33,20 @@ export function dnsLabelFaults(name: string): string[] {
   return faults;
 }
 
+const label1035Pattern = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+
+/** A DNS label of the older kind, which begins with a letter: names of Services, kinds, versions. */
+export function dns1035LabelFaults(name: string): string[] {
+  const faults = name.length > labelMax ? [tooLong(labelMax)] : [];
+  if (!label1035Pattern.test(name)) {
+    const what =
+      "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic " +
+      "character, and end with an alphanumeric character";
+    faults.push(mismatch(what, ["my-name", "abc-123"], label1035Pattern));
+  }
+  return faults;
+}
+
 /** A DNS subdomain: names of most objects. */
 export function dnsSubdomainFaults(name: string): string[] {
   const faults = name.length > subdomainMax ? [tooLong(subdomainMax)] : [];

@@ -7,6 +7,11 @@ export interface Schema {
   readonly type?: "object" | "array" | "string" | "integer" | "number" | "boolean";
   readonly format?: string;
   readonly description?: string;
+  readonly title?: string;
+  readonly example?: unknown;
+  readonly externalDocs?: { readonly description?: string; readonly url?: string };
+  /** Under which name OpenAPI knows it; of a schema that refers to itself there must be one. */
+  readonly definition?: string;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: Schema | boolean;
   readonly items?: Schema;

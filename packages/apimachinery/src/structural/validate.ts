@@ -1,8 +1,9 @@
 /** Checks values against a structural schema, with upstream's paths and words. */
-import { canonicalJson } from "@selvedge/base";
+import { canonicalJson, jsonEqual } from "@selvedge/base";
 import type { FieldError } from "../kind-definition.ts";
-import { parseQuantity, quantityFault } from "../quantity.ts";
 import type { Schema } from "../schema.ts";
+import { CorrelatedItems } from "./correlate.ts";
+import { formatFaults, formats, matchesExpression } from "./formats.ts";
 import { depthMax, isObject, isSettled, type JsonObject, memberPath, memberSchema } from "./walk.ts";
 
 /** As many as a person reads; the rest comes after these are mended. */
@@ -10,9 +11,19 @@ const errorsMax = 100;
 
 /** All that is wrong, but not within members that are `settled`'s own: they were checked before. */
 export function validateSchema(schema: Schema, value: unknown, settled?: JsonObject): FieldError[] {
-  const errors: FieldError[] = [];
-  check(schema, value, "", errors, 0, settled);
-  return errors;
+  const check = new Check(false);
+  check.value(schema, value, "", 0, settled);
+  return check.errors;
+}
+
+/**
+ * All that is wrong and was not so before: what a value shares with the old one at the same place is let
+ * be, however wrong a newer schema calls it. Of a list the place is told by its items' keys.
+ */
+export function validateChange(schema: Schema, value: unknown, old: unknown): FieldError[] {
+  const check = new Check(true);
+  check.value(schema, value, "", 0, old);
+  return check.errors;
 }
 
 /** Whether all values are of the types that the schema says: no more than that, but sooner known. */
@@ -33,36 +44,143 @@ export function fitsTypes(schema: Schema, value: unknown, settled?: JsonObject, 
   return true;
 }
 
-function check(
-  schema: Schema,
-  value: unknown,
-  path: string,
-  errors: FieldError[],
-  depth: number,
-  settled?: JsonObject,
-): void {
-  if (errors.length >= errorsMax || value === undefined) return;
-  if (depth > depthMax) {
-    errors.push(invalid(path, undefined, `is nested more than ${depthMax} deep`));
-    return;
+class Check {
+  readonly errors: FieldError[] = [];
+  /** What equals the old value is not looked at; else only its very members are not. */
+  readonly #ratchets: boolean;
+
+  constructor(ratchets: boolean) {
+    this.#ratchets = ratchets;
   }
-  if (value === null && schema.nullable === true) return;
-  const fault = typeFault(schema, value);
-  if (fault !== undefined) {
-    errors.push({
-      type: "FieldValueTypeInvalid",
-      field: path,
-      value: describeType(value),
-      detail: inBody(path, fault),
-    });
-    return;
+
+  value(schema: Schema, value: unknown, path: string, depth: number, old: unknown): void {
+    const { errors } = this;
+    if (errors.length >= errorsMax || value === undefined) return;
+    if (depth > depthMax) {
+      errors.push(invalid(path, undefined, `is nested more than ${depthMax} deep`));
+      return;
+    }
+    if (value === null && schema.nullable === true) return;
+    if (this.#ratchets && old !== undefined && jsonEqual(value, old)) return;
+    const fault = typeFault(schema, value);
+    if (fault !== undefined) {
+      const type = "FieldValueTypeInvalid";
+      errors.push({ type, field: path, value: describeType(value), detail: inBody(path, fault) });
+      return;
+    }
+    checkEnum(schema, value, path, errors);
+    if (typeof value === "string") checkString(schema, value, path, errors);
+    if (typeof value === "number") checkNumber(schema, value, path, errors);
+    if (Array.isArray(value)) this.#list(schema, value, path, depth, old);
+    else if (isObject(value)) this.#object(schema, value, path, depth, old);
+    this.#combinations(schema, value, path, depth);
   }
-  checkEnum(schema, value, path, errors);
-  if (typeof value === "string") checkString(schema, value, path, errors);
-  if (typeof value === "number") checkNumber(schema, value, path, errors);
-  if (Array.isArray(value)) checkList(schema, value, path, errors, depth);
-  else if (isObject(value)) checkObject(schema, value, path, errors, depth, settled);
-  checkCombinations(schema, value, path, errors, depth);
+
+  #list(schema: Schema, list: unknown[], path: string, depth: number, old: unknown): void {
+    const { errors } = this;
+    const { minItems, maxItems, items, uniqueItems } = schema;
+    if (maxItems !== undefined && list.length > maxItems) {
+      const detail = `must have at most ${maxItems} ${maxItems === 1 ? "item" : "items"}`;
+      errors.push({ type: "FieldValueTooMany", field: path, value: list.length, detail });
+    }
+    if (minItems !== undefined && list.length < minItems) {
+      errors.push(invalid(path, list.length, `${path} in body should have at least ${minItems} items`));
+    }
+    if (items !== undefined) {
+      const olds = this.#ratchets ? new CorrelatedItems(schema, old) : undefined;
+      for (const [index, item] of list.entries()) {
+        this.value(items, item, `${path}[${index}]`, depth + 1, olds?.of(item));
+      }
+    }
+    const kind = schema["x-kubernetes-list-type"];
+    if (uniqueItems !== true && kind !== "set" && kind !== "map") return;
+    // A list that held something twice already may go on to.
+    const before: FieldError[] = [];
+    if (this.#ratchets && Array.isArray(old)) checkUnique(schema, old, path, before);
+    if (before.length === 0) checkUnique(schema, list, path, errors);
+  }
+
+  #object(schema: Schema, object: JsonObject, path: string, depth: number, old: unknown): void {
+    const { errors } = this;
+    for (const key of schema.required ?? []) {
+      if (object[key] === undefined) {
+        errors.push({ type: "FieldValueRequired", field: this.#memberPath(path, key), detail: "" });
+      }
+    }
+    const count = Object.keys(object).length;
+    const { minProperties, maxProperties } = schema;
+    if (maxProperties !== undefined && count > maxProperties) {
+      const detail = `must have at most ${maxProperties} ${maxProperties === 1 ? "item" : "items"}`;
+      errors.push({ type: "FieldValueTooMany", field: path, value: count, detail });
+    }
+    if (minProperties !== undefined && count < minProperties) {
+      errors.push(invalid(path, count, `${path} in body should have at least ${minProperties} properties`));
+    }
+    const before = isObject(old) ? old : undefined;
+    for (const key of Object.keys(object)) {
+      const value = object[key];
+      if (!this.#ratchets && depth === 0 && isSettled(before, key, value)) continue;
+      const inner = memberSchema(schema, key);
+      if (inner === undefined) continue;
+      const was =
+        this.#ratchets && before !== undefined && Object.hasOwn(before, key) ? before[key] : undefined;
+      this.value(inner, value, this.#memberPath(path, key), depth + 1, was);
+    }
+  }
+
+  /** Custom kinds' paths are written without brackets, whatever the key. */
+  #memberPath(path: string, key: string): string {
+    if (!this.#ratchets) return memberPath(path, key);
+    return path === "" ? key : `${path}.${key}`;
+  }
+
+  #combinations(schema: Schema, value: unknown, path: string, depth: number): void {
+    const { allOf, anyOf, oneOf, not } = schema;
+    if (!allOf && !anyOf && !oneOf && !not) return;
+    const { errors } = this;
+    // Upstream knows no path of a custom object here but in its words.
+    const fail = (what: string): unknown =>
+      this.#ratchets
+        ? errors.push(invalid("<nil>", "", `${JSON.stringify(path)} must ${what}`))
+        : errors.push(invalid(path, undefined, `must ${what}`));
+    if (allOf !== undefined) {
+      const results = allOf.map((branch) => this.#branch(branch, value, path, depth));
+      errors.push(...results.flat());
+      const passed = results.filter((found) => found.length === 0).length;
+      if (passed < allOf.length)
+        fail(`validate all the schemas (allOf)${passed === 0 ? ". None validated" : ""}`);
+    }
+    if (anyOf !== undefined) {
+      const results = anyOf.map((branch) => this.#branch(branch, value, path, depth));
+      if (results.every((found) => found.length > 0)) {
+        fail("validate at least one schema (anyOf)");
+        errors.push(...nearest(results));
+      }
+    }
+    if (oneOf !== undefined) {
+      const results = oneOf.map((branch) => this.#branch(branch, value, path, depth));
+      const passed = results.filter((found) => found.length === 0).length;
+      if (passed !== 1) {
+        const found = passed === 0 ? "Found none valid" : `Found ${passed} valid alternatives`;
+        fail(`validate one and only one schema (oneOf). ${found}`);
+        if (passed === 0) errors.push(...nearest(results));
+      }
+    }
+    if (not !== undefined && this.#branch(not, value, path, depth).length === 0) {
+      fail("not validate the schema (not)");
+    }
+  }
+
+  #branch(schema: Schema, value: unknown, path: string, depth: number): FieldError[] {
+    const check = new Check(this.#ratchets);
+    check.value(schema, value, path, depth + 1, undefined);
+    return check.errors;
+  }
+}
+
+/** What is wrong by the alternative that the value misses least. */
+function nearest(results: readonly FieldError[][]): FieldError[] {
+  return results.reduce((best, one) => (one.length < best.length ? one : best), results[0] ?? []);
 }
 
 function invalid(field: string, value: unknown, detail: string): FieldError {
@@ -97,108 +215,47 @@ function checkEnum(schema: Schema, value: unknown, path: string, errors: FieldEr
   if (schema.enum === undefined || schema.enum.includes(value)) return;
   const text = canonicalJson(value);
   if (schema.enum.some((allowed) => canonicalJson(allowed) === text)) return;
-  const list = schema.enum.map((allowed) => JSON.stringify(allowed)).join(", ");
+  const shown = (allowed: unknown): string =>
+    typeof allowed === "string" ? allowed : JSON.stringify(allowed);
+  const list = schema.enum.map((allowed) => JSON.stringify(shown(allowed))).join(", ");
   errors.push({ type: "FieldValueNotSupported", field: path, value, detail: `supported values: ${list}` });
 }
-
-const patterns = new Map<string, RegExp>();
-
-function compiled(pattern: string): RegExp {
-  let expression = patterns.get(pattern);
-  if (expression === undefined) {
-    expression = new RegExp(pattern, "u");
-    // Patterns come from schemas, which are few; a user's own kinds bring theirs.
-    if (patterns.size > 10_000) patterns.clear();
-    patterns.set(pattern, expression);
-  }
-  return expression;
-}
-
-const formats: Readonly<
-  Record<string, { readonly test: (text: string) => boolean; readonly fault: string }>
-> = {
-  "date-time": {
-    test: (text) =>
-      /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text) &&
-      !Number.isNaN(Date.parse(text)),
-    fault: "must be of type date-time, as 2006-01-02T15:04:05Z",
-  },
-  date: {
-    test: (text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)),
-    fault: "must be a date",
-  },
-  uuid: {
-    test: (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text),
-    fault: "must be a UUID",
-  },
-  byte: {
-    test: (text) => /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0,
-    fault: "must be base64",
-  },
-  quantity: { test: (text) => parseQuantity(text) !== undefined, fault: quantityFault },
-};
 
 function checkString(schema: Schema, value: string, path: string, errors: FieldError[]): void {
   const { minLength, maxLength, pattern, format } = schema;
   if (maxLength !== undefined && value.length > maxLength && [...value].length > maxLength) {
-    errors.push({
-      type: "FieldValueTooLong",
-      field: path,
-      value,
-      detail: `may not be longer than ${maxLength}`,
-    });
+    const detail = `may not be more than ${maxLength} bytes`;
+    errors.push({ type: "FieldValueTooLong", field: path, value, detail });
   }
   if (minLength !== undefined && [...value].length < minLength) {
     errors.push(invalid(path, value, `${path} in body should be at least ${minLength} chars long`));
   }
-  if (pattern !== undefined && !compiled(pattern).test(value)) {
+  if (pattern !== undefined && !matchesExpression(pattern, value)) {
     errors.push(invalid(path, value, `${path} in body should match '${pattern}'`));
   }
-  const known = format !== undefined && Object.hasOwn(formats, format) ? formats[format] : undefined;
-  if (known !== undefined && !known.test(value)) errors.push(invalid(path, value, known.fault));
+  const fits = format !== undefined && Object.hasOwn(formats, format) ? formats[format] : undefined;
+  if (format === undefined || fits === undefined || fits(value)) return;
+  const own = formatFaults[format];
+  if (own !== undefined) errors.push(invalid(path, value, own));
+  else {
+    const detail = inBody(path, `must be of type ${format}: ${JSON.stringify(value)}`);
+    errors.push({ type: "FieldValueTypeInvalid", field: path, value, detail });
+  }
 }
 
 function checkNumber(schema: Schema, value: number, path: string, errors: FieldError[]): void {
   const { minimum, maximum, exclusiveMinimum = false, exclusiveMaximum = false, multipleOf, format } = schema;
+  const fail = (what: string): unknown =>
+    errors.push(invalid(path, value, `${path} in body should be ${what}`));
   if (minimum !== undefined && (exclusiveMinimum ? value <= minimum : value < minimum)) {
-    errors.push(
-      invalid(
-        path,
-        value,
-        `${path} in body should be greater than${exclusiveMinimum ? "" : " or equal to"} ${minimum}`,
-      ),
-    );
+    fail(`greater than${exclusiveMinimum ? "" : " or equal to"} ${minimum}`);
   }
   if (maximum !== undefined && (exclusiveMaximum ? value >= maximum : value > maximum)) {
-    errors.push(
-      invalid(
-        path,
-        value,
-        `${path} in body should be less than${exclusiveMaximum ? "" : " or equal to"} ${maximum}`,
-      ),
-    );
+    fail(`less than${exclusiveMaximum ? "" : " or equal to"} ${maximum}`);
   }
-  if (multipleOf !== undefined && !Number.isInteger(value / multipleOf)) {
-    errors.push(invalid(path, value, `${path} in body should be a multiple of ${multipleOf}`));
-  }
+  if (multipleOf !== undefined && !Number.isInteger(value / multipleOf)) fail(`a multiple of ${multipleOf}`);
   if (format === "int32" && (value < -(2 ** 31) || value >= 2 ** 31))
     errors.push(invalid(path, value, "must fit int32"));
-}
-
-function checkList(schema: Schema, list: unknown[], path: string, errors: FieldError[], depth: number): void {
-  const { minItems, maxItems, items, uniqueItems } = schema;
-  if (maxItems !== undefined && list.length > maxItems) {
-    const detail = `must have at most ${maxItems} items`;
-    errors.push({ type: "FieldValueTooMany", field: path, value: list.length, detail });
-  }
-  if (minItems !== undefined && list.length < minItems) {
-    errors.push(invalid(path, list.length, `${path} in body should have at least ${minItems} items`));
-  }
-  if (items !== undefined) {
-    for (const [index, item] of list.entries()) check(items, item, `${path}[${index}]`, errors, depth + 1);
-  }
-  const kind = schema["x-kubernetes-list-type"];
-  if (uniqueItems === true || kind === "set" || kind === "map") checkUnique(schema, list, path, errors);
 }
 
 function checkUnique(schema: Schema, list: unknown[], path: string, errors: FieldError[]): void {
@@ -215,60 +272,4 @@ function checkUnique(schema: Schema, list: unknown[], path: string, errors: Fiel
     }
     seen.add(text);
   });
-}
-
-function checkObject(
-  schema: Schema,
-  object: Record<string, unknown>,
-  path: string,
-  errors: FieldError[],
-  depth: number,
-  settled?: JsonObject,
-): void {
-  for (const key of schema.required ?? []) {
-    if (object[key] === undefined) {
-      errors.push({ type: "FieldValueRequired", field: memberPath(path, key), detail: "" });
-    }
-  }
-  const count = Object.keys(object).length;
-  if (schema.maxProperties !== undefined && count > schema.maxProperties) {
-    const detail = `must have at most ${schema.maxProperties} properties`;
-    errors.push({ type: "FieldValueTooMany", field: path, value: count, detail });
-  }
-  if (schema.minProperties !== undefined && count < schema.minProperties) {
-    errors.push(
-      invalid(path, count, `${path} in body should have at least ${schema.minProperties} properties`),
-    );
-  }
-  for (const key of Object.keys(object)) {
-    const value = object[key];
-    if (isSettled(settled, key, value)) continue;
-    const inner = memberSchema(schema, key);
-    if (inner !== undefined) check(inner, value, memberPath(path, key), errors, depth + 1);
-  }
-}
-
-function checkCombinations(
-  schema: Schema,
-  value: unknown,
-  path: string,
-  errors: FieldError[],
-  depth: number,
-): void {
-  if (!schema.allOf && !schema.anyOf && !schema.oneOf && !schema.not) return;
-  const passes = (branch: Schema): boolean => {
-    const found: FieldError[] = [];
-    check(branch, value, path, found, depth + 1);
-    return found.length === 0;
-  };
-  for (const branch of schema.allOf ?? []) check(branch, value, path, errors, depth + 1);
-  if (schema.anyOf !== undefined && !schema.anyOf.some(passes)) {
-    errors.push(invalid(path, undefined, "must validate at least one schema (anyOf)"));
-  }
-  if (schema.oneOf !== undefined && schema.oneOf.filter(passes).length !== 1) {
-    errors.push(invalid(path, undefined, "must validate one and only one schema (oneOf)"));
-  }
-  if (schema.not !== undefined && passes(schema.not)) {
-    errors.push(invalid(path, undefined, "must not validate the schema (not)"));
-  }
 }
