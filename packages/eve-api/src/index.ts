@@ -18,10 +18,14 @@ import * as netCommon from "./gen/evecommon/netcmn_pb.ts";
 import * as uuid from "./gen/eveuuid/eveuuid_pb.ts";
 import * as flowlog from "./gen/flowlog/flowlog_pb.ts";
 import * as hardwareHealth from "./gen/hardwarehealth/hardware_health_pb.ts";
+import * as hardware from "./gen/info/hardware_pb.ts";
 import * as infoCommon from "./gen/info/common_pb.ts";
 import * as info from "./gen/info/info_pb.ts";
 import * as logs from "./gen/logs/log_pb.ts";
 import * as metrics from "./gen/metrics/metrics_pb.ts";
+import * as profile from "./gen/profile/local_profile_pb.ts";
+import * as profileNetwork from "./gen/profile/network_pb.ts";
+import * as signal from "./gen/profile/signal_pb.ts";
 import * as register from "./gen/register/register_pb.ts";
 import * as ext from "./gen/selvedge/ext_pb.ts";
 
@@ -74,6 +78,7 @@ export {
   ext,
   firewall,
   flowlog,
+  hardware,
   hardwareHealth,
   info,
   infoCommon,
@@ -82,7 +87,10 @@ export {
   netCommon,
   netconfig,
   netinst,
+  profile,
+  profileNetwork,
   register,
+  signal,
   storage,
   uuid,
   vm,
