@@ -15,6 +15,7 @@ import { type RenderDeps, RenderReconciler, renderWakes } from "./render/render-
 import { SchedulerReconciler, schedulerKey, schedulerWakes } from "./scheduling/scheduler-reconciler.ts";
 import { DaemonSetReconciler, daemonSetWakes } from "./workloads/daemon-set-reconciler.ts";
 import { DeploymentReconciler, deploymentWakes } from "./workloads/deployment-reconciler.ts";
+import { JobReconciler, jobWakes } from "./workloads/jobs/job-reconciler.ts";
 import { ReplicaSetReconciler, replicaSetWakes } from "./workloads/replica-set-reconciler.ts";
 
 export interface ReconcilersDeps extends RenderDeps, NodeDeps {
@@ -44,6 +45,7 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
     { reconciler: new DaemonSetReconciler(deps), wakes: daemonSetWakes(caches) },
     { reconciler: new DeploymentReconciler(deps), wakes: deploymentWakes(caches) },
     { reconciler: new ReplicaSetReconciler(deps), wakes: replicaSetWakes(caches) },
+    { reconciler: new JobReconciler(deps), wakes: jobWakes(caches) },
     { reconciler: new SchedulerReconciler(deps), wakes: schedulerWakes(), initial: [schedulerKey] },
     {
       reconciler: new PodRemover(deps),

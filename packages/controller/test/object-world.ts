@@ -241,8 +241,8 @@ export class ObjectWorld implements AsyncDisposable {
 interface PlayedApp {
   version: string;
   /** What its container does. */
-  behaves: "well" | "fails" | "never-ready";
-  state: "starting" | "running" | "halted" | "failed";
+  behaves: "well" | "fails" | "never-ready" | "succeeds";
+  state: "starting" | "running" | "halted" | "failed" | "succeeded";
   readonly starts: number;
 }
 
@@ -283,11 +283,13 @@ export class PlayedNode {
       const pod = getExtension(app, ext.AppExtensionSchema);
       const behaves = this.broken.get(pod?.containers[0]?.image ?? "") ?? "well";
       const known = this.apps.get(uid);
-      const state = !app.activate ? "halted" : behaves === "fails" ? "failed" : "running";
+      const ended = behaves === "fails" ? "failed" : behaves === "succeeds" ? "succeeded" : undefined;
+      const state = !app.activate ? "halted" : (ended ?? "running");
+      const over = known?.state === "failed" || known?.state === "succeeded";
       this.apps.set(uid, {
         version: app.uuidandversion?.version ?? "",
         behaves,
-        state: known?.state === "failed" ? "failed" : state,
+        state: known !== undefined && over ? known.state : state,
         starts: (known?.starts ?? 0) + (known === undefined ? 1 : 0),
       });
     }
@@ -305,14 +307,14 @@ export class PlayedNode {
     const { state = "starting", behaves = "well" } = this.apps.get(uid) ?? {};
     const pod = getExtension(app, ext.AppExtensionSchema);
     const now = BigInt(this.#world.clock.now());
-    const ended = state === "halted" || state === "failed";
+    const ended = state === "halted" || state === "failed" || state === "succeeded";
     const exitCode = state === "failed" ? 1 : 0;
     const message = create(info.ZInfoAppSchema, {
       AppID: uid,
       state: ended ? info.ZSwState.HALTED : info.ZSwState.RUNNING,
     });
     const report = create(ext.AppReportSchema, {
-      phase: state === "failed" ? "Failed" : "Running",
+      phase: state === "failed" ? "Failed" : state === "succeeded" ? "Succeeded" : "Running",
       podIp: "10.77.0.10",
       hostIp: "192.0.2.1",
       startedAt: now,

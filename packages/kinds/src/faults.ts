@@ -43,6 +43,11 @@ export class Faults {
     this.errors.push({ type: "FieldValueTooLong", field, detail });
   }
 
+  tooMany(field: string, count: number, max: number): void {
+    const detail = `must have at most ${max} items`;
+    this.errors.push({ type: "FieldValueTooMany", field, value: count, detail });
+  }
+
   /** What Selvedge knows and does not do. It is said rather than ignored. */
   refused(field: string, reason: string): void {
     this.forbidden(field, `not supported by Selvedge: ${reason}`);

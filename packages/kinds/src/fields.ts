@@ -213,14 +213,19 @@ export function texts(
   return { number, schema, wire: { type: "string", repeated: true }, needed: presence.needed ?? false };
 }
 
-export function numbers(number: number, description: string, hints: Schema = {}): Member {
+export function numbers(
+  number: number,
+  description: string,
+  hints: Schema = {},
+  presence: Presence = {},
+): Member {
   const schema: Schema = {
     type: "array",
     items: { type: "integer", format: "int64" },
     description,
     ...hints,
   };
-  return { number, schema, wire: { type: "int64", repeated: true }, needed: false };
+  return { number, schema, wire: { type: "int64", repeated: true }, needed: presence.needed ?? false };
 }
 
 export function textMap(number: number, description: string, hints: Schema = {}): Member {

@@ -1,4 +1,6 @@
 import type { KindDefinition } from "@selvedge/apimachinery";
+import { cronJobKind } from "./batch/cron-job.ts";
+import { jobKind } from "./batch/job.ts";
 import { certificateSigningRequestKind } from "./certificates/certificate-signing-request.ts";
 import { configMapKind } from "./config-map.ts";
 import { controllerRevisionKind } from "./controller-revision.ts";
@@ -19,7 +21,23 @@ import { replicaSetKind } from "./replica-set.ts";
 import { secretKind } from "./secret.ts";
 import { serviceKind } from "./service.ts";
 import { serviceAccountKind } from "./service-account.ts";
+import { statefulSetKind } from "./stateful-set.ts";
+import { persistentVolumeClaimKind } from "./storage/claim.ts";
+import { storageClassKind } from "./storage/storage-class.ts";
+import { persistentVolumeKind } from "./storage/volume.ts";
 
+export { type CronJob, type CronJobSpec, type CronJobStatus, cronJobKind } from "./batch/cron-job.ts";
+export { CronError, type CronSchedule, parseCron } from "./batch/cron-schedule.ts";
+export { formatIndexes, parseIndexes } from "./batch/indexes.ts";
+export { controllerUidLabel, jobKind, jobNameLabel } from "./batch/job.ts";
+export type {
+  Job,
+  JobCondition,
+  JobSpec,
+  JobStatus,
+  PodFailureRule,
+  SuccessRule,
+} from "./batch/job-fields.ts";
 export {
   type CertificateCondition,
   type CertificateSigningRequest,
@@ -147,6 +165,26 @@ export { serviceKind } from "./service.ts";
 export { type ServiceAccount, serviceAccountKind } from "./service-account.ts";
 export type { Service, ServicePort, ServiceSpec } from "./service-types.ts";
 export {
+  type StatefulSet,
+  type StatefulSetSpec,
+  type StatefulSetStatus,
+  statefulSetKind,
+} from "./stateful-set.ts";
+export { persistentVolumeClaimKind } from "./storage/claim.ts";
+export type {
+  AccessMode,
+  PersistentVolumeClaim,
+  PersistentVolumeClaimStatus,
+} from "./storage/claim-fields.ts";
+export {
+  defaultClassAnnotation,
+  localClass,
+  localProvisioner,
+  type StorageClass,
+  storageClassKind,
+} from "./storage/storage-class.ts";
+export { type PersistentVolume, persistentVolumeKind } from "./storage/volume.ts";
+export {
   type Amounts,
   type NodeMetrics,
   nodeMetricsKind,
@@ -168,7 +206,13 @@ export const allKinds: readonly KindDefinition[] = [
   daemonSetKind,
   deploymentKind,
   replicaSetKind,
+  statefulSetKind,
   controllerRevisionKind,
+  jobKind,
+  cronJobKind,
+  persistentVolumeClaimKind,
+  persistentVolumeKind,
+  storageClassKind,
   leaseKind,
   roleKind,
   roleBindingKind,

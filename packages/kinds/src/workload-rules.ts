@@ -37,10 +37,7 @@ export function checkWorkload(
   }
   if (template === undefined) faults.required("spec.template");
   else {
-    const labels = template.metadata?.labels ?? {};
-    if (selector !== undefined && !isEmpty(selector) && !matches(selector, labels)) {
-      faults.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`");
-    }
+    if (selector !== undefined && !isEmpty(selector)) checkOwnTemplate(faults, "spec", selector, template);
     checkTemplate(faults, "spec.template", template);
     if (template.spec.activeDeadlineSeconds !== undefined) {
       const field = "spec.template.spec.activeDeadlineSeconds";
@@ -52,6 +49,19 @@ export function checkWorkload(
   if (old !== undefined && !jsonEqual(selector, old.selector)) {
     faults.invalid("spec.selector", selector, immutable);
   }
+}
+
+/** An owner that does not know its own Pods would make them without end. */
+export function checkOwnTemplate(
+  faults: Faults,
+  path: string,
+  selector: LabelSelector,
+  template: PodTemplateSpec,
+): void {
+  const labels = template.metadata?.labels ?? {};
+  if (matches(selector, labels)) return;
+  const detail = "`selector` does not match template `labels`";
+  faults.invalid(`${path}.template.metadata.labels`, labels, detail);
 }
 
 function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {

@@ -20,8 +20,11 @@ const eventLife: Millis = hours(1);
 const eventsMax = 20_000;
 /** Failed Pods that an owner's successors have replaced: enough to see why. */
 const endedPerOwner = 5;
-/** Ended Pods without an owner, which somebody made by hand and may still want to read. */
-const endedAlone = 1000;
+/**
+ * Ended Pods without an owner, which somebody made by hand and may still want to read; and those of a Job,
+ * which are its result.
+ */
+const endedKept = 1000;
 const period: Millis = minutes(5);
 
 export const sweeperKey = "all";
@@ -66,7 +69,8 @@ export function surplusPods(pods: readonly Pod[]): Pod[] {
   const ended = pods.filter((pod) => isOver(pod) && !isGoing(pod));
   const byOwner = Map.groupBy(ended, (pod) => controllerOf(pod)?.uid ?? "");
   return [...byOwner].flatMap(([owner, list]) => {
-    const keep = owner === "" ? endedAlone : endedPerOwner;
+    const isResult = owner === "" || list.some((pod) => controllerOf(pod)?.kind === "Job");
+    const keep = isResult ? endedKept : endedPerOwner;
     const oldestFirst = list.sort((left, right) => (madeAt(left) < madeAt(right) ? -1 : 1));
     return oldestFirst.slice(0, Math.max(0, list.length - keep));
   });

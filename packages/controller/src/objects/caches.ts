@@ -3,8 +3,10 @@ import type { ObjectView } from "@selvedge/client";
 import {
   type ConfigMap,
   type ControllerRevision,
+  type CronJob,
   configMapKind,
   controllerRevisionKind,
+  cronJobKind,
   type DaemonSet,
   type Deployment,
   daemonSetKind,
@@ -13,18 +15,29 @@ import {
   type EnrollmentProfile,
   edgeNodeKind,
   enrollmentProfileKind,
+  type Job,
+  jobKind,
+  jobNameLabel,
   type Namespace,
   type Node,
   namespaceKind,
   nodeKind,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
   type Pod,
+  persistentVolumeClaimKind,
+  persistentVolumeKind,
   podKind,
   type ReplicaSet,
   replicaSetKind,
   type Secret,
   type Service,
+  type StatefulSet,
+  type StorageClass,
   secretKind,
   serviceKind,
+  statefulSetKind,
+  storageClassKind,
 } from "@selvedge/kinds";
 import { type CachedKind, Cluster, type ClusterOptions } from "./cluster.ts";
 
@@ -42,6 +55,12 @@ export interface Caches {
   readonly deployments: ObjectView<Deployment>;
   readonly replicaSets: ObjectView<ReplicaSet>;
   readonly revisions: ObjectView<ControllerRevision>;
+  readonly statefulSets: ObjectView<StatefulSet>;
+  readonly jobs: ObjectView<Job>;
+  readonly cronJobs: ObjectView<CronJob>;
+  readonly claims: ObjectView<PersistentVolumeClaim>;
+  readonly volumes: ObjectView<PersistentVolume>;
+  readonly storageClasses: ObjectView<StorageClass>;
 }
 
 /** Where Pods that are on no node are found in the index by node. */
@@ -65,6 +84,8 @@ const kinds: readonly CachedKind<never>[] = [
       uid: ({ metadata }: Pod) => [metadata.uid ?? ""],
       configMap: (pod: Pod) => referencesOf(pod).configMaps,
       secret: (pod: Pod) => referencesOf(pod).secrets,
+      job: jobOf,
+      claim: (pod: Pod) => claimsOf(pod),
     },
   },
   { ref: nodeKind, indexes: {} },
@@ -87,6 +108,12 @@ const kinds: readonly CachedKind<never>[] = [
   { ref: deploymentKind, indexes: { namespace: byNamespace } },
   { ref: replicaSetKind, indexes: { owner: byOwner, namespace: byNamespace } },
   { ref: controllerRevisionKind, indexes: { owner: byOwner } },
+  { ref: statefulSetKind, indexes: { namespace: byNamespace } },
+  { ref: jobKind, indexes: { owner: byOwner, namespace: byNamespace } },
+  { ref: cronJobKind, indexes: { namespace: byNamespace } },
+  { ref: persistentVolumeClaimKind, indexes: { owner: byOwner, namespace: byNamespace } },
+  { ref: persistentVolumeKind, indexes: {} },
+  { ref: storageClassKind, indexes: {} },
 ];
 
 export function createCluster(options: ClusterOptions): Cluster {
@@ -107,6 +134,12 @@ export function cachesOf(cluster: Cluster): Caches {
     deployments: cluster.cache<Deployment>(deploymentKind),
     replicaSets: cluster.cache<ReplicaSet>(replicaSetKind),
     revisions: cluster.cache<ControllerRevision>(controllerRevisionKind),
+    statefulSets: cluster.cache<StatefulSet>(statefulSetKind),
+    jobs: cluster.cache<Job>(jobKind),
+    cronJobs: cluster.cache<CronJob>(cronJobKind),
+    claims: cluster.cache<PersistentVolumeClaim>(persistentVolumeClaimKind),
+    volumes: cluster.cache<PersistentVolume>(persistentVolumeKind),
+    storageClasses: cluster.cache<StorageClass>(storageClassKind),
   };
 }
 
@@ -124,6 +157,19 @@ export function claimable<T extends KubeObject>(cache: ObjectView<T>, owner: Kub
 /** The name of an EdgeNode's Node. */
 export function nodeNameOf(edgeNode: EdgeNode): string {
   return edgeNode.spec?.nodeName || edgeNode.metadata.name;
+}
+
+/** The Job a Pod says it is of, whether or not that owns it. */
+function jobOf({ metadata }: Pod): string[] {
+  const name = metadata.labels?.[jobNameLabel];
+  return name === undefined ? [] : [`${metadata.namespace}/${name}`];
+}
+
+/** The claims whose volumes a Pod mounts, as `namespace/name`. */
+export function claimsOf({ metadata, spec }: Pod): string[] {
+  return (spec.volumes ?? []).flatMap(({ persistentVolumeClaim: claim }) =>
+    claim === undefined ? [] : [`${metadata.namespace}/${claim.claimName}`],
+  );
 }
 
 /** Every ConfigMap and Secret a Pod refers to, as `namespace/name`. */

@@ -1,5 +1,5 @@
-import { type Clock, jsonEqual, millis } from "@selvedge/base";
-import { keyOf, objectKey, splitKey } from "@selvedge/client";
+import { jsonEqual, millis } from "@selvedge/base";
+import { keyOf, splitKey } from "@selvedge/client";
 import {
   type ControllerRevision,
   controllerRevisionKind,
@@ -11,22 +11,14 @@ import {
   podKind,
 } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
-import type { EventRecorder } from "../events/event-recorder.ts";
-import { type Caches, claimable, controllerOf } from "../objects/caches.ts";
-import type { Cluster } from "../objects/cluster.ts";
+import { type Caches, claimable } from "../objects/caches.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { claim } from "./claims.ts";
 import { type HistoryPlan, planHistory } from "./daemon-set-history.ts";
 import { planDaemonSet } from "./daemon-set-plan.ts";
 import { Pace } from "./pace.ts";
 import { PodControl } from "./pod-control.ts";
-
-export interface WorkloadDeps {
-  readonly cluster: Cluster;
-  readonly caches: Caches;
-  readonly clock: Clock;
-  readonly events: EventRecorder;
-}
+import { podOwnerKeys, type WorkloadDeps } from "./pod-owner.ts";
 
 /** Keeps one Pod of a DaemonSet on every node that matches. The key is `namespace/name`. */
 export class DaemonSetReconciler implements Reconciler {
@@ -133,23 +125,4 @@ export function daemonSetWakes(caches: Caches): Wake[] {
       return caches.daemonSets.list().map(keyOf);
     }),
   ];
-}
-
-/** The owners a Pod's change is about: those it names, or any of its namespace that may adopt it. */
-export function podOwnerKeys(
-  kind: string,
-  before: Pod | undefined,
-  after: Pod | undefined,
-  keysIn: (namespace: string) => string[],
-): string[] {
-  const keys = new Set<string>();
-  for (const pod of [before, after]) {
-    if (pod === undefined) continue;
-    const owner = controllerOf(pod);
-    if (owner?.kind === kind) keys.add(objectKey(owner.name, pod.metadata.namespace));
-  }
-  if (after !== undefined && controllerOf(after) === undefined && keys.size === 0) {
-    return keysIn(after.metadata.namespace ?? "");
-  }
-  return [...keys];
 }

@@ -12,10 +12,10 @@ import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/rec
 import { type Caches, claimable, controllerOf } from "../objects/caches.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { claim } from "./claims.ts";
-import type { WorkloadDeps } from "./daemon-set-reconciler.ts";
 import { currentRevision, type DeploymentStep, planDeployment } from "./deployment-plan.ts";
 import { type DeploymentView, revisionAnnotation, viewOf } from "./deployment-sets.ts";
 import { deploymentStatus } from "./deployment-status.ts";
+import type { WorkloadDeps } from "./pod-owner.ts";
 
 const component = "deployment-controller";
 

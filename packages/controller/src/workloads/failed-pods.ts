@@ -16,7 +16,7 @@ export function replacementDelay(failed: readonly Pod[], now: Instant): Millis {
 }
 
 /** When a Pod ended: the last of its containers, or when it was made if none ran. */
-function endOf({ metadata, status }: Pod): number {
+export function endOf({ metadata, status }: Pod): number {
   const ends = (status?.containerStatuses ?? []).map(({ state }) =>
     Date.parse(state?.terminated?.finishedAt ?? ""),
   );

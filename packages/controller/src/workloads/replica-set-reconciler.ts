@@ -5,9 +5,9 @@ import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/rec
 import { type Caches, claimable } from "../objects/caches.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { claim } from "./claims.ts";
-import { podOwnerKeys, type WorkloadDeps } from "./daemon-set-reconciler.ts";
 import { Pace } from "./pace.ts";
 import { PodControl } from "./pod-control.ts";
+import { podOwnerKeys, type WorkloadDeps } from "./pod-owner.ts";
 import { planReplicaSet } from "./replica-set-plan.ts";
 
 /** Keeps as many Pods of a ReplicaSet as it wants. The key is `namespace/name`. */

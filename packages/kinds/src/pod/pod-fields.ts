@@ -100,7 +100,7 @@ export const podSpec: Message = message("What runs: containers that share a virt
     byKeys("name"),
   ),
   hostname: text(16, "Host name; the Pod's name when not said."),
-  subdomain: text(17, "Refused: Pods have no names between nodes."),
+  subdomain: text(17, "Kept: Pods have no names between nodes."),
   affinity: object(18, affinity, "Where the Pod wants to be."),
   schedulerName: text(
     19,

@@ -245,7 +245,6 @@ describe("a Pod that cannot be", () => {
 describe("what Selvedge does not do", () => {
   const rows: readonly (readonly [path: string, spec: unknown, reason?: RegExp])[] = [
     ["spec.volumes[0].hostPath", withVolume({ hostPath: { path: "/" } }), /never sees the box's files/],
-    ["spec.volumes[0].persistentVolumeClaim", withVolume({ persistentVolumeClaim: { claimName: "a" } })],
     ["spec.volumes[0].nfs", withVolume({ nfs: { server: "a", path: "/" } })],
     [
       "spec.volumes[0].projected.sources[0].serviceAccountToken",
@@ -258,7 +257,6 @@ describe("what Selvedge does not do", () => {
     ["spec.shareProcessNamespace", withSpec({ shareProcessNamespace: true })],
     ["spec.dnsPolicy", withSpec({ dnsPolicy: "None" })],
     ["spec.hostAliases", withSpec({ hostAliases: [{ ip: "10.0.0.1", hostnames: ["a"] }] })],
-    ["spec.subdomain", withSpec({ subdomain: "a" })],
     ["spec.resourceClaims", withSpec({ resourceClaims: [{ name: "gpu" }] })],
     ["spec.ephemeralContainers", withSpec({ ephemeralContainers: [{ name: "debug" }] })],
     ["spec.readinessGates", withSpec({ readinessGates: [{ conditionType: "a.b/c" }] })],

@@ -30,7 +30,15 @@ export function validatePod(object: KubeObject, old: KubeObject | undefined): Fi
   return faults.errors;
 }
 
-export function checkTemplate(faults: Faults, path: string, template: PodTemplateSpec): void {
+/** What most owners ask of their Pods: to run for ever. */
+export const runsForEver: readonly string[] = ["Always"];
+
+export function checkTemplate(
+  faults: Faults,
+  path: string,
+  template: PodTemplateSpec,
+  restarts: readonly string[] = runsForEver,
+): void {
   const { metadata = {}, spec } = template;
   faults.labels(`${path}.labels`, metadata.labels);
   for (const key of Object.keys(metadata.annotations ?? {})) {
@@ -38,7 +46,12 @@ export function checkTemplate(faults: Faults, path: string, template: PodTemplat
   }
   checkAnnotations(faults, `${path}.metadata.annotations`, metadata.annotations);
   checkPodSpec(faults, `${path}.spec`, spec);
-  faults.oneOf(`${path}.spec.restartPolicy`, spec.restartPolicy, ["Always"]);
+  if (restarts.includes("Always") || spec.restartPolicy !== "Always") {
+    faults.oneOf(`${path}.spec.restartPolicy`, spec.restartPolicy, restarts);
+  } else {
+    const list = restarts.map((one) => `"${one}"`).join(", ");
+    faults.required(`${path}.spec.restartPolicy`, `valid values: ${list}`);
+  }
 }
 
 function checkAnnotations(
@@ -80,7 +93,7 @@ function checkNames(faults: Faults, path: string, spec: PodSpec): void {
   }
   if (spec.hostAliases?.length) faults.refused(`${path}.hostAliases`, resolver);
   if (spec.hostname) faults.all(`${path}.hostname`, spec.hostname, dnsLabelFaults(spec.hostname));
-  if (spec.subdomain) faults.refused(`${path}.subdomain`, "Pods have no names between nodes");
+  if (spec.subdomain) faults.all(`${path}.subdomain`, spec.subdomain, dnsLabelFaults(spec.subdomain));
   if (spec.serviceAccountName) faults.subdomain(`${path}.serviceAccountName`, spec.serviceAccountName);
   if (spec.readinessGates?.length) {
     faults.refused(

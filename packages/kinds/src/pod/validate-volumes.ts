@@ -8,12 +8,12 @@ const modeMax = 0o777;
 const modeDetail = "must be a number between 0 and 0777 (octal), both inclusive";
 
 /** Sources that apps have, and why they have no others. */
-const sources = ["emptyDir", "configMap", "secret", "downwardAPI", "projected"];
-const offered = "apps have emptyDir, configMap, secret, downwardAPI and projected volumes";
+const sources = ["emptyDir", "configMap", "secret", "downwardAPI", "projected", "persistentVolumeClaim"];
+const offered =
+  "apps have emptyDir, configMap, secret, downwardAPI, projected and persistentVolumeClaim volumes";
 const reasons: Readonly<Record<string, string>> = {
   hostPath: `an app never sees the box's files; ${offered}`,
-  persistentVolumeClaim: `volumes that outlive a Pod are not there yet; ${offered}`,
-  ephemeral: `volumes that outlive a Pod are not there yet; ${offered}`,
+  ephemeral: `make the claim yourself, or let a StatefulSet make it; ${offered}`,
 };
 const projectable = ["configMap", "secret", "downwardAPI"];
 const noProjection: Readonly<Record<string, string>> = {
@@ -42,7 +42,8 @@ function checkVolume(faults: Faults, path: string, volume: Volume): void {
     if (name === undefined || sources.includes(name)) continue;
     faults.refused(`${path}.${name}`, reasons[name] ?? offered);
   }
-  const { emptyDir, configMap, secret, downwardAPI, projected } = volume;
+  const { emptyDir, configMap, secret, downwardAPI, projected, persistentVolumeClaim: claim } = volume;
+  if (claim !== undefined && !claim.claimName) faults.required(`${path}.persistentVolumeClaim.claimName`);
   if (emptyDir !== undefined) {
     if (emptyDir.medium) faults.oneOf(`${path}.emptyDir.medium`, emptyDir.medium, ["", "Memory"]);
     if (emptyDir.sizeLimit?.startsWith("-")) {

@@ -82,6 +82,14 @@ export const downwardAPIProjection: Message = message("Fields of the Pod as file
   items: objects(1, downwardAPIVolumeFile, "The files.", atomic),
 });
 
+export const persistentVolumeClaimVolumeSource: Message = message(
+  "A volume of the node that outlives Pods.",
+  {
+    claimName: text(1, "Name of the PersistentVolumeClaim.", needed),
+    readOnly: flag(2, "Whether it cannot be written."),
+  },
+);
+
 export const volumeProjection: Message = message("One part of a projected volume: exactly one of these.", {
   secret: object(1, secretProjection, "A Secret."),
   downwardAPI: object(2, downwardAPIProjection, "Fields of the Pod."),
@@ -96,7 +104,8 @@ export const projectedVolumeSource: Message = message("Several sources in one fo
   defaultMode: int32(2, "Permission bits of files without their own. 0644 when not said.", pointer),
 });
 
-const unsupported = "Refused: apps have emptyDir, configMap, secret, downwardAPI and projected volumes.";
+const unsupported =
+  "Refused: apps have emptyDir, configMap, secret, downwardAPI, projected and persistentVolumeClaim volumes.";
 
 export const volumeSource: Message = message("Where a volume's content comes from: exactly one of these.", {
   hostPath: refused(1, unsupported),
@@ -108,7 +117,11 @@ export const volumeSource: Message = message("Where a volume's content comes fro
   nfs: refused(7, unsupported),
   iscsi: refused(8, unsupported),
   glusterfs: refused(9, unsupported),
-  persistentVolumeClaim: refused(10, unsupported),
+  persistentVolumeClaim: object(
+    10,
+    persistentVolumeClaimVolumeSource,
+    "A volume of the node that outlives Pods.",
+  ),
   rbd: refused(11, unsupported),
   flexVolume: refused(12, unsupported),
   cinder: refused(13, unsupported),

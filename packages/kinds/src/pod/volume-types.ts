@@ -8,12 +8,18 @@ export interface Volume {
   secret?: SecretSource;
   downwardAPI?: DownwardApiSource;
   projected?: ProjectedSource;
+  persistentVolumeClaim?: ClaimSource;
   [refused: string]: unknown;
 }
 
 export interface EmptyDirSource {
   medium?: "" | "Memory";
   sizeLimit?: string;
+}
+
+export interface ClaimSource {
+  claimName: string;
+  readOnly?: boolean;
 }
 
 /** One key of a ConfigMap or Secret as one file. */

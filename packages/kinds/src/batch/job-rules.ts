@@ -1,0 +1,219 @@
+/** What is wrong with a Job, in upstream's words. */
+import type { FieldError } from "@selvedge/apimachinery";
+import { jsonEqual } from "@selvedge/base";
+import { Faults, immutable } from "../faults.ts";
+import type { PodTemplateSpec } from "../pod/pod-types.ts";
+import { checkTemplate } from "../pod/validate-pod.ts";
+import { checkOwnTemplate } from "../workload-rules.ts";
+import { indexesFault } from "./indexes.ts";
+import type { Job, JobSpec, PodFailureRule } from "./job-fields.ts";
+
+const indexedParallelismMax = 100_000;
+const rulesMax = 20;
+const valuesMax = 255;
+const restarts = ["OnFailure", "Never"];
+
+export function validateJob(job: Job, old: Job | undefined): FieldError[] {
+  const faults = new Faults();
+  const { spec } = job;
+  // Its own status is written far more often than anybody its spec.
+  if (spec === old?.spec) return faults.errors;
+  checkJobSpec(faults, "spec", spec);
+  if (spec.selector === undefined) faults.required("spec.selector");
+  else {
+    faults.selector("spec.selector", spec.selector);
+    checkOwnTemplate(faults, "spec", spec.selector, spec.template);
+  }
+  if (old !== undefined) checkUpdate(faults, job, old);
+  return faults.errors;
+}
+
+/** Of a Job, and of the Jobs that a CronJob makes. */
+export function checkJobSpec(faults: Faults, path: string, spec: JobSpec): void {
+  for (const field of [
+    ...(["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit"] as const),
+    ...(["ttlSecondsAfterFinished", "backoffLimitPerIndex", "maxFailedIndexes"] as const),
+  ]) {
+    faults.atLeastZero(`${path}.${field}`, spec[field]);
+  }
+  checkCompletion(faults, path, spec);
+  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
+    faults.required(`${path}.backoffLimitPerIndex`, "when maxFailedIndexes is specified");
+  }
+  if (spec.podReplacementPolicy !== undefined) {
+    const policies = spec.podFailurePolicy === undefined ? ["TerminatingOrFailed", "Failed"] : ["Failed"];
+    faults.oneOf(`${path}.podReplacementPolicy`, spec.podReplacementPolicy, policies);
+  }
+  if (spec.managedBy !== undefined) faults.key(`${path}.managedBy`, spec.managedBy);
+  checkTemplate(faults, `${path}.template`, spec.template, restarts);
+  checkFailurePolicy(faults, `${path}.podFailurePolicy`, spec);
+  checkSuccessPolicy(faults, `${path}.successPolicy`, spec);
+}
+
+function checkCompletion(faults: Faults, path: string, spec: JobSpec): void {
+  const { completionMode: mode, completions, parallelism = 0 } = spec;
+  if (mode === undefined) return;
+  faults.oneOf(`${path}.completionMode`, mode, ["Indexed", "NonIndexed"]);
+  if (mode === "Indexed") {
+    if (completions === undefined) faults.required(`${path}.completions`, "when completion mode is Indexed");
+    if (parallelism > indexedParallelismMax) {
+      const detail = `must be less than or equal to ${indexedParallelismMax} when completion mode is Indexed`;
+      faults.invalid(`${path}.parallelism`, parallelism, detail);
+    }
+    if (spec.maxFailedIndexes !== undefined && spec.maxFailedIndexes > (completions ?? 0)) {
+      const detail = "must be less than or equal to completions";
+      faults.invalid(`${path}.maxFailedIndexes`, spec.maxFailedIndexes, detail);
+    }
+    return;
+  }
+  for (const field of ["backoffLimitPerIndex", "maxFailedIndexes"] as const) {
+    if (spec[field] !== undefined) {
+      faults.invalid(`${path}.${field}`, spec[field], "requires indexed completion mode");
+    }
+  }
+}
+
+function checkFailurePolicy(faults: Faults, path: string, spec: JobSpec): void {
+  if (spec.podFailurePolicy === undefined) return;
+  const { restartPolicy } = spec.template.spec;
+  if (restartPolicy !== "Never") {
+    const field = path.replace(/podFailurePolicy$/, "template.spec.restartPolicy");
+    faults.invalid(field, restartPolicy, 'only "Never" is supported when podFailurePolicy is specified');
+  }
+  const rules = spec.podFailurePolicy.rules ?? [];
+  if (rules.length > rulesMax) faults.tooMany(`${path}.rules`, rules.length, rulesMax);
+  const names = [...spec.template.spec.containers, ...(spec.template.spec.initContainers ?? [])].map(
+    ({ name }) => name,
+  );
+  for (const [index, rule] of rules.entries()) {
+    checkFailureRule(faults, `${path}.rules[${index}]`, rule, spec, names);
+  }
+}
+
+function checkFailureRule(
+  faults: Faults,
+  path: string,
+  { action, onExitCodes, onPodConditions = [] }: PodFailureRule,
+  spec: JobSpec,
+  containers: readonly string[],
+): void {
+  if (!action) faults.required(`${path}.action`, 'valid values: ["Count" "FailIndex" "FailJob" "Ignore"]');
+  else faults.oneOf(`${path}.action`, action, ["Count", "FailIndex", "FailJob", "Ignore"]);
+  if (action === "FailIndex" && spec.backoffLimitPerIndex === undefined) {
+    faults.invalid(`${path}.action`, action, "requires the backoffLimitPerIndex to be set");
+  }
+  if (onExitCodes !== undefined) {
+    const { operator, values = [], containerName } = onExitCodes;
+    faults.oneOf(`${path}.onExitCodes.operator`, operator, ["In", "NotIn"]);
+    if (containerName !== undefined && !containers.includes(containerName)) {
+      faults.invalid(
+        `${path}.onExitCodes.containerName`,
+        containerName,
+        "must be one of the container or initContainer names in the pod template",
+      );
+    }
+    const at = `${path}.onExitCodes.values`;
+    if (values.length === 0) faults.invalid(at, values, "at least one value is required");
+    else if (values.length > valuesMax) faults.tooMany(at, values.length, valuesMax);
+    for (const [place, value] of values.entries()) {
+      if (operator === "In" && value === 0)
+        faults.invalid(`${at}[${place}]`, value, "must not be 0 for the In operator");
+      if (values.indexOf(value) < place) faults.duplicate(`${at}[${place}]`, value);
+      else if (place > 0 && value < (values[place - 1] ?? value)) {
+        faults.invalid(at, values, "must be ordered");
+      }
+    }
+  }
+  for (const [place, { type, status }] of onPodConditions.entries()) {
+    faults.key(`${path}.onPodConditions[${place}].type`, type);
+    faults.oneOf(`${path}.onPodConditions[${place}].status`, status, ["False", "True", "Unknown"]);
+  }
+  if (onExitCodes !== undefined && onPodConditions.length > 0) {
+    faults.invalid(path, "", "specifying both OnExitCodes and OnPodConditions is not supported");
+  } else if (onExitCodes === undefined && onPodConditions.length === 0) {
+    faults.invalid(path, "", "specifying one of OnExitCodes and OnPodConditions is required");
+  }
+}
+
+function checkSuccessPolicy(faults: Faults, path: string, spec: JobSpec): void {
+  if (spec.successPolicy === undefined) return;
+  if (spec.completionMode !== "Indexed") {
+    const detail = "requires indexed completion mode";
+    faults.invalid(path, spec.successPolicy, detail);
+  }
+  const rules = spec.successPolicy.rules ?? [];
+  if (rules.length === 0)
+    faults.required(
+      `${path}.rules`,
+      "at least one rules must be specified when the successPolicy is specified",
+    );
+  if (rules.length > rulesMax) faults.tooMany(`${path}.rules`, rules.length, rulesMax);
+  for (const [index, { succeededCount, succeededIndexes }] of rules.entries()) {
+    const at = `${path}.rules[${index}]`;
+    if (succeededCount === undefined && succeededIndexes === undefined) {
+      faults.required(at, "at least one of succeededCount or succeededIndexes must be specified");
+    }
+    if (succeededIndexes !== undefined) {
+      const fault = indexesFault(succeededIndexes, spec.completions ?? 0);
+      if (fault !== undefined) {
+        faults.invalid(
+          `${at}.succeededIndexes`,
+          succeededIndexes,
+          `error parsing succeededIndexes: ${fault}`,
+        );
+      }
+    }
+    faults.atLeastZero(`${at}.succeededCount`, succeededCount);
+    if (succeededCount !== undefined && spec.completions !== undefined && succeededCount > spec.completions) {
+      faults.invalid(
+        `${at}.succeededCount`,
+        succeededCount,
+        `must be less than or equal to ${spec.completions} (the number of specified completions)`,
+      );
+    }
+  }
+}
+
+function checkUpdate(faults: Faults, { spec }: Job, { spec: before, status }: Job): void {
+  const elastic =
+    spec.completionMode === "Indexed" &&
+    spec.completions !== before.completions &&
+    before.completions === before.parallelism;
+  if (elastic) {
+    if (spec.completions !== spec.parallelism) {
+      const detail = "can only be modified in tandem with parallelism";
+      faults.invalid("spec.completions", spec.completions, detail);
+    }
+  } else if (spec.completions !== before.completions)
+    faults.invalid("spec.completions", spec.completions, immutable);
+  for (const field of [
+    "selector",
+    "completionMode",
+    "podFailurePolicy",
+    "successPolicy",
+    "managedBy",
+  ] as const) {
+    if (!jsonEqual(spec[field], before[field])) faults.invalid(`spec.${field}`, spec[field], immutable);
+  }
+  if (spec.backoffLimitPerIndex !== before.backoffLimitPerIndex) {
+    faults.invalid("spec.backoffLimitPerIndex", spec.backoffLimitPerIndex, immutable);
+  }
+  // One that never started may still be told where to run.
+  const mayMove = before.suspend === true && !status?.startTime;
+  const now = mayMove ? withoutPlace(spec.template) : spec.template;
+  const then = mayMove ? withoutPlace(before.template) : before.template;
+  if (!jsonEqual(now, then)) faults.invalid("spec.template", spec.template, immutable);
+}
+
+function withoutPlace({ metadata, spec }: PodTemplateSpec): unknown {
+  const { labels: _labels, annotations: _annotations, ...meta } = metadata ?? {};
+  const {
+    nodeSelector: _selector,
+    affinity,
+    tolerations: _tolerations,
+    schedulingGates: _gates,
+    ...rest
+  } = spec;
+  const { nodeAffinity: _nodes, ...others } = affinity ?? {};
+  return { metadata: meta, spec: { ...rest, affinity: others } };
+}

@@ -1,0 +1,187 @@
+import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import { ageColumn, column, nameColumn } from "../columns.ts";
+import { type ObjectReference, objectReference } from "../event.ts";
+import { Faults } from "../faults.ts";
+import {
+  atomic,
+  embedded,
+  kindMessage,
+  type Message,
+  message,
+  needed,
+  object,
+  pointer,
+  quantityMap,
+  refused,
+  text,
+  texts,
+  time,
+} from "../fields.ts";
+import { builtIn } from "../kind.ts";
+import type { NodeSelector } from "../pod/affinity-types.ts";
+import { nodeSelector } from "../pod/scheduling-fields.ts";
+import { modesText } from "./claim.ts";
+import type { AccessMode } from "./claim-fields.ts";
+
+/** A volume that is there: made for a claim on the node where its Pod runs. */
+export interface PersistentVolume extends KubeObject {
+  apiVersion: "v1";
+  kind: "PersistentVolume";
+  spec: PersistentVolumeSpec;
+  status?: PersistentVolumeStatus;
+}
+
+export interface PersistentVolumeSpec {
+  capacity?: Record<string, string>;
+  accessModes?: AccessMode[];
+  claimRef?: ObjectReference;
+  persistentVolumeReclaimPolicy?: "Retain" | "Delete" | "Recycle";
+  storageClassName?: string;
+  volumeMode?: "Filesystem" | "Block";
+  nodeAffinity?: { required?: NodeSelector };
+  local?: { path: string; fsType?: string };
+}
+
+export interface PersistentVolumeStatus {
+  phase?: "Pending" | "Available" | "Bound" | "Released" | "Failed";
+  message?: string;
+  reason?: string;
+  lastPhaseTransitionTime?: string | null;
+}
+
+const unsupported = "Refused: volumes live on nodes.";
+
+const localVolume: Message = message("A volume on one node.", {
+  path: text(1, "Where; made by the controller, its name among the node's volumes.", needed),
+  fsType: text(2, "Its file system.", pointer),
+});
+
+const volumeSource: Message = message("Where it is.", {
+  gcePersistentDisk: refused(1, unsupported),
+  awsElasticBlockStore: refused(2, unsupported),
+  hostPath: refused(3, unsupported),
+  glusterfs: refused(4, unsupported),
+  nfs: refused(5, unsupported),
+  rbd: refused(6, unsupported),
+  iscsi: refused(7, unsupported),
+  cinder: refused(8, unsupported),
+  cephfs: refused(9, unsupported),
+  fc: refused(10, unsupported),
+  flocker: refused(11, unsupported),
+  flexVolume: refused(12, unsupported),
+  azureFile: refused(13, unsupported),
+  vsphereVolume: refused(14, unsupported),
+  quobyte: refused(15, unsupported),
+  azureDisk: refused(16, unsupported),
+  photonPersistentDisk: refused(17, unsupported),
+  portworxVolume: refused(18, unsupported),
+  scaleIO: refused(19, unsupported),
+  local: object(20, localVolume, "A volume on one node."),
+  storageos: refused(21, unsupported),
+  csi: refused(22, unsupported),
+});
+
+const volumeNodeAffinity: Message = message("Which nodes have it.", {
+  required: object(1, nodeSelector, "The nodes."),
+});
+
+const volumeSpec: Message = message("What it is.", {
+  capacity: quantityMap(1, "How much it holds."),
+  persistentVolumeSource: embedded(2, volumeSource),
+  accessModes: texts(3, "What it can.", atomic),
+  claimRef: object(4, objectReference, "The claim it is bound to.", { "x-kubernetes-map-type": "granular" }),
+  persistentVolumeReclaimPolicy: text(5, "Delete: goes with its claim; Retain: stays."),
+  storageClassName: text(6, "How it was made."),
+  mountOptions: texts(7, "Kept.", atomic),
+  volumeMode: text(8, "Filesystem or Block.", pointer),
+  nodeAffinity: object(9, volumeNodeAffinity, "Which nodes have it."),
+  volumeAttributesClassName: text(10, "Kept.", pointer),
+});
+
+const volumeStatus: Message = message("How it is.", {
+  phase: text(1, "Pending, Available, Bound, Released or Failed."),
+  message: text(2, "Why, for people."),
+  reason: text(3, "Why, as one word."),
+  lastPhaseTransitionTime: time(4, "Since when."),
+});
+
+const persistentVolume: Message = kindMessage("A volume that is there, on one node.", {
+  spec: object(2, volumeSpec, "What it is."),
+  status: object(3, volumeStatus, "How it is."),
+});
+
+export const persistentVolumeKind: KindDefinition = builtIn(persistentVolume, {
+  group: "",
+  version: "v1",
+  kind: "PersistentVolume",
+  plural: "persistentvolumes",
+  singular: "persistentvolume",
+  shortNames: ["pv"],
+  namespaced: false,
+  hasGeneration: false,
+  subresources: { status: true },
+  applyDefaults: (object) => {
+    const volume = object as PersistentVolume;
+    volume.spec ??= {};
+    volume.spec.persistentVolumeReclaimPolicy ||= "Retain";
+    volume.spec.volumeMode ??= "Filesystem";
+    volume.status ??= {};
+    volume.status.phase ||= "Pending";
+  },
+  validate: (object, old) => validate(object as PersistentVolume, old as PersistentVolume | undefined),
+  columns: [
+    nameColumn,
+    column<PersistentVolume>(
+      "Capacity",
+      "How much it holds.",
+      ({ spec }) => spec.capacity?.["storage"] ?? "",
+    ),
+    column<PersistentVolume>("Access Modes", "What it can.", ({ spec }) => modesText(spec.accessModes)),
+    column<PersistentVolume>(
+      "Reclaim Policy",
+      "What becomes of it without its claim.",
+      ({ spec }) => spec.persistentVolumeReclaimPolicy ?? "",
+    ),
+    column<PersistentVolume>("Status", "How it is.", ({ metadata, status }) =>
+      metadata.deletionTimestamp === undefined ? (status?.phase ?? "") : "Terminating",
+    ),
+    column<PersistentVolume>("Claim", "Whose it is.", ({ spec: { claimRef } }) =>
+      claimRef === undefined ? "" : `${claimRef.namespace}/${claimRef.name}`,
+    ),
+    column<PersistentVolume>("StorageClass", "How it was made.", ({ spec }) => spec.storageClassName ?? ""),
+    column<PersistentVolume>("VolumeAttributesClass", "Kept.", () => "<unset>"),
+    column<PersistentVolume>("Reason", "Why it is so.", ({ status }) => status?.reason ?? ""),
+    ageColumn,
+    column<PersistentVolume>(
+      "VolumeMode",
+      "Filesystem or Block.",
+      ({ spec }) => spec.volumeMode ?? "<unset>",
+      1,
+    ),
+  ],
+});
+
+function validate({ spec }: PersistentVolume, old: PersistentVolume | undefined): FieldError[] {
+  const faults = new Faults();
+  if (spec === old?.spec) return faults.errors;
+  if (!spec.accessModes?.length) faults.required("spec.accessModes");
+  if (spec.capacity?.["storage"] === undefined) {
+    faults.oneOf("spec.capacity", spec.capacity ?? {}, ["storage"]);
+  }
+  const source = volumeSource.schema.properties ?? {};
+  const said = Object.keys(spec).filter((name) => name in source);
+  if (said.length === 0) faults.required("spec", "must specify a volume type");
+  for (const name of said) {
+    if (name !== "local") faults.refused(`spec.${name}`, "volumes live on nodes; say local, or claim one");
+  }
+  if (spec.local !== undefined && spec.nodeAffinity?.required === undefined) {
+    faults.required("spec.nodeAffinity", "Local volume requires node affinity");
+  }
+  faults.oneOf("spec.persistentVolumeReclaimPolicy", spec.persistentVolumeReclaimPolicy, [
+    "Delete",
+    "Recycle",
+    "Retain",
+  ]);
+  if (spec.storageClassName) faults.subdomain("spec.storageClassName", spec.storageClassName);
+  return faults.errors;
+}
