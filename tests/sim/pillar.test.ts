@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import type { KubeObject } from "@selvedge/apimachinery";
 import { hours, millis, minutes, seconds } from "@selvedge/base";
 import { info } from "@selvedge/eve-api";
-import { podKind } from "@selvedge/kinds";
+import { configMapKind, edgeNodeKind, podKind } from "@selvedge/kinds";
 import { daemonSet, PillarDevice, type World } from "../../packages/harness/src/index.ts";
 import { makeKeyPair } from "../../packages/harness/src/pillar/pillar-keys.ts";
 import { worldsOf } from "./seeds.ts";
@@ -70,6 +70,24 @@ interface Shape {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
+/** What was answered since the last look, beyond "taken", "unchanged" and "not proved yet". */
+function refused(made: readonly PillarDevice[]): string[] {
+  return made.flatMap((box) => {
+    const bad = [...box.counted()].filter(([what]) => !/ (20[014]|304)$/.test(what));
+    box.answers.clear();
+    return bad.map(([what, count]) => `${box.name}: ${what} ${count} times`);
+  });
+}
+
+async function edit(world: World, kind: typeof edgeNodeKind, name: string, change: object): Promise<void> {
+  const namespace = kind === configMapKind ? "kube-system" : undefined;
+  await world.objects.patch(kind, name, namespace, "merge", change as KubeObject, {});
+}
+
+function listHash(box: PillarDevice | undefined): string {
+  return box?.agent.current?.controllercertConfighash ?? "";
+}
+
 function content(made: readonly PillarDevice[]): void {
   assert.deepEqual(
     made.flatMap(({ faults }) => faults),
@@ -114,6 +132,95 @@ describe("boxes with EVE", () => {
         assert.ok(disk.logs.length < 5, `${name}: ${disk.logs.length} files of logs wait`);
         assert.equal(agent.attest.isComplete, true, `${name}: attested`);
       }
+    },
+    { nodes: 0, seeds: 2 },
+  );
+
+  inWorlds(
+    "new certificates while everybody talks",
+    async (world) => {
+      const made = await boxes(world);
+      for (const { name } of made) {
+        await edit(world, edgeNodeKind, name, { spec: { settings: { "timer.config.interval": "5" } } });
+      }
+      // Its image lies where a node needs a password: a secret in every configuration.
+      await world.apply(daemonSet("web", { image: "selvedge.internal/app:2" }));
+      await running(world, made, "2");
+      for (const box of made) assert.ok(box.agent.current?.datastores.some(({ cipherData }) => cipherData));
+      refused(made);
+      const hashes = new Set([listHash(made[0])]);
+      for (let round = 0; round < 3; round++) {
+        await world.live(minutes(world.random.next() * 10));
+        const annotations = { "selvedge.dev/rotate": `round ${round}` };
+        await edit(world, configMapKind, "controller-certificates", { metadata: { annotations } });
+        await world.until("every box to have heard of it", async () =>
+          made.every((box) => !hashes.has(listHash(box))),
+        );
+        hashes.add(listHash(made[0]));
+        await world.apply(daemonSet("web", { image: "selvedge.internal/app:2", program: [`${round}`] }));
+        await running(world, made, "2");
+        assert.deepEqual(refused(made), [], "nothing was refused");
+      }
+      assert.equal(hashes.size, 4);
+      made[0]?.reboot();
+      await world.live(minutes(10));
+      await running(world, made, "2");
+    },
+    { nodes: 0, seeds: 3 },
+  );
+
+  inWorlds(
+    "a box that is deleted comes back by its certificate, with its vault's key",
+    async (world) => {
+      const made = await boxes(world);
+      const [box] = made as [PillarDevice];
+      const before = box.disk.uuid;
+      await world.delete(edgeNodeKind, box.name);
+      await world.live(hours(1));
+      assert.ok((box.counted().get("config 404") ?? 0) > 0, "404: it may have been deleted");
+      await world.apply({
+        apiVersion: "selvedge.dev/v1alpha1",
+        kind: "EdgeNode",
+        metadata: { name: box.name },
+        spec: { deviceCertificate: box.keys.device.pem },
+      } as unknown as KubeObject);
+      await running(world, made, "1");
+      assert.notEqual(box.disk.uuid, before);
+      assert.equal(box.boots, 2, "a new name is a new beginning");
+    },
+    { nodes: 0, seeds: 3 },
+  );
+
+  inWorlds(
+    "a box that nobody's onboarding certificate admits is let in by its own",
+    async (world) => {
+      const onboarding = await makeKeyPair("unknown fitter", world.clock.now());
+      const box = await PillarDevice.make({ world, name: "box-9", onboarding, hasTpm: true });
+      await world.apply({
+        apiVersion: "selvedge.dev/v1alpha1",
+        kind: "EdgeNode",
+        metadata: { name: "box-9" },
+        spec: { deviceCertificate: box.keys.device.pem },
+      } as unknown as KubeObject);
+      await world.apply(daemonSet("web"));
+      box.powerOn();
+      await running(world, [box], "1");
+    },
+    { nodes: 0, seeds: 3 },
+  );
+
+  inWorlds(
+    "the clock goes back by a day",
+    async (world) => {
+      const made = await boxes(world);
+      world.clock.jump(millis(-hours(24)));
+      await world.apply(daemonSet("web", { tag: "2" }));
+      await running(world, made, "2");
+      await world.killController({ down: seconds(5) });
+      await world.until("the controller to be back", async () => true);
+      world.clock.jump(millis(-hours(24)));
+      await world.apply(daemonSet("web", { tag: "1" }));
+      await running(world, made, "1");
     },
     { nodes: 0, seeds: 3 },
   );

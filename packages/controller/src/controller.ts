@@ -25,6 +25,7 @@ import { UsageBook } from "./ingest/usage-book.ts";
 import { LogStore } from "./logs/log-store.ts";
 import { type Caches, cachesOf, createCluster } from "./objects/caches.ts";
 import type { Pki } from "./pki/pki.ts";
+import { rotation } from "./pki/rotation-reconciler.ts";
 import type { DeviceGateway, Records, Reports } from "./ports.ts";
 import { ReconcilerHost } from "./reconciler-host.ts";
 import { createReconcilers } from "./reconcilers.ts";
@@ -150,7 +151,8 @@ export async function createController(options: ControllerOptions): Promise<Cont
       await cluster.start();
       sweeper.start();
       trust.prune();
-      host.start([...table, ...trust.wire(gateway.refusals)]);
+      const rotated = rotation({ cluster, clock, pki, log: log.child("rotation") });
+      host.start([...table, ...trust.wire(gateway.refusals), rotated]);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

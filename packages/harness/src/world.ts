@@ -10,15 +10,7 @@
  *   await world.settle();
  */
 import type { KubeList, KubeObject } from "@selvedge/apimachinery";
-import {
-  type Instant,
-  type Millis,
-  millis,
-  minutes,
-  type Random,
-  SeededRandom,
-  seconds,
-} from "@selvedge/base";
+import { type Instant, type Millis, minutes, type Random, SeededRandom, seconds } from "@selvedge/base";
 import type { KindRef, Objects } from "@selvedge/client";
 import { allKinds, daemonSetKind, edgeNodeKind, nodeKind, podKind } from "@selvedge/kinds";
 import { SimNetwork } from "./network/sim-network.ts";
@@ -108,7 +100,8 @@ export class World implements AsyncDisposable {
     let looked = Number.NEGATIVE_INFINITY;
     const came = await this.clock.passUntil(async () => {
       this.#fail();
-      // Looking costs more than most of what happens between two looks.
+      // Looking costs more than most of what happens between two looks, and more the more there is to see.
+      const lookEvery = Math.max(lookEveryMin, this.nodes.length);
       if (this.clock.monotonic() - looked < lookEvery || !this.controller.isUp) return false;
       looked = this.clock.monotonic();
       return await condition();
@@ -235,7 +228,8 @@ export class World implements AsyncDisposable {
 }
 
 const explainLines = 40;
-const lookEvery: Millis = millis(250);
+/** In simulated milliseconds. */
+const lookEveryMin = 250;
 
 interface ContainerShape {
   readonly image: string;
@@ -286,9 +280,14 @@ function layer(random: Random): Uint8Array {
 /** A DaemonSet with one container, whose program says how it behaves (hypervisor/sim-machine.ts). */
 export function daemonSet(
   name: string,
-  options: { readonly tag?: string; readonly program?: readonly string[]; readonly grace?: number } = {},
+  options: {
+    readonly tag?: string;
+    readonly image?: string;
+    readonly program?: readonly string[];
+    readonly grace?: number;
+  } = {},
 ): KubeObject {
-  const { tag = "1", program = ["serve"], grace = 5 } = options;
+  const { tag = "1", program = ["serve"], grace = 5, image = `${registryHost}/app:${tag}` } = options;
   const labels = { app: name };
   return {
     apiVersion: "apps/v1",
@@ -300,7 +299,7 @@ export function daemonSet(
         metadata: { labels },
         spec: {
           terminationGracePeriodSeconds: grace,
-          containers: [{ name: "main", image: `${registryHost}/app:${tag}`, command: [...program] }],
+          containers: [{ name: "main", image, command: [...program] }],
         },
       },
     },

@@ -177,6 +177,29 @@ describe("a renewal", () => {
   });
 });
 
+describe("a rotation", () => {
+  it("replaces the signing and the encryption key at once, and nothing else", async () => {
+    const files = new MemoryPkiFiles();
+    using pki = await Pki.open(options(files));
+    let told = 0;
+    pki.onRenewed(() => told++);
+    const [before, server, root] = [pki.identity, pki.deviceServer.cert, pki.rootCertificate];
+    await pki.rotate();
+    assert.equal(told, 1);
+    const after = pki.identity;
+    assert.notEqual(after.signing.sha256.toHex(), before.signing.sha256.toHex());
+    assert.notEqual(after.certsHash, before.certsHash, "controllercert_confighash moves");
+    assert.deepEqual(
+      after.encryption.slice(1).map(({ sha256 }) => sha256.toHex()),
+      before.encryption.map(({ sha256 }) => sha256.toHex()),
+      "what was sealed before can still be opened",
+    );
+    assert.deepEqual([pki.deviceServer.cert, pki.rootCertificate], [server, root]);
+    using again = await Pki.open(options(files));
+    assert.equal(again.identity.certsHash, after.certsHash, "and a restart keeps it");
+  });
+});
+
 describe("FolderPkiFiles", () => {
   it("keeps files that only their owner can read, and leaves nothing half written", async () => {
     const folder = join(mkdtempSync(join(tmpdir(), "selvedge-pki-")), "pki");

@@ -123,8 +123,22 @@ export class Pki implements Disposable {
 
   /** Renews what has aged. Called by itself once a day. */
   async renew(): Promise<void> {
+    await this.#ensure([]);
+  }
+
+  /**
+   * Replaces what the controller is towards nodes, now: the key it signs with, and the one secrets are
+   * encrypted with. Nothing that is under way is refused: nodes fetch the list when they meet the new
+   * signature or the new hash in their configuration, and secrets sealed before can be opened as long as the
+   * old certificate is published.
+   */
+  async rotate(): Promise<void> {
+    await this.#ensure(["signing", "encryption"]);
+  }
+
+  async #ensure(anew: readonly string[]): Promise<void> {
     const before = this.#state;
-    this.#state = await ensure(this.#options);
+    this.#state = await ensure(this.#options, anew);
     const changed = keptParts.some(
       (part) => before[part].certificatePem !== this.#state[part].certificatePem,
     );
@@ -171,9 +185,9 @@ const keptParts = [
   "encryption",
 ] as const;
 
-/** Reads everything, and makes what is missing or has aged. */
-async function ensure(options: PkiOptions): Promise<State> {
-  const workshop = new Workshop(options);
+/** Reads everything, and makes what is missing or has aged, or is to be made anew. */
+async function ensure(options: PkiOptions, anew: readonly string[] = []): Promise<State> {
+  const workshop = new Workshop(options, anew);
   const root = await workshop.root("root", "CN=Selvedge root", 1);
   const intermediate = await workshop.issued("intermediate", root, {
     ...{
@@ -215,9 +229,11 @@ async function ensure(options: PkiOptions): Promise<State> {
 /** Pairs by name in the files: read if they are good, made if not. */
 class Workshop {
   readonly #options: PkiOptions;
+  readonly #anew: readonly string[];
 
-  constructor(options: PkiOptions) {
+  constructor(options: PkiOptions, anew: readonly string[]) {
     this.#options = options;
+    this.#anew = anew;
   }
 
   /**
@@ -246,7 +262,8 @@ class Workshop {
   ): Promise<Pair> {
     const stored = this.#read(name);
     const names = what.purpose.type === "server" ? what.purpose.names : [];
-    if (stored !== undefined && isCurrent(stored, issuer, this.#options.clock.now(), names)) return stored;
+    const isGood = stored !== undefined && isCurrent(stored, issuer, this.#options.clock.now(), names);
+    if (isGood && !this.#anew.includes(name)) return stored;
     return await this.#make(name, issuer, what);
   }
 

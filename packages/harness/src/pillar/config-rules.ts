@@ -163,10 +163,7 @@ function checkApps(read: config.EdgeDevConfig, strict: Strictness): void {
     const name = `app ${one.displayname}`;
     const { memory, vcpus, virtualizationMode } = one.fixedresources;
     strict.require(memory > 0 && vcpus > 0, `${name}: ${memory} kB of memory, ${vcpus} processors`);
-    strict.require(
-      modes.includes(virtualizationMode),
-      `${name}: virtualizationMode ${virtualizationMode}`,
-    );
+    strict.require(modes.includes(virtualizationMode), `${name}: virtualizationMode ${virtualizationMode}`);
     for (const { uuid, generationCount } of one.volumeRefList) {
       const found = read.volumes.some(
         (volume) => volume.uuid === uuid && volume.generationCount === generationCount,

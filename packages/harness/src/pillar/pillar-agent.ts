@@ -57,6 +57,8 @@ export class PillarAgent {
   readonly #options: AgentOptions;
   readonly #reports: PillarReports;
   readonly #bootedAt: Instant;
+  readonly #startedAt: Millis;
+  #isKnown = true;
   #certs: ControllerCerts | undefined;
   readonly #exchange = new Map<string, ControllerCerts["signing"]>();
   #hash = "";
@@ -68,6 +70,7 @@ export class PillarAgent {
     this.#options = options;
     const { clock, random, wire, strict, keys, tpm, version, disk } = options;
     this.#bootedAt = clock.now();
+    this.#startedAt = clock.monotonic();
     this.connection = new PillarConnection({ wire, strict, requestId: () => randomUuid(random) });
     this.queue = new PillarQueue(clock, strict, (payload) => this.#post("info", payload));
     const facts = (): DeviceFacts => this.facts();
@@ -93,6 +96,8 @@ export class PillarAgent {
     return {
       ...{ id: disk.uuid ?? "", now: clock.now(), bootedAt: this.#bootedAt, version, boots },
       attested: this.attest.isComplete,
+      upFor: Math.floor(clock.monotonic() - this.#startedAt),
+      known: this.#isKnown,
       items: this.#current?.configItems ?? [],
       apps: [...this.apps.states().keys()],
     };
@@ -182,6 +187,7 @@ export class PillarAgent {
     const request = toBinary(config.ConfigRequestSchema, create(config.ConfigRequestSchema, asked));
     const sent = await this.#post("config", request);
     if (sent.type === "forbidden") this.attest.forbidden();
+    this.#isKnown = sent.type === "ok" || (this.#isKnown && sent.type !== "not-found");
     if (sent.type === "not-found" && clock.monotonic() - this.#askedUuidAt >= uuidAgain) {
       const now = await this.#askUuid();
       if (now !== undefined && now !== disk.uuid) this.#rename(now);

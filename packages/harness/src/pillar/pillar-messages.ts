@@ -21,6 +21,10 @@ export interface DeviceFacts {
   readonly boots: number;
   readonly version: string;
   readonly attested: boolean;
+  /** Milliseconds since it was switched on. */
+  readonly upFor: number;
+  /** False once it was told that nobody knows it. */
+  readonly known: boolean;
   readonly items: readonly { readonly key: string; readonly value: string }[];
   readonly apps: readonly string[];
 }
@@ -143,7 +147,7 @@ export function metricsMessage(facts: DeviceFacts): Uint8Array {
       case: "dm",
       value: {
         memory: { usedMem: 512, availMem: 7680, usedPercentage: 6 },
-        cpuMetric: { total: BigInt(facts.now - facts.bootedAt) * 1_000_000n },
+        cpuMetric: { total: BigInt(facts.upFor) * 1_000_000n },
         dormantTimeInSeconds: 180n,
       },
     },

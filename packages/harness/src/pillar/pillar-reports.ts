@@ -102,7 +102,10 @@ export class PillarReports {
   async #metrics(): Promise<void> {
     const { post, facts, strict } = this.#options;
     const sent = await post("metrics", say.metricsMessage(facts()));
-    strict.require(sent.type !== "not-found", "metrics: the device is known, and told it is not");
+    strict.require(
+      sent.type !== "not-found" || !facts().known,
+      "metrics: the device is known, and told it is not",
+    );
   }
 
   async #flows(): Promise<void> {
@@ -139,7 +142,7 @@ export class PillarReports {
 
   /** One file of the device and one of an app a tick. */
   async #upload(): Promise<void> {
-    const { disk, post, strict, clock } = this.#options;
+    const { disk, post, strict, clock, facts } = this.#options;
     const first = disk.logs.find(({ app }) => app === undefined);
     const ofApp = disk.logs.find(({ app }) => app !== undefined);
     for (const file of [first, ofApp]) {
@@ -157,7 +160,7 @@ export class PillarReports {
       if (status === 429) this.#slowedUntil = clock.monotonic() + slowedFor;
       if (status >= 400 && status < 500) file.refused++;
       if (file.refused <= refusalsMax) continue;
-      strict.fault(`${action}: ${status} so often that the file is given up`);
+      strict.require(!facts().known, `${action}: ${status} so often that the file is given up`);
       disk.logs.splice(disk.logs.indexOf(file), 1);
     }
   }
