@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Log, SystemClock, silentSink } from "@selvedge/base";
-import type { AppId, DesiredState } from "../src/desired.ts";
+import type { AccessRule, AppId, DesiredState } from "../src/desired.ts";
 import { EngineStore } from "../src/engine-store.ts";
 import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
 import { NetworkReconciler, networkKey } from "../src/network/network-reconciler.ts";
@@ -23,12 +23,18 @@ sh(
 sh("ip -n out addr add 192.0.2.2/24 dev eth0 && ip -n out link set eth0 up");
 
 const store = new EngineStore();
+/** What a Pod gets: everything out, nothing in but by a port of the node. */
+const podRules = (nodePort: number): AccessRule[] => [
+  { id: 1, name: "out", direction: "out", remotes: [], action: { kind: "allow" } },
+  {
+    ...{ id: 2, name: "in", direction: "both", remotes: [], protocol: 6 },
+    ...{ localPorts: { first: nodePort, last: nodePort }, action: { kind: "map", appPort: 80 } },
+  },
+];
 const app = (id: string, nodePort: number) => ({
   id,
   displayName: id,
-  nics: [
-    { name: "eth0", networkId: "n", mac: undefined, portMaps: [{ protocol: "tcp", nodePort, appPort: 80 }] },
-  ],
+  nics: [{ name: "eth0", networkId: "n", mac: undefined, rules: podRules(nodePort) }],
 });
 const network = {
   id: "n",

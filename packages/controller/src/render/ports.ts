@@ -41,6 +41,7 @@ export function accessRules(mappings: readonly PortMapping[]): firewall.ACE[] {
     name: "out",
     matches: [{ type: "ip", value: "0.0.0.0/0" }],
     actions: [{}],
+    dir: firewall.ACEDirection.EGRESS,
   });
   const maps = mappings.map(({ protocol, nodePort, appPort }, index) =>
     create(firewall.ACESchema, {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { AppId, DesiredState, NetworkId, NetworkSpec, NicSpec } from "../desired.ts";
-import { formatIpv4, parseIpv4 } from "./ipv4.ts";
+import type { AppId, AppSpec, DesiredState, NetworkId, NetworkSpec, NicSpec } from "../desired.ts";
+import { formatIpv4, parseIpv4, prefixOf } from "./ipv4.ts";
 
 /** What an app's plug keeps for the app's life, whatever restarts. */
 export interface Lease {
@@ -12,6 +12,7 @@ export interface Lease {
   /** Of the plug within the app. */
   readonly slot: number;
   readonly mac: string;
+  /** Empty on a switch, where the node gives none. */
   readonly address: string;
 }
 
@@ -30,7 +31,7 @@ export const noLeases: Leases = { networks: {}, leases: [], plugged: [] };
 
 /** Users of this range belong to apps alone; far from Debian's own and from subordinate ids. */
 const firstUid = 210_000;
-/** More plugs than the driver names; Kubernetes gives one. */
+/** An app's plugs; a configuration with more is refused. */
 const slotsMax = 16;
 
 export function uidOf(lease: Lease): number {
@@ -39,16 +40,28 @@ export function uidOf(lease: Lease): number {
 
 /**
  * The next leases: those of apps that are wanted or still running stay as they are, new ones take what is
- * free.
+ * free. An address that the configuration asks for goes before one that was merely given.
  */
 export function planLeases(before: Leases, desired: DesiredState, running: ReadonlySet<AppId>): Leases {
   const wanted = new Map(desired.apps.map((app) => [app.id, app]));
   const specs = new Map(desired.networks.map((network) => [network.id, network]));
-  const leases = before.leases.filter(({ appId, nic, networkId, address }) => {
-    if (running.has(appId)) return true;
-    const plug = wanted.get(appId)?.nics.find(({ name }) => name === nic);
-    const network = specs.get(networkId);
-    return plug?.networkId === networkId && network !== undefined && inPool(network, address);
+  const asked = askedAddresses(desired);
+  const leases = before.leases.flatMap((lease): Lease[] => {
+    const plug = wanted.get(lease.appId)?.nics.find(({ name }) => name === lease.nic);
+    const network = specs.get(lease.networkId);
+    // What nobody wants stays as long as a machine may be plugged into it.
+    if (plug === undefined || (network === undefined && plug.networkId === lease.networkId))
+      return running.has(lease.appId) ? [lease] : [];
+    if (network === undefined || plug.networkId !== lease.networkId) return [];
+    // Addresses that move under a running machine reach it with its next start.
+    if (!fits(network, plug, lease.address))
+      return running.has(lease.appId) && plug.address === undefined && network.kind === "local"
+        ? [lease]
+        : [];
+    const owner = asked.get(`${lease.networkId} ${lease.address}`);
+    const yields = owner !== undefined && owner !== plugKey(lease.appId, lease.nic);
+    if (yields && !running.has(lease.appId)) return [];
+    return [{ ...lease, mac: macOf(lease.appId, plug) }];
   });
   const inUse = new Set(leases.map(({ networkId }) => networkId));
   const networks: Record<string, number> = Object.fromEntries(
@@ -57,14 +70,13 @@ export function planLeases(before: Leases, desired: DesiredState, running: Reado
     ),
   );
   for (const { id } of desired.networks) networks[id] ??= lowestFree(Object.values(networks));
-  for (const app of desired.apps) {
-    for (const nic of app.nics.slice(0, slotsMax)) {
-      const network = specs.get(nic.networkId);
-      if (network === undefined || network.kind !== "local") continue;
-      if (leases.some(({ appId, nic: name }) => appId === app.id && name === nic.name)) continue;
-      const lease = newLease(leases, app.id, nic, network);
-      if (lease !== undefined) leases.push(lease);
-    }
+  for (const { app, nic } of plugsInOrder(desired)) {
+    const network = specs.get(nic.networkId);
+    if (network === undefined || network.fault !== undefined) continue;
+    if (leases.some(({ appId, nic: name }) => appId === app.id && name === nic.name)) continue;
+    const index = before.leases.find(({ appId }) => appId === app.id)?.index;
+    const lease = newLease(leases, app.id, nic, network, index);
+    if (lease !== undefined) leases.push(lease);
   }
   const plugged = [...before.plugged.filter(({ id }) => !specs.has(id)), ...desired.networks].filter(
     ({ id }) => leases.some(({ networkId }) => networkId === id),
@@ -72,30 +84,70 @@ export function planLeases(before: Leases, desired: DesiredState, running: Reado
   return { networks, leases, plugged };
 }
 
+/** Those that ask for an address first: nobody is given it by chance. */
+function plugsInOrder({ apps }: DesiredState): { app: AppSpec; nic: NicSpec }[] {
+  const all = apps.flatMap((app) => app.nics.slice(0, slotsMax).map((nic) => ({ app, nic })));
+  return [
+    ...all.filter(({ nic }) => nic.address !== undefined),
+    ...all.filter(({ nic }) => nic.address === undefined),
+  ];
+}
+
+/** Who is to have an address that somebody asks for; of two, the first. */
+export function askedAddresses({ apps }: DesiredState): Map<string, string> {
+  const owners = new Map<string, string>();
+  for (const { id, nics } of apps)
+    for (const { name, networkId, address } of nics) {
+      if (address === undefined || owners.has(`${networkId} ${address}`)) continue;
+      owners.set(`${networkId} ${address}`, plugKey(id, name));
+    }
+  return owners;
+}
+
+export function plugKey(app: AppId, nic: string): string {
+  return `${app}/${nic}`;
+}
+
+function fits(network: NetworkSpec, plug: NicSpec, address: string): boolean {
+  if (network.fault !== undefined) return false;
+  if (plug.address !== undefined) return plug.address === address;
+  return network.kind === "switch" ? address === "" : inPool(network, address);
+}
+
+function macOf(appId: AppId, nic: NicSpec): string {
+  return nic.mac?.toLowerCase() ?? stableMac(plugKey(appId, nic.name));
+}
+
 function newLease(
   leases: readonly Lease[],
   appId: AppId,
   nic: NicSpec,
   network: NetworkSpec,
+  index: number | undefined,
 ): Lease | undefined {
   const own = leases.filter((lease) => lease.appId === appId);
-  const address = freeAddress(leases, network);
+  const address = addressFor(leases, nic, network);
   if (address === undefined) return undefined;
   return {
     appId,
     nic: nic.name,
     networkId: network.id,
-    index: own[0]?.index ?? lowestFree(leases.map(({ index }) => index)),
+    index: own[0]?.index ?? index ?? lowestFree(leases.map((lease) => lease.index)),
     slot: lowestFree(own.map(({ slot }) => slot)),
-    mac: nic.mac?.toLowerCase() ?? stableMac(`${appId}/${nic.name}`),
+    mac: macOf(appId, nic),
     address,
   };
 }
 
-function freeAddress(leases: readonly Lease[], network: NetworkSpec): string | undefined {
+function addressFor(leases: readonly Lease[], nic: NicSpec, network: NetworkSpec): string | undefined {
   const taken = new Set(
     leases.filter((lease) => lease.networkId === network.id).map(({ address }) => address),
   );
+  if (nic.address !== undefined)
+    return taken.has(nic.address) || (network.kind === "local" && !inSubnet(network, nic.address))
+      ? undefined
+      : nic.address;
+  if (network.kind === "switch") return "";
   const last = parseIpv4(network.dhcpLast);
   for (let at = parseIpv4(network.dhcpFirst); at <= last; at++) {
     const address = formatIpv4(at);
@@ -105,10 +157,19 @@ function freeAddress(leases: readonly Lease[], network: NetworkSpec): string | u
 }
 
 function inPool(network: NetworkSpec, address: string): boolean {
+  if (address === "") return false;
   const at = parseIpv4(address);
   return (
     at >= parseIpv4(network.dhcpFirst) && at <= parseIpv4(network.dhcpLast) && address !== network.gateway
   );
+}
+
+/** A host's address that is not the network's own. */
+export function inSubnet({ subnet, gateway }: NetworkSpec, address: string): boolean {
+  const size = 2 ** (32 - prefixOf(subnet));
+  const first = Math.floor(parseIpv4(subnet.replace(/\/.*/, "")) / size) * size;
+  const at = parseIpv4(address);
+  return at > first && at < first + size - 1 && address !== gateway;
 }
 
 /** Locally administered, and the same for the same name on every start. */

@@ -2,8 +2,11 @@
 export interface BridgeItem {
   readonly name: string;
   readonly mac: string;
-  /** With prefix length. */
-  readonly address: string;
+  /** With prefix length; a switch has none. */
+  readonly address: string | undefined;
+  readonly mtu: number;
+  /** Cards of the node that are in it. */
+  readonly members: readonly string[];
 }
 
 /** An app's plug; QEMU opens it as the user that owns it. */
@@ -11,6 +14,9 @@ export interface TapItem {
   readonly name: string;
   readonly bridge: string;
   readonly uid: number;
+  /** What it says to another plug goes by way of the node. */
+  readonly isolated: boolean;
+  readonly mtu: number;
 }
 
 /** One dnsmasq, which serves one bridge. */
@@ -19,18 +25,55 @@ export interface ResolverItem {
   readonly config: string;
 }
 
+/** Ways of one network that the node's own table does not have. */
+export interface PolicyRoutes {
+  readonly bridge: string;
+  readonly subnet: string;
+  readonly table: number;
+  /** Cards that lead outside, the best first; undefined: as the node's own table has it. */
+  readonly interfaces: readonly string[] | undefined;
+  readonly statics: readonly {
+    readonly destination: string;
+    /** Empty: that of the card. */
+    readonly gateway: string;
+    readonly interfaces: readonly string[] | undefined;
+  }[];
+}
+
 /** Everything the domain wants of the kernel. Whatever carries our names and is not in here goes. */
 export interface NetworkItems {
   readonly bridges: readonly BridgeItem[];
   readonly taps: readonly TapItem[];
   readonly resolvers: readonly ResolverItem[];
+  readonly routes: readonly PolicyRoutes[];
   /** For `nft -f`: replaces our tables in one transaction. */
   readonly ruleset: string;
+}
+
+/** What went through one plug since it was made; `rx` is what its app got. */
+export interface PlugCounters {
+  readonly rxBytes: bigint;
+  readonly txBytes: bigint;
+  readonly rxPackets: bigint;
+  readonly txPackets: bigint;
+  readonly rxDrops: bigint;
+  readonly txDrops: bigint;
+  readonly rxErrors: bigint;
+  readonly txErrors: bigint;
+  /** Packets no rule let through, and those beyond a limit. */
+  readonly rxDenied: bigint;
+  readonly txDenied: bigint;
+  readonly rxLimited: bigint;
+  readonly txLimited: bigint;
 }
 
 export interface NetworkDriver {
   /** Compares with what is there and changes only what differs: running taps are never touched. */
   apply(items: NetworkItems, signal: AbortSignal): Promise<void>;
+  /** Of every plug that is there, by its tap. */
+  counters(): Promise<ReadonlyMap<string, PlugCounters>>;
+  /** IPv4 addresses of the node's own cards. */
+  addresses(): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
 export class NetworkDriverError extends Error {

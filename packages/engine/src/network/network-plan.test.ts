@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { AppId, AppSpec, DesiredState, NetworkId, NetworkSpec } from "../desired.ts";
+import type { AccessRule, AppId, AppSpec, DesiredState, NetworkId, NetworkSpec } from "../desired.ts";
 import { type Leases, noLeases, planLeases, uidOf } from "./lease.ts";
 import { planNetwork } from "./network-plan.ts";
 import { renderResolver } from "./resolver-config.ts";
@@ -9,13 +9,17 @@ const network: NetworkSpec = {
   ...{ id: "n" as NetworkId, name: "default", kind: "local", subnet: "10.77.0.0/24", gateway: "10.77.0.1" },
   ...{ dhcpFirst: "10.77.0.1", dhcpLast: "10.77.0.3", dns: [], hosts: [] },
 };
+const mapped = (nodePort: number, more: Partial<AccessRule> = {}): AccessRule => ({
+  ...{ id: 1, name: "", direction: "both", remotes: [], protocol: 6 },
+  ...{ localPorts: { first: nodePort, last: nodePort }, action: { kind: "map", appPort: 80 }, ...more },
+});
 const app = (id: string, nodePort?: number): AppSpec =>
   ({
     ...{ id, displayName: `default/${id}` },
     nics: [
       {
         ...{ name: "eth0", networkId: "n", mac: undefined },
-        portMaps: nodePort === undefined ? [] : [{ protocol: "tcp", nodePort, appPort: 80 }],
+        rules: nodePort === undefined ? [] : [mapped(nodePort)],
       },
     ],
   }) as unknown as AppSpec;
@@ -98,7 +102,8 @@ describe("planNetwork", () => {
 
   it("names a tap for each plug, owned by its app's user", () => {
     const { items, nics } = plan(desired([app("a")]));
-    assert.deepEqual(items.taps, [{ name: "svt0n0", bridge: "svb0", uid: 210_000 }]);
+    const tap = { name: "svt0n0", bridge: "svb0", uid: 210_000, isolated: true, mtu: 1500 };
+    assert.deepEqual(items.taps, [tap]);
     const nic = nics.get("a/eth0");
     assert.equal(nic?.phase === "ready" && nic.address, "10.77.0.2/24");
   });
@@ -115,7 +120,12 @@ describe("planNetwork", () => {
   const waiting: [string, DesiredState, RegExp][] = [
     ["no address is free", desired([app("a"), app("b"), app("c")]), /has no free address/],
     ["the network is not there", desired([app("c")], []), /is not in the configuration/],
-    ["the network is of another kind", desired([app("c")], [{ ...network, kind: "switch" }]), /kind switch/],
+    [
+      "the node lacks its port",
+      desired([app("c")], [{ ...network, port: "x" }]),
+      /no port with name or label x/,
+    ],
+    ["the node lacks the network", desired([app("c")], [{ ...network, fault: "no mesh" }]), /no mesh/],
     [
       "the network is not activated",
       desired([app("c")], [{ ...network, inactive: true }]),
@@ -132,7 +142,7 @@ describe("planNetwork", () => {
   it("lets no plug speak with an address that is not its own, nor to another plug", () => {
     const { ruleset } = plan(desired([app("a")])).items;
     assert.match(ruleset, /iifname "svt0n0" ip saddr != \{ 10\.77\.0\.2, 0\.0\.0\.0 \} drop/);
-    assert.match(ruleset, /iifname "svt\*" oifname "svt\*" drop/);
+    assert.match(ruleset, /iifname "svt0n0" oifname "svt\*" drop/);
   });
 });
 
@@ -143,7 +153,10 @@ describe("the resolver's configuration", () => {
       { name: "evil\nserver=192.0.2.66", addresses: ["192.0.2.3"] },
       { name: "odd", addresses: ["1.2.3.4\nx"] },
     ];
-    const config = renderResolver({ network: { ...network, hosts }, bridge: "svb0", leases: [] });
+    const config = renderResolver({
+      network: { ...network, hosts },
+      ...{ bridge: "svb0", prefix: "sv", apps: [], leases: [] },
+    });
     assert.deepEqual(
       config.split("\n").filter((line) => line.startsWith("host-record")),
       ["host-record=registry.internal,192.0.2.2", "host-record=registry.internal,fd00::1"],

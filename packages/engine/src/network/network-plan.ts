@@ -1,16 +1,22 @@
-import type { AppId, DesiredState, NetworkId, NetworkSpec } from "../desired.ts";
+import type { AppSpec, DesiredState, NetworkId, NetworkSpec, NicSpec } from "../desired.ts";
 import type { NetworkStatus, NicStatus } from "../observed.ts";
-import { InvalidAddressError, parseIpv4, prefixOf } from "./ipv4.ts";
-import { type Lease, type Leases, stableMac, uidOf } from "./lease.ts";
-import type { NetworkItems } from "./network-driver.ts";
+import type { Plug } from "./access-list.ts";
+import { prefixOf } from "./ipv4.ts";
+import { askedAddresses, inSubnet, type Lease, type Leases, plugKey, stableMac, uidOf } from "./lease.ts";
+import type { NetworkItems, PolicyRoutes } from "./network-driver.ts";
+import { faultOf } from "./network-faults.ts";
+import { claimPorts } from "./port-claims.ts";
+import { interfacesOf } from "./port-labels.ts";
 import { renderResolver } from "./resolver-config.ts";
-import { type PortRule, renderRuleset } from "./ruleset.ts";
+import { type RulesetNetwork, renderRuleset } from "./ruleset.ts";
 
 export interface NetworkInputs {
   readonly desired: DesiredState;
   readonly leases: Leases;
   /** Starts every name we give, so that engines can share a namespace. */
   readonly prefix: string;
+  /** Addresses that each card of the node has now. */
+  readonly addresses?: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface NetworkPlan {
@@ -19,70 +25,177 @@ export interface NetworkPlan {
   readonly nics: ReadonlyMap<string, NicStatus>;
 }
 
+/** A network that the kernel is to have. */
+interface Usable extends NetworkSpec {
+  readonly index: number;
+  readonly bridge: string;
+  /** Cards that lead outside; undefined: every one. */
+  readonly interfaces: readonly string[] | undefined;
+}
+
 /** Decides what the kernel should hold, and what to say of each network and plug once it does. Pure. */
-export function planNetwork({ desired, leases, prefix }: NetworkInputs): NetworkPlan {
+export function planNetwork(inputs: NetworkInputs): NetworkPlan {
+  const { desired, leases, prefix } = inputs;
+  const { usable, networks } = usableNetworks(inputs);
+  const kept = leases.leases.filter(({ networkId }) => usable.has(networkId));
+  const labels = (label: string): readonly string[] | undefined => interfacesOf(desired.ports ?? [], label);
+  const nodePorts = {
+    interfacesOf: labels,
+    addressesOf: (card: string): readonly string[] => inputs.addresses?.get(card) ?? [],
+  };
+  const claims = claimPorts(desired, kept, nodePorts);
+  const plugged = [...usable.values()].map(
+    (network): RulesetNetwork => ({
+      ...{ bridge: network.bridge, kind: network.kind, subnet: network.subnet, gateway: network.gateway },
+      ...{ interfaces: network.interfaces, hosts: network.hosts, flowLog: network.flowLog ?? false },
+      plugs: kept
+        .filter(({ networkId }) => networkId === network.id)
+        .map((lease) => plugOf(prefix, lease, network, desired)),
+    }),
+  );
+  const items: NetworkItems = {
+    bridges: [...usable.values()].map((network) => bridgeOf(desired.nodeId, network)),
+    taps: kept.flatMap((lease) => {
+      const network = usable.get(lease.networkId);
+      if (network === undefined) return [];
+      const { bridge, kind, mtu = 0 } = network;
+      return [
+        {
+          name: tapName(prefix, lease),
+          bridge,
+          uid: uidOf(lease),
+          isolated: kind === "local",
+          mtu: mtu || 1500,
+        },
+      ];
+    }),
+    resolvers: [...usable.values()]
+      .filter(({ kind }) => kind === "local")
+      .map((network) => ({
+        bridge: network.bridge,
+        config: renderResolver({
+          ...{ network, bridge: network.bridge, prefix, apps: desired.apps },
+          leases: kept.filter(({ networkId }) => networkId === network.id),
+        }),
+      })),
+    routes: [...usable.values()].flatMap((network) => policyRoutes(network, labels)),
+    ruleset: renderRuleset({ prefix, networks: plugged, ports: claims.ports, interfacesOf: labels }),
+  };
+  return { items, networks, nics: nicStatuses(inputs, kept, usable, networks, claims.conflicts) };
+}
+
+function usableNetworks({ desired, leases, prefix }: NetworkInputs): {
+  readonly usable: ReadonlyMap<NetworkId, Usable>;
+  readonly networks: ReadonlyMap<NetworkId, NetworkStatus>;
+} {
   const networks = new Map<NetworkId, NetworkStatus>();
-  const usable = new Map<NetworkId, NetworkSpec & { readonly bridge: string }>();
+  const usable = new Map<NetworkId, Usable>();
+  const add = (network: NetworkSpec): Usable => {
+    const index = leases.networks[network.id] ?? 0;
+    const interfaces =
+      network.port === undefined ? undefined : interfacesOf(desired.ports ?? [], network.port);
+    const item = { ...network, index, bridge: `${prefix}b${index}`, interfaces };
+    usable.set(network.id, item);
+    return item;
+  };
   for (const network of desired.networks) {
-    const fault = faultOf(network);
-    const bridge = bridgeName(prefix, leases, network);
-    if (fault !== undefined) networks.set(network.id, { phase: "waiting", reason: fault });
-    else {
-      usable.set(network.id, { ...network, bridge });
-      networks.set(network.id, { phase: "ready", bridge });
+    const fault = faultOf(network, desired.ports ?? [], [...usable.values()]);
+    if (fault !== undefined) {
+      networks.set(network.id, { phase: "waiting", reason: fault });
+      continue;
     }
+    const { index, bridge, interfaces = [] } = add(network);
+    networks.set(network.id, { phase: "ready", bridge, index, ports: portNames(desired, interfaces) });
   }
   // Of those that are wanted no more nothing is told; their machines have a right to their grace.
-  for (const network of leases.plugged)
-    if (!networks.has(network.id))
-      usable.set(network.id, { ...network, bridge: bridgeName(prefix, leases, network) });
-  const kept = leases.leases.filter(({ networkId }) => usable.has(networkId));
-  const { ports, conflicts } = planPorts(desired, kept);
-  const bridges = [...usable.values()].map(({ bridge, gateway, subnet }) => ({
+  for (const network of leases.plugged) if (!networks.has(network.id)) add(network);
+  return { usable, networks };
+}
+
+function portNames({ ports = [] }: DesiredState, interfaces: readonly string[]): string[] {
+  return interfaces.flatMap((card) => ports.find((port) => port.interface === card)?.name ?? []);
+}
+
+function bridgeOf(nodeId: string, network: Usable): NetworkItems["bridges"][number] {
+  const { bridge, kind, gateway, subnet, mtu = 0, interfaces = [] } = network;
+  return {
     name: bridge,
-    mac: stableMac(`bridge ${desired.nodeId} ${bridge}`),
-    address: `${gateway}/${prefixOf(subnet)}`,
-  }));
-  const taps = kept.map((lease) => ({
-    name: tapName(prefix, lease),
-    bridge: usable.get(lease.networkId)?.bridge ?? "",
-    uid: uidOf(lease),
-  }));
-  const resolvers = [...usable.values()].map((network) => ({
-    bridge: network.bridge,
-    config: renderResolver({
-      network,
+    mac: stableMac(`bridge ${nodeId} ${bridge}`),
+    address: kind === "local" ? `${gateway}/${prefixOf(subnet)}` : undefined,
+    mtu: mtu || 1500,
+    members: kind === "switch" ? interfaces : [],
+  };
+}
+
+function plugOf(prefix: string, lease: Lease, network: Usable, { apps }: DesiredState): Plug {
+  const nic = apps.find(({ id }) => id === lease.appId)?.nics.find(({ name }) => name === lease.nic);
+  const behind = (network.routes ?? [])
+    .filter(({ gateway }) => gateway !== "" && gateway === lease.address)
+    .map(({ destination }) => destination);
+  return {
+    ...{
+      tap: tapName(prefix, lease),
       bridge: network.bridge,
-      leases: kept.filter(({ networkId }) => networkId === network.id),
-    }),
-  }));
-  const ruleset = renderRuleset({
-    prefix,
-    networks: [...usable.values()],
-    plugs: kept.map((lease) => ({ tap: tapName(prefix, lease), mac: lease.mac, address: lease.address })),
-    ports,
+      mac: lease.mac,
+      address: lease.address,
+      behind,
+    },
+    // A machine that nobody wants any more says its farewells as it could speak before.
+    rules: nic?.rules ?? farewell,
+  };
+}
+
+const farewell: NicSpec["rules"] = [
+  { id: 0, name: "", direction: "out", remotes: [], action: { kind: "allow" } },
+];
+
+/** Tables of the kernel are numbers; these are ours. */
+const firstTable = 7700;
+
+/** Nothing when the node's own table does as well. */
+function policyRoutes(
+  network: Usable,
+  labels: (label: string) => readonly string[] | undefined,
+): PolicyRoutes[] {
+  const { routes = [], interfaces, kind, bridge, subnet, index } = network;
+  if (kind !== "local" || (interfaces === undefined && routes.length === 0)) return [];
+  const statics = routes.map(({ destination, gateway, port }) => {
+    const inside = gateway !== "" && inSubnet(network, gateway);
+    const cards = inside ? [bridge] : port === "" ? interfaces : labels(port);
+    return { destination, gateway, interfaces: cards };
   });
+  return [{ bridge, subnet, table: firstTable + index, interfaces, statics }];
+}
+
+function nicStatuses(
+  { desired, leases, prefix }: NetworkInputs,
+  kept: readonly Lease[],
+  usable: ReadonlyMap<NetworkId, Usable>,
+  networks: ReadonlyMap<NetworkId, NetworkStatus>,
+  conflicts: ReadonlyMap<AppSpec["id"], string>,
+): Map<string, NicStatus> {
   const nics = new Map<string, NicStatus>();
   for (const app of desired.apps)
     for (const nic of app.nics) {
-      const key = `${app.id}/${nic.name}`;
       const lease = kept.find(({ appId, nic: name }) => appId === app.id && name === nic.name);
       const network = usable.get(nic.networkId);
       const reason =
         conflicts.get(app.id) ??
-        waitingReason(nic.networkId, networks.get(nic.networkId), lease !== undefined);
+        networkReason(nic, networks.get(nic.networkId)) ??
+        (network && ruleReason(nic, network, desired)) ??
+        (lease === undefined && network ? addressReason(app, nic, network, desired, leases) : undefined);
       if (network === undefined || lease === undefined || reason !== undefined)
-        nics.set(key, { phase: "waiting", reason: reason ?? "the network is not ready" });
-      else nics.set(key, readyNic(prefix, lease, network));
+        nics.set(plugKey(app.id, nic.name), {
+          phase: "waiting",
+          reason: reason ?? "the network is not ready",
+        });
+      else nics.set(plugKey(app.id, nic.name), readyNic(prefix, lease, network));
     }
-  return { items: { bridges, taps, resolvers, ruleset }, networks, nics };
+  return nics;
 }
 
-function bridgeName(prefix: string, { networks }: Leases, { id }: NetworkSpec): string {
-  return `${prefix}b${networks[id] ?? 0}`;
-}
-
-function readyNic(prefix: string, lease: Lease, network: NetworkSpec): NicStatus {
+function readyNic(prefix: string, lease: Lease, network: Usable): NicStatus {
+  const local = network.kind === "local";
   return {
     phase: "ready",
     appId: lease.appId,
@@ -90,69 +203,51 @@ function readyNic(prefix: string, lease: Lease, network: NetworkSpec): NicStatus
     tap: tapName(prefix, lease),
     uid: uidOf(lease),
     mac: lease.mac,
-    address: `${lease.address}/${prefixOf(network.subnet)}`,
+    address: local ? `${lease.address}/${prefixOf(network.subnet)}` : "",
     gateway: network.gateway,
-    dns: [network.gateway],
-    searchDomains: [],
+    dns: local ? [network.gateway] : [],
+    searchDomains: network.domain === undefined ? [] : [network.domain],
+    ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
   };
 }
 
-function waitingReason(
-  id: NetworkId,
-  status: NetworkStatus | undefined,
-  leased: boolean,
-): string | undefined {
-  if (status === undefined) return `network ${id} is not in the configuration`;
-  if (status.phase === "waiting") return status.reason;
-  return leased ? undefined : `network ${id} has no free address`;
+function networkReason({ networkId }: NicSpec, status: NetworkStatus | undefined): string | undefined {
+  if (status === undefined) return `network ${networkId} is not in the configuration`;
+  return status.phase === "waiting" ? status.reason : undefined;
+}
+
+/** What a network of its kind cannot do for the plug. */
+function ruleReason(nic: NicSpec, network: Usable, { ports = [] }: DesiredState): string | undefined {
+  for (const { id, remotes, action, adapter } of nic.rules) {
+    const rule = `access rule ${id} of ${nic.name}`;
+    if (adapter !== undefined && interfacesOf(ports, adapter)?.length === 0)
+      return `${rule} is for port ${adapter}, which the node does not have`;
+    if (network.kind === "local") continue;
+    if (action.kind === "map") return `${rule} maps a port; on a switch the app has its own address`;
+    if (remotes.some(({ kind }) => kind !== "subnet"))
+      return `${rule} names hosts; a switch has no DNS that would know them, write addresses`;
+  }
+  return undefined;
+}
+
+function addressReason(
+  app: AppSpec,
+  nic: NicSpec,
+  network: Usable,
+  desired: DesiredState,
+  leases: Leases,
+): string {
+  if (nic.address === undefined) return `network ${network.id} has no free address`;
+  if (network.kind === "local" && !inSubnet(network, nic.address))
+    return `${nic.address} is not a host of ${network.subnet}, the subnet of network ${network.name}`;
+  const first = askedAddresses(desired).get(`${network.id} ${nic.address}`)?.split("/")[0];
+  const holder = leases.leases.find((it) => it.networkId === network.id && it.address === nic.address)?.appId;
+  const other = holder ?? (first === app.id ? undefined : first);
+  const name = desired.apps.find(({ id }) => id === other)?.displayName ?? "another app";
+  return `${nic.address} in network ${network.name} is used by ${name}`;
 }
 
 /** At most 15 characters, which is what Linux takes. */
 function tapName(prefix: string, { index, slot }: Lease): string {
   return `${prefix}t${index}n${slot}`;
-}
-
-/** A port of the node goes to the app that asked first; who came later waits and is told for whom. */
-function planPorts(
-  desired: DesiredState,
-  leases: readonly Lease[],
-): { ports: PortRule[]; conflicts: Map<AppId, string> } {
-  const owners = new Map<string, string>();
-  const ports: PortRule[] = [];
-  const conflicts = new Map<AppId, string>();
-  const age = new Map(
-    leases.toReversed().map(({ appId }) => [appId, leases.findIndex((it) => it.appId === appId)]),
-  );
-  const oldest = desired.apps.toSorted(
-    (left, right) => (age.get(left.id) ?? 1e9) - (age.get(right.id) ?? 1e9),
-  );
-  for (const app of oldest) {
-    const wanted = app.nics.flatMap((nic) => nic.portMaps.map((map) => ({ ...map, nic: nic.name })));
-    const taken = wanted.find(({ protocol, nodePort }) => owners.has(`${protocol}/${nodePort}`));
-    if (taken !== undefined) {
-      const owner = owners.get(`${taken.protocol}/${taken.nodePort}`);
-      conflicts.set(app.id, `port ${taken.nodePort}/${taken.protocol} of the node is used by ${owner}`);
-      continue;
-    }
-    for (const { protocol, nodePort, appPort, nic } of wanted) {
-      owners.set(`${protocol}/${nodePort}`, app.displayName);
-      const address = leases.find((lease) => lease.appId === app.id && lease.nic === nic)?.address;
-      if (address !== undefined) ports.push({ protocol, nodePort, address, appPort });
-    }
-  }
-  return { ports, conflicts };
-}
-
-function faultOf(network: NetworkSpec): string | undefined {
-  if (network.inactive === true) return `network ${network.name} is not activated`;
-  if (network.kind !== "local") return `networks of kind ${network.kind} are not supported on this node`;
-  try {
-    prefixOf(network.subnet);
-    for (const address of [network.gateway, network.dhcpFirst, network.dhcpLast, ...network.dns])
-      parseIpv4(address);
-    return undefined;
-  } catch (error) {
-    if (error instanceof InvalidAddressError) return `network ${network.name}: ${error.message}`;
-    throw error;
-  }
 }

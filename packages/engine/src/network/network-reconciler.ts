@@ -46,7 +46,7 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     const running = new Set([...((await machines?.list()) ?? []), ...store.apps.keys()]);
     const leases = planLeases(before, desired, running);
     if (JSON.stringify(leases) !== JSON.stringify(before)) await this.#write(leases);
-    const plan = planNetwork({ desired, leases, prefix });
+    const plan = planNetwork({ desired, leases, prefix, addresses: await driver.addresses() });
     await driver.apply(plan.items, signal);
     replaceRows(store.networks, plan.networks);
     replaceRows(store.nics, plan.nics);

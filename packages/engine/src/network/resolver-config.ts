@@ -1,20 +1,37 @@
-import type { NetworkSpec } from "../desired.ts";
-import type { Lease } from "./lease.ts";
+import type { AppSpec, NetworkSpec } from "../desired.ts";
+import { domainSet } from "./access-list.ts";
+import { prefixOf } from "./ipv4.ts";
+import { inSubnet, type Lease } from "./lease.ts";
+import { metadataAddress } from "./metadata-address.ts";
+import { domainsOf, tableNames } from "./ruleset.ts";
 
 export interface ResolverInputs {
   readonly network: NetworkSpec;
   readonly bridge: string;
+  readonly prefix: string;
+  readonly apps: readonly AppSpec[];
   readonly leases: readonly Lease[];
 }
 
 /**
  * dnsmasq for one bridge: answers there and nowhere else, gives each plug its own address and nobody
- * another.
+ * another, and tells the rules where the domains are that they name.
  */
-export function renderResolver({ network, bridge, leases }: ResolverInputs): string {
+export function renderResolver({ network, bridge, prefix, apps, leases }: ResolverInputs): string {
   const hosts = network.hosts.flatMap(({ name, addresses }) =>
     hostPattern.test(name) ? addresses.filter((it) => addressPattern.test(it)).map((it) => [name, it]) : [],
   );
+  const plugs = leases.flatMap((lease) => {
+    const app = apps.find(({ id }) => id === lease.appId);
+    const nic = app?.nics.find(({ name }) => name === lease.nic);
+    return app === undefined || nic === undefined ? [] : [{ app, nic, lease }];
+  });
+  // Apps of Pods are named `namespace/name` and have their names elsewhere.
+  const names = plugs.flatMap(({ app, lease }) =>
+    hostPattern.test(app.displayName) ? [[app.displayName, lease.address]] : [],
+  );
+  const [, [, table]] = tableNames(prefix) as [unknown, [string, string]];
+  const domains = domainsOf(plugs.flatMap(({ nic }) => nic.rules));
   return [
     "bind-interfaces",
     `interface=${bridge}`,
@@ -27,12 +44,49 @@ export function renderResolver({ network, bridge, leases }: ResolverInputs): str
     "local=/internal/",
     ...(network.dns.length === 0 ? [] : ["no-resolv", ...network.dns.map((server) => `server=${server}`)]),
     `dhcp-range=${network.dhcpFirst},static,1h`,
-    `dhcp-option=option:router,${network.gateway}`,
-    `dhcp-option=option:dns-server,${network.gateway}`,
+    ...options(network),
     ...leases.map(({ mac, address }) => `dhcp-host=${mac},${address}`),
-    ...hosts.map(([name, address]) => `host-record=${name},${address}`),
+    ...[...hosts, ...names].map(([name, address]) => `host-record=${name},${address}`),
+    ...domains.map((domain) => `nftset=/${domain}/4#inet#${table}#${domainSet(bridge, domain)}`),
     "",
   ].join("\n");
+}
+
+function options(network: NetworkSpec): string[] {
+  const { gateway, domain = "", mtu, ntp = [], routes = [] } = network;
+  const closed = network.port === "";
+  const ways = [
+    ...routes
+      .filter((it) => it.destination !== "0.0.0.0/0")
+      .map((it) => [
+        it.destination,
+        it.gateway !== "" && inSubnet(network, it.gateway) ? it.gateway : gateway,
+      ]),
+    // Who takes these ways takes no router: the way out is one of them.
+    ...(closed ? [] : [["0.0.0.0/0", defaultGateway(network)]]),
+    [`${metadataAddress}/32`, gateway],
+  ];
+  const servers = ntp.filter((it) => /^[\d.]+$/.test(it));
+  return [
+    // Without a way out the node is no router; what it tells of itself has a way of its own.
+    `dhcp-option=option:router${closed ? "" : `,${defaultGateway(network)}`}`,
+    `dhcp-option=option:classless-static-route,${ways.flat().join(",")}`,
+    `dhcp-option=option:netmask,${netmask(prefixOf(network.subnet))}`,
+    `dhcp-option=option:dns-server,${gateway}`,
+    ...(hostPattern.test(domain) ? [`dhcp-option=option:domain-name,${domain}`] : []),
+    ...(servers.length === 0 ? [] : [`dhcp-option=option:ntp-server,${servers.join(",")}`]),
+    ...(mtu === undefined ? [] : [`dhcp-option=option:mtu,${mtu}`]),
+  ];
+}
+
+function defaultGateway(network: NetworkSpec): string {
+  const own = network.routes?.find(({ destination }) => destination === "0.0.0.0/0")?.gateway ?? "";
+  return own !== "" && inSubnet(network, own) ? own : network.gateway;
+}
+
+function netmask(prefix: number): string {
+  const bits = prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0;
+  return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join(".");
 }
 
 /** What comes from a configuration must not become a line of its own. */

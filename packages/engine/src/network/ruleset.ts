@@ -1,15 +1,36 @@
+import type { AccessRule } from "../desired.ts";
+import { domainSet, type ListContext, limitChain, localList, type Plug, switchList } from "./access-list.ts";
+import { metadataAddress, metadataPort } from "./metadata-address.ts";
+
+/** A port of the node that leads to an app's. */
 export interface PortRule {
   readonly protocol: "tcp" | "udp";
   readonly nodePort: number;
   readonly address: string;
   readonly appPort: number;
+  /** Cards it is on; undefined: on every one. */
+  readonly interfaces: readonly string[] | undefined;
+  /** Addresses of those cards, by which the node's own apps reach it. */
+  readonly addresses: readonly string[];
+}
+
+export interface RulesetNetwork {
+  readonly bridge: string;
+  readonly kind: "local" | "switch";
+  readonly subnet: string;
+  readonly gateway: string;
+  /** Cards that lead outside; undefined: every one does. */
+  readonly interfaces: readonly string[] | undefined;
+  readonly hosts: readonly { readonly name: string; readonly addresses: readonly string[] }[];
+  readonly flowLog: boolean;
+  readonly plugs: readonly Plug[];
 }
 
 export interface RulesetInputs {
   readonly prefix: string;
-  readonly networks: readonly { readonly bridge: string; readonly subnet: string }[];
-  readonly plugs: readonly { readonly tap: string; readonly mac: string; readonly address: string }[];
+  readonly networks: readonly RulesetNetwork[];
   readonly ports: readonly PortRule[];
+  readonly interfacesOf: ListContext["interfacesOf"];
 }
 
 /** The names of our two tables. */
@@ -20,71 +41,220 @@ export function tableNames(prefix: string): readonly [family: string, table: str
   ];
 }
 
+/** Names that one domain may have addresses under, and flows that are remembered as denied. */
+const domainAddressesMax = 65_536;
+const deniedMax = 4096;
+
 /**
  * What apps may do, as one transaction for nft.
  *
- * On the bridge: a plug speaks with its own addresses only, and never to another plug. On the node: apps
- * reach the outside through NAT, of the node itself only DHCP and DNS, and nobody reaches an app but by a
- * declared port, by an answer, or from the node itself (probes, port-forward).
+ * On the bridge: a plug of a local network speaks with its own addresses only, and never straight to another
+ * plug: what apps say to one another is routed through the node as well, which answers for all of them. On
+ * the node: the access list of the plug it leaves by, then of the one it enters; apps reach the outside by
+ * their network's ports through NAT, of the node itself only DHCP, DNS and the metadata service, and nobody
+ * outside reaches an app but by a port that leads to it. The node itself (probes, port-forward) may.
  */
 export function renderRuleset(inputs: RulesetInputs): string {
-  const { prefix, networks, plugs, ports } = inputs;
-  const [[, plugTable], [, nodeTable]] = tableNames(prefix) as [[string, string], [string, string]];
-  const elements = ports.map((it) => `${it.protocol} . ${it.nodePort} : ${it.address} . ${it.appPort}`);
+  const [[, plugTable], [, nodeTable]] = tableNames(inputs.prefix) as [[string, string], [string, string]];
   return `table bridge ${plugTable}
 delete table bridge ${plugTable}
 table bridge ${plugTable} {
-  chain prerouting {
-    type filter hook prerouting priority -300; policy accept;
-${plugs.map(antiSpoof).join("")}  }
-  chain forward {
-    type filter hook forward priority 0; policy accept;
-    iifname "${prefix}t*" oifname "${prefix}t*" drop
-  }
-}
+${plugRules(inputs)}}
 table inet ${nodeTable}
 delete table inet ${nodeTable}
 table inet ${nodeTable} {
-  map ports {
-    type inet_proto . inet_service : ipv4_addr . inet_service
-${elements.length === 0 ? "" : `    elements = { ${elements.join(", ")} }\n`}  }
-  chain prerouting {
+${deniedSets}${domainSets(inputs)}${portMaps(inputs)}${lists(inputs)}${natChains(inputs)}${filterChains(inputs)}}
+`;
+}
+
+function contextOf(network: RulesetNetwork, { interfacesOf }: RulesetInputs): ListContext {
+  const own = network.hosts.flatMap(({ addresses }) => addresses.filter((it) => !it.includes(":")));
+  const apps = network.plugs.map(({ address }) => address).filter((it) => it !== "");
+  const peers = [...new Set([...apps, ...own])];
+  return { peers, interfacesOf, noted: network.flowLog };
+}
+
+function plugsOf(networks: readonly RulesetNetwork[], kind: RulesetNetwork["kind"]): readonly Plug[] {
+  return networks.flatMap((network) => (network.kind === kind ? network.plugs : []));
+}
+
+function plugRules(inputs: RulesetInputs): string {
+  const { networks, prefix } = inputs;
+  const switched = networks.filter(({ kind }) => kind === "switch");
+  const taps = plugsOf(networks, "switch").map(({ tap }) => tap);
+  const map = (way: string): string =>
+    taps.length === 0 ? "" : `vmap { ${taps.map((tap) => `"${tap}" : jump ${way}_${tap}`).join(", ")} }`;
+  const judged = taps.length === 0 ? "" : `    iifname ${map("out")}\n    oifname ${map("in")}\n`;
+  const straight = plugsOf(networks, "local")
+    .map(({ tap }) => `    iifname "${tap}" oifname "${prefix}t*" drop\n`)
+    .join("");
+  return `${switched.flatMap((net) => net.plugs.map((plug) => switchList(plug, contextOf(net, inputs)))).join("")}  chain prerouting {
+    type filter hook prerouting priority -300; policy accept;
+${plugsOf(networks, "local").map(antiSpoof).join("")}  }
+  chain forward {
+    type filter hook forward priority 0; policy accept;
+${straight}${judged}  }
+`;
+}
+
+function antiSpoof({ tap, mac, address, behind }: Plug): string {
+  const sources = [address, "0.0.0.0", ...behind].join(", ");
+  return `    iifname "${tap}" ether saddr != ${mac} drop
+    iifname "${tap}" ether type != { ip, arp } drop
+    iifname "${tap}" arp saddr ip != { ${address}, 0.0.0.0 } drop
+    iifname "${tap}" ip saddr != { ${sources} } drop
+`;
+}
+
+const deniedSets = `  set denied_flows {
+    type mark . ipv4_addr . ipv4_addr . inet_proto . inet_service . inet_service
+    size ${deniedMax}; flags dynamic,timeout; timeout 10m; counter
+  }
+  set denied_others {
+    type mark . ipv4_addr . ipv4_addr . inet_proto
+    size ${deniedMax}; flags dynamic,timeout; timeout 10m; counter
+  }
+`;
+
+/** Domains that some list of the network names. */
+export function domainsOf(rules: readonly AccessRule[]): string[] {
+  const names = rules.flatMap(({ remotes }) =>
+    remotes.flatMap((it) => (it.kind === "domain" ? [it.name] : [])),
+  );
+  return [...new Set(names)].sort();
+}
+
+function domainSets({ networks }: RulesetInputs): string {
+  return networks
+    .filter(({ kind }) => kind === "local")
+    .flatMap(({ bridge, plugs, hosts }) =>
+      domainsOf(plugs.flatMap(({ rules }) => rules)).map((domain) => {
+        const below = hosts.filter(({ name }) => `.${name.toLowerCase()}`.endsWith(`.${domain}`));
+        const known = below.flatMap(({ addresses }) => addresses.filter((it) => !it.includes(":")));
+        const elements = known.length === 0 ? "" : `elements = { ${[...new Set(known)].join(", ")} }`;
+        return `  set ${domainSet(bridge, domain)} { type ipv4_addr; size ${domainAddressesMax}; ${elements} }\n`;
+      }),
+    )
+    .join("");
+}
+
+function portMaps({ ports }: RulesetInputs): string {
+  const every = ports
+    .filter(({ interfaces }) => interfaces === undefined)
+    .map((it) => `${it.protocol} . ${it.nodePort} : ${it.address} . ${it.appPort}`);
+  const some = ports.flatMap((it) =>
+    (it.interfaces ?? []).map(
+      (name) => `"${name}" . ${it.protocol} . ${it.nodePort} : ${it.address} . ${it.appPort}`,
+    ),
+  );
+  const inside = ports.flatMap((it) =>
+    it.addresses.map((own) => `${own} . ${it.protocol} . ${it.nodePort} : ${it.address} . ${it.appPort}`),
+  );
+  const map = (name: string, key: string, elements: readonly string[]): string => `  map ${name} {
+    type ${key}inet_proto . inet_service : ipv4_addr . inet_service
+${elements.length === 0 ? "" : `    elements = { ${[...new Set(elements)].join(", ")} }\n`}  }
+`;
+  return [
+    map("ports", "", every),
+    map("ports_by_card", "ifname . ", some),
+    map("ports_by_address", "ipv4_addr . ", inside),
+  ].join("");
+}
+
+function lists(inputs: RulesetInputs): string {
+  const locals = inputs.networks.filter(({ kind }) => kind === "local");
+  return locals
+    .flatMap((network) => {
+      const context = contextOf(network, inputs);
+      return network.plugs.flatMap((plug) => [
+        localList(plug, context),
+        limitChain(plug, "out") ?? "",
+        limitChain(plug, "in") ?? "",
+      ]);
+    })
+    .join("");
+}
+
+function natChains({ prefix, networks }: RulesetInputs): string {
+  const locals = networks.filter(({ kind }) => kind === "local");
+  const metadata = locals.map(
+    ({ bridge, gateway }) =>
+      `    iifname "${bridge}" ip daddr ${metadataAddress} tcp dport 80 dnat ip to ${gateway}:${metadataPort}\n`,
+  );
+  return `  chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
-    fib daddr type local dnat ip to meta l4proto . th dport map @ports
+${metadata.join("")}    fib daddr type != local return
+    dnat ip to iifname . meta l4proto . th dport map @ports_by_card
+    iifname "${prefix}b*" dnat ip to ip daddr . meta l4proto . th dport map @ports_by_address
+    dnat ip to meta l4proto . th dport map @ports
   }
   chain output {
     type nat hook output priority -100; policy accept;
-    ip daddr != 127.0.0.0/8 fib daddr type local dnat ip to meta l4proto . th dport map @ports
+    ip daddr 127.0.0.0/8 return
+    fib daddr type != local return
+    dnat ip to ip daddr . meta l4proto . th dport map @ports_by_address
+    dnat ip to meta l4proto . th dport map @ports
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-${networks.map((it) => `    ip saddr ${it.subnet} oifname != "${it.bridge}" masquerade\n`).join("")}  }
-  chain input {
-    type filter hook input priority 0; policy accept;
-    iifname "${prefix}b*" jump from_apps
+${locals.map((it) => `    ip saddr ${it.subnet} oifname != "${it.bridge}" masquerade\n`).join("")}  }
+`;
+}
+
+function filterChains({ prefix, networks }: RulesetInputs): string {
+  const locals = networks.filter(({ kind }) => kind === "local");
+  const plugs = locals.flatMap(({ plugs: list }) => list).filter(({ address }) => address !== "");
+  const table = (field: string, verdict: (plug: Plug) => string, of: readonly Plug[] = plugs): string =>
+    of.length === 0
+      ? ""
+      : `    ${field} vmap { ${of.map((it) => `"${it.bridge}" . ${it.address} : ${verdict(it)}`).join(", ")} }\n`;
+  const behind = (field: string, card: string, way: string): string =>
+    plugs
+      .flatMap((it) =>
+        it.behind.map((net) => `    ${card} "${it.bridge}" ${field} ${net} goto ${way}_${it.tap}\n`),
+      )
+      .join("");
+  const limited = (way: "out" | "in"): Plug[] => plugs.filter((plug) => limitChain(plug, way) !== undefined);
+  const leaves = locals.flatMap(({ bridge, interfaces }) => {
+    if (interfaces === undefined) return [];
+    const cards = [bridge, ...interfaces].map((name) => `"${name}"`).join(", ");
+    return [`    iifname "${bridge}" oifname != { ${cards} } jump astray\n`];
+  });
+  const arrives = locals.map(({ bridge }) => `    oifname "${bridge}" iifname != "${bridge}" jump astray\n`);
+  return `  chain limits {
+${table("iifname . ip saddr", (it) => `jump limit_out_${it.tap}`, limited("out"))}${table("oifname . ip daddr", (it) => `jump limit_in_${it.tap}`, limited("in"))}    accept
   }
-  chain from_apps {
-    ct state established,related accept
-    udp dport { 53, 67 } accept
-    tcp dport 53 accept
+  chain leave {
+${table("iifname . ip saddr", (it) => `goto out_${it.tap}`)}${behind("ip saddr", "iifname", "out")}    drop
+  }
+  chain enter {
+${table("oifname . ip daddr", (it) => `goto in_${it.tap}`)}${behind("ip daddr", "oifname", "in")}    drop
+  }
+  chain astray {
+    ct status dnat return
     drop
   }
   chain forward {
     type filter hook forward priority 0; policy accept;
     iifname != "${prefix}b*" oifname != "${prefix}b*" accept
-    ct state established,related accept
-    ct status dnat accept
-    oifname "${prefix}b*" drop
-    accept
+    tcp flags syn tcp option maxseg size set rt mtu
+    ct state established,related jump limits
+${leaves.join("")}${arrives.join("")}    iifname "${prefix}b*" jump leave
+    oifname "${prefix}b*" jump enter
   }
-}
-`;
-}
-
-function antiSpoof({ tap, mac, address }: RulesetInputs["plugs"][number]): string {
-  return `    iifname "${tap}" ether saddr != ${mac} drop
-    iifname "${tap}" ether type != { ip, arp } drop
-    iifname "${tap}" arp saddr ip != { ${address}, 0.0.0.0 } drop
-    iifname "${tap}" ip saddr != { ${address}, 0.0.0.0 } drop
+  chain from_apps {
+    ct state established,related accept
+    udp dport { 53, 67 } accept
+    tcp dport 53 accept
+    ct original ip daddr ${metadataAddress} tcp dport ${metadataPort} accept
+    drop
+  }
+  chain input {
+    type filter hook input priority 0; policy accept;
+${locals.map(({ bridge }) => `    iifname "${bridge}" jump from_apps\n`).join("")}  }
+  chain redirects {
+    type filter hook output priority 0; policy accept;
+    oifname "${prefix}b*" icmp type redirect drop
+  }
 `;
 }

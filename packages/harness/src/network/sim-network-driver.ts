@@ -24,6 +24,8 @@ export class SimNetworkDriver {
         if (this.#random.next() < this.fails) throw new NetworkDriverError("netlink: device busy");
         this.#items = items;
       },
+      counters: async () => new Map(),
+      addresses: async () => new Map(),
     };
   }
 

@@ -1,10 +1,12 @@
-import { execFile } from "node:child_process";
-import { chmod, mkdir, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
-import type { NetworkDriver, NetworkItems, ResolverItem, TapItem } from "../network-driver.ts";
-import { NetworkDriverError } from "../network-driver.ts";
+import { carryOver, type NftListing, tableDigest } from "../carry-over.ts";
+import type { BridgeItem, NetworkDriver, NetworkItems, PlugCounters, TapItem } from "../network-driver.ts";
 import { tableNames } from "../ruleset.ts";
+import { applyPolicyRoutes } from "./policy-routes.ts";
+import { applyResolvers } from "./resolvers.ts";
+import { ignoreMissing, list, readText, run } from "./run.ts";
 
 export interface LinuxNetworkOptions {
   readonly prefix: string;
@@ -16,20 +18,17 @@ interface Link {
   readonly ifname: string;
   readonly address?: string;
   readonly master?: string;
+  readonly mtu?: number;
   readonly flags?: readonly string[];
+  readonly stats64?: Readonly<Record<"rx" | "tx", LinkStats>>;
 }
 
-/** The kernel answers at once; a program that does not is stuck. */
-const runMs = 20_000;
-/** A killed process is gone at once, unless the box is very busy. */
-const quitMs = 5000;
-const pollMs = 5;
+type LinkStats = Readonly<Record<"bytes" | "packets" | "errors" | "dropped", number>>;
 
-/** Bridges, taps, nftables and dnsmasq in the network namespace this process runs in. */
+/** Bridges, taps, routes, nftables and dnsmasq in the network namespace this process runs in. */
 export class LinuxNetworkDriver implements NetworkDriver {
   readonly #prefix: string;
   readonly #folder: string;
-  #ruleset: string | undefined;
 
   constructor(options: LinuxNetworkOptions) {
     this.#prefix = options.prefix;
@@ -40,153 +39,174 @@ export class LinuxNetworkDriver implements NetworkDriver {
     await mkdir(this.#folder, { recursive: true });
     await writeFile("/proc/sys/net/ipv4/ip_forward", "1");
     // The rules come first: no plug exists for a moment without them.
-    if (this.#ruleset !== items.ruleset || !(await this.#hasTables())) {
-      await run("nft", ["-f", "-"], items.ruleset);
-      this.#ruleset = items.ruleset;
-    }
+    await this.#rules(items.ruleset);
     signal.throwIfAborted();
-    const links = new Map((await this.#links()).map((link) => [link.ifname, link]));
+    const all = await list<Link>("ip", ["-j", "link", "show"]);
+    const ours = this.#ours;
+    const links = new Map(all.map((link) => [link.ifname, link]));
     const wanted = new Set([...items.bridges, ...items.taps].map(({ name }) => name));
-    for (const name of links.keys()) if (!wanted.has(name)) await run("ip", ["link", "del", "dev", name]);
-    for (const { name, mac, address } of items.bridges) {
-      if (!links.has(name)) {
-        await run("ip", ["link", "add", "name", name, "address", mac, "type", "bridge"]);
-        await writeFile(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, "1").catch(ignoreMissing);
-      }
-      await this.#address(name, address);
-      if (!links.get(name)?.flags?.includes("UP")) await run("ip", ["link", "set", "dev", name, "up"]);
-    }
+    for (const name of links.keys())
+      if (ours.test(name) && !wanted.has(name)) await run("ip", ["link", "del", "dev", name]);
+    for (const bridge of items.bridges) await this.#bridge(bridge, links);
     // As udev's own rules have it: a plug opens for the user it belongs to, and for nobody else, whoever
     // holds this.
     if (items.taps.length > 0) await chmod("/dev/net/tun", 0o666);
     for (const tap of items.taps) await this.#tap(tap, links.get(tap.name));
-    await this.#resolvers(items.resolvers);
+    await applyPolicyRoutes(this.#prefix, items.routes);
+    await applyResolvers(this.#prefix, this.#folder, items.resolvers);
   }
 
   /** Takes away everything that carries our names. */
   async down(): Promise<void> {
-    await this.#resolvers([]);
-    for (const { ifname } of await this.#links()) await run("ip", ["link", "del", "dev", ifname]);
+    await applyResolvers(this.#prefix, this.#folder, []);
+    await applyPolicyRoutes(this.#prefix, []);
+    const links = await list<Link>("ip", ["-j", "link", "show"]);
+    for (const { ifname } of links)
+      if (this.#ours.test(ifname)) await run("ip", ["link", "del", "dev", ifname]);
     for (const [family, table] of tableNames(this.#prefix))
       await run("nft", ["-f", "-"], `table ${family} ${table}\ndelete table ${family} ${table}\n`);
-    this.#ruleset = undefined;
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  async #links(): Promise<Link[]> {
-    const links = JSON.parse((await run("ip", ["-j", "link", "show"])) || "[]") as Link[];
-    const ours = new RegExp(`^${this.#prefix}(b\\d+|t\\d+n\\d+)$`);
-    return links.filter(({ ifname }) => ours.test(ifname));
+  async counters(): Promise<ReadonlyMap<string, PlugCounters>> {
+    const [links, listings] = await Promise.all([
+      list<Link>("ip", ["-j", "-s", "link", "show"]),
+      this.#listings(),
+    ]);
+    const packets = new Map<string, number>();
+    for (const { nftables } of listings)
+      for (const { counter } of nftables) if (counter) packets.set(counter.name, counter.packets);
+    const counters = new Map<string, PlugCounters>();
+    for (const { ifname, stats64 } of links) {
+      if (stats64 === undefined || !this.#isTap(ifname)) continue;
+      const counted = (kind: string): bigint => BigInt(packets.get(`${ifname}_${kind}`) ?? 0);
+      // The plug's other end is the app's: what the node takes in, the app has sent.
+      const { rx: sent, tx: got } = stats64;
+      counters.set(ifname, {
+        ...{ rxBytes: BigInt(got.bytes), txBytes: BigInt(sent.bytes) },
+        ...{ rxPackets: BigInt(got.packets), txPackets: BigInt(sent.packets) },
+        ...{ rxDrops: BigInt(got.dropped), txDrops: BigInt(sent.dropped) },
+        ...{ rxErrors: BigInt(got.errors), txErrors: BigInt(sent.errors) },
+        ...{ rxDenied: counted("in_denied"), txDenied: counted("out_denied") },
+        ...{ rxLimited: counted("in_limited"), txLimited: counted("out_limited") },
+      });
+    }
+    return counters;
   }
 
-  async #hasTables(): Promise<boolean> {
-    const { nftables } = JSON.parse(await run("nft", ["-j", "list", "tables"])) as {
-      nftables: { table?: { family: string; name: string } }[];
-    };
-    return tableNames(this.#prefix).every(([family, name]) =>
+  async addresses(): Promise<ReadonlyMap<string, readonly string[]>> {
+    const shown = await list<{ ifname: string; addr_info?: { local: string }[] }>("ip", [
+      "-j",
+      "-4",
+      "addr",
+      "show",
+    ]);
+    const others = shown.filter(({ ifname }) => ifname !== "lo" && !this.#ours.test(ifname));
+    return new Map(others.map(({ ifname, addr_info = [] }) => [ifname, addr_info.map(({ local }) => local)]));
+  }
+
+  get #ours(): RegExp {
+    return new RegExp(`^${this.#prefix}(b\\d+|t\\d+n\\d+)$`);
+  }
+
+  #isTap(name: string): boolean {
+    return this.#ours.test(name) && name[this.#prefix.length] === "t";
+  }
+
+  /** Replaced in one transaction when they differ; what was counted and learned is carried over. */
+  async #rules(ruleset: string): Promise<void> {
+    const digest = createHash("sha256").update(ruleset).digest("hex").slice(0, 32);
+    const listings = await this.#listings();
+    if (listings.length > 0 && listings.every((listing) => tableDigest(listing) === digest)) return;
+    await run("nft", ["-f", "-"], carryOver(ruleset, digest, listings));
+    await this.#rejudge(ruleset);
+  }
+
+  /** Of those of our tables that are there. */
+  async #listings(): Promise<readonly NftListing[]> {
+    const { nftables } = JSON.parse(await run("nft", ["-j", "list", "tables"])) as NftListing;
+    const tables = tableNames(this.#prefix);
+    const there = tables.filter(([family, name]) =>
       nftables.some(({ table }) => table?.family === family && table.name === name),
+    );
+    if (there.length < tables.length) return [];
+    return await Promise.all(
+      there.map(
+        async ([family, name]): Promise<NftListing> =>
+          JSON.parse(await run("nft", ["-j", "list", "table", family, name])),
+      ),
     );
   }
 
-  async #address(bridge: string, wanted: string): Promise<void> {
-    const [shown] = JSON.parse(await run("ip", ["-j", "-4", "addr", "show", "dev", bridge])) as {
-      addr_info?: { local: string; prefixlen: number }[];
-    }[];
+  /** Connections that a list let through before are judged again by the one it is now. */
+  async #rejudge(ruleset: string): Promise<void> {
+    const file = join(this.#folder, "lists.json");
+    const before = JSON.parse((await readText(file)) ?? "{}") as Record<string, string>;
+    const after = listDigests(ruleset);
+    for (const [address, digest] of Object.entries(before)) {
+      if (after[address] === digest) continue;
+      // It fails when there was nothing to forget.
+      for (const side of ["-s", "-d", "-r"]) await run("conntrack", ["-D", side, address]).catch(() => "");
+    }
+    await writeFile(file, JSON.stringify(after));
+  }
+
+  async #bridge(item: BridgeItem, links: ReadonlyMap<string, Link>): Promise<void> {
+    const { name, mac, address, mtu, members } = item;
+    const link = links.get(name);
+    if (link === undefined) {
+      await run("ip", ["link", "add", "name", name, "address", mac, "type", "bridge"]);
+      await writeFile(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, "1").catch(ignoreMissing);
+    }
+    // Plugs are kept apart below, so the node answers for each of them to the others.
+    const proxy = `/proc/sys/net/ipv4/conf/${name}/proxy_arp_pvlan`;
+    await writeFile(proxy, address === undefined ? "0" : "1");
+    await this.#address(name, address);
+    if (link?.mtu !== mtu) await run("ip", ["link", "set", "dev", name, "mtu", `${mtu}`]);
+    for (const { ifname, master } of links.values())
+      if (master === name && !this.#ours.test(ifname) && !members.includes(ifname))
+        await run("ip", ["link", "set", "dev", ifname, "nomaster"]);
+    for (const member of members) {
+      const card = links.get(member);
+      // A card that is not there yet is taken in when it comes.
+      if (card === undefined) continue;
+      if (card.master !== name) await run("ip", ["link", "set", "dev", member, "master", name]);
+      if (!card.flags?.includes("UP")) await run("ip", ["link", "set", "dev", member, "up"]);
+    }
+    if (!link?.flags?.includes("UP")) await run("ip", ["link", "set", "dev", name, "up"]);
+  }
+
+  async #address(bridge: string, wanted: string | undefined): Promise<void> {
+    const [shown] = await list<{ addr_info?: { local: string; prefixlen: number }[] }>(
+      ...(["ip", ["-j", "-4", "addr", "show", "dev", bridge]] as const),
+    );
     const present = (shown?.addr_info ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`);
     for (const other of present) if (other !== wanted) await run("ip", ["addr", "del", other, "dev", bridge]);
-    if (!present.includes(wanted)) await run("ip", ["addr", "add", wanted, "dev", bridge]);
+    if (wanted !== undefined && !present.includes(wanted))
+      await run("ip", ["addr", "add", wanted, "dev", bridge]);
   }
 
-  async #tap({ name, bridge, uid }: TapItem, link: Link | undefined): Promise<void> {
+  async #tap({ name, bridge, uid, isolated, mtu }: TapItem, link: Link | undefined): Promise<void> {
     if (link === undefined) await run("ip", ["tuntap", "add", "dev", name, "mode", "tap", "user", `${uid}`]);
-    if (link?.master !== bridge) await run("ip", ["link", "set", "dev", name, "master", bridge]);
-    if (link?.flags?.includes("UP")) return;
-    await run("ip", ["link", "set", "dev", name, "type", "bridge_slave", "isolated", "on"]);
+    if (link?.mtu !== mtu) await run("ip", ["link", "set", "dev", name, "mtu", `${mtu}`]);
+    const moved = link?.master !== bridge;
+    if (moved) await run("ip", ["link", "set", "dev", name, "master", bridge]);
+    if (!moved && link?.flags?.includes("UP")) return;
+    const state = isolated ? "on" : "off";
+    await run("ip", ["link", "set", "dev", name, "type", "bridge_slave", "isolated", state]);
     await run("ip", ["link", "set", "dev", name, "up"]);
   }
-
-  /** Looks at what runs, not at what was noted: the folder may be lost while a resolver lives. */
-  async #resolvers(wanted: readonly ResolverItem[]): Promise<void> {
-    const running = await findResolvers(this.#prefix);
-    for (const { bridge, config } of wanted) {
-      const file = this.#file(bridge, "conf");
-      const mine = running.filter((it) => it.bridge === bridge);
-      if (mine.length === 1 && mine[0]?.file === file && (await readText(file)) === config) continue;
-      for (const { pid } of mine) await stopResolver(pid);
-      await writeFile(file, config);
-      await run("dnsmasq", [`--conf-file=${file}`, `--pid-file=${this.#file(bridge, "pid")}`]);
-    }
-    for (const { bridge, pid } of running) {
-      if (wanted.some((item) => item.bridge === bridge)) continue;
-      await stopResolver(pid);
-      for (const kind of ["conf", "pid"] as const) await rm(this.#file(bridge, kind), { force: true });
-    }
-  }
-
-  #file(bridge: string, kind: "conf" | "pid"): string {
-    return join(this.#folder, `${bridge}.${kind}`);
-  }
 }
 
-interface RunningResolver {
-  readonly pid: number;
-  readonly bridge: string;
-  readonly file: string;
-}
-
-/** Every dnsmasq in our network namespace that was started for a bridge of our name, whoever started it. */
-async function findResolvers(prefix: string): Promise<RunningResolver[]> {
-  const ours = new RegExp(`^dnsmasq\0--conf-file=(.*/(${prefix}b\\d+)\\.conf)\0--pid-file=.*/\\2\\.pid\0$`);
-  const here = await readlink("/proc/self/ns/net");
-  const found: RunningResolver[] = [];
-  for (const name of await readdir("/proc")) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid)) continue;
-    const [, file, bridge] = ours.exec((await readText(`/proc/${pid}/cmdline`)) ?? "") ?? [];
-    if (file === undefined || bridge === undefined) continue;
-    const there = await readlink(`/proc/${pid}/ns/net`).catch(ignoreMissing);
-    if (there === here) found.push({ pid, bridge, file });
-  }
-  return found;
-}
-
-/** It holds nothing that would need a farewell; once it is gone its successor can bind the same address. */
-async function stopResolver(pid: number): Promise<void> {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    ignoreMissing(error);
-  }
-  for (let waitedMs = 0; waitedMs < quitMs; waitedMs += pollMs) {
-    // One that has ended and that nobody has asked after holds nothing any more.
-    const state = /\) (\S)/.exec((await readText(`/proc/${pid}/stat`)) ?? "")?.[1] ?? "Z";
-    if (state === "Z") return;
-    await setTimeout(pollMs);
-  }
-  throw new NetworkDriverError(`dnsmasq ${pid} does not end`);
-}
-
-function run(program: string, args: readonly string[], input = ""): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = execFile(program, args, { timeout: runMs }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(new NetworkDriverError(`${program} ${args.join(" ")}: ${stderr.trim()}`, { cause: error }));
+/** What is said of each plug, by its address. */
+function listDigests(ruleset: string): Record<string, string> {
+  const digests: Record<string, string> = {};
+  for (const [, address = "", tap = ""] of ruleset.matchAll(/\. ([\d.]+) : goto out_(\w+)/g)) {
+    const text = (["out", "in"] as const).map((way) => {
+      const from = ruleset.indexOf(`chain ${way}_${tap} {`);
+      return ruleset.slice(from, ruleset.indexOf("\n  }\n", from));
     });
-    child.stdin?.on("error", () => {});
-    child.stdin?.end(input);
-  });
-}
-
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    ignoreMissing(error);
-    return undefined;
+    digests[address] = createHash("sha256").update(text.join("\n")).digest("hex").slice(0, 16);
   }
-}
-
-function ignoreMissing(error: unknown): void {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code !== "ENOENT" && code !== "ESRCH") throw error;
+  return digests;
 }

@@ -1,0 +1,272 @@
+/**
+ * An app's access list as rules of nftables. Pure.
+ *
+ * On a local network every packet is routed, so connections are known: what an app or its peer begins is
+ * judged once in the order of the list, and the answer is remembered in the connection's mark with the rule
+ * that gave it; what follows is let through, and counted against the rule's limit if it has one. On a switch
+ * frames pass below the routing, where this kernel family tracks nothing: there each packet is judged for
+ * itself, and a rule for one direction lets the answers of the other through by what they look like.
+ */
+import { createHash } from "node:crypto";
+import type { AccessRule, PortRange, Remote } from "../desired.ts";
+
+export interface Plug {
+  readonly tap: string;
+  readonly bridge: string;
+  readonly mac: string;
+  /** Empty where the node gives none. */
+  readonly address: string;
+  readonly rules: readonly AccessRule[];
+  /** Networks behind the app, which speaks for them. */
+  readonly behind: readonly string[];
+}
+
+export interface ListContext {
+  /** IPv4 addresses of the network's apps and of the names of its own. */
+  readonly peers: readonly string[];
+  /** Cards a name or label of a port means; undefined: every one that leads outside. */
+  readonly interfacesOf: (label: string) => readonly string[] | undefined;
+  /** Dropped packets are noted with whom they were for. */
+  readonly noted: boolean;
+}
+
+export type Way = "out" | "in";
+
+/** Objects of one plug in its table: counters, one limit a rule and direction, then its chains. */
+export function localList(plug: Plug, context: ListContext): string {
+  const chains = (["out", "in"] as const).flatMap((way) => [
+    denial(plug, way, context.noted),
+    chain(plug, way, context),
+  ]);
+  return [counters(plug), limits(plug), ...chains].join("");
+}
+
+export function switchList(plug: Plug, context: ListContext): string {
+  const parts = [counters(plug), limits(plug)];
+  for (const way of ["out", "in"] as const) {
+    const rules = plug.rules.flatMap((rule) => switchRule(plug, rule, way, context));
+    parts.push(denial(plug, way, false));
+    parts.push(block(`${way}_${plug.tap}`, [...essentials(way), ...rules, `goto ${denialOf(plug, way)}`]));
+  }
+  return parts.join("");
+}
+
+/** Which counters of a plug there are; their names are these behind the tap's. */
+export const counterKinds = ["out_denied", "in_denied", "out_limited", "in_limited"] as const;
+
+function counters({ tap }: Plug): string {
+  return counterKinds.map((kind) => `  counter ${tap}_${kind} { }\n`).join("");
+}
+
+function limits({ tap, rules }: Plug): string {
+  return rules
+    .flatMap((rule, at) => {
+      if (rule.action.kind !== "limit") return [];
+      const { rate, unit, burst } = rule.action;
+      return (["out", "in"] as const)
+        .filter((way) => applies(rule, way))
+        .map((way) => `  limit ${tap}_${way}_${at} { rate over ${rate}/${unit} burst ${burst} packets }\n`);
+    })
+    .join("");
+}
+
+/** Of a plug that limits something, what packets of judged connections have to pass; else nothing. */
+export function limitChain(plug: Plug, way: Way): string | undefined {
+  const lines = plug.rules.flatMap((rule, at) => {
+    if (rule.action.kind !== "limit" || !applies(rule, way)) return [];
+    const over = `limit name "${plug.tap}_${way}_${at}" counter name "${plug.tap}_${way}_limited" drop`;
+    // The half of the mark tells whose list judged: what goes out belongs to a connection that this app
+    // began, or answers one that it was asked for.
+    const [begun, answered] = way === "out" ? ["out", "in"] : ["in", "out"];
+    return [
+      `ct direction original ${marked(begun as Way, at)} ${over}`,
+      `ct direction reply ${marked(answered as Way, at)} ${over}`,
+    ];
+  });
+  return lines.length === 0 ? undefined : block(`limit_${way}_${plug.tap}`, lines);
+}
+
+/** The upper half of a connection's mark is its source's rule, the lower its destination's. */
+const judgedBit = 0x8000;
+/** Places in a list that fit a half of the mark. */
+const placesMax = 0x7fff;
+
+export function markOf(way: Way, at: number): number {
+  const half = judgedBit | Math.min(at, placesMax);
+  return way === "out" ? half * 0x10000 : half;
+}
+
+/** The places of the rules that let a connection through, read from its mark. */
+export function placesOf(mark: number): {
+  readonly out: number | undefined;
+  readonly in: number | undefined;
+} {
+  const place = (half: number): number | undefined => (half & judgedBit ? half & placesMax : undefined);
+  return { out: place(mark >>> 16), in: place(mark & 0xffff) };
+}
+
+function marked(way: Way, at: number): string {
+  const mask = way === "out" ? "0xffff0000" : "0x0000ffff";
+  return `ct mark and ${mask} == ${hex(markOf(way, at))}`;
+}
+
+function mark(way: Way, at: number): string {
+  const others = way === "out" ? "0x0000ffff" : "0xffff0000";
+  return `ct mark set ct mark and ${others} or ${hex(markOf(way, at))}`;
+}
+
+function chain(plug: Plug, way: Way, context: ListContext): string {
+  const lines = plug.rules.flatMap((rule, at): string[] => {
+    if (!applies(rule, way)) return [];
+    const match = localMatch(plug, rule, way, context);
+    if (match === undefined) return [];
+    if (rule.action.kind === "drop") return [`${match}meta mark set ${at + 1} goto ${denialOf(plug, way)}`];
+    const accept = `${match}${mark(way, at)} return`;
+    if (rule.action.kind !== "limit") return [accept];
+    const over = `${match}limit name "${plug.tap}_${way}_${at}" counter name "${plug.tap}_${way}_limited" drop`;
+    return [over, accept];
+  });
+  return block(`${way}_${plug.tap}`, [...lines, `meta mark set 0 goto ${denialOf(plug, way)}`]);
+}
+
+/** A port map and a port of the node are about what others begin. */
+function applies({ direction, action, adapter }: AccessRule, way: Way): boolean {
+  if (way === "out" && (action.kind === "map" || adapter !== undefined)) return false;
+  return direction === "both" || direction === way;
+}
+
+/** Undefined: nothing here can fit, as an address of the other family. */
+function localMatch(plug: Plug, rule: AccessRule, way: Way, context: ListContext): string | undefined {
+  const parts: string[] = [];
+  // Before the node changed it: an app that goes through a port of the node meant the node.
+  const remote = way === "out" ? "ct original ip daddr" : "ip saddr";
+  for (const item of rule.remotes) {
+    const part = remoteMatch(remote, item, plug.bridge, context.peers);
+    if (part === undefined) return undefined;
+    parts.push(part);
+  }
+  if (rule.adapter !== undefined) {
+    const names = context.interfacesOf(rule.adapter);
+    if (names?.length === 0) return undefined;
+    if (names !== undefined) parts.push(`iifname ${quoted(names)}`);
+  }
+  if (rule.protocol !== undefined) parts.push(`meta l4proto ${rule.protocol}`);
+  if (rule.remotePorts !== undefined)
+    parts.push(`${way === "out" ? "ct original proto-dst" : "th sport"} ${range(rule.remotePorts)}`);
+  if (rule.action.kind === "map" && rule.localPorts !== undefined)
+    parts.push(
+      `ct status dnat ct original proto-dst ${range(rule.localPorts)} th dport ${rule.action.appPort}`,
+    );
+  else if (rule.localPorts !== undefined)
+    parts.push(`th ${way === "out" ? "sport" : "dport"} ${range(rule.localPorts)}`);
+  return parts.map((part) => `${part} `).join("");
+}
+
+function remoteMatch(
+  field: string,
+  remote: Remote,
+  bridge: string,
+  peers: readonly string[],
+): string | undefined {
+  switch (remote.kind) {
+    case "subnet":
+      if (remote.cidr.includes(":")) return undefined;
+      return remote.cidr.endsWith("/0") ? "meta nfproto ipv4" : `${field} ${remote.cidr}`;
+    case "domain":
+      return `${field} @${domainSet(bridge, remote.name)}`;
+    case "network":
+      return peers.length === 0 ? undefined : `${field} { ${peers.join(", ")} }`;
+  }
+}
+
+/** The set that holds what a domain is at, filled by the bridge's resolver. */
+export function domainSet(bridge: string, domain: string): string {
+  return `${bridge}_${createHash("sha256").update(domain).digest("hex").slice(0, 16)}`;
+}
+
+/** What a switch lets every app say: addresses and names of others, and IPv6's own housekeeping. */
+function essentials(way: Way): string[] {
+  const [near, far] = way === "out" ? ["dport", "sport"] : ["sport", "dport"];
+  return [
+    "ether type != { ip, ip6 } return",
+    `udp ${near} { 53, 67, 547 } return`,
+    `tcp ${near} 53 return`,
+    "meta l4proto ipv6-icmp return",
+    ...(way === "in" ? [`udp ${far} 546 return`] : []),
+  ];
+}
+
+function switchRule(plug: Plug, rule: AccessRule, way: Way, context: ListContext): string[] {
+  // Answers to what the rule lets pass go the other way.
+  const answers = rule.direction !== "both" && rule.direction !== way;
+  if (answers && rule.action.kind === "drop") return [];
+  if (rule.adapter !== undefined && way === "out" && !answers) return [];
+  const at = plug.rules.indexOf(rule);
+  const match = switchMatch(rule, way, context);
+  if (match === undefined) return [];
+  const answering = answers ? switchAnswer(rule, match) : [match];
+  return answering.flatMap((line) => {
+    if (rule.action.kind === "drop") return [`${line}goto ${denialOf(plug, way)}`];
+    if (rule.action.kind !== "limit" || answers) return [`${line}return`];
+    const over = `limit name "${plug.tap}_${way}_${at}" counter name "${plug.tap}_${way}_limited" drop`;
+    return [`${line}${over}`, `${line}return`];
+  });
+}
+
+/** Nobody begins a TCP connection without a lone SYN; of other protocols the direction cannot be seen. */
+function switchAnswer(rule: AccessRule, match: string): string[] {
+  const tcp = `${match}tcp flags & (syn | ack) != syn `;
+  if (rule.protocol === 6) return [tcp];
+  return rule.protocol === undefined ? [tcp, `${match}meta l4proto != tcp `] : [match];
+}
+
+function switchMatch(rule: AccessRule, way: Way, context: ListContext): string | undefined {
+  const parts: string[] = [];
+  const side = way === "out" ? "daddr" : "saddr";
+  for (const remote of rule.remotes) {
+    if (remote.kind !== "subnet") return undefined;
+    const family = remote.cidr.includes(":") ? "ip6" : "ip";
+    parts.push(remote.cidr.endsWith("/0") ? `ether type ${family}` : `${family} ${side} ${remote.cidr}`);
+  }
+  if (rule.adapter !== undefined && way === "in") {
+    const names = context.interfacesOf(rule.adapter);
+    if (names?.length === 0) return undefined;
+    if (names !== undefined) parts.push(`iifname ${quoted(names)}`);
+  }
+  if (rule.protocol !== undefined) parts.push(`meta l4proto ${rule.protocol}`);
+  const [near, far] = way === "out" ? ["sport", "dport"] : ["dport", "sport"];
+  if (rule.remotePorts !== undefined) parts.push(`th ${far} ${range(rule.remotePorts)}`);
+  if (rule.localPorts !== undefined) parts.push(`th ${near} ${range(rule.localPorts)}`);
+  return parts.map((part) => `${part} `).join("");
+}
+
+function denialOf({ tap }: Plug, way: Way): string {
+  return `deny_${way}_${tap}`;
+}
+
+/** Counts and drops; remembers for the flow log whom it was for and which rule said so, in the packet's mark. */
+function denial(plug: Plug, way: Way, noted: boolean): string {
+  const key = "meta mark . ip saddr . ip daddr . meta l4proto";
+  const notes = [
+    `meta l4proto { tcp, udp } update @denied_flows { ${key} . th sport . th dport }`,
+    `meta l4proto != { tcp, udp } update @denied_others { ${key} }`,
+  ];
+  const lines = [...(noted ? notes : []), `counter name "${plug.tap}_${way}_denied" drop`];
+  return block(denialOf(plug, way), lines);
+}
+
+function block(name: string, lines: readonly string[]): string {
+  return `  chain ${name} {\n${lines.map((line) => `    ${line}\n`).join("")}  }\n`;
+}
+
+function range({ first, last }: PortRange): string {
+  return first === last ? `${first}` : `${first}-${last}`;
+}
+
+function quoted(names: readonly string[]): string {
+  return `{ ${names.map((name) => `"${name}"`).join(", ")} }`;
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16).padStart(8, "0")}`;
+}

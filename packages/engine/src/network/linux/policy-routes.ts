@@ -1,0 +1,95 @@
+import type { PolicyRoutes } from "../network-driver.ts";
+import { list, run } from "./run.ts";
+
+interface Rule {
+  readonly priority: number;
+  readonly iif?: string;
+  readonly table?: string;
+}
+
+interface Route {
+  readonly type?: string;
+  readonly dst: string;
+  readonly gateway?: string;
+  readonly dev?: string;
+  readonly metric?: number;
+  readonly scope?: string;
+  readonly flags?: readonly string[];
+}
+
+/** Before the node's own table, after the kernel's. */
+const priority = 7700;
+
+/** Each network that is not content with the node's own table has one of its own, asked first. */
+export async function applyPolicyRoutes(prefix: string, wanted: readonly PolicyRoutes[]): Promise<void> {
+  const ours = new RegExp(`^${prefix}b\\d+$`);
+  const rules = (await list<Rule>("ip", ["-j", "rule", "show"])).filter(
+    (rule) => rule.priority === priority && ours.test(rule.iif ?? ""),
+  );
+  for (const { iif = "", table = "" } of rules) {
+    if (wanted.some((it) => it.bridge === iif && `${it.table}` === table)) continue;
+    await run("ip", ["rule", "del", "priority", `${priority}`, "iif", iif, "table", table]);
+    await run("ip", ["route", "flush", "table", table]).catch(() => "");
+  }
+  if (wanted.length === 0) return;
+  const main = await list<Route>("ip", ["-j", "route", "show", "table", "main"]);
+  for (const item of wanted) {
+    const table = `${item.table}`;
+    const lines = routeLines(item, main);
+    // The table is not there before its first route.
+    const now = await list<Route>("ip", ["-j", "route", "show", "table", table]).catch((): Route[] => []);
+    if (now.map(lineOf).sort().join("\n") !== lines.toSorted().join("\n"))
+      await run(
+        "ip",
+        ["-batch", "-"],
+        [`route flush table ${table}`, ...lines.map((line) => `route add ${line} table ${table}`)].join("\n"),
+      );
+    if (!rules.some(({ iif, table: of }) => iif === item.bridge && of === table))
+      await run("ip", ["rule", "add", "priority", `${priority}`, "iif", item.bridge, "table", table]);
+  }
+}
+
+/** The routes a network's table is to have, given the node's own. Pure. */
+export function routeLines(item: PolicyRoutes, main: readonly Route[]): string[] {
+  const up = main.filter(({ flags = [] }) => !flags.includes("linkdown") && !flags.includes("dead"));
+  const through = (cards: readonly string[] | undefined): Route | undefined => {
+    const defaults = up.filter(({ dst }) => dst === "default");
+    if (cards === undefined) return defaults[0];
+    for (const card of cards) {
+      const found = defaults.find(({ dev }) => dev === card);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  const lines = new Map<string, string>();
+  const add = (destination: string, rest: string): void => {
+    const dst = destination === "0.0.0.0/0" ? "default" : destination.replace(/\/32$/, "");
+    if (!lines.has(dst)) lines.set(dst, `${dst} ${rest}`);
+  };
+  add(item.subnet, `dev ${item.bridge}`);
+  for (const { destination, gateway, interfaces } of item.statics) {
+    if (interfaces?.length === 1 && interfaces[0] === item.bridge) {
+      add(destination, `via ${gateway} dev ${item.bridge}`);
+      continue;
+    }
+    const way = through(interfaces);
+    const dev = way?.dev ?? interfaces?.[0];
+    const via = gateway || way?.gateway;
+    if (dev !== undefined && via !== undefined) add(destination, `via ${via} dev ${dev}`);
+  }
+  const { interfaces } = item;
+  for (const route of up)
+    if (route.dst !== "default" && route.dev !== undefined && route.gateway === undefined)
+      if (interfaces === undefined || interfaces.includes(route.dev)) add(route.dst, `dev ${route.dev}`);
+  const out = through(interfaces);
+  if (out?.gateway !== undefined) add("default", `via ${out.gateway} dev ${out.dev}`);
+  else if (out?.dev !== undefined) add("default", `dev ${out.dev}`);
+  // Nothing of it may leave by a port that is not the network's.
+  else lines.set("default", "unreachable default");
+  return [...lines.values()];
+}
+
+function lineOf({ type = "unicast", dst, gateway, dev }: Route): string {
+  if (type !== "unicast") return `${type} ${dst}`;
+  return `${dst}${gateway === undefined ? "" : ` via ${gateway}`} dev ${dev ?? ""}`;
+}

@@ -1,0 +1,58 @@
+import type { NetworkSpec, PortSpec } from "../desired.ts";
+import { InvalidAddressError, parseIpv4, prefixOf } from "./ipv4.ts";
+import { interfacesOf } from "./port-labels.ts";
+
+/** Why this node cannot have a network, given its ports and the networks it has already. Pure. */
+export function faultOf(
+  network: NetworkSpec,
+  ports: readonly PortSpec[],
+  others: readonly NetworkSpec[],
+): string | undefined {
+  const { name, port } = network;
+  if (network.inactive === true) return `network ${name} is not activated`;
+  if (network.fault !== undefined) return network.fault;
+  const cards = port === undefined || port === "" ? undefined : interfacesOf(ports, port);
+  if (cards?.length === 0) return `network ${name}: the node has no port with name or label ${port}`;
+  if (network.kind === "switch") return switchFault(network, ports, others);
+  try {
+    prefixOf(network.subnet);
+    for (const address of [network.gateway, network.dhcpFirst, network.dhcpLast]) parseIpv4(address);
+  } catch (error) {
+    if (error instanceof InvalidAddressError) return `network ${name}: ${error.message}`;
+    throw error;
+  }
+  const same = others.find((other) => other.kind === "local" && overlap(other.subnet, network.subnet));
+  if (same !== undefined)
+    return `network ${name}: ${network.subnet} overlaps ${same.subnet} of network ${same.name}`;
+  const missing = (network.routes ?? []).find(
+    (it) => it.port !== "" && interfacesOf(ports, it.port)?.length === 0,
+  );
+  return missing && `network ${name}: the node has no port ${missing.port} for ${missing.destination}`;
+}
+
+/** A card can be in one bridge, and one that carries the node's own address is not given away. */
+function switchFault(
+  { name, port = "" }: NetworkSpec,
+  ports: readonly PortSpec[],
+  others: readonly NetworkSpec[],
+): string | undefined {
+  if (port === "") return undefined;
+  const cards = interfacesOf(ports, port);
+  if (cards === undefined)
+    return `network ${name}: a switch needs a port of its own; ${port} means all that lead to the controller`;
+  const own = ports.find((it) => cards.includes(it.interface) && it.uplink);
+  if (own !== undefined)
+    return `network ${name}: port ${own.name} leads to the controller; give the switch one that does not`;
+  const taken = others.find(
+    (other) =>
+      other.kind === "switch" && interfacesOf(ports, other.port ?? "")?.some((it) => cards.includes(it)),
+  );
+  return taken && `network ${name}: port ${port} is in network ${taken.name}`;
+}
+
+function overlap(left: string, right: string): boolean {
+  const bits = Math.min(prefixOf(left), prefixOf(right));
+  const start = (subnet: string): number =>
+    Math.floor(parseIpv4(subnet.replace(/\/.*/, "")) / 2 ** (32 - bits));
+  return start(left) === start(right);
+}
