@@ -25,15 +25,18 @@ export type { WatchQuery } from "./rest/watching.ts";
 export { type Answer, ApiServer, type ApiServerOptions } from "./server.ts";
 export { type StatusCause, type StatusDetails, StatusError } from "./status-error.ts";
 export { meteredStore } from "./store/metered-store.ts";
+export { type PostgresOptions, PostgresStore } from "./store/postgres-store.ts";
 export { SqliteStore } from "./store/sqlite-store.ts";
 export {
   type Change,
   CompactedError,
+  OutcomeUnknownError,
   type Page,
   type PageQuery,
   type Row,
   type Snapshot,
   type Store,
+  StoreUnavailableError,
   type Subscription,
   type WriteOutcome,
 } from "./store/store.ts";

@@ -39,7 +39,7 @@ import { serveWatch } from "./http/watches.ts";
 import { serveWrite, writesSubresource } from "./http/writes.ts";
 import type { ComputedKind } from "./rest/computed-kind.ts";
 import type { ObjectRegistry } from "./rest/object-registry.ts";
-import { unknownResource } from "./rest/refusals.ts";
+import { storeRefusal, unknownResource } from "./rest/refusals.ts";
 import { resourcesOf } from "./rest/resources.ts";
 import { parseTarget, type Target } from "./rest/target.ts";
 import { StatusError } from "./status-error.ts";
@@ -279,6 +279,8 @@ export class ApiServer {
 
   #refusal(error: unknown, request: IncomingMessage): StatusError {
     if (error instanceof StatusError) return error;
+    const refusal = storeRefusal(error);
+    if (refusal !== undefined) return refusal;
     this.#options.log.error("request failed", { method: request.method, url: request.url, error });
     return new StatusError(500, "InternalError", "Internal error occurred", undefined, { cause: error });
   }

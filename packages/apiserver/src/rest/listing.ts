@@ -49,6 +49,9 @@ export async function listStored(store: Store, kind: KindDefinition, query: List
   let after = token?.after;
   const limit = query.limit !== undefined && query.limit > 0 ? query.limit : undefined;
   const items: Stored[] = [];
+  let remaining = token?.remaining;
+  // Pages of one revision fit together, so the first one counts for all.
+  const counts = selection.whole && limit !== undefined && remaining === undefined;
   try {
     for (;;) {
       const wanted = limit === undefined ? undefined : selection.whole ? limit - items.length : scanPage;
@@ -57,25 +60,30 @@ export async function listStored(store: Store, kind: KindDefinition, query: List
         ...(after === undefined ? {} : { after }),
         ...(wanted === undefined ? {} : { limit: wanted }),
         ...(at === undefined ? {} : { revision: at }),
+        counts,
       });
       at = page.revision;
-      let left = page.rows.length + page.remaining;
-      for (const row of page.rows) {
-        left--;
+      remaining = counts
+        ? page.remaining
+        : remaining === undefined
+          ? undefined
+          : remaining - page.rows.length;
+      for (const [index, row] of page.rows.entries()) {
         after = row.key;
         const stored = new Stored(row, kind.view);
         if (selection.matches(stored)) items.push(stored);
-        if (items.length === limit && left > 0) {
-          const next = writeToken(at, row.key, selection.prefix);
-          return { revision: at, items, continue: next, remaining: selection.whole ? left : undefined };
+        if (items.length === limit && (page.more || index + 1 < page.rows.length)) {
+          const next = writeToken({ revision: at, after, remaining }, selection.prefix);
+          return { revision: at, items, continue: next, remaining };
         }
       }
-      if (left === 0) return { revision: at, items, continue: undefined, remaining: undefined };
+      if (!page.more) return { revision: at, items, continue: undefined, remaining: undefined };
     }
   } catch (error) {
     if (!(error instanceof CompactedError)) throw error;
     if (token === undefined) throw expired(`The resourceVersion for the provided list is too old.`);
-    throw expired(inconsistent, writeToken(undefined, token.after, selection.prefix));
+    const rest = { revision: undefined, after: token.after, remaining: undefined };
+    throw expired(inconsistent, writeToken(rest, selection.prefix));
   }
 }
 
@@ -123,23 +131,35 @@ function checkQuery(query: ListQuery): void {
   if (errors.length > 0) throw invalidOptions("ListOptions", errors);
 }
 
+/** Where the next page begins. */
+interface Place {
+  /** Undefined: the newest. */
+  readonly revision: number | undefined;
+  readonly after: string;
+  /** How many there are from here, where the first page has counted. */
+  readonly remaining: number | undefined;
+}
+
 /** Upstream's form, opaque to clients; a revision of -1 goes on at the newest. */
-function writeToken(revision: number | undefined, after: string, prefix: string): string {
-  const token = { v: "meta.k8s.io/v1", rv: revision ?? -1, start: `${after.slice(prefix.length)}\u0000` };
+function writeToken({ revision, after, remaining }: Place, prefix: string): string {
+  const token = {
+    ...{ v: "meta.k8s.io/v1", rv: revision ?? -1, start: `${after.slice(prefix.length)}\u0000` },
+    ...(remaining === undefined ? {} : { remaining }),
+  };
   return Buffer.from(JSON.stringify(token)).toString("base64url");
 }
 
-function readToken(
-  text: string,
-  prefix: string,
-): { readonly revision: number | undefined; readonly after: string } {
+function readToken(text: string, prefix: string): Place {
   try {
-    const { rv, start } = JSON.parse(Buffer.from(text, "base64url").toString()) as {
+    const { rv, start, remaining } = JSON.parse(Buffer.from(text, "base64url").toString()) as {
       rv: unknown;
       start: unknown;
+      remaining?: unknown;
     };
     if (typeof rv === "number" && Number.isSafeInteger(rv) && rv !== 0 && typeof start === "string") {
-      return { revision: rv < 0 ? undefined : rv, after: prefix + start.split("\u0000")[0] };
+      const after = prefix + start.split("\u0000")[0];
+      const known = rv > 0 && typeof remaining === "number" ? remaining : undefined;
+      return { revision: rv < 0 ? undefined : rv, after, remaining: known };
     }
   } catch {
     // Not a token of ours: refused below like any other text.

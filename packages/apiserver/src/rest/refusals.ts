@@ -1,6 +1,7 @@
 /** What clients are told when something cannot be, in upstream's words: tools and people look for them. */
 import { type FieldError, fieldErrorBody, fieldErrorText } from "@selvedge/apimachinery";
 import { type StatusDetails, StatusError } from "../status-error.ts";
+import { OutcomeUnknownError, StoreUnavailableError } from "../store/store.ts";
 import { type KindName, resourceName } from "./kind-names.ts";
 
 export function detailsOf(kind: KindName, name: string): StatusDetails {
@@ -70,6 +71,14 @@ export function tooLargeRevision(asked: number, current: number): StatusError {
   const message = `Too large resource version: ${asked}, current: ${current}`;
   const causes = [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }];
   return new StatusError(504, "Timeout", `Timeout: ${message}`, { causes, retryAfterSeconds: 1 });
+}
+
+/** What a store that cannot do its work means to a client; undefined: something else went wrong. */
+export function storeRefusal(error: unknown): StatusError | undefined {
+  if (!(error instanceof StoreUnavailableError) && !(error instanceof OutcomeUnknownError)) return undefined;
+  const [code, reason] =
+    error instanceof StoreUnavailableError ? [503, "ServiceUnavailable"] : [504, "Timeout"];
+  return new StatusError(code, reason, error.message, { retryAfterSeconds: 1 }, { cause: error });
 }
 
 export function unknownResource(): StatusError {

@@ -18,12 +18,14 @@ const weightMax = 16 * 1024 * 1024;
  */
 export class Feed {
   #floor: number;
+  #newest: number;
   #changes: Change[] = [];
   #weight = 0;
   readonly #waiting = new Map<string, Set<Waiter>>();
 
   constructor(revision: number) {
     this.#floor = revision;
+    this.#newest = revision;
   }
 
   /** Changes after this revision are all here. */
@@ -32,10 +34,13 @@ export class Feed {
   }
 
   get newest(): number {
-    return this.#changes.at(-1)?.revision ?? this.#floor;
+    return this.#newest;
   }
 
-  publish(changes: readonly Change[]): void {
+  /** Everything up to `through` is known now. What it knew before it does not take again. */
+  publish(all: readonly Change[], through: number): void {
+    const changes = all.filter(({ revision }) => revision > this.#newest);
+    this.#newest = Math.max(this.#newest, through);
     for (const change of changes) {
       this.#changes.push(change);
       this.#weight += weightOf(change);
@@ -46,6 +51,15 @@ export class Feed {
         for (const waiter of this.#waiting.get(prefix) ?? []) waiter.notify(revision - 1);
       }
     }
+  }
+
+  /** A gap that the log no longer fills: whoever is behind it must ask the database, and is told there. */
+  reset(revision: number): void {
+    this.#changes = [];
+    this.#weight = 0;
+    this.#floor = revision;
+    this.#newest = revision;
+    for (const waiters of [...this.#waiting.values()]) for (const waiter of [...waiters]) waiter.wake();
   }
 
   /** At most `limit` of those after `revision` that `matches` takes. */
@@ -99,6 +113,8 @@ export class Feed {
 export interface Waiter {
   /** Something came; up to `seen` nothing did. */
   notify(seen: number): void;
+  /** Looks again. */
+  wake(): void;
 }
 
 function weightOf({ value, previous }: Change): number {
@@ -107,7 +123,7 @@ function weightOf({ value, previous }: Change): number {
 
 /** Every text a watcher of this key can wait under: the key, and each beginning that ends with a slash. */
 function prefixesOf(key: string): string[] {
-  const prefixes = [key];
+  const prefixes = ["", key];
   for (let at = key.indexOf("/"); at >= 0; at = key.indexOf("/", at + 1)) prefixes.push(key.slice(0, at + 1));
   return prefixes;
 }

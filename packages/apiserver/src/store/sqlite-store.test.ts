@@ -41,7 +41,7 @@ test("random writes leave what a map would hold, and the log tells the same", as
     }
   }
   assert.deepEqual(replayed, new Map([...model].map(([key, row]) => [key, row.value])));
-  store.close();
+  await store.close();
 });
 
 test("a reopened store tells of old changes from its file, of new ones from memory, and of none twice", async () => {
@@ -49,7 +49,7 @@ test("a reopened store tells of old changes from its file, of new ones from memo
   const path = join(folder, "store.db");
   const first = new SqliteStore(path);
   await Promise.all(Array.from({ length: 600 }, (_, n) => first.write(`g/k/${n}`, 0, `${n}`)));
-  first.close();
+  await first.close();
   const store = new SqliteStore(path);
   const all = store.subscribe("g/k/", 0);
   const one = store.subscribe("g/k/7", 600);
@@ -67,7 +67,7 @@ test("a reopened store tells of old changes from its file, of new ones from memo
     seen,
     Array.from({ length: 602 }, (_, n) => n + 1),
   );
-  store.close();
+  await store.close();
   rmSync(folder, { recursive: true });
 });
 
@@ -86,7 +86,7 @@ test("pages of one list fit together whatever is written between them", async ()
   const got: unknown[] = [];
   let after: string | undefined;
   for (;;) {
-    const query = { prefix: "g/k/", limit: 7, revision: whole.revision };
+    const query = { prefix: "g/k/", limit: 7, revision: whole.revision, counts: true };
     const page = await store.page(after === undefined ? query : { ...query, after });
     got.push(...page.rows.map((row) => ({ ...row })));
     assert.equal(page.remaining, whole.rows.length - got.length);
@@ -101,7 +101,7 @@ test("pages of one list fit together whatever is written between them", async ()
     got,
     whole.rows.map((row) => ({ ...row })),
   );
-  store.close();
+  await store.close();
 });
 
 test("what was acknowledged before a kill is there afterwards", async () => {
@@ -124,6 +124,6 @@ test("what was acknowledged before a kill is there afterwards", async () => {
   const store = new SqliteStore(path);
   assert.ok(acknowledged > 20);
   assert.notEqual(await store.get(`g/k/${acknowledged}`), undefined);
-  store.close();
+  await store.close();
   rmSync(folder, { recursive: true });
 });

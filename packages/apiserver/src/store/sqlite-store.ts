@@ -1,5 +1,7 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { Feed, type Waiter } from "./feed.ts";
+import { Feed } from "./feed.ts";
+import { below, followed, type KeyRange } from "./keys.ts";
+import { batchMax, LogCursor, type OldChanges } from "./log-cursor.ts";
 import {
   type Change,
   CompactedError,
@@ -11,6 +13,7 @@ import {
   type Subscription,
   type WriteOutcome,
 } from "./store.ts";
+import { type PendingWrite, WriteQueue } from "./write-queue.ts";
 
 /**
  * Changes kept for watchers that reconnect and for lists in pages: minutes of a busy fleet, tens of
@@ -19,10 +22,6 @@ import {
 const changesKept = 50_000;
 /** How often the log is cut, in writes: cutting costs a scan of what goes. */
 const compactEvery = 1_000;
-/** Changes taken at once, so that a watcher far behind does not hold the event loop. */
-const batch = 256;
-/** Writes put on disk together, so that one transaction does not hold the event loop. */
-const commitMax = 512;
 
 /** Each entry takes a file from the version of its place to the next. */
 const migrations = [
@@ -33,14 +32,6 @@ const migrations = [
   "alter table changes add column previous_revision integer not null default 0;",
 ];
 
-interface PendingWrite {
-  readonly key: string;
-  readonly expected: number;
-  readonly value: string | undefined;
-  readonly resolve: (outcome: WriteOutcome) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /**
  * A store in one SQLite file, or in memory for the path ":memory:". Writes that come together are put on disk
  * together, in the order they came; each is told of only when it is safe.
@@ -50,12 +41,10 @@ export class SqliteStore implements Store {
   readonly #workspace: string;
   readonly #statements: Statements;
   readonly #feed: Feed;
-  #pending: PendingWrite[] = [];
-  #flushes = false;
+  readonly #writes = new WriteQueue(async (writes) => this.#commit(writes));
   #revision: number;
   /** The log has been cut up to here. */
   #compacted: number;
-  #closed = false;
   readonly #kept: number;
 
   constructor(path: string, workspace = "", kept: number = changesKept) {
@@ -76,34 +65,23 @@ export class SqliteStore implements Store {
   }
 
   async list(prefix: string): Promise<Snapshot> {
-    const rows = this.#statements.list.all(this.#workspace, prefix, end(prefix), -1) as unknown as Row[];
+    const range = this.#range(below(prefix));
+    const rows = this.#statements.list.all(...range, -1) as unknown as Row[];
     return { revision: this.#revision, rows };
   }
 
-  async page({ prefix, after, limit = -1, revision = this.#revision }: PageQuery): Promise<Page> {
-    // A key's successor is the key with the smallest character after it.
-    const from = after === undefined ? prefix : `${after}\u0000`;
-    const range = [this.#workspace, from, end(prefix)] as const;
+  async page({ prefix, after, limit, revision = this.#revision, counts }: PageQuery): Promise<Page> {
     if (revision < this.#compacted) throw new CompactedError(`revision ${revision} has been compacted`);
-    const since =
-      revision === this.#revision
-        ? []
-        : (this.#statements.before.all(revision, ...range) as unknown as Before[]);
-    const changed = new Map(since.map((before) => [before.key, before]));
-    const most = limit < 0 ? -1 : limit + changed.size + 1;
-    const now = this.#statements.list.all(...range, most) as unknown as Row[];
-    const cut = most >= 0 && now.length === most ? now.at(-1)?.key : undefined;
-    const then = since.filter(({ value, key }) => value !== null && (cut === undefined || key < cut));
-    const rows = [
-      ...now.filter(({ key }) => !changed.has(key)),
-      ...then.map(({ key, revision: at, value }) => ({ key, revision: at, value: value ?? "" })),
-    ].sort((a, b) => (a.key < b.key ? -1 : 1));
-    const page = limit < 0 ? rows : rows.slice(0, limit);
-    if (page.length === rows.length && cut === undefined) return { revision, rows: page, remaining: 0 };
-    const { n } = this.#statements.count.get(...range) as { n: number };
-    const gone = since.filter(({ value, now: is }) => value !== null && !is).length;
-    const came = since.filter(({ value, now: is }) => value === null && is).length;
-    return { revision, rows: page, remaining: n + gone - came - page.length };
+    const range = this.#range(below(prefix, after));
+    const most = limit === undefined ? -1 : limit + 1;
+    const found = (revision === this.#revision
+      ? this.#statements.list.all(...range, most)
+      : this.#statements.listAt.all(...range, revision, ...range, revision, most)) as unknown as Row[];
+    const rows = found.slice(0, limit);
+    const more = found.length > rows.length;
+    if (!counts) return { revision, rows, more, remaining: undefined };
+    const { n } = this.#statements.count.get(...range, revision, ...range, revision) as { n: number };
+    return { revision, rows, more, remaining: n - rows.length };
   }
 
   async revision(): Promise<number> {
@@ -111,54 +89,39 @@ export class SqliteStore implements Store {
   }
 
   write(key: string, expected: number, value: string | undefined): Promise<WriteOutcome> {
-    if (this.#closed) return Promise.reject(new Error("the store is closed"));
-    return new Promise((resolve, reject) => {
-      this.#pending.push({ key, expected, value, resolve, reject });
-      if (this.#flushes) return;
-      this.#flushes = true;
-      setImmediate(() => this.#flush());
-    });
+    return this.#writes.add(key, expected, value);
   }
 
   subscribe(prefix: string, revision: number): Subscription {
-    return new LogCursor(this.#feed, prefix, revision, (from) => this.#changesAfter(prefix, from));
+    return new LogCursor(this.#feed, prefix, revision, (below, from) => this.#changesAfter(below, from));
   }
 
-  close(): void {
-    while (this.#pending.length > 0) this.#flush();
-    this.#closed = true;
+  async close(): Promise<void> {
+    await this.#writes.close();
     this.#database.close();
   }
 
-  #flush(): void {
-    const writes = this.#pending.splice(0, commitMax);
-    this.#flushes = this.#pending.length > 0;
-    if (this.#flushes) setImmediate(() => this.#flush());
-    if (writes.length === 0 || this.#closed) return;
+  #commit(writes: readonly PendingWrite[]): WriteOutcome[] {
     const changes: Change[] = [];
     const outcomes: WriteOutcome[] = [];
+    this.#database.exec("begin immediate");
     try {
-      this.#database.exec("begin immediate");
-      try {
-        for (const write of writes) outcomes.push(this.#write(write, changes));
-        this.#database.exec("commit");
-      } catch (error) {
-        this.#database.exec("rollback");
-        throw error;
-      }
+      for (const write of writes) outcomes.push(this.#write(write, changes));
+      this.#database.exec("commit");
     } catch (error) {
-      for (const { reject } of writes) reject(error);
-      return;
+      this.#database.exec("rollback");
+      throw error;
     }
     this.#revision = changes.at(-1)?.revision ?? this.#revision;
-    this.#feed.publish(changes);
-    for (const [index, { resolve }] of writes.entries()) resolve(outcomes[index] ?? { type: "conflict" });
+    this.#feed.publish(changes, this.#revision);
     this.#compact(changes.length);
+    return outcomes;
   }
 
   #write({ key, expected, value }: PendingWrite, changes: Change[]): WriteOutcome {
     const stored = this.#find(key);
     if ((stored?.revision ?? 0) !== expected) return { type: "conflict" };
+    if (stored === undefined && value === undefined) return { type: "conflict" };
     const previous = stored?.value;
     const logged = this.#statements.log.run(
       this.#workspace,
@@ -174,26 +137,20 @@ export class SqliteStore implements Store {
     return { type: "written", revision };
   }
 
-  /** What the database knows after `from`; undefined where memory knows all of it. */
-  #changesAfter(
-    prefix: string,
-    from: number,
-  ): { readonly changes: Change[]; readonly through: number } | undefined {
-    if (from >= this.#feed.floor) return undefined;
+  #changesAfter(prefix: string, from: number): OldChanges {
     if (from < this.#compacted) throw new CompactedError(`revision ${from} has been compacted`);
-    const exact = prefix.endsWith("/") ? end(prefix) : `${prefix}\u0000`;
-    const rows = this.#statements.since.all(
-      from,
-      this.#workspace,
-      prefix,
-      exact,
-    ) as unknown as StoredChange[];
+    const range = this.#range(followed(prefix));
+    const rows = this.#statements.since.all(from, ...range) as unknown as StoredChange[];
     const changes = rows.map(({ revision, key, value, previous }) => ({
       ...{ revision, key },
       ...{ value: value ?? undefined, previous: previous ?? undefined },
     }));
-    const through = changes.length < batch ? this.#revision : (changes.at(-1)?.revision ?? from);
+    const through = changes.length < batchMax ? this.#revision : (changes.at(-1)?.revision ?? from);
     return { changes, through };
+  }
+
+  #range({ from, to }: KeyRange): [workspace: string, from: string, to: string] {
+    return [this.#workspace, from, to];
   }
 
   #find(key: string): Row | undefined {
@@ -210,81 +167,15 @@ export class SqliteStore implements Store {
   }
 }
 
-/** A place in the log: behind the feed's floor it reads the database, else memory. */
-class LogCursor implements Subscription, Waiter {
-  readonly #feed: Feed;
-  readonly #prefix: string;
-  readonly #read: (from: number) => { readonly changes: Change[]; readonly through: number } | undefined;
-  readonly #matches: (key: string) => boolean;
-  #seen: number;
-  #wake: (() => void) | undefined;
-
-  constructor(
-    feed: Feed,
-    prefix: string,
-    revision: number,
-    read: (from: number) => { readonly changes: Change[]; readonly through: number } | undefined,
-  ) {
-    this.#feed = feed;
-    this.#prefix = prefix;
-    this.#seen = revision;
-    this.#read = read;
-    this.#matches = prefix.endsWith("/") ? (key) => key.startsWith(prefix) : (key) => key === prefix;
-  }
-
-  get revision(): number {
-    return this.#seen;
-  }
-
-  async take(): Promise<readonly Change[]> {
-    const old = this.#read(this.#seen);
-    if (old !== undefined) {
-      this.#seen = Math.max(this.#seen, old.through);
-      return old.changes;
-    }
-    const changes = this.#feed.after(this.#seen, this.#matches, batch);
-    this.#seen =
-      changes.length < batch
-        ? Math.max(this.#seen, this.#feed.newest)
-        : (changes.at(-1)?.revision ?? this.#seen);
-    return changes;
-  }
-
-  wait(): Promise<void> {
-    const more = this.#seen < this.#feed.floor || this.#feed.after(this.#seen, this.#matches, 1).length > 0;
-    if (more) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-      this.#feed.add(this.#prefix, this);
-    });
-  }
-
-  notify(seen: number): void {
-    this.#seen = Math.max(this.#seen, seen);
-    this.wake();
-  }
-
-  wake(): void {
-    this.#feed.remove(this.#prefix, this);
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
-  }
-
-  close(): void {
-    this.wake();
-  }
-}
-
 interface Statements {
   readonly get: StatementSync;
   readonly list: StatementSync;
+  readonly listAt: StatementSync;
   readonly count: StatementSync;
   readonly put: StatementSync;
   readonly delete: StatementSync;
   readonly log: StatementSync;
   readonly since: StatementSync;
-  readonly before: StatementSync;
   readonly bounds: StatementSync;
   readonly compact: StatementSync;
 }
@@ -292,10 +183,19 @@ interface Statements {
 function prepareAll(database: DatabaseSync): Statements {
   const prepare = (sql: string): StatementSync => database.prepare(sql);
   const range = "workspace = ? and key >= ? and key < ?";
+  // What has not changed since a revision, and what it was where it has: of several changes of a key the first
+  // holds what was before, and min() takes the other columns from that row.
+  const unchanged = `from objects where ${range} and revision <= ?`;
+  const before = `from (select key, min(revision), previous, previous_revision from changes
+    where ${range} and revision > ? group by key) where previous is not null`;
   return {
     get: prepare("select key, revision, value from objects where workspace = ? and key = ?"),
     list: prepare(`select key, revision, value from objects where ${range} order by key limit ?`),
-    count: prepare(`select count(*) as n from objects where ${range}`),
+    listAt: prepare(
+      `select key, revision, value ${unchanged}
+       union all select key, previous_revision, previous ${before} order by key limit ?`,
+    ),
+    count: prepare(`select (select count(*) ${unchanged}) + (select count(*) ${before}) as n`),
     put: prepare(
       `insert into objects (workspace, key, revision, value) values (?, ?, ?, ?)
        on conflict (workspace, key) do update set revision = excluded.revision, value = excluded.value`,
@@ -306,14 +206,7 @@ function prepareAll(database: DatabaseSync): Statements {
     ),
     since: prepare(
       `select revision, key, value, previous from changes where revision > ? and ${range}
-       order by revision limit ${batch}`,
-    ),
-    // Of several changes of a key the first holds what was before: min() takes the other columns from that
-    // row.
-    before: prepare(
-      `select key, min(revision), previous as value, previous_revision as revision, exists (select 1 from objects
-         where objects.workspace = changes.workspace and objects.key = changes.key) as now
-       from changes where revision > ? and ${range} group by key`,
+       order by revision limit ${batchMax}`,
     ),
     bounds: prepare(
       `select coalesce((select seq from sqlite_sequence where name = 'changes'), 0) as newest,
@@ -325,6 +218,11 @@ function prepareAll(database: DatabaseSync): Statements {
 
 function migrate(database: DatabaseSync): void {
   const { user_version: version } = database.prepare("pragma user_version").get() as { user_version: number };
+  if (version > migrations.length) {
+    throw new Error(
+      `the store was written by a newer version (${version}); this one knows ${migrations.length}`,
+    );
+  }
   for (const [index, sql] of migrations.entries()) {
     if (index < version) continue;
     database.exec(`begin immediate; ${sql} pragma user_version = ${index + 1}; commit;`);
@@ -332,9 +230,3 @@ function migrate(database: DatabaseSync): void {
 }
 
 type StoredChange = { revision: number; key: string; value: string | null; previous: string | null };
-type Before = { key: string; value: string | null; revision: number; now: number };
-
-/** The first key after all that begin with `prefix`; prefixes end with "/". */
-function end(prefix: string): string {
-  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
-}

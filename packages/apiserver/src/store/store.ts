@@ -23,7 +23,8 @@ export interface Store {
    * or of the one key that the text is.
    */
   subscribe(prefix: string, revision: number): Subscription;
-  close(): void;
+  /** Ends when what was asked to be written has been, or has failed. */
+  close(): Promise<void>;
 }
 
 export interface Row {
@@ -45,11 +46,14 @@ export interface PageQuery {
   readonly limit?: number;
   /** Undefined: now. Throws CompactedError when it is too long ago. */
   readonly revision?: number;
+  /** Whether to say how many more follow: it costs a walk over them. */
+  readonly counts?: boolean;
 }
 
 export interface Page extends Snapshot {
-  /** How many more follow. */
-  readonly remaining: number;
+  readonly more: boolean;
+  /** How many more follow; undefined unless it was asked for. */
+  readonly remaining: number | undefined;
 }
 
 export type WriteOutcome =
@@ -83,4 +87,14 @@ export interface Subscription {
 
 export class CompactedError extends Error {
   override name = "CompactedError";
+}
+
+/** The database cannot be reached: nothing was read, nothing was written. */
+export class StoreUnavailableError extends Error {
+  override name = "StoreUnavailableError";
+}
+
+/** The connection was lost while a write was under way, and did not come back in time to tell. */
+export class OutcomeUnknownError extends Error {
+  override name = "OutcomeUnknownError";
 }

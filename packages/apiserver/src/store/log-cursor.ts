@@ -1,0 +1,76 @@
+import type { Feed, Waiter } from "./feed.ts";
+import { matcherOf } from "./keys.ts";
+import type { Change, Subscription } from "./store.ts";
+
+/** Changes taken at once, so that a watcher far behind does not hold the event loop. */
+export const batchMax = 256;
+
+/** What the database knows of a part of the log: everything that was asked for, up to `through`. */
+export interface OldChanges {
+  readonly changes: readonly Change[];
+  readonly through: number;
+}
+
+/** The older part of the log. Throws CompactedError where it does not reach back. */
+export type ReadLog = (prefix: string, from: number) => OldChanges | Promise<OldChanges>;
+
+/** A place in the log: behind the feed's floor it reads the database, else memory. */
+export class LogCursor implements Subscription, Waiter {
+  readonly #feed: Feed;
+  readonly #prefix: string;
+  readonly #read: ReadLog;
+  readonly #matches: (key: string) => boolean;
+  #seen: number;
+  #wake: (() => void) | undefined;
+
+  constructor(feed: Feed, prefix: string, revision: number, read: ReadLog) {
+    this.#feed = feed;
+    this.#prefix = prefix;
+    this.#seen = revision;
+    this.#read = read;
+    this.#matches = matcherOf(prefix);
+  }
+
+  get revision(): number {
+    return this.#seen;
+  }
+
+  async take(): Promise<readonly Change[]> {
+    if (this.#seen < this.#feed.floor) {
+      const old = await this.#read(this.#prefix, this.#seen);
+      this.#seen = Math.max(this.#seen, old.through);
+      return old.changes;
+    }
+    const changes = this.#feed.after(this.#seen, this.#matches, batchMax);
+    this.#seen =
+      changes.length < batchMax
+        ? Math.max(this.#seen, this.#feed.newest)
+        : (changes.at(-1)?.revision ?? this.#seen);
+    return changes;
+  }
+
+  wait(): Promise<void> {
+    const more = this.#seen < this.#feed.floor || this.#feed.after(this.#seen, this.#matches, 1).length > 0;
+    if (more) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      this.#feed.add(this.#prefix, this);
+    });
+  }
+
+  notify(seen: number): void {
+    this.#seen = Math.max(this.#seen, seen);
+    this.wake();
+  }
+
+  wake(): void {
+    this.#feed.remove(this.#prefix, this);
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  close(): void {
+    this.wake();
+  }
+}

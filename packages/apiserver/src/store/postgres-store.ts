@@ -1,0 +1,232 @@
+import { type Clock, describeError, type Log } from "@selvedge/base";
+import { Feed } from "./feed.ts";
+import { below, followed, type KeyRange } from "./keys.ts";
+import { batchMax, LogCursor, type OldChanges } from "./log-cursor.ts";
+import { type ChangeRow, changesOf, LogTail } from "./log-tail.ts";
+import { PostgresConnections } from "./postgres-connections.ts";
+import { migrate, statements } from "./postgres-schema.ts";
+import {
+  CompactedError,
+  OutcomeUnknownError,
+  type Page,
+  type PageQuery,
+  type Row,
+  type Snapshot,
+  type Store,
+  StoreUnavailableError,
+  type Subscription,
+  type WriteOutcome,
+} from "./store.ts";
+import { type PendingWrite, WriteQueue } from "./write-queue.ts";
+
+export interface PostgresOptions {
+  /** postgres://user:password@host:port/database */
+  readonly url: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly workspace?: string;
+  /** Changes kept for watchers that reconnect and for lists in pages. */
+  readonly kept?: number;
+}
+
+/** As the other store: minutes of a busy fleet. */
+const changesKept = 50_000;
+const compactEvery = 1_000;
+
+interface RowAt {
+  readonly newest: number;
+  readonly compacted: number;
+  readonly key: string | null;
+  readonly revision: number;
+  readonly value: string;
+}
+
+/**
+ * A store in PostgreSQL, for any number of processes at once. One row counts revisions: whoever writes holds it
+ * until its commit, so that revisions come in the order of commits and a reader that has seen one has seen all
+ * before it. A write whose connection breaks is tried again and then looked up in the log, so that a restart of
+ * the database is a pause, not an error.
+ */
+export class PostgresStore implements Store {
+  readonly #options: PostgresOptions;
+  readonly #workspace: string;
+  readonly #connections: PostgresConnections;
+  readonly #feed: Feed;
+  readonly #tail: LogTail;
+  readonly #writes = new WriteQueue((writes) => this.#commit(writes));
+  readonly #kept: number;
+  #compacting: Promise<void> | undefined;
+
+  /** Makes the tables where they are missing. */
+  static async open(options: PostgresOptions): Promise<PostgresStore> {
+    const { url, clock, log } = options;
+    const connections = new PostgresConnections(url, clock, log);
+    try {
+      const client = connections.client();
+      await client.connect();
+      try {
+        await migrate(client);
+      } finally {
+        await client.end();
+      }
+      const [state] = await connections.read<{ newest: number }>("revision", []);
+      return new PostgresStore(options, connections, state?.newest ?? 0);
+    } catch (error) {
+      await connections.close();
+      throw error;
+    }
+  }
+
+  private constructor(options: PostgresOptions, connections: PostgresConnections, revision: number) {
+    const { clock, log, workspace = "", kept = changesKept } = options;
+    this.#options = options;
+    this.#workspace = workspace;
+    this.#kept = kept;
+    this.#connections = connections;
+    this.#feed = new Feed(revision);
+    this.#tail = new LogTail({ connections, feed: this.#feed, workspace, clock, log });
+  }
+
+  async get(key: string): Promise<Row | undefined> {
+    const [row] = await this.#connections.read<Row>("get", [this.#workspace, key]);
+    return row;
+  }
+
+  async list(prefix: string): Promise<Snapshot> {
+    const { revision, rows } = await this.page({ prefix });
+    return { revision, rows };
+  }
+
+  async page({ prefix, after, limit, revision, counts = false }: PageQuery): Promise<Page> {
+    const range = this.#range(below(prefix, after));
+    const most = limit === undefined ? null : limit + 1;
+    const found =
+      revision === undefined
+        ? await this.#connections.read<RowAt>("list", [...range, most])
+        : await this.#connections.read<RowAt>("listAt", [...range, revision, most]);
+    const [first] = found;
+    if (first === undefined) throw new Error("selvedge_store has lost its row: restore the database");
+    const at = revision ?? first.newest;
+    if (at < first.compacted) throw new CompactedError(`revision ${at} has been compacted`);
+    const all = found.flatMap(({ key, revision: of, value }) =>
+      key === null ? [] : [{ key, revision: of, value }],
+    );
+    const rows = all.slice(0, limit);
+    const more = all.length > rows.length;
+    if (!counts) return { revision: at, rows, more, remaining: undefined };
+    const [counted] = more ? await this.#connections.read<{ n: number }>("count", [...range, at]) : [];
+    return { revision: at, rows, more, remaining: more ? (counted?.n ?? 0) - rows.length : 0 };
+  }
+
+  async revision(): Promise<number> {
+    const [state] = await this.#connections.read<{ newest: number }>("revision", []);
+    return state?.newest ?? 0;
+  }
+
+  write(key: string, expected: number, value: string | undefined): Promise<WriteOutcome> {
+    return this.#writes.add(key, expected, value);
+  }
+
+  subscribe(prefix: string, revision: number): Subscription {
+    return new LogCursor(this.#feed, prefix, revision, (of, from) => this.#changesAfter(of, from));
+  }
+
+  async close(): Promise<void> {
+    await this.#writes.close();
+    await this.#tail.close();
+    await this.#compacting;
+    await this.#connections.close();
+  }
+
+  async #changesAfter(prefix: string, from: number): Promise<OldChanges> {
+    const values = [...this.#range(followed(prefix)), from, batchMax];
+    const rows = await this.#connections.read<ChangeRow>("since", values);
+    const { newest = from, compacted = 0 } = rows[0] ?? {};
+    if (from < compacted) throw new CompactedError(`revision ${from} has been compacted`);
+    const changes = changesOf(rows);
+    return { changes, through: changes.length < batchMax ? newest : (changes.at(-1)?.revision ?? from) };
+  }
+
+  async #commit(writes: readonly PendingWrite[]): Promise<WriteOutcome[]> {
+    const keys = writes.map(({ key }) => key);
+    const expecteds = writes.map(({ expected }) => expected);
+    const values = writes.map(({ value }) => value ?? null);
+    let attempts = 0;
+    const { outcomes, previous } = await this.#connections.retried(
+      async (connection) => {
+        attempts++;
+        const { rows } = await connection.query<{ outcomes: number[]; previous: (string | null)[] }>({
+          ...{ name: "write", text: statements.write, values: [this.#workspace, keys, expecteds, values] },
+        });
+        return rows[0] ?? { outcomes: [], previous: [] };
+      },
+      (cause) =>
+        attempts === 0
+          ? new StoreUnavailableError("the database cannot be reached; nothing was written", { cause })
+          : new OutcomeUnknownError("the database was lost while it wrote; the write may be done", { cause }),
+    );
+    if (attempts > 1) await this.#lookUp(writes, outcomes);
+    else this.#publish(writes, outcomes, previous);
+    return outcomes.map((revision) => (revision > 0 ? { type: "written", revision } : { type: "conflict" }));
+  }
+
+  /**
+   * Our own changes go to our own watchers without another look at the database, if nobody else's came before.
+   */
+  #publish(
+    writes: readonly PendingWrite[],
+    outcomes: readonly number[],
+    previous: readonly (string | null)[],
+  ): void {
+    const changes = writes.flatMap(({ key, value }, index) => {
+      const revision = outcomes[index] ?? 0;
+      return revision > 0 ? [{ revision, key, value, previous: previous[index] ?? undefined }] : [];
+    });
+    const [first, last] = [changes[0], changes.at(-1)];
+    if (first === undefined || last === undefined) return;
+    if (first.revision === this.#feed.newest + 1) this.#feed.publish(changes, last.revision);
+    else this.#tail.wake();
+    this.#compact(last.revision, changes.length);
+  }
+
+  /**
+   * A connection broke on the way: what seems to conflict may be our own first attempt. One that made the very
+   * same change of the very same state is as good as ours.
+   */
+  async #lookUp(writes: readonly PendingWrite[], outcomes: number[]): Promise<void> {
+    this.#tail.wake();
+    for (const [index, { key, expected, value }] of writes.entries()) {
+      if ((outcomes[index] ?? 0) > 0) continue;
+      const values = [this.#workspace, key, expected, value ?? null];
+      const [done] = await this.#connections.read<{ revision: number }>("found", values);
+      if (done !== undefined) outcomes[index] = done.revision;
+    }
+  }
+
+  #range({ from, to }: KeyRange): [workspace: string, from: string, to: string] {
+    return [this.#workspace, from, to];
+  }
+
+  #compact(revision: number, written: number): void {
+    const through = revision - this.#kept;
+    const every = Math.min(compactEvery, this.#kept);
+    const due = Math.floor(revision / every) !== Math.floor((revision - written) / every);
+    if (!due || through <= 0 || this.#compacting !== undefined) return;
+    this.#compacting = this.#connections
+      .retried(
+        async (connection) => {
+          await connection.query("begin");
+          await connection.query(statements.compacting, [through]);
+          await connection.query(statements.compact, [through]);
+          await connection.query("commit");
+        },
+        (cause) => new StoreUnavailableError("the database cannot be reached", { cause }),
+      )
+      .catch((error: unknown) =>
+        this.#options.log.warn("the log was not cut; trying again later", { error: describeError(error) }),
+      )
+      .finally(() => {
+        this.#compacting = undefined;
+      });
+  }
+}

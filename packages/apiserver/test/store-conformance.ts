@@ -1,0 +1,190 @@
+/** The suite that every store passes: random use against a model, replicas side by side, deaths in between. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { below, SeededRandom } from "@selvedge/base";
+import type { Change, Store } from "../src/store/store.ts";
+import { killedWriters, type StorePlace } from "./killed-writers.ts";
+import { follow, keptForSure, news, plain, randomKey, StoreModel, step } from "./store-model.ts";
+
+/** One set of data, and how stores are opened on it. */
+export interface StoreWorld extends AsyncDisposable {
+  /** Replicas that may be open at once. */
+  readonly replicas: number;
+  open(kept: number): Promise<Store>;
+  /** Where another process finds the same data; undefined: nowhere. */
+  readonly place: StorePlace | undefined;
+}
+
+/** More by SELVEDGE_SEEDS, when somebody has the time. */
+const seeds = Number(process.env["SELVEDGE_SEEDS"] ?? 2);
+const steps = 400;
+const everything = 1_000_000;
+
+export function storeConformance(
+  name: string,
+  world: () => Promise<StoreWorld>,
+  options: { readonly skip?: string | undefined; readonly inMemory?: boolean } = {},
+): void {
+  describe(`store conformance: ${name}`, { skip: options.skip ?? false }, () => {
+    for (let seed = 1; seed <= seeds; seed++) {
+      it(`does what the model does (seed ${seed})`, async () => {
+        await using data = await world();
+        const random = new SeededRandom(seed);
+        const model = new StoreModel();
+        let stores = await openAll(data, keptForSure);
+        for (let turn = 0; turn < steps; turn++) {
+          await step(stores[below(random, stores.length)] as Store, model, random, turn);
+          if (data.place !== undefined && below(random, 100) === 0) {
+            await closeAll(stores);
+            stores = await openAll(data, keptForSure);
+          }
+        }
+        await closeAll(stores);
+      });
+
+      it(`tells every watcher all of the log in its order while many write (seed ${seed})`, async () => {
+        await using data = await world();
+        await manyWriters(data, new SeededRandom(seed));
+      });
+
+      if (options.inMemory) continue;
+      it(`keeps what it acknowledged through kill -9 (seed ${seed})`, async () => {
+        await using data = await world();
+        assert.ok(data.place !== undefined);
+        await killedWriters(data.place, data.replicas, seed, () => data.open(everything));
+      });
+    }
+  });
+}
+
+/** Writers on every replica fight over few keys; watchers come and go; pages are read; the log is cut meanwhile. */
+async function manyWriters(data: StoreWorld, random: SeededRandom): Promise<void> {
+  const stores = await openAll(data, everything);
+  const writers = stores.flatMap((store, replica) =>
+    Array.from({ length: 6 }, (_, index) => writeSome(store, new SeededRandom(replica * 10 + index), 40)),
+  );
+  const watched = stores.flatMap((store, index) =>
+    ["", "a/x/", "b/x/", "a/y/k3"].map((prefix) => new Watcher(store, prefix, index)),
+  );
+  const paging = pageWhile(stores[below(random, stores.length)] as Store, Promise.all(writers));
+  await Promise.all(writers);
+  await paging;
+  const newest = await (stores[0] as Store).revision();
+  const log = await wholeLog(stores[0] as Store, newest);
+  assert.deepEqual(
+    log.map(({ revision }) => revision),
+    Array.from({ length: newest }, (_, index) => index + 1),
+  );
+  for (const watcher of watched) {
+    const seen = await watcher.until(newest);
+    assert.deepEqual(plain(seen), plain(follow(log, watcher.prefix, 0)), `watcher of "${watcher.prefix}"`);
+  }
+  assertChained(log);
+  await closeAll(stores);
+}
+
+/** Each change is of the state that the one before left: nobody wrote over what they had not seen. */
+export function assertChained(log: readonly Change[]): void {
+  const values = new Map<string, string | undefined>();
+  for (const { key, value, previous, revision } of log) {
+    assert.equal(previous, values.get(key), `revision ${revision} of ${key} is of another state`);
+    values.set(key, value);
+  }
+}
+
+async function writeSome(store: Store, random: SeededRandom, count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) {
+    const key = randomKey(random);
+    const held = await store.get(key);
+    const value = held !== undefined && below(random, 4) === 0 ? undefined : `${turn} ${random.next()}`;
+    const outcome = await store.write(key, held?.revision ?? 0, value);
+    if (outcome.type === "conflict") continue;
+    const now = await store.get(key);
+    assert.ok(
+      (now?.revision ?? Number.POSITIVE_INFINITY) >= outcome.revision,
+      "an acknowledged write is seen",
+    );
+  }
+}
+
+/** Every list in pages is one state of the store: the one that whoever replays the log finds there. */
+async function pageWhile(store: Store, writing: Promise<unknown>): Promise<void> {
+  let writes = true;
+  void writing.finally(() => {
+    writes = false;
+  });
+  while (writes) {
+    // A store in this process answers without a turn of the event loop, which the writers need.
+    await new Promise(setImmediate);
+    const { revision } = await store.page({ prefix: "", limit: 1 });
+    const keys: string[] = [];
+    for (let more = true; more; ) {
+      const after = keys.at(-1);
+      const page = await store.page({
+        prefix: "",
+        limit: 3,
+        revision,
+        ...(after === undefined ? {} : { after }),
+      });
+      keys.push(...page.rows.map(({ key, revision: of }) => (assert.ok(of <= revision), key)));
+      more = page.more;
+    }
+    const states = new Map<string, boolean>();
+    const whole = await wholeLog(store, revision);
+    for (const { key, value } of whole) states.set(key, value !== undefined);
+    assert.deepEqual(keys, [...states].flatMap(([key, is]) => (is ? [key] : [])).sort());
+  }
+}
+
+async function wholeLog(store: Store, through: number): Promise<Change[]> {
+  const log = store.subscribe("", 0);
+  const seen: Change[] = [];
+  while (log.revision < through) {
+    const taken = await log.take();
+    seen.push(...taken);
+    if (taken.length === 0 && log.revision < through) await news(log);
+  }
+  log.close();
+  return seen.filter(({ revision }) => revision <= through);
+}
+
+class Watcher {
+  readonly prefix: string;
+  readonly #log: ReturnType<Store["subscribe"]>;
+  readonly #seen: Change[] = [];
+  readonly #reading: Promise<void>;
+  #through = Number.POSITIVE_INFINITY;
+
+  constructor(store: Store, prefix: string, from: number) {
+    this.prefix = prefix;
+    this.#log = store.subscribe(prefix, Math.min(from, 0));
+    this.#reading = this.#read();
+  }
+
+  /** What it saw, once it has seen all up to here. */
+  async until(revision: number): Promise<Change[]> {
+    this.#through = revision;
+    this.#log.wake();
+    await this.#reading;
+    return this.#seen;
+  }
+
+  async #read(): Promise<void> {
+    while (this.#log.revision < this.#through) {
+      const taken = await this.#log.take();
+      this.#seen.push(...taken);
+      if (taken.length === 0 && this.#log.revision < this.#through) await news(this.#log);
+    }
+    this.#log.close();
+  }
+}
+
+async function openAll(data: StoreWorld, kept: number): Promise<Store[]> {
+  const stores: Store[] = [];
+  for (let index = 0; index < data.replicas; index++) stores.push(await data.open(kept));
+  return stores;
+}
+
+async function closeAll(stores: readonly Store[]): Promise<void> {
+  for (const store of stores) await store.close();
+}
