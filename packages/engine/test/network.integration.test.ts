@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 
-const programs = ["unshare", "ip", "nft", "dnsmasq", "busybox"];
+const programs = ["unshare", "ip", "nft", "dnsmasq", "busybox", "conntrack"];
 const missing = programs.filter((name) => spawnSync("which", [name]).status !== 0);
 const alone = missing.length === 0 && spawnSync("unshare", ["-n", "-m", "true"]).status === 0;
 const skip =
@@ -14,9 +14,14 @@ const skip =
       : "needs root for a network namespace";
 
 describe("network, in a namespace of its own", { skip, timeout: 120_000 }, () => {
-  it("serves, protects and separates two apps, and leaves nothing behind", () => {
-    const script = join(import.meta.dirname, "network-world.ts");
-    const ran = spawnSync("unshare", ["-n", "-m", process.execPath, script], { encoding: "utf8" });
-    assert.equal(ran.status, 0, `${ran.stdout}\n${ran.stderr}`);
-  });
+  const worlds: readonly (readonly [string, string])[] = [
+    ["serves, protects and separates two apps, and leaves nothing behind", "network-world.ts"],
+    ["keeps to what access lists say, on every way in and out", "access-world.ts"],
+  ];
+  for (const [name, file] of worlds)
+    it(name, () => {
+      const script = join(import.meta.dirname, file);
+      const ran = spawnSync("unshare", ["-n", "-m", process.execPath, script], { encoding: "utf8" });
+      assert.equal(ran.status, 0, `${ran.stdout}\n${ran.stderr}`);
+    });
 });

@@ -28,7 +28,8 @@ export interface ResolverItem {
 /** Ways of one network that the node's own table does not have. */
 export interface PolicyRoutes {
   readonly bridge: string;
-  readonly subnet: string;
+  /** Of every network of the node: a port of the node may lead from one into another. */
+  readonly subnets: readonly { readonly subnet: string; readonly bridge: string }[];
   readonly table: number;
   /** Cards that lead outside, the best first; undefined: as the node's own table has it. */
   readonly interfaces: readonly string[] | undefined;

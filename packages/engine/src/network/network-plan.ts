@@ -78,7 +78,7 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
           leases: kept.filter(({ networkId }) => networkId === network.id),
         }),
       })),
-    routes: [...usable.values()].flatMap((network) => policyRoutes(network, labels)),
+    routes: [...usable.values()].flatMap((network) => policyRoutes(network, [...usable.values()], labels)),
     ruleset: renderRuleset({ prefix, networks: plugged, ports: claims.ports, interfacesOf: labels }),
   };
   return { items, networks, nics: nicStatuses(inputs, kept, usable, networks, claims.conflicts) };
@@ -155,16 +155,20 @@ const firstTable = 7700;
 /** Nothing when the node's own table does as well. */
 function policyRoutes(
   network: Usable,
+  all: readonly Usable[],
   labels: (label: string) => readonly string[] | undefined,
 ): PolicyRoutes[] {
-  const { routes = [], interfaces, kind, bridge, subnet, index } = network;
+  const { routes = [], interfaces, kind, bridge, index } = network;
   if (kind !== "local" || (interfaces === undefined && routes.length === 0)) return [];
   const statics = routes.map(({ destination, gateway, port }) => {
     const inside = gateway !== "" && inSubnet(network, gateway);
     const cards = inside ? [bridge] : port === "" ? interfaces : labels(port);
     return { destination, gateway, interfaces: cards };
   });
-  return [{ bridge, subnet, table: firstTable + index, interfaces, statics }];
+  const subnets = all
+    .filter((other) => other.kind === "local")
+    .map((other) => ({ subnet: other.subnet, bridge: other.bridge }));
+  return [{ bridge, subnets, table: firstTable + index, interfaces, statics }];
 }
 
 function nicStatuses(

@@ -82,9 +82,10 @@ function plugRules(inputs: RulesetInputs): string {
   const { networks, prefix } = inputs;
   const switched = networks.filter(({ kind }) => kind === "switch");
   const taps = plugsOf(networks, "switch").map(({ tap }) => tap);
-  const map = (way: string): string =>
-    taps.length === 0 ? "" : `vmap { ${taps.map((tap) => `"${tap}" : jump ${way}_${tap}`).join(", ")} }`;
-  const judged = taps.length === 0 ? "" : `    iifname ${map("out")}\n    oifname ${map("in")}\n`;
+  const judged = [
+    ...taps.map((tap) => `    iifname "${tap}" jump out_${tap}\n`),
+    ...taps.map((tap) => `    oifname "${tap}" jump in_${tap}\n`),
+  ].join("");
   const straight = plugsOf(networks, "local")
     .map(({ tap }) => `    iifname "${tap}" oifname "${prefix}t*" drop\n`)
     .join("");
@@ -92,7 +93,7 @@ function plugRules(inputs: RulesetInputs): string {
     type filter hook prerouting priority -300; policy accept;
 ${plugsOf(networks, "local").map(antiSpoof).join("")}  }
   chain forward {
-    type filter hook forward priority 0; policy accept;
+    type filter hook forward priority -200; policy accept;
 ${straight}${judged}  }
 `;
 }
@@ -220,6 +221,13 @@ function filterChains({ prefix, networks }: RulesetInputs): string {
     const cards = [bridge, ...interfaces].map((name) => `"${name}"`).join(", ");
     return [`    iifname "${bridge}" oifname != { ${cards} } jump astray\n`];
   });
+  // Frames of a switch come by here on kernels that show them to the routing; they were judged below it. The
+  // node itself is no part of a switch.
+  const switched = networks
+    .filter(({ kind }) => kind === "switch")
+    .map(
+      ({ bridge }) => `    iifname "${bridge}" oifname "${bridge}" accept\n    iifname "${bridge}" drop\n`,
+    );
   const arrives = locals.map(({ bridge }) => `    oifname "${bridge}" iifname != "${bridge}" jump astray\n`);
   return `  chain limits {
 ${table("iifname . ip saddr", (it) => `jump limit_out_${it.tap}`, limited("out"))}${table("oifname . ip daddr", (it) => `jump limit_in_${it.tap}`, limited("in"))}    accept
@@ -237,7 +245,7 @@ ${table("oifname . ip daddr", (it) => `goto in_${it.tap}`)}${behind("ip daddr", 
   chain forward {
     type filter hook forward priority 0; policy accept;
     iifname != "${prefix}b*" oifname != "${prefix}b*" accept
-    tcp flags syn tcp option maxseg size set rt mtu
+${switched.join("")}    tcp flags syn tcp option maxseg size set rt mtu
     ct state established,related jump limits
 ${leaves.join("")}${arrives.join("")}    iifname "${prefix}b*" jump leave
     oifname "${prefix}b*" jump enter
@@ -251,7 +259,9 @@ ${leaves.join("")}${arrives.join("")}    iifname "${prefix}b*" jump leave
   }
   chain input {
     type filter hook input priority 0; policy accept;
-${locals.map(({ bridge }) => `    iifname "${bridge}" jump from_apps\n`).join("")}  }
+${networks
+  .map(({ bridge, kind }) => `    iifname "${bridge}" ${kind === "local" ? "jump from_apps" : "drop"}\n`)
+  .join("")}  }
   chain redirects {
     type filter hook output priority 0; policy accept;
     oifname "${prefix}b*" icmp type redirect drop

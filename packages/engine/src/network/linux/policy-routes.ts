@@ -66,7 +66,7 @@ export function routeLines(item: PolicyRoutes, main: readonly Route[]): string[]
     const dst = destination === "0.0.0.0/0" ? "default" : destination.replace(/\/32$/, "");
     if (!lines.has(dst)) lines.set(dst, `${dst} ${rest}`);
   };
-  add(item.subnet, `dev ${item.bridge}`);
+  for (const { subnet, bridge } of item.subnets) add(subnet, `dev ${bridge}`);
   for (const { destination, gateway, interfaces } of item.statics) {
     if (interfaces?.length === 1 && interfaces[0] === item.bridge) {
       add(destination, `via ${gateway} dev ${item.bridge}`);
