@@ -40,8 +40,8 @@ const seedCount = Number(process.env["SELVEDGE_SEEDS"] ?? 200);
  * wrong.
  */
 const failuresMax = 3;
-/** In real time. Most worlds take less than a second and a fleet minutes; one that takes this long hangs. */
-const hangsAfterMs = 900_000;
+/** In real time. Most worlds take less than a second and a thousand nodes many minutes; one that takes this long hangs. */
+const hangsAfterMs = 2_400_000;
 /** A world makes much that dies young; Node's default for it has the collector at work all the time. */
 const youngMegabytes = 64;
 

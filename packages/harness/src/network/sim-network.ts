@@ -120,6 +120,11 @@ export class SimNetwork {
     }
   }
 
+  /** Links that are open now. */
+  get linkCount(): number {
+    return this.#links.size;
+  }
+
   /** What a node's engine gets: both ports, over the node's own cable. */
   plug(remote: string): { readonly http: HttpClient; readonly dialer: LinkDialer } {
     return {
