@@ -1,7 +1,7 @@
 /** The Kubernetes API as the CLI reaches it: what a kubeconfig says, over node:https. */
 import { readFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
-import { type Clock, describeError, millis, seconds, sleep } from "@selvedge/base";
+import { type Clock, describeError, type Millis, millis, seconds, sleep } from "@selvedge/base";
 import { accessOf, type ClusterAccess, HttpObjects, type Objects, RequestTransport } from "@selvedge/client";
 import { parse } from "yaml";
 
@@ -39,13 +39,19 @@ export class KubeConnection implements Disposable {
   }
 }
 
+export interface WaitOptions {
+  readonly limit?: Millis;
+  /** Hears why an attempt failed, each time. */
+  readonly onReason?: (reason: string) => void;
+}
+
 /** Asks until there is an answer or the signal ends it; the last failure becomes part of the error. */
 export async function waitFor<T>(
   clock: Clock,
   signal: AbortSignal,
   what: string,
   attempt: () => Promise<T | undefined>,
-  limit: number = seconds(300),
+  { limit = seconds(300), onReason }: WaitOptions = {},
 ): Promise<T> {
   const deadline = clock.monotonic() + limit;
   let reason = "";
@@ -55,11 +61,12 @@ export async function waitFor<T>(
       const result = await attempt();
       if (result !== undefined) return result;
     } catch (error) {
-      reason = `: ${describeError(error)}`;
+      reason = describeError(error);
+      onReason?.(reason);
     }
     await sleep(clock, millis(200), signal);
   }
-  throw new Error(`gave up waiting for ${what} after ${limit / 1000} s${reason}`);
+  throw new Error(`gave up waiting for ${what} after ${limit / 1000} s${reason && `: ${reason}`}`);
 }
 
 /** Reads a kubeconfig whose current context holds its certificates inline, as the controller writes it. */

@@ -75,7 +75,9 @@ async function deploy(dir: string, io: Io, clock: Clock, signal: AbortSignal): P
     readyPods(connection, io, clock, signal),
   );
   for (const pod of pods) {
-    const page = await fetchPage(connection, pod, clock, signal);
+    const page = await step(io, clock, `Fetching the page of ${pod.name} through port-forward`, (onReason) =>
+      fetchPage(connection, pod, { clock, signal, onReason }),
+    );
     io.out(`\nThe page of ${pod.name} on ${pod.node}, through the controller:\n\n${indent(plain(page))}`);
   }
   await tellWhatNext(dir, pods, io);
@@ -122,10 +124,9 @@ async function readyPods(
 async function fetchPage(
   connection: KubeConnection,
   { name }: DemoPod,
-  clock: Clock,
-  signal: AbortSignal,
+  { clock, signal, onReason }: { clock: Clock; signal: AbortSignal; onReason: (reason: string) => void },
 ): Promise<string> {
-  return await waitFor(clock, signal, `the page of ${name}`, async () => {
+  const attempt = async (): Promise<string> => {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(pageLimit)]);
     const stream = await dialPod(connection, { namespace: "default", pod: name, port: 8080 }, limit);
     try {
@@ -133,7 +134,8 @@ async function fetchPage(
     } finally {
       stream.destroy();
     }
-  });
+  };
+  return await waitFor(clock, signal, `the page of ${name}`, attempt, { onReason });
 }
 
 /** A page that takes longer is asked for again. */

@@ -23,14 +23,13 @@ export async function enrollmentProfile(
   await objects.patch(enrollmentProfileKind, "local", undefined, "apply", profile, options);
 }
 
-/** Undefined until the node is there and says it is Ready. */
-export async function isNodeReady({ objects }: KubeConnection, name: string): Promise<true | undefined> {
-  try {
-    const { status } = await objects.get<Node>(nodeKind, name);
-    const ready = status?.conditions?.find(({ type }) => type === "Ready");
-    return ready?.status === "True" ? true : undefined;
-  } catch (error) {
-    if (isReason(error, "NotFound")) return undefined;
+/** Says why not, until the node is there and says it is Ready. */
+export async function isNodeReady({ objects }: KubeConnection, name: string): Promise<true> {
+  const { status } = await objects.get<Node>(nodeKind, name).catch((error: unknown) => {
+    if (isReason(error, "NotFound")) throw new Error("it has not enrolled yet");
     throw error;
-  }
+  });
+  const ready = status?.conditions?.find(({ type }) => type === "Ready");
+  if (ready?.status === "True") return true;
+  throw new Error(ready?.message ?? "it has not reported yet");
 }

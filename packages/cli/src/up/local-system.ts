@@ -29,13 +29,8 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Sup
   try {
     await startController(plan, supervisor);
     const kubeconfig = join(plan.dir, "kubeconfig");
-    using connection = await step(io, clock, "Starting the controller", () =>
-      waitFor(clock, signal, "the controller to answer", async () => {
-        const candidate = await connect(kubeconfig);
-        if (await candidate.isReady()) return candidate;
-        candidate[Symbol.dispose]();
-        return undefined;
-      }),
+    using connection = await step(io, clock, "Starting the controller", (onReason) =>
+      waitFor(clock, signal, "the controller to answer", () => connectReady(kubeconfig), { onReason }),
     );
     if (plan.nodes.length > 0) await startNodes(options, supervisor, clock, connection);
     return supervisor;
@@ -43,6 +38,13 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Sup
     await supervisor[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+async function connectReady(kubeconfig: string): Promise<KubeConnection | undefined> {
+  const candidate = await connect(kubeconfig);
+  if (await candidate.isReady()) return candidate;
+  candidate[Symbol.dispose]();
+  return undefined;
 }
 
 async function startController(plan: UpPlan, supervisor: Supervisor): Promise<void> {
@@ -85,8 +87,10 @@ async function startNodes(
     await startNode(node, guestDir, supervisor);
   }
   for (const node of plan.nodes) {
-    await step(io, clock, `Waiting for ${node.name} to enrol and be Ready`, () =>
-      waitFor(clock, signal, `${node.name} to be Ready`, () => isNodeReady(connection, node.name)),
+    await step(io, clock, `Waiting for ${node.name} to enrol and be Ready`, (onReason) =>
+      waitFor(clock, signal, `${node.name} to be Ready`, () => isNodeReady(connection, node.name), {
+        onReason,
+      }),
     );
   }
 }

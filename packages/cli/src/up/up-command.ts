@@ -89,7 +89,7 @@ export async function upDetached(options: UpOptions, io: Io, signal: AbortSignal
   const { dir, nodes, port } = options;
   const clock = new SystemClock();
   const ready = (end: AbortSignal): Promise<unknown> =>
-    waitFor(clock, end, "the system to be ready", () => isReady(dir), readyLimit);
+    waitFor(clock, end, "the system to be ready", () => isReady(dir), { limit: readyLimit });
   if (await isUp(dir)) {
     await ready(signal);
     return false;
@@ -168,7 +168,7 @@ async function claimOrJoin(dir: string, io: Io, signal: AbortSignal): Promise<As
   const what = `the other ./selvedge up in ${dir}`;
   const attempt = async (): Promise<AsyncDisposable | true | undefined> =>
     (await isReady(dir)) ?? (await claimFolder(dir));
-  const result = await waitFor(new SystemClock(), signal, what, attempt, readyLimit);
+  const result = await waitFor(new SystemClock(), signal, what, attempt, { limit: readyLimit });
   return result === true ? undefined : result;
 }
 
@@ -187,13 +187,13 @@ async function upForeground(options: UpOptions, io: Io, signal: AbortSignal): Pr
   const left = await readUpState(dir);
   if (left !== undefined) await sweep(left);
   for (const taken of [port, port + 1]) await refuseTakenPort(taken);
-  const guestDir = nodes > 0 ? await prepareGuest(io, signal) : "";
   const plan = planUp({ dir, nodes, port, subnetIndex: freeSubnetIndex(await machineAddresses()) });
   const supervisor = await refOf(process.pid);
   if (supervisor === undefined) throw new Error("cannot read /proc/self/stat");
   let state: UpState = { plan, supervisor, forwardingWasOff: false, ready: false };
   await writeUpState(state);
   try {
+    const guestDir = nodes > 0 ? await prepareGuest(io, signal) : "";
     state = { ...state, ...(nodes > 0 ? await makeNetwork(plan) : {}) };
     await writeUpState(state);
     await using _system = await startLocalSystem({ plan, guestDir, io, signal });
