@@ -6,14 +6,34 @@ export {
   refusedBy,
   type Subject,
 } from "./admission.ts";
-export type { Authenticator, Credentials } from "./auth/authentication.ts";
+export {
+  type Authenticator,
+  type Credentials,
+  certificateAuthenticator,
+  type Identity,
+  tokenAuthenticator,
+} from "./auth/authentication.ts";
 export {
   type Attributes,
   type Authorizer,
+  anyOf,
   type Decision,
   defaultAuthorizer,
+  type KnownRules,
+  mastersAuthorizer,
 } from "./auth/authorization.ts";
-export type { User } from "./auth/user.ts";
+export { bootstrapTokens } from "./auth/bootstrap-tokens.ts";
+export { type NodePods, nodeAuthorizer } from "./auth/node-authorizer.ts";
+export { nodeRestriction } from "./auth/node-restriction.ts";
+export { type EscalationOptions, escalationGuard } from "./auth/rbac/escalation.ts";
+export { RbacAuthorizer, type RbacOptions } from "./auth/rbac/rbac-authorizer.ts";
+export type { PolicyRule } from "./auth/rbac/rules.ts";
+export {
+  ServiceAccountTokens,
+  type ServiceAccountTokensOptions,
+  type TokenKey,
+} from "./auth/service-account-tokens.ts";
+export { serviceAccountUser, type User } from "./auth/user.ts";
 export type { ComputedKind } from "./rest/computed-kind.ts";
 export type { DeleteQuery, PropagationPolicy } from "./rest/delete-plan.ts";
 export { apiVersionOf, type KindName } from "./rest/kind-names.ts";

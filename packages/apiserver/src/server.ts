@@ -21,20 +21,24 @@ import {
   type Authenticator,
   authenticate,
   certificateAuthenticator,
+  credentialsOf,
   tokenAuthenticator,
 } from "./auth/authentication.ts";
 import { type Authorizer, defaultAuthorizer, requireAllowed } from "./auth/authorization.ts";
-import { reviewKinds, type VirtualKind } from "./auth/review-kinds.ts";
+import { impersonated } from "./auth/impersonation.ts";
+import { type PostedPart, reviewKinds, tokenPart, type VirtualKind } from "./auth/review-kinds.ts";
+import type { ServiceAccountTokens } from "./auth/service-account-tokens.ts";
 import type { User } from "./auth/user.ts";
 import { serveComputed } from "./http/computed.ts";
 import { Documents, serveOpen } from "./http/documents.ts";
-import { type Exchange, verbOf } from "./http/exchange.ts";
+import type { Exchange } from "./http/exchange.ts";
 import { InFlight, readsMax, writesMax } from "./http/limits.ts";
 import { Listener } from "./http/listener.ts";
 import { isTrue } from "./http/query.ts";
 import { serveList, serveObject } from "./http/reads.ts";
+import { type RequestInfo, requestInfo } from "./http/request-info.ts";
 import { type RequestMeter, RequestMetrics } from "./http/request-metrics.ts";
-import { sendStatus } from "./http/respond.ts";
+import { sendJson, sendStatus } from "./http/respond.ts";
 import { serveWatch } from "./http/watches.ts";
 import { serveWrite, writesSubresource } from "./http/writes.ts";
 import type { ComputedKind } from "./rest/computed-kind.ts";
@@ -57,6 +61,10 @@ export interface ApiServerOptions {
   /** Asked after client certificates and tokens. */
   readonly authenticators?: readonly Authenticator[];
   readonly authorizer?: Authorizer;
+  /** Makes and knows tokens of ServiceAccounts; none are when not given. */
+  readonly serviceAccounts?: ServiceAccountTokens;
+  /** Where others reach the server, for what tells them; its own name when not given. */
+  readonly externalUrl?: string;
   /** Kinds whose objects are made when somebody asks. */
   readonly computed?: readonly ComputedKind[];
   /** Where requests are counted; what it holds is served at /metrics. */
@@ -92,6 +100,7 @@ export class ApiServer {
   readonly #authenticators: readonly Authenticator[];
   readonly #authorizer: Authorizer;
   readonly #virtual: readonly VirtualKind[];
+  readonly #posted: readonly PostedPart[];
   /** Made anew when other kinds are served. */
   #documents: { readonly kinds: readonly KindDefinition[]; readonly all: Documents } | undefined;
   readonly #metrics: RequestMetrics | undefined;
@@ -105,11 +114,13 @@ export class ApiServer {
     this.#authenticators = [
       certificateAuthenticator,
       tokenAuthenticator(options.tokens ?? new Map()),
+      ...(options.serviceAccounts === undefined ? [] : [options.serviceAccounts]),
       ...(options.authenticators ?? []),
     ];
     this.#authorizer = options.authorizer ?? defaultAuthorizer;
-    this.#virtual = reviewKinds(this.#authorizer);
-    const { metrics, clock } = options;
+    this.#virtual = reviewKinds(this.#authorizer, this.#authenticators);
+    const { metrics, clock, serviceAccounts } = options;
+    this.#posted = serviceAccounts === undefined ? [] : [tokenPart(serviceAccounts)];
     this.#metrics = metrics === undefined ? undefined : new RequestMetrics(metrics, clock);
     this.#listener = new Listener(options.tls, {
       onRequest: (request, response) => void this.#serve(request, response),
@@ -145,26 +156,35 @@ export class ApiServer {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse, meter: RequestMeter): Promise<void> {
-    const url = parseUrl(request);
-    const user = await authenticate(this.#authenticators, request);
-    if ((await this.#options.elsewhere?.(request, response, user)) === true) return;
-    const { pathname: path, searchParams: query } = url;
+    const { pathname: path, searchParams: query } = parseUrl(request);
+    const known = await this.#userOf(request);
+    if ((await this.#options.elsewhere?.(request, response, known)) === true) return;
     const method = request.method ?? "GET";
     const reads = method === "GET" || method === "HEAD";
     if (reads && serveOpen(path, request, response)) return;
-    if (user === undefined) throw unauthorized();
-    if (!isObjectPath(path)) {
-      await requireAllowed(this.#authorizer, { type: "path", user, verb: method.toLowerCase(), path });
+    const info = requestInfo(method, path, query);
+    const user = await this.#admit(request, known, info);
+    if (info.type === "path") {
       if (reads && (await this.#currentDocuments()).serve(path, request, response)) return;
       if (reads && this.#serveMetrics(path, request, response)) return;
+      if (reads && (await this.#serveIssuer(path, request, response))) return;
       throw unknownResource();
     }
     const target = await this.#target(path);
-    const exchange = { request, response, query, user, target };
-    const watches = isTrue(query.get("watch")) && target.subresource === undefined;
-    meter.about(verbOf(method, target.name !== undefined, watches), target);
-    await this.#authorize(exchange);
-    await this.#answer(exchange);
+    meter.about(info.verb, target);
+    await this.#answer({ request, response, query, user, target });
+  }
+
+  async #userOf(request: IncomingMessage): Promise<User | undefined> {
+    return (await authenticate(this.#authenticators, credentialsOf(request)))?.user;
+  }
+
+  /** Who the request is made as, when they may do what it asks: whether there is such a thing comes later. */
+  async #admit(request: IncomingMessage, known: User | undefined, info: RequestInfo): Promise<User> {
+    if (known === undefined) throw unauthorized();
+    const user = (await impersonated(known, request.rawHeaders, this.#authorizer)) ?? known;
+    await requireAllowed(this.#authorizer, { ...info, user });
+    return user;
   }
 
   /** Figures of this program, for whoever may read them. */
@@ -177,6 +197,20 @@ export class ApiServer {
     return true;
   }
 
+  /** What others check tokens of ServiceAccounts with. */
+  async #serveIssuer(path: string, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const { serviceAccounts, externalUrl = `https://${request.headers.host ?? "localhost"}` } = this.#options;
+    if (serviceAccounts === undefined) return false;
+    if (path === "/.well-known/openid-configuration") {
+      sendJson(request, response, 200, JSON.stringify(serviceAccounts.configuration(externalUrl)));
+      return true;
+    }
+    if (path !== "/openid/v1/jwks") return false;
+    const type = { "content-type": "application/jwk-set+json" };
+    sendJson(request, response, 200, JSON.stringify(await serviceAccounts.jwks()), type);
+    return true;
+  }
+
   async #answer(exchange: Exchange): Promise<void> {
     const { request, response, query, user, target } = exchange;
     const computed = this.#options.computed?.find(({ kind }) => kind === target.kind);
@@ -184,9 +218,9 @@ export class ApiServer {
       serveComputed(exchange, computed, this.#options.clock);
       return;
     }
-    const ports = { ...this.#options, random: this.#random, virtual: this.#virtual };
+    const ports = { ...this.#options, random: this.#random, virtual: this.#virtual, posted: this.#posted };
     const reads = request.method === "GET" || request.method === "HEAD";
-    if (target.subresource !== undefined && !writesSubresource(target.subresource, exchange)) {
+    if (target.subresource !== undefined && !writesSubresource(target.subresource, exchange, this.#posted)) {
       await this.#special(target, request, { type: "response", response }, user);
       return;
     }
@@ -208,11 +242,10 @@ export class ApiServer {
     const meter = RequestMetrics.meter(this.#metrics, request, undefined);
     try {
       const { pathname, searchParams: query } = parseUrl(request);
-      const user = await authenticate(this.#authenticators, request);
-      if (user === undefined) throw unauthorized();
+      const info = requestInfo(request.method ?? "GET", pathname, query);
+      const user = await this.#admit(request, await this.#userOf(request), info);
       const target = await this.#target(pathname);
       meter.about("connect", target);
-      await this.#authorize({ request, query, user, target });
       await this.#special(target, request, { type: "upgrade", socket, head }, user);
       meter.upgraded(101);
     } catch (error) {
@@ -258,20 +291,6 @@ export class ApiServer {
     }
   }
 
-  async #authorize({ request, query, user, target }: Omit<Exchange, "response">): Promise<void> {
-    const { kind, name, namespace, subresource } = target;
-    const watches = isTrue(query.get("watch")) && subresource === undefined;
-    const fieldSelector = query.get("fieldSelector");
-    await requireAllowed(this.#authorizer, {
-      ...{ type: "resource", user, group: kind.group, version: kind.version, resource: kind.plural },
-      verb: verbOf(request.method ?? "GET", name !== undefined, watches),
-      ...(subresource === undefined ? {} : { subresource }),
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(name === undefined ? {} : { name }),
-      ...(fieldSelector === null ? {} : { fieldSelector }),
-    });
-  }
-
   async #special(target: Target, request: IncomingMessage, answer: Answer, user: User): Promise<void> {
     if (this.#options.subresource === undefined) throw unknownResource();
     await this.#options.subresource(target, request, answer, user);
@@ -292,11 +311,6 @@ function parseUrl(request: IncomingMessage): URL {
   } catch (error) {
     throw new StatusError(400, "BadRequest", "the URL cannot be read", undefined, { cause: error });
   }
-}
-
-/** Below a version there are objects; above it, documents. */
-function isObjectPath(path: string): boolean {
-  return /^\/(api\/[^/]+|apis\/[^/]+\/[^/]+)\/./.test(path);
 }
 
 function unauthorized(): StatusError {

@@ -1,12 +1,11 @@
 /**
  * From a connection and its headers to a user: each authenticator is asked in turn, the first that knows
- * decides.
+ * decides. Nobody is anonymous: who is not known is refused.
  */
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
-import { StatusError } from "../status-error.ts";
-import { authenticatedGroup, mastersGroup, type User } from "./user.ts";
+import { authenticatedGroup, type User } from "./user.ts";
 
 export interface Credentials {
   /** Subject of a client certificate that a trusted authority signed. */
@@ -14,37 +13,45 @@ export interface Credentials {
     | { readonly commonName: string; readonly organizations: readonly string[] }
     | undefined;
   readonly bearerToken: string | undefined;
+  /** Whom the token must have been made for, any of them; undefined: for this server. */
+  readonly audiences?: readonly string[];
+}
+
+export interface Identity {
+  readonly user: User;
+  /** Those of the audiences asked for that the credentials are good for; undefined: they name none. */
+  readonly audiences?: readonly string[];
 }
 
 export interface Authenticator {
   /** Undefined: not known here. */
-  authenticate(credentials: Credentials): Promise<User | undefined> | User | undefined;
+  authenticate(credentials: Credentials): Promise<Identity | undefined> | Identity | undefined;
 }
 
 /** CN is the user, each O a group. */
 export const certificateAuthenticator: Authenticator = {
   authenticate: ({ certificate }) =>
-    certificate && { name: certificate.commonName, groups: certificate.organizations },
+    certificate && { user: { name: certificate.commonName, groups: certificate.organizations } },
 };
 
 /** Users by the SHA-256 of their bearer token, in hex: the tokens themselves are not kept. */
 export function tokenAuthenticator(users: ReadonlyMap<string, User>): Authenticator {
   return {
-    authenticate: ({ bearerToken }) =>
-      bearerToken === undefined
-        ? undefined
-        : users.get(createHash("sha256").update(bearerToken).digest("hex")),
+    authenticate: ({ bearerToken }) => {
+      if (bearerToken === undefined) return undefined;
+      const user = users.get(createHash("sha256").update(bearerToken).digest("hex"));
+      return user && { user };
+    },
   };
 }
 
 export async function authenticate(
   authenticators: readonly Authenticator[],
-  request: IncomingMessage,
-): Promise<User | undefined> {
-  const credentials = credentialsOf(request);
+  credentials: Credentials,
+): Promise<Identity | undefined> {
   for (const authenticator of authenticators) {
-    const user = await authenticator.authenticate(credentials);
-    if (user !== undefined) return impersonated(withGroup(user), request);
+    const identity = await authenticator.authenticate(credentials);
+    if (identity !== undefined) return { ...identity, user: withGroup(identity.user) };
   }
   return undefined;
 }
@@ -54,9 +61,23 @@ function withGroup(user: User): User {
   return groups.includes(authenticatedGroup) ? user : { ...user, groups: [...groups, authenticatedGroup] };
 }
 
-function credentialsOf(request: IncomingMessage): Credentials {
-  const bearerToken = /^Bearer (.+)$/i.exec(request.headers.authorization ?? "")?.[1]?.trim();
-  return { certificate: certificateOf(request), bearerToken };
+/** Longer than any token; what is longer is not worth hashing. */
+const tokenMax = 64 * 1024;
+/** How a browser's WebSocket, which can set no header, shows its token. */
+const webSocketPrefix = "base64url.bearer.authorization.k8s.io.";
+
+export function credentialsOf(request: IncomingMessage): Credentials {
+  const { authorization = "", "sec-websocket-protocol": protocols = "" } = request.headers;
+  const said = /^Bearer (.+)$/i.exec(authorization)?.[1]?.trim();
+  const bearerToken = said ?? webSocketToken(protocols);
+  const isToken = bearerToken !== undefined && bearerToken.length <= tokenMax;
+  return { certificate: certificateOf(request), bearerToken: isToken ? bearerToken : undefined };
+}
+
+function webSocketToken(protocols: string): string | undefined {
+  const offered = protocols.split(",").map((one) => one.trim());
+  const token = offered.find((one) => one.startsWith(webSocketPrefix))?.slice(webSocketPrefix.length);
+  return token === undefined ? undefined : Buffer.from(token, "base64url").toString();
 }
 
 /** By connection: taking a certificate apart costs more than the rest of a small request. */
@@ -79,38 +100,4 @@ function readCertificate(socket: TLSSocket): Credentials["certificate"] {
   const { CN, O } = socket.getPeerCertificate().subject ?? {};
   const organizations = O === undefined ? [] : Array.isArray(O) ? O : [O];
   return typeof CN === "string" ? { commonName: CN, organizations } : undefined;
-}
-
-/** `kubectl --as`: whoever may do everything may also act as somebody else. */
-function impersonated(user: User, request: IncomingMessage): User {
-  const raw = request.rawHeaders;
-  const values = (name: string): string[] =>
-    raw.filter((_value, index) => index % 2 === 1 && raw[index - 1]?.toLowerCase() === name);
-  const [name] = values("impersonate-user");
-  const groups = values("impersonate-group");
-  const [uid] = values("impersonate-uid");
-  if (name === undefined) {
-    if (groups.length === 0 && uid === undefined) return user;
-    const message = "requested groups or uid to impersonate without a user";
-    throw new StatusError(400, "BadRequest", message);
-  }
-  if (!user.groups.includes(mastersGroup)) {
-    const why = `User "${user.name}" cannot impersonate resource "users" in API group "" at the cluster scope`;
-    const message = `users "${name}" is forbidden: ${why}`;
-    throw new StatusError(403, "Forbidden", message, { name, kind: "users" });
-  }
-  return withGroup({ name, groups, ...(uid === undefined ? {} : { uid }), extra: impersonatedExtra(raw) });
-}
-
-const extraPrefix = "impersonate-extra-";
-
-function impersonatedExtra(raw: readonly string[]): Record<string, string[]> {
-  const extra: Record<string, string[]> = {};
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    const name = raw[at]?.toLowerCase() ?? "";
-    if (!name.startsWith(extraPrefix)) continue;
-    const key = decodeURIComponent(name.slice(extraPrefix.length));
-    extra[key] = [...(extra[key] ?? []), raw[at + 1] ?? ""];
-  }
-  return extra;
 }

@@ -1,7 +1,8 @@
 /** Whether a user may do what a request asks. */
 import { resourceName } from "../rest/kind-names.ts";
 import { StatusError } from "../status-error.ts";
-import { authenticatedGroup, mastersGroup, nodesGroup, type User } from "./user.ts";
+import type { PolicyRule } from "./rbac/rules.ts";
+import { authenticatedGroup, mastersGroup, type User } from "./user.ts";
 
 /** What a request asks for: something with a resource, or with a path. */
 export type Attributes = ResourceAttributes | PathAttributes;
@@ -32,67 +33,97 @@ export interface Decision {
   readonly reason: string;
 }
 
+/** All that a user may do, as far as it can be listed. */
+export interface KnownRules {
+  readonly rules: readonly PolicyRule[];
+  /** Why there may be more. */
+  readonly faults: readonly string[];
+}
+
 export interface Authorizer {
   authorize(attributes: Attributes): Promise<Decision> | Decision;
+  rulesFor?(user: User, namespace: string): KnownRules;
 }
 
-/**
- * Members of system:masters may do everything, everybody may ask who they are and what there is, a node may
- * read itself and the Pods that are its own, and that is all.
- */
-export const defaultAuthorizer: Authorizer = {
-  authorize(attributes) {
-    const { groups } = attributes.user;
-    if (groups.includes(mastersGroup)) return allow(`member of ${mastersGroup}`);
-    if (!groups.includes(authenticatedGroup)) return deny;
-    if (attributes.type === "path")
-      return isDiscovery(attributes) ? allow("discovery is for everybody") : deny;
-    if (isSelfReview(attributes)) return allow("everybody may ask about themselves");
-    if (groups.includes(nodesGroup) && isOwn(attributes)) return allow("a node may read what is its own");
-    return deny;
-  },
+const denied: Decision = { allowed: false, reason: "" };
+
+/** Allowed by any of them; refused for the reasons of all. */
+export function anyOf(...authorizers: readonly Authorizer[]): Authorizer {
+  return {
+    async authorize(attributes) {
+      const reasons: string[] = [];
+      for (const authorizer of authorizers) {
+        const decision = await authorizer.authorize(attributes);
+        if (decision.allowed) return decision;
+        if (decision.reason !== "") reasons.push(decision.reason);
+      }
+      return { allowed: false, reason: reasons.join("\n") };
+    },
+    rulesFor(user, namespace) {
+      const known = authorizers.flatMap((one) => one.rulesFor?.(user, namespace) ?? []);
+      return {
+        rules: known.flatMap(({ rules }) => rules),
+        faults: known.flatMap(({ faults }) => faults),
+      };
+    },
+  };
+}
+
+/** Members of system:masters may do everything, whatever roles there are. */
+export const mastersAuthorizer: Authorizer = {
+  authorize: ({ user }) =>
+    user.groups.includes(mastersGroup) ? { allowed: true, reason: `member of ${mastersGroup}` } : denied,
 };
 
-const deny: Decision = { allowed: false, reason: "" };
+const discovery: PolicyRule = {
+  verbs: ["get"],
+  nonResourceURLs: [
+    ...["/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*"],
+    ...["/healthz", "/livez", "/readyz", "/version", "/version/"],
+  ],
+};
+const selfReviews: readonly PolicyRule[] = [
+  {
+    verbs: ["create"],
+    apiGroups: ["authorization.k8s.io"],
+    resources: ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
+  },
+  { verbs: ["create"], apiGroups: ["authentication.k8s.io"], resources: ["selfsubjectreviews"] },
+];
+const everything: readonly PolicyRule[] = [
+  { verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
+  { verbs: ["*"], nonResourceURLs: ["*"] },
+];
 
-function allow(reason: string): Decision {
-  return { allowed: true, reason };
+/** Without roles: masters may do everything, everybody may ask who they are and what there is. */
+export const defaultAuthorizer: Authorizer = {
+  authorize(attributes) {
+    const decision = mastersAuthorizer.authorize(attributes) as Decision;
+    if (decision.allowed || !attributes.user.groups.includes(authenticatedGroup)) return decision;
+    const allowed =
+      attributes.type === "path"
+        ? attributes.verb === "get" &&
+          /^\/(api|apis|openapi|version|healthz|livez|readyz)(\/|$)/.test(attributes.path)
+        : attributes.verb === "create" &&
+          selfReviews.some(
+            ({ apiGroups, resources }) =>
+              apiGroups?.includes(attributes.group) && resources?.includes(attributes.resource),
+          );
+    return allowed ? { allowed, reason: "everybody may ask who they are and what there is" } : decision;
+  },
+  rulesFor: ({ groups }) => ({
+    rules: [...(groups.includes(mastersGroup) ? everything : []), ...selfReviews, discovery],
+    faults: [],
+  }),
+};
+
+export async function requireAllowed(authorizer: Authorizer, attributes: Attributes): Promise<Decision> {
+  const decision = await authorizer.authorize(attributes);
+  if (!decision.allowed) throw forbidden(attributes, decision.reason);
+  return decision;
 }
 
-function isDiscovery({ verb, path }: PathAttributes): boolean {
-  return verb === "get" && /^\/(api|apis|openapi|version|healthz|livez|readyz)(\/|$)/.test(path);
-}
-
-const selfReviews = ["selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"];
-
-function isSelfReview({ verb, resource }: ResourceAttributes): boolean {
-  return verb === "create" && selfReviews.includes(resource);
-}
-
-const nodePrefix = "system:node:";
-
-function isOwn({
-  user,
-  verb,
-  group,
-  resource,
-  subresource,
-  name,
-  fieldSelector,
-}: ResourceAttributes): boolean {
-  if (!user.name.startsWith(nodePrefix) || group !== "" || subresource) return false;
-  const node = user.name.slice(nodePrefix.length);
-  if (resource === "nodes") return verb === "get" && name === node;
-  const reads = verb === "list" || verb === "watch";
-  return resource === "pods" && reads && fieldSelector?.split(",").includes(`spec.nodeName=${node}`) === true;
-}
-
-export async function requireAllowed(authorizer: Authorizer, attributes: Attributes): Promise<void> {
-  const { allowed, reason } = await authorizer.authorize(attributes);
-  if (!allowed) throw forbidden(attributes, reason);
-}
-
-function forbidden(attributes: Attributes, reason: string): StatusError {
+export function forbidden(attributes: Attributes, reason: string): StatusError {
   const { user, verb } = attributes;
   const because = reason === "" ? "" : `: ${reason}`;
   if (attributes.type === "path") {

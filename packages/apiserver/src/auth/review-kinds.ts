@@ -1,51 +1,103 @@
 /** Questions that are posted and answered, and never stored. */
+import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import { toRfc3339 } from "@selvedge/base";
+import { badRequest, invalid } from "../rest/refusals.ts";
+import { type Authenticator, authenticate } from "./authentication.ts";
+import type { Attributes, Authorizer } from "./authorization.ts";
 import {
-  type KindDefinition,
-  type KubeObject,
-  objectMetaMessage,
-  type ProtobufMessage,
-  type Schema,
-} from "@selvedge/apimachinery";
-import type { Authorizer, Decision } from "./authorization.ts";
-import { mastersGroup, type User } from "./user.ts";
+  localSubjectAccessReview,
+  selfSubjectAccessReview,
+  selfSubjectReview,
+  selfSubjectRulesReview,
+  subjectAccessReview,
+  tokenRequestKind,
+  tokenReview,
+} from "./review-schemas.ts";
+import type { ServiceAccountTokens, TokenRequestSpec } from "./service-account-tokens.ts";
+import type { User } from "./user.ts";
 
 /** A kind without objects: posting one answers it. */
 export interface VirtualKind {
   readonly kind: KindDefinition;
+  /** The status of the object that was posted. */
   readonly answer: (object: KubeObject, asker: User) => Promise<Record<string, unknown>>;
 }
 
-export function reviewKinds(authorizer: Authorizer): VirtualKind[] {
-  const access = async (spec: AccessSpec, user: User): Promise<Record<string, unknown>> => {
-    const decision = await decide(authorizer, spec, user);
-    return { allowed: decision.allowed, ...(decision.reason && { reason: decision.reason }) };
+/** A question that is posted to a part of an object. */
+export interface PostedPart {
+  readonly group: string;
+  readonly plural: string;
+  readonly subresource: string;
+  /** Of what is posted and answered. */
+  readonly kind: KindDefinition;
+  readonly answer: (
+    posted: KubeObject,
+    about: { readonly name: string; readonly namespace: string },
+  ) => Promise<Record<string, unknown>>;
+}
+
+/** `serviceaccounts/token`: what `kubectl create token` asks for. */
+export function tokenPart(tokens: ServiceAccountTokens): PostedPart {
+  return {
+    ...{ group: "", plural: "serviceaccounts", subresource: "token", kind: tokenRequestKind },
+    answer: async (posted, account) => {
+      const { token, expires } = await tokens.issue(account, (posted["spec"] ?? {}) as TokenRequestSpec);
+      return { token, expirationTimestamp: toRfc3339(expires) };
+    },
   };
-  const subject = (spec: AccessSpec): User => ({ name: spec.user ?? "", groups: spec.groups ?? [] });
+}
+
+export function reviewKinds(authorizer: Authorizer, authenticators: readonly Authenticator[]): VirtualKind[] {
+  const access = async (object: KubeObject, user: User): Promise<Record<string, unknown>> => {
+    const { allowed, reason } = await authorizer.authorize(asked(specOf(object), user));
+    return { allowed, ...(reason && { reason }) };
+  };
   return [
     {
-      kind: review("SelfSubjectAccessReview", authorization, selfAccessSpec, accessStatus),
-      answer: (object, asker) => access(specOf(object), asker),
+      kind: selfSubjectAccessReview,
+      answer: (object, asker) => {
+        check(object, accessFaults(specOf(object)));
+        return access(object, asker);
+      },
     },
     {
-      kind: review("SubjectAccessReview", authorization, accessSpec, accessStatus),
-      answer: (object) => access(specOf(object), subject(specOf(object))),
+      kind: subjectAccessReview,
+      answer: (object) => {
+        check(object, [...accessFaults(specOf(object)), ...subjectFaults(specOf(object))]);
+        return access(object, subjectOf(specOf(object)));
+      },
     },
     {
-      kind: review("LocalSubjectAccessReview", authorization, accessSpec, accessStatus, true),
-      answer: (object) => access(specOf(object), subject(specOf(object))),
+      kind: localSubjectAccessReview,
+      answer: (object) => {
+        const spec = specOf(object);
+        check(object, [...accessFaults(spec), ...subjectFaults(spec), ...localFaults(spec, object)]);
+        return access(object, subjectOf(spec));
+      },
     },
     {
-      kind: review("SelfSubjectRulesReview", authorization, rulesSpec, rulesStatus),
-      answer: async (_object, asker) => rulesOf(asker),
+      kind: selfSubjectRulesReview,
+      answer: async (object, asker) => {
+        const { namespace = "" } = specOf(object);
+        if (namespace === "") throw badRequest("no namespace on request");
+        return rulesOf(authorizer, asker, namespace);
+      },
     },
-    {
-      kind: review("SelfSubjectReview", authentication, {}, userStatus),
-      answer: async (_object, asker) => ({ userInfo: userInfo(asker) }),
-    },
+    { kind: selfSubjectReview, answer: async (_object, asker) => ({ userInfo: userInfo(asker) }) },
+    { kind: tokenReview, answer: (object) => reviewToken(specOf(object), authenticators) },
   ];
 }
 
-interface AccessSpec {
+interface Selector {
+  readonly rawSelector?: string;
+  readonly requirements?: readonly {
+    readonly key?: string;
+    readonly operator?: string;
+    readonly values?: string[];
+  }[];
+}
+
+interface ReviewSpec {
   readonly resourceAttributes?: {
     readonly namespace?: string;
     readonly verb?: string;
@@ -54,133 +106,131 @@ interface AccessSpec {
     readonly resource?: string;
     readonly subresource?: string;
     readonly name?: string;
+    readonly fieldSelector?: Selector;
   };
   readonly nonResourceAttributes?: { readonly path?: string; readonly verb?: string };
   readonly user?: string;
+  readonly uid?: string;
   readonly groups?: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+  readonly namespace?: string;
+  readonly token?: string;
+  readonly audiences?: readonly string[];
 }
 
-function specOf(object: KubeObject): AccessSpec {
-  return (object["spec"] ?? {}) as AccessSpec;
+function specOf(object: KubeObject): ReviewSpec {
+  return (object["spec"] ?? {}) as ReviewSpec;
 }
 
-async function decide(authorizer: Authorizer, spec: AccessSpec, user: User): Promise<Decision> {
-  const { resourceAttributes: of, nonResourceAttributes: path } = spec;
-  if (path !== undefined) {
-    const asked = { type: "path", user, verb: path.verb ?? "", path: path.path ?? "" } as const;
-    return await authorizer.authorize(asked);
-  }
-  const { verb = "", group = "", resource = "" } = of ?? {};
-  return await authorizer.authorize({
-    ...{ type: "resource", user, verb, group, resource },
-    ...(of?.subresource && { subresource: of.subresource }),
-    ...(of?.namespace && { namespace: of.namespace }),
-    ...(of?.name && { name: of.name }),
-  });
+function check(object: KubeObject, errors: readonly FieldError[]): void {
+  const [group = ""] = object.apiVersion.split("/");
+  if (errors.length > 0) throw invalid({ group, kind: object.kind }, "", errors);
 }
 
-/** What `kubectl auth can-i --list` prints; only what holds everywhere is listed. */
-function rulesOf({ groups }: User): Record<string, unknown> {
-  const all = { verbs: ["*"], apiGroups: ["*"], resources: ["*"] };
-  const reviews = {
-    verbs: ["create"],
-    apiGroups: [authorization, authentication],
-    resources: ["selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"],
-  };
-  const paths = [
-    "/api",
-    "/api/*",
-    "/apis",
-    "/apis/*",
-    "/openapi",
-    "/openapi/*",
-    "/version",
-    "/healthz",
-    "/livez",
+function accessFaults({ resourceAttributes, nonResourceAttributes: path }: ReviewSpec): FieldError[] {
+  const fault = (detail: string): FieldError[] => [
+    { type: "FieldValueInvalid", field: "spec.nonResourceAttributes", value: path ?? null, detail },
   ];
-  const master = groups.includes(mastersGroup);
+  if (resourceAttributes !== undefined && path !== undefined) {
+    return fault("cannot be specified in combination with resourceAttributes");
+  }
+  if (resourceAttributes !== undefined || path !== undefined) return [];
+  return [
+    {
+      ...{ type: "FieldValueInvalid", field: "spec.resourceAttributes", value: null },
+      detail: "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+    },
+  ];
+}
+
+function subjectFaults({ user = "", groups = [] }: ReviewSpec): FieldError[] {
+  if (user !== "" || groups.length > 0) return [];
+  const detail = "at least one of user or group must be specified";
+  return [{ type: "FieldValueInvalid", field: "spec.user", value: user, detail }];
+}
+
+function localFaults(spec: ReviewSpec, { metadata }: KubeObject): FieldError[] {
+  const { resourceAttributes, nonResourceAttributes } = spec;
+  if (nonResourceAttributes !== undefined) {
+    const detail = "disallowed on this kind of request";
+    return [
+      {
+        type: "FieldValueInvalid",
+        field: "spec.nonResourceAttributes",
+        value: nonResourceAttributes,
+        detail,
+      },
+    ];
+  }
+  const { namespace = "" } = resourceAttributes ?? {};
+  if (namespace === metadata.namespace) return [];
+  const field = "spec.resourceAttributes.namespace";
+  return [{ type: "FieldValueInvalid", field, value: namespace, detail: "must match metadata.namespace" }];
+}
+
+function subjectOf({ user = "", groups = [], uid, extra }: ReviewSpec): User {
+  return { name: user, groups, ...(uid && { uid }), ...(extra && { extra }) };
+}
+
+function asked(
+  { resourceAttributes: of = {}, nonResourceAttributes: path }: ReviewSpec,
+  user: User,
+): Attributes {
+  if (path !== undefined) return { type: "path", user, verb: path.verb ?? "", path: path.path ?? "" };
+  const { verb = "", group = "", version, resource = "", subresource, namespace, name, fieldSelector } = of;
+  const selector = fieldSelector && selectorText(fieldSelector);
   return {
-    resourceRules: master ? [all, reviews] : [reviews],
-    nonResourceRules: [
-      ...(master ? [{ verbs: ["*"], nonResourceURLs: ["*"] }] : []),
-      { verbs: ["get"], nonResourceURLs: [...paths, "/readyz"] },
-    ],
-    incomplete: false,
+    ...{ type: "resource", user, verb, group, resource },
+    ...(version && { version }),
+    ...(subresource && { subresource }),
+    ...(namespace && { namespace }),
+    ...(name && { name }),
+    ...(selector && { fieldSelector: selector }),
   };
 }
 
-function userInfo({ name, groups, uid, extra }: User): Record<string, unknown> {
+/** What narrows a request may be left out where it cannot be said as text: the answer errs towards no. */
+function selectorText({ rawSelector, requirements = [] }: Selector): string {
+  if (rawSelector) return rawSelector;
+  return requirements
+    .filter(({ operator, values = [] }) => operator === "In" && values.length === 1)
+    .map(({ key = "", values: [value = ""] = [] }) => `${key}=${value.replace(/[\\,=]/g, "\\$&")}`)
+    .join(",");
+}
+
+/** What `kubectl auth can-i --list` prints. */
+function rulesOf(authorizer: Authorizer, user: User, namespace: string): Record<string, unknown> {
+  const known = authorizer.rulesFor?.(user, namespace);
+  const { rules = [], faults = ["the authorizer cannot list what it allows"] } = known ?? {};
+  return {
+    resourceRules: rules
+      .filter(({ resources = [] }) => resources.length > 0)
+      .map(({ nonResourceURLs: _none, ...rule }) => rule),
+    nonResourceRules: rules
+      .filter(({ nonResourceURLs = [] }) => nonResourceURLs.length > 0)
+      .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
+    incomplete: faults.length > 0,
+    ...(faults.length > 0 && { evaluationError: faults.join(", ") }),
+  };
+}
+
+async function reviewToken(
+  { token = "", audiences = [] }: ReviewSpec,
+  authenticators: readonly Authenticator[],
+): Promise<Record<string, unknown>> {
+  if (token === "") throw badRequest("token is required for TokenReview in authentication");
+  const identity = await authenticate(authenticators, {
+    ...{ certificate: undefined, bearerToken: token },
+    ...(audiences.length > 0 && { audiences }),
+  });
+  if (identity === undefined) return { user: {}, error: "invalid bearer token" };
+  return {
+    ...{ authenticated: true, user: userInfo(identity.user) },
+    ...(identity.audiences && { audiences: identity.audiences }),
+  };
+}
+
+export function userInfo({ name, groups, uid, extra }: User): Record<string, unknown> {
   const more = extra !== undefined && Object.keys(extra).length > 0 ? { extra } : {};
   return { username: name, ...(uid === undefined ? {} : { uid }), groups, ...more };
 }
-
-const authorization = "authorization.k8s.io";
-const authentication = "authentication.k8s.io";
-
-interface Part {
-  readonly schema?: Readonly<Record<string, Schema>>;
-  readonly message?: ProtobufMessage;
-}
-
-function review(kind: string, group: string, spec: Part, status: Part, namespaced = false): KindDefinition {
-  const open: Schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
-  const parts = { ...(spec.schema && { spec }), status };
-  const properties = Object.entries(parts).map(([name, part]) => {
-    const described: Schema = { type: "object", properties: part.schema ?? {} };
-    return [name, name === "status" ? { ...open, ...described } : described] as const;
-  });
-  return {
-    ...{ group, version: "v1", kind, plural: `${kind.toLowerCase()}s`, singular: kind.toLowerCase() },
-    ...{ namespaced, columns: [], hasGeneration: false },
-    schema: { type: "object", properties: Object.fromEntries(properties) },
-    protobuf: {
-      1: { name: "metadata", type: "message", message: objectMetaMessage },
-      ...(spec.message && { 2: { name: "spec", type: "message", message: spec.message } }),
-    },
-  };
-}
-
-const text: Schema = { type: "string" };
-const texts: Schema = { type: "array", items: text };
-const open: Schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
-
-function textFields(...names: readonly string[]): ProtobufMessage {
-  return Object.fromEntries(names.map((name, index) => [index + 1, { name, type: "string" } as const]));
-}
-
-const resourceMessage: ProtobufMessage = textFields(
-  ...["namespace", "verb", "group", "version", "resource", "subresource", "name"],
-);
-const pathMessage: ProtobufMessage = textFields("path", "verb");
-const accessProperties = {
-  resourceAttributes: open,
-  nonResourceAttributes: { type: "object", properties: { path: text, verb: text } },
-} as const;
-const selfAccessSpec: Part = {
-  schema: accessProperties,
-  message: {
-    1: { name: "resourceAttributes", type: "message", message: resourceMessage },
-    2: { name: "nonResourceAttributes", type: "message", message: pathMessage },
-  },
-};
-const accessSpec: Part = {
-  schema: { ...accessProperties, user: text, groups: texts, uid: text, extra: open },
-  message: {
-    ...selfAccessSpec.message,
-    3: { name: "user", type: "string" },
-    4: { name: "groups", type: "string", repeated: true },
-    6: { name: "uid", type: "string" },
-  },
-};
-const accessStatus: Part = {
-  schema: { allowed: { type: "boolean" }, denied: { type: "boolean" }, reason: text, evaluationError: text },
-};
-const rulesSpec: Part = { schema: { namespace: text }, message: textFields("namespace") };
-const rulesStatus: Part = {
-  schema: {
-    resourceRules: { type: "array", items: open },
-    nonResourceRules: { type: "array", items: open },
-    incomplete: { type: "boolean" },
-  },
-};
-const userStatus: Part = { schema: { userInfo: open } };

@@ -1,13 +1,16 @@
 /** POST, PUT, PATCH and DELETE: from a body to the registry, and what became of it. */
-import type { KubeObject, ParsedBody } from "@selvedge/apimachinery";
+import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachinery";
 import { deleteOptionsMessage, PatchError, parseJsonBody, parseYamlBody } from "@selvedge/apimachinery";
-import type { VirtualKind } from "../auth/review-kinds.ts";
+import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
+import { pruneObject } from "../rest/field-validation.ts";
 import { apiVersionOf } from "../rest/kind-names.ts";
 import type { ObjectRegistry, WriteQuery } from "../rest/object-registry.ts";
 import { applyPatch, type PatchKind, patchTypes, patchTypesOf } from "../rest/patching.ts";
 import { bindingMessage, bindPod, evictionMessage, evictPod } from "../rest/pod-parts.ts";
 import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
 import { scaleMessage, scaleOf, withScale } from "../rest/scale.ts";
+import type { Target } from "../rest/target.ts";
+import { fillDefaults } from "../rest/write-plan.ts";
 import { StatusError } from "../status-error.ts";
 import { decodeBody, mediaTypeOf, readBody, textOf } from "./body.ts";
 import type { Exchange } from "./exchange.ts";
@@ -19,6 +22,7 @@ import { sendJson, warningHeader } from "./respond.ts";
 export interface WritePorts extends ReadPorts {
   readonly objects: ObjectRegistry;
   readonly virtual: readonly VirtualKind[];
+  readonly posted: readonly PostedPart[];
 }
 
 interface Outcome {
@@ -27,10 +31,16 @@ interface Outcome {
 }
 
 /** Parts of an object that are written like the object itself. */
-const ownParts = new Set(["status", "finalize", "ephemeralcontainers", "resize"]);
+const ownParts = new Set(["status", "finalize", "ephemeralcontainers", "resize", "approval"]);
 
 /** Whether this file answers the subresource; others belong to the streams. */
-export function writesSubresource(subresource: string, { target: { kind } }: Exchange): boolean {
+export function writesSubresource(
+  subresource: string,
+  { target }: Exchange,
+  posted: readonly PostedPart[],
+): boolean {
+  const { kind } = target;
+  if (posted.some((one) => isPart(one, target))) return true;
   if (kind.subresources?.scale !== undefined && subresource === "scale") return true;
   if (subresource === "status") return kind.subresources?.status === true;
   if (subresource === "finalize") return kind.group === "" && kind.plural === "namespaces";
@@ -38,6 +48,10 @@ export function writesSubresource(subresource: string, { target: { kind } }: Exc
   if (isPod && (subresource === "binding" || subresource === "eviction")) return true;
   const listed = kind.subresources?.others?.some(({ name }) => name === subresource) === true;
   return listed && ownParts.has(subresource);
+}
+
+function isPart({ group, plural, subresource }: PostedPart, { kind, subresource: asked }: Target): boolean {
+  return kind.group === group && kind.plural === plural && asked === subresource;
 }
 
 export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise<void> {
@@ -61,9 +75,11 @@ async function write(
 ): Promise<Outcome> {
   const { request, target } = exchange;
   const { name, subresource } = target;
+  const part = ports.posted.find((one) => isPart(one, target));
   switch (request.method) {
     case "POST":
       if (name === undefined) return await create(exchange, ports, body, warn);
+      if (part !== undefined) return await postToPart(exchange, part, body, warn);
       if (subresource === "binding" || subresource === "eviction")
         return await postToPod(exchange, ports, body);
       throw methodNotAllowed();
@@ -95,6 +111,7 @@ async function create(
   const object = placed(parsed, exchange);
   const answering = virtual.find((one) => one.kind === kind);
   if (answering !== undefined) {
+    settlePosted(kind, object, { ...options, duplicates: parsed.duplicates, warn });
     return { code: 201, body: { ...object, status: await answering.answer(object, user) } };
   }
   if (object.metadata.resourceVersion) {
@@ -105,6 +122,27 @@ async function create(
     ...{ duplicates: parsed.duplicates, warn },
   });
   return { code: 201, body: made };
+}
+
+/** A question is held to its schema like what is stored. */
+function settlePosted(kind: KindDefinition, object: KubeObject, rules: WriteQuery): void {
+  pruneObject(kind, object, rules);
+  fillDefaults(kind, object, undefined);
+}
+
+async function postToPart(
+  exchange: Exchange,
+  { kind, answer }: PostedPart,
+  body: Uint8Array,
+  warn: (text: string) => void,
+): Promise<Outcome> {
+  const { request, query, target } = exchange;
+  const options = writeOptions("CreateOptions", query, false);
+  const parsed = decodeBody(body, mediaTypeOf(request), kind.protobuf);
+  const object = placed(parsed, { ...exchange, target: { ...target, kind } });
+  settlePosted(kind, object, { ...options, duplicates: parsed.duplicates, warn });
+  const { name = "", namespace = "" } = target;
+  return { code: 201, body: { ...object, status: await answer(object, { name, namespace }) } };
 }
 
 async function postToPod(exchange: Exchange, { objects }: WritePorts, body: Uint8Array): Promise<Outcome> {

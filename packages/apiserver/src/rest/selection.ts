@@ -55,6 +55,18 @@ export function selectionOf(kind: KindDefinition, query: SelectionQuery): Select
   }
 }
 
+/** The one value of a field that a selector lets through; undefined: it lets through others, or is no selector. */
+export function selectedField(selector: string | undefined, path: string): string | undefined {
+  if (selector === undefined) return undefined;
+  try {
+    return parseFieldSelector(selector).find((field) => field.path === path && field.equal)?.value;
+  } catch (error) {
+    // Whoever reads it for its list says what is wrong with it.
+    if (error instanceof SelectorError) return undefined;
+    throw error;
+  }
+}
+
 function fits(object: KubeObject, { path, equal, value }: FieldRequirement): boolean {
   return (textAt(object, path) === value) === equal;
 }

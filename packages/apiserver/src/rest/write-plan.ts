@@ -159,6 +159,7 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   finalize: ["spec", "finalizers"],
   ephemeralcontainers: ["spec", "ephemeralContainers"],
   resize: ["spec", "containers"],
+  approval: ["status", "conditions"],
 };
 const serverMeta = [
   "name",

@@ -1,0 +1,57 @@
+/**
+ * What a request asks for, by its method and path alone: authorization, fairness and the audit log need it
+ * before it is known whether there is such a thing.
+ */
+import type { PathAttributes, ResourceAttributes } from "../auth/authorization.ts";
+import { badRequest } from "../rest/refusals.ts";
+import { selectedField } from "../rest/selection.ts";
+import { verbOf } from "./exchange.ts";
+import { isTrue } from "./query.ts";
+
+export type RequestInfo = Omit<PathAttributes, "user"> | Omit<ResourceAttributes, "user">;
+
+/** Parts of a namespace itself, not things in it. */
+const namespaceParts = new Set(["status", "finalize"]);
+
+export function requestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
+  const [root, ...steps] = path.slice(1).split("/").map(decode);
+  const group = root === "apis" ? steps.shift() : root === "api" ? "" : undefined;
+  const version = steps.shift();
+  if (group === undefined || version === undefined || (steps[0] ?? "") === "") {
+    return { type: "path", verb: method.toLowerCase(), path: decodePath(path) };
+  }
+  let namespace: string | undefined;
+  if (steps[0] === "namespaces" && steps[1] !== undefined) {
+    namespace = steps[1];
+    if (steps[2] !== undefined && !namespaceParts.has(steps[2])) steps.splice(0, 2);
+  }
+  const [resource = "", name, subresource] = steps;
+  const watches = isTrue(query.get("watch")) && subresource === undefined;
+  const fieldSelector = query.get("fieldSelector") ?? undefined;
+  const named = name ?? nameIn(fieldSelector);
+  return {
+    ...{ type: "resource", group, version, resource },
+    verb: verbOf(method, name !== undefined, watches),
+    ...(subresource === undefined ? {} : { subresource }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(named === undefined ? {} : { name: named }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+  };
+}
+
+/** A list of the one object with a name is for whoever may see that one. */
+function nameIn(fieldSelector: string | undefined): string | undefined {
+  return selectedField(fieldSelector, "metadata.name") || undefined;
+}
+
+function decodePath(path: string): string {
+  return path.split("/").map(decode).join("/");
+}
+
+function decode(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch (error) {
+    throw badRequest(`invalid path segment ${step}`, error);
+  }
+}
