@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { type EngineFlags, FlagError, parseFlags } from "./flags.ts";
 
 const folders = ["--config", "c", "--state", "s", "--run", "r"];
-const base = { config: "c", state: "s", run: "r", guest: undefined, accel: "auto" } as const;
+const base = { config: "c", state: "s", run: "r", guest: undefined, accel: "auto", power: "engine" } as const;
 
 const good: readonly (readonly [string, readonly string[], EngineFlags | undefined])[] = [
   ["asks for help", ["--help"], undefined],
@@ -15,8 +15,8 @@ const good: readonly (readonly [string, readonly string[], EngineFlags | undefin
   ],
   [
     "speaks to the kernel's TPM, and says how machines run",
-    [...folders, "--tpm", "device:/dev/tpmrm0", "--guest", "g", "--accel", "tcg"],
-    { ...base, tpm: { kind: "device", path: "/dev/tpmrm0" }, guest: "g", accel: "tcg" },
+    [...folders, "--tpm", "device:/dev/tpmrm0", "--guest", "g", "--accel", "tcg", "--power", "system"],
+    { ...base, tpm: { kind: "device", path: "/dev/tpmrm0" }, guest: "g", accel: "tcg", power: "system" },
   ],
 ];
 
@@ -25,6 +25,7 @@ const bad: readonly (readonly [readonly string[], RegExp])[] = [
   [folders, /--tpm is missing/],
   [[...folders, "--tpm", "swtpm:"], /write swtpm:SOCKET/],
   [[...folders, "--tpm", "none", "--accel", "xen"], /write auto, kvm or tcg/],
+  [[...folders, "--tpm", "none", "--power", "plug"], /write system or engine/],
   [[...folders, "--tpm", "none", "--colour"], /--colour/],
   [[...folders, "--tpm", "none", "more"], /more/],
 ];

@@ -14,6 +14,8 @@ export interface EngineFlags {
   /** Folder of the guest's kernel and initramfs; without one the node runs no apps. */
   readonly guest: string | undefined;
   readonly accel: "auto" | "kvm" | "tcg";
+  /** What a reboot takes down: the box, or only this engine and its apps. */
+  readonly power: "system" | "engine";
 }
 
 /** The command line is not one; the message says what to write. */
@@ -29,6 +31,7 @@ export const usage: string = `selvedge engine: a node's software. Enrols the box
   --tpm WHERE    swtpm:SOCKET, device:/dev/tpmrm0, or none to keep keys in a file of the state folder
   --guest DIR    kernel and initramfs of apps' machines (packages/guest/build.ts makes them)
   --accel HOW    auto (KVM where it is, else emulation), kvm or tcg; default auto
+  --power WHAT   what a reboot takes down: system (the box), or engine (the engine and its apps); default engine
   --help         this
 
 The log goes to standard error, a JSON object a line. SIGTERM ends the engine and leaves the apps running.
@@ -47,6 +50,7 @@ export function parseFlags(args: readonly string[]): EngineFlags | undefined {
         tpm: { type: "string" },
         guest: { type: "string" },
         accel: { type: "string", default: "auto" },
+        power: { type: "string", default: "engine" },
         help: { type: "boolean", default: false },
       },
     }));
@@ -62,6 +66,9 @@ export function parseFlags(args: readonly string[]): EngineFlags | undefined {
   const accel = values["accel"];
   if (accel !== "auto" && accel !== "kvm" && accel !== "tcg")
     throw new FlagError(`--accel ${String(accel)}: write auto, kvm or tcg`);
+  const power = values["power"];
+  if (power !== "system" && power !== "engine")
+    throw new FlagError(`--power ${String(power)}: write system or engine`);
   const guest = values["guest"];
   return {
     config: required("config"),
@@ -69,7 +76,7 @@ export function parseFlags(args: readonly string[]): EngineFlags | undefined {
     run: required("run"),
     tpm: parseTpm(required("tpm")),
     guest: typeof guest === "string" ? guest : undefined,
-    accel,
+    ...{ accel, power },
   };
 }
 

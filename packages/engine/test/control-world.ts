@@ -8,11 +8,15 @@ import { Control } from "../src/control/control.ts";
 import { DeviceLog } from "../src/control/logs/device-log.ts";
 import { NodeConditions } from "../src/control/report/node-conditions.ts";
 import { Secrets } from "../src/control/secrets.ts";
-import { EngineStore } from "../src/engine-store.ts";
+import { Settings } from "../src/control/settings/settings.ts";
+import type { DesiredState } from "../src/desired.ts";
+import { Cell, EngineStore } from "../src/engine-store.ts";
+import { noHardware } from "../src/hardware/no-hardware.ts";
 import type { Disk } from "../src/host/disk.ts";
 import { FileKeyStore } from "../src/identity/file-key-store.ts";
 import { Identity } from "../src/identity/identity.ts";
 import type { KeyStore } from "../src/identity/key-store.ts";
+import { Operator } from "../src/operator/operator.ts";
 import { type HostFacts, type LinkDialer, LinkUnsupportedError } from "../src/ports.ts";
 import { enrolmentConfig, ScriptedGateway } from "./scripted-gateway.ts";
 
@@ -27,6 +31,7 @@ export interface ControlWorldOptions {
 export interface RunningEngine extends AsyncDisposable {
   readonly control: Control;
   readonly store: EngineStore;
+  readonly operator: Operator;
   readonly identity: Identity;
   readonly secrets: Secrets;
 }
@@ -37,20 +42,32 @@ export class ControlWorld {
   readonly gateway: ScriptedGateway = new ScriptedGateway();
   readonly plates: SimDisk = new SimDisk({ random: this.random, capacityBytes: 2 ** 30, root: "/state" });
   readonly records: LogRecord[] = [];
+  /** What the engine did with the box's power. */
+  readonly power: string[] = [];
+  /** Changes with a boot of the box. */
+  bootId = "boot-1";
 
   /** Starts control as the engine does; the disk is the same each time. */
   async engine(options: ControlWorldOptions = {}): Promise<RunningEngine> {
     const { clock, random } = this;
     const disk = this.plates.open();
-    const deviceLog = new DeviceLog({ disk, clock, engineVersion: "test" });
+    const accepted = new Cell<DesiredState | undefined>(undefined);
+    const settings = new Settings(accepted);
+    const deviceLog = new DeviceLog({ disk, clock, engineVersion: "test", settings });
     const log = new Log("engine", clock, (record) => {
       this.records.push(record);
-      deviceLog.write(record);
+      if (settings.keeps(record, "remote")) deviceLog.write(record);
     });
     const keys = await (options.keys ?? FileKeyStore.open)(disk);
     const identity = await Identity.open({ keys, disk, clock, random, log, label: "node-1" });
     const secrets = new Secrets(identity);
     const store = new EngineStore();
+    const host = facts(clock, this.bootId);
+    const power = {
+      reboot: async () => void this.power.push("reboot"),
+      powerOff: async () => void this.power.push("powerOff"),
+    };
+    const operator = new Operator({ accepted, store, settings, disk, clock, log, host, power });
     const linkDialer: LinkDialer = {
       async dial(_url, _certificates, signal) {
         if (options.dial === undefined) throw new LinkUnsupportedError("no link here");
@@ -61,16 +78,16 @@ export class ControlWorld {
       ...{ store, disk, clock, random, log, identity, secrets, deviceLog, linkDialer },
       http: this.gateway,
       config: enrolmentConfig(),
-      host: facts(clock),
+      ...{ host, accepted, settings, operator, hardware: noHardware },
       engineVersion: "test",
       firmwareVersion: "",
       apps: undefined,
-      conditions: new NodeConditions({ keys, disk, hypervisor: undefined }),
+      conditions: new NodeConditions({ keys, disk, hypervisor: undefined, operator }),
     });
     await control.load();
     control.start();
     return {
-      ...{ control, store, identity, secrets },
+      ...{ control, store, operator, identity, secrets },
       async [Symbol.asyncDispose]() {
         await control[Symbol.asyncDispose]();
         await keys[Symbol.asyncDispose]();
@@ -89,13 +106,14 @@ export class ControlWorld {
   }
 }
 
-function facts(clock: SimClock): HostFacts {
+function facts(clock: SimClock, bootId: string): HostFacts {
   return {
     architecture: "amd64",
     kernelVersion: "6.1.0",
     osImage: "Debian",
     machineId: "m",
-    bootId: "b",
+    bootId,
+    bootTrace: undefined,
     bootedAt: clock.now(),
     cpus: 2,
     memoryBytes: 4 * 2 ** 30,

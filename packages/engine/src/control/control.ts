@@ -9,21 +9,15 @@
  * None of it is needed for the node to run: what was accepted before is believed at start, before any
  * network.
  */
-import {
-  type Clock,
-  describeError,
-  type Instant,
-  type Log,
-  millis,
-  type Random,
-  seconds,
-  sleep,
-} from "@selvedge/base";
+import { type Clock, describeError, type Log, millis, type Random, seconds, sleep } from "@selvedge/base";
 import { Runner } from "@selvedge/reconcile";
-import type { EngineStore } from "../engine-store.ts";
+import type { DesiredState } from "../desired.ts";
+import type { Cell, EngineStore } from "../engine-store.ts";
+import type { HardwareProbe } from "../hardware/hardware.ts";
 import type { Disk } from "../host/disk.ts";
 import type { HttpClient } from "../host/http.ts";
 import type { Identity } from "../identity/identity.ts";
+import type { Operator } from "../operator/operator.ts";
 import type { AppLogOutbox, AppStreams, AppUsages, HostFacts, LinkDialer } from "../ports.ts";
 import { Attestation } from "./attestation.ts";
 import { ConfigAcceptor } from "./config-acceptor.ts";
@@ -35,16 +29,19 @@ import type { EnrolmentConfig } from "./enrolment-config.ts";
 import { LinkClient } from "./link-client.ts";
 import type { DeviceLog } from "./logs/device-log.ts";
 import { LogUploader } from "./logs/log-uploader.ts";
-import { deviceInfo, type NodeCondition } from "./report/device-info.ts";
-import type { InfoMessage } from "./report/info-messages.ts";
+import { DeviceReport } from "./report/device-report.ts";
 import { MetricsLoop } from "./report/metrics.ts";
 import type { NodeConditions } from "./report/node-conditions.ts";
 import { deviceKey, Reporter } from "./report/reporter.ts";
 import type { Secrets } from "./secrets.ts";
-import { Settings } from "./settings/settings.ts";
+import type { Settings } from "./settings/settings.ts";
 
 export interface ControlOptions {
   readonly store: EngineStore;
+  /** What the controller wants, before the operator has had a say. */
+  readonly accepted: Cell<DesiredState | undefined>;
+  readonly settings: Settings;
+  readonly operator: Operator;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly random: Random;
@@ -55,6 +52,7 @@ export interface ControlOptions {
   readonly identity: Identity;
   readonly secrets: Secrets;
   readonly host: HostFacts;
+  readonly hardware: HardwareProbe;
   readonly deviceLog: DeviceLog;
   readonly engineVersion: string;
   readonly firmwareVersion: string;
@@ -82,6 +80,7 @@ export class Control implements AsyncDisposable {
   readonly #enroller: Enroller;
   readonly #attestation: Attestation;
   readonly #settings: Settings;
+  readonly #device: DeviceReport;
   readonly #link: LinkClient;
   readonly #poll: ConfigLoop;
   readonly #metrics: MetricsLoop;
@@ -90,7 +89,6 @@ export class Control implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
   readonly #unsubscribe: (() => void)[] = [];
-  readonly #conditionsSince = new Map<string, { readonly status: string; readonly since: Instant }>();
   #node = "";
   #epoch: bigint | undefined;
 
@@ -102,7 +100,7 @@ export class Control implements AsyncDisposable {
     const node = (): string => this.#node;
     const linkIsUp = (): boolean => this.#link.isUp;
     const common = { clock, random, log, node };
-    this.#settings = new Settings(store.desired);
+    this.#settings = options.settings;
     this.#trust = new ControllerTrust({ disk, clock, roots: config.roots });
     this.#acceptor = new ConfigAcceptor({
       disk,
@@ -110,7 +108,7 @@ export class Control implements AsyncDisposable {
       log,
       secrets,
       trust: this.#trust,
-      desired: store.desired,
+      desired: options.accepted,
     });
     const client = new ControllerClient({ ...common, http, config, identity, trust: this.#trust });
     this.#client = client;
@@ -134,7 +132,14 @@ export class Control implements AsyncDisposable {
       onUp: () => this.#reached(),
       onDown: () => this.#poll.linkEnded(),
     });
-    this.reporter = new Reporter({ ...common, client, store, disk, device: () => this.#device() });
+    this.#device = new DeviceReport({
+      ...{ ...common, ...options, acceptor: this.#acceptor, attestation: this.#attestation },
+    });
+    this.reporter = new Reporter({
+      ...{ ...common, client, store, disk },
+      device: () => this.#device.device(),
+      hardware: () => this.#device.hardware(),
+    });
     this.#runner = new Runner({ reconciler: this.reporter, clock, random, log, concurrency: reportsAtOnce });
     const settings = this.#settings;
     this.#metrics = new MetricsLoop({
@@ -147,7 +152,7 @@ export class Control implements AsyncDisposable {
       linkIsUp,
       usages: apps?.usages,
     });
-    this.#logs = new LogUploader({ ...common, client, deviceLog, store, outbox: apps?.logs });
+    this.#logs = new LogUploader({ ...common, client, deviceLog, store, settings, outbox: apps?.logs });
   }
 
   /** Believes what was accepted before this start. Touches no network. */
@@ -158,6 +163,8 @@ export class Control implements AsyncDisposable {
       await disk.remove("control");
     }
     await this.#trust.load(log);
+    await this.#settings.load(disk);
+    await this.#options.operator.load();
     this.#node = (await this.#enroller.known()) ?? "";
     await this.#acceptor.load();
     this.#epoch = this.#acceptor.accepted?.epoch;
@@ -165,6 +172,7 @@ export class Control implements AsyncDisposable {
   }
 
   start(): void {
+    this.#go("operator", (signal) => this.#options.operator.run(signal));
     this.#go("enrolment", (signal) => this.#converse(signal));
   }
 
@@ -197,6 +205,7 @@ export class Control implements AsyncDisposable {
     this.#go("metrics", (inner) => this.#metrics.run(inner));
     this.#go("logs", (inner) => this.#logs.run(inner));
     this.#go("certificates", (inner) => this.#refreshCerts(inner));
+    this.#options.operator.onChange(() => this.#runner.wake(deviceKey));
     this.#go("look around", (inner) => this.#lookAround(inner));
   }
 
@@ -231,6 +240,7 @@ export class Control implements AsyncDisposable {
 
   /** The controller can be reached, perhaps again: what waits for that goes now. */
   #reached(): void {
+    this.#options.operator.heard();
     this.#attestation.retry();
     this.#link.retry();
     this.#logs.poke();
@@ -250,37 +260,6 @@ export class Control implements AsyncDisposable {
     this.#acceptor.forgetHash();
     this.reporter.forget();
     this.#tellAll();
-  }
-
-  async #device(): Promise<InfoMessage> {
-    const { store, host, identity, engineVersion, config, disk } = this.#options;
-    return deviceInfo({
-      node: this.#node,
-      engineVersion,
-      serial: config.softSerial || config.serial,
-      host,
-      internalIp: await host.internalIp(),
-      storageBytes: (await disk.free()).totalBytes,
-      identityStore: identity.keys.kind,
-      desired: store.desired.get(),
-      refusal: this.#acceptor.refusal,
-      attestation: this.#attestation.state,
-      apps: store.apps.entries().map(([, status]) => status),
-      contents: store.contents.entries().map(([, status]) => status),
-      settings: this.#settings.status(),
-      conditions: await this.#conditions(),
-    });
-  }
-
-  /** With the time since when each is as it is. */
-  async #conditions(): Promise<NodeCondition[]> {
-    const now = this.#options.clock.now();
-    return (await this.#options.conditions.read()).map((condition) => {
-      const before = this.#conditionsSince.get(condition.type);
-      const since = before?.status === condition.status ? before.since : now;
-      this.#conditionsSince.set(condition.type, { status: condition.status, since });
-      return { ...condition, since };
-    });
   }
 
   async #lookAround(signal: AbortSignal): Promise<void> {

@@ -16,6 +16,7 @@ interface StoredKeys {
 
 export class FileKeyStore implements KeyStore {
   readonly kind = "file";
+  readonly chip = undefined;
   readonly place: string;
   readonly publicKeys: KeyStore["publicKeys"];
   readonly #device: KeyObject;

@@ -3,6 +3,8 @@ export interface KeyStore extends AsyncDisposable {
   readonly kind: "tpm" | "file";
   /** Where the keys lie, for people. */
   readonly place: string;
+  /** What the chip says of itself; undefined without one. */
+  readonly chip: { readonly manufacturer: string; readonly firmware: string } | undefined;
   /** SubjectPublicKeyInfo, DER. The attestation key is missing where nothing could vouch for it. */
   readonly publicKeys: {
     readonly device: Uint8Array;

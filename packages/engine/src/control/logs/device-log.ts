@@ -2,22 +2,36 @@
  * The engine's own log on its way to the controller: a buffer in memory, closed into gzip files by size or
  * age, kept on the disk until they are uploaded. Both are bounded; what falls off is counted and said.
  */
-import { type Clock, formatRecord, instant, type LogLevel, type LogRecord, minutes } from "@selvedge/base";
+import {
+  type Clock,
+  formatRecord,
+  instant,
+  type LogLevel,
+  type LogRecord,
+  minutes,
+  seconds,
+} from "@selvedge/base";
 import type { Disk } from "../../host/disk.ts";
+import type { Settings } from "../settings/settings.ts";
 import { bundleAim, bundleMax, logBundle, logLine } from "./log-bundle.ts";
 
 export interface DeviceLogParts {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly engineVersion: string;
+  readonly settings: Pick<Settings, "number" | "isOn">;
 }
 
 const folder = "control/device-log";
 /** Text compresses about tenfold. */
 const textMax = bundleAim * 8;
 const ageMax = minutes(5);
+/** With `newlog.allow.fastupload`. */
+const fastAgeMax = seconds(10);
 /** About a week of an unreachable controller at the engine's pace, and little on any disk. */
 const filesMax = 200;
+/** A window of EVE's is counted in lines; more of them would be memory for nothing. */
+const windowMax = 1000;
 
 /** EVE's (syslog's) words. */
 const severities: Readonly<Record<LogLevel, string>> = {
@@ -35,14 +49,15 @@ export class DeviceLog {
   #messages = 0;
   #dropped = 0;
   #next: number | undefined;
+  /** The newest lines, for the window. */
+  readonly #said: string[] = [];
 
   constructor(parts: DeviceLogParts) {
     this.#parts = parts;
   }
 
-  /** A log sink. Debug lines stay on the box. */
+  /** A log sink. */
   readonly write = (record: LogRecord): void => {
-    if (record.level === "debug") return;
     const { message, level, logger, fields } = record;
     const {
       at: _at,
@@ -51,11 +66,13 @@ export class DeviceLog {
       message: _message,
       ...rest
     } = JSON.parse(formatRecord(record)) as Record<string, unknown>;
+    const content = Object.keys(fields).length === 0 ? message : `${message} ${JSON.stringify(rest)}`;
+    if (this.#wasSaid(`${logger} ${content}`)) return;
     const line = logLine({
       severity: severities[level],
       source: logger,
       iid: "",
-      content: Object.keys(fields).length === 0 ? message : `${message} ${JSON.stringify(rest)}`,
+      content,
       msgid: ++this.#messages,
       tags: {},
       at: instant(Date.parse(record.at)),
@@ -74,7 +91,8 @@ export class DeviceLog {
   /** Closes the buffer into a file when it is large or old enough. */
   async rotate(node: string, now: boolean): Promise<void> {
     const { clock, disk, engineVersion } = this.#parts;
-    const due = this.#textLength >= textMax || clock.monotonic() - this.#since >= ageMax || now;
+    const longest = this.#parts.settings.isOn("newlog.allow.fastupload") ? fastAgeMax : ageMax;
+    const due = this.#textLength >= textMax || clock.monotonic() - this.#since >= longest || now;
     if (this.#lines.length === 0 || !due) return;
     const names = await this.#names();
     this.#next ??= Number(names.at(-1)?.split(".")[0] ?? 0) + 1;
@@ -90,7 +108,7 @@ export class DeviceLog {
     this.#lines.splice(0, lines.length);
     this.#textLength = this.#lines.reduce((sum, { length }) => sum + length, 0);
     this.#since = clock.monotonic();
-    while (names.length > filesMax) {
+    while (names.length > this.#filesMax()) {
       await disk.remove(`${folder}/${names.shift()}`);
       this.#dropped++;
     }
@@ -112,6 +130,21 @@ export class DeviceLog {
 
   async sent(name: string): Promise<void> {
     await this.#parts.disk.remove(`${folder}/${name}`);
+  }
+
+  /** Files are at most this large, so their number bounds the disk. */
+  #filesMax(): number {
+    const bytes = this.#parts.settings.number("newlog.gzipfiles.ondisk.maxmegabytes") * 2 ** 20;
+    return Math.max(1, Math.min(filesMax, Math.floor(bytes / bundleMax)));
+  }
+
+  /** Whether the same was said within the window that the settings give; without one nothing was. */
+  #wasSaid(text: string): boolean {
+    const size = Math.min(this.#parts.settings.number("log.dedup.window.size"), windowMax);
+    const there = size > 0 && this.#said.includes(text);
+    if (size > 0 && !there) this.#said.push(text);
+    while (this.#said.length > size) this.#said.shift();
+    return there;
   }
 
   async #names(): Promise<string[]> {

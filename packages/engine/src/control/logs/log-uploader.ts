@@ -16,6 +16,7 @@ import type { EngineStore } from "../../engine-store.ts";
 import type { AppLogOutbox, LogLine } from "../../ports.ts";
 import { Alarm } from "../alarm.ts";
 import type { ControllerClient } from "../controller-client.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { DeviceLog } from "./device-log.ts";
 import { bundleAim, bundleMax, logBundle, logLine } from "./log-bundle.ts";
 
@@ -28,6 +29,7 @@ export interface LogUploaderParts {
   readonly random: Random;
   readonly log: Log;
   readonly node: () => string;
+  readonly settings: Pick<Settings, "isOn">;
 }
 
 /** EVE's pace by the number of files that wait. */
@@ -75,8 +77,10 @@ export class LogUploader {
       try {
         const device = clock.monotonic() >= deviceDue;
         const { waiting, more } = await this.#round(device, signal);
-        if (device) deviceDue = clock.monotonic() + paceOf(waiting) * (0.8 + 0.4 * random.next());
-        pause = more ? fastest : appsPause;
+        const fast = this.#parts.settings.isOn("newlog.allow.fastupload");
+        const pace = fast ? fastest : paceOf(waiting);
+        if (device) deviceDue = clock.monotonic() + pace * (0.8 + 0.4 * random.next());
+        pause = more || fast ? fastest : appsPause;
         failing = false;
       } catch (error) {
         signal.throwIfAborted();

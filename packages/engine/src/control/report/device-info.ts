@@ -4,11 +4,21 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Instant } from "@selvedge/base";
 import { ext, info, setExtension } from "@selvedge/eve-api";
 import type { DesiredState } from "../../desired.ts";
+import type { Adapter, BlockDevice, Hardware } from "../../hardware/hardware.ts";
 import type { AppStatus, ContentStatus } from "../../observed.ts";
 import type { HostFacts } from "../../ports.ts";
 import type { Attestation } from "../attestation.ts";
 import type { Refusal } from "../config-acceptor.ts";
-import type { SettingStatus } from "../settings/settings.ts";
+import type { SettingStatuses } from "../settings/settings.ts";
+import {
+  adaptersPart,
+  lifePart,
+  makerPart,
+  type NodeLife,
+  storagePart,
+  systemPart,
+  trustPart,
+} from "./device-node.ts";
 import { type InfoMessage, infoMessage } from "./info-messages.ts";
 
 export interface DeviceFacts {
@@ -18,16 +28,23 @@ export interface DeviceFacts {
   readonly host: HostFacts;
   readonly internalIp: string;
   readonly storageBytes: number;
+  readonly inventory: Hardware;
+  readonly disks: readonly BlockDevice[];
+  readonly adapters: readonly Adapter[];
+  readonly stateFolder: string;
+  /** PEM, as the box was given them. */
+  readonly roots: readonly string[];
   readonly identityStore: "tpm" | "file";
+  readonly keysPlace: string;
+  /** Kept from apps. */
+  readonly reserved: { readonly memoryBytes: number; readonly diskBytes: number };
+  readonly life: NodeLife;
   readonly desired: DesiredState | undefined;
   readonly refusal: Refusal | undefined;
   readonly attestation: Attestation["state"];
   readonly apps: readonly AppStatus[];
   readonly contents: readonly ContentStatus[];
-  readonly settings: {
-    readonly known: Record<string, SettingStatus>;
-    readonly unknown: Record<string, SettingStatus>;
-  };
+  readonly settings: SettingStatuses;
   readonly conditions: readonly NodeCondition[];
 }
 
@@ -40,8 +57,6 @@ export interface NodeCondition {
 }
 
 const mib = 2 ** 20;
-/** What the engine, the kernel and the page cache of a running system need beside the apps. */
-export const reservedBytes: number = 512 * mib;
 /** Kubernetes' own default; a box runs out of memory long before. */
 const appsMax = 110;
 /** Images told about: the largest, as kubelet does, so that a full disk of images stays a small message. */
@@ -56,8 +71,9 @@ const attestationStates: Readonly<Record<Attestation["state"], info.AttestationS
 };
 
 export function deviceInfo(facts: DeviceFacts): InfoMessage {
-  const { host, desired, settings } = facts;
+  const { host, desired, settings, inventory } = facts;
   const machine = host.architecture === "arm64" ? "aarch64" : "x86_64";
+  const longVersion = `selvedge ${facts.engineVersion} on ${host.osImage}, Linux ${host.kernelVersion}`;
   const value = create(info.ZInfoDeviceSchema, {
     machineArch: machine,
     cpuArch: machine,
@@ -65,29 +81,25 @@ export function deviceInfo(facts: DeviceFacts): InfoMessage {
     ncpu: host.cpus,
     memory: BigInt(Math.floor(host.memoryBytes / mib)),
     storage: BigInt(Math.floor(facts.storageBytes / mib)),
-    minfo: { serialNumber: facts.serial, UUID: facts.node },
     bootTime: timestampFromMs(host.bootedAt),
     HostName: desired?.nodeName ?? "",
-    swList: [
-      {
-        activated: true,
-        partitionLabel: "engine",
-        partitionState: "active",
-        status: info.ZSwState.INSTALLED,
-        shortVersion: facts.engineVersion,
-        longVersion: `selvedge ${facts.engineVersion} on ${host.osImage}, Linux ${host.kernelVersion}`,
-      },
-    ],
-    HSMStatus:
-      facts.identityStore === "tpm"
-        ? info.HwSecurityModuleStatus.ENABLED
-        : info.HwSecurityModuleStatus.NOTFOUND,
+    deviceName: desired?.nodeName ?? "",
     configItemStatus: { configItems: settings.known, unknownConfigItems: settings.unknown },
     appInstances: facts.apps.map(({ id, displayName }) => ({ uuid: id, name: displayName, domainName: id })),
-    capabilities: { HWAssistedVirtualization: host.hardwareVirtualization },
-    state: info.ZDeviceState.ZDEVICE_STATE_ONLINE,
+    hardwareWatchdogPresent: inventory.watchdog,
+    capabilities: {
+      HWAssistedVirtualization: host.hardwareVirtualization,
+      IOVirtualization: inventory.iommu,
+    },
     attestationInfo: { state: attestationStates[facts.attestation] },
-    deviceName: desired?.nodeName ?? "",
+    apiCapability: info.APICapability.API_CAPABILITY_START_DELAY_IN_SECONDS,
+    optionalCapabilities: { hwInventorySupport: true },
+    ...lifePart(facts.life),
+    ...makerPart(inventory, desired?.node?.names, facts),
+    ...storagePart(facts.disks, { folder: facts.stateFolder, totalBytes: facts.storageBytes }),
+    ...adaptersPart(facts.adapters),
+    ...trustPart(facts.identityStore, facts.keysPlace, facts.roots),
+    ...systemPart({ version: facts.engineVersion, longVersion }, desired),
   });
   setExtension(value, ext.NodeReportSchema, nodeReport(facts));
   return infoMessage(facts.node, info.ZInfoTypes.ZiDevice, { case: "dinfo", value });
@@ -107,8 +119,8 @@ function nodeReport(facts: DeviceFacts): ext.NodeReport {
     storageBytes: BigInt(storageBytes),
     maxApps: appsMax,
     allocatableCpuMillis: BigInt(host.cpus * 1000),
-    allocatableMemoryBytes: BigInt(Math.max(0, host.memoryBytes - reservedBytes)),
-    allocatableStorageBytes: BigInt(Math.floor(storageBytes * 0.9)),
+    allocatableMemoryBytes: BigInt(Math.max(0, host.memoryBytes - facts.reserved.memoryBytes)),
+    allocatableStorageBytes: BigInt(Math.max(0, storageBytes - facts.reserved.diskBytes)),
     appIds: facts.apps.map(({ id }) => id).sort(),
     configHash: desired?.configHash ?? "",
     ...(refusal === undefined

@@ -10,7 +10,8 @@ async function reasons(confinement: Confinement | undefined): Promise<Record<str
   const keys = { kind: "tpm", place: "TPM" } as unknown as KeyStore;
   const port = { emulated: false, confinement: async () => confinement } as unknown as Hypervisor;
   const hypervisor = confinement === undefined ? undefined : port;
-  const said = await new NodeConditions({ keys, disk, hypervisor }).read();
+  const operator = { fault: "", troubles: [] };
+  const said = await new NodeConditions({ keys, disk, hypervisor, operator }).read();
   return Object.fromEntries(said.map(({ type, status, reason }) => [type, `${status} ${reason}`]));
 }
 

@@ -1,6 +1,7 @@
 import type { Confinement, Hypervisor } from "../../app/hypervisor.ts";
 import type { Disk } from "../../host/disk.ts";
 import type { KeyStore } from "../../identity/key-store.ts";
+import type { Operator } from "../../operator/operator.ts";
 import type { NodeCondition } from "./device-info.ts";
 
 /** Kubelet's line: an image more may not fit below it. */
@@ -18,12 +19,19 @@ export class NodeConditions {
   readonly #keys: KeyStore;
   readonly #disk: Disk;
   readonly #hypervisor: Hypervisor | undefined;
+  readonly #operator: Pick<Operator, "fault" | "troubles">;
   #underPressure = false;
 
-  constructor(parts: { keys: KeyStore; disk: Disk; hypervisor: Hypervisor | undefined }) {
+  constructor(parts: {
+    keys: KeyStore;
+    disk: Disk;
+    hypervisor: Hypervisor | undefined;
+    operator: Pick<Operator, "fault" | "troubles">;
+  }) {
     this.#keys = parts.keys;
     this.#disk = parts.disk;
     this.#hypervisor = parts.hypervisor;
+    this.#operator = parts.operator;
   }
 
   async read(): Promise<readonly Says[]> {
@@ -35,8 +43,22 @@ export class NodeConditions {
       virtualization(this.#hypervisor),
       ...(this.#hypervisor === undefined ? [] : [confinement(await this.#hypervisor.confinement())]),
       diskPressure(this.#underPressure),
+      ...operations(this.#operator),
     ];
   }
+}
+
+/** Told only where there is something to tell. */
+function operations({ fault, troubles }: Pick<Operator, "fault" | "troubles">): Says[] {
+  const commands: Says[] =
+    fault === "" ? [] : [{ type: "CommandRefused", status: "True", reason: "NoPower", message: fault }];
+  if (troubles.length === 0) return commands;
+  const message = "nothing is started or changed on the node; what runs goes on";
+  return [...commands, { type: "Maintenance", status: "True", reason: capital(troubles[0] ?? ""), message }];
+}
+
+function capital(word: string): string {
+  return word.slice(0, 1).toUpperCase() + word.slice(1);
 }
 
 function identity({ kind, place }: KeyStore): Says {

@@ -49,9 +49,12 @@ export interface ReporterParts {
   readonly node: () => string;
   /** Reads everything that ZInfoDevice tells. */
   readonly device: () => Promise<InfoMessage>;
+  /** Reads what the box is made of. */
+  readonly hardware: () => Promise<InfoMessage>;
 }
 
 export const deviceKey = "device";
+export const hardwareKey = "hardware";
 
 /** What the controller has of one thing. */
 interface Told {
@@ -102,6 +105,7 @@ export class Reporter implements Reconciler {
     return [
       ...new Set([
         deviceKey,
+        hardwareKey,
         ...apps.keys().map((id) => `app/${id}`),
         ...(wanted?.networks.map(({ id }) => `network/${id}`) ?? []),
         ...(wanted?.contents.map(({ id }) => `content/${id}`) ?? []),
@@ -170,7 +174,7 @@ export class Reporter implements Reconciler {
   }
 
   async #message(key: string): Promise<{ message: InfoMessage; gone: boolean }> {
-    const { store, node, device } = this.#parts;
+    const { store, node, device, hardware } = this.#parts;
     const [kind = "", id = ""] = key.split("/");
     const desired = store.desired.get();
     const nics = (): ReturnType<typeof store.nics.entries>[number][1][] =>
@@ -208,6 +212,8 @@ export class Reporter implements Reconciler {
         if (spec === undefined) return { message: volumeGone(node(), id), gone: true };
         return there(volumeInfo(node(), spec, spec.contentId && store.contents.get(spec.contentId)));
       }
+      case hardwareKey:
+        return there(await hardware());
       default:
         return there(await device());
     }

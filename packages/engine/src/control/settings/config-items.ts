@@ -96,6 +96,14 @@ function quoted(value: string): string {
 /** A field of cron: `*`, a number, a range, a list, a step. */
 const cronField = /^(\*|\d{1,2}(-\d{1,2})?)(\/\d{1,2})?(,(\*|\d{1,2}(-\d{1,2})?)(\/\d{1,2})?)*$/;
 
+const drainPolicies = [
+  "block-if-contains-last-replica",
+  "allow-if-replica-is-stopped",
+  "always-allow",
+  "block-for-eviction",
+  "block-for-eviction-if-contains-last-replica",
+];
+
 const forms: Readonly<Record<TextForm, readonly [fits: (value: string) => boolean, words: string]>> = {
   any: [() => true, "text"],
   cron: [
@@ -121,11 +129,5 @@ const forms: Readonly<Record<TextForm, readonly [fits: (value: string) => boolea
     "a host, or a URL of http or https",
   ],
   k3s: [(value) => /^(v\d+\.\d+\.\d+\+k3s\d+)?$/.test(value), "a version such as v1.28.5+k3s1"],
-  drain: [
-    (value) =>
-      /^(block-if-contains-last-replica|allow-if-replica-is-stopped|always-allow|block-for-eviction|block-for-eviction-if-contains-last-replica)$/.test(
-        value,
-      ),
-    "one of Longhorn's node drain policies",
-  ],
+  drain: [(value) => drainPolicies.includes(value), "one of Longhorn's node drain policies"],
 };

@@ -2,7 +2,7 @@
  * Config items in force. A value that cannot be leaves the last good one in force and says so, through
  * restarts as well; an item that the configuration has no more is EVE's default again.
  */
-import { type LogLevel, type Millis, seconds } from "@selvedge/base";
+import { type LogLevel, type LogRecord, type Millis, seconds } from "@selvedge/base";
 import type { DesiredState } from "../../desired.ts";
 import type { Cell } from "../../engine-store.ts";
 import type { Disk } from "../../host/disk.ts";
@@ -100,6 +100,14 @@ export class Settings {
     return this.#value(key);
   }
 
+  /** All of them, by key. */
+  inForce(): ReadonlyMap<string, string> {
+    return new Map([
+      ...itemKeys.map((key): [string, string] => [key, notApplied(key)?.inForce ?? this.#value(key)]),
+      ...[...this.#good].filter(([key]) => agentOf(key) !== undefined),
+    ]);
+  }
+
   /** Whether the configuration says anything valid about it. */
   isSet(key: NumberKey): boolean {
     return this.#good.has(key);
@@ -112,6 +120,12 @@ export class Settings {
     const own = [part, ...names].map((name) => this.#good.get(`agent.${name}.${item}`));
     const usual = where === "local" ? "debug.default.loglevel" : "debug.default.remote.loglevel";
     return levels[(own.find((text) => text !== undefined) ?? this.#value(usual)).toLowerCase()] ?? "info";
+  }
+
+  /** Whether a line of the log is for the box's own log, or for the controller. */
+  keeps({ logger, level }: Pick<LogRecord, "logger" | "level">, where: "local" | "remote"): boolean {
+    const least = this.level(logger.split(".")[1] ?? "", where);
+    return least !== "none" && weights[level] >= weights[least];
   }
 
   /** After each configuration. */
@@ -189,6 +203,8 @@ const agentsOf: ReadonlyMap<string, readonly string[]> = new Map([
   ["network", ["zedrouter", "nim"]],
   ["content", ["volumemgr", "downloader", "verifier"]],
 ]);
+
+const weights: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 const levels: Readonly<Record<string, LogLevel | "none">> = {
   none: "none",

@@ -1,17 +1,18 @@
 /** What the box is, read from /proc, /sys and /etc. */
-import { open, readFile } from "node:fs/promises";
+import { open, readdir, readFile } from "node:fs/promises";
 import { arch, availableParallelism, networkInterfaces, release, totalmem } from "node:os";
 import { type Instant, instant } from "@selvedge/base";
 import type { HostFacts } from "../../ports.ts";
 
 export async function readHostFacts(): Promise<HostFacts> {
   const architecture = arch() === "arm64" ? "arm64" : "amd64";
-  const [osImage, machineId, bootId, bootedAt, hardwareVirtualization] = await Promise.all([
+  const [osImage, machineId, bootId, bootedAt, hardwareVirtualization, bootTrace] = await Promise.all([
     readOsName(),
     text("/etc/machine-id"),
     text("/proc/sys/kernel/random/boot_id"),
     readBootTime(),
     hasKvm(architecture),
+    readBootTrace(),
   ]);
   return {
     architecture,
@@ -20,6 +21,7 @@ export async function readHostFacts(): Promise<HostFacts> {
     machineId,
     bootId,
     bootedAt,
+    bootTrace,
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
     hardwareVirtualization,
@@ -53,6 +55,18 @@ async function readOsName(): Promise<string> {
 async function readBootTime(): Promise<Instant> {
   const seconds = /^btime (\d+)$/m.exec(await text("/proc/stat"))?.[1];
   return instant(Number(seconds ?? 0) * 1000);
+}
+
+/** WDIOF_CARDRESET: the watchdog's card reset the box. */
+const cardReset = 0x20;
+
+/** What the kernel wrote as it stopped, where it has a place for that; else what the watchdog says. */
+async function readBootTrace(): Promise<HostFacts["bootTrace"]> {
+  const store = "/sys/fs/pstore";
+  const [dump] = (await readdir(store).catch(() => [])).filter((name) => name.startsWith("dmesg-")).sort();
+  if (dump !== undefined) return { boot: "kernel", text: await text(`${store}/${dump}`) };
+  const status = Number(await text("/sys/class/watchdog/watchdog0/bootstatus"));
+  return status & cardReset ? { boot: "watchdog", text: `boot status 0x${status.toString(16)}` } : undefined;
 }
 
 /** The address of the interface that the default route leaves by; else the first that is not ours alone. */

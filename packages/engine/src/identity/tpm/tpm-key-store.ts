@@ -23,12 +23,14 @@ export type TpmPlace =
 export class TpmKeyStore implements KeyStore {
   readonly kind = "tpm";
   readonly place: string;
+  readonly chip: KeyStore["chip"];
   readonly publicKeys: KeyStore["publicKeys"];
   readonly #tpm: Tpm;
 
-  private constructor(tpm: Tpm, place: string, publicKeys: KeyStore["publicKeys"]) {
+  private constructor(tpm: Tpm, place: string, chip: KeyStore["chip"], publicKeys: KeyStore["publicKeys"]) {
     this.#tpm = tpm;
     this.place = place;
+    this.chip = chip;
     this.publicKeys = publicKeys;
   }
 
@@ -38,7 +40,7 @@ export class TpmKeyStore implements KeyStore {
       place.kind === "swtpm" ? new TpmSocketChannel(place.socket) : new TpmDeviceChannel(place.path);
     const tpm = new Tpm(channel);
     try {
-      return new TpmKeyStore(tpm, at, {
+      return new TpmKeyStore(tpm, at, await tpm.chip(), {
         device: await prepare(tpm, "sign"),
         exchange: await prepare(tpm, "exchange"),
         attestation: await prepare(tpm, "attest"),

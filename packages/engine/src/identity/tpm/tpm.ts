@@ -48,6 +48,7 @@ const commands = {
   Sign: 0x15d,
   FlushContext: 0x165,
   ReadPublic: 0x173,
+  GetCapability: 0x17a,
   GetRandom: 0x17b,
   PCR_Read: 0x17e,
 } as const;
@@ -197,6 +198,29 @@ export class Tpm implements AsyncDisposable {
       answer.raw(4 + 2 + 1 + 3);
       const count = answer.u32();
       for (let at = 0; at < count; at++) values.push({ index: first + at, value: answer.sized().slice() });
+    }
+    return values;
+  }
+
+  /** Whose chip it is, and its firmware, as TCG has both. */
+  async chip(): Promise<{ manufacturer: string; firmware: string }> {
+    const [maker = 0] = await this.#properties(0x105, 1);
+    const [first = 0, second = 0] = await this.#properties(0x10b, 2);
+    const letters = [24, 16, 8, 0].map((shift) => String.fromCharCode((maker >>> shift) & 0xff)).join("");
+    const parts = [first >>> 16, first & 0xffff, second >>> 16, second & 0xffff];
+    return { manufacturer: letters.replace(/[^\x20-\x7e]/g, "").trim(), firmware: parts.join(".") };
+  }
+
+  async #properties(first: number, count: number): Promise<number[]> {
+    const body = new TpmWriter().u32(6).u32(first).u32(count).done();
+    const answer = await this.#run("GetCapability", false, body);
+    answer.u8();
+    answer.u32();
+    const given = answer.u32();
+    const values: number[] = [];
+    for (let at = 0; at < given; at++) {
+      answer.u32();
+      values.push(answer.u32());
     }
     return values;
   }

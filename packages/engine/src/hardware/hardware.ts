@@ -1,0 +1,152 @@
+/** What the box is made of and how its parts fare, as a port; the real one reads /sys and /proc. */
+import type { Instant } from "@selvedge/base";
+
+/** Does not change from one boot to the next unless somebody opens the box. Lists are in order of address. */
+export interface Hardware {
+  readonly product: Product;
+  readonly firmware: { readonly vendor: string; readonly version: string; readonly date: string };
+  readonly cpus: readonly Cpu[];
+  readonly pci: readonly PciDevice[];
+  readonly usb: readonly UsbDevice[];
+  readonly serialPorts: readonly SerialPort[];
+  readonly networks: readonly NetworkDevice[];
+  readonly watchdog: boolean;
+  readonly statusLed: boolean;
+  readonly iommu: boolean;
+  /** Undefined without one; empty where the system does not tell. */
+  readonly tpm: { readonly specVersion: string } | undefined;
+  readonly kernelCommandLine: string;
+}
+
+export interface Product {
+  readonly manufacturer: string;
+  readonly name: string;
+  readonly version: string;
+  readonly serial: string;
+  readonly uuid: string;
+  /** Of a device tree, on boxes that have one. */
+  readonly compatible: string;
+}
+
+export interface Cpu {
+  readonly id: number;
+  readonly vendor: string;
+  readonly model: string;
+  readonly hertz: number;
+}
+
+/** `0000:00:1f.2` */
+export type PciAddress = string;
+
+export interface PciDevice {
+  readonly address: PciAddress;
+  readonly parent: PciAddress | undefined;
+  readonly driver: string;
+  readonly vendor: number;
+  readonly device: number;
+  readonly revision: number;
+  readonly subsystem: number;
+  /** Class and subclass as one number: 0x020000 is Ethernet. */
+  readonly classCode: number;
+  readonly iommuGroup: string;
+}
+
+export interface UsbAddress {
+  readonly bus: number;
+  readonly port: string;
+}
+
+export interface UsbDevice {
+  readonly address: UsbAddress;
+  readonly pci: PciAddress | undefined;
+  readonly driver: string;
+  readonly vendor: number;
+  readonly product: number;
+  readonly classCode: number;
+}
+
+export interface SerialPort {
+  readonly path: string;
+  readonly ioPorts: string;
+  readonly irq: number;
+  readonly pci: PciAddress | undefined;
+}
+
+export interface NetworkDevice {
+  readonly name: string;
+  readonly kind: "ethernet" | "wifi" | "wwan" | "other";
+  readonly mac: string;
+  readonly megabits: number;
+  readonly pci: PciAddress | undefined;
+}
+
+/** A network adapter of the box as it is now; those that the engine makes for apps are not among them. */
+export interface Adapter {
+  readonly name: string;
+  readonly mac: string;
+  readonly up: boolean;
+  readonly mtu: number;
+  readonly addresses: readonly string[];
+  readonly routers: readonly string[];
+  readonly dnsServers: readonly string[];
+  readonly dnsDomain: string;
+  readonly counters: AdapterCounters;
+}
+
+export interface AdapterCounters {
+  readonly rxBytes: bigint;
+  readonly txBytes: bigint;
+  readonly rxPackets: bigint;
+  readonly txPackets: bigint;
+  readonly rxDrops: bigint;
+  readonly txDrops: bigint;
+  readonly rxErrors: bigint;
+  readonly txErrors: bigint;
+}
+
+/** A disk as a whole. */
+export interface BlockDevice {
+  readonly name: string;
+  readonly model: string;
+  readonly serial: string;
+  readonly wwn: string;
+  readonly sizeBytes: number;
+  readonly readBytes: bigint;
+  readonly writeBytes: bigint;
+  readonly reads: bigint;
+  readonly writes: bigint;
+}
+
+/** A process of the box's: the engine, or a machine of an app. */
+export interface ProcessUse {
+  readonly pid: number;
+  readonly name: string;
+  readonly ofApp: boolean;
+  readonly files: number;
+  readonly threads: number;
+  readonly userSeconds: number;
+  readonly systemSeconds: number;
+  readonly startedAt: Instant;
+  readonly virtualBytes: number;
+  readonly residentBytes: number;
+}
+
+/** A memory controller that counts the errors it found. */
+export interface MemoryController {
+  readonly name: string;
+  readonly corrected: bigint;
+  readonly uncorrected: bigint;
+  readonly ranks: readonly {
+    readonly name: string;
+    readonly corrected: bigint;
+    readonly uncorrected: bigint;
+  }[];
+}
+
+export interface HardwareProbe {
+  inventory(): Promise<Hardware>;
+  adapters(): Promise<readonly Adapter[]>;
+  disks(): Promise<readonly BlockDevice[]>;
+  processes(): Promise<readonly ProcessUse[]>;
+  memoryControllers(): Promise<readonly MemoryController[]>;
+}

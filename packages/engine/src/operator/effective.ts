@@ -1,0 +1,58 @@
+/**
+ * What the node does of what its configuration wants: which apps run by profile, what somebody beside the node
+ * asked of them, and what waits while the node is in maintenance or on its way down. Pure.
+ */
+import type { AppSpec, DesiredState } from "../desired.ts";
+
+/** What was asked for beside the configuration, by app. */
+export interface LocalCounters {
+  readonly restarts: number;
+  readonly purges: number;
+}
+
+export interface NodeMode {
+  /** Apps of other profiles do not run; empty: all do. */
+  readonly profile: string;
+  /** Nothing new is begun; what runs goes on. */
+  readonly maintenance: boolean;
+  /** All apps stop, and stay so. */
+  readonly goingDown: boolean;
+  readonly local: ReadonlyMap<string, LocalCounters>;
+  /** Config items in force. */
+  readonly settings: ReadonlyMap<string, string>;
+}
+
+/**
+ * `before` is what was so before the maintenance began; a node that starts in maintenance has none and holds
+ * up all apps that do not run already.
+ */
+export function effective(
+  wanted: DesiredState,
+  mode: NodeMode,
+  before: DesiredState | undefined,
+): DesiredState {
+  const { settings } = mode;
+  if (!mode.maintenance) return { ...wanted, settings, apps: wanted.apps.map((app) => allowed(app, mode)) };
+  const apps = (before ?? wanted).apps.map((app) => ({ ...allowed(app, mode), hindrance: maintenance }));
+  const { configHash, nodeName, node } = wanted;
+  return { ...(before ?? wanted), configHash, nodeName, ...(node ? { node } : {}), settings, apps };
+}
+
+const maintenance: NonNullable<AppSpec["hindrance"]> = {
+  reason: "MaintenanceMode",
+  message: "the node is in maintenance mode: nothing is started or changed",
+};
+
+function allowed(app: AppSpec, { profile, goingDown, local }: NodeMode): AppSpec {
+  const asked = local.get(app.id);
+  return {
+    ...app,
+    active: app.active && !goingDown && isOfProfile(app, profile),
+    restartCounter: app.restartCounter + (asked?.restarts ?? 0),
+    purgeCounter: app.purgeCounter + (asked?.purges ?? 0),
+  };
+}
+
+export function isOfProfile({ profiles = [] }: Pick<AppSpec, "profiles">, profile: string): boolean {
+  return profile === "" || profiles.length === 0 || profiles.includes(profile);
+}
