@@ -23,6 +23,8 @@ const modules = [
   ...["virtio_mmio", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "squashfs", "overlay"],
   // The form in which ext4 keeps quotas.
   "quota_v2",
+  // A volume may be an ISO.
+  "isofs",
 ];
 
 const stop = new AbortController();

@@ -7,6 +7,8 @@ export type AppId = Brand<string, "AppId">;
 export type ContentId = Brand<string, "ContentId">;
 export type NetworkId = Brand<string, "NetworkId">;
 export type VolumeId = Brand<string, "VolumeId">;
+/** One generation of a volume: `${VolumeId}#${generation}`. Another generation is another volume. */
+export type VolumeKey = Brand<string, "VolumeKey">;
 
 /**
  * What the newest accepted configuration wants, in the engine's own words. Made from an EdgeDevConfig by
@@ -21,9 +23,44 @@ export interface DesiredState {
   readonly contents: readonly ContentSpec[];
   readonly volumes: readonly VolumeSpec[];
   readonly networks: readonly NetworkSpec[];
+  /** Not there: the configuration says nothing of them. */
+  readonly ports?: readonly PortSpec[];
   /** EVE's config items, by key: `timer.config.interval` → "60". */
   readonly settings: ReadonlyMap<string, string>;
+  /** Undefined only where a test of another part leaves it out. */
+  readonly node?: NodeWishes;
+}
+
+/** What a configuration wants of the node itself, and what it says of its operators. */
+export interface NodeWishes {
+  /** Another number than before means: do it once. Undefined: nothing is asked, nothing remembered. */
   readonly rebootCounter: number | undefined;
+  readonly shutdownCounter: number | undefined;
+  readonly maintenance: boolean;
+  /** Apps of other profiles do not run; empty: all do. */
+  readonly profile: string;
+  /** Somebody beside the node who may say which apps run. */
+  readonly localServer:
+    | { readonly host: string; readonly port: number; readonly token: string }
+    | undefined;
+  /** Stands in for the controller while that cannot be reached. */
+  readonly operatorConsole: { readonly url: string } | undefined;
+  /** The system the box shall run. */
+  readonly system:
+    | { readonly version: string; readonly activate: boolean; readonly retry: number }
+    | undefined;
+  readonly names: NodeNames;
+}
+
+/** Who owns the node, as its controller knows it. */
+export interface NodeNames {
+  readonly device: string;
+  readonly project: string;
+  readonly projectId: string;
+  readonly enterprise: string;
+  readonly enterpriseId: string;
+  readonly manufacturer: string;
+  readonly product: string;
 }
 
 export interface AppSpec {
@@ -40,6 +77,10 @@ export interface AppSpec {
   readonly restartCounter: number;
   /** A change means: stop, throw its writable data away, start again. */
   readonly purgeCounter: number;
+  /** Runs only while one of these is in force; none: in any. */
+  readonly profiles?: readonly string[];
+  /** Starts no earlier than this after the boot of the box. */
+  readonly startDelaySeconds?: number;
   readonly vcpus: number;
   readonly memoryBytes: number;
   readonly nics: readonly NicSpec[];
@@ -55,29 +96,108 @@ export interface AppSpec {
 
 /** What EVE's apps have and the extension's do not. */
 export interface ForeignApp {
-  /** Variables of the user data, as they are: nothing in a value is replaced. */
-  readonly environment: readonly (readonly [name: string, value: string])[];
+  /** The first is the root: what a container writes goes there, a virtual machine starts from it. */
+  readonly volumes: readonly VolumeUse[];
+  /** Set for a virtual machine, which starts from its first volume and knows nothing of containers. */
+  readonly vm: VmSettings | undefined;
+  /** Base64 as it came; empty when there is none or it is sealed. */
+  readonly userData: string;
   /** User data encrypted to this node, a CipherBlock in base64; empty when there is none. */
   readonly sealedUserData: string;
+  /** How a virtual machine gets its user data. */
+  readonly metaData: "drive" | "multipart" | "openstack" | "none";
+  /** A change makes cloud-init run again; 0: the app's version is used. */
+  readonly cloudInitVersion: number;
 }
+
+export interface VmSettings {
+  readonly firmware: "bios" | "uefi";
+  /** `legacy`: devices that any system knows. */
+  readonly devices: "virtio" | "legacy";
+  /** It has a screen, to be looked at by VNC. */
+  readonly screen: boolean;
+}
+
+/** A volume as an app has it. */
+export interface VolumeUse {
+  readonly key: VolumeKey;
+  readonly volumeId: VolumeId;
+  readonly form: VolumeForm;
+  readonly contentId: ContentId | undefined;
+  readonly readOnly: boolean;
+  /** Where a container sees it; empty: nowhere, it is there as a disk. */
+  readonly mountDir: string;
+}
+
+/** How a volume is called in its app, by the place in its list. */
+export function volumeName(at: number): string {
+  return `volume-${at}`;
+}
+
+/**
+ * What is in a volume at first: nothing, the root of a container image with what is written over it, or a
+ * disk's sectors.
+ */
+export type VolumeForm = "blank" | "image" | "disk" | "cdrom";
 
 export interface NicSpec {
   readonly name: string;
   readonly networkId: NetworkId;
   readonly mac: string | undefined;
-  /** Node port → app port. */
-  readonly portMaps: readonly PortMap[];
+  /** Asked for by the configuration; without, the network gives one of its range. */
+  readonly address?: string;
+  /** The first that fits decides; what fits none is dropped. */
+  readonly rules: readonly AccessRule[];
+  /** The app may ask the node for the addresses of its other apps. */
+  readonly mayDiscover?: boolean;
 }
 
-export interface PortMap {
-  readonly protocol: "tcp" | "udp";
-  readonly nodePort: number;
-  readonly appPort: number;
+/** One entry of an app's access list. Everything it names must fit; what it leaves out fits anything. */
+export interface AccessRule {
+  /** The controller's; flow logs name it. */
+  readonly id: number;
+  readonly name: string;
+  /** Seen from the app: `in` is what others begin, `out` what the app begins. */
+  readonly direction: "both" | "in" | "out";
+  readonly remotes: readonly Remote[];
+  /** Of IP: 6 is TCP. */
+  readonly protocol?: number;
+  readonly remotePorts?: PortRange;
+  /** Of the app; of a port map: of the node. */
+  readonly localPorts?: PortRange;
+  /** Name or label of a port of the node that the traffic has to come in by. */
+  readonly adapter?: string;
+  readonly action: RuleAction;
 }
+
+export type Remote =
+  | { readonly kind: "subnet"; readonly cidr: string }
+  /** The domain and all below it, as the network's DNS answers the apps. */
+  | { readonly kind: "domain"; readonly name: string }
+  /** The network's apps and the names its DNS has of its own. */
+  | { readonly kind: "network" };
+
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+export type RuleAction =
+  | { readonly kind: "allow" }
+  | { readonly kind: "drop" }
+  /** Packets beyond the rate are dropped, in each direction for itself. */
+  | {
+      readonly kind: "limit";
+      readonly rate: number;
+      readonly unit: "second" | "minute" | "hour" | "day";
+      readonly burst: number;
+    }
+  /** A port of the node leads to the app's. */
+  | { readonly kind: "map"; readonly appPort: number };
 
 export interface ContentSpec {
   readonly id: ContentId;
-  readonly format: "container" | "raw" | "qcow2" | "iso" | "other";
+  readonly format: ContentFormat;
   /** For a registry: `repository:tag` or `repository@sha256:…`; else the path under the datastore. */
   readonly url: string;
   /** Hex, lower case; empty when only the source knows. */
@@ -86,6 +206,10 @@ export interface ContentSpec {
   /** Tried in this order. */
   readonly datastores: readonly Datastore[];
 }
+
+/** `other`: a format that this node cannot read. */
+export type ContentFormat = "container" | "iso" | DiskFormat | "other";
+export type DiskFormat = "raw" | "qcow" | "qcow2" | "vhd" | "vhdx" | "vmdk";
 
 export interface Datastore {
   readonly id: string;
@@ -107,16 +231,33 @@ export interface Credentials {
 export interface VolumeSpec {
   readonly id: VolumeId;
   readonly generation: number;
+  readonly displayName: string;
+  readonly form: VolumeForm;
   readonly contentId: ContentId | undefined;
+  /** Of the content it is made from. */
+  readonly format: ContentFormat | undefined;
+  /** The most it may hold; 0: as much as its content says. */
   readonly sizeBytes: number;
   readonly readOnly: boolean;
+  /** Need not be encrypted at rest. */
+  readonly clearText: boolean;
+  /** What the configuration asks of it that this node cannot do. */
+  readonly unsupported?: string;
+}
+
+export function volumeKey({ id, generation }: Pick<VolumeSpec, "id" | "generation">): VolumeKey {
+  return `${id}#${generation}` as VolumeKey;
 }
 
 export interface NetworkSpec {
   readonly id: NetworkId;
   readonly name: string;
+  /** As the controller numbers it. */
+  readonly version?: string;
   /** Configured, but not to be up. */
   readonly inactive?: boolean;
+  /** Why this node cannot have it, whatever else it says. */
+  readonly fault?: string;
   /** `local` is routed behind NAT; `switch` bridges to a port of the node. */
   readonly kind: "local" | "switch";
   /** IPv4 in CIDR form, for `local`. */
@@ -125,6 +266,40 @@ export interface NetworkSpec {
   readonly dhcpFirst: string;
   readonly dhcpLast: string;
   readonly dns: readonly string[];
+  /** Apps are told this domain to search. */
+  readonly domain?: string;
+  /** Apps are told to take their time from here. */
+  readonly ntp?: readonly string[];
   /** Names the network's DNS answers itself. */
   readonly hosts: readonly { readonly name: string; readonly addresses: readonly string[] }[];
+  /** Name or label of the node's port that leads outside; empty: nothing does; not there: any does. */
+  readonly port?: string;
+  /** Ways that the node's own table does not have. */
+  readonly routes?: readonly RouteSpec[];
+  /** Apps learn the ways of the network's ports, too. */
+  readonly connectedRoutes?: boolean;
+  /** 0: 1500, as Ethernet has it. */
+  readonly mtu?: number;
+  /** What its apps say to whom is told to the controller. */
+  readonly flowLog?: boolean;
+}
+
+/** A port of the node: a card, and how it is to speak. */
+export interface PortSpec {
+  readonly name: string;
+  /** Networks and access lists may name the port by these as well. */
+  readonly labels: readonly string[];
+  /** Linux' name of the card. */
+  readonly interface: string;
+  /** Whether the controller may be reached by it. */
+  readonly uplink: boolean;
+  /** The cheapest that works is used. */
+  readonly cost: number;
+}
+
+export interface RouteSpec {
+  readonly destination: string;
+  readonly gateway: string;
+  /** Name or label of the node's port it leaves by; empty: the network's own. */
+  readonly port: string;
 }

@@ -1,6 +1,6 @@
 import { jsonEqual } from "@selvedge/base";
-import type { AppId, ContentId, DesiredState, NetworkId } from "./desired.ts";
-import type { AppStatus, ContentStatus, NetworkStatus, NicStatus } from "./observed.ts";
+import type { AppId, ContentId, DesiredState, NetworkId, VolumeKey } from "./desired.ts";
+import type { AppStatus, ContentStatus, NetworkStatus, NicStatus, VolumeStatus } from "./observed.ts";
 
 /** A value somebody writes and others watch. Listeners get no data: they read again. */
 export class Cell<T> {
@@ -70,6 +70,7 @@ export class Table<K extends string, V> {
  *
  *   desired   control    what the accepted configuration wants (also on disk)
  *   contents  content    how far each content is
+ *   volumes   volume     each generation of a volume that is there or wanted
  *   networks  network    which networks are up
  *   nics      network    each app's plug, `${appId}/${nic}`
  *   apps      app        each app instance that exists, in any state
@@ -77,6 +78,7 @@ export class Table<K extends string, V> {
 export class EngineStore {
   readonly desired: Cell<DesiredState | undefined> = new Cell<DesiredState | undefined>(undefined);
   readonly contents: Table<ContentId, ContentStatus> = new Table<ContentId, ContentStatus>();
+  readonly volumes: Table<VolumeKey, VolumeStatus> = new Table<VolumeKey, VolumeStatus>();
   readonly networks: Table<NetworkId, NetworkStatus> = new Table<NetworkId, NetworkStatus>();
   readonly nics: Table<string, NicStatus> = new Table<string, NicStatus>();
   readonly apps: Table<AppId, AppStatus> = new Table<AppId, AppStatus>();

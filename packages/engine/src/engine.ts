@@ -4,8 +4,9 @@
  *
  *   reconciler   reads                                     writes
  *   content      desired                                   contents
+ *   volume       desired, contents, apps                   volumes
  *   network      desired, apps                             networks, nics
- *   app          desired, contents, networks, nics         apps
+ *   app          desired, contents, volumes, nics          apps
  *   report       desired, contents, networks, nics, apps   told
  */
 import { type Clock, Log, type LogSink, type Random } from "@selvedge/base";
@@ -17,17 +18,24 @@ import type { ImageBuilder } from "./content/image-builder.ts";
 import { Control } from "./control/control.ts";
 import type { EnrolmentConfig } from "./control/enrolment-config.ts";
 import { DeviceLog } from "./control/logs/device-log.ts";
-import { reservedBytes } from "./control/report/device-info.ts";
+import { reservedMemory } from "./control/report/device-report.ts";
 import { NodeConditions } from "./control/report/node-conditions.ts";
 import { Secrets } from "./control/secrets.ts";
-import { EngineStore } from "./engine-store.ts";
+import { Settings } from "./control/settings/settings.ts";
+import type { DesiredState } from "./desired.ts";
+import { Cell, EngineStore } from "./engine-store.ts";
+import type { HardwareProbe } from "./hardware/hardware.ts";
 import type { Disk } from "./host/disk.ts";
 import type { HttpClient } from "./host/http.ts";
 import { Identity } from "./identity/identity.ts";
 import type { KeyStore } from "./identity/key-store.ts";
 import { createNetworkDomain } from "./network/network-domain.ts";
 import type { NetworkDriver } from "./network/network-driver.ts";
+import { Operator } from "./operator/operator.ts";
+import type { PowerSwitch } from "./operator/power.ts";
 import type { HostFacts, LinkDialer } from "./ports.ts";
+import { createVolumeDomain } from "./volume/volume-domain.ts";
+import type { VolumeDriver } from "./volume/volume-driver.ts";
 
 export interface EngineOptions {
   readonly clock: Clock;
@@ -39,6 +47,7 @@ export interface EngineOptions {
   readonly linkDialer: LinkDialer;
   readonly keys: KeyStore;
   readonly images: ImageBuilder;
+  readonly volumes: VolumeDriver;
   /** Undefined on a box that cannot run machines: it is a node all the same, and says so. */
   readonly hypervisor: Hypervisor | undefined;
   readonly networkDriver: NetworkDriver;
@@ -48,6 +57,8 @@ export interface EngineOptions {
    */
   readonly networkPrefix: string;
   readonly host: HostFacts;
+  readonly hardware: HardwareProbe;
+  readonly power: PowerSwitch;
   readonly config: EnrolmentConfig;
   readonly engineVersion: string;
   /** Of the box, as attestation tells it; empty when it has none. */
@@ -65,10 +76,12 @@ export interface Engine extends AsyncDisposable {
 
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { clock, random, disk, http, keys, hypervisor, host, config, engineVersion } = options;
-  const deviceLog = new DeviceLog({ disk, clock, engineVersion });
+  const accepted = new Cell<DesiredState | undefined>(undefined);
+  const settings = new Settings(accepted);
+  const deviceLog = new DeviceLog({ disk, clock, engineVersion, settings });
   const log = new Log("engine", clock, (record) => {
-    options.sink(record);
-    deviceLog.write(record);
+    if (settings.keeps(record, "local")) options.sink(record);
+    if (settings.keeps(record, "remote")) deviceLog.write(record);
   });
   const label = config.softSerial || config.serial;
   const identity = await Identity.open({ keys, disk, clock, random, log, label });
@@ -81,24 +94,33 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     images: options.images,
     architecture: host.architecture,
   });
+  const volume = createVolumeDomain({ ...common, driver: options.volumes });
   const network = createNetworkDomain({
     ...common,
     driver: options.networkDriver,
     machines: hypervisor,
     prefix: options.networkPrefix,
   });
-  const memoryForAppsBytes = Math.max(0, host.memoryBytes - reservedBytes);
+  /** Of all machines together: the same number that the node reports as allocatable. */
+  const memoryForApps = (): number =>
+    settings.isOn("memory.apps.ignore.check")
+      ? Number.POSITIVE_INFINITY
+      : Math.max(0, host.memoryBytes - reservedMemory(settings));
+  const operator = new Operator({
+    ...{ ...common, accepted, settings, host, power: options.power, log: log.child("operator") },
+  });
   const app: AppDomain | undefined =
-    hypervisor && createAppDomain({ ...common, hypervisor, secrets, facts: host, memoryForAppsBytes });
+    hypervisor && createAppDomain({ ...common, hypervisor, secrets, facts: host, memoryForApps });
   const control = new Control({
     ...{ ...common, http, config, identity, secrets, host, deviceLog, engineVersion },
-    linkDialer: options.linkDialer,
+    ...{ accepted, settings, operator, hardware: options.hardware, linkDialer: options.linkDialer },
     firmwareVersion: options.firmwareVersion,
     apps: app,
-    conditions: new NodeConditions({ keys, disk, hypervisor }),
+    conditions: new NodeConditions({ keys, disk, hypervisor, operator }),
   });
   const reconcilers: readonly Reconciler[] = [
     content.reconciler,
+    volume.reconciler,
     network.reconciler,
     ...(app === undefined ? [] : [app.reconciler]),
     control.reporter,
@@ -115,6 +137,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       });
       await control.load();
       await content.start();
+      await volume.start();
       await network.start();
       await app?.start();
       control.start();
@@ -124,6 +147,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       await control[Symbol.asyncDispose]();
       await app?.[Symbol.asyncDispose]();
       await network[Symbol.asyncDispose]();
+      await volume[Symbol.asyncDispose]();
       await content[Symbol.asyncDispose]();
     },
   };

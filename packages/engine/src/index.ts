@@ -22,9 +22,10 @@ export {
   enrolmentFiles,
   parseEnrolmentConfig,
 } from "./control/enrolment-config.ts";
-export type { AppId, ContentId, NetworkId, VolumeId } from "./desired.ts";
+export type { AppId, ContentId, DiskFormat, NetworkId, VolumeId } from "./desired.ts";
 export { createEngine, type Engine, type EngineOptions } from "./engine.ts";
 export { EngineStore } from "./engine-store.ts";
+export { noHardware } from "./hardware/no-hardware.ts";
 export { type Disk, DiskFullError } from "./host/disk.ts";
 export {
   type HttpClient,
@@ -47,5 +48,7 @@ export {
   type ResolverItem,
   type TapItem,
 } from "./network/network-driver.ts";
+export { PowerError, type PowerSwitch } from "./operator/power.ts";
 export { type HostFacts, type LinkDialer, LinkUnsupportedError } from "./ports.ts";
 export { engineVersion } from "./version.ts";
+export { BadVolumeError, type VolumeDriver } from "./volume/volume-driver.ts";

@@ -24,7 +24,9 @@ import { createEngine } from "./engine.ts";
 import type { EngineFlags } from "./flags.ts";
 import { readEnrolmentConfig, readFirmwareVersion } from "./host/linux/config-folder.ts";
 import { LinuxDisk } from "./host/linux/linux-disk.ts";
+import { LinuxHardware } from "./host/linux/linux-hardware.ts";
 import { readHostFacts } from "./host/linux/linux-host-facts.ts";
+import { EnginePower, SystemPower } from "./host/linux/linux-power.ts";
 import { NodeHttpClient } from "./host/linux/node-http-client.ts";
 import { WsLinkDialer } from "./host/linux/ws-link-dialer.ts";
 import { FileKeyStore } from "./identity/file-key-store.ts";
@@ -33,6 +35,7 @@ import { TpmKeyStore } from "./identity/tpm/tpm-key-store.ts";
 import { LinuxNetworkDriver } from "./network/linux/linux-network-driver.ts";
 import type { HostFacts } from "./ports.ts";
 import { engineVersion } from "./version.ts";
+import { QemuImgDriver } from "./volume/qemu/qemu-img-driver.ts";
 
 /** A TPM may come up after us; beyond this whoever started us shall start us again. */
 const tpmPatience = seconds(60);
@@ -78,8 +81,12 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     host: { ...host, hardwareVirtualization: hypervisor !== undefined && !hypervisor.emulated },
     linkDialer: new WsLinkDialer(),
     images: new SqfstarBuilder({ disk }),
+    volumes: new QemuImgDriver(disk),
     networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: join(flags.run, "network") }),
     firmwareVersion: await readFirmwareVersion(),
+    hardware: new LinuxHardware({ ownPrefix: networkPrefix }),
+    power:
+      flags.power === "system" ? new SystemPower() : new EnginePower((why) => stop.abort(new Error(why))),
   });
   await engine.start();
   // Now, because a power cut asks nobody before it comes.

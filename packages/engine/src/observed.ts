@@ -1,6 +1,6 @@
 import type { Instant } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
-import type { AppId, ContentId, NetworkId } from "./desired.ts";
+import type { AppId, ContentId, NetworkId, VolumeKey } from "./desired.ts";
 
 /** Where one content is on its way. Written by the content reconciler only. */
 export type ContentStatus =
@@ -31,6 +31,35 @@ export type ContentStatus =
       readonly retryAt: Instant;
     };
 
+/** Where one volume is on its way. Written by the volume reconciler only. */
+export type VolumeStatus =
+  /** Its content is not here yet; how far that is, the content's own status says. */
+  | { readonly phase: "waiting" }
+  | { readonly phase: "creating" }
+  | {
+      readonly phase: "ready";
+      /** A raw image of a disk. */
+      readonly path: string;
+      /** It holds a file system of ours, and a container can have it mounted. */
+      readonly filesystem: boolean;
+      readonly maxBytes: number;
+      readonly usedBytes: number;
+      readonly createdAt: Instant;
+      readonly users: VolumeUsers;
+    }
+  | {
+      readonly phase: "failed";
+      readonly reason: string;
+      readonly message: string;
+      readonly failures: number;
+      readonly retryAt: Instant;
+    };
+
+export interface VolumeUsers {
+  readonly count: number;
+  readonly since: Instant;
+}
+
 /** What the image itself says about how to run it. */
 export interface ImageConfig {
   readonly architecture: string;
@@ -57,16 +86,31 @@ export type NicStatus =
       /** The unprivileged user that this app's QEMU runs as; one per app. */
       readonly uid: number;
       readonly mac: string;
-      /** With prefix length, fixed for the app's life: `10.77.0.12/24`. */
+      /** With prefix length, fixed for the app's life: `10.77.0.12/24`; empty on a switch. */
       readonly address: string;
       readonly gateway: string;
       readonly dns: readonly string[];
       readonly searchDomains: readonly string[];
+      /** 1500 where there is none. */
+      readonly mtu?: number;
+      /** Where the app finds its way out; not there when its network has none. */
+      readonly router?: string;
+      /** Ways beside that one. */
+      readonly routes?: readonly { readonly destination: string; readonly gateway: string }[];
+      /** The network gives the address, not the node. */
+      readonly asks?: boolean;
     };
 
 export type NetworkStatus =
   | { readonly phase: "waiting"; readonly reason: string }
-  | { readonly phase: "ready"; readonly bridge: string };
+  | {
+      readonly phase: "ready";
+      readonly bridge: string;
+      /** The number in the bridge's name. */
+      readonly index: number;
+      /** Names of the node's ports that lead outside; empty: whichever does. */
+      readonly ports: readonly string[];
+    };
 
 /** What is known of one app. Written by the app reconciler only; reported to the controller as it is. */
 export interface AppStatus {
@@ -75,6 +119,10 @@ export interface AppStatus {
   /** EVE's state for controllers that do not read the extension. */
   readonly state: "init" | "downloading" | "booting" | "running" | "halting" | "halted" | "error";
   readonly report: ext.AppReport;
+  /** What it has or is about to start with; as long as it is listed here, a volume is not removed. */
+  readonly volumes: readonly VolumeKey[];
+  /** What is wrong with the app beside its containers. */
+  readonly errors: readonly string[];
 }
 
 /** Counters of one app since its VM started. */

@@ -11,8 +11,8 @@ import type { AppUsage } from "./observed.ts";
 export interface SecretOpener {
   /** `block` is AppExtension.secrets as it came. Throws when it was not sealed to this node. */
   openAppSecrets(block: Uint8Array): Promise<ext.AppSecrets>;
-  /** The variables in an app's encrypted user data; `block` is its cipherData as it came. */
-  openEnvironment(block: Uint8Array): Promise<readonly (readonly [name: string, value: string])[]>;
+  /** An app's encrypted user data, base64 as EVE has it; `block` is its cipherData as it came. */
+  openUserData(block: Uint8Array): Promise<string>;
 }
 
 /** Answers a stream that the controller opens: exec, attach, logs, port. Provided by the app domain. */
@@ -65,6 +65,8 @@ export interface HostFacts {
   /** Changes with every boot of the box, not with every start of the engine. */
   readonly bootId: string;
   readonly bootedAt: Instant;
+  /** What hardware or kernel remember of how the boot before this one ended; undefined: nothing. */
+  readonly bootTrace: { readonly boot: "kernel" | "watchdog"; readonly text: string } | undefined;
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly hardwareVirtualization: boolean;

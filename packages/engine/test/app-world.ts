@@ -25,6 +25,8 @@ import { EngineStore } from "../src/engine-store.ts";
 import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
 import { createNetworkDomain, type NetworkDomain } from "../src/network/network-domain.ts";
 import type { AppStatus } from "../src/observed.ts";
+import { QemuImgDriver } from "../src/volume/qemu/qemu-img-driver.ts";
+import { createVolumeDomain, type VolumeDomain } from "../src/volume/volume-domain.ts";
 import { FolderDisk } from "./folder-disk.ts";
 
 const guest = join(import.meta.dirname, "../../../.cache/guest");
@@ -83,6 +85,8 @@ export class AppWorld implements AsyncDisposable {
   domain!: AppDomain;
   #driver: LinuxNetworkDriver | undefined;
   #network: NetworkDomain | undefined;
+  #volumes: VolumeDomain | undefined;
+  #desired: DesiredState | undefined;
   #specs: AppSpec[] = [];
   #version = 1;
 
@@ -133,10 +137,10 @@ export class AppWorld implements AsyncDisposable {
       secrets: {
         openAppSecrets: async (block) =>
           create(ext.AppSecretsSchema, JSON.parse(Buffer.from(block).toString())),
-        openEnvironment: async () => [],
+        openUserData: async () => "",
       },
       facts: { bootId, architecture: "amd64", internalIp: async () => "192.0.2.9" },
-      memoryForAppsBytes: 2 ** 30,
+      memoryForApps: () => 2 ** 30,
     });
     this.store.contents.set("image" as ContentId, {
       phase: "ready",
@@ -171,15 +175,27 @@ export class AppWorld implements AsyncDisposable {
       });
       await this.#network.start();
     }
+    const parts = { store: this.store, clock: this.clock, random: new SystemRandom(), log: this.log };
+    const disk = new FolderDisk(join(this.folder, "state"));
+    this.#volumes = createVolumeDomain({ ...parts, disk, driver: new QemuImgDriver(disk) });
+    await this.#volumes.start();
     await this.domain.start();
     // No configuration is not the same as one that wants nothing.
+    if (this.#desired !== undefined) this.store.desired.set(this.#desired);
     if (this.#specs.length > 0) this.#publish();
   }
 
   /** As kill -9 leaves it: nothing is said goodbye to, only this process must let go of its sockets. */
   async killEngine(): Promise<void> {
     await this.domain[Symbol.asyncDispose]();
+    await this.#volumes?.[Symbol.asyncDispose]();
     await this.#network?.[Symbol.asyncDispose]();
+  }
+
+  /** All of it at once, as a configuration of a controller that is not ours is translated. */
+  desire(desired: DesiredState): void {
+    this.#desired = desired;
+    this.store.desired.set(desired);
   }
 
   apply(name: string, pod: PodInit, more: Partial<AppSpec> = {}): AppId {
@@ -278,6 +294,8 @@ export class AppWorld implements AsyncDisposable {
       apps: [...this.#specs],
       contents: [],
       networks: [network],
+      volumes: [],
+      settings: new Map(),
     } as unknown as DesiredState);
   }
 }

@@ -49,7 +49,10 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
       vcpus: 1,
       disks: [join(folder, "root.sqfs")],
       scratchBytes: 2 ** 30,
-      nic: undefined,
+      volumes: [],
+      vm: undefined,
+      uid: undefined,
+      nics: [],
     });
     const output = Promise.withResolvers<string>();
     const one = await first.connect(id, () => {}, stop);
@@ -72,7 +75,7 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
         memoryBytes: 0,
         cpuMillis: 0,
         readOnlyRoot: false,
-        keepRoot: false,
+        rootVolume: "",
         privileged: false,
         mounts: [],
       },

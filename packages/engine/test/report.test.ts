@@ -15,7 +15,8 @@ const { ZSwState } = info;
 
 function status(state: AppStatus["state"], report: Partial<ext.AppReport> = {}): AppStatus {
   const whole = create(ext.AppReportSchema, { phase: "Pending", observedVersion: "7" });
-  return { id: app, displayName: "shop/web", state, report: { ...whole, ...report } as ext.AppReport };
+  const full = { ...whole, ...report } as ext.AppReport;
+  return { id: app, displayName: "shop/web", state, report: full, volumes: [], errors: [] };
 }
 
 async function accepted(world: ControlWorld): Promise<RunningEngine> {

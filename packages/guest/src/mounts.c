@@ -52,14 +52,20 @@ static int find_disk(const char *serial, char *path, size_t size) {
   return found;
 }
 
+/* The disk may come up a moment after the machine. */
+static int wait_disk(const char *serial, char *path, size_t size) {
+  for (int tries = 0; tries < 2500; tries++, usleep(2000)) if (find_disk(serial, path, size)) return 1;
+  return errno = ENODEV, 0;
+}
+
 static int scrap(const char *path, const struct stat *about, int type, struct FTW *ftw) {
   (void)about, (void)type, (void)ftw;
   return remove(path), 0;
 }
 
 void mounts_boot(void) {
-  const char *folders[] = {"/proc", "/sys", "/dev", "/v", "/c", "/s", "/etc"};
-  for (size_t i = 0; i < 7; i++) mkdir(folders[i], 0755);
+  const char *folders[] = {"/proc", "/sys", "/dev", "/v", "/c", "/s", "/d", "/i", "/etc"};
+  for (size_t i = 0; i < 9; i++) mkdir(folders[i], 0755);
   mount("proc", "/proc", "proc", 0, "");
   mount("sysfs", "/sys", "sysfs", 0, "");
   mount("dev", "/dev", "devtmpfs", 0, "");
@@ -93,14 +99,13 @@ int mount_root(struct task *task, const char *body, size_t length) {
   while (!umount2(task->root, MNT_DETACH)) {}
   umount2(lower, MNT_DETACH);
   int on_disk = !stat("/s", &scratch) && !stat("/", &root) && scratch.st_dev != root.st_dev;
-  int keep = *field(body, length, "keep") == '1';
-  snprintf(upper, sizeof upper, !on_disk ? "/c/%u/rw" : keep ? "/s/k/%u" : "/s/c/%u", task->id);
-  if (!keep) nftw(upper, scrap, 16, FTW_DEPTH | FTW_PHYS);
+  const char *keep = field(body, length, "keep");
+  if (*keep) snprintf(upper, sizeof upper, "/v/%.48s", keep);
+  else snprintf(upper, sizeof upper, on_disk ? "/s/c/%u" : "/c/%u/rw", task->id);
+  if (*keep && access(upper, F_OK)) return -1;
+  if (!*keep) nftw(upper, scrap, 16, FTW_DEPTH | FTW_PHYS);
   make_dirs(task->root), make_dirs(lower), make_dirs(upper);
-  int found = 0;
-  for (int tries = 0; tries < 2500 && !(found = find_disk(field(body, length, "root"), path, sizeof path)); tries++)
-    usleep(2000);
-  if (!found) return errno = ENODEV, -1;
+  if (!wait_disk(field(body, length, "root"), path, sizeof path)) return -1;
   if (mount(path, lower, "squashfs", MS_RDONLY, "")) return -1;
   snprintf(path, sizeof path, "%s/up", upper), mkdir(path, 0755);
   snprintf(path, sizeof path, "%s/work", upper), mkdir(path, 0755);
@@ -112,6 +117,8 @@ int mount_root(struct task *task, const char *body, size_t length) {
 static int take_volume(const char *volume, const char *below) {
   char base[320], path[4600];
   snprintf(base, sizeof base, "/v/%s", volume);
+  /* One that could not be made is not replaced by a folder that forgets. */
+  if (access(base, F_OK)) return -1;
   snprintf(path, sizeof path, "%s/%s", base, below);
   if (access(path, F_OK)) make_dirs(path);
   struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
@@ -170,7 +177,8 @@ const char *enter_root(struct task *task, char *body, size_t length) {
     taken[i] = open_tree(AT_FDCWD, shared[i], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (i == 5 ? AT_RECURSIVE : 0));
   /* Nothing of the other containers stays in this namespace: it would keep their file systems alive after them. */
   int top = open_tree(AT_FDCWD, task->root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-  umount2("/c", MNT_DETACH), umount2("/v", MNT_DETACH), umount2("/s", MNT_DETACH);
+  const char *ours[] = {"/c", "/v", "/s", "/d", "/i"};
+  for (int i = 0; i < 5; i++) umount2(ours[i], MNT_DETACH);
   if (fchdir(top) || move_mount(top, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) || chroot(".") || chdir("/"))
     return snprintf(failure, sizeof failure, "root: %s", strerror(errno)), failure;
   const char *folders[] = {"/proc", "/sys", "/dev", "/etc"};
@@ -208,6 +216,33 @@ static void limit_folder(const char *path, uint64_t bytes) {
   if (fd >= 0) close(fd);
 }
 
+static int mount_disk(const char *disk, const char *path, int read_only) {
+  const char *kinds[] = {"ext4", "iso9660", "squashfs"};
+  for (int i = 0; i < 3; i++) {
+    int only = read_only || i > 0; /* What cannot be written has no journal to be replayed. */
+    const char *options = only && i == 0 ? "noload" : "";
+    if (!mount(disk, path, kinds[i], MS_NOATIME | (only ? MS_RDONLY : 0), options)) return 0;
+  }
+  return -1;
+}
+
+/* A disk of the machine's own, alone or over the root of an image. */
+static int mount_volume(const char *path, const char *name, const char *body, size_t length) {
+  char disk[320], image[320], below[64], above[64], upper[96], work[96], options[512];
+  int read_only = *field(body, length, "readonly") == '1', over = *field(body, length, "image") != 0;
+  if (over && !wait_disk(field(body, length, "image"), image, sizeof image)) return -1;
+  if (over && read_only) return mount(image, path, "squashfs", MS_RDONLY, "");
+  if (!wait_disk(field(body, length, "disk"), disk, sizeof disk)) return -1;
+  if (!over) return mount_disk(disk, path, read_only);
+  snprintf(below, sizeof below, "/i/%.48s", name), snprintf(above, sizeof above, "/d/%.48s", name);
+  snprintf(upper, sizeof upper, "%s/up", above), snprintf(work, sizeof work, "%s/work", above);
+  mkdir(below, 0755), mkdir(above, 0755);
+  if (mount(image, below, "squashfs", MS_RDONLY, "") || mount_disk(disk, above, 0)) return -1;
+  mkdir(upper, 0755), mkdir(work, 0755);
+  snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s", below, upper, work);
+  return mount("overlay", path, "overlay", 0, options);
+}
+
 /* A volume that exists stays as it is: the request is repeated after the host was replaced. */
 void make_volume(char *body, size_t length) {
   char path[320], disk[320], options[64];
@@ -217,6 +252,10 @@ void make_volume(char *body, size_t length) {
   snprintf(path, sizeof path, "/v/%s", name);
   if (!access(path, F_OK)) return;
   mkdir(path, 0777), chmod(path, 0777);
+  if (!strcmp(field(body, length, "kind"), "disk")) {
+    if (mount_volume(path, name, body, length)) perror(path), rmdir(path);
+    return;
+  }
   int on_disk = !stat("/s", &scratch) && !stat("/", &root) && scratch.st_dev != root.st_dev;
   if (!strcmp(field(body, length, "kind"), "scratch") && on_disk) {
     snprintf(disk, sizeof disk, "/s/v/%s", name);
@@ -257,6 +296,14 @@ void write_file(char *body, size_t length) {
 void unmount_all(void) {
   for (int i = 0; i < TASKS; i++) if (tasks[i].kind == K_CONTAINER) umount2(tasks[i].root, MNT_DETACH);
   sync();
+  const char *holders[] = {"/v", "/d"};
+  for (int i = 0; i < 2; i++) {
+    char path[320];
+    DIR *folder = opendir(holders[i]);
+    for (struct dirent *entry; folder && (entry = readdir(folder));)
+      if (*entry->d_name != '.') snprintf(path, sizeof path, "%s/%s", holders[i], entry->d_name), umount2(path, 0);
+    if (folder) closedir(folder);
+  }
   umount2("/s", MNT_DETACH);
   sync();
 }

@@ -15,9 +15,12 @@ import {
   type EnrolmentConfig,
   FileKeyStore,
   type HostFacts,
+  noHardware,
+  type PowerSwitch,
 } from "@selvedge/engine";
 import { SimDisk } from "./disk/sim-disk.ts";
 import { SimImageBuilder } from "./disk/sim-image-builder.ts";
+import { SimVolumeDriver } from "./disk/sim-volume-driver.ts";
 import { SimHypervisor } from "./hypervisor/sim-hypervisor.ts";
 import { Life } from "./life.ts";
 import type { SimNetwork } from "./network/sim-network.ts";
@@ -38,6 +41,8 @@ const memoryBytes = 4 * 2 ** 30;
 /** systemd, or the supervisor of `up`, starts an engine again this long after its end. */
 const restartMin = 500;
 const restartSpan = 2500;
+/** From one going down to the engine's coming up. */
+const bootSpan = millis(20_000);
 /** Of its log, to explain a failed seed. */
 const logMax = 400;
 
@@ -149,10 +154,13 @@ export class SimNode {
       linkDialer: life.lend(dialer),
       keys,
       images: new SimImageBuilder(disk),
+      volumes: new SimVolumeDriver(disk),
       hypervisor: this.hypervisor.open(),
       networkDriver: life.lend(this.networkDriver.open()),
       networkPrefix: "sv",
       host: this.#facts(address),
+      hardware: noHardware,
+      power: this.#power(),
       config: { ...enrolment, serial: "", softSerial: name },
       engineVersion: "simulated",
       firmwareVersion: "",
@@ -160,6 +168,17 @@ export class SimNode {
     if (!life.isAlive) return;
     this.#engine = engine;
     await engine.start();
+  }
+
+  /** What is asked of the box from inside. */
+  #power(): PowerSwitch {
+    return {
+      reboot: async () => {
+        this.powerCut();
+        this.#options.clock.setTimer(bootSpan, () => this.powerOn());
+      },
+      powerOff: async () => this.powerCut(),
+    };
   }
 
   #facts(address: string): HostFacts {
@@ -170,6 +189,7 @@ export class SimNode {
       machineId: this.name,
       bootId: `${this.name}-${this.#boots}`,
       bootedAt: this.#bootedAt,
+      bootTrace: undefined,
       cpus: 4,
       memoryBytes,
       hardwareVirtualization: false,

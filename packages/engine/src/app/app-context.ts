@@ -15,7 +15,7 @@ export interface AppContext {
   readonly hypervisor: Hypervisor;
   readonly secrets: SecretOpener;
   readonly facts: Pick<HostFacts, "bootId" | "architecture" | "internalIp">;
-  readonly memoryForAppsBytes: number;
+  readonly memoryForApps: () => number;
   /** Something about an app changed: look at it again. */
   readonly wake: (id: AppId) => void;
   /** There is something to upload. */

@@ -1,6 +1,6 @@
 import type { Clock, Log, Random } from "@selvedge/base";
 import { Runner } from "@selvedge/reconcile";
-import type { AppId } from "../desired.ts";
+import type { AppId, VolumeKey } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import type { AppLogOutbox, AppStreams, AppUsages, HostFacts, SecretOpener } from "../ports.ts";
@@ -23,7 +23,7 @@ export interface AppDomainOptions {
   readonly secrets: SecretOpener;
   readonly facts: Pick<HostFacts, "bootId" | "architecture" | "internalIp">;
   /** What all apps' machines together may have: the same number that the node reports as allocatable. */
-  readonly memoryForAppsBytes: number;
+  readonly memoryForApps: () => number;
 }
 
 export interface AppDomain extends AsyncDisposable {
@@ -56,6 +56,10 @@ export function createAppDomain(options: AppDomainOptions): AppDomain {
     for (const id of new Set([...wanted, ...reconciler.instances.keys(), ...found])) runner.wake(id);
     if (store.desired.get() !== undefined) found = [];
   };
+  const wakeUsers = (key: VolumeKey): void => {
+    for (const { id, foreign } of store.desired.get()?.apps ?? [])
+      if (foreign?.volumes.some((use) => use.key === key)) runner.wake(id);
+  };
   outbox.follow(reconciler.instances);
   return {
     reconciler,
@@ -70,6 +74,7 @@ export function createAppDomain(options: AppDomainOptions): AppDomain {
       stops.push(
         store.desired.subscribe(wakeAll),
         store.contents.subscribe(wakeAll),
+        store.volumes.subscribe(wakeUsers),
         store.nics.subscribe((key) => runner.wake(key.split("/")[0] as AppId)),
       );
       wakeAll();

@@ -1,5 +1,5 @@
 import type { ext } from "@selvedge/eve-api";
-import type { AppSpec, NicSpec } from "../desired.ts";
+import { type AppSpec, type NicSpec, volumeName } from "../desired.ts";
 import type { NicStatus } from "../observed.ts";
 import { ContainerConfigError, hostnameOf } from "./container-config.ts";
 import type { Guest, GuestNetwork } from "./hypervisor.ts";
@@ -21,9 +21,24 @@ export function placeVolumes(guest: Guest, { pod }: AppSpec, secrets: ext.AppSec
       case "emptyDir":
         guest.volume(name, source.value.memory ? "memory" : "scratch", Number(source.value.sizeLimitBytes));
         break;
+      case "nodeVolume":
+        // On a disk of its own; mounted by its place in the app's list.
+        break;
       default:
         throw new ContainerConfigError(`volume ${name} is of a kind this node does not have`);
     }
+  }
+}
+
+/**
+ * Mounts what an app has on volumes of the node. The first is its root's, which needs nothing but its file
+ * system; an image's own files are below what was written over them.
+ */
+export function mountVolumes(guest: Guest, { foreign }: AppSpec, disks: readonly string[]): void {
+  for (const [at, { form, contentId, readOnly, mountDir }] of (foreign?.volumes ?? []).entries()) {
+    if (at > 0 && mountDir === "") continue;
+    const image = at > 0 && form === "image" ? disks.indexOf(contentId ?? "") : undefined;
+    guest.mountVolume(volumeName(at), at, { image, readOnly: at > 0 && readOnly });
   }
 }
 
@@ -36,21 +51,33 @@ function placeFiles(guest: Guest, volume: string, files: readonly ext.File[]): v
     guest.writeFile(`${volume}/${path}`, mode || modeDefault, content);
 }
 
-export function guestNetwork(spec: AppSpec, nic: NicStatus | undefined): GuestNetwork {
+export type ReadyNic = Extract<NicStatus, { phase: "ready" }>;
+
+/** An app's plugs in the order of its configuration; it starts when all are ready. */
+export function readyNics(spec: AppSpec, nic: (name: string) => NicStatus | undefined): ReadyNic[] {
+  return spec.nics.flatMap(({ name }) => {
+    const row = nic(name);
+    return row?.phase === "ready" ? [row] : [];
+  });
+}
+
+export function guestNetwork(spec: AppSpec, nics: readonly ReadyNic[]): GuestNetwork {
   const hostname = hostnameOf(spec);
-  const plug = nic?.phase === "ready" ? nic : undefined;
-  const ip = ipOf(nic);
+  const ip = ipOf(nics[0]);
   const hosts = ["127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback"];
   if (ip !== "") hosts.push(`${ip}\t${hostname}`);
-  const resolv = (plug?.dns ?? []).map((server) => `nameserver ${server}`);
-  if (plug !== undefined && plug.searchDomains.length > 0)
-    resolv.push(`search ${plug.searchDomains.join(" ")}`);
+  // A resolver of C knows three.
+  const servers = [...new Set(nics.flatMap(({ dns }) => dns))].slice(0, 3);
+  const domains = [...new Set(nics.flatMap(({ searchDomains }) => searchDomains))];
+  const resolv = servers.map((server) => `nameserver ${server}`);
+  if (domains.length > 0) resolv.push(`search ${domains.join(" ")}`);
   return {
     hostname,
-    address: plug?.address ?? "",
-    gateway: plug?.gateway ?? "",
     resolv: lines(resolv),
     hosts: lines(["# Written by the node when the app was started.", ...hosts]),
+    nics: nics.map(({ mac, asks = false, address, router = "", mtu = 1500, routes = [] }) => ({
+      ...{ mac, address: asks ? undefined : address, gateway: router === "" ? undefined : router, mtu, routes },
+    })),
   };
 }
 

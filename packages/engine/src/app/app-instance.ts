@@ -1,10 +1,10 @@
 import { describeError } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
-import type { AppId, ContentId } from "../desired.ts";
+import { type AppId, type ContentId, volumeName } from "../desired.ts";
 import type { ContentStatus, NicStatus } from "../observed.ts";
 import { type AppContext, appFolder } from "./app-context.ts";
 import { type AppEventInput, withEvent } from "./app-events.ts";
-import { guestNetwork, ipOf, nicKey, placeVolumes } from "./app-files.ts";
+import { guestNetwork, ipOf, nicKey, placeVolumes, readyNics } from "./app-files.ts";
 import { AppMachine } from "./app-machine.ts";
 import { backoffLeft } from "./app-plan.ts";
 import {
@@ -14,13 +14,14 @@ import {
   encodeRecord,
   type MachineRecord,
 } from "./app-record.ts";
-import { containerStart, filesFingerprint, machineFingerprint } from "./container-config.ts";
-import { foreignEnvironment } from "./foreign-environment.ts";
-import type { ContainerStart, GuestOutput } from "./hypervisor.ts";
+import { containerStart, filesFingerprint, machineFingerprint, machineStart } from "./container-config.ts";
+import type { ContainerStart, Guest, GuestOutput } from "./hypervisor.ts";
 import { AppLogs } from "./logs/app-logs.ts";
+import { machineVolumes, rootContents } from "./machine-volumes.ts";
 import { type ActionTarget, runAction } from "./probes/action.ts";
 import { Prober } from "./probes/prober.ts";
 import { pullEvents } from "./pull-events.ts";
+import { openUserData, readUserData, type UserData } from "./seed/user-data.ts";
 import { forNewMachine, nextBackoff, scratchBytes } from "./start-plan.ts";
 
 interface ContainerFault {
@@ -38,6 +39,8 @@ export class AppInstance {
   readonly logs: AppLogs;
   /** Why a container cannot be started, by its number. */
   readonly faults: Map<number, ContainerFault> = new Map();
+  /** Why the newest specification is not followed. */
+  refusal: string | undefined;
   readonly #probers = new Map<number, { attempt: number; prober: Prober }>();
   readonly #starts = new Map<number, ContainerStart>();
   readonly #ends = new Map<number, { attempt: number; at: number }>();
@@ -160,8 +163,8 @@ export class AppInstance {
 
   /** Keeps what a crash must not lose; events and times of conditions travel along. */
   async save(): Promise<void> {
-    const { machine, containers, end, spec, purgeCounter } = this.record;
-    const essence = JSON.stringify([machine, containers, end, spec.revision, purgeCounter]);
+    const { machine, containers, end, spec, purgeCounter, seeded } = this.record;
+    const essence = JSON.stringify([machine, containers, end, spec.revision, purgeCounter, seeded]);
     if (essence === this.#saved) return;
     this.record = { ...this.record, activeMs: this.activeMs };
     await this.context.disk.writeDurable(recordPath(this.id), encodeRecord(this.record));
@@ -171,9 +174,8 @@ export class AppInstance {
   async launch(): Promise<void> {
     const { store, hypervisor, facts } = this.context;
     const { spec } = this.record;
-    const [plug] = spec.nics;
-    const nic = plug === undefined ? undefined : store.nics.get(nicKey(spec, plug));
-    const contents = [...new Set(allContainers(spec).map(({ container }) => container.contentTreeId))];
+    const nics = readyNics(spec, (name) => this.nic(name));
+    const contents = rootContents(spec);
     const images = new Map<string, string>(
       store.contents.entries().flatMap(([id, it]) => (it.phase === "ready" ? [[id as string, it.path]] : [])),
     );
@@ -181,8 +183,9 @@ export class AppInstance {
       bootId: facts.bootId,
       fingerprint: machineFingerprint(spec),
       memoryBytes: spec.memoryBytes,
-      podIp: ipOf(nic),
+      podIp: ipOf(nics[0]),
       disks: contents,
+      volumes: spec.foreign?.volumes.map(({ key }) => key) ?? [],
       prepared: false,
       filesFingerprint: "",
       goingOn: [],
@@ -192,13 +195,16 @@ export class AppInstance {
     this.event({ type: "Normal", reason: "MachineStarting", message: "Starting the app's machine" });
     await this.save();
     try {
+      const boot = await machineVolumes(spec, this.context);
       await hypervisor.launch({
+        ...boot,
         id: this.id,
         memoryMib: Math.max(64, Math.ceil(spec.memoryBytes / 2 ** 20)),
         vcpus: Math.max(1, spec.vcpus),
         disks: contents.map((id) => images.get(id) ?? ""),
         scratchBytes: scratchBytes(spec),
-        nic: nic?.phase === "ready" ? { tap: nic.tap, mac: nic.mac, uid: nic.uid } : undefined,
+        uid: nics[0]?.uid,
+        nics: nics.map(({ tap, mac }) => ({ tap, mac })),
       });
     } catch (error) {
       this.machine.launchFailed();
@@ -222,10 +228,13 @@ export class AppInstance {
     const { spec, machine } = this.record;
     if (guest === undefined || machine === undefined) return;
     const secrets = await this.#secrets();
-    const [plug] = spec.nics;
-    if (!machine.prepared)
-      guest.setup(guestNetwork(spec, plug === undefined ? undefined : this.nic(plug.name)));
+    if (!machine.prepared && spec.foreign?.vm === undefined)
+      guest.setup(guestNetwork(spec, readyNics(spec, (name) => this.nic(name))));
     placeVolumes(guest, spec, secrets);
+    if (!machine.prepared && spec.foreign !== undefined && spec.foreign.vm === undefined) {
+      mountVolumes(guest, spec, machine.disks);
+      await this.#writeSeed(guest);
+    }
     const prepared = { ...machine, prepared: true, filesFingerprint: filesFingerprint(spec) };
     this.record = { ...this.record, machine: prepared };
   }
@@ -257,6 +266,7 @@ export class AppInstance {
     const { spec, machine } = this.record;
     const item = allContainers(spec)[index - 1];
     if (item === undefined) throw new Error(`the app has no container ${index}`);
+    if (spec.foreign?.vm !== undefined) return machineStart(index, attempt);
     const { container } = item;
     const content = this.context.store.contents.get(container.contentTreeId as ContentId);
     return containerStart({
@@ -264,7 +274,7 @@ export class AppInstance {
       disk: machine?.disks.indexOf(container.contentTreeId) ?? 0,
       image: content?.phase === "ready" ? content.config : undefined,
       secrets: await this.#secrets(),
-      foreign: await foreignEnvironment(spec, this.context.secrets),
+      foreign: (await this.#userData()).environment,
       podIp: this.podIp,
       hostIp: this.hostIp,
     });
@@ -356,6 +366,21 @@ export class AppInstance {
     this.record = { ...this.record, containers };
   }
 
+  async #userData(): Promise<UserData> {
+    return await readUserData(await openUserData(this.record.spec, this.context.secrets));
+  }
+
+  /** The files of its user data go into the root's volume, once for each version of them. */
+  async #writeSeed(guest: Guest): Promise<void> {
+    const { spec } = this.record;
+    if (spec.foreign?.volumes[0] === undefined) return;
+    const seeded = `${spec.foreign.volumes[0].key}/${spec.foreign.cloudInitVersion || spec.version}`;
+    if (this.record.seeded === seeded) return;
+    const { files } = await this.#userData();
+    for (const { path, mode, content } of files) guest.writeFile(`${rootFiles}/${path}`, mode, content);
+    this.record = { ...this.record, seeded };
+  }
+
   /** Opened anew each time and kept nowhere. */
   async #secrets(): Promise<ext.AppSecrets | undefined> {
     const { secrets } = this.record.spec.pod;
@@ -363,6 +388,8 @@ export class AppInstance {
   }
 }
 
+/** Where what a container writes to its root is, on the volume that keeps it. */
+const rootFiles = `${volumeName(0)}/up`;
 /** A hook that hangs must not hold the app's end up for ever. */
 const hookMaxMs = 600_000;
 

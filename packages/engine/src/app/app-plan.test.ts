@@ -62,7 +62,7 @@ const spec = (more: Partial<AppSpec> = {}, pod: object = {}): AppSpec => ({
     foreign: undefined,
     vcpus: 1,
     memoryBytes: 100,
-    nics: [{ name: "eth0", networkId: "n" as never, mac: undefined, portMaps: [] }],
+    nics: [{ name: "eth0", networkId: "n" as never, mac: undefined, rules: [] }],
   },
   pod: create(ext.AppExtensionSchema, {
     ...{ namespace: "d", name: "a", restartPolicy: always },
@@ -94,13 +94,14 @@ const machine = (of = spec()): AppRecord["machine"] => ({
     disks: ["c"],
     prepared: true,
     goingOn: [],
+    volumes: [],
   },
   filesFingerprint: filesFingerprint(of),
 });
 const record = (more: Partial<AppRecord> = {}): AppRecord => ({ ...newRecord(spec(), instant(0)), ...more });
 const base: AppInputs = {
   ...{ wanted: spec(), record: record(), machine: { runs: false, connected: false, asked: new Set() } },
-  ...{ content: () => ready, nic: () => nic },
+  ...{ content: () => ready, nic: () => nic, volume: () => undefined, volumeHolder: () => undefined },
   node: { architecture: "amd64", emulated: false, freeMemoryBytes: 1000 },
   ...{ sinceEndMs: () => 0, unhealthy: new Map(), stopping: new Set(), launchWaitMs: 0, activeMs: 0 },
 };

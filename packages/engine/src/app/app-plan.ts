@@ -1,6 +1,6 @@
 import { ext } from "@selvedge/eve-api";
-import type { AppSpec } from "../desired.ts";
-import type { ContentStatus, NicStatus } from "../observed.ts";
+import type { AppId, AppSpec, VolumeKey } from "../desired.ts";
+import type { ContentStatus, NicStatus, VolumeStatus } from "../observed.ts";
 import { type AppEnd, type AppRecord, allContainers, type ContainerRecord } from "./app-record.ts";
 import { filesFingerprint, machineFingerprint } from "./container-config.ts";
 
@@ -16,6 +16,9 @@ export interface AppInputs {
   };
   readonly content: (id: string) => ContentStatus | undefined;
   readonly nic: (name: string) => NicStatus | undefined;
+  readonly volume: (key: VolumeKey) => VolumeStatus | undefined;
+  /** The app whose machine has the volume, if it is not this one. */
+  readonly volumeHolder: (key: VolumeKey) => AppId | undefined;
   readonly node: {
     readonly architecture: string;
     readonly emulated: boolean;
@@ -135,6 +138,11 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
     );
   const hindrance = contentHindrance(inputs, wanted);
   if (hindrance !== undefined) return { do: "wait", ...hindrance, againMs: undefined };
+  for (const { key, volumeId, readOnly } of wanted.foreign?.volumes ?? []) {
+    const holder = readOnly ? undefined : inputs.volumeHolder(key);
+    if (holder !== undefined)
+      return wait("VolumeInUse", `volume ${volumeId} is still app ${holder}'s`, volumeAgainMs);
+  }
   for (const { name } of wanted.nics) {
     const nic = inputs.nic(name);
     if (nic?.phase !== "ready")
@@ -157,15 +165,16 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
   return waits.length > 0 && least > 0 ? { do: "rest", againMs: least } : { do: "launch" };
 }
 
-/** Memory becomes free by the end of other apps, which wakes nobody here. */
+/** Memory and volumes become free by the end of other apps, which wakes nobody here. */
 const outOfMemoryAgainMs = 5000;
+const volumeAgainMs = 1000;
 
 function mib(bytes: number): number {
   return Math.max(0, Math.floor(bytes / 2 ** 20));
 }
 
 function contentHindrance(
-  { content, node }: AppInputs,
+  { content, volume, node }: AppInputs,
   wanted: AppSpec,
 ): { reason: string; message: string } | undefined {
   if (wanted.hindrance !== undefined) return wanted.hindrance;
@@ -180,6 +189,21 @@ function contentHindrance(
         reason: "ImageInspectError",
         message: `image ${container.image} is for ${architecture}, this node is ${node.architecture}`,
       };
+  }
+  return volumeHindrance(volume, wanted);
+}
+
+function volumeHindrance(
+  volume: AppInputs["volume"],
+  { foreign }: AppSpec,
+): { reason: string; message: string } | undefined {
+  for (const [at, { key, volumeId }] of (foreign?.volumes ?? []).entries()) {
+    const status = volume(key);
+    if (status?.phase === "failed")
+      return { reason: status.reason, message: `volume ${volumeId}: ${status.message}` };
+    const disk = status?.phase === "ready" ? status : undefined;
+    if (disk === undefined || (at === 0 && foreign?.vm === undefined && !disk.filesystem))
+      return { reason: "ContainerCreating", message: `making volume ${volumeId}` };
   }
   return undefined;
 }

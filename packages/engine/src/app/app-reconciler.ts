@@ -1,12 +1,13 @@
 import { describeError, type Millis, millis } from "@selvedge/base";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
-import type { AppId, AppSpec } from "../desired.ts";
+import type { AppId, AppSpec, VolumeKey } from "../desired.ts";
 import type { AppContext } from "./app-context.ts";
 import { foldSpec, foldView, type MachineView } from "./app-fold.ts";
 import { AppInstance } from "./app-instance.ts";
 import { type AppInputs, type AppStep, planApp } from "./app-plan.ts";
 import { type AppRecord, allContainers, newRecord } from "./app-record.ts";
 import { reportApp } from "./app-report.ts";
+import { refuseChange } from "./change-rules.ts";
 import { ContainerConfigError } from "./container-config.ts";
 
 /** An app takes a few steps a container; more in one pass means that it goes round in a circle. */
@@ -18,7 +19,7 @@ const configErrorAgain: Millis = millis(10_000);
 
 export class AppReconciler implements Reconciler<AppId> {
   readonly name = "app";
-  readonly reads: readonly string[] = ["desired", "contents", "nics"];
+  readonly reads: readonly string[] = ["desired", "contents", "volumes", "nics"];
   readonly writes: readonly string[] = ["apps"];
   readonly instances: Map<AppId, AppInstance> = new Map();
   readonly #context: AppContext;
@@ -33,14 +34,14 @@ export class AppReconciler implements Reconciler<AppId> {
     const { store, clock, hypervisor, facts } = this.#context;
     // Without a configuration nothing is known to be unwanted.
     if (store.desired.get() === undefined) return settled;
-    const wanted = this.#wanted(id);
+    const asked = this.#wanted(id);
     let app = this.instances.get(id);
     if (app === undefined) {
-      if (wanted === undefined) return await this.#clear(id);
-      app = new AppInstance(this.#context, newRecord(wanted, clock.now()));
+      if (asked === undefined) return await this.#clear(id);
+      app = new AppInstance(this.#context, newRecord(asked, clock.now()));
       this.instances.set(id, app);
     }
-    if (wanted !== undefined) this.#adoptSpec(app, wanted);
+    const wanted = asked && this.#follow(app, asked);
     if (app.hostIp === "") app.hostIp = await facts.internalIp();
     for (let steps = 0; steps < stepsMax; steps++) {
       signal.throwIfAborted();
@@ -85,12 +86,20 @@ export class AppReconciler implements Reconciler<AppId> {
     return this.#context.store.desired.get()?.apps.find((app) => app.id === id);
   }
 
-  #adoptSpec(app: AppInstance, wanted: AppSpec): void {
+  /** Takes over what is asked for, as far as the rules for changes let it. */
+  #follow(app: AppInstance, asked: AppSpec): AppSpec {
     const before = app.record;
-    app.record = foldSpec(before, wanted);
-    if (app.record === before) return;
-    app.faults.clear();
-    app.machine.nudge();
+    const refusal = before.machine === undefined ? undefined : refuseChange(before.spec, asked);
+    if (refusal !== undefined && refusal !== app.refusal)
+      app.event({ type: "Warning", reason: "ChangeRefused", message: refusal });
+    app.refusal = refusal;
+    if (refusal !== undefined) return { ...before.spec, active: asked.active };
+    app.record = foldSpec(before, asked);
+    if (app.record !== before) {
+      app.faults.clear();
+      app.machine.nudge();
+    }
+    return asked;
   }
 
   async #observe(app: AppInstance, runs: boolean, signal: AbortSignal): Promise<void> {
@@ -136,6 +145,8 @@ export class AppReconciler implements Reconciler<AppId> {
       machine: { runs, connected: app.machine.connected, asked: app.machine.asked },
       content: (id) => store.contents.get(id as never),
       nic: (name) => app.nic(name),
+      volume: (key) => store.volumes.get(key),
+      volumeHolder: (key) => this.#volumeHolder(app.id, key),
       node: {
         architecture: facts.architecture,
         emulated: hypervisor.emulated,
@@ -149,11 +160,18 @@ export class AppReconciler implements Reconciler<AppId> {
     };
   }
 
+  /** Another app whose machine still has the volume; it is not wanted there any more, or is about to end. */
+  #volumeHolder(id: AppId, key: VolumeKey): AppId | undefined {
+    for (const [other, app] of this.instances)
+      if (other !== id && app.record.machine?.volumes.includes(key) === true) return other;
+    return undefined;
+  }
+
   #freeMemory(id: AppId): number {
     let taken = 0;
     for (const [other, app] of this.instances)
       if (other !== id) taken += app.record.machine?.memoryBytes ?? this.#promised.get(other) ?? 0;
-    return this.#context.memoryForAppsBytes - taken;
+    return this.#context.memoryForApps() - taken;
   }
 
   /** Takes a step that is done at once. False: the app's configuration does not let it. */
@@ -243,6 +261,7 @@ export class AppReconciler implements Reconciler<AppId> {
       hostIp: app.hostIp,
       now: clock.now(),
       emulated: hypervisor.emulated,
+      refusal: app.refusal,
     });
     app.record = record;
     store.apps.set(app.id, status);

@@ -1,7 +1,7 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Instant } from "@selvedge/base";
 import { ext } from "@selvedge/eve-api";
-import type { AppId, AppSpec } from "../desired.ts";
+import type { AppId, AppSpec, VolumeKey } from "../desired.ts";
 
 /** How a container's newest attempt stands. */
 export type ContainerPhase =
@@ -43,6 +43,7 @@ export interface MachineRecord {
   readonly podIp: string;
   /** Content trees, in the order of the machine's disks. */
   readonly disks: readonly string[];
+  readonly volumes: readonly VolumeKey[];
   /** Network, volumes and files are in place. */
   readonly prepared: boolean;
   /** Of the files in volumes that follow their source while the app runs. */
@@ -89,6 +90,8 @@ export interface AppRecord {
   readonly activeMs: number;
   /** Init containers first, in order. */
   readonly containers: readonly ContainerRecord[];
+  /** Which version of its user data was written into which root volume. */
+  readonly seeded?: string;
   readonly events: readonly EventRecord[];
   readonly conditions: readonly ConditionRecord[];
 }
@@ -144,6 +147,7 @@ export function decodeRecord(bytes: Uint8Array): AppRecord {
     ...record.machine,
     podIp: record.machine.podIp ?? "",
     goingOn: record.machine.goingOn ?? [],
+    volumes: record.machine.volumes ?? [],
   };
   return { ...record, machine, spec: { ...record.spec, pod } };
 }

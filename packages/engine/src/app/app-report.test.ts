@@ -40,6 +40,7 @@ function report(record: AppRecord, step: AppStep, more: Partial<ReportInputs> = 
       hostIp: "",
       now,
       emulated: false,
+      refusal: undefined,
     },
     ...more,
   }).status.report;

@@ -28,6 +28,8 @@ export interface ReportInputs {
   readonly hostIp: string;
   readonly now: Instant;
   readonly emulated: boolean;
+  /** Why the newest specification is not followed. */
+  readonly refusal: string | undefined;
 }
 
 /** What is told of an app, and its record with the conditions' times. Pure. */
@@ -64,6 +66,13 @@ export function reportApp(inputs: ReportInputs): { status: AppStatus; record: Ap
     displayName: spec.displayName,
     state: stateOf(inputs, phase),
     report,
+    volumes: [
+      ...new Set([
+        ...(record.machine?.volumes ?? []),
+        ...(spec.foreign?.volumes ?? []).map(({ key }) => key),
+      ]),
+    ],
+    errors: inputs.refusal === undefined ? [] : [inputs.refusal],
   };
   return { status, record };
 }

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { ext } from "@selvedge/eve-api";
-import type { AppId, AppSpec } from "../desired.ts";
+import type { AppId, AppSpec, ForeignApp } from "../desired.ts";
 import type { ImageConfig } from "../observed.ts";
 import {
   ContainerConfigError,
+  type ContainerInputs,
   containerStart,
   expandVariables,
   machineFingerprint,
@@ -43,11 +44,10 @@ function start(container: Init, pod?: MessageInitShape<typeof ext.AppExtensionSc
   return startOf(specOf(container, pod));
 }
 
-function startOf(spec: AppSpec): ContainerStart {
+function startOf(spec: AppSpec, foreign: ContainerInputs["foreign"] = []): ContainerStart {
   const [first] = spec.pod.containers;
   assert(first !== undefined);
   const secrets = create(ext.AppSecretsSchema, { values: { pw: "s" } });
-  const { environment: foreign = [] } = spec.foreign ?? {};
   const ips = { podIp: "10.77.0.2", hostIp: "192.0.2.9" };
   return containerStart({
     spec,
@@ -109,10 +109,13 @@ describe("what a container is started with", () => {
     });
 
   it("an app of a foreign controller's variables as they are, and what it wrote before", () => {
-    const foreign = { environment: [["LANG", "$(PATH) $$"]] as const, sealedUserData: "" };
-    const { env, keepRoot } = startOf({ ...specOf({}), foreign });
-    assert.deepEqual([env[1], keepRoot], ["LANG=$(PATH) $$", true]);
-    assert.equal(start({}).keepRoot, false);
+    const foreign: ForeignApp = {
+      ...{ volumes: [], vm: undefined, userData: "", sealedUserData: "", cloudInitVersion: 0 },
+      metaData: "none",
+    };
+    const { env, rootVolume } = startOf({ ...specOf({}), foreign }, [["LANG", "$(PATH) $$"]]);
+    assert.deepEqual([env[1], rootVolume], ["LANG=$(PATH) $$", "volume-0"]);
+    assert.equal(start({}).rootVolume, "");
   });
 
   const refused: [string, Init, RegExp][] = [

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
 import { ext } from "@selvedge/eve-api";
-import type { AppSpec } from "../desired.ts";
+import { type AppSpec, volumeName } from "../desired.ts";
 import type { ImageConfig } from "../observed.ts";
 import type { ContainerStart } from "./hypervisor.ts";
 
@@ -56,10 +56,29 @@ export function containerStart(inputs: ContainerInputs): ContainerStart {
     memoryBytes: Number(container.resources?.memoryLimitBytes ?? 0n),
     cpuMillis: Number(container.resources?.cpuLimitMillis ?? 0n),
     readOnlyRoot: security?.readOnlyRootFilesystem ?? false,
-    // EVE's containers write to a volume, which lasts until it is purged.
-    keepRoot: spec.foreign !== undefined,
+    // EVE's containers write to a volume, which lasts until there is another generation of it.
+    rootVolume: spec.foreign === undefined ? "" : volumeName(0),
     privileged: security?.privileged ?? false,
     mounts: container.volumeMounts.map((mount) => mountOf(spec, mount)),
+  };
+}
+
+/** A virtual machine starts what is on its disk: of all this only the number is of use. */
+export function machineStart(index: number, attempt: number): ContainerStart {
+  return {
+    ...{
+      index,
+      attempt,
+      disk: 0,
+      args: [],
+      env: [],
+      cwd: "/",
+      user: "",
+      groups: [],
+      tty: false,
+      stdin: false,
+    },
+    ...{ memoryBytes: 0, cpuMillis: 0, readOnlyRoot: false, rootVolume: "", privileged: false, mounts: [] },
   };
 }
 
@@ -168,9 +187,13 @@ export function machineFingerprint(spec: AppSpec): string {
     it.contentTreeId,
     it.image,
   ]);
-  const nics = spec.nics.map(({ name, networkId, mac }) => [name, networkId, mac ?? ""]);
-  const { vcpus, memoryBytes, restartCounter, purgeCounter } = spec;
-  return hash([JSON.stringify([images, nics, vcpus, memoryBytes, restartCounter, purgeCounter])]);
+  const nics = spec.nics.map(({ name, networkId, mac, address }) => [
+    ...[name, networkId, mac ?? ""],
+    ...(address === undefined ? [] : [address]),
+  ]);
+  const { vcpus, memoryBytes, restartCounter, purgeCounter, foreign } = spec;
+  const own = foreign === undefined ? [] : [foreign.volumes, foreign.vm];
+  return hash([JSON.stringify([images, nics, vcpus, memoryBytes, restartCounter, purgeCounter, ...own])]);
 }
 
 /** Changes when files in volumes do. Those of Secrets are compared as they came. */

@@ -1,5 +1,5 @@
 import type { Instant } from "@selvedge/base";
-import type { AppId } from "../desired.ts";
+import type { AppId, VmSettings } from "../desired.ts";
 
 /** One virtual machine, as much of it as the hypervisor must know. */
 export interface VmSpec {
@@ -10,7 +10,30 @@ export interface VmSpec {
   readonly disks: readonly string[];
   /** A disk of the app's own for what its containers write, kept until `remove`; 0: they write to memory. */
   readonly scratchBytes: number;
-  readonly nic: { readonly tap: string; readonly mac: string; readonly uid: number } | undefined;
+  /** Raw images of disks that the app keeps, in the order of its volumes. */
+  readonly volumes: readonly VmVolume[];
+  /** Set for a machine that starts what is on its first volume, and has no agent of ours. */
+  readonly vm: VmBoot | undefined;
+  /** The user it runs as, who alone may open its plugs; undefined without one. */
+  readonly uid: number | undefined;
+  /** Its cards, in this order. */
+  readonly nics: readonly { readonly tap: string; readonly mac: string }[];
+}
+
+export interface VmVolume {
+  readonly path: string;
+  readonly readOnly: boolean;
+  readonly cdrom: boolean;
+}
+
+export interface VmBoot extends VmSettings {
+  /** What it finds on a CD at its start, by path; undefined: no CD. */
+  readonly seed: VmSeed | undefined;
+}
+
+export interface VmSeed {
+  readonly label: string;
+  readonly files: readonly { readonly path: string; readonly content: Uint8Array }[];
 }
 
 /** Counters of one machine since it was started. */
@@ -72,8 +95,8 @@ export interface ContainerStart {
   readonly memoryBytes: number;
   readonly cpuMillis: number;
   readonly readOnlyRoot: boolean;
-  /** What it wrote outside of volumes is there again the next time, also in another machine of the app. */
-  readonly keepRoot: boolean;
+  /** The volume that what it writes elsewhere goes to and is found in again; empty: it is forgotten. */
+  readonly rootVolume: string;
   readonly privileged: boolean;
   readonly mounts: readonly ContainerMount[];
 }
@@ -88,10 +111,20 @@ export interface ContainerMount {
 
 export interface GuestNetwork {
   readonly hostname: string;
-  readonly address: string;
-  readonly gateway: string;
   readonly resolv: string;
   readonly hosts: string;
+  /** Called eth0, eth1 … inside. */
+  readonly nics: readonly GuestNic[];
+}
+
+export interface GuestNic {
+  readonly mac: string;
+  /** With prefix length; undefined: the guest asks the network for one. */
+  readonly address: string | undefined;
+  /** For what no other way is known. */
+  readonly gateway: string | undefined;
+  readonly mtu: number;
+  readonly routes: readonly { readonly destination: string; readonly gateway: string }[];
 }
 
 /** How the newest attempt of a container fares, as the guest tells it. */
@@ -138,6 +171,11 @@ export interface Guest {
    * own.
    */
   volume(name: string, kind: "memory" | "scratch", bytes: number): void;
+  /**
+   * A volume on a disk of the machine's own, with the file system that is on it; `image`: with the read-only
+   * root of that number in VmSpec.disks below it.
+   */
+  mountVolume(name: string, volume: number, options: { image: number | undefined; readOnly: boolean }): void;
   /** `path` is `volume/path in it`. Replaces a file of that name in one act. */
   writeFile(path: string, mode: number, content: Uint8Array): void;
   start(container: ContainerStart): void;

@@ -10,7 +10,6 @@ import type { Identity } from "../identity/identity.ts";
 import type { Point } from "../identity/key-store.ts";
 import type { SecretOpener } from "../ports.ts";
 import type { ControllerCerts } from "./controller-certs.ts";
-import { environmentOf } from "./user-data.ts";
 
 const algorithm = "aes-256-cfb";
 
@@ -56,9 +55,9 @@ export class Secrets implements SecretOpener {
     return fromBinary(ext.AppSecretsSchema, plaintext);
   }
 
-  async openEnvironment(block: Uint8Array): Promise<readonly (readonly [name: string, value: string])[]> {
+  async openUserData(block: Uint8Array): Promise<string> {
     const plaintext = await this.open(fromBinary(cipher.CipherBlockSchema, block));
-    return environmentOf(fromBinary(cipher.EncryptionBlockSchema, plaintext).protectedUserData);
+    return fromBinary(cipher.EncryptionBlockSchema, plaintext).protectedUserData;
   }
 
   async openCredentials(block: cipher.CipherBlock): Promise<Credentials> {

@@ -67,14 +67,13 @@ describe("a configuration that an administrator gave Adam", () => {
     const [first] = desired.apps;
     assert.equal(first?.memoryBytes, 2 ** 30);
     assert.deepEqual(
-      first?.nics.map(({ name, mac, portMaps }) => ({ name, mac, portMaps })),
-      [
-        {
-          name: "eth0",
-          mac: "02:16:3e:00:00:01",
-          portMaps: [{ protocol: "tcp", nodePort: 2200, appPort: 22 }],
-        },
-      ],
+      first?.nics.map(({ name, mac, rules }) => ({
+        ...{ name, mac },
+        maps: rules.flatMap(({ protocol, localPorts, action }) =>
+          action.kind === "map" ? [`${protocol} ${localPorts?.first} ${action.appPort}`] : [],
+        ),
+      })),
+      [{ name: "eth0", mac: "02:16:3e:00:00:01", maps: ["6 2200 22"] }],
     );
     assert.equal(first?.pod.containers[0]?.name, "main");
     assert.equal(desired.contents[0]?.format, "qcow2");
@@ -89,6 +88,7 @@ describe("a configuration that an administrator gave Adam", () => {
       dhcpLast: "10.11.12.254",
       dns: [],
       hosts: [],
+      ...{ version: "1", port: "uplink", flowLog: true },
     });
   });
 });
@@ -116,6 +116,7 @@ describe("translate", () => {
 
   it("gives an app of a foreign controller the environment in its user data, and its other volumes", () => {
     const second = "77777777-7777-4777-8777-777777777777";
+    const userData = "# settings\nCOLOR=blue\nEMPTY=\nnot a line";
     const [app] = translated(
       {
         volumes: [
@@ -124,7 +125,7 @@ describe("translate", () => {
         ],
       },
       {
-        userData: Buffer.from("# settings\nCOLOR=blue\nEMPTY=\nnot a line").toString("base64"),
+        userData: Buffer.from(userData).toString("base64"),
         volumeRefList: [
           { uuid: ids.volume, mountDir: "/" },
           { uuid: second, mountDir: "/data" },
@@ -132,10 +133,14 @@ describe("translate", () => {
       },
     ).apps;
     const [main] = app?.pod.containers ?? [];
-    assert.deepEqual(app?.foreign?.environment, [
-      ["COLOR", "blue"],
-      ["EMPTY", ""],
-    ]);
+    assert.equal(Buffer.from(app?.foreign?.userData ?? "", "base64").toString(), userData);
+    assert.deepEqual(
+      app?.foreign?.volumes.map(({ key, form, mountDir }) => ({ key, form, mountDir })),
+      [
+        { key: `${ids.volume}#0`, form: "image", mountDir: "/" },
+        { key: `${second}#0`, form: "blank", mountDir: "/data" },
+      ],
+    );
     assert.deepEqual(
       main?.volumeMounts.map(({ mountPath }) => mountPath),
       ["/data"],
@@ -144,7 +149,7 @@ describe("translate", () => {
 
   it("leaves encrypted user data to whoever starts the app, and believes no clear text beside it", () => {
     const [app] = translated({}, { userData: "QT1i", cipherData: { cipherContextId: "context" } }).apps;
-    assert.deepEqual(app?.foreign?.environment, []);
+    assert.equal(app?.foreign?.userData, "");
     assert.match(app?.foreign?.sealedUserData ?? "", /^[A-Za-z0-9+/]+=*$/);
   });
 
@@ -203,8 +208,6 @@ const nic = (more: object): object => ({ interfaces: [{ ...appInit.interfaces[0]
 const local = (ip: object): object => ({
   networkInstances: [{ uuidandversion: { uuid: ids.network }, instType: 2, ip }],
 });
-const portmap = (matches: object[], appPort = 80): object =>
-  nic({ acls: [{ matches, actions: [{ portmap: true, appPort }] }] });
 
 const podOn = (contentTreeId: string): config.EdgeDevConfig => {
   const whole = message();
@@ -226,8 +229,12 @@ const hindrances: readonly (readonly [string, RegExp, object, object])[] = [
   ["a content tree", /volumes\[0\].*no contentInfo has uuid/, { contentInfo: [] }, {}],
   ["a datastore", /no datastore has id b/, { contentInfo: [{ ...content, dsIdsList: ["b"] }] }, {}],
   [
-    ...(["more interfaces than one", /apps\[0\]\.interfaces: has 2/, {}] as const),
-    { interfaces: [appInit.interfaces[0], { ...appInit.interfaces[0], name: "eth1" }] },
+    ...(["an access list that means something", /acls\[0\]\.matches: "x" is no kind of match/, {}] as const),
+    nic({ acls: [{ matches: [{ type: "x" }] }] }),
+  ],
+  [
+    ...(["more interfaces than there are", /apps\[0\]\.interfaces: has 17/, {}] as const),
+    { interfaces: Array.from({ length: 17 }, (_, at) => ({ ...appInit.interfaces[0], name: `eth${at}` })) },
   ],
 ];
 
@@ -277,19 +284,6 @@ const faults: readonly (readonly [string, object, object])[] = [
   ["apps[0].interfaces[0].name", {}, nic({ name: "" })],
   ["apps[0].interfaces[0].networkId", {}, nic({ networkId: "" })],
   ["apps[0].interfaces[0].macAddress", {}, nic({ macAddress: "02:16" })],
-  ["apps[0].interfaces[0].acls[0].matches", {}, portmap([{ type: "lport", value: "80" }])],
-  ["apps[0].interfaces[0].acls[0].matches", {}, portmap([{ type: "protocol", value: "tcp" }])],
-  [
-    "apps[0].interfaces[0].acls[0].actions[0].appPort",
-    {},
-    portmap(
-      [
-        { type: "protocol", value: "tcp" },
-        { type: "lport", value: "80" },
-      ],
-      0,
-    ),
-  ],
   ["apps", { apps: [appInit, appInit] }, {}],
   ["datastores[0].dType", { datastores: [{ id: ids.store }] }, {}],
   ["contentInfo[0].uuid", { contentInfo: [{}] }, {}],
@@ -299,7 +293,6 @@ const faults: readonly (readonly [string, object, object])[] = [
   ["volumes[0].uuid", { volumes: [{}] }, {}],
   ["volumes[0].origin.downloadContentTreeID", { volumes: [{ uuid: ids.volume, origin: { type: 2 } }] }, {}],
   ["networkInstances[0].uuidandversion.uuid", { networkInstances: [{}] }, {}],
-  ["networkInstances[0].instType", { networkInstances: [{ uuidandversion: { uuid: ids.network } }] }, {}],
   ["networkInstances[0].ip.subnet", local({}), {}],
   ["networkInstances[0].ip.subnet", local({ subnet: "10.0.0.0/31" }), {}],
   ["networkInstances[0].ip.gateway", local({ subnet: "10.0.0.0/24", gateway: "10.0.1.1" }), {}],

@@ -4,21 +4,22 @@
  * field, so that the last good one goes on and the controller can say what to mend. What makes sense and only
  * names something that is not there makes those apps wait that need it, as EVE does: the rest goes on.
  */
-import { type config, ext, getExtension, netinst, storage } from "@selvedge/eve-api";
+import { type config, ext, getExtension, storage } from "@selvedge/eve-api";
 import type {
+  ContentFormat,
   ContentId,
   ContentSpec,
   Credentials,
   Datastore,
   DesiredState,
-  NetworkId,
-  NetworkSpec,
+  VolumeForm,
   VolumeId,
   VolumeSpec,
 } from "../desired.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
-import { addressRange, isAddress, parseSubnet } from "./subnet.ts";
 import { type Missing, translateApps } from "./translate-apps.ts";
+import { translateNetworks } from "./translate-networks.ts";
+import { translateNode } from "./translate-node.ts";
 
 /** Opens the credentials of one datastore when its source asks for them. */
 export type CredentialsOpener = (
@@ -36,7 +37,7 @@ export function translate(
   const datastores = translateDatastores(message, openCredentials);
   const missing: Missing = new Map();
   const contents = translateContents(message, datastores, nodeId, missing);
-  const volumes = translateVolumes(message, new Set(contents.map(({ id }) => id)), nodeId, missing);
+  const volumes = translateVolumes(message, contents, nodeId, missing);
   const networks = translateNetworks(message);
   return {
     nodeId,
@@ -47,7 +48,7 @@ export function translate(
     volumes,
     networks,
     settings: new Map(message.configItems.map(({ key, value }) => [key, value])),
-    rebootCounter: message.reboot?.counter,
+    node: translateNode(message),
   };
 }
 
@@ -95,7 +96,11 @@ function translateDatastores(
 const formats: Readonly<Record<number, ContentSpec["format"]>> = {
   [storage.Format.CONTAINER]: "container",
   [storage.Format.RAW]: "raw",
+  [storage.Format.QCOW]: "qcow",
   [storage.Format.QCOW2]: "qcow2",
+  [storage.Format.VHD]: "vhd",
+  [storage.Format.VHDX]: "vhdx",
+  [storage.Format.VMDK]: "vmdk",
   [storage.Format.ISO]: "iso",
 };
 
@@ -135,9 +140,11 @@ function translateContents(
   return [...unique("contentInfo", list, ({ id }) => id).values()];
 }
 
+const forms: Readonly<Partial<Record<ContentFormat, VolumeForm>>> = { container: "image", iso: "cdrom" };
+
 function translateVolumes(
   { volumes }: config.EdgeDevConfig,
-  contents: ReadonlySet<ContentId>,
+  contents: readonly ContentSpec[],
   nodeId: string,
   missing: Missing,
 ): VolumeSpec[] {
@@ -150,7 +157,8 @@ function translateVolumes(
     const downloaded = item.origin?.type === storage.VolumeContentOriginType.VCOT_DOWNLOAD;
     const origin = `${field}.origin.downloadContentTreeID`;
     if (downloaded && !isUuid(tree)) throw new ConfigFault(origin, `${JSON.stringify(tree)} is not a UUID`);
-    if (downloaded && !contents.has(tree)) {
+    const content = downloaded ? contents.find((it) => it.id === tree) : undefined;
+    if (downloaded && content === undefined) {
       missing.set(id, missing.get(tree) ?? `${origin}: no contentInfo has uuid ${tree}`);
       return [];
     }
@@ -158,9 +166,16 @@ function translateVolumes(
       {
         id: id as VolumeId,
         generation: Number(item.generationCount),
-        contentId: downloaded ? tree : undefined,
+        displayName: item.displayName,
+        form: content === undefined ? "blank" : (forms[content.format] ?? "disk"),
+        contentId: content?.id,
+        format: content?.format,
         sizeBytes: Number(item.maxsizebytes),
         readOnly: item.readonly,
+        clearText: item.clearText,
+        ...(item.target > storage.Target.Disk
+          ? { unsupported: `target ${item.target} is not done here; use Disk (1)` }
+          : {}),
       },
     ];
   });
@@ -170,59 +185,4 @@ function translateVolumes(
 /** Meant for another node of a cluster. */
 export function elsewhere(designated: string, nodeId: string): boolean {
   return designated !== "" && designated.toLowerCase() !== nodeId;
-}
-
-function translateNetworks({ networkInstances }: config.EdgeDevConfig): NetworkSpec[] {
-  const list = networkInstances.flatMap((item, at): NetworkSpec[] => {
-    const field = `networkInstances[${at}]`;
-    const id = item.uuidandversion?.uuid.toLowerCase() ?? "";
-    if (!isUuid(id))
-      throw new ConfigFault(`${field}.uuidandversion.uuid`, `${JSON.stringify(id)} is not a UUID`);
-    const name = item.displayname || id;
-    const common = {
-      ...{ id: id as NetworkId, name, dns: dnsServers(item, field), hosts: hosts(item, field) },
-      ...(item.activate ? {} : { inactive: true }),
-    };
-    if (item.instType === netinst.ZNetworkInstType.ZnetInstSwitch)
-      return [{ ...common, kind: "switch", subnet: "", gateway: "", dhcpFirst: "", dhcpLast: "" }];
-    if (item.instType !== netinst.ZNetworkInstType.ZnetInstLocal)
-      throw new ConfigFault(`${field}.instType`, `type ${item.instType} is neither switch (1) nor local (2)`);
-    const part = translateSubnet(item, field);
-    // A configuration may name the network's own resolver, which asks others; itself it must not ask.
-    const dns = common.dns.filter((address) => address !== part.gateway);
-    return [{ ...common, dns, kind: "local", ...part }];
-  });
-  return [...unique("networkInstances", list, ({ id }) => id).values()];
-}
-
-type SubnetPart = Pick<NetworkSpec, "subnet" | "gateway" | "dhcpFirst" | "dhcpLast">;
-
-function translateSubnet({ ip }: netinst.NetworkInstanceConfig, field: string): SubnetPart {
-  const subnet = parseSubnet(ip?.subnet ?? "");
-  if (subnet === undefined)
-    throw new ConfigFault(
-      `${field}.ip.subnet`,
-      `${JSON.stringify(ip?.subnet ?? "")} is not an IPv4 network like 10.1.0.0/24`,
-    );
-  const range = addressRange(subnet, ip?.gateway ?? "", ip?.dhcpRange?.start ?? "", ip?.dhcpRange?.end ?? "");
-  if ("fault" in range) throw new ConfigFault(`${field}.ip.${range.field}`, range.fault);
-  return { subnet: subnet.text, ...range };
-}
-
-function dnsServers({ ip }: netinst.NetworkInstanceConfig, field: string): string[] {
-  const wrong = ip?.dns.find((address) => !isAddress(address));
-  if (wrong !== undefined)
-    throw new ConfigFault(`${field}.ip.dns`, `${JSON.stringify(wrong)} is not an address`);
-  return [...(ip?.dns ?? [])];
-}
-
-function hosts({ dns }: netinst.NetworkInstanceConfig, field: string): NetworkSpec["hosts"] {
-  return dns.map(({ HostName, Address }, at) => {
-    if (!/^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$/.test(HostName))
-      throw new ConfigFault(`${field}.dns[${at}].HostName`, `${JSON.stringify(HostName)} is not a host name`);
-    const wrong = Address.find((address) => !isAddress(address));
-    if (wrong !== undefined)
-      throw new ConfigFault(`${field}.dns[${at}].Address`, `${JSON.stringify(wrong)} is not an address`);
-    return { name: HostName, addresses: [...Address] };
-  });
 }

@@ -8,11 +8,20 @@ import {
   FileKeyStore,
   type HttpClient,
   type LinkDialer,
+  noHardware,
+  PowerError,
+  type PowerSwitch,
 } from "@selvedge/engine";
 import { SimDisk } from "../disk/sim-disk.ts";
 import { SimImageBuilder } from "../disk/sim-image-builder.ts";
+import { SimVolumeDriver } from "../disk/sim-volume-driver.ts";
 import { SimHypervisor } from "../hypervisor/sim-hypervisor.ts";
 import { SimNetworkDriver } from "../network/sim-network-driver.ts";
+
+const refused = async (): Promise<never> => {
+  throw new PowerError("a node of a simulated fleet has no power of its own");
+};
+const noPower: PowerSwitch = { reboot: refused, powerOff: refused };
 
 export interface FleetNodeOptions {
   readonly serial: string;
@@ -50,6 +59,7 @@ export class FleetNode implements AsyncDisposable {
         level === "error" && log.error(message, { ...fields, node: serial }),
       keys: await FileKeyStore.open(disk),
       images: new SimImageBuilder(disk),
+      volumes: new SimVolumeDriver(disk),
       hypervisor: hypervisor.open(),
       networkDriver: new SimNetworkDriver(random).open(),
       networkPrefix: "sv",
@@ -60,12 +70,15 @@ export class FleetNode implements AsyncDisposable {
         machineId: serial,
         bootId: `${serial}-${options.seed}`,
         bootedAt: clock.now(),
+        bootTrace: undefined,
         cpus: 4,
         memoryBytes,
         hardwareVirtualization: false,
         internalIp: async () => "192.0.2.1",
         usage: async () => ({ cpuNanos: 0n, memoryUsedBytes: memoryBytes / 4 }),
       },
+      hardware: noHardware,
+      power: noPower,
       config: { ...enrolment, serial: "", softSerial: serial },
       engineVersion,
       firmwareVersion: "",

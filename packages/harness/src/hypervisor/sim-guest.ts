@@ -62,6 +62,8 @@ export class SimGuest implements Guest, MachineListener {
 
   volume(_name: string, _kind: "memory" | "scratch", _bytes: number): void {}
 
+  mountVolume(): void {}
+
   writeFile(path: string, _mode: number, content: Uint8Array): void {
     if (this.#connected) this.#machine.files.set(path, content.slice());
   }

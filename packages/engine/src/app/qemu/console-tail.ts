@@ -6,6 +6,7 @@ const tailMax = 16 * 1024;
 /** The end of what a machine's console said since we listen. QEMU keeps nothing and waits for nobody. */
 export class ConsoleTail {
   readonly #socket: Socket;
+  readonly #listeners = new Set<(bytes: Uint8Array) => void>();
   #text = "";
 
   constructor(path: string) {
@@ -13,12 +14,19 @@ export class ConsoleTail {
     this.#socket.unref();
     this.#socket.on("data", (chunk) => {
       this.#text = (this.#text + chunk.toString("latin1")).slice(-tailMax);
+      for (const listener of this.#listeners) listener(Buffer.from(chunk));
     });
     this.#socket.on("error", () => {});
   }
 
   get text(): string {
     return this.#text.replace(/[^\x20-\x7e\n]/g, "").trim();
+  }
+
+  /** What is said from now on. */
+  onBytes(listener: (bytes: Uint8Array) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   close(): void {

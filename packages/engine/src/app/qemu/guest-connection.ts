@@ -91,8 +91,15 @@ export class GuestConnection implements Guest {
     }
   }
 
-  setup(network: GuestNetwork): void {
-    this.#send(message.setup, 0, encodeFields(Object.entries(network)));
+  setup({ hostname, resolv, hosts, nics }: GuestNetwork): void {
+    const cards = nics.map(({ mac, address = "dhcp", gateway = "-", mtu }): [string, string] => [
+      ...(["nic", `${mac} ${address} ${gateway} ${mtu}`] as const),
+    ]);
+    const routes = nics.flatMap((nic, at) =>
+      nic.routes.map((it): [string, string] => ["route", `${at} ${it.destination} ${it.gateway}`]),
+    );
+    const names: [string, string][] = [["hostname", hostname], ["resolv", resolv], ["hosts", hosts]];
+    this.#send(message.setup, 0, encodeFields([...names, ...cards, ...routes]));
   }
 
   volume(name: string, kind: "memory" | "scratch", bytes: number): void {
@@ -105,6 +112,17 @@ export class GuestConnection implements Guest {
         ["bytes", `${bytes}`],
       ]),
     );
+  }
+
+  mountVolume(name: string, volume: number, options: { image: number | undefined; readOnly: boolean }): void {
+    const items: [string, string][] = [
+      ["name", name],
+      ["kind", "disk"],
+      ["disk", `v${volume}`],
+      ["readonly", options.readOnly ? "1" : "0"],
+    ];
+    if (options.image !== undefined) items.push(["image", `d${options.image}`]);
+    this.#send(message.volume, 0, encodeFields(items));
   }
 
   writeFile(path: string, mode: number, content: Uint8Array): void {
@@ -324,7 +342,7 @@ function startFields(container: ContainerStart): [string, string][] {
   if (container.memoryBytes > 0) items.push(["memory", `${container.memoryBytes}`]);
   if (container.cpuMillis > 0) items.push(["cpu", `${container.cpuMillis * 100} 100000`]);
   if (container.readOnlyRoot) items.push(["readonly", "1"]);
-  if (container.keepRoot) items.push(["keep", "1"]);
+  if (container.rootVolume !== "") items.push(["keep", container.rootVolume]);
   if (container.privileged) items.push(["privileged", "1"]);
   for (const group of container.groups) items.push(["group", `${group}`]);
   for (const value of container.args) items.push(["arg", value]);

@@ -1,29 +1,21 @@
 import type { VmSpec } from "../hypervisor.ts";
+import { MachineFiles } from "./machine-files.ts";
 
 export type Acceleration = { readonly kind: "kvm" } | { readonly kind: "tcg"; readonly tscKhz: number };
 
 /** The translation cache only grows and its default ceiling is 1 GiB; 32 MiB is enough for a microVM. */
 export const translationCacheMib: number = 32;
 
-/**
- * Which file descriptor of the new process is what; the images are opened by us, so QEMU needs no right to
- * them.
- */
-export interface QemuDescriptors {
-  readonly kernel: number;
-  readonly initramfs: number;
-  readonly disks: readonly number[];
-  /** Twice: QEMU looks at it before it opens it to write, and takes a descriptor that fits. */
-  readonly scratch: readonly [read: number, write: number] | undefined;
+export interface MachinePaths {
+  readonly kernel: string;
+  readonly initramfs: string;
+  readonly scratch: string;
 }
 
-/** Standard input, output and error come first. */
-export function qemuDescriptors(spec: VmSpec): QemuDescriptors {
-  const first = 5;
-  const disks = spec.disks.map((_, index) => first + index);
-  const last = first + disks.length;
-  const scratch = spec.scratchBytes > 0 ? ([last, last + 1] as const) : undefined;
-  return { kernel: 3, initramfs: 4, disks, scratch };
+/** How QEMU is started: its arguments, and the files that they name by descriptor. */
+export interface MachineCommand {
+  readonly args: readonly string[];
+  readonly files: MachineFiles;
 }
 
 /**
@@ -31,52 +23,59 @@ export function qemuDescriptors(spec: VmSpec): QemuDescriptors {
  * app's folder and makes its sockets there by their short names: it need not be able to walk the folders
  * above.
  */
-export function qemuArgs(spec: VmSpec, acceleration: Acceleration): string[] {
+export function qemuArgs(spec: VmSpec, acceleration: Acceleration, paths: MachinePaths): MachineCommand {
   const kvm = acceleration.kind === "kvm";
   // Without HPET and PM timer the guest cannot measure the TSC reliably; a wrong result hangs it without a
   // word.
   const clock = kvm ? "" : ` tsc_early_khz=${acceleration.tscKhz}`;
-  const fds = qemuDescriptors(spec);
-  const disks = fds.disks.flatMap((fd, index) => disk(`d${index}`, [fd]));
-  const scratch = fds.scratch === undefined ? [] : disk("scratch", fds.scratch);
-  const nic =
-    spec.nic === undefined
-      ? []
-      : [
-          ...["-netdev", `tap,id=n0,ifname=${spec.nic.tap},script=no,downscript=no`],
-          ...["-device", `virtio-net-device,netdev=n0,mac=${spec.nic.mac}`],
-        ];
-  return [
+  const files = new MachineFiles();
+  const [kernel, initramfs] = [files.read(paths.kernel), files.read(paths.initramfs)];
+  const disks = spec.disks.flatMap((path, at) => disk(files, `d${at}`, path, false));
+  const scratch = spec.scratchBytes > 0 ? disk(files, "scratch", paths.scratch, true) : [];
+  const volumes = spec.volumes.flatMap(({ path, readOnly }, at) => disk(files, `v${at}`, path, !readOnly));
+  const nics = spec.nics.flatMap(({ tap, mac }, at) => [
+    ...["-netdev", `tap,id=n${at},ifname=${tap},script=no,downscript=no`],
+    ...["-device", `virtio-net-device,netdev=n${at},mac=${mac}`],
+  ]);
+  const args = [
     ...["-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on"],
     ...(kvm
       ? ["-accel", "kvm", "-cpu", "host"]
       : ["-accel", `tcg,thread=multi,tb-size=${translationCacheMib}`, "-cpu", "max"]),
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-name", spec.id, "-m", `${spec.memoryMib}M`, "-smp", `${spec.vcpus}`],
-    ...["-kernel", `/proc/self/fd/${fds.kernel}`, "-initrd", `/proc/self/fd/${fds.initramfs}`],
+    ...["-kernel", kernel, "-initrd", initramfs],
     ...["-append", `console=ttyS0 reboot=t panic=-1 quiet loglevel=3${clock}`],
     // What is written while nobody listens is lost; it must not fill a disk or hold the guest up.
     ...["-chardev", socket("console"), "-serial", "chardev:console"],
     ...disks,
     ...scratch,
+    ...volumes,
     ...["-device", "virtio-serial-device"],
     ...["-chardev", socket("agent"), "-device", "virtserialport,chardev=agent,name=agent"],
     ...["-device", "virtio-rng-device"],
-    ...nic,
-    ...["-chardev", socket("qmp"), "-mon", "chardev=qmp,mode=control"],
-    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ...nics,
+    ...control,
   ];
+  return { args, files };
 }
 
-function disk(name: string, fds: readonly number[]): string[] {
-  const access = fds.length === 1 ? "readonly=on" : "discard=unmap,werror=report";
+/** The monitor, whose socket is the last to be made, and what QEMU may not do. */
+export const control: readonly string[] = [
+  ...["-chardev", socket("qmp"), "-mon", "chardev=qmp,mode=control"],
+  ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+];
+
+function disk(files: MachineFiles, name: string, path: string, writable: boolean): string[] {
+  const access = writable ? "discard=unmap,werror=report" : "readonly=on";
+  const { args, file } = files.set(path, writable);
   return [
-    ...fds.flatMap((fd) => ["-add-fd", `fd=${fd},set=${fds[0]}`]),
-    ...["-drive", `id=${name},file=/dev/fdset/${fds[0]},format=raw,if=none,${access}`],
+    ...args,
+    ...["-drive", `id=${name},file=${file},format=raw,if=none,${access}`],
     ...["-device", `virtio-blk-device,drive=${name},serial=${name}`],
   ];
 }
 
-function socket(name: string): string {
+export function socket(name: string): string {
   return `socket,id=${name},path=${name}.sock,server=on,wait=off`;
 }

@@ -1,6 +1,18 @@
 import { execFile, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { access, chown, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import {
+  access,
+  chown,
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Clock, type Log, millis, type Random, sleep } from "@selvedge/base";
@@ -10,14 +22,19 @@ import {
   type Guest,
   GuestError,
   type Hypervisor,
+  type VmBoot,
   type VmSpec,
   type VmUsage,
 } from "../hypervisor.ts";
 import { Cgroups } from "./cgroup.ts";
 import { ConsoleTail } from "./console-tail.ts";
 import { GuestConnection } from "./guest-connection.ts";
+import type { MachineFiles } from "./machine-files.ts";
 import { machinePid, machineUsage } from "./machine-process.ts";
-import { type Acceleration, qemuArgs, translationCacheMib } from "./qemu-args.ts";
+import { type Acceleration, type MachineCommand, qemuArgs, translationCacheMib } from "./qemu-args.ts";
+import { makeSeedCd } from "./seed-cd.ts";
+import { vmArgs, vmTranslationCacheMib } from "./vm-args.ts";
+import { isVm, markVm, VmGuest } from "./vm-guest.ts";
 
 export interface QemuHypervisorOptions {
   /**
@@ -47,6 +64,9 @@ const spareThreads = 80;
 /** QEMU answers SIGTERM at once; one that does not is stuck. */
 const quitMs = 3000;
 const pollMs = 25;
+/** Debian's UEFI, and the variables that a machine begins with. */
+const uefiCode = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+const uefiVariables = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /** The user of a machine without a network. */
 const nobody = 65_534;
 
@@ -78,15 +98,17 @@ export class QemuHypervisor implements Hypervisor {
   async launch(spec: VmSpec): Promise<void> {
     const folder = this.#folder(spec.id);
     if ((await machinePid(folder, spec.id)) !== undefined) return;
-    const uid = spec.nic?.uid ?? nobody;
+    const uid = spec.uid ?? nobody;
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const root = process.getuid?.() === 0;
     if (root) await chown(folder, uid, uid);
-    if (spec.scratchBytes > 0) await this.#makeScratch(spec);
-    const args = qemuArgs(spec, this.#options.acceleration);
+    const { args, files } = spec.vm === undefined ? await this.#microVm(spec) : await this.#vm(spec, spec.vm);
     const command = ["qemu-system-x86_64", ...args];
-    const pid = await this.#spawn(spec, root ? [...(await this.#unprivileged(uid)), ...command] : command);
+    const whole = root ? [...(await this.#unprivileged(uid)), ...command] : command;
+    const pid = await this.#spawn(spec.id, whole, files);
+    // It holds the CD open; nobody else is to read what was sealed to this node.
+    if (spec.vm?.seed !== undefined) await rm(this.#seed(spec.id), { force: true });
     await writeFile(join(folder, "pid"), `${pid}\n`);
     await this.#limit(spec, pid);
   }
@@ -101,8 +123,19 @@ export class QemuHypervisor implements Hypervisor {
       await sleep(this.#options.clock, millis(pollMs), signal);
     }
     this.#consoles.get(id)?.close();
-    this.#consoles.set(id, new ConsoleTail(join(folder, "console.sock")));
-    const { random, clock } = this.#options;
+    const console = new ConsoleTail(join(folder, "console.sock"));
+    this.#consoles.set(id, console);
+    const { random, clock, log } = this.#options;
+    if (await isVm(folder))
+      return await VmGuest.open({
+        folder,
+        console,
+        clock,
+        log,
+        changed,
+        signal,
+        usage: () => this.usage(id),
+      });
     return await GuestConnection.open({
       ...{ path, nonce: random.bytes(16), clock, changed, timeoutMs: bootTimeoutMs, signal },
     });
@@ -125,7 +158,7 @@ export class QemuHypervisor implements Hypervisor {
     await this.kill(id);
     this.#consoles.delete(id);
     await rm(this.#folder(id), { recursive: true, force: true });
-    await rm(this.#scratch(id), { force: true });
+    for (const path of [this.#scratch(id), this.#variables(id)]) await rm(path, { force: true });
   }
 
   async usage(id: AppId): Promise<VmUsage | undefined> {
@@ -145,6 +178,33 @@ export class QemuHypervisor implements Hypervisor {
 
   #scratch(id: string): string {
     return join(this.#options.scratchFolder, `${id}.img`);
+  }
+
+  #variables(id: string): string {
+    return join(this.#options.scratchFolder, `${id}.vars`);
+  }
+
+  #seed(id: string): string {
+    return join(this.#folder(id), "seed.iso");
+  }
+
+  async #microVm(spec: VmSpec): Promise<MachineCommand> {
+    if (spec.scratchBytes > 0) await this.#makeScratch(spec);
+    const { kernel, initramfs, acceleration } = this.#options;
+    return qemuArgs(spec, acceleration, { kernel, initramfs, scratch: this.#scratch(spec.id) });
+  }
+
+  async #vm(spec: VmSpec, boot: VmBoot): Promise<MachineCommand> {
+    await markVm(this.#folder(spec.id));
+    const seed = this.#seed(spec.id);
+    if (boot.seed !== undefined) await makeSeedCd(boot.seed, seed);
+    const variables = this.#variables(spec.id);
+    if (boot.firmware === "uefi" && !(await exists(variables))) {
+      await mkdir(this.#options.scratchFolder, { recursive: true, mode: 0o700 });
+      await copyFile(uefiVariables, `${variables}.new`);
+      await rename(`${variables}.new`, variables);
+    }
+    return vmArgs(spec, boot, this.#options.acceleration, { seed, variables, firmware: uefiCode });
   }
 
   /**
@@ -177,19 +237,16 @@ export class QemuHypervisor implements Hypervisor {
     ];
   }
 
-  async #spawn(spec: VmSpec, command: readonly string[]): Promise<number> {
-    const { kernel, initramfs } = this.#options;
+  async #spawn(id: AppId, command: readonly string[], { opens }: MachineFiles): Promise<number> {
     const files: number[] = [];
     try {
-      const log = openSync(join(this.#folder(spec.id), "qemu.log"), "w");
+      const log = openSync(join(this.#folder(id), "qemu.log"), "w");
       files.push(log);
-      for (const path of [kernel, initramfs, ...spec.disks]) files.push(openSync(path, "r"));
-      if (spec.scratchBytes > 0)
-        for (const flags of ["r", "r+"]) files.push(openSync(this.#scratch(spec.id), flags));
+      for (const { path, flags } of opens) files.push(openSync(path, flags));
       const [program = "", ...args] = command;
       const child = spawn(program, args, {
         detached: true,
-        cwd: this.#folder(spec.id),
+        cwd: this.#folder(id),
         env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
         stdio: ["ignore", log, log, ...files.slice(1)],
       });
@@ -206,7 +263,8 @@ export class QemuHypervisor implements Hypervisor {
 
   /** A machine without limits is still better than none: it says so and goes on. */
   async #limit(spec: VmSpec, pid: number): Promise<void> {
-    const memoryMib = spec.memoryMib + overheadMib + (this.emulated ? translationCacheMib : 0);
+    const cacheMib = spec.vm === undefined ? translationCacheMib : vmTranslationCacheMib;
+    const memoryMib = spec.memoryMib + overheadMib + (this.emulated ? cacheMib : 0);
     try {
       await (await this.#cgroups).enter(spec.id, pid, {
         memoryBytes: memoryMib * 2 ** 20,

@@ -1,0 +1,25 @@
+import type { AppSpec } from "../desired.ts";
+
+/**
+ * What EVE's rules say against a change of an app that runs: another set of volumes takes a purge, other
+ * resources a restart. As long as the counter that goes with it has not moved, nothing of the change is
+ * done. Undefined: nothing speaks against it. Pods follow Kubernetes' rules instead.
+ */
+export function refuseChange(before: AppSpec, wanted: AppSpec): string | undefined {
+  if (before.foreign === undefined || wanted.foreign === undefined) return undefined;
+  const purges = before.purgeCounter !== wanted.purgeCounter;
+  const restarts = before.restartCounter !== wanted.restartCounter;
+  if (!purges && volumesOf(before) !== volumesOf(wanted))
+    return "Need purge due to a change of volumes, but purge.counter is the same: nothing of the change is applied";
+  if (!purges && !restarts && resourcesOf(before) !== resourcesOf(wanted))
+    return "Need restart due to a change of fixedresources, but restart.counter is the same: nothing of the change is applied";
+  return undefined;
+}
+
+function volumesOf({ foreign }: AppSpec): string {
+  return JSON.stringify(foreign?.volumes.map(({ key, mountDir }) => [key, mountDir]));
+}
+
+function resourcesOf({ vcpus, memoryBytes, foreign }: AppSpec): string {
+  return JSON.stringify([vcpus, memoryBytes, foreign?.vm]);
+}

@@ -1,0 +1,30 @@
+/** Which disks an app's machine is started with. */
+import { type AppSpec, volumeName } from "../desired.ts";
+import type { AppContext } from "./app-context.ts";
+import { allContainers } from "./app-record.ts";
+import type { VmSpec } from "./hypervisor.ts";
+import { openUserData } from "./seed/user-data.ts";
+import { vmSeed } from "./seed/vm-seed.ts";
+
+/** Contents whose read-only root images the machine needs, each once: a virtual machine has its own on volumes. */
+export function rootContents(spec: AppSpec): string[] {
+  if (spec.foreign?.vm !== undefined) return [];
+  const below = (spec.foreign?.volumes ?? []).flatMap(({ form, contentId }) =>
+    form === "image" && contentId !== undefined ? [contentId] : [],
+  );
+  return [...new Set([...allContainers(spec).map(({ container }) => container.contentTreeId), ...below])];
+}
+
+export async function machineVolumes(
+  spec: AppSpec,
+  { store, secrets }: Pick<AppContext, "store" | "secrets">,
+): Promise<Pick<VmSpec, "volumes" | "vm">> {
+  const { foreign } = spec;
+  const volumes = (foreign?.volumes ?? []).map(({ key, readOnly, form }, at) => {
+    const status = store.volumes.get(key);
+    if (status?.phase !== "ready") throw new Error(`${volumeName(at)} is not there any more`);
+    return { path: status.path, readOnly: readOnly || form === "cdrom", cdrom: form === "cdrom" };
+  });
+  if (foreign?.vm === undefined) return { volumes, vm: undefined };
+  return { volumes, vm: { ...foreign.vm, seed: await vmSeed(spec, await openUserData(spec, secrets)) } };
+}

@@ -1,0 +1,83 @@
+import type { VmBoot, VmSpec } from "../hypervisor.ts";
+import { MachineFiles } from "./machine-files.ts";
+import { type Acceleration, control, type MachineCommand, socket } from "./qemu-args.ts";
+
+/** A whole system translates more code than a container; the cache only grows, so it is capped. */
+export const vmTranslationCacheMib: number = 128;
+
+export interface VmPaths {
+  /** The CD with its user data, when it has any. */
+  readonly seed: string;
+  /** UEFI's own code, and the machine's copy of its variables. */
+  readonly firmware: string;
+  readonly variables: string;
+}
+
+/** QEMU's arguments for a virtual machine that starts what is on its disks. Pure, as those of a microVM. */
+export function vmArgs(
+  spec: VmSpec,
+  boot: VmBoot,
+  acceleration: Acceleration,
+  paths: VmPaths,
+): MachineCommand {
+  const files = new MachineFiles();
+  const legacy = boot.devices === "legacy";
+  const seed = boot.seed === undefined ? [] : [{ path: paths.seed, readOnly: true, cdrom: true }];
+  let ide = 0;
+  const drives = [...spec.volumes, ...seed].flatMap((volume, at) => {
+    const name = `v${at}`;
+    const { args, file } = files.set(volume.path, !volume.readOnly);
+    const access = volume.readOnly ? "readonly=on" : "discard=unmap,werror=report";
+    const media = volume.cdrom ? ",media=cdrom" : "";
+    const onIde = legacy || volume.cdrom;
+    const model = volume.cdrom ? "ide-cd" : onIde ? "ide-hd" : "virtio-blk-pci";
+    const place = onIde ? `,${idePlace(ide++, legacy)}` : "";
+    return [
+      ...args,
+      ...["-drive", `id=${name},file=${file},format=raw,if=none,${access}${media}`],
+      // Tried in the order of the app's volumes.
+      ...["-device", `${model},drive=${name},serial=${name},bootindex=${at}${place}`],
+    ];
+  });
+  const nicModel = legacy ? "e1000" : "virtio-net-pci";
+  const nics = spec.nics.flatMap(({ tap, mac }, at) => [
+    ...["-netdev", `tap,id=n${at},ifname=${tap},script=no,downscript=no`],
+    ...["-device", `${nicModel},netdev=n${at},mac=${mac},romfile=`],
+  ]);
+  const args = [
+    ...["-M", legacy ? "pc" : "q35,smm=off"],
+    ...(acceleration.kind === "kvm"
+      ? ["-accel", "kvm", "-cpu", "host"]
+      : ["-accel", `tcg,thread=multi,tb-size=${vmTranslationCacheMib}`, "-cpu", "max"]),
+    ...["-nodefaults", "-no-user-config", "-display", "none"],
+    ...["-name", spec.id, "-uuid", spec.id, "-m", `${spec.memoryMib}M`, "-smp", `${spec.vcpus}`],
+    ...firmware(files, boot, paths),
+    // What is written while nobody listens is lost; it must not fill a disk or hold the guest up.
+    ...["-chardev", socket("console"), "-serial", "chardev:console"],
+    ...drives,
+    ...(legacy ? [] : ["-device", "virtio-rng-pci"]),
+    ...nics,
+    ...(boot.screen
+      ? ["-device", "VGA", "-device", "qemu-xhci", "-device", "usb-tablet", "-vnc", "unix:vnc.sock"]
+      : []),
+    ...control,
+  ];
+  return { args, files };
+}
+
+/** q35 has a bus for each drive, the old machine two for two each. */
+function idePlace(at: number, legacy: boolean): string {
+  return legacy ? `bus=ide.${at >> 1},unit=${at & 1}` : `bus=ide.${at}`;
+}
+
+function firmware(files: MachineFiles, boot: VmBoot, paths: VmPaths): string[] {
+  if (boot.firmware === "bios") return [];
+  const code = files.set(paths.firmware, false);
+  const variables = files.set(paths.variables, true);
+  return [
+    ...code.args,
+    ...variables.args,
+    ...["-drive", `if=pflash,unit=0,format=raw,readonly=on,file=${code.file}`],
+    ...["-drive", `if=pflash,unit=1,format=raw,file=${variables.file}`],
+  ];
+}

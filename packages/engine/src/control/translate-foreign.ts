@@ -1,0 +1,203 @@
+/** Apps of a controller that is not ours, in EVE's fields alone: a container or a virtual machine on volumes. */
+import { create, toBinary } from "@bufbuild/protobuf";
+import { app as appApi, cipher, ext, vm } from "@selvedge/eve-api";
+import type { ContentSpec, ForeignApp, VmSettings, VolumeSpec, VolumeUse } from "../desired.ts";
+import { volumeKey, volumeName } from "../desired.ts";
+import { ConfigFault, isUuid } from "./config-fault.ts";
+
+export interface ForeignContext {
+  readonly contents: readonly ContentSpec[];
+  readonly volumes: readonly VolumeSpec[];
+  /** Why volumes and contents that the configuration has are not to be had. */
+  readonly missing: ReadonlyMap<string, string>;
+}
+
+export type Hindrance = { readonly reason: string; readonly message: string };
+
+export interface ForeignParts {
+  readonly pod: ext.AppExtension;
+  readonly foreign: ForeignApp;
+  /** What it names that is not there, or what this node cannot do. */
+  readonly hindrance: Hindrance | undefined;
+}
+
+type App = appApi.AppInstanceConfig;
+
+/** Disks of an app; a bus has no room for more. */
+const volumesMax = 12;
+
+export function translateForeign(item: App, field: string, context: ForeignContext): ForeignParts {
+  const refs = item.volumeRefList;
+  if (refs.length === 0) throw new ConfigFault(`${field}.volumeRefList`, "is empty: nothing to start from");
+  if (refs.length > volumesMax)
+    throw new ConfigFault(`${field}.volumeRefList`, `has ${refs.length}, an app may have ${volumesMax}`);
+  const found = refs.map((ref, at) => volumeOf(ref, `${field}.volumeRefList[${at}]`, context));
+  const missing = found.find((it) => typeof it === "string");
+  const specs = found.filter((it) => typeof it !== "string");
+  const volumes = found.flatMap((spec, at) =>
+    typeof spec === "string" ? [] : [useOf(spec, refs[at]?.mountDir ?? "", `${field}.volumeRefList[${at}]`)],
+  );
+  if (missing === undefined && specs.every(({ contentId }) => contentId === undefined))
+    throw new ConfigFault(`${field}.volumeRefList[0].uuid`, "no volume has content to start from");
+  const machine = missing === undefined && volumes[0]?.form !== "image" ? vmSettings(item) : undefined;
+  const contentId = specs.find((spec) => spec.contentId !== undefined)?.contentId;
+  const content = context.contents.find(({ id }) => id === contentId);
+  return {
+    pod: foreignExtension(item, content, machine === undefined ? volumes : []),
+    foreign: { volumes, vm: machine, ...userDataOf(item) },
+    hindrance:
+      missing === undefined
+        ? unsupported(item, field, specs, machine)
+        : { reason: "MissingReference", message: missing },
+  };
+}
+
+/** The volume, or why there is none. */
+function volumeOf(
+  { uuid, generationCount }: App["volumeRefList"][number],
+  field: string,
+  { volumes, missing }: ForeignContext,
+): VolumeSpec | string {
+  const id = uuid.toLowerCase();
+  if (!isUuid(id)) throw new ConfigFault(`${field}.uuid`, `${JSON.stringify(uuid)} is not a UUID`);
+  const volume = volumes.find((candidate) => candidate.id === id);
+  if (volume === undefined) return missing.get(id) ?? `${field}.uuid: no volume has uuid ${id}`;
+  if (BigInt(volume.generation) !== generationCount)
+    return `${field}.generationCount: the volume is of generation ${volume.generation}, not ${generationCount}`;
+  return volume;
+}
+
+function useOf(spec: VolumeSpec, mountDir: string, field: string): VolumeUse {
+  if (mountDir !== "" && (!mountDir.startsWith("/") || mountDir.split("/").includes("..")))
+    throw new ConfigFault(`${field}.mount_dir`, `${JSON.stringify(mountDir)} is not an absolute path`);
+  const { id: volumeId, form, contentId, readOnly } = spec;
+  return { key: volumeKey(spec), volumeId, form, contentId, readOnly, mountDir };
+}
+
+function userDataOf({
+  userData,
+  cipherData,
+  ...item
+}: App): Pick<ForeignApp, "userData" | "sealedUserData" | "metaData" | "cloudInitVersion"> {
+  const sealed = cipherData === undefined ? undefined : toBinary(cipher.CipherBlockSchema, cipherData);
+  return {
+    // Never both: clear text beside a block would be a way around it.
+    userData: sealed === undefined ? userData : "",
+    sealedUserData: sealed?.toBase64() ?? "",
+    metaData: metaDataTypes[item.metaDataType] ?? "drive",
+    cloudInitVersion: item.cloudInitVersion,
+  };
+}
+
+const metaDataTypes: Readonly<Record<number, ForeignApp["metaData"]>> = {
+  [appApi.MetaDataType.MetaDataDrive]: "drive",
+  [appApi.MetaDataType.MetaDataNone]: "none",
+  [appApi.MetaDataType.MetaDataOpenStack]: "openstack",
+  [appApi.MetaDataType.MetaDataDriveMultipart]: "multipart",
+};
+
+/** EVE starts what is fully virtualized with BIOS, and with UEFI when the hypervisor is to be hidden. */
+function vmSettings({ fixedresources }: App): VmSettings {
+  const mode = fixedresources?.virtualizationMode;
+  return {
+    firmware: mode === vm.VmMode.FML || fixedresources?.bootMode === vm.VmBootMode.UEFI ? "uefi" : "bios",
+    devices: mode === vm.VmMode.LEGACY ? "legacy" : "virtio",
+    screen: fixedresources?.enableVnc === true,
+  };
+}
+
+/** What EVE's fields ask for and this node does not do: said of the app, which waits. */
+function unsupported(
+  item: App,
+  field: string,
+  volumes: readonly VolumeSpec[],
+  machine: VmSettings | undefined,
+): Hindrance | undefined {
+  const { fixedresources, adapters } = item;
+  const mode = fixedresources?.virtualizationMode;
+  if (adapters.length > 0)
+    return {
+      reason: "UnsupportedAdapters",
+      message: `${field}.adapters: this node hands no devices to apps; ${adapters.map(({ name }) => name).join(", ")} cannot be passed through`,
+    };
+  if (item.service)
+    return {
+      reason: "UnsupportedService",
+      message: `${field}.service: this node runs apps in machines of their own only`,
+    };
+  if (machine !== undefined && mode === vm.VmMode.NOHYPER)
+    return {
+      reason: "UnsupportedMode",
+      message: `${field}.fixedresources.virtualizationMode: NOHYPER starts no disk; use HVM (BIOS), FML (UEFI) or LEGACY`,
+    };
+  if (fixedresources?.pinCpu === true)
+    return {
+      reason: "UnsupportedPinning",
+      message: `${field}.fixedresources.pin_cpu: this node pins no processors`,
+    };
+  const odd = volumes.find(({ unsupported: why }) => why !== undefined);
+  return odd && { reason: "UnsupportedVolume", message: `volume ${odd.id}: ${odd.unsupported}` };
+}
+
+function foreignExtension(
+  item: App,
+  content: ContentSpec | undefined,
+  volumes: readonly VolumeUse[],
+): ext.AppExtension {
+  const data = volumes.map((use, at) => ({ use, name: volumeName(at) }));
+  return create(ext.AppExtensionSchema, {
+    name: item.displayname || (item.uuidandversion?.uuid ?? ""),
+    hostname: hostnameOf(item.displayname),
+    containers: [
+      {
+        name: "main",
+        image: content?.url ?? "",
+        contentTreeId: content?.id ?? "",
+        resources: { memoryLimitBytes: 0n },
+        volumeMounts: data
+          .slice(1)
+          .filter(({ use }) => use.mountDir !== "")
+          .map(({ name, use }) => ({ volume: name, mountPath: use.mountDir, readOnly: use.readOnly })),
+      },
+    ],
+    volumes: data.map(({ name, use }) => ({
+      name,
+      source: { case: "nodeVolume" as const, value: { volumeId: use.volumeId } },
+    })),
+    restartPolicy: ext.RestartPolicy.ALWAYS,
+    terminationGraceSeconds: foreignGraceSeconds,
+    isolation: ext.Isolation.MICROVM,
+    emulation: ext.EmulationPolicy.ALLOW,
+  });
+}
+
+/** What EVE gives a guest to shut down before it is halted. */
+const foreignGraceSeconds = 60;
+
+function hostnameOf(displayName: string): string {
+  return displayName
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 63);
+}
+
+/** Two apps that write to one volume would destroy what is on it: the one that is listed later waits. */
+export function refuseShared<A extends { active: boolean; foreign: ForeignApp | undefined }>(
+  apps: readonly A[],
+): (A & { readonly hindrance?: Hindrance })[] {
+  const taken = new Map<string, "read" | "write">();
+  return apps.map((app) => {
+    if (!app.active || app.foreign === undefined) return app;
+    const clash = app.foreign.volumes.find(({ key, readOnly }) => {
+      const before = taken.get(key);
+      return before === "write" || (before === "read" && !readOnly);
+    });
+    if (clash !== undefined) {
+      const message = `volume ${clash.volumeId} is another app's already; only volumes that are read-only can be shared`;
+      return { ...app, hindrance: { reason: "VolumeInUse", message } };
+    }
+    for (const { key, readOnly } of app.foreign.volumes) taken.set(key, readOnly ? "read" : "write");
+    return app;
+  });
+}

@@ -1,0 +1,69 @@
+import type { VolumeKey } from "../desired.ts";
+import type { Disk } from "../host/disk.ts";
+import type { StoredVolume } from "./volume-plan.ts";
+
+/**
+ * The volumes folder. A crash leaves a record whose image is whole, an image without a record (removed at
+ * the start), or something in `tmp` (removed at the start).
+ *
+ *   volumes/<uuid>#<generation>.json   record; written last, removed first
+ *   volumes/<uuid>#<generation>.img    raw image
+ *   volumes/tmp/                       images being made
+ */
+export class VolumeFiles {
+  readonly #disk: Disk;
+
+  constructor(disk: Disk) {
+    this.#disk = disk;
+  }
+
+  static image(key: VolumeKey): string {
+    return `${folder}/${key}.img`;
+  }
+
+  static temporary(key: VolumeKey): string {
+    return `${folder}/tmp/${key}.img`;
+  }
+
+  /** Removes what a crash left half made, and reads what is there. */
+  async load(): Promise<StoredVolume[]> {
+    await this.#disk.remove(`${folder}/tmp`);
+    const names = await this.#disk.list(folder);
+    const stored = await Promise.all(
+      names.filter((name) => name.endsWith(record)).map((name) => this.#read(`${folder}/${name}`)),
+    );
+    const known = stored.filter((it) => it !== undefined);
+    const images = new Set(known.map(({ key }) => VolumeFiles.image(key)));
+    for (const name of names)
+      if (name.endsWith(".img") && !images.has(`${folder}/${name}`))
+        await this.#disk.remove(`${folder}/${name}`);
+    return known;
+  }
+
+  async store(volume: StoredVolume): Promise<void> {
+    const bytes = new TextEncoder().encode(`${JSON.stringify(volume)}\n`);
+    await this.#disk.writeDurable(`${folder}/${volume.key}${record}`, bytes);
+  }
+
+  async remove(key: VolumeKey): Promise<void> {
+    await this.#disk.remove(`${folder}/${key}${record}`);
+    await this.#disk.remove(VolumeFiles.image(key));
+  }
+
+  /** What a record that cannot be read spoke of may be all that somebody has: it is set aside, not removed. */
+  async #read(path: string): Promise<StoredVolume | undefined> {
+    const bytes = await this.#disk.read(path);
+    if (bytes === undefined) return undefined;
+    const image = path.replace(/\.json$/, ".img");
+    try {
+      const stored = JSON.parse(new TextDecoder().decode(bytes)) as StoredVolume;
+      return (await this.#disk.size(image)) === undefined ? undefined : stored;
+    } catch {
+      if ((await this.#disk.size(image)) !== undefined) await this.#disk.rename(image, `${image}.unreadable`);
+      return undefined;
+    }
+  }
+}
+
+const folder = "volumes";
+const record = ".json";

@@ -1,0 +1,102 @@
+import { between, type Instant, type Millis, minutes } from "@selvedge/base";
+import type { AppId, DesiredState, VolumeForm, VolumeKey, VolumeSpec } from "../desired.ts";
+import { volumeKey } from "../desired.ts";
+import type { AppStatus, ContentStatus, VolumeStatus } from "../observed.ts";
+
+/** A record beside each volume; written last, so that it vouches for the file. */
+export interface StoredVolume {
+  readonly key: VolumeKey;
+  readonly form: VolumeForm;
+  readonly filesystem: boolean;
+  readonly maxBytes: number;
+  readonly createdAt: Instant;
+}
+
+export type Failure = Extract<VolumeStatus, { phase: "failed" }>;
+
+export interface VolumeInputs {
+  readonly wanted: VolumeSpec | undefined;
+  readonly stored: StoredVolume | undefined;
+  readonly content: ContentStatus | undefined;
+  readonly uses: VolumeUses;
+  readonly failure: Failure | undefined;
+  readonly now: Instant;
+}
+
+export interface VolumeUses {
+  readonly apps: ReadonlySet<AppId>;
+  /** Some app's container wants it mounted, so it needs a file system. */
+  readonly mounted: boolean;
+}
+
+export type VolumeStep =
+  | { readonly do: "ready"; readonly stored: StoredVolume }
+  /** Content first. */
+  | { readonly do: "wait" }
+  | { readonly do: "create" }
+  | { readonly do: "format"; readonly stored: StoredVolume }
+  | { readonly do: "remove" }
+  | { readonly do: "backOff"; readonly failure: Failure; readonly wait: Millis };
+
+export const retryLongest: Millis = minutes(30);
+
+/** Decides the next step of one generation of a volume. Pure. */
+export function planVolume(inputs: VolumeInputs): VolumeStep {
+  const { wanted, stored, uses, failure, now } = inputs;
+  // As long as an app runs on it, it stays, whatever the configuration says now.
+  if (wanted === undefined && uses.apps.size === 0) return { do: "remove" };
+  if (stored !== undefined) {
+    const bare = uses.mounted && !stored.filesystem && stored.form === "blank";
+    if (!bare) return { do: "ready", stored };
+    return waiting(failure, now) ?? { do: "format", stored };
+  }
+  // Nothing to make it from, and nothing that was there.
+  if (wanted === undefined) return { do: "remove" };
+  if (wanted.contentId !== undefined && inputs.content?.phase !== "ready") return { do: "wait" };
+  return waiting(failure, now) ?? { do: "create" };
+}
+
+function waiting(failure: Failure | undefined, now: Instant): VolumeStep | undefined {
+  const wait = failure === undefined ? 0 : between(now, failure.retryAt);
+  // A longer wait than any means that the calendar was set back meanwhile.
+  if (failure === undefined || wait <= 0 || wait > retryLongest) return undefined;
+  return { do: "backOff", failure, wait: wait as Millis };
+}
+
+/** Which apps have the volume or are about to, and how. */
+export function usesOf(
+  key: VolumeKey,
+  desired: DesiredState,
+  statuses: readonly Pick<AppStatus, "id" | "volumes">[],
+): VolumeUses {
+  const apps = new Set(statuses.flatMap(({ id, volumes }) => (volumes.includes(key) ? [id] : [])));
+  let mounted = false;
+  for (const { id, foreign } of desired.apps)
+    for (const use of foreign?.volumes ?? []) {
+      if (use.key !== key) continue;
+      apps.add(id);
+      mounted ||= use.mountDir !== "" && foreign?.vm === undefined;
+    }
+  return { apps, mounted };
+}
+
+/** Every volume that there is something to do about. */
+export function keysOf(desired: DesiredState | undefined, stored: Iterable<VolumeKey>): Set<VolumeKey> {
+  return new Set([...(desired?.volumes ?? []).map(volumeKey), ...stored]);
+}
+
+/**
+ * What is missing for another volume of so many bytes when all volumes grow to what they may hold; 0 or
+ * less: it fits.
+ */
+export function shortBytes(
+  needBytes: number,
+  freeBytes: number,
+  others: readonly { readonly maxBytes: number; readonly usedBytes: number }[],
+): number {
+  const promised = others.reduce((sum, it) => sum + Math.max(0, it.maxBytes - it.usedBytes), 0);
+  return needBytes + promised + reserveBytes - freeBytes;
+}
+
+/** Kept free for the engine's own records, whatever volumes want. */
+export const reserveBytes: number = 64 * 2 ** 20;

@@ -1,0 +1,229 @@
+import {
+  after,
+  type BackoffPolicy,
+  backoffDelay,
+  type Clock,
+  describeError,
+  type Instant,
+  type Log,
+  minutes,
+  type Random,
+  seconds,
+} from "@selvedge/base";
+import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import type { DesiredState, VolumeKey, VolumeSpec } from "../desired.ts";
+import { volumeKey } from "../desired.ts";
+import type { EngineStore } from "../engine-store.ts";
+import { type Disk, DiskFullError } from "../host/disk.ts";
+import type { ContentStatus, VolumeUsers } from "../observed.ts";
+import { BadVolumeError, type VolumeDriver } from "./volume-driver.ts";
+import { VolumeFiles } from "./volume-files.ts";
+import { makeVolume, type Sized, sizeVolume } from "./volume-maker.ts";
+import {
+  type Failure,
+  planVolume,
+  retryLongest,
+  type StoredVolume,
+  shortBytes,
+  usesOf,
+  type VolumeUses,
+} from "./volume-plan.ts";
+
+export interface VolumeParts {
+  readonly store: Pick<EngineStore, "desired" | "contents" | "apps" | "volumes">;
+  readonly disk: Disk;
+  readonly files: VolumeFiles;
+  readonly driver: VolumeDriver;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Room may be made by anybody at any time. */
+const fullBackoff: BackoffPolicy = { first: seconds(10), max: minutes(5) };
+/** What is wrong with an image is mended by another image. */
+const badBackoff: BackoffPolicy = { first: minutes(1), max: retryLongest };
+/** How often it is looked how much of the disk a volume takes. */
+const measureEvery = minutes(1);
+const messageMax = 1024;
+/** EVE's setting that lets volumes promise more than the disk holds. */
+const ignoreDiskCheck = "storage.apps.ignore.disk.check";
+
+/** Makes volumes, tells what they hold, and removes those that nobody wants and no app runs on. */
+export class VolumeReconciler implements Reconciler<VolumeKey> {
+  readonly name = "volume";
+  readonly reads: readonly string[] = ["desired", "contents", "apps"];
+  readonly writes: readonly string[] = ["volumes"];
+  readonly #parts: VolumeParts;
+  readonly #stored = new Map<VolumeKey, StoredVolume>();
+  readonly #used = new Map<VolumeKey, number>();
+  /** Promised to volumes that are being made side by side. */
+  readonly #promised = new Map<VolumeKey, number>();
+  readonly #failures = new Map<VolumeKey, Failure>();
+  readonly #users = new Map<VolumeKey, VolumeUsers>();
+
+  constructor(parts: VolumeParts) {
+    this.#parts = parts;
+  }
+
+  /** Knows again what an earlier engine made. */
+  async load(): Promise<void> {
+    for (const volume of await this.#parts.files.load()) this.#stored.set(volume.key, volume);
+  }
+
+  get keys(): Iterable<VolumeKey> {
+    return this.#stored.keys();
+  }
+
+  async reconcile(key: VolumeKey, signal: AbortSignal): Promise<Outcome> {
+    const { store, clock } = this.#parts;
+    const desired = store.desired.get();
+    // Without a configuration nothing is known to be unwanted.
+    if (desired === undefined) return settled;
+    const wanted = desired.volumes.find((spec) => volumeKey(spec) === key);
+    const content = wanted?.contentId === undefined ? undefined : store.contents.get(wanted.contentId);
+    const uses = usesOf(
+      key,
+      desired,
+      store.apps.entries().map(([, app]) => app),
+    );
+    const step = planVolume({
+      ...{ wanted, content, uses },
+      stored: this.#stored.get(key),
+      failure: this.#failures.get(key),
+      now: clock.now(),
+    });
+    switch (step.do) {
+      case "remove":
+        return await this.#remove(key);
+      case "wait":
+        store.volumes.set(key, { phase: "waiting" });
+        return settled;
+      case "backOff":
+        store.volumes.set(key, step.failure);
+        return lookAgain(step.failure.reason, step.wait);
+      case "format":
+        return await this.#try(key, async () => await this.#format(step.stored, signal), uses);
+      case "create":
+        if (wanted === undefined) return settled;
+        return await this.#try(
+          key,
+          async () => await this.#create(key, wanted, content, uses, desired, signal),
+          uses,
+        );
+      case "ready":
+        return await this.#ready(step.stored, uses);
+    }
+  }
+
+  async #remove(key: VolumeKey): Promise<Outcome> {
+    const { files, store, log } = this.#parts;
+    await files.remove(key);
+    if (this.#stored.delete(key)) log.info("volume is removed", { volume: key });
+    for (const kept of [this.#used, this.#failures, this.#users]) kept.delete(key);
+    store.volumes.delete(key);
+    return settled;
+  }
+
+  async #ready(volume: StoredVolume, uses: VolumeUses): Promise<Outcome> {
+    const { store, disk, driver } = this.#parts;
+    const { key, filesystem, maxBytes, createdAt } = volume;
+    this.#failures.delete(key);
+    const usedBytes = await driver.usedBytes(VolumeFiles.image(key));
+    this.#used.set(key, usedBytes);
+    const users = this.#count(key, uses.apps.size);
+    const path = disk.absolute(VolumeFiles.image(key));
+    store.volumes.set(key, { phase: "ready", path, filesystem, maxBytes, usedBytes, createdAt, users });
+    return lookAgain("what a volume takes of the disk changes", measureEvery);
+  }
+
+  async #create(
+    key: VolumeKey,
+    spec: VolumeSpec,
+    content: ContentStatus | undefined,
+    uses: VolumeUses,
+    desired: DesiredState,
+    signal: AbortSignal,
+  ): Promise<StoredVolume> {
+    const { clock, files, log, store } = this.#parts;
+    store.volumes.set(key, { phase: "creating" });
+    const ready = content?.phase === "ready" ? content : undefined;
+    const sized = await sizeVolume(this.#parts, spec, ready, signal);
+    await this.#reserve(key, sized, desired);
+    try {
+      const made = await makeVolume(
+        this.#parts,
+        { key, spec, content: ready, sized, mounted: uses.mounted },
+        signal,
+      );
+      const stored: StoredVolume = { ...made, createdAt: clock.now() };
+      await files.store(stored);
+      this.#stored.set(key, stored);
+      log.info("volume is made", { volume: key, form: stored.form, bytes: stored.maxBytes });
+      return stored;
+    } finally {
+      this.#promised.delete(key);
+      await this.#parts.disk.remove(VolumeFiles.temporary(key));
+    }
+  }
+
+  /** A volume that was made before somebody wanted it mounted gets its file system when it has held nothing yet. */
+  async #format(stored: StoredVolume, signal: AbortSignal): Promise<StoredVolume> {
+    const { driver, files } = this.#parts;
+    const image = VolumeFiles.image(stored.key);
+    // What an app has put on it as a disk is not thrown away; a file system of its own may be mounted as well.
+    if (await driver.isBlank(image)) await driver.format(image, signal);
+    const formatted = { ...stored, filesystem: true };
+    await files.store(formatted);
+    this.#stored.set(stored.key, formatted);
+    return formatted;
+  }
+
+  /** Keeps room for all that the volumes together may come to hold, as long as the configuration does not say otherwise. */
+  async #reserve(key: VolumeKey, { maxBytes, promised }: Sized, desired: DesiredState): Promise<void> {
+    if (!promised || desired.settings.get(ignoreDiskCheck) === "true") return;
+    const { bytes: free } = await this.#parts.disk.free();
+    // From here to the promise nothing awaits, so that no two passes give the same room away.
+    const made = [...this.#stored.values()]
+      .filter(({ form, key: other }) => other !== key && form !== "image")
+      .map((it) => ({ maxBytes: it.maxBytes, usedBytes: this.#used.get(it.key) ?? 0 }));
+    const coming = [...this.#promised.values()].map((bytes) => ({ maxBytes: bytes, usedBytes: 0 }));
+    const short = shortBytes(maxBytes, free, [...made, ...coming]);
+    if (short > 0)
+      throw new DiskFullError(
+        `the volume may need ${maxBytes} bytes, ${Math.max(0, maxBytes - short)} are free on the node`,
+      );
+    this.#promised.set(key, maxBytes);
+  }
+
+  async #try(key: VolumeKey, work: () => Promise<StoredVolume>, uses: VolumeUses): Promise<Outcome> {
+    const { clock, random, log, store } = this.#parts;
+    try {
+      return await this.#ready(await work(), uses);
+    } catch (error) {
+      const bad = error instanceof BadVolumeError;
+      if (!bad && !(error instanceof DiskFullError)) throw error;
+      const before = this.#failures.get(key);
+      const failures = (before?.failures ?? 0) + 1;
+      const delay = backoffDelay(bad ? badBackoff : fullBackoff, failures, random);
+      const failure: Failure = {
+        phase: "failed",
+        reason: bad ? "BadVolume" : "DiskFull",
+        message: describeError(error).slice(0, messageMax),
+        ...{ failures, retryAt: after(clock.now(), delay) },
+      };
+      log.warn("volume cannot be made", { volume: key, error: failure.message });
+      this.#failures.set(key, failure);
+      store.volumes.set(key, failure);
+      return lookAgain(failure.reason, delay);
+    }
+  }
+
+  #count(key: VolumeKey, count: number): VolumeUsers {
+    const before = this.#users.get(key);
+    const since: Instant = this.#parts.clock.now();
+    const users = before?.count === count ? before : { count, since };
+    this.#users.set(key, users);
+    return users;
+  }
+}
