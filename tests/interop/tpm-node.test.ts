@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:https";
@@ -11,9 +12,11 @@ import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Log, millis, SystemClock, SystemRandom, silentSink, sleep } from "@selvedge/base";
 import { attest, config } from "@selvedge/eve-api";
+import type { MeasuredBoot } from "@selvedge/kinds";
 import { NodeWorld, selfSigned } from "../../packages/controller/test/node-world.ts";
 import { Attestation } from "../../packages/engine/src/control/attestation.ts";
 import { ControllerClient } from "../../packages/engine/src/control/controller-client.ts";
@@ -24,7 +27,10 @@ import { Secrets } from "../../packages/engine/src/control/secrets.ts";
 import { LinuxDisk } from "../../packages/engine/src/host/linux/linux-disk.ts";
 import { NodeHttpClient } from "../../packages/engine/src/host/linux/node-http-client.ts";
 import { Identity } from "../../packages/engine/src/identity/identity.ts";
+import { TpmSocketChannel } from "../../packages/engine/src/identity/tpm/tpm-channel.ts";
 import { TpmKeyStore } from "../../packages/engine/src/identity/tpm/tpm-key-store.ts";
+import { algorithms, frameCommand, TpmWriter } from "../../packages/engine/src/identity/tpm/tpm-wire.ts";
+import { encodeEventLog } from "../../packages/harness/src/pillar/pillar-tpm.ts";
 
 const skip = existsSync("/usr/bin/swtpm") ? false : "swtpm is not installed";
 const clock = new SystemClock();
@@ -119,6 +125,76 @@ describe("a node with a TPM and our controller", { skip }, () => {
   });
 });
 
+describe("what a TPM measured, and what a node may run", { skip }, () => {
+  it("a quote is judged by its registers, and its event log accounts for them", async () => {
+    await using stack = new AsyncDisposableStack();
+    const folder = mkdtempSync(join(tmpdir(), "selvedge-interop-"));
+    stack.defer(() => rmSync(folder, { recursive: true, force: true }));
+    const log = ["firmware", "boot loader"].map((text, index) => {
+      const data = new TextEncoder().encode(text);
+      return { register: 4 * index, type: 8, data, digest: sha256(data) };
+    });
+    const expected = (data: Uint8Array): string => sha256(new Uint8Array(32), sha256(data)).toHex();
+    const [first, second] = log.map(({ data }) => expected(data));
+    const allowed = (loader = ""): MeasuredBoot => ({
+      allowed: [{ system: "1.*", registers: { 0: first ?? "", 4: loader } }],
+    });
+    const world = stack.use(await NodeWorld.start());
+    await world.addProfile(onboarding, { measuredBoot: allowed(second) });
+    const tls = await serve(world);
+    stack.defer(() => tls.close());
+    const node = await makeNode(folder, tls.port, world, stack, async (socket) => {
+      await using channel = new TpmSocketChannel(socket);
+      for (const { register, digest } of log) await extend(channel, register, digest);
+    });
+    const id = await node.enrol();
+    const stop = new AbortController();
+    const running = node.attestation.run(stop.signal).catch(() => undefined);
+    while (node.attestation.state !== "complete") await sleep(clock, millis(10));
+    stop.abort();
+    await running;
+    world.configs.set(id, rendered("h"));
+    assert.deepEqual(await node.poll("h", id), [304, undefined]);
+    assert.equal(world.trust.attestation.measurementsOf(id)?.registers[4], second);
+
+    const known = world.trust.enrolment.byId(id);
+    assert.ok(known);
+    const quoted = async (events: typeof log): Promise<attest.ZAttestQuoteResp> => {
+      const message = toMessage(await node.keys.quote(world.trust.attestation.nonce(id)));
+      message.versions = [create(attest.AttestVersionInfoSchema, { versionType: 1, version: "1.0" })];
+      message.tpmBinaryEventLog = gzipSync(encodeEventLog(events));
+      return world.trust.attestation.quote(known, message);
+    };
+    assert.equal((await quoted(log)).response, attest.ZAttestResponseCode.SUCCESS);
+    const { eventLog } = world.trust.attestation.measurementsOf(id) ?? {};
+    assert.deepEqual(eventLog, { events: 2, explained: [0, 4], other: [] });
+    await quoted([...log, ...log]);
+    const more = world.trust.attestation.measurementsOf(id)?.eventLog;
+    assert.deepEqual(more, { events: 4, explained: [], other: [0, 4] });
+
+    await world.changeSpec("s-1", { measuredBoot: allowed("00".repeat(32)) });
+    assert.equal((await node.poll("h", id))[0], 403, "another rule holds at once");
+    assert.equal((await quoted(log)).response, attest.ZAttestResponseCode.QUOTE_FAILED);
+    await world.reconcile("s-1");
+    const condition = world.edgeNode("s-1")?.status?.conditions?.find(({ type }) => type === "Attested");
+    assert.equal(condition?.reason, "QuoteRefused");
+    assert.match(condition?.message ?? "", new RegExp(`4 is ${second}`));
+  });
+});
+
+/** TPM2_PCR_Extend. */
+async function extend(channel: TpmSocketChannel, register: number, digest: Uint8Array): Promise<void> {
+  const body = new TpmWriter().u32(register).emptyAuth().u32(1).u16(algorithms.sha256).raw(digest).done();
+  const answer = await channel.exchange(frameCommand(0x182, true, body));
+  assert.equal(new DataView(answer.buffer, answer.byteOffset).getUint32(6), 0, "the TPM took it");
+}
+
+function sha256(...parts: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return new Uint8Array(hash.digest());
+}
+
 function rendered(hash: string): { config: Uint8Array; hash: string } {
   return { config: toBinary(config.EdgeDevConfigSchema, create(config.EdgeDevConfigSchema)), hash };
 }
@@ -162,8 +238,10 @@ async function makeNode(
   port: number,
   world: NodeWorld,
   stack: AsyncDisposableStack,
+  boot?: (socket: string) => Promise<void>,
 ): Promise<TestNode> {
   const socket = await startTpm(folder, stack);
+  await boot?.(socket);
   const keys = stack.use(await TpmKeyStore.open({ kind: "swtpm", socket }));
   const disk = new LinuxDisk(join(folder, "disk"));
   const identity = await Identity.open({ keys, disk, clock, random, log, label: "S-1" });

@@ -36,6 +36,7 @@ import { RegistryAuth } from "./registry/registry-auth.ts";
 import { Sweeper } from "./registry/sweeper.ts";
 import type { NodeRegistry } from "./render/inputs.ts";
 import { RenderedConfigs } from "./render/rendered-configs.ts";
+import { provedBy } from "./telemetry/attestation-view.ts";
 import { fleetMetrics } from "./telemetry/controller-metrics.ts";
 import { nodeProxy } from "./telemetry/node-proxy.ts";
 import { usageApi } from "./telemetry/usage-api.ts";
@@ -144,7 +145,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
   return {
     ...{ objects, registry, gateway, images, streams, links, metrics, logs, caches },
     computed: usageApi(caches, usages, clock),
-    nodeProxy: nodeProxy({ nodeIdOf, logs, flows, health }),
+    nodeProxy: nodeProxy({ nodeIdOf, logs, flows, health, attestation: provedBy(trust.attestation) }),
     registryPassword: registryAuth.adminPassword,
     async start() {
       await ensureNamespaces(objects);

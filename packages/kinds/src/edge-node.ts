@@ -6,6 +6,7 @@ import { type EdgeNodePort, portFaults, portsSchema } from "./edge-node-ports.ts
 import { conditionsSchema, labelsSchema, objectOf, textOf, timeOf } from "./edge-schemas.ts";
 import { settingFault } from "./eve-settings.ts";
 import { Faults, immutable } from "./faults.ts";
+import { type MeasuredBoot, measuredBootFaults, measuredBootSchema } from "./measured-boot.ts";
 import type { NodeAddress } from "./node.ts";
 
 /** One box: what its owner wants of it, and what it says of itself. */
@@ -38,6 +39,8 @@ export interface EdgeNodeSpec {
   settings?: Record<string, string>;
   /** Keys in software prove nothing: a box without a TPM gets no configuration. Unset means false. */
   requireTPM?: boolean;
+  /** What the TPM must have measured. Unset: anything, or what the profile that admitted it says. */
+  measuredBoot?: MeasuredBoot;
   /** For boxes that run EVE; unset means one card eth0 with DHCP. */
   ports?: EdgeNodePort[];
 }
@@ -107,11 +110,12 @@ const spec: Schema = objectOf("What is wanted of the box.", {
     maxProperties: settingsMax,
   },
   ports: portsSchema,
+  measuredBoot: measuredBootSchema,
   requireTPM: {
     type: "boolean",
     description:
-      "Gives the box no configuration before its TPM has signed what it runs. False when not said: a box " +
-      "without a TPM is taken at its word.",
+      "Gives the box no configuration before its TPM has signed what it runs. When not said, a box without a " +
+      "TPM gets one all the same and is shown as not attested; false says that this is well.",
   },
 });
 
@@ -218,6 +222,7 @@ function validate({ spec }: EdgeNode, old: EdgeNode | undefined): FieldError[] {
     faults.invalid("spec.nodeName", spec.nodeName, immutable);
   faults.labels("spec.labels", spec.labels);
   portFaults(spec.ports, faults);
+  measuredBootFaults("spec.measuredBoot", spec.measuredBoot, faults);
   if (spec.deviceCertificate !== undefined) {
     const fault = certificateFault(spec.deviceCertificate);
     if (fault !== undefined) faults.invalid("spec.deviceCertificate", "<certificate>", fault);

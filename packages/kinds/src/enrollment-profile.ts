@@ -10,6 +10,7 @@ import { certificateFault } from "./certificate.ts";
 import { ageColumn, column, counts, nameColumn } from "./columns.ts";
 import { conditionsSchema, labelsSchema, objectOf, textOf } from "./edge-schemas.ts";
 import { Faults } from "./faults.ts";
+import { type MeasuredBoot, measuredBootFaults, measuredBootSchema } from "./measured-boot.ts";
 
 /** Which boxes become nodes, and whether a human is asked. */
 export interface EnrollmentProfile extends KubeObject {
@@ -31,6 +32,8 @@ export interface EnrollmentProfileSpec {
   labels?: Record<string, string>;
   /** Given to the EdgeNode: boxes without a TPM get no configuration. */
   requireTPM?: boolean;
+  /** For nodes it admitted whose EdgeNode says nothing itself. Holds at once, also for those there are. */
+  measuredBoot?: MeasuredBoot;
 }
 
 export interface EnrollmentProfileStatus {
@@ -77,6 +80,7 @@ const spec: Schema = objectOf(
         "Whether EdgeNodes it makes ask for a TPM; see EdgeNode.spec.requireTPM. Those that are there " +
         "already stay as they are.",
     },
+    measuredBoot: measuredBootSchema,
   },
   ["onboardingCertificate"],
 );
@@ -116,10 +120,11 @@ export const enrollmentProfileKind: KindDefinition = {
 
 function validate({ spec }: EnrollmentProfile): FieldError[] {
   const faults = new Faults();
-  const { onboardingCertificate, nodeName, labels } = spec;
+  const { onboardingCertificate, nodeName, labels, measuredBoot } = spec;
   const fault = certificateFault(onboardingCertificate);
   if (fault !== undefined) faults.invalid("spec.onboardingCertificate", "<certificate>", fault);
   faults.labels("spec.labels", labels);
+  measuredBootFaults("spec.measuredBoot", measuredBoot, faults);
   if (nodeName !== undefined) {
     const example = nodeName.replaceAll("{serial}", "x");
     faults.all("spec.nodeName", nodeName, dnsSubdomainFaults(example));

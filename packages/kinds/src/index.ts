@@ -77,6 +77,7 @@ export {
 } from "./enrollment-profile.ts";
 export { type Event, eventKind, type ObjectReference } from "./event.ts";
 export { type Lease, leaseKind } from "./lease.ts";
+export type { AllowedMeasurements, MeasuredBoot } from "./measured-boot.ts";
 export { type Namespace, namespaceKind } from "./namespace.ts";
 export {
   type Node,

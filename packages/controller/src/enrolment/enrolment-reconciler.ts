@@ -1,7 +1,14 @@
 import { type Clock, jsonEqual, LruMap } from "@selvedge/base";
-import { type EdgeNode, type EdgeNodeStatus, edgeNodeKind } from "@selvedge/kinds";
+import {
+  type EdgeNode,
+  type EdgeNodeStatus,
+  type EnrollmentProfile,
+  edgeNodeKind,
+  enrollmentProfileKind,
+} from "@selvedge/kinds";
 import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { Attestation } from "../gateway/attestation.ts";
+import type { StoredMeasurements } from "../gateway/attestation-states.ts";
 import { type Caches, cachesOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
@@ -37,7 +44,7 @@ export interface RefusalCounts {
  */
 export class EnrolmentReconciler implements Reconciler {
   readonly name = "enrolment";
-  readonly reads: readonly string[] = ["EdgeNode"];
+  readonly reads: readonly string[] = ["EdgeNode", "EnrollmentProfile"];
   readonly writes: readonly string[] = ["EdgeNode.status (identity, Enrolled, Attested, refused)"];
   readonly #options: EnrolmentReconcilerOptions;
   /** What was counted before this start, by node: counts go on from there. */
@@ -68,23 +75,36 @@ export class EnrolmentReconciler implements Reconciler {
   }
 
   #attested({ spec, status }: EdgeNode): ConditionSays {
+    const { attestation } = this.#options;
     const node = status?.nodeID;
-    const attested = node === undefined ? undefined : this.#options.attestation.of(node);
+    const attested = node === undefined ? undefined : attestation.of(node);
     if (spec.requireTPM === true && attested?.proof !== "tpm") {
       const message =
         "spec.requireTPM: the node gets no configuration until its TPM has signed what it runs; one " +
         "without a TPM needs spec.requireTPM: false.";
       return { type: "Attested", status: "False", reason: "TPMRequired", message };
     }
-    if (attested === undefined) {
-      const message = "The node has not proved what it runs.";
-      return { type: "Attested", status: "False", reason: "NotAttested", message };
+    if (node === undefined || attested === undefined) {
+      const failure = node === undefined ? undefined : attestation.failureOf(node);
+      const message = `The node has not proved what it runs${failure === undefined ? "" : `: ${failure}`}.`;
+      const reason = failure === undefined ? "NotAttested" : "QuoteRefused";
+      return { type: "Attested", status: "False", reason, message };
     }
-    const { proof, versions } = attested;
-    const how = proof === "tpm" ? "Its TPM signed" : "It says, without a TPM,";
-    const reason = proof === "tpm" ? "Quoted" : "SoftwareKeys";
-    const message = `${how} what it runs: ${versions.join(", ") || "no version given"}.`;
-    return { type: "Attested", status: "True", reason, message };
+    const fault = attestation.shortcomingOf(node);
+    if (fault !== undefined) {
+      return { type: "Attested", status: "False", reason: "NotAllowed", message: `${fault}.` };
+    }
+    const runs = attested.versions.join(", ") || "no version given";
+    if (attested.proof === "software") {
+      // Its word proves nothing; that it is enough must be said by somebody.
+      const isEnough = spec.requireTPM === false;
+      const message =
+        `It says, without a TPM, what it runs: ${runs}.` +
+        (isEnough ? "" : " Nothing proves it; spec.requireTPM: false says that this is well.");
+      return { type: "Attested", status: isEnough ? "True" : "False", reason: "SoftwareKeys", message };
+    }
+    const message = `Its TPM signed what it runs: ${runs}.${logWords(attestation.measurementsOf(node))}`;
+    return { type: "Attested", status: "True", reason: "Quoted", message };
   }
 
   #setRefused(status: EdgeNodeStatus): boolean {
@@ -114,8 +134,22 @@ export class EnrolmentReconciler implements Reconciler {
   }
 }
 
+/** What its log of events says of the registers. */
+function logWords(measured: StoredMeasurements | undefined): string {
+  const log = measured?.eventLog;
+  if (log === undefined) return "";
+  if ("fault" in log) return ` Its event log cannot be read: ${log.fault}.`;
+  const other = log.other.length === 0 ? "" : `, not ${log.other.join(", ")}`;
+  return ` Its event log accounts for registers ${log.explained.join(", ") || "none"}${other}.`;
+}
+
 export function enrolmentWakes({ edgeNodes }: Pick<Caches, "edgeNodes">): Wake[] {
   return [
+    wakeOn<EnrollmentProfile>(enrollmentProfileKind, (before, after) =>
+      after === undefined || jsonEqual(before?.spec.measuredBoot, after.spec.measuredBoot)
+        ? []
+        : edgeNodes.by("profile", after.metadata.name).map(({ metadata }) => metadata.name),
+    ),
     wakeOn<EdgeNode>(edgeNodeKind, (before, after) => {
       const was = before?.status?.deviceCertificateHash;
       // One that was refused because of this one may come in now.

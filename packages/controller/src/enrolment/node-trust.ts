@@ -1,8 +1,8 @@
 import type { Clock, Log, Random } from "@selvedge/base";
-import { Attestation } from "../gateway/attestation.ts";
+import { Attestation, type AttestationPolicy } from "../gateway/attestation.ts";
 import { DeviceCertificates } from "../gateway/device-certificates.ts";
 import { KeyEscrow } from "../gateway/key-escrow.ts";
-import { cachesOf } from "../objects/caches.ts";
+import { type Caches, cachesOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
 import type { Wired } from "../objects/wiring.ts";
 import type { ControllerIdentity } from "../pki/controller-identity.ts";
@@ -47,12 +47,24 @@ export interface NodeTrust extends Disposable {
   prune(): void;
 }
 
+/** What an EdgeNode asks for itself, and what the profile that admitted it asks of all. */
+function policyOf({ edgeNodes, enrollmentProfiles }: Caches, node: NodeId): AttestationPolicy {
+  const [edgeNode] = edgeNodes.by("id", node);
+  if (edgeNode === undefined) return {};
+  const { spec, status } = edgeNode;
+  const profile = status?.profile === undefined ? undefined : enrollmentProfiles.get(status.profile);
+  return {
+    requireTPM: spec.requireTPM,
+    measuredBoot: spec.measuredBoot ?? profile?.spec.measuredBoot,
+  };
+}
+
 export function createNodeTrust(options: NodeTrustOptions): NodeTrust {
   const { cluster, records, pki, clock, random, log, newToken } = options;
   const certificates = new DeviceCertificates(records);
   const attestation = new Attestation({
     ...{ records, certificates, escrow: new KeyEscrow(records), clock, random },
-    requiresTpm: (node) => cachesOf(cluster).edgeNodes.by("id", node)[0]?.spec.requireTPM === true,
+    policyOf: (node) => policyOf(cachesOf(cluster), node),
     ...{ log: log.child("attestation"), ...(newToken === undefined ? {} : { newToken }) },
   });
   const enrolment = new Enrolment({

@@ -95,19 +95,21 @@ async function send(box: Box, quote: Partial<api.ZAttestQuote>): Promise<api.ZAt
 }
 
 describe("a quote of a TPM", () => {
-  it("earns a token, the same again for the same state, and another for another state", async () => {
+  it("earns a token: the same for the same quote, and another at each boot", async () => {
     await using both = await world();
     const { box } = both;
     await uploadKey(box);
-    const first = await send(box, quoteOf(await nonceFor(box)));
+    const quote = quoteOf(await nonceFor(box));
+    const first = await send(box, quote);
     assert.equal(first.response, codes.SUCCESS);
     assert.equal(first.integrityToken.length, 32);
-    const again = await send(box, quoteOf(await nonceFor(box)));
+    const again = await send(box, quote);
     assert.equal(again.integrityToken.toHex(), first.integrityToken.toHex());
-    registers.set(7, new Uint8Array(32).fill(9));
     const other = await send(box, quoteOf(await nonceFor(box)));
-    registers.set(7, new Uint8Array(32).fill(7));
     assert.notEqual(other.integrityToken.toHex(), first.integrityToken.toHex());
+    both.world.configs.set(box.id, { config: new Uint8Array(), hash: "h" });
+    box.token = first.integrityToken;
+    assert.equal((await box.poll("h")).status, 403, "the token of the boot before is over");
   });
 
   it("may be sent again with the same nonce, as nodes do when the answer was lost", async () => {
@@ -153,6 +155,19 @@ describe("a quote of a TPM", () => {
     const { box } = both;
     await uploadKey(box);
     assert.equal((await box.attestInSoftware())?.response, codes.QUOTE_FAILED);
+  });
+});
+
+describe("what a TPM is known by", () => {
+  it("does not change: the same key in another certificate is taken, another key is not", async () => {
+    await using both = await world();
+    const { box } = both;
+    await uploadKey(box);
+    await uploadKey(box);
+    const stranger = await selfSigned("another");
+    await assert.rejects(uploadKey(box, stranger), /422/);
+    assert.equal((await send(box, quoteOf(await nonceFor(box)))).response, codes.SUCCESS);
+    assert.equal((await send(box, quoteOf(await nonceFor(box), stranger.key))).response, codes.QUOTE_FAILED);
   });
 });
 

@@ -1,19 +1,35 @@
 import { createHash, timingSafeEqual, X509Certificate } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
-import { between, type Clock, type Instant, type Log, minutes, type Random } from "@selvedge/base";
+import { between, type Clock, type Instant, type Log, LruMap, minutes, type Random } from "@selvedge/base";
 import { attest, certs } from "@selvedge/eve-api";
+import type { MeasuredBoot } from "@selvedge/kinds";
 import type { NodeId, Records } from "../ports.ts";
+import {
+  type AttestationState,
+  AttestationStates,
+  type Attested,
+  type StoredMeasurements,
+  shortcoming,
+} from "./attestation-states.ts";
 import type { DeviceCertificates } from "./device-certificates.ts";
 import type { KeyEscrow, Proof } from "./key-escrow.ts";
+import type { Measurements } from "./measured-boot.ts";
 import type { KnownNode } from "./node-directory.ts";
 import { checkQuote } from "./quote.ts";
+
+/** What the owner of a node asks of it. */
+export interface AttestationPolicy {
+  /** Unset: a node without a TPM is served, and not called attested. */
+  readonly requireTPM?: boolean | undefined;
+  readonly measuredBoot?: MeasuredBoot | undefined;
+}
 
 export interface AttestationOptions {
   readonly records: Records;
   readonly certificates: DeviceCertificates;
   readonly escrow: KeyEscrow;
-  /** Whether the node's word is not enough without a TPM. Asked at each use, so a new rule holds at once. */
-  readonly requiresTpm?: (node: NodeId) => boolean;
+  /** Asked at each use, so a new rule holds at once. Unset: whatever a node says is taken. */
+  readonly policyOf?: (node: NodeId) => AttestationPolicy;
   /** Makes tokens; a replay of recorded traffic gives the recorded one. */
   readonly newToken?: () => Uint8Array;
   readonly clock: Clock;
@@ -21,42 +37,34 @@ export interface AttestationOptions {
   readonly log: Log;
 }
 
-export interface Attested {
-  readonly proof: Proof;
-  readonly at: Instant;
-  /** What it said it runs. */
-  readonly versions: readonly string[];
-}
-
 const codes = attest.ZAttestResponseCode;
 const storeCodes = attest.AttestStorageKeysResponseCode;
-const stateBucket = "attestation";
+/** Nodes of which the last failure is remembered, to be shown. */
+const failuresMax = 10_000;
 /** A TPM takes at most 32 bytes of qualifying data, and some only 16. */
 const nonceLength = 16;
 /** Node and network may be slow, but a quote this old says nothing of now. */
 const nonceLife = minutes(15);
 const tokenLength = 32;
-/** EVE names its own version, where it came from, and the firmware's. */
-const versionsMax = 8;
-const versionLengthMax = 256;
 
 /**
  * Who has proved that it runs what it says. A node that did holds a token and shows it with every request
- * for its configuration; a token stays good over a restart of the controller, and until the node proves
- * something else.
+ * for its configuration. It attests at each boot, over a nonce of its own, and gets a new token for each;
+ * what it is told again, because the answer was lost, is the same. A token stays good over a restart of the
+ * controller.
  */
 export class Attestation {
   readonly #options: AttestationOptions;
-  readonly #states = new Map<NodeId, StoredState>();
+  readonly #states: AttestationStates;
+  /** Why nodes could not prove themselves the last time. */
+  readonly #failures = new LruMap<NodeId, string>(failuresMax);
   /** Only in memory: after a restart a node is told of a mismatch and asks for another. */
   readonly #nonces = new Map<NodeId, { readonly value: Uint8Array; readonly at: Instant }>();
   readonly #listeners = new Set<(node: NodeId) => void>();
 
   constructor(options: AttestationOptions) {
     this.#options = options;
-    for (const [node, record] of options.records.entries(stateBucket)) {
-      this.#states.set(node, parseState(record));
-    }
+    this.#states = new AttestationStates(options.records);
   }
 
   /** What the node proved, if it did. */
@@ -64,10 +72,32 @@ export class Attestation {
     return this.#states.get(node);
   }
 
+  /** Why the node's last attempt was not good; undefined when it was. */
+  failureOf(node: NodeId): string | undefined {
+    return this.#failures.get(node);
+  }
+
+  /** Why what the node proved is not what its owner asks for; undefined when it is, or it proved nothing. */
+  shortcomingOf(node: NodeId): string | undefined {
+    const state = this.#states.get(node);
+    return state === undefined ? undefined : this.#states.shortcoming(node, state, this.#policyOf(node));
+  }
+
+  /** What the node's TPM has signed, and the events that led there. */
+  measurementsOf(node: NodeId): StoredMeasurements | undefined {
+    return this.#states.measurements(node);
+  }
+
+  eventLogOf(node: NodeId): Uint8Array | undefined {
+    return this.#states.eventLog(node);
+  }
+
   /** Whether this is the token the node was given, and what it was given for is still enough. */
   accepts(node: NodeId, token: Uint8Array): boolean {
     const state = this.#states.get(node);
-    if (state === undefined || this.#isTooWeak(node, state.proof)) return false;
+    if (state === undefined || this.#states.shortcoming(node, state, this.#policyOf(node)) !== undefined) {
+      return false;
+    }
     return state.token.length === token.length && timingSafeEqual(state.token, token);
   }
 
@@ -82,6 +112,7 @@ export class Attestation {
     const fail = (response: attest.ZAttestResponseCode): attest.ZAttestQuoteResp => {
       const why = verdict.type === "bad" ? verdict.message : verdict.type;
       this.#options.log.warn("a node could not prove its state", { node: node.id, name: node.name, why });
+      this.#fail(node.id, why);
       return create(attest.ZAttestQuoteRespSchema, { response });
     };
     switch (verdict.type) {
@@ -94,7 +125,7 @@ export class Attestation {
         this.#withdraw(node.id);
         return fail(codes.QUOTE_FAILED);
       case "good": {
-        const { token } = this.#accept(node.id, verdict.proof, quote);
+        const { token } = this.#accept(node.id, verdict);
         return create(attest.ZAttestQuoteRespSchema, {
           ...{ response: codes.SUCCESS, integrityToken: token },
           keys: [...this.#options.escrow.release(node.certificateHash, verdict.proof)],
@@ -116,13 +147,15 @@ export class Attestation {
 
   /** Whom anything is kept for. */
   nodes(): readonly NodeId[] {
-    return [...this.#states.keys()];
+    return this.#states.nodes();
   }
 
   /** The node is no longer ours. Its escrowed keys stay. */
   forget(node: NodeId): void {
     this.#nonces.delete(node);
+    this.#failures.delete(node);
     this.#withdraw(node);
+    this.#states.forget(node);
   }
 
   /** Called with the node that proved itself, or no longer does. Returns how to stop. */
@@ -136,17 +169,16 @@ export class Attestation {
       node,
       certs.ZCertType.CERT_TYPE_DEVICE_RESTRICTED_SIGNING,
     );
+    const nonce = this.#nonces.get(node);
+    const measured = measurementsOf(quote);
     if (quote.attestData.length === 0) {
       // A box with a TPM must use it: else a thief of its disk could claim to have none.
       if (certificate !== undefined)
         return { type: "bad", message: "a node with a TPM sent a quote without one" };
-      if (this.#isTooWeak(node, "software")) {
-        return { type: "bad", message: "spec.requireTPM: the node must prove what it runs with a TPM" };
-      }
-      return { type: "good", proof: "software" };
+      const proof = { type: "good", proof: "software", nonce: nonce?.value, measured } as const;
+      return this.#allowed(node, { ...proof, eventLog: undefined });
     }
     if (certificate === undefined) return { type: "no-certificate" };
-    const nonce = this.#nonces.get(node);
     if (nonce === undefined || between(nonce.at, this.#options.clock.now()) > nonceLife) {
       return { type: "nonce-mismatch" };
     }
@@ -158,35 +190,48 @@ export class Attestation {
     const key = new X509Certificate(Buffer.from(certificate.cert)).publicKey;
     const signed = { attestation: quote.attestData, signature: quote.signature, pcrs };
     const verdict = checkQuote(signed, key, nonce.value);
-    return verdict.type === "good" ? { type: "good", proof: "tpm" } : verdict;
+    if (verdict.type !== "good") return verdict;
+    const registers = Object.fromEntries(
+      verdict.quoted.map((index) => [`${index}`, pcrs.get(index)?.toHex() ?? ""]),
+    );
+    const eventLog = quote.tpmBinaryEventLog.length === 0 ? undefined : quote.tpmBinaryEventLog.slice();
+    const proof = { type: "good", proof: "tpm", nonce: nonce.value, eventLog } as const;
+    return this.#allowed(node, { ...proof, measured: { ...measured, registers } });
   }
 
-  #isTooWeak(node: NodeId, proof: Proof): boolean {
-    return proof === "software" && this.#options.requiresTpm?.(node) === true;
+  #allowed(node: NodeId, good: GoodVerdict): Verdict {
+    const message = shortcoming(good.proof, good.measured, this.#policyOf(node));
+    return message === undefined ? good : { type: "bad", message };
   }
 
-  /** The token of this state: the one the node has, when it proved the same before. */
-  #accept(node: NodeId, proof: Proof, quote: attest.ZAttestQuote): StoredState {
-    const { clock, random, records, log } = this.#options;
-    const versions = quote.versions
-      .slice(0, versionsMax)
-      .map(({ version }) => version.slice(0, versionLengthMax));
-    const proved = fingerprint(proof, quote);
+  #policyOf(node: NodeId): AttestationPolicy {
+    return this.#options.policyOf?.(node) ?? {};
+  }
+
+  /** The token of this proof: the one the node was told already, when it only asks again. */
+  #accept(node: NodeId, { proof, nonce, measured, eventLog }: GoodVerdict): AttestationState {
+    const { clock, random, log } = this.#options;
+    this.#failures.delete(node);
+    const proved = fingerprint(proof, nonce, measured);
     const known = this.#states.get(node);
     if (known?.proved === proved) return known;
     const token = this.#options.newToken?.() ?? random.bytes(tokenLength);
+    const versions = [measured.system, measured.firmware].filter((version) => version !== "");
     const state = { proof, at: clock.now(), versions, proved, token };
-    records.put(stateBucket, node, formatState(state));
-    this.#states.set(node, state);
+    this.#states.put(node, state, measured, eventLog);
     log.info("a node has proved its state", { node, proof, versions });
     this.#tell(node);
     return state;
   }
 
-  #withdraw(node: NodeId): void {
-    if (!this.#states.delete(node)) return;
-    this.#options.records.delete(stateBucket, node);
+  #fail(node: NodeId, why: string): void {
+    if (this.#failures.get(node) === why) return;
+    this.#failures.set(node, why);
     this.#tell(node);
+  }
+
+  #withdraw(node: NodeId): void {
+    if (this.#states.withdraw(node)) this.#tell(node);
   }
 
   #tell(node: NodeId): void {
@@ -194,33 +239,32 @@ export class Attestation {
   }
 }
 
+interface GoodVerdict {
+  readonly type: "good";
+  readonly proof: Proof;
+  readonly nonce: Uint8Array | undefined;
+  readonly measured: Measurements;
+  /** Gzip, as received. */
+  readonly eventLog: Uint8Array | undefined;
+}
+
 type Verdict =
-  | { readonly type: "good"; readonly proof: Proof }
+  | GoodVerdict
   | { readonly type: "nonce-mismatch" }
   | { readonly type: "no-certificate" }
   | { readonly type: "bad"; readonly message: string };
 
-interface StoredState extends Attested {
-  /** A hash over everything that was proved. */
-  readonly proved: string;
-  readonly token: Uint8Array;
+const { EVE, FIRMWARE } = attest.AttestVersionType;
+const versionLengthMax = 256;
+
+function measurementsOf({ versions }: attest.ZAttestQuote): Measurements {
+  const of = (type: attest.AttestVersionType): string =>
+    versions.find(({ versionType }) => versionType === type)?.version.slice(0, versionLengthMax) ?? "";
+  return { system: of(EVE), firmware: of(FIRMWARE), registers: {} };
 }
 
-function parseState(record: Uint8Array): StoredState {
-  const { token, ...rest } = JSON.parse(new TextDecoder().decode(record)) as StoredState & { token: string };
-  return { ...rest, token: Uint8Array.fromHex(token) };
-}
-
-function formatState(state: StoredState): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify({ ...state, token: state.token.toHex() }));
-}
-
-/** A hash over all that a node proved, so that the same again needs no new token. */
-function fingerprint(proof: Proof, quote: attest.ZAttestQuote): string {
-  const digest = createHash("sha256").update(proof);
-  for (const { versionType, version } of quote.versions) digest.update(`\n${versionType} ${version}`);
-  for (const { index, hashAlgo, value } of quote.pcrValues) {
-    digest.update(`\n${index} ${hashAlgo} ${value.toHex()}`);
-  }
-  return digest.digest("hex");
+/** A hash over all that a node proved and when, so that the same message again needs no new token. */
+function fingerprint(proof: Proof, nonce: Uint8Array | undefined, measured: Measurements): string {
+  const all = JSON.stringify([proof, nonce?.toHex() ?? "", measured]);
+  return createHash("sha256").update(all).digest("hex");
 }

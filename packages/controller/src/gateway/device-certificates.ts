@@ -16,7 +16,15 @@ const bytesMax = 16 * 1024;
 /** How a certificate is named in lists and cipher contexts: the first bytes of SHA-256 over its PEM text. */
 const hashLength = 16;
 
-const { CERT_TYPE_DEVICE_RESTRICTED_SIGNING, CERT_TYPE_DEVICE_ECDH_EXCHANGE } = certs.ZCertType;
+const {
+  CERT_TYPE_DEVICE_RESTRICTED_SIGNING,
+  CERT_TYPE_DEVICE_ENDORSEMENT_RSA,
+  CERT_TYPE_DEVICE_ECDH_EXCHANGE,
+} = certs.ZCertType;
+const fixed: readonly certs.ZCertType[] = [
+  CERT_TYPE_DEVICE_RESTRICTED_SIGNING,
+  CERT_TYPE_DEVICE_ENDORSEMENT_RSA,
+];
 
 /**
  * The certificates nodes upload: which key their TPM signs quotes with, which one secrets are encrypted to.
@@ -42,6 +50,8 @@ export class DeviceCertificates {
       throw new DeviceCertificateError(`certs has ${sent.length} entries; the most is ${countMax}`);
     }
     for (const [index, certificate] of sent.entries()) checkCertificate(certificate, `certs[${index}]`);
+    for (const [index, certificate] of sent.entries())
+      this.#checkUnchanged(node, certificate, `certs[${index}]`);
     const types = new Set(sent.map(({ type }) => type));
     const kept = (this.#known.get(node) ?? []).filter(({ type }) => !types.has(type));
     const list = create(certs.ZControllerCertSchema, { certs: [...kept, ...sent].slice(-countMax) });
@@ -51,6 +61,19 @@ export class DeviceCertificates {
     this.#records.put(bucket, node, record);
     this.#known.set(node, list.certs);
     for (const listener of [...this.#listeners]) listener(node);
+  }
+
+  /**
+   * What a TPM is known by does not change while the node is the same one: a thief of its disk must not
+   * bring another. The same key in a new certificate is well; another box is enrolled anew.
+   */
+  #checkUnchanged(node: NodeId, { type, cert }: certs.ZCert, field: string): void {
+    if (!fixed.includes(type)) return;
+    const known = this.find(node, type);
+    if (known === undefined || sameKey(known.cert, cert)) return;
+    throw new DeviceCertificateError(
+      `${field}: this node's TPM has another key; delete its EdgeNode and enrol the box anew`,
+    );
   }
 
   /** The newest certificate of one type. */
@@ -73,6 +96,17 @@ export class DeviceCertificates {
   onChange(listener: (node: NodeId) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+}
+
+/** Of certificates that cannot be read the text must be the same. */
+function sameKey(left: Uint8Array, right: Uint8Array): boolean {
+  if (Buffer.compare(left, right) === 0) return true;
+  try {
+    const [one, other] = [left, right].map((pem) => new X509Certificate(Buffer.from(pem)).publicKey);
+    return one !== undefined && other !== undefined && one.equals(other);
+  } catch {
+    return false;
   }
 }
 

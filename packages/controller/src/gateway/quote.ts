@@ -11,7 +11,8 @@ export interface Quote {
 }
 
 export type QuoteVerdict =
-  | { readonly type: "good" }
+  /** With the registers it covers. */
+  | { readonly type: "good"; readonly quoted: readonly number[] }
   | { readonly type: "nonce-mismatch" }
   | { readonly type: "bad"; readonly message: string };
 
@@ -49,7 +50,7 @@ export function checkQuote(quote: Quote, key: KeyObject, nonce: Uint8Array): Quo
   }
   if (digest.digest("hex") !== read.pcrDigest.toHex())
     return bad("the registers shown are not the ones quoted");
-  return { type: "good" };
+  return { type: "good", quoted: read.selections.flatMap(({ indices }) => indices) };
 }
 
 function bad(message: string): QuoteVerdict {

@@ -6,6 +6,7 @@
  *   kubectl get --raw '/api/v1/nodes/NAME/proxy/logs/?query=engine&tailLines=100'
  *   kubectl get --raw  /api/v1/nodes/NAME/proxy/flows
  *   kubectl get --raw  /api/v1/nodes/NAME/proxy/hardware
+ *   kubectl get --raw  /api/v1/nodes/NAME/proxy/attestation
  */
 import type { IncomingMessage } from "node:http";
 import { type Answer, StatusError, type Target } from "@selvedge/apiserver";
@@ -20,6 +21,8 @@ export interface NodeProxyOptions {
   readonly logs: { ofNode(node: NodeId): Promise<readonly LogLine[]> };
   readonly flows: { of(node: NodeId): readonly FlowEntry[] };
   readonly health: { of(node: NodeId): unknown };
+  /** What its TPM signed, and what was measured to get there. */
+  readonly attestation: { of(node: NodeId): unknown };
 }
 
 /** Makes a part of what ApiServerOptions.subresource wants: true when the request was for this. */
@@ -54,18 +57,26 @@ export function nodeProxy(
         return true;
       case "hardware": {
         const health = options.health.of(node);
-        if (health === undefined) throw nothingYet(name);
+        if (health === undefined) throw nothingYet(name, "reported on its hardware");
         sendJson(health);
         return true;
       }
+      case "attestation": {
+        const proved = options.attestation.of(node);
+        if (proved === undefined) throw nothingYet(name, "proved what it runs");
+        sendJson(proved);
+        return true;
+      }
       default:
-        throw new StatusError(404, "NotFound", `a node serves logs/, flows and hardware here, not ${rest}`);
+        throw new StatusError(404, "NotFound", `${served}, not ${rest}`);
     }
   };
 }
 
-function nothingYet(name: string): StatusError {
-  return new StatusError(404, "NotFound", `node "${name}" has not reported on its hardware yet`);
+const served = "a node serves logs/, flows, hardware and attestation here";
+
+function nothingYet(name: string, what: string): StatusError {
+  return new StatusError(404, "NotFound", `node "${name}" has not ${what} yet`);
 }
 
 export interface NodeLogQuery {

@@ -9,11 +9,11 @@ const quoted: readonly number[] = Array.from({ length: 16 }, (_, index) => index
 const sha256Algorithm = 0x000b;
 const digestLength = 32;
 
-interface Measured {
+export interface Measured {
   readonly register: number;
   readonly type: number;
-  readonly digest: Buffer;
-  readonly data: Buffer;
+  readonly digest: Uint8Array;
+  readonly data: Uint8Array;
 }
 
 export interface TpmQuote {
@@ -71,7 +71,7 @@ export class PillarTpm {
       attestData,
       signature: sign("sha256", attestData, this.#key.key),
       registers: this.#registers.map((value, index) => ({ index, value })),
-      eventLog: gzipSync(this.#encodedLog()),
+      eventLog: gzipSync(encodeEventLog(this.#log)),
     };
   }
 
@@ -82,25 +82,25 @@ export class PillarTpm {
     this.#registers[register] = createHash("sha256").update(before).update(digest).digest();
     this.#log.push({ register, type, digest, data });
   }
+}
 
-  /** TCG's crypto-agile form: one header in the old form, then events with a digest a bank. */
-  #encodedLog(): Buffer {
-    const spec = Buffer.concat([
-      Buffer.from("Spec ID Event03\0"),
-      Buffer.from("000000000002000201000000", "hex"),
-      u16le(sha256Algorithm),
-      u16le(digestLength),
-      Buffer.of(0),
-    ]);
-    const header = Buffer.concat([u32le(0), u32le(3), Buffer.alloc(20), u32le(spec.length), spec]);
-    const events = this.#log.map(({ register, type, digest, data }) =>
-      Buffer.concat([
-        ...[u32le(register), u32le(type), u32le(1), u16le(sha256Algorithm), digest],
-        ...[u32le(data.length), data],
-      ]),
-    );
-    return Buffer.concat([header, ...events]);
-  }
+/** TCG's crypto-agile form: one header in the old form, then events with a digest a bank. */
+export function encodeEventLog(log: readonly Measured[]): Buffer {
+  const spec = Buffer.concat([
+    Buffer.from("Spec ID Event03\0"),
+    Buffer.from("000000000002000201000000", "hex"),
+    u16le(sha256Algorithm),
+    u16le(digestLength),
+    Buffer.of(0),
+  ]);
+  const header = Buffer.concat([u32le(0), u32le(3), Buffer.alloc(20), u32le(spec.length), spec]);
+  const events = log.map(({ register, type, digest, data }) =>
+    Buffer.concat([
+      ...[u32le(register), u32le(type), u32le(1), u16le(sha256Algorithm), digest],
+      ...[u32le(data.length), data],
+    ]),
+  );
+  return Buffer.concat([header, ...events]);
 }
 
 function sized(bytes: Uint8Array): Buffer {
