@@ -13,10 +13,12 @@ import type { Wired } from "./objects/wiring.ts";
 import type { NodeId } from "./ports.ts";
 import { type RenderDeps, RenderReconciler, renderWakes } from "./render/render-reconciler.ts";
 import { SchedulerReconciler, schedulerKey, schedulerWakes } from "./scheduling/scheduler-reconciler.ts";
+import { ClaimReconciler, claimWakes } from "./volumes/claim-reconciler.ts";
 import { DaemonSetReconciler, daemonSetWakes } from "./workloads/daemon-set-reconciler.ts";
 import { DeploymentReconciler, deploymentWakes } from "./workloads/deployment-reconciler.ts";
 import { JobReconciler, jobWakes } from "./workloads/jobs/job-reconciler.ts";
 import { ReplicaSetReconciler, replicaSetWakes } from "./workloads/replica-set-reconciler.ts";
+import { StatefulSetReconciler, statefulSetWakes } from "./workloads/stateful/stateful-reconciler.ts";
 
 export interface ReconcilersDeps extends RenderDeps, NodeDeps {
   /** Called when the controller's certificates were renewed. Returns how to stop. */
@@ -45,7 +47,9 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
     { reconciler: new DaemonSetReconciler(deps), wakes: daemonSetWakes(caches) },
     { reconciler: new DeploymentReconciler(deps), wakes: deploymentWakes(caches) },
     { reconciler: new ReplicaSetReconciler(deps), wakes: replicaSetWakes(caches) },
+    { reconciler: new StatefulSetReconciler(deps), wakes: statefulSetWakes(caches) },
     { reconciler: new JobReconciler(deps), wakes: jobWakes(caches) },
+    { reconciler: new ClaimReconciler(deps), wakes: claimWakes(caches) },
     { reconciler: new SchedulerReconciler(deps), wakes: schedulerWakes(), initial: [schedulerKey] },
     {
       reconciler: new PodRemover(deps),

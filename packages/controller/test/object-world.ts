@@ -4,8 +4,10 @@ import type { KubeObject } from "@selvedge/apimachinery";
 import { ObjectRegistry, SqliteStore } from "@selvedge/apiserver";
 import { Log, type LogRecord, SeededRandom } from "@selvedge/base";
 import { cipher, config, ext, getExtension, info, setExtension } from "@selvedge/eve-api";
-import { allKinds, type EdgeNode, edgeNodeKind, type Namespace, namespaceKind } from "@selvedge/kinds";
+import { allKinds, type EdgeNode, edgeNodeKind } from "@selvedge/kinds";
 import { Runner } from "@selvedge/reconcile";
+import { controllerAdmission } from "../src/admission/controller-admission.ts";
+import { PolicyCache } from "../src/admission/policies.ts";
 import { EventRecorder } from "../src/events/event-recorder.ts";
 import { InProcessObjects } from "../src/in-process-objects.ts";
 import { FlowBook } from "../src/ingest/flow-book.ts";
@@ -18,6 +20,7 @@ import type { Cluster } from "../src/objects/cluster.ts";
 import type { NodeSealer, Records } from "../src/ports.ts";
 import { createReconcilers } from "../src/reconcilers.ts";
 import { RenderedConfigs } from "../src/render/rendered-configs.ts";
+import { ensureStandardObjects } from "../src/standard-objects.ts";
 import { ManualClock } from "./manual-clock.ts";
 
 export class MemoryRecords implements Records {
@@ -92,6 +95,7 @@ export class ObjectWorld implements AsyncDisposable {
   readonly random: SeededRandom;
   readonly warnings: LogRecord[] = [];
   readonly nodes: Map<string, PlayedNode> = new Map();
+  readonly #policies: PolicyCache;
   #running: Running | undefined;
 
   /** On objects of its own, or on those of a server that others can ask. */
@@ -100,14 +104,14 @@ export class ObjectWorld implements AsyncDisposable {
     this.random = new SeededRandom(seed);
     this.registry = registry ?? new ObjectRegistry(allKinds, this.store, this.clock, this.random);
     this.objects = new InProcessObjects(this.registry);
+    const log = new Log("policies", this.clock, () => undefined);
+    this.#policies = new PolicyCache({ objects: this.objects, clock: this.clock, random: this.random, log });
+    this.registry.admission.add(...controllerAdmission(this.#policies));
   }
 
   static async start(seed = 1): Promise<ObjectWorld> {
     const world = new ObjectWorld(seed);
-    for (const name of ["default", "kube-system", "kube-node-lease"]) {
-      const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name } } as Namespace;
-      await world.objects.create(namespaceKind, namespace);
-    }
+    await ensureStandardObjects(world.objects);
     await world.run();
     return world;
   }
@@ -132,7 +136,7 @@ export class ObjectWorld implements AsyncDisposable {
       ...{ cluster, caches, clock, log, events, facts, configs },
       ...{ usages: new UsageBook(), flows: new FlowBook(), health: new HealthBook(this.records) },
     });
-    await cluster.start();
+    await Promise.all([cluster.start(), this.#policies.start()]);
     const table = createReconcilers({
       ...{ cluster, caches, clock, events, sealer, configs, facts },
       registry: { address: "controller:8444", certificates: ["PEM"], password: (node) => `pw-${node}` },
@@ -234,6 +238,7 @@ export class ObjectWorld implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+    await this.#policies[Symbol.asyncDispose]();
     this.store.close();
   }
 }

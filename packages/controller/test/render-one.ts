@@ -66,6 +66,7 @@ export function render(pods: readonly Pod[], more: Partial<RenderInputs> = {}, s
     services: [],
     configMap: (namespace, name) => configMaps[`${namespace}/${name}`],
     secret: (namespace, name) => secrets[`${namespace}/${name}`],
+    nodeVolumes: [],
     registry: { address: "10.0.0.1:8444", certificates: ["ROOT"], password: (node) => `pw of ${node}` },
     certificatesHash: "certs",
     ...more,

@@ -39,6 +39,7 @@ import {
   statefulSetKind,
   storageClassKind,
 } from "@selvedge/kinds";
+import { nodesOf } from "../volumes/claim-plan.ts";
 import { type CachedKind, Cluster, type ClusterOptions } from "./cluster.ts";
 
 /** The caches every reconciler shares, by what they hold. */
@@ -112,7 +113,16 @@ const kinds: readonly CachedKind<never>[] = [
   { ref: jobKind, indexes: { owner: byOwner, namespace: byNamespace } },
   { ref: cronJobKind, indexes: { namespace: byNamespace } },
   { ref: persistentVolumeClaimKind, indexes: { owner: byOwner, namespace: byNamespace } },
-  { ref: persistentVolumeKind, indexes: {} },
+  {
+    ref: persistentVolumeKind,
+    indexes: {
+      // Those that nobody has are found under the empty name.
+      claim: ({ spec }: PersistentVolume) => [
+        spec.claimRef === undefined ? "" : `${spec.claimRef.namespace}/${spec.claimRef.name}`,
+      ],
+      node: (volume: PersistentVolume) => [...(nodesOf(volume) ?? [])],
+    },
+  },
   { ref: storageClassKind, indexes: {} },
 ];
 

@@ -1,4 +1,4 @@
-import type { ConfigMap, EdgeNode, Node, Pod, Secret, Service } from "@selvedge/kinds";
+import type { ConfigMap, EdgeNode, Node, PersistentVolume, Pod, Secret, Service } from "@selvedge/kinds";
 import type { NodeId } from "../ports.ts";
 
 /** The controller's own registry, as nodes reach it; see docs/decisions/0003. */
@@ -23,6 +23,8 @@ export interface RenderInputs {
   readonly services: readonly Service[];
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
+  /** The volumes on this node, whether or not a Pod has them now. */
+  readonly nodeVolumes: readonly PersistentVolume[];
   readonly registry: NodeRegistry;
   /** What the node compares to know that the controller's certificates changed. */
   readonly certificatesHash: string;

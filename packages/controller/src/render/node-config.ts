@@ -6,6 +6,7 @@ import { type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
 import { renderPorts } from "./node-ports.ts";
 import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName } from "./pod-app.ts";
 import { portMappings } from "./ports.ts";
+import { nodeVolume } from "./volumes.ts";
 
 /** A node's configuration with all decided but what the sealer must still encrypt. */
 export interface NodePlan {
@@ -85,6 +86,8 @@ export function assembleNode(
   const { inputs } = plan;
   const faults = [...plan.faults];
   const parts = new Parts();
+  // What is on a node stays until it is deleted, not until nobody mounts it.
+  for (const volume of inputs.nodeVolumes.map(nodeVolume)) parts.volumes.set(volume.uuid, volume);
   for (const { pod, plan: planned } of plan.apps) {
     const block = sealed.get(secretsName(pod));
     const datastores = planned.images.map(({ datastore }) => sealedDatastore(datastore, sealed));

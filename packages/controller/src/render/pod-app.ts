@@ -9,7 +9,7 @@ import { type ImagePlan, imageOf } from "./image.ts";
 import type { RenderInputs } from "./inputs.ts";
 import { accessRules, type PortMapping } from "./ports.ts";
 import { stableId } from "./stable-id.ts";
-import { volumesOf } from "./volumes.ts";
+import { claimedVolumes, nodeVolume, volumesOf } from "./volumes.ts";
 
 /** One Pod on its way into the configuration; only its secrets are still to be sealed. */
 export interface AppPlan {
@@ -54,6 +54,7 @@ export function planApp(pod: Pod, mappings: readonly PortMapping[], inputs: Rend
   };
   const initContainers = (spec.initContainers ?? []).map(convert);
   const containers = spec.containers.map(convert);
+  const claimed = claimedVolumes(pod, inputs).map(nodeVolume);
   const { volumes: appVolumes, secrets: files } = volumesOf(pod, inputs);
   const extension = create(ext.AppExtensionSchema, {
     namespace: metadata.namespace ?? "",
@@ -75,7 +76,7 @@ export function planApp(pod: Pod, mappings: readonly PortMapping[], inputs: Rend
     serviceAccount: spec.serviceAccountName ?? "default",
   });
   return {
-    app: appConfig(pod, volumes, mappings, inputs),
+    app: appConfig(pod, volumes, claimed, mappings, inputs),
     extension,
     volumes,
     images,
@@ -104,9 +105,11 @@ export type CipherBlock = cipher.CipherBlock;
 function appConfig(
   pod: Pod,
   volumes: readonly storage.Volume[],
+  claimed: readonly storage.Volume[],
   mappings: readonly PortMapping[],
-  { edgeNode }: RenderInputs,
+  inputs: RenderInputs,
 ): app.AppInstanceConfig {
+  const { edgeNode } = inputs;
   const { metadata, spec } = pod;
   const numbers = spec.containers.map(resourceNumbers);
   const memory = numbers.reduce(
@@ -130,8 +133,21 @@ function appConfig(
     },
     activate: metadata.deletionTimestamp === undefined && edgeNode.spec.activate !== false,
     interfaces: [{ name: "eth0", networkId: defaultNetworkId, acls: accessRules(mappings) }],
-    volumeRefList: volumes.map(({ uuid }) => ({ uuid, mountDir: "/" })),
+    volumeRefList: [
+      ...volumes.map(({ uuid }) => ({ uuid, mountDir: "/" })),
+      ...claimed.map(({ uuid }) => ({ uuid, mountDir: mountDirOf(pod, uuid, inputs) })),
+    ],
   });
+}
+
+/** Where the first container that mounts a volume of the node sees it; our engine goes by the containers. */
+function mountDirOf({ metadata, spec }: Pod, uuid: string, { nodeVolumes }: RenderInputs): string {
+  const claim = nodeVolumes.find((one) => one.metadata.uid === uuid)?.spec.claimRef;
+  const volume = spec.volumes?.find(
+    (one) => one.persistentVolumeClaim?.claimName === claim?.name && claim?.namespace === metadata.namespace,
+  );
+  const mounts = spec.containers.flatMap(({ volumeMounts = [] }) => volumeMounts);
+  return mounts.find(({ name }) => name === volume?.name)?.mountPath ?? "";
 }
 
 function rootVolume(uid: string, container: string, image: ImagePlan): storage.Volume {

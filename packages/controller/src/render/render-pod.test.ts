@@ -161,7 +161,14 @@ describe("what cannot be rendered now", () => {
     const spec = one({ envFrom: [{ configMapRef: { name: "settings" } }] });
     const before = render([pod(spec)]).config;
     const plan = planNode({
-      ...{ nodeId: "n", nodeName: "box", node: undefined, services: [], certificatesHash: "" },
+      ...{
+        nodeId: "n",
+        nodeName: "box",
+        node: undefined,
+        services: [],
+        certificatesHash: "",
+        nodeVolumes: [],
+      },
       edgeNode: { metadata: { name: "box" }, spec: {} } as EdgeNode,
       pods: [pod(spec)],
       configMap: () => undefined,

@@ -7,7 +7,9 @@ import {
   edgeNodeKind,
   type Node,
   nodeKind,
+  type PersistentVolume,
   type Pod,
+  persistentVolumeKind,
   podKind,
   type Secret,
   type Service,
@@ -22,6 +24,7 @@ import type { Cluster } from "../objects/cluster.ts";
 import { setCondition } from "../objects/conditions.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import type { NodeId, NodeSealer } from "../ports.ts";
+import { nodesOf as nodesOfVolume } from "../volumes/claim-plan.ts";
 import type { NodeRegistry, PodFault, RenderInputs } from "./inputs.ts";
 import { assembleNode, decodeConfig, type NodePlan, planNode, type SealedBlocks } from "./node-config.ts";
 import { configBytesMax, type Published, type RenderedConfigs } from "./rendered-configs.ts";
@@ -54,6 +57,7 @@ export class RenderReconciler implements Reconciler {
     "ConfigMap",
     "Secret",
     "Service",
+    "PersistentVolume",
     "node certificates",
   ];
   readonly writes: readonly string[] = [
@@ -104,6 +108,7 @@ export class RenderReconciler implements Reconciler {
         .sort((left, right) => ((left.metadata.uid ?? "") < (right.metadata.uid ?? "") ? -1 : 1)),
       configMap: (namespace, name) => caches.configMaps.get(name, namespace),
       secret: (namespace, name) => caches.secrets.get(name, namespace),
+      nodeVolumes: caches.volumes.by("node", nodeName),
       registry,
       certificatesHash: certificatesHash(),
     };
@@ -196,6 +201,10 @@ export function renderWakes(caches: Caches): Wake[] {
     wakeOn<Secret>(secretKind, (before, after) => {
       const { name = "", namespace = "" } = (after ?? before)?.metadata ?? {};
       return nodesOf(caches.pods.by("secret", `${namespace}/${name}`));
+    }),
+    wakeOn<PersistentVolume>(persistentVolumeKind, (before, after) => {
+      if (before !== undefined && after !== undefined && jsonEqual(before.spec, after.spec)) return [];
+      return [...new Set([before, after].flatMap((volume) => (volume && nodesOfVolume(volume)) ?? []))];
     }),
     wakeOn<Service>(serviceKind, (before, after) => {
       if (before !== undefined && after !== undefined && jsonEqual(before.spec, after.spec)) return [];

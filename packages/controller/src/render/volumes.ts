@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { parseQuantity, toUnits } from "@selvedge/apimachinery";
-import { ext } from "@selvedge/eve-api";
-import type { DownwardApiFile, KeyToPath, Pod, Volume } from "@selvedge/kinds";
+import { ext, storage } from "@selvedge/eve-api";
+import type { DownwardApiFile, KeyToPath, PersistentVolume, Pod, Volume } from "@selvedge/kinds";
 import { fieldOf, resourceOf } from "./downward.ts";
 import { RenderError, type RenderInputs } from "./inputs.ts";
 
@@ -11,7 +11,7 @@ export interface Volumes {
   readonly secrets: ReadonlyMap<string, ext.FileSet>;
 }
 
-type Sources = Pick<RenderInputs, "configMap" | "secret" | "node">;
+type Sources = Pick<RenderInputs, "configMap" | "secret" | "node" | "nodeVolumes">;
 
 interface Files {
   readonly files: ext.File[];
@@ -34,6 +34,12 @@ export function volumesOf(pod: Pod, sources: Sources): Volumes {
       volumes.push(create(ext.AppVolumeSchema, { name: volume.name, source: { case: "emptyDir", value } }));
       continue;
     }
+    if (volume.persistentVolumeClaim !== undefined) {
+      const { uid = "" } = claimedVolume(pod, volume.persistentVolumeClaim.claimName, sources).metadata;
+      const value = create(ext.NodeVolumeSchema, { volumeId: uid });
+      volumes.push(create(ext.AppVolumeSchema, { name: volume.name, source: { case: "nodeVolume", value } }));
+      continue;
+    }
     const { files, secret } = filesOf(pod, volume, sources);
     const set = create(ext.FileSetSchema, { files: lastOfEachPath(files) });
     if (!secret) {
@@ -46,6 +52,36 @@ export function volumesOf(pod: Pod, sources: Sources): Volumes {
     volumes.push(create(ext.AppVolumeSchema, { name: volume.name, source: { case: "secretFiles", value } }));
   }
   return { volumes, secrets };
+}
+
+/** The volumes of the node that a Pod mounts. */
+export function claimedVolumes(pod: Pod, sources: Pick<Sources, "nodeVolumes">): PersistentVolume[] {
+  return (pod.spec.volumes ?? []).flatMap(({ persistentVolumeClaim: claim }) =>
+    claim === undefined ? [] : [claimedVolume(pod, claim.claimName, sources)],
+  );
+}
+
+function claimedVolume(
+  { metadata }: Pod,
+  claim: string,
+  { nodeVolumes }: Pick<Sources, "nodeVolumes">,
+): PersistentVolume {
+  const found = nodeVolumes.find(
+    ({ spec: { claimRef } }) => claimRef?.namespace === metadata.namespace && claimRef?.name === claim,
+  );
+  if (found !== undefined) return found;
+  throw new RenderError("FailedMount", `persistentvolumeclaim "${claim}" has no volume on this node yet`);
+}
+
+/** A mutable volume of the node as EVE has it: empty at first, kept until its PersistentVolume goes. */
+export function nodeVolume({ metadata, spec }: PersistentVolume): storage.Volume {
+  return create(storage.VolumeSchema, {
+    uuid: metadata.uid ?? "",
+    origin: { type: storage.VolumeContentOriginType.VCOT_BLANK },
+    maxsizebytes: BigInt(toUnits(parseQuantity(spec.capacity?.["storage"] ?? "0") ?? 0n)),
+    displayName: metadata.name,
+    target: storage.Target.Disk,
+  });
 }
 
 function filesOf(pod: Pod, volume: Volume, sources: Sources): Files {

@@ -1,6 +1,13 @@
 import type { Clock } from "@selvedge/base";
 import { jsonEqual } from "@selvedge/base";
-import { type Node, nodeKind, type Pod, podKind } from "@selvedge/kinds";
+import {
+  type Node,
+  nodeKind,
+  type PersistentVolumeClaim,
+  type Pod,
+  persistentVolumeClaimKind,
+  podKind,
+} from "@selvedge/kinds";
 import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { EventRecorder } from "../events/event-recorder.ts";
 import { type Caches, unplaced } from "../objects/caches.ts";
@@ -9,6 +16,7 @@ import { setCondition } from "../objects/conditions.ts";
 import { isGoing, isOver } from "../objects/pods.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { Allocations } from "./allocations.ts";
+import { claimNeeds } from "./claim-needs.ts";
 import { placePod } from "./scheduling-plan.ts";
 
 export interface SchedulerDeps {
@@ -25,7 +33,7 @@ export const schedulerKey = "all";
 /** Gives every Pod that has none a node. */
 export class SchedulerReconciler implements Reconciler {
   readonly name = "scheduler";
-  readonly reads: readonly string[] = ["Pod", "Node"];
+  readonly reads: readonly string[] = ["Pod", "Node", "PersistentVolumeClaim", "PersistentVolume"];
   readonly writes: readonly string[] = ["Pod.spec.nodeName", "Pod.status.conditions.PodScheduled"];
   readonly #deps: SchedulerDeps;
   readonly #taken: Allocations;
@@ -41,7 +49,13 @@ export class SchedulerReconciler implements Reconciler {
     const nodes = caches.nodes.list();
     for (const pod of waiting) {
       if (signal.aborted) break;
-      const placement = placePod(pod, nodes, this.#taken, (name) => caches.nodes.get(name));
+      const placement = placePod(
+        pod,
+        nodes,
+        this.#taken,
+        (name) => caches.nodes.get(name),
+        claimNeeds(pod, caches),
+      );
       if (placement.type === "place") await this.#place(pod, placement.nodeName);
       else await this.#refuse(pod, placement.message);
     }
@@ -95,6 +109,8 @@ export function schedulerWakes(): Wake[] {
         before?.spec.nodeName && !isOver(before) && (after === undefined || isOver(after)) ? true : false;
       return (waits && changed) || freed ? [schedulerKey] : [];
     }),
+    // A claim that is bound, or is there at last, may let a Pod be placed.
+    wakeOn<PersistentVolumeClaim>(persistentVolumeClaimKind, () => [schedulerKey]),
     wakeOn<Node>(nodeKind, (before, after) => {
       const seen = (node: Node | undefined): unknown => ({
         labels: node?.metadata.labels,

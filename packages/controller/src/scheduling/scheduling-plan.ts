@@ -1,4 +1,5 @@
 import type { Node, Pod } from "@selvedge/kinds";
+import type { ClaimNeeds } from "./claim-needs.ts";
 import { cordonedFor, namedNodes, preferenceOf, untoleratedTaint, wantsNode } from "./node-match.ts";
 import { type Amounts, allocatableOf, amountsOf, hostPortsOf } from "./resources.ts";
 
@@ -22,9 +23,13 @@ export function placePod(
   nodes: readonly Node[],
   taken: TakenView,
   find: (name: string) => Node | undefined = (name) => nodes.find(({ metadata }) => metadata.name === name),
+  needs: ClaimNeeds = {},
 ): Placement {
   if (nodes.length === 0) {
     return { type: "unschedulable", message: "no nodes available to schedule pods" };
+  }
+  if (needs.fault !== undefined) {
+    return { type: "unschedulable", message: `0/${nodes.length} nodes are available: ${needs.fault}.` };
   }
   const named = namedNodes(pod);
   // A DaemonSet's Pod names its node: a fleet of them must not look at the fleet each.
@@ -37,7 +42,8 @@ export function placePod(
   if (candidates.length < nodes.length) count(selectorReason, nodes.length - candidates.length);
   let best: { readonly node: Node; readonly preference: number; readonly left: number } | undefined;
   for (const node of candidates) {
-    const against = reasonsAgainst(pod, node, wanted, taken);
+    const away = needs.nodes !== undefined && !needs.nodes.has(node.metadata.name);
+    const against = away ? [volumeReason] : reasonsAgainst(pod, node, wanted, taken);
     for (const reason of against) count(reason);
     if (against.length > 0) continue;
     const preference = preferenceOf(pod, node) + softTaints(pod, node);
@@ -57,6 +63,7 @@ export function placePod(
   };
 }
 
+const volumeReason = "node(s) had volume node affinity conflict";
 const selectorReason = "node(s) didn't match Pod's node affinity/selector";
 /** A taint that only asks to stay away weighs as much as the weightiest preference. */
 const softTaintWeight = 100;

@@ -2,8 +2,8 @@ import type { Instant } from "@selvedge/base";
 import type { DaemonSet, DaemonSetStatus, Node, Pod, Toleration } from "@selvedge/kinds";
 import { isAvailable, isGoing, isOver, isReady } from "../objects/pods.ts";
 import { namedNodes, untoleratedTaint, wantsNode } from "../scheduling/node-match.ts";
-import { revisionHashLabel } from "./daemon-set-history.ts";
 import { replacementDelay } from "./failed-pods.ts";
+import { revisionHashLabel } from "./history.ts";
 import { amountOf } from "./int-or-percent.ts";
 import { podFromTemplate } from "./template.ts";
 

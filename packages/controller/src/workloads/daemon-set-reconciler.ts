@@ -1,21 +1,13 @@
 import { jsonEqual, millis } from "@selvedge/base";
 import { keyOf, splitKey } from "@selvedge/client";
-import {
-  type ControllerRevision,
-  controllerRevisionKind,
-  type DaemonSet,
-  daemonSetKind,
-  type Node,
-  nodeKind,
-  type Pod,
-  podKind,
-} from "@selvedge/kinds";
+import { type DaemonSet, daemonSetKind, type Node, nodeKind, type Pod, podKind } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import { type Caches, claimable } from "../objects/caches.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { claim } from "./claims.ts";
-import { type HistoryPlan, planHistory } from "./daemon-set-history.ts";
 import { planDaemonSet } from "./daemon-set-plan.ts";
+import { planHistory, revisionHashLabel } from "./history.ts";
+import { keepHistory } from "./keep-history.ts";
 import { Pace } from "./pace.ts";
 import { PodControl } from "./pod-control.ts";
 import { podOwnerKeys, type WorkloadDeps } from "./pod-owner.ts";
@@ -49,8 +41,9 @@ export class DaemonSetReconciler implements Reconciler {
     const candidates = claimable(caches.pods, set);
     const pods = await claim<Pod>(cluster, podKind, set, selector, candidates);
     const revisions = caches.revisions.by("owner", set.metadata.uid ?? "");
-    const history = planHistory(set, revisions, pods);
-    if (!(await this.#keepHistory(set, history))) return settled;
+    const used = new Set(pods.map(({ metadata }) => metadata.labels?.[revisionHashLabel]));
+    const history = planHistory(set, revisions, (one) => used.has(one.metadata.labels?.[revisionHashLabel]));
+    if (!(await keepHistory(this.#deps, daemonSetKind, set, history))) return settled;
     const { hash } = history;
     const nodes = caches.nodes.list();
     const plan = planDaemonSet({ set, hash, nodes, pods, now: clock.now() });
@@ -70,47 +63,6 @@ export class DaemonSetReconciler implements Reconciler {
     return plan.again === undefined
       ? settled
       : lookAgain("waiting for time to pass", millis(Math.max(plan.again, 100)));
-  }
-
-  /**
-   * Returns false when the name of the new revision was taken: the count of collisions wakes the set again.
-   */
-  async #keepHistory(set: DaemonSet, { create, renumber, remove }: HistoryPlan): Promise<boolean> {
-    const { cluster, caches } = this.#deps;
-    const { name, namespace = "" } = set.metadata;
-    if (create !== undefined) {
-      if (caches.revisions.get(create.metadata.name, namespace) !== undefined) {
-        await cluster.changeStatus<DaemonSet>(daemonSetKind, name, namespace, (draft) => {
-          draft.status = {
-            ...{
-              currentNumberScheduled: 0,
-              numberMisscheduled: 0,
-              desiredNumberScheduled: 0,
-              numberReady: 0,
-            },
-            ...draft.status,
-            collisionCount: (draft.status?.collisionCount ?? 0) + 1,
-          };
-          return true;
-        });
-        return false;
-      }
-      await cluster.create(controllerRevisionKind, create);
-    }
-    if (renumber !== undefined) {
-      const { revision, number } = renumber;
-      await cluster.change<ControllerRevision>(
-        controllerRevisionKind,
-        revision.metadata.name,
-        namespace,
-        (draft) => {
-          draft.revision = number;
-          return true;
-        },
-      );
-    }
-    for (const revision of remove) await cluster.delete(controllerRevisionKind, revision);
-    return true;
   }
 }
 

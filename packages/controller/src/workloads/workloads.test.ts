@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Clock, instant, millis } from "@selvedge/base";
 import type { DaemonSet, Node, Pod, ReplicaSet } from "@selvedge/kinds";
-import { planHistory, revisionHashLabel } from "./daemon-set-history.ts";
 import { planDaemonSet } from "./daemon-set-plan.ts";
 import { replacementDelay } from "./failed-pods.ts";
+import { planHistory, revisionHashLabel } from "./history.ts";
 import { amountOf } from "./int-or-percent.ts";
 import { Pace } from "./pace.ts";
 import { planReplicaSet } from "./replica-set-plan.ts";
@@ -124,18 +124,21 @@ describe("a DaemonSet's rollout", () => {
 describe("a DaemonSet's history", () => {
   it("has a revision for each template, the newest for the current one, and a bound", () => {
     const set = daemonSet(undefined);
-    const first = planHistory(set, [], []);
+    const first = planHistory(set, [], () => false);
     assert.equal(first.create?.revision, 1);
     const made = first.create;
     assert.ok(made);
-    assert.deepEqual(planHistory(set, [made], []), {
-      ...{ hash: first.hash, create: undefined, renumber: undefined, remove: [] },
-    });
+    assert.deepEqual(
+      planHistory(set, [made], () => false),
+      {
+        ...{ hash: first.hash, name: first.name, create: undefined, renumber: undefined, remove: [] },
+      },
+    );
     const other = { ...made, metadata: { ...made.metadata, name: "other" }, data: {}, revision: 2 };
-    assert.equal(planHistory(set, [made, other], []).renumber?.number, 3);
+    assert.equal(planHistory(set, [made, other], () => false).renumber?.number, 3);
     const limited = { ...set, spec: { ...set.spec, revisionHistoryLimit: 0 } };
     assert.deepEqual(
-      planHistory(limited, [made, other], []).remove.map(({ metadata }) => metadata.name),
+      planHistory(limited, [made, other], () => false).remove.map(({ metadata }) => metadata.name),
       ["other"],
     );
   });

@@ -1,15 +1,19 @@
 import { jsonEqual } from "@selvedge/base";
-import type { ControllerRevision, DaemonSet, Pod } from "@selvedge/kinds";
+import type { ControllerRevision, DaemonSet, PodTemplateSpec, StatefulSet } from "@selvedge/kinds";
 import { controllerReference, templateHash } from "./template.ts";
 
 export const revisionHashLabel = "controller-revision-hash";
 const changeCause = "kubernetes.io/change-cause";
 const defaultLimit = 10;
 
-/** What to do about the revisions of a DaemonSet. */
+/** Whoever keeps its former templates. */
+export type RevisedSet = DaemonSet | StatefulSet;
+
+/** What to do about the revisions of a set. */
 export interface HistoryPlan {
-  /** The hash that Pods of the current template carry. */
+  /** The hash of the current template, and the revision that holds it. */
   readonly hash: string;
+  readonly name: string;
   readonly create: ControllerRevision | undefined;
   /** An old template that came back gets the newest number. */
   readonly renumber: { readonly revision: ControllerRevision; readonly number: number } | undefined;
@@ -17,15 +21,23 @@ export interface HistoryPlan {
 }
 
 /** The patch that `kubectl rollout undo` sends back. */
-export function revisionData({ spec }: DaemonSet): Record<string, unknown> {
+export function revisionData({ spec }: RevisedSet): Record<string, unknown> {
   return { spec: { template: { ...spec.template, $patch: "replace" } } };
+}
+
+/** The template a revision holds. */
+export function revisionTemplate({ data }: ControllerRevision): PodTemplateSpec | undefined {
+  const { template } = (data?.["spec"] ?? {}) as { template?: PodTemplateSpec & { $patch?: string } };
+  if (template === undefined) return undefined;
+  const { $patch: _replace, ...held } = template;
+  return held;
 }
 
 /** Pure: keeps one revision for each template that was, the newest for what is. */
 export function planHistory(
-  set: DaemonSet,
+  set: RevisedSet,
   revisions: readonly ControllerRevision[],
-  pods: readonly Pod[],
+  isUsed: (revision: ControllerRevision) => boolean,
 ): HistoryPlan {
   const data = revisionData(set);
   const newest = Math.max(0, ...revisions.map(({ revision }) => revision));
@@ -33,7 +45,8 @@ export function planHistory(
   if (current !== undefined) {
     const hash = current.metadata.labels?.[revisionHashLabel] ?? "";
     const renumber = current.revision === newest ? undefined : { revision: current, number: newest + 1 };
-    return { hash, create: undefined, renumber, remove: outdated(set, revisions, current, pods) };
+    const remove = outdated(set, revisions, current, isUsed);
+    return { hash, name: current.metadata.name, create: undefined, renumber, remove };
   }
   const hash = templateHash(set.spec.template, set.status?.collisionCount);
   const { name, namespace = "", annotations = {} } = set.metadata;
@@ -51,19 +64,19 @@ export function planHistory(
     data,
     revision: newest + 1,
   };
-  return { hash, create, renumber: undefined, remove: outdated(set, revisions, undefined, pods) };
+  const remove = outdated(set, revisions, undefined, isUsed);
+  return { hash, name: create.metadata.name, create, renumber: undefined, remove };
 }
 
 /** The oldest beyond the limit, but none that a Pod was made from. */
 function outdated(
-  { spec }: DaemonSet,
+  { spec }: RevisedSet,
   revisions: readonly ControllerRevision[],
   current: ControllerRevision | undefined,
-  pods: readonly Pod[],
+  isUsed: (revision: ControllerRevision) => boolean,
 ): ControllerRevision[] {
-  const used = new Set(pods.map(({ metadata }) => metadata.labels?.[revisionHashLabel]));
   const old = revisions
-    .filter((one) => one !== current && !used.has(one.metadata.labels?.[revisionHashLabel]))
+    .filter((one) => one !== current && !isUsed(one))
     .sort((left, right) => left.revision - right.revision);
   return old.slice(0, Math.max(0, old.length - (spec.revisionHistoryLimit ?? defaultLimit)));
 }
