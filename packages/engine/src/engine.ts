@@ -106,11 +106,15 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     settings.isOn("memory.apps.ignore.check")
       ? Number.POSITIVE_INFINITY
       : Math.max(0, host.memoryBytes - reservedMemory(settings));
+  // From here on measured by the clock that does not jump.
+  const upBefore = Math.max(0, clock.now() - host.bootedAt) - clock.monotonic();
+  const upMs = (): number => upBefore + clock.monotonic();
   const operator = new Operator({
     ...{ ...common, accepted, settings, host, power: options.power, log: log.child("operator") },
   });
   const app: AppDomain | undefined =
-    hypervisor && createAppDomain({ ...common, hypervisor, secrets, facts: host, memoryForApps });
+    hypervisor &&
+    createAppDomain({ ...common, hypervisor, secrets, facts: host, memoryForApps, settings, upMs });
   const control = new Control({
     ...{ ...common, http, config, identity, secrets, host, deviceLog, engineVersion },
     ...{ accepted, settings, operator, hardware: options.hardware, linkDialer: options.linkDialer },

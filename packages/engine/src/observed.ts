@@ -112,12 +112,29 @@ export type NetworkStatus =
       readonly ports: readonly string[];
     };
 
+/** What went through one card or plug since it was made; `rx` is what its owner got. */
+export interface LinkCounters {
+  readonly rxBytes: bigint;
+  readonly txBytes: bigint;
+  readonly rxPackets: bigint;
+  readonly txPackets: bigint;
+  readonly rxDrops: bigint;
+  readonly txDrops: bigint;
+  readonly rxErrors: bigint;
+  readonly txErrors: bigint;
+  /** Packets no rule let through, and those beyond a limit. */
+  readonly rxDenied: bigint;
+  readonly txDenied: bigint;
+  readonly rxLimited: bigint;
+  readonly txLimited: bigint;
+}
+
 /** What is known of one app. Written by the app reconciler only; reported to the controller as it is. */
 export interface AppStatus {
   readonly id: AppId;
   readonly displayName: string;
   /** EVE's state for controllers that do not read the extension. */
-  readonly state: "init" | "downloading" | "booting" | "running" | "halting" | "halted" | "error";
+  readonly state: "init" | "downloading" | "delayed" | "booting" | "running" | "halting" | "halted" | "error";
   readonly report: ext.AppReport;
   /** What it has or is about to start with; as long as it is listed here, a volume is not removed. */
   readonly volumes: readonly VolumeKey[];

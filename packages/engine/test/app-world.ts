@@ -21,7 +21,8 @@ import { type AppDomain, createAppDomain } from "../src/app/app-domain.ts";
 import { detectAcceleration } from "../src/app/qemu/acceleration.ts";
 import { QemuHypervisor } from "../src/app/qemu/qemu-hypervisor.ts";
 import type { AppId, AppSpec, ContentId, DesiredState, NetworkId } from "../src/desired.ts";
-import { EngineStore } from "../src/engine-store.ts";
+import { Settings } from "../src/control/settings/settings.ts";
+import { Cell, EngineStore } from "../src/engine-store.ts";
 import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
 import { createNetworkDomain, type NetworkDomain } from "../src/network/network-domain.ts";
 import type { AppStatus } from "../src/observed.ts";
@@ -45,7 +46,7 @@ const missing = [
 export const skip: string | false = missing === undefined ? false : `${missing} is missing`;
 
 const applets =
-  "sh echo sleep cat ls id env mount httpd nc nslookup ping ps dd rm mkdir touch date hostname head tail wc grep yes";
+  "sh echo sleep cat ls id ip env mount httpd nc nslookup ping ps dd rm mkdir touch date hostname head tail wc grep yes";
 
 function makeImage(folder: string): void {
   const root = join(folder, "root");
@@ -88,6 +89,8 @@ export class AppWorld implements AsyncDisposable {
   #volumes: VolumeDomain | undefined;
   #desired: DesiredState | undefined;
   #specs: AppSpec[] = [];
+  /** What a test adds to the one network that there is. */
+  more: Partial<Pick<DesiredState, "networks" | "ports">> = {};
   #version = 1;
 
   /**
@@ -140,7 +143,8 @@ export class AppWorld implements AsyncDisposable {
         openUserData: async () => "",
       },
       facts: { bootId, architecture: "amd64", internalIp: async () => "192.0.2.9" },
-      memoryForApps: () => 2 ** 30,
+      ...{ memoryForApps: () => 2 ** 30, upMs: () => 0 },
+      settings: new Settings(new Cell<DesiredState | undefined>(undefined)),
     });
     this.store.contents.set("image" as ContentId, {
       phase: "ready",
@@ -293,7 +297,8 @@ export class AppWorld implements AsyncDisposable {
       nodeId: "n1",
       apps: [...this.#specs],
       contents: [],
-      networks: [network],
+      networks: [network, ...(this.more.networks ?? [])],
+      ports: this.more.ports ?? [],
       volumes: [],
       settings: new Map(),
     } as unknown as DesiredState);

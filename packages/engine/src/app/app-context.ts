@@ -1,4 +1,5 @@
 import type { Clock, Log, Random } from "@selvedge/base";
+import type { NodeSettings } from "../control/settings/settings.ts";
 import type { AppId } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
@@ -16,6 +17,9 @@ export interface AppContext {
   readonly secrets: SecretOpener;
   readonly facts: Pick<HostFacts, "bootId" | "architecture" | "internalIp">;
   readonly memoryForApps: () => number;
+  readonly settings: Pick<NodeSettings, "seconds">;
+  /** How long the box has been up. */
+  readonly upMs: () => number;
   /** Something about an app changed: look at it again. */
   readonly wake: (id: AppId) => void;
   /** There is something to upload. */

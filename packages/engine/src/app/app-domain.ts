@@ -1,5 +1,6 @@
 import type { Clock, Log, Random } from "@selvedge/base";
 import { Runner } from "@selvedge/reconcile";
+import type { NodeSettings } from "../control/settings/settings.ts";
 import type { AppId, VolumeKey } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
@@ -24,6 +25,9 @@ export interface AppDomainOptions {
   readonly facts: Pick<HostFacts, "bootId" | "architecture" | "internalIp">;
   /** What all apps' machines together may have: the same number that the node reports as allocatable. */
   readonly memoryForApps: () => number;
+  readonly settings: Pick<NodeSettings, "seconds">;
+  /** How long the box has been up. */
+  readonly upMs: () => number;
 }
 
 export interface AppDomain extends AsyncDisposable {

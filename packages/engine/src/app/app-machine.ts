@@ -66,9 +66,9 @@ export class AppMachine {
   /** A launch or a boot failed: the next waits, twice as long each time. */
   launchFailed(): void {
     this.#failures++;
-    const { clock } = this.#owner.context;
-    this.#nextLaunch =
-      clock.monotonic() + Math.min(launchBackoffMaxMs, 1000 * 2 ** Math.min(this.#failures, 20));
+    const { clock, settings } = this.#owner.context;
+    const longest = settings.seconds("timer.boot.retry");
+    this.#nextLaunch = clock.monotonic() + Math.min(longest, 1000 * 2 ** Math.min(this.#failures, 20));
   }
 
   /** Begins to connect, unless it is connecting. */
@@ -274,4 +274,3 @@ const reconnectMs = 5000;
 const farewellMs = 15_000;
 /** Before a stop that failed is tried again. */
 const stopAgainMs = 1000;
-const launchBackoffMaxMs = 300_000;

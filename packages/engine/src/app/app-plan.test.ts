@@ -102,7 +102,7 @@ const record = (more: Partial<AppRecord> = {}): AppRecord => ({ ...newRecord(spe
 const base: AppInputs = {
   ...{ wanted: spec(), record: record(), machine: { runs: false, connected: false, asked: new Set() } },
   ...{ content: () => ready, nic: () => nic, volume: () => undefined, volumeHolder: () => undefined },
-  node: { architecture: "amd64", emulated: false, freeMemoryBytes: 1000 },
+  node: { architecture: "amd64", emulated: false, freeMemoryBytes: 1000, upMs: 60_000 },
   ...{ sinceEndMs: () => 0, unhealthy: new Map(), stopping: new Set(), launchWaitMs: 0, activeMs: 0 },
 };
 const on = { runs: true, connected: true, asked: new Set<string>() };
@@ -151,6 +151,12 @@ describe("planApp", () => {
       "waits for memory, and looks again",
       { node: { ...base.node, freeMemoryBytes: 99 } },
       { do: "wait", reason: "OutOfMemory", againMs: 5000 },
+    ],
+    ["starts when its delay is over", { wanted: spec({ startDelaySeconds: 60 }) }, { do: "launch" }],
+    [
+      "waits for its delay after a boot",
+      { wanted: spec({ startDelaySeconds: 61 }) },
+      { do: "wait", reason: "StartDelayed", againMs: 1000 },
     ],
     ["runs emulated when it may", { node: { ...base.node, emulated: true } }, { do: "launch" }],
     [

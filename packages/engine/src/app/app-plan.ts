@@ -24,6 +24,7 @@ export interface AppInputs {
     readonly emulated: boolean;
     /** What other apps' machines leave. */
     readonly freeMemoryBytes: number;
+    readonly upMs: number;
   };
   /** Since the container's attempt ended. */
   readonly sinceEndMs: (index: number) => number;
@@ -120,6 +121,9 @@ export function backoffLeft({ phase, backoffMs }: ContainerRecord, sinceEndMs: n
   return phase.kind === "ended" ? backoffMs - sinceEndMs : 0;
 }
 
+/** The reason of an app that is to start later than its node. */
+export const startDelayed = "StartDelayed";
+
 function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
   const { record, node } = inputs;
   if (record.purgeCounter !== wanted.purgeCounter) return { do: "purge" };
@@ -136,6 +140,9 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
       "NoHardwareVirtualization",
       "this node has no hardware virtualization, and the app refuses emulation",
     );
+  const delayMs = (wanted.startDelaySeconds ?? 0) * 1000 - node.upMs;
+  if (delayMs > 0)
+    return wait(startDelayed, `starts ${wanted.startDelaySeconds} s after the boot of the node`, delayMs);
   const hindrance = contentHindrance(inputs, wanted);
   if (hindrance !== undefined) return { do: "wait", ...hindrance, againMs: undefined };
   for (const { key, volumeId, readOnly } of wanted.foreign?.volumes ?? []) {

@@ -151,6 +151,7 @@ export class AppReconciler implements Reconciler<AppId> {
         architecture: facts.architecture,
         emulated: hypervisor.emulated,
         freeMemoryBytes: this.#freeMemory(app.id),
+        upMs: this.#context.upMs(),
       },
       sinceEndMs: (index) => app.sinceEndMs(index),
       unhealthy,

@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Instant } from "@selvedge/base";
 import { ext } from "@selvedge/eve-api";
 import type { AppStatus, ContentStatus } from "../observed.ts";
-import type { AppStep } from "./app-plan.ts";
+import { type AppStep, startDelayed } from "./app-plan.ts";
 import {
   type AppRecord,
   allContainers,
@@ -89,6 +89,7 @@ function stateOf(inputs: ReportInputs, phase: string): AppStatus["state"] {
   const { record, step, machineRuns, stoppingApp } = inputs;
   if (stoppingApp) return "halting";
   if (!machineRuns && (record.end !== undefined || !record.spec.active)) return "halted";
+  if (!machineRuns && step.do === "wait" && step.reason === startDelayed) return "delayed";
   if (phase === "Running") return "running";
   if (machineRuns) return "booting";
   if (step.do === "wait" && step.reason === "ContainerCreating") return "downloading";

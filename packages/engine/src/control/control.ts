@@ -110,7 +110,14 @@ export class Control implements AsyncDisposable {
       trust: this.#trust,
       desired: options.accepted,
     });
-    const client = new ControllerClient({ ...common, http, config, identity, trust: this.#trust });
+    const client = new ControllerClient({
+      ...common,
+      http,
+      config,
+      identity,
+      settings: this.#settings,
+      trust: this.#trust,
+    });
     this.#client = client;
     this.#enroller = new Enroller({ ...common, client, config, identity, disk });
     const { firmwareVersion, linkDialer: dialer, deviceLog } = options;

@@ -2,12 +2,14 @@
 import { createPrivateKey, type KeyObject, sign, X509Certificate } from "node:crypto";
 import { type Clock, type Log, type Millis, type Random, seconds, uuid } from "@selvedge/base";
 import { decodeEnvelope, type EndpointName, encodeEnvelope, endpoints, pathOf } from "@selvedge/eve-api";
-import { type HttpClient, HttpError, readBody } from "../host/http.ts";
+import { type HttpClient, HttpError, type HttpResponse, readBody } from "../host/http.ts";
 import type { Identity } from "../identity/identity.ts";
 import { sha256 } from "../identity/sha256.ts";
 import { UnknownSignerError } from "./controller-certs.ts";
 import type { ControllerTrust } from "./controller-trust.ts";
 import type { EnrolmentConfig } from "./enrolment-config.ts";
+import type { Settings } from "./settings/settings.ts";
+import { Traffic } from "./traffic.ts";
 
 export interface ControllerClientParts {
   readonly http: HttpClient;
@@ -17,6 +19,7 @@ export interface ControllerClientParts {
   readonly config: EnrolmentConfig;
   readonly identity: Identity;
   readonly trust: ControllerTrust;
+  readonly settings: Pick<Settings, "seconds">;
 }
 
 export interface Answer {
@@ -36,8 +39,8 @@ export interface SendOptions {
   readonly answer?: "enveloped" | "plain";
 }
 
-/** EVE's timer.send.timeout. */
-const timeoutMs = seconds(120);
+/** EVE takes 0 for a time that it chooses itself. */
+const usual = { send: seconds(120), dial: seconds(10) } as const;
 /** The largest configuration we take: thousands of apps, with room. */
 const answerMax = 16 * 2 ** 20;
 /** Certificates are asked for again at most this often because of an answer nobody vouches for. */
@@ -52,6 +55,8 @@ export class ControllerClient {
     | { readonly key: KeyObject; readonly hash: Uint8Array; readonly sender: Uint8Array }
     | undefined;
   readonly #deviceHash: Uint8Array;
+  /** What went and came, for the metrics. */
+  readonly traffic: Traffic = new Traffic();
   /**
    * The last signed request for a configuration: signing again what has not changed costs a TPM signature a
    * poll.
@@ -122,6 +127,7 @@ export class ControllerClient {
     try {
       return trust.open(body);
     } catch (error) {
+      this.traffic.unverified++;
       if (!(error instanceof UnknownSignerError)) throw error;
       if (clock.monotonic() - this.#refetchedAt < refetchAfter) throw error;
       this.#refetchedAt = clock.monotonic();
@@ -144,23 +150,34 @@ export class ControllerClient {
     const serials: Record<string, string> = {};
     if (!this.#enrolled && config.serial !== "") serials["x-serial-number"] = config.serial;
     if (!this.#enrolled && config.softSerial !== "") serials["x-soft-serial"] = config.softSerial;
-    const response = await http.send({
-      method,
-      url: config.baseUrl + pathOf(name, ids),
-      headers: {
-        "x-request-id": uuid(random),
-        ...(body === undefined ? {} : { "content-type": contentType }),
-        ...serials,
-      },
-      ...(body === undefined ? {} : { body }),
-      certificates: config.roots,
-      timeoutMs,
-      signal,
-    });
-    const wait = Number(response.headers["retry-after"] ?? 0);
-    const retryAfter = seconds(wait > 0 ? Math.min(wait, retryAfterMax) : 0);
-    return { status: response.status, retryAfter, body: await readBody(response, answerMax) };
+    const { settings, clock } = this.#parts;
+    const url = config.baseUrl + pathOf(name, ids);
+    const sent = this.traffic.begin(endpoints[name].path, body?.length ?? 0, clock.monotonic());
+    try {
+      const response = await http.send({
+        ...{ method, url, signal, certificates: config.roots },
+        headers: {
+          "x-request-id": uuid(random),
+          ...(body === undefined ? {} : { "content-type": contentType }),
+          ...serials,
+        },
+        ...(body === undefined ? {} : { body }),
+        timeoutMs: settings.seconds("timer.send.timeout") || usual.send,
+        connectMs: settings.seconds("timer.dial.timeout") || usual.dial,
+      });
+      const answer = await readBody(response, answerMax);
+      sent.done(answer.length, clock.monotonic(), clock.now());
+      return { status: response.status, retryAfter: retryAfterOf(response), body: answer };
+    } catch (error) {
+      if (!signal.aborted) sent.failed(clock.now());
+      throw error;
+    }
   }
+}
+
+function retryAfterOf({ headers }: HttpResponse): Millis {
+  const wait = Number(headers["retry-after"] ?? 0);
+  return seconds(wait > 0 ? Math.min(wait, retryAfterMax) : 0);
 }
 
 const nothing = new Uint8Array();

@@ -20,6 +20,8 @@ export interface HttpRequest {
    */
   readonly systemRoots?: boolean;
   readonly timeoutMs: number;
+  /** Of that, how long a connection may take to come about; the whole when it is not said. */
+  readonly connectMs?: number;
   readonly signal?: AbortSignal;
 }
 

@@ -40,7 +40,7 @@ export class NodeHttpClient implements HttpClient, Disposable {
   }
 
   #attempt(request: HttpRequest): Promise<HttpResponse> {
-    const { method, url, headers = {}, body, timeoutMs, signal } = request;
+    const { method, url, headers = {}, body, timeoutMs, connectMs = timeoutMs, signal } = request;
     return new Promise((resolve, reject) => {
       // The cause's words are in the message; as a cause of its own every log line would say them twice.
       const fail = (why: string): void => reject(new HttpError(`${method} ${url}: ${why}`));
@@ -57,6 +57,7 @@ export class NodeHttpClient implements HttpClient, Disposable {
       const abort = (): void => void outgoing.destroy(asError(signal?.reason));
       const timer = setTimeout(() => outgoing.destroy(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
       signal?.addEventListener("abort", abort, { once: true });
+      limitConnecting(outgoing, connectMs);
       outgoing.on("error", (cause) => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", abort);
@@ -105,6 +106,19 @@ export class NodeHttpClient implements HttpClient, Disposable {
       this.#agents.delete(key);
     }
   }
+}
+
+/** Ends a request whose connection does not come about; one that is there already has all its time. */
+function limitConnecting(outgoing: ClientRequest, connectMs: number): void {
+  outgoing.once("socket", (socket) => {
+    if (!socket.connecting) return;
+    const timer = setTimeout(
+      () => outgoing.destroy(new Error(`no connection in ${connectMs} ms`)),
+      connectMs,
+    );
+    const done = (): void => clearTimeout(timer);
+    socket.once("connect", done).once("close", done);
+  });
 }
 
 function openAgent(certificates: readonly string[], systemRoots: boolean): TlsAgent {
