@@ -27,6 +27,7 @@ import { Cell, EngineStore } from "./engine-store.ts";
 import type { HardwareProbe } from "./hardware/hardware.ts";
 import type { Disk } from "./host/disk.ts";
 import type { HttpClient } from "./host/http.ts";
+import type { SftpClient } from "./host/sftp.ts";
 import { Identity } from "./identity/identity.ts";
 import type { KeyStore } from "./identity/key-store.ts";
 import { createNetworkDomain } from "./network/network-domain.ts";
@@ -44,6 +45,7 @@ export interface EngineOptions {
   readonly sink: LogSink;
   readonly disk: Disk;
   readonly http: HttpClient;
+  readonly sftp: SftpClient;
   readonly linkDialer: LinkDialer;
   readonly keys: KeyStore;
   readonly images: ImageBuilder;
@@ -91,6 +93,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const content = createContentDomain({
     ...common,
     http,
+    sftp: options.sftp,
     images: options.images,
     architecture: host.architecture,
   });
@@ -120,6 +123,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     ...{ accepted, settings, operator, hardware: options.hardware, linkDialer: options.linkDialer },
     firmwareVersion: options.firmwareVersion,
     apps: app,
+    network: options.networkDriver,
     conditions: new NodeConditions({ keys, disk, hypervisor, operator }),
   });
   const reconcilers: readonly Reconciler[] = [

@@ -1,9 +1,9 @@
 /** Runs in a network and mount namespace made for it: two apps in real machines, a node, and an outside. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { ext } from "@selvedge/eve-api";
-import type { NicSpec } from "../src/desired.ts";
+import type { AccessRule, NetworkId, NetworkSpec, NicSpec } from "../src/desired.ts";
 import { AppWorld, networkId } from "./app-world.ts";
 
 const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
@@ -16,17 +16,45 @@ sh(
 );
 sh("ip -n out addr add 192.0.2.2/24 dev eth0 && ip -n out link set eth0 up");
 
+// A network of its own with a DHCP server, which a switch reaches by a card of the node.
+sh("ip netns add lan && ip -n lan link set lo up && ip link add sw0 type veth peer name eth0 netns lan");
+sh("ip -n lan addr add 10.9.0.1/24 dev eth0 && ip -n lan link set eth0 up && ip link set sw0 up");
+
 await using world = await AppWorld.open({ network: true });
+const lan = `${world.folder}/lan.conf`;
+writeFileSync(
+  lan,
+  "port=0\nbind-interfaces\ninterface=eth0\ndhcp-range=10.9.0.50,10.9.0.50,1h\nleasefile-ro\nno-ping\n",
+);
+sh(`ip netns exec lan dnsmasq --conf-file=${lan} --pid-file=${lan}.pid`);
+const plant: NetworkSpec = {
+  ...{ id: "plant" as NetworkId, name: "plant", kind: "switch", port: "machines", dns: [], hosts: [] },
+  ...{ subnet: "", gateway: "", dhcpFirst: "", dhcpLast: "" },
+};
+world.more = {
+  networks: [plant],
+  ports: [{ name: "eth1", interface: "sw0", labels: ["machines"], uplink: false, cost: 0 }],
+};
 const plug = (nodePort: number): NicSpec => ({
   ...{ name: "eth0", networkId, mac: undefined },
-  portMaps: [{ protocol: "tcp", nodePort, appPort: 80 }],
+  rules: [
+    { id: 1, name: "out", direction: "out", remotes: [], action: { kind: "allow" } },
+    {
+      ...{ id: 2, name: "in", direction: "both", remotes: [], protocol: 6 },
+      ...{ localPorts: { first: nodePort, last: nodePort }, action: { kind: "map", appPort: 80 } },
+    },
+  ],
 });
+const everything: AccessRule = { id: 1, name: "", direction: "both", remotes: [], action: { kind: "allow" } };
 const tries = [
   "ping -c1 -W3 192.0.2.2 >/dev/null && echo outside reached",
   "ping -c1 -W1 10.77.0.2 >/dev/null || echo other app not reached",
   "nc -w 1 10.77.0.1 22 </dev/null 2>/dev/null || echo node not reached",
   "nslookup registry.internal 10.77.0.1 | grep -q 192.0.2.2 && echo name known",
-  "cat /etc/resolv.conf; hostname; exec sleep 1000",
+  "cat /etc/resolv.conf; hostname",
+  "until ip addr show eth1 | grep -q 'inet 10.9.0.50/24'; do sleep 0.2; done; echo asked for and got",
+  "ping -c1 -W5 10.9.0.1 >/dev/null && echo other network reached",
+  "ip route | grep -c default; exec sleep 1000",
 ].join("; ");
 const web = world.apply(
   "web",
@@ -50,12 +78,14 @@ await world.until(web, (it) => it?.report.containers[0]?.ready === true);
 const other = world.apply(
   "second",
   { restartPolicy: ext.RestartPolicy.ALWAYS, containers: [{ name: "main", command: ["sh", "-c", tries] }] },
-  { nics: [plug(8081)] },
+  {
+    nics: [plug(8081), { name: "plant", networkId: plant.id, mac: "02:00:00:00:09:50", rules: [everything] }],
+  },
 );
-const lines = (await world.untilLog(other, /main: second/)).map((line) => line.slice("main: ".length));
+const lines = (await world.untilLog(other, /main: [0-9]$/)).map((line) => line.slice("main: ".length));
 assert.deepEqual(lines, [
   ...["outside reached", "other app not reached", "node not reached", "name known"],
-  ...["nameserver 10.77.0.1", "second"],
+  ...["nameserver 10.77.0.1", "second", "asked for and got", "other network reached", "2"],
 ]);
 assert.equal(world.store.apps.get(web)?.report.podIp, "10.77.0.2");
 
@@ -88,3 +118,4 @@ assert.match(
 );
 for (const id of [web, other]) world.remove(id);
 for (const id of [web, other]) await world.until(id, (it) => it === undefined);
+sh(`kill $(cat ${lan}.pid)`);

@@ -82,6 +82,7 @@ export class ControlWorld {
       engineVersion: "test",
       firmwareVersion: "",
       apps: undefined,
+      network: { counters: async () => new Map() },
       conditions: new NodeConditions({ keys, disk, hypervisor: undefined, operator }),
     });
     await control.load();

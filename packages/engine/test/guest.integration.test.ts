@@ -57,7 +57,7 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
     const output = Promise.withResolvers<string>();
     const one = await first.connect(id, () => {}, stop);
     one.onOutput(({ bytes }) => output.resolve(new TextDecoder().decode(bytes)));
-    one.setup({ hostname: "web", address: "", gateway: "", resolv: "", hosts: "127.0.0.1 localhost\n" });
+    one.setup({ hostname: "web", nics: [], resolv: "", hosts: "127.0.0.1 localhost\n" });
     one.start({
       ...{
         index: 1,

@@ -1,5 +1,6 @@
 #include "agent.h"
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <net/if.h>
 #include <net/route.h>
 #include <stdio.h>
@@ -9,11 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void up(int fd, const char *name) {
+static void link_up(int fd, const char *name, int up) {
   struct ifreq request = {0};
   snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
   ioctl(fd, SIOCGIFFLAGS, &request);
-  request.ifr_flags |= IFF_UP;
+  if (up) request.ifr_flags |= IFF_UP;
+  else request.ifr_flags &= ~IFF_UP;
   if (ioctl(fd, SIOCSIFFLAGS, &request)) perror(name);
 }
 
@@ -22,36 +24,124 @@ static void put(const char *path, const char *text) {
   if (file) fputs(text, file), fclose(file);
 }
 
+static void rename_link(int fd, const char *from, const char *to) {
+  if (!strcmp(from, to)) return;
+  struct ifreq request = {0};
+  snprintf(request.ifr_name, sizeof request.ifr_name, "%s", from);
+  snprintf(request.ifr_newname, sizeof request.ifr_newname, "%s", to);
+  if (ioctl(fd, SIOCSIFNAME, &request)) perror(from);
+}
+
+/* The card with an address of hardware; the order in which the kernel found them means nothing. */
+static int find_link(const char *mac, char *name, size_t size) {
+  DIR *cards = opendir("/sys/class/net");
+  int found = 0;
+  for (struct dirent *card; cards && !found && (card = readdir(cards));) {
+    char path[300], address[32] = "";
+    snprintf(path, sizeof path, "/sys/class/net/%s/address", card->d_name);
+    FILE *file = fopen(path, "r");
+    if (!file) continue;
+    if (fgets(address, sizeof address, file)) found = !strncmp(address, mac, 17);
+    fclose(file);
+    if (found) snprintf(name, size, "%.15s", card->d_name);
+  }
+  if (cards) closedir(cards);
+  return found;
+}
+
+static uint32_t mask_of(int bits) { return bits ? htonl(~0u << (32 - bits)) : 0; }
+
+void net_address(const char *name, uint32_t address, uint32_t mask) {
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  struct ifreq request = {0};
+  struct sockaddr_in *at = (struct sockaddr_in *)&request.ifr_addr;
+  snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+  at->sin_family = AF_INET;
+  at->sin_addr.s_addr = address;
+  if (ioctl(fd, SIOCSIFADDR, &request)) perror("address");
+  at->sin_addr.s_addr = mask;
+  if (ioctl(fd, SIOCSIFNETMASK, &request)) perror("netmask");
+  close(fd);
+}
+
+void net_route(uint32_t network, uint32_t mask, uint32_t gateway, char *name, int metric) {
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  struct rtentry route = {0};
+  ((struct sockaddr_in *)&route.rt_dst)->sin_addr.s_addr = network;
+  ((struct sockaddr_in *)&route.rt_genmask)->sin_addr.s_addr = mask;
+  ((struct sockaddr_in *)&route.rt_gateway)->sin_addr.s_addr = gateway;
+  route.rt_dst.sa_family = route.rt_genmask.sa_family = route.rt_gateway.sa_family = AF_INET;
+  route.rt_flags = RTF_UP | RTF_GATEWAY;
+  route.rt_dev = name;
+  /* The kernel takes one off. */
+  route.rt_metric = (short)(metric + 1);
+  if (ioctl(fd, SIOCADDRT, &route)) perror("route");
+  close(fd);
+}
+
+/* "mac address/bits gateway mtu"; a dash where there is none, an address of "dhcp" is asked for. */
+static void card_setup(int fd, const char *text, char *name, int metric) {
+  char mac[32] = "", address[64] = "", gateway[64] = "";
+  int mtu = 0;
+  sscanf(text, "%31s %63s %63s %d", mac, address, gateway, &mtu);
+  if (mtu > 0) {
+    struct ifreq request = {0};
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+    request.ifr_mtu = mtu;
+    if (ioctl(fd, SIOCSIFMTU, &request)) perror("mtu");
+  }
+  char *slash = strchr(address, '/');
+  struct in_addr own, via;
+  if (slash) *slash = 0;
+  if (slash && inet_pton(AF_INET, address, &own) == 1) {
+    net_address(name, own.s_addr, mask_of(atoi(slash + 1)));
+    link_up(fd, name, 1);
+    if (inet_pton(AF_INET, gateway, &via) == 1) net_route(0, 0, via.s_addr, name, metric);
+  } else {
+    link_up(fd, name, 1);
+    if (!strcmp(address, "dhcp")) dhcp_start(name, metric);
+  }
+}
+
+/* "card network/bits gateway" */
+static void route_setup(const char *text) {
+  int at = 0;
+  char network[64] = "", gateway[64] = "", name[16];
+  sscanf(text, "%d %63s %63s", &at, network, gateway);
+  char *slash = strchr(network, '/');
+  struct in_addr to, via;
+  if (!slash) return;
+  *slash = 0;
+  if (inet_pton(AF_INET, network, &to) != 1 || inet_pton(AF_INET, gateway, &via) != 1) return;
+  snprintf(name, sizeof name, "eth%d", at);
+  net_route(to.s_addr, mask_of(atoi(slash + 1)), via.s_addr, name, 0);
+}
+
 void net_setup(char *body, size_t length) {
   const char *hostname = field(body, length, "hostname");
-  char address[64];
-  snprintf(address, sizeof address, "%s", field(body, length, "address"));
   mkdir("/etc", 0755);
   sethostname(hostname, strlen(hostname));
   put("/etc/hostname", hostname);
   put("/etc/resolv.conf", field(body, length, "resolv"));
   put("/etc/hosts", field(body, length, "hosts"));
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  up(fd, "lo");
-  char *slash = strchr(address, '/');
-  if (slash) {
-    *slash = 0;
-    int bits = atoi(slash + 1);
-    struct ifreq request = {0};
-    struct sockaddr_in *at = (struct sockaddr_in *)&request.ifr_addr;
-    strcpy(request.ifr_name, "eth0");
-    at->sin_family = AF_INET;
-    inet_pton(AF_INET, address, &at->sin_addr);
-    if (ioctl(fd, SIOCSIFADDR, &request)) perror("address");
-    at->sin_addr.s_addr = bits ? htonl(~0u << (32 - bits)) : 0;
-    if (ioctl(fd, SIOCSIFNETMASK, &request)) perror("netmask");
-    up(fd, "eth0");
-    struct rtentry route = {0};
-    struct sockaddr_in *via = (struct sockaddr_in *)&route.rt_gateway;
-    route.rt_dst.sa_family = route.rt_genmask.sa_family = via->sin_family = AF_INET;
-    route.rt_flags = RTF_UP | RTF_GATEWAY;
-    if (inet_pton(AF_INET, field(body, length, "gateway"), &via->sin_addr) == 1 && ioctl(fd, SIOCADDRT, &route))
-      perror("route");
+  link_up(fd, "lo", 1);
+  char *cards[CARDS], *routes[ITEMS];
+  size_t ncards = fields(body, length, "nic", cards, CARDS), nroutes = fields(body, length, "route", routes, ITEMS);
+  /* First out of each other's way, then to the names they shall have. */
+  for (int pass = 0; pass < 2; pass++)
+    for (size_t i = 0; i < ncards; i++) {
+      char now[16], to[16];
+      if (!find_link(cards[i], now, sizeof now)) { fprintf(stderr, "no card %.17s\n", cards[i]); continue; }
+      snprintf(to, sizeof to, pass ? "eth%zu" : "card%zu", i);
+      if (!pass) link_up(fd, now, 0);
+      rename_link(fd, now, to);
+    }
+  for (size_t i = 0; i < ncards; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "eth%zu", i);
+    card_setup(fd, cards[i], name, (int)i);
   }
+  for (size_t i = 0; i < nroutes; i++) route_setup(routes[i]);
   close(fd);
 }

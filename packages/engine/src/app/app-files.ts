@@ -76,7 +76,13 @@ export function guestNetwork(spec: AppSpec, nics: readonly ReadyNic[]): GuestNet
     resolv: lines(resolv),
     hosts: lines(["# Written by the node when the app was started.", ...hosts]),
     nics: nics.map(({ mac, asks = false, address, router = "", mtu = 1500, routes = [] }) => ({
-      ...{ mac, address: asks ? undefined : address, gateway: router === "" ? undefined : router, mtu, routes },
+      ...{
+        mac,
+        address: asks ? undefined : address,
+        gateway: router === "" ? undefined : router,
+        mtu,
+        routes,
+      },
     })),
   };
 }

@@ -4,7 +4,7 @@ import { type AppId, type ContentId, volumeName } from "../desired.ts";
 import type { ContentStatus, NicStatus } from "../observed.ts";
 import { type AppContext, appFolder } from "./app-context.ts";
 import { type AppEventInput, withEvent } from "./app-events.ts";
-import { guestNetwork, ipOf, nicKey, placeVolumes, readyNics } from "./app-files.ts";
+import { guestNetwork, ipOf, mountVolumes, nicKey, placeVolumes, readyNics } from "./app-files.ts";
 import { AppMachine } from "./app-machine.ts";
 import { backoffLeft } from "./app-plan.ts";
 import {
@@ -229,7 +229,12 @@ export class AppInstance {
     if (guest === undefined || machine === undefined) return;
     const secrets = await this.#secrets();
     if (!machine.prepared && spec.foreign?.vm === undefined)
-      guest.setup(guestNetwork(spec, readyNics(spec, (name) => this.nic(name))));
+      guest.setup(
+        guestNetwork(
+          spec,
+          readyNics(spec, (name) => this.nic(name)),
+        ),
+      );
     placeVolumes(guest, spec, secrets);
     if (!machine.prepared && spec.foreign !== undefined && spec.foreign.vm === undefined) {
       mountVolumes(guest, spec, machine.disks);

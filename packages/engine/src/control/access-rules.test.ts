@@ -85,7 +85,7 @@ const faults: readonly (readonly [RegExp, Ace])[] = [
   [/needs a match lport/, { matches: match(tcp), actions: [{ portmap: true, appPort: 80 }] }],
   [/needs a match protocol: tcp or udp/, { actions: [{ portmap: true, appPort: 80 }] }],
   [/appPort: 0 is not a port/, { matches: match({ ...tcp, lport: "1" }), actions: [{ portmap: true }] }],
-  [/9 is no direction/, { dir: 9 }],
+  [/9 is no direction/, { dir: 9 as never }],
 ];
 
 describe("an access list", () => {

@@ -31,6 +31,7 @@ import type { DeviceLog } from "./logs/device-log.ts";
 import { LogUploader } from "./logs/log-uploader.ts";
 import { DeviceReport } from "./report/device-report.ts";
 import { MetricsLoop } from "./report/metrics.ts";
+import type { NetworkCounters } from "./report/network-metrics.ts";
 import type { NodeConditions } from "./report/node-conditions.ts";
 import { deviceKey, Reporter } from "./report/reporter.ts";
 import type { Secrets } from "./secrets.ts";
@@ -60,6 +61,7 @@ export interface ControlOptions {
   readonly apps:
     | { readonly streams: AppStreams; readonly usages: AppUsages; readonly logs: AppLogOutbox }
     | undefined;
+  readonly network: NetworkCounters;
   /** What the node has to say of itself besides. */
   readonly conditions: NodeConditions;
 }
@@ -158,6 +160,7 @@ export class Control implements AsyncDisposable {
       settings,
       linkIsUp,
       usages: apps?.usages,
+      network: options.network,
     });
     this.#logs = new LogUploader({ ...common, client, deviceLog, store, settings, outbox: apps?.logs });
   }

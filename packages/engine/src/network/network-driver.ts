@@ -1,3 +1,5 @@
+import type { LinkCounters } from "../observed.ts";
+
 /** A network's end on the node. */
 export interface BridgeItem {
   readonly name: string;
@@ -51,28 +53,11 @@ export interface NetworkItems {
   readonly ruleset: string;
 }
 
-/** What went through one plug since it was made; `rx` is what its app got. */
-export interface PlugCounters {
-  readonly rxBytes: bigint;
-  readonly txBytes: bigint;
-  readonly rxPackets: bigint;
-  readonly txPackets: bigint;
-  readonly rxDrops: bigint;
-  readonly txDrops: bigint;
-  readonly rxErrors: bigint;
-  readonly txErrors: bigint;
-  /** Packets no rule let through, and those beyond a limit. */
-  readonly rxDenied: bigint;
-  readonly txDenied: bigint;
-  readonly rxLimited: bigint;
-  readonly txLimited: bigint;
-}
-
 export interface NetworkDriver {
   /** Compares with what is there and changes only what differs: running taps are never touched. */
   apply(items: NetworkItems, signal: AbortSignal): Promise<void>;
-  /** Of every plug that is there, by its tap. */
-  counters(): Promise<ReadonlyMap<string, PlugCounters>>;
+  /** Of the node's own cards and of every plug, by name. */
+  counters(): Promise<ReadonlyMap<string, LinkCounters>>;
   /** IPv4 addresses of the node's own cards. */
   addresses(): Promise<ReadonlyMap<string, readonly string[]>>;
 }

@@ -7,7 +7,7 @@ import type { NetworkItems, PolicyRoutes } from "./network-driver.ts";
 import { faultOf } from "./network-faults.ts";
 import { claimPorts } from "./port-claims.ts";
 import { interfacesOf } from "./port-labels.ts";
-import { renderResolver } from "./resolver-config.ts";
+import { renderResolver, waysOf } from "./resolver-config.ts";
 import { type RulesetNetwork, renderRuleset } from "./ruleset.ts";
 
 export interface NetworkInputs {
@@ -212,6 +212,7 @@ function readyNic(prefix: string, lease: Lease, network: Usable): NicStatus {
     dns: local ? [network.gateway] : [],
     searchDomains: network.domain === undefined ? [] : [network.domain],
     ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
+    ...(local ? waysOf(network) : { asks: true }),
   };
 }
 

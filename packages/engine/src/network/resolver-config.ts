@@ -52,25 +52,34 @@ export function renderResolver({ network, bridge, prefix, apps, leases }: Resolv
   ].join("\n");
 }
 
+/** How an app finds out of its network: a router if there is one, and what has a way of its own. */
+export function waysOf(network: NetworkSpec): {
+  readonly router?: string;
+  readonly routes: readonly { readonly destination: string; readonly gateway: string }[];
+} {
+  const { gateway, routes = [] } = network;
+  const own = routes
+    .filter(({ destination }) => destination !== everywhere)
+    .map((it) => ({
+      destination: it.destination,
+      gateway: it.gateway !== "" && inSubnet(network, it.gateway) ? it.gateway : gateway,
+    }));
+  const ways = [...own, { destination: `${metadataAddress}/32`, gateway }];
+  return network.port === "" ? { routes: ways } : { router: defaultGateway(network), routes: ways };
+}
+
+const everywhere = "0.0.0.0/0";
+
 function options(network: NetworkSpec): string[] {
-  const { gateway, domain = "", mtu, ntp = [], routes = [] } = network;
-  const closed = network.port === "";
-  const ways = [
-    ...routes
-      .filter((it) => it.destination !== "0.0.0.0/0")
-      .map((it) => [
-        it.destination,
-        it.gateway !== "" && inSubnet(network, it.gateway) ? it.gateway : gateway,
-      ]),
-    // Who takes these ways takes no router: the way out is one of them.
-    ...(closed ? [] : [["0.0.0.0/0", defaultGateway(network)]]),
-    [`${metadataAddress}/32`, gateway],
-  ];
+  const { gateway, domain = "", mtu, ntp = [] } = network;
+  const { router, routes } = waysOf(network);
+  // Who takes these ways takes no router: the way out is one of them.
+  const out = router === undefined ? [] : [{ destination: everywhere, gateway: router }];
+  const ways = [...routes, ...out].flatMap((it) => [it.destination, it.gateway]);
   const servers = ntp.filter((it) => /^[\d.]+$/.test(it));
   return [
-    // Without a way out the node is no router; what it tells of itself has a way of its own.
-    `dhcp-option=option:router${closed ? "" : `,${defaultGateway(network)}`}`,
-    `dhcp-option=option:classless-static-route,${ways.flat().join(",")}`,
+    `dhcp-option=option:router${router === undefined ? "" : `,${router}`}`,
+    `dhcp-option=option:classless-static-route,${ways.join(",")}`,
     `dhcp-option=option:netmask,${netmask(prefixOf(network.subnet))}`,
     `dhcp-option=option:dns-server,${gateway}`,
     ...(hostPattern.test(domain) ? [`dhcp-option=option:domain-name,${domain}`] : []),
@@ -80,7 +89,7 @@ function options(network: NetworkSpec): string[] {
 }
 
 function defaultGateway(network: NetworkSpec): string {
-  const own = network.routes?.find(({ destination }) => destination === "0.0.0.0/0")?.gateway ?? "";
+  const own = network.routes?.find(({ destination }) => destination === everywhere)?.gateway ?? "";
   return own !== "" && inSubnet(network, own) ? own : network.gateway;
 }
 

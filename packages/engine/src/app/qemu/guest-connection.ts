@@ -98,7 +98,11 @@ export class GuestConnection implements Guest {
     const routes = nics.flatMap((nic, at) =>
       nic.routes.map((it): [string, string] => ["route", `${at} ${it.destination} ${it.gateway}`]),
     );
-    const names: [string, string][] = [["hostname", hostname], ["resolv", resolv], ["hosts", hosts]];
+    const names: [string, string][] = [
+      ["hostname", hostname],
+      ["resolv", resolv],
+      ["hosts", hosts],
+    ];
     this.#send(message.setup, 0, encodeFields([...names, ...cards, ...routes]));
   }
 

@@ -1,17 +1,10 @@
 /** What the node tells about each thing it has, in EVE's words with ours beside them. Pure. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { ext, info, infoCommon, netinst, setExtension } from "@selvedge/eve-api";
-import type {
-  AppId,
-  AppSpec,
-  ContentId,
-  ContentSpec,
-  NetworkId,
-  NetworkSpec,
-  VolumeSpec,
-} from "../../desired.ts";
-import type { AppStatus, ContentStatus, NetworkStatus, NicStatus } from "../../observed.ts";
+import { ext, info, infoCommon, setExtension } from "@selvedge/eve-api";
+import type { AppId, AppSpec, ContentId, ContentSpec, VolumeSpec } from "../../desired.ts";
+import type { AppStatus, ContentStatus, NicStatus } from "../../observed.ts";
+import { plugInfos } from "./network-info.ts";
 
 const { ZInfoTypes, ZSwState } = info;
 const { Entity, Severity } = infoCommon;
@@ -30,6 +23,7 @@ export function infoMessage(
 const appStates: Readonly<Record<AppStatus["state"], info.ZSwState>> = {
   init: ZSwState.INITIAL,
   downloading: ZSwState.DOWNLOAD_STARTED,
+  delayed: ZSwState.START_DELAYED,
   booting: ZSwState.BOOTING,
   running: ZSwState.RUNNING,
   halting: ZSwState.HALTING,
@@ -51,20 +45,7 @@ export function appInfo(
     appVersion: report.observedVersion,
     AppName: status.displayName,
     state: appStates[status.state],
-    network: nics.flatMap((nic) =>
-      nic.phase === "ready"
-        ? [
-            {
-              macAddr: nic.mac,
-              devName: nic.tap,
-              IPAddrs: [nic.address.replace(/\/.*/, "")],
-              defaultRouters: [nic.gateway],
-              dns: { DNSservers: [...nic.dns], DNSsearch: [...nic.searchDomains] },
-              ipv4Up: true,
-            },
-          ]
-        : [],
-    ),
+    network: plugInfos(nics),
     appErr: errors.map((description) => ({
       description,
       severity: Severity.ERROR,
@@ -98,44 +79,6 @@ export function appGone(node: string, id: AppId): InfoMessage {
     case: "ainfo",
     value: create(info.ZInfoAppSchema, { AppID: id }),
   });
-}
-
-export function networkInfo(
-  node: string,
-  spec: NetworkSpec,
-  status: NetworkStatus | undefined,
-  nics: readonly NicStatus[],
-): InfoMessage {
-  const plugs = nics.flatMap((nic) => (nic.phase === "ready" && nic.networkId === spec.id ? [nic] : []));
-  const ready = status?.phase === "ready";
-  const { ZnetInstSwitch, ZnetInstLocal } = netinst.ZNetworkInstType;
-  const value = create(info.ZInfoNetworkInstanceSchema, {
-    networkID: spec.id,
-    displayname: spec.name,
-    instType: spec.kind === "switch" ? ZnetInstSwitch : ZnetInstLocal,
-    activated: ready,
-    bridgeName: status?.phase === "ready" ? status.bridge : "",
-    bridgeIPAddr: spec.gateway,
-    ipv4Eid: false,
-    ipAssignments: plugs.map(({ mac, address }) => ({
-      macAddress: mac,
-      ipAddress: [address.replace(/\/.*/, "")],
-    })),
-    vifs: plugs.map(({ tap, mac, appId }) => ({ vifName: tap, macAddress: mac, appID: appId })),
-    state: ready
-      ? info.ZNetworkInstanceState.ZNETINST_STATE_ONLINE
-      : info.ZNetworkInstanceState.ZNETINST_STATE_INIT,
-    networkErr:
-      status?.phase === "waiting" && status.reason !== ""
-        ? [{ description: status.reason, severity: Severity.WARNING }]
-        : [],
-  });
-  return infoMessage(node, ZInfoTypes.ZiNetworkInstance, { case: "niinfo", value });
-}
-
-export function networkGone(node: string, id: NetworkId): InfoMessage {
-  const value = create(info.ZInfoNetworkInstanceSchema, { networkID: id });
-  return infoMessage(node, ZInfoTypes.ZiNetworkInstance, { case: "niinfo", value });
 }
 
 interface ContentProgress {

@@ -19,6 +19,7 @@ import type { AppUsages, HostFacts } from "../../ports.ts";
 import { Alarm } from "../alarm.ts";
 import type { ControllerClient } from "../controller-client.ts";
 import type { Settings } from "../settings/settings.ts";
+import { type NetworkCounters, networkMetrics, plugMetrics, portMetrics } from "./network-metrics.ts";
 
 export interface MetricsParts {
   readonly client: ControllerClient;
@@ -26,6 +27,7 @@ export interface MetricsParts {
   readonly disk: Disk;
   readonly host: HostFacts;
   readonly usages: AppUsages | undefined;
+  readonly network: NetworkCounters;
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: Random;
@@ -99,12 +101,16 @@ export class MetricsLoop {
   async #message(): Promise<metrics.ZMetricMsg> {
     const { store, usages, clock, node, host, disk } = this.#parts;
     const apps: metrics.appMetric[] = [];
+    const desired = store.desired.get();
+    const counters = await this.#parts.network.counters();
     let allocated = 0;
     for (const [id, status] of store.apps.entries()) {
       const usage = await usages?.usage(id);
       if (usage === undefined) continue;
       allocated += usage.memoryLimitBytes;
-      apps.push(appMetric(status, usage));
+      const nics = desired?.apps.find((app) => app.id === id)?.nics ?? [];
+      const plugs = plugMetrics(nics, (name) => store.nics.get(`${id}/${name}`), counters);
+      apps.push(appMetric(status, usage, plugs));
     }
     const { cpuNanos, memoryUsedBytes } = await host.usage();
     const { bytes, totalBytes } = await disk.free();
@@ -116,6 +122,12 @@ export class MetricsLoop {
         case: "dm",
         value: create(metrics.deviceMetricSchema, {
           // The time here is a length: that is how the API has it.
+          network: portMetrics(desired ?? {}, counters),
+          acl: {
+            totalRuleCount: BigInt(
+              desired?.apps.flatMap((it) => it.nics.flatMap((nic) => nic.rules)).length ?? 0,
+            ),
+          },
           cpuMetric: { upTime: timestampFromMs(upSeconds * 1000), totalNs: cpuNanos },
           deviceMemory: {
             memoryMB: Math.floor(host.memoryBytes / mib),
@@ -134,11 +146,21 @@ export class MetricsLoop {
         }),
       },
       am: apps,
+      nm: networkMetrics(
+        desired ?? { networks: [] },
+        new Map(store.networks.entries()),
+        store.nics.entries().map(([, nic]) => nic),
+        counters,
+      ),
     });
   }
 }
 
-function appMetric(status: AppStatus, usage: AppUsage): metrics.appMetric {
+function appMetric(
+  status: AppStatus,
+  usage: AppUsage,
+  network: ReturnType<typeof plugMetrics>,
+): metrics.appMetric {
   const value = create(metrics.appMetricSchema, {
     AppID: status.id,
     AppName: status.displayName,
@@ -151,7 +173,7 @@ function appMetric(status: AppStatus, usage: AppUsage): metrics.appMetric {
       allocatedMB: Math.floor(usage.memoryLimitBytes / mib),
       usedMB: Math.floor(usage.memoryBytes / mib),
     },
-    network: [{ iName: "eth0", rxBytes: usage.rxBytes, txBytes: usage.txBytes }],
+    network,
   });
   const use = create(ext.AppUsageSchema, {
     containers: usage.containers.map(({ name, cpuNanos, memoryBytes }) => ({

@@ -33,11 +33,10 @@ import {
   contentGone,
   contentInfo,
   type InfoMessage,
-  networkGone,
-  networkInfo,
   volumeGone,
   volumeInfo,
 } from "./info-messages.ts";
+import { networkGone, networkInfo } from "./network-info.ts";
 
 export interface ReporterParts {
   readonly client: ControllerClient;
@@ -200,7 +199,7 @@ export class Reporter implements Reconciler {
       case "network": {
         const spec = desired?.networks.find((network) => network.id === id);
         if (spec === undefined) return { message: networkGone(node(), id as NetworkId), gone: true };
-        return there(networkInfo(node(), spec, store.networks.get(spec.id), nics()));
+        return there(networkInfo(node(), spec, store.networks.get(spec.id), nics(), desired?.apps ?? []));
       }
       case "content": {
         const spec = desired?.contents.find((content) => content.id === id);

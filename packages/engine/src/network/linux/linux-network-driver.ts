@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { LinkCounters } from "../../observed.ts";
 import { carryOver, type NftListing, tableDigest } from "../carry-over.ts";
-import type { BridgeItem, NetworkDriver, NetworkItems, PlugCounters, TapItem } from "../network-driver.ts";
+import type { BridgeItem, NetworkDriver, NetworkItems, TapItem } from "../network-driver.ts";
 import { tableNames } from "../ruleset.ts";
 import { applyPolicyRoutes } from "./policy-routes.ts";
 import { applyResolvers } from "./resolvers.ts";
@@ -68,7 +69,7 @@ export class LinuxNetworkDriver implements NetworkDriver {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  async counters(): Promise<ReadonlyMap<string, PlugCounters>> {
+  async counters(): Promise<ReadonlyMap<string, LinkCounters>> {
     const [links, listings] = await Promise.all([
       list<Link>("ip", ["-j", "-s", "link", "show"]),
       this.#listings(),
@@ -76,12 +77,13 @@ export class LinuxNetworkDriver implements NetworkDriver {
     const packets = new Map<string, number>();
     for (const { nftables } of listings)
       for (const { counter } of nftables) if (counter) packets.set(counter.name, counter.packets);
-    const counters = new Map<string, PlugCounters>();
+    const counters = new Map<string, LinkCounters>();
     for (const { ifname, stats64 } of links) {
-      if (stats64 === undefined || !this.#isTap(ifname)) continue;
+      if (stats64 === undefined || ifname === "lo" || (this.#ours.test(ifname) && !this.#isTap(ifname)))
+        continue;
       const counted = (kind: string): bigint => BigInt(packets.get(`${ifname}_${kind}`) ?? 0);
-      // The plug's other end is the app's: what the node takes in, the app has sent.
-      const { rx: sent, tx: got } = stats64;
+      // A plug's other end is the app's: what the node takes in, the app has sent.
+      const [got, sent] = this.#isTap(ifname) ? [stats64.tx, stats64.rx] : [stats64.rx, stats64.tx];
       counters.set(ifname, {
         ...{ rxBytes: BigInt(got.bytes), txBytes: BigInt(sent.bytes) },
         ...{ rxPackets: BigInt(got.packets), txPackets: BigInt(sent.packets) },

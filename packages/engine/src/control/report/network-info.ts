@@ -1,0 +1,84 @@
+/** What the node tells of networks and of the plugs of apps. Pure. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { info, infoCommon, netinst } from "@selvedge/eve-api";
+import type { AppSpec, NetworkId, NetworkSpec } from "../../desired.ts";
+import type { NetworkStatus, NicStatus } from "../../observed.ts";
+import { type InfoMessage, infoMessage } from "./info-messages.ts";
+
+const { ZInfoTypes, ZNetworkInstanceState: State } = info;
+type ReadyNic = Extract<NicStatus, { phase: "ready" }>;
+
+/** `nics` are all of the node's; `apps` know how the one that is a gateway is called. */
+export function networkInfo(
+  node: string,
+  spec: NetworkSpec,
+  status: NetworkStatus | undefined,
+  nics: readonly NicStatus[],
+  apps: readonly AppSpec[],
+): InfoMessage {
+  const plugs = nics.flatMap((nic) => (nic.phase === "ready" && nic.networkId === spec.id ? [nic] : []));
+  const { ZnetInstSwitch, ZnetInstLocal } = netinst.ZNetworkInstType;
+  const up = status?.phase === "ready" ? status : undefined;
+  const fault = status?.phase === "waiting" && spec.inactive !== true ? status.reason : "";
+  const value = create(info.ZInfoNetworkInstanceSchema, {
+    networkID: spec.id,
+    networkVersion: spec.version ?? "",
+    displayname: spec.name,
+    instType: spec.kind === "switch" ? ZnetInstSwitch : ZnetInstLocal,
+    activated: up !== undefined,
+    ports: [...(up?.ports ?? [])],
+    bridgeNum: up === undefined ? 0 : up.index + 1,
+    bridgeName: up?.bridge ?? "",
+    bridgeIPAddr: spec.gateway,
+    ipAssignments: plugs.flatMap((nic) =>
+      hostOf(nic) === "" ? [] : [{ macAddress: nic.mac, ipAddress: [hostOf(nic)] }],
+    ),
+    vifs: plugs.map(({ tap, mac, appId }) => ({ vifName: tap, macAddress: mac, appID: appId })),
+    state:
+      up !== undefined
+        ? State.ZNETINST_STATE_ONLINE
+        : fault === ""
+          ? State.ZNETINST_STATE_INIT
+          : State.ZNETINST_STATE_ERROR,
+    mtu: spec.mtu ?? mtuUsual,
+    ipRoutes: (spec.routes ?? []).map(({ destination, gateway, port }) => {
+      const holder = plugs.find((nic) => hostOf(nic) === gateway)?.appId;
+      const gatewayApp = apps.find(({ id }) => id === holder)?.id ?? "";
+      return { destinationNetwork: destination, gateway, port, gatewayApp };
+    }),
+    networkErr: fault === "" ? [] : [{ description: fault, severity: infoCommon.Severity.ERROR }],
+  });
+  return infoMessage(node, ZInfoTypes.ZiNetworkInstance, { case: "niinfo", value });
+}
+
+/** What Ethernet carries, and what a network has that says nothing. */
+const mtuUsual = 1500;
+
+export function networkGone(node: string, id: NetworkId): InfoMessage {
+  const value = create(info.ZInfoNetworkInstanceSchema, { networkID: id });
+  return infoMessage(node, ZInfoTypes.ZiNetworkInstance, { case: "niinfo", value });
+}
+
+/** An app's plugs as ZInfoApp has them. */
+export function plugInfos(
+  nics: readonly NicStatus[],
+): NonNullable<MessageInitShape<typeof info.ZInfoAppSchema>["network"]> {
+  return nics.flatMap((nic) => {
+    if (nic.phase !== "ready") return [];
+    const host = hostOf(nic);
+    return [
+      {
+        macAddr: nic.mac,
+        devName: nic.tap,
+        IPAddrs: host === "" ? [] : [host],
+        defaultRouters: nic.router === undefined ? [] : [nic.router],
+        dns: { DNSservers: [...nic.dns], DNSsearch: [...nic.searchDomains] },
+        ipv4Up: host !== "",
+      },
+    ];
+  });
+}
+
+function hostOf({ address }: ReadyNic): string {
+  return address.replace(/\/.*/, "");
+}
