@@ -22,6 +22,11 @@ export interface ConfigBook {
   onChange(listener: (node: NodeId) => void): () => void;
 }
 
+/** So much waits already that more is not taken in now: the node sends it again. */
+export class BusyError extends Error {
+  override name = "BusyError";
+}
+
 /**
  * What nodes report, once the gateway has checked who says so. A promise that resolves means "kept": only
  * then does the gateway acknowledge.

@@ -19,6 +19,10 @@ export function unreadable(what: string): Refused {
   return unusable(`the payload is no ${what}`);
 }
 
+export function notFound(path: string): Refused {
+  return { status: 404, reason: "path", message: `there is no ${path.slice(0, 100)}` };
+}
+
 const protobuf = "application/x-proto-binary";
 const noBody = new Uint8Array(0);
 

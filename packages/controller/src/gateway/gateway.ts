@@ -8,7 +8,7 @@
  * Which status a node gets decides what it does next (docs/decisions/0030): what it should send again is
  * never answered with a 4xx that makes it drop the message.
  */
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { type Clock, describeError, type Log, MetricRegistry, type Random, uuid } from "@selvedge/base";
 import {
   attest,
@@ -16,37 +16,33 @@ import {
   type EndpointMatch,
   type EndpointName,
   ExtensionError,
-  flowlog,
-  hardwareHealth,
-  info,
   type LinkSocket,
-  logs,
   matchEndpoint,
-  metrics,
   pathOf,
   uuid as uuidApi,
 } from "@selvedge/eve-api";
 import type { ControllerIdentity } from "../pki/controller-identity.ts";
-import type {
-  ConfigBook,
-  DeviceGateway,
-  DeviceRequest,
-  DeviceResponse,
-  LinkHub,
-  NodeId,
-  Reports,
+import {
+  BusyError,
+  type ConfigBook,
+  type DeviceGateway,
+  type DeviceRequest,
+  type DeviceResponse,
+  type LinkHub,
+  type NodeId,
+  type Reports,
 } from "../ports.ts";
-import { empty, message, type Refused, refusal, unreadable, unusable } from "./answers.ts";
+import { empty, message, notFound, type Refused, refusal, unreadable, unusable } from "./answers.ts";
 import type { Attestation } from "./attestation.ts";
 import { authenticate } from "./authenticate.ts";
 import { DeviceCertificateError, type DeviceCertificates } from "./device-certificates.ts";
 import { GatewayMetrics, type PollProof } from "./gateway-metrics.ts";
 import { EscrowError } from "./key-escrow.ts";
-import { fromAppLogBundle, fromLogBundle } from "./legacy-logs.ts";
 import { LinkHandshakes } from "./link-handshakes.ts";
 import type { KnownNode, NodeDirectory, RegistrationOutcome } from "./node-directory.ts";
 import { Refusals } from "./refusals.ts";
 import { readRegistration } from "./registration.ts";
+import { parse, takeReport } from "./reports.ts";
 import { SignedConfigs } from "./signed-configs.ts";
 
 export interface GatewayOptions {
@@ -123,10 +119,11 @@ export class Gateway implements DeviceGateway, Disposable {
       const answer = await this.#answer(match, request);
       return "reason" in answer ? this.#refuse(request, answer, match.node) : answer;
     } catch (error) {
+      if (error instanceof BusyError) return again();
       if (error instanceof ExtensionError) return this.#refuse(request, unusable(error.message), match.node);
       // The node is not at fault: whatever it sent, it shall send again.
       this.#options.log.error("request failed", { path, node: match.node, error: describeError(error) });
-      return empty(503, { "retry-after": `${retrySeconds}` });
+      return again();
     }
   }
 
@@ -148,7 +145,7 @@ export class Gateway implements DeviceGateway, Disposable {
     }
     // A poll that was verified before costs nothing to answer, so a stranger behind the same address does
     // not stop it.
-    const exhausted = this.refusals.exhausted(remote, match.name === "register");
+    const exhausted = this.refusals.exhausted(remote, match.name === "register", match.node);
     if (!exhausted || this.#lastPoll(match, body) !== undefined) return undefined;
     return {
       status: 429,
@@ -180,6 +177,7 @@ export class Gateway implements DeviceGateway, Disposable {
     if (proved.type === "refused") return deleted(match.name, proved.refused);
     const { node, payload } = proved;
     reports.seen(node.id, clock.now());
+    this.refusals.proved(request.remote, node.id);
     if (match.node !== undefined && match.node !== node.id) {
       return deleted(match.name, { status: 403, reason: "identity", message: "this is another node's path" });
     }
@@ -223,51 +221,7 @@ export class Gateway implements DeviceGateway, Disposable {
       case "scep":
         return { status: 403, reason: "payload", message: "there is no such SCEP profile" };
       default:
-        return (await this.#report(name, node, app, payload)) ?? empty(endpoint.success);
-    }
-  }
-
-  /** Messages of reports; undefined when it was taken. */
-  async #report(
-    name: EndpointName,
-    { id }: KnownNode,
-    app: string,
-    payload: Uint8Array,
-  ): Promise<Refused | undefined> {
-    const { reports } = this.#options;
-    switch (name) {
-      case "info": {
-        const read = parse(info.ZInfoMsgSchema, payload);
-        return read === undefined ? unreadable("ZInfoMsg") : void (await reports.info(id, read));
-      }
-      case "metrics": {
-        const read = parse(metrics.ZMetricMsgSchema, payload);
-        return read === undefined ? unreadable("ZMetricMsg") : void (await reports.metrics(id, read));
-      }
-      case "logs": {
-        const read = parse(logs.LogBundleSchema, payload);
-        return read === undefined
-          ? unreadable("LogBundle")
-          : void (await reports.deviceLogs(id, fromLogBundle(read)));
-      }
-      case "appLogs": {
-        const read = parse(logs.AppInstanceLogBundleSchema, payload);
-        if (read === undefined) return unreadable("AppInstanceLogBundle");
-        await reports.appLogs(id, app, fromAppLogBundle(read));
-        return undefined;
-      }
-      case "flowlog": {
-        const read = parse(flowlog.FlowMessageSchema, payload);
-        return read === undefined ? unreadable("FlowMessage") : void (await reports.flows(id, read));
-      }
-      case "hardwarehealth": {
-        const read = parse(hardwareHealth.ZHardwareHealthSchema, payload);
-        return read === undefined
-          ? unreadable("ZHardwareHealth")
-          : void (await reports.hardwareHealth(id, read));
-      }
-      default:
-        return notFound(name);
+        return (await takeReport(reports, name, { node: node.id, app }, payload)) ?? empty(endpoint.success);
     }
   }
 
@@ -355,8 +309,9 @@ export class Gateway implements DeviceGateway, Disposable {
   }
 }
 
-function notFound(path: string): Refused {
-  return { status: 404, reason: "path", message: `there is no ${path.slice(0, 100)}` };
+/** Whatever it sent, it shall send it again: never a status that makes a node drop what it has to say. */
+function again(): DeviceResponse {
+  return empty(503, { "retry-after": `${retrySeconds}` });
 }
 
 /**
@@ -379,16 +334,5 @@ function registered(outcome: RegistrationOutcome): DeviceResponse | Refused {
     case "waiting":
     case "refused":
       return { status: 403, reason: "enrolment", message: outcome.message };
-  }
-}
-
-function parse<Desc extends Parameters<typeof fromBinary>[0]>(
-  schema: Desc,
-  payload: Uint8Array,
-): ReturnType<typeof fromBinary<Desc>> | undefined {
-  try {
-    return fromBinary(schema, payload);
-  } catch {
-    return undefined;
   }
 }

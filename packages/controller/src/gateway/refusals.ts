@@ -44,15 +44,22 @@ const cheap: ReadonlySet<RefusalReason> = new Set([
   "rate",
 ]);
 
-/** Remotes remembered at once; who is forgotten starts anew. About 100 bytes each. */
-const remotesMax = 10_000;
+/** Remotes, and nodes that were refused, remembered at once; who is forgotten starts anew. 100 bytes each. */
+const remotesMax = 20_000;
 /** Nodes whose refusals are counted: more than one controller serves. */
 const nodesMax = 50_000;
 /** A fleet behind one address that is refused by mistake still gets through; a flood does not. */
-const burst = 400;
-const perSecond = 40;
+const shared: Budget = { burst: 400, perSecond: 40 };
+/** One node's own, at the address it speaks from. What it costs to check these is a tenth of a flood. */
+const own: Budget = { burst: 40, perSecond: 4 };
+
+interface Budget {
+  readonly burst: number;
+  readonly perSecond: number;
+}
 
 interface Remote {
+  readonly budget: Budget;
   /** Refusals that may still come before the remote has to wait. */
   readonly left: number;
   readonly at: Instant;
@@ -68,6 +75,8 @@ export class Refusals {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #remotes = new LruMap<string, Remote>(remotesMax);
+  /** Where nodes last proved who they are. */
+  readonly #homes = new LruMap<NodeId, string>(nodesMax);
   readonly #nodes = new LruMap<NodeId, Partial<Record<RefusalReason, number>>>(nodesMax);
   readonly #totals = new Map<RefusalReason, number>();
   readonly #listeners = new Set<(node: NodeId) => void>();
@@ -77,22 +86,31 @@ export class Refusals {
     this.#log = log;
   }
 
-  /** Whether this remote has used up its refusals for now. */
-  exhausted(remote: string, registering: boolean): boolean {
-    const known = this.#remotes.get(budgetOf(remote, registering));
+  /**
+   * Whether this remote has used up its refusals for now. Requests in the name of a node that speaks from
+   * there have a budget of their own: a stranger behind the same address does not silence it.
+   */
+  exhausted(remote: string, registering: boolean, node: NodeId | undefined): boolean {
+    const [key] = this.#budgetOf(remote, registering, node);
+    const known = this.#remotes.get(key);
     return known !== undefined && this.#left(known) < 1;
+  }
+
+  /** The node has just proved who it is, from this address. */
+  proved(remote: string, node: NodeId): void {
+    this.#homes.set(node, remote);
   }
 
   count(refusal: Refusal): void {
     const { reason, remote, node, registering = false } = refusal;
     this.#totals.set(reason, (this.#totals.get(reason) ?? 0) + 1);
     if (reason === "early") return;
-    const budget = budgetOf(remote, registering);
-    const known = this.#remotes.get(budget);
+    const [key, budget] = this.#budgetOf(remote, registering, node);
+    const known = this.#remotes.get(key);
     const count = (known?.count ?? 0) + 1;
     const spent = cheap.has(reason) ? 0 : 1;
-    const left = (known === undefined ? burst : this.#left(known)) - spent;
-    this.#remotes.set(budget, { left, at: this.#clock.now(), count });
+    const left = (known === undefined ? budget.burst : this.#left(known)) - spent;
+    this.#remotes.set(key, { budget, left, at: this.#clock.now(), count });
     if (node !== undefined) this.#countNode(node, reason);
     const { message: why, ...fields } = refusal;
     if (Number.isInteger(Math.log2(count))) this.#log.warn("request refused", { ...fields, why, count });
@@ -121,13 +139,14 @@ export class Refusals {
     if (Number.isInteger(Math.log2(sum))) for (const listener of [...this.#listeners]) listener(node);
   }
 
-  #left({ left, at }: Remote): number {
+  #budgetOf(remote: string, registering: boolean, node: NodeId | undefined): readonly [string, Budget] {
+    if (node !== undefined && this.#homes.get(node) === remote) return [`${remote} ${node}`, own];
+    return [registering ? `${remote} registering` : remote, shared];
+  }
+
+  #left({ left, at, budget: { burst, perSecond } }: Remote): number {
     // A clock that went back must not take what was there.
     const passed = Math.max(0, between(at, this.#clock.now()));
     return Math.min(burst, left + (passed / 1000) * perSecond);
   }
-}
-
-function budgetOf(remote: string, registering: boolean): string {
-  return registering ? `${remote} registering` : remote;
 }

@@ -27,6 +27,7 @@ import type { NodeFacts } from "./node-facts.ts";
 import { timeOfNode } from "./node-time.ts";
 import { podStatusOf } from "./pod-status.ts";
 import { ReportOrder } from "./report-order.ts";
+import { ReportQueues } from "./report-queues.ts";
 import type { UsageBook } from "./usage-book.ts";
 
 export interface NodeReportsDeps {
@@ -57,7 +58,7 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
   readonly #deps: NodeReportsDeps;
   readonly #order = new ReportOrder();
   readonly #told = new LruMap<string, number>(toldMax);
-  readonly #queues = new Map<NodeId, Promise<void>>();
+  readonly #queues = new ReportQueues();
 
   constructor(deps: NodeReportsDeps) {
     this.#deps = deps;
@@ -66,15 +67,7 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
   info(node: NodeId, message: ZInfoMsg): Promise<void> {
     // What cannot be kept yet must not be acknowledged: the node says it again.
     if (!this.#deps.cluster.started) return Promise.reject(new Error("the controller is still starting"));
-    const before = this.#queues.get(node) ?? Promise.resolve();
-    const mine = before
-      .catch(() => undefined)
-      .then(() => this.#info(node, message))
-      .finally(() => {
-        if (this.#queues.get(node) === mine) this.#queues.delete(node);
-      });
-    this.#queues.set(node, mine);
-    return mine;
+    return this.#queues.run(node, () => this.#info(node, message));
   }
 
   async metrics(node: NodeId, message: ZMetricMsg): Promise<void> {
