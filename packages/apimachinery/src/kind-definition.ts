@@ -14,6 +14,8 @@ export interface KindDefinition {
   readonly kind: string;
   readonly plural: string;
   readonly singular: string;
+  /** The kind's name with List at its end when not given. */
+  readonly listKind?: string;
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
   readonly namespaced: boolean;
@@ -39,10 +41,13 @@ export interface KindDefinition {
    */
   readonly applyDefaults?: (object: KubeObject) => void;
   /**
-   * What the schema cannot say; `old` on update. Returns all that is wrong. Of a custom kind it is called
-   * only when the schema finds nothing wrong; of others what is required may be missing.
+   * What the schema cannot say; `old` on update, and what the schema has found. Returns what else is wrong.
    */
-  readonly validate?: (object: KubeObject, old: KubeObject | undefined) => FieldError[];
+  readonly validate?: (
+    object: KubeObject,
+    old: KubeObject | undefined,
+    found?: readonly FieldError[],
+  ) => FieldError[];
   /**
    * Whether PUT without a resourceVersion is allowed: true for most built-in kinds, false for custom ones.
    */
@@ -61,14 +66,16 @@ export interface KindDefinition {
   /** Set where the objects are kept as another kind's, or in another version. */
   readonly view?: KindView;
   /** What a deletion changes when it begins, in place, besides the time: a finalizer of the server's own. */
-  readonly beginDeletion?: (object: KubeObject) => void;
+  readonly beginDeletion?: (object: KubeObject, time: string) => void;
+  /** What can be done with its objects: everything when not given. */
+  readonly verbs?: readonly string[];
   /** Said to whoever uses this version. */
   readonly deprecationWarning?: string;
 }
 
 /**
  * One of several ways to see the same stored objects: events in two groups, a custom kind in two versions.
- * Neither function changes what it is given or shares it with what it returns.
+ * `read` may change what it is given; `write` may not, but may share it.
  */
 export interface KindView {
   /** Where the objects are kept. */
@@ -158,6 +165,8 @@ export interface ProtobufField {
    * false mean absent.
    */
   readonly optional?: boolean;
+  /** A message that stands for the one of its members that is there; of several, the last. */
+  readonly choice?: boolean;
   /** A struct embedded in upstream's Go: its members are the parent's own, `name` appears nowhere. */
   readonly embedded?: boolean;
   /** Of a message, or of a map's values. A function where messages refer to each other. */

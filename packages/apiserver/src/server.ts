@@ -4,6 +4,7 @@
  *   request ── who? ── other services ── documents ── may they? ── bounds ── read │ watch │ write │ stream
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TlsOptions } from "node:tls";
 import type { KindDefinition } from "@selvedge/apimachinery";
@@ -38,7 +39,7 @@ import { isTrue } from "./http/query.ts";
 import { serveList, serveObject } from "./http/reads.ts";
 import { type RequestInfo, requestInfo } from "./http/request-info.ts";
 import { type RequestMeter, RequestMetrics } from "./http/request-metrics.ts";
-import { sendJson, sendStatus } from "./http/respond.ts";
+import { sendJson, sendStatus, warn } from "./http/respond.ts";
 import { serveWatch } from "./http/watches.ts";
 import { serveWrite, writesSubresource } from "./http/writes.ts";
 import type { ComputedKind } from "./rest/computed-kind.ts";
@@ -133,6 +134,11 @@ export class ApiServer {
     return this.#listener.listen(port, host);
   }
 
+  /** Serves a connection that came in elsewhere: another replica passes it on. */
+  accept(socket: Socket): void {
+    this.#listener.accept(socket);
+  }
+
   /** Shows this certificate to whoever connects from now on; connections that are open stay. */
   renew(tls: ApiServerOptions["tls"]): void {
     this.#listener.renew(tls);
@@ -171,6 +177,8 @@ export class ApiServer {
       throw unknownResource();
     }
     const target = await this.#target(path);
+    const { deprecationWarning } = target.kind;
+    if (deprecationWarning !== undefined) warn(response, deprecationWarning);
     meter.about(info.verb, target);
     await this.#answer({ request, response, query, user, target });
   }

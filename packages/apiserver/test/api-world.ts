@@ -12,7 +12,7 @@ import { promisify } from "node:util";
 import type { KindDefinition } from "@selvedge/apimachinery";
 import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
 import { allKinds } from "@selvedge/kinds";
-import { ApiServer, ObjectRegistry, SqliteStore } from "../src/index.ts";
+import { ApiServer, CustomResources, ObjectRegistry, SqliteStore } from "../src/index.ts";
 
 const run = promisify(execFile);
 
@@ -100,16 +100,19 @@ export class ApiWorld {
   readonly clock: SystemClock = new SystemClock();
   readonly store: SqliteStore;
   readonly objects: ObjectRegistry;
+  readonly #custom: CustomResources;
   readonly #server: ApiServer;
   #port = 0;
 
   constructor() {
     this.store = new SqliteStore(join(this.folder, "store.db"));
     this.objects = new ObjectRegistry([...allKinds, gadget], this.store, this.clock, new SeededRandom(1));
+    const log = new Log("test", this.clock, silentSink);
+    this.#custom = new CustomResources({ objects: this.objects, store: this.store, clock: this.clock, log });
     const token = (text: string): string => createHash("sha256").update(text).digest("hex");
     this.#server = new ApiServer({
       ...{ objects: this.objects, clock: this.clock, random: new SeededRandom(2) },
-      log: new Log("test", this.clock, silentSink),
+      log,
       tls: this.#certificates(),
       tokens: new Map([
         [token("root"), { name: "root", groups: ["system:masters"] }],
@@ -119,6 +122,7 @@ export class ApiWorld {
   }
 
   async start(): Promise<this> {
+    await this.#custom.start();
     this.#port = await this.#server.listen(0, "127.0.0.1");
     for (const name of ["default", "kube-system"]) {
       const namespaces = allKinds.find((kind) => kind.plural === "namespaces");
@@ -130,6 +134,7 @@ export class ApiWorld {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.close();
+    await this.#custom[Symbol.asyncDispose]();
     this.store.close();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -149,11 +149,9 @@ function decodeValue(field: ProtobufField, reader: Reader, wire: number, depth: 
     case "message": {
       const { message } = field;
       if (message === undefined) throw new ProtobufError(`the table of ${field.name} is missing`);
-      return decodeMessage(
-        typeof message === "function" ? message() : message,
-        reader.bytes(wire),
-        depth + 1,
-      );
+      const table = typeof message === "function" ? message() : message;
+      const value = decodeMessage(table, reader.bytes(wire), depth + 1);
+      return field.choice ? Object.values(value).at(-1) : value;
     }
     case "map":
       throw new ProtobufError(`${field.name} is a map of maps`);

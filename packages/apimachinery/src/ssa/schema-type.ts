@@ -1,4 +1,5 @@
 /** A kind's schema as the type that apply merges by. */
+import { cloneJson } from "@selvedge/base";
 import type { KindDefinition } from "../kind-definition.ts";
 import type { KubeObject } from "../object.ts";
 import type { Schema } from "../schema.ts";
@@ -22,7 +23,7 @@ export function versionsOf(kind: KindDefinition): Versions {
       if (from === to || object === undefined || object === null) return object;
       const [source, target] = [find(from)?.view, find(to)?.view];
       if (source === undefined || target === undefined) return object;
-      return target.read(source.write(object as KubeObject));
+      return target.read(cloneJson(source.write(object as KubeObject)));
     },
   };
 }

@@ -48,8 +48,12 @@ function isDay(match: RegExpExecArray | null): boolean {
   return made.getUTCMonth() === month - 1 && made.getUTCDate() === day;
 }
 
-const hostname =
-  /^([a-zA-Z0-9\p{S}\p{L}](-?[a-zA-Z0-9\p{S}\p{L}]{0,62})?|([a-zA-Z0-9\p{S}\p{L}]([-a-zA-Z0-9\p{S}\p{L}]{0,61}[a-zA-Z0-9\p{S}\p{L}])?\.)+[a-zA-Z\p{L}]{2,63})$/u;
+/** A name's letters: what looks like one in any script. */
+const sign = "a-zA-Z0-9\\p{S}\\p{L}";
+const hostname = new RegExp(
+  `^([${sign}](-?[${sign}]{0,62})?|([${sign}]([-${sign}]{0,61}[${sign}])?\\.)+[a-zA-Z\\p{L}]{2,63})$`,
+  "u",
+);
 
 function isHostname(text: string): boolean {
   return text.length <= 255 && hostname.test(text) && text.split(".").every((part) => part.length <= 63);

@@ -6,8 +6,8 @@ import {
   type OpenApiDocument,
   openapiRoot,
   openapiV2,
-  openapiV2Protobuf,
   openapiV3,
+  type SwaggerDocument,
 } from "../rest/openapi.ts";
 import type { Resource } from "../rest/resources.ts";
 import { aggregationOf, wantsProtobuf } from "./negotiation.ts";
@@ -54,7 +54,7 @@ export class Documents {
   #v3:
     | { readonly root: OpenApiDocument; readonly documents: ReadonlyMap<string, OpenApiDocument> }
     | undefined;
-  #v2: OpenApiDocument | undefined;
+  #v2: SwaggerDocument | undefined;
 
   constructor(resources: readonly Resource[]) {
     this.#resources = resources;
@@ -100,12 +100,14 @@ export class Documents {
   }
 
   #serveV2(request: IncomingMessage, response: ServerResponse): boolean {
+    this.#v2 ??= openapiV2(this.#resources, gitVersion);
     if (wantsProtobuf(request.headers.accept)) {
-      response.writeHead(200, { "content-type": v2Protobuf, vary: "Accept" });
-      response.end(openapiV2Protobuf);
+      const etag = `"${this.#v2.hash}-protobuf"`;
+      if (request.headers["if-none-match"] === etag) response.writeHead(304, { etag, vary: "Accept" });
+      else response.writeHead(200, { "content-type": v2Protobuf, vary: "Accept", etag });
+      response.end(response.statusCode === 304 ? undefined : this.#v2.protobuf);
       return true;
     }
-    this.#v2 ??= openapiV2(this.#resources, gitVersion);
     return serveTagged(request, response, this.#v2);
   }
 

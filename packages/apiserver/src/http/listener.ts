@@ -59,6 +59,11 @@ export class Listener {
     this.#server.on("tlsClientError", () => undefined);
   }
 
+  /** Serves a connection that came in elsewhere. */
+  accept(socket: Socket): void {
+    this.#server.emit("connection", socket);
+  }
+
   /** Listens and tells the port. */
   listen(port: number, host: string): Promise<number> {
     return new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 /** GET: one object, a list, or a watch, in the form the client asks for. */
 import type { KubeObject } from "@selvedge/apimachinery";
 import type { Clock, Random } from "@selvedge/base";
-import { apiVersionOf } from "../rest/kind-names.ts";
+import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
 import { listMetadata, type ObjectRegistry } from "../rest/object-registry.ts";
 import { scaleOf } from "../rest/scale.ts";
 import { partial, tableOf } from "../rest/table.ts";
@@ -49,7 +49,7 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
   const [apiVersion, name] =
     view === "partial"
       ? ["meta.k8s.io/v1", "PartialObjectMetadataList"]
-      : [apiVersionOf(kind), `${kind.kind}List`];
+      : [apiVersionOf(kind), listKindOf(kind)];
   const items = list.items.map((stored) =>
     view === "partial" ? JSON.stringify(partial(stored.object)) : stored.json,
   );

@@ -59,6 +59,11 @@ export function warningHeader(texts: readonly string[]): AnswerHeaders {
   return { warning: [...new Set(texts)].map((text) => `299 - "${encodeHeader(clean(text))}"`) };
 }
 
+/** For an answer whose headers are not yet written. */
+export function warn(response: ServerResponse, text: string): void {
+  for (const [name, value] of Object.entries(warningHeader([text]))) response.setHeader(name, value);
+}
+
 /** Headers are Latin-1: what lies beyond is sent as its UTF-8 bytes. */
 function encodeHeader(text: string): string {
   return Buffer.from(text).toString("latin1");

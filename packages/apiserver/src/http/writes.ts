@@ -3,7 +3,7 @@ import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachin
 import { deleteOptionsMessage, PatchError, parseJsonBody, parseYamlBody } from "@selvedge/apimachinery";
 import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
 import { pruneObject } from "../rest/field-validation.ts";
-import { apiVersionOf } from "../rest/kind-names.ts";
+import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
 import type { ObjectRegistry, WriteQuery } from "../rest/object-registry.ts";
 import { applyPatch, type PatchKind, patchTypes, patchTypesOf } from "../rest/patching.ts";
 import { bindingMessage, bindPod, evictionMessage, evictPod } from "../rest/pod-parts.ts";
@@ -56,7 +56,8 @@ function isPart({ group, plural, subresource }: PostedPart, { kind, subresource:
 
 export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise<void> {
   const { request, response } = exchange;
-  const warnings: string[] = [];
+  const { deprecationWarning } = exchange.target.kind;
+  const warnings: string[] = deprecationWarning === undefined ? [] : [deprecationWarning];
   const body = await readBody(request);
   const { code, body: answer } = await write(exchange, ports, body, (text) => warnings.push(text));
   const object = answer as KubeObject;
@@ -273,7 +274,7 @@ async function remove(exchange: Exchange, { objects }: WritePorts, body: Uint8Ar
     return {
       code: 200,
       body: {
-        kind: `${kind.kind}List`,
+        kind: listKindOf(kind),
         apiVersion: apiVersionOf(kind),
         metadata: { resourceVersion },
         items,

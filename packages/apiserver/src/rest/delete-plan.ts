@@ -36,7 +36,7 @@ export function planDelete(
 ): DeletePlan {
   checkOptions(query);
   checkPreconditions(kind, found, query);
-  const stored = begun(kind, found);
+  const stored = begun(kind, found, now);
   const grace = graceOf(kind, stored, query);
   const finalizers = finalizersAfter(stored.metadata.finalizers ?? [], query);
   const held = finalizers.length > 0 || namespaceFinalizers(stored).length > 0;
@@ -65,10 +65,10 @@ export function planDelete(
 }
 
 /** The object with what its kind says of one that is about to go. */
-function begun(kind: KindDefinition, object: KubeObject): KubeObject {
+function begun(kind: KindDefinition, object: KubeObject, now: Instant): KubeObject {
   if (kind.beginDeletion === undefined || object.metadata.deletionTimestamp) return object;
   const begins = structuredClone(object);
-  kind.beginDeletion(begins);
+  kind.beginDeletion(begins, toRfc3339(now));
   return begins;
 }
 

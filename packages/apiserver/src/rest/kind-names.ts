@@ -7,11 +7,16 @@ export interface KindName {
   readonly kind: string;
   readonly plural: string;
   readonly namespaced: boolean;
+  readonly listKind?: string;
   readonly view?: KindView;
 }
 
 export function apiVersionOf(kind: { readonly group: string; readonly version: string }): string {
   return kind.group === "" ? kind.version : `${kind.group}/${kind.version}`;
+}
+
+export function listKindOf(kind: KindName): string {
+  return kind.listKind ?? `${kind.kind}List`;
 }
 
 /** `deployments.apps`, as messages name a resource. */

@@ -6,7 +6,8 @@ export class KindTable {
   readonly #own: readonly KindDefinition[];
   #all: readonly KindDefinition[];
   #places: ReadonlyMap<string, readonly KindDefinition[]>;
-  readonly #endings = new WeakMap<KindDefinition, AbortController>();
+  /** By view, where there is one: a kind that is shown as before is the same to who watches it. */
+  readonly #endings = new WeakMap<object, AbortController>();
 
   /** Waits until the table knows what was known when it was asked: others come and go in the store. */
   catchUp: () => Promise<void> = async () => undefined;
@@ -27,13 +28,24 @@ export class KindTable {
     return this.#own;
   }
 
+  /** One kind for each place where objects are kept, in whichever versions they are shown. */
+  get kept(): KindDefinition[] {
+    const places = new Map<string, KindDefinition>();
+    for (const kind of this.#all) {
+      const { group, plural } = kind.view?.of ?? kind;
+      const place = placeOf(group, plural);
+      if (!places.has(place)) places.set(place, kind);
+    }
+    return [...places.values()];
+  }
+
   /** Serves these besides the program's own, in place of what was said last. */
   serve(others: readonly KindDefinition[]): void {
-    const kept = new Set(others);
-    const gone = this.#all.slice(this.#own.length).filter((kind) => !kept.has(kind));
+    const kept = new Set(others.map(identityOf));
+    const gone = this.#all.slice(this.#own.length).filter((kind) => !kept.has(identityOf(kind)));
     this.#all = [...this.#own, ...others];
     this.#places = byPlace(this.#all);
-    for (const kind of gone) this.#endings.get(kind)?.abort();
+    for (const kind of gone) this.#endings.get(identityOf(kind))?.abort();
   }
 
   /** The kind of that name: in that version, or else in the first that is served. */
@@ -48,13 +60,17 @@ export class KindTable {
 
   /** Fires when the kind is no longer served as it is. */
   ending(kind: KindDefinition): AbortSignal {
-    let ending = this.#endings.get(kind);
+    let ending = this.#endings.get(identityOf(kind));
     if (ending === undefined) {
       ending = new AbortController();
-      this.#endings.set(kind, ending);
+      this.#endings.set(identityOf(kind), ending);
     }
     return ending.signal;
   }
+}
+
+function identityOf(kind: KindDefinition): object {
+  return kind.view ?? kind;
 }
 
 function placeOf(group: string, plural: string): string {

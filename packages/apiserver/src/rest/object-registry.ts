@@ -6,7 +6,7 @@ import { StatusError } from "../status-error.ts";
 import type { Store } from "../store/store.ts";
 import { type DeleteQuery, planDelete } from "./delete-plan.ts";
 import type { FieldRules } from "./field-validation.ts";
-import { apiVersionOf, isNamespaceKind, type KindName, keyOf } from "./kind-names.ts";
+import { apiVersionOf, isNamespaceKind, type KindName, keyOf, listKindOf } from "./kind-names.ts";
 import { KindTable } from "./kind-table.ts";
 import { type ListQuery, listStored, type StoredList } from "./listing.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
@@ -85,7 +85,7 @@ export class ObjectRegistry {
     const list = await this.listStored(kind, query);
     return {
       apiVersion: apiVersionOf(kind),
-      kind: `${kind.kind}List`,
+      kind: listKindOf(kind),
       metadata: listMetadata(list),
       items: list.items.map((stored) => stored.copy() as T),
     };

@@ -1,15 +1,21 @@
 /** OpenAPI: one v3 document for each group and version, addressed by hash; all of them as one v2 document. */
 import { createHash } from "node:crypto";
-import type { KindDefinition } from "@selvedge/apimachinery";
-import { apiVersionOf } from "./kind-names.ts";
-import { metaPrefix, metaSchemas } from "./openapi-meta.ts";
+import { metaPrefix } from "./openapi-meta.ts";
+import { nameOfList, SchemaBook, schemaName } from "./openapi-schemas.ts";
 import { patchTypesOf } from "./patching.ts";
 import { groupsOf, type Resource, rootOf } from "./resources.ts";
+import { encodeSwagger } from "./swagger-protobuf.ts";
 
 export interface OpenApiDocument {
   readonly json: string;
   /** SHA-512 in hex, upper case: what clients keep the document under. */
   readonly hash: string;
+}
+
+/** The same document in two encodings. */
+export interface SwaggerDocument extends OpenApiDocument {
+  /** Gnostic's, which is what client-go asks for. */
+  readonly protobuf: Uint8Array;
 }
 
 /** The v3 documents by their path below /openapi/v3: `api/v1`, `apis/apps/v1`. */
@@ -20,8 +26,9 @@ export function openapiV3(resources: readonly Resource[], gitVersion: string): M
       const [first] = own;
       if (first === undefined) continue;
       const paths = Object.assign({}, ...own.map(pathsOf)) as Record<string, unknown>;
-      const schemas = { ...metaSchemas, ...Object.assign({}, ...own.map(({ kind }) => schemasOf(kind))) };
-      documents.set(rootOf(first.kind).slice(1), hashed(document(gitVersion, paths, schemas)));
+      const book = new SchemaBook("v3");
+      for (const { kind } of own) book.add(kind);
+      documents.set(rootOf(first.kind).slice(1), hashed(document(gitVersion, paths, book.components)));
     }
   }
   return documents;
@@ -38,26 +45,20 @@ export function openapiRoot(documents: ReadonlyMap<string, OpenApiDocument>): Op
 }
 
 /** For clients from before v3: the same schemas, no operations. */
-export function openapiV2(resources: readonly Resource[], gitVersion: string): OpenApiDocument {
-  const definitions = {
-    ...metaSchemas,
-    ...Object.assign({}, ...resources.map(({ kind }) => schemasOf(kind))),
-  };
-  const text = JSON.stringify({
+export function openapiV2(resources: readonly Resource[], gitVersion: string): SwaggerDocument {
+  const book = new SchemaBook("v2");
+  for (const { kind } of resources) book.add(kind);
+  const definitions = JSON.parse(
+    JSON.stringify(book.components).replaceAll("#/components/schemas/", "#/definitions/"),
+  ) as Record<string, unknown>;
+  const swagger = {
     swagger: "2.0",
     info: { title: "Kubernetes", version: gitVersion },
     paths: {},
     definitions,
-  });
-  const json = text.replaceAll("#/components/schemas/", "#/definitions/");
-  return { json, hash: hashOf(json) };
+  };
+  return { ...hashed(swagger), protobuf: encodeSwagger(swagger) };
 }
-
-/**
- * swagger: "2.0" and nothing else, in gnostic's protobuf: enough for clients that only ask whether there is a
- * schema.
- */
-export const openapiV2Protobuf: Uint8Array = Uint8Array.fromHex("0a03322e30");
 
 function document(
   gitVersion: string,
@@ -79,49 +80,6 @@ function hashed(value: unknown): OpenApiDocument {
 
 function hashOf(text: string): string {
   return createHash("sha512").update(text).digest("hex").toUpperCase();
-}
-
-function schemaName(kind: KindDefinition): string {
-  const { group, version, kind: name } = kind;
-  if (group === "") return `io.k8s.api.core.${version}.${name}`;
-  const short = group.endsWith(".k8s.io") ? group.slice(0, -".k8s.io".length) : group;
-  if (group.endsWith(".k8s.io") || !group.includes(".")) return `io.k8s.api.${short}.${version}.${name}`;
-  return `${group.split(".").reverse().join(".")}.${version}.${name}`;
-}
-
-function schemasOf(kind: KindDefinition): Record<string, unknown> {
-  const identity = { group: kind.group, version: kind.version, kind: kind.kind };
-  const { metadata: _metadata, ...members } = kind.schema.properties ?? {};
-  const name = schemaName(kind);
-  const properties = {
-    apiVersion: {
-      type: "string",
-      description: `Group and version of this kind: ${apiVersionOf(kind)}.`,
-    },
-    kind: { type: "string", description: `The kind's name: ${kind.kind}.` },
-    metadata: {
-      description: "What every object has: name, namespace, labels, annotations.",
-      default: {},
-      allOf: [{ $ref: `#/components/schemas/${metaPrefix}ObjectMeta` }],
-    },
-    ...members,
-  };
-  const list = {
-    description: `A list of ${kind.kind} objects.`,
-    type: "object",
-    required: ["items"],
-    properties: {
-      apiVersion: { type: "string" },
-      items: { type: "array", items: { $ref: `#/components/schemas/${name}` } },
-      kind: { type: "string" },
-      metadata: { allOf: [{ $ref: `#/components/schemas/${metaPrefix}ListMeta` }], default: {} },
-    },
-    "x-kubernetes-group-version-kind": [{ ...identity, kind: `${kind.kind}List` }],
-  };
-  return {
-    [name]: { ...kind.schema, type: "object", properties, "x-kubernetes-group-version-kind": [identity] },
-    [`${name}List`]: list,
-  };
 }
 
 const query = (name: string, type: string, description: string): unknown => ({
@@ -189,7 +147,7 @@ function pathsOf({ kind, verbs, subresources }: Resource): Record<string, unknow
       ...{ name: one, in: "path", required: true, schema: { type: "string" } },
     }));
   if (!verbs.includes("get")) return { [collection]: { post: write("post"), parameters: place(false) } };
-  const list = operation("list", listParameters, { responses: answer(`${name}List`) });
+  const list = operation("list", listParameters, { responses: answer(nameOfList(kind)) });
   const one = { get: operation("get", []), put: write("put"), patch, delete: remove };
   const parts = subresources
     .filter(({ version, name: part }) => version === undefined && (part === "status" || part === "finalize"))

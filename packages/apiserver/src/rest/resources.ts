@@ -1,6 +1,7 @@
 /** What is served, as discovery, OpenAPI and routing see it: each kind with its verbs and subresources. */
 import type { KindDefinition, SubresourceDefinition } from "@selvedge/apimachinery";
 import { apiVersionOf } from "./kind-names.ts";
+import { higherVersion } from "./version-order.ts";
 
 export interface Resource {
   readonly kind: KindDefinition;
@@ -17,7 +18,7 @@ export function resourcesOf(
   computed: readonly KindDefinition[] = [],
 ): Resource[] {
   return [
-    ...kinds.map((kind) => ({ kind, verbs: storedVerbs, subresources: subresourcesOf(kind) })),
+    ...kinds.map((kind) => ({ kind, verbs: kind.verbs ?? storedVerbs, subresources: subresourcesOf(kind) })),
     ...virtual.map((kind) => ({ kind, verbs: ["create"], subresources: [] })),
     ...computed.map((kind) => ({ kind, verbs: ["get", "list"], subresources: [] })),
   ];
@@ -55,7 +56,7 @@ export function groupsOf(resources: readonly Resource[]): ApiGroup[] {
   );
   return names.map((name) => {
     const own = resources.filter(({ kind }) => kind.group === name);
-    const versions = [...new Set(own.map(({ kind }) => kind.version))].sort(byPriority);
+    const versions = [...new Set(own.map(({ kind }) => kind.version))].sort(higherVersion);
     return {
       name,
       versions: versions.map((version) => ({
@@ -73,21 +74,6 @@ const ranks = [...ranked, ...ranksAfter, "apiextensions.k8s.io", "coordination.k
 function rankOf(group: string): number {
   const rank = ranks.indexOf(group);
   return rank < 0 ? ranks.length : rank;
-}
-
-/** v2 before v1 before v1beta2 before v1beta1 before v1alpha1 before anything else. */
-function byPriority(left: string, right: string): number {
-  const keys = (version: string): number[] => {
-    const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);
-    if (match === null) return [0, 0, 0];
-    const [, major = "0", stage, minor = "0"] = match;
-    return [stage === undefined ? 3 : stage === "beta" ? 2 : 1, Number(major), Number(minor)];
-  };
-  const [a, b] = [keys(left), keys(right)];
-  for (const [index, value] of a.entries()) {
-    if (value !== b[index]) return (b[index] ?? 0) - value;
-  }
-  return left < right ? -1 : 1;
 }
 
 /** `/api/v1` or `/apis/apps/v1`. */

@@ -26,17 +26,17 @@ export function tableOf(
       ...{ name, type, format, description, priority },
     })),
     rows: objects.map((object) => ({
-      cells: columns.map((column) => cellOf(column, object, now)),
+      cells: columns.map((column) => cellOf(kind, column, object, now)),
       object: included(object, include),
     })),
   };
 }
 
 /** Times are shown as how long ago they were. */
-function cellOf(column: Column, object: KubeObject, now: Instant): unknown {
+function cellOf(kind: KindDefinition, column: Column, object: KubeObject, now: Instant): unknown {
   const value = column.value(object, now);
   if (column.type !== "date") return value;
-  if (value === null || value === "") return "<unknown>";
+  if (value === null || value === "") return kind.custom ? null : "<unknown>";
   const at = Date.parse(String(value));
   return Number.isNaN(at) ? value : humanDuration(between(instant(at), now));
 }

@@ -9,6 +9,7 @@ import {
   type KindDefinition,
   type KubeObject,
   updateObject,
+  validateChange,
   validateObjectMeta,
   validateSchema,
   withoutTimes,
@@ -103,13 +104,15 @@ function tracked(object: KubeObject, live: KubeObject | undefined, context: Writ
 
 /**
  * What is wrong by the schema and by the kind's own rules. Lists of built-in kinds may hold a key twice, as
- * `env` does, unless the kind itself says no; the rules of custom kinds may rely on all that the schema
- * says.
+ * `env` does, unless the kind itself says no; custom kinds are asked of what changes only.
  */
 function contentErrors(kind: KindDefinition, object: KubeObject, old: KubeObject | undefined): FieldError[] {
+  if (kind.custom) {
+    const found = validateChange(kind.schema, object, old);
+    return [...found, ...(kind.validate?.(object, old, found) ?? [])];
+  }
   const errors = validateSchema(kind.schema, object, old);
-  if (kind.custom && errors.length > 0) return errors;
-  const own = kind.validate?.(object, old) ?? [];
+  const own = kind.validate?.(object, old, errors) ?? [];
   return [...errors.filter(({ type }) => type !== "FieldValueDuplicate"), ...own];
 }
 
@@ -119,7 +122,6 @@ function checkTypes(kind: KindDefinition, object: KubeObject, old: KubeObject | 
   const errors = validateSchema(kind.schema, object).filter(({ type }) => type === "FieldValueTypeInvalid");
   const [first] = errors;
   if (first === undefined) return;
-  if (kind.custom) throw invalid(kind, object.metadata.name ?? "", errors);
   const detail = `${first.field}: ${first.detail}`;
   throw badRequest(
     `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${detail}`,
@@ -128,8 +130,9 @@ function checkTypes(kind: KindDefinition, object: KubeObject, old: KubeObject | 
 
 /** Gives the object its kind's defaults, as members of admission see it. */
 export function fillDefaults(kind: KindDefinition, object: KubeObject, old: KubeObject | undefined): void {
-  if (!kind.custom) dropNulls(kind.schema, object, old);
-  checkTypes(kind, object, old);
+  dropNulls(kind.schema, object, old);
+  // A custom kind's schema may have become stricter than what is stored: that is told of what changes only.
+  if (!kind.custom) checkTypes(kind, object, old);
   applySchemaDefaults(kind.schema, object, old);
   kind.applyDefaults?.(object);
 }

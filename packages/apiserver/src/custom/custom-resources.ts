@@ -1,0 +1,264 @@
+/**
+ * Kinds that users bring. Follows the definitions in the store, on every replica, and serves what they say:
+ *
+ *   definition written ─► log ─► here: kinds served, discovery, OpenAPI ─► status: names accepted, established
+ *   definition marked for deletion ─► here: its objects deleted ─► finalizer taken away
+ *
+ * All replicas write the same status, and the first one wins: a conflict is somebody else's success.
+ */
+import type { KindDefinition } from "@selvedge/apimachinery";
+import { type Clock, describeError, type Log, millis, seconds, sleep, toRfc3339 } from "@selvedge/base";
+import { prefixOf } from "../rest/kind-names.ts";
+import type { ObjectRegistry } from "../rest/object-registry.ts";
+import { readChange, Stored } from "../rest/stored.ts";
+import { StatusError } from "../status-error.ts";
+import { CompactedError, type Store, type Subscription } from "../store/store.ts";
+import { removeInstances } from "./cleanup.ts";
+import { planConditions, type TakenNames } from "./conditions-plan.ts";
+import { customKinds, terminatingKinds } from "./custom-kind.ts";
+import { type CustomResourceDefinition, cleanupFinalizer, conditionOf, hasCondition } from "./definition.ts";
+import { definitionKind } from "./definition-kind.ts";
+import { terminatingGate } from "./terminating-gate.ts";
+
+export interface CustomResourcesOptions {
+  readonly objects: ObjectRegistry;
+  /** The one that the objects are in. */
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Known {
+  readonly stored: Stored;
+  readonly definition: CustomResourceDefinition;
+  /** What the kinds were made of: they stay the same, watches and all, while it does. */
+  readonly made: string;
+  readonly kinds: readonly KindDefinition[] | undefined;
+  readonly terminating: boolean;
+}
+
+/** How often what waits for objects to go is looked at again. */
+const retryAfter = seconds(1);
+/** A replica that is further behind than this answers with what it knows. */
+const catchUpMax = seconds(5);
+const catchUpStep = millis(20);
+
+export class CustomResources implements AsyncDisposable {
+  readonly #options: CustomResourcesOptions;
+  readonly #known = new Map<string, Known>();
+  #log: Subscription | undefined;
+  #closed = false;
+  /** Changes are taken in by one at a time, in order. */
+  #taking: Promise<void> = Promise.resolve();
+  /** Definitions that are looked at, and whether they are to be once more. */
+  readonly #settling = new Map<string, boolean>();
+  readonly #work = new Set<Promise<void>>();
+
+  constructor(options: CustomResourcesOptions) {
+    this.#options = options;
+    const { table, admission } = options.objects;
+    table.serve([definitionKind]);
+    table.catchUp = () => this.#catchUp();
+    admission.add(terminatingGate);
+  }
+
+  /** Serves what is defined, and follows from there. */
+  async start(): Promise<void> {
+    await this.#list();
+    this.#track(this.#follow());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#log?.close();
+    await Promise.all(this.#work);
+  }
+
+  async #list(): Promise<void> {
+    const { store } = this.#options;
+    const prefix = prefixOf(definitionKind, undefined);
+    const { revision, rows } = await store.list(prefix);
+    this.#log?.close();
+    this.#log = store.subscribe(prefix, revision);
+    const names = new Set(rows.map((row) => row.key.slice(prefix.length)));
+    for (const name of [...this.#known.keys()]) if (!names.has(name)) this.#known.delete(name);
+    for (const row of rows) this.#take(row.key.slice(prefix.length), new Stored(row));
+    this.#serve();
+    for (const name of names) this.#settleSoon(name);
+  }
+
+  async #follow(): Promise<void> {
+    while (!this.#closed) {
+      await this.#drain();
+      if (!this.#closed) await this.#log?.wait();
+    }
+  }
+
+  /** Takes in all changes there are. */
+  #drain(): Promise<void> {
+    const next = this.#taking.then(() => this.#takeAll());
+    this.#taking = next.catch(() => undefined);
+    return next;
+  }
+
+  async #takeAll(): Promise<void> {
+    for (;;) {
+      const log = this.#log;
+      if (log === undefined || this.#closed) return;
+      try {
+        const changes = await log.take();
+        if (changes.length === 0) return;
+        const prefix = prefixOf(definitionKind, undefined);
+        for (const change of changes) this.#take(change.key.slice(prefix.length), readChange(change).now);
+        this.#serve();
+        for (const change of changes) this.#settleGroup(change.key.slice(prefix.length));
+      } catch (error) {
+        if (!(error instanceof CompactedError)) throw error;
+        await this.#list();
+      }
+    }
+  }
+
+  /** What was written before this was called is served when it returns. */
+  async #catchUp(): Promise<void> {
+    if (this.#log === undefined) return;
+    const { store, clock } = this.#options;
+    const target = await store.revision();
+    const until = clock.monotonic() + catchUpMax;
+    for (;;) {
+      await this.#drain();
+      if (this.#closed || (this.#log?.revision ?? target) >= target || clock.monotonic() > until) return;
+      await sleep(clock, catchUpStep);
+    }
+  }
+
+  #take(name: string, stored: Stored | undefined): void {
+    if (stored === undefined) {
+      this.#known.delete(name);
+      return;
+    }
+    const before = this.#known.get(name);
+    if (before !== undefined && before.stored.revision >= stored.revision) return;
+    const definition = stored.object as CustomResourceDefinition;
+    const served = hasCondition(definition, "NamesAccepted") || hasCondition(definition, "Established");
+    const terminating = Boolean(definition.metadata.deletionTimestamp);
+    const { spec, status } = definition;
+    const made = JSON.stringify([definition.metadata.uid, served, spec, status?.acceptedNames]);
+    const isSame = before?.made === made;
+    let kinds = isSame ? before.kinds : served ? this.#kindsOf(definition) : undefined;
+    if (terminating && !(isSame && before.terminating)) kinds = kinds && terminatingKinds(kinds);
+    this.#known.set(name, { stored, definition, made, kinds, terminating });
+  }
+
+  /** A definition that cannot be served must not keep the others from being. */
+  #kindsOf(definition: CustomResourceDefinition): readonly KindDefinition[] | undefined {
+    try {
+      return customKinds(definition);
+    } catch (error) {
+      const { name } = definition.metadata;
+      this.#options.log.error("a custom kind cannot be served", { name, error: describeError(error) });
+      return undefined;
+    }
+  }
+
+  #serve(): void {
+    const custom: KindDefinition[] = [definitionKind];
+    for (const { kinds } of this.#known.values()) custom.push(...(kinds ?? []));
+    const { table } = this.#options.objects;
+    const now = table.all.slice(table.own.length);
+    const same = now.length === custom.length && now.every((kind, index) => kind === custom[index]);
+    if (!same) table.serve(custom);
+  }
+
+  /** Names that one definition gives up may be what another waits for. */
+  #settleGroup(name: string): void {
+    const group = name.slice(name.indexOf(".") + 1);
+    this.#settleSoon(name);
+    for (const [other, { definition }] of this.#known) {
+      const waits = !hasCondition(definition, "NamesAccepted") && definition.spec.group === group;
+      if (other !== name && waits) this.#settleSoon(other);
+    }
+  }
+
+  /** One at a time for each definition; whoever asks meanwhile has it looked at once more. */
+  #settleSoon(name: string): void {
+    if (this.#closed) return;
+    const running = this.#settling.has(name);
+    this.#settling.set(name, true);
+    if (!running) this.#track(this.#settleUntilDone(name));
+  }
+
+  async #settleUntilDone(name: string): Promise<void> {
+    try {
+      while (this.#settling.get(name) === true && !this.#closed) {
+        this.#settling.set(name, false);
+        await this.#settle(name);
+      }
+    } finally {
+      this.#settling.delete(name);
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    const done = work
+      .catch((error: unknown) => {
+        if (!this.#closed)
+          this.#options.log.error("custom kinds are not followed", { error: describeError(error) });
+      })
+      .finally(() => this.#work.delete(done));
+    this.#work.add(done);
+  }
+
+  async #settle(name: string): Promise<void> {
+    const { objects, clock, log } = this.#options;
+    const known = this.#known.get(name);
+    if (known === undefined || this.#closed) return;
+    const { definition } = known;
+    const time = toRfc3339(clock.now());
+    try {
+      if (definition.metadata.deletionTimestamp) {
+        if (!definition.metadata.finalizers?.includes(cleanupFinalizer)) return;
+        const established = conditionOf(definition, "Established")?.status === "True";
+        const kind = established ? known.kinds?.[0] : undefined;
+        const gone = await removeInstances(objects, definition, kind, time);
+        if (!gone) this.#retry(name);
+        return;
+      }
+      const next = planConditions(definition, this.#takenNames(definition), known.kinds !== undefined, time);
+      if (next !== undefined) await objects.updateStatus(definitionKind, next, { fieldManager });
+    } catch (error) {
+      // Another replica was faster, or the definition has changed: its change comes here too.
+      if (error instanceof StatusError && (error.reason === "Conflict" || error.reason === "NotFound"))
+        return;
+      log.warn("a custom kind cannot be settled", { name, error: describeError(error) });
+      this.#retry(name);
+    }
+  }
+
+  #retry(name: string): void {
+    const { clock } = this.#options;
+    if (!this.#closed) clock.setTimer(retryAfter, () => this.#settleSoon(name));
+  }
+
+  #takenNames({ metadata, spec }: CustomResourceDefinition): TakenNames {
+    const resources = new Set<string>();
+    const kinds = new Set<string>();
+    const { table } = this.#options.objects;
+    for (const kind of table.own) {
+      if (kind.group !== spec.group) continue;
+      for (const name of [kind.plural, kind.singular, ...(kind.shortNames ?? [])]) resources.add(name);
+      for (const name of [kind.kind, `${kind.kind}List`]) kinds.add(name);
+    }
+    for (const { definition } of this.#known.values()) {
+      const names = definition.status?.acceptedNames;
+      const other = definition.metadata.name !== metadata.name && definition.spec.group === spec.group;
+      if (!other || names === undefined) continue;
+      for (const name of [names.plural, names.singular, ...(names.shortNames ?? [])])
+        if (name) resources.add(name);
+      for (const name of [names.kind, names.listKind]) if (name) kinds.add(name);
+    }
+    return { resources, kinds };
+  }
+}
+
+const fieldManager = "kube-apiserver";

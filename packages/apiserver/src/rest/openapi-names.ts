@@ -1,0 +1,319 @@
+/**
+ * What clients' generators and `explain` call the parts of Kubernetes' own kinds: by package, each type with
+ * its members that have a type of their own. A member alone is of the type it is named after; `~` is a type
+ * of meta/v1. From the message definitions of k8s.io/api.
+ */
+const table = `
+core/v1
+  Affinity: nodeAffinity podAffinity podAntiAffinity
+  CSIVolumeSource: nodePublishSecretRef=LocalObjectReference
+  ClusterTrustBundleProjection: labelSelector=~LabelSelector
+  ConfigMapProjection: items=KeyToPath
+  ConfigMapVolumeSource: items=KeyToPath
+  Container: ports=ContainerPort envFrom=EnvFromSource env=EnvVar resources=ResourceRequirements
+      resizePolicy=ContainerResizePolicy restartPolicyRules=ContainerRestartRule volumeMounts=VolumeMount
+      volumeDevices=VolumeDevice livenessProbe=Probe readinessProbe=Probe startupProbe=Probe lifecycle
+      securityContext
+  ContainerRestartRule: exitCodes=ContainerRestartRuleOnExitCodes
+  ContainerState: waiting=ContainerStateWaiting running=ContainerStateRunning
+      terminated=ContainerStateTerminated
+  ContainerStatus: state=ContainerState lastState=ContainerState resources=ResourceRequirements
+      volumeMounts=VolumeMountStatus user=ContainerUser allocatedResourcesStatus=ResourceStatus
+  ContainerUser: linux=LinuxContainerUser
+  DownwardAPIProjection: items=DownwardAPIVolumeFile
+  DownwardAPIVolumeFile: fieldRef=ObjectFieldSelector resourceFieldRef=ResourceFieldSelector
+  DownwardAPIVolumeSource: items=DownwardAPIVolumeFile
+  EndpointAddress: targetRef=ObjectReference
+  EndpointSubset: addresses=EndpointAddress notReadyAddresses=EndpointAddress ports=EndpointPort
+  Endpoints: subsets=EndpointSubset
+  EnvFromSource: configMapRef=ConfigMapEnvSource secretRef=SecretEnvSource
+  EnvVar: valueFrom=EnvVarSource
+  EnvVarSource: fieldRef=ObjectFieldSelector resourceFieldRef=ResourceFieldSelector
+      configMapKeyRef=ConfigMapKeySelector secretKeyRef=SecretKeySelector fileKeyRef=FileKeySelector
+  EphemeralContainer: ports=ContainerPort envFrom=EnvFromSource env=EnvVar resources=ResourceRequirements
+      resizePolicy=ContainerResizePolicy restartPolicyRules=ContainerRestartRule volumeMounts=VolumeMount
+      volumeDevices=VolumeDevice livenessProbe=Probe readinessProbe=Probe startupProbe=Probe lifecycle
+      securityContext
+  EphemeralContainerCommon: ports=ContainerPort envFrom=EnvFromSource env=EnvVar
+      resources=ResourceRequirements resizePolicy=ContainerResizePolicy
+      restartPolicyRules=ContainerRestartRule volumeMounts=VolumeMount volumeDevices=VolumeDevice
+      livenessProbe=Probe readinessProbe=Probe startupProbe=Probe lifecycle securityContext
+  EphemeralVolumeSource: volumeClaimTemplate=PersistentVolumeClaimTemplate
+  Event: involvedObject=ObjectReference source=EventSource series=EventSeries related=ObjectReference
+  HTTPGetAction: httpHeaders=HTTPHeader
+  Lifecycle: postStart=LifecycleHandler preStop=LifecycleHandler
+  LifecycleHandler: exec=ExecAction httpGet=HTTPGetAction tcpSocket=TCPSocketAction sleep=SleepAction
+  LimitRange: spec=LimitRangeSpec
+  LimitRangeSpec: limits=LimitRangeItem
+  LoadBalancerIngress: ports=PortStatus
+  LoadBalancerStatus: ingress=LoadBalancerIngress
+  Namespace: spec=NamespaceSpec status=NamespaceStatus
+  NamespaceStatus: conditions=NamespaceCondition
+  Node: spec=NodeSpec status=NodeStatus
+  NodeAffinity: requiredDuringSchedulingIgnoredDuringExecution=NodeSelector
+      preferredDuringSchedulingIgnoredDuringExecution=PreferredSchedulingTerm
+  NodeAllocatableResourceClaimStatus: mapping=NodeAllocatableMappedResources
+      overhead=NodeAllocatableOverheadResources
+  NodeConfigSource: configMap=ConfigMapNodeConfigSource
+  NodeConfigStatus: assigned=NodeConfigSource active=NodeConfigSource lastKnownGood=NodeConfigSource
+  NodeDaemonEndpoints: kubeletEndpoint=DaemonEndpoint
+  NodeRuntimeHandler: features=NodeRuntimeHandlerFeatures
+  NodeSelector: nodeSelectorTerms=NodeSelectorTerm
+  NodeSelectorTerm: matchExpressions=NodeSelectorRequirement matchFields=NodeSelectorRequirement
+  NodeSpec: taints=Taint configSource=NodeConfigSource podPreemptionPolicy=NodePodPreemptionPolicy
+  NodeStatus: conditions=NodeCondition addresses=NodeAddress daemonEndpoints=NodeDaemonEndpoints
+      nodeInfo=NodeSystemInfo images=ContainerImage volumesAttached=AttachedVolume config=NodeConfigStatus
+      runtimeHandlers=NodeRuntimeHandler features=NodeFeatures
+  NodeSystemInfo: swap=NodeSwapStatus
+  PersistentVolume: spec=PersistentVolumeSpec status=PersistentVolumeStatus
+  PersistentVolumeClaim: spec=PersistentVolumeClaimSpec status=PersistentVolumeClaimStatus
+  PersistentVolumeClaimSpec: selector=~LabelSelector resources=VolumeResourceRequirements
+      dataSource=TypedLocalObjectReference dataSourceRef=TypedObjectReference
+  PersistentVolumeClaimStatus: conditions=PersistentVolumeClaimCondition modifyVolumeStatus
+      healthStatus=VolumeHealthStatus
+  PersistentVolumeClaimTemplate: metadata=~ObjectMeta spec=PersistentVolumeClaimSpec
+  PersistentVolumeSource: hostPath=HostPathVolumeSource nfs=NFSVolumeSource fc=FCVolumeSource
+      local=LocalVolumeSource
+  PersistentVolumeSpec: hostPath=HostPathVolumeSource nfs=NFSVolumeSource fc=FCVolumeSource
+      local=LocalVolumeSource claimRef=ObjectReference nodeAffinity=VolumeNodeAffinity
+  Pod: spec=PodSpec status=PodStatus
+  PodAffinity: requiredDuringSchedulingIgnoredDuringExecution=PodAffinityTerm
+      preferredDuringSchedulingIgnoredDuringExecution=WeightedPodAffinityTerm
+  PodAffinityTerm: labelSelector=~LabelSelector namespaceSelector=~LabelSelector
+  PodAntiAffinity: requiredDuringSchedulingIgnoredDuringExecution=PodAffinityTerm
+      preferredDuringSchedulingIgnoredDuringExecution=WeightedPodAffinityTerm
+  PodDNSConfig: options=PodDNSConfigOption
+  PodExtendedResourceClaimStatus: requestMappings=ContainerExtendedResourceRequest
+  PodSecurityContext: seLinuxOptions=SELinuxOptions windowsOptions=WindowsSecurityContextOptions
+      sysctls=Sysctl seccompProfile appArmorProfile
+  PodSignature: podController=~OwnerReference
+  PodSpec: volumes=Volume initContainers=Container containers=Container
+      ephemeralContainers=EphemeralContainer securityContext=PodSecurityContext
+      imagePullSecrets=LocalObjectReference affinity tolerations=Toleration hostAliases=HostAlias
+      dnsConfig=PodDNSConfig readinessGates=PodReadinessGate
+      topologySpreadConstraints=TopologySpreadConstraint os=PodOS schedulingGates=PodSchedulingGate
+      resourceClaims=PodResourceClaim resources=ResourceRequirements schedulingGroup=PodSchedulingGroup
+      evictionResponders=EvictionResponder
+  PodStatus: conditions=PodCondition hostIPs=HostIP podIPs=PodIP initContainerStatuses=ContainerStatus
+      containerStatuses=ContainerStatus ephemeralContainerStatuses=ContainerStatus
+      resourceClaimStatuses=PodResourceClaimStatus
+      extendedResourceClaimStatus=PodExtendedResourceClaimStatus resources=ResourceRequirements
+      nodeAllocatableResourceClaimStatuses=NodeAllocatableResourceClaimStatus volumeHealth=PodVolumeHealth
+  PodTemplate: template=PodTemplateSpec
+  PodTemplateSpec: metadata=~ObjectMeta spec=PodSpec
+  PodVolumeHealth: healthConditions=VolumeHealthCondition
+  PreferredSchedulingTerm: preference=NodeSelectorTerm
+  Probe: exec=ExecAction httpGet=HTTPGetAction tcpSocket=TCPSocketAction grpc=GRPCAction
+  ProbeHandler: exec=ExecAction httpGet=HTTPGetAction tcpSocket=TCPSocketAction grpc=GRPCAction
+  ProjectedVolumeSource: sources=VolumeProjection
+  ReplicationController: spec=ReplicationControllerSpec status=ReplicationControllerStatus
+  ReplicationControllerSpec: template=PodTemplateSpec
+  ReplicationControllerStatus: conditions=ReplicationControllerCondition
+  ResourceQuota: spec=ResourceQuotaSpec status=ResourceQuotaStatus
+  ResourceQuotaSpec: scopeSelector
+  ResourceRequirements: claims=ResourceClaim
+  ResourceStatus: resources=ResourceHealth
+  ScopeSelector: matchExpressions=ScopedResourceSelectorRequirement
+  SecretProjection: items=KeyToPath
+  SecretVolumeSource: items=KeyToPath
+  SecurityContext: capabilities seLinuxOptions=SELinuxOptions windowsOptions=WindowsSecurityContextOptions
+      seccompProfile appArmorProfile
+  Service: spec=ServiceSpec status=ServiceStatus
+  ServiceAccount: secrets=ObjectReference imagePullSecrets=LocalObjectReference
+  ServiceSpec: ports=ServicePort sessionAffinityConfig
+  ServiceStatus: loadBalancer=LoadBalancerStatus conditions=~Condition
+  SessionAffinityConfig: clientIP=ClientIPConfig
+  TopologySelectorTerm: matchLabelExpressions=TopologySelectorLabelRequirement
+  TopologySpreadConstraint: labelSelector=~LabelSelector
+  Volume: hostPath=HostPathVolumeSource emptyDir=EmptyDirVolumeSource gitRepo=GitRepoVolumeSource
+      secret=SecretVolumeSource nfs=NFSVolumeSource persistentVolumeClaim=PersistentVolumeClaimVolumeSource
+      downwardAPI=DownwardAPIVolumeSource fc=FCVolumeSource configMap=ConfigMapVolumeSource
+      projected=ProjectedVolumeSource csi=CSIVolumeSource ephemeral=EphemeralVolumeSource
+      image=ImageVolumeSource
+  VolumeHealthStatus: healthConditions=VolumeHealthCondition
+  VolumeMountStatus: volumeStatus
+  VolumeNodeAffinity: required=NodeSelector
+  VolumeProjection: secret=SecretProjection downwardAPI=DownwardAPIProjection configMap=ConfigMapProjection
+      serviceAccountToken=ServiceAccountTokenProjection clusterTrustBundle=ClusterTrustBundleProjection
+      podCertificate=PodCertificateProjection
+  VolumeSource: hostPath=HostPathVolumeSource emptyDir=EmptyDirVolumeSource gitRepo=GitRepoVolumeSource
+      secret=SecretVolumeSource nfs=NFSVolumeSource persistentVolumeClaim=PersistentVolumeClaimVolumeSource
+      downwardAPI=DownwardAPIVolumeSource fc=FCVolumeSource configMap=ConfigMapVolumeSource
+      projected=ProjectedVolumeSource csi=CSIVolumeSource ephemeral=EphemeralVolumeSource
+      image=ImageVolumeSource
+  VolumeStatus: image=ImageVolumeStatus
+  WeightedPodAffinityTerm: podAffinityTerm
+apps/v1
+  DaemonSet: spec=DaemonSetSpec status=DaemonSetStatus
+  DaemonSetSpec: selector=~LabelSelector template=core/v1.PodTemplateSpec
+      updateStrategy=DaemonSetUpdateStrategy
+  DaemonSetStatus: conditions=DaemonSetCondition
+  DaemonSetUpdateStrategy: rollingUpdate=RollingUpdateDaemonSet
+  Deployment: spec=DeploymentSpec status=DeploymentStatus
+  DeploymentSpec: selector=~LabelSelector template=core/v1.PodTemplateSpec strategy=DeploymentStrategy
+  DeploymentStatus: conditions=DeploymentCondition
+  DeploymentStrategy: rollingUpdate=RollingUpdateDeployment
+  ReplicaSet: spec=ReplicaSetSpec status=ReplicaSetStatus
+  ReplicaSetSpec: selector=~LabelSelector template=core/v1.PodTemplateSpec
+  ReplicaSetStatus: conditions=ReplicaSetCondition
+  StatefulSet: spec=StatefulSetSpec status=StatefulSetStatus
+  StatefulSetSpec: selector=~LabelSelector template=core/v1.PodTemplateSpec
+      volumeClaimTemplates=core/v1.PersistentVolumeClaim updateStrategy=StatefulSetUpdateStrategy
+      persistentVolumeClaimRetentionPolicy=StatefulSetPersistentVolumeClaimRetentionPolicy
+      ordinals=StatefulSetOrdinals
+  StatefulSetStatus: conditions=StatefulSetCondition
+  StatefulSetUpdateStrategy: rollingUpdate=RollingUpdateStatefulSetStrategy
+batch/v1
+  CronJob: spec=CronJobSpec status=CronJobStatus
+  CronJobSpec: jobTemplate=JobTemplateSpec
+  CronJobStatus: active=core/v1.ObjectReference
+  Job: spec=JobSpec status=JobStatus
+  JobSchedulingConfiguration: schedulingPolicy=scheduling/v1alpha3.WorkloadPodGroupSchedulingPolicy
+      schedulingConstraints=scheduling/v1alpha3.WorkloadPodGroupSchedulingConstraints
+      disruptionMode=scheduling/v1alpha3.WorkloadPodGroupDisruptionMode
+      resourceClaims=scheduling/v1alpha3.WorkloadPodGroupResourceClaim
+  JobSpec: podFailurePolicy successPolicy selector=~LabelSelector template=core/v1.PodTemplateSpec
+      scheduling=JobSchedulingConfiguration
+  JobStatus: conditions=JobCondition uncountedTerminatedPods
+  JobTemplateSpec: metadata=~ObjectMeta spec=JobSpec
+  PodFailurePolicy: rules=PodFailurePolicyRule
+  PodFailurePolicyRule: onExitCodes=PodFailurePolicyOnExitCodesRequirement
+      onPodConditions=PodFailurePolicyOnPodConditionsPattern
+  SuccessPolicy: rules=SuccessPolicyRule
+autoscaling/v1
+  ExternalMetricSource: metricSelector=~LabelSelector
+  ExternalMetricStatus: metricSelector=~LabelSelector
+  HorizontalPodAutoscaler: spec=HorizontalPodAutoscalerSpec status=HorizontalPodAutoscalerStatus
+  HorizontalPodAutoscalerSpec: scaleTargetRef=CrossVersionObjectReference
+  MetricSpec: object=ObjectMetricSource pods=PodsMetricSource resource=ResourceMetricSource
+      containerResource=ContainerResourceMetricSource external=ExternalMetricSource
+  MetricStatus: object=ObjectMetricStatus pods=PodsMetricStatus resource=ResourceMetricStatus
+      containerResource=ContainerResourceMetricStatus external=ExternalMetricStatus
+  ObjectMetricSource: target=CrossVersionObjectReference selector=~LabelSelector
+  ObjectMetricStatus: target=CrossVersionObjectReference selector=~LabelSelector
+  PodsMetricSource: selector=~LabelSelector
+  PodsMetricStatus: selector=~LabelSelector
+  Scale: spec=ScaleSpec status=ScaleStatus
+policy/v1
+  Eviction: deleteOptions=~DeleteOptions
+  PodDisruptionBudget: spec=PodDisruptionBudgetSpec status=PodDisruptionBudgetStatus
+  PodDisruptionBudgetSpec: selector=~LabelSelector
+  PodDisruptionBudgetStatus: conditions=~Condition
+rbac/v1
+  AggregationRule: clusterRoleSelectors=~LabelSelector
+  ClusterRole: rules=PolicyRule aggregationRule
+  ClusterRoleBinding: subjects=Subject roleRef
+  Role: rules=PolicyRule
+  RoleBinding: subjects=Subject roleRef
+networking/v1
+  HTTPIngressPath: backend=IngressBackend
+  HTTPIngressRuleValue: paths=HTTPIngressPath
+  IPAddress: spec=IPAddressSpec
+  IPAddressSpec: parentRef=ParentReference
+  Ingress: spec=IngressSpec status=IngressStatus
+  IngressBackend: service=IngressServiceBackend resource=core/v1.TypedLocalObjectReference
+  IngressClass: spec=IngressClassSpec
+  IngressClassSpec: parameters=IngressClassParametersReference
+  IngressLoadBalancerIngress: ports=IngressPortStatus
+  IngressLoadBalancerStatus: ingress=IngressLoadBalancerIngress
+  IngressRule: ingressRuleValue
+  IngressRuleValue: http=HTTPIngressRuleValue
+  IngressServiceBackend: port=ServiceBackendPort
+  IngressSpec: defaultBackend=IngressBackend tls=IngressTLS rules=IngressRule
+  IngressStatus: loadBalancer=IngressLoadBalancerStatus
+  NetworkPolicy: spec=NetworkPolicySpec
+  NetworkPolicyEgressRule: ports=NetworkPolicyPort to=NetworkPolicyPeer
+  NetworkPolicyIngressRule: ports=NetworkPolicyPort from=NetworkPolicyPeer
+  NetworkPolicyPeer: podSelector=~LabelSelector namespaceSelector=~LabelSelector ipBlock=IPBlock
+  NetworkPolicySpec: podSelector=~LabelSelector ingress=NetworkPolicyIngressRule
+      egress=NetworkPolicyEgressRule
+  ServiceCIDR: spec=ServiceCIDRSpec status=ServiceCIDRStatus
+  ServiceCIDRStatus: conditions=~Condition
+storage/v1
+  CSIDriver: spec=CSIDriverSpec
+  CSIDriverSpec: tokenRequests=TokenRequest
+  CSINode: spec=CSINodeSpec status=CSINodeStatus
+  CSINodeDriver: allocatable=VolumeNodeResources
+  CSINodeSpec: drivers=CSINodeDriver
+  CSINodeStatus: storageHealth
+  CSIStorageCapacity: nodeTopology=~LabelSelector
+  StorageClass: allowedTopologies=core/v1.TopologySelectorTerm
+  StorageHealth: healthConditions=StorageHealthCondition
+  VolumeAttachment: spec=VolumeAttachmentSpec status=VolumeAttachmentStatus
+  VolumeAttachmentSource: inlineVolumeSpec=core/v1.PersistentVolumeSpec
+  VolumeAttachmentSpec: source=VolumeAttachmentSource
+  VolumeAttachmentStatus: attachError=VolumeError detachError=VolumeError
+coordination/v1
+  Lease: spec=LeaseSpec
+discovery/v1
+  Endpoint: conditions=EndpointConditions targetRef=core/v1.ObjectReference hints=EndpointHints
+  EndpointHints: forZones=ForZone forNodes=ForNode
+  EndpointSlice: endpoints=Endpoint ports=EndpointPort
+node/v1
+  RuntimeClass: overhead scheduling
+  Scheduling: tolerations=core/v1.Toleration
+events/v1
+  Event: series=EventSeries regarding=core/v1.ObjectReference related=core/v1.ObjectReference
+      deprecatedSource=core/v1.EventSource
+certificates/v1
+  CertificateSigningRequest: spec=CertificateSigningRequestSpec status=CertificateSigningRequestStatus
+  CertificateSigningRequestStatus: conditions=CertificateSigningRequestCondition
+  ClusterTrustBundle: spec=ClusterTrustBundleSpec
+  PodCertificateRequest: spec=PodCertificateRequestSpec status=PodCertificateRequestStatus
+  PodCertificateRequestStatus: conditions=~Condition
+authentication/v1
+  SelfSubjectReview: status=SelfSubjectReviewStatus
+  SelfSubjectReviewStatus: userInfo
+  TokenRequest: spec=TokenRequestSpec status=TokenRequestStatus
+  TokenRequestSpec: boundObjectRef=BoundObjectReference
+  TokenReview: spec=TokenReviewSpec status=TokenReviewStatus
+  TokenReviewStatus: user=UserInfo
+authorization/v1
+  FieldSelectorAttributes: requirements=~FieldSelectorRequirement
+  LabelSelectorAttributes: requirements=~LabelSelectorRequirement
+  LocalSubjectAccessReview: spec=SubjectAccessReviewSpec status=SubjectAccessReviewStatus
+  ResourceAttributes: fieldSelector=FieldSelectorAttributes labelSelector=LabelSelectorAttributes
+  SelfSubjectAccessReview: spec=SelfSubjectAccessReviewSpec status=SubjectAccessReviewStatus
+  SelfSubjectAccessReviewSpec: resourceAttributes nonResourceAttributes
+  SelfSubjectRulesReview: spec=SelfSubjectRulesReviewSpec status=SubjectRulesReviewStatus
+  SubjectAccessReview: spec=SubjectAccessReviewSpec status=SubjectAccessReviewStatus
+  SubjectAccessReviewSpec: resourceAttributes nonResourceAttributes
+  SubjectRulesReviewStatus: resourceRules=ResourceRule nonResourceRules=NonResourceRule
+`;
+
+export type Members = ReadonlyMap<string, string>;
+
+/** Members of a type that have a type of their own, by the names that OpenAPI gives types. */
+export const typeMembers: ReadonlyMap<string, Members> = readTable();
+
+function readTable(): Map<string, Members> {
+  const types = new Map<string, Map<string, string>>();
+  let [prefix, members]: [string, Map<string, string>] = ["", new Map()];
+  for (const line of table.split("\n")) {
+    if (line === "") continue;
+    if (!line.startsWith(" ")) {
+      prefix = prefixOf(line);
+      continue;
+    }
+    for (const word of line.trim().split(" ")) {
+      if (word.endsWith(":")) {
+        members = new Map();
+        types.set(`${prefix}${word.slice(0, -1)}`, members);
+        continue;
+      }
+      const [name = "", type = `${name[0]?.toUpperCase()}${name.slice(1)}`] = word.split("=");
+      members.set(name, typeName(prefix, type));
+    }
+  }
+  return types;
+}
+
+function prefixOf(place: string): string {
+  return `io.k8s.api.${place.replace("/", ".")}.`;
+}
+
+function typeName(prefix: string, type: string): string {
+  if (type.startsWith("~")) return `io.k8s.apimachinery.pkg.apis.meta.v1.${type.slice(1)}`;
+  const [place = "", name] = type.split(/\.(?=[A-Z])/);
+  return name === undefined ? prefix + type : prefixOf(place) + name;
+}

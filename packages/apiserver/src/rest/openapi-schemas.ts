@@ -1,0 +1,210 @@
+/** Kinds as OpenAPI's named schemas: every part that upstream has a name for is one of its own. */
+import type { KindDefinition, Schema } from "@selvedge/apimachinery";
+import { apiVersionOf, listKindOf } from "./kind-names.ts";
+import { metaPrefix, metaSchemas } from "./openapi-meta.ts";
+import { type Members, typeMembers } from "./openapi-names.ts";
+
+export type OpenApiVersion = "v2" | "v3";
+
+/** Groups whose types live elsewhere than in k8s.io/api. */
+const packages: Readonly<Record<string, string>> = {
+  "apiextensions.k8s.io": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
+  "apiregistration.k8s.io": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
+  "metrics.k8s.io": "io.k8s.metrics.pkg.apis.metrics",
+};
+
+/** `io.k8s.api.apps.v1.Deployment`, `dev.selvedge.v1alpha1.EdgeNode`. */
+export function schemaName({ group, version, kind, custom }: KindDefinition): string {
+  const own = packages[group];
+  if (own !== undefined) return `${own}.${version}.${kind}`;
+  const isUpstreams = group === "" || !group.includes(".") || group.endsWith(".k8s.io");
+  if (isUpstreams && !custom) return `io.k8s.api.${group.split(".")[0] || "core"}.${version}.${kind}`;
+  return `${group.split(".").reverse().join(".")}.${version}.${kind}`;
+}
+
+/** Values that are plain JSON but have a type of their own in upstream's Go, by our formats. */
+const scalarTypes: Readonly<Record<string, { readonly name: string; readonly schema: object }>> = {
+  quantity: {
+    name: "io.k8s.apimachinery.pkg.api.resource.Quantity",
+    schema: { description: "An amount: 100m, 1.5Gi, 2e3.", oneOf: [{ type: "string" }, { type: "number" }] },
+  },
+  "int-or-string": {
+    name: "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
+    schema: {
+      description: "An integer, or a text: a name, a percentage.",
+      format: "int-or-string",
+      oneOf: [{ type: "integer" }, { type: "string" }],
+    },
+  },
+  "date-time": {
+    name: `${metaPrefix}Time`,
+    schema: { description: "A point in time, as RFC 3339 writes it.", type: "string", format: "date-time" },
+  },
+};
+
+type Json = Record<string, unknown>;
+
+/** Gathers named schemas for one document. */
+export class SchemaBook {
+  readonly components: Record<string, unknown> = { ...metaSchemas };
+  readonly #version: OpenApiVersion;
+
+  constructor(version: OpenApiVersion) {
+    this.#version = version;
+  }
+
+  /** Adds a kind and its list. */
+  add(kind: KindDefinition): void {
+    const { group, version } = kind;
+    const name = schemaName(kind);
+    const identity = { group, version, kind: kind.kind };
+    const bare = this.#version === "v2" && preserves(kind.schema);
+    const schema = bare ? { type: "object" } : this.#object(kind, name);
+    const selectable = (kind.custom ? (kind.selectableFields ?? []) : []).map((path) => ({
+      fieldPath: path,
+    }));
+    const fields = selectable.length > 0 && { "x-kubernetes-selectable-fields": selectable };
+    this.components[name] = { ...schema, "x-kubernetes-group-version-kind": [identity], ...fields };
+    this.components[nameOfList(kind)] = {
+      description: `${listKindOf(kind)} is a list of ${kind.kind}`,
+      type: "object",
+      required: ["items"],
+      properties: {
+        apiVersion: apiVersionSchema(kind),
+        items: {
+          description: `List of ${kind.plural}.`,
+          type: "array",
+          items: this.#reference(name),
+        },
+        kind: { type: "string", description: "The kind's name." },
+        metadata: this.#described({ description: "What lists have." }, `${metaPrefix}ListMeta`),
+      },
+      "x-kubernetes-group-version-kind": [{ ...identity, kind: listKindOf(kind) }],
+      ...fields,
+    };
+  }
+
+  #object(kind: KindDefinition, name: string): Json {
+    const {
+      metadata: _metadata,
+      apiVersion: _version,
+      kind: _kind,
+      ...members
+    } = kind.schema.properties ?? {};
+    const type = kind.custom ? undefined : typeMembers.get(name);
+    const emitted = this.#emit({ ...kind.schema, properties: members }, type, kind.custom === true);
+    const description = "What every object has: name, namespace, labels, annotations.";
+    const properties = {
+      apiVersion: apiVersionSchema(kind),
+      kind: { type: "string", description: `The kind's name: ${kind.kind}.` },
+      metadata: this.#described({ description }, `${metaPrefix}ObjectMeta`),
+      ...(emitted["properties"] as object | undefined),
+    };
+    return { ...emitted, type: "object", properties };
+  }
+
+  #reference(name: string): Json {
+    return { $ref: `#/${this.#version === "v2" ? "definitions" : "components/schemas"}/${name}` };
+  }
+
+  /** A reference with words of its own. */
+  #described(hints: Json, name: string): Json {
+    const reference = this.#reference(name);
+    if (this.#version === "v2") return { ...hints, ...reference };
+    return { ...hints, allOf: [reference] };
+  }
+
+  #named(name: string, schema: Schema, custom: boolean): void {
+    if (this.components[name] !== undefined) return;
+    // What refers to itself meets this while it is made.
+    this.components[name] = {};
+    const { definition: _definition, ...plain } = schema;
+    const emitted = this.#emit(plain, typeMembers.get(name), custom);
+    for (const key of Object.keys(emitted)) if (key.startsWith("x-kubernetes-patch")) delete emitted[key];
+    this.components[name] = emitted;
+  }
+
+  #emit(schema: Schema, members: Members | undefined, custom: boolean): Json {
+    const { definition, properties, items, additionalProperties: others, ...plain } = schema;
+    if (definition !== undefined) {
+      this.#named(definition, schema, custom);
+      const { description } = schema;
+      return this.#described(description === undefined ? {} : { description }, definition);
+    }
+    const format = plain.format ?? "";
+    const scalar = custom ? undefined : scalarTypes[format];
+    if (scalar !== undefined) {
+      this.components[scalar.name] ??= scalar.schema;
+      const { type: _type, format: _format, oneOf: _oneOf, nullable: _nullable, ...hints } = plain;
+      const { "x-kubernetes-int-or-string": _either, ...rest } = hints;
+      return this.#described(rest, scalar.name);
+    }
+    const out: Json = this.#version === "v2" && custom ? withoutJunctors(plain) : { ...plain };
+    const inner = (part: Schema): Json => this.#emit(part, undefined, custom);
+    if (out["nullable"] === true && this.#version === "v2") {
+      const { nullable: _nullable, type: _type, ...rest } = out;
+      return rest;
+    }
+    if (this.#version === "v2" && custom && preserves(schema)) return out;
+    if (properties !== undefined) {
+      const entries = Object.entries(properties);
+      out["properties"] = Object.fromEntries(
+        entries.map(([name, part]) => [name, this.#member(part, members?.get(name), custom)]),
+      );
+    }
+    if (items !== undefined) out["items"] = inner(items);
+    if (others !== undefined)
+      out["additionalProperties"] = typeof others === "object" ? inner(others) : others;
+    if (custom && schema["x-kubernetes-embedded-resource"]) this.#embed(out);
+    return out;
+  }
+
+  #member(schema: Schema, type: string | undefined, custom: boolean): Json {
+    if (type === undefined) return this.#emit(schema, undefined, custom);
+    const { items, additionalProperties: others } = schema;
+    if (schema.type === "array" && items !== undefined) {
+      this.#named(type, items, custom);
+      return { ...this.#emit({ ...schema, items: {} }, undefined, custom), items: this.#described({}, type) };
+    }
+    if (typeof others === "object") {
+      this.#named(type, others, custom);
+      const { additionalProperties: _others, ...plain } = schema;
+      return { ...plain, additionalProperties: this.#reference(type) };
+    }
+    this.#named(type, schema, custom);
+    const { type: _type, properties: _properties, required: _required, ...hints } = schema;
+    return this.#described(hints as Json, type);
+  }
+
+  /** Whole objects within an object have what objects have. */
+  #embed(out: Json): void {
+    const description = "What every object has: name, namespace, labels, annotations.";
+    out["properties"] = {
+      ...(out["properties"] as object | undefined),
+      apiVersion: { type: "string", description: "Group and version of the object's kind." },
+      kind: { type: "string", description: "The name of the object's kind." },
+      metadata: this.#described({ description }, `${metaPrefix}ObjectMeta`),
+    };
+    const needed = new Set([...((out["required"] as string[] | undefined) ?? []), "apiVersion", "kind"]);
+    out["required"] = [...needed];
+  }
+}
+
+export function nameOfList(kind: KindDefinition): string {
+  return schemaName(kind).replace(/[^.]+$/, listKindOf(kind));
+}
+
+function preserves(schema: Schema): boolean {
+  return schema["x-kubernetes-preserve-unknown-fields"] === true;
+}
+
+function apiVersionSchema(kind: KindDefinition): Json {
+  return { type: "string", description: `Group and version of this kind: ${apiVersionOf(kind)}.` };
+}
+
+/** Swagger knows no alternatives, and clients that read it trip over them. */
+function withoutJunctors(schema: Schema): Json {
+  const { allOf: _all, anyOf: _any, oneOf: _one, not: _not, ...plain } = schema;
+  const { "x-kubernetes-int-or-string": either, type, ...rest } = plain;
+  return either ? { ...rest, "x-kubernetes-int-or-string": true } : { ...plain, ...(type && { type }) };
+}
