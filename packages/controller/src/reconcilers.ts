@@ -14,6 +14,7 @@ import type { NodeId } from "./ports.ts";
 import { type RenderDeps, RenderReconciler, renderWakes } from "./render/render-reconciler.ts";
 import { SchedulerReconciler, schedulerKey, schedulerWakes } from "./scheduling/scheduler-reconciler.ts";
 import { ClaimReconciler, claimWakes } from "./volumes/claim-reconciler.ts";
+import { CronJobReconciler, cronJobWakes } from "./workloads/cron/cron-reconciler.ts";
 import { DaemonSetReconciler, daemonSetWakes } from "./workloads/daemon-set-reconciler.ts";
 import { DeploymentReconciler, deploymentWakes } from "./workloads/deployment-reconciler.ts";
 import { JobReconciler, jobWakes } from "./workloads/jobs/job-reconciler.ts";
@@ -49,6 +50,7 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
     { reconciler: new ReplicaSetReconciler(deps), wakes: replicaSetWakes(caches) },
     { reconciler: new StatefulSetReconciler(deps), wakes: statefulSetWakes(caches) },
     { reconciler: new JobReconciler(deps), wakes: jobWakes(caches) },
+    { reconciler: new CronJobReconciler(deps), wakes: cronJobWakes() },
     { reconciler: new ClaimReconciler(deps), wakes: claimWakes(caches) },
     { reconciler: new SchedulerReconciler(deps), wakes: schedulerWakes(), initial: [schedulerKey] },
     {

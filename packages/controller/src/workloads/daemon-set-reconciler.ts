@@ -1,4 +1,4 @@
-import { jsonEqual, millis } from "@selvedge/base";
+import { jsonEqual } from "@selvedge/base";
 import { keyOf, splitKey } from "@selvedge/client";
 import { type DaemonSet, daemonSetKind, type Node, nodeKind, type Pod, podKind } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
@@ -8,6 +8,7 @@ import { claim } from "./claims.ts";
 import { planDaemonSet } from "./daemon-set-plan.ts";
 import { planHistory, revisionHashLabel } from "./history.ts";
 import { keepHistory } from "./keep-history.ts";
+import { later } from "./later.ts";
 import { Pace } from "./pace.ts";
 import { PodControl } from "./pod-control.ts";
 import { podOwnerKeys, type WorkloadDeps } from "./pod-owner.ts";
@@ -60,9 +61,7 @@ export class DaemonSetReconciler implements Reconciler {
       return changed;
     });
     this.#pace.passed(key, nodes.length);
-    return plan.again === undefined
-      ? settled
-      : lookAgain("waiting for time to pass", millis(Math.max(plan.again, 100)));
+    return later(plan.again);
   }
 }
 

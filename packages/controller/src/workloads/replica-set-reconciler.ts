@@ -1,10 +1,11 @@
-import { jsonEqual, millis } from "@selvedge/base";
+import { jsonEqual } from "@selvedge/base";
 import { keyOf, splitKey } from "@selvedge/client";
 import { type Pod, podKind, type ReplicaSet, replicaSetKind } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import { type Caches, claimable } from "../objects/caches.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { claim } from "./claims.ts";
+import { later } from "./later.ts";
 import { Pace } from "./pace.ts";
 import { PodControl } from "./pod-control.ts";
 import { podOwnerKeys, type WorkloadDeps } from "./pod-owner.ts";
@@ -48,9 +49,7 @@ export class ReplicaSetReconciler implements Reconciler {
       return changed;
     });
     this.#pace.passed(key, pods.length);
-    return plan.again === undefined
-      ? settled
-      : lookAgain("waiting for time to pass", millis(Math.max(plan.again, 100)));
+    return later(plan.again);
   }
 }
 

@@ -6,6 +6,7 @@ import { type Caches, claimable, controllerOf } from "../../objects/caches.ts";
 import { isGoing, isOver } from "../../objects/pods.ts";
 import { type Wake, wakeOn } from "../../objects/wiring.ts";
 import { claim } from "../claims.ts";
+import { later } from "../later.ts";
 import { PodControl } from "../pod-control.ts";
 import { podOwnerKeys, type WorkloadDeps } from "../pod-owner.ts";
 import { expiryOf, type JobPlan, planJob } from "./job-plan.ts";
@@ -59,9 +60,7 @@ export class JobReconciler implements Reconciler {
     }
     const now = caches.jobs.get(name, namespace) ?? job;
     if (isFinished(now)) return await this.#expire(now);
-    return plan.again === undefined
-      ? settled
-      : lookAgain("waiting for time to pass", millis(Math.max(plan.again, 100)));
+    return later(plan.again);
   }
 
   /**
@@ -94,7 +93,7 @@ export class JobReconciler implements Reconciler {
     if (job.metadata.deletionTimestamp !== undefined) return settled;
     const left = expiryOf(job, clock.now());
     if (left === undefined) return settled;
-    if (left > 0) return lookAgain("it is kept for a while", millis(left));
+    if (left > 0) return later(left, "it is kept for a while");
     await cluster.delete(jobKind, job, { propagationPolicy: "Foreground" });
     return settled;
   }

@@ -1,5 +1,5 @@
 import type { OwnerReference } from "@selvedge/apimachinery";
-import { describeError, jsonEqual, millis } from "@selvedge/base";
+import { describeError, jsonEqual } from "@selvedge/base";
 import { isReason, keyOf, objectKey, splitKey } from "@selvedge/client";
 import {
   type PersistentVolumeClaim,
@@ -9,12 +9,13 @@ import {
   type StatefulSet,
   statefulSetKind,
 } from "@selvedge/kinds";
-import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import { type Caches, claimable } from "../../objects/caches.ts";
 import { type Wake, wakeOn } from "../../objects/wiring.ts";
 import { claim } from "../claims.ts";
 import { planHistory, revisionTemplate } from "../history.ts";
 import { keepHistory } from "../keep-history.ts";
+import { later } from "../later.ts";
 import { podOwnerKeys, type WorkloadDeps } from "../pod-owner.ts";
 import { planStatefulSet, type Revision, type StatefulPlan } from "./stateful-plan.ts";
 import { claimsFor, ordinalOf, revisionOf } from "./stateful-pods.ts";
@@ -60,9 +61,7 @@ export class StatefulSetReconciler implements Reconciler {
       draft.status = plan.status;
       return true;
     });
-    return plan.again === undefined
-      ? settled
-      : lookAgain("waiting for time to pass", millis(Math.max(plan.again, 100)));
+    return later(plan.again);
   }
 
   async #act(set: StatefulSet, plan: StatefulPlan): Promise<void> {
