@@ -42,6 +42,7 @@ const other = "other";
 
 export class MetricRegistry {
   readonly #families = new Map<string, { read(): MetricFamily }>();
+  readonly #parts = new Set<MetricRegistry>();
 
   /** The name ends in `_total`, as is usual. */
   counter(name: string, help: string, labels: readonly string[] = []): Counter {
@@ -91,7 +92,14 @@ export class MetricRegistry {
   }
 
   families(): MetricFamily[] {
-    return [...this.#families.values()].map((family) => family.read());
+    const own = [...this.#families.values()].map((family) => family.read());
+    return [...own, ...[...this.#parts].flatMap((part) => part.families())];
+  }
+
+  /** Shows the figures of a part of the program too, which comes and goes. Returns how to stop. */
+  include(part: MetricRegistry): () => void {
+    this.#parts.add(part);
+    return () => void this.#parts.delete(part);
   }
 
   #asked(

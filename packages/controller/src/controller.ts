@@ -2,21 +2,15 @@
  * The controller, put together from ports: no socket, no signal, no file but the two folders it is given.
  * `main.ts` gives it a machine, tests give it a world.
  */
-import {
-  type ComputedKind,
-  meteredStore,
-  ObjectRegistry,
-  type PodStreams,
-  type Store,
-} from "@selvedge/apiserver";
+import type { ComputedKind, PodStreams } from "@selvedge/apiserver";
 import { type Clock, type Log, MetricRegistry, type Random } from "@selvedge/base";
-import { isReason, type Objects } from "@selvedge/client";
-import { allKinds, type Namespace, namespaceKind } from "@selvedge/kinds";
+import type { Objects } from "@selvedge/client";
+import { allKinds } from "@selvedge/kinds";
 import { type Address, formatAddress } from "./address.ts";
+import type { Api } from "./api.ts";
 import { createNodeTrust } from "./enrolment/node-trust.ts";
 import { EventRecorder } from "./events/event-recorder.ts";
 import { Gateway } from "./gateway/gateway.ts";
-import { InProcessObjects } from "./in-process-objects.ts";
 import { FlowBook } from "./ingest/flow-book.ts";
 import { HealthBook } from "./ingest/hardware-health.ts";
 import { NodeFacts } from "./ingest/node-facts.ts";
@@ -36,6 +30,7 @@ import { RegistryAuth } from "./registry/registry-auth.ts";
 import { Sweeper } from "./registry/sweeper.ts";
 import type { NodeRegistry } from "./render/inputs.ts";
 import { RenderedConfigs } from "./render/rendered-configs.ts";
+import { ensureStandardObjects } from "./standard-objects.ts";
 import { provedBy } from "./telemetry/attestation-view.ts";
 import { fleetMetrics } from "./telemetry/controller-metrics.ts";
 import { nodeProxy } from "./telemetry/node-proxy.ts";
@@ -44,7 +39,7 @@ import { NodeLinks } from "./tunnel/link-hub.ts";
 import { NodeStreams } from "./tunnel/node-streams.ts";
 
 export interface ControllerOptions {
-  readonly store: Store;
+  readonly api: Api;
   readonly records: Records;
   readonly pki: Pki;
   /** The registry's folder. */
@@ -62,8 +57,6 @@ export interface ControllerOptions {
 export interface Controller extends AsyncDisposable {
   /** The objects as the administrator sees them, without HTTP between. */
   readonly objects: Objects;
-  /** The same for an API server. */
-  readonly registry: ObjectRegistry;
   readonly gateway: DeviceGateway;
   readonly images: RegistryDoor;
   /** For the user `admin` of the registry. */
@@ -83,11 +76,11 @@ export interface Controller extends AsyncDisposable {
 }
 
 export async function createController(options: ControllerOptions): Promise<Controller> {
-  const { store, records, pki, clock, random, log } = options;
+  const { api, records, pki, clock, random, log } = options;
+  const { objects } = api;
   await using stack = new AsyncDisposableStack();
   const metrics = new MetricRegistry();
-  const registry = new ObjectRegistry(allKinds, meteredStore(store, metrics), clock, random);
-  const objects = new InProcessObjects(registry);
+  stack.defer(api.metrics.include(metrics));
   const cluster = stack.use(createCluster({ objects, clock, random, log: log.child("objects") }));
   const caches = cachesOf(cluster);
 
@@ -143,12 +136,13 @@ export async function createController(options: ControllerOptions): Promise<Cont
   });
   const owned = stack.move();
   return {
-    ...{ objects, registry, gateway, images, streams, links, metrics, logs, caches },
+    ...{ objects, gateway, images, streams, links, logs, caches },
+    metrics: api.metrics,
     computed: usageApi(caches, usages, clock),
     nodeProxy: nodeProxy({ nodeIdOf, logs, flows, health, attestation: provedBy(trust.attestation) }),
     registryPassword: registryAuth.adminPassword,
     async start() {
-      await ensureNamespaces(objects);
+      await ensureStandardObjects(objects);
       await cluster.start();
       sweeper.start();
       trust.prune();
@@ -179,14 +173,4 @@ function allReports(state: NodeReports, logs: LogStore): Reports {
     deviceLogs: (node, gzip) => logs.deviceLogs(node, gzip),
     appLogs: (node, app, gzip) => logs.appLogs(node, app, gzip),
   };
-}
-
-/** Namespaces that every Kubernetes client takes for granted. */
-async function ensureNamespaces(objects: Objects): Promise<void> {
-  for (const name of ["default", "kube-system", "kube-public", "kube-node-lease"]) {
-    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name } } as Namespace;
-    await objects.create(namespaceKind, namespace).catch((error: unknown) => {
-      if (!isReason(error, "AlreadyExists")) throw error;
-    });
-  }
 }

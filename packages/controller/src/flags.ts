@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Address, FlagError, parseAddress } from "./address.ts";
 
@@ -10,6 +11,12 @@ export interface Flags {
   readonly advertiseDevice: Address;
   /** Where users reach the Kubernetes port; goes into the kubeconfig. */
   readonly advertiseKube: Address;
+  /** A PostgreSQL URL, or a file that holds one; undefined: SQLite in `data`. */
+  readonly database: string | undefined;
+  /** Where other replicas on the same database reach this one. */
+  readonly peer: Address;
+  /** Where images and uploaded logs are kept. */
+  readonly shared: string;
   /** Base URL of an OpenTelemetry collector that gets figures and logs. */
   readonly otlpEndpoint: URL | undefined;
   /** Whether the log tells of ordinary events too. */
@@ -25,6 +32,12 @@ Runs one controller: a Kubernetes API for users, the EVE API for nodes, an OCI r
   --device-listen HOST:PORT  where nodes connect            (default 0.0.0.0:6444)
   --advertise-kube HOST:PORT   what the kubeconfig says     (default: --kube-listen)
   --advertise-device HOST:PORT what nodes are told to dial  (default: --device-listen)
+  --database FILE|URL        keep objects in PostgreSQL, for several controllers at once: a postgres:// URL, or a
+                             file that holds one, so that its password is on no command line
+  --peer HOST:PORT           where the other controllers on that database reach this one
+                             (default: 127.0.0.1 and any port, for controllers on one machine)
+  --shared DIR               where images and uploaded logs are kept; several controllers give the same network
+                             folder, so that who takes over has them     (default: --data)
   --otlp-endpoint URL        send figures and logs to this OpenTelemetry collector, as OTLP/HTTP JSON
   --verbose                  log ordinary events too
   --help                     this text
@@ -45,6 +58,9 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
       "device-listen": { type: "string", default: defaults.device },
       "advertise-kube": { type: "string" },
       "advertise-device": { type: "string" },
+      database: { type: "string" },
+      peer: { type: "string", default: "127.0.0.1:0" },
+      shared: { type: "string" },
       "otlp-endpoint": { type: "string" },
       verbose: { type: "boolean", default: false },
       help: { type: "boolean", short: "h" },
@@ -61,9 +77,36 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
   }
   const advertiseKube = advertised("kube", values["advertise-kube"], kubeListen);
   const advertiseDevice = advertised("device", values["advertise-device"], deviceListen);
-  const { data, verbose } = values;
+  const { data, database, shared = data, verbose } = values;
+  const peer = parseAddress(values.peer, "--peer");
+  if (isAny(peer.host))
+    throw new FlagError(`--peer: nobody can dial ${peer.host}; give the address others reach`);
   const otlpEndpoint = collector(values["otlp-endpoint"]);
-  return { data, kubeListen, deviceListen, advertiseKube, advertiseDevice, otlpEndpoint, verbose };
+  return {
+    ...{ data, kubeListen, deviceListen, advertiseKube, advertiseDevice },
+    ...{ database, peer, shared, otlpEndpoint, verbose },
+  };
+}
+
+/** What `--database` names: the URL itself, or the first line of a file. */
+export function databaseUrl(text: string): string {
+  if (isPostgres(text)) return text;
+  let line: string;
+  try {
+    line = readFileSync(text, "utf8").split("\n")[0]?.trim() ?? "";
+  } catch (cause) {
+    throw new FlagError(`--database: ${text} is neither a postgres:// URL nor a file that can be read`, {
+      cause,
+    });
+  }
+  if (isPostgres(line)) return line;
+  throw new FlagError(
+    `--database: the first line of ${text} is no URL like postgres://user:password@host/database`,
+  );
+}
+
+function isPostgres(text: string): boolean {
+  return /^postgres(?:ql)?:\/\//.test(text);
 }
 
 function collector(text: string | undefined): URL | undefined {

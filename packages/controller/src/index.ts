@@ -1,4 +1,5 @@
 export { type Address, formatAddress, parseAddress } from "./address.ts";
+export { type Api, createApi } from "./api.ts";
 export { type Controller, type ControllerOptions, createController } from "./controller.ts";
 export { createNodeTrust, type NodeTrust, type NodeTrustOptions } from "./enrolment/node-trust.ts";
 export { Gateway, type GatewayOptions } from "./gateway/gateway.ts";

@@ -2,20 +2,16 @@
  * The controller as a program: parses its flags, opens its files, listens on two TLS ports, stops when
  * told.
  */
-import { ApiServer, podSubresources, SqliteStore, type StreamedPod } from "@selvedge/apiserver";
-import { describeError, formatRecord, Log, SystemClock, SystemRandom } from "@selvedge/base";
-import { podKind } from "@selvedge/kinds";
+import { hostname } from "node:os";
+import { ApiServer, PostgresStore, SqliteStore, type Store } from "@selvedge/apiserver";
+import { describeError, formatRecord, Log, SystemClock, SystemRandom, uuid } from "@selvedge/base";
 import { FlagError, formatAddress } from "./address.ts";
-import { createController } from "./controller.ts";
+import { createApi } from "./api.ts";
 import { DataFolder } from "./data-folder.ts";
-import { type Flags, parseFlags, usage } from "./flags.ts";
-import { DeviceListener } from "./listeners/device-listener.ts";
-import { isRegistryTarget, serveRegistry } from "./listeners/registry-http.ts";
-import { Pki } from "./pki/pki.ts";
-import { FolderPkiFiles } from "./pki/pki-files.ts";
-import { SqliteRecords } from "./records/sqlite-records.ts";
-import { exportTelemetry } from "./telemetry/export-telemetry.ts";
-import { otlpOverHttp } from "./telemetry/otlp-http.ts";
+import { registryPassword, takeUpDuty } from "./duty.ts";
+import { databaseUrl, type Flags, parseFlags, usage } from "./flags.ts";
+import type { Pki } from "./pki/pki.ts";
+import { servicesOf } from "./services.ts";
 
 const clock = new SystemClock();
 const random = new SystemRandom();
@@ -27,83 +23,59 @@ const log = new Log("controller", clock, (record) => {
 process.on("uncaughtExceptionMonitor", (error) => log.error("the controller crashes", { error }));
 
 async function run(flags: Flags): Promise<void> {
-  const { kubeListen, deviceListen, advertiseKube, advertiseDevice } = flags;
+  const { kubeListen, deviceListen, advertiseKube } = flags;
   isVerbose = flags.verbose;
   const stopped = signalled();
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(new DataFolder(flags.data));
-  const pki = stack.use(
-    await Pki.open({
-      files: new FolderPkiFiles(folder.in("pki")),
-      kubeNames: [...new Set([advertiseKube.host, kubeListen.host])],
-      deviceNames: [...new Set([advertiseDevice.host, deviceListen.host])],
-      ...{ clock, random, log: log.child("pki") },
+  const opened = await openStore(flags, folder);
+  const store = stack.adopt(opened.store, (one) => one.close());
+  const half = createApi({ store, clock, random });
+  let api: ApiServer | undefined;
+  const duty = stack.use(
+    await takeUpDuty({
+      ...{ flags, folder, store, api: half, clock, random, log },
+      replicated: opened.replicated,
+      identity: `${hostname()}_${uuid(random)}`,
+      onPki: (pki) => api?.renew(kubeTls(pki)),
+      serveApi: (socket) => (api === undefined ? socket.destroy() : api.accept(socket)),
     }),
   );
-  const store = stack.adopt(new SqliteStore(folder.in("controller.db")), (opened) => opened.close());
-  const records = stack.use(new SqliteRecords(folder.in("controller.db")));
-  const controller = stack.use(
-    await createController({
-      ...{ store, records, pki, clock, random, log },
-      blobs: folder.in("registry"),
-      logs: folder.in("logs"),
-      deviceAddress: advertiseDevice,
-    }),
-  );
-  const { images, gateway, metrics } = controller;
-  const registryLog = log.child("registry");
-  const podStreams = podSubresources({
-    pod: (namespace, name) => controller.registry.get<StreamedPod>(podKind, name, namespace),
-    streams: controller.streams,
-    ...{ clock, log: log.child("streams") },
-  });
-  if (flags.otlpEndpoint !== undefined) {
-    const post = otlpOverHttp(flags.otlpEndpoint, clock);
-    stack.use(exportTelemetry(controller, { post, clock, random, log: log.child("otlp") }));
-  }
-  const api = stack.adopt(
+  api = stack.adopt(
     new ApiServer({
-      ...{ objects: controller.registry, clock, log: log.child("api") },
-      tls: kubeTls(pki),
-      ...{ metrics, computed: controller.computed },
-      subresource: async (target, request, answer) => {
-        const taken = await controller.nodeProxy(target, request, answer);
-        if (!taken) await podStreams(target, request, answer);
-      },
-      elsewhere: (request, response, user) => {
-        if (!isRegistryTarget(request.url)) return false;
-        const identity = user && { name: user.name, mayPush: true };
-        void serveRegistry(images, request, response, identity, registryLog);
-        return true;
-      },
+      ...{ objects: half.registry, metrics: half.metrics, clock, log: log.child("api") },
+      tls: kubeTls(duty.pki),
+      ...servicesOf(duty, half, { clock, log }),
     }),
     (server) => server.close(),
   );
-  const devices = stack.use(
-    new DeviceListener({
-      ...{ gateway, registry: images, clock, log: log.child("devices") },
-      tls: () => pki.deviceServer,
-      ticketSecret: pki.secret("tickets"),
-    }),
-  );
-  stack.defer(
-    pki.onRenewed(() => {
-      api.renew(kubeTls(pki));
-      devices.renew();
-    }),
-  );
-  await controller.start();
   const kubePort = await bound("--kube-listen", api.listen(kubeListen.port, kubeListen.host));
-  const devicePort = await bound("--device-listen", devices.listen(deviceListen));
+  const devicePort = await bound("--device-listen", duty.listen(deviceListen));
   const server = { ...advertiseKube, port: advertiseKube.port || kubePort };
-  folder.write("kubeconfig", pki.kubeconfig(`https://${formatAddress(server)}`));
-  folder.write("registry-password", `${controller.registryPassword}\n`);
+  folder.write("kubeconfig", duty.pki.kubeconfig(`https://${formatAddress(server)}`));
+  folder.write("registry-password", `${registryPassword(duty.pki)}\n`);
   log.info("listening", {
     kube: formatAddress({ ...kubeListen, port: kubePort }),
     device: formatAddress({ ...deviceListen, port: devicePort }),
     kubeconfig: folder.in("kubeconfig"),
   });
   log.info("stopping", { signal: await stopped });
+}
+
+/** The flags' database, open. */
+async function openStore(
+  { database }: Flags,
+  folder: DataFolder,
+): Promise<{ readonly store: Store; readonly replicated: boolean }> {
+  if (database === undefined)
+    return { store: new SqliteStore(folder.in("controller.db")), replicated: false };
+  const url = databaseUrl(database);
+  try {
+    const store = await PostgresStore.open({ url, clock, log: log.child("store") });
+    return { store, replicated: true };
+  } catch (error) {
+    throw new FlagError(`--database: ${describeError(error)}`, { cause: error });
+  }
 }
 
 const listenFaults: Readonly<Record<string, string>> = {

@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { SqliteStore } from "@selvedge/apiserver";
 import { describeError, formatRecord, Log, millis, type Random, SeededRandom } from "@selvedge/base";
 import type { Objects } from "@selvedge/client";
-import { type Controller, createController, Pki, type PkiFiles, SqliteRecords } from "@selvedge/controller";
+import {
+  type Controller,
+  createApi,
+  createController,
+  Pki,
+  type PkiFiles,
+  SqliteRecords,
+} from "@selvedge/controller";
 import { Life } from "./life.ts";
 import type { SimNetwork, SimServer } from "./network/sim-network.ts";
 import type { SimClock } from "./sim-clock.ts";
@@ -74,7 +81,7 @@ export class SimController implements AsyncDisposable {
     const pki = await Pki.open({ files: this.#pkiFiles, ...names, clock, random: pkiRandom, log });
     this.#root = pki.rootCertificate;
     const controller = await createController({
-      store: life.lend(this.#store),
+      api: createApi({ store: life.lend(this.#store), clock, random }),
       records: life.lend(this.#records),
       ...{ pki, clock, random, log },
       blobs: join(this.#folder, "registry"),

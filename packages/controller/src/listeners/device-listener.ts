@@ -6,7 +6,7 @@
 import { hkdfSync } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
   type Clock,
@@ -112,6 +112,11 @@ export class DeviceListener implements AsyncDisposable {
       this.#server.setTicketKeys(ticketKeys(ticketSecret, clock.now()));
       this.#rotateTickets();
     });
+  }
+
+  /** Serves a connection that came in elsewhere. */
+  accept(socket: Socket): void {
+    this.#server.emit("connection", socket);
   }
 
   /** Listens and tells the port. */

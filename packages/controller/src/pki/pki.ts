@@ -92,6 +92,12 @@ export class Pki implements Disposable {
     return this.#state.identity;
   }
 
+  /** What one replica is towards the API of another: its administrator, who may speak for every user. */
+  get peerClient(): TlsPair & { readonly ca: string } {
+    const { certificatePem, keyPem } = this.#state.admin;
+    return { ca: this.rootCertificate, cert: certificatePem, key: keyPem };
+  }
+
   /** A kubeconfig for the administrator, with everything inside. `server` is like https://127.0.0.1:6443. */
   kubeconfig(server: string): string {
     const { certificatePem, keyPem } = this.#state.admin;

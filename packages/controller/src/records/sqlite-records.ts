@@ -36,9 +36,7 @@ export class SqliteRecords implements Records, Disposable {
   }
 
   put(bucket: string, key: string, value: Uint8Array): void {
-    if (value.length > valueMax) {
-      throw new RangeError(`record ${bucket}/${key} has ${value.length} bytes; the most is ${valueMax}`);
-    }
+    checkSize(bucket, key, value);
     this.#put.run(bucket, key, value);
   }
 
@@ -55,4 +53,9 @@ export class SqliteRecords implements Records, Disposable {
   [Symbol.dispose](): void {
     this.#database.close();
   }
+}
+
+export function checkSize(bucket: string, key: string, value: Uint8Array): void {
+  if (value.length <= valueMax) return;
+  throw new RangeError(`record ${bucket}/${key} has ${value.length} bytes; the most is ${valueMax}`);
 }

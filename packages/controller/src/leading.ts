@@ -1,0 +1,70 @@
+/** What only one replica runs at a time: everything that acts, and everything nodes talk to. */
+import type { Clock, Log, Random } from "@selvedge/base";
+import type { Address } from "./address.ts";
+import type { Api } from "./api.ts";
+import { type Controller, createController } from "./controller.ts";
+import { DeviceListener } from "./listeners/device-listener.ts";
+import type { Pki } from "./pki/pki.ts";
+import type { DeviceGateway, Records } from "./ports.ts";
+import { exportTelemetry } from "./telemetry/export-telemetry.ts";
+import { otlpOverHttp } from "./telemetry/otlp-http.ts";
+
+export interface LeadingOptions {
+  readonly api: Api;
+  /** `settled` where a write is not yet safe when it returns. */
+  readonly records: Records & { settled?(): Promise<void> };
+  readonly pki: Pki;
+  /** Folders of images and of uploaded logs. */
+  readonly blobs: string;
+  readonly logs: string;
+  /** Where nodes reach the device port. */
+  readonly deviceAddress: Address;
+  readonly otlpEndpoint: URL | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface Leading extends AsyncDisposable {
+  readonly controller: Controller;
+  readonly devices: DeviceListener;
+}
+
+/** Begins to act. */
+export async function startLeading(options: LeadingOptions): Promise<Leading> {
+  const { records, pki, otlpEndpoint, clock, random, log } = options;
+  await using stack = new AsyncDisposableStack();
+  const controller = stack.use(await createController(options));
+  if (otlpEndpoint !== undefined) {
+    const post = otlpOverHttp(otlpEndpoint, clock);
+    stack.use(exportTelemetry(controller, { post, clock, random, log: log.child("otlp") }));
+  }
+  const devices = stack.use(
+    new DeviceListener({
+      ...{ gateway: durable(controller.gateway, records), registry: controller.images },
+      ...{
+        clock,
+        log: log.child("devices"),
+        tls: () => pki.deviceServer,
+        ticketSecret: pki.secret("tickets"),
+      },
+    }),
+  );
+  stack.defer(pki.onRenewed(() => devices.renew()));
+  await controller.start();
+  const owned = stack.move();
+  return { controller, devices, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** A node is answered once everything that its request made us write down is safe. */
+function durable(gateway: DeviceGateway, records: LeadingOptions["records"]): DeviceGateway {
+  if (records.settled === undefined) return gateway;
+  return {
+    async handle(request) {
+      const answer = await gateway.handle(request);
+      await records.settled?.();
+      return answer;
+    },
+    acceptLink: (node, socket) => gateway.acceptLink(node, socket),
+  };
+}

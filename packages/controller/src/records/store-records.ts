@@ -1,0 +1,88 @@
+import type { Store } from "@selvedge/apiserver";
+import type { Records } from "../ports.ts";
+import { checkSize } from "./sqlite-records.ts";
+
+/** No group of kinds begins like this, so no object is ever among the records. */
+export const recordsPrefix = "-records/";
+
+/**
+ * Records in the store of the objects, for the one replica that leads: read once, written through. A write is on
+ * its way when `put` returns; `settled` tells when it is safe, and whoever answers a node waits for that.
+ */
+export class StoreRecords implements Records {
+  readonly #store: Store;
+  readonly #held = new Map<string, Uint8Array>();
+  /** Writes under way, one after another for each record. */
+  readonly #writes = new Map<string, Promise<void>>();
+  /** The first write that failed since somebody asked. */
+  #failure: { readonly error: unknown } | undefined;
+
+  static async open(store: Store): Promise<StoreRecords> {
+    const records = new StoreRecords(store);
+    const { rows } = await store.list(recordsPrefix);
+    for (const { key, value } of rows) records.#held.set(key, Uint8Array.fromBase64(value));
+    return records;
+  }
+
+  private constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get(bucket: string, key: string): Uint8Array | undefined {
+    return this.#held.get(keyOf(bucket, key));
+  }
+
+  put(bucket: string, key: string, value: Uint8Array): void {
+    checkSize(bucket, key, value);
+    const name = keyOf(bucket, key);
+    const kept = new Uint8Array(value);
+    this.#held.set(name, kept);
+    this.#enqueue(name, kept);
+  }
+
+  delete(bucket: string, key: string): void {
+    const name = keyOf(bucket, key);
+    if (this.#held.delete(name) || this.#writes.has(name)) this.#enqueue(name, undefined);
+  }
+
+  entries(bucket: string): Iterable<readonly [key: string, value: Uint8Array]> {
+    const prefix = keyOf(bucket, "");
+    return [...this.#held]
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, value]) => [name.slice(prefix.length), value] as const)
+      .sort(([one], [other]) => (one < other ? -1 : 1));
+  }
+
+  /** Resolves when everything put until now is safe; throws when something could not be written. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#writes.values());
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure.error;
+  }
+
+  #enqueue(name: string, value: Uint8Array | undefined): void {
+    const before = this.#writes.get(name) ?? Promise.resolve();
+    const write = before
+      .then(() => this.#write(name, value))
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => {
+        if (this.#writes.get(name) === write) this.#writes.delete(name);
+      });
+    this.#writes.set(name, write);
+  }
+
+  async #write(name: string, value: Uint8Array | undefined): Promise<void> {
+    const stored = await this.#store.get(name);
+    if (stored === undefined && value === undefined) return;
+    const outcome = await this.#store.write(name, stored?.revision ?? 0, value?.toBase64());
+    // Only who leads writes records: another one does now, and knows better.
+    if (outcome.type === "conflict") throw new Error(`the record ${name} was written by another replica`);
+  }
+}
+
+function keyOf(bucket: string, key: string): string {
+  return `${recordsPrefix}${bucket}/${key}`;
+}

@@ -1,0 +1,74 @@
+/** What the Kubernetes port serves besides objects: streams, nodes' own pages, figures and images. */
+import {
+  type ApiServerOptions,
+  type ComputedKind,
+  podSubresources,
+  type StreamedPod,
+} from "@selvedge/apiserver";
+import type { Clock, Log } from "@selvedge/base";
+import { nodeMetricsKind, podKind, podMetricsKind } from "@selvedge/kinds";
+import type { Api } from "./api.ts";
+import type { Controller } from "./controller.ts";
+import type { Duty } from "./duty.ts";
+import { isRegistryTarget, serveRegistry } from "./listeners/registry-http.ts";
+
+export interface ServicesPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+type Services = Pick<ApiServerOptions, "subresource" | "elsewhere" | "computed">;
+
+/** All of it is with the replica that leads: another one takes the request there. */
+export function servicesOf(duty: Duty, api: Api, { clock, log }: ServicesPorts): Services {
+  const registryLog = log.child("registry");
+  return {
+    computed: [podMetricsKind, nodeMetricsKind].map((kind) => computedBy(duty, kind)),
+    subresource: async (target, request, answer, user) => {
+      const { leading, forwarding } = duty;
+      if (leading === undefined) return await forwarding?.forward(request, answer, user);
+      const { controller } = leading;
+      if (await controller.nodeProxy(target, request, answer)) return;
+      await podStreams(controller, api, { clock, log })(target, request, answer);
+    },
+    elsewhere: async (request, response, user) => {
+      const { leading, forwarding } = duty;
+      const isRegistry = isRegistryTarget(request.url);
+      if (leading !== undefined) {
+        if (!isRegistry) return false;
+        const identity = user && { name: user.name, mayPush: true };
+        void serveRegistry(leading.controller.images, request, response, identity, registryLog);
+        return true;
+      }
+      const isFigure = user !== undefined && metricsPath.test(request.url ?? "");
+      // Who speaks as somebody else is first checked here, and then has no figures: they are the leader's.
+      if (!isRegistry && !(isFigure && request.headers["impersonate-user"] === undefined)) return false;
+      await forwarding?.forward(request, { type: "response", response }, user);
+      return true;
+    },
+  };
+}
+
+const metricsPath = /^\/apis\/metrics\.k8s\.io\/[^/]+\/./;
+
+function podStreams(
+  controller: Controller,
+  api: Api,
+  { clock, log }: ServicesPorts,
+): ReturnType<typeof podSubresources> {
+  return podSubresources({
+    pod: (namespace, name) => api.registry.get<StreamedPod>(podKind, name, namespace),
+    streams: controller.streams,
+    ...{ clock, log: log.child("streams") },
+  });
+}
+
+function computedBy(duty: Duty, kind: ComputedKind["kind"]): ComputedKind {
+  const found = (): ComputedKind | undefined =>
+    duty.leading?.controller.computed.find((computed) => computed.kind === kind);
+  return {
+    kind,
+    get: (name, namespace) => found()?.get(name, namespace),
+    list: (namespace) => found()?.list(namespace) ?? [],
+  };
+}
