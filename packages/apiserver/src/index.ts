@@ -23,8 +23,17 @@ export {
   mastersAuthorizer,
 } from "./auth/authorization.ts";
 export { bootstrapTokens } from "./auth/bootstrap-tokens.ts";
-export { type NodePods, nodeAuthorizer } from "./auth/node-authorizer.ts";
+export { certificateAdmission } from "./auth/certificate-admission.ts";
+export { type NodePods, nodeAuthorizer, podsIn } from "./auth/node-authorizer.ts";
 export { nodeRestriction } from "./auth/node-restriction.ts";
+export { bootstrapRbac } from "./auth/rbac/bootstrap.ts";
+export {
+  aggregationLabel,
+  type BootstrapObjects,
+  bootstrapObjects,
+  clusterRole,
+  groupBinding,
+} from "./auth/rbac/bootstrap-roles.ts";
 export { type EscalationOptions, escalationGuard } from "./auth/rbac/escalation.ts";
 export { RbacAuthorizer, type RbacOptions } from "./auth/rbac/rbac-authorizer.ts";
 export type { PolicyRule } from "./auth/rbac/rules.ts";

@@ -6,6 +6,7 @@ import type { ComputedKind, PodStreams } from "@selvedge/apiserver";
 import { type Clock, type Log, MetricRegistry, type Random } from "@selvedge/base";
 import type { Objects } from "@selvedge/client";
 import { allKinds } from "@selvedge/kinds";
+import { accessReconcilers } from "./access/access-reconcilers.ts";
 import { type Address, formatAddress } from "./address.ts";
 import type { Api } from "./api.ts";
 import { createNodeTrust } from "./enrolment/node-trust.ts";
@@ -147,7 +148,8 @@ export async function createController(options: ControllerOptions): Promise<Cont
       sweeper.start();
       trust.prune();
       const rotated = rotation({ cluster, clock, pki, log: log.child("rotation") });
-      host.start([...table, ...trust.wire(gateway.refusals), rotated]);
+      const access = accessReconcilers({ cluster, caches, pki, clock, log });
+      host.start([...table, ...access, ...trust.wire(gateway.refusals), rotated]);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

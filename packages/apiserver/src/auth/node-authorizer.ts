@@ -6,15 +6,43 @@
  *                        └─ ServiceAccounts (get, token)
  */
 import type { KubeObject } from "@selvedge/apimachinery";
+import type { KindName } from "../rest/kind-names.ts";
+import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { selectedField } from "../rest/selection.ts";
+import { StatusError } from "../status-error.ts";
 import type { Authorizer, Decision, ResourceAttributes } from "./authorization.ts";
 import type { PolicyRule } from "./rbac/rules.ts";
 import { allowsPath, allowsResource } from "./rbac/rules.ts";
 import { nodeOf } from "./user.ts";
 
-/** The Pods of one node, as they are now. */
+/** Pods, as they are now. */
 export interface NodePods {
-  podsOf(node: string): Iterable<KubeObject>;
+  /** Those of a node in one namespace. */
+  podsOf(node: string, namespace: string): Promise<readonly KubeObject[]>;
+  /** Whether the Pod is there and on the node. */
+  isOn(node: string, namespace: string, name: string): Promise<boolean>;
+}
+
+const podName: KindName = { group: "", version: "v1", kind: "Pod", plural: "pods", namespaced: true };
+
+/** Asks the objects themselves: nodes are few in any one namespace, and ask seldom. */
+export function podsIn(objects: ObjectRegistry): NodePods {
+  const nodeNameOf = (pod: KubeObject): unknown =>
+    (pod["spec"] as { nodeName?: string } | undefined)?.nodeName;
+  return {
+    podsOf: async (node, namespace) => {
+      const list = await objects.listStored(podName, { namespace, fieldSelector: `spec.nodeName=${node}` });
+      return list.items.map(({ object }) => object);
+    },
+    isOn: async (node, namespace, name) => {
+      try {
+        return nodeNameOf((await objects.getStored(podName, name, namespace)).object) === node;
+      } catch (error) {
+        if (error instanceof StatusError && error.reason === "NotFound") return false;
+        throw error;
+      }
+    },
+  };
 }
 
 /** What a node may do whoever's it is: ask about others, tell what happened, ask for certificates. */
@@ -38,7 +66,7 @@ const leases = "kube-node-lease";
 
 export function nodeAuthorizer(pods: NodePods): Authorizer {
   return {
-    authorize(attributes) {
+    async authorize(attributes) {
       const node = nodeOf(attributes.user);
       if (node === undefined) return { allowed: false, reason: "" };
       if (attributes.type === "path") {
@@ -46,7 +74,7 @@ export function nodeAuthorizer(pods: NodePods): Authorizer {
         return allow(general.some((rule) => allowsPath(rule, verb, path)));
       }
       if (general.some((rule) => allowsResource(rule, attributes))) return allow(true);
-      return own(node, attributes, pods);
+      return await own(node, attributes, pods);
     },
     rulesFor: (user) => ({
       rules: [],
@@ -65,7 +93,7 @@ function refuse(reason: string): Decision {
 
 const reads = ["get", "list", "watch"];
 
-function own(node: string, asked: ResourceAttributes, pods: NodePods): Decision {
+async function own(node: string, asked: ResourceAttributes, pods: NodePods): Promise<Decision> {
   const { group, resource, subresource = "" } = asked;
   const unrelated = refuse(`no relationship found between node '${node}' and this object`);
   const whole = subresource === "" ? resource : `${resource}/${subresource}`;
@@ -77,24 +105,24 @@ function own(node: string, asked: ResourceAttributes, pods: NodePods): Decision 
     case "leases.coordination.k8s.io":
       return ownLease(node, asked);
     case "pods.":
-      return ownPods(node, asked, pods);
+      return await ownPods(node, asked, pods);
     case "pods/status.":
     case "pods/eviction.": {
       const verbs = subresource === "status" ? ["patch", "update"] : ["create"];
       if (!verbs.includes(asked.verb)) return allow(false);
-      return refers(node, asked, pods, (pod) => pod.metadata.name === asked.name) ? allow(true) : unrelated;
+      return (await isOnNode(node, asked, pods)) ? allow(true) : unrelated;
     }
     case "configmaps.":
     case "secrets.":
     case "persistentvolumeclaims.":
       if (!reads.includes(asked.verb)) return refuse(`can only read resources of this type`);
-      return refersTo(node, asked, pods) ? allow(true) : unrelated;
+      return (await refersTo(node, asked, pods)) ? allow(true) : unrelated;
     case "serviceaccounts.":
       if (asked.verb !== "get") return refuse("can only get individual resources of this type");
-      return refersTo(node, asked, pods) ? allow(true) : unrelated;
+      return (await refersTo(node, asked, pods)) ? allow(true) : unrelated;
     case "serviceaccounts/token.":
       if (asked.verb !== "create") return refuse("can only create tokens for individual service accounts");
-      return refersTo(node, asked, pods) ? allow(true) : unrelated;
+      return (await refersTo(node, asked, pods)) ? allow(true) : unrelated;
     default:
       return allow(false);
   }
@@ -117,7 +145,7 @@ function ownLease(node: string, { verb, name, namespace }: ResourceAttributes): 
     : refuse("can only access node lease with the same name as the requesting node");
 }
 
-function ownPods(node: string, asked: ResourceAttributes, pods: NodePods): Decision {
+async function ownPods(node: string, asked: ResourceAttributes, pods: NodePods): Promise<Decision> {
   const { verb, fieldSelector } = asked;
   if (verb === "list" || verb === "watch") {
     if (selectedField(fieldSelector, "spec.nodeName") === node) return allow(true);
@@ -126,26 +154,21 @@ function ownPods(node: string, asked: ResourceAttributes, pods: NodePods): Decis
     }
   }
   if (!["get", "list", "watch", "delete"].includes(verb)) return allow(false);
-  const isOwn = refers(node, asked, pods, (pod) => pod.metadata.name === asked.name);
+  const isOwn = await isOnNode(node, asked, pods);
   return isOwn ? allow(true) : refuse(`no relationship found between node '${node}' and this object`);
 }
 
-function refers(
-  node: string,
-  { namespace }: ResourceAttributes,
-  pods: NodePods,
-  holds: (pod: KubeObject) => boolean,
-): boolean {
-  for (const pod of pods.podsOf(node)) {
-    if (pod.metadata.namespace === namespace && holds(pod)) return true;
-  }
-  return false;
+function isOnNode(node: string, { namespace, name }: ResourceAttributes, pods: NodePods): Promise<boolean> {
+  if (namespace === undefined || name === undefined) return Promise.resolve(false);
+  return pods.isOn(node, namespace, name);
 }
 
-function refersTo(node: string, asked: ResourceAttributes, pods: NodePods): boolean {
-  const { resource, name } = asked;
-  if (name === undefined) return false;
-  return refers(node, asked, pods, (pod) => referencesOf(pod, resource).has(name));
+async function refersTo(node: string, asked: ResourceAttributes, pods: NodePods): Promise<boolean> {
+  const { resource, namespace, name } = asked;
+  // Without a namespace it would be all of them, which are not the node's.
+  if (namespace === undefined || name === undefined) return false;
+  const own = await pods.podsOf(node, namespace);
+  return own.some((pod) => referencesOf(pod, resource).has(name));
 }
 
 /** Members of a Pod's spec whose `name` (or the like) is that of an object of the resource. */

@@ -1,9 +1,13 @@
 import type { KubeObject, OwnerReference } from "@selvedge/apimachinery";
 import type { ObjectView } from "@selvedge/client";
 import {
+  type CertificateSigningRequest,
+  type ClusterRole,
   type ConfigMap,
   type ControllerRevision,
   type CronJob,
+  certificateSigningRequestKind,
+  clusterRoleKind,
   configMapKind,
   controllerRevisionKind,
   cronJobKind,
@@ -32,9 +36,11 @@ import {
   replicaSetKind,
   type Secret,
   type Service,
+  type ServiceAccount,
   type StatefulSet,
   type StorageClass,
   secretKind,
+  serviceAccountKind,
   serviceKind,
   statefulSetKind,
   storageClassKind,
@@ -56,6 +62,9 @@ export interface Caches {
   readonly deployments: ObjectView<Deployment>;
   readonly replicaSets: ObjectView<ReplicaSet>;
   readonly revisions: ObjectView<ControllerRevision>;
+  readonly clusterRoles: ObjectView<ClusterRole>;
+  readonly serviceAccounts: ObjectView<ServiceAccount>;
+  readonly certificateRequests: ObjectView<CertificateSigningRequest>;
   readonly statefulSets: ObjectView<StatefulSet>;
   readonly jobs: ObjectView<Job>;
   readonly cronJobs: ObjectView<CronJob>;
@@ -109,6 +118,9 @@ const kinds: readonly CachedKind<never>[] = [
   { ref: deploymentKind, indexes: { namespace: byNamespace } },
   { ref: replicaSetKind, indexes: { owner: byOwner, namespace: byNamespace } },
   { ref: controllerRevisionKind, indexes: { owner: byOwner } },
+  { ref: clusterRoleKind, indexes: {} },
+  { ref: serviceAccountKind, indexes: {} },
+  { ref: certificateSigningRequestKind, indexes: {} },
   { ref: statefulSetKind, indexes: { namespace: byNamespace } },
   { ref: jobKind, indexes: { owner: byOwner, namespace: byNamespace } },
   { ref: cronJobKind, indexes: { namespace: byNamespace } },
@@ -144,6 +156,9 @@ export function cachesOf(cluster: Cluster): Caches {
     deployments: cluster.cache<Deployment>(deploymentKind),
     replicaSets: cluster.cache<ReplicaSet>(replicaSetKind),
     revisions: cluster.cache<ControllerRevision>(controllerRevisionKind),
+    clusterRoles: cluster.cache<ClusterRole>(clusterRoleKind),
+    serviceAccounts: cluster.cache<ServiceAccount>(serviceAccountKind),
+    certificateRequests: cluster.cache<CertificateSigningRequest>(certificateSigningRequestKind),
     statefulSets: cluster.cache<StatefulSet>(statefulSetKind),
     jobs: cluster.cache<Job>(jobKind),
     cronJobs: cluster.cache<CronJob>(cronJobKind),

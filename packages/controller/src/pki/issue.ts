@@ -10,6 +10,7 @@ import {
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
+  type Pkcs10CertificateRequest,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
@@ -47,16 +48,15 @@ export interface IssueOptions {
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const dayMillis = 86_400_000;
 const serialLength = 16;
+/** As upstream: short-lived certificates start a little in the past, as clocks differ. */
+const clockSkew = 5 * 60_000;
 
 /** Makes a P-256 key and a certificate for it. */
 export async function issue(options: IssueOptions): Promise<Pair> {
   const { subject, purpose, days, issuer, now, random } = options;
   const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const serial = random.bytes(serialLength);
-  // A serial number is a positive number without leading zeros.
-  serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
   const common = {
-    serialNumber: serial.toHex(),
+    serialNumber: serialNumber(random),
     // A day back: the other end's clock may be behind ours.
     notBefore: new Date(now - dayMillis),
     notAfter: new Date(now + days * dayMillis),
@@ -78,6 +78,44 @@ export async function issue(options: IssueOptions): Promise<Pair> {
         });
   const key = PemConverter.encode(await crypto.subtle.exportKey("pkcs8", keys.privateKey), "PRIVATE KEY");
   return parsePair(`${made.toString("pem")}\n${key}`);
+}
+
+export interface SignOptions {
+  readonly request: Pkcs10CertificateRequest;
+  readonly keyEncipherment: boolean;
+  readonly seconds: number;
+  readonly issuer: Pair;
+  readonly now: Instant;
+  readonly random: Random;
+}
+
+/** A client certificate for the key and the subject of a request, as PEM. */
+export async function signRequest(options: SignOptions): Promise<string> {
+  const { request, keyEncipherment, seconds, issuer, now, random } = options;
+  const usages = KeyUsageFlags.digitalSignature | (keyEncipherment ? KeyUsageFlags.keyEncipherment : 0);
+  const made = await X509CertificateGenerator.create({
+    ...{ subject: request.subject, issuer: subjectOf(issuer), publicKey: request.publicKey },
+    serialNumber: serialNumber(random),
+    notBefore: new Date(now - clockSkew),
+    notAfter: new Date(Math.min(now + seconds * 1000, Date.parse(issuer.certificate.validTo))),
+    signingAlgorithm: algorithm,
+    signingKey: await signingKeyOf(issuer),
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(usages, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
+      await SubjectKeyIdentifierExtension.create(request.publicKey),
+      await AuthorityKeyIdentifierExtension.create(await publicKeyOf(issuer)),
+    ],
+  });
+  return made.toString("pem");
+}
+
+function serialNumber(random: Random): string {
+  const serial = random.bytes(serialLength);
+  // A serial number is a positive number without leading zeros.
+  serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
+  return serial.toHex();
 }
 
 /** The text form of a pair, read by `parsePair`. */

@@ -1,3 +1,5 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import type { Pkcs10CertificateRequest } from "@peculiar/x509";
 import {
   type Clock,
   describeError,
@@ -8,7 +10,16 @@ import {
   type Timer,
 } from "@selvedge/base";
 import { ControllerIdentity } from "./controller-identity.ts";
-import { formatPair, isCurrent, issue, type Pair, type Purpose, parsePair, pemBlocks } from "./issue.ts";
+import {
+  formatPair,
+  isCurrent,
+  issue,
+  type Pair,
+  type Purpose,
+  parsePair,
+  pemBlocks,
+  signRequest,
+} from "./issue.ts";
 import { formatKubeconfig } from "./kubeconfig.ts";
 import type { PkiFiles } from "./pki-files.ts";
 
@@ -116,6 +127,27 @@ export class Pki implements Disposable {
     const made = random.bytes(secretLength);
     files.write(file, `${made.toHex()}\n`);
     return made;
+  }
+
+  /**
+   * Keys that tokens of ServiceAccounts are signed with: the first signs, what it took the place of is still
+   * believed. Made once: every token would end with it.
+   */
+  accountKeys(): readonly KeyObject[] {
+    const { files } = this.#options;
+    const [newest = "", ...older] = ["accounts", "accounts-previous"].map((name) => files.read(fileOf(name)));
+    const keys = older.filter((text) => text !== undefined).map((text) => createPrivateKey(text));
+    if (newest !== "") return [createPrivateKey(newest), ...keys];
+    const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    files.write(fileOf("accounts"), privateKey.export({ type: "pkcs8", format: "pem" }).toString());
+    return [privateKey, ...keys];
+  }
+
+  /** Signs a request for a client certificate; whoever calls has made sure that it may be. */
+  signClient(request: Pkcs10CertificateRequest, keyEncipherment: boolean, seconds: number): Promise<string> {
+    const { clock, random } = this.#options;
+    const issuer = this.#state.clients;
+    return signRequest({ request, keyEncipherment, seconds, issuer, now: clock.now(), random });
   }
 
   /**

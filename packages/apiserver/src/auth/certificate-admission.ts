@@ -1,0 +1,87 @@
+/** Who may ask for certificates, approve them and hand them out: what a CertificateSigningRequest's own rules cannot say. */
+import type { KubeObject } from "@selvedge/apimachinery";
+import { type Clock, jsonEqual, toRfc3339 } from "@selvedge/base";
+import { type AdmissionMember, type AdmissionRequest, refusedBy } from "../admission.ts";
+import type { Authorizer } from "./authorization.ts";
+
+const group = "certificates.k8s.io";
+/** Decisions of people; all else is the signer's. */
+const decisions = new Set(["Approved", "Denied"]);
+
+interface Condition {
+  readonly type: string;
+  lastUpdateTime?: string | null;
+  lastTransitionTime?: string | null;
+}
+
+interface Status {
+  conditions?: Condition[];
+  certificate?: string;
+}
+
+export function certificateAdmission(authorizer: Authorizer, clock: Clock): AdmissionMember[] {
+  const isRequest: AdmissionMember["handles"] = ({ kind }) =>
+    kind.group === group && kind.plural === "certificatesigningrequests";
+  return [
+    {
+      name: "CertificateRequester",
+      handles: (subject) => isRequest(subject) && subject.operation === "CREATE",
+      mutate: ({ user, object }) => {
+        if (user === undefined || object === undefined) return;
+        const {
+          username: _name,
+          uid: _uid,
+          groups: _groups,
+          extra: _extra,
+          ...spec
+        } = object["spec"] as object & {
+          [field: string]: unknown;
+        };
+        const { name, uid, groups, extra } = user;
+        object["spec"] = { ...spec, username: name, groups, ...(uid && { uid }), ...(extra && { extra }) };
+      },
+    },
+    {
+      name: "CertificateApproval",
+      handles: (subject) =>
+        isRequest(subject) && subject.operation === "UPDATE" && subject.subresource !== undefined,
+      mutate: (request) => keepOthers(request, toRfc3339(clock.now())),
+      validate: (request) => checkSigner(request, authorizer),
+    },
+  ];
+}
+
+function statusOf(object: KubeObject | undefined): Status {
+  return (object?.["status"] ?? {}) as Status;
+}
+
+/** `approval` changes decisions alone, `status` all but decisions. */
+function keepOthers({ subresource, object, old }: AdmissionRequest, now: string): void {
+  if (object === undefined) return;
+  const mine = ({ type }: Condition): boolean => decisions.has(type) === (subresource === "approval");
+  const before = statusOf(old).conditions ?? [];
+  const said = (statusOf(object).conditions ?? []).filter(mine);
+  for (const one of said) {
+    const known = before.find(({ type }) => type === one.type);
+    one.lastUpdateTime ??= known?.lastUpdateTime ?? now;
+    one.lastTransitionTime ??= known?.lastTransitionTime ?? now;
+  }
+  const conditions = [...before.filter((one) => !mine(one)), ...said];
+  object["status"] = { ...statusOf(object), ...(conditions.length > 0 && { conditions }) };
+}
+
+async function checkSigner(request: AdmissionRequest, authorizer: Authorizer): Promise<void> {
+  const { user, subresource, object, old } = request;
+  if (user === undefined || jsonEqual(statusOf(object), statusOf(old))) return;
+  const verb = subresource === "approval" ? "approve" : "sign";
+  const { signerName = "" } = (object?.["spec"] ?? {}) as { signerName?: string };
+  const [domain = ""] = signerName.split("/");
+  for (const name of [signerName, `${domain}/*`]) {
+    const asked = { type: "resource", user, verb, group, version: "v1", resource: "signers", name } as const;
+    if ((await authorizer.authorize(asked)).allowed) return;
+  }
+  throw refusedBy(
+    request,
+    `user not permitted to ${verb} requests with signerName ${JSON.stringify(signerName)}`,
+  );
+}

@@ -1,0 +1,27 @@
+/** Certificates for whoever asked for one with a PKCS #10 request: what a signer makes of an approved request. */
+import { Pkcs10CertificateRequest } from "@peculiar/x509";
+
+/** What a request asks to be called. */
+export interface RequestedSubject {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+  readonly hasOthers: boolean;
+}
+
+/** Throws when the text is no request, or was not signed with its own key. */
+export async function parseRequest(pem: string): Promise<Pkcs10CertificateRequest> {
+  const request = new Pkcs10CertificateRequest(pem);
+  if (!(await request.verify())) throw new Error("the request is not signed with its own key");
+  return request;
+}
+
+export function subjectOf(request: Pkcs10CertificateRequest): RequestedSubject {
+  const { subjectName } = request;
+  const [commonName = ""] = subjectName.getField("CN");
+  const alternatives = "2.5.29.17";
+  return {
+    commonName,
+    organizations: subjectName.getField("O"),
+    hasOthers: request.extensions.some(({ type }) => type === alternatives),
+  };
+}
