@@ -39,6 +39,11 @@ export interface ApplyInput {
   readonly apiVersion: string;
   readonly managers: Managers;
   readonly manager: string;
+  /**
+   * Fields, with all below them, that nobody can come to manage by this write, in the names of a version:
+   * what the server puts back to what it was.
+   */
+  readonly ignored?: (apiVersion: string) => FieldSet | undefined;
 }
 
 export interface ApplyResult {
@@ -69,7 +74,8 @@ export function updateManaged(input: ApplyInput): ApplyResult {
   checkType(typeIn(input, apiVersion), object, "allowed", "", input.live);
   const { managers, compare } = settleOthers(input, object, reconciled(input), true);
   const own = managers.get(manager)?.set ?? new FieldSet();
-  const set = own.union(compare.modified).union(compare.added).difference(compare.removed);
+  const changed = own.difference(compare.removed).union(compare.modified).union(compare.added);
+  const set = withoutIgnored(input, changed, apiVersion);
   const after = new Map(managers);
   if (set.isEmpty) after.delete(manager);
   else after.set(manager, { set, apiVersion, applied: false });
@@ -84,9 +90,15 @@ export function applyManaged(input: ApplyInput & { readonly force: boolean }): A
   const before = reconciled(input);
   const last = before.get(manager);
   const merged = mergeValues(type, live ?? undefined, object);
-  const managers = new Map(before).set(manager, { set: toFieldSet(type, object), apiVersion, applied: true });
+  const set = withoutIgnored(input, toFieldSet(type, object), apiVersion);
+  const managers = new Map(before).set(manager, { set, apiVersion, applied: true });
   const pruned = last === undefined || last.set.isEmpty ? merged : prune(input, merged, managers, last);
   return { object: pruned, managers: settleOthers(input, pruned, managers, force).managers };
+}
+
+function withoutIgnored({ ignored }: ApplyInput, set: FieldSet, apiVersion: string): FieldSet {
+  const fields = ignored?.(apiVersion);
+  return fields === undefined ? set : set.recursiveDifference(fields);
 }
 
 function typeIn({ versions }: ApplyInput, apiVersion: string): TypeRef {
@@ -110,12 +122,18 @@ function settleOthers(
       versions.convert(object, apiVersion, version),
     );
   const own = compareIn(apiVersion);
-  const comparisons = new Map([[apiVersion, own]]);
+  const noted = (compare: Comparison, version: string): Comparison => ({
+    added: withoutIgnored(input, compare.added, version),
+    modified: withoutIgnored(input, compare.modified, version),
+    removed: withoutIgnored(input, compare.removed, version),
+  });
+  const comparisons = new Map([[apiVersion, noted(own, apiVersion)]]);
   const conflicts = new Map<string, Managed>();
   const removed = new Map<string, FieldSet>();
   for (const [name, managed] of managers) {
     if (name === manager) continue;
-    const compare = comparisons.get(managed.apiVersion) ?? compareIn(managed.apiVersion);
+    const { apiVersion: theirs } = managed;
+    const compare = comparisons.get(theirs) ?? noted(compareIn(theirs), theirs);
     comparisons.set(managed.apiVersion, compare);
     const set = managed.set.intersection(compare.modified.union(compare.added));
     if (!set.isEmpty) conflicts.set(name, { ...managed, set });
