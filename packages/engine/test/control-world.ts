@@ -13,6 +13,7 @@ import type { DesiredState } from "../src/desired.ts";
 import { Cell, EngineStore } from "../src/engine-store.ts";
 import { noHardware } from "../src/hardware/no-hardware.ts";
 import type { Disk } from "../src/host/disk.ts";
+import { type HttpClient, HttpError } from "../src/host/http.ts";
 import { FileKeyStore } from "../src/identity/file-key-store.ts";
 import { Identity } from "../src/identity/identity.ts";
 import type { KeyStore } from "../src/identity/key-store.ts";
@@ -40,6 +41,12 @@ export class ControlWorld {
   readonly clock: SimClock = new SimClock(start);
   readonly random: SeededRandom = new SeededRandom(1);
   readonly gateway: ScriptedGateway = new ScriptedGateway();
+  /** Whoever else can be asked, over plain HTTP. */
+  local: HttpClient = {
+    async send() {
+      throw new HttpError("nobody listens");
+    },
+  };
   readonly plates: SimDisk = new SimDisk({ random: this.random, capacityBytes: 2 ** 30, root: "/state" });
   readonly records: LogRecord[] = [];
   /** What the engine did with the box's power. */
@@ -76,7 +83,7 @@ export class ControlWorld {
     };
     const control = new Control({
       ...{ store, disk, clock, random, log, identity, secrets, deviceLog, linkDialer },
-      http: this.gateway,
+      http: { send: (it) => (it.url.startsWith("http:") ? this.local : this.gateway).send(it) },
       config: enrolmentConfig(),
       ...{ host, accepted, settings, operator, hardware: noHardware },
       engineVersion: "test",

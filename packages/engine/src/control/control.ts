@@ -27,6 +27,7 @@ import { ControllerTrust } from "./controller-trust.ts";
 import { Enroller } from "./enroller.ts";
 import type { EnrolmentConfig } from "./enrolment-config.ts";
 import { LinkClient } from "./link-client.ts";
+import { LocalServer } from "./local/local-server.ts";
 import type { DeviceLog } from "./logs/device-log.ts";
 import { LogUploader } from "./logs/log-uploader.ts";
 import { DeviceReport } from "./report/device-report.ts";
@@ -87,6 +88,7 @@ export class Control implements AsyncDisposable {
   readonly #poll: ConfigLoop;
   readonly #metrics: MetricsLoop;
   readonly #logs: LogUploader;
+  readonly #local: LocalServer;
   readonly #runner: Runner;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
@@ -162,6 +164,7 @@ export class Control implements AsyncDisposable {
       usages: apps?.usages,
       network: options.network,
     });
+    this.#local = new LocalServer({ ...common, ...options, log: log.child("local") });
     this.#logs = new LogUploader({ ...common, client, deviceLog, store, settings, outbox: apps?.logs });
   }
 
@@ -183,6 +186,7 @@ export class Control implements AsyncDisposable {
 
   start(): void {
     this.#go("operator", (signal) => this.#options.operator.run(signal));
+    this.#go("local server", (signal) => this.#local.run(signal));
     this.#go("enrolment", (signal) => this.#converse(signal));
   }
 

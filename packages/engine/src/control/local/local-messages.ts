@@ -1,0 +1,142 @@
+/** What a local profile server is told, and what of its answers is heeded. Pure. */
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { infoCommon, profile, profileNetwork } from "@selvedge/eve-api";
+import type { DesiredState, NodeWishes } from "../../desired.ts";
+import type { Adapter } from "../../hardware/hardware.ts";
+import type { AppStatus, NicStatus } from "../../observed.ts";
+import type { AppCommand, LocalRecord } from "../../operator/local-record.ts";
+import { bootReasonOf, deviceState, maintenanceReasons, type NodeLife } from "../report/device-node.ts";
+import { appStates } from "../report/info-messages.ts";
+
+type Server = NonNullable<NodeWishes["localServer"]>;
+
+/** Where the server is: one of the node's apps, a name of a network's own DNS, or what the text says. */
+export function localServerUrl(
+  { host, port }: Server,
+  desired: Pick<DesiredState, "apps" | "networks">,
+  nics: readonly NicStatus[],
+): string {
+  const named = desired.networks.flatMap(({ hosts }) => hosts).find(({ name }) => name === host);
+  const app = desired.apps.find(({ displayName }) => displayName === host);
+  const nic = nics.find((row) => row.phase === "ready" && row.appId === app?.id);
+  const own = nic?.phase === "ready" ? nic.address.replace(/\/.*/, "") : undefined;
+  const address = named?.addresses[0] ?? own ?? host;
+  return `http://${address.includes(":") ? `[${address}]` : address}:${port}/api/v1`;
+}
+
+export interface LocalFacts {
+  readonly node: string;
+  readonly bootedAt: number;
+  readonly life: NodeLife;
+  readonly local: LocalRecord;
+  readonly apps: readonly AppStatus[];
+  readonly desired: DesiredState | undefined;
+  readonly adapters: readonly Adapter[];
+  /** Apps whose last command is still under way. */
+  readonly busy: ReadonlySet<string>;
+  /** Why the last network configuration of the server is not in force; empty: it gave none. */
+  readonly networkFault: string;
+}
+
+export const encodeRadio = ({ local }: LocalFacts): Uint8Array =>
+  toBinary(
+    profile.RadioStatusSchema,
+    create(profile.RadioStatusSchema, { radioSilence: local.radioSilence, configError: "" }),
+  );
+
+export function encodeApps({ apps, local, busy }: LocalFacts): Uint8Array {
+  const appsInfo = apps.map((status) => ({
+    ...{ id: status.id, name: status.displayName, version: status.report.observedVersion },
+    state: appStates[status.state],
+    lastCmdTimestamp: busy.has(status.id) ? 0n : (local.apps.get(status.id)?.commandAt ?? 0n),
+    ...(status.state === "error"
+      ? { err: { description: status.report.message, severity: infoCommon.Severity.ERROR } }
+      : {}),
+  }));
+  return toBinary(profile.LocalAppInfoListSchema, create(profile.LocalAppInfoListSchema, { appsInfo }));
+}
+
+/** The order of boot comes of the configuration here, whatever the server says. */
+export function encodeBoots({ desired }: LocalFacts): Uint8Array {
+  const appsBootInfo = (desired?.apps ?? []).map(({ id, displayName }) => ({
+    ...{ id, displayname: displayName, source: profile.BootOrderSource.CONTROLLER },
+  }));
+  return toBinary(profile.AppBootInfoListSchema, create(profile.AppBootInfoListSchema, { appsBootInfo }));
+}
+
+export function encodeDevice({ node, bootedAt, life, local }: LocalFacts): Uint8Array {
+  const value = create(profile.LocalDevInfoSchema, {
+    ...{ deviceUuid: node, state: deviceState(life), lastCmdTimestamp: local.commandAt },
+    maintenanceModeReasons: life.troubles.map((trouble) => maintenanceReasons[trouble]),
+    bootTime: timestampFromMs(bootedAt),
+    lastBootReason: bootReasonOf(life.record.last?.boot),
+  });
+  return toBinary(profile.LocalDevInfoSchema, value);
+}
+
+export function encodeNetwork({ adapters, networkFault }: LocalFacts): Uint8Array {
+  const value = create(profileNetwork.NetworkInfoSchema, {
+    portStatus: adapters.map((it) => ({
+      ...{ logicalLabel: it.name, interfaceName: it.name, linkUp: it.up, macAddress: it.mac, mtu: it.mtu },
+      ...{ ipAddresses: [...it.addresses], gateways: [...it.routers] },
+      ...{ dnsServers: [...it.dnsServers], dnsDomain: it.dnsDomain },
+    })),
+    ...(networkFault === "" ? {} : { localConfig: { errorMessage: networkFault } }),
+  });
+  return toBinary(profileNetwork.NetworkInfoSchema, value);
+}
+
+/** The answer is not from whom the configuration names, or is nothing we read. */
+export class LocalAnswerError extends Error {
+  override name = "LocalAnswerError";
+}
+
+type Schema = Parameters<typeof fromBinary>[0];
+
+/** An answer with the token that the configuration has for this server. */
+export function readAnswer<S extends Schema>(
+  schema: S,
+  body: Uint8Array,
+  token: string,
+): ReturnType<typeof fromBinary<S>> {
+  let value: ReturnType<typeof fromBinary<S>>;
+  try {
+    value = fromBinary(schema, body);
+  } catch (cause) {
+    throw new LocalAnswerError("the answer cannot be read", { cause });
+  }
+  if ((value as { serverToken?: string }).serverToken !== token)
+    throw new LocalAnswerError("the answer has another token than the configuration");
+  return value;
+}
+
+export interface AppOrder {
+  readonly id: string;
+  readonly command: AppCommand;
+  readonly at: bigint;
+}
+
+/** Commands for apps that there are, by their id or else their name. */
+export function appOrders(
+  { appCommands }: Pick<profile.LocalAppCmdList, "appCommands">,
+  apps: readonly Pick<AppStatus, "id" | "displayName">[],
+): AppOrder[] {
+  const { RESTART, PURGE } = profile.AppCommand_Command;
+  return appCommands.flatMap(({ id, displayname, timestamp, command }): AppOrder[] => {
+    const app = apps.find((it) => (id === "" ? it.displayName === displayname : it.id === id.toLowerCase()));
+    if (app === undefined || timestamp === 0n) return [];
+    if (command === RESTART) return [{ id: app.id, command: "restart", at: timestamp }];
+    return command === PURGE ? [{ id: app.id, command: "purge", at: timestamp }] : [];
+  });
+}
+
+/** What a command asks of the node; undefined when it asks for something that we do not do. */
+export function nodeOrder(
+  command: profile.LocalDevCmd_Command,
+): "shutdown" | "powerOff" | "reboot" | undefined {
+  const { SHUTDOWN, GRACEFUL_POWEROFF, GRACEFUL_REBOOT } = profile.LocalDevCmd_Command;
+  if (command === SHUTDOWN) return "shutdown";
+  if (command === GRACEFUL_POWEROFF) return "powerOff";
+  return command === GRACEFUL_REBOOT ? "reboot" : undefined;
+}
