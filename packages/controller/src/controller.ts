@@ -5,7 +5,6 @@
 import type { ComputedKind, PodStreams } from "@selvedge/apiserver";
 import { type Clock, type Log, MetricRegistry, type Random } from "@selvedge/base";
 import type { Objects } from "@selvedge/client";
-import { allKinds } from "@selvedge/kinds";
 import { accessReconcilers } from "./access/access-reconcilers.ts";
 import { type Address, formatAddress } from "./address.ts";
 import type { Api } from "./api.ts";
@@ -133,7 +132,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     forget: (node) => {
       for (const kept of [facts, book, usages, flows, health]) kept.forget(node);
     },
-    contents: () => allKinds.filter(({ namespaced }) => namespaced),
+    contents: () => options.api.registry.table.kept.filter(({ namespaced }) => namespaced),
   });
   const owned = stack.move();
   return {

@@ -3,7 +3,7 @@
  * told.
  */
 import { hostname } from "node:os";
-import { ApiServer, PostgresStore, SqliteStore, type Store } from "@selvedge/apiserver";
+import { ApiServer, CustomResources, PostgresStore, SqliteStore, type Store } from "@selvedge/apiserver";
 import { describeError, formatRecord, Log, SystemClock, SystemRandom, uuid } from "@selvedge/base";
 import { FlagError, formatAddress } from "./address.ts";
 import { createApi } from "./api.ts";
@@ -31,6 +31,8 @@ async function run(flags: Flags): Promise<void> {
   const opened = await openStore(flags, folder);
   const store = stack.adopt(opened.store, (one) => one.close());
   const half = createApi({ store, clock, random });
+  const custom = new CustomResources({ objects: half.registry, store, clock, log: log.child("custom") });
+  await stack.use(custom).start();
   let api: ApiServer | undefined;
   const duty = stack.use(
     await takeUpDuty({
