@@ -21,7 +21,7 @@ export class ReplicaPkiFiles implements PkiFiles {
   /** Whether a replica has made everything that all share. */
   static isComplete(records: Records, secrets: readonly string[]): boolean {
     const names = [
-      ...["root.pem", "clients.pem", "encryption.pem"],
+      ...["root.pem", "clients.pem", "encryption.pem", "accounts.pem"],
       ...secrets.map((name) => `${name}.secret`),
     ];
     return names.every((name) => records.get(bucket, name) !== undefined);

@@ -131,6 +131,7 @@ export class Replica implements AsyncDisposable {
     const records = await StoreRecords.open(this.#options.store);
     const pki = stack.use(await this.#open(records));
     for (const name of sharedSecrets) pki.secret(name);
+    pki.accountKeys();
     await records.settled();
     this.#take(pki);
     stack.defer(pki.onRenewed(() => this.#options.onPki(pki)));
@@ -177,4 +178,4 @@ export class Replica implements AsyncDisposable {
 }
 
 /** Made by the first leader, so that no two replicas make them at once. */
-const sharedSecrets: readonly string[] = ["tickets", "registry", "sealer", "service-accounts"];
+const sharedSecrets: readonly string[] = ["tickets", "registry", "sealer"];
