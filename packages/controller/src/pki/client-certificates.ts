@@ -1,7 +1,6 @@
 /** Certificates for whoever asked for one with a PKCS #10 request: what a signer makes of an approved request. */
 // Its decorators need it, whoever is loaded first.
 import "reflect-metadata";
-import "reflect-metadata";
 import { Pkcs10CertificateRequest } from "@peculiar/x509";
 
 /** What a request asks to be called. */
