@@ -25,6 +25,7 @@ export interface DesiredState {
   readonly networks: readonly NetworkSpec[];
   /** Not there: the configuration says nothing of them. */
   readonly ports?: readonly PortSpec[];
+  readonly patches?: readonly PatchSpec[];
   /** EVE's config items, by key: `timer.config.interval` → "60". */
   readonly settings: ReadonlyMap<string, string>;
   /** Undefined only where a test of another part leaves it out. */
@@ -217,6 +218,8 @@ export interface Datastore {
   /** `docker://host:port`, `https://host`. */
   readonly fqdn: string;
   readonly path: string;
+  /** Of S3; empty: its usual one. */
+  readonly region: string;
   /** Opened at the last moment, when the source asks for them. */
   readonly credentials: () => Promise<Credentials | undefined>;
   /** Roots to trust besides the system's, as PEM. */
@@ -248,6 +251,44 @@ export interface VolumeSpec {
 export function volumeKey({ id, generation }: Pick<VolumeSpec, "id" | "generation">): VolumeKey {
   return `${id}#${generation}` as VolumeKey;
 }
+
+/** Files that the controller gives to some apps, who fetch them from the node. */
+export interface PatchSpec {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  /** Apps may have it; until then it is only kept. */
+  readonly active: boolean;
+  readonly apps: readonly AppId[];
+  readonly artifacts: readonly PatchArtifact[];
+  /** What of it makes no sense. */
+  readonly faults: readonly string[];
+}
+
+export type PatchArtifact =
+  | {
+      readonly kind: "inline";
+      readonly file: string;
+      /** As it came, which is what apps get. */
+      readonly base64: string;
+      readonly fileMeta: string;
+      readonly artifactMeta: string;
+    }
+  | {
+      readonly kind: "volume";
+      readonly file: string;
+      readonly volumeId: VolumeId;
+      readonly imageName: string;
+      readonly fileMeta: string;
+      readonly artifactMeta: string;
+    }
+  /** Encrypted to this node: a CipherBlock in base64. */
+  | {
+      readonly kind: "sealed";
+      readonly of: "inline" | "volume";
+      readonly block: string;
+      readonly artifactMeta: string;
+    };
 
 export interface NetworkSpec {
   readonly id: NetworkId;

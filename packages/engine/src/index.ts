@@ -34,6 +34,7 @@ export {
   type HttpResponse,
   readBody,
 } from "./host/http.ts";
+export type { SftpClient } from "./host/sftp.ts";
 export { NodeHttpClient } from "./host/linux/node-http-client.ts";
 export { WsLinkDialer } from "./host/linux/ws-link-dialer.ts";
 export { makeCertificate, p256PublicKey, toPem, validity } from "./identity/certificate.ts";

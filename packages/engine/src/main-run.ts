@@ -28,6 +28,7 @@ import { LinuxHardware } from "./host/linux/linux-hardware.ts";
 import { readHostFacts } from "./host/linux/linux-host-facts.ts";
 import { EnginePower, SystemPower } from "./host/linux/linux-power.ts";
 import { NodeHttpClient } from "./host/linux/node-http-client.ts";
+import { SshSftpClient } from "./host/linux/ssh-sftp-client.ts";
 import { WsLinkDialer } from "./host/linux/ws-link-dialer.ts";
 import { FileKeyStore } from "./identity/file-key-store.ts";
 import type { KeyStore } from "./identity/key-store.ts";
@@ -82,6 +83,7 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     linkDialer: new WsLinkDialer(),
     images: new SqfstarBuilder({ disk }),
     volumes: new QemuImgDriver(disk),
+    sftp: new SshSftpClient(),
     networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: join(flags.run, "network") }),
     firmwareVersion: await readFirmwareVersion(),
     hardware: new LinuxHardware({ ownPrefix: networkPrefix }),

@@ -17,6 +17,7 @@ import type { ContentId, ContentSpec, DesiredState } from "../src/desired.ts";
 import { EngineStore } from "../src/engine-store.ts";
 import type { HttpClient } from "../src/host/http.ts";
 import { HttpError } from "../src/host/http.ts";
+import { SshSftpClient } from "../src/host/linux/ssh-sftp-client.ts";
 import { FolderDisk } from "./folder-disk.ts";
 
 const missing = ["sqfstar", "unsquashfs"].filter((program) => spawnSync(program, ["-version"]).error);
@@ -130,6 +131,7 @@ async function world(fqdn: string, room = { bytes: 2 ** 40 }) {
     random: new SeededRandom(1),
     log: new Log("test", clock, silentSink),
     http,
+    sftp: new SshSftpClient(),
     images: new SqfstarBuilder({ disk }),
     architecture: "amd64",
   });
@@ -140,7 +142,7 @@ async function world(fqdn: string, room = { bytes: 2 ** 40 }) {
     url: "shop/till:1",
     sha256: "",
     maxSizeBytes: 0,
-    datastores: [{ id: "d", type: "registry", fqdn, path: "", credentials, certificates: [] }],
+    datastores: [{ id: "d", type: "registry", fqdn, path: "", region: "", credentials, certificates: [] }],
   };
   await domain.start();
   store.desired.set({ apps: [], contents: [content] } as unknown as DesiredState);

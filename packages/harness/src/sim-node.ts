@@ -21,6 +21,7 @@ import {
 import { SimDisk } from "./disk/sim-disk.ts";
 import { SimImageBuilder } from "./disk/sim-image-builder.ts";
 import { SimVolumeDriver } from "./disk/sim-volume-driver.ts";
+import { noSftp } from "./network/no-sftp.ts";
 import { SimHypervisor } from "./hypervisor/sim-hypervisor.ts";
 import { Life } from "./life.ts";
 import type { SimNetwork } from "./network/sim-network.ts";
@@ -155,6 +156,7 @@ export class SimNode {
       keys,
       images: new SimImageBuilder(disk),
       volumes: new SimVolumeDriver(disk),
+      sftp: noSftp,
       hypervisor: this.hypervisor.open(),
       networkDriver: life.lend(this.networkDriver.open()),
       networkPrefix: "sv",

@@ -1,8 +1,9 @@
-import type { Clock, Log, Random } from "@selvedge/base";
+import type { Clock, Instant, Log, Random } from "@selvedge/base";
 import { Runner } from "@selvedge/reconcile";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import type { HttpClient } from "../host/http.ts";
+import type { SftpClient } from "../host/sftp.ts";
 import { ContentFiles } from "./content-files.ts";
 import { type ContentKey, ContentReconciler, garbageKey } from "./content-reconciler.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -15,6 +16,7 @@ export interface ContentDomainOptions {
   readonly random: Random;
   readonly log: Log;
   readonly http: HttpClient;
+  readonly sftp: SftpClient;
   readonly images: ImageBuilder;
   /** As OCI says it: amd64, arm64. */
   readonly architecture: string;
@@ -27,14 +29,18 @@ export interface ContentDomain extends AsyncDisposable {
   start(): Promise<void>;
 }
 
+/** EVE's setting that lets credentials travel in the clear. */
+const allowInsecureAuth = "datastore.http.security.allowinsecureauth";
 /** Images compete for one line and one processor; more at once finish none sooner. */
 const concurrency = 3;
 
 export function createContentDomain(options: ContentDomainOptions): ContentDomain {
-  const { store, disk, clock, random, http, images, architecture } = options;
+  const { store, disk, clock, random, http, sftp, images, architecture } = options;
   const log = options.log.child("content");
   const files = new ContentFiles(disk);
-  const fetcher = new Fetcher({ disk, http, images, files, architecture });
+  const insecureAuth = (): boolean => store.desired.get()?.settings.get(allowInsecureAuth) === "true";
+  const now = (): Instant => clock.now();
+  const fetcher = new Fetcher({ disk, http, sftp, images, files, architecture, insecureAuth, now });
   const reconciler = new ContentReconciler({ store, disk, files, fetcher, clock, random, log });
   const runner = new Runner<ContentKey>({ reconciler, clock, random, log, concurrency });
   const wakeAll = (): void => {

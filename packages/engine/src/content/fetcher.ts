@@ -1,9 +1,10 @@
 import type { ContentSpec, Datastore } from "../desired.ts";
 import { type Disk, DiskFullError } from "../host/disk.ts";
-import { type HttpClient, HttpError } from "../host/http.ts";
+import { HttpError } from "../host/http.ts";
 import { ContentFiles } from "./content-files.ts";
 import type { StoredContent } from "./content-plan.ts";
-import { fetchFile } from "./file-source.ts";
+import { fetchFile } from "./file-fetcher.ts";
+import type { SourceParts } from "./file-source.ts";
 import { BadImageError, type FetchedLayer, type ImageBuilder } from "./image-builder.ts";
 import {
   choosePlatform,
@@ -17,9 +18,8 @@ import type { Progress } from "./progress.ts";
 import { type ImageReference, parseReference } from "./reference.ts";
 import { RegistryClient, SourceError } from "./registry-client.ts";
 
-export interface FetcherOptions {
+export interface FetcherOptions extends SourceParts {
   readonly disk: Disk;
-  readonly http: HttpClient;
   readonly images: ImageBuilder;
   readonly files: ContentFiles;
   /** As OCI says it: amd64, arm64. */
@@ -72,11 +72,15 @@ export class Fetcher {
     signal: AbortSignal,
   ): Promise<StoredContent> {
     if (datastore.type === "registry") return await this.#pull(spec, datastore, report, signal);
-    if (datastore.type === "http" || datastore.type === "https") {
-      const { disk, http, images } = this.#options;
-      return await fetchFile({ disk, http, images }, spec, datastore, report, signal);
-    }
-    throw new BadImageError(`datastores of type ${datastore.type} are not supported`);
+    const partial = ContentFiles.partial(spec.sha256);
+    // One writer a file, whichever contents and datastores it is for.
+    return await this.#alone(`file ${spec.sha256}`, () =>
+      this.#using([partial, ...imagePaths(spec.sha256)], async () => {
+        const stored = await this.#options.files.stored(spec.sha256);
+        if (stored !== undefined && spec.sha256 !== "") return stored;
+        return await fetchFile(this.#options, spec, datastore, report, signal);
+      }),
+    );
   }
 
   async #pull(

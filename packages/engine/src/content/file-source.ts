@@ -1,110 +1,147 @@
+import type { Instant } from "@selvedge/base";
 import type { ContentSpec, Datastore } from "../desired.ts";
-import type { Disk } from "../host/disk.ts";
-import { type HttpClient, HttpError } from "../host/http.ts";
-import { ContentFiles } from "./content-files.ts";
-import type { StoredContent } from "./content-plan.ts";
-import { BadImageError, type ImageBuilder } from "./image-builder.ts";
-import type { Progress } from "./progress.ts";
+import type { HttpClient, HttpResponse } from "../host/http.ts";
+import type { SftpClient } from "../host/sftp.ts";
+import { baseUrl, encodePath, type FileRequest } from "./address.ts";
+import { azureRequest } from "./azure.ts";
+import { BadImageError } from "./image-builder.ts";
 import { refusal, SourceError } from "./registry-client.ts";
+import { s3Request } from "./s3.ts";
 
-interface Parts {
-  readonly disk: Disk;
+/** Bytes of a file from `offset` on; `offset` in what comes back says where they really start. */
+export interface FilePart {
+  readonly offset: number;
+  /** Of the whole file; undefined when the source does not say. */
+  readonly total: number | undefined;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+export interface FileSource {
+  open(offset: number, signal: AbortSignal): Promise<FilePart>;
+}
+
+export interface SourceParts {
   readonly http: HttpClient;
-  readonly images: ImageBuilder;
+  readonly sftp: SftpClient;
+  readonly now: () => Instant;
+  /** Credentials may be sent where everybody on the way reads them. */
+  readonly insecureAuth: () => boolean;
 }
 
+/** A source that says nothing for so long is gone; a file arrives in pieces, each of which counts anew. */
 const answerMs = 60_000;
-/** When the configuration sets no size, nothing larger than this is taken from a plain web server. */
-const bytesMaxDefault = 64 * 2 ** 30;
+/** Files often live elsewhere; more hops than this are a loop. */
+const redirectsMax = 5;
 
-/**
- * A disk image from a plain web server, resumed after a cut and checked against the hash the configuration
- * names.
- */
-export async function fetchFile(
-  parts: Parts,
+/** Where a file that the configuration names is got from. */
+export async function fileSource(
+  parts: SourceParts,
   spec: ContentSpec,
   datastore: Datastore,
-  report: (progress: Progress) => void,
-  signal: AbortSignal,
-): Promise<StoredContent> {
-  if (spec.format === "container") throw new BadImageError("a container image comes from a registry");
-  if (!/^[0-9a-f]{64}$/.test(spec.sha256))
-    throw new BadImageError("sha256 is missing: a file from a web server is taken only by its hash");
-  const { disk, images } = parts;
-  const partial = ContentFiles.partial(spec.sha256);
-  await download(parts, spec, datastore, partial, report, signal);
-  report({ phase: "building" });
-  const found = await images.sha256(partial, signal);
-  if (found !== spec.sha256) {
-    await disk.remove(partial);
-    throw new SourceError(`${spec.url}: what arrived has sha256:${found}, not sha256:${spec.sha256}`);
-  }
-  const path = ContentFiles.image(spec.sha256, "img");
-  await disk.sync(partial);
-  await disk.rename(partial, path);
-  const digest = `sha256:${spec.sha256}`;
-  const stored: StoredContent = {
-    hash: spec.sha256,
-    path,
-    digest,
-    imageId: `${spec.url}@${digest}`,
-    sizeBytes: (await disk.size(path)) ?? 0,
-    config: null,
-  };
-  await new ContentFiles(disk).store(stored);
-  return stored;
-}
-
-async function download(
-  parts: Parts,
-  spec: ContentSpec,
-  datastore: Datastore,
-  partial: string,
-  report: (progress: Progress) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const { disk, http } = parts;
-  const bytesMax = spec.maxSizeBytes > 0 ? spec.maxSizeBytes : bytesMaxDefault;
-  let have = (await disk.size(partial)) ?? 0;
+): Promise<FileSource> {
   const credentials = await datastore.credentials();
-  const response = await http.send({
-    method: "GET",
-    url: fileUrl(spec, datastore),
-    headers: {
-      ...(have > 0 ? { range: `bytes=${have}-` } : {}),
-      ...(credentials === undefined
-        ? {}
-        : { authorization: `Basic ${btoa(`${credentials.user}:${credentials.password}`)}` }),
-    },
-    ...(datastore.certificates.length === 0
-      ? {}
-      : { certificates: datastore.certificates, systemRoots: true }),
-    timeoutMs: answerMs,
-    signal,
-  });
-  // Asked to go on after the last byte, a server says the range cannot be had: everything is here already.
-  if (response.status === 416 && have > 0) return;
-  if (response.status !== 200 && response.status !== 206) throw await refusal(response, spec.url);
-  if (response.status === 200 && have > 0) {
-    await disk.remove(partial);
-    have = 0;
-  }
-  const total = have + Number(response.headers["content-length"] ?? 0);
-  for await (const chunk of response.body) {
-    have += chunk.length;
-    if (have > bytesMax) {
-      await disk.remove(partial);
-      throw new BadImageError(`${spec.url} is larger than ${bytesMax} bytes`);
+  const path = joinPath(datastore.path, spec.url);
+  switch (datastore.type) {
+    case "http":
+    case "https": {
+      const url = `${baseUrl(datastore)}/${encodePath(path)}`;
+      const authorization = credentials && authorizationOf(credentials.user, credentials.password);
+      if (authorization !== undefined && url.startsWith("http:") && !parts.insecureAuth())
+        throw new BadImageError(
+          `${url}: credentials are not sent over http; use https, or set datastore.http.security.allowinsecureauth`,
+        );
+      return overHttp(parts, datastore, () => ({
+        url,
+        headers: authorization === undefined ? {} : { authorization },
+      }));
     }
-    await disk.append(partial, chunk);
-    report({ phase: "downloading", bytes: have, total: Math.max(total, have) });
+    case "s3":
+      return overHttp(parts, datastore, () => s3Request(datastore, path, credentials, parts.now()));
+    case "azure":
+      return overHttp(parts, datastore, (headers) =>
+        azureRequest(datastore, path, credentials, headers, parts.now()),
+      );
+    case "sftp": {
+      if (credentials === undefined)
+        throw new BadImageError("an SFTP datastore needs a user, in its cipherData");
+      const { host, port } = sftpAddress(datastore.fqdn);
+      // A folder without a slash at its beginning is below the user's own.
+      const file = `${datastore.path.startsWith("/") ? "/" : ""}${path}`;
+      return {
+        open: (offset, signal) => parts.sftp.open({ host, port, path: file, credentials }, offset, signal),
+      };
+    }
+    default:
+      throw new BadImageError(`datastores of type ${datastore.type} are not supported`);
   }
-  if (have < total) throw new HttpError(`${spec.url} ended after ${have} of ${total} bytes`);
 }
 
-function fileUrl(spec: ContentSpec, datastore: Datastore): string {
-  const base = /^https?:\/\//.test(datastore.fqdn) ? datastore.fqdn : `${datastore.type}://${datastore.fqdn}`;
-  const path = [datastore.path, spec.url].map((part) => part.replace(/^\/+|\/+$/g, "")).filter(Boolean);
-  return `${base.replace(/\/+$/, "")}/${path.join("/")}`;
+/** EVE's API key of a web server is the scheme of its password; otherwise the two are a name and a password. */
+function authorizationOf(user: string, password: string): string {
+  if (/^(basic|bearer|digest|negotiate|ntlm|token)$/i.test(user)) return `${user} ${password}`;
+  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 }
+
+function overHttp(
+  { http }: SourceParts,
+  { certificates }: Datastore,
+  request: (headers: Readonly<Record<string, string>>) => FileRequest,
+): FileSource {
+  const send = (url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) =>
+    http.send({
+      ...{ method: "GET" as const, url, headers, timeoutMs: answerMs, signal },
+      ...(certificates.length === 0 ? {} : { certificates, systemRoots: true }),
+    });
+  return {
+    async open(offset, signal) {
+      const range: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
+      const first = request(range);
+      let response = await send(first.url, { ...range, ...first.headers }, signal);
+      for (let hop = 0, at = first.url; isRedirect(response); hop++) {
+        if (hop >= redirectsMax) throw new SourceError(`${first.url} sends us in circles`);
+        const next = new URL(response.headers["location"] ?? "", at);
+        if (at.startsWith("https:") && next.protocol !== "https:")
+          throw new SourceError(`${first.url} sends us from https to ${next.protocol}`);
+        // What proves who we are goes to whom it was meant for and nowhere else.
+        const own = next.origin === new URL(at).origin;
+        at = next.href;
+        response = await send(at, own ? { ...range, ...first.headers } : range, signal);
+      }
+      return await partOf(response, offset, first.url.replace(/\?.*/, ""));
+    },
+  };
+}
+
+function isRedirect({ status, headers }: HttpResponse): boolean {
+  return [301, 302, 303, 307, 308].includes(status) && headers["location"] !== undefined;
+}
+
+async function partOf(response: HttpResponse, offset: number, what: string): Promise<FilePart> {
+  const length = response.headers["content-length"];
+  if (response.status === 200)
+    return { offset: 0, total: length === undefined ? undefined : Number(length), body: response.body };
+  const [, start, whole] = /^bytes (\d+)-\d+\/(\d+|\*)/.exec(response.headers["content-range"] ?? "") ?? [];
+  if (response.status === 206 && Number(start) === offset)
+    return { offset, total: whole === "*" ? undefined : Number(whole), body: response.body };
+  // Asked to go on after the last byte, a server says the range cannot be had: everything is here already.
+  if (response.status === 416 && offset > 0) return { offset, total: offset, body: noBytes() };
+  throw await refusal(response, what);
+}
+
+async function* noBytes(): AsyncGenerator<Uint8Array> {}
+
+function joinPath(...parts: readonly string[]): string {
+  return parts
+    .map((part) => part.replace(/^\/+|\/+$/g, ""))
+    .filter((part) => part !== "")
+    .join("/");
+}
+
+function sftpAddress(fqdn: string): { host: string; port: number } {
+  const url = `sftp://${fqdn.replace(/^\w+:\/\//, "")}`;
+  if (!URL.canParse(url)) throw new BadImageError(`datastore ${JSON.stringify(fqdn)} is not host[:port]`);
+  const { hostname, port } = new URL(url);
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? sftpPort : Number(port) };
+}
+
+const sftpPort = 22;

@@ -86,6 +86,7 @@ function translateDatastores(
       type,
       fqdn: item.fqdn,
       path: item.dpath,
+      region: item.region,
       credentials: async () => (cipherData === undefined ? clear : await open(cipherData)),
       certificates: item.dsCertPEM.map((pem) => new TextDecoder().decode(pem)),
     };

@@ -15,6 +15,7 @@ import {
 import { SimDisk } from "../disk/sim-disk.ts";
 import { SimImageBuilder } from "../disk/sim-image-builder.ts";
 import { SimVolumeDriver } from "../disk/sim-volume-driver.ts";
+import { noSftp } from "../network/no-sftp.ts";
 import { SimHypervisor } from "../hypervisor/sim-hypervisor.ts";
 import { SimNetworkDriver } from "../network/sim-network-driver.ts";
 
@@ -60,6 +61,7 @@ export class FleetNode implements AsyncDisposable {
       keys: await FileKeyStore.open(disk),
       images: new SimImageBuilder(disk),
       volumes: new SimVolumeDriver(disk),
+      sftp: noSftp,
       hypervisor: hypervisor.open(),
       networkDriver: new SimNetworkDriver(random).open(),
       networkPrefix: "sv",
