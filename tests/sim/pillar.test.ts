@@ -70,6 +70,14 @@ interface Shape {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
+interface EdgeNodeShape {
+  readonly status?: {
+    readonly system?: { readonly version?: string };
+    readonly location?: { readonly latitude: string };
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
+}
+
 /** What was answered since the last look, beyond "taken", "unchanged" and "not proved yet". */
 function refused(made: readonly PillarDevice[]): string[] {
   return made.flatMap((box) => {
@@ -127,6 +135,11 @@ describe("boxes with EVE", () => {
       await world.live(hours(1));
       await running(world, made, "1");
       assert.equal(tpm.disk.vault.escrowed, true, "the vault's key is kept");
+      const nodes = await world.list<KubeObject & EdgeNodeShape>(edgeNodeKind);
+      const shown = nodes.find(({ metadata }) => metadata.name === tpm.name)?.status;
+      assert.equal(shown?.system?.version, "14.6.0");
+      assert.equal(shown?.location?.latitude, "48.1000");
+      assert.equal(shown?.conditions?.find(({ type }) => type === "Attested")?.status, "True");
       for (const { agent, name, disk } of made) {
         assert.equal(agent.queue.size, 0, `${name}: nothing waits to be said`);
         assert.ok(disk.logs.length < 5, `${name}: ${disk.logs.length} files of logs wait`);

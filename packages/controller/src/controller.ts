@@ -15,6 +15,7 @@ import { FlowBook } from "./ingest/flow-book.ts";
 import { HealthBook } from "./ingest/hardware-health.ts";
 import { NodeFacts } from "./ingest/node-facts.ts";
 import { NodeReports } from "./ingest/node-reports.ts";
+import { StateBook } from "./ingest/state-book.ts";
 import { UsageBook } from "./ingest/usage-book.ts";
 import { LogStore } from "./logs/log-store.ts";
 import { type Caches, cachesOf, createCluster } from "./objects/caches.ts";
@@ -96,9 +97,10 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const events = new EventRecorder(cluster, clock, log.child("events"));
   const logs = await LogStore.open({ folder: options.logs, log: log.child("logs") });
   const [usages, flows, health] = [new UsageBook(), new FlowBook(), new HealthBook(records)];
+  const states = new StateBook(records);
   const reports = new NodeReports({
     ...{ cluster, caches, clock, log: log.child("reports"), events, facts, configs: book },
-    ...{ usages, flows, health },
+    ...{ usages, flows, health, states },
   });
   fleetMetrics(metrics, { caches, links, usages, flows, clock });
   const gateway = stack.use(
@@ -130,7 +132,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     certificatesHash: () => pki.identity.certsHash,
     onRenewed: (listener) => pki.onRenewed(listener),
     forget: (node) => {
-      for (const kept of [facts, book, usages, flows, health]) kept.forget(node);
+      for (const kept of [facts, book, usages, flows, health, states]) kept.forget(node);
     },
     contents: () => options.api.registry.table.kept.filter(({ namespaced }) => namespaced),
   });
@@ -139,7 +141,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     ...{ objects, gateway, images, streams, links, logs, caches },
     metrics: api.metrics,
     computed: usageApi(caches, usages, clock),
-    nodeProxy: nodeProxy({ nodeIdOf, logs, flows, health, attestation: provedBy(trust.attestation) }),
+    nodeProxy: nodeProxy({ nodeIdOf, logs, flows, health, states, attestation: provedBy(trust.attestation) }),
     registryPassword: registryAuth.adminPassword,
     async start() {
       await ensureStandardObjects(objects);

@@ -14,6 +14,7 @@ import { FlowBook } from "../src/ingest/flow-book.ts";
 import { HealthBook } from "../src/ingest/hardware-health.ts";
 import { NodeFacts } from "../src/ingest/node-facts.ts";
 import { NodeReports } from "../src/ingest/node-reports.ts";
+import { StateBook } from "../src/ingest/state-book.ts";
 import { UsageBook } from "../src/ingest/usage-book.ts";
 import { type Caches, cachesOf, createCluster } from "../src/objects/caches.ts";
 import type { Cluster } from "../src/objects/cluster.ts";
@@ -135,6 +136,7 @@ export class ObjectWorld implements AsyncDisposable {
     const reports = new NodeReports({
       ...{ cluster, caches, clock, log, events, facts, configs },
       ...{ usages: new UsageBook(), flows: new FlowBook(), health: new HealthBook(this.records) },
+      states: new StateBook(this.records),
     });
     await Promise.all([cluster.start(), this.#policies.start()]);
     const table = createReconcilers({

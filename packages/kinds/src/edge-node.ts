@@ -55,7 +55,13 @@ export type EdgeNodeConditionType =
   | "Ready"
   | "LinkUp"
   | "HardwareVirtualization"
-  | "HardwareIdentity";
+  | "HardwareIdentity"
+  | "HardwareHealthy"
+  | "MaintenanceMode"
+  | "NetworksReady"
+  | "SettingsApplied"
+  | "TimeSynchronized"
+  | "VaultUnlocked";
 
 export interface EdgeNodeStatus {
   phase?: EdgeNodePhase;
@@ -79,6 +85,12 @@ export interface EdgeNodeStatus {
   /** The keys are not in hardware: whoever copies the disk is the node. */
   softwareKeys?: boolean;
   addresses?: NodeAddress[];
+  hardware?: { manufacturer?: string; product?: string; firmware?: string };
+  /** What it runs, and what is in its other slot. */
+  system?: { version?: string; state?: string; slot?: string; otherVersion?: string; error?: string };
+  lastReboot?: { reason?: string; at?: string };
+  /** In degrees and metres, as texts: they are read, not reckoned with. */
+  location?: { latitude: string; longitude: string; altitude?: string };
   /** Requests in this node's name that were not answered, by reason: `signature`, `replay`, `oversize`, … */
   refused?: Record<string, number>;
 }
@@ -157,6 +169,31 @@ const status: Schema = objectOf("What the box says, and what the controller sees
       ["type", "address"],
     ),
   },
+  hardware: objectOf("What the box is.", {
+    manufacturer: textOf("Who made it."),
+    product: textOf("What its maker calls it."),
+    firmware: textOf("Vendor, version and date of its firmware."),
+  }),
+  system: objectOf("What it runs.", {
+    version: textOf("Version of the system that runs."),
+    state: textOf("How the slot is: active, inprogress, unused."),
+    slot: textOf("Which slot it runs from."),
+    otherVersion: textOf("Version in the other slot."),
+    error: textOf("Why an update failed."),
+  }),
+  lastReboot: objectOf("Why it started the last time.", {
+    reason: textOf("What it says."),
+    at: timeOf("When."),
+  }),
+  location: objectOf(
+    "Where it is, to ten metres.",
+    {
+      latitude: textOf("Degrees, north."),
+      longitude: textOf("Degrees, east."),
+      altitude: textOf("Metres."),
+    },
+    ["latitude", "longitude"],
+  ),
   refused: {
     type: "object",
     description: "How many requests in its name were refused, by reason.",

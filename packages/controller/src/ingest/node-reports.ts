@@ -9,7 +9,15 @@ import {
   type ZInfoMsg,
   type ZMetricMsg,
 } from "@selvedge/eve-api";
-import { type EdgeNode, edgeNodeKind, type Node, nodeKind, type Pod, podKind } from "@selvedge/kinds";
+import {
+  type EdgeNode,
+  type EdgeNodeStatus,
+  edgeNodeKind,
+  type Node,
+  nodeKind,
+  type Pod,
+  podKind,
+} from "@selvedge/kinds";
 import type { EventRecorder } from "../events/event-recorder.ts";
 import { adaptNode, isEnrolled, newNode } from "../node-status/node-object.ts";
 import { type Caches, nodeNameOf } from "../objects/caches.ts";
@@ -19,6 +27,7 @@ import { isGoing, isOver } from "../objects/pods.ts";
 import type { ConfigBook, NodeId, Reports } from "../ports.ts";
 import { decodeConfig } from "../render/node-config.ts";
 import { architectureOf, edgeNodeStatusOf, nodeReportOf, nodeStatusOf } from "./device-status.ts";
+import { setLocation, setNetworksCondition, timeCondition, withDeviceParts } from "./eve-status.ts";
 import type { FlowBook } from "./flow-book.ts";
 import { reportOfForeignApp } from "./foreign-app.ts";
 import { contentNews, type PartNews, showNews, usersOf, volumeNews } from "./foreign-parts.ts";
@@ -28,6 +37,7 @@ import { timeOfNode } from "./node-time.ts";
 import { podStatusOf } from "./pod-status.ts";
 import { ReportOrder } from "./report-order.ts";
 import { ReportQueues } from "./report-queues.ts";
+import type { StateBook } from "./state-book.ts";
 import type { UsageBook } from "./usage-book.ts";
 
 export interface NodeReportsDeps {
@@ -40,6 +50,7 @@ export interface NodeReportsDeps {
   readonly usages: UsageBook;
   readonly flows: FlowBook;
   readonly health: HealthBook;
+  readonly states: StateBook;
   /** What nodes were told, to know what they speak of. */
   readonly configs: Pick<ConfigBook, "current">;
 }
@@ -113,6 +124,11 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
     const sent = message.atTimeStamp === undefined ? 0 : timestampDate(message.atTimeStamp).getTime();
     const inTime = (part: string): boolean =>
       this.#order.accept(`${node}/${message.ztype}/${part}`, sent, this.#deps.clock.now());
+    // Of its own apps a node of ours says all in the report that becomes the Pod's status.
+    const isOurs = kind === "ainfo" && getExtension(value, ext.AppReportSchema) !== undefined;
+    if (!isOurs && !this.#deps.states.take(node, message)) {
+      this.#deps.log.warn("a report is too large to keep", { node, kind });
+    }
     switch (kind) {
       case "dinfo":
         if (inTime("")) await this.#device(edgeNode, node, value);
@@ -129,9 +145,32 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
       case "niinfo":
         if (inTime(value.networkID)) await this.#network(edgeNode, node, value);
         return;
+      case "locinfo":
+        if (inTime(value.logicallabel)) await this.#said(edgeNode, (status) => setLocation(status, value));
+        return;
+      case "ntpSources": {
+        if (!inTime("")) return;
+        const says = timeCondition(value);
+        await this.#said(edgeNode, (status, now) => {
+          status.conditions ??= [];
+          return setCondition(status.conditions, says, now);
+        });
+        return;
+      }
       default:
-      // What has no object to show it on.
+      // What has no object to show it on is in the state of the node.
     }
+  }
+
+  async #said(
+    { metadata }: EdgeNode,
+    change: (status: EdgeNodeStatus, now: Instant) => boolean,
+  ): Promise<void> {
+    const { cluster, clock } = this.#deps;
+    await cluster.changeStatus<EdgeNode>(edgeNodeKind, metadata.name, undefined, (draft) => {
+      draft.status ??= {};
+      return change(draft.status, clock.now());
+    });
   }
 
   /** News of an image or a volume, for nodes whose apps do not report it themselves. */
@@ -157,6 +196,7 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
   }
 
   async #network(edgeNode: EdgeNode, node: NodeId, network: info.ZInfoNetworkInstance): Promise<void> {
+    await this.#said(edgeNode, (status, now) => setNetworksCondition(status, network, now));
     for (const { description } of network.networkErr) {
       const message = `network ${network.displayname}: ${description}`;
       await this.#tell(edgeNode, `${node}/${network.networkID}`, 1, {
@@ -179,7 +219,7 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
       return !same;
     });
     await cluster.changeStatus<EdgeNode>(edgeNodeKind, edgeNode.metadata.name, undefined, (draft) => {
-      const status = edgeNodeStatusOf(draft.status ?? {}, name, device, now);
+      const status = withDeviceParts(edgeNodeStatusOf(draft.status ?? {}, name, device, now), device, now);
       const same = jsonEqual(status, draft.status ?? {});
       draft.status = status;
       return !same;

@@ -7,6 +7,7 @@
  *   kubectl get --raw  /api/v1/nodes/NAME/proxy/flows
  *   kubectl get --raw  /api/v1/nodes/NAME/proxy/hardware
  *   kubectl get --raw  /api/v1/nodes/NAME/proxy/attestation
+ *   kubectl get --raw '/api/v1/nodes/NAME/proxy/state?type=volume'
  */
 import type { IncomingMessage } from "node:http";
 import { type Answer, StatusError, type Target } from "@selvedge/apiserver";
@@ -21,6 +22,8 @@ export interface NodeProxyOptions {
   readonly logs: { ofNode(node: NodeId): Promise<readonly LogLine[]> };
   readonly flows: { of(node: NodeId): readonly FlowEntry[] };
   readonly health: { of(node: NodeId): unknown };
+  /** Its last word on everything it has. */
+  readonly states: { of(node: NodeId, type?: string): readonly unknown[] };
   /** What its TPM signed, and what was measured to get there. */
   readonly attestation: { of(node: NodeId): unknown };
 }
@@ -61,6 +64,9 @@ export function nodeProxy(
         sendJson(health);
         return true;
       }
+      case "state":
+        sendJson({ items: options.states.of(node, query.get("type") ?? undefined) });
+        return true;
       case "attestation": {
         const proved = options.attestation.of(node);
         if (proved === undefined) throw nothingYet(name, "proved what it runs");
@@ -73,7 +79,7 @@ export function nodeProxy(
   };
 }
 
-const served = "a node serves logs/, flows, hardware and attestation here";
+const served = "a node serves logs/, flows, hardware, state and attestation here";
 
 function nothingYet(name: string, what: string): StatusError {
   return new StatusError(404, "NotFound", `node "${name}" has not ${what} yet`);

@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { instant } from "@selvedge/base";
+import { info } from "@selvedge/eve-api";
+import type { EdgeNodeStatus } from "@selvedge/kinds";
+import type { Records } from "../ports.ts";
+import { SqliteRecords } from "../records/sqlite-records.ts";
+import { setLocation, setNetworksCondition, timeCondition, withDeviceParts } from "./eve-status.ts";
+import { StateBook } from "./state-book.ts";
+
+const now = instant(Date.UTC(2026, 0, 1));
+const { ZSwState: State } = info;
+type Content = MessageInitShape<typeof info.ZInfoMsgSchema>["InfoContent"];
+
+function message(InfoContent: Content, at = 1): info.ZInfoMsg {
+  return create(info.ZInfoMsgSchema, { atTimeStamp: timestampFromMs(at), InfoContent: InfoContent as never });
+}
+
+describe("what nodes say of what they have", () => {
+  /** Every kind EVE sends but the device itself, which is its Node and its EdgeNode. */
+  const rows: readonly (readonly [type: string, Content, id: string, gone?: Content])[] = [
+    [
+      "app",
+      { case: "ainfo", value: { AppID: "a", AppName: "x", state: State.RUNNING } },
+      "a",
+      { case: "ainfo", value: { AppID: "a" } },
+    ],
+    [
+      "network",
+      { case: "niinfo", value: { networkID: "n", displayname: "lan", activated: true } },
+      "n",
+      { case: "niinfo", value: { networkID: "n" } },
+    ],
+    [
+      "volume",
+      { case: "vinfo", value: { uuid: "v", displayName: "disk", state: State.CREATED_VOLUME } },
+      "v",
+      { case: "vinfo", value: { uuid: "v" } },
+    ],
+    [
+      "content",
+      { case: "cinfo", value: { uuid: "c", displayName: "image", state: State.LOADED } },
+      "c",
+      { case: "cinfo", value: { uuid: "c" } },
+    ],
+    [
+      "blob",
+      { case: "binfo", value: { blob: [{ sha256: "ab", state: State.LOADED }] } },
+      "ab",
+      { case: "binfo", value: { blob: [{ sha256: "ab" }] } },
+    ],
+    [
+      "app-metadata",
+      { case: "amdinfo", value: { uuid: "a", type: 2, data: Uint8Array.of(1) } },
+      "a/2",
+      { case: "amdinfo", value: { uuid: "a", type: 2 } },
+    ],
+    ["hardware", { case: "hwinfo", value: {} }, ""],
+    ["edgeview", { case: "evinfo", value: { countDev: 1 } }, ""],
+    ["location", { case: "locinfo", value: { latitude: 1, longitude: 2 } }, ""],
+    [
+      "patch-envelope",
+      { case: "patchInfo", value: { id: "p", name: "patch" } },
+      "p",
+      { case: "patchInfo", value: { id: "p" } },
+    ],
+    ["ntp", { case: "ntpSources", value: { sources: [{ hostname: "time" }] } }, ""],
+    ["cluster", { case: "clusterInfo", value: { clusterId: "k" } }, ""],
+    ["cluster-update", { case: "clusterUpdateInfo", value: {} }, ""],
+  ];
+  for (const [type, content, id, gone] of rows) {
+    it(`is kept for a ${type}, the last word of each, until it is gone`, () => {
+      using records = new SqliteRecords(":memory:");
+      const book = new StateBook(records);
+      assert.ok(book.take("node", message(content, 1)));
+      assert.ok(book.take("node", message(content, 2)));
+      assert.deepEqual(
+        book.of("node").map((entry) => [entry.type, entry.id]),
+        [[type, id]],
+      );
+      assert.deepEqual(book.of("node", "another"), []);
+      assert.deepEqual(book.of("other"), []);
+      if (gone !== undefined) {
+        book.take("node", message(gone));
+        assert.deepEqual(book.of("node"), []);
+      }
+      book.take("node", message(content));
+      book.forget("node");
+      assert.deepEqual(book.of("node"), []);
+      assert.deepEqual([...records.entries("state/node")], []);
+    });
+  }
+
+  it("lasts over a restart, is bounded, and costs no write when it is said again", () => {
+    using records = new SqliteRecords(":memory:");
+    let writes = 0;
+    const counted: Records = {
+      get: (bucket, key) => records.get(bucket, key),
+      delete: (bucket, key) => records.delete(bucket, key),
+      entries: (bucket) => records.entries(bucket),
+      put: (bucket, key, value) => {
+        writes++;
+        records.put(bucket, key, value);
+      },
+    };
+    const volume = (uuid: string): Content => ({ case: "vinfo", value: { uuid, displayName: "disk" } });
+    const first = new StateBook(counted);
+    for (let index = 0; index < 600; index++) first.take("node", message(volume(`v${index}`)));
+    assert.equal(first.of("node").length, 512);
+    const second = new StateBook(counted);
+    assert.equal(second.of("node", "volume").length, 512);
+    writes = 0;
+    for (let index = 100; index < 600; index++) second.take("node", message(volume(`v${index}`), index));
+    assert.equal(writes, 0);
+    const long = { case: "vinfo", value: { uuid: "x", displayName: "x".repeat(300_000) } } as const;
+    assert.equal(second.take("node", message(long)), false);
+  });
+});
+
+describe("an EdgeNode's status", () => {
+  const device = create(info.ZInfoDeviceSchema, {
+    minfo: { manufacturer: "ACME", productName: "Box", biosVendor: "AMI", biosVersion: "5.1" },
+    swList: [
+      { activated: true, partitionLabel: "IMGA", partitionState: "active", shortVersion: "14.5.0" },
+      { partitionLabel: "IMGB", shortVersion: "14.4.0" },
+    ],
+    lastRebootReason: "power failure",
+    lastRebootTime: timestampFromMs(now),
+    dataSecAtRestInfo: { status: info.DataSecAtRestStatus.DATASEC_AT_REST_ENABLED },
+    configItemStatus: {
+      configItems: { "timer.config.interval": { value: "60" } },
+      unknownConfigItems: { "no.such": {} },
+    },
+    maintenanceMode: true,
+    maintenanceModeReasons: [info.MaintenanceModeReason.VAULT_LOCKED_UP],
+  });
+  const condition = (status: EdgeNodeStatus, type: string): unknown => {
+    const found = status.conditions?.find((one) => one.type === type);
+    return found && [found.status, found.reason, found.message ?? ""];
+  };
+
+  it("has the parts that a device of EVE tells", () => {
+    const status = withDeviceParts({}, device, now);
+    assert.deepEqual(status.hardware, { manufacturer: "ACME", product: "Box", firmware: "AMI 5.1" });
+    assert.deepEqual(status.system, {
+      ...{ version: "14.5.0", state: "active", slot: "IMGA", otherVersion: "14.4.0" },
+    });
+    assert.deepEqual(status.lastReboot, { reason: "power failure", at: "2026-01-01T00:00:00Z" });
+    assert.deepEqual(condition(status, "VaultUnlocked"), ["True", "Encrypted", ""]);
+    assert.deepEqual(condition(status, "MaintenanceMode"), [
+      ...["True", "VaultLockedUp", "the node starts no app: VaultLockedUp"],
+    ]);
+    assert.deepEqual(condition(status, "SettingsApplied"), [
+      ...["False", "SettingRefused", "no.such: the node does not know it"],
+    ]);
+    assert.deepEqual(withDeviceParts(status, device, now), status, "said again it changes nothing");
+    assert.deepEqual(withDeviceParts({}, create(info.ZInfoDeviceSchema), now), { conditions: [] });
+  });
+
+  it("says where it is, and no more often than it moves", () => {
+    const status: EdgeNodeStatus = {};
+    const at = (latitude: number): boolean =>
+      setLocation(status, create(info.ZInfoLocationSchema, { latitude, longitude: 11.5, altitude: 520.4 }));
+    assert.equal(at(48.12346), true);
+    assert.deepEqual(status.location, { latitude: "48.1235", longitude: "11.5000", altitude: "520" });
+    assert.equal(at(48.12349), false);
+    assert.equal(at(48.2), true);
+    assert.equal(at(Number.NaN), false);
+  });
+
+  it("says whether something sets its clock, and which networks fail", () => {
+    const sources = (reachable: boolean): string =>
+      timeCondition({ sources: [{ reachable }] } as never).reason ?? "";
+    assert.deepEqual([sources(true), sources(false)], ["SourcesReachable", "NoSource"]);
+    const status: EdgeNodeStatus = {};
+    const network = (name: string, error?: string): void => {
+      const networkErr = error === undefined ? [] : [{ description: error }];
+      const value = create(info.ZInfoNetworkInstanceSchema, {
+        networkID: name,
+        displayname: name,
+        networkErr,
+      });
+      setNetworksCondition(status, value, now);
+    };
+    network("a");
+    assert.deepEqual(condition(status, "NetworksReady"), ["True", "AllOnline", ""]);
+    network("a", "no port");
+    network("b", "no address");
+    assert.deepEqual(condition(status, "NetworksReady"), [
+      ...["False", "NetworkFailed", "a: no port\nb: no address"],
+    ]);
+    network("a");
+    assert.deepEqual(condition(status, "NetworksReady"), ["False", "NetworkFailed", "b: no address"]);
+    network("b");
+    assert.deepEqual(condition(status, "NetworksReady"), ["True", "AllOnline", ""]);
+  });
+});

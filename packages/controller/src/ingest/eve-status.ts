@@ -1,0 +1,155 @@
+/** What EVE says of a device that Kubernetes has no word for, as parts and conditions of its EdgeNode. */
+import { cloneJson, type Instant, jsonEqual, toRfc3339 } from "@selvedge/base";
+import { info } from "@selvedge/eve-api";
+import type { EdgeNodeStatus } from "@selvedge/kinds";
+import { type ConditionSays, setCondition } from "../objects/conditions.ts";
+import { timestampOfNode } from "./node-time.ts";
+
+const textMax = 256;
+/** Settings named in a condition. */
+const namedMax = 5;
+const { DataSecAtRestStatus: Vault, MaintenanceModeReason: Reason, ZNetworkInstanceState: Network } = info;
+
+type NtpSources = Extract<info.ZInfoMsg["InfoContent"], { case: "ntpSources" }>["value"];
+
+/** EdgeNode.status with what the report says besides, and nothing of what it leaves out. */
+export function withDeviceParts(
+  before: EdgeNodeStatus,
+  device: info.ZInfoDevice,
+  now: Instant,
+): EdgeNodeStatus {
+  const status = cloneJson(before);
+  const { minfo, swList, lastRebootReason, lastRebootTime } = device;
+  if (minfo !== undefined) {
+    const { manufacturer, productName, biosVendor, biosVersion, biosReleaseDate } = minfo;
+    status.hardware = texts({
+      ...{ manufacturer, product: productName },
+      firmware: [biosVendor, biosVersion, biosReleaseDate].filter((part) => part !== "").join(" "),
+    });
+  }
+  const [running, other] = swList;
+  if (running !== undefined) {
+    status.system = texts({
+      ...{ version: running.shortVersion, state: running.partitionState, slot: running.partitionLabel },
+      otherVersion: other?.shortVersion ?? "",
+      error: running.swErr?.description || other?.swErr?.description || "",
+    });
+  }
+  if (lastRebootReason !== "") {
+    const at = timestampOfNode(lastRebootTime);
+    status.lastReboot = texts({ reason: lastRebootReason, at: at === undefined ? "" : toRfc3339(at) });
+  }
+  status.conditions ??= [];
+  for (const says of conditionsOf(device)) setCondition(status.conditions, says, now);
+  return status;
+}
+
+/** In place; returns whether it moved enough to be told. Places are kept to ten metres. */
+export function setLocation(status: EdgeNodeStatus, location: info.ZInfoLocation): boolean {
+  const round = (degrees: number): string => degrees.toFixed(4);
+  const { latitude, longitude, altitude } = location;
+  if (![latitude, longitude].every(Number.isFinite)) return false;
+  const height = Number.isFinite(altitude) ? { altitude: `${Math.round(altitude)}` } : {};
+  const place = { latitude: round(latitude), longitude: round(longitude), ...height };
+  const old = status.location;
+  if (old !== undefined && jsonEqual([old.latitude, old.longitude], [place.latitude, place.longitude])) {
+    return false;
+  }
+  status.location = place;
+  return true;
+}
+
+/** Whether anything sets the node's clock. */
+export function timeCondition({ sources }: NtpSources): ConditionSays {
+  const reached = sources.filter(({ reachable }) => reachable);
+  const type = "TimeSynchronized";
+  if (reached.length > 0) {
+    const message = `${reached.length} of ${sources.length} sources of time answer`;
+    return { type, status: "True", reason: "SourcesReachable", message };
+  }
+  const message = sources.length === 0 ? "the node has no source of time" : "no source of time answers";
+  return { type, status: "False", reason: "NoSource", message };
+}
+
+/** In place: one condition for all of a node's networks, naming those that fail. */
+export function setNetworksCondition(
+  status: EdgeNodeStatus,
+  network: info.ZInfoNetworkInstance,
+  now: Instant,
+): boolean {
+  const type = "NetworksReady";
+  const name = (network.displayname || network.networkID).slice(0, textMax);
+  const isFailing = network.state === Network.ZNETINST_STATE_ERROR || network.networkErr.length > 0;
+  status.conditions ??= [];
+  const before = status.conditions.find((condition) => condition.type === type);
+  const lines = before?.status === "False" ? (before.message ?? "").split("\n") : [];
+  const others = lines.filter((line) => line !== "" && !line.startsWith(`${name}: `)).slice(0, namedMax - 1);
+  const why = network.networkErr.map(({ description }) => description).join("; ") || "it does not say why";
+  const failing = isFailing ? [...others, `${name}: ${why.slice(0, textMax)}`] : others;
+  const says: ConditionSays =
+    failing.length === 0
+      ? { type, status: "True", reason: "AllOnline" }
+      : { type, status: "False", reason: "NetworkFailed", message: failing.join("\n") };
+  return setCondition(status.conditions, says, now);
+}
+
+function conditionsOf(device: info.ZInfoDevice): ConditionSays[] {
+  const { dataSecAtRestInfo, configItemStatus, swList } = device;
+  // A node of ours says these in its own report; one that says nothing of its system says nothing here.
+  return [
+    ...(swList.length === 0 ? [] : [maintenanceOf(device)]),
+    ...(dataSecAtRestInfo === undefined ? [] : [vaultOf(dataSecAtRestInfo)]),
+    ...(configItemStatus === undefined ? [] : [settingsOf(configItemStatus)]),
+  ];
+}
+
+function maintenanceOf(device: info.ZInfoDevice): ConditionSays {
+  const { maintenanceMode, maintenanceModeReason, maintenanceModeReasons } = device;
+  const type = "MaintenanceMode";
+  if (!maintenanceMode) return { type, status: "False", reason: "InService" };
+  const names = new Map(Object.entries(Reason).map(([name, number]) => [number as number, name]));
+  const reasons = maintenanceModeReasons.length > 0 ? maintenanceModeReasons : [maintenanceModeReason];
+  const said = reasons.map((number) => camel(names.get(number) ?? `Reason${number}`));
+  const message = `the node starts no app: ${said.join(", ")}`;
+  return { type, status: "True", reason: said[0] ?? "Unknown", message };
+}
+
+function vaultOf({ status, info: text, vaultList }: info.DataSecAtRest): ConditionSays {
+  const type = "VaultUnlocked";
+  const why = vaultList.flatMap(({ vaultErr }) => (vaultErr?.description ? [vaultErr.description] : []));
+  const message = [text, ...why].filter((part) => part !== "").join("; ");
+  const more = message === "" ? {} : { message: message.slice(0, 2 * textMax) };
+  switch (status) {
+    case Vault.DATASEC_AT_REST_ENABLED:
+      return { type, status: "True", reason: "Encrypted", ...more };
+    case Vault.DATASEC_AT_REST_DISABLED:
+      return { type, status: "False", reason: "NotEncrypted", ...more };
+    case Vault.DATASEC_AT_REST_ERROR:
+      return { type, status: "False", reason: "VaultError", ...more };
+    default:
+      return { type, status: "Unknown", reason: "NotSaid", ...more };
+  }
+}
+
+function settingsOf({ configItems, unknownConfigItems }: info.ZInfoConfigItemStatus): ConditionSays {
+  const faults = [
+    ...Object.entries(configItems).flatMap(([key, { error }]) => (error === "" ? [] : [`${key}: ${error}`])),
+    ...Object.keys(unknownConfigItems).map((key) => `${key}: the node does not know it`),
+  ].sort();
+  const type = "SettingsApplied";
+  if (faults.length === 0) return { type, status: "True", reason: "Applied" };
+  const rest = faults.length - namedMax;
+  const named = faults.slice(0, namedMax).map((fault) => fault.slice(0, textMax));
+  const message = `${named.join("; ")}${rest > 0 ? ` and ${rest} more` : ""}`;
+  return { type, status: "False", reason: "SettingRefused", message };
+}
+
+/** Only what was said, and no more of it than people read. */
+function texts<T extends Readonly<Record<string, string>>>(all: T): Partial<T> {
+  const said = Object.entries(all).filter(([, text]) => text !== "");
+  return Object.fromEntries(said.map(([key, text]) => [key, text.slice(0, textMax)])) as Partial<T>;
+}
+
+function camel(name: string): string {
+  return name.toLowerCase().replaceAll(/(?:^|_)([a-z])/g, (_whole, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,210 @@
+import { createHash } from "node:crypto";
+import { fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { LruMap } from "@selvedge/base";
+import { info } from "@selvedge/eve-api";
+import type { NodeId, Records } from "../ports.ts";
+
+/** What a node last said of one thing it has. */
+export interface StateEntry {
+  readonly type: string;
+  /** Of the thing: a UUID, a digest; empty for what a node has one of. */
+  readonly id: string;
+  /** By the node's clock. */
+  readonly at: string | undefined;
+  /** In protobuf's JSON form. */
+  readonly object: unknown;
+}
+
+const schema = info.ZInfoMsgSchema;
+/** A full node has some hundred images, volumes and networks; what was said first goes first. */
+const thingsMax = 512;
+/** EVE's largest, of a cluster, are some hundred kilobytes. */
+const bytesMax = 256 * 1024;
+/** Nodes whose list of things is in memory; of others it is read again. */
+const nodesMax = 10_000;
+/** Of what nodes repeat all day, with other figures each time: it is worth no write, as it comes again. */
+const volatileMax = 8;
+
+type Content = info.ZInfoMsg["InfoContent"];
+type Kind = NonNullable<Content["case"]>;
+
+type PatchEnvelope = Extract<Content, { case: "patchInfo" }>["value"];
+
+interface Thing {
+  /** As people read it. */
+  readonly type: string;
+  /** What the message is about, and whether it says that this is no more. */
+  of(value: never): { readonly id: string; readonly isGone: boolean };
+  readonly isVolatile?: boolean;
+}
+
+const only = { id: "", isGone: false };
+const { ZSwState: State } = info;
+
+/** A message with a name and nothing else says that the thing is gone. */
+const things: Readonly<Partial<Record<Kind, Thing>>> = {
+  ainfo: {
+    type: "app",
+    of: ({ AppID: id, state, AppName }: info.ZInfoApp) => ({
+      ...{ id, isGone: state === State.INVALID && AppName === "" },
+    }),
+  },
+  niinfo: {
+    type: "network",
+    of: ({ networkID: id, displayname, activated, networkErr }: info.ZInfoNetworkInstance) => ({
+      ...{ id, isGone: displayname === "" && !activated && networkErr.length === 0 },
+    }),
+  },
+  vinfo: {
+    type: "volume",
+    of: ({ uuid: id, state, displayName }: info.ZInfoVolume) => ({
+      ...{ id, isGone: state === State.INVALID && displayName === "" },
+    }),
+  },
+  cinfo: {
+    type: "content",
+    of: ({ uuid: id, state, displayName }: info.ZInfoContentTree) => ({
+      ...{ id, isGone: state === State.INVALID && displayName === "" },
+    }),
+  },
+  binfo: {
+    type: "blob",
+    of: ({ blob: [blob] }: info.ZInfoBlobList) => ({
+      ...{ id: blob?.sha256 ?? "", isGone: blob !== undefined && blob.state === State.INVALID },
+    }),
+  },
+  amdinfo: {
+    type: "app-metadata",
+    of: ({ uuid, type, data }: info.ZInfoAppInstMetaData) => ({
+      ...{ id: `${uuid}/${type}`, isGone: data.length === 0 },
+    }),
+  },
+  hwinfo: { type: "hardware", of: () => only },
+  evinfo: { type: "edgeview", of: () => only, isVolatile: true },
+  locinfo: {
+    type: "location",
+    of: ({ logicallabel: id }: info.ZInfoLocation) => ({ id, isGone: false }),
+    isVolatile: true,
+  },
+  patchInfo: {
+    type: "patch-envelope",
+    of: ({ id, name }: PatchEnvelope) => ({ id, isGone: name === "" }),
+  },
+  ntpSources: { type: "ntp", of: () => only, isVolatile: true },
+  clusterInfo: { type: "cluster", of: () => only },
+  clusterUpdateInfo: { type: "cluster-update", of: () => only },
+  clusterNode: { type: "cluster-node", of: () => only },
+};
+
+/**
+ * The last word of every node on everything it has, as it said it: read below `nodes/NAME/proxy/state`. What
+ * people look for first is in the status of Nodes, EdgeNodes and Pods; here is the rest.
+ */
+export class StateBook {
+  readonly #records: Records;
+  /** Digests of what is kept, by key, oldest word first. */
+  readonly #kept = new LruMap<NodeId, Map<string, string>>(nodesMax);
+  readonly #volatile = new LruMap<NodeId, Map<string, Uint8Array>>(nodesMax);
+
+  constructor(records: Records) {
+    this.#records = records;
+  }
+
+  /** False when it is too large to keep. What is not kept for a kind is nothing to keep. */
+  take(node: NodeId, message: info.ZInfoMsg): boolean {
+    const { case: kind, value } = message.InfoContent;
+    const thing = kind === undefined ? undefined : things[kind];
+    if (kind === undefined || thing === undefined) return true;
+    const { id, isGone } = thing.of(value as never);
+    const key = `${kind}/${id.slice(0, 128)}`;
+    if (isGone) {
+      this.#drop(node, key);
+      return true;
+    }
+    const bytes = toBinary(schema, message);
+    if (bytes.length > bytesMax) return false;
+    if (thing.isVolatile === true) this.#pass(node, key, bytes);
+    else this.#keep(node, key, bytes, digestOf(message));
+    return true;
+  }
+
+  /** Everything of a node, or of one type. */
+  of(node: NodeId, type?: string): StateEntry[] {
+    const stored = [...this.#records.entries(bucketOf(node))].map(([, bytes]) => bytes);
+    return [...stored, ...(this.#volatile.get(node)?.values() ?? [])]
+      .map(entryOf)
+      .filter((entry) => type === undefined || entry.type === type)
+      .sort((left, right) => (`${left.type} ${left.id}` < `${right.type} ${right.id}` ? -1 : 1));
+  }
+
+  forget(node: NodeId): void {
+    for (const key of [...this.#keysOf(node).keys()]) this.#drop(node, key);
+    this.#kept.delete(node);
+    this.#volatile.delete(node);
+  }
+
+  #pass(node: NodeId, key: string, bytes: Uint8Array): void {
+    const passing = this.#volatile.get(node) ?? new Map<string, Uint8Array>();
+    if (!passing.has(key) && passing.size >= volatileMax) return;
+    this.#volatile.set(node, passing.set(key, bytes));
+  }
+
+  #keep(node: NodeId, key: string, bytes: Uint8Array, digest: string): void {
+    const kept = this.#keysOf(node);
+    const isSame = kept.get(key) === digest;
+    kept.delete(key);
+    kept.set(key, digest);
+    if (isSame) return;
+    this.#records.put(bucketOf(node), key, bytes);
+    for (const oldest of kept.keys()) {
+      if (kept.size <= thingsMax) break;
+      this.#drop(node, oldest);
+    }
+  }
+
+  #drop(node: NodeId, key: string): void {
+    if (this.#keysOf(node).delete(key)) this.#records.delete(bucketOf(node), key);
+  }
+
+  #keysOf(node: NodeId): Map<string, string> {
+    const known = this.#kept.get(node);
+    if (known !== undefined) return known;
+    const read = new Map<string, string>();
+    for (const [key, bytes] of this.#records.entries(bucketOf(node))) {
+      read.set(key, digestOf(fromBinary(schema, bytes)));
+    }
+    this.#kept.set(node, read);
+    return read;
+  }
+}
+
+function bucketOf(node: NodeId): string {
+  return `state/${node}`;
+}
+
+/** Of what is said, without when. */
+function digestOf(message: info.ZInfoMsg): string {
+  const bytes = toBinary(schema, { ...message, atTimeStamp: undefined });
+  return createHash("sha256").update(bytes).digest("base64url").slice(0, 22);
+}
+
+function entryOf(bytes: Uint8Array): StateEntry {
+  const message = fromBinary(schema, bytes);
+  const { case: kind, value } = message.InfoContent;
+  const thing = kind === undefined ? undefined : things[kind];
+  const { atTimeStamp } = message;
+  const json = toJson(schema, message) as Readonly<Record<string, unknown>>;
+  return {
+    type: thing?.type ?? "",
+    id: thing?.of(value as never).id ?? "",
+    at: atTimeStamp === undefined ? undefined : dateOf(atTimeStamp),
+    object: kind === undefined ? undefined : json[kind],
+  };
+}
+
+/** A node may say any time, also one that no calendar has. */
+function dateOf(at: Parameters<typeof timestampDate>[0]): string | undefined {
+  const date = timestampDate(at);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+}
