@@ -37,7 +37,6 @@ export class Forwarding {
       ...{ createConnection: () => socket, method: incoming.method, path: incoming.url },
       headers: { ...headersFor(incoming, user), host: serverName },
     });
-    outgoing.on("close", () => socket.destroy());
     if (answer.type === "upgrade") await upgrade(incoming, outgoing, answer.socket, answer.head);
     else await respond(incoming, outgoing, answer.response);
   }
@@ -72,6 +71,7 @@ async function respond(
   const answered = Promise.withResolvers<IncomingMessage>();
   outgoing.on("response", answered.resolve);
   outgoing.on("error", (error) => answered.reject(unavailable("the replica that leads was lost", error)));
+  outgoing.once("close", () => outgoing.socket?.destroy());
   response.once("close", () => outgoing.destroy());
   pipeline(incoming, outgoing).catch(() => undefined);
   const upstream = await answered.promise;

@@ -1,0 +1,132 @@
+/** Two controllers on one PostgreSQL, and a node that dials the one that does not lead. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { LinkClosedError, type LinkStream } from "@selvedge/eve-api";
+import { kubectlMissing } from "../../../tests/kubectl.ts";
+import { PostgresServer, postgresMissing } from "../../harness/src/real/postgres-server.ts";
+import { waitFor } from "../../harness/src/real/wait.ts";
+import { type Box, selfSigned } from "./node-world.ts";
+import { ReplicaProcess } from "./replica-world.ts";
+import {
+  DeviceDoor,
+  dialLink,
+  enrolledDevice,
+  reportDevice,
+  reportRunning,
+  takeConfig,
+} from "./scripted-device.ts";
+
+const missing = postgresMissing() ?? (await kubectlMissing());
+const stack = new AsyncDisposableStack();
+let leader: ReplicaProcess;
+let follower: ReplicaProcess;
+let door: DeviceDoor;
+let box: Box;
+let app = "";
+
+const pod = {
+  ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "echo", namespace: "default" } },
+  spec: {
+    nodeName: "box-1",
+    containers: [{ name: "main", image: "registry.example/echo:1", command: ["/bin/echo"] }],
+  },
+};
+
+/** A node's side of streams: exec echoes its input upper-case, a port echoes, logs are one line. */
+function answer(stream: LinkStream): void {
+  const { what, appId } = stream.open;
+  if (appId !== app) throw new LinkClosedError(`there is no app ${appId}`, "NotFound");
+  if (what.case === "logs") {
+    void stream.write(1, Buffer.from("from the node\n")).then(() => stream.reset());
+    return;
+  }
+  stream.onData(async (_channel, bytes) => {
+    await stream.write(1, Buffer.from(Buffer.from(bytes).toString().toUpperCase()));
+  });
+  stream.onEnd(() => stream.exit(0));
+}
+
+describe("two replicas", { skip: missing ?? false, timeout: 120_000 }, () => {
+  before(async () => {
+    const server = stack.use(await PostgresServer.start());
+    const url = await server.database("replicas");
+    const [one, other] = [stack.use(new ReplicaProcess(url)), stack.use(new ReplicaProcess(url))] as const;
+    await Promise.all([one.start(), other.start()]);
+    [leader, follower] = one.leads ? [one, other] : [other, one];
+  });
+  after(async () => {
+    door?.agent.destroy();
+    await stack.disposeAsync();
+  });
+
+  it("have one authority and one leader", async () => {
+    assert.deepEqual([leader.leads, follower.leads], [true, false]);
+    assert.equal(leader.rootCertificate, follower.rootCertificate);
+    const holder = await follower.kubectl(
+      "get lease selvedge-controller -n kube-system -o jsonpath={.spec.holderIdentity}",
+    );
+    assert.notEqual(holder, "");
+  });
+
+  it("admit a box that dials the one that follows, and run its Pod", async () => {
+    const onboarding = await selfSigned("fitter");
+    const profile = {
+      ...{ apiVersion: "selvedge.dev/v1alpha1", kind: "EnrollmentProfile", metadata: { name: "shops" } },
+      spec: {
+        ...{ onboardingCertificate: onboarding.certificatePem, serials: ["box-*"], approve: "Automatic" },
+        nodeName: "{serial}",
+      },
+    };
+    await follower.kubectl("apply -f -", JSON.stringify(profile));
+    door = new DeviceDoor(follower.devicePort, follower.rootCertificate);
+    box = await enrolledDevice(door, onboarding, "box-1");
+    const first = await waitFor("a configuration", () => takeConfig(box), 20);
+    assert.equal(await reportDevice(box, first.hash, []), 201);
+    await follower.kubectl("wait --for=condition=Ready node/box-1 --timeout=30s");
+    const link = await dialLink(door, box, answer);
+    await leader.kubectl("apply -f -", JSON.stringify(pod));
+    const taken = await waitFor("the Pod", async () => {
+      const found = await takeConfig(box);
+      return found?.config.apps.length === 1 ? found : undefined;
+    });
+    assert.ok(link.changes.length > 0, "the leader pushed through the replica that follows");
+    const [instance] = taken.config.apps;
+    app = instance?.uuidandversion?.uuid ?? "";
+    assert.equal(await reportDevice(box, taken.hash, [app]), 201);
+    assert.equal(await reportRunning(box, app, instance?.uuidandversion?.version ?? "", "main"), 201);
+    await follower.kubectl("wait --for=condition=Ready pod/echo --timeout=30s");
+  });
+
+  for (const which of ["leader", "follower"] as const) {
+    it(`carry exec, logs, figures and images by the ${which}`, async () => {
+      const replica = which === "leader" ? leader : follower;
+      assert.equal(await replica.kubectl("exec -i echo -- shout", "hello\n"), "HELLO\n");
+      assert.equal(await replica.kubectl("logs echo"), "from the node\n");
+      assert.match(
+        await replica.kubectl("get --raw /apis/metrics.k8s.io/v1beta1/nodes"),
+        /"kind":"NodeMetricsList"/,
+      );
+      assert.equal((await replica.kubectl("get --raw /v2/")).trim(), "{}");
+      // Who may not is refused by either, in the same words.
+      await assert.rejects(replica.kubectl("exec echo --as=mallory -- id"), /User "mallory" cannot/);
+    });
+  }
+
+  it("serve the node from the other one when the leader dies, with what it had", async () => {
+    const before = await waitFor("a configuration", () => takeConfig(box));
+    await leader.kill();
+    const again = await waitFor("a configuration", () => takeConfig(box), 20);
+    assert.equal(again.hash, before.hash);
+    assert.equal(follower.leads, true);
+    await dialLink(door, box, answer);
+    assert.equal(await follower.kubectl("exec -i echo -- shout", "hello\n"), "HELLO\n");
+    assert.match(await follower.kubectl("get pods"), /echo\s+1\/1\s+Running/);
+  });
+
+  it("give the lease back when they are told to stop", async () => {
+    await leader.start();
+    await follower.kill("SIGTERM");
+    await waitFor("the other one to lead", async () => (leader.leads ? true : undefined), 20);
+    assert.match(await leader.kubectl("get pods"), /echo\s+1\/1/);
+  });
+});
