@@ -18,6 +18,8 @@ export type ContentStatus =
       readonly imageId: string;
       readonly sizeBytes: number;
       readonly config: ImageConfig | undefined;
+      /** The blobs it was made of. Absent for content that an earlier engine brought. */
+      readonly components?: readonly BlobRef[];
     }
   | {
       readonly phase: "failed";
@@ -58,6 +60,12 @@ export type VolumeStatus =
 export interface VolumeUsers {
   readonly count: number;
   readonly since: Instant;
+}
+
+export interface BlobRef {
+  /** Hex SHA-256. */
+  readonly hash: string;
+  readonly bytes: number;
 }
 
 /** What the image itself says about how to run it. */
@@ -127,6 +135,15 @@ export interface LinkCounters {
   readonly txDenied: bigint;
   readonly rxLimited: bigint;
   readonly txLimited: bigint;
+}
+
+/** How a patch envelope stands. Written by the metadata domain only. */
+export interface PatchStatus {
+  readonly name: string;
+  readonly version: string;
+  readonly state: "error" | "received" | "downloading" | "ready" | "active";
+  readonly sizeBytes: number;
+  readonly errors: readonly string[];
 }
 
 /** What is known of one app. Written by the app reconciler only; reported to the controller as it is. */

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { hours, instant, seconds } from "@selvedge/base";
 import { config, ext, getExtension, info } from "@selvedge/eve-api";
-import type { AppId, ContentId } from "../src/desired.ts";
+import type { AppId, ContentId, VolumeKey } from "../src/desired.ts";
 import type { AppStatus, ContentStatus } from "../src/observed.ts";
 import { ControlWorld, type RunningEngine } from "./control-world.ts";
 import { nodeId } from "./scripted-gateway.ts";
@@ -112,12 +112,27 @@ describe("what is told of content", () => {
     assert.ok(during.length > 3 && during.length <= 12, `${during.length}`);
     const ready: ContentStatus = {
       ...{ phase: "ready", path: "p", digest: "sha256:ab", imageId: "web@sha256:ab", sizeBytes: 7 },
-      config: undefined,
+      ...{ config: undefined, components: [{ hash: "ab", bytes: 5 }] },
     };
     engine.store.contents.set(content, ready);
     await world.clock.pass(seconds(10));
-    assert.equal(told(world, "cinfo").at(-1)?.state, ZSwState.DELIVERED);
-    assert.equal(told(world, "vinfo").at(-1)?.state, ZSwState.CREATED_VOLUME);
+    const tree = told(world, "cinfo").at(-1);
+    assert.deepEqual(
+      [tree?.state, tree?.usage?.refCount, tree?.componentShaList],
+      [ZSwState.DELIVERED, 1, ["ab"]],
+    );
+    const [blob] = told(world, "binfo").at(-1)?.blob ?? [];
+    assert.deepEqual([blob?.sha256, blob?.state, blob?.usage?.refCount], ["ab", ZSwState.LOADED, 1]);
+    assert.equal(told(world, "vinfo").at(-1)?.state, ZSwState.CREATING_VOLUME);
+    const [createdAt, users] = [instant(5000), { count: 1, since: instant(6000) }];
+    engine.store.volumes.set(`${volume}#0` as VolumeKey, {
+      ...{ phase: "ready", path: "v", filesystem: true, maxBytes: 100, usedBytes: 9, createdAt, users },
+    });
+    await world.clock.pass(seconds(10));
+    const made = told(world, "vinfo").at(-1);
+    assert.equal(made?.state, ZSwState.CREATED_VOLUME);
+    assert.deepEqual([made?.resources?.maxSizeBytes, made?.resources?.curSizeBytes], [100n, 9n]);
+    assert.deepEqual([made?.usage?.refCount, made?.usage?.createTime?.seconds], [1, 5n]);
     const [device] = told(world, "dinfo").slice(-1);
     const images = device && getExtension(device, ext.NodeReportSchema)?.images;
     assert.deepEqual(

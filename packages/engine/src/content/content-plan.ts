@@ -2,7 +2,7 @@ import type { Instant } from "@selvedge/base";
 import { after, between, type Millis, millis, minutes } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { ContentId, ContentSpec, DesiredState } from "../desired.ts";
-import type { ContentStatus } from "../observed.ts";
+import type { BlobRef, ContentStatus } from "../observed.ts";
 
 export type PullPolicy = "if-not-present" | "always" | "never";
 
@@ -21,6 +21,7 @@ export interface StoredContent {
   readonly imageId: string;
   readonly sizeBytes: number;
   readonly config: ReadyStatus["config"] | null;
+  readonly components?: readonly BlobRef[];
 }
 
 export type ReadyStatus = Extract<ContentStatus, { phase: "ready" }>;

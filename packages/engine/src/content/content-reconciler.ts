@@ -131,7 +131,7 @@ export class ContentReconciler implements Reconciler<ContentKey> {
 
   #use(id: ContentId, stored: StoredContent): Outcome {
     const { store, disk } = this.#parts;
-    const { digest, imageId, sizeBytes, config } = stored;
+    const { digest, imageId, sizeBytes, config, components } = stored;
     this.#failures.delete(id);
     store.contents.set(id, {
       phase: "ready",
@@ -140,6 +140,7 @@ export class ContentReconciler implements Reconciler<ContentKey> {
       imageId,
       sizeBytes,
       config: config ?? undefined,
+      ...(components === undefined ? {} : { components }),
     });
     return settled;
   }

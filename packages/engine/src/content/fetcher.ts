@@ -174,6 +174,7 @@ export class Fetcher {
         imageId: `${reference.fullName}@${image.digest}`,
         sizeBytes: (await disk.size(target)) ?? 0,
         config: container ? parseConfig(await this.#bytes(config)) : null,
+        components: [config, ...layers].map((it) => ({ hash: hexOf(it.digest), bytes: it.size })),
       };
       await files.store(stored);
       return stored;

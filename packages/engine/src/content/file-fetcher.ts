@@ -45,13 +45,15 @@ export async function fetchFile(
   await disk.sync(partial);
   await disk.rename(partial, path);
   const digest = `sha256:${spec.sha256}`;
+  const sizeBytes = (await disk.size(path)) ?? 0;
   const stored: StoredContent = {
     hash: spec.sha256,
     path,
     digest,
     imageId: `${spec.url}@${digest}`,
-    sizeBytes: (await disk.size(path)) ?? 0,
+    sizeBytes,
     config: null,
+    components: [{ hash: spec.sha256, bytes: sizeBytes }],
   };
   await new ContentFiles(disk).store(stored);
   return stored;

@@ -3,7 +3,7 @@
  * sent when it differs from what the controller has acknowledged, again and again until it has. One key a
  * thing:
  *
- *   device · app/<id> · network/<id> · content/<id> · volume/<id>
+ *   device · app/<id> · network/<id> · content/<id> · blob/<hash> · volume/<id>
  */
 import { createHash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
@@ -23,23 +23,32 @@ import {
 } from "@selvedge/base";
 import { info } from "@selvedge/eve-api";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
-import type { AppId, ContentId, NetworkId, VolumeId } from "../../desired.ts";
+import { type AppId, type ContentId, type NetworkId, type VolumeId, volumeKey } from "../../desired.ts";
 import type { EngineStore } from "../../engine-store.ts";
 import type { Disk } from "../../host/disk.ts";
+import type { PostedKey } from "../../metadata/posted-data.ts";
+import type { ContentStatus } from "../../observed.ts";
 import type { ControllerClient } from "../controller-client.ts";
+import { appGone, appInfo, type InfoMessage } from "./info-messages.ts";
+import { patchInfoMessage, postedInfo } from "./metadata-info.ts";
+import { networkGone, networkInfo } from "./network-info.ts";
 import {
-  appGone,
-  appInfo,
+  blobGone,
+  blobInfo,
+  blobsOf,
   contentGone,
   contentInfo,
-  type InfoMessage,
   volumeGone,
   volumeInfo,
-} from "./info-messages.ts";
-import { networkGone, networkInfo } from "./network-info.ts";
+} from "./storage-messages.ts";
 
 export interface ReporterParts {
-  readonly client: ControllerClient;
+  readonly client: Pick<ControllerClient, "post">;
+  /**
+   * Where is kept which things may be known, so that one that goes while the engine is down is told to be
+   * gone.
+   */
+  readonly kept: string;
   readonly store: EngineStore;
   readonly disk: Disk;
   readonly clock: Clock;
@@ -61,10 +70,6 @@ interface Told {
   readonly at: Millis;
 }
 
-/**
- * Which things the controller may know, so that one that goes while the engine is down is told to be gone.
- */
-const path = "control/told.json";
 /** Two messages about one thing are at least this far apart; what happens in between is in the second. */
 const gaps: Readonly<Record<string, Millis>> = { device: seconds(2), app: millis(200), content: seconds(3) };
 const gapDefault = seconds(1);
@@ -75,7 +80,7 @@ const retried: ReadonlySet<number> = new Set([401, 403, 407, 408, 429]);
 
 export class Reporter implements Reconciler {
   readonly name = "report";
-  readonly reads: readonly string[] = ["desired", "contents", "networks", "nics", "apps"];
+  readonly reads: readonly string[] = ["desired", "contents", "volumes", "networks", "nics", "apps", "patches", "posted"];
   readonly writes: readonly string[] = ["told"];
   readonly #parts: ReporterParts;
   readonly #told = new Map<string, Told>();
@@ -86,7 +91,7 @@ export class Reporter implements Reconciler {
   }
 
   async load(): Promise<void> {
-    const bytes = await this.#parts.disk.read(path);
+    const bytes = await this.#parts.disk.read(this.#parts.kept);
     if (bytes === undefined) return;
     try {
       const keys = JSON.parse(new TextDecoder().decode(bytes)) as unknown;
@@ -109,6 +114,9 @@ export class Reporter implements Reconciler {
         ...(wanted?.networks.map(({ id }) => `network/${id}`) ?? []),
         ...(wanted?.contents.map(({ id }) => `content/${id}`) ?? []),
         ...(wanted?.volumes.map(({ id }) => `volume/${id}`) ?? []),
+        ...[...blobsOf(this.#ofVolumes())].map((hash) => `blob/${hash}`),
+        ...this.#parts.store.patches.keys().map((id) => `patch/${id}`),
+        ...this.#parts.store.posted.keys().map((key) => `posted/${key}`),
         ...this.#told.keys(),
       ]),
     ];
@@ -172,6 +180,13 @@ export class Reporter implements Reconciler {
     return lookAgain(why, millis(Math.max(wait, atLeast)));
   }
 
+  /** Contents that volumes are made from: our own controller asks for images and not for what they consist of. */
+  #ofVolumes(): ContentStatus[] {
+    const { desired, contents } = this.#parts.store;
+    const ids = new Set(desired.get()?.volumes.flatMap(({ contentId }) => contentId ?? []));
+    return [...ids].flatMap((id) => contents.get(id) ?? []);
+  }
+
   async #message(key: string): Promise<{ message: InfoMessage; gone: boolean }> {
     const { store, node, device, hardware } = this.#parts;
     const [kind = "", id = ""] = key.split("/");
@@ -204,12 +219,26 @@ export class Reporter implements Reconciler {
       case "content": {
         const spec = desired?.contents.find((content) => content.id === id);
         if (spec === undefined) return { message: contentGone(node(), id as ContentId), gone: true };
-        return there(contentInfo(node(), spec, store.contents.get(spec.id)));
+        return there(contentInfo(node(), spec, store.contents.get(spec.id), desired));
+      }
+      case "blob": {
+        const message = blobInfo(node(), id, this.#ofVolumes());
+        return message === undefined ? { message: blobGone(node(), id), gone: true } : there(message);
       }
       case "volume": {
         const spec = desired?.volumes.find((volume) => volume.id === (id as VolumeId));
         if (spec === undefined) return { message: volumeGone(node(), id), gone: true };
-        return there(volumeInfo(node(), spec, spec.contentId && store.contents.get(spec.contentId)));
+        const content = spec.contentId && store.contents.get(spec.contentId);
+        return there(volumeInfo(node(), spec, store.volumes.get(volumeKey(spec)), content));
+      }
+      case "patch": {
+        const status = store.patches.get(id);
+        return { message: patchInfoMessage(node(), id, status), gone: status === undefined };
+      }
+      case "posted": {
+        const posted = key.split("/")[2] ?? "";
+        const data = store.posted.get(`${id}/${posted}` as PostedKey);
+        return { message: postedInfo(node(), id, posted, data), gone: data === undefined };
       }
       case hardwareKey:
         return there(await hardware());
@@ -220,7 +249,7 @@ export class Reporter implements Reconciler {
 
   async #keep(): Promise<void> {
     const keys = [...this.#told.keys()].sort();
-    await this.#parts.disk.writeDurable(path, new TextEncoder().encode(JSON.stringify(keys)));
+    await this.#parts.disk.writeDurable(this.#parts.kept, new TextEncoder().encode(JSON.stringify(keys)));
   }
 }
 
