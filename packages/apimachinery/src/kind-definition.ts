@@ -172,5 +172,5 @@ export interface ProtobufField {
   /** Of a message, or of a map's values. A function where messages refer to each other. */
   readonly message?: ProtobufMessage | (() => ProtobufMessage);
   /** Of a map whose values are not messages. */
-  readonly values?: "string" | "bytes" | "quantity" | "bool" | "int32" | "int64" | "texts";
+  readonly values?: "string" | "bytes" | "quantity" | "bool" | "int32" | "int64" | "texts" | "time";
 }

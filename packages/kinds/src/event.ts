@@ -59,12 +59,12 @@ export const objectReference: Message = message(
   mapAtomic,
 );
 
-const eventSource: Message = message("Who says so.", {
+export const eventSource: Message = message("Who says so.", {
   component: text(1, "The part."),
   host: text(2, "The node."),
 });
 
-const eventSeries: Message = message("The same event again and again.", {
+export const eventSeries: Message = message("The same event again and again.", {
   count: int32(1, "How often."),
   lastObservedTime: microTime(2, "When last."),
 });

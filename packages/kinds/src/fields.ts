@@ -246,3 +246,9 @@ export function quantityMap(number: number, description: string): Member {
   const schema: Schema = { type: "object", additionalProperties: amount, description };
   return { number, schema, wire: { type: "map", values: "quantity" }, needed: false };
 }
+
+export function timeMap(number: number, description: string): Member {
+  const value: Schema = { type: "string", format: "date-time", nullable: true };
+  const schema: Schema = { type: "object", additionalProperties: value, description };
+  return { number, schema, wire: { type: "map", values: "time" }, needed: false };
+}

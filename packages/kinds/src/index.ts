@@ -9,15 +9,26 @@ import { deploymentKind } from "./deployment.ts";
 import { edgeNodeKind } from "./edge-node.ts";
 import { enrollmentProfileKind } from "./enrollment-profile.ts";
 import { eventKind } from "./event.ts";
+import { eventV1Kind } from "./event-v1.ts";
 import { leaseKind } from "./lease.ts";
 import { namespaceKind } from "./namespace.ts";
+import { endpointSliceKind } from "./network/endpoint-slice.ts";
+import { endpointsKind } from "./network/endpoints.ts";
+import { networkPolicyKind } from "./network/network-policy.ts";
 import { nodeKind } from "./node.ts";
 import { podKind } from "./pod/pod.ts";
+import { podTemplateKind } from "./pod-template.ts";
+import { podDisruptionBudgetKind } from "./policy/disruption-budget.ts";
+import { limitRangeKind } from "./policy/limit-range.ts";
+import { priorityClassKind } from "./policy/priority-class.ts";
+import { resourceQuotaKind } from "./policy/resource-quota.ts";
+import { runtimeClassKind } from "./policy/runtime-class.ts";
 import { clusterRoleKind } from "./rbac/cluster-role.ts";
 import { clusterRoleBindingKind } from "./rbac/cluster-role-binding.ts";
 import { roleKind } from "./rbac/role.ts";
 import { roleBindingKind } from "./rbac/role-binding.ts";
 import { replicaSetKind } from "./replica-set.ts";
+import { replicationControllerKind } from "./replication-controller.ts";
 import { secretKind } from "./secret.ts";
 import { serviceKind } from "./service.ts";
 import { serviceAccountKind } from "./service-account.ts";
@@ -76,9 +87,29 @@ export {
   enrollmentProfileKind,
 } from "./enrollment-profile.ts";
 export { type Event, eventKind, type ObjectReference } from "./event.ts";
+export { type EventV1, eventV1Kind } from "./event-v1.ts";
 export { type Lease, leaseKind } from "./lease.ts";
 export type { AllowedMeasurements, MeasuredBoot } from "./measured-boot.ts";
 export { type Namespace, namespaceKind } from "./namespace.ts";
+export {
+  type Endpoint,
+  type EndpointPort,
+  type EndpointSlice,
+  endpointSliceKind,
+} from "./network/endpoint-slice.ts";
+export {
+  type EndpointAddress,
+  type EndpointSubset,
+  type Endpoints,
+  endpointsKind,
+} from "./network/endpoints.ts";
+export {
+  type NetworkPolicy,
+  type NetworkPolicySpec,
+  networkPolicyKind,
+  type PolicyPeer,
+  type PolicyPort,
+} from "./network/network-policy.ts";
 export {
   type Node,
   type NodeAddress,
@@ -149,6 +180,21 @@ export type {
   SecretSource,
   Volume,
 } from "./pod/volume-types.ts";
+export { type PodTemplate, podTemplateKind } from "./pod-template.ts";
+export {
+  type PodDisruptionBudget,
+  type PodDisruptionBudgetStatus,
+  podDisruptionBudgetKind,
+} from "./policy/disruption-budget.ts";
+export { type LimitRange, type LimitRangeItem, limitRangeKind } from "./policy/limit-range.ts";
+export { type PriorityClass, priorityClassKind, systemClasses } from "./policy/priority-class.ts";
+export {
+  type ResourceQuota,
+  type ResourceQuotaSpec,
+  resourceQuotaKind,
+  type ScopeRequirement,
+} from "./policy/resource-quota.ts";
+export { type RuntimeClass, runtimeClassKind } from "./policy/runtime-class.ts";
 export type { RoleRef, Subject } from "./rbac/binding-fields.ts";
 export { type ClusterRole, clusterRoleKind } from "./rbac/cluster-role.ts";
 export { type ClusterRoleBinding, clusterRoleBindingKind } from "./rbac/cluster-role-binding.ts";
@@ -161,6 +207,7 @@ export {
   type ReplicaSetStatus,
   replicaSetKind,
 } from "./replica-set.ts";
+export { type ReplicationController, replicationControllerKind } from "./replication-controller.ts";
 export { type Secret, secretKind } from "./secret.ts";
 export { serviceKind } from "./service.ts";
 export { type ServiceAccount, serviceAccountKind } from "./service-account.ts";
@@ -202,6 +249,7 @@ export const allKinds: readonly KindDefinition[] = [
   configMapKind,
   secretKind,
   eventKind,
+  eventV1Kind,
   serviceKind,
   serviceAccountKind,
   daemonSetKind,
@@ -214,6 +262,16 @@ export const allKinds: readonly KindDefinition[] = [
   persistentVolumeClaimKind,
   persistentVolumeKind,
   storageClassKind,
+  podDisruptionBudgetKind,
+  limitRangeKind,
+  priorityClassKind,
+  resourceQuotaKind,
+  runtimeClassKind,
+  endpointSliceKind,
+  endpointsKind,
+  networkPolicyKind,
+  podTemplateKind,
+  replicationControllerKind,
   leaseKind,
   roleKind,
   roleBindingKind,

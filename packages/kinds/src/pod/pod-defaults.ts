@@ -5,12 +5,6 @@ import { qosClassOf } from "./pod-qos.ts";
 import type { Pod, PodSpec } from "./pod-types.ts";
 import type { DownwardApiFile, Volume } from "./volume-types.ts";
 
-/** Priorities of the classes that always exist. */
-export const priorityClasses: Readonly<Record<string, number>> = {
-  "system-node-critical": 2_000_001_000,
-  "system-cluster-critical": 2_000_000_000,
-};
-
 /** Of a Pod itself, which templates do not show. */
 export function defaultPod(pod: Pod): void {
   pod.spec ??= { containers: [] };
@@ -20,8 +14,6 @@ export function defaultPod(pod: Pod): void {
     if (resources.limits !== undefined) resources.requests = { ...resources.limits, ...resources.requests };
   }
   spec.enableServiceLinks ??= true;
-  spec.priority ??= priorityClasses[spec.priorityClassName ?? ""] ?? 0;
-  spec.preemptionPolicy ??= "PreemptLowerPriority";
   pod.status ??= {};
   pod.status.phase ??= "Pending";
   pod.status.qosClass ??= qosClassOf(spec);

@@ -53,7 +53,6 @@ describe("a Pod's defaults", () => {
       ],
       ...{ restartPolicy: "Always", terminationGracePeriodSeconds: 30, dnsPolicy: "ClusterFirst" },
       ...{ securityContext: {}, schedulerName: "default-scheduler", enableServiceLinks: true },
-      ...{ priority: 0, preemptionPolicy: "PreemptLowerPriority" },
     });
     assert.deepEqual(object["status"], { phase: "Pending", qosClass: "Burstable" });
   });

@@ -260,7 +260,6 @@ describe("what Selvedge does not do", () => {
     ["spec.resourceClaims", withSpec({ resourceClaims: [{ name: "gpu" }] })],
     ["spec.ephemeralContainers", withSpec({ ephemeralContainers: [{ name: "debug" }] })],
     ["spec.readinessGates", withSpec({ readinessGates: [{ conditionType: "a.b/c" }] })],
-    ["spec.priorityClassName", withSpec({ priorityClassName: "high" })],
     ["spec.runtimeClassName", withSpec({ runtimeClassName: "container" })],
     [
       "spec.topologySpreadConstraints[0].whenUnsatisfiable",

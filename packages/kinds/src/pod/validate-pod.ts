@@ -3,7 +3,6 @@ import type { FieldError, KubeObject } from "@selvedge/apimachinery";
 import { dnsLabelFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
 import { canonicalJson, jsonEqual } from "@selvedge/base";
 import { Faults } from "../faults.ts";
-import { priorityClasses } from "./pod-defaults.ts";
 import type { Pod, PodSpec, PodTemplateSpec } from "./pod-types.ts";
 import { checkContainers } from "./validate-container.ts";
 import { checkScheduling } from "./validate-scheduling.ts";
@@ -77,10 +76,6 @@ function checkPodSpec(faults: Faults, path: string, spec: PodSpec): void {
   }
   if (spec.preemptionPolicy !== undefined) {
     faults.oneOf(`${path}.preemptionPolicy`, spec.preemptionPolicy, ["Never", "PreemptLowerPriority"]);
-  }
-  if (spec.priorityClassName && !Object.hasOwn(priorityClasses, spec.priorityClassName)) {
-    const known = Object.keys(priorityClasses).join(" and ");
-    faults.refused(`${path}.priorityClassName`, `the classes are ${known}; no Pod is ever preempted`);
   }
 }
 

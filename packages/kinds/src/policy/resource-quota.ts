@@ -1,0 +1,171 @@
+import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import { parseQuantity } from "@selvedge/apimachinery";
+import { jsonEqual } from "@selvedge/base";
+import { ageColumn, column, nameColumn } from "../columns.ts";
+import { Faults, immutable } from "../faults.ts";
+import {
+  atomic,
+  kindMessage,
+  type Message,
+  mapAtomic,
+  message,
+  needed,
+  object,
+  objects,
+  quantityMap,
+  text,
+  texts,
+} from "../fields.ts";
+import { builtIn } from "../kind.ts";
+
+export interface ResourceQuota extends KubeObject {
+  apiVersion: "v1";
+  kind: "ResourceQuota";
+  spec: ResourceQuotaSpec;
+  status?: { hard?: Record<string, string>; used?: Record<string, string> };
+}
+
+export interface ResourceQuotaSpec {
+  hard?: Record<string, string>;
+  scopes?: string[];
+  scopeSelector?: { matchExpressions?: ScopeRequirement[] };
+}
+
+export interface ScopeRequirement {
+  scopeName: string;
+  operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+  values?: string[];
+}
+
+/** What a quota may be about, besides `count/…` and `requests.…` of any name. */
+const countable = [
+  ...["configmaps", "persistentvolumeclaims", "pods", "replicationcontrollers", "resourcequotas", "secrets"],
+  ...["services", "services.loadbalancers", "services.nodeports"],
+];
+const amounts = [
+  ...["cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.storage"],
+  ...["requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage"],
+];
+const scopes = [
+  ...["Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass"],
+  ...["CrossNamespacePodAffinity", "VolumeAttributesClass"],
+];
+
+const scopeRequirement: Message = message("One requirement on Pods.", {
+  scopeName: text(1, "Terminating, NotTerminating, BestEffort, NotBestEffort, PriorityClass, …", needed),
+  operator: text(2, "In, NotIn, Exists or DoesNotExist.", needed),
+  values: texts(3, "The values to compare with.", atomic),
+});
+
+const scopeSelector: Message = message(
+  "Which Pods count.",
+  {
+    matchExpressions: objects(1, scopeRequirement, "All must be met.", atomic),
+  },
+  mapAtomic,
+);
+
+const quotaSpec: Message = message("How much a namespace may have.", {
+  hard: quantityMap(1, "The most of each: pods, requests.cpu, count/deployments.apps, …"),
+  scopes: texts(2, "Which Pods count: those that all of these fit.", atomic),
+  scopeSelector: object(3, scopeSelector, "Which Pods count."),
+});
+
+const quotaStatus: Message = message("How much it has.", {
+  hard: quantityMap(1, "The most, as enforced."),
+  used: quantityMap(2, "What it has."),
+});
+
+const resourceQuota: Message = kindMessage("How much a namespace may have.", {
+  spec: object(2, quotaSpec, "How much it may have."),
+  status: object(3, quotaStatus, "How much it has."),
+});
+
+export const resourceQuotaKind: KindDefinition = builtIn(resourceQuota, {
+  group: "",
+  version: "v1",
+  kind: "ResourceQuota",
+  plural: "resourcequotas",
+  singular: "resourcequota",
+  shortNames: ["quota"],
+  namespaced: true,
+  hasGeneration: false,
+  subresources: { status: true },
+  applyDefaults: (object) => {
+    const quota = object as ResourceQuota;
+    quota.spec ??= {};
+    quota.status ??= {};
+  },
+  validate: (object, old) => validate(object as ResourceQuota, old as ResourceQuota | undefined),
+  columns: [
+    nameColumn,
+    column<ResourceQuota>("Request", "What it has of what it may request.", (quota) =>
+      usedText(quota, false),
+    ),
+    column<ResourceQuota>("Limit", "What it has of its limits.", (quota) => usedText(quota, true)),
+    ageColumn,
+  ],
+});
+
+/** `pods: 1/4, requests.cpu: 100m/1` */
+function usedText({ status }: ResourceQuota, isLimit: boolean): string {
+  const { hard = {}, used = {} } = status ?? {};
+  const names = Object.keys(hard).sort();
+  return names
+    .filter((name) => name.includes("limits.") === isLimit)
+    .map((name) => `${name}: ${used[name] ?? "0"}/${hard[name]}`)
+    .join(", ");
+}
+
+function validate({ spec }: ResourceQuota, old: ResourceQuota | undefined): FieldError[] {
+  const faults = new Faults();
+  if (spec === old?.spec) return faults.errors;
+  for (const [name, amount] of Object.entries(spec.hard ?? {})) {
+    const path = `spec.hard[${name}]`;
+    const isKnown =
+      countable.includes(name) ||
+      amounts.includes(name) ||
+      name.includes("/") ||
+      name.startsWith("requests.");
+    if (!isKnown && !name.includes(".storageclass.storage.k8s.io/")) {
+      faults.invalid(path, name, "must be a standard resource for quota");
+    }
+    faults.key(path, name.replace(/^requests\./, ""));
+    const value = parseQuantity(amount);
+    if (value !== undefined && value < 0n) faults.invalid(path, amount, "must be greater than or equal to 0");
+    if (value !== undefined && countable.includes(name) && value % 1_000_000_000n !== 0n) {
+      faults.invalid(path, amount, "must be an integer");
+    }
+  }
+  for (const scope of spec.scopes ?? []) {
+    if (!scopes.includes(scope)) faults.invalid("spec.scopes", spec.scopes, "unsupported scope");
+  }
+  for (const [index, { scopeName, operator, values = [] }] of (
+    spec.scopeSelector?.matchExpressions ?? []
+  ).entries()) {
+    const path = `spec.scopeSelector.matchExpressions[${index}]`;
+    if (!scopes.includes(scopeName)) faults.invalid(`${path}.scopeName`, scopeName, "unsupported scope");
+    const isList = operator === "In" || operator === "NotIn";
+    if (!isList && operator !== "Exists" && operator !== "DoesNotExist") {
+      faults.invalid(`${path}.operator`, operator, "not a valid selector operator");
+    } else if (isList && values.length === 0) {
+      faults.required(
+        `${path}.values`,
+        "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
+      );
+    } else if (!isList && values.length > 0) {
+      faults.invalid(
+        `${path}.values`,
+        values,
+        "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector",
+      );
+    }
+  }
+  if (
+    old !== undefined &&
+    !jsonEqual([spec.scopes ?? []].flat().sort(), [old.spec.scopes ?? []].flat().sort())
+  ) {
+    faults.invalid("spec.scopes", spec.scopes, immutable);
+  }
+  return faults.errors;
+}
