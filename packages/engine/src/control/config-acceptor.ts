@@ -123,7 +123,9 @@ export class ConfigAcceptor {
       return "refused";
     }
     const { response, signer } = read;
-    if (response.configHash === this.#heardHash) return "unchanged";
+    // Whoever brings again what was refused is told so again.
+    if (response.configHash === this.#heardHash)
+      return this.#refusal?.configHash === response.configHash ? "refused" : "unchanged";
     const { trust } = this.#parts;
     const contexts = response.config?.cipherContexts ?? [];
     const kept = certsToKeep(signer, contexts, [...trust.lists, ...this.#lists]);

@@ -19,6 +19,7 @@ import type { Attestation } from "./attestation.ts";
 import type { ConfigAcceptor } from "./config-acceptor.ts";
 import type { ControllerClient } from "./controller-client.ts";
 import type { Enroller } from "./enroller.ts";
+import type { OperatorConsole } from "./operator-console.ts";
 import type { Settings } from "./settings/settings.ts";
 
 export interface ConfigLoopParts {
@@ -33,6 +34,8 @@ export interface ConfigLoopParts {
   readonly node: () => string;
   readonly renamed: (node: string) => void;
   readonly linkIsUp: () => boolean;
+  /** Stands in for a controller that cannot be reached. */
+  readonly console: Pick<OperatorConsole, "poll">;
   /** Something about the configuration is new, accepted or refused. */
   readonly onNews: () => void;
   /** The controller answers after a time when it did not: whatever waits to reach it need not wait longer. */
@@ -103,6 +106,7 @@ export class ConfigLoop {
       } catch (error) {
         signal.throwIfAborted();
         pause = this.#failed(error);
+        if (await this.#parts.console.poll(signal)) this.#parts.onNews();
       } finally {
         this.#polling = false;
       }

@@ -10,7 +10,6 @@
  * network.
  */
 import { type Clock, describeError, type Log, millis, type Random, seconds, sleep } from "@selvedge/base";
-import { Runner } from "@selvedge/reconcile";
 import type { DesiredState } from "../desired.ts";
 import type { Cell, EngineStore } from "../engine-store.ts";
 import type { HardwareProbe } from "../hardware/hardware.ts";
@@ -30,11 +29,13 @@ import { LinkClient } from "./link-client.ts";
 import { LocalServer } from "./local/local-server.ts";
 import type { DeviceLog } from "./logs/device-log.ts";
 import { LogUploader } from "./logs/log-uploader.ts";
+import { OperatorConsole } from "./operator-console.ts";
 import { DeviceReport } from "./report/device-report.ts";
 import { MetricsLoop } from "./report/metrics.ts";
-import type { NetworkCounters } from "./report/network-metrics.ts";
+import type { NetworkCounters, PatchUsages } from "./report/network-metrics.ts";
 import type { NodeConditions } from "./report/node-conditions.ts";
-import { deviceKey, Reporter } from "./report/reporter.ts";
+import { deviceKey, type Reporter } from "./report/reporter.ts";
+import { Tellers } from "./report/tellers.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Settings } from "./settings/settings.ts";
 
@@ -63,6 +64,7 @@ export interface ControlOptions {
     | { readonly streams: AppStreams; readonly usages: AppUsages; readonly logs: AppLogOutbox }
     | undefined;
   readonly network: NetworkCounters;
+  readonly patches: PatchUsages;
   /** What the node has to say of itself besides. */
   readonly conditions: NodeConditions;
 }
@@ -71,11 +73,8 @@ export interface ControlOptions {
 const lookAround = seconds(60);
 /** A part of control that fails in a way nobody foresaw begins again after this. */
 const restartPause = seconds(10);
-/** Reports about different things at once. */
-const reportsAtOnce = 2;
 
 export class Control implements AsyncDisposable {
-  readonly reporter: Reporter;
   readonly #options: ControlOptions;
   readonly #trust: ControllerTrust;
   readonly #acceptor: ConfigAcceptor;
@@ -89,10 +88,10 @@ export class Control implements AsyncDisposable {
   readonly #metrics: MetricsLoop;
   readonly #logs: LogUploader;
   readonly #local: LocalServer;
-  readonly #runner: Runner;
+  readonly #console: OperatorConsole;
+  readonly #tellers: Tellers;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
-  readonly #unsubscribe: (() => void)[] = [];
   #node = "";
   #epoch: bigint | undefined;
 
@@ -132,6 +131,7 @@ export class Control implements AsyncDisposable {
       attestation: this.#attestation,
       enroller: this.#enroller,
       settings: this.#settings,
+      console: { poll: (signal) => this.#console.poll(signal) },
       renamed: (now) => this.#renamed(now),
       onNews: () => this.#configNews(),
       onReached: () => this.#reached(),
@@ -146,12 +146,15 @@ export class Control implements AsyncDisposable {
     this.#device = new DeviceReport({
       ...{ ...common, ...options, acceptor: this.#acceptor, attestation: this.#attestation },
     });
-    this.reporter = new Reporter({
-      ...{ ...common, client, store, disk },
-      device: () => this.#device.device(),
-      hardware: () => this.#device.hardware(),
+    this.#local = new LocalServer({ ...common, ...options, log: log.child("local") });
+    this.#console = new OperatorConsole({
+      ...{ ...common, ...options, log: log.child("console"), trust: this.#trust },
+      ...{ acceptor: this.#acceptor, attestation: this.#attestation, local: this.#local },
     });
-    this.#runner = new Runner({ reconciler: this.reporter, clock, random, log, concurrency: reportsAtOnce });
+    this.#tellers = new Tellers({
+      ...{ ...common, client, store, disk, device: this.#device },
+      console: () => this.#console.client,
+    });
     const settings = this.#settings;
     this.#metrics = new MetricsLoop({
       ...common,
@@ -162,10 +165,19 @@ export class Control implements AsyncDisposable {
       settings,
       linkIsUp,
       usages: apps?.usages,
-      network: options.network,
+      ...{ network: options.network, patches: options.patches, console: () => this.#console.client },
     });
-    this.#local = new LocalServer({ ...common, ...options, log: log.child("local") });
     this.#logs = new LogUploader({ ...common, client, deviceLog, store, settings, outbox: apps?.logs });
+  }
+
+  /** An envelope over any payload, by the node's key. */
+  envelope(payload: Uint8Array): Promise<Uint8Array> {
+    return this.#client.envelope(payload);
+  }
+
+  /** Tells the controller. */
+  get reporter(): Reporter {
+    return this.#tellers.reporter;
   }
 
   /** Believes what was accepted before this start. Touches no network. */
@@ -174,6 +186,7 @@ export class Control implements AsyncDisposable {
     if (identity.replaced) {
       log.warn("the key of the node that this disk belonged to is gone; this box is a new node");
       await disk.remove("control");
+      await disk.remove("operator");
     }
     await this.#trust.load(log);
     await this.#settings.load(disk);
@@ -181,7 +194,7 @@ export class Control implements AsyncDisposable {
     this.#node = (await this.#enroller.known()) ?? "";
     await this.#acceptor.load();
     this.#epoch = this.#acceptor.accepted?.epoch;
-    await this.reporter.load();
+    await this.#tellers.load();
   }
 
   start(): void {
@@ -192,8 +205,7 @@ export class Control implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Error("the engine stops"));
-    for (const stop of this.#unsubscribe) stop();
-    await this.#runner[Symbol.asyncDispose]();
+    await this.#tellers[Symbol.asyncDispose]();
     await Promise.allSettled(this.#running);
     // What was logged on the way down is read after the next start.
     await this.#options.deviceLog.rotate(this.#node, true).catch((error: unknown) => {
@@ -208,9 +220,9 @@ export class Control implements AsyncDisposable {
       this.#node = await this.#enroller.enrol(signal);
       log.info("this box is a node now", { node: this.#node });
     }
-    this.#follow();
+    this.#tellers.follow();
     this.#attestation.onChange(() => {
-      this.#runner.wake(deviceKey);
+      this.#tellers.wake(deviceKey);
       if (this.#attestation.state === "complete") this.#poll.poke();
     });
     this.#go("attestation", (inner) => this.#attestation.run(inner));
@@ -219,37 +231,8 @@ export class Control implements AsyncDisposable {
     this.#go("metrics", (inner) => this.#metrics.run(inner));
     this.#go("logs", (inner) => this.#logs.run(inner));
     this.#go("certificates", (inner) => this.#refreshCerts(inner));
-    this.#options.operator.onChange(() => this.#runner.wake(deviceKey));
+    this.#options.operator.onChange(() => this.#tellers.wake(deviceKey));
     this.#go("look around", (inner) => this.#lookAround(inner));
-  }
-
-  /** Wakes the reporter for what changes in the store. */
-  #follow(): void {
-    const { store } = this.#options;
-    const wake = (key: string): void => this.#runner.wake(key);
-    this.#unsubscribe.push(
-      store.desired.subscribe(() => this.#tellAll()),
-      store.apps.subscribe((id) => {
-        wake(`app/${id}`);
-        wake(deviceKey);
-      }),
-      store.networks.subscribe((id) => wake(`network/${id}`)),
-      store.nics.subscribe((key) => {
-        wake(`app/${key.split("/")[0]}`);
-        for (const id of store.networks.keys()) wake(`network/${id}`);
-      }),
-      store.contents.subscribe((id) => {
-        wake(`content/${id}`);
-        for (const volume of store.desired.get()?.volumes ?? [])
-          if (volume.contentId === id) wake(`volume/${volume.id}`);
-        if (store.contents.get(id)?.phase === "ready") wake(deviceKey);
-      }),
-    );
-    this.#tellAll();
-  }
-
-  #tellAll(): void {
-    for (const key of this.reporter.keys()) this.#runner.wake(key);
   }
 
   /** The controller can be reached, perhaps again: what waits for that goes now. */
@@ -258,22 +241,22 @@ export class Control implements AsyncDisposable {
     this.#attestation.retry();
     this.#link.retry();
     this.#logs.poke();
-    this.#tellAll();
+    this.#tellers.tellAll();
   }
 
   #configNews(): void {
     const { accepted } = this.#acceptor;
     if (accepted !== undefined && this.#epoch !== undefined && accepted.epoch !== this.#epoch)
-      this.reporter.forget();
+      this.#tellers.forget();
     this.#epoch = accepted?.epoch;
-    this.#tellAll();
+    this.#tellers.tellAll();
   }
 
   #renamed(node: string): void {
     this.#node = node;
     this.#acceptor.forgetHash();
-    this.reporter.forget();
-    this.#tellAll();
+    this.#tellers.forget();
+    this.#tellers.tellAll();
   }
 
   async #lookAround(signal: AbortSignal): Promise<void> {
@@ -288,9 +271,9 @@ export class Control implements AsyncDisposable {
         clock.monotonic() - beatAt >= beat
       ) {
         beatAt = clock.monotonic();
-        this.reporter.forget(deviceKey);
+        this.#tellers.forget(deviceKey);
       }
-      this.#runner.wake(deviceKey);
+      this.#tellers.wake(deviceKey);
     }
   }
 

@@ -15,7 +15,12 @@ import { sha256 } from "../identity/sha256.ts";
 export interface ControllerCerts {
   /** The encoded ZControllerCert as it came. */
   readonly raw: Uint8Array;
-  readonly signing: { readonly hash: Uint8Array; readonly key: KeyObject };
+  readonly signing: {
+    readonly hash: Uint8Array;
+    readonly key: KeyObject;
+    /** From when on its certificate is valid; a number that is none for a date that cannot be read. */
+    readonly since: number;
+  };
   /** Public points to derive keys for secrets with, by certHash in hex. */
   readonly exchange: ReadonlyMap<string, Point>;
 }
@@ -70,9 +75,13 @@ export function readControllerCerts(
     );
   const exchange = of(ZCertType.CERT_TYPE_CONTROLLER_ECDH_EXCHANGE);
   if (exchange.length === 0) throw new ControllerCertsError("the list holds no ECDH certificate");
+  const signer = checked(signing);
   return {
     raw,
-    signing: { hash: sha256(signing.cert), key: signingKey(checked(signing)) },
+    signing: {
+      ...{ hash: sha256(signing.cert), key: signingKey(signer) },
+      since: signer.validFromDate.getTime(),
+    },
     exchange: new Map(exchange.map((item) => [item.certHash.toHex(), pointOf(checked(item))])),
   };
 }

@@ -79,9 +79,14 @@ export class ControllerClient {
 
   /** Fetches and learns the controller's certificates. */
   async fetchCerts(signal: AbortSignal): Promise<void> {
+    await this.#parts.trust.learn(decodeEnvelope(await this.readCerts(signal)).payload);
+  }
+
+  /** The list as it comes, in its envelope. */
+  async readCerts(signal: AbortSignal): Promise<Uint8Array> {
     const { status, body } = await this.#exchange("certs", {}, undefined, signal);
     if (status !== 200) throw new HttpError(`GET certs: the controller answers ${status}`);
-    await this.#parts.trust.learn(decodeEnvelope(body).payload);
+    return body;
   }
 
   /** Posts a message signed by the device key, or for `register` by the onboarding key. */

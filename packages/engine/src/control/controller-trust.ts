@@ -1,6 +1,11 @@
 import type { Clock, Log } from "@selvedge/base";
 import type { Disk } from "../host/disk.ts";
-import { type ControllerCerts, openEnvelope, readControllerCerts } from "./controller-certs.ts";
+import {
+  type ControllerCerts,
+  ControllerCertsError,
+  openEnvelope,
+  readControllerCerts,
+} from "./controller-certs.ts";
 
 const path = "control/controller-certs.pb";
 
@@ -38,9 +43,11 @@ export class ControllerTrust {
   }
 
   /** Believes a list that just came; throws ControllerCertsError when it may not be believed. */
-  async learn(raw: Uint8Array): Promise<void> {
+  async learn(raw: Uint8Array, whose: "any" | "never an older key" = "any"): Promise<void> {
     const list = readControllerCerts(raw, this.#roots, this.#clock.now());
     const [newest] = this.#lists;
+    if (whose !== "any" && newest !== undefined && list.signing.since < newest.signing.since)
+      throw new ControllerCertsError("the list holds an older signing key than the one believed");
     if (newest !== undefined && Buffer.compare(newest.raw, raw) === 0) return;
     await this.#disk.writeDurable(path, raw);
     this.#lists = newest === undefined ? [list] : [list, newest];

@@ -4,12 +4,21 @@
  */
 import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
-import { type CipherPort, cipher, deriveSharedKey, ext, openCipherBlock, shortHash } from "@selvedge/eve-api";
-import type { Credentials } from "../desired.ts";
+import {
+  type CipherPort,
+  cipher,
+  deriveSharedKey,
+  ext,
+  openCipherBlock,
+  patchEnvelope,
+  shortHash,
+} from "@selvedge/eve-api";
+import type { Credentials, PatchArtifact } from "../desired.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { Point } from "../identity/key-store.ts";
-import type { SecretOpener } from "../ports.ts";
+import type { ArtifactOpener, SecretOpener } from "../ports.ts";
 import type { ControllerCerts } from "./controller-certs.ts";
+import { inlineArtifact, volumeArtifact } from "./translate-patches.ts";
 
 const algorithm = "aes-256-cfb";
 
@@ -36,7 +45,7 @@ export interface SecretContexts {
   readonly lists: readonly ControllerCerts[];
 }
 
-export class Secrets implements SecretOpener {
+export class Secrets implements SecretOpener, ArtifactOpener {
   readonly #identity: Identity;
   readonly #exchangeHash: string;
   #known: SecretContexts = { contexts: [], lists: [] };
@@ -60,6 +69,32 @@ export class Secrets implements SecretOpener {
     return fromBinary(cipher.EncryptionBlockSchema, plaintext).protectedUserData;
   }
 
+  /** The artifact is in the block's encrypted_data: as bytes of its message in base64, or as they are. */
+  async openArtifact(sealed: Extract<PatchArtifact, { kind: "sealed" }>): Promise<PatchArtifact> {
+    const block = fromBinary(cipher.CipherBlockSchema, Uint8Array.fromBase64(sealed.block));
+    const { encryptedData } = fromBinary(cipher.EncryptionBlockSchema, await this.open(block));
+    const base64 = /^[A-Za-z0-9+/\s]+=*\s*$/.test(encryptedData);
+    const bytes = new Uint8Array(Buffer.from(encryptedData, base64 ? "base64" : "utf8"));
+    const found =
+      sealed.of === "inline"
+        ? inlineArtifact(
+            ...([
+              fromBinary(patchEnvelope.InlineOpaqueBase64DataSchema, bytes),
+              sealed.artifactMeta,
+              "encrypted",
+            ] as const),
+          )
+        : volumeArtifact(
+            ...([
+              fromBinary(patchEnvelope.ExternalOpaqueBinaryBlobSchema, bytes),
+              sealed.artifactMeta,
+              "encrypted",
+            ] as const),
+          );
+    if (typeof found === "string") throw new SecretError(found);
+    return found;
+  }
+
   async openCredentials(block: cipher.CipherBlock): Promise<Credentials> {
     const { dsAPIKey, dsPassword } = fromBinary(cipher.EncryptionBlockSchema, await this.open(block));
     return { user: dsAPIKey, password: dsPassword };
@@ -69,6 +104,11 @@ export class Secrets implements SecretOpener {
     const context = this.#known.contexts.find(({ contextId }) => contextId === block.cipherContextId);
     if (context === undefined)
       throw new SecretError(`the configuration has no cipher context ${block.cipherContextId}`);
+    return await this.openWith(context, block);
+  }
+
+  /** With a context that came beside the block. */
+  async openWith(context: cipher.CipherContext, block: cipher.CipherBlock): Promise<Uint8Array> {
     const { x, y } = await this.#identity.keys.sharedPoint(this.#peer(context));
     return await openCipherBlock(aesCfb, await deriveSharedKey(x, y), block);
   }

@@ -12,6 +12,7 @@ import {
   type Random,
 } from "@selvedge/base";
 import { ext, metrics, setExtension } from "@selvedge/eve-api";
+import type { AppId } from "../../desired.ts";
 import type { EngineStore } from "../../engine-store.ts";
 import type { Disk } from "../../host/disk.ts";
 import type { AppStatus, AppUsage } from "../../observed.ts";
@@ -19,15 +20,24 @@ import type { AppUsages, HostFacts } from "../../ports.ts";
 import { Alarm } from "../alarm.ts";
 import type { ControllerClient } from "../controller-client.ts";
 import type { Settings } from "../settings/settings.ts";
-import { type NetworkCounters, networkMetrics, plugMetrics, portMetrics } from "./network-metrics.ts";
+import {
+  type NetworkCounters,
+  networkMetrics,
+  type PatchUsages,
+  plugMetrics,
+  portMetrics,
+} from "./network-metrics.ts";
 
 export interface MetricsParts {
   readonly client: ControllerClient;
+  /** Is told as well, where the configuration names one. */
+  readonly console: () => ControllerClient | undefined;
   readonly store: EngineStore;
   readonly disk: Disk;
   readonly host: HostFacts;
   readonly usages: AppUsages | undefined;
   readonly network: NetworkCounters;
+  readonly patches: PatchUsages;
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: Random;
@@ -88,13 +98,22 @@ export class MetricsLoop {
   }
 
   async #send(signal: AbortSignal): Promise<void> {
-    const { client, node } = this.#parts;
-    const message = await this.#message();
-    await client.post(
-      "metrics",
-      toBinary(metrics.ZMetricMsgSchema, message),
-      { node: node(), answer: "plain" },
-      signal,
+    const { client, console, node } = this.#parts;
+    const payload = toBinary(metrics.ZMetricMsgSchema, await this.#message());
+    const to = { node: node(), answer: "plain" } as const;
+    const all = [client, console()].flatMap((it) =>
+      it === undefined ? [] : it.post("metrics", payload, to, signal),
+    );
+    const failed = (await Promise.allSettled(all)).find((it) => it.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  #patches(id: AppId): metrics.AppPatchEnvelopeMetric[] {
+    return this.#parts.patches.usage(id).map(({ patch, asked, downloaded }) =>
+      create(metrics.AppPatchEnvelopeMetricSchema, {
+        ...{ uuid: patch.id, version: patch.version },
+        ...{ patchApiCallCount: BigInt(asked), downloadCount: BigInt(downloaded) },
+      }),
     );
   }
 
@@ -110,7 +129,7 @@ export class MetricsLoop {
       allocated += usage.memoryLimitBytes;
       const nics = desired?.apps.find((app) => app.id === id)?.nics ?? [];
       const plugs = plugMetrics(nics, (name) => store.nics.get(`${id}/${name}`), counters);
-      apps.push(appMetric(status, usage, plugs));
+      apps.push({ ...appMetric(status, usage, plugs), patchEnvelope: this.#patches(id) });
     }
     const { cpuNanos, memoryUsedBytes } = await host.usage();
     const { bytes, totalBytes } = await disk.free();

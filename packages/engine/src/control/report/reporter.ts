@@ -80,7 +80,16 @@ const retried: ReadonlySet<number> = new Set([401, 403, 407, 408, 429]);
 
 export class Reporter implements Reconciler {
   readonly name = "report";
-  readonly reads: readonly string[] = ["desired", "contents", "volumes", "networks", "nics", "apps", "patches", "posted"];
+  readonly reads: readonly string[] = [
+    "desired",
+    "contents",
+    "volumes",
+    "networks",
+    "nics",
+    "apps",
+    "patches",
+    "posted",
+  ];
   readonly writes: readonly string[] = ["told"];
   readonly #parts: ReporterParts;
   readonly #told = new Map<string, Told>();

@@ -67,6 +67,8 @@ export class Tellers implements AsyncDisposable {
         wake(deviceKey);
       }),
       store.networks.subscribe((id) => wake(`network/${id}`)),
+      store.patches.subscribe((id) => wake(`patch/${id}`)),
+      store.posted.subscribe((key) => wake(`posted/${key}`)),
       store.nics.subscribe((key) => {
         wake(`app/${key.split("/")[0]}`);
         for (const id of store.networks.keys()) wake(`network/${id}`);
