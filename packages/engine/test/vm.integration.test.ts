@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { vm } from "@selvedge/eve-api";
+import { makeSeedCd } from "../src/app/qemu/seed-cd.ts";
+import { vmSeed } from "../src/app/seed/vm-seed.ts";
+import type { ContentId, DesiredState } from "../src/desired.ts";
+import { AppWorld, skip as appSkip } from "./app-world.ts";
+import { appInit, desired, diskVolume, ids } from "./volume-world.ts";
+
+const programs = [
+  "/usr/bin/qemu-img",
+  "/usr/bin/genisoimage",
+  "/usr/bin/isoinfo",
+  "/usr/share/seabios/bios-256k.bin",
+];
+const missing = programs.find((path) => !existsSync(path));
+const skip = appSkip || (missing === undefined ? false : `${missing} is missing`);
+
+/**
+ * What a BIOS starts from the first sector of a disk: it counts its starts in the second one, says the
+ * number on the serial line, and rests.
+ */
+const bootSector = Buffer.concat([
+  Buffer.from("31c08ed88ec08ed0bc007c", "hex"), // no segments, a stack below
+  Buffer.from("bb007eb80102b90200b600cd13", "hex"), // read the second sector
+  Buffer.from("fe06007e", "hex"), // count
+  Buffer.from("bb007eb80103b90200b600cd13", "hex"), // write it back
+  Buffer.from("be477cac84c07406baf803eeebf5", "hex"), // say the text
+  Buffer.from("a0007e0430baf803eeb00aee", "hex"), // and the number
+  Buffer.from("fbf4ebfc", "hex"), // rest
+  Buffer.from("boots \0"),
+]);
+
+const { HVM, FML, LEGACY } = vm.VmMode;
+
+function bringDisk(world: AppWorld): void {
+  const folder = join(world.folder, "state/content/images");
+  mkdirSync(folder, { recursive: true });
+  const raw = Buffer.alloc(2 ** 20);
+  bootSector.copy(raw);
+  raw.writeUInt16LE(0xaa55, 510);
+  writeFileSync(join(folder, "raw"), raw);
+  const path = join(folder, "disk.qcow2");
+  execFileSync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", join(folder, "raw"), path]);
+  const digest = `sha256:${createHash("sha256").update(readFileSync(path)).digest("hex")}`;
+  world.store.contents.set(ids.disk as ContentId, {
+    ...{ phase: "ready", path, digest, imageId: `disk@${digest}`, sizeBytes: 1, config: undefined },
+  });
+}
+
+function wish(restart: number, mode: vm.VmMode): DesiredState {
+  const state = desired(
+    [diskVolume(ids.root, 0n, { maxsizebytes: BigInt(4 * 2 ** 20) })],
+    [
+      appInit({
+        restart: { counter: restart },
+        fixedresources: { memory: 131_072, vcpus: 1, virtualizationMode: mode },
+        userData: Buffer.from("#cloud-config\n").toString("base64"),
+        volumeRefList: [{ uuid: ids.root }],
+      }),
+    ],
+  );
+  for (const { pod } of state.apps) pod.terminationGraceSeconds = 1;
+  return state;
+}
+
+describe("a virtual machine from a qcow2", { skip, concurrency: false }, () => {
+  it("boots by its BIOS, keeps its disk through restarts, and goes on when the engine ends", async () => {
+    await using world = await AppWorld.open();
+    bringDisk(world);
+    world.desire(wish(0, HVM));
+    await world.untilLog(ids.app, /^main: boots 1$/);
+    const before = await world.until(ids.app, (it) => it?.state === "running");
+    await world.killEngine();
+    await world.startEngine();
+    bringDisk(world);
+    const after = await world.until(ids.app, (it) => it?.state === "running");
+    assert.equal(after?.report.containers[0]?.restartCount, before?.report.containers[0]?.restartCount);
+    world.desire(wish(1, HVM));
+    await world.untilLog(ids.app, /^main: boots 2$/);
+    const usage = await world.domain.usages.usage(ids.app);
+    assert.ok((usage?.containers[0]?.memoryBytes ?? 0) > 2 ** 20);
+    world.desire(desired([], []));
+    await world.until(ids.app, (it) => it === undefined);
+  });
+
+  it("boots from devices that any system knows", async () => {
+    await using world = await AppWorld.open();
+    bringDisk(world);
+    world.desire(wish(0, LEGACY));
+    await world.untilLog(ids.app, /^main: boots 1$/);
+  });
+
+  const noUefi = existsSync("/usr/share/OVMF/OVMF_CODE_4M.fd") ? false : "ovmf is missing";
+  it("is started by UEFI, which looks at its disk", { skip: noUefi }, async () => {
+    await using world = await AppWorld.open();
+    bringDisk(world);
+    world.desire(wish(0, FML));
+    await world.untilLog(ids.app, /BdsDxe: .*Boot/);
+  });
+
+  it("finds its user data on a CD", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "svc-"));
+    try {
+      const [app] = wish(0, HVM).apps;
+      assert(app !== undefined);
+      const seed = await vmSeed(app, Buffer.from("#cloud-config\npackages: [till]\n"));
+      assert(seed !== undefined);
+      const iso = join(folder, "seed.iso");
+      await makeSeedCd(seed, iso);
+      const read = (...args: string[]): string => execFileSync("isoinfo", ["-i", iso, ...args]).toString();
+      assert.match(read("-d"), /Volume id: cidata/);
+      assert.equal(read("-R", "-x", "/user-data"), "#cloud-config\npackages: [till]\n");
+      assert.equal(read("-R", "-x", "/meta-data"), `instance-id: ${ids.app}/1\nlocal-hostname: ${ids.app}\n`);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
