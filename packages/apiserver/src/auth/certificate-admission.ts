@@ -34,7 +34,7 @@ export function certificateAdmission(authorizer: Authorizer, clock: Clock): Admi
           groups: _groups,
           extra: _extra,
           ...spec
-        } = object["spec"] as object & {
+        } = (object["spec"] ?? {}) as object & {
           [field: string]: unknown;
         };
         const { name, uid, groups, extra } = user;

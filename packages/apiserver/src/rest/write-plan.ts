@@ -147,7 +147,9 @@ function settle(object: KubeObject, old: KubeObject | undefined, context: WriteC
   object.kind = kind.kind;
   pruneObject(kind, object, context.rules, old);
   fillDefaults(kind, object, old);
-  const errors = [...validateObjectMeta(kind, object, old), ...contentErrors(kind, object, old)];
+  const errors = validateObjectMeta(kind, object, old);
+  // Rules of kinds may rely on a name; without one that alone is said.
+  if (object.metadata.name) errors.push(...contentErrors(kind, object, old));
   const seen = new Set<string>();
   const distinct = errors.filter((error) => {
     const text = fieldErrorText(error);

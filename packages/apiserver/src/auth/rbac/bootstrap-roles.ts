@@ -41,7 +41,8 @@ const view: readonly PolicyRule[] = [
     reads,
     "",
     ...["configmaps", "endpoints", ...parts(["persistentvolumeclaims"], "status"), "pods"],
-    ...["serviceaccounts", ...parts(["services"], "status"), "replicationcontrollers"],
+    ...["serviceaccounts", ...parts(["services"], "status")],
+    ...parts(["replicationcontrollers"], "scale", "status"),
   ),
   rule(
     reads,
@@ -50,7 +51,6 @@ const view: readonly PolicyRule[] = [
     ...parts(["resourcequotas"], "status"),
   ),
   rule(reads, "discovery.k8s.io", "endpointslices"),
-  rule(reads, "events.k8s.io", "events"),
   rule(
     reads,
     "apps",
