@@ -1,6 +1,14 @@
 import { jsonEqual } from "@selvedge/base";
 import type { AppId, ContentId, DesiredState, NetworkId, VolumeKey } from "./desired.ts";
-import type { AppStatus, ContentStatus, NetworkStatus, NicStatus, VolumeStatus } from "./observed.ts";
+import type { PostedKey } from "./metadata/posted-data.ts";
+import type {
+  AppStatus,
+  ContentStatus,
+  NetworkStatus,
+  NicStatus,
+  PatchStatus,
+  VolumeStatus,
+} from "./observed.ts";
 
 /** A value somebody writes and others watch. Listeners get no data: they read again. */
 export class Cell<T> {
@@ -73,6 +81,8 @@ export class Table<K extends string, V> {
  *   volumes   volume     each generation of a volume that is there or wanted
  *   networks  network    which networks are up
  *   nics      network    each app's plug, `${appId}/${nic}`
+ *   patches   metadata   how each patch envelope stands
+ *   posted    metadata   what apps have to tell their controller, base64, `${AppId}/${kind}`
  *   apps      app        each app instance that exists, in any state
  */
 export class EngineStore {
@@ -81,5 +91,7 @@ export class EngineStore {
   readonly volumes: Table<VolumeKey, VolumeStatus> = new Table<VolumeKey, VolumeStatus>();
   readonly networks: Table<NetworkId, NetworkStatus> = new Table<NetworkId, NetworkStatus>();
   readonly nics: Table<string, NicStatus> = new Table<string, NicStatus>();
+  readonly patches: Table<string, PatchStatus> = new Table<string, PatchStatus>();
+  readonly posted: Table<PostedKey, string> = new Table<PostedKey, string>();
   readonly apps: Table<AppId, AppStatus> = new Table<AppId, AppStatus>();
 }

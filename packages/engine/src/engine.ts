@@ -6,6 +6,7 @@
  *   content      desired                                   contents
  *   volume       desired, contents, apps                   volumes
  *   network      desired, apps                             networks, nics
+ *   metadata     desired, contents, networks, nics, apps   patches, posted
  *   app          desired, contents, volumes, nics          apps
  *   report       desired, contents, networks, nics, apps   told
  */
@@ -30,6 +31,8 @@ import type { HttpClient } from "./host/http.ts";
 import type { SftpClient } from "./host/sftp.ts";
 import { Identity } from "./identity/identity.ts";
 import type { KeyStore } from "./identity/key-store.ts";
+import type { MetadataListener } from "./metadata/metadata-domain.ts";
+import { createMetadata } from "./metadata/metadata-parts.ts";
 import { createNetworkDomain } from "./network/network-domain.ts";
 import type { NetworkDriver } from "./network/network-driver.ts";
 import { Operator } from "./operator/operator.ts";
@@ -53,6 +56,8 @@ export interface EngineOptions {
   /** Undefined on a box that cannot run machines: it is a node all the same, and says so. */
   readonly hypervisor: Hypervisor | undefined;
   readonly networkDriver: NetworkDriver;
+  /** Serves apps what the node tells them. */
+  readonly metadata: MetadataListener;
   /**
    * Starts the names of network devices; several engines on one box need different ones. At most 4
    * characters.
@@ -104,11 +109,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     machines: hypervisor,
     prefix: options.networkPrefix,
   });
-  /** Of all machines together: the same number that the node reports as allocatable. */
-  const memoryForApps = (): number =>
-    settings.isOn("memory.apps.ignore.check")
-      ? Number.POSITIVE_INFINITY
-      : Math.max(0, host.memoryBytes - reservedMemory(settings));
   // From here on measured by the clock that does not jump.
   const upBefore = Math.max(0, clock.now() - host.bootedAt) - clock.monotonic();
   const upMs = (): number => upBefore + clock.monotonic();
@@ -117,20 +117,28 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   });
   const app: AppDomain | undefined =
     hypervisor &&
-    createAppDomain({ ...common, hypervisor, secrets, facts: host, memoryForApps, settings, upMs });
-  const control = new Control({
+    createAppDomain({
+      ...{ ...common, hypervisor, secrets, facts: host, settings, upMs },
+      memoryForApps: () => memoryForApps(host, settings),
+    });
+  const metadata = createMetadata({
+    ...{ ...common, secrets, host, upMs, engineVersion, settings, controller: config.baseUrl },
+    ...{ listener: options.metadata, cards: options.networkDriver },
+    envelope: (payload) => control.envelope(payload),
+  });
+  const control: Control = new Control({
     ...{ ...common, http, config, identity, secrets, host, deviceLog, engineVersion },
     ...{ accepted, settings, operator, hardware: options.hardware, linkDialer: options.linkDialer },
     firmwareVersion: options.firmwareVersion,
     apps: app,
     network: options.networkDriver,
+    patches: metadata.patches,
     conditions: new NodeConditions({ keys, disk, hypervisor, operator }),
   });
-  const reconcilers: readonly Reconciler[] = [
-    content.reconciler,
-    volume.reconciler,
-    network.reconciler,
-    ...(app === undefined ? [] : [app.reconciler]),
+  // In the order in which they begin; they end the other way round.
+  const domains = [content, volume, network, ...(app === undefined ? [] : [app]), metadata];
+  const reconcilers = [
+    ...domains.map(({ reconciler }) => reconciler),
     control.reporter,
   ] as readonly Reconciler[];
   checkWriters(reconcilers);
@@ -144,19 +152,19 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         machines: hypervisor === undefined ? "none" : hypervisor.emulated ? "emulated" : "KVM",
       });
       await control.load();
-      await content.start();
-      await volume.start();
-      await network.start();
-      await app?.start();
+      for (const domain of domains) await domain.start();
       control.start();
     },
     async [Symbol.asyncDispose]() {
       // The conversation first: nobody is told of parts that stop because the engine does.
       await control[Symbol.asyncDispose]();
-      await app?.[Symbol.asyncDispose]();
-      await network[Symbol.asyncDispose]();
-      await volume[Symbol.asyncDispose]();
-      await content[Symbol.asyncDispose]();
+      for (const domain of domains.toReversed()) await domain[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Of all machines together: the same number that the node reports as allocatable. */
+function memoryForApps({ memoryBytes }: HostFacts, settings: Settings): number {
+  if (settings.isOn("memory.apps.ignore.check")) return Number.POSITIVE_INFINITY;
+  return Math.max(0, memoryBytes - reservedMemory(settings));
 }

@@ -33,6 +33,7 @@ import { WsLinkDialer } from "./host/linux/ws-link-dialer.ts";
 import { FileKeyStore } from "./identity/file-key-store.ts";
 import type { KeyStore } from "./identity/key-store.ts";
 import { TpmKeyStore } from "./identity/tpm/tpm-key-store.ts";
+import { MetadataServer } from "./metadata/linux/metadata-server.ts";
 import { LinuxNetworkDriver } from "./network/linux/linux-network-driver.ts";
 import type { HostFacts } from "./ports.ts";
 import { engineVersion } from "./version.ts";
@@ -84,6 +85,7 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     images: new SqfstarBuilder({ disk }),
     volumes: new QemuImgDriver(disk),
     sftp: new SshSftpClient(),
+    metadata: new MetadataServer(log),
     networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: join(flags.run, "network") }),
     firmwareVersion: await readFirmwareVersion(),
     hardware: new LinuxHardware({ ownPrefix: networkPrefix }),

@@ -4,7 +4,7 @@
  */
 import type { Instant } from "@selvedge/base";
 import type { ext, LinkSocket, LinkStream } from "@selvedge/eve-api";
-import type { AppId } from "./desired.ts";
+import type { AppId, PatchArtifact } from "./desired.ts";
 import type { AppUsage } from "./observed.ts";
 
 /** Opens what a configuration encrypts to this node, at the last moment. Provided by control. */
@@ -13,6 +13,11 @@ export interface SecretOpener {
   openAppSecrets(block: Uint8Array): Promise<ext.AppSecrets>;
   /** An app's encrypted user data, base64 as EVE has it; `block` is its cipherData as it came. */
   openUserData(block: Uint8Array): Promise<string>;
+}
+
+/** Opens an artifact of a patch envelope that is encrypted to this node. Provided by control. */
+export interface ArtifactOpener {
+  openArtifact(sealed: Extract<PatchArtifact, { kind: "sealed" }>): Promise<PatchArtifact>;
 }
 
 /** Answers a stream that the controller opens: exec, attach, logs, port. Provided by the app domain. */

@@ -90,6 +90,7 @@ export class ControlWorld {
       firmwareVersion: "",
       apps: undefined,
       network: { counters: async () => new Map() },
+      patches: { usage: () => [] },
       conditions: new NodeConditions({ keys, disk, hypervisor: undefined, operator }),
     });
     await control.load();

@@ -9,6 +9,7 @@ import * as devmodel from "./gen/config/devmodel_pb.ts";
 import * as firewall from "./gen/config/fw_pb.ts";
 import * as netconfig from "./gen/config/netconfig_pb.ts";
 import * as netinst from "./gen/config/netinst_pb.ts";
+import * as patchEnvelope from "./gen/config/patch_envelope_pb.ts";
 import * as storage from "./gen/config/storage_pb.ts";
 import * as vm from "./gen/config/vm_pb.ts";
 import * as cipher from "./gen/evecommon/acipherinfo_pb.ts";
@@ -18,9 +19,10 @@ import * as netCommon from "./gen/evecommon/netcmn_pb.ts";
 import * as uuid from "./gen/eveuuid/eveuuid_pb.ts";
 import * as flowlog from "./gen/flowlog/flowlog_pb.ts";
 import * as hardwareHealth from "./gen/hardwarehealth/hardware_health_pb.ts";
-import * as hardware from "./gen/info/hardware_pb.ts";
 import * as infoCommon from "./gen/info/common_pb.ts";
+import * as hardware from "./gen/info/hardware_pb.ts";
 import * as info from "./gen/info/info_pb.ts";
+import * as patchInfo from "./gen/info/patch_envelope_pb.ts";
 import * as logs from "./gen/logs/log_pb.ts";
 import * as metrics from "./gen/metrics/metrics_pb.ts";
 import * as profile from "./gen/profile/local_profile_pb.ts";
@@ -87,6 +89,8 @@ export {
   netCommon,
   netconfig,
   netinst,
+  patchEnvelope,
+  patchInfo,
   profile,
   profileNetwork,
   register,

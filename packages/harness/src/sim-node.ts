@@ -21,9 +21,9 @@ import {
 import { SimDisk } from "./disk/sim-disk.ts";
 import { SimImageBuilder } from "./disk/sim-image-builder.ts";
 import { SimVolumeDriver } from "./disk/sim-volume-driver.ts";
-import { noSftp } from "./network/no-sftp.ts";
 import { SimHypervisor } from "./hypervisor/sim-hypervisor.ts";
 import { Life } from "./life.ts";
+import { noSftp } from "./network/no-sftp.ts";
 import type { SimNetwork } from "./network/sim-network.ts";
 import { SimNetworkDriver } from "./network/sim-network-driver.ts";
 import type { SimClock } from "./sim-clock.ts";
@@ -159,6 +159,8 @@ export class SimNode {
       sftp: noSftp,
       hypervisor: this.hypervisor.open(),
       networkDriver: life.lend(this.networkDriver.open()),
+      // Simulated apps ask nothing of their node.
+      metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       networkPrefix: "sv",
       host: this.#facts(address),
       hardware: noHardware,

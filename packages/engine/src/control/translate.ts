@@ -20,6 +20,7 @@ import { ConfigFault, isUuid, unique } from "./config-fault.ts";
 import { type Missing, translateApps } from "./translate-apps.ts";
 import { translateNetworks } from "./translate-networks.ts";
 import { translateNode } from "./translate-node.ts";
+import { translatePatches } from "./translate-patches.ts";
 
 /** Opens the credentials of one datastore when its source asks for them. */
 export type CredentialsOpener = (
@@ -47,6 +48,7 @@ export function translate(
     contents,
     volumes,
     networks,
+    patches: translatePatches(message),
     settings: new Map(message.configItems.map(({ key, value }) => [key, value])),
     node: translateNode(message),
   };

@@ -15,8 +15,8 @@ import {
 import { SimDisk } from "../disk/sim-disk.ts";
 import { SimImageBuilder } from "../disk/sim-image-builder.ts";
 import { SimVolumeDriver } from "../disk/sim-volume-driver.ts";
-import { noSftp } from "../network/no-sftp.ts";
 import { SimHypervisor } from "../hypervisor/sim-hypervisor.ts";
+import { noSftp } from "../network/no-sftp.ts";
 import { SimNetworkDriver } from "../network/sim-network-driver.ts";
 
 const refused = async (): Promise<never> => {
@@ -64,6 +64,7 @@ export class FleetNode implements AsyncDisposable {
       sftp: noSftp,
       hypervisor: hypervisor.open(),
       networkDriver: new SimNetworkDriver(random).open(),
+      metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       networkPrefix: "sv",
       host: {
         architecture: "amd64",

@@ -1,12 +1,21 @@
 /** What goes through networks, plugs and ports, as counters. Pure. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { metrics, netinst } from "@selvedge/eve-api";
-import type { DesiredState, NicSpec } from "../../desired.ts";
+import type { AppId, DesiredState, NicSpec } from "../../desired.ts";
 import type { LinkCounters, NetworkStatus, NicStatus } from "../../observed.ts";
 
 /** Counters of the node's own cards and of every plug, by Linux' name. Provided by the network's driver. */
 export interface NetworkCounters {
   counters(): Promise<ReadonlyMap<string, LinkCounters>>;
+}
+
+/** How often an app asked for what its controller has for it. Provided by the metadata service. */
+export interface PatchUsages {
+  usage(app: AppId): readonly {
+    readonly patch: { readonly id: string; readonly version: string };
+    readonly asked: number;
+    readonly downloaded: number;
+  }[];
 }
 
 type NetworkMetric = MessageInitShape<typeof metrics.networkMetricSchema>;

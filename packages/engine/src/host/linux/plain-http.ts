@@ -6,3 +6,4 @@ const http: typeof import("node:http") = process.getBuiltinModule("node:http");
 
 export const Agent: typeof http.Agent = http.Agent;
 export const request: typeof http.request = http.request;
+export const createServer: typeof http.createServer = http.createServer;
