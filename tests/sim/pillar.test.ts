@@ -8,7 +8,7 @@ import type { KubeObject } from "@selvedge/apimachinery";
 import { hours, millis, minutes, seconds } from "@selvedge/base";
 import { info } from "@selvedge/eve-api";
 import { configMapKind, edgeNodeKind, podKind } from "@selvedge/kinds";
-import { daemonSet, PillarDevice, type World } from "../../packages/harness/src/index.ts";
+import { daemonSet, PillarDevice, registryHost, type World } from "../../packages/harness/src/index.ts";
 import { makeKeyPair } from "../../packages/harness/src/pillar/pillar-keys.ts";
 import { worldsOf } from "./seeds.ts";
 
@@ -220,6 +220,26 @@ describe("boxes with EVE", () => {
       await running(world, [box], "1");
     },
     { nodes: 0, seeds: 3 },
+  );
+
+  inWorlds(
+    "another image in a Pod is a purge, as a device wants it said",
+    async (world) => {
+      const made = await boxes(world);
+      const [box] = made as [PillarDevice];
+      const pods = await world.list<KubeObject & Shape>(podKind);
+      const pod = pods.find(({ spec }) => spec.nodeName === box.name);
+      const { name, uid, namespace } = (pod as KubeObject).metadata;
+      for (const [count, tag] of ["2", "1", "2"].entries()) {
+        const containers = [{ name: "main", image: `${registryHost}/app:${tag}` }];
+        await world.objects.patch(podKind, name, namespace, "strategic", { spec: { containers } }, {});
+        await world.until("the box to purge", async () => {
+          return box.agent.apps.commands.get(`${uid} purge`) === count + 1 || box.faults.length > 0;
+        });
+      }
+      content(made);
+    },
+    { nodes: 0, seeds: 2 },
   );
 
   inWorlds(

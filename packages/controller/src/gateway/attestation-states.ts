@@ -65,9 +65,10 @@ export class AttestationStates {
 
   put(node: NodeId, state: AttestationState, measured: Measurements, eventLog: Uint8Array | undefined): void {
     const log = eventLog === undefined || eventLog.length > logBytesMax ? undefined : eventLog;
-    this.#keep(measurementsBucket, node, encode({ ...measured, ...read(measured, eventLog) }));
-    if (log === undefined) this.#records.delete(logBucket, node);
-    else this.#keep(logBucket, node, log);
+    // Without a TPM nothing was measured.
+    const all = state.proof === "tpm" ? { ...measured, ...read(measured, eventLog) } : undefined;
+    this.#keep(measurementsBucket, node, all && encode(all));
+    this.#keep(logBucket, node, log);
     // Last, as it is what the node is believed by.
     this.#records.put(stateBucket, node, formatState(state));
     this.#states.set(node, state);
@@ -106,9 +107,13 @@ export class AttestationStates {
   }
 
   /** A write costs a disk's time, and most boots are like the one before. */
-  #keep(bucket: string, node: NodeId, value: Uint8Array): void {
+  #keep(bucket: string, node: NodeId, value: Uint8Array | undefined): void {
     const before = this.#records.get(bucket, node);
-    if (before === undefined || Buffer.compare(before, value) !== 0) this.#records.put(bucket, node, value);
+    if (value === undefined) {
+      if (before !== undefined) this.#records.delete(bucket, node);
+    } else if (before === undefined || Buffer.compare(before, value) !== 0) {
+      this.#records.put(bucket, node, value);
+    }
   }
 }
 

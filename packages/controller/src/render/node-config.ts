@@ -1,6 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type app, cipher, config, ext, netinst, setExtension, storage } from "@selvedge/eve-api";
 import type { Pod } from "@selvedge/kinds";
+import { withCommands } from "./app-commands.ts";
 import type { DatastorePlan } from "./image.ts";
 import { type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
 import { renderPorts } from "./node-ports.ts";
@@ -101,7 +102,7 @@ export function assembleNode(
     for (const { contentTree } of planned.images) parts.contents.set(contentTree.uuid, contentTree);
     for (const volume of planned.volumes) parts.volumes.set(volume.uuid, volume);
     const bytes = block === undefined ? new Uint8Array() : toBinary(cipher.CipherBlockSchema, block);
-    parts.apps.push(finishApp(planned, bytes));
+    parts.apps.push(withCommands(finishApp(planned, bytes), appOf(previous, pod)));
   }
   for (const { pod } of faults) if (previous !== undefined) parts.keep(pod, previous);
   return { config: configOf(inputs, parts, contexts), faults };
@@ -123,6 +124,10 @@ function sealedDatastore(plan: DatastorePlan, sealed: SealedBlocks): storage.Dat
   });
 }
 
+function appOf(previous: config.EdgeDevConfig | undefined, pod: Pod): app.AppInstanceConfig | undefined {
+  return previous?.apps.find(({ uuidandversion }) => uuidandversion?.uuid === pod.metadata.uid);
+}
+
 /** The lists of a configuration while they are being filled. */
 class Parts {
   readonly apps: app.AppInstanceConfig[] = [];
@@ -132,7 +137,7 @@ class Parts {
 
   /** Takes over an app, and what it needs, from the configuration before. */
   keep(pod: Pod, previous: config.EdgeDevConfig): void {
-    const found = previous.apps.find(({ uuidandversion }) => uuidandversion?.uuid === pod.metadata.uid);
+    const found = appOf(previous, pod);
     if (found === undefined) return;
     if (pod.metadata.deletionTimestamp !== undefined) found.activate = false;
     this.apps.push(found);

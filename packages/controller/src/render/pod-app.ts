@@ -152,7 +152,8 @@ function mountDirOf({ metadata, spec }: Pod, uuid: string, { nodeVolumes }: Rend
 
 function rootVolume(uid: string, container: string, image: ImagePlan): storage.Volume {
   return create(storage.VolumeSchema, {
-    uuid: stableId(`volume/${uid}/${container}`),
+    // Another image is another volume: a device keeps what it made of the first under the same name.
+    uuid: stableId(`volume/${uid}/${container}/${image.contentTree.uuid}`),
     origin: {
       type: storage.VolumeContentOriginType.VCOT_DOWNLOAD,
       downloadContentTreeID: image.contentTree.uuid,

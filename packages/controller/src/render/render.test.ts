@@ -26,7 +26,8 @@ describe("a node's configuration", () => {
     );
     assert.deepEqual([content?.URL, content?.iformat], ["library/nginx:1.27", 8]);
     assert.deepEqual(content?.dsIdsList, [made.datastores[0]?.id]);
-    assert.equal(volume?.uuid, stableId("volume/11111111-0000-4000-8000-000000000000/web"));
+    const of = `volume/11111111-0000-4000-8000-000000000000/web/${content?.uuid}`;
+    assert.equal(volume?.uuid, stableId(of), "another image is another volume");
     assert.equal(volume?.origin?.downloadContentTreeID, content?.uuid);
     assert.deepEqual(
       app.volumeRefList.map(({ uuid, mountDir }) => [uuid, mountDir]),
