@@ -17,6 +17,8 @@ export interface Flags {
   readonly peer: Address;
   /** Where images and uploaded logs are kept. */
   readonly shared: string;
+  /** Who says so in tokens of ServiceAccounts. */
+  readonly serviceAccountIssuer: string;
   /** Base URL of an OpenTelemetry collector that gets figures and logs. */
   readonly otlpEndpoint: URL | undefined;
   /** Whether the log tells of ordinary events too. */
@@ -38,6 +40,8 @@ Runs one controller: a Kubernetes API for users, the EVE API for nodes, an OCI r
                              (default: 127.0.0.1 and any port, for controllers on one machine)
   --shared DIR               where images and uploaded logs are kept; several controllers give the same network
                              folder, so that who takes over has them     (default: --data)
+  --service-account-issuer URL who says so in tokens of ServiceAccounts
+                             (default https://kubernetes.default.svc)
   --otlp-endpoint URL        send figures and logs to this OpenTelemetry collector, as OTLP/HTTP JSON
   --verbose                  log ordinary events too
   --help                     this text
@@ -61,6 +65,7 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
       database: { type: "string" },
       peer: { type: "string", default: "127.0.0.1:0" },
       shared: { type: "string" },
+      "service-account-issuer": { type: "string", default: "https://kubernetes.default.svc" },
       "otlp-endpoint": { type: "string" },
       verbose: { type: "boolean", default: false },
       help: { type: "boolean", short: "h" },
@@ -85,6 +90,7 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
   return {
     ...{ data, kubeListen, deviceListen, advertiseKube, advertiseDevice },
     ...{ database, peer, shared, otlpEndpoint, verbose },
+    serviceAccountIssuer: issuer(values["service-account-issuer"]),
   };
 }
 
@@ -114,6 +120,11 @@ function collector(text: string | undefined): URL | undefined {
   const url = URL.parse(text);
   if (url !== null && /^https?:$/.test(url.protocol)) return url;
   throw new FlagError(`--otlp-endpoint: ${text} is no URL; give one like http://127.0.0.1:4318`);
+}
+
+function issuer(text: string): string {
+  if (URL.parse(text)?.protocol === "https:") return text;
+  throw new FlagError(`--service-account-issuer: ${text} is no https URL`);
 }
 
 function advertised(side: string, text: string | undefined, listen: Address): Address {

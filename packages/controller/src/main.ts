@@ -5,6 +5,7 @@
 import { hostname } from "node:os";
 import { ApiServer, CustomResources, PostgresStore, SqliteStore, type Store } from "@selvedge/apiserver";
 import { describeError, formatRecord, Log, SystemClock, SystemRandom, uuid } from "@selvedge/base";
+import { createAccessControl } from "./access/access-control.ts";
 import { FlagError, formatAddress } from "./address.ts";
 import { createApi } from "./api.ts";
 import { DataFolder } from "./data-folder.ts";
@@ -30,7 +31,8 @@ async function run(flags: Flags): Promise<void> {
   const folder = stack.use(new DataFolder(flags.data));
   const opened = await openStore(flags, folder);
   const store = stack.adopt(opened.store, (one) => one.close());
-  const half = createApi({ store, clock, random });
+  const half = createApi({ store, clock, random, log });
+  await stack.use(half.policies).start();
   const custom = new CustomResources({ objects: half.registry, store, clock, log: log.child("custom") });
   await stack.use(custom).start();
   let api: ApiServer | undefined;
@@ -43,11 +45,20 @@ async function run(flags: Flags): Promise<void> {
       serveApi: (socket) => (api === undefined ? socket.destroy() : api.accept(socket)),
     }),
   );
+  const access = stack.use(
+    createAccessControl({
+      ...{ registry: half.registry, pki: duty.pki, clock, random, log: log.child("access") },
+      issuer: flags.serviceAccountIssuer,
+    }),
+  );
+  await access.start();
+  const { authorizer, authenticators, serviceAccounts } = access;
   api = stack.adopt(
     new ApiServer({
       ...{ objects: half.registry, metrics: half.metrics, clock, log: log.child("api") },
       tls: kubeTls(duty.pki),
-      ...servicesOf(duty, half, { clock, log }),
+      ...{ authorizer, authenticators, serviceAccounts },
+      ...servicesOf(duty, half, { authorizer, clock, log }),
     }),
     (server) => server.close(),
   );

@@ -1,18 +1,22 @@
 /** What the Kubernetes port serves besides objects: streams, nodes' own pages, figures and images. */
 import {
   type ApiServerOptions,
+  type Authorizer,
   type ComputedKind,
   podSubresources,
   type StreamedPod,
+  type User,
 } from "@selvedge/apiserver";
 import type { Clock, Log } from "@selvedge/base";
 import { nodeMetricsKind, podKind, podMetricsKind } from "@selvedge/kinds";
+import { edgeGroup, imagesResource } from "./access/edge-roles.ts";
 import type { Api } from "./api.ts";
 import type { Controller } from "./controller.ts";
 import type { Duty } from "./duty.ts";
 import { isRegistryTarget, serveRegistry } from "./listeners/registry-http.ts";
 
 export interface ServicesPorts {
+  readonly authorizer: Authorizer;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -20,7 +24,7 @@ export interface ServicesPorts {
 type Services = Pick<ApiServerOptions, "subresource" | "elsewhere" | "computed">;
 
 /** All of it is with the replica that leads: another one takes the request there. */
-export function servicesOf(duty: Duty, api: Api, { clock, log }: ServicesPorts): Services {
+export function servicesOf(duty: Duty, api: Api, { authorizer, clock, log }: ServicesPorts): Services {
   const registryLog = log.child("registry");
   return {
     computed: [podMetricsKind, nodeMetricsKind].map((kind) => computedBy(duty, kind)),
@@ -36,7 +40,7 @@ export function servicesOf(duty: Duty, api: Api, { clock, log }: ServicesPorts):
       const isRegistry = isRegistryTarget(request.url);
       if (leading !== undefined) {
         if (!isRegistry) return false;
-        const identity = user && { name: user.name, mayPush: true };
+        const identity = user && (await imageIdentity(authorizer, user));
         void serveRegistry(leading.controller.images, request, response, identity, registryLog);
         return true;
       }
@@ -49,12 +53,25 @@ export function servicesOf(duty: Duty, api: Api, { clock, log }: ServicesPorts):
   };
 }
 
+/** What somebody may do with images; undefined: nothing. */
+async function imageIdentity(
+  authorizer: Authorizer,
+  user: User,
+): Promise<{ readonly name: string; readonly mayPush: boolean } | undefined> {
+  const may = async (verb: string): Promise<boolean> => {
+    const asked = { type: "resource", user, verb, group: edgeGroup, resource: imagesResource } as const;
+    return (await authorizer.authorize(asked)).allowed;
+  };
+  const mayPush = await may("create");
+  return mayPush || (await may("get")) ? { name: user.name, mayPush } : undefined;
+}
+
 const metricsPath = /^\/apis\/metrics\.k8s\.io\/[^/]+\/./;
 
 function podStreams(
   controller: Controller,
   api: Api,
-  { clock, log }: ServicesPorts,
+  { clock, log }: Omit<ServicesPorts, "authorizer">,
 ): ReturnType<typeof podSubresources> {
   return podSubresources({
     pod: (namespace, name) => api.registry.get<StreamedPod>(podKind, name, namespace),

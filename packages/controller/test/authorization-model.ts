@@ -25,7 +25,7 @@ const seen: Grades = ["r", "r", "r"];
 const used: Grades = ["r", "rw", "rw"];
 const hidden: Grades = ["", "rw", "rw"];
 
-/** By group, then resource: what view, edit and admin of a namespace get. What is not here they do not get. */
+/** By group, then resource: what view, edit and admin of a namespace get. What is not here they do not. */
 const namespaced: Readonly<Record<string, Readonly<Record<string, Grades>>>> = {
   "": {
     configmaps: used,

@@ -1,4 +1,4 @@
-/** Who may ask for certificates, approve them and hand them out: what a CertificateSigningRequest's own rules cannot say. */
+/** Who asks for a certificate, and who may approve it and hand it out. */
 import type { KubeObject } from "@selvedge/apimachinery";
 import { type Clock, jsonEqual, toRfc3339 } from "@selvedge/base";
 import { type AdmissionMember, type AdmissionRequest, refusedBy } from "../admission.ts";

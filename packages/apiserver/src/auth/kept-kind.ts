@@ -1,4 +1,4 @@
-/** The objects of one kind, kept in memory and current: who follows them must not ask the store at each request. */
+/** The objects of one kind, kept current in memory for whoever cannot ask the store at each request. */
 import type { KubeObject } from "@selvedge/apimachinery";
 import { type Clock, type Log, seconds } from "@selvedge/base";
 import type { KindName } from "../rest/kind-names.ts";

@@ -1,6 +1,6 @@
 /**
- * Tokens of ServiceAccounts: JWTs that this server signs for whoever may ask for them, and knows again as long
- * as the account, and what the token was bound to, are there.
+ * Tokens of ServiceAccounts: JWTs that this server signs for whoever may ask for them, and knows again as
+ * long as the account, and what the token was bound to, are there.
  */
 import { createHash, type KeyObject } from "node:crypto";
 import type { KubeObject } from "@selvedge/apimachinery";

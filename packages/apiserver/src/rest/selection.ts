@@ -55,7 +55,7 @@ export function selectionOf(kind: KindDefinition, query: SelectionQuery): Select
   }
 }
 
-/** The one value of a field that a selector lets through; undefined: it lets through others, or is no selector. */
+/** The one value of a field that a selector lets through; undefined: it lets others through too. */
 export function selectedField(selector: string | undefined, path: string): string | undefined {
   if (selector === undefined) return undefined;
   try {

@@ -12,7 +12,7 @@ export function gives(from: ClusterRole, to: ClusterRole): boolean {
   );
 }
 
-/** What the role's rules should be: those of all that give it theirs, in the order of their names, each once. */
+/** What the role's rules should be: those of all that give it theirs, by their names, each once. */
 export function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]): PolicyRule[] {
   const sources = all
     .filter((other) => gives(other, role))

@@ -1,4 +1,4 @@
-/** Certificates for whoever asked for one with a PKCS #10 request: what a signer makes of an approved request. */
+/** PKCS #10 requests: who asks to be called what. */
 // Its decorators need it, whoever is loaded first.
 import "reflect-metadata";
 import { Pkcs10CertificateRequest } from "@peculiar/x509";

@@ -1,4 +1,4 @@
-/** What a start makes of the roles and bindings that are there: what is missing is added, nothing is taken away. Pure. */
+/** What a start makes of roles and bindings: what is missing is added, nothing is taken away. Pure. */
 import type { KubeObject } from "@selvedge/apimachinery";
 import { jsonEqual } from "@selvedge/base";
 import { rulesIn } from "./rbac-authorizer.ts";

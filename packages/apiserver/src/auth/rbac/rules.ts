@@ -1,6 +1,4 @@
 /** What one rule of a role allows, and when some rules allow all that others do. Pure. */
-import type { ResourceAttributes } from "../authorization.ts";
-
 export interface PolicyRule {
   readonly verbs?: readonly string[];
   readonly apiGroups?: readonly string[];
@@ -8,6 +6,15 @@ export interface PolicyRule {
   /** None: all names. */
   readonly resourceNames?: readonly string[];
   readonly nonResourceURLs?: readonly string[];
+}
+
+/** What is asked of a rule. */
+export interface Asked {
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly name?: string;
 }
 
 const all = "*";
@@ -19,7 +26,7 @@ function has(list: readonly string[] | undefined, value: string): boolean {
 
 export function allowsResource(
   rule: PolicyRule,
-  { verb, group, resource, subresource = "", name = "" }: Omit<ResourceAttributes, "type" | "user">,
+  { verb, group, resource, subresource = "", name = "" }: Asked,
 ): boolean {
   return (
     has(rule.verbs, verb) &&
