@@ -1,12 +1,13 @@
 import { jsonEqual } from "@selvedge/base";
 import type { AppId, ContentId, DesiredState, NetworkId, VolumeKey } from "./desired.ts";
-import type { PostedKey } from "./metadata/posted-data.ts";
 import type {
   AppStatus,
   ContentStatus,
+  EdgeviewStatus,
   NetworkStatus,
   NicStatus,
   PatchStatus,
+  PostedKey,
   VolumeStatus,
 } from "./observed.ts";
 
@@ -79,6 +80,7 @@ export class Table<K extends string, V> {
  *   desired   control    what the accepted configuration wants (also on disk)
  *   contents  content    how far each content is
  *   volumes   volume     each generation of a volume that is there or wanted
+ *   edgeview  edgeview   who may look at the node, and how often they did
  *   networks  network    which networks are up
  *   nics      network    each app's plug, `${appId}/${nic}`
  *   patches   metadata   how each patch envelope stands
@@ -89,6 +91,7 @@ export class EngineStore {
   readonly desired: Cell<DesiredState | undefined> = new Cell<DesiredState | undefined>(undefined);
   readonly contents: Table<ContentId, ContentStatus> = new Table<ContentId, ContentStatus>();
   readonly volumes: Table<VolumeKey, VolumeStatus> = new Table<VolumeKey, VolumeStatus>();
+  readonly edgeview: Cell<EdgeviewStatus | undefined> = new Cell<EdgeviewStatus | undefined>(undefined);
   readonly networks: Table<NetworkId, NetworkStatus> = new Table<NetworkId, NetworkStatus>();
   readonly nics: Table<string, NicStatus> = new Table<string, NicStatus>();
   readonly patches: Table<string, PatchStatus> = new Table<string, PatchStatus>();

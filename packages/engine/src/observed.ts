@@ -2,6 +2,16 @@ import type { Instant } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { AppId, ContentId, NetworkId, VolumeKey } from "./desired.ts";
 
+/** Remote access as it stands. Written by the edgeview domain only. */
+export interface EdgeviewStatus {
+  readonly expiresAt: Instant;
+  readonly startedAt: Instant;
+  /** Commands that touched the node, its apps, and what is beyond. */
+  readonly device: number;
+  readonly app: number;
+  readonly external: number;
+}
+
 /** Where one content is on its way. Written by the content reconciler only. */
 export type ContentStatus =
   | { readonly phase: "waiting" }
@@ -136,6 +146,10 @@ export interface LinkCounters {
   readonly rxLimited: bigint;
   readonly txLimited: bigint;
 }
+
+/** What an app may tell its controller through the node. */
+export type PostedKind = "kubeconfig" | "status";
+export type PostedKey = `${AppId}/${PostedKind}`;
 
 /** How a patch envelope stands. Written by the metadata domain only. */
 export interface PatchStatus {

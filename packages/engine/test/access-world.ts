@@ -26,10 +26,11 @@ const serve = (where: string, port: number): void => {
  * Whether a TCP connection comes about. A server that is still starting is asked again; what shall not be is
  * given a moment only, since no answer is what is waited for.
  */
-const reaches = (from: string, address: string, port: number, tries = 20): boolean =>
-  works(
-    `for i in $(seq ${tries}); do ${from && `ip netns exec ${from}`} timeout ${tries > 1 ? 5 : 0.3} busybox nc ${address} ${port} </dev/null && exit 0; sleep 0.1; done; exit 1`,
-  );
+const reaches = (from: string, address: string, port: number, tries = 20): boolean => {
+  const nc = `timeout ${tries > 1 ? 5 : 0.3} busybox nc ${address} ${port} </dev/null`;
+  const where = from === "" ? "" : `ip netns exec ${from}`;
+  return works(`for i in $(seq ${tries}); do ${where} ${nc} && exit 0; sleep 0.1; done; exit 1`);
+};
 const once = 1;
 
 sh("mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up");
@@ -48,10 +49,9 @@ sh("ip -n out addr add 192.0.2.3/24 dev eth0 && ip -n out addr add 192.0.2.4/24 
 sh("ip link add sw0 type veth peer name eth0 netns lan && ip -n lan addr add 10.9.0.1/24 dev eth0");
 sh("ip -n lan link set eth0 up");
 const zone = join(folder, "zone.conf");
-writeFileSync(
-  zone,
-  "no-resolv\nno-hosts\nlocal=/example.org/\nhost-record=web.example.org,192.0.2.3\nbind-interfaces\nlisten-address=192.0.2.2\n",
-);
+const zoneLines = ["no-resolv", "no-hosts", "local=/example.org/", "bind-interfaces"];
+zoneLines.push("host-record=web.example.org,192.0.2.3", "listen-address=192.0.2.2");
+writeFileSync(zone, `${zoneLines.join("\n")}\n`);
 sh(`ip netns exec out dnsmasq --conf-file=${zone} --pid-file=${zone}.pid`);
 
 const rule = (more: Partial<AccessRule> & { readonly ip?: string }): AccessRule => {

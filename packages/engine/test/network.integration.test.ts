@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 
-const programs = ["unshare", "ip", "nft", "dnsmasq", "busybox", "conntrack"];
+const programs = ["unshare", "ip", "nft", "dnsmasq", "busybox", "conntrack", "curl"];
 const missing = programs.filter((name) => spawnSync("which", [name]).status !== 0);
 const alone = missing.length === 0 && spawnSync("unshare", ["-n", "-m", "true"]).status === 0;
 const skip =
@@ -16,6 +16,7 @@ const skip =
 describe("network, in a namespace of its own", { skip, timeout: 120_000 }, () => {
   const worlds: readonly (readonly [string, string])[] = [
     ["serves, protects and separates two apps, and leaves nothing behind", "network-world.ts"],
+    ["tells apps what they ask, and nobody else", "metadata-world.ts"],
     ["keeps to what access lists say, on every way in and out", "access-world.ts"],
   ];
   for (const [name, file] of worlds)

@@ -10,7 +10,8 @@ enum { K_FREE, K_CONTAINER, K_EXEC, K_TCP };
 /* How far a task is: EXITED still has output to send, TOLD is an exit the host has been told of. */
 enum { S_RUNNING, S_EXITED, S_TOLD, S_FAILED };
 /* One VM holds one Pod: a few containers and the sessions of a few people. */
-enum { TASKS = 64, FRAME_MAX = 4 << 20, QUEUE_MAX = 256 << 10, WINDOW = 64 << 10, KEEP_MAX = 256 << 10, ITEMS = 512, CARDS = 16 };
+enum { TASKS = 64, FRAME_MAX = 4 << 20, QUEUE_MAX = 256 << 10, WINDOW = 64 << 10, KEEP_MAX = 256 << 10,
+       ITEMS = 512, CARDS = 16 };
 
 /* What a container wrote and the host has not yet said is safe. */
 struct chunk { struct chunk *next; uint64_t offset, at; uint32_t length; uint8_t channel; unsigned char bytes[]; };

@@ -118,7 +118,8 @@ const stranger = { from: "10.1.0.99" };
 const post = { method: "POST", type: "application/json", body: "{}" };
 const network =
   `{"app-instance-uuid":"${me}","caller-ip":"10.1.0.2:4711","device-name":"shop-7","device-uuid":"node-uuid",` +
-  `"enterprise-id":"eid","enterprise-name":"e","external-ipv4":"192.0.2.7","hostname":"${me}","project-name":"p","project-uuid":"pid"}`;
+  `"enterprise-id":"eid","enterprise-name":"e","external-ipv4":"192.0.2.7","hostname":"${me}",` +
+  `"project-name":"p","project-uuid":"pid"}`;
 const download = `/eve/v1/patch/download/${patchId}`;
 
 type Row = readonly [path: string, request: object, status: number, body?: string | RegExp, type?: string];

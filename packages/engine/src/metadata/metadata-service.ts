@@ -7,7 +7,7 @@ import type { Clock } from "@selvedge/base";
 import type { AppId, DesiredState } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import { interfacesOf } from "../network/port-labels.ts";
-import type { LinkCounters } from "../observed.ts";
+import type { LinkCounters, PostedKind } from "../observed.ts";
 import type { SecretOpener } from "../ports.ts";
 import {
   type Caller,
@@ -21,7 +21,7 @@ import {
 import { openStackAnswer } from "./openstack.ts";
 import { patchAnswer } from "./patch-answers.ts";
 import type { PatchBook } from "./patch-book.ts";
-import type { PostedData, PostedKind } from "./posted-data.ts";
+import type { PostedData } from "./posted-data.ts";
 import { Rate } from "./rate.ts";
 
 export interface MetadataParts {

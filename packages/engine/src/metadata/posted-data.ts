@@ -2,9 +2,7 @@ import { describeError, type Log } from "@selvedge/base";
 import type { AppId } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
-
-/** What an app may tell its controller through the node. */
-export type PostedKind = "kubeconfig" | "status";
+import type { PostedKey, PostedKind } from "../observed.ts";
 
 const path = "metadata/posted.json";
 
@@ -54,5 +52,3 @@ export class PostedData {
     await this.#disk.writeDurable(path, new TextEncoder().encode(JSON.stringify(rows)));
   }
 }
-
-export type PostedKey = `${AppId}/${PostedKind}`;

@@ -89,7 +89,10 @@ function plugRules(inputs: RulesetInputs): string {
   const straight = plugsOf(networks, "local")
     .map(({ tap }) => `    iifname "${tap}" oifname "${prefix}t*" drop\n`)
     .join("");
-  return `${switched.flatMap((net) => net.plugs.map((plug) => switchList(plug, contextOf(net, inputs)))).join("")}  chain prerouting {
+  const switchLists = switched.flatMap((network) =>
+    network.plugs.map((plug) => switchList(plug, contextOf(network, inputs))),
+  );
+  return `${switchLists.join("")}  chain prerouting {
     type filter hook prerouting priority -300; policy accept;
 ${plugsOf(networks, "local").map(antiSpoof).join("")}  }
   chain forward {
@@ -216,6 +219,7 @@ function filterChains({ prefix, networks }: RulesetInputs): string {
       )
       .join("");
   const limited = (way: "out" | "in"): Plug[] => plugs.filter((plug) => limitChain(plug, way) !== undefined);
+  const limitsIn = table("oifname . ip daddr", (it) => `jump limit_in_${it.tap}`, limited("in"));
   const leaves = locals.flatMap(({ bridge, interfaces }) => {
     if (interfaces === undefined) return [];
     const cards = [bridge, ...interfaces].map((name) => `"${name}"`).join(", ");
@@ -230,7 +234,7 @@ function filterChains({ prefix, networks }: RulesetInputs): string {
     );
   const arrives = locals.map(({ bridge }) => `    oifname "${bridge}" iifname != "${bridge}" jump astray\n`);
   return `  chain limits {
-${table("iifname . ip saddr", (it) => `jump limit_out_${it.tap}`, limited("out"))}${table("oifname . ip daddr", (it) => `jump limit_in_${it.tap}`, limited("in"))}    accept
+${table("iifname . ip saddr", (it) => `jump limit_out_${it.tap}`, limited("out"))}${limitsIn}    accept
   }
   chain leave {
 ${table("iifname . ip saddr", (it) => `goto out_${it.tap}`)}${behind("ip saddr", "iifname", "out")}    drop
@@ -259,7 +263,7 @@ ${leaves.join("")}${arrives.join("")}    iifname "${prefix}b*" jump leave
   }
   chain input {
     type filter hook input priority 0; policy accept;
-${networks
+${locals.map((it) => `    iifname != "${it.bridge}" iifname != "lo" ip daddr ${it.gateway} drop\n`).join("")}${networks
   .map(({ bridge, kind }) => `    iifname "${bridge}" ${kind === "local" ? "jump from_apps" : "drop"}\n`)
   .join("")}  }
   chain redirects {

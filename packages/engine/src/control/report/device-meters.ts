@@ -2,7 +2,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Clock, Instant } from "@selvedge/base";
-import { metrics } from "@selvedge/eve-api";
+import type { metrics } from "@selvedge/eve-api";
 import type { EngineStore } from "../../engine-store.ts";
 import type { BlockDevice, HardwareProbe, ProcessUse } from "../../hardware/hardware.ts";
 import type { Disk } from "../../host/disk.ts";
@@ -38,7 +38,8 @@ export interface Measured {
 }
 
 const mib = 2 ** 20;
-const inMib = (bytes: number): bigint => BigInt(Math.floor(bytes / mib));
+/** Figures of different moments may not add up: nothing is less than nothing. */
+const inMib = (bytes: number): bigint => BigInt(Math.max(0, Math.floor(bytes / mib)));
 
 export class DeviceMeters {
   readonly #parts: DeviceMetersParts;
@@ -53,7 +54,6 @@ export class DeviceMeters {
     const space = await this.#scanned();
     const processes = await hardware.processes();
     const volumes = store.volumes.entries();
-    const own = processes.find(({ ofApp }) => !ofApp);
     const { receivedAt, processedAt } = acceptor;
     return {
       device: {
@@ -73,7 +73,6 @@ export class DeviceMeters {
         deviceMemory: {
           memoryMB: Math.floor(this.#parts.memoryBytes / mib),
           allocatedEveMB: Math.floor(reservedMemory(settings) / mib),
-          usedEveMB: Math.floor((own?.residentBytes ?? 0) / mib),
         },
         ...(receivedAt === undefined ? {} : { lastReceivedConfig: timestampFromMs(receivedAt) }),
         ...(processedAt === undefined ? {} : { lastProcessedConfig: timestampFromMs(processedAt) }),

@@ -1,12 +1,20 @@
 /** ZHardwareHealth: errors that the memory counted, and the disks by their names, at a slow pace. */
 import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Clock, describeError, type Log, type Millis, millis, minutes, type Random } from "@selvedge/base";
+import {
+  type Clock,
+  describeError,
+  type Log,
+  type Millis,
+  millis,
+  minutes,
+  type Random,
+} from "@selvedge/base";
 import { hardwareHealth } from "@selvedge/eve-api";
 import type { BlockDevice, HardwareProbe, MemoryController } from "../../hardware/hardware.ts";
+import { Alarm } from "../alarm.ts";
 import type { ControllerClient } from "../controller-client.ts";
 import type { Settings } from "../settings/settings.ts";
-import { Alarm } from "../alarm.ts";
 
 export interface HealthLoopParts {
   readonly client: ControllerClient;
@@ -60,7 +68,9 @@ export class HealthLoop {
     const payload = toBinary(hardwareHealth.ZHardwareHealthSchema, message);
     const to = { node: node(), answer: "plain" } as const;
     // The console hears it as well; the controller is whose answer counts.
-    const other = console()?.post("hardwarehealth", payload, to, signal).catch(() => undefined);
+    const other = console()
+      ?.post("hardwarehealth", payload, to, signal)
+      .catch(() => undefined);
     const { status } = await client.post("hardwarehealth", payload, to, signal);
     await other;
     if (status >= 500 || status === 401 || status === 403 || status === 429)

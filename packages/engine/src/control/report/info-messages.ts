@@ -4,7 +4,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ext, info, infoCommon, setExtension } from "@selvedge/eve-api";
 import type { AppId, AppSpec } from "../../desired.ts";
 import type { AppStatus, NicStatus } from "../../observed.ts";
-import { plugInfos } from "./network-info.ts";
+import { plugInfos } from "./plug-info.ts";
 
 const { ZInfoTypes, ZSwState } = info;
 const { Entity, Severity } = infoCommon;

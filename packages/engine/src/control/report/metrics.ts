@@ -14,12 +14,12 @@ import {
 import { ext, metrics, setExtension } from "@selvedge/eve-api";
 import type { AppId } from "../../desired.ts";
 import type { EngineStore } from "../../engine-store.ts";
-import type { Disk } from "../../host/disk.ts";
 import type { AppStatus, AppUsage } from "../../observed.ts";
 import type { AppUsages, HostFacts } from "../../ports.ts";
 import { Alarm } from "../alarm.ts";
 import type { ControllerClient } from "../controller-client.ts";
 import type { Settings } from "../settings/settings.ts";
+import type { DeviceMeters } from "./device-meters.ts";
 import {
   type NetworkCounters,
   networkMetrics,
@@ -33,9 +33,9 @@ export interface MetricsParts {
   /** Is told as well, where the configuration names one. */
   readonly console: () => ControllerClient | undefined;
   readonly store: EngineStore;
-  readonly disk: Disk;
   readonly host: HostFacts;
   readonly usages: AppUsages | undefined;
+  readonly meters: DeviceMeters;
   readonly network: NetworkCounters;
   readonly patches: PatchUsages;
   readonly settings: Settings;
@@ -118,7 +118,7 @@ export class MetricsLoop {
   }
 
   async #message(): Promise<metrics.ZMetricMsg> {
-    const { store, usages, clock, node, host, disk } = this.#parts;
+    const { store, usages, clock, node, host } = this.#parts;
     const apps: metrics.appMetric[] = [];
     const desired = store.desired.get();
     const counters = await this.#parts.network.counters();
@@ -132,7 +132,7 @@ export class MetricsLoop {
       apps.push({ ...appMetric(status, usage, plugs), patchEnvelope: this.#patches(id) });
     }
     const { cpuNanos, memoryUsedBytes } = await host.usage();
-    const { bytes, totalBytes } = await disk.free();
+    const meters = await this.#parts.meters.read();
     const upSeconds = Math.floor((this.#upBefore + clock.monotonic() - this.#since) / 1000);
     return create(metrics.ZMetricMsgSchema, {
       devID: node(),
@@ -148,23 +148,18 @@ export class MetricsLoop {
             ),
           },
           cpuMetric: { upTime: timestampFromMs(upSeconds * 1000), totalNs: cpuNanos },
+          ...meters.device,
           deviceMemory: {
-            memoryMB: Math.floor(host.memoryBytes / mib),
+            ...meters.device.deviceMemory,
             allocatedAppsMB: Math.floor(allocated / mib),
             usedEveMB: Math.floor(memoryUsedBytes / mib),
           },
-          disk: [
-            {
-              mountPath: disk.absolute(""),
-              total: BigInt(Math.floor(totalBytes / mib)),
-              used: BigInt(Math.floor((totalBytes - bytes) / mib)),
-              free: BigInt(Math.floor(bytes / mib)),
-            },
-          ],
           dormantTimeInSeconds: BigInt(Math.floor((3 * this.#interval()) / 1000)),
         }),
       },
       am: apps,
+      pr: meters.processes,
+      vm: meters.volumes,
       nm: networkMetrics(
         desired ?? { networks: [] },
         new Map(store.networks.entries()),

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { AppId, AppSpec, NetworkId, NetworkSpec } from "../../desired.ts";
 import type { LinkCounters, NetworkStatus, NicStatus } from "../../observed.ts";
-import { networkInfo, plugInfos } from "./network-info.ts";
+import { networkInfo } from "./network-info.ts";
 import { networkMetrics, plugMetrics, portMetrics } from "./network-metrics.ts";
+import { plugInfos } from "./plug-info.ts";
 
 const spec: NetworkSpec = {
   ...{ id: "n" as NetworkId, name: "plant", version: "7", kind: "local", subnet: "10.1.0.0/24", mtu: 9000 },

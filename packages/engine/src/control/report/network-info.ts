@@ -1,12 +1,12 @@
 /** What the node tells of networks and of the plugs of apps. Pure. */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { info, infoCommon, netinst } from "@selvedge/eve-api";
 import type { AppSpec, NetworkId, NetworkSpec } from "../../desired.ts";
 import type { NetworkStatus, NicStatus } from "../../observed.ts";
 import { type InfoMessage, infoMessage } from "./info-messages.ts";
+import { hostOf } from "./plug-info.ts";
 
 const { ZInfoTypes, ZNetworkInstanceState: State } = info;
-type ReadyNic = Extract<NicStatus, { phase: "ready" }>;
 
 /** `nics` are all of the node's; `apps` know how the one that is a gateway is called. */
 export function networkInfo(
@@ -57,28 +57,4 @@ const mtuUsual = 1500;
 export function networkGone(node: string, id: NetworkId): InfoMessage {
   const value = create(info.ZInfoNetworkInstanceSchema, { networkID: id });
   return infoMessage(node, ZInfoTypes.ZiNetworkInstance, { case: "niinfo", value });
-}
-
-/** An app's plugs as ZInfoApp has them. */
-export function plugInfos(
-  nics: readonly NicStatus[],
-): NonNullable<MessageInitShape<typeof info.ZInfoAppSchema>["network"]> {
-  return nics.flatMap((nic) => {
-    if (nic.phase !== "ready") return [];
-    const host = hostOf(nic);
-    return [
-      {
-        macAddr: nic.mac,
-        devName: nic.tap,
-        IPAddrs: host === "" ? [] : [host],
-        defaultRouters: nic.router === undefined ? [] : [nic.router],
-        dns: { DNSservers: [...nic.dns], DNSsearch: [...nic.searchDomains] },
-        ipv4Up: host !== "",
-      },
-    ];
-  });
-}
-
-function hostOf({ address }: ReadyNic): string {
-  return address.replace(/\/.*/, "");
 }

@@ -3,7 +3,7 @@
  * sent when it differs from what the controller has acknowledged, again and again until it has. One key a
  * thing:
  *
- *   device · app/<id> · network/<id> · content/<id> · blob/<hash> · volume/<id>
+ *   device · app/<id> · network/<id> · content/<id> · blob/<hash> · volume/<id> · edgeview
  */
 import { createHash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
@@ -26,9 +26,9 @@ import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/rec
 import { type AppId, type ContentId, type NetworkId, type VolumeId, volumeKey } from "../../desired.ts";
 import type { EngineStore } from "../../engine-store.ts";
 import type { Disk } from "../../host/disk.ts";
-import type { PostedKey } from "../../metadata/posted-data.ts";
-import type { ContentStatus } from "../../observed.ts";
+import type { ContentStatus, PostedKey } from "../../observed.ts";
 import type { ControllerClient } from "../controller-client.ts";
+import { edgeviewInfo } from "./edgeview-info.ts";
 import { appGone, appInfo, type InfoMessage } from "./info-messages.ts";
 import { patchInfoMessage, postedInfo } from "./metadata-info.ts";
 import { networkGone, networkInfo } from "./network-info.ts";
@@ -62,6 +62,7 @@ export interface ReporterParts {
 }
 
 export const deviceKey = "device";
+export const edgeviewKey = "edgeview";
 export const hardwareKey = "hardware";
 
 /** What the controller has of one thing. */
@@ -123,6 +124,7 @@ export class Reporter implements Reconciler {
         ...(wanted?.networks.map(({ id }) => `network/${id}`) ?? []),
         ...(wanted?.contents.map(({ id }) => `content/${id}`) ?? []),
         ...(wanted?.volumes.map(({ id }) => `volume/${id}`) ?? []),
+        ...(this.#parts.store.edgeview.get() === undefined ? [] : [edgeviewKey]),
         ...[...blobsOf(this.#ofVolumes())].map((hash) => `blob/${hash}`),
         ...this.#parts.store.patches.keys().map((id) => `patch/${id}`),
         ...this.#parts.store.posted.keys().map((key) => `posted/${key}`),
@@ -230,6 +232,8 @@ export class Reporter implements Reconciler {
         if (spec === undefined) return { message: contentGone(node(), id as ContentId), gone: true };
         return there(contentInfo(node(), spec, store.contents.get(spec.id), desired));
       }
+      case edgeviewKey:
+        return edgeviewInfo(node(), store.edgeview.get());
       case "blob": {
         const message = blobInfo(node(), id, this.#ofVolumes());
         return message === undefined ? { message: blobGone(node(), id), gone: true } : there(message);

@@ -5,7 +5,7 @@ import type { EngineStore } from "../../engine-store.ts";
 import type { Disk } from "../../host/disk.ts";
 import type { ControllerClient } from "../controller-client.ts";
 import type { DeviceReport } from "./device-report.ts";
-import { deviceKey, Reporter } from "./reporter.ts";
+import { deviceKey, edgeviewKey, Reporter } from "./reporter.ts";
 
 export interface TellersParts {
   readonly client: ControllerClient;
@@ -67,6 +67,7 @@ export class Tellers implements AsyncDisposable {
         wake(deviceKey);
       }),
       store.networks.subscribe((id) => wake(`network/${id}`)),
+      store.edgeview.subscribe(() => wake(edgeviewKey)),
       store.patches.subscribe((id) => wake(`patch/${id}`)),
       store.posted.subscribe((key) => wake(`posted/${key}`)),
       store.nics.subscribe((key) => {
