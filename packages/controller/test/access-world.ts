@@ -115,6 +115,15 @@ export class AccessWorld implements AsyncDisposable {
     return await this.registry.create(kind, object as KubeObject);
   }
 
+  /** Waits until it is so: what acts on objects does it in its own time. */
+  async until(isSo: () => Promise<boolean>): Promise<void> {
+    for (let attempt = 0; attempt < 200; attempt++) {
+      if (await isSo()) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error("it has not come to be so");
+  }
+
   async send(caller: Caller, { method, path, body, headers = {} }: Ask): Promise<Answer> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const stream = this.#session(caller).request(
