@@ -56,6 +56,15 @@ describe("docs/compatibility.md", () => {
             );
   });
 
+  it("calls exactly those config items applied that the engine reads", () => {
+    const code = filesBelow("packages/engine/src", [".ts"])
+      .filter((path) => !path.endsWith(".test.ts") && !path.endsWith("settings/item-table.ts"))
+      .map((path) => withoutComments(readSource(path).text))
+      .join("\n");
+    const wrong = itemKeys.filter((key) => code.includes(`"${key}"`) === (notApplied(key) !== undefined));
+    assert.deepEqual(wrong, []);
+  });
+
   for (const program of ["controller", "engine"] as const) {
     it(`calls no message unused that the ${program} uses`, () => {
       const sources = filesBelow(`packages/${program}/src`, [".ts"])

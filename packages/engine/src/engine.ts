@@ -24,6 +24,9 @@ import { NodeConditions } from "./control/report/node-conditions.ts";
 import { Secrets } from "./control/secrets.ts";
 import { Settings } from "./control/settings/settings.ts";
 import type { DesiredState } from "./desired.ts";
+import { Edgeview } from "./edgeview/edgeview.ts";
+import type { EdgeviewNet } from "./edgeview/edgeview-net.ts";
+import { RecentLog } from "./edgeview/recent-log.ts";
 import { Cell, EngineStore } from "./engine-store.ts";
 import type { HardwareProbe } from "./hardware/hardware.ts";
 import type { Disk } from "./host/disk.ts";
@@ -49,6 +52,7 @@ export interface EngineOptions {
   readonly disk: Disk;
   readonly http: HttpClient;
   readonly sftp: SftpClient;
+  readonly edgeview: EdgeviewNet;
   readonly linkDialer: LinkDialer;
   readonly keys: KeyStore;
   readonly images: ImageBuilder;
@@ -86,21 +90,19 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const accepted = new Cell<DesiredState | undefined>(undefined);
   const settings = new Settings(accepted);
   const deviceLog = new DeviceLog({ disk, clock, engineVersion, settings });
+  const recent = new RecentLog();
   const log = new Log("engine", clock, (record) => {
+    recent.write(record);
     if (settings.keeps(record, "local")) options.sink(record);
     if (settings.keeps(record, "remote")) deviceLog.write(record);
   });
   const label = config.softSerial || config.serial;
   const identity = await Identity.open({ keys, disk, clock, random, log, label });
-  const secrets = new Secrets(identity);
+  const secrets = new Secrets(identity, clock);
   const store = new EngineStore();
   const common = { store, disk, clock, random, log };
   const content = createContentDomain({
-    ...common,
-    http,
-    sftp: options.sftp,
-    images: options.images,
-    architecture: host.architecture,
+    ...{ ...common, http, sftp: options.sftp, images: options.images, architecture: host.architecture },
   });
   const volume = createVolumeDomain({ ...common, driver: options.volumes });
   const network = createNetworkDomain({
@@ -135,6 +137,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     patches: metadata.patches,
     conditions: new NodeConditions({ keys, disk, hypervisor, operator }),
   });
+  const edgeview = new Edgeview({
+    ...{ store, clock, recent, host, net: options.edgeview, log: log.child("edgeview") },
+    isFromController: (data, signature) => secrets.isFromController(data, signature),
+  });
   // In the order in which they begin; they end the other way round.
   const domains = [content, volume, network, ...(app === undefined ? [] : [app]), metadata];
   const reconcilers = [
@@ -154,9 +160,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       await control.load();
       for (const domain of domains) await domain.start();
       control.start();
+      edgeview.start();
     },
     async [Symbol.asyncDispose]() {
       // The conversation first: nobody is told of parts that stop because the engine does.
+      await edgeview[Symbol.asyncDispose]();
       await control[Symbol.asyncDispose]();
       for (const domain of domains.toReversed()) await domain[Symbol.asyncDispose]();
     },

@@ -67,7 +67,7 @@ export class ControlWorld {
     });
     const keys = await (options.keys ?? FileKeyStore.open)(disk);
     const identity = await Identity.open({ keys, disk, clock, random, log, label: "node-1" });
-    const secrets = new Secrets(identity);
+    const secrets = new Secrets(identity, clock);
     const store = new EngineStore();
     const host = facts(clock, this.bootId);
     const power = {

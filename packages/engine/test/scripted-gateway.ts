@@ -126,6 +126,8 @@ export class ScriptedGateway implements HttpClient {
       case "metrics":
         this.metrics.push(fromBinary(metrics.ZMetricMsgSchema, payload));
         return answer(201);
+      case "hardwarehealth":
+        return answer(200);
       case "newlogs":
         this.deviceLogs.push(payload);
         return answer(201);

@@ -58,6 +58,8 @@ export class ConfigAcceptor {
   #lists: readonly ControllerCerts[] = [];
   /** Of the newest answer, accepted or not: what need not be sent again. */
   #heardHash = "";
+  #receivedAt: Instant | undefined;
+  #processedAt: Instant | undefined;
 
   constructor(parts: ConfigAcceptorParts) {
     this.#parts = parts;
@@ -69,6 +71,16 @@ export class ConfigAcceptor {
 
   get refusal(): Refusal | undefined {
     return this.#refusal;
+  }
+
+  /** When a configuration last came, whatever became of it. */
+  get receivedAt(): Instant | undefined {
+    return this.#receivedAt;
+  }
+
+  /** When one was last accepted. */
+  get processedAt(): Instant | undefined {
+    return this.#processedAt;
   }
 
   get heardHash(): string {
@@ -117,6 +129,7 @@ export class ConfigAcceptor {
     payload: Uint8Array,
     node: string,
   ): Promise<"accepted" | "refused" | "unchanged"> {
+    this.#receivedAt = this.#parts.clock.now();
     const read = this.#read(envelope, payload, node);
     if ("fault" in read) {
       this.#refuse(read.hash, read.fault);
@@ -131,6 +144,7 @@ export class ConfigAcceptor {
     const kept = certsToKeep(signer, contexts, [...trust.lists, ...this.#lists]);
     await this.#keep(envelope, kept);
     this.#believe(response, [...trust.lists, trust.reread(encodeCerts(kept))]);
+    this.#processedAt = this.#parts.clock.now();
     const apps = response.config?.apps.length ?? 0;
     this.#parts.log.info("configuration accepted", { hash: response.configHash, apps });
     return "accepted";

@@ -30,7 +30,9 @@ import { LocalServer } from "./local/local-server.ts";
 import type { DeviceLog } from "./logs/device-log.ts";
 import { LogUploader } from "./logs/log-uploader.ts";
 import { OperatorConsole } from "./operator-console.ts";
+import { DeviceMeters } from "./report/device-meters.ts";
 import { DeviceReport } from "./report/device-report.ts";
+import { HealthLoop } from "./report/health-loop.ts";
 import { MetricsLoop } from "./report/metrics.ts";
 import type { NetworkCounters, PatchUsages } from "./report/network-metrics.ts";
 import type { NodeConditions } from "./report/node-conditions.ts";
@@ -88,6 +90,7 @@ export class Control implements AsyncDisposable {
   readonly #metrics: MetricsLoop;
   readonly #logs: LogUploader;
   readonly #local: LocalServer;
+  readonly #health: HealthLoop;
   readonly #console: OperatorConsole;
   readonly #tellers: Tellers;
   readonly #stop = new AbortController();
@@ -160,12 +163,18 @@ export class Control implements AsyncDisposable {
       ...common,
       client,
       store,
-      disk,
       host,
       settings,
       linkIsUp,
       usages: apps?.usages,
+      meters: new DeviceMeters({
+        ...{ ...options, ...common, client, acceptor: this.#acceptor, logCounts: options.deviceLog.counts },
+        memoryBytes: host.memoryBytes,
+      }),
       ...{ network: options.network, patches: options.patches, console: () => this.#console.client },
+    });
+    this.#health = new HealthLoop({
+      ...{ ...common, client, settings, hardware: options.hardware, console: () => this.#console.client },
     });
     this.#logs = new LogUploader({ ...common, client, deviceLog, store, settings, outbox: apps?.logs });
   }
@@ -228,6 +237,7 @@ export class Control implements AsyncDisposable {
     this.#go("attestation", (inner) => this.#attestation.run(inner));
     this.#go("poll", (inner) => this.#poll.run(inner));
     this.#go("link", (inner) => this.#link.run(inner));
+    this.#go("health", (inner) => this.#health.run(inner));
     this.#go("metrics", (inner) => this.#metrics.run(inner));
     this.#go("logs", (inner) => this.#logs.run(inner));
     this.#go("certificates", (inner) => this.#refreshCerts(inner));

@@ -2,8 +2,9 @@
  * Opens what a configuration encrypts to this node. The plaintext lives as long as the part that asked for it
  * keeps it.
  */
-import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, verify } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
+import type { Clock, Instant } from "@selvedge/base";
 import {
   type CipherPort,
   cipher,
@@ -45,18 +46,36 @@ export interface SecretContexts {
   readonly lists: readonly ControllerCerts[];
 }
 
+/** How often something was opened, for the metrics. */
+export interface SecretCounts {
+  opened: number;
+  failed: number;
+  lastOpened: Instant | undefined;
+  lastFailed: Instant | undefined;
+}
+
 export class Secrets implements SecretOpener, ArtifactOpener {
+  readonly counts: SecretCounts = { opened: 0, failed: 0, lastOpened: undefined, lastFailed: undefined };
   readonly #identity: Identity;
+  readonly #clock: Clock;
   readonly #exchangeHash: string;
   #known: SecretContexts = { contexts: [], lists: [] };
 
-  constructor(identity: Identity) {
+  constructor(identity: Identity, clock: Clock) {
     this.#identity = identity;
+    this.#clock = clock;
     this.#exchangeHash = new Uint8Array(createHash("sha256").update(identity.exchange.pem).digest()).toHex();
   }
 
   use(known: SecretContexts): void {
     this.#known = known;
+  }
+
+  /** r‖s over the bytes, by a signing key of the controller's that we hold. */
+  isFromController(data: Uint8Array, signature: Uint8Array): boolean {
+    return this.#known.lists.some(({ signing }) =>
+      verify("sha256", data, { key: signing.key, dsaEncoding: "ieee-p1363" }, signature),
+    );
   }
 
   async openAppSecrets(block: Uint8Array): Promise<ext.AppSecrets> {
@@ -101,6 +120,19 @@ export class Secrets implements SecretOpener, ArtifactOpener {
   }
 
   async open(block: cipher.CipherBlock): Promise<Uint8Array> {
+    try {
+      const opened = await this.#open(block);
+      this.counts.opened++;
+      this.counts.lastOpened = this.#clock.now();
+      return opened;
+    } catch (error) {
+      this.counts.failed++;
+      this.counts.lastFailed = this.#clock.now();
+      throw error;
+    }
+  }
+
+  async #open(block: cipher.CipherBlock): Promise<Uint8Array> {
     const context = this.#known.contexts.find(({ contextId }) => contextId === block.cipherContextId);
     if (context === undefined)
       throw new SecretError(`the configuration has no cipher context ${block.cipherContextId}`);

@@ -14,6 +14,7 @@ import {
 import type { Disk } from "../../host/disk.ts";
 import type { Settings } from "../settings/settings.ts";
 import { bundleAim, bundleMax, logBundle, logLine } from "./log-bundle.ts";
+import { LogCounts } from "./log-counts.ts";
 
 export interface DeviceLogParts {
   readonly disk: Disk;
@@ -48,6 +49,7 @@ export class DeviceLog {
   #since = 0;
   #messages = 0;
   #dropped = 0;
+  readonly counts: LogCounts = new LogCounts();
   #next: number | undefined;
   /** The newest lines, for the window. */
   readonly #said: string[] = [];
@@ -80,6 +82,8 @@ export class DeviceLog {
     });
     if (this.#lines.length === 0) this.#since = this.#parts.clock.monotonic();
     this.#lines.push(line);
+    this.counts.device.events++;
+    this.counts.device.writtenBytes += line.length;
     this.#textLength += line.length;
     // Nobody has come to close the file: the disk may be full. The oldest go.
     while (this.#textLength > 2 * textMax) {
@@ -110,6 +114,7 @@ export class DeviceLog {
     this.#since = clock.monotonic();
     while (names.length > this.#filesMax()) {
       await disk.remove(`${folder}/${names.shift()}`);
+      this.counts.removedFiles++;
       this.#dropped++;
     }
   }

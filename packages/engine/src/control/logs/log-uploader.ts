@@ -69,7 +69,7 @@ export class LogUploader {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, log } = this.#parts;
+    const { clock, random, log, deviceLog } = this.#parts;
     let pause: Millis = appsPause;
     let deviceDue: number = clock.monotonic() + appsPause;
     for (let failing = false; ; ) {
@@ -81,6 +81,7 @@ export class LogUploader {
         const pace = fast ? fastest : paceOf(waiting);
         if (device) deviceDue = clock.monotonic() + pace * (0.8 + 0.4 * random.next());
         pause = more || fast ? fastest : appsPause;
+        deviceLog.counts.pauseMs = pace;
         failing = false;
       } catch (error) {
         signal.throwIfAborted();
@@ -138,9 +139,18 @@ export class LogUploader {
     bytes: Uint8Array,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { client, node, log } = this.#parts;
-    const { status } = await client.post(endpoint, bytes, { node: node(), ...ids, answer: "plain" }, signal);
+    const { client, node, log, clock, deviceLog } = this.#parts;
+    const { counts } = deviceLog;
+    const of = endpoint === "newlogs" ? counts.device : counts.apps;
+    const startedAt = clock.monotonic();
+    let status: number | undefined;
+    try {
+      ({ status } = await client.post(endpoint, bytes, { node: node(), ...ids, answer: "plain" }, signal));
+    } finally {
+      if (status !== 200 && status !== 201 && !signal.aborted) counts.failed(of, status, clock.now());
+    }
     if (status === 200 || status === 201) {
+      counts.uploaded(of, bytes.length, clock.monotonic() - startedAt, clock.now());
       this.#refusals.delete(file);
       return true;
     }

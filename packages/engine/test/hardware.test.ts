@@ -1,0 +1,179 @@
+/** The box as Linux shows it, from a tree like that of a small board; and what is told of it. */
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { hardware, info } from "@selvedge/eve-api";
+import { hardwareInfo } from "../src/control/report/hardware-info.ts";
+import { LinuxHardware } from "../src/host/linux/linux-hardware.ts";
+import type { HostFacts } from "../src/ports.ts";
+
+const files: Readonly<Record<string, string>> = {
+  "sys/class/dmi/id/sys_vendor": "Acme\n",
+  "sys/class/dmi/id/product_name": "Box 3\n",
+  "sys/class/dmi/id/product_serial": "S-77\n",
+  "sys/class/dmi/id/product_uuid": "0a0b\n",
+  "sys/class/dmi/id/bios_vendor": "Firm\n",
+  "sys/class/dmi/id/bios_version": "1.2\n",
+  "sys/class/dmi/id/bios_date": "01/02/2026\n",
+  "proc/cpuinfo":
+    "processor\t: 0\nvendor_id\t: Intel\nmodel name\t: Core @ 2.60GHz\n\nprocessor\t: 1\nmodel name\t: Core\n",
+  "proc/cmdline": "quiet root=/dev/sda\n",
+  "proc/net/route": "Iface\tDestination\tGateway\neth0\t00000000\t0100A8C0\neth0\t0000A8C0\t00000000\n",
+  "etc/resolv.conf": "# by hand\nsearch shop.example\nnameserver 192.168.0.1\nnameserver 1.1.1.1\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/vendor": "0x8086\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/device": "0x9d10\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/class": "0x060400\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/vendor": "0x10ec\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/device": "0x8168\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/class": "0x020000\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/revision": "0x15\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/subsystem_device": "0x0123\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/net/eth0/address": "02:00:00:00:00:01\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/net/eth0/type": "1\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/net/eth0/mtu": "1500\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/net/eth0/speed": "1000\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/net/eth0/operstate": "up\n",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/net/eth0/statistics/rx_bytes": "12345678901234\n",
+  "sys/devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2.3/idVendor": "0bda\n",
+  "sys/devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2.3/idProduct": "b023\n",
+  "sys/devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2.3/bDeviceClass": "e0\n",
+  "sys/class/net/svt-1/type": "1\n",
+  "sys/class/net/lo/type": "772\n",
+  "sys/class/tty/ttyS0/type": "4\n",
+  "sys/class/tty/ttyS0/port": "0x3F8\n",
+  "sys/class/tty/ttyS0/irq": "4\n",
+  "sys/class/tty/ttyS1/type": "0\n",
+  "sys/class/tpm/tpm0/tpm_version_major": "2\n",
+  "sys/class/watchdog/watchdog0/identity": "iTCO\n",
+  "sys/block/sda/size": "1000\n",
+  "sys/block/sda/stat": "  10 0 20 0 30 0 40 0 0 0 0\n",
+  "sys/block/sda/device/model": "Disk\n",
+  "sys/block/loop0/size": "7\n",
+  "sys/devices/system/edac/mc/mc0/mc_name": "ie31200\n",
+  "sys/devices/system/edac/mc/mc0/ce_count": "3\n",
+  "sys/devices/system/edac/mc/mc0/ue_count": "1\n",
+  "sys/devices/system/edac/mc/mc0/dimm0/dimm_label": "A1\n",
+  "sys/devices/system/edac/mc/mc0/dimm0/dimm_ce_count": "3\n",
+};
+
+const deep = "../../../devices/pci0000:00/0000:00:1c.0";
+const links: Readonly<Record<string, string>> = {
+  "sys/bus/pci/devices/0000:00:1c.0": deep,
+  "sys/bus/pci/devices/0000:01:00.0": `${deep}/0000:01:00.0`,
+  "sys/class/net/eth0": "../../devices/pci0000:00/0000:00:1c.0/0000:01:00.0/net/eth0",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/net/eth0/device": "../..",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/driver": "../../../../bus/pci/drivers/r8169",
+  "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/iommu_group": "../../../../kernel/iommu_groups/9",
+  "sys/bus/usb/devices/1-2.3": "../../../devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2.3",
+};
+
+let root: string;
+let box: LinuxHardware;
+
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), "selvedge-box-"));
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text);
+  }
+  for (const [path, target] of Object.entries(links)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await symlink(target, join(root, path));
+  }
+  const address = { cidr: "192.168.0.7/24", address: "192.168.0.7" };
+  box = new LinuxHardware({ root, ownPrefix: "sv", interfaces: () => ({ eth0: [address] }) as never });
+});
+after(() => rm(root, { recursive: true, force: true }));
+
+describe("the box's inventory", () => {
+  it("has who made it, and what it is made of", async () => {
+    const found = await box.inventory();
+    assert.deepEqual(found.product, {
+      ...{ manufacturer: "Acme", name: "Box 3", version: "", serial: "S-77", uuid: "0a0b", compatible: "" },
+    });
+    assert.deepEqual(found.cpus[0], {
+      id: 0,
+      vendor: "Intel",
+      model: "Core @ 2.60GHz",
+      hertz: 2_600_000_000,
+    });
+    assert.equal(found.cpus.length, 2);
+    assert.deepEqual(found.pci[1], {
+      ...{ address: "0000:01:00.0", parent: "0000:00:1c.0", driver: "r8169", vendor: 0x10ec, device: 0x8168 },
+      ...{ revision: 0x15, subsystem: 0x123, classCode: 0x020000, iommuGroup: "9" },
+    });
+    assert.equal(found.pci[0]?.parent, undefined);
+    assert.deepEqual(found.usb, [
+      {
+        ...{ address: { bus: 1, port: "2.3" }, pci: "0000:00:14.0", driver: "" },
+        ...{ vendor: 0x0bda, product: 0xb023, classCode: 0xe0 },
+      },
+    ]);
+    assert.deepEqual(
+      found.serialPorts.map(({ path, ioPorts, irq }) => [path, ioPorts, irq]),
+      [["/dev/ttyS0", "3f8-3ff", 4]],
+    );
+    assert.deepEqual(found.networks, [
+      { name: "eth0", kind: "ethernet", mac: "02:00:00:00:00:01", megabits: 1000, pci: "0000:01:00.0" },
+    ]);
+    assert.deepEqual([found.watchdog, found.iommu, found.statusLed], [true, true, false]);
+    assert.deepEqual(found.tpm, { specVersion: "2.0" });
+  });
+
+  it("is the same each time it is read", async () => {
+    assert.deepEqual(await box.inventory(), await box.inventory());
+  });
+
+  it("goes to the controller as EVE has it", async () => {
+    const host = { kernelVersion: "6.1.0-21-rt-amd64", memoryBytes: 1024 } as HostFacts;
+    const facts = { node: "n", host, engineVersion: "1", inventory: await box.inventory() };
+    const tpm = { manufacturer: "IBM", firmware: "8.217.0.1" };
+    const told = hardwareInfo({ ...facts, disks: await box.disks(), tpm });
+    assert.equal(told.ztype, info.ZInfoTypes.ZiHardware);
+    const value = told.InfoContent.value as info.ZInfoHardware;
+    assert.equal(value.kernelFlavor, "rt");
+    const [, card] = value.inventory?.pciDevices ?? [];
+    assert.deepEqual([card?.classId, card?.subclassId, card?.address?.bus], [2, 0n, 1]);
+    assert.equal(card?.parentPciDeviceAddress?.device, 0x1c);
+    const [network] = value.inventory?.networkDevices ?? [];
+    assert.equal(network?.type, hardware.NetworkDeviceType.ETHERNET);
+    assert.equal(network?.parent?.pciParent?.bus, 1);
+    assert.equal(value.inventory?.totalStorageBytes, 512_000n);
+    assert.equal(value.inventory?.tpm?.manufacturer, "IBM");
+  });
+});
+
+it("adapters are the box's own, with where they lead", async () => {
+  const [found, ...more] = await box.adapters();
+  assert.deepEqual(more, []);
+  assert.deepEqual([found?.name, found?.up, found?.mtu], ["eth0", true, 1500]);
+  assert.deepEqual(found?.addresses, ["192.168.0.7/24"]);
+  assert.deepEqual(found?.routers, ["192.168.0.1"]);
+  assert.deepEqual([found?.dnsServers, found?.dnsDomain], [["192.168.0.1", "1.1.1.1"], "shop.example"]);
+  assert.equal(found?.counters.rxBytes, 12_345_678_901_234n);
+});
+
+it("disks are those that hold something for long", async () => {
+  const [found, ...more] = await box.disks();
+  assert.deepEqual(more, []);
+  assert.deepEqual([found?.name, found?.model, found?.sizeBytes], ["sda", "Disk", 512_000]);
+  const { reads, readBytes, writes, writeBytes } = found ?? {};
+  assert.deepEqual([reads, readBytes, writes, writeBytes], [10n, 10_240n, 30n, 20_480n]);
+});
+
+it("memory controllers count what they mended", async () => {
+  assert.deepEqual(await box.memoryControllers(), [
+    {
+      ...{ name: "ie31200", corrected: 3n, uncorrected: 1n },
+      ranks: [{ name: "A1", corrected: 3n, uncorrected: 0n }],
+    },
+  ]);
+});
+
+it("the engine finds itself among the processes of this box", async () => {
+  const [own] = await new LinuxHardware({ ownPrefix: "sv" }).processes();
+  assert.equal(own?.pid, process.pid);
+  assert.ok((own?.residentBytes ?? 0) > 10_000_000 && (own?.files ?? 0) > 2 && (own?.threads ?? 0) > 0);
+});
