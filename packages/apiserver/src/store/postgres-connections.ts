@@ -33,6 +33,8 @@ export class PostgresConnections {
       options: "-c default_transaction_isolation=read\\ committed -c synchronous_commit=on",
     };
     this.#pool = new Pool({ ...this.#config, max: readersMax, maxLifetimeSeconds: 3_600 });
+    // One in use that breaks fails what uses it; the event besides would end the process.
+    this.#pool.on("connect", (client) => client.on("error", () => undefined));
     // A connection at rest that breaks is replaced when one is needed.
     this.#pool.on("error", (error) =>
       log.debug("a connection to the database was lost", { error: describeError(error) }),
@@ -41,7 +43,9 @@ export class PostgresConnections {
 
   /** A connection of one's own, not yet open. `silence` bounds how long it waits for an answer. */
   client(silence: number = answerTimeout): Client {
-    return new Client({ ...this.#config, query_timeout: silence });
+    const client = new Client({ ...this.#config, query_timeout: silence });
+    client.on("error", () => undefined);
+    return client;
   }
 
   /** Runs a statement that reads, again where the connection was the trouble. */

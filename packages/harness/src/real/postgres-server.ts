@@ -1,7 +1,15 @@
 /** A PostgreSQL of one's own, in a folder that goes with it: to be written to, killed and started again. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +19,8 @@ import { waitFor } from "./wait.ts";
 const versions = "/usr/lib/postgresql";
 /** PostgreSQL refuses to run as root; whom it runs as then owns nothing else. */
 const nobody = 65_534;
+/** After a crash it reads its log again first. */
+const startSeconds = 30;
 const password = "for-tests";
 
 /** Why there can be none here; undefined when there can. */
@@ -42,6 +52,7 @@ export class PostgresServer implements AsyncDisposable {
       { ...identity(), cwd: folder, encoding: "utf8" },
     );
     if (status !== 0) throw new Error(`initdb failed: ${stderr}`);
+    appendFileSync(join(folder, "data", "pg_hba.conf"), "host all all 0.0.0.0/0 scram-sha-256\n");
     const server = new PostgresServer(folder, programs, host, await freePort());
     await server.run();
     return server;
@@ -81,18 +92,25 @@ export class PostgresServer implements AsyncDisposable {
     this.#child = child;
     const said: string[] = [];
     child.stderr?.setEncoding("utf8").on("data", (text: string) => said.splice(0, said.length - 50, text));
-    await waitFor("PostgreSQL to take connections", async () => {
-      if (child.exitCode !== null) throw new Error(`PostgreSQL ended:\n${said.join("")}`);
-      const client = new Client({ connectionString: this.urlOf("postgres"), connectionTimeoutMillis: 1000 });
-      try {
-        await client.connect();
-        return true;
-      } catch {
-        return undefined;
-      } finally {
-        await client.end().catch(() => undefined);
-      }
-    });
+    await waitFor(
+      "PostgreSQL to take connections",
+      async () => {
+        if (child.exitCode !== null) throw new Error(`PostgreSQL ended:\n${said.join("")}`);
+        const client = new Client({
+          connectionString: this.urlOf("postgres"),
+          connectionTimeoutMillis: 1000,
+        });
+        try {
+          await client.connect();
+          return true;
+        } catch {
+          return undefined;
+        } finally {
+          await client.end().catch(() => undefined);
+        }
+      },
+      startSeconds,
+    );
   }
 
   /** Ends it as a crash would: the postmaster first, which takes everything with it. */

@@ -4,15 +4,28 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { SqliteStore } from "@selvedge/apiserver";
+import type { Records } from "../ports.ts";
 import { SqliteRecords } from "./sqlite-records.ts";
+import { StoreRecords } from "./store-records.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (value: Uint8Array | undefined): string | undefined =>
   value === undefined ? undefined : new TextDecoder().decode(value);
 
-describe("SqliteRecords", () => {
-  it("gives back what was put, the newest, until it is deleted", () => {
-    using records = new SqliteRecords(":memory:");
+const makers: Readonly<Record<string, () => Promise<Records>>> = {
+  SqliteRecords: async () => new SqliteRecords(":memory:"),
+  StoreRecords: () => StoreRecords.open(new SqliteStore(":memory:")),
+};
+
+for (const [name, open] of Object.entries(makers)) {
+  describe(name, () => {
+    tests(open);
+  });
+}
+
+function tests(open: () => Promise<Records>): void {
+  it("gives back what was put, the newest, until it is deleted", async () => {
+    const records = await open();
     assert.equal(records.get("a", "k"), undefined);
     records.put("a", "k", bytes("one"));
     records.put("a", "k", bytes("two"));
@@ -24,8 +37,8 @@ describe("SqliteRecords", () => {
     assert.equal(text(records.get("b", "k")), "other");
   });
 
-  it("lists one bucket in key order, and may be written while it is walked", () => {
-    using records = new SqliteRecords(":memory:");
+  it("lists one bucket in key order, and may be written while it is walked", async () => {
+    const records = await open();
     for (const key of ["b", "a", "c"]) records.put("x", key, bytes(key));
     records.put("y", "z", bytes("z"));
     const seen: string[] = [];
@@ -38,18 +51,37 @@ describe("SqliteRecords", () => {
     assert.deepEqual([...records.entries("x")], []);
   });
 
-  it("keeps empty values apart from missing ones", () => {
-    using records = new SqliteRecords(":memory:");
+  it("keeps empty values apart from missing ones", async () => {
+    const records = await open();
     records.put("x", "empty", new Uint8Array());
     assert.equal(records.get("x", "empty")?.length, 0);
   });
 
-  it("refuses a value that no caller can mean", () => {
-    using records = new SqliteRecords(":memory:");
+  it("refuses a value that no caller can mean", async () => {
+    const records = await open();
     assert.throws(() => records.put("x", "k", new Uint8Array(16 * 1024 * 1024 + 1)), /x\/k has \d+ bytes/);
   });
+}
 
-  it("lives in one file with the objects, and outlives the process", async () => {
+describe("records that outlive the process", () => {
+  it("are safe in the store when it says so", async () => {
+    const store = new SqliteStore(":memory:");
+    const records = await StoreRecords.open(store);
+    for (const text of ["one", "two", "three"]) records.put("x", "k", bytes(text));
+    records.put("x", "gone", bytes("soon"));
+    records.delete("x", "gone");
+    await records.settled();
+    const again = await StoreRecords.open(store);
+    assert.deepEqual(
+      [...again.entries("x")].map(([key, value]) => [key, text(value)]),
+      [["k", "three"]],
+    );
+    await store.close();
+    records.put("x", "k", bytes("lost"));
+    await assert.rejects(records.settled(), /finalized|closed/);
+  });
+
+  it("live in one file with the objects", async () => {
     const folder = mkdtempSync(join(tmpdir(), "selvedge-records-"));
     try {
       const path = join(folder, "controller.db");
