@@ -1,5 +1,8 @@
 import type { Brand } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
+import type { PortSpec } from "./port/port-spec.ts";
+
+export type { PortAddress, PortSpec, ProxySpec } from "./port/port-spec.ts";
 
 /** The UUID of an app instance; Kubernetes' Pod UID. */
 export type AppId = Brand<string, "AppId">;
@@ -30,6 +33,21 @@ export interface DesiredState {
   readonly settings: ReadonlyMap<string, string>;
   /** Undefined only where a test of another part leaves it out. */
   readonly node?: NodeWishes;
+  /** Not there: nobody may look. */
+  readonly edgeview?: EdgeviewSpec;
+}
+
+/** Who may look at the node from afar, and at what of it. */
+export interface EdgeviewSpec {
+  /** A JWT by the controller. */
+  readonly token: string;
+  /** Roots of the dispatcher, as PEM; none: the system's. */
+  readonly certificates: readonly string[];
+  readonly allowDevice: boolean;
+  readonly allowApp: boolean;
+  readonly allowExternal: boolean;
+  /** Another number starts all sessions anew. */
+  readonly generation: number;
 }
 
 /** What a configuration wants of the node itself, and what it says of its operators. */
@@ -323,19 +341,6 @@ export interface NetworkSpec {
   readonly mtu?: number;
   /** What its apps say to whom is told to the controller. */
   readonly flowLog?: boolean;
-}
-
-/** A port of the node: a card, and how it is to speak. */
-export interface PortSpec {
-  readonly name: string;
-  /** Networks and access lists may name the port by these as well. */
-  readonly labels: readonly string[];
-  /** Linux' name of the card. */
-  readonly interface: string;
-  /** Whether the controller may be reached by it. */
-  readonly uplink: boolean;
-  /** The cheapest that works is used. */
-  readonly cost: number;
 }
 
 export interface RouteSpec {

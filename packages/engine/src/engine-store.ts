@@ -7,6 +7,7 @@ import type {
   NetworkStatus,
   NicStatus,
   PatchStatus,
+  PortsStatus,
   PostedKey,
   VolumeStatus,
 } from "./observed.ts";
@@ -81,6 +82,7 @@ export class Table<K extends string, V> {
  *   contents  content    how far each content is
  *   volumes   volume     each generation of a volume that is there or wanted
  *   edgeview  edgeview   who may look at the node, and how often they did
+ *   ports     port       the node's own cards, and which configuration of them works
  *   networks  network    which networks are up
  *   nics      network    each app's plug, `${appId}/${nic}`
  *   patches   metadata   how each patch envelope stands
@@ -92,6 +94,7 @@ export class EngineStore {
   readonly contents: Table<ContentId, ContentStatus> = new Table<ContentId, ContentStatus>();
   readonly volumes: Table<VolumeKey, VolumeStatus> = new Table<VolumeKey, VolumeStatus>();
   readonly edgeview: Cell<EdgeviewStatus | undefined> = new Cell<EdgeviewStatus | undefined>(undefined);
+  readonly ports: Cell<PortsStatus | undefined> = new Cell<PortsStatus | undefined>(undefined);
   readonly networks: Table<NetworkId, NetworkStatus> = new Table<NetworkId, NetworkStatus>();
   readonly nics: Table<string, NicStatus> = new Table<string, NicStatus>();
   readonly patches: Table<string, PatchStatus> = new Table<string, PatchStatus>();

@@ -23,6 +23,7 @@ export {
   parseEnrolmentConfig,
 } from "./control/enrolment-config.ts";
 export type { AppId, ContentId, DiskFormat, NetworkId, VolumeId } from "./desired.ts";
+export type { DispatcherSocket, EdgeviewNet, TcpConnection } from "./edgeview/edgeview-net.ts";
 export { createEngine, type Engine, type EngineOptions } from "./engine.ts";
 export { EngineStore } from "./engine-store.ts";
 export { noHardware } from "./hardware/no-hardware.ts";
@@ -34,9 +35,9 @@ export {
   type HttpResponse,
   readBody,
 } from "./host/http.ts";
-export type { SftpClient } from "./host/sftp.ts";
 export { NodeHttpClient } from "./host/linux/node-http-client.ts";
 export { WsLinkDialer } from "./host/linux/ws-link-dialer.ts";
+export type { SftpClient } from "./host/sftp.ts";
 export { makeCertificate, p256PublicKey, toPem, validity } from "./identity/certificate.ts";
 export { FileKeyStore } from "./identity/file-key-store.ts";
 export type { KeyStore, Point, Quote } from "./identity/key-store.ts";

@@ -20,6 +20,7 @@ import type { Acceleration } from "./app/qemu/qemu-args.ts";
 import { QemuHypervisor } from "./app/qemu/qemu-hypervisor.ts";
 import { hostTscKhz } from "./app/qemu/tsc.ts";
 import { SqfstarBuilder } from "./content/sqfstar/sqfstar-builder.ts";
+import { WsEdgeviewNet } from "./edgeview/linux/ws-edgeview-net.ts";
 import { createEngine } from "./engine.ts";
 import type { EngineFlags } from "./flags.ts";
 import { readEnrolmentConfig, readFirmwareVersion } from "./host/linux/config-folder.ts";
@@ -85,6 +86,7 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     images: new SqfstarBuilder({ disk }),
     volumes: new QemuImgDriver(disk),
     sftp: new SshSftpClient(),
+    edgeview: new WsEdgeviewNet(),
     metadata: new MetadataServer(log),
     networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: join(flags.run, "network") }),
     firmwareVersion: await readFirmwareVersion(),

@@ -1,6 +1,8 @@
 import type { Instant } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { AppId, ContentId, NetworkId, VolumeKey } from "./desired.ts";
+import type { PortBook } from "./port/port-book.ts";
+import type { CardState } from "./port/port-driver.ts";
 
 /** Remote access as it stands. Written by the edgeview domain only. */
 export interface EdgeviewStatus {
@@ -118,6 +120,15 @@ export type NicStatus =
       /** The network gives the address, not the node. */
       readonly asks?: boolean;
     };
+
+/** Written by the port reconciler only. */
+export interface PortsStatus {
+  readonly book: PortBook;
+  /** By Linux' name. */
+  readonly cards: Readonly<Record<string, CardState>>;
+  /** Names of uplinks that do not lead to the controller. */
+  readonly failed: readonly string[];
+}
 
 export type NetworkStatus =
   | { readonly phase: "waiting"; readonly reason: string }

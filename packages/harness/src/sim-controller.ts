@@ -81,7 +81,7 @@ export class SimController implements AsyncDisposable {
     const pki = await Pki.open({ files: this.#pkiFiles, ...names, clock, random: pkiRandom, log });
     this.#root = pki.rootCertificate;
     const controller = await createController({
-      api: createApi({ store: life.lend(this.#store), clock, random }),
+      api: createApi({ store: life.lend(this.#store), clock, random, log }),
       records: life.lend(this.#records),
       ...{ pki, clock, random, log },
       blobs: join(this.#folder, "registry"),

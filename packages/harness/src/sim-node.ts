@@ -23,6 +23,7 @@ import { SimImageBuilder } from "./disk/sim-image-builder.ts";
 import { SimVolumeDriver } from "./disk/sim-volume-driver.ts";
 import { SimHypervisor } from "./hypervisor/sim-hypervisor.ts";
 import { Life } from "./life.ts";
+import { noEdgeview } from "./network/no-edgeview.ts";
 import { noSftp } from "./network/no-sftp.ts";
 import type { SimNetwork } from "./network/sim-network.ts";
 import { SimNetworkDriver } from "./network/sim-network-driver.ts";
@@ -157,6 +158,7 @@ export class SimNode {
       images: new SimImageBuilder(disk),
       volumes: new SimVolumeDriver(disk),
       sftp: noSftp,
+      edgeview: noEdgeview,
       hypervisor: this.hypervisor.open(),
       networkDriver: life.lend(this.networkDriver.open()),
       // Simulated apps ask nothing of their node.

@@ -18,9 +18,11 @@ import type {
 } from "../desired.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
 import { type Missing, translateApps } from "./translate-apps.ts";
+import { translateEdgeview } from "./translate-edgeview.ts";
 import { translateNetworks } from "./translate-networks.ts";
 import { translateNode } from "./translate-node.ts";
 import { translatePatches } from "./translate-patches.ts";
+import { translatePorts } from "./translate-ports.ts";
 
 /** Opens the credentials of one datastore when its source asks for them. */
 export type CredentialsOpener = (
@@ -49,8 +51,10 @@ export function translate(
     volumes,
     networks,
     patches: translatePatches(message),
+    ...portsOf(message),
     settings: new Map(message.configItems.map(({ key, value }) => [key, value])),
     node: translateNode(message),
+    ...translateEdgeview(message),
   };
 }
 
@@ -188,4 +192,9 @@ function translateVolumes(
 /** Meant for another node of a cluster. */
 export function elsewhere(designated: string, nodeId: string): boolean {
   return designated !== "" && designated.toLowerCase() !== nodeId;
+}
+
+function portsOf(message: config.EdgeDevConfig): Pick<DesiredState, "ports"> {
+  const ports = translatePorts(message);
+  return ports === undefined ? {} : { ports };
 }

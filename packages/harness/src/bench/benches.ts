@@ -1,3 +1,4 @@
+import { adamBench } from "./adam-bench.ts";
 import { apiBench } from "./api-bench.ts";
 import type { Bench } from "./bench.ts";
 import { pathBench } from "./path-bench.ts";
@@ -5,4 +6,4 @@ import { pollBench } from "./poll-bench.ts";
 import { pollsBench } from "./polls-bench.ts";
 
 /** In the order they run: cheap and undisturbed ones first. */
-export const benches: readonly Bench[] = [apiBench, pollsBench, pollBench, pathBench];
+export const benches: readonly Bench[] = [apiBench, pollsBench, adamBench, pollBench, pathBench];

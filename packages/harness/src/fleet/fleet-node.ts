@@ -16,6 +16,7 @@ import { SimDisk } from "../disk/sim-disk.ts";
 import { SimImageBuilder } from "../disk/sim-image-builder.ts";
 import { SimVolumeDriver } from "../disk/sim-volume-driver.ts";
 import { SimHypervisor } from "../hypervisor/sim-hypervisor.ts";
+import { noEdgeview } from "../network/no-edgeview.ts";
 import { noSftp } from "../network/no-sftp.ts";
 import { SimNetworkDriver } from "../network/sim-network-driver.ts";
 
@@ -62,6 +63,7 @@ export class FleetNode implements AsyncDisposable {
       images: new SimImageBuilder(disk),
       volumes: new SimVolumeDriver(disk),
       sftp: noSftp,
+      edgeview: noEdgeview,
       hypervisor: hypervisor.open(),
       networkDriver: new SimNetworkDriver(random).open(),
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },

@@ -10,7 +10,7 @@ import { deviceKey, edgeviewKey, Reporter } from "./reporter.ts";
 export interface TellersParts {
   readonly client: ControllerClient;
   /** Undefined while the configuration names none. */
-  readonly console: () => ControllerClient | undefined;
+  readonly standIn: () => ControllerClient | undefined;
   readonly device: DeviceReport;
   readonly store: EngineStore;
   readonly disk: Disk;
@@ -30,18 +30,18 @@ export class Tellers implements AsyncDisposable {
   readonly #runner: Runner;
   readonly #consoleReporter: Reporter;
   readonly #consoleRunner: Runner;
-  #console: ControllerClient | undefined;
+  #standIn: ControllerClient | undefined;
   readonly #unsubscribe: (() => void)[] = [];
 
   constructor(parts: TellersParts) {
-    const { client, console: ask, device, ...rest } = parts;
+    const { client, standIn: ask, device, ...rest } = parts;
     this.#parts = parts;
     const read = { device: () => device.device(), hardware: () => device.hardware() };
     this.reporter = new Reporter({ ...rest, ...read, client, kept: "control/told.json" });
     const post: ControllerClient["post"] = async (...request) => {
-      const console = ask();
-      if (console === undefined) throw new Error("the configuration names no operator console");
-      return await console.post(...request);
+      const standIn = ask();
+      if (standIn === undefined) throw new Error("the configuration names no operator console");
+      return await standIn.post(...request);
     };
     this.#consoleReporter = new Reporter({
       ...{ ...rest, ...read, client: { post }, log: rest.log.child("console") },
@@ -89,14 +89,14 @@ export class Tellers implements AsyncDisposable {
 
   wake(key: string): void {
     this.#runner.wake(key);
-    if (this.#parts.console() !== undefined) this.#consoleRunner.wake(key);
+    if (this.#parts.standIn() !== undefined) this.#consoleRunner.wake(key);
   }
 
   tellAll(): void {
-    const console = this.#parts.console();
+    const standIn = this.#parts.standIn();
     // Another console knows nothing of what the one before was told.
-    if (console !== this.#console) this.#consoleReporter.forget();
-    this.#console = console;
+    if (standIn !== this.#standIn) this.#consoleReporter.forget();
+    this.#standIn = standIn;
     for (const key of this.reporter.keys()) this.wake(key);
   }
 

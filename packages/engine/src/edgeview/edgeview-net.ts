@@ -1,0 +1,35 @@
+/** What remote access needs of the network, as a port: the real one is ws and net, in `linux/`. */
+export interface EdgeviewNet {
+  /** Dials the dispatcher; rejects when it does not take us. */
+  dispatcher(
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    certificates: readonly string[],
+    signal: AbortSignal,
+  ): Promise<DispatcherSocket>;
+  /** A TCP connection from the node; what is written before it is open is kept. */
+  connect(host: string, port: number, listener: TcpListener): TcpConnection;
+}
+
+export interface DispatcherSocket {
+  /** Text or bytes, as the dispatcher's peers tell commands from data. */
+  send(data: string | Uint8Array): void;
+  /** Keeps the line open where somebody on the way closes those that are silent. */
+  ping(): void;
+  onMessage(take: (data: Uint8Array, isText: boolean) => void): void;
+  /** Resolves once the connection is gone. */
+  readonly closed: Promise<void>;
+  close(): void;
+  readonly bufferedBytes: number;
+}
+
+export interface TcpListener {
+  data(bytes: Uint8Array): void;
+  closed(): void;
+}
+
+export interface TcpConnection {
+  write(bytes: Uint8Array): void;
+  close(): void;
+  readonly bufferedBytes: number;
+}

@@ -1,0 +1,97 @@
+/** What a command touches, and whether the configuration lets it. Pure. */
+import { isIPv4 } from "node:net";
+import type { EdgeviewSpec } from "../desired.ts";
+
+/** A command as EVE's client sends it. */
+export interface Command {
+  readonly network: string;
+  readonly system: string;
+  readonly pubsub: string;
+  readonly logopt: string;
+  readonly timerange: string;
+  readonly userinfo: string;
+  readonly clientEPAddr: string;
+}
+
+export type Touched = "device" | "app" | "external";
+
+export type Verdict =
+  | { readonly allowed: true; readonly touched: readonly Touched[] }
+  | { readonly allowed: false; readonly why: string };
+
+export interface Addresses {
+  readonly device: ReadonlySet<string>;
+  readonly apps: ReadonlySet<string>;
+}
+
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+const nameRefused = "Device and App policy not allow names; give an address";
+/** Connections of one command; EVE's own bound. */
+const targetsMax = 5;
+const commandMax = 4096;
+
+export function readCommand(message: Uint8Array): Command | undefined {
+  if (message.length > commandMax) return undefined;
+  try {
+    const value = JSON.parse(new TextDecoder().decode(message)) as Record<string, unknown>;
+    const text = (key: keyof Command): string => (typeof value[key] === "string" ? value[key] : "");
+    return {
+      ...{ network: text("network"), system: text("system"), pubsub: text("pubsub") },
+      ...{ logopt: text("logopt"), timerange: text("timerange") },
+      ...{ userinfo: text("userinfo").slice(0, 64), clientEPAddr: text("clientEPAddr").slice(0, 64) },
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** As it is written in the audit. */
+export function commandText({ network, system, pubsub, logopt, timerange }: Command): string {
+  if (network !== "") return network;
+  if (system !== "") return system;
+  if (pubsub !== "") return `pub/${pubsub}`;
+  return timerange === "" ? `log/${logopt}` : `log/${logopt} -time ${timerange}`;
+}
+
+/** Undefined: no relay is asked for. A fault names what is wrong with it. */
+export function targetsOf({ network }: Command): readonly Target[] | { readonly fault: string } | undefined {
+  if (!network.startsWith("tcp/")) return undefined;
+  const parts = network.slice("tcp/".length).split("/");
+  if (parts.length > targetsMax) return { fault: `TCP syntax error: at most ${targetsMax} addresses` };
+  const targets: Target[] = [];
+  for (const part of parts) {
+    const [, host = "", port = ""] = /^([\w.-]+):(\d{1,5})$/.exec(part) ?? [];
+    if (host === "" || Number(port) < 1 || Number(port) > 65_535)
+      return { fault: `TCP syntax error: ${part} is not address:port` };
+    targets.push({ host, port: Number(port) });
+  }
+  return targets;
+}
+
+export function judge(command: Command, spec: EdgeviewSpec, addresses: Addresses): Verdict {
+  const targets = targetsOf(command);
+  if (targets === undefined)
+    return spec.allowDevice
+      ? { allowed: true, touched: ["device"] }
+      : { allowed: false, why: "EVE policy not allow" };
+  if ("fault" in targets) return { allowed: false, why: targets.fault };
+  const touched = targets.map(({ host }) => placeOf(host, addresses));
+  // A name is looked up by the node and may mean anything, the node and its apps as well.
+  const named = targets.some(({ host }) => !isIPv4(host) && host !== "localhost");
+  if (named && !(spec.allowDevice && spec.allowApp)) return { allowed: false, why: nameRefused };
+  if (touched.includes("device") && !spec.allowDevice) return { allowed: false, why: "EVE policy not allow" };
+  if (touched.includes("app") && !spec.allowApp) return { allowed: false, why: "App policy not allow" };
+  if (touched.includes("external") && !spec.allowExternal)
+    return { allowed: false, why: "External policy not allow" };
+  return { allowed: true, touched };
+}
+
+function placeOf(host: string, { device, apps }: Addresses): Touched {
+  if (apps.has(host)) return "app";
+  const local = host === "localhost" || host === "0.0.0.0" || host.startsWith("127.");
+  return local || device.has(host) ? "device" : "external";
+}

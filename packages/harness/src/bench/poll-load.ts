@@ -1,0 +1,159 @@
+/** Nodes that ask whether something changed, over connections they keep: against any EVE controller. */
+import { Agent, request } from "node:https";
+import { millis, SystemClock, sleep } from "@selvedge/base";
+import { PollConnection, type PollTarget, rawRequest } from "../wire/poll-connection.ts";
+import { type Exchange, type Onboarding, WireNode } from "../wire/wire-node.ts";
+import { type Figure, quantile, round } from "./bench.ts";
+import { processUsage } from "./process-meter.ts";
+
+const clock = new SystemClock();
+/** The controller bounds what one address may be refused; a fleet comes from many, and so do we. */
+const addresses = 16;
+const enrolAtOnce = 8 * addresses;
+const enrolPause = millis(1000);
+/**
+ * Polls on their way at one time: enough to keep the controller busy, few enough to measure its time and
+ * not a queue.
+ */
+export const pollsAtOnce = 32;
+const measureMs = 5000;
+const http304 = 304;
+
+export interface Load {
+  readonly target: PollTarget;
+  readonly pid: number;
+  /**
+   * Of each node: two signed requests with the same content, one of which may be as before and the other
+   * never.
+   */
+  readonly requests: (readonly [Buffer, Buffer])[];
+}
+
+/** Enrols nodes until there are `size`. `around` may do something before a request goes out. */
+export async function enrolUpTo(
+  size: number,
+  { target, requests }: Load,
+  onboarding: Onboarding,
+  progress: (line: string) => void,
+  around: (exchange: Exchange) => Exchange = (exchange) => exchange,
+): Promise<void> {
+  const agents = Array.from({ length: addresses }, (_, index) => {
+    return new Agent({ keepAlive: true, ca: target.ca, localAddress: `127.0.1.${index + 1}` });
+  });
+  let next = requests.length;
+  const worker = async (_: unknown, at: number): Promise<void> => {
+    const exchange = around(exchangeOver(agents[at % addresses] as Agent, target));
+    for (let index = next++; index < size; index = next++) {
+      const node = await WireNode.make(`load-${index}`, clock.now());
+      await node.enrol(exchange, onboarding, () => sleep(clock, enrolPause));
+      const path = node.pollPath;
+      const made = [
+        rawRequest(target.host, path, node.pollBody()),
+        rawRequest(target.host, path, node.pollBody()),
+      ];
+      requests[index] = made as unknown as [Buffer, Buffer];
+      if (index % 1000 === 999) progress(`${index + 1} nodes enrolled`);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(size, enrolAtOnce) }, worker));
+  } finally {
+    for (const agent of agents) agent.destroy();
+  }
+}
+
+function exchangeOver(agent: Agent, { host, port }: PollTarget): Exchange {
+  return (method, path, body) =>
+    new Promise((resolve, reject) => {
+      const headers = { "content-type": "application/x-proto-binary", "content-length": body.length };
+      const outgoing = request({ agent, host, port, method, path, headers }, (incoming) => {
+        const parts: Buffer[] = [];
+        incoming.on("data", (part: Buffer) => parts.push(part)).on("error", reject);
+        incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(parts) }));
+      });
+      outgoing.on("error", reject).end(body);
+    });
+}
+
+/** Which request a node sends next. */
+export type PollKind = "same" | "verified";
+
+/** Connections that are kept, and polls over them. A node has several when there are few nodes. */
+export class KeptConnections implements Disposable {
+  readonly #load: Load;
+  readonly #connections: PollConnection[] = [];
+  readonly #turn = new Map<number, number>();
+
+  private constructor(load: Load) {
+    this.#load = load;
+  }
+
+  static async open(load: Load): Promise<KeptConnections> {
+    const kept = new KeptConnections(load);
+    try {
+      const count = Math.max(load.requests.length, pollsAtOnce);
+      for (let index = 0; index < count; index++) {
+        kept.#connections.push(await PollConnection.open(load.target));
+      }
+      return kept;
+    } catch (error) {
+      kept[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  get count(): number {
+    return this.#connections.length;
+  }
+
+  async poll(index: number, kind: PollKind): Promise<void> {
+    const { requests } = this.#load;
+    const next = kind === "same" ? 0 : (this.#turn.get(index) ?? 0) ^ 1;
+    if (kind === "verified") this.#turn.set(index, next);
+    const made = requests[index % requests.length]?.[next] ?? Buffer.alloc(0);
+    const status = await this.#connections[index]?.poll(made);
+    if (status !== http304) throw new Error(`a poll was answered with ${status}`);
+  }
+
+  /** Every node once, so that what is measured next is not the first of anything. */
+  async warm(): Promise<void> {
+    for (let index = 0; index < this.count; index++) await this.poll(index, "same");
+  }
+
+  async *measured(name: string, kind: PollKind): AsyncGenerator<Figure> {
+    yield* measured(`${name}.${kind}`, this.count, this.#load.pid, (index) => this.poll(index, kind));
+  }
+
+  [Symbol.dispose](): void {
+    for (const connection of this.#connections) connection[Symbol.dispose]();
+  }
+}
+
+/** Calls `poll` for every connection in turn for a while. */
+export async function* measured(
+  name: string,
+  size: number,
+  pid: number,
+  poll: (index: number) => Promise<void>,
+): AsyncGenerator<Figure> {
+  const spans: number[] = [];
+  const before = await processUsage(pid);
+  const start = clock.monotonic();
+  const workers = Math.min(size, pollsAtOnce);
+  // Each worker has nodes of its own: one connection does not poll twice at once.
+  const worker = async (first: number): Promise<void> => {
+    for (let index = first; clock.monotonic() - start < measureMs; ) {
+      const began = clock.monotonic();
+      await poll(index);
+      spans.push(clock.monotonic() - began);
+      index = index + workers < size ? index + workers : first;
+    }
+  };
+  await Promise.all(Array.from({ length: workers }, (_, first) => worker(first)));
+  const seconds = (clock.monotonic() - start) / 1000;
+  const { cpuSeconds } = await processUsage(pid);
+  yield { name, value: round(spans.length / seconds, 0), unit: "1/s", note: `${workers} at once` };
+  yield { name: `${name}.p99`, value: round(quantile(spans, 0.99)), unit: "ms" };
+  const cpu = ((cpuSeconds - before.cpuSeconds) / spans.length) * 1e6;
+  yield { name: `${name}.cpu`, value: round(cpu, 0), unit: "µs", note: "of the controller, per poll" };
+}

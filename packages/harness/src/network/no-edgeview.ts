@@ -1,0 +1,13 @@
+import type { EdgeviewNet } from "@selvedge/engine";
+
+const nobody = "nobody is there";
+
+/** A simulated network has no dispatchers. */
+export const noEdgeview: EdgeviewNet = {
+  dispatcher: async () => {
+    throw new Error(nobody);
+  },
+  connect: () => {
+    throw new Error(nobody);
+  },
+};
