@@ -1,14 +1,17 @@
 /** The half of the controller that every replica has: the objects, for whoever asks. */
 import { meteredStore, ObjectRegistry, type Store } from "@selvedge/apiserver";
-import { type Clock, MetricRegistry, type Random } from "@selvedge/base";
-import type { Objects } from "@selvedge/client";
+import { type Clock, type Log, MetricRegistry, type Random } from "@selvedge/base";
+import type { KindRef, Objects } from "@selvedge/client";
 import { allKinds } from "@selvedge/kinds";
+import { controllerAdmission } from "./admission/controller-admission.ts";
+import { PolicyCache } from "./admission/policies.ts";
 import { InProcessObjects } from "./in-process-objects.ts";
 
 export interface ApiOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Log;
 }
 
 export interface Api {
@@ -18,10 +21,16 @@ export interface Api {
   readonly registry: ObjectRegistry;
   /** What everything in this process counts in. */
   readonly metrics: MetricRegistry;
+  /** What others say about how objects are made; to be started, and disposed. */
+  readonly policies: PolicyCache;
 }
 
-export function createApi({ store, clock, random }: ApiOptions): Api {
+export function createApi({ store, clock, random, log }: ApiOptions): Api {
   const metrics = new MetricRegistry();
   const registry = new ObjectRegistry(allKinds, meteredStore(store, metrics), clock, random);
-  return { registry, objects: new InProcessObjects(registry), metrics };
+  const objects = new InProcessObjects(registry);
+  const policies = new PolicyCache({ objects, clock, random, log: log.child("policies") });
+  const contents = (): readonly KindRef[] => registry.kinds.filter(({ namespaced }) => namespaced);
+  registry.admission.add(...controllerAdmission({ policies, objects, clock, contents }));
+  return { registry, objects, metrics, policies };
 }

@@ -3,6 +3,8 @@
  * and writes is said by itself; a start refuses two writers of one thing.
  */
 import type { KindRef } from "@selvedge/client";
+import { BudgetReconciler, budgetWakes } from "./disruption/budget-reconciler.ts";
+import { EndpointsReconciler, endpointsWakes } from "./endpoints/endpoints-reconciler.ts";
 import { NamespaceReconciler, namespaceWakes } from "./garbage/namespace-reconciler.ts";
 import { OwnerCollector } from "./garbage/owner-collector.ts";
 import { goingPodsOf, PodRemover, podRemoverWakes } from "./garbage/pod-remover.ts";
@@ -11,6 +13,7 @@ import { type NodeDeps, NodeReconciler, nodeWakes } from "./node-status/node-rec
 import { type Caches, nodeNameOf } from "./objects/caches.ts";
 import type { Wired } from "./objects/wiring.ts";
 import type { NodeId } from "./ports.ts";
+import { QuotaReconciler, quotaWakes } from "./quota/quota-reconciler.ts";
 import { type RenderDeps, RenderReconciler, renderWakes } from "./render/render-reconciler.ts";
 import { SchedulerReconciler, schedulerKey, schedulerWakes } from "./scheduling/scheduler-reconciler.ts";
 import { ClaimReconciler, claimWakes } from "./volumes/claim-reconciler.ts";
@@ -52,6 +55,9 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
     { reconciler: new JobReconciler(deps), wakes: jobWakes(caches) },
     { reconciler: new CronJobReconciler(deps), wakes: cronJobWakes() },
     { reconciler: new ClaimReconciler(deps), wakes: claimWakes(caches) },
+    { reconciler: new EndpointsReconciler(deps), wakes: endpointsWakes(caches) },
+    { reconciler: new BudgetReconciler(deps), wakes: budgetWakes(caches) },
+    { reconciler: new QuotaReconciler(deps), wakes: quotaWakes(caches, namespacedOf(cluster)) },
     { reconciler: new SchedulerReconciler(deps), wakes: schedulerWakes(), initial: [schedulerKey] },
     {
       reconciler: new PodRemover(deps),
@@ -65,6 +71,11 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
     new OwnerCollector(cluster).wired(),
     { reconciler: new Sweeper(deps), wakes: [], initial: [sweeperKey] },
   ];
+}
+
+/** Kinds in memory whose objects a quota may count. */
+function namespacedOf({ kinds }: RenderDeps["cluster"]): KindRef[] {
+  return kinds.filter(({ namespaced }) => namespaced);
 }
 
 type Connect = NonNullable<Wired["connect"]>;

@@ -3,6 +3,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { KubeObject } from "@selvedge/apimachinery";
 import { ObjectRegistry, SqliteStore } from "@selvedge/apiserver";
 import { Log, type LogRecord, SeededRandom } from "@selvedge/base";
+import type { KindRef } from "@selvedge/client";
 import { cipher, config, ext, getExtension, info, setExtension } from "@selvedge/eve-api";
 import { allKinds, type EdgeNode, edgeNodeKind } from "@selvedge/kinds";
 import { Runner } from "@selvedge/reconcile";
@@ -107,7 +108,9 @@ export class ObjectWorld implements AsyncDisposable {
     this.objects = new InProcessObjects(this.registry);
     const log = new Log("policies", this.clock, () => undefined);
     this.#policies = new PolicyCache({ objects: this.objects, clock: this.clock, random: this.random, log });
-    this.registry.admission.add(...controllerAdmission(this.#policies));
+    const [policies, { objects }] = [this.#policies, this];
+    const contents = (): readonly KindRef[] => this.registry.kinds.filter(({ namespaced }) => namespaced);
+    this.registry.admission.add(...controllerAdmission({ policies, objects, clock: this.clock, contents }));
   }
 
   static async start(seed = 1): Promise<ObjectWorld> {

@@ -1,6 +1,6 @@
 /** Defaults of Services, and what is wrong with them. */
 import type { FieldError } from "@selvedge/apimachinery";
-import { qualifiedNameFaults } from "@selvedge/apimachinery";
+import { dnsSubdomainFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
 import { Faults } from "./faults.ts";
 import type { Service, ServicePort, ServiceSpec } from "./service-types.ts";
 
@@ -30,10 +30,12 @@ export function defaultService(service: Service): void {
   }
   if (spec.clusterIP === "None") spec.clusterIPs ??= ["None"];
   spec.internalTrafficPolicy ??= "Cluster";
-  if (spec.type === "NodePort") {
+  if (spec.type === "LoadBalancer") spec.allocateLoadBalancerNodePorts ??= true;
+  if (spec.type === "NodePort" || spec.type === "LoadBalancer") {
     spec.externalTrafficPolicy ||= "Cluster";
-    giveNodePorts(service);
+    if (spec.allocateLoadBalancerNodePorts !== false) giveNodePorts(service);
   }
+  if (spec.type === "ExternalName") delete spec.internalTrafficPolicy;
   service.status ??= { loadBalancer: {} };
 }
 
@@ -78,18 +80,17 @@ export function serviceNameFaults(name: string): string[] {
 export function validateService({ spec }: Service): FieldError[] {
   const faults = new Faults();
   const { ports = [], type, clusterIP, selector = {} } = spec;
-  if (type === "LoadBalancer") faults.refused("spec.type", "there is no load balancer; say NodePort");
-  else if (type === "ExternalName") faults.refused("spec.type", "say the other host's name where it is used");
-  else faults.oneOf("spec.type", type, ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]);
+  faults.oneOf("spec.type", type, ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]);
   if (clusterIP === "None") {
-    if (type === "NodePort") {
-      faults.invalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for NodePort services");
+    if (type === "NodePort" || type === "LoadBalancer") {
+      faults.invalid("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${type} services`);
     }
   } else if (clusterIP) faults.refused("spec.clusterIP", "no address is shared between nodes");
-  if (ports.length === 0 && clusterIP !== "None") faults.required("spec.ports");
-  if (Object.keys(selector).length === 0) {
-    faults.required("spec.selector", "nodes find the Pods by it: there are no Endpoints to write");
-  }
+  if (type === "ExternalName") {
+    const { externalName = "" } = spec;
+    if (externalName === "") faults.required("spec.externalName");
+    else faults.all("spec.externalName", externalName, dnsSubdomainFaults(externalName.replace(/\.$/, "")));
+  } else if (ports.length === 0 && clusterIP !== "None") faults.required("spec.ports");
   if (ports.length > portsMax) faults.invalid("spec.ports", ports.length, `must be at most ${portsMax}`);
   faults.labels("spec.selector", selector);
   checkAffinity(faults, spec);
@@ -102,15 +103,8 @@ export function validateService({ spec }: Service): FieldError[] {
   return faults.errors;
 }
 
-const noBalancer = "there is no load balancer; use type NodePort";
 const refusedMembers: Readonly<Record<string, string>> = {
   externalIPs: "nodes have the addresses of their uplinks only",
-  externalName: "say the other host's name where it is used",
-  loadBalancerIP: noBalancer,
-  loadBalancerSourceRanges: noBalancer,
-  loadBalancerClass: noBalancer,
-  allocateLoadBalancerNodePorts: noBalancer,
-  healthCheckNodePort: noBalancer,
 };
 
 function checkAffinity(faults: Faults, { sessionAffinity, sessionAffinityConfig }: ServiceSpec): void {

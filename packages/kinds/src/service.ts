@@ -57,20 +57,23 @@ const serviceSpec: Message = message("Which Pods, and on which ports of their no
   selector: textMap(2, "Labels of the Pods.", { "x-kubernetes-map-type": "atomic" }),
   clusterIP: text(3, "None is all there is for now: no address is shared between nodes."),
   clusterIPs: texts(18, "As clusterIP.", atomic),
-  type: text(4, "NodePort opens ports on the nodes; ClusterIP only names the Pods; others are refused."),
+  type: text(
+    4,
+    "NodePort and LoadBalancer open ports on the nodes; ClusterIP only names the Pods; ExternalName is kept.",
+  ),
   externalIPs: texts(5, "Refused.", atomic),
   sessionAffinity: text(7, "None or ClientIP."),
-  loadBalancerIP: text(8, "Refused."),
-  loadBalancerSourceRanges: texts(9, "Refused.", atomic),
-  externalName: text(10, "Refused."),
+  loadBalancerIP: text(8, "Kept."),
+  loadBalancerSourceRanges: texts(9, "Kept.", atomic),
+  externalName: text(10, "Another host's name: kept, nothing resolves it."),
   externalTrafficPolicy: text(11, "Local is what a node does: it serves its own Pods."),
-  healthCheckNodePort: int32(12, "Refused."),
+  healthCheckNodePort: int32(12, "Kept."),
   publishNotReadyAddresses: flag(13, "Kept and shown."),
   sessionAffinityConfig: object(14, sessionAffinityConfig, "How long clients stay with their Pods."),
   ipFamilies: texts(19, "IPv4 is all there is for now.", atomic),
   ipFamilyPolicy: text(17, "SingleStack is all there is for now.", pointer),
-  allocateLoadBalancerNodePorts: flag(20, "Refused.", pointer),
-  loadBalancerClass: text(21, "Refused.", pointer),
+  allocateLoadBalancerNodePorts: flag(20, "Whether nodes open ports for it.", pointer),
+  loadBalancerClass: text(21, "Kept.", pointer),
   internalTrafficPolicy: text(22, "Cluster or Local: kept and shown.", pointer),
   trafficDistribution: text(23, "Kept and shown.", pointer),
 });
@@ -117,12 +120,19 @@ export const serviceKind: KindDefinition = builtIn(service, {
       "Its address in the cluster.",
       ({ spec }) => spec.clusterIPs?.[0] ?? "<none>",
     ),
-    column<Service>("External-IP", "Its addresses outside.", () => "<none>"),
+    column<Service>("External-IP", "Its addresses outside.", externalText),
     column<Service>("Port(s)", "Its ports.", ({ spec }) => portsText(spec.ports)),
     ageColumn,
     column<Service>("Selector", "Labels of its Pods.", ({ spec }) => labelsText(spec.selector), 1),
   ],
 });
+
+function externalText({ spec, status }: Service): string {
+  if (spec.type === "ExternalName") return spec.externalName ?? "<none>";
+  if (spec.type !== "LoadBalancer") return "<none>";
+  const found = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip ?? hostname ?? "");
+  return found.join(",") || "<pending>";
+}
 
 function portsText(ports: readonly ServicePort[] = []): string {
   const pieces = ports.map(({ port, nodePort, protocol = "TCP" }) =>

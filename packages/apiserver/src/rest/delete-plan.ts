@@ -16,6 +16,8 @@ export interface DeleteQuery {
   readonly dryRun?: boolean;
   /** Who asks; undefined is a part of this program. */
   readonly user?: User;
+  /** By what it was asked: an eviction is a deletion that others have a say in. */
+  readonly subresource?: string;
 }
 
 export type DeletePlan =

@@ -340,8 +340,8 @@ export class ObjectRegistry {
 
   async #admitDeletion(kind: KindDefinition, old: KubeObject, query: DeleteQuery): Promise<void> {
     const { name, namespace } = old.metadata;
-    const terms = { operation: "DELETE", kind, subresource: undefined, namespace, name } as const;
-    const { dryRun = false, user } = query;
+    const { dryRun = false, user, subresource } = query;
+    const terms = { operation: "DELETE", kind, subresource, namespace, name } as const;
     const request = { ...terms, object: undefined, old, user, dryRun, warn: () => undefined };
     await this.admission.ask("gate", request);
     await this.admission.ask("validate", request);

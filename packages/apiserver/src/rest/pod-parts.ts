@@ -85,5 +85,5 @@ export async function evictPod(
   }
   const asked = (eviction["deleteOptions"] ?? {}) as DeleteQuery & { readonly dryRun?: unknown };
   const dry = dryRun || (Array.isArray(asked.dryRun) && asked.dryRun.includes("All"));
-  await objects.remove(kind, pod.name, pod.namespace, { ...asked, dryRun: dry });
+  await objects.remove(kind, pod.name, pod.namespace, { ...asked, dryRun: dry, subresource: "eviction" });
 }

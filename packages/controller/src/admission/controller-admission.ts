@@ -1,8 +1,35 @@
 import type { AdmissionMember } from "@selvedge/apiserver";
+import type { Clock } from "@selvedge/base";
+import type { KindRef, Objects } from "@selvedge/client";
+import { evictionAdmission } from "./eviction-admission.ts";
+import { limitsAdmission } from "./limits-admission.ts";
+import { networkAdmission } from "./network-admission.ts";
 import type { Policies } from "./policies.ts";
+import { priorityAdmission } from "./priority-admission.ts";
+import { quotaAdmission } from "./quota-admission.ts";
 import { storageAdmission } from "./storage-admission.ts";
 
-/** All who have a say in writes for the controller's sake, in upstream's order. */
-export function controllerAdmission(policies: Policies): AdmissionMember[] {
-  return storageAdmission(policies);
+export interface ControllerAdmissionOptions {
+  readonly policies: Policies;
+  readonly objects: Objects;
+  readonly clock: Clock;
+  /** Every kind with a namespace that the API server serves. */
+  readonly contents: () => readonly KindRef[];
+}
+
+/** All who have a say in writes for the controller's sake, in upstream's order; the quota has the last word. */
+export function controllerAdmission({
+  policies,
+  objects,
+  clock,
+  contents,
+}: ControllerAdmissionOptions): AdmissionMember[] {
+  return [
+    limitsAdmission(policies),
+    ...priorityAdmission(policies),
+    ...storageAdmission(policies),
+    networkAdmission,
+    evictionAdmission(policies, objects, clock),
+    quotaAdmission(policies, objects, contents),
+  ];
 }

@@ -1,25 +1,54 @@
 import type { KubeObject } from "@selvedge/apimachinery";
 import type { ObjectView } from "@selvedge/client";
-import { type StorageClass, storageClassKind } from "@selvedge/kinds";
+import {
+  type LimitRange,
+  limitRangeKind,
+  type PodDisruptionBudget,
+  type PriorityClass,
+  podDisruptionBudgetKind,
+  priorityClassKind,
+  type ResourceQuota,
+  resourceQuotaKind,
+  type StorageClass,
+  storageClassKind,
+} from "@selvedge/kinds";
 import { type CachedKind, Cluster, type ClusterOptions } from "../objects/cluster.ts";
 
 /** Objects that say how others are made. Every replica keeps its own copies: each answers writes. */
 export interface Policies {
   readonly storageClasses: ObjectView<StorageClass>;
+  readonly priorityClasses: ObjectView<PriorityClass>;
+  readonly limitRanges: ObjectView<LimitRange>;
+  readonly quotas: ObjectView<ResourceQuota>;
+  readonly budgets: ObjectView<PodDisruptionBudget>;
 }
 
-const byNamespace = ({ metadata }: KubeObject): string[] => [metadata.namespace ?? ""];
+const indexes = { namespace: ({ metadata }: KubeObject): string[] => [metadata.namespace ?? ""] };
+const refs = [
+  storageClassKind,
+  priorityClassKind,
+  limitRangeKind,
+  resourceQuotaKind,
+  podDisruptionBudgetKind,
+];
+const kinds: readonly CachedKind[] = refs.map((ref) => ({ ref, indexes }));
 
-const kinds: readonly CachedKind[] = [{ ref: storageClassKind, indexes: { namespace: byNamespace } }];
-
-/** Follows the policies until it is disposed. */
+/** Follows the policies from its start until it is disposed. */
 export class PolicyCache implements Policies, AsyncDisposable {
   readonly storageClasses: ObjectView<StorageClass>;
+  readonly priorityClasses: ObjectView<PriorityClass>;
+  readonly limitRanges: ObjectView<LimitRange>;
+  readonly quotas: ObjectView<ResourceQuota>;
+  readonly budgets: ObjectView<PodDisruptionBudget>;
   readonly #cluster: Cluster;
 
   constructor(options: ClusterOptions) {
     this.#cluster = new Cluster(options, kinds);
     this.storageClasses = this.#cluster.cache(storageClassKind);
+    this.priorityClasses = this.#cluster.cache(priorityClassKind);
+    this.limitRanges = this.#cluster.cache(limitRangeKind);
+    this.quotas = this.#cluster.cache(resourceQuotaKind);
+    this.budgets = this.#cluster.cache(podDisruptionBudgetKind);
   }
 
   start(): Promise<void> {

@@ -16,8 +16,12 @@ import {
   daemonSetKind,
   deploymentKind,
   type EdgeNode,
+  type EndpointSlice,
+  type Endpoints,
   type EnrollmentProfile,
   edgeNodeKind,
+  endpointSliceKind,
+  endpointsKind,
   enrollmentProfileKind,
   type Job,
   jobKind,
@@ -29,11 +33,17 @@ import {
   type PersistentVolume,
   type PersistentVolumeClaim,
   type Pod,
+  type PodDisruptionBudget,
   persistentVolumeClaimKind,
   persistentVolumeKind,
+  podDisruptionBudgetKind,
   podKind,
   type ReplicaSet,
+  type ReplicationController,
+  type ResourceQuota,
   replicaSetKind,
+  replicationControllerKind,
+  resourceQuotaKind,
   type Secret,
   type Service,
   type ServiceAccount,
@@ -71,6 +81,11 @@ export interface Caches {
   readonly claims: ObjectView<PersistentVolumeClaim>;
   readonly volumes: ObjectView<PersistentVolume>;
   readonly storageClasses: ObjectView<StorageClass>;
+  readonly replicationControllers: ObjectView<ReplicationController>;
+  readonly budgets: ObjectView<PodDisruptionBudget>;
+  readonly endpointSlices: ObjectView<EndpointSlice>;
+  readonly endpoints: ObjectView<Endpoints>;
+  readonly quotas: ObjectView<ResourceQuota>;
 }
 
 /** Where Pods that are on no node are found in the index by node. */
@@ -136,6 +151,11 @@ const kinds: readonly CachedKind<never>[] = [
     },
   },
   { ref: storageClassKind, indexes: {} },
+  { ref: endpointSliceKind, indexes: { service: serviceOf } },
+  { ref: endpointsKind, indexes: {} },
+  { ref: replicationControllerKind, indexes: { namespace: byNamespace } },
+  { ref: podDisruptionBudgetKind, indexes: { namespace: byNamespace } },
+  { ref: resourceQuotaKind, indexes: { namespace: byNamespace } },
 ];
 
 export function createCluster(options: ClusterOptions): Cluster {
@@ -165,6 +185,11 @@ export function cachesOf(cluster: Cluster): Caches {
     claims: cluster.cache<PersistentVolumeClaim>(persistentVolumeClaimKind),
     volumes: cluster.cache<PersistentVolume>(persistentVolumeKind),
     storageClasses: cluster.cache<StorageClass>(storageClassKind),
+    replicationControllers: cluster.cache<ReplicationController>(replicationControllerKind),
+    endpointSlices: cluster.cache<EndpointSlice>(endpointSliceKind),
+    endpoints: cluster.cache<Endpoints>(endpointsKind),
+    budgets: cluster.cache<PodDisruptionBudget>(podDisruptionBudgetKind),
+    quotas: cluster.cache<ResourceQuota>(resourceQuotaKind),
   };
 }
 
@@ -182,6 +207,11 @@ export function claimable<T extends KubeObject>(cache: ObjectView<T>, owner: Kub
 /** The name of an EdgeNode's Node. */
 export function nodeNameOf(edgeNode: EdgeNode): string {
   return edgeNode.spec?.nodeName || edgeNode.metadata.name;
+}
+
+function serviceOf({ metadata }: KubeObject): string[] {
+  const name = metadata.labels?.["kubernetes.io/service-name"];
+  return name === undefined ? [] : [`${metadata.namespace}/${name}`];
 }
 
 /** The Job a Pod says it is of, whether or not that owns it. */

@@ -1,0 +1,76 @@
+import type { KubeObject } from "@selvedge/apimachinery";
+import { jsonEqual, minutes } from "@selvedge/base";
+import { type KindRef, keyOf, splitKey } from "@selvedge/client";
+import { type ResourceQuota, resourceQuotaKind } from "@selvedge/kinds";
+import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import type { Caches } from "../objects/caches.ts";
+import type { Cluster } from "../objects/cluster.ts";
+import { isOver } from "../objects/pods.ts";
+import { type Wake, wakeOn } from "../objects/wiring.ts";
+import { usedOf } from "./quota-usage.ts";
+
+export interface QuotaDeps {
+  readonly cluster: Cluster;
+  readonly caches: Caches;
+  /** Every kind with a namespace that the API server serves. */
+  readonly contents: () => readonly KindRef[];
+}
+
+/** What is made is counted as it is made; of what goes, only kinds in memory tell. */
+const countAgain = minutes(5);
+
+/** Says how much of a quota is used, when something has gone or the quota has changed. */
+export class QuotaReconciler implements Reconciler {
+  readonly name = "quota";
+  readonly reads: readonly string[] = ["ResourceQuota", "everything it counts"];
+  readonly writes: readonly string[] = ["ResourceQuota.status"];
+  readonly #deps: QuotaDeps;
+
+  constructor(deps: QuotaDeps) {
+    this.#deps = deps;
+  }
+
+  async reconcile(key: string): Promise<Outcome> {
+    const { caches, cluster, contents } = this.#deps;
+    const { namespace, name } = splitKey(key);
+    const quota = caches.quotas.get(name, namespace);
+    if (quota === undefined || quota.metadata.deletionTimestamp !== undefined) return settled;
+    const { uid, resourceVersion } = quota.metadata;
+    const used = await usedOf(quota, cluster.objects, contents());
+    const status = { hard: quota.spec.hard ?? {}, used };
+    let isSame = true;
+    await cluster.changeStatus<ResourceQuota>(resourceQuotaKind, name, namespace, (draft) => {
+      // Somebody was let in meanwhile: what was counted may miss it.
+      isSame = draft.metadata.uid === uid && draft.metadata.resourceVersion === resourceVersion;
+      if (!isSame || jsonEqual(draft.status ?? {}, status)) return false;
+      draft.status = status;
+      return true;
+    });
+    return lookAgain("counting again now and then", countAgain);
+  }
+}
+
+export function quotaWakes(caches: Caches, kinds: readonly KindRef[]): Wake[] {
+  const keysIn = (object: KubeObject | undefined): string[] =>
+    caches.quotas.by("namespace", object?.metadata.namespace ?? "").map(keyOf);
+  const gone = kinds.map(
+    (kind): Wake => ({
+      kind,
+      keys: (before, after) => (hasGone(before, after) ? keysIn(before) : []),
+    }),
+  );
+  return [
+    // What was let in says so in the status, before it is stored: counting then would miss it.
+    wakeOn<ResourceQuota>(resourceQuotaKind, (before, after) =>
+      after === undefined || (before !== undefined && jsonEqual(before.spec, after.spec))
+        ? []
+        : [keyOf(after)],
+    ),
+    ...gone,
+  ];
+}
+
+function hasGone(before: KubeObject | undefined, after: KubeObject | undefined): boolean {
+  if (before === undefined) return false;
+  return after === undefined || (before.kind === "Pod" && !isOver(before as never) && isOver(after as never));
+}
