@@ -35,7 +35,7 @@ export interface ConfigLoopParts {
   readonly renamed: (node: string) => void;
   readonly linkIsUp: () => boolean;
   /** Stands in for a controller that cannot be reached. */
-  readonly console: Pick<OperatorConsole, "poll">;
+  readonly standIn: Pick<OperatorConsole, "poll">;
   /** Something about the configuration is new, accepted or refused. */
   readonly onNews: () => void;
   /** The controller answers after a time when it did not: whatever waits to reach it need not wait longer. */
@@ -106,7 +106,7 @@ export class ConfigLoop {
       } catch (error) {
         signal.throwIfAborted();
         pause = this.#failed(error);
-        if (await this.#parts.console.poll(signal)) this.#parts.onNews();
+        if (await this.#parts.standIn.poll(signal)) this.#parts.onNews();
       } finally {
         this.#polling = false;
       }

@@ -91,7 +91,7 @@ export class Control implements AsyncDisposable {
   readonly #logs: LogUploader;
   readonly #local: LocalServer;
   readonly #health: HealthLoop;
-  readonly #console: OperatorConsole;
+  readonly #standIn: OperatorConsole;
   readonly #tellers: Tellers;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
@@ -134,7 +134,7 @@ export class Control implements AsyncDisposable {
       attestation: this.#attestation,
       enroller: this.#enroller,
       settings: this.#settings,
-      console: { poll: (signal) => this.#console.poll(signal) },
+      standIn: { poll: (signal) => this.#standIn.poll(signal) },
       renamed: (now) => this.#renamed(now),
       onNews: () => this.#configNews(),
       onReached: () => this.#reached(),
@@ -150,13 +150,13 @@ export class Control implements AsyncDisposable {
       ...{ ...common, ...options, acceptor: this.#acceptor, attestation: this.#attestation },
     });
     this.#local = new LocalServer({ ...common, ...options, log: log.child("local") });
-    this.#console = new OperatorConsole({
+    this.#standIn = new OperatorConsole({
       ...{ ...common, ...options, log: log.child("console"), trust: this.#trust },
       ...{ acceptor: this.#acceptor, attestation: this.#attestation, local: this.#local },
     });
     this.#tellers = new Tellers({
       ...{ ...common, client, store, disk, device: this.#device },
-      console: () => this.#console.client,
+      standIn: () => this.#standIn.client,
     });
     const settings = this.#settings;
     this.#metrics = new MetricsLoop({
@@ -171,10 +171,10 @@ export class Control implements AsyncDisposable {
         ...{ ...options, ...common, client, acceptor: this.#acceptor, logCounts: options.deviceLog.counts },
         memoryBytes: host.memoryBytes,
       }),
-      ...{ network: options.network, patches: options.patches, console: () => this.#console.client },
+      ...{ network: options.network, patches: options.patches, standIn: () => this.#standIn.client },
     });
     this.#health = new HealthLoop({
-      ...{ ...common, client, settings, hardware: options.hardware, console: () => this.#console.client },
+      ...{ ...common, client, settings, hardware: options.hardware, standIn: () => this.#standIn.client },
     });
     this.#logs = new LogUploader({ ...common, client, deviceLog, store, settings, outbox: apps?.logs });
   }

@@ -18,7 +18,7 @@ import type { Settings } from "../settings/settings.ts";
 
 export interface HealthLoopParts {
   readonly client: ControllerClient;
-  readonly console: () => ControllerClient | undefined;
+  readonly standIn: () => ControllerClient | undefined;
   readonly hardware: HardwareProbe;
   readonly settings: Settings;
   readonly clock: Clock;
@@ -57,7 +57,7 @@ export class HealthLoop {
   }
 
   async #send(signal: AbortSignal): Promise<void> {
-    const { client, console, hardware, clock, node } = this.#parts;
+    const { client, standIn, hardware, clock, node } = this.#parts;
     const controllers = await hardware.memoryControllers();
     const disks = await hardware.disks();
     const message = create(hardwareHealth.ZHardwareHealthSchema, {
@@ -68,7 +68,7 @@ export class HealthLoop {
     const payload = toBinary(hardwareHealth.ZHardwareHealthSchema, message);
     const to = { node: node(), answer: "plain" } as const;
     // The console hears it as well; the controller is whose answer counts.
-    const other = console()
+    const other = standIn()
       ?.post("hardwarehealth", payload, to, signal)
       .catch(() => undefined);
     const { status } = await client.post("hardwarehealth", payload, to, signal);

@@ -31,7 +31,7 @@ import {
 export interface MetricsParts {
   readonly client: ControllerClient;
   /** Is told as well, where the configuration names one. */
-  readonly console: () => ControllerClient | undefined;
+  readonly standIn: () => ControllerClient | undefined;
   readonly store: EngineStore;
   readonly host: HostFacts;
   readonly usages: AppUsages | undefined;
@@ -98,10 +98,10 @@ export class MetricsLoop {
   }
 
   async #send(signal: AbortSignal): Promise<void> {
-    const { client, console, node } = this.#parts;
+    const { client, standIn, node } = this.#parts;
     const payload = toBinary(metrics.ZMetricMsgSchema, await this.#message());
     const to = { node: node(), answer: "plain" } as const;
-    const all = [client, console()].flatMap((it) =>
+    const all = [client, standIn()].flatMap((it) =>
       it === undefined ? [] : it.post("metrics", payload, to, signal),
     );
     const failed = (await Promise.allSettled(all)).find((it) => it.status === "rejected");
