@@ -20,8 +20,8 @@ import { ext } from "@selvedge/eve-api";
 import { type AppDomain, createAppDomain } from "../src/app/app-domain.ts";
 import { detectAcceleration } from "../src/app/qemu/acceleration.ts";
 import { QemuHypervisor } from "../src/app/qemu/qemu-hypervisor.ts";
-import type { AppId, AppSpec, ContentId, DesiredState, NetworkId } from "../src/desired.ts";
 import { Settings } from "../src/control/settings/settings.ts";
+import type { AppId, AppSpec, ContentId, DesiredState, NetworkId } from "../src/desired.ts";
 import { Cell, EngineStore } from "../src/engine-store.ts";
 import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
 import { createNetworkDomain, type NetworkDomain } from "../src/network/network-domain.ts";
@@ -46,7 +46,8 @@ const missing = [
 export const skip: string | false = missing === undefined ? false : `${missing} is missing`;
 
 const applets =
-  "sh echo sleep cat ls id ip env mount httpd nc nslookup ping ps dd rm mkdir touch date hostname head tail wc grep yes";
+  "sh echo sleep cat ls id ip env mount httpd nc nslookup ping ps dd rm mkdir touch date hostname head tail wc grep " +
+  "yes";
 
 function makeImage(folder: string): void {
   const root = join(folder, "root");

@@ -113,7 +113,7 @@ async function tls(handler: Handler): Promise<AsyncDisposable & { port: number; 
 }
 
 describe("a disk image", () => {
-  it("comes over https with roots of the datastore's own, goes on after a cut, and from the next datastore", async () => {
+  it("comes over https with the datastore's own roots, goes on after a cut, and from the next one", async () => {
     const asked: string[] = [];
     await using server = await tls((request, response) => {
       asked.push(`${request.url} ${request.headers.range ?? "all"}`);

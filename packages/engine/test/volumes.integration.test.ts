@@ -82,7 +82,7 @@ function wish(generation: bigint, more: object = {}): ReturnType<typeof desired>
 }
 
 describe("volumes of a container", { skip, concurrency: false }, () => {
-  it("keep what was written through restarts and engines, fill up, and go when another generation is there", async () => {
+  it("keep what was written, fill up, and go when another generation is there", async () => {
     await using world = await AppWorld.open();
     bringContent(world);
     world.desire(wish(0n));

@@ -1,6 +1,6 @@
 import { describeError } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
-import { type AppId, type ContentId, volumeName } from "../desired.ts";
+import type { AppId, ContentId } from "../desired.ts";
 import type { ContentStatus, NicStatus } from "../observed.ts";
 import { type AppContext, appFolder } from "./app-context.ts";
 import { type AppEventInput, withEvent } from "./app-events.ts";
@@ -15,13 +15,14 @@ import {
   type MachineRecord,
 } from "./app-record.ts";
 import { containerStart, filesFingerprint, machineFingerprint, machineStart } from "./container-config.ts";
-import type { ContainerStart, Guest, GuestOutput } from "./hypervisor.ts";
+import type { ContainerStart, GuestOutput } from "./hypervisor.ts";
 import { AppLogs } from "./logs/app-logs.ts";
 import { machineVolumes, rootContents } from "./machine-volumes.ts";
 import { type ActionTarget, runAction } from "./probes/action.ts";
 import { Prober } from "./probes/prober.ts";
 import { pullEvents } from "./pull-events.ts";
-import { openUserData, readUserData, type UserData } from "./seed/user-data.ts";
+import { writeSeed } from "./seed/root-seed.ts";
+import { openUserData, readUserData } from "./seed/user-data.ts";
 import { forNewMachine, nextBackoff, scratchBytes } from "./start-plan.ts";
 
 interface ContainerFault {
@@ -238,7 +239,8 @@ export class AppInstance {
     placeVolumes(guest, spec, secrets);
     if (!machine.prepared && spec.foreign !== undefined && spec.foreign.vm === undefined) {
       mountVolumes(guest, spec, machine.disks);
-      await this.#writeSeed(guest);
+      const { secrets: opener } = this.context;
+      this.record = { ...this.record, seeded: await writeSeed(guest, spec, this.record.seeded, opener) };
     }
     const prepared = { ...machine, prepared: true, filesFingerprint: filesFingerprint(spec) };
     this.record = { ...this.record, machine: prepared };
@@ -279,7 +281,7 @@ export class AppInstance {
       disk: machine?.disks.indexOf(container.contentTreeId) ?? 0,
       image: content?.phase === "ready" ? content.config : undefined,
       secrets: await this.#secrets(),
-      foreign: (await this.#userData()).environment,
+      foreign: (await readUserData(await openUserData(spec, this.context.secrets))).environment,
       podIp: this.podIp,
       hostIp: this.hostIp,
     });
@@ -371,21 +373,6 @@ export class AppInstance {
     this.record = { ...this.record, containers };
   }
 
-  async #userData(): Promise<UserData> {
-    return await readUserData(await openUserData(this.record.spec, this.context.secrets));
-  }
-
-  /** The files of its user data go into the root's volume, once for each version of them. */
-  async #writeSeed(guest: Guest): Promise<void> {
-    const { spec } = this.record;
-    if (spec.foreign?.volumes[0] === undefined) return;
-    const seeded = `${spec.foreign.volumes[0].key}/${spec.foreign.cloudInitVersion || spec.version}`;
-    if (this.record.seeded === seeded) return;
-    const { files } = await this.#userData();
-    for (const { path, mode, content } of files) guest.writeFile(`${rootFiles}/${path}`, mode, content);
-    this.record = { ...this.record, seeded };
-  }
-
   /** Opened anew each time and kept nowhere. */
   async #secrets(): Promise<ext.AppSecrets | undefined> {
     const { secrets } = this.record.spec.pod;
@@ -393,8 +380,6 @@ export class AppInstance {
   }
 }
 
-/** Where what a container writes to its root is, on the volume that keeps it. */
-const rootFiles = `${volumeName(0)}/up`;
 /** A hook that hangs must not hold the app's end up for ever. */
 const hookMaxMs = 600_000;
 

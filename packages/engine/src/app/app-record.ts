@@ -91,7 +91,7 @@ export interface AppRecord {
   /** Init containers first, in order. */
   readonly containers: readonly ContainerRecord[];
   /** Which version of its user data was written into which root volume. */
-  readonly seeded?: string;
+  readonly seeded?: string | undefined;
   readonly events: readonly EventRecord[];
   readonly conditions: readonly ConditionRecord[];
 }

@@ -10,11 +10,13 @@ export function refuseChange(before: AppSpec, wanted: AppSpec): string | undefin
   const purges = before.purgeCounter !== wanted.purgeCounter;
   const restarts = before.restartCounter !== wanted.restartCounter;
   if (!purges && volumesOf(before) !== volumesOf(wanted))
-    return "Need purge due to a change of volumes, but purge.counter is the same: nothing of the change is applied";
+    return `Need purge due to a change of volumes, but purge.counter is the same: ${nothing}`;
   if (!purges && !restarts && resourcesOf(before) !== resourcesOf(wanted))
-    return "Need restart due to a change of fixedresources, but restart.counter is the same: nothing of the change is applied";
+    return `Need restart due to a change of fixedresources, but restart.counter is the same: ${nothing}`;
   return undefined;
 }
+
+const nothing = "nothing of the change is applied";
 
 function volumesOf({ foreign }: AppSpec): string {
   return JSON.stringify(foreign?.volumes.map(({ key, mountDir }) => [key, mountDir]));

@@ -27,10 +27,10 @@ describe("S3", () => {
       "x-amz-date": "20130524T000000Z",
     };
     const url = new URL("https://examplebucket.s3.amazonaws.com/test.txt");
-    assert.match(
-      sign(url, headers, amazon, "us-east-1"),
-      /SignedHeaders=host;range;x-amz-content-sha256;x-amz-date, Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41$/,
-    );
+    const [, names, signature] =
+      /SignedHeaders=(.*), Signature=(.*)$/.exec(sign(url, headers, amazon, "us-east-1")) ?? [];
+    assert.equal(names, "host;range;x-amz-content-sha256;x-amz-date");
+    assert.equal(signature, "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
   });
 
   const addresses: [string, Partial<Datastore>, string, string][] = [

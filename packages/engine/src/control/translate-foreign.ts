@@ -115,11 +115,11 @@ function unsupported(
 ): Hindrance | undefined {
   const { fixedresources, adapters } = item;
   const mode = fixedresources?.virtualizationMode;
-  if (adapters.length > 0)
-    return {
-      reason: "UnsupportedAdapters",
-      message: `${field}.adapters: this node hands no devices to apps; ${adapters.map(({ name }) => name).join(", ")} cannot be passed through`,
-    };
+  if (adapters.length > 0) {
+    const names = adapters.map(({ name }) => name).join(", ");
+    const message = `${field}.adapters: this node passes no devices through to apps, nor ${names}`;
+    return { reason: "UnsupportedAdapters", message };
+  }
   if (item.service)
     return {
       reason: "UnsupportedService",

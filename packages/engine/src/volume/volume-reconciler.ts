@@ -179,7 +179,7 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
     return formatted;
   }
 
-  /** Keeps room for all that the volumes together may come to hold, as long as the configuration does not say otherwise. */
+  /** Keeps room for all that the volumes together may come to hold, unless the configuration says otherwise. */
   async #reserve(key: VolumeKey, { maxBytes, promised }: Sized, desired: DesiredState): Promise<void> {
     if (!promised || desired.settings.get(ignoreDiskCheck) === "true") return;
     const { bytes: free } = await this.#parts.disk.free();
@@ -191,7 +191,7 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
     const short = shortBytes(maxBytes, free, [...made, ...coming]);
     if (short > 0)
       throw new DiskFullError(
-        `the volume may need ${maxBytes} bytes, ${Math.max(0, maxBytes - short)} are free on the node`,
+        `the volume may need ${maxBytes} bytes, ${Math.max(0, maxBytes - short)} are free`,
       );
     this.#promised.set(key, maxBytes);
   }
