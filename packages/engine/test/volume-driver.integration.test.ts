@@ -1,0 +1,105 @@
+/** Disk images in every format that a configuration may name, and such as would read what is not theirs. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import type { DiskFormat } from "../src/desired.ts";
+import { QemuImgDriver } from "../src/volume/qemu/qemu-img-driver.ts";
+import { BadVolumeError } from "../src/volume/volume-driver.ts";
+import { FolderDisk } from "./folder-disk.ts";
+
+const missing = ["/usr/bin/qemu-img", "/usr/sbin/mke2fs"].find((path) => !existsSync(path));
+const skip = missing === undefined ? false : `${missing} is missing`;
+const signal = new AbortController().signal;
+const mib = 2 ** 20;
+
+interface Place extends AsyncDisposable {
+  readonly folder: string;
+  readonly driver: QemuImgDriver;
+  image(...args: string[]): void;
+}
+
+async function place(): Promise<Place> {
+  const folder = await mkdtemp(join(tmpdir(), "svi-"));
+  return {
+    folder,
+    driver: new QemuImgDriver(new FolderDisk(folder)),
+    image: (...args) => void execFileSync("qemu-img", args, { cwd: folder, stdio: "ignore" }),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+}
+
+describe("a disk image", { skip }, () => {
+  const formats: [DiskFormat, string[]][] = [
+    ["raw", ["raw"]],
+    ["qcow", ["qcow"]],
+    ["qcow2", ["qcow2", "-c"]],
+    ["vhd", ["vpc", "-o", "force_size=on"]],
+    ["vhdx", ["vhdx"]],
+    ["vmdk", ["vmdk"]],
+    ["vmdk", ["vmdk", "-o", "subformat=streamOptimized"]],
+  ];
+  for (const [format, options] of formats)
+    it(`becomes a raw one from ${options.join(" ")}, holes left out`, async () => {
+      await using at = await place();
+      const content = Buffer.concat([randomBytes(mib), Buffer.alloc(8 * mib)]);
+      await writeFile(join(at.folder, "raw"), content);
+      at.image("convert", "-f", "raw", "-O", ...options, "raw", "image");
+      assert.deepEqual(await at.driver.inspect("image", format, signal), { virtualBytes: 9 * mib });
+      await at.driver.convert("image", format, "volumes/v.img", signal);
+      await at.driver.grow("volumes/v.img", 20 * mib);
+      const made = await readFile(join(at.folder, "volumes/v.img"));
+      assert.ok(made.subarray(0, content.length).equals(content));
+      assert.equal(made.length, 20 * mib);
+      assert.ok((await at.driver.usedBytes("volumes/v.img")) < 3 * mib);
+    });
+
+  it("is refused when it is not what it is said to be", async () => {
+    await using at = await place();
+    await writeFile(join(at.folder, "image"), randomBytes(mib));
+    await assert.rejects(at.driver.inspect("image", "qcow2", signal), BadVolumeError);
+  });
+
+  it("is refused when it has a base, which would be a file of this node", async () => {
+    await using at = await place();
+    await writeFile(join(at.folder, "secret"), Buffer.alloc(mib, 1));
+    at.image("create", "-f", "qcow2", "-b", join(at.folder, "secret"), "-F", "raw", "image");
+    await assert.rejects(at.driver.inspect("image", "qcow2", signal), /refers to another file/);
+    at.image("create", "-f", "qcow2", "-o", `data_file=${join(at.folder, "data")}`, "other", "1M");
+    await assert.rejects(at.driver.inspect("other", "qcow2", signal), /refers to another file/);
+  });
+
+  it("is refused when it is a text that names files of this node", async () => {
+    await using at = await place();
+    await writeFile(join(at.folder, "secret"), Buffer.alloc(mib, 1));
+    const lines = [
+      "# Disk DescriptorFile",
+      "version=1",
+      'createType="monolithicFlat"',
+      'RW 2048 FLAT "secret" 0',
+    ];
+    await writeFile(join(at.folder, "image"), lines.join("\n"));
+    await assert.rejects(at.driver.inspect("image", "vmdk", signal), /description of other files/);
+  });
+});
+
+describe("a blank volume", { skip }, () => {
+  it("takes nothing until something is on it, and gets a file system once", async () => {
+    await using at = await place();
+    await at.driver.blank("v.img", 64 * mib);
+    assert.equal((await stat(join(at.folder, "v.img"))).size, 64 * mib);
+    assert.equal(await at.driver.usedBytes("v.img"), 0);
+    assert.equal(await at.driver.isBlank("v.img"), true);
+    await at.driver.format("v.img", signal);
+    assert.equal(await at.driver.isBlank("v.img"), false);
+    assert.match(
+      execFileSync("dumpe2fs", ["-h", join(at.folder, "v.img")]).toString(),
+      /Filesystem state: +clean/,
+    );
+    await assert.rejects(at.driver.blank("v.img", mib), /EEXIST/);
+  });
+});
