@@ -7,8 +7,13 @@ import {
   localClass,
   localProvisioner,
   namespaceKind,
+  type PriorityClass,
+  priorityClassKind,
+  type RuntimeClass,
+  runtimeClassKind,
   type StorageClass,
   storageClassKind,
+  systemClasses,
 } from "@selvedge/kinds";
 
 const namespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
@@ -23,12 +28,34 @@ const nodeLocal: StorageClass = {
   allowVolumeExpansion: false,
 };
 
+/** How Pods run that do not say. */
+const microvm: RuntimeClass = {
+  apiVersion: "node.k8s.io/v1",
+  kind: "RuntimeClass",
+  metadata: { name: "microvm" },
+  handler: "microvm",
+};
+
+const descriptions: Readonly<Record<string, string>> = {
+  "system-cluster-critical": "What the whole fleet cannot do without.",
+  "system-node-critical": "What its node cannot do without.",
+};
+
 /** What is there already stays as somebody has made it. */
 export async function ensureStandardObjects(objects: Objects): Promise<void> {
   for (const name of namespaces) {
     await ensure(objects, namespaceKind, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
   }
   await ensure(objects, storageClassKind, nodeLocal);
+  await ensure(objects, runtimeClassKind, microvm);
+  for (const [name, value] of Object.entries(systemClasses)) {
+    const preemptionPolicy = "PreemptLowerPriority";
+    const made: PriorityClass = {
+      ...{ apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name } },
+      ...{ value, preemptionPolicy, description: descriptions[name] ?? "" },
+    };
+    await ensure(objects, priorityClassKind, made);
+  }
 }
 
 async function ensure(objects: Objects, kind: KindRef, object: KubeObject): Promise<void> {

@@ -213,7 +213,10 @@ function validate({ spec, metadata }: StatefulSet, old: StatefulSet | undefined)
   if (spec === old?.spec) return faults.errors;
   faults.atLeastZero("spec.replicas", spec.replicas);
   // What the selector may not become is said of the whole spec, as upstream does.
-  checkWorkload(faults, spec, undefined, { inSelector: "statefulset", kind: "StatefulSet" });
+  checkWorkload(faults, { ...spec, template: withClaims(spec) }, undefined, {
+    inSelector: "statefulset",
+    kind: "StatefulSet",
+  });
   if (!spec.podManagementPolicy) faults.required("spec.podManagementPolicy");
   else if (spec.podManagementPolicy !== "OrderedReady" && spec.podManagementPolicy !== "Parallel") {
     faults.invalid(
@@ -241,6 +244,16 @@ function validate({ spec, metadata }: StatefulSet, old: StatefulSet | undefined)
     faults.forbidden("spec", `updates to statefulset spec for fields other than ${changeable} are forbidden`);
   }
   return faults.errors;
+}
+
+/** The template with the volumes that each Pod's own claims will be. */
+function withClaims({ template, volumeClaimTemplates = [] }: StatefulSetSpec): PodTemplateSpec {
+  const names = volumeClaimTemplates.map(({ metadata }) => metadata?.name ?? "").filter(Boolean);
+  const others = (template.spec.volumes ?? []).filter(({ name }) => !names.includes(name));
+  const own = names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  return own.length === 0
+    ? template
+    : { ...template, spec: { ...template.spec, volumes: [...others, ...own] } };
 }
 
 const changeable =
