@@ -1,4 +1,12 @@
 export {
+  type CompiledRule,
+  compileRules,
+  hasRules,
+  leastBytes,
+  partFaults,
+  ruleFaults,
+} from "./cel/rules.ts";
+export {
   conditionMessage,
   deleteOptionsMessage,
   labelSelectorMessage,

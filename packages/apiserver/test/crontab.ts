@@ -22,6 +22,15 @@ export function cronTabs(): CustomResourceDefinition {
                   type: "object",
                   description: "What is wanted.",
                   required: ["cronSpec"],
+                  "x-kubernetes-validations": [
+                    {
+                      rule: "!has(self.replicas) || self.image != 'one' || self.replicas == 1",
+                      messageExpression:
+                        "'%s runs once, not %s times'.format([self.image, string(self.replicas)])",
+                      fieldPath: ".replicas",
+                    },
+                    { rule: "self.cronSpec == oldSelf.cronSpec", message: "cronSpec is immutable" },
+                  ],
                   properties: {
                     cronSpec: { type: "string", pattern: "^\\S+( \\S+){4}$", description: "When it runs." },
                     image: { type: "string", default: "busybox" },

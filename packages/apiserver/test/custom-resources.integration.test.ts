@@ -59,6 +59,25 @@ describe("a kind that a user brings", { skip: missing }, () => {
     }
   });
 
+  it("is asked by the definition's rules", async () => {
+    const said = await refused(
+      "create",
+      "-f",
+      tab("one", { cronSpec: "* * * * *", image: "one", replicas: 2 }),
+    );
+    assert.ok(said.includes("spec.replicas: Invalid value: one runs once, not 2 times"), said);
+    const patch = '{"spec":{"cronSpec":"1 1 1 1 1"}}';
+    assert.match(await refused("patch", "ct/good", "--type=merge", "-p", patch), /cronSpec is immutable/);
+    const bad = cronTabs();
+    const spec = bad.spec.versions[0]?.schema?.openAPIV3Schema?.properties?.["spec"] as Record<
+      string,
+      unknown
+    >;
+    spec["x-kubernetes-validations"] = [{ rule: "self.gone == 1" }];
+    const fault = await refused("apply", "-f", world.file("bad.json", bad));
+    assert.ok(fault.includes("compilation failed: ERROR: <input>:1:5: undefined field 'gone'"), fault);
+  });
+
   it("is shown, explained, scaled and found by its fields", async () => {
     assert.match(
       await run("get", "ct", "-o", "wide"),

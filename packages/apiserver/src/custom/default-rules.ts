@@ -1,6 +1,7 @@
 /** Whether the defaults of a schema are values that it would take. Pure. */
 import {
   type FieldError,
+  partFaults,
   prune,
   type Schema,
   validateChange,
@@ -25,6 +26,7 @@ function errorsOf(schema: Schema, value: unknown, path: string): FieldError[] {
   prune({ type: "object", properties: { value: schema } }, holder);
   const errors = jsonEqual(holder.value, value) ? [] : [invalid(path, value, "must not have unknown fields")];
   const within = [...validateEmbedded(schema, cloneJson(value)), ...validateChange(schema, value, undefined)];
+  if (within.length === 0) within.push(...partFaults(schema, value, undefined));
   const moved = within.map((error) => ({
     ...error,
     field: error.field === "" || error.field === "<nil>" ? path : `${path}.${error.field}`,

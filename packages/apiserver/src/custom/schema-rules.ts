@@ -2,6 +2,7 @@
 import type { FieldError, Schema, ValidationRule } from "@selvedge/apimachinery";
 import { defaultErrors } from "./default-rules.ts";
 import { asSchema, forbidden, invalid, notSupported, ofProperty, required } from "./faults.ts";
+import { compiledRuleErrors } from "./rule-rules.ts";
 import { structuralErrors } from "./structural-rules.ts";
 
 export interface SchemaTerms {
@@ -19,7 +20,8 @@ export function schemaErrors(schema: Schema, path: string, terms: SchemaTerms): 
   const structural = structuralErrors(schema, at);
   errors.push(...(structural.length > 0 ? structural : defaultErrors(schema, at)));
   errors.push(...nodeErrors(schema, at, { isRoot: true, inMeta: false, noDefaults: undefined }));
-  return errors;
+  // What a schema in disorder makes of its rules would not help anybody.
+  return errors.length > 0 ? errors : compiledRuleErrors(schema, at, terms.unchanged);
 }
 
 const types = ["array", "boolean", "integer", "number", "object", "string"];

@@ -1,0 +1,231 @@
+/**
+ * What an expression comes to, and what that cost: an expression that would cost more than its limit is
+ * stopped.
+ */
+import type { Comprehension, Expr } from "./ast.ts";
+import { callCost } from "./call-cost.ts";
+import { type Call, type Checked, qualifiedName, typeNames } from "./checker.ts";
+import { isOfType } from "./types.ts";
+import { EvaluationError, isMapValue, MadeMap, none, OptionalValue, TypeValue } from "./values.ts";
+
+/** The expression costs more than it may. */
+export class CostError extends Error {
+  override name = "CostError";
+}
+
+export interface Outcome {
+  readonly value: unknown;
+  readonly cost: number;
+}
+
+export type Environment = (name: string) => unknown;
+
+/** Throws EvaluationError and CostError; both know what it cost so far, as `cost`. */
+export function evaluate(checked: Checked, variables: Environment, limit: number): Outcome {
+  const evaluation = new Evaluation(checked, limit);
+  try {
+    const value = evaluation.value(checked.expr, { of: variables });
+    return { value, cost: evaluation.cost };
+  } catch (error) {
+    if (error instanceof EvaluationError || error instanceof CostError) {
+      Object.assign(error, { cost: evaluation.cost });
+    }
+    throw error;
+  }
+}
+
+export function costOf(error: Error): number {
+  return (error as Error & { readonly cost?: number }).cost ?? 0;
+}
+
+interface Scope {
+  readonly of: Environment;
+}
+
+/** What making a list or a map costs besides what is in it. */
+const listCost = 10;
+const mapCost = 30;
+
+class Evaluation {
+  cost = 0;
+  readonly #checked: Checked;
+  readonly #limit: number;
+
+  constructor(checked: Checked, limit: number) {
+    this.#checked = checked;
+    this.#limit = limit;
+  }
+
+  #spend(cost: number): void {
+    this.cost += cost;
+    if (this.cost > this.#limit) throw new CostError("operation cancelled: actual cost limit exceeded");
+  }
+
+  value(expr: Expr, scope: Scope): unknown {
+    switch (expr.kind) {
+      case "literal":
+        return expr.value;
+      case "ident":
+        return this.#ident(expr.name, scope);
+      case "select":
+        return this.#select(expr, scope);
+      case "call":
+        return this.#call(expr, scope);
+      case "list":
+        return this.#list(expr, scope);
+      case "map":
+        return this.#map(expr, scope);
+      default:
+        return this.#comprehension(expr, scope);
+    }
+  }
+
+  #ident(name: string, scope: Scope): unknown {
+    this.#spend(1);
+    const value = scope.of(name);
+    if (value !== undefined) return value;
+    if (typeNames.has(name)) return new TypeValue(name);
+    throw new EvaluationError(`no such attribute(s): ${name}`);
+  }
+
+  #list(expr: Expr & { readonly kind: "list" }, scope: Scope): unknown {
+    const items: unknown[] = [];
+    for (const [index, item] of expr.items.entries()) {
+      const value = this.value(item, scope);
+      if (!expr.optional.has(index)) items.push(value);
+      else if (value instanceof OptionalValue && value.present) items.push(value.value);
+    }
+    this.#spend(listCost);
+    return items;
+  }
+
+  #map(expr: Expr & { readonly kind: "map" }, scope: Scope): unknown {
+    const entries: [unknown, unknown][] = [];
+    for (const { key, value, optional } of expr.entries) {
+      const [name, member] = [this.value(key, scope), this.value(value, scope)];
+      if (!optional) entries.push([name, member]);
+      else if (member instanceof OptionalValue && member.present) entries.push([name, member.value]);
+    }
+    this.#spend(mapCost);
+    return new MadeMap(entries);
+  }
+
+  #select(expr: Expr & { readonly kind: "select" }, scope: Scope): unknown {
+    const qualified = qualifiedName(expr);
+    if (qualified !== undefined && typeNames.has(qualified)) return new TypeValue(qualified);
+    const operand = this.value(expr.operand, scope);
+    const through = operand instanceof OptionalValue;
+    if (through && !operand.present) return expr.test ? false : none;
+    const holder = through ? operand.value : operand;
+    if (!isMapValue(holder)) throw new EvaluationError("no such overload");
+    if (expr.test) return holder.has(expr.field);
+    this.#spend(1);
+    const member = holder.get(expr.field);
+    if (expr.optional || through) return member === undefined ? none : new OptionalValue(true, member);
+    if (member === undefined) throw new EvaluationError(`no such key: ${expr.field}`);
+    return member;
+  }
+
+  #call(expr: Expr & { readonly kind: "call" }, scope: Scope): unknown {
+    const [first, second, third] = expr.args;
+    if (first !== undefined && second !== undefined) {
+      if (expr.name === "_&&_") return this.#either(first, second, false, scope);
+      if (expr.name === "_||_") return this.#either(first, second, true, scope);
+      if (expr.name === "_?_:_" && third !== undefined) {
+        const test = this.value(first, scope);
+        if (typeof test !== "boolean") throw new EvaluationError("no such overload");
+        return this.value(test ? second : third, scope);
+      }
+    }
+    if (expr.name === "@not_strictly_false" && first !== undefined) return this.#notFalse(first, scope);
+    const call = this.#checked.calls.get(expr);
+    if (call === undefined) throw new EvaluationError("no such overload");
+    const args = call.args.map((arg) => this.value(arg, scope));
+    return this.#dispatch(call, args);
+  }
+
+  #dispatch({ overloads }: Call, args: readonly unknown[]): unknown {
+    const overload = overloads.find(({ params }) =>
+      params.every((param, index) => isOfType(args[index], param)),
+    );
+    if (overload === undefined) throw new EvaluationError("no such overload");
+    const before = callCost(overload, args);
+    if (before !== undefined) this.#spend(before);
+    const value = overload.run(...(args as never[]));
+    if (before === undefined) this.#spend(callCost(overload, args, value) ?? 1);
+    return value;
+  }
+
+  /** One side that decides makes the other's failure no failure. */
+  #either(left: Expr, right: Expr, decides: boolean, scope: Scope): unknown {
+    let failure: EvaluationError | undefined;
+    for (const side of [left, right]) {
+      try {
+        const value = this.value(side, scope);
+        if (value === decides) return decides;
+        if (typeof value !== "boolean") failure ??= new EvaluationError("no such overload");
+      } catch (error) {
+        if (!(error instanceof EvaluationError)) throw error;
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+    return !decides;
+  }
+
+  #notFalse(expr: Expr, scope: Scope): boolean {
+    this.#spend(1);
+    try {
+      return this.value(expr, scope) !== false;
+    } catch (error) {
+      if (!(error instanceof EvaluationError)) throw error;
+      return true;
+    }
+  }
+
+  #comprehension(expr: Comprehension, scope: Scope): unknown {
+    const range = this.value(expr.range, scope);
+    let held: Lazy = { type: "value", value: this.value(expr.init, scope) };
+    const inner: { first: unknown; second: unknown } = { first: undefined, second: undefined };
+    const step: Scope = {
+      of: (name) => {
+        if (name === expr.accumulator) return taken(held);
+        if (name === expr.variable) return inner.first;
+        return name === expr.second ? inner.second : scope.of(name);
+      },
+    };
+    for (const [first, second] of itemsOf(range, expr.second !== undefined)) {
+      Object.assign(inner, { first, second });
+      if (this.value(expr.condition, step) !== true) break;
+      held = this.#lazily(expr.step, step);
+    }
+    const result: Scope = { of: (name) => (name === expr.accumulator ? taken(held) : scope.of(name)) };
+    return this.value(expr.result, result);
+  }
+
+  /** A loop goes on after a failure: a later item may decide. */
+  #lazily(expr: Expr, scope: Scope): Lazy {
+    try {
+      return { type: "value", value: this.value(expr, scope) };
+    } catch (error) {
+      if (!(error instanceof EvaluationError)) throw error;
+      return { type: "failure", error };
+    }
+  }
+}
+
+type Lazy =
+  | { readonly type: "value"; readonly value: unknown }
+  | { readonly type: "failure"; readonly error: EvaluationError };
+
+function taken(held: Lazy): unknown {
+  if (held.type === "failure") throw held.error;
+  return held.value;
+}
+
+function itemsOf(range: unknown, two: boolean): (readonly [unknown, unknown])[] {
+  if (Array.isArray(range))
+    return range.map((item, index) => (two ? [BigInt(index), item] : [item, undefined]));
+  if (isMapValue(range)) return range.keys().map((key) => [key, range.get(key)]);
+  throw new EvaluationError("no such overload");
+}

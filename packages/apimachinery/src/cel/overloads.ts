@@ -1,0 +1,31 @@
+/** Functions: each overload is a line that says its types, what it does, and what that costs. */
+import { type CelType, readSignature } from "./types.ts";
+
+export interface Overload {
+  readonly name: string;
+  readonly member: boolean;
+  readonly params: readonly CelType[];
+  readonly result: CelType;
+  readonly run: (...args: readonly never[]) => unknown;
+}
+
+export class FunctionTable {
+  readonly #overloads = new Map<string, Overload[]>();
+
+  /** `add("string.size() int", (text) => …)` */
+  add(signature: string, run: (...args: readonly never[]) => unknown): void {
+    const read = readSignature(signature);
+    const known = this.#overloads.get(read.name);
+    const overload = { ...read, run };
+    if (known === undefined) this.#overloads.set(read.name, [overload]);
+    else known.push(overload);
+  }
+
+  find(name: string, member: boolean): readonly Overload[] {
+    return (this.#overloads.get(name) ?? []).filter((overload) => overload.member === member);
+  }
+
+  has(name: string): boolean {
+    return this.#overloads.has(name);
+  }
+}

@@ -1,0 +1,276 @@
+/** Functions on texts, patterns, lists and sets besides the standard ones. */
+import type { FunctionTable } from "./overloads.ts";
+import { compare, expression, printValue } from "./standard.ts";
+import {
+  DurationValue,
+  EvaluationError,
+  equalValues,
+  isMapValue,
+  none,
+  OptionalValue,
+  UintValue,
+} from "./values.ts";
+
+export function addTextsLibrary(table: FunctionTable): void {
+  addStrings(table);
+  addPatterns(table);
+  addLists(table);
+  addSets(table);
+}
+
+function checkedIndex(index: bigint, size: number): number {
+  if (index < 0n || index > BigInt(size)) throw new EvaluationError(`index out of range: ${index}`);
+  return Number(index);
+}
+
+function addStrings(table: FunctionTable): void {
+  table.add("string.charAt(int) string", (text: string, index: bigint) => {
+    const points = [...text];
+    return points[checkedIndex(index, points.length)] ?? "";
+  });
+  const indexOf = (text: string, part: string, from: bigint, last: boolean): bigint => {
+    const [points, sought] = [[...text], [...part]];
+    const start = checkedIndex(from, points.length);
+    const at = (place: number): boolean => sought.every((point, index) => points[place + index] === point);
+    const step = last ? -1 : 1;
+    for (
+      let place = start;
+      place >= 0 && place <= points.length - (last ? 0 : sought.length);
+      place += step
+    ) {
+      if (at(place)) return BigInt(place);
+    }
+    return -1n;
+  };
+  table.add("string.indexOf(string) int", (text: string, part: string) => indexOf(text, part, 0n, false));
+  table.add("string.indexOf(string, int) int", (text: string, part: string, from: bigint) =>
+    indexOf(text, part, from, false),
+  );
+  table.add("string.lastIndexOf(string) int", (text: string, part: string) =>
+    indexOf(text, part, BigInt([...text].length), true),
+  );
+  table.add("string.lastIndexOf(string, int) int", (text: string, part: string, from: bigint) =>
+    indexOf(text, part, from, true),
+  );
+  const ascii = (pattern: RegExp, change: (letter: string) => string) => (text: string) =>
+    text.replace(pattern, change);
+  table.add(
+    "string.lowerAscii() string",
+    ascii(/[A-Z]/g, (letter) => letter.toLowerCase()),
+  );
+  table.add(
+    "string.upperAscii() string",
+    ascii(/[a-z]/g, (letter) => letter.toUpperCase()),
+  );
+  table.add("string.trim() string", (text: string) => text.trim());
+  table.add("string.reverse() string", (text: string) => [...text].reverse().join(""));
+  table.add("string.replace(string, string) string", (text: string, from: string, to: string) =>
+    text.replaceAll(from, () => to),
+  );
+  table.add("string.replace(string, string, int) string", replaceSome);
+  table.add("string.split(string) list(string)", (text: string, by: string) => splitText(text, by, -1));
+  table.add("string.split(string, int) list(string)", (text: string, by: string, limit: bigint) =>
+    splitText(text, by, Number(limit)),
+  );
+  table.add("string.substring(int) string", (text: string, from: bigint) => {
+    const points = [...text];
+    return points.slice(checkedIndex(from, points.length)).join("");
+  });
+  table.add("string.substring(int, int) string", (text: string, from: bigint, to: bigint) => {
+    const points = [...text];
+    const [start, end] = [checkedIndex(from, points.length), checkedIndex(to, points.length)];
+    if (start > end) throw new EvaluationError(`invalid substring range. start: ${start}, end: ${end}`);
+    return points.slice(start, end).join("");
+  });
+  table.add("list(string).join() string", (list: string[]) => list.join(""));
+  table.add("list(string).join(string) string", (list: string[], by: string) => list.join(by));
+  table.add("strings.quote(string) string", (text: string) => quoted(text));
+  table.add("string.format(list(dyn)) string", formatText);
+}
+
+function replaceSome(text: string, from: string, to: string, count: bigint): string {
+  let left = count < 0n ? Number.POSITIVE_INFINITY : Number(count);
+  return text.replaceAll(from, () => (left-- > 0 ? to : from));
+}
+
+function splitText(text: string, by: string, limit: number): string[] {
+  if (limit === 0) return [];
+  const parts = by === "" ? [...text] : text.split(by);
+  if (limit < 0 || parts.length <= limit) return parts;
+  return [...parts.slice(0, limit - 1), parts.slice(limit - 1).join(by)];
+}
+
+const escapes: Readonly<Record<string, string>> = {
+  ...{ "\u0007": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v" },
+  ...{ "\\": "\\\\", '"': '\\"' },
+};
+
+function quoted(text: string): string {
+  return `"${[...text].map((point) => escapes[point] ?? point).join("")}"`;
+}
+
+/** `"%s is %d".format([a, b])` */
+function formatText(format: string, args: readonly unknown[]): string {
+  let next = 0;
+  return format.replace(/%%|%(?:\.(\d+))?([a-zA-Z])?/g, (match, precision: string | undefined, verb = "") => {
+    if (match === "%%") return "%";
+    if (next >= args.length) throw new EvaluationError(`index ${next} out of range`);
+    return formatOne(args[next++], verb, precision === undefined ? undefined : Number(precision));
+  });
+}
+
+function formatOne(value: unknown, verb: string, precision: number | undefined): string {
+  const whole = value instanceof UintValue ? value.value : value;
+  switch (verb) {
+    case "s":
+      return shown(value);
+    case "d":
+      if (typeof whole === "bigint") return `${whole}`;
+      if (typeof whole === "number" && !Number.isFinite(whole)) return shown(whole);
+      break;
+    case "f":
+      if (typeof whole === "number" || typeof whole === "bigint") {
+        if (typeof whole === "number" && !Number.isFinite(whole)) return shown(whole);
+        return Number(whole).toFixed(precision ?? 6);
+      }
+      break;
+    case "e":
+      if (typeof whole === "number" || typeof whole === "bigint")
+        return Number(whole)
+          .toExponential(precision ?? 6)
+          .replace(/e([+-])(\d)$/, "e$10$2");
+      break;
+    case "b":
+      if (typeof whole === "bigint") return whole.toString(2);
+      if (typeof whole === "boolean") return whole ? "1" : "0";
+      break;
+    case "o":
+      if (typeof whole === "bigint") return whole.toString(8);
+      break;
+    case "x":
+    case "X": {
+      const text = hexOf(whole);
+      if (text !== undefined) return verb === "X" ? text.toUpperCase() : text;
+      break;
+    }
+    default:
+      throw new EvaluationError(
+        `could not parse formatting clause: unrecognized formatting clause "${verb}"`,
+      );
+  }
+  throw new EvaluationError(`error during formatting: %${verb} does not fit the value`);
+}
+
+function hexOf(value: unknown): string | undefined {
+  if (typeof value === "bigint") return value.toString(16);
+  const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
+  return bytes instanceof Uint8Array ? bytes.toHex() : undefined;
+}
+
+function shown(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value === "number") {
+    if (Number.isNaN(value)) return "NaN";
+    if (!Number.isFinite(value)) return value > 0 ? "Infinity" : "-Infinity";
+    return String(value);
+  }
+  if (Array.isArray(value)) return `[${value.map(shown).join(", ")}]`;
+  if (isMapValue(value)) {
+    const parts = value.keys().map((key) => `${shown(key)}: ${shown(value.get(key))}`);
+    return `{${parts.sort().join(", ")}}`;
+  }
+  if (value instanceof Uint8Array) return new TextDecoder().decode(value);
+  return printValue(value);
+}
+
+function addPatterns(table: FunctionTable): void {
+  table.add("string.find(string) string", (text: string, pattern: string) => {
+    const matcher = expression(pattern).matcher(text);
+    return matcher.find() ? (matcher.group() ?? "") : "";
+  });
+  const findAll = (text: string, pattern: string, limit: number): string[] => {
+    const matcher = expression(pattern).matcher(text);
+    const found: string[] = [];
+    while (found.length < limit && matcher.find()) found.push(matcher.group() ?? "");
+    return found;
+  };
+  table.add("string.findAll(string) list(string)", (text: string, pattern: string) =>
+    findAll(text, pattern, Number.POSITIVE_INFINITY),
+  );
+  table.add("string.findAll(string, int) list(string)", (text: string, pattern: string, limit: bigint) =>
+    findAll(text, pattern, limit < 0n ? Number.POSITIVE_INFINITY : Number(limit)),
+  );
+}
+
+const ordered = ["int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes"];
+
+function addLists(table: FunctionTable): void {
+  for (const type of ordered) {
+    table.add(`list(${type}).isSorted() bool`, (list: unknown[]) =>
+      list.every((item, index) => index === 0 || compare(list[index - 1], item) <= 0),
+    );
+    const extreme = (list: unknown[], sign: number, name: string): unknown => {
+      if (list.length === 0) throw new EvaluationError(`${name} called on empty list`);
+      return list.reduce((best, item) => (compare(item, best) * sign > 0 ? item : best));
+    };
+    table.add(`list(${type}).min() ${type}`, (list: unknown[]) => extreme(list, -1, "min"));
+    table.add(`list(${type}).max() ${type}`, (list: unknown[]) => extreme(list, 1, "max"));
+    table.add(`list(${type}).sort() list(${type})`, (list: unknown[]) => [...list].sort(compare));
+  }
+  table.add("list(int).sum() int", (list: bigint[]) => list.reduce((sum, item) => sum + item, 0n));
+  table.add(
+    "list(uint).sum() uint",
+    (list: UintValue[]) => new UintValue(list.reduce((sum, { value }) => sum + value, 0n)),
+  );
+  table.add("list(double).sum() double", (list: number[]) => list.reduce((sum, item) => sum + item, 0));
+  table.add(
+    "list(duration).sum() duration",
+    (list: DurationValue[]) => new DurationValue(list.reduce((sum, { nanos }) => sum + nanos, 0n)),
+  );
+  table.add("list(A).indexOf(A) int", (list: unknown[], value: unknown) =>
+    BigInt(list.findIndex((item) => equalValues(item, value))),
+  );
+  table.add("list(A).lastIndexOf(A) int", (list: unknown[], value: unknown) =>
+    BigInt(list.findLastIndex((item) => equalValues(item, value))),
+  );
+  table.add("list(A).slice(int, int) list(A)", (list: unknown[], from: bigint, to: bigint) => {
+    const bad = from < 0n || to < 0n || from > to || to > BigInt(list.length);
+    if (bad) throw new EvaluationError(`cannot slice(${from}, ${to}), list has length ${list.length}`);
+    return list.slice(Number(from), Number(to));
+  });
+  table.add("list(A).flatten() list(dyn)", (list: unknown[]) => list.flat(1));
+  table.add("list(A).flatten(int) list(dyn)", (list: unknown[], depth: bigint) => {
+    if (depth < 0n) throw new EvaluationError("level must be non-negative");
+    return list.flat(Number(depth));
+  });
+  table.add("list(A).distinct() list(A)", (list: unknown[]) => distinct(list));
+  table.add("list(A).reverse() list(A)", (list: unknown[]) => [...list].reverse());
+  const ends = (list: unknown[], at: number): OptionalValue =>
+    list.length === 0 ? none : new OptionalValue(true, list.at(at));
+  table.add("list(A).first() optional(A)", (list: unknown[]) => ends(list, 0));
+  table.add("list(A).last() optional(A)", (list: unknown[]) => ends(list, -1));
+  table.add("lists.range(int) list(int)", (count: bigint) => {
+    if (count > 1_000_000n) throw new EvaluationError("lists.range is too large");
+    return Array.from({ length: Number(count) }, (_item, index) => BigInt(index));
+  });
+}
+
+function distinct(list: readonly unknown[]): unknown[] {
+  const found: unknown[] = [];
+  for (const item of list) if (!found.some((one) => equalValues(one, item))) found.push(item);
+  return found;
+}
+
+function addSets(table: FunctionTable): void {
+  const holds = (list: unknown[], item: unknown): boolean => list.some((one) => equalValues(one, item));
+  table.add("sets.contains(list(A), list(A)) bool", (all: unknown[], part: unknown[]) =>
+    part.every((item) => holds(all, item)),
+  );
+  table.add(
+    "sets.equivalent(list(A), list(A)) bool",
+    (a: unknown[], b: unknown[]) => a.every((item) => holds(b, item)) && b.every((item) => holds(a, item)),
+  );
+  table.add("sets.intersects(list(A), list(A)) bool", (a: unknown[], b: unknown[]) =>
+    a.some((item) => holds(b, item)),
+  );
+}
