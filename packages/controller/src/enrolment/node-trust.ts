@@ -61,10 +61,11 @@ function policyOf({ edgeNodes, enrollmentProfiles }: Caches, node: NodeId): Atte
 
 export function createNodeTrust(options: NodeTrustOptions): NodeTrust {
   const { cluster, records, pki, clock, random, log, newToken } = options;
+  const caches = cachesOf(cluster);
   const certificates = new DeviceCertificates(records);
   const attestation = new Attestation({
     ...{ records, certificates, escrow: new KeyEscrow(records), clock, random },
-    policyOf: (node) => policyOf(cachesOf(cluster), node),
+    policyOf: (node) => policyOf(caches, node),
     ...{ log: log.child("attestation"), ...(newToken === undefined ? {} : { newToken }) },
   });
   const enrolment = new Enrolment({
@@ -78,7 +79,7 @@ export function createNodeTrust(options: NodeTrustOptions): NodeTrust {
       const newNodeId = (): NodeId => enrolment.newNodeId();
       const reconciler = new EnrolmentReconciler({ cluster, attestation, refusals, newNodeId, clock });
       return [
-        { reconciler, wakes: enrolmentWakes(cachesOf(cluster)), connect: (wake) => reconciler.connect(wake) },
+        { reconciler, wakes: enrolmentWakes(caches), connect: (wake) => reconciler.connect(wake) },
         { reconciler: new ProfileReconciler(cluster, clock), wakes: profileWakes() },
       ];
     },

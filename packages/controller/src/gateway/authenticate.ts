@@ -60,9 +60,15 @@ export function keyFault({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject)
   return `key must be on P-256 or P-384, or RSA of ${rsaBitsMin} to ${rsaBitsMax} bits`;
 }
 
+/** Keys that were looked at already: what a key is does not change, and each look asks OpenSSL. */
+const fit = new WeakSet<KeyObject>();
+
 export function signedBy({ payload, signature }: Envelope, key: KeyObject): boolean {
   // Of other types of keys some throw, and some would accept.
-  if (keyFault(key) !== undefined) return false;
+  if (!fit.has(key)) {
+    if (keyFault(key) !== undefined) return false;
+    fit.add(key);
+  }
   // For an RSA key the encoding does not matter: its signatures are PKCS#1 v1.5.
   return verify("sha256", payload, { key, dsaEncoding: "ieee-p1363" }, signature);
 }

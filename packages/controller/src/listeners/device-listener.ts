@@ -179,18 +179,15 @@ export class DeviceListener implements AsyncDisposable {
     const parts: Uint8Array[] = [];
     let [kept, size, full] = [0, 0, false];
     try {
-      for await (const part of request as AsyncIterable<Uint8Array>) {
+      await eachPart(request, (part) => {
         size += part.length;
-        if (size > drainMax) {
-          request.socket.destroy();
-          throw new Error(`a body of more than ${drainMax} bytes`);
-        }
+        if (size > drainMax) throw new Error(`a body of more than ${drainMax} bytes`);
         full ||= this.#bodyBytes + part.length > bodiesMax;
-        if (full || kept > limit) continue;
+        if (full || kept > limit) return;
         parts.push(part);
         kept += part.length;
         this.#bodyBytes += part.length;
-      }
+      });
     } finally {
       this.#bodyBytes -= kept;
     }
@@ -210,6 +207,30 @@ export class DeviceListener implements AsyncDisposable {
       this.#options.gateway.acceptLink(node, new WebSocketLink(webSocket)),
     );
   }
+}
+
+/**
+ * Hands on a body as it comes. Events instead of an iterator: it is on the way of every poll. What throws, or
+ * a connection that breaks, ends it and the connection.
+ */
+function eachPart(request: IncomingMessage, take: (part: Uint8Array) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      request.socket.destroy();
+      reject(error);
+    };
+    request.on("data", (part: Uint8Array) => {
+      try {
+        take(part);
+      } catch (error) {
+        fail(error);
+      }
+    });
+    request.once("end", resolve);
+    request.once("error", fail);
+    // It comes after the end as well, when the connection goes on.
+    request.once("close", () => reject(new Error("the connection was closed")));
+  });
 }
 
 /** RFC 6455's code for a server that goes down. */

@@ -23,10 +23,10 @@ export interface Load {
   readonly target: PollTarget;
   readonly pid: number;
   /**
-   * Of each node: two signed requests with the same content, one of which may be as before and the other
-   * never.
+   * Of each node: signed requests with the same content, two for each connection it may have. One sent again
+   * and again is as before; two in turn never are.
    */
-  readonly requests: (readonly [Buffer, Buffer])[];
+  readonly requests: (readonly Buffer[])[];
 }
 
 /** Enrols nodes until there are `size`. `around` may do something before a request goes out. */
@@ -46,12 +46,10 @@ export async function enrolUpTo(
     for (let index = next++; index < size; index = next++) {
       const node = await WireNode.make(`load-${index}`, clock.now());
       await node.enrol(exchange, onboarding, () => sleep(clock, enrolPause));
-      const path = node.pollPath;
-      const made = [
-        rawRequest(target.host, path, node.pollBody()),
-        rawRequest(target.host, path, node.pollBody()),
-      ];
-      requests[index] = made as unknown as [Buffer, Buffer];
+      const count = 2 * Math.ceil(pollsAtOnce / size);
+      requests[index] = Array.from({ length: count }, () =>
+        rawRequest(target.host, node.pollPath, node.pollBody()),
+      );
       if (index % 1000 === 999) progress(`${index + 1} nodes enrolled`);
     }
   };
@@ -108,8 +106,9 @@ export class KeptConnections implements Disposable {
 
   async poll(index: number, kind: PollKind): Promise<void> {
     const { requests } = this.#load;
-    const next = kind === "same" ? 0 : (this.#turn.get(index) ?? 0) ^ 1;
-    if (kind === "verified") this.#turn.set(index, next);
+    const slot = 2 * Math.floor(index / requests.length);
+    const next = kind === "same" ? 0 : slot + ((this.#turn.get(index) ?? 0) ^ 1);
+    if (kind === "verified") this.#turn.set(index, next - slot);
     const made = requests[index % requests.length]?.[next] ?? Buffer.alloc(0);
     const status = await this.#connections[index]?.poll(made);
     if (status !== http304) throw new Error(`a poll was answered with ${status}`);
