@@ -17,6 +17,7 @@ import { type HttpClient, HttpError } from "../src/host/http.ts";
 import { FileKeyStore } from "../src/identity/file-key-store.ts";
 import { Identity } from "../src/identity/identity.ts";
 import type { KeyStore } from "../src/identity/key-store.ts";
+import { VaultKey } from "../src/identity/vault-key.ts";
 import { Operator } from "../src/operator/operator.ts";
 import { type HostFacts, type LinkDialer, LinkUnsupportedError } from "../src/ports.ts";
 import { enrolmentConfig, ScriptedGateway } from "./scripted-gateway.ts";
@@ -68,6 +69,7 @@ export class ControlWorld {
     const keys = await (options.keys ?? FileKeyStore.open)(disk);
     const identity = await Identity.open({ keys, disk, clock, random, log, label: "node-1" });
     const secrets = new Secrets(identity, clock);
+    const vault = await VaultKey.open({ keys, disk, random, log });
     const store = new EngineStore();
     const host = facts(clock, this.bootId);
     const power = {
@@ -82,7 +84,7 @@ export class ControlWorld {
       },
     };
     const control = new Control({
-      ...{ store, disk, clock, random, log, identity, secrets, deviceLog, linkDialer },
+      ...{ store, disk, clock, random, log, identity, secrets, vault, deviceLog, linkDialer },
       http: { send: (it) => (it.url.startsWith("http:") ? this.local : this.gateway).send(it) },
       config: enrolmentConfig(),
       ...{ host, accepted, settings, operator, hardware: noHardware },

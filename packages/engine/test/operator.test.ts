@@ -229,3 +229,16 @@ it("a system that the engine cannot install is told as failed, and the rest goes
   assert.equal(isActive(engine), true);
   await world.clock.pass(seconds(1));
 });
+
+it("certificates that the controller refuses put the node in maintenance, until it takes them", async () => {
+  const world = new ControlWorld();
+  configure(world, {});
+  world.gateway.certsStatus = 409;
+  await using _engine = await world.engine();
+  const { EDGE_NODE_CERTS_REFUSED } = info.MaintenanceModeReason;
+  const found = await told(world, "refused", ({ maintenanceMode }) => maintenanceMode);
+  assert.deepEqual(found.maintenanceModeReasons, [EDGE_NODE_CERTS_REFUSED]);
+  world.gateway.certsStatus = undefined;
+  await world.clock.pass(minutes(30));
+  assert.equal(devices(world).at(-1)?.maintenanceMode, false);
+});

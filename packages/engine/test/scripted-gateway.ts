@@ -76,6 +76,10 @@ export class ScriptedGateway implements HttpClient {
   /** The status config is answered with in place of a configuration. */
   configStatus: number | undefined;
   infoStatus = 201;
+  /** The status certificates of the node are answered with in place of taking them. */
+  certsStatus: number | undefined;
+  /** What it keeps of the node's keys. */
+  escrow: readonly attest.AttestVolumeKey[] = [];
   token: Uint8Array = new TextEncoder().encode("token-1");
   config: MessageInitShape<typeof config.EdgeDevConfigSchema> | undefined;
   hash = "hash-1";
@@ -156,17 +160,30 @@ export class ScriptedGateway implements HttpClient {
       answer(201, this.#seal(encode(attest.ZAttestResponseSchema, value)));
     switch (request.reqType) {
       case attest.ZAttestReqType.ATTEST_REQ_CERT:
+        if (this.certsStatus !== undefined) return answer(this.certsStatus);
         this.uploaded.push(...request.certs);
         return reply({ respType: attest.ZAttestRespType.ATTEST_RESP_CERT });
       case attest.ZAttestReqType.ATTEST_REQ_NONCE:
         this.#nonce = new TextEncoder().encode("nonce-of-this");
         return reply({ respType: attest.ZAttestRespType.ATTEST_RESP_NONCE, nonce: { nonce: this.#nonce } });
-      default:
+      case attest.ZAttestReqType.Z_ATTEST_REQ_TYPE_STORE_KEYS: {
+        const { integrityToken, keys = [] } = request.storageKeys ?? {};
+        const { SUCCESS, ITOKEN_MISMATCH } = attest.AttestStorageKeysResponseCode;
+        const known = Buffer.from(integrityToken ?? []).equals(this.token);
+        if (known) this.escrow = keys;
+        return reply({
+          respType: attest.ZAttestRespType.Z_ATTEST_RESP_TYPE_STORE_KEYS,
+          storageKeysResp: { response: known ? SUCCESS : ITOKEN_MISMATCH },
+        });
+      }
+      default: {
         if (request.quote !== undefined) this.quotes.push(request.quote);
+        const { SUCCESS } = attest.ZAttestResponseCode;
         return reply({
           respType: attest.ZAttestRespType.ATTEST_RESP_QUOTE_RESP,
-          quoteResp: { response: attest.ZAttestResponseCode.SUCCESS, integrityToken: this.token },
+          quoteResp: { response: SUCCESS, integrityToken: this.token, keys: [...this.escrow] },
         });
+      }
     }
   }
 

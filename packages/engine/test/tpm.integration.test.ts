@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { createECDH, createHash, createPublicKey, verify, X509Certificate } from "node:crypto";
-import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -16,67 +13,9 @@ import { FileKeyStore } from "../src/identity/file-key-store.ts";
 import { Identity } from "../src/identity/identity.ts";
 import { type KeyStore, KeyStoreError, type Point } from "../src/identity/key-store.ts";
 import { TpmKeyStore } from "../src/identity/tpm/tpm-key-store.ts";
+import { SoftwareTpm, tpmMissing as skip } from "./software-tpm.ts";
 
-const skip = existsSync("/usr/bin/swtpm") ? false : "swtpm is not installed";
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-class SoftwareTpm implements AsyncDisposable {
-  readonly folder = mkdtempSync(join(tmpdir(), "selvedge-tpm-"));
-  readonly socket: string = join(this.folder, "s");
-  readonly #state: string = join(this.folder, "state");
-  #process: ChildProcess | undefined;
-
-  /**
-   * With `started` false nobody has started the TPM since its power came on, as on a box whose firmware does
-   * not.
-   */
-  async on(started = true): Promise<this> {
-    mkdirSync(this.#state, { recursive: true });
-    rmSync(this.socket, { force: true });
-    this.#process = spawn(
-      "swtpm",
-      [
-        ...["socket", "--tpm2", "--tpmstate", `dir=${this.#state}`],
-        ...["--server", `type=unixio,path=${this.socket}`],
-        ...["--ctrl", `type=unixio,path=${this.socket}.ctrl`],
-        ...["--flags", started ? "startup-clear,not-need-init" : "not-need-init"],
-      ],
-      { stdio: "ignore" },
-    );
-    while (!(await answers(this.socket))) await new Promise((resolve) => setTimeout(resolve, 10));
-    return this;
-  }
-
-  async off(): Promise<void> {
-    if (this.#process === undefined) return;
-    const gone = once(this.#process, "exit");
-    this.#process.kill("SIGKILL");
-    await gone;
-    this.#process = undefined;
-  }
-
-  /** As the owner does who clears it in firmware: every key it held is gone. */
-  clear(): void {
-    rmSync(this.#state, { recursive: true });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.off();
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-/** Whether somebody listens; the socket is there before that. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(`${path}.ctrl`);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(existsSync(path));
-    });
-    socket.once("error", () => resolve(false));
-  });
-}
 
 function holds(publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): boolean {
   const key = createPublicKey({ key: Buffer.from(publicKey), format: "der", type: "spki" });

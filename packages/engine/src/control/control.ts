@@ -16,6 +16,7 @@ import type { HardwareProbe } from "../hardware/hardware.ts";
 import type { Disk } from "../host/disk.ts";
 import type { HttpClient } from "../host/http.ts";
 import type { Identity } from "../identity/identity.ts";
+import type { VaultKey } from "../identity/vault-key.ts";
 import type { Operator } from "../operator/operator.ts";
 import type { AppLogOutbox, AppStreams, AppUsages, HostFacts, LinkDialer } from "../ports.ts";
 import { Attestation } from "./attestation.ts";
@@ -56,6 +57,7 @@ export interface ControlOptions {
   readonly config: EnrolmentConfig;
   readonly identity: Identity;
   readonly secrets: Secrets;
+  readonly vault: VaultKey;
   readonly host: HostFacts;
   readonly hardware: HardwareProbe;
   readonly deviceLog: DeviceLog;
@@ -127,7 +129,10 @@ export class Control implements AsyncDisposable {
     this.#client = client;
     this.#enroller = new Enroller({ ...common, client, config, identity, disk });
     const { firmwareVersion, linkDialer: dialer, deviceLog } = options;
-    this.#attestation = new Attestation({ ...common, client, identity, engineVersion, firmwareVersion });
+    this.#attestation = new Attestation({
+      ...{ ...common, client, identity, engineVersion, firmwareVersion, vault: options.vault },
+      trouble: (what, there) => options.operator.report(what, there),
+    });
     this.#poll = new ConfigLoop({
       ...{ ...common, client, linkIsUp },
       acceptor: this.#acceptor,

@@ -17,12 +17,24 @@ export interface KeyStore extends AsyncDisposable {
   sharedPoint(peer: Point): Promise<Point>;
   /** Undefined without a TPM. */
   quote(nonce: Uint8Array): Promise<Quote | undefined>;
+  /** Seals a secret to registers as they are now; undefined without a TPM. */
+  seal(secret: Uint8Array, registers: readonly number[]): Promise<Sealed | undefined>;
+  /** Undefined when the registers are others than they were, or there is no TPM. */
+  unseal(sealed: Sealed, registers: readonly number[]): Promise<Uint8Array | undefined>;
+  /** What firmware and system wrote down as they filled the registers; undefined where nobody kept it. */
+  eventLog(): Promise<Uint8Array | undefined>;
   /**
    * The device certificate that was put beside the keys, DER with whatever follows it; undefined when none
    * was.
    */
   readCertificate(): Promise<Uint8Array | undefined>;
   writeCertificate(der: Uint8Array): Promise<void>;
+}
+
+/** Opens in the TPM that made it only. */
+export interface Sealed {
+  readonly privatePart: Uint8Array;
+  readonly publicPart: Uint8Array;
 }
 
 export interface Point {

@@ -1,9 +1,11 @@
 /** The node's keys in a TPM 2.0. They are made inside it, bound to it, and lie under persistent handles. */
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { p256PublicKey } from "../certificate.ts";
-import { type KeyStore, KeyStoreError, type Point, type Quote } from "../key-store.ts";
+import { type KeyStore, KeyStoreError, type Point, type Quote, type Sealed } from "../key-store.ts";
 import { type KeyPurpose, Tpm, type TpmHandle } from "./tpm.ts";
 import { type TpmChannel, TpmDeviceChannel, TpmSocketChannel } from "./tpm-channel.ts";
+import { seal, unseal } from "./tpm-seal.ts";
 
 /** Handles of the range that TCG leaves to the owner, beside those that EVE and distributions use. */
 const handles: Readonly<Record<KeyPurpose, TpmHandle>> = {
@@ -20,31 +22,43 @@ export type TpmPlace =
   | { readonly kind: "swtpm"; readonly socket: string }
   | { readonly kind: "device"; readonly path: string };
 
+/** Where Linux shows what the firmware measured; a software TPM has no firmware. */
+const firmwareLog = "/sys/kernel/security/tpm0/binary_bios_measurements";
+
 export class TpmKeyStore implements KeyStore {
   readonly kind = "tpm";
   readonly place: string;
   readonly chip: KeyStore["chip"];
   readonly publicKeys: KeyStore["publicKeys"];
   readonly #tpm: Tpm;
+  readonly #eventLog: string | undefined;
 
-  private constructor(tpm: Tpm, place: string, chip: KeyStore["chip"], publicKeys: KeyStore["publicKeys"]) {
+  private constructor(
+    tpm: Tpm,
+    about: Pick<KeyStore, "place" | "chip" | "publicKeys"> & { readonly eventLog: string | undefined },
+  ) {
     this.#tpm = tpm;
-    this.place = place;
-    this.chip = chip;
-    this.publicKeys = publicKeys;
+    this.place = about.place;
+    this.chip = about.chip;
+    this.publicKeys = about.publicKeys;
+    this.#eventLog = about.eventLog;
   }
 
-  static async open(place: TpmPlace): Promise<TpmKeyStore> {
+  static async open(
+    place: TpmPlace,
+    eventLog: string | undefined = place.kind === "device" ? firmwareLog : undefined,
+  ): Promise<TpmKeyStore> {
     const at = place.kind === "swtpm" ? `software TPM at ${place.socket}` : `TPM at ${place.path}`;
     const channel: TpmChannel =
       place.kind === "swtpm" ? new TpmSocketChannel(place.socket) : new TpmDeviceChannel(place.path);
     const tpm = new Tpm(channel);
     try {
-      return new TpmKeyStore(tpm, at, await tpm.chip(), {
+      const publicKeys = {
         device: await prepare(tpm, "sign"),
         exchange: await prepare(tpm, "exchange"),
         attestation: await prepare(tpm, "attest"),
-      });
+      };
+      return new TpmKeyStore(tpm, { place: at, chip: await tpm.chip(), publicKeys, eventLog });
     } catch (cause) {
       await tpm[Symbol.asyncDispose]();
       throw new KeyStoreError(`the ${at} cannot be used`, { cause });
@@ -62,6 +76,18 @@ export class TpmKeyStore implements KeyStore {
   async quote(nonce: Uint8Array): Promise<Quote> {
     const { attested, signature } = await this.#tpm.quote(handles.attest, nonce);
     return { attested, signature, registers: await this.#tpm.readRegisters() };
+  }
+
+  async seal(secret: Uint8Array, registers: readonly number[]): Promise<Sealed> {
+    return await seal(this.#tpm, secret, registers);
+  }
+
+  async unseal(sealed: Sealed, registers: readonly number[]): Promise<Uint8Array | undefined> {
+    return await unseal(this.#tpm, sealed, registers);
+  }
+
+  async eventLog(): Promise<Uint8Array | undefined> {
+    return this.#eventLog === undefined ? undefined : await readFile(this.#eventLog).catch(() => undefined);
   }
 
   async readCertificate(): Promise<Uint8Array | undefined> {

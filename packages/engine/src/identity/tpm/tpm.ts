@@ -43,14 +43,19 @@ const commands = {
   DictionaryAttackLockReset: 0x139,
   Startup: 0x144,
   NV_Read: 0x14e,
+  Create: 0x153,
   ECDH_ZGen: 0x154,
+  Load: 0x157,
   Quote: 0x158,
   Sign: 0x15d,
+  Unseal: 0x15e,
   FlushContext: 0x165,
   ReadPublic: 0x173,
+  StartAuthSession: 0x176,
   GetCapability: 0x17a,
   GetRandom: 0x17b,
   PCR_Read: 0x17e,
+  PolicyPCR: 0x17f,
 } as const;
 type Command = keyof typeof commands;
 
@@ -119,17 +124,17 @@ export class Tpm implements AsyncDisposable {
       .sized(empty)
       .u32(0)
       .done();
-    return (await this.#run("CreatePrimary", true, body)).u32();
+    return (await this.run("CreatePrimary", true, body)).u32();
   }
 
   /** Keeps a transient key under a persistent handle, where it outlives power cuts. */
   async persist(transient: TpmHandle, persistent: TpmHandle): Promise<void> {
     const body = new TpmWriter().u32(hierarchyOwner).u32(transient).emptyAuth().u32(persistent).done();
-    await this.#run("EvictControl", true, body);
+    await this.run("EvictControl", true, body);
   }
 
   async flush(handle: TpmHandle): Promise<void> {
-    await this.#run("FlushContext", false, new TpmWriter().u32(handle).done());
+    await this.run("FlushContext", false, new TpmWriter().u32(handle).done());
   }
 
   /** The key's public point; undefined when nothing lies under the handle. */
@@ -161,7 +166,7 @@ export class Tpm implements AsyncDisposable {
       .u32(hierarchyNull)
       .sized(empty)
       .done();
-    return readSignature(await this.#run("Sign", true, body));
+    return readSignature(await this.run("Sign", true, body));
   }
 
   /** The shared point of an exchange key and a peer's public point. */
@@ -171,7 +176,7 @@ export class Tpm implements AsyncDisposable {
       .emptyAuth()
       .nested((point) => point.sized(peer.x).sized(peer.y))
       .done();
-    const point = new TpmReader((await this.#run("ECDH_ZGen", true, body)).sized());
+    const point = new TpmReader((await this.run("ECDH_ZGen", true, body)).sized());
     return { x: padded(point.sized()), y: padded(point.sized()) };
   }
 
@@ -184,7 +189,7 @@ export class Tpm implements AsyncDisposable {
       .u16(algorithms.null)
       .raw(registerSelection(chosen))
       .done();
-    const answer = await this.#run("Quote", true, body);
+    const answer = await this.run("Quote", true, body);
     return { attested: answer.sized().slice(), signature: readSignature(answer) };
   }
 
@@ -193,7 +198,7 @@ export class Tpm implements AsyncDisposable {
     const values: { index: number; value: Uint8Array }[] = [];
     for (let first = 0; first < registers; first += registersPerRead) {
       const chosen = Array.from({ length: registersPerRead }, (_, at) => first + at);
-      const answer = await this.#run("PCR_Read", false, registerSelection(chosen));
+      const answer = await this.run("PCR_Read", false, registerSelection(chosen));
       answer.u32();
       answer.raw(4 + 2 + 1 + 3);
       const count = answer.u32();
@@ -213,7 +218,7 @@ export class Tpm implements AsyncDisposable {
 
   async #properties(first: number, count: number): Promise<number[]> {
     const body = new TpmWriter().u32(6).u32(first).u32(count).done();
-    const answer = await this.#run("GetCapability", false, body);
+    const answer = await this.run("GetCapability", false, body);
     answer.u8();
     answer.u32();
     const given = answer.u32();
@@ -226,7 +231,7 @@ export class Tpm implements AsyncDisposable {
   }
 
   async random(length: number): Promise<Uint8Array> {
-    return (await this.#run("GetRandom", false, new TpmWriter().u16(length).done())).sized().slice();
+    return (await this.run("GetRandom", false, new TpmWriter().u16(length).done())).sized().slice();
   }
 
   /** What lies in an NV index; undefined when it was never defined or never written. */
@@ -256,14 +261,14 @@ export class Tpm implements AsyncDisposable {
         area.u32(index).u16(algorithms.sha256).u32(nvAttributes).sized(empty).u16(bytes.length),
       );
     try {
-      await this.#run("NV_DefineSpace", true, define.done());
+      await this.run("NV_DefineSpace", true, define.done());
     } catch (error) {
       if (!(error instanceof TpmError) || error.code !== codes.nvDefined) throw error;
     }
     for (let at = 0; at < bytes.length; at += nvPart) {
       const part = bytes.subarray(at, at + nvPart);
       const body = new TpmWriter().u32(index).u32(index).emptyAuth().sized(part).u16(at).done();
-      await this.#run("NV_Write", true, body);
+      await this.run("NV_Write", true, body);
     }
   }
 
@@ -274,7 +279,7 @@ export class Tpm implements AsyncDisposable {
 
   async #ifThere(command: Command, sessions: boolean, body: Uint8Array): Promise<TpmReader | undefined> {
     try {
-      return await this.#run(command, sessions, body);
+      return await this.run(command, sessions, body);
     } catch (error) {
       if (error instanceof TpmError && isMissing(error.code)) return undefined;
       throw error;
@@ -282,7 +287,7 @@ export class Tpm implements AsyncDisposable {
   }
 
   /** The parameters of the answer, or its first handle and then them, as the command says. */
-  #run(command: Command, sessions: boolean, body: Uint8Array): Promise<TpmReader> {
+  run(command: Command, sessions: boolean, body: Uint8Array): Promise<TpmReader> {
     const mine = this.#last.then(() => this.#attempts(command, sessions, body));
     this.#last = mine.catch(() => undefined);
     return mine;
@@ -333,9 +338,11 @@ const empty = new Uint8Array();
 /** Fits the NV buffer of every TPM. */
 const nvPart = 512;
 
+const givesHandle: ReadonlySet<Command> = new Set(["CreatePrimary", "Load", "StartAuthSession"]);
+
 /** A handle comes before the length of the parameters; a command that gives one keeps it in front. */
 function afterHandle(command: Command, sessions: boolean, reader: TpmReader): TpmReader {
-  if (command === "CreatePrimary") return reader;
+  if (givesHandle.has(command)) return reader;
   if (sessions) reader.u32();
   return reader;
 }
@@ -356,7 +363,7 @@ function padded(bytes: Uint8Array): Uint8Array {
   return whole;
 }
 
-function registerSelection(indexes: readonly number[]): Uint8Array {
+export function registerSelection(indexes: readonly number[]): Uint8Array {
   const bits = new Uint8Array(3);
   for (const index of indexes) bits[index >> 3] = (bits[index >> 3] ?? 0) | (1 << (index & 7));
   return new TpmWriter().u32(1).u16(algorithms.sha256).u8(3).raw(bits).done();
