@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { appInit, desired, diskVolume, ids, imageVolume, volume } from "./volume-world.ts";
+
+const root = { uuid: ids.root, mountDir: "/" };
+const blank = volume(ids.data, 0n, { maxsizebytes: 4096n });
+
+describe("an app of EVE's own fields", () => {
+  it("is a virtual machine when it starts from a disk, with the firmware of its mode", () => {
+    for (const [mode, firmware, devices] of [
+      [0, "bios", "virtio"],
+      [1, "bios", "virtio"],
+      [3, "uefi", "virtio"],
+      [5, "bios", "legacy"],
+    ]) {
+      const fixedresources = { memory: 65_536, vcpus: 1, virtualizationMode: mode };
+      const [app] = desired(
+        [diskVolume(ids.root, 0n), blank],
+        [appInit({ fixedresources, volumeRefList: [root, { uuid: ids.data }] } as never)],
+      ).apps;
+      assert.deepEqual(app?.foreign?.vm, { firmware, devices, screen: false });
+      assert.deepEqual(
+        app?.foreign?.volumes.map(({ form }) => form),
+        ["disk", "blank"],
+      );
+      assert.equal(app?.hindrance, undefined);
+    }
+  });
+
+  it("installs itself from a second volume onto a blank first one", () => {
+    const [app] = desired(
+      [blank, diskVolume(ids.root, 0n)],
+      [appInit({ volumeRefList: [{ uuid: ids.data }, { uuid: ids.root }] })],
+    ).apps;
+    assert.notEqual(app?.foreign?.vm, undefined);
+    assert.equal(app?.pod.containers[0]?.contentTreeId, ids.disk);
+  });
+
+  const resources = { memory: 65_536, vcpus: 1 };
+  const refused: [string, object, object, string, RegExp][] = [
+    ["a device", {}, { adapters: [{ name: "gpu0" }] }, "UnsupportedAdapters", /adapters: .* nor gpu0/],
+    ["the node's own rights", {}, { service: true }, "UnsupportedService", /service/],
+    [
+      ...(["a disk without a hypervisor", {}] as const),
+      { fixedresources: { ...resources, virtualizationMode: 4 } },
+      ...(["UnsupportedMode", /NOHYPER starts no disk/] as const),
+    ],
+    [
+      ...(["processors of its own", {}] as const),
+      { fixedresources: { ...resources, pinCpu: true } },
+      ...(["UnsupportedPinning", /pin_cpu/] as const),
+    ],
+    ["a kernel on a volume", { target: 2 }, {}, "UnsupportedVolume", /target 2/],
+  ];
+  for (const [name, volumeMore, appMore, reason, why] of refused)
+    it(`waits, and says so, when it asks for ${name}`, () => {
+      const [app] = desired(
+        [diskVolume(ids.root, 0n, volumeMore)],
+        [appInit({ volumeRefList: [root], ...appMore })],
+      ).apps;
+      assert.equal(app?.hindrance?.reason, reason);
+      assert.match(app?.hindrance?.message ?? "", why);
+    });
+
+  const other = (more: object) =>
+    appInit({ uuidandversion: { uuid: ids.other, version: "1" }, volumeRefList: [root], ...more });
+  it("shares a volume only when both just read it, or one of them is off", () => {
+    const hindrances = (readonly: boolean, more: object = {}) =>
+      desired(
+        [imageVolume(ids.root, 0n, { readonly })],
+        [appInit({ volumeRefList: [root] }), other(more)],
+      ).apps.map(({ hindrance }) => hindrance?.reason);
+    assert.deepEqual(hindrances(false), [undefined, "VolumeInUse"]);
+    assert.deepEqual(hindrances(true), [undefined, undefined]);
+    assert.deepEqual(hindrances(false, { activate: false }), [undefined, undefined]);
+  });
+
+  it("is refused with a mount point that is none", () => {
+    const ask = () =>
+      desired([imageVolume(ids.root, 0n)], [appInit({ volumeRefList: [{ ...root, mountDir: "data" }] })]);
+    assert.throws(ask, { field: "apps[0].volumeRefList[0].mount_dir", message: /not an absolute path/ });
+  });
+});
