@@ -51,7 +51,7 @@ test("members see an object with its defaults, complete it, and judge what will 
       spec.color ??= "grey";
     },
     validate: (request) => {
-      const { color } = request.object?.["spec"] as { color?: string };
+      const { color } = (request.object?.["spec"] ?? {}) as { color?: string };
       if (color === "pink") throw refusedBy(request, `${request.user?.name} likes no pink`);
     },
   };

@@ -6,6 +6,9 @@ export {
   refusedBy,
   type Subject,
 } from "./admission.ts";
+export type { AuditSink } from "./audit/audit.ts";
+export { AuditFile, type AuditFileOptions } from "./audit/audit-file.ts";
+export { type AuditPolicy, AuditPolicyError, parseAuditPolicy } from "./audit/audit-policy.ts";
 export {
   type Authenticator,
   type Credentials,
@@ -52,7 +55,8 @@ export { type DeleteOutcome, ObjectRegistry, type WriteQuery } from "./rest/obje
 export type { PatchKind } from "./rest/patching.ts";
 export type { Target } from "./rest/target.ts";
 export type { WatchQuery } from "./rest/watching.ts";
-export { type Answer, ApiServer, type ApiServerOptions } from "./server.ts";
+export { ApiServer } from "./server.ts";
+export type { Answer, ApiServerOptions } from "./server-options.ts";
 export { type StatusCause, type StatusDetails, StatusError } from "./status-error.ts";
 export { meteredStore } from "./store/metered-store.ts";
 export { type PostgresOptions, PostgresStore } from "./store/postgres-store.ts";

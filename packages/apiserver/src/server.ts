@@ -1,23 +1,14 @@
 /**
  * A registry over HTTPS, as Kubernetes serves it.
  *
- *   request ── who? ── other services ── documents ── may they? ── bounds ── read │ watch │ write │ stream
+ *   request ── who? ── other services ── as whom? ── a seat ── may they? ── read │ watch │ write │ stream
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { TlsOptions } from "node:tls";
 import type { KindDefinition } from "@selvedge/apimachinery";
-import {
-  type Clock,
-  formatMetrics,
-  type Log,
-  type MetricRegistry,
-  metricsContentType,
-  type Random,
-  SystemRandom,
-  seconds,
-} from "@selvedge/base";
+import { formatMetrics, metricsContentType, type Random, SystemRandom, seconds } from "@selvedge/base";
+import { Audit, type AuditEntry, auditId } from "./audit/audit.ts";
 import {
   type Authenticator,
   authenticate,
@@ -25,73 +16,28 @@ import {
   credentialsOf,
   tokenAuthenticator,
 } from "./auth/authentication.ts";
-import { type Authorizer, defaultAuthorizer, requireAllowed } from "./auth/authorization.ts";
+import { type Authorizer, defaultAuthorizer, forbidden } from "./auth/authorization.ts";
 import { impersonated } from "./auth/impersonation.ts";
 import { type PostedPart, reviewKinds, tokenPart, type VirtualKind } from "./auth/review-kinds.ts";
-import type { ServiceAccountTokens } from "./auth/service-account-tokens.ts";
 import type { User } from "./auth/user.ts";
+import { FlowControl } from "./flow/flow-control.ts";
 import { serveComputed } from "./http/computed.ts";
 import { Documents, serveOpen } from "./http/documents.ts";
 import type { Exchange } from "./http/exchange.ts";
-import { InFlight, readsMax, writesMax } from "./http/limits.ts";
+import { serveIssuer } from "./http/issuer.ts";
 import { Listener } from "./http/listener.ts";
 import { isTrue } from "./http/query.ts";
 import { serveList, serveObject } from "./http/reads.ts";
 import { type RequestInfo, requestInfo } from "./http/request-info.ts";
 import { type RequestMeter, RequestMetrics } from "./http/request-metrics.ts";
-import { sendJson, sendStatus, warn } from "./http/respond.ts";
+import { sendStatus, warn } from "./http/respond.ts";
 import { serveWatch } from "./http/watches.ts";
 import { serveWrite, writesSubresource } from "./http/writes.ts";
-import type { ComputedKind } from "./rest/computed-kind.ts";
-import type { ObjectRegistry } from "./rest/object-registry.ts";
 import { storeRefusal, unknownResource } from "./rest/refusals.ts";
 import { resourcesOf } from "./rest/resources.ts";
 import { parseTarget, type Target } from "./rest/target.ts";
+import type { Answer, ApiServerOptions } from "./server-options.ts";
 import { StatusError } from "./status-error.ts";
-
-export interface ApiServerOptions {
-  readonly objects: ObjectRegistry;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Spreads the ends of watches; the system's when not given. */
-  readonly random?: Random;
-  /** Server certificate and key, and the CA client certificates must come from. */
-  readonly tls: Pick<TlsOptions, "cert" | "key" | "ca">;
-  /** Users by the SHA-256 of their bearer token, in hex. */
-  readonly tokens?: ReadonlyMap<string, User>;
-  /** Asked after client certificates and tokens. */
-  readonly authenticators?: readonly Authenticator[];
-  readonly authorizer?: Authorizer;
-  /** Makes and knows tokens of ServiceAccounts; none are when not given. */
-  readonly serviceAccounts?: ServiceAccountTokens;
-  /** Where others reach the server, for what tells them; its own name when not given. */
-  readonly externalUrl?: string;
-  /** Kinds whose objects are made when somebody asks. */
-  readonly computed?: readonly ComputedKind[];
-  /** Where requests are counted; what it holds is served at /metrics. */
-  readonly metrics?: MetricRegistry;
-  /**
-   * Answers a request to a subresource that the server does not know itself: exec, attach, portforward,
-   * log. Upgrades come with their socket. Only authorized users get this far.
-   */
-  readonly subresource?: (
-    target: Target,
-    request: IncomingMessage,
-    answer: Answer,
-    user: User,
-  ) => Promise<void>;
-  /** Other services on the same port, such as a registry: true when it has taken the request, which it then
-   * answers whole. `user` is undefined for strangers; their requests are refused by the service itself. */
-  readonly elsewhere?: (
-    request: IncomingMessage,
-    response: ServerResponse,
-    user: User | undefined,
-  ) => boolean | Promise<boolean>;
-}
-
-export type Answer =
-  | { readonly type: "response"; readonly response: ServerResponse }
-  | { readonly type: "upgrade"; readonly socket: Duplex; readonly head: Uint8Array };
 
 /** Upstream's: what is not a watch or a stream must be over by then. */
 const requestTimeout = seconds(60);
@@ -106,8 +52,8 @@ export class ApiServer {
   #documents: { readonly kinds: readonly KindDefinition[]; readonly all: Documents } | undefined;
   readonly #metrics: RequestMetrics | undefined;
   readonly #listener: Listener;
-  readonly #reads = new InFlight(readsMax);
-  readonly #writes = new InFlight(writesMax);
+  readonly #flow: FlowControl;
+  readonly #audit: Audit | undefined;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
@@ -120,7 +66,9 @@ export class ApiServer {
     ];
     this.#authorizer = options.authorizer ?? defaultAuthorizer;
     this.#virtual = reviewKinds(this.#authorizer, this.#authenticators);
-    const { metrics, clock, serviceAccounts } = options;
+    const { metrics, clock, serviceAccounts, audit, seats } = options;
+    this.#audit = audit && new Audit({ ...audit, clock });
+    this.#flow = new FlowControl({ clock, ...(metrics && { metrics }), ...(seats && { seats }) });
     this.#posted = serviceAccounts === undefined ? [] : [tokenPart(serviceAccounts)];
     this.#metrics = metrics === undefined ? undefined : new RequestMetrics(metrics, clock);
     this.#listener = new Listener(options.tls, {
@@ -150,10 +98,13 @@ export class ApiServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const meter = RequestMetrics.meter(this.#metrics, request, response);
+    const audit = new Audited();
+    response.once("close", () => audit.entry?.done(response.statusCode));
     try {
-      await this.#route(request, response, meter);
+      await this.#route(request, response, meter, audit);
     } catch (error) {
       const status = this.#refusal(error, request);
+      audit.entry?.refused(status);
       if (response.destroyed || response.writableEnded) return;
       if (response.headersSent) {
         response.end(`${JSON.stringify({ type: "ERROR", object: status.toStatus() })}\n`);
@@ -161,7 +112,12 @@ export class ApiServer {
     }
   }
 
-  async #route(request: IncomingMessage, response: ServerResponse, meter: RequestMeter): Promise<void> {
+  async #route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    meter: RequestMeter,
+    audit: Audited,
+  ): Promise<void> {
     const { pathname: path, searchParams: query } = parseUrl(request);
     const known = await this.#userOf(request);
     if ((await this.#options.elsewhere?.(request, response, known)) === true) return;
@@ -169,30 +125,47 @@ export class ApiServer {
     const reads = method === "GET" || method === "HEAD";
     if (reads && serveOpen(path, request, response)) return;
     const info = requestInfo(method, path, query);
-    const user = await this.#admit(request, known, info);
+    const id = auditId(request, this.#random);
+    response.setHeader("audit-id", id);
+    audit.entry = this.#audit?.begin(request, id, info, known);
+    const user = await this.#speaker(request, known, audit.entry);
+    using seat = await this.#flow.enter(user, () => goneWith(response));
+    await this.#authorize(info, user, audit.entry);
     if (info.type === "path") {
       if (reads && (await this.#currentDocuments()).serve(path, request, response)) return;
       if (reads && this.#serveMetrics(path, request, response)) return;
-      if (reads && (await this.#serveIssuer(path, request, response))) return;
+      if (reads && (await serveIssuer(path, request, response, this.#options))) return;
       throw unknownResource();
     }
     const target = await this.#target(path);
     const { deprecationWarning } = target.kind;
     if (deprecationWarning !== undefined) warn(response, deprecationWarning);
     meter.about(info.verb, target);
-    await this.#answer({ request, response, query, user, target });
+    await this.#answer({ request, response, query, user, target, audit: audit.entry }, seat);
   }
 
   async #userOf(request: IncomingMessage): Promise<User | undefined> {
     return (await authenticate(this.#authenticators, credentialsOf(request)))?.user;
   }
 
-  /** Who the request is made as, when they may do what it asks: whether there is such a thing comes later. */
-  async #admit(request: IncomingMessage, known: User | undefined, info: RequestInfo): Promise<User> {
+  /** Who the request is made as. */
+  async #speaker(
+    request: IncomingMessage,
+    known: User | undefined,
+    audit: AuditEntry | undefined,
+  ): Promise<User> {
     if (known === undefined) throw unauthorized();
-    const user = (await impersonated(known, request.rawHeaders, this.#authorizer)) ?? known;
-    await requireAllowed(this.#authorizer, { ...info, user });
-    return user;
+    const other = await impersonated(known, request.rawHeaders, this.#authorizer);
+    if (other !== undefined) audit?.impersonates(other);
+    return other ?? known;
+  }
+
+  /** Whether they may do what is asked: whether there is such a thing comes later. */
+  async #authorize(info: RequestInfo, user: User, audit: AuditEntry | undefined): Promise<void> {
+    const asked = { ...info, user };
+    const decision = await this.#authorizer.authorize(asked);
+    audit?.decided(decision);
+    if (!decision.allowed) throw forbidden(asked, decision.reason);
   }
 
   /** Figures of this program, for whoever may read them. */
@@ -205,21 +178,8 @@ export class ApiServer {
     return true;
   }
 
-  /** What others check tokens of ServiceAccounts with. */
-  async #serveIssuer(path: string, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    const { serviceAccounts, externalUrl = `https://${request.headers.host ?? "localhost"}` } = this.#options;
-    if (serviceAccounts === undefined) return false;
-    if (path === "/.well-known/openid-configuration") {
-      sendJson(request, response, 200, JSON.stringify(serviceAccounts.configuration(externalUrl)));
-      return true;
-    }
-    if (path !== "/openid/v1/jwks") return false;
-    const type = { "content-type": "application/jwk-set+json" };
-    sendJson(request, response, 200, JSON.stringify(await serviceAccounts.jwks()), type);
-    return true;
-  }
-
-  async #answer(exchange: Exchange): Promise<void> {
+  /** What takes as long as the client likes gives its seat back first. */
+  async #answer(exchange: Exchange, seat: Disposable): Promise<void> {
     const { request, response, query, user, target } = exchange;
     const computed = this.#options.computed?.find(({ kind }) => kind === target.kind);
     if (computed !== undefined) {
@@ -229,13 +189,16 @@ export class ApiServer {
     const ports = { ...this.#options, random: this.#random, virtual: this.#virtual, posted: this.#posted };
     const reads = request.method === "GET" || request.method === "HEAD";
     if (target.subresource !== undefined && !writesSubresource(target.subresource, exchange, this.#posted)) {
+      seat[Symbol.dispose]();
+      exchange.audit?.started(200);
       await this.#special(target, request, { type: "response", response }, user);
       return;
     }
     if (reads && isTrue(query.get("watch")) && target.subresource === undefined) {
+      seat[Symbol.dispose]();
+      exchange.audit?.started(200);
       return await serveWatch(exchange, ports);
     }
-    using _place = (reads ? this.#reads : this.#writes).enter();
     const timer = this.#options.clock.setTimer(requestTimeout, () => overdue(request, response));
     try {
       if (!reads) await serveWrite(exchange, ports);
@@ -248,16 +211,26 @@ export class ApiServer {
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): Promise<void> {
     const meter = RequestMetrics.meter(this.#metrics, request, undefined);
+    let audit: AuditEntry | undefined;
     try {
       const { pathname, searchParams: query } = parseUrl(request);
       const info = requestInfo(request.method ?? "GET", pathname, query);
-      const user = await this.#admit(request, await this.#userOf(request), info);
+      const known = await this.#userOf(request);
+      audit = this.#audit?.begin(request, auditId(request, this.#random), info, known);
+      const user = await this.#speaker(request, known, audit);
+      (await this.#flow.enter(user))[Symbol.dispose]();
+      await this.#authorize(info, user, audit);
       const target = await this.#target(pathname);
       meter.about("connect", target);
+      socket.once("close", () => audit?.done(101));
       await this.#special(target, request, { type: "upgrade", socket, head }, user);
+      audit?.started(101);
       meter.upgraded(101);
     } catch (error) {
       const status = this.#refusal(error, request);
+      audit?.refused(status);
+      audit?.done(status.code);
+      audit = undefined;
       meter.upgraded(status.code);
       const body = JSON.stringify(status.toStatus());
       socket.end(
@@ -319,6 +292,18 @@ function parseUrl(request: IncomingMessage): URL {
   } catch (error) {
     throw new StatusError(400, "BadRequest", "the URL cannot be read", undefined, { cause: error });
   }
+}
+
+/** The entry of a request that may turn out to have none. */
+class Audited {
+  entry: AuditEntry | undefined;
+}
+
+/** Aborts when nobody waits for the answer any more. */
+function goneWith(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  return gone.signal;
 }
 
 function unauthorized(): StatusError {

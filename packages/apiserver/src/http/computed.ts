@@ -9,16 +9,16 @@ import { partial, tableOf } from "../rest/table.ts";
 import type { Exchange } from "./exchange.ts";
 import { viewOf } from "./negotiation.ts";
 import { includeObject, isTrue, listQuery } from "./query.ts";
-import { sendJson } from "./respond.ts";
+import { answer } from "./respond.ts";
 
 export function serveComputed(exchange: Exchange, computed: ComputedKind, clock: Clock): void {
-  const { request, response, query, target } = exchange;
+  const { request, query, target } = exchange;
   const { kind, name, namespace, subresource } = target;
   if (subresource !== undefined) throw unknownResource();
   const reads = request.method === "GET" || request.method === "HEAD";
   if (!reads || isTrue(query.get("watch"))) throw methodNotAllowed();
   const view = viewOf(request.headers.accept);
-  const send = (value: unknown): void => sendJson(request, response, 200, JSON.stringify(value));
+  const send = (value: unknown): void => answer(exchange, 200, JSON.stringify(value));
   const table = (objects: readonly KubeObject[]): unknown =>
     tableOf(kind, objects, {}, clock.now(), includeObject(query));
   if (name !== undefined) {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AuditEntry } from "../audit/audit.ts";
 import type { User } from "../auth/user.ts";
 import type { Target } from "../rest/target.ts";
 
@@ -9,6 +10,8 @@ export interface Exchange {
   readonly query: URLSearchParams;
   readonly user: User;
   readonly target: Target;
+  /** Undefined: nothing of it is written down. */
+  readonly audit: AuditEntry | undefined;
 }
 
 /** What the request does, as authorization and discovery call it. */

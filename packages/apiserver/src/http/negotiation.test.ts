@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { InFlight } from "./limits.ts";
 import { aggregationOf, viewOf } from "./negotiation.ts";
 import { deleteOptions, isTrue, writeOptions } from "./query.ts";
 import { warningHeader } from "./respond.ts";
@@ -73,13 +72,4 @@ describe("a query", () => {
 it("a warning is quoted, once, and cannot break out of its header", () => {
   const { warning } = warningHeader(['unknown field "spec.a"', 'unknown field "spec.a"', "a\r\nb\\"]);
   assert.deepEqual(warning, ['299 - "unknown field \\"spec.a\\""', '299 - "a  b\\\\"']);
-});
-
-it("requests beyond the bound are told when to come again", () => {
-  const bound = new InFlight(1);
-  {
-    using _one = bound.enter();
-    assert.throws(() => bound.enter(), { code: 429, details: { retryAfterSeconds: 1 } });
-  }
-  bound.enter()[Symbol.dispose]();
 });

@@ -9,7 +9,7 @@ import { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
 import { type View, viewOf } from "./negotiation.ts";
 import { includeObject, listQuery } from "./query.ts";
-import { sendJson } from "./respond.ts";
+import { answer } from "./respond.ts";
 
 export interface ReadPorts {
   readonly objects: ObjectRegistry;
@@ -18,23 +18,23 @@ export interface ReadPorts {
 }
 
 export async function serveObject(exchange: Exchange, ports: ReadPorts): Promise<void> {
-  const { request, response, target } = exchange;
+  const { request, target } = exchange;
   const { kind, name = "", namespace, subresource } = target;
   const view = viewOf(request.headers.accept);
   const stored = await ports.objects.getStored(kind, name, namespace);
   if (subresource === "scale") {
-    sendJson(request, response, 200, JSON.stringify(scaleOf(kind, stored.object)));
+    answer(exchange, 200, JSON.stringify(scaleOf(kind, stored.object)));
     return;
   }
   if (view === "object") {
-    sendJson(request, response, 200, stored.json);
+    answer(exchange, 200, stored.json);
     return;
   }
-  sendJson(request, response, 200, JSON.stringify(shown(stored.object, view, exchange, ports)));
+  answer(exchange, 200, JSON.stringify(shown(stored.object, view, exchange, ports)));
 }
 
 export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<void> {
-  const { request, response, query, target } = exchange;
+  const { request, query, target } = exchange;
   const { kind, namespace } = target;
   const view = viewOf(request.headers.accept);
   if (query.has("sendInitialEvents")) throw forbiddenForList();
@@ -43,7 +43,7 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
   if (view === "table") {
     const objects = list.items.map(({ object }) => object);
     const table = tableOf(kind, objects, metadata, ports.clock.now(), includeObject(query));
-    sendJson(request, response, 200, JSON.stringify(table));
+    answer(exchange, 200, JSON.stringify(table));
     return;
   }
   const [apiVersion, name] =
@@ -56,7 +56,7 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
   // Objects are put in as the text they are stored as: reading and writing them again would be most of the
   // work.
   const head = JSON.stringify({ kind: name, apiVersion, metadata });
-  sendJson(request, response, 200, `${head.slice(0, -1)},"items":[${items.join(",")}]}`);
+  answer(exchange, 200, `${head.slice(0, -1)},"items":[${items.join(",")}]}`);
 }
 
 function forbiddenForList(): StatusError {

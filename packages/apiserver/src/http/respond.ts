@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, gzip } from "node:zlib";
 import type { StatusError } from "../status-error.ts";
+import type { Exchange } from "./exchange.ts";
 
 /** Upstream's: smaller answers cost more to pack than to send. */
 const gzipFrom = 128 * 1024;
@@ -42,6 +43,12 @@ export function sendJson(
     });
     response.end(packed);
   });
+}
+
+/** Answers a request with JSON text, which the audit log may want too. */
+export function answer(exchange: Exchange, code: number, json: string, headers: AnswerHeaders = {}): void {
+  exchange.audit?.answered(json);
+  sendJson(exchange.request, exchange.response, code, json, headers);
 }
 
 export function sendStatus(request: IncomingMessage, response: ServerResponse, refusal: StatusError): void {

@@ -17,7 +17,7 @@ import type { Exchange } from "./exchange.ts";
 import { viewOf } from "./negotiation.ts";
 import { deleteOptions, listQuery, writeOptions } from "./query.ts";
 import { type ReadPorts, shown } from "./reads.ts";
-import { sendJson, warningHeader } from "./respond.ts";
+import { answer, warningHeader } from "./respond.ts";
 
 export interface WritePorts extends ReadPorts {
   readonly objects: ObjectRegistry;
@@ -55,17 +55,33 @@ function isPart({ group, plural, subresource }: PostedPart, { kind, subresource:
 }
 
 export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise<void> {
-  const { request, response } = exchange;
+  const { request } = exchange;
   const { deprecationWarning } = exchange.target.kind;
   const warnings: string[] = deprecationWarning === undefined ? [] : [deprecationWarning];
   const body = await readBody(request);
-  const { code, body: answer } = await write(exchange, ports, body, (text) => warnings.push(text));
-  const object = answer as KubeObject;
+  if (exchange.audit?.wants("Request")) exchange.audit.asked(readable(body, exchange));
+  const { code, body: made } = await write(exchange, ports, body, (text) => warnings.push(text));
+  const object = made as KubeObject;
   const view = viewOf(request.headers.accept);
   const ofKind =
     object.kind === exchange.target.kind.kind && object.apiVersion === apiVersionOf(exchange.target.kind);
-  const shape = ofKind && view !== "object" ? shown(object, view, exchange, ports) : answer;
-  sendJson(request, response, code, JSON.stringify(shape), warningHeader(warnings));
+  const shape = ofKind && view !== "object" ? shown(object, view, exchange, ports) : made;
+  answer(exchange, code, JSON.stringify(shape), warningHeader(warnings));
+}
+
+/** A body as the audit log shows it; undefined: there is none, or none that can be read. */
+function readable(body: Uint8Array, { request, target: { kind } }: Exchange): unknown {
+  if (body.length === 0) return undefined;
+  const type = mediaTypeOf(request);
+  try {
+    const isPatch = request.method === "PATCH";
+    const message = request.method === "DELETE" ? deleteOptionsMessage : kind.protobuf;
+    return isPatch ? yamlOrJson(body).value : decodeBody(body, type, message).value;
+  } catch (error) {
+    // What is wrong with it the client is told.
+    if (error instanceof StatusError) return undefined;
+    throw error;
+  }
 }
 
 async function write(
