@@ -34,8 +34,8 @@ interface Policy {
 const stateBucket = "attestation";
 const measurementsBucket = "measurements";
 const logBucket = "event-logs";
-/** EVE leaves out what would make its request longer than 62 KiB. */
-const logBytesMax = 128 * 1024;
+/** EVE leaves out what would make its request longer than 62 KiB; ours are shorter. */
+const logBytesMax = 64 * 1024;
 
 /**
  * What was proved, in memory as far as every poll needs it and in the records as a whole: registers and

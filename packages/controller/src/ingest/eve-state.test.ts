@@ -89,7 +89,7 @@ describe("what nodes say of what they have", () => {
       book.take("node", message(content));
       book.forget("node");
       assert.deepEqual(book.of("node"), []);
-      assert.deepEqual([...records.entries("state/node")], []);
+      assert.deepEqual([...records.entries("state-node")], []);
     });
   }
 

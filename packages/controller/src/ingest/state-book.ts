@@ -180,7 +180,7 @@ export class StateBook {
 }
 
 function bucketOf(node: NodeId): string {
-  return `state/${node}`;
+  return `state-${node}`;
 }
 
 /** Of what is said, without when. */

@@ -50,6 +50,18 @@ export class SqliteRecords implements Records, Disposable {
     return rows.map(({ key, value }) => [key, value] as const);
   }
 
+  /** Everything, by its bucket and key. */
+  *all(): IterableIterator<readonly [bucket: string, key: string, value: Uint8Array]> {
+    const rows = this.#database.prepare("select bucket, key, value from records order by bucket, key");
+    for (const { bucket, key, value } of rows.iterate()) {
+      yield [String(bucket), String(key), value as Uint8Array] as const;
+    }
+  }
+
+  clear(): void {
+    this.#database.exec("delete from records");
+  }
+
   [Symbol.dispose](): void {
     this.#database.close();
   }

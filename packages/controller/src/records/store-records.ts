@@ -11,7 +11,8 @@ export const recordsPrefix = "-records/";
  */
 export class StoreRecords implements Records {
   readonly #store: Store;
-  readonly #held = new Map<string, Uint8Array>();
+  /** By bucket, then by key: a bucket is walked as often as nodes speak. */
+  readonly #held = new Map<string, Map<string, Uint8Array>>();
   /** Writes under way, one after another for each record. */
   readonly #writes = new Map<string, Promise<void>>();
   /** The first write that failed since somebody asked. */
@@ -20,7 +21,10 @@ export class StoreRecords implements Records {
   static async open(store: Store): Promise<StoreRecords> {
     const records = new StoreRecords(store);
     const { rows } = await store.list(recordsPrefix);
-    for (const { key, value } of rows) records.#held.set(key, Uint8Array.fromBase64(value));
+    for (const { key, value } of rows) {
+      const [bucket = "", ...rest] = key.slice(recordsPrefix.length).split("/");
+      records.#bucket(bucket).set(rest.join("/"), Uint8Array.fromBase64(value));
+    }
     return records;
   }
 
@@ -29,28 +33,27 @@ export class StoreRecords implements Records {
   }
 
   get(bucket: string, key: string): Uint8Array | undefined {
-    return this.#held.get(keyOf(bucket, key));
+    return this.#held.get(bucket)?.get(key);
   }
 
   put(bucket: string, key: string, value: Uint8Array): void {
     checkSize(bucket, key, value);
     const name = keyOf(bucket, key);
     const kept = new Uint8Array(value);
-    this.#held.set(name, kept);
+    this.#bucket(bucket).set(key, kept);
     this.#enqueue(name, kept);
   }
 
   delete(bucket: string, key: string): void {
     const name = keyOf(bucket, key);
-    if (this.#held.delete(name) || this.#writes.has(name)) this.#enqueue(name, undefined);
+    const held = this.#held.get(bucket);
+    const had = held?.delete(key) === true;
+    if (held?.size === 0) this.#held.delete(bucket);
+    if (had || this.#writes.has(name)) this.#enqueue(name, undefined);
   }
 
   entries(bucket: string): Iterable<readonly [key: string, value: Uint8Array]> {
-    const prefix = keyOf(bucket, "");
-    return [...this.#held]
-      .filter(([name]) => name.startsWith(prefix))
-      .map(([name, value]) => [name.slice(prefix.length), value] as const)
-      .sort(([one], [other]) => (one < other ? -1 : 1));
+    return [...(this.#held.get(bucket) ?? [])].sort(([one], [other]) => (one < other ? -1 : 1));
   }
 
   /** Resolves when everything put until now is safe; throws when something could not be written. */
@@ -59,6 +62,12 @@ export class StoreRecords implements Records {
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure !== undefined) throw failure.error;
+  }
+
+  #bucket(bucket: string): Map<string, Uint8Array> {
+    const held = this.#held.get(bucket) ?? new Map<string, Uint8Array>();
+    this.#held.set(bucket, held);
+    return held;
   }
 
   #enqueue(name: string, value: Uint8Array | undefined): void {
@@ -83,6 +92,8 @@ export class StoreRecords implements Records {
   }
 }
 
-function keyOf(bucket: string, key: string): string {
+/** Buckets have no slash in their names, keys may. */
+/** Where the store has a record. */
+export function keyOf(bucket: string, key: string): string {
   return `${recordsPrefix}${bucket}/${key}`;
 }
