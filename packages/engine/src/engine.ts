@@ -5,6 +5,7 @@
  *   reconciler   reads                                     writes
  *   content      desired                                   contents
  *   volume       desired, contents, apps                   volumes
+ *   port         desired                                   ports
  *   network      desired, apps                             networks, nics
  *   metadata     desired, contents, networks, nics, apps   patches, posted
  *   app          desired, contents, volumes, nics          apps
@@ -34,12 +35,15 @@ import type { HttpClient } from "./host/http.ts";
 import type { SftpClient } from "./host/sftp.ts";
 import { Identity } from "./identity/identity.ts";
 import type { KeyStore } from "./identity/key-store.ts";
+import { VaultKey } from "./identity/vault-key.ts";
 import type { MetadataListener } from "./metadata/metadata-domain.ts";
 import { createMetadata } from "./metadata/metadata-parts.ts";
 import { createNetworkDomain } from "./network/network-domain.ts";
 import type { NetworkDriver } from "./network/network-driver.ts";
 import { Operator } from "./operator/operator.ts";
 import type { PowerSwitch } from "./operator/power.ts";
+import { createPortDomain } from "./port/port-domain.ts";
+import type { PortDriver } from "./port/port-driver.ts";
 import type { HostFacts, LinkDialer } from "./ports.ts";
 import { createVolumeDomain } from "./volume/volume-domain.ts";
 import type { VolumeDriver } from "./volume/volume-driver.ts";
@@ -60,6 +64,8 @@ export interface EngineOptions {
   /** Undefined on a box that cannot run machines: it is a node all the same, and says so. */
   readonly hypervisor: Hypervisor | undefined;
   readonly networkDriver: NetworkDriver;
+  /** The node's own cards. */
+  readonly ports: PortDriver;
   /** Serves apps what the node tells them. */
   readonly metadata: MetadataListener;
   /**
@@ -99,12 +105,14 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const label = config.softSerial || config.serial;
   const identity = await Identity.open({ keys, disk, clock, random, log, label });
   const secrets = new Secrets(identity, clock);
+  const vault = await VaultKey.open({ keys, disk, random, log: log.child("vault") });
   const store = new EngineStore();
   const common = { store, disk, clock, random, log };
   const content = createContentDomain({
     ...{ ...common, http, sftp: options.sftp, images: options.images, architecture: host.architecture },
   });
   const volume = createVolumeDomain({ ...common, driver: options.volumes });
+  const port = createPortDomain({ ...common, driver: options.ports, settings });
   const network = createNetworkDomain({
     ...common,
     driver: options.networkDriver,
@@ -129,7 +137,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     envelope: (payload) => control.envelope(payload),
   });
   const control: Control = new Control({
-    ...{ ...common, http, config, identity, secrets, host, deviceLog, engineVersion },
+    ...{ ...common, http, config, identity, secrets, vault, host, deviceLog, engineVersion },
     ...{ accepted, settings, operator, hardware: options.hardware, linkDialer: options.linkDialer },
     firmwareVersion: options.firmwareVersion,
     apps: app,
@@ -142,7 +150,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isFromController: (data, signature) => secrets.isFromController(data, signature),
   });
   // In the order in which they begin; they end the other way round.
-  const domains = [content, volume, network, ...(app === undefined ? [] : [app]), metadata];
+  const domains = [content, volume, port, network, ...(app === undefined ? [] : [app]), metadata];
   const reconcilers = [
     ...domains.map(({ reconciler }) => reconciler),
     control.reporter,

@@ -3,7 +3,15 @@ import { describe, it } from "node:test";
 import { type EngineFlags, FlagError, parseFlags } from "./flags.ts";
 
 const folders = ["--config", "c", "--state", "s", "--run", "r"];
-const base = { config: "c", state: "s", run: "r", guest: undefined, accel: "auto", power: "engine" } as const;
+const base = {
+  config: "c",
+  state: "s",
+  run: "r",
+  guest: undefined,
+  accel: "auto",
+  power: "engine",
+  ports: "system",
+} as const;
 
 const good: readonly (readonly [string, readonly string[], EngineFlags | undefined])[] = [
   ["asks for help", ["--help"], undefined],
@@ -15,8 +23,27 @@ const good: readonly (readonly [string, readonly string[], EngineFlags | undefin
   ],
   [
     "speaks to the kernel's TPM, and says how machines run",
-    [...folders, "--tpm", "device:/dev/tpmrm0", "--guest", "g", "--accel", "tcg", "--power", "system"],
-    { ...base, tpm: { kind: "device", path: "/dev/tpmrm0" }, guest: "g", accel: "tcg", power: "system" },
+    [
+      ...folders,
+      "--tpm",
+      "device:/dev/tpmrm0",
+      "--guest",
+      "g",
+      "--accel",
+      "tcg",
+      "--power",
+      "system",
+      "--ports",
+      "engine",
+    ],
+    {
+      ...base,
+      tpm: { kind: "device", path: "/dev/tpmrm0" },
+      guest: "g",
+      accel: "tcg",
+      power: "system",
+      ports: "engine",
+    },
   ],
 ];
 

@@ -14,6 +14,8 @@ export interface EngineFlags {
   /** Folder of the guest's kernel and initramfs; without one the node runs no apps. */
   readonly guest: string | undefined;
   readonly accel: "auto" | "kvm" | "tcg";
+  /** Who looks after the box's own network cards: its system, or the engine as its configuration says. */
+  readonly ports: "system" | "engine";
   /** What a reboot takes down: the box, or only this engine and its apps. */
   readonly power: "system" | "engine";
 }
@@ -31,6 +33,8 @@ export const usage: string = `selvedge engine: a node's software. Enrols the box
   --tpm WHERE    swtpm:SOCKET, device:/dev/tpmrm0, or none to keep keys in a file of the state folder
   --guest DIR    kernel and initramfs of apps' machines (packages/guest/build.ts makes them)
   --accel HOW    auto (KVM where it is, else emulation), kvm or tcg; default auto
+  --ports WHO    who sets up the network cards: system (the box's own), or engine (as the configuration says);
+                 default system
   --power WHAT   what a reboot takes down: system (the box), or engine (the engine and its apps); default engine
   --help         this
 
@@ -50,6 +54,7 @@ export function parseFlags(args: readonly string[]): EngineFlags | undefined {
         tpm: { type: "string" },
         guest: { type: "string" },
         accel: { type: "string", default: "auto" },
+        ports: { type: "string", default: "system" },
         power: { type: "string", default: "engine" },
         help: { type: "boolean", default: false },
       },
@@ -69,6 +74,9 @@ export function parseFlags(args: readonly string[]): EngineFlags | undefined {
   const power = values["power"];
   if (power !== "system" && power !== "engine")
     throw new FlagError(`--power ${String(power)}: write system or engine`);
+  const ports = values["ports"];
+  if (ports !== "system" && ports !== "engine")
+    throw new FlagError(`--ports ${String(ports)}: write system or engine`);
   const guest = values["guest"];
   return {
     config: required("config"),
@@ -76,7 +84,7 @@ export function parseFlags(args: readonly string[]): EngineFlags | undefined {
     run: required("run"),
     tpm: parseTpm(required("tpm")),
     guest: typeof guest === "string" ? guest : undefined,
-    ...{ accel, power },
+    ...{ accel, power, ports },
   };
 }
 

@@ -36,6 +36,8 @@ import type { KeyStore } from "./identity/key-store.ts";
 import { TpmKeyStore } from "./identity/tpm/tpm-key-store.ts";
 import { MetadataServer } from "./metadata/linux/metadata-server.ts";
 import { LinuxNetworkDriver } from "./network/linux/linux-network-driver.ts";
+import { controllerProbe } from "./port/linux/controller-probe.ts";
+import { LinuxPortDriver } from "./port/linux/linux-port-driver.ts";
 import type { HostFacts } from "./ports.ts";
 import { engineVersion } from "./version.ts";
 import { QemuImgDriver } from "./volume/qemu/qemu-img-driver.ts";
@@ -78,6 +80,11 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
   using http = new NodeHttpClient();
   const host = await readHostFacts();
   const hypervisor = await openHypervisor(flags, host, disk, clock, log);
+  await using ports = new LinuxPortDriver({
+    ...{ manages: flags.ports === "engine", folder: join(flags.run, "ports") },
+    resolvConf: "/etc/resolv.conf",
+    probe: controllerProbe(config.baseUrl, config.roots),
+  });
   await using engine = await createEngine({
     ...{ clock, random, sink, disk, http, keys, config, engineVersion, networkPrefix, hypervisor },
     // What the processor could do counts only where machines of ours do it.
@@ -88,6 +95,7 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     sftp: new SshSftpClient(),
     edgeview: new WsEdgeviewNet(),
     metadata: new MetadataServer(log),
+    ports,
     networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: join(flags.run, "network") }),
     firmwareVersion: await readFirmwareVersion(),
     hardware: new LinuxHardware({ ownPrefix: networkPrefix }),

@@ -17,6 +17,7 @@ describe("network, in a namespace of its own", { skip, timeout: 120_000 }, () =>
   const worlds: readonly (readonly [string, string])[] = [
     ["serves, protects and separates two apps, and leaves nothing behind", "network-world.ts"],
     ["tells apps what they ask, and nobody else", "metadata-world.ts"],
+    ["believes ports that lead to the controller, and goes back to them", "ports-world.ts"],
     ["keeps to what access lists say, on every way in and out", "access-world.ts"],
   ];
   for (const [name, file] of worlds)

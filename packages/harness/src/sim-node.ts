@@ -162,6 +162,12 @@ export class SimNode {
       hypervisor: this.hypervisor.open(),
       networkDriver: life.lend(this.networkDriver.open()),
       // Simulated apps ask nothing of their node.
+      ports: {
+        manages: false,
+        apply: async () => {},
+        look: async () => new Map(),
+        probe: async () => {},
+      },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       networkPrefix: "sv",
       host: this.#facts(address),

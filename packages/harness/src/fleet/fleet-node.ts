@@ -66,6 +66,12 @@ export class FleetNode implements AsyncDisposable {
       edgeview: noEdgeview,
       hypervisor: hypervisor.open(),
       networkDriver: new SimNetworkDriver(random).open(),
+      ports: {
+        manages: false,
+        apply: async () => {},
+        look: async () => new Map(),
+        probe: async () => {},
+      },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       networkPrefix: "sv",
       host: {

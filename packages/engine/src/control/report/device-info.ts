@@ -5,7 +5,7 @@ import type { Instant } from "@selvedge/base";
 import { ext, info, setExtension } from "@selvedge/eve-api";
 import type { DesiredState } from "../../desired.ts";
 import type { Adapter, BlockDevice, Hardware } from "../../hardware/hardware.ts";
-import type { AppStatus, ContentStatus } from "../../observed.ts";
+import type { AppStatus, ContentStatus, PortsStatus } from "../../observed.ts";
 import type { HostFacts } from "../../ports.ts";
 import type { Attestation } from "../attestation.ts";
 import type { Refusal } from "../config-acceptor.ts";
@@ -20,6 +20,7 @@ import {
   trustPart,
 } from "./device-node.ts";
 import { type InfoMessage, infoMessage } from "./info-messages.ts";
+import { portsPart } from "./port-info.ts";
 
 export interface DeviceFacts {
   readonly node: string;
@@ -31,6 +32,7 @@ export interface DeviceFacts {
   readonly inventory: Hardware;
   readonly disks: readonly BlockDevice[];
   readonly adapters: readonly Adapter[];
+  readonly ports: PortsStatus | undefined;
   readonly stateFolder: string;
   /** PEM, as the box was given them. */
   readonly roots: readonly string[];
@@ -66,6 +68,7 @@ const attestationStates: Readonly<Record<Attestation["state"], info.AttestationS
   certs: info.AttestationState.NONCE_WAIT,
   nonce: info.AttestationState.NONCE_WAIT,
   quote: info.AttestationState.ATTEST_WAIT,
+  escrow: info.AttestationState.ATTEST_ESCROW_WAIT,
   waiting: info.AttestationState.RESTART_WAIT,
   complete: info.AttestationState.COMPLETE,
 };
@@ -94,6 +97,7 @@ export function deviceInfo(facts: DeviceFacts): InfoMessage {
     attestationInfo: { state: attestationStates[facts.attestation] },
     apiCapability: info.APICapability.API_CAPABILITY_START_DELAY_IN_SECONDS,
     optionalCapabilities: { hwInventorySupport: true },
+    ...portsPart(facts.ports),
     ...lifePart(facts.life),
     ...makerPart(inventory, desired?.node?.names, facts),
     ...storagePart(facts.disks, { folder: facts.stateFolder, totalBytes: facts.storageBytes }),

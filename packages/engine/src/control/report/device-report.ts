@@ -52,6 +52,7 @@ export class DeviceReport {
       storageBytes: totalBytes,
       disks: await hardware.disks(),
       adapters: await hardware.adapters(),
+      ports: store.ports.get(),
       stateFolder: disk.absolute(""),
       identityStore: identity.keys.kind,
       keysPlace: identity.keys.place,

@@ -1,0 +1,95 @@
+/** How the node's ports are, and which configurations of them were tried, as ZInfoDevice has it. Pure. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { devmodelCommon, type info, infoCommon, netCommon } from "@selvedge/eve-api";
+import type { PortSpec } from "../../desired.ts";
+import type { PortsStatus } from "../../observed.ts";
+import type { PortConfig } from "../../port/port-book.ts";
+import type { CardState } from "../../port/port-driver.ts";
+
+type AdapterInfo = NonNullable<MessageInitShape<typeof info.ZInfoDeviceSchema>["systemAdapter"]>;
+type PortInfo = NonNullable<
+  NonNullable<MessageInitShape<typeof info.DevicePortStatusSchema>["ports"]>[number]
+>;
+
+/** Nothing on a node whose controller says nothing of ports. */
+export function portsPart(status: PortsStatus | undefined): { readonly systemAdapter?: AdapterInfo } {
+  if (status === undefined) return {};
+  const { book, cards, failed } = status;
+  return {
+    systemAdapter: {
+      currentIndex: book.current,
+      status: book.configs.map((config, at) => {
+        const live = at === book.current ? cards : {};
+        return configInfo(config, live, at === book.current ? failed : []);
+      }),
+    },
+  };
+}
+
+/** EVE's name for what its agent has from the controller. */
+const fromController = "zedagent";
+/** The form of the list that EVE reports since it tells errors of each port. */
+const listVersion = 1;
+
+function configInfo(
+  config: PortConfig,
+  cards: Readonly<Record<string, CardState>>,
+  failed: readonly string[],
+): NonNullable<AdapterInfo["status"]>[number] {
+  const { since, lastFailed, lastSucceeded, lastError } = config;
+  return {
+    ...{ version: listVersion, key: fromController, timePriority: timestampFromMs(since), lastError },
+    ...(lastFailed === undefined ? {} : { lastFailed: timestampFromMs(lastFailed) }),
+    ...(lastSucceeded === undefined ? {} : { lastSucceeded: timestampFromMs(lastSucceeded) }),
+    ports: config.ports.map((port) =>
+      portInfo(port, cards[port.interface], failed.includes(port.name), since),
+    ),
+  };
+}
+
+function portInfo(port: PortSpec, card: CardState | undefined, failed: boolean, since: number): PortInfo {
+  const { PhyIoUsageMgmtAndApps, PhyIoUsageShared } = devmodelCommon.PhyIoMemberUsage;
+  const { Static, DHCPNone, Client } = netCommon.DHCPType;
+  const { address = { kind: "dhcp" } } = port;
+  const fixed = address.kind === "static" ? address : undefined;
+  const why = port.fault ?? (failed ? "the controller does not answer by it" : missing(port, card));
+  const [ntpServer = "", ...moreNtpServers] = fixed?.ntp ?? [];
+  return {
+    ...{ ifname: port.interface, name: port.name, isMgmt: port.uplink, cost: port.cost },
+    networkUUID: port.networkId ?? "",
+    usage: port.uplink ? PhyIoUsageMgmtAndApps : PhyIoUsageShared,
+    dhcpType: { static: Static, dhcp: Client, none: DHCPNone }[address.kind],
+    subnet: fixed?.address ?? card?.addresses[0] ?? "",
+    ...{ ntpServer, moreNtpServers },
+    ...(port.proxy === undefined ? {} : { proxy: proxyInfo(port.proxy) }),
+    macAddr: card?.mac ?? "",
+    IPAddrs: (card?.addresses ?? []).map((it) => it.replace(/\/.*/, "")),
+    defaultRouters: card?.gateway ? [card.gateway] : [],
+    dns: { DNSservers: [...(card?.dns ?? fixed?.dns ?? [])], DNSdomain: fixed?.domain ?? "" },
+    up: card?.up ?? false,
+    mtu: card?.mtu ?? port.mtu ?? 0,
+    ...(why === undefined ? {} : { err: { description: why, severity: infoCommon.Severity.ERROR } }),
+    configSource: {
+      origin: netCommon.NetworkConfigOrigin.CONTROLLER,
+      submittedAt: timestampFromMs(since),
+    },
+  };
+}
+
+/** Of a configuration that is not in force nothing is known of the cards. */
+function missing({ interface: name }: PortSpec, card: CardState | undefined): string | undefined {
+  if (card === undefined) return undefined;
+  return card.up ? undefined : `${name} has no carrier`;
+}
+
+function proxyInfo({ server, exceptions }: NonNullable<PortSpec["proxy"]>): NonNullable<PortInfo["proxy"]> {
+  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(server ?? "") ?? [];
+  return {
+    proxies:
+      server === undefined
+        ? []
+        : [{ type: netCommon.proxyProto.PROXY_HTTPS, server: host, port: Number(port) }],
+    exceptions: exceptions.join(","),
+  };
+}

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { config } from "@selvedge/eve-api";
+import type { PortSpec } from "../desired.ts";
+import { translatePorts } from "./translate-ports.ts";
+
+type Init = object;
+const card = { ptype: 1, logicallabel: "eth0", phylabel: "p0", phyaddrs: { Ifname: "enp1s0" } };
+const network = { id: "n", type: 4, ip: { dhcp: 4 } };
+const adapter = { name: "wan", lowerLayerName: "eth0", uplink: true, networkUUID: "n" };
+const base: Init = { deviceIoList: [card], networks: [network], systemAdapterList: [adapter] };
+const one = (more: Init): Partial<PortSpec> =>
+  translatePorts(create(config.EdgeDevConfigSchema, { ...base, ...more } as never))?.[0] ?? {};
+const adapted = (more: object): Init => ({ systemAdapterList: [{ ...adapter, ...more }] });
+const networked = (more: object): Init => ({ networks: [{ ...network, ...more }] });
+const fixed = {
+  dhcp: 1,
+  subnet: "192.0.2.0/24",
+  gateway: "192.0.2.1",
+  dns: ["192.0.2.53", "x"],
+  domain: "d",
+  ntp: "t",
+};
+
+const rows: readonly (readonly [string, Init, Partial<PortSpec>])[] = [
+  [
+    "a card by its label",
+    {},
+    { name: "wan", interface: "enp1s0", uplink: true, cost: 0, address: { kind: "dhcp" } },
+  ],
+  [
+    "the adapter's own name where it names no card",
+    adapted({ name: "eth0", lowerLayerName: "" }),
+    { interface: "enp1s0" },
+  ],
+  [
+    "its labels, and not those that are EVE's own",
+    adapted({ sharedLabels: ["a", "uplink", "b"] }),
+    { labels: ["a", "b"] },
+  ],
+  ["a cost, up to 255", adapted({ cost: 1000 }), { cost: 255 }],
+  [
+    "a port that is no uplink and has no network",
+    { systemAdapterList: [adapter, { ...adapter, uplink: false }] },
+    { uplink: true },
+  ],
+  ["all as uplinks when none is named", adapted({ uplink: false }), { uplink: true }],
+  [
+    "a static address",
+    { ...adapted({ addr: "192.0.2.7" }), ...networked({ ip: fixed, mtu: 9000 }) },
+    {
+      mtu: 9000,
+      address: {
+        ...{ kind: "static", address: "192.0.2.7/24", gateway: "192.0.2.1" },
+        ...{ dns: ["192.0.2.53"], domain: "d", ntp: ["t"] },
+      },
+    },
+  ],
+  [
+    "a proxy",
+    networked({
+      entProxy: { proxies: [{ proto: 1, server: "proxy", port: 8080 }], exceptions: "a.org, 10.0.0.0/8" },
+    }),
+    {
+      proxy: {
+        server: "proxy:8080",
+        exceptions: ["a.org", "10.0.0.0/8"],
+        certificates: [],
+        automatic: false,
+      },
+    },
+  ],
+  [
+    "a proxy that is found by a script",
+    networked({ entProxy: { pacfile: "x" } }),
+    { proxy: { server: undefined, exceptions: [], certificates: [], automatic: true } },
+  ],
+];
+
+const faults: readonly (readonly [RegExp, Init])[] = [
+  [/no card is called eth0/, { deviceIoList: [] }],
+  [/several cards are called eth0/, { deviceIoList: [card, card] }],
+  [/eth0 is wireless/, { deviceIoList: [{ ...card, ptype: 5 }] }],
+  [/eth0 is no network card/, { deviceIoList: [{ ...card, ptype: 2 }] }],
+  [/no phyaddrs.ifname/, { deviceIoList: [{ ...card, phyaddrs: {} }] }],
+  [/no phyaddrs.ifname/, { deviceIoList: [{ ...card, phyaddrs: { ifname: "a name that is too long" } }] }],
+  [/is a VLAN or a bond/, { deviceIoList: [], vlans: [{ logicallabel: "eth0", interfaceName: "eth0.5" }] }],
+  [/no network has id x/, adapted({ networkUUID: "x" })],
+  [/needs a network/, adapted({ networkUUID: "" })],
+  [/needs a static address or DHCP/, networked({ ip: { dhcp: 2 } })],
+  [/type: 9 is not IPv4/, networked({ type: 9 })],
+  [/networks.ip: is missing/, networked({ ip: undefined })],
+  [/ip.dhcp: 0 is none of/, networked({ ip: {} })],
+  [/addr: "" is not an IPv4 address/, networked({ ip: fixed })],
+  [/subnet: "" is not a network/, { ...adapted({ addr: "192.0.2.7" }), ...networked({ ip: { dhcp: 1 } }) }],
+  [
+    /gateway: "x" is not/,
+    { ...adapted({ addr: "192.0.2.7" }), ...networked({ ip: { ...fixed, gateway: "x" } }) },
+  ],
+  [/mtu: 100 is not between/, networked({ mtu: 100 })],
+];
+
+describe("ports", () => {
+  for (const [name, more, wanted] of rows)
+    it(`take ${name}`, () => {
+      const port = one(more);
+      assert.equal(port.fault, undefined);
+      for (const [key, value] of Object.entries(wanted)) assert.deepEqual(port[key as keyof PortSpec], value);
+    });
+  for (const [why, more] of faults) it(`say ${why.source}`, () => assert.match(one(more).fault ?? "", why));
+
+  it("are left alone by a configuration that says nothing of them", () => {
+    assert.equal(
+      translatePorts(create(config.EdgeDevConfigSchema, { deviceIoList: [card] } as never)),
+      undefined,
+    );
+  });
+});

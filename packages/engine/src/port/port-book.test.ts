@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { instant } from "@selvedge/base";
+import { emptyBook, nextStep, type PortBook, type PortConfig, withNewest, withResult } from "./port-book.ts";
+
+const times = { testMs: 300_000, betterMs: 600_000 };
+const config = (digest: string, more: Partial<PortConfig> = {}): PortConfig => ({
+  ...{ digest, ports: [], since: instant(0), lastError: "", ...more },
+});
+const good = { lastSucceeded: instant(1000) };
+const bad = { lastFailed: instant(2000), lastError: "no" };
+const book = (current: number, ...configs: PortConfig[]): PortBook => ({ configs, current });
+const minute = 60_000;
+
+describe("the next step with the ports", () => {
+  const rows: readonly (readonly [string, PortBook, number, number | undefined, object])[] = [
+    ["is none without a configuration", emptyBook, 0, undefined, { do: "keep", againMs: times.testMs }],
+    ["is to try what is new", book(1, config("b"), config("a", good)), 5000, 1000, { do: "try", index: 0 }],
+    [
+      "is to apply what was in force after a start",
+      book(0, config("a", good)),
+      5000,
+      undefined,
+      { do: "try", index: 0 },
+    ],
+    [
+      "is to leave alone what works",
+      book(0, config("a", good)),
+      1000 + minute,
+      1000,
+      { do: "keep", againMs: 4 * minute },
+    ],
+    [
+      "is to test what works, now and then",
+      book(0, config("a", good)),
+      1000 + 5 * minute,
+      1000,
+      { do: "try", index: 0 },
+    ],
+    [
+      "is to try a newer one again after a while",
+      book(1, config("b", bad), config("a", good)),
+      ...([2000 + 10 * minute, 2000 + 9 * minute, { do: "try", index: 0 }] as const),
+    ],
+    [
+      "is the next one when the one in force fails",
+      book(0, config("b", bad), config("a", bad)),
+      3000,
+      2000,
+      { do: "try", index: 1 },
+    ],
+    [
+      "is the newest when all have failed",
+      book(1, config("b", bad), config("a", bad)),
+      2000 + 5 * minute,
+      2000,
+      { do: "try", index: 0 },
+    ],
+    [
+      "waits before it goes round again",
+      book(1, config("b", bad), config("a", bad)),
+      2000 + minute,
+      2000,
+      { do: "keep", againMs: 4 * minute },
+    ],
+  ];
+  for (const [name, state, now, tested, wanted] of rows)
+    it(name, () => {
+      const { why: _why, ...step } = {
+        why: "",
+        ...nextStep(state, instant(now), tested === undefined ? undefined : instant(tested), times),
+      };
+      assert.deepEqual(step, wanted);
+    });
+});
+
+describe("the book of ports", () => {
+  it("goes back to the last that worked when a new one fails", () => {
+    const after = withResult(book(1, config("b"), config("a", good)), 0, "no way", instant(9000));
+    assert.deepEqual([after.current, after.configs[0]?.lastError], [1, "no way"]);
+  });
+
+  it("believes a new one that works", () => {
+    const after = withResult(book(1, config("b"), config("a", good)), 0, undefined, instant(9000));
+    assert.deepEqual([after.current, after.configs[0]?.lastSucceeded], [0, 9000]);
+  });
+
+  it("does not tell of every success", () => {
+    const before = book(0, config("a", good));
+    assert.equal(withResult(before, 0, undefined, instant(9000)).configs[0]?.lastSucceeded, 1000);
+    assert.equal(withResult(before, 0, undefined, instant(9_000_000)).configs[0]?.lastSucceeded, 9_000_000);
+  });
+
+  it("keeps the one that works among many that do not", () => {
+    let state = book(0, config("a", good));
+    for (const digest of ["b", "c", "d", "e", "f", "g", "h"]) {
+      state = withNewest(state, digest, [], instant(5000));
+      state = withResult(state, 0, "no", instant(6000));
+    }
+    assert.equal(state.configs[state.current]?.digest, "a");
+    assert.ok(state.configs.length <= 7, `${state.configs.length}`);
+  });
+
+  it("takes the same again for the same", () => {
+    const before = book(0, config("a", good));
+    assert.equal(withNewest(before, "a", [], instant(1)), before);
+  });
+});

@@ -1,0 +1,129 @@
+/** Configurations of the node's ports, newest first, and how each has proved itself. Pure. */
+import type { Instant } from "@selvedge/base";
+import type { PortSpec } from "./port-spec.ts";
+
+export interface PortConfig {
+  /** Tells it from others. */
+  readonly digest: string;
+  readonly ports: readonly PortSpec[];
+  readonly since: Instant;
+  readonly lastFailed?: Instant;
+  readonly lastSucceeded?: Instant;
+  /** Empty while it works. */
+  readonly lastError: string;
+}
+
+export interface PortBook {
+  readonly configs: readonly PortConfig[];
+  /** The one in force. */
+  readonly current: number;
+}
+
+export const emptyBook: PortBook = { configs: [], current: 0 };
+
+/** Kept besides the newest: the last that worked must be among them. */
+const configsMax = 4;
+
+/** With a new configuration in front; one that was there before comes to the front with what is known of it. */
+export function withNewest(
+  book: PortBook,
+  digest: string,
+  ports: readonly PortSpec[],
+  now: Instant,
+): PortBook {
+  if (book.configs[0]?.digest === digest) return book;
+  const inForce = book.configs[book.current];
+  const newest: PortConfig = { digest, ports, since: now, lastError: "" };
+  const others = book.configs.filter((it) => it.digest !== digest);
+  const kept = others.filter((it, at) => at < configsMax || it === inForce || it === lastGood(others));
+  const configs = [newest, ...kept];
+  return {
+    configs,
+    current:
+      inForce === undefined
+        ? 0
+        : Math.max(
+            0,
+            configs.findIndex((it) => it.digest === inForce.digest),
+          ),
+  };
+}
+
+export type PortStep =
+  /** Make it so and see whether the controller is reached. */
+  | { readonly do: "try"; readonly index: number; readonly why: string }
+  /** The one in force works as far as is known. */
+  | { readonly do: "keep"; readonly againMs: number };
+
+export interface StepTimes {
+  /** How often the one in force is tested. */
+  readonly testMs: number;
+  /** How often a newer one that failed is tried again. */
+  readonly betterMs: number;
+}
+
+/** What to do next. `tested` is when the one in force was last tried, undefined after a start. */
+export function nextStep(
+  book: PortBook,
+  now: Instant,
+  tested: Instant | undefined,
+  times: StepTimes,
+): PortStep {
+  const { configs, current } = book;
+  const [newest] = configs;
+  if (newest === undefined) return { do: "keep", againMs: times.testMs };
+  if (newest.lastFailed === undefined && newest.lastSucceeded === undefined)
+    return { do: "try", index: 0, why: "it is new" };
+  if (tested === undefined) return { do: "try", index: current, why: "the engine began" };
+  const inForce = configs[current];
+  if (inForce !== undefined && failing(inForce)) {
+    // Each in turn, and the newest again when all have failed.
+    const next = (current + 1) % configs.length;
+    const pause = current + 1 < configs.length ? 0 : times.testMs;
+    const left = tested + pause - now;
+    return left > 0 ? { do: "keep", againMs: left } : { do: "try", index: next, why: "the one before fails" };
+  }
+  const betterIn =
+    current === 0 || times.betterMs === 0
+      ? Number.POSITIVE_INFINITY
+      : (newest.lastFailed ?? 0) + times.betterMs - now;
+  if (betterIn <= 0) return { do: "try", index: 0, why: "it may work by now" };
+  const testIn = tested + times.testMs - now;
+  if (testIn <= 0) return { do: "try", index: current, why: "it is time to look" };
+  return { do: "keep", againMs: Math.min(testIn, betterIn) };
+}
+
+/** Two failures in a row are one too many for a configuration that worked; a new one has only one. */
+export function withResult(book: PortBook, index: number, error: string | undefined, now: Instant): PortBook {
+  const before = book.configs[index];
+  if (before === undefined) return book;
+  const after: PortConfig =
+    error === undefined
+      ? { ...before, lastSucceeded: successTime(before, now), lastError: "" }
+      : { ...before, lastFailed: now, lastError: error };
+  const configs = book.configs.with(index, after);
+  if (error === undefined) return { configs, current: index };
+  // The one that failed makes way for the last that worked.
+  const good = lastGood(configs);
+  const fallback = good === undefined ? index : configs.indexOf(good);
+  return { configs, current: fallback };
+}
+
+/** A success is worth telling after a failure, and once in a while. */
+const successEvery = 3_600_000;
+
+function successTime(before: PortConfig, now: Instant): Instant {
+  const { lastSucceeded } = before;
+  if (lastSucceeded === undefined || failing(before) || now - lastSucceeded >= successEvery) return now;
+  return lastSucceeded;
+}
+
+function lastGood(configs: readonly PortConfig[]): PortConfig | undefined {
+  return configs
+    .filter((it) => it.lastSucceeded !== undefined && !failing(it))
+    .toSorted((left, right) => (right.lastSucceeded ?? 0) - (left.lastSucceeded ?? 0))[0];
+}
+
+function failing({ lastFailed, lastSucceeded }: PortConfig): boolean {
+  return lastFailed !== undefined && lastFailed >= (lastSucceeded ?? 0);
+}

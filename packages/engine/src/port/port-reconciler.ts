@@ -1,0 +1,174 @@
+import { createHash } from "node:crypto";
+import { type Clock, describeError, instant, type Log, type Millis, millis } from "@selvedge/base";
+import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import type { EngineStore } from "../engine-store.ts";
+import type { Disk } from "../host/disk.ts";
+import { emptyBook, nextStep, type PortBook, type StepTimes, withNewest, withResult } from "./port-book.ts";
+import type { PortDriver, PortWish } from "./port-driver.ts";
+import type { PortSpec } from "./port-spec.ts";
+
+export interface PortParts {
+  readonly store: EngineStore;
+  readonly disk: Disk;
+  readonly driver: PortDriver;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly settings: {
+    seconds(
+      key: "timer.port.testduration" | "timer.port.testinterval" | "timer.port.testbetterinterval",
+    ): Millis;
+  };
+}
+
+export const portKey = "ports";
+const path = "network/ports.json";
+/** Of default routes, beginning behind what the box's own system may have; a port that fails comes last. */
+const metricBase = 100;
+const metricFailed = 10_000;
+
+/**
+ * A configuration of the ports is believed when the controller was reached by it. Until then, and when it no
+ * longer is, the last one that was is in force.
+ */
+export class PortReconciler implements Reconciler<typeof portKey> {
+  readonly name = "port";
+  readonly reads: readonly string[] = ["desired"];
+  readonly writes: readonly string[] = ["ports"];
+  readonly #parts: PortParts;
+  #book: PortBook = emptyBook;
+  #saved = "";
+  #tested: number | undefined;
+  /** Of the configuration in force, the uplinks that did not lead to the controller. */
+  #failed: ReadonlySet<string> = new Set();
+
+  constructor(parts: PortParts) {
+    this.#parts = parts;
+  }
+
+  async load(): Promise<void> {
+    const bytes = await this.#parts.disk.read(path);
+    if (bytes === undefined) return;
+    try {
+      this.#book = JSON.parse(new TextDecoder().decode(bytes)) as PortBook;
+    } catch (error) {
+      this.#parts.log.error("what is known of the ports is unreadable", { error: describeError(error) });
+    }
+  }
+
+  async reconcile(_key: typeof portKey, signal: AbortSignal): Promise<Outcome> {
+    const { store, clock, driver, log } = this.#parts;
+    const ports = store.desired.get()?.ports;
+    if (ports !== undefined) this.#book = withNewest(this.#book, digestOf(ports), ports, clock.now());
+    if (this.#book.configs.length === 0) return settled;
+    if (!driver.manages) return await this.#observe();
+    const step = nextStep(
+      this.#book,
+      clock.now(),
+      this.#tested === undefined ? undefined : instant(this.#tested),
+      this.#times,
+    );
+    if (step.do === "keep") return await this.#later(step.againMs);
+    const before = this.#book.current;
+    const config = this.#book.configs[step.index];
+    if (config === undefined) return settled;
+    const error = await this.#try(config.ports, signal);
+    signal.throwIfAborted();
+    this.#book = withResult(this.#book, step.index, error, clock.now());
+    this.#tested = clock.now();
+    const { current } = this.#book;
+    if (error !== undefined) log.warn("ports do not lead to the controller", { error, why: step.why });
+    if (current !== step.index) {
+      log.warn("back to ports that worked", { since: this.#book.configs[current]?.lastSucceeded });
+      await this.#apply(this.#book.configs[current]?.ports ?? [], signal);
+    } else if (current !== before) log.info("other ports are in force", { why: step.why });
+    return await this.#later(0);
+  }
+
+  get #times(): StepTimes {
+    const { settings } = this.#parts;
+    return {
+      testMs: settings.seconds("timer.port.testinterval"),
+      betterMs: settings.seconds("timer.port.testbetterinterval"),
+    };
+  }
+
+  /** Why the controller was not reached; undefined when it was. */
+  async #try(ports: readonly PortSpec[], signal: AbortSignal): Promise<string | undefined> {
+    const { driver, settings, clock } = this.#parts;
+    const late = new AbortController();
+    const timer = clock.setTimer(settings.seconds("timer.port.testduration"), () =>
+      late.abort(new Error("it took too long")),
+    );
+    const both = AbortSignal.any([signal, late.signal]);
+    try {
+      await this.#apply(ports, both);
+      const uplinks = usable(ports).filter(({ uplink }) => uplink);
+      if (uplinks.length === 0)
+        return ports.find(({ fault }) => fault !== undefined)?.fault ?? "there is no uplink";
+      const results = await Promise.allSettled(uplinks.map((port) => driver.probe(port.interface, both)));
+      const failed = uplinks.flatMap((port, at) => {
+        const result = results[at];
+        return result?.status === "rejected"
+          ? [{ port, why: `${port.name}: ${describeError(result.reason)}` }]
+          : [];
+      });
+      const changed = failed.map(({ port }) => port.name).join() !== [...this.#failed].join();
+      this.#failed = new Set(failed.map(({ port }) => port.name));
+      if (failed.length === uplinks.length) return failed.map(({ why }) => why).join("; ");
+      // What leads nowhere is used last, so that what does carries the traffic.
+      if (changed) await this.#apply(ports, both);
+      return undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      return describeError(error);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #apply(ports: readonly PortSpec[], signal: AbortSignal): Promise<void> {
+    const wishes = usable(ports).map((port): PortWish => {
+      const { address = { kind: "dhcp" }, mtu = 1500, cost, name } = port;
+      const place = ports.indexOf(port);
+      const metric = metricBase + cost * 10 + place + (this.#failed.has(name) ? metricFailed : 0);
+      return { interface: port.interface, address, mtu, metric };
+    });
+    await this.#parts.driver.apply(wishes, signal);
+  }
+
+  /** The configuration came by these ports, so they work. */
+  async #observe(): Promise<Outcome> {
+    const { clock } = this.#parts;
+    if (this.#book.configs[0]?.lastSucceeded === undefined || this.#book.current !== 0)
+      this.#book = withResult(this.#book, 0, undefined, clock.now());
+    return await this.#later(observeMs);
+  }
+
+  async #later(againMs: number): Promise<Outcome> {
+    const { store, driver, disk } = this.#parts;
+    const cards = Object.fromEntries(await driver.look());
+    store.ports.set({ book: this.#book, cards, failed: [...this.#failed] });
+    const text = JSON.stringify(this.#book);
+    if (text !== this.#saved) {
+      await disk.writeDurable(path, new TextEncoder().encode(text));
+      this.#saved = text;
+    }
+    return lookAgain(
+      "ports can change by themselves",
+      millis(Math.min(Math.max(againMs, leastMs), driver.manages ? lookMs : observeMs)),
+    );
+  }
+}
+
+/** Between two looks at the cards: those we look after, and those that the box's own system does. */
+const lookMs = 60_000;
+const observeMs = 300_000;
+const leastMs = 100;
+
+function usable(ports: readonly PortSpec[]): PortSpec[] {
+  return ports.filter(({ fault }) => fault === undefined);
+}
+
+function digestOf(ports: readonly PortSpec[]): string {
+  return createHash("sha256").update(JSON.stringify(ports)).digest("hex").slice(0, 32);
+}
