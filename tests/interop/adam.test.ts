@@ -3,7 +3,7 @@
  * through what EVE's administrators do, in this order:
  *
  *   enrol and attest with a TPM · run an app of EVE's own fields · change · restart · purge · other keys of the
- *   controller's · attest anew · another engine · stop and start · delete
+ *   controller's · attest anew · another engine · stop and start · maintenance · profiles · reboot · delete
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
@@ -69,6 +69,12 @@ function step(name: string, work: () => Promise<void>): void {
 async function change(app: Partial<AppWish>): Promise<void> {
   assert.ok(wish.app);
   wish = { ...wish, app: { ...wish.app, ...app } };
+  await adam.configure(device, await writeConfig(wish));
+}
+
+/** Configures the box as a whole otherwise. */
+async function operate(more: Partial<Wish>): Promise<void> {
+  wish = { ...wish, ...more };
   await adam.configure(device, await writeConfig(wish));
 }
 
@@ -165,6 +171,11 @@ describe("our engine and Adam", { skip, timeout: 600_000 }, () => {
     assert.equal((await adam.options(device)).attested, true);
     const poll = "timer.config.interval";
     await tells("settings", "dinfo", (it) => it.configItemStatus?.configItems[poll]?.value === "5");
+    const ssh = "debug.enable.ssh";
+    const items = await tells("items", "dinfo", (it) => Boolean(it.configItemStatus?.configItems[ssh]));
+    assert.match(items.configItemStatus?.configItems[ssh]?.error ?? "", /^not supported: /);
+    const made = await tells("the hardware", "hwinfo", (it) => it.inventory !== undefined);
+    assert.ok((made.inventory?.cpuInfo?.cpus.length ?? 0) > 0 && made.inventory?.tpm?.present);
     const uploaded = await adam.certificates(device);
     assert.ok(uploaded.some(({ type }) => type === CERT_TYPE_DEVICE_RESTRICTED_SIGNING));
     const exchange = uploaded.find(({ type }) => type === CERT_TYPE_DEVICE_ECDH_EXCHANGE);
@@ -283,6 +294,41 @@ describe("our engine and Adam", { skip, timeout: 600_000 }, () => {
     await change({ activate: true });
     await served(3, 8085);
     await appIs(RUNNING, mark);
+  });
+
+  step("in maintenance it begins nothing new, and what runs goes on", async () => {
+    let mark = told.mark;
+    await operate({ maintenance: true });
+    await tells("maintenance", "dinfo", (it) => it.maintenanceMode, mark);
+    mark = told.mark;
+    await change({ nodePort: 8086 });
+    await served(3, 8085);
+    await operate({ maintenance: false });
+    await tells("the end of it", "dinfo", (it) => !it.maintenanceMode, mark);
+    await served(3, 8086);
+  });
+
+  step("it runs the app in the profiles that the app is for", async () => {
+    let mark = told.mark;
+    await change({ profiles: ["day"] });
+    await operate({ profile: "night" });
+    await appIs(HALTED, mark);
+    mark = told.mark;
+    await operate({ profile: "day" });
+    await served(4, 8086);
+    await appIs(RUNNING, mark);
+  });
+
+  step("it reboots once, and tells why", async () => {
+    const mark = told.mark;
+    const { restartCounter } = await tells("its boots", "dinfo", (it) => it.restartCounter > 0);
+    await operate({ reboot: 2 });
+    await tells("the reboot", "dinfo", (it) => it.rebootInprogress, mark);
+    await box.engineReboots();
+    const after = await tells("the boot", "dinfo", (it) => it.restartCounter === restartCounter + 1, mark);
+    assert.equal(after.lastBootReason, infoApi.BootReason.REBOOT_CMD);
+    assert.equal(after.rebootConfigCounter, 2);
+    await served(5, 8086);
   });
 
   step("it removes what is in the configuration no more, and says so", async () => {

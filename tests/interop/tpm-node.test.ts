@@ -24,12 +24,16 @@ import { ControllerTrust } from "../../packages/engine/src/control/controller-tr
 import { Enroller } from "../../packages/engine/src/control/enroller.ts";
 import type { EnrolmentConfig } from "../../packages/engine/src/control/enrolment-config.ts";
 import { Secrets } from "../../packages/engine/src/control/secrets.ts";
+import { Settings } from "../../packages/engine/src/control/settings/settings.ts";
+import type { DesiredState } from "../../packages/engine/src/desired.ts";
+import { Cell } from "../../packages/engine/src/engine-store.ts";
 import { LinuxDisk } from "../../packages/engine/src/host/linux/linux-disk.ts";
 import { NodeHttpClient } from "../../packages/engine/src/host/linux/node-http-client.ts";
 import { Identity } from "../../packages/engine/src/identity/identity.ts";
 import { TpmSocketChannel } from "../../packages/engine/src/identity/tpm/tpm-channel.ts";
 import { TpmKeyStore } from "../../packages/engine/src/identity/tpm/tpm-key-store.ts";
 import { algorithms, frameCommand, TpmWriter } from "../../packages/engine/src/identity/tpm/tpm-wire.ts";
+import { VaultKey } from "../../packages/engine/src/identity/vault-key.ts";
 import { encodeEventLog } from "../../packages/harness/src/pillar/pillar-tpm.ts";
 
 const skip = existsSync("/usr/bin/swtpm") ? false : "swtpm is not installed";
@@ -252,15 +256,19 @@ async function makeNode(
   };
   const trust = new ControllerTrust({ disk, clock, roots });
   const http = stack.use(new NodeHttpClient());
-  const client = new ControllerClient({ http, clock, random, log, config: enrolment, identity, trust });
+  const settings = new Settings(new Cell<DesiredState | undefined>(undefined));
+  const common = { http, clock, random, log, identity, trust, settings };
+  const client = new ControllerClient({ ...common, config: enrolment });
   let id = "";
   const enroller = new Enroller({ client, config: enrolment, identity, disk, clock, random, log });
   const attestation = new Attestation({
     ...{ client, identity, clock, random, log },
     ...{ engineVersion: "1.0", firmwareVersion: "", node: () => id },
+    vault: await VaultKey.open({ keys, disk, random, log }),
+    trouble: () => undefined,
   });
   return {
-    ...{ keys, attestation, trust, secrets: new Secrets(identity) },
+    ...{ keys, attestation, trust, secrets: new Secrets(identity, clock) },
     askAgain: () => enroller.askAgain(AbortSignal.timeout(20_000)),
     async enrol() {
       id = await enroller.enrol(AbortSignal.timeout(20_000));

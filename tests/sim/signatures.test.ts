@@ -53,7 +53,11 @@ function gatewayTakes(key: KeyObject, signature: Uint8Array): boolean {
 
 /** Whether the engine takes this for an answer of a controller with this key. */
 function engineTakes(key: KeyObject, signature: Uint8Array): boolean {
-  const certs: ControllerCerts = { raw: new Uint8Array(), signing: { hash, key }, exchange: new Map() };
+  const certs: ControllerCerts = {
+    raw: new Uint8Array(),
+    signing: { hash, key, since: 0 },
+    exchange: new Map(),
+  };
   try {
     openEnvelope(bodyWith(signature), [certs]);
     return true;

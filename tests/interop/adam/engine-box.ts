@@ -79,6 +79,13 @@ export class EngineBox implements AsyncDisposable {
     this.#startEngine();
   }
 
+  /** Waits until the engine ends by itself, and starts it again, as whoever looks after it would. */
+  async engineReboots(): Promise<void> {
+    const engine = this.#engine;
+    if (engine !== undefined && engine.exitCode === null) await once(engine, "exit");
+    this.#startEngine();
+  }
+
   #startEngine(): void {
     const folder = (name: string): string => join(this.#folder, name);
     this.#engine = this.#spawn("engine.log", join(checkout, "node_modules/.bin/node"), [

@@ -40,6 +40,11 @@ export interface Wish {
   readonly device: string;
   readonly registry: { readonly address: string; readonly certificate: string };
   readonly sealing: Sealing;
+  readonly maintenance?: boolean;
+  /** Apps of other profiles do not run. */
+  readonly profile?: string;
+  /** Another number than before: the box shall reboot. */
+  readonly reboot?: number;
   /** Undefined: nothing but settings. */
   readonly app: AppWish | undefined;
 }
@@ -54,6 +59,7 @@ export interface AppWish {
   readonly sealed: boolean;
   readonly memoryKib: number;
   readonly vcpus: number;
+  readonly profiles?: readonly string[];
 }
 
 /** Times of configurations never go back, and differ. */
@@ -64,6 +70,9 @@ export async function writeConfig(wish: Wish): Promise<Uint8Array> {
   const message = create(config.EdgeDevConfigSchema, {
     id: { uuid: wish.device, version: String(last) },
     configTimestamp: timestampFromMs(last),
+    maintenanceMode: wish.maintenance ?? false,
+    globalProfile: wish.profile ?? "",
+    reboot: { counter: wish.reboot ?? 1 },
     configItems: [
       { key: "timer.config.interval", value: "5" },
       { key: "timer.metric.interval", value: "5" },
@@ -85,6 +94,7 @@ async function addApp(to: config.EdgeDevConfig, { registry, sealing }: Wish, app
       virtualizationMode: vm.VmMode.HVM,
     },
     activate: app.activate,
+    profileList: [...(app.profiles ?? [])],
     restart: { counter: app.restart },
     purge: { counter: app.purge },
     volumeRefList: [{ uuid: ids.volume, generationCount, mountDir: "/" }],
