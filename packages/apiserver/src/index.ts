@@ -6,7 +6,7 @@ export {
   refusedBy,
   type Subject,
 } from "./admission.ts";
-export type { AuditSink } from "./audit/audit.ts";
+export type { AuditOptions, AuditSink } from "./audit/audit.ts";
 export { AuditFile, type AuditFileOptions } from "./audit/audit-file.ts";
 export { type AuditPolicy, AuditPolicyError, parseAuditPolicy } from "./audit/audit-policy.ts";
 export {

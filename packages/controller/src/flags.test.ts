@@ -43,7 +43,6 @@ const flags: readonly (readonly [string, Record<string, string> | RegExp | "help
   ["--data d --advertise-kube h:0", /port 0 cannot be dialled/],
   ["--data d --kube-listen 127.0.0.1:6444", /port 6444 is the Kubernetes port already/],
   ["--data d --verbose", { kubeListen: "127.0.0.1:6443" }],
-  ["--data d --service-account-issuer http://here", /http:\/\/here is no https URL/],
   ["--data d --wat", /Unknown option '--wat'/],
 ];
 

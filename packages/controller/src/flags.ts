@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { type AccessFlags, accessOptions, accessUsage, parseAccessFlags } from "./access/access-flags.ts";
 import { type Address, FlagError, parseAddress } from "./address.ts";
 
 /** What the controller is told on its command line. */
@@ -17,15 +18,14 @@ export interface Flags {
   readonly peer: Address;
   /** Where images and uploaded logs are kept. */
   readonly shared: string;
-  /** Who says so in tokens of ServiceAccounts. */
-  readonly serviceAccountIssuer: string;
+  readonly access: AccessFlags;
   /** Base URL of an OpenTelemetry collector that gets figures and logs. */
   readonly otlpEndpoint: URL | undefined;
   /** Whether the log tells of ordinary events too. */
   readonly verbose: boolean;
 }
 
-export const usage = `Usage: selvedge controller --data DIR [OPTION]…
+export const usage: string = `Usage: selvedge controller --data DIR [OPTION]…
 
 Runs one controller: a Kubernetes API for users, the EVE API for nodes, an OCI registry for both.
 
@@ -40,9 +40,7 @@ Runs one controller: a Kubernetes API for users, the EVE API for nodes, an OCI r
                              (default: 127.0.0.1 and any port, for controllers on one machine)
   --shared DIR               where images and uploaded logs are kept; several controllers give the same network
                              folder, so that who takes over has them     (default: --data)
-  --service-account-issuer URL who says so in tokens of ServiceAccounts
-                             (default https://kubernetes.default.svc)
-  --otlp-endpoint URL        send figures and logs to this OpenTelemetry collector, as OTLP/HTTP JSON
+${accessUsage}  --otlp-endpoint URL        send figures and logs to this OpenTelemetry collector, as OTLP/HTTP JSON
   --verbose                  log ordinary events too
   --help                     this text
 
@@ -65,7 +63,7 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
       database: { type: "string" },
       peer: { type: "string", default: "127.0.0.1:0" },
       shared: { type: "string" },
-      "service-account-issuer": { type: "string", default: "https://kubernetes.default.svc" },
+      ...accessOptions,
       "otlp-endpoint": { type: "string" },
       verbose: { type: "boolean", default: false },
       help: { type: "boolean", short: "h" },
@@ -90,7 +88,7 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
   return {
     ...{ data, kubeListen, deviceListen, advertiseKube, advertiseDevice },
     ...{ database, peer, shared, otlpEndpoint, verbose },
-    serviceAccountIssuer: issuer(values["service-account-issuer"]),
+    access: parseAccessFlags(values),
   };
 }
 
@@ -120,11 +118,6 @@ function collector(text: string | undefined): URL | undefined {
   const url = URL.parse(text);
   if (url !== null && /^https?:$/.test(url.protocol)) return url;
   throw new FlagError(`--otlp-endpoint: ${text} is no URL; give one like http://127.0.0.1:4318`);
-}
-
-function issuer(text: string): string {
-  if (URL.parse(text)?.protocol === "https:") return text;
-  throw new FlagError(`--service-account-issuer: ${text} is no https URL`);
 }
 
 function advertised(side: string, text: string | undefined, listen: Address): Address {

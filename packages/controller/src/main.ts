@@ -6,6 +6,7 @@ import { hostname } from "node:os";
 import { ApiServer, CustomResources, PostgresStore, SqliteStore, type Store } from "@selvedge/apiserver";
 import { describeError, formatRecord, Log, SystemClock, SystemRandom, uuid } from "@selvedge/base";
 import { createAccessControl } from "./access/access-control.ts";
+import { openAuditLog } from "./access/audit-log.ts";
 import { FlagError, formatAddress } from "./address.ts";
 import { createApi } from "./api.ts";
 import { DataFolder } from "./data-folder.ts";
@@ -48,16 +49,21 @@ async function run(flags: Flags): Promise<void> {
   const access = stack.use(
     createAccessControl({
       ...{ registry: half.registry, pki: duty.pki, clock, random, log: log.child("access") },
-      issuer: flags.serviceAccountIssuer,
+      issuer: flags.access.serviceAccountIssuer,
     }),
   );
   await access.start();
   const { authorizer, authenticators, serviceAccounts } = access;
+  const print = (text: string): void => void process.stdout.write(text);
+  const audit = openAuditLog(flags.access.audit, { clock, log: log.child("audit"), print });
+  if (audit !== undefined) stack.use(audit);
   api = stack.adopt(
     new ApiServer({
       ...{ objects: half.registry, metrics: half.metrics, clock, log: log.child("api") },
       tls: kubeTls(duty.pki),
-      ...{ authorizer, authenticators, serviceAccounts },
+      ...{ authorizer, authenticators, serviceAccounts, tokens: flags.access.tokens },
+      ...(audit && { audit }),
+      ...(advertiseKube.port !== 0 && { externalUrl: `https://${formatAddress(advertiseKube)}` }),
       ...servicesOf(duty, half, { authorizer, clock, log }),
     }),
     (server) => server.close(),
