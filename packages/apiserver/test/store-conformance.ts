@@ -2,15 +2,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { below, SeededRandom } from "@selvedge/base";
+import type { Dumpable } from "../src/store/dump.ts";
+import type { Rewriting } from "../src/store/encrypted-store.ts";
 import type { Change, Store } from "../src/store/store.ts";
 import { killedWriters, type StorePlace } from "./killed-writers.ts";
 import { follow, keptForSure, news, plain, randomKey, StoreModel, step } from "./store-model.ts";
+import { copiesItself, sealsAndReseals } from "./store-upkeep.ts";
+
+export type WholeStore = Store & Dumpable & Rewriting;
 
 /** One set of data, and how stores are opened on it. */
 export interface StoreWorld extends AsyncDisposable {
   /** Replicas that may be open at once. */
   readonly replicas: number;
-  open(kept: number): Promise<Store>;
+  open(kept: number): Promise<WholeStore>;
   /** Where another process finds the same data; undefined: nowhere. */
   readonly place: StorePlace | undefined;
 }
@@ -26,6 +31,19 @@ export function storeConformance(
   options: { readonly skip?: string | undefined; readonly inMemory?: boolean } = {},
 ): void {
   describe(`store conformance: ${name}`, { skip: options.skip ?? false }, () => {
+    it("seals what it is told to, and seals it anew with another key, unnoticed", async () => {
+      await using data = await world();
+      await sealsAndReseals(await data.open(everything));
+    });
+
+    if (!options.inMemory) {
+      it("is copied while it is written to, and filled again", async () => {
+        await using data = await world();
+        await using other = await world();
+        await copiesItself(await data.open(everything), await other.open(everything));
+      });
+    }
+
     for (let seed = 1; seed <= seeds; seed++) {
       it(`does what the model does (seed ${seed})`, async () => {
         await using data = await world();

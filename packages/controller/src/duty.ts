@@ -1,13 +1,13 @@
 /** What this process does besides answering for the objects: alone all of it, as one of several what it leads. */
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import type { Store } from "@selvedge/apiserver";
 import type { Clock, Log, Random } from "@selvedge/base";
 import type { Address } from "./address.ts";
 import type { Api } from "./api.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { Flags } from "./flags.ts";
 import { type Leading, type LeadingOptions, startLeading } from "./leading.ts";
+import type { OpenedStore } from "./open-store.ts";
 import { Pki } from "./pki/pki.ts";
 import { FolderPkiFiles } from "./pki/pki-files.ts";
 import { SqliteRecords } from "./records/sqlite-records.ts";
@@ -18,10 +18,8 @@ import { Replica } from "./replicas/replica.ts";
 export interface DutyOptions {
   readonly flags: Flags;
   readonly folder: DataFolder;
-  readonly store: Store;
+  readonly opened: OpenedStore;
   readonly api: Api;
-  /** Whether other controllers may run on the same store. */
-  readonly replicated: boolean;
   readonly identity: string;
   readonly onPki: (pki: Pki) => void;
   readonly serveApi: (socket: Socket) => void;
@@ -41,21 +39,24 @@ export interface Duty extends AsyncDisposable {
 }
 
 export async function takeUpDuty(options: DutyOptions): Promise<Duty> {
-  const { flags, folder, api, replicated, clock, random, log } = options;
+  const { flags, folder, opened, api, clock, random, log } = options;
   const { kubeListen, deviceListen, advertiseKube, advertiseDevice, shared, otlpEndpoint } = flags;
   const names = {
     kubeNames: [...new Set([advertiseKube.host, kubeListen.host])],
     deviceNames: [...new Set([advertiseDevice.host, deviceListen.host])],
   };
   const files = new FolderPkiFiles(folder.in("pki"));
-  const lead = (parts: Pick<LeadingOptions, "pki" | "records">): Promise<Leading> =>
-    startLeading({
+  const lead = async (parts: Pick<LeadingOptions, "pki" | "records">): Promise<Leading> => {
+    await opened.reseal();
+    return await startLeading({
       ...{ api, clock, random, log, otlpEndpoint, deviceAddress: advertiseDevice },
       ...{ blobs: join(shared, "registry"), logs: join(shared, "logs") },
       ...parts,
     });
-  if (replicated) {
-    const { identity, store, onPki, serveApi } = options;
+  };
+  if (opened.replicated) {
+    const { identity, onPki, serveApi } = options;
+    const { store } = opened;
     const { peer } = flags;
     const rest = { peer, names, ownFiles: files, lead, serveApi, onPki, clock, random, log };
     return await Replica.start({ identity, store, api, ...rest });

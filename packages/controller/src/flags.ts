@@ -3,17 +3,23 @@ import { parseArgs } from "node:util";
 import { type AccessFlags, accessOptions, accessUsage, parseAccessFlags } from "./access/access-flags.ts";
 import { type Address, FlagError, parseAddress } from "./address.ts";
 
-/** What the controller is told on its command line. */
-export interface Flags {
+/** Where things are kept. */
+export interface StoreFlags {
   readonly data: string;
+  /** A PostgreSQL URL, or a file that holds one; undefined: SQLite in `data`. */
+  readonly database: string | undefined;
+  /** A file with the keys that secrets are sealed with; undefined: they are not. */
+  readonly encryptionKeys: string | undefined;
+}
+
+/** What the controller is told on its command line. */
+export interface Flags extends StoreFlags {
   readonly kubeListen: Address;
   readonly deviceListen: Address;
   /** Where nodes reach the device port; goes into certificates and into the configuration they get. */
   readonly advertiseDevice: Address;
   /** Where users reach the Kubernetes port; goes into the kubeconfig. */
   readonly advertiseKube: Address;
-  /** A PostgreSQL URL, or a file that holds one; undefined: SQLite in `data`. */
-  readonly database: string | undefined;
   /** Where other replicas on the same database reach this one. */
   readonly peer: Address;
   /** Where images and uploaded logs are kept. */
@@ -36,6 +42,8 @@ Runs one controller: a Kubernetes API for users, the EVE API for nodes, an OCI r
   --advertise-device HOST:PORT what nodes are told to dial  (default: --device-listen)
   --database FILE|URL        keep objects in PostgreSQL, for several controllers at once: a postgres:// URL, or a
                              file that holds one, so that its password is on no command line
+  --encryption-keys FILE     seal Secrets where they are kept; a line a key: NAME BASE64 (32 bytes), the newest first.
+                             A key put before the others seals everything anew at the next start
   --peer HOST:PORT           where the other controllers on that database reach this one
                              (default: 127.0.0.1 and any port, for controllers on one machine)
   --shared DIR               where images and uploaded logs are kept; several controllers give the same network
@@ -61,6 +69,7 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
       "advertise-kube": { type: "string" },
       "advertise-device": { type: "string" },
       database: { type: "string" },
+      "encryption-keys": { type: "string" },
       peer: { type: "string", default: "127.0.0.1:0" },
       shared: { type: "string" },
       ...accessOptions,
@@ -88,8 +97,31 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
   return {
     ...{ data, kubeListen, deviceListen, advertiseKube, advertiseDevice },
     ...{ database, peer, shared, otlpEndpoint, verbose },
+    encryptionKeys: values["encryption-keys"],
     access: parseAccessFlags(values),
   };
+}
+
+/** What `backup` and `restore` are told: where things are kept, and the file. */
+export function parseUpkeepFlags(
+  command: "backup" | "restore",
+  args: readonly string[],
+): StoreFlags & { readonly file: string } {
+  const name = command === "backup" ? "output" : "input";
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: { data: text, database: text, "encryption-keys": text, [name]: text },
+  });
+  const {
+    data,
+    database,
+    "encryption-keys": encryptionKeys,
+    [name]: file,
+  } = values as Record<string, string | undefined>;
+  if (!data) throw new FlagError("--data: the controller's folder is needed, like --data /var/lib/selvedge");
+  if (!file) throw new FlagError(`--${name}: a file is needed, like --${name} /var/backups/selvedge.gz`);
+  return { data, database, encryptionKeys, file };
 }
 
 /** What `--database` names: the URL itself, or the first line of a file. */

@@ -3,15 +3,17 @@
  * told.
  */
 import { hostname } from "node:os";
-import { ApiServer, CustomResources, PostgresStore, SqliteStore, type Store } from "@selvedge/apiserver";
+import { ApiServer, CustomResources } from "@selvedge/apiserver";
 import { describeError, formatRecord, Log, SystemClock, SystemRandom, uuid } from "@selvedge/base";
 import { createAccessControl } from "./access/access-control.ts";
 import { openAuditLog } from "./access/audit-log.ts";
 import { FlagError, formatAddress } from "./address.ts";
 import { createApi } from "./api.ts";
+import { backUpFrom, restoreInto } from "./backup/commands.ts";
 import { DataFolder } from "./data-folder.ts";
 import { registryPassword, takeUpDuty } from "./duty.ts";
-import { databaseUrl, type Flags, parseFlags, usage } from "./flags.ts";
+import { type Flags, parseFlags, parseUpkeepFlags, usage } from "./flags.ts";
+import { openStore } from "./open-store.ts";
 import type { Pki } from "./pki/pki.ts";
 import { servicesOf } from "./services.ts";
 
@@ -30,8 +32,8 @@ async function run(flags: Flags): Promise<void> {
   const stopped = signalled();
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(new DataFolder(flags.data));
-  const opened = await openStore(flags, folder);
-  const store = stack.adopt(opened.store, (one) => one.close());
+  const opened = stack.use(await openStore(flags, folder, { clock, log }));
+  const { store } = opened;
   const half = createApi({ store, clock, random, log });
   await stack.use(half.policies).start();
   const custom = new CustomResources({ objects: half.registry, store, clock, log: log.child("custom") });
@@ -39,8 +41,7 @@ async function run(flags: Flags): Promise<void> {
   let api: ApiServer | undefined;
   const duty = stack.use(
     await takeUpDuty({
-      ...{ flags, folder, store, api: half, clock, random, log },
-      replicated: opened.replicated,
+      ...{ flags, folder, opened, api: half, clock, random, log },
       identity: `${hostname()}_${uuid(random)}`,
       onPki: (pki) => api?.renew(kubeTls(pki)),
       serveApi: (socket) => (api === undefined ? socket.destroy() : api.accept(socket)),
@@ -81,22 +82,6 @@ async function run(flags: Flags): Promise<void> {
   log.info("stopping", { signal: await stopped });
 }
 
-/** The flags' database, open. */
-async function openStore(
-  { database }: Flags,
-  folder: DataFolder,
-): Promise<{ readonly store: Store; readonly replicated: boolean }> {
-  if (database === undefined)
-    return { store: new SqliteStore(folder.in("controller.db")), replicated: false };
-  const url = databaseUrl(database);
-  try {
-    const store = await PostgresStore.open({ url, clock, log: log.child("store") });
-    return { store, replicated: true };
-  } catch (error) {
-    throw new FlagError(`--database: ${describeError(error)}`, { cause: error });
-  }
-}
-
 const listenFaults: Readonly<Record<string, string>> = {
   EADDRINUSE: "is in use by another program; choose another port",
   EADDRNOTAVAIL: "is no address of this machine",
@@ -128,7 +113,14 @@ function signalled(): Promise<string> {
 
 async function main(args: readonly string[]): Promise<number> {
   try {
-    const flags = parseFlags(args);
+    const [command, ...rest] = args;
+    if ((command === "backup" || command === "restore") && !rest.includes("--help")) {
+      const flags = parseUpkeepFlags(command, rest);
+      const act = command === "backup" ? backUpFrom : restoreInto;
+      process.stdout.write(`${await act(flags, { clock, log })}\n`);
+      return 0;
+    }
+    const flags = parseFlags(command === "backup" || command === "restore" ? rest : args);
     if (flags === "help") {
       process.stdout.write(usage);
       return 0;

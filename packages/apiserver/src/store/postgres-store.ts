@@ -1,10 +1,13 @@
 import { type Clock, describeError, type Log } from "@selvedge/base";
+import type { Dump, Dumpable } from "./dump.ts";
+import type { Rewriting } from "./encrypted-store.ts";
 import { Feed } from "./feed.ts";
 import { below, followed, type KeyRange } from "./keys.ts";
 import { batchMax, LogCursor, type OldChanges } from "./log-cursor.ts";
 import { type ChangeRow, changesOf, LogTail } from "./log-tail.ts";
 import { PostgresConnections } from "./postgres-connections.ts";
 import { migrate, statements } from "./postgres-schema.ts";
+import { dumpPostgres, loadPostgres, rewritePostgres } from "./postgres-upkeep.ts";
 import {
   CompactedError,
   OutcomeUnknownError,
@@ -47,7 +50,7 @@ interface RowAt {
  * before it. A write whose connection breaks is tried again and then looked up in the log, so that a restart of
  * the database is a pause, not an error.
  */
-export class PostgresStore implements Store {
+export class PostgresStore implements Store, Dumpable, Rewriting {
   readonly #options: PostgresOptions;
   readonly #workspace: string;
   readonly #connections: PostgresConnections;
@@ -129,6 +132,36 @@ export class PostgresStore implements Store {
 
   subscribe(prefix: string, revision: number): Subscription {
     return new LogCursor(this.#feed, prefix, revision, (of, from) => this.#changesAfter(of, from));
+  }
+
+  async dump(): Promise<Dump> {
+    const client = this.#connections.client();
+    await client.connect();
+    return await dumpPostgres(client, this.#workspace);
+  }
+
+  async load(pages: AsyncIterable<readonly Row[]>, revision: number): Promise<void> {
+    const client = this.#connections.client();
+    await client.connect();
+    try {
+      await loadPostgres(client, this.#workspace, pages, revision);
+    } finally {
+      await client.end();
+    }
+  }
+
+  async rewrite(prefix: string, change: (key: string, value: string) => string): Promise<number> {
+    const gaveUp = (cause: unknown): Error =>
+      new StoreUnavailableError("the database cannot be reached", { cause });
+    const changed = await rewritePostgres(
+      (act) => this.#connections.retried(act, gaveUp),
+      this.#workspace,
+      below(prefix),
+      change,
+    );
+    // What memory has of the log is as it was.
+    this.#feed.reset(this.#feed.newest);
+    return changed;
   }
 
   async close(): Promise<void> {

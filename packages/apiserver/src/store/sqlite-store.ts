@@ -1,7 +1,10 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { Dump, Dumpable } from "./dump.ts";
+import type { Rewriting } from "./encrypted-store.ts";
 import { Feed } from "./feed.ts";
 import { below, followed, type KeyRange } from "./keys.ts";
 import { batchMax, LogCursor, type OldChanges } from "./log-cursor.ts";
+import { dumpSqlite, loadSqlite, rewriteSqlite } from "./sqlite-upkeep.ts";
 import {
   type Change,
   CompactedError,
@@ -36,8 +39,9 @@ const migrations = [
  * A store in one SQLite file, or in memory for the path ":memory:". Writes that come together are put on disk
  * together, in the order they came; each is told of only when it is safe.
  */
-export class SqliteStore implements Store {
+export class SqliteStore implements Store, Dumpable, Rewriting {
   readonly #database: DatabaseSync;
+  readonly #path: string;
   readonly #workspace: string;
   readonly #statements: Statements;
   readonly #feed: Feed;
@@ -50,13 +54,14 @@ export class SqliteStore implements Store {
   constructor(path: string, workspace = "", kept: number = changesKept) {
     this.#workspace = workspace;
     this.#kept = kept;
+    this.#path = path;
     this.#database = new DatabaseSync(path);
     this.#database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000;");
     migrate(this.#database);
     this.#statements = prepareAll(this.#database);
-    const { newest, oldest } = this.#statements.bounds.get() as { newest: number; oldest: number | null };
+    const { newest, compacted } = this.#bounds();
     this.#revision = newest;
-    this.#compacted = oldest === null ? newest : oldest - 1;
+    this.#compacted = compacted;
     this.#feed = new Feed(newest);
   }
 
@@ -94,6 +99,25 @@ export class SqliteStore implements Store {
 
   subscribe(prefix: string, revision: number): Subscription {
     return new LogCursor(this.#feed, prefix, revision, (below, from) => this.#changesAfter(below, from));
+  }
+
+  async dump(): Promise<Dump> {
+    return dumpSqlite(this.#path, this.#workspace);
+  }
+
+  async load(pages: AsyncIterable<readonly Row[]>, revision: number): Promise<void> {
+    await loadSqlite(this.#database, this.#workspace, pages, Math.max(revision, this.#revision));
+    const { newest, compacted } = this.#bounds();
+    this.#revision = newest;
+    this.#compacted = compacted;
+    this.#feed.reset(newest);
+  }
+
+  async rewrite(prefix: string, change: (key: string, value: string) => string): Promise<number> {
+    const changed = await rewriteSqlite(this.#database, this.#workspace, below(prefix), change);
+    // What memory has of the log is as it was.
+    this.#feed.reset(this.#revision);
+    return changed;
   }
 
   async close(): Promise<void> {
@@ -147,6 +171,12 @@ export class SqliteStore implements Store {
     }));
     const through = changes.length < batchMax ? this.#revision : (changes.at(-1)?.revision ?? from);
     return { changes, through };
+  }
+
+  /** The newest revision, and up to where the log has been cut. */
+  #bounds(): { readonly newest: number; readonly compacted: number } {
+    const { newest, oldest } = this.#statements.bounds.get() as { newest: number; oldest: number | null };
+    return { newest, compacted: oldest === null ? newest : oldest - 1 };
   }
 
   #range({ from, to }: KeyRange): [workspace: string, from: string, to: string] {

@@ -1,0 +1,165 @@
+/** `selvedge controller backup` and `restore`. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Encryption, PostgresStore, type Row, SqliteStore, sealedWith } from "@selvedge/apiserver";
+import { between, type Clock, type Instant, type Log, seconds, sleep } from "@selvedge/base";
+import { FlagError } from "../address.ts";
+import { DataFolder } from "../data-folder.ts";
+import { databaseUrl, type StoreFlags } from "../flags.ts";
+import { type OpenedStore, openStore } from "../open-store.ts";
+import { FolderPkiFiles } from "../pki/pki-files.ts";
+import { SqliteRecords } from "../records/sqlite-records.ts";
+import { keyOf, recordsPrefix } from "../records/store-records.ts";
+import { leaseName, leaseNamespace } from "../replicas/election-plan.ts";
+import { ArchiveError, type ArchiveHead, readHead, readRows, writeArchive } from "./archive.ts";
+
+export interface UpkeepPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+type UpkeepFlags = StoreFlags & { readonly file: string };
+
+/** More than any store writes in a second: since a backup it has not used up more revisions than these. */
+const revisionsPerSecond = 20_000;
+/** For clocks that differ a little. */
+const revisionsMore = 1_000_000;
+const page = 500;
+const pkiBucket = "pki";
+
+/** Copies what there is while a controller goes on. Returns what to tell whoever asked. */
+export async function backUpFrom({ data, database, file }: UpkeepFlags, ports: UpkeepPorts): Promise<string> {
+  const path = join(data, "controller.db");
+  if (database === undefined && !existsSync(path))
+    throw new FlagError(`--data: there is no controller in ${data}`);
+  const store =
+    database === undefined
+      ? new SqliteStore(path)
+      : await PostgresStore.open({ url: databaseUrl(database), ...ports });
+  try {
+    await using dump = await store.dump();
+    const head: ArchiveHead = { revision: dump.revision, at: ports.clock.now() };
+    const others = database === undefined ? ownRecords(data, path) : undefined;
+    const rows = await writeArchive(file, head, both(dump.pages, others));
+    return `${file}: ${rows} values at revision ${head.revision}`;
+  } finally {
+    await store.close();
+  }
+}
+
+/** Puts a backup in the place of what there is. Returns what to tell whoever asked. */
+export async function restoreInto(flags: UpkeepFlags, ports: UpkeepPorts): Promise<string> {
+  const { file, data, database } = flags;
+  const head = await readHead(file);
+  using folder = new DataFolder(data);
+  // What is there now goes, whatever it is sealed with.
+  await using opened = await openStore(flags, folder, ports, { anyKey: true });
+  if (database !== undefined) await requireRest(opened, ports.clock);
+  const revision = head.revision + jump(head.at, ports.clock.now());
+  await opened.raw.load(chunks(objectsOf(file, database !== undefined, opened.encryption)), revision);
+  if (database === undefined) await restoreRecords(file, folder, opened.encryption);
+  return `${head.rows} values of revision ${head.revision}; the store goes on from ${await opened.raw.revision()}`;
+}
+
+/** Revisions that the lost future may have used up. */
+function jump(at: Instant, now: Instant): number {
+  return Math.ceil(Math.max(0, between(at, now)) / 1000) * revisionsPerSecond + revisionsMore;
+}
+
+/** Who leads renews its lease every second. */
+async function requireRest({ raw }: OpenedStore, clock: Clock): Promise<void> {
+  const key = `coordination.k8s.io/leases/${leaseNamespace}/${leaseName}`;
+  const before = await raw.get(key);
+  if (before === undefined) return;
+  await sleep(clock, seconds(2.5));
+  if ((await raw.get(key))?.revision === before.revision) return;
+  throw new FlagError("--database: a controller runs on this database; stop all of them first");
+}
+
+/** What the store of objects gets: with several controllers the records too. */
+async function* objectsOf(
+  file: string,
+  withRecords: boolean,
+  encryption: Encryption | undefined,
+): AsyncGenerator<Row> {
+  for await (const row of readRows(file)) {
+    if (row.key.startsWith(recordsPrefix)) {
+      if (withRecords) yield { ...row, value: restamped(row, encryption) };
+    } else yield row;
+  }
+}
+
+/** Alone a controller has its records beside the objects, and its keys in files. */
+async function restoreRecords(
+  file: string,
+  folder: DataFolder,
+  encryption: Encryption | undefined,
+): Promise<void> {
+  using records = new SqliteRecords(folder.in("controller.db"));
+  const files = new FolderPkiFiles(folder.in("pki"));
+  records.clear();
+  for await (const row of readRows(file)) {
+    if (!row.key.startsWith(recordsPrefix)) continue;
+    const [bucket = "", ...rest] = row.key.slice(recordsPrefix.length).split("/");
+    const name = rest.join("/");
+    const bytes = Buffer.from(plain({ ...row, value: restamped(row, encryption) }, encryption), "base64");
+    if (bucket === pkiBucket) files.write(name, bytes.toString());
+    else records.put(bucket, name, bytes);
+  }
+}
+
+/** A rendered configuration begins with the digest of its content. */
+const configs = keyOf("rendered-configs", "");
+const digestLength = 32;
+
+/**
+ * A node keeps no configuration that is older than its last, and it has newer ones than this: without its digest
+ * the configuration counts as changed, and is published again with the time of then.
+ */
+function restamped(row: Row, encryption: Encryption | undefined): string {
+  if (!row.key.startsWith(configs)) return row.value;
+  const bytes = Buffer.from(plain(row, encryption), "base64");
+  bytes.fill(0, 0, digestLength);
+  const value = bytes.toString("base64");
+  return encryption === undefined ? value : encryption.seal(row.key, value);
+}
+
+function plain({ key, value }: Row, encryption: Encryption | undefined): string {
+  const id = sealedWith(value);
+  if (id === undefined) return value;
+  if (encryption === undefined)
+    throw new ArchiveError(`${key} is sealed with key ${id}: give it by --encryption-keys`);
+  return encryption.open(key, value);
+}
+
+async function* chunks(rows: AsyncIterable<Row>): AsyncGenerator<readonly Row[]> {
+  let chunk: Row[] = [];
+  for await (const row of rows) {
+    chunk.push(row);
+    if (chunk.length < page) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** The records and keys of a controller that is alone, as the store of several has them. */
+function* ownRecords(data: string, path: string): Generator<Row> {
+  using records = new SqliteRecords(path);
+  for (const [bucket, key, value] of records.all()) {
+    yield { key: keyOf(bucket, key), revision: 1, value: Buffer.from(value).toString("base64") };
+  }
+  const folder = join(data, pkiBucket);
+  for (const name of readdirSync(folder).filter((file) => /\.(?:pem|secret)$/.test(file))) {
+    const value = readFileSync(join(folder, name)).toString("base64");
+    yield { key: keyOf(pkiBucket, name), revision: 1, value };
+  }
+}
+
+async function* both(
+  pages: AsyncIterable<readonly Row[]>,
+  others: Iterable<Row> | undefined,
+): AsyncGenerator<readonly Row[]> {
+  yield* pages;
+  for (const row of others ?? []) yield [row];
+}
