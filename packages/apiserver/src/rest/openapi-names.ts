@@ -4,6 +4,8 @@
  * of meta/v1. From the message definitions of k8s.io/api.
  */
 const table = `
+~
+  LabelSelector: matchExpressions=LabelSelectorRequirement
 core/v1
   Affinity: nodeAffinity podAffinity podAntiAffinity
   CSIVolumeSource: nodePublishSecretRef=LocalObjectReference
@@ -308,12 +310,15 @@ function readTable(): Map<string, Members> {
   return types;
 }
 
+const metaPrefix = "io.k8s.apimachinery.pkg.apis.meta.v1.";
+
 function prefixOf(place: string): string {
+  if (place === "~") return metaPrefix;
   return `io.k8s.api.${place.replace("/", ".")}.`;
 }
 
 function typeName(prefix: string, type: string): string {
-  if (type.startsWith("~")) return `io.k8s.apimachinery.pkg.apis.meta.v1.${type.slice(1)}`;
+  if (type.startsWith("~")) return metaPrefix + type.slice(1);
   const [place = "", name] = type.split(/\.(?=[A-Z])/);
   return name === undefined ? prefix + type : prefixOf(place) + name;
 }

@@ -171,7 +171,9 @@ export class SchemaBook {
       const { additionalProperties: _others, ...plain } = schema;
       return { ...plain, additionalProperties: this.#reference(type) };
     }
-    this.#named(type, schema, custom);
+    // The words are the member's; the type has none of its own.
+    const { description: _words, ...plain } = schema;
+    this.#named(type, plain, custom);
     const { type: _type, properties: _properties, required: _required, ...hints } = schema;
     return this.#described(hints as Json, type);
   }

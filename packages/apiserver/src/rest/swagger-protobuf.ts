@@ -77,7 +77,7 @@ function schemaFields(schema: Json): Uint8Array[] {
     parts.push(message(24, schemaFields(branch)));
   if (schema["properties"] !== undefined) parts.push(message(25, named(schema["properties"] as Json)));
   for (const [name, value] of Object.entries(schema)) {
-    if (name.startsWith("x-")) parts.push(message(30, [text(1, name), message(2, anyValue(value))]));
+    if (name.startsWith("x-")) parts.push(message(31, [text(1, name), message(2, anyValue(value))]));
   }
   return parts;
 }

@@ -1,0 +1,245 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { fieldErrorText, type KubeObject, type Schema } from "@selvedge/apimachinery";
+import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
+import { ObjectRegistry } from "../rest/object-registry.ts";
+import { SqliteStore } from "../store/sqlite-store.ts";
+import { CustomResources } from "./custom-resources.ts";
+import { type CustomResourceDefinition, conditionOf, type DefinitionVersion } from "./definition.ts";
+import { definitionKind } from "./definition-kind.ts";
+import { compileJsonPath, printJson } from "./json-path.ts";
+import { schemaErrors } from "./schema-rules.ts";
+
+const clock = new SystemClock();
+
+function tabs(plural: string, more: Partial<DefinitionVersion> = {}): CustomResourceDefinition {
+  const kind = `${plural[0]?.toUpperCase()}${plural.slice(1, -1)}`;
+  return {
+    ...{ apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition" },
+    metadata: { name: `${plural}.lab.example.com` },
+    spec: {
+      ...{ group: "lab.example.com", scope: "Cluster", names: { plural, kind } },
+      versions: [
+        {
+          ...{ name: "v1", served: true, storage: true },
+          schema: {
+            openAPIV3Schema: {
+              type: "object",
+              properties: { spec: { type: "object", properties: { size: { type: "integer" } } } },
+            },
+          },
+          ...more,
+        },
+      ],
+    },
+  };
+}
+
+class Replica implements AsyncDisposable {
+  readonly objects: ObjectRegistry;
+  readonly custom: CustomResources;
+
+  constructor(store: SqliteStore) {
+    this.objects = new ObjectRegistry([], store, clock, new SeededRandom(1));
+    const log = new Log("test", clock, silentSink);
+    this.custom = new CustomResources({ objects: this.objects, store, clock, log });
+  }
+
+  static async start(store: SqliteStore): Promise<Replica> {
+    const replica = new Replica(store);
+    await replica.custom.start();
+    return replica;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.custom[Symbol.asyncDispose]();
+  }
+
+  define(definition: CustomResourceDefinition): Promise<CustomResourceDefinition> {
+    return this.objects.create(definitionKind, definition);
+  }
+
+  /** The definition once it says so; undefined once it is gone. */
+  async until(name: string, holds: (one: CustomResourceDefinition | undefined) => boolean): Promise<void> {
+    const signal = AbortSignal.timeout(10_000);
+    let seen: CustomResourceDefinition | undefined;
+    const query = { fieldSelector: `metadata.name=${name}`, signal };
+    for await (const { type, object } of this.objects.watch<CustomResourceDefinition>(
+      definitionKind,
+      query,
+    )) {
+      seen = type === "DELETED" ? undefined : object;
+      if (holds(seen)) return;
+    }
+    assert.fail(`${name} is ${JSON.stringify(seen?.status)}`);
+  }
+}
+
+function is(type: Parameters<typeof conditionOf>[1], status = "True") {
+  return (one: CustomResourceDefinition | undefined): boolean =>
+    one !== undefined && conditionOf(one, type)?.status === status;
+}
+
+function tab(name: string, size: unknown): KubeObject {
+  return { apiVersion: "lab.example.com/v1", kind: "Tab", metadata: { name }, spec: { size } };
+}
+
+describe("custom kinds", () => {
+  it("are served by every replica once one says that they are established", async () => {
+    const store = new SqliteStore(":memory:");
+    await using one = await Replica.start(store);
+    await using two = await Replica.start(store);
+    await one.define(tabs("tabs"));
+    await one.until("tabs.lab.example.com", is("Established"));
+    await two.objects.table.catchUp();
+    const kind = two.objects.kinds.find(({ plural }) => plural === "tabs");
+    assert.ok(kind);
+    await two.objects.create(kind, tab("a", 1));
+    await assert.rejects(
+      two.objects.create(kind, tab("b", "x")),
+      /spec.size in body must be of type integer/,
+    );
+    assert.equal((await one.objects.get(kind, "a")).metadata.generation, 1);
+  });
+
+  it("are there again after a restart, and their objects go with them", async () => {
+    const store = new SqliteStore(":memory:");
+    {
+      await using one = await Replica.start(store);
+      await one.define(tabs("tabs"));
+      await one.until("tabs.lab.example.com", is("Established"));
+    }
+    await using two = await Replica.start(store);
+    const kind = two.objects.kinds.find(({ plural }) => plural === "tabs");
+    assert.ok(kind);
+    const held = tab("held", 1);
+    held.metadata.finalizers = ["example.com/hold"];
+    const made = await two.objects.create(kind, held);
+    await two.objects.delete(definitionKind, "tabs.lab.example.com");
+    await two.until("tabs.lab.example.com", is("Terminating"));
+    await assert.rejects(
+      two.objects.create(kind, tab("late", 1)),
+      /create not allowed while custom resource/,
+    );
+    const { finalizers: _held, ...metadata } = (await two.objects.get(kind, "held")).metadata;
+    await two.objects.update(kind, { ...made, metadata });
+    await two.until("tabs.lab.example.com", (one) => one === undefined);
+  });
+
+  it("wait for a name until it is given up", async () => {
+    const store = new SqliteStore(":memory:");
+    await using one = await Replica.start(store);
+    await one.define(tabs("tabs"));
+    await one.until("tabs.lab.example.com", is("Established"));
+    const second = tabs("tables");
+    second.spec.names.shortNames = ["tab"];
+    await one.define(second);
+    await one.until("tables.lab.example.com", is("NamesAccepted", "False"));
+    await one.objects.delete(definitionKind, "tabs.lab.example.com");
+    await one.until("tables.lab.example.com", is("Established"));
+  });
+});
+
+const text: Schema = { type: "string" };
+const schemas: readonly (readonly [what: string, spec: Schema, fault: string])[] = [
+  ["a value without a type", {}, ".type: Required value: must not be empty for specified object fields"],
+  ["a list without items", { type: "array" }, ".items: Required value: must be specified"],
+  [
+    "a type below a junctor",
+    { type: "object", anyOf: [{ type: "object" }] },
+    ".anyOf[0].type: Forbidden: must be empty to be structural",
+  ],
+  [
+    "a pattern that is none",
+    { type: "string", pattern: "[a" },
+    '.pattern: Invalid value: "[a": must be a valid regular expression, but isn\'t: error parsing regexp: missing closing ]: `[a`',
+  ],
+  [
+    "a default of the wrong type",
+    { type: "string", default: 1 },
+    '.default: Invalid value: "integer": must be of type string: "integer"',
+  ],
+  [
+    "a default with what nobody knows",
+    { type: "object", default: { b: 1 }, properties: { a: text } },
+    '.default: Invalid value: {"b":1}: must not have unknown fields',
+  ],
+  [
+    "members by name and others",
+    { type: "object", properties: { a: text }, additionalProperties: text },
+    ".additionalProperties: Forbidden: additionalProperties and properties are mutual exclusive",
+  ],
+  [
+    "a list by keys without keys",
+    { type: "array", "x-kubernetes-list-type": "map", items: { type: "object" } },
+    ".x-kubernetes-list-map-keys: Required value: must not be empty if x-kubernetes-list-type is map",
+  ],
+  [
+    "a key that may be missing",
+    {
+      ...{ type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["a"] },
+      items: { type: "object", properties: { a: text } },
+    },
+    ".items.properties[a].default: Required value: this property is in x-kubernetes-list-map-keys, so it must " +
+      "have a default or be a required property",
+  ],
+  [
+    "a set of objects",
+    { type: "array", "x-kubernetes-list-type": "set", items: { type: "object", properties: { a: text } } },
+    ".items.x-kubernetes-map-type: Invalid value: null: must be atomic as item of a list with " +
+      "x-kubernetes-list-type=set",
+  ],
+  [
+    "unique items",
+    { type: "array", items: text, uniqueItems: true },
+    ".uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic",
+  ],
+  [
+    "an embedded object that keeps nothing",
+    { type: "object", "x-kubernetes-embedded-resource": true },
+    ".properties: Required value: must not be empty if x-kubernetes-embedded-resource is true without " +
+      "x-kubernetes-preserve-unknown-fields",
+  ],
+  [
+    "a rule about what was before, where nobody can tell which it was",
+    {
+      type: "array",
+      items: { type: "string", maxLength: 2, "x-kubernetes-validations": [{ rule: "self == oldSelf" }] },
+    },
+    '.items.x-kubernetes-validations[0].rule: Invalid value: "self == oldSelf": oldSelf cannot be used on the ' +
+      "uncorrelatable portion of the schema within schema.openAPIV3Schema.properties[spec]",
+  ],
+];
+
+describe("a schema that is refused", () => {
+  for (const [what, spec, fault] of schemas) {
+    it(what, () => {
+      const terms = { hasStatus: false, unchanged: false };
+      const errors = schemaErrors({ type: "object", properties: { spec } }, "schema", terms);
+      const wanted = `schema.openAPIV3Schema.properties[spec]${fault}`;
+      assert.ok(errors.map(fieldErrorText).includes(wanted), errors.map(fieldErrorText).join("\n"));
+    });
+  }
+});
+
+describe("the path of a column", () => {
+  const object = {
+    metadata: { labels: { "a.b/c": "x" } },
+    status: { conditions: [{ type: "Ready", status: "True", n: 2 }, { type: "Other" }] },
+  };
+  const paths: readonly (readonly [path: string, found: string])[] = [
+    [".metadata.labels['a.b/c']", "x"],
+    [".metadata.labels.a\\.b/c", "x"],
+    ['.status.conditions[?(@.type=="Ready")].status', "True"],
+    [".status.conditions[?(@.n>1)].n", "2"],
+    [".status.conditions[-1].type", "Other"],
+    [".status.conditions[*].type", "Ready,Other"],
+    [".status.conditions[0:1].type", "Ready"],
+    ["..type", "Ready,Other"],
+    [".metadata.labels", '{"a.b/c":"x"}'],
+    [".gone.too", ""],
+  ];
+  for (const [path, found] of paths) {
+    it(path, () => assert.equal(compileJsonPath(path)(object).map(printJson).join(), found));
+  }
+});
