@@ -15,6 +15,30 @@ export interface EdgeNodePort {
   address?: string;
   gateway?: string;
   dns?: string[];
+  /** A wireless network instead of a cable. */
+  wifi?: EdgeNodeWifi;
+  /** A modem. */
+  cellular?: EdgeNodeCellular;
+}
+
+export interface EdgeNodeWifi {
+  ssid: string;
+  /** WPA-PSK when unset: a password that all share. With WPA-EAP everybody has a name as well. */
+  security?: "WPA-PSK" | "WPA-EAP";
+  secretRef: PortSecret;
+}
+
+export interface EdgeNodeCellular {
+  apn: string;
+  simSlot?: number;
+  authentication?: "PAP" | "CHAP" | "PAP-CHAP";
+  secretRef?: PortSecret;
+}
+
+/** A Secret with the keys of kubernetes.io/basic-auth: username and password. */
+export interface PortSecret {
+  name: string;
+  namespace: string;
 }
 
 /** More cards than a box has slots for. */
@@ -26,6 +50,45 @@ const dnsMax = 8;
 const namePattern = "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$";
 /** Names EVE gives a meaning of its own. */
 const reserved = ["all", "uplink", "freeuplink"];
+
+const ssidMax = 32;
+const apnMax = 100;
+const simSlotsMax = 8;
+
+const secretSchema: Schema = objectOf(
+  "A Secret with username and password. It is encrypted to the box, and nothing else of it is sent.",
+  { name: textOf("Its name.", { minLength: 1 }), namespace: textOf("Its namespace.", { minLength: 1 }) },
+  ["name", "namespace"],
+);
+
+const wifiSchema: Schema = objectOf(
+  "The wireless network it is on.",
+  {
+    ssid: textOf("The network's name.", { minLength: 1, maxLength: ssidMax }),
+    security: textOf("WPA-PSK has one password for all, WPA-EAP a name and a password for each.", {
+      enum: ["WPA-PSK", "WPA-EAP"],
+      default: "WPA-PSK",
+    }),
+    secretRef: secretSchema,
+  },
+  ["ssid", "secretRef"],
+);
+
+const cellularSchema: Schema = objectOf(
+  "The modem's network.",
+  {
+    apn: textOf("Access point name.", { minLength: 1, maxLength: apnMax }),
+    simSlot: {
+      ...{ type: "integer", format: "int32", minimum: 0, maximum: simSlotsMax },
+      description: "Which card this is for, from 1; any when not said.",
+    },
+    authentication: textOf("How the name and password are given; not at all when not said.", {
+      enum: ["PAP", "CHAP", "PAP-CHAP"],
+    }),
+    secretRef: secretSchema,
+  },
+  ["apn"],
+);
 
 export const portsSchema: Schema = {
   type: "array",
@@ -58,6 +121,8 @@ export const portsSchema: Schema = {
         ...{ type: "array", maxItems: dnsMax, items: { type: "string" } },
         description: "Name servers, where the address is fixed.",
       },
+      wifi: wifiSchema,
+      cellular: cellularSchema,
     },
     ["name"],
   ),
@@ -65,8 +130,17 @@ export const portsSchema: Schema = {
 
 export function portFaults(ports: readonly EdgeNodePort[] | undefined, faults: Faults): void {
   if (ports === undefined || ports.length === 0) return;
-  for (const [at, { name, address, gateway, dns = [] }] of ports.entries()) {
+  for (const [at, { name, address, gateway, dns = [], wifi, cellular }] of ports.entries()) {
     const field = `spec.ports[${at}]`;
+    if (wifi !== undefined && cellular !== undefined) {
+      faults.forbidden(
+        `${field}.cellular`,
+        "a port is a cable, a wireless network or a modem: leave wifi or this out",
+      );
+    }
+    if (cellular?.authentication !== undefined && cellular.secretRef === undefined) {
+      faults.required(`${field}.cellular.secretRef`, "authentication needs a name and a password");
+    }
     if (reserved.includes(name)) faults.invalid(`${field}.name`, name, "is a name EVE keeps for itself");
     if (address === undefined) {
       if (gateway !== undefined) faults.forbidden(`${field}.gateway`, "comes by DHCP; set address too");

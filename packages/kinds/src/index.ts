@@ -79,7 +79,7 @@ export {
   type EdgeNodeStatus,
   edgeNodeKind,
 } from "./edge-node.ts";
-export type { EdgeNodePort } from "./edge-node-ports.ts";
+export type { EdgeNodePort, PortSecret } from "./edge-node-ports.ts";
 export {
   type EnrollmentProfile,
   type EnrollmentProfileSpec,

@@ -122,6 +122,12 @@ const kinds: readonly CachedKind<never>[] = [
       certificate: ({ status }: EdgeNode) =>
         status?.deviceCertificateHash === undefined ? [] : [status.deviceCertificateHash],
       profile: ({ status }: EdgeNode) => (status?.profile === undefined ? [] : [status.profile]),
+      // Of the credentials of its ports.
+      secret: ({ spec }: EdgeNode) =>
+        (spec.ports ?? []).flatMap(({ wifi, cellular }) => {
+          const ref = wifi?.secretRef ?? cellular?.secretRef;
+          return ref === undefined ? [] : [`${ref.namespace}/${ref.name}`];
+        }),
     },
   },
   { ref: enrollmentProfileKind, indexes: {} },

@@ -4,7 +4,7 @@ import type { Pod } from "@selvedge/kinds";
 import { withCommands } from "./app-commands.ts";
 import type { DatastorePlan } from "./image.ts";
 import { type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
-import { renderPorts } from "./node-ports.ts";
+import { type PortFault, portSecrets, type RenderedPorts, renderPorts } from "./node-ports.ts";
 import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName } from "./pod-app.ts";
 import { portMappings } from "./ports.ts";
 import { nodeVolume } from "./volumes.ts";
@@ -15,6 +15,8 @@ export interface NodePlan {
   readonly apps: readonly { readonly pod: Pod; readonly plan: AppPlan }[];
   /** Pods that cannot be sent now. */
   readonly faults: readonly PodFault[];
+  /** Ports whose credentials cannot be sent now. */
+  readonly portFaults: readonly PortFault[];
   readonly datastores: readonly DatastorePlan[];
   /** What to encrypt, by name. */
   readonly sealings: ReadonlyMap<string, Uint8Array>;
@@ -71,7 +73,9 @@ export function planNode(inputs: RenderInputs): NodePlan {
     });
     sealings.set(datastoreName(id), toBinary(cipher.EncryptionBlockSchema, block));
   }
-  return { inputs, apps, faults, datastores: [...datastores.values()], sealings };
+  const ports = portSecrets(inputs.edgeNode, (namespace, name) => inputs.secret(namespace, name));
+  for (const [name, plaintext] of ports.sealings) sealings.set(name, plaintext);
+  return { inputs, apps, faults, portFaults: ports.faults, datastores: [...datastores.values()], sealings };
 }
 
 /**
@@ -105,7 +109,8 @@ export function assembleNode(
     parts.apps.push(withCommands(finishApp(planned, bytes), appOf(previous, pod)));
   }
   for (const { pod } of faults) if (previous !== undefined) parts.keep(pod, previous);
-  return { config: configOf(inputs, parts, contexts), faults };
+  const ports = renderPorts(inputs.edgeNode, sealed, previous);
+  return { config: configOf(inputs, parts, ports, contexts), faults };
 }
 
 export function datastoreName(id: string): string {
@@ -161,6 +166,7 @@ class Parts {
 function configOf(
   inputs: RenderInputs,
   parts: Parts,
+  ports: RenderedPorts,
   contexts: readonly cipher.CipherContext[],
 ): config.EdgeDevConfig {
   const { nodeId, nodeName, edgeNode } = inputs;
@@ -176,7 +182,7 @@ function configOf(
     contentInfo: inOrder(parts.contents),
     volumes: inOrder(parts.volumes),
     networkInstances: [defaultNetwork()],
-    ...renderPorts(edgeNode),
+    ...ports,
     cipherContexts: [...contexts],
     controllercertConfighash: inputs.certificatesHash,
     configItems: Object.entries(settings)

@@ -1,7 +1,7 @@
 /** A box's own ports: what EVE must be told before it may use one. */
-import { create } from "@bufbuild/protobuf";
-import { devmodel, devmodelCommon, netCommon, netconfig } from "@selvedge/eve-api";
-import type { EdgeNode, EdgeNodePort } from "@selvedge/kinds";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { cipher, type config, devmodel, devmodelCommon, netCommon, netconfig } from "@selvedge/eve-api";
+import type { EdgeNode, EdgeNodePort, Secret } from "@selvedge/kinds";
 import { stableId } from "./stable-id.ts";
 
 export interface RenderedPorts {
@@ -19,11 +19,15 @@ const { PhyIoType, PhyIoMemberUsage: Usage } = devmodelCommon;
  * Three lists that name each other: the card, the network it is in, and the adapter that puts the one on
  * the other. Every adapter has a network, and one at least is an uplink: without, EVE makes all of them so.
  */
-export function renderPorts({ spec }: EdgeNode): RenderedPorts {
+export function renderPorts(
+  { spec }: EdgeNode,
+  sealed: ReadonlyMap<string, cipher.CipherBlock>,
+  previous: config.EdgeDevConfig | undefined,
+): RenderedPorts {
   const ports = spec.ports ?? usual;
   return {
     deviceIoList: ports.map(cardOf),
-    networks: ports.map(networkOf),
+    networks: ports.map((port) => networkOf(port, sealed, previous)),
     systemAdapterList: ports.map((port) =>
       create(devmodel.SystemAdapterSchema, {
         ...{ name: port.name, lowerLayerName: port.name, networkUUID: networkIdOf(port) },
@@ -35,24 +39,110 @@ export function renderPorts({ spec }: EdgeNode): RenderedPorts {
 
 function cardOf(port: EdgeNodePort): devmodel.PhysicalIO {
   const { name, interface: ifname = name } = port;
+  const { PhyIoNetEth, PhyIoNetWLAN, PhyIoNetWWAN } = PhyIoType;
+  const wireless = port.cellular === undefined ? PhyIoNetWLAN : PhyIoNetWWAN;
   return create(devmodel.PhysicalIOSchema, {
-    ptype: PhyIoType.PhyIoNetEth,
+    ptype: port.wifi === undefined && port.cellular === undefined ? PhyIoNetEth : wireless,
     ...{ phylabel: name, logicallabel: name, assigngrp: name, phyaddrs: { ifname } },
     usage: isUplink(port) ? Usage.PhyIoUsageMgmtAndApps : Usage.PhyIoUsageShared,
   });
 }
 
-function networkOf(port: EdgeNodePort): netconfig.NetworkConfig {
+function networkOf(
+  port: EdgeNodePort,
+  sealed: ReadonlyMap<string, cipher.CipherBlock>,
+  previous: config.EdgeDevConfig | undefined,
+): netconfig.NetworkConfig {
   const { address, gateway = "", dns = [] } = port;
+  const id = networkIdOf(port);
+  const before = previous?.networks.find((network) => network.id === id)?.wireless;
+  const wireless = wirelessOf(port, sealed.get(portSecretName(port)), before);
   const { DHCPType: Dhcp, NetworkType: Network } = netCommon;
   return create(netconfig.NetworkConfigSchema, {
-    id: networkIdOf(port),
+    id,
     type: Network.V4,
+    ...(wireless && { wireless }),
     ip:
       address === undefined
         ? { dhcp: Dhcp.Client }
         : { dhcp: Dhcp.Static, subnet: subnetOf(address), gateway, dns: [...dns] },
   });
+}
+
+const { WirelessType: Wireless, WiFiKeyScheme: Scheme, CellularAuthProtocol: Auth } = netCommon;
+const protocols = { PAP: Auth.PAP, CHAP: Auth.CHAP, "PAP-CHAP": Auth.PAP_AND_CHAP } as const;
+
+/**
+ * Credentials are in the block alone: a box that cannot open it would take what is said in clear. Without a
+ * block the one before stays, as a box that loses its uplink cannot be told better.
+ */
+function wirelessOf(
+  { wifi, cellular }: EdgeNodePort,
+  block: cipher.CipherBlock | undefined,
+  before: netconfig.WirelessConfig | undefined,
+): netconfig.WirelessConfig | undefined {
+  if (wifi !== undefined) {
+    const cipherData = block ?? before?.wifiCfg[0]?.cipherData;
+    const keyScheme = wifi.security === "WPA-EAP" ? Scheme.WPAEAP : Scheme.WPAPSK;
+    return create(netconfig.WirelessConfigSchema, {
+      type: Wireless.WiFi,
+      wifiCfg: [{ wifiSSID: wifi.ssid, keyScheme, ...(cipherData && { cipherData }) }],
+    });
+  }
+  if (cellular === undefined) return undefined;
+  const { apn, simSlot = 0, authentication, secretRef } = cellular;
+  const kept = block ?? before?.cellularCfg[0]?.accessPoints[0]?.cipherData;
+  const cipherData = secretRef === undefined ? undefined : kept;
+  const authProtocol = authentication === undefined ? Auth.NONE : protocols[authentication];
+  return create(netconfig.WirelessConfigSchema, {
+    type: Wireless.Cellular,
+    cellularCfg: [
+      {
+        accessPoints: [{ simSlot, apn, authProtocol, ...(cipherData && { cipherData }) }],
+        activatedSimSlot: simSlot,
+      },
+    ],
+  });
+}
+
+/** A port whose credentials cannot be sent. */
+export interface PortFault {
+  readonly port: string;
+  readonly message: string;
+}
+
+/** What of a node's ports is to be encrypted, by name, and what cannot be. */
+export function portSecrets(
+  { spec }: EdgeNode,
+  secret: (namespace: string, name: string) => Secret | undefined,
+): { readonly sealings: ReadonlyMap<string, Uint8Array>; readonly faults: readonly PortFault[] } {
+  const sealings = new Map<string, Uint8Array>();
+  const faults: PortFault[] = [];
+  for (const port of spec.ports ?? []) {
+    const ref = port.wifi?.secretRef ?? port.cellular?.secretRef;
+    if (ref === undefined) continue;
+    const data = secret(ref.namespace, ref.name)?.data;
+    const [user, password] = ["username", "password"].map((key) =>
+      Buffer.from(data?.[key] ?? "", "base64").toString("utf8"),
+    );
+    const what = `secret ${ref.namespace}/${ref.name}`;
+    if (data === undefined) faults.push({ port: port.name, message: `${what} not found` });
+    else if (!password) faults.push({ port: port.name, message: `${what} has no password` });
+    else {
+      const block = create(
+        cipher.EncryptionBlockSchema,
+        port.wifi === undefined
+          ? { cellularNetUsername: user ?? "", cellularNetPassword: password }
+          : { wifiUserName: user ?? "", wifiPassword: password },
+      );
+      sealings.set(portSecretName(port), toBinary(cipher.EncryptionBlockSchema, block));
+    }
+  }
+  return { sealings, faults };
+}
+
+function portSecretName({ name }: EdgeNodePort): string {
+  return `port/${name}`;
 }
 
 function networkIdOf({ name }: EdgeNodePort): string {

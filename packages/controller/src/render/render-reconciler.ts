@@ -89,8 +89,14 @@ export class RenderReconciler implements Reconciler {
     await this.#tellNode(edgeNode, published);
     const sent = new Set(config.apps.map(({ uuidandversion }) => uuidandversion?.uuid));
     for (const fault of faults) await this.#tellPod(fault, sent.has(fault.pod.metadata.uid));
+    for (const { port, message } of plan.portFaults) {
+      const says = `port ${port}: ${message}; the box goes on with what it has`;
+      const happening = { type: "Warning", reason: "PortCredentials", component: "controller" } as const;
+      await this.#deps.events.record(edgeNode, { ...happening, message: says });
+    }
     const unsealed = faults.some(({ reason }) => reason === "SecretsNotSealed");
-    return unsealed ? lookAgain("waiting for the node's certificate", sealAgain) : settled;
+    const isWaiting = unsealed || sealed.size < plan.sealings.size;
+    return isWaiting ? lookAgain("waiting for the node's certificate", sealAgain) : settled;
   }
 
   #inputs(nodeName: string, nodeId: NodeId, edgeNode: EdgeNode): RenderInputs {
@@ -200,7 +206,9 @@ export function renderWakes(caches: Caches): Wake[] {
     }),
     wakeOn<Secret>(secretKind, (before, after) => {
       const { name = "", namespace = "" } = (after ?? before)?.metadata ?? {};
-      return nodesOf(caches.pods.by("secret", `${namespace}/${name}`));
+      const key = `${namespace}/${name}`;
+      const ports = caches.edgeNodes.by("secret", key).map((edgeNode) => nodeNameOf(edgeNode));
+      return [...nodesOf(caches.pods.by("secret", key)), ...ports];
     }),
     wakeOn<PersistentVolume>(persistentVolumeKind, (before, after) => {
       if (before !== undefined && after !== undefined && jsonEqual(before.spec, after.spec)) return [];
