@@ -116,11 +116,10 @@ export function rootProperties(
   return isRoot ? { ...properties, apiVersion: text, kind: text, metadata: meta } : properties;
 }
 
-const reserved = new Set(
-  "true false null in as break const continue else for function if import let loop package namespace return var void while".split(
-    " ",
-  ),
-);
+const reserved = new Set([
+  ...["true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if"],
+  ...["import", "let", "loop", "package", "namespace", "return", "var", "void", "while"],
+]);
 const signs: Readonly<Record<string, string>> = {
   ".": "__dot__",
   "-": "__dash__",

@@ -2,7 +2,7 @@
  * JSON and YAML bodies, with the keys that were said twice: one of the two is lost, and its author should
  * know.
  */
-import { isMap, isScalar, isSeq, parseDocument } from "yaml";
+import { isMap, isScalar, isSeq, parseDocument, stringify } from "yaml";
 import { memberPath } from "../structural/walk.ts";
 
 export interface ParsedBody {
@@ -155,4 +155,14 @@ class DuplicateScan {
     while (/\s/.test(this.#text[this.#at] ?? "x")) this.#at++;
     return this.#text[this.#at];
   }
+}
+
+/** A value as YAML, members in order of their names: as upstream writes it. */
+export function formatYaml(value: unknown): string {
+  return stringify(value, {
+    version: "1.1",
+    sortMapEntries: true,
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+  });
 }

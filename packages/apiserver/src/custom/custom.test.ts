@@ -152,7 +152,8 @@ const schemas: readonly (readonly [what: string, spec: Schema, fault: string])[]
   [
     "a pattern that is none",
     { type: "string", pattern: "[a" },
-    '.pattern: Invalid value: "[a": must be a valid regular expression, but isn\'t: error parsing regexp: missing closing ]: `[a`',
+    '.pattern: Invalid value: "[a": must be a valid regular expression, but isn\'t: ' +
+      "error parsing regexp: missing closing ]: `[a`",
   ],
   [
     "a default of the wrong type",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { aggregationOf, viewOf } from "./negotiation.ts";
+import { aggregationOf, viewOf, wantsYaml } from "./negotiation.ts";
 import { deleteOptions, isTrue, writeOptions } from "./query.ts";
 import { warningHeader } from "./respond.ts";
 
@@ -24,6 +24,13 @@ describe("an Accept header", () => {
   }
 
   it("that no form suits is refused", () => {
+    assert.equal(viewOf("application/yaml"), "object");
+    assert.deepEqual(
+      ["application/yaml", "application/json, application/yaml", "text/html, application/yaml;q=0.9"].map(
+        wantsYaml,
+      ),
+      [true, false, true],
+    );
     assert.throws(() => viewOf("text/html"), { code: 406 });
     assert.throws(() => viewOf("application/json;as=Chart;v=v1;g=meta.k8s.io"), { code: 406 });
   });

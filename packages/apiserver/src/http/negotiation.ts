@@ -21,21 +21,25 @@ function isJson(type: string): boolean {
   return type === "application/json" || type === "application/*" || type === "*/*";
 }
 
-/**
- * The first form of those the client lists that there is. Answers are JSON, whatever else the client would
- * like more.
- */
+const yamlType = "application/yaml";
+
+/** Whether the client would rather have YAML than JSON; what else it would rather have there is not. */
+export function wantsYaml(accept: string | undefined): boolean {
+  return rangesOf(accept ?? "").find(({ type }) => isJson(type) || type === yamlType)?.type === yamlType;
+}
+
+/** The first form of those the client lists that there is, in JSON or YAML. */
 export function viewOf(accept: string | undefined): View {
   if (accept === undefined || accept.trim() === "") return "object";
   for (const { type, parameters } of rangesOf(accept)) {
-    if (!isJson(type)) continue;
+    if (!isJson(type) && type !== yamlType) continue;
     const { as, g } = parameters;
     if (as === undefined) return "object";
     if (g !== "meta.k8s.io") continue;
     if (as === "Table") return "table";
     if (as === "PartialObjectMetadata" || as === "PartialObjectMetadataList") return "partial";
   }
-  const message = "only the following media types are accepted: application/json";
+  const message = `only the following media types are accepted: application/json, ${yamlType}`;
   throw new StatusError(406, "NotAcceptable", message, {});
 }
 

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, gzip } from "node:zlib";
+import { formatYaml } from "@selvedge/apimachinery";
 import type { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
+import { wantsYaml } from "./negotiation.ts";
 
 /** Upstream's: smaller answers cost more to pack than to send. */
 const gzipFrom = 128 * 1024;
@@ -10,16 +12,18 @@ export interface AnswerHeaders {
   readonly [name: string]: string | string[];
 }
 
-/** Sends JSON text, packed when it is large and the client can unpack it. */
+/** Sends JSON text, as YAML where that is wanted, packed when it is large and the client can unpack it. */
 export function sendJson(
   request: IncomingMessage,
   response: ServerResponse,
   code: number,
-  json: string,
+  text: string,
   headers: AnswerHeaders = {},
 ): void {
+  const asYaml = headers["content-type"] === undefined && wantsYaml(request.headers.accept);
+  const json = asYaml ? formatYaml(JSON.parse(text)) : text;
   const head = {
-    "content-type": "application/json",
+    "content-type": asYaml ? "application/yaml" : "application/json",
     vary: "Accept",
     "cache-control": "no-cache, private",
     ...headers,

@@ -1,3 +1,5 @@
+const metaPrefix = "io.k8s.apimachinery.pkg.apis.meta.v1.";
+
 /**
  * What clients' generators and `explain` call the parts of Kubernetes' own kinds: by package, each type with
  * its members that have a type of their own. A member alone is of the type it is named after; `~` is a type
@@ -309,8 +311,6 @@ function readTable(): Map<string, Members> {
   }
   return types;
 }
-
-const metaPrefix = "io.k8s.apimachinery.pkg.apis.meta.v1.";
 
 function prefixOf(place: string): string {
   if (place === "~") return metaPrefix;
