@@ -3,7 +3,8 @@
  * through what EVE's administrators do, in this order:
  *
  *   enrol and attest with a TPM · run an app of EVE's own fields · change · restart · purge · other keys of the
- *   controller's · attest anew · another engine · stop and start · maintenance · profiles · reboot · delete
+ *   controller's · attest anew · another engine · stop and start · maintenance · profiles · somebody beside the box ·
+ *   reboot · delete
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
@@ -22,9 +23,11 @@ import { Adam, certify } from "./adam/adam-process.ts";
 import type { AdamStream } from "./adam/adam-stream.ts";
 import { boxAddress, boxMissing, EngineBox, hostAddress, layCable } from "./adam/engine-box.ts";
 import { ImageRegistry } from "./adam/image-registry.ts";
+import { LocalServer } from "./adam/local-server.ts";
 import { type AppWish, ids, type Wish, writeConfig } from "./adam/wishes.ts";
 
 const adamPort = 18_080;
+const localPort = 18_088;
 const serial = "ADAM-BOX-1";
 const guestMissing = existsSync(join(checkout, ".cache/guest/vmlinux"))
   ? false
@@ -174,8 +177,6 @@ describe("our engine and Adam", { skip, timeout: 600_000 }, () => {
     const ssh = "debug.enable.ssh";
     const items = await tells("items", "dinfo", (it) => Boolean(it.configItemStatus?.configItems[ssh]));
     assert.match(items.configItemStatus?.configItems[ssh]?.error ?? "", /^not supported: /);
-    const made = await tells("the hardware", "hwinfo", (it) => it.inventory !== undefined);
-    assert.ok((made.inventory?.cpuInfo?.cpus.length ?? 0) > 0 && made.inventory?.tpm?.present);
     const uploaded = await adam.certificates(device);
     assert.ok(uploaded.some(({ type }) => type === CERT_TYPE_DEVICE_RESTRICTED_SIGNING));
     const exchange = uploaded.find(({ type }) => type === CERT_TYPE_DEVICE_ECDH_EXCHANGE);
@@ -319,6 +320,22 @@ describe("our engine and Adam", { skip, timeout: 600_000 }, () => {
     await appIs(RUNNING, mark);
   });
 
+  step("it heeds whoever beside it has the token", async () => {
+    let mark = told.mark;
+    await using local = await LocalServer.start(hostAddress, localPort, "token");
+    local.profile = "night";
+    await operate({ localServer: { address: `${hostAddress}:${localPort}`, token: "other" } });
+    await waitFor("the box's report", async () => local.device);
+    await served(4, 8086);
+    await operate({ localServer: { address: `${hostAddress}:${localPort}`, token: "token" } });
+    await appIs(HALTED, mark);
+    await tells("the profile", "dinfo", (it) => it.localProfile === "night", mark);
+    mark = told.mark;
+    await operate({ localServer: undefined });
+    await served(5, 8086);
+    await appIs(RUNNING, mark);
+  });
+
   step("it reboots once, and tells why", async () => {
     const mark = told.mark;
     const { restartCounter } = await tells("its boots", "dinfo", (it) => it.restartCounter > 0);
@@ -328,7 +345,9 @@ describe("our engine and Adam", { skip, timeout: 600_000 }, () => {
     const after = await tells("the boot", "dinfo", (it) => it.restartCounter === restartCounter + 1, mark);
     assert.equal(after.lastBootReason, infoApi.BootReason.REBOOT_CMD);
     assert.equal(after.rebootConfigCounter, 2);
-    await served(5, 8086);
+    const made = await tells("its hardware", "hwinfo", (it) => it.inventory !== undefined, mark);
+    assert.ok((made.inventory?.cpuInfo?.cpus.length ?? 0) > 0 && made.inventory?.tpm?.present);
+    await served(6, 8086);
   });
 
   step("it removes what is in the configuration no more, and says so", async () => {

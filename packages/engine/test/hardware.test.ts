@@ -4,8 +4,10 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { hardware, info } from "@selvedge/eve-api";
+import { hardware, info, type ntp } from "@selvedge/eve-api";
 import { hardwareInfo } from "../src/control/report/hardware-info.ts";
+import { timeSourcesInfo } from "../src/control/report/time-sources.ts";
+import { parseSources } from "../src/host/linux/chrony.ts";
 import { LinuxHardware } from "../src/host/linux/linux-hardware.ts";
 import type { HostFacts } from "../src/ports.ts";
 
@@ -176,4 +178,27 @@ it("the engine finds itself among the processes of this box", async () => {
   const [own] = await new LinuxHardware({ ownPrefix: "sv" }).processes();
   assert.equal(own?.pid, process.pid);
   assert.ok((own?.residentBytes ?? 0) > 10_000_000 && (own?.files ?? 0) > 2 && (own?.threads ?? 0) > 0);
+});
+
+it("time sources are what chrony lists", () => {
+  const text = [
+    "^,*,192.0.2.1,2,6,377,35,0.000012,0.000034,0.000123",
+    "#,?,PPS0,0,4,0,4294967295,0,0,0",
+    "^,x,2001:db8::1,3,10,17,9,-0.5,-0.5,0.01",
+    "nonsense",
+    "",
+  ].join("\n");
+  const found = parseSources(text);
+  assert.deepEqual(
+    found.map(({ address, mode, state, reach, stratum }) => [address, mode, state, reach, stratum]),
+    [
+      ["192.0.2.1", "server", "chosen", 255, 2],
+      ["PPS0", "clock", "unreachable", 0, 0],
+      ["2001:db8::1", "server", "false", 15, 3],
+    ],
+  );
+  const { value } = timeSourcesInfo("n", found).InfoContent;
+  const [first, clock] = (value as ntp.ZInfoNTPSources).sources;
+  assert.deepEqual([first?.state, first?.mode, first?.dstAddr], [1, 1, "192.0.2.1"]);
+  assert.deepEqual([clock?.refId, clock?.reachable, clock?.mode], ["PPS0", false, 3]);
 });

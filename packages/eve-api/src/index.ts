@@ -22,6 +22,7 @@ import * as hardwareHealth from "./gen/hardwarehealth/hardware_health_pb.ts";
 import * as infoCommon from "./gen/info/common_pb.ts";
 import * as hardware from "./gen/info/hardware_pb.ts";
 import * as info from "./gen/info/info_pb.ts";
+import * as ntp from "./gen/info/ntpsources_pb.ts";
 import * as patchInfo from "./gen/info/patch_envelope_pb.ts";
 import * as logs from "./gen/logs/log_pb.ts";
 import * as metrics from "./gen/metrics/metrics_pb.ts";
@@ -89,6 +90,7 @@ export {
   netCommon,
   netconfig,
   netinst,
+  ntp,
   patchEnvelope,
   patchInfo,
   profile,

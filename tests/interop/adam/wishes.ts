@@ -43,6 +43,8 @@ export interface Wish {
   readonly maintenance?: boolean;
   /** Apps of other profiles do not run. */
   readonly profile?: string;
+  /** Somebody beside the box, and the token to know it by. */
+  readonly localServer?: { readonly address: string; readonly token: string } | undefined;
   /** Another number than before: the box shall reboot. */
   readonly reboot?: number;
   /** Undefined: nothing but settings. */
@@ -72,10 +74,14 @@ export async function writeConfig(wish: Wish): Promise<Uint8Array> {
     configTimestamp: timestampFromMs(last),
     maintenanceMode: wish.maintenance ?? false,
     globalProfile: wish.profile ?? "",
+    localProfileServer: wish.localServer?.address ?? "",
+    profileServerToken: wish.localServer?.token ?? "",
     reboot: { counter: wish.reboot ?? 1 },
     configItems: [
       { key: "timer.config.interval", value: "5" },
       { key: "timer.metric.interval", value: "5" },
+      { key: "timer.lps.profile.interval", value: "3" },
+      { key: "timer.lps.devinfo.interval", value: "3" },
       { key: "debug.enable.ssh", value: "true" },
     ],
   });

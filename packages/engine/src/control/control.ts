@@ -9,7 +9,16 @@
  * None of it is needed for the node to run: what was accepted before is believed at start, before any
  * network.
  */
-import { type Clock, describeError, type Log, millis, type Random, seconds, sleep } from "@selvedge/base";
+import {
+  type Clock,
+  describeError,
+  hours,
+  type Log,
+  millis,
+  type Random,
+  seconds,
+  sleep,
+} from "@selvedge/base";
 import type { DesiredState } from "../desired.ts";
 import type { Cell, EngineStore } from "../engine-store.ts";
 import type { HardwareProbe } from "../hardware/hardware.ts";
@@ -37,7 +46,7 @@ import { HealthLoop } from "./report/health-loop.ts";
 import { MetricsLoop } from "./report/metrics.ts";
 import type { NetworkCounters, PatchUsages } from "./report/network-metrics.ts";
 import type { NodeConditions } from "./report/node-conditions.ts";
-import { deviceKey, type Reporter } from "./report/reporter.ts";
+import { deviceKey, type Reporter, timeSourcesKey } from "./report/reporter.ts";
 import { Tellers } from "./report/tellers.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -75,6 +84,8 @@ export interface ControlOptions {
 
 /** How often the box is looked at for what tells nobody when it changes: its address, its disk. */
 const lookAround = seconds(60);
+/** With a link there is little to be learnt from it, and a day's traffic is small. */
+const linkedTimePause = hours(3);
 /** A part of control that fails in a way nobody foresaw begins again after this. */
 const restartPause = seconds(10);
 
@@ -277,6 +288,7 @@ export class Control implements AsyncDisposable {
   async #lookAround(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     let beatAt = clock.monotonic();
+    let timeAt = Number.NEGATIVE_INFINITY;
     for (;;) {
       await sleep(clock, lookAround, signal);
       const beat = this.#settings.seconds("timer.deviceinfo.interval");
@@ -289,6 +301,12 @@ export class Control implements AsyncDisposable {
         this.#tellers.forget(deviceKey);
       }
       this.#tellers.wake(deviceKey);
+      const pace = this.#settings.seconds("timer.ntpsources.interval");
+      const rare = this.#link.isUp && !this.#settings.isSet("timer.ntpsources.interval");
+      if (clock.monotonic() - timeAt >= Math.max(pace, rare ? linkedTimePause : 0)) {
+        timeAt = clock.monotonic();
+        this.#tellers.wake(timeSourcesKey);
+      }
     }
   }
 

@@ -143,10 +143,26 @@ export interface MemoryController {
   }[];
 }
 
+/** A server, peer or clock that the box has its time from. */
+export interface TimeSource {
+  readonly address: string;
+  readonly mode: "server" | "peer" | "clock";
+  readonly state: "chosen" | "combined" | "outlier" | "false" | "jittery" | "unreachable";
+  /** The last eight answers, a bit each. */
+  readonly reach: number;
+  readonly stratum: number;
+  /** Of two, in seconds. */
+  readonly poll: number;
+  readonly offsetSeconds: number;
+  readonly errorSeconds: number;
+}
+
 export interface HardwareProbe {
   inventory(): Promise<Hardware>;
   adapters(): Promise<readonly Adapter[]>;
   disks(): Promise<readonly BlockDevice[]>;
   processes(): Promise<readonly ProcessUse[]>;
   memoryControllers(): Promise<readonly MemoryController[]>;
+  /** Empty where the box's time service does not tell. */
+  timeSources(): Promise<readonly TimeSource[]>;
 }

@@ -14,4 +14,5 @@ export const noHardware: HardwareProbe = {
   disks: async () => [],
   processes: async () => [],
   memoryControllers: async () => [],
+  timeSources: async () => [],
 };

@@ -14,6 +14,7 @@ import { deviceInfo, type NodeCondition } from "./device-info.ts";
 import { hardwareInfo } from "./hardware-info.ts";
 import type { InfoMessage } from "./info-messages.ts";
 import type { NodeConditions } from "./node-conditions.ts";
+import { timeSourcesInfo } from "./time-sources.ts";
 
 export interface DeviceReportParts {
   readonly store: EngineStore;
@@ -75,6 +76,13 @@ export class DeviceReport {
       disks: await hardware.disks(),
       tpm: identity.keys.chip,
     });
+  }
+
+  /** Undefined where nothing tells. */
+  async timeSources(): Promise<InfoMessage | undefined> {
+    const { node, hardware } = this.#parts;
+    const sources = await hardware.timeSources();
+    return sources.length === 0 ? undefined : timeSourcesInfo(node(), sources);
   }
 
   /** Read once: what it lists stays for as long as the box is on, except for what can be plugged in. */

@@ -41,6 +41,7 @@ import {
   volumeGone,
   volumeInfo,
 } from "./storage-messages.ts";
+import { timeSourcesInfo } from "./time-sources.ts";
 
 export interface ReporterParts {
   readonly client: Pick<ControllerClient, "post">;
@@ -59,11 +60,15 @@ export interface ReporterParts {
   readonly device: () => Promise<InfoMessage>;
   /** Reads what the box is made of. */
   readonly hardware: () => Promise<InfoMessage>;
+  /** Reads where the box has its time from; undefined where nothing tells. */
+  readonly timeSources: () => Promise<InfoMessage | undefined>;
 }
 
 export const deviceKey = "device";
 export const edgeviewKey = "edgeview";
 export const hardwareKey = "hardware";
+/** Told at its own pace, because it differs each time. */
+export const timeSourcesKey = "time";
 
 /** What the controller has of one thing. */
 interface Told {
@@ -255,6 +260,11 @@ export class Reporter implements Reconciler {
       }
       case hardwareKey:
         return there(await hardware());
+      case timeSourcesKey: {
+        const message = await this.#parts.timeSources();
+        // Nothing told before and nothing now is no news.
+        return message === undefined ? { message: timeSourcesInfo(node(), []), gone: true } : there(message);
+      }
       default:
         return there(await device());
     }

@@ -36,7 +36,11 @@ export class Tellers implements AsyncDisposable {
   constructor(parts: TellersParts) {
     const { client, standIn: ask, device, ...rest } = parts;
     this.#parts = parts;
-    const read = { device: () => device.device(), hardware: () => device.hardware() };
+    const read = {
+      device: () => device.device(),
+      hardware: () => device.hardware(),
+      timeSources: () => device.timeSources(),
+    };
     this.reporter = new Reporter({ ...rest, ...read, client, kept: "control/told.json" });
     const post: ControllerClient["post"] = async (...request) => {
       const standIn = ask();

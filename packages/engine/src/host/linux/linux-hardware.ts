@@ -14,8 +14,10 @@ import type {
   PciDevice,
   ProcessUse,
   SerialPort,
+  TimeSource,
   UsbDevice,
 } from "../../hardware/hardware.ts";
+import { readTimeSources } from "./chrony.ts";
 import { readProcesses } from "./linux-processes.ts";
 
 /** Far more than any box has; a tree gone wild must not fill a report. */
@@ -124,6 +126,10 @@ export class LinuxHardware implements HardwareProbe {
 
   async processes(): Promise<readonly ProcessUse[]> {
     return await readProcesses(join(this.#root, "proc"));
+  }
+
+  async timeSources(): Promise<readonly TimeSource[]> {
+    return await readTimeSources();
   }
 
   async memoryControllers(): Promise<readonly MemoryController[]> {
