@@ -36,6 +36,7 @@ type line struct {
 	Ops        []operation        `json:"ops"`
 	Object     string             `json:"object,omitempty"`
 	Err        string             `json:"err,omitempty"`
+	Ordered    bool               `json:"ordered"`
 	Managed    map[string]manager `json:"managed"`
 }
 
@@ -92,7 +93,7 @@ func record(in *line) error {
 	if err != nil {
 		return err
 	}
-	in.Object = string(text)
+	in.Object, in.Ordered = string(text), true
 	in.Managed = map[string]manager{}
 	for name, managed := range managers {
 		set, err := managed.Set().ToJSON()
