@@ -101,6 +101,8 @@ describe("the server", { skip: opensslMissing() }, () => {
     it("to strangers only that it lives", async () => {
       assert.equal((await world.send("/livez", { token: "" })).text, "ok");
       const { json: version } = await world.send("/version", { token: "" });
+      for (const path of ["/version", "/api", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1"])
+        assert.deepEqual((await world.send(`${path}/`)).json, (await world.send(path)).json, path);
       assert.match(`${version.major}.${version.minor}`, /^1\.\d+$/);
       const refused = await world.send("/api", { token: "" });
       assert.deepEqual(

@@ -28,13 +28,19 @@ const v2Protobuf = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 /** A hashed document never changes. */
 const immutable = { "cache-control": "public, immutable", expires: "Fri, 31 Dec 2100 23:59:59 GMT" };
 
+/** Some clients, Python's among them, end the names of documents in a slash. */
+function withoutSlash(path: string): string {
+  return path.endsWith("/") ? path.slice(0, -1) : path;
+}
+
 /** Paths that anybody may ask for: load balancers and clients that do not know yet who they are. */
 function isOpen(path: string): boolean {
   return health.has(path) || path === "/version" || path.startsWith("/livez/") || path.startsWith("/readyz/");
 }
 
 /** Whether the path was one of these; then it has been answered. */
-export function serveOpen(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+export function serveOpen(asked: string, request: IncomingMessage, response: ServerResponse): boolean {
+  const path = withoutSlash(asked);
   if (!isOpen(path)) return false;
   if (path === "/version") sendJson(request, response, 200, JSON.stringify(version));
   else {
@@ -62,7 +68,8 @@ export class Documents {
   }
 
   /** Whether the path was one of these; then it has been answered. */
-  serve(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+  serve(asked: string, request: IncomingMessage, response: ServerResponse): boolean {
+    const path = withoutSlash(asked);
     if (path === "/api" || path === "/apis") {
       const aggregated = aggregationOf(request.headers.accept);
       if (aggregated !== undefined) return this.#serveAggregated(path, aggregated, request, response);
@@ -78,8 +85,8 @@ export class Documents {
       ? this.#openapi.documents.get(path.slice(v3Path.length + 1))
       : undefined;
     if (document === undefined) return false;
-    const asked = new URL(request.url ?? "", "https://server").searchParams.get("hash");
-    return serveTagged(request, response, document, asked === document.hash ? immutable : {});
+    const hash = new URL(request.url ?? "", "https://server").searchParams.get("hash");
+    return serveTagged(request, response, document, hash === document.hash ? immutable : {});
   }
 
   #serveAggregated(
