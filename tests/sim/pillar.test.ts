@@ -74,6 +74,7 @@ interface EdgeNodeShape {
   readonly status?: {
     readonly system?: { readonly version?: string };
     readonly location?: { readonly latitude: string };
+    readonly configHash?: { readonly rendered?: string; readonly applied?: string };
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
   };
 }
@@ -140,6 +141,7 @@ describe("boxes with EVE", () => {
       assert.equal(shown?.system?.version, "14.6.0");
       assert.equal(shown?.location?.latitude, "48.1000");
       assert.equal(shown?.conditions?.find(({ type }) => type === "Attested")?.status, "True");
+      assert.equal(shown?.configHash?.applied, shown?.configHash?.rendered, "it runs on the newest");
       for (const { agent, name, disk } of made) {
         assert.equal(agent.queue.size, 0, `${name}: nothing waits to be said`);
         assert.ok(disk.logs.length < 5, `${name}: ${disk.logs.length} files of logs wait`);

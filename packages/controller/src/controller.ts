@@ -134,6 +134,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     forget: (node) => {
       for (const kept of [facts, book, usages, flows, health, states]) kept.forget(node);
     },
+    ...{ random, log: log.child("reconcilers"), served: options.api.registry.table },
     contents: () => options.api.registry.table.kept.filter(({ namespaced }) => namespaced),
   });
   const owned = stack.move();
@@ -172,6 +173,7 @@ function allReports(state: NodeReports, logs: LogStore): Reports {
     metrics: (node, message) => state.metrics(node, message),
     flows: (node, message) => state.flows(node, message),
     hardwareHealth: (node, message) => state.hardwareHealth(node, message),
+    runsOn: (node, configHash) => state.runsOn(node, configHash),
     seen: (node, at) => state.seen(node, at),
     deviceLogs: (node, gzip) => logs.deviceLogs(node, gzip),
     appLogs: (node, app, gzip) => logs.appLogs(node, app, gzip),

@@ -39,6 +39,8 @@ export interface Reports {
   appLogs(node: NodeId, app: string, gzip: Uint8Array): Promise<void>;
   flows(node: NodeId, message: flowlog.FlowMessage): Promise<void>;
   hardwareHealth(node: NodeId, message: hardwareHealth.ZHardwareHealth): Promise<void>;
+  /** It was told that this configuration is the newest. Called often: must be cheap. */
+  runsOn(node: NodeId, configHash: string): void;
   /** Any authentic request. Called often: must be cheap. */
   seen(node: NodeId, at: Instant): void;
 }

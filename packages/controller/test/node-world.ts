@@ -214,7 +214,12 @@ export class NodeWorld implements AsyncDisposable {
     };
     return {
       ...{ info: take("info"), metrics: take("metrics") },
-      ...{ deviceLogs: take("deviceLogs"), appLogs: take("appLogs"), seen: () => undefined },
+      ...{
+        deviceLogs: take("deviceLogs"),
+        appLogs: take("appLogs"),
+        seen: () => undefined,
+        runsOn: () => undefined,
+      },
       ...{ flows: take("flows"), hardwareHealth: take("hardwareHealth") },
     };
   }

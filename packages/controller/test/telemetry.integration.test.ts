@@ -8,7 +8,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { ext, flowlog, hardwareHealth, metrics, setExtension } from "@selvedge/eve-api";
+import { ext, flowlog, hardwareHealth, info, metrics, setExtension } from "@selvedge/eve-api";
 import { type KubectlVersion, kubectl, kubectlMissing } from "../../../tests/kubectl.ts";
 import { ControllerProcess } from "./controller-process.ts";
 import { type Box, envelope, selfSigned } from "./node-world.ts";
@@ -162,8 +162,24 @@ describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, 
     await assert.rejects(kube("1.35", "get --raw /api/v1/nodes/none/proxy/logs/"), /"none" not found/);
     await assert.rejects(
       kube("1.35", "get --raw /api/v1/nodes/box-1/proxy/exec"),
-      /logs\/, flows and hardware/,
+      /logs\/, flows, hardware, state and attestation/,
     );
+  });
+
+  it("shows a node's last word on everything it has, or of one kind", async () => {
+    const value = { uuid: "7f6b5a9c-0000-4000-8000-000000000001", displayName: "data", state: 15 as const };
+    const message = { ztype: info.ZInfoTypes.ZiVolume, devId: box.id };
+    const content = { InfoContent: { case: "vinfo" as const, value } };
+    assert.equal((await box.post("info", info.ZInfoMsgSchema, { ...message, ...content })).status, 201);
+    const read = async (path: string): Promise<unknown> =>
+      JSON.parse(await kube("1.35", `get --raw /api/v1/nodes/box-1/proxy/${path}`));
+    const { items } = (await read("state?type=volume")) as { items: { id: string; object: object }[] };
+    assert.deepEqual(
+      items.map(({ id }) => id),
+      [value.uuid],
+    );
+    assert.deepEqual(await read("state?type=patch-envelope"), { items: [] });
+    await assert.rejects(read("attestation"), /has not proved what it runs yet/);
   });
 
   it("shows flows and hardware, and says what is broken", async () => {

@@ -238,6 +238,10 @@ export class Gateway implements DeviceGateway, Disposable {
   #config(poll: LastPoll, proof: PollProof): DeviceResponse | Refused {
     const answer = this.#configFor(poll);
     this.#metrics.poll(proof, answer.status);
+    // One that is remembered was told before.
+    if (proof === "verified" && answer.status === 304) {
+      this.#options.reports.runsOn(poll.node.id, poll.configHash);
+    }
     return answer;
   }
 

@@ -113,6 +113,30 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
     });
   }
 
+  /**
+   * A device of EVE says what it runs on by asking whether there is anything newer; a node of ours says it in
+   * its report, when it has accepted it.
+   */
+  runsOn(node: NodeId, configHash: string): void {
+    const { cluster, log } = this.#deps;
+    const edgeNode = cluster.started ? this.#edgeNode(node) : undefined;
+    const { engineVersion, configHash: known } = edgeNode?.status ?? {};
+    if (edgeNode === undefined || engineVersion !== undefined || known?.applied === configHash) return;
+    const says = { type: "ConfigAccepted", status: "True", reason: "Taken" } as const;
+    this.#queues
+      .run(node, () =>
+        this.#said(edgeNode, (status, now) => {
+          if (status.configHash?.applied === configHash) return false;
+          status.configHash = { ...status.configHash, applied: configHash };
+          status.conditions ??= [];
+          setCondition(status.conditions, says, now);
+          return true;
+        }),
+      )
+      // It is noticed again at the next poll.
+      .catch((error: unknown) => log.warn("cannot show what a node runs on", { node, error }));
+  }
+
   seen(node: NodeId, at: Instant): void {
     this.#deps.facts.see(node, at, this.#deps.clock.monotonic());
   }

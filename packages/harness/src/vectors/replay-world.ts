@@ -207,4 +207,5 @@ const reports: Reports = {
   flows: async () => undefined,
   hardwareHealth: async () => undefined,
   seen: () => undefined,
+  runsOn: () => undefined,
 };
