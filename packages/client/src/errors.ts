@@ -42,3 +42,11 @@ export class ApiError extends Error {
 export function isReason(error: unknown, reason: string): boolean {
   return error instanceof ApiError && error.reason === reason;
 }
+
+/** Whether it was refused for that cause: more than the reason says. */
+export function hasCause(error: unknown, cause: string): boolean {
+  return (
+    error instanceof ApiError &&
+    error.status?.details?.causes?.some(({ reason }) => reason === cause) === true
+  );
+}

@@ -2,9 +2,11 @@
  * Every reconciler that acts on objects, with what wakes it: the controller in one table. What each reads
  * and writes is said by itself; a start refuses two writers of one thing.
  */
+import type { Log, Random } from "@selvedge/base";
 import type { KindRef } from "@selvedge/client";
 import { BudgetReconciler, budgetWakes } from "./disruption/budget-reconciler.ts";
 import { EndpointsReconciler, endpointsWakes } from "./endpoints/endpoints-reconciler.ts";
+import { LooseKinds, type ServedKinds } from "./garbage/loose-kinds.ts";
 import { NamespaceReconciler, namespaceWakes } from "./garbage/namespace-reconciler.ts";
 import { OwnerCollector } from "./garbage/owner-collector.ts";
 import { goingPodsOf, PodRemover, podRemoverWakes } from "./garbage/pod-remover.ts";
@@ -16,12 +18,13 @@ import type { NodeId } from "./ports.ts";
 import { QuotaReconciler, quotaWakes } from "./quota/quota-reconciler.ts";
 import { type RenderDeps, RenderReconciler, renderWakes } from "./render/render-reconciler.ts";
 import { SchedulerReconciler, schedulerKey, schedulerWakes } from "./scheduling/scheduler-reconciler.ts";
+import { TaintReconciler, taintWakes } from "./scheduling/taint-reconciler.ts";
 import { ClaimReconciler, claimWakes } from "./volumes/claim-reconciler.ts";
 import { CronJobReconciler, cronJobWakes } from "./workloads/cron/cron-reconciler.ts";
-import { DaemonSetReconciler, daemonSetWakes } from "./workloads/daemon-set-reconciler.ts";
+import { daemonSetWiring } from "./workloads/daemon-set-reconciler.ts";
 import { DeploymentReconciler, deploymentWakes } from "./workloads/deployment-reconciler.ts";
 import { JobReconciler, jobWakes } from "./workloads/jobs/job-reconciler.ts";
-import { ReplicaSetReconciler, replicaSetWakes } from "./workloads/replica-set-reconciler.ts";
+import { replicaSetWiring, replicationControllerWiring } from "./workloads/replica-set-reconciler.ts";
 import { StatefulSetReconciler, statefulSetWakes } from "./workloads/stateful/stateful-reconciler.ts";
 
 export interface ReconcilersDeps extends RenderDeps, NodeDeps {
@@ -29,6 +32,9 @@ export interface ReconcilersDeps extends RenderDeps, NodeDeps {
   readonly onRenewed: (listener: () => void) => () => void;
   /** Every kind with a namespace that the API server serves. */
   readonly contents: () => readonly KindRef[];
+  readonly served: ServedKinds;
+  readonly random: Random;
+  readonly log: Log;
 }
 
 export function createReconcilers(deps: ReconcilersDeps): Wired[] {
@@ -48,13 +54,15 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
       connect: both(certified(caches, sealer), renewed(caches, deps.onRenewed)),
     },
     { reconciler: new NodeReconciler(deps), wakes: nodeWakes(), connect: both(heard, linked) },
-    { reconciler: new DaemonSetReconciler(deps), wakes: daemonSetWakes(caches) },
+    daemonSetWiring(deps),
     { reconciler: new DeploymentReconciler(deps), wakes: deploymentWakes(caches) },
-    { reconciler: new ReplicaSetReconciler(deps), wakes: replicaSetWakes(caches) },
+    replicaSetWiring(deps),
+    replicationControllerWiring(deps),
     { reconciler: new StatefulSetReconciler(deps), wakes: statefulSetWakes(caches) },
     { reconciler: new JobReconciler(deps), wakes: jobWakes(caches) },
     { reconciler: new CronJobReconciler(deps), wakes: cronJobWakes() },
     { reconciler: new ClaimReconciler(deps), wakes: claimWakes(caches) },
+    { reconciler: new TaintReconciler(deps), wakes: taintWakes(caches) },
     { reconciler: new EndpointsReconciler(deps), wakes: endpointsWakes(caches) },
     { reconciler: new BudgetReconciler(deps), wakes: budgetWakes(caches) },
     { reconciler: new QuotaReconciler(deps), wakes: quotaWakes(caches, namespacedOf(cluster)) },
@@ -68,7 +76,10 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
         }),
     },
     { reconciler: new NamespaceReconciler(deps), wakes: namespaceWakes(caches) },
-    new OwnerCollector(cluster).wired(),
+    new OwnerCollector(
+      cluster,
+      new LooseKinds({ ...deps, objects: cluster.objects, cached: cluster.kinds }),
+    ).wired(),
     { reconciler: new Sweeper(deps), wakes: [], initial: [sweeperKey] },
   ];
 }

@@ -152,7 +152,8 @@ export class ObjectWorld implements AsyncDisposable {
         facts.forget(node);
         configs.forget(node);
       },
-      contents: () => allKinds.filter(({ namespaced }) => namespaced),
+      ...{ random, log, served: this.registry.table },
+      contents: () => this.registry.table.kept.filter(({ namespaced }) => namespaced),
     });
     const stops: (() => void)[] = [];
     const runners = table.map(({ reconciler, wakes, initial = [], connect }) => {

@@ -4,6 +4,7 @@ import type { KindName } from "./kind-names.ts";
 
 export class KindTable {
   readonly #own: readonly KindDefinition[];
+  readonly #listeners = new Set<() => void>();
   #all: readonly KindDefinition[];
   #places: ReadonlyMap<string, readonly KindDefinition[]>;
   /** By view, where there is one: a kind that is shown as before is the same to who watches it. */
@@ -39,6 +40,12 @@ export class KindTable {
     return [...places.values()];
   }
 
+  /** Tells when other kinds are served. Returns how to stop. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
   /** Serves these besides the program's own, in place of what was said last. */
   serve(others: readonly KindDefinition[]): void {
     const kept = new Set(others.map(identityOf));
@@ -46,6 +53,7 @@ export class KindTable {
     this.#all = [...this.#own, ...others];
     this.#places = byPlace(this.#all);
     for (const kind of gone) this.#endings.get(identityOf(kind))?.abort();
+    for (const listener of this.#listeners) listener();
   }
 
   /** The kind of that name: in that version, or else in the first that is served. */

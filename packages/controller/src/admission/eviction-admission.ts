@@ -33,7 +33,8 @@ export function evictionAdmission(policies: Policies, objects: Objects, clock: C
             budget.metadata.name,
             namespace,
           );
-          if (mayGoUncounted(stored, pod)) return;
+          // Another write came between: it is counted already.
+          if (stored.status?.disruptedPods?.[name] !== undefined || mayGoUncounted(stored, pod)) return;
           take(stored, name, toRfc3339(clock.now()));
           if (!dryRun) await objects.updateStatus(podDisruptionBudgetKind, stored);
           return;

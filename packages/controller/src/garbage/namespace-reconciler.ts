@@ -5,7 +5,7 @@ import { type Namespace, namespaceKind, type Pod, podKind } from "@selvedge/kind
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { Caches } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
-import { setCondition } from "../objects/conditions.ts";
+import { type ConditionSays, setCondition } from "../objects/conditions.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 
 export interface NamespaceDeps {
@@ -19,8 +19,6 @@ export interface NamespaceDeps {
 const finalizer = "kubernetes";
 /** Pods wake the namespace when they go; other things that linger have somebody else's finalizer. */
 const lookAgainAfter = seconds(5);
-/** Names of what remains that fit into a message. */
-const namedMax = 5;
 
 /** Empties a namespace that is being deleted, then lets it go. The key is its name. */
 export class NamespaceReconciler implements Reconciler {
@@ -41,10 +39,13 @@ export class NamespaceReconciler implements Reconciler {
     const { cluster, caches } = this.#deps;
     const namespace = caches.namespaces.get(name);
     if (namespace?.metadata.deletionTimestamp === undefined) return settled;
-    const left: string[] = [];
+    const left: Remainder[] = [];
     for (const kind of this.#deps.contents()) left.push(...(await this.#empty(kind, name)));
     await this.#say(name, left);
-    if (left.length > 0) return lookAgain(`${left.length} objects remain`, lookAgainAfter);
+    if (left.length > 0) {
+      const count = left.reduce((sum, { objects }) => sum + objects.length, 0);
+      return lookAgain(`${count} objects remain`, lookAgainAfter);
+    }
     await cluster.change<Namespace>(
       namespaceKind,
       name,
@@ -60,8 +61,8 @@ export class NamespaceReconciler implements Reconciler {
     return settled;
   }
 
-  /** Deletes all objects of a kind; returns the names of those that linger. */
-  async #empty(kind: KindRef, namespace: string): Promise<string[]> {
+  /** Deletes all objects of a kind; returns those that linger. */
+  async #empty(kind: KindRef, namespace: string): Promise<Remainder[]> {
     const { cluster } = this.#deps;
     const { items } = await cluster.objects.list<KubeObject>(kind, { namespace });
     for (const object of items) {
@@ -70,32 +71,73 @@ export class NamespaceReconciler implements Reconciler {
       }
     }
     if (items.length === 0) return [];
-    const { items: left } = await cluster.objects.list<KubeObject>(kind, { namespace });
-    return left.map(({ metadata }) => `${kind.plural}/${metadata.name}`);
+    const { items: objects } = await cluster.objects.list<KubeObject>(kind, { namespace });
+    return objects.length === 0 ? [] : [{ kind, objects }];
   }
 
-  async #say(name: string, left: readonly string[]): Promise<void> {
+  async #say(name: string, left: readonly Remainder[]): Promise<void> {
     const { cluster, clock } = this.#deps;
     await cluster.changeStatus<Namespace>(namespaceKind, name, undefined, (draft) => {
       draft.status = { ...draft.status, phase: "Terminating" };
       draft.status.conditions ??= [];
-      const shown = left.slice(0, namedMax).join(", ");
-      const more = left.length > namedMax ? ` and ${left.length - namedMax} more` : "";
-      return setCondition(
-        draft.status.conditions,
-        left.length === 0
-          ? {
-              ...{ type: "NamespaceContentRemaining", status: "False", reason: "ContentRemoved" },
-              message: "All content successfully removed",
-            }
-          : {
-              ...{ type: "NamespaceContentRemaining", status: "True", reason: "SomeResourcesRemain" },
-              message: `Some resources are remaining: ${shown}${more}`,
-            },
-        clock.now(),
-      );
+      const { conditions } = draft.status;
+      const changes = conditionsOf(left).map((says) => setCondition(conditions, says, clock.now()));
+      return changes.includes(true);
     });
   }
+}
+
+interface Remainder {
+  readonly kind: KindRef;
+  readonly objects: readonly KubeObject[];
+}
+
+/** What upstream says of a namespace that goes, in its words. */
+function conditionsOf(left: readonly Remainder[]): ConditionSays[] {
+  const held = new Map<string, number>();
+  for (const { objects } of left) {
+    for (const one of objects.flatMap(({ metadata }) => metadata.finalizers ?? []))
+      held.set(one, (held.get(one) ?? 0) + 1);
+  }
+  const resources = left.map(
+    ({ kind, objects }) => `${kind.plural}.${kind.group} has ${objects.length} resource instances`,
+  );
+  const finalizers = [...held].sort().map(([one, count]) => `${one} in ${count} resource instances`);
+  const no = (type: string, reason: string, message: string): ConditionSays => ({
+    type,
+    status: "False",
+    reason,
+    message,
+  });
+  return [
+    no("NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered"),
+    no(
+      "NamespaceDeletionGroupVersionParsingFailure",
+      "ParsedGroupVersions",
+      "All legacy kube types successfully parsed",
+    ),
+    no(
+      "NamespaceDeletionContentFailure",
+      "ContentDeleted",
+      "All content successfully deleted, may be waiting on finalization",
+    ),
+    left.length === 0
+      ? no("NamespaceContentRemaining", "ContentRemoved", "All content successfully removed")
+      : {
+          ...{ type: "NamespaceContentRemaining", status: "True", reason: "SomeResourcesRemain" },
+          message: `Some resources are remaining: ${resources.join(", ")}`,
+        },
+    finalizers.length === 0
+      ? no(
+          "NamespaceFinalizersRemaining",
+          "ContentHasNoFinalizers",
+          "All content-preserving finalizers finished",
+        )
+      : {
+          ...{ type: "NamespaceFinalizersRemaining", status: "True", reason: "SomeFinalizersRemain" },
+          message: `Some content in the namespace has finalizers remaining: ${finalizers.join(", ")}`,
+        },
+  ];
 }
 
 export function namespaceWakes(caches: Caches): Wake[] {

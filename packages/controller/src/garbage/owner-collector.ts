@@ -3,8 +3,9 @@ import { isReason, type KindRef } from "@selvedge/client";
 import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { Cluster } from "../objects/cluster.ts";
 import type { Wired } from "../objects/wiring.ts";
+import type { LooseKinds } from "./loose-kinds.ts";
 import { type Entry, OwnerGraph } from "./owner-graph.ts";
-import { type OwnerState, planOwned } from "./owner-plan.ts";
+import { isLeavingInForeground, type OwnerState, planOwned } from "./owner-plan.ts";
 
 /**
  * Deletes what belonged to what was deleted, and carries out `--cascade=foreground` and `=orphan`. The key
@@ -21,9 +22,9 @@ export class OwnerCollector implements Reconciler {
   readonly #cluster: Cluster;
   readonly #graph: OwnerGraph;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, loose: LooseKinds) {
     this.#cluster = cluster;
-    this.#graph = new OwnerGraph(cluster);
+    this.#graph = new OwnerGraph(cluster, loose);
   }
 
   wired(): Wired {
@@ -48,6 +49,7 @@ export class OwnerCollector implements Reconciler {
       case "nothing":
         break;
       case "remove":
+        if (step.unblock) await this.#unblock(entry);
         await this.#cluster.delete(kind, object, { propagationPolicy: step.policy });
         break;
       case "forget-owners":
@@ -67,16 +69,23 @@ export class OwnerCollector implements Reconciler {
         for (const dependent of dependents) await this.#forget(dependent, [uid]);
         return await this.reconcile(uid);
       case "remove-dependents":
-        for (const dependent of dependents) await this.#removeDependent(dependent);
+        // Each goes by its own owners: one that has others as well only loses this one.
+        for (const { object: dependent } of dependents) {
+          if (dependent.metadata.deletionTimestamp === undefined)
+            await this.reconcile(dependent.metadata.uid ?? "");
+        }
         break;
     }
     return settled;
   }
 
-  async #removeDependent({ kind, object }: Entry): Promise<void> {
-    if (object.metadata.deletionTimestamp !== undefined) return;
-    const more = this.#graph.dependents(object.metadata.uid ?? "").length > 0;
-    await this.#cluster.delete(kind, object, { propagationPolicy: more ? "Foreground" : "Background" });
+  async #unblock({ kind, object }: Entry): Promise<void> {
+    const { name, namespace, uid } = object.metadata;
+    await this.#cluster.change(kind, name, namespace, (draft) => {
+      if (draft.metadata.uid !== uid) return false;
+      for (const owner of draft.metadata.ownerReferences ?? []) owner.blockOwnerDeletion = false;
+      return true;
+    });
   }
 
   async #forget({ kind, object }: Entry, uids: readonly string[]): Promise<void> {
@@ -93,10 +102,7 @@ export class OwnerCollector implements Reconciler {
   async #stateOf(owner: OwnerReference, dependent: KubeObject): Promise<OwnerState> {
     const known = this.#graph.entry(owner.uid)?.object ?? (await this.#ask(owner, dependent));
     if (known === undefined || known === "unknown") return known === undefined ? "gone" : "there";
-    const { deletionTimestamp, finalizers = [] } = known.metadata;
-    return deletionTimestamp !== undefined && finalizers.includes("foregroundDeletion")
-      ? "leaving-in-foreground"
-      : "there";
+    return isLeavingInForeground(known) ? "leaving-in-foreground" : "there";
   }
 
   /**
@@ -107,7 +113,7 @@ export class OwnerCollector implements Reconciler {
     { apiVersion, kind, name, uid }: OwnerReference,
     dependent: KubeObject,
   ): Promise<KubeObject | "unknown" | undefined> {
-    const ref = this.#cluster.kinds.find((one) => versionOf(one) === apiVersion && one.kind === kind);
+    const ref = this.#graph.kinds.find((one) => versionOf(one) === apiVersion && one.kind === kind);
     if (ref === undefined) return "unknown";
     try {
       const namespace = ref.namespaced ? dependent.metadata.namespace : undefined;

@@ -1,20 +1,28 @@
 import type { KubeObject, OwnerReference } from "@selvedge/apimachinery";
 import type { KindRef } from "@selvedge/client";
 import type { Cluster } from "../objects/cluster.ts";
+import type { LooseKinds } from "./loose-kinds.ts";
 
 export interface Entry {
   readonly kind: KindRef;
   readonly object: KubeObject;
 }
 
-/** Who owns whom, among all objects that are kept in memory. By UID, because names are used again. */
+/** Who owns whom, among all objects there are. By UID, because names are used again. */
 export class OwnerGraph {
   readonly #entries = new Map<string, Entry>();
   readonly #dependents = new Map<string, Set<string>>();
   readonly #cluster: Cluster;
+  readonly #loose: LooseKinds;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, loose: LooseKinds) {
     this.#cluster = cluster;
+    this.#loose = loose;
+  }
+
+  /** All kinds whose objects are known here. */
+  get kinds(): readonly KindRef[] {
+    return [...this.#cluster.kinds, ...this.#loose.kinds];
   }
 
   /** Follows every cache; `changed` is called with the UIDs a change may concern. Returns how to stop. */
@@ -22,6 +30,7 @@ export class OwnerGraph {
     const stops = this.#cluster.kinds.map((kind) =>
       this.#cluster.cache(kind).onChange((before, after) => this.#apply(kind, before, after, changed)),
     );
+    stops.push(this.#loose.follow((kind, before, after) => this.#apply(kind, before, after, changed)));
     return () => {
       for (const stop of stops) stop();
     };

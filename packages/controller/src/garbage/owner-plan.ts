@@ -10,7 +10,8 @@ export type OwnerStep =
   /** Its dependents go first. */
   | { readonly type: "remove-dependents"; readonly wait: boolean }
   | { readonly type: "drop-finalizer"; readonly finalizer: string }
-  | { readonly type: "remove"; readonly policy: "Background" | "Foreground" }
+  /** In a circle it first stops holding its owners, or each would wait for the next. */
+  | { readonly type: "remove"; readonly policy: "Background" | "Foreground"; readonly unblock: boolean }
   /** Some of its owners are gone, others are not. */
   | { readonly type: "forget-owners"; readonly uids: readonly string[] };
 
@@ -30,7 +31,13 @@ export function planOwned(
   if (lost.length === 0) return { type: "nothing" };
   if (lost.length < owners.length) return { type: "forget-owners", uids: lost };
   const waited = owners.some(([, state]) => state === "leaving-in-foreground");
-  return { type: "remove", policy: waited && dependents.length > 0 ? "Foreground" : "Background" };
+  const foregroundly = waited && dependents.length > 0;
+  const circle = foregroundly && dependents.some(isLeavingInForeground);
+  return { type: "remove", policy: foregroundly ? "Foreground" : "Background", unblock: circle };
+}
+
+export function isLeavingInForeground({ metadata }: KubeObject): boolean {
+  return metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).includes(foreground);
 }
 
 function planLeaving({ metadata }: KubeObject, dependents: readonly KubeObject[]): OwnerStep {

@@ -159,7 +159,7 @@ const kinds: readonly CachedKind<never>[] = [
   { ref: storageClassKind, indexes: {} },
   { ref: endpointSliceKind, indexes: { service: serviceOf } },
   { ref: endpointsKind, indexes: {} },
-  { ref: replicationControllerKind, indexes: { namespace: byNamespace } },
+  { ref: replicationControllerKind, indexes: { owner: byOwner, namespace: byNamespace } },
   { ref: podDisruptionBudgetKind, indexes: { namespace: byNamespace } },
   { ref: resourceQuotaKind, indexes: { namespace: byNamespace } },
 ];

@@ -1,5 +1,5 @@
 import type { KubeObject } from "@selvedge/apimachinery";
-import { jsonEqual, minutes } from "@selvedge/base";
+import { jsonEqual, minutes, seconds } from "@selvedge/base";
 import { type KindRef, keyOf, splitKey } from "@selvedge/client";
 import { type ResourceQuota, resourceQuotaKind } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
@@ -18,6 +18,7 @@ export interface QuotaDeps {
 
 /** What is made is counted as it is made; of what goes, only kinds in memory tell. */
 const countAgain = minutes(5);
+const settles = seconds(2);
 
 /** Says how much of a quota is used, when something has gone or the quota has changed. */
 export class QuotaReconciler implements Reconciler {
@@ -25,6 +26,8 @@ export class QuotaReconciler implements Reconciler {
   readonly reads: readonly string[] = ["ResourceQuota", "everything it counts"];
   readonly writes: readonly string[] = ["ResourceQuota.status"];
   readonly #deps: QuotaDeps;
+  /** As each was when it was last looked at. */
+  readonly #seen = new Map<string, ResourceQuota>();
 
   constructor(deps: QuotaDeps) {
     this.#deps = deps;
@@ -34,7 +37,16 @@ export class QuotaReconciler implements Reconciler {
     const { caches, cluster, contents } = this.#deps;
     const { namespace, name } = splitKey(key);
     const quota = caches.quotas.get(name, namespace);
-    if (quota === undefined || quota.metadata.deletionTimestamp !== undefined) return settled;
+    const seen = this.#seen.get(key);
+    if (quota === undefined || quota.metadata.deletionTimestamp !== undefined) {
+      this.#seen.delete(key);
+      return settled;
+    }
+    this.#seen.set(key, quota);
+    const letIn =
+      seen?.metadata.resourceVersion !== quota.metadata.resourceVersion && jsonEqual(seen?.spec, quota.spec);
+    // What was let in is stored after it was counted, or not at all.
+    if (letIn) return lookAgain("something is being stored", settles);
     const { uid, resourceVersion } = quota.metadata;
     const used = await usedOf(quota, cluster.objects, contents());
     const status = { hard: quota.spec.hard ?? {}, used };
@@ -46,6 +58,8 @@ export class QuotaReconciler implements Reconciler {
       draft.status = status;
       return true;
     });
+    const written = caches.quotas.get(name, namespace);
+    if (written !== undefined && isSame) this.#seen.set(key, written);
     return lookAgain("counting again now and then", countAgain);
   }
 }

@@ -62,7 +62,10 @@ export function cordonedFor(pod: Pod, node: Node): boolean {
   );
 }
 
-function tolerates({ key, operator = "Equal", value = "", effect }: Toleration, taint: Taint): boolean {
+export function tolerates(
+  { key, operator = "Equal", value = "", effect }: Toleration,
+  taint: Taint,
+): boolean {
   if (effect !== undefined && effect !== taint.effect) return false;
   if (key === undefined || key === "") return operator === "Exists";
   if (key !== taint.key) return false;

@@ -2,6 +2,7 @@ import { type Instant, toRfc3339 } from "@selvedge/base";
 import type { DeploymentCondition, DeploymentStatus } from "@selvedge/kinds";
 import { type ConditionSays, conditionOf, setCondition } from "../objects/conditions.ts";
 import { availableOf, type DeploymentView, replicasOf, totalOf } from "./deployment-sets.ts";
+import { replicaFailure } from "./replica-set-plan.ts";
 
 const defaultDeadline = 600;
 /** Upstream's "no deadline". */
@@ -45,7 +46,23 @@ export function deploymentStatus(view: DeploymentView, now: Instant): Deployment
         },
     now,
   );
+  copyFailure(view, conditions, now);
   return { status, again: setProgress(view, before, status, conditions, now) };
+}
+
+/** What keeps a ReplicaSet from making its Pods keeps the Deployment from them; the newest has the word. */
+function copyFailure({ sets }: DeploymentView, conditions: DeploymentCondition[], now: Instant): void {
+  const failures = [sets.fresh, ...sets.old].flatMap(
+    (set) => conditionOf(set?.status?.conditions, replicaFailure) ?? [],
+  );
+  const [failure] = failures;
+  const at = conditions.findIndex(({ type }) => type === replicaFailure);
+  if (failure === undefined) {
+    if (at >= 0) conditions.splice(at, 1);
+    return;
+  }
+  const { reason = "", message = "" } = failure;
+  put(conditions, { type: replicaFailure, status: "True", reason, message }, now);
 }
 
 /** The Progressing condition: what `kubectl rollout status` and `wait` go by. */

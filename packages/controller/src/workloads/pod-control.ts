@@ -47,9 +47,10 @@ export class PodControl {
   }
 }
 
+/** One at first and then twice as many each time, so that what cannot be is tried once and not by the hundred. */
 async function inBatches<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
-  for (let at = 0; at < items.length; at += batchMax) {
-    const results = await Promise.allSettled(items.slice(at, at + batchMax).map(act));
+  for (let at = 0, size = 1; at < items.length; at += size, size = Math.min(size * 2, batchMax)) {
+    const results = await Promise.allSettled(items.slice(at, at + size).map(act));
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }

@@ -1,9 +1,13 @@
-import type { Instant } from "@selvedge/base";
-import type { Pod, ReplicaSet, ReplicaSetStatus } from "@selvedge/kinds";
+import { describeError, type Instant } from "@selvedge/base";
+import type { Pod, ReplicaSet, ReplicaSetStatus, ReplicationController } from "@selvedge/kinds";
+import { setCondition } from "../objects/conditions.ts";
 import { isAvailable, isGoing, isOver, isReady } from "../objects/pods.ts";
 import { replacementDelay } from "./failed-pods.ts";
 import { podFromTemplate } from "./template.ts";
 import { leastUseful } from "./usefulness.ts";
+
+/** What keeps a number of Pods from one template. */
+export type Replicated = ReplicaSet | ReplicationController;
 
 export interface ReplicaSetPlan {
   readonly create: readonly Pod[];
@@ -16,7 +20,7 @@ export interface ReplicaSetPlan {
 const burst = 500;
 
 /** Decides one step for a ReplicaSet: as many Pods as it wants, the least useful ones removed first. Pure. */
-export function planReplicaSet(set: ReplicaSet, pods: readonly Pod[], now: Instant): ReplicaSetPlan {
+export function planReplicaSet(set: Replicated, pods: readonly Pod[], now: Instant): ReplicaSetPlan {
   const active = pods.filter((pod) => !isOver(pod) && !isGoing(pod));
   const failed = pods.filter((pod) => pod.status?.phase === "Failed" && !isGoing(pod));
   const wanted = set.spec.replicas ?? 1;
@@ -38,7 +42,7 @@ export function planReplicaSet(set: ReplicaSet, pods: readonly Pod[], now: Insta
 }
 
 function statusOf(
-  set: ReplicaSet,
+  set: Replicated,
   active: readonly Pod[],
   all: readonly Pod[],
   now: Instant,
@@ -50,7 +54,29 @@ function statusOf(
     fullyLabeledReplicas: full.length,
     readyReplicas: active.filter(isReady).length,
     availableReplicas: active.filter((pod) => isAvailable(pod, set.spec.minReadySeconds ?? 0, now)).length,
-    terminatingReplicas: all.filter(isGoing).length,
+    // The older kind has no such count.
+    ...(set.kind === "ReplicaSet" && { terminatingReplicas: all.filter(isGoing).length }),
     observedGeneration: set.metadata.generation ?? 0,
+    conditions: (set.status?.conditions ?? []).filter(({ type }) => type !== replicaFailure),
   };
+}
+
+export const replicaFailure = "ReplicaFailure";
+
+/** What to say when a Pod could not be made or ended. */
+export function failureStatus(
+  { status }: Replicated,
+  error: unknown,
+  what: "create" | "remove",
+  now: Instant,
+): Pick<ReplicaSetStatus, "conditions"> {
+  const conditions = structuredClone(status?.conditions ?? []);
+  // Why names the Pod, which is another each time: what has been said once stands.
+  const reason = what === "create" ? "FailedCreate" : "FailedDelete";
+  setCondition(
+    conditions,
+    { type: replicaFailure, status: "True", reason, message: describeError(error) },
+    now,
+  );
+  return { conditions };
 }

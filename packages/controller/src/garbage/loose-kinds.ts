@@ -1,0 +1,98 @@
+import type { KubeObject } from "@selvedge/apimachinery";
+import type { Clock, Log, Random } from "@selvedge/base";
+import { Informer, type KindRef, type Objects } from "@selvedge/client";
+
+/** The kinds the API server serves, which come and go with what users bring. */
+export interface ServedKinds {
+  /** One for each place where objects are kept. */
+  readonly kept: readonly KindRef[];
+  onChange(listener: () => void): () => void;
+}
+
+export interface LooseKindsOptions {
+  readonly objects: Objects;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly served: ServedKinds;
+  /** Kinds that somebody else keeps in memory. */
+  readonly cached: readonly KindRef[];
+}
+
+type Listener = (kind: KindRef, before: KubeObject | undefined, after: KubeObject | undefined) => void;
+
+/** Many, short-lived, and owned by nobody. */
+const passing = new Set(["events", "events.events.k8s.io", "leases.coordination.k8s.io"]);
+
+interface Followed {
+  readonly kind: KindRef;
+  readonly informer: Informer<KubeObject>;
+}
+
+/**
+ * Follows the objects of all kinds that no reconciler keeps in memory: they may own others, and be owned.
+ * A kind that is no longer served is one whose objects are gone.
+ */
+export class LooseKinds {
+  readonly #options: LooseKindsOptions;
+  readonly #followed = new Map<string, Followed>();
+
+  constructor(options: LooseKindsOptions) {
+    this.#options = options;
+  }
+
+  get kinds(): KindRef[] {
+    return [...this.#followed.values()].map(({ kind }) => kind);
+  }
+
+  /** Tells of all that is there, and of every change from now on. Returns how to stop. */
+  follow(listener: Listener): () => void {
+    const sync = (): void => this.#sync(listener);
+    sync();
+    const stop = this.#options.served.onChange(sync);
+    return () => {
+      stop();
+      for (const place of [...this.#followed.keys()]) this.#drop(place);
+    };
+  }
+
+  #sync(listener: Listener): void {
+    const { served, cached } = this.#options;
+    const others = new Set(cached.map(placeOf));
+    const wanted = new Map(served.kept.map((kind) => [placeOf(kind), kind]));
+    for (const [place, kind] of wanted) {
+      if (others.has(place) || passing.has(place) || this.#followed.get(place)?.kind.version === kind.version)
+        continue;
+      this.#drop(place);
+      this.#add(place, kind, listener);
+    }
+    for (const [place, { kind, informer }] of this.#followed) {
+      if (wanted.has(place)) continue;
+      this.#drop(place);
+      for (const object of informer.list()) listener(kind, object, undefined);
+    }
+  }
+
+  #add(place: string, kind: KindRef, listener: Listener): void {
+    const { served: _served, cached: _cached, ...options } = this.#options;
+    const informer = new Informer<KubeObject>({ ...options, kind });
+    // Who stops before the first list has come is not told: nobody waits for it.
+    informer.synced.catch(() => undefined);
+    informer.onChange((before, after) => listener(kind, before, after));
+    this.#followed.set(place, { kind, informer });
+    informer.start();
+  }
+
+  #drop(place: string): void {
+    const followed = this.#followed.get(place);
+    this.#followed.delete(place);
+    const { log } = this.#options;
+    followed?.informer[Symbol.asyncDispose]().catch((error: unknown) =>
+      log.warn("a copy did not stop", { place, error }),
+    );
+  }
+}
+
+function placeOf({ group, plural }: KindRef): string {
+  return group === "" ? plural : `${plural}.${group}`;
+}
