@@ -19,11 +19,15 @@ export class ControllerProcess implements AsyncDisposable {
     this.#lines = lines;
   }
 
-  static async start(): Promise<ControllerProcess> {
+  /** `prepare` fills its folder beforehand, and says with which further arguments it is started. */
+  static async start(
+    prepare: (folder: string) => Promise<readonly string[]> = async () => [],
+  ): Promise<ControllerProcess> {
     const folder = await mkdtemp(join(tmpdir(), "selvedge-bench-"));
+    const more = await prepare(folder);
     const main = join(checkout, "packages", "controller", "src", "main.ts");
     const listen = ["--kube-listen", "127.0.0.1:0", "--device-listen", "127.0.0.1:0"];
-    const child = spawn(process.execPath, [main, "--data", folder, ...listen], {
+    const child = spawn(process.execPath, [main, "--data", folder, ...listen, ...more], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     const lines: string[] = [];
