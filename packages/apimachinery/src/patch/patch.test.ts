@@ -146,7 +146,10 @@ describe("strategicMergePatch", () => {
   }
 
   it("refuses an item without its key, and an unknown directive", () => {
-    assert.throws(() => strategicMergePatch({}, { containers: [{ image: "x" }] }, schema), /merge key: name/);
-    assert.throws(() => strategicMergePatch({}, { $patch: "spam" }, schema), /Unknown patch type/);
+    assert.throws(
+      () => strategicMergePatch({ containers: [{ name: "a" }] }, { containers: [{ image: "x" }] }, schema),
+      /merge key: name/,
+    );
+    assert.throws(() => strategicMergePatch({}, { $patch: "spam" }, schema), /unknown patch type: spam/);
   });
 });

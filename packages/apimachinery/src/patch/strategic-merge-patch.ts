@@ -2,7 +2,7 @@
  * Strategic merge patch: a merge patch that knows which lists are sets or maps, by the schema's hints, and
  * has directives:
  *
- *   $patch: replace | delete | merge        of an object, or as an item of a list
+ *   $patch: replace | delete                of an object, or as an item of a list
  *   $deleteFromPrimitiveList/<field>        items to take out of a list of plain values
  *   $setElementOrder/<field>                the order of the list's items after the merge
  *   $retainKeys                             the only members that may stay
@@ -10,133 +10,193 @@
 import { canonicalJson } from "@selvedge/base";
 import type { Schema } from "../schema.ts";
 import { depthMax, isObject, type JsonObject, memberSchema } from "../structural/walk.ts";
+import { ListOrder, listIn } from "./list-order.ts";
 import { PatchError } from "./patch-error.ts";
 
 export function strategicMergePatch(object: JsonObject, patch: JsonObject, schema: Schema): JsonObject {
-  return mergeObject(structuredClone(object), patch, schema, 0);
+  return mergeObject(structuredClone(object), structuredClone(patch), schema, 0);
 }
 
 const deleteList = "$deleteFromPrimitiveList/";
 const elementOrder = "$setElementOrder/";
+const marker = "$patch";
 
 function mergeObject(object: JsonObject, patch: JsonObject, schema: Schema, depth: number): JsonObject {
   if (depth > depthMax) throw new PatchError(`the patch is nested more than ${depthMax} deep`);
-  const directive = patch["$patch"];
+  const directive = patch[marker];
   if (directive === "replace") return withoutDirectives(patch);
   if (directive === "delete") return {};
-  if (directive !== undefined && directive !== "merge") {
-    throw new PatchError(`Unknown patch type: ${JSON.stringify(directive)}`);
-  }
-  const merged = retain(object, patch["$retainKeys"]);
-  for (const [key, value] of Object.entries(patch)) {
-    if (key.startsWith(deleteList)) removeItems(merged, key.slice(deleteList.length), value);
-    if (key.startsWith("$")) continue;
-    if (value === null) delete merged[key];
-    else merged[key] = mergeMember(merged[key], value, memberSchema(schema, key) ?? {}, depth);
-  }
-  for (const [key, value] of Object.entries(patch)) {
+  if (directive !== undefined) throw unknownType(directive, patch);
+  const merged = retained(object, patch);
+  const ordered = new Set<string>();
+  for (const [key, order] of Object.entries(patch)) {
     if (!key.startsWith(elementOrder)) continue;
     const field = key.slice(elementOrder.length);
-    if (Array.isArray(merged[field]) && Array.isArray(value)) {
-      merged[field] = ordered(merged[field], value, mergeKeyOf(memberSchema(schema, field) ?? {}));
-    }
+    mergeOrdered(merged, patch, field, order, memberSchema(schema, field) ?? {}, depth);
+    ordered.add(field);
+  }
+  for (const [key, value] of Object.entries(patch)) {
+    if (key.startsWith(deleteList)) removeItems(merged, key.slice(deleteList.length), value);
+    if (key.startsWith("$") || ordered.has(key)) continue;
+    if (value === null) delete merged[key];
+    else mergeMember(merged, key, value, memberSchema(schema, key) ?? {}, depth);
   }
   return merged;
 }
 
-function mergeMember(current: unknown, value: unknown, schema: Schema, depth: number): unknown {
-  if (isObject(value)) {
-    if (schema["x-kubernetes-patch-strategy"]?.split(",").includes("replace"))
-      return withoutDirectives(value);
-    return mergeObject(isObject(current) ? current : {}, value, schema, depth + 1);
+function unknownType(directive: unknown, patch: JsonObject): PatchError {
+  return new PatchError(`unknown patch type: ${String(directive)} in map: ${JSON.stringify(patch)}`);
+}
+
+function mergeMember(into: JsonObject, key: string, value: unknown, schema: Schema, depth: number): void {
+  const current = into[key];
+  if (isObject(value) && isObject(current)) {
+    const replaces = strategies(schema).includes("replace");
+    into[key] = replaces ? withoutDirectives(value) : mergeObject(current, value, schema, depth + 1);
+  } else if (Array.isArray(value) && Array.isArray(current)) {
+    into[key] = mergeList(current, value, schema, depth);
+  } else {
+    const { kept, value: left } = fresh(value);
+    if (kept) into[key] = left;
+    else delete into[key];
   }
-  if (!Array.isArray(value)) return structuredClone(value);
-  const merges = schema["x-kubernetes-patch-strategy"]?.split(",").includes("merge") === true;
-  if (!merges) return structuredClone(value.filter((item) => !isReplaceMarker(item)));
-  return mergeList(Array.isArray(current) ? current : [], value, schema, depth);
 }
 
-function mergeKeyOf(schema: Schema): string | undefined {
-  return schema["x-kubernetes-patch-merge-key"];
+function strategies(schema: Schema): readonly string[] {
+  return schema["x-kubernetes-patch-strategy"]?.split(",") ?? [];
 }
 
-function isReplaceMarker(item: unknown): boolean {
-  return isObject(item) && item["$patch"] === "replace" && Object.keys(item).length === 1;
+/** What is new to the object: without nulls, and without what is only there to take something away. */
+function fresh(value: unknown): { readonly kept: boolean; readonly value: unknown } {
+  if (Array.isArray(value)) {
+    const items = value.map(fresh).filter(({ kept }) => kept);
+    return { kept: true, value: items.map((item) => item.value) };
+  }
+  if (!isObject(value)) return { kept: true, value };
+  if (value[marker] !== undefined) return { kept: false, value: undefined };
+  const out: JsonObject = {};
+  for (const [key, member] of Object.entries(value)) {
+    const inner = member === null || key.startsWith("$") ? undefined : fresh(member);
+    if (inner?.kept) out[key] = inner.value;
+  }
+  return { kept: true, value: out };
 }
 
 function mergeList(current: unknown[], patch: unknown[], schema: Schema, depth: number): unknown[] {
-  if (patch.some(isReplaceMarker)) return structuredClone(patch.filter((item) => !isReplaceMarker(item)));
-  const mergeKey = mergeKeyOf(schema);
-  if (mergeKey === undefined) {
-    const seen = new Set(current.map(canonicalJson));
-    return [...current, ...structuredClone(patch.filter((item) => !seen.has(canonicalJson(item))))];
+  if (!strategies(schema).includes("merge")) return withoutMarkers(patch);
+  if (current.length === 0 && patch.length === 0) return current;
+  if (!hasObjects(current, patch)) {
+    const seen = new Map([...current, ...patch].map((item) => [canonicalJson(item), item]));
+    return new ListOrder(undefined).merged([...seen.values()], patch, current);
   }
-  const merged: (unknown | typeof removed)[] = [...current];
-  const places = new Map<string, number[]>();
-  for (const [index, item] of current.entries()) {
-    if (isObject(item)) note(places, canonicalJson(item[mergeKey]), index);
+  const mergeKey = schema["x-kubernetes-patch-merge-key"];
+  if (mergeKey === undefined) throw new PatchError("cannot merge lists without merge key");
+  const { left, items } = special(current, patch, mergeKey);
+  const order = new ListOrder(mergeKey);
+  const merged = [...left];
+  for (const item of items) {
+    const at = order.indexOf(merged, item);
+    const known = merged[at];
+    if (isObject(known)) merged[at] = mergeObject(known, item, schema.items ?? {}, depth + 1);
+    else merged.push(fresh(item).value);
   }
-  for (const item of patch) {
-    if (!isObject(item)) throw new PatchError(`items of a list merged by ${mergeKey} must be objects`);
-    if (item[mergeKey] === undefined)
-      throw new PatchError(`map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`);
-    const key = canonicalJson(item[mergeKey]);
-    const at = places.get(key) ?? [];
-    if (item["$patch"] === "delete") {
-      for (const index of at) merged[index] = removed;
-      places.delete(key);
-      continue;
-    }
-    const [first] = at;
-    const into = first === undefined ? {} : (merged[first] as JsonObject);
-    const result = mergeObject(into, item, schema.items ?? {}, depth + 1);
-    if (first !== undefined) merged[first] = result;
-    else note(places, key, merged.push(result) - 1);
-  }
-  return merged.filter((item) => item !== removed);
+  return order.merged(merged, items, left);
 }
 
-/** Where a deleted item was, until all are merged: places must not move meanwhile. */
-const removed = Symbol("removed");
-
-function note(places: Map<string, number[]>, key: string, index: number): void {
-  const known = places.get(key);
-  if (known === undefined) places.set(key, [index]);
-  else known.push(index);
+/** Lists hold objects or plain values, not both. */
+function hasObjects(...lists: readonly (readonly unknown[])[]): boolean {
+  const items = lists.flat();
+  const objects = items.filter(isObject).length;
+  if (objects > 0 && objects < items.length)
+    throw new PatchError(`list element types are not identical: ${JSON.stringify(lists)}`);
+  if (items.some(Array.isArray)) throw new PatchError("lists of lists are not supported");
+  return objects > 0;
 }
 
-/** Listed items in the order listed; others keep their place after the item they followed. */
-function ordered(list: unknown[], order: unknown[], mergeKey: string | undefined): unknown[] {
-  const identity = (item: unknown): string =>
-    canonicalJson(mergeKey !== undefined && isObject(item) ? item[mergeKey] : item);
-  const rank = new Map(order.map((item, index) => [identity(item), index]));
-  let last = -1;
-  const ranked = list.map((item, index) => {
-    const own = rank.get(identity(item));
-    if (own !== undefined) last = own;
-    return { item, index, rank: own ?? last, listed: own !== undefined };
-  });
-  ranked.sort(
-    (left, right) =>
-      left.rank - right.rank || Number(right.listed) - Number(left.listed) || left.index - right.index,
+/** What directives among the items leave of the list, and the items that are none. */
+function special(
+  current: readonly unknown[],
+  patch: readonly unknown[],
+  mergeKey: string,
+): { readonly left: unknown[]; readonly items: readonly JsonObject[] } {
+  const items: JsonObject[] = [];
+  let left = [...current];
+  let replaces = false;
+  for (const item of patch as readonly JsonObject[]) {
+    const directive = item[marker];
+    if (directive === undefined) {
+      if (item[mergeKey] === undefined) throw noMergeKey(item, mergeKey);
+      items.push(item);
+    } else if (directive === "replace") replaces = true;
+    else if (directive === "delete") {
+      const key = item[mergeKey];
+      if (key === undefined) throw noMergeKey(item, mergeKey);
+      left = left.filter((one) => !isObject(one) || canonicalJson(one[mergeKey]) !== canonicalJson(key));
+    } else if (directive === "merge")
+      throw new PatchError("merging lists cannot yet be specified in the patch");
+    else throw unknownType(directive, item);
+  }
+  return replaces ? { left: items.map((item) => fresh(item).value), items: [] } : { left, items };
+}
+
+function noMergeKey(item: JsonObject, mergeKey: string): PatchError {
+  return new PatchError(`map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`);
+}
+
+/** A list and the order that its items should have. */
+function mergeOrdered(
+  into: JsonObject,
+  patch: JsonObject,
+  field: string,
+  order: unknown,
+  schema: Schema,
+  depth: number,
+): void {
+  const wanted = listIn(order, `${elementOrder}${field}`);
+  const mergeKey = schema["x-kubernetes-patch-merge-key"];
+  const [current, change] = [into[field], patch[field]];
+  const before = current === undefined ? [] : listIn(current, field);
+  const items = change === undefined || change === null ? [] : listIn(change, field);
+  const orders = new ListOrder(mergeKey);
+  orders.check(
+    items.filter((item) => !isObject(item) || item[marker] === undefined),
+    wanted,
   );
-  return ranked.map(({ item }) => item);
+  if (current === undefined && change === undefined) return;
+  if (change === null) {
+    delete into[field];
+    return;
+  }
+  const merged =
+    change === undefined
+      ? before
+      : current === undefined
+        ? (fresh(items).value as unknown[])
+        : mergeList(before, items, schema, depth);
+  into[field] = orders.merged(merged, wanted, before);
 }
 
 function removeItems(object: JsonObject, field: string, items: unknown): void {
+  const gone = new Set(listIn(items, `${deleteList}${field}`).map(canonicalJson));
   const list = object[field];
-  if (!Array.isArray(items)) throw new PatchError(`${deleteList}${field} must be a list`);
-  if (!Array.isArray(list)) return;
-  const gone = new Set(items.map(canonicalJson));
-  object[field] = list.filter((item) => !gone.has(canonicalJson(item)));
+  if (Array.isArray(list)) object[field] = list.filter((item) => !gone.has(canonicalJson(item)));
 }
 
-function retain(object: JsonObject, keys: unknown): JsonObject {
+function retained(object: JsonObject, patch: JsonObject): JsonObject {
+  const keys = patch["$retainKeys"];
   if (keys === undefined) return object;
-  if (!Array.isArray(keys)) throw new PatchError("$retainKeys must be a list of names");
+  if (!Array.isArray(keys)) throw new PatchError("invalid patch format of retainKeys");
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null || key.startsWith("$") || keys.includes(key)) continue;
+    throw new PatchError("invalid patch format of retainKeys");
+  }
   return Object.fromEntries(Object.entries(object).filter(([key]) => keys.includes(key)));
 }
 
+function withoutMarkers(list: readonly unknown[]): unknown[] {
+  return list.filter((item) => !isObject(item) || item[marker] === undefined);
+}
+
 function withoutDirectives(value: JsonObject): JsonObject {
-  return structuredClone(Object.fromEntries(Object.entries(value).filter(([key]) => !key.startsWith("$"))));
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !key.startsWith("$")));
 }
