@@ -22,23 +22,15 @@ export function vmArgs(
 ): MachineCommand {
   const files = new MachineFiles();
   const legacy = boot.devices === "legacy";
-  const seed = boot.seed === undefined ? [] : [{ path: paths.seed, readOnly: true, cdrom: true }];
   let ide = 0;
-  const drives = [...spec.volumes, ...seed].flatMap((volume, at) => {
-    const name = `v${at}`;
-    const { args, file } = files.set(volume.path, !volume.readOnly);
-    const access = volume.readOnly ? "readonly=on" : "discard=unmap,werror=report";
-    const media = volume.cdrom ? ",media=cdrom" : "";
-    const onIde = legacy || volume.cdrom;
-    const model = volume.cdrom ? "ide-cd" : onIde ? "ide-hd" : "virtio-blk-pci";
+  const drives = spec.volumes.flatMap(({ path, readOnly, cdrom }, at) => {
+    const onIde = legacy || cdrom;
+    const model = cdrom ? "ide-cd" : onIde ? "ide-hd" : "virtio-blk-pci";
     const place = onIde ? `,${idePlace(ide++, legacy)}` : "";
-    return [
-      ...args,
-      ...["-drive", `id=${name},file=${file},format=raw,if=none,${access}${media}`],
-      // Tried in the order of the app's volumes.
-      ...["-device", `${model},drive=${name},serial=${name},bootindex=${at}${place}`],
-    ];
+    // Tried in the order of the app's volumes.
+    return drive(files, { name: `v${at}`, path, readOnly, cdrom }, `${model},bootindex=${at}${place}`);
   });
+  const seed = boot.seed === undefined ? [] : seedDrive(files, paths.seed, legacy ? idePlace(ide, true) : "");
   const nicModel = legacy ? "e1000" : "virtio-net-pci";
   const nics = spec.nics.flatMap(({ tap, mac }, at) => [
     ...["-netdev", `tap,id=n${at},ifname=${tap},script=no,downscript=no`],
@@ -55,6 +47,7 @@ export function vmArgs(
     // What is written while nobody listens is lost; it must not fill a disk or hold the guest up.
     ...["-chardev", socket("console"), "-serial", "chardev:console"],
     ...drives,
+    ...seed,
     ...(legacy ? [] : ["-device", "virtio-rng-pci"]),
     ...nics,
     ...(boot.screen
@@ -63,6 +56,31 @@ export function vmArgs(
     ...control,
   ];
   return { args, files };
+}
+
+interface Drive {
+  readonly name: string;
+  readonly path: string;
+  readonly readOnly: boolean;
+  readonly cdrom: boolean;
+}
+
+function drive(files: MachineFiles, { name, path, readOnly, cdrom }: Drive, device: string): string[] {
+  const { args, file } = files.set(path, !readOnly);
+  const access = readOnly ? "readonly=on" : "discard=unmap,werror=report";
+  const media = cdrom ? ",media=cdrom" : "";
+  return [
+    ...args,
+    ...["-drive", `id=${name},file=${file},format=raw,if=none,${access}${media}`],
+    ...["-device", `${device},drive=${name},serial=${name}`],
+  ];
+}
+
+/** Kernels made for clouds know SCSI over virtio and no AHCI; what knows neither gets it on an old machine's IDE. */
+function seedDrive(files: MachineFiles, path: string, place: string): string[] {
+  const cd = { name: "seed", path, readOnly: true, cdrom: true };
+  if (place !== "") return drive(files, cd, `ide-cd,${place}`);
+  return ["-device", "virtio-scsi-pci,id=scsi", ...drive(files, cd, "scsi-cd,bus=scsi.0")];
 }
 
 /** q35 has a bus for each drive, the old machine two for two each. */
