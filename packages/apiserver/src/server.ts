@@ -129,7 +129,7 @@ export class ApiServer {
     response.setHeader("audit-id", id);
     audit.entry = this.#audit?.begin(request, id, info, known);
     const user = await this.#speaker(request, known, audit.entry);
-    using seat = await this.#flow.enter(user, () => goneWith(response));
+    using seat = await this.#flow.enter({ user, writes: !reads, gone: () => goneWith(response) });
     await this.#authorize(info, user, audit.entry);
     if (info.type === "path") {
       if (reads && (await this.#currentDocuments()).serve(path, request, response)) return;
@@ -218,7 +218,7 @@ export class ApiServer {
       const known = await this.#userOf(request);
       audit = this.#audit?.begin(request, auditId(request, this.#random), info, known);
       const user = await this.#speaker(request, known, audit);
-      (await this.#flow.enter(user))[Symbol.dispose]();
+      (await this.#flow.enter({ user, writes: false }))[Symbol.dispose]();
       await this.#authorize(info, user, audit);
       const target = await this.#target(pathname);
       meter.about("connect", target);

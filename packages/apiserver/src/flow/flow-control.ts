@@ -5,6 +5,10 @@
  *   request ── level ──┬─ a seat is free: in
  *                      └─ none: the user's own queue ── the user who had least is next
  *
+ * Reads are computed at once and give their seats back at once: many that come in one piece would be answered
+ * in one piece. So a turn of the event loop takes a few, and the others wait for theirs like what waits for a
+ * seat. Writes may be as many in a turn as there are seats: they are synced together.
+ *
  * A level may use seats that others leave empty. They need not wait for those: for as long as they are lent
  * more requests than seats are worked on, at most twice as many.
  */
@@ -24,16 +28,27 @@ export interface FlowControlOptions {
 
 /** Upstream's 400 for reads and 200 for writes, together. */
 const seatsDefault = 600;
-/** A client with more requests under way than these and its seats does not read its answers. */
-const flowMax = 128;
+/** Two HTTP/2 connections full of requests; a client with more at once should wait for its answers. */
+const flowMax = 512;
 /** Each is a request with its headers: some kilobytes. */
-const waitingMax = 2_048;
+const waitingMax = 4_096;
+/** Reads of one turn of the event loop, before others may come in between. */
+const turnMax = 8;
 /** Upstream's: what has waited a quarter of a request's time will not be answered in the rest. */
 const waitMax: Millis = seconds(15);
 /** What a request is thought to cost until it is over, in milliseconds. */
 const costGuess = 2;
 
+/** A request that wants in. */
+export interface FlowRequest {
+  readonly user: User;
+  readonly writes: boolean;
+  /** Fires when nobody waits for the answer any more. */
+  readonly gone?: (() => AbortSignal) | undefined;
+}
+
 interface Entry extends Waiting {
+  readonly writes: boolean;
   readonly let: (seat: Disposable) => void;
   readonly refuse: () => void;
 }
@@ -51,6 +66,9 @@ export class FlowControl {
   readonly #places: readonly Place[];
   readonly #seats: number;
   #taken = 0;
+  /** Reads that were let in during this turn. */
+  #turn = 0;
+  #isPumping = false;
   readonly #rejected = new Map<string, number>();
 
   constructor({ clock, metrics, levels = standardLevels, seats = seatsDefault }: FlowControlOptions) {
@@ -65,18 +83,18 @@ export class FlowControl {
   }
 
   /** A seat for a request of the user, to be given back by disposal; refuses with 429 when there are too many. */
-  async enter(user: User, gone?: () => AbortSignal): Promise<Disposable> {
+  async enter({ user, writes, gone }: FlowRequest): Promise<Disposable> {
     const place = this.#places.find(({ level }) => level.matches(user));
     if (place === undefined) throw this.#refusal("none");
     const flow = user.name;
-    if (place.queue.waiting === 0 && this.#mayTake(place)) {
+    if (place.queue.waiting === 0 && this.#mayTake(place) && (writes || this.#takesTurn())) {
       place.queue.begin(flow, costGuess);
       return this.#seat(place, flow);
     }
-    return await this.#wait(place, flow, gone);
+    return await this.#wait(place, flow, writes, gone);
   }
 
-  #wait(place: Place, flow: string, gone: (() => AbortSignal) | undefined): Promise<Disposable> {
+  #wait(place: Place, flow: string, writes: boolean, gone: FlowRequest["gone"]): Promise<Disposable> {
     const signal = gone?.();
     return new Promise((resolve, reject) => {
       const settle = (): void => {
@@ -84,7 +102,7 @@ export class FlowControl {
         signal?.removeEventListener("abort", leave);
       };
       const entry: Entry = {
-        flow,
+        ...{ flow, writes },
         let: (seat) => {
           settle();
           resolve(seat);
@@ -106,6 +124,19 @@ export class FlowControl {
     });
   }
 
+  /** Whether this turn of the event loop has room for another read. */
+  #takesTurn(): boolean {
+    if (this.#turn >= turnMax) return false;
+    if (this.#turn === 0) {
+      setImmediate(() => {
+        this.#turn = 0;
+        this.#fill();
+      });
+    }
+    this.#turn++;
+    return true;
+  }
+
   /** Its own seats always, others' while nobody else waits for them. */
   #mayTake(place: Place): boolean {
     if (place.taken < place.own) return true;
@@ -115,14 +146,31 @@ export class FlowControl {
     return !wanted && this.#taken < this.#seats;
   }
 
+  /** Lets in who waits, in the next turn: by then others may have come who have had less. */
   #fill(): void {
-    for (const place of this.#places) {
-      while (place.queue.waiting > 0 && this.#mayTake(place)) {
-        const entry = place.queue.next(costGuess);
-        if (entry === undefined) break;
+    if (this.#isPumping || this.#next() === undefined) return;
+    this.#isPumping = true;
+    setImmediate(() => {
+      this.#isPumping = false;
+      for (let reads = 0; reads < turnMax; ) {
+        const place = this.#next();
+        const entry = place?.queue.next(costGuess);
+        if (place === undefined || entry === undefined) return;
+        if (!entry.writes) reads++;
         entry.let(this.#seat(place, entry.flow));
       }
+      this.#fill();
+    });
+  }
+
+  /** The level whose turn it is: the one that uses least of its share. */
+  #next(): Place | undefined {
+    let next: Place | undefined;
+    for (const place of this.#places) {
+      if (place.queue.waiting === 0 || !this.#mayTake(place)) continue;
+      if (next === undefined || place.taken / place.own < next.taken / next.own) next = place;
     }
+    return next;
   }
 
   #seat(place: Place, flow: string): Disposable {
