@@ -26,8 +26,9 @@ import { ImageRegistry } from "./adam/image-registry.ts";
 import { LocalServer } from "./adam/local-server.ts";
 import { type AppWish, ids, type Wish, writeConfig } from "./adam/wishes.ts";
 
-const adamPort = 18_080;
-const localPort = 18_088;
+/** Of this run: another may be under way. */
+const adamPort = 18_080 + (process.pid % 200);
+const localPort = 8888;
 const serial = "ADAM-BOX-1";
 const guestMissing = existsSync(join(checkout, ".cache/guest/vmlinux"))
   ? false

@@ -9,10 +9,12 @@ import { writeNodeConfig } from "../../../packages/cli/src/up/node-config.ts";
 import { checkout, run } from "../../../packages/harness/src/real/local-system.ts";
 import { waitFor } from "../../../packages/harness/src/real/wait.ts";
 
-export const hostAddress = "172.30.213.1";
-export const boxAddress = "172.30.213.2";
-const namespace = "sv-adam";
-const cable = "sv-adam0";
+/** Two runs on one machine are two boxes. */
+const ours = process.pid % 200;
+export const hostAddress: string = `172.30.${ours}.1`;
+export const boxAddress: string = `172.30.${ours}.2`;
+const namespace = `sv-adam-${ours}`;
+const cable = `sv-adam${ours}`;
 
 export interface BoxOptions {
   readonly folder: string;

@@ -73,6 +73,20 @@ const attestationStates: Readonly<Record<Attestation["state"], info.AttestationS
   complete: info.AttestationState.COMPLETE,
 };
 
+/** Made once for each configuration: it is the larger part of the report, and hardly ever differs. */
+const itemMessages = new WeakMap<SettingStatuses, info.ZInfoConfigItemStatus>();
+
+function itemsOf(settings: SettingStatuses): info.ZInfoConfigItemStatus {
+  const known = itemMessages.get(settings);
+  if (known !== undefined) return known;
+  const made = create(info.ZInfoConfigItemStatusSchema, {
+    configItems: settings.known,
+    unknownConfigItems: settings.unknown,
+  });
+  itemMessages.set(settings, made);
+  return made;
+}
+
 export function deviceInfo(facts: DeviceFacts): InfoMessage {
   const { host, desired, settings, inventory } = facts;
   const machine = host.architecture === "arm64" ? "aarch64" : "x86_64";
@@ -87,7 +101,7 @@ export function deviceInfo(facts: DeviceFacts): InfoMessage {
     bootTime: timestampFromMs(host.bootedAt),
     HostName: desired?.nodeName ?? "",
     deviceName: desired?.nodeName ?? "",
-    configItemStatus: { configItems: settings.known, unknownConfigItems: settings.unknown },
+    configItemStatus: itemsOf(settings),
     appInstances: facts.apps.map(({ id, displayName }) => ({ uuid: id, name: displayName, domainName: id })),
     hardwareWatchdogPresent: inventory.watchdog,
     capabilities: {

@@ -42,6 +42,8 @@ export class Settings {
   readonly #listeners = new Set<() => void>();
   #disk: Disk | undefined;
   #kept = "";
+  /** Of the newest configuration; asked for once a minute, and by every report. */
+  #status: SettingStatuses | undefined;
 
   constructor(wanted: Cell<DesiredState | undefined>) {
     this.#wanted = wanted;
@@ -60,6 +62,7 @@ export class Settings {
     this.#kept = new TextDecoder().decode(bytes);
     try {
       const stored = JSON.parse(this.#kept) as Record<string, unknown>;
+      this.#status = undefined;
       this.#good = new Map(
         Object.entries(stored).flatMap(([key, value]): [string, string][] =>
           typeof value === "string" && isKnown(key) && valueFault(key, value) === undefined
@@ -136,6 +139,11 @@ export class Settings {
 
   /** Every item we know with the value in force; and those given that we do not know. */
   status(): SettingStatuses {
+    this.#status ??= this.#readStatus();
+    return this.#status;
+  }
+
+  #readStatus(): SettingStatuses {
     const given = this.#wanted.get()?.settings ?? new Map<string, string>();
     const known: Record<string, SettingStatus> = {};
     const agents = [...given.keys()].filter((key) => agentOf(key) !== undefined);
@@ -167,6 +175,7 @@ export class Settings {
   }
 
   #take(): void {
+    this.#status = undefined;
     const given = this.#wanted.get()?.settings;
     if (given === undefined) return;
     const good = new Map<string, string>();
