@@ -38,6 +38,8 @@ import type { KeyStore } from "./identity/key-store.ts";
 import { VaultKey } from "./identity/vault-key.ts";
 import type { MetadataListener } from "./metadata/metadata-domain.ts";
 import { createMetadata } from "./metadata/metadata-parts.ts";
+import { FlowBook } from "./network/flow-book.ts";
+import type { FlowSource } from "./network/flow-log.ts";
 import { createNetworkDomain } from "./network/network-domain.ts";
 import type { NetworkDriver } from "./network/network-driver.ts";
 import { Operator } from "./operator/operator.ts";
@@ -64,6 +66,8 @@ export interface EngineOptions {
   /** Undefined on a box that cannot run machines: it is a node all the same, and says so. */
   readonly hypervisor: Hypervisor | undefined;
   readonly networkDriver: NetworkDriver;
+  /** What apps say to whom. */
+  readonly flows: FlowSource;
   /** The node's own cards. */
   readonly ports: PortDriver;
   /** Serves apps what the node tells them. */
@@ -142,6 +146,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     firmwareVersion: options.firmwareVersion,
     apps: app,
     network: options.networkDriver,
+    flows: new FlowBook(store, options.flows, clock),
     patches: metadata.patches,
     conditions: new NodeConditions({ keys, disk, hypervisor, operator }),
   });

@@ -35,6 +35,7 @@ import { FileKeyStore } from "./identity/file-key-store.ts";
 import type { KeyStore } from "./identity/key-store.ts";
 import { TpmKeyStore } from "./identity/tpm/tpm-key-store.ts";
 import { MetadataServer } from "./metadata/linux/metadata-server.ts";
+import { LinuxFlowSource } from "./network/linux/linux-flow-source.ts";
 import { LinuxNetworkDriver } from "./network/linux/linux-network-driver.ts";
 import { controllerProbe } from "./port/linux/controller-probe.ts";
 import { LinuxPortDriver } from "./port/linux/linux-port-driver.ts";
@@ -80,6 +81,8 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
   using http = new NodeHttpClient();
   const host = await readHostFacts();
   const hypervisor = await openHypervisor(flags, host, disk, clock, log);
+  const networkFolder = join(flags.run, "network");
+  using flows = new LinuxFlowSource({ prefix: networkPrefix, folder: networkFolder, clock });
   await using ports = new LinuxPortDriver({
     ...{ manages: flags.ports === "engine", folder: join(flags.run, "ports") },
     resolvConf: "/etc/resolv.conf",
@@ -96,7 +99,8 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     edgeview: new WsEdgeviewNet(),
     metadata: new MetadataServer(log),
     ports,
-    networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: join(flags.run, "network") }),
+    networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: networkFolder }),
+    flows,
     firmwareVersion: await readFirmwareVersion(),
     hardware: new LinuxHardware({ ownPrefix: networkPrefix }),
     power:

@@ -7,9 +7,13 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { Log, SystemClock, silentSink } from "@selvedge/base";
-import type { AccessRule, DesiredState, NetworkSpec, NicSpec } from "../src/desired.ts";
+import type { AccessRule, AppId, DesiredState, NetworkSpec, NicSpec } from "../src/desired.ts";
 import { EngineStore } from "../src/engine-store.ts";
+import { FlowBook } from "../src/network/flow-book.ts";
+import type { FlowReport } from "../src/network/flow-log.ts";
+import { LinuxFlowSource } from "../src/network/linux/linux-flow-source.ts";
 import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
 import { NetworkReconciler, networkKey } from "../src/network/network-reconciler.ts";
 import { FolderDisk } from "./folder-disk.ts";
@@ -83,7 +87,7 @@ const port = (name: string, card: string, labels: string[] = [], uplink = true):
   ...{ name, interface: card, labels, uplink, cost: 0 },
 });
 const networks = [
-  local("one", "10.71.0"),
+  local("one", "10.71.0", { flowLog: true }),
   local("two", "10.72.0", { port: "" }),
   local("far", "10.73.0", { port: "field" }),
   { ...local("sw", ""), kind: "switch", subnet: "", gateway: "", dhcpFirst: "", dhcpLast: "", port: "plant" },
@@ -131,6 +135,12 @@ const log = new Log("test", new SystemClock(), silentSink);
 const reconciler = new NetworkReconciler({
   ...{ store, disk: new FolderDisk(folder), prefix: "sv", log, machines: undefined, driver },
 });
+const flows = new LinuxFlowSource({
+  prefix: "sv",
+  folder: join(folder, "network"),
+  clock: new SystemClock(),
+});
+const book = new FlowBook(store, flows, new SystemClock());
 const reconcile = async (): Promise<void> => {
   store.desired.set(desired());
   await reconciler.reconcile(networkKey, new AbortController().signal);
@@ -212,6 +222,28 @@ try {
   assert(!works("ip netns exec d timeout 0.3 busybox ping -c1 10.9.0.1"), "and nothing else");
   assert(!reaches("lan", "10.9.0.7", 80, once), "nobody comes in where the list lets only out");
 
+  assert(book.wanted);
+  await setTimeout(0);
+  // Ends what would otherwise stay until it times out.
+  const told: FlowReport[] = [];
+  while (
+    !told.some(({ flows: rows }) => rows.some(({ accepted, remotePort }) => accepted && remotePort === 80))
+  ) {
+    spawnSync("ip", ["netns", "exec", "a", "busybox", "nc", "-w", "1", "192.0.2.2", "80"], { input: "" });
+    sh("conntrack -D -s 10.71.0.77 || true");
+    await setTimeout(50);
+    told.push(...(await book.take()));
+  }
+  const rows = told.filter(({ appId }) => appId === ("a" as AppId)).flatMap(({ flows: list }) => list);
+  assert(
+    rows.some((row) => !row.accepted && row.remote === "192.0.2.2" && row.remotePort === 81),
+    "what was denied is told",
+  );
+  const names = told.flatMap(({ queries }) =>
+    queries.map(({ host, addresses }) => `${host} ${addresses.join()}`),
+  );
+  assert(names.includes("web.example.org 192.0.2.3"), "and what was asked for");
+
   const before = (await driver.counters()).get("svt0n0");
   assert(
     before !== undefined && before.txDenied > 0n && before.txLimited === 5n,
@@ -238,6 +270,7 @@ try {
   const after = (await driver.counters()).get("svt0n0");
   assert(after !== undefined && after.txLimited === 5n && after.txDenied > before.txDenied, "counters go on");
 } finally {
+  flows[Symbol.dispose]();
   for (const server of servers) server.kill();
   await driver.down();
   sh(`kill $(cat ${zone}.pid)`);

@@ -93,6 +93,7 @@ export class ControlWorld {
       apps: undefined,
       network: { counters: async () => new Map() },
       patches: { usage: () => [] },
+      flows: { wanted: false, take: async () => [] },
       conditions: new NodeConditions({ keys, disk, hypervisor: undefined, operator }),
     });
     await control.load();

@@ -26,7 +26,8 @@ const serve = (where: string): ChildProcess => {
 /** From the node's own namespace, without holding this process up. */
 const reaches = (from: string): Promise<boolean> =>
   new Promise((resolve) => {
-    const line = `for i in $(seq 50); do curl -s -m 1 --interface ${from} -o /dev/null http://${controller}/ && exit 0; sleep 0.1; done; exit 1`;
+    const ask = `curl -s -m 1 --interface ${from} -o /dev/null http://${controller}/`;
+    const line = `for i in $(seq 50); do ${ask} && exit 0; sleep 0.1; done; exit 1`;
     execFile("sh", ["-c", line], (error) => resolve(error === null));
   });
 

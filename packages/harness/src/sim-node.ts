@@ -168,6 +168,7 @@ export class SimNode {
         look: async () => new Map(),
         probe: async () => {},
       },
+      flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       networkPrefix: "sv",
       host: this.#facts(address),

@@ -26,6 +26,7 @@ import type { Disk } from "../host/disk.ts";
 import type { HttpClient } from "../host/http.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { VaultKey } from "../identity/vault-key.ts";
+import type { FlowReports } from "../network/flow-book.ts";
 import type { Operator } from "../operator/operator.ts";
 import type { AppLogOutbox, AppStreams, AppUsages, HostFacts, LinkDialer } from "../ports.ts";
 import { Attestation } from "./attestation.ts";
@@ -42,6 +43,7 @@ import { LogUploader } from "./logs/log-uploader.ts";
 import { OperatorConsole } from "./operator-console.ts";
 import { DeviceMeters } from "./report/device-meters.ts";
 import { DeviceReport } from "./report/device-report.ts";
+import { FlowUpload } from "./report/flow-upload.ts";
 import { HealthLoop } from "./report/health-loop.ts";
 import { MetricsLoop } from "./report/metrics.ts";
 import type { NetworkCounters, PatchUsages } from "./report/network-metrics.ts";
@@ -78,6 +80,7 @@ export interface ControlOptions {
     | undefined;
   readonly network: NetworkCounters;
   readonly patches: PatchUsages;
+  readonly flows: FlowReports;
   /** What the node has to say of itself besides. */
   readonly conditions: NodeConditions;
 }
@@ -101,6 +104,7 @@ export class Control implements AsyncDisposable {
   readonly #link: LinkClient;
   readonly #poll: ConfigLoop;
   readonly #metrics: MetricsLoop;
+  readonly #flows: FlowUpload;
   readonly #logs: LogUploader;
   readonly #local: LocalServer;
   readonly #health: HealthLoop;
@@ -192,6 +196,7 @@ export class Control implements AsyncDisposable {
     this.#health = new HealthLoop({
       ...{ ...common, client, settings, hardware: options.hardware, standIn: () => this.#standIn.client },
     });
+    this.#flows = new FlowUpload({ ...common, client, flows: options.flows });
     this.#logs = new LogUploader({ ...common, client, deviceLog, store, settings, outbox: apps?.logs });
   }
 
@@ -254,6 +259,7 @@ export class Control implements AsyncDisposable {
     this.#go("poll", (inner) => this.#poll.run(inner));
     this.#go("link", (inner) => this.#link.run(inner));
     this.#go("health", (inner) => this.#health.run(inner));
+    this.#go("flows", (inner) => this.#flows.run(inner));
     this.#go("metrics", (inner) => this.#metrics.run(inner));
     this.#go("logs", (inner) => this.#logs.run(inner));
     this.#go("certificates", (inner) => this.#refreshCerts(inner));

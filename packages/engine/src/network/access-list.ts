@@ -36,9 +36,10 @@ export type Way = "out" | "in";
 export function localList(plug: Plug, context: ListContext): string {
   const chains = (["out", "in"] as const).flatMap((way) => [
     denial(plug, way, context.noted),
+    ...droppingPlaces(plug).map((at) => denial(plug, way, context.noted, at)),
     chain(plug, way, context),
   ]);
-  return [counters(plug), limits(plug), ...chains].join("");
+  return [counters(plug), limits(plug), context.noted ? deniedSets(plug) : "", ...chains].join("");
 }
 
 export function switchList(plug: Plug, context: ListContext): string {
@@ -120,13 +121,13 @@ function chain(plug: Plug, way: Way, context: ListContext): string {
     if (!applies(rule, way)) return [];
     const match = localMatch(plug, rule, way, context);
     if (match === undefined) return [];
-    if (rule.action.kind === "drop") return [`${match}meta mark set ${at + 1} goto ${denialOf(plug, way)}`];
+    if (rule.action.kind === "drop") return [`${match}goto ${denialOf(plug, way, at)}`];
     const accept = `${match}${mark(way, at)} return`;
     if (rule.action.kind !== "limit") return [accept];
     const over = `${match}limit name "${plug.tap}_${way}_${at}" counter name "${plug.tap}_${way}_limited" drop`;
     return [over, accept];
   });
-  return block(`${way}_${plug.tap}`, [...lines, `meta mark set 0 goto ${denialOf(plug, way)}`]);
+  return block(`${way}_${plug.tap}`, [...lines, `goto ${denialOf(plug, way)}`]);
 }
 
 /** A port map and a port of the node are about what others begin. */
@@ -240,19 +241,54 @@ function switchMatch(rule: AccessRule, way: Way, context: ListContext): string |
   return parts.map((part) => `${part} `).join("");
 }
 
-function denialOf({ tap }: Plug, way: Way): string {
-  return `deny_${way}_${tap}`;
+function denialOf({ tap }: Plug, way: Way, at?: number): string {
+  return at === undefined ? `deny_${way}_${tap}` : `deny_${way}_${tap}_${at}`;
 }
 
-/** Counts and drops; remembers for the flow log whom it was for and which rule said so, in the packet's mark. */
-function denial(plug: Plug, way: Way, noted: boolean): string {
-  const key = "meta mark . ip saddr . ip daddr . meta l4proto";
+/**
+ * Counts and drops; remembers for the flow log whom it was for. What an entry of the list says has sets of its
+ * own, which name it. (nft cannot list a set whose key begins with a mark.)
+ */
+function denial(plug: Plug, way: Way, noted: boolean, at?: number): string {
+  const key = "ip saddr . ip daddr . meta l4proto";
   const notes = [
-    `meta l4proto { tcp, udp } update @denied_flows { ${key} . th sport . th dport }`,
-    `meta l4proto != { tcp, udp } update @denied_others { ${key} }`,
+    `meta l4proto { tcp, udp } update @${deniedSet("flows", plug, at)} { ${key} . th sport . th dport }`,
+    `meta l4proto != { tcp, udp } update @${deniedSet("others", plug, at)} { ${key} }`,
   ];
   const lines = [...(noted ? notes : []), `counter name "${plug.tap}_${way}_denied" drop`];
-  return block(denialOf(plug, way), lines);
+  return block(denialOf(plug, way, at), lines);
+}
+
+/** Denials that have chains and sets of their own: places of entries that drop. */
+function droppingPlaces({ rules }: Plug): number[] {
+  return rules.flatMap(({ action }, at) => (action.kind === "drop" ? [at] : []));
+}
+
+/** Flows of one cause that are remembered until somebody asks. */
+const deniedMax = 4096;
+
+function deniedSets(plug: Plug): string {
+  const ports = { flows: " . inet_service . inet_service", others: "" };
+  const all = (["flows", "others"] as const).flatMap((kind) =>
+    [undefined, ...droppingPlaces(plug)].map(
+      (at) => `  set ${deniedSet(kind, plug, at)} {
+    type ipv4_addr . ipv4_addr . inet_proto${ports[kind]}
+    size ${deniedMax}; flags dynamic,timeout; timeout 10m; counter
+  }
+`,
+    ),
+  );
+  return all.join("");
+}
+
+function deniedSet(kind: "flows" | "others", { tap }: Plug, at: number | undefined): string {
+  return `denied_${kind}_${tap}_${at === undefined ? 0 : at + 1}`;
+}
+
+/** What a set of denied flows is about: the place of the entry, from 1; 0: none allowed it. */
+export function placeOfDenied(set: string): number | undefined {
+  const place = /^denied_(?:flows|others)_\w+_(\d+)$/.exec(set)?.[1];
+  return place === undefined ? undefined : Number(place);
 }
 
 function block(name: string, lines: readonly string[]): string {

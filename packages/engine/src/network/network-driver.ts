@@ -25,6 +25,8 @@ export interface TapItem {
 export interface ResolverItem {
   readonly bridge: string;
   readonly config: string;
+  /** What it is asked is noted. */
+  readonly notes: boolean;
 }
 
 /** Ways of one network that the node's own table does not have. */

@@ -72,7 +72,7 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
     resolvers: [...usable.values()]
       .filter(({ kind }) => kind === "local")
       .map((network) => ({
-        bridge: network.bridge,
+        ...{ bridge: network.bridge, notes: network.flowLog ?? false },
         config: renderResolver({
           ...{ network, bridge: network.bridge, prefix, apps: desired.apps },
           leases: kept.filter(({ networkId }) => networkId === network.id),

@@ -41,9 +41,8 @@ export function tableNames(prefix: string): readonly [family: string, table: str
   ];
 }
 
-/** Names that one domain may have addresses under, and flows that are remembered as denied. */
+/** Addresses that one domain may have. */
 const domainAddressesMax = 65_536;
-const deniedMax = 4096;
 
 /**
  * What apps may do, as one transaction for nft.
@@ -63,7 +62,7 @@ ${plugRules(inputs)}}
 table inet ${nodeTable}
 delete table inet ${nodeTable}
 table inet ${nodeTable} {
-${deniedSets}${domainSets(inputs)}${portMaps(inputs)}${lists(inputs)}${natChains(inputs)}${filterChains(inputs)}}
+${domainSets(inputs)}${portMaps(inputs)}${lists(inputs)}${natChains(inputs)}${filterChains(inputs)}}
 `;
 }
 
@@ -109,16 +108,6 @@ function antiSpoof({ tap, mac, address, behind }: Plug): string {
     iifname "${tap}" ip saddr != { ${sources} } drop
 `;
 }
-
-const deniedSets = `  set denied_flows {
-    type mark . ipv4_addr . ipv4_addr . inet_proto . inet_service . inet_service
-    size ${deniedMax}; flags dynamic,timeout; timeout 10m; counter
-  }
-  set denied_others {
-    type mark . ipv4_addr . ipv4_addr . inet_proto
-    size ${deniedMax}; flags dynamic,timeout; timeout 10m; counter
-  }
-`;
 
 /** Domains that some list of the network names. */
 export function domainsOf(rules: readonly AccessRule[]): string[] {

@@ -72,6 +72,7 @@ export class FleetNode implements AsyncDisposable {
         look: async () => new Map(),
         probe: async () => {},
       },
+      flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       networkPrefix: "sv",
       host: {

@@ -39,6 +39,9 @@ export class LinuxNetworkDriver implements NetworkDriver {
   async apply(items: NetworkItems, signal: AbortSignal): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     await writeFile("/proc/sys/net/ipv4/ip_forward", "1");
+    // Flows are told with what went through them and since when.
+    for (const name of ["acct", "timestamp"])
+      await writeFile(`/proc/sys/net/netfilter/nf_conntrack_${name}`, "1").catch(ignoreMissing);
     // The rules come first: no plug exists for a moment without them.
     await this.#rules(items.ruleset);
     signal.throwIfAborted();

@@ -16,19 +16,23 @@ export async function applyResolvers(
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   const running = await findResolvers(prefix);
-  const fileOf = (bridge: string, kind: "conf" | "pid"): string => join(folder, `${bridge}.${kind}`);
-  for (const { bridge, config } of wanted) {
+  const fileOf = (bridge: string, kind: "conf" | "pid" | "queries"): string =>
+    join(folder, `${bridge}.${kind}`);
+  for (const { bridge, config: lines, notes } of wanted) {
+    const log = join(folder, `${bridge}.queries`);
+    const config = notes ? `${lines}log-queries=extra\nlog-facility=${log}\n` : lines;
     const file = fileOf(bridge, "conf");
     const mine = running.filter((it) => it.bridge === bridge);
     if (mine.length === 1 && mine[0]?.file === file && (await readText(file)) === config) continue;
     for (const { pid } of mine) await stopResolver(pid);
+    if (!notes) await rm(log, { force: true });
     await writeFile(file, config);
     await run("dnsmasq", [`--conf-file=${file}`, `--pid-file=${fileOf(bridge, "pid")}`]);
   }
   for (const { bridge, pid } of running) {
     if (wanted.some((item) => item.bridge === bridge)) continue;
     await stopResolver(pid);
-    for (const kind of ["conf", "pid"] as const) await rm(fileOf(bridge, kind), { force: true });
+    for (const kind of ["conf", "pid", "queries"] as const) await rm(fileOf(bridge, kind), { force: true });
   }
 }
 
