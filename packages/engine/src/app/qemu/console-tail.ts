@@ -9,9 +9,16 @@ export class ConsoleTail {
   readonly #listeners = new Set<(bytes: Uint8Array) => void>();
   #text = "";
 
+  /** Resolves once what is said is heard, or never will be. */
+  readonly connected: Promise<void>;
+
   constructor(path: string) {
     this.#socket = connect(path);
     this.#socket.unref();
+    this.connected = new Promise((resolve) => {
+      this.#socket.once("connect", resolve);
+      this.#socket.once("close", () => resolve());
+    });
     this.#socket.on("data", (chunk) => {
       this.#text = (this.#text + chunk.toString("latin1")).slice(-tailMax);
       for (const listener of this.#listeners) listener(Buffer.from(chunk));

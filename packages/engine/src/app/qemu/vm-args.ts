@@ -41,7 +41,8 @@ export function vmArgs(
     ...(acceleration.kind === "kvm"
       ? ["-accel", "kvm", "-cpu", "host"]
       : ["-accel", `tcg,thread=multi,tb-size=${vmTranslationCacheMib}`, "-cpu", "max"]),
-    ...["-nodefaults", "-no-user-config", "-display", "none"],
+    // It waits until somebody listens to its console, and begins when it is told to.
+    ...["-S", "-nodefaults", "-no-user-config", "-display", "none"],
     ...["-name", spec.id, "-uuid", spec.id, "-m", `${spec.memoryMib}M`, "-smp", `${spec.vcpus}`],
     ...firmware(files, boot, paths),
     // What is written while nobody listens is lost; it must not fill a disk or hold the guest up.

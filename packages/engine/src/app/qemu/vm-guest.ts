@@ -73,12 +73,15 @@ export class VmGuest implements Guest {
   static async open(options: VmGuestOptions): Promise<VmGuest> {
     const kept = await readKept(options.folder);
     if (kept === undefined) throw new GuestError("the machine is none that runs alone");
+    await options.console.connected;
     let guest: VmGuest | undefined;
     const qmp = await QmpConnection.open(join(options.folder, "qmp.sock"), options.signal, {
       event: (name, data) => guest?.event(name, data),
       closed: () => options.changed(),
     });
     guest = new VmGuest(options, qmp, kept);
+    // An engine that ended between writing the start down and doing it.
+    if (kept.attempt > 0) await guest.#begin();
     return guest;
   }
 
@@ -96,7 +99,7 @@ export class VmGuest implements Guest {
     this.#written = 0;
     this.#keep({ attempt, startedAt, offset: 0 });
     this.#run = { phase: "running", attempt, startedAt };
-    for (const output of this.#early.splice(0)) this.#output(output.bytes);
+    void this.#saving.then(() => this.#begin());
     this.#options.changed();
   }
 
@@ -166,6 +169,17 @@ export class VmGuest implements Guest {
     this.#options.changed();
   }
 
+  /** Lets a machine run that waits for it; one that runs goes on. */
+  async #begin(): Promise<void> {
+    try {
+      const { status } = (await this.#qmp.execute("query-status")) as { status?: string };
+      if (status === "prelaunch") await this.#qmp.execute("cont");
+    } catch (error) {
+      if (this.connected)
+        this.#options.log.warn("the machine does not begin", { error: describeError(error) });
+    }
+  }
+
   #ask(command: string): void {
     this.#qmp.execute(command).catch((error: unknown) => {
       if (this.connected)
@@ -179,13 +193,9 @@ export class VmGuest implements Guest {
       ...{ container: 1, attempt, channel: 1, bytes },
       ...{ offset: this.#written, at: this.#options.clock.now() },
     };
-    // Before it is counted as started, or before somebody listens, it is kept; the firmware says little.
-    if (attempt === 0 || this.#listener === undefined) {
-      if (this.#early.length < earlyMax) this.#early.push(output);
-      if (attempt === 0) return;
-    }
     this.#written += bytes.length;
-    this.#listener?.(output);
+    if (this.#listener !== undefined) this.#listener(output);
+    else if (this.#early.length < earlyMax) this.#early.push(output);
   }
 
   #keep(kept: Kept): void {
