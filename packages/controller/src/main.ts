@@ -16,6 +16,7 @@ import { type Flags, parseFlags, parseUpkeepFlags, usage } from "./flags.ts";
 import { openStore } from "./open-store.ts";
 import type { Pki } from "./pki/pki.ts";
 import { servicesOf } from "./services.ts";
+import { processMetrics } from "./telemetry/process-metrics.ts";
 
 const clock = new SystemClock();
 const random = new SystemRandom();
@@ -35,6 +36,7 @@ async function run(flags: Flags): Promise<void> {
   const opened = stack.use(await openStore(flags, folder, { clock, log }));
   const { store } = opened;
   const half = createApi({ store, clock, random, log });
+  processMetrics(half.metrics);
   await stack.use(half.policies).start();
   const custom = new CustomResources({ objects: half.registry, store, clock, log: log.child("custom") });
   await stack.use(custom).start();

@@ -7,7 +7,8 @@ import { scaleOf } from "../rest/scale.ts";
 import { partial, tableOf } from "../rest/table.ts";
 import { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
-import { type View, viewOf } from "./negotiation.ts";
+import { type ListForm, sendList } from "./list-stream.ts";
+import { type View, viewOf, wantsYaml } from "./negotiation.ts";
 import { includeObject, listQuery } from "./query.ts";
 import { answer } from "./respond.ts";
 
@@ -38,25 +39,55 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
   const { kind, namespace } = target;
   const view = viewOf(request.headers.accept);
   if (query.has("sendInitialEvents")) throw forbiddenForList();
-  const list = await ports.objects.listStored(kind, listQuery(query, namespace));
-  const metadata = listMetadata(list);
-  if (view === "table") {
-    const objects = list.items.map(({ object }) => object);
-    const table = tableOf(kind, objects, metadata, ports.clock.now(), includeObject(query));
-    answer(exchange, 200, JSON.stringify(table));
+  const pieces = ports.objects.listPieces(kind, listQuery(query, namespace));
+  const first = await pieces.next();
+  if (first.done) throw new Error("a list has no end");
+  const form = formOf(exchange, ports, view);
+  const { revision, items, end } = first.value;
+  if (end === undefined && request.method !== "HEAD" && !wantsYaml(request.headers.accept)) {
+    await sendList(exchange, form, first.value, pieces);
     return;
   }
-  const [apiVersion, name] =
-    view === "partial"
-      ? ["meta.k8s.io/v1", "PartialObjectMetadataList"]
-      : [apiVersionOf(kind), listKindOf(kind)];
-  const items = list.items.map((stored) =>
-    view === "partial" ? JSON.stringify(partial(stored.object)) : stored.json,
-  );
-  // Objects are put in as the text they are stored as: reading and writing them again would be most of the
-  // work.
-  const head = JSON.stringify({ kind: name, apiVersion, metadata });
-  answer(exchange, 200, `${head.slice(0, -1)},"items":[${items.join(",")}]}`);
+  const all = [...items];
+  let last = end;
+  for await (const piece of pieces) {
+    for (const stored of piece.items) all.push(stored);
+    last = piece.end;
+  }
+  const metadata = listMetadata({ revision, items: all, ...(last ?? noEnd) });
+  answer(exchange, 200, `${form.head(metadata)}${form.items(all)}]}`);
+}
+
+const noEnd = { continue: undefined, remaining: undefined };
+
+/** How a list is written, whatever is in it. */
+function formOf({ query, target: { kind } }: Exchange, { clock }: ReadPorts, view: View): ListForm {
+  if (view === "table") {
+    const now = clock.now();
+    const include = includeObject(query);
+    const { rows: _rows, metadata: _metadata, ...rest } = tableOf(kind, [], undefined, now, include);
+    return {
+      head: (metadata) => open({ ...rest, ...(metadata && { metadata }) }, "rows"),
+      items: (list) => {
+        const objects = list.map(({ object }) => object);
+        return JSON.stringify(tableOf(kind, objects, undefined, now, include)["rows"]).slice(1, -1);
+      },
+    };
+  }
+  const isPartial = view === "partial";
+  const [apiVersion, name] = isPartial
+    ? ["meta.k8s.io/v1", "PartialObjectMetadataList"]
+    : [apiVersionOf(kind), listKindOf(kind)];
+  return {
+    head: (metadata) => open({ kind: name, apiVersion, ...(metadata && { metadata }) }, "items"),
+    // Objects are put in as the text they are stored as: reading and writing them again would be most of the work.
+    items: (list) =>
+      list.map((stored) => (isPartial ? JSON.stringify(partial(stored.object)) : stored.json)).join(","),
+  };
+}
+
+function open(rest: Record<string, unknown>, list: string): string {
+  return `${JSON.stringify(rest).slice(0, -1)},"${list}":[`;
 }
 
 function forbiddenForList(): StatusError {

@@ -2,7 +2,7 @@
 import type { FieldError, KindDefinition } from "@selvedge/apimachinery";
 import { CompactedError, type Store } from "../store/store.ts";
 import { badRequest, expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
-import { type SelectionQuery, selectionOf } from "./selection.ts";
+import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
 import { Stored } from "./stored.ts";
 
 export interface ListQuery extends SelectionQuery {
@@ -20,8 +20,8 @@ export interface StoredList {
   readonly remaining: number | undefined;
 }
 
-/** Rows looked at for one page where a selector takes few of them. */
-const scanPage = 500;
+/** Rows looked at before others have their turn: some milliseconds. */
+const piece = 500;
 const inconsistent: string = [
   "The provided continue parameter is too old to display a consistent list result. You can start a new list",
   "without the continue parameter, or use the continue token in this response to retrieve the remainder of the",
@@ -29,61 +29,100 @@ const inconsistent: string = [
   "modified, or deleted between the time the first chunk was returned and now may show up in the list.",
 ].join(" ");
 
+/** A part of a list; the last one has its end. */
+export interface ListPiece {
+  readonly revision: number;
+  readonly items: readonly Stored[];
+  readonly end: Pick<StoredList, "continue" | "remaining"> | undefined;
+}
+
 export async function listStored(store: Store, kind: KindDefinition, query: ListQuery): Promise<StoredList> {
+  const items: Stored[] = [];
+  for await (const { revision, items: some, end } of listPieces(store, kind, query)) {
+    for (const stored of some) items.push(stored);
+    if (end !== undefined) return { revision, items, ...end };
+  }
+  throw new Error("a list has no end");
+}
+
+/**
+ * The list piece by piece, all of one revision, so that a long one is never in memory as a whole. Between pieces
+ * others have their turn.
+ */
+export async function* listPieces(
+  store: Store,
+  kind: KindDefinition,
+  query: ListQuery,
+): AsyncGenerator<ListPiece> {
   checkQuery(query);
   const selection = selectionOf(kind, query);
   if (!selection.prefix.endsWith("/")) {
-    const revision = await startRevision(store, query);
-    const row = await store.get(selection.prefix);
-    const stored = row === undefined ? undefined : new Stored(row, kind.view);
-    const items = stored !== undefined && selection.matches(stored) ? [stored] : [];
-    return {
-      revision: revision ?? (await store.revision()),
-      items,
-      continue: undefined,
-      remaining: undefined,
-    };
+    yield await singlePiece(store, kind, query, selection);
+    return;
   }
   const token = query.continue ? readToken(query.continue, selection.prefix) : undefined;
-  let at = token === undefined ? await startRevision(store, query) : token.revision;
-  let after = token?.after;
-  const limit = query.limit !== undefined && query.limit > 0 ? query.limit : undefined;
-  const items: Stored[] = [];
-  let remaining = token?.remaining;
-  // Pages of one revision fit together, so the first one counts for all.
-  const counts = selection.whole && limit !== undefined && remaining === undefined;
   try {
-    for (;;) {
-      const wanted = limit === undefined ? undefined : selection.whole ? limit - items.length : scanPage;
-      const page = await store.page({
-        prefix: selection.prefix,
-        ...(after === undefined ? {} : { after }),
-        ...(wanted === undefined ? {} : { limit: wanted }),
-        ...(at === undefined ? {} : { revision: at }),
-        counts,
-      });
-      at = page.revision;
-      remaining = counts
-        ? page.remaining
-        : remaining === undefined
-          ? undefined
-          : remaining - page.rows.length;
-      for (const [index, row] of page.rows.entries()) {
-        after = row.key;
-        const stored = new Stored(row, kind.view);
-        if (selection.matches(stored)) items.push(stored);
-        if (items.length === limit && (page.more || index + 1 < page.rows.length)) {
-          const next = writeToken({ revision: at, after, remaining }, selection.prefix);
-          return { revision: at, items, continue: next, remaining };
-        }
-      }
-      if (!page.more) return { revision: at, items, continue: undefined, remaining: undefined };
-    }
+    yield* pagesOf(store, kind, query, selection, token);
   } catch (error) {
     if (!(error instanceof CompactedError)) throw error;
     if (token === undefined) throw expired(`The resourceVersion for the provided list is too old.`);
     const rest = { revision: undefined, after: token.after, remaining: undefined };
     throw expired(inconsistent, writeToken(rest, selection.prefix));
+  }
+}
+
+async function singlePiece(
+  store: Store,
+  { view }: KindDefinition,
+  query: ListQuery,
+  selection: Selection,
+): Promise<ListPiece> {
+  const revision = await startRevision(store, query);
+  const row = await store.get(selection.prefix);
+  const stored = row === undefined ? undefined : new Stored(row, view);
+  const items = stored !== undefined && selection.matches(stored) ? [stored] : [];
+  const end = { continue: undefined, remaining: undefined };
+  return { revision: revision ?? (await store.revision()), items, end };
+}
+
+async function* pagesOf(
+  store: Store,
+  { view }: KindDefinition,
+  query: ListQuery,
+  selection: Selection,
+  token: Place | undefined,
+): AsyncGenerator<ListPiece> {
+  let at = token === undefined ? await startRevision(store, query) : token.revision;
+  let [after, remaining, taken] = [token?.after, token?.remaining, 0];
+  const limit = query.limit !== undefined && query.limit > 0 ? query.limit : Number.POSITIVE_INFINITY;
+  // Pages of one revision fit together, so the first one counts for all.
+  let counts = selection.whole && limit < Number.POSITIVE_INFINITY && remaining === undefined;
+  for (;;) {
+    const page = await store.page({
+      ...{ prefix: selection.prefix, counts },
+      limit: selection.whole ? Math.min(limit - taken, piece) : piece,
+      ...(after === undefined ? {} : { after }),
+      ...(at === undefined ? {} : { revision: at }),
+    });
+    at = page.revision;
+    remaining = counts ? page.remaining : remaining === undefined ? undefined : remaining - page.rows.length;
+    counts = false;
+    const items: Stored[] = [];
+    for (const [index, row] of page.rows.entries()) {
+      after = row.key;
+      const stored = new Stored(row, view);
+      if (!selection.matches(stored)) continue;
+      items.push(stored);
+      if (++taken === limit && (page.more || index + 1 < page.rows.length)) {
+        const next = writeToken({ revision: at, after, remaining }, selection.prefix);
+        yield { revision: at, items, end: { continue: next, remaining } };
+        return;
+      }
+    }
+    const end = page.more ? undefined : { continue: undefined, remaining: undefined };
+    yield { revision: at, items, end };
+    if (end !== undefined) return;
+    await new Promise(setImmediate);
   }
 }
 

@@ -8,7 +8,7 @@ import { type DeleteQuery, planDelete } from "./delete-plan.ts";
 import type { FieldRules } from "./field-validation.ts";
 import { apiVersionOf, isNamespaceKind, type KindName, keyOf, listKindOf } from "./kind-names.ts";
 import { KindTable } from "./kind-table.ts";
-import { type ListQuery, listStored, type StoredList } from "./listing.ts";
+import { type ListPiece, type ListQuery, listPieces, listStored, type StoredList } from "./listing.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
 import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownResource } from "./refusals.ts";
@@ -95,15 +95,21 @@ export class ObjectRegistry {
     return listStored(this.#store, this.#definition(kind), query);
   }
 
-  /** Without a resourceVersion (or with "0") it begins with what is there, as ADDED events. */
-  async *watch<T extends KubeObject>(kind: KindName, query: WatchQuery): AsyncGenerator<WatchEvent<T>> {
-    for await (const item of await this.watchStored(kind, query)) {
-      if (item.type !== "BOOKMARK") yield { type: item.type, object: item.stored.copy() as T };
-      else yield { type: "BOOKMARK", object: bookmark(kind, item.revision, item.initial) as T };
-    }
+  /** The same piece by piece, for lists of any length. */
+  listPieces(kind: KindName, query: ListQuery = {}): AsyncGenerator<ListPiece> {
+    return listPieces(this.#store, this.#definition(kind), query);
   }
 
-  watchStored(kind: KindName, query: WatchQuery): Promise<AsyncGenerator<WatchItem>> {
+  /** Without a resourceVersion (or with "0") it begins with what is there, as ADDED events. */
+  async *watch<T extends KubeObject>(kind: KindName, query: WatchQuery): AsyncGenerator<WatchEvent<T>> {
+    for await (const items of await this.watchStored(kind, query))
+      for (const item of items) {
+        if (item.type !== "BOOKMARK") yield { type: item.type, object: item.stored.copy() as T };
+        else yield { type: "BOOKMARK", object: bookmark(kind, item.revision, item.initial) as T };
+      }
+  }
+
+  watchStored(kind: KindName, query: WatchQuery): Promise<AsyncGenerator<readonly WatchItem[]>> {
     const definition = this.#definition(kind);
     const ending = this.table.ending(definition);
     return openWatch(this.#store, definition, { ...query, ending }, this.#clock);

@@ -2,7 +2,7 @@
 import type { FieldError, KindDefinition } from "@selvedge/apimachinery";
 import { type Clock, type Millis, minutes } from "@selvedge/base";
 import { type Change, CompactedError, type Store, type Subscription } from "../store/store.ts";
-import { listStored, readRevision } from "./listing.ts";
+import { listPieces, readRevision } from "./listing.ts";
 import { expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
 import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
 import { readChange, type Stored } from "./stored.ts";
@@ -27,13 +27,13 @@ export type WatchItem =
 /** As often as upstream. */
 const bookmarkDefault = minutes(1);
 
-/** Checks what is asked at once; what comes after is in the generator. */
+/** Checks what is asked at once; what comes after is in the generator, as much at once as there is. */
 export async function openWatch(
   store: Store,
   kind: KindDefinition,
   query: WatchQuery,
   clock: Clock,
-): Promise<AsyncGenerator<WatchItem>> {
+): Promise<AsyncGenerator<readonly WatchItem[]>> {
   checkQuery(query);
   const selection = selectionOf(kind, query);
   const asked = readRevision(query.resourceVersion);
@@ -49,19 +49,21 @@ async function* watchFrom(
   selection: Selection,
   { asked, current }: { readonly asked: number; readonly current: number },
   clock: Clock,
-): AsyncGenerator<WatchItem> {
+): AsyncGenerator<readonly WatchItem[]> {
   let from = asked;
   if (query.sendInitialEvents ?? asked === 0) {
     const { namespace, labelSelector, fieldSelector } = query;
-    const list = await listStored(store, kind, {
+    const pieces = listPieces(store, kind, {
       ...(namespace === undefined ? {} : { namespace }),
       ...(labelSelector === undefined ? {} : { labelSelector }),
       ...(fieldSelector === undefined ? {} : { fieldSelector }),
     });
-    for (const stored of list.items) yield { type: "ADDED", stored };
-    from = list.revision;
+    for await (const { revision, items } of pieces) {
+      from = revision;
+      yield items.map((stored) => ({ type: "ADDED", stored }));
+    }
     if (query.sendInitialEvents && query.allowWatchBookmarks) {
-      yield { type: "BOOKMARK", revision: from, initial: true };
+      yield [{ type: "BOOKMARK", revision: from, initial: true }];
     }
   } else if (asked === 0) from = current;
   yield* follow(kind, store.subscribe(selection.prefix, from), selection, query, clock);
@@ -73,7 +75,7 @@ async function* follow(
   selection: Selection,
   { signal, ending, allowWatchBookmarks = false, bookmarkEvery = bookmarkDefault }: WatchQuery,
   clock: Clock,
-): AsyncGenerator<WatchItem> {
+): AsyncGenerator<readonly WatchItem[]> {
   const wake = (): void => log.wake();
   signal.addEventListener("abort", wake);
   ending?.addEventListener("abort", wake);
@@ -90,21 +92,21 @@ async function* follow(
     while (!signal.aborted) {
       const last = ending?.aborted === true;
       const changes = await log.take();
-      for (const change of changes) {
-        const item = itemOf(kind, change, selection);
-        if (item !== undefined) yield item;
-        if (signal.aborted) return;
-      }
+      const items = changes
+        .map((change) => itemOf(kind, change, selection))
+        .filter((item) => item !== undefined);
+      if (items.length > 0) yield items;
+      if (signal.aborted) return;
       if (due) {
         due = false;
         timer = arm();
-        yield { type: "BOOKMARK", revision: log.revision, initial: false };
+        yield [{ type: "BOOKMARK", revision: log.revision, initial: false }];
       }
       if (last && changes.length === 0) break;
       if (!signal.aborted && ending?.aborted !== true) await log.wait();
     }
     // The last word before the end, so that the client goes on from here.
-    if (allowWatchBookmarks) yield { type: "BOOKMARK", revision: log.revision, initial: false };
+    if (allowWatchBookmarks) yield [{ type: "BOOKMARK", revision: log.revision, initial: false }];
   } catch (error) {
     if (!(error instanceof CompactedError)) throw error;
     throw expired(`too old resource version: ${log.revision}`);

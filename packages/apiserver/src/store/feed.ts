@@ -9,6 +9,12 @@ const stride = 512;
  */
 const weightMax = 16 * 1024 * 1024;
 
+/** What a watcher takes at once, so that one that is behind does not hold up the others. */
+const takenMax = 256;
+const takenWeight = 64 * 1024;
+/** Watchers that go on in one turn of the event loop: a thousand would hold everything else up. */
+const turnsMax = 64;
+
 /**
  * The newest changes, in memory, for all watchers together; and who waits for which. Older ones are in the
  * database.
@@ -21,6 +27,8 @@ export class Feed {
   #newest: number;
   #changes: Change[] = [];
   #weight = 0;
+  readonly #turns: (() => void)[] = [];
+  #turning = false;
   readonly #waiting = new Map<string, Set<Waiter>>();
 
   constructor(revision: number) {
@@ -62,14 +70,34 @@ export class Feed {
     for (const waiters of [...this.#waiting.values()]) for (const waiter of [...waiters]) waiter.wake();
   }
 
-  /** At most `limit` of those after `revision` that `matches` takes. */
-  after(revision: number, matches: (key: string) => boolean, limit: number): Change[] {
-    const found: Change[] = [];
-    for (let at = this.#indexAfter(revision); at < this.#changes.length && found.length < limit; at++) {
+  /** Those after `revision` that `matches` takes: as many as are to be taken at once, and how far they reach. */
+  after(revision: number, matches: (key: string) => boolean): { changes: Change[]; through: number } {
+    const changes: Change[] = [];
+    let weight = 0;
+    for (let at = this.#indexAfter(revision); at < this.#changes.length; at++) {
       const change = this.#changes[at];
-      if (change !== undefined && matches(change.key)) found.push(change);
+      if (change === undefined || !matches(change.key)) continue;
+      changes.push(change);
+      weight += weightOf(change);
+      if (changes.length >= takenMax || weight >= takenWeight) return { changes, through: change.revision };
     }
-    return found;
+    return { changes, through: this.#newest };
+  }
+
+  has(revision: number, matches: (key: string) => boolean): boolean {
+    for (let at = this.#indexAfter(revision); at < this.#changes.length; at++) {
+      const change = this.#changes[at];
+      if (change !== undefined && matches(change.key)) return true;
+    }
+    return false;
+  }
+
+  /** Lets somebody go on: a few at once, the others each in their turn. */
+  turn(go: () => void): void {
+    this.#turns.push(go);
+    if (this.#turning) return;
+    this.#turning = true;
+    this.#takeTurns();
   }
 
   /** Tells the waiter of the next change below its prefix. */
@@ -83,6 +111,15 @@ export class Feed {
     const waiters = this.#waiting.get(prefix);
     waiters?.delete(waiter);
     if (waiters?.size === 0) this.#waiting.delete(prefix);
+  }
+
+  #takeTurns(): void {
+    for (const go of this.#turns.splice(0, turnsMax)) go();
+    // Also after the last: who comes in this turn of the event loop queues behind the next.
+    setImmediate(() => {
+      this.#turning = this.#turns.length > 0;
+      if (this.#turning) this.#takeTurns();
+    });
   }
 
   #indexAfter(revision: number): number {

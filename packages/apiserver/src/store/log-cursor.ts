@@ -2,7 +2,7 @@ import type { Feed, Waiter } from "./feed.ts";
 import { matcherOf } from "./keys.ts";
 import type { Change, Subscription } from "./store.ts";
 
-/** Changes taken at once, so that a watcher far behind does not hold the event loop. */
+/** Changes read from the database at once. */
 export const batchMax = 256;
 
 /** What the database knows of a part of the log: everything that was asked for, up to `through`. */
@@ -41,16 +41,13 @@ export class LogCursor implements Subscription, Waiter {
       this.#seen = Math.max(this.#seen, old.through);
       return old.changes;
     }
-    const changes = this.#feed.after(this.#seen, this.#matches, batchMax);
-    this.#seen =
-      changes.length < batchMax
-        ? Math.max(this.#seen, this.#feed.newest)
-        : (changes.at(-1)?.revision ?? this.#seen);
+    const { changes, through } = this.#feed.after(this.#seen, this.#matches);
+    this.#seen = Math.max(this.#seen, through);
     return changes;
   }
 
   wait(): Promise<void> {
-    const more = this.#seen < this.#feed.floor || this.#feed.after(this.#seen, this.#matches, 1).length > 0;
+    const more = this.#seen < this.#feed.floor || this.#feed.has(this.#seen, this.#matches);
     if (more) return Promise.resolve();
     return new Promise((resolve) => {
       this.#wake = resolve;
@@ -60,7 +57,10 @@ export class LogCursor implements Subscription, Waiter {
 
   notify(seen: number): void {
     this.#seen = Math.max(this.#seen, seen);
-    this.wake();
+    this.#feed.remove(this.#prefix, this);
+    const wake = this.#wake;
+    this.#wake = undefined;
+    if (wake !== undefined) this.#feed.turn(wake);
   }
 
   wake(): void {

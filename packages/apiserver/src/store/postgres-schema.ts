@@ -105,10 +105,12 @@ export const statements: Readonly<Record<StatementName, string>> = {
   list: `select ${bounds}, o.key, o.revision::float8, o.value from selvedge_store s left join lateral (
     select key, revision, value from selvedge_objects where ${range} order by key limit $4) o on true
     order by o.key`,
+  // Each part is cut by itself, so that the index is walked for a page and not for all.
   listAt: `select ${bounds}, o.key, o.revision::float8, o.value from selvedge_store s left join lateral (
-    select key, revision, value ${unchanged}
-    union all select key, previous_revision, previous ${before} order by key limit $5) o on true
-    order by o.key`,
+    select * from (select key, revision, value ${unchanged} order by key limit $5) as same
+    union all
+    select * from (select key, previous_revision, previous ${before} order by key limit $5) as changed
+    order by key limit $5) o on true order by o.key`,
   count: `select (select count(*) ${unchanged})::float8 + (select count(*) ${before})::float8 as n`,
   write: "select outcomes, previous from selvedge_write($1, $2, $3, $4)",
   /** A part of the log: after $4. */

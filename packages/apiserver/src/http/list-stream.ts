@@ -1,0 +1,62 @@
+/** A long list, sent as it is read: neither the client's pace nor the length of the list costs memory. */
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { constants, createGzip } from "node:zlib";
+import type { ListPiece } from "../rest/listing.ts";
+import { listMetadata } from "../rest/object-registry.ts";
+import type { Stored } from "../rest/stored.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** The text of a list of one kind in one form. */
+export interface ListForm {
+  /** Everything before the first item; metadata when it is known by then. */
+  head(metadata: object | undefined): string;
+  /** Items with commas between. */
+  items(list: readonly Stored[]): string;
+}
+
+/**
+ * Sends a list of which there is more than a piece. Where the list goes on is known at its end, so its metadata
+ * comes last. What fails in between breaks the connection: the client must not take a part for the whole.
+ */
+export async function sendList(
+  { request, response }: Exchange,
+  form: ListForm,
+  first: ListPiece,
+  rest: AsyncIterable<ListPiece>,
+): Promise<void> {
+  const packs = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
+  response.writeHead(200, {
+    ...{ "content-type": "application/json", "cache-control": "no-cache, private" },
+    ...(packs ? { "content-encoding": "gzip", vary: "Accept, Accept-Encoding" } : { vary: "Accept" }),
+  });
+  const text = Readable.from(textOf(form, first, rest), { objectMode: false });
+  try {
+    if (packs) await pipeline(text, createGzip({ level: constants.Z_BEST_SPEED }), response);
+    else await pipeline(text, response);
+  } catch (error) {
+    response.destroy();
+    // A client that goes away in the middle is no fault of ours.
+    if ((error as NodeJS.ErrnoException).code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
+  }
+}
+
+async function* textOf(
+  form: ListForm,
+  first: ListPiece,
+  rest: AsyncIterable<ListPiece>,
+): AsyncGenerator<string> {
+  yield form.head(undefined);
+  let comma = "";
+  const textFor = (items: readonly Stored[]): string => {
+    const text = items.length === 0 ? "" : `${comma}${form.items(items)}`;
+    if (items.length > 0) comma = ",";
+    return text;
+  };
+  yield textFor(first.items);
+  for await (const { revision, items, end } of rest) {
+    yield textFor(items);
+    if (end !== undefined)
+      yield `],"metadata":${JSON.stringify(listMetadata({ revision, items: [], ...end }))}}`;
+  }
+}
