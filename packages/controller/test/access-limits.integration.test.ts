@@ -135,3 +135,22 @@ describe("the audit log", () => {
     assert.ok(!events.some(({ requestURI }) => requestURI === "/version"));
   });
 });
+
+describe("a review by hand", () => {
+  it("is answered so that a person can read it", async () => {
+    await using world = await AccessWorld.start(new SystemClock());
+    const root = { certificate: await world.certify("root", "system:masters") };
+    const review = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+    const attributes = { verb: "list", resource: "pods", namespace: "default" };
+    const body = { spec: { user: "ann", groups: ["system:masters"], resourceAttributes: attributes } };
+    const asked = { method: "POST", path: review, body };
+    const text = async (headers: Record<string, string>, query = ""): Promise<string> => {
+      const { response } = await world.raw(root, { ...asked, path: `${review}${query}`, headers });
+      return response;
+    };
+    assert.match(await text({ "user-agent": "curl/8.5.0" }), /^ {4}"allowed": true,$/m);
+    assert.match(await text({}, "?pretty=1"), /^ {4}"allowed": true,$/m);
+    assert.match(await text({ "user-agent": "curl/8.5.0" }, "?pretty=false"), /"allowed":true/);
+    assert.match(await text({}), /"allowed":true/);
+  });
+});

@@ -124,7 +124,17 @@ export class AccessWorld implements AsyncDisposable {
     throw new Error("it has not come to be so");
   }
 
-  async send(caller: Caller, { method, path, body, headers = {} }: Ask): Promise<Answer> {
+  async send(caller: Caller, ask: Ask): Promise<Answer> {
+    const { status, headers, response } = await this.raw(caller, ask);
+    const isJson = String(headers["content-type"] ?? "").includes("json") && response !== "";
+    return { status, headers, json: isJson ? JSON.parse(response) : response };
+  }
+
+  /** The answer as text; that of a watch which is allowed is empty, as it has no end. */
+  async raw(
+    caller: Caller,
+    { method, path, body, headers = {} }: Ask,
+  ): Promise<Omit<Answer, "json"> & { readonly response: string }> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const stream = this.#session(caller).request(
       {
@@ -137,20 +147,18 @@ export class AccessWorld implements AsyncDisposable {
     );
     if (text !== undefined) stream.end(text);
     const head = await new Promise<Record<string, unknown>>((resolve, reject) => {
-      stream.once("response", (headers) => resolve(headers));
+      stream.once("response", (answered) => resolve(answered));
       stream.once("error", reject);
     });
     const status = Number(head[":status"]);
-    // A watch that is allowed never ends by itself.
     if (status === 200 && new URL(path, "https://x").searchParams.has("watch")) {
       stream.close();
-      return { status, headers: head, json: undefined };
+      return { status, headers: head, response: "" };
     }
-    let answer = "";
+    let response = "";
     stream.setEncoding("utf8");
-    for await (const part of stream) answer += part;
-    const isJson = String(head["content-type"] ?? "").includes("json");
-    return { status, headers: head, json: isJson ? JSON.parse(answer) : answer };
+    for await (const part of stream) response += part;
+    return { status, headers: head, response };
   }
 
   #session({ certificate }: Caller): ClientHttp2Session {

@@ -4,6 +4,7 @@ import { formatYaml } from "@selvedge/apimachinery";
 import type { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
 import { wantsYaml } from "./negotiation.ts";
+import { isTrue } from "./query.ts";
 
 /** Upstream's: smaller answers cost more to pack than to send. */
 const gzipFrom = 128 * 1024;
@@ -21,7 +22,7 @@ export function sendJson(
   headers: AnswerHeaders = {},
 ): void {
   const asYaml = headers["content-type"] === undefined && wantsYaml(request.headers.accept);
-  const json = asYaml ? formatYaml(JSON.parse(text)) : text;
+  const json = asYaml ? formatYaml(JSON.parse(text)) : isForPeople(request) ? indented(text) : text;
   const head = {
     "content-type": asYaml ? "application/yaml" : "application/json",
     vary: "Accept",
@@ -53,6 +54,18 @@ export function sendJson(
 export function answer(exchange: Exchange, code: number, json: string, headers: AnswerHeaders = {}): void {
   exchange.audit?.answered(json);
   sendJson(exchange.request, exchange.response, code, json, headers);
+}
+
+function indented(json: string): string {
+  return `${JSON.stringify(JSON.parse(json), undefined, 2)}\n`;
+}
+
+/** As upstream: whoever asks with a browser or by hand reads the answer, as does who says `pretty`. */
+function isForPeople({ url = "", headers }: IncomingMessage): boolean {
+  const at = url.indexOf("?");
+  const pretty = at < 0 ? null : new URLSearchParams(url.slice(at)).get("pretty");
+  if (pretty !== null) return isTrue(pretty);
+  return /^(curl|Wget|Mozilla\/5\.0)/.test(headers["user-agent"] ?? "");
 }
 
 export function sendStatus(request: IncomingMessage, response: ServerResponse, refusal: StatusError): void {
