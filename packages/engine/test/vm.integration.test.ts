@@ -109,7 +109,7 @@ describe("a virtual machine from a qcow2", { skip, concurrency: false }, () => {
     try {
       const [app] = wish(0, HVM).apps;
       assert(app !== undefined);
-      const seed = await vmSeed(app, Buffer.from("#cloud-config\npackages: [till]\n"));
+      const seed = await vmSeed(app, Buffer.from("#cloud-config\npackages: [till]\n"), false);
       assert(seed !== undefined);
       const iso = join(folder, "seed.iso");
       await makeSeedCd(seed, iso);

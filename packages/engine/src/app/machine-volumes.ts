@@ -15,6 +15,9 @@ export function rootContents(spec: AppSpec): string[] {
   return [...new Set([...allContainers(spec).map(({ container }) => container.contentTreeId), ...below])];
 }
 
+/** EVE's setting for nodes whose apps all have user data in parts. */
+const takeApart = "process.cloud-init.multipart";
+
 export async function machineVolumes(
   spec: AppSpec,
   { store, secrets }: Pick<AppContext, "store" | "secrets">,
@@ -26,5 +29,9 @@ export async function machineVolumes(
     return { path: status.path, readOnly: readOnly || form === "cdrom", cdrom: form === "cdrom" };
   });
   if (foreign?.vm === undefined) return { volumes, vm: undefined };
-  return { volumes, vm: { ...foreign.vm, seed: await vmSeed(spec, await openUserData(spec, secrets)) } };
+  const multipart = store.desired.get()?.settings.get(takeApart) === "true";
+  return {
+    volumes,
+    vm: { ...foreign.vm, seed: await vmSeed(spec, await openUserData(spec, secrets), multipart) },
+  };
 }

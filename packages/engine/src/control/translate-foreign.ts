@@ -106,6 +106,8 @@ function vmSettings({ fixedresources }: App): VmSettings {
   };
 }
 
+const noHypervisor = "virtualizationMode: NOHYPER starts no disk; use HVM (BIOS), FML (UEFI) or LEGACY";
+
 /** What EVE's fields ask for and this node does not do: said of the app, which waits. */
 function unsupported(
   item: App,
@@ -126,10 +128,7 @@ function unsupported(
       message: `${field}.service: this node runs apps in machines of their own only`,
     };
   if (machine !== undefined && mode === vm.VmMode.NOHYPER)
-    return {
-      reason: "UnsupportedMode",
-      message: `${field}.fixedresources.virtualizationMode: NOHYPER starts no disk; use HVM (BIOS), FML (UEFI) or LEGACY`,
-    };
+    return { reason: "UnsupportedMode", message: `${field}.fixedresources.${noHypervisor}` };
   if (fixedresources?.pinCpu === true)
     return {
       reason: "UnsupportedPinning",

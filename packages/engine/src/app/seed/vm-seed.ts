@@ -4,17 +4,19 @@ import type { VmSeed } from "../hypervisor.ts";
 import { readMultipart } from "./multipart.ts";
 import { declaresHostname } from "./user-data.ts";
 
-/** Undefined: it has no user data, or gets it elsewhere. */
+/** Undefined: it has no user data, or gets it elsewhere. `multipart`: such user data is always taken apart. */
 export async function vmSeed(
-  { id, version, foreign }: AppSpec,
+  spec: AppSpec,
   userData: Uint8Array,
+  multipart: boolean,
 ): Promise<VmSeed | undefined> {
+  const { id, version, foreign } = spec;
   const wanted = foreign?.metaData === "drive" || foreign?.metaData === "multipart";
   if (foreign === undefined || !wanted || userData.length === 0) return undefined;
   const label = "cidata";
   // To look into; what is not text is handed on as it came.
   const text = new TextDecoder().decode(userData);
-  if (foreign.metaData === "multipart") {
+  if (foreign.metaData === "multipart" || multipart) {
     const parts = readMultipart(text);
     if (parts !== undefined) return { label, files: parts };
   }

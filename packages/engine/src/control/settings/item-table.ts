@@ -259,7 +259,6 @@ export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inF
   "debug.tui.loglevel": ["this engine has no text console"],
   "app.allow.vnc": [machines],
   "debug.enable.vnc.shim.vm": [machines],
-  "process.cloud-init.multipart": [machines],
   "app.fml.resolution": [machines],
   "app.boot.order": [machines],
   "igpu.gop": [machines],
