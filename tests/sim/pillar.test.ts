@@ -225,6 +225,29 @@ describe("boxes with EVE", () => {
   );
 
   inWorlds(
+    "a rule that no box keeps turns it away, and lets it in again when it does",
+    async (world) => {
+      const made = await boxes(world);
+      const [box] = made as [PillarDevice];
+      const rule = (value: string): object => ({
+        spec: { measuredBoot: { allowed: [{ system: "14.*", registers: { "14": value } }] } },
+      });
+      const before = box.agent.attest.token.toHex();
+      await edit(world, edgeNodeKind, box.name, rule("00".repeat(32)));
+      await world.until("the box to be told", async () => (box.counted().get("config 403") ?? 0) > 0);
+      await world.live(minutes(20));
+      assert.equal(box.agent.attest.isComplete, false, "it cannot prove what it is not");
+      assert.deepEqual([...box.agent.apps.states().values()], [info.ZSwState.RUNNING], "its app goes on");
+      await edit(world, edgeNodeKind, box.name, rule(box.register(14)));
+      await world.until("the box to be believed", async () => box.agent.attest.isComplete);
+      assert.notEqual(box.agent.attest.token.toHex(), before);
+      await world.apply(daemonSet("web", { tag: "2" }));
+      await running(world, made, "2");
+    },
+    { nodes: 0, seeds: 2 },
+  );
+
+  inWorlds(
     "another image in a Pod is a purge, as a device wants it said",
     async (world) => {
       const made = await boxes(world);

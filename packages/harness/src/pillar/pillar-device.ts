@@ -75,6 +75,11 @@ export class PillarDevice {
     return this.#life !== undefined;
   }
 
+  /** In hexadecimal; empty without a TPM. */
+  register(index: number): string {
+    return this.#tpm?.register(index) ?? "";
+  }
+
   /** What the controller did that a device of EVE cannot live with. */
   get faults(): readonly string[] {
     return this.#strict.faults;

@@ -46,9 +46,13 @@ export class PillarTpm {
     this.#measure(14, 0x0d, system);
   }
 
-  /** A register the vault's key is sealed to. */
+  /** What the vault's key is sealed to. */
   state(): string {
     return this.#registers.map((value) => value.toString("hex")).join();
+  }
+
+  register(index: number): string {
+    return this.#registers[index]?.toString("hex") ?? "";
   }
 
   quote(nonce: Uint8Array): TpmQuote {
