@@ -6,10 +6,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { replayApplyCases } from "@selvedge/apimachinery";
 import { SeededRandom } from "@selvedge/base";
-import { buildRecorder } from "./apply/go-recorder.ts";
 import { randomRecording } from "./apply/random-writes.ts";
+import { buildGo } from "./go-program.ts";
 
-const record = buildRecorder();
+const record = buildGo("apply");
 const seed = Number(process.env["SELVEDGE_SEED"] ?? 1);
 const seeds = Number(process.env["SELVEDGE_SEEDS"] ?? 1);
 const perSeed = 1_000;
@@ -19,7 +19,7 @@ describe("server-side apply", { skip: typeof record === "string" ? record : fals
     it(`ends as the reference implementation does: seed ${one}`, () => {
       assert.ok(typeof record === "function");
       const random = new SeededRandom(one);
-      const lines = record(Array.from({ length: perSeed }, () => randomRecording(random)));
+      const lines = record(Array.from({ length: perSeed }, () => JSON.stringify(randomRecording(random))));
       assert.equal(lines.length, perSeed);
       const applied = lines.filter((line) => !line.includes('"err":'));
       // Writes that cannot be are few, and conflicts are there: else little would be compared.

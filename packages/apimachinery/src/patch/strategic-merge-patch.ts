@@ -54,7 +54,7 @@ function mergeMember(into: JsonObject, key: string, value: unknown, schema: Sche
     const replaces = strategies(schema).includes("replace");
     into[key] = replaces ? withoutDirectives(value) : mergeObject(current, value, schema, depth + 1);
   } else if (Array.isArray(value) && Array.isArray(current)) {
-    into[key] = mergeList(current, value, schema, depth);
+    into[key] = mergeList(current, value, schema, depth).list;
   } else {
     const { kept, value: left } = fresh(value);
     if (kept) into[key] = left;
@@ -82,12 +82,19 @@ function fresh(value: unknown): { readonly kept: boolean; readonly value: unknow
   return { kept: true, value: out };
 }
 
-function mergeList(current: unknown[], patch: unknown[], schema: Schema, depth: number): unknown[] {
-  if (!strategies(schema).includes("merge")) return withoutMarkers(patch);
-  if (current.length === 0 && patch.length === 0) return current;
+interface MergedList {
+  readonly list: unknown[];
+  /** Whose place on the server is whose: what is new takes the places of what went. */
+  readonly places: readonly unknown[];
+}
+
+function mergeList(current: unknown[], patch: unknown[], schema: Schema, depth: number): MergedList {
+  if (!strategies(schema).includes("merge")) return { list: withoutMarkers(patch), places: current };
+  if (current.length === 0 && patch.length === 0) return { list: current, places: current };
   if (!hasObjects(current, patch)) {
     const seen = new Map([...current, ...patch].map((item) => [canonicalJson(item), item]));
-    return new ListOrder(undefined).merged([...seen.values()], patch, current);
+    const list = new ListOrder(undefined).merged([...seen.values()], patch, current);
+    return { list, places: current };
   }
   const mergeKey = schema["x-kubernetes-patch-merge-key"];
   if (mergeKey === undefined) throw new PatchError("cannot merge lists without merge key");
@@ -100,7 +107,8 @@ function mergeList(current: unknown[], patch: unknown[], schema: Schema, depth: 
     if (isObject(known)) merged[at] = mergeObject(known, item, schema.items ?? {}, depth + 1);
     else merged.push(fresh(item).value);
   }
-  return order.merged(merged, items, left);
+  const places = [...merged, ...current.slice(merged.length)].slice(0, current.length);
+  return { list: order.merged(merged, items, left), places };
 }
 
 /** Lists hold objects or plain values, not both. */
@@ -156,24 +164,22 @@ function mergeOrdered(
   const mergeKey = schema["x-kubernetes-patch-merge-key"];
   const [current, change] = [into[field], patch[field]];
   const before = current === undefined ? [] : listIn(current, field);
-  const items = change === undefined || change === null ? [] : listIn(change, field);
+  const items = change === undefined ? [] : listIn(change, field);
   const orders = new ListOrder(mergeKey);
   orders.check(
     items.filter((item) => !isObject(item) || item[marker] === undefined),
     wanted,
   );
   if (current === undefined && change === undefined) return;
-  if (change === null) {
-    delete into[field];
-    return;
+  if (before.length === 0 && items.length === 0)
+    throw new PatchError("no elements in any of the given slices");
+  if (change === undefined) into[field] = orders.merged(before, wanted, before);
+  else if (current === undefined)
+    into[field] = orders.merged(fresh(items).value as unknown[], wanted, before);
+  else {
+    const { list, places } = mergeList(before, items, schema, depth);
+    into[field] = orders.merged(list, wanted, places);
   }
-  const merged =
-    change === undefined
-      ? before
-      : current === undefined
-        ? (fresh(items).value as unknown[])
-        : mergeList(before, items, schema, depth);
-  into[field] = orders.merged(merged, wanted, before);
 }
 
 function removeItems(object: JsonObject, field: string, items: unknown): void {

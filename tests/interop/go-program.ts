@@ -1,0 +1,32 @@
+/** Builds and runs a Go program in a folder beside this file, where Go and the modules it needs are to be had. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+const here = import.meta.dirname;
+const cache = join(here, "../../.cache/go");
+/** A slow network is no failure of ours. */
+const fetchTimeout = 120_000;
+const buildTimeout = 400_000;
+const answersMax = 512 * 1024 * 1024;
+
+/** What a program makes of lines: as many lines. */
+export type GoProgram = (lines: readonly string[]) => string[];
+
+/** The built program, or the reason why there is none. One that does not compile is an error. */
+export function buildGo(name: string): GoProgram | string {
+  const cwd = join(here, name);
+  if (spawnSync("go", ["version"]).status !== 0) return "no Go toolchain";
+  const fetched = spawnSync("go", ["mod", "download"], { cwd, encoding: "utf8", timeout: fetchTimeout });
+  if (fetched.status !== 0) {
+    const [reason = "timed out"] = fetched.stderr.trim().split("\n");
+    return `its Go modules cannot be fetched: ${reason}`;
+  }
+  mkdirSync(cache, { recursive: true });
+  const program = join(cache, name);
+  execFileSync("go", ["build", "-o", program, "."], { cwd, timeout: buildTimeout });
+  return (lines) => {
+    const options = { input: lines.join("\n"), encoding: "utf8", maxBuffer: answersMax } as const;
+    return execFileSync(program, options).trimEnd().split("\n");
+  };
+}
