@@ -216,6 +216,8 @@ export type RuleAction =
 
 export interface ContentSpec {
   readonly id: ContentId;
+  /** For people; absent: the URL says it. */
+  readonly displayName?: string;
   readonly format: ContentFormat;
   /** For a registry: `repository:tag` or `repository@sha256:…`; else the path under the datastore. */
   readonly url: string;

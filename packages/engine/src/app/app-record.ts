@@ -1,7 +1,7 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Instant } from "@selvedge/base";
 import { ext } from "@selvedge/eve-api";
-import type { AppId, AppSpec, VolumeKey } from "../desired.ts";
+import type { AppId, AppSpec, ForeignApp, VolumeKey } from "../desired.ts";
 
 /** How a container's newest attempt stands. */
 export type ContainerPhase =
@@ -149,5 +149,11 @@ export function decodeRecord(bytes: Uint8Array): AppRecord {
     goingOn: record.machine.goingOn ?? [],
     volumes: record.machine.volumes ?? [],
   };
-  return { ...record, machine, spec: { ...record.spec, pod } };
+  const foreign = record.spec.foreign && { ...noVolumes, ...record.spec.foreign };
+  return { ...record, machine, spec: { ...record.spec, pod, foreign } };
 }
+
+const noVolumes: ForeignApp = {
+  ...{ volumes: [], vm: undefined, userData: "", sealedUserData: "", cloudInitVersion: 0 },
+  metaData: "none",
+};

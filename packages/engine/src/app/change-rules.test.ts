@@ -29,4 +29,8 @@ describe("a change of an app that runs", () => {
       if (why === undefined) assert.equal(found, undefined);
       else assert.match(found ?? "", why);
     });
+
+  it("that an engine without volumes started is done, whatever is asked for", () => {
+    assert.equal(refuseChange(app({}, volumes()), app({ memoryBytes: 2 }, volumes("v#1"))), undefined);
+  });
 });

@@ -7,6 +7,8 @@ import type { AppSpec } from "../desired.ts";
  */
 export function refuseChange(before: AppSpec, wanted: AppSpec): string | undefined {
   if (before.foreign === undefined || wanted.foreign === undefined) return undefined;
+  // Started by an engine that knew no volumes: what is asked for now is the first that can be followed.
+  if (before.foreign.volumes.length === 0) return undefined;
   const purges = before.purgeCounter !== wanted.purgeCounter;
   const restarts = before.restartCounter !== wanted.restartCounter;
   if (!purges && volumesOf(before) !== volumesOf(wanted))

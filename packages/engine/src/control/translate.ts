@@ -137,6 +137,7 @@ function translateContents(
       {
         id: id as ContentId,
         format: formats[item.iformat] ?? "other",
+        ...(item.displayName === "" ? {} : { displayName: item.displayName }),
         url: item.URL,
         sha256,
         maxSizeBytes: Number(item.maxSizeBytes),

@@ -49,7 +49,7 @@ export function contentInfo(
   const ready = status?.phase === "ready" ? status : undefined;
   const value = create(info.ZInfoContentTreeSchema, {
     uuid: spec.id,
-    displayName: spec.url,
+    displayName: spec.displayName || spec.url,
     sha256: ready === undefined ? spec.sha256 : ready.digest.replace(/^sha256:/, ""),
     // EVE reports content that is ready as delivered.
     state: state === ZSwState.LOADED ? ZSwState.DELIVERED : state,
