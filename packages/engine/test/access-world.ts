@@ -220,6 +220,9 @@ try {
 
   assert(reaches("d", "10.9.0.1", 80), "on a switch a list allows what it names");
   assert(!works("ip netns exec d timeout 0.3 busybox ping -c1 10.9.0.1"), "and nothing else");
+  assert.deepEqual((await driver.seen()).get("svt1n0"), ["10.9.0.7"]);
+  await reconcile();
+  assert.equal(addressOf("d/to-sw"), "10.9.0.7", "the address that a network gave is seen");
   assert(!reaches("lan", "10.9.0.7", 80, once), "nobody comes in where the list lets only out");
 
   assert(book.wanted);

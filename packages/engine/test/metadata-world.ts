@@ -37,7 +37,7 @@ const blob = join(folder, "blob");
 writeFileSync(blob, "x".repeat(100_000));
 const store = new EngineStore();
 const app = (id: string, networkId: string): object => ({
-  ...{ id, displayName: id, foreign: undefined },
+  ...{ id, displayName: id, foreign: {} },
   // No rule lets anything out: what the node itself tells needs none.
   nics: [{ name: "eth0", networkId, mac: undefined, rules: [] }],
 });

@@ -106,7 +106,12 @@ try {
     "a false address is dropped",
   );
 
-  const state = (): string => sh("ip -o link show | grep -o ' sv[^@:]*'; pgrep -f [c]onf-file=" + folder);
+  // Rules are made anew under new handles.
+  const handles = "nft -a list table inet sv_node | grep -o 'handle.*'";
+  const state = (): string =>
+    sh(
+      `ip -o link show | grep -o ' sv[^@:]*'; pgrep -f [c]onf-file=${folder}; ${handles} 2>/dev/null || true`,
+    );
   const before = state();
   const again = new LinuxNetworkDriver({ prefix: "sv", folder: join(folder, "network") });
   await new NetworkReconciler({ ...parts, driver: again }).reconcile(networkKey, stop);

@@ -38,7 +38,7 @@ const patch: PatchSpec = {
   ],
 };
 const app = (id: AppId, more: object = {}, nic: object = {}): object => ({
-  ...{ id, displayName: `app-${id[0]}`, foreign: undefined, ...more },
+  ...{ id, displayName: `app-${id[0]}`, foreign: { metaData: "none" }, ...more },
   nics: [{ name: "eth0", networkId: "n", mac: undefined, rules: [], ...nic }],
 });
 const counted: LinkCounters = {
@@ -182,6 +182,11 @@ describe("the metadata service", () => {
   it("has no external address for a network that leads nowhere", async () => {
     assert.equal((await world({ port: "" }).ask("/eve/v1/network.json")).status, 204);
     assert.equal((await world({ port: "" }).ask("/eve/v1/external_ipv4")).status, 204);
+  });
+
+  it("signs nothing for a Pod", async () => {
+    const { ask } = world({ mine: { foreign: undefined } });
+    assert.equal((await ask("/eve/v1/tpm/signer", { method: "POST", body: "me" })).status, 403);
   });
 
   it("keeps what an app posts, by app and kind", async () => {

@@ -165,7 +165,9 @@ export class MetadataService {
     const payload = await request.body(signerMax);
     if (payload === undefined)
       return refusal(400, `signerHandler: size exceeds limit. Expected <= ${signerMax}`);
-    if (caller === undefined) return forbidden("signerHandler", request);
+    // Whoever has the node's signature can speak for the node. EVE gives it to every app, and apps made for
+    // EVE rely on it; a Pod has not asked to be trusted so.
+    if (caller?.app.foreign === undefined) return forbidden("signerHandler", request);
     const body = await this.#parts.envelope(payload);
     return { status: 200, type: "application/x-proto-binary", body };
   }

@@ -1,15 +1,19 @@
 /** What `nft -j list table` tells, as far as we ask. */
 export interface NftListing {
   readonly nftables: readonly {
-    readonly table?: { readonly family: string; readonly name: string; readonly comment?: string };
+    readonly table?: { readonly family: string; readonly name: string };
     readonly counter?: { readonly name: string; readonly packets: number; readonly bytes: number };
     readonly set?: { readonly name: string; readonly table: string; readonly elem?: readonly unknown[] };
   }[];
 }
 
+/** Starts the name of an empty set that says by which rules its table was made; JSON has no comments. */
+const markPrefix = "rules_";
+
 /** By which rules a table was made; undefined: not by ours. */
 export function tableDigest({ nftables }: NftListing): string | undefined {
-  return nftables.find(({ table }) => table !== undefined)?.table?.comment;
+  const mark = nftables.find(({ set }) => set?.name.startsWith(markPrefix));
+  return mark?.set?.name.slice(markPrefix.length);
 }
 
 /**
@@ -18,7 +22,10 @@ export function tableDigest({ nftables }: NftListing): string | undefined {
  * back nor cut off what an app looked up a minute ago. Pure.
  */
 export function carryOver(ruleset: string, digest: string, before: readonly NftListing[]): string {
-  let text = ruleset.replace(/^(table \S+ \S+ \{\n)/gm, `$1  comment "${digest}"\n`);
+  let text = ruleset.replace(
+    /^(table \S+ \S+ \{\n)/gm,
+    `$1  set ${markPrefix}${digest} { type inet_service; }\n`,
+  );
   for (const { nftables } of before)
     for (const { counter, set } of nftables) {
       if (counter !== undefined)

@@ -60,6 +60,8 @@ export interface NetworkDriver {
   apply(items: NetworkItems, signal: AbortSignal): Promise<void>;
   /** Of the node's own cards and of every plug, by name. */
   counters(): Promise<ReadonlyMap<string, LinkCounters>>;
+  /** IPv4 addresses that plugs of switches were seen to speak with in the last minutes, the newest last. */
+  seen(): Promise<ReadonlyMap<string, readonly string[]>>;
   /** IPv4 addresses of the node's own cards. */
   addresses(): Promise<ReadonlyMap<string, readonly string[]>>;
 }

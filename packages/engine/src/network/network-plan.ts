@@ -17,6 +17,8 @@ export interface NetworkInputs {
   readonly prefix: string;
   /** Addresses that each card of the node has now. */
   readonly addresses?: ReadonlyMap<string, readonly string[]>;
+  /** Addresses that plugs of switches were seen with. */
+  readonly seen?: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface NetworkPlan {
@@ -172,7 +174,7 @@ function policyRoutes(
 }
 
 function nicStatuses(
-  { desired, leases, prefix }: NetworkInputs,
+  { desired, leases, prefix, seen }: NetworkInputs,
   kept: readonly Lease[],
   usable: ReadonlyMap<NetworkId, Usable>,
   networks: ReadonlyMap<NetworkId, NetworkStatus>,
@@ -193,12 +195,12 @@ function nicStatuses(
           phase: "waiting",
           reason: reason ?? "the network is not ready",
         });
-      else nics.set(plugKey(app.id, nic.name), readyNic(prefix, lease, network));
+      else nics.set(plugKey(app.id, nic.name), readyNic(prefix, lease, network, seen));
     }
   return nics;
 }
 
-function readyNic(prefix: string, lease: Lease, network: Usable): NicStatus {
+function readyNic(prefix: string, lease: Lease, network: Usable, seen: NetworkInputs["seen"]): NicStatus {
   const local = network.kind === "local";
   return {
     phase: "ready",
@@ -207,7 +209,9 @@ function readyNic(prefix: string, lease: Lease, network: Usable): NicStatus {
     tap: tapName(prefix, lease),
     uid: uidOf(lease),
     mac: lease.mac,
-    address: local ? `${lease.address}/${prefixOf(network.subnet)}` : "",
+    address: local
+      ? `${lease.address}/${prefixOf(network.subnet)}`
+      : (seen?.get(tapName(prefix, lease))?.at(-1) ?? ""),
     gateway: network.gateway,
     dns: local ? [network.gateway] : [],
     searchDomains: network.domain === undefined ? [] : [network.domain],

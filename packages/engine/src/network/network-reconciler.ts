@@ -25,6 +25,8 @@ export interface Machines {
 export const networkKey = "networks";
 /** A resolver that died or rules that somebody flushed are back after this. */
 const lookEvery = seconds(60);
+/** While a plug of a switch has no address that is known. */
+const seeEvery = seconds(10);
 const leasesPath = "network/leases.json";
 
 export class NetworkReconciler implements Reconciler<typeof networkKey> {
@@ -46,11 +48,15 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     const running = new Set([...((await machines?.list()) ?? []), ...store.apps.keys()]);
     const leases = planLeases(before, desired, running);
     if (JSON.stringify(leases) !== JSON.stringify(before)) await this.#write(leases);
-    const plan = planNetwork({ desired, leases, prefix, addresses: await driver.addresses() });
+    const switched = desired.networks.some(({ kind }) => kind === "switch");
+    const seen = switched ? await driver.seen() : undefined;
+    const addresses = await driver.addresses();
+    const plan = planNetwork({ desired, leases, prefix, addresses, ...(seen === undefined ? {} : { seen }) });
     await driver.apply(plan.items, signal);
     replaceRows(store.networks, plan.networks);
     replaceRows(store.nics, plan.nics);
-    return lookAgain("others can change what is in the kernel", lookEvery);
+    const strange = plan.nics.values().some((nic) => nic.phase === "ready" && nic.address === "");
+    return lookAgain("others can change what is in the kernel", strange ? seeEvery : lookEvery);
   }
 
   async #read(): Promise<Leases> {

@@ -91,14 +91,27 @@ function plugRules(inputs: RulesetInputs): string {
   const switchLists = switched.flatMap((network) =>
     network.plugs.map((plug) => switchList(plug, contextOf(network, inputs))),
   );
-  return `${switchLists.join("")}  chain prerouting {
+  return `${seenSets(taps)}${switchLists.join("")}  chain prerouting {
     type filter hook prerouting priority -300; policy accept;
-${plugsOf(networks, "local").map(antiSpoof).join("")}  }
+${plugsOf(networks, "local").map(antiSpoof).join("")}${taps.map(noteAddress).join("")}  }
   chain forward {
     type filter hook forward priority -200; policy accept;
 ${straight}${judged}  }
 `;
 }
+
+/** On a switch the node gives no addresses: it sees them in what apps say of themselves. */
+function seenSets(taps: readonly string[]): string {
+  const kind = "type ipv4_addr; size 16; flags dynamic,timeout; timeout 10m;";
+  return taps.map((tap) => `  set ${seenPrefix}${tap} { ${kind} }\n`).join("");
+}
+
+function noteAddress(tap: string): string {
+  return `    iifname "${tap}" arp saddr ip != 0.0.0.0 update @${seenPrefix}${tap} { arp saddr ip }\n`;
+}
+
+/** Starts the names of the sets with addresses seen; the tap's follows. */
+export const seenPrefix = "seen_";
 
 function antiSpoof({ tap, mac, address, behind }: Plug): string {
   const sources = [address, "0.0.0.0", ...behind].join(", ");

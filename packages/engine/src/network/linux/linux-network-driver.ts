@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { LinkCounters } from "../../observed.ts";
 import { carryOver, type NftListing, tableDigest } from "../carry-over.ts";
 import type { BridgeItem, NetworkDriver, NetworkItems, TapItem } from "../network-driver.ts";
-import { tableNames } from "../ruleset.ts";
+import { seenPrefix, tableNames } from "../ruleset.ts";
 import { applyPolicyRoutes } from "./policy-routes.ts";
 import { applyResolvers } from "./resolvers.ts";
 import { ignoreMissing, list, readText, run } from "./run.ts";
@@ -110,6 +110,15 @@ export class LinuxNetworkDriver implements NetworkDriver {
     return new Map(others.map(({ ifname, addr_info = [] }) => [ifname, addr_info.map(({ local }) => local)]));
   }
 
+  async seen(): Promise<ReadonlyMap<string, readonly string[]>> {
+    const sets = (await this.#listings()).flatMap(({ nftables }) => nftables.flatMap(({ set }) => set ?? []));
+    return new Map(
+      sets
+        .filter(({ name }) => name.startsWith(seenPrefix))
+        .map(({ name, elem = [] }) => [name.slice(seenPrefix.length), elem.flatMap(seenAddress)]),
+    );
+  }
+
   get #ours(): RegExp {
     return new RegExp(`^${this.#prefix}(b\\d+|t\\d+n\\d+)$`);
   }
@@ -201,6 +210,11 @@ export class LinuxNetworkDriver implements NetworkDriver {
     await run("ip", ["link", "set", "dev", name, "type", "bridge_slave", "isolated", state]);
     await run("ip", ["link", "set", "dev", name, "up"]);
   }
+}
+
+function seenAddress(item: unknown): string[] {
+  const { elem } = item as { readonly elem?: { readonly val?: unknown } };
+  return typeof elem?.val === "string" ? [elem.val] : [];
 }
 
 /** What is said of each plug, by its address. */
