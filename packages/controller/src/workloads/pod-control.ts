@@ -1,11 +1,17 @@
 import type { KubeObject } from "@selvedge/apimachinery";
 import { describeError } from "@selvedge/base";
+import { ApiError } from "@selvedge/client";
 import { type Pod, podKind } from "@selvedge/kinds";
 import type { EventRecorder } from "../events/event-recorder.ts";
 import type { Cluster } from "../objects/cluster.ts";
 
 /** Writes of one pass that are on their way at once. */
 const batchMax = 32;
+
+/** What the API server said: its words stand for themselves. */
+export function refusalText(error: unknown): string {
+  return error instanceof ApiError ? error.message : describeError(error);
+}
 
 /** Makes and ends Pods in an owner's name, and tells of it. */
 export class PodControl {
@@ -29,7 +35,7 @@ export class PodControl {
         const made = await this.#cluster.create<Pod>(podKind, pod);
         await this.#tell(owner, "Normal", "SuccessfulCreate", `Created pod: ${made.metadata.name}`);
       } catch (error) {
-        await this.#tell(owner, "Warning", "FailedCreate", `Error creating: ${describeError(error)}`);
+        await this.#tell(owner, "Warning", "FailedCreate", `Error creating: ${refusalText(error)}`);
         throw error;
       }
     });

@@ -1,8 +1,9 @@
-import { describeError, type Instant } from "@selvedge/base";
+import type { Instant } from "@selvedge/base";
 import type { Pod, ReplicaSet, ReplicaSetStatus, ReplicationController } from "@selvedge/kinds";
 import { setCondition } from "../objects/conditions.ts";
 import { isAvailable, isGoing, isOver, isReady } from "../objects/pods.ts";
 import { replacementDelay } from "./failed-pods.ts";
+import { refusalText } from "./pod-control.ts";
 import { podFromTemplate } from "./template.ts";
 import { leastUseful } from "./usefulness.ts";
 
@@ -73,10 +74,12 @@ export function failureStatus(
   const conditions = structuredClone(status?.conditions ?? []);
   // Why names the Pod, which is another each time: what has been said once stands.
   const reason = what === "create" ? "FailedCreate" : "FailedDelete";
-  setCondition(
-    conditions,
-    { type: replicaFailure, status: "True", reason, message: describeError(error) },
-    now,
-  );
+  if (!conditions.some((one) => one.type === replicaFailure && one.reason === reason)) {
+    setCondition(
+      conditions,
+      { type: replicaFailure, status: "True", reason, message: refusalText(error) },
+      now,
+    );
+  }
   return { conditions };
 }

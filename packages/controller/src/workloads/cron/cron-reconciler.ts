@@ -1,10 +1,11 @@
-import { describeError, jsonEqual } from "@selvedge/base";
+import { jsonEqual } from "@selvedge/base";
 import { isReason, keyOf, objectKey, splitKey } from "@selvedge/client";
 import { type CronJob, cronJobKind, type Job, jobKind } from "@selvedge/kinds";
 import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import { controllerOf } from "../../objects/caches.ts";
 import { type Wake, wakeOn } from "../../objects/wiring.ts";
 import { later } from "../later.ts";
+import { refusalText } from "../pod-control.ts";
 import type { WorkloadDeps } from "../pod-owner.ts";
 import { type CronNews, planCronJob } from "./cron-plan.ts";
 
@@ -55,7 +56,7 @@ export class CronJobReconciler implements Reconciler {
     } catch (error) {
       // Made before a stop that came before the status: it is the run that was due.
       if (isReason(error, "AlreadyExists")) return undefined;
-      const message = `Error creating job: ${describeError(error)}`;
+      const message = `Error creating job: ${refusalText(error)}`;
       await this.#tell(cron, { type: "Warning", reason: "FailedCreate", message });
       throw error;
     }

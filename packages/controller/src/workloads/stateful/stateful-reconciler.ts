@@ -1,5 +1,5 @@
 import type { OwnerReference } from "@selvedge/apimachinery";
-import { describeError, jsonEqual } from "@selvedge/base";
+import { jsonEqual } from "@selvedge/base";
 import { isReason, keyOf, objectKey, splitKey } from "@selvedge/client";
 import {
   type PersistentVolumeClaim,
@@ -16,6 +16,7 @@ import { claim } from "../claims.ts";
 import { planHistory, revisionTemplate } from "../history.ts";
 import { keepHistory } from "../keep-history.ts";
 import { later } from "../later.ts";
+import { refusalText } from "../pod-control.ts";
 import { podOwnerKeys, type WorkloadDeps } from "../pod-owner.ts";
 import { planStatefulSet, type Revision, type StatefulPlan } from "./stateful-plan.ts";
 import { claimsFor, ordinalOf, revisionOf } from "./stateful-pods.ts";
@@ -80,7 +81,7 @@ export class StatefulSetReconciler implements Reconciler {
       try {
         await cluster.create(podKind, pod);
       } catch (error) {
-        await this.#tell(set, "FailedCreate", `${what} failed error: ${describeError(error)}`);
+        await this.#tell(set, "FailedCreate", `${what} failed error: ${refusalText(error)}`);
         throw error;
       }
       await this.#tell(set, "SuccessfulCreate", `${what} successful`);
