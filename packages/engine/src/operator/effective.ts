@@ -33,7 +33,9 @@ export function effective(
 ): DesiredState {
   const { settings } = mode;
   if (!mode.maintenance) return { ...wanted, settings, apps: wanted.apps.map((app) => allowed(app, mode)) };
-  const apps = (before ?? wanted).apps.map((app) => ({ ...allowed(app, mode), hindrance: maintenance }));
+  const apps = (before ?? wanted).apps.map((app) =>
+    revised("maintenance", { ...allowed(app, mode), hindrance: maintenance }),
+  );
   const { configHash, nodeName, node } = wanted;
   return { ...(before ?? wanted), configHash, nodeName, ...(node ? { node } : {}), settings, apps };
 }
@@ -44,13 +46,19 @@ const maintenance: NonNullable<AppSpec["hindrance"]> = {
 };
 
 function allowed(app: AppSpec, { profile, goingDown, local }: NodeMode): AppSpec {
-  const asked = local.get(app.id);
-  return {
-    ...app,
-    active: app.active && !goingDown && isOfProfile(app, profile),
-    restartCounter: app.restartCounter + (asked?.restarts ?? 0),
-    purgeCounter: app.purgeCounter + (asked?.purges ?? 0),
-  };
+  const { restarts, purges } = local.get(app.id) ?? { restarts: 0, purges: 0 };
+  const active = app.active && !goingDown && isOfProfile(app, profile);
+  if (active === app.active && restarts === 0 && purges === 0) return app;
+  return revised(`${active} ${restarts} ${purges}`, {
+    ...{ ...app, active },
+    restartCounter: app.restartCounter + restarts,
+    purgeCounter: app.purgeCounter + purges,
+  });
+}
+
+/** Whoever follows an app sees by its revision that it is another one. */
+function revised(why: string, app: AppSpec): AppSpec {
+  return { ...app, revision: `${app.revision} ${why}` };
 }
 
 export function isOfProfile({ profiles = [] }: Pick<AppSpec, "profiles">, profile: string): boolean {

@@ -88,6 +88,15 @@ describe("which apps run", () => {
     assert.equal(effective(state(app("a", { active: false })), mode, undefined).apps[0]?.active, false);
   });
 
+  it("whoever follows an app sees by its revision what was made of it", () => {
+    const of = (more: Partial<NodeMode>, before?: DesiredState): string | undefined =>
+      effective(state(app("a", { revision: "r" })), { ...mode, ...more }, before).apps[0]?.revision;
+    const local = new Map([["a", { restarts: 1, purges: 0 }]]);
+    const all = [of({}), of({ goingDown: true }), of({ local }), of({ maintenance: true })];
+    assert.equal(all[0], "r");
+    assert.equal(new Set(all).size, all.length);
+  });
+
   it("with what was asked for beside the configuration", () => {
     const local = new Map([["a", { restarts: 2, purges: 1 }]]);
     const [found, other] = effective(state(app("a"), app("b")), { ...mode, local }, undefined).apps;
