@@ -100,6 +100,6 @@ export {
 export { applySchemaDefaults } from "./structural/default.ts";
 export { dropNulls } from "./structural/drop-nulls.ts";
 export { validateEmbedded } from "./structural/embedded.ts";
-export { compileExpression, ExpressionError, matchesExpression } from "./structural/formats.ts";
+export { compileExpression, ExpressionError, formatTest, matchesExpression } from "./structural/formats.ts";
 export { prune } from "./structural/prune.ts";
 export { fitsTypes, validateChange, validateSchema } from "./structural/validate.ts";

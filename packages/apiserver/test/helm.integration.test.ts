@@ -10,8 +10,17 @@ import { describe, it } from "node:test";
 import { promisify } from "node:util";
 import { helm, helmVersions } from "../../../tests/kubectl.ts";
 import { ApiWorld, opensslMissing } from "./api-world.ts";
+import { cronTabs } from "./crontab.ts";
 
 const run = promisify(execFile);
+/** A kind of the chart's own, whose definition Helm applies first and leaves. */
+const tab = `
+---
+apiVersion: stable.example.com/v1
+kind: CronTab
+metadata: { name: {{ .Release.Name }} }
+spec: { cronSpec: "* * * * *", image: "{{ .Values.word }}" }
+`;
 const chart = `
 apiVersion: v1
 kind: ConfigMap
@@ -38,7 +47,9 @@ for (const version of helmVersions) {
       mkdirSync(join(world.folder, "chart/templates"), { recursive: true });
       world.file("chart/Chart.yaml", "apiVersion: v2\nname: hello\nversion: 0.1.0\n");
       world.file("chart/values.yaml", 'word: "1"\n');
-      world.file("chart/templates/all.yaml", chart);
+      world.file("chart/templates/all.yaml", chart + tab);
+      mkdirSync(join(world.folder, "chart/crds"));
+      world.file("chart/crds/crontabs.yaml", cronTabs());
       const access = { server: `https://127.0.0.1:${world.port}`, "insecure-skip-tls-verify": true };
       const config = world.file("kubeconfig", {
         ...{ apiVersion: "v1", kind: "Config", "current-context": "c" },
@@ -55,11 +66,14 @@ for (const version of helmVersions) {
       assert.match(await say("install", "hi", folder), /STATUS: deployed/);
       assert.match(await say("upgrade", "hi", folder, "--set-string", "word=2"), /REVISION: 2/);
       assert.equal(await word(), "2");
+      const tabs = "/apis/stable.example.com/v1/namespaces/default/crontabs/hi";
+      assert.equal((await world.send(tabs)).json.spec.image, "2");
       assert.match(await say("rollback", "hi", "1"), /Rollback was a success/);
       assert.equal(await word(), "1");
       assert.match(await say("history", "hi"), /superseded/);
       await say("uninstall", "hi");
       assert.equal((await world.send("/api/v1/namespaces/default/configmaps/hi")).status, 404);
+      assert.equal((await world.send(tabs)).status, 404);
     });
   });
 }

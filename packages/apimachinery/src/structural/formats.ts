@@ -144,6 +144,12 @@ export const formats: Readonly<Record<string, (text: string) => boolean>> = {
   quantity: (text) => parseQuantity(text) !== undefined,
 };
 
+/** Whether texts of this format are checked. Dashes in its name are nothing. */
+export function formatTest(format: string): ((text: string) => boolean) | undefined {
+  const name = Object.hasOwn(formats, format) ? format : format.replaceAll("-", "");
+  return Object.hasOwn(formats, name) ? formats[name] : undefined;
+}
+
 /** Why a text is not of a format, where its own words are better than its name. */
 export const formatFaults: Readonly<Record<string, string>> = { quantity: quantityFault };
 

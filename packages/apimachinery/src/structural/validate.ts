@@ -3,7 +3,7 @@ import { canonicalJson, jsonEqual } from "@selvedge/base";
 import type { FieldError } from "../kind-definition.ts";
 import type { Schema } from "../schema.ts";
 import { CorrelatedItems } from "./correlate.ts";
-import { formatFaults, formats, matchesExpression } from "./formats.ts";
+import { formatFaults, formatTest, matchesExpression } from "./formats.ts";
 import { depthMax, isObject, isSettled, type JsonObject, memberPath, memberSchema } from "./walk.ts";
 
 /** As many as a person reads; the rest comes after these are mended. */
@@ -233,7 +233,7 @@ function checkString(schema: Schema, value: string, path: string, errors: FieldE
   if (pattern !== undefined && !matchesExpression(pattern, value)) {
     errors.push(invalid(path, value, `${path} in body should match '${pattern}'`));
   }
-  const fits = format !== undefined && Object.hasOwn(formats, format) ? formats[format] : undefined;
+  const fits = format === undefined ? undefined : formatTest(format);
   if (format === undefined || fits === undefined || fits(value)) return;
   const own = formatFaults[format];
   if (own !== undefined) errors.push(invalid(path, value, own));

@@ -18,6 +18,7 @@ import { planConditions, type TakenNames } from "./conditions-plan.ts";
 import { customKinds, terminatingKinds } from "./custom-kind.ts";
 import { type CustomResourceDefinition, cleanupFinalizer, conditionOf, hasCondition } from "./definition.ts";
 import { definitionKind } from "./definition-kind.ts";
+import { definitionWarnings } from "./definition-warnings.ts";
 import { terminatingGate } from "./terminating-gate.ts";
 
 export interface CustomResourcesOptions {
@@ -59,7 +60,7 @@ export class CustomResources implements AsyncDisposable {
     const { table, admission } = options.objects;
     table.serve([definitionKind]);
     table.catchUp = () => this.#catchUp();
-    admission.add(terminatingGate);
+    admission.add(terminatingGate, definitionWarnings);
   }
 
   /** Serves what is defined, and follows from there. */

@@ -126,6 +126,17 @@ describe("custom kinds", () => {
     await two.until("tabs.lab.example.com", (one) => one === undefined);
   });
 
+  it("are warned of formats that nobody checks", async () => {
+    await using one = await Replica.start(new SqliteStore(":memory:"));
+    const definition = tabs("tabs");
+    const spec = { type: "string", format: "spam" } as const;
+    const schema = { openAPIV3Schema: { type: "object", properties: { spec } } } as const;
+    Object.assign(definition.spec.versions[0] ?? {}, { schema });
+    const warnings: string[] = [];
+    await one.objects.create(definitionKind, definition, { warn: (text) => warnings.push(text) });
+    assert.deepEqual(warnings, ['unrecognized format "spam"']);
+  });
+
   it("wait for a name until it is given up", async () => {
     const store = new SqliteStore(":memory:");
     await using one = await Replica.start(store);

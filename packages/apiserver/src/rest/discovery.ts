@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { KindDefinition, SubresourceDefinition } from "@selvedge/apimachinery";
 import { type ApiGroup, groupsOf, type Resource } from "./resources.ts";
 
@@ -43,6 +44,7 @@ function legacyResources({ kind, verbs, subresources }: Resource): unknown[] {
     verbs,
     ...(kind.shortNames && { shortNames: kind.shortNames }),
     ...(kind.categories && { categories: kind.categories }),
+    ...(verbs.includes("watch") && { storageVersionHash: storageHash(kind) }),
   };
   const parts = subresources.map((part) => ({
     name: `${kind.plural}/${part.name}`,
@@ -53,6 +55,12 @@ function legacyResources({ kind, verbs, subresources }: Resource): unknown[] {
     verbs: part.verbs,
   }));
   return [main, ...parts];
+}
+
+/** Tells clients whether what they know of the stored version still holds. */
+function storageHash({ group, version, kind }: KindDefinition): string {
+  const hash = createHash("sha256").update(`${group}/${version}/${kind}`).digest();
+  return hash.subarray(0, 8).toString("base64");
 }
 
 export type AggregatedVersion = "v2" | "v2beta1";
