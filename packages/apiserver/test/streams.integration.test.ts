@@ -5,9 +5,15 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request as httpRequest, type Server } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Server as TcpServer,
+} from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
 import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
 import { namespaceKind, type Pod, podKind } from "@selvedge/kinds";
@@ -52,7 +58,7 @@ before(async () => {
 
 after(async () => {
   await server.close();
-  store.close();
+  await store.close();
   rmSync(folder, { recursive: true });
 });
 
@@ -85,6 +91,7 @@ const spdyOnly = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: "false", KUBECTL_PORT_FORW
 const variants: readonly Variant[] = [
   { name: "kubectl 1.32", version: "1.32", env: {} },
   { name: "kubectl 1.35", version: "1.35", env: {} },
+  { name: "kubectl 1.28", version: "1.28", env: {} },
   { name: "kubectl 1.32 over SPDY", version: "1.32", env: spdyOnly },
 ];
 
@@ -186,6 +193,22 @@ for (const { name, version, env } of variants) {
         const stderr = firstMatch(child, /error forwarding port \d+ to pod web/);
         await assert.rejects(fetched(local));
         await stderr;
+      } finally {
+        child.kill();
+        web.close();
+      }
+    });
+
+    it("port-forward ends a connection when the app does", async () => {
+      const web = createTcpServer((connection) => connection.end("all of it"));
+      const port = await listening(web);
+      const child = await start("port-forward", "web", `:${port}`, "--address=127.0.0.1");
+      try {
+        const local = Number(/127\.0\.0\.1:(\d+) ->/.exec(await firstLine(child))?.[1]);
+        // It never says that it has ended itself.
+        const client = connect({ port: local, host: "127.0.0.1", allowHalfOpen: true });
+        assert.equal(await text(client), "all of it");
+        client.destroy();
       } finally {
         child.kill();
         web.close();
@@ -337,7 +360,7 @@ function terminalMissing(): string | false {
   }
 }
 
-async function listening(web: Server): Promise<number> {
+async function listening(web: TcpServer): Promise<number> {
   web.listen(0, "127.0.0.1");
   await once(web, "listening");
   return (web.address() as AddressInfo).port;

@@ -16,6 +16,11 @@ export const portForwardTunnel = "SPDY/3.1+portforward.k8s.io";
 const protocol = "portforward.k8s.io";
 /** How long the second stream of a pair may take. */
 const pairTimeout = seconds(30);
+/**
+ * What a client may still have to say to an app that has said all. kubectl before 1.32 closes its own end only
+ * when it hears that the connection is over.
+ */
+const lastWords = seconds(1);
 
 export interface PortForwardOptions {
   readonly pod: PodRef;
@@ -105,13 +110,13 @@ async function forward(
   client: Duplex,
   errors: Duplex,
   port: number,
-  { pod, streams }: PortForwardOptions,
+  { pod, streams, clock }: PortForwardOptions,
   signal: AbortSignal,
 ): Promise<void> {
   errors.resume();
   try {
     const app = await streams.portForward(pod, port, signal);
-    await join(client, app);
+    await join(client, app, clock);
     errors.end();
   } catch (error) {
     const where = `error forwarding port ${port} to pod ${pod.name}, uid ${pod.uid}`;
@@ -121,16 +126,21 @@ async function forward(
 }
 
 /**
- * Joins two connections until both directions have ended; either may end first. Rejects when the app's
- * broke.
+ * Joins two connections. Resolves when both directions have ended, or the app's has for a while; what the
+ * client still sends goes on to the app. Rejects when the app's broke.
  */
-function join(client: Duplex, app: Duplex): Promise<void> {
+function join(client: Duplex, app: Duplex, clock: Clock): Promise<void> {
   client.pipe(app);
   app.pipe(client);
+  let patience: Timer | undefined;
+  app.once("end", () => {
+    patience = clock.setTimer(lastWords, () => over.resolve());
+  });
   const over = Promise.withResolvers<void>();
   finished(client, () => {
     // Cut or done: without a client nobody is left to talk to the app.
     app.destroy();
+    patience?.cancel();
     over.resolve();
   });
   finished(app, (error) => {
