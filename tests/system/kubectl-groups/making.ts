@@ -4,7 +4,7 @@ import type { Group } from "./group.ts";
 
 const create: Group = async ({ kubectl, namespace, file }) => {
   const make = async (...words: readonly string[]): Promise<void> => {
-    assert.match(await kubectl.ok("create", ...words), / created\n$/, words.join(" "));
+    assert.match(await kubectl.ok("create", ...words), / created( \(.*\))?\n$/, words.join(" "));
   };
   const text = await file("words.txt", "a=1\nb=2\n");
   await make("configmap", "made", "--from-literal=a=1", `--from-file=words=${text}`);
