@@ -343,4 +343,53 @@ describe("the life of an object", { skip: opensslMissing() }, () => {
       assert.deepEqual([types[0], types.at(-1)], ["MODIFIED", "DELETED"]);
     });
   }
+
+  const scaled: readonly (readonly [string, string])[] = [
+    ["Deployment, completes the scaling of a Deployment subresource", "deployments"],
+    ["ReplicaSet, completes the scaling of a ReplicaSet subresource", "replicasets"],
+    ["StatefulSet resource Replica scaling", "statefulsets"],
+    ["Replication Controller, get and update ReplicationController scale", "replicationcontrollers"],
+  ];
+  for (const [name, plural] of scaled) {
+    it(name, async () => {
+      const row = rows.find(({ at }) => at.endsWith(` ${plural}`));
+      const [base = ""] = row?.at.split(" ") ?? [];
+      const folder = `${base}/namespaces/default/${plural}`;
+      const apiVersion = base.replace(/^\/apis?\//, "");
+      await ask(folder, 201, {
+        method: "POST",
+        body: json({ apiVersion, kind: row?.kind, ...row?.body, metadata: { name: "s" } }),
+      });
+      const scale = await ask(`${folder}/s/scale`, 200);
+      assert.deepEqual([scale.kind, scale.apiVersion, scale.spec.replicas], ["Scale", "autoscaling/v1", 1]);
+      scale.spec.replicas = 2;
+      await ask(`${folder}/s/scale`, 200, { method: "PUT", body: json(scale) });
+      const patched = await ask(`${folder}/s/scale`, 200, patch({ spec: { replicas: 4 } }));
+      assert.deepEqual([patched.spec.replicas, (await ask(`${folder}/s`, 200)).spec.replicas], [4, 4]);
+    });
+  }
+
+  it("Namespace, apply finalizer to a namespace; Namespace patching; Namespace, apply changes to a namespace status", async () => {
+    const body = json({ apiVersion: "v1", kind: "Namespace", metadata: { name: "life" } });
+    const made = await ask("/api/v1/namespaces", 201, { method: "POST", body });
+    assert.deepEqual([made.status.phase, made.spec.finalizers], ["Active", ["kubernetes"]]);
+    const path = "/api/v1/namespaces/life";
+    const patched = await ask(path, 200, patch({ metadata: { labels: { patched: "yes" } } }));
+    patched.metadata.labels.updated = "yes";
+    const updated = await ask(path, 200, { method: "PUT", body: json(patched) });
+    assert.deepEqual([updated.metadata.labels.patched, updated.metadata.labels.updated], ["yes", "yes"]);
+    const finalize = async (finalizers: string[]): Promise<unknown> => {
+      const now = await ask(path, 200);
+      const written = await ask(`${path}/finalize`, 200, {
+        method: "PUT",
+        body: json({ ...now, spec: { finalizers } }),
+      });
+      return written.spec.finalizers;
+    };
+    const both = ["kubernetes", "lab.example/fake"];
+    assert.deepEqual([await finalize(both), await finalize(["kubernetes"])], [both, ["kubernetes"]]);
+    const conditions = [{ type: "Tested", status: "True" }];
+    const said = await ask(`${path}/status`, 200, patch({ status: { conditions } }));
+    assert.deepEqual([said.status.phase, said.status.conditions[0].type], ["Active", "Tested"]);
+  });
 });

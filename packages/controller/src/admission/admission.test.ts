@@ -11,7 +11,10 @@ import {
   podKind,
   priorityClassKind,
   type ResourceQuota,
+  replicaSetKind,
+  replicationControllerKind,
   resourceQuotaKind,
+  secretKind,
   serviceKind,
 } from "@selvedge/kinds";
 import { ObjectWorld } from "../../test/object-world.ts";
@@ -123,6 +126,75 @@ describe("a quota", () => {
       await tryTo(world, persistentVolumeClaimKind, claim),
       /requested: requests.storage=2Gi, used: requests.storage=0/,
     );
+  });
+});
+
+describe("a quota of objects", () => {
+  const pod = { spec: { containers: [{ name: "main", image: "i:1" }] }, metadata: { labels: { app: "a" } } };
+  const rows: readonly (readonly [string, KindRef, KubeObject, string])[] = [
+    [
+      "ResourceQuota, object count quota, replicaSet",
+      replicaSetKind,
+      {
+        apiVersion: "apps/v1",
+        kind: "ReplicaSet",
+        metadata: { name: "o" },
+        spec: { replicas: 0, selector: { matchLabels: { app: "a" } }, template: pod },
+      } as KubeObject,
+      "count/replicasets.apps",
+    ],
+    [
+      "ResourceQuota, object count quota, replicationController",
+      replicationControllerKind,
+      {
+        apiVersion: "v1",
+        kind: "ReplicationController",
+        metadata: { name: "o" },
+        spec: { replicas: 0, template: pod },
+      } as KubeObject,
+      "replicationcontrollers",
+    ],
+    [
+      "ResourceQuota, object count quota, secret",
+      secretKind,
+      { apiVersion: "v1", kind: "Secret", metadata: { name: "o" } },
+      "secrets",
+    ],
+  ];
+  for (const [name, kind, object, counted] of rows) {
+    it(name, async () => {
+      await using world = await ObjectWorld.start();
+      await world.create(resourceQuotaKind, quotaOf({ [counted]: "1" }));
+      await world.converge();
+      const made = { ...object, metadata: { ...object.metadata, namespace: "default" } };
+      const used = async (): Promise<string | undefined> => (await readQuota(world)).status?.used?.[counted];
+      assert.deepEqual([await used(), await tryTo(world, kind, made), await used()], ["0", "made", "1"]);
+      const second = { ...made, metadata: { ...made.metadata, name: "p" } };
+      assert.match(await tryTo(world, kind, second), /exceeded quota: q/);
+      await world.objects.delete(kind, "o", "default");
+      await world.pass(5);
+      assert.equal(await used(), "0");
+    });
+  }
+
+  it("ResourceQuota, quota scope, BestEffort and NotBestEffort scope", async () => {
+    await using world = await ObjectWorld.start();
+    for (const scope of ["BestEffort", "NotBestEffort"]) {
+      const metadata = { name: scope.toLowerCase(), namespace: "default" };
+      await world.create(resourceQuotaKind, { ...quotaOf({ pods: "5" }, { scopes: [scope] }), metadata });
+    }
+    await world.converge();
+    const used = (name: string): Promise<string | undefined> =>
+      world.objects
+        .get<ResourceQuota>(resourceQuotaKind, name, "default")
+        .then(({ status }) => status?.used?.["pods"]);
+    await world.create(podKind, podOf("best"));
+    assert.deepEqual([await used("besteffort"), await used("notbesteffort")], ["1", "0"]);
+    await world.create(podKind, podOf("better", { requests: { cpu: "1m" }, limits: { memory: "64Mi" } }));
+    assert.deepEqual([await used("besteffort"), await used("notbesteffort")], ["1", "1"]);
+    await world.objects.delete(podKind, "best", "default");
+    await world.pass(5);
+    assert.deepEqual([await used("besteffort"), await used("notbesteffort")], ["0", "1"]);
   });
 });
 

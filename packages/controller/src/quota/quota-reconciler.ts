@@ -74,12 +74,10 @@ export function quotaWakes(caches: Caches, kinds: readonly KindRef[]): Wake[] {
     }),
   );
   return [
-    // What was let in says so in the status, before it is stored: counting then would miss it.
-    wakeOn<ResourceQuota>(resourceQuotaKind, (before, after) =>
-      after === undefined || (before !== undefined && jsonEqual(before.spec, after.spec))
-        ? []
-        : [keyOf(after)],
-    ),
+    wakeOn<ResourceQuota>(resourceQuotaKind, (before, after) => {
+      const quota = after ?? before;
+      return quota === undefined ? [] : [keyOf(quota)];
+    }),
     ...gone,
   ];
 }
