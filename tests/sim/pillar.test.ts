@@ -148,7 +148,7 @@ describe("boxes with EVE", () => {
         assert.equal(agent.attest.isComplete, true, `${name}: attested`);
       }
     },
-    { nodes: 0, seeds: 2 },
+    { nodes: 0, seeds: 1 },
   );
 
   inWorlds(
