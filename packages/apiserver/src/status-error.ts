@@ -51,8 +51,14 @@ export class StatusError extends Error {
       status: "Failure",
       message: this.message,
       ...(this.reason === "" ? {} : { reason: this.reason }),
-      ...(this.details === undefined ? {} : { details: this.details }),
+      ...(this.details === undefined ? {} : { details: withoutEmpty(this.details) }),
       code: this.code,
     };
   }
+}
+
+/** The core group has no name: it is left out, as upstream does. */
+function withoutEmpty(details: StatusDetails): StatusDetails {
+  const { group, ...others } = details;
+  return group ? details : others;
 }

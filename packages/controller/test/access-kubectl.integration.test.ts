@@ -234,10 +234,13 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
       execFileSync("openssl", [...words, "-keyout", key, "-out", csr], { stdio: "ignore" });
       const request = (name: string, usages: string): string => {
         const file = join(folder, `${name}.yaml`);
-        const spec = `{request: ${readFileSync(csr).toString("base64")}, signerName: kubernetes.io/kube-apiserver-client, usages: [${usages}]}`;
+        const pem = readFileSync(csr).toString("base64");
+        const signer = "kubernetes.io/kube-apiserver-client";
+        const spec = `{request: ${pem}, signerName: ${signer}, usages: [${usages}]}`;
         writeFileSync(
           file,
-          `apiVersion: certificates.k8s.io/v1\nkind: CertificateSigningRequest\nmetadata: {name: ${name}}\nspec: ${spec}\n`,
+          `apiVersion: certificates.k8s.io/v1\nkind: CertificateSigningRequest\n` +
+            `metadata: {name: ${name}}\nspec: ${spec}\n`,
         );
         return file;
       };

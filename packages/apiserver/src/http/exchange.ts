@@ -13,22 +13,3 @@ export interface Exchange {
   /** Undefined: nothing of it is written down. */
   readonly audit: AuditEntry | undefined;
 }
-
-/** What the request does, as authorization and discovery call it. */
-export function verbOf(method: string, named: boolean, watches: boolean): string {
-  switch (method) {
-    case "GET":
-    case "HEAD":
-      return watches ? "watch" : named ? "get" : "list";
-    case "POST":
-      return "create";
-    case "PUT":
-      return "update";
-    case "PATCH":
-      return "patch";
-    case "DELETE":
-      return named ? "delete" : "deletecollection";
-    default:
-      return method.toLowerCase();
-  }
-}

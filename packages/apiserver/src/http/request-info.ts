@@ -5,7 +5,6 @@
 import type { PathAttributes, ResourceAttributes } from "../auth/authorization.ts";
 import { badRequest } from "../rest/refusals.ts";
 import { selectedField } from "../rest/selection.ts";
-import { verbOf } from "./exchange.ts";
 import { isTrue } from "./query.ts";
 
 export type RequestInfo = Omit<PathAttributes, "user"> | Omit<ResourceAttributes, "user">;
@@ -53,5 +52,24 @@ function decode(step: string): string {
     return decodeURIComponent(step);
   } catch (error) {
     throw badRequest(`invalid path segment ${step}`, error);
+  }
+}
+
+/** What the request does, as authorization and discovery call it. */
+function verbOf(method: string, named: boolean, watches: boolean): string {
+  switch (method) {
+    case "GET":
+    case "HEAD":
+      return watches ? "watch" : named ? "get" : "list";
+    case "POST":
+      return "create";
+    case "PUT":
+      return "update";
+    case "PATCH":
+      return "patch";
+    case "DELETE":
+      return named ? "delete" : "deletecollection";
+    default:
+      return method.toLowerCase();
   }
 }

@@ -47,7 +47,8 @@ const rows: readonly [what: string, KindDefinition, object: object, ...errors: s
     "a rule of both",
     clusterRoleKind,
     { rules: [{ ...rule, nonResourceURLs: ["/x"] }] },
-    'rules[0].nonResourceURLs: Invalid value: ["/x"]: rules cannot apply to both regular resources and non-resource URLs',
+    'rules[0].nonResourceURLs: Invalid value: ["/x"]: rules cannot apply to both regular resources and ' +
+      "non-resource URLs",
   ],
   ["a sum", clusterRoleKind, { aggregationRule: { clusterRoleSelectors: [{ matchLabels: { a: "b" } }] } }],
   [
