@@ -18,6 +18,9 @@ export function cronTabs(): CustomResourceDefinition {
               type: "object",
               description: "Something that runs now and then.",
               properties: {
+                apiVersion: { type: "string" },
+                kind: { type: "string" },
+                metadata: { type: "object" },
                 spec: {
                   type: "object",
                   description: "What is wanted.",

@@ -91,7 +91,8 @@ function objectType(schema: Schema, isRoot: boolean): Declared | undefined {
     const values = declaredType(others, isResource(others));
     if (values === undefined) return undefined;
     const max = schema.maxProperties ?? Math.floor((requestMax - 2) / (values.least + 6));
-    return { type: mapOf({ ...string, max: requestMax - 2 }, values.type, max), least: 2 };
+    // Keys count for nothing, as upstream has it: definitions that are out there rely on that.
+    return { type: mapOf({ ...string, max: 0 }, values.type, max), least: 2 };
   }
   const fields = new Map<string, CelType>();
   let least = 2;

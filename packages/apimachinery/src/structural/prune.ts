@@ -12,7 +12,7 @@ export function prune(schema: Schema, object: JsonObject, settled?: JsonObject):
   return removed;
 }
 
-/** What every object has whether its schema says so or not. */
+/** What every object has whatever its schema says of it. */
 const envelope = new Set(["apiVersion", "kind", "metadata"]);
 
 function pruneValue(
@@ -45,12 +45,12 @@ function pruneMembers(
 ): void {
   const keeps = schema["x-kubernetes-preserve-unknown-fields"] === true || isOpen(schema);
   for (const key of Object.keys(value)) {
-    if (isSettled(settled, key, value[key])) continue;
+    if (isSettled(settled, key, value[key]) || (isResource && envelope.has(key))) continue;
     const inner = memberSchema(schema, key);
     const at = memberPath(path, key);
     if (inner !== undefined) {
       pruneValue(inner, value[key], at, removed, depth + 1, inner["x-kubernetes-embedded-resource"] === true);
-    } else if (!keeps && !(isResource && envelope.has(key))) {
+    } else if (!keeps) {
       delete value[key];
       removed.push(at);
     }

@@ -43,6 +43,20 @@ const schema: Schema = {
 };
 
 describe("prune", () => {
+  it("leaves what every object has, whatever the schema says of it", () => {
+    const meta: Schema = { type: "object" };
+    const whole: Schema = {
+      type: "object",
+      properties: {
+        metadata: meta,
+        inner: { type: "object", "x-kubernetes-embedded-resource": true, properties: { metadata: meta } },
+      },
+    };
+    const one = { metadata: { name: "a" }, inner: { kind: "B", metadata: { name: "b" }, other: 1 } };
+    assert.deepEqual(prune(whole, one), ["inner.other"]);
+    assert.deepEqual(one, { metadata: { name: "a" }, inner: { kind: "B", metadata: { name: "b" } } });
+  });
+
   it("removes what the schema does not know and says where", () => {
     const object = {
       apiVersion: "v1",
