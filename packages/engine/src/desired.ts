@@ -133,8 +133,8 @@ export interface VmSettings {
   readonly firmware: "bios" | "uefi";
   /** `legacy`: devices that any system knows. */
   readonly devices: "virtio" | "legacy";
-  /** It has a screen, to be looked at by VNC. */
-  readonly screen: boolean;
+  /** The number of its screen, to be looked at by VNC; undefined: it has none. */
+  readonly screen: number | undefined;
 }
 
 /** A volume as an app has it. */

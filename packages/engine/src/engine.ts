@@ -118,10 +118,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const volume = createVolumeDomain({ ...common, driver: options.volumes });
   const port = createPortDomain({ ...common, driver: options.ports, settings });
   const network = createNetworkDomain({
-    ...common,
-    driver: options.networkDriver,
-    machines: hypervisor,
-    prefix: options.networkPrefix,
+    ...{ ...common, driver: options.networkDriver, machines: hypervisor, prefix: options.networkPrefix },
   });
   // From here on measured by the clock that does not jump.
   const upBefore = Math.max(0, clock.now() - host.bootedAt) - clock.monotonic();
@@ -153,6 +150,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const edgeview = new Edgeview({
     ...{ store, clock, recent, host, net: options.edgeview, log: log.child("edgeview") },
     isFromController: (data, signature) => secrets.isFromController(data, signature),
+    screen: async (id) => await hypervisor?.screen(id),
   });
   // In the order in which they begin; they end the other way round.
   const domains = [content, volume, port, network, ...(app === undefined ? [] : [app]), metadata];

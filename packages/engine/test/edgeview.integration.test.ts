@@ -2,8 +2,11 @@
 import assert from "node:assert/strict";
 import { createHmac, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, createServer as tcpServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { type Instant, instant, Log, type LogRecord, SystemClock } from "@selvedge/base";
 import { WebSocket, WebSocketServer } from "ws";
@@ -206,8 +209,11 @@ async function world(more: Partial<EdgeviewSpec> = {}, tokenMore: object = {}): 
     },
     ...more,
   };
+  const folder = await mkdtemp(join(tmpdir(), "svv-"));
+  const screen = join(folder, "vnc.sock");
+  const vnc = tcpServer((socket) => void socket.end("RFB 003.008\n")).listen(screen);
   const edgeview = new Edgeview({
-    ...{ store, net: new PlainNet(), clock, log, recent, isFromController },
+    ...{ store, net: new PlainNet(), clock, log, recent, isFromController, screen: async () => screen },
     host: {
       ...{
         internalIp: async () => "192.0.2.1",
@@ -226,7 +232,7 @@ async function world(more: Partial<EdgeviewSpec> = {}, tokenMore: object = {}): 
       networks: [],
       contents: [],
       volumes: [],
-      apps: [],
+      apps: [{ id: "a", foreign: { vm: { screen: 3 } } }],
     },
     settings: new Map([["timer.config.interval", "60"]]),
   } as unknown as DesiredState);
@@ -238,6 +244,8 @@ async function world(more: Partial<EdgeviewSpec> = {}, tokenMore: object = {}): 
     client: () => Client.open(`ws://127.0.0.1:${dispatcher.port}/edge-view`, sessionName(text, 1, 1)),
     async [Symbol.asyncDispose]() {
       await edgeview[Symbol.asyncDispose]();
+      vnc.close();
+      await rm(folder, { recursive: true });
       await dispatcher[Symbol.asyncDispose]();
     },
   };
@@ -309,6 +317,19 @@ describe("remote access", () => {
     await using client = await at.client();
     assert.equal(await client.ask({ system: "hw" }), "cmd policy check failed: EVE policy not allow");
     assert.equal(at.store.edgeview.get()?.device, 0);
+  });
+
+  it("shows the screen of an app to whom apps are open, and no other port of the node", async () => {
+    await using at = await world({ allowDevice: false });
+    await using client = await at.client();
+    const other = await client.ask({ network: "tcp/localhost:5904" });
+    assert.equal(other, "cmd policy check failed: EVE policy not allow");
+    client.send(JSON.stringify({ network: "tcp/localhost:5903" }));
+    assert.match((await client.next()).bytes.toString(), /\+\+\+tcpSetupOK\+\+\+/);
+    client.send(JSON.stringify({ version: 0, mappingId: 1, chanNum: 1, data: "" }), { binary: true });
+    const { data } = JSON.parse((await client.next()).bytes.toString());
+    assert.equal(Buffer.from(data, "base64").toString(), "RFB 003.008\n");
+    assert.deepEqual([at.store.edgeview.get()?.app, at.store.edgeview.get()?.device], [1, 0]);
   });
 
   it("takes commands from the controller alone when its token says so", async () => {

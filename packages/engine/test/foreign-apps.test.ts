@@ -18,7 +18,7 @@ describe("an app of EVE's own fields", () => {
         [diskVolume(ids.root, 0n), blank],
         [appInit({ fixedresources, volumeRefList: [root, { uuid: ids.data }] } as never)],
       ).apps;
-      assert.deepEqual(app?.foreign?.vm, { firmware, devices, screen: false });
+      assert.deepEqual(app?.foreign?.vm, { firmware, devices, screen: undefined });
       assert.deepEqual(
         app?.foreign?.volumes.map(({ form }) => form),
         ["disk", "blank"],

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -59,7 +61,13 @@ function wish(restart: number, mode: vm.VmMode): DesiredState {
     [
       appInit({
         restart: { counter: restart },
-        fixedresources: { memory: 131_072, vcpus: 1, virtualizationMode: mode },
+        fixedresources: {
+          memory: 131_072,
+          vcpus: 1,
+          virtualizationMode: mode,
+          enableVnc: true,
+          vncDisplay: 3,
+        },
         userData: Buffer.from("#cloud-config\n").toString("base64"),
         volumeRefList: [{ uuid: ids.root }],
       }),
@@ -89,11 +97,15 @@ describe("a virtual machine from a qcow2", { skip, concurrency: false }, () => {
     await world.until(ids.app, (it) => it === undefined);
   });
 
-  it("boots from devices that any system knows", async () => {
+  it("boots from devices that any system knows, and has a screen", async () => {
     await using world = await AppWorld.open();
     bringDisk(world);
     world.desire(wish(0, LEGACY));
     await world.untilLog(ids.app, /^main: boots 1$/);
+    const screen = connect((await world.hypervisor.screen(ids.app)) ?? "");
+    const [greeting] = await once(screen, "data");
+    assert.equal(String(greeting), "RFB 003.008\n");
+    screen.destroy();
   });
 
   const noUefi = existsSync("/usr/share/OVMF/OVMF_CODE_4M.fd") ? false : "ovmf is missing";

@@ -70,6 +70,8 @@ export interface Hypervisor {
   kill(id: AppId): Promise<void>;
   /** Throws away what the machine kept. It must not run. */
   remove(id: AppId): Promise<void>;
+  /** The socket that leads to its screen, by VNC; undefined when it has none. */
+  screen(id: AppId): Promise<string | undefined>;
   /** Undefined when it does not run. */
   usage(id: AppId): Promise<VmUsage | undefined>;
   /** The last that the machine and its emulator said, to explain an end that nobody asked for. */

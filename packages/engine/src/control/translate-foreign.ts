@@ -102,7 +102,7 @@ function vmSettings({ fixedresources }: App): VmSettings {
   return {
     firmware: mode === vm.VmMode.FML || fixedresources?.bootMode === vm.VmBootMode.UEFI ? "uefi" : "bios",
     devices: mode === vm.VmMode.LEGACY ? "legacy" : "virtio",
-    screen: fixedresources?.enableVnc === true,
+    screen: fixedresources?.enableVnc === true ? fixedresources.vncDisplay : undefined,
   };
 }
 
@@ -193,7 +193,7 @@ export function refuseShared<A extends { active: boolean; foreign: ForeignApp | 
       return before === "write" || (before === "read" && !readOnly);
     });
     if (clash !== undefined) {
-      const message = `volume ${clash.volumeId} is another app's already; only volumes that are read-only can be shared`;
+      const message = `volume ${clash.volumeId} is another app's already; only read-only ones can be shared`;
       return { ...app, hindrance: { reason: "VolumeInUse", message } };
     }
     for (const { key, readOnly } of app.foreign.volumes) taken.set(key, readOnly ? "read" : "write");

@@ -8,8 +8,11 @@ export interface EdgeviewNet {
     signal: AbortSignal,
   ): Promise<DispatcherSocket>;
   /** A TCP connection from the node; what is written before it is open is kept. */
-  connect(host: string, port: number, listener: TcpListener): TcpConnection;
+  connect(target: NetTarget, listener: TcpListener): TcpConnection;
 }
+
+/** An address, or a socket of the node's own. */
+export type NetTarget = { readonly host: string; readonly port: number } | { readonly path: string };
 
 export interface DispatcherSocket {
   /** Text or bytes, as the dispatcher's peers tell commands from data. */

@@ -1,4 +1,5 @@
 import type { Clock, Log } from "@selvedge/base";
+import type { AppId } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import type { HostFacts } from "../ports.ts";
 import type { EdgeviewNet } from "./edgeview-net.ts";
@@ -17,6 +18,8 @@ export interface EdgeviewParts {
     HostFacts,
     "internalIp" | "architecture" | "kernelVersion" | "osImage" | "cpus" | "memoryBytes" | "bootedAt"
   >;
+  /** The socket of an app's screen. */
+  readonly screen: (id: AppId) => Promise<string | undefined>;
   /** r‖s over the bytes, by the controller's signing key. */
   readonly isFromController: (data: Uint8Array, signature: Uint8Array) => boolean;
 }

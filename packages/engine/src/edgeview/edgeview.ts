@@ -3,10 +3,11 @@
  * The configuration says for how long and at what may be looked; every command is written down.
  */
 import { describeError, type Instant, millis, sleep } from "@selvedge/base";
-import type { DesiredState, EdgeviewSpec } from "../desired.ts";
+import type { AppId, DesiredState, EdgeviewSpec } from "../desired.ts";
 import { isSshClient } from "./client-auth.ts";
+import type { NetTarget } from "./edgeview-net.ts";
 import type { EdgeviewParts } from "./edgeview-parts.ts";
-import type { Addresses, Touched } from "./policy.ts";
+import { type Addresses, screenOf, type Target, type Touched } from "./policy.ts";
 import { Session } from "./session.ts";
 import { type AccessToken, readToken } from "./token.ts";
 import { viewsOf } from "./views.ts";
@@ -70,6 +71,7 @@ export class Edgeview implements AsyncDisposable {
         hostname: desired.nodeName,
         views: viewsOf(this.#parts),
         addresses: () => this.#addresses(),
+        locate: (target) => this.#locate(target),
         isClient: (message, signature) => this.#isClient(token, message, signature),
         used: (touched) => this.#used(touched),
       }).run(AbortSignal.any([signal, over.signal])),
@@ -110,7 +112,27 @@ export class Edgeview implements AsyncDisposable {
     const apps = store.nics
       .entries()
       .flatMap(([, nic]) => (nic.phase === "ready" ? [bare(nic.address)] : []));
-    return { device: new Set([await host.internalIp(), ...gateways]), apps: new Set(apps) };
+    return {
+      device: new Set([await host.internalIp(), ...gateways]),
+      apps: new Set(apps),
+      screens: new Set(this.#screens().map(([, it]) => it)),
+    };
+  }
+
+  async #locate(target: Target): Promise<NetTarget> {
+    const number = screenOf(target);
+    if (number === undefined) return target;
+    const app = this.#screens().find(([, screen]) => screen === number)?.[0];
+    const path = app && (await this.#parts.screen(app));
+    return path === undefined ? target : { path };
+  }
+
+  #screens(): [AppId, number][] {
+    const apps = this.#parts.store.desired.get()?.apps ?? [];
+    return apps.flatMap(({ id, foreign }): [AppId, number][] => {
+      const screen = foreign?.vm?.screen;
+      return screen === undefined ? [] : [[id, screen]];
+    });
   }
 
   async #isClient(token: AccessToken, message: Uint8Array, signature: Uint8Array): Promise<boolean> {

@@ -22,6 +22,8 @@ export type Verdict =
 export interface Addresses {
   readonly device: ReadonlySet<string>;
   readonly apps: ReadonlySet<string>;
+  /** Numbers of the screens that apps have. */
+  readonly screens: ReadonlySet<number>;
 }
 
 export interface Target {
@@ -72,6 +74,15 @@ export function targetsOf({ network }: Command): readonly Target[] | { readonly 
   return targets;
 }
 
+/** Where VNC is by custom, one port a screen; EVE counts as many. */
+const [screenPort, screensMax] = [5900, 64];
+
+/** The screen that an address of the node's own stands for. */
+export function screenOf({ host, port }: Target): number | undefined {
+  const own = host === "localhost" || host === "127.0.0.1";
+  return own && port >= screenPort && port < screenPort + screensMax ? port - screenPort : undefined;
+}
+
 export function judge(command: Command, spec: EdgeviewSpec, addresses: Addresses): Verdict {
   const targets = targetsOf(command);
   if (targets === undefined)
@@ -79,7 +90,7 @@ export function judge(command: Command, spec: EdgeviewSpec, addresses: Addresses
       ? { allowed: true, touched: ["device"] }
       : { allowed: false, why: "EVE policy not allow" };
   if ("fault" in targets) return { allowed: false, why: targets.fault };
-  const touched = targets.map(({ host }) => placeOf(host, addresses));
+  const touched = targets.map((target) => placeOf(target, addresses));
   // A name is looked up by the node and may mean anything, the node and its apps as well.
   const named = targets.some(({ host }) => !isIPv4(host) && host !== "localhost");
   if (named && !(spec.allowDevice && spec.allowApp)) return { allowed: false, why: nameRefused };
@@ -90,8 +101,10 @@ export function judge(command: Command, spec: EdgeviewSpec, addresses: Addresses
   return { allowed: true, touched };
 }
 
-function placeOf(host: string, { device, apps }: Addresses): Touched {
-  if (apps.has(host)) return "app";
+function placeOf(target: Target, { device, apps, screens }: Addresses): Touched {
+  const { host } = target;
+  const screen = screenOf(target);
+  if (apps.has(host) || (screen !== undefined && screens.has(screen))) return "app";
   const local = host === "localhost" || host === "0.0.0.0" || host.startsWith("127.");
   return local || device.has(host) ? "device" : "external";
 }

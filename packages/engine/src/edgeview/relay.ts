@@ -1,5 +1,4 @@
-import type { EdgeviewNet, TcpConnection } from "./edgeview-net.ts";
-import type { Target } from "./policy.ts";
+import type { EdgeviewNet, NetTarget, TcpConnection } from "./edgeview-net.ts";
 
 /** Connections of one relay at once; a browser opens a handful. */
 const channelsMax = 64;
@@ -16,11 +15,11 @@ interface Piece {
 /** TCP connections from the node to the addresses that a command named, carried in the session. */
 export class Relay {
   readonly #net: EdgeviewNet;
-  readonly #targets: readonly Target[];
+  readonly #targets: readonly NetTarget[];
   readonly #send: (bytes: Uint8Array) => void;
   readonly #channels = new Map<string, TcpConnection>();
 
-  constructor(net: EdgeviewNet, targets: readonly Target[], send: (bytes: Uint8Array) => void) {
+  constructor(net: EdgeviewNet, targets: readonly NetTarget[], send: (bytes: Uint8Array) => void) {
     this.#net = net;
     this.#targets = targets;
     this.#send = send;
@@ -35,7 +34,7 @@ export class Relay {
     let channel = this.#channels.get(key);
     if (channel === undefined) {
       if (this.#channels.size >= channelsMax) return;
-      channel = this.#net.connect(target.host, target.port, {
+      channel = this.#net.connect(target, {
         data: (bytes) => this.#send(write(piece, bytes)),
         closed: () => this.#channels.delete(key),
       });

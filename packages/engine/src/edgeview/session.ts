@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Clock, describeError, type Log, millis, seconds, sleep } from "@selvedge/base";
 import type { EdgeviewSpec } from "../desired.ts";
 import { runCommand, type Views } from "./commands.ts";
-import type { DispatcherSocket, EdgeviewNet } from "./edgeview-net.ts";
+import type { DispatcherSocket, EdgeviewNet, NetTarget } from "./edgeview-net.ts";
 import { unwrap, wrap } from "./message.ts";
 import {
   type Addresses,
@@ -10,6 +10,7 @@ import {
   commandText,
   judge,
   readCommand,
+  type Target,
   type Touched,
   targetsOf,
 } from "./policy.ts";
@@ -27,6 +28,8 @@ export interface SessionParts {
   readonly instance: number;
   readonly views: Views;
   readonly addresses: () => Promise<Addresses>;
+  /** Where an address leads: a screen of an app's has a socket of its own. */
+  readonly locate: (target: Target) => Promise<NetTarget>;
   /** Whether whoever signed a command may give it. */
   readonly isClient: (message: Uint8Array, signature: Uint8Array) => Promise<boolean>;
   readonly used: (touched: readonly Touched[]) => void;
@@ -148,15 +151,16 @@ export class Session {
     }
     log.info("an EdgeView command", audit);
     used(verdict.touched);
-    if (this.#openRelay(command)) return;
+    if (await this.#openRelay(command)) return;
     const text = await runCommand(command, views);
     for (let at = 0; at < text.length; at += chunkChars) this.#answer(text.slice(at, at + chunkChars));
     this.#answer(done);
   }
 
-  #openRelay(command: Command): boolean {
-    const targets = targetsOf(command);
-    if (targets === undefined || "fault" in targets) return false;
+  async #openRelay(command: Command): Promise<boolean> {
+    const named = targetsOf(command);
+    if (named === undefined || "fault" in named) return false;
+    const targets = await Promise.all(named.map((target) => this.#parts.locate(target)));
     const send = (bytes: Uint8Array): void => {
       const socket = this.#socket;
       if (socket === undefined) return;

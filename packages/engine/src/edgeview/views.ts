@@ -5,7 +5,7 @@ import type { EdgeviewParts } from "./edgeview-parts.ts";
 
 const mib = 2 ** 20;
 
-type ViewParts = Omit<EdgeviewParts, "net" | "log" | "isFromController">;
+type ViewParts = Omit<EdgeviewParts, "net" | "log" | "screen" | "isFromController">;
 
 /** The node's own state as it is in its store; secrets are nowhere in it. */
 export function viewsOf(parts: ViewParts): Views {

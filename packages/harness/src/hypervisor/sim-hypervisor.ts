@@ -148,6 +148,10 @@ class SimHypervisorPort implements Hypervisor {
     if (this.#hypervisor.machine(id) !== undefined) throw new GuestError(`machine ${id} still runs`);
   }
 
+  async screen(): Promise<undefined> {
+    await this.#turn();
+  }
+
   async usage(id: AppId): Promise<VmUsage | undefined> {
     await this.#turn();
     const machine = this.#hypervisor.machine(id);

@@ -161,6 +161,11 @@ export class QemuHypervisor implements Hypervisor {
     for (const path of [this.#scratch(id), this.#variables(id)]) await rm(path, { force: true });
   }
 
+  async screen(id: AppId): Promise<string | undefined> {
+    const path = join(this.#folder(id), "vnc.sock");
+    return (await exists(path)) ? path : undefined;
+  }
+
   async usage(id: AppId): Promise<VmUsage | undefined> {
     const pid = await machinePid(this.#folder(id), id);
     return pid === undefined ? undefined : await machineUsage(pid);

@@ -51,7 +51,7 @@ export function vmArgs(
     ...seed,
     ...(legacy ? [] : ["-device", "virtio-rng-pci"]),
     ...nics,
-    ...(boot.screen
+    ...(boot.screen !== undefined
       ? ["-device", "VGA", "-device", "qemu-xhci", "-device", "usb-tablet", "-vnc", "unix:vnc.sock"]
       : []),
     ...control,

@@ -1,6 +1,12 @@
 import { connect as tcpConnect } from "node:net";
 import { WebSocket } from "ws";
-import type { DispatcherSocket, EdgeviewNet, TcpConnection, TcpListener } from "../edgeview-net.ts";
+import type {
+  DispatcherSocket,
+  EdgeviewNet,
+  NetTarget,
+  TcpConnection,
+  TcpListener,
+} from "../edgeview-net.ts";
 
 /** Commands are short, and data of relays comes in pieces of a few KiB. */
 const payloadMax = 1 << 20;
@@ -41,8 +47,8 @@ export class WsEdgeviewNet implements EdgeviewNet {
     }
   }
 
-  connect(host: string, port: number, listener: TcpListener): TcpConnection {
-    const socket = tcpConnect({ host, port, timeout: connectMs });
+  connect(target: NetTarget, listener: TcpListener): TcpConnection {
+    const socket = tcpConnect({ ...target, timeout: connectMs });
     socket.once("connect", () => socket.setTimeout(idleMs));
     socket.on("timeout", () => socket.destroy());
     socket.on("data", (bytes) => listener.data(Buffer.from(bytes)));
