@@ -135,7 +135,7 @@ export class ApiWorld {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.close();
     await this.#custom[Symbol.asyncDispose]();
-    this.store.close();
+    await this.store.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 

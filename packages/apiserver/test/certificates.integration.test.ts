@@ -52,7 +52,7 @@ describe("client certificates", { skip: opensslMissing() }, () => {
   });
   after(async () => {
     await server.close();
-    store.close();
+    await store.close();
     rmSync(folder, { recursive: true });
   });
 

@@ -133,13 +133,13 @@ test("who comes back too late is told so, and how to go on", async () => {
   );
   const exact = { resourceVersion: "2", resourceVersionMatch: "Exact" };
   await assert.rejects(objects.list(gadget, exact), { code: 410 });
-  before.close();
+  await before.close();
   // Memory reaches back further than the file; after a start there is only the file.
   const after = open();
   const { signal } = new AbortController();
   const watch = over(after).watch(gadget, { resourceVersion: "2", signal });
   await assert.rejects(watch.next(), { code: 410, message: "too old resource version: 2" });
-  after.close();
+  await after.close();
   rmSync(folder, { recursive: true });
 });
 

@@ -1,9 +1,11 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Dump, Dumpable } from "./dump.ts";
 import type { Rewriting } from "./encrypted-store.ts";
 import { Feed } from "./feed.ts";
 import { below, followed, type KeyRange } from "./keys.ts";
 import { batchMax, LogCursor, type OldChanges } from "./log-cursor.ts";
+import { type Committed, openSqlite, sqliteWriter } from "./sqlite-file.ts";
+import { SqliteThread } from "./sqlite-thread.ts";
 import { dumpSqlite, loadSqlite, rewriteSqlite } from "./sqlite-upkeep.ts";
 import {
   type Change,
@@ -23,21 +25,9 @@ import { type PendingWrite, WriteQueue } from "./write-queue.ts";
  * megabytes.
  */
 const changesKept = 50_000;
-/** How often the log is cut, in writes: cutting costs a scan of what goes. */
-const compactEvery = 1_000;
-
-/** Each entry takes a file from the version of its place to the next. */
-const migrations = [
-  `create table if not exists objects (workspace text not null, key text not null, revision integer not null,
-     value text not null, unique (workspace, key));
-   create table if not exists changes (revision integer primary key autoincrement, workspace text not null,
-     key text not null, value text, previous text);`,
-  "alter table changes add column previous_revision integer not null default 0;",
-];
-
 /**
  * A store in one SQLite file, or in memory for the path ":memory:". Writes that come together are put on disk
- * together, in the order they came; each is told of only when it is safe.
+ * together, in the order they came, by a thread that waits for the disk; each is told of only when it is safe.
  */
 export class SqliteStore implements Store, Dumpable, Rewriting {
   readonly #database: DatabaseSync;
@@ -45,52 +35,53 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   readonly #workspace: string;
   readonly #statements: Statements;
   readonly #feed: Feed;
-  readonly #writes = new WriteQueue(async (writes) => this.#commit(writes));
-  #revision: number;
-  /** The log has been cut up to here. */
-  #compacted: number;
-  readonly #kept: number;
+  readonly #writes = new WriteQueue((writes) => this.#write(writes));
+  /** From the first write on; never in memory, where there is no disk to wait for. */
+  #thread: SqliteThread | undefined;
+  readonly #commit: (writes: readonly PendingWrite[]) => Committed | Promise<Committed>;
 
   constructor(path: string, workspace = "", kept: number = changesKept) {
     this.#workspace = workspace;
-    this.#kept = kept;
     this.#path = path;
-    this.#database = new DatabaseSync(path);
-    this.#database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000;");
-    migrate(this.#database);
+    this.#database = openSqlite(path);
     this.#statements = prepareAll(this.#database);
-    const { newest, compacted } = this.#bounds();
-    this.#revision = newest;
-    this.#compacted = compacted;
-    this.#feed = new Feed(newest);
+    const inMemory = path === ":memory:" ? sqliteWriter(this.#database, workspace, kept) : undefined;
+    this.#commit = (writes) => {
+      if (inMemory !== undefined) return inMemory(writes);
+      this.#thread ??= new SqliteThread({ path, workspace, kept });
+      return this.#thread.commit(writes);
+    };
+    this.#feed = new Feed(this.#bounds().newest);
   }
 
   async get(key: string): Promise<Row | undefined> {
-    return this.#find(key);
+    return this.#statements.get.get(this.#workspace, key) as unknown as Row | undefined;
   }
 
   async list(prefix: string): Promise<Snapshot> {
-    const range = this.#range(below(prefix));
-    const rows = this.#statements.list.all(...range, -1) as unknown as Row[];
-    return { revision: this.#revision, rows };
+    const { revision, rows } = await this.page({ prefix });
+    return { revision, rows };
   }
 
-  async page({ prefix, after, limit, revision = this.#revision, counts }: PageQuery): Promise<Page> {
-    if (revision < this.#compacted) throw new CompactedError(`revision ${revision} has been compacted`);
+  async page({ prefix, after, limit, revision: asked, counts }: PageQuery): Promise<Page> {
     const range = this.#range(below(prefix, after));
     const most = limit === undefined ? -1 : limit + 1;
-    const found = (revision === this.#revision
-      ? this.#statements.list.all(...range, most)
-      : this.#statements.listAt.all(...range, revision, ...range, revision, most)) as unknown as Row[];
-    const rows = found.slice(0, limit);
-    const more = found.length > rows.length;
-    if (!counts) return { revision, rows, more, remaining: undefined };
-    const { n } = this.#statements.count.get(...range, revision, ...range, revision) as { n: number };
-    return { revision, rows, more, remaining: n - rows.length };
+    return this.#snapshot(({ newest, compacted }) => {
+      const revision = asked ?? newest;
+      if (revision < compacted) throw new CompactedError(`revision ${revision} has been compacted`);
+      const found = (revision === newest
+        ? this.#statements.list.all(...range, most)
+        : this.#statements.listAt.all(...range, revision, ...range, revision, most)) as unknown as Row[];
+      const rows = found.slice(0, limit);
+      const more = found.length > rows.length;
+      if (!counts) return { revision, rows, more, remaining: undefined };
+      const { n } = this.#statements.count.get(...range, revision, ...range, revision) as { n: number };
+      return { revision, rows, more, remaining: n - rows.length };
+    });
   }
 
   async revision(): Promise<number> {
-    return this.#revision;
+    return this.#bounds().newest;
   }
 
   write(key: string, expected: number, value: string | undefined): Promise<WriteOutcome> {
@@ -106,71 +97,56 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   }
 
   async load(pages: AsyncIterable<readonly Row[]>, revision: number): Promise<void> {
-    await loadSqlite(this.#database, this.#workspace, pages, Math.max(revision, this.#revision));
-    const { newest, compacted } = this.#bounds();
-    this.#revision = newest;
-    this.#compacted = compacted;
-    this.#feed.reset(newest);
+    const from = Math.max(revision, this.#bounds().newest);
+    await loadSqlite(this.#database, this.#workspace, pages, from);
+    this.#feed.reset(from);
   }
 
   async rewrite(prefix: string, change: (key: string, value: string) => string): Promise<number> {
     const changed = await rewriteSqlite(this.#database, this.#workspace, below(prefix), change);
     // What memory has of the log is as it was.
-    this.#feed.reset(this.#revision);
+    this.#feed.reset(this.#feed.newest);
     return changed;
   }
 
   async close(): Promise<void> {
     await this.#writes.close();
+    await this.#thread?.close();
     this.#database.close();
   }
 
-  #commit(writes: readonly PendingWrite[]): WriteOutcome[] {
+  async #write(writes: readonly PendingWrite[]): Promise<WriteOutcome[]> {
+    const { revisions, previous } = await this.#commit(writes);
     const changes: Change[] = [];
-    const outcomes: WriteOutcome[] = [];
-    this.#database.exec("begin immediate");
-    try {
-      for (const write of writes) outcomes.push(this.#write(write, changes));
-      this.#database.exec("commit");
-    } catch (error) {
-      this.#database.exec("rollback");
-      throw error;
+    for (const [index, { key, value }] of writes.entries()) {
+      const revision = revisions[index] ?? 0;
+      if (revision > 0) changes.push({ revision, key, value, previous: previous[index] });
     }
-    this.#revision = changes.at(-1)?.revision ?? this.#revision;
-    this.#feed.publish(changes, this.#revision);
-    this.#compact(changes.length);
-    return outcomes;
-  }
-
-  #write({ key, expected, value }: PendingWrite, changes: Change[]): WriteOutcome {
-    const stored = this.#find(key);
-    if ((stored?.revision ?? 0) !== expected) return { type: "conflict" };
-    if (stored === undefined && value === undefined) return { type: "conflict" };
-    const previous = stored?.value;
-    const logged = this.#statements.log.run(
-      this.#workspace,
-      key,
-      value ?? null,
-      previous ?? null,
-      stored?.revision ?? 0,
-    );
-    const revision = Number(logged.lastInsertRowid);
-    if (value === undefined) this.#statements.delete.run(this.#workspace, key);
-    else this.#statements.put.run(this.#workspace, key, revision, value);
-    changes.push({ revision, key, value, previous });
-    return { type: "written", revision };
+    this.#feed.publish(changes, changes.at(-1)?.revision ?? 0);
+    return revisions.map((revision) => (revision > 0 ? { type: "written", revision } : { type: "conflict" }));
   }
 
   #changesAfter(prefix: string, from: number): OldChanges {
-    if (from < this.#compacted) throw new CompactedError(`revision ${from} has been compacted`);
     const range = this.#range(followed(prefix));
-    const rows = this.#statements.since.all(from, ...range) as unknown as StoredChange[];
-    const changes = rows.map(({ revision, key, value, previous }) => ({
-      ...{ revision, key },
-      ...{ value: value ?? undefined, previous: previous ?? undefined },
-    }));
-    const through = changes.length < batchMax ? this.#revision : (changes.at(-1)?.revision ?? from);
-    return { changes, through };
+    return this.#snapshot(({ newest, compacted }) => {
+      if (from < compacted) throw new CompactedError(`revision ${from} has been compacted`);
+      const rows = this.#statements.since.all(from, ...range) as unknown as StoredChange[];
+      const changes = rows.map(({ revision, key, value, previous }) => ({
+        ...{ revision, key },
+        ...{ value: value ?? undefined, previous: previous ?? undefined },
+      }));
+      return { changes, through: changes.length < batchMax ? newest : (changes.at(-1)?.revision ?? from) };
+    });
+  }
+
+  /** What is read in here is of one moment, though another thread writes. */
+  #snapshot<T>(read: (bounds: { readonly newest: number; readonly compacted: number }) => T): T {
+    this.#database.exec("begin");
+    try {
+      return read(this.#bounds());
+    } finally {
+      this.#database.exec("commit");
+    }
   }
 
   /** The newest revision, and up to where the log has been cut. */
@@ -182,19 +158,6 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   #range({ from, to }: KeyRange): [workspace: string, from: string, to: string] {
     return [this.#workspace, from, to];
   }
-
-  #find(key: string): Row | undefined {
-    return this.#statements.get.get(this.#workspace, key) as unknown as Row | undefined;
-  }
-
-  #compact(written: number): void {
-    const through = this.#revision - this.#kept;
-    const every = Math.min(compactEvery, this.#kept);
-    const due = Math.floor(this.#revision / every) !== Math.floor((this.#revision - written) / every);
-    if (!due || through <= this.#compacted) return;
-    this.#statements.compact.run(through);
-    this.#compacted = through;
-  }
 }
 
 interface Statements {
@@ -202,12 +165,8 @@ interface Statements {
   readonly list: StatementSync;
   readonly listAt: StatementSync;
   readonly count: StatementSync;
-  readonly put: StatementSync;
-  readonly delete: StatementSync;
-  readonly log: StatementSync;
   readonly since: StatementSync;
   readonly bounds: StatementSync;
-  readonly compact: StatementSync;
 }
 
 function prepareAll(database: DatabaseSync): Statements {
@@ -226,14 +185,6 @@ function prepareAll(database: DatabaseSync): Statements {
        union all select key, previous_revision, previous ${before} order by key limit ?`,
     ),
     count: prepare(`select (select count(*) ${unchanged}) + (select count(*) ${before}) as n`),
-    put: prepare(
-      `insert into objects (workspace, key, revision, value) values (?, ?, ?, ?)
-       on conflict (workspace, key) do update set revision = excluded.revision, value = excluded.value`,
-    ),
-    delete: prepare("delete from objects where workspace = ? and key = ?"),
-    log: prepare(
-      "insert into changes (workspace, key, value, previous, previous_revision) values (?, ?, ?, ?, ?)",
-    ),
     since: prepare(
       `select revision, key, value, previous from changes where revision > ? and ${range}
        order by revision limit ${batchMax}`,
@@ -242,21 +193,7 @@ function prepareAll(database: DatabaseSync): Statements {
       `select coalesce((select seq from sqlite_sequence where name = 'changes'), 0) as newest,
        (select min(revision) from changes) as oldest`,
     ),
-    compact: prepare("delete from changes where revision <= ?"),
   };
-}
-
-function migrate(database: DatabaseSync): void {
-  const { user_version: version } = database.prepare("pragma user_version").get() as { user_version: number };
-  if (version > migrations.length) {
-    throw new Error(
-      `the store was written by a newer version (${version}); this one knows ${migrations.length}`,
-    );
-  }
-  for (const [index, sql] of migrations.entries()) {
-    if (index < version) continue;
-    database.exec(`begin immediate; ${sql} pragma user_version = ${index + 1}; commit;`);
-  }
 }
 
 type StoredChange = { revision: number; key: string; value: string | null; previous: string | null };

@@ -2,6 +2,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { type Dump, dumpPage } from "./dump.ts";
 import type { KeyRange } from "./keys.ts";
+import { inTransaction } from "./sqlite-file.ts";
 import type { Row } from "./store.ts";
 
 const range = "workspace = ? and key >= ? and key < ?";
@@ -126,17 +127,6 @@ async function rewriteLog(
     const last = rows.at(-1);
     if (last === undefined || rows.length < batch) return changed;
     after = last.revision;
-  }
-}
-
-function inTransaction(database: DatabaseSync, act: () => void): void {
-  database.exec("begin immediate");
-  try {
-    act();
-    database.exec("commit");
-  } catch (error) {
-    database.exec("rollback");
-    throw error;
   }
 }
 

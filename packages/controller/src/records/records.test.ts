@@ -93,7 +93,7 @@ describe("records that outlive the process", () => {
           assert.equal((await store.write(`/o/${round}`, 0, "{}")).type, "written");
         }
       }
-      store.close();
+      await store.close();
       using again = new SqliteRecords(path);
       assert.equal([...again.entries("x")].length, 20);
     } finally {
