@@ -176,7 +176,9 @@ describe("our engine and Adam", { skip, timeout: 600_000 }, () => {
     const poll = "timer.config.interval";
     await tells("settings", "dinfo", (it) => it.configItemStatus?.configItems[poll]?.value === "5");
     const ssh = "debug.enable.ssh";
-    const items = await tells("items", "dinfo", (it) => Boolean(it.configItemStatus?.configItems[ssh]));
+    const items = await tells("items", "dinfo", (it) =>
+      Boolean(it.configItemStatus?.configItems[ssh]?.error),
+    );
     assert.match(items.configItemStatus?.configItems[ssh]?.error ?? "", /^not supported: /);
     const uploaded = await adam.certificates(device);
     assert.ok(uploaded.some(({ type }) => type === CERT_TYPE_DEVICE_RESTRICTED_SIGNING));
