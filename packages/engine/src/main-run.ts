@@ -39,6 +39,7 @@ import { LinuxFlowSource } from "./network/linux/linux-flow-source.ts";
 import { LinuxNetworkDriver } from "./network/linux/linux-network-driver.ts";
 import { controllerProbe } from "./port/linux/controller-probe.ts";
 import { LinuxPortDriver } from "./port/linux/linux-port-driver.ts";
+import { proxyFor } from "./port/proxy-choice.ts";
 import type { HostFacts } from "./ports.ts";
 import { engineVersion } from "./version.ts";
 import { QemuImgDriver } from "./volume/qemu/qemu-img-driver.ts";
@@ -106,6 +107,7 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     power:
       flags.power === "system" ? new SystemPower() : new EnginePower((why) => stop.abort(new Error(why))),
   });
+  http.proxyFor = (host) => proxyFor(engine.store.ports.get(), host);
   await engine.start();
   // Now, because a power cut asks nobody before it comes.
   flushCompileCache();

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -125,6 +125,36 @@ describe("NodeHttpClient", () => {
       HttpError,
     );
     await assert.rejects(client.send({ method: "GET", url: server.url, timeoutMs }), HttpError);
+  });
+
+  it("goes through the proxy that stands in the way, and tells why one does not let it", async () => {
+    await using server = await serve((_request, response) => response.end("through"));
+    const asked: string[] = [];
+    const proxy = createPlainServer().on("connect", (request: IncomingMessage, socket: Socket) => {
+      asked.push(request.url ?? "");
+      if (asked.length > 1) return void socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+      const [host = "", port = ""] = (request.url ?? "").split(":");
+      const out = connect(Number(port), host, () => {
+        socket.write("HTTP/1.1 200 OK\r\n\r\n");
+        socket.pipe(out).pipe(socket);
+      });
+    });
+    proxy.listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    using client = new NodeHttpClient();
+    const place = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    client.proxyFor = () => ({ server: place, certificates: [] });
+    const answer = await client.send({ method: "GET", url: server.url, certificates, timeoutMs });
+    assert.equal(new TextDecoder().decode(await readBody(answer, 100)), "through");
+    assert.deepEqual(asked, [new URL(server.url).host]);
+    using second = new NodeHttpClient();
+    second.proxyFor = () => ({ server: place, certificates: [] });
+    await assert.rejects(
+      second.send({ method: "GET", url: server.url, certificates, timeoutMs }),
+      /proxy 127\.0\.0\.1:\d+ answers 403/,
+    );
+    proxy.closeAllConnections();
+    proxy.close();
   });
 
   it("trusts roots of its own besides the system's when asked to", async () => {

@@ -1,4 +1,4 @@
-import type { PortAddress } from "./port-spec.ts";
+import type { PortAddress, ProxySpec } from "./port-spec.ts";
 
 /** How a card is to speak. */
 export interface PortWish {
@@ -28,5 +28,5 @@ export interface PortDriver {
   apply(wishes: readonly PortWish[], signal: AbortSignal): Promise<void>;
   look(): Promise<ReadonlyMap<string, CardState>>;
   /** Resolves when the controller answers by way of the card, else rejects with why not. */
-  probe(card: string, signal: AbortSignal): Promise<void>;
+  probe(card: string, proxy: ProxySpec | undefined, signal: AbortSignal): Promise<void>;
 }

@@ -105,7 +105,9 @@ export class PortReconciler implements Reconciler<typeof portKey> {
       const uplinks = usable(ports).filter(({ uplink }) => uplink);
       if (uplinks.length === 0)
         return ports.find(({ fault }) => fault !== undefined)?.fault ?? "there is no uplink";
-      const results = await Promise.allSettled(uplinks.map((port) => driver.probe(port.interface, both)));
+      const results = await Promise.allSettled(
+        uplinks.map((port) => driver.probe(port.interface, port.proxy, both)),
+      );
       const failed = uplinks.flatMap((port, at) => {
         const result = results[at];
         return result?.status === "rejected"

@@ -7,6 +7,7 @@ import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { getCACertificates } from "node:tls";
 import { type HttpClient, HttpError, type HttpRequest, type HttpResponse } from "../http.ts";
 import { Agent as PlainAgent, request as plainRequest } from "./plain-http.ts";
+import { TunnelAgent } from "./tunnel-agent.ts";
 
 /** Roots differ per registry; a node talks to few. */
 const agentsMax = 16;
@@ -21,6 +22,11 @@ export class NodeHttpClient implements HttpClient, Disposable {
   readonly #plain = new PlainAgent({ ...agentOptions });
   /** By the roots they trust; the one used last is the last. */
   readonly #agents = new Map<string, TlsAgent>();
+  /** Who stands between us and a host; nobody until somebody knows. */
+  proxyFor: (
+    host: string,
+  ) => { readonly server: string | undefined; readonly certificates: readonly string[] } | undefined = () =>
+    undefined;
 
   async send(request: HttpRequest): Promise<HttpResponse> {
     request.signal?.throwIfAborted();
@@ -84,14 +90,16 @@ export class NodeHttpClient implements HttpClient, Disposable {
     options: { method: string; headers: Record<string, string> | Readonly<Record<string, string>> },
   ): ClientRequest {
     if (url.startsWith("http:")) return plainRequest(url, { ...options, agent: this.#plain });
-    return tlsRequest(url, { ...options, agent: this.#agent(certificates, systemRoots) });
+    const proxy = this.proxyFor(new URL(url).hostname);
+    const roots = [...certificates, ...(proxy?.certificates ?? [])];
+    return tlsRequest(url, { ...options, agent: this.#agent(roots, systemRoots, proxy?.server) });
   }
 
-  #agent(certificates: readonly string[], systemRoots: boolean): TlsAgent {
-    const key = [systemRoots ? "system" : "", ...certificates].join("\n");
+  #agent(certificates: readonly string[], systemRoots: boolean, proxy: string | undefined): TlsAgent {
+    const key = [proxy ?? "", systemRoots ? "system" : "", ...certificates].join("\n");
     const known = this.#agents.get(key);
     this.#agents.delete(key);
-    const agent = known ?? openAgent(certificates, systemRoots);
+    const agent = known ?? openAgent(certificates, systemRoots, proxy);
     this.#agents.set(key, agent);
     this.#forgetIdle();
     return agent;
@@ -121,8 +129,13 @@ function limitConnecting(outgoing: ClientRequest, connectMs: number): void {
   });
 }
 
-function openAgent(certificates: readonly string[], systemRoots: boolean): TlsAgent {
+function openAgent(
+  certificates: readonly string[],
+  systemRoots: boolean,
+  proxy: string | undefined,
+): TlsAgent {
   const ca = [...certificates, ...(systemRoots ? readSystemRoots() : [])];
+  if (proxy !== undefined) return new TunnelAgent(proxy, ca, agentOptions);
   return new TlsAgent({ ...agentOptions, minVersion: "TLSv1.2", ca });
 }
 

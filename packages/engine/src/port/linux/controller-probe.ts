@@ -1,4 +1,6 @@
 import type { RequestOptions } from "node:https";
+import type { ProxySpec } from "../port-spec.ts";
+import { asksProxy } from "../proxy-choice.ts";
 
 const https: typeof import("node:https") = process.getBuiltinModule("node:https");
 const http: typeof import("node:http") = process.getBuiltinModule("node:http");
@@ -6,27 +8,43 @@ const http: typeof import("node:http") = process.getBuiltinModule("node:http");
 /** For an answer; a port that is slower is of no use. */
 const answerMs = 15_000;
 
+/** Resolves when the controller can be spoken to from an address of the node. */
+export type ControllerProbe = (
+  address: string,
+  proxy: ProxySpec | undefined,
+  signal: AbortSignal,
+) => Promise<void>;
+
 /**
- * Asks the controller for a sign of life, from one of the node's addresses. Any answer will do: that there is
- * one shows that the way leads there, and who answers is looked at when it matters.
+ * Asks the controller for a sign of life, or the proxy in between for a way to it. Any answer will do: that
+ * there is one shows that the way leads there, and who answers is looked at when it matters.
  */
-export function controllerProbe(
-  baseUrl: string,
-  certificates: readonly string[],
-): (address: string, signal: AbortSignal) => Promise<void> {
+export function controllerProbe(baseUrl: string, certificates: readonly string[]): ControllerProbe {
   const url = new URL("/api/v2/edgedevice/ping", baseUrl);
-  return (address, signal) =>
+  return (address, proxy, signal) =>
     new Promise((resolve, reject) => {
-      const options: RequestOptions = {
-        ...{ localAddress: address, signal, timeout: answerMs, agent: false },
-        ...(certificates.length === 0 ? {} : { ca: [...certificates] }),
-      };
-      const request = url.protocol === "http:" ? http.get(url, options) : https.get(url, options);
+      const common: RequestOptions = { localAddress: address, signal, timeout: answerMs, agent: false };
+      const roots = [...certificates, ...(proxy?.certificates ?? [])];
+      const server = asksProxy(proxy, url.hostname) ? proxy.server : undefined;
+      const request =
+        server !== undefined
+          ? http.request(server.startsWith("http") ? server : `http://${server}`, {
+              ...{ ...common, method: "CONNECT", path: `${url.hostname}:${url.port || 443}` },
+            })
+          : url.protocol === "http:"
+            ? http.request(url, common)
+            : https.request(url, { ...common, ...(certificates.length === 0 ? {} : { ca: roots }) });
       request.once("timeout", () => request.destroy(new Error(`no answer in ${answerMs} ms`)));
       request.once("error", reject);
       request.once("response", (response) => {
         response.resume();
         resolve();
       });
+      request.once("connect", ({ statusCode }, socket) => {
+        socket.destroy();
+        if (statusCode === 200) resolve();
+        else reject(new Error(`proxy ${server} answers ${statusCode}`));
+      });
+      request.end();
     });
 }

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { ignoreMissing, list, readText, run } from "../../network/linux/run.ts";
 import type { CardState, PortDriver, PortWish } from "../port-driver.ts";
+import type { ProxySpec } from "../port-spec.ts";
+import type { ControllerProbe } from "./controller-probe.ts";
 import { leaseScript, parseLease } from "./dhcp-lease.ts";
 
 export interface LinuxPortOptions {
@@ -13,7 +15,7 @@ export interface LinuxPortOptions {
   readonly folder: string;
   /** Where programs find name servers. */
   readonly resolvConf: string;
-  readonly probe: (address: string, signal: AbortSignal) => Promise<void>;
+  readonly probe: ControllerProbe;
 }
 
 interface Link {
@@ -93,10 +95,10 @@ export class LinuxPortDriver implements PortDriver {
     return cards;
   }
 
-  async probe(card: string, signal: AbortSignal): Promise<void> {
+  async probe(card: string, proxy: ProxySpec | undefined, signal: AbortSignal): Promise<void> {
     const address = (await this.look()).get(card)?.addresses[0]?.replace(/\/.*/, "");
     if (address === undefined) throw new Error("it has no address");
-    await this.#options.probe(address, signal);
+    await this.#options.probe(address, proxy, signal);
   }
 
   /** Leaves the cards as they are; those who ask for addresses end with us, what they got stays. */
