@@ -41,6 +41,7 @@ export { type EscalationOptions, escalationGuard } from "./auth/rbac/escalation.
 export { RbacAuthorizer, type RbacOptions } from "./auth/rbac/rbac-authorizer.ts";
 export type { PolicyRule } from "./auth/rbac/rules.ts";
 export {
+  accountSecretIssuer,
   ServiceAccountTokens,
   type ServiceAccountTokensOptions,
   type TokenKey,

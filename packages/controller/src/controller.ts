@@ -150,7 +150,9 @@ export async function createController(options: ControllerOptions): Promise<Cont
       sweeper.start();
       trust.prune();
       const rotated = rotation({ cluster, clock, pki, log: log.child("rotation") });
-      const access = accessReconcilers({ cluster, caches, pki, clock, log });
+      const access = accessReconcilers({
+        ...{ cluster, caches, registry: api.registry, pki, clock, random, log },
+      });
       host.start([...table, ...access, ...trust.wire(gateway.refusals), rotated]);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

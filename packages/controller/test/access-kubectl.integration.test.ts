@@ -228,6 +228,28 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
       assert.match(await refused("get pods -n shop", robot), /Unauthorized|must be logged in/);
     });
 
+    it("puts a token into a Secret that was made for one, and ends it with the Secret", async () => {
+      await ok("create serviceaccount cd -n shop");
+      const file = join(folder, "secret.yaml");
+      const annotations = "{kubernetes.io/service-account.name: cd}";
+      writeFileSync(
+        file,
+        `apiVersion: v1\nkind: Secret\ntype: kubernetes.io/service-account-token\n` +
+          `metadata: {name: cd, namespace: shop, annotations: ${annotations}}\n`,
+      );
+      await ok(`apply -f ${file}`);
+      const field = (name: string): Promise<string> =>
+        ok(`get secret cd -n shop -o 'jsonpath={.data.${name}}'`);
+      await world.until(async () => (await field("token")) !== "");
+      const token = Buffer.from(await field("token"), "base64").toString();
+      assert.match(Buffer.from(await field("ca\\.crt"), "base64").toString(), /BEGIN CERTIFICATE/);
+      const cd = [`--token=${token}`];
+      assert.match(await ok("auth whoami", cd), /system:serviceaccount:shop:cd/);
+      await ok("delete serviceaccount cd -n shop");
+      assert.match(await refused("auth whoami", cd), /Unauthorized|must be logged in/);
+      await world.until(async () => (await call(admin, "get secret cd -n shop")).code !== 0);
+    });
+
     it("signs certificates that were approved, which are then good for their bearer", async () => {
       const [key, csr] = [join(folder, "carl.key"), join(folder, "carl.csr")];
       const words = "req -new -newkey rsa:2048 -nodes -subj /O=devs/CN=carl".split(" ");
