@@ -36,9 +36,8 @@ for (const [at, name] of ["r0", "r1"].entries()) {
   sh(
     `ip netns add ${name} && ip -n ${name} link set lo up && ip -n ${name} addr add ${controller}/32 dev lo`,
   );
-  sh(
-    `ip link add up${at} type veth peer name eth0 netns ${name} && ip -n ${name} addr add 192.0.${2 + at}.1/24 dev eth0`,
-  );
+  sh(`ip link add up${at} type veth peer name eth0 netns ${name}`);
+  sh(`ip -n ${name} addr add 192.0.${2 + at}.1/24 dev eth0`);
   sh(`ip -n ${name} link set eth0 up`);
 }
 const dhcp = join(folder, "dhcp.conf");
