@@ -83,7 +83,7 @@ const label: Group = async ({ kubectl }) => {
   );
 };
 
-const waiting: Group = async ({ kubectl }) => {
+const waiting: Group = async ({ kubectl, file }) => {
   await kubectl.ok("wait", "--for=condition=Available", "deploy/hello", "--timeout=60s");
   await kubectl.ok(
     "wait",
@@ -93,10 +93,18 @@ const waiting: Group = async ({ kubectl }) => {
     "app=hello",
     "--timeout=60s",
   );
-  await kubectl.ok("create", "configmap", "going");
-  await using gone = kubectl.follow("wait", "--for=delete", "cm/going", "--timeout=60s");
-  await kubectl.ok("delete", "cm", "going");
-  await gone.until(/configmap\/going (condition met|deleted)/);
+  const held = {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "going", finalizers: ["a.example/b"] },
+  };
+  await kubectl.ok("create", "-f", await file("going.json", held));
+  await kubectl.ok("delete", "cm", "going", "--wait=false");
+  assert.match(await kubectl.ok("get", "cm", "going", "-o", "yaml"), /deletionTimestamp/);
+  const gone = kubectl.ok("wait", "--for=delete", "cm/going", "--timeout=60s");
+  await kubectl.ok("patch", "cm/going", "--type=merge", "-p", '{"metadata":{"finalizers":null}}');
+  await gone;
+  assert.match(await kubectl.refused("get", "cm", "going"), /NotFound/);
   assert.match(
     await kubectl.refused("wait", "--for=condition=Nonsense", "deploy/hello", "--timeout=1s"),
     /timed out waiting for the condition/,
