@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { after, describe, it } from "node:test";
 import { Log, SystemClock, silentSink } from "@selvedge/base";
 import type { AppId, ContentId, DesiredState, PatchSpec, VolumeId } from "../desired.ts";
 import { EngineStore } from "../engine-store.ts";
@@ -21,6 +21,7 @@ const volumeId = "44444444-4444-4444-8444-444444444444" as VolumeId;
 const folder = mkdtempSync(join(tmpdir(), "sv-metadata-"));
 const blob = join(folder, "blob");
 writeFileSync(blob, "raw bytes");
+after(() => rmSync(folder, { recursive: true }));
 
 const inline = {
   kind: "inline",
