@@ -12,7 +12,7 @@ import { prefixOf } from "../rest/kind-names.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { readChange, Stored } from "../rest/stored.ts";
 import { StatusError } from "../status-error.ts";
-import { CompactedError, type Store, type Subscription } from "../store/store.ts";
+import { CompactedError, type Store, StoreUnavailableError, type Subscription } from "../store/store.ts";
 import { removeInstances } from "./cleanup.ts";
 import { planConditions, type TakenNames } from "./conditions-plan.ts";
 import { customKinds, terminatingKinds } from "./custom-kind.ts";
@@ -90,8 +90,15 @@ export class CustomResources implements AsyncDisposable {
 
   async #follow(): Promise<void> {
     while (!this.#closed) {
-      await this.#drain();
-      if (!this.#closed) await this.#log?.wait();
+      try {
+        await this.#drain();
+        if (!this.#closed) await this.#log?.wait();
+      } catch (error) {
+        if (this.#closed) return;
+        // The database is away: what is known is served meanwhile.
+        this.#options.log.warn("definitions cannot be read", { error: describeError(error) });
+        await sleep(this.#options.clock, retryAfter);
+      }
     }
   }
 
@@ -124,12 +131,22 @@ export class CustomResources implements AsyncDisposable {
   async #catchUp(): Promise<void> {
     if (this.#log === undefined) return;
     const { store, clock } = this.#options;
-    const target = await store.revision();
+    const target = await this.#newest(store);
     const until = clock.monotonic() + catchUpMax;
     for (;;) {
-      await this.#drain();
+      if (target > 0) await this.#drain();
       if (this.#closed || (this.#log?.revision ?? target) >= target || clock.monotonic() > until) return;
       await sleep(clock, catchUpStep);
+    }
+  }
+
+  /** A replica that cannot ask answers with what it knows. */
+  async #newest(store: Store): Promise<number> {
+    try {
+      return await store.revision();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      return 0;
     }
   }
 
