@@ -14,6 +14,10 @@ function daemonSets(deps: WorkloadDeps): PodSetKind<DaemonSet> {
     ...{ ref: daemonSetKind, component: "daemonset-controller" },
     reads: ["DaemonSet", "ControllerRevision", "Pod", "Node"],
     writes: ["ControllerRevision", "Pod (of a DaemonSet)", "DaemonSet.status"],
+    alwaysCounted: [
+      ...["currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"],
+      "collisionCount",
+    ],
     cache: (all) => all.daemonSets,
     selector: ({ spec }) => spec.selector,
     plan: async (set, pods) => {

@@ -10,6 +10,7 @@ import {
 } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import { type Caches, claimable, controllerOf } from "../objects/caches.ts";
+import { withoutZeros } from "../objects/counts.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { claim } from "./claims.ts";
 import { currentRevision, type DeploymentStep, planDeployment } from "./deployment-plan.ts";
@@ -104,7 +105,8 @@ export class DeploymentReconciler implements Reconciler {
       .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
     const deployment = caches.deployments.get(name, namespace) ?? view.deployment;
     const after = viewOf(deployment, sets, view.pods);
-    const { status, again } = deploymentStatus(after, clock.now());
+    const { status: counted, again } = deploymentStatus(after, clock.now());
+    const status = withoutZeros(counted, []);
     const revision = String(currentRevision(after));
     if (after.sets.fresh !== undefined) {
       await cluster.change<Deployment>(deploymentKind, name, namespace, (draft) => {

@@ -4,6 +4,7 @@ import { hasCause, type KindRef, keyOf, type ObjectView, splitKey } from "@selve
 import { type Pod, podKind } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import { type Caches, claimable } from "../objects/caches.ts";
+import { withoutZeros } from "../objects/counts.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { claim } from "./claims.ts";
 import { later } from "./later.ts";
@@ -19,6 +20,8 @@ export interface PodSetKind<T extends KubeObject> {
   readonly reads: readonly string[];
   readonly writes: readonly string[];
   readonly cache: (caches: Caches) => ObjectView<T>;
+  /** Counts that its status shows even when they are zero. */
+  readonly alwaysCounted: readonly string[];
   readonly selector: (set: T) => LabelSelector | undefined;
   /**
    * Decides one step; undefined: it will be woken again. The outcome of making and ending Pods is told to
@@ -104,7 +107,10 @@ export class PodSetReconciler<T extends KubeObject & { status?: object }> implem
     const { name, namespace, uid } = metadata;
     await this.#deps.cluster.changeStatus<T>(this.#kind.ref, name, namespace, (draft) => {
       if (draft.metadata.uid !== uid) return false;
-      const status = { ...draft.status, ...says };
+      const status = withoutZeros<Record<string, unknown>>(
+        { ...draft.status, ...says },
+        this.#kind.alwaysCounted,
+      );
       const changed = !jsonEqual(draft.status ?? {}, status);
       draft.status = status;
       return changed;

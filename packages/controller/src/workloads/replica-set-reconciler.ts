@@ -26,6 +26,7 @@ function replicaSets(deps: WorkloadDeps): PodSetKind<ReplicaSet> {
   return {
     ...{ ref: replicaSetKind, component: "replicaset-controller" },
     ...{ reads: ["ReplicaSet", "Pod"], writes: ["Pod (of a ReplicaSet)", "ReplicaSet.status"] },
+    alwaysCounted: ["replicas"],
     cache: ({ replicaSets: cache }) => cache,
     selector: ({ spec }) => spec.selector,
     plan: planWith(deps),
@@ -37,6 +38,7 @@ function replicationControllers(deps: WorkloadDeps): PodSetKind<ReplicationContr
     ...{ ref: replicationControllerKind, component: "replication-controller" },
     reads: ["ReplicationController", "Pod"],
     writes: ["Pod (of a ReplicationController)", "ReplicationController.status"],
+    alwaysCounted: ["replicas"],
     cache: ({ replicationControllers: cache }) => cache,
     selector: ({ spec }) => ({ matchLabels: spec.selector ?? {} }),
     plan: planWith(deps),

@@ -38,7 +38,8 @@ export function planJob(view: JobView): JobPlan {
   const change = managePods(view);
   const left = active.length + change.create.length - change.remove.length;
   const done = isDone(view, left) ? reached : undefined;
-  const told = jobStatus(view, change.create.length - change.remove.length, done);
+  // New Pods count when they are there: making them may be refused.
+  const told = jobStatus(view, -change.remove.length, done);
   const again = minOf(change.again, deadlineLeft(view));
   return { ...change, uncounted: true, release, ...told, again };
 }

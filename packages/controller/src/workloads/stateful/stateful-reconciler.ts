@@ -11,6 +11,7 @@ import {
 } from "@selvedge/kinds";
 import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import { type Caches, claimable } from "../../objects/caches.ts";
+import { withoutZeros } from "../../objects/counts.ts";
 import { type Wake, wakeOn } from "../../objects/wiring.ts";
 import { claim } from "../claims.ts";
 import { planHistory, revisionTemplate } from "../history.ts";
@@ -57,9 +58,10 @@ export class StatefulSetReconciler implements Reconciler {
     const plan = planStatefulSet({ set, pods, current, update, now: clock.now() });
     await this.#keepClaims(set, pods);
     await this.#act(set, plan);
+    const status = withoutZeros(plan.status, ["replicas", "availableReplicas", "collisionCount"]);
     await cluster.changeStatus<StatefulSet>(statefulSetKind, name, namespace, (draft) => {
-      if (draft.metadata.uid !== set.metadata.uid || jsonEqual(draft.status ?? {}, plan.status)) return false;
-      draft.status = plan.status;
+      if (draft.metadata.uid !== set.metadata.uid || jsonEqual(draft.status ?? {}, status)) return false;
+      draft.status = status;
       return true;
     });
     return later(plan.again);
