@@ -40,7 +40,10 @@ const seedCount = Number(process.env["SELVEDGE_SEEDS"] ?? 200);
  * wrong.
  */
 const failuresMax = 3;
-/** In real time. Most worlds take less than a second and a thousand nodes many minutes; one that takes this long hangs. */
+/**
+ * In real time. Most worlds take less than a second and a thousand nodes many minutes; one that takes this long
+ * hangs.
+ */
 const hangsAfterMs = 2_400_000;
 /** A world makes much that dies young; Node's default for it has the collector at work all the time. */
 const youngMegabytes = 64;
