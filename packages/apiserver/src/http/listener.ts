@@ -51,6 +51,8 @@ export class Listener {
     this.#server.on("connection", (socket: Socket) => {
       // A client that lost its power says nothing more: only this finds out.
       socket.setKeepAlive(true, probeAfterMs);
+      // A small answer must not wait for the client to confirm the one before.
+      socket.setNoDelay(true);
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
     });
