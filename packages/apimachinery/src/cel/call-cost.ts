@@ -46,7 +46,7 @@ export function callCost(
   if (name === "_+_" && (params[0]?.kind === "string" || params[0]?.kind === "bytes"))
     return Math.ceil((a + b) * perCharacter);
   if (name.startsWith("sets.")) return a * b + 1;
-  if (name === "distinct" || name === "sort") return a * a + 1;
+  if (name === "distinct" || name.startsWith("sort") || name === "@sortByAssociatedKeys") return a * a + 1;
   return 1;
 }
 

@@ -116,6 +116,7 @@ const rows: readonly (readonly [source: string, value: unknown])[] = [
     "[1, 1, 2].distinct() + [3, 1].sort() + [[1], [2]].flatten() + [1, 2, 3].slice(0, 1)",
     [1, 2, 1, 3, 1, 2, 1],
   ],
+  ["self.parts.sortBy(p, -p.size).map(p, p.name)", ["two", "one"]],
   ["lists.range(3).reverse()", [2, 1, 0]],
   ["sets.contains([1, 2], [1]) && sets.intersects([1], [1, 2]) && sets.equivalent([1, 1], [1])", true],
   ["self.tags == ['b', 'a'] && self.tags + ['b', 'c'] == ['a', 'b', 'c']", false],

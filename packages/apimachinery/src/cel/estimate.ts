@@ -181,8 +181,9 @@ class Estimate {
       keep({ min: 0, max: a.max });
       return scan;
     }
-    if (["sort", "distinct", "reverse", "slice", "flatten"].includes(name)) keep({ min: 0, max: a.max });
-    return name === "sort" || name === "distinct" ? capped(a.max * a.max + 1) : 1;
+    if (["sort", "@sortByAssociatedKeys", "distinct", "reverse", "slice", "flatten"].includes(name))
+      keep({ min: 0, max: a.max });
+    return ["sort", "@sortByAssociatedKeys", "distinct"].includes(name) ? capped(a.max * a.max + 1) : 1;
   }
 
   /** What one item of the receiver costs to compare. */

@@ -54,6 +54,7 @@ const loops: Readonly<Record<string, LoopMacro>> = {
   "map/2": one((loop, body) => collect(loop, undefined, body)),
   "map/3": one((loop, test, body) => collect(loop, test, body ?? test)),
   "filter/2": one((loop, test) => collect(loop, test, ident(loop.variable, loop.at))),
+  "sortBy/2": one(sortBy),
   "transformList/3": two((loop, body) => collect(loop, undefined, body)),
   "transformList/4": two((loop, test, body) => collect(loop, test, body ?? test)),
   "transformMap/3": two((loop, body) => insert(loop, undefined, body)),
@@ -128,6 +129,12 @@ function collect(loop: Loop, test: Expr | undefined, body: Expr): Expr {
     step: when(at, test, call(at, "_+_", result, item)),
     result,
   });
+}
+
+/** The items in the order of what the body makes of each. */
+function sortBy(loop: Loop, body: Expr): Expr {
+  const { target, at } = loop;
+  return { kind: "call", name: "@sortByAssociatedKeys", target, args: [collect(loop, undefined, body)], at };
 }
 
 function insert(loop: Loop, test: Expr | undefined, body: Expr): Expr {

@@ -217,6 +217,14 @@ function addLists(table: FunctionTable): void {
     table.add(`list(${type}).max() ${type}`, (list: unknown[]) => extreme(list, 1, "max"));
     table.add(`list(${type}).sort() list(${type})`, (list: unknown[]) => [...list].sort(compare));
   }
+  for (const type of ordered) {
+    table.add(`list(A).@sortByAssociatedKeys(list(${type})) list(A)`, (list: unknown[], keys: unknown[]) =>
+      list
+        .map((item, index) => [keys[index], item] as const)
+        .sort(([a], [b]) => compare(a, b))
+        .map(([, item]) => item),
+    );
+  }
   table.add("list(int).sum() int", (list: bigint[]) => list.reduce((sum, item) => sum + item, 0n));
   table.add(
     "list(uint).sum() uint",

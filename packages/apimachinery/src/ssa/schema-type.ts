@@ -117,7 +117,8 @@ function convert(schema: Schema, root: Schema): ApplyType {
     case "boolean":
       return bool;
     default:
-      return schema.properties === undefined ? deduced : objectType(schema, root);
+      // What may be of several types is merged as what it is.
+      return schema === root ? objectType(schema, root) : deduced;
   }
 }
 
