@@ -2,14 +2,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { below, SeededRandom } from "@selvedge/base";
-import type { Dumpable } from "../src/store/dump.ts";
-import type { Rewriting } from "../src/store/encrypted-store.ts";
 import type { Change, Store } from "../src/store/store.ts";
 import { killedWriters, type StorePlace } from "./killed-writers.ts";
-import { follow, keptForSure, news, plain, randomKey, StoreModel, step } from "./store-model.ts";
+import {
+  follow,
+  keptForSure,
+  news,
+  plain,
+  randomKey,
+  StoreModel,
+  step,
+  type WholeStore,
+} from "./store-model.ts";
 import { copiesItself, sealsAndReseals } from "./store-upkeep.ts";
-
-export type WholeStore = Store & Dumpable & Rewriting;
 
 /** One set of data, and how stores are opened on it. */
 export interface StoreWorld extends AsyncDisposable {

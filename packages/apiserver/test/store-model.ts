@@ -1,6 +1,8 @@
 /** What a store must do, as a map and a list: the measure for every real one. */
 import assert from "node:assert/strict";
 import { below, type SeededRandom } from "@selvedge/base";
+import type { Dumpable } from "../src/store/dump.ts";
+import type { Rewriting } from "../src/store/encrypted-store.ts";
 import {
   type Change,
   CompactedError,
@@ -9,6 +11,9 @@ import {
   type Store,
   type Subscription,
 } from "../src/store/store.ts";
+
+/** A store with all that can be done to it as a whole. */
+export type WholeStore = Store & Dumpable & Rewriting;
 
 export interface Held {
   readonly value: string;

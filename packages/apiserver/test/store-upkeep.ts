@@ -4,8 +4,7 @@ import { randomBytes } from "node:crypto";
 import { EncryptedStore } from "../src/store/encrypted-store.ts";
 import { Encryption, SealedValueError, sealedWith } from "../src/store/encryption.ts";
 import { CompactedError, type Row, type Store } from "../src/store/store.ts";
-import type { WholeStore } from "./store-conformance.ts";
-import { news, plain } from "./store-model.ts";
+import { news, plain, type WholeStore } from "./store-model.ts";
 
 /** A copy is one state of the store, whatever is written beside it; filled in, revisions only go on. */
 export async function copiesItself(store: WholeStore, other: WholeStore): Promise<void> {
