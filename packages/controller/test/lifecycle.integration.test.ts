@@ -369,7 +369,11 @@ describe("the life of an object", { skip: opensslMissing() }, () => {
     });
   }
 
-  it("Namespace, apply finalizer to a namespace; Namespace patching; Namespace, apply changes to a namespace status", async () => {
+  const ofNamespaces = [
+    ...["Namespace, apply finalizer to a namespace", "Namespace, apply update to a namespace"],
+    ...["Namespace patching", "Namespace, apply changes to a namespace status"],
+  ];
+  it(ofNamespaces.join("; "), async () => {
     const body = json({ apiVersion: "v1", kind: "Namespace", metadata: { name: "life" } });
     const made = await ask("/api/v1/namespaces", 201, { method: "POST", body });
     assert.deepEqual([made.status.phase, made.spec.finalizers], ["Active", ["kubernetes"]]);

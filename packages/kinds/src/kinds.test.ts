@@ -120,13 +120,6 @@ const rows: readonly Row[] = [
   ],
   ["a Secret", secretKind, { stringData: { password: "secret" } }],
   [
-    "a Secret with a key that is no file name",
-    secretKind,
-    { data: { "": "YQ==" } },
-    "data[]: Invalid value: \"\": a valid config key must consist of alphanumeric characters, '-', '_' or '.' " +
-      "(e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
-  ],
-  [
     "a Secret that is not base64",
     secretKind,
     { data: { password: "secret" } },

@@ -1,0 +1,160 @@
+/** What upstream says of Jobs, sets, budgets, quotas, volumes and network objects that cannot be. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import { admit } from "../test/admit.ts";
+import {
+  cronJobKind,
+  endpointSliceKind,
+  type Job,
+  jobKind,
+  limitRangeKind,
+  networkPolicyKind,
+  persistentVolumeClaimKind,
+  podDisruptionBudgetKind,
+  priorityClassKind,
+  resourceQuotaKind,
+  secretKind,
+  statefulSetKind,
+} from "./index.ts";
+
+const containers = [{ name: "main", image: "i:1" }];
+const once = { spec: { restartPolicy: "Never", containers } };
+const selector = { matchLabels: { app: "a" } };
+const template = { metadata: { labels: { app: "a" } }, spec: { containers } };
+const meta = { metadata: { name: "a", namespace: "default", uid: "u" } };
+
+type Row = readonly [what: string, kind: KindDefinition, object: object, ...errors: string[]];
+
+const rows: readonly Row[] = [
+  ["a Job", jobKind, { ...meta, spec: { template: once } }],
+  [
+    "a Job that never ends",
+    jobKind,
+    { ...meta, spec: { template: { spec: { containers } } } },
+    'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"',
+  ],
+  [
+    "an Indexed Job without a number",
+    jobKind,
+    { ...meta, spec: { completionMode: "Indexed", parallelism: 1, template: once } },
+    "spec.completions: Required value: when completion mode is Indexed",
+  ],
+  [
+    "a Job whose failures are judged by nothing",
+    jobKind,
+    { ...meta, spec: { template: once, podFailurePolicy: { rules: [{ action: "FailJob" }] } } },
+    'spec.podFailurePolicy.rules[0]: Invalid value: "": specifying one of OnExitCodes and OnPodConditions is required',
+  ],
+  [
+    "a CronJob",
+    cronJobKind,
+    {
+      spec: { schedule: "*/5 * * * *", timeZone: "Europe/Berlin", jobTemplate: { spec: { template: once } } },
+    },
+  ],
+  [
+    "a CronJob in no place",
+    cronJobKind,
+    { spec: { schedule: "@hourly", timeZone: "Nowhere/Land", jobTemplate: { spec: { template: once } } } },
+    'spec.timeZone: Invalid value: "Nowhere/Land": unknown time zone Nowhere/Land',
+  ],
+  [
+    "a StatefulSet that deletes and rolls",
+    statefulSetKind,
+    { spec: { selector, template, updateStrategy: { type: "OnDelete", rollingUpdate: { partition: 1 } } } },
+    "spec.updateStrategy.rollingUpdate: Invalid value: {\"partition\":1}: only allowed for updateStrategy 'RollingUpdate'",
+  ],
+  [
+    "a claim for nothing",
+    persistentVolumeClaimKind,
+    { spec: {} },
+    "spec.accessModes: Required value: at least 1 access mode is required",
+    "spec.resources[storage]: Required value",
+  ],
+  [
+    "a budget that says both",
+    podDisruptionBudgetKind,
+    { spec: { minAvailable: 1, maxUnavailable: "200%" } },
+    'spec: Invalid value: {"minAvailable":1,"maxUnavailable":"200%"}: minAvailable and maxUnavailable cannot be both set',
+    'spec.maxUnavailable: Invalid value: "200%": must not be greater than 100%',
+  ],
+  [
+    "a quota of half a Pod",
+    resourceQuotaKind,
+    { spec: { hard: { pods: "500m", weather: "1" } } },
+    'spec.hard[pods]: Invalid value: "500m": must be an integer',
+    'spec.hard[weather]: Invalid value: "weather": must be a standard resource for quota',
+  ],
+  [
+    "a LimitRange that is upside down",
+    limitRangeKind,
+    { spec: { limits: [{ type: "Pod", min: { cpu: "2" }, max: { cpu: "1" } }] } },
+    'spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1',
+  ],
+  [
+    "a PriorityClass above the system's",
+    priorityClassKind,
+    { metadata: { name: "top" }, value: 2_000_000_000 },
+    "value: Forbidden: maximum allowed value of a user defined priority is 1000000000",
+  ],
+  [
+    "a NetworkPolicy for nobody",
+    networkPolicyKind,
+    {
+      spec: {
+        podSelector: {},
+        ingress: [{ from: [{}, { ipBlock: { cidr: "10.0.0.0/8", except: ["11.0.0.0/16"] } }] }],
+      },
+    },
+    "spec.ingress[0].from[0]: Required value: must specify a peer",
+    'spec.ingress[0].from[1].ipBlock.except[0]: Invalid value: "11.0.0.0/16": must be a strict subset of `cidr`',
+  ],
+  [
+    "an EndpointSlice of another kind of address",
+    endpointSliceKind,
+    { addressType: "IPv6", endpoints: [{ addresses: ["10.0.0.1"] }] },
+    'endpoints[0].addresses[0]: Invalid value: "10.0.0.1": must be an IPv6 address',
+  ],
+  [
+    "a Secret with a key that is no file name",
+    secretKind,
+    { data: { "": "YQ==" } },
+    "data[]: Invalid value: \"\": a valid config key must consist of alphanumeric characters, '-', '_' or '.' " +
+      "(e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+  ],
+];
+
+describe("objects are admitted or refused", () => {
+  for (const [what, kind, object, ...errors] of rows) {
+    it(what, () => assert.deepEqual(admit(kind, object).errors, errors));
+  }
+});
+
+describe("what the server fills in", () => {
+  it("keeps a Job's Pods apart from all others", () => {
+    const { spec } = admit(jobKind, { ...meta, spec: { template: once } }).object as Job;
+    const { template: made, selector: own, ...numbers } = spec;
+    assert.deepEqual(own, { matchLabels: { "batch.kubernetes.io/controller-uid": "u" } });
+    assert.deepEqual(made.metadata?.labels, {
+      ...{ "controller-uid": "u", "job-name": "a" },
+      ...{ "batch.kubernetes.io/controller-uid": "u", "batch.kubernetes.io/job-name": "a" },
+    });
+    assert.deepEqual(numbers, {
+      ...{ completions: 1, parallelism: 1, backoffLimit: 6, completionMode: "NonIndexed", suspend: false },
+      podReplacementPolicy: "TerminatingOrFailed",
+    });
+  });
+
+  it("lets a Job's template be changed only before it begins", () => {
+    const old = admit(jobKind, { ...meta, spec: { template: once, suspend: true } }).object;
+    const moved = structuredClone(old) as Job & KubeObject;
+    moved.spec.template.spec.nodeSelector = { a: "b" };
+    assert.deepEqual(admit(jobKind, moved, old).errors, []);
+    moved.spec.template.spec.containers = [{ name: "main", image: "i:2" }];
+    assert.match(
+      admit(jobKind, moved, old).errors.join(),
+      /spec\.template: Invalid value: .*: field is immutable/,
+    );
+  });
+});
