@@ -63,7 +63,8 @@ const rows: readonly Row[] = [
     "a StatefulSet that deletes and rolls",
     statefulSetKind,
     { spec: { selector, template, updateStrategy: { type: "OnDelete", rollingUpdate: { partition: 1 } } } },
-    "spec.updateStrategy.rollingUpdate: Invalid value: {\"partition\":1}: only allowed for updateStrategy 'RollingUpdate'",
+    'spec.updateStrategy.rollingUpdate: Invalid value: {"partition":1}: ' +
+      "only allowed for updateStrategy 'RollingUpdate'",
   ],
   [
     "a claim for nothing",
