@@ -32,8 +32,15 @@ export interface Flags extends StoreFlags {
 }
 
 export const usage: string = `Usage: selvedge controller --data DIR [OPTION]…
+       selvedge controller backup --data DIR [--database FILE|URL] --output FILE
+       selvedge controller restore --data DIR [--database FILE|URL] [--encryption-keys FILE] --input FILE
 
 Runs one controller: a Kubernetes API for users, the EVE API for nodes, an OCI registry for both.
+
+backup copies objects, keys and all else but images and logs, as they are at one moment, while the controller goes
+on. What is sealed stays sealed; the authority's keys are in it, so keep it as you keep those. restore puts a backup
+in the place of what is there, on either database; no controller may run meanwhile. Revisions only go on, so that
+clients list anew.
 
   --data DIR                 where everything is kept; made if missing (required)
   --kube-listen HOST:PORT    where users connect            (default 127.0.0.1:6443)
