@@ -59,9 +59,7 @@ export interface NodeWishes {
   /** Apps of other profiles do not run; empty: all do. */
   readonly profile: string;
   /** Somebody beside the node who may say which apps run. */
-  readonly localServer:
-    | { readonly host: string; readonly port: number; readonly token: string }
-    | undefined;
+  readonly localServer: { readonly host: string; readonly port: number; readonly token: string } | undefined;
   /** Stands in for the controller while that cannot be reached. */
   readonly operatorConsole: { readonly url: string } | undefined;
   /** The system the box shall run. */
@@ -111,6 +109,8 @@ export interface AppSpec {
   readonly pod: ext.AppExtension;
   /** Of an app without the extension; undefined for one that has it. */
   readonly foreign: ForeignApp | undefined;
+  /** Of an app with the extension: the volumes of the node it names, each once; none: it names none. */
+  readonly podVolumes?: readonly NamedVolumeUse[];
 }
 
 /** What EVE's apps have and the extension's do not. */
@@ -148,9 +148,22 @@ export interface VolumeUse {
   readonly mountDir: string;
 }
 
+/** With the name that the app's mounts call it by. */
+export interface NamedVolumeUse extends VolumeUse {
+  readonly name: string;
+}
+
 /** How a volume is called in its app, by the place in its list. */
 export function volumeName(at: number): string {
   return `volume-${at}`;
+}
+
+/** The volumes of the node that an app's machine has as disks, in the order of the disks. */
+export function volumeUses({
+  foreign,
+  podVolumes = [],
+}: Pick<AppSpec, "foreign" | "podVolumes">): readonly NamedVolumeUse[] {
+  return foreign?.volumes.map((use, at) => ({ ...use, name: volumeName(at) })) ?? podVolumes;
 }
 
 /**

@@ -305,3 +305,10 @@ export class AppWorld implements AsyncDisposable {
     } as unknown as DesiredState);
   }
 }
+
+/** The world's image once more, under the name that a configuration gives it. */
+export function bringContent({ store }: AppWorld, id: string): void {
+  const image = store.contents.get("image" as ContentId);
+  if (image === undefined) throw new Error("the world has no image");
+  store.contents.set(id as ContentId, image);
+}

@@ -2,19 +2,12 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { ContentId, VolumeKey } from "../src/desired.ts";
+import type { VolumeKey } from "../src/desired.ts";
 import type { VolumeStatus } from "../src/observed.ts";
-import { AppWorld, skip as appSkip } from "./app-world.ts";
+import { AppWorld, skip as appSkip, bringContent } from "./app-world.ts";
 import { appInit, desired, ids, imageVolume, volume } from "./volume-world.ts";
 
 const skip = appSkip || (existsSync("/usr/bin/qemu-img") ? false : "/usr/bin/qemu-img is missing");
-
-/** Content that is simply there, under the name that the configuration gives it. */
-function bringContent(world: AppWorld): void {
-  const image = world.store.contents.get("image" as ContentId);
-  assert(image !== undefined);
-  world.store.contents.set(ids.content as ContentId, image);
-}
 
 const key = (id: string, generation: number): VolumeKey => `${id}#${generation}` as VolumeKey;
 
@@ -84,7 +77,7 @@ function wish(generation: bigint, more: object = {}): ReturnType<typeof desired>
 describe("volumes of a container", { skip, concurrency: false }, () => {
   it("keep what was written, fill up, and go when another generation is there", async () => {
     await using world = await AppWorld.open();
-    bringContent(world);
+    bringContent(world, ids.content);
     world.desire(wish(0n));
     let lines = await world.untilLog(ids.app, /ready/);
     const text = lines.join("\n");
@@ -98,7 +91,7 @@ describe("volumes of a container", { skip, concurrency: false }, () => {
 
     await world.killEngine();
     await world.startEngine();
-    bringContent(world);
+    bringContent(world, ids.content);
     world.desire(wish(0n, { restart: { counter: 1 } }));
     lines = await world.untilLog(ids.app, /root=2 data=2 image=2/);
 

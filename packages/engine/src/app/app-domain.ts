@@ -1,7 +1,7 @@
 import type { Clock, Log, Random } from "@selvedge/base";
 import { Runner } from "@selvedge/reconcile";
 import type { NodeSettings } from "../control/settings/settings.ts";
-import type { AppId, VolumeKey } from "../desired.ts";
+import { type AppId, type VolumeKey, volumeUses } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import type { AppLogOutbox, AppStreams, AppUsages, HostFacts, SecretOpener } from "../ports.ts";
@@ -61,8 +61,8 @@ export function createAppDomain(options: AppDomainOptions): AppDomain {
     if (store.desired.get() !== undefined) found = [];
   };
   const wakeUsers = (key: VolumeKey): void => {
-    for (const { id, foreign } of store.desired.get()?.apps ?? [])
-      if (foreign?.volumes.some((use) => use.key === key)) runner.wake(id);
+    for (const app of store.desired.get()?.apps ?? [])
+      if (volumeUses(app).some((use) => use.key === key)) runner.wake(app.id);
   };
   outbox.follow(reconciler.instances);
   return {

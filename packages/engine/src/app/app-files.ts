@@ -1,5 +1,5 @@
 import type { ext } from "@selvedge/eve-api";
-import { type AppSpec, type NicSpec, volumeName } from "../desired.ts";
+import { type AppSpec, type NicSpec, volumeUses } from "../desired.ts";
 import type { NicStatus } from "../observed.ts";
 import { ContainerConfigError, hostnameOf } from "./container-config.ts";
 import type { Guest, GuestNetwork } from "./hypervisor.ts";
@@ -31,14 +31,15 @@ export function placeVolumes(guest: Guest, { pod }: AppSpec, secrets: ext.AppSec
 }
 
 /**
- * Mounts what an app has on volumes of the node. The first is its root's, which needs nothing but its file
- * system; an image's own files are below what was written over them.
+ * Mounts what an app has on volumes of the node. The first of an app without the extension is its root's,
+ * which needs nothing but its file system; an image's own files are below what was written over them.
  */
-export function mountVolumes(guest: Guest, { foreign }: AppSpec, disks: readonly string[]): void {
-  for (const [at, { form, contentId, readOnly, mountDir }] of (foreign?.volumes ?? []).entries()) {
-    if (at > 0 && mountDir === "") continue;
-    const image = at > 0 && form === "image" ? disks.indexOf(contentId ?? "") : undefined;
-    guest.mountVolume(volumeName(at), at, { image, readOnly: at > 0 && readOnly });
+export function mountVolumes(guest: Guest, spec: AppSpec, disks: readonly string[]): void {
+  for (const [at, { name, form, contentId, readOnly, mountDir }] of volumeUses(spec).entries()) {
+    const root = spec.foreign !== undefined && at === 0;
+    if (!root && mountDir === "") continue;
+    const image = !root && form === "image" ? disks.indexOf(contentId ?? "") : undefined;
+    guest.mountVolume(name, at, { image, readOnly: !root && readOnly });
   }
 }
 

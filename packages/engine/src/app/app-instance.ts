@@ -1,6 +1,6 @@
 import { describeError } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
-import type { AppId, ContentId } from "../desired.ts";
+import { type AppId, type ContentId, volumeUses } from "../desired.ts";
 import type { ContentStatus, NicStatus } from "../observed.ts";
 import { type AppContext, appFolder } from "./app-context.ts";
 import { type AppEventInput, withEvent } from "./app-events.ts";
@@ -186,7 +186,7 @@ export class AppInstance {
       memoryBytes: spec.memoryBytes,
       podIp: ipOf(nics[0]),
       disks: contents,
-      volumes: spec.foreign?.volumes.map(({ key }) => key) ?? [],
+      volumes: volumeUses(spec).map(({ key }) => key),
       prepared: false,
       filesFingerprint: "",
       goingOn: [],
@@ -237,7 +237,7 @@ export class AppInstance {
         ),
       );
     placeVolumes(guest, spec, secrets);
-    if (!machine.prepared && spec.foreign !== undefined && spec.foreign.vm === undefined) {
+    if (!machine.prepared && spec.foreign?.vm === undefined) {
       mountVolumes(guest, spec, machine.disks);
       const { secrets: opener } = this.context;
       this.record = { ...this.record, seeded: await writeSeed(guest, spec, this.record.seeded, opener) };

@@ -1,5 +1,5 @@
 import { ext } from "@selvedge/eve-api";
-import type { AppId, AppSpec, VolumeKey } from "../desired.ts";
+import { type AppId, type AppSpec, type VolumeKey, volumeUses } from "../desired.ts";
 import type { ContentStatus, NicStatus, VolumeStatus } from "../observed.ts";
 import { type AppEnd, type AppRecord, allContainers, type ContainerRecord } from "./app-record.ts";
 import { filesFingerprint, machineFingerprint } from "./container-config.ts";
@@ -145,7 +145,7 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
     return wait(startDelayed, `starts ${wanted.startDelaySeconds} s after the boot of the node`, delayMs);
   const hindrance = contentHindrance(inputs, wanted);
   if (hindrance !== undefined) return { do: "wait", ...hindrance, againMs: undefined };
-  for (const { key, volumeId, readOnly } of wanted.foreign?.volumes ?? []) {
+  for (const { key, volumeId, readOnly } of volumeUses(wanted)) {
     const holder = readOnly ? undefined : inputs.volumeHolder(key);
     if (holder !== undefined)
       return wait("VolumeInUse", `volume ${volumeId} is still app ${holder}'s`, volumeAgainMs);
@@ -202,14 +202,17 @@ function contentHindrance(
 
 function volumeHindrance(
   volume: AppInputs["volume"],
-  { foreign }: AppSpec,
+  wanted: AppSpec,
 ): { reason: string; message: string } | undefined {
-  for (const [at, { key, volumeId }] of (foreign?.volumes ?? []).entries()) {
+  const { foreign } = wanted;
+  for (const [at, { key, volumeId, form }] of volumeUses(wanted).entries()) {
     const status = volume(key);
     if (status?.phase === "failed")
       return { reason: status.reason, message: `volume ${volumeId}: ${status.message}` };
     const disk = status?.phase === "ready" ? status : undefined;
-    if (disk === undefined || (at === 0 && foreign?.vm === undefined && !disk.filesystem))
+    // A root needs its file system, and so does what a Pod mounts unless the disk came with one.
+    const bare = foreign === undefined ? form === "blank" : at === 0 && foreign.vm === undefined;
+    if (disk === undefined || (bare && !disk.filesystem))
       return { reason: "ContainerCreating", message: `making volume ${volumeId}` };
   }
   return undefined;

@@ -1,6 +1,6 @@
 import { describeError, type Millis, millis } from "@selvedge/base";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
-import type { AppId, AppSpec, VolumeKey } from "../desired.ts";
+import { type AppId, type AppSpec, type VolumeKey, volumeUses } from "../desired.ts";
 import type { AppContext } from "./app-context.ts";
 import { foldSpec, foldView, type MachineView } from "./app-fold.ts";
 import { AppInstance } from "./app-instance.ts";
@@ -168,6 +168,12 @@ export class AppReconciler implements Reconciler<AppId> {
     return undefined;
   }
 
+  #isTaken({ id, record }: AppInstance): boolean {
+    return volumeUses(record.spec).some(
+      ({ key, readOnly }) => !readOnly && this.#volumeHolder(id, key) !== undefined,
+    );
+  }
+
   #freeMemory(id: AppId): number {
     let taken = 0;
     for (const [other, app] of this.instances)
@@ -179,6 +185,8 @@ export class AppReconciler implements Reconciler<AppId> {
   async #take(app: AppInstance, step: AppStep): Promise<boolean> {
     switch (step.do) {
       case "launch":
+        // Another app may have taken a volume since this was planned; the next look says so.
+        if (this.#isTaken(app)) return true;
         // Promised before the first await, so that no two passes give the same memory away.
         this.#promised.set(app.id, app.record.spec.memoryBytes);
         await app.launch();

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Instant } from "@selvedge/base";
 import { ext } from "@selvedge/eve-api";
+import { volumeUses } from "../desired.ts";
 import type { AppStatus, ContentStatus } from "../observed.ts";
 import { type AppStep, startDelayed } from "./app-plan.ts";
 import {
@@ -66,12 +67,7 @@ export function reportApp(inputs: ReportInputs): { status: AppStatus; record: Ap
     displayName: spec.displayName,
     state: stateOf(inputs, phase),
     report,
-    volumes: [
-      ...new Set([
-        ...(record.machine?.volumes ?? []),
-        ...(spec.foreign?.volumes ?? []).map(({ key }) => key),
-      ]),
-    ],
+    volumes: [...new Set([...(record.machine?.volumes ?? []), ...volumeUses(spec).map(({ key }) => key)])],
     errors: inputs.refusal === undefined ? [] : [inputs.refusal],
   };
   return { status, record };

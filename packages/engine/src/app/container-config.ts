@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
 import { ext } from "@selvedge/eve-api";
-import { type AppSpec, volumeName } from "../desired.ts";
+import { type AppSpec, volumeName, volumeUses } from "../desired.ts";
 import type { ImageConfig } from "../observed.ts";
 import type { ContainerStart } from "./hypervisor.ts";
 
@@ -101,8 +101,14 @@ function mountOf(spec: AppSpec, mount: ext.VolumeMount): ContainerStart["mounts"
       `subPath ${mount.subPath} of volume ${mount.volume} must not contain .. or :`,
     );
   const files = volume.source.case === "files" || volume.source.case === "secretFiles";
+  const { source } = volume;
+  // Two names of one claim are one disk.
+  const disk =
+    spec.foreign === undefined && source.case === "nodeVolume"
+      ? volumeUses(spec).find(({ volumeId }) => volumeId === source.value.volumeId.toLowerCase())
+      : undefined;
   return {
-    volume: mount.volume,
+    volume: disk?.name ?? mount.volume,
     path: mount.mountPath,
     subPath: mount.subPath,
     // As Kubernetes has it since files of ConfigMaps and Secrets are shared by all containers.
@@ -191,8 +197,9 @@ export function machineFingerprint(spec: AppSpec): string {
     ...[name, networkId, mac ?? ""],
     ...(address === undefined ? [] : [address]),
   ]);
-  const { vcpus, memoryBytes, restartCounter, purgeCounter, foreign } = spec;
-  const own = foreign === undefined ? [] : [foreign.volumes, foreign.vm];
+  const { vcpus, memoryBytes, restartCounter, purgeCounter, foreign, podVolumes } = spec;
+  const pod = podVolumes === undefined ? [] : [podVolumes.map(({ key, name }) => [key, name])];
+  const own = foreign === undefined ? pod : [foreign.volumes, foreign.vm];
   return hash([JSON.stringify([images, nics, vcpus, memoryBytes, restartCounter, purgeCounter, ...own])]);
 }
 

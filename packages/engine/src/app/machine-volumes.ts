@@ -1,5 +1,5 @@
 /** Which disks an app's machine is started with. */
-import { type AppSpec, volumeName } from "../desired.ts";
+import { type AppSpec, volumeUses } from "../desired.ts";
 import type { AppContext } from "./app-context.ts";
 import { allContainers } from "./app-record.ts";
 import type { VmSpec } from "./hypervisor.ts";
@@ -9,7 +9,7 @@ import { vmSeed } from "./seed/vm-seed.ts";
 /** Contents whose read-only root images the machine needs, each once: a virtual machine has its own on volumes. */
 export function rootContents(spec: AppSpec): string[] {
   if (spec.foreign?.vm !== undefined) return [];
-  const below = (spec.foreign?.volumes ?? []).flatMap(({ form, contentId }) =>
+  const below = volumeUses(spec).flatMap(({ form, contentId }) =>
     form === "image" && contentId !== undefined ? [contentId] : [],
   );
   return [...new Set([...allContainers(spec).map(({ container }) => container.contentTreeId), ...below])];
@@ -23,9 +23,9 @@ export async function machineVolumes(
   { store, secrets }: Pick<AppContext, "store" | "secrets">,
 ): Promise<Pick<VmSpec, "volumes" | "vm">> {
   const { foreign } = spec;
-  const volumes = (foreign?.volumes ?? []).map(({ key, readOnly, form }, at) => {
+  const volumes = volumeUses(spec).map(({ key, readOnly, form, name }) => {
     const status = store.volumes.get(key);
-    if (status?.phase !== "ready") throw new Error(`${volumeName(at)} is not there any more`);
+    if (status?.phase !== "ready") throw new Error(`volume ${name} is not there any more`);
     return { path: status.path, readOnly: readOnly || form === "cdrom", cdrom: form === "cdrom" };
   });
   if (foreign?.vm === undefined) return { volumes, vm: undefined };

@@ -1,10 +1,19 @@
 import { createHash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
 import { type app as appApi, type config, ext, getExtension } from "@selvedge/eve-api";
-import type { AppId, AppSpec, ContentSpec, ForeignApp, NicSpec, VolumeSpec } from "../desired.ts";
+import type {
+  AppId,
+  AppSpec,
+  ContentSpec,
+  ForeignApp,
+  NamedVolumeUse,
+  NicSpec,
+  VolumeSpec,
+} from "../desired.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
 import { type Hindrance, refuseShared, translateForeign } from "./translate-foreign.ts";
 import { translateNics } from "./translate-nics.ts";
+import { podVolumesOf } from "./translate-pod-volumes.ts";
 
 export interface AppContext {
   readonly contents: readonly ContentSpec[];
@@ -47,7 +56,7 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
   if (vcpus > vcpusMax)
     throw new ConfigFault(`${field}.fixedresources.vcpus`, `${vcpus} are more than ${vcpusMax}`);
   const { nics, fault } = translateNics(item, `${field}.interfaces`);
-  const { pod, foreign, hindrance: own } = podOf(item, field, context);
+  const { pod, foreign, podVolumes, hindrance: own } = podOf(item, field, context);
   const hindrance = own ?? nicHindrance(field, nics, fault);
   const spec = {
     id: id as AppId,
@@ -64,6 +73,7 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     pod,
     ...(hindrance === undefined ? {} : { hindrance }),
     foreign,
+    ...(podVolumes.length > 0 ? { podVolumes } : {}),
   };
   return { ...spec, revision: revisionOf(spec) };
 }
@@ -99,12 +109,13 @@ function getPod(item: appApi.AppInstanceConfig, field: string): ext.AppExtension
 interface PodParts {
   readonly pod: ext.AppExtension;
   readonly foreign: ForeignApp | undefined;
+  readonly podVolumes: readonly NamedVolumeUse[];
   readonly hindrance: Hindrance | undefined;
 }
 
 function podOf(item: appApi.AppInstanceConfig, field: string, context: AppContext): PodParts {
   const pod = getPod(item, field);
-  if (pod === undefined) return translateForeign(item, field, context);
+  if (pod === undefined) return { ...translateForeign(item, field, context), podVolumes: [] };
   const containers = [...pod.initContainers, ...pod.containers];
   if (pod.containers.length === 0) throw new ConfigFault(`${field}.(50001).containers`, "there is none");
   unique(`${field}.(50001).containers`, containers, ({ name }) => name);
@@ -116,6 +127,7 @@ function podOf(item: appApi.AppInstanceConfig, field: string, context: AppContex
     return known.has(id) ? [] : [context.missing.get(id) ?? `${at}: no contentInfo has uuid ${id}`];
   });
   const [first] = missing;
-  const hindrance = first === undefined ? undefined : { reason: "MissingReference", message: first };
-  return { pod, foreign: undefined, hindrance };
+  const { podVolumes, hindrance: unmade } = podVolumesOf(pod, `${field}.(50001)`, context);
+  const hindrance = first === undefined ? unmade : { reason: "MissingReference", message: first };
+  return { pod, foreign: undefined, podVolumes, hindrance };
 }

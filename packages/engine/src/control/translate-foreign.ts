@@ -24,7 +24,7 @@ export interface ForeignParts {
 type App = appApi.AppInstanceConfig;
 
 /** Disks of an app; a bus has no room for more. */
-const volumesMax = 12;
+export const volumesMax = 12;
 
 export function translateForeign(item: App, field: string, context: ForeignContext): ForeignParts {
   const refs = item.volumeRefList;

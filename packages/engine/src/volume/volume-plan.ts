@@ -1,6 +1,6 @@
 import { between, type Instant, type Millis, minutes } from "@selvedge/base";
 import type { AppId, DesiredState, VolumeForm, VolumeKey, VolumeSpec } from "../desired.ts";
-import { volumeKey } from "../desired.ts";
+import { volumeKey, volumeUses } from "../desired.ts";
 import type { AppStatus, ContentStatus, VolumeStatus } from "../observed.ts";
 
 /** A record beside each volume; written last, so that it vouches for the file. */
@@ -71,11 +71,11 @@ export function usesOf(
 ): VolumeUses {
   const apps = new Set(statuses.flatMap(({ id, volumes }) => (volumes.includes(key) ? [id] : [])));
   let mounted = false;
-  for (const { id, foreign } of desired.apps)
-    for (const use of foreign?.volumes ?? []) {
+  for (const app of desired.apps)
+    for (const use of volumeUses(app)) {
       if (use.key !== key) continue;
-      apps.add(id);
-      mounted ||= use.mountDir !== "" && foreign?.vm === undefined;
+      apps.add(app.id);
+      mounted ||= use.mountDir !== "" && app.foreign?.vm === undefined;
     }
   return { apps, mounted };
 }

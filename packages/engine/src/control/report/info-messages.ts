@@ -2,7 +2,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ext, info, infoCommon, setExtension } from "@selvedge/eve-api";
-import type { AppId, AppSpec } from "../../desired.ts";
+import { type AppId, type AppSpec, volumeUses } from "../../desired.ts";
 import type { AppStatus, NicStatus } from "../../observed.ts";
 import { plugInfos } from "./plug-info.ts";
 
@@ -53,7 +53,7 @@ export function appInfo(
       entities: [{ entity: Entity.APP_INSTANCE, entityId: status.id, entityName: status.displayName }],
     })),
     ...(report.startedAt > 0n ? { bootTime: timestampFromMs(Number(report.startedAt)) } : {}),
-    volumeRefs: spec?.foreign?.volumes.map(({ volumeId }) => volumeId) ?? [],
+    volumeRefs: spec === undefined ? [] : volumeUses(spec).map(({ volumeId }) => volumeId),
   });
   setExtension(value, ext.AppReportSchema, report);
   return infoMessage(node, ZInfoTypes.ZiApp, { case: "ainfo", value });
