@@ -14,6 +14,7 @@ interface Mounting {
   readonly script: string;
   readonly readOnly?: boolean;
   readonly subPath?: string;
+  readonly user?: bigint;
 }
 
 /** A Pod whose containers all mount the claim on /data. */
@@ -24,9 +25,10 @@ function pod(id: AppId, volumeId: string, ...mountings: readonly Mounting[]): ap
   );
   const extension = create(ext.AppExtensionSchema, {
     name: "writer",
-    containers: mountings.map(({ container, script, readOnly = false, subPath = "" }) => ({
+    containers: mountings.map(({ container, script, readOnly = false, subPath = "", user = 0n }) => ({
       ...{ name: container, image: "busybox", contentTreeId: ids.content },
       command: ["/bin/sh", "-c", `trap 'exit 0' TERM; ${script}; sleep 1000 & wait`],
+      securityContext: { runAsUser: user },
       volumeMounts: [{ volume: "data", mountPath: "/data", readOnly, subPath }],
     })),
     volumes: [{ name: "data", source: { case: "nodeVolume", value: { volumeId } } }],
@@ -49,13 +51,15 @@ describe("a Pod's volume of the node", { skip, timeout: 600_000 }, () => {
       { container: "main", script: "mkdir -p /data/sub; echo kept > /data/sub/file; echo wrote" },
       { container: "below", subPath: "sub", script: "until cat /data/file; do sleep 0.1; done" },
       { container: "reader", readOnly: true, script: "touch /data/x || echo refused" },
+      { container: "guest", user: 101n, script: "touch /data/own && echo owned" },
     );
     const second = pod(ids.other, ids.data.toUpperCase(), {
       container: "main",
       script: 'echo "found $(cat /data/sub/file)"; ls /data/x || echo clean',
     });
     world.desire(wish(first));
-    for (const line of [/main: wrote/, /below: kept/, /reader: refused/]) await world.untilLog(ids.app, line);
+    for (const line of [/main: wrote/, /below: kept/, /reader: refused/, /guest: owned/])
+      await world.untilLog(ids.app, line);
 
     world.desire(wish(second, first));
     const held = await world.until(ids.other, (it) => it?.report.reason === "VolumeInUse");

@@ -100,6 +100,8 @@ describe("a blank volume", { skip }, () => {
       execFileSync("dumpe2fs", ["-h", join(at.folder, "v.img")]).toString(),
       /Filesystem state: +clean/,
     );
+    const root = execFileSync("debugfs", ["-R", "stat /", join(at.folder, "v.img")], { stdio: "pipe" });
+    assert.match(root.toString(), /Type: directory +Mode: +0777/);
     await assert.rejects(at.driver.blank("v.img", mib), /EEXIST/);
   });
 });

@@ -61,7 +61,7 @@ export function containerOf(
         volume: mount.name,
         mountPath: mount.mountPath,
         subPath: mount.subPathExpr === undefined ? (mount.subPath ?? "") : resolve(mount.subPathExpr),
-        readOnly: mount.readOnly ?? false,
+        readOnly: mount.readOnly === true || claimIsReadOnly(pod, mount.name),
       }),
     ),
     ...optional("liveness", probe(container.livenessProbe)),
@@ -141,6 +141,11 @@ function httpOf(container: Container, action: HttpGetAction): ext.HttpGetAction 
     host: action.host ?? "",
     headers: (action.httpHeaders ?? []).map((header) => create(ext.HeaderSchema, header)),
   });
+}
+
+/** A claim that the Pod takes for reading is so in each container. */
+function claimIsReadOnly({ spec }: Pod, volume: string): boolean {
+  return spec.volumes?.find(({ name }) => name === volume)?.persistentVolumeClaim?.readOnly ?? false;
 }
 
 /** A port by number, or by the name the container gives it. */

@@ -51,6 +51,24 @@ describe("volumes", () => {
     });
   }
 
+  it("can be a claim's, by the volume of this node that it has, for reading only when the Pod says so", () => {
+    const uid = "33333333-0000-4000-8000-000000000000";
+    const spec = { claimRef: { namespace: "shop", name: "data" }, capacity: { storage: "1Mi" } };
+    const nodeVolumes = [{ kind: "PersistentVolume", metadata: { name: "pv", uid }, spec }] as never;
+    for (const readOnly of [false, true]) {
+      const volumes: Volume[] = [{ name: "v", persistentVolumeClaim: { claimName: "data", readOnly } }];
+      const mounting = one({ volumeMounts: [{ name: "v", mountPath: "/data" }] });
+      const { app, config, extension } = render([pod({ ...mounting, volumes })], { nodeVolumes });
+      assert.deepEqual(
+        extension.volumes.map(({ source }) => source.case === "nodeVolume" && source.value.volumeId),
+        [uid],
+      );
+      assert.equal(extension.containers[0]?.volumeMounts[0]?.readOnly, readOnly);
+      assert.equal(app.volumeRefList.find((ref) => ref.uuid === uid)?.mountDir, "/data");
+      assert.equal(config.volumes.find((volume) => volume.uuid === uid)?.maxsizebytes, 2n ** 20n);
+    }
+  });
+
   it("that hold a secret are sealed whole", () => {
     const volumes: Volume[] = [
       { name: "s", secret: { secretName: "login" } },

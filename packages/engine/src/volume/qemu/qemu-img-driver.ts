@@ -42,7 +42,10 @@ export class QemuImgDriver implements VolumeDriver {
   async format(path: string, signal: AbortSignal): Promise<void> {
     const features = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
     const options = ["-q", "-F", "-t", "ext4", "-I", "256", "-m", "0", "-E", features];
-    await run("mke2fs", [...options, this.#disk.absolute(path)], signal);
+    const image = this.#disk.absolute(path);
+    await run("mke2fs", [...options, image], signal);
+    // As an empty directory of a Pod is: containers of any user write to it.
+    await run("debugfs", ["-w", "-R", "set_inode_field / mode 040777", image], signal);
   }
 
   async isBlank(path: string): Promise<boolean> {
