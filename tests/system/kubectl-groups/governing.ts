@@ -1,6 +1,7 @@
 /** Commands about who may and about nodes: auth, certificate, token, cordon, drain, taint. */
 import assert from "node:assert/strict";
 import { run } from "../../../packages/harness/src/real/local-system.ts";
+import { waitFor } from "../../../packages/harness/src/real/wait.ts";
 import type { Group } from "./group.ts";
 
 const auth: Group = async ({ kubectl, namespace, minor }) => {
@@ -52,7 +53,8 @@ const certificate: Group = async ({ kubectl, namespace, file }) => {
   assert.match(await kubectl.ok("get", "csr", yes), /Pending/);
   assert.match(await kubectl.ok("certificate", "approve", yes), /approved/);
   assert.match(await kubectl.ok("certificate", "deny", no), /denied/);
-  await kubectl.ok("wait", "--for=jsonpath={.status.certificate}", `csr/${yes}`, "--timeout=30s");
+  const issued = ["get", "csr", yes, "-o", "jsonpath={.status.certificate}"];
+  await waitFor("the certificate", async () => (await kubectl.ok(...issued)) || undefined);
   assert.match(await kubectl.ok("get", "csr"), new RegExp(`${no} .*Denied[\\s\\S]*${yes} .*Approved,Issued`));
   await kubectl.ok("delete", "csr", yes, no);
 };

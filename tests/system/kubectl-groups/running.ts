@@ -62,7 +62,7 @@ const attach: Group = async ({ kubectl }) => {
   await using attached = kubectl.follow("attach", pod);
   await using forward = kubectl.follow("port-forward", pod, ":8080");
   const [, port] = await forward.until(/Forwarding from 127\.0\.0\.1:(\d+)/);
-  assert.match(await page(Number(port), "/"), /Hello from node-1/);
+  assert.match(await page(Number(port), "/"), /Hello from the edge/);
   await attached.until(/hello: page for/);
 };
 
