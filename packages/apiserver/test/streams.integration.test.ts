@@ -340,16 +340,18 @@ describe("client libraries", () => {
   }
 });
 
-const promised = (
+/** A function, so that it is there for tests that begin while a later kubectl is still being fetched. */
+function promised(
   file: string,
   args: readonly string[],
   options: object,
-): Promise<{ stdout: string; stderr: string }> =>
-  new Promise((resolve) => {
+): Promise<{ stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
     execFile(file, args, options, (_error, stdout, stderr) =>
       resolve({ stdout: String(stdout), stderr: String(stderr) }),
     );
   });
+}
 
 function terminalMissing(): string | false {
   try {
