@@ -1,4 +1,6 @@
-import { globSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeError } from "@selvedge/base";
 import { prepareGuest } from "../guest.ts";
@@ -53,18 +55,7 @@ async function runGroups(
   io: Io,
   signal: AbortSignal,
 ): Promise<number> {
-  let worst = 0;
-  if (checks) {
-    const bin = join(checkout, "node_modules", ".bin");
-    for (const [label, command, args] of [
-      ["types", join(bin, "tsc"), ["-p", "tsconfig.json"]],
-      ["types, isomorphic", join(bin, "tsc"), ["-p", "tsconfig.isomorphic.json"]],
-      ["lint", join(bin, "biome"), ["check", "--diagnostic-level=error", "."]],
-    ] as const) {
-      io.err(`== ${label}`);
-      worst = Math.max(worst, await runInherited(command, args, { cwd: checkout, signal }));
-    }
-  }
+  const failed: Failed[] = checks ? await runChecks(io, signal) : [];
   for (const name of names) {
     const files = (groups[name] ?? []).flatMap((pattern) =>
       globSync(pattern, { cwd: checkout, exclude: (path) => path.includes("node_modules") }),
@@ -76,18 +67,59 @@ async function runGroups(
     if (name === "integration" || name === "interop" || name === "system") await tryGuest(io, signal);
     io.err(`== ${name}: ${files.length} files`);
     // Groups that start real programs share the host's network and memory: one file at a time.
-    const concurrency = name === "unit" || name === "sim" ? "2" : "1";
+    failed.push(...(await runFiles(name, files.sort(), name === "unit" || name === "sim" ? 2 : 1, signal)));
+  }
+  // Whoever reads only the end of a long run finds there what to mend.
+  for (const { what, report } of failed) io.err(`== failed: ${what}\n${report}`);
+  return Math.max(0, ...failed.map(({ code }) => code));
+}
+
+/** A check or a group of tests that did not pass. */
+interface Failed {
+  readonly what: string;
+  readonly code: number;
+  readonly report: string;
+}
+
+async function runChecks(io: Io, signal: AbortSignal): Promise<Failed[]> {
+  const bin = join(checkout, "node_modules", ".bin");
+  const failed: Failed[] = [];
+  for (const [what, command, args] of [
+    ["types", join(bin, "tsc"), ["-p", "tsconfig.json"]],
+    ["types, isomorphic", join(bin, "tsc"), ["-p", "tsconfig.isomorphic.json"]],
+    ["lint", join(bin, "biome"), ["check", "--diagnostic-level=error", "."]],
+  ] as const) {
+    io.err(`== ${what}`);
+    const code = await runInherited(command, args, { cwd: checkout, signal });
+    if (code !== 0) failed.push({ what, code, report: "See above, at its own heading." });
+  }
+  return failed;
+}
+
+async function runFiles(
+  what: string,
+  files: readonly string[],
+  concurrency: number,
+  signal: AbortSignal,
+): Promise<Failed[]> {
+  const folder = await mkdtemp(join(tmpdir(), "selvedge-failures-"));
+  try {
+    const path = join(folder, "failures");
+    const reporters = [
+      ["spec", "stdout"],
+      [join(import.meta.dirname, "failures.ts"), path],
+    ].flatMap(([reporter, to]) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${to}`]);
     const code = await runInherited(
       nodeBinary,
-      ["--test", `--test-concurrency=${concurrency}`, ...files.sort()],
-      {
-        cwd: checkout,
-        signal,
-      },
+      ["--test", `--test-concurrency=${concurrency}`, ...reporters, ...files],
+      { cwd: checkout, signal },
     );
-    worst = Math.max(worst, code);
+    if (code === 0) return [];
+    const report = existsSync(path) ? await readFile(path, "utf8") : "";
+    return [{ what, code, report: report === "" ? `It ended with ${code} and named no test.` : report }];
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
-  return worst;
 }
 
 /** Tests that boot the guest find it built, or skip and say so. */
