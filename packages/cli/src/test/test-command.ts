@@ -1,4 +1,4 @@
-import { existsSync, globSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,15 +7,7 @@ import { prepareGuest } from "../guest.ts";
 import { type Command, type Io, UsageError } from "../io.ts";
 import { checkout, harnessMain, nodeBinary } from "../layout.ts";
 import { runInherited } from "../processes.ts";
-
-/** Which files belong to which group of tests, in the order they run. */
-const groups: Readonly<Record<string, readonly string[]>> = {
-  unit: ["packages/*/src/**/*.test.ts", "tools/**/*.test.ts"],
-  sim: ["tests/sim/**/*.test.ts"],
-  integration: ["packages/*/test/**/*.integration.test.ts", "tests/integration/**/*.test.ts"],
-  system: ["tests/system/**/*.test.ts"],
-  interop: ["tests/interop/**/*.test.ts"],
-};
+import { filesOfGroup, groupNames } from "./groups.ts";
 
 const help = `Usage: ./selvedge test [unit|sim|integration|system|interop|all]
        ./selvedge test vectors [DIR]
@@ -39,13 +31,11 @@ export const testCommand: Command = {
         signal,
       });
     }
-    if (what !== "all" && groups[what] === undefined) {
-      throw new UsageError(
-        `unknown tests ${JSON.stringify(what)}; one of ${Object.keys(groups).join(", ")}, all`,
-      );
+    if (what !== "all" && !groupNames.includes(what)) {
+      throw new UsageError(`unknown tests ${JSON.stringify(what)}; one of ${groupNames.join(", ")}, all`);
     }
     if (rest.length > 0) throw new UsageError(`one group at a time; ${rest.join(" ")} is too much`);
-    return await runGroups(what === "all" ? Object.keys(groups) : [what], what === "all", io, signal);
+    return await runGroups(what === "all" ? groupNames : [what], what === "all", io, signal);
   },
 };
 
@@ -57,17 +47,11 @@ async function runGroups(
 ): Promise<number> {
   const failed: Failed[] = checks ? await runChecks(io, signal) : [];
   for (const name of names) {
-    const files = (groups[name] ?? []).flatMap((pattern) =>
-      globSync(pattern, { cwd: checkout, exclude: (path) => path.includes("node_modules") }),
-    );
-    if (files.length === 0) {
-      io.err(`== ${name}: there are no such tests yet`);
-      continue;
-    }
+    const files = filesOfGroup(name);
     if (name === "integration" || name === "interop" || name === "system") await tryGuest(io, signal);
     io.err(`== ${name}: ${files.length} files`);
     // Groups that start real programs share the host's network and memory: one file at a time.
-    failed.push(...(await runFiles(name, files.sort(), name === "unit" || name === "sim" ? 2 : 1, signal)));
+    failed.push(...(await runFiles(name, files, name === "unit" || name === "sim" ? 2 : 1, signal)));
   }
   // Whoever reads only the end of a long run finds there what to mend.
   for (const { what, report } of failed) io.err(`== failed: ${what}\n${report}`);
