@@ -175,7 +175,7 @@ describe("LinkMux", () => {
     const { controller, engine, sockets, clock } = idleWorld();
     await clock.pass(hours(24));
     const frames = sockets[0].frames + sockets[1].frames;
-    assert.ok(frames <= 2 * (86_400 / 120) + 2, `${frames} frames a day`);
+    assert.ok(frames <= 2 * (86_400 / 180) + 2, `${frames} frames a day`);
     controller.close();
     await engine.closed;
   });

@@ -25,12 +25,12 @@ const streamsMax = 200;
 const frameMax = frameBytesMax + 64 * 1024;
 /**
  * Silence after which an end asks whether the other is there: often enough to keep a NAT's entry (the
- * shortest that are common forget after 240 s), rare enough that an idle link costs a node 0.16 MB a day,
+ * shortest that are common forget after 240 s), rare enough that an idle link costs a node 0.2 MB a day,
  * headers included. The node asks first, because what is between it and the world forgets first; its question
  * is an answer to the controller.
  */
-const nodeAsksAfter: Millis = seconds(120);
-const controllerAsksAfter: Millis = seconds(150);
+const nodeAsksAfter: Millis = seconds(180);
+const controllerAsksAfter: Millis = seconds(210);
 /** No answer by then means that the connection is dead although nobody said so. */
 const answerMax: Millis = seconds(20);
 /** How long the other end may take to answer an open. */
