@@ -44,6 +44,7 @@ export async function startLeading(options: LeadingOptions): Promise<Leading> {
       ...{ gateway: durable(controller.gateway, records), registry: controller.images },
       ...{
         clock,
+        random,
         log: log.child("devices"),
         tls: () => pki.deviceServer,
         ticketSecret: pki.secret("tickets"),

@@ -37,7 +37,7 @@ describe("the device port", () => {
 
   const start = async (at: number): Promise<void> => {
     listener = new DeviceListener({
-      ...{ clock, log, ticketSecret, tls: () => shown.deviceServer },
+      ...{ clock, random, log, ticketSecret, tls: () => shown.deviceServer },
       gateway: {
         handle: async (request) => {
           asked.push(request);
@@ -105,7 +105,9 @@ describe("the device port", () => {
     assert.equal(asked.at(-1)?.remote, "127.0.0.1");
     await assert.rejects(door.send("POST", path, Buffer.alloc(20_000_000)));
     fail = true;
-    assert.equal((await door.send("POST", path, Buffer.alloc(1))).status, 500);
+    const failed = await door.send("POST", path, Buffer.alloc(1));
+    assert.equal(failed.status, 500);
+    assert.match(failed.headers["x-request-id"] ?? "", /^[0-9a-f-]{36}$/);
     fail = false;
     door.agent.destroy();
   });

@@ -36,13 +36,12 @@ export function empty(status: number, headers: Readonly<Record<string, string>> 
 }
 
 /** Says in a line of text what was wrong: people read it in a node's log. */
-export function refusal(refused: Refused, requestId: string): DeviceResponse {
+export function refusal(refused: Refused): DeviceResponse {
   const { status, message: text, retryAfter } = refused;
   return {
     status,
     headers: {
       "content-type": "text/plain; charset=utf-8",
-      "x-request-id": requestId,
       ...(retryAfter === undefined ? {} : { "retry-after": `${retryAfter}` }),
     },
     body: new TextEncoder().encode(`${text}\n`),

@@ -53,7 +53,12 @@ describe("a poll for the configuration", () => {
     assert.equal(response.configHash, "h1");
     assert.ok(response.config);
     const unchanged = await box.poll("h1");
-    assert.deepEqual([unchanged.status, unchanged.body.length, unchanged.headers], [304, 0, {}]);
+    assert.deepEqual([unchanged.status, unchanged.body.length], [304, 0]);
+    assert.deepEqual(
+      Object.keys(unchanged.headers),
+      ["x-request-id"],
+      "a type of nothing would confuse a box",
+    );
   });
 
   it("that changes nothing is answered from memory, and a changed configuration at once", async () => {
@@ -117,7 +122,8 @@ describe("a report", () => {
       await using both = await enrolled();
       const { world, box } = both;
       const answer = await world.request(name, envelope(box.device, payload), { node: box.id, app });
-      assert.deepEqual([answer.status, answer.body.length, answer.headers], [endpoints[name].success, 0, {}]);
+      assert.deepEqual([answer.status, answer.body.length], [endpoints[name].success, 0]);
+      assert.deepEqual(Object.keys(answer.headers), ["x-request-id"]);
       assert.deepEqual(
         world.reported.map((one) => [one.what, one.node]),
         what === undefined ? [] : [[what, box.id]],

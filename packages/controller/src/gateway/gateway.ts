@@ -9,7 +9,7 @@
  * never answered with a 4xx that makes it drop the message.
  */
 import { create, toBinary } from "@bufbuild/protobuf";
-import { type Clock, describeError, type Log, MetricRegistry, type Random, uuid } from "@selvedge/base";
+import { type Clock, describeError, type Log, MetricRegistry, type Random } from "@selvedge/base";
 import {
   attest,
   config,
@@ -40,9 +40,11 @@ import { GatewayMetrics, type PollProof } from "./gateway-metrics.ts";
 import { EscrowError } from "./key-escrow.ts";
 import { LinkHandshakes } from "./link-handshakes.ts";
 import type { KnownNode, NodeDirectory, RegistrationOutcome } from "./node-directory.ts";
+import { PollMemory, type RememberedPoll } from "./poll-memory.ts";
 import { Refusals } from "./refusals.ts";
 import { readRegistration } from "./registration.ts";
 import { parse, takeReport } from "./reports.ts";
+import { requestIdHeader, requestIdOf } from "./request-id.ts";
 import { SignedConfigs } from "./signed-configs.ts";
 
 export interface GatewayOptions {
@@ -61,16 +63,6 @@ export interface GatewayOptions {
   readonly metrics?: MetricRegistry;
 }
 
-/** What is remembered of a node between two polls. */
-interface LastPoll {
-  readonly node: KnownNode;
-  readonly body: Uint8Array;
-  readonly configHash: string;
-  readonly token: Uint8Array;
-}
-
-/** A hash, a token and a signature; a longer poll is not remembered, so that nobody can make us hold much. */
-const pollMax = 1024;
 /** What a node is told when the fault is ours: it tries again. */
 const retrySeconds = 10;
 
@@ -78,7 +70,7 @@ export class Gateway implements DeviceGateway, Disposable {
   readonly refusals: Refusals;
   readonly #options: GatewayOptions;
   readonly #signed = new SignedConfigs();
-  readonly #polls = new Map<NodeId, LastPoll>();
+  readonly #polls = new PollMemory();
   readonly #links: LinkHandshakes;
   readonly #metrics: GatewayMetrics;
   readonly #stopListening: () => void;
@@ -101,30 +93,64 @@ export class Gateway implements DeviceGateway, Disposable {
   }
 
   async handle(request: DeviceRequest): Promise<DeviceResponse> {
+    const requestId = requestIdOf(request.headers, this.#options.random);
     const path = request.target.split("?", 1)[0] ?? "";
-    const match = matchEndpoint(path);
-    const answer = await this.#answered(match, path, request);
-    this.#metrics.request(match?.name, answer.status);
-    return answer;
+    const poll = this.#polls.of(request.method, path, request.body);
+    const match = poll === undefined ? matchEndpoint(path) : undefined;
+    const name = poll === undefined ? match?.name : "config";
+    const answer =
+      poll === undefined
+        ? await this.#answered(match, path, request, requestId)
+        : this.#unchanged(poll, request, requestId);
+    this.#metrics.request(name, answer.status);
+    this.#note(name, poll?.node.id ?? match?.node, answer.status, requestId);
+    return { ...answer, headers: { ...answer.headers, [requestIdHeader]: requestId } };
+  }
+
+  /** A poll that was verified before: it costs no signature, so a stranger behind its address does not stop it. */
+  #unchanged(poll: RememberedPoll, request: DeviceRequest, requestId: string): DeviceResponse {
+    const { reports, clock } = this.#options;
+    reports.seen(poll.node.id, clock.now());
+    const answer = this.#config(poll, "remembered");
+    return "reason" in answer ? this.#refuse(request, answer, requestId, poll.node.id) : answer;
   }
 
   async #answered(
     match: EndpointMatch | undefined,
     path: string,
     request: DeviceRequest,
+    requestId: string,
   ): Promise<DeviceResponse> {
     const fault = match === undefined ? notFound(path) : this.#fault(match, request);
-    if (match === undefined || fault !== undefined) return this.#refuse(request, fault ?? notFound(path));
+    if (match === undefined || fault !== undefined) {
+      return this.#refuse(request, fault ?? notFound(path), requestId);
+    }
     try {
       const answer = await this.#answer(match, request);
-      return "reason" in answer ? this.#refuse(request, answer, match.node) : answer;
+      return "reason" in answer ? this.#refuse(request, answer, requestId, match.node) : answer;
     } catch (error) {
       if (error instanceof BusyError) return again();
-      if (error instanceof ExtensionError) return this.#refuse(request, unusable(error.message), match.node);
+      if (error instanceof ExtensionError) {
+        return this.#refuse(request, unusable(error.message), requestId, match.node);
+      }
       // The node is not at fault: whatever it sent, it shall send again.
-      this.#options.log.error("request failed", { path, node: match.node, error: describeError(error) });
+      const of = { path, node: match.node, requestId };
+      this.#options.log.error("request failed", { ...of, error: describeError(error) });
       return again();
     }
+  }
+
+  /** What made or proved a node is told always; the rest, which comes all day, to whoever asks for it. */
+  #note(
+    endpoint: EndpointName | undefined,
+    node: NodeId | undefined,
+    status: number,
+    requestId: string,
+  ): void {
+    const { log } = this.#options;
+    const of = { endpoint, node, status, requestId };
+    if (status < 300 && (endpoint === "register" || endpoint === "attest")) log.info("answered", of);
+    else log.debug("answered", of);
   }
 
   acceptLink(node: NodeId, socket: LinkSocket): void {
@@ -143,10 +169,7 @@ export class Gateway implements DeviceGateway, Disposable {
     if (body.length > endpoint.bodyMax) {
       return { status: 413, reason: "oversize", message: `the most is ${endpoint.bodyMax} bytes` };
     }
-    // A poll that was verified before costs nothing to answer, so a stranger behind the same address does
-    // not stop it.
-    const exhausted = this.refusals.exhausted(remote, match.name === "register", match.node);
-    if (!exhausted || this.#lastPoll(match, body) !== undefined) return undefined;
+    if (!this.refusals.exhausted(remote, match.name === "register", match.node)) return undefined;
     return {
       status: 429,
       reason: "rate",
@@ -167,11 +190,6 @@ export class Gateway implements DeviceGateway, Disposable {
         return "reason" in read ? read : registered(await directory.register(read));
       }
       default:
-    }
-    const poll = this.#lastPoll(match, request.body);
-    if (poll !== undefined) {
-      reports.seen(poll.node.id, clock.now());
-      return this.#config(poll, "remembered");
     }
     const proved = authenticate(request.body, directory);
     if (proved.type === "refused") return deleted(match.name, proved.refused);
@@ -199,10 +217,8 @@ export class Gateway implements DeviceGateway, Disposable {
       case "config": {
         const asked = parse(config.ConfigRequestSchema, payload);
         if (asked === undefined) return unreadable("ConfigRequest");
-        const { configHash, integrityToken: token } = asked;
-        // The request's own memory may be a part of something larger, which must not be kept alive.
-        const poll = { node, body: body.slice(), configHash, token: token.slice() };
-        if (body.length <= pollMax) this.#polls.set(node.id, poll);
+        const poll = { node, configHash: asked.configHash, token: new Uint8Array(asked.integrityToken) };
+        this.#polls.keep(poll, body);
         return this.#config(poll, "verified");
       }
       case "attest": {
@@ -225,17 +241,7 @@ export class Gateway implements DeviceGateway, Disposable {
     }
   }
 
-  /**
-   * The last poll of this node, when this request is the same to the byte and so as good as its signature
-   * was.
-   */
-  #lastPoll({ name, node: id }: EndpointMatch, body: Uint8Array): LastPoll | undefined {
-    if (name !== "config" || id === undefined) return undefined;
-    const poll = this.#polls.get(id);
-    return poll !== undefined && Buffer.compare(poll.body, body) === 0 ? poll : undefined;
-  }
-
-  #config(poll: LastPoll, proof: PollProof): DeviceResponse | Refused {
+  #config(poll: RememberedPoll, proof: PollProof): DeviceResponse | Refused {
     const answer = this.#configFor(poll);
     this.#metrics.poll(proof, answer.status);
     // One that is remembered was told before.
@@ -245,7 +251,7 @@ export class Gateway implements DeviceGateway, Disposable {
     return answer;
   }
 
-  #configFor({ node, configHash, token }: LastPoll): DeviceResponse | Refused {
+  #configFor({ node, configHash, token }: RememberedPoll): DeviceResponse | Refused {
     const { book, attestation, pki } = this.#options;
     const current = book.current(node.id);
     if (current === undefined) {
@@ -292,16 +298,14 @@ export class Gateway implements DeviceGateway, Disposable {
 
   #forget({ id }: KnownNode): void {
     const { hub, attestation, certificates } = this.#options;
-    this.#polls.delete(id);
+    this.#polls.forget(id);
     this.#signed.forget(id);
     attestation.forget(id);
     certificates.forget(id);
     hub.detach(id);
   }
 
-  #refuse(request: DeviceRequest, refused: Refused, node?: NodeId): DeviceResponse {
-    const given = request.headers["x-request-id"];
-    const requestId = given !== undefined && /^[\w-]{1,64}$/.test(given) ? given : uuid(this.#options.random);
+  #refuse(request: DeviceRequest, refused: Refused, requestId: string, node?: NodeId): DeviceResponse {
     const { reason, message: text } = refused;
     const path = request.target.slice(0, 200);
     // Only nodes that exist are counted: a stranger must not fill the table with names.
@@ -309,7 +313,7 @@ export class Gateway implements DeviceGateway, Disposable {
     const registering = request.target.startsWith(pathOf("register"));
     const of = { remote: request.remote, node: known, path, requestId, registering };
     this.refusals.count({ reason, message: text, ...of });
-    return refusal(refused, requestId);
+    return refusal(refused);
   }
 }
 

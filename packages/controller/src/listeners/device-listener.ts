@@ -15,12 +15,14 @@ import {
   type Log,
   millis,
   minutes,
+  type Random,
   seconds,
   type Timer,
 } from "@selvedge/base";
 import { matchEndpoint } from "@selvedge/eve-api";
 import { WebSocketServer } from "ws";
 import type { Address } from "../address.ts";
+import { requestIdHeader, requestIdOf } from "../gateway/request-id.ts";
 import type { TlsPair } from "../pki/pki.ts";
 import type { DeviceGateway } from "../ports.ts";
 import type { RegistryDoor } from "../registry/metered-registry.ts";
@@ -35,6 +37,7 @@ export interface DeviceListenerOptions {
   /** What the keys of session tickets are made from, so that a fleet that comes back resumes. */
   readonly ticketSecret: Uint8Array;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
 }
 
@@ -145,7 +148,7 @@ export class DeviceListener implements AsyncDisposable {
     try {
       const body = await this.#body(request);
       if (body === undefined) {
-        refuse(response, 503);
+        this.#refuse(request, response, 503);
         return;
       }
       const answer = await gateway.handle({
@@ -164,7 +167,7 @@ export class DeviceListener implements AsyncDisposable {
         return;
       }
       log.error("device request failed", { method: request.method, target: request.url, error });
-      if (!response.headersSent) refuse(response, 500);
+      if (!response.headersSent) this.#refuse(request, response, 500);
       else response.destroy();
     }
   }
@@ -195,6 +198,19 @@ export class DeviceListener implements AsyncDisposable {
     const [only] = parts;
     const whole = parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
     return kept > limit ? whole.subarray(0, limit + 1) : whole;
+  }
+
+  /** Answers without a body and ends the connection: what the client still sends is not read. */
+  #refuse({ headers }: IncomingMessage, response: ServerResponse, status: number): void {
+    const { random, log } = this.#options;
+    const requestId = requestIdOf(headers, random);
+    const again = status === 503 ? { "retry-after": "5" } : {};
+    log.warn("answered", { status, requestId });
+    response.writeHead(status, {
+      ...{ connection: "close", "content-length": 0, [requestIdHeader]: requestId },
+      ...again,
+    });
+    response.end();
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -235,13 +251,6 @@ function eachPart(request: IncomingMessage, take: (part: Uint8Array) => void): P
 
 /** RFC 6455's code for a server that goes down. */
 const goingAway = 1001;
-
-/** Answers without a body and ends the connection: what the client still sends is not read. */
-function refuse(response: ServerResponse, status: number): void {
-  const again = status === 503 ? { "retry-after": "5" } : {};
-  response.writeHead(status, { connection: "close", "content-length": 0, ...again });
-  response.end();
-}
 
 /**
  * Ticket keys as TLS wants them. Made from a secret and the week, so that a restart does not end sessions,
