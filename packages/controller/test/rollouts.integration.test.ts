@@ -26,8 +26,7 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
     let api: ApiWorld;
     let world: ObjectWorld;
     let binary = "";
-    let playing: Promise<void>;
-    let over = false;
+    let stopPlaying: () => Promise<void>;
     const ok = async (...words: string[]): Promise<string> => {
       const { code, out, err } = await api.kubectl(binary, words);
       assert.equal(code, 0, `kubectl ${words.join(" ")}: ${err}`);
@@ -39,18 +38,10 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
       world = new ObjectWorld(1, api.objects, new ManualClock(Date.now()));
       await world.run();
       for (const name of ["box-1", "box-2", "box-3"]) await world.addNode(name);
-      const play = async (): Promise<void> => {
-        while (!over) {
-          for (const node of world.nodes.values()) await node.act();
-          world.clock.step(20);
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        }
-      };
-      playing = play();
+      stopPlaying = world.play();
     });
     after(async () => {
-      over = true;
-      await playing;
+      await stopPlaying();
       await world[Symbol.asyncDispose]();
       await api[Symbol.asyncDispose]();
     });

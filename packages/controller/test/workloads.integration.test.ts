@@ -43,8 +43,7 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
     let api: ApiWorld;
     let world: ObjectWorld;
     let binary = "";
-    let playing: Promise<void>;
-    let over = false;
+    let stopPlaying: () => Promise<void>;
     const run = (...words: string[]): Promise<Said> => api.kubectl(binary, words);
     const ok = async (...words: string[]): Promise<string> => {
       const { code, out, err } = await run(...words);
@@ -69,18 +68,10 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
         node.broken.set("succeeds:1", "succeeds");
         node.broken.set("fails:1", "fails");
       }
-      const play = async (): Promise<void> => {
-        while (!over) {
-          for (const node of world.nodes.values()) await node.act();
-          world.clock.step(20);
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        }
-      };
-      playing = play();
+      stopPlaying = world.play();
     });
     after(async () => {
-      over = true;
-      await playing;
+      await stopPlaying();
       await world[Symbol.asyncDispose]();
       await api[Symbol.asyncDispose]();
     });
