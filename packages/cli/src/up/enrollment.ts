@@ -6,7 +6,7 @@ import type { KubeConnection } from "../kube.ts";
 export async function enrollmentProfile(
   { objects }: KubeConnection,
   onboardingCertificate: string,
-): Promise<void> {
+): Promise<true> {
   const profile: EnrollmentProfile = {
     apiVersion: "selvedge.dev/v1alpha1",
     kind: "EnrollmentProfile",
@@ -21,6 +21,7 @@ export async function enrollmentProfile(
   };
   const options = { fieldManager: "selvedge-up", force: true };
   await objects.patch(enrollmentProfileKind, "local", undefined, "apply", profile, options);
+  return true;
 }
 
 /** Says why not, until the node is there and says it is Ready. */

@@ -1,7 +1,7 @@
 /** A whole Selvedge on one machine: a controller, and nodes in network namespaces of their own. */
 import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, SystemClock } from "@selvedge/base";
+import { type Clock, SystemClock, seconds } from "@selvedge/base";
 import type { Io } from "../io.ts";
 import { connect, type KubeConnection, waitFor } from "../kube.ts";
 import { nodeBinary, programMain } from "../layout.ts";
@@ -75,7 +75,18 @@ async function startNodes(
   connection: KubeConnection,
 ): Promise<void> {
   const onboarding = await onboardingPair(plan.dir, clock);
-  await enrollmentProfile(connection, onboarding.certificate);
+  await step(io, clock, "Admitting this machine's nodes", (onReason) =>
+    waitFor(
+      clock,
+      signal,
+      "the enrolment profile",
+      () => enrollmentProfile(connection, onboarding.certificate),
+      {
+        limit: seconds(30),
+        onReason,
+      },
+    ),
+  );
   const server = `${plan.bridgeAddress.replace(/\/.*/, "")}:${plan.devicePort}`;
   for (const node of plan.nodes) {
     await writeNodeConfig(join(node.dir, "config"), {
