@@ -10,6 +10,7 @@ import { type OpenedStore, openStore } from "../open-store.ts";
 import { FolderPkiFiles } from "../pki/pki-files.ts";
 import { SqliteRecords } from "../records/sqlite-records.ts";
 import { keyOf, recordsPrefix } from "../records/store-records.ts";
+import { renderedBucket, restampedRecord } from "../render/rendered-configs.ts";
 import { leaseName, leaseNamespace } from "../replicas/election-plan.ts";
 import { ArchiveError, type ArchiveHead, readHead, readRows, writeArchive } from "./archive.ts";
 
@@ -56,8 +57,9 @@ export async function restoreInto(flags: UpkeepFlags, ports: UpkeepPorts): Promi
   await using opened = await openStore(flags, folder, ports, { anyKey: true });
   if (database !== undefined) await requireRest(opened, ports.clock);
   const revision = head.revision + jump(head.at, ports.clock.now());
-  await opened.raw.load(chunks(objectsOf(file, database !== undefined, opened.encryption)), revision);
-  if (database === undefined) await restoreRecords(file, folder, opened.encryption);
+  const from: Restoring = { file, encryption: opened.encryption, now: ports.clock.now() };
+  await opened.raw.load(chunks(objectsOf(from, database !== undefined)), revision);
+  if (database === undefined) await restoreRecords(from, folder);
   return `${head.rows} values of revision ${head.revision}; the store goes on from ${await opened.raw.revision()}`;
 }
 
@@ -76,25 +78,23 @@ async function requireRest({ raw }: OpenedStore, clock: Clock): Promise<void> {
   throw new FlagError("--database: a controller runs on this database; stop all of them first");
 }
 
+interface Restoring {
+  readonly file: string;
+  readonly encryption: Encryption | undefined;
+  readonly now: Instant;
+}
+
 /** What the store of objects gets: with several controllers the records too. */
-async function* objectsOf(
-  file: string,
-  withRecords: boolean,
-  encryption: Encryption | undefined,
-): AsyncGenerator<Row> {
+async function* objectsOf({ file, encryption, now }: Restoring, withRecords: boolean): AsyncGenerator<Row> {
   for await (const row of readRows(file)) {
     if (row.key.startsWith(recordsPrefix)) {
-      if (withRecords) yield { ...row, value: restamped(row, encryption) };
+      if (withRecords) yield { ...row, value: restamped(row, encryption, now) };
     } else yield row;
   }
 }
 
 /** Alone a controller has its records beside the objects, and its keys in files. */
-async function restoreRecords(
-  file: string,
-  folder: DataFolder,
-  encryption: Encryption | undefined,
-): Promise<void> {
+async function restoreRecords({ file, encryption, now }: Restoring, folder: DataFolder): Promise<void> {
   using records = new SqliteRecords(folder.in("controller.db"));
   const files = new FolderPkiFiles(folder.in("pki"));
   records.clear();
@@ -102,25 +102,22 @@ async function restoreRecords(
     if (!row.key.startsWith(recordsPrefix)) continue;
     const [bucket = "", ...rest] = row.key.slice(recordsPrefix.length).split("/");
     const name = rest.join("/");
-    const bytes = Buffer.from(plain({ ...row, value: restamped(row, encryption) }, encryption), "base64");
+    const bytes = Buffer.from(
+      plain({ ...row, value: restamped(row, encryption, now) }, encryption),
+      "base64",
+    );
     if (bucket === pkiBucket) files.write(name, bytes.toString());
     else records.put(bucket, name, bytes);
   }
 }
 
-/** A rendered configuration begins with the digest of its content. */
-const configs = keyOf("rendered-configs", "");
-const digestLength = 32;
+const configs = keyOf(renderedBucket, "");
 
-/**
- * A node keeps no configuration that is older than its last, and it has newer ones than this: without its digest
- * the configuration counts as changed, and is published again with the time of then.
- */
-function restamped(row: Row, encryption: Encryption | undefined): string {
+/** What nodes would not take as it was then is given a new time. */
+function restamped(row: Row, encryption: Encryption | undefined, now: Instant): string {
   if (!row.key.startsWith(configs)) return row.value;
-  const bytes = Buffer.from(plain(row, encryption), "base64");
-  bytes.fill(0, 0, digestLength);
-  const value = bytes.toString("base64");
+  const bytes = restampedRecord(Buffer.from(plain(row, encryption), "base64"), now);
+  const value = Buffer.from(bytes).toString("base64");
   return encryption === undefined ? value : encryption.seal(row.key, value);
 }
 

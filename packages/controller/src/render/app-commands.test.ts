@@ -14,31 +14,73 @@ const bigger: Init = { ...running, fixedresources: { memory: 2048, vcpus: 1 } };
 const other: Init = { ...running, volumeRefList: [{ uuid: "w", mountDir: "/" }] };
 const withCard: Init = { ...running, adapters: [{ type: 1, name: "eth1" }] };
 
+const both: Init = { ...bigger, volumeRefList: other.volumeRefList ?? [] };
+
+function rendered(now: Init, before?: app.AppInstanceConfig): app.AppInstanceConfig {
+  return withCommands(create(app.AppInstanceConfigSchema, now), before);
+}
+
 describe("the commands of an app", () => {
-  /** Before, now, and the counters that come of it: purge and restart. */
-  const rows: readonly (readonly [
-    string,
-    Init | undefined,
-    Init,
-    purge?: number | undefined,
-    restart?: number,
-  ])[] = [
-    ["a new app has none", undefined, running],
-    ["nothing new needs none", running, running],
-    ["a stop needs none", running, { ...running, activate: false }],
-    ["a new version alone needs none", running, { ...running, uuidandversion: { uuid: "a", version: "2" } }],
-    ["another machine is a restart", running, bigger, undefined, 1],
-    ["another volume is a purge", running, other, 1],
-    ["a card more is a purge", running, withCard, 1],
-    ["a purge is a restart as well", running, { ...bigger, volumeRefList: other.volumeRefList ?? [] }, 1],
-    ["counters go on", { ...running, purge: { counter: 4 }, restart: { counter: 7 } }, other, 5, 7],
-    ["and stay for ever", { ...running, purge: { counter: 4 }, restart: { counter: 7 } }, running, 4, 7],
+  type Change = "same" | "other";
+  /** What it was, what it becomes, and what the counters of purge and restart do. */
+  const rows: readonly (readonly [string, Init, Init, purge: Change, restart: Change])[] = [
+    ["nothing new needs none", running, running, "same", "same"],
+    ["a stop needs none", running, { ...running, activate: false }, "same", "same"],
+    [
+      "nor a new version alone",
+      running,
+      { ...running, uuidandversion: { uuid: "a", version: "2" } },
+      "same",
+      "same",
+    ],
+    ["another machine is a restart", running, bigger, "same", "other"],
+    ["another volume is a purge", running, other, "other", "same"],
+    ["a card more is a purge", running, withCard, "other", "same"],
+    ["both are both", running, both, "other", "other"],
   ];
-  for (const [what, before, now, purge, restart] of rows) {
+  for (const [what, was, becomes, purge, restart] of rows) {
     it(what, () => {
-      const was = before && create(app.AppInstanceConfigSchema, before);
-      const made = withCommands(create(app.AppInstanceConfigSchema, now), was);
-      assert.deepEqual([made.purge?.counter, made.restart?.counter], [purge, restart]);
+      const before = rendered(was);
+      const after = rendered(becomes, before);
+      const change = (command: "purge" | "restart"): Change =>
+        before[command]?.counter === after[command]?.counter ? "same" : "other";
+      assert.deepEqual([change("purge"), change("restart")], [purge, restart]);
     });
   }
+
+  it("are the same for the same, whatever came between: a restored controller purges nothing", () => {
+    const first = rendered(running);
+    const backedUp = first;
+    const again = rendered(running, rendered(both, rendered(bigger, first)));
+    const restored = rendered(running, backedUp);
+    const counters = ({ purge, restart }: app.AppInstanceConfig): unknown => [
+      purge?.counter,
+      restart?.counter,
+    ];
+    assert.deepEqual(counters(restored), counters(again));
+    assert.deepEqual(counters(rendered(both, backedUp)), counters(rendered(both, again)));
+  });
+
+  it("that were counted by an earlier version stay until there is something to do", () => {
+    const counted = create(app.AppInstanceConfigSchema, {
+      ...running,
+      purge: { counter: 4 },
+      restart: { counter: 7 },
+    });
+    assert.deepEqual(
+      [rendered(running, counted).purge?.counter, rendered(running, counted).restart?.counter],
+      [4, 7],
+    );
+    const none = create(app.AppInstanceConfigSchema, running);
+    assert.deepEqual(
+      [rendered(running, none).purge, rendered(running, none).restart],
+      [undefined, undefined],
+    );
+  });
+
+  it("move even if two things have one number", () => {
+    const { purge } = rendered(other);
+    const before = create(app.AppInstanceConfigSchema, { ...running, ...(purge && { purge }) });
+    assert.notEqual(rendered(other, before).purge?.counter, purge?.counter);
+  });
 });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { Clock } from "@selvedge/base";
+import type { Clock, Instant } from "@selvedge/base";
 import { config } from "@selvedge/eve-api";
 import type { ConfigBook, NodeId, Records, RenderedConfig } from "../ports.ts";
 import { decodeConfig } from "./node-config.ts";
@@ -17,7 +17,8 @@ export type Published =
  */
 export const configBytesMax: number = 8 * 1024 * 1024;
 
-const bucket = "rendered-configs";
+/** Of the records. */
+export const renderedBucket = "rendered-configs";
 const digestLength = 32;
 
 /**
@@ -34,7 +35,7 @@ export class RenderedConfigs implements ConfigBook {
   constructor(records: Records, clock: Clock) {
     this.#records = records;
     this.#clock = clock;
-    for (const [node, record] of records.entries(bucket)) {
+    for (const [node, record] of records.entries(renderedBucket)) {
       this.#configs.set(node, {
         hash: Buffer.from(record.subarray(0, digestLength)).toString("base64url"),
         config: record.subarray(digestLength),
@@ -62,12 +63,9 @@ export class RenderedConfigs implements ConfigBook {
     const hash = digest.toString("base64url");
     const known = this.#configs.get(node);
     if (known?.hash === hash) return { type: "unchanged", hash };
-    const before = known === undefined ? 0 : timeOf(known.config);
-    const configTimestamp = timestampFromMs(Math.max(this.#clock.now(), before + 1));
-    const stamped = create(config.EdgeDevConfigSchema, { ...content, configTimestamp });
-    if (content.$unknown !== undefined) stamped.$unknown = content.$unknown;
-    const bytes = toBinary(config.EdgeDevConfigSchema, stamped);
-    this.#records.put(bucket, node, Buffer.concat([digest, bytes]));
+    const before = known === undefined ? 0 : timeOf(decodeConfig(known.config));
+    const bytes = stamped(content, Math.max(this.#clock.now(), before + 1));
+    this.#records.put(renderedBucket, node, Buffer.concat([digest, bytes]));
     this.#configs.set(node, { hash, config: bytes });
     this.#tell(node);
     return { type: "published", hash };
@@ -76,7 +74,7 @@ export class RenderedConfigs implements ConfigBook {
   /** The node is no longer ours. */
   forget(node: NodeId): void {
     if (!this.#configs.delete(node)) return;
-    this.#records.delete(bucket, node);
+    this.#records.delete(renderedBucket, node);
     this.#tell(node);
   }
 
@@ -85,7 +83,22 @@ export class RenderedConfigs implements ConfigBook {
   }
 }
 
-function timeOf(bytes: Uint8Array): number {
-  const { configTimestamp } = decodeConfig(bytes);
+/**
+ * A record from a backup as it may be served: nodes were given newer configurations since, and take none
+ * that is older than their last. Its content is what is wanted again, and its hash stays.
+ */
+export function restampedRecord(record: Uint8Array, now: Instant): Uint8Array {
+  const content = decodeConfig(record.subarray(digestLength));
+  const bytes = stamped(content, Math.max(now, timeOf(content) + 1));
+  return Buffer.concat([record.subarray(0, digestLength), bytes]);
+}
+
+function stamped(content: config.EdgeDevConfig, time: number): Uint8Array {
+  const made = create(config.EdgeDevConfigSchema, { ...content, configTimestamp: timestampFromMs(time) });
+  if (content.$unknown !== undefined) made.$unknown = content.$unknown;
+  return toBinary(config.EdgeDevConfigSchema, made);
+}
+
+function timeOf({ configTimestamp }: config.EdgeDevConfig): number {
   return configTimestamp === undefined ? 0 : timestampDate(configTimestamp).getTime();
 }
