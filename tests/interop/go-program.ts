@@ -1,6 +1,7 @@
-/** Builds and runs a Go program in a folder beside this file, where Go and the modules it needs are to be had. */
+/** Go modules and programs in folders beside this file, where Go and what it fetches are to be had. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const here = import.meta.dirname;
@@ -29,4 +30,13 @@ export function buildGo(name: string): GoProgram | string {
     const options = { input: lines.join("\n"), encoding: "utf8", maxBuffer: answersMax } as const;
     return execFileSync(program, options).trimEnd().split("\n");
   };
+}
+
+/** The folder of a module, `k8s.io/api@v0.35.0`, or the reason why there is none. */
+export function fetchGoModule(module: string): { readonly folder: string } | string {
+  if (spawnSync("go", ["version"]).status !== 0) return "no Go toolchain";
+  const options = { cwd: tmpdir(), encoding: "utf8", timeout: fetchTimeout } as const;
+  const fetched = spawnSync("go", ["mod", "download", "-json", module], options);
+  if (fetched.status !== 0) return `${module} cannot be fetched`;
+  return { folder: (JSON.parse(fetched.stdout) as { Dir: string }).Dir };
 }

@@ -48,6 +48,7 @@ export {
 } from "./auth/service-account-tokens.ts";
 export { serviceAccountUser, type User } from "./auth/user.ts";
 export { CustomResources, type CustomResourcesOptions } from "./custom/custom-resources.ts";
+export { serverMessages } from "./http/server-messages.ts";
 export type { ComputedKind } from "./rest/computed-kind.ts";
 export type { DeleteQuery, PropagationPolicy } from "./rest/delete-plan.ts";
 export { apiVersionOf, type KindName } from "./rest/kind-names.ts";

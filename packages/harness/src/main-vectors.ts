@@ -1,7 +1,8 @@
 /**
  * `selvedge test vectors [DIR]`: replays recorded data. DIR may hold `eve/` (exchanges between EVE's client
- * and another controller) and `server-side-apply.jsonl` (merges of the reference implementation). Without
- * DIR: the repo's own copies.
+ * and another controller), `server-side-apply.jsonl` (merges of the reference implementation) and `wire/`
+ * (objects in protobuf, JSON and YAML, as k8s.io/api keeps them in testdata/HEAD). Without DIR: the repo's own
+ * copies.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -10,6 +11,7 @@ import type { Check } from "./vectors/check.ts";
 import { readRecording } from "./vectors/recording.ts";
 import { replayRequests } from "./vectors/replay-gateway.ts";
 import { verifyAnswers } from "./vectors/verify-answers.ts";
+import { wireChecks } from "./vectors/wire.ts";
 
 const usage = "Usage: selvedge test vectors [DIR]";
 const packages = resolve(import.meta.dirname, "../..");
@@ -31,9 +33,10 @@ async function run(folder: string | undefined): Promise<number> {
   const checks = [
     ...(await exchangeChecks(join(eve, "eve"))),
     ...applyChecks(join(apply, "server-side-apply.jsonl")),
+    ...(folder === undefined ? [] : wireChecks(join(folder, "wire"))),
   ];
   if (checks.length === 0) {
-    console.error(`selvedge test vectors: ${folder} holds neither eve/http nor server-side-apply.jsonl`);
+    console.error(`selvedge test vectors: ${folder} holds no eve/http, server-side-apply.jsonl or wire`);
     return 2;
   }
   const failed = checks.filter(({ fault }) => fault !== undefined);

@@ -136,14 +136,6 @@ export function raw(number: number, description: string): Member {
 
 const anything: Schema = { "x-kubernetes-preserve-unknown-fields": true };
 
-/** A member that is known only so that validation can say why it is refused. */
-export function refused(number: number, description: string, type: "object" | "array" = "object"): Member {
-  const schema: Schema =
-    type === "array" ? { type, items: { type: "object", ...anything } } : { type, ...anything };
-  const wire = { type: "message", message: {}, ...(type === "array" ? { repeated: true } : {}) } as const;
-  return { number, schema: { ...schema, description }, wire, needed: false };
-}
-
 export function object(number: number, of: Message, description?: string, hints: Hints = {}): Member {
   const { needed: isNeeded = false, pointer: _pointer, ...more } = hints;
   const schema: Schema = { ...of.schema, ...(description === undefined ? {} : { description }), ...more };

@@ -1,5 +1,7 @@
 import {
   atomic,
+  byKeys,
+  flag,
   int64,
   type Message,
   mapAtomic,
@@ -7,13 +9,40 @@ import {
   needed,
   objects,
   pointer,
-  refused,
+  raw,
   set,
   text,
   textMap,
   texts,
   time,
 } from "./fields.ts";
+
+const ownerReference: Message = message(
+  "An object that this one goes with.",
+  {
+    kind: text(1, "Its kind.", needed),
+    name: text(3, "Its name.", needed),
+    uid: text(4, "Its UID.", needed),
+    apiVersion: text(5, "Its group and version.", needed),
+    controller: flag(6, "Whether it is the one that manages this one.", pointer),
+    blockOwnerDeletion: flag(
+      7,
+      "Whether it waits for this one when it is deleted in the foreground.",
+      pointer,
+    ),
+  },
+  mapAtomic,
+);
+
+const managedFieldsEntry: Message = message("Fields that somebody has set.", {
+  manager: text(1, "Who."),
+  operation: text(2, "Apply or Update."),
+  apiVersion: text(3, "The version they were written in."),
+  time: time(4, "When."),
+  fieldsType: text(6, "FieldsV1."),
+  fieldsV1: raw(7, "The fields."),
+  subresource: text(8, "The subresource that was written to."),
+});
 
 export const objectMeta: Message = message(
   "Who and what the Pods are: labels and annotations that each gets.",
@@ -30,12 +59,17 @@ export const objectMeta: Message = message(
     deletionGracePeriodSeconds: int64(10, "Ignored in a template.", pointer),
     labels: textMap(11, "What selectors find the Pods by."),
     annotations: textMap(12, "Notes that no selector sees."),
-    ownerReferences: refused(13, "Ignored in a template: the owner is whoever makes the Pods.", "array"),
+    ownerReferences: objects(
+      13,
+      ownerReference,
+      "Ignored in a template: the owner is whoever makes the Pods.",
+      byKeys("uid"),
+    ),
     finalizers: texts(14, "Who has to agree before a Pod is gone.", {
       ...set,
       "x-kubernetes-patch-strategy": "merge",
     }),
-    managedFields: refused(17, "Ignored in a template.", "array"),
+    managedFields: objects(17, managedFieldsEntry, "Ignored in a template.", atomic),
   },
 );
 

@@ -10,6 +10,7 @@ import {
   needed,
   object,
   objects,
+  pointer,
   quantityMap,
   set,
   text,
@@ -28,12 +29,50 @@ export const taint: Message = message("Keeps Pods away that do not tolerate it."
   timeAdded: time(4, "When it was added."),
 });
 
+const configMapNodeConfigSource: Message = message("Not used any more.", {
+  namespace: text(1, "Not used any more.", needed),
+  name: text(2, "Not used any more.", needed),
+  uid: text(3, "Not used any more."),
+  resourceVersion: text(4, "Not used any more."),
+  kubeletConfigKey: text(5, "Not used any more.", needed),
+});
+
+const nodeConfigSource: Message = message("Not used any more.", {
+  configMap: object(2, configMapNodeConfigSource, "Not used any more."),
+});
+
+const nodeConfigStatus: Message = message("Not used any more.", {
+  assigned: object(1, nodeConfigSource, "Not used any more."),
+  active: object(2, nodeConfigSource, "Not used any more."),
+  lastKnownGood: object(3, nodeConfigSource, "Not used any more."),
+  error: text(4, "Not used any more."),
+});
+
+const nodeRuntimeHandlerFeatures: Message = message("What a way to run Pods can.", {
+  recursiveReadOnlyMounts: flag(1, "Whether mounts can be read only all the way down.", pointer),
+  userNamespaces: flag(2, "Whether Pods can have users of their own.", pointer),
+});
+
+const nodeRuntimeHandler: Message = message("A way to run Pods.", {
+  name: text(1, "Its name; empty for the usual one."),
+  features: object(2, nodeRuntimeHandlerFeatures, "What it can."),
+});
+
+const nodeFeatures: Message = message("What the node's runtime can.", {
+  supplementalGroupsPolicy: flag(1, "Whether Pods may say which further groups they are in.", pointer),
+});
+
+const nodeSwapStatus: Message = message("Memory that is on the disk.", {
+  capacity: int64(1, "How many bytes.", pointer),
+});
+
 export const nodeSpec: Message = message("What is wanted of the node.", {
   podCIDR: text(1, "Addresses of the node's Pods."),
   podCIDRs: texts(7, "Addresses of the node's Pods.", { ...set, "x-kubernetes-patch-strategy": "merge" }),
   providerID: text(3, "selvedge:// and the UUID the box has in the EVE API."),
   unschedulable: flag(4, "Places no new Pods: what kubectl cordon sets."),
   taints: objects(5, taint, "Keep Pods away that do not tolerate them.", atomic),
+  configSource: object(6, nodeConfigSource, "Not used any more."),
   externalID: text(2, "Not used any more."),
 });
 
@@ -73,6 +112,7 @@ export const nodeSystemInfo: Message = message("What the box is and runs.", {
   kubeProxyVersion: text(8, "Not used.", needed),
   operatingSystem: text(9, "linux.", needed),
   architecture: text(10, "amd64 or arm64.", needed),
+  swap: object(11, nodeSwapStatus, "Memory that is on the disk."),
 });
 
 export const containerImage: Message = message("An image the node has.", {
@@ -96,6 +136,10 @@ export const nodeStatus: Message = message("How the node is, as it last said.", 
   images: objects(8, containerImage, "Images it has.", atomic),
   volumesInUse: texts(9, "Not used.", atomic),
   volumesAttached: objects(10, attachedVolume, "Not used.", atomic),
+  config: object(11, nodeConfigStatus, "Not used any more."),
+  runtimeHandlers: objects(12, nodeRuntimeHandler, "Ways to run Pods.", atomic),
+  features: object(13, nodeFeatures, "What its runtime can."),
+  declaredFeatures: texts(14, "Features its engine says it has.", atomic),
 });
 
 export const node: Message = kindMessage(

@@ -78,9 +78,17 @@ const serviceSpec: Message = message("Which Pods, and on which ports of their no
   trafficDistribution: text(23, "Kept and shown.", pointer),
 });
 
+const portStatus: Message = message("A port of a load balancer.", {
+  port: int32(1, "Its number.", { ...needed, default: 0 }),
+  protocol: text(2, "TCP, UDP or SCTP.", { ...needed, default: "" }),
+  error: text(3, "What is wrong with it.", pointer),
+});
+
 const loadBalancerIngress: Message = message("An address of a load balancer.", {
   ip: text(1, "The address."),
   hostname: text(2, "The name."),
+  ipMode: text(3, "VIP or Proxy.", pointer),
+  ports: objects(4, portStatus, "Its ports.", atomic),
 });
 
 const loadBalancerStatus: Message = message("A load balancer: there is none.", {

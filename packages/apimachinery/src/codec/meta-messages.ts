@@ -82,6 +82,7 @@ export const deleteOptionsMessage: ProtobufMessage = {
   3: { name: "orphanDependents", type: "bool", optional: true },
   4: { name: "propagationPolicy", type: "string", optional: true },
   5: { name: "dryRun", type: "string", repeated: true },
+  6: { name: "ignoreStoreReadErrorWithClusterBreakingPotential", type: "bool", optional: true },
 };
 
 export const statusMessage: ProtobufMessage = {

@@ -1,7 +1,7 @@
 /**
  * Kubernetes' protobuf bodies as plain objects: four magic bytes, then runtime.Unknown, which names the kind
  * and holds the object. Driven by the kinds' tables; fields that a table lacks are skipped, as protobuf has
- * it.
+ * it, and named to whoever wants to know.
  */
 import { instant, millis, toRfc3339 } from "@selvedge/base";
 import type { ProtobufField, ProtobufMessage } from "../kind-definition.ts";
@@ -21,6 +21,8 @@ export interface ProtobufEnvelope {
 const magic = [0x6b, 0x38, 0x73, 0x00];
 /** Deeper than any kind nests. */
 const depthMax = 64;
+/** As many as a person reads. */
+const skippedMax = 50;
 
 const typeMeta: ProtobufMessage = {
   1: { name: "apiVersion", type: "string" },
@@ -43,12 +45,24 @@ export function decodeEnvelope(body: Uint8Array): ProtobufEnvelope {
   return { apiVersion, kind, raw: bytes, contentType: (contentType as string | undefined) ?? "" };
 }
 
-/** The message as the object that its JSON would be. */
-export function decodeProtobuf(message: ProtobufMessage, bytes: Uint8Array): JsonObject {
-  return decodeMessage(message, bytes, 0);
+/**
+ * The message as the object that its JSON would be. Into `skipped` goes where the tables lack a field, as
+ * `spec.44`: all that is known of it is its number.
+ */
+export function decodeProtobuf(
+  message: ProtobufMessage,
+  bytes: Uint8Array,
+  skipped: string[] = [],
+): JsonObject {
+  return decodeMessage(message, bytes, 0, skipped);
 }
 
-function decodeMessage(message: ProtobufMessage, bytes: Uint8Array, depth: number): JsonObject {
+function decodeMessage(
+  message: ProtobufMessage,
+  bytes: Uint8Array,
+  depth: number,
+  skipped: string[],
+): JsonObject {
   if (depth > depthMax) throw new ProtobufError(`messages nest more than ${depthMax} deep`);
   const reader = new Reader(bytes);
   const object: JsonObject = {};
@@ -57,19 +71,20 @@ function decodeMessage(message: ProtobufMessage, bytes: Uint8Array, depth: numbe
     const field = message[number];
     if (field === undefined) {
       reader.skip(wire);
+      if (skipped.length < skippedMax) skipped.push(`${number}`);
       continue;
     }
     if (field.type === "map") {
       object[field.name] ??= {};
       const into = object[field.name] as JsonObject;
-      const [key, value] = decodeEntry(field, reader.bytes(wire), depth);
+      const [key, value] = decodeEntry(field, reader.bytes(wire), depth, skipped);
       Object.defineProperty(into, key, { value, writable: true, enumerable: true, configurable: true });
     } else if (field.repeated) {
       object[field.name] ??= [];
       const list = object[field.name] as unknown[];
-      for (const item of decodeItems(field, reader, wire, depth)) list.push(item);
+      for (const item of decodeItems(field, reader, wire, depth, skipped)) list.push(item);
     } else {
-      const value = decodeValue(field, reader, wire, depth);
+      const value = decodeValue(field, reader, wire, depth, skipped);
       if (field.embedded) Object.assign(object, value);
       else if (value === undefined || (!field.optional && isZero(value))) delete object[field.name];
       else object[field.name] = value;
@@ -83,20 +98,26 @@ function isZero(value: unknown): boolean {
   return value === "" || value === 0 || value === false;
 }
 
-function decodeEntry(field: ProtobufField, bytes: Uint8Array, depth: number): [key: string, value: unknown] {
+function decodeEntry(
+  field: ProtobufField,
+  bytes: Uint8Array,
+  depth: number,
+  skipped: string[],
+): [key: string, value: unknown] {
   const reader = new Reader(bytes);
   const type = field.values ?? (field.message === undefined ? "string" : "message");
   const of: ProtobufField = {
     name: field.name,
     type,
     ...(field.message && { message: field.message }),
+    ...(field.choice && { choice: field.choice }),
   };
   let key = "";
   let value: unknown = type === "message" ? {} : zeroOf(type);
   while (!reader.done) {
     const { number, wire } = reader.tag();
     if (number === 1) key = reader.text(wire);
-    else if (number === 2) value = decodeValue(of, reader, wire, depth) ?? value;
+    else if (number === 2) value = decodeValue(of, reader, wire, depth, skipped) ?? value;
     else reader.skip(wire);
   }
   return [key, value];
@@ -106,20 +127,33 @@ function zeroOf(type: NonNullable<ProtobufField["values"]>): unknown {
   if (type === "bool") return false;
   if (type === "int32" || type === "int64") return 0;
   if (type === "texts") return [];
+  if (type === "time") return null;
   return type === "quantity" ? "0" : "";
 }
 
 /** One item, or the many of a packed field. */
-function decodeItems(field: ProtobufField, reader: Reader, wire: number, depth: number): unknown[] {
+function decodeItems(
+  field: ProtobufField,
+  reader: Reader,
+  wire: number,
+  depth: number,
+  skipped: string[],
+): unknown[] {
   const packable = field.type === "int32" || field.type === "int64" || field.type === "bool";
-  if (!packable || wire !== 2) return [decodeValue(field, reader, wire, depth) ?? null];
+  if (!packable || wire !== 2) return [decodeValue(field, reader, wire, depth, skipped) ?? null];
   const packed = new Reader(reader.bytes(wire));
   const items: unknown[] = [];
-  while (!packed.done) items.push(decodeValue(field, packed, 0, depth));
+  while (!packed.done) items.push(decodeValue(field, packed, 0, depth, skipped));
   return items;
 }
 
-function decodeValue(field: ProtobufField, reader: Reader, wire: number, depth: number): unknown {
+function decodeValue(
+  field: ProtobufField,
+  reader: Reader,
+  wire: number,
+  depth: number,
+  skipped: string[],
+): unknown {
   switch (field.type) {
     case "string":
       return reader.text(wire);
@@ -150,7 +184,11 @@ function decodeValue(field: ProtobufField, reader: Reader, wire: number, depth: 
       const { message } = field;
       if (message === undefined) throw new ProtobufError(`the table of ${field.name} is missing`);
       const table = typeof message === "function" ? message() : message;
-      const value = decodeMessage(table, reader.bytes(wire), depth + 1);
+      const before = skipped.length;
+      const value = decodeMessage(table, reader.bytes(wire), depth + 1, skipped);
+      if (!field.embedded) {
+        for (let at = before; at < skipped.length; at++) skipped[at] = `${field.name}.${skipped[at]}`;
+      }
       return field.choice ? Object.values(value).at(-1) : value;
     }
     case "map":

@@ -9,6 +9,8 @@ export interface ParsedBody {
   readonly value: unknown;
   /** Paths of members that occur more than once. */
   readonly duplicates: readonly string[];
+  /** Of protobuf: where fields were that nobody here knows, by their numbers. */
+  readonly skipped?: readonly string[];
 }
 
 /** The text is neither; the message is for the user. */
@@ -27,13 +29,27 @@ const nestingMax = 256;
 /** The parser takes about a second for so much; programs that have more to say speak JSON. */
 const yamlMax = 1024 * 1024;
 
-/** Refuses what nests deeper than anything that walks it can follow. Does not call itself. */
+/** Refuses what nests deeper than anything that walks it can follow. */
 export function checkNesting(value: unknown): void {
+  countMembers(value);
+}
+
+/** How many members its objects have in all. Refuses what nests too deep: it does not call itself. */
+function countMembers(value: unknown): number {
+  let members = 0;
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > nestingMax) throw new BodyError(`nested more than ${nestingMax} deep`);
-    level = level.flatMap((one) => (typeof one === "object" && one !== null ? Object.values(one) : []));
+    const below: unknown[] = [];
+    for (const one of level) {
+      if (typeof one !== "object" || one === null) continue;
+      const inner = Array.isArray(one) ? one : Object.values(one);
+      if (inner !== one) members += inner.length;
+      for (const member of inner) if (typeof member === "object" && member !== null) below.push(member);
+    }
+    level = below;
   }
+  return members;
 }
 
 export function parseJsonBody(text: string): ParsedBody {
@@ -43,8 +59,33 @@ export function parseJsonBody(text: string): ParsedBody {
   } catch (error) {
     throw new BodyError(error instanceof Error ? error.message : "not JSON", { cause: error });
   }
-  checkNesting(value);
-  return { value, duplicates: new DuplicateScan(text).run() };
+  // Of a member that was said twice one is left: only then is it worth finding out which.
+  const isWhole = countMembers(value) === membersSaid(text);
+  return { value, duplicates: isWhole ? [] : new DuplicateScan(text).run() };
+}
+
+/** How many members a text has that is known to be JSON: as many as there are colons outside of its strings. */
+function membersSaid(text: string): number {
+  let colons = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === colon) colons++;
+    else if (code === quote) at = stringEnd(text, at);
+  }
+  return colons;
+}
+
+const colon = 0x3a;
+const quote = 0x22;
+const backslash = 0x5c;
+
+/** The place of the quotation mark that ends the string which begins at the place. */
+function stringEnd(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); ; end = text.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (text.charCodeAt(end - 1 - escapes) === backslash) escapes++;
+    if (escapes % 2 === 0) return end;
+  }
 }
 
 export function parseYamlBody(text: string): ParsedBody {

@@ -14,9 +14,14 @@ export const authenticationGroup = "authentication.k8s.io";
 interface Part {
   readonly schema: Schema;
   readonly message: ProtobufMessage;
+  readonly repeated?: true;
 }
 
-type Row = readonly [number: number, description: string, type?: Part | "texts" | "flag" | "long" | "extra"];
+type Row = readonly [
+  number: number,
+  description: string,
+  type?: Part | "texts" | "flag" | "long" | "time" | "extra",
+];
 
 const wires = {
   texts: [
@@ -27,6 +32,10 @@ const wires = {
   long: [
     { type: "integer", format: "int64" },
     { type: "int64", optional: true },
+  ],
+  time: [
+    { type: "string", format: "date-time", nullable: true },
+    { type: "time", optional: true },
   ],
   extra: [
     { type: "object", additionalProperties: { type: "array", items: { type: "string" } } },
@@ -40,7 +49,10 @@ function part(description: string, rows: Readonly<Record<string, Row>>): Part {
   for (const [name, [number, text, type]] of Object.entries(rows)) {
     if (typeof type === "object") {
       properties[name] = { ...type.schema, description: text };
-      message[number] = { name, type: "message", message: type.message };
+      message[number] = {
+        ...{ name, type: "message", message: type.message },
+        ...(type.repeated && { repeated: true }),
+      };
     } else {
       const [schema, wire] =
         type === undefined ? [{ type: "string" } as const, { type: "string" } as const] : wires[type];
@@ -51,8 +63,8 @@ function part(description: string, rows: Readonly<Record<string, Row>>): Part {
   return { schema: { type: "object", description, properties }, message };
 }
 
-function listOf(of: Part): Part {
-  return { schema: { type: "array", items: of.schema }, message: of.message };
+function listOf(of: Part): Part & { readonly repeated: true } {
+  return { schema: { type: "array", items: of.schema }, message: of.message, repeated: true };
 }
 
 const requirement = part("One requirement on one field or label.", {
@@ -62,17 +74,10 @@ const requirement = part("One requirement on one field or label.", {
 });
 
 function selector(what: string): Part {
-  const made = part(`Which ${what} the request is limited to.`, {
+  return part(`Which ${what} the request is limited to.`, {
     rawSelector: [1, "The selector as text."],
     requirements: [2, "The selector in parts.", listOf(requirement)],
   });
-  const repeated = {
-    name: "requirements",
-    type: "message",
-    message: requirement.message,
-    repeated: true,
-  } as const;
-  return { ...made, message: { ...made.message, 2: repeated } };
 }
 
 const resourceAttributes = part("A request for something with a name.", {
@@ -155,7 +160,7 @@ const tokenRequest = part("What is asked.", {
 });
 const tokenRequestStatus = part("The answer.", {
   token: [1, "The token."],
-  expirationTimestamp: [2, "Until when it is good."],
+  expirationTimestamp: [2, "Until when it is good.", "time"],
 });
 
 interface Scope {
@@ -180,6 +185,7 @@ function review(
     protobuf: {
       1: { name: "metadata", type: "message", message: objectMetaMessage },
       ...(spec && { 2: { name: "spec", type: "message", message: spec.message } }),
+      [spec === undefined ? 2 : 3]: { name: "status", type: "message", message: status.message },
     },
   };
 }

@@ -189,7 +189,13 @@ const schemaRows: Described = described("", {
   dependencies: {
     number: 32,
     schema: { type: "object", additionalProperties: json(0, "").schema, description: "Not supported." },
-    wire: { type: "map", message: {} },
+    wire: {
+      ...{ type: "map", choice: true },
+      message: {
+        1: { name: "schema", ...inner },
+        2: { name: "property", type: "string", repeated: true },
+      },
+    },
   },
   additionalItems: boolean(33),
   definitions: map(34, "Not supported."),
@@ -277,17 +283,35 @@ const version: Described = described("One version of the kind.", {
   ),
 });
 
+const conversionService: Described = described("A Service that answers.", {
+  namespace: needed(text(1, "Its namespace.")),
+  name: needed(text(2, "Its name.")),
+  path: saidText(3, "The path that is asked."),
+  port: {
+    number: 4,
+    schema: { type: "integer", format: "int32", description: "The port that is asked." },
+    wire: { type: "int32", optional: true },
+  },
+});
+
+const conversionClient: Described = described("Whom to ask.", {
+  url: saidText(3, "Its address."),
+  service: part(1, conversionService, "The Service that answers."),
+  caBundle: {
+    number: 2,
+    schema: { type: "string", format: "byte", description: "Who may have signed its certificate." },
+    wire: { type: "bytes", optional: true },
+  },
+});
+
+const conversionWebhook: Described = described("Not supported.", {
+  clientConfig: part(2, conversionClient, "Whom to ask."),
+  conversionReviewVersions: needed(texts(3, "Versions of the question it knows.")),
+});
+
 const conversion: Described = described("How an object of one version becomes one of another.", {
   strategy: needed(text(1, "None: all versions are alike but for apiVersion.")),
-  webhook: {
-    number: 2,
-    schema: {
-      type: "object",
-      description: "Not supported.",
-      "x-kubernetes-preserve-unknown-fields": true,
-    },
-    wire: { type: "message", message: {} },
-  },
+  webhook: part(2, conversionWebhook, "Not supported."),
 });
 
 const spec: Described = described("What the kind is.", {

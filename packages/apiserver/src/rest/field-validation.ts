@@ -8,6 +8,8 @@ export interface FieldRules {
   readonly fieldValidation?: FieldValidation;
   /** Members that the body says twice, by path. */
   readonly duplicates?: readonly string[];
+  /** Fields of a protobuf body that no table here has, by their numbers. */
+  readonly skipped?: readonly string[];
   /** Hears what was dropped. */
   readonly warn?: (text: string) => void;
   /** What made the object: then this patch is what is invalid. */
@@ -29,6 +31,10 @@ export function pruneObject(
 ): void {
   const metadata = pruneObjectMeta(object);
   if (metadata.errors.length > 0) throw invalid(kind, object.metadata.name ?? "", metadata.errors);
+  // Of these upstream says nothing, not even to who asks it to be strict; what is lost is told all the same.
+  if (rules.fieldValidation !== "Ignore") {
+    for (const path of rules.skipped ?? []) rules.warn?.(`unknown field number ${JSON.stringify(path)}`);
+  }
   const unknown = [...metadata.unknown, ...prune(kind.schema, object, settled)];
   const faults = [
     ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),

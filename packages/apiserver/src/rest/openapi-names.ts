@@ -10,6 +10,23 @@ const table = `
   LabelSelector: matchExpressions=LabelSelectorRequirement
 core/v1
   Affinity: nodeAffinity podAffinity podAntiAffinity
+  CSIPersistentVolumeSource: controllerPublishSecretRef=SecretReference
+      nodeStageSecretRef=SecretReference nodePublishSecretRef=SecretReference
+      controllerExpandSecretRef=SecretReference nodeExpandSecretRef=SecretReference
+  CephFSPersistentVolumeSource: secretRef=SecretReference
+  CephFSVolumeSource: secretRef=LocalObjectReference
+  CinderPersistentVolumeSource: secretRef=SecretReference
+  CinderVolumeSource: secretRef=LocalObjectReference
+  FlexPersistentVolumeSource: secretRef=SecretReference
+  FlexVolumeSource: secretRef=LocalObjectReference
+  ISCSIPersistentVolumeSource: secretRef=SecretReference
+  ISCSIVolumeSource: secretRef=LocalObjectReference
+  RBDPersistentVolumeSource: secretRef=SecretReference
+  RBDVolumeSource: secretRef=LocalObjectReference
+  ScaleIOPersistentVolumeSource: secretRef=SecretReference
+  ScaleIOVolumeSource: secretRef=LocalObjectReference
+  StorageOSPersistentVolumeSource: secretRef=ObjectReference
+  StorageOSVolumeSource: secretRef=LocalObjectReference
   CSIVolumeSource: nodePublishSecretRef=LocalObjectReference
   ClusterTrustBundleProjection: labelSelector=~LabelSelector
   ConfigMapProjection: items=KeyToPath
@@ -78,8 +95,32 @@ core/v1
   PersistentVolumeClaimTemplate: metadata=~ObjectMeta spec=PersistentVolumeClaimSpec
   PersistentVolumeSource: hostPath=HostPathVolumeSource nfs=NFSVolumeSource fc=FCVolumeSource
       local=LocalVolumeSource
+      gcePersistentDisk=GCEPersistentDiskVolumeSource
+      awsElasticBlockStore=AWSElasticBlockStoreVolumeSource flocker=FlockerVolumeSource
+      vsphereVolume=VsphereVirtualDiskVolumeSource quobyte=QuobyteVolumeSource
+      azureDisk=AzureDiskVolumeSource photonPersistentDisk=PhotonPersistentDiskVolumeSource
+      portworxVolume=PortworxVolumeSource
+      azureFile=AzureFilePersistentVolumeSource cephfs=CephFSPersistentVolumeSource
+      cinder=CinderPersistentVolumeSource
+      flexVolume=FlexPersistentVolumeSource glusterfs=GlusterfsPersistentVolumeSource
+      iscsi=ISCSIPersistentVolumeSource
+      rbd=RBDPersistentVolumeSource scaleIO=ScaleIOPersistentVolumeSource
+      storageos=StorageOSPersistentVolumeSource
+      csi=CSIPersistentVolumeSource
   PersistentVolumeSpec: hostPath=HostPathVolumeSource nfs=NFSVolumeSource fc=FCVolumeSource
-      local=LocalVolumeSource claimRef=ObjectReference nodeAffinity=VolumeNodeAffinity
+      local=LocalVolumeSource
+      gcePersistentDisk=GCEPersistentDiskVolumeSource
+      awsElasticBlockStore=AWSElasticBlockStoreVolumeSource flocker=FlockerVolumeSource
+      vsphereVolume=VsphereVirtualDiskVolumeSource quobyte=QuobyteVolumeSource
+      azureDisk=AzureDiskVolumeSource photonPersistentDisk=PhotonPersistentDiskVolumeSource
+      portworxVolume=PortworxVolumeSource
+      azureFile=AzureFilePersistentVolumeSource cephfs=CephFSPersistentVolumeSource
+      cinder=CinderPersistentVolumeSource
+      flexVolume=FlexPersistentVolumeSource glusterfs=GlusterfsPersistentVolumeSource
+      iscsi=ISCSIPersistentVolumeSource
+      rbd=RBDPersistentVolumeSource scaleIO=ScaleIOPersistentVolumeSource
+      storageos=StorageOSPersistentVolumeSource
+      csi=CSIPersistentVolumeSource claimRef=ObjectReference nodeAffinity=VolumeNodeAffinity
   Pod: spec=PodSpec status=PodStatus
   PodAffinity: requiredDuringSchedulingIgnoredDuringExecution=PodAffinityTerm
       preferredDuringSchedulingIgnoredDuringExecution=WeightedPodAffinityTerm
@@ -97,6 +138,7 @@ core/v1
       dnsConfig=PodDNSConfig readinessGates=PodReadinessGate
       topologySpreadConstraints=TopologySpreadConstraint os=PodOS schedulingGates=PodSchedulingGate
       resourceClaims=PodResourceClaim resources=ResourceRequirements schedulingGroup=PodSchedulingGroup
+      workloadRef=WorkloadReference
       evictionResponders=EvictionResponder
   PodStatus: conditions=PodCondition hostIPs=HostIP podIPs=PodIP initContainerStatuses=ContainerStatus
       containerStatuses=ContainerStatus ephemeralContainerStatuses=ContainerStatus
@@ -134,6 +176,14 @@ core/v1
       downwardAPI=DownwardAPIVolumeSource fc=FCVolumeSource configMap=ConfigMapVolumeSource
       projected=ProjectedVolumeSource csi=CSIVolumeSource ephemeral=EphemeralVolumeSource
       image=ImageVolumeSource
+      gcePersistentDisk=GCEPersistentDiskVolumeSource
+      awsElasticBlockStore=AWSElasticBlockStoreVolumeSource flocker=FlockerVolumeSource
+      vsphereVolume=VsphereVirtualDiskVolumeSource quobyte=QuobyteVolumeSource
+      azureDisk=AzureDiskVolumeSource photonPersistentDisk=PhotonPersistentDiskVolumeSource
+      portworxVolume=PortworxVolumeSource
+      azureFile=AzureFileVolumeSource cephfs=CephFSVolumeSource cinder=CinderVolumeSource
+      flexVolume=FlexVolumeSource glusterfs=GlusterfsVolumeSource iscsi=ISCSIVolumeSource
+      rbd=RBDVolumeSource scaleIO=ScaleIOVolumeSource storageos=StorageOSVolumeSource
   VolumeHealthStatus: healthConditions=VolumeHealthCondition
   VolumeMountStatus: volumeStatus
   VolumeNodeAffinity: required=NodeSelector
@@ -145,6 +195,14 @@ core/v1
       downwardAPI=DownwardAPIVolumeSource fc=FCVolumeSource configMap=ConfigMapVolumeSource
       projected=ProjectedVolumeSource csi=CSIVolumeSource ephemeral=EphemeralVolumeSource
       image=ImageVolumeSource
+      gcePersistentDisk=GCEPersistentDiskVolumeSource
+      awsElasticBlockStore=AWSElasticBlockStoreVolumeSource flocker=FlockerVolumeSource
+      vsphereVolume=VsphereVirtualDiskVolumeSource quobyte=QuobyteVolumeSource
+      azureDisk=AzureDiskVolumeSource photonPersistentDisk=PhotonPersistentDiskVolumeSource
+      portworxVolume=PortworxVolumeSource
+      azureFile=AzureFileVolumeSource cephfs=CephFSVolumeSource cinder=CinderVolumeSource
+      flexVolume=FlexVolumeSource glusterfs=GlusterfsVolumeSource iscsi=ISCSIVolumeSource
+      rbd=RBDVolumeSource scaleIO=ScaleIOVolumeSource storageos=StorageOSVolumeSource
   VolumeStatus: image=ImageVolumeStatus
   WeightedPodAffinityTerm: podAffinityTerm
 apps/v1

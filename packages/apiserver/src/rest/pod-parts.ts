@@ -21,6 +21,8 @@ export const bindingMessage: ProtobufMessage = {
       3: { name: "name", type: "string" },
       4: { name: "uid", type: "string" },
       5: { name: "apiVersion", type: "string" },
+      6: { name: "resourceVersion", type: "string" },
+      7: { name: "fieldPath", type: "string" },
     },
   },
 };

@@ -13,8 +13,8 @@ const help = `Usage: ./selvedge test [unit|sim|integration|system|interop|all]
        ./selvedge test vectors [DIR]
 
 Runs the tests. Without an argument: the checks (types, lint) and every group that this machine can run; a test that
-cannot run here says why it is skipped. \`vectors\` replays recorded data found in DIR: eve/ exchanges and
-server-side-apply.jsonl; the default is the repo's own.`;
+cannot run here says why it is skipped. \`vectors\` replays recorded data found in DIR: eve/ exchanges,
+server-side-apply.jsonl and wire/ objects (testdata/HEAD of k8s.io/api); the default is the repo's own.`;
 
 export const testCommand: Command = {
   name: "test",

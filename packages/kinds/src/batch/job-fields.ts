@@ -79,7 +79,12 @@ export interface JobStatus {
 const onExitCodes: Message = message("Which ends of containers a rule is about.", {
   containerName: text(1, "Only this container; all when not said.", pointer),
   operator: text(2, "In: one of the values; NotIn: none of them.", needed),
-  values: numbers(3, "Exit codes, 1 to 255 of them.", set, needed),
+  values: numbers(
+    3,
+    "Exit codes, 1 to 255 of them.",
+    { ...set, items: { type: "integer", format: "int32" } },
+    needed,
+  ),
 });
 
 const onPodCondition: Message = message("Which condition of a Pod a rule is about.", {

@@ -1,16 +1,19 @@
 import {
   atomic,
   byKeys,
+  embedded,
   flag,
   int32,
+  type Member,
   type Message,
   message,
   needed,
+  numbers,
   object,
   objects,
   pointer,
   quantityMap,
-  refused,
+  set,
   text,
   texts,
 } from "../fields.ts";
@@ -42,7 +45,10 @@ export const resourceRequirements: Message = message(
       "The most it may use, by resource: cpu, memory, ephemeral-storage. They size the Pod's virtual machine.",
     ),
     requests: quantityMap(2, "What it needs; nodes are chosen by it. The limits when not said."),
-    claims: refused(3, "Claims on devices: refused.", "array"),
+    claims: objects(3, resourceClaim, "Claims on devices: refused.", {
+      "x-kubernetes-list-type": "map",
+      "x-kubernetes-list-map-keys": ["name"],
+    }),
   },
 );
 
@@ -69,64 +75,81 @@ export const volumeDevice: Message = message("A volume as a block device: refuse
   devicePath: text(2, "Where in the container.", needed),
 });
 
+const exitCodes: Message = message("Which exit codes.", {
+  operator: text(1, "In or NotIn.", needed),
+  values: numbers(2, "The codes.", { ...set, items: { type: "integer", format: "int32" } }),
+});
+
+const containerRestartRule: Message = message("What is done when a container ends with a code: refused.", {
+  action: text(1, "What is done.", needed),
+  exitCodes: object(2, exitCodes, "Which exit codes."),
+});
+
+const containerMembers: Readonly<Record<string, Member>> = {
+  name: text(1, "Its name, unique in the Pod: a DNS label.", needed),
+  image: text(
+    2,
+    "The image, as registry/name:tag or name@sha256:…; selvedge.internal is the controller's own registry.",
+  ),
+  command: texts(
+    3,
+    "Replaces the image's entrypoint. No shell reads it; $(NAME) stands for variables of env.",
+    atomic,
+  ),
+  args: texts(4, "Replaces the image's command.", atomic),
+  workingDir: text(5, "Where the process starts; the image's when not said."),
+  ports: objects(6, containerPort, "Ports it listens on.", byKeys("containerPort", "protocol")),
+  envFrom: objects(
+    19,
+    envFromSource,
+    "ConfigMaps and Secrets whose keys become variables. env wins over it, later over earlier.",
+    atomic,
+  ),
+  env: objects(7, envVar, "Variables of the environment.", byKeys("name")),
+  resources: object(8, resourceRequirements, "How much it needs and may use."),
+  resizePolicy: objects(
+    23,
+    containerResizePolicy,
+    "What a change of resources does to it: only restarting it is possible.",
+    atomic,
+  ),
+  restartPolicy: text(
+    24,
+    "Always makes an init container a sidecar that goes on: refused. Not allowed for others.",
+    pointer,
+  ),
+  restartPolicyRules: objects(25, containerRestartRule, "Restart rules by exit code: refused.", atomic),
+  volumeMounts: objects(9, volumeMount, "Volumes it sees.", byKeys("mountPath")),
+  volumeDevices: objects(21, volumeDevice, "Volumes as block devices: refused.", byKeys("devicePath")),
+  livenessProbe: object(10, probe, "When it fails, the container is restarted."),
+  readinessProbe: object(11, probe, "While it fails, the Pod is not ready."),
+  startupProbe: object(
+    22,
+    probe,
+    "Until it succeeds, the other probes wait; when it fails, the container is restarted.",
+  ),
+  lifecycle: object(12, lifecycle, "What is done after the start and before the stop."),
+  terminationMessagePath: text(
+    13,
+    "File whose content tells why the container ended: always /dev/termination-log.",
+  ),
+  terminationMessagePolicy: text(20, "File. FallbackToLogsOnError is refused."),
+  imagePullPolicy: text(
+    14,
+    "Always, IfNotPresent or Never. Always when the tag is latest or missing, otherwise IfNotPresent.",
+  ),
+  securityContext: object(15, securityContext, "Who its processes are."),
+  stdin: flag(16, "Whether it has a standard input to attach to."),
+  stdinOnce: flag(17, "Whether that is closed after the first attach ends."),
+  tty: flag(18, "Whether it has a terminal; needs stdin."),
+};
+
 export const container: Message = message(
   "A process with its image. All containers of a Pod share one virtual machine, its network and its volumes.",
-  {
-    name: text(1, "Its name, unique in the Pod: a DNS label.", needed),
-    image: text(
-      2,
-      "The image, as registry/name:tag or name@sha256:…; selvedge.internal is the controller's own registry.",
-    ),
-    command: texts(
-      3,
-      "Replaces the image's entrypoint. No shell reads it; $(NAME) stands for variables of env.",
-      atomic,
-    ),
-    args: texts(4, "Replaces the image's command.", atomic),
-    workingDir: text(5, "Where the process starts; the image's when not said."),
-    ports: objects(6, containerPort, "Ports it listens on.", byKeys("containerPort", "protocol")),
-    envFrom: objects(
-      19,
-      envFromSource,
-      "ConfigMaps and Secrets whose keys become variables. env wins over it, later over earlier.",
-      atomic,
-    ),
-    env: objects(7, envVar, "Variables of the environment.", byKeys("name")),
-    resources: object(8, resourceRequirements, "How much it needs and may use."),
-    resizePolicy: objects(
-      23,
-      containerResizePolicy,
-      "What a change of resources does to it: only restarting it is possible.",
-      atomic,
-    ),
-    restartPolicy: text(
-      24,
-      "Always makes an init container a sidecar that goes on: refused. Not allowed for others.",
-      pointer,
-    ),
-    restartPolicyRules: refused(25, "Restart rules by exit code: refused.", "array"),
-    volumeMounts: objects(9, volumeMount, "Volumes it sees.", byKeys("mountPath")),
-    volumeDevices: objects(21, volumeDevice, "Volumes as block devices: refused.", byKeys("devicePath")),
-    livenessProbe: object(10, probe, "When it fails, the container is restarted."),
-    readinessProbe: object(11, probe, "While it fails, the Pod is not ready."),
-    startupProbe: object(
-      22,
-      probe,
-      "Until it succeeds, the other probes wait; when it fails, the container is restarted.",
-    ),
-    lifecycle: object(12, lifecycle, "What is done after the start and before the stop."),
-    terminationMessagePath: text(
-      13,
-      "File whose content tells why the container ended: always /dev/termination-log.",
-    ),
-    terminationMessagePolicy: text(20, "File. FallbackToLogsOnError is refused."),
-    imagePullPolicy: text(
-      14,
-      "Always, IfNotPresent or Never. Always when the tag is latest or missing, otherwise IfNotPresent.",
-    ),
-    securityContext: object(15, securityContext, "Who its processes are."),
-    stdin: flag(16, "Whether it has a standard input to attach to."),
-    stdinOnce: flag(17, "Whether that is closed after the first attach ends."),
-    tty: flag(18, "Whether it has a terminal; needs stdin."),
-  },
+  containerMembers,
 );
+
+export const ephemeralContainer: Message = message("A container for debugging: refused.", {
+  ephemeralContainerCommon: embedded(1, container),
+  targetContainerName: text(2, "The container whose processes it sees."),
+});

@@ -8,7 +8,6 @@ import {
   object,
   pointer,
   quantity,
-  refused,
   text,
 } from "../fields.ts";
 import { localObjectReference } from "../meta-fields.ts";
@@ -59,12 +58,26 @@ export const secretKeySelector: Message = message(
   mapAtomic,
 );
 
+export const fileKeySelector: Message = message(
+  "One key of a file in an emptyDir volume: refused.",
+  {
+    volumeName: text(1, "The volume.", needed),
+    path: text(2, "Path of the file in it.", needed),
+    key: text(3, "The key.", needed),
+    optional: flag(4, "Whether the container starts without the file or the key.", {
+      ...pointer,
+      default: false,
+    }),
+  },
+  mapAtomic,
+);
+
 export const envVarSource: Message = message("Where the value comes from: exactly one of these.", {
   fieldRef: object(1, objectFieldSelector, "A field of the Pod."),
   resourceFieldRef: object(2, resourceFieldSelector, "An amount of a container's resources."),
   configMapKeyRef: object(3, configMapKeySelector, "A key of a ConfigMap."),
   secretKeyRef: object(4, secretKeySelector, "A key of a Secret."),
-  fileKeyRef: refused(5, "A file of an emptyDir volume: refused."),
+  fileKeyRef: object(5, fileKeySelector, "A file of an emptyDir volume: refused."),
 });
 
 export const envVar: Message = message("One variable of the environment.", {

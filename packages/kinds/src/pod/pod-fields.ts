@@ -12,13 +12,12 @@ import {
   objects,
   pointer,
   quantityMap,
-  refused,
   text,
   textMap,
   texts,
 } from "../fields.ts";
 import { localObjectReference, objectMeta } from "../meta-fields.ts";
-import { container, resourceRequirements } from "./container-fields.ts";
+import { container, ephemeralContainer, resourceRequirements } from "./container-fields.ts";
 import { affinity, toleration, topologySpreadConstraint } from "./scheduling-fields.ts";
 import { podSecurityContext } from "./security-fields.ts";
 import { volume } from "./volume-fields.ts";
@@ -51,6 +50,18 @@ export const podOS: Message = message("The operating system of the images.", {
   name: text(1, "linux is all there is.", needed),
 });
 
+export const podResourceClaim: Message = message("A claim on a device: refused.", {
+  name: text(1, "Its name in the Pod.", needed),
+  resourceClaimName: text(3, "The claim.", pointer),
+  resourceClaimTemplateName: text(4, "What the claim is made from.", pointer),
+});
+
+export const workloadReference: Message = message("The Pods it is placed together with: refused.", {
+  name: text(1, "The Workload.", needed),
+  podGroup: text(2, "The group in it.", needed),
+  podGroupReplicaKey: text(3, "Which copy of the group."),
+});
+
 export const podSpec: Message = message("What runs: containers that share a virtual machine on one node.", {
   volumes: objects(1, volume, "Folders that containers can mount.", byKeysRetaining("name")),
   initContainers: objects(
@@ -60,7 +71,7 @@ export const podSpec: Message = message("What runs: containers that share a virt
     byKeys("name"),
   ),
   containers: objects(2, container, "The containers. At least one.", byKeys("name"), needed),
-  ephemeralContainers: refused(34, "Containers for debugging: refused.", "array"),
+  ephemeralContainers: objects(34, ephemeralContainer, "Containers for debugging: refused.", byKeys("name")),
   restartPolicy: text(
     3,
     "When a container that ended is started again: Always, OnFailure or Never. Always when not said.",
@@ -148,10 +159,10 @@ export const podSpec: Message = message("What runs: containers that share a virt
     "Keeps it from being placed until the list is empty.",
     byKeys("name"),
   ),
-  resourceClaims: refused(39, "Claims on devices: refused.", "array"),
+  resourceClaims: objects(39, podResourceClaim, "Claims on devices: refused.", byKeysRetaining("name")),
   resources: object(40, resourceRequirements, "Resources of the whole Pod: refused, say them by container."),
   hostnameOverride: text(41, "Refused: use hostname.", pointer),
-  workloadRef: refused(42, "Refused."),
+  workloadRef: object(42, workloadReference, "Refused: each Pod is placed by itself."),
 });
 
 export const podTemplateSpec: Message = message("What Pods are made from.", {

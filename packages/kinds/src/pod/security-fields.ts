@@ -9,7 +9,6 @@ import {
   object,
   objects,
   pointer,
-  refused,
   text,
   texts,
 } from "../fields.ts";
@@ -53,6 +52,16 @@ export const appArmorProfile: Message = message("AppArmor profile: kept, the vir
   localhostProfile: text(2, "Name of a profile on the box.", pointer),
 });
 
+export const windowsSecurityContextOptions: Message = message(
+  "What Windows' containers are asked for: refused.",
+  {
+    gmsaCredentialSpecName: text(1, "Name of an account's credentials.", pointer),
+    gmsaCredentialSpec: text(2, "An account's credentials.", pointer),
+    runAsUserName: text(3, "Name of the first process's user.", pointer),
+    hostProcess: flag(4, "Whether it is a process of the host's.", pointer),
+  },
+);
+
 export const securityContext: Message = message(
   "Who the container's processes are and what they may do. Its VM is the real wall.",
   {
@@ -63,7 +72,7 @@ export const securityContext: Message = message(
       pointer,
     ),
     seLinuxOptions: object(3, seLinuxOptions, "Refused: the guest has no SELinux."),
-    windowsOptions: refused(10, "Refused."),
+    windowsOptions: object(10, windowsSecurityContextOptions, "Refused: images are Linux images."),
     runAsUser: int64(4, "User ID of the first process; the image's when not said.", pointer),
     runAsGroup: int64(8, "Group ID of the first process; the image's when not said.", pointer),
     runAsNonRoot: flag(5, "Refuse to start as user 0.", pointer),
@@ -92,7 +101,7 @@ export const podSecurityContext: Message = message(
   "Who the processes of all containers are, unless a container says otherwise.",
   {
     seLinuxOptions: object(1, seLinuxOptions, "Refused: the guest has no SELinux."),
-    windowsOptions: refused(8, "Refused."),
+    windowsOptions: object(8, windowsSecurityContextOptions, "Refused: images are Linux images."),
     runAsUser: int64(2, "User ID of the first processes; the images' when not said.", pointer),
     runAsGroup: int64(6, "Group ID of the first processes; the images' when not said.", pointer),
     runAsNonRoot: flag(3, "Refuse to start as user 0.", pointer),

@@ -1,12 +1,14 @@
 import {
   atomic,
   byKeys,
+  byKeysRetaining,
   flag,
   int32,
   int64,
   type Message,
   message,
   needed,
+  numbers,
   object,
   objects,
   pointer,
@@ -59,6 +61,52 @@ export const containerState: Message = message("Exactly one of these; none means
   terminated: object(3, containerStateTerminated, "Has ended."),
 });
 
+const volumeMountStatus: Message = message("A volume as a container has it.", {
+  name: text(1, "Its name.", needed),
+  mountPath: text(2, "Where.", needed),
+  readOnly: flag(3, "Whether it cannot be written."),
+  recursiveReadOnly: text(4, "Whether it is read only all the way down.", pointer),
+});
+
+const linuxContainerUser: Message = message("Who its first process is.", {
+  uid: int64(1, "User ID.", needed),
+  gid: int64(2, "Group ID.", needed),
+  supplementalGroups: numbers(3, "Further groups.", atomic),
+});
+
+const containerUser: Message = message("Who its first process is.", {
+  linux: object(1, linuxContainerUser, "On Linux."),
+});
+
+const resourceHealth: Message = message("How a device is.", {
+  resourceID: text(1, "The device.", needed),
+  health: text(2, "Healthy, Unhealthy or Unknown."),
+});
+
+const resourceStatus: Message = message("How the devices of one kind are.", {
+  name: text(1, "The kind.", needed),
+  resources: objects(2, resourceHealth, "The devices.", {
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-list-map-keys": ["resourceID"],
+  }),
+});
+
+const podResourceClaimStatus: Message = message("The claim that was made for a Pod's claim.", {
+  name: text(1, "The Pod's claim.", needed),
+  resourceClaimName: text(2, "The claim.", pointer),
+});
+
+const containerExtendedResourceRequest: Message = message("A device that a container has.", {
+  containerName: text(1, "The container.", needed),
+  resourceName: text(2, "The kind of device.", needed),
+  requestName: text(3, "The request in the claim.", needed),
+});
+
+const podExtendedResourceClaimStatus: Message = message("The claim for a Pod's devices.", {
+  requestMappings: objects(1, containerExtendedResourceRequest, "Which container has which.", atomic),
+  resourceClaimName: text(2, "The claim.", needed),
+});
+
 export const containerStatus: Message = message("How one container is.", {
   name: text(1, "Its name.", needed),
   state: object(2, containerState, "How it is."),
@@ -74,6 +122,10 @@ export const containerStatus: Message = message("How one container is.", {
   started: flag(9, "Whether it has started and its startup probe succeeded.", pointer),
   allocatedResources: quantityMap(10, "What the node has given it."),
   resources: object(11, resourceRequirements, "What it has."),
+  volumeMounts: objects(12, volumeMountStatus, "Volumes it has.", byKeys("mountPath")),
+  user: object(13, containerUser, "Who its first process is."),
+  allocatedResourcesStatus: objects(14, resourceStatus, "How its devices are.", byKeys("name")),
+  stopSignal: text(15, "Signal that asks it to end.", pointer),
 });
 
 export const podStatus: Message = message("How the Pod is, as its node last said.", {
@@ -97,4 +149,13 @@ export const podStatus: Message = message("How the Pod is, as its node last said
   qosClass: text(9, "Guaranteed, Burstable or BestEffort, by its resources."),
   ephemeralContainerStatuses: objects(13, containerStatus, "Its containers for debugging.", atomic),
   resize: text(14, "How far a change of resources is."),
+  resourceClaimStatuses: objects(
+    15,
+    podResourceClaimStatus,
+    "Its claims on devices.",
+    byKeysRetaining("name"),
+  ),
+  extendedResourceClaimStatus: object(18, podExtendedResourceClaimStatus, "The claim for its devices."),
+  allocatedResources: quantityMap(19, "What its node has given it."),
+  resources: object(20, resourceRequirements, "What it has."),
 });

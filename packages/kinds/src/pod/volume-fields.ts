@@ -3,6 +3,7 @@ import {
   embedded,
   flag,
   int32,
+  int64,
   type Message,
   message,
   needed,
@@ -10,10 +11,27 @@ import {
   objects,
   pointer,
   quantity,
-  refused,
   text,
+  textMap,
 } from "../fields.ts";
-import { localObjectReference } from "../meta-fields.ts";
+import { labelSelector, localObjectReference, objectMeta } from "../meta-fields.ts";
+import { claimSpec } from "../storage/claim-fields.ts";
+import {
+  awsElasticBlockStoreVolumeSource,
+  azureDiskVolumeSource,
+  csiVolumeSource,
+  fcVolumeSource,
+  flockerVolumeSource,
+  gcePersistentDiskVolumeSource,
+  gitRepoVolumeSource,
+  hostPathVolumeSource,
+  nfsVolumeSource,
+  photonPersistentDiskVolumeSource,
+  portworxVolumeSource,
+  quobyteVolumeSource,
+  vsphereVirtualDiskVolumeSource,
+  withSecrets,
+} from "../storage/foreign-volumes.ts";
 import { objectFieldSelector, resourceFieldSelector } from "./env-fields.ts";
 
 export const keyToPath: Message = message("One key as one file.", {
@@ -90,13 +108,41 @@ export const persistentVolumeClaimVolumeSource: Message = message(
   },
 );
 
+export const serviceAccountTokenProjection: Message = message("A token for the API as a file: refused.", {
+  audience: text(1, "Whom it is for."),
+  expirationSeconds: int64(2, "How long it is good for.", { ...pointer, default: 3600 }),
+  path: text(3, "Path of the file in the volume.", needed),
+});
+
+export const clusterTrustBundleProjection: Message = message("Root certificates as a file: refused.", {
+  name: text(1, "Name of one bundle.", pointer),
+  signerName: text(2, "The bundles of this signer.", pointer),
+  labelSelector: object(3, labelSelector, "Which of the signer's bundles."),
+  path: text(4, "Path of the file in the volume.", needed),
+  optional: flag(5, "Whether the Pod starts without them.", pointer),
+});
+
+export const podCertificateProjection: Message = message("A certificate for the Pod as a file: refused.", {
+  signerName: text(1, "Who signs it.", needed),
+  keyType: text(2, "What kind of key it has.", needed),
+  maxExpirationSeconds: int32(3, "How long it is good for, at most.", pointer),
+  credentialBundlePath: text(4, "Path of the file with key and certificates."),
+  keyPath: text(5, "Path of the file with the key."),
+  certificateChainPath: text(6, "Path of the file with the certificates."),
+  userAnnotations: textMap(7, "What the signer is told."),
+});
+
 export const volumeProjection: Message = message("One part of a projected volume: exactly one of these.", {
   secret: object(1, secretProjection, "A Secret."),
   downwardAPI: object(2, downwardAPIProjection, "Fields of the Pod."),
   configMap: object(3, configMapProjection, "A ConfigMap."),
-  serviceAccountToken: refused(4, "A token for the API: refused, apps have no way to the controller's API."),
-  clusterTrustBundle: refused(5, "Root certificates: refused."),
-  podCertificate: refused(6, "A certificate for the Pod: refused."),
+  serviceAccountToken: object(
+    4,
+    serviceAccountTokenProjection,
+    "A token for the API: refused, apps have no way to the controller's API.",
+  ),
+  clusterTrustBundle: object(5, clusterTrustBundleProjection, "Root certificates: refused."),
+  podCertificate: object(6, podCertificateProjection, "A certificate for the Pod: refused."),
 });
 
 export const projectedVolumeSource: Message = message("Several sources in one folder.", {
@@ -104,44 +150,60 @@ export const projectedVolumeSource: Message = message("Several sources in one fo
   defaultMode: int32(2, "Permission bits of files without their own. 0644 when not said.", pointer),
 });
 
+const persistentVolumeClaimTemplate: Message = message("What the claim is made from.", {
+  metadata: object(1, objectMeta, "Its labels and annotations."),
+  spec: object(2, claimSpec, "What it asks for.", needed),
+});
+
+const ephemeralVolumeSource: Message = message("A claim that lives as long as its Pod.", {
+  volumeClaimTemplate: object(1, persistentVolumeClaimTemplate, "What the claim is made from."),
+});
+
+const imageVolumeSource: Message = message("An image's files.", {
+  reference: text(1, "The image."),
+  pullPolicy: text(2, "When it is fetched."),
+});
+
+const foreign = withSecrets(localObjectReference, "pod");
+
 const unsupported =
   "Refused: apps have emptyDir, configMap, secret, downwardAPI, projected and persistentVolumeClaim volumes.";
 
 export const volumeSource: Message = message("Where a volume's content comes from: exactly one of these.", {
-  hostPath: refused(1, unsupported),
+  hostPath: object(1, hostPathVolumeSource, unsupported),
   emptyDir: object(2, emptyDirVolumeSource, "A folder that is empty when the Pod starts and goes with it."),
-  gcePersistentDisk: refused(3, unsupported),
-  awsElasticBlockStore: refused(4, unsupported),
-  gitRepo: refused(5, unsupported),
+  gcePersistentDisk: object(3, gcePersistentDiskVolumeSource, unsupported),
+  awsElasticBlockStore: object(4, awsElasticBlockStoreVolumeSource, unsupported),
+  gitRepo: object(5, gitRepoVolumeSource, unsupported),
   secret: object(6, secretVolumeSource, "A Secret's keys as files."),
-  nfs: refused(7, unsupported),
-  iscsi: refused(8, unsupported),
-  glusterfs: refused(9, unsupported),
+  nfs: object(7, nfsVolumeSource, unsupported),
+  iscsi: object(8, foreign.iscsi, unsupported),
+  glusterfs: object(9, foreign.glusterfs, unsupported),
   persistentVolumeClaim: object(
     10,
     persistentVolumeClaimVolumeSource,
     "A volume of the node that outlives Pods.",
   ),
-  rbd: refused(11, unsupported),
-  flexVolume: refused(12, unsupported),
-  cinder: refused(13, unsupported),
-  cephfs: refused(14, unsupported),
-  flocker: refused(15, unsupported),
+  rbd: object(11, foreign.rbd, unsupported),
+  flexVolume: object(12, foreign.flexVolume, unsupported),
+  cinder: object(13, foreign.cinder, unsupported),
+  cephfs: object(14, foreign.cephfs, unsupported),
+  flocker: object(15, flockerVolumeSource, unsupported),
   downwardAPI: object(16, downwardAPIVolumeSource, "Fields of the Pod as files."),
-  fc: refused(17, unsupported),
-  azureFile: refused(18, unsupported),
+  fc: object(17, fcVolumeSource, unsupported),
+  azureFile: object(18, foreign.azureFile, unsupported),
   configMap: object(19, configMapVolumeSource, "A ConfigMap's keys as files."),
-  vsphereVolume: refused(20, unsupported),
-  quobyte: refused(21, unsupported),
-  azureDisk: refused(22, unsupported),
-  photonPersistentDisk: refused(23, unsupported),
+  vsphereVolume: object(20, vsphereVirtualDiskVolumeSource, unsupported),
+  quobyte: object(21, quobyteVolumeSource, unsupported),
+  azureDisk: object(22, azureDiskVolumeSource, unsupported),
+  photonPersistentDisk: object(23, photonPersistentDiskVolumeSource, unsupported),
   projected: object(26, projectedVolumeSource, "Several sources in one folder."),
-  portworxVolume: refused(24, unsupported),
-  scaleIO: refused(25, unsupported),
-  storageos: refused(27, unsupported),
-  csi: refused(28, unsupported),
-  ephemeral: refused(29, unsupported),
-  image: refused(30, unsupported),
+  portworxVolume: object(24, portworxVolumeSource, unsupported),
+  scaleIO: object(25, foreign.scaleIO, unsupported),
+  storageos: object(27, foreign.storageos, unsupported),
+  csi: object(28, csiVolumeSource(localObjectReference), unsupported),
+  ephemeral: object(29, ephemeralVolumeSource, unsupported),
+  image: object(30, imageVolumeSource, unsupported),
 });
 
 export const volume: Message = message("A folder that the Pod's containers can mount.", {

@@ -68,7 +68,7 @@ const dataSourceRef: Message = message("What the volume begins as.", {
   namespace: text(4, "Its namespace.", pointer),
 });
 
-const claimSpec: Message = message("What volume is wanted.", {
+export const claimSpec: Message = message("What volume is wanted.", {
   accessModes: texts(1, "ReadWriteOnce, ReadOnlyMany, ReadWriteMany or ReadWriteOncePod.", atomic),
   selector: object(4, labelSelector, "Which volumes will do."),
   resources: object(2, volumeResources, "How much."),

@@ -12,7 +12,6 @@ import {
   object,
   pointer,
   quantityMap,
-  refused,
   text,
   texts,
   time,
@@ -22,6 +21,21 @@ import type { NodeSelector } from "../pod/affinity-types.ts";
 import { nodeSelector } from "../pod/scheduling-fields.ts";
 import { modesText } from "./claim.ts";
 import type { AccessMode } from "./claim-fields.ts";
+import {
+  awsElasticBlockStoreVolumeSource,
+  azureDiskVolumeSource,
+  csiPersistentVolumeSource,
+  fcVolumeSource,
+  flockerVolumeSource,
+  gcePersistentDiskVolumeSource,
+  hostPathVolumeSource,
+  nfsVolumeSource,
+  photonPersistentDiskVolumeSource,
+  portworxVolumeSource,
+  quobyteVolumeSource,
+  vsphereVirtualDiskVolumeSource,
+  withSecrets,
+} from "./foreign-volumes.ts";
 
 /** A volume that is there: made for a claim on the node where its Pod runs. */
 export interface PersistentVolume extends KubeObject {
@@ -56,29 +70,40 @@ const localVolume: Message = message("A volume on one node.", {
   fsType: text(2, "Its file system.", pointer),
 });
 
+const secretReference: Message = message(
+  "A Secret of any namespace.",
+  {
+    name: text(1, "Its name."),
+    namespace: text(2, "Its namespace."),
+  },
+  { "x-kubernetes-map-type": "atomic" },
+);
+
+const foreign = withSecrets(secretReference, "persistent");
+
 const volumeSource: Message = message("Where it is.", {
-  gcePersistentDisk: refused(1, unsupported),
-  awsElasticBlockStore: refused(2, unsupported),
-  hostPath: refused(3, unsupported),
-  glusterfs: refused(4, unsupported),
-  nfs: refused(5, unsupported),
-  rbd: refused(6, unsupported),
-  iscsi: refused(7, unsupported),
-  cinder: refused(8, unsupported),
-  cephfs: refused(9, unsupported),
-  fc: refused(10, unsupported),
-  flocker: refused(11, unsupported),
-  flexVolume: refused(12, unsupported),
-  azureFile: refused(13, unsupported),
-  vsphereVolume: refused(14, unsupported),
-  quobyte: refused(15, unsupported),
-  azureDisk: refused(16, unsupported),
-  photonPersistentDisk: refused(17, unsupported),
-  portworxVolume: refused(18, unsupported),
-  scaleIO: refused(19, unsupported),
+  gcePersistentDisk: object(1, gcePersistentDiskVolumeSource, unsupported),
+  awsElasticBlockStore: object(2, awsElasticBlockStoreVolumeSource, unsupported),
+  hostPath: object(3, hostPathVolumeSource, unsupported),
+  glusterfs: object(4, foreign.glusterfs, unsupported),
+  nfs: object(5, nfsVolumeSource, unsupported),
+  rbd: object(6, foreign.rbd, unsupported),
+  iscsi: object(7, foreign.iscsi, unsupported),
+  cinder: object(8, foreign.cinder, unsupported),
+  cephfs: object(9, foreign.cephfs, unsupported),
+  fc: object(10, fcVolumeSource, unsupported),
+  flocker: object(11, flockerVolumeSource, unsupported),
+  flexVolume: object(12, foreign.flexVolume, unsupported),
+  azureFile: object(13, foreign.azureFile, unsupported),
+  vsphereVolume: object(14, vsphereVirtualDiskVolumeSource, unsupported),
+  quobyte: object(15, quobyteVolumeSource, unsupported),
+  azureDisk: object(16, azureDiskVolumeSource, unsupported),
+  photonPersistentDisk: object(17, photonPersistentDiskVolumeSource, unsupported),
+  portworxVolume: object(18, portworxVolumeSource, unsupported),
+  scaleIO: object(19, foreign.scaleIO, unsupported),
   local: object(20, localVolume, "A volume on one node."),
-  storageos: refused(21, unsupported),
-  csi: refused(22, unsupported),
+  storageos: object(21, withSecrets(objectReference, "persistent").storageos, unsupported),
+  csi: object(22, csiPersistentVolumeSource(secretReference), unsupported),
 });
 
 const volumeNodeAffinity: Message = message("Which nodes have it.", {
