@@ -89,6 +89,14 @@ describe("text bodies", () => {
     assert.deepEqual(duplicates, ["a", 'spec[x"y][1].k', "spec.b"]);
     assert.equal((value as { a: number }).a, 2);
     assert.throws(() => parseJsonBody("{"), /JSON/);
+    const once = [
+      '{"a":":\\\\","b":"\\":\\\\\\"","c":[":",{}]}',
+      '{"__proto__":{"a":1},"a":2}',
+      '"a:b"',
+      "[]",
+    ];
+    for (const each of once) assert.deepEqual(parseJsonBody(each).duplicates, [], each);
+    assert.deepEqual(parseJsonBody('{"a\\\\":1,"b":2,"\\u0062":3}').duplicates, ["b"]);
   });
 
   it("refuse what nests deeper than can be followed", () => {
