@@ -35,7 +35,7 @@ import { serveWatch } from "./http/watches.ts";
 import { serveWrite, writesSubresource } from "./http/writes.ts";
 import { storeRefusal, unknownResource } from "./rest/refusals.ts";
 import { resourcesOf } from "./rest/resources.ts";
-import { parseTarget, type Target } from "./rest/target.ts";
+import { KindPaths, parseTarget, type Target } from "./rest/target.ts";
 import type { Answer, ApiServerOptions } from "./server-options.ts";
 import { StatusError } from "./status-error.ts";
 
@@ -50,6 +50,7 @@ export class ApiServer {
   readonly #posted: readonly PostedPart[];
   /** Made anew when other kinds are served. */
   #documents: { readonly kinds: readonly KindDefinition[]; readonly all: Documents } | undefined;
+  #paths: { readonly kinds: readonly KindDefinition[]; readonly all: KindPaths } | undefined;
   readonly #metrics: RequestMetrics | undefined;
   readonly #listener: Listener;
   readonly #flow: FlowControl;
@@ -260,16 +261,24 @@ export class ApiServer {
   }
 
   async #target(path: string): Promise<Target> {
-    const { objects, computed = [] } = this.#options;
-    const others = [...this.#virtual, ...computed].map(({ kind }) => kind);
     try {
-      return parseTarget([...objects.kinds, ...others], path);
+      return parseTarget(this.#currentPaths(), path);
     } catch (error) {
       if (!(error instanceof StatusError) || error.reason !== "NotFound") throw error;
       // Another replica may have been told of the kind a moment ago.
-      await objects.table.catchUp();
-      return parseTarget([...objects.kinds, ...others], path);
+      await this.#options.objects.table.catchUp();
+      return parseTarget(this.#currentPaths(), path);
     }
+  }
+
+  #currentPaths(): KindPaths {
+    const { objects, computed = [] } = this.#options;
+    const { kinds } = objects;
+    if (this.#paths?.kinds !== kinds) {
+      const others = [...this.#virtual, ...computed].map(({ kind }) => kind);
+      this.#paths = { kinds, all: new KindPaths([...kinds, ...others]) };
+    }
+    return this.#paths.all;
   }
 
   async #special(target: Target, request: IncomingMessage, answer: Answer, user: User): Promise<void> {
@@ -286,9 +295,16 @@ export class ApiServer {
   }
 }
 
-function parseUrl(request: IncomingMessage): URL {
+/** A path whose every step is what it looks like: nothing in it is encoded, or leads elsewhere. */
+const plainPath = /^(?:\/[\w~:-][\w.~:-]*)+$/;
+
+function parseUrl({ url = "/" }: IncomingMessage): Pick<URL, "pathname" | "searchParams"> {
+  const end = url.indexOf("?");
+  const pathname = end < 0 ? url : url.slice(0, end);
+  if (plainPath.test(pathname) && !url.includes("#"))
+    return { pathname, searchParams: new URLSearchParams(end < 0 ? "" : url.slice(end + 1)) };
   try {
-    return new URL(request.url ?? "/", "https://server");
+    return new URL(url, "https://server");
   } catch (error) {
     throw new StatusError(400, "BadRequest", "the URL cannot be read", undefined, { cause: error });
   }

@@ -23,14 +23,18 @@ function isJson(type: string): boolean {
 
 const yamlType = "application/yaml";
 
+/** What most programs say, and nothing else: not worth taking apart. */
+const plainJson = "application/json";
+
 /** Whether the client would rather have YAML than JSON; what else it would rather have there is not. */
 export function wantsYaml(accept: string | undefined): boolean {
-  return rangesOf(accept ?? "").find(({ type }) => isJson(type) || type === yamlType)?.type === yamlType;
+  if (accept === undefined || accept === plainJson) return false;
+  return rangesOf(accept).find(({ type }) => isJson(type) || type === yamlType)?.type === yamlType;
 }
 
 /** The first form of those the client lists that there is, in JSON or YAML. */
 export function viewOf(accept: string | undefined): View {
-  if (accept === undefined || accept.trim() === "") return "object";
+  if (accept === undefined || accept === plainJson || accept.trim() === "") return "object";
   for (const { type, parameters } of rangesOf(accept)) {
     if (!isJson(type) && type !== yamlType) continue;
     const { as, g } = parameters;

@@ -48,6 +48,7 @@ function decodePath(path: string): string {
 }
 
 function decode(step: string): string {
+  if (!step.includes("%")) return step;
   try {
     return decodeURIComponent(step);
   } catch (error) {

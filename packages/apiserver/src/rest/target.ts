@@ -11,20 +11,41 @@ export interface Target {
   readonly rest?: string;
 }
 
-export function parseTarget(kinds: readonly KindDefinition[], path: string): Target {
+/** Kinds by what paths say of them. */
+export class KindPaths {
+  readonly #kinds = new Map<string, KindDefinition[]>();
+
+  constructor(kinds: readonly KindDefinition[]) {
+    for (const kind of kinds) {
+      const path = pathOf(kind.group, kind.version, kind.plural);
+      const known = this.#kinds.get(path);
+      if (known === undefined) this.#kinds.set(path, [kind]);
+      else known.push(kind);
+    }
+  }
+
+  /** Of two that are called the same, the first. */
+  find(
+    group: string | undefined,
+    version: string | undefined,
+    plural: string | undefined,
+    namespaced?: boolean,
+  ): KindDefinition | undefined {
+    const kinds = this.#kinds.get(pathOf(group, version, plural));
+    return namespaced === undefined ? kinds?.[0] : kinds?.find((kind) => kind.namespaced === namespaced);
+  }
+}
+
+function pathOf(group: string | undefined, version: string | undefined, plural: string | undefined): string {
+  return `${group}/${version}/${plural}`;
+}
+
+export function parseTarget(kinds: KindPaths, path: string): Target {
   const [root, ...steps] = path.slice(1).split("/").map(decode);
   const group = root === "apis" ? steps.shift() : root === "api" ? "" : undefined;
   const version = steps.shift();
-  const find = (plural: string | undefined, namespaced: boolean | undefined): KindDefinition | undefined =>
-    kinds.find(
-      (kind) =>
-        kind.group === group &&
-        kind.version === version &&
-        kind.plural === plural &&
-        (namespaced === undefined || kind.namespaced === namespaced),
-    );
   if (group === "" && steps[0] === "nodes" && steps[2] === "proxy" && steps.length > 3) {
-    const kind = find("nodes", false);
+    const kind = kinds.find(group, version, "nodes", false);
     const rest = steps.splice(3).join("/");
     if (kind !== undefined && steps[1]) {
       return { kind, namespace: undefined, name: steps[1], subresource: "proxy", rest };
@@ -33,18 +54,19 @@ export function parseTarget(kinds: readonly KindDefinition[], path: string): Tar
   // A slash inside a step would name the key of something else.
   if (steps.some((step) => step === "" || step.includes("/"))) throw unknownResource();
   if (steps[0] === "namespaces" && steps.length >= 3) {
-    const kind = find(steps[2], true);
+    const kind = kinds.find(group, version, steps[2], true);
     if (kind !== undefined && steps.length <= 5) {
       return { kind, namespace: steps[1], name: steps[3], subresource: steps[4] };
     }
   }
-  const kind = find(steps[0], undefined);
+  const kind = kinds.find(group, version, steps[0]);
   const whole = kind !== undefined && (!kind.namespaced || steps.length === 1) && steps.length <= 3;
   if (whole) return { kind, namespace: undefined, name: steps[1], subresource: steps[2] };
   throw unknownResource();
 }
 
 function decode(step: string): string {
+  if (!step.includes("%")) return step;
   try {
     return decodeURIComponent(step);
   } catch (error) {
