@@ -2,8 +2,7 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
-import type { ListPiece } from "../rest/listing.ts";
-import { listMetadata } from "../rest/object-registry.ts";
+import { type ListPiece, listMetadata } from "../rest/listing.ts";
 import type { Stored } from "../rest/stored.ts";
 import type { Exchange } from "./exchange.ts";
 

@@ -2,7 +2,8 @@
 import type { KubeObject } from "@selvedge/apimachinery";
 import type { Clock, Random } from "@selvedge/base";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
-import { listMetadata, type ObjectRegistry } from "../rest/object-registry.ts";
+import { listMetadata } from "../rest/listing.ts";
+import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { scaleOf } from "../rest/scale.ts";
 import { partial, tableOf } from "../rest/table.ts";
 import { StatusError } from "../status-error.ts";

@@ -2,13 +2,14 @@
 import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachinery";
 import { deleteOptionsMessage, PatchError, parseJsonBody, parseYamlBody } from "@selvedge/apimachinery";
 import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
-import { pruneObject } from "../rest/field-validation.ts";
+import { type FieldRules, pruneObject } from "../rest/field-validation.ts";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
 import type { ObjectRegistry, WriteQuery } from "../rest/object-registry.ts";
 import { applyPatch, type PatchKind, patchTypes, patchTypesOf } from "../rest/patching.ts";
 import { bindingMessage, bindPod, evictionMessage, evictPod } from "../rest/pod-parts.ts";
 import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
 import { scaleMessage, scaleOf, withScale } from "../rest/scale.ts";
+import type { Stored } from "../rest/stored.ts";
 import type { Target } from "../rest/target.ts";
 import { fillDefaults } from "../rest/write-plan.ts";
 import { StatusError } from "../status-error.ts";
@@ -29,6 +30,9 @@ interface Outcome {
   readonly code: number;
   readonly body: unknown;
 }
+
+/** What the registry says of a write besides its outcome. */
+type Ears = Required<Pick<WriteQuery, "warn" | "wrote">>;
 
 /** Parts of an object that are written like the object itself. */
 const ownParts = new Set(["status", "finalize", "ephemeralcontainers", "resize", "approval"]);
@@ -60,13 +64,20 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
   const warnings: string[] = deprecationWarning === undefined ? [] : [deprecationWarning];
   const body = await readBody(request);
   if (exchange.audit?.wants("Request")) exchange.audit.asked(readable(body, exchange));
-  const { code, body: made } = await write(exchange, ports, body, (text) => warnings.push(text));
+  let kept: Stored | undefined;
+  const { code, body: made } = await write(exchange, ports, body, {
+    warn: (text) => warnings.push(text),
+    wrote: (stored) => {
+      kept = stored;
+    },
+  });
   const object = made as KubeObject;
   const view = viewOf(request.headers.accept);
   const ofKind =
     object.kind === exchange.target.kind.kind && object.apiVersion === apiVersionOf(exchange.target.kind);
   const shape = ofKind && view !== "object" ? shown(object, view, exchange, ports) : made;
-  answer(exchange, code, JSON.stringify(shape), warningHeader(warnings));
+  const text = ofKind && shape === made ? kept?.json : undefined;
+  answer(exchange, code, text ?? JSON.stringify(shape), warningHeader(warnings));
 }
 
 /** A body as the audit log shows it; undefined: there is none, or none that can be read. */
@@ -84,28 +95,23 @@ function readable(body: Uint8Array, { request, target: { kind } }: Exchange): un
   }
 }
 
-async function write(
-  exchange: Exchange,
-  ports: WritePorts,
-  body: Uint8Array,
-  warn: (text: string) => void,
-): Promise<Outcome> {
+async function write(exchange: Exchange, ports: WritePorts, body: Uint8Array, ears: Ears): Promise<Outcome> {
   const { request, target } = exchange;
   const { name, subresource } = target;
   const part = ports.posted.find((one) => isPart(one, target));
   switch (request.method) {
     case "POST":
-      if (name === undefined) return await create(exchange, ports, body, warn);
-      if (part !== undefined) return await postToPart(exchange, part, body, warn);
+      if (name === undefined) return await create(exchange, ports, body, ears);
+      if (part !== undefined) return await postToPart(exchange, part, body, ears);
       if (subresource === "binding" || subresource === "eviction")
         return await postToPod(exchange, ports, body);
       throw methodNotAllowed();
     case "PUT":
       if (name === undefined) throw methodNotAllowed();
-      return await replace(exchange, ports, body, warn);
+      return await replace(exchange, ports, body, ears);
     case "PATCH":
       if (name === undefined) throw methodNotAllowed();
-      return await patch(exchange, ports, body, warn);
+      return await patch(exchange, ports, body, ears);
     case "DELETE":
       if (subresource !== undefined) throw methodNotAllowed();
       return await remove(exchange, ports, body);
@@ -118,7 +124,7 @@ async function create(
   exchange: Exchange,
   { objects, virtual }: WritePorts,
   body: Uint8Array,
-  warn: (text: string) => void,
+  ears: Ears,
 ): Promise<Outcome> {
   const { request, query, target, user } = exchange;
   const { kind, namespace } = target;
@@ -128,7 +134,7 @@ async function create(
   const object = placed(parsed, exchange);
   const answering = virtual.find((one) => one.kind === kind);
   if (answering !== undefined) {
-    settlePosted(kind, object, { ...options, duplicates: parsed.duplicates, warn });
+    settlePosted(kind, object, { ...options, ...told(parsed), ...ears });
     return { code: 201, body: { ...object, status: await answering.answer(object, user) } };
   }
   if (object.metadata.resourceVersion) {
@@ -136,9 +142,14 @@ async function create(
   }
   const made = await objects.create(kind, object, {
     ...withManager(options, exchange),
-    ...{ duplicates: parsed.duplicates, warn },
+    ...{ ...told(parsed), ...ears },
   });
   return { code: 201, body: made };
+}
+
+/** What a body says that its object does not. */
+function told({ duplicates, skipped = [] }: ParsedBody): Pick<FieldRules, "duplicates" | "skipped"> {
+  return { duplicates, skipped };
 }
 
 /** A question is held to its schema like what is stored. */
@@ -151,13 +162,13 @@ async function postToPart(
   exchange: Exchange,
   { kind, answer }: PostedPart,
   body: Uint8Array,
-  warn: (text: string) => void,
+  ears: Ears,
 ): Promise<Outcome> {
   const { request, query, target } = exchange;
   const options = writeOptions("CreateOptions", query, false);
   const parsed = decodeBody(body, mediaTypeOf(request), kind.protobuf);
   const object = placed(parsed, { ...exchange, target: { ...target, kind } });
-  settlePosted(kind, object, { ...options, duplicates: parsed.duplicates, warn });
+  settlePosted(kind, object, { ...options, ...told(parsed), ...ears });
   const { name = "", namespace = "" } = target;
   return { code: 201, body: { ...object, status: await answer(object, { name, namespace }) } };
 }
@@ -178,7 +189,7 @@ async function replace(
   exchange: Exchange,
   { objects }: WritePorts,
   body: Uint8Array,
-  warn: (text: string) => void,
+  ears: Ears,
 ): Promise<Outcome> {
   const { request, query, target } = exchange;
   const { kind, name = "", namespace, subresource } = target;
@@ -193,7 +204,7 @@ async function replace(
   const parsed = decodeBody(body, mediaTypeOf(request), kind.protobuf);
   const object = placed(parsed, exchange);
   const part = subresource === undefined ? {} : { subresource };
-  const rules = { ...options, ...part, duplicates: parsed.duplicates, warn };
+  const rules = { ...options, ...part, ...told(parsed), ...ears };
   return { code: 200, body: await objects.update(kind, object, rules) };
 }
 
@@ -201,7 +212,7 @@ async function patch(
   exchange: Exchange,
   { objects }: WritePorts,
   body: Uint8Array,
-  warn: (text: string) => void,
+  ears: Ears,
 ): Promise<Outcome> {
   const { request, query, target } = exchange;
   const { kind, name = "", namespace, subresource } = target;
@@ -217,7 +228,7 @@ async function patch(
     return { code: 200, body: scaleOf(kind, scaled) };
   }
   const part = subresource === undefined ? {} : { subresource };
-  const rules = { ...options, ...part, duplicates: parsed.duplicates, warn };
+  const rules = { ...options, ...part, ...told(parsed), ...ears };
   if (type !== "apply") {
     return { code: 200, body: await objects.patch(kind, name, namespace, type, parsed.value, rules) };
   }

@@ -1,5 +1,5 @@
 /** Lists: whole, at a revision, or in pages that fit together. */
-import type { FieldError, KindDefinition } from "@selvedge/apimachinery";
+import type { FieldError, KindDefinition, KubeList } from "@selvedge/apimachinery";
 import { CompactedError, type Store } from "../store/store.ts";
 import { badRequest, expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
 import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
@@ -18,6 +18,14 @@ export interface StoredList {
   readonly continue: string | undefined;
   /** Unknown where a selector leaves some out. */
   readonly remaining: number | undefined;
+}
+
+export function listMetadata(list: StoredList): KubeList["metadata"] {
+  return {
+    resourceVersion: `${list.revision}`,
+    ...(list.continue === undefined ? {} : { continue: list.continue }),
+    ...(list.remaining === undefined ? {} : { remainingItemCount: list.remaining }),
+  };
 }
 
 /** Rows looked at before others have their turn: some milliseconds. */

@@ -8,7 +8,14 @@ import { type DeleteQuery, planDelete } from "./delete-plan.ts";
 import type { FieldRules } from "./field-validation.ts";
 import { apiVersionOf, isNamespaceKind, type KindName, keyOf, listKindOf } from "./kind-names.ts";
 import { KindTable } from "./kind-table.ts";
-import { type ListPiece, type ListQuery, listPieces, listStored, type StoredList } from "./listing.ts";
+import {
+  type ListPiece,
+  type ListQuery,
+  listMetadata,
+  listPieces,
+  listStored,
+  type StoredList,
+} from "./listing.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
 import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownResource } from "./refusals.ts";
@@ -25,6 +32,8 @@ export interface WriteQuery extends FieldRules {
   readonly force?: boolean;
   /** Who asks; undefined is a part of this program. */
   readonly user?: User;
+  /** Hears how the object is kept: its text is an answer that need not be made again. */
+  readonly wrote?: (stored: Stored) => void;
 }
 
 export interface DeleteOutcome {
@@ -196,7 +205,7 @@ export class ObjectRegistry {
         planUpdate(stored, wanted, context),
       );
       if (options.dryRun || next === stored) return { object: next, created: false };
-      const object = await this.#replace(kind, stored, next);
+      const object = await this.#write(context.kind, next, revisionOf(stored), options);
       if (object !== undefined) return { object, created: false };
       if (attempt >= attemptsMax) throw conflict(kind, name);
     }
@@ -222,7 +231,7 @@ export class ObjectRegistry {
       const object = plan.type === "mark" ? plan.object : stored;
       const gone = plan.type === "delete" || isGone(object);
       if (options.dryRun) return { gone, object };
-      const expected = Number(stored.metadata.resourceVersion);
+      const expected = revisionOf(stored);
       const value = gone ? undefined : encodeAs(definition.view, object);
       const outcome = await this.#store.write(keyOf(definition, name, namespace), expected, value);
       if (outcome.type === "written") {
@@ -265,13 +274,9 @@ export class ObjectRegistry {
       planCreate(object, uuid(this.#random), context),
     );
     if (options.dryRun) return made;
-    const { name, namespace } = made.metadata;
-    const { view } = context.kind;
-    const key = keyOf(context.kind, name, namespace);
-    const outcome = await this.#store.write(key, 0, encodeAs(view, made));
-    if (outcome.type === "conflict") throw alreadyExists(kind, name);
-    made.metadata.resourceVersion = `${outcome.revision}`;
-    return made;
+    const written = await this.#write(context.kind, made, 0, options);
+    if (written === undefined) throw alreadyExists(kind, made.metadata.name);
+    return written;
   }
 
   /**
@@ -293,22 +298,28 @@ export class ObjectRegistry {
         planUpdate(stored, wanted, context),
       );
       if (options.dryRun || (next === stored && !isGone(next))) return next;
-      const outcome = await this.#replace(kind, stored, next);
+      const outcome = await this.#write(context.kind, next, revisionOf(stored), options);
       if (outcome !== undefined) return outcome;
       if (attempt >= attemptsMax) throw conflict(kind, name);
     }
   }
 
   /** The object as it is stored now; undefined when another write came between. */
-  async #replace(kind: KindName, stored: KubeObject, next: KubeObject): Promise<KubeObject | undefined> {
-    const { name, namespace } = next.metadata;
-    const definition = this.#definition(kind);
-    const value = isGone(next) ? undefined : encodeAs(definition.view, next);
-    const expected = Number(stored.metadata.resourceVersion);
-    const outcome = await this.#store.write(keyOf(definition, name, namespace), expected, value);
+  async #write(
+    kind: KindDefinition,
+    object: KubeObject,
+    expected: number,
+    { wrote }: WriteQuery,
+  ): Promise<KubeObject | undefined> {
+    const { name, namespace } = object.metadata;
+    const key = keyOf(kind, name, namespace);
+    const value = isGone(object) ? undefined : encodeAs(kind.view, object);
+    const outcome = await this.#store.write(key, expected, value);
     if (outcome.type === "conflict") return undefined;
-    next.metadata.resourceVersion = `${outcome.revision}`;
-    return next;
+    const { revision } = outcome;
+    object.metadata.resourceVersion = `${revision}`;
+    if (value !== undefined) wrote?.(new Stored({ key, revision, value }, kind.view));
+    return object;
   }
 
   #context(kind: KindName, options: WriteQuery): WriteContext {
@@ -364,14 +375,6 @@ export class ObjectRegistry {
   }
 }
 
-export function listMetadata(list: StoredList): KubeList["metadata"] {
-  return {
-    resourceVersion: `${list.revision}`,
-    ...(list.continue === undefined ? {} : { continue: list.continue }),
-    ...(list.remaining === undefined ? {} : { remainingItemCount: list.remaining }),
-  };
-}
-
 /** An object of the kind with nothing but a revision. */
 export function bookmark(kind: KindName, revision: number, initial: boolean): unknown {
   const metadata = { resourceVersion: `${revision}`, creationTimestamp: null };
@@ -380,6 +383,10 @@ export function bookmark(kind: KindName, revision: number, initial: boolean): un
     ...{ apiVersion: apiVersionOf(kind), kind: kind.kind },
     metadata: initial ? { ...metadata, annotations } : metadata,
   };
+}
+
+function revisionOf({ metadata }: KubeObject): number {
+  return Number(metadata.resourceVersion);
 }
 
 function isTaken(error: unknown): boolean {
