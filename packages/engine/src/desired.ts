@@ -2,7 +2,15 @@ import type { Brand } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { PortSpec } from "./port/port-spec.ts";
 
-export type { PortAddress, PortSpec, ProxySpec } from "./port/port-spec.ts";
+export type {
+  BondMode,
+  BondSpec,
+  BondWatch,
+  LinkSpec,
+  PortAddress,
+  PortSpec,
+  ProxySpec,
+} from "./port/port-spec.ts";
 
 /** The UUID of an app instance; Kubernetes' Pod UID. */
 export type AppId = Brand<string, "AppId">;

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 
-const programs = ["unshare", "ip", "nft", "dnsmasq", "busybox", "conntrack", "curl"];
+const programs = ["unshare", "ip", "nft", "dnsmasq", "busybox", "conntrack", "curl", "dhcpcd"];
 const missing = programs.filter((name) => spawnSync("which", [name]).status !== 0);
 const alone = missing.length === 0 && spawnSync("unshare", ["-n", "-m", "true"]).status === 0;
 const skip =

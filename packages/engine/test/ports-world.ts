@@ -17,8 +17,8 @@ const folder = mkdtempSync(join(tmpdir(), "sv-ports-"));
 const resolvConf = join(folder, "resolv.conf");
 const ends: (() => void)[] = [];
 const controller = "203.0.113.1";
-const serve = (where: string): ChildProcess => {
-  const args = ["netns", "exec", where, "busybox", "httpd", "-f", "-p", `${controller}:80`, "-h", folder];
+const serve = (where: string, at = controller): ChildProcess => {
+  const args = ["netns", "exec", where, "busybox", "httpd", "-f", "-p", `${at}:80`, "-h", folder];
   const child = spawn("ip", args, { stdio: "ignore" });
   ends.push(() => child.kill());
   return child;
@@ -54,6 +54,24 @@ sh(`ip netns exec r0 dnsmasq --conf-file=${dhcp} --pid-file=${dhcp}.pid`);
 ends.push(() => sh(`kill $(cat ${dhcp}.pid)`));
 let first = serve("r0");
 serve("r1");
+// A third wire knows IPv6 alone; its router tells of itself and of a name server.
+const controller6 = "2001:db8:ffff::1";
+sh("ip netns add r2 && ip -n r2 link set lo up && ip link add up2 type veth peer name eth0 netns r2");
+sh(`ip -n r2 addr add ${controller6}/128 dev lo && ip -n r2 link set eth0 up`);
+sh("ip -n r2 addr add 2001:db8:2::1/64 dev eth0 nodad && ip -n r2 addr add fe80::1/64 dev eth0 nodad");
+const router = join(folder, "router.conf");
+const advertised = [
+  "enable-ra",
+  "dhcp-range=2001:db8:2::,ra-stateless,64",
+  "dhcp-option=option6:dns-server,[2001:db8::53]",
+];
+writeFileSync(router, `${[...lines.slice(0, 3), "leasefile-ro", ...advertised].join("\n")}\n`);
+sh(`ip netns exec r2 dnsmasq --conf-file=${router} --pid-file=${router}.pid`);
+ends.push(() => sh(`kill $(cat ${router}.pid)`));
+serve("r2", `[${controller6}]`);
+const hosts = join(folder, "hosts");
+writeFileSync(hosts, `${controller} controller\n${controller6} controller\n`);
+sh(`mount --bind ${hosts} /etc/hosts`);
 
 const wan: PortSpec = {
   name: "wan",
@@ -61,7 +79,7 @@ const wan: PortSpec = {
   labels: [],
   uplink: true,
   cost: 0,
-  address: { kind: "dhcp" },
+  address: { kind: "dhcp", family: "ipv4" },
 };
 const fixed = (gateway: string): PortAddress => ({
   ...{ kind: "static", address: "192.0.3.9/24", gateway, dns: ["192.0.3.53"], domain: "", ntp: [] },
@@ -75,7 +93,7 @@ const driver = new LinuxPortDriver({
     manages: true,
     folder: join(folder, "ports"),
     resolvConf,
-    probe: controllerProbe(`http://${controller}`, []),
+    probe: controllerProbe("http://controller", []),
   },
 });
 const parts = {
@@ -133,6 +151,22 @@ try {
   assert.equal(out(), "up1", "a new one that leads there is believed");
   await step([spare]);
   assert.deepEqual(store.ports.get()?.cards["up0"]?.addresses, [], "a card without a port is quiet");
+
+  const six: PortSpec = { ...wan, name: "six", interface: "up2", address: { kind: "dhcp" } };
+  await step([six]);
+  assert.deepEqual([book().current, book().configs[0]?.lastError], [0, ""], "one family is enough");
+  const told = store.ports.get()?.cards["up2"];
+  assert.match(told?.addresses.join() ?? "", /^2001:db8:2:[\da-f:]+\/64$/, "of the card's own making");
+  assert.deepEqual([told?.gateways, told?.dns], [["fe80::1"], ["2001:db8::53"]]);
+  assert.equal(sh(`cat ${resolvConf}`), "nameserver 2001:db8::53\n");
+  assert.match(sh(`ip -6 route get ${controller6}`), /via fe80::1 dev up2/);
+
+  const address: PortAddress = {
+    ...{ kind: "static", address: "2001:db8:2::77/64", gateway: "fe80::1", dns: [], domain: "", ntp: [] },
+  };
+  await step([{ ...six, address }]);
+  assert.deepEqual([book().current, book().configs[0]?.lastError], [0, ""]);
+  assert.deepEqual(store.ports.get()?.cards["up2"]?.addresses, ["2001:db8:2::77/64"], "and as configured");
 } finally {
   await driver[Symbol.asyncDispose]();
   for (const end of ends) end();

@@ -164,7 +164,7 @@ export class SimNode {
       // Simulated apps ask nothing of their node.
       ports: {
         manages: false,
-        apply: async () => {},
+        apply: async () => new Map(),
         look: async () => new Map(),
         probe: async () => {},
       },

@@ -58,6 +58,21 @@ const rows: readonly (readonly [string, Init, Partial<PortSpec>])[] = [
     },
   ],
   [
+    "a static address of IPv6",
+    {
+      ...adapted({ addr: "2001:db8::7" }),
+      ...networked({ type: 6, ip: { dhcp: 1, subnet: "2001:db8::/64", gateway: "fe80::1" } }),
+    },
+    {
+      address: {
+        ...{ kind: "static", address: "2001:db8::7/64", gateway: "fe80::1" },
+        ...{ dns: [], domain: "", ntp: [] },
+      },
+    },
+  ],
+  ["an address of IPv6 only", networked({ type: 8 }), { address: { kind: "dhcp", family: "ipv6" } }],
+  ["an address of IPv4 only", networked({ type: 7 }), { address: { kind: "dhcp", family: "ipv4" } }],
+  [
     "a proxy",
     networked({
       entProxy: { proxies: [{ proto: 1, server: "proxy", port: 8080 }], exceptions: "a.org, 10.0.0.0/8" },
@@ -85,14 +100,21 @@ const faults: readonly (readonly [RegExp, Init])[] = [
   [/eth0 is no network card/, { deviceIoList: [{ ...card, ptype: 2 }] }],
   [/no phyaddrs.ifname/, { deviceIoList: [{ ...card, phyaddrs: {} }] }],
   [/no phyaddrs.ifname/, { deviceIoList: [{ ...card, phyaddrs: { ifname: "a name that is too long" } }] }],
-  [/is a VLAN or a bond/, { deviceIoList: [], vlans: [{ logicallabel: "eth0", interfaceName: "eth0.5" }] }],
   [/no network has id x/, adapted({ networkUUID: "x" })],
   [/needs a network/, adapted({ networkUUID: "" })],
   [/needs a static address or DHCP/, networked({ ip: { dhcp: 2 } })],
-  [/type: 9 is not IPv4/, networked({ type: 9 })],
+  [/type: 9 is none of 4, 6, 7 and 8/, networked({ type: 9 })],
   [/networks.ip: is missing/, networked({ ip: undefined })],
   [/ip.dhcp: 0 is none of/, networked({ ip: {} })],
   [/addr: "" is not an IPv4 address/, networked({ ip: fixed })],
+  [
+    /addr: "192.0.2.7" is not an IPv6 address/,
+    { ...adapted({ addr: "192.0.2.7" }), ...networked({ type: 8, ip: fixed }) },
+  ],
+  [
+    /subnet: "192.0.2.0\/24" is not a network like 2001:db8::\/64/,
+    { ...adapted({ addr: "2001:db8::7" }), ...networked({ ip: fixed }) },
+  ],
   [/subnet: "" is not a network/, { ...adapted({ addr: "192.0.2.7" }), ...networked({ ip: { dhcp: 1 } }) }],
   [
     /gateway: "x" is not/,

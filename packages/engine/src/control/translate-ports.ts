@@ -5,6 +5,7 @@
 import { type config, devmodelCommon, netCommon, type netconfig } from "@selvedge/eve-api";
 import type { PortAddress, PortSpec, ProxySpec } from "../desired.ts";
 import { isAddress } from "./subnet.ts";
+import { type LowerLayer, lowerLayer } from "./translate-links.ts";
 
 type Adapter = config.EdgeDevConfig["systemAdapterList"][number];
 
@@ -23,7 +24,9 @@ export function translatePorts(message: config.EdgeDevConfig): PortSpec[] | unde
 
 function translatePort(adapter: Adapter, uplink: boolean, message: config.EdgeDevConfig): PortSpec {
   const faults: string[] = [];
-  const card = cardOf(adapter, message, faults);
+  const label = adapter.lowerLayerName || adapter.name;
+  const lower = lowerLayer(label, message, faults);
+  isCard(lower.card, label, faults);
   const network = message.networks.find(({ id }) => id === adapter.networkUUID);
   if (network === undefined && adapter.networkUUID !== "")
     faults.push(`networkUUID: no network has id ${adapter.networkUUID}`);
@@ -38,7 +41,8 @@ function translatePort(adapter: Adapter, uplink: boolean, message: config.EdgeDe
   return {
     name: adapter.name,
     labels: adapter.sharedLabels.filter((label) => !reserved.has(label)),
-    interface: card,
+    interface: lower.interface,
+    ...(lower.links.length === 0 ? {} : { links: lower.links }),
     ...{ uplink, cost: Math.min(adapter.cost, costMax), networkId: adapter.networkUUID, address },
     ...(mtu === 0 ? {} : { mtu }),
     ...(proxy === undefined ? {} : { proxy }),
@@ -46,41 +50,23 @@ function translatePort(adapter: Adapter, uplink: boolean, message: config.EdgeDe
   };
 }
 
-function cardOf({ name, lowerLayerName }: Adapter, message: config.EdgeDevConfig, faults: string[]): string {
-  const wanted = lowerLayerName || name;
-  const cards = message.deviceIoList.filter(
-    ({ logicallabel, phylabel }) => (logicallabel || phylabel) === wanted,
-  );
-  const made = [...message.vlans, ...message.bonds].find(({ logicallabel }) => logicallabel === wanted);
-  const [card, second] = cards;
-  if (made !== undefined) {
-    faults.push(`lowerLayerName: ${wanted} is a VLAN or a bond, which this node does not make`);
-    return made.interfaceName;
-  }
-  if (card === undefined || second !== undefined) {
-    faults.push(
-      `lowerLayerName: ${cards.length === 0 ? "no card is" : "several cards are"} called ${wanted}`,
-    );
-    return wanted;
-  }
+/** Of what a port can be. */
+function isCard(card: LowerLayer["card"], label: string, faults: string[]): void {
   const { PhyIoNetWLAN, PhyIoNetWWAN, PhyIoNetEth } = devmodelCommon.PhyIoType;
+  if (card === undefined || card.ptype === PhyIoNetEth) return;
   if (card.ptype === PhyIoNetWLAN || card.ptype === PhyIoNetWWAN)
-    faults.push(`deviceIoList: ${wanted} is wireless, which this node leaves to the box's own system`);
-  else if (card.ptype !== PhyIoNetEth) faults.push(`deviceIoList: ${wanted} is no network card`);
-  const named = Object.entries(card.phyaddrs).find(([key]) => key.toLowerCase() === "ifname")?.[1];
-  if (!/^[A-Za-z0-9_.-]{1,15}$/.test(named ?? "")) {
-    faults.push(`deviceIoList: ${wanted} has no phyaddrs.ifname that Linux could have`);
-    return wanted;
-  }
-  return named ?? wanted;
+    faults.push(`deviceIoList: ${label} is wireless, which this node leaves to the box's own system`);
+  else faults.push(`deviceIoList: ${label} is no network card`);
 }
 
 function addressOf({ addr }: Adapter, { type, ip }: netconfig.NetworkConfig, faults: string[]): PortAddress {
-  const { NETWORKTYPENOOP, V4, V4Only } = netCommon.NetworkType;
+  const { NETWORKTYPENOOP, V4, V6, V4Only, V6Only } = netCommon.NetworkType;
   const none: PortAddress = { kind: "none" };
   if (type === NETWORKTYPENOOP) return none;
-  if (type !== V4 && type !== V4Only) {
-    faults.push(`networks.type: ${type} is not IPv4 (4 or 7), and this node's ports have no other`);
+  if (type !== V4 && type !== V6 && type !== V4Only && type !== V6Only) {
+    faults.push(
+      `networks.type: ${type} is none of 4, 6, 7 and 8; a port with 4 or 6 takes addresses of both`,
+    );
     return none;
   }
   if (ip === undefined) {
@@ -88,28 +74,31 @@ function addressOf({ addr }: Adapter, { type, ip }: netconfig.NetworkConfig, fau
     return none;
   }
   const { Static, DHCPNone, Client } = netCommon.DHCPType;
-  if (ip.dhcp === Client) return { kind: "dhcp" };
+  // With both allowed, whichever the network has is taken.
+  const only = type === V4Only ? "ipv4" : type === V6Only ? "ipv6" : undefined;
+  if (ip.dhcp === Client) return { kind: "dhcp", ...(only === undefined ? {} : { family: only }) };
   if (ip.dhcp === DHCPNone) return none;
   if (ip.dhcp !== Static) {
     faults.push(`networks.ip.dhcp: ${ip.dhcp} is none of 1, 2 and 4`);
     return none;
   }
-  const bits = /\/(\d{1,2})$/.exec(ip.subnet)?.[1];
-  if (!isIpv4(addr)) faults.push(`addr: ${JSON.stringify(addr)} is not an IPv4 address`);
-  else if (bits === undefined || Number(bits) > 32)
-    faults.push(`networks.ip.subnet: ${JSON.stringify(ip.subnet)} is not a network like 10.1.0.0/24`);
-  else if (ip.gateway !== "" && !isIpv4(ip.gateway))
-    faults.push(`networks.ip.gateway: ${JSON.stringify(ip.gateway)} is not an IPv4 address`);
+  const six = addr.includes(":");
+  const family = six ? "IPv6" : "IPv4";
+  const bits = /\/(\d{1,3})$/.exec(ip.subnet)?.[1];
+  if (!isAddress(addr) || (only !== undefined && (only === "ipv6") !== six))
+    faults.push(`addr: ${JSON.stringify(addr)} is not an ${only === "ipv6" ? "IPv6" : "IPv4"} address`);
+  else if (bits === undefined || Number(bits) > (six ? 128 : 32) || ip.subnet.includes(":") !== six)
+    faults.push(
+      `networks.ip.subnet: ${JSON.stringify(ip.subnet)} is not a network like ${six ? "2001:db8::/64" : "10.1.0.0/24"}`,
+    );
+  else if (ip.gateway !== "" && (!isAddress(ip.gateway) || ip.gateway.includes(":") !== six))
+    faults.push(`networks.ip.gateway: ${JSON.stringify(ip.gateway)} is not an ${family} address`);
   else {
     const ntp = [ip.ntp, ...ip.moreNtp].filter((it) => it !== "");
     const dns = ip.dns.filter(isAddress);
     return { kind: "static", address: `${addr}/${bits}`, gateway: ip.gateway, dns, domain: ip.domain, ntp };
   }
   return none;
-}
-
-function isIpv4(text: string): boolean {
-  return isAddress(text) && !text.includes(":");
 }
 
 function proxyOf(proxy: netCommon.ProxyConfig): ProxySpec | undefined {

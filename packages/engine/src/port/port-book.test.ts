@@ -10,6 +10,8 @@ const config = (digest: string, more: Partial<PortConfig> = {}): PortConfig => (
 const good = { lastSucceeded: instant(1000) };
 const bad = { lastFailed: instant(2000), lastError: "no" };
 const book = (current: number, ...configs: PortConfig[]): PortBook => ({ configs, current });
+const success = { error: undefined, errors: {} };
+const failure = (error: string) => ({ error, errors: { wan: error } });
 const minute = 60_000;
 
 describe("the next step with the ports", () => {
@@ -76,26 +78,27 @@ describe("the next step with the ports", () => {
 
 describe("the book of ports", () => {
   it("goes back to the last that worked when a new one fails", () => {
-    const after = withResult(book(1, config("b"), config("a", good)), 0, "no way", instant(9000));
+    const after = withResult(book(1, config("b"), config("a", good)), 0, failure("no way"), instant(9000));
     assert.deepEqual([after.current, after.configs[0]?.lastError], [1, "no way"]);
+    assert.deepEqual(after.configs[0]?.errors, { wan: "no way" }, "and which port it was");
   });
 
   it("believes a new one that works", () => {
-    const after = withResult(book(1, config("b"), config("a", good)), 0, undefined, instant(9000));
+    const after = withResult(book(1, config("b"), config("a", good)), 0, success, instant(9000));
     assert.deepEqual([after.current, after.configs[0]?.lastSucceeded], [0, 9000]);
   });
 
   it("does not tell of every success", () => {
     const before = book(0, config("a", good));
-    assert.equal(withResult(before, 0, undefined, instant(9000)).configs[0]?.lastSucceeded, 1000);
-    assert.equal(withResult(before, 0, undefined, instant(9_000_000)).configs[0]?.lastSucceeded, 9_000_000);
+    assert.equal(withResult(before, 0, success, instant(9000)).configs[0]?.lastSucceeded, 1000);
+    assert.equal(withResult(before, 0, success, instant(9_000_000)).configs[0]?.lastSucceeded, 9_000_000);
   });
 
   it("keeps the one that works among many that do not", () => {
     let state = book(0, config("a", good));
     for (const digest of ["b", "c", "d", "e", "f", "g", "h"]) {
       state = withNewest(state, digest, [], instant(5000));
-      state = withResult(state, 0, "no", instant(6000));
+      state = withResult(state, 0, failure("no"), instant(6000));
     }
     assert.equal(state.configs[state.current]?.digest, "a");
     assert.ok(state.configs.length <= 7, `${state.configs.length}`);

@@ -11,6 +11,16 @@ export interface PortConfig {
   readonly lastSucceeded?: Instant;
   /** Empty while it works. */
   readonly lastError: string;
+  /** Of single ports, by name; the others may do all the same. */
+  readonly errors?: Readonly<Record<string, string>>;
+}
+
+/** How a configuration fared. */
+export interface PortTrial {
+  /** Why it does not lead to the controller; undefined: it does. */
+  readonly error: string | undefined;
+  /** Of single ports, by name. */
+  readonly errors: Readonly<Record<string, string>>;
 }
 
 export interface PortBook {
@@ -94,13 +104,14 @@ export function nextStep(
 }
 
 /** Two failures in a row are one too many for a configuration that worked; a new one has only one. */
-export function withResult(book: PortBook, index: number, error: string | undefined, now: Instant): PortBook {
+export function withResult(book: PortBook, index: number, trial: PortTrial, now: Instant): PortBook {
+  const { error, errors } = trial;
   const before = book.configs[index];
   if (before === undefined) return book;
   const after: PortConfig =
     error === undefined
-      ? { ...before, lastSucceeded: successTime(before, now), lastError: "" }
-      : { ...before, lastFailed: now, lastError: error };
+      ? { ...before, lastSucceeded: successTime(before, now), lastError: "", errors }
+      : { ...before, lastFailed: now, lastError: error, errors };
   const configs = book.configs.with(index, after);
   if (error === undefined) return { configs, current: index };
   // The one that failed makes way for the last that worked.

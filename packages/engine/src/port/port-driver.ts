@@ -1,8 +1,10 @@
-import type { PortAddress, ProxySpec } from "./port-spec.ts";
+import type { LinkSpec, PortAddress, ProxySpec } from "./port-spec.ts";
 
 /** How a card is to speak. */
 export interface PortWish {
   readonly interface: string;
+  /** What has to be made for it, the lowest first. */
+  readonly links: readonly LinkSpec[];
   readonly address: PortAddress;
   readonly mtu: number;
   /** Of its default route: the lowest that is there is used. */
@@ -14,18 +16,34 @@ export interface CardState {
   readonly up: boolean;
   readonly mac: string;
   readonly mtu: number;
-  /** IPv4, with prefix length. */
+  /** With prefix length, those of IPv4 first. */
   readonly addresses: readonly string[];
-  readonly gateway: string;
+  /** One of a family at most. */
+  readonly gateways: readonly string[];
   readonly dns: readonly string[];
+  /** Where it is a bond. */
+  readonly bond?: BondState;
 }
+
+/** What its kernel and its peer say of a bond. Cards by Linux' names. */
+export interface BondState {
+  /** The card that speaks, where only one does. */
+  readonly active: string;
+  /** Empty where the peer has none to agree with. */
+  readonly partnerMac: string;
+  readonly aggregator: number;
+  readonly members: readonly { readonly card: string; readonly up: boolean; readonly aggregator: number }[];
+}
+
+/** Why a card does not speak as it should, by Linux' name. */
+export type PortProblems = ReadonlyMap<string, string>;
 
 /** The node's own cards. */
 export interface PortDriver {
   /** False: the box's own system looks after them, and nothing is changed here. */
   readonly manages: boolean;
   /** Makes the cards speak so; resolves when those that ask for an address have one or have had their time. */
-  apply(wishes: readonly PortWish[], signal: AbortSignal): Promise<void>;
+  apply(wishes: readonly PortWish[], signal: AbortSignal): Promise<PortProblems>;
   look(): Promise<ReadonlyMap<string, CardState>>;
   /** Resolves when the controller answers by way of the card, else rejects with why not. */
   probe(card: string, proxy: ProxySpec | undefined, signal: AbortSignal): Promise<void>;

@@ -3,8 +3,16 @@ import { type Clock, describeError, instant, type Log, type Millis, millis } fro
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
-import { emptyBook, nextStep, type PortBook, type StepTimes, withNewest, withResult } from "./port-book.ts";
-import type { PortDriver, PortWish } from "./port-driver.ts";
+import {
+  emptyBook,
+  nextStep,
+  type PortBook,
+  type PortTrial,
+  type StepTimes,
+  withNewest,
+  withResult,
+} from "./port-book.ts";
+import type { PortDriver, PortProblems, PortWish } from "./port-driver.ts";
 import type { PortSpec } from "./port-spec.ts";
 
 export interface PortParts {
@@ -71,9 +79,10 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     const before = this.#book.current;
     const config = this.#book.configs[step.index];
     if (config === undefined) return settled;
-    const error = await this.#try(config.ports, signal);
+    const trial = await this.#try(config.ports, signal);
     signal.throwIfAborted();
-    this.#book = withResult(this.#book, step.index, error, clock.now());
+    const { error } = trial;
+    this.#book = withResult(this.#book, step.index, trial, clock.now());
     this.#tested = clock.now();
     const { current } = this.#book;
     if (error !== undefined) log.warn("ports do not lead to the controller", { error, why: step.why });
@@ -92,57 +101,70 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     };
   }
 
-  /** Why the controller was not reached; undefined when it was. */
-  async #try(ports: readonly PortSpec[], signal: AbortSignal): Promise<string | undefined> {
-    const { driver, settings, clock } = this.#parts;
+  async #try(ports: readonly PortSpec[], signal: AbortSignal): Promise<PortTrial> {
+    const { settings, clock } = this.#parts;
     const late = new AbortController();
     const timer = clock.setTimer(settings.seconds("timer.port.testduration"), () =>
       late.abort(new Error("it took too long")),
     );
-    const both = AbortSignal.any([signal, late.signal]);
     try {
-      await this.#apply(ports, both);
-      const uplinks = usable(ports).filter(({ uplink }) => uplink);
-      if (uplinks.length === 0)
-        return ports.find(({ fault }) => fault !== undefined)?.fault ?? "there is no uplink";
-      const results = await Promise.allSettled(
-        uplinks.map((port) => driver.probe(port.interface, port.proxy, both)),
-      );
-      const failed = uplinks.flatMap((port, at) => {
-        const result = results[at];
-        return result?.status === "rejected"
-          ? [{ port, why: `${port.name}: ${describeError(result.reason)}` }]
-          : [];
-      });
-      const changed = failed.map(({ port }) => port.name).join() !== [...this.#failed].join();
-      this.#failed = new Set(failed.map(({ port }) => port.name));
-      if (failed.length === uplinks.length) return failed.map(({ why }) => why).join("; ");
-      // What leads nowhere is used last, so that what does carries the traffic.
-      if (changed) await this.#apply(ports, both);
-      return undefined;
+      return await this.#reach(ports, AbortSignal.any([signal, late.signal]));
     } catch (error) {
       signal.throwIfAborted();
-      return describeError(error);
+      return { error: describeError(error), errors: {} };
     } finally {
       timer.cancel();
     }
   }
 
-  async #apply(ports: readonly PortSpec[], signal: AbortSignal): Promise<void> {
+  async #reach(ports: readonly PortSpec[], signal: AbortSignal): Promise<PortTrial> {
+    const { driver } = this.#parts;
+    const problems = await this.#apply(ports, signal);
+    const uplinks = usable(ports).filter(({ uplink }) => uplink);
+    if (uplinks.length === 0) {
+      const error = ports.find(({ fault }) => fault !== undefined)?.fault ?? "there is no uplink";
+      return { error, errors: {} };
+    }
+    const errors = new Map(
+      usable(ports).flatMap(({ name, interface: card }): [string, string][] => {
+        const why = problems.get(card);
+        return why === undefined ? [] : [[name, why]];
+      }),
+    );
+    await Promise.all(
+      uplinks.map(async ({ name, interface: card, proxy }) => {
+        if (errors.has(name)) return;
+        await driver.probe(card, proxy, signal).catch((error: unknown) => {
+          errors.set(name, `the controller does not answer by it: ${describeError(error)}`);
+        });
+      }),
+    );
+    const failed = uplinks.flatMap(({ name }) => (errors.has(name) ? [name] : []));
+    const changed = failed.join() !== [...this.#failed].join();
+    this.#failed = new Set(failed);
+    const told = { errors: Object.fromEntries(errors) };
+    if (failed.length === uplinks.length)
+      return { ...told, error: failed.map((name) => `${name}: ${errors.get(name)}`).join("; ") };
+    // What leads nowhere is used last, so that what does carries the traffic.
+    if (changed) await this.#apply(ports, signal);
+    return { ...told, error: undefined };
+  }
+
+  async #apply(ports: readonly PortSpec[], signal: AbortSignal): Promise<PortProblems> {
     const wishes = usable(ports).map((port): PortWish => {
-      const { address = { kind: "dhcp" }, mtu = 1500, cost, name } = port;
+      const { address = { kind: "dhcp" }, mtu = 1500, cost, name, links = [] } = port;
       const place = ports.indexOf(port);
       const metric = metricBase + cost * 10 + place + (this.#failed.has(name) ? metricFailed : 0);
-      return { interface: port.interface, address, mtu, metric };
+      return { interface: port.interface, links, address, mtu, metric };
     });
-    await this.#parts.driver.apply(wishes, signal);
+    return await this.#parts.driver.apply(wishes, signal);
   }
 
   /** The configuration came by these ports, so they work. */
   async #observe(): Promise<Outcome> {
     const { clock } = this.#parts;
     if (this.#book.configs[0]?.lastSucceeded === undefined || this.#book.current !== 0)
-      this.#book = withResult(this.#book, 0, undefined, clock.now());
+      this.#book = withResult(this.#book, 0, { error: undefined, errors: {} }, clock.now());
     return await this.#later(observeMs);
   }
 

@@ -3,8 +3,10 @@ export interface PortSpec {
   readonly name: string;
   /** Networks and access lists may name the port by these as well. */
   readonly labels: readonly string[];
-  /** Linux' name of the card. */
+  /** Linux' name of what speaks: a card, or what the node makes of cards. */
   readonly interface: string;
+  /** What has to be made for it, the lowest first; not there: nothing. */
+  readonly links?: readonly LinkSpec[];
   /** Whether the controller may be reached by it. */
   readonly uplink: boolean;
   /** The cheapest that works is used. */
@@ -21,7 +23,8 @@ export interface PortSpec {
 
 export type PortAddress =
   | { readonly kind: "none" }
-  | { readonly kind: "dhcp" }
+  /** The network says: by DHCP, and by what its routers tell. Without a family both will do. */
+  | { readonly kind: "dhcp"; readonly family?: "ipv4" | "ipv6" }
   | {
       readonly kind: "static";
       /** With prefix length. */
@@ -32,6 +35,50 @@ export type PortAddress =
       readonly domain: string;
       readonly ntp: readonly string[];
     };
+
+/** A link that the node makes of others. */
+export type LinkSpec = VlanSpec | BondSpec;
+
+/** A network of its own on the wire of another link, by a tag on its frames. */
+export interface VlanSpec {
+  readonly kind: "vlan";
+  /** Linux' name of it. */
+  readonly name: string;
+  readonly lower: string;
+  readonly tag: number;
+}
+
+/** Several cards that speak as one. */
+export interface BondSpec {
+  readonly kind: "bond";
+  readonly name: string;
+  /** `name` is how the controller calls it. */
+  readonly members: readonly { readonly name: string; readonly card: string }[];
+  readonly mode: BondMode;
+  readonly watch: BondWatch;
+  /** Of the protocol by which both ends agree on a bond. */
+  readonly lacpRate: "slow" | "fast";
+}
+
+/** As Linux names them. */
+export type BondMode =
+  | "balance-rr"
+  | "active-backup"
+  | "balance-xor"
+  | "broadcast"
+  | "802.3ad"
+  | "balance-tlb"
+  | "balance-alb";
+
+/** How a bond knows which of its cards work. */
+export type BondWatch =
+  | {
+      readonly kind: "carrier";
+      readonly everyMs: number;
+      readonly upDelayMs: number;
+      readonly downDelayMs: number;
+    }
+  | { readonly kind: "arp"; readonly everyMs: number; readonly targets: readonly string[] };
 
 /** Who stands between a port and the controller. */
 export interface ProxySpec {

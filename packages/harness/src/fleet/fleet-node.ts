@@ -68,7 +68,7 @@ export class FleetNode implements AsyncDisposable {
       networkDriver: new SimNetworkDriver(random).open(),
       ports: {
         manages: false,
-        apply: async () => {},
+        apply: async () => new Map(),
         look: async () => new Map(),
         probe: async () => {},
       },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { instant } from "@selvedge/base";
+import type { BondSpec } from "../../desired.ts";
 import type { PortsStatus } from "../../observed.ts";
 import { portsPart } from "./port-info.ts";
 
@@ -26,7 +27,7 @@ const status: PortsStatus = {
       mac: "m",
       mtu: 1500,
       addresses: ["192.0.2.7/24"],
-      gateway: "192.0.2.1",
+      gateways: ["192.0.2.1", "fe80::1"],
       dns: ["192.0.2.53"],
     },
   },
@@ -42,7 +43,10 @@ describe("the report of ports", () => {
     assert.deepEqual([inForce?.lastError, inForce?.lastSucceeded?.seconds], ["", 4n]);
     assert.deepEqual(newest?.ports?.[0]?.IPAddrs, [], "of cards only the one in force tells");
     const [told, broken] = inForce?.ports ?? [];
-    assert.deepEqual([told?.IPAddrs, told?.defaultRouters, told?.up], [["192.0.2.7"], ["192.0.2.1"], true]);
+    assert.deepEqual(
+      [told?.IPAddrs, told?.defaultRouters, told?.up],
+      [["192.0.2.7"], ["192.0.2.1", "fe80::1"], true],
+    );
     assert.deepEqual([told?.isMgmt, told?.cost, told?.dhcpType], [true, 3, 4]);
     assert.equal(broken?.err?.description, "no card is called spare");
   });
@@ -50,6 +54,40 @@ describe("the report of ports", () => {
   it("tells of a port by which the controller does not answer", () => {
     const [told] = portsPart({ ...status, failed: ["wan"] }).systemAdapter?.status?.[1]?.ports ?? [];
     assert.equal(told?.err?.description, "the controller does not answer by it");
+  });
+
+  it("tells why a port of a configuration that was given up did not work", () => {
+    const [newest, ...others] = status.book.configs;
+    assert(newest !== undefined);
+    const configs = [{ ...newest, errors: { wan: "wrong password" } }, ...others];
+    const told = portsPart({ ...status, book: { configs, current: 1 } }).systemAdapter?.status?.[0];
+    assert.equal(told?.ports?.[0]?.err?.description, "wrong password");
+  });
+
+  it("tells how a bond is", () => {
+    const bond: BondSpec = {
+      ...{ kind: "bond", name: "bond1", mode: "802.3ad", lacpRate: "fast" },
+      members: [{ name: "left", card: "eth1" }],
+      watch: { kind: "carrier", everyMs: 100, upDelayMs: 0, downDelayMs: 0 },
+    };
+    const port = { ...wan, interface: "bond1", links: [bond] };
+    const card = status.cards["eth0"];
+    assert(card !== undefined);
+    const bonded = {
+      ...card,
+      bond: {
+        ...{ active: "", partnerMac: "p", aggregator: 2 },
+        members: [{ card: "eth1", up: true, aggregator: 2 }],
+      },
+    };
+    const configs = [{ digest: "a", ports: [port], since: instant(1000), lastError: "" }];
+    const told = portsPart({ book: { configs, current: 0 }, cards: { bond1: bonded }, failed: [] });
+    assert.deepEqual(told.systemAdapter?.status?.[0]?.ports?.[0]?.bondStatus, {
+      ...{ mode: 5, activeMember: "" },
+      miiMonitor: { enabled: true, pollingInterval: 100, updelay: 0, downdelay: 0 },
+      lacp: { lacpRate: 2, activeAggregatorId: 2, partnerMac: "p" },
+      members: [{ logicallabel: "left", miiUp: true, lacp: { aggregatorId: 2 } }],
+    });
   });
 
   it("is left out where nothing is said of ports", () => assert.deepEqual(portsPart(undefined), {}));

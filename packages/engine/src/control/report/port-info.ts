@@ -6,6 +6,7 @@ import type { PortSpec } from "../../desired.ts";
 import type { PortsStatus } from "../../observed.ts";
 import type { PortConfig } from "../../port/port-book.ts";
 import type { CardState } from "../../port/port-driver.ts";
+import { bondInfo } from "./bond-info.ts";
 
 type AdapterInfo = NonNullable<MessageInitShape<typeof info.ZInfoDeviceSchema>["systemAdapter"]>;
 type PortInfo = NonNullable<
@@ -43,17 +44,27 @@ function configInfo(
     ...(lastFailed === undefined ? {} : { lastFailed: timestampFromMs(lastFailed) }),
     ...(lastSucceeded === undefined ? {} : { lastSucceeded: timestampFromMs(lastSucceeded) }),
     ports: config.ports.map((port) =>
-      portInfo(port, cards[port.interface], failed.includes(port.name), since),
+      portInfo(port, { cards, since, failed: failed.includes(port.name), error: config.errors?.[port.name] }),
     ),
   };
 }
 
-function portInfo(port: PortSpec, card: CardState | undefined, failed: boolean, since: number): PortInfo {
+interface PortFacts {
+  readonly cards: Readonly<Record<string, CardState>>;
+  /** Of its configuration. */
+  readonly since: number;
+  readonly failed: boolean;
+  readonly error: string | undefined;
+}
+
+function portInfo(port: PortSpec, { cards, since, failed, error }: PortFacts): PortInfo {
+  const card = cards[port.interface];
+  const bond = port.links?.find((link) => link.kind === "bond");
   const { PhyIoUsageMgmtAndApps, PhyIoUsageShared } = devmodelCommon.PhyIoMemberUsage;
   const { Static, DHCPNone, Client } = netCommon.DHCPType;
   const { address = { kind: "dhcp" } } = port;
   const fixed = address.kind === "static" ? address : undefined;
-  const why = port.fault ?? (failed ? "the controller does not answer by it" : missing(port, card));
+  const why = port.fault ?? error ?? (failed ? "the controller does not answer by it" : missing(port, card));
   const [ntpServer = "", ...moreNtpServers] = fixed?.ntp ?? [];
   return {
     ...{ ifname: port.interface, name: port.name, isMgmt: port.uplink, cost: port.cost },
@@ -65,10 +76,11 @@ function portInfo(port: PortSpec, card: CardState | undefined, failed: boolean, 
     ...(port.proxy === undefined ? {} : { proxy: proxyInfo(port.proxy) }),
     macAddr: card?.mac ?? "",
     IPAddrs: (card?.addresses ?? []).map((it) => it.replace(/\/.*/, "")),
-    defaultRouters: card?.gateway ? [card.gateway] : [],
+    defaultRouters: [...(card?.gateways ?? [])],
     dns: { DNSservers: [...(card?.dns ?? fixed?.dns ?? [])], DNSdomain: fixed?.domain ?? "" },
     up: card?.up ?? false,
     mtu: card?.mtu ?? port.mtu ?? 0,
+    ...(bond === undefined ? {} : { bondStatus: bondInfo(bond, cards[bond.name]?.bond) }),
     ...(why === undefined ? {} : { err: { description: why, severity: infoCommon.Severity.ERROR } }),
     configSource: {
       origin: netCommon.NetworkConfigOrigin.CONTROLLER,

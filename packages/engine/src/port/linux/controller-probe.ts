@@ -23,7 +23,10 @@ export function controllerProbe(baseUrl: string, certificates: readonly string[]
   const url = new URL("/api/v2/edgedevice/ping", baseUrl);
   return (address, proxy, signal) =>
     new Promise((resolve, reject) => {
-      const common: RequestOptions = { localAddress: address, signal, timeout: answerMs, agent: false };
+      const common: RequestOptions = {
+        ...{ localAddress: address, family: address.includes(":") ? 6 : 4 },
+        ...{ signal, timeout: answerMs, agent: false },
+      };
       const roots = [...certificates, ...(proxy?.certificates ?? [])];
       const server = asksProxy(proxy, url.hostname) ? proxy.server : undefined;
       const request =

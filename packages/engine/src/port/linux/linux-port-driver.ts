@@ -1,12 +1,14 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
-import { ignoreMissing, list, readText, run } from "../../network/linux/run.ts";
-import type { CardState, PortDriver, PortWish } from "../port-driver.ts";
+import { describeError } from "@selvedge/base";
+import { ignoreMissing, list, run } from "../../network/linux/run.ts";
+import type { CardState, PortDriver, PortProblems, PortWish } from "../port-driver.ts";
 import type { ProxySpec } from "../port-spec.ts";
+import { AddressClients, type Family } from "./address-clients.ts";
 import type { ControllerProbe } from "./controller-probe.ts";
-import { leaseScript, parseLease } from "./dhcp-lease.ts";
+import { applyLinks, bondState, listLinks } from "./links.ts";
+import { applyNameServers } from "./name-servers.ts";
+import { applyRoutes, type Route, type Way } from "./routes.ts";
 
 export interface LinuxPortOptions {
   /** False: only looks. */
@@ -18,147 +20,173 @@ export interface LinuxPortOptions {
   readonly probe: ControllerProbe;
 }
 
-interface Link {
-  readonly ifname: string;
-  readonly address?: string;
-  readonly mtu?: number;
-  readonly flags?: readonly string[];
+interface Address {
+  readonly family: "inet" | "inet6";
+  readonly local: string;
+  readonly prefixlen: number;
+  readonly scope: string;
+  readonly tentative?: boolean;
+  readonly deprecated?: boolean;
+  readonly dadfailed?: boolean;
 }
 
-interface Route {
-  readonly dst: string;
-  readonly gateway?: string;
-  readonly dev?: string;
-  readonly metric?: number;
+/** What a card is to have: as configured, or as its network says. */
+interface Told {
+  readonly addresses: readonly string[];
+  readonly gateways: readonly string[];
+  readonly dns: readonly string[];
 }
 
-/** How long a card that asks for an address is waited for. */
-const dhcpMs = 30_000;
+const nothing: Told = { addresses: [], gateways: [], dns: [] };
 const pollMs = 50;
-/** Of tables in which what comes from a card's address leaves by that card, whatever the cheapest is. */
-const firstTable = 7600;
-const rulePriority = 7600;
+/** The kernel asks for a second whether somebody else has an address of IPv6. */
+const tentativeMs = 5_000;
 
-/** Cards in the network namespace this process runs in: addresses, routes, DHCP by busybox, name servers. */
+/** Cards in the network namespace this process runs in: VLANs and bonds, addresses, routes, name servers. */
 export class LinuxPortDriver implements PortDriver {
   readonly manages: boolean;
   readonly #options: LinuxPortOptions;
-  readonly #clients = new Map<string, ChildProcess>();
+  readonly #clients: AddressClients;
   #wishes: readonly PortWish[] = [];
 
   constructor(options: LinuxPortOptions) {
     this.#options = options;
     this.manages = options.manages;
+    this.#clients = new AddressClients(options.folder);
   }
 
-  async apply(wishes: readonly PortWish[], signal: AbortSignal): Promise<void> {
-    if (!this.manages) return;
+  async apply(wishes: readonly PortWish[], signal: AbortSignal): Promise<PortProblems> {
+    const problems = new Map<string, string>();
+    if (!this.manages) return problems;
     await mkdir(this.#options.folder, { recursive: true });
-    for (const card of this.#clients.keys())
-      if (!wishes.some((it) => it.interface === card && it.address.kind === "dhcp"))
-        await this.#release(card);
+    await this.#clients.keep((card, family) =>
+      wishes.some((it) => it.interface === card && familiesOf(it).includes(family)),
+    );
     for (const { interface: card } of this.#wishes)
       if (!wishes.some((it) => it.interface === card)) await this.#clear(card);
     this.#wishes = wishes;
-    const links = await list<Link>("ip", ["-j", "link", "show"]);
-    const there = wishes.filter((it) => links.some(({ ifname }) => ifname === it.interface));
-    for (const { interface: card, mtu } of there)
-      await run("ip", ["link", "set", "dev", card, "mtu", `${mtu}`, "up"]);
-    await Promise.all(there.map((wish) => this.#address(wish, signal)));
+    const there = await this.#links(wishes, problems);
+    await Promise.all(
+      there.map(async (wish) => {
+        try {
+          await this.#address(wish, signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          problems.set(wish.interface, describeError(error));
+        }
+      }),
+    );
     await this.#routes(there);
-    await this.#nameServers(there);
+    return problems;
   }
 
   async look(): Promise<ReadonlyMap<string, CardState>> {
-    const [links, shown, routes] = await Promise.all([
-      list<Link>("ip", ["-j", "link", "show"]),
-      list<{ ifname: string; addr_info?: { local: string; prefixlen: number }[] }>("ip", [
-        "-j",
-        "-4",
-        "addr",
-        "show",
-      ]),
-      list<Route>("ip", ["-j", "route", "show", "default"]),
+    const [links, shown, routes, routes6] = await Promise.all([
+      listLinks(),
+      listAddresses(),
+      list<Route>("ip", ["-j", "-4", "route", "show", "default"]),
+      list<Route>("ip", ["-j", "-6", "route", "show", "default"]),
     ]);
     const cards = new Map<string, CardState>();
-    for (const { ifname, address = "", mtu = 0, flags = [] } of links) {
-      const own = shown.find((it) => it.ifname === ifname)?.addr_info ?? [];
+    for (const link of links) {
+      const { ifname, address = "", mtu = 0, flags = [] } = link;
       const wish = this.#wishes.find((it) => it.interface === ifname);
       const told = wish === undefined ? undefined : await this.#told(wish);
+      const found = [routes, routes6].flatMap(
+        (of) => of.find(({ dev, gateway }) => dev === ifname && gateway !== undefined)?.gateway ?? [],
+      );
+      const bond = bondState(link, links);
       cards.set(ifname, {
         ...{ up: flags.includes("UP") && flags.includes("LOWER_UP"), mac: address, mtu },
-        addresses: own.map(({ local, prefixlen }) => `${local}/${prefixlen}`),
-        gateway: told?.gateway ?? routes.find(({ dev }) => dev === ifname)?.gateway ?? "",
+        addresses: usable(shown.get(ifname) ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
+        gateways: told?.gateways ?? found,
         dns: told?.dns ?? [],
+        ...(bond === undefined ? {} : { bond }),
       });
     }
     return cards;
   }
 
   async probe(card: string, proxy: ProxySpec | undefined, signal: AbortSignal): Promise<void> {
-    const address = (await this.look()).get(card)?.addresses[0]?.replace(/\/.*/, "");
-    if (address === undefined) throw new Error("it has no address");
-    await this.#options.probe(address, proxy, signal);
+    const addresses = (await this.look()).get(card)?.addresses ?? [];
+    if (addresses.length === 0) throw new Error("it has no address");
+    const failures: string[] = [];
+    // One family is enough.
+    for (const address of addresses) {
+      try {
+        await this.#options.probe(address.replace(/\/.*/, ""), proxy, signal);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        failures.push(describeError(error));
+      }
+    }
+    throw new Error([...new Set(failures)].join("; "));
   }
 
   /** Leaves the cards as they are; those who ask for addresses end with us, what they got stays. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const card of [...this.#clients.keys()]) await this.#release(card);
+    await this.#clients[Symbol.asyncDispose]();
+  }
+
+  /** Makes what is made of cards, and brings them up. Those that are there come back. */
+  async #links(wishes: readonly PortWish[], problems: Map<string, string>): Promise<PortWish[]> {
+    const made = new Map(wishes.flatMap(({ links }) => links.map((link) => [link.name, link])));
+    const broken = await applyLinks([...made.values()]);
+    const links = await listLinks();
+    const there = wishes.filter((wish) => {
+      const { interface: card } = wish;
+      const why = wish.links.flatMap(({ name }) => broken.get(name) ?? [])[0];
+      const missing = links.some(({ ifname }) => ifname === card) ? undefined : `there is no card ${card}`;
+      const problem = why ?? missing;
+      if (problem !== undefined) problems.set(card, problem);
+      return problem === undefined;
+    });
+    // A VLAN's frames must fit its card.
+    const mtus = new Map<string, number>();
+    for (const { interface: card, mtu, links: below } of there) {
+      for (const link of below)
+        if (link.kind === "vlan") mtus.set(link.lower, Math.max(mtu, mtus.get(link.lower) ?? 0));
+      mtus.set(card, Math.max(mtu, mtus.get(card) ?? 0));
+    }
+    const order = [...mtus.keys()].toSorted((left, right) => rank(left, made) - rank(right, made));
+    for (const card of order) await run("ip", ["link", "set", "dev", card, "mtu", `${mtus.get(card)}`, "up"]);
+    return there;
   }
 
   async #address(wish: PortWish, signal: AbortSignal): Promise<void> {
     const { interface: card } = wish;
-    if (wish.address.kind === "dhcp") await this.#ask(card, signal);
-    const told = await this.#told(wish);
-    const [shown] = await list<{ addr_info?: { local: string; prefixlen: number }[] }>(
-      ...(["ip", ["-j", "-4", "addr", "show", "dev", card]] as const),
-    );
-    const present = (shown?.addr_info ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`);
-    for (const other of present)
-      if (other !== told?.address) await run("ip", ["addr", "del", other, "dev", card]);
-    if (told !== undefined && !present.includes(told.address))
-      await run("ip", ["addr", "add", told.address, "dev", card]);
-  }
-
-  /** What the card is to have: as configured, or as its network's DHCP says. */
-  async #told({
-    interface: card,
-    address,
-  }: PortWish): Promise<{ address: string; gateway: string; dns: readonly string[] } | undefined> {
-    if (address.kind === "static") return address;
-    if (address.kind === "none") return undefined;
-    return parseLease((await readText(this.#lease(card))) ?? "");
-  }
-
-  /** Starts who asks for an address, unless it asks already, and waits for the first answer. */
-  async #ask(card: string, signal: AbortSignal): Promise<void> {
-    if (!this.#clients.has(card)) {
-      const script = join(this.#options.folder, "lease.sh");
-      await writeFile(script, leaseScript, { mode: 0o755 });
-      await rm(this.#lease(card), { force: true });
-      const args = ["udhcpc", "-f", "-i", card, "-s", script, "-t", "5", "-T", "2", "-A", "5"];
-      const env = { PATH: process.env["PATH"] ?? "", LEASE: this.#lease(card) };
-      const client = spawn("busybox", args, { stdio: "ignore", env });
-      client.once("error", () => this.#clients.delete(card));
-      client.once("exit", () => {
-        if (this.#clients.get(card) === client) this.#clients.delete(card);
-      });
-      this.#clients.set(card, client);
+    const families = familiesOf(wish);
+    // What routers say is dhcpcd's to hear, and only where the port may have addresses of IPv6.
+    await writeFile(`/proc/sys/net/ipv6/conf/${card}/accept_ra`, "0").catch(ignoreMissing);
+    const has = async (family: Family): Promise<boolean> => {
+      const lease = await this.#clients.lease(card);
+      if (family === "ipv4") return lease.address !== undefined;
+      return usable((await listAddresses()).get(card) ?? []).some((it) => it.family === "inet6");
+    };
+    if (families.length > 0) await this.#clients.ask(card, families, has, signal);
+    const { addresses } = await this.#told(wish);
+    const shown = (await listAddresses()).get(card) ?? [];
+    const present = shown.filter(({ scope }) => scope !== "link");
+    for (const { local, prefixlen, family } of present) {
+      const other = `${local}/${prefixlen}`;
+      if (family === "inet6" && families.includes("ipv6")) continue;
+      if (!addresses.includes(other)) await run("ip", ["addr", "del", other, "dev", card]);
     }
-    for (let waited = 0; waited < dhcpMs; waited += pollMs) {
-      signal.throwIfAborted();
-      if ((await readText(this.#lease(card))) !== undefined) return;
-      await setTimeout(pollMs);
-    }
+    for (const address of addresses)
+      if (!present.some(({ local, prefixlen }) => `${local}/${prefixlen}` === address))
+        await run("ip", ["addr", "add", address, "dev", card]);
+    await settledAddresses(card, signal);
   }
 
-  async #release(card: string): Promise<void> {
-    const client = this.#clients.get(card);
-    this.#clients.delete(card);
-    if (client === undefined || client.exitCode !== null || client.signalCode !== null) return;
-    const gone = new Promise((resolve) => client.once("exit", resolve));
-    client.kill("SIGTERM");
-    await gone;
+  async #told({ interface: card, address }: PortWish): Promise<Told> {
+    if (address.kind === "none") return nothing;
+    if (address.kind === "static") {
+      const { gateway, dns } = address;
+      return { addresses: [address.address], gateways: gateway === "" ? [] : [gateway], dns };
+    }
+    const lease = await this.#clients.lease(card);
+    return { ...lease, addresses: lease.address === undefined ? [] : [lease.address] };
   }
 
   /** A card that no port has any more speaks to nobody. */
@@ -167,70 +195,61 @@ export class LinuxPortDriver implements PortDriver {
   }
 
   async #routes(wishes: readonly PortWish[]): Promise<void> {
-    const now = await list<Route>("ip", ["-j", "route", "show", "default"]);
-    const wanted = new Map<string, { gateway: string; metric: number }>();
-    for (const wish of wishes) {
-      const gateway = (await this.#told(wish))?.gateway ?? "";
-      if (gateway !== "") wanted.set(wish.interface, { gateway, metric: wish.metric });
+    const shown = await listAddresses();
+    const told = await Promise.all(wishes.map(async (wish) => ({ wish, told: await this.#told(wish) })));
+    for (const family of ["-4", "-6"] as const) {
+      const mine = (address: string): boolean => address.includes(":") === (family === "-6");
+      const ways = told.flatMap(({ wish, told: { gateways } }): Way[] => {
+        const { interface: card, metric } = wish;
+        const own = usable(shown.get(card) ?? []).flatMap(({ local }) => (mine(local) ? [local] : []));
+        const gateway = gateways.find(mine);
+        return gateway === undefined ? [] : [{ card, gateway, metric, addresses: own }];
+      });
+      const cards = wishes.map((wish) => wish.interface);
+      await applyRoutes(family, ways, cards);
     }
-    // The new ones first: there is a way out at every moment.
-    for (const [card, { gateway, metric }] of wanted)
-      await run("ip", ["route", "replace", "default", "via", gateway, "dev", card, "metric", `${metric}`]);
-    for (const { dev = "", gateway = "", metric = 0 } of now) {
-      const mine = wishes.some((it) => it.interface === dev);
-      const wish = wanted.get(dev);
-      if (!mine || (wish?.gateway === gateway && wish.metric === metric)) continue;
-      const via = gateway === "" ? [] : ["via", gateway];
-      await run("ip", ["route", "del", "default", ...via, "dev", dev, "metric", `${metric}`]).catch(() => "");
-    }
-    await this.#sourceRoutes(wishes, wanted);
-  }
-
-  async #sourceRoutes(
-    wishes: readonly PortWish[],
-    wanted: ReadonlyMap<string, { gateway: string }>,
-  ): Promise<void> {
-    const rules = await list<{ priority: number; src?: string; table?: string }>("ip", [
-      "-j",
-      "rule",
-      "show",
-    ]);
-    for (const { priority, src = "", table = "" } of rules)
-      if (priority === rulePriority)
-        await run("ip", ["rule", "del", "priority", `${priority}`, "from", src, "table", table]);
-    for (const [at, wish] of wishes.entries()) {
-      const told = await this.#told(wish);
-      const gateway = wanted.get(wish.interface)?.gateway;
-      if (told === undefined || gateway === undefined) continue;
-      const table = `${firstTable + at}`;
-      await run("ip", ["route", "replace", "default", "via", gateway, "dev", wish.interface, "table", table]);
-      const from = told.address.replace(/\/.*/, "");
-      await run("ip", ["rule", "add", "priority", `${rulePriority}`, "from", from, "lookup", table]);
-    }
-  }
-
-  async #nameServers(wishes: readonly PortWish[]): Promise<void> {
-    const cheapest = wishes.toSorted((left, right) => left.metric - right.metric);
-    const told = await Promise.all(cheapest.map((wish) => this.#told(wish)));
-    const servers = [...new Set(told.flatMap((it) => it?.dns ?? []))].slice(0, serversMax);
-    if (servers.length === 0) return;
-    const text = servers.map((server) => `nameserver ${server}\n`).join("");
-    const { resolvConf } = this.#options;
-    if ((await readText(resolvConf)) === text) return;
-    const draft = `${resolvConf}.selvedge`;
-    await writeFile(draft, text);
-    // A file that something else has mounted there cannot be replaced, only written.
-    await rename(draft, resolvConf).catch(async (error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
-      await writeFile(resolvConf, text);
-      await rm(draft, { force: true }).catch(ignoreMissing);
-    });
-  }
-
-  #lease(card: string): string {
-    return join(this.#options.folder, `${card}.lease`);
+    const cheapest = told.toSorted((left, right) => left.wish.metric - right.wish.metric);
+    await applyNameServers(
+      this.#options.resolvConf,
+      cheapest.flatMap((it) => it.told.dns),
+    );
   }
 }
 
-/** A resolver of C knows three. */
-const serversMax = 3;
+/** Cards first, then bonds, then VLANs. */
+function rank(name: string, made: ReadonlyMap<string, { readonly kind: string }>): number {
+  return ["bond", "vlan"].indexOf(made.get(name)?.kind ?? "");
+}
+
+/** Families that a card asks its network for. */
+function familiesOf({ address }: PortWish): readonly Family[] {
+  if (address.kind !== "dhcp") return [];
+  return address.family === undefined ? ["ipv4", "ipv6"] : [address.family];
+}
+
+/** By card. */
+async function listAddresses(): Promise<ReadonlyMap<string, readonly Address[]>> {
+  const shown = await list<{ ifname: string; addr_info?: Address[] }>("ip", ["-j", "addr", "show"]);
+  return new Map(shown.map(({ ifname, addr_info = [] }) => [ifname, addr_info]));
+}
+
+/** Those that others can be spoken to from, IPv4 first. */
+function usable(addresses: readonly Address[]): Address[] {
+  return addresses
+    .filter(({ scope, tentative, deprecated, dadfailed }) => {
+      return scope === "global" && !tentative && !deprecated && !dadfailed;
+    })
+    .toSorted((left, right) => left.family.length - right.family.length);
+}
+
+/** Resolves once the kernel knows whether the card may have its addresses. */
+async function settledAddresses(card: string, signal: AbortSignal): Promise<void> {
+  for (let waited = 0; waited < tentativeMs; waited += pollMs) {
+    signal.throwIfAborted();
+    const all = (await listAddresses()).get(card) ?? [];
+    const failed = all.find(({ dadfailed }) => dadfailed);
+    if (failed !== undefined) throw new Error(`somebody else on the wire has ${failed.local}`);
+    if (!all.some(({ tentative, scope }) => tentative && scope !== "link")) return;
+    await setTimeout(pollMs);
+  }
+}
