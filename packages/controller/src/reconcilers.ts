@@ -11,6 +11,7 @@ import { NamespaceReconciler, namespaceWakes } from "./garbage/namespace-reconci
 import { OwnerCollector } from "./garbage/owner-collector.ts";
 import { goingPodsOf, PodRemover, podRemoverWakes } from "./garbage/pod-remover.ts";
 import { Sweeper, sweeperKey } from "./garbage/sweeper.ts";
+import { PolicyReconciler, policyWakes } from "./network/policy-reconciler.ts";
 import { type NodeDeps, NodeReconciler, nodeWakes } from "./node-status/node-reconciler.ts";
 import { type Caches, nodeNameOf } from "./objects/caches.ts";
 import type { Wired } from "./objects/wiring.ts";
@@ -64,6 +65,7 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
     { reconciler: new ClaimReconciler(deps), wakes: claimWakes(caches) },
     { reconciler: new TaintReconciler(deps), wakes: taintWakes(caches) },
     { reconciler: new EndpointsReconciler(deps), wakes: endpointsWakes(caches) },
+    { reconciler: new PolicyReconciler(deps), wakes: policyWakes(caches) },
     { reconciler: new BudgetReconciler(deps), wakes: budgetWakes(caches) },
     { reconciler: new QuotaReconciler(deps), wakes: quotaWakes(caches, namespacedOf(cluster)) },
     { reconciler: new SchedulerReconciler(deps), wakes: schedulerWakes(), initial: [schedulerKey] },

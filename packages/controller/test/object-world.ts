@@ -272,6 +272,8 @@ interface PlayedApp {
   behaves: "well" | "fails" | "never-ready" | "succeeds";
   state: "starting" | "running" | "halted" | "failed" | "succeeded";
   readonly starts: number;
+  /** In the node's network. */
+  readonly address: string;
 }
 
 /** A node as the controller sees it: takes its configuration, runs its apps at once, reports. */
@@ -319,6 +321,7 @@ export class PlayedNode {
         behaves,
         state: known !== undefined && over ? known.state : state,
         starts: (known?.starts ?? 0) + (known === undefined ? 1 : 0),
+        address: known?.address ?? this.#freeAddress(),
       });
     }
     for (const uid of this.apps.keys()) if (!listed.has(uid)) this.apps.delete(uid);
@@ -330,9 +333,14 @@ export class PlayedNode {
     return true;
   }
 
+  #freeAddress(): string {
+    const taken = this.apps.values().map(({ address }) => Number(address.split(".").at(-1)));
+    return `10.77.0.${Math.max(9, ...taken) + 1}`;
+  }
+
   async #reportApp(app: config.EdgeDevConfig["apps"][number]): Promise<void> {
     const uid = app.uuidandversion?.uuid ?? "";
-    const { state = "starting", behaves = "well" } = this.apps.get(uid) ?? {};
+    const { state = "starting", behaves = "well", address = "" } = this.apps.get(uid) ?? {};
     const pod = getExtension(app, ext.AppExtensionSchema);
     const now = BigInt(this.#world.clock.now());
     const ended = state === "halted" || state === "failed" || state === "succeeded";
@@ -343,7 +351,7 @@ export class PlayedNode {
     });
     const report = create(ext.AppReportSchema, {
       phase: state === "failed" ? "Failed" : state === "succeeded" ? "Succeeded" : "Running",
-      podIp: "10.77.0.10",
+      podIp: address,
       hostIp: "192.0.2.1",
       startedAt: now,
       containers: (pod?.containers ?? []).map(({ name, image }) => ({

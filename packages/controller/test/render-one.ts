@@ -64,6 +64,8 @@ export function render(pods: readonly Pod[], more: Partial<RenderInputs> = {}, s
     },
     pods,
     services: [],
+    policies: [],
+    namespace: () => undefined,
     configMap: (namespace, name) => configMaps[`${namespace}/${name}`],
     secret: (namespace, name) => secrets[`${namespace}/${name}`],
     nodeVolumes: [],

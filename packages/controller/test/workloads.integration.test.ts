@@ -193,10 +193,10 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
         apiVersion: "networking.k8s.io/v1",
         kind: "NetworkPolicy",
         metadata: { name: "n" },
-        spec: {},
+        spec: { ingress: [{ from: [{ ipBlock: { cidr: "fd00::/8" } }] }] },
       };
       const made = await run("create", "-n", "small", "-f", api.file("np.json", policy));
-      assert.match(made.err, /Warning: NetworkPolicy is kept but not enforced/);
+      assert.match(made.err, /Warning: spec\.ingress\[0\]\.from\[0\]\.ipBlock\.cidr: .* IPv4 only/);
       assert.match(
         await ok("describe", "netpol", "n", "-n", "small"),
         /PodSelector: +<none> \(Allowing the specific traffic to all pods/,

@@ -27,8 +27,10 @@ import {
   jobKind,
   jobNameLabel,
   type Namespace,
+  type NetworkPolicy,
   type Node,
   namespaceKind,
+  networkPolicyKind,
   nodeKind,
   type PersistentVolume,
   type PersistentVolumeClaim,
@@ -86,6 +88,7 @@ export interface Caches {
   readonly endpointSlices: ObjectView<EndpointSlice>;
   readonly endpoints: ObjectView<Endpoints>;
   readonly quotas: ObjectView<ResourceQuota>;
+  readonly networkPolicies: ObjectView<NetworkPolicy>;
 }
 
 /** Where Pods that are on no node are found in the index by node. */
@@ -162,6 +165,7 @@ const kinds: readonly CachedKind<never>[] = [
   { ref: replicationControllerKind, indexes: { owner: byOwner, namespace: byNamespace } },
   { ref: podDisruptionBudgetKind, indexes: { namespace: byNamespace } },
   { ref: resourceQuotaKind, indexes: { namespace: byNamespace } },
+  { ref: networkPolicyKind, indexes: { namespace: byNamespace } },
 ];
 
 export function createCluster(options: ClusterOptions): Cluster {
@@ -196,6 +200,7 @@ export function cachesOf(cluster: Cluster): Caches {
     endpoints: cluster.cache<Endpoints>(endpointsKind),
     budgets: cluster.cache<PodDisruptionBudget>(podDisruptionBudgetKind),
     quotas: cluster.cache<ResourceQuota>(resourceQuotaKind),
+    networkPolicies: cluster.cache<NetworkPolicy>(networkPolicyKind),
   };
 }
 

@@ -1,4 +1,14 @@
-import type { ConfigMap, EdgeNode, Node, PersistentVolume, Pod, Secret, Service } from "@selvedge/kinds";
+import type {
+  ConfigMap,
+  EdgeNode,
+  Namespace,
+  NetworkPolicy,
+  Node,
+  PersistentVolume,
+  Pod,
+  Secret,
+  Service,
+} from "@selvedge/kinds";
 import type { NodeId } from "../ports.ts";
 
 /** The controller's own registry, as nodes reach it; see docs/decisions/0003. */
@@ -21,6 +31,9 @@ export interface RenderInputs {
   /** All Pods bound to the node, in any order. */
   readonly pods: readonly Pod[];
   readonly services: readonly Service[];
+  /** Of the namespaces of these Pods. */
+  readonly policies: readonly NetworkPolicy[];
+  namespace(name: string): Namespace | undefined;
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
   /** The volumes on this node, whether or not a Pod has them now. */

@@ -1,18 +1,30 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type app, cipher, config, ext, netinst, setExtension, storage } from "@selvedge/eve-api";
+import {
+  type app,
+  cipher,
+  config,
+  ext,
+  type firewall,
+  netinst,
+  setExtension,
+  storage,
+} from "@selvedge/eve-api";
 import type { Pod } from "@selvedge/kinds";
+import { accessPlan } from "../network/access-plan.ts";
 import { withCommands } from "./app-commands.ts";
 import type { DatastorePlan } from "./image.ts";
 import { type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
 import { type PortFault, portSecrets, type RenderedPorts, renderPorts } from "./node-ports.ts";
 import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName } from "./pod-app.ts";
-import { portMappings } from "./ports.ts";
+import { accessRules, portMappings } from "./ports.ts";
 import { nodeVolume } from "./volumes.ts";
 
 /** A node's configuration with all decided but what the sealer must still encrypt. */
 export interface NodePlan {
   readonly inputs: RenderInputs;
   readonly apps: readonly { readonly pod: Pod; readonly plan: AppPlan }[];
+  /** What the plug of each Pod may say and hear, by UID. */
+  readonly lists: ReadonlyMap<string, AccessList>;
   /** Pods that cannot be sent now. */
   readonly faults: readonly PodFault[];
   /** Ports whose credentials cannot be sent now. */
@@ -20,6 +32,12 @@ export interface NodePlan {
   readonly datastores: readonly DatastorePlan[];
   /** What to encrypt, by name. */
   readonly sealings: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface AccessList {
+  readonly acls: readonly firewall.ACE[];
+  /** What policies allow and the list has no place for. */
+  readonly tooMany: number;
 }
 
 /** Encrypted blocks by name; a name that is missing could not be sealed. */
@@ -53,10 +71,10 @@ export function planNode(inputs: RenderInputs): NodePlan {
   const pods = [...inputs.pods].sort((left, right) =>
     (left.metadata.uid ?? "") < (right.metadata.uid ?? "") ? -1 : 1,
   );
-  const mappings = portMappings(pods, inputs.services);
+  const lists = accessLists(pods, inputs);
   for (const pod of pods) {
     try {
-      const plan = planApp(pod, mappings.get(pod.metadata.uid ?? "") ?? [], inputs);
+      const plan = planApp(pod, lists.get(pod.metadata.uid ?? "")?.acls ?? [], inputs);
       apps.push({ pod, plan });
       if (plan.secrets !== undefined) sealings.set(secretsName(pod), plan.secrets);
       for (const { datastore } of plan.images) datastores.set(datastore.id, datastore);
@@ -75,7 +93,20 @@ export function planNode(inputs: RenderInputs): NodePlan {
   }
   const ports = portSecrets(inputs.edgeNode, (namespace, name) => inputs.secret(namespace, name));
   for (const [name, plaintext] of ports.sealings) sealings.set(name, plaintext);
-  return { inputs, apps, faults, portFaults: ports.faults, datastores: [...datastores.values()], sealings };
+  return {
+    ...{ inputs, apps, lists, faults, sealings },
+    ...{ portFaults: ports.faults, datastores: [...datastores.values()] },
+  };
+}
+
+function accessLists(pods: readonly Pod[], inputs: RenderInputs): Map<string, AccessList> {
+  const mappings = portMappings(pods, inputs.services);
+  const lists = pods.map((pod): [string, AccessList] => {
+    const uid = pod.metadata.uid ?? "";
+    const plan = accessPlan(pod, inputs);
+    return [uid, { acls: accessRules(mappings.get(uid) ?? [], plan), tooMany: plan.tooMany }];
+  });
+  return new Map(lists);
 }
 
 /**
@@ -108,7 +139,10 @@ export function assembleNode(
     const bytes = block === undefined ? new Uint8Array() : toBinary(cipher.CipherBlockSchema, block);
     parts.apps.push(withCommands(finishApp(planned, bytes), appOf(previous, pod)));
   }
-  for (const { pod } of faults) if (previous !== undefined) parts.keep(pod, previous);
+  for (const { pod } of faults) {
+    const acls = plan.lists.get(pod.metadata.uid ?? "")?.acls ?? [];
+    if (previous !== undefined) parts.keep(pod, acls, previous);
+  }
   const ports = renderPorts(inputs.edgeNode, sealed, previous);
   return { config: configOf(inputs, parts, ports, contexts), faults };
 }
@@ -140,10 +174,11 @@ class Parts {
   readonly contents = new Map<string, storage.ContentTree>();
   readonly datastores = new Map<string, storage.DatastoreConfig>();
 
-  /** Takes over an app, and what it needs, from the configuration before. */
-  keep(pod: Pod, previous: config.EdgeDevConfig): void {
+  /** Takes over an app, and what it needs, from the configuration before; who may talk to it is of now. */
+  keep(pod: Pod, acls: readonly firewall.ACE[], previous: config.EdgeDevConfig): void {
     const found = appOf(previous, pod);
     if (found === undefined) return;
+    for (const plug of found.interfaces) plug.acls = [...acls];
     if (pod.metadata.deletionTimestamp !== undefined) found.activate = false;
     this.apps.push(found);
     const volumes = new Set(found.volumeRefList.map(({ uuid }) => uuid));

@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { app, type cipher, ext, setExtension, storage, vm } from "@selvedge/eve-api";
+import { app, type cipher, ext, type firewall, setExtension, storage, vm } from "@selvedge/eve-api";
 import type { Container, Pod } from "@selvedge/kinds";
 import { containerOf } from "./container.ts";
 import { resourceNumbers } from "./downward.ts";
 import { environmentOf } from "./environment.ts";
 import { type ImagePlan, imageOf } from "./image.ts";
 import type { RenderInputs } from "./inputs.ts";
-import { accessRules, type PortMapping } from "./ports.ts";
 import { stableId } from "./stable-id.ts";
 import { claimedVolumes, nodeVolume, volumesOf } from "./volumes.ts";
 
@@ -38,7 +37,7 @@ const restartPolicies: Readonly<Record<string, ext.RestartPolicy>> = {
 export const defaultNetworkId: string = stableId("network/default");
 
 /** A Pod as an app of its node. Throws a RenderError when something it refers to is not there. */
-export function planApp(pod: Pod, mappings: readonly PortMapping[], inputs: RenderInputs): AppPlan {
+export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderInputs): AppPlan {
   const { metadata, spec } = pod;
   const uid = metadata.uid ?? "";
   const values = new Map<string, string>();
@@ -76,7 +75,7 @@ export function planApp(pod: Pod, mappings: readonly PortMapping[], inputs: Rend
     serviceAccount: spec.serviceAccountName ?? "default",
   });
   return {
-    app: appConfig(pod, volumes, claimed, mappings, inputs),
+    app: appConfig(pod, volumes, claimed, acls, inputs),
     extension,
     volumes,
     images,
@@ -106,7 +105,7 @@ function appConfig(
   pod: Pod,
   volumes: readonly storage.Volume[],
   claimed: readonly storage.Volume[],
-  mappings: readonly PortMapping[],
+  acls: readonly firewall.ACE[],
   inputs: RenderInputs,
 ): app.AppInstanceConfig {
   const { edgeNode } = inputs;
@@ -132,7 +131,7 @@ function appConfig(
       virtualizationMode: vm.VmMode.HVM,
     },
     activate: metadata.deletionTimestamp === undefined && edgeNode.spec.activate !== false,
-    interfaces: [{ name: "eth0", networkId: defaultNetworkId, acls: accessRules(mappings) }],
+    interfaces: [{ name: "eth0", networkId: defaultNetworkId, acls: [...acls] }],
     volumeRefList: [
       ...volumes.map(({ uuid }) => ({ uuid, mountDir: "/" })),
       ...claimed.map(({ uuid }) => ({ uuid, mountDir: mountDirOf(pod, uuid, inputs) })),

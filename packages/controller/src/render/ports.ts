@@ -1,7 +1,9 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { matchesLabels } from "@selvedge/apimachinery";
 import { firewall } from "@selvedge/eve-api";
 import type { Pod, Service, ServicePort } from "@selvedge/kinds";
+import { type AccessPlan, noPolicy } from "../network/access-plan.ts";
+import { type Opening, opens } from "../network/openings.ts";
 
 export interface PortMapping {
   readonly protocol: "tcp" | "udp";
@@ -34,27 +36,60 @@ export function portMappings(
   return mappings;
 }
 
-/** The rules of a Pod's plug: everything may go out; what comes in comes by a mapping. */
-export function accessRules(mappings: readonly PortMapping[]): firewall.ACE[] {
-  const out = create(firewall.ACESchema, {
-    id: 1,
-    name: "out",
-    matches: [{ type: "ip", value: "0.0.0.0/0" }],
-    actions: [{}],
-    dir: firewall.ACEDirection.EGRESS,
-  });
-  const maps = mappings.map(({ protocol, nodePort, appPort }, index) =>
-    create(firewall.ACESchema, {
-      id: index + 2,
-      name: `${protocol}-${nodePort}`,
-      matches: [
-        { type: "protocol", value: protocol },
-        { type: "lport", value: String(nodePort) },
-      ],
-      actions: [{ portmap: true, appPort }],
-    }),
+/**
+ * The access list of a Pod's plug. Without a policy everything may go out, and what comes in comes by a port
+ * of the node; with one, what it lets through and nothing else, also by a port of the node. Entries only ever
+ * allow: devices of EVE drop nothing on such a network but what no entry names.
+ */
+export function accessRules(mappings: readonly PortMapping[], plan: AccessPlan = noPolicy): firewall.ACE[] {
+  const { EGRESS, INGRESS } = firewall.ACEDirection;
+  const out = plan.egress?.map((opening) => entryOf(opening, "fport", EGRESS)) ?? [
+    { name: "out", matches: [everywhere], actions: [{}], dir: EGRESS },
+  ];
+  const into = plan.ingress?.map((opening) => entryOf(opening, "lport", INGRESS)) ?? [];
+  const maps = mappings.flatMap((mapping) =>
+    callersOf(mapping, plan.ingress).map((remote) => mapOf(mapping, remote)),
   );
-  return [out, ...maps];
+  return [...out, ...into, ...maps].map((entry, index) =>
+    create(firewall.ACESchema, { id: index + 1, ...entry }),
+  );
+}
+
+type Entry = MessageInitShape<typeof firewall.ACESchema>;
+type Match = MessageInitShape<typeof firewall.ACEMatchSchema>;
+
+const everywhere = { type: "ip", value: "0.0.0.0/0" };
+
+function entryOf(opening: Opening, side: "fport" | "lport", dir: firewall.ACEDirection): Entry {
+  const { by, remote, protocol, ports } = opening;
+  const matches: Match[] = [remote === undefined ? everywhere : { type: "ip", value: remote }];
+  if (protocol !== undefined) matches.push({ type: "protocol", value: protocol });
+  if (ports !== undefined)
+    matches.push({
+      type: side,
+      value: ports.first === ports.last ? `${ports.first}` : `${ports.first}:${ports.last}`,
+    });
+  return { name: by, matches, actions: [{}], dir };
+}
+
+/** Who may use a port of the node: one entry for anybody, or one for each range. */
+function callersOf(
+  { protocol, appPort }: PortMapping,
+  ingress: AccessPlan["ingress"],
+): (string | undefined)[] {
+  if (ingress === undefined) return [undefined];
+  const open = ingress.filter((opening) => opens(opening, protocol, appPort));
+  if (open.some(({ remote }) => remote === undefined)) return [undefined];
+  return [...new Set(open.map(({ remote }) => remote))];
+}
+
+function mapOf({ protocol, nodePort, appPort }: PortMapping, remote: string | undefined): Entry {
+  const matches = [
+    ...(remote === undefined ? [] : [{ type: "ip", value: remote }]),
+    { type: "protocol", value: protocol },
+    { type: "lport", value: String(nodePort) },
+  ];
+  return { name: `${protocol}-${nodePort}`, matches, actions: [{ portmap: true, appPort }] };
 }
 
 function hostPorts(pod: Pod): PortMapping[] {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ext } from "@selvedge/eve-api";
-import type { EdgeNode, Pod, Service, Volume } from "@selvedge/kinds";
+import type { EdgeNode, NetworkPolicy, Pod, Service, Volume } from "@selvedge/kinds";
 import { one, pod, type Rendered, render } from "../../test/render-one.ts";
 import { assembleNode, planNode } from "./node-config.ts";
 
@@ -125,6 +125,23 @@ describe("ports and probes", () => {
     ]);
   });
 
+  it("are open to whom policies let in, by a port of the node as well", () => {
+    const policy = (from: object[]): NetworkPolicy => ({
+      ...{ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" },
+      metadata: { name: "p", namespace: "shop" },
+      spec: { podSelector: {}, policyTypes: ["Ingress"], ingress: [{ from, ports: [{ port: "http" }] }] },
+    });
+    const range = { ipBlock: { cidr: "192.0.2.0/24", except: ["192.0.2.0/25"] } };
+    assert.deepEqual(maps(render([pod(web)], { policies: [policy([range])] })), [
+      ...["0.0.0.0/0>0", "192.0.2.128/25/tcp/8080>0", "192.0.2.128/25/tcp/80>8080"],
+    ]);
+    assert.deepEqual(maps(render([pod(web)], { policies: [policy([])] })), [
+      ...["0.0.0.0/0>0", "0.0.0.0/0/tcp/8080>0", "tcp/80>8080"],
+    ]);
+    const nobody = [{ podSelector: { matchLabels: { app: "none" } } }];
+    assert.deepEqual(maps(render([pod(web)], { policies: [policy(nobody)] })), ["0.0.0.0/0>0"]);
+  });
+
   it("lead to one Pod of a node only: the older that stays", () => {
     const node = service({ selector: { app: "web" }, ports: [{ port: 8080, nodePort: 30080 }] });
     const make = (uid: string, made: string, more: Partial<Pod["metadata"]> = {}): Pod =>
@@ -184,6 +201,7 @@ describe("what cannot be rendered now", () => {
         nodeName: "box",
         node: undefined,
         services: [],
+        policies: [],
         certificatesHash: "",
         nodeVolumes: [],
       },
@@ -191,6 +209,7 @@ describe("what cannot be rendered now", () => {
       pods: [pod(spec)],
       configMap: () => undefined,
       secret: () => undefined,
+      namespace: () => undefined,
       registry: { address: "", certificates: [], password: () => "" },
     });
     const { config: after, faults } = assembleNode(plan, new Map(), [], before);

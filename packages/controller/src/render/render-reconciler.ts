@@ -5,7 +5,11 @@ import {
   configMapKind,
   type EdgeNode,
   edgeNodeKind,
+  type Namespace,
+  type NetworkPolicy,
   type Node,
+  namespaceKind,
+  networkPolicyKind,
   nodeKind,
   type PersistentVolume,
   type Pod,
@@ -19,6 +23,7 @@ import {
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { EventRecorder } from "../events/event-recorder.ts";
 import { configTooLarge } from "../ingest/device-status.ts";
+import { openingsMax, policiesOf } from "../network/access-plan.ts";
 import { type Caches, nodeNameOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
 import { setCondition } from "../objects/conditions.ts";
@@ -57,6 +62,8 @@ export class RenderReconciler implements Reconciler {
     "ConfigMap",
     "Secret",
     "Service",
+    "NetworkPolicy",
+    "Namespace",
     "PersistentVolume",
     "node certificates",
   ];
@@ -94,9 +101,21 @@ export class RenderReconciler implements Reconciler {
       const happening = { type: "Warning", reason: "PortCredentials", component: "controller" } as const;
       await this.#deps.events.record(edgeNode, { ...happening, message: says });
     }
+    for (const { pod } of plan.apps) await this.#tellOverflow(pod, plan);
     const unsealed = faults.some(({ reason }) => reason === "SecretsNotSealed");
     const isWaiting = unsealed || sealed.size < plan.sealings.size;
     return isWaiting ? lookAgain("waiting for the node's certificate", sealAgain) : settled;
+  }
+
+  /** What a list has no place for is denied. */
+  async #tellOverflow(pod: Pod, { lists }: NodePlan): Promise<void> {
+    const { tooMany = 0 } = lists.get(pod.metadata.uid ?? "") ?? {};
+    if (tooMany === 0) return;
+    const message =
+      `NetworkPolicies allow it ${tooMany} ranges of addresses and ports more than a node takes for one Pod ` +
+      `(${openingsMax} each way), and those are denied: select fewer Pods, or allow wider ranges`;
+    const happening = { type: "Warning", reason: "TooManyPeers", component: "controller" } as const;
+    await this.#deps.events.record(pod, { ...happening, message });
   }
 
   #inputs(nodeName: string, nodeId: NodeId, edgeNode: EdgeNode): RenderInputs {
@@ -112,6 +131,8 @@ export class RenderReconciler implements Reconciler {
       services: [...namespaces]
         .flatMap((namespace) => caches.services.by("namespace", namespace))
         .sort((left, right) => ((left.metadata.uid ?? "") < (right.metadata.uid ?? "") ? -1 : 1)),
+      policies: [...namespaces].flatMap((namespace) => caches.networkPolicies.by("namespace", namespace)),
+      namespace: (name) => caches.namespaces.get(name),
       configMap: (namespace, name) => caches.configMaps.get(name, namespace),
       secret: (namespace, name) => caches.secrets.get(name, namespace),
       nodeVolumes: caches.volumes.by("node", nodeName),
@@ -222,6 +243,19 @@ export function renderWakes(caches: Caches): Wake[] {
         .filter((pod) => [before, after].some((service) => selects(service, pod)));
       return nodesOf(selected);
     }),
+    wakeOn<NetworkPolicy>(networkPolicyKind, (before, after) => {
+      if (before !== undefined && after !== undefined && jsonEqual(before.spec, after.spec)) return [];
+      const { namespace = "" } = (after ?? before)?.metadata ?? {};
+      const policies = [before, after].flatMap((policy) => policy ?? []);
+      return nodesOf(
+        caches.pods.by("namespace", namespace).filter((pod) => policiesOf(pod, policies).length > 0),
+      );
+    }),
+    wakeOn<Namespace>(namespaceKind, (before, after) => {
+      if (jsonEqual(before?.metadata.labels ?? {}, after?.metadata.labels ?? {})) return [];
+      const { name = "" } = (after ?? before)?.metadata ?? {};
+      return nodesOf(caches.pods.by("namespace", name));
+    }),
     wakeOn<EdgeNode>(edgeNodeKind, (before, after) => {
       const same =
         before?.metadata.generation === after?.metadata.generation &&
@@ -249,6 +283,8 @@ function sameForNode(before: Pod, after: Pod): boolean {
     deletion: metadata.deletionTimestamp ?? "",
     grace: metadata.deletionGracePeriodSeconds ?? 0,
     over: status?.phase === "Succeeded" || status?.phase === "Failed",
+    // Policies of its neighbours name it by this.
+    address: status?.podIP ?? "",
   });
   return jsonEqual(seen(before), seen(after));
 }
