@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { hours, instant, seconds } from "@selvedge/base";
+import { hours, instant, minutes, seconds } from "@selvedge/base";
 import { config, ext, getExtension, info } from "@selvedge/eve-api";
 import type { AppId, ContentId, VolumeKey } from "../src/desired.ts";
 import type { AppStatus, ContentStatus } from "../src/observed.ts";
@@ -83,6 +83,25 @@ describe("what is told of an app", () => {
     );
   });
 
+  it("is not tried again and again while nobody answers: the poll finds out when somebody does", async () => {
+    const world = new ControlWorld();
+    await using engine = await accepted(world);
+    const { gateway } = world;
+    gateway.online = false;
+    const tries = (name: string): number => gateway.vain.filter((call) => call === name).length;
+    for (let hour = 0; hour < 24; hour++) {
+      engine.store.apps.set(app, status("running", { message: `hour ${hour}` }));
+      await world.clock.pass(hours(1));
+    }
+    assert.ok(tries("config") > 24 * 60, "the poll goes on");
+    assert.ok(tries("info") < 24 * 6 * 4, `${tries("info")} reports in vain`);
+    assert.ok(tries("metrics") <= 3 && tries("newlogs") <= 3, "nothing else is made and signed for nobody");
+    gateway.online = true;
+    await world.clock.pass(minutes(2));
+    const [found] = told(world, "ainfo").slice(-1);
+    assert.equal(found && getExtension(found, ext.AppReportSchema)?.message, "hour 23");
+  });
+
   it("ends with its id alone, and the node's list of apps", async () => {
     const world = new ControlWorld();
     await using engine = await accepted(world);
@@ -126,7 +145,16 @@ describe("what is told of content", () => {
     assert.equal(told(world, "vinfo").at(-1)?.state, ZSwState.CREATING_VOLUME);
     const [createdAt, users] = [instant(5000), { count: 1, since: instant(6000) }];
     engine.store.volumes.set(`${volume}#0` as VolumeKey, {
-      ...{ phase: "ready", path: "v", filesystem: true, maxBytes: 100, usedBytes: 9, createdAt, users },
+      ...{
+        phase: "ready",
+        path: "v",
+        sealed: true,
+        filesystem: true,
+        maxBytes: 100,
+        usedBytes: 9,
+        createdAt,
+        users,
+      },
     });
     await world.clock.pass(seconds(10));
     const made = told(world, "vinfo").at(-1);

@@ -87,6 +87,8 @@ export class ScriptedGateway implements HttpClient {
   /** Of the ECDH certificate. */
   exchange: Uint8Array = trimmed("encrypt.leaf.pem");
   readonly calls: string[] = [];
+  /** What was asked while the network was cut. */
+  readonly vain: string[] = [];
   readonly infos: info.ZInfoMsg[] = [];
   readonly metrics: metrics.ZMetricMsg[] = [];
   readonly deviceLogs: Uint8Array[] = [];
@@ -97,8 +99,11 @@ export class ScriptedGateway implements HttpClient {
 
   async send(request: HttpRequest): Promise<HttpResponse> {
     request.signal?.throwIfAborted();
-    if (!this.online) throw new HttpError("the network is cut");
     const match = matchEndpoint(new URL(request.url).pathname);
+    if (!this.online) {
+      this.vain.push(match?.name ?? "");
+      throw new HttpError("the network is cut");
+    }
     if (match === undefined) return answer(404);
     const { name } = match;
     this.calls.push(name);

@@ -134,12 +134,7 @@ export class Control implements AsyncDisposable {
       desired: options.accepted,
     });
     const client = new ControllerClient({
-      ...common,
-      http,
-      config,
-      identity,
-      settings: this.#settings,
-      trust: this.#trust,
+      ...{ ...common, http, config, identity, settings: this.#settings, trust: this.#trust },
     });
     this.#client = client;
     this.#enroller = new Enroller({ ...common, client, config, identity, disk });
@@ -159,6 +154,7 @@ export class Control implements AsyncDisposable {
       onNews: () => this.#configNews(),
       onReached: () => this.#reached(),
     });
+    client.onSilence(() => this.#poll.poke());
     this.#link = new LinkClient({
       ...{ ...common, dialer, client, config, engineVersion },
       streams: apps?.streams,
@@ -273,7 +269,7 @@ export class Control implements AsyncDisposable {
     this.#attestation.retry();
     this.#link.retry();
     this.#logs.poke();
-    this.#tellers.tellAll();
+    this.#tellers.reached();
   }
 
   #configNews(): void {

@@ -1,6 +1,6 @@
 /** One exchange with the controller: signs what goes out, believes only what is signed in what comes back. */
 import { createPrivateKey, type KeyObject, sign, X509Certificate } from "node:crypto";
-import { type Clock, type Log, type Millis, type Random, seconds, uuid } from "@selvedge/base";
+import { type Clock, type Log, type Millis, minutes, type Random, seconds, uuid } from "@selvedge/base";
 import { decodeEnvelope, type EndpointName, encodeEnvelope, endpoints, pathOf } from "@selvedge/eve-api";
 import { type HttpClient, HttpError, type HttpResponse, readBody } from "../host/http.ts";
 import type { Identity } from "../identity/identity.ts";
@@ -45,6 +45,13 @@ const usual = { send: seconds(120), dial: seconds(10) } as const;
 const answerMax = 16 * 2 ** 20;
 /** Certificates are asked for again at most this often because of an answer nobody vouches for. */
 const refetchAfter = seconds(30);
+/**
+ * After so many exchanges in a row without an answer, nobody is thought to be there: the cable is cut, the
+ * controller is off.
+ */
+const silentAfter = 3;
+/** The poll finds out that this is over; where nobody polls, one in vain now and then is cheap. */
+const silentFor = minutes(10);
 /** Retry-After is a request, not an order; in seconds. */
 const retryAfterMax = 600;
 const contentType = "application/x-proto-binary";
@@ -65,6 +72,10 @@ export class ControllerClient {
   #refetchedAt = Number.NEGATIVE_INFINITY;
   /** The controller has given us a UUID, so serials tell it nothing any more. */
   #enrolled = false;
+  /** Exchanges without an answer since the last that had one, whatever it was. */
+  #unanswered = 0;
+  #unansweredAt = Number.NEGATIVE_INFINITY;
+  #onSilence: () => void = () => undefined;
 
   constructor(parts: ControllerClientParts) {
     this.#parts = parts;
@@ -75,6 +86,17 @@ export class ControllerClient {
       hash: sha256(new X509Certificate(onboarding.certificatePem).raw),
       sender: base64Text(onboarding.certificatePem),
     };
+  }
+
+  /** Nobody is there: what can wait or be lost is not worth a signature. */
+  get isSilent(): boolean {
+    const since = this.#parts.clock.monotonic() - this.#unansweredAt;
+    return this.#unanswered >= silentAfter && since < silentFor;
+  }
+
+  /** Tells when it begins that nobody is there, so that somebody asks until it is over. */
+  onSilence(listener: () => void): void {
+    this.#onSilence = listener;
   }
 
   /** Fetches and learns the controller's certificates. */
@@ -172,9 +194,14 @@ export class ControllerClient {
       });
       const answer = await readBody(response, answerMax);
       sent.done(answer.length, clock.monotonic(), clock.now());
+      this.#unanswered = 0;
       return { status: response.status, retryAfter: retryAfterOf(response), body: answer };
     } catch (error) {
-      if (!signal.aborted) sent.failed(clock.now());
+      if (!signal.aborted) {
+        sent.failed(clock.now());
+        this.#unansweredAt = clock.monotonic();
+        if (++this.#unanswered === silentAfter) this.#onSilence();
+      }
       throw error;
     }
   }

@@ -90,18 +90,6 @@ export interface Adapter {
   readonly routers: readonly string[];
   readonly dnsServers: readonly string[];
   readonly dnsDomain: string;
-  readonly counters: AdapterCounters;
-}
-
-export interface AdapterCounters {
-  readonly rxBytes: bigint;
-  readonly txBytes: bigint;
-  readonly rxPackets: bigint;
-  readonly txPackets: bigint;
-  readonly rxDrops: bigint;
-  readonly txDrops: bigint;
-  readonly rxErrors: bigint;
-  readonly txErrors: bigint;
 }
 
 /** A disk as a whole. */

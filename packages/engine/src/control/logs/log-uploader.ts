@@ -93,10 +93,12 @@ export class LogUploader {
   }
 
   async #round(device: boolean, signal: AbortSignal): Promise<{ waiting: number; more: boolean }> {
-    const { outbox, deviceLog, node } = this.#parts;
+    const { client, outbox, deviceLog, node } = this.#parts;
     let more = false;
-    for (const id of outbox?.pending() ?? []) more = (await this.#app(id, signal)) || more;
+    const silent = client.isSilent;
+    for (const id of silent ? [] : (outbox?.pending() ?? [])) more = (await this.#app(id, signal)) || more;
     await deviceLog.rotate(node(), false);
+    if (silent) throw new Error("the controller does not answer");
     if (!device) return { waiting: 0, more };
     const file = await deviceLog.oldest();
     if (file === undefined) return { waiting: 0, more };

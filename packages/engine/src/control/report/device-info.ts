@@ -10,19 +10,12 @@ import type { HostFacts } from "../../ports.ts";
 import type { Attestation } from "../attestation.ts";
 import type { Refusal } from "../config-acceptor.ts";
 import type { SettingStatuses } from "../settings/settings.ts";
-import {
-  adaptersPart,
-  lifePart,
-  makerPart,
-  type NodeLife,
-  storagePart,
-  systemPart,
-  trustPart,
-} from "./device-node.ts";
+import { adaptersPart, lifePart, makerPart, type NodeLife, storagePart, systemPart } from "./device-node.ts";
 import { type InfoMessage, infoMessage } from "./info-messages.ts";
 import { portsPart } from "./port-info.ts";
+import { type TrustFacts, trustPart } from "./trust-info.ts";
 
-export interface DeviceFacts {
+export interface DeviceFacts extends TrustFacts {
   readonly node: string;
   readonly engineVersion: string;
   readonly serial: string;
@@ -30,14 +23,10 @@ export interface DeviceFacts {
   readonly internalIp: string;
   readonly storageBytes: number;
   readonly inventory: Hardware;
-  readonly disks: readonly BlockDevice[];
+  readonly disks: readonly Pick<BlockDevice, "name" | "sizeBytes">[];
   readonly adapters: readonly Adapter[];
   readonly ports: PortsStatus | undefined;
   readonly stateFolder: string;
-  /** PEM, as the box was given them. */
-  readonly roots: readonly string[];
-  readonly identityStore: "tpm" | "file";
-  readonly keysPlace: string;
   /** Kept from apps. */
   readonly reserved: { readonly memoryBytes: number; readonly diskBytes: number };
   readonly life: NodeLife;
@@ -116,7 +105,7 @@ export function deviceInfo(facts: DeviceFacts): InfoMessage {
     ...makerPart(inventory, desired?.node?.names, facts),
     ...storagePart(facts.disks, { folder: facts.stateFolder, totalBytes: facts.storageBytes }),
     ...adaptersPart(facts.adapters),
-    ...trustPart(facts.identityStore, facts.keysPlace, facts.roots),
+    ...trustPart(facts),
     ...systemPart({ version: facts.engineVersion, longVersion }, desired),
   });
   setExtension(value, ext.NodeReportSchema, nodeReport(facts));

@@ -102,7 +102,7 @@ export function makerPart(
 }
 
 export function storagePart(
-  disks: readonly BlockDevice[],
+  disks: readonly Pick<BlockDevice, "name" | "sizeBytes">[],
   state: { readonly folder: string; readonly totalBytes: number },
 ): DeviceInit {
   return {
@@ -138,31 +138,6 @@ export function adaptersPart(adapters: readonly Adapter[]): DeviceInit {
         },
       ],
     },
-  };
-}
-
-/** What guards the node's secrets. */
-export function trustPart(
-  identityStore: "tpm" | "file",
-  place: string,
-  roots: readonly string[],
-): DeviceInit {
-  const { HwSecurityModuleStatus, DataSecAtRestStatus } = info;
-  const root = createHash("sha256").update(roots.join("")).digest();
-  return {
-    HSMStatus: identityStore === "tpm" ? HwSecurityModuleStatus.ENABLED : HwSecurityModuleStatus.NOTFOUND,
-    HSMInfo: place,
-    dataSecAtRestInfo: {
-      vaultList: [
-        {
-          name: "Application Data Store",
-          status: DataSecAtRestStatus.DATASEC_AT_REST_DISABLED,
-          pcrStatus: info.PCRStatus.PCR_DISABLED,
-          vaultErr: { description: "this node keeps no vault: data of apps are not encrypted at rest" },
-        },
-      ],
-    },
-    secInfo: { shaRootCa: new Uint8Array(root) },
   };
 }
 

@@ -1,20 +1,21 @@
 /** Reads everything that is told of the node as a whole, for the pure functions that put it into messages. */
-import type { Clock, Instant } from "@selvedge/base";
+import { type Clock, type Instant, jsonEqual } from "@selvedge/base";
 import type { EngineStore } from "../../engine-store.ts";
 import type { Hardware, HardwareProbe } from "../../hardware/hardware.ts";
 import type { Disk } from "../../host/disk.ts";
 import type { Identity } from "../../identity/identity.ts";
 import type { Operator } from "../../operator/operator.ts";
-import type { HostFacts } from "../../ports.ts";
+import type { HostFacts, Vault } from "../../ports.ts";
 import type { Attestation } from "../attestation.ts";
 import type { ConfigAcceptor } from "../config-acceptor.ts";
 import type { EnrolmentConfig } from "../enrolment-config.ts";
 import type { Settings } from "../settings/settings.ts";
-import { deviceInfo, type NodeCondition } from "./device-info.ts";
+import { type DeviceFacts, deviceInfo, type NodeCondition } from "./device-info.ts";
 import { hardwareInfo } from "./hardware-info.ts";
 import type { InfoMessage } from "./info-messages.ts";
 import type { NodeConditions } from "./node-conditions.ts";
 import { timeSourcesInfo } from "./time-sources.ts";
+import { countUnsealed } from "./trust-info.ts";
 
 export interface DeviceReportParts {
   readonly store: EngineStore;
@@ -23,6 +24,7 @@ export interface DeviceReportParts {
   readonly host: HostFacts;
   readonly hardware: HardwareProbe;
   readonly identity: Identity;
+  readonly vault: Vault;
   readonly config: EnrolmentConfig;
   readonly acceptor: ConfigAcceptor;
   readonly attestation: Attestation;
@@ -37,26 +39,42 @@ export class DeviceReport {
   readonly #parts: DeviceReportParts;
   readonly #since = new Map<string, { readonly status: string; readonly since: Instant }>();
   #inventory: Hardware | undefined;
+  /** Facts are read each minute and hardly ever differ; the message of the same facts is the same one. */
+  #last: { readonly facts: DeviceFacts; readonly message: InfoMessage } | undefined;
 
   constructor(parts: DeviceReportParts) {
     this.#parts = parts;
   }
 
   async device(): Promise<InfoMessage> {
-    const { store, host, identity, config, disk, hardware, operator, settings } = this.#parts;
+    const facts = await this.#facts();
+    if (this.#last === undefined || !saySame(this.#last.facts, facts))
+      this.#last = { facts, message: deviceInfo(facts) };
+    return this.#last.message;
+  }
+
+  async #facts(): Promise<DeviceFacts> {
+    const { store, host, identity, config, disk, hardware, operator, settings, vault } = this.#parts;
     const { totalBytes } = await disk.free();
-    return deviceInfo({
+    const { record, phase, troubles, profile } = operator;
+    return {
       ...{ host, engineVersion: this.#parts.engineVersion, node: this.#parts.node() },
       ...{ inventory: await this.inventory(), roots: config.roots },
       serial: config.softSerial || config.serial,
       internalIp: await host.internalIp(),
       storageBytes: totalBytes,
-      disks: await hardware.disks(),
+      // Not what is counted of them, which differs each time.
+      disks: (await hardware.disks()).map(({ name, sizeBytes }) => ({ name, sizeBytes })),
       adapters: await hardware.adapters(),
       ports: store.ports.get(),
       stateFolder: disk.absolute(""),
       identityStore: identity.keys.kind,
       keysPlace: identity.keys.place,
+      vault: vault.state,
+      unsealed: countUnsealed(
+        vault.state,
+        store.volumes.entries().map(([, status]) => status),
+      ),
       desired: store.desired.get(),
       refusal: this.#parts.acceptor.refusal,
       attestation: this.#parts.attestation.state,
@@ -64,9 +82,9 @@ export class DeviceReport {
       contents: store.contents.entries().map(([, status]) => status),
       settings: settings.status(),
       reserved: { memoryBytes: reservedMemory(settings), diskBytes: reservedDisk(settings, totalBytes) },
-      life: operator,
+      life: { record, phase, troubles, profile },
       conditions: await this.#conditions(),
-    });
+    };
   }
 
   async hardware(): Promise<InfoMessage> {
@@ -106,6 +124,11 @@ export class DeviceReport {
       return { ...condition, since };
     });
   }
+}
+
+/** Whether nothing differs; what both have of the store is not looked into. */
+function saySame(one: DeviceFacts, other: DeviceFacts): boolean {
+  return (Object.keys(other) as (keyof DeviceFacts)[]).every((key) => jsonEqual(one[key], other[key]));
 }
 
 /** With less the box would end processes of its own. */

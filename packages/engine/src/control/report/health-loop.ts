@@ -58,6 +58,7 @@ export class HealthLoop {
 
   async #send(signal: AbortSignal): Promise<void> {
     const { client, standIn, hardware, clock, node } = this.#parts;
+    if (client.isSilent && standIn() === undefined) throw new Error("the controller does not answer");
     const controllers = await hardware.memoryControllers();
     const disks = await hardware.disks();
     const message = create(hardwareHealth.ZHardwareHealthSchema, {

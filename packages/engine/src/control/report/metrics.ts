@@ -99,11 +99,12 @@ export class MetricsLoop {
 
   async #send(signal: AbortSignal): Promise<void> {
     const { client, standIn, node } = this.#parts;
+    // What would be lost is not measured either.
+    const there = [client, standIn()].flatMap((it) => (it === undefined || it.isSilent ? [] : [it]));
+    if (there.length === 0) return;
     const payload = toBinary(metrics.ZMetricMsgSchema, await this.#message());
     const to = { node: node(), answer: "plain" } as const;
-    const all = [client, standIn()].flatMap((it) =>
-      it === undefined ? [] : it.post("metrics", payload, to, signal),
-    );
+    const all = there.map((it) => it.post("metrics", payload, to, signal));
     const failed = (await Promise.allSettled(all)).find((it) => it.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }

@@ -44,7 +44,7 @@ import {
 import { timeSourcesInfo } from "./time-sources.ts";
 
 export interface ReporterParts {
-  readonly client: Pick<ControllerClient, "post">;
+  readonly client: Pick<ControllerClient, "post" | "isSilent">;
   /**
    * Where is kept which things may be known, so that one that goes while the engine is down is told to be
    * gone.
@@ -81,6 +81,8 @@ const gaps: Readonly<Record<string, Millis>> = { device: seconds(2), app: millis
 const gapDefault = seconds(1);
 /** Whoever finds out that the controller is back wakes what waits. */
 const backoff: BackoffPolicy = { first: seconds(1), max: minutes(10) };
+/** So many failures in a row are no hiccup: from here on all things wait together for the next try. */
+const patientAfter = 3;
 /** Statuses after which the same message may still be taken; any other 4xx means never. */
 const retried: ReadonlySet<number> = new Set([401, 403, 407, 408, 429]);
 
@@ -99,7 +101,13 @@ export class Reporter implements Reconciler {
   readonly writes: readonly string[] = ["told"];
   readonly #parts: ReporterParts;
   readonly #told = new Map<string, Told>();
+  /** Of messages that are the same object as before, so that what did not change is not written again. */
+  readonly #digests = new WeakMap<InfoMessage, string>();
   #failures = 0;
+  /** Until then nobody is told anything: it would be made and signed in vain. */
+  #quietUntil = Number.NEGATIVE_INFINITY;
+  /** What was sent before the last of these and fails after it says nothing of how things are now. */
+  #reaches = 0;
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
@@ -140,15 +148,25 @@ export class Reporter implements Reconciler {
 
   /** The controller has forgotten, or may have: tell it again; without a key, everything. */
   forget(only?: string): void {
+    if (only === undefined) this.reached();
     for (const key of this.#told.keys()) if (only === undefined || key === only) this.#told.set(key, unknown);
   }
 
+  /** The controller answers, perhaps again: what is to be told need not wait. */
+  reached(): void {
+    this.#quietUntil = Number.NEGATIVE_INFINITY;
+    this.#failures = 0;
+    this.#reaches++;
+  }
+
   async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
-    const { clock } = this.#parts;
+    const { clock, client } = this.#parts;
+    const quiet = client.isSilent ? backoff.max : this.#quietUntil - clock.monotonic();
+    if (quiet > 0) return lookAgain("nobody answers", millis(quiet));
     const { message, gone } = await this.#message(key);
     const told = this.#told.get(key);
     if (gone && told === undefined) return settled;
-    const digest = createHash("sha256").update(toBinary(info.ZInfoMsgSchema, message)).digest("hex");
+    const digest = this.#digestOf(message);
     if (told?.digest === digest) return settled;
     const gap = gaps[key.split("/")[0] ?? ""] ?? gapDefault;
     const since = clock.monotonic() - (told?.at ?? Number.NEGATIVE_INFINITY);
@@ -162,10 +180,19 @@ export class Reporter implements Reconciler {
     return settled;
   }
 
+  #digestOf(message: InfoMessage): string {
+    const known = this.#digests.get(message);
+    if (known !== undefined) return known;
+    const digest = createHash("sha256").update(toBinary(info.ZInfoMsgSchema, message)).digest("hex");
+    this.#digests.set(message, digest);
+    return digest;
+  }
+
   /** Undefined when the controller has it, or will never take it. */
   async #send(message: InfoMessage, now: Instant, signal: AbortSignal): Promise<Outcome | undefined> {
-    const { client, node, log } = this.#parts;
+    const { client, node, log, clock } = this.#parts;
     const stamped: InfoMessage = { ...message, atTimeStamp: timestampFromMs(now) };
+    const reaches = this.#reaches;
     let why: string;
     let atLeast = 0;
     try {
@@ -190,10 +217,13 @@ export class Reporter implements Reconciler {
       signal.throwIfAborted();
       why = describeError(error);
     }
+    if (reaches !== this.#reaches) return lookAgain(why, backoff.first);
     // One line for however many reports wait.
     if (this.#failures++ === 0) log.warn("reports have to wait", { error: why });
-    const wait = backoffDelay(backoff, Math.min(this.#failures, backoffSteps), this.#parts.random);
-    return lookAgain(why, millis(Math.max(wait, atLeast)));
+    const delay = backoffDelay(backoff, Math.min(this.#failures, backoffSteps), this.#parts.random);
+    const wait = millis(Math.max(delay, atLeast));
+    if (this.#failures >= patientAfter) this.#quietUntil = clock.monotonic() + wait;
+    return lookAgain(why, wait);
   }
 
   /** Contents that volumes are made from: our own controller asks for images and not for what they consist of. */

@@ -48,7 +48,7 @@ export class Tellers implements AsyncDisposable {
       return await standIn.post(...request);
     };
     this.#consoleReporter = new Reporter({
-      ...{ ...rest, ...read, client: { post }, log: rest.log.child("console") },
+      ...{ ...rest, ...read, client: { post, isSilent: false }, log: rest.log.child("console") },
       kept: "control/told-console.json",
     });
     this.#runner = new Runner({ ...rest, reconciler: this.reporter, concurrency: reportsAtOnce });
@@ -95,6 +95,13 @@ export class Tellers implements AsyncDisposable {
   wake(key: string): void {
     this.#runner.wake(key);
     if (this.#parts.standIn() !== undefined) this.#consoleRunner.wake(key);
+  }
+
+  /** The controller answers, perhaps again. */
+  reached(): void {
+    this.reporter.reached();
+    this.#consoleReporter.reached();
+    this.tellAll();
   }
 
   tellAll(): void {

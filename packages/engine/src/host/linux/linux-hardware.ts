@@ -83,7 +83,6 @@ export class LinuxHardware implements HardwareProbe {
     const list: Adapter[] = [];
     for (const name of await this.#adapterNames()) {
       const of = (file: string): Promise<string> => this.#text(`sys/class/net/${name}/${file}`);
-      const count = async (file: string): Promise<bigint> => bigint(await of(`statistics/${file}`));
       const routers = routes.get(name) ?? [];
       list.push({
         ...{ name, mac: await of("address"), routers, mtu: Number(await of("mtu")) },
@@ -93,12 +92,6 @@ export class LinuxHardware implements HardwareProbe {
         // The system's resolver asks by whichever adapter leads out.
         dnsServers: routers.length > 0 ? words("nameserver") : [],
         dnsDomain: routers.length > 0 ? (words("search")[0] ?? "") : "",
-        counters: {
-          ...{ rxBytes: await count("rx_bytes"), txBytes: await count("tx_bytes") },
-          ...{ rxPackets: await count("rx_packets"), txPackets: await count("tx_packets") },
-          ...{ rxDrops: await count("rx_dropped"), txDrops: await count("tx_dropped") },
-          ...{ rxErrors: await count("rx_errors"), txErrors: await count("tx_errors") },
-        },
       });
     }
     return list;
