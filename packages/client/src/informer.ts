@@ -61,8 +61,11 @@ const pageSize = 1000;
 const retry: BackoffPolicy = { first: millis(200), max: seconds(30) };
 /** Failures of any kind in a row after which the copy is made anew: it mends what nobody thought of. */
 const relistAfter = 5;
-/** A watch this old is opened anew: a connection that died without a word is found out in the end. */
-const watchAge = minutes(5);
+/**
+ * A watch this old is opened anew, unless its objects say otherwise: a connection that died without a word is
+ * found out in the end.
+ */
+const watchAgeUsual = minutes(5);
 
 export class Informer<T extends KubeObject> implements ObjectView<T>, AsyncDisposable {
   /** Resolves when the first list is in the copy; rejects when the informer is disposed before that. */
@@ -194,7 +197,7 @@ export class Informer<T extends KubeObject> implements ObjectView<T>, AsyncDispo
     const { objects, kind, clock } = this.#options;
     const opened = clock.monotonic();
     const age = new AbortController();
-    const timer = clock.setTimer(watchAge, () => age.abort());
+    const timer = clock.setTimer(objects.watchAge ?? watchAgeUsual, () => age.abort());
     const signal = AbortSignal.any([this.#stop.signal, age.signal]);
     let events = 0;
     try {

@@ -1,4 +1,5 @@
 import type { KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
+import type { Millis } from "@selvedge/base";
 
 /** A kind as the client names it. A KindDefinition is one. */
 export interface KindRef {
@@ -43,6 +44,8 @@ export interface DeleteOptions {
  * process. Failures are thrown as ApiError (see errors.ts): callers that can go on check `reason`.
  */
 export interface Objects {
+  /** How long a watch is believed that says nothing, where it is not an informer's own patience. */
+  readonly watchAge?: Millis;
   get<T extends KubeObject>(kind: KindRef, name: string, namespace?: string): Promise<T>;
   list<T extends KubeObject>(kind: KindRef, options?: ListOptions): Promise<KubeList<T>>;
   /** Changes after `resourceVersion`. Ends when the server ends it; an ERROR event ends it too. */

@@ -1,6 +1,6 @@
 import type { KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
 import { type ObjectRegistry, StatusError } from "@selvedge/apiserver";
-import { hours } from "@selvedge/base";
+import { hours, type Millis } from "@selvedge/base";
 import {
   ApiError,
   type DeleteOptions,
@@ -13,14 +13,19 @@ import {
   type WriteOptions,
 } from "@selvedge/client";
 
-/** No connection between breaks: what a watch says at its end is enough to go on from there. */
-const bookmarkEvery = hours(1);
+/**
+ * No connection between breaks: what a watch says at its end is enough to go on from there. Opened anew now and
+ * then all the same, for what nobody thought of; dozens of kinds each few minutes would be most of what an idle
+ * controller does.
+ */
+const [bookmarkEvery, watchAge] = [hours(1), hours(1)];
 
 /**
  * The objects of the API server in this process, as its administrator: no HTTP between, and the same
  * errors.
  */
 export class InProcessObjects implements Objects {
+  readonly watchAge: Millis = watchAge;
   readonly #registry: ObjectRegistry;
 
   constructor(registry: ObjectRegistry) {
