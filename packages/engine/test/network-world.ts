@@ -59,7 +59,7 @@ const log = new Log("test", new SystemClock(), silentSink);
 /** Machines that run, as the hypervisor would say. */
 let running: AppId[] = [];
 const parts = {
-  ...{ store, disk: new FolderDisk(folder), prefix: "sv", log },
+  ...{ store, disk: new FolderDisk(folder), prefix: "sv", log, clock: new SystemClock() },
   machines: { list: async () => running },
 };
 const reconciler = new NetworkReconciler({ ...parts, driver });
@@ -112,6 +112,16 @@ try {
     sh(
       `ip -o link show | grep -o ' sv[^@:]*'; pgrep -f [c]onf-file=${folder}; ${handles} 2>/dev/null || true`,
     );
+  const calm = [state(), await driver.look()];
+  await reconciler.reconcile(networkKey, stop);
+  assert.deepEqual([state(), await driver.look()], calm, "nothing differs, nothing is done");
+  const [pidFile, cmdline] = [`${folder}/network/svb0.pid`, "/proc/$pid/cmdline"];
+  sh(`pid=$(cat ${pidFile}); kill -9 $pid; while grep -qa svb0 ${cmdline} 2>/dev/null; do sleep 0.01; done`);
+  await reconciler.reconcile(networkKey, stop);
+  assert.match(sh(dns), /Address.*10\.77\.0\.1\b/, "a resolver that died is back with the next look");
+  sh("nft flush ruleset");
+  await reconciler.reconcile(networkKey, stop);
+  assert(works("ip netns exec a busybox ping -c1 -W5 192.0.2.2"), "and so are rules that were flushed");
   const before = state();
   const again = new LinuxNetworkDriver({ prefix: "sv", folder: join(folder, "network") });
   await new NetworkReconciler({ ...parts, driver: again }).reconcile(networkKey, stop);

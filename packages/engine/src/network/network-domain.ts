@@ -26,7 +26,7 @@ export interface NetworkDomain extends AsyncDisposable {
 export function createNetworkDomain(options: NetworkDomainOptions): NetworkDomain {
   const { store, disk, driver, machines, prefix, clock, random } = options;
   const log = options.log.child("network");
-  const reconciler = new NetworkReconciler({ store, disk, driver, machines, prefix, log });
+  const reconciler = new NetworkReconciler({ store, disk, driver, machines, prefix, clock, log });
   const runner = new Runner<typeof networkKey>({ reconciler, clock, random, log });
   const stops: (() => void)[] = [];
   const wake = (): void => runner.wake(networkKey);

@@ -58,6 +58,11 @@ export interface NetworkItems {
 export interface NetworkDriver {
   /** Compares with what is there and changes only what differs: running taps are never touched. */
   apply(items: NetworkItems, signal: AbortSignal): Promise<void>;
+  /**
+   * What a cheap look shows: the same text while links, addresses and routes are what they were, our resolvers
+   * run and our rules are there. What it cannot see, `apply` does.
+   */
+  look(): Promise<string>;
   /** Of the node's own cards and of every plug, by name. */
   counters(): Promise<ReadonlyMap<string, LinkCounters>>;
   /** IPv4 addresses that plugs of switches were seen to speak with in the last minutes, the newest last. */

@@ -1,6 +1,6 @@
-import { type Log, seconds } from "@selvedge/base";
+import { type Clock, type Log, type Millis, minutes, seconds } from "@selvedge/base";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
-import type { AppId } from "../desired.ts";
+import type { AppId, DesiredState } from "../desired.ts";
 import type { EngineStore, Table } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import { type Leases, noLeases, planLeases } from "./lease.ts";
@@ -14,7 +14,16 @@ export interface NetworkParts {
   /** Machines that run: whatever the configuration says, their plugs stay. Missing where none can run. */
   readonly machines: Machines | undefined;
   readonly prefix: string;
+  readonly clock: Clock;
   readonly log: Log;
+}
+
+/** What the last pass began with, and what the kernel showed when it was over. */
+interface Done {
+  readonly desired: DesiredState;
+  readonly running: string;
+  readonly look: string;
+  readonly at: Millis;
 }
 
 export interface Machines {
@@ -23,10 +32,16 @@ export interface Machines {
 
 /** Ports of the node and addresses are shared, so one pass decides over all networks. */
 export const networkKey = "networks";
-/** A resolver that died or rules that somebody flushed are back after this. */
+/** A resolver that died, rules that somebody flushed or a card that went are seen after this. */
 const lookEvery = seconds(60);
+/**
+ * To compare all there is takes a dozen programs, each minute of a year on each node. This often it is done
+ * although nothing seems to have changed: a line of our rules may be edited, a plug set down by hand.
+ */
+const compareEvery = minutes(10);
 /** While a plug of a switch has no address that is known. */
 const seeEvery = seconds(10);
+const why = "others can change what is in the kernel";
 const leasesPath = "network/leases.json";
 
 export class NetworkReconciler implements Reconciler<typeof networkKey> {
@@ -34,18 +49,41 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
   readonly reads: readonly string[] = ["desired", "apps"];
   readonly writes: readonly string[] = ["networks", "nics"];
   readonly #parts: NetworkParts;
+  #done: Done | undefined;
 
   constructor(parts: NetworkParts) {
     this.#parts = parts;
   }
 
   async reconcile(_key: typeof networkKey, signal: AbortSignal): Promise<Outcome> {
-    const { store, driver, machines, prefix } = this.#parts;
+    const { store, driver, machines, clock } = this.#parts;
     const desired = store.desired.get();
     if (desired === undefined) return settled;
-    const before = await this.#read();
     // After a start machines run that nobody has told of yet.
     const running = new Set([...((await machines?.list()) ?? []), ...store.apps.keys()]);
+    const now = { desired, running: [...running].sort().join(" ") };
+    if (await this.#isDone(now)) return lookAgain(why, lookEvery);
+    this.#done = undefined;
+    const strange = await this.#make(desired, running, signal);
+    // Plugs of switches tell their addresses when they please.
+    if (desired.networks.some(({ kind }) => kind === "switch"))
+      return lookAgain(why, strange ? seeEvery : lookEvery);
+    this.#done = { ...now, look: await driver.look(), at: clock.monotonic() };
+    return lookAgain(why, lookEvery);
+  }
+
+  /** Whether a pass would find everything as the last one left it. */
+  async #isDone({ desired, running }: Pick<Done, "desired" | "running">): Promise<boolean> {
+    const { driver, clock } = this.#parts;
+    const done = this.#done;
+    if (done?.desired !== desired || done.running !== running) return false;
+    return clock.monotonic() - done.at < compareEvery && (await driver.look()) === done.look;
+  }
+
+  /** True while a plug has no address that is known. */
+  async #make(desired: DesiredState, running: ReadonlySet<AppId>, signal: AbortSignal): Promise<boolean> {
+    const { store, driver, prefix } = this.#parts;
+    const before = await this.#read();
     const leases = planLeases(before, desired, running);
     if (JSON.stringify(leases) !== JSON.stringify(before)) await this.#write(leases);
     const switched = desired.networks.some(({ kind }) => kind === "switch");
@@ -55,8 +93,7 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     await driver.apply(plan.items, signal);
     replaceRows(store.networks, plan.networks);
     replaceRows(store.nics, plan.nics);
-    const strange = plan.nics.values().some((nic) => nic.phase === "ready" && nic.address === "");
-    return lookAgain("others can change what is in the kernel", strange ? seeEvery : lookEvery);
+    return plan.nics.values().some((nic) => nic.phase === "ready" && nic.address === "");
   }
 
   async #read(): Promise<Leases> {

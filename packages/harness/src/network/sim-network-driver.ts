@@ -24,6 +24,7 @@ export class SimNetworkDriver {
         if (this.#random.next() < this.fails) throw new NetworkDriverError("netlink: device busy");
         this.#items = items;
       },
+      look: async () => `${this.#items !== undefined}`,
       seen: async () => new Map(),
       counters: async () => new Map(),
       addresses: async () => new Map(),

@@ -6,7 +6,7 @@ import { carryOver, type NftListing, tableDigest } from "../carry-over.ts";
 import type { BridgeItem, NetworkDriver, NetworkItems, TapItem } from "../network-driver.ts";
 import { seenPrefix, tableNames } from "../ruleset.ts";
 import { applyPolicyRoutes } from "./policy-routes.ts";
-import { applyResolvers } from "./resolvers.ts";
+import { applyResolvers, lookAtResolvers } from "./resolvers.ts";
 import { ignoreMissing, list, readText, run } from "./run.ts";
 
 export interface LinuxNetworkOptions {
@@ -70,6 +70,17 @@ export class LinuxNetworkDriver implements NetworkDriver {
     for (const [family, table] of tableNames(this.#prefix))
       await run("nft", ["-f", "-"], `table ${family} ${table}\ndelete table ${family} ${table}\n`);
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async look(): Promise<string> {
+    const [links = "", routes = "", addresses = ""] = await Promise.all(
+      ["dev", "route", "fib_trie"].map((name) => readText(`/proc/net/${name}`)),
+    );
+    const names = [...links.matchAll(/^ *([^\s:]+):/gm)].map(([, name]) => name).sort();
+    const tables = await run("nft", ["-j", "list", "tables"]);
+    const ours = tableNames(this.#prefix).map(([, name]) => tables.includes(`"${name}"`));
+    const seen = [names, routes, addresses, ours, await lookAtResolvers(this.#folder)];
+    return createHash("sha256").update(JSON.stringify(seen)).digest("hex");
   }
 
   async counters(): Promise<ReadonlyMap<string, LinkCounters>> {

@@ -36,6 +36,17 @@ export async function applyResolvers(
   }
 }
 
+/** What runs as each of those that were started; another text once one of them does not. */
+export async function lookAtResolvers(folder: string): Promise<readonly string[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".pid")).sort();
+  return await Promise.all(
+    names.map(async (name) => {
+      const pid = (await readText(join(folder, name)))?.trim();
+      return `${name} ${pid} ${await readText(`/proc/${pid}/cmdline`)}`;
+    }),
+  );
+}
+
 interface RunningResolver {
   readonly pid: number;
   readonly bridge: string;
