@@ -134,6 +134,7 @@ const driver = new LinuxNetworkDriver({ prefix: "sv", folder: join(folder, "netw
 const log = new Log("test", new SystemClock(), silentSink);
 const reconciler = new NetworkReconciler({
   ...{ store, disk: new FolderDisk(folder), prefix: "sv", log, machines: undefined, driver },
+  clock: new SystemClock(),
 });
 const flows = new LinuxFlowSource({
   prefix: "sv",
