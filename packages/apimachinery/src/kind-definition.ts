@@ -41,12 +41,14 @@ export interface KindDefinition {
    */
   readonly applyDefaults?: (object: KubeObject) => void;
   /**
-   * What the schema cannot say; `old` on update, and what the schema has found. Returns what else is wrong.
+   * What the schema cannot say; `old` on update, what the schema has found, and the part of the object that
+   * is written: another than the whole has rules of its own. Returns what else is wrong.
    */
   readonly validate?: (
     object: KubeObject,
     old: KubeObject | undefined,
     found?: readonly FieldError[],
+    subresource?: string,
   ) => FieldError[];
   /**
    * Whether PUT without a resourceVersion is allowed: true for most built-in kinds, false for custom ones.

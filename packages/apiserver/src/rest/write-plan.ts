@@ -106,13 +106,17 @@ function tracked(object: KubeObject, live: KubeObject | undefined, context: Writ
  * What is wrong by the schema and by the kind's own rules. Lists of built-in kinds may hold a key twice, as
  * `env` does, unless the kind itself says no; custom kinds are asked of what changes only.
  */
-function contentErrors(kind: KindDefinition, object: KubeObject, old: KubeObject | undefined): FieldError[] {
+function contentErrors(
+  { kind, subresource }: WriteContext,
+  object: KubeObject,
+  old: KubeObject | undefined,
+): FieldError[] {
   if (kind.custom) {
     const found = validateChange(kind.schema, object, old);
-    return [...found, ...(kind.validate?.(object, old, found) ?? [])];
+    return [...found, ...(kind.validate?.(object, old, found, subresource) ?? [])];
   }
   const errors = validateSchema(kind.schema, object, old);
-  const own = kind.validate?.(object, old, errors) ?? [];
+  const own = kind.validate?.(object, old, errors, subresource) ?? [];
   return [...errors.filter(({ type }) => type !== "FieldValueDuplicate"), ...own];
 }
 
@@ -149,7 +153,7 @@ function settle(object: KubeObject, old: KubeObject | undefined, context: WriteC
   fillDefaults(kind, object, old);
   const errors = validateObjectMeta(kind, object, old);
   // Rules of kinds may rely on a name; without one that alone is said.
-  if (object.metadata.name) errors.push(...contentErrors(kind, object, old));
+  if (object.metadata.name) errors.push(...contentErrors(context, object, old));
   const seen = new Set<string>();
   const distinct = errors.filter((error) => {
     const text = fieldErrorText(error);

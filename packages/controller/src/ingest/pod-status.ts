@@ -26,6 +26,8 @@ export function podStatusOf(pod: Pod, report: ext.AppReport, halted: boolean, no
     containerStatuses: containers,
   };
   if (inits.length > 0) status.initContainerStatuses = inits;
+  const added = statusesOf(pod.spec.ephemeralContainers ?? [], report.ephemeralContainers);
+  if (added.length > 0) status.ephemeralContainerStatuses = added;
   setText(status, "reason", report.reason);
   setText(status, "message", report.message);
   setAddresses(status, report.podIp, report.hostIp);

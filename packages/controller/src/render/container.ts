@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { ext } from "@selvedge/eve-api";
 import type {
   Container,
+  EphemeralContainer,
   HttpGetAction,
   LifecycleHandler,
   Pod,
@@ -22,7 +23,7 @@ const pullPolicies: Readonly<Record<string, ext.ImagePullPolicy>> = {
 /** One container as the node gets it. */
 export function containerOf(
   pod: Pod,
-  container: Container,
+  container: EphemeralContainer,
   contentTreeId: string,
   environment: Environment,
 ): ext.Container {
@@ -73,12 +74,16 @@ export function containerOf(
     stdin: container.stdin ?? false,
     imagePullPolicy: pullPolicies[container.imagePullPolicy ?? ""] ?? ext.ImagePullPolicy.UNSPECIFIED,
     securityContext: securityOf(container, pod.spec.securityContext ?? {}),
+    targetContainer: container.targetContainerName ?? "",
   });
 }
 
 function optional<Name extends string, T>(name: Name, value: T | undefined): { [key in Name]?: T } {
   return (value === undefined ? {} : { [name]: value }) as { [key in Name]?: T };
 }
+
+/** What kinds let a container for debugging have that others have not, as Linux numbers it. */
+const beyondUsual: Readonly<Record<string, number>> = { NET_ADMIN: 12, SYS_PTRACE: 19 };
 
 /** The container's own settings win over the Pod's. */
 function securityOf(container: Container, pod: PodSecurityContext): ext.SecurityContext {
@@ -92,6 +97,7 @@ function securityOf(container: Container, pod: PodSecurityContext): ext.Security
     supplementalGroups: [...new Set(groups)].map(BigInt),
     readOnlyRootFilesystem: own.readOnlyRootFilesystem ?? false,
     privileged: own.privileged ?? false,
+    addedCapabilities: (own.capabilities?.add ?? []).flatMap((name) => beyondUsual[name] ?? []),
     runAsNonRoot: own.runAsNonRoot ?? pod.runAsNonRoot ?? false,
   });
 }

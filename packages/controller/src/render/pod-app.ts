@@ -43,16 +43,22 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
   const values = new Map<string, string>();
   const images: ImagePlan[] = [];
   const volumes: storage.Volume[] = [];
-  const convert = (container: Container): ext.Container => {
+  const bring = (container: Container): ext.Container => {
     const image = imageOf(pod, container.image ?? "", inputs);
     images.push(image);
-    volumes.push(rootVolume(uid, container.name, image));
     const environment = environmentOf(pod, container, inputs);
     for (const [key, value] of environment.secrets) values.set(key, value);
     return containerOf(pod, container, image.contentTree.uuid, environment);
   };
+  const convert = (container: Container): ext.Container => {
+    const made = bring(container);
+    volumes.push(rootVolume(uid, container.name, made.contentTreeId));
+    return made;
+  };
   const initContainers = (spec.initContainers ?? []).map(convert);
   const containers = spec.containers.map(convert);
+  // Another root volume would be another app to EVE; these only come in beside what runs.
+  const ephemeralContainers = (spec.ephemeralContainers ?? []).map(bring);
   const claimed = claimedVolumes(pod, inputs).map(nodeVolume);
   const { volumes: appVolumes, secrets: files } = volumesOf(pod, inputs);
   const extension = create(ext.AppExtensionSchema, {
@@ -61,6 +67,7 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
     hostname: spec.hostname ?? hostnameOf(metadata.name),
     initContainers,
     containers,
+    ephemeralContainers,
     volumes: appVolumes,
     restartPolicy: restartPolicies[spec.restartPolicy ?? "Always"] ?? ext.RestartPolicy.ALWAYS,
     terminationGraceSeconds: metadata.deletionGracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? 30,
@@ -149,13 +156,13 @@ function mountDirOf({ metadata, spec }: Pod, uuid: string, { nodeVolumes }: Rend
   return mounts.find(({ name }) => name === volume?.name)?.mountPath ?? "";
 }
 
-function rootVolume(uid: string, container: string, image: ImagePlan): storage.Volume {
+function rootVolume(uid: string, container: string, contentTreeId: string): storage.Volume {
   return create(storage.VolumeSchema, {
     // Another image is another volume: a device keeps what it made of the first under the same name.
-    uuid: stableId(`volume/${uid}/${container}/${image.contentTree.uuid}`),
+    uuid: stableId(`volume/${uid}/${container}/${contentTreeId}`),
     origin: {
       type: storage.VolumeContentOriginType.VCOT_DOWNLOAD,
-      downloadContentTreeID: image.contentTree.uuid,
+      downloadContentTreeID: contentTreeId,
     },
     displayName: container,
     target: storage.Target.Disk,

@@ -149,7 +149,10 @@ export const container: Message = message(
   containerMembers,
 );
 
-export const ephemeralContainer: Message = message("A container for debugging: refused.", {
-  ephemeralContainerCommon: embedded(1, container),
-  targetContainerName: text(2, "The container whose processes it sees."),
-});
+export const ephemeralContainer: Message = message(
+  "A container that comes while the Pod runs, for debugging; it starts once.",
+  {
+    ephemeralContainerCommon: embedded(1, container),
+    targetContainerName: text(2, "The container whose processes it sees."),
+  },
+);

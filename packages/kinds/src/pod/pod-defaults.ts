@@ -29,7 +29,8 @@ export function defaultPodSpec(spec: PodSpec): void {
   spec.schedulerName ||= "default-scheduler";
   const account = spec.serviceAccountName || spec.serviceAccount;
   if (account) Object.assign(spec, { serviceAccountName: account, serviceAccount: account });
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+  const { initContainers = [], containers, ephemeralContainers = [] } = spec;
+  for (const container of [...initContainers, ...containers, ...ephemeralContainers]) {
     defaultContainer(container);
   }
   for (const volume of spec.volumes ?? []) defaultVolume(volume);

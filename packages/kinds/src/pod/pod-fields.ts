@@ -71,7 +71,12 @@ export const podSpec: Message = message("What runs: containers that share a virt
     byKeys("name"),
   ),
   containers: objects(2, container, "The containers. At least one.", byKeys("name"), needed),
-  ephemeralContainers: objects(34, ephemeralContainer, "Containers for debugging: refused.", byKeys("name")),
+  ephemeralContainers: objects(
+    34,
+    ephemeralContainer,
+    "Containers that came while it ran, for debugging: kubectl debug.",
+    byKeys("name"),
+  ),
   restartPolicy: text(
     3,
     "When a container that ended is started again: Always, OnFailure or Never. Always when not said.",

@@ -7,7 +7,7 @@ import type { PodSpec } from "./pod-types.ts";
 import { checkEnv, checkEnvFrom } from "./validate-env.ts";
 import { checkLifecycle, checkProbes } from "./validate-probes.ts";
 import { checkResources } from "./validate-resources.ts";
-import { checkSecurity } from "./validate-security.ts";
+import { checkSecurity, givenToDebug } from "./validate-security.ts";
 import { checkMounts } from "./validate-volumes.ts";
 
 const protocols = ["SCTP", "TCP", "UDP"];
@@ -49,6 +49,39 @@ export function checkContainers(
   checkHostPorts(faults, `${path}.containers`, containers);
 }
 
+/** Containers for debugging are to be relied on by nobody: they have less than others. */
+export function checkEphemeral(
+  faults: Faults,
+  path: string,
+  spec: PodSpec,
+  volumes: ReadonlySet<string>,
+): void {
+  const others = new Set([...(spec.initContainers ?? []), ...spec.containers].map(({ name }) => name));
+  const names = new Set(others);
+  for (const [index, container] of (spec.ephemeralContainers ?? []).entries()) {
+    const at = `${path}[${index}]`;
+    checkContainer(faults, at, container, volumes, givenToDebug);
+    checkName(faults, at, container, names);
+    const { targetContainerName: target, volumeMounts = [] } = container;
+    if (target && !others.has(target)) faults.notFound(`${at}.targetContainerName`, target);
+    for (const name of notEphemeral) {
+      const value = container[name];
+      if (value !== undefined && Object.keys(value).length > 0) faults.forbidden(`${at}.${name}`, notForIt);
+    }
+    if (container.restartPolicy !== undefined) faults.forbidden(`${at}.restartPolicy`, notForIt);
+    for (const [place, { subPath, subPathExpr }] of volumeMounts.entries()) {
+      if (subPath) faults.forbidden(`${at}.volumeMounts[${place}].subPath`, notForIt);
+      if (subPathExpr) faults.forbidden(`${at}.volumeMounts[${place}].subPathExpr`, notForIt);
+    }
+  }
+}
+
+const notForIt = "cannot be set for an Ephemeral Container";
+const notEphemeral = [
+  ...(["ports", "resources", "resizePolicy", "lifecycle"] as const),
+  ...(["livenessProbe", "readinessProbe", "startupProbe"] as const),
+];
+
 function checkName(faults: Faults, path: string, { name }: Container, names: Set<string>): void {
   if (name && names.has(name)) faults.duplicate(`${path}.name`, name);
   names.add(name);
@@ -59,6 +92,7 @@ function checkContainer(
   path: string,
   container: Container,
   volumes: ReadonlySet<string>,
+  capabilities: readonly string[] = [],
 ): void {
   faults.label(`${path}.name`, container.name);
   checkImage(faults, `${path}.image`, container.image);
@@ -80,7 +114,7 @@ function checkContainer(
   checkMounts(faults, path, container, volumes);
   faults.oneOf(`${path}.imagePullPolicy`, imagePullPolicy, ["Always", "IfNotPresent", "Never"]);
   checkResources(faults, `${path}.resources`, container.resources);
-  checkSecurity(faults, `${path}.securityContext`, container.securityContext);
+  checkSecurity(faults, `${path}.securityContext`, container.securityContext, capabilities);
   for (const [index, { resourceName, restartPolicy }] of (container.resizePolicy ?? []).entries()) {
     const at = `${path}.resizePolicy[${index}]`;
     faults.oneOf(`${at}.resourceName`, resourceName, ["cpu", "memory"]);

@@ -258,7 +258,6 @@ describe("what Selvedge does not do", () => {
     ["spec.dnsPolicy", withSpec({ dnsPolicy: "None" })],
     ["spec.hostAliases", withSpec({ hostAliases: [{ ip: "10.0.0.1", hostnames: ["a"] }] })],
     ["spec.resourceClaims", withSpec({ resourceClaims: [{ name: "gpu" }] })],
-    ["spec.ephemeralContainers", withSpec({ ephemeralContainers: [{ name: "debug" }] })],
     ["spec.readinessGates", withSpec({ readinessGates: [{ conditionType: "a.b/c" }] })],
     ["spec.runtimeClassName", withSpec({ runtimeClassName: "container" })],
     [

@@ -4,7 +4,7 @@ import { dnsLabelFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
 import { canonicalJson, jsonEqual } from "@selvedge/base";
 import { Faults } from "../faults.ts";
 import type { Pod, PodSpec, PodTemplateSpec } from "./pod-types.ts";
-import { checkContainers } from "./validate-container.ts";
+import { checkContainers, checkEphemeral } from "./validate-container.ts";
 import { checkScheduling } from "./validate-scheduling.ts";
 import { checkIsolation, checkPodSecurity } from "./validate-security.ts";
 import { checkVolumes } from "./validate-volumes.ts";
@@ -15,13 +15,25 @@ const dnsPolicies = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None
 /** What to do on a box without hardware virtualization, by annotation. */
 const emulation = "selvedge.dev/emulation";
 
-export function validatePod(object: KubeObject, old: KubeObject | undefined): FieldError[] {
+export function validatePod(
+  object: KubeObject,
+  old: KubeObject | undefined,
+  _found?: readonly FieldError[],
+  subresource?: string,
+): FieldError[] {
   const faults = new Faults();
   const pod = object as Pod;
   checkAnnotations(faults, "metadata.annotations", pod.metadata.annotations);
   // Nodes write a Pod's status far more often than anybody its spec, which was checked when it was written.
   if (pod.spec === (old as Pod | undefined)?.spec) return faults.errors;
+  if (old !== undefined && subresource === "ephemeralcontainers") {
+    checkAdded(faults, "spec.ephemeralContainers", pod.spec, (old as Pod).spec);
+    return faults.errors;
+  }
   checkPodSpec(faults, "spec", pod.spec);
+  if (old === undefined && pod.spec.ephemeralContainers?.length) {
+    faults.forbidden("spec.ephemeralContainers", "cannot be set on create");
+  }
   if (old !== undefined) checkUpdate(faults, pod.spec, (old as Pod).spec);
   else if (pod.spec.nodeName && pod.spec.schedulingGates?.length) {
     faults.forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared");
@@ -45,6 +57,9 @@ export function checkTemplate(
   }
   checkAnnotations(faults, `${path}.metadata.annotations`, metadata.annotations);
   checkPodSpec(faults, `${path}.spec`, spec);
+  if (spec.ephemeralContainers?.length) {
+    faults.forbidden(`${path}.spec.ephemeralContainers`, "ephemeral containers not allowed in pod template");
+  }
   if (restarts.includes("Always") || spec.restartPolicy !== "Always") {
     faults.oneOf(`${path}.spec.restartPolicy`, spec.restartPolicy, restarts);
   } else {
@@ -98,6 +113,22 @@ function checkNames(faults: Faults, path: string, spec: PodSpec): void {
   }
   for (const [index, { name }] of (spec.schedulingGates ?? []).entries()) {
     faults.key(`${path}.schedulingGates[${index}]`, name);
+  }
+}
+
+/** Containers are added for debugging; what is there stays. */
+function checkAdded(faults: Faults, path: string, spec: PodSpec, old: PodSpec): void {
+  const volumes = new Set(spec.volumes?.map(({ name }) => name));
+  checkEphemeral(faults, path, spec, volumes);
+  const now = new Map(spec.ephemeralContainers?.map((one) => [one.name, one]));
+  for (const before of old.ephemeralContainers ?? []) {
+    const after = now.get(before.name);
+    if (jsonEqual(after, before)) continue;
+    const what = after === undefined ? "removed" : "changed";
+    faults.forbidden(
+      path,
+      `existing ephemeral containers ${JSON.stringify(before.name)} may not be ${what}\n`,
+    );
   }
 }
 

@@ -19,7 +19,15 @@ const given = [
 
 type Profile = NonNullable<SecurityContext["seccompProfile"]>;
 
-export function checkSecurity(faults: Faults, path: string, context: SecurityContext | undefined): void {
+/** What a container for debugging may have besides: within its own virtual machine, and no further. */
+export const givenToDebug: readonly string[] = ["SYS_PTRACE", "NET_ADMIN"];
+
+export function checkSecurity(
+  faults: Faults,
+  path: string,
+  context: SecurityContext | undefined,
+  more: readonly string[] = [],
+): void {
   if (context === undefined) return;
   checkShared(faults, path, context);
   if (context.privileged) {
@@ -29,8 +37,9 @@ export function checkSecurity(faults: Faults, path: string, context: SecurityCon
     );
   }
   for (const [index, name] of (context.capabilities?.add ?? []).entries()) {
-    if (given.includes(name.replace(/^CAP_/, ""))) continue;
-    faults.refused(`${path}.capabilities.add[${index}]`, `root in a container has ${given.join(", ")}`);
+    const all = [...given, ...more];
+    if (all.includes(name.replace(/^CAP_/, ""))) continue;
+    faults.refused(`${path}.capabilities.add[${index}]`, `root in a container has ${all.join(", ")}`);
   }
   if (context.procMount !== undefined && context.procMount !== "Default") {
     faults.refused(`${path}.procMount`, "say Default");
@@ -124,7 +133,6 @@ export function checkIsolation(faults: Faults, path: string, spec: PodSpec): voi
 }
 
 const refusedMembers: Readonly<Record<string, string>> = {
-  ephemeralContainers: "containers cannot be added to a Pod that runs; use kubectl exec",
   resourceClaims: "devices cannot be claimed",
   resources: "say resources by container",
   hostnameOverride: "use hostname",
