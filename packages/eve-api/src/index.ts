@@ -2,6 +2,7 @@ import * as attest from "./gen/attest/attest_pb.ts";
 import * as auth from "./gen/auth/auth_pb.ts";
 import * as certs from "./gen/certs/certs_pb.ts";
 import * as app from "./gen/config/appconfig_pb.ts";
+import * as baseos from "./gen/config/baseosconfig_pb.ts";
 import * as compound from "./gen/config/compound_devconfig_pb.ts";
 import * as devcommon from "./gen/config/devcommon_pb.ts";
 import * as config from "./gen/config/devconfig_pb.ts";
@@ -70,6 +71,7 @@ export {
   app,
   attest,
   auth,
+  baseos,
   certs,
   cipher,
   common,

@@ -2,6 +2,15 @@ import type { Condition, FieldError, KindDefinition, KubeObject, Schema } from "
 import type { Instant } from "@selvedge/base";
 import { certificateFault } from "./certificate.ts";
 import { ageColumn, column, nameColumn, timeSince } from "./columns.ts";
+import {
+  carriedOutSchema,
+  commandFaults,
+  commandsSchema,
+  type EdgeNodeCommands,
+  type EdgeNodeSystem,
+  systemFaults,
+  systemSchema,
+} from "./edge-node-orders.ts";
 import { type EdgeNodePort, portFaults, portsSchema } from "./edge-node-ports.ts";
 import { conditionsSchema, labelsSchema, objectOf, textOf, timeOf } from "./edge-schemas.ts";
 import { settingFault } from "./eve-settings.ts";
@@ -43,6 +52,9 @@ export interface EdgeNodeSpec {
   measuredBoot?: MeasuredBoot;
   /** For boxes that run EVE; unset means one card eth0 with DHCP. */
   ports?: EdgeNodePort[];
+  commands?: EdgeNodeCommands;
+  /** Unset: it keeps the system it has. */
+  system?: EdgeNodeSystem;
 }
 
 export type EdgeNodePhase = "Waiting" | "Enrolled" | "Ready" | "NotReady" | "Deactivated" | "Refused";
@@ -60,6 +72,7 @@ export type EdgeNodeConditionType =
   | "MaintenanceMode"
   | "NetworksReady"
   | "SettingsApplied"
+  | "SystemUpdated"
   | "TimeSynchronized"
   | "VaultUnlocked";
 
@@ -87,7 +100,16 @@ export interface EdgeNodeStatus {
   addresses?: NodeAddress[];
   hardware?: { manufacturer?: string; product?: string; firmware?: string };
   /** What it runs, and what is in its other slot. */
-  system?: { version?: string; state?: string; slot?: string; otherVersion?: string; error?: string };
+  system?: {
+    version?: string;
+    state?: string;
+    slot?: string;
+    otherVersion?: string;
+    otherState?: string;
+    error?: string;
+  };
+  /** What it says it has carried out of spec.commands. */
+  commands?: EdgeNodeCommands;
   lastReboot?: { reason?: string; at?: string };
   /** In degrees and metres, as texts: they are read, not reckoned with. */
   location?: { latitude: string; longitude: string; altitude?: string };
@@ -122,6 +144,8 @@ const spec: Schema = objectOf("What is wanted of the box.", {
     maxProperties: settingsMax,
   },
   ports: portsSchema,
+  commands: commandsSchema,
+  system: systemSchema,
   measuredBoot: measuredBootSchema,
   requireTPM: {
     type: "boolean",
@@ -179,8 +203,10 @@ const status: Schema = objectOf("What the box says, and what the controller sees
     state: textOf("How the slot is: active, inprogress, unused."),
     slot: textOf("Which slot it runs from."),
     otherVersion: textOf("Version in the other slot."),
+    otherState: textOf("How the other slot is."),
     error: textOf("Why an update failed."),
   }),
+  commands: carriedOutSchema,
   lastReboot: objectOf("Why it started the last time.", {
     reason: textOf("What it says."),
     at: timeOf("When."),
@@ -261,6 +287,8 @@ function validate({ spec }: EdgeNode, old: EdgeNode | undefined): FieldError[] {
     faults.invalid("spec.nodeName", spec.nodeName, immutable);
   faults.labels("spec.labels", spec.labels);
   portFaults(spec.ports, faults);
+  commandFaults(spec.commands, old?.spec.commands, faults);
+  systemFaults(spec.system, faults);
   measuredBootFaults("spec.measuredBoot", spec.measuredBoot, faults);
   if (spec.deviceCertificate !== undefined) {
     const fault = certificateFault(spec.deviceCertificate);

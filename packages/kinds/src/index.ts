@@ -79,6 +79,7 @@ export {
   type EdgeNodeStatus,
   edgeNodeKind,
 } from "./edge-node.ts";
+export type { EdgeNodeCommands, EdgeNodeSystem } from "./edge-node-orders.ts";
 export type { EdgeNodePort, PortSecret } from "./edge-node-ports.ts";
 export {
   type EnrollmentProfile,

@@ -1,9 +1,10 @@
 /** What EVE says of a device that Kubernetes has no word for, as parts and conditions of its EdgeNode. */
 import { cloneJson, type Instant, jsonEqual, toRfc3339 } from "@selvedge/base";
 import { info } from "@selvedge/eve-api";
-import type { EdgeNodeStatus } from "@selvedge/kinds";
+import type { EdgeNodeStatus, EdgeNodeSystem } from "@selvedge/kinds";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
 import { timestampOfNode } from "./node-time.ts";
+import { carriedOutOf, systemCondition, systemOf, systemUpdated } from "./system-status.ts";
 
 const textMax = 256;
 /** Settings named in a condition. */
@@ -17,9 +18,10 @@ export function withDeviceParts(
   before: EdgeNodeStatus,
   device: info.ZInfoDevice,
   now: Instant,
+  wanted?: EdgeNodeSystem,
 ): EdgeNodeStatus {
   const status = cloneJson(before);
-  const { minfo, swList, lastRebootReason, lastRebootTime } = device;
+  const { minfo, lastRebootReason, lastRebootTime } = device;
   if (minfo !== undefined) {
     const { manufacturer, productName, biosVendor, biosVersion, biosReleaseDate } = minfo;
     status.hardware = texts({
@@ -27,20 +29,21 @@ export function withDeviceParts(
       firmware: [biosVendor, biosVersion, biosReleaseDate].filter((part) => part !== "").join(" "),
     });
   }
-  const [running, other] = swList;
-  if (running !== undefined) {
-    status.system = texts({
-      ...{ version: running.shortVersion, state: running.partitionState, slot: running.partitionLabel },
-      otherVersion: other?.shortVersion ?? "",
-      error: running.swErr?.description || other?.swErr?.description || "",
-    });
-  }
+  const system = systemOf(device);
+  if (system !== undefined) status.system = system;
+  const carriedOut = carriedOutOf(device);
+  if (carriedOut !== undefined) status.commands = carriedOut;
   if (lastRebootReason !== "") {
     const at = timestampOfNode(lastRebootTime);
     status.lastReboot = texts({ reason: lastRebootReason, at: at === undefined ? "" : toRfc3339(at) });
   }
   status.conditions ??= [];
   for (const says of conditionsOf(device)) setCondition(status.conditions, says, now);
+  const updated = systemCondition(wanted, device);
+  if (updated !== undefined) setCondition(status.conditions, updated, now);
+  // Of a system that nobody asks for any more nothing is left to be said.
+  else if (wanted === undefined)
+    status.conditions = status.conditions.filter(({ type }) => type !== systemUpdated);
   return status;
 }
 

@@ -243,7 +243,8 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
       return !same;
     });
     await cluster.changeStatus<EdgeNode>(edgeNodeKind, edgeNode.metadata.name, undefined, (draft) => {
-      const status = withDeviceParts(edgeNodeStatusOf(draft.status ?? {}, name, device, now), device, now);
+      const said = edgeNodeStatusOf(draft.status ?? {}, name, device, now);
+      const status = withDeviceParts(said, device, now, draft.spec.system);
       const same = jsonEqual(status, draft.status ?? {});
       draft.status = status;
       return !same;

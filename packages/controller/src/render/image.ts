@@ -27,10 +27,16 @@ export interface Credentials {
   readonly password: string;
 }
 
+/** Whose image it is, as far as that says where it may come from. */
+export interface ImageUser {
+  readonly metadata: Pick<Pod["metadata"], "namespace">;
+  readonly spec: Pick<Pod["spec"], "imagePullSecrets">;
+}
+
 type Sources = Pick<RenderInputs, "secret" | "registry" | "nodeId">;
 
-/** Where an image of a Pod comes from, and as whom the node asks for it. */
-export function imageOf(pod: Pod, image: string, sources: Sources): ImagePlan {
+/** Where an image comes from, and as whom the node asks for it. */
+export function imageOf(user: ImageUser, image: string, sources: Sources): ImagePlan {
   const parsed = parseImageReference(image);
   if ("fault" in parsed) {
     throw new RenderError(
@@ -45,7 +51,7 @@ export function imageOf(pod: Pod, image: string, sources: Sources): ImagePlan {
     own ? sources.registry.certificates : [],
     own
       ? { user: sources.nodeId, password: sources.registry.password(sources.nodeId) }
-      : pullCredentials(pod, registry, image, sources),
+      : pullCredentials(user, registry, image, sources),
   );
   const url = digest === undefined ? `${repository}:${tag ?? "latest"}` : `${repository}@${digest}`;
   const contentTree = create(storage.ContentTreeSchema, {
@@ -85,14 +91,14 @@ interface DockerAuth {
  * as upstream.
  */
 function pullCredentials(
-  pod: Pod,
+  { metadata, spec }: ImageUser,
   registry: string,
   image: string,
   sources: Sources,
 ): Credentials | undefined {
-  const namespace = pod.metadata.namespace ?? "";
+  const namespace = metadata.namespace ?? "";
   const found: { readonly length: number; readonly credentials: Credentials }[] = [];
-  for (const { name = "" } of pod.spec.imagePullSecrets ?? []) {
+  for (const { name = "" } of spec.imagePullSecrets ?? []) {
     const data = sources.secret(namespace, name)?.data ?? {};
     for (const [server, auth] of Object.entries(authsOf(data))) {
       const credentials = credentialsOf(auth);

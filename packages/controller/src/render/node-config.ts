@@ -12,8 +12,15 @@ import {
 import type { Pod } from "@selvedge/kinds";
 import { accessPlan } from "../network/access-plan.ts";
 import { withCommands } from "./app-commands.ts";
-import type { DatastorePlan } from "./image.ts";
+import type { DatastorePlan, ImagePlan } from "./image.ts";
 import { type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
+import {
+  planSystem,
+  type RenderedCommands,
+  type RenderedSystem,
+  renderCommands,
+  renderSystem,
+} from "./node-orders.ts";
 import { type PortFault, portSecrets, type RenderedPorts, renderPorts } from "./node-ports.ts";
 import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName } from "./pod-app.ts";
 import { accessRules, portMappings } from "./ports.ts";
@@ -29,6 +36,8 @@ export interface NodePlan {
   readonly faults: readonly PodFault[];
   /** Ports whose credentials cannot be sent now. */
   readonly portFaults: readonly PortFault[];
+  /** The image of the box's system, when somebody said which. */
+  readonly system: ImagePlan | undefined;
   readonly datastores: readonly DatastorePlan[];
   /** What to encrypt, by name. */
   readonly sealings: ReadonlyMap<string, Uint8Array>;
@@ -83,6 +92,8 @@ export function planNode(inputs: RenderInputs): NodePlan {
       faults.push({ pod, container: undefined, reason: error.reason, message: error.message });
     }
   }
+  const system = planSystem(inputs);
+  if (system !== undefined) datastores.set(system.datastore.id, system.datastore);
   for (const { id, credentials } of datastores.values()) {
     if (credentials === undefined) continue;
     const block = create(cipher.EncryptionBlockSchema, {
@@ -94,7 +105,7 @@ export function planNode(inputs: RenderInputs): NodePlan {
   const ports = portSecrets(inputs.edgeNode, (namespace, name) => inputs.secret(namespace, name));
   for (const [name, plaintext] of ports.sealings) sealings.set(name, plaintext);
   return {
-    ...{ inputs, apps, lists, faults, sealings },
+    ...{ inputs, apps, lists, faults, sealings, system },
     ...{ portFaults: ports.faults, datastores: [...datastores.values()] },
   };
 }
@@ -143,8 +154,13 @@ export function assembleNode(
     const acls = plan.lists.get(pod.metadata.uid ?? "")?.acls ?? [];
     if (previous !== undefined) parts.keep(pod, acls, previous);
   }
-  const ports = renderPorts(inputs.edgeNode, sealed, previous);
-  return { config: configOf(inputs, parts, ports, contexts), faults };
+  const system = parts.addSystem(plan.system, sealed) ? plan.system : undefined;
+  const own = {
+    ...renderPorts(inputs.edgeNode, sealed, previous),
+    ...renderCommands(inputs.edgeNode, previous),
+    ...renderSystem(inputs.edgeNode, system),
+  };
+  return { config: configOf(inputs, parts, own, contexts), faults };
 }
 
 export function datastoreName(id: string): string {
@@ -174,6 +190,15 @@ class Parts {
   readonly contents = new Map<string, storage.ContentTree>();
   readonly datastores = new Map<string, storage.DatastoreConfig>();
 
+  /** Whether the box can fetch its system: not before its registry's password is sealed. */
+  addSystem(image: ImagePlan | undefined, sealed: SealedBlocks): boolean {
+    const datastore = image && sealedDatastore(image.datastore, sealed);
+    if (image === undefined || datastore === undefined) return false;
+    this.datastores.set(datastore.id, datastore);
+    this.contents.set(image.contentTree.uuid, image.contentTree);
+    return true;
+  }
+
   /** Takes over an app, and what it needs, from the configuration before; who may talk to it is of now. */
   keep(pod: Pod, acls: readonly firewall.ACE[], previous: config.EdgeDevConfig): void {
     const found = appOf(previous, pod);
@@ -201,7 +226,7 @@ class Parts {
 function configOf(
   inputs: RenderInputs,
   parts: Parts,
-  ports: RenderedPorts,
+  own: RenderedPorts & RenderedCommands & RenderedSystem,
   contexts: readonly cipher.CipherContext[],
 ): config.EdgeDevConfig {
   const { nodeId, nodeName, edgeNode } = inputs;
@@ -217,7 +242,7 @@ function configOf(
     contentInfo: inOrder(parts.contents),
     volumes: inOrder(parts.volumes),
     networkInstances: [defaultNetwork()],
-    ...ports,
+    ...own,
     cipherContexts: [...contexts],
     controllercertConfighash: inputs.certificatesHash,
     configItems: Object.entries(settings)
