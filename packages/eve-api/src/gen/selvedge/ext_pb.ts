@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file selvedge/ext.proto.
  */
 export const file_selvedge_ext: GenFile = /*@__PURE__*/
-  fileDesc("ChJzZWx2ZWRnZS9leHQucHJvdG8SD3NlbHZlZGdlLmV4dC52MSL6BQoMQXBwRXh0ZW5zaW9uEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEhAKCGhvc3RuYW1lGAMgASgJEjMKD2luaXRfY29udGFpbmVycxgEIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5Db250YWluZXISLgoKY29udGFpbmVycxgFIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5Db250YWluZXISKwoHdm9sdW1lcxgGIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5BcHBWb2x1bWUSNgoOcmVzdGFydF9wb2xpY3kYByABKA4yHi5zZWx2ZWRnZS5leHQudjEuUmVzdGFydFBvbGljeRIhChl0ZXJtaW5hdGlvbl9ncmFjZV9zZWNvbmRzGAggASgNEg8KB3NlY3JldHMYCSABKAwSLQoJaXNvbGF0aW9uGAogASgOMhouc2VsdmVkZ2UuZXh0LnYxLklzb2xhdGlvbhIzCgllbXVsYXRpb24YCyABKA4yIC5zZWx2ZWRnZS5leHQudjEuRW11bGF0aW9uUG9saWN5EjkKBmxhYmVscxgMIAMoCzIpLnNlbHZlZGdlLmV4dC52MS5BcHBFeHRlbnNpb24uTGFiZWxzRW50cnkSQwoLYW5ub3RhdGlvbnMYDSADKAsyLi5zZWx2ZWRnZS5leHQudjEuQXBwRXh0ZW5zaW9uLkFubm90YXRpb25zRW50cnkSHwoXYWN0aXZlX2RlYWRsaW5lX3NlY29uZHMYDiABKAQSFwoPc2VydmljZV9hY2NvdW50GA8gASgJEjgKFGVwaGVtZXJhbF9jb250YWluZXJzGBAgAygLMhouc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lchotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjIKEEFubm90YXRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK9BQoJQ29udGFpbmVyEgwKBG5hbWUYASABKAkSDQoFaW1hZ2UYAiABKAkSFwoPY29udGVudF90cmVlX2lkGAMgASgJEg8KB2NvbW1hbmQYBCADKAkSDAoEYXJncxgFIAMoCRIkCgNlbnYYBiADKAsyFy5zZWx2ZWRnZS5leHQudjEuRW52VmFyEhMKC3dvcmtpbmdfZGlyGAcgASgJEi0KBXBvcnRzGAggAygLMh4uc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lclBvcnQSLQoJcmVzb3VyY2VzGAkgASgLMhouc2VsdmVkZ2UuZXh0LnYxLlJlc291cmNlcxIzCg12b2x1bWVfbW91bnRzGAogAygLMhwuc2VsdmVkZ2UuZXh0LnYxLlZvbHVtZU1vdW50EigKCGxpdmVuZXNzGAsgASgLMhYuc2VsdmVkZ2UuZXh0LnYxLlByb2JlEikKCXJlYWRpbmVzcxgMIAEoCzIWLnNlbHZlZGdlLmV4dC52MS5Qcm9iZRInCgdzdGFydHVwGA0gASgLMhYuc2VsdmVkZ2UuZXh0LnYxLlByb2JlEgsKA3R0eRgOIAEoCBINCgVzdGRpbhgPIAEoCBI7ChFpbWFnZV9wdWxsX3BvbGljeRgQIAEoDjIgLnNlbHZlZGdlLmV4dC52MS5JbWFnZVB1bGxQb2xpY3kSOgoQc2VjdXJpdHlfY29udGV4dBgRIAEoCzIgLnNlbHZlZGdlLmV4dC52MS5TZWN1cml0eUNvbnRleHQSLgoIcHJlX3N0b3AYEiABKAsyHC5zZWx2ZWRnZS5leHQudjEuUHJvYmVBY3Rpb24SMAoKcG9zdF9zdGFydBgTIAEoCzIcLnNlbHZlZGdlLmV4dC52MS5Qcm9iZUFjdGlvbhIYChB0YXJnZXRfY29udGFpbmVyGBQgASgJIl0KBkVudlZhchIMCgRuYW1lGAEgASgJEg8KBXZhbHVlGAIgASgJSAASFAoKc2VjcmV0X2tleRgDIAEoCUgAEhQKCmZpZWxkX3BhdGgYBCABKAlIAEIICgZzb3VyY2UiawoNQ29udGFpbmVyUG9ydBIMCgRuYW1lGAEgASgJEhYKDmNvbnRhaW5lcl9wb3J0GAIgASgNEhAKCHByb3RvY29sGAMgASgJEhEKCWhvc3RfcG9ydBgEIAEoDRIPCgdob3N0X2lwGAUgASgJIqIBCglSZXNvdXJjZXMSGgoSY3B1X3JlcXVlc3RfbWlsbGlzGAEgASgEEhgKEGNwdV9saW1pdF9taWxsaXMYAiABKAQSHAoUbWVtb3J5X3JlcXVlc3RfYnl0ZXMYAyABKAQSGgoSbWVtb3J5X2xpbWl0X2J5dGVzGAQgASgEEiUKHWVwaGVtZXJhbF9zdG9yYWdlX2xpbWl0X2J5dGVzGAUgASgEIlYKC1ZvbHVtZU1vdW50Eg4KBnZvbHVtZRgBIAEoCRISCgptb3VudF9wYXRoGAIgASgJEhAKCHN1Yl9wYXRoGAMgASgJEhEKCXJlYWRfb25seRgEIAEoCCLwAQoPU2VjdXJpdHlDb250ZXh0EhgKC3J1bl9hc191c2VyGAEgASgDSACIAQESGQoMcnVuX2FzX2dyb3VwGAIgASgDSAGIAQESGwoTc3VwcGxlbWVudGFsX2dyb3VwcxgDIAMoAxIhChlyZWFkX29ubHlfcm9vdF9maWxlc3lzdGVtGAQgASgIEhIKCnByaXZpbGVnZWQYBSABKAgSFwoPcnVuX2FzX25vbl9yb290GAYgASgIEhoKEmFkZGVkX2NhcGFiaWxpdGllcxgHIAMoDUIOCgxfcnVuX2FzX3VzZXJCDwoNX3J1bl9hc19ncm91cCLqAQoJQXBwVm9sdW1lEgwKBG5hbWUYASABKAkSLgoJZW1wdHlfZGlyGAIgASgLMhkuc2VsdmVkZ2UuZXh0LnYxLkVtcHR5RGlySAASKQoFZmlsZXMYAyABKAsyGC5zZWx2ZWRnZS5leHQudjEuRmlsZVNldEgAEjYKDHNlY3JldF9maWxlcxgEIAEoCzIeLnNlbHZlZGdlLmV4dC52MS5TZWNyZXRGaWxlU2V0SAASMgoLbm9kZV92b2x1bWUYBSABKAsyGy5zZWx2ZWRnZS5leHQudjEuTm9kZVZvbHVtZUgAQggKBnNvdXJjZSI0CghFbXB0eURpchIOCgZtZW1vcnkYASABKAgSGAoQc2l6ZV9saW1pdF9ieXRlcxgCIAEoBCIvCgdGaWxlU2V0EiQKBWZpbGVzGAEgAygLMhUuc2VsdmVkZ2UuZXh0LnYxLkZpbGUiMwoERmlsZRIMCgRwYXRoGAEgASgJEg8KB2NvbnRlbnQYAiABKAwSDAoEbW9kZRgDIAEoDSIcCg1TZWNyZXRGaWxlU2V0EgsKA2tleRgBIAEoCSIfCgpOb2RlVm9sdW1lEhEKCXZvbHVtZV9pZBgBIAEoCSLeAQoFUHJvYmUSLAoGYWN0aW9uGAEgASgLMhwuc2VsdmVkZ2UuZXh0LnYxLlByb2JlQWN0aW9uEh0KFWluaXRpYWxfZGVsYXlfc2Vjb25kcxgCIAEoDRIWCg5wZXJpb2Rfc2Vjb25kcxgDIAEoDRIXCg90aW1lb3V0X3NlY29uZHMYBCABKA0SGQoRc3VjY2Vzc190aHJlc2hvbGQYBSABKA0SGQoRZmFpbHVyZV90aHJlc2hvbGQYBiABKA0SIQoZdGVybWluYXRpb25fZ3JhY2Vfc2Vjb25kcxgHIAEoDSK8AQoLUHJvYmVBY3Rpb24SKwoEZXhlYxgBIAEoCzIbLnNlbHZlZGdlLmV4dC52MS5FeGVjQWN0aW9uSAASMgoIaHR0cF9nZXQYAiABKAsyHi5zZWx2ZWRnZS5leHQudjEuSHR0cEdldEFjdGlvbkgAEikKA3RjcBgDIAEoCzIaLnNlbHZlZGdlLmV4dC52MS5UY3BBY3Rpb25IABIXCg1zbGVlcF9zZWNvbmRzGAQgASgNSABCCAoGYWN0aW9uIh0KCkV4ZWNBY3Rpb24SDwoHY29tbWFuZBgBIAMoCSJzCg1IdHRwR2V0QWN0aW9uEgwKBHBhdGgYASABKAkSDAoEcG9ydBgCIAEoDRIOCgZzY2hlbWUYAyABKAkSDAoEaG9zdBgEIAEoCRIoCgdoZWFkZXJzGAUgAygLMhcuc2VsdmVkZ2UuZXh0LnYxLkhlYWRlciIlCgZIZWFkZXISDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSInCglUY3BBY3Rpb24SDAoEcG9ydBgBIAEoDRIMCgRob3N0GAIgASgJIvMBCgpBcHBTZWNyZXRzEjcKBnZhbHVlcxgBIAMoCzInLnNlbHZlZGdlLmV4dC52MS5BcHBTZWNyZXRzLlZhbHVlc0VudHJ5EjUKBWZpbGVzGAIgAygLMiYuc2VsdmVkZ2UuZXh0LnYxLkFwcFNlY3JldHMuRmlsZXNFbnRyeRotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGkYKCkZpbGVzRW50cnkSCwoDa2V5GAEgASgJEicKBXZhbHVlGAIgASgLMhguc2VsdmVkZ2UuZXh0LnYxLkZpbGVTZXQ6AjgBIo0BCg1Ob2RlRXh0ZW5zaW9uEhEKCW5vZGVfbmFtZRgBIAEoCRI6CgZsYWJlbHMYAiADKAsyKi5zZWx2ZWRnZS5leHQudjEuTm9kZUV4dGVuc2lvbi5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIpYDCglBcHBSZXBvcnQSDQoFcGhhc2UYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDgoGcG9kX2lwGAQgASgJEg8KB2hvc3RfaXAYBSABKAkSEgoKc3RhcnRlZF9hdBgGIAEoAxI5Cg9pbml0X2NvbnRhaW5lcnMYByADKAsyIC5zZWx2ZWRnZS5leHQudjEuQ29udGFpbmVyUmVwb3J0EjQKCmNvbnRhaW5lcnMYCCADKAsyIC5zZWx2ZWRnZS5leHQudjEuQ29udGFpbmVyUmVwb3J0Ei4KCmNvbmRpdGlvbnMYCSADKAsyGi5zZWx2ZWRnZS5leHQudjEuQ29uZGl0aW9uEikKBmV2ZW50cxgKIAMoCzIZLnNlbHZlZGdlLmV4dC52MS5BcHBFdmVudBIYChBvYnNlcnZlZF92ZXJzaW9uGAsgASgJEj4KFGVwaGVtZXJhbF9jb250YWluZXJzGAwgAygLMiAuc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lclJlcG9ydCLyAQoPQ29udGFpbmVyUmVwb3J0EgwKBG5hbWUYASABKAkSDQoFaW1hZ2UYAiABKAkSEAoIaW1hZ2VfaWQYAyABKAkSFAoMY29udGFpbmVyX2lkGAQgASgJEg0KBXJlYWR5GAUgASgIEg8KB3N0YXJ0ZWQYBiABKAgSFQoNcmVzdGFydF9jb3VudBgHIAEoDRIuCgVzdGF0ZRgIIAEoCzIfLnNlbHZlZGdlLmV4dC52MS5Db250YWluZXJTdGF0ZRIzCgpsYXN0X3N0YXRlGAkgASgLMh8uc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lclN0YXRlIqYBCg5Db250YWluZXJTdGF0ZRIrCgd3YWl0aW5nGAEgASgLMhguc2VsdmVkZ2UuZXh0LnYxLldhaXRpbmdIABIrCgdydW5uaW5nGAIgASgLMhguc2VsdmVkZ2UuZXh0LnYxLlJ1bm5pbmdIABIxCgp0ZXJtaW5hdGVkGAMgASgLMhsuc2VsdmVkZ2UuZXh0LnYxLlRlcm1pbmF0ZWRIAEIHCgVzdGF0ZSIqCgdXYWl0aW5nEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIh0KB1J1bm5pbmcSEgoKc3RhcnRlZF9hdBgBIAEoAyJ5CgpUZXJtaW5hdGVkEhEKCWV4aXRfY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAUSDgoGcmVhc29uGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSEgoKc3RhcnRlZF9hdBgFIAEoAxITCgtmaW5pc2hlZF9hdBgGIAEoAyJmCglDb25kaXRpb24SDAoEdHlwZRgBIAEoCRIOCgZzdGF0dXMYAiABKAkSDgoGcmVhc29uGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSGgoSbGFzdF90cmFuc2l0aW9uX2F0GAUgASgDIn4KCEFwcEV2ZW50EgwKBHR5cGUYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSEAoIZmlyc3RfYXQYBCABKAMSDwoHbGFzdF9hdBgFIAEoAxINCgVjb3VudBgGIAEoDRIRCgljb250YWluZXIYByABKAkixQQKCk5vZGVSZXBvcnQSFgoOZW5naW5lX3ZlcnNpb24YASABKAkSFgoOa2VybmVsX3ZlcnNpb24YAiABKAkSEAoIb3NfaW1hZ2UYAyABKAkSFAoMYXJjaGl0ZWN0dXJlGAQgASgJEg8KB2Jvb3RfaWQYBSABKAkSEgoKbWFjaGluZV9pZBgGIAEoCRISCgpjcHVfbWlsbGlzGAcgASgEEhQKDG1lbW9yeV9ieXRlcxgIIAEoBBIVCg1zdG9yYWdlX2J5dGVzGAkgASgEEhAKCG1heF9hcHBzGAogASgNEh4KFmFsbG9jYXRhYmxlX2NwdV9taWxsaXMYCyABKAQSIAoYYWxsb2NhdGFibGVfbWVtb3J5X2J5dGVzGAwgASgEEiEKGWFsbG9jYXRhYmxlX3N0b3JhZ2VfYnl0ZXMYDSABKAQSDwoHYXBwX2lkcxgOIAMoCRITCgtjb25maWdfaGFzaBgPIAEoCRIyCgxjb25maWdfZXJyb3IYECABKAsyHC5zZWx2ZWRnZS5leHQudjEuQ29uZmlnRXJyb3ISLgoKY29uZGl0aW9ucxgRIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5Db25kaXRpb24SKgoGaW1hZ2VzGBIgAygLMhouc2VsdmVkZ2UuZXh0LnYxLk5vZGVJbWFnZRITCgtpbnRlcm5hbF9pcBgTIAEoCRIfChdoYXJkd2FyZV92aXJ0dWFsaXphdGlvbhgUIAEoCBIWCg5pZGVudGl0eV9zdG9yZRgVIAEoCSJOCgtDb25maWdFcnJvchITCgtjb25maWdfaGFzaBgBIAEoCRINCgVmaWVsZBgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEgoKAmF0GAQgASgDIi4KCU5vZGVJbWFnZRINCgVuYW1lcxgBIAMoCRISCgpzaXplX2J5dGVzGAIgASgEIj8KCEFwcFVzYWdlEjMKCmNvbnRhaW5lcnMYASADKAsyHy5zZWx2ZWRnZS5leHQudjEuQ29udGFpbmVyVXNhZ2UiRwoOQ29udGFpbmVyVXNhZ2USDAoEbmFtZRgBIAEoCRIRCgljcHVfbmFub3MYAiABKAQSFAoMbWVtb3J5X2J5dGVzGAMgASgEIoUFCglMaW5rRnJhbWUSDgoGc3RyZWFtGAEgASgNEjMKCWNoYWxsZW5nZRgCIAEoCzIeLnNlbHZlZGdlLmV4dC52MS5MaW5rQ2hhbGxlbmdlSAASDwoFaGVsbG8YAyABKAxIABIvCgd3ZWxjb21lGAQgASgLMhwuc2VsdmVkZ2UuZXh0LnYxLkxpbmtXZWxjb21lSAASLwoHY2hhbmdlZBgFIAEoCzIcLnNlbHZlZGdlLmV4dC52MS5MaW5rQ2hhbmdlZEgAEikKBG9wZW4YBiABKAsyGS5zZWx2ZWRnZS5leHQudjEuTGlua09wZW5IABItCgZvcGVuZWQYByABKAsyGy5zZWx2ZWRnZS5leHQudjEuTGlua09wZW5lZEgAEikKBGRhdGEYCCABKAsyGS5zZWx2ZWRnZS5leHQudjEuTGlua0RhdGFIABInCgNlbmQYCSABKAsyGC5zZWx2ZWRnZS5leHQudjEuTGlua0VuZEgAEi0KBmNyZWRpdBgKIAEoCzIbLnNlbHZlZGdlLmV4dC52MS5MaW5rQ3JlZGl0SAASKwoFcmVzZXQYCyABKAsyGi5zZWx2ZWRnZS5leHQudjEuTGlua1Jlc2V0SAASLQoGcmVzaXplGAwgASgLMhsuc2VsdmVkZ2UuZXh0LnYxLkxpbmtSZXNpemVIABIpCgRleGl0GA0gASgLMhkuc2VsdmVkZ2UuZXh0LnYxLkxpbmtFeGl0SAASKQoEcGluZxgOIAEoCzIZLnNlbHZlZGdlLmV4dC52MS5MaW5rUGluZ0gAEikKBHBvbmcYDyABKAsyGS5zZWx2ZWRnZS5leHQudjEuTGlua1BvbmdIAEIGCgRib2R5Ii8KDUxpbmtDaGFsbGVuZ2USDQoFbm9uY2UYASABKAwSDwoHdmVyc2lvbhgCIAEoDSJoCglMaW5rSGVsbG8SDQoFbm9uY2UYASABKAwSDwoHbm9kZV9pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEhYKDmVuZ2luZV92ZXJzaW9uGAQgASgJEhIKCmNvbm5lY3Rpb24YBSABKAQiIgoLTGlua1dlbGNvbWUSEwoLY29uZmlnX2hhc2gYASABKAkiIgoLTGlua0NoYW5nZWQSEwoLY29uZmlnX2hhc2gYASABKAki5QEKCExpbmtPcGVuEg4KBmFwcF9pZBgBIAEoCRIRCgljb250YWluZXIYAiABKAkSKQoEZXhlYxgDIAEoCzIZLnNlbHZlZGdlLmV4dC52MS5PcGVuRXhlY0gAEi0KBmF0dGFjaBgEIAEoCzIbLnNlbHZlZGdlLmV4dC52MS5PcGVuQXR0YWNoSAASKQoEbG9ncxgFIAEoCzIZLnNlbHZlZGdlLmV4dC52MS5PcGVuTG9nc0gAEikKBHBvcnQYBiABKAsyGS5zZWx2ZWRnZS5leHQudjEuT3BlblBvcnRIAEIGCgR3aGF0IlcKCE9wZW5FeGVjEg8KB2NvbW1hbmQYASADKAkSCwoDdHR5GAIgASgIEg0KBXN0ZGluGAMgASgIEg4KBnN0ZG91dBgEIAEoCBIOCgZzdGRlcnIYBSABKAgiSAoKT3BlbkF0dGFjaBILCgN0dHkYASABKAgSDQoFc3RkaW4YAiABKAgSDgoGc3Rkb3V0GAMgASgIEg4KBnN0ZGVychgEIAEoCCKhAQoIT3BlbkxvZ3MSDgoGZm9sbG93GAEgASgIEhAKCHByZXZpb3VzGAIgASgIEhIKCnRpbWVzdGFtcHMYAyABKAgSFwoKdGFpbF9saW5lcxgEIAEoA0gAiAEBEhgKC2xpbWl0X2J5dGVzGAUgASgDSAGIAQESDQoFc2luY2UYBiABKANCDQoLX3RhaWxfbGluZXNCDgoMX2xpbWl0X2J5dGVzIhgKCE9wZW5Qb3J0EgwKBHBvcnQYASABKA0iDAoKTGlua09wZW5lZCIqCghMaW5rRGF0YRIPCgdjaGFubmVsGAEgASgNEg0KBWJ5dGVzGAIgASgMIhoKB0xpbmtFbmQSDwoHY2hhbm5lbBgBIAEoDSIbCgpMaW5rQ3JlZGl0Eg0KBWJ5dGVzGAEgASgNIioKCUxpbmtSZXNldBINCgVlcnJvchgBIAEoCRIOCgZyZWFzb24YAiABKAkiKwoKTGlua1Jlc2l6ZRINCgV3aWR0aBgBIAEoDRIOCgZoZWlnaHQYAiABKA0iHQoITGlua0V4aXQSEQoJZXhpdF9jb2RlGAEgASgFIhYKCExpbmtQaW5nEgoKAmlkGAEgASgEIhYKCExpbmtQb25nEgoKAmlkGAEgASgEKoMBCg1SZXN0YXJ0UG9saWN5Eh4KGlJFU1RBUlRfUE9MSUNZX1VOU1BFQ0lGSUVEEAASGQoVUkVTVEFSVF9QT0xJQ1lfQUxXQVlTEAESHQoZUkVTVEFSVF9QT0xJQ1lfT05fRkFJTFVSRRACEhgKFFJFU1RBUlRfUE9MSUNZX05FVkVSEAMqVgoJSXNvbGF0aW9uEhkKFUlTT0xBVElPTl9VTlNQRUNJRklFRBAAEhUKEUlTT0xBVElPTl9NSUNST1ZNEAESFwoTSVNPTEFUSU9OX0NPTlRBSU5FUhACKmwKD0VtdWxhdGlvblBvbGljeRIgChxFTVVMQVRJT05fUE9MSUNZX1VOU1BFQ0lGSUVEEAASGgoWRU1VTEFUSU9OX1BPTElDWV9BTExPVxABEhsKF0VNVUxBVElPTl9QT0xJQ1lfUkVGVVNFEAIqlQEKD0ltYWdlUHVsbFBvbGljeRIhCh1JTUFHRV9QVUxMX1BPTElDWV9VTlNQRUNJRklFRBAAEiQKIElNQUdFX1BVTExfUE9MSUNZX0lGX05PVF9QUkVTRU5UEAESHAoYSU1BR0VfUFVMTF9QT0xJQ1lfQUxXQVlTEAISGwoXSU1BR0VfUFVMTF9QT0xJQ1lfTkVWRVIQA2IGcHJvdG8z");
+  fileDesc("ChJzZWx2ZWRnZS9leHQucHJvdG8SD3NlbHZlZGdlLmV4dC52MSKSBgoMQXBwRXh0ZW5zaW9uEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEhAKCGhvc3RuYW1lGAMgASgJEjMKD2luaXRfY29udGFpbmVycxgEIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5Db250YWluZXISLgoKY29udGFpbmVycxgFIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5Db250YWluZXISKwoHdm9sdW1lcxgGIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5BcHBWb2x1bWUSNgoOcmVzdGFydF9wb2xpY3kYByABKA4yHi5zZWx2ZWRnZS5leHQudjEuUmVzdGFydFBvbGljeRIhChl0ZXJtaW5hdGlvbl9ncmFjZV9zZWNvbmRzGAggASgNEg8KB3NlY3JldHMYCSABKAwSLQoJaXNvbGF0aW9uGAogASgOMhouc2VsdmVkZ2UuZXh0LnYxLklzb2xhdGlvbhIzCgllbXVsYXRpb24YCyABKA4yIC5zZWx2ZWRnZS5leHQudjEuRW11bGF0aW9uUG9saWN5EjkKBmxhYmVscxgMIAMoCzIpLnNlbHZlZGdlLmV4dC52MS5BcHBFeHRlbnNpb24uTGFiZWxzRW50cnkSQwoLYW5ub3RhdGlvbnMYDSADKAsyLi5zZWx2ZWRnZS5leHQudjEuQXBwRXh0ZW5zaW9uLkFubm90YXRpb25zRW50cnkSHwoXYWN0aXZlX2RlYWRsaW5lX3NlY29uZHMYDiABKAQSFwoPc2VydmljZV9hY2NvdW50GA8gASgJEjgKFGVwaGVtZXJhbF9jb250YWluZXJzGBAgAygLMhouc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lchIWCg5zZWFyY2hfZG9tYWlucxgRIAMoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjIKEEFubm90YXRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK9BQoJQ29udGFpbmVyEgwKBG5hbWUYASABKAkSDQoFaW1hZ2UYAiABKAkSFwoPY29udGVudF90cmVlX2lkGAMgASgJEg8KB2NvbW1hbmQYBCADKAkSDAoEYXJncxgFIAMoCRIkCgNlbnYYBiADKAsyFy5zZWx2ZWRnZS5leHQudjEuRW52VmFyEhMKC3dvcmtpbmdfZGlyGAcgASgJEi0KBXBvcnRzGAggAygLMh4uc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lclBvcnQSLQoJcmVzb3VyY2VzGAkgASgLMhouc2VsdmVkZ2UuZXh0LnYxLlJlc291cmNlcxIzCg12b2x1bWVfbW91bnRzGAogAygLMhwuc2VsdmVkZ2UuZXh0LnYxLlZvbHVtZU1vdW50EigKCGxpdmVuZXNzGAsgASgLMhYuc2VsdmVkZ2UuZXh0LnYxLlByb2JlEikKCXJlYWRpbmVzcxgMIAEoCzIWLnNlbHZlZGdlLmV4dC52MS5Qcm9iZRInCgdzdGFydHVwGA0gASgLMhYuc2VsdmVkZ2UuZXh0LnYxLlByb2JlEgsKA3R0eRgOIAEoCBINCgVzdGRpbhgPIAEoCBI7ChFpbWFnZV9wdWxsX3BvbGljeRgQIAEoDjIgLnNlbHZlZGdlLmV4dC52MS5JbWFnZVB1bGxQb2xpY3kSOgoQc2VjdXJpdHlfY29udGV4dBgRIAEoCzIgLnNlbHZlZGdlLmV4dC52MS5TZWN1cml0eUNvbnRleHQSLgoIcHJlX3N0b3AYEiABKAsyHC5zZWx2ZWRnZS5leHQudjEuUHJvYmVBY3Rpb24SMAoKcG9zdF9zdGFydBgTIAEoCzIcLnNlbHZlZGdlLmV4dC52MS5Qcm9iZUFjdGlvbhIYChB0YXJnZXRfY29udGFpbmVyGBQgASgJIl0KBkVudlZhchIMCgRuYW1lGAEgASgJEg8KBXZhbHVlGAIgASgJSAASFAoKc2VjcmV0X2tleRgDIAEoCUgAEhQKCmZpZWxkX3BhdGgYBCABKAlIAEIICgZzb3VyY2UiawoNQ29udGFpbmVyUG9ydBIMCgRuYW1lGAEgASgJEhYKDmNvbnRhaW5lcl9wb3J0GAIgASgNEhAKCHByb3RvY29sGAMgASgJEhEKCWhvc3RfcG9ydBgEIAEoDRIPCgdob3N0X2lwGAUgASgJIqIBCglSZXNvdXJjZXMSGgoSY3B1X3JlcXVlc3RfbWlsbGlzGAEgASgEEhgKEGNwdV9saW1pdF9taWxsaXMYAiABKAQSHAoUbWVtb3J5X3JlcXVlc3RfYnl0ZXMYAyABKAQSGgoSbWVtb3J5X2xpbWl0X2J5dGVzGAQgASgEEiUKHWVwaGVtZXJhbF9zdG9yYWdlX2xpbWl0X2J5dGVzGAUgASgEIlYKC1ZvbHVtZU1vdW50Eg4KBnZvbHVtZRgBIAEoCRISCgptb3VudF9wYXRoGAIgASgJEhAKCHN1Yl9wYXRoGAMgASgJEhEKCXJlYWRfb25seRgEIAEoCCLwAQoPU2VjdXJpdHlDb250ZXh0EhgKC3J1bl9hc191c2VyGAEgASgDSACIAQESGQoMcnVuX2FzX2dyb3VwGAIgASgDSAGIAQESGwoTc3VwcGxlbWVudGFsX2dyb3VwcxgDIAMoAxIhChlyZWFkX29ubHlfcm9vdF9maWxlc3lzdGVtGAQgASgIEhIKCnByaXZpbGVnZWQYBSABKAgSFwoPcnVuX2FzX25vbl9yb290GAYgASgIEhoKEmFkZGVkX2NhcGFiaWxpdGllcxgHIAMoDUIOCgxfcnVuX2FzX3VzZXJCDwoNX3J1bl9hc19ncm91cCLqAQoJQXBwVm9sdW1lEgwKBG5hbWUYASABKAkSLgoJZW1wdHlfZGlyGAIgASgLMhkuc2VsdmVkZ2UuZXh0LnYxLkVtcHR5RGlySAASKQoFZmlsZXMYAyABKAsyGC5zZWx2ZWRnZS5leHQudjEuRmlsZVNldEgAEjYKDHNlY3JldF9maWxlcxgEIAEoCzIeLnNlbHZlZGdlLmV4dC52MS5TZWNyZXRGaWxlU2V0SAASMgoLbm9kZV92b2x1bWUYBSABKAsyGy5zZWx2ZWRnZS5leHQudjEuTm9kZVZvbHVtZUgAQggKBnNvdXJjZSI0CghFbXB0eURpchIOCgZtZW1vcnkYASABKAgSGAoQc2l6ZV9saW1pdF9ieXRlcxgCIAEoBCIvCgdGaWxlU2V0EiQKBWZpbGVzGAEgAygLMhUuc2VsdmVkZ2UuZXh0LnYxLkZpbGUiMwoERmlsZRIMCgRwYXRoGAEgASgJEg8KB2NvbnRlbnQYAiABKAwSDAoEbW9kZRgDIAEoDSIcCg1TZWNyZXRGaWxlU2V0EgsKA2tleRgBIAEoCSIfCgpOb2RlVm9sdW1lEhEKCXZvbHVtZV9pZBgBIAEoCSLeAQoFUHJvYmUSLAoGYWN0aW9uGAEgASgLMhwuc2VsdmVkZ2UuZXh0LnYxLlByb2JlQWN0aW9uEh0KFWluaXRpYWxfZGVsYXlfc2Vjb25kcxgCIAEoDRIWCg5wZXJpb2Rfc2Vjb25kcxgDIAEoDRIXCg90aW1lb3V0X3NlY29uZHMYBCABKA0SGQoRc3VjY2Vzc190aHJlc2hvbGQYBSABKA0SGQoRZmFpbHVyZV90aHJlc2hvbGQYBiABKA0SIQoZdGVybWluYXRpb25fZ3JhY2Vfc2Vjb25kcxgHIAEoDSK8AQoLUHJvYmVBY3Rpb24SKwoEZXhlYxgBIAEoCzIbLnNlbHZlZGdlLmV4dC52MS5FeGVjQWN0aW9uSAASMgoIaHR0cF9nZXQYAiABKAsyHi5zZWx2ZWRnZS5leHQudjEuSHR0cEdldEFjdGlvbkgAEikKA3RjcBgDIAEoCzIaLnNlbHZlZGdlLmV4dC52MS5UY3BBY3Rpb25IABIXCg1zbGVlcF9zZWNvbmRzGAQgASgNSABCCAoGYWN0aW9uIh0KCkV4ZWNBY3Rpb24SDwoHY29tbWFuZBgBIAMoCSJzCg1IdHRwR2V0QWN0aW9uEgwKBHBhdGgYASABKAkSDAoEcG9ydBgCIAEoDRIOCgZzY2hlbWUYAyABKAkSDAoEaG9zdBgEIAEoCRIoCgdoZWFkZXJzGAUgAygLMhcuc2VsdmVkZ2UuZXh0LnYxLkhlYWRlciIlCgZIZWFkZXISDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSInCglUY3BBY3Rpb24SDAoEcG9ydBgBIAEoDRIMCgRob3N0GAIgASgJIvMBCgpBcHBTZWNyZXRzEjcKBnZhbHVlcxgBIAMoCzInLnNlbHZlZGdlLmV4dC52MS5BcHBTZWNyZXRzLlZhbHVlc0VudHJ5EjUKBWZpbGVzGAIgAygLMiYuc2VsdmVkZ2UuZXh0LnYxLkFwcFNlY3JldHMuRmlsZXNFbnRyeRotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGkYKCkZpbGVzRW50cnkSCwoDa2V5GAEgASgJEicKBXZhbHVlGAIgASgLMhguc2VsdmVkZ2UuZXh0LnYxLkZpbGVTZXQ6AjgBIr0BCg1Ob2RlRXh0ZW5zaW9uEhEKCW5vZGVfbmFtZRgBIAEoCRI6CgZsYWJlbHMYAiADKAsyKi5zZWx2ZWRnZS5leHQudjEuTm9kZUV4dGVuc2lvbi5MYWJlbHNFbnRyeRIuCghzZXJ2aWNlcxgDIAMoCzIcLnNlbHZlZGdlLmV4dC52MS5Ob2RlU2VydmljZRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIq8BCgtOb2RlU2VydmljZRIMCgRuYW1lGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSLwoFcG9ydHMYAyADKAsyIC5zZWx2ZWRnZS5leHQudjEuTm9kZVNlcnZpY2VQb3J0Ei8KB21lbWJlcnMYBCADKAsyHi5zZWx2ZWRnZS5leHQudjEuU2VydmljZVRhcmdldBIOCgZzdGlja3kYBSABKAgSDwoHdW5yZWFkeRgGIAEoCCJiCg9Ob2RlU2VydmljZVBvcnQSEAoIcHJvdG9jb2wYASABKAkSDAoEcG9ydBgCIAEoDRIvCgd0YXJnZXRzGAMgAygLMh4uc2VsdmVkZ2UuZXh0LnYxLlNlcnZpY2VUYXJnZXQiUAoNU2VydmljZVRhcmdldBIOCgZhcHBfaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIMCgRwb3J0GAMgASgNEhAKCGhvc3RuYW1lGAQgASgJIpYDCglBcHBSZXBvcnQSDQoFcGhhc2UYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDgoGcG9kX2lwGAQgASgJEg8KB2hvc3RfaXAYBSABKAkSEgoKc3RhcnRlZF9hdBgGIAEoAxI5Cg9pbml0X2NvbnRhaW5lcnMYByADKAsyIC5zZWx2ZWRnZS5leHQudjEuQ29udGFpbmVyUmVwb3J0EjQKCmNvbnRhaW5lcnMYCCADKAsyIC5zZWx2ZWRnZS5leHQudjEuQ29udGFpbmVyUmVwb3J0Ei4KCmNvbmRpdGlvbnMYCSADKAsyGi5zZWx2ZWRnZS5leHQudjEuQ29uZGl0aW9uEikKBmV2ZW50cxgKIAMoCzIZLnNlbHZlZGdlLmV4dC52MS5BcHBFdmVudBIYChBvYnNlcnZlZF92ZXJzaW9uGAsgASgJEj4KFGVwaGVtZXJhbF9jb250YWluZXJzGAwgAygLMiAuc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lclJlcG9ydCLyAQoPQ29udGFpbmVyUmVwb3J0EgwKBG5hbWUYASABKAkSDQoFaW1hZ2UYAiABKAkSEAoIaW1hZ2VfaWQYAyABKAkSFAoMY29udGFpbmVyX2lkGAQgASgJEg0KBXJlYWR5GAUgASgIEg8KB3N0YXJ0ZWQYBiABKAgSFQoNcmVzdGFydF9jb3VudBgHIAEoDRIuCgVzdGF0ZRgIIAEoCzIfLnNlbHZlZGdlLmV4dC52MS5Db250YWluZXJTdGF0ZRIzCgpsYXN0X3N0YXRlGAkgASgLMh8uc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lclN0YXRlIqYBCg5Db250YWluZXJTdGF0ZRIrCgd3YWl0aW5nGAEgASgLMhguc2VsdmVkZ2UuZXh0LnYxLldhaXRpbmdIABIrCgdydW5uaW5nGAIgASgLMhguc2VsdmVkZ2UuZXh0LnYxLlJ1bm5pbmdIABIxCgp0ZXJtaW5hdGVkGAMgASgLMhsuc2VsdmVkZ2UuZXh0LnYxLlRlcm1pbmF0ZWRIAEIHCgVzdGF0ZSIqCgdXYWl0aW5nEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIh0KB1J1bm5pbmcSEgoKc3RhcnRlZF9hdBgBIAEoAyJ5CgpUZXJtaW5hdGVkEhEKCWV4aXRfY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAUSDgoGcmVhc29uGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSEgoKc3RhcnRlZF9hdBgFIAEoAxITCgtmaW5pc2hlZF9hdBgGIAEoAyJmCglDb25kaXRpb24SDAoEdHlwZRgBIAEoCRIOCgZzdGF0dXMYAiABKAkSDgoGcmVhc29uGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSGgoSbGFzdF90cmFuc2l0aW9uX2F0GAUgASgDIn4KCEFwcEV2ZW50EgwKBHR5cGUYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSEAoIZmlyc3RfYXQYBCABKAMSDwoHbGFzdF9hdBgFIAEoAxINCgVjb3VudBgGIAEoDRIRCgljb250YWluZXIYByABKAkixQQKCk5vZGVSZXBvcnQSFgoOZW5naW5lX3ZlcnNpb24YASABKAkSFgoOa2VybmVsX3ZlcnNpb24YAiABKAkSEAoIb3NfaW1hZ2UYAyABKAkSFAoMYXJjaGl0ZWN0dXJlGAQgASgJEg8KB2Jvb3RfaWQYBSABKAkSEgoKbWFjaGluZV9pZBgGIAEoCRISCgpjcHVfbWlsbGlzGAcgASgEEhQKDG1lbW9yeV9ieXRlcxgIIAEoBBIVCg1zdG9yYWdlX2J5dGVzGAkgASgEEhAKCG1heF9hcHBzGAogASgNEh4KFmFsbG9jYXRhYmxlX2NwdV9taWxsaXMYCyABKAQSIAoYYWxsb2NhdGFibGVfbWVtb3J5X2J5dGVzGAwgASgEEiEKGWFsbG9jYXRhYmxlX3N0b3JhZ2VfYnl0ZXMYDSABKAQSDwoHYXBwX2lkcxgOIAMoCRITCgtjb25maWdfaGFzaBgPIAEoCRIyCgxjb25maWdfZXJyb3IYECABKAsyHC5zZWx2ZWRnZS5leHQudjEuQ29uZmlnRXJyb3ISLgoKY29uZGl0aW9ucxgRIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5Db25kaXRpb24SKgoGaW1hZ2VzGBIgAygLMhouc2VsdmVkZ2UuZXh0LnYxLk5vZGVJbWFnZRITCgtpbnRlcm5hbF9pcBgTIAEoCRIfChdoYXJkd2FyZV92aXJ0dWFsaXphdGlvbhgUIAEoCBIWCg5pZGVudGl0eV9zdG9yZRgVIAEoCSJOCgtDb25maWdFcnJvchITCgtjb25maWdfaGFzaBgBIAEoCRINCgVmaWVsZBgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEgoKAmF0GAQgASgDIi4KCU5vZGVJbWFnZRINCgVuYW1lcxgBIAMoCRISCgpzaXplX2J5dGVzGAIgASgEIj8KCEFwcFVzYWdlEjMKCmNvbnRhaW5lcnMYASADKAsyHy5zZWx2ZWRnZS5leHQudjEuQ29udGFpbmVyVXNhZ2UiRwoOQ29udGFpbmVyVXNhZ2USDAoEbmFtZRgBIAEoCRIRCgljcHVfbmFub3MYAiABKAQSFAoMbWVtb3J5X2J5dGVzGAMgASgEIoUFCglMaW5rRnJhbWUSDgoGc3RyZWFtGAEgASgNEjMKCWNoYWxsZW5nZRgCIAEoCzIeLnNlbHZlZGdlLmV4dC52MS5MaW5rQ2hhbGxlbmdlSAASDwoFaGVsbG8YAyABKAxIABIvCgd3ZWxjb21lGAQgASgLMhwuc2VsdmVkZ2UuZXh0LnYxLkxpbmtXZWxjb21lSAASLwoHY2hhbmdlZBgFIAEoCzIcLnNlbHZlZGdlLmV4dC52MS5MaW5rQ2hhbmdlZEgAEikKBG9wZW4YBiABKAsyGS5zZWx2ZWRnZS5leHQudjEuTGlua09wZW5IABItCgZvcGVuZWQYByABKAsyGy5zZWx2ZWRnZS5leHQudjEuTGlua09wZW5lZEgAEikKBGRhdGEYCCABKAsyGS5zZWx2ZWRnZS5leHQudjEuTGlua0RhdGFIABInCgNlbmQYCSABKAsyGC5zZWx2ZWRnZS5leHQudjEuTGlua0VuZEgAEi0KBmNyZWRpdBgKIAEoCzIbLnNlbHZlZGdlLmV4dC52MS5MaW5rQ3JlZGl0SAASKwoFcmVzZXQYCyABKAsyGi5zZWx2ZWRnZS5leHQudjEuTGlua1Jlc2V0SAASLQoGcmVzaXplGAwgASgLMhsuc2VsdmVkZ2UuZXh0LnYxLkxpbmtSZXNpemVIABIpCgRleGl0GA0gASgLMhkuc2VsdmVkZ2UuZXh0LnYxLkxpbmtFeGl0SAASKQoEcGluZxgOIAEoCzIZLnNlbHZlZGdlLmV4dC52MS5MaW5rUGluZ0gAEikKBHBvbmcYDyABKAsyGS5zZWx2ZWRnZS5leHQudjEuTGlua1BvbmdIAEIGCgRib2R5Ii8KDUxpbmtDaGFsbGVuZ2USDQoFbm9uY2UYASABKAwSDwoHdmVyc2lvbhgCIAEoDSJoCglMaW5rSGVsbG8SDQoFbm9uY2UYASABKAwSDwoHbm9kZV9pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEhYKDmVuZ2luZV92ZXJzaW9uGAQgASgJEhIKCmNvbm5lY3Rpb24YBSABKAQiIgoLTGlua1dlbGNvbWUSEwoLY29uZmlnX2hhc2gYASABKAkiIgoLTGlua0NoYW5nZWQSEwoLY29uZmlnX2hhc2gYASABKAki5QEKCExpbmtPcGVuEg4KBmFwcF9pZBgBIAEoCRIRCgljb250YWluZXIYAiABKAkSKQoEZXhlYxgDIAEoCzIZLnNlbHZlZGdlLmV4dC52MS5PcGVuRXhlY0gAEi0KBmF0dGFjaBgEIAEoCzIbLnNlbHZlZGdlLmV4dC52MS5PcGVuQXR0YWNoSAASKQoEbG9ncxgFIAEoCzIZLnNlbHZlZGdlLmV4dC52MS5PcGVuTG9nc0gAEikKBHBvcnQYBiABKAsyGS5zZWx2ZWRnZS5leHQudjEuT3BlblBvcnRIAEIGCgR3aGF0IlcKCE9wZW5FeGVjEg8KB2NvbW1hbmQYASADKAkSCwoDdHR5GAIgASgIEg0KBXN0ZGluGAMgASgIEg4KBnN0ZG91dBgEIAEoCBIOCgZzdGRlcnIYBSABKAgiSAoKT3BlbkF0dGFjaBILCgN0dHkYASABKAgSDQoFc3RkaW4YAiABKAgSDgoGc3Rkb3V0GAMgASgIEg4KBnN0ZGVychgEIAEoCCKhAQoIT3BlbkxvZ3MSDgoGZm9sbG93GAEgASgIEhAKCHByZXZpb3VzGAIgASgIEhIKCnRpbWVzdGFtcHMYAyABKAgSFwoKdGFpbF9saW5lcxgEIAEoA0gAiAEBEhgKC2xpbWl0X2J5dGVzGAUgASgDSAGIAQESDQoFc2luY2UYBiABKANCDQoLX3RhaWxfbGluZXNCDgoMX2xpbWl0X2J5dGVzIhgKCE9wZW5Qb3J0EgwKBHBvcnQYASABKA0iDAoKTGlua09wZW5lZCIqCghMaW5rRGF0YRIPCgdjaGFubmVsGAEgASgNEg0KBWJ5dGVzGAIgASgMIhoKB0xpbmtFbmQSDwoHY2hhbm5lbBgBIAEoDSIbCgpMaW5rQ3JlZGl0Eg0KBWJ5dGVzGAEgASgNIioKCUxpbmtSZXNldBINCgVlcnJvchgBIAEoCRIOCgZyZWFzb24YAiABKAkiKwoKTGlua1Jlc2l6ZRINCgV3aWR0aBgBIAEoDRIOCgZoZWlnaHQYAiABKA0iHQoITGlua0V4aXQSEQoJZXhpdF9jb2RlGAEgASgFIhYKCExpbmtQaW5nEgoKAmlkGAEgASgEIhYKCExpbmtQb25nEgoKAmlkGAEgASgEKoMBCg1SZXN0YXJ0UG9saWN5Eh4KGlJFU1RBUlRfUE9MSUNZX1VOU1BFQ0lGSUVEEAASGQoVUkVTVEFSVF9QT0xJQ1lfQUxXQVlTEAESHQoZUkVTVEFSVF9QT0xJQ1lfT05fRkFJTFVSRRACEhgKFFJFU1RBUlRfUE9MSUNZX05FVkVSEAMqVgoJSXNvbGF0aW9uEhkKFUlTT0xBVElPTl9VTlNQRUNJRklFRBAAEhUKEUlTT0xBVElPTl9NSUNST1ZNEAESFwoTSVNPTEFUSU9OX0NPTlRBSU5FUhACKmwKD0VtdWxhdGlvblBvbGljeRIgChxFTVVMQVRJT05fUE9MSUNZX1VOU1BFQ0lGSUVEEAASGgoWRU1VTEFUSU9OX1BPTElDWV9BTExPVxABEhsKF0VNVUxBVElPTl9QT0xJQ1lfUkVGVVNFEAIqlQEKD0ltYWdlUHVsbFBvbGljeRIhCh1JTUFHRV9QVUxMX1BPTElDWV9VTlNQRUNJRklFRBAAEiQKIElNQUdFX1BVTExfUE9MSUNZX0lGX05PVF9QUkVTRU5UEAESHAoYSU1BR0VfUFVMTF9QT0xJQ1lfQUxXQVlTEAISGwoXSU1BR0VfUFVMTF9QT0xJQ1lfTkVWRVIQA2IGcHJvdG8z");
 
 /**
  * @generated from message selvedge.ext.v1.AppExtension
@@ -108,6 +108,13 @@ export type AppExtension = Message<"selvedge.ext.v1.AppExtension"> & {
    * @generated from field: repeated selvedge.ext.v1.Container ephemeral_containers = 16;
    */
   ephemeralContainers: Container[];
+
+  /**
+   * Domains in which the app's resolver looks for names with fewer than five dots.
+   *
+   * @generated from field: repeated string search_domains = 17;
+   */
+  searchDomains: string[];
 };
 
 /**
@@ -815,6 +822,13 @@ export type NodeExtension = Message<"selvedge.ext.v1.NodeExtension"> & {
    * @generated from field: map<string, string> labels = 2;
    */
   labels: { [key: string]: string };
+
+  /**
+   * Which apps of this node answer by which names. The node knows their addresses and which of them are ready.
+   *
+   * @generated from field: repeated selvedge.ext.v1.NodeService services = 3;
+   */
+  services: NodeService[];
 };
 
 /**
@@ -823,6 +837,125 @@ export type NodeExtension = Message<"selvedge.ext.v1.NodeExtension"> & {
  */
 export const NodeExtensionSchema: GenMessage<NodeExtension> = /*@__PURE__*/
   messageDesc(file_selvedge_ext, 20);
+
+/**
+ * @generated from message selvedge.ext.v1.NodeService
+ */
+export type NodeService = Message<"selvedge.ext.v1.NodeService"> & {
+  /**
+   * Whole: web.default.svc.cluster.local.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * IPv4; leads to one of the targets of the port that is asked. Empty: the name has the addresses of the members.
+   *
+   * @generated from field: string address = 2;
+   */
+  address: string;
+
+  /**
+   * @generated from field: repeated selvedge.ext.v1.NodeServicePort ports = 3;
+   */
+  ports: NodeServicePort[];
+
+  /**
+   * @generated from field: repeated selvedge.ext.v1.ServiceTarget members = 4;
+   */
+  members: ServiceTarget[];
+
+  /**
+   * A client stays with its target while there is the same choice.
+   *
+   * @generated from field: bool sticky = 5;
+   */
+  sticky: boolean;
+
+  /**
+   * Targets are so before they are ready.
+   *
+   * @generated from field: bool unready = 6;
+   */
+  unready: boolean;
+};
+
+/**
+ * Describes the message selvedge.ext.v1.NodeService.
+ * Use `create(NodeServiceSchema)` to create a new message.
+ */
+export const NodeServiceSchema: GenMessage<NodeService> = /*@__PURE__*/
+  messageDesc(file_selvedge_ext, 21);
+
+/**
+ * @generated from message selvedge.ext.v1.NodeServicePort
+ */
+export type NodeServicePort = Message<"selvedge.ext.v1.NodeServicePort"> & {
+  /**
+   * tcp or udp.
+   *
+   * @generated from field: string protocol = 1;
+   */
+  protocol: string;
+
+  /**
+   * @generated from field: uint32 port = 2;
+   */
+  port: number;
+
+  /**
+   * @generated from field: repeated selvedge.ext.v1.ServiceTarget targets = 3;
+   */
+  targets: ServiceTarget[];
+};
+
+/**
+ * Describes the message selvedge.ext.v1.NodeServicePort.
+ * Use `create(NodeServicePortSchema)` to create a new message.
+ */
+export const NodeServicePortSchema: GenMessage<NodeServicePort> = /*@__PURE__*/
+  messageDesc(file_selvedge_ext, 22);
+
+/**
+ * @generated from message selvedge.ext.v1.ServiceTarget
+ */
+export type ServiceTarget = Message<"selvedge.ext.v1.ServiceTarget"> & {
+  /**
+   * An app of the node; empty: somebody else.
+   *
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * IPv4, of somebody else.
+   *
+   * @generated from field: string address = 2;
+   */
+  address: string;
+
+  /**
+   * 0 of a member.
+   *
+   * @generated from field: uint32 port = 3;
+   */
+  port: number;
+
+  /**
+   * Of a member that has a name of its own below the service's.
+   *
+   * @generated from field: string hostname = 4;
+   */
+  hostname: string;
+};
+
+/**
+ * Describes the message selvedge.ext.v1.ServiceTarget.
+ * Use `create(ServiceTargetSchema)` to create a new message.
+ */
+export const ServiceTargetSchema: GenMessage<ServiceTarget> = /*@__PURE__*/
+  messageDesc(file_selvedge_ext, 23);
 
 /**
  * @generated from message selvedge.ext.v1.AppReport
@@ -902,7 +1035,7 @@ export type AppReport = Message<"selvedge.ext.v1.AppReport"> & {
  * Use `create(AppReportSchema)` to create a new message.
  */
 export const AppReportSchema: GenMessage<AppReport> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 21);
+  messageDesc(file_selvedge_ext, 24);
 
 /**
  * @generated from message selvedge.ext.v1.ContainerReport
@@ -961,7 +1094,7 @@ export type ContainerReport = Message<"selvedge.ext.v1.ContainerReport"> & {
  * Use `create(ContainerReportSchema)` to create a new message.
  */
 export const ContainerReportSchema: GenMessage<ContainerReport> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 22);
+  messageDesc(file_selvedge_ext, 25);
 
 /**
  * @generated from message selvedge.ext.v1.ContainerState
@@ -996,7 +1129,7 @@ export type ContainerState = Message<"selvedge.ext.v1.ContainerState"> & {
  * Use `create(ContainerStateSchema)` to create a new message.
  */
 export const ContainerStateSchema: GenMessage<ContainerState> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 23);
+  messageDesc(file_selvedge_ext, 26);
 
 /**
  * @generated from message selvedge.ext.v1.Waiting
@@ -1018,7 +1151,7 @@ export type Waiting = Message<"selvedge.ext.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 24);
+  messageDesc(file_selvedge_ext, 27);
 
 /**
  * @generated from message selvedge.ext.v1.Running
@@ -1035,7 +1168,7 @@ export type Running = Message<"selvedge.ext.v1.Running"> & {
  * Use `create(RunningSchema)` to create a new message.
  */
 export const RunningSchema: GenMessage<Running> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 25);
+  messageDesc(file_selvedge_ext, 28);
 
 /**
  * @generated from message selvedge.ext.v1.Terminated
@@ -1077,7 +1210,7 @@ export type Terminated = Message<"selvedge.ext.v1.Terminated"> & {
  * Use `create(TerminatedSchema)` to create a new message.
  */
 export const TerminatedSchema: GenMessage<Terminated> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 26);
+  messageDesc(file_selvedge_ext, 29);
 
 /**
  * @generated from message selvedge.ext.v1.Condition
@@ -1116,7 +1249,7 @@ export type Condition = Message<"selvedge.ext.v1.Condition"> & {
  * Use `create(ConditionSchema)` to create a new message.
  */
 export const ConditionSchema: GenMessage<Condition> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 27);
+  messageDesc(file_selvedge_ext, 30);
 
 /**
  * @generated from message selvedge.ext.v1.AppEvent
@@ -1167,7 +1300,7 @@ export type AppEvent = Message<"selvedge.ext.v1.AppEvent"> & {
  * Use `create(AppEventSchema)` to create a new message.
  */
 export const AppEventSchema: GenMessage<AppEvent> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 28);
+  messageDesc(file_selvedge_ext, 31);
 
 /**
  * @generated from message selvedge.ext.v1.NodeReport
@@ -1295,7 +1428,7 @@ export type NodeReport = Message<"selvedge.ext.v1.NodeReport"> & {
  * Use `create(NodeReportSchema)` to create a new message.
  */
 export const NodeReportSchema: GenMessage<NodeReport> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 29);
+  messageDesc(file_selvedge_ext, 32);
 
 /**
  * Why the newest configuration was not accepted; the last good one goes on.
@@ -1329,7 +1462,7 @@ export type ConfigError = Message<"selvedge.ext.v1.ConfigError"> & {
  * Use `create(ConfigErrorSchema)` to create a new message.
  */
 export const ConfigErrorSchema: GenMessage<ConfigError> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 30);
+  messageDesc(file_selvedge_ext, 33);
 
 /**
  * @generated from message selvedge.ext.v1.NodeImage
@@ -1351,7 +1484,7 @@ export type NodeImage = Message<"selvedge.ext.v1.NodeImage"> & {
  * Use `create(NodeImageSchema)` to create a new message.
  */
 export const NodeImageSchema: GenMessage<NodeImage> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 31);
+  messageDesc(file_selvedge_ext, 34);
 
 /**
  * Field 50001 of org.lfedge.eve.metrics.appMetric: per container use.
@@ -1370,7 +1503,7 @@ export type AppUsage = Message<"selvedge.ext.v1.AppUsage"> & {
  * Use `create(AppUsageSchema)` to create a new message.
  */
 export const AppUsageSchema: GenMessage<AppUsage> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 32);
+  messageDesc(file_selvedge_ext, 35);
 
 /**
  * @generated from message selvedge.ext.v1.ContainerUsage
@@ -1397,7 +1530,7 @@ export type ContainerUsage = Message<"selvedge.ext.v1.ContainerUsage"> & {
  * Use `create(ContainerUsageSchema)` to create a new message.
  */
 export const ContainerUsageSchema: GenMessage<ContainerUsage> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 33);
+  messageDesc(file_selvedge_ext, 36);
 
 /**
  * @generated from message selvedge.ext.v1.LinkFrame
@@ -1505,7 +1638,7 @@ export type LinkFrame = Message<"selvedge.ext.v1.LinkFrame"> & {
  * Use `create(LinkFrameSchema)` to create a new message.
  */
 export const LinkFrameSchema: GenMessage<LinkFrame> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 34);
+  messageDesc(file_selvedge_ext, 37);
 
 /**
  * @generated from message selvedge.ext.v1.LinkChallenge
@@ -1529,7 +1662,7 @@ export type LinkChallenge = Message<"selvedge.ext.v1.LinkChallenge"> & {
  * Use `create(LinkChallengeSchema)` to create a new message.
  */
 export const LinkChallengeSchema: GenMessage<LinkChallenge> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 35);
+  messageDesc(file_selvedge_ext, 38);
 
 /**
  * @generated from message selvedge.ext.v1.LinkHello
@@ -1568,7 +1701,7 @@ export type LinkHello = Message<"selvedge.ext.v1.LinkHello"> & {
  * Use `create(LinkHelloSchema)` to create a new message.
  */
 export const LinkHelloSchema: GenMessage<LinkHello> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 36);
+  messageDesc(file_selvedge_ext, 39);
 
 /**
  * @generated from message selvedge.ext.v1.LinkWelcome
@@ -1585,7 +1718,7 @@ export type LinkWelcome = Message<"selvedge.ext.v1.LinkWelcome"> & {
  * Use `create(LinkWelcomeSchema)` to create a new message.
  */
 export const LinkWelcomeSchema: GenMessage<LinkWelcome> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 37);
+  messageDesc(file_selvedge_ext, 40);
 
 /**
  * @generated from message selvedge.ext.v1.LinkChanged
@@ -1602,7 +1735,7 @@ export type LinkChanged = Message<"selvedge.ext.v1.LinkChanged"> & {
  * Use `create(LinkChangedSchema)` to create a new message.
  */
 export const LinkChangedSchema: GenMessage<LinkChanged> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 38);
+  messageDesc(file_selvedge_ext, 41);
 
 /**
  * @generated from message selvedge.ext.v1.LinkOpen
@@ -1653,7 +1786,7 @@ export type LinkOpen = Message<"selvedge.ext.v1.LinkOpen"> & {
  * Use `create(LinkOpenSchema)` to create a new message.
  */
 export const LinkOpenSchema: GenMessage<LinkOpen> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 39);
+  messageDesc(file_selvedge_ext, 42);
 
 /**
  * @generated from message selvedge.ext.v1.OpenExec
@@ -1690,7 +1823,7 @@ export type OpenExec = Message<"selvedge.ext.v1.OpenExec"> & {
  * Use `create(OpenExecSchema)` to create a new message.
  */
 export const OpenExecSchema: GenMessage<OpenExec> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 40);
+  messageDesc(file_selvedge_ext, 43);
 
 /**
  * @generated from message selvedge.ext.v1.OpenAttach
@@ -1722,7 +1855,7 @@ export type OpenAttach = Message<"selvedge.ext.v1.OpenAttach"> & {
  * Use `create(OpenAttachSchema)` to create a new message.
  */
 export const OpenAttachSchema: GenMessage<OpenAttach> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 41);
+  messageDesc(file_selvedge_ext, 44);
 
 /**
  * @generated from message selvedge.ext.v1.OpenLogs
@@ -1766,7 +1899,7 @@ export type OpenLogs = Message<"selvedge.ext.v1.OpenLogs"> & {
  * Use `create(OpenLogsSchema)` to create a new message.
  */
 export const OpenLogsSchema: GenMessage<OpenLogs> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 42);
+  messageDesc(file_selvedge_ext, 45);
 
 /**
  * @generated from message selvedge.ext.v1.OpenPort
@@ -1783,7 +1916,7 @@ export type OpenPort = Message<"selvedge.ext.v1.OpenPort"> & {
  * Use `create(OpenPortSchema)` to create a new message.
  */
 export const OpenPortSchema: GenMessage<OpenPort> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 43);
+  messageDesc(file_selvedge_ext, 46);
 
 /**
  * @generated from message selvedge.ext.v1.LinkOpened
@@ -1796,7 +1929,7 @@ export type LinkOpened = Message<"selvedge.ext.v1.LinkOpened"> & {
  * Use `create(LinkOpenedSchema)` to create a new message.
  */
 export const LinkOpenedSchema: GenMessage<LinkOpened> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 44);
+  messageDesc(file_selvedge_ext, 47);
 
 /**
  * @generated from message selvedge.ext.v1.LinkData
@@ -1818,7 +1951,7 @@ export type LinkData = Message<"selvedge.ext.v1.LinkData"> & {
  * Use `create(LinkDataSchema)` to create a new message.
  */
 export const LinkDataSchema: GenMessage<LinkData> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 45);
+  messageDesc(file_selvedge_ext, 48);
 
 /**
  * No more data on this channel in this direction.
@@ -1837,7 +1970,7 @@ export type LinkEnd = Message<"selvedge.ext.v1.LinkEnd"> & {
  * Use `create(LinkEndSchema)` to create a new message.
  */
 export const LinkEndSchema: GenMessage<LinkEnd> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 46);
+  messageDesc(file_selvedge_ext, 49);
 
 /**
  * The receiver may be sent this many more bytes on this stream.
@@ -1856,7 +1989,7 @@ export type LinkCredit = Message<"selvedge.ext.v1.LinkCredit"> & {
  * Use `create(LinkCreditSchema)` to create a new message.
  */
 export const LinkCreditSchema: GenMessage<LinkCredit> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 47);
+  messageDesc(file_selvedge_ext, 50);
 
 /**
  * The stream is over; error is empty when it ended as it should.
@@ -1882,7 +2015,7 @@ export type LinkReset = Message<"selvedge.ext.v1.LinkReset"> & {
  * Use `create(LinkResetSchema)` to create a new message.
  */
 export const LinkResetSchema: GenMessage<LinkReset> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 48);
+  messageDesc(file_selvedge_ext, 51);
 
 /**
  * @generated from message selvedge.ext.v1.LinkResize
@@ -1904,7 +2037,7 @@ export type LinkResize = Message<"selvedge.ext.v1.LinkResize"> & {
  * Use `create(LinkResizeSchema)` to create a new message.
  */
 export const LinkResizeSchema: GenMessage<LinkResize> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 49);
+  messageDesc(file_selvedge_ext, 52);
 
 /**
  * @generated from message selvedge.ext.v1.LinkExit
@@ -1921,7 +2054,7 @@ export type LinkExit = Message<"selvedge.ext.v1.LinkExit"> & {
  * Use `create(LinkExitSchema)` to create a new message.
  */
 export const LinkExitSchema: GenMessage<LinkExit> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 50);
+  messageDesc(file_selvedge_ext, 53);
 
 /**
  * @generated from message selvedge.ext.v1.LinkPing
@@ -1938,7 +2071,7 @@ export type LinkPing = Message<"selvedge.ext.v1.LinkPing"> & {
  * Use `create(LinkPingSchema)` to create a new message.
  */
 export const LinkPingSchema: GenMessage<LinkPing> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 51);
+  messageDesc(file_selvedge_ext, 54);
 
 /**
  * @generated from message selvedge.ext.v1.LinkPong
@@ -1955,7 +2088,7 @@ export type LinkPong = Message<"selvedge.ext.v1.LinkPong"> & {
  * Use `create(LinkPongSchema)` to create a new message.
  */
 export const LinkPongSchema: GenMessage<LinkPong> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 52);
+  messageDesc(file_selvedge_ext, 55);
 
 /**
  * @generated from enum selvedge.ext.v1.RestartPolicy
