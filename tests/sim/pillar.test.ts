@@ -268,6 +268,31 @@ describe("boxes with EVE", () => {
   );
 
   inWorlds(
+    "a reboot that is asked for happens once, and once more when it is asked for again",
+    async (world) => {
+      const made = await boxes(world);
+      const [box, other] = made as [PillarDevice, PillarDevice];
+      const boots = other.boots;
+      for (const reboot of [1, 2]) {
+        const before = box.boots;
+        await edit(world, edgeNodeKind, box.name, { spec: { commands: { reboot } } });
+        await world.until("the box to reboot", async () => box.boots > before);
+        await world.live(minutes(30));
+        assert.equal(box.boots, before + 1);
+      }
+      assert.equal(other.boots, boots);
+      const system = { version: "15.0.0", image: `${registryHost}/eve:15.0.0` };
+      await edit(world, edgeNodeKind, box.name, { spec: { system } });
+      await world.until("the box to be told of a system", async () => {
+        const { baseos, contentInfo = [] } = box.agent.current ?? {};
+        return contentInfo.some(({ uuid, URL }) => uuid === baseos?.contentTreeUuid && URL === "eve:15.0.0");
+      });
+      await running(world, made, "1");
+    },
+    { nodes: 0, seeds: 2 },
+  );
+
+  inWorlds(
     "the clock goes back by a day",
     async (world) => {
       const made = await boxes(world);

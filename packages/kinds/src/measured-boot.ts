@@ -5,6 +5,8 @@ import type { Faults } from "./faults.ts";
 
 export interface MeasuredBoot {
   allowed: AllowedMeasurements[];
+  /** Numbers of the registers that the box seals its vault to; as it likes when unset. */
+  vaultRegisters?: number[];
 }
 
 export interface AllowedMeasurements {
@@ -18,6 +20,8 @@ export interface AllowedMeasurements {
 /** Hardware in a fleet, times versions in use at once. */
 const allowedMax = 256;
 const registersMax = 24;
+/** Others are not covered by what nodes quote. */
+const registerMax = 15;
 const versionMax = 256;
 
 export const measuredBootSchema: Schema = objectOf(
@@ -47,6 +51,16 @@ export const measuredBootSchema: Schema = objectOf(
         ["registers"],
       ),
     },
+    vaultRegisters: {
+      type: "array",
+      description:
+        "What its vault opens for without the controller: the registers it is sealed to, from its next start " +
+        "on. As the box likes when not said.",
+      minItems: 1,
+      maxItems: registersMax,
+      "x-kubernetes-list-type": "set",
+      items: { type: "integer", format: "int32", minimum: 0, maximum: registerMax },
+    },
   },
   ["allowed"],
 );
@@ -56,7 +70,6 @@ export function measuredBootFaults(field: string, measured: MeasuredBoot | undef
     const at = `${field}.allowed[${index}].registers`;
     if (Object.keys(registers).length === 0) faults.required(at, "name one register at least");
     for (const [number, value] of Object.entries(registers)) {
-      // Others are not covered by what nodes quote.
       if (!/^(\d|1[0-5])$/.test(number)) faults.invalid(at, number, "must be a number from 0 to 15");
       if (!/^[0-9a-fA-F]{64}$/.test(value)) {
         faults.invalid(`${at}[${number}]`, value, "must be SHA-256 in hexadecimal: 64 digits");

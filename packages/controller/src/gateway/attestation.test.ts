@@ -211,6 +211,29 @@ describe("checkQuote", () => {
 });
 
 describe("escrowed keys", () => {
+  it("come with the registers their owner wants the vault sealed to", async () => {
+    await using both = await world();
+    const { box, world: made } = both;
+    const rule = { allowed: [{ registers: { 0: (registers.get(0) as Uint8Array).toHex() } }] };
+    await uploadKey(box);
+    await send(box, quoteOf(await nonceFor(box)));
+    assert.equal(await store(box), storeCodes.SUCCESS);
+    const policy = async (): Promise<unknown> => {
+      const [key] = (await send(box, quoteOf(await nonceFor(box)))).keys;
+      return [
+        key?.key.toHex(),
+        key?.hasPolicyPcrList,
+        key?.policyPcrList?.pcrIndices,
+        key?.policyPcrList?.policyId,
+      ];
+    };
+    assert.deepEqual(await policy(), ["010203", false, undefined, undefined]);
+    await made.changeSpec("a", { measuredBoot: { ...rule, vaultRegisters: [7, 0] } });
+    assert.deepEqual(await policy(), ["010203", true, [0, 7], 129]);
+    await made.changeSpec("a", { measuredBoot: rule });
+    assert.deepEqual(await policy(), ["010203", false, undefined, undefined]);
+  });
+
   const keys = [{ keyType: 1 as const, key: Uint8Array.of(1, 2, 3) }];
   const store = async (box: Box, sent = keys, integrityToken = box.token): Promise<number> => {
     const answer = await box.attest({

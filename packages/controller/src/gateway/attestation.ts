@@ -128,7 +128,7 @@ export class Attestation {
         const { token } = this.#accept(node.id, verdict);
         return create(attest.ZAttestQuoteRespSchema, {
           ...{ response: codes.SUCCESS, integrityToken: token },
-          keys: [...this.#options.escrow.release(node.certificateHash, verdict.proof)],
+          keys: this.#keysOf(node, verdict.proof),
         });
       }
     }
@@ -199,6 +199,14 @@ export class Attestation {
     return this.#allowed(node, { ...proof, measured: { ...measured, registers } });
   }
 
+  /** What it had kept here, with what its owner says the vault is to be sealed to. */
+  #keysOf(node: KnownNode, proof: Proof): attest.AttestVolumeKey[] {
+    const keys = this.#options.escrow.release(node.certificateHash, proof);
+    const policyPcrList = sealingPolicy(this.#policyOf(node.id).measuredBoot?.vaultRegisters);
+    if (policyPcrList === undefined) return [...keys];
+    return keys.map((key) => ({ ...key, hasPolicyPcrList: true, policyPcrList }));
+  }
+
   #allowed(node: NodeId, good: GoodVerdict): Verdict {
     const message = shortcoming(good.proof, good.measured, this.#policyOf(node));
     return message === undefined ? good : { type: "bad", message };
@@ -261,6 +269,14 @@ function measurementsOf({ versions }: attest.ZAttestQuote): Measurements {
   const of = (type: attest.AttestVersionType): string =>
     versions.find(({ versionType }) => versionType === type)?.version.slice(0, versionLengthMax) ?? "";
   return { system: of(EVE), firmware: of(FIRMWARE), registers: {} };
+}
+
+/** The number of a policy is the set of its registers: equal ones have equal numbers. */
+function sealingPolicy(registers: readonly number[] | undefined): attest.AttestPolicyPcrList | undefined {
+  if (registers === undefined) return undefined;
+  const pcrIndices = [...registers].sort((one, other) => one - other);
+  const policyId = pcrIndices.reduce((bits, index) => bits + 2 ** index, 0);
+  return create(attest.AttestPolicyPcrListSchema, { pcrIndices, policyId });
 }
 
 /** A hash over all that a node proved and when, so that the same message again needs no new token. */
