@@ -115,7 +115,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const content = createContentDomain({
     ...{ ...common, http, sftp: options.sftp, images: options.images, architecture: host.architecture },
   });
-  const volume = createVolumeDomain({ ...common, driver: options.volumes });
+  const volume = createVolumeDomain({ ...common, driver: options.volumes, vault, machines: hypervisor });
   const port = createPortDomain({ ...common, driver: options.ports, settings });
   const network = createNetworkDomain({
     ...{ ...common, driver: options.networkDriver, machines: hypervisor, prefix: options.networkPrefix },
@@ -129,7 +129,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const app: AppDomain | undefined =
     hypervisor &&
     createAppDomain({
-      ...{ ...common, hypervisor, secrets, facts: host, settings, upMs },
+      ...{ ...common, hypervisor, secrets, vault, facts: host, settings, upMs },
       memoryForApps: () => memoryForApps(host, settings),
     });
   const metadata = createMetadata({

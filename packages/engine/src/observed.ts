@@ -52,8 +52,10 @@ export type VolumeStatus =
   | { readonly phase: "creating" }
   | {
       readonly phase: "ready";
-      /** A raw image of a disk. */
+      /** A raw image of a disk, or a sealed one. */
       readonly path: string;
+      /** The vault's secret for it opens it. */
+      readonly sealed: boolean;
       /** It holds a file system of ours, and a container can have it mounted. */
       readonly filesystem: boolean;
       readonly maxBytes: number;

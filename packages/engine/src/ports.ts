@@ -20,6 +20,20 @@ export interface ArtifactOpener {
   openArtifact(sealed: Extract<PatchArtifact, { kind: "sealed" }>): Promise<PatchArtifact>;
 }
 
+/**
+ * How the vault stands: `off` on a node without a TPM, where nothing is sealed; `none` until the controller has
+ * accepted what the node measures for the first time; `locked` while it measures another system than before.
+ */
+export type VaultState = "off" | "none" | "locked" | "open";
+
+/** What seals all that apps leave on the disk. Provided by identity. */
+export interface Vault {
+  readonly state: VaultState;
+  /** Opens one disk or file and no other, the same at each asking; undefined while the vault is not open. */
+  secretFor(what: string): string | undefined;
+  onChange(listener: () => void): () => void;
+}
+
 /** Answers a stream that the controller opens: exec, attach, logs, port. Provided by the app domain. */
 export interface AppStreams {
   /** Resolves once the stream is served; a LinkClosedError with a Kubernetes reason refuses it. */

@@ -29,6 +29,7 @@ import type { AppStatus } from "../src/observed.ts";
 import { QemuImgDriver } from "../src/volume/qemu/qemu-img-driver.ts";
 import { createVolumeDomain, type VolumeDomain } from "../src/volume/volume-domain.ts";
 import { FolderDisk } from "./folder-disk.ts";
+import { TestVault } from "./test-vault.ts";
 
 const guest = join(import.meta.dirname, "../../../.cache/guest");
 const images = { kernel: join(guest, "vmlinux"), initramfs: join(guest, "initramfs.cpio") };
@@ -76,6 +77,8 @@ export type PodInit = MessageInitShape<typeof ext.AppExtensionSchema>;
 export class AppWorld implements AsyncDisposable {
   readonly folder: string;
   readonly image: string;
+  /** Open, so that every test of apps is one of sealed disks as well. */
+  readonly vault: TestVault = new TestVault("open");
   readonly clock: SystemClock = new SystemClock();
   readonly log: Log = new Log(
     "test",
@@ -137,6 +140,7 @@ export class AppWorld implements AsyncDisposable {
       clock: this.clock,
       random: new SystemRandom(),
       log: this.log,
+      vault: this.vault,
       hypervisor: this.hypervisor,
       secrets: {
         openAppSecrets: async (block) =>
@@ -182,7 +186,8 @@ export class AppWorld implements AsyncDisposable {
     }
     const parts = { store: this.store, clock: this.clock, random: new SystemRandom(), log: this.log };
     const disk = new FolderDisk(join(this.folder, "state"));
-    this.#volumes = createVolumeDomain({ ...parts, disk, driver: new QemuImgDriver(disk) });
+    const { vault, hypervisor: machines } = this;
+    this.#volumes = createVolumeDomain({ ...parts, disk, driver: new QemuImgDriver(disk), vault, machines });
     await this.#volumes.start();
     await this.domain.start();
     // No configuration is not the same as one that wants nothing.

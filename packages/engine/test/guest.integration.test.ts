@@ -49,6 +49,7 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
       vcpus: 1,
       disks: [join(folder, "root.sqfs")],
       scratchBytes: 2 ** 30,
+      secret: undefined,
       volumes: [],
       vm: undefined,
       uid: undefined,

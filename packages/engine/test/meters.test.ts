@@ -15,7 +15,7 @@ it("metrics count the conversation, the logs, the secrets, the disk and the volu
   await world.until("accepted", () => engine.store.desired.get() !== undefined);
   const id = "44444444-4444-4444-8444-444444444444";
   engine.store.volumes.set(volumeKey({ id: id as never, generation: 2 }), {
-    ...{ phase: "ready", path: "p", filesystem: false, maxBytes: 2 ** 30, usedBytes: 2 ** 20 },
+    ...{ phase: "ready", path: "p", sealed: false, filesystem: false, maxBytes: 2 ** 30, usedBytes: 2 ** 20 },
     ...{ createdAt: instant(0), users: { count: 0, since: instant(0) } },
   });
   await assert.rejects(engine.secrets.open(create(cipher.CipherBlockSchema)));

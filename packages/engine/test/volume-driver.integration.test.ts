@@ -50,8 +50,8 @@ describe("a disk image", { skip }, () => {
       await writeFile(join(at.folder, "raw"), content);
       at.image("convert", "-f", "raw", "-O", ...options, "raw", "image");
       assert.deepEqual(await at.driver.inspect("image", format, signal), { virtualBytes: 9 * mib });
-      await at.driver.convert("image", format, "volumes/v.img", signal);
-      await at.driver.grow("volumes/v.img", 20 * mib);
+      const image = { path: "volumes/v.img", bytes: 20 * mib, secret: undefined };
+      await at.driver.convert("image", format, image, signal);
       const made = await readFile(join(at.folder, "volumes/v.img"));
       assert.ok(made.subarray(0, content.length).equals(content));
       assert.equal(made.length, 20 * mib);
@@ -90,18 +90,86 @@ describe("a disk image", { skip }, () => {
 describe("a blank volume", { skip }, () => {
   it("takes nothing until something is on it, and gets a file system once", async () => {
     await using at = await place();
-    await at.driver.blank("v.img", 64 * mib);
+    const image = { path: "v.img", bytes: 64 * mib, secret: undefined };
+    await at.driver.blank(image);
     assert.equal((await stat(join(at.folder, "v.img"))).size, 64 * mib);
     assert.equal(await at.driver.usedBytes("v.img"), 0);
-    assert.equal(await at.driver.isBlank("v.img"), true);
-    await at.driver.format("v.img", signal);
-    assert.equal(await at.driver.isBlank("v.img"), false);
-    assert.match(
-      execFileSync("dumpe2fs", ["-h", join(at.folder, "v.img")]).toString(),
-      /Filesystem state: +clean/,
-    );
-    const root = execFileSync("debugfs", ["-R", "stat /", join(at.folder, "v.img")], { stdio: "pipe" });
+    assert.equal(await at.driver.isBlank(image), true);
+    await assert.rejects(at.driver.blank(image), /EEXIST/);
+  });
+
+  it("gets an empty file system that anybody may write to", async () => {
+    await using at = await place();
+    const image = { path: "v.img", bytes: 64 * mib, secret: undefined };
+    await at.driver.filesystem(image, signal);
+    assert.equal(await at.driver.isBlank(image), false);
+    const path = join(at.folder, "v.img");
+    assert.match(execFileSync("dumpe2fs", ["-h", path]).toString(), /Filesystem state: +clean/);
+    const root = execFileSync("debugfs", ["-R", "stat /", path], { stdio: "pipe" });
     assert.match(root.toString(), /Type: directory +Mode: +0777/);
-    await assert.rejects(at.driver.blank("v.img", mib), /EEXIST/);
+  });
+});
+
+describe("a sealed volume", { skip }, () => {
+  const secret = "c2VjcmV0IG9mIG9uZSB2b2x1bWU=";
+  const signs = "what nobody else may read; ";
+
+  /** What the image's owner reads, by QEMU's own eyes. */
+  async function opened(at: Place, path: string, words = secret): Promise<Buffer> {
+    await writeFile(join(at.folder, "words"), words);
+    const options = `driver=qcow2,encrypt.key-secret=k,file.filename=${path}`;
+    at.image(
+      ...["convert", "--object", "secret,id=k,file=words", "--image-opts", options],
+      ...["-O", "raw", "out"],
+    );
+    return await readFile(join(at.folder, "out"));
+  }
+
+  it("holds what its content does for who has its secret, and for nobody else", async () => {
+    await using at = await place();
+    const content = Buffer.concat([Buffer.alloc(mib, signs), Buffer.alloc(8 * mib)]);
+    await writeFile(join(at.folder, "raw"), content);
+    at.image("convert", "-f", "raw", "-O", "qcow2", "raw", "image");
+    const image = { path: "a,b#0.qcow2", bytes: 20 * mib, secret };
+    await at.driver.convert("image", "qcow2", image, signal);
+    const made = await readFile(join(at.folder, image.path));
+    assert.equal(made.includes("nobody else"), false);
+    assert.equal((await at.driver.usedBytes(image.path)) < 3 * mib, true);
+    assert.equal(await at.driver.isBlank(image), false);
+    const read = await opened(at, "a,,b#0.qcow2");
+    assert.ok(read.subarray(0, content.length).equals(content));
+    assert.equal(read.length, 20 * mib);
+    await assert.rejects(opened(at, "a,,b#0.qcow2", "another"), /Command failed/);
+  });
+
+  it("is zeros while nothing is on it, and sound", async () => {
+    await using at = await place();
+    const image = { path: "v.qcow2", bytes: 3 * 2 ** 40, secret };
+    await at.driver.blank(image);
+    assert.equal(await at.driver.isBlank(image), true);
+    assert.ok((await at.driver.usedBytes(image.path)) < mib);
+    await writeFile(join(at.folder, "words"), secret);
+    const options = `driver=qcow2,encrypt.key-secret=k,file.filename=${image.path}`;
+    at.image("check", "--object", "secret,id=k,file=words", "--image-opts", options);
+  });
+
+  it("has a key of its own: what is the same on two is not the same in their files", async () => {
+    await using at = await place();
+    await writeFile(join(at.folder, "raw"), Buffer.alloc(mib, signs));
+    const parts: string[] = [];
+    for (const path of ["one.qcow2", "two.qcow2"]) {
+      await at.driver.convert("raw", "raw", { path, bytes: mib, secret }, signal);
+      parts.push((await readFile(join(at.folder, path))).subarray(-mib).toString("latin1"));
+    }
+    assert.notEqual(parts[0], parts[1]);
+  });
+
+  it("gets a file system as a raw one does", async () => {
+    await using at = await place();
+    const image = { path: "v.qcow2", bytes: 64 * mib, secret };
+    await at.driver.filesystem(image, signal);
+    await opened(at, image.path);
+    const shown = execFileSync("dumpe2fs", ["-h", join(at.folder, "out")], { stdio: "pipe" });
+    assert.match(shown.toString(), /Filesystem state: +clean/);
   });
 });

@@ -1,7 +1,7 @@
 /** The life of volumes without machines: room, users, leftovers of a crash. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -13,6 +13,7 @@ import type { AppStatus, VolumeStatus } from "../src/observed.ts";
 import { QemuImgDriver } from "../src/volume/qemu/qemu-img-driver.ts";
 import { createVolumeDomain, type VolumeDomain } from "../src/volume/volume-domain.ts";
 import { FolderDisk } from "./folder-disk.ts";
+import { TestVault } from "./test-vault.ts";
 import { desired, ids, volume } from "./volume-world.ts";
 
 const missing = ["/usr/bin/qemu-img", "/usr/sbin/mke2fs"].find((path) => !existsSync(path));
@@ -24,6 +25,9 @@ class World implements AsyncDisposable {
   readonly folder: string;
   readonly store: EngineStore = new EngineStore();
   readonly clock: SimClock = new SimClock();
+  readonly vault: TestVault = new TestVault("off");
+  /** Machines of an earlier engine that go on. */
+  running: string[] = [];
   freeBytes: number = 2 ** 30;
   #domain: VolumeDomain | undefined;
 
@@ -41,8 +45,18 @@ class World implements AsyncDisposable {
     disk.free = async () => ({ bytes: this.freeBytes, totalBytes: 2 ** 40 });
     const log = new Log("test", clock, silentSink);
     const driver = new QemuImgDriver(disk);
-    this.#domain = createVolumeDomain({ store, disk, driver, clock, random: new SeededRandom(1), log });
+    const { vault } = this;
+    const machines = { list: async () => this.running };
+    const random = new SeededRandom(1);
+    this.#domain = createVolumeDomain({ store, disk, driver, vault, machines, clock, random, log });
     await this.#domain.start();
+  }
+
+  /** Another engine, which knows what is on the disk and has the configuration. */
+  async restart(): Promise<void> {
+    await this.#domain?.[Symbol.asyncDispose]();
+    for (const volume of this.store.volumes.keys()) this.store.volumes.delete(volume);
+    await this.start();
   }
 
   async until(
@@ -133,5 +147,64 @@ describe("a volume", { skip }, () => {
       `${key(ids.more)}.img.unreadable`,
       `${key(ids.more)}.json`,
     ]);
+  });
+});
+
+describe("volumes in a vault", { skip }, () => {
+  const names = async (world: World): Promise<string[]> =>
+    (await readdir(join(world.folder, "volumes"))).filter((name) => name !== "tmp").sort();
+  const ready = (it: VolumeStatus | undefined): boolean => it?.phase === "ready";
+
+  it("wait for its key, and are sealed from the beginning", async () => {
+    await using world = await World.open();
+    world.vault.state = "none";
+    await world.start();
+    world.store.desired.set(desired([blank(ids.root, 10)], []));
+    await world.until(key(ids.root), (it) => it?.phase === "waiting");
+    world.vault.state = "open";
+    const status = await world.until(key(ids.root), ready);
+    assert(status?.phase === "ready");
+    assert.equal(status.sealed, true);
+    assert.deepEqual(await names(world), [`${key(ids.root)}.json`, `${key(ids.root)}.qcow2`]);
+  });
+
+  it("are sealed at the next boot when an engine before it left them in clear", async () => {
+    await using world = await World.open();
+    await world.start();
+    world.store.desired.set(desired([blank(ids.root, 10)], []));
+    await world.until(key(ids.root), ready);
+    await writeFile(
+      join(world.folder, "volumes", `${key(ids.root)}.img`),
+      Buffer.alloc(10 * mib, "in clear"),
+    );
+    // The engine is replaced: an app may have it.
+    world.vault.state = "open";
+    world.running = ["an app"];
+    await world.restart();
+    assert.deepEqual(
+      await world.until(key(ids.root), ready).then((it) => it?.phase === "ready" && it.sealed),
+      false,
+    );
+    // The box boots.
+    world.running = [];
+    await world.restart();
+    await world.until(key(ids.root), (it) => it?.phase === "ready" && it.sealed);
+    const left = await names(world);
+    assert.deepEqual(left, [`${key(ids.root)}.json`, `${key(ids.root)}.qcow2`]);
+    const bytes = await readFile(join(world.folder, "volumes", left[1] ?? ""));
+    assert.equal(bytes.includes("in clear"), false);
+  });
+
+  it("are handed to nobody while it is locked", async () => {
+    await using world = await World.open();
+    world.vault.state = "open";
+    await world.start();
+    world.store.desired.set(desired([blank(ids.root, 10)], []));
+    await world.until(key(ids.root), ready);
+    world.vault.state = "locked";
+    await world.restart();
+    await world.until(key(ids.root), (it) => it?.phase === "waiting");
+    world.vault.state = "open";
+    await world.until(key(ids.root), ready);
   });
 });

@@ -128,7 +128,7 @@ describe("an EdgeNode's status", () => {
     ],
     lastRebootReason: "power failure",
     lastRebootTime: timestampFromMs(now),
-    dataSecAtRestInfo: { status: info.DataSecAtRestStatus.DATASEC_AT_REST_ENABLED },
+    dataSecAtRestInfo: { vaultList: [{ status: info.DataSecAtRestStatus.DATASEC_AT_REST_ENABLED }] },
     configItemStatus: {
       configItems: { "timer.config.interval": { value: "60" } },
       unknownConfigItems: { "no.such": {} },

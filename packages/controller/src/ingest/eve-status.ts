@@ -117,8 +117,12 @@ function maintenanceOf(device: info.ZInfoDevice): ConditionSays {
   return { type, status: "True", reason: said[0] ?? "Unknown", message };
 }
 
-function vaultOf({ status, info: text, vaultList }: info.DataSecAtRest): ConditionSays {
+function vaultOf({ status: whole, info: text, vaultList }: info.DataSecAtRest): ConditionSays {
   const type = "VaultUnlocked";
+  // EVE says it of each vault; the field for all of them is of devices before that.
+  const each = vaultList.map(({ status }) => status);
+  const worst = [Vault.DATASEC_AT_REST_ERROR, Vault.DATASEC_AT_REST_DISABLED].find((it) => each.includes(it));
+  const status = whole === Vault.DATASEC_AT_REST_UNKNOWN ? (worst ?? each[0]) : whole;
   const why = vaultList.flatMap(({ vaultErr }) => (vaultErr?.description ? [vaultErr.description] : []));
   const message = [text, ...why].filter((part) => part !== "").join("; ");
   const more = message === "" ? {} : { message: message.slice(0, 2 * textMax) };

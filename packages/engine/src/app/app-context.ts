@@ -3,7 +3,7 @@ import type { NodeSettings } from "../control/settings/settings.ts";
 import type { AppId } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
-import type { HostFacts, SecretOpener } from "../ports.ts";
+import type { HostFacts, SecretOpener, Vault } from "../ports.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 
 /** What the parts of the app domain work with. */
@@ -15,6 +15,7 @@ export interface AppContext {
   readonly log: Log;
   readonly hypervisor: Hypervisor;
   readonly secrets: SecretOpener;
+  readonly vault: Vault;
   readonly facts: Pick<HostFacts, "bootId" | "architecture" | "internalIp">;
   readonly memoryForApps: () => number;
   readonly settings: Pick<NodeSettings, "seconds">;

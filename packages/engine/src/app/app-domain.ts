@@ -4,7 +4,7 @@ import type { NodeSettings } from "../control/settings/settings.ts";
 import { type AppId, type VolumeKey, volumeUses } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
-import type { AppLogOutbox, AppStreams, AppUsages, HostFacts, SecretOpener } from "../ports.ts";
+import type { AppLogOutbox, AppStreams, AppUsages, HostFacts, SecretOpener, Vault } from "../ports.ts";
 import type { AppContext } from "./app-context.ts";
 import { recordPath } from "./app-instance.ts";
 import { AppReconciler } from "./app-reconciler.ts";
@@ -22,6 +22,7 @@ export interface AppDomainOptions {
   readonly log: Log;
   readonly hypervisor: Hypervisor;
   readonly secrets: SecretOpener;
+  readonly vault: Vault;
   readonly facts: Pick<HostFacts, "bootId" | "architecture" | "internalIp">;
   /** What all apps' machines together may have: the same number that the node reports as allocatable. */
   readonly memoryForApps: () => number;
@@ -77,6 +78,7 @@ export function createAppDomain(options: AppDomainOptions): AppDomain {
         await reconciler.adopt(record, found.includes(record.id));
       stops.push(
         store.desired.subscribe(wakeAll),
+        options.vault.onChange(wakeAll),
         store.contents.subscribe(wakeAll),
         store.volumes.subscribe(wakeUsers),
         store.nics.subscribe((key) => runner.wake(key.split("/")[0] as AppId)),

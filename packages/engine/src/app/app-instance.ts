@@ -205,6 +205,7 @@ export class AppInstance {
         disks: contents.map((id) => images.get(id) ?? ""),
         scratchBytes: scratchBytes(spec),
         uid: nics[0]?.uid,
+        secret: this.context.vault.secretFor(`machine ${this.id}`),
         nics: nics.map(({ tap, mac }) => ({ tap, mac })),
       });
     } catch (error) {

@@ -102,7 +102,7 @@ const record = (more: Partial<AppRecord> = {}): AppRecord => ({ ...newRecord(spe
 const base: AppInputs = {
   ...{ wanted: spec(), record: record(), machine: { runs: false, connected: false, asked: new Set() } },
   ...{ content: () => ready, nic: () => nic, volume: () => undefined, volumeHolder: () => undefined },
-  node: { architecture: "amd64", emulated: false, freeMemoryBytes: 1000, upMs: 60_000 },
+  node: { architecture: "amd64", emulated: false, freeMemoryBytes: 1000, upMs: 60_000, vault: "open" },
   ...{ sinceEndMs: () => 0, unhealthy: new Map(), stopping: new Set(), launchWaitMs: 0, activeMs: 0 },
 };
 const on = { runs: true, connected: true, asked: new Set<string>() };

@@ -1,6 +1,7 @@
 import { ext } from "@selvedge/eve-api";
 import { type AppId, type AppSpec, type VolumeKey, volumeUses } from "../desired.ts";
 import type { ContentStatus, NicStatus, VolumeStatus } from "../observed.ts";
+import type { VaultState } from "../ports.ts";
 import { type AppEnd, type AppRecord, allContainers, type ContainerRecord } from "./app-record.ts";
 import { filesFingerprint, machineFingerprint } from "./container-config.ts";
 
@@ -25,6 +26,7 @@ export interface AppInputs {
     /** What other apps' machines leave. */
     readonly freeMemoryBytes: number;
     readonly upMs: number;
+    readonly vault: VaultState;
   };
   /** Since the container's attempt ended. */
   readonly sinceEndMs: (index: number) => number;
@@ -140,6 +142,8 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
       "NoHardwareVirtualization",
       "this node has no hardware virtualization, and the app refuses emulation",
     );
+  const shut = vaultHindrance(node.vault);
+  if (shut !== undefined) return wait("VaultLocked", shut);
   const delayMs = (wanted.startDelaySeconds ?? 0) * 1000 - node.upMs;
   if (delayMs > 0)
     return wait(startDelayed, `starts ${wanted.startDelaySeconds} s after the boot of the node`, delayMs);
@@ -170,6 +174,14 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
   });
   const least = Math.min(...waits);
   return waits.length > 0 && least > 0 ? { do: "rest", againMs: least } : { do: "launch" };
+}
+
+/** What an app writes is sealed, so there is no app without the key. */
+function vaultHindrance(state: VaultState): string | undefined {
+  if (state === "none") return "the node's vault gets its key once the controller has accepted its quote";
+  if (state === "locked")
+    return "the node measures another system; its controller gives the vault's key back once it accepts that";
+  return undefined;
 }
 
 /** Memory and volumes become free by the end of other apps, which wakes nobody here. */

@@ -152,6 +152,7 @@ export class AppReconciler implements Reconciler<AppId> {
         emulated: hypervisor.emulated,
         freeMemoryBytes: this.#freeMemory(app.id),
         upMs: this.#context.upMs(),
+        vault: this.#context.vault.state,
       },
       sinceEndMs: (index) => app.sinceEndMs(index),
       unhealthy,

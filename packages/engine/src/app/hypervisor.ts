@@ -10,7 +10,9 @@ export interface VmSpec {
   readonly disks: readonly string[];
   /** A disk of the app's own for what its containers write, kept until `remove`; 0: they write to memory. */
   readonly scratchBytes: number;
-  /** Raw images of disks that the app keeps, in the order of its volumes. */
+  /** Seals what the machine keeps of its own, the scratch disk above all; undefined: it lies there in clear. */
+  readonly secret: string | undefined;
+  /** Images of disks that the app keeps, in the order of its volumes. */
   readonly volumes: readonly VmVolume[];
   /** Set for a machine that starts what is on its first volume, and has no agent of ours. */
   readonly vm: VmBoot | undefined;
@@ -22,6 +24,8 @@ export interface VmSpec {
 
 export interface VmVolume {
   readonly path: string;
+  /** Opens a sealed image; undefined: it is a raw one. */
+  readonly secret: string | undefined;
   readonly readOnly: boolean;
   readonly cdrom: boolean;
 }

@@ -20,13 +20,15 @@ const takeApart = "process.cloud-init.multipart";
 
 export async function machineVolumes(
   spec: AppSpec,
-  { store, secrets }: Pick<AppContext, "store" | "secrets">,
+  { store, secrets, vault }: Pick<AppContext, "store" | "secrets" | "vault">,
 ): Promise<Pick<VmSpec, "volumes" | "vm">> {
   const { foreign } = spec;
   const volumes = volumeUses(spec).map(({ key, readOnly, form, name }) => {
     const status = store.volumes.get(key);
     if (status?.phase !== "ready") throw new Error(`volume ${name} is not there any more`);
-    return { path: status.path, readOnly: readOnly || form === "cdrom", cdrom: form === "cdrom" };
+    const secret = status.sealed ? vault.secretFor(`volume ${key}`) : undefined;
+    if (status.sealed && secret === undefined) throw new Error(`the vault with volume ${name} is locked`);
+    return { path: status.path, secret, readOnly: readOnly || form === "cdrom", cdrom: form === "cdrom" };
   });
   if (foreign?.vm === undefined) return { volumes, vm: undefined };
   const multipart = store.desired.get()?.settings.get(takeApart) === "true";

@@ -3,9 +3,10 @@
  * system are those it was sealed under. After an update they are others; then the controller, once it has
  * accepted what the node measured, gives back the copy that it keeps, which only this node's TPM can open.
  */
-import { createCipheriv, createDecipheriv, createECDH } from "node:crypto";
+import { createCipheriv, createDecipheriv, createECDH, hkdfSync } from "node:crypto";
 import { describeError, type Log, type Random } from "@selvedge/base";
 import type { Disk } from "../host/disk.ts";
+import type { Vault, VaultState } from "../ports.ts";
 import type { KeyStore, Point } from "./key-store.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -15,8 +16,6 @@ export interface VaultKeyParts {
   readonly random: Random;
   readonly log: Log;
 }
-
-export type VaultState = "none" | "locked" | "open";
 
 const path = "identity/vault-key.json";
 const keyBytes = 32;
@@ -33,8 +32,9 @@ interface Stored {
   readonly registers: readonly number[];
 }
 
-export class VaultKey {
+export class VaultKey implements Vault {
   readonly #parts: VaultKeyParts;
+  readonly #listeners = new Set<() => void>();
   #key: Uint8Array | undefined;
   #stored: Stored | undefined;
 
@@ -65,12 +65,25 @@ export class VaultKey {
 
   get state(): VaultState {
     if (this.#key !== undefined) return "open";
+    if (this.#parts.keys.kind !== "tpm") return "off";
     return this.#stored === undefined ? "none" : "locked";
   }
 
   /** Undefined while it is not open. */
   get key(): Uint8Array | undefined {
     return this.#key;
+  }
+
+  /** One that got out of a machine opens what is the machine's own and nothing else. */
+  secretFor(what: string): string | undefined {
+    if (this.#key === undefined) return undefined;
+    const bytes = hkdfSync("sha256", this.#key, new Uint8Array(), `selvedge ${what}`, keyBytes);
+    return new Uint8Array(bytes).toBase64();
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /**
@@ -94,6 +107,7 @@ export class VaultKey {
       this.#key = kept ?? random.bytes(keyBytes);
       await this.#seal(this.#key, wanted);
       log.info(kept === undefined ? "the node has a vault key" : "the controller gave the vault key back");
+      for (const listener of this.#listeners) listener();
     } else if (this.#stored?.registers.join() !== wanted.join()) await this.#seal(this.#key, wanted);
     return await this.#copy(this.#key);
   }

@@ -3,6 +3,7 @@ import { Runner } from "@selvedge/reconcile";
 import type { VolumeKey } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
+import type { Vault } from "../ports.ts";
 import type { VolumeDriver } from "./volume-driver.ts";
 import { VolumeFiles } from "./volume-files.ts";
 import { keysOf } from "./volume-plan.ts";
@@ -12,6 +13,9 @@ export interface VolumeDomainOptions {
   readonly store: EngineStore;
   readonly disk: Disk;
   readonly driver: VolumeDriver;
+  readonly vault: Vault;
+  /** Which machines go on; an earlier engine's may have volumes. */
+  readonly machines: { list(): Promise<readonly unknown[]> } | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -42,8 +46,9 @@ export function createVolumeDomain(options: VolumeDomainOptions): VolumeDomain {
     reconciler,
     runner,
     async start() {
-      await reconciler.load();
+      await reconciler.load(((await options.machines?.list()) ?? []).length > 0);
       stops.push(store.desired.subscribe(wakeAll), store.contents.subscribe(wakeAll));
+      stops.push(options.vault.onChange(wakeAll));
       // An app that ends lets go of its volumes.
       const held = new Map<string, string>();
       stops.push(

@@ -7,7 +7,8 @@ import type { StoredVolume } from "./volume-plan.ts";
  * the start), or something in `tmp` (removed at the start).
  *
  *   volumes/<uuid>#<generation>.json   record; written last, removed first
- *   volumes/<uuid>#<generation>.img    raw image
+ *   volumes/<uuid>#<generation>.qcow2  image that the vault's secret opens
+ *   volumes/<uuid>#<generation>.img    raw image, of a node without a vault or an engine before it
  *   volumes/tmp/                       images being made
  */
 export class VolumeFiles {
@@ -17,8 +18,8 @@ export class VolumeFiles {
     this.#disk = disk;
   }
 
-  static image(key: VolumeKey): string {
-    return `${folder}/${key}.img`;
+  static image({ key, sealed }: Pick<StoredVolume, "key" | "sealed">): string {
+    return `${folder}/${key}${sealed === true ? sealedImage : rawImage}`;
   }
 
   static temporary(key: VolumeKey): string {
@@ -33,10 +34,9 @@ export class VolumeFiles {
       names.filter((name) => name.endsWith(record)).map((name) => this.#read(`${folder}/${name}`)),
     );
     const known = stored.filter((it) => it !== undefined);
-    const images = new Set(known.map(({ key }) => VolumeFiles.image(key)));
+    const images = new Set(known.map((it) => VolumeFiles.image(it)));
     for (const name of names)
-      if (name.endsWith(".img") && !images.has(`${folder}/${name}`))
-        await this.#disk.remove(`${folder}/${name}`);
+      if (isImage(name) && !images.has(`${folder}/${name}`)) await this.#disk.remove(`${folder}/${name}`);
     return known;
   }
 
@@ -47,23 +47,32 @@ export class VolumeFiles {
 
   async remove(key: VolumeKey): Promise<void> {
     await this.#disk.remove(`${folder}/${key}${record}`);
-    await this.#disk.remove(VolumeFiles.image(key));
+    for (const sealed of [true, false]) await this.#disk.remove(VolumeFiles.image({ key, sealed }));
   }
 
   /** What a record that cannot be read spoke of may be all that somebody has: it is set aside, not removed. */
   async #read(path: string): Promise<StoredVolume | undefined> {
     const bytes = await this.#disk.read(path);
     if (bytes === undefined) return undefined;
-    const image = path.replace(/\.json$/, ".img");
     try {
       const stored = JSON.parse(new TextDecoder().decode(bytes)) as StoredVolume;
-      return (await this.#disk.size(image)) === undefined ? undefined : stored;
+      return (await this.#disk.size(VolumeFiles.image(stored))) === undefined ? undefined : stored;
     } catch {
-      if ((await this.#disk.size(image)) !== undefined) await this.#disk.rename(image, `${image}.unreadable`);
+      for (const ending of [sealedImage, rawImage]) {
+        const image = path.replace(/\.json$/, ending);
+        if ((await this.#disk.size(image)) !== undefined)
+          await this.#disk.rename(image, `${image}.unreadable`);
+      }
       return undefined;
     }
   }
 }
 
+function isImage(name: string): boolean {
+  return name.endsWith(sealedImage) || name.endsWith(rawImage);
+}
+
 const folder = "volumes";
 const record = ".json";
+const sealedImage = ".qcow2";
+const rawImage = ".img";

@@ -1,7 +1,7 @@
 import type { DiskFormat, VolumeKey, VolumeSpec } from "../desired.ts";
 import type { Disk } from "../host/disk.ts";
 import type { ContentStatus } from "../observed.ts";
-import { BadVolumeError, type VolumeDriver } from "./volume-driver.ts";
+import { BadVolumeError, type VolumeDriver, type VolumeImage } from "./volume-driver.ts";
 import { VolumeFiles } from "./volume-files.ts";
 import type { StoredVolume } from "./volume-plan.ts";
 
@@ -60,24 +60,36 @@ export async function makeVolume(
     content: ReadyContent | undefined;
     sized: Sized;
     mounted: boolean;
+    secret: string | undefined;
   },
   signal: AbortSignal,
 ): Promise<Omit<StoredVolume, "createdAt">> {
   const { disk, driver } = parts;
-  const { key, spec, content, sized, mounted } = what;
-  const temporary = VolumeFiles.temporary(key);
-  await disk.remove(temporary);
+  const { key, spec, content, sized, mounted, secret } = what;
   const filesystem = spec.form === "image" || (spec.form === "blank" && mounted);
-  if (spec.form === "blank" || spec.form === "image") {
-    await driver.blank(temporary, sized.maxBytes);
-    if (filesystem) await driver.format(temporary, signal);
-  } else {
-    await driver.convert(stateRelative(disk, content), diskFormat(spec), temporary, signal);
-    await driver.grow(temporary, sized.maxBytes);
+  await putVolume(parts, { key, bytes: sized.maxBytes, secret }, async (image) => {
+    if (filesystem) await driver.filesystem(image, signal);
+    else if (spec.form === "blank") await driver.blank(image);
+    else await driver.convert(stateRelative(disk, content), diskFormat(spec), image, signal);
+  });
+  return { key, form: spec.form, filesystem, maxBytes: sized.maxBytes, sealed: secret !== undefined };
+}
+
+/** Makes an image beside a volume's place, and puts it there instead of what is there once it is whole. */
+export async function putVolume(
+  { disk }: MakerParts,
+  { key, bytes, secret }: { key: VolumeKey; bytes: number; secret: string | undefined },
+  make: (image: VolumeImage) => Promise<void>,
+): Promise<void> {
+  const path = VolumeFiles.temporary(key);
+  await disk.remove(path);
+  try {
+    await make({ path, bytes, secret });
+    await disk.sync(path);
+    await disk.rename(path, VolumeFiles.image({ key, sealed: secret !== undefined }));
+  } finally {
+    await disk.remove(path);
   }
-  await disk.sync(temporary);
-  await disk.rename(temporary, VolumeFiles.image(key));
-  return { key, form: spec.form, filesystem, maxBytes: sized.maxBytes };
 }
 
 function diskFormat({ format }: VolumeSpec): DiskFormat {

@@ -28,6 +28,7 @@ const failure: Failure = {
   retryAt: instant(50),
 };
 const nobody = { apps: new Set<AppId>(), mounted: false };
+const open: Partial<VolumeInputs> = { stored: stored(), vault: "open" };
 const used = { apps: new Set(["a" as AppId]), mounted: false };
 
 describe("planVolume", () => {
@@ -38,6 +39,8 @@ describe("planVolume", () => {
       content: undefined,
       uses: nobody,
       failure: undefined,
+      vault: "off",
+      untouched: false,
       now: instant(0),
     },
   };
@@ -55,6 +58,14 @@ describe("planVolume", () => {
     ["and no disk image", { stored: stored({ form: "disk" }), uses: { ...used, mounted: true } }, "ready"],
     ["waits after a failure", { failure }, "backOff"],
     ["and tries again", { failure, now: instant(50) }, "create"],
+    ["makes nothing without the vault's key", { vault: "none" }, "wait"],
+    ["hands nothing out while the vault is locked", { stored: stored(), vault: "locked" }, "wait"],
+    ["makes it when the vault is open", { vault: "open" }, "create"],
+    ["keeps what is sealed", { stored: stored({ sealed: true }), vault: "open", untouched: true }, "ready"],
+    ["cannot use it once the key is gone", { stored: stored({ sealed: true }), vault: "off" }, "wait"],
+    ["seals what is not, before an app has it", { ...open, untouched: true }, "seal"],
+    ["and not under an app", open, "ready"],
+    ["and lets it be used when there was no room", { ...open, untouched: true, failure }, "ready"],
     ["also when the calendar was set back", { failure: { ...failure, retryAt: instant(1e12) } }, "create"],
   ];
   for (const [name, more, wanted] of rows)

@@ -2,6 +2,7 @@ import { between, type Instant, type Millis, minutes } from "@selvedge/base";
 import type { AppId, DesiredState, VolumeForm, VolumeKey, VolumeSpec } from "../desired.ts";
 import { volumeKey, volumeUses } from "../desired.ts";
 import type { AppStatus, ContentStatus, VolumeStatus } from "../observed.ts";
+import type { VaultState } from "../ports.ts";
 
 /** A record beside each volume; written last, so that it vouches for the file. */
 export interface StoredVolume {
@@ -10,6 +11,8 @@ export interface StoredVolume {
   readonly filesystem: boolean;
   readonly maxBytes: number;
   readonly createdAt: Instant;
+  /** Only the vault's key opens it. Absent: an earlier engine made it, as a raw image. */
+  readonly sealed?: boolean;
 }
 
 export type Failure = Extract<VolumeStatus, { phase: "failed" }>;
@@ -20,6 +23,9 @@ export interface VolumeInputs {
   readonly content: ContentStatus | undefined;
   readonly uses: VolumeUses;
   readonly failure: Failure | undefined;
+  readonly vault: VaultState;
+  /** It was there before this engine, and no machine has been started with it since. */
+  readonly untouched: boolean;
   readonly now: Instant;
 }
 
@@ -31,10 +37,12 @@ export interface VolumeUses {
 
 export type VolumeStep =
   | { readonly do: "ready"; readonly stored: StoredVolume }
-  /** Content first. */
+  /** Content first, or the key of the vault. */
   | { readonly do: "wait" }
   | { readonly do: "create" }
   | { readonly do: "format"; readonly stored: StoredVolume }
+  /** What is on it is copied into a sealed one, which takes its place. */
+  | { readonly do: "seal"; readonly stored: StoredVolume }
   | { readonly do: "remove" }
   | { readonly do: "backOff"; readonly failure: Failure; readonly wait: Millis };
 
@@ -42,10 +50,15 @@ export const retryLongest: Millis = minutes(30);
 
 /** Decides the next step of one generation of a volume. Pure. */
 export function planVolume(inputs: VolumeInputs): VolumeStep {
-  const { wanted, stored, uses, failure, now } = inputs;
+  const { wanted, stored, uses, failure, vault, now } = inputs;
   // As long as an app runs on it, it stays, whatever the configuration says now.
   if (wanted === undefined && uses.apps.size === 0) return { do: "remove" };
+  // No app starts meanwhile, so there is time to seal what is not.
+  if (vault === "none" || vault === "locked") return { do: "wait" };
   if (stored !== undefined) {
+    if (stored.sealed === true && vault === "off") return { do: "wait" };
+    if (stored.sealed !== true && vault === "open" && inputs.untouched)
+      return waiting(failure, now) === undefined ? { do: "seal", stored } : { do: "ready", stored };
     const bare = uses.mounted && !stored.filesystem && stored.form === "blank";
     if (!bare) return { do: "ready", stored };
     return waiting(failure, now) ?? { do: "format", stored };

@@ -16,9 +16,10 @@ import { volumeKey } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import { type Disk, DiskFullError } from "../host/disk.ts";
 import type { ContentStatus, VolumeUsers } from "../observed.ts";
+import type { Vault } from "../ports.ts";
 import { BadVolumeError, type VolumeDriver } from "./volume-driver.ts";
 import { VolumeFiles } from "./volume-files.ts";
-import { makeVolume, type Sized, sizeVolume } from "./volume-maker.ts";
+import { makeVolume, putVolume, type Sized, sizeVolume } from "./volume-maker.ts";
 import {
   type Failure,
   planVolume,
@@ -34,6 +35,7 @@ export interface VolumeParts {
   readonly disk: Disk;
   readonly files: VolumeFiles;
   readonly driver: VolumeDriver;
+  readonly vault: Vault;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -61,14 +63,19 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
   readonly #promised = new Map<VolumeKey, number>();
   readonly #failures = new Map<VolumeKey, Failure>();
   readonly #users = new Map<VolumeKey, VolumeUsers>();
+  /** Made by an earlier engine and not handed out by this one. */
+  readonly #untouched = new Set<VolumeKey>();
 
   constructor(parts: VolumeParts) {
     this.#parts = parts;
   }
 
-  /** Knows again what an earlier engine made. */
-  async load(): Promise<void> {
-    for (const volume of await this.#parts.files.load()) this.#stored.set(volume.key, volume);
+  /** Knows again what an earlier engine made; `machines` says whether some of its machines go on. */
+  async load(machines: boolean): Promise<void> {
+    for (const volume of await this.#parts.files.load()) {
+      this.#stored.set(volume.key, volume);
+      if (!machines) this.#untouched.add(volume.key);
+    }
   }
 
   get keys(): Iterable<VolumeKey> {
@@ -76,7 +83,7 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
   }
 
   async reconcile(key: VolumeKey, signal: AbortSignal): Promise<Outcome> {
-    const { store, clock } = this.#parts;
+    const { store, clock, vault } = this.#parts;
     const desired = store.desired.get();
     // Without a configuration nothing is known to be unwanted.
     if (desired === undefined) return settled;
@@ -91,6 +98,8 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
       ...{ wanted, content, uses },
       stored: this.#stored.get(key),
       failure: this.#failures.get(key),
+      vault: vault.state,
+      untouched: this.#untouched.has(key),
       now: clock.now(),
     });
     switch (step.do) {
@@ -104,6 +113,9 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
         return lookAgain(step.failure.reason, step.wait);
       case "format":
         return await this.#try(key, async () => await this.#format(step.stored, signal), uses);
+      case "seal":
+        store.volumes.set(key, { phase: "creating" });
+        return await this.#try(key, async () => await this.#seal(step.stored, signal), uses);
       case "create":
         if (wanted === undefined) return settled;
         return await this.#try(
@@ -120,20 +132,22 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
     const { files, store, log } = this.#parts;
     await files.remove(key);
     if (this.#stored.delete(key)) log.info("volume is removed", { volume: key });
-    for (const kept of [this.#used, this.#failures, this.#users]) kept.delete(key);
+    for (const kept of [this.#used, this.#failures, this.#users, this.#untouched]) kept.delete(key);
     store.volumes.delete(key);
     return settled;
   }
 
   async #ready(volume: StoredVolume, uses: VolumeUses): Promise<Outcome> {
     const { store, disk, driver } = this.#parts;
-    const { key, filesystem, maxBytes, createdAt } = volume;
+    const { key, filesystem, maxBytes, createdAt, sealed = false } = volume;
     this.#failures.delete(key);
-    const usedBytes = await driver.usedBytes(VolumeFiles.image(key));
+    this.#untouched.delete(key);
+    const usedBytes = await driver.usedBytes(VolumeFiles.image(volume));
     this.#used.set(key, usedBytes);
     const users = this.#count(key, uses.apps.size);
-    const path = disk.absolute(VolumeFiles.image(key));
-    store.volumes.set(key, { phase: "ready", path, filesystem, maxBytes, usedBytes, createdAt, users });
+    const path = disk.absolute(VolumeFiles.image(volume));
+    const about = { path, sealed, filesystem, maxBytes, usedBytes, createdAt, users };
+    store.volumes.set(key, { phase: "ready", ...about });
     return lookAgain("what a volume takes of the disk changes", measureEvery);
   }
 
@@ -145,38 +159,71 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
     desired: DesiredState,
     signal: AbortSignal,
   ): Promise<StoredVolume> {
-    const { clock, files, log, store } = this.#parts;
+    const { clock, log, store } = this.#parts;
     store.volumes.set(key, { phase: "creating" });
     const ready = content?.phase === "ready" ? content : undefined;
     const sized = await sizeVolume(this.#parts, spec, ready, signal);
     await this.#reserve(key, sized, desired);
     try {
+      const { mounted } = uses;
+      const secret = this.#secret(key);
       const made = await makeVolume(
         this.#parts,
-        { key, spec, content: ready, sized, mounted: uses.mounted },
+        { key, spec, content: ready, sized, mounted, secret },
         signal,
       );
-      const stored: StoredVolume = { ...made, createdAt: clock.now() };
-      await files.store(stored);
-      this.#stored.set(key, stored);
+      const stored = await this.#keep({ ...made, createdAt: clock.now() });
       log.info("volume is made", { volume: key, form: stored.form, bytes: stored.maxBytes });
       return stored;
     } finally {
       this.#promised.delete(key);
-      await this.#parts.disk.remove(VolumeFiles.temporary(key));
     }
   }
 
   /** A volume that was made before somebody wanted it mounted gets its file system when it has held nothing yet. */
   async #format(stored: StoredVolume, signal: AbortSignal): Promise<StoredVolume> {
-    const { driver, files } = this.#parts;
-    const image = VolumeFiles.image(stored.key);
+    const { driver } = this.#parts;
+    const { key, maxBytes: bytes } = stored;
+    const secret = stored.sealed === true ? this.#secret(key) : undefined;
     // What an app has put on it as a disk is not thrown away; a file system of its own may be mounted as well.
-    if (await driver.isBlank(image)) await driver.format(image, signal);
-    const formatted = { ...stored, filesystem: true };
-    await files.store(formatted);
-    this.#stored.set(stored.key, formatted);
-    return formatted;
+    if (await driver.isBlank({ path: VolumeFiles.image(stored), bytes, secret }))
+      await putVolume(
+        this.#parts,
+        { key, bytes, secret },
+        async (image) => await driver.filesystem(image, signal),
+      );
+    return await this.#keep({ ...stored, filesystem: true });
+  }
+
+  /** What an earlier engine left for everybody to read. */
+  async #seal(stored: StoredVolume, signal: AbortSignal): Promise<StoredVolume> {
+    const { driver, disk, log } = this.#parts;
+    const { key, maxBytes: bytes } = stored;
+    const [raw, secret] = [VolumeFiles.image(stored), this.#secret(key)];
+    await putVolume(
+      this.#parts,
+      { key, bytes, secret },
+      async (image) => await driver.convert(raw, "raw", image, signal),
+    );
+    // A crash before this leaves the raw one, and the other is cleared away.
+    const sealed = await this.#keep({ ...stored, sealed: true });
+    await disk.remove(raw);
+    log.info("volume is sealed", { volume: key });
+    return sealed;
+  }
+
+  /** Undefined on a node without a vault. */
+  #secret(key: VolumeKey): string | undefined {
+    const { vault } = this.#parts;
+    const secret = vault.secretFor(`volume ${key}`);
+    if (secret === undefined && vault.state !== "off") throw new Error("the vault is not open");
+    return secret;
+  }
+
+  async #keep(stored: StoredVolume): Promise<StoredVolume> {
+    await this.#parts.files.store(stored);
+    this.#stored.set(stored.key, stored);
+    return stored;
   }
 
   /** Keeps room for all that the volumes together may come to hold, unless the configuration says otherwise. */

@@ -1,4 +1,4 @@
-import type { Disk, DiskFormat, VolumeDriver } from "@selvedge/engine";
+import type { Disk, DiskFormat, VolumeDriver, VolumeImage } from "@selvedge/engine";
 
 /** Volumes as short texts: enough for the volume domain, which cares that a file is there and whole. */
 export class SimVolumeDriver implements VolumeDriver {
@@ -8,15 +8,15 @@ export class SimVolumeDriver implements VolumeDriver {
     this.#disk = disk;
   }
 
-  async blank(path: string, bytes: number): Promise<void> {
+  async blank({ path, bytes }: VolumeImage): Promise<void> {
     await this.#disk.append(path, new TextEncoder().encode(`blank ${bytes}`));
   }
 
-  async format(path: string): Promise<void> {
-    await this.#disk.append(path, new TextEncoder().encode(" ext4"));
+  async filesystem({ path, bytes }: VolumeImage): Promise<void> {
+    await this.#disk.append(path, new TextEncoder().encode(`blank ${bytes} ext4`));
   }
 
-  async isBlank(path: string): Promise<boolean> {
+  async isBlank({ path }: VolumeImage): Promise<boolean> {
     return new TextDecoder().decode(await this.#disk.read(path)).startsWith("blank");
   }
 
@@ -24,13 +24,11 @@ export class SimVolumeDriver implements VolumeDriver {
     return { virtualBytes: (await this.#disk.size(path)) ?? 0 };
   }
 
-  async convert(source: string, _format: DiskFormat, target: string): Promise<void> {
+  async convert(source: string, _format: DiskFormat, { path }: VolumeImage): Promise<void> {
     const bytes = await this.#disk.read(source);
     if (bytes === undefined) throw new Error(`there is no ${source}`);
-    await this.#disk.append(target, bytes);
+    await this.#disk.append(path, bytes);
   }
-
-  async grow(): Promise<void> {}
 
   async usedBytes(path: string): Promise<number> {
     return (await this.#disk.size(path)) ?? 0;

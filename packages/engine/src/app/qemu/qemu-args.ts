@@ -1,5 +1,5 @@
 import type { VmSpec } from "../hypervisor.ts";
-import { MachineFiles } from "./machine-files.ts";
+import { driveArgs, type MachineDisk, MachineFiles } from "./machine-files.ts";
 
 export type Acceleration = { readonly kind: "kvm" } | { readonly kind: "tcg"; readonly tscKhz: number };
 
@@ -30,9 +30,13 @@ export function qemuArgs(spec: VmSpec, acceleration: Acceleration, paths: Machin
   const clock = kvm ? "" : ` tsc_early_khz=${acceleration.tscKhz}`;
   const files = new MachineFiles();
   const [kernel, initramfs] = [files.read(paths.kernel), files.read(paths.initramfs)];
-  const disks = spec.disks.flatMap((path, at) => disk(files, `d${at}`, path, false));
-  const scratch = spec.scratchBytes > 0 ? disk(files, "scratch", paths.scratch, true) : [];
-  const volumes = spec.volumes.flatMap(({ path, readOnly }, at) => disk(files, `v${at}`, path, !readOnly));
+  const image = (name: string, path: string): MachineDisk => ({
+    ...{ name, path, readOnly: true, secret: undefined },
+  });
+  const disks = spec.disks.flatMap((path, at) => disk(files, image(`d${at}`, path)));
+  const own: MachineDisk = { name: "scratch", path: paths.scratch, readOnly: false, secret: spec.secret };
+  const scratch = spec.scratchBytes > 0 ? disk(files, own) : [];
+  const volumes = spec.volumes.flatMap((volume, at) => disk(files, { ...volume, name: `v${at}` }));
   const nics = spec.nics.flatMap(({ tap, mac }, at) => [
     ...["-netdev", `tap,id=n${at},ifname=${tap},script=no,downscript=no`],
     ...["-device", `virtio-net-device,netdev=n${at},mac=${mac}`],
@@ -66,13 +70,11 @@ export const control: readonly string[] = [
   ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
 ];
 
-function disk(files: MachineFiles, name: string, path: string, writable: boolean): string[] {
-  const access = writable ? "discard=unmap,werror=report" : "readonly=on";
-  const { args, file } = files.set(path, writable);
+function disk(files: MachineFiles, what: MachineDisk): string[] {
+  const access = what.readOnly ? "readonly=on" : "discard=unmap,werror=report";
   return [
-    ...args,
-    ...["-drive", `id=${name},file=${file},format=raw,if=none,${access}`],
-    ...["-device", `virtio-blk-device,drive=${name},serial=${name}`],
+    ...driveArgs(files, what, `if=none,${access}`),
+    ...["-device", `virtio-blk-device,drive=${what.name},serial=${what.name}`],
   ];
 }
 

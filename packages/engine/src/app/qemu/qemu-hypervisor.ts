@@ -1,22 +1,10 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import {
-  access,
-  chown,
-  copyFile,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from "node:fs/promises";
+import { chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { type Clock, type Log, millis, type Random, sleep } from "@selvedge/base";
 import type { AppId } from "../../desired.ts";
+import { openSecret } from "../../host/qemu/secret-file.ts";
 import {
   type Confinement,
   type Guest,
@@ -31,6 +19,7 @@ import { ConsoleTail } from "./console-tail.ts";
 import { GuestConnection } from "./guest-connection.ts";
 import type { MachineFiles } from "./machine-files.ts";
 import { machinePid, machineUsage } from "./machine-process.ts";
+import { exists, OwnDisks } from "./own-disks.ts";
 import { type Acceleration, type MachineCommand, qemuArgs, translationCacheMib } from "./qemu-args.ts";
 import { makeSeedCd } from "./seed-cd.ts";
 import { vmArgs, vmTranslationCacheMib } from "./vm-args.ts";
@@ -64,9 +53,8 @@ const spareThreads = 80;
 /** QEMU answers SIGTERM at once; one that does not is stuck. */
 const quitMs = 3000;
 const pollMs = 25;
-/** Debian's UEFI, and the variables that a machine begins with. */
+/** Debian's UEFI. */
 const uefiCode = "/usr/share/OVMF/OVMF_CODE_4M.fd";
-const uefiVariables = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /** The user of a machine without a network. */
 const nobody = 65_534;
 
@@ -75,9 +63,11 @@ export class QemuHypervisor implements Hypervisor {
   readonly #options: QemuHypervisorOptions;
   readonly #consoles = new Map<AppId, ConsoleTail>();
   readonly #cgroups: Promise<Cgroups>;
+  readonly #disks: OwnDisks;
 
   constructor(options: QemuHypervisorOptions) {
     this.#options = options;
+    this.#disks = new OwnDisks(options.scratchFolder);
     this.#cgroups = Cgroups.detect(options.cgroup, join(options.folder, ".cgroup"));
   }
 
@@ -106,7 +96,7 @@ export class QemuHypervisor implements Hypervisor {
     const { args, files } = spec.vm === undefined ? await this.#microVm(spec) : await this.#vm(spec, spec.vm);
     const command = ["qemu-system-x86_64", ...args];
     const whole = root ? [...(await this.#unprivileged(uid)), ...command] : command;
-    const pid = await this.#spawn(spec.id, whole, files);
+    const pid = await this.#spawn(spec.id, whole, files, root ? uid : undefined);
     // It holds the CD open; nobody else is to read what was sealed to this node.
     if (spec.vm?.seed !== undefined) await rm(this.#seed(spec.id), { force: true });
     await writeFile(join(folder, "pid"), `${pid}\n`);
@@ -158,7 +148,7 @@ export class QemuHypervisor implements Hypervisor {
     await this.kill(id);
     this.#consoles.delete(id);
     await rm(this.#folder(id), { recursive: true, force: true });
-    for (const path of [this.#scratch(id), this.#variables(id)]) await rm(path, { force: true });
+    await this.#disks.remove(id);
   }
 
   async screen(id: AppId): Promise<string | undefined> {
@@ -181,55 +171,23 @@ export class QemuHypervisor implements Hypervisor {
     return join(this.#options.folder, id);
   }
 
-  #scratch(id: string): string {
-    return join(this.#options.scratchFolder, `${id}.img`);
-  }
-
-  #variables(id: string): string {
-    return join(this.#options.scratchFolder, `${id}.vars`);
-  }
-
   #seed(id: string): string {
     return join(this.#folder(id), "seed.iso");
   }
 
   async #microVm(spec: VmSpec): Promise<MachineCommand> {
-    if (spec.scratchBytes > 0) await this.#makeScratch(spec);
     const { kernel, initramfs, acceleration } = this.#options;
-    return qemuArgs(spec, acceleration, { kernel, initramfs, scratch: this.#scratch(spec.id) });
+    const { scratchBytes } = spec;
+    const scratch = scratchBytes > 0 ? await this.#disks.scratch(spec, scratchBytes) : "";
+    return qemuArgs(spec, acceleration, { kernel, initramfs, scratch });
   }
 
   async #vm(spec: VmSpec, boot: VmBoot): Promise<MachineCommand> {
     await markVm(this.#folder(spec.id));
     const seed = this.#seed(spec.id);
     if (boot.seed !== undefined) await makeSeedCd(boot.seed, seed);
-    const variables = this.#variables(spec.id);
-    if (boot.firmware === "uefi" && !(await exists(variables))) {
-      await mkdir(this.#options.scratchFolder, { recursive: true, mode: 0o700 });
-      await copyFile(uefiVariables, `${variables}.new`);
-      await rename(`${variables}.new`, variables);
-    }
+    const variables = boot.firmware === "uefi" ? await this.#disks.variables(spec) : "";
     return vmArgs(spec, boot, this.#options.acceleration, { seed, variables, firmware: uefiCode });
-  }
-
-  /**
-   * Sparse, so it costs what is written. Made under another name: half a file system must not be taken for
-   * one.
-   */
-  async #makeScratch(spec: VmSpec): Promise<void> {
-    const path = this.#scratch(spec.id);
-    if (await exists(path)) return;
-    await mkdir(this.#options.scratchFolder, { recursive: true, mode: 0o700 });
-    const fresh = `${path}.new`;
-    await rm(fresh, { force: true });
-    await using file = await open(fresh, "wx", 0o600);
-    await file.truncate(spec.scratchBytes);
-    // Volumes with a limit of their own are projects of the file system's quota.
-    const features = "lazy_itable_init=1,lazy_journal_init=1,nodiscard,quotatype=prjquota";
-    const format = ["-t", "ext4", "-I", "256", "-O", "quota,project", "-m", "0", "-E", features];
-    await promisify(execFile)("mke2fs", ["-q", "-F", ...format, fresh]);
-    await file.sync();
-    await rename(fresh, path);
   }
 
   /** Starts as the app's own user, without any right of ours and without a way to get one. */
@@ -242,12 +200,18 @@ export class QemuHypervisor implements Hypervisor {
     ];
   }
 
-  async #spawn(id: AppId, command: readonly string[], { opens }: MachineFiles): Promise<number> {
+  async #spawn(
+    id: AppId,
+    command: readonly string[],
+    { opens }: MachineFiles,
+    uid: number | undefined,
+  ): Promise<number> {
     const files: number[] = [];
     try {
       const log = openSync(join(this.#folder(id), "qemu.log"), "w");
       files.push(log);
-      for (const { path, flags } of opens) files.push(openSync(path, flags));
+      for (const file of opens)
+        files.push("secret" in file ? openSecret(file.secret, uid) : openSync(file.path, file.flags));
       const [program = "", ...args] = command;
       const child = spawn(program, args, {
         detached: true,
@@ -280,11 +244,4 @@ export class QemuHypervisor implements Hypervisor {
       this.#options.log.warn("machine runs without limits of its own", { app: spec.id, error });
     }
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

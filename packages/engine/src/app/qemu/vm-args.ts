@@ -1,5 +1,5 @@
 import type { VmBoot, VmSpec } from "../hypervisor.ts";
-import { MachineFiles } from "./machine-files.ts";
+import { driveArgs, type MachineDisk, MachineFiles } from "./machine-files.ts";
 import { type Acceleration, control, type MachineCommand, socket } from "./qemu-args.ts";
 
 /** A whole system translates more code than a container; the cache only grows, so it is capped. */
@@ -23,12 +23,16 @@ export function vmArgs(
   const files = new MachineFiles();
   const legacy = boot.devices === "legacy";
   let ide = 0;
-  const drives = spec.volumes.flatMap(({ path, readOnly, cdrom }, at) => {
+  const drives = spec.volumes.flatMap(({ path, readOnly, cdrom, secret }, at) => {
     const onIde = legacy || cdrom;
     const model = cdrom ? "ide-cd" : onIde ? "ide-hd" : "virtio-blk-pci";
     const place = onIde ? `,${idePlace(ide++, legacy)}` : "";
     // Tried in the order of the app's volumes.
-    return drive(files, { name: `v${at}`, path, readOnly, cdrom }, `${model},bootindex=${at}${place}`);
+    return drive(
+      files,
+      { name: `v${at}`, path, readOnly, cdrom, secret },
+      `${model},bootindex=${at}${place}`,
+    );
   });
   const seed = boot.seed === undefined ? [] : seedDrive(files, paths.seed, legacy ? idePlace(ide, true) : "");
   const nicModel = legacy ? "e1000" : "virtio-net-pci";
@@ -44,7 +48,7 @@ export function vmArgs(
     // It waits until somebody listens to its console, and begins when it is told to.
     ...["-S", "-nodefaults", "-no-user-config", "-display", "none"],
     ...["-name", spec.id, "-uuid", spec.id, "-m", `${spec.memoryMib}M`, "-smp", `${spec.vcpus}`],
-    ...firmware(files, boot, paths),
+    ...firmware(files, boot, paths, spec.secret),
     // What is written while nobody listens is lost; it must not fill a disk or hold the guest up.
     ...["-chardev", socket("console"), "-serial", "chardev:console"],
     ...drives,
@@ -59,27 +63,22 @@ export function vmArgs(
   return { args, files };
 }
 
-interface Drive {
-  readonly name: string;
-  readonly path: string;
-  readonly readOnly: boolean;
+interface Drive extends MachineDisk {
   readonly cdrom: boolean;
 }
 
-function drive(files: MachineFiles, { name, path, readOnly, cdrom }: Drive, device: string): string[] {
-  const { args, file } = files.set(path, !readOnly);
-  const access = readOnly ? "readonly=on" : "discard=unmap,werror=report";
-  const media = cdrom ? ",media=cdrom" : "";
+function drive(files: MachineFiles, what: Drive, device: string): string[] {
+  const access = what.readOnly ? "readonly=on" : "discard=unmap,werror=report";
+  const media = what.cdrom ? ",media=cdrom" : "";
   return [
-    ...args,
-    ...["-drive", `id=${name},file=${file},format=raw,if=none,${access}${media}`],
-    ...["-device", `${device},drive=${name},serial=${name}`],
+    ...driveArgs(files, what, `if=none,${access}${media}`),
+    ...["-device", `${device},drive=${what.name},serial=${what.name}`],
   ];
 }
 
 /** Kernels made for clouds know SCSI over virtio and no AHCI; what knows neither gets it on an old machine's IDE. */
 function seedDrive(files: MachineFiles, path: string, place: string): string[] {
-  const cd = { name: "seed", path, readOnly: true, cdrom: true };
+  const cd = { name: "seed", path, readOnly: true, cdrom: true, secret: undefined };
   if (place !== "") return drive(files, cd, `ide-cd,${place}`);
   return ["-device", "virtio-scsi-pci,id=scsi", ...drive(files, cd, "scsi-cd,bus=scsi.0")];
 }
@@ -89,14 +88,12 @@ function idePlace(at: number, legacy: boolean): string {
   return legacy ? `bus=ide.${at >> 1},unit=${at & 1}` : `bus=ide.${at}`;
 }
 
-function firmware(files: MachineFiles, boot: VmBoot, paths: VmPaths): string[] {
+function firmware(files: MachineFiles, boot: VmBoot, paths: VmPaths, secret: string | undefined): string[] {
   if (boot.firmware === "bios") return [];
-  const code = files.set(paths.firmware, false);
-  const variables = files.set(paths.variables, true);
+  const code = { name: "firmware", path: paths.firmware, readOnly: true, secret: undefined };
+  const variables = { name: "variables", path: paths.variables, readOnly: false, secret };
   return [
-    ...code.args,
-    ...variables.args,
-    ...["-drive", `if=pflash,unit=0,format=raw,readonly=on,file=${code.file}`],
-    ...["-drive", `if=pflash,unit=1,format=raw,file=${variables.file}`],
+    ...driveArgs(files, code, "if=pflash,unit=0,readonly=on"),
+    ...driveArgs(files, variables, "if=pflash,unit=1"),
   ];
 }

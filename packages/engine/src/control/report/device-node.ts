@@ -1,5 +1,4 @@
 /** The parts of ZInfoDevice about the node's life, its makers and its parts. Pure. */
-import { createHash } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { devmodelCommon, info, infoCommon } from "@selvedge/eve-api";

@@ -1,10 +1,10 @@
-import { execFile } from "node:child_process";
 import { mkdir, open, stat, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
-import { promisify } from "node:util";
 import type { DiskFormat } from "../../desired.ts";
-import { type Disk, DiskFullError } from "../../host/disk.ts";
-import { BadVolumeError, type VolumeDriver } from "../volume-driver.ts";
+import type { Disk } from "../../host/disk.ts";
+import { ImageToolError, imageOptions, runTool, runWithSecret } from "../../host/qemu/image-tools.ts";
+import { createSealed, createSealedFrom, fillSealed } from "../../host/qemu/sealed-image.ts";
+import { BadVolumeError, type VolumeDriver, type VolumeImage } from "../volume-driver.ts";
 
 /** As qemu-img calls them. The format is always named: an image must not say itself what it is. */
 const formatNames: Readonly<Record<DiskFormat, string>> = {
@@ -16,15 +16,12 @@ const formatNames: Readonly<Record<DiskFormat, string>> = {
   vmdk: "vmdk",
 };
 
-/** A hostile image must not take the box along: address space and output of qemu-img are bounded. */
-const addressSpaceBytes = 2 ** 30;
-const outputMax = 2 ** 20;
 /** Where file systems and partition tables have their marks. */
 const blankProbeBytes = 64 * 1024;
 /** Larger disks than any node has are a number from a broken header. */
 const virtualBytesMax = 16 * 2 ** 40;
 
-/** Disk images by qemu-img, file systems by mke2fs. */
+/** Disk images by qemu-img, file systems by mke2fs, seals by the two of them and `host/qemu`. */
 export class QemuImgDriver implements VolumeDriver {
   readonly #disk: Disk;
 
@@ -32,24 +29,53 @@ export class QemuImgDriver implements VolumeDriver {
     this.#disk = disk;
   }
 
-  async blank(path: string, bytes: number): Promise<void> {
-    const target = this.#disk.absolute(path);
-    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+  async blank({ path, bytes, secret }: VolumeImage): Promise<void> {
+    const target = await this.#place(path);
+    if (secret !== undefined) return await createSealed(target, bytes, secret);
     await using file = await open(target, "wx", 0o600);
     await file.truncate(bytes);
   }
 
-  async format(path: string, signal: AbortSignal): Promise<void> {
-    const features = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
-    const options = ["-q", "-F", "-t", "ext4", "-I", "256", "-m", "0", "-E", features];
-    const image = this.#disk.absolute(path);
-    await run("mke2fs", [...options, image], signal);
-    // As an empty directory of a Pod is: containers of any user write to it.
-    await run("debugfs", ["-w", "-R", "set_inode_field / mode 040777", image], signal);
+  async filesystem({ path, bytes, secret }: VolumeImage, signal: AbortSignal): Promise<void> {
+    const target = await this.#place(path);
+    const make = async (plain: string): Promise<void> => {
+      {
+        await using file = await open(plain, "wx", 0o600);
+        await file.truncate(bytes);
+      }
+      await judged(runTool("mke2fs", [...ext4, plain], signal));
+      // As an empty directory of a Pod is: containers of any user write to it.
+      await judged(runTool("debugfs", ["-w", "-R", "set_inode_field / mode 040777", plain], signal));
+    };
+    if (secret === undefined) await make(target);
+    else await createSealedFrom(target, bytes, secret, make);
   }
 
-  async isBlank(path: string): Promise<boolean> {
-    await using file = await open(this.#disk.absolute(path));
+  async convert(
+    source: string,
+    format: DiskFormat,
+    { path, bytes, secret }: VolumeImage,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const target = await this.#place(path);
+    const [from, name] = [this.#disk.absolute(source), formatNames[format]];
+    if (secret !== undefined) {
+      await createSealed(target, bytes, secret);
+      await judged(fillSealed(from, name, target, secret, signal));
+      return;
+    }
+    await judged(runTool("qemu-img", ["convert", "-f", name, "-O", "raw", from, target], signal));
+    if ((await stat(target)).size < bytes) await truncate(target, bytes);
+  }
+
+  async isBlank({ path, secret }: VolumeImage): Promise<boolean> {
+    const image = this.#disk.absolute(path);
+    if (secret !== undefined) {
+      const map = await runWithSecret(["map", "--output=json", "--image-opts", imageOptions(image)], secret);
+      const [first] = JSON.parse(map) as { readonly length: number; readonly data: boolean }[];
+      return first?.data === false && first.length >= blankProbeBytes;
+    }
+    await using file = await open(image);
     const bytes = new Uint8Array(blankProbeBytes);
     await file.read(bytes, 0, bytes.length, 0);
     return bytes.every((byte) => byte === 0);
@@ -59,7 +85,7 @@ export class QemuImgDriver implements VolumeDriver {
     const source = this.#disk.absolute(path);
     if (format === "vmdk") await refuseDescriptor(source);
     const options = ["info", "--output=json", "-f", formatNames[format], source];
-    const info = JSON.parse(await run("qemu-img", options, signal)) as Record<string, unknown>;
+    const info = JSON.parse(await judged(runTool("qemu-img", options, signal))) as Record<string, unknown>;
     // An image may name another file as its base or its data: on this node that would be somebody else's.
     const details = JSON.stringify(info["format-specific"] ?? {});
     if (info["backing-filename"] !== undefined || /"data-file"/.test(details))
@@ -70,23 +96,20 @@ export class QemuImgDriver implements VolumeDriver {
     return { virtualBytes };
   }
 
-  async convert(source: string, format: DiskFormat, target: string, signal: AbortSignal): Promise<void> {
-    const to = this.#disk.absolute(target);
-    await mkdir(dirname(to), { recursive: true, mode: 0o700 });
-    const options = ["convert", "-f", formatNames[format], "-O", "raw"];
-    await run("qemu-img", [...options, this.#disk.absolute(source), to], signal);
-  }
-
-  async grow(path: string, bytes: number): Promise<void> {
-    const file = this.#disk.absolute(path);
-    if ((await stat(file)).size < bytes) await truncate(file, bytes);
-  }
-
   async usedBytes(path: string): Promise<number> {
     const { blocks } = await stat(this.#disk.absolute(path));
     return blocks * blockBytes;
   }
+
+  async #place(path: string): Promise<string> {
+    const target = this.#disk.absolute(path);
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+    return target;
+  }
 }
+
+const ext4Features = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
+const ext4: readonly string[] = ["-q", "-F", "-t", "ext4", "-I", "256", "-m", "0", "-E", ext4Features];
 
 /** The unit of stat's blocks, whatever the file system's own is. */
 const blockBytes = 512;
@@ -106,21 +129,12 @@ async function refuseDescriptor(path: string): Promise<void> {
 const sparseHeaderBytes = 512;
 const capacityAt = 12;
 
-async function run(program: string, args: readonly string[], signal: AbortSignal): Promise<string> {
-  const limited = ["--as=" + addressSpaceBytes, program, ...args];
+/** What is wrong with an image is told as that; a tool that is not there is not the image's fault. */
+async function judged<T>(work: Promise<T>): Promise<T> {
   try {
-    const options = {
-      signal,
-      maxBuffer: outputMax,
-      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
-    };
-    return (await promisify(execFile)("prlimit", limited, options)).stdout;
+    return await work;
   } catch (cause) {
-    signal.throwIfAborted();
-    const { stderr = "", code } = cause as { stderr?: string; code?: unknown };
-    if (code === "ENOENT") throw cause;
-    if (/No space left|ENOSPC|Disk quota/i.test(stderr))
-      throw new DiskFullError(`${program}: the disk is full`, { cause });
-    throw new BadVolumeError(`${program}: ${stderr.trim().split("\n").at(-1) ?? "failed"}`, { cause });
+    if (!(cause instanceof ImageToolError)) throw cause;
+    throw new BadVolumeError(cause.message, { cause });
   }
 }
