@@ -162,7 +162,8 @@ const rows: readonly Row[] = [
         ],
       },
     },
-    'spec.ports[1]: Duplicate value: {"port":80,"protocol":"TCP"}',
+    'spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":80,"TargetPort":0,' +
+        '"NodePort":0}',
   ],
   [
     "a Service of another host",
@@ -174,8 +175,14 @@ const rows: readonly Row[] = [
   [
     "a Service with an address",
     serviceKind,
+    { spec: { clusterIP: "10.96.3.1", selector: { app: "web" }, ports: [{ port: 80 }] } },
+  ],
+  [
+    "a Service with an address that is none of theirs",
+    serviceKind,
     { spec: { clusterIP: "10.0.0.1", selector: { app: "web" }, ports: [{ port: 80 }] } },
-    "spec.clusterIP: Forbidden: not supported by Selvedge: no address is shared between nodes",
+    'spec.clusterIPs: Invalid value: ["10.0.0.1"]: failed to allocate IP 10.0.0.1: the provided IP (10.0.0.1) ' +
+      "is not in the valid range. The range of valid IPs is 10.96.0.0/12",
   ],
   ["a Namespace", namespaceKind, { metadata: { name: "shop" } }],
   ["a Node", nodeKind, { spec: { taints: [{ key: "a", effect: "NoSchedule" }] } }],

@@ -2,6 +2,7 @@
 import type { FieldError } from "@selvedge/apimachinery";
 import { dnsSubdomainFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
 import { Faults } from "./faults.ts";
+import { cidrFault, isAddress } from "./network/cidr.ts";
 import type { Service, ServicePort, ServiceSpec } from "./service-types.ts";
 
 /** Where upstream takes the ports of nodes from. */
@@ -28,7 +29,8 @@ export function defaultService(service: Service): void {
       port.targetPort = port.port;
     }
   }
-  if (spec.clusterIP === "None") spec.clusterIPs ??= ["None"];
+  if (spec.clusterIP) spec.clusterIPs ??= [spec.clusterIP];
+  else if (spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
   spec.internalTrafficPolicy ??= "Cluster";
   if (spec.type === "LoadBalancer") spec.allocateLoadBalancerNodePorts ??= true;
   if (spec.type === "NodePort" || spec.type === "LoadBalancer") {
@@ -77,7 +79,35 @@ export function serviceNameFaults(name: string): string[] {
   return faults;
 }
 
-export function validateService({ spec }: Service): FieldError[] {
+/**
+ * Addresses of Services. Each node has them for its own apps, so they need not be free anywhere but there; it
+ * is the range that others use, too.
+ */
+export const serviceAddresses = { first: "10.96.0.0", bits: 12 } as const;
+
+function checkAddress(faults: Faults, address: string, old: Service | undefined): void {
+  if (!isAddress(address)) {
+    faults.invalid(
+      "spec.clusterIPs[0]",
+      address,
+      "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
+    );
+    return;
+  }
+  const { first, bits } = serviceAddresses;
+  const range = `${first}/${bits}`;
+  if (cidrFault(`${address}/32`, range) !== undefined) {
+    const detail =
+      `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. ` +
+      `The range of valid IPs is ${range}`;
+    faults.invalid("spec.clusterIPs", [address], detail);
+  }
+  const before = old?.spec.type === "ExternalName" ? undefined : old?.spec.clusterIP;
+  if (before && before !== address)
+    faults.invalid("spec.clusterIPs[0]", [address], "may not change once set");
+}
+
+export function validateService({ spec }: Service, old?: Service): FieldError[] {
   const faults = new Faults();
   const { ports = [], type, clusterIP, selector = {} } = spec;
   faults.oneOf("spec.type", type, ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]);
@@ -85,7 +115,9 @@ export function validateService({ spec }: Service): FieldError[] {
     if (type === "NodePort" || type === "LoadBalancer") {
       faults.invalid("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${type} services`);
     }
-  } else if (clusterIP) faults.refused("spec.clusterIP", "no address is shared between nodes");
+  } else if (clusterIP) checkAddress(faults, clusterIP, old);
+  if ((spec.clusterIPs?.[0] ?? "") !== (clusterIP ?? ""))
+    faults.invalid("spec.clusterIPs", spec.clusterIPs, "first value must match `clusterIP`");
   if (type === "ExternalName") {
     const { externalName = "" } = spec;
     if (externalName === "") faults.required("spec.externalName");
@@ -130,7 +162,10 @@ function checkPorts(faults: Faults, { type }: ServiceSpec, ports: readonly Servi
     } else if (ports.length > 1) faults.required(`${at}.name`);
     faults.port(`${at}.port`, port.port);
     const identity = `${protocol}/${port.port}`;
-    if (taken.has(identity)) faults.duplicate(at, { port: port.port, protocol });
+    if (taken.has(identity))
+      faults.duplicate(at, {
+        ...{ Name: "", Protocol: protocol, AppProtocol: null, Port: port.port, TargetPort: 0, NodePort: 0 },
+      });
     taken.add(identity);
     if (targetPort !== undefined) faults.portOrName(`${at}.targetPort`, targetPort);
     if (protocol === "SCTP") faults.refused(`${at}.protocol`, "say TCP or UDP");

@@ -55,11 +55,15 @@ const sessionAffinityConfig: Message = message("How long clients stay with their
 const serviceSpec: Message = message("Which Pods, and on which ports of their nodes they can be reached.", {
   ports: objects(1, servicePort, "The ports.", byKeys("port", "protocol")),
   selector: textMap(2, "Labels of the Pods.", { "x-kubernetes-map-type": "atomic" }),
-  clusterIP: text(3, "None is all there is for now: no address is shared between nodes."),
+  clusterIP: text(
+    3,
+    "The address by which apps of one node reach its Pods there; given when not said. None: its name leads to " +
+      "the Pods' own addresses.",
+  ),
   clusterIPs: texts(18, "As clusterIP.", atomic),
   type: text(
     4,
-    "NodePort and LoadBalancer open ports on the nodes; ClusterIP only names the Pods; ExternalName is kept.",
+    "NodePort and LoadBalancer open ports on the nodes; ClusterIP is for apps of the same node; ExternalName is kept.",
   ),
   externalIPs: texts(5, "Refused.", atomic),
   sessionAffinity: text(7, "None or ClientIP."),
@@ -119,7 +123,7 @@ export const serviceKind: KindDefinition = builtIn(service, {
   nameFaults: serviceNameFaults,
   hasGeneration: false,
   applyDefaults: (object) => defaultService(object as Service),
-  validate: (object) => validateService(object as Service),
+  validate: (object, old) => validateService(object as Service, old as Service | undefined),
   columns: [
     nameColumn,
     column<Service>("Type", "How it can be reached.", ({ spec }) => spec.type ?? ""),

@@ -7,6 +7,7 @@ import { networkAdmission } from "./network-admission.ts";
 import type { Policies } from "./policies.ts";
 import { priorityAdmission } from "./priority-admission.ts";
 import { quotaAdmission } from "./quota-admission.ts";
+import { serviceAdmission } from "./service-admission.ts";
 import { storageAdmission } from "./storage-admission.ts";
 
 export interface ControllerAdmissionOptions {
@@ -28,6 +29,7 @@ export function controllerAdmission({
     limitsAdmission(policies),
     ...priorityAdmission(policies),
     ...storageAdmission(policies),
+    serviceAdmission(policies, objects),
     networkAdmission,
     evictionAdmission(policies, objects, clock),
     quotaAdmission(policies, objects, contents),

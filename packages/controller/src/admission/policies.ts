@@ -9,7 +9,9 @@ import {
   priorityClassKind,
   type ResourceQuota,
   resourceQuotaKind,
+  type Service,
   type StorageClass,
+  serviceKind,
   storageClassKind,
 } from "@selvedge/kinds";
 import { type CachedKind, Cluster, type ClusterOptions } from "../objects/cluster.ts";
@@ -21,6 +23,8 @@ export interface Policies {
   readonly limitRanges: ObjectView<LimitRange>;
   readonly quotas: ObjectView<ResourceQuota>;
   readonly budgets: ObjectView<PodDisruptionBudget>;
+  /** By `address`, for no two get the same. */
+  readonly services: ObjectView<Service>;
 }
 
 const indexes = { namespace: ({ metadata }: KubeObject): string[] => [metadata.namespace ?? ""] };
@@ -31,7 +35,11 @@ const refs = [
   resourceQuotaKind,
   podDisruptionBudgetKind,
 ];
-const kinds: readonly CachedKind[] = refs.map((ref) => ({ ref, indexes }));
+const byAddress = ({ spec }: Service): string[] => (spec.clusterIP ? [spec.clusterIP] : []);
+const kinds = [
+  ...refs.map((ref) => ({ ref, indexes })),
+  { ref: serviceKind, indexes: { address: byAddress } },
+] as unknown as readonly CachedKind[];
 
 /** Follows the policies from its start until it is disposed. */
 export class PolicyCache implements Policies, AsyncDisposable {
@@ -40,6 +48,7 @@ export class PolicyCache implements Policies, AsyncDisposable {
   readonly limitRanges: ObjectView<LimitRange>;
   readonly quotas: ObjectView<ResourceQuota>;
   readonly budgets: ObjectView<PodDisruptionBudget>;
+  readonly services: ObjectView<Service>;
   readonly #cluster: Cluster;
 
   constructor(options: ClusterOptions) {
@@ -49,6 +58,7 @@ export class PolicyCache implements Policies, AsyncDisposable {
     this.limitRanges = this.#cluster.cache(limitRangeKind);
     this.quotas = this.#cluster.cache(resourceQuotaKind);
     this.budgets = this.#cluster.cache(podDisruptionBudgetKind);
+    this.services = this.#cluster.cache(serviceKind);
   }
 
   start(): Promise<void> {
