@@ -59,6 +59,7 @@ export {
   type Nano,
   parseQuantity,
   quantityFault,
+  quantityFaultOf,
   toMillis,
   toUnits,
 } from "./quantity.ts";

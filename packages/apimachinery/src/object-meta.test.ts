@@ -32,7 +32,15 @@ describe("metadata", () => {
     [{ name: "a", finalizers: ["a/b/c"] }, /^metadata.finalizers: Invalid value: "a\/b\/c"/],
     [
       { name: "a", ownerReferences: [{ apiVersion: "v1", kind: "B", name: "c" }] },
-      /\[0\].uid: Required value: must not be empty/,
+      /^metadata.ownerReferences.uid: Invalid value: "": must not be empty/,
+    ],
+    [
+      { name: "a", ownerReferences: [{ apiVersion: "v1", kind: "Event", name: "c", uid: "d" }] },
+      /: \/v1, Kind=Event is disallowed from being an owner/,
+    ],
+    [
+      { name: "a", finalizers: ["orphan", "foregroundDeletion"] },
+      /^metadata.finalizers: .*: finalizer orphan and foregroundDeletion cannot be both set/,
     ],
   ];
   for (const [metadata, expected] of rows) {

@@ -80,17 +80,25 @@ function generalErrors(meta: ObjectMeta): FieldError[] {
       errors.push(invalid("metadata.finalizers", finalizer, fault));
     }
   }
+  if (meta.finalizers?.includes("orphan") && meta.finalizers.includes("foregroundDeletion")) {
+    const detail = "finalizer orphan and foregroundDeletion cannot be both set";
+    errors.push(invalid("metadata.finalizers", meta.finalizers, detail));
+  }
   errors.push(...ownerErrors(meta.ownerReferences ?? []));
   return errors;
 }
 
 function ownerErrors(references: readonly OwnerReference[]): FieldError[] {
   const errors: FieldError[] = [];
-  for (const [index, reference] of references.entries()) {
+  for (const reference of references) {
     for (const field of ["apiVersion", "kind", "name", "uid"] as const) {
       if (reference[field]) continue;
-      const path = `metadata.ownerReferences[${index}].${field}`;
-      errors.push({ type: "FieldValueRequired", field: path, detail: "must not be empty" });
+      const detail = field === "apiVersion" ? "version must not be empty" : "must not be empty";
+      errors.push(invalid(`metadata.ownerReferences.${field}`, "", detail));
+    }
+    if (reference.apiVersion === "v1" && reference.kind === "Event") {
+      const detail = "/v1, Kind=Event is disallowed from being an owner";
+      errors.push(invalid("metadata.ownerReferences", reference, detail));
     }
   }
   const [first, second] = references.filter(({ controller }) => controller === true);

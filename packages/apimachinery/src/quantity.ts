@@ -34,6 +34,16 @@ const pattern = /^([+-]?)(\d*)(?:\.(\d*))?(?:([eE][+-]?\d{1,2})|(Ki|Mi|Gi|Ti|Pi|
 export const quantityFault: string =
   "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
+/** Looks like an amount, but what follows the digits is no unit. */
+const oddSuffix = /^[+-]?(?:\d+\.?\d*|\.\d+)[eEinumkKMGTP]*[+-]?\d*$/;
+
+/** Why a value is no quantity, as upstream's decoder says it; undefined: it is one. */
+export function quantityFaultOf(value: unknown): string | undefined {
+  const isPlain = typeof value === "string" || typeof value === "number";
+  if (isPlain && parseQuantity(value) !== undefined) return undefined;
+  return isPlain && oddSuffix.test(`${value}`) ? "unable to parse quantity's suffix" : quantityFault;
+}
+
 /** The amount, rounded up to billionths; undefined when the text is no quantity. */
 export function parseQuantity(text: string | number): Nano | undefined {
   const source = String(text);

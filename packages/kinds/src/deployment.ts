@@ -200,7 +200,11 @@ function validate({ spec }: Deployment, old: Deployment | undefined): FieldError
     }
     checkAtMostAll(faults, `${path}.maxUnavailable`, maxUnavailable);
   } else if (strategy.type !== "Recreate" && strategy.type !== "RollingUpdate") {
-    faults.oneOf("spec.strategy", strategy, ["Recreate", "RollingUpdate"]);
+    const { type, rollingUpdate = null } = strategy;
+    faults.oneOf("spec.strategy", { Type: type ?? "", RollingUpdate: rollingUpdate }, [
+      "Recreate",
+      "RollingUpdate",
+    ]);
   }
   if (deadline !== undefined) {
     faults.atLeastZero("spec.progressDeadlineSeconds", deadline);

@@ -1,10 +1,10 @@
-import type { KindDefinition, Schema } from "@selvedge/apimachinery";
+import type { FieldError, KindDefinition, KubeObject, Schema } from "@selvedge/apimachinery";
 import type { Message } from "./fields.ts";
 import { canonicalQuantity } from "./quantities.ts";
 
 /** A kind of Kubernetes' own, from the rows that describe it. */
 export function builtIn(of: Message, kind: Omit<KindDefinition, "schema" | "protobuf">): KindDefinition {
-  const { applyDefaults, ...others } = kind;
+  const { applyDefaults, validate, ...others } = kind;
   const amounts = holderOf(of.schema);
   return {
     unconditionalUpdate: true,
@@ -15,7 +15,21 @@ export function builtIn(of: Message, kind: Omit<KindDefinition, "schema" | "prot
       applyDefaults?.(object);
       writeQuantities(amounts, object);
     },
+    validate: (object, ...rest) => [...finalizerErrors(object), ...(validate?.(object, ...rest) ?? [])],
   };
+}
+
+const ownFinalizers = ["kubernetes", "orphan", "foregroundDeletion"];
+
+/** Whoever holds an object of a kind of Kubernetes' own says by a domain who they are. */
+function finalizerErrors({ kind, metadata: { finalizers = [] } }: KubeObject): FieldError[] {
+  // Upstream asks no Lease for it.
+  if (kind === "Lease") return [];
+  return finalizers.flatMap((value, index) => {
+    if (value.includes("/") || ownFinalizers.includes(value)) return [];
+    const detail = "name is neither a standard finalizer name nor is it fully qualified";
+    return [{ type: "FieldValueInvalid", field: `metadata.finalizers[${index}]`, value, detail } as const];
+  });
 }
 
 /** Where a value of a schema holds amounts. Found once a schema: most of an object need not be looked at. */

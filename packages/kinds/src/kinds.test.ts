@@ -163,7 +163,7 @@ const rows: readonly Row[] = [
       },
     },
     'spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":80,"TargetPort":0,' +
-        '"NodePort":0}',
+      '"NodePort":0}',
   ],
   [
     "a Service of another host",

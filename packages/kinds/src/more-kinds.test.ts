@@ -77,7 +77,8 @@ const rows: readonly Row[] = [
     "a budget that says both",
     podDisruptionBudgetKind,
     { spec: { minAvailable: 1, maxUnavailable: "200%" } },
-    'spec: Invalid value: {"minAvailable":1,"maxUnavailable":"200%"}: ' +
+    'spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":"200%",' +
+      '"UnhealthyPodEvictionPolicy":null}: ' +
       "minAvailable and maxUnavailable cannot be both set",
     'spec.maxUnavailable: Invalid value: "200%": must not be greater than 100%',
   ],

@@ -10,7 +10,7 @@ import type { PodTemplateSpec } from "./pod/pod-types.ts";
 import { checkTemplate } from "./pod/validate-pod.ts";
 
 interface WorkloadSpec {
-  readonly selector: LabelSelector;
+  readonly selector?: LabelSelector;
   readonly template?: PodTemplateSpec;
   readonly minReadySeconds?: number;
   readonly revisionHistoryLimit?: number;
@@ -36,8 +36,10 @@ export function checkWorkload(
     faults.invalid("spec.selector", selector, `empty selector is invalid for ${owner.inSelector}`);
   }
   if (template === undefined) faults.required("spec.template");
-  else {
-    if (selector !== undefined && !isEmpty(selector)) checkOwnTemplate(faults, "spec", selector, template);
+  else if (selector !== undefined && !isReadable(selector)) {
+    faults.invalid("spec.selector", selector, "invalid label selector");
+  } else {
+    if (selector === undefined || !isEmpty(selector)) checkOwnTemplate(faults, "spec", selector, template);
     checkTemplate(faults, "spec.template", template);
     if (template.spec.activeDeadlineSeconds !== undefined) {
       const field = "spec.template.spec.activeDeadlineSeconds";
@@ -51,24 +53,31 @@ export function checkWorkload(
   }
 }
 
-/** An owner that does not know its own Pods would make them without end. */
+/** An owner that does not know its own Pods would make them without end; without a selector it knows none. */
 export function checkOwnTemplate(
   faults: Faults,
   path: string,
-  selector: LabelSelector,
+  selector: LabelSelector | undefined,
   template: PodTemplateSpec,
 ): void {
-  const labels = template.metadata?.labels ?? {};
-  if (matches(selector, labels)) return;
+  const { labels } = template.metadata ?? {};
+  if (selector !== undefined && matches(selector, labels ?? {})) return;
   const detail = "`selector` does not match template `labels`";
-  faults.invalid(`${path}.template.metadata.labels`, labels, detail);
+  const sorted = labels && Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+  faults.invalid(`${path}.template.metadata.labels`, sorted ?? null, detail);
 }
 
 function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {
   return Object.keys(matchLabels).length + matchExpressions.length === 0;
 }
 
-function matches(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
+const operators = ["In", "NotIn", "Exists", "DoesNotExist"];
+
+function isReadable({ matchExpressions = [] }: LabelSelector): boolean {
+  return matchExpressions.every(({ operator }) => operators.includes(operator));
+}
+
+export function matches(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
   // What is wrong with the selector itself has been said.
   if (selector.matchExpressions?.some(({ key }) => key === undefined)) return true;
   try {

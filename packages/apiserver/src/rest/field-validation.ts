@@ -1,5 +1,6 @@
 /** What to do about fields that a kind does not have, and those said twice: refuse, warn or let go. */
 import { type KindDefinition, type KubeObject, prune, pruneObjectMeta } from "@selvedge/apimachinery";
+import type { StatusError } from "../status-error.ts";
 import { badRequest, invalid } from "./refusals.ts";
 
 export type FieldValidation = "Ignore" | "Warn" | "Strict";
@@ -46,12 +47,16 @@ export function pruneObject(
     for (const fault of faults.slice(0, warningsMax)) rules.warn?.(fault);
     return;
   }
-  const detail = `strict decoding error: ${faults.join(", ")}`;
+  throw unreadable(kind, rules, `strict decoding error: ${faults.join(", ")}`);
+}
+
+/** The body cannot be made an object of the kind: it itself, or what a patch has made of the stored one. */
+export function unreadable(kind: KindDefinition, rules: FieldRules, detail: string): StatusError {
   if (rules.patch !== undefined) {
     const value = JSON.stringify(rules.patch);
     const nameless = { group: "", kind: "" };
-    throw invalid(nameless, "", [{ type: "FieldValueInvalid", field: "patch", value, detail }]);
+    return invalid(nameless, "", [{ type: "FieldValueInvalid", field: "patch", value, detail }]);
   }
   const { kind: name, version } = kind;
-  throw badRequest(`${name} in version "${version}" cannot be handled as a ${name}: ${detail}`);
+  return badRequest(`${name} in version "${version}" cannot be handled as a ${name}: ${detail}`);
 }

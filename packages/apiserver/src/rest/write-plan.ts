@@ -15,10 +15,10 @@ import {
   withoutTimes,
 } from "@selvedge/apimachinery";
 import { cloneJson, jsonEqual } from "@selvedge/base";
-import type { FieldRules } from "./field-validation.ts";
-import { pruneObject } from "./field-validation.ts";
+import { decodeFault } from "./decode-fault.ts";
+import { type FieldRules, pruneObject, unreadable } from "./field-validation.ts";
 import { apiVersionOf, hasGeneration, isNamespaceKind } from "./kind-names.ts";
-import { badRequest, conflict, invalid } from "./refusals.ts";
+import { conflict, invalid } from "./refusals.ts";
 import { share } from "./share.ts";
 
 export interface WriteContext {
@@ -104,7 +104,8 @@ function tracked(object: KubeObject, live: KubeObject | undefined, context: Writ
 
 /**
  * What is wrong by the schema and by the kind's own rules. Lists of built-in kinds may hold a key twice, as
- * `env` does, unless the kind itself says no; custom kinds are asked of what changes only.
+ * `env` does, unless the kind itself says no; custom kinds are asked of what changes only. Of what both miss,
+ * the kind's own rules say more.
  */
 function contentErrors(
   { kind, subresource }: WriteContext,
@@ -117,26 +118,44 @@ function contentErrors(
   }
   const errors = validateSchema(kind.schema, object, old);
   const own = kind.validate?.(object, old, errors, subresource) ?? [];
-  return [...errors.filter(({ type }) => type !== "FieldValueDuplicate"), ...own];
+  const named = new Set(own.filter(({ type }) => type === "FieldValueRequired").map(({ field }) => field));
+  const found = errors.filter(
+    ({ type, field }) =>
+      type !== "FieldValueDuplicate" && !(type === "FieldValueRequired" && named.has(field)),
+  );
+  return [...found, ...own];
 }
 
 /** Refuses values of another type than the schema's: a kind's own defaults and rules rely on that. */
-function checkTypes(kind: KindDefinition, object: KubeObject, old: KubeObject | undefined): void {
+function checkTypes(
+  kind: KindDefinition,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  rules: FieldRules,
+): void {
   if (fitsTypes(kind.schema, object, old)) return;
+  refuseUnreadable(kind, object, rules);
   const errors = validateSchema(kind.schema, object).filter(({ type }) => type === "FieldValueTypeInvalid");
   const [first] = errors;
-  if (first === undefined) return;
-  const detail = `${first.field}: ${first.detail}`;
-  throw badRequest(
-    `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${detail}`,
-  );
+  if (first !== undefined) throw unreadable(kind, rules, `${first.field}: ${first.detail}`);
+}
+
+/** Upstream decodes before it looks at anything else: what it cannot decode is all that is said. */
+function refuseUnreadable(kind: KindDefinition, object: KubeObject, rules: FieldRules): void {
+  const fault = kind.custom ? undefined : decodeFault(kind, object);
+  if (fault !== undefined) throw unreadable(kind, rules, fault);
 }
 
 /** Gives the object its kind's defaults, as members of admission see it. */
-export function fillDefaults(kind: KindDefinition, object: KubeObject, old: KubeObject | undefined): void {
+export function fillDefaults(
+  kind: KindDefinition,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  rules: FieldRules = {},
+): void {
   dropNulls(kind.schema, object, old);
   // A custom kind's schema may have become stricter than what is stored: that is told of what changes only.
-  if (!kind.custom) checkTypes(kind, object, old);
+  if (!kind.custom) checkTypes(kind, object, old, rules);
   applySchemaDefaults(kind.schema, object, old);
   kind.applyDefaults?.(object);
 }
@@ -146,11 +165,16 @@ export function fillDefaults(kind: KindDefinition, object: KubeObject, old: Kube
  * settled.
  */
 function settle(object: KubeObject, old: KubeObject | undefined, context: WriteContext): void {
-  const { kind } = context;
+  const { kind, rules } = context;
   object.apiVersion = apiVersionOf(kind);
   object.kind = kind.kind;
-  pruneObject(kind, object, context.rules, old);
-  fillDefaults(kind, object, old);
+  try {
+    pruneObject(kind, object, rules, old);
+  } catch (error) {
+    refuseUnreadable(kind, object, rules);
+    throw error;
+  }
+  fillDefaults(kind, object, old, rules);
   const errors = validateObjectMeta(kind, object, old);
   // Rules of kinds may rely on a name; without one that alone is said.
   if (object.metadata.name) errors.push(...contentErrors(context, object, old));
@@ -159,7 +183,9 @@ function settle(object: KubeObject, old: KubeObject | undefined, context: WriteC
     const text = fieldErrorText(error);
     return !seen.has(text) && seen.add(text);
   });
-  if (distinct.length > 0) throw invalid(kind, object.metadata.name ?? "", distinct);
+  if (distinct.length === 0) return;
+  refuseUnreadable(kind, object, rules);
+  throw invalid(kind, object.metadata.name ?? "", distinct);
 }
 
 /** What each subresource may write; all else stays as it is stored. */

@@ -4,7 +4,7 @@ import { jsonEqual } from "@selvedge/base";
 import { Faults, immutable } from "../faults.ts";
 import type { PodTemplateSpec } from "../pod/pod-types.ts";
 import { checkTemplate } from "../pod/validate-pod.ts";
-import { checkOwnTemplate } from "../workload-rules.ts";
+import { checkOwnTemplate, matches } from "../workload-rules.ts";
 import { indexesFault } from "./indexes.ts";
 import type { Job, JobSpec, PodFailureRule } from "./job-fields.ts";
 
@@ -18,6 +18,7 @@ export function validateJob(job: Job, old: Job | undefined): FieldError[] {
   const { spec } = job;
   // Its own status is written far more often than anybody its spec.
   if (spec === old?.spec) return faults.errors;
+  checkGenerated(faults, job);
   checkJobSpec(faults, "spec", spec);
   if (spec.selector === undefined) faults.required("spec.selector");
   else {
@@ -26,6 +27,24 @@ export function validateJob(job: Job, old: Job | undefined): FieldError[] {
   }
   if (old !== undefined) checkUpdate(faults, job, old);
   return faults.errors;
+}
+
+/** Without manualSelector a Job's selector is its own uid: what else somebody adds finds other Jobs' Pods. */
+function checkGenerated(faults: Faults, { metadata: { name, uid = "" }, spec }: Job): void {
+  if (spec.manualSelector || spec.selector === undefined) return;
+  const own: Record<string, string> = {
+    ...{ "controller-uid": uid, "job-name": name },
+    ...{ "batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name },
+  };
+  const labels = spec.template.metadata?.labels ?? {};
+  for (const [key, value] of Object.entries(own)) {
+    const field = "spec.template.metadata.labels";
+    if (labels[key] === undefined) faults.required(field, `must be '${value}'`);
+    else if (labels[key] !== value) faults.invalid(field, labels, `must be '${value}'`);
+  }
+  if (!matches(spec.selector, own)) {
+    faults.invalid("spec.selector", spec.selector, "`selector` not auto-generated");
+  }
 }
 
 /** Of a Job, and of the Jobs that a CronJob makes. */

@@ -129,7 +129,14 @@ function validate({ spec }: PodDisruptionBudget, old: PodDisruptionBudget | unde
   const faults = new Faults();
   if (spec === old?.spec) return faults.errors;
   if (spec.minAvailable !== undefined && spec.maxUnavailable !== undefined) {
-    faults.invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set");
+    // Upstream shows its own form of it.
+    const { minAvailable, selector = null, maxUnavailable, unhealthyPodEvictionPolicy = null } = spec;
+    const shown = { MinAvailable: minAvailable, Selector: selector, MaxUnavailable: maxUnavailable };
+    faults.invalid(
+      "spec",
+      { ...shown, UnhealthyPodEvictionPolicy: unhealthyPodEvictionPolicy },
+      "minAvailable and maxUnavailable cannot be both set",
+    );
   }
   for (const field of ["minAvailable", "maxUnavailable"] as const) {
     checkShare(faults, `spec.${field}`, spec[field]);

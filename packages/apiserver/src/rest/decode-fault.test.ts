@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import { decodeFault } from "./decode-fault.ts";
+
+/** Its members are of every type there is on the wire. */
+const kind: KindDefinition = {
+  ...{
+    group: "",
+    version: "v1",
+    kind: "Pod",
+    plural: "pods",
+    singular: "pod",
+    namespaced: true,
+    columns: [],
+  },
+  schema: { type: "object" },
+  protobuf: {
+    1: { name: "bytes", type: "bytes" },
+    2: { name: "small", type: "int32" },
+    3: { name: "large", type: "int64" },
+    4: { name: "share", type: "double" },
+    5: { name: "port", type: "int-or-string" },
+    6: { name: "since", type: "time" },
+    7: { name: "amounts", type: "map", values: "quantity" },
+    8: { name: "texts", type: "map", values: "string" },
+    9: { name: "own", type: "message", embedded: true, message: { 1: { name: "flag", type: "bool" } } },
+    10: { name: "any", type: "raw-extension" },
+  },
+};
+const into = "into Go struct field Pod.";
+
+describe("what Go cannot read", () => {
+  const rows: readonly (readonly [object: object, fault: string | undefined])[] = [
+    [
+      { bytes: "YQ==", small: 1, large: 2 ** 40, share: 0.5, port: "a", since: "2026-01-01T00:00:00Z" },
+      undefined,
+    ],
+    [{ amounts: { cpu: "1", memory: 2 }, texts: { a: "b" }, flag: true, any: [1], other: 1 }, undefined],
+    [{ small: null, texts: { a: null } }, undefined],
+    [{ bytes: 1 }, `json: cannot unmarshal number ${into}bytes of type []uint8`],
+    [{ bytes: "Y\nQ==\n" }, undefined],
+    [{ bytes: "Y" }, "illegal base64 data at input byte 0"],
+    [{ bytes: "YQ" }, "illegal base64 data at input byte 0"],
+    [{ bytes: "YQ=Y" }, "illegal base64 data at input byte 2"],
+    [{ bytes: "YWI=Y" }, "illegal base64 data at input byte 4"],
+    [{ bytes: "=" }, "illegal base64 data at input byte 0"],
+    [{ small: 2 ** 31 }, `json: cannot unmarshal number 2147483648 ${into}small of type int32`],
+    [{ small: 1.5 }, `json: cannot unmarshal number 1.5 ${into}small of type int32`],
+    [{ large: true }, `json: cannot unmarshal bool ${into}large of type int64`],
+    [{ share: "1" }, `json: cannot unmarshal string ${into}share of type float64`],
+    [{ port: 1.5 }, "json: cannot unmarshal number 1.5 into Go value of type int32"],
+    [{ since: 1 }, "json: cannot unmarshal number into Go value of type string"],
+    [{ amounts: { cpu: "1KiB" } }, /^quantities must match/.source],
+    [{ amounts: { cpu: "1kk" } }, "unable to parse quantity's suffix"],
+    [{ amounts: "1" }, `json: cannot unmarshal string ${into}amounts of type v1.ResourceList`],
+    [{ texts: [] }, `json: cannot unmarshal array ${into}texts of type map[string]string`],
+    [{ texts: { a: {} } }, `json: cannot unmarshal object ${into}texts of type string`],
+    [{ flag: "yes", small: "1" }, `json: cannot unmarshal string ${into}flag of type bool`],
+  ];
+  for (const [members, fault] of rows) {
+    it(`of ${JSON.stringify(members)} is ${fault}`, () => {
+      const found = decodeFault(kind, {
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: {},
+        ...members,
+      } as KubeObject);
+      if (fault?.startsWith("^")) assert.match(found ?? "", new RegExp(fault));
+      else assert.equal(found, fault);
+    });
+  }
+});
