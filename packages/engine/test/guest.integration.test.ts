@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Log, SystemClock, SystemRandom, silentSink } from "@selvedge/base";
+import type { ContainerStart } from "../src/app/hypervisor.ts";
 import { QemuHypervisor } from "../src/app/qemu/qemu-hypervisor.ts";
 import { hostTscKhz } from "../src/app/qemu/tsc.ts";
 import type { AppId } from "../src/desired.ts";
@@ -25,8 +34,11 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
   const root = join(folder, "root");
   for (const name of ["bin", "etc"]) mkdirSync(join(root, name), { recursive: true });
   copyFileSync("/bin/busybox", join(root, "bin/busybox"));
-  for (const name of ["sh", "echo", "sleep", "cat"]) symlinkSync("busybox", join(root, "bin", name));
+  for (const name of ["sh", "echo", "sleep", "cat", "tr", "grep"])
+    symlinkSync("busybox", join(root, "bin", name));
   execFileSync("mksquashfs", [root, join(folder, "root.sqfs"), "-quiet", "-no-progress"]);
+  writeFileSync(join(root, "word"), "late");
+  execFileSync("mksquashfs", [root, join(folder, "late.sqfs"), "-quiet", "-no-progress"]);
   const clock = new SystemClock();
   const stop = new AbortController().signal;
   const options = {
@@ -59,34 +71,33 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
     const one = await first.connect(id, () => {}, stop);
     one.onOutput(({ bytes }) => output.resolve(new TextDecoder().decode(bytes)));
     one.setup({ hostname: "web", nics: [], resolv: "", hosts: "127.0.0.1 localhost\n" });
-    one.start({
+    const start: ContainerStart = {
       ...{
         index: 1,
         attempt: 1,
-        disk: 0,
-        args: ["/bin/sh", "-c", "echo hello; exec sleep 1000"],
+        root: { disk: 0 },
         env: ["A=1"],
         cwd: "/",
-      },
-      ...{
         user: "",
         groups: [],
         tty: false,
+      },
+      ...{
+        args: ["/bin/sh", "-c", "echo hello; exec sleep 1000"],
         stdin: false,
         memoryBytes: 0,
         cpuMillis: 0,
-        readOnlyRoot: false,
-        rootVolume: "",
-        privileged: false,
-        mounts: [],
       },
-    });
+      ...{ readOnlyRoot: false, rootVolume: "", privileged: false, capabilities: [], target: 0, mounts: [] },
+    };
+    one.start(start);
     assert.equal(await output.promise, "hello\n");
     one.close();
 
     const second = new QemuHypervisor(options);
     assert.deepEqual(await second.list(), [id]);
-    const two = await second.connect(id, () => {}, stop);
+    let changed = (): void => {};
+    const two = await second.connect(id, () => changed(), stop);
     const session = two.exec(1, ["cat"], { tty: false, stdin: true, user: "", env: [], cwd: "/" });
     await session.write(new TextEncoder().encode("through"));
     session.end();
@@ -94,6 +105,25 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
     for await (const { bytes } of session.output) text += new TextDecoder().decode(bytes);
     assert.equal(text, "through");
     assert.equal(await session.exit, 0);
+
+    // An image that was not there when the machine started, and processes of a container that was.
+    await second.addImage(id, 0, join(folder, "late.sqfs"));
+    const late = Promise.withResolvers<string>();
+    two.onOutput(({ container, bytes }) => {
+      if (container === 2) late.resolve(new TextDecoder().decode(bytes));
+    });
+    const look =
+      "/bin/echo $(cat /word) $(cat /proc/1/cmdline | tr '\\0' ' ') $(grep CapBnd /proc/self/status)";
+    const target = { target: 1, capabilities: [19], args: ["/bin/sh", "-c", `${look}; exec sleep 1000`] };
+    two.start({ ...start, index: 2, root: { part: 0 }, ...target });
+    assert.match(await late.promise, /^late sleep 1000 CapBnd: 0*a00c25fb\n$/);
+    const ended = Promise.withResolvers<void>();
+    changed = () => {
+      if (two.run(2)?.phase === "exited") ended.resolve();
+    };
+    two.signal(2, 9);
+    await ended.promise;
+    assert.equal(two.run(1)?.phase, "running");
     two.close();
   } finally {
     await first.remove(id);

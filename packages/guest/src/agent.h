@@ -9,8 +9,8 @@ enum { M_HELLO = 1, M_SETUP, M_FILE, M_START, M_EXEC, M_DATA, M_END, M_RESIZE, M
 enum { K_FREE, K_CONTAINER, K_EXEC, K_TCP };
 /* How far a task is: EXITED still has output to send, TOLD is an exit the host has been told of. */
 enum { S_RUNNING, S_EXITED, S_TOLD, S_FAILED };
-/* One VM holds one Pod: a few containers and the sessions of a few people. */
-enum { TASKS = 64, FRAME_MAX = 4 << 20, QUEUE_MAX = 256 << 10, WINDOW = 64 << 10, KEEP_MAX = 256 << 10,
+/* One VM holds one Pod: a few containers, and as many sessions as a node may have, which is 100. */
+enum { TASKS = 160, FRAME_MAX = 4 << 20, QUEUE_MAX = 256 << 10, WINDOW = 64 << 10, KEEP_MAX = 256 << 10,
        ITEMS = 512, CARDS = 16 };
 
 /* What a container wrote and the host has not yet said is safe. */
@@ -21,6 +21,10 @@ struct task {
   uint32_t id, attempt;
   pid_t pid;
   int in, out, err, tty, status, oom, closing;
+  /* In the process namespace of another container, whose end does not end what this one started. */
+  int joined;
+  /* What its root may do beyond the usual. */
+  uint64_t capabilities;
   uint64_t started, ended, offset;
   int64_t room;
   size_t npending, kept;
@@ -61,7 +65,7 @@ void net_route(uint32_t network, uint32_t mask, uint32_t gateway, char *name, in
 void dhcp_start(char *name, int metric);
 
 /* user.c */
-const char *become(const char *user, char **groups, size_t ngroups, int privileged);
+const char *become(const char *user, char **groups, size_t ngroups, int privileged, uint64_t more);
 
 /* output.c */
 void output_pump(struct task *task, int *fd, int channel);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/blkpg.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -18,7 +19,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-enum { MOUNTS = 64 };
+enum { MOUNTS = 64, PARTS = 32 };
+/* Of the spare disk, as large as an image may be. */
+static const int64_t part_bytes = 16ll << 30;
 
 static void load_modules(void) {
   char path[256];
@@ -56,6 +59,18 @@ static int find_disk(const char *serial, char *path, size_t size) {
 static int wait_disk(const char *serial, char *path, size_t size) {
   for (int tries = 0; tries < 2500; tries++, usleep(2000)) if (find_disk(serial, path, size)) return 1;
   return errno = ENODEV, 0;
+}
+
+/* An image that came later is a part of the spare disk; its cache is its own, and empty until now. */
+static int find_part(const char *number, char *disk, size_t size) {
+  int part = atoi(number), fd = open(disk, O_RDONLY | O_CLOEXEC);
+  struct blkpg_partition where = {.start = part * part_bytes, .length = part_bytes, .pno = part + 1};
+  struct blkpg_ioctl_arg add = {.op = BLKPG_ADD_PARTITION, .datalen = sizeof where, .data = &where};
+  int failed = fd < 0 || part < 0 || part >= PARTS || (ioctl(fd, BLKPG, &add) && errno != EBUSY);
+  if (fd >= 0) close(fd);
+  size_t at = strlen(disk);
+  snprintf(disk + at, size - at, "%d", part + 1);
+  return failed ? -1 : 0;
 }
 
 static int scrap(const char *path, const struct stat *about, int type, struct FTW *ftw) {
@@ -106,6 +121,8 @@ int mount_root(struct task *task, const char *body, size_t length) {
   if (!*keep) nftw(upper, scrap, 16, FTW_DEPTH | FTW_PHYS);
   make_dirs(task->root), make_dirs(lower), make_dirs(upper);
   if (!wait_disk(field(body, length, "root"), path, sizeof path)) return -1;
+  const char *part = field(body, length, "part");
+  if (*part && find_part(part, path, sizeof path)) return -1;
   if (mount(path, lower, "squashfs", MS_RDONLY, "")) return -1;
   snprintf(path, sizeof path, "%s/up", upper), mkdir(path, 0755);
   snprintf(path, sizeof path, "%s/work", upper), mkdir(path, 0755);

@@ -101,7 +101,8 @@ static void child(struct task *task, uint32_t group, int mounts, int fds[3], int
     make_dirs(cwd);
     if (chdir(cwd)) snprintf(text, sizeof text, "chdir to %.200s: %s", cwd, strerror(errno)), give_up(status, text);
   }
-  fault = become(field(body, length, "user"), groups, ngroups, *field(body, length, "privileged") == '1');
+  int privileged = *field(body, length, "privileged") == '1';
+  fault = become(field(body, length, "user"), groups, ngroups, privileged, task->capabilities);
   if (fault) give_up(status, fault);
   if (args[0]) execvp(args[0], args);
   else give_up(status, "no command specified");
@@ -148,27 +149,40 @@ static int open_namespace(pid_t pid, const char *kind) {
   return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* Forks into new namespaces for a container, into the container's for a session. */
-static pid_t spawn(struct task *task, struct task *parent, int fds[3], int status, char *body, size_t length) {
-  if (!parent) {
-    pid_t pid = syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0);
-    if (!pid) child(task, task->id, -1, fds, status, body, length);
+/* Forks into new namespaces for a container, into the container's for a session; a container that is to see what
+ * another does has its processes' namespace and a file system of its own. */
+static pid_t spawn(struct task *task, struct task *of, int fds[3], int status, char *body, size_t length) {
+  int container = task->kind == K_CONTAINER, flags = container ? CLONE_NEWNS | SIGCHLD : SIGCHLD;
+  uint32_t group = container ? task->id : of->id;
+  if (!of) {
+    pid_t pid = syscall(SYS_clone, CLONE_NEWPID | flags, 0, 0, 0, 0);
+    if (!pid) child(task, group, -1, fds, status, body, length);
     return pid;
   }
-  int mounts = open_namespace(parent->pid, "mnt"), pids = open_namespace(parent->pid, "pid");
+  int mounts = container ? -1 : open_namespace(of->pid, "mnt"), pids = open_namespace(of->pid, "pid");
   int own = open_namespace(getpid(), "pid");
   pid_t pid = -1;
-  if (mounts >= 0 && pids >= 0 && !setns(pids, CLONE_NEWPID)) {
-    pid = fork();
-    if (!pid) child(task, parent->id, mounts, fds, status, body, length);
+  if ((container || mounts >= 0) && pids >= 0 && !setns(pids, CLONE_NEWPID)) {
+    pid = syscall(SYS_clone, flags, 0, 0, 0, 0);
+    if (!pid) child(task, group, mounts, fds, status, body, length);
     setns(own, CLONE_NEWPID);
   }
-  close(mounts), close(pids), close(own);
+  if (mounts >= 0) close(mounts);
+  close(pids), close(own);
   return pid;
 }
 
+static uint64_t capabilities_of(char *body, size_t length) {
+  char *numbers[64];
+  uint64_t all = 0;
+  for (size_t i = fields(body, length, "capability", numbers, 64); i > 0; i--)
+    all |= 1ull << (atoi(numbers[i - 1]) & 63);
+  return all;
+}
+
 void task_start(uint32_t id, int kind, char *body, size_t length) {
-  struct task *parent = kind == K_EXEC ? task_find(atoi(field(body, length, "container"))) : NULL;
+  const char *name = field(body, length, kind == K_EXEC ? "container" : "target");
+  struct task *of = *name ? task_find(atoi(name)) : NULL;
   struct task *task = take(id, kind);
   static const char crowded[] = "too many sessions in this machine";
   if (!task) { channel_send(M_FAILED, id, crowded, sizeof crowded - 1); return; }
@@ -176,7 +190,12 @@ void task_start(uint32_t id, int kind, char *body, size_t length) {
   int fds[3] = {-1, -1, -1}, status[2];
   task->attempt = atoi(field(body, length, "attempt")), task->started = now_ms();
   task->tty = *field(body, length, "tty") == '1';
-  if (kind == K_EXEC && (!parent || parent->state != S_RUNNING)) { fail(task, "container is not running"); return; }
+  if ((kind == K_EXEC || *name) && (!of || of->state != S_RUNNING)) {
+    fail(task, kind == K_EXEC ? "container is not running" : "the container it is for is not running");
+    return;
+  }
+  task->joined = kind == K_CONTAINER && of;
+  task->capabilities = kind == K_EXEC ? of->capabilities : capabilities_of(body, length);
   if (kind == K_CONTAINER) {
     if (mount_root(task, body, length)) {
       snprintf(text, sizeof text, "root file system: %s", strerror(errno)), fail(task, text);
@@ -187,7 +206,7 @@ void task_start(uint32_t id, int kind, char *body, size_t length) {
   int open = task->tty ? open_terminal(task, fds) : open_pipes(task, fds, *field(body, length, "stdin") == '1');
   if (open || pipe2(status, O_CLOEXEC)) { fail(task, strerror(errno)); return; }
   for (int *fd = &task->in; fd <= &task->err; fd++) if (*fd >= 0) fcntl(*fd, F_SETFL, O_NONBLOCK);
-  task->pid = spawn(task, parent, fds, status[1], body, length);
+  task->pid = spawn(task, of, fds, status[1], body, length);
   for (int i = 0; i < (task->tty ? 1 : 3); i++) close(fds[i]);
   close(status[1]);
   /* Ends without a byte once the program runs. */
@@ -294,6 +313,7 @@ void reap(void) {
     for (int i = 0; i < TASKS; i++)
       if (tasks[i].kind && tasks[i].pid == pid && tasks[i].state == S_RUNNING) {
         tasks[i].state = S_EXITED, tasks[i].status = status, tasks[i].ended = now_ms();
+        if (tasks[i].joined) group_file(tasks[i].id, "cgroup.kill", "1");
         if (tasks[i].kind == K_CONTAINER) tasks[i].oom = group_number(tasks[i].id, "memory.events", "oom_kill") > 0;
       }
 }

@@ -42,13 +42,13 @@ static size_t memberships(const char *user, gid_t *out, size_t n) {
 }
 
 /* What an unprivileged root may do, as container runtimes have it; without MKNOD, which would open the disks. */
-static void drop_capabilities(void) {
+static void drop_capabilities(uint64_t more) {
   const uint64_t kept = 1u << 0 | 1u << 1 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 10 |
-    1u << 13 | 1u << 18 | 1u << 29 | 1u << 31;
+    1u << 13 | 1u << 18 | 1u << 29 | 1u << 31 | more;
   for (int i = 0; i < 64; i++) if (!(kept >> i & 1)) prctl(PR_CAPBSET_DROP, i);
 }
 
-const char *become(const char *user, char **groups, size_t ngroups, int privileged) {
+const char *become(const char *user, char **groups, size_t ngroups, int privileged, uint64_t more) {
   static char failure[160];
   char name[128], line[1024], *parts[7] = {"", "", "", "", "", "/", ""};
   snprintf(name, sizeof name, "%s", *user ? user : "0");
@@ -76,7 +76,7 @@ const char *become(const char *user, char **groups, size_t ngroups, int privileg
   }
   for (size_t i = 0; i < ngroups && n < GROUPS; i++) all[n++] = atol(groups[i]);
   if (isatty(0) && fchown(0, uid, 5)) perror("tty");
-  if (!privileged) drop_capabilities();
+  if (!privileged) drop_capabilities(more);
   if (setgroups(n, all) || setgid(gid) || setuid(uid)) return strerror(errno);
   return NULL;
 }

@@ -112,7 +112,7 @@ function machineEnded(record: AppRecord, view: MachineView, now: Instant): AppRe
 /** Of an app that is switched on again: what was stopped with it has no crash to wait for. */
 function afresh(container: ContainerRecord): ContainerRecord {
   const { phase } = container;
-  return phase.kind === "ended"
+  return phase.kind === "ended" && container.role !== "ephemeral"
     ? { ...container, phase: { kind: "idle" }, last: phase.end, backoffMs: 0 }
     : container;
 }
@@ -121,10 +121,21 @@ function afresh(container: ContainerRecord): ContainerRecord {
 export function foldSpec(record: AppRecord, spec: AppSpec): AppRecord {
   if (record.spec.revision === spec.revision) return record;
   const known = new Map(record.containers.map((it) => [it.name, it]));
-  const containers = allContainers(spec).map(({ container, init }) => {
+  const next = inOldOrder(spec, record.spec);
+  const containers = allContainers(next).map(({ container, role }) => {
     const before = known.get(container.name);
-    if (before === undefined || before.init !== init) return newContainer(container.name, init);
+    if (before === undefined || before.role !== role) return newContainer(container.name, role);
     return spec.active && !record.spec.active ? afresh(before) : before;
   });
-  return { ...record, spec, containers };
+  return { ...record, spec: next, containers };
+}
+
+/** A container's number in the guest is its place: what was added earlier keeps it, in whatever order it is told. */
+function inOldOrder(spec: AppSpec, before: AppSpec): AppSpec {
+  const { ephemeralContainers: added } = spec.pod;
+  if (added.length < 2) return spec;
+  const places = new Map(before.pod.ephemeralContainers.map(({ name }, at) => [name, at]));
+  const place = (name: string): number => places.get(name) ?? places.size;
+  const sorted = [...added].sort((left, right) => place(left.name) - place(right.name));
+  return { ...spec, pod: { ...spec.pod, ephemeralContainers: sorted } };
 }

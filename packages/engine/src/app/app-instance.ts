@@ -2,6 +2,7 @@ import { describeError } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import { type AppId, type ContentId, volumeUses } from "../desired.ts";
 import type { ContentStatus, NicStatus } from "../observed.ts";
+import { bringImage, rootOf } from "./added-image.ts";
 import { type AppContext, appFolder } from "./app-context.ts";
 import { type AppEventInput, withEvent } from "./app-events.ts";
 import { guestNetwork, ipOf, mountVolumes, nicKey, placeVolumes, readyNics } from "./app-files.ts";
@@ -220,7 +221,9 @@ export class AppInstance {
   replaceMachine(): void {
     const { machine, containers } = this.record;
     if (machine === undefined || this.machine.isStopping) return;
-    const goingOn = containers.filter(({ phase }) => phase.kind === "running").map(({ name }) => name);
+    const goingOn = containers
+      .filter(({ phase, role }) => phase.kind === "running" && role !== "ephemeral")
+      .map(({ name }) => name);
     this.record = { ...this.record, machine: { ...machine, goingOn } };
   }
 
@@ -258,6 +261,7 @@ export class AppInstance {
     if (!again) {
       const last = before.phase.kind === "ended" ? before.phase.end : before.last;
       const restarts = attempt === 1 ? 0 : before.restarts + 1;
+    if ("part" in start.root) await bringImage(this.context, this.record, index, start.root.part);
       const backoffMs = nextBackoff(before, restarts);
       this.#update(index, { ...before, attempt, restarts, last, backoffMs, phase: { kind: "starting" } });
       const message = `Created container: ${before.name}`;
@@ -279,7 +283,7 @@ export class AppInstance {
     const content = this.context.store.contents.get(container.contentTreeId as ContentId);
     return containerStart({
       ...{ spec, container, index, attempt },
-      disk: machine?.disks.indexOf(container.contentTreeId) ?? 0,
+      root: rootOf(spec, machine?.disks ?? [], item),
       image: content?.phase === "ready" ? content.config : undefined,
       secrets: await this.#secrets(),
       foreign: (await readUserData(await openUserData(spec, this.context.secrets))).environment,

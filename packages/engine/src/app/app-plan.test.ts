@@ -28,7 +28,7 @@ const container = (
   init = false,
   more: Partial<ContainerRecord> = {},
 ): ContainerRecord => ({
-  ...newContainer(init ? "setup" : "main", init),
+  ...newContainer(init ? "setup" : "main", init ? "init" : "main"),
   ...{ phase, attempt: phase.kind === "idle" ? 0 : 1 },
   ...more,
 });
@@ -103,7 +103,8 @@ const base: AppInputs = {
   ...{ wanted: spec(), record: record(), machine: { runs: false, connected: false, asked: new Set() } },
   ...{ content: () => ready, nic: () => nic, volume: () => undefined, volumeHolder: () => undefined },
   node: { architecture: "amd64", emulated: false, freeMemoryBytes: 1000, upMs: 60_000, vault: "open" },
-  ...{ sinceEndMs: () => 0, unhealthy: new Map(), stopping: new Set(), launchWaitMs: 0, activeMs: 0 },
+  ...{ sinceEndMs: () => 0, unhealthy: new Map(), stopping: new Set(), faulty: new Set() },
+  ...{ launchWaitMs: 0, activeMs: 0 },
 };
 const on = { runs: true, connected: true, asked: new Set<string>() };
 const withMachine = (phase: ContainerPhase, more: Partial<ContainerRecord> = {}): AppRecord =>

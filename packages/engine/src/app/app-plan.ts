@@ -2,7 +2,13 @@ import { ext } from "@selvedge/eve-api";
 import { type AppId, type AppSpec, type VolumeKey, volumeUses } from "../desired.ts";
 import type { ContentStatus, NicStatus, VolumeStatus } from "../observed.ts";
 import type { VaultState } from "../ports.ts";
-import { type AppEnd, type AppRecord, allContainers, type ContainerRecord } from "./app-record.ts";
+import {
+  type AppEnd,
+  type AppRecord,
+  allContainers,
+  type ContainerRecord,
+  ownContainers,
+} from "./app-record.ts";
 import { filesFingerprint, machineFingerprint } from "./container-config.ts";
 
 export interface AppInputs {
@@ -34,6 +40,8 @@ export interface AppInputs {
   readonly unhealthy: ReadonlyMap<number, string>;
   /** Containers that are being stopped. */
   readonly stopping: ReadonlySet<number>;
+  /** Containers that could not be started as they are configured. */
+  readonly faulty: ReadonlySet<number>;
   /** How long the next launch waits because earlier ones failed. */
   readonly launchWaitMs: number;
   readonly activeMs: number;
@@ -108,7 +116,8 @@ function planRunning(inputs: AppInputs, wanted: AppSpec): AppStep {
 function planContainers(inputs: AppInputs, wanted: AppSpec): AppStep {
   const { record, machine } = inputs;
   let againMs: number | undefined;
-  for (const index of containersToStart(record.containers, wanted.pod.restartPolicy)) {
+  const own = containersToStart(record.containers, wanted.pod.restartPolicy);
+  for (const index of [...own, ...addedToStart(inputs, wanted)]) {
     const container = record.containers[index - 1];
     if (container === undefined) continue;
     if (container.phase.kind === "starting" && machine.asked.has(`${index}/${container.attempt}`)) continue;
@@ -197,7 +206,7 @@ function contentHindrance(
   wanted: AppSpec,
 ): { reason: string; message: string } | undefined {
   if (wanted.hindrance !== undefined) return wanted.hindrance;
-  for (const { container } of allContainers(wanted)) {
+  for (const { container } of ownContainers(wanted)) {
     const status = content(container.contentTreeId);
     if (status?.phase === "failed") return { reason: status.reason, message: status.message };
     if (status?.phase !== "ready")
@@ -236,12 +245,22 @@ export function containersToStart(
   policy: ext.RestartPolicy,
 ): number[] {
   for (const [at, container] of containers.entries()) {
-    if (!container.init || succeeded(container)) continue;
+    if (container.role !== "init" || succeeded(container)) continue;
     return mustStart(container, policy) ? [at + 1] : [];
   }
   return containers.flatMap((container, at) =>
-    !container.init && mustStart(container, policy) ? [at + 1] : [],
+    container.role === "main" && mustStart(container, policy) ? [at + 1] : [],
   );
+}
+
+/** Those that were added: at any time, each once; what cannot be started keeps no other from it. */
+function addedToStart({ record, content, faulty }: AppInputs, wanted: AppSpec): number[] {
+  const found = allContainers(wanted).flatMap(({ container, role, index }) => {
+    const kind = record.containers[index - 1]?.phase.kind;
+    if (role !== "ephemeral" || (kind !== "idle" && kind !== "starting")) return [];
+    return content(container.contentTreeId)?.phase === "ready" ? [index] : [];
+  });
+  return found.sort((left, right) => Number(faulty.has(left)) - Number(faulty.has(right)));
 }
 
 function succeeded({ phase }: ContainerRecord): boolean {
@@ -249,18 +268,19 @@ function succeeded({ phase }: ContainerRecord): boolean {
 }
 
 function mustStart(container: ContainerRecord, policy: ext.RestartPolicy): boolean {
-  const { phase, init } = container;
+  const { phase, role } = container;
   if (phase.kind === "idle" || phase.kind === "starting") return true;
   if (phase.kind === "running" || policy === never) return false;
-  return !(succeeded(container) && (init || policy === onFailure));
+  return !(succeeded(container) && (role === "init" || policy === onFailure));
 }
 
 /** Whether the app has come to its end, and to which. */
 export function endOf(containers: readonly ContainerRecord[], policy: ext.RestartPolicy): AppEnd | undefined {
   const failed = (it: ContainerRecord): boolean => it.phase.kind === "ended" && !succeeded(it);
   const none = { reason: "", message: "" };
-  if (policy === never && containers.some((it) => it.init && failed(it))) return { phase: "Failed", ...none };
-  const main = containers.filter(({ init }) => !init);
+  if (policy === never && containers.some((it) => it.role === "init" && failed(it)))
+    return { phase: "Failed", ...none };
+  const main = containers.filter(({ role }) => role === "main");
   if (main.some((it) => it.phase.kind !== "ended" || mustStart(it, policy))) return undefined;
   return { phase: main.some(failed) ? "Failed" : "Succeeded", ...none };
 }

@@ -99,7 +99,7 @@ export class AppReconciler implements Reconciler<AppId> {
       app.faults.clear();
       app.machine.nudge();
     }
-    return asked;
+    return app.record.spec;
   }
 
   async #observe(app: AppInstance, runs: boolean, signal: AbortSignal): Promise<void> {
@@ -159,6 +159,7 @@ export class AppReconciler implements Reconciler<AppId> {
       stopping: new Set(app.machine.stopping.keys()),
       launchWaitMs: app.machine.launchWaitMs,
       activeMs: app.activeMs,
+      faulty: new Set(app.faults.keys()),
     };
   }
 

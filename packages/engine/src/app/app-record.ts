@@ -3,6 +3,9 @@ import type { Instant } from "@selvedge/base";
 import { ext } from "@selvedge/eve-api";
 import type { AppId, AppSpec, ForeignApp, VolumeKey } from "../desired.ts";
 
+/** Ephemeral ones are added while the app runs, for debugging: each starts once, and the app's end is not theirs. */
+export type ContainerRole = "init" | "main" | "ephemeral";
+
 /** How a container's newest attempt stands. */
 export type ContainerPhase =
   /** To be started when its turn comes. */
@@ -23,7 +26,7 @@ export interface ContainerEnd {
 
 export interface ContainerRecord {
   readonly name: string;
-  readonly init: boolean;
+  readonly role: ContainerRole;
   /** Starts asked for so far; also tells one attempt's logs and exits from another's. */
   readonly attempt: number;
   readonly restarts: number;
@@ -88,7 +91,7 @@ export interface AppRecord {
   readonly end: AppEnd | undefined;
   /** Time the app was active, for its deadline; measured, because the calendar jumps. */
   readonly activeMs: number;
-  /** Init containers first, in order. */
+  /** Init containers first, in order, and those last that were added. */
   readonly containers: readonly ContainerRecord[];
   /** Which version of its user data was written into which root volume. */
   readonly seeded?: string | undefined;
@@ -111,25 +114,37 @@ export function newRecord(spec: AppSpec, now: Instant): AppRecord {
     machine: undefined,
     end: undefined,
     activeMs: 0,
-    containers: allContainers(spec).map(({ container, init }) => newContainer(container.name, init)),
+    containers: allContainers(spec).map(({ container, role }) => newContainer(container.name, role)),
     events: [],
     conditions: [],
   };
 }
 
-export function newContainer(name: string, init: boolean): ContainerRecord {
+export function newContainer(name: string, role: ContainerRole): ContainerRecord {
   return {
-    ...{ name, init, attempt: 0, restarts: 0, phase: { kind: "idle" } as const },
+    ...{ name, role, attempt: 0, restarts: 0, phase: { kind: "idle" } as const },
     ...{ last: undefined, backoffMs: 0 },
   };
 }
 
 /** In the order of records; a container's number in the guest is its place here, from 1. */
-export function allContainers(spec: AppSpec): { container: ext.Container; init: boolean; index: number }[] {
+export function allContainers({ pod }: AppSpec): NumberedContainer[] {
   return [
-    ...spec.pod.initContainers.map((container) => ({ container, init: true })),
-    ...spec.pod.containers.map((container) => ({ container, init: false })),
+    ...pod.initContainers.map((container) => ({ container, role: "init" as const })),
+    ...pod.containers.map((container) => ({ container, role: "main" as const })),
+    ...pod.ephemeralContainers.map((container) => ({ container, role: "ephemeral" as const })),
   ].map((item, at) => ({ ...item, index: at + 1 }));
+}
+
+export interface NumberedContainer {
+  readonly container: ext.Container;
+  readonly role: ContainerRole;
+  readonly index: number;
+}
+
+/** What the app cannot be without: its machine is made for these, and its end is theirs. */
+export function ownContainers(spec: AppSpec): NumberedContainer[] {
+  return allContainers(spec).filter(({ role }) => role !== "ephemeral");
 }
 
 /** Secrets are in the specification only as they came, encrypted to the node. */
@@ -140,7 +155,7 @@ export function encodeRecord(record: AppRecord): Uint8Array {
 }
 
 export function decodeRecord(bytes: Uint8Array): AppRecord {
-  const record = JSON.parse(new TextDecoder().decode(bytes)) as AppRecord & { spec: { pod: unknown } };
+  const record = JSON.parse(new TextDecoder().decode(bytes)) as StoredRecord;
   const pod = fromBinary(ext.AppExtensionSchema, Buffer.from(String(record.spec.pod), "base64"));
   // What an engine of an earlier version did not know yet.
   const machine = record.machine && {
@@ -150,8 +165,21 @@ export function decodeRecord(bytes: Uint8Array): AppRecord {
     volumes: record.machine.volumes ?? [],
   };
   const foreign = record.spec.foreign && { ...noVolumes, ...record.spec.foreign };
-  return { ...record, machine, spec: { ...record.spec, pod, foreign } };
+  const containers = record.containers.map(({ init, ...one }) => ({
+    ...one,
+    role: one.role ?? (init === true ? "init" : "main"),
+  }));
+  return { ...record, machine, containers, spec: { ...record.spec, pod, foreign } };
 }
+
+/** As any version of the engine wrote it. */
+type StoredRecord = Omit<AppRecord, "spec" | "containers"> & {
+  readonly spec: Omit<AppSpec, "pod"> & { readonly pod: unknown };
+  readonly containers: readonly (Omit<ContainerRecord, "role"> & {
+    readonly role?: ContainerRole;
+    readonly init?: boolean;
+  })[];
+};
 
 const noVolumes: ForeignApp = {
   ...{ volumes: [], vm: undefined, userData: "", sealedUserData: "", cloudInitVersion: 0 },

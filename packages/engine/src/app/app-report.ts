@@ -10,6 +10,7 @@ import {
   type ConditionRecord,
   type ContainerEnd,
   type ContainerRecord,
+  type ContainerRole,
 } from "./app-record.ts";
 
 export interface ReportInputs {
@@ -36,8 +37,8 @@ export interface ReportInputs {
 /** What is told of an app, and its record with the conditions' times. Pure. */
 export function reportApp(inputs: ReportInputs): { status: AppStatus; record: AppRecord } {
   const phase = phaseOf(inputs.record);
-  const reports = allContainers(inputs.record.spec).map(({ container, init, index }) => ({
-    init,
+  const reports = allContainers(inputs.record.spec).map(({ container, role, index }) => ({
+    role,
     report: containerReport(inputs, container, index),
   }));
   const record = { ...inputs.record, conditions: conditions(inputs, reports) };
@@ -50,8 +51,9 @@ export function reportApp(inputs: ReportInputs): { status: AppStatus; record: Ap
     podIp: inputs.podIp,
     hostIp: inputs.hostIp,
     startedAt: BigInt(startedAt),
-    initContainers: reports.filter(({ init }) => init).map(({ report }) => report),
-    containers: reports.filter(({ init }) => !init).map(({ report }) => report),
+    initContainers: reportsOf(reports, "init"),
+    containers: reportsOf(reports, "main"),
+    ephemeralContainers: reportsOf(reports, "ephemeral"),
     conditions: record.conditions.map(({ type, status, reason, message, at }) => ({
       ...{ type, status, reason, message, lastTransitionAt: BigInt(at) },
     })),
@@ -73,9 +75,18 @@ export function reportApp(inputs: ReportInputs): { status: AppStatus; record: Ap
   return { status, record };
 }
 
+interface RoleReport {
+  readonly role: ContainerRole;
+  readonly report: MessageInitShape<typeof ext.ContainerReportSchema>;
+}
+
+function reportsOf(reports: readonly RoleReport[], role: ContainerRole): RoleReport["report"][] {
+  return reports.filter((one) => one.role === role).map(({ report }) => report);
+}
+
 export function phaseOf(record: AppRecord): "Pending" | "Running" | "Succeeded" | "Failed" {
   if (record.end !== undefined) return record.end.phase;
-  const main = record.containers.filter(({ init }) => !init);
+  const main = record.containers.filter(({ role }) => role === "main");
   return main.some((it) => it.phase.kind === "running" || it.phase.kind === "ended" || it.last !== undefined)
     ? "Running"
     : "Pending";
@@ -109,7 +120,7 @@ function containerReport(
       record === undefined || record.attempt === 0
         ? ""
         : `selvedge://${inputs.record.id}/${container.name}/${record.attempt}`,
-    ready: record?.init ? succeeded(record) : running && (inputs.ready.get(index) ?? true),
+    ready: record?.role === "init" ? succeeded(record) : running && (inputs.ready.get(index) ?? true),
     started: running && (inputs.started.get(index) ?? true),
     restartCount: record?.restarts ?? 0,
     state: state(inputs, container, record, index),
@@ -118,11 +129,11 @@ function containerReport(
 }
 
 /** Ended, but to be started again: Kubernetes shows such a container as waiting. */
-function waits({ record: app, goesOn }: ReportInputs, { phase, init }: ContainerRecord): boolean {
-  if (phase.kind !== "ended" || !goesOn) return false;
+function waits({ record: app, goesOn }: ReportInputs, { phase, role }: ContainerRecord): boolean {
+  if (phase.kind !== "ended" || !goesOn || role === "ephemeral") return false;
   const policy = app.spec.pod.restartPolicy;
   if (policy === ext.RestartPolicy.NEVER) return false;
-  return phase.end.exitCode !== 0 || (!init && policy !== ext.RestartPolicy.ON_FAILURE);
+  return phase.end.exitCode !== 0 || (role === "main" && policy !== ext.RestartPolicy.ON_FAILURE);
 }
 
 type StateInit = MessageInitShape<typeof ext.ContainerStateSchema>;
@@ -157,7 +168,9 @@ function waitingReason(
     return { reason: "CrashLoopBackOff", message };
   }
   // As kubelet has it, for every container of a Pod with init containers, the init containers themselves too.
-  const first = inputs.record.containers.some(({ init }) => init) ? "PodInitializing" : "ContainerCreating";
+  const first = inputs.record.containers.some(({ role }) => role === "init")
+    ? "PodInitializing"
+    : "ContainerCreating";
   if (inputs.step.do !== "wait") return { reason: first, message: "" };
   const { reason, message } = inputs.step;
   return { reason: reason === "ContainerCreating" ? first : reason, message };
@@ -176,14 +189,12 @@ function succeeded({ phase }: ContainerRecord): boolean {
   return phase.kind === "ended" && phase.end.exitCode === 0;
 }
 
-function conditions(
-  inputs: ReportInputs,
-  reports: readonly { init: boolean; report: MessageInitShape<typeof ext.ContainerReportSchema> }[],
-): ConditionRecord[] {
+function conditions(inputs: ReportInputs, reports: readonly RoleReport[]): ConditionRecord[] {
   const { record, now } = inputs;
-  const main = reports.filter(({ init }) => !init);
-  const unready = main.filter(({ report }) => !report.ready).map(({ report }) => report.name);
-  const uninitialized = record.containers.filter((it) => it.init && !succeeded(it)).map(({ name }) => name);
+  const unready = reportsOf(reports, "main").flatMap(({ ready, name = "" }) => (ready ? [] : [name]));
+  const uninitialized = record.containers
+    .filter((it) => it.role === "init" && !succeeded(it))
+    .map(({ name }) => name);
   const unreadyReason = record.end?.phase === "Succeeded" ? "PodCompleted" : "ContainersNotReady";
   const unreadyText = `containers with unready status: [${unready.join(" ")}]`;
   const ready = unready.length === 0 ? ["True", "", ""] : ["False", unreadyReason, unreadyText];

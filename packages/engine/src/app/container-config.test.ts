@@ -54,7 +54,7 @@ function startOf(spec: AppSpec, foreign: ContainerInputs["foreign"] = []): Conta
     container: first,
     index: 1,
     attempt: 1,
-    disk: 0,
+    root: { disk: 0 },
     image,
     secrets,
     foreign,

@@ -3,6 +3,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import { ext } from "@selvedge/eve-api";
 import { type AppSpec, volumeName, volumeUses } from "../desired.ts";
 import type { ImageConfig } from "../observed.ts";
+import { allContainers } from "./app-record.ts";
 import type { ContainerStart } from "./hypervisor.ts";
 
 export interface ContainerInputs {
@@ -10,7 +11,7 @@ export interface ContainerInputs {
   readonly container: ext.Container;
   readonly index: number;
   readonly attempt: number;
-  readonly disk: number;
+  readonly root: ContainerStart["root"];
   readonly image: ImageConfig | undefined;
   readonly secrets: ext.AppSecrets | undefined;
   /** Variables of a controller without the extension. */
@@ -45,7 +46,7 @@ export function containerStart(inputs: ContainerInputs): ContainerStart {
   return {
     index: inputs.index,
     attempt: inputs.attempt,
-    disk: inputs.disk,
+    root: inputs.root,
     args: [...container.command, ...container.args].length > 0 ? mixed(container, image, expand) : whole,
     env: [...environment(inputs, own)].map(([name, value]) => `${name}=${value}`),
     cwd: container.workingDir !== "" ? container.workingDir : image?.workingDir || "/",
@@ -59,6 +60,8 @@ export function containerStart(inputs: ContainerInputs): ContainerStart {
     // EVE's containers write to a volume, which lasts until there is another generation of it.
     rootVolume: spec.foreign === undefined ? "" : volumeName(0),
     privileged: security?.privileged ?? false,
+    capabilities: security?.addedCapabilities ?? [],
+    target: targetOf(spec, container),
     mounts: container.volumeMounts.map((mount) => mountOf(spec, mount)),
   };
 }
@@ -69,7 +72,7 @@ export function machineStart(index: number, attempt: number): ContainerStart {
     ...{
       index,
       attempt,
-      disk: 0,
+      root: { disk: 0 },
       args: [],
       env: [],
       cwd: "/",
@@ -79,7 +82,16 @@ export function machineStart(index: number, attempt: number): ContainerStart {
       stdin: false,
     },
     ...{ memoryBytes: 0, cpuMillis: 0, readOnlyRoot: false, rootVolume: "", privileged: false, mounts: [] },
+    ...{ capabilities: [], target: 0 },
   };
+}
+
+function targetOf(spec: AppSpec, { name, targetContainer }: ext.Container): number {
+  if (targetContainer === "") return 0;
+  const target = allContainers(spec).find(({ container }) => container.name === targetContainer);
+  if (target === undefined)
+    throw new ContainerConfigError(`container ${targetContainer}, which ${name} is for, is not there`);
+  return target.index;
 }
 
 /** Variables are replaced in what the user wrote, never in what the image says. */

@@ -74,6 +74,8 @@ export interface Hypervisor {
   kill(id: AppId): Promise<void>;
   /** Throws away what the machine kept. It must not run. */
   remove(id: AppId): Promise<void>;
+  /** Makes a root image part `part` of the spare disk of a machine that runs. */
+  addImage(id: AppId, part: number, path: string): Promise<void>;
   /** The socket that leads to its screen, by VNC; undefined when it has none. */
   screen(id: AppId): Promise<string | undefined>;
   /** Undefined when it does not run. */
@@ -87,8 +89,8 @@ export interface ContainerStart {
   readonly index: number;
   /** Grows with each start of the container, so that an exit is counted once. */
   readonly attempt: number;
-  /** Index into VmSpec.disks. */
-  readonly disk: number;
+  /** Its root: an index into VmSpec.disks, or a part of the machine's spare disk. */
+  readonly root: { readonly disk: number } | { readonly part: number };
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly cwd: string;
@@ -104,6 +106,10 @@ export interface ContainerStart {
   /** The volume that what it writes elsewhere goes to and is found in again; empty: it is forgotten. */
   readonly rootVolume: string;
   readonly privileged: boolean;
+  /** What its root may do beyond the usual, by Linux's numbers. */
+  readonly capabilities: readonly number[];
+  /** The number of the container whose processes it sees; 0: its own only. */
+  readonly target: number;
   readonly mounts: readonly ContainerMount[];
 }
 

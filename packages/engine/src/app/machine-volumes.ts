@@ -1,7 +1,7 @@
 /** Which disks an app's machine is started with. */
 import { type AppSpec, volumeUses } from "../desired.ts";
 import type { AppContext } from "./app-context.ts";
-import { allContainers } from "./app-record.ts";
+import { ownContainers } from "./app-record.ts";
 import type { VmSpec } from "./hypervisor.ts";
 import { openUserData } from "./seed/user-data.ts";
 import { vmSeed } from "./seed/vm-seed.ts";
@@ -12,7 +12,7 @@ export function rootContents(spec: AppSpec): string[] {
   const below = volumeUses(spec).flatMap(({ form, contentId }) =>
     form === "image" && contentId !== undefined ? [contentId] : [],
   );
-  return [...new Set([...allContainers(spec).map(({ container }) => container.contentTreeId), ...below])];
+  return [...new Set([...ownContainers(spec).map(({ container }) => container.contentTreeId), ...below])];
 }
 
 /** EVE's setting for nodes whose apps all have user data in parts. */

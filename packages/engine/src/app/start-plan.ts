@@ -1,6 +1,6 @@
 /** What a machine or a container begins with, from what is known of those before it. Pure. */
 import type { AppSpec } from "../desired.ts";
-import { allContainers, type ContainerRecord } from "./app-record.ts";
+import { type ContainerRecord, ownContainers } from "./app-record.ts";
 
 /** The first delay after a crash, and the longest, as in Kubernetes. */
 const backoffFirstMs = 10_000;
@@ -12,7 +12,7 @@ const scratchLeastBytes = 64 * 2 ** 20;
 
 /** Init containers run again in every machine; what ended for good in the others stays ended. */
 export function forNewMachine(container: ContainerRecord): ContainerRecord {
-  if (!container.init || container.phase.kind !== "ended") return container;
+  if (container.role !== "init" || container.phase.kind !== "ended") return container;
   return { ...container, phase: { kind: "idle" }, last: container.phase.end };
 }
 
@@ -23,7 +23,7 @@ export function nextBackoff({ backoffMs }: ContainerRecord, restarts: number): n
 }
 
 export function scratchBytes(spec: AppSpec): number {
-  const limits = allContainers(spec).map(({ container }) =>
+  const limits = ownContainers(spec).map(({ container }) =>
     Number(container.resources?.ephemeralStorageLimitBytes ?? 0n),
   );
   const sum = limits.some((it) => it === 0) ? 0 : limits.reduce((total, it) => total + it, 0);

@@ -73,7 +73,7 @@ export function planContent(inputs: ContentInputs): ContentStep {
 /** The strictest wish of the containers that use the content: one Always asks for all. */
 export function pullPolicy(desired: DesiredState, id: ContentId): PullPolicy {
   const policies = desired.apps
-    .flatMap(({ pod }) => [...pod.initContainers, ...pod.containers])
+    .flatMap(({ pod }) => [...pod.initContainers, ...pod.containers, ...pod.ephemeralContainers])
     .filter((container) => container.contentTreeId === id)
     .map((container) => container.imagePullPolicy);
   if (policies.includes(policyAlways)) return "always";

@@ -118,7 +118,7 @@ function podOf(item: appApi.AppInstanceConfig, field: string, context: AppContex
   if (pod === undefined) return { ...translateForeign(item, field, context), podVolumes: [] };
   const containers = [...pod.initContainers, ...pod.containers];
   if (pod.containers.length === 0) throw new ConfigFault(`${field}.(50001).containers`, "there is none");
-  unique(`${field}.(50001).containers`, containers, ({ name }) => name);
+  unique(`${field}.(50001).containers`, [...containers, ...pod.ephemeralContainers], ({ name }) => name);
   const known = new Set<string>(context.contents.map(({ id }) => id));
   const missing = containers.flatMap(({ name, contentTreeId }): string[] => {
     const at = `${field}.(50001).containers.${name}.content_tree_id`;

@@ -90,6 +90,11 @@ export class SimHypervisor {
     this.#machines.set(spec.id, machine);
     this.launches.push({ id: spec.id, at: clock.now() });
   }
+
+  addImage(id: AppId, image: string): void {
+    if (!this.#machines.has(id)) throw new GuestError(`there is no machine ${id}`);
+    if (!this.#options.hasFile(image)) throw new GuestError(`Could not open '${image}'`);
+  }
 }
 
 class SimHypervisorPort implements Hypervisor {
@@ -146,6 +151,11 @@ class SimHypervisorPort implements Hypervisor {
   async remove(id: AppId): Promise<void> {
     await this.#turn();
     if (this.#hypervisor.machine(id) !== undefined) throw new GuestError(`machine ${id} still runs`);
+  }
+
+  async addImage(id: AppId, _part: number, path: string): Promise<void> {
+    await this.#turn();
+    this.#hypervisor.addImage(id, path);
   }
 
   async screen(): Promise<undefined> {

@@ -337,7 +337,7 @@ export class GuestConnection implements Guest {
 function startFields(container: ContainerStart): [string, string][] {
   const items: [string, string][] = [
     ["attempt", `${container.attempt}`],
-    ["root", `d${container.disk}`],
+    ...rootFields(container.root),
     ["cwd", container.cwd],
     ["user", container.user],
     ["tty", container.tty ? "1" : "0"],
@@ -347,6 +347,8 @@ function startFields(container: ContainerStart): [string, string][] {
   if (container.cpuMillis > 0) items.push(["cpu", `${container.cpuMillis * 100} 100000`]);
   if (container.readOnlyRoot) items.push(["readonly", "1"]);
   if (container.rootVolume !== "") items.push(["keep", container.rootVolume]);
+  if (container.target > 0) items.push(["target", `${container.target}`]);
+  for (const capability of container.capabilities) items.push(["capability", `${capability}`]);
   if (container.privileged) items.push(["privileged", "1"]);
   for (const group of container.groups) items.push(["group", `${group}`]);
   for (const value of container.args) items.push(["arg", value]);
@@ -354,6 +356,14 @@ function startFields(container: ContainerStart): [string, string][] {
   for (const { volume, path, subPath, readOnly } of container.mounts)
     items.push(["mount", `${readOnly ? "ro" : "rw"}:${volume}:${subPath}:${path}`]);
   return items;
+}
+
+function rootFields(root: ContainerStart["root"]): [string, string][] {
+  if ("disk" in root) return [["root", `d${root.disk}`]];
+  return [
+    ["root", "spare"],
+    ["part", `${root.part}`],
+  ];
 }
 
 function parseStats(view: DataView): ContainerStats[] {

@@ -10,6 +10,8 @@ export interface MachinePaths {
   readonly kernel: string;
   readonly initramfs: string;
   readonly scratch: string;
+  /** What images that come later are copied to. */
+  readonly spare: string;
 }
 
 /** How QEMU is started: its arguments, and the files that they name by descriptor. */
@@ -36,6 +38,7 @@ export function qemuArgs(spec: VmSpec, acceleration: Acceleration, paths: Machin
   const disks = spec.disks.flatMap((path, at) => disk(files, image(`d${at}`, path)));
   const own: MachineDisk = { name: "scratch", path: paths.scratch, readOnly: false, secret: spec.secret };
   const scratch = spec.scratchBytes > 0 ? disk(files, own) : [];
+  const spare = disk(files, image("spare", paths.spare));
   const volumes = spec.volumes.flatMap((volume, at) => disk(files, { ...volume, name: `v${at}` }));
   const nics = spec.nics.flatMap(({ tap, mac }, at) => [
     ...["-netdev", `tap,id=n${at},ifname=${tap},script=no,downscript=no`],
@@ -54,6 +57,7 @@ export function qemuArgs(spec: VmSpec, acceleration: Acceleration, paths: Machin
     ...["-chardev", socket("console"), "-serial", "chardev:console"],
     ...disks,
     ...scratch,
+    ...spare,
     ...volumes,
     ...["-device", "virtio-serial-device"],
     ...["-chardev", socket("agent"), "-device", "virtserialport,chardev=agent,name=agent"],

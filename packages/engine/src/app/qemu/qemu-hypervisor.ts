@@ -22,6 +22,7 @@ import { machinePid, machineUsage } from "./machine-process.ts";
 import { exists, OwnDisks } from "./own-disks.ts";
 import { type Acceleration, type MachineCommand, qemuArgs, translationCacheMib } from "./qemu-args.ts";
 import { makeSeedCd } from "./seed-cd.ts";
+import { copyToSpare, makeSpare } from "./spare-disk.ts";
 import { vmArgs, vmTranslationCacheMib } from "./vm-args.ts";
 import { isVm, markVm, VmGuest } from "./vm-guest.ts";
 
@@ -148,7 +149,12 @@ export class QemuHypervisor implements Hypervisor {
     await this.kill(id);
     this.#consoles.delete(id);
     await rm(this.#folder(id), { recursive: true, force: true });
+    await rm(this.#spare(id), { force: true });
     await this.#disks.remove(id);
+  }
+
+  async addImage(id: AppId, part: number, path: string): Promise<void> {
+    await copyToSpare(this.#spare(id), part, path);
   }
 
   async screen(id: AppId): Promise<string | undefined> {
@@ -171,6 +177,10 @@ export class QemuHypervisor implements Hypervisor {
     return join(this.#options.folder, id);
   }
 
+  #spare(id: string): string {
+    return join(this.#options.scratchFolder, `${id}.spare`);
+  }
+
   #seed(id: string): string {
     return join(this.#folder(id), "seed.iso");
   }
@@ -179,7 +189,9 @@ export class QemuHypervisor implements Hypervisor {
     const { kernel, initramfs, acceleration } = this.#options;
     const { scratchBytes } = spec;
     const scratch = scratchBytes > 0 ? await this.#disks.scratch(spec, scratchBytes) : "";
-    return qemuArgs(spec, acceleration, { kernel, initramfs, scratch });
+    const spare = this.#spare(spec.id);
+    await makeSpare(spare);
+    return qemuArgs(spec, acceleration, { kernel, initramfs, scratch, spare });
   }
 
   async #vm(spec: VmSpec, boot: VmBoot): Promise<MachineCommand> {

@@ -55,7 +55,8 @@ export class LiveAppStreams implements AppStreams {
 
 function find(app: AppInstance, name: string): StreamTarget {
   const items = allContainers(app.record.spec);
-  const item = name === "" ? items.find(({ init }) => !init) : items.find((it) => it.container.name === name);
+  const item =
+    name === "" ? items.find(({ role }) => role === "main") : items.find((it) => it.container.name === name);
   if (item === undefined)
     throw new LinkClosedError(
       `container ${name} is not valid for pod ${app.record.spec.pod.name}`,
