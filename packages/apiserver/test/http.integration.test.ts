@@ -325,8 +325,10 @@ describe("the server", { skip: opensslMissing() }, () => {
     assert.equal((await world.send(`${pods}?fieldSelector=spec.nodeName%3Dbox`)).json.items.length, 1);
     const evicted = await send("/app/eviction", "POST", { metadata: { name: "app" } });
     assert.deepEqual([evicted.status, evicted.json.status], [201, "Success"]);
-    const { metadata } = (await world.send(`${pods}/app`)).json;
+    const { metadata, status } = (await world.send(`${pods}/app`)).json;
     assert.equal(metadata.deletionGracePeriodSeconds, 30);
+    const why = status.conditions.find((one: { type: string }) => one.type === "DisruptionTarget");
+    assert.deepEqual([why.status, why.reason], ["True", "EvictionByEvictionAPI"]);
     const sooner = await send("/app", "DELETE", { gracePeriodSeconds: 5 });
     assert.equal(sooner.json.metadata.deletionGracePeriodSeconds, 5);
     const now = await send("/app", "DELETE", { gracePeriodSeconds: 0 });

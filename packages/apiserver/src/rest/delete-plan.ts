@@ -18,6 +18,8 @@ export interface DeleteQuery {
   readonly user?: User;
   /** By what it was asked: an eviction is a deletion that others have a say in. */
   readonly subresource?: string;
+  /** What is said in the object when its deletion begins, in place: why it goes. */
+  readonly beginDeletion?: (object: KubeObject, time: string) => void;
 }
 
 export type DeletePlan =
@@ -38,7 +40,7 @@ export function planDelete(
 ): DeletePlan {
   checkOptions(query);
   checkPreconditions(kind, found, query);
-  const stored = begun(kind, found, now);
+  const stored = begun(found, [kind.beginDeletion, query.beginDeletion], now);
   const grace = graceOf(kind, stored, query);
   const finalizers = finalizersAfter(stored.metadata.finalizers ?? [], query);
   const held = finalizers.length > 0 || namespaceFinalizers(stored).length > 0;
@@ -66,11 +68,15 @@ export function planDelete(
   return { type: "mark", object };
 }
 
-/** The object with what its kind says of one that is about to go. */
-function begun(kind: KindDefinition, object: KubeObject, now: Instant): KubeObject {
-  if (kind.beginDeletion === undefined || object.metadata.deletionTimestamp) return object;
+/** The object with what is said of one that is about to go. */
+function begun(
+  object: KubeObject,
+  says: readonly KindDefinition["beginDeletion"][],
+  now: Instant,
+): KubeObject {
+  if (object.metadata.deletionTimestamp || says.every((say) => say === undefined)) return object;
   const begins = structuredClone(object);
-  kind.beginDeletion(begins, toRfc3339(now));
+  for (const say of says) say?.(begins, toRfc3339(now));
   return begins;
 }
 

@@ -87,5 +87,23 @@ export async function evictPod(
   }
   const asked = (eviction["deleteOptions"] ?? {}) as DeleteQuery & { readonly dryRun?: unknown };
   const dry = dryRun || (Array.isArray(asked.dryRun) && asked.dryRun.includes("All"));
-  await objects.remove(kind, pod.name, pod.namespace, { ...asked, dryRun: dry, subresource: "eviction" });
+  await objects.remove(kind, pod.name, pod.namespace, {
+    ...{ ...asked, dryRun: dry, subresource: "eviction", beginDeletion: sayEvicted },
+  });
+}
+
+interface Conditions {
+  conditions?: { readonly type: string; readonly [field: string]: unknown }[];
+}
+
+/** In the same write that marks the Pod: whoever counts its end sees that it was not its own fault. */
+function sayEvicted(pod: KubeObject, time: string): void {
+  const status = (pod["status"] ?? {}) as Conditions;
+  const others = (status.conditions ?? []).filter(({ type }) => type !== "DisruptionTarget");
+  const message = "Eviction API: evicting";
+  const condition = {
+    ...{ type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI", message },
+    ...{ lastProbeTime: null, lastTransitionTime: time },
+  };
+  pod["status"] = { ...status, conditions: [...others, condition] };
 }
