@@ -32,6 +32,7 @@ import { Cell, EngineStore } from "./engine-store.ts";
 import type { HardwareProbe } from "./hardware/hardware.ts";
 import type { Disk } from "./host/disk.ts";
 import type { HttpClient } from "./host/http.ts";
+import { SealedDisk } from "./host/sealed-disk.ts";
 import type { SftpClient } from "./host/sftp.ts";
 import { Identity } from "./identity/identity.ts";
 import type { KeyStore } from "./identity/key-store.ts";
@@ -111,11 +112,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const secrets = new Secrets(identity, clock);
   const vault = await VaultKey.open({ keys, disk, random, log: log.child("vault") });
   const store = new EngineStore();
-  const common = { store, disk, clock, random, log };
+  const common = { store, disk, sealed: new SealedDisk(disk, vault), vault, clock, random, log };
   const content = createContentDomain({
     ...{ ...common, http, sftp: options.sftp, images: options.images, architecture: host.architecture },
   });
-  const volume = createVolumeDomain({ ...common, driver: options.volumes, vault, machines: hypervisor });
+  const volume = createVolumeDomain({ ...common, driver: options.volumes, machines: hypervisor });
   const port = createPortDomain({ ...common, driver: options.ports, settings });
   const network = createNetworkDomain({
     ...{ ...common, driver: options.networkDriver, machines: hypervisor, prefix: options.networkPrefix },
@@ -129,7 +130,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const app: AppDomain | undefined =
     hypervisor &&
     createAppDomain({
-      ...{ ...common, hypervisor, secrets, vault, facts: host, settings, upMs },
+      ...{ ...common, hypervisor, secrets, facts: host, settings, upMs },
       memoryForApps: () => memoryForApps(host, settings),
     });
   const metadata = createMetadata({
@@ -138,7 +139,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     envelope: (payload) => control.envelope(payload),
   });
   const control: Control = new Control({
-    ...{ ...common, http, config, identity, secrets, vault, host, deviceLog, engineVersion },
+    ...{ ...common, http, config, identity, secrets, host, deviceLog, engineVersion },
     ...{ accepted, settings, operator, hardware: options.hardware, linkDialer: options.linkDialer },
     firmwareVersion: options.firmwareVersion,
     apps: app,

@@ -23,6 +23,7 @@ import { QemuHypervisor } from "../src/app/qemu/qemu-hypervisor.ts";
 import { Settings } from "../src/control/settings/settings.ts";
 import type { AppId, AppSpec, ContentId, DesiredState, NetworkId } from "../src/desired.ts";
 import { Cell, EngineStore } from "../src/engine-store.ts";
+import { SealedDisk } from "../src/host/sealed-disk.ts";
 import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
 import { createNetworkDomain, type NetworkDomain } from "../src/network/network-domain.ts";
 import type { AppStatus } from "../src/observed.ts";
@@ -134,9 +135,11 @@ export class AppWorld implements AsyncDisposable {
       random: new SystemRandom(),
       log: this.log,
     });
+    const disk = new FolderDisk(join(this.folder, "state"));
     this.domain = createAppDomain({
       store: this.store,
-      disk: new FolderDisk(join(this.folder, "state")),
+      disk,
+      sealed: new SealedDisk(disk, this.vault),
       clock: this.clock,
       random: new SystemRandom(),
       log: this.log,
@@ -185,7 +188,6 @@ export class AppWorld implements AsyncDisposable {
       await this.#network.start();
     }
     const parts = { store: this.store, clock: this.clock, random: new SystemRandom(), log: this.log };
-    const disk = new FolderDisk(join(this.folder, "state"));
     const { vault, hypervisor: machines } = this;
     this.#volumes = createVolumeDomain({ ...parts, disk, driver: new QemuImgDriver(disk), vault, machines });
     await this.#volumes.start();

@@ -13,6 +13,7 @@ import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts
 import { createNetworkDomain } from "../src/network/network-domain.ts";
 import type { HostFacts } from "../src/ports.ts";
 import { FolderDisk } from "./folder-disk.ts";
+import { TestVault } from "./test-vault.ts";
 
 /** The server is in this process: what asks it must not hold it up. */
 const run = (line: string): Promise<{ ok: boolean; stdout: string }> =>
@@ -77,7 +78,12 @@ const common = { store, disk, clock, random: new SystemRandom(), log };
   const metadata = domains.use(
     createMetadata({
       ...{ ...common, listener: new MetadataServer(log), cards: driver, upMs: () => 1000 },
-      ...{ controller: "https://controller", engineVersion: "test" },
+      ...{
+        controller: "https://controller",
+        engineVersion: "test",
+        sealed: disk,
+        vault: new TestVault("off"),
+      },
       host: {
         memoryBytes: 1,
         bootedAt: 0,

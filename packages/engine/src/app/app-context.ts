@@ -10,6 +10,8 @@ import type { Hypervisor } from "./hypervisor.ts";
 export interface AppContext {
   readonly store: EngineStore;
   readonly disk: Disk;
+  /** The same disk, for what apps say. */
+  readonly sealed: Disk;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -17,6 +17,8 @@ import { MachineUsages } from "./usages.ts";
 export interface AppDomainOptions {
   readonly store: EngineStore;
   readonly disk: Disk;
+  /** The same disk, for what apps say. */
+  readonly sealed: Disk;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -61,7 +61,11 @@ export class AppInstance {
     this.record = record;
     this.#since = context.clock.monotonic();
     this.#activeBefore = record.activeMs;
-    this.logs = new AppLogs(context, `${appFolder(record.id)}/logs`, context.logsWritten);
+    this.logs = new AppLogs(
+      { ...context, disk: context.sealed },
+      `${appFolder(record.id)}/logs`,
+      context.logsWritten,
+    );
     this.machine = new AppMachine({
       context,
       record: () => this.record,

@@ -1,6 +1,7 @@
 import { describeError, type Millis, millis } from "@selvedge/base";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import { type AppId, type AppSpec, type VolumeKey, volumeUses } from "../desired.ts";
+import { VaultLockedError } from "../host/sealed-disk.ts";
 import type { AppContext } from "./app-context.ts";
 import { foldSpec, foldView, type MachineView } from "./app-fold.ts";
 import { AppInstance } from "./app-instance.ts";
@@ -42,6 +43,7 @@ export class AppReconciler implements Reconciler<AppId> {
       this.instances.set(id, app);
     }
     const wanted = asked && this.#follow(app, asked);
+    await loadLogs(app);
     if (app.hostIp === "") app.hostIp = await facts.internalIp();
     for (let steps = 0; steps < stepsMax; steps++) {
       signal.throwIfAborted();
@@ -76,7 +78,7 @@ export class AppReconciler implements Reconciler<AppId> {
    */
   async adopt(record: AppRecord, runs: boolean): Promise<void> {
     const app = new AppInstance(this.#context, record);
-    await app.logs.load();
+    await loadLogs(app);
     app.hostIp = await this.#context.facts.internalIp();
     this.instances.set(record.id, app);
     this.#report(app, { do: "connect" }, runs);
@@ -292,6 +294,15 @@ export class AppReconciler implements Reconciler<AppId> {
     await hypervisor.remove(id);
     store.apps.delete(id);
     return settled;
+  }
+}
+
+/** While the vault is locked nobody can read them; its opening wakes every app. */
+async function loadLogs({ logs }: AppInstance): Promise<void> {
+  try {
+    await logs.load();
+  } catch (error) {
+    if (!(error instanceof VaultLockedError)) throw error;
   }
 }
 

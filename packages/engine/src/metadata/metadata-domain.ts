@@ -2,6 +2,7 @@ import { type Clock, describeError, type Log, type Random, seconds } from "@selv
 import { lookAgain, type Outcome, type Reconciler, Runner, settled } from "@selvedge/reconcile";
 import type { EngineStore } from "../engine-store.ts";
 import { metadataPort } from "../network/metadata-address.ts";
+import type { Vault } from "../ports.ts";
 import type { MetadataAnswer, MetadataRequest } from "./exchange.ts";
 import type { MetadataService } from "./metadata-service.ts";
 import type { PatchBook } from "./patch-book.ts";
@@ -25,6 +26,7 @@ export interface MetadataDomainOptions {
   readonly service: MetadataService;
   readonly patches: PatchBook;
   readonly posted: PostedData;
+  readonly vault: Pick<Vault, "onChange">;
 }
 
 export const metadataKey = "metadata";
@@ -78,6 +80,8 @@ export function createMetadataDomain(options: MetadataDomainOptions): MetadataDo
     reconciler,
     async start() {
       await posted.load();
+      // What a locked vault holds is told once it is open.
+      stops.push(options.vault.onChange(() => void posted.load()));
       stops.push(store.desired.subscribe(wake), store.networks.subscribe(wake));
       stops.push(
         store.contents.subscribe(() => {

@@ -1,7 +1,7 @@
 import type { Clock, Log, Random } from "@selvedge/base";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
-import type { ArtifactOpener, HostFacts, SecretOpener } from "../ports.ts";
+import type { ArtifactOpener, HostFacts, SecretOpener, Vault } from "../ports.ts";
 import { createMetadataDomain, type MetadataDomain, type MetadataListener } from "./metadata-domain.ts";
 import { type MetadataParts, MetadataService } from "./metadata-service.ts";
 import { diagnosis, nodeMetrics } from "./node-words.ts";
@@ -10,7 +10,9 @@ import { PostedData } from "./posted-data.ts";
 
 export interface MetadataOptions {
   readonly store: EngineStore;
-  readonly disk: Disk;
+  /** What apps post may be a key to a cluster. */
+  readonly sealed: Disk;
+  readonly vault: Vault;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -31,9 +33,9 @@ export interface Metadata extends MetadataDomain {
 
 /** The metadata service with all that it tells. */
 export function createMetadata(options: MetadataOptions): Metadata {
-  const { store, disk, clock, random, log, host, cards, listener, engineVersion, controller } = options;
+  const { store, sealed, clock, random, log, host, cards, listener, engineVersion, controller } = options;
   const patches = new PatchBook(store, options.secrets);
-  const posted = new PostedData(store, disk, log);
+  const posted = new PostedData(store, sealed, log);
   const service = new MetadataService({
     ...{ store, clock, secrets: options.secrets, posted, patches, cards },
     ...{ envelope: options.envelope, settings: options.settings },
@@ -44,7 +46,7 @@ export function createMetadata(options: MetadataOptions): Metadata {
         addresses: await cards.addresses(),
       }),
     nodeMetrics: async () => {
-      const [usage, space] = [await host.usage(), await disk.free()];
+      const [usage, space] = [await host.usage(), await sealed.free()];
       const [counters, addresses] = [await cards.counters(), await cards.addresses()];
       return nodeMetrics({
         ...usage,
@@ -54,6 +56,8 @@ export function createMetadata(options: MetadataOptions): Metadata {
       });
     },
   });
-  const domain = createMetadataDomain({ store, clock, random, log, listener, service, patches, posted });
+  const domain = createMetadataDomain({
+    ...{ store, clock, random, log, listener, service, patches, posted, vault: options.vault },
+  });
   return { ...domain, patches };
 }

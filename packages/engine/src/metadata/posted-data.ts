@@ -2,6 +2,7 @@ import { describeError, type Log } from "@selvedge/base";
 import type { AppId } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
+import { VaultLockedError } from "../host/sealed-disk.ts";
 import type { PostedKey, PostedKind } from "../observed.ts";
 
 const path = "metadata/posted.json";
@@ -22,12 +23,13 @@ export class PostedData {
   }
 
   async load(): Promise<void> {
-    const bytes = await this.#disk.read(path);
-    if (bytes === undefined) return;
     try {
+      const bytes = await this.#disk.read(path);
+      if (bytes === undefined) return;
       const rows = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, string>;
       for (const [key, data] of Object.entries(rows)) this.#store.posted.set(key as PostedKey, data);
     } catch (error) {
+      if (error instanceof VaultLockedError) return;
       this.#log.warn("what apps posted is unreadable; they have to post it again", {
         error: describeError(error),
       });

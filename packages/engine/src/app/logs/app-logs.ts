@@ -32,6 +32,8 @@ export class AppLogs {
   #flushing: Promise<void> = Promise.resolve();
   #timer: { cancel(): void } | undefined;
   #closed = false;
+  #loading: Promise<void> | undefined;
+  #loaded = false;
 
   /** `written` is called when there is something new to upload. */
   constructor(parts: AppLogsParts, folder: string, written: () => void) {
@@ -40,18 +42,30 @@ export class AppLogs {
     this.#written = written;
   }
 
-  async load(): Promise<void> {
+  /**
+   * Reads what an earlier engine left. Throws a VaultLockedError while that cannot be read, and is called
+   * again then; nothing is written before it has.
+   */
+  load(): Promise<void> {
+    this.#loading ??= this.#load().catch((error: unknown) => {
+      this.#loading = undefined;
+      throw error;
+    });
+    return this.#loading;
+  }
+
+  async #load(): Promise<void> {
     const { disk } = this.#parts;
     for (const name of await disk.list(this.#folder)) {
       if (name.endsWith(".json")) continue;
-      const log = new ContainerLog(disk, `${this.#folder}/${name}`);
+      const log = this.#log(name);
       await log.load();
-      this.#logs.set(name, log);
       this.#sequence = Math.max(this.#sequence, log.lastSequence);
     }
     const bytes = await disk.read(this.#sentPath);
     this.#sent = bytes === undefined ? 0 : Number(new TextDecoder().decode(bytes)) || 0;
     this.#sequence = Math.max(this.#sequence, this.#sent);
+    this.#loaded = true;
   }
 
   /** Where acknowledgements go: the guest that is connected now. */
@@ -87,7 +101,7 @@ export class AppLogs {
   }
 
   get pending(): boolean {
-    return this.#sequence > this.#sent;
+    return this.#loaded && this.#sequence > this.#sent;
   }
 
   /** The oldest lines that the controller lacks, of all containers, in the order they were written. */
@@ -152,6 +166,7 @@ export class AppLogs {
   }
 
   async #flush(): Promise<void> {
+    await this.load();
     for (const [name, log] of this.#logs) {
       if (!log.waiting) continue;
       const { attempt, offset } = await log.flush(() => ++this.#sequence);

@@ -54,18 +54,23 @@ export class ContainerLog {
    */
   async load(): Promise<void> {
     const names = (await this.#disk.list(this.#folder)).filter((name) => /^\d+\.log$/.test(name)).sort();
+    const segments: Segment[] = [];
     for (const name of names) {
       const bytes = (await this.#disk.size(`${this.#folder}/${name}`)) ?? 0;
-      this.#segments.push({ first: Number.parseInt(name, 10), bytes });
+      segments.push({ first: Number.parseInt(name, 10), bytes });
     }
-    const last = this.#segments.at(-1);
-    if (last === undefined) return;
-    for (const line of await this.#read(last)) {
+    const last = segments.at(-1);
+    const lines = last === undefined ? [] : await this.#read(last);
+    if (last !== undefined) last.bytes = segmentBytes;
+    this.#segments.push(...segments);
+    // What came before this could be read is of a machine that went on: its own words count.
+    const began = this.#attempt > 0;
+    for (const line of lines) {
       this.#lastSequence = line.sequence;
+      if (began) continue;
       this.#attempt = line.attempt;
       this.#offset = line.offset;
     }
-    last.bytes = segmentBytes;
   }
 
   get lastSequence(): number {
