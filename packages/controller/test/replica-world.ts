@@ -99,14 +99,45 @@ export class ReplicaProcess implements AsyncDisposable {
     return KubeClient.open(this.kubeconfig);
   }
 
-  async kubectl(words: string, input = ""): Promise<string> {
+  /** Forwards a free port to 8080 of the Pod, until it is disposed. */
+  async portForward(
+    pod: string,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<AsyncDisposable & { readonly port: number }> {
+    const words = ["--kubeconfig", this.kubeconfig, "port-forward", pod, ":8080"];
+    const child = spawn((await kubectl()) ?? "", words, {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, ...env },
+    });
+    const ended = once(child, "exit");
+    const port = Promise.withResolvers<number>();
+    let said = "";
+    child.stdout.setEncoding("utf8").on("data", (part: string) => {
+      said += part;
+      const match = /127\.0\.0\.1:(\d+)/.exec(said);
+      if (match !== null) port.resolve(Number(match[1]));
+    });
+    void ended.then(() => port.reject(new Error(`port-forward ended: ${said}`)));
+    const stop = async (): Promise<void> => {
+      child.kill();
+      await ended;
+    };
+    return { port: await port.promise, [Symbol.asyncDispose]: stop };
+  }
+
+  async kubectl(words: string, input = "", env: Readonly<Record<string, string>> = {}): Promise<string> {
     const binary = (await kubectl()) ?? "";
     const args = ["--kubeconfig", this.kubeconfig, "--cache-dir", this.folder, ...words.split(" ")];
     return await new Promise((resolve, reject) => {
-      const child = execFile(binary, args, { timeout: 60_000 }, (error, out, err) => {
-        if (error === null) resolve(out);
-        else reject(new Error(`kubectl ${words}: ${err}${out}`));
-      });
+      const child = execFile(
+        binary,
+        args,
+        { timeout: 60_000, env: { ...process.env, ...env } },
+        (error, out, err) => {
+          if (error === null) resolve(out);
+          else reject(new Error(`kubectl ${words}: ${err}${out}`));
+        },
+      );
       child.stdin?.end(input);
     });
   }

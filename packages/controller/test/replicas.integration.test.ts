@@ -1,7 +1,9 @@
 /** Two controllers on one PostgreSQL, and a node that dials the one that does not lead. */
 import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
-import { LinkClosedError, type LinkStream } from "@selvedge/eve-api";
+import { hardwareHealth, LinkClosedError, type LinkStream } from "@selvedge/eve-api";
 import { kubectlMissing } from "../../../tests/kubectl.ts";
 import { PostgresServer, postgresMissing } from "../../harness/src/real/postgres-server.ts";
 import { waitFor } from "../../harness/src/real/wait.ts";
@@ -32,7 +34,7 @@ const pod = {
   },
 };
 
-/** A node's side of streams: exec echoes its input upper-case, a port echoes, logs are one line. */
+/** A node's side of streams: exec and ports echo their input upper-case, logs are one line, as is an attachment. */
 function answer(stream: LinkStream): void {
   const { what, appId } = stream.open;
   if (appId !== app) throw new LinkClosedError(`there is no app ${appId}`, "NotFound");
@@ -40,10 +42,37 @@ function answer(stream: LinkStream): void {
     void stream.write(1, Buffer.from("from the node\n")).then(() => stream.reset());
     return;
   }
+  if (what.case === "attach") {
+    void stream.write(1, Buffer.from("attached\n")).then(() => stream.exit(0));
+    return;
+  }
   stream.onData(async (_channel, bytes) => {
     await stream.write(1, Buffer.from(Buffer.from(bytes).toString().toUpperCase()));
   });
-  stream.onEnd(() => stream.exit(0));
+  stream.onEnd(() => {
+    if (what.case !== "port") stream.exit(0);
+    else {
+      stream.end(1);
+      stream.reset();
+    }
+  });
+}
+
+const protocols: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  WebSocket: { KUBECTL_PORT_FORWARD_WEBSOCKETS: "true" },
+  SPDY: { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: "false", KUBECTL_PORT_FORWARD_WEBSOCKETS: "false" },
+};
+
+/** What comes back of a word through a forwarded port, after its sender has closed its half. */
+async function forwarded(
+  replica: ReplicaProcess,
+  word: string,
+  env: Readonly<Record<string, string>>,
+): Promise<string> {
+  await using forward = await replica.portForward("pod/echo", env);
+  const socket = connect({ port: forward.port, host: "127.0.0.1", allowHalfOpen: true });
+  socket.end(word);
+  return await text(socket);
 }
 
 describe("two replicas", { skip: missing ?? false, timeout: 120_000 }, () => {
@@ -111,6 +140,27 @@ describe("two replicas", { skip: missing ?? false, timeout: 120_000 }, () => {
       await assert.rejects(replica.kubectl("exec echo --as=mallory -- id"), /User "mallory" cannot/);
     });
   }
+
+  for (const which of ["leader", "follower"] as const) {
+    for (const [protocol, env] of Object.entries(protocols)) {
+      it(`carry exec, attach and port-forward by the ${which} over ${protocol}`, async () => {
+        const replica = which === "leader" ? leader : follower;
+        assert.equal(await replica.kubectl("exec -i echo -- shout", "hello\n", env), "HELLO\n");
+        assert.equal(await replica.kubectl("attach echo", "", env), "attached\n");
+        assert.equal(await forwarded(replica, "half of it is closed", env), "HALF OF IT IS CLOSED");
+      });
+    }
+  }
+
+  it("say of the node what it said, by either", async () => {
+    const health = { disks: [{ diskName: "sda" }] };
+    const sent = await box.post("hardwarehealth", hardwareHealth.ZHardwareHealthSchema, health);
+    assert.equal(sent.status, 200);
+    const asked = "get --raw /api/v1/nodes/box-1/proxy/hardware";
+    const said = await leader.kubectl(asked);
+    assert.match(said, /"diskName": "sda"/);
+    assert.equal(await follower.kubectl(asked), said);
+  });
 
   it("serve the node from the other one when the leader dies, with what it had", async () => {
     const before = await waitFor("a configuration", () => takeConfig(box));
