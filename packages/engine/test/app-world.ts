@@ -27,6 +27,7 @@ import { SealedDisk } from "../src/host/sealed-disk.ts";
 import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
 import { createNetworkDomain, type NetworkDomain } from "../src/network/network-domain.ts";
 import type { AppStatus } from "../src/observed.ts";
+import type { Vault } from "../src/ports.ts";
 import { QemuImgDriver } from "../src/volume/qemu/qemu-img-driver.ts";
 import { createVolumeDomain, type VolumeDomain } from "../src/volume/volume-domain.ts";
 import { FolderDisk } from "./folder-disk.ts";
@@ -79,7 +80,7 @@ export class AppWorld implements AsyncDisposable {
   readonly folder: string;
   readonly image: string;
   /** Open, so that every test of apps is one of sealed disks as well. */
-  readonly vault: TestVault = new TestVault("open");
+  vault: Vault = new TestVault("open");
   readonly clock: SystemClock = new SystemClock();
   readonly log: Log = new Log(
     "test",
@@ -110,11 +111,14 @@ export class AppWorld implements AsyncDisposable {
   static async open({
     network = false,
     folder,
+    vault,
   }: {
     network?: boolean;
     folder?: string;
+    vault?: Vault;
   } = {}): Promise<AppWorld> {
     const world = new AppWorld(folder ?? mkdtempSync(join(tmpdir(), "sva-")));
+    if (vault !== undefined) world.vault = vault;
     if (!existsSync(world.image)) makeImage(world.folder);
     if (network)
       world.#driver = new LinuxNetworkDriver({ prefix: "sv", folder: join(world.folder, "network") });
