@@ -1,5 +1,6 @@
 import type { Brand } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
+import type { ServiceSpec } from "./network/service-spec.ts";
 import type { PortSpec } from "./port/port-spec.ts";
 
 export type {
@@ -34,6 +35,8 @@ export interface DesiredState {
   readonly contents: readonly ContentSpec[];
   readonly volumes: readonly VolumeSpec[];
   readonly networks: readonly NetworkSpec[];
+  /** Not there: none. */
+  readonly services?: readonly ServiceSpec[];
   /** Not there: the configuration says nothing of them. */
   readonly ports?: readonly PortSpec[];
   readonly patches?: readonly PatchSpec[];

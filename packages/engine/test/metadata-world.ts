@@ -101,7 +101,7 @@ const common = { store, disk, clock, random: new SystemRandom(), log };
   await networks.start();
   await metadata.start();
   store.desired.set(desired as unknown as DesiredState);
-  store.apps.set(me as AppId, { id: me } as never);
+  store.apps.set(me as AppId, { id: me, report: { conditions: [] } } as never);
 
   const service = "http://169.254.169.254";
   const curl = async (where: string, args: string): Promise<{ status: string; body: string }> => {

@@ -72,6 +72,8 @@ export function guestNetwork(spec: AppSpec, nics: readonly ReadyNic[]): GuestNet
   const domains = [...new Set(nics.flatMap(({ searchDomains }) => searchDomains))];
   const resolv = servers.map((server) => `nameserver ${server}`);
   if (domains.length > 0) resolv.push(`search ${domains.join(" ")}`);
+  // As apps know it: web.shop and web are both looked for there first.
+  if (spec.pod.searchDomains.length > 0) resolv.push("options ndots:5");
   return {
     hostname,
     resolv: lines(resolv),

@@ -23,6 +23,7 @@ import { translateNetworks } from "./translate-networks.ts";
 import { translateNode } from "./translate-node.ts";
 import { translatePatches } from "./translate-patches.ts";
 import { translatePorts } from "./translate-ports.ts";
+import { translateServices } from "./translate-services.ts";
 
 /** Opens the credentials of one datastore when its source asks for them. */
 export type CredentialsOpener = (
@@ -50,6 +51,7 @@ export function translate(
     contents,
     volumes,
     networks,
+    services: translateServices(extension),
     patches: translatePatches(message),
     ...portsOf(message),
     settings: new Map(message.configItems.map(({ key, value }) => [key, value])),

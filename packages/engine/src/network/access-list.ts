@@ -28,6 +28,8 @@ export interface ListContext {
   readonly interfacesOf: (label: string) => readonly string[] | undefined;
   /** Dropped packets are noted with whom they were for. */
   readonly noted: boolean;
+  /** Of the node's services: who asks one means the app that answers. */
+  readonly services: string | undefined;
 }
 
 export type Way = "out" | "in";
@@ -38,6 +40,7 @@ export function localList(plug: Plug, context: ListContext): string {
     denial(plug, way, context.noted),
     ...droppingPlaces(plug).map((at) => denial(plug, way, context.noted, at)),
     chain(plug, way, context),
+    ...(way === "out" && outChain(plug, context) !== ownOut(plug) ? [served(plug, context)] : []),
   ]);
   return [counters(plug), limits(plug), context.noted ? deniedSets(plug) : "", ...chains].join("");
 }
@@ -116,10 +119,43 @@ function mark(way: Way, at: number): string {
   return `ct mark set ct mark and ${others} or ${hex(markOf(way, at))}`;
 }
 
-function chain(plug: Plug, way: Way, context: ListContext): string {
+/** The chain that judges what a plug says to services: its own, unless that looks at whom was asked. */
+export function outChain(plug: Plug, { services }: ListContext): string {
+  const looks = plug.rules.some((rule) => {
+    const remotes = rule.remotes.filter((it) => it.kind !== "subnet" || !it.cidr.endsWith("/0"));
+    return applies(rule, "out") && (remotes.length > 0 || rule.remotePorts !== undefined);
+  });
+  return services !== undefined && looks ? `served_${plug.tap}` : ownOut(plug);
+}
+
+function ownOut({ tap }: Plug): string {
+  return `out_${tap}`;
+}
+
+/** What goes out, judged by where the service led it. */
+function served(plug: Plug, context: ListContext): string {
+  return chain(plug, "out", context, outChain(plug, context), answering);
+}
+
+interface Seen {
+  readonly address: string;
+  readonly port: string;
+}
+
+/** Before the node changed it: an app that goes through a port of the node meant the node. */
+const asked: Seen = { address: "ct original ip daddr", port: "ct original proto-dst" };
+const answering: Seen = { address: "ip daddr", port: "th dport" };
+
+function chain(
+  plug: Plug,
+  way: Way,
+  context: ListContext,
+  name = `${way}_${plug.tap}`,
+  seen: Seen = asked,
+): string {
   const lines = plug.rules.flatMap((rule, at): string[] => {
     if (!applies(rule, way)) return [];
-    const match = localMatch(plug, rule, way, context);
+    const match = localMatch(plug, rule, way, context, seen);
     if (match === undefined) return [];
     if (rule.action.kind === "drop") return [`${match}goto ${denialOf(plug, way, at)}`];
     const accept = `${match}${mark(way, at)} return`;
@@ -127,7 +163,7 @@ function chain(plug: Plug, way: Way, context: ListContext): string {
     const over = `${match}limit name "${plug.tap}_${way}_${at}" counter name "${plug.tap}_${way}_limited" drop`;
     return [over, accept];
   });
-  return block(`${way}_${plug.tap}`, [...lines, `goto ${denialOf(plug, way)}`]);
+  return block(name, [...lines, `goto ${denialOf(plug, way)}`]);
 }
 
 /** A port map and a port of the node are about what others begin. */
@@ -137,10 +173,15 @@ function applies({ direction, action, adapter }: AccessRule, way: Way): boolean 
 }
 
 /** Undefined: nothing here can fit, as an address of the other family. */
-function localMatch(plug: Plug, rule: AccessRule, way: Way, context: ListContext): string | undefined {
+function localMatch(
+  plug: Plug,
+  rule: AccessRule,
+  way: Way,
+  context: ListContext,
+  seen: Seen,
+): string | undefined {
   const parts: string[] = [];
-  // Before the node changed it: an app that goes through a port of the node meant the node.
-  const remote = way === "out" ? "ct original ip daddr" : "ip saddr";
+  const remote = way === "out" ? seen.address : "ip saddr";
   for (const item of rule.remotes) {
     const part = remoteMatch(remote, item, plug.bridge, context.peers);
     if (part === undefined) return undefined;
@@ -153,7 +194,7 @@ function localMatch(plug: Plug, rule: AccessRule, way: Way, context: ListContext
   }
   if (rule.protocol !== undefined) parts.push(`meta l4proto ${rule.protocol}`);
   if (rule.remotePorts !== undefined)
-    parts.push(`${way === "out" ? "ct original proto-dst" : "th sport"} ${range(rule.remotePorts)}`);
+    parts.push(`${way === "out" ? seen.port : "th sport"} ${range(rule.remotePorts)}`);
   if (rule.action.kind === "map" && rule.localPorts !== undefined)
     parts.push(
       `ct status dnat ct original proto-dst ${range(rule.localPorts)} th dport ${rule.action.appPort}`,

@@ -1,9 +1,10 @@
 import type { Clock, Log, Random } from "@selvedge/base";
 import { Runner } from "@selvedge/reconcile";
+import type { AppId } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import type { NetworkDriver } from "./network-driver.ts";
-import { type Machines, NetworkReconciler, networkKey } from "./network-reconciler.ts";
+import { isReady, type Machines, NetworkReconciler, networkKey } from "./network-reconciler.ts";
 
 export interface NetworkDomainOptions {
   readonly store: EngineStore;
@@ -34,11 +35,17 @@ export function createNetworkDomain(options: NetworkDomainOptions): NetworkDomai
     reconciler,
     runner,
     async start() {
-      // An app that is gone for good gives its plug back; how it fares meanwhile is no matter of ours.
-      const appGone = (id: Parameters<typeof store.apps.get>[0]): void => {
-        if (store.apps.get(id) === undefined) wake();
+      // An app that is gone for good gives its plug back, and services lead to those that are ready; how
+      // apps fare otherwise is no matter of ours.
+      const ready = new Set<AppId>();
+      const appMoved = (id: AppId): void => {
+        const app = store.apps.get(id);
+        if (app !== undefined && isReady(app) === ready.has(id)) return;
+        if (isReady(app)) ready.add(id);
+        else ready.delete(id);
+        wake();
       };
-      stops.push(store.desired.subscribe(wake), store.apps.subscribe(appGone));
+      stops.push(store.desired.subscribe(wake), store.apps.subscribe(appMoved));
       wake();
     },
     async [Symbol.asyncDispose]() {

@@ -155,7 +155,7 @@ describe("the resolver's configuration", () => {
     ];
     const config = renderResolver({
       network: { ...network, hosts },
-      ...{ bridge: "svb0", prefix: "sv", apps: [], leases: [] },
+      ...{ bridge: "svb0", prefix: "sv", apps: [], leases: [], names: [] },
     });
     assert.deepEqual(
       config.split("\n").filter((line) => line.startsWith("host-record")),

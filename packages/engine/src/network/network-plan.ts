@@ -1,4 +1,4 @@
-import type { AppSpec, DesiredState, NetworkId, NetworkSpec, NicSpec } from "../desired.ts";
+import type { AppId, AppSpec, DesiredState, NetworkId, NetworkSpec, NicSpec } from "../desired.ts";
 import type { NetworkStatus, NicStatus } from "../observed.ts";
 import type { Plug } from "./access-list.ts";
 import { prefixOf } from "./ipv4.ts";
@@ -9,6 +9,7 @@ import { claimPorts } from "./port-claims.ts";
 import { interfacesOf } from "./port-labels.ts";
 import { renderResolver, waysOf } from "./resolver-config.ts";
 import { type RulesetNetwork, renderRuleset } from "./ruleset.ts";
+import { serviceTable } from "./services.ts";
 
 export interface NetworkInputs {
   readonly desired: DesiredState;
@@ -19,6 +20,8 @@ export interface NetworkInputs {
   readonly addresses?: ReadonlyMap<string, readonly string[]>;
   /** Addresses that plugs of switches were seen with. */
   readonly seen?: ReadonlyMap<string, readonly string[]>;
+  /** Apps that take requests. */
+  readonly ready?: ReadonlySet<AppId>;
 }
 
 export interface NetworkPlan {
@@ -55,6 +58,7 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
         .map((lease) => plugOf(prefix, lease, network, desired)),
     }),
   );
+  const services = serviceTable(desired.services ?? [], kept, inputs.ready ?? new Set());
   const items: NetworkItems = {
     bridges: [...usable.values()].map((network) => bridgeOf(desired.nodeId, network)),
     taps: kept.flatMap((lease) => {
@@ -76,12 +80,15 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
       .map((network) => ({
         ...{ bridge: network.bridge, notes: network.flowLog ?? false },
         config: renderResolver({
-          ...{ network, bridge: network.bridge, prefix, apps: desired.apps },
+          ...{ network, bridge: network.bridge, prefix, apps: desired.apps, names: services.names },
           leases: kept.filter(({ networkId }) => networkId === network.id),
         }),
       })),
     routes: [...usable.values()].flatMap((network) => policyRoutes(network, [...usable.values()], labels)),
-    ruleset: renderRuleset({ prefix, networks: plugged, ports: claims.ports, interfacesOf: labels }),
+    ruleset: renderRuleset({
+      ...{ prefix, networks: plugged, ports: claims.ports, services: services.routes },
+      interfacesOf: labels,
+    }),
   };
   return { items, networks, nics: nicStatuses(inputs, kept, usable, networks, claims.conflicts) };
 }
@@ -195,12 +202,18 @@ function nicStatuses(
           phase: "waiting",
           reason: reason ?? "the network is not ready",
         });
-      else nics.set(plugKey(app.id, nic.name), readyNic(prefix, lease, network, seen));
+      else nics.set(plugKey(app.id, nic.name), readyNic(prefix, lease, network, app, seen));
     }
   return nics;
 }
 
-function readyNic(prefix: string, lease: Lease, network: Usable, seen: NetworkInputs["seen"]): NicStatus {
+function readyNic(
+  prefix: string,
+  lease: Lease,
+  network: Usable,
+  { pod }: AppSpec,
+  seen: NetworkInputs["seen"],
+): NicStatus {
   const local = network.kind === "local";
   return {
     phase: "ready",
@@ -214,7 +227,10 @@ function readyNic(prefix: string, lease: Lease, network: Usable, seen: NetworkIn
       : (seen?.get(tapName(prefix, lease))?.at(-1) ?? ""),
     gateway: network.gateway,
     dns: local ? [network.gateway] : [],
-    searchDomains: network.domain === undefined ? [] : [network.domain],
+    searchDomains: [
+      ...(local ? (pod?.searchDomains ?? []) : []),
+      ...(network.domain === undefined ? [] : [network.domain]),
+    ],
     ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
     ...(local ? waysOf(network) : { asks: true }),
   };

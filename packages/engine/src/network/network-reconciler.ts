@@ -3,6 +3,7 @@ import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/rec
 import type { AppId, DesiredState } from "../desired.ts";
 import type { EngineStore, Table } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
+import type { AppStatus } from "../observed.ts";
 import { type Leases, noLeases, planLeases } from "./lease.ts";
 import type { NetworkDriver } from "./network-driver.ts";
 import { planNetwork } from "./network-plan.ts";
@@ -22,6 +23,7 @@ export interface NetworkParts {
 interface Done {
   readonly desired: DesiredState;
   readonly running: string;
+  readonly ready: string;
   readonly look: string;
   readonly at: Millis;
 }
@@ -61,10 +63,11 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     if (desired === undefined) return settled;
     // After a start machines run that nobody has told of yet.
     const running = new Set([...((await machines?.list()) ?? []), ...store.apps.keys()]);
-    const now = { desired, running: [...running].sort().join(" ") };
+    const ready = readyApps(store);
+    const now = { desired, running: [...running].sort().join(" "), ready: [...ready].sort().join(" ") };
     if (await this.#isDone(now)) return lookAgain(why, lookEvery);
     this.#done = undefined;
-    const strange = await this.#make(desired, running, signal);
+    const strange = await this.#make(desired, running, ready, signal);
     // Plugs of switches tell their addresses when they please.
     if (desired.networks.some(({ kind }) => kind === "switch"))
       return lookAgain(why, strange ? seeEvery : lookEvery);
@@ -73,15 +76,20 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
   }
 
   /** Whether a pass would find everything as the last one left it. */
-  async #isDone({ desired, running }: Pick<Done, "desired" | "running">): Promise<boolean> {
+  async #isDone({ desired, running, ready }: Omit<Done, "look" | "at">): Promise<boolean> {
     const { driver, clock } = this.#parts;
     const done = this.#done;
-    if (done?.desired !== desired || done.running !== running) return false;
+    if (done?.desired !== desired || done.running !== running || done.ready !== ready) return false;
     return clock.monotonic() - done.at < compareEvery && (await driver.look()) === done.look;
   }
 
   /** True while a plug has no address that is known. */
-  async #make(desired: DesiredState, running: ReadonlySet<AppId>, signal: AbortSignal): Promise<boolean> {
+  async #make(
+    desired: DesiredState,
+    running: ReadonlySet<AppId>,
+    ready: ReadonlySet<AppId>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { store, driver, prefix } = this.#parts;
     const before = await this.#read();
     const leases = planLeases(before, desired, running);
@@ -89,7 +97,8 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     const switched = desired.networks.some(({ kind }) => kind === "switch");
     const seen = switched ? await driver.seen() : undefined;
     const addresses = await driver.addresses();
-    const plan = planNetwork({ desired, leases, prefix, addresses, ...(seen === undefined ? {} : { seen }) });
+    const state = { desired, leases, prefix, addresses, ready };
+    const plan = planNetwork({ ...state, ...(seen === undefined ? {} : { seen }) });
     await driver.apply(plan.items, signal);
     replaceRows(store.networks, plan.networks);
     replaceRows(store.nics, plan.nics);
@@ -111,6 +120,18 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
   async #write(leases: Leases): Promise<void> {
     await this.#parts.disk.writeDurable(leasesPath, new TextEncoder().encode(JSON.stringify(leases)));
   }
+}
+
+/** Apps that services lead to, and that take requests. */
+function readyApps({ desired, apps }: EngineStore): Set<AppId> {
+  const services = desired.get()?.services ?? [];
+  const named = services.flatMap(({ ports, members }) => [...members, ...ports.flatMap((it) => it.targets)]);
+  const ids = named.flatMap((target) => ("appId" in target ? [target.appId] : []));
+  return new Set(ids.filter((id) => isReady(apps.get(id))));
+}
+
+export function isReady(app: AppStatus | undefined): boolean {
+  return app?.report.conditions.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 }
 
 function replaceRows<K extends string, V>(table: Table<K, V>, rows: ReadonlyMap<K, V>): void {

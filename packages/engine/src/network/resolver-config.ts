@@ -4,6 +4,7 @@ import { prefixOf } from "./ipv4.ts";
 import { inSubnet, type Lease } from "./lease.ts";
 import { metadataAddress } from "./metadata-address.ts";
 import { domainsOf, tableNames } from "./ruleset.ts";
+import type { ServiceTable } from "./services.ts";
 
 export interface ResolverInputs {
   readonly network: NetworkSpec;
@@ -11,13 +12,16 @@ export interface ResolverInputs {
   readonly prefix: string;
   readonly apps: readonly AppSpec[];
   readonly leases: readonly Lease[];
+  /** What services are at. */
+  readonly names: ServiceTable["names"];
 }
 
 /**
  * dnsmasq for one bridge: answers there and nowhere else, gives each plug its own address and nobody
  * another, and tells the rules where the domains are that they name.
  */
-export function renderResolver({ network, bridge, prefix, apps, leases }: ResolverInputs): string {
+export function renderResolver(inputs: ResolverInputs): string {
+  const { network, bridge, prefix, apps, leases, names: services } = inputs;
   const hosts = network.hosts.flatMap(({ name, addresses }) =>
     hostPattern.test(name) ? addresses.filter((it) => addressPattern.test(it)).map((it) => [name, it]) : [],
   );
@@ -29,6 +33,10 @@ export function renderResolver({ network, bridge, prefix, apps, leases }: Resolv
   // Apps of Pods are named `namespace/name` and have their names elsewhere.
   const names = plugs.flatMap(({ app, lease }) =>
     hostPattern.test(app.displayName) ? [[app.displayName, lease.address]] : [],
+  );
+  // Where apps look for services nobody else knows anything.
+  const searched = [...new Set(plugs.flatMap(({ app }) => (app.pod?.searchDomains ?? []).slice(-1)))].filter(
+    (domain) => hostPattern.test(domain),
   );
   const [, [, table]] = tableNames(prefix) as [unknown, [string, string]];
   const domains = domainsOf(plugs.flatMap(({ nic }) => nic.rules));
@@ -42,11 +50,12 @@ export function renderResolver({ network, bridge, prefix, apps, leases }: Resolv
     "leasefile-ro",
     "dhcp-authoritative",
     "local=/internal/",
+    ...searched.map((domain) => `local=/${domain}/`),
     ...(network.dns.length === 0 ? [] : ["no-resolv", ...network.dns.map((server) => `server=${server}`)]),
     `dhcp-range=${network.dhcpFirst},static,1h`,
     ...options(network),
     ...leases.map(({ mac, address }) => `dhcp-host=${mac},${address}`),
-    ...[...hosts, ...names].map(([name, address]) => `host-record=${name},${address}`),
+    ...[...hosts, ...names, ...services].map(([name, address]) => `host-record=${name},${address}`),
     ...domains.map((domain) => `nftset=/${domain}/4#inet#${table}#${domainSet(bridge, domain)}`),
     "",
   ].join("\n");

@@ -1,6 +1,15 @@
 import type { AccessRule } from "../desired.ts";
-import { domainSet, type ListContext, limitChain, localList, type Plug, switchList } from "./access-list.ts";
+import {
+  domainSet,
+  type ListContext,
+  limitChain,
+  localList,
+  outChain,
+  type Plug,
+  switchList,
+} from "./access-list.ts";
 import { metadataAddress, metadataPort } from "./metadata-address.ts";
+import { type ServiceRoute, selfCalls, serviceChains, serviceSet } from "./services.ts";
 
 /** A port of the node that leads to an app's. */
 export interface PortRule {
@@ -30,6 +39,7 @@ export interface RulesetInputs {
   readonly prefix: string;
   readonly networks: readonly RulesetNetwork[];
   readonly ports: readonly PortRule[];
+  readonly services: readonly ServiceRoute[];
   readonly interfacesOf: ListContext["interfacesOf"];
 }
 
@@ -62,15 +72,16 @@ ${plugRules(inputs)}}
 table inet ${nodeTable}
 delete table inet ${nodeTable}
 table inet ${nodeTable} {
-${domainSets(inputs)}${portMaps(inputs)}${lists(inputs)}${natChains(inputs)}${filterChains(inputs)}}
+${domainSets(inputs)}${portMaps(inputs)}${serviceChains(inputs.services)}${lists(inputs)}${natChains(inputs)}${filterChains(inputs)}}
 `;
 }
 
-function contextOf(network: RulesetNetwork, { interfacesOf }: RulesetInputs): ListContext {
+function contextOf(network: RulesetNetwork, { interfacesOf, services }: RulesetInputs): ListContext {
   const own = network.hosts.flatMap(({ addresses }) => addresses.filter((it) => !it.includes(":")));
   const apps = network.plugs.map(({ address }) => address).filter((it) => it !== "");
   const peers = [...new Set([...apps, ...own])];
-  return { peers, interfacesOf, noted: network.flowLog };
+  const served = services.length === 0 ? undefined : serviceSet;
+  return { peers, interfacesOf, noted: network.flowLog, services: served };
 }
 
 function plugsOf(networks: readonly RulesetNetwork[], kind: RulesetNetwork["kind"]): readonly Plug[] {
@@ -181,15 +192,17 @@ function lists(inputs: RulesetInputs): string {
     .join("");
 }
 
-function natChains({ prefix, networks }: RulesetInputs): string {
+function natChains({ prefix, networks, services }: RulesetInputs): string {
   const locals = networks.filter(({ kind }) => kind === "local");
   const metadata = locals.map(
     ({ bridge, gateway }) =>
       `    iifname "${bridge}" ip daddr ${metadataAddress} tcp dport 80 dnat ip to ${gateway}:${metadataPort}\n`,
   );
+  const asked = `    iifname "${prefix}b*" ip daddr . meta l4proto . th dport vmap @services\n`;
+  const self = selfCalls(services);
   return `  chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
-${metadata.join("")}    fib daddr type != local return
+${metadata.join("")}${services.length === 0 ? "" : asked}    fib daddr type != local return
     dnat ip to iifname . meta l4proto . th dport map @ports_by_card
     iifname "${prefix}b*" dnat ip to ip daddr . meta l4proto . th dport map @ports_by_address
     dnat ip to meta l4proto . th dport map @ports
@@ -203,11 +216,28 @@ ${metadata.join("")}    fib daddr type != local return
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-${locals.map((it) => `    ip saddr ${it.subnet} oifname != "${it.bridge}" masquerade\n`).join("")}  }
+${locals.map((it) => `    ip saddr ${it.subnet} oifname != "${it.bridge}" masquerade\n`).join("")}${self === "" ? "" : `    ${self} masquerade\n`}  }
 `;
 }
 
-function filterChains({ prefix, networks }: RulesetInputs): string {
+/** Those plugs whose lists tell whom they asked from who answers. */
+function servedTable(inputs: RulesetInputs): string {
+  const elements = inputs.networks
+    .filter(({ kind }) => kind === "local")
+    .flatMap((network) =>
+      network.plugs.flatMap((plug) => {
+        const chain = outChain(plug, contextOf(network, inputs));
+        return plug.address === "" || chain === `out_${plug.tap}`
+          ? []
+          : [`"${plug.bridge}" . ${plug.address} : goto ${chain}`];
+      }),
+    );
+  if (elements.length === 0) return "";
+  return `    ct original ip daddr @${serviceSet} iifname . ip saddr vmap { ${elements.join(", ")} }\n`;
+}
+
+function filterChains(inputs: RulesetInputs): string {
+  const { prefix, networks, services } = inputs;
   const locals = networks.filter(({ kind }) => kind === "local");
   const plugs = locals.flatMap(({ plugs: list }) => list).filter(({ address }) => address !== "");
   const table = (field: string, verdict: (plug: Plug) => string, of: readonly Plug[] = plugs): string =>
@@ -235,11 +265,17 @@ function filterChains({ prefix, networks }: RulesetInputs): string {
       ({ bridge }) => `    iifname "${bridge}" oifname "${bridge}" accept\n    iifname "${bridge}" drop\n`,
     );
   const arrives = locals.map(({ bridge }) => `    oifname "${bridge}" iifname != "${bridge}" jump astray\n`);
+  const nobody = `iifname "${prefix}b*" ip daddr @${serviceSet}`;
+  const empty =
+    services.length === 0
+      ? ""
+      : `    ${nobody} meta l4proto tcp reject with tcp reset\n    ${nobody} reject with icmp port-unreachable\n`;
+  const self = selfCalls(services);
   return `  chain limits {
 ${table("iifname . ip saddr", (it) => `jump limit_out_${it.tap}`, limited("out"))}${limitsIn}    accept
   }
   chain leave {
-${table("iifname . ip saddr", (it) => `goto out_${it.tap}`)}${behind("ip saddr", "iifname", "out")}    drop
+${services.length === 0 ? "" : servedTable(inputs)}${table("iifname . ip saddr", (it) => `goto out_${it.tap}`)}${behind("ip saddr", "iifname", "out")}    drop
   }
   chain enter {
 ${table("oifname . ip daddr", (it) => `goto in_${it.tap}`)}${behind("ip daddr", "oifname", "in")}    drop
@@ -251,9 +287,9 @@ ${table("oifname . ip daddr", (it) => `goto in_${it.tap}`)}${behind("ip daddr", 
   chain forward {
     type filter hook forward priority 0; policy accept;
     iifname != "${prefix}b*" oifname != "${prefix}b*" accept
-${switched.join("")}    tcp flags syn tcp option maxseg size set rt mtu
+${empty}${switched.join("")}    tcp flags syn tcp option maxseg size set rt mtu
     ct state established,related jump limits
-${leaves.join("")}${arrives.join("")}    iifname "${prefix}b*" jump leave
+${self === "" ? "" : `    ${self} accept\n`}${leaves.join("")}${arrives.join("")}    iifname "${prefix}b*" jump leave
     oifname "${prefix}b*" jump enter
   }
   chain from_apps {

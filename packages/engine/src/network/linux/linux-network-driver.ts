@@ -39,6 +39,9 @@ export class LinuxNetworkDriver implements NetworkDriver {
   async apply(items: NetworkItems, signal: AbortSignal): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     await writeFile("/proc/sys/net/ipv4/ip_forward", "1");
+    // Where a kernel shows frames of bridges to the routing, it takes what an app says to a service or a port of
+    // the node straight to the app that answers, past all that stands between the two.
+    await writeFile("/proc/sys/net/bridge/bridge-nf-call-iptables", "0").catch(ignoreMissing);
     // Flows are told with what went through them and since when.
     for (const name of ["acct", "timestamp"])
       await writeFile(`/proc/sys/net/netfilter/nf_conntrack_${name}`, "1").catch(ignoreMissing);
@@ -186,6 +189,8 @@ export class LinuxNetworkDriver implements NetworkDriver {
     // Plugs are kept apart below, so the node answers for each of them to the others.
     const proxy = `/proc/sys/net/ipv4/conf/${name}/proxy_arp_pvlan`;
     await writeFile(proxy, address === undefined ? "0" : "1");
+    // By itself Linux lets who asks for another wait for most of a second.
+    await writeFile(`/proc/sys/net/ipv4/neigh/${name}/proxy_delay`, "0");
     await this.#address(name, address);
     if (link?.mtu !== mtu) await run("ip", ["link", "set", "dev", name, "mtu", `${mtu}`]);
     for (const { ifname, master } of links.values())

@@ -1,0 +1,28 @@
+import type { AppId } from "../desired.ts";
+
+/** A name, and mostly an address, by which apps reach others of their node, whoever of them is ready. */
+export interface ServiceSpec {
+  /** Whole: `web.default.svc.cluster.local`. */
+  readonly name: string;
+  /** Leads to one of the targets of the port that is asked; empty: the name has the members' addresses. */
+  readonly address: string;
+  readonly ports: readonly ServicePort[];
+  readonly members: readonly ServiceTarget[];
+  /** A client stays with its target while there is the same choice. */
+  readonly sticky: boolean;
+  /** Targets are so before they are ready. */
+  readonly unready: boolean;
+}
+
+export interface ServicePort {
+  readonly protocol: "tcp" | "udp";
+  readonly port: number;
+  readonly targets: readonly ServiceTarget[];
+}
+
+/** An app of the node, or an address of somebody else. */
+export type ServiceTarget = {
+  readonly port: number;
+  /** A name of its own below the service's; empty: none. */
+  readonly hostname: string;
+} & ({ readonly appId: AppId } | { readonly address: string });

@@ -1,0 +1,105 @@
+/** Services as the node has them now: where their addresses and names lead. Pure. */
+import type { AppId } from "../desired.ts";
+import type { Lease } from "./lease.ts";
+import type { ServiceSpec, ServiceTarget } from "./service-spec.ts";
+
+export interface ServiceRoute {
+  readonly address: string;
+  readonly protocol: "tcp" | "udp";
+  readonly port: number;
+  readonly sticky: boolean;
+  /** None: who asks is told at once that nobody is there. */
+  readonly targets: readonly ServiceDestination[];
+}
+
+export interface ServiceDestination {
+  readonly address: string;
+  readonly port: number;
+  /** An app of the node. */
+  readonly own: boolean;
+}
+
+export interface ServiceTable {
+  readonly routes: readonly ServiceRoute[];
+  readonly names: readonly (readonly [name: string, address: string])[];
+}
+
+export const noServices: ServiceTable = { routes: [], names: [] };
+
+/** Of two that have the same port of one address, the first counts. */
+export function serviceTable(
+  services: readonly ServiceSpec[],
+  leases: readonly Lease[],
+  ready: ReadonlySet<AppId>,
+): ServiceTable {
+  const addresses = new Map<AppId, string>();
+  for (const { appId, address } of leases)
+    if (address !== "" && !addresses.has(appId)) addresses.set(appId, address);
+  const found = (service: ServiceSpec, target: ServiceTarget): ServiceDestination[] => {
+    const { port } = target;
+    if (!("appId" in target)) return [{ address: target.address, port, own: false }];
+    const address = addresses.get(target.appId);
+    if (address === undefined || !(service.unready || ready.has(target.appId))) return [];
+    return [{ address, port, own: true }];
+  };
+  const routes = new Map<string, ServiceRoute>();
+  const names: [string, string][] = [];
+  for (const service of services) {
+    const { name, address, sticky } = service;
+    if (address !== "") names.push([name, address]);
+    else
+      for (const member of service.members)
+        for (const { address: own } of found(service, member)) {
+          names.push([name, own]);
+          if (member.hostname !== "") names.push([`${member.hostname}.${name}`, own]);
+        }
+    for (const { protocol, port, targets } of address === "" ? [] : service.ports) {
+      const key = `${address} ${protocol} ${port}`;
+      if (routes.has(key)) continue;
+      const destinations = targets.flatMap((target) => found(service, target));
+      routes.set(key, { address, protocol, port, sticky, targets: destinations });
+    }
+  }
+  return { routes: [...routes.values()], names };
+}
+
+/** Addresses of services, each once. */
+export function serviceAddresses(routes: readonly ServiceRoute[]): string[] {
+  return [...new Set(routes.map(({ address }) => address))];
+}
+
+export const serviceSet = "service_addresses";
+
+/** What stands before the chains: where each port of each service leads. */
+export function serviceChains(routes: readonly ServiceRoute[]): string {
+  if (routes.length === 0) return "";
+  const led = routes.filter(({ targets }) => targets.length > 0);
+  const chains = led.map((route, at) => `  chain service_${at} {\n    ${destination(route)}\n  }\n`);
+  const elements = led.map(
+    ({ address, protocol, port }, at) => `${address} . ${protocol} . ${port} : goto service_${at}`,
+  );
+  return `${chains.join("")}  set ${serviceSet} {
+    type ipv4_addr
+    elements = { ${serviceAddresses(routes).join(", ")} }
+  }
+  map services {
+    type ipv4_addr . inet_proto . inet_service : verdict
+${elements.length === 0 ? "" : `    elements = { ${elements.join(", ")} }\n`}  }
+`;
+}
+
+function destination({ protocol, sticky, targets }: ServiceRoute): string {
+  const [first] = targets;
+  const to = `meta l4proto ${protocol} dnat ip to`;
+  if (first !== undefined && targets.length === 1) return `${to} ${first.address}:${first.port}`;
+  const choice = sticky ? "jhash ip saddr" : "numgen random";
+  const places = targets.map(({ address, port }, at) => `${at} : ${address} . ${port}`);
+  return `${to} ${choice} mod ${targets.length} map { ${places.join(", ")} }`;
+}
+
+/** An app that asks a service it is a target of meets itself; it would not take its own address for that. */
+export function selfCalls(routes: readonly ServiceRoute[]): string {
+  const own = new Set(routes.flatMap(({ targets }) => targets.flatMap((it) => (it.own ? [it.address] : []))));
+  if (own.size === 0) return "";
+  return `ct status dnat ip saddr . ip daddr { ${[...own].map((it) => `${it} . ${it}`).join(", ")} }`;
+}
