@@ -4,6 +4,7 @@ import { instant, millis, seconds } from "@selvedge/base";
 import type { EdgeNode, Pod } from "@selvedge/kinds";
 import {
   type Hearing,
+  isUnlinked,
   type Life,
   lastSeenAge,
   lifeOf,
@@ -39,6 +40,14 @@ describe("a node", () => {
   for (const [name, what, known, expected] of rows) {
     it(name, () => assert.equal(lifeOf(what, silence, known ? at : undefined).is, expected));
   }
+
+  for (const [name, what, unlinked] of [
+    ["that was not heard since a start may have one soon", hearing(100, undefined), false],
+    ["that was heard since has none", hearing(100, 50), true],
+    ["that used up its time has none", hearing(180, undefined), true],
+    ["with one has one", hearing(100, 50, { linked: true }), false],
+  ] as const)
+    it(`${name}: a link`, () => assert.equal(isUnlinked(what, lifeOf(what, silence, at)), unlinked));
 
   it("may be silent for three of its own intervals, an hour at most", () => {
     const of = (interval?: string): number =>

@@ -25,6 +25,8 @@ const missedPolls = 3;
 const defaultInterval = seconds(60);
 /** Nobody waits longer to hear of a dead box, however seldom it polls. */
 const silenceMax = seconds(3600);
+/** Of a Pod whose node is not heard. */
+const unreachable = "NodeUnreachable";
 export const unreachableTaint = "node.kubernetes.io/unreachable";
 
 /** How long a node may say nothing: its poll interval, a few times over. */
@@ -49,6 +51,14 @@ export function lifeOf(hearing: Hearing, silence: Millis, known: Instant | undef
   }
   const since = lastSeen?.at ?? known;
   return since === undefined ? { is: "expected" } : { is: "silent", since };
+}
+
+/**
+ * Whether a node is known to have no link. After a start nobody has one: of those that come back within their
+ * time nothing is said meanwhile, or a fleet would be written to have lost its links only to get them again.
+ */
+export function isUnlinked({ linked, lastSeen }: Hearing, life: Life): boolean {
+  return !linked && (lastSeen !== undefined || life.is !== "heard");
 }
 
 /** Writes a second that all stored times of last requests together may cost. */
@@ -105,6 +115,11 @@ export function taintsFor(
   return [...list, { key: unreachableTaint, effect: "NoSchedule", timeAdded: toRfc3339(now) }];
 }
 
+/** Whether a node's life can mean anything for this Pod: most passes find that it does not. */
+export function mayNeedReadiness({ status }: Pod, life: Life): boolean {
+  return life.is === "silent" || conditionOf(status?.conditions, "Ready")?.reason === unreachable;
+}
+
 /**
  * What a node's silence means for a Pod on it: nobody knows whether it serves, so it is not counted as
  * ready; it is still running as far as anybody can tell. When the node is heard again the Pod is ready as
@@ -120,9 +135,9 @@ export function readinessFor(pod: Pod, status: PodStatus, life: Life, now: Insta
     const message = `the node has not been heard${since}`;
     return setCondition(
       status.conditions,
-      { type: "Ready", status: "Unknown", reason: "NodeUnreachable", message },
+      { type: "Ready", status: "Unknown", reason: unreachable, message },
       now,
     );
   }
-  return ready?.reason === "NodeUnreachable" && setReadiness(pod, status, now);
+  return ready?.reason === unreachable && setReadiness(pod, status, now);
 }

@@ -18,9 +18,12 @@ import { type Wake, wakeOn } from "../objects/wiring.ts";
 import type { NodeId } from "../ports.ts";
 import { dropLease, keepLease } from "./node-lease.ts";
 import {
+  type Hearing,
+  isUnlinked,
   type Life,
   lastSeenAge,
   lifeOf,
+  mayNeedReadiness,
   readinessFor,
   readyCondition,
   silenceOf,
@@ -97,7 +100,7 @@ export class NodeReconciler implements Reconciler {
     const life = lifeOf(hearing, silence, known);
     const age = lastSeenAge(facts.count, link.connected);
     const changed = await this.#setReady(nodeName, life, silence);
-    const seen = await this.#setEdgeNode(edgeNode, life, silence, link, heard?.at, age);
+    const seen = await this.#setEdgeNode(edgeNode, life, silence, link, hearing, age);
     if (seen !== undefined) {
       await keepLease(this.#deps.cluster, nodeName, seen, millis(silence + age));
     }
@@ -126,6 +129,7 @@ export class NodeReconciler implements Reconciler {
       if (changed && ready !== undefined) ready.lastHeartbeatTime = toRfc3339(now);
       return changed;
     });
+    if (taintsFor(this.#deps.caches.nodes.get(nodeName)?.spec.taints, life, now) === undefined) return turned;
     await cluster.change<Node>(nodeKind, nodeName, undefined, (draft) => {
       const taints = taintsFor(draft.spec.taints, life, now);
       if (taints === undefined) return false;
@@ -142,7 +146,7 @@ export class NodeReconciler implements Reconciler {
     life: Life,
     silence: Millis,
     link: ReturnType<LinkStates["state"]>,
-    heardAt: Instant | undefined,
+    hearing: Hearing,
     age: Millis,
   ): Promise<Instant | undefined> {
     const { cluster, clock } = this.#deps;
@@ -159,14 +163,8 @@ export class NodeReconciler implements Reconciler {
         message,
       };
       let changed = setCondition(own.conditions, ready, clock.now());
-      const linkSays = link.connected
-        ? { type: "LinkUp", status: "True" as const, reason: "Connected" }
-        : { type: "LinkUp", status: "False" as const, reason: "NotConnected" };
-      if (setCondition(own.conditions, linkSays, clock.now())) {
-        changed = true;
-        if (link.connected && link.since !== undefined) own.linkConnectedAt = toRfc3339(link.since);
-        else delete own.linkConnectedAt;
-      }
+      if (link.connected || isUnlinked(hearing, life))
+        changed = setLink(own, link, own.conditions, clock.now()) || changed;
       const phase =
         draft.spec.activate === false
           ? "Deactivated"
@@ -178,7 +176,7 @@ export class NodeReconciler implements Reconciler {
       if (own.phase !== phase) changed = true;
       own.phase = phase;
       const stored = Date.parse(own.lastSeen ?? "");
-      const seen = link.connected ? clock.now() : heardAt;
+      const seen = link.connected ? clock.now() : hearing.lastSeen?.at;
       const stale = !(seen !== undefined && seen - stored < age);
       if (seen !== undefined && (changed || stale)) {
         const text = toRfc3339(seen);
@@ -196,6 +194,7 @@ export class NodeReconciler implements Reconciler {
   async #setPods(nodeName: string, life: Life): Promise<void> {
     const { caches, cluster, clock } = this.#deps;
     for (const pod of caches.pods.by("node", nodeName)) {
+      if (!mayNeedReadiness(pod, life)) continue;
       await cluster.changeStatus<Pod>(podKind, pod.metadata.name, pod.metadata.namespace, (draft) => {
         if (draft.metadata.uid !== pod.metadata.uid || draft.status === undefined) return false;
         return readinessFor(draft, draft.status, life, clock.now());
@@ -231,9 +230,38 @@ export class NodeReconciler implements Reconciler {
   }
 }
 
+/** Places the link among what is said of a node, in place; returns whether anything changed. */
+function setLink(
+  status: EdgeNodeStatus,
+  link: ReturnType<LinkStates["state"]>,
+  conditions: NonNullable<EdgeNodeStatus["conditions"]>,
+  now: Instant,
+): boolean {
+  const says = link.connected
+    ? { type: "LinkUp", status: "True" as const, reason: "Connected" }
+    : { type: "LinkUp", status: "False" as const, reason: "NotConnected" };
+  const since = link.connected && link.since !== undefined ? toRfc3339(link.since) : undefined;
+  const turned = setCondition(conditions, says, now);
+  if (status.linkConnectedAt === since) return turned;
+  if (since === undefined) delete status.linkConnectedAt;
+  else status.linkConnectedAt = since;
+  return true;
+}
+
+/** Whether two states of an EdgeNode differ in nothing but what is written here and nobody here reads. */
+function sameForNode(before: EdgeNode, after: EdgeNode): boolean {
+  return (
+    before.metadata.generation === after.metadata.generation &&
+    before.status?.nodeID === after.status?.nodeID &&
+    before.status?.phase === after.status?.phase &&
+    isEnrolled(before) === isEnrolled(after)
+  );
+}
+
 export function nodeWakes(): Wake[] {
   return [
     wakeOn<EdgeNode>(edgeNodeKind, (before, after) => {
+      if (before !== undefined && after !== undefined && sameForNode(before, after)) return [];
       const names = [before, after].flatMap((one) => (one === undefined ? [] : [nodeNameOf(one)]));
       return [...new Set(names)];
     }),
