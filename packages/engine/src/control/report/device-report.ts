@@ -40,17 +40,15 @@ export class DeviceReport {
   readonly #since = new Map<string, { readonly status: string; readonly since: Instant }>();
   #inventory: Hardware | undefined;
   /** Facts are read each minute and hardly ever differ; the message of the same facts is the same one. */
-  #last: { readonly facts: DeviceFacts; readonly message: InfoMessage } | undefined;
+  readonly #device = new Kept(deviceInfo);
+  readonly #hardware = new Kept(hardwareInfo);
 
   constructor(parts: DeviceReportParts) {
     this.#parts = parts;
   }
 
   async device(): Promise<InfoMessage> {
-    const facts = await this.#facts();
-    if (this.#last === undefined || !saySame(this.#last.facts, facts))
-      this.#last = { facts, message: deviceInfo(facts) };
-    return this.#last.message;
+    return this.#device.of(await this.#facts());
   }
 
   async #facts(): Promise<DeviceFacts> {
@@ -89,9 +87,9 @@ export class DeviceReport {
 
   async hardware(): Promise<InfoMessage> {
     const { node, host, hardware, engineVersion, identity } = this.#parts;
-    return hardwareInfo({
+    return this.#hardware.of({
       ...{ node: node(), host, engineVersion, inventory: await this.inventory() },
-      disks: await hardware.disks(),
+      disks: (await hardware.disks()).map(({ sizeBytes }) => ({ sizeBytes })),
       tpm: identity.keys.chip,
     });
   }
@@ -126,9 +124,20 @@ export class DeviceReport {
   }
 }
 
-/** Whether nothing differs; what both have of the store is not looked into. */
-function saySame(one: DeviceFacts, other: DeviceFacts): boolean {
-  return (Object.keys(other) as (keyof DeviceFacts)[]).every((key) => jsonEqual(one[key], other[key]));
+/** The last message and what it was made of; of facts that do not differ it is the same object. */
+class Kept<Facts extends object> {
+  readonly #make: (facts: Facts) => InfoMessage;
+  #last: { readonly facts: Facts; readonly message: InfoMessage } | undefined;
+
+  constructor(make: (facts: Facts) => InfoMessage) {
+    this.#make = make;
+  }
+
+  of(facts: Facts): InfoMessage {
+    if (this.#last === undefined || !jsonEqual(this.#last.facts, facts))
+      this.#last = { facts, message: this.#make(facts) };
+    return this.#last.message;
+  }
 }
 
 /** With less the box would end processes of its own. */

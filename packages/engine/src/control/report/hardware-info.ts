@@ -10,7 +10,7 @@ export interface HardwareFacts {
   readonly host: HostFacts;
   readonly engineVersion: string;
   readonly inventory: Hardware;
-  readonly disks: readonly BlockDevice[];
+  readonly disks: readonly Pick<BlockDevice, "sizeBytes">[];
   /** What the chip says of itself; undefined where none is used. */
   readonly tpm: { readonly manufacturer: string; readonly firmware: string } | undefined;
 }

@@ -74,6 +74,15 @@ export const timeSourcesKey = "time";
 interface Told {
   readonly digest: string;
   readonly at: Millis;
+  /** What it was made of; undefined for what an earlier start told. */
+  from: readonly unknown[] | undefined;
+}
+
+/** One thing: what its message is made of, and how; rows that are the same objects give the same message. */
+interface About {
+  readonly from: readonly unknown[];
+  readonly make: () => InfoMessage;
+  readonly gone: boolean;
 }
 
 /** Two messages about one thing are at least this far apart; what happens in between is in the second. */
@@ -101,8 +110,6 @@ export class Reporter implements Reconciler {
   readonly writes: readonly string[] = ["told"];
   readonly #parts: ReporterParts;
   readonly #told = new Map<string, Told>();
-  /** Of messages that are the same object as before, so that what did not change is not written again. */
-  readonly #digests = new WeakMap<InfoMessage, string>();
   #failures = 0;
   /** Until then nobody is told anything: it would be made and signed in vain. */
   #quietUntil = Number.NEGATIVE_INFINITY;
@@ -163,11 +170,15 @@ export class Reporter implements Reconciler {
     const { clock, client } = this.#parts;
     const quiet = client.isSilent ? backoff.max : this.#quietUntil - clock.monotonic();
     if (quiet > 0) return lookAgain("nobody answers", millis(quiet));
-    const { message, gone } = await this.#message(key);
+    const { from, make, gone } = await this.#about(key);
     const told = this.#told.get(key);
-    if (gone && told === undefined) return settled;
-    const digest = this.#digestOf(message);
-    if (told?.digest === digest) return settled;
+    if (gone ? told === undefined : told?.from !== undefined && sameItems(told.from, from)) return settled;
+    const message = make();
+    const digest = createHash("sha256").update(toBinary(info.ZInfoMsgSchema, message)).digest("hex");
+    if (told?.digest === digest) {
+      told.from = from;
+      return settled;
+    }
     const gap = gaps[key.split("/")[0] ?? ""] ?? gapDefault;
     const since = clock.monotonic() - (told?.at ?? Number.NEGATIVE_INFINITY);
     if (since < gap) return lookAgain("told just now", millis(gap - since));
@@ -175,17 +186,9 @@ export class Reporter implements Reconciler {
     if (failed !== undefined) return failed;
     const known = this.#told.has(key);
     if (gone) this.#told.delete(key);
-    else this.#told.set(key, { digest, at: clock.monotonic() });
+    else this.#told.set(key, { digest, at: clock.monotonic(), from });
     if (gone || !known) await this.#keep();
     return settled;
-  }
-
-  #digestOf(message: InfoMessage): string {
-    const known = this.#digests.get(message);
-    if (known !== undefined) return known;
-    const digest = createHash("sha256").update(toBinary(info.ZInfoMsgSchema, message)).digest("hex");
-    this.#digests.set(message, digest);
-    return digest;
   }
 
   /** Undefined when the controller has it, or will never take it. */
@@ -233,70 +236,68 @@ export class Reporter implements Reconciler {
     return [...ids].flatMap((id) => contents.get(id) ?? []);
   }
 
-  async #message(key: string): Promise<{ message: InfoMessage; gone: boolean }> {
+  async #about(key: string): Promise<About> {
     const { store, node, device, hardware } = this.#parts;
     const [kind = "", id = ""] = key.split("/");
     const desired = store.desired.get();
-    const nics = (): ReturnType<typeof store.nics.entries>[number][1][] =>
-      store.nics.entries().map(([, row]) => row);
-    const there = (message: InfoMessage): { message: InfoMessage; gone: boolean } => ({
-      message,
-      gone: false,
-    });
     switch (kind) {
       case "app": {
         const status = store.apps.get(id as AppId);
-        if (status === undefined) return { message: appGone(node(), id as AppId), gone: true };
+        if (status === undefined) return goneAs(appGone(node(), id as AppId));
         const own = store.nics.entries().flatMap(([nic, row]) => (nic.startsWith(`${id}/`) ? [row] : []));
-        return there(
-          appInfo(
-            node(),
-            status,
-            desired?.apps.find((app) => app.id === id),
-            own,
-          ),
-        );
+        const spec = desired?.apps.find((app) => app.id === id);
+        return there([status, spec, ...own], () => appInfo(node(), status, spec, own));
       }
       case "network": {
         const spec = desired?.networks.find((network) => network.id === id);
-        if (spec === undefined) return { message: networkGone(node(), id as NetworkId), gone: true };
-        return there(networkInfo(node(), spec, store.networks.get(spec.id), nics(), desired?.apps ?? []));
+        if (spec === undefined) return goneAs(networkGone(node(), id as NetworkId));
+        const nics = store.nics.entries().map(([, row]) => row);
+        const status = store.networks.get(spec.id);
+        const apps = desired?.apps ?? [];
+        return there([spec, status, apps, ...nics], () => networkInfo(node(), spec, status, nics, apps));
       }
       case "content": {
         const spec = desired?.contents.find((content) => content.id === id);
-        if (spec === undefined) return { message: contentGone(node(), id as ContentId), gone: true };
-        return there(contentInfo(node(), spec, store.contents.get(spec.id), desired));
+        if (spec === undefined) return goneAs(contentGone(node(), id as ContentId));
+        const status = store.contents.get(spec.id);
+        return there([desired, status], () => contentInfo(node(), spec, status, desired));
       }
-      case edgeviewKey:
-        return edgeviewInfo(node(), store.edgeview.get());
+      case edgeviewKey: {
+        const { message, gone } = edgeviewInfo(node(), store.edgeview.get());
+        return gone ? goneAs(message) : there([store.edgeview.get()], () => message);
+      }
       case "blob": {
-        const message = blobInfo(node(), id, this.#ofVolumes());
-        return message === undefined ? { message: blobGone(node(), id), gone: true } : there(message);
+        const contents = this.#ofVolumes();
+        const message = blobInfo(node(), id, contents);
+        return message === undefined ? goneAs(blobGone(node(), id)) : there(contents, () => message);
       }
       case "volume": {
         const spec = desired?.volumes.find((volume) => volume.id === (id as VolumeId));
-        if (spec === undefined) return { message: volumeGone(node(), id), gone: true };
+        if (spec === undefined) return goneAs(volumeGone(node(), id));
         const content = spec.contentId && store.contents.get(spec.contentId);
-        return there(volumeInfo(node(), spec, store.volumes.get(volumeKey(spec)), content));
+        const status = store.volumes.get(volumeKey(spec));
+        return there([spec, status, content], () => volumeInfo(node(), spec, status, content));
       }
       case "patch": {
         const status = store.patches.get(id);
-        return { message: patchInfoMessage(node(), id, status), gone: status === undefined };
+        const message = patchInfoMessage(node(), id, status);
+        return status === undefined ? goneAs(message) : there([status], () => message);
       }
       case "posted": {
         const posted = key.split("/")[2] ?? "";
         const data = store.posted.get(`${id}/${posted}` as PostedKey);
-        return { message: postedInfo(node(), id, posted, data), gone: data === undefined };
+        const message = postedInfo(node(), id, posted, data);
+        return data === undefined ? goneAs(message) : there([data], () => message);
       }
-      case hardwareKey:
-        return there(await hardware());
       case timeSourcesKey: {
         const message = await this.#parts.timeSources();
         // Nothing told before and nothing now is no news.
-        return message === undefined ? { message: timeSourcesInfo(node(), []), gone: true } : there(message);
+        return message === undefined ? goneAs(timeSourcesInfo(node(), [])) : there([message], () => message);
       }
-      default:
-        return there(await device());
+      default: {
+        const message = await (kind === hardwareKey ? hardware() : device());
+        return there([message], () => message);
+      }
     }
   }
 
@@ -307,6 +308,18 @@ export class Reporter implements Reconciler {
 }
 
 /** Told by an earlier start, or before the controller forgot: nothing equals this. */
-const unknown: Told = { digest: "", at: millis(Number.NEGATIVE_INFINITY) };
+const unknown: Told = { digest: "", at: millis(Number.NEGATIVE_INFINITY), from: undefined };
+
+function there(from: readonly unknown[], make: () => InfoMessage): About {
+  return { from, make, gone: false };
+}
+
+function goneAs(message: InfoMessage): About {
+  return { from: [], make: () => message, gone: true };
+}
+
+function sameItems(left: readonly unknown[], right: readonly unknown[]): boolean {
+  return left.length === right.length && left.every((item, at) => item === right[at]);
+}
 /** Failures of all things are counted together; the wait must not reach its end because many things wait. */
 const backoffSteps = 11;
