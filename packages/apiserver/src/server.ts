@@ -138,7 +138,8 @@ export class ApiServer {
       if (reads && (await serveIssuer(path, request, response, this.#options))) return;
       throw unknownResource();
     }
-    const target = await this.#target(path);
+    const why = this.#options.absent?.[`${info.group}/${info.resource}`];
+    const target = await this.#target(path, why);
     const { deprecationWarning } = target.kind;
     if (deprecationWarning !== undefined) warn(response, deprecationWarning);
     meter.about(info.verb, target);
@@ -260,14 +261,14 @@ export class ApiServer {
     return this.#documents.all;
   }
 
-  async #target(path: string): Promise<Target> {
+  async #target(path: string, whyAbsent?: string): Promise<Target> {
     try {
       return parseTarget(this.#currentPaths(), path);
     } catch (error) {
       if (!(error instanceof StatusError) || error.reason !== "NotFound") throw error;
       // Another replica may have been told of the kind a moment ago.
       await this.#options.objects.table.catchUp();
-      return parseTarget(this.#currentPaths(), path);
+      return parseTarget(this.#currentPaths(), path, whyAbsent);
     }
   }
 

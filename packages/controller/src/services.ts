@@ -21,12 +21,19 @@ export interface ServicesPorts {
   readonly log: Log;
 }
 
-type Services = Pick<ApiServerOptions, "subresource" | "elsewhere" | "computed">;
+type Services = Pick<ApiServerOptions, "subresource" | "elsewhere" | "computed" | "absent">;
+
+/** Charts and people ask for it; they are not left with a number. */
+const absent: NonNullable<Services["absent"]> = {
+  "autoscaling/horizontalpodautoscalers":
+    "HorizontalPodAutoscaler is not served: a box does not grow with its load; set replicas, or use kubectl scale",
+};
 
 /** All of it is with the replica that leads: another one takes the request there. */
 export function servicesOf(duty: Duty, api: Api, { authorizer, clock, log }: ServicesPorts): Services {
   const registryLog = log.child("registry");
   return {
+    absent,
     computed: [podMetricsKind, nodeMetricsKind].map((kind) => computedBy(duty, kind)),
     subresource: async (target, request, answer, user) => {
       const { leading, forwarding } = duty;

@@ -40,7 +40,8 @@ function pathOf(group: string | undefined, version: string | undefined, plural: 
   return `${group}/${version}/${plural}`;
 }
 
-export function parseTarget(kinds: KindPaths, path: string): Target {
+/** `whyAbsent`: what to say of it where there is no such kind. */
+export function parseTarget(kinds: KindPaths, path: string, whyAbsent?: string): Target {
   const [root, ...steps] = path.slice(1).split("/").map(decode);
   const group = root === "apis" ? steps.shift() : root === "api" ? "" : undefined;
   const version = steps.shift();
@@ -62,7 +63,7 @@ export function parseTarget(kinds: KindPaths, path: string): Target {
   const kind = kinds.find(group, version, steps[0]);
   const whole = kind !== undefined && (!kind.namespaced || steps.length === 1) && steps.length <= 3;
   if (whole) return { kind, namespace: undefined, name: steps[1], subresource: steps[2] };
-  throw unknownResource();
+  throw unknownResource(whyAbsent);
 }
 
 function decode(step: string): string {
