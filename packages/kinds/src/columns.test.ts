@@ -8,6 +8,8 @@ import {
   deploymentKind,
   edgeNodeKind,
   eventKind,
+  ingressClassKind,
+  ingressKind,
   nodeKind,
   podKind,
   secretKind,
@@ -248,6 +250,20 @@ describe("rows of other kinds", () => {
       2,
       "60m",
     ]);
+  });
+
+  it("an Ingress and its class", () => {
+    const rules = ["a", "b", "c", "d", "e"].map((host) => ({ host }));
+    const spec = { ingressClassName: "out", rules, tls: [{}] };
+    const status = { loadBalancer: { ingress: [{ hostname: "x" }, { ip: "10.0.0.1" }, { hostname: "x" }] } };
+    assert.deepEqual(Object.values(cells(ingressKind, { spec, status })), [
+      ...["a", "out", "a,b,c + 2 more...", "10.0.0.1,x", "80, 443", "60m"],
+    ]);
+    const bare = cells(ingressKind, { spec: { rules: [{}] } });
+    assert.deepEqual(Object.values(bare), ["a", "<none>", "*", "", "80", "60m"]);
+    const parameters = { apiGroup: "lab.example", kind: "Router", name: "r" };
+    const row = cells(ingressClassKind, { spec: { controller: "lab.example/router", parameters } });
+    assert.deepEqual(Object.values(row), ["a", "lab.example/router", "Router.lab.example/r", "60m"]);
   });
 
   it("an EdgeNode", () => {

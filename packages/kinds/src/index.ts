@@ -14,6 +14,8 @@ import { leaseKind } from "./lease.ts";
 import { namespaceKind } from "./namespace.ts";
 import { endpointSliceKind } from "./network/endpoint-slice.ts";
 import { endpointsKind } from "./network/endpoints.ts";
+import { ingressKind } from "./network/ingress.ts";
+import { ingressClassKind } from "./network/ingress-class.ts";
 import { networkPolicyKind } from "./network/network-policy.ts";
 import { nodeKind } from "./node.ts";
 import { podKind } from "./pod/pod.ts";
@@ -104,6 +106,8 @@ export {
   type Endpoints,
   endpointsKind,
 } from "./network/endpoints.ts";
+export { type Ingress, ingressKind } from "./network/ingress.ts";
+export { type IngressClass, ingressClassKind } from "./network/ingress-class.ts";
 export {
   type NetworkPolicy,
   type NetworkPolicySpec,
@@ -272,6 +276,8 @@ export const allKinds: readonly KindDefinition[] = [
   endpointSliceKind,
   endpointsKind,
   networkPolicyKind,
+  ingressKind,
+  ingressClassKind,
   podTemplateKind,
   replicationControllerKind,
   leaseKind,

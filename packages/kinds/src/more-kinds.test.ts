@@ -6,6 +6,8 @@ import { admit } from "../test/admit.ts";
 import {
   cronJobKind,
   endpointSliceKind,
+  ingressClassKind,
+  ingressKind,
   type Job,
   jobKind,
   limitRangeKind,
@@ -24,9 +26,60 @@ const selector = { matchLabels: { app: "a" } };
 const template = { metadata: { labels: { app: "a" } }, spec: { containers } };
 const meta = { metadata: { name: "a", namespace: "default", uid: "u" } };
 
+const notWild =
+  "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of " +
+  "lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', " +
+  "regex used for validation is " +
+  "'\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+
 type Row = readonly [what: string, kind: KindDefinition, object: object, ...errors: string[]];
 
+const web = { service: { name: "web", port: { number: 80 } } };
+const rule = (path: object): object => ({ ...meta, spec: { rules: [{ http: { paths: [path] } }] } });
+
 const rows: readonly Row[] = [
+  ["an Ingress", ingressKind, rule({ path: "/", pathType: "Prefix", backend: web })],
+  [
+    "an Ingress of nothing",
+    ingressKind,
+    { ...meta, spec: {} },
+    "spec: Invalid value: null: either `defaultBackend` or `rules` must be specified",
+  ],
+  [
+    "an Ingress whose hosts are none",
+    ingressKind,
+    { ...meta, spec: { rules: [{ host: "10.0.0.1" }, { host: "*.A" }], tls: [{ hosts: ["*"] }] } },
+    'spec.rules[0].host: Invalid value: "10.0.0.1": must be a DNS name, not an IP address',
+    `spec.rules[1].host: Invalid value: "*.A": ${notWild}`,
+    `spec.tls[0].hosts[0]: Invalid value: "*": ${notWild}`,
+  ],
+  [
+    "an Ingress with odd paths",
+    ingressKind,
+    rule({ path: "a/../b//c/.", pathType: "Exact", backend: {} }),
+    'spec.rules[0].http.paths[0].path: Invalid value: "a/../b//c/.": must be an absolute path',
+    "spec.rules[0].http.paths[0].path: Invalid value: \"a/../b//c/.\": must not contain '//'",
+    "spec.rules[0].http.paths[0].path: Invalid value: \"a/../b//c/.\": must not contain '/../'",
+    "spec.rules[0].http.paths[0].path: Invalid value: \"a/../b//c/.\": cannot end with '/.'",
+    'spec.rules[0].http.paths[0].backend: Invalid value: "": resource or service backend is required',
+  ],
+  [
+    "an Ingress whose Service has no port",
+    ingressKind,
+    { ...meta, spec: { defaultBackend: { service: { name: "web" } } } },
+    "spec.defaultBackend: Required value: port name or number is required",
+  ],
+  ["an IngressClass", ingressClassKind, { metadata: { name: "a" }, spec: { controller: "a.example/b" } }],
+  [
+    "an IngressClass with parameters nowhere",
+    ingressClassKind,
+    {
+      metadata: { name: "a" },
+      spec: { controller: "b", parameters: { kind: "A", name: "b", scope: "Namespace" } },
+    },
+    'spec.controller: Invalid value: "b": must be a domain-prefixed path (such as "acme.io/foo")',
+    "spec.parameters.namespace: Required value: `parameters.scope` is set to 'Namespace'",
+  ],
   ["a Job", jobKind, { ...meta, spec: { template: once } }],
   [
     "a Job that never ends",

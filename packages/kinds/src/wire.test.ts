@@ -39,6 +39,8 @@ node.k8s.io RuntimeClass 40 fab266c6bef0
 discovery.k8s.io EndpointSlice 58 bb09c60224ef
 core Endpoints 59 b42256a43ac2
 networking.k8s.io NetworkPolicy 79 805dd47b2f51
+networking.k8s.io Ingress 70 2813e863befa
+networking.k8s.io IngressClass 37 ca485a50e753
 core PodTemplate 1185 57045cf96c71
 core ReplicationController 1201 2665153b375f
 coordination.k8s.io Lease 37 501f9e864bd2

@@ -51,7 +51,7 @@ const volumeResources: Message = message("How much.", {
   requests: quantityMap(2, "The least: storage."),
 });
 
-const dataSource: Message = message(
+export const typedReference: Message = message(
   "What the volume begins as.",
   {
     apiGroup: text(1, "Its group.", pointer),
@@ -75,7 +75,7 @@ export const claimSpec: Message = message("What volume is wanted.", {
   volumeName: text(3, "The volume it is bound to."),
   storageClassName: text(5, 'How volumes are made; "" for none but those there are.', pointer),
   volumeMode: text(6, "Filesystem or Block.", pointer),
-  dataSource: object(7, dataSource, "What the volume begins as."),
+  dataSource: object(7, typedReference, "What the volume begins as."),
   dataSourceRef: object(8, dataSourceRef, "What the volume begins as."),
   volumeAttributesClassName: text(9, "Kept.", pointer),
 });
