@@ -66,7 +66,6 @@ export function render(pods: readonly Pod[], more: Partial<RenderInputs> = {}, s
     services: [],
     policies: [],
     namespace: () => undefined,
-    slices: () => [],
     configMap: (namespace, name) => configMaps[`${namespace}/${name}`],
     secret: (namespace, name) => secrets[`${namespace}/${name}`],
     nodeVolumes: [],

@@ -14,9 +14,12 @@ import {
 const portMax = 65_535;
 const portNameMax = 15;
 const keyMax = 253;
+const notSupported = "not supported by Selvedge";
 
 export class Faults {
   readonly errors: FieldError[] = [];
+  /** What is right and Selvedge does not do, as it would be said of something wrong. */
+  readonly gaps: FieldError[] = [];
 
   required(field: string, detail = ""): void {
     this.errors.push({ type: "FieldValueRequired", field, detail });
@@ -48,9 +51,14 @@ export class Faults {
     this.errors.push({ type: "FieldValueTooMany", field, value: count, detail });
   }
 
-  /** What Selvedge knows and does not do. It is said rather than ignored. */
+  /** What Selvedge knows and does not do: written, said to whoever writes it, and not run (docs/decisions/0220). */
+  gap(field: string, reason: string): void {
+    this.gaps.push({ type: "FieldValueForbidden", field, detail: `${notSupported}: ${reason}` });
+  }
+
+  /** The same where nothing would ever come of the object. */
   refused(field: string, reason: string): void {
-    this.forbidden(field, `not supported by Selvedge: ${reason}`);
+    this.forbidden(field, `${notSupported}: ${reason}`);
   }
 
   oneOf(field: string, value: unknown, supported: readonly string[]): void {
@@ -127,6 +135,11 @@ export class Faults {
       }
     }
   }
+}
+
+/** `spec.hostNetwork: not supported by Selvedge: an app is never …` */
+export function gapTexts({ gaps }: Faults): readonly string[] {
+  return gaps.map(({ field, detail }) => `${field}: ${detail}`);
 }
 
 export const immutable = "field is immutable";

@@ -91,6 +91,7 @@ export {
 } from "./enrollment-profile.ts";
 export { type Event, eventKind, type ObjectReference } from "./event.ts";
 export { type EventV1, eventV1Kind } from "./event-v1.ts";
+export { gapsOf, kindsWithGaps } from "./gaps.ts";
 export { type Lease, leaseKind } from "./lease.ts";
 export type { AllowedMeasurements, MeasuredBoot } from "./measured-boot.ts";
 export { type Namespace, namespaceKind } from "./namespace.ts";
@@ -174,6 +175,7 @@ export type {
   Toleration,
   TopologySpreadConstraint,
 } from "./pod/pod-types.ts";
+export { podGaps } from "./pod/validate-pod.ts";
 export type {
   ConfigMapSource,
   DownwardApiFile,

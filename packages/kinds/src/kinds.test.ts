@@ -76,13 +76,6 @@ const rows: readonly Row[] = [
     "spec.replicas: Invalid value: -1: must be greater than or equal to 0",
     "spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds",
   ],
-  [
-    "a Deployment of Pods that cannot be",
-    deploymentKind,
-    { spec: { ...workload, template: { ...template, spec: { ...template.spec, hostNetwork: true } } } },
-    "spec.template.spec.hostNetwork: Forbidden: not supported by Selvedge: an app is never in the box's network; use " +
-      "hostPort",
-  ],
   ["a DaemonSet", daemonSetKind, { spec: workload }],
   [
     "a DaemonSet that surges and is unavailable",

@@ -67,7 +67,9 @@ export class ObjectRegistry {
     this.#random = random;
     const namespaces = kinds.find(isNamespaceKind);
     if (namespaces !== undefined) {
-      this.admission.add(namespaceLifecycle((name) => this.getStored(namespaces, name)));
+      const namespaceOf = async (name: string): Promise<KubeObject> =>
+        (await this.getStored(namespaces, name)).object;
+      this.admission.add(namespaceLifecycle(namespaceOf));
     }
   }
 

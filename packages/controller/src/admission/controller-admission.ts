@@ -2,6 +2,7 @@ import type { AdmissionMember } from "@selvedge/apiserver";
 import type { Clock } from "@selvedge/base";
 import type { KindRef, Objects } from "@selvedge/client";
 import { evictionAdmission } from "./eviction-admission.ts";
+import { gapAdmission } from "./gap-admission.ts";
 import { limitsAdmission } from "./limits-admission.ts";
 import { networkAdmission } from "./network-admission.ts";
 import type { Policies } from "./policies.ts";
@@ -31,6 +32,7 @@ export function controllerAdmission({
     ...storageAdmission(policies),
     serviceAdmission(policies, objects),
     networkAdmission,
+    gapAdmission,
     evictionAdmission(policies, objects, clock),
     quotaAdmission(policies, objects, contents),
   ];

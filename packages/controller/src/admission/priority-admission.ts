@@ -48,6 +48,18 @@ export function priorityAdmission(policies: Policies): AdmissionMember[] {
       },
     },
     {
+      name: "PriorityKept",
+      handles: ({ kind, operation, subresource }) =>
+        kind === podKind && operation === "UPDATE" && subresource === undefined,
+      mutate({ object, old }) {
+        const { spec } = object as Pod;
+        const before = (old as Pod | undefined)?.spec;
+        // Whoever applies what they wrote once does not know what was computed then.
+        if (before?.priority !== undefined) spec.priority ??= before.priority;
+        if (before?.preemptionPolicy !== undefined) spec.preemptionPolicy ??= before.preemptionPolicy;
+      },
+    },
+    {
       name: "PriorityClassDefault",
       handles: ({ kind, operation }) => kind === priorityClassKind && operation !== "DELETE",
       validate({ object, name }) {

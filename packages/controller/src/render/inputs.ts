@@ -1,7 +1,6 @@
 import type {
   ConfigMap,
   EdgeNode,
-  EndpointSlice,
   Namespace,
   NetworkPolicy,
   Node,
@@ -35,8 +34,6 @@ export interface RenderInputs {
   /** Of the namespaces of these Pods. */
   readonly policies: readonly NetworkPolicy[];
   namespace(name: string): Namespace | undefined;
-  /** The EndpointSlices of a Service, by its `namespace/name`, in one order. */
-  slices(service: string): readonly EndpointSlice[];
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
   /** The volumes on this node, whether or not a Pod has them now. */
@@ -51,7 +48,12 @@ export interface PodFault {
   readonly pod: Pod;
   /** The container it is about; undefined for the whole Pod. */
   readonly container: string | undefined;
-  readonly reason: "CreateContainerConfigError" | "InvalidImageName" | "FailedMount" | "SecretsNotSealed";
+  readonly reason:
+    | "CreateContainerConfigError"
+    | "InvalidImageName"
+    | "NotSupported"
+    | "FailedMount"
+    | "SecretsNotSealed";
   readonly message: string;
 }
 

@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { app, type cipher, ext, type firewall, setExtension, storage, vm } from "@selvedge/eve-api";
-import type { Container, Pod } from "@selvedge/kinds";
+import { type Container, type Pod, podGaps } from "@selvedge/kinds";
 import { containerOf } from "./container.ts";
 import { resourceNumbers } from "./downward.ts";
 import { environmentOf } from "./environment.ts";
 import { type ImagePlan, imageOf } from "./image.ts";
-import type { RenderInputs } from "./inputs.ts";
-import { searchDomains } from "./services.ts";
+import { RenderError, type RenderInputs } from "./inputs.ts";
 import { stableId } from "./stable-id.ts";
 import { claimedVolumes, nodeVolume, volumesOf } from "./volumes.ts";
 
@@ -40,6 +39,8 @@ export const defaultNetworkId: string = stableId("network/default");
 /** A Pod as an app of its node. Throws a RenderError when something it refers to is not there. */
 export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderInputs): AppPlan {
   const { metadata, spec } = pod;
+  const gaps = podGaps("spec", spec);
+  if (gaps.length > 0) throw new RenderError("NotSupported", gaps.join("; "));
   const uid = metadata.uid ?? "";
   const values = new Map<string, string>();
   const images: ImagePlan[] = [];
@@ -81,7 +82,6 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
     annotations: ordered(metadata.annotations),
     activeDeadlineSeconds: BigInt(spec.activeDeadlineSeconds ?? 0),
     serviceAccount: spec.serviceAccountName ?? "default",
-    searchDomains: searchDomains(pod),
   });
   return {
     app: appConfig(pod, volumes, claimed, acls, inputs),

@@ -122,8 +122,7 @@ function nodePorts(pod: Pod, services: readonly Service[]): PortMapping[] {
   );
 }
 
-/** Where a port of a Service is at one Pod. */
-export function targetOf(pod: Pod, port: ServicePort): number | undefined {
+function targetOf(pod: Pod, port: ServicePort): number | undefined {
   const target = port.targetPort ?? port.port;
   if (typeof target === "number") return target;
   const named = pod.spec.containers

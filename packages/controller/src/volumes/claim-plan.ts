@@ -88,7 +88,7 @@ export function nodesOf({ spec }: PersistentVolume): readonly string[] | undefin
 }
 
 export function isFree({ metadata, spec }: PersistentVolume): boolean {
-  return spec.claimRef === undefined && metadata.deletionTimestamp === undefined;
+  return spec.local !== undefined && spec.claimRef === undefined && metadata.deletionTimestamp === undefined;
 }
 
 function fits({ spec }: PersistentVolumeClaim, volume: PersistentVolume): boolean {

@@ -32,7 +32,7 @@ export const containerPort: Message = message(
   },
 );
 
-export const resourceClaim: Message = message("A claim on a device of the Pod: refused.", {
+export const resourceClaim: Message = message("A claim on a device of the Pod: not done.", {
   name: text(1, "Name of the claim in spec.resourceClaims.", needed),
   request: text(2, "Name of the request in the claim."),
 });
@@ -45,7 +45,7 @@ export const resourceRequirements: Message = message(
       "The most it may use, by resource: cpu, memory, ephemeral-storage. They size the Pod's virtual machine.",
     ),
     requests: quantityMap(2, "What it needs; nodes are chosen by it. The limits when not said."),
-    claims: objects(3, resourceClaim, "Claims on devices: refused.", {
+    claims: objects(3, resourceClaim, "Claims on devices: not done.", {
       "x-kubernetes-list-type": "map",
       "x-kubernetes-list-map-keys": ["name"],
     }),
@@ -70,7 +70,7 @@ export const volumeMount: Message = message("Where a volume is seen in the conta
   subPathExpr: text(6, "As subPath, with $(NAME) replaced by variables of the environment."),
 });
 
-export const volumeDevice: Message = message("A volume as a block device: refused.", {
+export const volumeDevice: Message = message("A volume as a block device: not done.", {
   name: text(1, "Name of a volume.", needed),
   devicePath: text(2, "Where in the container.", needed),
 });
@@ -80,7 +80,7 @@ const exitCodes: Message = message("Which exit codes.", {
   values: numbers(2, "The codes.", { ...set, items: { type: "integer", format: "int32" } }),
 });
 
-const containerRestartRule: Message = message("What is done when a container ends with a code: refused.", {
+const containerRestartRule: Message = message("What is done when a container ends with a code: not done.", {
   action: text(1, "What is done.", needed),
   exitCodes: object(2, exitCodes, "Which exit codes."),
 });
@@ -115,12 +115,12 @@ const containerMembers: Readonly<Record<string, Member>> = {
   ),
   restartPolicy: text(
     24,
-    "Always makes an init container a sidecar that goes on: refused. Not allowed for others.",
+    "Always makes an init container a sidecar that goes on: not done. Not allowed for others.",
     pointer,
   ),
-  restartPolicyRules: objects(25, containerRestartRule, "Restart rules by exit code: refused.", atomic),
+  restartPolicyRules: objects(25, containerRestartRule, "Restart rules by exit code: not done.", atomic),
   volumeMounts: objects(9, volumeMount, "Volumes it sees.", byKeys("mountPath")),
-  volumeDevices: objects(21, volumeDevice, "Volumes as block devices: refused.", byKeys("devicePath")),
+  volumeDevices: objects(21, volumeDevice, "Volumes as block devices: not done.", byKeys("devicePath")),
   livenessProbe: object(10, probe, "When it fails, the container is restarted."),
   readinessProbe: object(11, probe, "While it fails, the Pod is not ready."),
   startupProbe: object(
@@ -133,7 +133,7 @@ const containerMembers: Readonly<Record<string, Member>> = {
     13,
     "File whose content tells why the container ended: always /dev/termination-log.",
   ),
-  terminationMessagePolicy: text(20, "File. FallbackToLogsOnError is refused."),
+  terminationMessagePolicy: text(20, "File. FallbackToLogsOnError is not done."),
   imagePullPolicy: text(
     14,
     "Always, IfNotPresent or Never. Always when the tag is latest or missing, otherwise IfNotPresent.",

@@ -59,7 +59,7 @@ export const secretKeySelector: Message = message(
 );
 
 export const fileKeySelector: Message = message(
-  "One key of a file in an emptyDir volume: refused.",
+  "One key of a file in an emptyDir volume: not done.",
   {
     volumeName: text(1, "The volume.", needed),
     path: text(2, "Path of the file in it.", needed),
@@ -77,7 +77,7 @@ export const envVarSource: Message = message("Where the value comes from: exactl
   resourceFieldRef: object(2, resourceFieldSelector, "An amount of a container's resources."),
   configMapKeyRef: object(3, configMapKeySelector, "A key of a ConfigMap."),
   secretKeyRef: object(4, secretKeySelector, "A key of a Secret."),
-  fileKeyRef: object(5, fileKeySelector, "A file of an emptyDir volume: refused."),
+  fileKeyRef: object(5, fileKeySelector, "A file of an emptyDir volume: not done."),
 });
 
 export const envVar: Message = message("One variable of the environment.", {

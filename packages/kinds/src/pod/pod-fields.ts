@@ -50,13 +50,13 @@ export const podOS: Message = message("The operating system of the images.", {
   name: text(1, "linux is all there is.", needed),
 });
 
-export const podResourceClaim: Message = message("A claim on a device: refused.", {
+export const podResourceClaim: Message = message("A claim on a device: not done.", {
   name: text(1, "Its name in the Pod.", needed),
   resourceClaimName: text(3, "The claim.", pointer),
   resourceClaimTemplateName: text(4, "What the claim is made from.", pointer),
 });
 
-export const workloadReference: Message = message("The Pods it is placed together with: refused.", {
+export const workloadReference: Message = message("The Pods it is placed together with: not done.", {
   name: text(1, "The Workload.", needed),
   podGroup: text(2, "The group in it.", needed),
   podGroupReplicaKey: text(3, "Which copy of the group."),
@@ -93,7 +93,7 @@ export const podSpec: Message = message("What runs: containers that share a virt
   ),
   dnsPolicy: text(
     6,
-    "The node's own resolver, which knows the node's apps, is used in any case; None is refused.",
+    "The node's own resolver, which knows the node's apps, is used in any case; None is not done.",
   ),
   nodeSelector: textMap(7, "Labels the node must have.", { "x-kubernetes-map-type": "atomic" }),
   serviceAccountName: text(8, "Kept and shown; apps get no token."),
@@ -105,7 +105,7 @@ export const podSpec: Message = message("What runs: containers that share a virt
   hostIPC: flag(13, "Refused when true: an app shares no memory with the box."),
   shareProcessNamespace: flag(
     27,
-    "Whether containers see each other's processes: refused when true.",
+    "Whether containers see each other's processes: not done when true.",
     pointer,
   ),
   securityContext: object(14, podSecurityContext, "Who the processes are."),
@@ -131,7 +131,7 @@ export const podSpec: Message = message("What runs: containers that share a virt
   ),
   priorityClassName: text(
     24,
-    "system-node-critical and system-cluster-critical are known; others are refused.",
+    "system-node-critical and system-cluster-critical are known; others are not done.",
   ),
   priority: int32(25, "Set from priorityClassName.", pointer),
   dnsConfig: object(26, podDNSConfig, "Refused: the node's own resolver is used."),
@@ -148,24 +148,20 @@ export const podSpec: Message = message("What runs: containers that share a virt
   topologySpreadConstraints: objects(
     33,
     topologySpreadConstraint,
-    "Spreads Pods over groups of nodes: ScheduleAnyway is kept, DoNotSchedule refused.",
+    "Spreads Pods over groups of nodes: ScheduleAnyway is kept, DoNotSchedule not done.",
     byKeys("topologyKey", "whenUnsatisfiable"),
   ),
-  setHostnameAsFQDN: flag(35, "Refused when true.", pointer),
+  setHostnameAsFQDN: flag(35, "Not done when true.", pointer),
   os: object(36, podOS, "The operating system of the images."),
-  hostUsers: flag(
-    37,
-    "False is refused: in a VM of its own there is no user of the box to be kept from.",
-    pointer,
-  ),
+  hostUsers: flag(37, "A VM of its own has no users of the box, so false is kept and always true.", pointer),
   schedulingGates: objects(
     38,
     podSchedulingGate,
     "Keeps it from being placed until the list is empty.",
     byKeys("name"),
   ),
-  resourceClaims: objects(39, podResourceClaim, "Claims on devices: refused.", byKeysRetaining("name")),
-  resources: object(40, resourceRequirements, "Resources of the whole Pod: refused, say them by container."),
+  resourceClaims: objects(39, podResourceClaim, "Claims on devices: not done.", byKeysRetaining("name")),
+  resources: object(40, resourceRequirements, "Resources of the whole Pod: not done, say them by container."),
   hostnameOverride: text(41, "Refused: use hostname.", pointer),
   workloadRef: object(42, workloadReference, "Refused: each Pod is placed by itself."),
 });

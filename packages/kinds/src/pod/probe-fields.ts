@@ -52,7 +52,7 @@ export const probeHandler: Message = message("What a probe does.", {
   exec: object(1, execAction, "Run a command in the container."),
   httpGet: object(2, httpGetAction, "Send an HTTP request."),
   tcpSocket: object(3, tcpSocketAction, "Open a TCP connection."),
-  grpc: object(4, grpcAction, "Call the gRPC health service: refused, use tcpSocket or exec."),
+  grpc: object(4, grpcAction, "Call the gRPC health service: not done, use tcpSocket or exec."),
 });
 
 export const probe: Message = message(
@@ -97,7 +97,7 @@ export const lifecycle: Message = message(
     ),
     stopSignal: text(
       3,
-      "Signal that asks the container to end: refused, the image's own STOPSIGNAL is used.",
+      "Signal that asks the container to end: not done, the image's own STOPSIGNAL is used.",
       pointer,
     ),
   },

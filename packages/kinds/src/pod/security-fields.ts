@@ -16,13 +16,13 @@ import {
 export const capabilities: Message = message(
   "Linux capabilities of the container's root, who is not the box's.",
   {
-    add: texts(1, "Capabilities to add; those that root has anyhow are accepted, others refused.", atomic),
+    add: texts(1, "Capabilities to add; those that root has anyhow are accepted, others not done.", atomic),
     drop: texts(2, "Capabilities to drop: accepted, not enforced inside the virtual machine.", atomic),
   },
 );
 
 export const seLinuxOptions: Message = message(
-  "SELinux labels: the guest has no SELinux, so these are refused.",
+  "SELinux labels: the guest has no SELinux, so these are kept and mean nothing.",
   {
     user: text(1, "User."),
     role: text(2, "Role."),
@@ -36,7 +36,7 @@ export const seccompProfile: Message = message(
   {
     type: text(
       1,
-      "RuntimeDefault or Unconfined. Localhost is refused: there is no profile on the box.",
+      "RuntimeDefault or Unconfined. Localhost is not done: there is no profile on the box.",
       needed,
     ),
     localhostProfile: text(2, "Name of a profile on the box.", pointer),
@@ -46,14 +46,14 @@ export const seccompProfile: Message = message(
 export const appArmorProfile: Message = message("AppArmor profile: kept, the virtual machine is the wall.", {
   type: text(
     1,
-    "RuntimeDefault or Unconfined. Localhost is refused: there is no profile on the box.",
+    "RuntimeDefault or Unconfined. Localhost is not done: there is no profile on the box.",
     needed,
   ),
   localhostProfile: text(2, "Name of a profile on the box.", pointer),
 });
 
 export const windowsSecurityContextOptions: Message = message(
-  "What Windows' containers are asked for: refused.",
+  "What Windows' containers are asked for: not done.",
   {
     gmsaCredentialSpecName: text(1, "Name of an account's credentials.", pointer),
     gmsaCredentialSpec: text(2, "An account's credentials.", pointer),
@@ -108,7 +108,7 @@ export const podSecurityContext: Message = message(
     supplementalGroups: numbers(4, "Further groups of the first processes.", atomic),
     supplementalGroupsPolicy: text(12, "Merge, with the image's own groups, or Strict.", pointer),
     fsGroup: int64(5, "Group that owns the files of volumes; the processes are in it.", pointer),
-    sysctls: objects(7, sysctl, "Kernel parameters: refused.", atomic),
+    sysctls: objects(7, sysctl, "Kernel parameters: not done.", atomic),
     fsGroupChangePolicy: text(9, "When to change the files' group: OnRootMismatch or Always.", pointer),
     seccompProfile: object(
       10,

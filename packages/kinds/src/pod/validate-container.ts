@@ -38,7 +38,7 @@ export function checkContainers(
     checkContainer(faults, at, container, volumes);
     checkName(faults, at, container, names);
     if (container.restartPolicy !== undefined) {
-      faults.refused(`${at}.restartPolicy`, "init containers run to their end; put it among the containers");
+      faults.gap(`${at}.restartPolicy`, "init containers run to their end; put it among the containers");
       continue;
     }
     for (const name of ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] as const) {
@@ -98,15 +98,12 @@ function checkContainer(
   checkImage(faults, `${path}.image`, container.image);
   const { terminationMessagePolicy, imagePullPolicy, terminationMessagePath } = container;
   if (terminationMessagePath !== undefined && terminationMessagePath !== messagePath) {
-    faults.refused(`${path}.terminationMessagePath`, `it is always ${messagePath}`);
+    faults.gap(`${path}.terminationMessagePath`, `it is always ${messagePath}`);
   }
   const messagePolicies = ["File", "FallbackToLogsOnError"];
   faults.oneOf(`${path}.terminationMessagePolicy`, terminationMessagePolicy, messagePolicies);
   if (terminationMessagePolicy === "FallbackToLogsOnError") {
-    faults.refused(
-      `${path}.terminationMessagePolicy`,
-      "say File; kubectl logs --previous shows the last lines",
-    );
+    faults.gap(`${path}.terminationMessagePolicy`, "say File; kubectl logs --previous shows the last lines");
   }
   checkPorts(faults, `${path}.ports`, container.ports);
   checkEnv(faults, `${path}.env`, container.env);
@@ -121,7 +118,7 @@ function checkContainer(
     faults.oneOf(`${at}.restartPolicy`, restartPolicy, ["NotRequired", "RestartContainer"]);
   }
   if ("restartPolicyRules" in container) {
-    faults.refused(`${path}.restartPolicyRules`, "the Pod's restartPolicy decides");
+    faults.gap(`${path}.restartPolicyRules`, "the Pod's restartPolicy decides");
   }
 }
 
@@ -148,14 +145,11 @@ function checkPorts(faults: Faults, path: string, ports: readonly ContainerPort[
     if (!port.containerPort) faults.required(`${at}.containerPort`);
     else faults.port(`${at}.containerPort`, port.containerPort);
     if (port.hostPort) faults.port(`${at}.hostPort`, port.hostPort);
-    if (port.protocol === "SCTP") faults.refused(`${at}.protocol`, "say TCP or UDP");
+    if (port.protocol === "SCTP") faults.gap(`${at}.protocol`, "say TCP or UDP");
     else faults.oneOf(`${at}.protocol`, port.protocol, protocols);
     // Opened on every address it would be reached from where its author did not mean it to be.
     if (port.hostIP && port.hostIP !== "0.0.0.0") {
-      faults.refused(
-        `${at}.hostIP`,
-        "the port is opened on all addresses of the box's uplinks; leave it out",
-      );
+      faults.gap(`${at}.hostIP`, "the port is opened on all addresses of the box's uplinks; leave it out");
     }
   }
 }

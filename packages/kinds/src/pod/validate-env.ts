@@ -43,7 +43,7 @@ function checkSource(faults: Faults, path: string, { valueFrom, value }: EnvVar)
   if (configMapKeyRef !== undefined) checkKey(faults, `${path}.configMapKeyRef`, configMapKeyRef);
   if (secretKeyRef !== undefined) checkKey(faults, `${path}.secretKeyRef`, secretKeyRef);
   if ("fileKeyRef" in valueFrom) {
-    faults.refused(`${path}.fileKeyRef`, "variables come from ConfigMaps, Secrets and fields");
+    faults.gap(`${path}.fileKeyRef`, "variables come from ConfigMaps, Secrets and fields");
     return;
   }
   const count = [fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef].filter(Boolean).length;

@@ -2,7 +2,7 @@
 import type { FieldError, KubeObject } from "@selvedge/apimachinery";
 import { dnsLabelFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
 import { canonicalJson, jsonEqual } from "@selvedge/base";
-import { Faults } from "../faults.ts";
+import { Faults, gapTexts } from "../faults.ts";
 import type { Pod, PodSpec, PodTemplateSpec } from "./pod-types.ts";
 import { checkContainers, checkEphemeral } from "./validate-container.ts";
 import { checkScheduling } from "./validate-scheduling.ts";
@@ -28,7 +28,8 @@ export function validatePod(
   if (pod.spec === (old as Pod | undefined)?.spec) return faults.errors;
   if (old !== undefined && subresource === "ephemeralcontainers") {
     checkAdded(faults, "spec.ephemeralContainers", pod.spec, (old as Pod).spec);
-    return faults.errors;
+    // A Pod that runs would not be changed any more because of what cannot be added to it.
+    return [...faults.errors, ...faults.gaps];
   }
   checkPodSpec(faults, "spec", pod.spec);
   if (old === undefined && pod.spec.ephemeralContainers?.length) {
@@ -97,23 +98,27 @@ function checkPodSpec(faults: Faults, path: string, spec: PodSpec): void {
 function checkNames(faults: Faults, path: string, spec: PodSpec): void {
   faults.oneOf(`${path}.dnsPolicy`, spec.dnsPolicy, dnsPolicies);
   const resolver = "the node's own resolver is used";
-  if (spec.dnsPolicy === "None") faults.refused(`${path}.dnsPolicy`, `${resolver}; say ClusterFirst`);
+  if (spec.dnsPolicy === "None") faults.gap(`${path}.dnsPolicy`, `${resolver}; say ClusterFirst`);
   if (spec.dnsConfig !== undefined && Object.keys(spec.dnsConfig).length > 0) {
-    faults.refused(`${path}.dnsConfig`, resolver);
+    faults.gap(`${path}.dnsConfig`, resolver);
   }
-  if (spec.hostAliases?.length) faults.refused(`${path}.hostAliases`, resolver);
+  if (spec.hostAliases?.length) faults.gap(`${path}.hostAliases`, resolver);
   if (spec.hostname) faults.all(`${path}.hostname`, spec.hostname, dnsLabelFaults(spec.hostname));
   if (spec.subdomain) faults.all(`${path}.subdomain`, spec.subdomain, dnsLabelFaults(spec.subdomain));
   if (spec.serviceAccountName) faults.subdomain(`${path}.serviceAccountName`, spec.serviceAccountName);
   if (spec.readinessGates?.length) {
-    faults.refused(
-      `${path}.readinessGates`,
-      "its node alone says whether a Pod is ready; use a readinessProbe",
-    );
+    faults.gap(`${path}.readinessGates`, "its node alone says whether a Pod is ready; use a readinessProbe");
   }
   for (const [index, { name }] of (spec.schedulingGates ?? []).entries()) {
     faults.key(`${path}.schedulingGates[${index}]`, name);
   }
+}
+
+/** What a Pod asks for and Selvedge does not do. */
+export function podGaps(path: string, spec: PodSpec): readonly string[] {
+  const faults = new Faults();
+  checkPodSpec(faults, path, spec);
+  return gapTexts(faults);
 }
 
 /** Containers are added for debugging; what is there stays. */

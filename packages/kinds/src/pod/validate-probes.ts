@@ -55,11 +55,11 @@ export function checkLifecycle(faults: Faults, path: string, container: Containe
     checkHandler(faults, `${path}.${name}`, handler, grace);
     checkPortNames(faults, `${path}.${name}`, handler, container);
     if (handler.tcpSocket !== undefined) {
-      faults.refused(`${path}.${name}.tcpSocket`, "use exec or httpGet");
+      faults.gap(`${path}.${name}.tcpSocket`, "use exec or httpGet");
     }
   }
   if (lifecycle.stopSignal !== undefined) {
-    faults.refused(`${path}.stopSignal`, "the image's own STOPSIGNAL is used");
+    faults.gap(`${path}.stopSignal`, "the image's own STOPSIGNAL is used");
   }
 }
 
@@ -73,7 +73,7 @@ function checkHandler(faults: Faults, path: string, handler: Handler, grace: num
   if (first === "tcpSocket" && handler.tcpSocket !== undefined) {
     faults.portOrName(`${path}.tcpSocket.port`, handler.tcpSocket.port);
   }
-  if (handler.grpc !== undefined) faults.refused(`${path}.grpc`, "use tcpSocket or exec");
+  if (handler.grpc !== undefined) faults.gap(`${path}.grpc`, "use tcpSocket or exec");
   if (first === "sleep" && handler.sleep !== undefined) {
     const { seconds } = handler.sleep;
     if (seconds < 0 || seconds > grace) {

@@ -32,7 +32,7 @@ export function checkResources(faults: Faults, path: string, resources: Resource
       );
     }
   }
-  if (claims.length > 0) faults.refused(`${path}.claims`, "devices cannot be claimed");
+  if (claims.length > 0) faults.gap(`${path}.claims`, "devices cannot be claimed");
 }
 
 function checkList(faults: Faults, path: string, list: ResourceList, isLimit: boolean): void {
@@ -40,7 +40,7 @@ function checkList(faults: Faults, path: string, list: ResourceList, isLimit: bo
     const at = `${path}[${name}]`;
     const amount = amountOf(text);
     const bound = Object.hasOwn(bounds, name) ? bounds[name] : undefined;
-    if (bound === undefined) faults.refused(at, `boxes offer ${offered}`);
+    if (bound === undefined) faults.gap(at, `boxes offer ${offered}`);
     else if (amount === undefined) continue;
     else if (amount < 0n) faults.invalid(at, text, "must be greater than or equal to 0");
     else if (amount > (amountOf(bound.most) ?? 0n)) {

@@ -125,8 +125,7 @@ function checkRequirement(
 function checkPodAffinity(faults: Faults, path: string, affinity: PodAffinity): void {
   const required = affinity.requiredDuringSchedulingIgnoredDuringExecution ?? [];
   const preferred = affinity.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-  if (required.length > 0)
-    faults.refused(`${path}.requiredDuringSchedulingIgnoredDuringExecution`, onlyNodes);
+  if (required.length > 0) faults.gap(`${path}.requiredDuringSchedulingIgnoredDuringExecution`, onlyNodes);
   for (const [index, term] of required.entries()) {
     checkPodTerm(faults, `${path}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`, term);
   }
@@ -151,7 +150,7 @@ function checkSpread(faults: Faults, path: string, constraint: TopologySpreadCon
   if (!topologyKey) faults.required(`${path}.topologyKey`, "can not be empty");
   else faults.all(`${path}.topologyKey`, topologyKey, qualifiedNameFaults(topologyKey));
   faults.oneOf(`${path}.whenUnsatisfiable`, whenUnsatisfiable, ["DoNotSchedule", "ScheduleAnyway"]);
-  if (whenUnsatisfiable === "DoNotSchedule") faults.refused(`${path}.whenUnsatisfiable`, onlyNodes);
+  if (whenUnsatisfiable === "DoNotSchedule") faults.gap(`${path}.whenUnsatisfiable`, onlyNodes);
   if (minDomains !== undefined && minDomains <= 0) {
     faults.invalid(`${path}.minDomains`, minDomains, "must be greater than zero");
   }

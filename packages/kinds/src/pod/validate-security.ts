@@ -1,5 +1,5 @@
 /**
- * Who processes are and what they may do. What weakens the wall between app and box is refused; what the
+ * Who processes are and what they may do. What weakens the wall between app and box is not done; what the
  * virtual machine makes needless is accepted.
  */
 import type { Faults } from "../faults.ts";
@@ -31,7 +31,7 @@ export function checkSecurity(
   if (context === undefined) return;
   checkShared(faults, path, context);
   if (context.privileged) {
-    faults.refused(
+    faults.gap(
       `${path}.privileged`,
       "a container never reaches the box; it may be root in its virtual machine",
     );
@@ -39,10 +39,10 @@ export function checkSecurity(
   for (const [index, name] of (context.capabilities?.add ?? []).entries()) {
     const all = [...given, ...more];
     if (all.includes(name.replace(/^CAP_/, ""))) continue;
-    faults.refused(`${path}.capabilities.add[${index}]`, `root in a container has ${all.join(", ")}`);
+    faults.gap(`${path}.capabilities.add[${index}]`, `root in a container has ${all.join(", ")}`);
   }
   if (context.procMount !== undefined && context.procMount !== "Default") {
-    faults.refused(`${path}.procMount`, "say Default");
+    faults.gap(`${path}.procMount`, "say Default");
   }
 }
 
@@ -57,20 +57,20 @@ export function checkPodSecurity(
   for (const [index, group] of (context.supplementalGroups ?? []).entries()) {
     checkId(faults, `${path}.supplementalGroups[${index}]`, group);
   }
-  if (context.sysctls?.length) faults.refused(`${path}.sysctls`, "kernel parameters cannot be set");
+  if (context.sysctls?.length) faults.gap(`${path}.sysctls`, "kernel parameters cannot be set");
   const { fsGroupChangePolicy, supplementalGroupsPolicy, seLinuxChangePolicy } = context;
   if (fsGroupChangePolicy !== undefined) {
     faults.oneOf(`${path}.fsGroupChangePolicy`, fsGroupChangePolicy, ["Always", "OnRootMismatch"]);
   }
   if (supplementalGroupsPolicy === "Strict") {
-    faults.refused(`${path}.supplementalGroupsPolicy`, "the image's own groups are always kept; say Merge");
+    faults.gap(`${path}.supplementalGroupsPolicy`, "the image's own groups are always kept; say Merge");
   } else if (supplementalGroupsPolicy !== undefined) {
     faults.oneOf(`${path}.supplementalGroupsPolicy`, supplementalGroupsPolicy, ["Merge", "Strict"]);
   }
-  if (seLinuxChangePolicy !== undefined) faults.refused(`${path}.seLinuxChangePolicy`, noSeLinux);
+  if (seLinuxChangePolicy !== undefined) {
+    faults.oneOf(`${path}.seLinuxChangePolicy`, seLinuxChangePolicy, ["MountOption", "Recursive"]);
+  }
 }
-
-const noSeLinux = "the guest has no SELinux";
 
 function checkShared(faults: Faults, path: string, context: SecurityContext | PodSecurityContext): void {
   checkId(faults, `${path}.runAsUser`, context.runAsUser);
@@ -78,9 +78,7 @@ function checkShared(faults: Faults, path: string, context: SecurityContext | Po
   if (context.runAsNonRoot && context.runAsUser === 0) {
     faults.invalid(`${path}.runAsUser`, 0, "must not be 0 when `runAsNonRoot` is true");
   }
-  if (context.seLinuxOptions !== undefined) faults.refused(`${path}.seLinuxOptions`, noSeLinux);
-  if (context.windowsOptions !== undefined)
-    faults.refused(`${path}.windowsOptions`, "images are Linux images");
+  if (context.windowsOptions !== undefined) faults.gap(`${path}.windowsOptions`, "images are Linux images");
   checkProfile(faults, `${path}.seccompProfile`, context.seccompProfile);
   checkProfile(faults, `${path}.appArmorProfile`, context.appArmorProfile);
 }
@@ -92,7 +90,7 @@ function checkId(faults: Faults, path: string, id: number | undefined): void {
 function checkProfile(faults: Faults, path: string, profile: Profile | undefined): void {
   if (profile === undefined) return;
   if (profile.type === "Localhost") {
-    faults.refused(`${path}.type`, "there are no profiles on the box; say RuntimeDefault or Unconfined");
+    faults.gap(`${path}.type`, "there are no profiles on the box; say RuntimeDefault or Unconfined");
   } else faults.oneOf(`${path}.type`, profile.type, ["Localhost", "RuntimeDefault", "Unconfined"]);
   if (profile.localhostProfile && profile.type !== "Localhost") {
     faults.invalid(
@@ -106,18 +104,15 @@ function checkProfile(faults: Faults, path: string, profile: Profile | undefined
 /** Ways out of the virtual machine, and what has no meaning in one. */
 export function checkIsolation(faults: Faults, path: string, spec: PodSpec): void {
   if (spec.hostNetwork)
-    faults.refused(`${path}.hostNetwork`, "an app is never in the box's network; use hostPort");
-  if (spec.hostPID) faults.refused(`${path}.hostPID`, "an app never sees the box's processes");
-  if (spec.hostIPC) faults.refused(`${path}.hostIPC`, "an app shares no memory with the box");
-  if (spec.hostUsers === false) {
-    faults.refused(`${path}.hostUsers`, "in a virtual machine there are no users of the box; leave it out");
-  }
+    faults.gap(`${path}.hostNetwork`, "an app is never in the box's network; use hostPort");
+  if (spec.hostPID) faults.gap(`${path}.hostPID`, "an app never sees the box's processes");
+  if (spec.hostIPC) faults.gap(`${path}.hostIPC`, "an app shares no memory with the box");
   if (spec.shareProcessNamespace) {
-    faults.refused(`${path}.shareProcessNamespace`, "containers do not see each other's processes");
+    faults.gap(`${path}.shareProcessNamespace`, "containers do not see each other's processes");
   }
-  if (spec.setHostnameAsFQDN) faults.refused(`${path}.setHostnameAsFQDN`, "use hostname");
+  if (spec.setHostnameAsFQDN) faults.gap(`${path}.setHostnameAsFQDN`, "use hostname");
   if (spec.runtimeClassName === "container") {
-    faults.refused(
+    faults.gap(
       `${path}.runtimeClassName`,
       "each Pod has its own virtual machine; say microvm or leave it out",
     );
@@ -125,14 +120,14 @@ export function checkIsolation(faults: Faults, path: string, spec: PodSpec): voi
     faults.oneOf(`${path}.runtimeClassName`, spec.runtimeClassName, ["microvm"]);
   }
   if (spec.os !== undefined && spec.os.name !== "linux") {
-    faults.refused(`${path}.os.name`, "images are Linux images");
+    faults.gap(`${path}.os.name`, "images are Linux images");
   }
-  for (const [name, reason] of Object.entries(refusedMembers)) {
-    if (spec[name as keyof PodSpec] !== undefined) faults.refused(`${path}.${name}`, reason);
+  for (const [name, reason] of Object.entries(membersNotDone)) {
+    if (spec[name as keyof PodSpec] !== undefined) faults.gap(`${path}.${name}`, reason);
   }
 }
 
-const refusedMembers: Readonly<Record<string, string>> = {
+const membersNotDone: Readonly<Record<string, string>> = {
   resourceClaims: "devices cannot be claimed",
   resources: "say resources by container",
   hostnameOverride: "use hostname",

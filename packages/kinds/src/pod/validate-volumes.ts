@@ -40,7 +40,7 @@ function checkVolume(faults: Faults, path: string, volume: Volume): void {
   for (const name of others) faults.forbidden(`${path}.${name}`, "may not specify more than 1 volume type");
   for (const name of [first, ...others]) {
     if (name === undefined || sources.includes(name)) continue;
-    faults.refused(`${path}.${name}`, reasons[name] ?? offered);
+    faults.gap(`${path}.${name}`, reasons[name] ?? offered);
   }
   const { emptyDir, configMap, secret, downwardAPI, projected, persistentVolumeClaim: claim } = volume;
   if (claim !== undefined && !claim.claimName) faults.required(`${path}.persistentVolumeClaim.claimName`);
@@ -111,7 +111,7 @@ function checkProjected(
     const at = `${path}.sources[${index}]`;
     const said = Object.keys(part);
     for (const name of said) {
-      if (!projectable.includes(name)) faults.refused(`${at}.${name}`, noProjection[name] ?? offered);
+      if (!projectable.includes(name)) faults.gap(`${at}.${name}`, noProjection[name] ?? offered);
     }
     if (said.length > 1) faults.forbidden(at, "may not specify more than 1 volume type per source");
     checkPart(faults, at, part);
@@ -162,18 +162,15 @@ export function checkMounts(
       faults.all(`${at}.subPathExpr`, subPathExpr, relativePathFaults(subPathExpr));
     }
     if (mountPropagation !== undefined && mountPropagation !== "None") {
-      faults.refused(`${at}.mountPropagation`, "a virtual machine shares no mounts with the box; say None");
+      faults.gap(`${at}.mountPropagation`, "a virtual machine shares no mounts with the box; say None");
     }
     if (recursiveReadOnly === "Enabled") {
-      faults.refused(
-        `${at}.recursiveReadOnly`,
-        "nothing is mounted below a volume; say IfPossible or Disabled",
-      );
+      faults.gap(`${at}.recursiveReadOnly`, "nothing is mounted below a volume; say IfPossible or Disabled");
     } else if (recursiveReadOnly) {
       faults.oneOf(`${at}.recursiveReadOnly`, recursiveReadOnly, ["Disabled", "Enabled", "IfPossible"]);
     }
   }
-  if (volumeDevices.length > 0) faults.refused(`${path}.volumeDevices`, offered);
+  if (volumeDevices.length > 0) faults.gap(`${path}.volumeDevices`, offered);
 }
 
 /** Upstream leaves these to the node, where they would only fail. */

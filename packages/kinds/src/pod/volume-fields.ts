@@ -108,13 +108,13 @@ export const persistentVolumeClaimVolumeSource: Message = message(
   },
 );
 
-export const serviceAccountTokenProjection: Message = message("A token for the API as a file: refused.", {
+export const serviceAccountTokenProjection: Message = message("A token for the API as a file: not done.", {
   audience: text(1, "Whom it is for."),
   expirationSeconds: int64(2, "How long it is good for.", { ...pointer, default: 3600 }),
   path: text(3, "Path of the file in the volume.", needed),
 });
 
-export const clusterTrustBundleProjection: Message = message("Root certificates as a file: refused.", {
+export const clusterTrustBundleProjection: Message = message("Root certificates as a file: not done.", {
   name: text(1, "Name of one bundle.", pointer),
   signerName: text(2, "The bundles of this signer.", pointer),
   labelSelector: object(3, labelSelector, "Which of the signer's bundles."),
@@ -122,7 +122,7 @@ export const clusterTrustBundleProjection: Message = message("Root certificates 
   optional: flag(5, "Whether the Pod starts without them.", pointer),
 });
 
-export const podCertificateProjection: Message = message("A certificate for the Pod as a file: refused.", {
+export const podCertificateProjection: Message = message("A certificate for the Pod as a file: not done.", {
   signerName: text(1, "Who signs it.", needed),
   keyType: text(2, "What kind of key it has.", needed),
   maxExpirationSeconds: int32(3, "How long it is good for, at most.", pointer),
@@ -139,10 +139,10 @@ export const volumeProjection: Message = message("One part of a projected volume
   serviceAccountToken: object(
     4,
     serviceAccountTokenProjection,
-    "A token for the API: refused, apps have no way to the controller's API.",
+    "A token for the API: not done, apps have no way to the controller's API.",
   ),
-  clusterTrustBundle: object(5, clusterTrustBundleProjection, "Root certificates: refused."),
-  podCertificate: object(6, podCertificateProjection, "A certificate for the Pod: refused."),
+  clusterTrustBundle: object(5, clusterTrustBundleProjection, "Root certificates: not done."),
+  podCertificate: object(6, podCertificateProjection, "A certificate for the Pod: not done."),
 });
 
 export const projectedVolumeSource: Message = message("Several sources in one folder.", {

@@ -9,7 +9,7 @@ export interface Volume {
   downwardAPI?: DownwardApiSource;
   projected?: ProjectedSource;
   persistentVolumeClaim?: ClaimSource;
-  [refused: string]: unknown;
+  [other: string]: unknown;
 }
 
 export interface EmptyDirSource {
@@ -60,10 +60,10 @@ export interface ProjectedSource {
   defaultMode?: number;
 }
 
-/** Exactly one of them. serviceAccountToken and clusterTrustBundle are refused. */
+/** Exactly one of them. serviceAccountToken and clusterTrustBundle are not done. */
 export interface ProjectedPart {
   configMap?: { name?: string; items?: KeyToPath[]; optional?: boolean };
   secret?: { name?: string; items?: KeyToPath[]; optional?: boolean };
   downwardAPI?: { items?: DownwardApiFile[] };
-  [refused: string]: unknown;
+  [other: string]: unknown;
 }

@@ -1,6 +1,6 @@
 /**
- * Volumes that are somewhere else than on a node. Pods and PersistentVolumes that name one are refused, but
- * what they say is read whole: the refusal, `explain` and a template that is kept know every member.
+ * Volumes that are somewhere else than on a node. Pods and PersistentVolumes that name one are never run, but
+ * what they say is read whole: the warning, `explain` and a template that is kept know every member.
  */
 import {
   atomic,

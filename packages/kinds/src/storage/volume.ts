@@ -1,7 +1,7 @@
 import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { ageColumn, column, nameColumn } from "../columns.ts";
 import { type ObjectReference, objectReference } from "../event.ts";
-import { Faults } from "../faults.ts";
+import { Faults, gapTexts } from "../faults.ts";
 import {
   atomic,
   embedded,
@@ -187,8 +187,16 @@ export const persistentVolumeKind: KindDefinition = builtIn(persistentVolume, {
 });
 
 function validate({ spec }: PersistentVolume, old: PersistentVolume | undefined): FieldError[] {
+  return spec === old?.spec ? [] : check(spec).errors;
+}
+
+/** What a volume asks for and Selvedge does not do: such a one is kept, and bound to no claim. */
+export function volumeGaps(object: KubeObject): readonly string[] {
+  return gapTexts(check((object as PersistentVolume).spec));
+}
+
+function check(spec: PersistentVolume["spec"]): Faults {
   const faults = new Faults();
-  if (spec === old?.spec) return faults.errors;
   if (!spec.accessModes?.length) faults.required("spec.accessModes");
   if (spec.capacity?.["storage"] === undefined) {
     faults.oneOf("spec.capacity", spec.capacity ?? {}, ["storage"]);
@@ -197,7 +205,7 @@ function validate({ spec }: PersistentVolume, old: PersistentVolume | undefined)
   const said = Object.keys(spec).filter((name) => name in source);
   if (said.length === 0) faults.required("spec", "must specify a volume type");
   for (const name of said) {
-    if (name !== "local") faults.refused(`spec.${name}`, "volumes live on nodes; say local, or claim one");
+    if (name !== "local") faults.gap(`spec.${name}`, "volumes live on nodes; say local, or claim one");
   }
   if (spec.local !== undefined && spec.nodeAffinity?.required === undefined) {
     faults.required("spec.nodeAffinity", "Local volume requires node affinity");
@@ -208,5 +216,5 @@ function validate({ spec }: PersistentVolume, old: PersistentVolume | undefined)
     "Retain",
   ]);
   if (spec.storageClassName) faults.subdomain("spec.storageClassName", spec.storageClassName);
-  return faults.errors;
+  return faults;
 }

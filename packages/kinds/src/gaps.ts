@@ -1,0 +1,36 @@
+/** What objects ask for and Selvedge does not do, whatever their kind. */
+import type { KubeObject } from "@selvedge/apimachinery";
+import type { PodSpec } from "./pod/pod-types.ts";
+import { podGaps } from "./pod/validate-pod.ts";
+import { volumeGaps } from "./storage/volume.ts";
+
+/** Where an object says what its Pods are. */
+const podPaths: Readonly<Record<string, readonly string[]>> = {
+  Pod: ["spec"],
+  PodTemplate: ["template", "spec"],
+  CronJob: ["spec", "jobTemplate", "spec", "template", "spec"],
+};
+const templatePath: readonly string[] = ["spec", "template", "spec"];
+const withTemplates: ReadonlySet<string> = new Set([
+  ...["DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet"],
+]);
+const others: Readonly<Record<string, (object: KubeObject) => readonly string[]>> = {
+  PersistentVolume: volumeGaps,
+};
+
+/** The kinds that `gapsOf` knows. */
+export const kindsWithGaps: ReadonlySet<string> = new Set([
+  ...Object.keys(podPaths),
+  ...withTemplates,
+  ...Object.keys(others),
+]);
+
+/** A line a gap: `spec.template.spec.hostNetwork: not supported by Selvedge: an app is never …`. */
+export function gapsOf(object: KubeObject): readonly string[] {
+  const kind = object.kind ?? "";
+  const path = podPaths[kind] ?? (withTemplates.has(kind) ? templatePath : undefined);
+  if (path === undefined) return others[kind]?.(object) ?? [];
+  let part: unknown = object;
+  for (const member of path) part = (part as Readonly<Record<string, unknown>> | undefined)?.[member];
+  return part === undefined ? [] : podGaps(path.join("."), part as PodSpec);
+}
