@@ -40,7 +40,7 @@ export type Subject = Pick<AdmissionRequest, "operation" | "kind" | "subresource
 
 export interface AdmissionMember {
   readonly name: string;
-  /** Cheap: it is called for every write. */
+  /** Depends on nothing but the subject: it is asked once for each. */
   handles(subject: Subject): boolean;
   /** Asked before anybody looks at the object: what it says may be wrong in every way. */
   gate?(request: AdmissionRequest): Promise<void> | void;
@@ -53,22 +53,46 @@ export interface AdmissionMember {
   validate?(request: AdmissionRequest): Promise<void> | void;
 }
 
+type Phase = "gate" | "mutate" | "validate";
+/** Who is asked about a subject, by phase. */
+type Asked = Readonly<Record<Phase, readonly AdmissionMember[]>>;
+
 export class AdmissionChain {
   readonly #members: AdmissionMember[] = [];
+  /** By kind, then by what is done with it: every write asks. */
+  #asked = new WeakMap<KindDefinition, Map<string, Asked>>();
 
   add(...members: readonly AdmissionMember[]): void {
     this.#members.push(...members);
+    this.#asked = new WeakMap();
   }
 
   /** Whether anybody would change the object. */
   mutates(subject: Subject): boolean {
-    return this.#members.some((member) => member.mutate !== undefined && member.handles(subject));
+    return this.#of(subject).mutate.length > 0;
   }
 
-  async ask(phase: "gate" | "mutate" | "validate", request: AdmissionRequest): Promise<void> {
-    for (const member of this.#members) {
-      if (member[phase] !== undefined && member.handles(request)) await member[phase](request);
+  async ask(phase: Phase, request: AdmissionRequest): Promise<void> {
+    for (const member of this.#of(request)[phase]) await member[phase]?.(request);
+  }
+
+  #of(subject: Subject): Asked {
+    const { kind, operation, subresource = "" } = subject;
+    let ofKind = this.#asked.get(kind);
+    if (ofKind === undefined) {
+      ofKind = new Map();
+      this.#asked.set(kind, ofKind);
     }
+    const what = `${operation} ${subresource}`;
+    let asked = ofKind.get(what);
+    if (asked === undefined) {
+      const handling = this.#members.filter((member) => member.handles(subject));
+      const having = (phase: Phase): AdmissionMember[] =>
+        handling.filter((member) => member[phase] !== undefined);
+      asked = { gate: having("gate"), mutate: having("mutate"), validate: having("validate") };
+      ofKind.set(what, asked);
+    }
+    return asked;
   }
 }
 

@@ -100,7 +100,7 @@ export class ApiServer {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const meter = RequestMetrics.meter(this.#metrics, request, response);
     const audit = new Audited();
-    response.once("close", () => audit.entry?.done(response.statusCode));
+    if (this.#audit !== undefined) response.once("close", () => audit.entry?.done(response.statusCode));
     try {
       await this.#route(request, response, meter, audit);
     } catch (error) {

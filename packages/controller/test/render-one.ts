@@ -66,6 +66,7 @@ export function render(pods: readonly Pod[], more: Partial<RenderInputs> = {}, s
     services: [],
     policies: [],
     namespace: () => undefined,
+    slices: () => [],
     configMap: (namespace, name) => configMaps[`${namespace}/${name}`],
     secret: (namespace, name) => secrets[`${namespace}/${name}`],
     nodeVolumes: [],

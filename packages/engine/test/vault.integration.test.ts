@@ -127,4 +127,38 @@ describe("the vault's key", { skip }, () => {
       rmSync(folder, { recursive: true });
     }
   });
+
+  it("is told of: encrypted, locked by another firmware, in maintenance meanwhile, open again", async () => {
+    await using tpm = await new SoftwareTpm().on();
+    const world = new ControlWorld();
+    const keys = (): Promise<TpmKeyStore> => TpmKeyStore.open({ kind: "swtpm", socket: tpm.socket });
+    const last = (): info.ZInfoDevice | undefined => {
+      const devices = world.gateway.infos.flatMap(({ InfoContent: { case: kind, value } }) =>
+        kind === "dinfo" ? [value] : [],
+      );
+      return devices.at(-1);
+    };
+    const vault = (): info.DataSecAtRestStatus | undefined => last()?.dataSecAtRestInfo?.vaultList[0]?.status;
+    const { DATASEC_AT_REST_ENABLED: enabled, DATASEC_AT_REST_ERROR: error } = info.DataSecAtRestStatus;
+    {
+      await using _engine = await world.engine({ keys });
+      await world.until("encrypted", () => vault() === enabled && world.gateway.escrow.length === 1);
+    }
+    await powerCycle(tpm);
+    await tpm.measure(4);
+    const { escrow } = world.gateway;
+    world.gateway.escrow = [];
+    {
+      await using _engine = await world.engine({ keys });
+      await world.until("locked", () => vault() === error);
+      assert.equal(last()?.maintenanceMode, false);
+      await world.clock.pass(seconds(400));
+      await world.until("maintenance", () => last()?.maintenanceMode === true);
+      assert.deepEqual(last()?.maintenanceModeReasons, [info.MaintenanceModeReason.VAULT_LOCKED_UP]);
+    }
+    world.gateway.escrow = escrow;
+    await using _engine = await world.engine({ keys });
+    await world.until("open", () => vault() === enabled);
+    assert.equal(last()?.maintenanceMode, false);
+  });
 });

@@ -24,16 +24,21 @@ export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   return await new Promise((resolve, reject) => {
     const parts: Uint8Array[] = [];
     let length = 0;
+    let isWhole = false;
     // The client went away in the middle: nobody will read this, and nothing here is broken.
-    const early = (cause?: unknown): void =>
-      reject(badRequest("the body of the request ended too early", cause));
+    const early = (cause?: unknown): void => {
+      if (!isWhole) reject(badRequest("the body of the request ended too early", cause));
+    };
     // Events, since an iterator over one small part costs more than all else that is done with it.
     request.on("data", (part: Uint8Array) => {
       length += part.length;
       if (length <= bodyMax) parts.push(part);
       else reject(tooLarge());
     });
-    request.once("end", () => resolve(concatBytes(parts)));
+    request.once("end", () => {
+      isWhole = true;
+      resolve(concatBytes(parts));
+    });
     request.once("error", early);
     request.once("close", early);
     if (request.destroyed) early();

@@ -31,9 +31,9 @@ export function sendJson(
   };
   const packs = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
   if (json.length < gzipFrom || !packs) {
-    const body = Buffer.from(json);
-    response.writeHead(code, { ...head, "content-length": body.length });
-    response.end(request.method === "HEAD" ? undefined : body);
+    // Text goes out in one piece with its headers; bytes would be a second one.
+    response.writeHead(code, { ...head, "content-length": Buffer.byteLength(json) });
+    response.end(request.method === "HEAD" ? undefined : json);
     return;
   }
   gzip(json, { level: constants.Z_BEST_SPEED }, (error, packed) => {

@@ -76,7 +76,8 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
   const ofKind =
     object.kind === exchange.target.kind.kind && object.apiVersion === apiVersionOf(exchange.target.kind);
   const shape = ofKind && view !== "object" ? shown(object, view, exchange, ports) : made;
-  const text = ofKind && shape === made ? kept?.json : undefined;
+  // What is shown as another than it is kept would have to be read again.
+  const text = ofKind && shape === made && exchange.target.kind.view === undefined ? kept?.json : undefined;
   answer(exchange, code, text ?? JSON.stringify(shape), warningHeader(warnings));
 }
 

@@ -28,8 +28,11 @@ export function listMetadata(list: StoredList): KubeList["metadata"] {
   };
 }
 
-/** Rows looked at before others have their turn: some milliseconds. */
+/** Rows looked at before others have their turn: some milliseconds. Fewer where they are large. */
 const piece = 500;
+const pieceWeight = 512 * 1024;
+/** Of rows that nobody has seen: the largest there may be are some hundred times as large as usual. */
+const firstPiece = 100;
 const inconsistent: string = [
   "The provided continue parameter is too old to display a consistent list result. You can start a new list",
   "without the continue parameter, or use the continue token in this response to retrieve the remainder of the",
@@ -105,10 +108,10 @@ async function* pagesOf(
   const limit = query.limit !== undefined && query.limit > 0 ? query.limit : Number.POSITIVE_INFINITY;
   // Pages of one revision fit together, so the first one counts for all.
   let counts = selection.whole && limit < Number.POSITIVE_INFINITY && remaining === undefined;
-  for (;;) {
+  for (let rows = firstPiece; ; ) {
     const page = await store.page({
       ...{ prefix: selection.prefix, counts },
-      limit: selection.whole ? Math.min(limit - taken, piece) : piece,
+      limit: selection.whole ? Math.min(limit - taken, rows) : rows,
       ...(after === undefined ? {} : { after }),
       ...(at === undefined ? {} : { revision: at }),
     });
@@ -130,6 +133,8 @@ async function* pagesOf(
     const end = page.more ? undefined : { continue: undefined, remaining: undefined };
     yield { revision: at, items, end };
     if (end !== undefined) return;
+    const weight = page.rows.reduce((sum, { value }) => sum + value.length, 1);
+    rows = Math.min(piece, Math.ceil((page.rows.length * pieceWeight) / weight));
     await new Promise(setImmediate);
   }
 }

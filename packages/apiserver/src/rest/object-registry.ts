@@ -67,9 +67,7 @@ export class ObjectRegistry {
     this.#random = random;
     const namespaces = kinds.find(isNamespaceKind);
     if (namespaces !== undefined) {
-      const namespaceOf = async (name: string): Promise<KubeObject> =>
-        (await this.getStored(namespaces, name)).object;
-      this.admission.add(namespaceLifecycle(namespaceOf));
+      this.admission.add(namespaceLifecycle((name) => this.getStored(namespaces, name)));
     }
   }
 

@@ -59,9 +59,13 @@ export function encodeAs(view: KindView | undefined, object: KubeObject): string
  * in.
  */
 export function encode(object: KubeObject): string {
-  const { apiVersion, kind, metadata, ...rest } = object;
-  const { resourceVersion: _revision, name, ...others } = metadata;
-  return JSON.stringify({ apiVersion, kind, metadata: { name, ...others }, ...rest });
+  const { apiVersion, kind, metadata, ...content } = object;
+  return JSON.stringify({
+    apiVersion,
+    kind,
+    metadata: { ...metadata, resourceVersion: undefined },
+    ...content,
+  });
 }
 
 export interface ReadChange {

@@ -4,6 +4,7 @@ import type { Rewriting } from "./encrypted-store.ts";
 import { Feed } from "./feed.ts";
 import { below, followed, type KeyRange } from "./keys.ts";
 import { batchMax, LogCursor, type OldChanges } from "./log-cursor.ts";
+import { RowCache } from "./row-cache.ts";
 import { type Committed, openSqlite, sqliteWriter } from "./sqlite-file.ts";
 import { SqliteThread } from "./sqlite-thread.ts";
 import { dumpSqlite, loadSqlite, rewriteSqlite } from "./sqlite-upkeep.ts";
@@ -35,6 +36,8 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   readonly #workspace: string;
   readonly #statements: Statements;
   readonly #feed: Feed;
+  /** All writes go through this program: one controller at a time has the file. */
+  readonly #rows = new RowCache();
   readonly #writes = new WriteQueue((writes) => this.#write(writes));
   /** From the first write on; never in memory, where there is no disk to wait for. */
   #thread: SqliteThread | undefined;
@@ -55,7 +58,11 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   }
 
   async get(key: string): Promise<Row | undefined> {
-    return this.#statements.get.get(this.#workspace, key) as unknown as Row | undefined;
+    const kept = this.#rows.get(key);
+    if (kept !== undefined) return kept;
+    const row = this.#statements.get.get(this.#workspace, key) as unknown as Row | undefined;
+    if (row !== undefined) this.#rows.keep(row);
+    return row;
   }
 
   async list(prefix: string): Promise<Snapshot> {
@@ -98,13 +105,18 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
 
   async load(pages: AsyncIterable<readonly Row[]>, revision: number): Promise<void> {
     const from = Math.max(revision, this.#bounds().newest);
-    await loadSqlite(this.#database, this.#workspace, pages, from);
+    try {
+      await loadSqlite(this.#database, this.#workspace, pages, from);
+    } finally {
+      this.#rows.clear();
+    }
     this.#feed.reset(from);
   }
 
   async rewrite(prefix: string, change: (key: string, value: string) => string): Promise<number> {
     const changed = await rewriteSqlite(this.#database, this.#workspace, below(prefix), change);
-    // What memory has of the log is as it was.
+    // What memory has of rows and of the log is as it was.
+    this.#rows.clear();
     this.#feed.reset(this.#feed.newest);
     return changed;
   }
@@ -122,6 +134,7 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
       const revision = revisions[index] ?? 0;
       if (revision > 0) changes.push({ revision, key, value, previous: previous[index] });
     }
+    for (const change of changes) this.#rows.apply(change);
     this.#feed.publish(changes, changes.at(-1)?.revision ?? 0);
     return revisions.map((revision) => (revision > 0 ? { type: "written", revision } : { type: "conflict" }));
   }

@@ -174,6 +174,36 @@ describe("deleting a namespace", () => {
   });
 });
 
+describe("deleting a namespace in order", () => {
+  it("Ordered Namespace Deletion", async () => {
+    await using world = await ObjectWorld.start();
+    await world.create(namespaceKind, {
+      ...{ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } },
+    } as Namespace);
+    const held = pod({ name: "held" });
+    await world.create(podKind, {
+      ...held,
+      metadata: { ...held.metadata, namespace: "shop", finalizers: ["lab.example/wait"] },
+    });
+    const metadata = { name: "c", namespace: "shop" };
+    await world.create(configMapKind, { ...{ apiVersion: "v1", kind: "ConfigMap" }, metadata } as ConfigMap);
+    await world.objects.delete(namespaceKind, "shop");
+    await world.converge();
+    await world.pass(10);
+    const kept = await world.objects.get<ConfigMap>(configMapKind, "c", "shop");
+    assert.equal(kept.metadata.deletionTimestamp, undefined, "a Pod still needs what is beside it");
+    const { status } = await world.objects.get<Namespace>(namespaceKind, "shop");
+    const remaining = status?.conditions?.find(({ type }) => type === "NamespaceContentRemaining");
+    assert.equal(remaining?.message, "Some resources are remaining: pods. has 1 resource instances");
+    const waiting = await world.objects.get<Pod>(podKind, "held", "shop");
+    const { finalizers: _gone, ...free } = waiting.metadata;
+    await world.objects.update(podKind, { ...waiting, metadata: free });
+    await world.converge();
+    await world.pass(10);
+    await assert.rejects(world.objects.get(namespaceKind, "shop"), { reason: "NotFound" });
+  });
+});
+
 describe("deleting an EdgeNode", () => {
   it("removes its Node and its Pods, though the box does not answer", async () => {
     await using world = await ObjectWorld.start();

@@ -39,8 +39,7 @@ export class NamespaceReconciler implements Reconciler {
     const { cluster, caches } = this.#deps;
     const namespace = caches.namespaces.get(name);
     if (namespace?.metadata.deletionTimestamp === undefined) return settled;
-    const left: Remainder[] = [];
-    for (const kind of this.#deps.contents()) left.push(...(await this.#empty(kind, name)));
+    const left = await this.#emptyInOrder(name);
     await this.#say(name, left);
     if (left.length > 0) {
       const count = left.reduce((sum, { objects }) => sum + objects.length, 0);
@@ -59,6 +58,17 @@ export class NamespaceReconciler implements Reconciler {
       { subresource: "finalize" },
     );
     return settled;
+  }
+
+  /** Pods first: what guards them while they end, policies and secrets above all, goes when they are gone. */
+  async #emptyInOrder(name: string): Promise<Remainder[]> {
+    const kinds = this.#deps.contents();
+    const arePods = ({ group, plural }: KindRef): boolean => group === "" && plural === podKind.plural;
+    const left: Remainder[] = [];
+    for (const kind of kinds.filter(arePods)) left.push(...(await this.#empty(kind, name)));
+    if (left.length > 0) return left;
+    for (const kind of kinds.filter((one) => !arePods(one))) left.push(...(await this.#empty(kind, name)));
+    return left;
   }
 
   /** Deletes all objects of a kind; returns those that linger. */

@@ -1,6 +1,7 @@
 import type {
   ConfigMap,
   EdgeNode,
+  EndpointSlice,
   Namespace,
   NetworkPolicy,
   Node,
@@ -34,6 +35,8 @@ export interface RenderInputs {
   /** Of the namespaces of these Pods. */
   readonly policies: readonly NetworkPolicy[];
   namespace(name: string): Namespace | undefined;
+  /** The EndpointSlices of a Service, by its `namespace/name`, in one order. */
+  slices(service: string): readonly EndpointSlice[];
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
   /** The volumes on this node, whether or not a Pod has them now. */

@@ -24,6 +24,7 @@ import {
 import { type PortFault, portSecrets, type RenderedPorts, renderPorts } from "./node-ports.ts";
 import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName } from "./pod-app.ts";
 import { accessRules, portMappings } from "./ports.ts";
+import { type NodeServices, nodeServices } from "./services.ts";
 import { nodeVolume } from "./volumes.ts";
 
 /** A node's configuration with all decided but what the sealer must still encrypt. */
@@ -32,6 +33,7 @@ export interface NodePlan {
   readonly apps: readonly { readonly pod: Pod; readonly plan: AppPlan }[];
   /** What the plug of each Pod may say and hear, by UID. */
   readonly lists: ReadonlyMap<string, AccessList>;
+  readonly services: NodeServices;
   /** Pods that cannot be sent now. */
   readonly faults: readonly PodFault[];
   /** Ports whose credentials cannot be sent now. */
@@ -105,6 +107,7 @@ export function planNode(inputs: RenderInputs): NodePlan {
   const ports = portSecrets(inputs.edgeNode, (namespace, name) => inputs.secret(namespace, name));
   for (const [name, plaintext] of ports.sealings) sealings.set(name, plaintext);
   return {
+    services: nodeServices(inputs),
     ...{ inputs, apps, lists, faults, sealings, system },
     ...{ portFaults: ports.faults, datastores: [...datastores.values()] },
   };
@@ -160,7 +163,7 @@ export function assembleNode(
     ...renderCommands(inputs.edgeNode, previous),
     ...renderSystem(inputs.edgeNode, system),
   };
-  return { config: configOf(inputs, parts, own, contexts), faults };
+  return { config: configOf(plan, parts, own, contexts), faults };
 }
 
 export function datastoreName(id: string): string {
@@ -224,12 +227,14 @@ class Parts {
 }
 
 function configOf(
-  inputs: RenderInputs,
+  plan: NodePlan,
   parts: Parts,
   own: RenderedPorts & RenderedCommands & RenderedSystem,
   contexts: readonly cipher.CipherContext[],
 ): config.EdgeDevConfig {
+  const { inputs } = plan;
   const { nodeId, nodeName, edgeNode } = inputs;
+  const { services } = plan.services;
   const settings = { ...defaultSettings, ...edgeNode.spec.settings };
   const inOrder = <T>(map: ReadonlyMap<string, T>): T[] =>
     [...map].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, value]) => value);
@@ -252,7 +257,8 @@ function configOf(
   const labels = Object.fromEntries(
     Object.entries(edgeNode.spec.labels ?? {}).sort(([left], [right]) => (left < right ? -1 : 1)),
   );
-  setExtension(made, ext.NodeExtensionSchema, create(ext.NodeExtensionSchema, { nodeName, labels }));
+  const extension = create(ext.NodeExtensionSchema, { nodeName, labels, services: [...services] });
+  setExtension(made, ext.NodeExtensionSchema, extension);
   return made;
 }
 

@@ -7,6 +7,7 @@ import { resourceNumbers } from "./downward.ts";
 import { environmentOf } from "./environment.ts";
 import { type ImagePlan, imageOf } from "./image.ts";
 import { RenderError, type RenderInputs } from "./inputs.ts";
+import { searchDomains } from "./services.ts";
 import { stableId } from "./stable-id.ts";
 import { claimedVolumes, nodeVolume, volumesOf } from "./volumes.ts";
 
@@ -82,6 +83,7 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
     annotations: ordered(metadata.annotations),
     activeDeadlineSeconds: BigInt(spec.activeDeadlineSeconds ?? 0),
     serviceAccount: spec.serviceAccountName ?? "default",
+    searchDomains: searchDomains(pod),
   });
   return {
     app: appConfig(pod, volumes, claimed, acls, inputs),

@@ -122,7 +122,8 @@ function nodePorts(pod: Pod, services: readonly Service[]): PortMapping[] {
   );
 }
 
-function targetOf(pod: Pod, port: ServicePort): number | undefined {
+/** Where a port of a Service is at one Pod. */
+export function targetOf(pod: Pod, port: ServicePort): number | undefined {
   const target = port.targetPort ?? port.port;
   if (typeof target === "number") return target;
   const named = pod.spec.containers

@@ -210,6 +210,7 @@ describe("what cannot be rendered now", () => {
       configMap: () => undefined,
       secret: () => undefined,
       namespace: () => undefined,
+      slices: () => [],
       registry: { address: "", certificates: [], password: () => "" },
     });
     const { config: after, faults } = assembleNode(plan, new Map(), [], before);

@@ -4,7 +4,9 @@ import {
   type ConfigMap,
   configMapKind,
   type EdgeNode,
+  type EndpointSlice,
   edgeNodeKind,
+  endpointSliceKind,
   type Namespace,
   type NetworkPolicy,
   type Node,
@@ -21,6 +23,7 @@ import {
   serviceKind,
 } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import { managedBy, manager } from "../endpoints/endpoints-plan.ts";
 import type { EventRecorder } from "../events/event-recorder.ts";
 import { configTooLarge } from "../ingest/device-status.ts";
 import { openingsMax, policiesOf } from "../network/access-plan.ts";
@@ -33,6 +36,7 @@ import { nodesOf as nodesOfVolume } from "../volumes/claim-plan.ts";
 import type { NodeRegistry, PodFault, RenderInputs } from "./inputs.ts";
 import { assembleNode, decodeConfig, type NodePlan, planNode, type SealedBlocks } from "./node-config.ts";
 import { configBytesMax, type Published, type RenderedConfigs } from "./rendered-configs.ts";
+import { servicesMax } from "./services.ts";
 
 export interface RenderDeps {
   readonly cluster: Cluster;
@@ -62,6 +66,7 @@ export class RenderReconciler implements Reconciler {
     "ConfigMap",
     "Secret",
     "Service",
+    "EndpointSlice",
     "NetworkPolicy",
     "Namespace",
     "PersistentVolume",
@@ -102,6 +107,13 @@ export class RenderReconciler implements Reconciler {
       await this.#deps.events.record(edgeNode, { ...happening, message: says });
     }
     for (const { pod } of plan.apps) await this.#tellOverflow(pod, plan);
+    if (plan.services.tooMany > 0) {
+      const message =
+        `its Pods' namespaces have ${plan.services.tooMany} Services more than a node takes (${servicesMax}); ` +
+        "apps there do not find the newest: put fewer in one namespace";
+      const happening = { type: "Warning", reason: "TooManyServices", component: "controller" } as const;
+      await this.#deps.events.record(edgeNode, { ...happening, message });
+    }
     const unsealed = faults.some(({ reason }) => reason === "SecretsNotSealed");
     const isWaiting = unsealed || sealed.size < plan.sealings.size;
     return isWaiting ? lookAgain("waiting for the node's certificate", sealAgain) : settled;
@@ -133,6 +145,10 @@ export class RenderReconciler implements Reconciler {
         .sort((left, right) => ((left.metadata.uid ?? "") < (right.metadata.uid ?? "") ? -1 : 1)),
       policies: [...namespaces].flatMap((namespace) => caches.networkPolicies.by("namespace", namespace)),
       namespace: (name) => caches.namespaces.get(name),
+      slices: (service) =>
+        caches.endpointSlices
+          .by("service", service)
+          .toSorted((left, right) => (left.metadata.name < right.metadata.name ? -1 : 1)),
       configMap: (namespace, name) => caches.configMaps.get(name, namespace),
       secret: (namespace, name) => caches.secrets.get(name, namespace),
       nodeVolumes: caches.volumes.by("node", nodeName),
@@ -242,11 +258,14 @@ export function renderWakes(caches: Caches): Wake[] {
     }),
     wakeOn<Service>(serviceKind, (before, after) => {
       if (before !== undefined && after !== undefined && jsonEqual(before.spec, after.spec)) return [];
-      const { namespace = "" } = (after ?? before)?.metadata ?? {};
-      const selected = caches.pods
-        .by("namespace", namespace)
-        .filter((pod) => [before, after].some((service) => selects(service, pod)));
-      return nodesOf(selected);
+      // Every app of its namespace may ask for it.
+      return nodesOf(caches.pods.by("namespace", (after ?? before)?.metadata.namespace ?? ""));
+    }),
+    wakeOn<EndpointSlice>(endpointSliceKind, (before, after) => {
+      const { namespace = "", labels = {} } = (after ?? before)?.metadata ?? {};
+      // Of those that are made of Pods the nodes know more than we do.
+      if (labels[managedBy] === manager) return [];
+      return nodesOf(caches.pods.by("namespace", namespace));
     }),
     wakeOn<NetworkPolicy>(networkPolicyKind, (before, after) => {
       if (before !== undefined && after !== undefined && jsonEqual(before.spec, after.spec)) return [];
@@ -272,11 +291,6 @@ export function renderWakes(caches: Caches): Wake[] {
       return same || after === undefined ? [] : [after.metadata.name];
     }),
   ];
-}
-
-function selects(service: Service | undefined, pod: Pod): boolean {
-  const selector = Object.entries(service?.spec.selector ?? {});
-  return selector.length > 0 && selector.every(([key, value]) => pod.metadata.labels?.[key] === value);
 }
 
 function sameForNode(before: Pod, after: Pod): boolean {

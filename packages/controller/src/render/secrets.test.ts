@@ -75,6 +75,7 @@ function base(): Partial<RenderInputs> {
   return {
     ...{ nodeId: "22222222-0000-4000-8000-000000000000", nodeName: "box", node: undefined, pods: [web] },
     ...{ services: [], policies: [], nodeVolumes: [], certificatesHash: "certs", configMap: () => undefined },
+    slices: () => [],
   };
 }
 

@@ -12,7 +12,7 @@ import type { Settings } from "../control/settings/settings.ts";
 import type { DesiredState } from "../desired.ts";
 import type { Cell, EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
-import type { HostFacts } from "../ports.ts";
+import type { HostFacts, Vault } from "../ports.ts";
 import { effective } from "./effective.ts";
 import { decodeLocal, encodeLocal, type LocalRecord, nothingLocal } from "./local-record.ts";
 import {
@@ -36,11 +36,12 @@ export interface OperatorParts {
   readonly log: Log;
   readonly host: Pick<HostFacts, "bootId" | "bootedAt" | "bootTrace">;
   readonly power: PowerSwitch;
+  readonly vault: Pick<Vault, "state" | "onChange">;
 }
 
 export type NodePhase = "online" | "rebooting" | "preparingPowerOff" | "preparedPowerOff" | "poweringOff";
 /** Why a node is in maintenance. */
-export type Trouble = "userRequested" | "lowDisk" | "quoteFailed" | "certsRefused";
+export type Trouble = "userRequested" | "lowDisk" | "quoteFailed" | "certsRefused" | "vaultLocked";
 
 interface Order {
   readonly what: Command | "powerOff";
@@ -74,11 +75,14 @@ export class Operator {
   #orders: Order[] = [];
   /** What was wanted when the maintenance began; undefined when it began before this start. */
   #before: DesiredState | undefined;
+  readonly #startedAt: Millis;
   #heardAt: Millis;
 
   constructor(parts: OperatorParts) {
     this.#parts = parts;
-    this.#heardAt = parts.clock.monotonic();
+    this.#startedAt = parts.clock.monotonic();
+    this.#heardAt = this.#startedAt;
+    parts.vault.onChange(() => this.#alarm.ring());
     parts.accepted.subscribe(() => {
       this.publish();
       this.#alarm.ring();
@@ -184,10 +188,13 @@ export class Operator {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { settings, accepted, disk, clock } = this.#parts;
+    const { settings, accepted, disk, clock, vault } = this.#parts;
     const { bytes, totalBytes } = await disk.free();
     const floor = Math.max(diskFloorBytes, totalBytes * diskFloorPart);
     this.report("lowDisk", bytes < floor * (this.#reports.get("lowDisk") ? 2 : 1));
+    const upMs = clock.monotonic() - this.#startedAt;
+    const locked = vault.state === "locked" && upMs > settings.seconds("timer.vault.ready.cutoff");
+    this.report("vaultLocked", locked);
     await settings.save().catch((error: unknown) => {
       this.#parts.log.warn("config items cannot be kept", { error: describeError(error) });
     });

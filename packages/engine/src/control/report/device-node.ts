@@ -44,6 +44,7 @@ export const maintenanceReasons: Readonly<Record<Trouble, info.MaintenanceModeRe
   lowDisk: Reason.LOW_DISK_SPACE,
   quoteFailed: Reason.TPM_QUOTE_FAILURE,
   certsRefused: Reason.EDGE_NODE_CERTS_REFUSED,
+  vaultLocked: Reason.VAULT_LOCKED_UP,
 };
 
 export const bootReasonOf = (reason: BootReason | undefined): info.BootReason =>

@@ -177,7 +177,7 @@ const go = "this engine has no Go runtime";
 const kubernetes = "this engine runs no Kubernetes";
 const modem = "this engine drives no cellular modem";
 const gnss = "this engine has no satellite receiver";
-const vault = "this engine keeps no vault";
+const vault = "this engine's disks give back at once what is not needed any more";
 const zfs = "this engine keeps no ZFS pool";
 const netdump = "this engine records no network traces";
 const monitor = "this engine has no memory monitor";
@@ -210,7 +210,6 @@ export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inF
   "timer.location.cloud.interval": [gnss],
   "timer.location.app.interval": [gnss],
   "timer.appcontainer.stats.interval": ["figures of containers go with every message of metrics"],
-  "timer.vault.ready.cutoff": [vault],
   "timer.vault.trim.max.secs": [vault],
   "timer.vault.trim.cron": [vault],
   "timer.zfs.pool.trim.cron": [zfs],

@@ -1,0 +1,98 @@
+/** The Services that apps of one node may ask, as the node is told of them. Pure. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { ext } from "@selvedge/eve-api";
+import type { EndpointSlice, Pod, Service, ServicePort } from "@selvedge/kinds";
+import { isSelected, selects } from "../endpoints/endpoints-plan.ts";
+import { isGoing, isOver } from "../objects/pods.ts";
+import type { RenderInputs } from "./inputs.ts";
+import { targetOf } from "./ports.ts";
+
+export const clusterDomain = "cluster.local";
+
+/** Names and rules of more would be a large part of a configuration; the node itself takes 1000. */
+export const servicesMax = 250;
+
+export interface NodeServices {
+  readonly services: readonly ext.NodeService[];
+  /** Those that had no place. */
+  readonly tooMany: number;
+}
+
+/** The oldest of those that its Pods' namespaces have. */
+export function nodeServices(inputs: RenderInputs): NodeServices {
+  const all = inputs.services
+    .filter(({ spec }) => spec.type !== "ExternalName")
+    .sort((left, right) => (ageOf(left) < ageOf(right) ? -1 : 1));
+  const services = all.slice(0, servicesMax).map((service) => nodeService(service, inputs));
+  return { services, tooMany: all.length - services.length };
+}
+
+/** Where a Pod's resolver looks for the names of Services. */
+export function searchDomains({ metadata, spec }: Pod): string[] {
+  if (spec.dnsPolicy === "Default") return [];
+  return [`${metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain];
+}
+
+function nodeService(service: Service, inputs: RenderInputs): ext.NodeService {
+  const { metadata, spec } = service;
+  const { clusterIP = "" } = spec;
+  const headless = clusterIP === "" || clusterIP === "None";
+  const pods = inputs.pods
+    .filter((pod) => selects(service) && isSelected(service, pod) && !isGoing(pod) && !isOver(pod))
+    .sort((left, right) => ((left.metadata.uid ?? "") < (right.metadata.uid ?? "") ? -1 : 1));
+  const slices = selects(service) ? [] : inputs.slices(`${metadata.namespace}/${metadata.name}`);
+  const ports = headless ? [] : (spec.ports ?? []).filter(({ protocol }) => protocol !== "SCTP");
+  return create(ext.NodeServiceSchema, {
+    name: `${metadata.name}.${metadata.namespace}.svc.${clusterDomain}`,
+    address: headless ? "" : clusterIP,
+    ports: ports.map((port) => ({
+      protocol: (port.protocol ?? "TCP").toLowerCase(),
+      port: port.port,
+      targets: [...pods.flatMap((pod) => podTarget(pod, port)), ...slices.flatMap((it) => others(it, port))],
+    })),
+    members: headless
+      ? [...pods.map((pod) => member(pod, service)), ...slices.flatMap((slice) => otherMembers(slice))]
+      : [],
+    sticky: spec.sessionAffinity === "ClientIP",
+    unready: spec.publishNotReadyAddresses === true,
+  });
+}
+
+type Target = MessageInitShape<typeof ext.ServiceTargetSchema>;
+
+function podTarget(pod: Pod, port: ServicePort): Target[] {
+  const number = targetOf(pod, port);
+  return number === undefined ? [] : [{ appId: pod.metadata.uid ?? "", port: number }];
+}
+
+/** As upstream: a Pod has a name of its own below a Service that is named as its subdomain. */
+function member({ metadata, spec }: Pod, service: Service): Target {
+  const named = spec.subdomain === service.metadata.name ? (spec.hostname ?? "") : "";
+  return { appId: metadata.uid ?? "", hostname: named };
+}
+
+/** What somebody wrote by hand: places outside the fleet. */
+function others(
+  { addressType, endpoints = [], ports = [] }: EndpointSlice,
+  { name, protocol }: ServicePort,
+): Target[] {
+  const same = ports.find(
+    (one) => (one.name ?? "") === (name ?? "") && (one.protocol ?? "TCP") === (protocol ?? "TCP"),
+  );
+  if (addressType !== "IPv4" || same?.port === undefined) return [];
+  const { port } = same;
+  return endpoints
+    .filter(({ conditions }) => conditions?.ready !== false)
+    .map(({ addresses }) => ({ address: addresses[0] ?? "", port }));
+}
+
+function otherMembers({ addressType, endpoints = [] }: EndpointSlice): Target[] {
+  if (addressType !== "IPv4") return [];
+  return endpoints
+    .filter(({ conditions }) => conditions?.ready !== false)
+    .map(({ addresses, hostname = "" }) => ({ address: addresses[0] ?? "", hostname }));
+}
+
+function ageOf({ metadata }: Service): string {
+  return `${metadata.creationTimestamp ?? ""} ${metadata.uid ?? ""}`;
+}
