@@ -5,7 +5,7 @@
  *   reconciler   reads                                     writes
  *   content      desired                                   contents
  *   volume       desired, contents, apps                   volumes
- *   port         desired                                   ports
+ *   port         desired, networks                         ports
  *   network      desired, apps                             networks, nics
  *   metadata     desired, contents, networks, nics, apps   patches, posted
  *   app          desired, contents, volumes, nics          apps
@@ -117,9 +117,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     ...{ ...common, http, sftp: options.sftp, images: options.images, architecture: host.architecture },
   });
   const volume = createVolumeDomain({ ...common, driver: options.volumes, machines: hypervisor });
-  const port = createPortDomain({ ...common, driver: options.ports, settings });
+  const port = createPortDomain({ ...common, driver: options.ports, settings, secrets });
   const network = createNetworkDomain({
     ...{ ...common, driver: options.networkDriver, machines: hypervisor, prefix: options.networkPrefix },
+    managed: options.ports.manages,
   });
   // From here on measured by the clock that does not jump.
   const upBefore = Math.max(0, clock.now() - host.bootedAt) - clock.monotonic();

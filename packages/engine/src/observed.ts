@@ -141,6 +141,8 @@ export type NetworkStatus =
       readonly index: number;
       /** Names of the node's ports that lead outside; empty: whichever does. */
       readonly ports: readonly string[];
+      /** The card that the node shares with the apps on it: the bridge speaks for it. */
+      readonly carries?: string;
     };
 
 /** What went through one card or plug since it was made; `rx` is what its owner got. */

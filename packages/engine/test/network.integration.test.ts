@@ -18,6 +18,7 @@ describe("network, in a namespace of its own", { skip, timeout: 120_000 }, () =>
     ["serves, protects and separates two apps, and leaves nothing behind", "network-world.ts"],
     ["tells apps what they ask, and nobody else", "metadata-world.ts"],
     ["believes ports that lead to the controller, and goes back to them", "ports-world.ts"],
+    ["shares the node's own card with apps on a switch", "shared-port-world.ts"],
     ["keeps to what access lists say, on every way in and out", "access-world.ts"],
     ["leads names and addresses of services to the apps that are ready", "services-world.ts"],
   ];

@@ -98,6 +98,7 @@ const driver = new LinuxPortDriver({
 });
 const parts = {
   ...{ store, disk: new FolderDisk(folder), driver, clock, log: new Log("test", clock, silentSink) },
+  secrets: { openPortSecret: async () => assert.fail("no port has a secret") },
   // Everything is looked at each time it is asked for; a test of a configuration has its time.
   settings: {
     seconds: (key: string) =>

@@ -17,6 +17,7 @@ import {
 import type { Credentials, PatchArtifact } from "../desired.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { Point } from "../identity/key-store.ts";
+import type { PortSecret } from "../port/port-spec.ts";
 import type { ArtifactOpener, SecretOpener } from "../ports.ts";
 import type { ControllerCerts } from "./controller-certs.ts";
 import { inlineArtifact, volumeArtifact } from "./translate-patches.ts";
@@ -114,14 +115,36 @@ export class Secrets implements SecretOpener, ArtifactOpener {
     return found;
   }
 
+  /** For a wireless network; with the context that came with it, as a port may outlive its configuration. */
+  async openPortSecret(secret: PortSecret): Promise<Credentials> {
+    if (secret.kind === "clear") return secret;
+    const [block, context] = [secret.block, secret.context].map((text) => Uint8Array.fromBase64(text));
+    const plaintext = await this.#counted(
+      this.openWith(
+        fromBinary(cipher.CipherContextSchema, context ?? new Uint8Array()),
+        fromBinary(cipher.CipherBlockSchema, block ?? new Uint8Array()),
+      ),
+    );
+    const { wifiUserName, wifiPassword, cellularNetUsername, cellularNetPassword } = fromBinary(
+      cipher.EncryptionBlockSchema,
+      plaintext,
+    );
+    // A block is for one network, so only one pair is there.
+    return { user: wifiUserName || cellularNetUsername, password: wifiPassword || cellularNetPassword };
+  }
+
   async openCredentials(block: cipher.CipherBlock): Promise<Credentials> {
     const { dsAPIKey, dsPassword } = fromBinary(cipher.EncryptionBlockSchema, await this.open(block));
     return { user: dsAPIKey, password: dsPassword };
   }
 
   async open(block: cipher.CipherBlock): Promise<Uint8Array> {
+    return await this.#counted(this.#open(block));
+  }
+
+  async #counted(opening: Promise<Uint8Array>): Promise<Uint8Array> {
     try {
-      const opened = await this.#open(block);
+      const opened = await opening;
       this.counts.opened++;
       this.counts.lastOpened = this.#clock.now();
       return opened;

@@ -2,10 +2,11 @@
  * The node's ports: EVE's three lists that name each other (cards, networks, adapters) → PortSpecs. Pure. What
  * makes no sense in one port is a fault of it alone: the others must go on leading to the controller.
  */
-import { type config, devmodelCommon, netCommon, type netconfig } from "@selvedge/eve-api";
+import { type config, netCommon, type netconfig } from "@selvedge/eve-api";
 import type { PortAddress, PortSpec, ProxySpec } from "../desired.ts";
 import { isAddress } from "./subnet.ts";
-import { type LowerLayer, lowerLayer } from "./translate-links.ts";
+import { lowerLayer } from "./translate-links.ts";
+import { wifiOf } from "./translate-wireless.ts";
 
 type Adapter = config.EdgeDevConfig["systemAdapterList"][number];
 
@@ -26,7 +27,6 @@ function translatePort(adapter: Adapter, uplink: boolean, message: config.EdgeDe
   const faults: string[] = [];
   const label = adapter.lowerLayerName || adapter.name;
   const lower = lowerLayer(label, message, faults);
-  isCard(lower.card, label, faults);
   const network = message.networks.find(({ id }) => id === adapter.networkUUID);
   if (network === undefined && adapter.networkUUID !== "")
     faults.push(`networkUUID: no network has id ${adapter.networkUUID}`);
@@ -34,6 +34,7 @@ function translatePort(adapter: Adapter, uplink: boolean, message: config.EdgeDe
   const address = network === undefined ? { kind: "none" as const } : addressOf(adapter, network, faults);
   if (uplink && address.kind === "none" && faults.length === 0)
     faults.push("networks.ip.dhcp: a port to the controller needs a static address or DHCP");
+  const wifi = wifiOf(lower.card, network, message, faults);
   const proxy = network?.entProxy === undefined ? undefined : proxyOf(network.entProxy);
   const mtu = network?.mtu ?? 0;
   if (mtu !== 0 && (mtu < 1280 || mtu > 65_535))
@@ -44,19 +45,11 @@ function translatePort(adapter: Adapter, uplink: boolean, message: config.EdgeDe
     interface: lower.interface,
     ...(lower.links.length === 0 ? {} : { links: lower.links }),
     ...{ uplink, cost: Math.min(adapter.cost, costMax), networkId: adapter.networkUUID, address },
+    ...(wifi === undefined ? {} : { wifi }),
     ...(mtu === 0 ? {} : { mtu }),
     ...(proxy === undefined ? {} : { proxy }),
     ...(faults[0] === undefined ? {} : { fault: faults[0] }),
   };
-}
-
-/** Of what a port can be. */
-function isCard(card: LowerLayer["card"], label: string, faults: string[]): void {
-  const { PhyIoNetWLAN, PhyIoNetWWAN, PhyIoNetEth } = devmodelCommon.PhyIoType;
-  if (card === undefined || card.ptype === PhyIoNetEth) return;
-  if (card.ptype === PhyIoNetWLAN || card.ptype === PhyIoNetWWAN)
-    faults.push(`deviceIoList: ${label} is wireless, which this node leaves to the box's own system`);
-  else faults.push(`deviceIoList: ${label} is no network card`);
 }
 
 function addressOf({ addr }: Adapter, { type, ip }: netconfig.NetworkConfig, faults: string[]): PortAddress {

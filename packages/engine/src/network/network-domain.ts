@@ -13,6 +13,8 @@ export interface NetworkDomainOptions {
   readonly machines: Machines | undefined;
   /** Starts the names of our devices and tables; at most 4 characters, so that taps stay below Linux' 15. */
   readonly prefix: string;
+  /** The node looks after its ports itself. Not there: it does not. */
+  readonly managed?: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -25,9 +27,9 @@ export interface NetworkDomain extends AsyncDisposable {
 }
 
 export function createNetworkDomain(options: NetworkDomainOptions): NetworkDomain {
-  const { store, disk, driver, machines, prefix, clock, random } = options;
+  const { store, disk, driver, machines, prefix, managed = false, clock, random } = options;
   const log = options.log.child("network");
-  const reconciler = new NetworkReconciler({ store, disk, driver, machines, prefix, clock, log });
+  const reconciler = new NetworkReconciler({ store, disk, driver, machines, prefix, managed, clock, log });
   const runner = new Runner<typeof networkKey>({ reconciler, clock, random, log });
   const stops: (() => void)[] = [];
   const wake = (): void => runner.wake(networkKey);

@@ -9,6 +9,8 @@ export interface BridgeItem {
   readonly mtu: number;
   /** Cards of the node that are in it. */
   readonly members: readonly string[];
+  /** The one of them that the node speaks by: the bridge takes over its address. */
+  readonly carries?: string;
 }
 
 /** An app's plug; QEMU opens it as the user that owns it. */
@@ -67,7 +69,7 @@ export interface NetworkDriver {
   counters(): Promise<ReadonlyMap<string, LinkCounters>>;
   /** IPv4 addresses that plugs of switches were seen to speak with in the last minutes, the newest last. */
   seen(): Promise<ReadonlyMap<string, readonly string[]>>;
-  /** IPv4 addresses of the node's own cards. */
+  /** IPv4 addresses of the node's own cards, and of bridges that speak for one. */
   addresses(): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 

@@ -1,4 +1,5 @@
 import type { NetworkSpec, PortSpec } from "../desired.ts";
+import { carriedFault, carriedPort } from "./carried-port.ts";
 import { InvalidAddressError, parseIpv4, prefixOf } from "./ipv4.ts";
 import { interfacesOf } from "./port-labels.ts";
 
@@ -7,13 +8,14 @@ export function faultOf(
   network: NetworkSpec,
   ports: readonly PortSpec[],
   others: readonly NetworkSpec[],
+  managed: boolean,
 ): string | undefined {
   const { name, port } = network;
   if (network.inactive === true) return `network ${name} is not activated`;
   if (network.fault !== undefined) return network.fault;
   const cards = port === undefined || port === "" ? undefined : interfacesOf(ports, port);
   if (cards?.length === 0) return `network ${name}: the node has no port with name or label ${port}`;
-  if (network.kind === "switch") return switchFault(network, ports, others);
+  if (network.kind === "switch") return switchFault(network, ports, others, managed);
   try {
     prefixOf(network.subnet);
     for (const address of [network.gateway, network.dhcpFirst, network.dhcpLast]) parseIpv4(address);
@@ -30,19 +32,26 @@ export function faultOf(
   return missing && `network ${name}: the node has no port ${missing.port} for ${missing.destination}`;
 }
 
-/** A card can be in one bridge, and one that carries the node's own address is not given away. */
+/** A card can be in one bridge; one that the node speaks by is shared where the node looks after its ports. */
 function switchFault(
-  { name, port = "" }: NetworkSpec,
+  network: NetworkSpec,
   ports: readonly PortSpec[],
   others: readonly NetworkSpec[],
+  managed: boolean,
 ): string | undefined {
+  const { name, port = "" } = network;
   if (port === "") return undefined;
   const cards = interfacesOf(ports, port);
   if (cards === undefined)
     return `network ${name}: a switch needs a port of its own; ${port} means all that lead to the controller`;
-  const own = ports.find((it) => cards.includes(it.interface) && it.uplink);
-  if (own !== undefined)
-    return `network ${name}: port ${own.name} leads to the controller; give the switch one that does not`;
+  const own = carriedPort(network, ports);
+  if (own !== undefined && !managed)
+    return (
+      `network ${name}: port ${own.name} is looked after by the box's own system (--ports); ` +
+      "give the switch one that the node does not speak by"
+    );
+  const fault = carriedFault(network, ports);
+  if (fault !== undefined) return `network ${name}: ${fault}`;
   const taken = others.find(
     (other) =>
       other.kind === "switch" && interfacesOf(ports, other.port ?? "")?.some((it) => cards.includes(it)),

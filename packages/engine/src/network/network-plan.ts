@@ -1,6 +1,7 @@
 import type { AppId, AppSpec, DesiredState, NetworkId, NetworkSpec, NicSpec } from "../desired.ts";
 import type { NetworkStatus, NicStatus } from "../observed.ts";
 import type { Plug } from "./access-list.ts";
+import { carriedPort, spokenPorts } from "./carried-port.ts";
 import { prefixOf } from "./ipv4.ts";
 import { askedAddresses, inSubnet, type Lease, type Leases, plugKey, stableMac, uidOf } from "./lease.ts";
 import type { NetworkItems, PolicyRoutes } from "./network-driver.ts";
@@ -22,6 +23,8 @@ export interface NetworkInputs {
   readonly seen?: ReadonlyMap<string, readonly string[]>;
   /** Apps that take requests. */
   readonly ready?: ReadonlySet<AppId>;
+  /** The node looks after its ports itself. */
+  readonly managed?: boolean;
 }
 
 export interface NetworkPlan {
@@ -36,6 +39,8 @@ interface Usable extends NetworkSpec {
   readonly bridge: string;
   /** Cards that lead outside; undefined: every one. */
   readonly interfaces: readonly string[] | undefined;
+  /** The card that the node speaks by as well. */
+  readonly carries: string | undefined;
 }
 
 /** Decides what the kernel should hold, and what to say of each network and plug once it does. Pure. */
@@ -43,7 +48,9 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
   const { desired, leases, prefix } = inputs;
   const { usable, networks } = usableNetworks(inputs);
   const kept = leases.leases.filter(({ networkId }) => usable.has(networkId));
-  const labels = (label: string): readonly string[] | undefined => interfacesOf(desired.ports ?? [], label);
+  const bridges = new Map([...usable.values()].map(({ carries = "", bridge }) => [carries, bridge]));
+  const spoken = spokenPorts(desired.ports ?? [], bridges);
+  const labels = (label: string): readonly string[] | undefined => interfacesOf(spoken, label);
   const nodePorts = {
     interfacesOf: labels,
     addressesOf: (card: string): readonly string[] => inputs.addresses?.get(card) ?? [],
@@ -53,6 +60,7 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
     (network): RulesetNetwork => ({
       ...{ bridge: network.bridge, kind: network.kind, subnet: network.subnet, gateway: network.gateway },
       ...{ interfaces: network.interfaces, hosts: network.hosts, flowLog: network.flowLog ?? false },
+      shared: network.carries !== undefined,
       plugs: kept
         .filter(({ networkId }) => networkId === network.id)
         .map((lease) => plugOf(prefix, lease, network, desired)),
@@ -93,7 +101,7 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
   return { items, networks, nics: nicStatuses(inputs, kept, usable, networks, claims.conflicts) };
 }
 
-function usableNetworks({ desired, leases, prefix }: NetworkInputs): {
+function usableNetworks({ desired, leases, prefix, managed = false }: NetworkInputs): {
   readonly usable: ReadonlyMap<NetworkId, Usable>;
   readonly networks: ReadonlyMap<NetworkId, NetworkStatus>;
 } {
@@ -103,21 +111,31 @@ function usableNetworks({ desired, leases, prefix }: NetworkInputs): {
     const index = leases.networks[network.id] ?? 0;
     const interfaces =
       network.port === undefined ? undefined : interfacesOf(desired.ports ?? [], network.port);
-    const item = { ...network, index, bridge: `${prefix}b${index}`, interfaces };
+    const carries = managed ? carriedPort(network, desired.ports ?? [])?.interface : undefined;
+    // The rules for packets know by its name that what comes by it is no app's.
+    const bridge = `${prefix}${carries === undefined ? "b" : "u"}${index}`;
+    const item = { ...network, index, bridge, interfaces, carries };
     usable.set(network.id, item);
     return item;
   };
   for (const network of desired.networks) {
-    const fault = faultOf(network, desired.ports ?? [], [...usable.values()]);
+    const fault = faultOf(network, desired.ports ?? [], [...usable.values()], managed);
     if (fault !== undefined) {
       networks.set(network.id, { phase: "waiting", reason: fault });
       continue;
     }
-    const { index, bridge, interfaces = [] } = add(network);
-    networks.set(network.id, { phase: "ready", bridge, index, ports: portNames(desired, interfaces) });
+    const { index, bridge, interfaces = [], carries } = add(network);
+    networks.set(network.id, {
+      ...{ phase: "ready", bridge, index, ports: portNames(desired, interfaces) },
+      ...(carries === undefined ? {} : { carries }),
+    });
   }
   // Of those that are wanted no more nothing is told; their machines have a right to their grace.
   for (const network of leases.plugged) if (!networks.has(network.id)) add(network);
+  const bridges = new Map([...usable.values()].map(({ carries = "", bridge }) => [carries, bridge]));
+  for (const [id, item] of usable)
+    if (item.kind === "local")
+      usable.set(id, { ...item, interfaces: item.interfaces?.map((card) => bridges.get(card) ?? card) });
   return { usable, networks };
 }
 
@@ -126,13 +144,14 @@ function portNames({ ports = [] }: DesiredState, interfaces: readonly string[]):
 }
 
 function bridgeOf(nodeId: string, network: Usable): NetworkItems["bridges"][number] {
-  const { bridge, kind, gateway, subnet, mtu = 0, interfaces = [] } = network;
+  const { bridge, kind, gateway, subnet, mtu = 0, interfaces = [], carries } = network;
   return {
     name: bridge,
     mac: stableMac(`bridge ${nodeId} ${bridge}`),
     address: kind === "local" ? `${gateway}/${prefixOf(subnet)}` : undefined,
     mtu: mtu || 1500,
     members: kind === "switch" ? interfaces : [],
+    ...(carries === undefined ? {} : { carries }),
   };
 }
 

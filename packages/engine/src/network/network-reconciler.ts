@@ -15,6 +15,8 @@ export interface NetworkParts {
   /** Machines that run: whatever the configuration says, their plugs stay. Missing where none can run. */
   readonly machines: Machines | undefined;
   readonly prefix: string;
+  /** The node looks after its ports itself. Not there: it does not. */
+  readonly managed?: boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -90,14 +92,14 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     ready: ReadonlySet<AppId>,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { store, driver, prefix } = this.#parts;
+    const { store, driver, prefix, managed = false } = this.#parts;
     const before = await this.#read();
     const leases = planLeases(before, desired, running);
     if (JSON.stringify(leases) !== JSON.stringify(before)) await this.#write(leases);
     const switched = desired.networks.some(({ kind }) => kind === "switch");
     const seen = switched ? await driver.seen() : undefined;
     const addresses = await driver.addresses();
-    const state = { desired, leases, prefix, addresses, ready };
+    const state = { desired, leases, prefix, addresses, ready, managed };
     const plan = planNetwork({ ...state, ...(seen === undefined ? {} : { seen }) });
     await driver.apply(plan.items, signal);
     replaceRows(store.networks, plan.networks);

@@ -32,6 +32,8 @@ export interface RulesetNetwork {
   readonly interfaces: readonly string[] | undefined;
   readonly hosts: readonly { readonly name: string; readonly addresses: readonly string[] }[];
   readonly flowLog: boolean;
+  /** A switch on a card that the node speaks by, too. */
+  readonly shared: boolean;
   readonly plugs: readonly Plug[];
 }
 
@@ -260,7 +262,7 @@ function filterChains(inputs: RulesetInputs): string {
   // Frames of a switch come by here on kernels that show them to the routing; they were judged below it. The
   // node itself is no part of a switch.
   const switched = networks
-    .filter(({ kind }) => kind === "switch")
+    .filter(({ kind, shared }) => kind === "switch" && !shared)
     .map(
       ({ bridge }) => `    iifname "${bridge}" oifname "${bridge}" accept\n    iifname "${bridge}" drop\n`,
     );
@@ -302,6 +304,7 @@ ${self === "" ? "" : `    ${self} accept\n`}${leaves.join("")}${arrives.join("")
   chain input {
     type filter hook input priority 0; policy accept;
 ${locals.map((it) => `    iifname != "${it.bridge}" iifname != "lo" ip daddr ${it.gateway} drop\n`).join("")}${networks
+  .filter(({ shared }) => !shared)
   .map(({ bridge, kind }) => `    iifname "${bridge}" ${kind === "local" ? "jump from_apps" : "drop"}\n`)
   .join("")}  }
   chain redirects {

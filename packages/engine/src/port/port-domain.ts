@@ -14,17 +14,17 @@ export function createPortDomain(
   const log = options.log.child("port");
   const reconciler = new PortReconciler({ ...options, log });
   const runner = new Runner<typeof portKey>({ reconciler, clock, random, log });
-  let stop = (): void => {};
+  const stops: (() => void)[] = [];
   return {
     reconciler,
     async start() {
       await reconciler.load();
       const wake = (): void => runner.wake(portKey);
-      stop = store.desired.subscribe(wake);
+      stops.push(store.desired.subscribe(wake), store.networks.subscribe(wake));
       wake();
     },
     async [Symbol.asyncDispose]() {
-      stop();
+      for (const stop of stops) stop();
       await runner[Symbol.asyncDispose]();
     },
   };

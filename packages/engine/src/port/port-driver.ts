@@ -1,14 +1,25 @@
-import type { LinkSpec, PortAddress, ProxySpec } from "./port-spec.ts";
+import type { LinkSpec, PortAddress, ProxySpec, WifiSecurity } from "./port-spec.ts";
 
 /** How a card is to speak. */
 export interface PortWish {
   readonly interface: string;
   /** What has to be made for it, the lowest first. */
   readonly links: readonly LinkSpec[];
+  /** Of a wireless card: it speaks once it is in one of these. */
+  readonly wifi?: readonly WifiLogin[];
   readonly address: PortAddress;
   readonly mtu: number;
   /** Of its default route: the lowest that is there is used. */
   readonly metric: number;
+}
+
+/** A Wi-Fi network and what it takes to join it. */
+export interface WifiLogin {
+  readonly ssid: string;
+  readonly security: WifiSecurity;
+  readonly priority: number;
+  readonly user: string;
+  readonly password: string;
 }
 
 /** How a card is. */

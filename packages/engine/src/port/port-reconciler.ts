@@ -12,13 +12,14 @@ import {
   withNewest,
   withResult,
 } from "./port-book.ts";
-import type { PortDriver, PortProblems, PortWish } from "./port-driver.ts";
-import type { PortSpec } from "./port-spec.ts";
+import type { PortDriver, PortProblems, PortWish, WifiLogin } from "./port-driver.ts";
+import type { PortSecret, PortSpec, WifiNetwork } from "./port-spec.ts";
 
 export interface PortParts {
   readonly store: EngineStore;
   readonly disk: Disk;
   readonly driver: PortDriver;
+  readonly secrets: PortSecrets;
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: {
@@ -26,6 +27,12 @@ export interface PortParts {
       key: "timer.port.testduration" | "timer.port.testinterval" | "timer.port.testbetterinterval",
     ): Millis;
   };
+}
+
+/** Opens what a wireless network is joined with. Provided by control. */
+export interface PortSecrets {
+  /** Throws when it was not sealed to this node. */
+  openPortSecret(secret: PortSecret): Promise<{ readonly user: string; readonly password: string }>;
 }
 
 export const portKey = "ports";
@@ -40,7 +47,7 @@ const metricFailed = 10_000;
  */
 export class PortReconciler implements Reconciler<typeof portKey> {
   readonly name = "port";
-  readonly reads: readonly string[] = ["desired"];
+  readonly reads: readonly string[] = ["desired", "networks"];
   readonly writes: readonly string[] = ["ports"];
   readonly #parts: PortParts;
   #book: PortBook = emptyBook;
@@ -48,6 +55,8 @@ export class PortReconciler implements Reconciler<typeof portKey> {
   #tested: number | undefined;
   /** Of the configuration in force, the uplinks that did not lead to the controller. */
   #failed: ReadonlySet<string> = new Set();
+  /** Cards that were shared with switches when the ports were last made so. */
+  #shared = "";
 
   constructor(parts: PortParts) {
     this.#parts = parts;
@@ -75,7 +84,12 @@ export class PortReconciler implements Reconciler<typeof portKey> {
       this.#tested === undefined ? undefined : instant(this.#tested),
       this.#times,
     );
-    if (step.do === "keep") return await this.#later(step.againMs);
+    if (step.do === "keep") {
+      // A card that came into a switch, or out of one, speaks by another link.
+      if (this.#shared !== sharedCards(store))
+        await this.#apply(this.#book.configs[this.#book.current]?.ports ?? [], signal);
+      return await this.#later(step.againMs);
+    }
     const before = this.#book.current;
     const config = this.#book.configs[step.index];
     if (config === undefined) return settled;
@@ -151,13 +165,33 @@ export class PortReconciler implements Reconciler<typeof portKey> {
   }
 
   async #apply(ports: readonly PortSpec[], signal: AbortSignal): Promise<PortProblems> {
-    const wishes = usable(ports).map((port): PortWish => {
+    const closed = new Map<string, string>();
+    const wishes: PortWish[] = [];
+    for (const port of usable(ports)) {
       const { address = { kind: "dhcp" }, mtu = 1500, cost, name, links = [] } = port;
       const place = ports.indexOf(port);
       const metric = metricBase + cost * 10 + place + (this.#failed.has(name) ? metricFailed : 0);
-      return { interface: port.interface, links, address, mtu, metric };
-    });
-    return await this.#parts.driver.apply(wishes, signal);
+      try {
+        const wifi = port.wifi === undefined ? {} : { wifi: await this.#logins(port.wifi) };
+        wishes.push({ interface: port.interface, links, ...wifi, address, mtu, metric });
+      } catch (error) {
+        closed.set(port.interface, `what it is joined with cannot be opened: ${describeError(error)}`);
+      }
+    }
+    const shared = sharedCards(this.#parts.store);
+    const problems = await this.#parts.driver.apply(wishes, signal);
+    this.#shared = shared;
+    return new Map([...closed, ...problems]);
+  }
+
+  async #logins(networks: readonly WifiNetwork[]): Promise<WifiLogin[]> {
+    const { secrets } = this.#parts;
+    return await Promise.all(
+      networks.map(async ({ ssid, security, priority, secret }) => {
+        const { user, password } = await secrets.openPortSecret(secret);
+        return { ssid, security, priority, user, password };
+      }),
+    );
   }
 
   /** The configuration came by these ports, so they work. */
@@ -188,6 +222,11 @@ export class PortReconciler implements Reconciler<typeof portKey> {
 const lookMs = 60_000;
 const observeMs = 300_000;
 const leastMs = 100;
+
+function sharedCards({ networks }: EngineStore): string {
+  const shared = networks.entries().flatMap(([, row]) => (row.phase === "ready" && row.carries) || []);
+  return shared.sort().join();
+}
 
 function usable(ports: readonly PortSpec[]): PortSpec[] {
   return ports.filter(({ fault }) => fault === undefined);

@@ -14,6 +14,8 @@ export interface PortSpec {
   /** As the controller knows the network behind it. */
   readonly networkId?: string;
   readonly address?: PortAddress;
+  /** Of a wireless card: networks it may join, whichever it finds. */
+  readonly wifi?: readonly WifiNetwork[];
   /** 1500 where there is none. */
   readonly mtu?: number;
   readonly proxy?: ProxySpec;
@@ -35,6 +37,23 @@ export type PortAddress =
       readonly domain: string;
       readonly ntp: readonly string[];
     };
+
+export interface WifiNetwork {
+  readonly ssid: string;
+  /** A password for all, or a name and a password for each. */
+  readonly security: WifiSecurity;
+  /** The highest of those that are there is joined. */
+  readonly priority: number;
+  readonly secret: PortSecret;
+}
+
+export type WifiSecurity = "open" | "psk" | "eap";
+
+/** Name and password for a network, as the configuration has them. */
+export type PortSecret =
+  | { readonly kind: "clear"; readonly user: string; readonly password: string }
+  /** Encrypted to this node: a CipherBlock and its CipherContext in base64. A port may outlive its configuration. */
+  | { readonly kind: "sealed"; readonly block: string; readonly context: string };
 
 /** A link that the node makes of others. */
 export type LinkSpec = VlanSpec | BondSpec;

@@ -5,6 +5,7 @@ import type { LinkCounters } from "../../observed.ts";
 import { carryOver, type NftListing, tableDigest } from "../carry-over.ts";
 import type { BridgeItem, NetworkDriver, NetworkItems, TapItem } from "../network-driver.ts";
 import { seenPrefix, tableNames } from "../ruleset.ts";
+import { moveAddresses } from "./move-addresses.ts";
 import { applyPolicyRoutes } from "./policy-routes.ts";
 import { applyResolvers, lookAtResolvers } from "./resolvers.ts";
 import { ignoreMissing, list, readText, run } from "./run.ts";
@@ -53,7 +54,7 @@ export class LinuxNetworkDriver implements NetworkDriver {
     const links = new Map(all.map((link) => [link.ifname, link]));
     const wanted = new Set([...items.bridges, ...items.taps].map(({ name }) => name));
     for (const name of links.keys())
-      if (ours.test(name) && !wanted.has(name)) await run("ip", ["link", "del", "dev", name]);
+      if (ours.test(name) && !wanted.has(name)) await this.#remove(name, links);
     for (const bridge of items.bridges) await this.#bridge(bridge, links);
     // As udev's own rules have it: a plug opens for the user it belongs to, and for nobody else, whoever
     // holds this.
@@ -69,7 +70,8 @@ export class LinuxNetworkDriver implements NetworkDriver {
     await applyPolicyRoutes(this.#prefix, []);
     const links = await list<Link>("ip", ["-j", "link", "show"]);
     for (const { ifname } of links)
-      if (this.#ours.test(ifname)) await run("ip", ["link", "del", "dev", ifname]);
+      if (this.#ours.test(ifname))
+        await this.#remove(ifname, new Map(links.map((link) => [link.ifname, link])));
     for (const [family, table] of tableNames(this.#prefix))
       await run("nft", ["-f", "-"], `table ${family} ${table}\ndelete table ${family} ${table}\n`);
     await rm(this.#folder, { recursive: true, force: true });
@@ -120,7 +122,9 @@ export class LinuxNetworkDriver implements NetworkDriver {
       "addr",
       "show",
     ]);
-    const others = shown.filter(({ ifname }) => ifname !== "lo" && !this.#ours.test(ifname));
+    const others = shown.filter(
+      ({ ifname }) => ifname !== "lo" && (!this.#ours.test(ifname) || this.#isShared(ifname)),
+    );
     return new Map(others.map(({ ifname, addr_info = [] }) => [ifname, addr_info.map(({ local }) => local)]));
   }
 
@@ -134,11 +138,27 @@ export class LinuxNetworkDriver implements NetworkDriver {
   }
 
   get #ours(): RegExp {
-    return new RegExp(`^${this.#prefix}(b\\d+|t\\d+n\\d+)$`);
+    return new RegExp(`^${this.#prefix}([bu]\\d+|t\\d+n\\d+)$`);
   }
 
   #isTap(name: string): boolean {
     return this.#ours.test(name) && name[this.#prefix.length] === "t";
+  }
+
+  /** A bridge that speaks for a card of the node. */
+  #isShared(name: string): boolean {
+    return this.#ours.test(name) && name[this.#prefix.length] === "u";
+  }
+
+  /** What the node spoke with by it, the card in it speaks with again. */
+  async #remove(name: string, links: ReadonlyMap<string, Link>): Promise<void> {
+    if (this.#isShared(name))
+      for (const { ifname, master } of links.values()) {
+        if (master !== name || this.#ours.test(ifname)) continue;
+        await run("ip", ["link", "set", "dev", ifname, "nomaster"]);
+        await moveAddresses(name, ifname);
+      }
+    await run("ip", ["link", "del", "dev", name]);
   }
 
   /** Replaced in one transaction when they differ; what was counted and learned is carried over. */
@@ -180,18 +200,20 @@ export class LinuxNetworkDriver implements NetworkDriver {
   }
 
   async #bridge(item: BridgeItem, links: ReadonlyMap<string, Link>): Promise<void> {
-    const { name, mac, address, mtu, members } = item;
+    const { name, address, mtu, members, carries = "" } = item;
+    const mac = links.get(carries)?.address ?? item.mac;
     const link = links.get(name);
     if (link === undefined) {
       await run("ip", ["link", "add", "name", name, "address", mac, "type", "bridge"]);
-      await writeFile(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, "1").catch(ignoreMissing);
+      const silent = carries === "" ? "1" : "0";
+      await writeFile(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, silent).catch(ignoreMissing);
     }
     // Plugs are kept apart below, so the node answers for each of them to the others.
     const proxy = `/proc/sys/net/ipv4/conf/${name}/proxy_arp_pvlan`;
     await writeFile(proxy, address === undefined ? "0" : "1");
     // By itself Linux lets who asks for another wait for most of a second.
     await writeFile(`/proc/sys/net/ipv4/neigh/${name}/proxy_delay`, "0");
-    await this.#address(name, address);
+    if (carries === "") await this.#address(name, address);
     if (link?.mtu !== mtu) await run("ip", ["link", "set", "dev", name, "mtu", `${mtu}`]);
     for (const { ifname, master } of links.values())
       if (master === name && !this.#ours.test(ifname) && !members.includes(ifname))
@@ -200,7 +222,13 @@ export class LinuxNetworkDriver implements NetworkDriver {
       const card = links.get(member);
       // A card that is not there yet is taken in when it comes.
       if (card === undefined) continue;
-      if (card.master !== name) await run("ip", ["link", "set", "dev", member, "master", name]);
+      if (card.master !== name) {
+        await run("ip", ["link", "set", "dev", member, "master", name]);
+        if (member === carries) {
+          await run("ip", ["link", "set", "dev", name, "up"]);
+          await moveAddresses(member, name);
+        }
+      }
       if (!card.flags?.includes("UP")) await run("ip", ["link", "set", "dev", member, "up"]);
     }
     if (!link?.flags?.includes("UP")) await run("ip", ["link", "set", "dev", name, "up"]);

@@ -2,13 +2,15 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { readText } from "../../network/linux/run.ts";
+import { list, readText } from "../../network/linux/run.ts";
 import { dhcpcdConfig, leaseScript, type PortLease, parseLease } from "./leases.ts";
 
 export type Family = "ipv4" | "ipv6";
 
-/** How long a card that asks for an address is waited for. */
-const askMs = 30_000;
+/** How long a card that asks for an address is waited for: a trial of the ports has time for more than that. */
+const askMs = 20_000;
+/** Two ends of a wire take a few seconds to agree on how to speak. */
+const carrierMs = 8_000;
 /** How much longer for one of the other family. */
 const otherMs = 3_000;
 const pollMs = 50;
@@ -39,6 +41,7 @@ export class AddressClients implements AsyncDisposable {
     let first: number | undefined;
     for (let waited = 0; waited < askMs; waited += pollMs) {
       signal.throwIfAborted();
+      if (waited >= carrierMs && !(await hasCarrier(card))) throw new Error(`${card} has no carrier`);
       const failures = families.flatMap((family) => this.#failed.get(`${card}/${family}`) ?? []);
       if (failures.length === families.length) throw new Error(failures.join("; "));
       const here = await Promise.all(families.map(has));
@@ -117,6 +120,11 @@ export class AddressClients implements AsyncDisposable {
   #lease(card: string): string {
     return join(this.#folder, `${card}.lease`);
   }
+}
+
+async function hasCarrier(card: string): Promise<boolean> {
+  const [link] = await list<{ flags?: readonly string[] }>("ip", ["-j", "link", "show", "dev", card]);
+  return link?.flags?.includes("LOWER_UP") ?? false;
 }
 
 /** Of what a program says before it gives up. */

@@ -64,3 +64,10 @@ export function bondState({ ifname, linkinfo }: Link, links: readonly Link[]): B
     }),
   };
 }
+
+/** What speaks for a card: a bridge that it is in, else itself. A switch's apps share the card with the node. */
+export function speakerOf(card: string, links: readonly Link[]): string {
+  const master = links.find(({ ifname }) => ifname === card)?.master;
+  const above = links.find(({ ifname }) => ifname === master);
+  return above?.linkinfo?.info_kind === "bridge" ? above.ifname : card;
+}

@@ -6,9 +6,10 @@ import type { CardState, PortDriver, PortProblems, PortWish } from "../port-driv
 import type { ProxySpec } from "../port-spec.ts";
 import { AddressClients, type Family } from "./address-clients.ts";
 import type { ControllerProbe } from "./controller-probe.ts";
-import { applyLinks, bondState, listLinks } from "./links.ts";
+import { applyLinks, bondState, listLinks, speakerOf } from "./links.ts";
 import { applyNameServers } from "./name-servers.ts";
 import { applyRoutes, type Route, type Way } from "./routes.ts";
+import { WifiClients } from "./wifi-clients.ts";
 
 export interface LinuxPortOptions {
   /** False: only looks. */
@@ -18,6 +19,11 @@ export interface LinuxPortOptions {
   /** Where programs find name servers. */
   readonly resolvConf: string;
   readonly probe: ControllerProbe;
+}
+
+/** With what speaks for the card now. */
+interface Spoken extends PortWish {
+  readonly speaker: string;
 }
 
 interface Address {
@@ -47,25 +53,29 @@ export class LinuxPortDriver implements PortDriver {
   readonly manages: boolean;
   readonly #options: LinuxPortOptions;
   readonly #clients: AddressClients;
+  readonly #wifi: WifiClients;
   #wishes: readonly PortWish[] = [];
 
   constructor(options: LinuxPortOptions) {
     this.#options = options;
     this.manages = options.manages;
     this.#clients = new AddressClients(options.folder);
+    this.#wifi = new WifiClients(options.folder);
   }
 
   async apply(wishes: readonly PortWish[], signal: AbortSignal): Promise<PortProblems> {
     const problems = new Map<string, string>();
     if (!this.manages) return problems;
     await mkdir(this.#options.folder, { recursive: true });
-    await this.#clients.keep((card, family) =>
-      wishes.some((it) => it.interface === card && familiesOf(it).includes(family)),
-    );
+    await this.#wifi.keep(wishes.flatMap(({ interface: card, wifi }) => (wifi === undefined ? [] : [card])));
+    const before = await listLinks();
     for (const { interface: card } of this.#wishes)
-      if (!wishes.some((it) => it.interface === card)) await this.#clear(card);
+      if (!wishes.some((it) => it.interface === card)) await this.#clear(speakerOf(card, before));
     this.#wishes = wishes;
     const there = await this.#links(wishes, problems);
+    await this.#clients.keep((card, family) =>
+      there.some((it) => it.speaker === card && familiesOf(it).includes(family)),
+    );
     await Promise.all(
       there.map(async (wish) => {
         try {
@@ -91,14 +101,15 @@ export class LinuxPortDriver implements PortDriver {
     for (const link of links) {
       const { ifname, address = "", mtu = 0, flags = [] } = link;
       const wish = this.#wishes.find((it) => it.interface === ifname);
-      const told = wish === undefined ? undefined : await this.#told(wish);
+      const speaker = speakerOf(ifname, links);
+      const told = wish === undefined ? undefined : await this.#told({ ...wish, speaker });
       const found = [routes, routes6].flatMap(
-        (of) => of.find(({ dev, gateway }) => dev === ifname && gateway !== undefined)?.gateway ?? [],
+        (of) => of.find(({ dev, gateway }) => dev === speaker && gateway !== undefined)?.gateway ?? [],
       );
       const bond = bondState(link, links);
       cards.set(ifname, {
         ...{ up: flags.includes("UP") && flags.includes("LOWER_UP"), mac: address, mtu },
-        addresses: usable(shown.get(ifname) ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
+        addresses: usable(shown.get(speaker) ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
         gateways: told?.gateways ?? found,
         dns: told?.dns ?? [],
         ...(bond === undefined ? {} : { bond }),
@@ -127,10 +138,11 @@ export class LinuxPortDriver implements PortDriver {
   /** Leaves the cards as they are; those who ask for addresses end with us, what they got stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#clients[Symbol.asyncDispose]();
+    await this.#wifi[Symbol.asyncDispose]();
   }
 
   /** Makes what is made of cards, and brings them up. Those that are there come back. */
-  async #links(wishes: readonly PortWish[], problems: Map<string, string>): Promise<PortWish[]> {
+  async #links(wishes: readonly PortWish[], problems: Map<string, string>): Promise<Spoken[]> {
     const made = new Map(wishes.flatMap(({ links }) => links.map((link) => [link.name, link])));
     const broken = await applyLinks([...made.values()]);
     const links = await listLinks();
@@ -151,12 +163,13 @@ export class LinuxPortDriver implements PortDriver {
     }
     const order = [...mtus.keys()].toSorted((left, right) => rank(left, made) - rank(right, made));
     for (const card of order) await run("ip", ["link", "set", "dev", card, "mtu", `${mtus.get(card)}`, "up"]);
-    return there;
+    return there.map((wish) => ({ ...wish, speaker: speakerOf(wish.interface, links) }));
   }
 
-  async #address(wish: PortWish, signal: AbortSignal): Promise<void> {
-    const { interface: card } = wish;
+  async #address(wish: Spoken, signal: AbortSignal): Promise<void> {
+    const { speaker: card } = wish;
     const families = familiesOf(wish);
+    if (wish.wifi !== undefined) await this.#wifi.join(wish.interface, wish.wifi, signal);
     // What routers say is dhcpcd's to hear, and only where the port may have addresses of IPv6.
     await writeFile(`/proc/sys/net/ipv6/conf/${card}/accept_ra`, "0").catch(ignoreMissing);
     const has = async (family: Family): Promise<boolean> => {
@@ -179,7 +192,7 @@ export class LinuxPortDriver implements PortDriver {
     await settledAddresses(card, signal);
   }
 
-  async #told({ interface: card, address }: PortWish): Promise<Told> {
+  async #told({ speaker: card, address }: Spoken): Promise<Told> {
     if (address.kind === "none") return nothing;
     if (address.kind === "static") {
       const { gateway, dns } = address;
@@ -194,18 +207,18 @@ export class LinuxPortDriver implements PortDriver {
     await run("ip", ["addr", "flush", "dev", card]).catch(() => "");
   }
 
-  async #routes(wishes: readonly PortWish[]): Promise<void> {
+  async #routes(wishes: readonly Spoken[]): Promise<void> {
     const shown = await listAddresses();
     const told = await Promise.all(wishes.map(async (wish) => ({ wish, told: await this.#told(wish) })));
     for (const family of ["-4", "-6"] as const) {
       const mine = (address: string): boolean => address.includes(":") === (family === "-6");
       const ways = told.flatMap(({ wish, told: { gateways } }): Way[] => {
-        const { interface: card, metric } = wish;
+        const { speaker: card, metric } = wish;
         const own = usable(shown.get(card) ?? []).flatMap(({ local }) => (mine(local) ? [local] : []));
         const gateway = gateways.find(mine);
         return gateway === undefined ? [] : [{ card, gateway, metric, addresses: own }];
       });
-      const cards = wishes.map((wish) => wish.interface);
+      const cards = wishes.flatMap((wish) => [wish.interface, wish.speaker]);
       await applyRoutes(family, ways, cards);
     }
     const cheapest = told.toSorted((left, right) => left.wish.metric - right.wish.metric);

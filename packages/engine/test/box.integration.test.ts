@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { boxLacks, runInBox } from "./box/box.ts";
+
+const programs = ["dhcpcd", "wpa_supplicant", "hostapd", "iw", "dnsmasq", "curl", "openssl"];
+const missing = programs.filter((name) => spawnSync("which", [name]).status !== 0);
+const lacks = boxLacks() ?? missing[0];
+const skip = lacks === undefined ? false : `${lacks} is missing`;
+
+describe("in a box with drivers of its own", { skip, timeout: 600_000 }, () => {
+  it("VLANs, bonds and Wi-Fi lead to the controller, and are taken back when they do not", async () => {
+    const { status, output } = await runInBox(join(import.meta.dirname, "box/ports-box.ts"), 540_000);
+    assert.equal(status, 0, output);
+  });
+});
