@@ -14,6 +14,7 @@ export class Life {
   readonly clock: Clock;
   #alive = true;
   readonly #timers = new Set<Timer>();
+  readonly #farewells = new Set<() => void>();
 
   /** `skew` is how far this program's machine is from the true date; timers do not know it. */
   constructor(clock: Clock, skew: () => Millis = () => millis(0)) {
@@ -32,6 +33,15 @@ export class Life {
     this.#alive = false;
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
+    for (const farewell of this.#farewells) farewell();
+    this.#farewells.clear();
+  }
+
+  /** What outlives this life and holds something of it lets go at its end. Returns how to say that it did before. */
+  onEnd(farewell: () => void): () => void {
+    if (!this.#alive) farewell();
+    else this.#farewells.add(farewell);
+    return () => this.#farewells.delete(farewell);
   }
 
   /** The same object, as long as this life lasts. */

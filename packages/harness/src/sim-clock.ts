@@ -4,8 +4,8 @@ import { isStill } from "./stillness.ts";
 interface Pending {
   readonly at: number;
   readonly order: number;
-  readonly fire: () => void;
-  cancelled: boolean;
+  /** Undefined once it is cancelled: what it would have done may hold a whole program that is dead. */
+  fire: (() => void) | undefined;
 }
 
 /**
@@ -36,11 +36,11 @@ export class SimClock implements Clock {
 
   setTimer(span: Millis, fire: () => void): Timer {
     const at = Math.ceil(this.#elapsed + Math.max(0, span));
-    const pending: Pending = { at, order: this.#order++, fire, cancelled: false };
+    const pending: Pending = { at, order: this.#order++, fire };
     this.#timers.add(pending);
     return {
       cancel: () => {
-        pending.cancelled = true;
+        pending.fire = undefined;
       },
     };
   }
@@ -70,7 +70,7 @@ export class SimClock implements Clock {
     for (let next = this.#timers.first(); next !== undefined && next.at <= end; next = this.#timers.first()) {
       this.#elapsed = Math.max(this.#elapsed, next.at);
       this.#timers.removeFirst();
-      next.fire();
+      next.fire?.();
       await this.#settle();
     }
     this.#elapsed = end;
@@ -116,7 +116,7 @@ class TimerHeap {
   }
 
   first(): Pending | undefined {
-    while (this.#items[0]?.cancelled) this.removeFirst();
+    while (this.#items.length > 0 && this.#items[0]?.fire === undefined) this.removeFirst();
     return this.#items[0];
   }
 

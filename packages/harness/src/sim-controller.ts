@@ -13,6 +13,7 @@ import {
   type PkiFiles,
   SqliteRecords,
 } from "@selvedge/controller";
+import { lendStore } from "./lent-store.ts";
 import { Life } from "./life.ts";
 import type { SimNetwork, SimServer } from "./network/sim-network.ts";
 import type { SimClock } from "./sim-clock.ts";
@@ -81,7 +82,7 @@ export class SimController implements AsyncDisposable {
     const pki = await Pki.open({ files: this.#pkiFiles, ...names, clock, random: pkiRandom, log });
     this.#root = pki.rootCertificate;
     const controller = await createController({
-      api: createApi({ store: life.lend(this.#store), clock, random, log }),
+      api: createApi({ store: lendStore(life, this.#store), clock, random, log }),
       records: life.lend(this.#records),
       ...{ pki, clock, random, log },
       blobs: join(this.#folder, "registry"),
@@ -115,7 +116,7 @@ export class SimController implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill();
-    this.#store.close();
+    await this.#store.close();
     this.#records[Symbol.dispose]();
     rmSync(this.#folder, { recursive: true, force: true });
   }
