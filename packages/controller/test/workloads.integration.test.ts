@@ -225,7 +225,11 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
         await ok("get", "services"),
         /lb +LoadBalancer +10\.\d+\.\d+\.\d+ +<pending> +80:3\d{4}\/TCP/,
       );
+      const kept = await run("create", "ingress", "front", "--rule=shop.example/*=web:80");
+      assert.match(kept.err, /Warning: Ingress is kept, but no node routes by hosts and paths/);
+      assert.match(await ok("get", "ingresses"), /front +<none> +shop\.example +80 /);
       await ok("delete", "service", "web", "other", "lb");
+      await ok("delete", "ingress", "front");
     });
 
     it("shows events in both groups", async () => {

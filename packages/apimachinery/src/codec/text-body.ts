@@ -9,6 +9,8 @@ export interface ParsedBody {
   readonly value: unknown;
   /** Paths of members that occur more than once. */
   readonly duplicates: readonly string[];
+  /** The same by line, in the words of Go's YAML: `line 9: key "foo" already set in map`. */
+  readonly duplicateLines?: readonly string[];
   /** Of protobuf: where fields were that nobody here knows, by their numbers. */
   readonly skipped?: readonly string[];
 }
@@ -60,8 +62,9 @@ export function parseJsonBody(text: string): ParsedBody {
     throw new BodyError(error instanceof Error ? error.message : "not JSON", { cause: error });
   }
   // Of a member that was said twice one is left: only then is it worth finding out which.
-  const isWhole = countMembers(value) === membersSaid(text);
-  return { value, duplicates: isWhole ? [] : new DuplicateScan(text).run() };
+  if (countMembers(value) === membersSaid(text)) return { value, duplicates: [] };
+  const scan = new DuplicateScan(text);
+  return { value, duplicates: scan.run(), duplicateLines: scan.lines };
 }
 
 /** How many members a text has that is known to be JSON: as many as there are colons outside of its strings. */
@@ -115,12 +118,30 @@ function readYaml(text: string): ParsedBody {
   if (fault !== undefined) throw new BodyError(fault.message, { cause: fault });
   const value: unknown = document.toJS({ maxAliasCount: 100 });
   checkNesting(value);
-  const duplicates: string[] = [];
-  findDuplicates(document.contents, "", duplicates);
-  return { value, duplicates };
+  const found: Duplicate[] = [];
+  findDuplicates(document.contents, "", found);
+  return {
+    value,
+    duplicates: found.map(({ at }) => at),
+    duplicateLines: found.map(({ name, place }) => duplicateLine(text, place, name)),
+  };
 }
 
-function findDuplicates(node: unknown, path: string, found: string[]): void {
+interface Duplicate {
+  /** Its path. */
+  readonly at: string;
+  readonly name: string;
+  /** How many characters are before it. */
+  readonly place: number;
+}
+
+function duplicateLine(text: string, place: number, name: string): string {
+  let line = 1;
+  for (let at = text.indexOf("\n"); at >= 0 && at < place; at = text.indexOf("\n", at + 1)) line++;
+  return `line ${line}: key ${JSON.stringify(name)} already set in map`;
+}
+
+function findDuplicates(node: unknown, path: string, found: Duplicate[]): void {
   if (isSeq(node)) {
     for (const [index, item] of node.items.entries()) findDuplicates(item, `${path}[${index}]`, found);
   }
@@ -129,7 +150,9 @@ function findDuplicates(node: unknown, path: string, found: string[]): void {
   for (const { key, value } of node.items) {
     const name = String(isScalar(key) ? key.value : key);
     const at = memberPath(path, name);
-    if (seen.has(name) && found.length < duplicatesMax) found.push(at);
+    if (seen.has(name) && found.length < duplicatesMax) {
+      found.push({ at, name, place: isScalar(key) ? (key.range?.[0] ?? 0) : 0 });
+    }
     seen.add(name);
     findDuplicates(value, at, found);
   }
@@ -137,6 +160,7 @@ function findDuplicates(node: unknown, path: string, found: string[]): void {
 
 /** Walks a text that is known to be JSON. */
 class DuplicateScan {
+  readonly lines: string[] = [];
   readonly #text: string;
   readonly #found: string[] = [];
   #at = 0;
@@ -164,7 +188,10 @@ class DuplicateScan {
     while (this.#peek() !== "}") {
       const key = JSON.parse(this.#string()) as string;
       const at = memberPath(path, key);
-      if (seen.has(key) && this.#found.length < duplicatesMax) this.#found.push(at);
+      if (seen.has(key) && this.#found.length < duplicatesMax) {
+        this.#found.push(at);
+        this.lines.push(duplicateLine(this.#text, this.#at - 1, key));
+      }
       seen.add(key);
       this.#peek();
       this.#at++;

@@ -1,3 +1,5 @@
+import type { KubeObject } from "../object.ts";
+import { pruneObjectMeta } from "../object-meta.ts";
 import type { Schema } from "../schema.ts";
 import { depthMax, isObject, isSettled, type JsonObject, memberPath, memberSchema } from "./walk.ts";
 
@@ -44,6 +46,10 @@ function pruneMembers(
   settled?: JsonObject,
 ): void {
   const keeps = schema["x-kubernetes-preserve-unknown-fields"] === true || isOpen(schema);
+  if (isResource && path !== "" && isObject(value["metadata"])) {
+    const { unknown } = pruneObjectMeta(value as unknown as KubeObject);
+    removed.push(...unknown.map((member) => `${path}.${member}`));
+  }
   for (const key of Object.keys(value)) {
     if (isSettled(settled, key, value[key]) || (isResource && envelope.has(key))) continue;
     const inner = memberSchema(schema, key);

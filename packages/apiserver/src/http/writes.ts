@@ -153,6 +153,18 @@ function told({ duplicates, skipped = [] }: ParsedBody): Pick<FieldRules, "dupli
   return { duplicates, skipped };
 }
 
+/** Upstream reads what is applied as YAML, whatever it is, and says so. */
+function checkApplied(
+  { duplicateLines = [] }: ParsedBody,
+  { fieldValidation }: FieldRules,
+  { warn }: Ears,
+): void {
+  if (duplicateLines.length === 0 || (fieldValidation ?? "Ignore") === "Ignore") return;
+  const fault = `error converting YAML to JSON: yaml: unmarshal errors:\n  ${duplicateLines.join("\n  ")}`;
+  if (fieldValidation === "Strict") throw badRequest(`error strict decoding YAML: ${fault}`);
+  warn(fault);
+}
+
 /** A question is held to its schema like what is stored. */
 function settlePosted(kind: KindDefinition, object: KubeObject, rules: WriteQuery): void {
   pruneObject(kind, object, rules);
@@ -229,7 +241,8 @@ async function patch(
     return { code: 200, body: scaleOf(kind, scaled) };
   }
   const part = subresource === undefined ? {} : { subresource };
-  const rules = { ...options, ...part, ...told(parsed), ...ears };
+  if (type === "apply") checkApplied(parsed, options, ears);
+  const rules = { ...options, ...part, ...(type === "apply" ? {} : told(parsed)), ...ears };
   if (type !== "apply") {
     return { code: 200, body: await objects.patch(kind, name, namespace, type, parsed.value, rules) };
   }

@@ -119,10 +119,11 @@ function contentErrors(
   const errors = validateSchema(kind.schema, object, old);
   const own = kind.validate?.(object, old, errors, subresource) ?? [];
   const named = new Set(own.filter(({ type }) => type === "FieldValueRequired").map(({ field }) => field));
-  const found = errors.filter(
-    ({ type, field }) =>
-      type !== "FieldValueDuplicate" && !(type === "FieldValueRequired" && named.has(field)),
-  );
+  const found = errors.filter(({ type, field }) => {
+    if (type === "FieldValueDuplicate") return false;
+    // What a controller leaves out of a status is empty to upstream, not missing.
+    return type !== "FieldValueRequired" || !(named.has(field) || field.startsWith("status."));
+  });
   return [...found, ...own];
 }
 
@@ -174,6 +175,7 @@ function settle(object: KubeObject, old: KubeObject | undefined, context: WriteC
     refuseUnreadable(kind, object, rules);
     throw error;
   }
+  if (kind.custom) for (const text of finalizerWarnings(object, old)) rules.warn?.(text);
   fillDefaults(kind, object, old, rules);
   const errors = validateObjectMeta(kind, object, old);
   // Rules of kinds may rely on a name; without one that alone is said.
@@ -186,6 +188,21 @@ function settle(object: KubeObject, old: KubeObject | undefined, context: WriteC
   if (distinct.length === 0) return;
   refuseUnreadable(kind, object, rules);
   throw invalid(kind, object.metadata.name ?? "", distinct);
+}
+
+const ownFinalizers = ["kubernetes", "orphan", "foregroundDeletion"];
+
+/** Whoever newly holds an object of a user's kind should say by a domain who they are: upstream's words. */
+function finalizerWarnings({ metadata }: KubeObject, old: KubeObject | undefined): string[] {
+  const before = old?.metadata.finalizers ?? [];
+  const added = (metadata.finalizers ?? []).filter(
+    (one) => !before.includes(one) && !one.includes("/") && !ownFinalizers.includes(one),
+  );
+  return added.sort().map((one) => {
+    const better = `prefer a domain-qualified finalizer name ${one.includes(".") ? "including a path (/) " : ""}`;
+    const why = "to avoid accidental conflicts with other finalizer writers";
+    return `metadata.finalizers: ${JSON.stringify(one)}: ${better}${why}`;
+  });
 }
 
 /** What each subresource may write; all else stays as it is stored. */
