@@ -101,7 +101,7 @@ export type StatementName =
 /** The store's statements, prepared once a connection under their names. */
 export const statements: Readonly<Record<StatementName, string>> = {
   revision: "select revision::float8 as newest, compacted::float8 as compacted from selvedge_store",
-  get: "select key, revision::float8, value from selvedge_objects where workspace = $1 and key = $2",
+  get: "select key, revision::float8, value from selvedge_objects where workspace = $1 and key = any($2)",
   list: `select ${bounds}, o.key, o.revision::float8, o.value from selvedge_store s left join lateral (
     select key, revision, value from selvedge_objects where ${range} order by key limit $4) o on true
     order by o.key`,

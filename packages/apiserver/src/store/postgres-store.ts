@@ -8,6 +8,7 @@ import { type ChangeRow, changesOf, LogTail } from "./log-tail.ts";
 import { PostgresConnections } from "./postgres-connections.ts";
 import { migrate, statements } from "./postgres-schema.ts";
 import { dumpPostgres, loadPostgres, rewritePostgres } from "./postgres-upkeep.ts";
+import { ReadQueue } from "./read-queue.ts";
 import {
   CompactedError,
   OutcomeUnknownError,
@@ -57,6 +58,7 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
   readonly #feed: Feed;
   readonly #tail: LogTail;
   readonly #writes = new WriteQueue((writes) => this.#commit(writes));
+  readonly #reads = new ReadQueue((keys) => this.#connections.read<Row>("get", [this.#workspace, keys]));
   readonly #kept: number;
   #compacting: Promise<void> | undefined;
 
@@ -91,8 +93,7 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
   }
 
   async get(key: string): Promise<Row | undefined> {
-    const [row] = await this.#connections.read<Row>("get", [this.#workspace, key]);
-    return row;
+    return await this.#reads.get(key);
   }
 
   async list(prefix: string): Promise<Snapshot> {
