@@ -64,6 +64,8 @@ export interface LogLine {
 export interface AppLogOutbox {
   /** Apps that have lines to send. */
   pending(): readonly AppId[];
+  /** Tells of each time that apps wrote something. Returns how to stop. */
+  onWritten(listener: () => void): () => void;
   /** The oldest lines of one app, bounded in bytes; nothing is forgotten by reading. */
   next(id: AppId, bytesMax: number): Promise<readonly LogLine[]>;
   /** The controller has all lines of the app up to and including `sequence`. */

@@ -168,6 +168,10 @@ export class RenderReconciler implements Reconciler {
 
   async #tellNode(edgeNode: EdgeNode, published: Published): Promise<void> {
     const { cluster, clock } = this.#deps;
+    const { configHash, conditions = [] } = edgeNode.status ?? {};
+    const wasTooLarge = conditions.some(({ reason }) => reason === configTooLarge);
+    // Most passes have nothing to tell, and a status is large.
+    if (published.type !== "too-large" && !wasTooLarge && configHash?.rendered === published.hash) return;
     await cluster.changeStatus<EdgeNode>(edgeNodeKind, edgeNode.metadata.name, undefined, (draft) => {
       draft.status ??= {};
       draft.status.conditions ??= [];

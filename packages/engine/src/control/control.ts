@@ -277,6 +277,8 @@ export class Control implements AsyncDisposable {
     if (accepted !== undefined && this.#epoch !== undefined && accepted.epoch !== this.#epoch)
       this.#tellers.forget();
     this.#epoch = accepted?.epoch;
+    // The pace of logs is in the configuration.
+    this.#logs.poke();
     this.#tellers.tellAll();
   }
 

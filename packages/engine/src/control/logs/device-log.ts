@@ -8,6 +8,8 @@ import {
   instant,
   type LogLevel,
   type LogRecord,
+  type Millis,
+  millis,
   minutes,
   seconds,
 } from "@selvedge/base";
@@ -92,12 +94,18 @@ export class DeviceLog {
     }
   };
 
-  /** Closes the buffer into a file when it is large or old enough. */
-  async rotate(node: string, now: boolean): Promise<void> {
-    const { clock, disk, engineVersion } = this.#parts;
+  /** When the buffer is old enough to be closed; undefined while it is empty. */
+  get closesIn(): Millis | undefined {
+    if (this.#lines.length === 0) return undefined;
     const longest = this.#parts.settings.isOn("newlog.allow.fastupload") ? fastAgeMax : ageMax;
-    const due = this.#textLength >= textMax || clock.monotonic() - this.#since >= longest || now;
-    if (this.#lines.length === 0 || !due) return;
+    return millis(Math.max(0, this.#since + longest - this.#parts.clock.monotonic()));
+  }
+
+  /** Closes the buffer into a file when it is large or old enough; true when it did. */
+  async rotate(node: string, now: boolean): Promise<boolean> {
+    const { clock, disk, engineVersion } = this.#parts;
+    const due = this.#textLength >= textMax || this.closesIn === 0 || now;
+    if (this.#lines.length === 0 || !due) return false;
     const names = await this.#names();
     this.#next ??= Number(names.at(-1)?.split(".")[0] ?? 0) + 1;
     const lines = this.#lines.slice();
@@ -117,6 +125,7 @@ export class DeviceLog {
       this.counts.removedFiles++;
       this.#dropped++;
     }
+    return true;
   }
 
   /** How many lines or files were lost to the bounds. */

@@ -8,6 +8,7 @@ import {
   type Log,
   type Millis,
   millis,
+  minutes,
   type Random,
   seconds,
 } from "@selvedge/base";
@@ -46,6 +47,8 @@ const fastest = seconds(3);
  * together.
  */
 const appsPause = seconds(10);
+/** With nothing of apps to send, the engine's own lines are looked for this often at least. */
+const idleLongest = minutes(5);
 /** A controller that is away is asked rarely, spread wide. */
 const awayPause = seconds(180);
 const awaySpread = seconds(120);
@@ -58,6 +61,10 @@ export class LogUploader {
   readonly #parts: LogUploaderParts;
   readonly #refusals = new Map<string, number>();
   readonly #alarm = new Alarm();
+  /** Ends a wait for anything to do. */
+  readonly #news = new Alarm();
+  /** Files may wait on the disk; not known before the first look. */
+  #filesWait = true;
 
   constructor(parts: LogUploaderParts) {
     this.#parts = parts;
@@ -66,13 +73,18 @@ export class LogUploader {
   /** The controller can be reached again. */
   poke(): void {
     this.#alarm.ring();
+    this.#news.ring();
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, log, deviceLog } = this.#parts;
+    const { clock, random, log, deviceLog, outbox } = this.#parts;
+    const stop = outbox?.onWritten(() => this.#news.ring());
+    signal.addEventListener("abort", () => stop?.(), { once: true });
     let pause: Millis = appsPause;
     let deviceDue: number = clock.monotonic() + appsPause;
     for (let failing = false; ; ) {
+      const idle = failing ? 0 : this.#idleFor(deviceDue);
+      if (idle > 0) await this.#news.wait(clock, millis(idle), signal);
       await this.#alarm.wait(clock, pause, signal);
       try {
         const device = clock.monotonic() >= deviceDue;
@@ -92,15 +104,24 @@ export class LogUploader {
     }
   }
 
+  /** How long nothing can be to do; what apps write ends it, and then waits its usual while for company. */
+  #idleFor(deviceDue: number): number {
+    const { clock, deviceLog, outbox, settings } = this.#parts;
+    if (settings.isOn("newlog.allow.fastupload") || (outbox?.pending() ?? []).length > 0) return 0;
+    const fileDue = this.#filesWait ? deviceDue - clock.monotonic() : idleLongest;
+    return Math.min(deviceLog.closesIn ?? idleLongest, fileDue, idleLongest) - appsPause;
+  }
+
   async #round(device: boolean, signal: AbortSignal): Promise<{ waiting: number; more: boolean }> {
     const { client, outbox, deviceLog, node } = this.#parts;
     let more = false;
     const silent = client.isSilent;
     for (const id of silent ? [] : (outbox?.pending() ?? [])) more = (await this.#app(id, signal)) || more;
-    await deviceLog.rotate(node(), false);
+    if (await deviceLog.rotate(node(), false)) this.#filesWait = true;
     if (silent) throw new Error("the controller does not answer");
     if (!device) return { waiting: 0, more };
     const file = await deviceLog.oldest();
+    this.#filesWait = file !== undefined;
     if (file === undefined) return { waiting: 0, more };
     if (await this.#post(`device/${file.name}`, "newlogs", {}, file.bytes, signal))
       await deviceLog.sent(file.name);
