@@ -114,6 +114,15 @@ describe("an operator console", () => {
     assert.equal(name(again), "second");
   });
 
+  for (const status of [403, 404, 500])
+    it(`is asked when the controller answers ${status} in place of a configuration`, async () => {
+      const { world, engine, console } = await start();
+      await using _engine = engine;
+      world.gateway.configStatus = status;
+      console.answer = { timestamp: 1n, protectedConfig: signed(world, "second", 2) };
+      await world.until("accepted", () => name(engine) === "second");
+    });
+
   const bad: readonly (readonly [string, (world: ControlWorld) => Compound])[] = [
     ["is older", (world) => ({ timestamp: 5n, protectedConfig: signed(world, "bad", 0) })],
     [

@@ -161,4 +161,15 @@ describe("the vault's key", { skip }, () => {
     await world.until("open", () => vault() === enabled);
     assert.equal(last()?.maintenanceMode, false);
   });
+
+  it("is escrowed all the same when the firmware's log cannot be read, and the node says so", async () => {
+    await using tpm = await new SoftwareTpm().on();
+    const world = new ControlWorld();
+    const keys = (): Promise<TpmKeyStore> =>
+      TpmKeyStore.open({ kind: "swtpm", socket: tpm.socket }, join(tpm.folder, "no-such-log"));
+    await using _engine = await world.engine({ keys });
+    await world.until("escrowed", () => world.gateway.escrow.length === 1);
+    assert.equal(world.gateway.quotes[0]?.tpmBinaryEventLog.length, 0);
+    assert.ok(world.said("what the firmware measured cannot be shown"));
+  });
 });

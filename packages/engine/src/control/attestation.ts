@@ -83,6 +83,7 @@ export class Attestation {
   /** What the controller shall keep of the vault's key. */
   #copy: Uint8Array | undefined;
   #onChange: () => void = () => undefined;
+  #logFault = "";
 
   constructor(parts: AttestationParts) {
     this.#parts = parts;
@@ -91,6 +92,11 @@ export class Attestation {
   /** Empty until the controller has given one. */
   get token(): Uint8Array {
     return this.#token;
+  }
+
+  /** Why the firmware's log did not go with the last quote; empty when it did, or there is none. */
+  get logFault(): string {
+    return this.#logFault;
   }
 
   get state(): AttestationState {
@@ -250,7 +256,7 @@ export class Attestation {
   }
 
   async #quote(): Promise<MessageInitShape<typeof attest.ZAttestQuoteSchema>> {
-    const { identity, engineVersion, firmwareVersion } = this.#parts;
+    const { engineVersion, firmwareVersion } = this.#parts;
     const versions = [
       { versionType: AttestVersionType.EVE, version: engineVersion },
       ...(firmwareVersion === ""
@@ -265,11 +271,30 @@ export class Attestation {
       pcrValues: quote.registers.map(({ index, value }) => ({ index, hashAlgo: TpmHashAlgo.SHA256, value })),
       versions,
     };
-    const log = await identity.keys.eventLog();
+    const log = await this.#eventLog();
     if (log === undefined || log.length === 0) return value;
     const whole = { ...value, tpmBinaryEventLog: gzipSync(log) };
     const size = toBinary(attest.ZAttestQuoteSchema, create(attest.ZAttestQuoteSchema, whole)).length;
-    return size > quoteMax ? value : whole;
+    if (size <= quoteMax) return whole;
+    this.#hasNoLog(`the firmware's log has ${log.length} bytes, more than a quote can carry`);
+    return value;
+  }
+
+  /** A quote is good without it, but nobody can say what its registers stand for. */
+  async #eventLog(): Promise<Uint8Array | undefined> {
+    try {
+      const bytes = await this.#parts.identity.keys.eventLog();
+      this.#logFault = "";
+      return bytes;
+    } catch (error) {
+      this.#hasNoLog(describeError(error));
+      return undefined;
+    }
+  }
+
+  #hasNoLog(why: string): void {
+    this.#logFault = why;
+    this.#parts.log.warn("what the firmware measured cannot be shown", { error: why });
   }
 
   async #askTpm(): ReturnType<Identity["keys"]["quote"]> {

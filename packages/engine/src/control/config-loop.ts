@@ -100,13 +100,14 @@ export class ConfigLoop {
       this.#poked = false;
       this.#polling = true;
       try {
-        await this.#poll(signal);
+        const served = await this.#poll(signal);
         this.#failures = 0;
         pause = this.#pause();
+        if (!served) await this.#askStandIn(signal);
       } catch (error) {
         signal.throwIfAborted();
         pause = this.#failed(error);
-        if (await this.#parts.standIn.poll(signal)) this.#parts.onNews();
+        await this.#askStandIn(signal);
       } finally {
         this.#polling = false;
       }
@@ -136,7 +137,13 @@ export class ConfigLoop {
     return millis(error instanceof BusyError ? Math.max(wait, error.retryAfter) : wait);
   }
 
-  async #poll(signal: AbortSignal): Promise<void> {
+  /** As EVE: whenever the controller has not given a configuration, whatever it said instead. */
+  async #askStandIn(signal: AbortSignal): Promise<void> {
+    if (await this.#parts.standIn.poll(signal)) this.#parts.onNews();
+  }
+
+  /** False when the controller answered, and not with a configuration that is good. */
+  async #poll(signal: AbortSignal): Promise<boolean> {
     const { client, acceptor, attestation, node } = this.#parts;
     const payload = toBinary(
       config.ConfigRequestSchema,
@@ -150,17 +157,16 @@ export class ConfigLoop {
       case 200:
       case 304:
         this.#heard();
-        if (answer.status === 200) await this.#take(answer.envelope, answer.payload, signal);
-        return;
+        return answer.status === 304 || (await this.#take(answer.envelope, answer.payload, signal));
       case 403:
         this.#heard();
         attestation.restart();
-        return;
+        return false;
       case 400:
       case 401:
       case 404:
         await this.#askUuid(answer.status, signal);
-        return;
+        return false;
       case 429:
       case 503:
         throw new BusyError(`the controller answers config with ${answer.status}`, answer.retryAfter);
@@ -177,14 +183,15 @@ export class ConfigLoop {
     onReached();
   }
 
-  async #take(envelope: Uint8Array, payload: Uint8Array, signal: AbortSignal): Promise<void> {
+  async #take(envelope: Uint8Array, payload: Uint8Array, signal: AbortSignal): Promise<boolean> {
     const { acceptor, client, node, onNews } = this.#parts;
     const certsBefore = acceptor.accepted?.certsHash;
     const outcome = await acceptor.take(envelope, payload, node());
-    if (outcome === "unchanged") return;
+    if (outcome === "unchanged") return true;
     onNews();
     const certsNow = acceptor.accepted?.certsHash;
     if (certsBefore !== undefined && certsNow !== certsBefore) await client.fetchCerts(signal);
+    return outcome === "accepted";
   }
 
   /** The controller does not know us (any more): perhaps under another name. */

@@ -9,7 +9,7 @@ import type { NetTarget } from "./edgeview-net.ts";
 import type { EdgeviewParts } from "./edgeview-parts.ts";
 import { type Addresses, screenOf, type Target, type Touched } from "./policy.ts";
 import { Session } from "./session.ts";
-import { type AccessToken, readToken } from "./token.ts";
+import { type AccessToken, readToken, UnknownSignerError } from "./token.ts";
 import { viewsOf } from "./views.ts";
 
 /** EVE's setting with the SSH keys that may sign commands. */
@@ -93,7 +93,7 @@ export class Edgeview implements AsyncDisposable {
         const why = describeError(error);
         if (why !== said) log.warn("EdgeView stays closed", { error: why });
         said = why;
-        if (!why.includes("not signed by the controller")) return undefined;
+        if (!(error instanceof UnknownSignerError)) return undefined;
       }
       await sleep(clock, millis(tokenAgainMs), signal).catch(() => {});
     }

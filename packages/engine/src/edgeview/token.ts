@@ -17,6 +17,11 @@ export class TokenError extends Error {
   override name = "TokenError";
 }
 
+/** It may be good all the same: the certificate that it is signed with may come yet. */
+export class UnknownSignerError extends TokenError {
+  override name = "UnknownSignerError";
+}
+
 /** More sessions at once than EVE allows. */
 const instancesMax = 5;
 const tokenMax = 8192;
@@ -34,7 +39,7 @@ export function readToken(
   if (alg !== "ES256" || typ !== "JWT")
     throw new TokenError(`the token is ${String(alg)}, only ES256 is taken`);
   if (!isController(new TextEncoder().encode(`${head}.${claims}`), bytes(signature)))
-    throw new TokenError("the token is not signed by the controller");
+    throw new UnknownSignerError("the token is not signed by the controller");
   const { dep, sub, exp, key, num, enc, aut } = json(claims);
   if (String(sub).toLowerCase() !== node) throw new TokenError(`the token is for ${String(sub)}`);
   if (typeof exp !== "number" || typeof dep !== "string" || dep === "" || typeof key !== "string")

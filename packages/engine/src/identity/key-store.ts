@@ -21,7 +21,10 @@ export interface KeyStore extends AsyncDisposable {
   seal(secret: Uint8Array, registers: readonly number[]): Promise<Sealed | undefined>;
   /** Undefined when the registers are others than they were, or there is no TPM. */
   unseal(sealed: Sealed, registers: readonly number[]): Promise<Uint8Array | undefined>;
-  /** What firmware and system wrote down as they filled the registers; undefined where nobody kept it. */
+  /**
+   * What firmware and system wrote down as they filled the registers; undefined where nobody keeps it. Throws
+   * a KeyStoreError where somebody should have and it cannot be read.
+   */
   eventLog(): Promise<Uint8Array | undefined>;
   /**
    * The device certificate that was put beside the keys, DER with whatever follows it; undefined when none

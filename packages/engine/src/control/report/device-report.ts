@@ -65,6 +65,7 @@ export class DeviceReport {
       disks: (await hardware.disks()).map(({ name, sizeBytes }) => ({ name, sizeBytes })),
       adapters: await hardware.adapters(),
       ports: store.ports.get(),
+      devices: store.devices.entries(),
       stateFolder: disk.absolute(""),
       identityStore: identity.keys.kind,
       keysPlace: identity.keys.place,
@@ -115,7 +116,8 @@ export class DeviceReport {
   /** With the time since when each is as it is. */
   async #conditions(): Promise<NodeCondition[]> {
     const now = this.#parts.clock.now();
-    return (await this.#parts.conditions.read()).map((condition) => {
+    const { conditions, attestation } = this.#parts;
+    return (await conditions.read(attestation.logFault)).map((condition) => {
       const before = this.#since.get(condition.type);
       const since = before?.status === condition.status ? before.since : now;
       this.#since.set(condition.type, { status: condition.status, since });

@@ -34,7 +34,8 @@ export class NodeConditions {
     this.#operator = parts.operator;
   }
 
-  async read(): Promise<readonly Says[]> {
+  /** `logFault`: why what the firmware measured cannot be shown; empty when it can, or nobody wrote it down. */
+  async read(logFault: string): Promise<readonly Says[]> {
     const { bytes, totalBytes } = await this.#disk.free();
     const free = bytes / totalBytes;
     this.#underPressure = free < (this.#underPressure ? calmAbove : pressureBelow);
@@ -44,6 +45,7 @@ export class NodeConditions {
       ...(this.#hypervisor === undefined ? [] : [confinement(await this.#hypervisor.confinement())]),
       diskPressure(this.#underPressure),
       ...operations(this.#operator),
+      ...(logFault === "" ? [] : [firmwareLog(logFault)]),
     ];
   }
 }
@@ -55,6 +57,12 @@ function operations({ fault, troubles }: Pick<Operator, "fault" | "troubles">): 
   if (troubles.length === 0) return commands;
   const message = "nothing is started or changed on the node; what runs goes on";
   return [...commands, { type: "Maintenance", status: "True", reason: capital(troubles[0] ?? ""), message }];
+}
+
+/** Told only where there is something to tell. */
+function firmwareLog(fault: string): Says {
+  const message = `${fault}; quotes go without it, and nobody can say what a register stands for`;
+  return { type: "FirmwareLog", status: "False", reason: "Unreadable", message };
 }
 
 function capital(word: string): string {

@@ -87,7 +87,15 @@ export class TpmKeyStore implements KeyStore {
   }
 
   async eventLog(): Promise<Uint8Array | undefined> {
-    return this.#eventLog === undefined ? undefined : await readFile(this.#eventLog).catch(() => undefined);
+    if (this.#eventLog === undefined) return undefined;
+    try {
+      return await readFile(this.#eventLog);
+    } catch (cause) {
+      const code = cause instanceof Error && "code" in cause ? cause.code : "";
+      const why =
+        code === "ENOENT" ? "is not there; mount securityfs at /sys/kernel/security" : "is unreadable";
+      throw new KeyStoreError(`the firmware's log ${this.#eventLog} ${why}`, { cause });
+    }
   }
 
   async readCertificate(): Promise<Uint8Array | undefined> {
