@@ -57,6 +57,7 @@ import {
   statefulSetKind,
   storageClassKind,
 } from "@selvedge/kinds";
+import { isWary } from "../scheduling/neighbours.ts";
 import { nodesOf } from "../volumes/claim-plan.ts";
 import { type CachedKind, Cluster, type ClusterOptions } from "./cluster.ts";
 
@@ -94,6 +95,9 @@ export interface Caches {
 /** Where Pods that are on no node are found in the index by node. */
 export const unplaced = "";
 
+/** Where Pods that want others away from them are found in the index of these. */
+export const waryPods = "all";
+
 /** Objects of a namespace that nobody manages, in the index by owner. */
 const orphans = (namespace: string): string => `orphans/${namespace}`;
 
@@ -114,6 +118,7 @@ const kinds: readonly CachedKind<never>[] = [
       secret: (pod: Pod) => referencesOf(pod).secrets,
       job: jobOf,
       claim: (pod: Pod) => claimsOf(pod),
+      wary: (pod: Pod) => (isWary(pod) ? [waryPods] : []),
     },
   },
   { ref: nodeKind, indexes: {} },

@@ -1,7 +1,10 @@
+import { matchesLabels, requirementsOf } from "@selvedge/apimachinery";
 import type { Clock } from "@selvedge/base";
 import { jsonEqual } from "@selvedge/base";
 import {
+  type Namespace,
   type Node,
+  namespaceKind,
   nodeKind,
   type PersistentVolumeClaim,
   type Pod,
@@ -10,13 +13,14 @@ import {
 } from "@selvedge/kinds";
 import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { EventRecorder } from "../events/event-recorder.ts";
-import { type Caches, unplaced } from "../objects/caches.ts";
+import { type Caches, unplaced, waryPods } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
 import { setCondition } from "../objects/conditions.ts";
 import { isGoing, isOver } from "../objects/pods.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { Allocations } from "./allocations.ts";
 import { claimNeeds } from "./claim-needs.ts";
+import { neighboursOf, type PlacedPods } from "./neighbours.ts";
 import { placePod } from "./scheduling-plan.ts";
 
 export interface SchedulerDeps {
@@ -33,14 +37,18 @@ export const schedulerKey = "all";
 /** Gives every Pod that has none a node. */
 export class SchedulerReconciler implements Reconciler {
   readonly name = "scheduler";
-  readonly reads: readonly string[] = ["Pod", "Node", "PersistentVolumeClaim", "PersistentVolume"];
+  readonly reads: readonly string[] = [
+    ...["Pod", "Node", "PersistentVolumeClaim", "PersistentVolume", "Namespace"],
+  ];
   readonly writes: readonly string[] = ["Pod.spec.nodeName", "Pod.status.conditions.PodScheduled"];
   readonly #deps: SchedulerDeps;
   readonly #taken: Allocations;
+  readonly #placed: PlacedPods;
 
   constructor(deps: SchedulerDeps) {
     this.#deps = deps;
     this.#taken = new Allocations(deps.caches.pods);
+    this.#placed = placedPods(deps.caches);
   }
 
   async reconcile(_key: string, signal: AbortSignal): Promise<Outcome> {
@@ -55,6 +63,7 @@ export class SchedulerReconciler implements Reconciler {
         this.#taken,
         (name) => caches.nodes.get(name),
         claimNeeds(pod, caches),
+        neighboursOf(pod, nodes, this.#placed),
       );
       if (placement.type === "place") await this.#place(pod, placement.nodeName);
       else await this.#refuse(pod, placement.message);
@@ -99,6 +108,20 @@ export class SchedulerReconciler implements Reconciler {
   }
 }
 
+function placedPods({ pods, nodes, namespaces }: Caches): PlacedPods {
+  const counts = (pod: Pod): boolean => Boolean(pod.spec.nodeName) && !isOver(pod);
+  return {
+    inNamespace: (namespace) => pods.by("namespace", namespace).filter(counts),
+    wary: () => pods.by("wary", waryPods).filter(counts),
+    namespaces: (selector) =>
+      namespaces.list().flatMap(({ metadata }) => {
+        const requirements = requirementsOf(selector) ?? [];
+        return matchesLabels(requirements, metadata.labels) ? [metadata.name] : [];
+      }),
+    node: (name) => nodes.get(name),
+  };
+}
+
 /** A Pod that waits, a node that changed in a way that matters, or room that was made. */
 export function schedulerWakes(): Wake[] {
   return [
@@ -107,8 +130,16 @@ export function schedulerWakes(): Wake[] {
       const changed = before === undefined || !jsonEqual(before.spec, after?.spec);
       const freed =
         before?.spec.nodeName && !isOver(before) && (after === undefined || isOver(after)) ? true : false;
-      return (waits && changed) || freed ? [schedulerKey] : [];
+      // Others may want to be near it, or away from it.
+      const moved =
+        after !== undefined &&
+        (before?.spec.nodeName !== after.spec.nodeName ||
+          !jsonEqual(before?.metadata.labels, after.metadata.labels));
+      return (waits && changed) || freed || moved ? [schedulerKey] : [];
     }),
+    wakeOn<Namespace>(namespaceKind, (before, after) =>
+      before !== undefined && jsonEqual(before.metadata.labels, after?.metadata.labels) ? [] : [schedulerKey],
+    ),
     // A claim that is bound, or is there at last, may let a Pod be placed.
     wakeOn<PersistentVolumeClaim>(persistentVolumeClaimKind, () => [schedulerKey]),
     wakeOn<Node>(nodeKind, (before, after) => {

@@ -1,5 +1,6 @@
 import type { Node, Pod } from "@selvedge/kinds";
 import type { ClaimNeeds } from "./claim-needs.ts";
+import type { Neighbours } from "./neighbours.ts";
 import { cordonedFor, namedNodes, preferenceOf, untoleratedTaint, wantsNode } from "./node-match.ts";
 import { type Amounts, allocatableOf, amountsOf, hostPortsOf } from "./resources.ts";
 
@@ -24,6 +25,7 @@ export function placePod(
   taken: TakenView,
   find: (name: string) => Node | undefined = (name) => nodes.find(({ metadata }) => metadata.name === name),
   needs: ClaimNeeds = {},
+  neighbours?: Neighbours,
 ): Placement {
   if (nodes.length === 0) {
     return { type: "unschedulable", message: "no nodes available to schedule pods" };
@@ -44,9 +46,11 @@ export function placePod(
   for (const node of candidates) {
     const away = needs.nodes !== undefined && !needs.nodes.has(node.metadata.name);
     const against = away ? [volumeReason] : reasonsAgainst(pod, node, wanted, taken);
+    const crowd = against.length > 0 ? undefined : neighbours?.against(node);
+    if (crowd !== undefined) against.push(crowd);
     for (const reason of against) count(reason);
     if (against.length > 0) continue;
-    const preference = preferenceOf(pod, node) + softTaints(pod, node);
+    const preference = preferenceOf(pod, node) + softTaints(pod, node) + (neighbours?.preference(node) ?? 0);
     const left = shareLeft(node, wanted, taken.of(node.metadata.name));
     const better =
       best === undefined ||

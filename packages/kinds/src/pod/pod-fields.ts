@@ -148,7 +148,7 @@ export const podSpec: Message = message("What runs: containers that share a virt
   topologySpreadConstraints: objects(
     33,
     topologySpreadConstraint,
-    "Spreads Pods over groups of nodes: ScheduleAnyway is kept, DoNotSchedule not done.",
+    "Spreads Pods over groups of nodes.",
     byKeys("topologyKey", "whenUnsatisfiable"),
   ),
   setHostnameAsFQDN: flag(35, "Not done when true.", pointer),

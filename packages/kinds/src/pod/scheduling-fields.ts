@@ -106,12 +106,8 @@ export const podAntiAffinity: Message = message("Pods away from which this Pod i
 
 export const affinity: Message = message("Where the Pod wants to be.", {
   nodeAffinity: object(1, nodeAffinity, "By nodes."),
-  podAffinity: object(2, podAffinity, "Near other Pods: preferences are kept, requirements not done."),
-  podAntiAffinity: object(
-    3,
-    podAntiAffinity,
-    "Away from other Pods: preferences are kept, requirements not done.",
-  ),
+  podAffinity: object(2, podAffinity, "Near other Pods."),
+  podAntiAffinity: object(3, podAntiAffinity, "Away from other Pods."),
 });
 
 export const toleration: Message = message("A taint of nodes that does not keep the Pod away.", {

@@ -261,12 +261,6 @@ describe("what Selvedge does not do", () => {
     ["spec.resourceClaims", withSpec({ resourceClaims: [{ name: "gpu" }] })],
     ["spec.readinessGates", withSpec({ readinessGates: [{ conditionType: "a.b/c" }] })],
     ["spec.runtimeClassName", withSpec({ runtimeClassName: "container" })],
-    [
-      "spec.topologySpreadConstraints[0].whenUnsatisfiable",
-      withSpec({
-        topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule" }],
-      }),
-    ],
     ["spec.securityContext.sysctls", withSpec({ securityContext: { sysctls: [{ name: "a", value: "b" }] } })],
     [
       "spec.containers[0].securityContext.privileged",
@@ -329,7 +323,7 @@ describe("what Selvedge does not do", () => {
       ],
       ...{ hostNetwork: false, hostUsers: true, dnsConfig: {}, hostAliases: [], runtimeClassName: "microvm" },
       ...{ os: { name: "linux" }, automountServiceAccountToken: false, serviceAccountName: "default" },
-      topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "ScheduleAnyway" }],
+      topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule" }],
     };
     assert.deepEqual(errorsOf(spec), []);
     assert.deepEqual(gapsOf(admit(podKind, { spec }).object), []);

@@ -11,8 +11,6 @@ import type {
 import type { PodSpec, Toleration, TopologySpreadConstraint } from "./pod-types.ts";
 
 export const taintEffects: readonly string[] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
-/** Preferences are taken as such, and lead nowhere yet; what must hold cannot be promised. */
-const onlyNodes = "Pods are placed by nodes only; use nodeSelector, nodeAffinity or a DaemonSet";
 
 export function checkScheduling(faults: Faults, path: string, spec: PodSpec): void {
   faults.labels(`${path}.nodeSelector`, spec.nodeSelector);
@@ -125,7 +123,6 @@ function checkRequirement(
 function checkPodAffinity(faults: Faults, path: string, affinity: PodAffinity): void {
   const required = affinity.requiredDuringSchedulingIgnoredDuringExecution ?? [];
   const preferred = affinity.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-  if (required.length > 0) faults.gap(`${path}.requiredDuringSchedulingIgnoredDuringExecution`, onlyNodes);
   for (const [index, term] of required.entries()) {
     checkPodTerm(faults, `${path}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`, term);
   }
@@ -150,7 +147,6 @@ function checkSpread(faults: Faults, path: string, constraint: TopologySpreadCon
   if (!topologyKey) faults.required(`${path}.topologyKey`, "can not be empty");
   else faults.all(`${path}.topologyKey`, topologyKey, qualifiedNameFaults(topologyKey));
   faults.oneOf(`${path}.whenUnsatisfiable`, whenUnsatisfiable, ["DoNotSchedule", "ScheduleAnyway"]);
-  if (whenUnsatisfiable === "DoNotSchedule") faults.gap(`${path}.whenUnsatisfiable`, onlyNodes);
   if (minDomains !== undefined && minDomains <= 0) {
     faults.invalid(`${path}.minDomains`, minDomains, "must be greater than zero");
   }

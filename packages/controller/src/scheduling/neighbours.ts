@@ -1,0 +1,216 @@
+/**
+ * Where a Pod may be for the sake of other Pods: near them, away from them, and spread over groups of nodes. A
+ * group is all nodes with the same value of one label, the topology key. Pure.
+ */
+import { type LabelSelector, matchesLabels, type Requirement, requirementsOf } from "@selvedge/apimachinery";
+import type { Node, Pod, PodAffinity, PodAffinityTerm, TopologySpreadConstraint } from "@selvedge/kinds";
+import { untoleratedTaint, wantsNode } from "./node-match.ts";
+
+/** The Pods that have a node already and are not over. */
+export interface PlacedPods {
+  inNamespace(namespace: string): readonly Pod[];
+  /** Those that want some others away from them. */
+  wary(): readonly Pod[];
+  /** Names of the namespaces whose labels match. */
+  namespaces(selector: LabelSelector): readonly string[];
+  node(name: string): Node | undefined;
+}
+
+/** What other Pods mean for one Pod. */
+export interface Neighbours {
+  /** Why the node will not do, in upstream's words. */
+  against(node: Node): string | undefined;
+  /** The weights of the preferences that the node meets. */
+  preference(node: Node): number;
+}
+
+/** How many Pods a term is about in each group of nodes. */
+type Groups = ReadonlyMap<string, number>;
+type Check = (node: Node) => string | undefined;
+type Score = (node: Node) => number;
+
+const affinityReason = "node(s) didn't match pod affinity rules";
+const antiReason = "node(s) didn't match pod anti-affinity rules";
+const waryReason = "node(s) didn't satisfy existing pods anti-affinity rules";
+const spreadReason = "node(s) didn't match pod topology spread constraints";
+
+export function neighboursOf(pod: Pod, nodes: readonly Node[], placed: PlacedPods): Neighbours {
+  const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
+  const constraints = pod.spec.topologySpreadConstraints ?? [];
+  const checks: Check[] = [
+    ...nearCheck(pod, required(podAffinity), placed),
+    ...required(podAntiAffinity).map((term) => awayCheck(term, groupsOf(pod, term, placed))),
+    ...waryCheck(pod, placed),
+    ...constraints
+      .filter(({ whenUnsatisfiable }) => whenUnsatisfiable === "DoNotSchedule")
+      .map((constraint) => spreadCheck(pod, constraint, nodes, placed)),
+  ];
+  const scores: Score[] = [
+    ...preferences(pod, podAffinity, 1, placed),
+    ...preferences(pod, podAntiAffinity, -1, placed),
+    ...constraints
+      .filter(({ whenUnsatisfiable }) => whenUnsatisfiable !== "DoNotSchedule")
+      .map((constraint): Score => {
+        const { counts } = spreadOf(pod, constraint, nodes, placed);
+        return (node) => -(counts.get(groupOf(node, constraint.topologyKey) ?? "") ?? 0);
+      }),
+  ];
+  return {
+    against: (node) => {
+      for (const check of checks) {
+        const reason = check(node);
+        if (reason !== undefined) return reason;
+      }
+      return undefined;
+    },
+    preference: (node) => scores.reduce((sum, score) => sum + score(node), 0),
+  };
+}
+
+/** Whether a Pod must have some others away from it: they are asked about it for as long as it is there. */
+export function isWary({ spec }: Pod): boolean {
+  return required(spec.affinity?.podAntiAffinity).length > 0;
+}
+
+function required(affinity: PodAffinity | undefined): readonly PodAffinityTerm[] {
+  return affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+}
+
+function groupOf(node: Node | undefined, key: string): string | undefined {
+  return node?.metadata.labels?.[key];
+}
+
+/** The first of a group whose Pods must be near each other is near nobody: it may go anywhere. */
+function nearCheck(pod: Pod, terms: readonly PodAffinityTerm[], placed: PlacedPods): Check[] {
+  if (terms.length === 0) return [];
+  const groups = terms.map((term) => groupsOf(pod, term, placed));
+  const isFirst =
+    groups.every(({ size }) => size === 0) && terms.every((term) => isAbout(pod, term, pod, placed));
+  return terms.map((term, index) => (node) => {
+    const value = groupOf(node, term.topologyKey);
+    const isThere = value !== undefined && (isFirst || (groups[index]?.get(value) ?? 0) > 0);
+    return isThere ? undefined : affinityReason;
+  });
+}
+
+function awayCheck({ topologyKey }: PodAffinityTerm, groups: Groups): Check {
+  return (node) => ((groups.get(groupOf(node, topologyKey) ?? "") ?? 0) > 0 ? antiReason : undefined);
+}
+
+/** What Pods that are there already have against this one. */
+function waryCheck(pod: Pod, placed: PlacedPods): Check[] {
+  const closed = new Map<string, Set<string>>();
+  for (const other of placed.wary()) {
+    for (const term of required(other.spec.affinity?.podAntiAffinity)) {
+      const value = groupOf(placed.node(other.spec.nodeName ?? ""), term.topologyKey);
+      if (value === undefined || !isAbout(other, term, pod, placed)) continue;
+      const values = closed.get(term.topologyKey) ?? new Set();
+      closed.set(term.topologyKey, values.add(value));
+    }
+  }
+  return [...closed].map(
+    ([key, values]) =>
+      (node) =>
+        values.has(groupOf(node, key) ?? "") ? waryReason : undefined,
+  );
+}
+
+function spreadCheck(
+  pod: Pod,
+  constraint: TopologySpreadConstraint,
+  nodes: readonly Node[],
+  placed: PlacedPods,
+): Check {
+  const { maxSkew, topologyKey, minDomains = 1 } = constraint;
+  const { counts, countsItself } = spreadOf(pod, constraint, nodes, placed);
+  const least = counts.size < minDomains ? 0 : Math.min(...counts.values());
+  return (node) => {
+    const value = groupOf(node, topologyKey);
+    if (value === undefined) return `${spreadReason} (missing required label)`;
+    const skew = (counts.get(value) ?? 0) + (countsItself ? 1 : 0) - least;
+    return skew > maxSkew ? spreadReason : undefined;
+  };
+}
+
+/** How many of the constraint's Pods there are in each group of the nodes that count. */
+function spreadOf(
+  pod: Pod,
+  { topologyKey, labelSelector, matchLabelKeys, ...policies }: TopologySpreadConstraint,
+  nodes: readonly Node[],
+  placed: PlacedPods,
+): { readonly counts: Groups; readonly countsItself: boolean } {
+  const counting = new Map<string, string>();
+  const counts = new Map<string, number>();
+  for (const node of nodes) {
+    const value = groupOf(node, topologyKey);
+    if (value === undefined) continue;
+    if (policies.nodeAffinityPolicy !== "Ignore" && !wantsNode(pod, node)) continue;
+    const honours = policies.nodeTaintsPolicy === "Honor";
+    if (honours && untoleratedTaint(pod, node, ["NoSchedule", "NoExecute"]) !== undefined) continue;
+    counting.set(node.metadata.name, value);
+    counts.set(value, 0);
+  }
+  const wanted = selects(pod, { labelSelector, matchLabelKeys });
+  for (const other of placed.inNamespace(pod.metadata.namespace ?? "")) {
+    const value = counting.get(other.spec.nodeName ?? "");
+    if (value === undefined || other.metadata.deletionTimestamp !== undefined || !wanted(other)) continue;
+    counts.set(value, (counts.get(value) ?? 0) + 1);
+  }
+  return { counts, countsItself: wanted(pod) };
+}
+
+function preferences(pod: Pod, affinity: PodAffinity | undefined, sign: 1 | -1, placed: PlacedPods): Score[] {
+  const preferred = affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  return preferred.map(({ weight, podAffinityTerm }) => {
+    const groups = groupsOf(pod, podAffinityTerm, placed);
+    return (node) => sign * weight * (groups.get(groupOf(node, podAffinityTerm.topologyKey) ?? "") ?? 0);
+  });
+}
+
+/** Where the Pods are that a term of `pod` is about. */
+function groupsOf(pod: Pod, term: PodAffinityTerm, placed: PlacedPods): Groups {
+  const groups = new Map<string, number>();
+  const wanted = selects(pod, term);
+  for (const namespace of namespacesOf(pod, term, placed)) {
+    for (const other of placed.inNamespace(namespace)) {
+      if (!wanted(other)) continue;
+      const value = groupOf(placed.node(other.spec.nodeName ?? ""), term.topologyKey);
+      if (value !== undefined) groups.set(value, (groups.get(value) ?? 0) + 1);
+    }
+  }
+  return groups;
+}
+
+/** Whether a term of `owner` is about `pod`. */
+function isAbout(owner: Pod, term: PodAffinityTerm, pod: Pod, placed: PlacedPods): boolean {
+  const { namespace = "" } = pod.metadata;
+  return namespacesOf(owner, term, placed).includes(namespace) && selects(owner, term)(pod);
+}
+
+function namespacesOf(owner: Pod, term: PodAffinityTerm, placed: PlacedPods): readonly string[] {
+  const { namespaces = [], namespaceSelector } = term;
+  if (namespaces.length === 0 && namespaceSelector === undefined) return [owner.metadata.namespace ?? ""];
+  const selected = namespaceSelector === undefined ? [] : placed.namespaces(namespaceSelector);
+  return [...new Set([...namespaces, ...selected])];
+}
+
+interface Selection {
+  readonly labelSelector?: LabelSelector | undefined;
+  readonly matchLabelKeys?: readonly string[] | undefined;
+  readonly mismatchLabelKeys?: readonly string[] | undefined;
+}
+
+/** The Pods that a selector of `owner` means, with the keys whose values are to be as its own, or others. */
+function selects(owner: Pod, selection: Selection): (pod: Pod) => boolean {
+  const requirements = requirementsOf(selection.labelSelector);
+  if (requirements === undefined) return () => false;
+  const labels = owner.metadata.labels ?? {};
+  const ofKeys = (keys: readonly string[] = [], operator: "In" | "NotIn"): Requirement[] =>
+    keys.flatMap((key) => (labels[key] === undefined ? [] : [{ key, operator, values: [labels[key]] }]));
+  const all = [
+    ...requirements,
+    ...ofKeys(selection.matchLabelKeys, "In"),
+    ...ofKeys(selection.mismatchLabelKeys, "NotIn"),
+  ];
+  return ({ metadata }) => matchesLabels(all, metadata.labels);
+}
