@@ -285,6 +285,8 @@ export class PlayedNode {
   online: boolean = true;
   /** Names of images whose containers misbehave. */
   readonly broken: Map<string, PlayedApp["behaves"]> = new Map();
+  /** What the container of an app of this name does; undefined: what its image does. */
+  behavesAs: (name: string) => PlayedApp["behaves"] | undefined = () => undefined;
   memoryBytes: bigint = 4n << 30n;
   #said = "";
 
@@ -311,7 +313,8 @@ export class PlayedNode {
       const uid = app.uuidandversion?.uuid ?? "";
       listed.add(uid);
       const pod = getExtension(app, ext.AppExtensionSchema);
-      const behaves = this.broken.get(pod?.containers[0]?.image ?? "") ?? "well";
+      const byImage = this.broken.get(pod?.containers[0]?.image ?? "");
+      const behaves = this.behavesAs(app.displayname) ?? byImage ?? "well";
       const known = this.apps.get(uid);
       const ended = behaves === "fails" ? "failed" : behaves === "succeeds" ? "succeeded" : undefined;
       const state = !app.activate ? "halted" : (ended ?? "running");
