@@ -36,7 +36,7 @@ async function run(flags: Flags): Promise<void> {
   const opened = stack.use(await openStore(flags, folder, { clock, log }));
   const { store } = opened;
   const half = createApi({ store, clock, random, log });
-  processMetrics(half.metrics);
+  stack.use(processMetrics(half.metrics, clock));
   await stack.use(half.policies).start();
   const custom = new CustomResources({ objects: half.registry, store, clock, log: log.child("custom") });
   await stack.use(custom).start();

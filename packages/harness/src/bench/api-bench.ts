@@ -3,18 +3,25 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PostgresStore, SqliteStore, type Store } from "@selvedge/apiserver";
 import { Log, SystemClock } from "@selvedge/base";
-import { type ConfigMap, configMapKind } from "@selvedge/kinds";
+import { configMapKind, namespaceKind } from "@selvedge/kinds";
 import type { KubeClient } from "../real/kube-client.ts";
 import { PostgresServer, postgresMissing } from "../real/postgres-server.ts";
 import { fanOut, manyObjects, openCost } from "./api-reads-bench.ts";
 import { type Bench, type Figure, quantile, round } from "./bench.ts";
+import { configMap } from "./config-map.ts";
 import { ControllerProcess } from "./controller-process.ts";
-import { processUsage } from "./process-meter.ts";
+import { mainThreadSeconds, processUsage } from "./process-meter.ts";
+import { Writers } from "./write-load.ts";
 
 const clock = new SystemClock();
 const namespace = "default";
-const objects = 1000;
+/** Until the compiler has done its work, for the store alone as for the whole path. */
+const warmUp = 3000;
+const turns = 5;
+/** Of each turn. */
+const measured = 1000;
 const writers = 16;
+const listed = 1000;
 const lists = 20;
 /** Objects of a kind that the controller keeps no copy of. */
 const many = 100_000;
@@ -52,10 +59,11 @@ async function* onDatabase(
     return ["--database", join(folder, "database")];
   });
   using client = await controller.client();
-  progress(`${what}: writing ${objects} objects`);
-  const bare = await bareWrites(await openStore(join(controller.folder, "bare.db"), bareUrl));
-  yield* writes(name, client, controller.pid, bare);
+  progress(`${what}: writing ${turns * measured} objects`);
+  yield* writes(name, controller, await openStore(join(controller.folder, "bare.db"), bareUrl));
   progress(`${what}: listing`);
+  using load = await Writers.open(await controller.access(), writers);
+  await load.create(namespace, listed);
   yield* listing(name, client);
   progress(`${what}: watching`);
   yield* fanOut(name, controller, client);
@@ -67,52 +75,63 @@ async function openStore(path: string, url: string | undefined): Promise<SqliteS
   return await PostgresStore.open({ url, clock, log: new Log("store", clock, () => undefined) });
 }
 
-/** Writes a second of the store alone, as many at once and as long as those through the API. */
-async function bareWrites(store: Store): Promise<number> {
-  const value = JSON.stringify({ ...configMap("x"), managedFields: "y".repeat(250) });
-  const rate = await rateOf(async (index) => {
-    await store.write(`/configmaps/default/bench-${index}`, 0, value);
-  });
-  await store.close();
-  return rate;
-}
-
-async function rateOf(write: (index: number) => Promise<void>): Promise<number> {
-  const start = clock.monotonic();
-  let next = 0;
-  const writer = async (): Promise<void> => {
-    for (let index = next++; index < objects; index = next++) await write(index);
-  };
-  await Promise.all(Array.from({ length: writers }, writer));
-  return objects / ((clock.monotonic() - start) / 1000);
-}
-
-async function* writes(name: string, client: KubeClient, pid: number, bare: number): AsyncGenerator<Figure> {
+/** What the store does alone and through the whole path, turn by turn, so that both have the same machine. */
+async function* writes(name: string, controller: ControllerProcess, store: Store): AsyncGenerator<Figure> {
+  const { pid } = controller;
+  using load = await Writers.open(await controller.access(), writers);
+  using client = await controller.client();
+  const bare = { seconds: 0 };
+  const whole = { seconds: 0, cpu: 0, loop: 0 };
   const spans: number[] = [];
-  const before = await processUsage(pid);
-  const rate = await rateOf(async (index) => {
+  for (let turn = 0; turn <= turns; turn++) {
+    const namespace = `turn-${turn}`;
+    await client.create(namespaceKind, {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: namespace },
+    });
+    const count = turn === 0 ? warmUp : measured;
     const began = clock.monotonic();
-    await client.create(configMapKind, configMap(`bench-${index}`));
-    spans.push(clock.monotonic() - began);
-  });
-  const { cpuSeconds } = await processUsage(pid);
-  yield { name: `${name}.writes`, value: round(rate, 0), unit: "1/s", note: `${writers} at once` };
+    await bareWrites(store, namespace, count);
+    const [before, loopBefore, start] = [
+      await processUsage(pid),
+      await mainThreadSeconds(pid),
+      clock.monotonic(),
+    ];
+    const took = await load.create(namespace, count);
+    const end = clock.monotonic();
+    const [after, loopAfter] = [await processUsage(pid), await mainThreadSeconds(pid)];
+    if (turn === 0) continue;
+    for (const span of took) spans.push(span);
+    bare.seconds += (start - began) / 1000;
+    whole.seconds += (end - start) / 1000;
+    whole.cpu += after.cpuSeconds - before.cpuSeconds;
+    whole.loop += loopAfter - loopBefore;
+  }
+  await store.close();
+  const all = turns * measured;
+  const each = (seconds: number): number => round((seconds / all) * 1e6, 0);
+  const note = `${writers} at once, after ${warmUp} to warm up`;
+  yield { name: `${name}.writes`, value: round(all / whole.seconds, 0), unit: "1/s", note };
   yield { name: `${name}.write.p50`, value: round(quantile(spans, 0.5)), unit: "ms" };
   yield { name: `${name}.write.p99`, value: round(quantile(spans, 0.99)), unit: "ms", budget: 1000 };
-  const cpu = ((cpuSeconds - before.cpuSeconds) / objects) * 1e6;
-  yield { name: `${name}.write.cpu`, value: round(cpu, 0), unit: "µs" };
-  yield {
-    name: `${name}.store.writes`,
-    value: round(bare, 0),
-    unit: "1/s",
-    note: "the store alone, in the same run",
+  yield { name: `${name}.write.cpu`, value: each(whole.cpu), unit: "µs" };
+  const part = "of it on the event loop's thread";
+  yield { name: `${name}.write.cpu.loop`, value: each(whole.loop), unit: "µs", note: part };
+  const alone = "the store alone, in turn with the whole path";
+  yield { name: `${name}.store.writes`, value: round(all / bare.seconds, 0), unit: "1/s", note: alone };
+  const share = round((100 * bare.seconds) / whole.seconds, 0);
+  yield { name: `${name}.writes.share`, value: share, unit: "%", note: "of the store alone" };
+}
+
+async function bareWrites(store: Store, namespace: string, count: number): Promise<void> {
+  const value = JSON.stringify({ ...configMap("x", namespace), managedFields: "y".repeat(250) });
+  let next = 0;
+  const writer = async (): Promise<void> => {
+    for (let index = next++; index < count; index = next++)
+      await store.write(`/configmaps/${namespace}/bench-${index}`, 0, value);
   };
-  yield {
-    name: `${name}.writes.share`,
-    value: round((100 * rate) / bare, 0),
-    unit: "%",
-    note: "of the store alone",
-  };
+  await Promise.all(Array.from({ length: writers }, writer));
 }
 
 async function* listing(name: string, client: KubeClient): AsyncGenerator<Figure> {
@@ -129,13 +148,4 @@ async function* listing(name: string, client: KubeClient): AsyncGenerator<Figure
     note: "whole, as JSON",
   };
   yield { name: `${name}.lists`, value: round(1000 / quantile(spans, 0.5), 1), unit: "1/s" };
-}
-
-export function configMap(name: string): ConfigMap {
-  return {
-    apiVersion: "v1",
-    kind: "ConfigMap",
-    metadata: { name, namespace },
-    data: { key: "x".repeat(200) },
-  };
 }

@@ -1,15 +1,13 @@
 /** Many watchers, and many objects. */
-import { readFile } from "node:fs/promises";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
-import { join } from "node:path";
 import type { Row } from "@selvedge/apiserver";
 import { millis, SystemClock, sleep } from "@selvedge/base";
-import { accessOf, type ClusterAccess } from "@selvedge/client";
+import type { ClusterAccess } from "@selvedge/client";
 import { type ConfigMap, configMapKind } from "@selvedge/kinds";
-import { parse } from "yaml";
 import type { KubeClient } from "../real/kube-client.ts";
 import { waitFor } from "../real/wait.ts";
 import { type Figure, quantile, round } from "./bench.ts";
+import { configMap } from "./config-map.ts";
 import type { ControllerProcess } from "./controller-process.ts";
 import { processUsage } from "./process-meter.ts";
 
@@ -41,7 +39,7 @@ export async function* fanOut(
   controller: ControllerProcess,
   client: KubeClient,
 ): AsyncGenerator<Figure> {
-  const access = await accessTo(controller);
+  const access = await controller.access();
   const sessions = Array.from({ length: connections }, () => sessionOf(access));
   try {
     const { metadata } = await client.list(configMapKind, { namespace: "default", limit: 1 });
@@ -59,10 +57,7 @@ export async function* fanOut(
       await Promise.all(opening);
     }
     const create = (text: string): Promise<ConfigMap> =>
-      client.create<ConfigMap>(configMapKind, {
-        ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: text, namespace: "default" } },
-        data: { key: "x".repeat(200) },
-      });
+      client.create(configMapKind, configMap(text, "default"));
     // When each has one, all are open.
     await create("first");
     await waitFor("all watchers", async () => (received >= watchers ? true : undefined), 60);
@@ -84,13 +79,7 @@ export async function* fanOut(
       unit: "µs",
       note: "per event and watcher, writes included",
     };
-    yield {
-      name: `${name}.watch.blocked`,
-      value: await loopDelay(sessions[0] as ClientHttp2Session),
-      unit: "ms",
-      budget: 50,
-      note: "longest",
-    };
+    yield* blocked(`${name}.watch`, sessions[0] as ClientHttp2Session);
   } finally {
     for (const session of sessions) session.destroy();
   }
@@ -103,7 +92,7 @@ export async function* openCost(
   client: KubeClient,
   many: number,
 ): AsyncGenerator<Figure> {
-  const access = await accessTo(controller);
+  const access = await controller.access();
   const session = sessionOf(access);
   try {
     for (const [size, path] of [
@@ -158,18 +147,7 @@ async function* longList(
   yield { name: `${name}.list.${many}`, value: round(span), unit: "s", note };
   const grown = round((most - before) / 2 ** 20, 0);
   yield { name: `${name}.list.${many}.memory`, value: grown, unit: "MiB", note: "more resident meanwhile" };
-  yield {
-    name: `${name}.list.${many}.blocked`,
-    value: await loopDelay(session),
-    unit: "ms",
-    budget: 50,
-    note: "longest",
-  };
-}
-
-async function accessTo({ folder }: ControllerProcess): Promise<ClusterAccess> {
-  const path = join(folder, "kubeconfig");
-  return accessOf(parse(await readFile(path, "utf8")), path);
+  yield* blocked(`${name}.list.${many}`, session);
 }
 
 function sessionOf({ server, ...tls }: ClusterAccess): ClientHttp2Session {
@@ -188,12 +166,23 @@ function countLines(stream: ClientHttp2Stream, add: (lines: number) => void): vo
   });
 }
 
-/** The longest time in milliseconds that the controller's event loop was held since this was asked last. */
-async function loopDelay(session: ClientHttp2Session): Promise<number> {
+/** The longest time that the controller's event loop was held since this was asked last. */
+async function* blocked(name: string, session: ClientHttp2Session): AsyncGenerator<Figure> {
+  const { late, busy } = await loopDelay(session);
+  const note = "longest, of this program's own work";
+  yield { name: `${name}.blocked`, value: busy, unit: "ms", budget: 50, note };
+  yield { name: `${name}.blocked.wall`, value: late, unit: "ms", note: "longest, whoever held it" };
+}
+
+async function loopDelay(
+  session: ClientHttp2Session,
+): Promise<{ readonly late: number; readonly busy: number }> {
   let text = "";
   for await (const part of session.request({ ":path": "/metrics" }).setEncoding("utf8")) text += part;
-  return round(
-    1000 * Number(/^process_event_loop_delay_max_seconds (\S+)$/m.exec(text)?.[1] ?? Number.NaN),
-    0,
-  );
+  const milliseconds = (what: string): number =>
+    round(
+      1000 * Number(new RegExp(`^process_event_loop_${what}_max_seconds (\\S+)$`, "m").exec(text)?.[1]),
+      0,
+    );
+  return { late: milliseconds("delay"), busy: milliseconds("busy") };
 }

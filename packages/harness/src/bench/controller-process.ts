@@ -1,12 +1,17 @@
 /** One controller in a process of its own, so that what drives it does not share its processor time. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { accessOf, type ClusterAccess } from "@selvedge/client";
+import { parse } from "yaml";
 import { KubeClient } from "../real/kube-client.ts";
 import { checkout } from "../real/local-system.ts";
 import { waitFor } from "../real/wait.ts";
+import type { PollTarget } from "../wire/poll-connection.ts";
+
+export const controllerMain: string = join(checkout, "packages", "controller", "src", "main.ts");
 
 export class ControllerProcess implements AsyncDisposable {
   readonly folder: string;
@@ -25,9 +30,8 @@ export class ControllerProcess implements AsyncDisposable {
   ): Promise<ControllerProcess> {
     const folder = await mkdtemp(join(tmpdir(), "selvedge-bench-"));
     const more = await prepare(folder);
-    const main = join(checkout, "packages", "controller", "src", "main.ts");
     const listen = ["--kube-listen", "127.0.0.1:0", "--device-listen", "127.0.0.1:0"];
-    const child = spawn(process.execPath, [main, "--data", folder, ...listen, ...more], {
+    const child = spawn(process.execPath, [controllerMain, "--data", folder, ...listen, ...more], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     const lines: string[] = [];
@@ -54,8 +58,21 @@ export class ControllerProcess implements AsyncDisposable {
     return this.#listening()?.device ?? "";
   }
 
+  /** What nodes dial, and by which root they know it. */
+  async deviceTarget(): Promise<PollTarget> {
+    const [host = "", port = ""] = this.deviceAddress.split(/:(?=\d+$)/);
+    using client = await this.client();
+    return { host, port: Number(port), ca: client.ca };
+  }
+
   async client(): Promise<KubeClient> {
-    return await KubeClient.open(join(this.folder, "kubeconfig"));
+    return new KubeClient(await this.access());
+  }
+
+  /** Where the Kubernetes API is, and as whom. */
+  async access(): Promise<ClusterAccess> {
+    const path = join(this.folder, "kubeconfig");
+    return accessOf(parse(await readFile(path, "utf8")), path);
   }
 
   #listening(): { readonly device: string } | undefined {
