@@ -1,6 +1,7 @@
 /** What to do about fields that a kind does not have, and those said twice: refuse, warn or let go. */
 import { type KindDefinition, type KubeObject, prune, pruneObjectMeta } from "@selvedge/apimachinery";
 import type { StatusError } from "../status-error.ts";
+import { goText, restoreFault } from "./go-words.ts";
 import { badRequest, invalid } from "./refusals.ts";
 
 export type FieldValidation = "Ignore" | "Warn" | "Strict";
@@ -14,7 +15,7 @@ export interface FieldRules {
   /** Hears what was dropped. */
   readonly warn?: (text: string) => void;
   /** What made the object: then this patch is what is invalid. */
-  readonly patch?: unknown;
+  readonly patch?: { readonly type: string; readonly value: unknown };
 }
 
 /** More would fill the headers that warnings travel in. */
@@ -53,9 +54,18 @@ export function pruneObject(
 /** The body cannot be made an object of the kind: it itself, or what a patch has made of the stored one. */
 export function unreadable(kind: KindDefinition, rules: FieldRules, detail: string): StatusError {
   if (rules.patch !== undefined) {
-    const value = JSON.stringify(rules.patch);
+    const { type, value: said } = rules.patch;
+    const isStrategic = type === "strategic";
+    const value = isStrategic ? goText(said) : JSON.stringify(said);
     const nameless = { group: "", kind: "" };
-    return invalid(nameless, "", [{ type: "FieldValueInvalid", field: "patch", value, detail }]);
+    return invalid(nameless, "", [
+      {
+        type: "FieldValueInvalid",
+        field: "patch",
+        value,
+        detail: isStrategic ? restoreFault(detail) : detail,
+      },
+    ]);
   }
   const { kind: name, version } = kind;
   return badRequest(`${name} in version "${version}" cannot be handled as a ${name}: ${detail}`);

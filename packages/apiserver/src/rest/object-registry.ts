@@ -162,7 +162,7 @@ export class ObjectRegistry {
   ): Promise<T> {
     if (type === "apply") return (await this.apply(kind, name, namespace, patch, options)).object as T;
     const definition = this.#definition(kind);
-    const rules = { ...options, patch };
+    const rules = { ...options, patch: { type, value: patch } };
     return (await this.change(kind, name, namespace, rules, (stored) => {
       const wanted = applyPatch(definition, stored, type, patch);
       const { resourceVersion } = wanted.metadata;

@@ -90,13 +90,13 @@ const listParameters = [
   query("allowWatchBookmarks", "boolean", "Whether a watch may send bookmarks."),
   query("continue", "string", "Where an earlier page of the list ended."),
   query("fieldSelector", "string", "Only objects whose fields are as said."),
-  query("labelSelector", "string", "Only objects whose labels are as said."),
+  query("labelSelector", "string", "Limits the list of returned objects to those whose labels are as said."),
   query("limit", "integer", "At most so many objects in one answer."),
   query("resourceVersion", "string", "The revision to start from."),
   query("resourceVersionMatch", "string", "How resourceVersion is meant."),
   query("sendInitialEvents", "boolean", "Whether a watch begins with what is there."),
   query("timeoutSeconds", "integer", "When a watch ends."),
-  query("watch", "boolean", "Follow changes instead of listing."),
+  query("watch", "boolean", "Watch for changes to the described resources instead of listing them."),
 ];
 const writeParameters = [
   query("dryRun", "string", "All: say what would happen, and change nothing."),

@@ -224,7 +224,12 @@ describe("a write", () => {
         /^Gadget in version "v1" cannot be handled as a Gadget: strict decoding error: unknown field "spec.colour"$/,
     });
     assert.throws(
-      () => planUpdate(object(), odd(), context({ rules: { fieldValidation: "Strict", patch: {} } })),
+      () =>
+        planUpdate(
+          object(),
+          odd(),
+          context({ rules: { fieldValidation: "Strict", patch: { type: "merge", value: {} } } }),
+        ),
       {
         code: 422,
         message:
