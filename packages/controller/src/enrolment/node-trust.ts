@@ -47,6 +47,38 @@ export interface NodeTrust extends Disposable {
   prune(): void;
 }
 
+/** What is asked of each node, worked out once: every poll asks, and objects change seldom. */
+class Policies implements Disposable {
+  readonly #caches: Caches;
+  readonly #known = new Map<NodeId, AttestationPolicy>();
+  readonly #stops: readonly (() => void)[];
+
+  constructor(caches: Caches) {
+    this.#caches = caches;
+    this.#stops = [
+      caches.edgeNodes.onChange((before, after) => {
+        for (const { status } of [before, after].filter((one) => one !== undefined)) {
+          if (status?.nodeID !== undefined) this.#known.delete(status.nodeID);
+        }
+      }),
+      caches.enrollmentProfiles.onChange(() => this.#known.clear()),
+    ];
+  }
+
+  of(node: NodeId): AttestationPolicy {
+    const known = this.#known.get(node);
+    if (known !== undefined) return known;
+    const policy = policyOf(this.#caches, node);
+    // Of a node that is gone nothing is kept.
+    if (this.#caches.edgeNodes.by("id", node).length > 0) this.#known.set(node, policy);
+    return policy;
+  }
+
+  [Symbol.dispose](): void {
+    for (const stop of this.#stops) stop();
+  }
+}
+
 /** What an EdgeNode asks for itself, and what the profile that admitted it asks of all. */
 function policyOf({ edgeNodes, enrollmentProfiles }: Caches, node: NodeId): AttestationPolicy {
   const [edgeNode] = edgeNodes.by("id", node);
@@ -63,9 +95,10 @@ export function createNodeTrust(options: NodeTrustOptions): NodeTrust {
   const { cluster, records, pki, clock, random, log, newToken } = options;
   const caches = cachesOf(cluster);
   const certificates = new DeviceCertificates(records);
+  const policies = new Policies(caches);
   const attestation = new Attestation({
     ...{ records, certificates, escrow: new KeyEscrow(records), clock, random },
-    policyOf: (node) => policyOf(caches, node),
+    policyOf: (node) => policies.of(node),
     ...{ log: log.child("attestation"), ...(newToken === undefined ? {} : { newToken }) },
   });
   const enrolment = new Enrolment({
@@ -88,6 +121,9 @@ export function createNodeTrust(options: NodeTrustOptions): NodeTrust {
         for (const node of part.nodes()) if (enrolment.byId(node) === undefined) part.forget(node);
       }
     },
-    [Symbol.dispose]: () => enrolment[Symbol.dispose](),
+    [Symbol.dispose]() {
+      policies[Symbol.dispose]();
+      enrolment[Symbol.dispose]();
+    },
   };
 }

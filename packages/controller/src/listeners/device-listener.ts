@@ -244,8 +244,10 @@ function eachPart(request: IncomingMessage, take: (part: Uint8Array) => void): P
     });
     request.once("end", resolve);
     request.once("error", fail);
-    // It comes after the end as well, when the connection goes on.
-    request.once("close", () => reject(new Error("the connection was closed")));
+    // It comes after the end as well, when the connection goes on; an error costs more than the rest of it.
+    request.once("close", () => {
+      if (!request.readableEnded) reject(new Error("the connection was closed"));
+    });
   });
 }
 

@@ -1,17 +1,18 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import { SystemClock } from "@selvedge/base";
 import { config } from "@selvedge/eve-api";
-import type { Exchange } from "../wire/wire-node.ts";
+import { type Exchange, makeOnboarding } from "../wire/wire-node.ts";
 import { AdamServer, adamMissing } from "./adam-server.ts";
 import { type Bench, type Figure, round } from "./bench.ts";
-import { ControllerProcess } from "./controller-process.ts";
-import { enrolUpTo, KeptConnections, type Load } from "./poll-load.ts";
-import { admitAll } from "./polls-bench.ts";
+import { atRest, enrolUpTo, KeptConnections, type Load, requestsOf } from "./poll-load.ts";
+import { RegisteredFleet } from "./registered-fleet.ts";
 
 /** With how many times Adam's polls a second we mean to answer. */
 const sizes: readonly (readonly [nodes: number, times: number])[] = [
   [1000, 3],
   [10_000, 15],
 ];
+const clock = new SystemClock();
 const host = "127.0.0.1";
 const adamPort = 43_210;
 
@@ -21,25 +22,24 @@ export const adamBench: Bench = {
   summary: "unchanged polls beside Adam's, over kept connections: 1,000 and 10,000 nodes",
   missing: adamMissing,
   async *run(progress) {
-    await using controller = await ControllerProcess.start();
-    using client = await controller.client();
-    const ours = await admitAll(client);
-    const port = Number(/\d+$/.exec(controller.deviceAddress)?.[0]);
-    const our: Load = { target: { host, port, ca: client.ca }, pid: controller.pid, requests: [] };
+    const onboarding = await makeOnboarding("load", clock.now());
+    await using fleet = await RegisteredFleet.make();
     await using adam = await AdamServer.start(adamPort);
-    await adam.onboard(ours.certificatePem);
-    const their: Load = {
-      target: { host, port: adamPort, ca: adam.root },
-      pid: adam.pid,
-      requests: [],
-    };
+    await adam.onboard(onboarding.certificatePem);
+    const their: Load = { target: { host, port: adamPort, ca: adam.root }, pid: adam.pid, requests: [] };
     for (const [size, times] of sizes) {
-      await enrolUpTo(size, our, ours, (line) => progress(`ours: ${line}`));
-      await enrolUpTo(size, their, ours, (line) => progress(`Adam: ${line}`), configuring(adam));
+      await enrolUpTo(size, their, onboarding, (line) => progress(`Adam: ${line}`), configuring(adam));
+      const { controller, nodes } = await fleet.start(size, size);
+      await using _ = controller;
+      const target = await controller.deviceTarget();
+      const requests = nodes.map((node) => requestsOf(node, size, target.host));
+      const our: Load = { target, pid: controller.pid, requests };
       const figures = new Map<string, number>();
       for (const [name, load] of [["ours", our] as const, ["adam", their] as const]) {
         using connections = await KeptConnections.open(load);
         await connections.warm();
+        await atRest(load.pid);
+        progress(`${name}: ${connections.count} connections, at rest`);
         for (const kind of ["same", "verified"] as const) {
           for await (const figure of connections.measured(`${name}.${size}`, kind)) {
             if (figure.unit === "1/s") figures.set(`${name}.${kind}`, figure.value);

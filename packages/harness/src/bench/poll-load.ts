@@ -17,6 +17,10 @@ const enrolPause = millis(1000);
  */
 export const pollsAtOnce = 32;
 const measureMs = 5000;
+/** At rest: less than this share of a processor in so many looks one after another. */
+const [busyMax, calmLooks, lookMs] = [0.1, 2, 1000];
+/** Whoever is busy longer is measured as it is. */
+const looksMax = 120;
 const http304 = 304;
 
 export interface Load {
@@ -27,6 +31,25 @@ export interface Load {
    * and again is as before; two in turn never are.
    */
   readonly requests: (readonly Buffer[])[];
+}
+
+/** What a node sends when there are `size` of them. */
+export function requestsOf(node: WireNode, size: number, host: string): readonly Buffer[] {
+  const count = 2 * Math.ceil(pollsAtOnce / size);
+  return Array.from({ length: count }, () => rawRequest(host, node.pollPath, node.pollBody()));
+}
+
+/**
+ * Waits until a program does next to nothing by itself. What the coming of so many makes it write down is not what
+ * their polls cost.
+ */
+export async function atRest(pid: number): Promise<void> {
+  for (let calm = 0, looks = 0; calm < calmLooks && looks < looksMax; looks++) {
+    const before = (await processUsage(pid)).cpuSeconds;
+    await sleep(clock, millis(lookMs));
+    const busy = ((await processUsage(pid)).cpuSeconds - before) / (lookMs / 1000);
+    calm = busy < busyMax ? calm + 1 : 0;
+  }
 }
 
 /** Enrols nodes until there are `size`. `around` may do something before a request goes out. */
@@ -46,10 +69,7 @@ export async function enrolUpTo(
     for (let index = next++; index < size; index = next++) {
       const node = await WireNode.make(`load-${index}`, clock.now());
       await node.enrol(exchange, onboarding, () => sleep(clock, enrolPause));
-      const count = 2 * Math.ceil(pollsAtOnce / size);
-      requests[index] = Array.from({ length: count }, () =>
-        rawRequest(target.host, node.pollPath, node.pollBody()),
-      );
+      requests[index] = requestsOf(node, size, target.host);
       if (index % 1000 === 999) progress(`${index + 1} nodes enrolled`);
     }
   };
@@ -60,7 +80,7 @@ export async function enrolUpTo(
   }
 }
 
-function exchangeOver(agent: Agent, { host, port }: PollTarget): Exchange {
+export function exchangeOver(agent: Agent, { host, port }: PollTarget): Exchange {
   return (method, path, body) =>
     new Promise((resolve, reject) => {
       const headers = { "content-type": "application/x-proto-binary", "content-length": body.length };
@@ -90,9 +110,9 @@ export class KeptConnections implements Disposable {
     const kept = new KeptConnections(load);
     try {
       const count = Math.max(load.requests.length, pollsAtOnce);
-      for (let index = 0; index < count; index++) {
-        kept.#connections.push(await PollConnection.open(load.target));
-      }
+      await each(count, async (index) => {
+        kept.#connections[index] = await PollConnection.open(load.target);
+      });
       return kept;
     } catch (error) {
       kept[Symbol.dispose]();
@@ -116,7 +136,7 @@ export class KeptConnections implements Disposable {
 
   /** Every node once, so that what is measured next is not the first of anything. */
   async warm(): Promise<void> {
-    for (let index = 0; index < this.count; index++) await this.poll(index, "same");
+    await each(this.count, (index) => this.poll(index, "same"));
   }
 
   async *measured(name: string, kind: PollKind): AsyncGenerator<Figure> {
@@ -126,6 +146,15 @@ export class KeptConnections implements Disposable {
   [Symbol.dispose](): void {
     for (const connection of this.#connections) connection[Symbol.dispose]();
   }
+}
+
+/** For every index once, as many at once as polls are under way. */
+async function each(count: number, act: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < count; index = next++) await act(index);
+  };
+  await Promise.all(Array.from({ length: Math.min(count, pollsAtOnce) }, worker));
 }
 
 /** Calls `poll` for every connection in turn for a while. */

@@ -5,16 +5,29 @@ import { PollConnection } from "../wire/poll-connection.ts";
 import { makeOnboarding, type Onboarding } from "../wire/wire-node.ts";
 import { type Bench, type Figure, round } from "./bench.ts";
 import { ControllerProcess } from "./controller-process.ts";
-import { enrolUpTo, KeptConnections, type Load, measured } from "./poll-load.ts";
+import {
+  atRest,
+  enrolUpTo,
+  KeptConnections,
+  type Load,
+  measured,
+  type PollKind,
+  pollsAtOnce,
+  requestsOf,
+} from "./poll-load.ts";
 import { processUsage } from "./process-meter.ts";
-import { registerUpTo } from "./registered-nodes.ts";
+import { RegisteredFleet } from "./registered-fleet.ts";
 
 const clock = new SystemClock();
-/** Nodes that enrol and connect. */
-const sizes = [1, 1000, 10_000];
-/** Nodes that are registered at last, most of which are silent: more sockets than a machine has for both ends. */
-const registered = 100_000;
+const sizes = [1, 1000, 10_000, 100_000];
+/** Of a fleet; more sockets than that a machine does not have for both ends. */
+const connectedMax = 10_000;
+/** Who connects anew for each poll: what that costs does not depend on who else is there. */
+const anewMax = 1000;
+const enrolled = 500;
 const http304 = 304;
+/** How much more the dearest poll may cost than the one of a fleet of one. */
+const flat = 1.2;
 
 /** What a fleet at rest costs: every node asks whether something changed, and nothing did. */
 export const pollsBench: Bench = {
@@ -22,40 +35,30 @@ export const pollsBench: Bench = {
   summary: "signed unchanged polls at 1 to 100,000 nodes: kept, resumed and new connections",
   missing: () => undefined,
   async *run(progress) {
-    await using controller = await ControllerProcess.start();
-    using client = await controller.client();
-    const onboarding = await admitAll(client);
-    const [host = "", port = ""] = controller.deviceAddress.split(/:(?=\d+$)/);
-    const load: Load = {
-      target: { host, port: Number(port), ca: client.ca },
-      pid: controller.pid,
-      requests: [],
-    };
+    const cpu = new Map<string, number[]>();
+    await using fleet = await RegisteredFleet.make();
     for (const size of sizes) {
       const began = clock.monotonic();
-      const before = load.requests.length;
-      await enrolUpTo(size, load, onboarding, progress);
-      const seconds = (clock.monotonic() - began) / 1000;
-      if (size > 1)
-        yield {
-          name: `enrol.nodes.${size}`,
-          value: round((size - before) / seconds, 0),
-          unit: "1/s",
-          note: `from ${before} nodes on`,
-        };
+      const { controller, nodes } = await fleet.start(size, Math.min(size, connectedMax));
+      await using _ = controller;
+      progress(`${size} nodes, after ${round((clock.monotonic() - began) / 1000, 0)} s`);
+      const target = await controller.deviceTarget();
+      const requests = nodes.map((node) => requestsOf(node, nodes.length, target.host));
+      const load: Load = { target, pid: controller.pid, requests };
+      for await (const figure of few(size, load)) {
+        yield figure;
+        const kind = /^polls\.few\.(same|verified)\.\d+\.cpu$/.exec(figure.name)?.[1];
+        if (kind !== undefined) cpu.set(kind, [...(cpu.get(kind) ?? []), figure.value]);
+      }
       yield* kept(size, load, progress);
-      yield* anew(size, load, progress);
+      if (size <= connectedMax) yield* anew(size, load, progress);
     }
-    const began = clock.monotonic();
-    await registerUpTo(registered, sizes.at(-1) ?? 0, client, progress);
-    const seconds = (clock.monotonic() - began) / 1000;
-    yield {
-      name: `register.nodes.${registered}`,
-      value: round((registered - (sizes.at(-1) ?? 0)) / seconds, 0),
-      unit: "1/s",
-      note: "EdgeNodes with a certificate, until each has its configuration",
-    };
-    yield* kept(registered, load, progress);
+    for (const [kind, [first = Number.NaN, ...others]] of cpu) {
+      const value = round(Math.max(...others) / first);
+      const note = "the dearest beside that of one node";
+      yield { name: `polls.few.${kind}.flat`, value, unit: "times", budget: flat, note };
+    }
+    yield await enrolling(progress);
   },
 };
 
@@ -76,12 +79,35 @@ export async function admitAll(client: KubeClient): Promise<Onboarding> {
   return onboarding;
 }
 
-async function* kept(size: number, load: Load, progress: (line: string) => void): AsyncGenerator<Figure> {
-  using connections = await KeptConnections.open(load);
-  progress(`${size} nodes, ${connections.count} connections`);
+async function enrolling(progress: (line: string) => void): Promise<Figure> {
+  await using controller = await ControllerProcess.start();
+  using client = await controller.client();
+  const onboarding = await admitAll(client);
+  const load: Load = { target: await controller.deviceTarget(), pid: controller.pid, requests: [] };
+  const began = clock.monotonic();
+  await enrolUpTo(enrolled, load, onboarding, progress);
+  const value = round((enrolled * 1000) / (clock.monotonic() - began), 0);
+  return { name: `enrol.nodes.${enrolled}`, value, unit: "1/s", note: "until each has its configuration" };
+}
+
+/** The same few connections whatever the size of the fleet: what changes is only how many nodes there are. */
+async function* few(size: number, load: Load): AsyncGenerator<Figure> {
+  await atRest(load.pid);
+  using connections = await KeptConnections.open({ ...load, requests: load.requests.slice(0, pollsAtOnce) });
   await connections.warm();
   for (const kind of ["same", "verified"] as const) {
-    yield* renamed(connections.measured("polls.kept", kind), size);
+    yield* renamed(connections.measured("polls.few", kind), kind, size);
+    await connections.warm();
+  }
+}
+
+async function* kept(size: number, load: Load, progress: (line: string) => void): AsyncGenerator<Figure> {
+  using connections = await KeptConnections.open(load);
+  await connections.warm();
+  await atRest(load.pid);
+  progress(`${size} nodes, ${connections.count} connections, at rest`);
+  for (const kind of ["same", "verified"] as const) {
+    yield* renamed(connections.measured("polls.kept", kind), kind, size);
     // What the other kind left behind is not what this one finds.
     await connections.warm();
   }
@@ -90,17 +116,20 @@ async function* kept(size: number, load: Load, progress: (line: string) => void)
     name: `controller.rss.${size}`,
     value: round(rssBytes / 2 ** 20, 0),
     unit: "MiB",
-    ...(size <= 10_000 && { budget: 2048 }),
+    ...(size <= connectedMax && { budget: 2048 }),
     note: `${connections.count} connected`,
   };
   if (size === 1) yield await bytesOfOne(load);
 }
 
 /** `polls.kept.same.cpu` becomes `polls.kept.same.1000.cpu`. */
-async function* renamed(figures: AsyncGenerator<Figure>, size: number): AsyncGenerator<Figure> {
+async function* renamed(
+  figures: AsyncGenerator<Figure>,
+  kind: PollKind,
+  size: number,
+): AsyncGenerator<Figure> {
   for await (const figure of figures) {
-    const [, base = "", rest = ""] = /^((?:[^.]+\.){2}[^.]+)(.*)$/.exec(figure.name) ?? [];
-    yield { ...figure, name: `${base}.${size}${rest}` };
+    yield { ...figure, name: figure.name.replace(`.${kind}`, `.${kind}.${size}`) };
   }
 }
 
@@ -116,7 +145,8 @@ async function bytesOfOne(load: Load): Promise<Figure> {
 
 /** Nodes that connect anew for each poll, as EVE's do: with a session of before, and without. */
 async function* anew(size: number, load: Load, progress: (line: string) => void): AsyncGenerator<Figure> {
-  progress(`${size} nodes that connect anew each time`);
+  const count = Math.min(load.requests.length, anewMax);
+  progress(`${count} of ${size} nodes connect anew each time`);
   const sessions = new Map<number, Buffer>();
   let [all, again] = [0, 0];
   const poll = async (index: number, session: Buffer | undefined): Promise<void> => {
@@ -128,14 +158,14 @@ async function* anew(size: number, load: Load, progress: (line: string) => void)
     if (connection.session !== undefined) sessions.set(index, connection.session);
   };
   const resumed = (index: number): Promise<void> => poll(index, sessions.get(index));
-  for (let index = 0; index < size; index++) await resumed(index);
+  for (let index = 0; index < count; index++) await resumed(index);
   [all, again] = [0, 0];
-  yield* measured(`polls.resumed.${size}`, size, load.pid, resumed);
+  yield* measured(`polls.resumed.${size}`, count, load.pid, resumed);
   yield {
     name: `polls.resumed.${size}.share`,
     value: round((100 * again) / all, 1),
     unit: "%",
     note: "resumed in fact",
   };
-  yield* measured(`polls.full.${size}`, size, load.pid, (index) => poll(index, undefined));
+  yield* measured(`polls.full.${size}`, count, load.pid, (index) => poll(index, undefined));
 }

@@ -37,6 +37,14 @@ export class WireError extends Error {
 /** A step refused so often will not succeed. */
 const refusalsMax = 100;
 
+type Step = () => Promise<void>;
+
+export interface NodeIdentity {
+  readonly key: KeyObject;
+  /** Its certificate. */
+  readonly der: Uint8Array;
+}
+
 export class WireNode {
   readonly serial: string;
   readonly #key: KeyObject;
@@ -56,8 +64,28 @@ export class WireNode {
     return new WireNode(serial, key, der);
   }
 
+  /** One that is a node already. */
+  static of(
+    parts: NodeIdentity & { readonly id: string; readonly token: Uint8Array; readonly hash: string },
+  ): WireNode {
+    const node = new WireNode("", parts.key, parts.der);
+    node.#id = parts.id;
+    node.#token = parts.token;
+    node.#hash = parts.hash;
+    return node;
+  }
+
   get id(): string {
     return this.#id;
+  }
+
+  get identity(): NodeIdentity {
+    return { key: this.#key, der: this.#der };
+  }
+
+  /** What it shows at each poll. */
+  get token(): Uint8Array {
+    return this.#token;
   }
 
   /**
@@ -65,12 +93,19 @@ export class WireNode {
    * whole.
    */
   async enrol(exchange: Exchange, onboarding: Onboarding, pause: () => Promise<void>): Promise<void> {
-    const steps = [
-      () => this.#register(exchange, onboarding),
-      () => this.#askUuid(exchange),
-      () => this.#attest(exchange),
-      () => this.takeConfig(exchange),
-    ];
+    await this.#take([() => this.#register(exchange, onboarding), ...this.#joining(exchange)], pause);
+  }
+
+  /** As `enrol`, where its certificate was made known beforehand. */
+  async join(exchange: Exchange, pause: () => Promise<void>): Promise<void> {
+    await this.#take(this.#joining(exchange), pause);
+  }
+
+  #joining(exchange: Exchange): Step[] {
+    return [() => this.#askUuid(exchange), () => this.#attest(exchange), () => this.takeConfig(exchange)];
+  }
+
+  async #take(steps: readonly Step[], pause: () => Promise<void>): Promise<void> {
     for (const step of steps) {
       for (let refused = 0; ; refused++) {
         try {
