@@ -1,5 +1,6 @@
 import type { Brand } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
+import type { DeviceGroup } from "./device/device-spec.ts";
 import type { ServiceSpec } from "./network/service-spec.ts";
 import type { PortSpec } from "./port/port-spec.ts";
 
@@ -39,6 +40,8 @@ export interface DesiredState {
   readonly services?: readonly ServiceSpec[];
   /** Not there: the configuration says nothing of them. */
   readonly ports?: readonly PortSpec[];
+  /** Parts of the box that apps may have; not there: none. */
+  readonly devices?: readonly DeviceGroup[];
   readonly patches?: readonly PatchSpec[];
   /** EVE's config items, by key: `timer.config.interval` → "60". */
   readonly settings: ReadonlyMap<string, string>;
@@ -112,6 +115,8 @@ export interface AppSpec {
   readonly vcpus: number;
   readonly memoryBytes: number;
   readonly nics: readonly NicSpec[];
+  /** Names of groups of devices that it has for itself; not there: none. */
+  readonly adapters?: readonly string[];
   /**
    * What runs in the VM. An app without the extension (from a foreign controller) is translated to the same
    * shape: one

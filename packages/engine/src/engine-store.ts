@@ -3,6 +3,7 @@ import type { AppId, ContentId, DesiredState, NetworkId, VolumeKey } from "./des
 import type {
   AppStatus,
   ContentStatus,
+  DeviceStatus,
   EdgeviewStatus,
   NetworkStatus,
   NicStatus,
@@ -94,6 +95,7 @@ export class EngineStore {
   readonly contents: Table<ContentId, ContentStatus> = new Table<ContentId, ContentStatus>();
   readonly volumes: Table<VolumeKey, VolumeStatus> = new Table<VolumeKey, VolumeStatus>();
   readonly edgeview: Cell<EdgeviewStatus | undefined> = new Cell<EdgeviewStatus | undefined>(undefined);
+  readonly devices: Table<string, DeviceStatus> = new Table();
   readonly ports: Cell<PortsStatus | undefined> = new Cell<PortsStatus | undefined>(undefined);
   readonly networks: Table<NetworkId, NetworkStatus> = new Table<NetworkId, NetworkStatus>();
   readonly nics: Table<string, NicStatus> = new Table<string, NicStatus>();

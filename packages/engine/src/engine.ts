@@ -7,8 +7,9 @@
  *   volume       desired, contents, apps                   volumes
  *   port         desired, networks                         ports
  *   network      desired, apps                             networks, nics
+ *   device       desired, apps                             devices
  *   metadata     desired, contents, networks, nics, apps   patches, posted
- *   app          desired, contents, volumes, nics          apps
+ *   app          desired, contents, volumes, nics, devices apps
  *   report       desired, contents, networks, nics, apps   told
  */
 import { type Clock, Log, type LogSink, type Random } from "@selvedge/base";
@@ -25,6 +26,8 @@ import { NodeConditions } from "./control/report/node-conditions.ts";
 import { Secrets } from "./control/secrets.ts";
 import { Settings } from "./control/settings/settings.ts";
 import type { DesiredState } from "./desired.ts";
+import { createDeviceDomain, type DeviceOptions } from "./device/device-domain.ts";
+import type { DeviceDriver } from "./device/device-driver.ts";
 import { Edgeview } from "./edgeview/edgeview.ts";
 import type { EdgeviewNet } from "./edgeview/edgeview-net.ts";
 import { RecentLog } from "./edgeview/recent-log.ts";
@@ -41,7 +44,7 @@ import type { MetadataListener } from "./metadata/metadata-domain.ts";
 import { createMetadata } from "./metadata/metadata-parts.ts";
 import { FlowBook } from "./network/flow-book.ts";
 import type { FlowSource } from "./network/flow-log.ts";
-import { createNetworkDomain } from "./network/network-domain.ts";
+import { createNetworkDomain, type NetworkDomainOptions } from "./network/network-domain.ts";
 import type { NetworkDriver } from "./network/network-driver.ts";
 import { Operator } from "./operator/operator.ts";
 import type { PowerSwitch } from "./operator/power.ts";
@@ -71,6 +74,8 @@ export interface EngineOptions {
   readonly flows: FlowSource;
   /** The node's own cards. */
   readonly ports: PortDriver;
+  /** Hands devices of the box to apps. */
+  readonly devices: DeviceDriver;
   /** Serves apps what the node tells them. */
   readonly metadata: MetadataListener;
   /**
@@ -118,10 +123,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   });
   const volume = createVolumeDomain({ ...common, driver: options.volumes, machines: hypervisor });
   const port = createPortDomain({ ...common, driver: options.ports, settings, secrets });
-  const network = createNetworkDomain({
-    ...{ ...common, driver: options.networkDriver, machines: hypervisor, prefix: options.networkPrefix },
-    managed: options.ports.manages,
-  });
+  const network = createNetworkDomain({ ...common, ...networkPartsOf(options) });
   // From here on measured by the clock that does not jump.
   const upBefore = Math.max(0, clock.now() - host.bootedAt) - clock.monotonic();
   const upMs = (): number => upBefore + clock.monotonic();
@@ -154,8 +156,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isFromController: (data, signature) => secrets.isFromController(data, signature),
     screen: async (id) => await hypervisor?.screen(id),
   });
+  const device = createDeviceDomain({ ...common, ...devicePartsOf(options) });
   // In the order in which they begin; they end the other way round.
-  const domains = [content, volume, port, network, ...(app === undefined ? [] : [app]), metadata];
+  const domains = [content, volume, port, network, device, ...(app === undefined ? [] : [app]), metadata];
   const reconcilers = [
     ...domains.map(({ reconciler }) => reconciler),
     control.reporter,
@@ -182,6 +185,17 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       for (const domain of domains.toReversed()) await domain[Symbol.asyncDispose]();
     },
   };
+}
+
+function networkPartsOf(
+  options: EngineOptions,
+): Pick<NetworkDomainOptions, "driver" | "machines" | "prefix" | "managed"> {
+  const { networkDriver: driver, hypervisor: machines, networkPrefix: prefix, ports } = options;
+  return { driver, machines, prefix, managed: ports.manages };
+}
+
+function devicePartsOf({ devices, hardware, hypervisor }: EngineOptions): DeviceOptions {
+  return { driver: devices, hardware, machines: hypervisor };
 }
 
 /** Of all machines together: the same number that the node reports as allocatable. */

@@ -20,6 +20,7 @@ import type { Acceleration } from "./app/qemu/qemu-args.ts";
 import { QemuHypervisor } from "./app/qemu/qemu-hypervisor.ts";
 import { hostTscKhz } from "./app/qemu/tsc.ts";
 import { SqfstarBuilder } from "./content/sqfstar/sqfstar-builder.ts";
+import { VfioDriver } from "./device/linux/vfio-driver.ts";
 import { WsEdgeviewNet } from "./edgeview/linux/ws-edgeview-net.ts";
 import { createEngine } from "./engine.ts";
 import type { EngineFlags } from "./flags.ts";
@@ -100,6 +101,7 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     edgeview: new WsEdgeviewNet(),
     metadata: new MetadataServer(log),
     ports,
+    devices: new VfioDriver(),
     networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: networkFolder }),
     flows,
     firmwareVersion: await readFirmwareVersion(),

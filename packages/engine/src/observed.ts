@@ -1,6 +1,7 @@
 import type { Instant } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { AppId, ContentId, NetworkId, VolumeKey } from "./desired.ts";
+import type { DeviceMember, MachineDevice } from "./device/device-spec.ts";
 import type { PortBook } from "./port/port-book.ts";
 import type { CardState } from "./port/port-driver.ts";
 
@@ -122,6 +123,16 @@ export type NicStatus =
       /** The network gives the address, not the node. */
       readonly asks?: boolean;
     };
+
+/** Who has a group of the box's devices. Written by the device reconciler only; the group's name is its key. */
+export type DeviceStatus = { readonly members: readonly DeviceMember[] } & (
+  | { readonly phase: "free" }
+  /** The node itself has it. */
+  | { readonly phase: "kept"; readonly why: string }
+  /** Nobody can have it. */
+  | { readonly phase: "fault"; readonly reason: string }
+  | { readonly phase: "lent"; readonly appId: AppId; readonly devices: readonly MachineDevice[] }
+);
 
 /** Written by the port reconciler only. */
 export interface PortsStatus {

@@ -39,6 +39,8 @@ const files: Readonly<Record<string, string>> = {
   "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/net/eth0/operstate": "up\n",
   "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/net/eth0/statistics/rx_bytes": "12345678901234\n",
   "sys/devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2.3/idVendor": "0bda\n",
+  "sys/devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2.3/busnum": "1\n",
+  "sys/devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2.3/devnum": "4\n",
   "sys/devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2.3/idProduct": "b023\n",
   "sys/devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2.3/bDeviceClass": "e0\n",
   "sys/class/net/svt-1/type": "1\n",
@@ -110,7 +112,7 @@ describe("the box's inventory", () => {
     assert.deepEqual(found.usb, [
       {
         ...{ address: { bus: 1, port: "2.3" }, pci: "0000:00:14.0", driver: "" },
-        ...{ vendor: 0x0bda, product: 0xb023, classCode: 0xe0 },
+        ...{ vendor: 0x0bda, product: 0xb023, classCode: 0xe0, node: "/dev/bus/usb/001/004" },
       },
     ]);
     assert.deepEqual(

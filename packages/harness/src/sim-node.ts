@@ -162,6 +162,7 @@ export class SimNode {
       hypervisor: this.hypervisor.open(),
       networkDriver: life.lend(this.networkDriver.open()),
       // Simulated apps ask nothing of their node.
+      devices: { lend: async () => {}, giveBack: async () => true },
       ports: {
         manages: false,
         apply: async () => new Map(),

@@ -67,6 +67,9 @@ export function createAppDomain(options: AppDomainOptions): AppDomain {
     for (const app of store.desired.get()?.apps ?? [])
       if (volumeUses(app).some((use) => use.key === key)) runner.wake(app.id);
   };
+  const wakeOwners = (group: string): void => {
+    for (const app of store.desired.get()?.apps ?? []) if (app.adapters?.includes(group)) runner.wake(app.id);
+  };
   outbox.follow(reconciler.instances);
   return {
     reconciler,
@@ -83,6 +86,7 @@ export function createAppDomain(options: AppDomainOptions): AppDomain {
         options.vault.onChange(wakeAll),
         store.contents.subscribe(wakeAll),
         store.volumes.subscribe(wakeUsers),
+        store.devices.subscribe(wakeOwners),
         store.nics.subscribe((key) => runner.wake(key.split("/")[0] as AppId)),
       );
       wakeAll();

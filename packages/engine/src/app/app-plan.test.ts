@@ -4,7 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { instant } from "@selvedge/base";
 import { ext } from "@selvedge/eve-api";
 import type { AppId, AppSpec } from "../desired.ts";
-import type { ContentStatus, NicStatus } from "../observed.ts";
+import type { ContentStatus, DeviceStatus, NicStatus } from "../observed.ts";
 import { type AppInputs, type AppStep, containersToStart, endOf, planApp } from "./app-plan.ts";
 import {
   type AppRecord,
@@ -102,6 +102,7 @@ const record = (more: Partial<AppRecord> = {}): AppRecord => ({ ...newRecord(spe
 const base: AppInputs = {
   ...{ wanted: spec(), record: record(), machine: { runs: false, connected: false, asked: new Set() } },
   ...{ content: () => ready, nic: () => nic, volume: () => undefined, volumeHolder: () => undefined },
+  device: () => undefined,
   node: { architecture: "amd64", emulated: false, freeMemoryBytes: 1000, upMs: 60_000, vault: "open" },
   ...{ sinceEndMs: () => 0, unhealthy: new Map(), stopping: new Set(), faulty: new Set() },
   ...{ launchWaitMs: 0, activeMs: 0 },
@@ -120,6 +121,9 @@ const failedPull: ContentStatus = {
   failures: 1,
   retryAt: instant(9),
 };
+const lent = (id: string): DeviceStatus => ({
+  ...{ phase: "lent", appId: id as AppId, members: [], devices: [] },
+});
 const hindrance = { reason: "MissingReference", message: "no volume has uuid v" };
 const finished = { phase: "Succeeded", reason: "", message: "" } as const;
 
@@ -146,6 +150,21 @@ describe("planApp", () => {
       "goes on running while what replaces it lacks something",
       { record: withMachine(running), machine: on, wanted: spec({ vcpus: 9, hindrance }) },
       { do: "wait", ...hindrance },
+    ],
+    [
+      "waits for a device that the box does not have",
+      { wanted: spec({ adapters: ["gpu"] }) },
+      { do: "wait", reason: "AdapterUnavailable" },
+    ],
+    [
+      "waits for a device that is another app's",
+      { wanted: spec({ adapters: ["gpu"] }), device: () => lent("other") },
+      { do: "wait", reason: "AdapterUnavailable" },
+    ],
+    [
+      "begins with a device that is its own",
+      { wanted: spec({ adapters: ["gpu"] }), device: () => lent("a") },
+      { do: "launch" },
     ],
     ["waits for its plug", { nic: () => undefined }, { do: "wait", reason: "ContainerCreating" }],
     [

@@ -1,6 +1,6 @@
 import { ext } from "@selvedge/eve-api";
 import { type AppId, type AppSpec, type VolumeKey, volumeUses } from "../desired.ts";
-import type { ContentStatus, NicStatus, VolumeStatus } from "../observed.ts";
+import type { ContentStatus, DeviceStatus, NicStatus, VolumeStatus } from "../observed.ts";
 import type { VaultState } from "../ports.ts";
 import {
   type AppEnd,
@@ -23,6 +23,7 @@ export interface AppInputs {
   };
   readonly content: (id: string) => ContentStatus | undefined;
   readonly nic: (name: string) => NicStatus | undefined;
+  readonly device: (name: string) => DeviceStatus | undefined;
   readonly volume: (key: VolumeKey) => VolumeStatus | undefined;
   /** The app whose machine has the volume, if it is not this one. */
   readonly volumeHolder: (key: VolumeKey) => AppId | undefined;
@@ -168,6 +169,10 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
     if (nic?.phase !== "ready")
       return wait("ContainerCreating", `network of ${name}: ${nic?.reason ?? "not there yet"}`);
   }
+  for (const name of wanted.adapters ?? []) {
+    const why = deviceHindrance(inputs.device(name), wanted);
+    if (why !== undefined) return wait("AdapterUnavailable", `adapter ${name}: ${why}`);
+  }
   if (wanted.memoryBytes > node.freeMemoryBytes)
     return wait(
       "OutOfMemory",
@@ -183,6 +188,13 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
   });
   const least = Math.min(...waits);
   return waits.length > 0 && least > 0 ? { do: "rest", againMs: least } : { do: "launch" };
+}
+
+function deviceHindrance(status: DeviceStatus | undefined, { id }: AppSpec): string | undefined {
+  if (status === undefined) return "the box has none of that name (deviceIoList, assigngrp)";
+  if (status.phase === "lent") return status.appId === id ? undefined : `it is app ${status.appId}'s`;
+  if (status.phase === "free") return "it is being handed over";
+  return status.phase === "kept" ? `the node has it: ${status.why}` : status.reason;
 }
 
 /** What an app writes is sealed, so there is no app without the key. */

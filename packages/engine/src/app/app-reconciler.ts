@@ -20,7 +20,7 @@ const configErrorAgain: Millis = millis(10_000);
 
 export class AppReconciler implements Reconciler<AppId> {
   readonly name = "app";
-  readonly reads: readonly string[] = ["desired", "contents", "volumes", "nics"];
+  readonly reads: readonly string[] = ["desired", "contents", "volumes", "nics", "devices"];
   readonly writes: readonly string[] = ["apps"];
   readonly instances: Map<AppId, AppInstance> = new Map();
   readonly #context: AppContext;
@@ -147,6 +147,7 @@ export class AppReconciler implements Reconciler<AppId> {
       machine: { runs, connected: app.machine.connected, asked: app.machine.asked },
       content: (id) => store.contents.get(id as never),
       nic: (name) => app.nic(name),
+      device: (name) => this.#context.store.devices.get(name),
       volume: (key) => store.volumes.get(key),
       volumeHolder: (key) => this.#volumeHolder(app.id, key),
       node: {
@@ -159,9 +160,9 @@ export class AppReconciler implements Reconciler<AppId> {
       sinceEndMs: (index) => app.sinceEndMs(index),
       unhealthy,
       stopping: new Set(app.machine.stopping.keys()),
+      faulty: new Set(app.faults.keys()),
       launchWaitMs: app.machine.launchWaitMs,
       activeMs: app.activeMs,
-      faulty: new Set(app.faults.keys()),
     };
   }
 

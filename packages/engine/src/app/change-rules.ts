@@ -1,8 +1,8 @@
 import type { AppSpec } from "../desired.ts";
 
 /**
- * What EVE's rules say against a change of an app that runs: another set of volumes takes a purge, other
- * resources a restart. As long as the counter that goes with it has not moved, nothing of the change is
+ * What EVE's rules say against a change of an app that runs: another set of volumes or devices takes a purge,
+ * other resources a restart. As long as the counter that goes with it has not moved, nothing of the change is
  * done. Undefined: nothing speaks against it. Pods follow Kubernetes' rules instead.
  */
 export function refuseChange(before: AppSpec, wanted: AppSpec): string | undefined {
@@ -13,6 +13,8 @@ export function refuseChange(before: AppSpec, wanted: AppSpec): string | undefin
   const restarts = before.restartCounter !== wanted.restartCounter;
   if (!purges && volumesOf(before) !== volumesOf(wanted))
     return `Need purge due to a change of volumes, but purge.counter is the same: ${nothing}`;
+  if (!purges && devicesOf(before) !== devicesOf(wanted))
+    return `Need purge due to a change of adapters, but purge.counter is the same: ${nothing}`;
   if (!purges && !restarts && resourcesOf(before) !== resourcesOf(wanted))
     return `Need restart due to a change of fixedresources, but restart.counter is the same: ${nothing}`;
   return undefined;
@@ -22,6 +24,10 @@ const nothing = "nothing of the change is applied";
 
 function volumesOf({ foreign }: AppSpec): string {
   return JSON.stringify(foreign?.volumes.map(({ key, mountDir }) => [key, mountDir]));
+}
+
+function devicesOf({ adapters = [] }: AppSpec): string {
+  return adapters.join();
 }
 
 function resourcesOf({ vcpus, memoryBytes, foreign }: AppSpec): string {

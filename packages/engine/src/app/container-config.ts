@@ -211,7 +211,8 @@ export function machineFingerprint(spec: AppSpec): string {
   ]);
   const { vcpus, memoryBytes, restartCounter, purgeCounter, foreign, podVolumes } = spec;
   const pod = podVolumes === undefined ? [] : [podVolumes.map(({ key, name }) => [key, name])];
-  const own = foreign === undefined ? pod : [foreign.volumes, foreign.vm];
+  const devices = spec.adapters === undefined ? [] : [spec.adapters];
+  const own = foreign === undefined ? pod : [foreign.volumes, foreign.vm, ...devices];
   return hash([JSON.stringify([images, nics, vcpus, memoryBytes, restartCounter, purgeCounter, ...own])]);
 }
 

@@ -1,5 +1,6 @@
 import type { Instant } from "@selvedge/base";
 import type { AppId, VmSettings } from "../desired.ts";
+import type { MachineDevice } from "../device/device-spec.ts";
 
 /** One virtual machine, as much of it as the hypervisor must know. */
 export interface VmSpec {
@@ -20,6 +21,8 @@ export interface VmSpec {
   readonly uid: number | undefined;
   /** Its cards, in this order. */
   readonly nics: readonly { readonly tap: string; readonly mac: string }[];
+  /** Devices of the box that it has for itself; not there: none. */
+  readonly devices?: readonly MachineDevice[];
 }
 
 export interface VmVolume {
@@ -72,7 +75,7 @@ export interface Hypervisor {
   connect(id: AppId, changed: () => void, signal: AbortSignal): Promise<Guest>;
   /** Resolves once the machine is gone; nothing happens when there is none. */
   kill(id: AppId): Promise<void>;
-  /** Throws away what the machine kept. It must not run. */
+  /** Ends the machine if it runs, and throws away what it kept. */
   remove(id: AppId): Promise<void>;
   /** Makes a root image part `part` of the spare disk of a machine that runs. */
   addImage(id: AppId, part: number, path: string): Promise<void>;

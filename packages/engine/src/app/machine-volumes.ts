@@ -21,7 +21,7 @@ const takeApart = "process.cloud-init.multipart";
 export async function machineVolumes(
   spec: AppSpec,
   { store, secrets, vault }: Pick<AppContext, "store" | "secrets" | "vault">,
-): Promise<Pick<VmSpec, "volumes" | "vm">> {
+): Promise<Pick<VmSpec, "volumes" | "vm" | "devices">> {
   const { foreign } = spec;
   const volumes = volumeUses(spec).map(({ key, readOnly, form, name }) => {
     const status = store.volumes.get(key);
@@ -32,8 +32,15 @@ export async function machineVolumes(
   });
   if (foreign?.vm === undefined) return { volumes, vm: undefined };
   const multipart = store.desired.get()?.settings.get(takeApart) === "true";
+  const devices = (spec.adapters ?? []).flatMap((name) => {
+    const row = store.devices.get(name);
+    if (row?.phase !== "lent" || row.appId !== spec.id)
+      throw new Error(`adapter ${name} is not there any more`);
+    return row.devices;
+  });
   return {
     volumes,
+    ...(devices.length === 0 ? {} : { devices }),
     vm: { ...foreign.vm, seed: await vmSeed(spec, await openUserData(spec, secrets), multipart) },
   };
 }

@@ -70,6 +70,7 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     vcpus,
     memoryBytes,
     nics,
+    ...(item.adapters.length > 0 ? { adapters: item.adapters.map(({ name }) => name) } : {}),
     pod,
     ...(hindrance === undefined ? {} : { hindrance }),
     foreign,

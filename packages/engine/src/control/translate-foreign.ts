@@ -108,6 +108,17 @@ function vmSettings({ fixedresources }: App): VmSettings {
 
 const noHypervisor = "virtualizationMode: NOHYPER starts no disk; use HVM (BIOS), FML (UEFI) or LEGACY";
 
+/** Devices need a machine with the buses of one: a container's has none. */
+function adaptersFault(adapters: App["adapters"], machine: VmSettings | undefined): string | undefined {
+  const [first] = adapters;
+  if (first === undefined) return undefined;
+  if (machine === undefined) return `${first.name} can be given to a virtual machine, not to a container`;
+  if (machine.devices === "legacy")
+    return `${first.name} cannot be given to a LEGACY machine; use HVM or FML`;
+  const part = adapters.find(({ ethVf }) => ethVf !== undefined);
+  return part && `eth_vf of ${part.name}: this node gives whole devices, no parts of one (SR-IOV)`;
+}
+
 /** What EVE's fields ask for and this node does not do: said of the app, which waits. */
 function unsupported(
   item: App,
@@ -117,11 +128,9 @@ function unsupported(
 ): Hindrance | undefined {
   const { fixedresources, adapters } = item;
   const mode = fixedresources?.virtualizationMode;
-  if (adapters.length > 0) {
-    const names = adapters.map(({ name }) => name).join(", ");
-    const message = `${field}.adapters: this node passes no devices through to apps, nor ${names}`;
-    return { reason: "UnsupportedAdapters", message };
-  }
+  const adapterFault = adaptersFault(adapters, machine);
+  if (adapterFault !== undefined)
+    return { reason: "UnsupportedAdapters", message: `${field}.adapters: ${adapterFault}` };
   if (item.service)
     return {
       reason: "UnsupportedService",

@@ -18,6 +18,7 @@ import type {
 } from "../desired.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
 import { type Missing, translateApps } from "./translate-apps.ts";
+import { translateDevices } from "./translate-devices.ts";
 import { translateEdgeview } from "./translate-edgeview.ts";
 import { translateNetworks } from "./translate-networks.ts";
 import { translateNode } from "./translate-node.ts";
@@ -54,6 +55,7 @@ export function translate(
     services: translateServices(extension),
     patches: translatePatches(message),
     ...portsOf(message),
+    devices: translateDevices(message),
     settings: new Map(message.configItems.map(({ key, value }) => [key, value])),
     node: translateNode(message),
     ...translateEdgeview(message),

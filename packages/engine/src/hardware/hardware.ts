@@ -58,6 +58,8 @@ export interface UsbAddress {
 
 export interface UsbDevice {
   readonly address: UsbAddress;
+  /** What a program opens to speak with it: another one each time it is plugged in. */
+  readonly node: string;
   readonly pci: PciAddress | undefined;
   readonly driver: string;
   readonly vendor: number;

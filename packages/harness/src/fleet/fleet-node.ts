@@ -66,6 +66,7 @@ export class FleetNode implements AsyncDisposable {
       edgeview: noEdgeview,
       hypervisor: hypervisor.open(),
       networkDriver: new SimNetworkDriver(random).open(),
+      devices: { lend: async () => {}, giveBack: async () => true },
       ports: {
         manages: false,
         apply: async () => new Map(),

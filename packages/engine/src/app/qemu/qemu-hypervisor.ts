@@ -97,6 +97,10 @@ export class QemuHypervisor implements Hypervisor {
     const { args, files } = spec.vm === undefined ? await this.#microVm(spec) : await this.#vm(spec, spec.vm);
     const command = ["qemu-system-x86_64", ...args];
     const whole = root ? [...(await this.#unprivileged(uid)), ...command] : command;
+    const devices = spec.devices ?? [];
+    if (root) for (const { node } of devices) await chown(node, uid, uid);
+    // A device reaches all of the machine's memory, which therefore stays where it is.
+    if (root && devices.some(({ kind }) => kind === "pci")) whole.unshift("prlimit", "--memlock=unlimited");
     const pid = await this.#spawn(spec.id, whole, files, root ? uid : undefined);
     // It holds the CD open; nobody else is to read what was sealed to this node.
     if (spec.vm?.seed !== undefined) await rm(this.#seed(spec.id), { force: true });

@@ -1,3 +1,4 @@
+import type { MachineDevice } from "../../device/device-spec.ts";
 import type { VmBoot, VmSpec } from "../hypervisor.ts";
 import { driveArgs, type MachineDisk, MachineFiles } from "./machine-files.ts";
 import { type Acceleration, control, type MachineCommand, socket } from "./qemu-args.ts";
@@ -55,12 +56,26 @@ export function vmArgs(
     ...seed,
     ...(legacy ? [] : ["-device", "virtio-rng-pci"]),
     ...nics,
+    ...usbBus(spec, boot),
     ...(boot.screen !== undefined
-      ? ["-device", "VGA", "-device", "qemu-xhci", "-device", "usb-tablet", "-vnc", "unix:vnc.sock"]
+      ? ["-device", "VGA", "-device", "usb-tablet", "-vnc", "unix:vnc.sock"]
       : []),
+    ...(spec.devices ?? []).flatMap(passed),
     ...control,
   ];
   return { args, files };
+}
+
+function usbBus({ devices = [] }: VmSpec, { screen }: VmBoot): string[] {
+  const wanted = screen !== undefined || devices.some(({ kind }) => kind === "usb");
+  return wanted ? ["-device", "qemu-xhci"] : [];
+}
+
+/** A device of the box; its own ROM is not run, as nobody has measured it. */
+function passed(device: MachineDevice, at: number): string[] {
+  if (device.kind === "pci") return ["-device", `vfio-pci,host=${device.address},rombar=0`];
+  if (device.kind === "usb") return ["-device", `usb-host,hostbus=${device.bus},hostport=${device.port}`];
+  return ["-chardev", `serial,id=s${at},path=${device.node}`, "-device", `pci-serial,chardev=s${at}`];
 }
 
 interface Drive extends MachineDisk {

@@ -5,11 +5,12 @@ import type { Instant } from "@selvedge/base";
 import { ext, info, setExtension } from "@selvedge/eve-api";
 import type { DesiredState } from "../../desired.ts";
 import type { Adapter, BlockDevice, Hardware } from "../../hardware/hardware.ts";
-import type { AppStatus, ContentStatus, PortsStatus } from "../../observed.ts";
+import type { AppStatus, ContentStatus, DeviceStatus, PortsStatus } from "../../observed.ts";
 import type { HostFacts } from "../../ports.ts";
 import type { Attestation } from "../attestation.ts";
 import type { Refusal } from "../config-acceptor.ts";
 import type { SettingStatuses } from "../settings/settings.ts";
+import { bundlesPart } from "./device-bundles.ts";
 import { adaptersPart, lifePart, makerPart, type NodeLife, storagePart, systemPart } from "./device-node.ts";
 import { type InfoMessage, infoMessage } from "./info-messages.ts";
 import { portsPart } from "./port-info.ts";
@@ -26,6 +27,7 @@ export interface DeviceFacts extends TrustFacts {
   readonly disks: readonly Pick<BlockDevice, "name" | "sizeBytes">[];
   readonly adapters: readonly Adapter[];
   readonly ports: PortsStatus | undefined;
+  readonly devices: readonly (readonly [string, DeviceStatus])[];
   readonly stateFolder: string;
   /** Kept from apps. */
   readonly reserved: { readonly memoryBytes: number; readonly diskBytes: number };
@@ -101,6 +103,7 @@ export function deviceInfo(facts: DeviceFacts): InfoMessage {
     apiCapability: info.APICapability.API_CAPABILITY_START_DELAY_IN_SECONDS,
     optionalCapabilities: { hwInventorySupport: true },
     ...portsPart(facts.ports),
+    ...bundlesPart(facts.devices, inventory.networks),
     ...lifePart(facts.life),
     ...makerPart(inventory, desired?.node?.names, facts),
     ...storagePart(facts.disks, { folder: facts.stateFolder, totalBytes: facts.storageBytes }),

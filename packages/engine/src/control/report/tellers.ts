@@ -73,6 +73,7 @@ export class Tellers implements AsyncDisposable {
       store.networks.subscribe((id) => wake(`network/${id}`)),
       store.edgeview.subscribe(() => wake(edgeviewKey)),
       store.ports.subscribe(() => wake(deviceKey)),
+      store.devices.subscribe(() => wake(deviceKey)),
       store.patches.subscribe((id) => wake(`patch/${id}`)),
       store.posted.subscribe((key) => wake(`posted/${key}`)),
       store.nics.subscribe((key) => {

@@ -203,8 +203,11 @@ export class LinuxHardware implements HardwareProbe {
       const hex = async (file: string): Promise<number> =>
         Number.parseInt(await this.#text(`${folder}/${file}`), 16) || 0;
       const [bus = "0", port = ""] = name.split("-");
+      const number = async (file: string): Promise<string> =>
+        (await this.#text(`${folder}/${file}`)).padStart(3, "0");
+      const node = `/dev/bus/usb/${await number("busnum")}/${await number("devnum")}`;
       list.push({
-        ...{ address: { bus: Number(bus), port }, pci: await this.#pciOf(folder) },
+        ...{ node, address: { bus: Number(bus), port }, pci: await this.#pciOf(folder) },
         ...{ driver: await this.#link(`${folder}/driver`), classCode: await hex("bDeviceClass") },
         ...{ vendor: await hex("idVendor"), product: await hex("idProduct") },
       });

@@ -1,0 +1,36 @@
+/** What of the box apps may have, and who has it, as ZInfoDevice has it. Pure. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type info, infoCommon } from "@selvedge/eve-api";
+import type { NetworkDevice } from "../../hardware/hardware.ts";
+import type { DeviceStatus } from "../../observed.ts";
+import { deviceType, usageNumber } from "../device-words.ts";
+
+type Bundles = NonNullable<MessageInitShape<typeof info.ZInfoDeviceSchema>["assignableAdapters"]>;
+
+export function bundlesPart(
+  rows: readonly (readonly [string, DeviceStatus])[],
+  networks: readonly NetworkDevice[],
+): { readonly assignableAdapters: Bundles } {
+  return { assignableAdapters: rows.map(([name, row]) => bundleOf(name, row, networks)) };
+}
+
+function bundleOf(name: string, row: DeviceStatus, networks: readonly NetworkDevice[]): Bundles[number] {
+  const { members } = row;
+  const [first] = members;
+  const macs = members.flatMap(({ place }) => {
+    const found = networks.find((card) =>
+      place?.kind === "pci" ? card.pci === place.address : place?.kind === "card" && card.name === place.name,
+    );
+    return found === undefined ? [] : [{ macAddress: found.mac }];
+  });
+  return {
+    ...{ name, type: deviceType(first?.kind ?? "other"), usage: usageNumber(first?.usage ?? "none") },
+    members: members.map((member) => member.name),
+    usedByAppUUID: row.phase === "lent" ? row.appId : "",
+    usedByBaseOS: row.phase === "kept",
+    ioAddressList: macs,
+    ...(row.phase === "fault"
+      ? { err: { description: row.reason, severity: infoCommon.Severity.ERROR } }
+      : {}),
+  };
+}
