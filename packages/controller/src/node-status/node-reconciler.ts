@@ -220,13 +220,30 @@ export class NodeReconciler implements Reconciler {
    */
   async #remove(node: Node): Promise<void> {
     const { caches, cluster, forget } = this.#deps;
-    if (node.metadata.labels?.[edgeNodeLabel] === undefined) return;
+    if (node.metadata.labels?.[edgeNodeLabel] === undefined) {
+      await this.#tellStranger(node);
+      return;
+    }
     for (const pod of caches.pods.by("node", node.metadata.name)) {
       await cluster.delete(podKind, pod, { gracePeriodSeconds: 0 });
     }
     await cluster.delete(nodeKind, node);
     await dropLease(cluster, node.metadata.name);
     forget(node.spec.providerID?.replace(/^selvedge:\/\//, "") ?? "");
+  }
+
+  /** A Node that somebody made by hand is nobody's: it is not Ready until whoever made it says so. */
+  async #tellStranger({ metadata, status }: Node): Promise<void> {
+    if (conditionOf(status?.conditions, "Ready") !== undefined) return;
+    const { cluster, clock } = this.#deps;
+    const message = "Kubelet never posted node status.";
+    const says = { type: "Ready", status: "Unknown", reason: "NodeStatusNeverUpdated", message } as const;
+    await cluster.changeStatus<Node>(nodeKind, metadata.name, undefined, (draft) => {
+      draft.status ??= {};
+      draft.status.conditions ??= [];
+      if (conditionOf(draft.status.conditions, "Ready") !== undefined) return false;
+      return setCondition(draft.status.conditions, says, clock.now());
+    });
   }
 }
 
@@ -266,7 +283,7 @@ export function nodeWakes(): Wake[] {
       return [...new Set(names)];
     }),
     wakeOn<Node>(nodeKind, (before, after) =>
-      after !== undefined && before?.metadata.generation === after.metadata.generation
+      before !== undefined && after !== undefined && before.metadata.generation === after.metadata.generation
         ? []
         : [(after ?? before)?.metadata.name ?? ""],
     ),
