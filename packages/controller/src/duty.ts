@@ -5,6 +5,7 @@ import type { Clock, Log, Random } from "@selvedge/base";
 import type { Address } from "./address.ts";
 import type { Api } from "./api.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { ensureApiService } from "./endpoints/api-service.ts";
 import type { Flags } from "./flags.ts";
 import { type Leading, type LeadingOptions, startLeading } from "./leading.ts";
 import type { OpenedStore } from "./open-store.ts";
@@ -14,6 +15,7 @@ import { SqliteRecords } from "./records/sqlite-records.ts";
 import { RegistryAuth } from "./registry/registry-auth.ts";
 import type { Forwarding } from "./replicas/forwarding.ts";
 import { Replica } from "./replicas/replica.ts";
+import { ensureStandardObjects } from "./standard-objects.ts";
 
 export interface DutyOptions {
   readonly flags: Flags;
@@ -48,6 +50,8 @@ export async function takeUpDuty(options: DutyOptions): Promise<Duty> {
   const files = new FolderPkiFiles(folder.in("pki"));
   const lead = async (parts: Pick<LeadingOptions, "pki" | "records">): Promise<Leading> => {
     await opened.reseal();
+    await ensureStandardObjects(api.objects);
+    await ensureApiService(api.objects, advertiseKube);
     return await startLeading({
       ...{ api, clock, random, log, otlpEndpoint, deviceAddress: advertiseDevice },
       ...{ blobs: join(shared, "registry"), logs: join(shared, "logs") },

@@ -6,6 +6,7 @@ import type { Log, Random } from "@selvedge/base";
 import type { KindRef } from "@selvedge/client";
 import { BudgetReconciler, budgetWakes } from "./disruption/budget-reconciler.ts";
 import { EndpointsReconciler, endpointsWakes } from "./endpoints/endpoints-reconciler.ts";
+import { MirrorReconciler, mirrorWakes } from "./endpoints/mirror-reconciler.ts";
 import { LooseKinds, type ServedKinds } from "./garbage/loose-kinds.ts";
 import { NamespaceReconciler, namespaceWakes } from "./garbage/namespace-reconciler.ts";
 import { OwnerCollector } from "./garbage/owner-collector.ts";
@@ -48,10 +49,11 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
       listener(id);
     }),
   );
+  const render = new RenderReconciler(deps);
   return [
     {
-      reconciler: new RenderReconciler(deps),
-      wakes: renderWakes(caches),
+      reconciler: render,
+      wakes: renderWakes(caches, (nodeName) => render.awaits(nodeName)),
       connect: both(certified(caches, sealer), renewed(caches, deps.onRenewed)),
     },
     { reconciler: new NodeReconciler(deps), wakes: nodeWakes(), connect: both(heard, linked) },
@@ -65,6 +67,7 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
     { reconciler: new ClaimReconciler(deps), wakes: claimWakes(caches) },
     { reconciler: new TaintReconciler(deps), wakes: taintWakes(caches) },
     { reconciler: new EndpointsReconciler(deps), wakes: endpointsWakes(caches) },
+    { reconciler: new MirrorReconciler(deps), wakes: mirrorWakes() },
     { reconciler: new PolicyReconciler(deps), wakes: policyWakes(caches) },
     { reconciler: new BudgetReconciler(deps), wakes: budgetWakes(caches) },
     { reconciler: new QuotaReconciler(deps), wakes: quotaWakes(caches, namespacedOf(cluster)) },

@@ -1,5 +1,4 @@
 import { matchesLabels, type OwnerReference } from "@selvedge/apimachinery";
-import { jsonEqual } from "@selvedge/base";
 import type {
   Endpoint,
   EndpointPort,
@@ -168,14 +167,6 @@ function addressOf({ metadata, spec, status }: Pod): NonNullable<EndpointSubset[
     ...(spec.nodeName && { nodeName: spec.nodeName }),
     targetRef: { kind: "Pod", namespace, name, uid },
   };
-}
-
-export function sameSlice(stored: EndpointSlice, wanted: EndpointSlice): boolean {
-  return (
-    jsonEqual(stored.endpoints ?? [], wanted.endpoints ?? []) &&
-    jsonEqual(stored.ports ?? [], wanted.ports ?? []) &&
-    jsonEqual(stored.metadata.labels ?? {}, wanted.metadata.labels ?? {})
-  );
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {

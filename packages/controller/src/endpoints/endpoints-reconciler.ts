@@ -22,11 +22,11 @@ import {
   isSelected,
   managedBy,
   manager,
-  sameSlice,
   selects,
   serviceLabel,
   slicesOf,
 } from "./endpoints-plan.ts";
+import { keepSlices } from "./slices.ts";
 
 export interface EndpointsDeps {
   readonly cluster: Cluster;
@@ -64,28 +64,11 @@ export class EndpointsReconciler implements Reconciler {
     const pods = caches.pods.by("namespace", namespace).filter((pod) => isSelected(service, pod));
     const stored = caches.endpointSlices
       .by("service", key)
-      .filter(({ metadata }) => metadata.labels?.[managedBy] === manager)
-      .sort((left, right) => (left.metadata.name < right.metadata.name ? -1 : 1));
-    const wanted = slicesOf(service, pods);
-    for (const [at, slice] of wanted.entries()) await this.#keepSlice(stored[at], slice);
-    for (const slice of stored.slice(wanted.length)) await cluster.delete(endpointSliceKind, slice);
+      .filter(({ metadata }) => metadata.labels?.[managedBy] === manager);
+    await keepSlices(cluster, stored, slicesOf(service, pods));
     await this.#keepEndpoints(endpointsOf(service, pods));
     this.#pace.passed(key, pods.length);
     return settled;
-  }
-
-  async #keepSlice(stored: EndpointSlice | undefined, wanted: EndpointSlice): Promise<void> {
-    const { cluster } = this.#deps;
-    if (stored === undefined) await cluster.create(endpointSliceKind, wanted);
-    else if (!sameSlice(stored, wanted)) {
-      const { name, namespace } = stored.metadata;
-      await cluster.change<EndpointSlice>(endpointSliceKind, name, namespace, (draft) => {
-        draft.endpoints = wanted.endpoints ?? [];
-        draft.ports = wanted.ports ?? [];
-        draft.metadata.labels = { ...wanted.metadata.labels };
-        return true;
-      });
-    }
   }
 
   async #keepEndpoints(wanted: Endpoints): Promise<void> {
