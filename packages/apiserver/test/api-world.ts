@@ -104,8 +104,9 @@ export class ApiWorld {
   readonly #server: ApiServer;
   #port = 0;
 
-  constructor() {
-    this.store = new SqliteStore(join(this.folder, "store.db"));
+  /** `logMax`: how many changes a watch or a list may look back; what a store has by itself when not said. */
+  constructor({ logMax }: { readonly logMax?: number } = {}) {
+    this.store = new SqliteStore(join(this.folder, "store.db"), "", logMax);
     this.objects = new ObjectRegistry([...allKinds, gadget], this.store, this.clock, new SeededRandom(1));
     const log = new Log("test", this.clock, silentSink);
     this.#custom = new CustomResources({ objects: this.objects, store: this.store, clock: this.clock, log });

@@ -55,6 +55,8 @@ export const namespaceKind: KindDefinition = builtIn(namespace, {
   singular: "namespace",
   shortNames: ["ns"],
   namespaced: false,
+  // All of them at once is nothing that anybody means.
+  verbs: ["create", "delete", "get", "list", "patch", "update", "watch"],
   subresources: { status: true },
   selectableFields: ["status.phase"],
   nameFaults: dnsLabelFaults,

@@ -14,7 +14,7 @@ describe("an Accept header", () => {
     ["application/json;as=Table;v=v1beta1;g=meta.k8s.io", "table"],
     ["application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1", "partial"],
     [
-      "application/vnd.kubernetes.protobuf;as=Table, application/json;as=PartialObjectMetadataList;g=meta.k8s.io",
+      "application/vnd.kubernetes.protobuf;as=Table, application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
       "partial",
     ],
     ["application/json;as=Chart;v=v1;g=meta.k8s.io,application/json", "object"],
@@ -32,7 +32,12 @@ describe("an Accept header", () => {
       [true, false, true],
     );
     assert.throws(() => viewOf("text/html"), { code: 406 });
-    assert.throws(() => viewOf("application/json;as=Chart;v=v1;g=meta.k8s.io"), { code: 406 });
+    for (const form of ["as=Chart;v=v1", "as=Table;v=v2", "as=Table"]) {
+      assert.throws(() => viewOf(`application/json;${form};g=meta.k8s.io`), { code: 406 });
+    }
+    const table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+    assert.throws(() => viewOf(table, false), { code: 406 });
+    assert.equal(viewOf(`${table},application/json`, false), "object");
   });
 
   it("chooses a form of discovery", () => {

@@ -32,15 +32,17 @@ export function wantsYaml(accept: string | undefined): boolean {
   return rangesOf(accept).find(({ type }) => isJson(type) || type === yamlType)?.type === yamlType;
 }
 
-/** The first form of those the client lists that there is, in JSON or YAML. */
-export function viewOf(accept: string | undefined): View {
+const metaVersions = new Set(["v1", "v1beta1"]);
+
+/** The first form of those the client lists that there is, in JSON or YAML. Answers to questions are no rows. */
+export function viewOf(accept: string | undefined, hasTable = true): View {
   if (accept === undefined || accept === plainJson || accept.trim() === "") return "object";
   for (const { type, parameters } of rangesOf(accept)) {
     if (!isJson(type) && type !== yamlType) continue;
-    const { as, g } = parameters;
+    const { as, g, v = "" } = parameters;
     if (as === undefined) return "object";
-    if (g !== "meta.k8s.io") continue;
-    if (as === "Table") return "table";
+    if (g !== "meta.k8s.io" || !metaVersions.has(v)) continue;
+    if (as === "Table" && hasTable) return "table";
     if (as === "PartialObjectMetadata" || as === "PartialObjectMetadataList") return "partial";
   }
   const message = `only the following media types are accepted: application/json, ${yamlType}`;

@@ -62,6 +62,8 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
   const { request } = exchange;
   const { deprecationWarning } = exchange.target.kind;
   const warnings: string[] = deprecationWarning === undefined ? [] : [deprecationWarning];
+  // What cannot be answered is not done.
+  const view = viewOf(request.headers.accept, !isQuestion(exchange.target, ports));
   const body = await readBody(request);
   if (exchange.audit?.wants("Request")) exchange.audit.asked(readable(body, exchange));
   let kept: Stored | undefined;
@@ -72,13 +74,16 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
     },
   });
   const object = made as KubeObject;
-  const view = viewOf(request.headers.accept);
   const ofKind =
     object.kind === exchange.target.kind.kind && object.apiVersion === apiVersionOf(exchange.target.kind);
   const shape = ofKind && view !== "object" ? shown(object, view, exchange, ports) : made;
   // What is shown as another than it is kept would have to be read again.
   const text = ofKind && shape === made && exchange.target.kind.view === undefined ? kept?.json : undefined;
   answer(exchange, code, text ?? JSON.stringify(shape), warningHeader(warnings));
+}
+
+function isQuestion(target: Target, { posted, virtual }: WritePorts): boolean {
+  return virtual.some(({ kind }) => kind === target.kind) || posted.some((part) => isPart(part, target));
 }
 
 /** A body as the audit log shows it; undefined: there is none, or none that can be read. */
@@ -310,6 +315,7 @@ async function remove(exchange: Exchange, { objects }: WritePorts, body: Uint8Ar
   const options = { ...deleteOptions(query, said), user: exchange.user };
   if (name === undefined) {
     if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
+    if (kind.verbs?.includes("deletecollection") === false) throw methodNotAllowed();
     const items = await objects.removeAll(kind, listQuery(query, namespace), options);
     const { resourceVersion } = (await objects.list(kind, { namespace: namespace ?? "", limit: 1 })).metadata;
     return {
