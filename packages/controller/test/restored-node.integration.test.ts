@@ -7,7 +7,14 @@ import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { config } from "@selvedge/eve-api";
-import { type EnrollmentProfile, enrollmentProfileKind, type Pod, podKind } from "@selvedge/kinds";
+import {
+  type EdgeNode,
+  type EnrollmentProfile,
+  edgeNodeKind,
+  enrollmentProfileKind,
+  type Pod,
+  podKind,
+} from "@selvedge/kinds";
 import { KubeClient } from "../../harness/src/real/kube-client.ts";
 import { ControllerProcess } from "./controller-process.ts";
 import { type Box, selfSigned } from "./node-world.ts";
@@ -23,6 +30,7 @@ interface Taken {
 
 const timeOf = ({ config: { configTimestamp: time } }: Taken): number => (time ? timestampMs(time) : 0);
 const imageOf = ({ config: { contentInfo } }: Taken): string | undefined => contentInfo[0]?.displayName;
+const rebootsOf = ({ config: { reboot } }: Taken): number | undefined => reboot?.counter;
 const countersOf = ({ config: { apps } }: Taken): unknown =>
   apps.map(({ purge, restart }) => [purge?.counter, restart?.counter]);
 
@@ -46,17 +54,23 @@ class Node {
     return (await this.#box.poll(this.has?.hash ?? "")).status;
   }
 
+  /** Asks until there is something new. */
+  async next(): Promise<Taken> {
+    for (const before = this.given.length; this.given.length === before; ) await this.#take();
+    return this.has as Taken;
+  }
+
   /** Asks until it has been given this image. */
   async until(wanted: string): Promise<Taken> {
-    for (;;) {
-      const taken = await takeConfig(this.#box, this.has?.hash);
-      if (taken === undefined) await wait(20);
-      else {
-        assert.ok(this.has === undefined || timeOf(taken) >= timeOf(this.has), "older than what it has");
-        this.given.push(taken);
-        if (imageOf(taken) === wanted) return taken;
-      }
-    }
+    while (this.has === undefined || imageOf(this.has) !== wanted) await this.next();
+    return this.has;
+  }
+
+  async #take(): Promise<void> {
+    const taken = await takeConfig(this.#box, this.has?.hash);
+    if (taken === undefined) return void (await wait(20));
+    assert.ok(this.has === undefined || timeOf(taken) >= timeOf(this.has), "older than what it has");
+    this.given.push(taken);
   }
 }
 
@@ -103,7 +117,11 @@ describe("nodes of a restored controller", { timeout: 60_000 }, () => {
     const where = ["--data", controller.folder];
     await promisify(execFile)(process.execPath, [main, "backup", ...where, "--output", archive]);
     // The future that the copy does not know: one goes on, one comes back to what it had.
-    const second = await deploy(ahead, "2");
+    await deploy(ahead, "2");
+    await client.patch<EdgeNode>(edgeNodeKind, ahead.name, undefined, "merge", {
+      spec: { commands: { reboot: 1 } },
+    } as never);
+    const second = await ahead.next();
     await deploy(back, "2");
     const again = await deploy(back, "1");
     await controller.stop();
@@ -112,12 +130,17 @@ describe("nodes of a restored controller", { timeout: 60_000 }, () => {
 
     const restored = await ahead.until(image("1"));
     assert.ok(timeOf(restored) > timeOf(second), "a device would drop it");
-    assert.equal(restored.hash, first.hash);
     assert.deepEqual(countersOf(restored), countersOf(first));
     assert.notDeepEqual(countersOf(restored), countersOf(second), "another image needs a purge to be taken");
-    assert.equal(await back.pollStatus(), 304, "it has that to the byte");
-    // Everything was rendered anew by then.
-    const third = await deploy(back, "3");
-    assert.deepEqual(back.given.slice(back.given.indexOf(again)), [again, third], "nothing came between");
+    // It has forgotten what it was told to do since, and takes what it is told now for known.
+    assert.deepEqual([second, restored].map(rebootsOf), [1, undefined]);
+    const settled = await ahead.next();
+    assert.deepEqual([settled.hash, rebootsOf(settled)], [first.hash, 0]);
+
+    const same = [await back.next(), await back.next()];
+    assert.deepEqual(same.map(countersOf), [countersOf(again), countersOf(again)]);
+    assert.deepEqual([...same, again].map(rebootsOf), [undefined, 0, 0]);
+    assert.equal(same[1]?.hash, again.hash, "it has again what it had");
+    assert.equal(await back.pollStatus(), 304);
   });
 });

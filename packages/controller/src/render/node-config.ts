@@ -132,6 +132,8 @@ export function assembleNode(
   sealed: SealedBlocks,
   contexts: readonly cipher.CipherContext[],
   previous: config.EdgeDevConfig | undefined,
+  /** Whether the node runs on the previous one. */
+  isTaken = true,
 ): AssembledConfig {
   const { inputs } = plan;
   const faults = [...plan.faults];
@@ -160,7 +162,7 @@ export function assembleNode(
   const system = parts.addSystem(plan.system, sealed) ? plan.system : undefined;
   const own = {
     ...renderPorts(inputs.edgeNode, sealed, previous),
-    ...renderCommands(inputs.edgeNode, previous),
+    ...renderCommands(inputs.edgeNode, previous, isTaken),
     ...renderSystem(inputs.edgeNode, system),
   };
   return { config: configOf(plan, parts, own, contexts), faults };

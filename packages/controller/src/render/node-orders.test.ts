@@ -27,10 +27,19 @@ describe("commands of a box", () => {
           reboot: { counter: before[0] },
           shutdown: { counter: before[1] },
         });
-      const { reboot, shutdown } = renderCommands(edgeNode(spec), previous);
+      const { reboot, shutdown } = renderCommands(edgeNode(spec), previous, false);
       assert.deepEqual([reboot?.counter, shutdown?.counter], now);
     });
   }
+});
+
+describe("commands of a box of a restored controller", () => {
+  it("are kept back until the box has forgotten those it knew", () => {
+    const restored = create(config.EdgeDevConfigSchema, {});
+    const wanted = edgeNode({ commands: { reboot: 1 } });
+    assert.deepEqual(renderCommands(wanted, restored, false), {});
+    assert.equal(renderCommands(wanted, restored, true).reboot?.counter, 1);
+  });
 });
 
 describe("the system of a box", () => {

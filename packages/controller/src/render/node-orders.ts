@@ -5,18 +5,21 @@ import type { EdgeNode } from "@selvedge/kinds";
 import { type ImagePlan, imageOf } from "./image.ts";
 import type { RenderInputs } from "./inputs.ts";
 
-export type RenderedCommands = Readonly<Required<Pick<config.EdgeDevConfig, "reboot" | "shutdown">>>;
+export type RenderedCommands = Readonly<Pick<config.EdgeDevConfig, "reboot" | "shutdown">>;
 export type RenderedSystem = Readonly<Pick<config.EdgeDevConfig, "baseos">>;
 
 /**
  * A device acts on a counter that is another than the one it saved, only saves the first it ever sees, and
  * forgets what it saved when there is none: so there always is one, from the first configuration on, and it
- * never falls.
+ * never falls. After a restore nobody knows what it saved since the backup: it is given none until it has
+ * taken such a configuration, and then takes the first it sees for known.
  */
 export function renderCommands(
   { spec }: EdgeNode,
   previous: config.EdgeDevConfig | undefined,
+  isTaken: boolean,
 ): RenderedCommands {
+  if (previous !== undefined && previous.reboot === undefined && !isTaken) return {};
   const command = (name: "reboot" | "shutdown"): devcommon.DeviceOpsCmd => {
     const counter = Math.max(spec.commands?.[name] ?? 0, previous?.[name]?.counter ?? 0);
     return create(devcommon.DeviceOpsCmdSchema, { counter });

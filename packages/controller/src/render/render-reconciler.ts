@@ -78,25 +78,38 @@ export class RenderReconciler implements Reconciler {
     "Pod.status (not sent)",
   ];
   readonly #deps: RenderDeps;
+  /** Nodes that have to take a configuration without commands before they are given any. */
+  readonly #forgetting = new Set<string>();
 
   constructor(deps: RenderDeps) {
     this.#deps = deps;
+  }
+
+  /** Whether it matters here that this node has taken its newest configuration. */
+  awaits(nodeName: string): boolean {
+    return this.#forgetting.has(nodeName);
   }
 
   async reconcile(nodeName: string): Promise<Outcome> {
     const { caches, configs, sealer } = this.#deps;
     const [edgeNode] = caches.edgeNodes.by("node", nodeName);
     const nodeId = edgeNode?.status?.nodeID;
-    if (edgeNode === undefined || nodeId === undefined) return settled;
+    if (edgeNode === undefined || nodeId === undefined) {
+      this.#forgetting.delete(nodeName);
+      return settled;
+    }
     const plan = planNode(this.#inputs(nodeName, nodeId, edgeNode));
     const sealed = await this.#seal(nodeId, plan);
-    const previous = configs.current(nodeId);
+    const known = configs.current(nodeId);
     const { config, faults } = assembleNode(
       plan,
       sealed,
       sealer.contexts(nodeId),
-      previous === undefined ? undefined : decodeConfig(previous.config),
+      known && decodeConfig(known.config),
+      edgeNode.status?.configHash?.applied === known?.hash,
     );
+    if (config.reboot === undefined) this.#forgetting.add(nodeName);
+    else this.#forgetting.delete(nodeName);
     const published = configs.publish(nodeId, config);
     await this.#tellNode(edgeNode, published);
     const sent = new Set(config.apps.map(({ uuidandversion }) => uuidandversion?.uuid));
@@ -238,7 +251,7 @@ const failures: ReadonlySet<PodFault["reason"]> = new Set([
 ]);
 
 /** Only the nodes concerned, and only for changes that can show in a configuration. */
-export function renderWakes(caches: Caches): Wake[] {
+export function renderWakes(caches: Caches, awaits: (nodeName: string) => boolean): Wake[] {
   const nodesOf = (pods: readonly Pod[]): string[] =>
     pods.flatMap(({ spec }) => (spec.nodeName ? [spec.nodeName] : []));
   return [
@@ -285,10 +298,12 @@ export function renderWakes(caches: Caches): Wake[] {
       return nodesOf(caches.pods.by("namespace", name));
     }),
     wakeOn<EdgeNode>(edgeNodeKind, (before, after) => {
+      if (after === undefined) return [];
       const same =
-        before?.metadata.generation === after?.metadata.generation &&
-        before?.status?.nodeID === after?.status?.nodeID;
-      return same || after === undefined ? [] : [nodeNameOf(after)];
+        before?.metadata.generation === after.metadata.generation &&
+        before?.status?.nodeID === after.status?.nodeID;
+      const hasTaken = before?.status?.configHash?.applied !== after.status?.configHash?.applied;
+      return same && !(hasTaken && awaits(nodeNameOf(after))) ? [] : [nodeNameOf(after)];
     }),
     wakeOn<Node>(nodeKind, (before, after) => {
       const same = jsonEqual(before?.status?.allocatable ?? {}, after?.status?.allocatable ?? {});

@@ -84,13 +84,16 @@ export class RenderedConfigs implements ConfigBook {
 }
 
 /**
- * A record from a backup as it may be served: nodes were given newer configurations since, and take none
- * that is older than their last. Its content is what is wanted again, and its hash stays.
+ * A record from a backup as it may be served. Nodes were given newer configurations since, and take none that
+ * is older than their last: it gets a time of now. They were given commands since that nobody knows of, and
+ * would act on the numbers of then: it has none (renderCommands says how they come back).
  */
 export function restampedRecord(record: Uint8Array, now: Instant): Uint8Array {
   const content = decodeConfig(record.subarray(digestLength));
-  const bytes = stamped(content, Math.max(now, timeOf(content) + 1));
-  return Buffer.concat([record.subarray(0, digestLength), bytes]);
+  const time = Math.max(now, timeOf(content) + 1);
+  for (const name of ["configTimestamp", "reboot", "shutdown"] as const) delete content[name];
+  const digest = createHash("sha256").update(toBinary(config.EdgeDevConfigSchema, content)).digest();
+  return Buffer.concat([digest, stamped(content, time)]);
 }
 
 function stamped(content: config.EdgeDevConfig, time: number): Uint8Array {
