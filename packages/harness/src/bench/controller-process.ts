@@ -41,7 +41,7 @@ export class ControllerProcess implements AsyncDisposable {
     });
     const controller = new ControllerProcess(folder, child, lines);
     try {
-      await waitFor("the controller to listen", async () => controller.#listening(), 30);
+      await waitFor("the controller to listen", async () => controller.#listening());
       return controller;
     } catch (error) {
       await controller[Symbol.asyncDispose]();
