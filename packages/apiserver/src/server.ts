@@ -299,11 +299,14 @@ export class ApiServer {
 /** A path whose every step is what it looks like: nothing in it is encoded, or leads elsewhere. */
 const plainPath = /^(?:\/[\w~:-][\w.~:-]*)+$/;
 
+/** Only read. */
+const noQuery = new URLSearchParams();
+
 function parseUrl({ url = "/" }: IncomingMessage): Pick<URL, "pathname" | "searchParams"> {
   const end = url.indexOf("?");
   const pathname = end < 0 ? url : url.slice(0, end);
   if (plainPath.test(pathname) && !url.includes("#"))
-    return { pathname, searchParams: new URLSearchParams(end < 0 ? "" : url.slice(end + 1)) };
+    return { pathname, searchParams: end < 0 ? noQuery : new URLSearchParams(url.slice(end + 1)) };
   try {
     return new URL(url, "https://server");
   } catch (error) {

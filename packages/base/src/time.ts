@@ -37,8 +37,17 @@ export function between(from: Instant, to: Instant): Millis {
 
 /** RFC 3339 in UTC with whole seconds, as Kubernetes writes metav1.Time. */
 export function toRfc3339(at: Instant): string {
-  return `${new Date(at).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(at / 1000);
+  if (second !== lastSecond) {
+    lastText = `${new Date(at).toISOString().slice(0, 19)}Z`;
+    lastSecond = second;
+  }
+  return lastText;
 }
+
+/** What was written last: of many at once most are of the same second. */
+let lastSecond = Number.NaN;
+let lastText = "";
 
 /** RFC 3339 in UTC with microseconds, as Kubernetes writes metav1.MicroTime. */
 export function toRfc3339Micro(at: Instant): string {

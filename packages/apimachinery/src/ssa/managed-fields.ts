@@ -5,7 +5,7 @@
 import { jsonEqual } from "@selvedge/base";
 import type { KindDefinition } from "../kind-definition.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../object.ts";
-import { toFieldSet } from "./apply-type.ts";
+import { checkType, toFieldSet } from "./apply-type.ts";
 import { FieldSet, type FieldsV1 } from "./field-set.ts";
 import { compareValues } from "./merge-values.ts";
 import { applyTypeOf, versionsOf } from "./schema-type.ts";
@@ -85,6 +85,7 @@ export function applyObject(write: ManagedWrite & { readonly force: boolean }): 
 export function updateObject(write: ManagedWrite): KubeObject {
   const { kind, live, object, manager, time } = write;
   const said = write.subresource === undefined ? object.metadata.managedFields : undefined;
+  if (live === undefined && (said === undefined || said.length === 0)) return madeObject(write);
   const ledger = ledgerOfUpdate(said, live?.metadata.managedFields);
   const self = "current-operation";
   const bare = withoutManagedFields(object);
@@ -108,6 +109,18 @@ export function updateObject(write: ManagedWrite): KubeObject {
     ledger.times.set(id, time);
   }
   return withLedger(bare, capped(after, ledger.times), ledger);
+}
+
+/** Of an object that somebody makes all is theirs; nobody else's fields need be looked at. */
+function madeObject({ kind, object, manager, subresource, time }: ManagedWrite): KubeObject {
+  const bare = withoutManagedFields(object);
+  const type = applyTypeOf(kind);
+  checkType(type, bare, "allowed");
+  const set = compareValues(type, undefined, bare).added.difference(serverFields);
+  if (set.isEmpty) return bare;
+  const { apiVersion } = object;
+  const who = { manager, operation: "Update", apiVersion, ...(subresource && { subresource }) } as const;
+  return { ...bare, metadata: { ...bare.metadata, managedFields: [entryOf(who, time, set.toJson())] } };
 }
 
 /** Whether two objects differ in nothing but when their managers wrote. */
@@ -180,21 +193,35 @@ function withLedger(object: KubeObject, managers: Managers, { times, read }: Led
     const kept = set.difference(serverFields);
     if (kept.isEmpty) continue;
     const { manager = "", subresource } = JSON.parse(id) as ManagedFieldsEntry;
-    const time = times.get(id);
     const before = read.get(id);
-    entries.push({
-      manager,
-      operation: applied ? "Apply" : "Update",
-      apiVersion,
-      ...(time === undefined ? {} : { time }),
-      fieldsType: "FieldsV1",
-      fieldsV1: before?.set === kept ? before.fields : kept.toJson(),
-      ...(subresource ? { subresource } : {}),
-    });
+    const fields = before?.set === kept ? before.fields : kept.toJson();
+    const operation = applied ? "Apply" : "Update";
+    const who = { manager, operation, apiVersion, ...(subresource && { subresource }) } as const;
+    entries.push(entryOf(who, times.get(id), fields));
   }
   entries.sort(inOrder);
   const { managedFields: _old, ...metadata } = object.metadata;
   return { ...object, metadata: entries.length > 0 ? { ...metadata, managedFields: entries } : metadata };
+}
+
+interface Writer {
+  readonly manager: string;
+  readonly operation: "Apply" | "Update";
+  readonly apiVersion: string;
+  readonly subresource?: string;
+}
+
+function entryOf(
+  { manager, operation, apiVersion, subresource }: Writer,
+  time: string | undefined,
+  fieldsV1: FieldsV1,
+): ManagedFieldsEntry {
+  return {
+    ...{ manager, operation, apiVersion },
+    ...(time === undefined ? {} : { time }),
+    ...{ fieldsType: "FieldsV1", fieldsV1 },
+    ...(subresource ? { subresource } : {}),
+  };
 }
 
 function inOrder(left: ManagedFieldsEntry, right: ManagedFieldsEntry): number {
@@ -228,6 +255,7 @@ function capped(managers: Managers, times: Map<string, string | undefined>): Man
 }
 
 function withoutManagedFields(object: KubeObject): KubeObject {
+  if (object.metadata.managedFields === undefined) return object;
   const { managedFields: _fields, ...metadata } = object.metadata;
   return { ...object, metadata };
 }

@@ -10,27 +10,29 @@ const weightMax = 8 * 1024 * 1024;
  * goes through one place, which tells of each before its writer hears of it.
  */
 export class RowCache {
-  /** The one that was used last comes last. */
-  readonly #rows = new Map<string, Row>();
+  /** Of two generations the older one goes when the younger is full; what is asked for moves to the younger. */
+  #young: Generation = new Map();
+  #old: Generation = new Map();
   #weight = 0;
 
   get(key: string): Row | undefined {
-    const row = this.#rows.get(key);
-    if (row === undefined) return undefined;
-    this.#rows.delete(key);
-    this.#rows.set(key, row);
-    return row;
+    const row = this.#young.get(key);
+    if (row !== undefined) return row;
+    const older = this.#old.get(key);
+    if (older !== undefined) this.keep(older);
+    return older;
   }
 
   /** The row is as it says, here and in the database. */
   keep(row: Row): void {
     this.#drop(row.key);
-    this.#rows.set(row.key, row);
     this.#weight += row.value.length;
-    for (const key of this.#rows.keys()) {
-      if (this.#rows.size <= rowsMax && this.#weight <= weightMax) return;
-      this.#drop(key);
+    if (this.#young.size >= rowsMax / 2 || this.#weight > weightMax / 2) {
+      this.#old = this.#young;
+      this.#young = new Map();
+      this.#weight = row.value.length;
     }
+    this.#young.set(row.key, row);
   }
 
   /** The database has changed. */
@@ -41,14 +43,17 @@ export class RowCache {
 
   /** The database has changed in ways that nobody told. */
   clear(): void {
-    this.#rows.clear();
+    this.#young = new Map();
+    this.#old = new Map();
     this.#weight = 0;
   }
 
   #drop(key: string): void {
-    const row = this.#rows.get(key);
-    if (row === undefined) return;
-    this.#rows.delete(key);
-    this.#weight -= row.value.length;
+    const row = this.#young.get(key);
+    if (row !== undefined) this.#weight -= row.value.length;
+    this.#young.delete(key);
+    this.#old.delete(key);
   }
 }
+
+type Generation = Map<string, Row>;
