@@ -27,6 +27,8 @@ export interface KindDefinition {
   readonly subresources?: {
     /** /status exists: writes to the main resource keep the stored status, and the other way round. */
     readonly status?: boolean;
+    /** A status that a new object comes with is kept, as upstream does for nodes. */
+    readonly statusOnCreate?: boolean;
     readonly scale?: ScalePaths;
     /**
      * Further subresources that discovery lists, with the kind they answer with: `log`, `exec`, `eviction`.

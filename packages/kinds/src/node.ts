@@ -80,6 +80,7 @@ export const nodeKind: KindDefinition = builtIn(node, {
   namespaced: false,
   subresources: {
     status: true,
+    statusOnCreate: true,
     others: [{ name: "proxy", kind: "NodeProxyOptions", verbs: ["get"] }],
   },
   selectableFields: ["spec.unschedulable"],

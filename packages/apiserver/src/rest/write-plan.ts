@@ -44,7 +44,7 @@ export function planCreate(wanted: KubeObject, uid: string, context: WriteContex
   delete meta.selfLink;
   if (hasGeneration(kind)) meta.generation = 1;
   else delete meta.generation;
-  if (kind.subresources?.status) delete wanted["status"];
+  if (kind.subresources?.status && !kind.subresources.statusOnCreate) delete wanted["status"];
   if (isNamespaceKind(kind)) openNamespace(wanted);
   settle(wanted, undefined, context);
   return context.managed === true ? wanted : tracked(wanted, undefined, context);

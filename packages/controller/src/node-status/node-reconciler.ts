@@ -1,4 +1,4 @@
-import { type Clock, type Instant, instant, type Millis, millis, toRfc3339 } from "@selvedge/base";
+import { type Clock, type Instant, instant, type Millis, millis, minutes, toRfc3339 } from "@selvedge/base";
 import {
   type EdgeNode,
   type EdgeNodeStatus,
@@ -76,8 +76,7 @@ export class NodeReconciler implements Reconciler {
     const [edgeNode] = caches.edgeNodes.by("node", nodeName);
     const node = caches.nodes.get(nodeName);
     if (edgeNode === undefined || !isEnrolled(edgeNode)) {
-      if (node !== undefined) await this.#remove(node);
-      return settled;
+      return node === undefined ? settled : await this.#remove(node);
     }
     if (node === undefined) await cluster.create(nodeKind, newNode(edgeNode));
     else
@@ -218,11 +217,10 @@ export class NodeReconciler implements Reconciler {
    * A Node of ours without its EdgeNode: it goes, and its Pods with it, because nobody is left to stop
    * them.
    */
-  async #remove(node: Node): Promise<void> {
+  async #remove(node: Node): Promise<Outcome> {
     const { caches, cluster, forget } = this.#deps;
     if (node.metadata.labels?.[edgeNodeLabel] === undefined) {
-      await this.#tellStranger(node);
-      return;
+      return await this.#tellStranger(node);
     }
     for (const pod of caches.pods.by("node", node.metadata.name)) {
       await cluster.delete(podKind, pod, { gracePeriodSeconds: 0 });
@@ -230,12 +228,15 @@ export class NodeReconciler implements Reconciler {
     await cluster.delete(nodeKind, node);
     await dropLease(cluster, node.metadata.name);
     forget(node.spec.providerID?.replace(/^selvedge:\/\//, "") ?? "");
+    return settled;
   }
 
-  /** A Node that somebody made by hand is nobody's: it is not Ready until whoever made it says so. */
-  async #tellStranger({ metadata, status }: Node): Promise<void> {
-    if (conditionOf(status?.conditions, "Ready") !== undefined) return;
+  /** A Node that somebody made by hand is nobody's: after a while it is told not to be Ready, if nobody else did. */
+  async #tellStranger({ metadata, status }: Node): Promise<Outcome> {
+    if (conditionOf(status?.conditions, "Ready") !== undefined) return settled;
     const { cluster, clock } = this.#deps;
+    const left = Date.parse(metadata.creationTimestamp ?? "") + startupGrace - clock.now();
+    if (left > 0) return lookAgain("a node that may still report", millis(left));
     const message = "Kubelet never posted node status.";
     const says = { type: "Ready", status: "Unknown", reason: "NodeStatusNeverUpdated", message } as const;
     await cluster.changeStatus<Node>(nodeKind, metadata.name, undefined, (draft) => {
@@ -244,8 +245,12 @@ export class NodeReconciler implements Reconciler {
       if (conditionOf(draft.status.conditions, "Ready") !== undefined) return false;
       return setCondition(draft.status.conditions, says, clock.now());
     });
+    return settled;
   }
 }
+
+/** Upstream's: how long a new node may take until it is heard. */
+const startupGrace: Millis = minutes(1);
 
 /** Places the link among what is said of a node, in place; returns whether anything changed. */
 function setLink(
