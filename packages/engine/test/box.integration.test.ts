@@ -9,9 +9,11 @@ const missing = programs.filter((name) => spawnSync("which", [name]).status !== 
 const lacks = boxLacks() ?? missing[0];
 const skip = lacks === undefined ? false : `${lacks} is missing`;
 
+const devices = ["-device", "e1000e", "-device", "qemu-xhci", "-device", "usb-tablet"];
+
 describe("in a box with drivers of its own", { skip, timeout: 600_000 }, () => {
-  it("VLANs, bonds and Wi-Fi lead to the controller, and are taken back when they do not", async () => {
-    const { status, output } = await runInBox(join(import.meta.dirname, "box/ports-box.ts"), 540_000);
+  it("VLANs, bonds and Wi-Fi lead to the controller; devices go to apps and come back", async () => {
+    const { status, output } = await runInBox(join(import.meta.dirname, "box/main.ts"), 540_000, devices);
     assert.equal(status, 0, output);
   });
 });

@@ -36,7 +36,7 @@ export function wifiOf(
 const { WPAPSK, WPAEAP, SchemeNOOP } = netCommon.WiFiKeyScheme;
 
 function wifiNetwork(
-  item: netconfig.WifiConfig,
+  item: netconfig.WirelessConfig["wifiCfg"][number],
   message: config.EdgeDevConfig,
   faults: string[],
 ): WifiNetwork {

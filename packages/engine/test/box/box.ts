@@ -25,7 +25,7 @@ const cache = join(import.meta.dirname, "../../../../.cache/box");
 const modules = [
   ...["virtio_pci", "9p", "9pnet_virtio"],
   ...["veth", "8021q", "bonding", "bridge"],
-  ...["mac80211_hwsim", "ccm", "gcm", "cmac", "ctr", "e1000e", "vfio_pci", "vfio_iommu_type1"],
+  ...["mac80211_hwsim", "ccm", "gcm", "cmac", "ctr", "e1000e", "xhci_pci", "vfio_pci", "vfio_iommu_type1"],
 ];
 
 const init = `#!/bin/busybox sh

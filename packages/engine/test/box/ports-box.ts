@@ -15,11 +15,11 @@ import { LinuxPortDriver } from "../../src/port/linux/linux-port-driver.ts";
 import { PortReconciler, portKey } from "../../src/port/port-reconciler.ts";
 import type { WifiNetwork } from "../../src/port/port-spec.ts";
 import { FolderDisk } from "../folder-disk.ts";
+import { say } from "./say.ts";
 
 const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
 const folder = mkdtempSync(join(tmpdir(), "sv-box-"));
 const controller = "203.0.113.1";
-const say = (what: string): void => console.log(`${sh("cut -d' ' -f1 /proc/uptime").trim()} ${what}`);
 
 sh("ip link set lo up && ip netns add far && ip -n far link set lo up");
 sh(`ip -n far addr add ${controller}/32 dev lo`);
@@ -176,4 +176,3 @@ await step([pair]);
 works();
 assert.equal(sh("pgrep wpa_supplicant || true").trim(), "", "nobody looks after a radio that no port has");
 await driver[Symbol.asyncDispose]();
-process.exit(0);

@@ -1,7 +1,7 @@
 /** How the node's ports are, and which configurations of them were tried, as ZInfoDevice has it. Pure. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { devmodelCommon, type info, infoCommon, netCommon } from "@selvedge/eve-api";
+import { devmodelCommon, info, infoCommon, netCommon } from "@selvedge/eve-api";
 import type { PortSpec } from "../../desired.ts";
 import type { PortsStatus } from "../../observed.ts";
 import type { PortConfig } from "../../port/port-book.ts";
@@ -80,6 +80,7 @@ function portInfo(port: PortSpec, { cards, since, failed, error }: PortFacts): P
     dns: { DNSservers: [...(card?.dns ?? fixed?.dns ?? [])], DNSdomain: fixed?.domain ?? "" },
     up: card?.up ?? false,
     mtu: card?.mtu ?? port.mtu ?? 0,
+    ...(port.wifi === undefined ? {} : { wirelessStatus: { type: info.WirelessType.WIFI } }),
     ...(bond === undefined ? {} : { bondStatus: bondInfo(bond, cards[bond.name]?.bond) }),
     ...(why === undefined ? {} : { err: { description: why, severity: infoCommon.Severity.ERROR } }),
     configSource: {
