@@ -4,6 +4,7 @@ import type { Namespace, NetworkPolicy, NetworkPolicySpec, Pod } from "@selvedge
 import { networkPolicyKind } from "@selvedge/kinds";
 import { accessPlan, openingsMax } from "./access-plan.ts";
 import { type Opening, tidied, without } from "./openings.ts";
+import { distantFindings, plainFindings } from "./policy-findings.ts";
 
 const pod = (name: string, podIP: string, more: Partial<Pod["metadata"]> = {}): Pod => ({
   ...{ apiVersion: "v1", kind: "Pod" },
@@ -223,5 +224,43 @@ describe("ranges", () => {
       { by, remote: "11.0.0.0/8" },
     ]);
     assert.deepEqual(text(list), ["10.0.0.0/8 *", "11.0.0.0/8 *", "10.0.0.0/8 tcp 80"]);
+  });
+});
+
+describe("what of a policy nodes cannot keep", () => {
+  const ports = [{ port: "http" }];
+  const rows: readonly (readonly [string, NetworkPolicySpec, RegExp | undefined])[] = [
+    ["nothing", { ingress: [{ from: [block("192.0.2.0/24")], ports }] }, undefined],
+    ["IPv6", { ingress: [{ from: [block("fd00::/8")] }] }, /^spec\.ingress\[0\]\.from\[0\].* IPv4 only/],
+    [
+      "what policyTypes leave out",
+      { policyTypes: ["Egress"], ingress: [{ from: [block("fd00::/8")] }] },
+      undefined,
+    ],
+    [
+      "names of ports at addresses",
+      { egress: [{ to: [app("db"), block("192.0.2.0/24")], ports }] },
+      /^spec\.egress\[0\]\.to\[1\]\.ipBlock: addresses have no port named "http"; write its number/,
+    ],
+  ];
+  for (const [what, spec, said] of rows)
+    it(`tells whoever writes it: ${what}`, () => {
+      const findings = plainFindings(policy("p", spec));
+      assert.equal(findings.length, said === undefined ? 0 : 1);
+      if (said !== undefined) assert.match(findings[0] ?? "", said);
+    });
+
+  it("is who runs elsewhere", () => {
+    const on = (pod: Pod, nodeName: string): Pod => ({ ...pod, spec: { ...pod.spec, nodeName } });
+    const spec = { ...app("web"), egress: [{ to: [app("db"), app("cache"), block("192.0.2.0/24")] }] };
+    const found = (dbNode: string): string[] => {
+      const [first = web, db = web, ...rest] = pods;
+      const placed = [on(first, "a"), on(db, dbNode), ...rest];
+      return distantFindings(policy("p", spec), { pods: placed, namespace }).map(
+        (it) => it.split(":")[0] ?? "",
+      );
+    };
+    assert.deepEqual(found("a"), []);
+    assert.deepEqual(found("b"), ["spec.egress[0].to[0]"]);
   });
 });

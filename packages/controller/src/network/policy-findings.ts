@@ -58,6 +58,11 @@ const distant = {
     "or a Service of type NodePort alone, and that is denied: allow the addresses of those nodes with an ipBlock",
 } as const;
 
+/** Pods of other namespaces than its own. */
+export function meansOthers(policy: NetworkPolicy): boolean {
+  return rulesOf(policy).some(({ peers }) => peers.some(({ peer }) => peer.namespaceSelector !== undefined));
+}
+
 function rulesOf({ spec }: NetworkPolicy): Rule[] {
   const types = spec.policyTypes ?? [];
   const ingress = types.includes("Ingress") ? (spec.ingress ?? []) : [];

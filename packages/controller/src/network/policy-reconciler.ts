@@ -14,7 +14,7 @@ import type { EventRecorder } from "../events/event-recorder.ts";
 import type { Caches } from "../objects/caches.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { Pace } from "../workloads/pace.ts";
-import { distantFindings } from "./policy-findings.ts";
+import { distantFindings, meansOthers } from "./policy-findings.ts";
 
 export interface PolicyDeps {
   readonly caches: Caches;
@@ -64,15 +64,6 @@ export class PolicyReconciler implements Reconciler {
   }
 }
 
-/** Pods of other namespaces than its own. */
-function meansOthers({ spec }: NetworkPolicy): boolean {
-  const peers = [
-    ...(spec.ingress ?? []).flatMap(({ from = [] }) => from),
-    ...(spec.egress ?? []).flatMap(({ to = [] }) => to),
-  ];
-  return peers.some(({ namespaceSelector }) => namespaceSelector !== undefined);
-}
-
 export function policyWakes(caches: Caches): Wake[] {
   return [
     wakeOn<NetworkPolicy>(networkPolicyKind, (before, after) => {
@@ -82,16 +73,14 @@ export function policyWakes(caches: Caches): Wake[] {
     wakeOn<Namespace>(namespaceKind, (before, after) =>
       jsonEqual(before?.metadata.labels ?? {}, after?.metadata.labels ?? {})
         ? []
-        : caches.networkPolicies.list().filter(meansOthers).map(keyOf),
+        : caches.networkPolicies.by("abroad", "").map(keyOf),
     ),
     wakeOn<Pod>(podKind, (before, after) => {
       const seen = (pod: Pod | undefined): unknown => pod && [pod.spec.nodeName, pod.metadata.labels];
       if (jsonEqual(seen(before), seen(after))) return [];
       const home = (after ?? before)?.metadata.namespace ?? "";
-      return caches.networkPolicies
-        .list()
-        .filter((policy) => policy.metadata.namespace === home || meansOthers(policy))
-        .map(keyOf);
+      const own = caches.networkPolicies.by("namespace", home);
+      return [...own, ...caches.networkPolicies.by("abroad", "")].map(keyOf);
     }),
   ];
 }

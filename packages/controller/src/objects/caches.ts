@@ -57,6 +57,7 @@ import {
   statefulSetKind,
   storageClassKind,
 } from "@selvedge/kinds";
+import { meansOthers } from "../network/policy-findings.ts";
 import { isWary } from "../scheduling/neighbours.ts";
 import { nodesOf } from "../volumes/claim-plan.ts";
 import { type CachedKind, Cluster, type ClusterOptions } from "./cluster.ts";
@@ -170,7 +171,14 @@ const kinds: readonly CachedKind<never>[] = [
   { ref: replicationControllerKind, indexes: { owner: byOwner, namespace: byNamespace } },
   { ref: podDisruptionBudgetKind, indexes: { namespace: byNamespace } },
   { ref: resourceQuotaKind, indexes: { namespace: byNamespace } },
-  { ref: networkPolicyKind, indexes: { namespace: byNamespace } },
+  {
+    ref: networkPolicyKind,
+    indexes: {
+      namespace: byNamespace,
+      // Those that mean Pods of other namespaces.
+      abroad: (policy: NetworkPolicy) => (meansOthers(policy) ? [""] : []),
+    },
+  },
 ];
 
 export function createCluster(options: ClusterOptions): Cluster {

@@ -1,4 +1,4 @@
-import type { AppId } from "../desired.ts";
+import type { Brand } from "@selvedge/base";
 
 /** A name, and mostly an address, by which apps reach others of their node, whoever of them is ready. */
 export interface ServiceSpec {
@@ -19,6 +19,9 @@ export interface ServicePort {
   readonly port: number;
   readonly targets: readonly ServiceTarget[];
 }
+
+/** As desired.ts has it, which names these. */
+type AppId = Brand<string, "AppId">;
 
 /** An app of the node, or an address of somebody else. */
 export type ServiceTarget = {
