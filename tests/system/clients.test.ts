@@ -22,8 +22,11 @@ import {
 } from "@kubernetes/client-node";
 import { checkout, LocalSystem, realNodesMissing } from "../../packages/harness/src/real/local-system.ts";
 import { waitFor } from "../../packages/harness/src/real/wait.ts";
+import { kubectlMissing } from "../kubectl.ts";
+import { hundredStreams } from "./many-streams.ts";
 
 const skip = realNodesMissing();
+const noKubectl = await kubectlMissing();
 const namespace = "default";
 /** Debian's, which has the packages of Debian. */
 const python = "/usr/bin/python3";
@@ -140,6 +143,14 @@ describe("client libraries, on real parts", { skip }, () => {
     });
     assert.match(stdout, /^all is well$/m);
   });
+
+  it(
+    "JavaScript's and kubectl's have a hundred streams at once, one of which nobody reads",
+    {
+      skip: noKubectl,
+    },
+    () => hundredStreams({ system, config, pod }),
+  );
 
   it("a Pod is what the types say", async () => {
     const read: V1Pod = await config.makeApiClient(CoreV1Api).readNamespacedPod({ namespace, name: pod });

@@ -42,13 +42,22 @@ export class KubectlSession {
 
   /** As a user at a terminal types it. */
   async inTerminal(...args: readonly string[]): Promise<Ran> {
-    const line = [this.#binary, ...this.#args(args)].map((word) => `'${word}'`).join(" ");
-    return await run("script", ["-qec", line, "/dev/null"]);
+    return await run("script", this.#terminal(args));
+  }
+
+  /** The same, for somebody who types: it runs on until it is disposed. */
+  atTerminal(...args: readonly string[]): Following {
+    return new Following("script", this.#terminal(args));
   }
 
   /** Runs on until it is disposed; `until` waits for what it prints. */
   follow(...args: readonly string[]): Following {
     return new Following(this.#binary, this.#args(args));
+  }
+
+  #terminal(args: readonly string[]): string[] {
+    const line = [this.#binary, ...this.#args(args)].map((word) => `'${word}'`).join(" ");
+    return ["-qec", line, "/dev/null"];
   }
 
   #args(args: readonly string[]): string[] {
@@ -65,12 +74,16 @@ export class Following implements AsyncDisposable {
 
   constructor(binary: string, args: readonly string[]) {
     this.#name = args.join(" ");
-    this.#child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(binary, args, { stdio: ["pipe", "pipe", "pipe"] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
         this.output += text;
       });
     }
+  }
+
+  type(text: string): void {
+    this.#child.stdin?.write(text);
   }
 
   async until(pattern: RegExp, limitSeconds = 120): Promise<RegExpExecArray> {

@@ -1,6 +1,6 @@
 /**
- * Every group of commands of every kubectl that is still about, against one system on real parts. Each kubectl
- * has a namespace of its own.
+ * Every group of commands of every kubectl that is still about, and Helm with a chart as they are in the wild,
+ * against one system on real parts. Each has a namespace of its own.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { LocalSystem, realNodesMissing } from "../../packages/harness/src/real/local-system.ts";
 import { type KubectlVersion, kubectl, kubectlMissing, kubectlVersions } from "../kubectl.ts";
+import { describeHelm } from "./helm-matrix.ts";
 import { governingGroups } from "./kubectl-groups/governing.ts";
 import { deployment, type Place } from "./kubectl-groups/group.ts";
 import { makingGroups } from "./kubectl-groups/making.ts";
@@ -23,12 +24,20 @@ const groups = {
   ...runningGroups,
   ...governingGroups,
 };
+/** What these send has not changed between versions: the oldest, one between and the newest tell. */
+const settled: ReadonlySet<string> = new Set([
+  ...["create -f, replace, delete", "edit", "patch", "label, annotate", "config, kustomize", "create *"],
+  ...["rollout, set, scale", "debug --copy-to", "certificate", "auth reconcile", "cordon, drain, taint"],
+]);
+const telling: readonly KubectlVersion[] = ["1.27", "1.31", "1.35"];
+/** As many kubectls as keep two processors busy while others wait for machines. */
+const atOnce = 3;
 const missing = realNodesMissing();
 const versions: { readonly version: KubectlVersion; readonly skip: string | false }[] = [];
 for (const version of kubectlVersions)
   versions.push({ version, skip: missing || (await kubectlMissing(version)) });
 
-describe("every kubectl, on real parts", { skip: missing }, () => {
+describe("clients of the command line, on real parts", { skip: missing, concurrency: atOnce }, () => {
   let system: LocalSystem;
   let scratch: string;
 
@@ -44,8 +53,10 @@ describe("every kubectl, on real parts", { skip: missing }, () => {
     await rm(scratch, { recursive: true, force: true });
   });
 
+  describeHelm(() => ({ system, scratch }));
+
   for (const { version, skip } of versions) {
-    describe(`kubectl ${version}`, { skip }, () => {
+    describe(`kubectl ${version}`, { skip, concurrency: 1 }, () => {
       let place: Place;
 
       before(async () => {
@@ -56,10 +67,21 @@ describe("every kubectl, on real parts", { skip: missing }, () => {
         await place.kubectl.ok("delete", "namespace", place.namespace, "--timeout=120s");
       });
 
-      for (const [name, group] of Object.entries(groups)) it(name, () => group(place));
+      for (const [name, group] of Object.entries(groups)) {
+        if (telling.includes(version) || !settled.has(name)) it(name, () => group(place));
+      }
     });
   }
 });
+
+/** One after another. */
+let turn: Promise<unknown> = Promise.resolve();
+
+function alone<T>(work: () => Promise<T>): Promise<T> {
+  const next = turn.then(work, work);
+  turn = next;
+  return next;
+}
 
 async function placeOf(version: KubectlVersion, system: LocalSystem, folder: string): Promise<Place> {
   const namespace = `m-${version.replace(".", "-")}`;
@@ -74,7 +96,8 @@ async function placeOf(version: KubectlVersion, system: LocalSystem, folder: str
     return path;
   };
   await kubectlOf.ok("create", "namespace", namespace);
-  await kubectlOf.ok("apply", "-f", await file("hello.json", deployment("hello", { replicas: 1 })));
+  const hello = deployment("hello", { replicas: 1 }, { app: "hello", place: namespace });
+  await kubectlOf.ok("apply", "-f", await file("hello.json", hello));
   await kubectlOf.ok("rollout", "status", "deploy/hello", "--timeout=120s");
-  return { kubectl: kubectlOf, namespace, file, minor: Number(version.split(".")[1]) };
+  return { kubectl: kubectlOf, namespace, file, minor: Number(version.split(".")[1]), alone };
 }

@@ -59,16 +59,18 @@ const certificate: Group = async ({ kubectl, namespace, file }) => {
   await kubectl.ok("delete", "csr", yes, no);
 };
 
-const nodes: Group = async ({ kubectl }) => {
-  assert.match(await kubectl.ok("cordon", "node-1"), /cordoned/);
-  assert.match(await kubectl.ok("get", "nodes"), /SchedulingDisabled/);
-  assert.match(await kubectl.ok("uncordon", "node-1"), /uncordoned/);
-  assert.match(await kubectl.ok("taint", "node", "node-1", "dusty=yes:PreferNoSchedule"), /tainted/);
-  assert.match(await kubectl.ok("describe", "node", "node-1"), /Taints: +dusty=yes:PreferNoSchedule/);
-  assert.match(await kubectl.ok("taint", "node", "node-1", "dusty-"), /untainted/);
-  const drain = ["drain", "node-1", "--pod-selector=app=hello", "--ignore-daemonsets", "--timeout=90s"];
-  assert.match(await kubectl.ok(...drain), /node\/node-1 drained/);
-  await kubectl.ok("uncordon", "node-1");
+const nodes: Group = async ({ kubectl, namespace, alone }) => {
+  await alone(async () => {
+    assert.match(await kubectl.ok("cordon", "node-1"), /cordoned/);
+    assert.match(await kubectl.ok("get", "nodes"), /SchedulingDisabled/);
+    assert.match(await kubectl.ok("uncordon", "node-1"), /uncordoned/);
+    assert.match(await kubectl.ok("taint", "node", "node-1", "dusty=yes:PreferNoSchedule"), /tainted/);
+    assert.match(await kubectl.ok("describe", "node", "node-1"), /Taints: +dusty=yes:PreferNoSchedule/);
+    assert.match(await kubectl.ok("taint", "node", "node-1", "dusty-"), /untainted/);
+    const drain = ["drain", "node-1", `--pod-selector=place=${namespace}`, "--timeout=90s"];
+    assert.match(await kubectl.ok(...drain), /node\/node-1 drained/);
+    await kubectl.ok("uncordon", "node-1");
+  });
   await kubectl.ok("rollout", "status", "deploy/hello", "--timeout=120s");
 };
 

@@ -9,14 +9,19 @@ export interface Place {
   readonly file: (name: string, content: unknown) => Promise<string>;
   /** Above 27 for 1.27. */
   readonly minor: number;
+  /** For what changes the node that all share. */
+  readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Commands that belong together, as the table of the matrix names them. */
 export type Group = (place: Place) => Promise<void>;
 
 /** A Deployment of the example app, as a manifest. */
-export function deployment(name: string, more: Readonly<Record<string, unknown>> = {}): unknown {
-  const labels = { app: name };
+export function deployment(
+  name: string,
+  more: Readonly<Record<string, unknown>> = {},
+  labels: Readonly<Record<string, string>> = { app: name },
+): unknown {
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
