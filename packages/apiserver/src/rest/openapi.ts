@@ -4,6 +4,7 @@ import { metaPrefix } from "./openapi-meta.ts";
 import { nameOfList, SchemaBook, schemaName } from "./openapi-schemas.ts";
 import { patchTypesOf } from "./patching.ts";
 import { groupsOf, type Resource, rootOf } from "./resources.ts";
+import { swaggerPaths } from "./swagger-paths.ts";
 import { encodeSwagger } from "./swagger-protobuf.ts";
 
 export interface OpenApiDocument {
@@ -44,20 +45,17 @@ export function openapiRoot(documents: ReadonlyMap<string, OpenApiDocument>): Op
   return hashed({ paths });
 }
 
-/** For clients from before v3: the same schemas, no operations. */
+/** For clients from before v3: the same schemas; the operations in JSON only, as who asks for protobuf reads none. */
 export function openapiV2(resources: readonly Resource[], gitVersion: string): SwaggerDocument {
   const book = new SchemaBook("v2");
   for (const { kind } of resources) book.add(kind);
-  const definitions = JSON.parse(
-    JSON.stringify(book.components).replaceAll("#/components/schemas/", "#/definitions/"),
-  ) as Record<string, unknown>;
-  const swagger = {
-    swagger: "2.0",
-    info: { title: "Kubernetes", version: gitVersion },
-    paths: {},
-    definitions,
-  };
-  return { ...hashed(swagger), protobuf: encodeSwagger(swagger) };
+  const paths = swaggerPaths(Object.assign({}, ...resources.map(pathsOf)));
+  const said = JSON.stringify({ definitions: book.components, paths });
+  const { definitions, paths: ours } = JSON.parse(
+    said.replaceAll("#/components/schemas/", "#/definitions/"),
+  ) as Record<"definitions" | "paths", Record<string, unknown>>;
+  const swagger = { swagger: "2.0", info: { title: "Kubernetes", version: gitVersion }, definitions };
+  return { ...hashed({ ...swagger, paths: ours }), protobuf: encodeSwagger(swagger) };
 }
 
 function document(
