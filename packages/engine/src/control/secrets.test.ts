@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
-import { create, fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { SystemClock } from "@selvedge/base";
 import { cipher, deriveSharedKey, openCipherBlock } from "@selvedge/eve-api";
-import { aesCfb } from "./secrets.ts";
+import { aesCfb, Secrets } from "./secrets.ts";
 
 /** Made with Go's standard library; hashing X alone would give another key. */
 const known = {
@@ -36,5 +38,46 @@ describe("a block sealed elsewhere", () => {
     const cipherData = block.cipherData.slice();
     cipherData[2] = (cipherData[2] ?? 0) ^ 1;
     await assert.rejects(openCipherBlock(aesCfb, hex(known.key), { ...block, cipherData }), /does not open/);
+  });
+});
+
+describe("what a wireless network is joined with", () => {
+  const identity = {
+    exchange: { pem: "pem" },
+    keys: { sharedPoint: async () => ({ x: hex(known.x), y: hex(known.y) }) },
+  };
+  const secrets = new Secrets(identity as never, new SystemClock());
+  // The configuration that is in force knows nothing of the block's context any more.
+  secrets.use({ contexts: [], lists: [{ exchange: new Map([["07", {}]]) }] as never });
+  const sealed = (plain: object, more: object = {}): Parameters<Secrets["openPortSecret"]>[0] => {
+    const clear = toBinary(cipher.EncryptionBlockSchema, create(cipher.EncryptionBlockSchema, plain));
+    const block = create(cipher.CipherBlockSchema, {
+      ...{ cipherContextId: "c", initialValue: hex(known.iv) },
+      cipherData: aesCfb.encrypt(hex(known.key), hex(known.iv), clear),
+      clearTextSha256: new Uint8Array(createHash("sha256").update(clear).digest()),
+    });
+    const context = create(cipher.CipherContextSchema, {
+      ...{ contextId: "c", keyExchangeScheme: 1, encryptionScheme: 1, controllerCertHash: hex("07") },
+      ...{ deviceCertHash: new Uint8Array(createHash("sha256").update("pem").digest()), ...more },
+    });
+    return {
+      kind: "sealed",
+      block: toBinary(cipher.CipherBlockSchema, block).toBase64(),
+      context: toBinary(cipher.CipherContextSchema, context).toBase64(),
+    };
+  };
+
+  it("opens with the context that came with it", async () => {
+    const wifi = await secrets.openPortSecret(sealed({ wifiUserName: "ann", wifiPassword: "word" }));
+    assert.deepEqual(wifi, { user: "ann", password: "word" });
+    const modem = sealed({ cellularNetUsername: "bob", cellularNetPassword: "pin" });
+    assert.deepEqual(await secrets.openPortSecret(modem), { user: "bob", password: "pin" });
+    assert.deepEqual([secrets.counts.opened, secrets.counts.failed], [2, 0]);
+  });
+
+  it("does not open when it is for another node", async () => {
+    const other = sealed({ wifiPassword: "word" }, { deviceCertHash: hex("00") });
+    await assert.rejects(secrets.openPortSecret(other), /is for certificate 00/);
+    assert.equal(secrets.counts.failed, 1);
   });
 });
