@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
+import { PassThrough } from "node:stream";
+import { describe, it } from "node:test";
+import { readBody } from "./body.ts";
+
+const most = 3 * 1024 * 1024;
+
+function incoming(headers: Record<string, string> = {}): PassThrough & IncomingMessage {
+  return Object.assign(new PassThrough(), { headers }) as unknown as PassThrough & IncomingMessage;
+}
+
+describe("a request's body", () => {
+  it("is whole when it ends, in however many parts it came", async () => {
+    const request = incoming();
+    const body = readBody(request);
+    for (const part of ["a", "bc"]) request.write(part);
+    request.end("d");
+    assert.equal(Buffer.from(await body).toString(), "abcd");
+    const empty = incoming();
+    empty.end();
+    assert.equal((await readBody(empty)).length, 0);
+  });
+
+  it("is refused beyond its bound, whether it says its length or not", async () => {
+    await assert.rejects(readBody(incoming({ "content-length": `${most + 1}` })), { code: 413 });
+    const request = incoming();
+    const body = readBody(request);
+    request.write(Buffer.alloc(most));
+    request.write("x");
+    await assert.rejects(body, { code: 413 });
+    assert.equal(request.destroyed, false, "the connection is left for the answer");
+  });
+
+  it("is no body when the client goes away in the middle, or before", async () => {
+    const request = incoming();
+    const body = readBody(request);
+    request.write("a");
+    request.destroy(new Error("reset"));
+    await assert.rejects(body, { code: 400 });
+    await assert.rejects(readBody(request), { code: 400 });
+  });
+});
