@@ -34,9 +34,12 @@ import { FolderDisk } from "./folder-disk.ts";
 import { TestVault } from "./test-vault.ts";
 
 const guest = join(import.meta.dirname, "../../../.cache/guest");
-const images = { kernel: join(guest, "vmlinux"), initramfs: join(guest, "initramfs.cpio") };
+export const images: { readonly kernel: string; readonly initramfs: string } = {
+  kernel: join(guest, "vmlinux"),
+  initramfs: join(guest, "initramfs.cpio"),
+};
 let detected: ReturnType<typeof detectAcceleration> | undefined;
-function acceleration(): ReturnType<typeof detectAcceleration> {
+export function acceleration(): ReturnType<typeof detectAcceleration> {
   detected ??= detectAcceleration(images);
   return detected;
 }
@@ -52,7 +55,7 @@ const applets =
   "sh echo sleep cat ls id ip env mount httpd nc nslookup ping ps dd rm mkdir touch date hostname head tail wc grep " +
   "yes";
 
-function makeImage(folder: string): void {
+export function makeImage(folder: string): void {
   const root = join(folder, "root");
   for (const name of ["bin", "etc", "tmp", "www"]) mkdirSync(join(root, name), { recursive: true });
   copyFileSync("/bin/busybox", join(root, "bin/busybox"));

@@ -31,6 +31,8 @@ export interface SimHypervisorOptions {
   readonly hasFile: (absolute: string) => boolean;
 }
 
+/** More than a node of any simulation has. */
+const memoryMaxMib = 2 ** 20;
 const bootMin = 500;
 const bootSpan = 3000;
 
@@ -40,6 +42,8 @@ export class SimHypervisor {
   readonly launches: { readonly id: AppId; readonly at: Instant }[] = [];
   readonly #options: SimHypervisorOptions;
   readonly #machines = new Map<AppId, SimMachine>();
+  /** What a machine that was refused said, until it is launched again or removed. */
+  readonly #words = new Map<AppId, string>();
   #port: SimHypervisorPort | undefined;
 
   constructor(options: SimHypervisorOptions) {
@@ -77,7 +81,11 @@ export class SimHypervisor {
     if (this.#machines.has(spec.id)) return;
     const missing = spec.disks.find((disk) => !hasFile(disk));
     if (missing !== undefined) throw new GuestError(`Could not open '${missing}': No such file or directory`);
-    if (random.next() < this.faults.launchFails) throw new GuestError("cannot set up guest memory");
+    this.#words.delete(spec.id);
+    if (spec.memoryMib > memoryMaxMib || random.next() < this.faults.launchFails) {
+      this.#words.set(spec.id, "cannot set up guest memory");
+      throw new GuestError("cannot set up guest memory");
+    }
     const machine = new SimMachine(spec, {
       clock,
       random,
@@ -89,6 +97,15 @@ export class SimHypervisor {
     });
     this.#machines.set(spec.id, machine);
     this.launches.push({ id: spec.id, at: clock.now() });
+  }
+
+  remove(id: AppId): void {
+    this.#machines.get(id)?.die();
+    this.#words.delete(id);
+  }
+
+  lastWords(id: AppId): string {
+    return this.#words.get(id) ?? "";
   }
 
   addImage(id: AppId, image: string): void {
@@ -150,7 +167,7 @@ class SimHypervisorPort implements Hypervisor {
 
   async remove(id: AppId): Promise<void> {
     await this.#turn();
-    if (this.#hypervisor.machine(id) !== undefined) throw new GuestError(`machine ${id} still runs`);
+    this.#hypervisor.remove(id);
   }
 
   async addImage(id: AppId, _part: number, path: string): Promise<void> {
@@ -176,9 +193,9 @@ class SimHypervisorPort implements Hypervisor {
     };
   }
 
-  async lastWords(): Promise<string> {
+  async lastWords(id: AppId): Promise<string> {
     await this.#turn();
-    return "";
+    return this.#hypervisor.lastWords(id);
   }
 
   async #turn(): Promise<void> {

@@ -125,15 +125,16 @@ export class SimMachine {
   signal(index: number, signal: number): void {
     const container = this.containers.get(index);
     if (container === undefined || container.run.phase !== "running") return;
-    if (signal === sigkill) this.#exit(container, 0, sigkill);
+    if (signal === sigkill) this.#exit(container, 128 + sigkill, sigkill);
     else if (signal === sigterm && program(container) !== "stubborn") {
       container.timer?.cancel();
-      container.timer = this.#after(50 + this.#random.next() * 400, () => this.#exit(container, 0, sigterm));
+      container.timer = this.#after(50 + this.#random.next() * 400, () => this.#exit(container, 0, 0));
     }
   }
 
   powerOff(): void {
-    if ([...this.containers.values()].some((container) => program(container) === "stubborn")) return;
+    const runs = [...this.containers.values()].filter(({ run }) => run.phase === "running");
+    if (runs.some((container) => program(container) === "stubborn")) return;
     for (const index of this.containers.keys()) this.signal(index, sigterm);
     this.#after(600, () => this.die());
   }

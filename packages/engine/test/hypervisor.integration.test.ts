@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Log, SystemClock, SystemRandom, silentSink } from "@selvedge/base";
+import { hypervisorConformance } from "../../harness/src/hypervisor/hypervisor.conformance.ts";
+import { machinePid } from "../src/app/qemu/machine-process.ts";
+import { QemuHypervisor } from "../src/app/qemu/qemu-hypervisor.ts";
+import { acceleration, images, makeImage, skip } from "./app-world.ts";
+
+const sh = (script: string): string[] => ["sh", "-c", script];
+const serves = "trap 'exit 0' TERM; sleep 1000 & wait";
+
+hypervisorConformance(
+  "QEMU",
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "svh-"));
+    makeImage(folder);
+    const clock = new SystemClock();
+    const machines = join(folder, "run");
+    const detected = await acceleration();
+    const engine = (): QemuHypervisor =>
+      new QemuHypervisor({
+        ...{ ...images, clock, random: new SystemRandom(), acceleration: detected },
+        ...{ folder: machines, scratchFolder: join(folder, "scratch"), cgroup: "svh-test" },
+        log: new Log("test", clock, silentSink),
+      });
+    return {
+      image: join(folder, "root.sqfs"),
+      programs: {
+        serves: sh(serves),
+        stubborn: sh("trap '' TERM; while :; do sleep 1; done"),
+        exits: (code) => sh(`exit ${code}`),
+        speaks: sh(`echo line 0; echo line 1; ${serves}`),
+        command: sh("exit 1"),
+      },
+      engine,
+      async crash(id) {
+        const pid = await machinePid(join(machines, id), id);
+        if (pid !== undefined) process.kill(pid, "SIGKILL");
+      },
+      pass: async (work) => await work,
+      async [Symbol.asyncDispose]() {
+        const last = engine();
+        for (const id of await last.list()) await last.remove(id);
+        rmSync(folder, { recursive: true, force: true });
+      },
+    };
+  },
+  { skip },
+);
