@@ -58,13 +58,17 @@ export class EndpointsReconciler implements Reconciler {
         await cluster.delete(endpointsKind, left);
       return settled;
     }
-    if (!selects(service)) return settled;
-    const pause = this.#pace.wait(key);
-    if (pause > 0) return lookAgain("many Pods are moving", pause);
-    const pods = caches.pods.by("namespace", namespace).filter((pod) => isSelected(service, pod));
     const stored = caches.endpointSlices
       .by("service", key)
       .filter(({ metadata }) => metadata.labels?.[managedBy] === manager);
+    if (!selects(service)) {
+      // Somebody else says now where it leads.
+      await keepSlices(cluster, stored, []);
+      return settled;
+    }
+    const pause = this.#pace.wait(key);
+    if (pause > 0) return lookAgain("many Pods are moving", pause);
+    const pods = caches.pods.by("namespace", namespace).filter((pod) => isSelected(service, pod));
     await keepSlices(cluster, stored, slicesOf(service, pods));
     await this.#keepEndpoints(endpointsOf(service, pods));
     this.#pace.passed(key, pods.length);

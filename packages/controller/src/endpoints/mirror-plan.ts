@@ -2,7 +2,7 @@
 import type { OwnerReference } from "@selvedge/apimachinery";
 import type { Endpoint, EndpointSlice, EndpointSubset, Endpoints, Service } from "@selvedge/kinds";
 import { controllerReference } from "../workloads/template.ts";
-import { endpointsManagedBy, managedBy, selects, serviceLabel } from "./endpoints-plan.ts";
+import { managedBy, selects, serviceLabel } from "./endpoints-plan.ts";
 
 export const mirrorManager = "endpointslicemirroring-controller.k8s.io";
 const skipMirror = "endpointslice.kubernetes.io/skip-mirror";
@@ -20,7 +20,7 @@ export function isMirrored(
 ): endpoints is Endpoints {
   if (service === undefined || endpoints === undefined || selects(service)) return false;
   const { labels = {}, annotations = {}, deletionTimestamp } = endpoints.metadata;
-  if (labels[skipMirror] === "true" || labels[endpointsManagedBy] !== undefined) return false;
+  if (labels[skipMirror] === "true") return false;
   return annotations[leaderAnnotation] === undefined && deletionTimestamp === undefined;
 }
 

@@ -52,6 +52,9 @@ describe("Endpoints that somebody wrote", () => {
     const selector = { app: "plc" };
     await world.objects.patch(serviceKind, "plc", "default", "merge", { spec: { selector } });
     assert.deepEqual(await slices(world), ["IPv4  "], "one that selects Pods has theirs");
+    await world.objects.patch(serviceKind, "plc", "default", "merge", { spec: { selector: null } });
+    await world.objects.patch(endpointsKind, "plc", "default", "merge", endpoints(["192.168.1.7"]));
+    assert.deepEqual(await slices(world), ["IPv4 1502 192.168.1.7=true 192.168.1.9=false"]);
     await world.objects.delete(serviceKind, "plc", "default");
     assert.deepEqual(await slices(world), []);
   });

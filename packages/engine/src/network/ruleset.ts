@@ -67,6 +67,8 @@ const domainAddressesMax = 65_536;
  */
 export function renderRuleset(inputs: RulesetInputs): string {
   const [[, plugTable], [, nodeTable]] = tableNames(inputs.prefix) as [[string, string], [string, string]];
+  const maps = [domainSets(inputs), portMaps(inputs), serviceChains(inputs.services)];
+  const parts = [...maps, lists(inputs), natChains(inputs), filterChains(inputs)];
   return `table bridge ${plugTable}
 delete table bridge ${plugTable}
 table bridge ${plugTable} {
@@ -74,7 +76,7 @@ ${plugRules(inputs)}}
 table inet ${nodeTable}
 delete table inet ${nodeTable}
 table inet ${nodeTable} {
-${domainSets(inputs)}${portMaps(inputs)}${serviceChains(inputs.services)}${lists(inputs)}${natChains(inputs)}${filterChains(inputs)}}
+${parts.join("")}}
 `;
 }
 
