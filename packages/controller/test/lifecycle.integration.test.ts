@@ -46,7 +46,10 @@ describe("the life of an object", { skip: opensslMissing() }, () => {
       const replaced = await ask(`${folder}/one`, 200, { method: "PUT", body: json(patched) });
       assert.equal(replaced.metadata.annotations.replaced, "yes");
       if (status !== undefined) {
-        const said = await ask(`${folder}/one/status`, 200, patch({ status, spec: { ignored: true } }));
+        const annotations = { patchedstatus: "yes" };
+        const change = { status, spec: { ignored: true }, metadata: { annotations } };
+        const said = await ask(`${folder}/one/status`, 200, patch(change));
+        assert.equal(said.metadata.annotations.patchedstatus, "yes");
         for (const [name, value] of Object.entries(status)) assert.deepEqual(said.status[name], value, name);
         assert.deepEqual(said.spec, replaced.spec);
         said.metadata.annotations = { replaced: "no" };

@@ -84,6 +84,18 @@ const rows: readonly Row[] = [
   ],
 ];
 
+it("a node cannot label a Pod through its status", () => {
+  const labels = { app: "web" };
+  const request: AdmissionRequest = {
+    ...{ operation: "UPDATE", kind: pod, name: "p", namespace: "a", user: box, subresource: "status" },
+    ...{ object: { ...here, metadata: { ...here.metadata, labels } }, old: here, dryRun: false },
+    warn: () => undefined,
+  };
+  const message = /node "box" cannot update labels through pod status/;
+  assert.throws(() => nodeRestriction.validate?.(request), { code: 403, message });
+  nodeRestriction.validate?.({ ...request, object: here });
+});
+
 describe("a node", () => {
   for (const [what, operation, of, made, old, refusal] of rows) {
     const { name, namespace } = (made ?? old)?.metadata ?? { name: "" };

@@ -48,7 +48,10 @@ function taintsOf(node: KubeObject | undefined): unknown {
 }
 
 function checkPod(request: AdmissionRequest, node: string): void {
-  const { operation, old, object } = request;
+  const { operation, old, object, subresource } = request;
+  if (subresource === "status" && changedLabels(object, old).length > 0) {
+    throw refusedBy(request, `node "${node}" cannot update labels through pod status`);
+  }
   const at = (pod: KubeObject | undefined): string | undefined =>
     (pod?.["spec"] as { nodeName?: string } | undefined)?.nodeName;
   if (operation === "CREATE") {

@@ -120,6 +120,34 @@ describe("a write", () => {
     ...more,
   });
 
+  const own = (kind: string): KindDefinition => ({ ...gadget, kind, custom: false });
+  const marks = { labels: { a: "b" }, annotations: { c: "d" }, finalizers: ["x/y"] };
+  const ownerReferences = [{ apiVersion: "v1", kind: "B", name: "b", uid: "c" }];
+  const through: readonly [kind: KindDefinition, subresource: string, kept: object][] = [
+    [gadget, "status", {}],
+    [own("Service"), "status", { ...marks, ownerReferences }],
+    [own("Namespace"), "finalize", { ...marks, ownerReferences }],
+    [own("Pod"), "status", marks],
+    [
+      own("Deployment"),
+      "status",
+      { annotations: marks.annotations, finalizers: marks.finalizers, ownerReferences },
+    ],
+    [own("Pod"), "ephemeralcontainers", {}],
+  ];
+  for (const [kind, subresource, kept] of through) {
+    it(`keeps of the metadata of a ${kind.kind} written to its ${subresource}: ${Object.keys(kept)}`, () => {
+      const stored = planCreate(object({ resourceVersion: "" }), "u", { ...context(), kind });
+      const wanted = { ...stored, metadata: { ...stored.metadata, ...marks, ownerReferences } };
+      const { metadata } = planUpdate(stored, wanted, { ...context({ subresource }), kind });
+      const fields = ["labels", "annotations", "finalizers", "ownerReferences"] as const;
+      const found = fields.flatMap((field) =>
+        metadata[field] === undefined ? [] : [[field, metadata[field]]],
+      );
+      assert.deepEqual(Object.fromEntries(found), kept);
+    });
+  }
+
   it("creates with the server's own metadata, defaults and no status", () => {
     const wanted = {
       ...object({ generation: 9, deletionTimestamp: "x" }),

@@ -239,6 +239,7 @@ function merge(
   }
   const part = subresource === undefined ? undefined : parts[subresource];
   const next = part === undefined ? mergeMain(kind, stored, wanted) : mergePart(stored, wanted, part);
+  if (subresource !== undefined && withMetadata.has(subresource)) copyMetadata(kind, wanted, next);
   if (part === undefined && isNamespaceKind(kind)) copyAt(stored, next, ["spec", "finalizers"]);
   const meta = next.metadata as unknown as Record<string, unknown>;
   for (const field of [...serverMeta, "deletionTimestamp", "deletionGracePeriodSeconds"] as const) {
@@ -248,6 +249,18 @@ function merge(
   const { managedFields } = wanted.metadata;
   if (part === undefined && managedFields === undefined) delete meta["managedFields"];
   return next;
+}
+
+/** Through these upstream lets labels, annotations, owners and finalizers change too; not for users' kinds. */
+const withMetadata = new Set(["status", "finalize", "approval"]);
+
+function copyMetadata(kind: KindDefinition, wanted: KubeObject, next: KubeObject): void {
+  if (kind.custom || kind.group === "apiextensions.k8s.io") return;
+  for (const field of ["labels", "annotations", "ownerReferences", "finalizers"] as const) {
+    if (field === "ownerReferences" && kind.kind === "Pod") continue;
+    if (field === "labels" && kind.kind === "Deployment") continue;
+    copyAt(wanted, next, ["metadata", field]);
+  }
 }
 
 /** Members that have to change together, as defaults may have it, are copied together. */
