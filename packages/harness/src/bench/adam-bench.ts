@@ -1,11 +1,15 @@
+import { cp, readdir, rm, writeFile } from "node:fs/promises";
+import { Agent } from "node:https";
+import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { SystemClock } from "@selvedge/base";
+import { millis, SystemClock, sleep } from "@selvedge/base";
+import { toPem } from "@selvedge/engine";
 import { config } from "@selvedge/eve-api";
-import { type Exchange, makeOnboarding } from "../wire/wire-node.ts";
+import { type Exchange, makeOnboarding, WireNode } from "../wire/wire-node.ts";
 import { AdamServer, adamMissing } from "./adam-server.ts";
 import { type Bench, type Figure, round } from "./bench.ts";
-import { atRest, enrolUpTo, KeptConnections, type Load, requestsOf } from "./poll-load.ts";
-import { RegisteredFleet } from "./registered-fleet.ts";
+import { atRest, exchangeOver, KeptConnections, type Load, requestsOf } from "./poll-load.ts";
+import { copiesOf, RegisteredFleet } from "./registered-fleet.ts";
 
 /** With how many times Adam's polls a second we mean to answer. */
 const sizes: readonly (readonly [nodes: number, times: number])[] = [
@@ -13,6 +17,9 @@ const sizes: readonly (readonly [nodes: number, times: number])[] = [
   [10_000, 15],
 ];
 const clock = new SystemClock();
+const pause = millis(100);
+/** What the copies are made of. */
+const template = "load-0";
 const host = "127.0.0.1";
 const adamPort = 43_210;
 
@@ -26,9 +33,19 @@ export const adamBench: Bench = {
     await using fleet = await RegisteredFleet.make();
     await using adam = await AdamServer.start(adamPort);
     await adam.onboard(onboarding.certificatePem);
-    const their: Load = { target: { host, port: adamPort, ca: adam.root }, pid: adam.pid, requests: [] };
+    const theirTarget = { host, port: adamPort, ca: adam.root };
+    const first = await WireNode.make(template, clock.now());
+    const agent = new Agent({ ca: adam.root });
+    const exchange = configuring(adam)(exchangeOver(agent, theirTarget));
+    await first.enrol(exchange, onboarding, () => sleep(clock, pause));
+    agent.destroy();
     for (const [size, times] of sizes) {
-      await enrolUpTo(size, their, onboarding, (line) => progress(`Adam: ${line}`), configuring(adam));
+      const devices = copiesOf(first, template, size);
+      await adam.restart((folder) => multiply(folder, first.id, devices));
+      const their: Load = {
+        ...{ target: theirTarget, pid: adam.pid },
+        requests: devices.map((node) => requestsOf(node, size, host)),
+      };
       const { controller, nodes } = await fleet.start(size, size);
       await using _ = controller;
       const target = await controller.deviceTarget();
@@ -52,6 +69,16 @@ export const adamBench: Bench = {
     }
   },
 };
+
+/** What Adam has of a device is a folder: each copy gets one, with its own certificate in it. */
+async function multiply(folder: string, from: string, devices: readonly WireNode[]): Promise<void> {
+  for (const name of await readdir(folder))
+    if (name !== from) await rm(join(folder, name), { recursive: true });
+  for (const { id, identity } of devices) {
+    await cp(join(folder, from), join(folder, id), { recursive: true });
+    await writeFile(join(folder, id, "device-certificate.pem"), toPem(identity.der));
+  }
+}
 
 function* ratios(
   kind: string,

@@ -23,15 +23,16 @@ export class AdamServer implements AsyncDisposable {
   readonly port: number;
   readonly root: string;
   readonly #folder: string;
-  readonly #child: ChildProcess;
-  readonly #agent: Agent;
+  readonly #words: readonly string[];
+  #child: ChildProcess | undefined;
+  #agent: Agent;
 
-  private constructor(port: number, root: string, folder: string, child: ChildProcess) {
+  private constructor(port: number, root: string, folder: string, words: readonly string[]) {
     this.port = port;
     this.root = root;
     this.#folder = folder;
-    this.#child = child;
-    this.#agent = new Agent({ ca: root, keepAlive: true, maxSockets: 8 });
+    this.#words = words;
+    this.#agent = this.#newAgent();
   }
 
   static async start(port: number): Promise<AdamServer> {
@@ -53,23 +54,25 @@ export class AdamServer implements AsyncDisposable {
     const pair = (flag: string, name: string): string[] => [
       ...[`--${flag}-cert`, file(`${name}.pem`), `--${flag}-key`, file(`${name}-key.pem`)],
     ];
-    const child = spawn(
-      program,
-      [
-        ...["server", "--ip", host, "--port", `${port}`, "--db-url", file("db"), "--conf-dir", file("conf")],
-        ...[...pair("server", "server"), ...pair("signing", "signing"), ...pair("encrypt", "encrypt")],
-      ],
-      { stdio: "ignore" },
-    );
-    const adam = new AdamServer(port, pki.rootCertificate, folder, child);
-    const answers = async (): Promise<true | undefined> =>
-      (await adam.send("GET", "/probe", "").catch(() => 0)) === 200 || undefined;
-    await waitFor("Adam to answer", answers);
+    const words = [
+      ...["server", "--ip", host, "--port", `${port}`, "--db-url", file("db"), "--conf-dir", file("conf")],
+      ...[...pair("server", "server"), ...pair("signing", "signing"), ...pair("encrypt", "encrypt")],
+    ];
+    const adam = new AdamServer(port, pki.rootCertificate, folder, words);
+    await adam.#spawn();
     return adam;
   }
 
   get pid(): number {
-    return this.#child.pid ?? 0;
+    return this.#child?.pid ?? 0;
+  }
+
+  /** Starts it again after something was done to its folder of devices. */
+  async restart(change: (devices: string) => Promise<void>): Promise<void> {
+    await this.#stop();
+    await change(join(this.#folder, "db", "device"));
+    this.#agent = this.#newAgent();
+    await this.#spawn();
   }
 
   /** Takes every serial of this batch. */
@@ -94,12 +97,27 @@ export class AdamServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#agent.destroy();
-    if (this.#child.exitCode === null) {
-      this.#child.kill("SIGKILL");
-      await once(this.#child, "exit");
-    }
+    await this.#stop();
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  #newAgent(): Agent {
+    return new Agent({ ca: this.root, keepAlive: true, maxSockets: 8 });
+  }
+
+  async #spawn(): Promise<void> {
+    this.#child = spawn(program, this.#words, { stdio: "ignore" });
+    const answers = async (): Promise<true | undefined> =>
+      (await this.send("GET", "/probe", "").catch(() => 0)) === 200 || undefined;
+    await waitFor("Adam to answer", answers);
+  }
+
+  async #stop(): Promise<void> {
+    this.#agent.destroy();
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null) return;
+    child.kill("SIGKILL");
+    await once(child, "exit");
   }
 }
 

@@ -4,6 +4,14 @@ import type { Bench } from "./bench.ts";
 import { pathBench } from "./path-bench.ts";
 import { pollBench } from "./poll-bench.ts";
 import { pollsBench } from "./polls-bench.ts";
+import { streamsBench } from "./streams-bench.ts";
 
 /** In the order they run: cheap and undisturbed ones first. */
-export const benches: readonly Bench[] = [apiBench, pollsBench, adamBench, pollBench, pathBench];
+export const benches: readonly Bench[] = [
+  apiBench,
+  pollsBench,
+  adamBench,
+  pollBench,
+  pathBench,
+  streamsBench,
+];

@@ -52,20 +52,19 @@ export async function atRest(pid: number): Promise<void> {
   }
 }
 
-/** Enrols nodes until there are `size`. `around` may do something before a request goes out. */
+/** Enrols nodes until there are `size`. */
 export async function enrolUpTo(
   size: number,
   { target, requests }: Load,
   onboarding: Onboarding,
   progress: (line: string) => void,
-  around: (exchange: Exchange) => Exchange = (exchange) => exchange,
 ): Promise<void> {
   const agents = Array.from({ length: addresses }, (_, index) => {
     return new Agent({ keepAlive: true, ca: target.ca, localAddress: `127.0.1.${index + 1}` });
   });
   let next = requests.length;
   const worker = async (_: unknown, at: number): Promise<void> => {
-    const exchange = around(exchangeOver(agents[at % addresses] as Agent, target));
+    const exchange = exchangeOver(agents[at % addresses] as Agent, target);
     for (let index = next++; index < size; index = next++) {
       const node = await WireNode.make(`load-${index}`, clock.now());
       await node.enrol(exchange, onboarding, () => sleep(clock, enrolPause));

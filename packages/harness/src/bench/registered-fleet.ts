@@ -26,10 +26,11 @@ import { type EdgeNode, edgeNodeKind } from "@selvedge/kinds";
 import { waitFor } from "../real/wait.ts";
 import { type NodeIdentity, WireNode } from "../wire/wire-node.ts";
 import { ControllerProcess, controllerMain } from "./controller-process.ts";
-import { exchangeOver } from "./poll-load.ts";
+import { atRest, exchangeOver } from "./poll-load.ts";
 
 const clock = new SystemClock();
 const pause = millis(100);
+const atOnce = 32;
 const records = "-records/";
 const configsKey = `${records}rendered-configs/`;
 const digestLength = 32;
@@ -98,22 +99,23 @@ export class RegisteredFleet implements AsyncDisposable {
     connected: number,
   ): Promise<{ readonly controller: ControllerProcess; readonly nodes: readonly WireNode[] }> {
     const archive = join(this.#folder, `${registered}.gz`);
-    const nodes: WireNode[] = [];
-    await this.#write(archive, registered, connected, nodes);
+    const copies: Copy[] = [];
+    await this.#write(archive, registered, connected, copies);
     const controller = await ControllerProcess.start(async (folder) => {
       const words = ["restore", "--data", folder, "--input", archive];
       await promisify(execFile)(process.execPath, [controllerMain, ...words]);
       await rm(archive);
       return [];
     });
-    return { controller, nodes };
+    await takeRestored(controller, copies);
+    return { controller, nodes: copies.map((copy) => copy.node(copy.hash)) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  async #write(path: string, registered: number, connected: number, nodes: WireNode[]): Promise<void> {
+  async #write(path: string, registered: number, connected: number, nodes: Copy[]): Promise<void> {
     let count = 0;
     const templates = new Set([...this.#came.rows, ...this.#never.rows]);
     const others = this.#rows.filter((row) => !templates.has(row));
@@ -126,7 +128,7 @@ export class RegisteredFleet implements AsyncDisposable {
       for (let index = 0; index < registered; index++) {
         const copy = copyOf(index < connected ? came : never, index);
         yield copy.rows.map(line).join("");
-        if (index < connected) nodes.push(copy.node());
+        if (index < connected) nodes.push(copy);
       }
     };
     const lines = function* (head: object, rows: Iterable<string>): Generator<string> {
@@ -141,7 +143,26 @@ export class RegisteredFleet implements AsyncDisposable {
 
 interface Copy {
   readonly rows: readonly Row[];
-  node(): WireNode;
+  /** Of its configuration, and of the one that a restored controller gives it first: without commands. */
+  readonly hash: string;
+  readonly restoredHash: string;
+  node(hash: string): WireNode;
+}
+
+/** As every node of a restored controller they take a configuration without commands before their own. */
+async function takeRestored(controller: ControllerProcess, copies: readonly Copy[]): Promise<void> {
+  const target = await controller.deviceTarget();
+  const agent = new Agent({ ca: target.ca, keepAlive: true, maxSockets: atOnce });
+  const exchange = exchangeOver(agent, target);
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let copy = copies[next++]; copy !== undefined; copy = copies[next++]) {
+      await copy.node(copy.restoredHash).takeConfig(exchange);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  agent.destroy();
+  await atRest(controller.pid);
 }
 
 function copyOf(template: Template, index: number): Copy {
@@ -159,7 +180,7 @@ function copyOf(template: Template, index: number): Copy {
     [`"${was}"`, `"${name}"`],
     [`"selvedge://${was}"`, `"selvedge://${name}"`],
   ];
-  let hash = "";
+  let [hash, restoredHash] = ["", ""];
   const rows = template.rows.map(({ key: place, revision, value }) => {
     const to = place.endsWith(`/${was}`) ? place.slice(0, -was.length) + name : place.replace(wasId, id);
     if (!place.startsWith(configsKey)) {
@@ -167,15 +188,21 @@ function copyOf(template: Template, index: number): Copy {
       const changed = isObject ? texts.reduce((text, [a, b]) => text.replaceAll(a, b), value) : value;
       return { key: to, revision, value: changed };
     }
-    const record = renderedFor(Buffer.from(value, "base64"), id, name);
+    const { record, restored } = renderedFor(Buffer.from(value, "base64"), id, name);
     hash = record.subarray(0, digestLength).toString("base64url");
+    restoredHash = restored.toString("base64url");
     return { key: to, revision, value: record.toString("base64") };
   });
-  return { rows, node: () => WireNode.of({ ...copy, id, hash, token: node.token }) };
+  const make = (known: string): WireNode => WireNode.of({ ...copy, id, hash: known, token: node.token });
+  return { rows, hash, restoredHash, node: make };
 }
 
 /** The same configuration under another name, as the controller would have made it. */
-function renderedFor(record: Buffer, uuid: string, deviceName: string): Buffer {
+function renderedFor(
+  record: Buffer,
+  uuid: string,
+  deviceName: string,
+): { readonly record: Buffer; readonly restored: Buffer } {
   const made = fromBinary(config.EdgeDevConfigSchema, record.subarray(digestLength));
   const { configTimestamp } = made;
   if (made.id !== undefined) made.id.uuid = uuid;
@@ -188,7 +215,20 @@ function renderedFor(record: Buffer, uuid: string, deviceName: string): Buffer {
   delete made.configTimestamp;
   const digest = sha256(toBinary(config.EdgeDevConfigSchema, made));
   if (configTimestamp !== undefined) made.configTimestamp = configTimestamp;
-  return Buffer.concat([digest, toBinary(config.EdgeDevConfigSchema, made)]);
+  const whole = Buffer.concat([digest, toBinary(config.EdgeDevConfigSchema, made)]);
+  for (const part of ["configTimestamp", "reboot", "shutdown"] as const) delete made[part];
+  return { record: whole, restored: sha256(toBinary(config.EdgeDevConfigSchema, made)) };
+}
+
+/** As many nodes as one that joined, each with a certificate of its own, and what their folder at Adam is named. */
+export function copiesOf(node: WireNode, name: string, count: number): WireNode[] {
+  const { key, der } = node.identity;
+  return Array.from({ length: count }, (_, index) =>
+    WireNode.of({
+      ...{ key, der: certificateOf(der, serialOf(name), index), id: randomUUID() },
+      ...{ token: node.token, hash: node.hash },
+    }),
+  );
 }
 
 /** Nobody checks the signature of a certificate that is known: its hash is what counts. */

@@ -83,6 +83,11 @@ export class WireNode {
     return { key: this.#key, der: this.#der };
   }
 
+  /** Of the configuration it has. */
+  get hash(): string {
+    return this.#hash;
+  }
+
   /** What it shows at each poll. */
   get token(): Uint8Array {
     return this.#token;
