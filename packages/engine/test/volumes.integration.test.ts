@@ -103,8 +103,9 @@ describe("volumes of a container", { skip, concurrency: false }, () => {
     world.desire(wish(1n, { restart: { counter: 1 }, purge: { counter: 1 } }));
     await world.untilLog(ids.app, /root=1 data=3 image=3/);
     await untilVolume(world, key(ids.root, 0), (it) => it === undefined);
-    const files = readdirSync(join(world.folder, "state/volumes")).filter((name) => name.endsWith(".img"));
-    assert.deepEqual(files.sort(), [`${ids.root}#1.img`, `${ids.data}#0.img`, `${ids.more}#0.img`].sort());
+    const files = readdirSync(join(world.folder, "state/volumes")).filter((name) => name.endsWith(".qcow2"));
+    const left = [`${ids.root}#1`, `${ids.data}#0`, `${ids.more}#0`].map((name) => `${name}.qcow2`);
+    assert.deepEqual(files.sort(), left.sort());
 
     world.desire(desired([], []));
     await world.until(ids.app, (it) => it === undefined);
