@@ -307,6 +307,35 @@ describe("a mistake in a manifest", { skip: opensslMissing() }, () => {
     return await said("api/v1 pods", "Pod", { spec });
   };
 
+  const typed: readonly (readonly [name: string, metadata: string, spec: string, said: string])[] = [
+    [
+      "Server side field validation, typed object",
+      '"name":"my-dep"',
+      '"unknownField":"foo","replicas":2,"replicas":3,',
+      'unknown field "spec.unknownField", duplicate field "spec.replicas"',
+    ],
+    [
+      "Server side field validation, typed unknown metadata",
+      '"name":"my-dep","unknownMeta":"foo"',
+      "",
+      'unknown field "metadata.unknownMeta"',
+    ],
+  ];
+  for (const [name, metadata, spec, text] of typed) {
+    it(name, async () => {
+      const rest = `"selector":${JSON.stringify(selector)},"template":${JSON.stringify(template)}`;
+      const { status, json } = await world.send(
+        "/apis/apps/v1/namespaces/default/deployments?fieldManager=test&fieldValidation=Strict",
+        {
+          method: "POST",
+          body: `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{${metadata}},"spec":{${spec}${rest}}}`,
+        },
+      );
+      assert.equal(status, 400);
+      assert.equal(json.message, unreadable("Deployment", `strict decoding error: ${text}`));
+    });
+  }
+
   for (const [members, text] of containers) {
     it(`in a container: ${members}`, async () => {
       assert.equal(await pod(members), `Pod "x" is invalid: spec.containers[0]${text}`);
