@@ -97,7 +97,7 @@ const faults: readonly (readonly [RegExp, Init])[] = [
   [/no card is called eth0/, { deviceIoList: [] }],
   [/several cards are called eth0/, { deviceIoList: [card, card] }],
   [/eth0 is Wi-Fi and needs a wifiCfg/, { deviceIoList: [{ ...card, ptype: 5 }] }],
-  [/eth0 is a modem/, { deviceIoList: [{ ...card, ptype: 6 }] }],
+  [/eth0 is a modem and needs a cellularCfg/, { deviceIoList: [{ ...card, ptype: 6 }] }],
   [/eth0 is no network card/, { deviceIoList: [{ ...card, ptype: 2 }] }],
   [/no phyaddrs.ifname/, { deviceIoList: [{ ...card, phyaddrs: {} }] }],
   [/no phyaddrs.ifname/, { deviceIoList: [{ ...card, phyaddrs: { ifname: "a name that is too long" } }] }],

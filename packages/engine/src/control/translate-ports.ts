@@ -6,7 +6,7 @@ import { type config, netCommon, type netconfig } from "@selvedge/eve-api";
 import type { PortAddress, PortSpec, ProxySpec } from "../desired.ts";
 import { isAddress } from "./subnet.ts";
 import { lowerLayer } from "./translate-links.ts";
-import { wifiOf } from "./translate-wireless.ts";
+import { cellularOf, wifiOf } from "./translate-wireless.ts";
 
 type Adapter = config.EdgeDevConfig["systemAdapterList"][number];
 
@@ -35,6 +35,7 @@ function translatePort(adapter: Adapter, uplink: boolean, message: config.EdgeDe
   if (uplink && address.kind === "none" && faults.length === 0)
     faults.push("networks.ip.dhcp: a port to the controller needs a static address or DHCP");
   const wifi = wifiOf(lower.card, network, message, faults);
+  const cellular = cellularOf(lower.card, network, message, faults);
   const proxy = network?.entProxy === undefined ? undefined : proxyOf(network.entProxy);
   const mtu = network?.mtu ?? 0;
   if (mtu !== 0 && (mtu < 1280 || mtu > 65_535))
@@ -46,6 +47,7 @@ function translatePort(adapter: Adapter, uplink: boolean, message: config.EdgeDe
     ...(lower.links.length === 0 ? {} : { links: lower.links }),
     ...{ uplink, cost: Math.min(adapter.cost, costMax), networkId: adapter.networkUUID, address },
     ...(wifi === undefined ? {} : { wifi }),
+    ...(cellular === undefined ? {} : { cellular }),
     ...(mtu === 0 ? {} : { mtu }),
     ...(proxy === undefined ? {} : { proxy }),
     ...(faults[0] === undefined ? {} : { fault: faults[0] }),

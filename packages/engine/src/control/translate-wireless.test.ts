@@ -52,3 +52,46 @@ describe("a Wi-Fi port", () => {
   ];
   for (const [why, { fault = "" }] of rows) it(`says ${why.source}`, () => assert.match(fault, why));
 });
+
+describe("a modem port", () => {
+  const access = { simSlot: 2, apn: "internet", authProtocol: 3, forbidRoaming: true, ipType: 1 };
+  const modem = (item: object | undefined, type = 2, ptype = 6): Partial<PortSpec> =>
+    translatePorts(
+      create(config.EdgeDevConfigSchema, {
+        deviceIoList: [{ ptype, logicallabel: "wwan", phyaddrs: { ifname: "wwan0" } }],
+        networks: [
+          {
+            ...{ id: "n", type: 4, ip: { dhcp: 4 } },
+            wireless: { type, cellularCfg: item === undefined ? [] : [item] },
+          },
+        ],
+        systemAdapterList: [{ name: "wan", lowerLayerName: "wwan", uplink: true, networkUUID: "n" }],
+        cipherContexts: [{ contextId: "c" }],
+      } as never),
+    )?.[0] ?? {};
+
+  it("has the access point of the SIM card in force", () => {
+    const other = { ...access, simSlot: 1, apn: "other" };
+    const { cellular, fault } = modem({
+      ...{ activatedSimSlot: 2, accessPoints: [other, { ...access, cipherData: block }] },
+    });
+    const { secret, ...rest } = cellular ?? assert.fail(fault);
+    assert.deepEqual(rest, {
+      ...{ apn: "internet", simSlot: 2, authentication: "pap-chap", roaming: false, family: "ipv4" },
+    });
+    assert.equal(secret.kind, "sealed");
+  });
+
+  it("has the one that older controllers name", () => {
+    const { cellular, fault } = modem({ APN: "old" });
+    assert.deepEqual([cellular?.apn, cellular?.authentication, fault], ["old", "none", undefined]);
+  });
+
+  const faults: readonly (readonly [RegExp, Partial<PortSpec>])[] = [
+    [/wwan is a modem and needs a cellularCfg/, modem(undefined)],
+    [/wwan is no modem/, modem({ APN: "x" }, 2, 1)],
+    [/apn: is not 1 to 100/, modem({})],
+    [/none is for SIM slot 3/, modem({ activatedSimSlot: 3, accessPoints: [access] })],
+  ];
+  for (const [why, { fault = "" }] of faults) it(`says ${why.source}`, () => assert.match(fault, why));
+});

@@ -1,7 +1,7 @@
 /** What a port's card is, and the wireless networks it may join. Pure. */
 import { toBinary } from "@bufbuild/protobuf";
 import { cipher, type config, devmodelCommon, netCommon, type netconfig } from "@selvedge/eve-api";
-import type { PortSecret, WifiNetwork } from "../port/port-spec.ts";
+import type { CellularNetwork, PortSecret, WifiNetwork } from "../port/port-spec.ts";
 import type { LowerLayer } from "./translate-links.ts";
 
 const { PhyIoNetEth, PhyIoNetWLAN, PhyIoNetWWAN } = devmodelCommon.PhyIoType;
@@ -17,9 +17,8 @@ export function wifiOf(
 ): readonly WifiNetwork[] | undefined {
   const wanted = network?.wireless?.type === netCommon.WirelessType.WiFi;
   const label = card?.logicallabel || card?.phylabel;
-  if (card?.ptype === PhyIoNetWWAN)
-    faults.push(`deviceIoList: ${label} is a modem, which this node leaves to the box's own system`);
-  else if (card !== undefined && card.ptype !== PhyIoNetWLAN && card.ptype !== PhyIoNetEth)
+  const cards: readonly number[] = [PhyIoNetWWAN, PhyIoNetWLAN, PhyIoNetEth];
+  if (card !== undefined && !cards.includes(card.ptype))
     faults.push(`deviceIoList: ${label} is no network card`);
   if (card?.ptype !== PhyIoNetWLAN) {
     if (wanted) faults.push(`networks.wireless: ${label ?? "what the port is on"} is no Wi-Fi card`);
@@ -54,6 +53,52 @@ function wifiNetwork(
   const secret = secretOf(item.cipherData, clear, message, `wifiCfg of ${ssid}`, faults);
   return { ssid, security, priority, secret };
 }
+
+/** Undefined where the port is on no modem. What is wrong goes to `faults`. */
+export function cellularOf(
+  card: LowerLayer["card"],
+  network: netconfig.NetworkConfig | undefined,
+  message: config.EdgeDevConfig,
+  faults: string[],
+): CellularNetwork | undefined {
+  const wanted = network?.wireless?.type === netCommon.WirelessType.Cellular;
+  const label = card?.logicallabel || card?.phylabel;
+  if (card?.ptype !== PhyIoNetWWAN) {
+    if (wanted) faults.push(`networks.wireless: ${label ?? "what the port is on"} is no modem`);
+    return undefined;
+  }
+  if (network === undefined) return undefined;
+  const [item, second] = network.wireless?.cellularCfg ?? [];
+  if (!wanted || item === undefined)
+    faults.push(`networks.wireless: ${label} is a modem and needs a cellularCfg`);
+  if (item === undefined) return undefined;
+  if (second !== undefined) faults.push("networks.wireless.cellularCfg: only one is known");
+  const { accessPoints, activatedSimSlot: slot } = item;
+  const access = accessPoints.find(({ simSlot }) => slot === 0 || simSlot === slot || simSlot === 0);
+  if (access === undefined && accessPoints.length > 0)
+    faults.push(`cellularCfg.access_points: none is for SIM slot ${slot}`);
+  const apn = access?.apn || item.APN;
+  if (apn === "" || apn.length > apnMax) faults.push(`cellularCfg.apn: is not 1 to ${apnMax} characters`);
+  const none = { user: "", password: "" };
+  return {
+    ...{ apn, simSlot: slot, authentication: protocols[access?.authProtocol ?? 0] ?? "none" },
+    ...{ roaming: !(access?.forbidRoaming ?? false), family: families[access?.ipType ?? 0] ?? "ipv4v6" },
+    secret: secretOf(access?.cipherData, none, message, `cellularCfg of ${apn}`, faults),
+  };
+}
+
+const apnMax = 100;
+const { CellularAuthProtocol: Auth, CellularIPType: Family } = netCommon;
+const protocols: Readonly<Record<number, CellularNetwork["authentication"]>> = {
+  [Auth.PAP]: "pap",
+  [Auth.CHAP]: "chap",
+  [Auth.PAP_AND_CHAP]: "pap-chap",
+};
+const families: Readonly<Record<number, CellularNetwork["family"]>> = {
+  [Family.CELLULAR_IP_TYPE_IPV4]: "ipv4",
+  [Family.CELLULAR_IP_TYPE_IPV6]: "ipv6",
+  [Family.CELLULAR_IP_TYPE_IPV4_AND_IPV6]: "ipv4v6",
+};
 
 /** Never both: clear text beside a block would be a way around it. */
 export function secretOf(

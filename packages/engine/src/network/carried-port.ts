@@ -16,8 +16,9 @@ export function carriedFault(network: NetworkSpec, ports: readonly PortSpec[]): 
   if (first === undefined) return undefined;
   if (second !== undefined)
     return `ports ${first.name} and ${second.name} both speak for the node; give the switch one of them`;
-  // A radio that is let in speaks for itself alone: what others say by it the network drops.
-  return first.wifi === undefined ? undefined : `port ${first.name} is Wi-Fi, which no switch can be on`;
+  // Who is let in by radio speaks for itself alone: what others say by it the network drops.
+  const radio = first.wifi !== undefined ? "Wi-Fi" : first.cellular !== undefined ? "a modem" : undefined;
+  return radio && `port ${first.name} is ${radio}, which no switch can be on`;
 }
 
 /** The ports as the rules for packets know them: by what speaks for each card. */

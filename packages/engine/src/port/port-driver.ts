@@ -1,4 +1,4 @@
-import type { LinkSpec, PortAddress, ProxySpec, WifiSecurity } from "./port-spec.ts";
+import type { CellularAccess, LinkSpec, PortAddress, ProxySpec, WifiSecurity } from "./port-spec.ts";
 
 /** How a card is to speak. */
 export interface PortWish {
@@ -7,6 +7,8 @@ export interface PortWish {
   readonly links: readonly LinkSpec[];
   /** Of a wireless card: it speaks once it is in one of these. */
   readonly wifi?: readonly WifiLogin[];
+  /** Of a modem: it speaks once it is connected so. */
+  readonly cellular?: ModemLogin;
   readonly address: PortAddress;
   readonly mtu: number;
   /** Of its default route: the lowest that is there is used. */
@@ -22,6 +24,26 @@ export interface WifiLogin {
   readonly password: string;
 }
 
+/** A mobile network and what it takes to be connected. */
+export interface ModemLogin extends CellularAccess {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** How a modem is. */
+export interface ModemState {
+  readonly imei: string;
+  readonly manufacturer: string;
+  readonly model: string;
+  readonly firmware: string;
+  readonly protocol: "qmi" | "mbim";
+  /** Empty where it is in no network. */
+  readonly operator: { readonly plmn: string; readonly name: string };
+  readonly roaming: boolean;
+  /** `lte`, `5gnr` … */
+  readonly technologies: readonly string[];
+}
+
 /** How a card is. */
 export interface CardState {
   readonly up: boolean;
@@ -34,6 +56,8 @@ export interface CardState {
   readonly dns: readonly string[];
   /** Where it is a bond. */
   readonly bond?: BondState;
+  /** Where a modem is behind it. */
+  readonly modem?: ModemState;
 }
 
 /** What its kernel and its peer say of a bond. Cards by Linux' names. */

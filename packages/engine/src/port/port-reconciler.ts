@@ -172,8 +172,8 @@ export class PortReconciler implements Reconciler<typeof portKey> {
       const place = ports.indexOf(port);
       const metric = metricBase + cost * 10 + place + (this.#failed.has(name) ? metricFailed : 0);
       try {
-        const wifi = port.wifi === undefined ? {} : { wifi: await this.#logins(port.wifi) };
-        wishes.push({ interface: port.interface, links, ...wifi, address, mtu, metric });
+        const wireless = await this.#wireless(port);
+        wishes.push({ interface: port.interface, links, ...wireless, address, mtu, metric });
       } catch (error) {
         closed.set(port.interface, `what it is joined with cannot be opened: ${describeError(error)}`);
       }
@@ -182,6 +182,13 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     const problems = await this.#parts.driver.apply(wishes, signal);
     this.#shared = shared;
     return new Map([...closed, ...problems]);
+  }
+
+  async #wireless({ wifi, cellular }: PortSpec): Promise<Pick<PortWish, "wifi" | "cellular">> {
+    if (wifi !== undefined) return { wifi: await this.#logins(wifi) };
+    if (cellular === undefined) return {};
+    const { secret, ...access } = cellular;
+    return { cellular: { ...access, ...(await this.#parts.secrets.openPortSecret(secret)) } };
   }
 
   async #logins(networks: readonly WifiNetwork[]): Promise<WifiLogin[]> {

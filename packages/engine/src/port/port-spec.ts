@@ -16,6 +16,8 @@ export interface PortSpec {
   readonly address?: PortAddress;
   /** Of a wireless card: networks it may join, whichever it finds. */
   readonly wifi?: readonly WifiNetwork[];
+  /** Of a modem. */
+  readonly cellular?: CellularNetwork;
   /** 1500 where there is none. */
   readonly mtu?: number;
   readonly proxy?: ProxySpec;
@@ -37,6 +39,19 @@ export type PortAddress =
       readonly domain: string;
       readonly ntp: readonly string[];
     };
+
+export interface CellularAccess {
+  readonly apn: string;
+  /** From 1; 0: whichever is active. */
+  readonly simSlot: number;
+  readonly authentication: "none" | "pap" | "chap" | "pap-chap";
+  readonly roaming: boolean;
+  readonly family: "ipv4" | "ipv6" | "ipv4v6";
+}
+
+export interface CellularNetwork extends CellularAccess {
+  readonly secret: PortSecret;
+}
 
 export interface WifiNetwork {
   readonly ssid: string;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { instant } from "@selvedge/base";
-import type { BondSpec } from "../../desired.ts";
+import type { BondSpec, PortSpec } from "../../desired.ts";
 import type { PortsStatus } from "../../observed.ts";
+import type { ModemState } from "../../port/port-driver.ts";
 import { portsPart } from "./port-info.ts";
 
 const wan = { name: "wan", interface: "eth0", labels: [], uplink: true, cost: 3, networkId: "n" };
@@ -87,6 +88,34 @@ describe("the report of ports", () => {
       miiMonitor: { enabled: true, pollingInterval: 100, updelay: 0, downdelay: 0 },
       lacp: { lacpRate: 2, activeAggregatorId: 2, partnerMac: "p" },
       members: [{ logicallabel: "left", miiUp: true, lacp: { aggregatorId: 2 } }],
+    });
+  });
+
+  it("tells what a modem is and who serves it", () => {
+    const port: PortSpec = {
+      ...{ ...wan, interface: "wwan0" },
+      cellular: {
+        ...{ apn: "internet", simSlot: 0, authentication: "none", roaming: true, family: "ipv4" },
+        secret: { kind: "clear", user: "", password: "" },
+      },
+    };
+    const card = status.cards["eth0"];
+    assert(card !== undefined);
+    const modem: ModemState = {
+      ...{ imei: "49", manufacturer: "Q", model: "E", firmware: "1", protocol: "qmi", roaming: true },
+      ...{ operator: { plmn: "26201", name: "Telekom" }, technologies: ["lte", "umts"] },
+    };
+    const configs = [{ digest: "a", ports: [port], since: instant(1000), lastError: "" }];
+    const told = portsPart({
+      ...{ book: { configs, current: 0 }, cards: { wwan0: { ...card, modem } }, failed: [] },
+    });
+    assert.deepEqual(told.systemAdapter?.status?.[0]?.ports?.[0]?.wirelessStatus, {
+      type: 2,
+      cellular: {
+        ...{ cellularModule: "49", currentRats: [3, 2], configError: "" },
+        providers: [{ plmn: "26201", description: "Telekom", currentServing: true, roaming: true }],
+        bearers: [{ apn: "internet", connected: true }],
+      },
     });
   });
 

@@ -80,7 +80,7 @@ function portInfo(port: PortSpec, { cards, since, failed, error }: PortFacts): P
     dns: { DNSservers: [...(card?.dns ?? fixed?.dns ?? [])], DNSdomain: fixed?.domain ?? "" },
     up: card?.up ?? false,
     mtu: card?.mtu ?? port.mtu ?? 0,
-    ...(port.wifi === undefined ? {} : { wirelessStatus: { type: info.WirelessType.WIFI } }),
+    ...wirelessPart(port, card, why),
     ...(bond === undefined ? {} : { bondStatus: bondInfo(bond, cards[bond.name]?.bond) }),
     ...(why === undefined ? {} : { err: { description: why, severity: infoCommon.Severity.ERROR } }),
     configSource: {
@@ -89,6 +89,43 @@ function portInfo(port: PortSpec, { cards, since, failed, error }: PortFacts): P
     },
   };
 }
+
+function wirelessPart(
+  { wifi, cellular }: PortSpec,
+  card: CardState | undefined,
+  problem: string | undefined,
+): { readonly wirelessStatus?: NonNullable<PortInfo["wirelessStatus"]> } {
+  if (wifi !== undefined) return { wirelessStatus: { type: info.WirelessType.WIFI } };
+  if (cellular === undefined) return {};
+  const { imei = "", operator, roaming = false, technologies = [] } = card?.modem ?? {};
+  const { CELLULAR } = info.WirelessType;
+  const plmn = operator?.plmn ?? "";
+  return {
+    wirelessStatus: {
+      type: CELLULAR,
+      cellular: {
+        cellularModule: imei,
+        providers:
+          plmn === "" ? [] : [{ plmn, description: operator?.name ?? "", currentServing: true, roaming }],
+        currentRats: technologies.flatMap((name) => radios[name] ?? []),
+        configError: problem ?? "",
+        bearers: [{ apn: cellular.apn, connected: (card?.addresses ?? []).length > 0 }],
+      },
+    },
+  };
+}
+
+const { RadioAccessTechnology: Radio } = netCommon;
+const radios: Readonly<Record<string, netCommon.RadioAccessTechnology>> = {
+  gsm: Radio.RADIO_ACCESS_TECHNOLOGY_GSM,
+  gprs: Radio.RADIO_ACCESS_TECHNOLOGY_GSM,
+  edge: Radio.RADIO_ACCESS_TECHNOLOGY_GSM,
+  umts: Radio.RADIO_ACCESS_TECHNOLOGY_UMTS,
+  hspa: Radio.RADIO_ACCESS_TECHNOLOGY_UMTS,
+  "hspa-plus": Radio.RADIO_ACCESS_TECHNOLOGY_UMTS,
+  lte: Radio.RADIO_ACCESS_TECHNOLOGY_LTE,
+  "5gnr": Radio.RADIO_ACCESS_TECHNOLOGY_5GNR,
+};
 
 /** Of a configuration that is not in force nothing is known of the cards. */
 function missing({ interface: name }: PortSpec, card: CardState | undefined): string | undefined {

@@ -7,6 +7,7 @@ import type { ProxySpec } from "../port-spec.ts";
 import { AddressClients, type Family } from "./address-clients.ts";
 import type { ControllerProbe } from "./controller-probe.ts";
 import { applyLinks, bondState, listLinks, speakerOf } from "./links.ts";
+import { Modems } from "./modems.ts";
 import { applyNameServers } from "./name-servers.ts";
 import { applyRoutes, type Route, type Way } from "./routes.ts";
 import { WifiClients } from "./wifi-clients.ts";
@@ -54,6 +55,7 @@ export class LinuxPortDriver implements PortDriver {
   readonly #options: LinuxPortOptions;
   readonly #clients: AddressClients;
   readonly #wifi: WifiClients;
+  readonly #modems: Modems = new Modems();
   #wishes: readonly PortWish[] = [];
 
   constructor(options: LinuxPortOptions) {
@@ -107,12 +109,14 @@ export class LinuxPortDriver implements PortDriver {
         (of) => of.find(({ dev, gateway }) => dev === speaker && gateway !== undefined)?.gateway ?? [],
       );
       const bond = bondState(link, links);
+      const modem = wish?.cellular && (await this.#modems.look(ifname));
       cards.set(ifname, {
         ...{ up: flags.includes("UP") && flags.includes("LOWER_UP"), mac: address, mtu },
         addresses: usable(shown.get(speaker) ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
         gateways: told?.gateways ?? found,
         dns: told?.dns ?? [],
         ...(bond === undefined ? {} : { bond }),
+        ...(modem === undefined ? {} : { modem }),
       });
     }
     return cards;
@@ -170,6 +174,8 @@ export class LinuxPortDriver implements PortDriver {
     const { speaker: card } = wish;
     const families = familiesOf(wish);
     if (wish.wifi !== undefined) await this.#wifi.join(wish.interface, wish.wifi, signal);
+    const bearer = wish.cellular && (await this.#modems.connect(wish.interface, wish.cellular));
+    const asks = bearer === undefined || bearer.asks;
     // What routers say is dhcpcd's to hear, and only where the port may have addresses of IPv6.
     await writeFile(`/proc/sys/net/ipv6/conf/${card}/accept_ra`, "0").catch(ignoreMissing);
     const has = async (family: Family): Promise<boolean> => {
@@ -177,7 +183,7 @@ export class LinuxPortDriver implements PortDriver {
       if (family === "ipv4") return lease.address !== undefined;
       return usable((await listAddresses()).get(card) ?? []).some((it) => it.family === "inet6");
     };
-    if (families.length > 0) await this.#clients.ask(card, families, has, signal);
+    if (asks && families.length > 0) await this.#clients.ask(card, families, has, signal);
     const { addresses } = await this.#told(wish);
     const shown = (await listAddresses()).get(card) ?? [];
     const present = shown.filter(({ scope }) => scope !== "link");
@@ -192,12 +198,14 @@ export class LinuxPortDriver implements PortDriver {
     await settledAddresses(card, signal);
   }
 
-  async #told({ speaker: card, address }: Spoken): Promise<Told> {
+  async #told({ speaker: card, address, cellular }: Spoken): Promise<Told> {
     if (address.kind === "none") return nothing;
     if (address.kind === "static") {
       const { gateway, dns } = address;
       return { addresses: [address.address], gateways: gateway === "" ? [] : [gateway], dns };
     }
+    const bearer = cellular && this.#modems.told(card);
+    if (bearer !== undefined && !bearer.asks) return bearer;
     const lease = await this.#clients.lease(card);
     return { ...lease, addresses: lease.address === undefined ? [] : [lease.address] };
   }

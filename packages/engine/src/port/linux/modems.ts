@@ -1,0 +1,81 @@
+import { describeError } from "@selvedge/base";
+import { run } from "../../network/linux/run.ts";
+import {
+  type Bearer,
+  connectArgument,
+  type Modem,
+  parseBearer,
+  parseModem,
+  parseModemList,
+} from "../cellular/modem-answers.ts";
+import type { ModemLogin, ModemState } from "../port-driver.ts";
+
+/** ModemManager's program, by its arguments. */
+export type Mmcli = (args: readonly string[]) => Promise<string>;
+
+/** A network lets a modem wait; a trial of the ports has little more time than that. */
+const connectSeconds = 18;
+
+/** Connects modems by ModemManager, which knows how each of them wants to be spoken to. */
+export class Modems {
+  readonly #mmcli: Mmcli;
+  readonly #bearers = new Map<string, Bearer>();
+
+  constructor(mmcli: Mmcli = (args) => run("mmcli", args)) {
+    this.#mmcli = mmcli;
+  }
+
+  /** Resolves with what the network gave, else rejects with why not. */
+  async connect(card: string, login: ModemLogin): Promise<Bearer> {
+    this.#bearers.delete(card);
+    const [number, modem] = await this.#find(card);
+    if (modem.failure !== "") throw new Error(modem.failure);
+    if (login.simSlot !== 0 && modem.simSlot !== 0 && modem.simSlot !== login.simSlot) {
+      await this.#mmcli(["-m", number, `--set-primary-sim-slot=${login.simSlot}`]);
+      throw new Error(`it changes to SIM slot ${login.simSlot} and comes back in a while`);
+    }
+    const present = await this.#bearer(card, modem, login);
+    if (present !== undefined) return present;
+    if (modem.state === "connected") await this.#mmcli(["-m", number, "--simple-disconnect"]);
+    const how = connectArgument(login);
+    try {
+      await this.#mmcli(["-m", number, `--timeout=${connectSeconds}`, `--simple-connect=${how}`]);
+    } catch (error) {
+      // What failed is told with its arguments, among which is the password.
+      throw new Error(`${login.apn}: ${describeError(error).replaceAll(how, "…")}`);
+    }
+    const made = await this.#bearer(card, (await this.#find(card))[1], login);
+    if (made === undefined) throw new Error(`${login.apn}: connected, but not by ${card}`);
+    return made;
+  }
+
+  /** What its network gave a card; undefined: nothing, as far as is known. */
+  told(card: string): Bearer | undefined {
+    return this.#bearers.get(card);
+  }
+
+  /** Undefined where there is none. */
+  async look(card: string): Promise<ModemState | undefined> {
+    const found = await this.#find(card).catch(() => undefined);
+    return found?.[1];
+  }
+
+  async #find(card: string): Promise<[number: string, modem: Modem]> {
+    const numbers = parseModemList(await this.#mmcli(["-L", "-J"]));
+    for (const number of numbers) {
+      const modem = parseModem(await this.#mmcli(["-m", number, "-J"]));
+      if (modem.cards.includes(card)) return [number, modem];
+    }
+    throw new Error(`ModemManager knows no modem that speaks by ${card} (it knows ${numbers.length})`);
+  }
+
+  async #bearer(card: string, modem: Modem, { apn }: ModemLogin): Promise<Bearer | undefined> {
+    for (const number of modem.bearers) {
+      const bearer = parseBearer(await this.#mmcli(["-b", number, "-J"]));
+      if (!bearer.connected || bearer.card !== card || bearer.apn !== apn) continue;
+      this.#bearers.set(card, bearer);
+      return bearer;
+    }
+    return undefined;
+  }
+}
