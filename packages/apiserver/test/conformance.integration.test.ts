@@ -188,7 +188,8 @@ describe("conformance: lists and answers", { skip: opensslMissing() }, () => {
   });
 
   const compacted =
-    "API Chunking, server should support continue listing from the last key even if the original version has been compacted away";
+    "API Chunking, server should support continue listing from the last key " +
+    "even if the original version has been compacted away";
   it(compacted, async () => {
     await using world = await new ApiWorld({ logMax: 20 }).start();
     const client = new Client(world);

@@ -107,8 +107,9 @@ export {
   type Endpoints,
   endpointsKind,
 } from "./network/endpoints.ts";
-export { type Ingress, ingressKind } from "./network/ingress.ts";
+export { ingressKind } from "./network/ingress.ts";
 export { type IngressClass, ingressClassKind } from "./network/ingress-class.ts";
+export type { Ingress } from "./network/ingress-types.ts";
 export {
   type NetworkPolicy,
   type NetworkPolicySpec,

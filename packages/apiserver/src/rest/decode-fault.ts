@@ -109,13 +109,11 @@ function valueFault(field: ProtobufField, type: string, value: unknown, place: P
       return quantityFaultOf(value);
     case "int-or-string":
       if (typeof value === "string" || Number.isInteger(value)) return undefined;
-      return `json: cannot unmarshal ${typeof value === "number" ? `number ${value}` : nameOf(value)} into Go value of type int32`;
+      return goValueFault(typeof value === "number" ? `number ${value}` : nameOf(value), "int32");
     case "time":
     case "microtime":
     case "duration":
-      return typeof value === "string"
-        ? undefined
-        : `json: cannot unmarshal ${nameOf(value)} into Go value of type string`;
+      return typeof value === "string" ? undefined : goValueFault(nameOf(value), "string");
     case "message":
       if (field.choice) return undefined;
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -125,6 +123,11 @@ function valueFault(field: ProtobufField, type: string, value: unknown, place: P
     default:
       return undefined;
   }
+}
+
+/** Of types that read themselves: they do not know where they are. */
+function goValueFault(said: string, type: string): string {
+  return `json: cannot unmarshal ${said} into Go value of type ${type}`;
 }
 
 function mismatch(value: unknown, { owner, path }: Place, type: string, said = nameOf(value)): string {

@@ -3,7 +3,7 @@ import { dns1035LabelFaults, dnsSubdomainFaults, type FieldError } from "@selved
 import { Faults, portNameFaults } from "../faults.ts";
 import { pathSegmentFaults } from "../rbac/policy-rule.ts";
 import { isAddress } from "./cidr.ts";
-import type { Ingress, IngressBackend, IngressPath } from "./ingress.ts";
+import type { Ingress, IngressBackend, IngressPath } from "./ingress-types.ts";
 
 const classAnnotation = "kubernetes.io/ingress.class";
 const oddSequences = ["//", "/./", "/../", "%2f", "%2F"];

@@ -1,4 +1,4 @@
-import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import type { FieldError, KindDefinition } from "@selvedge/apimachinery";
 import { ageColumn, column, nameColumn } from "../columns.ts";
 import {
   atomic,
@@ -18,32 +18,7 @@ import {
 import { builtIn } from "../kind.ts";
 import { typedReference } from "../storage/claim-fields.ts";
 import { validateIngress } from "./ingress-rules.ts";
-
-/** Which Services answer for which hosts and paths: kept for whoever routes, and routed by nobody here. */
-export interface Ingress extends KubeObject {
-  apiVersion: "networking.k8s.io/v1";
-  kind: "Ingress";
-  spec: IngressSpec;
-  status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } };
-}
-
-export interface IngressSpec {
-  ingressClassName?: string;
-  defaultBackend?: IngressBackend;
-  tls?: { hosts?: string[]; secretName?: string }[];
-  rules?: { host?: string; http?: { paths?: IngressPath[] } }[];
-}
-
-export interface IngressPath {
-  path?: string;
-  pathType?: string;
-  backend?: IngressBackend;
-}
-
-export interface IngressBackend {
-  service?: { name?: string; port?: { name?: string; number?: number } };
-  resource?: { apiGroup?: string; kind?: string; name?: string };
-}
+import type { Ingress } from "./ingress-types.ts";
 
 const servicePort: Message = message(
   "A port of a Service: its name or its number.",
