@@ -1,6 +1,7 @@
 import { access, copyFile, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { AppId } from "../../desired.ts";
+import { DiskFullError } from "../../host/disk.ts";
 import { runTool } from "../../host/qemu/image-tools.ts";
 import { createSealed, createSealedFrom, fillSealed } from "../../host/qemu/sealed-image.ts";
 
@@ -9,6 +10,13 @@ const uefiVariables = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /** Volumes with a limit of their own are projects of the file system's quota. */
 const features = "lazy_itable_init=1,lazy_journal_init=1,nodiscard,quotatype=prjquota";
 const ext4: readonly string[] = ["-t", "ext4", "-I", "256", "-O", "quota,project", "-m", "0", "-E", features];
+
+/** A disk as a machine is given it. */
+export interface OwnDisk {
+  readonly path: string;
+  /** Undefined: it lies there in clear. */
+  readonly secret: string | undefined;
+}
 
 /** Whose disk, and what seals it; undefined: it lies there in clear. */
 export interface DiskOwner {
@@ -27,8 +35,8 @@ export class OwnDisks {
     this.#folder = folder;
   }
 
-  /** Sparse, so it costs what is written. Resolves with its path. */
-  scratch(owner: DiskOwner, bytes: number): Promise<string> {
+  /** Sparse, so it costs what is written. */
+  scratch(owner: DiskOwner, bytes: number): Promise<OwnDisk> {
     return this.#ready(owner, "img", bytes, async (plain) => {
       await using file = await open(plain, "wx", 0o600);
       await file.truncate(bytes);
@@ -37,7 +45,7 @@ export class OwnDisks {
     });
   }
 
-  async variables(owner: DiskOwner): Promise<string> {
+  async variables(owner: DiskOwner): Promise<OwnDisk> {
     const { size } = await stat(uefiVariables);
     return await this.#ready(owner, "vars", size, (plain) => copyFile(uefiVariables, plain));
   }
@@ -53,26 +61,23 @@ export class OwnDisks {
     what: "img" | "vars",
     bytes: number,
     make: (plain: string) => Promise<void>,
-  ): Promise<string> {
+  ): Promise<OwnDisk> {
     const plain = this.#plain(id, what);
-    const target = secret === undefined ? plain : this.#sealed(id, what);
-    if (await exists(target)) return target;
+    const path = secret === undefined ? plain : this.#sealed(id, what);
+    if (await exists(path)) return { path, secret };
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const fresh = `${target}.new`;
+    const fresh = `${path}.new`;
     await rm(fresh, { force: true });
-    const before = secret !== undefined && (await exists(plain));
     if (secret === undefined) await make(fresh);
-    else if (before) {
-      await createSealed(fresh, (await stat(plain)).size, secret);
-      await fillSealed(plain, "raw", fresh, secret);
-    } else await createSealedFrom(fresh, bytes, secret, make);
+    else if (!(await exists(plain))) await createSealedFrom(fresh, bytes, secret, make);
+    else if (!(await sealCopy(plain, fresh, secret))) return { path: plain, secret: undefined };
     {
       await using file = await open(fresh, "r");
       await file.sync();
     }
-    await rename(fresh, target);
-    if (before) await rm(plain, { force: true });
-    return target;
+    await rename(fresh, path);
+    if (secret !== undefined) await rm(plain, { force: true });
+    return { path, secret };
   }
 
   #plain(id: string, what: string): string {
@@ -81,6 +86,19 @@ export class OwnDisks {
 
   #sealed(id: string, what: string): string {
     return join(this.#folder, `${id}.${what}.qcow2`);
+  }
+}
+
+/** False when there is no room for it: the app goes on with what it has. */
+async function sealCopy(plain: string, target: string, secret: string): Promise<boolean> {
+  try {
+    await createSealed(target, (await stat(plain)).size, secret);
+    await fillSealed(plain, "raw", target, secret);
+    return true;
+  } catch (error) {
+    await rm(target, { force: true });
+    if (error instanceof DiskFullError) return false;
+    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { VmSpec } from "../hypervisor.ts";
 import { driveArgs, type MachineDisk, MachineFiles } from "./machine-files.ts";
+import type { OwnDisk } from "./own-disks.ts";
 
 export type Acceleration = { readonly kind: "kvm" } | { readonly kind: "tcg"; readonly tscKhz: number };
 
@@ -9,7 +10,7 @@ export const translationCacheMib: number = 32;
 export interface MachinePaths {
   readonly kernel: string;
   readonly initramfs: string;
-  readonly scratch: string;
+  readonly scratch: OwnDisk | undefined;
   /** What images that come later are copied to. */
   readonly spare: string;
 }
@@ -36,8 +37,8 @@ export function qemuArgs(spec: VmSpec, acceleration: Acceleration, paths: Machin
     ...{ name, path, readOnly: true, secret: undefined },
   });
   const disks = spec.disks.flatMap((path, at) => disk(files, image(`d${at}`, path)));
-  const own: MachineDisk = { name: "scratch", path: paths.scratch, readOnly: false, secret: spec.secret };
-  const scratch = spec.scratchBytes > 0 ? disk(files, own) : [];
+  const scratch =
+    paths.scratch === undefined ? [] : disk(files, { ...paths.scratch, name: "scratch", readOnly: false });
   const spare = disk(files, image("spare", paths.spare));
   const volumes = spec.volumes.flatMap((volume, at) => disk(files, { ...volume, name: `v${at}` }));
   const nics = spec.nics.flatMap(({ tap, mac }, at) => [

@@ -192,7 +192,7 @@ export class QemuHypervisor implements Hypervisor {
   async #microVm(spec: VmSpec): Promise<MachineCommand> {
     const { kernel, initramfs, acceleration } = this.#options;
     const { scratchBytes } = spec;
-    const scratch = scratchBytes > 0 ? await this.#disks.scratch(spec, scratchBytes) : "";
+    const scratch = scratchBytes > 0 ? await this.#disks.scratch(spec, scratchBytes) : undefined;
     const spare = this.#spare(spec.id);
     await makeSpare(spare);
     return qemuArgs(spec, acceleration, { kernel, initramfs, scratch, spare });
@@ -202,7 +202,7 @@ export class QemuHypervisor implements Hypervisor {
     await markVm(this.#folder(spec.id));
     const seed = this.#seed(spec.id);
     if (boot.seed !== undefined) await makeSeedCd(boot.seed, seed);
-    const variables = boot.firmware === "uefi" ? await this.#disks.variables(spec) : "";
+    const variables = boot.firmware === "uefi" ? await this.#disks.variables(spec) : undefined;
     return vmArgs(spec, boot, this.#options.acceleration, { seed, variables, firmware: uefiCode });
   }
 

@@ -1,6 +1,7 @@
 import type { MachineDevice } from "../../device/device-spec.ts";
 import type { VmBoot, VmSpec } from "../hypervisor.ts";
 import { driveArgs, type MachineDisk, MachineFiles } from "./machine-files.ts";
+import type { OwnDisk } from "./own-disks.ts";
 import { type Acceleration, control, type MachineCommand, socket } from "./qemu-args.ts";
 
 /** A whole system translates more code than a container; the cache only grows, so it is capped. */
@@ -9,9 +10,9 @@ export const vmTranslationCacheMib: number = 128;
 export interface VmPaths {
   /** The CD with its user data, when it has any. */
   readonly seed: string;
-  /** UEFI's own code, and the machine's copy of its variables. */
+  /** UEFI's own code, and the machine's copy of its variables; undefined: it starts by its BIOS. */
   readonly firmware: string;
-  readonly variables: string;
+  readonly variables: OwnDisk | undefined;
 }
 
 /** QEMU's arguments for a virtual machine that starts what is on its disks. Pure, as those of a microVM. */
@@ -49,7 +50,7 @@ export function vmArgs(
     // It waits until somebody listens to its console, and begins when it is told to.
     ...["-S", "-nodefaults", "-no-user-config", "-display", "none"],
     ...["-name", spec.id, "-uuid", spec.id, "-m", `${spec.memoryMib}M`, "-smp", `${spec.vcpus}`],
-    ...firmware(files, boot, paths, spec.secret),
+    ...firmware(files, paths),
     // What is written while nobody listens is lost; it must not fill a disk or hold the guest up.
     ...["-chardev", socket("console"), "-serial", "chardev:console"],
     ...drives,
@@ -103,12 +104,11 @@ function idePlace(at: number, legacy: boolean): string {
   return legacy ? `bus=ide.${at >> 1},unit=${at & 1}` : `bus=ide.${at}`;
 }
 
-function firmware(files: MachineFiles, boot: VmBoot, paths: VmPaths, secret: string | undefined): string[] {
-  if (boot.firmware === "bios") return [];
-  const code = { name: "firmware", path: paths.firmware, readOnly: true, secret: undefined };
-  const variables = { name: "variables", path: paths.variables, readOnly: false, secret };
+function firmware(files: MachineFiles, { firmware, variables }: VmPaths): string[] {
+  if (variables === undefined) return [];
+  const code = { name: "firmware", path: firmware, readOnly: true, secret: undefined };
   return [
     ...driveArgs(files, code, "if=pflash,unit=0,readonly=on"),
-    ...driveArgs(files, variables, "if=pflash,unit=1"),
+    ...driveArgs(files, { ...variables, name: "variables", readOnly: false }, "if=pflash,unit=1"),
   ];
 }
