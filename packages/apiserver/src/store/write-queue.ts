@@ -45,22 +45,31 @@ export class WriteQueue {
 
   async #run(): Promise<void> {
     try {
-      while (this.#waiting.length > 0) {
-        // What else this turn of the event loop brings comes along.
-        await new Promise(setImmediate);
-        await this.#flush(this.#next());
+      // What else this turn of the event loop brings comes along.
+      await new Promise(setImmediate);
+      let group: Promise<() => void> | undefined = this.#begin(this.#next());
+      while (group !== undefined) {
+        const settle = await group;
+        // The next is under way before those who waited for this one have their turn: answering them takes as long.
+        group = this.#waiting.length > 0 ? this.#begin(this.#next()) : undefined;
+        settle();
       }
     } finally {
       this.#running = undefined;
     }
   }
 
-  async #flush(writes: readonly Waiting[]): Promise<void> {
+  /** Commits a group; what comes of it tells its writers. */
+  async #begin(writes: readonly Waiting[]): Promise<() => void> {
     try {
       const outcomes = await this.#commit(writes);
-      for (const [index, { resolve }] of writes.entries()) resolve(outcomes[index] ?? { type: "conflict" });
+      return () => {
+        for (const [index, { resolve }] of writes.entries()) resolve(outcomes[index] ?? { type: "conflict" });
+      };
     } catch (error) {
-      for (const { reject } of writes) reject(error);
+      return () => {
+        for (const { reject } of writes) reject(error);
+      };
     }
   }
 
