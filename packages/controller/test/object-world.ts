@@ -312,17 +312,15 @@ export class PlayedNode {
     for (const app of wanted?.apps ?? []) {
       const uid = app.uuidandversion?.uuid ?? "";
       listed.add(uid);
-      const pod = getExtension(app, ext.AppExtensionSchema);
-      const byImage = this.broken.get(pod?.containers[0]?.image ?? "");
+      const byImage = this.broken.get(getExtension(app, ext.AppExtensionSchema)?.containers[0]?.image ?? "");
       const behaves = this.behavesAs(app.displayname) ?? byImage ?? "well";
       const known = this.apps.get(uid);
       const ended = behaves === "fails" ? "failed" : behaves === "succeeds" ? "succeeded" : undefined;
       const state = !app.activate ? "halted" : (ended ?? "running");
-      const over = known?.state === "failed" || known?.state === "succeeded";
       this.apps.set(uid, {
         version: app.uuidandversion?.version ?? "",
         behaves,
-        state: known !== undefined && over ? known.state : state,
+        state: known?.state === "failed" || known?.state === "succeeded" ? known.state : state,
         starts: (known?.starts ?? 0) + (known === undefined ? 1 : 0),
         address: known?.address ?? this.#freeAddress(),
       });
