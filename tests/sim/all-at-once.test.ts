@@ -9,7 +9,7 @@ const { describe, inWorlds } = worldsOf(import.meta.filename);
 const nodes = 1000;
 /** To make a thousand nodes takes longer than to lose them: a world loses its own again and again. */
 const worlds = 1;
-const returns = 20;
+const returns = 60;
 
 async function comeBack(world: World): Promise<void> {
   // Links that were good for a while: nodes whose last attempts failed come back less and less at once.
