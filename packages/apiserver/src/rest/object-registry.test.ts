@@ -49,6 +49,11 @@ test("an object is created, read, changed and deleted", async () => {
 
   const same = await objects.update(gadget, made);
   assert.equal(same.metadata.resourceVersion, made.metadata.resourceVersion);
+  const never = { ...made, metadata: { ...made.metadata, resourceVersion: "999" } };
+  await assert.rejects(objects.update(gadget, never), { reason: "Conflict", code: 409 });
+  const whatever = { ...made, metadata: { ...made.metadata, resourceVersion: "0" } };
+  await assert.rejects(objects.update(gadget, whatever), /must be specified for an update/);
+  await objects.updateStatus(gadget, whatever);
 
   const patched = await objects.patch(gadget, "one", "a", "merge", {
     spec: { size: 2 },

@@ -19,7 +19,7 @@ import {
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
 import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownResource } from "./refusals.ts";
-import { encodeAs, Stored } from "./stored.ts";
+import { encodeAs, isStale, Stored, seenRevision } from "./stored.ts";
 import { openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
 import { fillDefaults, isGone, planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
 
@@ -136,14 +136,14 @@ export class ObjectRegistry {
   }
 
   async update<T extends KubeObject>(kind: KindName, object: T, options: WriteQuery = {}): Promise<T> {
-    const { name, namespace, resourceVersion } = object.metadata;
+    const { name, namespace } = object.metadata;
     const free = this.#definition(kind).unconditionalUpdate || options.subresource !== undefined;
-    if (!resourceVersion && !free) {
+    if (!free && seenRevision(object) === undefined) {
       const detail = "must be specified for an update";
       throw invalidField(kind, name, "metadata.resourceVersion", 0, detail);
     }
     return (await this.change(kind, name, namespace, options, (stored) => {
-      if (resourceVersion && resourceVersion !== stored.metadata.resourceVersion) throw conflict(kind, name);
+      if (isStale(object, stored)) throw conflict(kind, name);
       return object;
     })) as T;
   }
@@ -165,9 +165,8 @@ export class ObjectRegistry {
     const rules = { ...options, patch: { type, value: patch } };
     return (await this.change(kind, name, namespace, rules, (stored) => {
       const wanted = applyPatch(definition, stored, type, patch);
-      const { resourceVersion } = wanted.metadata;
       if (wanted.metadata.name !== name) throw badRequest(nameMismatch(wanted.metadata.name, name));
-      if (resourceVersion && resourceVersion !== stored.metadata.resourceVersion) throw conflict(kind, name);
+      if (isStale(wanted, stored)) throw conflict(kind, name);
       return wanted;
     })) as T;
   }
@@ -189,8 +188,7 @@ export class ObjectRegistry {
       if (stored === undefined && subresource !== undefined) throw notFound(kind, name);
       const request = { kind: definition, stored, patch, manager, force, subresource, time: context.time };
       const applied = applyConfiguration(request);
-      const asked = (patch as KubeObject).metadata.resourceVersion;
-      if (asked && asked !== stored?.metadata.resourceVersion) throw conflict(kind, name);
+      if (isStale(patch as KubeObject, stored)) throw conflict(kind, name);
       if (stored === undefined) {
         try {
           return { object: await this.#create(kind, applied, context, options), created: true };

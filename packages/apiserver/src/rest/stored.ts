@@ -95,3 +95,14 @@ export function readChange(change: Change, view?: KindView): ReadChange {
   }
   return read;
 }
+
+/** The revision that the writer has seen, if they say one; "0" is as much as nothing. */
+export function seenRevision({ metadata: { resourceVersion } }: KubeObject): string | undefined {
+  return resourceVersion === "" || resourceVersion === "0" ? undefined : resourceVersion;
+}
+
+/** Whether the writer has seen something else than what is there. */
+export function isStale(said: KubeObject, stored: KubeObject | undefined): boolean {
+  const seen = seenRevision(said);
+  return seen !== undefined && seen !== stored?.metadata.resourceVersion;
+}

@@ -69,6 +69,7 @@ const spread = (topologyKey: string, more: object = {}): Partial<PodSpec> => ({
     },
   ],
 });
+const notSpread = "node(s) didn't match pod topology spread constraints";
 const cordonedZone = { nodeSelector: { [zone]: "a" } };
 
 const rows: readonly (readonly [what: string, Pod, there: readonly Pod[], expected: string])[] = [
@@ -149,7 +150,7 @@ const rows: readonly (readonly [what: string, Pod, there: readonly Pod[], expect
     "where there are groups enough",
     pod("web", spread(zone, { minDomains: 3 })),
     [on("a1", "web"), on("b1", "web")],
-    "1 node(s) didn't match pod topology spread constraints (missing required label), 4 node(s) didn't match pod topology spread constraints",
+    `1 ${notSpread} (missing required label), 4 ${notSpread}`,
   ],
   [
     "rather where there are fewer",
