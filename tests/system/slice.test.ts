@@ -2,8 +2,8 @@
  * The whole path on real parts, once for all: starting takes a while, so the scenarios share one system and
  * run in this order.
  *
- *   the demo · what a user types into kubectl, with the oldest and the newest kubectl · the engine is killed · the
- *   controller is silent · the box reboots alone · the cable is cut · down leaves nothing
+ *   the demo · apps talk to each other · what a user types into kubectl, with the oldest and the newest · the
+ *   engine is killed · the controller is silent · the box reboots alone · the cable is cut · down leaves nothing
  */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -22,6 +22,7 @@ import { waitFor } from "../../packages/harness/src/real/wait.ts";
 import { kubectl, kubectlMissing } from "../kubectl.ts";
 import { type HostTraces, hostTraces, leftOver } from "./host-traces.ts";
 import { KubectlSession } from "./kubectl-session.ts";
+import { describeNetwork } from "./network-scenarios.ts";
 
 const skip = realNodesMissing() || (await kubectlMissing("1.35")) || (await kubectlMissing("1.32"));
 const manifest = join(checkout, "examples", "hello.yaml");
@@ -81,6 +82,8 @@ describe("the first slice, on real parts", { skip }, () => {
     await system.command(["up", "--detach", "--dir", system.dir, "--port", String(system.port)]);
     assert.deepEqual([await system.controllerPid(), await system.enginePid()], before);
   });
+
+  describeNetwork(() => ({ system, session: newest }));
 
   for (const version of ["1.32", "1.35"] as const) {
     const session = (): KubectlSession => (version === "1.32" ? oldest : newest);
