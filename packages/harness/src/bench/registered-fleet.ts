@@ -157,7 +157,7 @@ async function takeRestored(controller: ControllerProcess, copies: readonly Copy
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let copy = copies[next++]; copy !== undefined; copy = copies[next++]) {
-      await copy.node(copy.restoredHash).takeConfig(exchange);
+      await copy.node(copy.restoredHash).takeConfig(exchange, () => sleep(clock, pause));
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));

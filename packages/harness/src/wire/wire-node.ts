@@ -107,7 +107,7 @@ export class WireNode {
   }
 
   #joining(exchange: Exchange): Step[] {
-    return [() => this.#askUuid(exchange), () => this.#attest(exchange), () => this.takeConfig(exchange)];
+    return [() => this.#askUuid(exchange), () => this.#attest(exchange), () => this.#askConfig(exchange)];
   }
 
   async #take(steps: readonly Step[], pause: () => Promise<void>): Promise<void> {
@@ -143,8 +143,12 @@ export class WireNode {
     this.#id = fromBinary(uuidApi.UuidResponseSchema, decodeEnvelope(given).payload).uuid;
   }
 
-  /** Takes the configuration there is, and remembers its hash. */
-  async takeConfig(exchange: Exchange): Promise<void> {
+  /** Takes the configuration there is, and remembers its hash; asks again when it was not answered. */
+  async takeConfig(exchange: Exchange, pause: () => Promise<void>): Promise<void> {
+    await this.#take([() => this.#askConfig(exchange)], pause);
+  }
+
+  async #askConfig(exchange: Exchange): Promise<void> {
     const body = await expectStatus(exchange("POST", this.pollPath, this.pollBody()), [200, 304], "config");
     if (body.length === 0) return;
     this.#hash = fromBinary(config.ConfigResponseSchema, decodeEnvelope(body).payload).configHash;
