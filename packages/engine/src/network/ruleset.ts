@@ -203,7 +203,7 @@ function natChains({ prefix, networks, services }: RulesetInputs): string {
       `    iifname "${bridge}" ip daddr ${metadataAddress} tcp dport 80 dnat ip to ${gateway}:${metadataPort}\n`,
   );
   const asked = `    iifname "${prefix}b*" ip daddr . meta l4proto . th dport vmap @services\n`;
-  const self = selfCalls(services);
+  const out = locals.map((it) => `    ip saddr ${it.subnet} oifname != "${it.bridge}" masquerade\n`);
   return `  chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
 ${metadata.join("")}${services.length === 0 ? "" : asked}    fib daddr type != local return
@@ -220,7 +220,7 @@ ${metadata.join("")}${services.length === 0 ? "" : asked}    fib daddr type != l
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-${locals.map((it) => `    ip saddr ${it.subnet} oifname != "${it.bridge}" masquerade\n`).join("")}${self === "" ? "" : `    ${self} masquerade\n`}  }
+${out.join("")}${selfCalls(services, "masquerade")}  }
 `;
 }
 
@@ -274,12 +274,17 @@ function filterChains(inputs: RulesetInputs): string {
     services.length === 0
       ? ""
       : `    ${nobody} meta l4proto tcp reject with tcp reset\n    ${nobody} reject with icmp port-unreachable\n`;
-  const self = selfCalls(services);
+  const self = selfCalls(services, "accept");
+  const said = [
+    servedTable(inputs),
+    table("iifname . ip saddr", (it) => `goto out_${it.tap}`),
+    behind("ip saddr", "iifname", "out"),
+  ];
   return `  chain limits {
 ${table("iifname . ip saddr", (it) => `jump limit_out_${it.tap}`, limited("out"))}${limitsIn}    accept
   }
   chain leave {
-${services.length === 0 ? "" : servedTable(inputs)}${table("iifname . ip saddr", (it) => `goto out_${it.tap}`)}${behind("ip saddr", "iifname", "out")}    drop
+${said.join("")}    drop
   }
   chain enter {
 ${table("oifname . ip daddr", (it) => `goto in_${it.tap}`)}${behind("ip daddr", "oifname", "in")}    drop
@@ -293,7 +298,7 @@ ${table("oifname . ip daddr", (it) => `goto in_${it.tap}`)}${behind("ip daddr", 
     iifname != "${prefix}b*" oifname != "${prefix}b*" accept
 ${empty}${switched.join("")}    tcp flags syn tcp option maxseg size set rt mtu
     ct state established,related jump limits
-${self === "" ? "" : `    ${self} accept\n`}${leaves.join("")}${arrives.join("")}    iifname "${prefix}b*" jump leave
+${self}${leaves.join("")}${arrives.join("")}    iifname "${prefix}b*" jump leave
     oifname "${prefix}b*" jump enter
   }
   chain from_apps {

@@ -98,8 +98,9 @@ function destination({ protocol, sticky, targets }: ServiceRoute): string {
 }
 
 /** An app that asks a service it is a target of meets itself; it would not take its own address for that. */
-export function selfCalls(routes: readonly ServiceRoute[]): string {
+export function selfCalls(routes: readonly ServiceRoute[], verdict: "accept" | "masquerade"): string {
   const own = new Set(routes.flatMap(({ targets }) => targets.flatMap((it) => (it.own ? [it.address] : []))));
   if (own.size === 0) return "";
-  return `ct status dnat ip saddr . ip daddr { ${[...own].map((it) => `${it} . ${it}`).join(", ")} }`;
+  const pairs = [...own].map((it) => `${it} . ${it}`).join(", ");
+  return `    ct status dnat ip saddr . ip daddr { ${pairs} } ${verdict}\n`;
 }
