@@ -21,8 +21,9 @@ const suiteTimeout = 240_000;
 /**
  * Those that pass. Others need what is not here: the network (multi_resources), kubectl-convert, an authorizer that
  * allows everything (authorization, impersonation), a HorizontalPodAutoscaler, which is refused on purpose
- * (deployment, rc, rs, save_config, recursive_resources, kubectl_get), Service addresses of 10.0.0.0/24 (kubectl_apply),
- * a namespace with no Services or a cluster with no StorageClass, upstream's own certificates (exec_credentials).
+ * (deployment, rc, rs, save_config, recursive_resources, kubectl_get), Service addresses of 10.0.0.0/24
+ * (kubectl_apply), a namespace with no Services or a cluster with no StorageClass, upstream's own certificates
+ * (exec_credentials).
  */
 const suites: readonly string[] = [
   "RESTMapper_evaluation_tests",
