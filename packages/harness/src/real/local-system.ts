@@ -197,9 +197,10 @@ export class LocalSystem implements AsyncDisposable {
   }
 }
 
-/** The first of two free ports in a row. */
+/** The first of two free ports in a row; each process begins elsewhere, so that two do not race for the same. */
 async function freePorts(): Promise<number> {
-  for (let port = 17_443; port < 17_643; port += 2) {
+  for (let step = 0; step < 100; step++) {
+    const port = 17_443 + 2 * ((process.pid + step) % 100);
     if ((await isFree(port)) && (await isFree(port + 1))) return port;
   }
   throw new Error("no free ports between 17443 and 17643");
