@@ -24,7 +24,7 @@ const controller = "203.0.113.1";
 sh("ip link set lo up && ip netns add far && ip -n far link set lo up");
 sh(`ip -n far addr add ${controller}/32 dev lo`);
 for (const at of [0, 1]) {
-  sh(`ip link add eth${at} type veth peer name eth${at} netns far && ip -n far link set eth${at} up`);
+  sh(`ip link add wire${at} type veth peer name wire${at} netns far && ip -n far link set wire${at} up`);
 }
 const fixed = (address: string): PortAddress => ({
   ...{ kind: "static", address, gateway: address.replace(/\d+\/\d+$/, "1") },
@@ -56,18 +56,18 @@ const works = (): void => assert.deepEqual([book().current, book().configs[0]?.l
 const common = { labels: [], uplink: true, cost: 0 };
 
 // A VLAN: only its frames reach the far end.
-sh("ip -n far link add link eth0 name v5 type vlan id 5 && ip -n far addr add 192.0.5.1/24 dev v5");
+sh("ip -n far link add link wire0 name v5 type vlan id 5 && ip -n far addr add 192.0.5.1/24 dev v5");
 sh("ip -n far link set v5 up");
 const shop: PortSpec = {
   ...{ ...common, name: "shop", interface: "shop.5", address: fixed("192.0.5.9/24") },
-  links: [{ kind: "vlan", name: "shop.5", lower: "eth0", tag: 5 }],
+  links: [{ kind: "vlan", name: "shop.5", lower: "wire0", tag: 5 }],
 };
 await step([shop]);
 works();
 assert.deepEqual(store.ports.get()?.cards["shop.5"]?.addresses, ["192.0.5.9/24"]);
 say("a VLAN leads to the controller");
 
-await step([{ ...shop, links: [{ kind: "vlan", name: "shop.5", lower: "eth0", tag: 6 }] }]);
+await step([{ ...shop, links: [{ kind: "vlan", name: "shop.5", lower: "wire0", tag: 6 }] }]);
 assert.match(book().configs[0]?.errors?.["shop"] ?? "", /does not answer/);
 assert.equal(book().current, 1, "frames of another VLAN reach nobody, so the one before is in force");
 assert.match(sh("ip -d link show shop.5"), /id 5 /);
@@ -75,14 +75,14 @@ say("a wrong VLAN is taken back");
 
 // A bond of both cables, with a VLAN on it; the far end has a bridge over them.
 sh("ip -n far link del v5 && ip -n far link add sw type bridge && ip -n far link set sw up");
-for (const at of [0, 1]) sh(`ip -n far link set eth${at} master sw`);
+for (const at of [0, 1]) sh(`ip -n far link set wire${at} master sw`);
 sh("ip -n far link add link sw name v7 type vlan id 7 && ip -n far addr add 192.0.7.1/24 dev v7");
 sh("ip -n far link set v7 up && ip -n far addr add 192.0.6.1/24 dev sw");
 const bond: BondSpec = {
   ...{ kind: "bond", name: "both", mode: "active-backup", lacpRate: "slow" },
   members: [
-    { name: "left", card: "eth0" },
-    { name: "right", card: "eth1" },
+    { name: "left", card: "wire0" },
+    { name: "right", card: "wire1" },
   ],
   watch: { kind: "carrier", everyMs: 50, upDelayMs: 0, downDelayMs: 0 },
 };
@@ -98,7 +98,7 @@ works();
 assert.deepEqual(store.ports.get()?.failed, []);
 const members = (): unknown =>
   store.ports.get()?.cards["both"]?.bond?.members.map(({ card, up }) => `${card} ${up}`);
-assert.deepEqual(members(), ["eth0 true", "eth1 true"]);
+assert.deepEqual(members(), ["wire0 true", "wire1 true"]);
 assert.doesNotMatch(sh("ip link"), /shop\.5/, "what no port has any more is gone");
 say("a bond and a VLAN on it lead to the controller");
 

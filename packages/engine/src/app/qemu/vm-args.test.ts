@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { AppId } from "../../desired.ts";
+import type { MachineDevice } from "../../device/device-spec.ts";
+import { vmArgs } from "./vm-args.ts";
+
+const args = (devices: readonly MachineDevice[], screen?: number): string => {
+  const spec = {
+    id: "a" as AppId,
+    memoryMib: 64,
+    vcpus: 1,
+    disks: [],
+    scratchBytes: 0,
+    volumes: [],
+    nics: [],
+  };
+  const boot = { firmware: "bios", devices: "virtio", screen, seed: undefined } as const;
+  const paths = { seed: "", firmware: "", variables: undefined };
+  const whole = { ...spec, secret: undefined, vm: boot, uid: undefined, devices };
+  return vmArgs(whole, boot, { kind: "kvm" }, paths).args.join(" ");
+};
+
+describe("devices of the box in a virtual machine", () => {
+  const rows: readonly (readonly [MachineDevice, RegExp])[] = [
+    [
+      { kind: "pci", address: "0000:05:00.0", node: "/dev/vfio/7" },
+      /-device vfio-pci,host=0000:05:00\.0,rombar=0/,
+    ],
+    [
+      { kind: "usb", bus: 1, port: "2.3", node: "/dev/bus/usb/001/004" },
+      /-device qemu-xhci .*-device usb-host,hostbus=1,hostport=2\.3/,
+    ],
+    [
+      { kind: "serial", node: "/dev/ttyS1" },
+      /-chardev serial,id=s0,path=\/dev\/ttyS1 -device pci-serial,chardev=s0/,
+    ],
+  ];
+  for (const [device, wanted] of rows)
+    it(`are given as ${wanted.source}`, () => assert.match(args([device]), wanted));
+
+  it("have one bus for USB, whoever needs it", () => {
+    const usb = { kind: "usb", bus: 1, port: "2.3", node: "/dev/bus/usb/001/004" } as const;
+    assert.equal(args([usb], 0).match(/qemu-xhci/g)?.length, 1);
+    assert.doesNotMatch(args([]), /xhci|vfio|usb/);
+  });
+});
