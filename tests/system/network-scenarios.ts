@@ -92,7 +92,8 @@ function scenarios(place: () => NetworkPlace): void {
   after(async () => {
     await rm(scratch, { recursive: true, force: true });
     await session.ok("delete", "service", "web", "plc");
-    await session.ok("delete", "pod", "web", "client", "stranger", "--timeout=120s");
+    // They go while the next scenarios begin, which ask nothing of them.
+    await session.ok("delete", "pod", "web", "client", "stranger", "--wait=false");
   });
 
   it("without a policy apps do not reach each other", async () => {
