@@ -209,8 +209,8 @@ export class AppInstance {
         vcpus: Math.max(1, spec.vcpus),
         disks: contents.map((id) => images.get(id) ?? ""),
         scratchBytes: scratchBytes(spec),
-        uid: nics[0]?.uid,
         secret: this.context.vault.secretFor(`machine ${this.id}`),
+        uid: nics[0]?.uid,
         nics: nics.map(({ tap, mac }) => ({ tap, mac })),
       });
     } catch (error) {
@@ -261,11 +261,11 @@ export class AppInstance {
     const again = before.phase.kind === "starting";
     const attempt = again ? before.attempt : before.attempt + 1;
     const start = await this.describeStart(index, attempt);
+    if ("part" in start.root) await bringImage(this.context, this.record, index, start.root.part);
     this.faults.delete(index);
     if (!again) {
       const last = before.phase.kind === "ended" ? before.phase.end : before.last;
       const restarts = attempt === 1 ? 0 : before.restarts + 1;
-    if ("part" in start.root) await bringImage(this.context, this.record, index, start.root.part);
       const backoffMs = nextBackoff(before, restarts);
       this.#update(index, { ...before, attempt, restarts, last, backoffMs, phase: { kind: "starting" } });
       const message = `Created container: ${before.name}`;
