@@ -1,4 +1,3 @@
-import { setTimeout } from "node:timers/promises";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { KubeObject } from "@selvedge/apimachinery";
@@ -237,22 +236,6 @@ export class ObjectWorld implements AsyncDisposable {
     await node.act();
     await this.settle();
     return node;
-  }
-
-  /** Nodes act and the clock goes on while a real program waits for them; ended by calling what is returned. */
-  play(): () => Promise<void> {
-    let over = false;
-    const playing = (async () => {
-      while (!over) {
-        for (const node of this.nodes.values()) await node.act();
-        this.clock.step(20);
-        await setTimeout(20);
-      }
-    })();
-    return () => {
-      over = true;
-      return playing;
-    };
   }
 
   create<T extends KubeObject>(kind: Parameters<InProcessObjects["create"]>[0], object: T): Promise<T> {

@@ -8,6 +8,7 @@ import { type KubectlVersion, kubectl, kubectlMissing } from "../../../tests/kub
 import { ApiWorld, opensslMissing } from "../../apiserver/test/api-world.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { ObjectWorld } from "./object-world.ts";
+import { play } from "./play.ts";
 
 const template = (app: string, image: string): unknown => ({
   metadata: { labels: { app } },
@@ -38,7 +39,7 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
       world = new ObjectWorld(1, api.objects, new ManualClock(Date.now()));
       await world.run();
       for (const name of ["box-1", "box-2", "box-3"]) await world.addNode(name);
-      stopPlaying = world.play();
+      stopPlaying = play(world);
     });
     after(async () => {
       await stopPlaying();
@@ -106,7 +107,7 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
       assert.match(described, /Normal +Scheduled .* default-scheduler +Successfully assigned default\/web-/);
       assert.match(
         await ok("get", "pods", "-o", "wide"),
-        /web-\S+ +1\/1 +Running +0 +\S+ +10\.77\.0\.10 +box-\d/,
+        /web-\S+ +1\/1 +Running +0 +\S+ +10\.77\.0\.\d+ +box-\d/,
       );
       assert.match(await ok("get", "events"), /ScalingReplicaSet +deployment\/web +Scaled up replica set/);
       const stuck = workload("Deployment", "big", "big:1", { replicas: 1 }) as {

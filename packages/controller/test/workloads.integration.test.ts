@@ -9,6 +9,7 @@ import { ApiWorld, opensslMissing, type Said } from "../../apiserver/test/api-wo
 import { ensureStandardObjects } from "../src/standard-objects.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { ObjectWorld } from "./object-world.ts";
+import { play } from "./play.ts";
 
 const pods = (image: string, more: object = {}): object => ({
   metadata: { labels: { app: "db" } },
@@ -68,7 +69,7 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
         node.broken.set("succeeds:1", "succeeds");
         node.broken.set("fails:1", "fails");
       }
-      stopPlaying = world.play();
+      stopPlaying = play(world);
     });
     after(async () => {
       await stopPlaying();
