@@ -159,7 +159,7 @@ describe("the vault's key", { skip }, () => {
     world.gateway.escrow = escrow;
     await using _engine = await world.engine({ keys });
     await world.until("open", () => vault() === enabled);
-    assert.equal(last()?.maintenanceMode, false);
+    await world.until("in service", () => last()?.maintenanceMode === false);
   });
 
   it("is escrowed all the same when the firmware's log cannot be read, and the node says so", async () => {

@@ -20,6 +20,8 @@ export interface ClientChannels {
   readonly gone: Promise<unknown>;
 }
 
+const nothing = Buffer.alloc(0);
+
 export async function runSession(session: ProcessSession, client: ClientChannels): Promise<void> {
   const { stdin, stdout, stderr } = client;
   client.onResize((width, height) => session.resize(width, height));
@@ -35,7 +37,7 @@ export async function runSession(session: ProcessSession, client: ClientChannels
   session.close();
 }
 
-/** Copies until the source ends; the target stays open, as its connection carries more. */
+/** Copies until the source ends and all of it has left; the target stays open, as its connection carries more. */
 function copy(from: Readable | undefined, to: Writable | undefined): Promise<void> {
   if (from === undefined) return Promise.resolve();
   if (to === undefined) {
@@ -43,7 +45,11 @@ function copy(from: Readable | undefined, to: Writable | undefined): Promise<voi
     return Promise.resolve();
   }
   return new Promise((resolve) => {
-    finished(from, { writable: false }, () => resolve());
+    finished(from, { writable: false }, () => {
+      // What ends the session goes another way, and must not overtake what still waits here.
+      if (to.destroyed || to.writableLength === 0) resolve();
+      else to.write(nothing, () => resolve());
+    });
     finished(to, { readable: false }, () => {
       // Nobody listens any more: the process may go on talking without being held up.
       from.unpipe(to);

@@ -56,7 +56,10 @@ export class WebSocketChannels {
   writable(channel: number): Writable {
     return new Writable({
       highWaterMark: 64 * 1024,
-      write: (chunk: Buffer, _encoding, done) => this.#send(channel, chunk, done),
+      write: (chunk: Buffer, _encoding, done) => {
+        if (chunk.length === 0) done();
+        else this.#send(channel, chunk, done);
+      },
     });
   }
 
