@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { KindDefinition } from "@selvedge/apimachinery";
 import { SqliteStore } from "../store/sqlite-store.ts";
+import type { WriteOutcome } from "../store/store.ts";
 import { listPieces } from "./listing.ts";
 
 const kind: KindDefinition = {
@@ -27,5 +31,37 @@ test("a list comes in pieces of what their objects weigh, complete and in order"
     assert.deepEqual(found, names);
     assert.deepEqual([lengths[0], Math.max(...lengths.slice(1))], [100, most]);
     await store.close();
+  }
+});
+
+test("a list of one object is of the revision it says, while that goes to the disk", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "selvedge-listing-"));
+  const store = new SqliteStore(join(folder, "objects.db"));
+  try {
+    const query = { fieldSelector: "metadata.name=going" };
+    const value = JSON.stringify({ metadata: { name: "going" } });
+    for (let round = 0; round < 100; round++) {
+      const made = await store.write("lab.example/gadgets/going", 0, value);
+      assert.equal(made.type, "written");
+      let deleted: WriteOutcome | undefined;
+      const deletion = store.write("lab.example/gadgets/going", made.revision, undefined);
+      void deletion.then((outcome) => {
+        deleted = outcome;
+      });
+      const shown: number[] = [];
+      while (deleted === undefined) {
+        for await (const { revision, items } of listPieces(store, kind, query)) {
+          if (items.length > 0) shown.push(revision);
+        }
+        await new Promise(setImmediate);
+      }
+      // A watch from there is told that it went.
+      assert.ok(deleted.type === "written" && shown.length > 0);
+      for (const revision of shown)
+        assert.ok(revision < deleted.revision, `it is still there at ${revision}`);
+    }
+  } finally {
+    await store.close();
+    rmSync(folder, { recursive: true });
   }
 });

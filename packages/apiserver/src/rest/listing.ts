@@ -1,6 +1,6 @@
 /** Lists: whole, at a revision, or in pages that fit together. */
 import type { FieldError, KindDefinition, KubeList } from "@selvedge/apimachinery";
-import { CompactedError, type Store } from "../store/store.ts";
+import { CompactedError, type Row, type Store } from "../store/store.ts";
 import { badRequest, expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
 import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
 import { Stored } from "./stored.ts";
@@ -88,12 +88,32 @@ async function singlePiece(
   query: ListQuery,
   selection: Selection,
 ): Promise<ListPiece> {
-  const revision = await startRevision(store, query);
-  const row = await store.get(selection.prefix);
+  const asked = await startRevision(store, query);
+  const { row, revision } = await rowAt(store, selection.prefix);
   const stored = row === undefined ? undefined : new Stored(row, view);
   const items = stored !== undefined && selection.matches(stored) ? [stored] : [];
   const end = { continue: undefined, remaining: undefined };
-  return { revision: revision ?? (await store.revision()), items, end };
+  return { revision: asked ?? revision, items, end };
+}
+
+/** How often a row is read again because something was written meanwhile. */
+const rereadsMax = 5;
+
+/**
+ * A row and the revision it was read at: a watch from there misses nothing that became of it. Where much is written
+ * the revision is of just before: what came between is told once more.
+ */
+async function rowAt(
+  store: Store,
+  key: string,
+): Promise<{ readonly row: Row | undefined; readonly revision: number }> {
+  let revision = await store.revision();
+  for (let again = 0; ; again++) {
+    const row = await store.get(key);
+    const now = await store.revision();
+    if (now === revision || again === rereadsMax) return { row, revision };
+    revision = now;
+  }
 }
 
 async function* pagesOf(

@@ -41,6 +41,11 @@ export class RowCache {
     else this.keep({ key, revision, value });
   }
 
+  /** Nobody knows how the row is. */
+  forget(key: string): void {
+    this.#drop(key);
+  }
+
   /** The database has changed in ways that nobody told. */
   clear(): void {
     this.#young = new Map();

@@ -38,6 +38,8 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   readonly #feed: Feed;
   /** All writes go through this program: one controller at a time has the file. */
   readonly #rows = new RowCache();
+  /** Of the group on its way to the disk: it may be there already, and nobody here knows. */
+  #underway: ReadonlySet<string> = new Set();
   readonly #writes = new WriteQueue((writes) => this.#write(writes));
   /** From the first write on; never in memory, where there is no disk to wait for. */
   #thread: SqliteThread | undefined;
@@ -58,10 +60,11 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   }
 
   async get(key: string): Promise<Row | undefined> {
-    const kept = this.#rows.get(key);
+    const isUnderway = this.#underway.has(key);
+    const kept = isUnderway ? undefined : this.#rows.get(key);
     if (kept !== undefined) return kept;
     const row = this.#statements.get.get(this.#workspace, key) as unknown as Row | undefined;
-    if (row !== undefined) this.#rows.keep(row);
+    if (row !== undefined && !isUnderway) this.#rows.keep(row);
     return row;
   }
 
@@ -128,15 +131,26 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   }
 
   async #write(writes: readonly PendingWrite[]): Promise<WriteOutcome[]> {
-    const { revisions, previous } = await this.#commit(writes);
-    const changes: Change[] = [];
-    for (const [index, { key, value }] of writes.entries()) {
-      const revision = revisions[index] ?? 0;
-      if (revision > 0) changes.push({ revision, key, value, previous: previous[index] });
+    this.#underway = new Set(writes.map(({ key }) => key));
+    try {
+      const { revisions, previous } = await this.#commit(writes);
+      const changes: Change[] = [];
+      for (const [index, { key, value }] of writes.entries()) {
+        const revision = revisions[index] ?? 0;
+        if (revision > 0) changes.push({ revision, key, value, previous: previous[index] });
+      }
+      for (const change of changes) this.#rows.apply(change);
+      this.#feed.publish(changes, changes.at(-1)?.revision ?? 0);
+      return revisions.map((revision) =>
+        revision > 0 ? { type: "written", revision } : { type: "conflict" },
+      );
+    } catch (error) {
+      // What became of them only the database knows.
+      for (const { key } of writes) this.#rows.forget(key);
+      throw error;
+    } finally {
+      this.#underway = new Set();
     }
-    for (const change of changes) this.#rows.apply(change);
-    this.#feed.publish(changes, changes.at(-1)?.revision ?? 0);
-    return revisions.map((revision) => (revision > 0 ? { type: "written", revision } : { type: "conflict" }));
   }
 
   #changesAfter(prefix: string, from: number): OldChanges {
