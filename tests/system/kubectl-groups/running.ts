@@ -65,8 +65,11 @@ const attach: Group = async ({ kubectl }) => {
   await using attached = kubectl.follow("attach", pod);
   await using forward = kubectl.follow("port-forward", pod, ":8080");
   const [, port] = await forward.until(/Forwarding from 127\.0\.0\.1:(\d+)/);
-  assert.match(await page(Number(port), "/"), /Hello from the edge/);
-  await attached.until(/hello: page for/);
+  // Who attaches sees what is said from then on, and does not say when that is.
+  await waitFor("who is attached to see a page", async () => {
+    assert.match(await page(Number(port), "/"), /Hello from the edge/);
+    return /hello: page for/.test(attached.output) || undefined;
+  });
 };
 
 const proxy: Group = async ({ kubectl, namespace }) => {
