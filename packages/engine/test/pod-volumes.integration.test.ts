@@ -49,7 +49,7 @@ describe("a Pod's volume of the node", { skip, timeout: 600_000 }, () => {
       ids.app,
       ids.data,
       { container: "main", script: "mkdir -p /data/sub; echo kept > /data/sub/file; echo wrote" },
-      { container: "below", subPath: "sub", script: "until cat /data/file; do sleep 0.1; done" },
+      { container: "below", subPath: "sub", script: "until grep -s kept /data/file; do sleep 0.1; done" },
       { container: "reader", readOnly: true, script: "touch /data/x || echo refused" },
       { container: "guest", user: 101n, script: "touch /data/own && echo owned" },
     );

@@ -54,10 +54,10 @@ sh(`ip netns exec r0 dnsmasq --conf-file=${dhcp} --pid-file=${dhcp}.pid`);
 ends.push(() => sh(`kill $(cat ${dhcp}.pid)`));
 let first = serve("r0");
 serve("r1");
-// A third wire knows IPv6 alone; its router tells of itself and of a name server.
+// A third wire knows IPv6 alone; its router tells of itself, by the one address it has there, and of a name server.
 const controller6 = "2001:db8:ffff::1";
 sh("ip netns add r2 && ip -n r2 link set lo up && ip link add up2 type veth peer name eth0 netns r2");
-sh(`ip -n r2 addr add ${controller6}/128 dev lo && ip -n r2 link set eth0 up`);
+sh(`ip -n r2 addr add ${controller6}/128 dev lo && ip -n r2 link set eth0 addrgenmode none up`);
 sh("ip -n r2 addr add 2001:db8:2::1/64 dev eth0 nodad && ip -n r2 addr add fe80::1/64 dev eth0 nodad");
 const router = join(folder, "router.conf");
 const advertised = [
