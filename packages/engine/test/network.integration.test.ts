@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 
-const programs = ["unshare", "ip", "nft", "dnsmasq", "busybox", "conntrack", "curl", "dhcpcd"];
+const programs = ["unshare", "ip", "nft", "dnsmasq", "busybox", "conntrack", "curl", "dhcpcd", "perl"];
 const missing = programs.filter((name) => spawnSync("which", [name]).status !== 0);
 const alone = missing.length === 0 && spawnSync("unshare", ["-n", "-m", "true"]).status === 0;
 const skip =
@@ -20,6 +20,7 @@ describe("network, in a namespace of its own", { skip, timeout: 120_000 }, () =>
     ["believes ports that lead to the controller, and goes back to them", "ports-world.ts"],
     ["shares the node's own card with apps on a switch", "shared-port-world.ts"],
     ["keeps to what access lists say, on every way in and out", "access-world.ts"],
+    ["keeps to them by IPv6, and in frames with tags", "access6-world.ts"],
     ["leads names and addresses of services to the apps that are ready", "services-world.ts"],
   ];
   for (const [name, file] of worlds)

@@ -20,7 +20,7 @@ const folder = mkdtempSync(join(tmpdir(), "sv-shared-"));
 const controller = "203.0.113.1";
 
 sh("mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up");
-for (const name of ["out", "a", "b"]) sh(`ip netns add ${name} && ip -n ${name} link set lo up`);
+for (const name of ["out", "a", "b", "c"]) sh(`ip netns add ${name} && ip -n ${name} link set lo up`);
 sh("ip link add up0 type veth peer name eth0 netns out && ip -n out link set eth0 up");
 sh(`ip -n out addr add 192.0.2.1/24 dev eth0 && ip -n out addr add ${controller}/32 dev lo`);
 sh("ip -n out addr add 2001:db8:2::1/64 dev eth0 nodad");
@@ -40,8 +40,8 @@ const wan: PortSpec = {
 const everything: AccessRule[] = [
   { id: 1, name: "all", direction: "both", remotes: [], action: { kind: "allow" } },
 ];
-const app = (id: string, networkId: string) => ({
-  ...{ id, displayName: id, nics: [{ name: "eth0", networkId, mac: undefined, rules: everything }] },
+const app = (id: string, networkId: string, rules: readonly AccessRule[] = everything) => ({
+  ...{ id, displayName: id, nics: [{ name: "eth0", networkId, mac: undefined, rules }] },
 });
 const wire = {
   id: "w",
@@ -92,10 +92,10 @@ try {
   sh("ip addr add 2001:db8:2::50/64 dev up0 nodad");
 
   // A pair of virtual wires stands where a tap and its VM would: the driver adopts what carries the name.
-  for (const [at, name] of ["a", "b"].entries())
+  for (const [at, name] of ["a", "b", "c"].entries())
     sh(`ip link add svt${at}n0 type veth peer name eth0 netns ${name}`);
-  store.desired.set(state([wire, inside], [app("a", "w"), app("b", "n")]));
-  running = ["a", "b"] as AppId[];
+  store.desired.set(state([wire, inside], [app("a", "w"), app("b", "n"), app("c", "w", [])]));
+  running = ["a", "b", "c"] as AppId[];
   await networks.reconcile(networkKey, stop);
   const shown = store.networks.get("w" as never);
   assert(shown?.phase === "ready", JSON.stringify(shown));
@@ -109,16 +109,24 @@ try {
   assert.doesNotMatch(sh("ip addr show up0"), /192\.0\.2/);
   assert(reached(""));
 
-  for (const name of ["a", "b"]) {
+  for (const name of ["a", "b", "c"]) {
     const nic = store.nics.get(`${name}/eth0`);
     assert(nic?.phase === "ready", JSON.stringify(nic));
     sh(`ip -n ${name} link set eth0 address ${nic.mac} up`);
-    const address = name === "a" ? "192.0.2.77/24" : nic.address;
-    const gateway = name === "a" ? "192.0.2.1" : nic.gateway;
+    const address = { a: "192.0.2.77/24", c: "192.0.2.78/24" }[name] ?? nic.address;
+    const gateway = nic.gateway || "192.0.2.1";
+    sh(`ip -n ${name} addr add 2001:db8:${name === "b" ? "b" : "2"}::${name}/64 dev eth0 nodad`);
     sh(`ip -n ${name} addr add ${address} dev eth0 && ip -n ${name} route add default via ${gateway}`);
   }
   assert(reached("ip netns exec a"), "an app on the switch is on the wire as the node is");
   assert(works("ip netns exec out busybox ping -c1 -W5 192.0.2.77"), "and is reached there");
+  sh("ip addr add 2001:db8:2::50/64 dev svu0 nodad");
+  for (const node of ["192.0.2.50", "2001:db8:2::50"]) {
+    const ping = (from: string, seconds: number): string =>
+      `timeout ${seconds} ip netns exec ${from} busybox ping -c1 ${node}`;
+    assert(works(ping("a", 5)), "it reaches the node as any neighbour does");
+    assert(!works(ping("c", 0.3)), "where its list says so");
+  }
   assert(reached("ip netns exec b"), "an app behind NAT goes out by the bridge");
 
   const again = new LinuxPortDriver({

@@ -50,7 +50,9 @@ export function switchList(plug: Plug, context: ListContext): string {
   for (const way of ["out", "in"] as const) {
     const rules = plug.rules.flatMap((rule) => switchRule(plug, rule, way, context));
     parts.push(denial(plug, way, false));
-    parts.push(block(`${way}_${plug.tap}`, [...essentials(way), ...rules, `goto ${denialOf(plug, way)}`]));
+    parts.push(
+      block(`${way}_${plug.tap}`, [...essentials(plug, way), ...rules, `goto ${denialOf(plug, way)}`]),
+    );
   }
   return parts.join("");
 }
@@ -226,16 +228,49 @@ export function domainSet(bridge: string, domain: string): string {
   return `${bridge}_${createHash("sha256").update(domain).digest("hex").slice(0, 16)}`;
 }
 
-/** What a switch lets every app say: addresses and names of others, and IPv6's own housekeeping. */
-function essentials(way: Way): string[] {
-  const [near, far] = way === "out" ? ["dport", "sport"] : ["sport", "dport"];
+/** ICMPv6 by which neighbours and routers find each other (NDP, MLD) and errors come back, by who may say it. */
+const housekeeping = {
+  both: "1-4, 131, 132, 135, 136, 143",
+  out: "133",
+  /** What routers say; who asks for an app that is one allows it in its list. */
+  in: "130, 134, 137",
+} as const;
+const tags = "{ 8021q, 8021ad }";
+
+/**
+ * What a switch lets every app say whatever its list: it asks for addresses, of names and for its neighbours,
+ * and is answered. Of two apps neither can use that to speak to the other: what a server says is in no app's
+ * essentials. A frame with a tag is judged neither by whom nor by what it is for, so a list has to allow
+ * everything before it passes.
+ */
+function essentials(plug: Plug, way: Way): string[] {
+  const [client, server] = way === "out" ? ["sport", "dport"] : ["dport", "sport"];
+  const answers = way === "in" ? "tcp flags & (syn | ack) != syn " : "";
   return [
+    `ether type ${tags} ${allowsAll(plug, way) ? "return" : `goto ${denialOf(plug, way)}`}`,
     "ether type != { ip, ip6 } return",
-    `udp ${near} { 53, 67, 547 } return`,
-    `tcp ${near} 53 return`,
-    "meta l4proto ipv6-icmp return",
-    ...(way === "in" ? [`udp ${far} 546 return`] : []),
+    `udp ${client} 68 udp ${server} 67 return`,
+    way === "out" ? "udp sport 546 udp dport 547 return" : "udp dport 546 return",
+    `udp ${client} != 53 udp ${server} 53 return`,
+    `tcp ${client} != 53 tcp ${server} 53 ${answers}return`,
+    `icmpv6 type { ${housekeeping.both}, ${housekeeping[way]} } return`,
   ];
+}
+
+/** The list begins with what lets everything pass: an entry that names nothing, or one for all of each family. */
+function allowsAll({ rules }: Plug, way: Way): boolean {
+  const families = new Set<string>();
+  for (const rule of rules.filter((it) => applies(it, way))) {
+    const { action, adapter, protocol, remotePorts, localPorts, remotes } = rule;
+    const [remote, ...more] = remotes;
+    const narrow = adapter ?? protocol ?? remotePorts ?? localPorts ?? more[0];
+    if (action.kind !== "allow" || narrow !== undefined) return false;
+    if (remote === undefined) return true;
+    if (remote.kind !== "subnet" || !remote.cidr.endsWith("/0")) return false;
+    families.add(remote.cidr.includes(":") ? "ip6" : "ip");
+    if (families.size > 1) return true;
+  }
+  return false;
 }
 
 function switchRule(plug: Plug, rule: AccessRule, way: Way, context: ListContext): string[] {

@@ -96,10 +96,16 @@ function plugRules(inputs: RulesetInputs): string {
   const { networks, prefix } = inputs;
   const switched = networks.filter(({ kind }) => kind === "switch");
   const taps = plugsOf(networks, "switch").map(({ tap }) => tap);
-  const judged = [
-    ...taps.map((tap) => `    iifname "${tap}" jump out_${tap}\n`),
-    ...taps.map((tap) => `    oifname "${tap}" jump in_${tap}\n`),
-  ].join("");
+  const leaves = (tap: string): string => `    iifname "${tap}" jump out_${tap}\n`;
+  const leaving = taps.map(leaves).join("");
+  // Of a switch that the node is on itself: what is for the node is not forwarded.
+  const spoken = plugsOf(
+    networks.filter(({ shared }) => shared),
+    "switch",
+  )
+    .map(({ tap }) => leaves(tap))
+    .join("");
+  const entering = taps.map((tap) => `    oifname "${tap}" jump in_${tap}\n`).join("");
   const straight = plugsOf(networks, "local")
     .map(({ tap }) => `    iifname "${tap}" oifname "${prefix}t*" drop\n`)
     .join("");
@@ -111,7 +117,10 @@ function plugRules(inputs: RulesetInputs): string {
 ${plugsOf(networks, "local").map(antiSpoof).join("")}${taps.map(noteAddress).join("")}  }
   chain forward {
     type filter hook forward priority -200; policy accept;
-${straight}${judged}  }
+${straight}${leaving}${entering}  }
+  chain input {
+    type filter hook input priority -200; policy accept;
+${spoken}  }
 `;
 }
 
