@@ -58,6 +58,8 @@ export interface CardState {
   readonly bond?: BondState;
   /** Where a modem is behind it. */
   readonly modem?: ModemState;
+  /** Why it cannot be told how it is. */
+  readonly fault?: string;
 }
 
 /** What its kernel and its peer say of a bond. Cards by Linux' names. */

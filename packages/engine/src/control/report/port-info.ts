@@ -130,7 +130,7 @@ const radios: Readonly<Record<string, netCommon.RadioAccessTechnology>> = {
 /** Of a configuration that is not in force nothing is known of the cards. */
 function missing({ interface: name }: PortSpec, card: CardState | undefined): string | undefined {
   if (card === undefined) return undefined;
-  return card.up ? undefined : `${name} has no carrier`;
+  return card.fault ?? (card.up ? undefined : `${name} has no carrier`);
 }
 
 function proxyInfo({ server, exceptions }: NonNullable<PortSpec["proxy"]>): NonNullable<PortInfo["proxy"]> {

@@ -130,6 +130,25 @@ describe("a modem is asked to connect", () => {
     await assert.rejects(modems.connect("wwan9", login), /no modem that speaks by wwan9 \(it knows 1\)/);
   });
 
+  it("and is looked at: whether there is none, or it cannot be told", async () => {
+    assert.equal(
+      (await script((args) => (args === "-L -J" ? list : modem()))[0].look("wwan0"))?.imei,
+      "490154203237518",
+    );
+    assert.equal(await script((args) => (args === "-L -J" ? list : modem()))[0].look("eth0"), undefined);
+    const failing = (message: string, more: object = {}): Modems =>
+      new Modems(() =>
+        Promise.reject(new Error("mmcli -L -J", { cause: Object.assign(new Error(message), more) })),
+      );
+    for (const nobody of [
+      failing("error: couldn't find the ModemManager process in the bus"),
+      failing("error: couldn't get bus: Could not connect: No such file or directory"),
+      failing("spawn mmcli ENOENT", { code: "ENOENT" }),
+    ])
+      assert.equal(await nobody.look("wwan0"), undefined);
+    await assert.rejects(failing("error: timeout was reached").look("wwan0"), /mmcli -L -J/);
+  });
+
   it("by the SIM card that is wanted", async () => {
     const [modems, asked] = script((args) => (args === "-L -J" ? list : args === "-m 3 -J" ? modem() : ""));
     await assert.rejects(modems.connect("wwan0", { ...login, simSlot: 2 }), /changes to SIM slot 2/);

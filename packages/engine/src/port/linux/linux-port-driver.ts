@@ -109,17 +109,27 @@ export class LinuxPortDriver implements PortDriver {
         (of) => of.find(({ dev, gateway }) => dev === speaker && gateway !== undefined)?.gateway ?? [],
       );
       const bond = bondState(link, links);
-      const modem = wish?.cellular && (await this.#modems.look(ifname));
+      const modem = wish?.cellular && (await this.#modem(ifname));
       cards.set(ifname, {
         ...{ up: flags.includes("UP") && flags.includes("LOWER_UP"), mac: address, mtu },
         addresses: usable(shown.get(speaker) ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
         gateways: told?.gateways ?? found,
         dns: told?.dns ?? [],
         ...(bond === undefined ? {} : { bond }),
-        ...(modem === undefined ? {} : { modem }),
+        ...modem,
       });
     }
     return cards;
+  }
+
+  /** A modem that cannot be asked is told of, and hides nothing of the other cards. */
+  async #modem(card: string): Promise<Pick<CardState, "modem" | "fault">> {
+    try {
+      const modem = await this.#modems.look(card);
+      return modem === undefined ? {} : { modem };
+    } catch (error) {
+      return { fault: describeError(error) };
+    }
   }
 
   async probe(card: string, proxy: ProxySpec | undefined, signal: AbortSignal): Promise<void> {

@@ -54,19 +54,36 @@ export class Modems {
     return this.#bearers.get(card);
   }
 
-  /** Undefined where there is none. */
+  /** Undefined where there is none, or nobody who knows; rejects when who knows does not say. */
   async look(card: string): Promise<ModemState | undefined> {
-    const found = await this.#find(card).catch(() => undefined);
-    return found?.[1];
+    try {
+      return (await this.#among(card, await this.#list()))?.[1];
+    } catch (error) {
+      if (isNobodyThere(error)) return undefined;
+      throw error;
+    }
   }
 
   async #find(card: string): Promise<[number: string, modem: Modem]> {
-    const numbers = parseModemList(await this.#mmcli(["-L", "-J"]));
+    const numbers = await this.#list();
+    const found = await this.#among(card, numbers);
+    if (found !== undefined) return found;
+    throw new Error(`ModemManager knows no modem that speaks by ${card} (it knows ${numbers.length})`);
+  }
+
+  async #list(): Promise<readonly string[]> {
+    return parseModemList(await this.#mmcli(["-L", "-J"]));
+  }
+
+  async #among(
+    card: string,
+    numbers: readonly string[],
+  ): Promise<[number: string, modem: Modem] | undefined> {
     for (const number of numbers) {
       const modem = parseModem(await this.#mmcli(["-m", number, "-J"]));
       if (modem.cards.includes(card)) return [number, modem];
     }
-    throw new Error(`ModemManager knows no modem that speaks by ${card} (it knows ${numbers.length})`);
+    return undefined;
   }
 
   async #bearer(card: string, modem: Modem, { apn }: ModemLogin): Promise<Bearer | undefined> {
@@ -78,4 +95,15 @@ export class Modems {
     }
     return undefined;
   }
+}
+
+/** What mmcli says where no bus is, or no ModemManager is on it. */
+const absence =
+  /couldn't (find the ModemManager process in the bus|get bus)|ServiceUnknown|was not provided by/i;
+
+/** The program is not installed, or what it asks does not run: a box without modems. */
+function isNobodyThere(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if (absence.test(at.message) || ("code" in at && at.code === "ENOENT")) return true;
+  return false;
 }
