@@ -48,6 +48,8 @@ export {
 } from "./auth/service-account-tokens.ts";
 export { serviceAccountUser, type User } from "./auth/user.ts";
 export { CustomResources, type CustomResourcesOptions } from "./custom/custom-resources.ts";
+export { flowMax, waitingMax } from "./flow/flow-control.ts";
+export { type Level, standardLevels } from "./flow/levels.ts";
 export { serverMessages } from "./http/server-messages.ts";
 export type { ComputedKind } from "./rest/computed-kind.ts";
 export type { DeleteQuery, PropagationPolicy } from "./rest/delete-plan.ts";

@@ -11,10 +11,14 @@ import {
   priorityClassKind,
   type RuntimeClass,
   runtimeClassKind,
+  type ServiceCidr,
   type StorageClass,
+  serviceAddresses,
+  serviceCidrKind,
   storageClassKind,
   systemClasses,
 } from "@selvedge/kinds";
+import { ensureFlowObjects } from "./flow-objects.ts";
 
 const namespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
@@ -34,6 +38,12 @@ const microvm: RuntimeClass = {
   kind: "RuntimeClass",
   metadata: { name: "microvm" },
   handler: "microvm",
+};
+
+/** What addresses of Services are of. */
+export const ownServiceCidr: ServiceCidr = {
+  ...{ apiVersion: "networking.k8s.io/v1", kind: "ServiceCIDR", metadata: { name: "kubernetes" } },
+  spec: { cidrs: [`${serviceAddresses.first}/${serviceAddresses.bits}`] },
 };
 
 const descriptions: Readonly<Record<string, string>> = {
@@ -56,6 +66,18 @@ export async function ensureStandardObjects(objects: Objects): Promise<void> {
     };
     await ensure(objects, priorityClassKind, made);
   }
+  await ensureFlowObjects(objects);
+  await ensureServiceCidr(objects);
+}
+
+async function ensureServiceCidr(objects: Objects): Promise<void> {
+  await ensure(objects, serviceCidrKind, ownServiceCidr);
+  const kept = await objects.get<ServiceCidr>(serviceCidrKind, ownServiceCidr.metadata.name);
+  if (kept.status?.conditions?.length) return;
+  const lastTransitionTime = kept.metadata.creationTimestamp ?? null;
+  const message = "Kubernetes Service CIDR is ready";
+  const ready = { type: "Ready", status: "True", reason: "", message, lastTransitionTime } as const;
+  await objects.updateStatus(serviceCidrKind, { ...kept, status: { conditions: [ready] } });
 }
 
 async function ensure(objects: Objects, kind: KindRef, object: KubeObject): Promise<void> {

@@ -281,4 +281,57 @@ export const rows: readonly Row[] = [
     ...{ at: "/apis/networking.k8s.io/v1 ingressclasses", kind: "IngressClass", clusterWide: true },
     body: { spec: { controller: "lab.example/router" } },
   },
+  {
+    names: ["Priority and Fairness FlowSchema API"],
+    ...{ at: "/apis/flowcontrol.apiserver.k8s.io/v1 flowschemas", kind: "FlowSchema", clusterWide: true },
+    body: { spec: { priorityLevelConfiguration: { name: "workload" } } },
+    status: { conditions: [{ type: "Dangling", status: "False" }] },
+  },
+  {
+    names: ["Priority and Fairness PriorityLevelConfiguration API"],
+    ...{ at: "/apis/flowcontrol.apiserver.k8s.io/v1 prioritylevelconfigurations", clusterWide: true },
+    kind: "PriorityLevelConfiguration",
+    body: { spec: { type: "Limited", limited: { limitResponse: { type: "Reject" } } } },
+    status: { conditions: [{ type: "Tested", status: "True" }] },
+  },
+  {
+    names: ["CSIDriver, lifecycle"],
+    ...{ at: "/apis/storage.k8s.io/v1 csidrivers", kind: "CSIDriver", body: { spec: {} }, clusterWide: true },
+  },
+  {
+    names: ["CSINode, lifecycle"],
+    ...{ at: "/apis/storage.k8s.io/v1 csinodes", kind: "CSINode", clusterWide: true },
+    body: { spec: { drivers: [{ name: "disks.example", nodeID: "n" }] } },
+  },
+  {
+    names: ["CSIStorageCapacity API"],
+    ...{ at: "/apis/storage.k8s.io/v1 csistoragecapacities", kind: "CSIStorageCapacity" },
+    body: { storageClassName: "local" },
+  },
+  {
+    names: ["VolumeAttachment, lifecycle", "VolumeAttachment, apply changes to a volumeattachment status"],
+    ...{ at: "/apis/storage.k8s.io/v1 volumeattachments", kind: "VolumeAttachment", clusterWide: true },
+    body: {
+      spec: { attacher: "disks.example", nodeName: "box", source: { persistentVolumeName: "v" } },
+    },
+    status: { attached: true },
+  },
+  {
+    names: ["VolumeAttributesClass"],
+    ...{ at: "/apis/storage.k8s.io/v1 volumeattributesclasses", kind: "VolumeAttributesClass" },
+    ...{ body: { driverName: "disks.example", parameters: { fast: "yes" } }, clusterWide: true },
+  },
+  {
+    names: ["ServiceCIDR API"],
+    ...{ at: "/apis/networking.k8s.io/v1 servicecidrs", kind: "ServiceCIDR", clusterWide: true },
+    body: { spec: { cidrs: ["192.168.0.0/24"] } },
+    status: {
+      conditions: [
+        {
+          ...{ type: "Ready", status: "False", reason: "Tested", message: "" },
+          lastTransitionTime: "2026-03-01T12:00:00Z",
+        },
+      ],
+    },
+  },
 ];

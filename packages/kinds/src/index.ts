@@ -10,13 +10,17 @@ import { edgeNodeKind } from "./edge-node.ts";
 import { enrollmentProfileKind } from "./enrollment-profile.ts";
 import { eventKind } from "./event.ts";
 import { eventV1Kind } from "./event-v1.ts";
+import { flowSchemaKind } from "./flow/flow-schema.ts";
+import { priorityLevelKind } from "./flow/priority-level.ts";
 import { leaseKind } from "./lease.ts";
 import { namespaceKind } from "./namespace.ts";
 import { endpointSliceKind } from "./network/endpoint-slice.ts";
 import { endpointsKind } from "./network/endpoints.ts";
 import { ingressKind } from "./network/ingress.ts";
 import { ingressClassKind } from "./network/ingress-class.ts";
+import { ipAddressKind } from "./network/ip-address.ts";
 import { networkPolicyKind } from "./network/network-policy.ts";
+import { serviceCidrKind } from "./network/service-cidr.ts";
 import { nodeKind } from "./node.ts";
 import { podKind } from "./pod/pod.ts";
 import { podTemplateKind } from "./pod-template.ts";
@@ -36,8 +40,13 @@ import { serviceKind } from "./service.ts";
 import { serviceAccountKind } from "./service-account.ts";
 import { statefulSetKind } from "./stateful-set.ts";
 import { persistentVolumeClaimKind } from "./storage/claim.ts";
+import { csiDriverKind } from "./storage/csi-driver.ts";
+import { csiNodeKind } from "./storage/csi-node.ts";
+import { csiStorageCapacityKind } from "./storage/csi-storage-capacity.ts";
 import { storageClassKind } from "./storage/storage-class.ts";
 import { persistentVolumeKind } from "./storage/volume.ts";
+import { volumeAttachmentKind } from "./storage/volume-attachment.ts";
+import { volumeAttributesClassKind } from "./storage/volume-attributes-class.ts";
 
 export { type CronJob, type CronJobSpec, type CronJobStatus, cronJobKind } from "./batch/cron-job.ts";
 export { CronError, type CronSchedule, parseCron } from "./batch/cron-schedule.ts";
@@ -91,6 +100,9 @@ export {
 } from "./enrollment-profile.ts";
 export { type Event, eventKind, type ObjectReference } from "./event.ts";
 export { type EventV1, eventV1Kind } from "./event-v1.ts";
+export type { FlowSubject } from "./flow/flow-rules.ts";
+export { type FlowSchema, flowSchemaKind } from "./flow/flow-schema.ts";
+export { type PriorityLevelConfiguration, priorityLevelKind } from "./flow/priority-level.ts";
 export { gapsOf, kindsWithGaps } from "./gaps.ts";
 export { type Lease, leaseKind } from "./lease.ts";
 export type { AllowedMeasurements, MeasuredBoot } from "./measured-boot.ts";
@@ -110,6 +122,7 @@ export {
 export { ingressKind } from "./network/ingress.ts";
 export { type IngressClass, ingressClassKind } from "./network/ingress-class.ts";
 export type { Ingress } from "./network/ingress-types.ts";
+export { type IpAddress, ipAddressKind } from "./network/ip-address.ts";
 export {
   type NetworkPolicy,
   type NetworkPolicySpec,
@@ -117,6 +130,7 @@ export {
   type PolicyPeer,
   type PolicyPort,
 } from "./network/network-policy.ts";
+export { type ServiceCidr, serviceCidrKind } from "./network/service-cidr.ts";
 export {
   type Node,
   type NodeAddress,
@@ -233,6 +247,9 @@ export type {
   PersistentVolumeClaim,
   PersistentVolumeClaimStatus,
 } from "./storage/claim-fields.ts";
+export { csiDriverKind } from "./storage/csi-driver.ts";
+export { csiNodeKind } from "./storage/csi-node.ts";
+export { csiStorageCapacityKind } from "./storage/csi-storage-capacity.ts";
 export {
   defaultClassAnnotation,
   localClass,
@@ -241,6 +258,8 @@ export {
   storageClassKind,
 } from "./storage/storage-class.ts";
 export { type PersistentVolume, persistentVolumeKind } from "./storage/volume.ts";
+export { volumeAttachmentKind } from "./storage/volume-attachment.ts";
+export { volumeAttributesClassKind } from "./storage/volume-attributes-class.ts";
 export {
   type Amounts,
   type NodeMetrics,
@@ -271,6 +290,11 @@ export const allKinds: readonly KindDefinition[] = [
   persistentVolumeClaimKind,
   persistentVolumeKind,
   storageClassKind,
+  csiDriverKind,
+  csiNodeKind,
+  csiStorageCapacityKind,
+  volumeAttachmentKind,
+  volumeAttributesClassKind,
   podDisruptionBudgetKind,
   limitRangeKind,
   priorityClassKind,
@@ -281,9 +305,13 @@ export const allKinds: readonly KindDefinition[] = [
   networkPolicyKind,
   ingressKind,
   ingressClassKind,
+  ipAddressKind,
+  serviceCidrKind,
   podTemplateKind,
   replicationControllerKind,
   leaseKind,
+  flowSchemaKind,
+  priorityLevelKind,
   roleKind,
   roleBindingKind,
   clusterRoleKind,

@@ -95,3 +95,13 @@ export const localObjectReference: Message = message(
   },
   mapAtomic,
 );
+
+/** What meta/v1 calls a Condition. */
+export const condition: Message = message("One thing that is true or not.", {
+  type: text(1, "What.", needed),
+  status: text(2, "True, False or Unknown.", needed),
+  observedGeneration: int64(3, "Generation this is about."),
+  lastTransitionTime: time(4, "Since when.", needed),
+  reason: text(5, "Why, as one word.", needed),
+  message: text(6, "Why, for people.", needed),
+});

@@ -5,7 +5,6 @@ import {
   byKeys,
   flag,
   int32,
-  int64,
   intOrString,
   kindMessage,
   type Message,
@@ -17,20 +16,11 @@ import {
   text,
   textMap,
   texts,
-  time,
 } from "./fields.ts";
 import { builtIn } from "./kind.ts";
+import { condition } from "./meta-fields.ts";
 import { defaultService, serviceNameFaults, validateService } from "./service-rules.ts";
 import type { Service, ServicePort } from "./service-types.ts";
-
-const condition: Message = message("One thing that is true or not.", {
-  type: text(1, "What.", needed),
-  status: text(2, "True, False or Unknown.", needed),
-  observedGeneration: int64(3, "Generation this is about."),
-  lastTransitionTime: time(4, "Since when.", needed),
-  reason: text(5, "Why, as one word.", needed),
-  message: text(6, "Why, for people.", needed),
-});
 
 const servicePort: Message = message("A port of the Service.", {
   name: text(1, "Its name; needed when there are several."),

@@ -31,6 +31,11 @@ batch CronJob 1267 3aba03c14559
 core PersistentVolumeClaim 70 89cfe534f3d6
 core PersistentVolume 223 f37b161c7275
 storage.k8s.io StorageClass 39 a471cda13a3f
+storage.k8s.io CSIDriver 42 de37b60a6e29
+storage.k8s.io CSINode 36 3eabb2138682
+storage.k8s.io CSIStorageCapacity 38 4b1635014f92
+storage.k8s.io VolumeAttachment 234 641d59be9739
+storage.k8s.io VolumeAttributesClass 31 ff6e57ebf006
 policy PodDisruptionBudget 53 cd997047e4c4
 core LimitRange 37 7282d1f08536
 scheduling.k8s.io PriorityClass 33 830d286bac94
@@ -41,9 +46,13 @@ core Endpoints 59 b42256a43ac2
 networking.k8s.io NetworkPolicy 79 805dd47b2f51
 networking.k8s.io Ingress 70 2813e863befa
 networking.k8s.io IngressClass 37 ca485a50e753
+networking.k8s.io IPAddress 35 8912df47406a
+networking.k8s.io ServiceCIDR 39 6e01ba734051
 core PodTemplate 1185 57045cf96c71
 core ReplicationController 1201 2665153b375f
 coordination.k8s.io Lease 37 501f9e864bd2
+flowcontrol.apiserver.k8s.io FlowSchema 61 109e33e414a7
+flowcontrol.apiserver.k8s.io PriorityLevelConfiguration 51 c00374a7868d
 rbac.authorization.k8s.io Role 35 d2376cd1105e
 rbac.authorization.k8s.io RoleBinding 38 c0e67176ea77
 rbac.authorization.k8s.io ClusterRole 42 756856704dee

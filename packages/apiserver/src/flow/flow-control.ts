@@ -16,7 +16,7 @@ import { type Clock, type MetricRegistry, type Millis, seconds } from "@selvedge
 import type { User } from "../auth/user.ts";
 import { StatusError } from "../status-error.ts";
 import { FairQueue, type Waiting } from "./fair-queue.ts";
-import { type Level, standardLevels } from "./levels.ts";
+import { isOfLevel, type Level, standardLevels } from "./levels.ts";
 
 export interface FlowControlOptions {
   readonly clock: Clock;
@@ -29,9 +29,9 @@ export interface FlowControlOptions {
 /** Upstream's 400 for reads and 200 for writes, together. */
 const seatsDefault = 600;
 /** Two HTTP/2 connections full of requests; a client with more at once should wait for its answers. */
-const flowMax = 512;
+export const flowMax = 512;
 /** Each is a request with its headers: some kilobytes. */
-const waitingMax = 4_096;
+export const waitingMax = 4_096;
 /** Reads of one turn of the event loop, before others may come in between. */
 const turnMax = 8;
 /** Upstream's: what has waited a quarter of a request's time will not be answered in the rest. */
@@ -84,7 +84,8 @@ export class FlowControl {
 
   /** A seat for a request of the user, to be given back by disposal; refuses with 429 when there are too many. */
   async enter({ user, writes, gone }: FlowRequest): Promise<Disposable> {
-    const place = this.#places.find(({ level }) => level.matches(user));
+    // Who is of no level is of the last.
+    const place = this.#places.find(({ level }) => isOfLevel(level, user)) ?? this.#places.at(-1);
     if (place === undefined) throw this.#refusal("none");
     const flow = user.name;
     if (place.queue.waiting === 0 && this.#mayTake(place) && (writes || this.#takesTurn())) {

@@ -305,6 +305,20 @@ storage/v1
   VolumeAttachmentSource: inlineVolumeSpec=core/v1.PersistentVolumeSpec
   VolumeAttachmentSpec: source=VolumeAttachmentSource
   VolumeAttachmentStatus: attachError=VolumeError detachError=VolumeError
+flowcontrol/v1
+  FlowSchema: spec=FlowSchemaSpec status=FlowSchemaStatus
+  FlowSchemaSpec: priorityLevelConfiguration=PriorityLevelConfigurationReference
+      distinguisherMethod=FlowDistinguisherMethod rules=PolicyRulesWithSubjects
+  FlowSchemaStatus: conditions=FlowSchemaCondition
+  LimitResponse: queuing=QueuingConfiguration
+  LimitedPriorityLevelConfiguration: limitResponse
+  PolicyRulesWithSubjects: subjects=Subject resourceRules=ResourcePolicyRule
+      nonResourceRules=NonResourcePolicyRule
+  PriorityLevelConfiguration: spec=PriorityLevelConfigurationSpec status=PriorityLevelConfigurationStatus
+  PriorityLevelConfigurationSpec: limited=LimitedPriorityLevelConfiguration
+      exempt=ExemptPriorityLevelConfiguration
+  PriorityLevelConfigurationStatus: conditions=PriorityLevelConfigurationCondition
+  Subject: user=UserSubject group=GroupSubject serviceAccount=ServiceAccountSubject
 coordination/v1
   Lease: spec=LeaseSpec
 discovery/v1

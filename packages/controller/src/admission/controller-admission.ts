@@ -3,6 +3,7 @@ import type { Clock } from "@selvedge/base";
 import type { KindRef, Objects } from "@selvedge/client";
 import { evictionAdmission } from "./eviction-admission.ts";
 import { gapAdmission } from "./gap-admission.ts";
+import { keptAdmission } from "./kept-admission.ts";
 import { limitsAdmission } from "./limits-admission.ts";
 import { networkAdmission } from "./network-admission.ts";
 import type { Policies } from "./policies.ts";
@@ -32,6 +33,7 @@ export function controllerAdmission({
     ...storageAdmission(policies),
     serviceAdmission(policies, objects),
     networkAdmission,
+    keptAdmission,
     gapAdmission,
     evictionAdmission(policies, objects, clock),
     quotaAdmission(policies, objects, contents),

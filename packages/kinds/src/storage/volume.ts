@@ -110,7 +110,7 @@ const volumeNodeAffinity: Message = message("Which nodes have it.", {
   required: object(1, nodeSelector, "The nodes."),
 });
 
-const volumeSpec: Message = message("What it is.", {
+export const volumeSpec: Message = message("What it is.", {
   capacity: quantityMap(1, "How much it holds."),
   persistentVolumeSource: embedded(2, volumeSource),
   accessModes: texts(3, "What it can.", atomic),
