@@ -15,6 +15,7 @@ import { FlowBook } from "./ingest/flow-book.ts";
 import { HealthBook } from "./ingest/hardware-health.ts";
 import { NodeFacts } from "./ingest/node-facts.ts";
 import { NodeReports } from "./ingest/node-reports.ts";
+import { PatchUse } from "./ingest/patch-use.ts";
 import { StateBook } from "./ingest/state-book.ts";
 import { UsageBook } from "./ingest/usage-book.ts";
 import { LogStore } from "./logs/log-store.ts";
@@ -97,10 +98,10 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const events = new EventRecorder(cluster, clock, log.child("events"));
   const logs = await LogStore.open({ folder: options.logs, log: log.child("logs") });
   const [usages, flows, health] = [new UsageBook(), new FlowBook(), new HealthBook(records)];
-  const states = new StateBook(records);
+  const [states, patchUse] = [new StateBook(records), new PatchUse()];
   const reports = new NodeReports({
     ...{ cluster, caches, clock, log: log.child("reports"), events, facts, configs: book },
-    ...{ usages, flows, health, states },
+    ...{ usages, flows, health, states, patchUse },
   });
   fleetMetrics(metrics, { caches, links, usages, flows, clock });
   const gateway = stack.use(
@@ -127,7 +128,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const streams = new NodeStreams({ links, logs, nodeIdOf });
   const host = stack.use(new ReconcilerHost({ cluster, clock, random, log: log.child("reconcilers") }));
   const table = createReconcilers({
-    ...{ cluster, caches, clock, events, facts, links, sealer, configs: book },
+    ...{ cluster, caches, clock, events, facts, links, sealer, configs: book, states, patchUse },
     registry: nodeRegistry(options, registryAuth),
     certificatesHash: () => pki.identity.certsHash,
     onRenewed: (listener) => pki.onRenewed(listener),

@@ -12,10 +12,12 @@ import { NamespaceReconciler, namespaceWakes } from "./garbage/namespace-reconci
 import { OwnerCollector } from "./garbage/owner-collector.ts";
 import { goingPodsOf, PodRemover, podRemoverWakes } from "./garbage/pod-remover.ts";
 import { Sweeper, sweeperKey } from "./garbage/sweeper.ts";
+import type { StateBook } from "./ingest/state-book.ts";
 import { PolicyReconciler, policyWakes } from "./network/policy-reconciler.ts";
 import { type NodeDeps, NodeReconciler, nodeWakes } from "./node-status/node-reconciler.ts";
 import { type Caches, nodeNameOf } from "./objects/caches.ts";
 import type { Wired } from "./objects/wiring.ts";
+import { type PatchDeps, PatchReconciler, patchNews, patchWakes } from "./patches/patch-reconciler.ts";
 import type { NodeId } from "./ports.ts";
 import { QuotaReconciler, quotaWakes } from "./quota/quota-reconciler.ts";
 import { type RenderDeps, RenderReconciler, renderWakes } from "./render/render-reconciler.ts";
@@ -29,7 +31,8 @@ import { JobReconciler, jobWakes } from "./workloads/jobs/job-reconciler.ts";
 import { replicaSetWiring, replicationControllerWiring } from "./workloads/replica-set-reconciler.ts";
 import { StatefulSetReconciler, statefulSetWakes } from "./workloads/stateful/stateful-reconciler.ts";
 
-export interface ReconcilersDeps extends RenderDeps, NodeDeps {
+export interface ReconcilersDeps extends RenderDeps, NodeDeps, Omit<PatchDeps, "states"> {
+  readonly states: StateBook;
   /** Called when the controller's certificates were renewed. Returns how to stop. */
   readonly onRenewed: (listener: () => void) => () => void;
   /** Every kind with a namespace that the API server serves. */
@@ -69,6 +72,11 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
     { reconciler: new EndpointsReconciler(deps), wakes: endpointsWakes(caches) },
     { reconciler: new MirrorReconciler(deps), wakes: mirrorWakes() },
     { reconciler: new PolicyReconciler(deps), wakes: policyWakes(caches) },
+    {
+      reconciler: new PatchReconciler(deps),
+      wakes: patchWakes(caches),
+      connect: patchNews(caches, [deps.states, deps.patchUse]),
+    },
     { reconciler: new BudgetReconciler(deps), wakes: budgetWakes(caches) },
     { reconciler: new QuotaReconciler(deps), wakes: quotaWakes(caches, namespacedOf(cluster)) },
     { reconciler: new SchedulerReconciler(deps), wakes: schedulerWakes(), initial: [schedulerKey] },

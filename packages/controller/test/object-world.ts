@@ -15,6 +15,7 @@ import { FlowBook } from "../src/ingest/flow-book.ts";
 import { HealthBook } from "../src/ingest/hardware-health.ts";
 import { NodeFacts } from "../src/ingest/node-facts.ts";
 import { NodeReports } from "../src/ingest/node-reports.ts";
+import { PatchUse } from "../src/ingest/patch-use.ts";
 import { StateBook } from "../src/ingest/state-book.ts";
 import { UsageBook } from "../src/ingest/usage-book.ts";
 import { type Caches, cachesOf, createCluster } from "../src/objects/caches.ts";
@@ -136,14 +137,15 @@ export class ObjectWorld implements AsyncDisposable {
     const facts = new NodeFacts();
     const events = new EventRecorder(cluster, clock, log);
     const configs = new RenderedConfigs(this.records, clock);
+    const [states, patchUse] = [new StateBook(this.records), new PatchUse()];
     const reports = new NodeReports({
       ...{ cluster, caches, clock, log, events, facts, configs },
       ...{ usages: new UsageBook(), flows: new FlowBook(), health: new HealthBook(this.records) },
-      states: new StateBook(this.records),
+      ...{ states, patchUse },
     });
     await Promise.all([cluster.start(), this.#policies.start()]);
     const table = createReconcilers({
-      ...{ cluster, caches, clock, events, sealer, configs, facts },
+      ...{ cluster, caches, clock, events, sealer, configs, facts, states, patchUse },
       registry: { address: "controller:8444", certificates: ["PEM"], password: (node) => `pw-${node}` },
       certificatesHash: () => "certs-1",
       onRenewed: () => () => undefined,

@@ -50,8 +50,8 @@ export interface Rendered {
   readonly secrets: ext.AppSecrets | undefined;
 }
 
-export function render(pods: readonly Pod[], more: Partial<RenderInputs> = {}, sealed = true): Rendered {
-  const inputs: RenderInputs = {
+export function inputsOf(pods: readonly Pod[], more: Partial<RenderInputs> = {}): RenderInputs {
+  return {
     nodeId: "22222222-0000-4000-8000-000000000000",
     nodeName: "box",
     edgeNode: {
@@ -70,11 +70,15 @@ export function render(pods: readonly Pod[], more: Partial<RenderInputs> = {}, s
     configMap: (namespace, name) => configMaps[`${namespace}/${name}`],
     secret: (namespace, name) => secrets[`${namespace}/${name}`],
     nodeVolumes: [],
+    patches: [],
     registry: { address: "10.0.0.1:8444", certificates: ["ROOT"], password: (node) => `pw of ${node}` },
     certificatesHash: "certs",
     ...more,
   };
-  const plan = planNode(inputs);
+}
+
+export function render(pods: readonly Pod[], more: Partial<RenderInputs> = {}, sealed = true): Rendered {
+  const plan = planNode(inputsOf(pods, more));
   const blocks = new Map(
     [...plan.sealings].map(([name, cipherData]) => [
       name,

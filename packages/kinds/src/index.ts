@@ -22,6 +22,7 @@ import { ipAddressKind } from "./network/ip-address.ts";
 import { networkPolicyKind } from "./network/network-policy.ts";
 import { serviceCidrKind } from "./network/service-cidr.ts";
 import { nodeKind } from "./node.ts";
+import { patchEnvelopeKind } from "./patch-envelope.ts";
 import { podKind } from "./pod/pod.ts";
 import { podTemplateKind } from "./pod-template.ts";
 import { podDisruptionBudgetKind } from "./policy/disruption-budget.ts";
@@ -141,6 +142,12 @@ export {
   nodeKind,
   type Taint,
 } from "./node.ts";
+export {
+  type PatchEnvelope,
+  type PatchEnvelopeStatus,
+  type PatchFile,
+  patchEnvelopeKind,
+} from "./patch-envelope.ts";
 export type {
   Affinity,
   NodeAffinity,
@@ -150,6 +157,7 @@ export type {
   PodAffinity,
   PodAffinityTerm,
 } from "./pod/affinity-types.ts";
+export { capabilityChange } from "./pod/capabilities.ts";
 export type {
   Container,
   ContainerPort,
@@ -319,4 +327,5 @@ export const allKinds: readonly KindDefinition[] = [
   certificateSigningRequestKind,
   edgeNodeKind,
   enrollmentProfileKind,
+  patchEnvelopeKind,
 ];

@@ -34,6 +34,7 @@ import { contentNews, type PartNews, showNews, usersOf, volumeNews } from "./for
 import { type HealthBook, healthCondition } from "./hardware-health.ts";
 import type { NodeFacts } from "./node-facts.ts";
 import { timeOfNode } from "./node-time.ts";
+import type { PatchUse } from "./patch-use.ts";
 import { podStatusOf } from "./pod-status.ts";
 import { ReportOrder } from "./report-order.ts";
 import { ReportQueues } from "./report-queues.ts";
@@ -51,6 +52,7 @@ export interface NodeReportsDeps {
   readonly flows: FlowBook;
   readonly health: HealthBook;
   readonly states: StateBook;
+  readonly patchUse: PatchUse;
   /** What nodes were told, to know what they speak of. */
   readonly configs: Pick<ConfigBook, "current">;
 }
@@ -86,6 +88,7 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
     if (edgeNode === undefined) return;
     const isOurs = edgeNode.status?.engineVersion !== undefined;
     this.#deps.usages.take(node, message, isOurs, this.#deps.clock.now());
+    this.#deps.patchUse.take(message);
   }
 
   async flows(node: NodeId, message: flowlog.FlowMessage): Promise<void> {

@@ -106,9 +106,23 @@ export class StateBook {
   /** Digests of what is kept, by key, oldest word first. */
   readonly #kept = new LruMap<NodeId, Map<string, string>>(nodesMax);
   readonly #volatile = new LruMap<NodeId, Map<string, Uint8Array>>(nodesMax);
+  readonly #listeners = new Set<(uid: string) => void>();
 
   constructor(records: Records) {
     this.#records = records;
+  }
+
+  /** What a node said last of one patch envelope. */
+  patch(node: NodeId, uid: string): PatchEnvelope | undefined {
+    const bytes = this.#records.get(bucketOf(node), `patchInfo/${uid}`);
+    const content = bytes && fromBinary(schema, bytes).InfoContent;
+    return content?.case === "patchInfo" ? content.value : undefined;
+  }
+
+  /** Called with the envelope of which a node said something. Returns how to stop. */
+  onPatch(listener: (uid: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** False when it is too large to keep. What is not kept for a kind is nothing to keep. */
@@ -126,6 +140,7 @@ export class StateBook {
     if (bytes.length > bytesMax) return false;
     if (thing.isVolatile === true) this.#pass(node, key, bytes);
     else this.#keep(node, key, bytes, digestOf(message));
+    if (kind === "patchInfo") for (const listener of [...this.#listeners]) listener(id);
     return true;
   }
 

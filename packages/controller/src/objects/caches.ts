@@ -32,10 +32,12 @@ import {
   namespaceKind,
   networkPolicyKind,
   nodeKind,
+  type PatchEnvelope,
   type PersistentVolume,
   type PersistentVolumeClaim,
   type Pod,
   type PodDisruptionBudget,
+  patchEnvelopeKind,
   persistentVolumeClaimKind,
   persistentVolumeKind,
   podDisruptionBudgetKind,
@@ -91,6 +93,7 @@ export interface Caches {
   readonly endpoints: ObjectView<Endpoints>;
   readonly quotas: ObjectView<ResourceQuota>;
   readonly networkPolicies: ObjectView<NetworkPolicy>;
+  readonly patches: ObjectView<PatchEnvelope>;
 }
 
 /** Where Pods that are on no node are found in the index by node. */
@@ -179,6 +182,19 @@ const kinds: readonly CachedKind<never>[] = [
       abroad: (policy: NetworkPolicy) => (meansOthers(policy) ? [""] : []),
     },
   },
+  {
+    ref: patchEnvelopeKind,
+    indexes: {
+      namespace: byNamespace,
+      uid: ({ metadata }: PatchEnvelope) => [metadata.uid ?? ""],
+      configMap: ({ metadata, spec }: PatchEnvelope) =>
+        spec.files.flatMap(({ configMapKeyRef: ref }) => (ref ? [`${metadata.namespace}/${ref.name}`] : [])),
+      secret: ({ metadata, spec }: PatchEnvelope) =>
+        [...spec.files.map(({ secretKeyRef }) => secretKeyRef), ...(spec.imagePullSecrets ?? [])].flatMap(
+          (ref) => (ref?.name ? [`${metadata.namespace}/${ref.name}`] : []),
+        ),
+    },
+  },
 ];
 
 export function createCluster(options: ClusterOptions): Cluster {
@@ -214,6 +230,7 @@ export function cachesOf(cluster: Cluster): Caches {
     budgets: cluster.cache<PodDisruptionBudget>(podDisruptionBudgetKind),
     quotas: cluster.cache<ResourceQuota>(resourceQuotaKind),
     networkPolicies: cluster.cache<NetworkPolicy>(networkPolicyKind),
+    patches: cluster.cache<PatchEnvelope>(patchEnvelopeKind),
   };
 }
 

@@ -5,6 +5,7 @@ import type {
   Namespace,
   NetworkPolicy,
   Node,
+  PatchEnvelope,
   PersistentVolume,
   Pod,
   Secret,
@@ -41,6 +42,8 @@ export interface RenderInputs {
   secret(namespace: string, name: string): Secret | undefined;
   /** The volumes on this node, whether or not a Pod has them now. */
   readonly nodeVolumes: readonly PersistentVolume[];
+  /** Patch envelopes of the namespaces of these Pods. */
+  readonly patches: readonly PatchEnvelope[];
   readonly registry: NodeRegistry;
   /** What the node compares to know that the controller's certificates changed. */
   readonly certificatesHash: string;

@@ -6,6 +6,7 @@ import {
   ext,
   type firewall,
   netinst,
+  type patchEnvelope,
   setExtension,
   storage,
 } from "@selvedge/eve-api";
@@ -22,6 +23,7 @@ import {
   renderSystem,
 } from "./node-orders.ts";
 import { type PortFault, portSecrets, type RenderedPorts, renderPorts } from "./node-ports.ts";
+import { finishPatch, type PatchPlan, planPatches } from "./patches.ts";
 import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName } from "./pod-app.ts";
 import { accessRules, portMappings } from "./ports.ts";
 import { type NodeServices, nodeServices } from "./services.ts";
@@ -34,6 +36,7 @@ export interface NodePlan {
   /** What the plug of each Pod may say and hear, by UID. */
   readonly lists: ReadonlyMap<string, AccessList>;
   readonly services: NodeServices;
+  readonly patches: readonly PatchPlan[];
   /** Pods that cannot be sent now. */
   readonly faults: readonly PodFault[];
   /** Ports whose credentials cannot be sent now. */
@@ -96,6 +99,11 @@ export function planNode(inputs: RenderInputs): NodePlan {
   }
   const system = planSystem(inputs);
   if (system !== undefined) datastores.set(system.datastore.id, system.datastore);
+  const patches = planPatches(inputs);
+  for (const { made } of patches) {
+    for (const { datastore } of made?.images ?? []) datastores.set(datastore.id, datastore);
+    for (const [name, { plaintext }] of made?.sealings ?? []) sealings.set(name, plaintext);
+  }
   for (const { id, credentials } of datastores.values()) {
     if (credentials === undefined) continue;
     const block = create(cipher.EncryptionBlockSchema, {
@@ -108,7 +116,7 @@ export function planNode(inputs: RenderInputs): NodePlan {
   for (const [name, plaintext] of ports.sealings) sealings.set(name, plaintext);
   return {
     services: nodeServices(inputs),
-    ...{ inputs, apps, lists, faults, sealings, system },
+    ...{ inputs, apps, lists, faults, sealings, system, patches },
     ...{ portFaults: ports.faults, datastores: [...datastores.values()] },
   };
 }
@@ -159,6 +167,7 @@ export function assembleNode(
     const acls = plan.lists.get(pod.metadata.uid ?? "")?.acls ?? [];
     if (previous !== undefined) parts.keep(pod, acls, previous);
   }
+  for (const patch of plan.patches) parts.addPatch(patch, sealed, previous);
   const system = parts.addSystem(plan.system, sealed) ? plan.system : undefined;
   const own = {
     ...renderPorts(inputs.edgeNode, sealed, previous),
@@ -194,6 +203,29 @@ class Parts {
   readonly volumes = new Map<string, storage.Volume>();
   readonly contents = new Map<string, storage.ContentTree>();
   readonly datastores = new Map<string, storage.DatastoreConfig>();
+  readonly patches: patchEnvelope.EvePatchEnvelope[] = [];
+
+  /** Whole, or as the node has it: what cannot be sent now takes nothing away. */
+  addPatch(plan: PatchPlan, sealed: SealedBlocks, previous: config.EdgeDevConfig | undefined): void {
+    const datastores = plan.made?.images.map(({ datastore }) => sealedDatastore(datastore, sealed)) ?? [];
+    const envelope = datastores.includes(undefined) ? undefined : finishPatch(plan, sealed);
+    if (plan.made === undefined || envelope === undefined) {
+      const before = previous?.patchEnvelopes.find(({ uuid }) => uuid === plan.uuid);
+      if (previous === undefined || before === undefined) return;
+      before.appInstIdsAllowed = [...plan.apps];
+      this.patches.push(before);
+      const volumes = before.artifacts.map(({ binaryBlob: { case: from, value } }) =>
+        from === "volumeRef" ? value.imageId : "",
+      );
+      this.#keepVolumes(new Set(volumes), previous);
+      return;
+    }
+    this.patches.push(envelope);
+    for (const datastore of datastores)
+      if (datastore !== undefined) this.datastores.set(datastore.id, datastore);
+    for (const { contentTree } of plan.made.images) this.contents.set(contentTree.uuid, contentTree);
+    for (const volume of plan.made.volumes) this.volumes.set(volume.uuid, volume);
+  }
 
   /** Whether the box can fetch its system: not before its registry's password is sealed. */
   addSystem(image: ImagePlan | undefined, sealed: SealedBlocks): boolean {
@@ -211,7 +243,11 @@ class Parts {
     for (const plug of found.interfaces) plug.acls = [...acls];
     if (pod.metadata.deletionTimestamp !== undefined) found.activate = false;
     this.apps.push(found);
-    const volumes = new Set(found.volumeRefList.map(({ uuid }) => uuid));
+    this.#keepVolumes(new Set(found.volumeRefList.map(({ uuid }) => uuid)), previous);
+  }
+
+  /** With what they are made from. */
+  #keepVolumes(volumes: ReadonlySet<string>, previous: config.EdgeDevConfig): void {
     for (const volume of previous.volumes)
       if (volumes.has(volume.uuid)) this.volumes.set(volume.uuid, volume);
     const contents = new Set([...this.volumes.values()].map(({ origin }) => origin?.downloadContentTreeID));
@@ -248,6 +284,7 @@ function configOf(
     datastores: inOrder(parts.datastores),
     contentInfo: inOrder(parts.contents),
     volumes: inOrder(parts.volumes),
+    patchEnvelopes: parts.patches,
     networkInstances: [defaultNetwork()],
     ...own,
     cipherContexts: [...contexts],

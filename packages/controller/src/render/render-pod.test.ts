@@ -204,6 +204,7 @@ describe("what cannot be rendered now", () => {
         policies: [],
         certificatesHash: "",
         nodeVolumes: [],
+        patches: [],
       },
       edgeNode: { metadata: { name: "box" }, spec: {} } as EdgeNode,
       pods: [pod(spec)],

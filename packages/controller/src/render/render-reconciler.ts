@@ -13,8 +13,10 @@ import {
   namespaceKind,
   networkPolicyKind,
   nodeKind,
+  type PatchEnvelope,
   type PersistentVolume,
   type Pod,
+  patchEnvelopeKind,
   persistentVolumeKind,
   podKind,
   type Secret,
@@ -35,6 +37,7 @@ import type { NodeId, NodeSealer } from "../ports.ts";
 import { nodesOf as nodesOfVolume } from "../volumes/claim-plan.ts";
 import type { NodeRegistry, PodFault, RenderInputs } from "./inputs.ts";
 import { assembleNode, decodeConfig, type NodePlan, planNode, type SealedBlocks } from "./node-config.ts";
+import { isForPod } from "./patches.ts";
 import { configBytesMax, type Published, type RenderedConfigs } from "./rendered-configs.ts";
 import { servicesMax } from "./services.ts";
 
@@ -70,6 +73,7 @@ export class RenderReconciler implements Reconciler {
     "NetworkPolicy",
     "Namespace",
     "PersistentVolume",
+    "PatchEnvelope",
     "node certificates",
   ];
   readonly writes: readonly string[] = [
@@ -165,6 +169,7 @@ export class RenderReconciler implements Reconciler {
       configMap: (namespace, name) => caches.configMaps.get(name, namespace),
       secret: (namespace, name) => caches.secrets.get(name, namespace),
       nodeVolumes: caches.volumes.by("node", nodeName),
+      patches: [...namespaces].flatMap((namespace) => caches.patches.by("namespace", namespace)),
       registry,
       certificatesHash: certificatesHash(),
     };
@@ -254,6 +259,12 @@ const failures: ReadonlySet<PodFault["reason"]> = new Set([
 export function renderWakes(caches: Caches, awaits: (nodeName: string) => boolean): Wake[] {
   const nodesOf = (pods: readonly Pod[]): string[] =>
     pods.flatMap(({ spec }) => (spec.nodeName ? [spec.nodeName] : []));
+  const patchNodes = (patches: readonly PatchEnvelope[]): string[] =>
+    patches.flatMap((patch) =>
+      nodesOf(
+        caches.pods.by("namespace", patch.metadata.namespace ?? "").filter((pod) => isForPod(patch, pod)),
+      ),
+    );
   return [
     wakeOn<Pod>(podKind, (before, after) => {
       if (before !== undefined && after !== undefined && sameForNode(before, after)) return [];
@@ -261,13 +272,22 @@ export function renderWakes(caches: Caches, awaits: (nodeName: string) => boolea
     }),
     wakeOn<ConfigMap>(configMapKind, (before, after) => {
       const { name = "", namespace = "" } = (after ?? before)?.metadata ?? {};
-      return nodesOf(caches.pods.by("configMap", `${namespace}/${name}`));
+      const key = `${namespace}/${name}`;
+      return [
+        ...nodesOf(caches.pods.by("configMap", key)),
+        ...patchNodes(caches.patches.by("configMap", key)),
+      ];
+    }),
+    wakeOn<PatchEnvelope>(patchEnvelopeKind, (before, after) => {
+      if (before?.metadata.generation === after?.metadata.generation) return [];
+      return patchNodes([before, after].flatMap((patch) => patch ?? []));
     }),
     wakeOn<Secret>(secretKind, (before, after) => {
       const { name = "", namespace = "" } = (after ?? before)?.metadata ?? {};
       const key = `${namespace}/${name}`;
       const ports = caches.edgeNodes.by("secret", key).map((edgeNode) => nodeNameOf(edgeNode));
-      return [...nodesOf(caches.pods.by("secret", key)), ...ports];
+      const patched = patchNodes(caches.patches.by("secret", key));
+      return [...nodesOf(caches.pods.by("secret", key)), ...ports, ...patched];
     }),
     wakeOn<PersistentVolume>(persistentVolumeKind, (before, after) => {
       if (before !== undefined && after !== undefined && jsonEqual(before.spec, after.spec)) return [];

@@ -74,7 +74,14 @@ async function sealed(): Promise<{
 function base(): Partial<RenderInputs> {
   return {
     ...{ nodeId: "22222222-0000-4000-8000-000000000000", nodeName: "box", node: undefined, pods: [web] },
-    ...{ services: [], policies: [], nodeVolumes: [], certificatesHash: "certs", configMap: () => undefined },
+    ...{
+      services: [],
+      policies: [],
+      nodeVolumes: [],
+      patches: [],
+      certificatesHash: "certs",
+      configMap: () => undefined,
+    },
     slices: () => [],
   };
 }

@@ -89,28 +89,15 @@ export class Secrets implements SecretOpener, ArtifactOpener {
     return fromBinary(cipher.EncryptionBlockSchema, plaintext).protectedUserData;
   }
 
-  /** The artifact is in the block's encrypted_data: as bytes of its message in base64, or as they are. */
+  /** What is sealed is the artifact's own message, not an EncryptionBlock like everywhere else. */
   async openArtifact(sealed: Extract<PatchArtifact, { kind: "sealed" }>): Promise<PatchArtifact> {
     const block = fromBinary(cipher.CipherBlockSchema, Uint8Array.fromBase64(sealed.block));
-    const { encryptedData } = fromBinary(cipher.EncryptionBlockSchema, await this.open(block));
-    const base64 = /^[A-Za-z0-9+/\s]+=*\s*$/.test(encryptedData);
-    const bytes = new Uint8Array(Buffer.from(encryptedData, base64 ? "base64" : "utf8"));
+    const bytes = await this.open(block);
+    const { InlineOpaqueBase64DataSchema: inline, ExternalOpaqueBinaryBlobSchema: volume } = patchEnvelope;
     const found =
       sealed.of === "inline"
-        ? inlineArtifact(
-            ...([
-              fromBinary(patchEnvelope.InlineOpaqueBase64DataSchema, bytes),
-              sealed.artifactMeta,
-              "encrypted",
-            ] as const),
-          )
-        : volumeArtifact(
-            ...([
-              fromBinary(patchEnvelope.ExternalOpaqueBinaryBlobSchema, bytes),
-              sealed.artifactMeta,
-              "encrypted",
-            ] as const),
-          );
+        ? inlineArtifact(fromBinary(inline, bytes), sealed.artifactMeta, "encrypted")
+        : volumeArtifact(fromBinary(volume, bytes), sealed.artifactMeta, "encrypted");
     if (typeof found === "string") throw new SecretError(found);
     return found;
   }
