@@ -5,13 +5,13 @@
 #include <sys/types.h>
 
 enum { M_HELLO = 1, M_SETUP, M_FILE, M_START, M_EXEC, M_DATA, M_END, M_RESIZE, M_SIGNAL, M_CONNECT, M_CREDIT,
-       M_POWEROFF, M_STARTED, M_FAILED, M_EXIT, M_STATS, M_VOLUME, M_ACK };
+       M_POWEROFF, M_STARTED, M_FAILED, M_EXIT, M_STATS, M_VOLUME, M_ACK, M_PUBLISH };
 enum { K_FREE, K_CONTAINER, K_EXEC, K_TCP };
 /* How far a task is: EXITED still has output to send, TOLD is an exit the host has been told of. */
 enum { S_RUNNING, S_EXITED, S_TOLD, S_FAILED };
 /* One VM holds one Pod: a few containers, and as many sessions as a node may have, which is 100. */
 enum { TASKS = 160, FRAME_MAX = 4 << 20, QUEUE_MAX = 256 << 10, WINDOW = 64 << 10, KEEP_MAX = 256 << 10,
-       ITEMS = 512, CARDS = 16 };
+       ITEMS = 512, CARDS = 16, MESSAGE_MAX = 4096, TAIL_MAX = 2048, TAIL_LINES = 80 };
 
 /* What a container wrote and the host has not yet said is safe. */
 struct chunk { struct chunk *next; uint64_t offset, at; uint32_t length; uint8_t channel; unsigned char bytes[]; };
@@ -23,13 +23,17 @@ struct task {
   int in, out, err, tty, status, oom, closing;
   /* In the process namespace of another container, whose end does not end what this one started. */
   int joined;
-  /* What its root may do beyond the usual. */
-  uint64_t capabilities;
+  /* What its root may do beyond the usual, and what of the usual not; nothing it starts may have more than itself. */
+  uint64_t capabilities, dropped;
+  int no_new_privileges, only_groups;
+  /* Of one that ends badly and leaves no message, the end of what it wrote is its message. */
+  int tail_tells;
+  size_t ntail;
   uint64_t started, ended, offset;
   int64_t room;
   size_t npending, kept;
   struct chunk *first, *last;
-  char root[64], failure[256];
+  char root[64], failure[256], tail[TAIL_MAX];
   unsigned char pending[WINDOW];
 };
 extern struct task tasks[TASKS];
@@ -52,9 +56,14 @@ int channel_is_gone(void);
 void mounts_boot(void);
 int mount_root(struct task *task, const char *body, size_t length);
 const char *enter_root(struct task *task, char *body, size_t length);
+void message_path(uint32_t id, char *path, size_t size);
+int wait_disk(const char *serial, char *path, size_t size);
+void unmount_all(void);
+
+/* volumes.c */
 void write_file(char *body, size_t length);
 void make_volume(char *body, size_t length);
-void unmount_all(void);
+void publish(char *body, size_t length);
 
 /* net.c */
 void net_setup(char *body, size_t length);
@@ -65,7 +74,7 @@ void net_route(uint32_t network, uint32_t mask, uint32_t gateway, char *name, in
 void dhcp_start(char *name, int metric);
 
 /* user.c */
-const char *become(const char *user, char **groups, size_t ngroups, int privileged, uint64_t more);
+const char *become(const struct task *task, const char *user, char **groups, size_t ngroups, int privileged);
 
 /* output.c */
 void output_pump(struct task *task, int *fd, int channel);

@@ -54,6 +54,7 @@ static void on_message(int type, uint32_t stream, char *body, size_t length) {
   else if (type == M_SETUP) net_setup(body, length);
   else if (type == M_FILE) write_file(body, length);
   else if (type == M_VOLUME) make_volume(body, length);
+  else if (type == M_PUBLISH) publish(body, length);
   else if (type == M_START) task_start(stream, K_CONTAINER, body, length);
   else if (type == M_EXEC) task_start(stream, K_EXEC, body, length);
   else if (type == M_CONNECT && length == 2) task_connect(stream, (int)number(body, 2));

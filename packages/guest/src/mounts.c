@@ -5,14 +5,12 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <linux/blkpg.h>
-#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/quota.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -56,7 +54,7 @@ static int find_disk(const char *serial, char *path, size_t size) {
 }
 
 /* The disk may come up a moment after the machine. */
-static int wait_disk(const char *serial, char *path, size_t size) {
+int wait_disk(const char *serial, char *path, size_t size) {
   for (int tries = 0; tries < 2500; tries++, usleep(2000)) if (find_disk(serial, path, size)) return 1;
   return errno = ENODEV, 0;
 }
@@ -104,6 +102,9 @@ void mounts_boot(void) {
   nftw("/s/c", scrap, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* What the container leaves as its last word is mounted from here. */
+void message_path(uint32_t id, char *path, size_t size) { snprintf(path, size, "/c/%u/message", id); }
+
 /* The image below, an empty folder above: starting again forgets what the container wrote, unless it is kept. */
 int mount_root(struct task *task, const char *body, size_t length) {
   char base[48], lower[64], upper[64], options[256], path[320];
@@ -120,6 +121,10 @@ int mount_root(struct task *task, const char *body, size_t length) {
   if (*keep && access(upper, F_OK)) return -1;
   if (!*keep) nftw(upper, scrap, 16, FTW_DEPTH | FTW_PHYS);
   make_dirs(task->root), make_dirs(lower), make_dirs(upper);
+  message_path(task->id, path, sizeof path);
+  int note = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (note < 0) return -1;
+  fchmod(note, 0666), close(note);
   if (!wait_disk(field(body, length, "root"), path, sizeof path)) return -1;
   const char *part = field(body, length, "part");
   if (*part && find_part(part, path, sizeof path)) return -1;
@@ -178,7 +183,8 @@ static void make_devices(void) {
  * container's, so that links in the image lead inside it. Returns what went wrong. */
 const char *enter_root(struct task *task, char *body, size_t length) {
   static char failure[256];
-  char *mounts[MOUNTS], *target[MOUNTS];
+  char *mounts[MOUNTS], *target[MOUNTS], path[64];
+  const char *message = field(body, length, "message");
   int trees[MOUNTS], privileged = *field(body, length, "privileged") == '1';
   mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
   size_t n = fields(body, length, "mount", mounts, MOUNTS);
@@ -192,6 +198,8 @@ const char *enter_root(struct task *task, char *body, size_t length) {
   int taken[6];
   for (int i = 0; i < 6; i++)
     taken[i] = open_tree(AT_FDCWD, shared[i], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (i == 5 ? AT_RECURSIVE : 0));
+  message_path(task->id, path, sizeof path);
+  int note = *message ? open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) : -1;
   /* Nothing of the other containers stays in this namespace: it would keep their file systems alive after them. */
   int top = open_tree(AT_FDCWD, task->root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
   const char *ours[] = {"/c", "/v", "/s", "/d", "/i"};
@@ -212,102 +220,12 @@ const char *enter_root(struct task *task, char *body, size_t length) {
   for (size_t i = 0; i < n; i++)
     if (put(trees[i], target[i], !strncmp(mounts[i], "ro", 2)))
       return snprintf(failure, sizeof failure, "mount on %.128s: %s", target[i], strerror(errno)), failure;
+  if (*message && put(note, message, 0))
+    return snprintf(failure, sizeof failure, "mount on %.128s: %s", message, strerror(errno)), failure;
   struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
   if (*field(body, length, "readonly") == '1' && mount_setattr(AT_FDCWD, "/", 0, &attr, sizeof attr))
     return "read-only root";
   return NULL;
-}
-
-/* Everything below the folder, now empty or limited before, counts as one project; its number is the folder's inode. */
-static void limit_folder(const char *path, uint64_t bytes) {
-  struct stat about;
-  struct fsxattr attributes;
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0 || fstat(fd, &about) || ioctl(fd, FS_IOC_FSGETXATTR, &attributes)) perror(path);
-  else {
-    struct dqblk limit = {.dqb_bhardlimit = (bytes + 1023) / 1024, .dqb_valid = QIF_BLIMITS};
-    attributes.fsx_projid = about.st_ino, attributes.fsx_xflags |= FS_XFLAG_PROJINHERIT;
-    if (ioctl(fd, FS_IOC_FSSETXATTR, &attributes) ||
-        syscall(SYS_quotactl_fd, fd, QCMD(Q_SETQUOTA, PRJQUOTA), about.st_ino, &limit)) perror(path);
-  }
-  if (fd >= 0) close(fd);
-}
-
-static int mount_disk(const char *disk, const char *path, int read_only) {
-  const char *kinds[] = {"ext4", "iso9660", "squashfs"};
-  for (int i = 0; i < 3; i++) {
-    int only = read_only || i > 0; /* What cannot be written has no journal to be replayed. */
-    const char *options = only && i == 0 ? "noload" : "";
-    if (!mount(disk, path, kinds[i], MS_NOATIME | (only ? MS_RDONLY : 0), options)) return 0;
-  }
-  return -1;
-}
-
-/* A disk of the machine's own, alone or over the root of an image. */
-static int mount_volume(const char *path, const char *name, const char *body, size_t length) {
-  char disk[320], image[320], below[64], above[64], upper[96], work[96], options[512];
-  int read_only = *field(body, length, "readonly") == '1', over = *field(body, length, "image") != 0;
-  if (over && !wait_disk(field(body, length, "image"), image, sizeof image)) return -1;
-  if (over && read_only) return mount(image, path, "squashfs", MS_RDONLY, "");
-  if (!wait_disk(field(body, length, "disk"), disk, sizeof disk)) return -1;
-  if (!over) return mount_disk(disk, path, read_only);
-  snprintf(below, sizeof below, "/i/%.48s", name), snprintf(above, sizeof above, "/d/%.48s", name);
-  snprintf(upper, sizeof upper, "%s/up", above), snprintf(work, sizeof work, "%s/work", above);
-  mkdir(below, 0755), mkdir(above, 0755);
-  if (mount(image, below, "squashfs", MS_RDONLY, "") || mount_disk(disk, above, 0)) return -1;
-  mkdir(upper, 0755), mkdir(work, 0755);
-  snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s", below, upper, work);
-  return mount("overlay", path, "overlay", 0, options);
-}
-
-/* A volume that exists stays as it is: the request is repeated after the host was replaced. */
-void make_volume(char *body, size_t length) {
-  char path[320], disk[320], options[64];
-  const char *name = field(body, length, "name"), *bytes = field(body, length, "bytes");
-  struct stat scratch, root;
-  if (!*name || strchr(name, '/') || *name == '.') return;
-  snprintf(path, sizeof path, "/v/%s", name);
-  if (!access(path, F_OK)) return;
-  mkdir(path, 0777), chmod(path, 0777);
-  if (!strcmp(field(body, length, "kind"), "disk")) {
-    if (mount_volume(path, name, body, length)) perror(path), rmdir(path);
-    return;
-  }
-  int on_disk = !stat("/s", &scratch) && !stat("/", &root) && scratch.st_dev != root.st_dev;
-  if (!strcmp(field(body, length, "kind"), "scratch") && on_disk) {
-    snprintf(disk, sizeof disk, "/s/v/%s", name);
-    if (access(disk, F_OK)) make_dirs(disk), chmod(disk, 0777);
-    if (strtoull(bytes, NULL, 10)) limit_folder(disk, strtoull(bytes, NULL, 10));
-    if (mount(disk, path, NULL, MS_BIND, NULL)) perror(path);
-    return;
-  }
-  snprintf(options, sizeof options, *bytes && strcmp(bytes, "0") ? "mode=777,size=%s" : "mode=777", bytes);
-  if (mount(name, path, "tmpfs", 0, options)) perror(path);
-}
-
-/* path, zero byte, mode in octal, zero byte, content */
-void write_file(char *body, size_t length) {
-  char *zero = memchr(body, 0, length), path[4200], fresh[4210], parts[4200];
-  char *mode = zero + 1, *end = zero ? memchr(mode, 0, length - (mode - body)) : NULL;
-  if (!end) return;
-  snprintf(parts, sizeof parts, "%s", body);
-  for (char *save, *part = strtok_r(parts, "/", &save); part; part = strtok_r(NULL, "/", &save))
-    if (!strcmp(part, "..")) return;
-  snprintf(path, sizeof path, "/v/%s", body);
-  snprintf(fresh, sizeof fresh, "%s.new~", path);
-  char *slash = strrchr(path, '/');
-  *slash = 0, make_dirs(path), *slash = '/';
-  int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) { perror(path); return; }
-  size_t rest = length - (end + 1 - body);
-  for (char *at = end + 1; rest > 0;) {
-    ssize_t n = write(fd, at, rest);
-    if (n <= 0) { perror(path); break; }
-    at += n, rest -= n;
-  }
-  fchmod(fd, strtol(mode, NULL, 8));
-  close(fd);
-  if (rest > 0 || rename(fresh, path)) unlink(fresh);
 }
 
 void unmount_all(void) {

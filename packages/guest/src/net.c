@@ -21,7 +21,8 @@ static void link_up(int fd, const char *name, int up) {
 
 static void put(const char *path, const char *text) {
   FILE *file = fopen(path, "w");
-  if (file) fputs(text, file), fclose(file);
+  if (!file || fputs(text, file) < 0) perror(path);
+  if (file && fclose(file)) perror(path);
 }
 
 static void rename_link(int fd, const char *from, const char *to) {
@@ -117,7 +118,19 @@ static void route_setup(const char *text) {
   net_route(to.s_addr, mask_of(atoi(slash + 1)), via.s_addr, name, 0);
 }
 
+/* "name=value": the kernel is this app's alone, so each may be set; a slash or a dot parts the name. */
+static void kernel_setup(char *text) {
+  char path[300], *value = strchr(text, '=');
+  if (!value || strstr(text, "..")) return;
+  *value++ = 0;
+  snprintf(path, sizeof path, "/proc/sys/%.255s", text);
+  if (!strchr(text, '/')) for (char *at = path + 10; *at; at++) if (*at == '.') *at = '/';
+  put(path, value);
+}
+
 void net_setup(char *body, size_t length) {
+  char *parameters[ITEMS];
+  for (size_t i = fields(body, length, "sysctl", parameters, ITEMS); i > 0; i--) kernel_setup(parameters[i - 1]);
   const char *hostname = field(body, length, "hostname");
   mkdir("/etc", 0755);
   sethostname(hostname, strlen(hostname));

@@ -28,8 +28,17 @@ static void drop_first(struct task *task) {
   free(chunk);
 }
 
+/* The end of what it wrote, whatever the host has taken of it. */
+static void remember(struct task *task, const unsigned char *bytes, size_t length) {
+  size_t n = length < TAIL_MAX ? length : TAIL_MAX, old = task->ntail;
+  if (old + n > TAIL_MAX) memmove(task->tail, task->tail + old + n - TAIL_MAX, TAIL_MAX - n), old = TAIL_MAX - n;
+  memcpy(task->tail + old, bytes + length - n, n);
+  task->ntail = old + n;
+}
+
 static void keep(struct task *task, int channel, const unsigned char *bytes, size_t length) {
   struct chunk *chunk = malloc(sizeof *chunk + length);
+  if (task->tail_tells) remember(task, bytes, length);
   if (!chunk) return;
   *chunk = (struct chunk){.offset = task->offset, .at = now_ms(), .length = length, .channel = channel};
   memcpy(chunk->bytes, bytes, length);

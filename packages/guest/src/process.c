@@ -102,7 +102,7 @@ static void child(struct task *task, uint32_t group, int mounts, int fds[3], int
     if (chdir(cwd)) snprintf(text, sizeof text, "chdir to %.200s: %s", cwd, strerror(errno)), give_up(status, text);
   }
   int privileged = *field(body, length, "privileged") == '1';
-  fault = become(field(body, length, "user"), groups, ngroups, privileged, task->capabilities);
+  fault = become(task, field(body, length, "user"), groups, ngroups, privileged);
   if (fault) give_up(status, fault);
   if (args[0]) execvp(args[0], args);
   else give_up(status, "no command specified");
@@ -172,10 +172,10 @@ static pid_t spawn(struct task *task, struct task *of, int fds[3], int status, c
   return pid;
 }
 
-static uint64_t capabilities_of(char *body, size_t length) {
+static uint64_t capabilities_of(const char *key, char *body, size_t length) {
   char *numbers[64];
   uint64_t all = 0;
-  for (size_t i = fields(body, length, "capability", numbers, 64); i > 0; i--)
+  for (size_t i = fields(body, length, key, numbers, 64); i > 0; i--)
     all |= 1ull << (atoi(numbers[i - 1]) & 63);
   return all;
 }
@@ -195,7 +195,11 @@ void task_start(uint32_t id, int kind, char *body, size_t length) {
     return;
   }
   task->joined = kind == K_CONTAINER && of;
-  task->capabilities = kind == K_EXEC ? of->capabilities : capabilities_of(body, length);
+  task->capabilities = kind == K_EXEC ? of->capabilities : capabilities_of("capability", body, length);
+  task->dropped = kind == K_EXEC ? of->dropped : capabilities_of("dropped", body, length);
+  task->no_new_privileges = kind == K_EXEC ? of->no_new_privileges : *field(body, length, "unprivileged") == '1';
+  task->only_groups = kind == K_EXEC ? of->only_groups : *field(body, length, "onlygroups") == '1';
+  task->tail_tells = *field(body, length, "tail") == '1';
   if (kind == K_CONTAINER) {
     if (mount_root(task, body, length)) {
       snprintf(text, sizeof text, "root file system: %s", strerror(errno)), fail(task, text);
@@ -235,9 +239,24 @@ void task_connect(uint32_t id, int port) {
   task_report(task);
 }
 
+/* What a container left in its file; one that ended badly without a word is known by the end of its output. */
+static size_t last_words(struct task *task, unsigned char *out) {
+  char path[64];
+  message_path(task->id, path, sizeof path);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  ssize_t n = fd < 0 ? 0 : read(fd, out, MESSAGE_MAX);
+  if (fd >= 0) close(fd);
+  if (n > 0 || !task->tail_tells || (WIFEXITED(task->status) && !WEXITSTATUS(task->status))) return n > 0 ? n : 0;
+  size_t from = task->ntail;
+  for (int lines = 0; from > 0; from--)
+    if (task->tail[from - 1] == '\n' && from < task->ntail && ++lines == TAIL_LINES) break;
+  memcpy(out, task->tail + from, task->ntail - from);
+  return task->ntail - from;
+}
+
 /* Tells the host where a task stands; for a container the same at any time, for each host that comes. */
 void task_report(struct task *task) {
-  unsigned char body[300] = {0};
+  unsigned char body[300 + MESSAGE_MAX] = {0};
   uint64_t since = now_ms() - task->started, ended = now_ms() - task->ended;
   int container = task->kind == K_CONTAINER;
   if (task->state == S_FAILED) {
@@ -250,7 +269,7 @@ void task_report(struct task *task) {
     else if (task->kind != K_TCP) body[0] = 128 + WTERMSIG(task->status), body[1] = WTERMSIG(task->status);
     body[2] = task->oom;
     memcpy(body + 4, &task->attempt, 4), memcpy(body + 8, &since, 8), memcpy(body + 16, &ended, 8);
-    channel_send(M_EXIT, task->id, body, container ? 24 : 3);
+    channel_send(M_EXIT, task->id, body, container ? 24 + last_words(task, body + 24) : 3);
   } else {
     memcpy(body, &task->attempt, 4), memcpy(body + 4, &since, 8);
     channel_send(M_STARTED, task->id, body, container ? 12 : 0);

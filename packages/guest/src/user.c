@@ -42,13 +42,13 @@ static size_t memberships(const char *user, gid_t *out, size_t n) {
 }
 
 /* What an unprivileged root may do, as container runtimes have it; without MKNOD, which would open the disks. */
-static void drop_capabilities(uint64_t more) {
-  const uint64_t kept = 1u << 0 | 1u << 1 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 10 |
-    1u << 13 | 1u << 18 | 1u << 29 | 1u << 31 | more;
+static void drop_capabilities(uint64_t more, uint64_t less) {
+  const uint64_t usual = 1u << 0 | 1u << 1 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 10 |
+    1u << 13 | 1u << 18 | 1u << 29 | 1u << 31, kept = (usual | more) & ~less;
   for (int i = 0; i < 64; i++) if (!(kept >> i & 1)) prctl(PR_CAPBSET_DROP, i);
 }
 
-const char *become(const char *user, char **groups, size_t ngroups, int privileged, uint64_t more) {
+const char *become(const struct task *task, const char *user, char **groups, size_t ngroups, int privileged) {
   static char failure[160];
   char name[128], line[1024], *parts[7] = {"", "", "", "", "", "/", ""};
   snprintf(name, sizeof name, "%s", *user ? user : "0");
@@ -59,7 +59,7 @@ const char *become(const char *user, char **groups, size_t ngroups, int privileg
   size_t n = 0;
   if (lookup("/etc/passwd", name, line, sizeof line, parts)) {
     uid = atol(parts[2]), gid = atol(parts[3]);
-    n = memberships(parts[0], all, n);
+    if (!task->only_groups) n = memberships(parts[0], all, n);
   } else if (*end) {
     snprintf(failure, sizeof failure, "unable to find user %.64s: no matching entries in passwd file", name);
     return failure;
@@ -76,7 +76,8 @@ const char *become(const char *user, char **groups, size_t ngroups, int privileg
   }
   for (size_t i = 0; i < ngroups && n < GROUPS; i++) all[n++] = atol(groups[i]);
   if (isatty(0) && fchown(0, uid, 5)) perror("tty");
-  if (!privileged) drop_capabilities(more);
+  if (!privileged) drop_capabilities(task->capabilities, task->dropped);
   if (setgroups(n, all) || setgid(gid) || setuid(uid)) return strerror(errno);
+  if (task->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return strerror(errno);
   return NULL;
 }

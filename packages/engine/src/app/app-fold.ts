@@ -72,7 +72,7 @@ function foldRun(
   // The record's own start is kept: told again after a reconnection it would differ by milliseconds.
   const startedAt = phase.kind === "running" ? phase.startedAt : run.startedAt;
   const { code: exitCode, signal, finishedAt } = run;
-  const end = { exitCode, signal, reason, message: "", startedAt, finishedAt };
+  const end = { exitCode, signal, reason, message: run.message ?? "", startedAt, finishedAt };
   return ended(container, end, run.finishedAt - run.startedAt);
 }
 

@@ -19,7 +19,8 @@ import { containerStart, filesFingerprint, machineFingerprint, machineStart } fr
 import type { ContainerStart, GuestOutput } from "./hypervisor.ts";
 import { AppLogs } from "./logs/app-logs.ts";
 import { machineVolumes, rootContents } from "./machine-volumes.ts";
-import { type ActionTarget, runAction } from "./probes/action.ts";
+import { runAction } from "./probes/action.ts";
+import type { ActionTarget } from "./probes/action-target.ts";
 import { Prober } from "./probes/prober.ts";
 import { pullEvents } from "./pull-events.ts";
 import { writeSeed } from "./seed/root-seed.ts";

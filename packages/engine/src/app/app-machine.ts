@@ -1,9 +1,12 @@
+import { constants } from "node:os";
 import { describeError, millis, sleep } from "@selvedge/base";
+import type { ext } from "@selvedge/eve-api";
 import type { AppContext } from "./app-context.ts";
 import type { AppEventInput } from "./app-events.ts";
 import { type AppRecord, allContainers } from "./app-record.ts";
 import type { Guest, GuestOutput } from "./hypervisor.ts";
-import { type ActionTarget, runAction } from "./probes/action.ts";
+import { runAction } from "./probes/action.ts";
+import type { ActionTarget } from "./probes/action-target.ts";
 
 export interface MachineOwner {
   readonly context: AppContext;
@@ -17,16 +20,9 @@ export interface MachineOwner {
 const powerOffMs = 5000;
 /** As in Kubernetes, a hook that took all of the grace leaves its container this much. */
 const hookExtraMs = 2000;
-const signals: Readonly<Record<string, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGKILL: 9,
-  SIGUSR1: 10,
-  SIGUSR2: 12,
-  SIGTERM: 15,
-  SIGWINCH: 28,
-};
+/** What is left to a sidecar when the others took all of the grace. */
+const sidecarSeconds = 2;
+const signals: Readonly<Record<string, number>> = constants.signals;
 
 /**
  * One app's machine as it is now: the connection to its guest, and the long acts on it, which go on beside
@@ -209,8 +205,7 @@ export class AppMachine {
       }
     }
     if (this.#closed) return;
-    if (graceSeconds() > 0 && this.#runs(index))
-      guest.signal(index, this.#stopSignal(container.contentTreeId));
+    if (graceSeconds() > 0 && this.#runs(index)) guest.signal(index, this.#stopSignal(container));
     const least = clock.monotonic() + (graceSeconds() > 0 ? hookExtraMs : 0);
     await this.#untilOver(index, () => Math.max(left(), least - clock.monotonic()));
     if (this.#runs(index)) guest.signal(index, 9);
@@ -218,9 +213,12 @@ export class AppMachine {
     await this.#untilOver(index, () => deadline - clock.monotonic());
   }
 
-  #stopSignal(contentId: string): number {
-    const content = [...this.#owner.context.store.contents.entries()].find(([id]) => id === contentId)?.[1];
-    const name = content?.phase === "ready" ? (content.config?.stopSignal ?? "") : "";
+  #stopSignal({ contentTreeId, stopSignal }: ext.Container): number {
+    const content = [...this.#owner.context.store.contents.entries()].find(
+      ([id]) => id === contentTreeId,
+    )?.[1];
+    const own = content?.phase === "ready" ? (content.config?.stopSignal ?? "") : "";
+    const name = stopSignal || own;
     return signals[name] ?? signals[`SIG${name}`] ?? (Number(name) || 15);
   }
 
@@ -231,17 +229,28 @@ export class AppMachine {
     // Left over from an earlier engine, or its connection broke: it still has a right to its grace.
     if (!this.connected && !this.#closed) await this.#connectSoon();
     if (this.connected) {
-      const grace = (): number => this.#owner.record().spec.pod.terminationGraceSeconds;
-      const all = allContainers(this.#owner.record().spec).map(({ index }) =>
-        this.stopContainer(index, grace),
-      );
-      await Promise.all(all);
+      await this.#stopContainers();
       if (this.#closed) return;
       this.guest?.powerOff();
       for (let waited = 0; waited < powerOffMs && (await hypervisor.list()).includes(id); waited += pollMs)
         await sleep(clock, millis(pollMs));
     }
     if (!this.#closed) await hypervisor.kill(id);
+  }
+
+  /** All at once; then what stayed beside them, the last that began first. They share one grace. */
+  async #stopContainers(): Promise<void> {
+    const { clock } = this.#owner.context;
+    const began = clock.monotonic();
+    const all = allContainers(this.#owner.record().spec);
+    const grace = (): number => this.#owner.record().spec.pod.terminationGraceSeconds;
+    const first = all.filter(({ role }) => role !== "sidecar");
+    await Promise.all(first.map(({ index }) => this.stopContainer(index, grace)));
+    for (const { index } of all.filter(({ role }) => role === "sidecar").reverse()) {
+      if (this.#closed) return;
+      const before = (clock.monotonic() - began) / 1000;
+      await this.stopContainer(index, () => (grace() > 0 ? Math.max(sidecarSeconds, grace() - before) : 0));
+    }
   }
 
   #runs(index: number): boolean {

@@ -50,8 +50,29 @@ describe("which containers to start, and when an app has ended", () => {
   for (const [name, init, main, policy, starts, end] of rows)
     it(name, () => {
       const containers = [container(init, true), container(main)];
-      assert.deepEqual(containersToStart(containers, policy), starts);
+      assert.deepEqual(containersToStart(containers, policy, new Set()), starts);
       assert.equal(endOf(containers, policy)?.phase, end);
+    });
+});
+
+describe("a sidecar", () => {
+  const sidecar = (phase: ContainerPhase): ContainerRecord => ({
+    ...newContainer("proxy", "sidecar"),
+    ...{ phase, attempt: phase.kind === "idle" ? 0 : 1 },
+  });
+  const rows: [string, ContainerPhase, boolean, ContainerPhase, number[], string | undefined][] = [
+    ["begins before the others", idle, false, idle, [1], undefined],
+    ["holds them up until it has started", running, false, idle, [], undefined],
+    ["lets them begin then", running, true, idle, [2], undefined],
+    ["starts again whatever the policy", ended(0), false, running, [1], undefined],
+    ["does not keep the app from its end", running, true, ended(0), [], "Succeeded"],
+    ["holds nobody up once they have begun", running, false, starting, [2], undefined],
+  ];
+  for (const [name, first, started, main, starts, end] of rows)
+    it(name, () => {
+      const containers = [sidecar(first), container(main)];
+      assert.deepEqual(containersToStart(containers, never, new Set(started ? [1] : [])), starts);
+      assert.equal(endOf(containers, never)?.phase, end);
     });
 });
 
@@ -105,6 +126,7 @@ const base: AppInputs = {
   device: () => undefined,
   node: { architecture: "amd64", emulated: false, freeMemoryBytes: 1000, upMs: 60_000, vault: "open" },
   ...{ sinceEndMs: () => 0, unhealthy: new Map(), stopping: new Set(), faulty: new Set() },
+  started: new Set(),
   ...{ launchWaitMs: 0, activeMs: 0 },
 };
 const on = { runs: true, connected: true, asked: new Set<string>() };

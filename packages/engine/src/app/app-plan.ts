@@ -39,6 +39,8 @@ export interface AppInputs {
   readonly sinceEndMs: (index: number) => number;
   /** Containers whose liveness or start-up probe failed for good, with what to say. */
   readonly unhealthy: ReadonlyMap<number, string>;
+  /** Containers that run and are through their start-up probe and hook. */
+  readonly started: ReadonlySet<number>;
   /** Containers that are being stopped. */
   readonly stopping: ReadonlySet<number>;
   /** Containers that could not be started as they are configured. */
@@ -117,7 +119,7 @@ function planRunning(inputs: AppInputs, wanted: AppSpec): AppStep {
 function planContainers(inputs: AppInputs, wanted: AppSpec): AppStep {
   const { record, machine } = inputs;
   let againMs: number | undefined;
-  const own = containersToStart(record.containers, wanted.pod.restartPolicy);
+  const own = containersToStart(record.containers, wanted.pod.restartPolicy, inputs.started);
   for (const index of [...own, ...addedToStart(inputs, wanted)]) {
     const container = record.containers[index - 1];
     if (container === undefined) continue;
@@ -182,10 +184,12 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
   if (inputs.launchWaitMs > 0)
     return wait("ContainerCreating", "the machine did not start; trying again", inputs.launchWaitMs);
   // A crash that took the machine along waits as any other.
-  const waits = containersToStart(record.containers, wanted.pod.restartPolicy).map((index) => {
-    const container = record.containers[index - 1];
-    return container === undefined ? 0 : backoffLeft(container, inputs.sinceEndMs(index));
-  });
+  const waits = containersToStart(record.containers, wanted.pod.restartPolicy, inputs.started).map(
+    (index) => {
+      const container = record.containers[index - 1];
+      return container === undefined ? 0 : backoffLeft(container, inputs.sinceEndMs(index));
+    },
+  );
   const least = Math.min(...waits);
   return waits.length > 0 && least > 0 ? { do: "rest", againMs: least } : { do: "launch" };
 }
@@ -251,18 +255,29 @@ function volumeHindrance(
   return undefined;
 }
 
-/** Which containers should run and do not: init containers one after another, then all others. */
+/**
+ * Which containers should run and do not: init containers one after another, a sidecar among them until it has
+ * started, then all others.
+ */
 export function containersToStart(
   containers: readonly ContainerRecord[],
   policy: ext.RestartPolicy,
+  started: ReadonlySet<number>,
 ): number[] {
+  const found: number[] = [];
+  // Once the main ones have begun, a sidecar that starts again holds nobody up.
+  const begun = containers.some(({ role, phase }) => role === "main" && phase.kind !== "idle");
   for (const [at, container] of containers.entries()) {
-    if (container.role !== "init" || succeeded(container)) continue;
-    return mustStart(container, policy) ? [at + 1] : [];
+    const { role } = container;
+    if (role !== "init" && role !== "sidecar") continue;
+    if (role === "init" && succeeded(container)) continue;
+    if (mustStart(container, policy)) found.push(at + 1);
+    if (role === "init" || !(begun || started.has(at + 1))) return found;
   }
-  return containers.flatMap((container, at) =>
+  const main = containers.flatMap((container, at) =>
     container.role === "main" && mustStart(container, policy) ? [at + 1] : [],
   );
+  return [...found, ...main];
 }
 
 /** Those that were added: at any time, each once; what cannot be started keeps no other from it. */
@@ -282,7 +297,9 @@ function succeeded({ phase }: ContainerRecord): boolean {
 function mustStart(container: ContainerRecord, policy: ext.RestartPolicy): boolean {
   const { phase, role } = container;
   if (phase.kind === "idle" || phase.kind === "starting") return true;
-  if (phase.kind === "running" || policy === never) return false;
+  if (phase.kind === "running") return false;
+  if (role === "sidecar") return true;
+  if (policy === never) return false;
   return !(succeeded(container) && (role === "init" || policy === onFailure));
 }
 

@@ -144,6 +144,9 @@ export class AppReconciler implements Reconciler<AppId> {
     return {
       wanted,
       record: app.record,
+      started: new Set(
+        allContainers(app.record.spec).flatMap(({ index }) => (isStarted(app, index) ? [index] : [])),
+      ),
       machine: { runs, connected: app.machine.connected, asked: app.machine.asked },
       content: (id) => store.contents.get(id as never),
       nic: (name) => app.nic(name),
@@ -258,9 +261,7 @@ export class AppReconciler implements Reconciler<AppId> {
     const ready = items.map(
       ({ index }) => [index, app.hookDone(index) && (app.probes(index)?.ready ?? false)] as const,
     );
-    const started = items.map(
-      ({ index }) => [index, app.hookDone(index) && (app.probes(index)?.started ?? false)] as const,
-    );
+    const started = items.map(({ index }) => [index, isStarted(app, index)] as const);
     const { status, record } = reportApp({
       record: app.record,
       step,
@@ -296,6 +297,11 @@ export class AppReconciler implements Reconciler<AppId> {
     store.apps.delete(id);
     return settled;
   }
+}
+
+function isStarted(app: AppInstance, index: number): boolean {
+  const runs = app.record.containers[index - 1]?.phase.kind === "running";
+  return runs && app.hookDone(index) && (app.probes(index)?.started ?? false);
 }
 
 /** While the vault is locked nobody can read them; its opening wakes every app. */

@@ -3,8 +3,11 @@ import type { Instant } from "@selvedge/base";
 import { ext } from "@selvedge/eve-api";
 import type { AppId, AppSpec, ForeignApp, VolumeKey } from "../desired.ts";
 
-/** Ephemeral ones are added while the app runs, for debugging: each starts once, and the app's end is not theirs. */
-export type ContainerRole = "init" | "main" | "ephemeral";
+/**
+ * Ephemeral ones are added while the app runs, for debugging: each starts once, and the app's end is not theirs.
+ * A sidecar begins in its place among the init containers and runs beside the main ones, whose end is its own.
+ */
+export type ContainerRole = "init" | "sidecar" | "main" | "ephemeral";
 
 /** How a container's newest attempt stands. */
 export type ContainerPhase =
@@ -130,7 +133,10 @@ export function newContainer(name: string, role: ContainerRole): ContainerRecord
 /** In the order of records; a container's number in the guest is its place here, from 1. */
 export function allContainers({ pod }: AppSpec): NumberedContainer[] {
   return [
-    ...pod.initContainers.map((container) => ({ container, role: "init" as const })),
+    ...pod.initContainers.map((container) => ({
+      container,
+      role: container.stays ? ("sidecar" as const) : ("init" as const),
+    })),
     ...pod.containers.map((container) => ({ container, role: "main" as const })),
     ...pod.ephemeralContainers.map((container) => ({ container, role: "ephemeral" as const })),
   ].map((item, at) => ({ ...item, index: at + 1 }));

@@ -51,7 +51,7 @@ export function reportApp(inputs: ReportInputs): { status: AppStatus; record: Ap
     podIp: inputs.podIp,
     hostIp: inputs.hostIp,
     startedAt: BigInt(startedAt),
-    initContainers: reportsOf(reports, "init"),
+    initContainers: reportsOf(reports, "init", "sidecar"),
     containers: reportsOf(reports, "main"),
     ephemeralContainers: reportsOf(reports, "ephemeral"),
     conditions: record.conditions.map(({ type, status, reason, message, at }) => ({
@@ -80,8 +80,8 @@ interface RoleReport {
   readonly report: MessageInitShape<typeof ext.ContainerReportSchema>;
 }
 
-function reportsOf(reports: readonly RoleReport[], role: ContainerRole): RoleReport["report"][] {
-  return reports.filter((one) => one.role === role).map(({ report }) => report);
+function reportsOf(reports: readonly RoleReport[], ...roles: ContainerRole[]): RoleReport["report"][] {
+  return reports.filter(({ role }) => roles.includes(role)).map(({ report }) => report);
 }
 
 export function phaseOf(record: AppRecord): "Pending" | "Running" | "Succeeded" | "Failed" {
@@ -131,6 +131,7 @@ function containerReport(
 /** Ended, but to be started again: Kubernetes shows such a container as waiting. */
 function waits({ record: app, goesOn }: ReportInputs, { phase, role }: ContainerRecord): boolean {
   if (phase.kind !== "ended" || !goesOn || role === "ephemeral") return false;
+  if (role === "sidecar") return true;
   const policy = app.spec.pod.restartPolicy;
   if (policy === ext.RestartPolicy.NEVER) return false;
   return phase.end.exitCode !== 0 || (role === "main" && policy !== ext.RestartPolicy.ON_FAILURE);
@@ -168,7 +169,7 @@ function waitingReason(
     return { reason: "CrashLoopBackOff", message };
   }
   // As kubelet has it, for every container of a Pod with init containers, the init containers themselves too.
-  const first = inputs.record.containers.some(({ role }) => role === "init")
+  const first = inputs.record.containers.some(({ role }) => role === "init" || role === "sidecar")
     ? "PodInitializing"
     : "ContainerCreating";
   if (inputs.step.do !== "wait") return { reason: first, message: "" };
@@ -191,9 +192,16 @@ function succeeded({ phase }: ContainerRecord): boolean {
 
 function conditions(inputs: ReportInputs, reports: readonly RoleReport[]): ConditionRecord[] {
   const { record, now } = inputs;
-  const unready = reportsOf(reports, "main").flatMap(({ ready, name = "" }) => (ready ? [] : [name]));
+  const unready = reportsOf(reports, "sidecar", "main").flatMap(({ ready, name = "" }) =>
+    ready ? [] : [name],
+  );
   const uninitialized = record.containers
-    .filter((it) => it.role === "init" && !succeeded(it))
+    .filter((it, at) => {
+      const { role, phase } = it;
+      // One that has been up has let the others begin, whatever became of it.
+      if (role === "sidecar") return phase.kind !== "ended" && !inputs.started.get(at + 1) && !it.last;
+      return role === "init" && !succeeded(it);
+    })
     .map(({ name }) => name);
   const unreadyReason = record.end?.phase === "Succeeded" ? "PodCompleted" : "ContainersNotReady";
   const unreadyText = `containers with unready status: [${unready.join(" ")}]`;

@@ -61,6 +61,11 @@ export function containerStart(inputs: ContainerInputs): ContainerStart {
     rootVolume: spec.foreign === undefined ? "" : volumeName(0),
     privileged: security?.privileged ?? false,
     capabilities: security?.addedCapabilities ?? [],
+    dropped: security?.droppedCapabilities ?? [],
+    unprivileged: security?.noNewPrivileges ?? false,
+    onlyTheseGroups: security?.onlyTheseGroups ?? false,
+    ...(container.terminationMessagePath === "" ? {} : { message: container.terminationMessagePath }),
+    tail: container.outputIsMessage,
     target: targetOf(spec, container),
     mounts: container.volumeMounts.map((mount) => mountOf(spec, mount)),
   };
@@ -193,7 +198,9 @@ function userOf(container: ext.Container, image: ImageConfig | undefined): strin
 
 export function hostnameOf({ pod, displayName }: AppSpec): string {
   const name = pod.hostname || pod.name || displayName.split("/").at(-1) || "app";
-  return name.slice(0, 63);
+  const own = name.slice(0, 63);
+  // Longer than Linux takes it is refused by whoever asks for it.
+  return pod.wholeHostname && pod.domain !== "" ? `${own}.${pod.domain}` : own;
 }
 
 /**

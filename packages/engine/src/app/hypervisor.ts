@@ -36,6 +36,8 @@ export interface VmVolume {
 export interface VmBoot extends VmSettings {
   /** What it finds on a CD at its start, by path; undefined: no CD. */
   readonly seed: VmSeed | undefined;
+  /** USB devices are tried before the disks; not there: after them. */
+  readonly usbFirst?: boolean;
 }
 
 export interface VmSeed {
@@ -111,6 +113,16 @@ export interface ContainerStart {
   readonly privileged: boolean;
   /** What its root may do beyond the usual, by Linux's numbers. */
   readonly capabilities: readonly number[];
+  /** What of the usual it may not; not there: nothing. */
+  readonly dropped?: readonly number[];
+  /** No program it starts may do more than itself. */
+  readonly unprivileged?: boolean;
+  /** Not in the groups that the image has its user in. */
+  readonly onlyTheseGroups?: boolean;
+  /** Where it leaves its last word; not there: nowhere. */
+  readonly message?: string;
+  /** The last word of one that fails without one is the end of its output. */
+  readonly tail?: boolean;
   /** The number of the container whose processes it sees; 0: its own only. */
   readonly target: number;
   readonly mounts: readonly ContainerMount[];
@@ -130,6 +142,15 @@ export interface GuestNetwork {
   readonly hosts: string;
   /** Called eth0, eth1 … inside. */
   readonly nics: readonly GuestNic[];
+  /** Of the app's own kernel, `name=value`; not there: as they are. */
+  readonly parameters?: readonly string[];
+}
+
+/** The group that a volume and what is in it is given to. */
+export interface VolumeGroup {
+  readonly id: number;
+  /** Also when the top of the volume is its already. */
+  readonly always: boolean;
 }
 
 export interface GuestNic {
@@ -153,6 +174,8 @@ export type ContainerRun =
       /** 0 when it ended by itself. */
       readonly signal: number;
       readonly outOfMemory: boolean;
+      /** Its last word. */
+      readonly message?: string;
       readonly startedAt: Instant;
       readonly finishedAt: Instant;
     };
@@ -185,14 +208,16 @@ export interface Guest {
    * A volume that lives as long as the machine (`memory`) or its scratch disk; `bytes` 0: no limit of its
    * own.
    */
-  volume(name: string, kind: "memory" | "scratch", bytes: number): void;
+  volume(name: string, kind: "memory" | "scratch", bytes: number, group?: VolumeGroup): void;
   /**
    * A volume on a disk of the machine's own, with the file system that is on it; `image`: with the read-only
    * root of that number in VmSpec.disks below it.
    */
-  mountVolume(name: string, volume: number, options: { image: number | undefined; readOnly: boolean }): void;
+  mountVolume(name: string, volume: number, options: MountOptions): void;
   /** `path` is `volume/path in it`. Replaces a file of that name in one act. */
-  writeFile(path: string, mode: number, content: Uint8Array): void;
+  writeFile(path: string, mode: number, content: Uint8Array, group?: number): void;
+  /** Makes the files below `set` in a volume the volume's content, all in one act; others go. */
+  publish(volume: string, set: string): void;
   start(container: ContainerStart): void;
   /** Signal 9 ends all processes of the container. */
   signal(container: number, signal: number): void;
@@ -216,6 +241,12 @@ export interface Guest {
   /** Ends every process, writes everything out and switches the machine off. */
   powerOff(): void;
   close(): void;
+}
+
+export interface MountOptions {
+  readonly image: number | undefined;
+  readonly readOnly: boolean;
+  readonly group?: VolumeGroup | undefined;
 }
 
 /** Bytes to and from something in the guest. */

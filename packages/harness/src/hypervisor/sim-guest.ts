@@ -68,6 +68,18 @@ export class SimGuest implements Guest, MachineListener {
     if (this.#connected) this.#machine.files.set(path, content.slice());
   }
 
+  publish(volume: string, set: string): void {
+    if (!this.#connected) return;
+    const { files } = this.#machine;
+    const from = `${volume}/${set}/`;
+    const fresh = [...files].filter(([path]) => path.startsWith(from));
+    for (const path of [...files.keys()]) if (path.startsWith(`${volume}/`)) files.delete(path);
+    for (const [path, content] of fresh) {
+      files.set(path, content);
+      files.set(`${volume}/${path.slice(from.length)}`, content);
+    }
+  }
+
   start(container: ContainerStart): void {
     if (this.#connected) this.#machine.start(container);
   }

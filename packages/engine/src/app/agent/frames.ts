@@ -18,6 +18,7 @@ export const message = {
   stats: 16,
   volume: 17,
   ack: 18,
+  publish: 19,
 } as const;
 
 export interface Frame {

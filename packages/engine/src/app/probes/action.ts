@@ -1,21 +1,9 @@
-import { request as httpsRequest } from "node:https";
-import { connect as tlsConnect } from "node:tls";
 import { type Clock, describeError, millis, sleep } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
-import { request as httpRequest } from "../../host/linux/plain-http.ts";
-import { type Guest, GuestError } from "../hypervisor.ts";
-import { guestDuplex } from "./guest-duplex.ts";
-
-export interface ActionTarget {
-  readonly guest: Guest;
-  readonly index: number;
-  readonly user: string;
-  readonly env: readonly string[];
-  readonly cwd: string;
-  readonly podIp: string;
-}
-
-export type ActionResult = { readonly ok: true } | { readonly ok: false; readonly message: string };
+import { GuestError } from "../hypervisor.ts";
+import type { ActionResult, ActionTarget } from "./action-target.ts";
+import { checkGrpc } from "./grpc-check.ts";
+import { getHttp } from "./http-get.ts";
 
 /** What is kept of a program's or server's complaint. */
 const outputMax = 1024;
@@ -64,6 +52,8 @@ async function perform(
       return await getHttp(action.value, target, signal);
     case "tcp":
       return await dialTcp(action.value.port, target, signal);
+    case "grpc":
+      return await checkGrpc(action.value, target, signal);
     case "sleepSeconds":
       await sleep(clock, millis(action.value * 1000), signal);
       return { ok: true };
@@ -100,47 +90,4 @@ async function dialTcp(port: number, { guest }: ActionTarget, signal: AbortSigna
   } finally {
     connection.close();
   }
-}
-
-/** 2xx and 3xx are success; nobody's certificate is checked, as Kubernetes does. */
-function getHttp(
-  action: ext.HttpGetAction,
-  { guest, podIp }: ActionTarget,
-  signal: AbortSignal,
-): Promise<ActionResult> {
-  const raw = guestDuplex(guest.dial(action.port));
-  const secure = action.scheme.toUpperCase() === "HTTPS";
-  const host = action.host || podIp || "localhost";
-  const headers = new Map([
-    ["host", `${host}:${action.port}`],
-    ["user-agent", "kube-probe/1.32"],
-    ["connection", "close"],
-    ...action.headers.map(({ name, value }): [string, string] => [name.toLowerCase(), value]),
-  ]);
-  return new Promise((resolve) => {
-    const send = secure ? httpsRequest : httpRequest;
-    const request = send(
-      {
-        path: action.path || "/",
-        headers: Object.fromEntries(headers),
-        signal,
-        createConnection: () => (secure ? tlsConnect({ socket: raw, rejectUnauthorized: false }) : raw),
-      },
-      (response) => {
-        const status = response.statusCode ?? 0;
-        response.destroy();
-        raw.destroy();
-        resolve(
-          status >= 200 && status < 400
-            ? { ok: true }
-            : { ok: false, message: `HTTP probe failed with statuscode: ${status}` },
-        );
-      },
-    );
-    request.on("error", (error) => {
-      raw.destroy();
-      resolve({ ok: false, message: describeError(error) });
-    });
-    request.end();
-  });
 }

@@ -1,7 +1,8 @@
 import { type Clock, millis } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { AppEventInput } from "../app-events.ts";
-import { type ActionResult, type ActionTarget, runAction } from "./action.ts";
+import { runAction } from "./action.ts";
+import type { ActionResult, ActionTarget } from "./action-target.ts";
 import { newProbe, nextProbe, type ProbeState, probeTiming } from "./probe-state.ts";
 
 export interface ProberParts {
@@ -103,10 +104,13 @@ export class Prober {
     const before = this.#states.get(kind) ?? newProbe;
     const after = nextProbe(before, probeTiming(probe), result.ok);
     this.#states.set(kind, after);
+    const word = { startup: "Startup", liveness: "Liveness", readiness: "Readiness" }[kind];
     if (!result.ok) {
-      const word = { startup: "Startup", liveness: "Liveness", readiness: "Readiness" }[kind];
       const message = `${word} probe failed: ${result.message}`;
       event({ type: "Warning", reason: "Unhealthy", message, container: container.name });
+    } else if (result.warning !== undefined) {
+      const message = `${word} probe warning: ${result.warning}`;
+      event({ type: "Warning", reason: "ProbeWarning", message, container: container.name });
     }
     if (after.verdict === before.verdict) return;
     if (kind === "startup" && after.verdict === "success") this.#beginOthers();

@@ -10,8 +10,11 @@ import {
   type GuestNetwork,
   type GuestOutput,
   type GuestStream,
+  type MountOptions,
+  type VolumeGroup,
 } from "../hypervisor.ts";
 import { SessionStream, sizeBody } from "./session-stream.ts";
+import { groupFields, startFields } from "./start-fields.ts";
 import { SendWindow } from "./window.ts";
 
 /** Containers are streams below this; sessions count up from it. */
@@ -91,7 +94,7 @@ export class GuestConnection implements Guest {
     }
   }
 
-  setup({ hostname, resolv, hosts, nics }: GuestNetwork): void {
+  setup({ hostname, resolv, hosts, nics, parameters = [] }: GuestNetwork): void {
     const cards = nics.map(({ mac, address = "dhcp", gateway = "-", mtu }): [string, string] => [
       ...(["nic", `${mac} ${address} ${gateway} ${mtu}`] as const),
     ]);
@@ -102,36 +105,46 @@ export class GuestConnection implements Guest {
       ["hostname", hostname],
       ["resolv", resolv],
       ["hosts", hosts],
+      ...parameters.map((parameter): [string, string] => ["sysctl", parameter]),
     ];
     this.#send(message.setup, 0, encodeFields([...names, ...cards, ...routes]));
   }
 
-  volume(name: string, kind: "memory" | "scratch", bytes: number): void {
+  volume(name: string, kind: "memory" | "scratch", bytes: number, group?: VolumeGroup): void {
     this.#send(
       message.volume,
       0,
-      encodeFields([
-        ["name", name],
-        ["kind", kind],
-        ["bytes", `${bytes}`],
-      ]),
+      encodeFields([["name", name], ["kind", kind], ["bytes", `${bytes}`], ...groupFields(group)]),
     );
   }
 
-  mountVolume(name: string, volume: number, options: { image: number | undefined; readOnly: boolean }): void {
+  mountVolume(name: string, volume: number, options: MountOptions): void {
     const items: [string, string][] = [
       ["name", name],
       ["kind", "disk"],
       ["disk", `v${volume}`],
       ["readonly", options.readOnly ? "1" : "0"],
+      ...groupFields(options.group),
     ];
     if (options.image !== undefined) items.push(["image", `d${options.image}`]);
     this.#send(message.volume, 0, encodeFields(items));
   }
 
-  writeFile(path: string, mode: number, content: Uint8Array): void {
-    const head = new TextEncoder().encode(`${path}\0${mode.toString(8)}\0`);
+  writeFile(path: string, mode: number, content: Uint8Array, group?: number): void {
+    const owner = group === undefined ? "" : `:${group}`;
+    const head = new TextEncoder().encode(`${path}\0${mode.toString(8)}${owner}\0`);
     this.#send(message.file, 0, Buffer.concat([head, content]));
+  }
+
+  publish(volume: string, set: string): void {
+    this.#send(
+      message.publish,
+      0,
+      encodeFields([
+        ["name", volume],
+        ["set", set],
+      ]),
+    );
   }
 
   start(container: ContainerStart): void {
@@ -324,6 +337,7 @@ export class GuestConnection implements Guest {
       code: view.getUint8(0),
       signal: view.getUint8(1),
       outOfMemory: view.getUint8(2) === 1,
+      message: new TextDecoder().decode(body.subarray(24)),
       startedAt: this.#ago(view, 8),
       finishedAt: this.#ago(view, 16),
     };
@@ -332,38 +346,6 @@ export class GuestConnection implements Guest {
   #ago(view: DataView, at: number): GuestOutput["at"] {
     return instant(Math.max(0, this.#clock.now() - Number(view.getBigUint64(at, true))));
   }
-}
-
-function startFields(container: ContainerStart): [string, string][] {
-  const items: [string, string][] = [
-    ["attempt", `${container.attempt}`],
-    ...rootFields(container.root),
-    ["cwd", container.cwd],
-    ["user", container.user],
-    ["tty", container.tty ? "1" : "0"],
-    ["stdin", container.stdin ? "1" : "0"],
-  ];
-  if (container.memoryBytes > 0) items.push(["memory", `${container.memoryBytes}`]);
-  if (container.cpuMillis > 0) items.push(["cpu", `${container.cpuMillis * 100} 100000`]);
-  if (container.readOnlyRoot) items.push(["readonly", "1"]);
-  if (container.rootVolume !== "") items.push(["keep", container.rootVolume]);
-  if (container.target > 0) items.push(["target", `${container.target}`]);
-  for (const capability of container.capabilities) items.push(["capability", `${capability}`]);
-  if (container.privileged) items.push(["privileged", "1"]);
-  for (const group of container.groups) items.push(["group", `${group}`]);
-  for (const value of container.args) items.push(["arg", value]);
-  for (const value of container.env) items.push(["env", value]);
-  for (const { volume, path, subPath, readOnly } of container.mounts)
-    items.push(["mount", `${readOnly ? "ro" : "rw"}:${volume}:${subPath}:${path}`]);
-  return items;
-}
-
-function rootFields(root: ContainerStart["root"]): [string, string][] {
-  if ("disk" in root) return [["root", `d${root.disk}`]];
-  return [
-    ["root", "spare"],
-    ["part", `${root.part}`],
-  ];
 }
 
 function parseStats(view: DataView): ContainerStats[] {

@@ -93,6 +93,7 @@ export class VmGuest implements Guest {
   volume(): void {}
   mountVolume(): void {}
   writeFile(): void {}
+  publish(): void {}
 
   start({ attempt }: ContainerStart): void {
     const startedAt = this.#options.clock.now();

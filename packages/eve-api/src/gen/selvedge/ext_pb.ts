@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file selvedge/ext.proto.
  */
 export const file_selvedge_ext: GenFile = /*@__PURE__*/
-  fileDesc("ChJzZWx2ZWRnZS9leHQucHJvdG8SD3NlbHZlZGdlLmV4dC52MSKSBgoMQXBwRXh0ZW5zaW9uEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEhAKCGhvc3RuYW1lGAMgASgJEjMKD2luaXRfY29udGFpbmVycxgEIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5Db250YWluZXISLgoKY29udGFpbmVycxgFIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5Db250YWluZXISKwoHdm9sdW1lcxgGIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5BcHBWb2x1bWUSNgoOcmVzdGFydF9wb2xpY3kYByABKA4yHi5zZWx2ZWRnZS5leHQudjEuUmVzdGFydFBvbGljeRIhChl0ZXJtaW5hdGlvbl9ncmFjZV9zZWNvbmRzGAggASgNEg8KB3NlY3JldHMYCSABKAwSLQoJaXNvbGF0aW9uGAogASgOMhouc2VsdmVkZ2UuZXh0LnYxLklzb2xhdGlvbhIzCgllbXVsYXRpb24YCyABKA4yIC5zZWx2ZWRnZS5leHQudjEuRW11bGF0aW9uUG9saWN5EjkKBmxhYmVscxgMIAMoCzIpLnNlbHZlZGdlLmV4dC52MS5BcHBFeHRlbnNpb24uTGFiZWxzRW50cnkSQwoLYW5ub3RhdGlvbnMYDSADKAsyLi5zZWx2ZWRnZS5leHQudjEuQXBwRXh0ZW5zaW9uLkFubm90YXRpb25zRW50cnkSHwoXYWN0aXZlX2RlYWRsaW5lX3NlY29uZHMYDiABKAQSFwoPc2VydmljZV9hY2NvdW50GA8gASgJEjgKFGVwaGVtZXJhbF9jb250YWluZXJzGBAgAygLMhouc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lchIWCg5zZWFyY2hfZG9tYWlucxgRIAMoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjIKEEFubm90YXRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK9BQoJQ29udGFpbmVyEgwKBG5hbWUYASABKAkSDQoFaW1hZ2UYAiABKAkSFwoPY29udGVudF90cmVlX2lkGAMgASgJEg8KB2NvbW1hbmQYBCADKAkSDAoEYXJncxgFIAMoCRIkCgNlbnYYBiADKAsyFy5zZWx2ZWRnZS5leHQudjEuRW52VmFyEhMKC3dvcmtpbmdfZGlyGAcgASgJEi0KBXBvcnRzGAggAygLMh4uc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lclBvcnQSLQoJcmVzb3VyY2VzGAkgASgLMhouc2VsdmVkZ2UuZXh0LnYxLlJlc291cmNlcxIzCg12b2x1bWVfbW91bnRzGAogAygLMhwuc2VsdmVkZ2UuZXh0LnYxLlZvbHVtZU1vdW50EigKCGxpdmVuZXNzGAsgASgLMhYuc2VsdmVkZ2UuZXh0LnYxLlByb2JlEikKCXJlYWRpbmVzcxgMIAEoCzIWLnNlbHZlZGdlLmV4dC52MS5Qcm9iZRInCgdzdGFydHVwGA0gASgLMhYuc2VsdmVkZ2UuZXh0LnYxLlByb2JlEgsKA3R0eRgOIAEoCBINCgVzdGRpbhgPIAEoCBI7ChFpbWFnZV9wdWxsX3BvbGljeRgQIAEoDjIgLnNlbHZlZGdlLmV4dC52MS5JbWFnZVB1bGxQb2xpY3kSOgoQc2VjdXJpdHlfY29udGV4dBgRIAEoCzIgLnNlbHZlZGdlLmV4dC52MS5TZWN1cml0eUNvbnRleHQSLgoIcHJlX3N0b3AYEiABKAsyHC5zZWx2ZWRnZS5leHQudjEuUHJvYmVBY3Rpb24SMAoKcG9zdF9zdGFydBgTIAEoCzIcLnNlbHZlZGdlLmV4dC52MS5Qcm9iZUFjdGlvbhIYChB0YXJnZXRfY29udGFpbmVyGBQgASgJIl0KBkVudlZhchIMCgRuYW1lGAEgASgJEg8KBXZhbHVlGAIgASgJSAASFAoKc2VjcmV0X2tleRgDIAEoCUgAEhQKCmZpZWxkX3BhdGgYBCABKAlIAEIICgZzb3VyY2UiawoNQ29udGFpbmVyUG9ydBIMCgRuYW1lGAEgASgJEhYKDmNvbnRhaW5lcl9wb3J0GAIgASgNEhAKCHByb3RvY29sGAMgASgJEhEKCWhvc3RfcG9ydBgEIAEoDRIPCgdob3N0X2lwGAUgASgJIqIBCglSZXNvdXJjZXMSGgoSY3B1X3JlcXVlc3RfbWlsbGlzGAEgASgEEhgKEGNwdV9saW1pdF9taWxsaXMYAiABKAQSHAoUbWVtb3J5X3JlcXVlc3RfYnl0ZXMYAyABKAQSGgoSbWVtb3J5X2xpbWl0X2J5dGVzGAQgASgEEiUKHWVwaGVtZXJhbF9zdG9yYWdlX2xpbWl0X2J5dGVzGAUgASgEIlYKC1ZvbHVtZU1vdW50Eg4KBnZvbHVtZRgBIAEoCRISCgptb3VudF9wYXRoGAIgASgJEhAKCHN1Yl9wYXRoGAMgASgJEhEKCXJlYWRfb25seRgEIAEoCCLwAQoPU2VjdXJpdHlDb250ZXh0EhgKC3J1bl9hc191c2VyGAEgASgDSACIAQESGQoMcnVuX2FzX2dyb3VwGAIgASgDSAGIAQESGwoTc3VwcGxlbWVudGFsX2dyb3VwcxgDIAMoAxIhChlyZWFkX29ubHlfcm9vdF9maWxlc3lzdGVtGAQgASgIEhIKCnByaXZpbGVnZWQYBSABKAgSFwoPcnVuX2FzX25vbl9yb290GAYgASgIEhoKEmFkZGVkX2NhcGFiaWxpdGllcxgHIAMoDUIOCgxfcnVuX2FzX3VzZXJCDwoNX3J1bl9hc19ncm91cCLqAQoJQXBwVm9sdW1lEgwKBG5hbWUYASABKAkSLgoJZW1wdHlfZGlyGAIgASgLMhkuc2VsdmVkZ2UuZXh0LnYxLkVtcHR5RGlySAASKQoFZmlsZXMYAyABKAsyGC5zZWx2ZWRnZS5leHQudjEuRmlsZVNldEgAEjYKDHNlY3JldF9maWxlcxgEIAEoCzIeLnNlbHZlZGdlLmV4dC52MS5TZWNyZXRGaWxlU2V0SAASMgoLbm9kZV92b2x1bWUYBSABKAsyGy5zZWx2ZWRnZS5leHQudjEuTm9kZVZvbHVtZUgAQggKBnNvdXJjZSI0CghFbXB0eURpchIOCgZtZW1vcnkYASABKAgSGAoQc2l6ZV9saW1pdF9ieXRlcxgCIAEoBCIvCgdGaWxlU2V0EiQKBWZpbGVzGAEgAygLMhUuc2VsdmVkZ2UuZXh0LnYxLkZpbGUiMwoERmlsZRIMCgRwYXRoGAEgASgJEg8KB2NvbnRlbnQYAiABKAwSDAoEbW9kZRgDIAEoDSIcCg1TZWNyZXRGaWxlU2V0EgsKA2tleRgBIAEoCSIfCgpOb2RlVm9sdW1lEhEKCXZvbHVtZV9pZBgBIAEoCSLeAQoFUHJvYmUSLAoGYWN0aW9uGAEgASgLMhwuc2VsdmVkZ2UuZXh0LnYxLlByb2JlQWN0aW9uEh0KFWluaXRpYWxfZGVsYXlfc2Vjb25kcxgCIAEoDRIWCg5wZXJpb2Rfc2Vjb25kcxgDIAEoDRIXCg90aW1lb3V0X3NlY29uZHMYBCABKA0SGQoRc3VjY2Vzc190aHJlc2hvbGQYBSABKA0SGQoRZmFpbHVyZV90aHJlc2hvbGQYBiABKA0SIQoZdGVybWluYXRpb25fZ3JhY2Vfc2Vjb25kcxgHIAEoDSK8AQoLUHJvYmVBY3Rpb24SKwoEZXhlYxgBIAEoCzIbLnNlbHZlZGdlLmV4dC52MS5FeGVjQWN0aW9uSAASMgoIaHR0cF9nZXQYAiABKAsyHi5zZWx2ZWRnZS5leHQudjEuSHR0cEdldEFjdGlvbkgAEikKA3RjcBgDIAEoCzIaLnNlbHZlZGdlLmV4dC52MS5UY3BBY3Rpb25IABIXCg1zbGVlcF9zZWNvbmRzGAQgASgNSABCCAoGYWN0aW9uIh0KCkV4ZWNBY3Rpb24SDwoHY29tbWFuZBgBIAMoCSJzCg1IdHRwR2V0QWN0aW9uEgwKBHBhdGgYASABKAkSDAoEcG9ydBgCIAEoDRIOCgZzY2hlbWUYAyABKAkSDAoEaG9zdBgEIAEoCRIoCgdoZWFkZXJzGAUgAygLMhcuc2VsdmVkZ2UuZXh0LnYxLkhlYWRlciIlCgZIZWFkZXISDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSInCglUY3BBY3Rpb24SDAoEcG9ydBgBIAEoDRIMCgRob3N0GAIgASgJIvMBCgpBcHBTZWNyZXRzEjcKBnZhbHVlcxgBIAMoCzInLnNlbHZlZGdlLmV4dC52MS5BcHBTZWNyZXRzLlZhbHVlc0VudHJ5EjUKBWZpbGVzGAIgAygLMiYuc2VsdmVkZ2UuZXh0LnYxLkFwcFNlY3JldHMuRmlsZXNFbnRyeRotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGkYKCkZpbGVzRW50cnkSCwoDa2V5GAEgASgJEicKBXZhbHVlGAIgASgLMhguc2VsdmVkZ2UuZXh0LnYxLkZpbGVTZXQ6AjgBIr0BCg1Ob2RlRXh0ZW5zaW9uEhEKCW5vZGVfbmFtZRgBIAEoCRI6CgZsYWJlbHMYAiADKAsyKi5zZWx2ZWRnZS5leHQudjEuTm9kZUV4dGVuc2lvbi5MYWJlbHNFbnRyeRIuCghzZXJ2aWNlcxgDIAMoCzIcLnNlbHZlZGdlLmV4dC52MS5Ob2RlU2VydmljZRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIq8BCgtOb2RlU2VydmljZRIMCgRuYW1lGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSLwoFcG9ydHMYAyADKAsyIC5zZWx2ZWRnZS5leHQudjEuTm9kZVNlcnZpY2VQb3J0Ei8KB21lbWJlcnMYBCADKAsyHi5zZWx2ZWRnZS5leHQudjEuU2VydmljZVRhcmdldBIOCgZzdGlja3kYBSABKAgSDwoHdW5yZWFkeRgGIAEoCCJiCg9Ob2RlU2VydmljZVBvcnQSEAoIcHJvdG9jb2wYASABKAkSDAoEcG9ydBgCIAEoDRIvCgd0YXJnZXRzGAMgAygLMh4uc2VsdmVkZ2UuZXh0LnYxLlNlcnZpY2VUYXJnZXQiUAoNU2VydmljZVRhcmdldBIOCgZhcHBfaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIMCgRwb3J0GAMgASgNEhAKCGhvc3RuYW1lGAQgASgJIpYDCglBcHBSZXBvcnQSDQoFcGhhc2UYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDgoGcG9kX2lwGAQgASgJEg8KB2hvc3RfaXAYBSABKAkSEgoKc3RhcnRlZF9hdBgGIAEoAxI5Cg9pbml0X2NvbnRhaW5lcnMYByADKAsyIC5zZWx2ZWRnZS5leHQudjEuQ29udGFpbmVyUmVwb3J0EjQKCmNvbnRhaW5lcnMYCCADKAsyIC5zZWx2ZWRnZS5leHQudjEuQ29udGFpbmVyUmVwb3J0Ei4KCmNvbmRpdGlvbnMYCSADKAsyGi5zZWx2ZWRnZS5leHQudjEuQ29uZGl0aW9uEikKBmV2ZW50cxgKIAMoCzIZLnNlbHZlZGdlLmV4dC52MS5BcHBFdmVudBIYChBvYnNlcnZlZF92ZXJzaW9uGAsgASgJEj4KFGVwaGVtZXJhbF9jb250YWluZXJzGAwgAygLMiAuc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lclJlcG9ydCLyAQoPQ29udGFpbmVyUmVwb3J0EgwKBG5hbWUYASABKAkSDQoFaW1hZ2UYAiABKAkSEAoIaW1hZ2VfaWQYAyABKAkSFAoMY29udGFpbmVyX2lkGAQgASgJEg0KBXJlYWR5GAUgASgIEg8KB3N0YXJ0ZWQYBiABKAgSFQoNcmVzdGFydF9jb3VudBgHIAEoDRIuCgVzdGF0ZRgIIAEoCzIfLnNlbHZlZGdlLmV4dC52MS5Db250YWluZXJTdGF0ZRIzCgpsYXN0X3N0YXRlGAkgASgLMh8uc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lclN0YXRlIqYBCg5Db250YWluZXJTdGF0ZRIrCgd3YWl0aW5nGAEgASgLMhguc2VsdmVkZ2UuZXh0LnYxLldhaXRpbmdIABIrCgdydW5uaW5nGAIgASgLMhguc2VsdmVkZ2UuZXh0LnYxLlJ1bm5pbmdIABIxCgp0ZXJtaW5hdGVkGAMgASgLMhsuc2VsdmVkZ2UuZXh0LnYxLlRlcm1pbmF0ZWRIAEIHCgVzdGF0ZSIqCgdXYWl0aW5nEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIh0KB1J1bm5pbmcSEgoKc3RhcnRlZF9hdBgBIAEoAyJ5CgpUZXJtaW5hdGVkEhEKCWV4aXRfY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAUSDgoGcmVhc29uGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSEgoKc3RhcnRlZF9hdBgFIAEoAxITCgtmaW5pc2hlZF9hdBgGIAEoAyJmCglDb25kaXRpb24SDAoEdHlwZRgBIAEoCRIOCgZzdGF0dXMYAiABKAkSDgoGcmVhc29uGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSGgoSbGFzdF90cmFuc2l0aW9uX2F0GAUgASgDIn4KCEFwcEV2ZW50EgwKBHR5cGUYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSEAoIZmlyc3RfYXQYBCABKAMSDwoHbGFzdF9hdBgFIAEoAxINCgVjb3VudBgGIAEoDRIRCgljb250YWluZXIYByABKAkixQQKCk5vZGVSZXBvcnQSFgoOZW5naW5lX3ZlcnNpb24YASABKAkSFgoOa2VybmVsX3ZlcnNpb24YAiABKAkSEAoIb3NfaW1hZ2UYAyABKAkSFAoMYXJjaGl0ZWN0dXJlGAQgASgJEg8KB2Jvb3RfaWQYBSABKAkSEgoKbWFjaGluZV9pZBgGIAEoCRISCgpjcHVfbWlsbGlzGAcgASgEEhQKDG1lbW9yeV9ieXRlcxgIIAEoBBIVCg1zdG9yYWdlX2J5dGVzGAkgASgEEhAKCG1heF9hcHBzGAogASgNEh4KFmFsbG9jYXRhYmxlX2NwdV9taWxsaXMYCyABKAQSIAoYYWxsb2NhdGFibGVfbWVtb3J5X2J5dGVzGAwgASgEEiEKGWFsbG9jYXRhYmxlX3N0b3JhZ2VfYnl0ZXMYDSABKAQSDwoHYXBwX2lkcxgOIAMoCRITCgtjb25maWdfaGFzaBgPIAEoCRIyCgxjb25maWdfZXJyb3IYECABKAsyHC5zZWx2ZWRnZS5leHQudjEuQ29uZmlnRXJyb3ISLgoKY29uZGl0aW9ucxgRIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5Db25kaXRpb24SKgoGaW1hZ2VzGBIgAygLMhouc2VsdmVkZ2UuZXh0LnYxLk5vZGVJbWFnZRITCgtpbnRlcm5hbF9pcBgTIAEoCRIfChdoYXJkd2FyZV92aXJ0dWFsaXphdGlvbhgUIAEoCBIWCg5pZGVudGl0eV9zdG9yZRgVIAEoCSJOCgtDb25maWdFcnJvchITCgtjb25maWdfaGFzaBgBIAEoCRINCgVmaWVsZBgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEgoKAmF0GAQgASgDIi4KCU5vZGVJbWFnZRINCgVuYW1lcxgBIAMoCRISCgpzaXplX2J5dGVzGAIgASgEIj8KCEFwcFVzYWdlEjMKCmNvbnRhaW5lcnMYASADKAsyHy5zZWx2ZWRnZS5leHQudjEuQ29udGFpbmVyVXNhZ2UiRwoOQ29udGFpbmVyVXNhZ2USDAoEbmFtZRgBIAEoCRIRCgljcHVfbmFub3MYAiABKAQSFAoMbWVtb3J5X2J5dGVzGAMgASgEIoUFCglMaW5rRnJhbWUSDgoGc3RyZWFtGAEgASgNEjMKCWNoYWxsZW5nZRgCIAEoCzIeLnNlbHZlZGdlLmV4dC52MS5MaW5rQ2hhbGxlbmdlSAASDwoFaGVsbG8YAyABKAxIABIvCgd3ZWxjb21lGAQgASgLMhwuc2VsdmVkZ2UuZXh0LnYxLkxpbmtXZWxjb21lSAASLwoHY2hhbmdlZBgFIAEoCzIcLnNlbHZlZGdlLmV4dC52MS5MaW5rQ2hhbmdlZEgAEikKBG9wZW4YBiABKAsyGS5zZWx2ZWRnZS5leHQudjEuTGlua09wZW5IABItCgZvcGVuZWQYByABKAsyGy5zZWx2ZWRnZS5leHQudjEuTGlua09wZW5lZEgAEikKBGRhdGEYCCABKAsyGS5zZWx2ZWRnZS5leHQudjEuTGlua0RhdGFIABInCgNlbmQYCSABKAsyGC5zZWx2ZWRnZS5leHQudjEuTGlua0VuZEgAEi0KBmNyZWRpdBgKIAEoCzIbLnNlbHZlZGdlLmV4dC52MS5MaW5rQ3JlZGl0SAASKwoFcmVzZXQYCyABKAsyGi5zZWx2ZWRnZS5leHQudjEuTGlua1Jlc2V0SAASLQoGcmVzaXplGAwgASgLMhsuc2VsdmVkZ2UuZXh0LnYxLkxpbmtSZXNpemVIABIpCgRleGl0GA0gASgLMhkuc2VsdmVkZ2UuZXh0LnYxLkxpbmtFeGl0SAASKQoEcGluZxgOIAEoCzIZLnNlbHZlZGdlLmV4dC52MS5MaW5rUGluZ0gAEikKBHBvbmcYDyABKAsyGS5zZWx2ZWRnZS5leHQudjEuTGlua1BvbmdIAEIGCgRib2R5Ii8KDUxpbmtDaGFsbGVuZ2USDQoFbm9uY2UYASABKAwSDwoHdmVyc2lvbhgCIAEoDSJoCglMaW5rSGVsbG8SDQoFbm9uY2UYASABKAwSDwoHbm9kZV9pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEhYKDmVuZ2luZV92ZXJzaW9uGAQgASgJEhIKCmNvbm5lY3Rpb24YBSABKAQiIgoLTGlua1dlbGNvbWUSEwoLY29uZmlnX2hhc2gYASABKAkiIgoLTGlua0NoYW5nZWQSEwoLY29uZmlnX2hhc2gYASABKAki5QEKCExpbmtPcGVuEg4KBmFwcF9pZBgBIAEoCRIRCgljb250YWluZXIYAiABKAkSKQoEZXhlYxgDIAEoCzIZLnNlbHZlZGdlLmV4dC52MS5PcGVuRXhlY0gAEi0KBmF0dGFjaBgEIAEoCzIbLnNlbHZlZGdlLmV4dC52MS5PcGVuQXR0YWNoSAASKQoEbG9ncxgFIAEoCzIZLnNlbHZlZGdlLmV4dC52MS5PcGVuTG9nc0gAEikKBHBvcnQYBiABKAsyGS5zZWx2ZWRnZS5leHQudjEuT3BlblBvcnRIAEIGCgR3aGF0IlcKCE9wZW5FeGVjEg8KB2NvbW1hbmQYASADKAkSCwoDdHR5GAIgASgIEg0KBXN0ZGluGAMgASgIEg4KBnN0ZG91dBgEIAEoCBIOCgZzdGRlcnIYBSABKAgiSAoKT3BlbkF0dGFjaBILCgN0dHkYASABKAgSDQoFc3RkaW4YAiABKAgSDgoGc3Rkb3V0GAMgASgIEg4KBnN0ZGVychgEIAEoCCKhAQoIT3BlbkxvZ3MSDgoGZm9sbG93GAEgASgIEhAKCHByZXZpb3VzGAIgASgIEhIKCnRpbWVzdGFtcHMYAyABKAgSFwoKdGFpbF9saW5lcxgEIAEoA0gAiAEBEhgKC2xpbWl0X2J5dGVzGAUgASgDSAGIAQESDQoFc2luY2UYBiABKANCDQoLX3RhaWxfbGluZXNCDgoMX2xpbWl0X2J5dGVzIhgKCE9wZW5Qb3J0EgwKBHBvcnQYASABKA0iDAoKTGlua09wZW5lZCIqCghMaW5rRGF0YRIPCgdjaGFubmVsGAEgASgNEg0KBWJ5dGVzGAIgASgMIhoKB0xpbmtFbmQSDwoHY2hhbm5lbBgBIAEoDSIbCgpMaW5rQ3JlZGl0Eg0KBWJ5dGVzGAEgASgNIioKCUxpbmtSZXNldBINCgVlcnJvchgBIAEoCRIOCgZyZWFzb24YAiABKAkiKwoKTGlua1Jlc2l6ZRINCgV3aWR0aBgBIAEoDRIOCgZoZWlnaHQYAiABKA0iHQoITGlua0V4aXQSEQoJZXhpdF9jb2RlGAEgASgFIhYKCExpbmtQaW5nEgoKAmlkGAEgASgEIhYKCExpbmtQb25nEgoKAmlkGAEgASgEKoMBCg1SZXN0YXJ0UG9saWN5Eh4KGlJFU1RBUlRfUE9MSUNZX1VOU1BFQ0lGSUVEEAASGQoVUkVTVEFSVF9QT0xJQ1lfQUxXQVlTEAESHQoZUkVTVEFSVF9QT0xJQ1lfT05fRkFJTFVSRRACEhgKFFJFU1RBUlRfUE9MSUNZX05FVkVSEAMqVgoJSXNvbGF0aW9uEhkKFUlTT0xBVElPTl9VTlNQRUNJRklFRBAAEhUKEUlTT0xBVElPTl9NSUNST1ZNEAESFwoTSVNPTEFUSU9OX0NPTlRBSU5FUhACKmwKD0VtdWxhdGlvblBvbGljeRIgChxFTVVMQVRJT05fUE9MSUNZX1VOU1BFQ0lGSUVEEAASGgoWRU1VTEFUSU9OX1BPTElDWV9BTExPVxABEhsKF0VNVUxBVElPTl9QT0xJQ1lfUkVGVVNFEAIqlQEKD0ltYWdlUHVsbFBvbGljeRIhCh1JTUFHRV9QVUxMX1BPTElDWV9VTlNQRUNJRklFRBAAEiQKIElNQUdFX1BVTExfUE9MSUNZX0lGX05PVF9QUkVTRU5UEAESHAoYSU1BR0VfUFVMTF9QT0xJQ1lfQUxXQVlTEAISGwoXSU1BR0VfUFVMTF9QT0xJQ1lfTkVWRVIQA2IGcHJvdG8z");
+  fileDesc("ChJzZWx2ZWRnZS9leHQucHJvdG8SD3NlbHZlZGdlLmV4dC52MSKPCAoMQXBwRXh0ZW5zaW9uEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEhAKCGhvc3RuYW1lGAMgASgJEjMKD2luaXRfY29udGFpbmVycxgEIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5Db250YWluZXISLgoKY29udGFpbmVycxgFIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5Db250YWluZXISKwoHdm9sdW1lcxgGIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5BcHBWb2x1bWUSNgoOcmVzdGFydF9wb2xpY3kYByABKA4yHi5zZWx2ZWRnZS5leHQudjEuUmVzdGFydFBvbGljeRIhChl0ZXJtaW5hdGlvbl9ncmFjZV9zZWNvbmRzGAggASgNEg8KB3NlY3JldHMYCSABKAwSLQoJaXNvbGF0aW9uGAogASgOMhouc2VsdmVkZ2UuZXh0LnYxLklzb2xhdGlvbhIzCgllbXVsYXRpb24YCyABKA4yIC5zZWx2ZWRnZS5leHQudjEuRW11bGF0aW9uUG9saWN5EjkKBmxhYmVscxgMIAMoCzIpLnNlbHZlZGdlLmV4dC52MS5BcHBFeHRlbnNpb24uTGFiZWxzRW50cnkSQwoLYW5ub3RhdGlvbnMYDSADKAsyLi5zZWx2ZWRnZS5leHQudjEuQXBwRXh0ZW5zaW9uLkFubm90YXRpb25zRW50cnkSHwoXYWN0aXZlX2RlYWRsaW5lX3NlY29uZHMYDiABKAQSFwoPc2VydmljZV9hY2NvdW50GA8gASgJEjgKFGVwaGVtZXJhbF9jb250YWluZXJzGBAgAygLMhouc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lchIWCg5zZWFyY2hfZG9tYWlucxgRIAMoCRIwCgxob3N0X2FsaWFzZXMYEiADKAsyGi5zZWx2ZWRnZS5leHQudjEuSG9zdEFsaWFzEicKA2RucxgTIAEoCzIaLnNlbHZlZGdlLmV4dC52MS5EbnNDb25maWcSOwoRa2VybmVsX3BhcmFtZXRlcnMYFCADKAsyIC5zZWx2ZWRnZS5leHQudjEuS2VybmVsUGFyYW1ldGVyEg4KBmRvbWFpbhgVIAEoCRIWCg53aG9sZV9ob3N0bmFtZRgWIAEoCBIVCghmc19ncm91cBgXIAEoA0gAiAEBEhcKD2ZzX2dyb3VwX2Fsd2F5cxgYIAEoCBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjIKEEFubm90YXRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUILCglfZnNfZ3JvdXAiKwoJSG9zdEFsaWFzEg8KB2FkZHJlc3MYASABKAkSDQoFbmFtZXMYAiADKAkiTgoJRG5zQ29uZmlnEg8KB3NlcnZlcnMYASADKAkSEAoIc2VhcmNoZXMYAiADKAkSDwoHb3B0aW9ucxgDIAMoCRINCgVhbG9uZRgEIAEoCCIuCg9LZXJuZWxQYXJhbWV0ZXISDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSKeBgoJQ29udGFpbmVyEgwKBG5hbWUYASABKAkSDQoFaW1hZ2UYAiABKAkSFwoPY29udGVudF90cmVlX2lkGAMgASgJEg8KB2NvbW1hbmQYBCADKAkSDAoEYXJncxgFIAMoCRIkCgNlbnYYBiADKAsyFy5zZWx2ZWRnZS5leHQudjEuRW52VmFyEhMKC3dvcmtpbmdfZGlyGAcgASgJEi0KBXBvcnRzGAggAygLMh4uc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lclBvcnQSLQoJcmVzb3VyY2VzGAkgASgLMhouc2VsdmVkZ2UuZXh0LnYxLlJlc291cmNlcxIzCg12b2x1bWVfbW91bnRzGAogAygLMhwuc2VsdmVkZ2UuZXh0LnYxLlZvbHVtZU1vdW50EigKCGxpdmVuZXNzGAsgASgLMhYuc2VsdmVkZ2UuZXh0LnYxLlByb2JlEikKCXJlYWRpbmVzcxgMIAEoCzIWLnNlbHZlZGdlLmV4dC52MS5Qcm9iZRInCgdzdGFydHVwGA0gASgLMhYuc2VsdmVkZ2UuZXh0LnYxLlByb2JlEgsKA3R0eRgOIAEoCBINCgVzdGRpbhgPIAEoCBI7ChFpbWFnZV9wdWxsX3BvbGljeRgQIAEoDjIgLnNlbHZlZGdlLmV4dC52MS5JbWFnZVB1bGxQb2xpY3kSOgoQc2VjdXJpdHlfY29udGV4dBgRIAEoCzIgLnNlbHZlZGdlLmV4dC52MS5TZWN1cml0eUNvbnRleHQSLgoIcHJlX3N0b3AYEiABKAsyHC5zZWx2ZWRnZS5leHQudjEuUHJvYmVBY3Rpb24SMAoKcG9zdF9zdGFydBgTIAEoCzIcLnNlbHZlZGdlLmV4dC52MS5Qcm9iZUFjdGlvbhIYChB0YXJnZXRfY29udGFpbmVyGBQgASgJEiAKGHRlcm1pbmF0aW9uX21lc3NhZ2VfcGF0aBgVIAEoCRIZChFvdXRwdXRfaXNfbWVzc2FnZRgWIAEoCBINCgVzdGF5cxgXIAEoCBITCgtzdG9wX3NpZ25hbBgYIAEoCSJdCgZFbnZWYXISDAoEbmFtZRgBIAEoCRIPCgV2YWx1ZRgCIAEoCUgAEhQKCnNlY3JldF9rZXkYAyABKAlIABIUCgpmaWVsZF9wYXRoGAQgASgJSABCCAoGc291cmNlImsKDUNvbnRhaW5lclBvcnQSDAoEbmFtZRgBIAEoCRIWCg5jb250YWluZXJfcG9ydBgCIAEoDRIQCghwcm90b2NvbBgDIAEoCRIRCglob3N0X3BvcnQYBCABKA0SDwoHaG9zdF9pcBgFIAEoCSKiAQoJUmVzb3VyY2VzEhoKEmNwdV9yZXF1ZXN0X21pbGxpcxgBIAEoBBIYChBjcHVfbGltaXRfbWlsbGlzGAIgASgEEhwKFG1lbW9yeV9yZXF1ZXN0X2J5dGVzGAMgASgEEhoKEm1lbW9yeV9saW1pdF9ieXRlcxgEIAEoBBIlCh1lcGhlbWVyYWxfc3RvcmFnZV9saW1pdF9ieXRlcxgFIAEoBCJWCgtWb2x1bWVNb3VudBIOCgZ2b2x1bWUYASABKAkSEgoKbW91bnRfcGF0aBgCIAEoCRIQCghzdWJfcGF0aBgDIAEoCRIRCglyZWFkX29ubHkYBCABKAgixAIKD1NlY3VyaXR5Q29udGV4dBIYCgtydW5fYXNfdXNlchgBIAEoA0gAiAEBEhkKDHJ1bl9hc19ncm91cBgCIAEoA0gBiAEBEhsKE3N1cHBsZW1lbnRhbF9ncm91cHMYAyADKAMSIQoZcmVhZF9vbmx5X3Jvb3RfZmlsZXN5c3RlbRgEIAEoCBISCgpwcml2aWxlZ2VkGAUgASgIEhcKD3J1bl9hc19ub25fcm9vdBgGIAEoCBIaChJhZGRlZF9jYXBhYmlsaXRpZXMYByADKA0SHAoUZHJvcHBlZF9jYXBhYmlsaXRpZXMYCCADKA0SGQoRbm9fbmV3X3ByaXZpbGVnZXMYCSABKAgSGQoRb25seV90aGVzZV9ncm91cHMYCiABKAhCDgoMX3J1bl9hc191c2VyQg8KDV9ydW5fYXNfZ3JvdXAi6gEKCUFwcFZvbHVtZRIMCgRuYW1lGAEgASgJEi4KCWVtcHR5X2RpchgCIAEoCzIZLnNlbHZlZGdlLmV4dC52MS5FbXB0eURpckgAEikKBWZpbGVzGAMgASgLMhguc2VsdmVkZ2UuZXh0LnYxLkZpbGVTZXRIABI2CgxzZWNyZXRfZmlsZXMYBCABKAsyHi5zZWx2ZWRnZS5leHQudjEuU2VjcmV0RmlsZVNldEgAEjIKC25vZGVfdm9sdW1lGAUgASgLMhsuc2VsdmVkZ2UuZXh0LnYxLk5vZGVWb2x1bWVIAEIICgZzb3VyY2UiNAoIRW1wdHlEaXISDgoGbWVtb3J5GAEgASgIEhgKEHNpemVfbGltaXRfYnl0ZXMYAiABKAQiLwoHRmlsZVNldBIkCgVmaWxlcxgBIAMoCzIVLnNlbHZlZGdlLmV4dC52MS5GaWxlIjMKBEZpbGUSDAoEcGF0aBgBIAEoCRIPCgdjb250ZW50GAIgASgMEgwKBG1vZGUYAyABKA0iHAoNU2VjcmV0RmlsZVNldBILCgNrZXkYASABKAkiHwoKTm9kZVZvbHVtZRIRCgl2b2x1bWVfaWQYASABKAki3gEKBVByb2JlEiwKBmFjdGlvbhgBIAEoCzIcLnNlbHZlZGdlLmV4dC52MS5Qcm9iZUFjdGlvbhIdChVpbml0aWFsX2RlbGF5X3NlY29uZHMYAiABKA0SFgoOcGVyaW9kX3NlY29uZHMYAyABKA0SFwoPdGltZW91dF9zZWNvbmRzGAQgASgNEhkKEXN1Y2Nlc3NfdGhyZXNob2xkGAUgASgNEhkKEWZhaWx1cmVfdGhyZXNob2xkGAYgASgNEiEKGXRlcm1pbmF0aW9uX2dyYWNlX3NlY29uZHMYByABKA0i6QEKC1Byb2JlQWN0aW9uEisKBGV4ZWMYASABKAsyGy5zZWx2ZWRnZS5leHQudjEuRXhlY0FjdGlvbkgAEjIKCGh0dHBfZ2V0GAIgASgLMh4uc2VsdmVkZ2UuZXh0LnYxLkh0dHBHZXRBY3Rpb25IABIpCgN0Y3AYAyABKAsyGi5zZWx2ZWRnZS5leHQudjEuVGNwQWN0aW9uSAASFwoNc2xlZXBfc2Vjb25kcxgEIAEoDUgAEisKBGdycGMYBSABKAsyGy5zZWx2ZWRnZS5leHQudjEuR3JwY0FjdGlvbkgAQggKBmFjdGlvbiIdCgpFeGVjQWN0aW9uEg8KB2NvbW1hbmQYASADKAkicwoNSHR0cEdldEFjdGlvbhIMCgRwYXRoGAEgASgJEgwKBHBvcnQYAiABKA0SDgoGc2NoZW1lGAMgASgJEgwKBGhvc3QYBCABKAkSKAoHaGVhZGVycxgFIAMoCzIXLnNlbHZlZGdlLmV4dC52MS5IZWFkZXIiJQoGSGVhZGVyEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiKwoKR3JwY0FjdGlvbhIMCgRwb3J0GAEgASgNEg8KB3NlcnZpY2UYAiABKAkiJwoJVGNwQWN0aW9uEgwKBHBvcnQYASABKA0SDAoEaG9zdBgCIAEoCSLzAQoKQXBwU2VjcmV0cxI3CgZ2YWx1ZXMYASADKAsyJy5zZWx2ZWRnZS5leHQudjEuQXBwU2VjcmV0cy5WYWx1ZXNFbnRyeRI1CgVmaWxlcxgCIAMoCzImLnNlbHZlZGdlLmV4dC52MS5BcHBTZWNyZXRzLkZpbGVzRW50cnkaLQoLVmFsdWVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARpGCgpGaWxlc0VudHJ5EgsKA2tleRgBIAEoCRInCgV2YWx1ZRgCIAEoCzIYLnNlbHZlZGdlLmV4dC52MS5GaWxlU2V0OgI4ASK9AQoNTm9kZUV4dGVuc2lvbhIRCglub2RlX25hbWUYASABKAkSOgoGbGFiZWxzGAIgAygLMiouc2VsdmVkZ2UuZXh0LnYxLk5vZGVFeHRlbnNpb24uTGFiZWxzRW50cnkSLgoIc2VydmljZXMYAyADKAsyHC5zZWx2ZWRnZS5leHQudjEuTm9kZVNlcnZpY2UaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKvAQoLTm9kZVNlcnZpY2USDAoEbmFtZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEi8KBXBvcnRzGAMgAygLMiAuc2VsdmVkZ2UuZXh0LnYxLk5vZGVTZXJ2aWNlUG9ydBIvCgdtZW1iZXJzGAQgAygLMh4uc2VsdmVkZ2UuZXh0LnYxLlNlcnZpY2VUYXJnZXQSDgoGc3RpY2t5GAUgASgIEg8KB3VucmVhZHkYBiABKAgiYgoPTm9kZVNlcnZpY2VQb3J0EhAKCHByb3RvY29sGAEgASgJEgwKBHBvcnQYAiABKA0SLwoHdGFyZ2V0cxgDIAMoCzIeLnNlbHZlZGdlLmV4dC52MS5TZXJ2aWNlVGFyZ2V0IlAKDVNlcnZpY2VUYXJnZXQSDgoGYXBwX2lkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSDAoEcG9ydBgDIAEoDRIQCghob3N0bmFtZRgEIAEoCSKWAwoJQXBwUmVwb3J0Eg0KBXBoYXNlGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEg4KBnBvZF9pcBgEIAEoCRIPCgdob3N0X2lwGAUgASgJEhIKCnN0YXJ0ZWRfYXQYBiABKAMSOQoPaW5pdF9jb250YWluZXJzGAcgAygLMiAuc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lclJlcG9ydBI0Cgpjb250YWluZXJzGAggAygLMiAuc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lclJlcG9ydBIuCgpjb25kaXRpb25zGAkgAygLMhouc2VsdmVkZ2UuZXh0LnYxLkNvbmRpdGlvbhIpCgZldmVudHMYCiADKAsyGS5zZWx2ZWRnZS5leHQudjEuQXBwRXZlbnQSGAoQb2JzZXJ2ZWRfdmVyc2lvbhgLIAEoCRI+ChRlcGhlbWVyYWxfY29udGFpbmVycxgMIAMoCzIgLnNlbHZlZGdlLmV4dC52MS5Db250YWluZXJSZXBvcnQi8gEKD0NvbnRhaW5lclJlcG9ydBIMCgRuYW1lGAEgASgJEg0KBWltYWdlGAIgASgJEhAKCGltYWdlX2lkGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRINCgVyZWFkeRgFIAEoCBIPCgdzdGFydGVkGAYgASgIEhUKDXJlc3RhcnRfY291bnQYByABKA0SLgoFc3RhdGUYCCABKAsyHy5zZWx2ZWRnZS5leHQudjEuQ29udGFpbmVyU3RhdGUSMwoKbGFzdF9zdGF0ZRgJIAEoCzIfLnNlbHZlZGdlLmV4dC52MS5Db250YWluZXJTdGF0ZSKmAQoOQ29udGFpbmVyU3RhdGUSKwoHd2FpdGluZxgBIAEoCzIYLnNlbHZlZGdlLmV4dC52MS5XYWl0aW5nSAASKwoHcnVubmluZxgCIAEoCzIYLnNlbHZlZGdlLmV4dC52MS5SdW5uaW5nSAASMQoKdGVybWluYXRlZBgDIAEoCzIbLnNlbHZlZGdlLmV4dC52MS5UZXJtaW5hdGVkSABCBwoFc3RhdGUiKgoHV2FpdGluZxIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCSIdCgdSdW5uaW5nEhIKCnN0YXJ0ZWRfYXQYASABKAMieQoKVGVybWluYXRlZBIRCglleGl0X2NvZGUYASABKAUSDgoGc2lnbmFsGAIgASgFEg4KBnJlYXNvbhgDIAEoCRIPCgdtZXNzYWdlGAQgASgJEhIKCnN0YXJ0ZWRfYXQYBSABKAMSEwoLZmluaXNoZWRfYXQYBiABKAMiZgoJQ29uZGl0aW9uEgwKBHR5cGUYASABKAkSDgoGc3RhdHVzGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIPCgdtZXNzYWdlGAQgASgJEhoKEmxhc3RfdHJhbnNpdGlvbl9hdBgFIAEoAyJ+CghBcHBFdmVudBIMCgR0eXBlGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEhAKCGZpcnN0X2F0GAQgASgDEg8KB2xhc3RfYXQYBSABKAMSDQoFY291bnQYBiABKA0SEQoJY29udGFpbmVyGAcgASgJIsUECgpOb2RlUmVwb3J0EhYKDmVuZ2luZV92ZXJzaW9uGAEgASgJEhYKDmtlcm5lbF92ZXJzaW9uGAIgASgJEhAKCG9zX2ltYWdlGAMgASgJEhQKDGFyY2hpdGVjdHVyZRgEIAEoCRIPCgdib290X2lkGAUgASgJEhIKCm1hY2hpbmVfaWQYBiABKAkSEgoKY3B1X21pbGxpcxgHIAEoBBIUCgxtZW1vcnlfYnl0ZXMYCCABKAQSFQoNc3RvcmFnZV9ieXRlcxgJIAEoBBIQCghtYXhfYXBwcxgKIAEoDRIeChZhbGxvY2F0YWJsZV9jcHVfbWlsbGlzGAsgASgEEiAKGGFsbG9jYXRhYmxlX21lbW9yeV9ieXRlcxgMIAEoBBIhChlhbGxvY2F0YWJsZV9zdG9yYWdlX2J5dGVzGA0gASgEEg8KB2FwcF9pZHMYDiADKAkSEwoLY29uZmlnX2hhc2gYDyABKAkSMgoMY29uZmlnX2Vycm9yGBAgASgLMhwuc2VsdmVkZ2UuZXh0LnYxLkNvbmZpZ0Vycm9yEi4KCmNvbmRpdGlvbnMYESADKAsyGi5zZWx2ZWRnZS5leHQudjEuQ29uZGl0aW9uEioKBmltYWdlcxgSIAMoCzIaLnNlbHZlZGdlLmV4dC52MS5Ob2RlSW1hZ2USEwoLaW50ZXJuYWxfaXAYEyABKAkSHwoXaGFyZHdhcmVfdmlydHVhbGl6YXRpb24YFCABKAgSFgoOaWRlbnRpdHlfc3RvcmUYFSABKAkiTgoLQ29uZmlnRXJyb3ISEwoLY29uZmlnX2hhc2gYASABKAkSDQoFZmllbGQYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIKCgJhdBgEIAEoAyIuCglOb2RlSW1hZ2USDQoFbmFtZXMYASADKAkSEgoKc2l6ZV9ieXRlcxgCIAEoBCI/CghBcHBVc2FnZRIzCgpjb250YWluZXJzGAEgAygLMh8uc2VsdmVkZ2UuZXh0LnYxLkNvbnRhaW5lclVzYWdlIkcKDkNvbnRhaW5lclVzYWdlEgwKBG5hbWUYASABKAkSEQoJY3B1X25hbm9zGAIgASgEEhQKDG1lbW9yeV9ieXRlcxgDIAEoBCKFBQoJTGlua0ZyYW1lEg4KBnN0cmVhbRgBIAEoDRIzCgljaGFsbGVuZ2UYAiABKAsyHi5zZWx2ZWRnZS5leHQudjEuTGlua0NoYWxsZW5nZUgAEg8KBWhlbGxvGAMgASgMSAASLwoHd2VsY29tZRgEIAEoCzIcLnNlbHZlZGdlLmV4dC52MS5MaW5rV2VsY29tZUgAEi8KB2NoYW5nZWQYBSABKAsyHC5zZWx2ZWRnZS5leHQudjEuTGlua0NoYW5nZWRIABIpCgRvcGVuGAYgASgLMhkuc2VsdmVkZ2UuZXh0LnYxLkxpbmtPcGVuSAASLQoGb3BlbmVkGAcgASgLMhsuc2VsdmVkZ2UuZXh0LnYxLkxpbmtPcGVuZWRIABIpCgRkYXRhGAggASgLMhkuc2VsdmVkZ2UuZXh0LnYxLkxpbmtEYXRhSAASJwoDZW5kGAkgASgLMhguc2VsdmVkZ2UuZXh0LnYxLkxpbmtFbmRIABItCgZjcmVkaXQYCiABKAsyGy5zZWx2ZWRnZS5leHQudjEuTGlua0NyZWRpdEgAEisKBXJlc2V0GAsgASgLMhouc2VsdmVkZ2UuZXh0LnYxLkxpbmtSZXNldEgAEi0KBnJlc2l6ZRgMIAEoCzIbLnNlbHZlZGdlLmV4dC52MS5MaW5rUmVzaXplSAASKQoEZXhpdBgNIAEoCzIZLnNlbHZlZGdlLmV4dC52MS5MaW5rRXhpdEgAEikKBHBpbmcYDiABKAsyGS5zZWx2ZWRnZS5leHQudjEuTGlua1BpbmdIABIpCgRwb25nGA8gASgLMhkuc2VsdmVkZ2UuZXh0LnYxLkxpbmtQb25nSABCBgoEYm9keSIvCg1MaW5rQ2hhbGxlbmdlEg0KBW5vbmNlGAEgASgMEg8KB3ZlcnNpb24YAiABKA0iaAoJTGlua0hlbGxvEg0KBW5vbmNlGAEgASgMEg8KB25vZGVfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoDRIWCg5lbmdpbmVfdmVyc2lvbhgEIAEoCRISCgpjb25uZWN0aW9uGAUgASgEIiIKC0xpbmtXZWxjb21lEhMKC2NvbmZpZ19oYXNoGAEgASgJIiIKC0xpbmtDaGFuZ2VkEhMKC2NvbmZpZ19oYXNoGAEgASgJIuUBCghMaW5rT3BlbhIOCgZhcHBfaWQYASABKAkSEQoJY29udGFpbmVyGAIgASgJEikKBGV4ZWMYAyABKAsyGS5zZWx2ZWRnZS5leHQudjEuT3BlbkV4ZWNIABItCgZhdHRhY2gYBCABKAsyGy5zZWx2ZWRnZS5leHQudjEuT3BlbkF0dGFjaEgAEikKBGxvZ3MYBSABKAsyGS5zZWx2ZWRnZS5leHQudjEuT3BlbkxvZ3NIABIpCgRwb3J0GAYgASgLMhkuc2VsdmVkZ2UuZXh0LnYxLk9wZW5Qb3J0SABCBgoEd2hhdCJXCghPcGVuRXhlYxIPCgdjb21tYW5kGAEgAygJEgsKA3R0eRgCIAEoCBINCgVzdGRpbhgDIAEoCBIOCgZzdGRvdXQYBCABKAgSDgoGc3RkZXJyGAUgASgIIkgKCk9wZW5BdHRhY2gSCwoDdHR5GAEgASgIEg0KBXN0ZGluGAIgASgIEg4KBnN0ZG91dBgDIAEoCBIOCgZzdGRlcnIYBCABKAgioQEKCE9wZW5Mb2dzEg4KBmZvbGxvdxgBIAEoCBIQCghwcmV2aW91cxgCIAEoCBISCgp0aW1lc3RhbXBzGAMgASgIEhcKCnRhaWxfbGluZXMYBCABKANIAIgBARIYCgtsaW1pdF9ieXRlcxgFIAEoA0gBiAEBEg0KBXNpbmNlGAYgASgDQg0KC190YWlsX2xpbmVzQg4KDF9saW1pdF9ieXRlcyIYCghPcGVuUG9ydBIMCgRwb3J0GAEgASgNIgwKCkxpbmtPcGVuZWQiKgoITGlua0RhdGESDwoHY2hhbm5lbBgBIAEoDRINCgVieXRlcxgCIAEoDCIaCgdMaW5rRW5kEg8KB2NoYW5uZWwYASABKA0iGwoKTGlua0NyZWRpdBINCgVieXRlcxgBIAEoDSIqCglMaW5rUmVzZXQSDQoFZXJyb3IYASABKAkSDgoGcmVhc29uGAIgASgJIisKCkxpbmtSZXNpemUSDQoFd2lkdGgYASABKA0SDgoGaGVpZ2h0GAIgASgNIh0KCExpbmtFeGl0EhEKCWV4aXRfY29kZRgBIAEoBSIWCghMaW5rUGluZxIKCgJpZBgBIAEoBCIWCghMaW5rUG9uZxIKCgJpZBgBIAEoBCqDAQoNUmVzdGFydFBvbGljeRIeChpSRVNUQVJUX1BPTElDWV9VTlNQRUNJRklFRBAAEhkKFVJFU1RBUlRfUE9MSUNZX0FMV0FZUxABEh0KGVJFU1RBUlRfUE9MSUNZX09OX0ZBSUxVUkUQAhIYChRSRVNUQVJUX1BPTElDWV9ORVZFUhADKlYKCUlzb2xhdGlvbhIZChVJU09MQVRJT05fVU5TUEVDSUZJRUQQABIVChFJU09MQVRJT05fTUlDUk9WTRABEhcKE0lTT0xBVElPTl9DT05UQUlORVIQAipsCg9FbXVsYXRpb25Qb2xpY3kSIAocRU1VTEFUSU9OX1BPTElDWV9VTlNQRUNJRklFRBAAEhoKFkVNVUxBVElPTl9QT0xJQ1lfQUxMT1cQARIbChdFTVVMQVRJT05fUE9MSUNZX1JFRlVTRRACKpUBCg9JbWFnZVB1bGxQb2xpY3kSIQodSU1BR0VfUFVMTF9QT0xJQ1lfVU5TUEVDSUZJRUQQABIkCiBJTUFHRV9QVUxMX1BPTElDWV9JRl9OT1RfUFJFU0VOVBABEhwKGElNQUdFX1BVTExfUE9MSUNZX0FMV0FZUxACEhsKF0lNQUdFX1BVTExfUE9MSUNZX05FVkVSEANiBnByb3RvMw");
 
 /**
  * @generated from message selvedge.ext.v1.AppExtension
@@ -115,6 +115,53 @@ export type AppExtension = Message<"selvedge.ext.v1.AppExtension"> & {
    * @generated from field: repeated string search_domains = 17;
    */
   searchDomains: string[];
+
+  /**
+   * Lines of the app's own /etc/hosts.
+   *
+   * @generated from field: repeated selvedge.ext.v1.HostAlias host_aliases = 18;
+   */
+  hostAliases: HostAlias[];
+
+  /**
+   * Beside what the network gives, or in its place.
+   *
+   * @generated from field: selvedge.ext.v1.DnsConfig dns = 19;
+   */
+  dns?: DnsConfig | undefined;
+
+  /**
+   * @generated from field: repeated selvedge.ext.v1.KernelParameter kernel_parameters = 20;
+   */
+  kernelParameters: KernelParameter[];
+
+  /**
+   * What makes the host name a whole one: db.default.svc.cluster.local. Empty: it has none.
+   *
+   * @generated from field: string domain = 21;
+   */
+  domain: string;
+
+  /**
+   * The host calls itself by its whole name.
+   *
+   * @generated from field: bool whole_hostname = 22;
+   */
+  wholeHostname: boolean;
+
+  /**
+   * Owns the volumes; all that is in them is given to it, whoever wrote it.
+   *
+   * @generated from field: optional int64 fs_group = 23;
+   */
+  fsGroup?: bigint | undefined;
+
+  /**
+   * Also when the top of the volume is its already.
+   *
+   * @generated from field: bool fs_group_always = 24;
+   */
+  fsGroupAlways: boolean;
 };
 
 /**
@@ -123,6 +170,86 @@ export type AppExtension = Message<"selvedge.ext.v1.AppExtension"> & {
  */
 export const AppExtensionSchema: GenMessage<AppExtension> = /*@__PURE__*/
   messageDesc(file_selvedge_ext, 0);
+
+/**
+ * @generated from message selvedge.ext.v1.HostAlias
+ */
+export type HostAlias = Message<"selvedge.ext.v1.HostAlias"> & {
+  /**
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * @generated from field: repeated string names = 2;
+   */
+  names: string[];
+};
+
+/**
+ * Describes the message selvedge.ext.v1.HostAlias.
+ * Use `create(HostAliasSchema)` to create a new message.
+ */
+export const HostAliasSchema: GenMessage<HostAlias> = /*@__PURE__*/
+  messageDesc(file_selvedge_ext, 1);
+
+/**
+ * @generated from message selvedge.ext.v1.DnsConfig
+ */
+export type DnsConfig = Message<"selvedge.ext.v1.DnsConfig"> & {
+  /**
+   * @generated from field: repeated string servers = 1;
+   */
+  servers: string[];
+
+  /**
+   * @generated from field: repeated string searches = 2;
+   */
+  searches: string[];
+
+  /**
+   * As resolv.conf has them: ndots:2.
+   *
+   * @generated from field: repeated string options = 3;
+   */
+  options: string[];
+
+  /**
+   * The network's own are not used.
+   *
+   * @generated from field: bool alone = 4;
+   */
+  alone: boolean;
+};
+
+/**
+ * Describes the message selvedge.ext.v1.DnsConfig.
+ * Use `create(DnsConfigSchema)` to create a new message.
+ */
+export const DnsConfigSchema: GenMessage<DnsConfig> = /*@__PURE__*/
+  messageDesc(file_selvedge_ext, 2);
+
+/**
+ * @generated from message selvedge.ext.v1.KernelParameter
+ */
+export type KernelParameter = Message<"selvedge.ext.v1.KernelParameter"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string value = 2;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message selvedge.ext.v1.KernelParameter.
+ * Use `create(KernelParameterSchema)` to create a new message.
+ */
+export const KernelParameterSchema: GenMessage<KernelParameter> = /*@__PURE__*/
+  messageDesc(file_selvedge_ext, 3);
 
 /**
  * @generated from message selvedge.ext.v1.Container
@@ -233,6 +360,34 @@ export type Container = Message<"selvedge.ext.v1.Container"> & {
    * @generated from field: string target_container = 20;
    */
   targetContainer: string;
+
+  /**
+   * A file of the container whose content explains its end; empty: none.
+   *
+   * @generated from field: string termination_message_path = 21;
+   */
+  terminationMessagePath: string;
+
+  /**
+   * Without such a file the end of its output explains the end of one that failed.
+   *
+   * @generated from field: bool output_is_message = 22;
+   */
+  outputIsMessage: boolean;
+
+  /**
+   * Of an init container: it does not end; the next begins once this one has started, and it ends after all others.
+   *
+   * @generated from field: bool stays = 23;
+   */
+  stays: boolean;
+
+  /**
+   * Overrides the image's: SIGUSR1.
+   *
+   * @generated from field: string stop_signal = 24;
+   */
+  stopSignal: string;
 };
 
 /**
@@ -240,7 +395,7 @@ export type Container = Message<"selvedge.ext.v1.Container"> & {
  * Use `create(ContainerSchema)` to create a new message.
  */
 export const ContainerSchema: GenMessage<Container> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 1);
+  messageDesc(file_selvedge_ext, 4);
 
 /**
  * @generated from message selvedge.ext.v1.EnvVar
@@ -284,7 +439,7 @@ export type EnvVar = Message<"selvedge.ext.v1.EnvVar"> & {
  * Use `create(EnvVarSchema)` to create a new message.
  */
 export const EnvVarSchema: GenMessage<EnvVar> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 2);
+  messageDesc(file_selvedge_ext, 5);
 
 /**
  * @generated from message selvedge.ext.v1.ContainerPort
@@ -325,7 +480,7 @@ export type ContainerPort = Message<"selvedge.ext.v1.ContainerPort"> & {
  * Use `create(ContainerPortSchema)` to create a new message.
  */
 export const ContainerPortSchema: GenMessage<ContainerPort> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 3);
+  messageDesc(file_selvedge_ext, 6);
 
 /**
  * @generated from message selvedge.ext.v1.Resources
@@ -362,7 +517,7 @@ export type Resources = Message<"selvedge.ext.v1.Resources"> & {
  * Use `create(ResourcesSchema)` to create a new message.
  */
 export const ResourcesSchema: GenMessage<Resources> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 4);
+  messageDesc(file_selvedge_ext, 7);
 
 /**
  * @generated from message selvedge.ext.v1.VolumeMount
@@ -394,7 +549,7 @@ export type VolumeMount = Message<"selvedge.ext.v1.VolumeMount"> & {
  * Use `create(VolumeMountSchema)` to create a new message.
  */
 export const VolumeMountSchema: GenMessage<VolumeMount> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 5);
+  messageDesc(file_selvedge_ext, 8);
 
 /**
  * @generated from message selvedge.ext.v1.SecurityContext
@@ -436,6 +591,27 @@ export type SecurityContext = Message<"selvedge.ext.v1.SecurityContext"> & {
    * @generated from field: repeated uint32 added_capabilities = 7;
    */
   addedCapabilities: number[];
+
+  /**
+   * What of the usual root may not.
+   *
+   * @generated from field: repeated uint32 dropped_capabilities = 8;
+   */
+  droppedCapabilities: number[];
+
+  /**
+   * No program it starts may do more than itself.
+   *
+   * @generated from field: bool no_new_privileges = 9;
+   */
+  noNewPrivileges: boolean;
+
+  /**
+   * Not in the groups that the image has the user in.
+   *
+   * @generated from field: bool only_these_groups = 10;
+   */
+  onlyTheseGroups: boolean;
 };
 
 /**
@@ -443,7 +619,7 @@ export type SecurityContext = Message<"selvedge.ext.v1.SecurityContext"> & {
  * Use `create(SecurityContextSchema)` to create a new message.
  */
 export const SecurityContextSchema: GenMessage<SecurityContext> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 6);
+  messageDesc(file_selvedge_ext, 9);
 
 /**
  * @generated from message selvedge.ext.v1.AppVolume
@@ -495,7 +671,7 @@ export type AppVolume = Message<"selvedge.ext.v1.AppVolume"> & {
  * Use `create(AppVolumeSchema)` to create a new message.
  */
 export const AppVolumeSchema: GenMessage<AppVolume> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 7);
+  messageDesc(file_selvedge_ext, 10);
 
 /**
  * @generated from message selvedge.ext.v1.EmptyDir
@@ -517,7 +693,7 @@ export type EmptyDir = Message<"selvedge.ext.v1.EmptyDir"> & {
  * Use `create(EmptyDirSchema)` to create a new message.
  */
 export const EmptyDirSchema: GenMessage<EmptyDir> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 8);
+  messageDesc(file_selvedge_ext, 11);
 
 /**
  * @generated from message selvedge.ext.v1.FileSet
@@ -534,7 +710,7 @@ export type FileSet = Message<"selvedge.ext.v1.FileSet"> & {
  * Use `create(FileSetSchema)` to create a new message.
  */
 export const FileSetSchema: GenMessage<FileSet> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 9);
+  messageDesc(file_selvedge_ext, 12);
 
 /**
  * @generated from message selvedge.ext.v1.File
@@ -563,7 +739,7 @@ export type File = Message<"selvedge.ext.v1.File"> & {
  * Use `create(FileSchema)` to create a new message.
  */
 export const FileSchema: GenMessage<File> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 10);
+  messageDesc(file_selvedge_ext, 13);
 
 /**
  * @generated from message selvedge.ext.v1.SecretFileSet
@@ -580,7 +756,7 @@ export type SecretFileSet = Message<"selvedge.ext.v1.SecretFileSet"> & {
  * Use `create(SecretFileSetSchema)` to create a new message.
  */
 export const SecretFileSetSchema: GenMessage<SecretFileSet> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 11);
+  messageDesc(file_selvedge_ext, 14);
 
 /**
  * @generated from message selvedge.ext.v1.NodeVolume
@@ -597,7 +773,7 @@ export type NodeVolume = Message<"selvedge.ext.v1.NodeVolume"> & {
  * Use `create(NodeVolumeSchema)` to create a new message.
  */
 export const NodeVolumeSchema: GenMessage<NodeVolume> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 12);
+  messageDesc(file_selvedge_ext, 15);
 
 /**
  * @generated from message selvedge.ext.v1.Probe
@@ -644,7 +820,7 @@ export type Probe = Message<"selvedge.ext.v1.Probe"> & {
  * Use `create(ProbeSchema)` to create a new message.
  */
 export const ProbeSchema: GenMessage<Probe> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 13);
+  messageDesc(file_selvedge_ext, 16);
 
 /**
  * @generated from message selvedge.ext.v1.ProbeAction
@@ -677,6 +853,12 @@ export type ProbeAction = Message<"selvedge.ext.v1.ProbeAction"> & {
      */
     value: number;
     case: "sleepSeconds";
+  } | {
+    /**
+     * @generated from field: selvedge.ext.v1.GrpcAction grpc = 5;
+     */
+    value: GrpcAction;
+    case: "grpc";
   } | { case: undefined; value?: undefined };
 };
 
@@ -685,7 +867,7 @@ export type ProbeAction = Message<"selvedge.ext.v1.ProbeAction"> & {
  * Use `create(ProbeActionSchema)` to create a new message.
  */
 export const ProbeActionSchema: GenMessage<ProbeAction> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 14);
+  messageDesc(file_selvedge_ext, 17);
 
 /**
  * @generated from message selvedge.ext.v1.ExecAction
@@ -702,7 +884,7 @@ export type ExecAction = Message<"selvedge.ext.v1.ExecAction"> & {
  * Use `create(ExecActionSchema)` to create a new message.
  */
 export const ExecActionSchema: GenMessage<ExecAction> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 15);
+  messageDesc(file_selvedge_ext, 18);
 
 /**
  * @generated from message selvedge.ext.v1.HttpGetAction
@@ -739,7 +921,7 @@ export type HttpGetAction = Message<"selvedge.ext.v1.HttpGetAction"> & {
  * Use `create(HttpGetActionSchema)` to create a new message.
  */
 export const HttpGetActionSchema: GenMessage<HttpGetAction> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 16);
+  messageDesc(file_selvedge_ext, 19);
 
 /**
  * @generated from message selvedge.ext.v1.Header
@@ -761,7 +943,31 @@ export type Header = Message<"selvedge.ext.v1.Header"> & {
  * Use `create(HeaderSchema)` to create a new message.
  */
 export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 17);
+  messageDesc(file_selvedge_ext, 20);
+
+/**
+ * grpc.health.v1.Health/Check.
+ *
+ * @generated from message selvedge.ext.v1.GrpcAction
+ */
+export type GrpcAction = Message<"selvedge.ext.v1.GrpcAction"> & {
+  /**
+   * @generated from field: uint32 port = 1;
+   */
+  port: number;
+
+  /**
+   * @generated from field: string service = 2;
+   */
+  service: string;
+};
+
+/**
+ * Describes the message selvedge.ext.v1.GrpcAction.
+ * Use `create(GrpcActionSchema)` to create a new message.
+ */
+export const GrpcActionSchema: GenMessage<GrpcAction> = /*@__PURE__*/
+  messageDesc(file_selvedge_ext, 21);
 
 /**
  * @generated from message selvedge.ext.v1.TcpAction
@@ -783,7 +989,7 @@ export type TcpAction = Message<"selvedge.ext.v1.TcpAction"> & {
  * Use `create(TcpActionSchema)` to create a new message.
  */
 export const TcpActionSchema: GenMessage<TcpAction> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 18);
+  messageDesc(file_selvedge_ext, 22);
 
 /**
  * The plaintext of AppExtension.secrets.
@@ -807,7 +1013,7 @@ export type AppSecrets = Message<"selvedge.ext.v1.AppSecrets"> & {
  * Use `create(AppSecretsSchema)` to create a new message.
  */
 export const AppSecretsSchema: GenMessage<AppSecrets> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 19);
+  messageDesc(file_selvedge_ext, 23);
 
 /**
  * @generated from message selvedge.ext.v1.NodeExtension
@@ -836,7 +1042,7 @@ export type NodeExtension = Message<"selvedge.ext.v1.NodeExtension"> & {
  * Use `create(NodeExtensionSchema)` to create a new message.
  */
 export const NodeExtensionSchema: GenMessage<NodeExtension> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 20);
+  messageDesc(file_selvedge_ext, 24);
 
 /**
  * @generated from message selvedge.ext.v1.NodeService
@@ -886,7 +1092,7 @@ export type NodeService = Message<"selvedge.ext.v1.NodeService"> & {
  * Use `create(NodeServiceSchema)` to create a new message.
  */
 export const NodeServiceSchema: GenMessage<NodeService> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 21);
+  messageDesc(file_selvedge_ext, 25);
 
 /**
  * @generated from message selvedge.ext.v1.NodeServicePort
@@ -915,7 +1121,7 @@ export type NodeServicePort = Message<"selvedge.ext.v1.NodeServicePort"> & {
  * Use `create(NodeServicePortSchema)` to create a new message.
  */
 export const NodeServicePortSchema: GenMessage<NodeServicePort> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 22);
+  messageDesc(file_selvedge_ext, 26);
 
 /**
  * @generated from message selvedge.ext.v1.ServiceTarget
@@ -955,7 +1161,7 @@ export type ServiceTarget = Message<"selvedge.ext.v1.ServiceTarget"> & {
  * Use `create(ServiceTargetSchema)` to create a new message.
  */
 export const ServiceTargetSchema: GenMessage<ServiceTarget> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 23);
+  messageDesc(file_selvedge_ext, 27);
 
 /**
  * @generated from message selvedge.ext.v1.AppReport
@@ -1035,7 +1241,7 @@ export type AppReport = Message<"selvedge.ext.v1.AppReport"> & {
  * Use `create(AppReportSchema)` to create a new message.
  */
 export const AppReportSchema: GenMessage<AppReport> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 24);
+  messageDesc(file_selvedge_ext, 28);
 
 /**
  * @generated from message selvedge.ext.v1.ContainerReport
@@ -1094,7 +1300,7 @@ export type ContainerReport = Message<"selvedge.ext.v1.ContainerReport"> & {
  * Use `create(ContainerReportSchema)` to create a new message.
  */
 export const ContainerReportSchema: GenMessage<ContainerReport> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 25);
+  messageDesc(file_selvedge_ext, 29);
 
 /**
  * @generated from message selvedge.ext.v1.ContainerState
@@ -1129,7 +1335,7 @@ export type ContainerState = Message<"selvedge.ext.v1.ContainerState"> & {
  * Use `create(ContainerStateSchema)` to create a new message.
  */
 export const ContainerStateSchema: GenMessage<ContainerState> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 26);
+  messageDesc(file_selvedge_ext, 30);
 
 /**
  * @generated from message selvedge.ext.v1.Waiting
@@ -1151,7 +1357,7 @@ export type Waiting = Message<"selvedge.ext.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 27);
+  messageDesc(file_selvedge_ext, 31);
 
 /**
  * @generated from message selvedge.ext.v1.Running
@@ -1168,7 +1374,7 @@ export type Running = Message<"selvedge.ext.v1.Running"> & {
  * Use `create(RunningSchema)` to create a new message.
  */
 export const RunningSchema: GenMessage<Running> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 28);
+  messageDesc(file_selvedge_ext, 32);
 
 /**
  * @generated from message selvedge.ext.v1.Terminated
@@ -1210,7 +1416,7 @@ export type Terminated = Message<"selvedge.ext.v1.Terminated"> & {
  * Use `create(TerminatedSchema)` to create a new message.
  */
 export const TerminatedSchema: GenMessage<Terminated> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 29);
+  messageDesc(file_selvedge_ext, 33);
 
 /**
  * @generated from message selvedge.ext.v1.Condition
@@ -1249,7 +1455,7 @@ export type Condition = Message<"selvedge.ext.v1.Condition"> & {
  * Use `create(ConditionSchema)` to create a new message.
  */
 export const ConditionSchema: GenMessage<Condition> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 30);
+  messageDesc(file_selvedge_ext, 34);
 
 /**
  * @generated from message selvedge.ext.v1.AppEvent
@@ -1300,7 +1506,7 @@ export type AppEvent = Message<"selvedge.ext.v1.AppEvent"> & {
  * Use `create(AppEventSchema)` to create a new message.
  */
 export const AppEventSchema: GenMessage<AppEvent> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 31);
+  messageDesc(file_selvedge_ext, 35);
 
 /**
  * @generated from message selvedge.ext.v1.NodeReport
@@ -1428,7 +1634,7 @@ export type NodeReport = Message<"selvedge.ext.v1.NodeReport"> & {
  * Use `create(NodeReportSchema)` to create a new message.
  */
 export const NodeReportSchema: GenMessage<NodeReport> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 32);
+  messageDesc(file_selvedge_ext, 36);
 
 /**
  * Why the newest configuration was not accepted; the last good one goes on.
@@ -1462,7 +1668,7 @@ export type ConfigError = Message<"selvedge.ext.v1.ConfigError"> & {
  * Use `create(ConfigErrorSchema)` to create a new message.
  */
 export const ConfigErrorSchema: GenMessage<ConfigError> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 33);
+  messageDesc(file_selvedge_ext, 37);
 
 /**
  * @generated from message selvedge.ext.v1.NodeImage
@@ -1484,7 +1690,7 @@ export type NodeImage = Message<"selvedge.ext.v1.NodeImage"> & {
  * Use `create(NodeImageSchema)` to create a new message.
  */
 export const NodeImageSchema: GenMessage<NodeImage> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 34);
+  messageDesc(file_selvedge_ext, 38);
 
 /**
  * Field 50001 of org.lfedge.eve.metrics.appMetric: per container use.
@@ -1503,7 +1709,7 @@ export type AppUsage = Message<"selvedge.ext.v1.AppUsage"> & {
  * Use `create(AppUsageSchema)` to create a new message.
  */
 export const AppUsageSchema: GenMessage<AppUsage> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 35);
+  messageDesc(file_selvedge_ext, 39);
 
 /**
  * @generated from message selvedge.ext.v1.ContainerUsage
@@ -1530,7 +1736,7 @@ export type ContainerUsage = Message<"selvedge.ext.v1.ContainerUsage"> & {
  * Use `create(ContainerUsageSchema)` to create a new message.
  */
 export const ContainerUsageSchema: GenMessage<ContainerUsage> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 36);
+  messageDesc(file_selvedge_ext, 40);
 
 /**
  * @generated from message selvedge.ext.v1.LinkFrame
@@ -1638,7 +1844,7 @@ export type LinkFrame = Message<"selvedge.ext.v1.LinkFrame"> & {
  * Use `create(LinkFrameSchema)` to create a new message.
  */
 export const LinkFrameSchema: GenMessage<LinkFrame> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 37);
+  messageDesc(file_selvedge_ext, 41);
 
 /**
  * @generated from message selvedge.ext.v1.LinkChallenge
@@ -1662,7 +1868,7 @@ export type LinkChallenge = Message<"selvedge.ext.v1.LinkChallenge"> & {
  * Use `create(LinkChallengeSchema)` to create a new message.
  */
 export const LinkChallengeSchema: GenMessage<LinkChallenge> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 38);
+  messageDesc(file_selvedge_ext, 42);
 
 /**
  * @generated from message selvedge.ext.v1.LinkHello
@@ -1701,7 +1907,7 @@ export type LinkHello = Message<"selvedge.ext.v1.LinkHello"> & {
  * Use `create(LinkHelloSchema)` to create a new message.
  */
 export const LinkHelloSchema: GenMessage<LinkHello> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 39);
+  messageDesc(file_selvedge_ext, 43);
 
 /**
  * @generated from message selvedge.ext.v1.LinkWelcome
@@ -1718,7 +1924,7 @@ export type LinkWelcome = Message<"selvedge.ext.v1.LinkWelcome"> & {
  * Use `create(LinkWelcomeSchema)` to create a new message.
  */
 export const LinkWelcomeSchema: GenMessage<LinkWelcome> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 40);
+  messageDesc(file_selvedge_ext, 44);
 
 /**
  * @generated from message selvedge.ext.v1.LinkChanged
@@ -1735,7 +1941,7 @@ export type LinkChanged = Message<"selvedge.ext.v1.LinkChanged"> & {
  * Use `create(LinkChangedSchema)` to create a new message.
  */
 export const LinkChangedSchema: GenMessage<LinkChanged> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 41);
+  messageDesc(file_selvedge_ext, 45);
 
 /**
  * @generated from message selvedge.ext.v1.LinkOpen
@@ -1786,7 +1992,7 @@ export type LinkOpen = Message<"selvedge.ext.v1.LinkOpen"> & {
  * Use `create(LinkOpenSchema)` to create a new message.
  */
 export const LinkOpenSchema: GenMessage<LinkOpen> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 42);
+  messageDesc(file_selvedge_ext, 46);
 
 /**
  * @generated from message selvedge.ext.v1.OpenExec
@@ -1823,7 +2029,7 @@ export type OpenExec = Message<"selvedge.ext.v1.OpenExec"> & {
  * Use `create(OpenExecSchema)` to create a new message.
  */
 export const OpenExecSchema: GenMessage<OpenExec> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 43);
+  messageDesc(file_selvedge_ext, 47);
 
 /**
  * @generated from message selvedge.ext.v1.OpenAttach
@@ -1855,7 +2061,7 @@ export type OpenAttach = Message<"selvedge.ext.v1.OpenAttach"> & {
  * Use `create(OpenAttachSchema)` to create a new message.
  */
 export const OpenAttachSchema: GenMessage<OpenAttach> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 44);
+  messageDesc(file_selvedge_ext, 48);
 
 /**
  * @generated from message selvedge.ext.v1.OpenLogs
@@ -1899,7 +2105,7 @@ export type OpenLogs = Message<"selvedge.ext.v1.OpenLogs"> & {
  * Use `create(OpenLogsSchema)` to create a new message.
  */
 export const OpenLogsSchema: GenMessage<OpenLogs> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 45);
+  messageDesc(file_selvedge_ext, 49);
 
 /**
  * @generated from message selvedge.ext.v1.OpenPort
@@ -1916,7 +2122,7 @@ export type OpenPort = Message<"selvedge.ext.v1.OpenPort"> & {
  * Use `create(OpenPortSchema)` to create a new message.
  */
 export const OpenPortSchema: GenMessage<OpenPort> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 46);
+  messageDesc(file_selvedge_ext, 50);
 
 /**
  * @generated from message selvedge.ext.v1.LinkOpened
@@ -1929,7 +2135,7 @@ export type LinkOpened = Message<"selvedge.ext.v1.LinkOpened"> & {
  * Use `create(LinkOpenedSchema)` to create a new message.
  */
 export const LinkOpenedSchema: GenMessage<LinkOpened> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 47);
+  messageDesc(file_selvedge_ext, 51);
 
 /**
  * @generated from message selvedge.ext.v1.LinkData
@@ -1951,7 +2157,7 @@ export type LinkData = Message<"selvedge.ext.v1.LinkData"> & {
  * Use `create(LinkDataSchema)` to create a new message.
  */
 export const LinkDataSchema: GenMessage<LinkData> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 48);
+  messageDesc(file_selvedge_ext, 52);
 
 /**
  * No more data on this channel in this direction.
@@ -1970,7 +2176,7 @@ export type LinkEnd = Message<"selvedge.ext.v1.LinkEnd"> & {
  * Use `create(LinkEndSchema)` to create a new message.
  */
 export const LinkEndSchema: GenMessage<LinkEnd> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 49);
+  messageDesc(file_selvedge_ext, 53);
 
 /**
  * The receiver may be sent this many more bytes on this stream.
@@ -1989,7 +2195,7 @@ export type LinkCredit = Message<"selvedge.ext.v1.LinkCredit"> & {
  * Use `create(LinkCreditSchema)` to create a new message.
  */
 export const LinkCreditSchema: GenMessage<LinkCredit> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 50);
+  messageDesc(file_selvedge_ext, 54);
 
 /**
  * The stream is over; error is empty when it ended as it should.
@@ -2015,7 +2221,7 @@ export type LinkReset = Message<"selvedge.ext.v1.LinkReset"> & {
  * Use `create(LinkResetSchema)` to create a new message.
  */
 export const LinkResetSchema: GenMessage<LinkReset> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 51);
+  messageDesc(file_selvedge_ext, 55);
 
 /**
  * @generated from message selvedge.ext.v1.LinkResize
@@ -2037,7 +2243,7 @@ export type LinkResize = Message<"selvedge.ext.v1.LinkResize"> & {
  * Use `create(LinkResizeSchema)` to create a new message.
  */
 export const LinkResizeSchema: GenMessage<LinkResize> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 52);
+  messageDesc(file_selvedge_ext, 56);
 
 /**
  * @generated from message selvedge.ext.v1.LinkExit
@@ -2054,7 +2260,7 @@ export type LinkExit = Message<"selvedge.ext.v1.LinkExit"> & {
  * Use `create(LinkExitSchema)` to create a new message.
  */
 export const LinkExitSchema: GenMessage<LinkExit> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 53);
+  messageDesc(file_selvedge_ext, 57);
 
 /**
  * @generated from message selvedge.ext.v1.LinkPing
@@ -2071,7 +2277,7 @@ export type LinkPing = Message<"selvedge.ext.v1.LinkPing"> & {
  * Use `create(LinkPingSchema)` to create a new message.
  */
 export const LinkPingSchema: GenMessage<LinkPing> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 54);
+  messageDesc(file_selvedge_ext, 58);
 
 /**
  * @generated from message selvedge.ext.v1.LinkPong
@@ -2088,7 +2294,7 @@ export type LinkPong = Message<"selvedge.ext.v1.LinkPong"> & {
  * Use `create(LinkPongSchema)` to create a new message.
  */
 export const LinkPongSchema: GenMessage<LinkPong> = /*@__PURE__*/
-  messageDesc(file_selvedge_ext, 55);
+  messageDesc(file_selvedge_ext, 59);
 
 /**
  * @generated from enum selvedge.ext.v1.RestartPolicy
