@@ -1,7 +1,7 @@
 import { cloneJson, type Instant, toRfc3339 } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { ContainerState, ContainerStatus, Pod, PodPhase, PodStatus } from "@selvedge/kinds";
-import { setCondition } from "../objects/conditions.ts";
+import { type ConditionSays, setCondition } from "../objects/conditions.ts";
 import { isGoing } from "../objects/pods.ts";
 import { timeOfNode } from "./node-time.ts";
 import { makeRoom, saidConditions } from "./said-conditions.ts";
@@ -48,11 +48,15 @@ export function setReadiness(pod: Pod, status: PodStatus, now: Instant): boolean
   status.conditions ??= [];
   const { conditions, phase } = status;
   const containers = status.containerStatuses ?? [];
+  const sidecars = sidecarsOf(pod);
   const initialized =
     (pod.spec.initContainers ?? []).length === 0 ||
-    (status.initContainerStatuses ?? []).every(({ state }) => state?.terminated?.exitCode === 0) ||
+    (status.initContainerStatuses ?? []).every(({ name, state, started }) =>
+      sidecars.has(name) ? started === true : state?.terminated?.exitCode === 0,
+    ) ||
     containers.some(({ state }) => state?.running !== undefined || state?.terminated !== undefined);
-  const waiting = containers.filter(({ ready }) => !ready).map(({ name }) => name);
+  const beside = (status.initContainerStatuses ?? []).filter(({ name }) => sidecars.has(name));
+  const waiting = [...beside, ...containers].filter(({ ready }) => !ready).map(({ name }) => name);
   const over = phase === "Succeeded" || phase === "Failed";
   const ready = !over && containers.length > 0 && waiting.length === 0;
   const why = ready
@@ -71,9 +75,26 @@ export function setReadiness(pod: Pod, status: PodStatus, now: Instant): boolean
       now,
     ),
     setCondition(conditions, { type: "ContainersReady", ...says }, now),
-    setCondition(conditions, { type: "Ready", ...says }, now),
+    setCondition(conditions, { type: "Ready", ...(ready ? gated(pod, conditions) : says) }, now),
   ];
   return changes.includes(true);
+}
+
+function sidecarsOf({ spec }: Pod): Set<string> {
+  const all = spec.initContainers ?? [];
+  return new Set(all.filter(({ restartPolicy }) => restartPolicy === "Always").map(({ name }) => name));
+}
+
+/** What others must say of a Pod whose containers are ready. */
+function gated({ spec }: Pod, conditions: NonNullable<PodStatus["conditions"]>): Omit<ConditionSays, "type"> {
+  const shut = (spec.readinessGates ?? []).flatMap(({ conditionType }) => {
+    const found = conditions.find(({ type }) => type === conditionType);
+    if (found?.status === "True") return [];
+    const what = found === undefined ? "does not exist" : 'status is not "True"';
+    return [`corresponding condition of pod readiness gate "${conditionType}" ${what}.`];
+  });
+  if (shut.length === 0) return { status: "True" };
+  return { status: "False", reason: "ReadinessGatesNotReady", message: shut.join(", ") };
 }
 
 /** In the order of the spec, with one for each container, as kubectl expects. */

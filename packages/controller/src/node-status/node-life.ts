@@ -116,8 +116,14 @@ export function taintsFor(
 }
 
 /** Whether a node's life can mean anything for this Pod: most passes find that it does not. */
-export function mayNeedReadiness({ status }: Pod, life: Life): boolean {
-  return life.is === "silent" || conditionOf(status?.conditions, "Ready")?.reason === unreachable;
+export function mayNeedReadiness({ spec, status }: Pod, life: Life): boolean {
+  if (life.is === "silent" || isGated(spec)) return true;
+  return conditionOf(status?.conditions, "Ready")?.reason === unreachable;
+}
+
+/** What others say of it counts as well. */
+function isGated({ readinessGates = [] }: Pod["spec"]): boolean {
+  return readinessGates.length > 0;
 }
 
 /**
@@ -139,5 +145,5 @@ export function readinessFor(pod: Pod, status: PodStatus, life: Life, now: Insta
       now,
     );
   }
-  return ready?.reason === unreachable && setReadiness(pod, status, now);
+  return (ready?.reason === unreachable || isGated(pod.spec)) && setReadiness(pod, status, now);
 }

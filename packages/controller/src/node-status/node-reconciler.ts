@@ -292,5 +292,10 @@ export function nodeWakes(): Wake[] {
         ? []
         : [(after ?? before)?.metadata.name ?? ""],
     ),
+    // What others say of a Pod that waits for it.
+    wakeOn<Pod>(podKind, (_before, after) => {
+      const { nodeName = "", readinessGates = [] } = after?.spec ?? {};
+      return nodeName === "" || readinessGates.length === 0 ? [] : [nodeName];
+    }),
   ];
 }

@@ -49,15 +49,25 @@ function podUsage(pod: Pod): Usage {
   return used;
 }
 
-/** The sum over its containers, or more if an initial one takes more; undefined when none says. */
+/**
+ * The sum over its containers, or more if an initial one takes more beside the sidecars before it; undefined
+ * when none says.
+ */
 export function amountOfPod({ spec }: Pod, side: "requests" | "limits", name: string): Nano | undefined {
   const amounts = (list: Pod["spec"]["containers"] = []): Nano[] =>
     list.flatMap(({ resources }) => parseQuantity(resources?.[side]?.[name] ?? "") ?? []);
-  const main = amounts(spec.containers);
-  const initial = amounts(spec.initContainers);
-  if (main.length + initial.length === 0) return undefined;
-  const sum = main.reduce((total, amount) => total + amount, 0n);
-  return initial.reduce((most, amount) => (amount > most ? amount : most), sum);
+  const all = [...(spec.initContainers ?? []), ...spec.containers];
+  if (amounts(all).length === 0) return undefined;
+  let beside = 0n;
+  let most = 0n;
+  for (const container of spec.initContainers ?? []) {
+    const [amount = 0n] = amounts([container]);
+    if (container.restartPolicy === "Always") beside += amount;
+    const now = container.restartPolicy === "Always" ? beside : beside + amount;
+    if (now > most) most = now;
+  }
+  const sum = amounts(spec.containers).reduce((total, amount) => total + amount, beside);
+  return sum > most ? sum : most;
 }
 
 function claimUsage({ spec }: PersistentVolumeClaim): Usage {

@@ -1,14 +1,15 @@
 import { create } from "@bufbuild/protobuf";
 import { ext } from "@selvedge/eve-api";
-import type {
-  Container,
-  EphemeralContainer,
-  HttpGetAction,
-  LifecycleHandler,
-  Pod,
-  PodSecurityContext,
-  Probe,
-  ProbeHandler,
+import {
+  type Container,
+  capabilityChange,
+  type EphemeralContainer,
+  type HttpGetAction,
+  type LifecycleHandler,
+  type Pod,
+  type PodSecurityContext,
+  type Probe,
+  type ProbeHandler,
 } from "@selvedge/kinds";
 import { resourceNumbers } from "./downward.ts";
 import type { Environment } from "./environment.ts";
@@ -75,6 +76,10 @@ export function containerOf(
     imagePullPolicy: pullPolicies[container.imagePullPolicy ?? ""] ?? ext.ImagePullPolicy.UNSPECIFIED,
     securityContext: securityOf(container, pod.spec.securityContext ?? {}),
     targetContainer: container.targetContainerName ?? "",
+    terminationMessagePath: container.terminationMessagePath ?? "",
+    outputIsMessage: container.terminationMessagePolicy === "FallbackToLogsOnError",
+    stays: staysBeside(container),
+    stopSignal: container.lifecycle?.stopSignal ?? "",
   });
 }
 
@@ -82,8 +87,10 @@ function optional<Name extends string, T>(name: Name, value: T | undefined): { [
   return (value === undefined ? {} : { [name]: value }) as { [key in Name]?: T };
 }
 
-/** What kinds let a container for debugging have that others have not, as Linux numbers it. */
-const beyondUsual: Readonly<Record<string, number>> = { NET_ADMIN: 12, SYS_PTRACE: 19 };
+/** Of an init container: it goes on beside the others. */
+export function staysBeside({ restartPolicy }: Container): boolean {
+  return restartPolicy === "Always";
+}
 
 /** The container's own settings win over the Pod's. */
 function securityOf(container: Container, pod: PodSecurityContext): ext.SecurityContext {
@@ -91,13 +98,17 @@ function securityOf(container: Container, pod: PodSecurityContext): ext.Security
   const user = own.runAsUser ?? pod.runAsUser;
   const group = own.runAsGroup ?? pod.runAsGroup;
   const groups = [...(pod.supplementalGroups ?? []), ...(pod.fsGroup === undefined ? [] : [pod.fsGroup])];
+  const { added, dropped } = capabilityChange(own);
   return create(ext.SecurityContextSchema, {
     ...(user === undefined ? {} : { runAsUser: BigInt(user) }),
     ...(group === undefined ? {} : { runAsGroup: BigInt(group) }),
     supplementalGroups: [...new Set(groups)].map(BigInt),
     readOnlyRootFilesystem: own.readOnlyRootFilesystem ?? false,
     privileged: own.privileged ?? false,
-    addedCapabilities: (own.capabilities?.add ?? []).flatMap((name) => beyondUsual[name] ?? []),
+    addedCapabilities: [...added],
+    droppedCapabilities: [...dropped],
+    noNewPrivileges: own.allowPrivilegeEscalation === false,
+    onlyTheseGroups: pod.supplementalGroupsPolicy === "Strict",
     runAsNonRoot: own.runAsNonRoot ?? pod.runAsNonRoot ?? false,
   });
 }
@@ -120,7 +131,7 @@ function actionOf(
   container: Container,
   handler: ProbeHandler & Pick<LifecycleHandler, "sleep">,
 ): ext.ProbeAction | undefined {
-  const { exec, httpGet, tcpSocket, sleep } = handler;
+  const { exec, httpGet, tcpSocket, grpc, sleep } = handler;
   if (exec !== undefined) {
     const value = create(ext.ExecActionSchema, { command: exec.command ?? [] });
     return create(ext.ProbeActionSchema, { action: { case: "exec", value } });
@@ -132,6 +143,10 @@ function actionOf(
     const port = portNumber(container, tcpSocket.port);
     const value = create(ext.TcpActionSchema, { port, host: tcpSocket.host ?? "" });
     return create(ext.ProbeActionSchema, { action: { case: "tcp", value } });
+  }
+  if (grpc !== undefined) {
+    const value = create(ext.GrpcActionSchema, { port: grpc.port, service: grpc.service ?? "" });
+    return create(ext.ProbeActionSchema, { action: { case: "grpc", value } });
   }
   if (sleep !== undefined) {
     return create(ext.ProbeActionSchema, { action: { case: "sleepSeconds", value: sleep.seconds } });

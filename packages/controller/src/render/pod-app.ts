@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { app, type cipher, ext, type firewall, setExtension, storage, vm } from "@selvedge/eve-api";
-import { type Container, type Pod, podGaps } from "@selvedge/kinds";
-import { containerOf } from "./container.ts";
+import { type Container, type Pod, type PodSpec, podGaps } from "@selvedge/kinds";
+import { containerOf, staysBeside } from "./container.ts";
 import { resourceNumbers } from "./downward.ts";
 import { environmentOf } from "./environment.ts";
 import { type ImagePlan, imageOf } from "./image.ts";
 import { RenderError, type RenderInputs } from "./inputs.ts";
-import { searchDomains } from "./services.ts";
+import { clusterDomain, searchDomains } from "./services.ts";
 import { stableId } from "./stable-id.ts";
 import { claimedVolumes, nodeVolume, volumesOf } from "./volumes.ts";
 
@@ -84,6 +84,7 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
     activeDeadlineSeconds: BigInt(spec.activeDeadlineSeconds ?? 0),
     serviceAccount: spec.serviceAccountName ?? "default",
     searchDomains: searchDomains(pod),
+    ...surroundings(pod),
   });
   return {
     app: appConfig(pod, volumes, claimed, acls, inputs),
@@ -92,6 +93,30 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
     images,
     secrets: secretsOf(values, files),
   };
+}
+
+/** Names, addresses and settings that all containers of the Pod share. */
+function surroundings({ metadata, spec }: Pod): MessageInitShape<typeof ext.AppExtensionSchema> {
+  const { fsGroup, fsGroupChangePolicy, sysctls = [] } = spec.securityContext ?? {};
+  return {
+    hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames = [] }) =>
+      create(ext.HostAliasSchema, { address: ip, names: hostnames }),
+    ),
+    ...dnsOf(spec),
+    kernelParameters: sysctls.map(({ name, value }) => create(ext.KernelParameterSchema, { name, value })),
+    domain: spec.subdomain ? `${spec.subdomain}.${metadata.namespace}.svc.${clusterDomain}` : "",
+    wholeHostname: spec.setHostnameAsFQDN === true,
+    ...(fsGroup === undefined ? {} : { fsGroup: BigInt(fsGroup) }),
+    fsGroupAlways: fsGroup !== undefined && fsGroupChangePolicy !== "OnRootMismatch",
+  };
+}
+
+function dnsOf({ dnsPolicy, dnsConfig }: PodSpec): MessageInitShape<typeof ext.AppExtensionSchema> {
+  if (dnsConfig === undefined && dnsPolicy !== "None") return {};
+  const { nameservers = [], searches = [], options = [] } = dnsConfig ?? {};
+  const lines = options.map(({ name = "", value = "" }) => (value === "" ? name : `${name}:${value}`));
+  const alone = dnsPolicy === "None";
+  return { dns: create(ext.DnsConfigSchema, { servers: nameservers, searches, options: lines, alone }) };
 }
 
 /** Puts the sealed secrets into the app and gives it its version: a hash of all that was rendered. */
@@ -121,7 +146,8 @@ function appConfig(
 ): app.AppInstanceConfig {
   const { edgeNode } = inputs;
   const { metadata, spec } = pod;
-  const numbers = spec.containers.map(resourceNumbers);
+  const beside = (spec.initContainers ?? []).filter(staysBeside);
+  const numbers = [...beside, ...spec.containers].map(resourceNumbers);
   const memory = numbers.reduce(
     (sum, { memoryLimit, memoryRequest }) => sum + (memoryLimit || memoryRequest || defaultMemory),
     guestMemory,
@@ -143,6 +169,7 @@ function appConfig(
     },
     activate: metadata.deletionTimestamp === undefined && edgeNode.spec.activate !== false,
     interfaces: [{ name: "eth0", networkId: defaultNetworkId, acls: [...acls] }],
+    adapters: adaptersOf(pod, edgeNode),
     volumeRefList: [
       ...volumes.map(({ uuid }) => ({ uuid, mountDir: "/" })),
       ...claimed.map(({ uuid }) => ({ uuid, mountDir: mountDirOf(pod, uuid, inputs) })),

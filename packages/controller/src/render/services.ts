@@ -29,7 +29,7 @@ export function nodeServices(inputs: RenderInputs): NodeServices {
 
 /** Where a Pod's resolver looks for the names of Services. */
 export function searchDomains({ metadata, spec }: Pod): string[] {
-  if (spec.dnsPolicy === "Default") return [];
+  if (spec.dnsPolicy === "Default" || spec.dnsPolicy === "None") return [];
   return [`${metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain];
 }
 

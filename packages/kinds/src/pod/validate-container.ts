@@ -7,11 +7,10 @@ import type { PodSpec } from "./pod-types.ts";
 import { checkEnv, checkEnvFrom } from "./validate-env.ts";
 import { checkLifecycle, checkProbes } from "./validate-probes.ts";
 import { checkResources } from "./validate-resources.ts";
-import { checkSecurity, givenToDebug } from "./validate-security.ts";
+import { checkSecurity } from "./validate-security.ts";
 import { checkMounts } from "./validate-volumes.ts";
 
 const protocols = ["SCTP", "TCP", "UDP"];
-const messagePath = "/dev/termination-log";
 
 export function checkContainers(
   faults: Faults,
@@ -38,7 +37,9 @@ export function checkContainers(
     checkContainer(faults, at, container, volumes);
     checkName(faults, at, container, names);
     if (container.restartPolicy !== undefined) {
-      faults.gap(`${at}.restartPolicy`, "init containers run to their end; put it among the containers");
+      faults.oneOf(`${at}.restartPolicy`, container.restartPolicy, ["Always"]);
+      checkProbes(faults, at, container, grace);
+      checkLifecycle(faults, `${at}.lifecycle`, container, grace);
       continue;
     }
     for (const name of ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] as const) {
@@ -60,7 +61,7 @@ export function checkEphemeral(
   const names = new Set(others);
   for (const [index, container] of (spec.ephemeralContainers ?? []).entries()) {
     const at = `${path}[${index}]`;
-    checkContainer(faults, at, container, volumes, givenToDebug);
+    checkContainer(faults, at, container, volumes);
     checkName(faults, at, container, names);
     const { targetContainerName: target, volumeMounts = [] } = container;
     if (target && !others.has(target)) faults.notFound(`${at}.targetContainerName`, target);
@@ -92,26 +93,19 @@ function checkContainer(
   path: string,
   container: Container,
   volumes: ReadonlySet<string>,
-  capabilities: readonly string[] = [],
 ): void {
   faults.label(`${path}.name`, container.name);
   checkImage(faults, `${path}.image`, container.image);
-  const { terminationMessagePolicy, imagePullPolicy, terminationMessagePath } = container;
-  if (terminationMessagePath !== undefined && terminationMessagePath !== messagePath) {
-    faults.gap(`${path}.terminationMessagePath`, `it is always ${messagePath}`);
-  }
+  const { terminationMessagePolicy, imagePullPolicy } = container;
   const messagePolicies = ["File", "FallbackToLogsOnError"];
   faults.oneOf(`${path}.terminationMessagePolicy`, terminationMessagePolicy, messagePolicies);
-  if (terminationMessagePolicy === "FallbackToLogsOnError") {
-    faults.gap(`${path}.terminationMessagePolicy`, "say File; kubectl logs --previous shows the last lines");
-  }
   checkPorts(faults, `${path}.ports`, container.ports);
   checkEnv(faults, `${path}.env`, container.env);
   checkEnvFrom(faults, `${path}.envFrom`, container.envFrom);
   checkMounts(faults, path, container, volumes);
   faults.oneOf(`${path}.imagePullPolicy`, imagePullPolicy, ["Always", "IfNotPresent", "Never"]);
   checkResources(faults, `${path}.resources`, container.resources);
-  checkSecurity(faults, `${path}.securityContext`, container.securityContext, capabilities);
+  checkSecurity(faults, `${path}.securityContext`, container.securityContext);
   for (const [index, { resourceName, restartPolicy }] of (container.resizePolicy ?? []).entries()) {
     const at = `${path}.resizePolicy[${index}]`;
     faults.oneOf(`${at}.resourceName`, resourceName, ["cpu", "memory"]);

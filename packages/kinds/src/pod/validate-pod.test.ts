@@ -236,6 +236,28 @@ describe("a Pod that cannot be", () => {
       "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Required value: " +
         "must have at least one node selector term",
     ],
+    [
+      "asks for a resolver that is none",
+      withSpec({ dnsPolicy: "None", dnsConfig: { nameservers: ["up"], options: [{}] } }),
+      'spec.dnsConfig.nameservers[0]: Invalid value: "up": must be a valid IP address, (e.g. 10.9.8.7 or ' +
+        "2001:db8::ffff)",
+      "spec.dnsConfig.options[0]: Required value: must not be empty",
+    ],
+    [
+      "has names that are none, of a place that is none",
+      withSpec({ hostAliases: [{ ip: "a", hostnames: ["A"] }] }),
+      'spec.hostAliases[0].ip: Invalid value: "a": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+      'spec.hostAliases[0].hostnames: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case ' +
+        "alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. " +
+        "'example.com', regex used for validation is " +
+        "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+    ],
+    [
+      "sets what is no parameter of a kernel",
+      withSpec({ securityContext: { sysctls: [{ name: "foo-", value: "1" }] } }),
+      'spec.securityContext.sysctls[0].name: Invalid value: "foo-": must have at most 253 characters and match regex ' +
+        "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$",
+    ],
     ["says what nobody knows", withContainer({ imagee: 1 }), 'unknown field "spec.containers[0].imagee"'],
   ];
   for (const [what, spec, ...errors] of rows) {
@@ -256,19 +278,15 @@ describe("what Selvedge does not do", () => {
     ["spec.hostPID", withSpec({ hostPID: true })],
     ["spec.hostIPC", withSpec({ hostIPC: true })],
     ["spec.shareProcessNamespace", withSpec({ shareProcessNamespace: true })],
-    ["spec.dnsPolicy", withSpec({ dnsPolicy: "None" })],
-    ["spec.hostAliases", withSpec({ hostAliases: [{ ip: "10.0.0.1", hostnames: ["a"] }] })],
     ["spec.resourceClaims", withSpec({ resourceClaims: [{ name: "gpu" }] })],
-    ["spec.readinessGates", withSpec({ readinessGates: [{ conditionType: "a.b/c" }] })],
     ["spec.runtimeClassName", withSpec({ runtimeClassName: "container" })],
-    ["spec.securityContext.sysctls", withSpec({ securityContext: { sysctls: [{ name: "a", value: "b" }] } })],
     [
       "spec.containers[0].securityContext.privileged",
       withContainer({ securityContext: { privileged: true } }),
     ],
     [
       "spec.containers[0].securityContext.capabilities.add[0]",
-      withContainer({ securityContext: { capabilities: { add: ["SYS_ADMIN"], drop: ["ALL"] } } }),
+      withContainer({ securityContext: { capabilities: { add: ["FLY"], drop: ["ALL"] } } }),
     ],
     [
       "spec.containers[0].securityContext.seccompProfile.type",
@@ -281,7 +299,6 @@ describe("what Selvedge does not do", () => {
       }),
       /boxes offer cpu, memory, ephemeral-storage/,
     ],
-    ["spec.containers[0].livenessProbe.grpc", withContainer({ livenessProbe: { grpc: { port: 1 } } })],
     [
       "spec.containers[0].ports[0].protocol",
       withContainer({ ports: [{ containerPort: 1, protocol: "SCTP" }] }),
@@ -290,14 +307,9 @@ describe("what Selvedge does not do", () => {
       "spec.containers[0].ports[0].hostIP",
       withContainer({ ports: [{ containerPort: 80, hostPort: 80, hostIP: "127.0.0.1" }] }),
     ],
-    ["spec.containers[0].terminationMessagePath", withContainer({ terminationMessagePath: "/tmp/why" })],
     [
       "spec.containers[0].volumeDevices",
       withContainer({ volumeDevices: [{ name: "v", devicePath: "/dev/v" }] }),
-    ],
-    [
-      "spec.initContainers[0].restartPolicy",
-      withSpec({ initContainers: [{ name: "i", image: "i:1", restartPolicy: "Always" }] }),
     ],
   ];
   for (const [path, spec, reason = /./] of rows) {
@@ -316,12 +328,22 @@ describe("what Selvedge does not do", () => {
           ...container,
           securityContext: {
             ...{ privileged: false, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
-            capabilities: { add: ["NET_BIND_SERVICE"], drop: ["ALL"] },
+            capabilities: { add: ["NET_BIND_SERVICE", "CAP_SYS_ADMIN"], drop: ["ALL"] },
             seccompProfile: { type: "RuntimeDefault" },
           },
+          ...{ terminationMessagePath: "/tmp/why", terminationMessagePolicy: "FallbackToLogsOnError" },
+          livenessProbe: { grpc: { port: 1 } },
+          lifecycle: { stopSignal: "SIGUSR1" },
         },
       ],
-      ...{ hostNetwork: false, hostUsers: true, dnsConfig: {}, hostAliases: [], runtimeClassName: "microvm" },
+      initContainers: [
+        { name: "i", image: "i:1", restartPolicy: "Always", startupProbe: { exec: { command: ["up"] } } },
+      ],
+      ...{ dnsPolicy: "None", readinessGates: [{ conditionType: "a.b/c" }], setHostnameAsFQDN: true },
+      securityContext: { sysctls: [{ name: "kernel/sem", value: "1" }], supplementalGroupsPolicy: "Strict" },
+      dnsConfig: { nameservers: ["10.0.0.1"], searches: ["a.b."], options: [{ name: "ndots", value: "2" }] },
+      hostAliases: [{ ip: "10.0.0.1", hostnames: ["a"] }],
+      ...{ hostNetwork: false, hostUsers: true, runtimeClassName: "microvm" },
       ...{ os: { name: "linux" }, automountServiceAccountToken: false, serviceAccountName: "default" },
       topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule" }],
     };

@@ -1,8 +1,9 @@
 /** What is wrong with a Pod or a template, in upstream's words where upstream has some. */
 import type { FieldError, KubeObject } from "@selvedge/apimachinery";
-import { dnsLabelFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
+import { dnsLabelFaults, dnsSubdomainFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
 import { canonicalJson, jsonEqual } from "@selvedge/base";
 import { Faults, gapTexts } from "../faults.ts";
+import { isAddress } from "../network/cidr.ts";
 import type { Pod, PodSpec, PodTemplateSpec } from "./pod-types.ts";
 import { checkContainers, checkEphemeral } from "./validate-container.ts";
 import { checkScheduling } from "./validate-scheduling.ts";
@@ -97,20 +98,60 @@ function checkPodSpec(faults: Faults, path: string, spec: PodSpec): void {
 
 function checkNames(faults: Faults, path: string, spec: PodSpec): void {
   faults.oneOf(`${path}.dnsPolicy`, spec.dnsPolicy, dnsPolicies);
-  const resolver = "the node's own resolver is used";
-  if (spec.dnsPolicy === "None") faults.gap(`${path}.dnsPolicy`, `${resolver}; say ClusterFirst`);
-  if (spec.dnsConfig !== undefined && Object.keys(spec.dnsConfig).length > 0) {
-    faults.gap(`${path}.dnsConfig`, resolver);
+  checkDns(faults, `${path}.dnsConfig`, spec);
+  for (const [index, { ip, hostnames = [] }] of (spec.hostAliases ?? []).entries()) {
+    const at = `${path}.hostAliases[${index}]`;
+    if (!isAddress(ip ?? "")) faults.invalid(`${at}.ip`, ip, notAnAddress);
+    for (const name of hostnames) faults.all(`${at}.hostnames`, name, dnsSubdomainFaults(name));
   }
-  if (spec.hostAliases?.length) faults.gap(`${path}.hostAliases`, resolver);
   if (spec.hostname) faults.all(`${path}.hostname`, spec.hostname, dnsLabelFaults(spec.hostname));
   if (spec.subdomain) faults.all(`${path}.subdomain`, spec.subdomain, dnsLabelFaults(spec.subdomain));
   if (spec.serviceAccountName) faults.subdomain(`${path}.serviceAccountName`, spec.serviceAccountName);
-  if (spec.readinessGates?.length) {
-    faults.gap(`${path}.readinessGates`, "its node alone says whether a Pod is ready; use a readinessProbe");
+  for (const [index, { conditionType }] of (spec.readinessGates ?? []).entries()) {
+    const at = `${path}.readinessGates[${index}].conditionType`;
+    faults.all(at, conditionType, qualifiedNameFaults(conditionType));
   }
   for (const [index, { name }] of (spec.schedulingGates ?? []).entries()) {
     faults.key(`${path}.schedulingGates[${index}]`, name);
+  }
+}
+
+const notAnAddress = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+const resolversMax = 3;
+const searchesMax = 32;
+const searchesLengthMax = 2048;
+
+function checkDns(faults: Faults, path: string, { dnsPolicy, dnsConfig }: PodSpec): void {
+  const none = dnsPolicy === "None";
+  if (dnsConfig === undefined) {
+    if (none) faults.required(path, "must provide `dnsConfig` when `dnsPolicy` is None");
+    return;
+  }
+  const { nameservers = [], searches = [], options = [] } = dnsConfig;
+  if (none && nameservers.length === 0) {
+    const detail = "must provide at least one DNS nameserver when `dnsPolicy` is None";
+    faults.required(`${path}.nameservers`, detail);
+  }
+  if (nameservers.length > resolversMax) {
+    faults.invalid(`${path}.nameservers`, nameservers, `must not have more than ${resolversMax} nameservers`);
+  }
+  for (const [index, server] of nameservers.entries()) {
+    if (!isAddress(server)) faults.invalid(`${path}.nameservers[${index}]`, server, notAnAddress);
+  }
+  if (searches.length > searchesMax) {
+    faults.invalid(`${path}.searches`, searches, `must not have more than ${searchesMax} search paths`);
+  }
+  if (searches.join(" ").length > searchesLengthMax) {
+    const detail = `must not have more than ${searchesLengthMax} characters (including spaces) in the search list`;
+    faults.invalid(`${path}.searches`, searches, detail);
+  }
+  for (const [index, search] of searches.entries()) {
+    // A dot alone is the root; a dot at the end and underscores are what resolvers take.
+    const bare = search.replace(/\.$/, "").replaceAll("_", "");
+    if (search !== ".") faults.all(`${path}.searches[${index}]`, search, dnsSubdomainFaults(bare));
+  }
+  for (const [index, { name }] of options.entries()) {
+    if (!name) faults.required(`${path}.options[${index}]`, "must not be empty");
   }
 }
 

@@ -5,6 +5,16 @@ import type { Container, LifecycleHandler, Probe, ProbeHandler } from "./contain
 type Handler = ProbeHandler & LifecycleHandler;
 
 const handlers = ["exec", "httpGet", "tcpSocket", "grpc", "sleep"] as const;
+const realTime = (from: string, most: number): string[] =>
+  Array.from({ length: most }, (_, at) => `${from}${at + 1}`);
+/** As upstream knows them for Linux. */
+const signals = [
+  ...["SIGABRT", "SIGALRM", "SIGBUS", "SIGCHLD", "SIGCLD", "SIGCONT", "SIGFPE", "SIGHUP", "SIGILL", "SIGINT"],
+  ...["SIGIO", "SIGIOT", "SIGKILL", "SIGPIPE", "SIGPOLL", "SIGPROF", "SIGPWR", "SIGQUIT", "SIGSEGV"],
+  ...["SIGSTKFLT", "SIGSTOP", "SIGSYS", "SIGTERM", "SIGTRAP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG"],
+  ...["SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGWINCH", "SIGXCPU", "SIGXFSZ"],
+  ...["SIGRTMIN", ...realTime("SIGRTMIN+", 15), ...realTime("SIGRTMAX-", 14).reverse(), "SIGRTMAX"],
+];
 const headerName = /^[-A-Za-z0-9]+$/;
 
 export function checkProbes(faults: Faults, path: string, container: Container, grace: number): void {
@@ -59,7 +69,7 @@ export function checkLifecycle(faults: Faults, path: string, container: Containe
     }
   }
   if (lifecycle.stopSignal !== undefined) {
-    faults.gap(`${path}.stopSignal`, "the image's own STOPSIGNAL is used");
+    faults.oneOf(`${path}.stopSignal`, lifecycle.stopSignal, signals);
   }
 }
 
@@ -73,7 +83,7 @@ function checkHandler(faults: Faults, path: string, handler: Handler, grace: num
   if (first === "tcpSocket" && handler.tcpSocket !== undefined) {
     faults.portOrName(`${path}.tcpSocket.port`, handler.tcpSocket.port);
   }
-  if (handler.grpc !== undefined) faults.gap(`${path}.grpc`, "use tcpSocket or exec");
+  if (first === "grpc" && handler.grpc !== undefined) faults.port(`${path}.grpc.port`, handler.grpc.port);
   if (first === "sleep" && handler.sleep !== undefined) {
     const { seconds } = handler.sleep;
     if (seconds < 0 || seconds > grace) {

@@ -3,31 +3,15 @@
  * virtual machine makes needless is accepted.
  */
 import type { Faults } from "../faults.ts";
+import { isCapability } from "./capabilities.ts";
 import type { SecurityContext } from "./container-types.ts";
 import type { PodSecurityContext, PodSpec } from "./pod-types.ts";
 
 const idMax = 2_147_483_647;
 
-/**
- * What the guest leaves to a container's root, as container runtimes do. To drop some of it is accepted:
- * what the Pod may do to the box does not depend on it.
- */
-const given = [
-  ...["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE"],
-  ...["NET_RAW", "SYS_CHROOT", "AUDIT_WRITE", "SETFCAP"],
-];
-
 type Profile = NonNullable<SecurityContext["seccompProfile"]>;
 
-/** What a container for debugging may have besides: within its own virtual machine, and no further. */
-export const givenToDebug: readonly string[] = ["SYS_PTRACE", "NET_ADMIN"];
-
-export function checkSecurity(
-  faults: Faults,
-  path: string,
-  context: SecurityContext | undefined,
-  more: readonly string[] = [],
-): void {
+export function checkSecurity(faults: Faults, path: string, context: SecurityContext | undefined): void {
   if (context === undefined) return;
   checkShared(faults, path, context);
   if (context.privileged) {
@@ -36,10 +20,10 @@ export function checkSecurity(
       "a container never reaches the box; it may be root in its virtual machine",
     );
   }
+  // Whatever it is, it is so within the Pod's own virtual machine, and no further (docs/decisions/0230).
   for (const [index, name] of (context.capabilities?.add ?? []).entries()) {
-    const all = [...given, ...more];
-    if (all.includes(name.replace(/^CAP_/, ""))) continue;
-    faults.gap(`${path}.capabilities.add[${index}]`, `root in a container has ${all.join(", ")}`);
+    if (isCapability(name)) continue;
+    faults.gap(`${path}.capabilities.add[${index}]`, "Linux has no capability of that name");
   }
   if (context.procMount !== undefined && context.procMount !== "Default") {
     faults.gap(`${path}.procMount`, "say Default");
@@ -57,20 +41,37 @@ export function checkPodSecurity(
   for (const [index, group] of (context.supplementalGroups ?? []).entries()) {
     checkId(faults, `${path}.supplementalGroups[${index}]`, group);
   }
-  if (context.sysctls?.length) faults.gap(`${path}.sysctls`, "kernel parameters cannot be set");
+  checkSysctls(faults, `${path}.sysctls`, context.sysctls);
   const { fsGroupChangePolicy, supplementalGroupsPolicy, seLinuxChangePolicy } = context;
   if (fsGroupChangePolicy !== undefined) {
     faults.oneOf(`${path}.fsGroupChangePolicy`, fsGroupChangePolicy, ["Always", "OnRootMismatch"]);
   }
-  if (supplementalGroupsPolicy === "Strict") {
-    faults.gap(`${path}.supplementalGroupsPolicy`, "the image's own groups are always kept; say Merge");
-  } else if (supplementalGroupsPolicy !== undefined) {
+  if (supplementalGroupsPolicy !== undefined) {
     faults.oneOf(`${path}.supplementalGroupsPolicy`, supplementalGroupsPolicy, ["Merge", "Strict"]);
   }
   if (seLinuxChangePolicy !== undefined) {
     faults.oneOf(`${path}.seLinuxChangePolicy`, seLinuxChangePolicy, ["MountOption", "Recursive"]);
   }
 }
+
+const sysctlName = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/;
+const sysctlRule =
+  "must have at most 253 characters and match regex " +
+  "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$";
+
+/** Each is of the Pod's own kernel: none is unsafe. */
+function checkSysctls(faults: Faults, path: string, sysctls: PodSecurityContext["sysctls"] = []): void {
+  const names = new Set<string>();
+  for (const [index, { name }] of sysctls.entries()) {
+    const at = `${path}[${index}].name`;
+    if (!name) faults.required(at);
+    else if (name.length > sysctlMax || !sysctlName.test(name)) faults.invalid(at, name, sysctlRule);
+    else if (names.has(name)) faults.duplicate(at, name);
+    names.add(name);
+  }
+}
+
+const sysctlMax = 253;
 
 function checkShared(faults: Faults, path: string, context: SecurityContext | PodSecurityContext): void {
   checkId(faults, `${path}.runAsUser`, context.runAsUser);
@@ -110,7 +111,6 @@ export function checkIsolation(faults: Faults, path: string, spec: PodSpec): voi
   if (spec.shareProcessNamespace) {
     faults.gap(`${path}.shareProcessNamespace`, "containers do not see each other's processes");
   }
-  if (spec.setHostnameAsFQDN) faults.gap(`${path}.setHostnameAsFQDN`, "use hostname");
   if (spec.runtimeClassName === "container") {
     faults.gap(
       `${path}.runtimeClassName`,
