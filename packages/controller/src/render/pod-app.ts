@@ -169,7 +169,6 @@ function appConfig(
     },
     activate: metadata.deletionTimestamp === undefined && edgeNode.spec.activate !== false,
     interfaces: [{ name: "eth0", networkId: defaultNetworkId, acls: [...acls] }],
-    adapters: adaptersOf(pod, edgeNode),
     volumeRefList: [
       ...volumes.map(({ uuid }) => ({ uuid, mountDir: "/" })),
       ...claimed.map(({ uuid }) => ({ uuid, mountDir: mountDirOf(pod, uuid, inputs) })),
