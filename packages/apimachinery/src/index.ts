@@ -6,6 +6,7 @@ export {
   partFaults,
   ruleFaults,
 } from "./cel/rules.ts";
+export { encodeEnvelope, encodeItems, encodeProtobuf, envelopeAround } from "./codec/encode.ts";
 export {
   conditionMessage,
   deleteOptionsMessage,

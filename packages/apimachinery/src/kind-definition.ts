@@ -165,10 +165,12 @@ export interface ProtobufField {
   readonly repeated?: boolean;
   /**
    * A pointer in upstream's Go, where absent and zero differ: `replicas: 0` was said by somebody and is
-   * kept. Go writes the zero of every other plain field whether it was said or not, so there `""`, 0 and
-   * false mean absent.
+   * kept. Go writes the zero of every other field whether it was said or not, so there `""`, 0 and false
+   * mean absent.
    */
-  readonly optional?: boolean;
+  readonly pointer?: boolean;
+  /** JSON has it even when it is zero. */
+  readonly needed?: boolean;
   /** A message that stands for the one of its members that is there; of several, the last. */
   readonly choice?: boolean;
   /** A struct embedded in upstream's Go: its members are the parent's own, `name` appears nowhere. */

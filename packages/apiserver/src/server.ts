@@ -31,7 +31,7 @@ import { serveList, serveObject } from "./http/reads.ts";
 import { type RequestInfo, requestInfo } from "./http/request-info.ts";
 import { type RequestMeter, RequestMetrics } from "./http/request-metrics.ts";
 import { sendStatus, warn } from "./http/respond.ts";
-import { serveWatch } from "./http/watches.ts";
+import { errorEvent, serveWatch } from "./http/watches.ts";
 import { serveWrite, writesSubresource } from "./http/writes.ts";
 import { storeRefusal, unknownResource } from "./rest/refusals.ts";
 import { resourcesOf } from "./rest/resources.ts";
@@ -108,7 +108,7 @@ export class ApiServer {
       audit.entry?.refused(status);
       if (response.destroyed || response.writableEnded) return;
       if (response.headersSent) {
-        response.end(`${JSON.stringify({ type: "ERROR", object: status.toStatus() })}\n`);
+        response.end(errorEvent(response, status.toStatus()));
       } else sendStatus(request, response, status);
     }
   }

@@ -65,16 +65,18 @@ const rollingUpdateDaemonSet: Message = message("How many nodes change at a time
   maxUnavailable: intOrString(
     1,
     "How many may be without a ready Pod: a number or a percentage. 1 when not said.",
+    pointer,
   ),
   maxSurge: intOrString(
     2,
     "How many may have two Pods for a while: a number or a percentage. 0 when not said.",
+    pointer,
   ),
 });
 
 const daemonSetUpdateStrategy: Message = message("How a change of the template reaches Pods that run.", {
   type: text(1, "RollingUpdate, or OnDelete: only when you delete them."),
-  rollingUpdate: object(2, rollingUpdateDaemonSet, "How many nodes change at a time."),
+  rollingUpdate: object(2, rollingUpdateDaemonSet, "How many nodes change at a time.", pointer),
 });
 
 const daemonSetSpec: Message = message("One Pod on each node that fits.", {
@@ -82,7 +84,7 @@ const daemonSetSpec: Message = message("One Pod on each node that fits.", {
     1,
     labelSelector,
     "Which Pods are its own; must match the template's labels, never changes.",
-    needed,
+    { ...needed, ...pointer },
   ),
   template: object(2, podTemplateSpec, "What the Pods are made from.", needed),
   updateStrategy: object(3, daemonSetUpdateStrategy, "How a change of the template reaches Pods that run."),

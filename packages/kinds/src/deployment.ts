@@ -69,13 +69,21 @@ export interface DeploymentStatus {
 }
 
 const rollingUpdateDeployment: Message = message("How many Pods change at a time.", {
-  maxUnavailable: intOrString(1, "How many may be missing: a number or a percentage. 25% when not said."),
-  maxSurge: intOrString(2, "How many more there may be: a number or a percentage. 25% when not said."),
+  maxUnavailable: intOrString(
+    1,
+    "How many may be missing: a number or a percentage. 25% when not said.",
+    pointer,
+  ),
+  maxSurge: intOrString(
+    2,
+    "How many more there may be: a number or a percentage. 25% when not said.",
+    pointer,
+  ),
 });
 
 const deploymentStrategy: Message = message("How Pods are replaced by new ones.", {
   type: text(1, "RollingUpdate, or Recreate: first all old ones go."),
-  rollingUpdate: object(2, rollingUpdateDeployment, "How many Pods change at a time."),
+  rollingUpdate: object(2, rollingUpdateDeployment, "How many Pods change at a time.", pointer),
 });
 
 const deploymentSpec: Message = message("So many Pods, anywhere they fit.", {
@@ -84,7 +92,7 @@ const deploymentSpec: Message = message("So many Pods, anywhere they fit.", {
     2,
     labelSelector,
     "Which Pods are its own; must match the template's labels, never changes.",
-    needed,
+    { ...needed, ...pointer },
   ),
   template: object(3, podTemplateSpec, "What the Pods are made from.", needed),
   strategy: object(4, deploymentStrategy, "How Pods are replaced by new ones.", {

@@ -8,7 +8,7 @@ import {
   objectReference,
 } from "./event.ts";
 import { Faults } from "./faults.ts";
-import { int32, kindMessage, type Message, microTime, object, text, time } from "./fields.ts";
+import { int32, kindMessage, type Message, microTime, object, pointer, text, time } from "./fields.ts";
 import { builtIn } from "./kind.ts";
 
 /** The same Events in the words of events.k8s.io. */
@@ -33,13 +33,13 @@ export interface EventV1 extends KubeObject {
 
 const eventV1: Message = kindMessage("Something that happened to an object. Kept for a limited time.", {
   eventTime: microTime(2, "When, to the microsecond."),
-  series: object(3, eventSeries, "The same event again and again."),
+  series: object(3, eventSeries, "The same event again and again.", pointer),
   reportingController: text(4, "Who says so, as a domain name."),
   reportingInstance: text(5, "Which of them."),
   action: text(6, "What was done about it."),
   reason: text(7, "What happened, as one word."),
   regarding: object(8, objectReference, "The object."),
-  related: object(9, objectReference, "A second object it is about."),
+  related: object(9, objectReference, "A second object it is about.", pointer),
   note: text(10, "What happened, for people."),
   type: text(11, "Normal or Warning."),
   deprecatedSource: object(12, eventSource, "Who says so, in older words."),

@@ -11,6 +11,7 @@ import {
   microTime,
   needed,
   object,
+  pointer,
   text,
   time,
 } from "./fields.ts";
@@ -79,9 +80,9 @@ const event: Message = kindMessage("Something that happened to an object. Kept f
   count: int32(8, "How often."),
   type: text(9, "Normal or Warning."),
   eventTime: microTime(10, "When, to the microsecond."),
-  series: object(11, eventSeries, "The same event again and again."),
+  series: object(11, eventSeries, "The same event again and again.", pointer),
   action: text(12, "What was done about it."),
-  related: object(13, objectReference, "A second object it is about."),
+  related: object(13, objectReference, "A second object it is about.", pointer),
   reportingComponent: text(14, "Who says so, as a domain name."),
   reportingInstance: text(15, "Which of them."),
 });

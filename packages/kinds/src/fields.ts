@@ -34,7 +34,7 @@ export interface Member {
 export interface Presence {
   /** The object makes no sense without it. */
   readonly needed?: true;
-  /** Zero, false and "" are something else than nothing: a pointer in upstream's Go. */
+  /** Zero, false, "" and {} are something else than nothing: a pointer in upstream's Go. */
   readonly pointer?: true;
 }
 
@@ -77,14 +77,16 @@ function plain(
   hints: Hints,
 ): Member {
   const { needed: isNeeded = false, pointer: isPointer = false, ...more } = hints;
-  // What is needed is written even when it is zero.
-  const kept = isNeeded || isPointer ? { optional: true } : {};
   return {
     number,
     schema: { ...schema, description, ...more },
-    wire: { type: wire, ...kept },
+    wire: { type: wire, ...presenceOf(isNeeded, isPointer) },
     needed: isNeeded,
   };
+}
+
+function presenceOf(needed: boolean, pointer: boolean): Pick<ProtobufField, "needed" | "pointer"> {
+  return { ...(needed && { needed }), ...(pointer && { pointer }) };
 }
 
 export function text(number: number, description: string, hints: Hints = {}): Member {
@@ -130,16 +132,17 @@ export function intOrString(number: number, description: string, hints: Hints = 
 }
 
 /** JSON of any kind. */
-export function raw(number: number, description: string): Member {
-  return plain(number, "raw-extension", { type: "object", ...anything }, description, {});
+export function raw(number: number, description: string, hints: Hints = {}): Member {
+  return plain(number, "raw-extension", { type: "object", ...anything }, description, hints);
 }
 
 const anything: Schema = { "x-kubernetes-preserve-unknown-fields": true };
 
 export function object(number: number, of: Message, description?: string, hints: Hints = {}): Member {
-  const { needed: isNeeded = false, pointer: _pointer, ...more } = hints;
+  const { needed: isNeeded = false, pointer: isPointer = false, ...more } = hints;
   const schema: Schema = { ...of.schema, ...(description === undefined ? {} : { description }), ...more };
-  return { number, schema, wire: { type: "message", message: of.protobuf }, needed: isNeeded };
+  const wire = { type: "message", message: of.protobuf, ...presenceOf(isNeeded, isPointer) } as const;
+  return { number, schema, wire, needed: isNeeded };
 }
 
 /** A struct within the struct on the wire, none in JSON. */

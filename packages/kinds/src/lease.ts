@@ -21,8 +21,8 @@ export interface Lease extends KubeObject {
 const leaseSpec: Message = message("Who holds the lease, and for how long.", {
   holderIdentity: text(1, "Who holds it.", pointer),
   leaseDurationSeconds: int32(2, "How long after its last renewal others may take it.", pointer),
-  acquireTime: microTime(3, "Since when it is held."),
-  renewTime: microTime(4, "When it was last renewed."),
+  acquireTime: microTime(3, "Since when it is held.", pointer),
+  renewTime: microTime(4, "When it was last renewed.", pointer),
   leaseTransitions: int32(5, "How often it changed hands.", pointer),
   strategy: text(6, "How a holder is chosen.", pointer),
   preferredHolder: text(7, "Who should hold it next.", pointer),

@@ -38,9 +38,9 @@ const managedFieldsEntry: Message = message("Fields that somebody has set.", {
   manager: text(1, "Who."),
   operation: text(2, "Apply or Update."),
   apiVersion: text(3, "The version they were written in."),
-  time: time(4, "When."),
+  time: time(4, "When.", pointer),
   fieldsType: text(6, "FieldsV1."),
-  fieldsV1: raw(7, "The fields."),
+  fieldsV1: raw(7, "The fields.", pointer),
   subresource: text(8, "The subresource that was written to."),
 });
 
@@ -55,7 +55,7 @@ export const objectMeta: Message = message(
     resourceVersion: text(6, "Ignored in a template."),
     generation: int64(7, "Ignored in a template."),
     creationTimestamp: time(8, "Ignored in a template."),
-    deletionTimestamp: time(9, "Ignored in a template."),
+    deletionTimestamp: time(9, "Ignored in a template.", pointer),
     deletionGracePeriodSeconds: int64(10, "Ignored in a template.", pointer),
     labels: textMap(11, "What selectors find the Pods by."),
     annotations: textMap(12, "Notes that no selector sees."),

@@ -26,7 +26,7 @@ export const taint: Message = message("Keeps Pods away that do not tolerate it."
     "NoSchedule, PreferNoSchedule, or NoExecute, which also ends Pods of DaemonSets that run.",
     needed,
   ),
-  timeAdded: time(4, "When it was added."),
+  timeAdded: time(4, "When it was added.", pointer),
 });
 
 const configMapNodeConfigSource: Message = message("Not used any more.", {
@@ -38,13 +38,13 @@ const configMapNodeConfigSource: Message = message("Not used any more.", {
 });
 
 const nodeConfigSource: Message = message("Not used any more.", {
-  configMap: object(2, configMapNodeConfigSource, "Not used any more."),
+  configMap: object(2, configMapNodeConfigSource, "Not used any more.", pointer),
 });
 
 const nodeConfigStatus: Message = message("Not used any more.", {
-  assigned: object(1, nodeConfigSource, "Not used any more."),
-  active: object(2, nodeConfigSource, "Not used any more."),
-  lastKnownGood: object(3, nodeConfigSource, "Not used any more."),
+  assigned: object(1, nodeConfigSource, "Not used any more.", pointer),
+  active: object(2, nodeConfigSource, "Not used any more.", pointer),
+  lastKnownGood: object(3, nodeConfigSource, "Not used any more.", pointer),
   error: text(4, "Not used any more."),
 });
 
@@ -55,7 +55,7 @@ const nodeRuntimeHandlerFeatures: Message = message("What a way to run Pods can.
 
 const nodeRuntimeHandler: Message = message("A way to run Pods.", {
   name: text(1, "Its name; empty for the usual one."),
-  features: object(2, nodeRuntimeHandlerFeatures, "What it can."),
+  features: object(2, nodeRuntimeHandlerFeatures, "What it can.", pointer),
 });
 
 const nodeFeatures: Message = message("What the node's runtime can.", {
@@ -72,7 +72,7 @@ export const nodeSpec: Message = message("What is wanted of the node.", {
   providerID: text(3, "selvedge:// and the UUID the box has in the EVE API."),
   unschedulable: flag(4, "Places no new Pods: what kubectl cordon sets."),
   taints: objects(5, taint, "Keep Pods away that do not tolerate them.", atomic),
-  configSource: object(6, nodeConfigSource, "Not used any more."),
+  configSource: object(6, nodeConfigSource, "Not used any more.", pointer),
   externalID: text(2, "Not used any more."),
 });
 
@@ -112,7 +112,7 @@ export const nodeSystemInfo: Message = message("What the box is and runs.", {
   kubeProxyVersion: text(8, "Not used.", needed),
   operatingSystem: text(9, "linux.", needed),
   architecture: text(10, "amd64 or arm64.", needed),
-  swap: object(11, nodeSwapStatus, "Memory that is on the disk."),
+  swap: object(11, nodeSwapStatus, "Memory that is on the disk.", pointer),
 });
 
 export const containerImage: Message = message("An image the node has.", {
@@ -136,9 +136,9 @@ export const nodeStatus: Message = message("How the node is, as it last said.", 
   images: objects(8, containerImage, "Images it has.", atomic),
   volumesInUse: texts(9, "Not used.", atomic),
   volumesAttached: objects(10, attachedVolume, "Not used.", atomic),
-  config: object(11, nodeConfigStatus, "Not used any more."),
+  config: object(11, nodeConfigStatus, "Not used any more.", pointer),
   runtimeHandlers: objects(12, nodeRuntimeHandler, "Ways to run Pods.", atomic),
-  features: object(13, nodeFeatures, "What its runtime can."),
+  features: object(13, nodeFeatures, "What its runtime can.", pointer),
   declaredFeatures: texts(14, "Features its engine says it has.", atomic),
 });
 

@@ -58,7 +58,7 @@ const replicaSetSpec: Message = message("So many Pods from one template.", {
     2,
     labelSelector,
     "Which Pods are its own; must match the template's labels, never changes.",
-    needed,
+    { ...needed, ...pointer },
   ),
   template: object(3, podTemplateSpec, "What the Pods are made from."),
 });

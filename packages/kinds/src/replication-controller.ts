@@ -48,7 +48,7 @@ const spec: Message = message("So many Pods from one template.", {
   selector: textMap(2, "Labels of its own Pods; the template's when not said.", {
     "x-kubernetes-map-type": "atomic",
   }),
-  template: object(3, podTemplateSpec, "What the Pods are made from."),
+  template: object(3, podTemplateSpec, "What the Pods are made from.", pointer),
 });
 
 const condition: Message = message("One thing that is true or not.", {

@@ -39,7 +39,7 @@ const clientIPConfig: Message = message("How long a client stays with its Pod.",
 });
 
 const sessionAffinityConfig: Message = message("How long clients stay with their Pods.", {
-  clientIP: object(1, clientIPConfig, "By address."),
+  clientIP: object(1, clientIPConfig, "By address.", pointer),
 });
 
 const serviceSpec: Message = message("Which Pods, and on which ports of their nodes they can be reached.", {
@@ -63,7 +63,7 @@ const serviceSpec: Message = message("Which Pods, and on which ports of their no
   externalTrafficPolicy: text(11, "Local is what a node does: it serves its own Pods."),
   healthCheckNodePort: int32(12, "Kept."),
   publishNotReadyAddresses: flag(13, "Kept and shown."),
-  sessionAffinityConfig: object(14, sessionAffinityConfig, "How long clients stay with their Pods."),
+  sessionAffinityConfig: object(14, sessionAffinityConfig, "How long clients stay with their Pods.", pointer),
   ipFamilies: texts(19, "IPv4 is all there is for now.", atomic),
   ipFamilyPolicy: text(17, "SingleStack is all there is for now.", pointer),
   allocateLoadBalancerNodePorts: flag(20, "Whether nodes open ports for it.", pointer),

@@ -74,12 +74,16 @@ export interface StatefulSetStatus {
 
 const rollingUpdate: Message = message("How far a change goes.", {
   partition: int32(1, "Pods with a lower number keep the former template. 0 when not said.", pointer),
-  maxUnavailable: intOrString(2, "How many may be missing during a change: a number or a percentage."),
+  maxUnavailable: intOrString(
+    2,
+    "How many may be missing during a change: a number or a percentage.",
+    pointer,
+  ),
 });
 
 const updateStrategy: Message = message("How a change of the template reaches Pods that run.", {
   type: text(1, "RollingUpdate, or OnDelete: only when you delete them."),
-  rollingUpdate: object(2, rollingUpdate, "How far a change goes."),
+  rollingUpdate: object(2, rollingUpdate, "How far a change goes.", pointer),
 });
 
 const retentionPolicy: Message = message("What becomes of the claims.", {
@@ -111,7 +115,7 @@ const statefulSetSpec: Message = message("Numbered Pods, each with a name and vo
     2,
     labelSelector,
     "Which Pods are its own; must match the template's labels, never changes.",
-    needed,
+    { ...needed, ...pointer },
   ),
   template: object(3, podTemplateSpec, "What the Pods are made from.", needed),
   volumeClaimTemplates: objects(4, claimTemplate, "What each Pod's own claims are made from.", atomic),
@@ -124,8 +128,8 @@ const statefulSetSpec: Message = message("Numbered Pods, each with a name and vo
     pointer,
   ),
   minReadySeconds: int32(9, "How long a Pod must be ready before it counts as available."),
-  persistentVolumeClaimRetentionPolicy: object(10, retentionPolicy, "What becomes of the claims."),
-  ordinals: object(11, ordinals, "How Pods are numbered."),
+  persistentVolumeClaimRetentionPolicy: object(10, retentionPolicy, "What becomes of the claims.", pointer),
+  ordinals: object(11, ordinals, "How Pods are numbered.", pointer),
 });
 
 const statefulSetCondition: Message = message("One thing that is true or not.", {

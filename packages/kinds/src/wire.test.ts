@@ -12,52 +12,52 @@ import { allKinds } from "./index.ts";
 
 /** The kind, how many members it has at any depth, and a digest of their paths, numbers and types. */
 const marks = `
-core Namespace 39 4de4e2afd9e3
-core Node 115 06281a4b56e2
-core Pod 1371 d35b741ea309
-core ConfigMap 32 33e81e5fab39
-core Secret 33 3c2e56edcefe
-core Event 61 7c00244eed48
-events.k8s.io Event 61 b70a4e76136b
-core Service 75 b8b2470f418e
-core ServiceAccount 40 6fd0a8f40d12
-apps DaemonSet 1215 d4a65df8fc67
-apps Deployment 1218 4202fb2f19ec
-apps ReplicaSet 1207 654d0829f5e1
-apps StatefulSet 1294 1d84ee0afc7b
-apps ControllerRevision 31 9147cb6f6b6d
-batch Job 1238 f6ef3f489264
-batch CronJob 1267 3aba03c14559
-core PersistentVolumeClaim 70 89cfe534f3d6
-core PersistentVolume 223 f37b161c7275
-storage.k8s.io StorageClass 39 a471cda13a3f
-storage.k8s.io CSIDriver 42 de37b60a6e29
-storage.k8s.io CSINode 36 3eabb2138682
-storage.k8s.io CSIStorageCapacity 38 4b1635014f92
-storage.k8s.io VolumeAttachment 234 641d59be9739
-storage.k8s.io VolumeAttributesClass 31 ff6e57ebf006
-policy PodDisruptionBudget 53 cd997047e4c4
-core LimitRange 37 7282d1f08536
-scheduling.k8s.io PriorityClass 33 830d286bac94
-core ResourceQuota 40 6e7a9b1e9a61
-node.k8s.io RuntimeClass 40 fab266c6bef0
-discovery.k8s.io EndpointSlice 58 bb09c60224ef
-core Endpoints 59 b42256a43ac2
-networking.k8s.io NetworkPolicy 79 805dd47b2f51
-networking.k8s.io Ingress 70 2813e863befa
-networking.k8s.io IngressClass 37 ca485a50e753
-networking.k8s.io IPAddress 35 8912df47406a
-networking.k8s.io ServiceCIDR 39 6e01ba734051
-core PodTemplate 1185 57045cf96c71
-core ReplicationController 1201 2665153b375f
-coordination.k8s.io Lease 37 501f9e864bd2
-flowcontrol.apiserver.k8s.io FlowSchema 61 109e33e414a7
-flowcontrol.apiserver.k8s.io PriorityLevelConfiguration 51 c00374a7868d
-rbac.authorization.k8s.io Role 35 d2376cd1105e
-rbac.authorization.k8s.io RoleBinding 38 c0e67176ea77
-rbac.authorization.k8s.io ClusterRole 42 756856704dee
-rbac.authorization.k8s.io ClusterRoleBinding 38 c0e67176ea77
-certificates.k8s.io CertificateSigningRequest 47 9a17c2b41aaf
+core Namespace 39 e297b9682b82
+core Node 115 cca0c7a4aea7
+core Pod 1371 5e3e10c16038
+core ConfigMap 32 761916da5dc0
+core Secret 33 65a05875dee0
+core Event 61 6c6ff96c09b1
+events.k8s.io Event 61 4b9483e6ae5f
+core Service 75 cba8345b37d9
+core ServiceAccount 40 09bc62c66f12
+apps DaemonSet 1215 bb6880619a11
+apps Deployment 1218 9b36c9133162
+apps ReplicaSet 1207 79e3d1f1652a
+apps StatefulSet 1294 f9919d4847ba
+apps ControllerRevision 31 9a03d160ae1d
+batch Job 1238 fcf8c7391f7b
+batch CronJob 1267 1f88762190eb
+core PersistentVolumeClaim 70 5976c1b7d5bb
+core PersistentVolume 223 634e3831b17e
+storage.k8s.io StorageClass 39 38352394269b
+storage.k8s.io CSIDriver 42 c7db5b8afd00
+storage.k8s.io CSINode 36 46a041a4f57a
+storage.k8s.io CSIStorageCapacity 38 13879315dd2d
+storage.k8s.io VolumeAttachment 234 fd99f49cf560
+storage.k8s.io VolumeAttributesClass 31 62eba3b7277f
+policy PodDisruptionBudget 53 9ea6a76f5049
+core LimitRange 37 f43bcf65d1e3
+scheduling.k8s.io PriorityClass 33 36cb83398ba3
+core ResourceQuota 40 b17d4dd49de4
+node.k8s.io RuntimeClass 40 0561b58bc5bb
+discovery.k8s.io EndpointSlice 58 bacce9f38349
+core Endpoints 59 5ef7481d5da3
+networking.k8s.io NetworkPolicy 79 e84a04d3ee85
+networking.k8s.io Ingress 70 9c458ae2cfdd
+networking.k8s.io IngressClass 37 4196b38273fd
+networking.k8s.io IPAddress 35 92ff79dc2299
+networking.k8s.io ServiceCIDR 39 fc48818548ba
+core PodTemplate 1185 8677a2af8030
+core ReplicationController 1201 89ac1106d988
+coordination.k8s.io Lease 37 5ec66f64a42c
+flowcontrol.apiserver.k8s.io FlowSchema 61 2effd11b079d
+flowcontrol.apiserver.k8s.io PriorityLevelConfiguration 51 1ae36f5b02c0
+rbac.authorization.k8s.io Role 35 9363a5d44745
+rbac.authorization.k8s.io RoleBinding 38 3b77d5b46edb
+rbac.authorization.k8s.io ClusterRole 42 c28cc9b8c02e
+rbac.authorization.k8s.io ClusterRoleBinding 38 3b77d5b46edb
+certificates.k8s.io CertificateSigningRequest 47 50eff583cc99
 `;
 
 describe("the members of every kind on the wire", () => {
@@ -74,9 +74,9 @@ describe("the members of every kind on the wire", () => {
 
 function membersOf(message: ProtobufMessage, path: string): string[] {
   return Object.entries(message).flatMap(([number, field]) => {
-    const { name, type, values = "", repeated, optional, message: inner } = field;
+    const { name, type, values = "", repeated, pointer, needed, message: inner } = field;
     const at = `${path}.${name}`;
-    const own = `${at}=${number} ${type}${values}${repeated ? "[]" : ""}${optional ? "?" : ""}`;
+    const own = `${at}=${number} ${type}${values}${repeated ? "[]" : ""}${pointer ? "?" : ""}${needed ? "!" : ""}`;
     const table = typeof inner === "function" ? inner() : inner;
     return [own, ...(table === undefined ? [] : membersOf(table, at))];
   });

@@ -39,7 +39,7 @@ describe("protobuf", () => {
     [{ 1: { name: "port", type: "int-or-string" } }, "0a07 0801 1000 1a0161", { port: "a" }],
     [{ 1: { name: "n", type: "int32", repeated: true } }, "0801 0802", { n: [1, 2] }],
     [{ 1: { name: "n", type: "int32", repeated: true } }, "0a020102", { n: [1, 2] }],
-    [{ 1: { name: "n", type: "int64", optional: true } }, "08ffffffffffffffffff01", { n: -1 }],
+    [{ 1: { name: "n", type: "int64", pointer: true } }, "08ffffffffffffffffff01", { n: -1 }],
     [{ 1: { name: "b", type: "bytes" } }, "0a026869", { b: "aGk=" }],
     [
       { 1: { name: "q", type: "map", values: "quantity" } },

@@ -6,17 +6,17 @@ export const ownerReferenceMessage: ProtobufMessage = {
   3: { name: "name", type: "string" },
   4: { name: "uid", type: "string" },
   5: { name: "apiVersion", type: "string" },
-  6: { name: "controller", type: "bool", optional: true },
-  7: { name: "blockOwnerDeletion", type: "bool", optional: true },
+  6: { name: "controller", type: "bool", pointer: true },
+  7: { name: "blockOwnerDeletion", type: "bool", pointer: true },
 };
 
 const managedFieldsEntryMessage: ProtobufMessage = {
   1: { name: "manager", type: "string" },
   2: { name: "operation", type: "string" },
   3: { name: "apiVersion", type: "string" },
-  4: { name: "time", type: "time" },
+  4: { name: "time", type: "time", pointer: true },
   6: { name: "fieldsType", type: "string" },
-  7: { name: "fieldsV1", type: "fields-v1" },
+  7: { name: "fieldsV1", type: "fields-v1", pointer: true },
   8: { name: "subresource", type: "string" },
 };
 
@@ -29,8 +29,8 @@ export const objectMetaMessage: ProtobufMessage = {
   6: { name: "resourceVersion", type: "string" },
   7: { name: "generation", type: "int64" },
   8: { name: "creationTimestamp", type: "time" },
-  9: { name: "deletionTimestamp", type: "time" },
-  10: { name: "deletionGracePeriodSeconds", type: "int64", optional: true },
+  9: { name: "deletionTimestamp", type: "time", pointer: true },
+  10: { name: "deletionGracePeriodSeconds", type: "int64", pointer: true },
   11: { name: "labels", type: "map", values: "string" },
   12: { name: "annotations", type: "map", values: "string" },
   13: { name: "ownerReferences", type: "message", repeated: true, message: ownerReferenceMessage },
@@ -42,7 +42,7 @@ export const listMetaMessage: ProtobufMessage = {
   1: { name: "selfLink", type: "string" },
   2: { name: "resourceVersion", type: "string" },
   3: { name: "continue", type: "string" },
-  4: { name: "remainingItemCount", type: "int64", optional: true },
+  4: { name: "remainingItemCount", type: "int64", pointer: true },
 };
 
 export const labelSelectorMessage: ProtobufMessage = {
@@ -70,19 +70,20 @@ export const conditionMessage: ProtobufMessage = {
 };
 
 export const deleteOptionsMessage: ProtobufMessage = {
-  1: { name: "gracePeriodSeconds", type: "int64", optional: true },
+  1: { name: "gracePeriodSeconds", type: "int64", pointer: true },
   2: {
     name: "preconditions",
     type: "message",
+    pointer: true,
     message: {
-      1: { name: "uid", type: "string", optional: true },
-      2: { name: "resourceVersion", type: "string", optional: true },
+      1: { name: "uid", type: "string", pointer: true },
+      2: { name: "resourceVersion", type: "string", pointer: true },
     },
   },
-  3: { name: "orphanDependents", type: "bool", optional: true },
-  4: { name: "propagationPolicy", type: "string", optional: true },
+  3: { name: "orphanDependents", type: "bool", pointer: true },
+  4: { name: "propagationPolicy", type: "string", pointer: true },
   5: { name: "dryRun", type: "string", repeated: true },
-  6: { name: "ignoreStoreReadErrorWithClusterBreakingPotential", type: "bool", optional: true },
+  6: { name: "ignoreStoreReadErrorWithClusterBreakingPotential", type: "bool", pointer: true },
 };
 
 export const statusMessage: ProtobufMessage = {
@@ -93,6 +94,7 @@ export const statusMessage: ProtobufMessage = {
   5: {
     name: "details",
     type: "message",
+    pointer: true,
     message: {
       1: { name: "name", type: "string" },
       2: { name: "group", type: "string" },

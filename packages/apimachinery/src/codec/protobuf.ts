@@ -3,7 +3,8 @@
  * and holds the object. Driven by the kinds' tables; fields that a table lacks are skipped, as protobuf has
  * it, and named to whoever wants to know.
  */
-import { instant, millis, toRfc3339 } from "@selvedge/base";
+import { instant, toRfc3339 } from "@selvedge/base";
+import { formatDuration } from "../go-duration.ts";
 import type { ProtobufField, ProtobufMessage } from "../kind-definition.ts";
 import type { JsonObject } from "../structural/walk.ts";
 import { ProtobufError, Reader } from "./reader.ts";
@@ -18,7 +19,7 @@ export interface ProtobufEnvelope {
   readonly contentType: string;
 }
 
-const magic = [0x6b, 0x38, 0x73, 0x00];
+export const envelopePrefix: Uint8Array = Uint8Array.of(0x6b, 0x38, 0x73, 0x00);
 /** Deeper than any kind nests. */
 const depthMax = 64;
 /** As many as a person reads. */
@@ -36,10 +37,10 @@ const unknown: ProtobufMessage = {
 };
 
 export function decodeEnvelope(body: Uint8Array): ProtobufEnvelope {
-  if (magic.some((byte, index) => body[index] !== byte)) {
+  if (envelopePrefix.some((byte, index) => body[index] !== byte)) {
     throw new ProtobufError("the body does not begin with the Kubernetes protobuf prefix");
   }
-  const { typeMeta: type, raw, contentType } = decodeProtobuf(unknown, body.subarray(magic.length));
+  const { typeMeta: type, raw, contentType } = decodeProtobuf(unknown, body.subarray(envelopePrefix.length));
   const { apiVersion = "", kind = "" } = (type ?? {}) as { apiVersion?: string; kind?: string };
   const bytes = raw === undefined ? new Uint8Array() : Uint8Array.fromBase64(raw as string);
   return { apiVersion, kind, raw: bytes, contentType: (contentType as string | undefined) ?? "" };
@@ -86,7 +87,8 @@ function decodeMessage(
     } else {
       const value = decodeValue(field, reader, wire, depth, skipped);
       if (field.embedded) Object.assign(object, value);
-      else if (value === undefined || (!field.optional && isZero(value))) delete object[field.name];
+      else if (value === undefined || (!field.pointer && !field.needed && isZero(value)))
+        delete object[field.name];
       else object[field.name] = value;
     }
   }
@@ -207,8 +209,8 @@ function integer(value: bigint, name: string): number {
 }
 
 const timestamp: ProtobufMessage = {
-  1: { name: "seconds", type: "int64", optional: true },
-  2: { name: "nanos", type: "int32", optional: true },
+  1: { name: "seconds", type: "int64" },
+  2: { name: "nanos", type: "int32" },
 };
 
 /** An empty message is Go's zero time: absent. */
@@ -224,20 +226,14 @@ function decodeTime(bytes: Uint8Array, micro: boolean): string | undefined {
 const secondsMax = 253_402_300_799;
 
 function decodeDuration(bytes: Uint8Array): string {
-  const { nanos = 0 } = decodeProtobuf({ 1: { name: "nanos", type: "int64" } }, bytes) as { nanos?: number };
-  return goDuration(nanos);
-}
-
-/** `1h30m0s`, as Go prints lengths of time. */
-function goDuration(nanos: number): string {
-  const sign = nanos < 0 ? "-" : "";
-  const span = millis(Math.abs(nanos) / 1e6);
-  if (span === 0) return "0s";
-  if (span < 1000) return `${sign}${span}ms`;
-  const total = span / 1000;
-  const [h, m] = [Math.floor(total / 3600), Math.floor((total % 3600) / 60)];
-  const s = Number((total % 60).toFixed(9));
-  return `${sign}${h > 0 ? `${h}h` : ""}${h > 0 || m > 0 ? `${m}m` : ""}${s}s`;
+  const reader = new Reader(bytes);
+  let nanos = 0n;
+  while (!reader.done) {
+    const { number, wire } = reader.tag();
+    if (number === 1) nanos = BigInt.asIntN(64, reader.varint(wire));
+    else reader.skip(wire);
+  }
+  return formatDuration(nanos);
 }
 
 function decodeIntOrString(bytes: Uint8Array): number | string {

@@ -15,6 +15,8 @@ interface Part {
   readonly schema: Schema;
   readonly message: ProtobufMessage;
   readonly repeated?: true;
+  /** A pointer in upstream's Go. */
+  readonly pointer?: true;
 }
 
 type Row = readonly [
@@ -31,12 +33,9 @@ const wires = {
   flag: [{ type: "boolean" }, { type: "bool" }],
   long: [
     { type: "integer", format: "int64" },
-    { type: "int64", optional: true },
+    { type: "int64", pointer: true },
   ],
-  time: [
-    { type: "string", format: "date-time", nullable: true },
-    { type: "time", optional: true },
-  ],
+  time: [{ type: "string", format: "date-time", nullable: true }, { type: "time" }],
   extra: [
     { type: "object", additionalProperties: { type: "array", items: { type: "string" } } },
     { type: "map", values: "texts" },
@@ -52,6 +51,7 @@ function part(description: string, rows: Readonly<Record<string, Row>>): Part {
       message[number] = {
         ...{ name, type: "message", message: type.message },
         ...(type.repeated && { repeated: true }),
+        ...(type.pointer && { pointer: true }),
       };
     } else {
       const [schema, wire] =
@@ -61,6 +61,10 @@ function part(description: string, rows: Readonly<Record<string, Row>>): Part {
     }
   }
   return { schema: { type: "object", description, properties }, message };
+}
+
+function maybe(of: Part): Part {
+  return { ...of, pointer: true };
 }
 
 function listOf(of: Part): Part & { readonly repeated: true } {
@@ -88,20 +92,20 @@ const resourceAttributes = part("A request for something with a name.", {
   resource: [5, "The resource; * for all."],
   subresource: [6, "The subresource."],
   name: [7, "The object's name; empty for all."],
-  fieldSelector: [8, "What a list is limited to by fields.", selector("fields")],
-  labelSelector: [9, "What a list is limited to by labels.", selector("labels")],
+  fieldSelector: [8, "What a list is limited to by fields.", maybe(selector("fields"))],
+  labelSelector: [9, "What a list is limited to by labels.", maybe(selector("labels"))],
 });
 const nonResourceAttributes = part("A request for a path.", {
   path: [1, "The path."],
   verb: [2, "The verb: get, post, …"],
 });
 const selfAccess = part("What is asked.", {
-  resourceAttributes: [1, "A request for something with a name.", resourceAttributes],
-  nonResourceAttributes: [2, "A request for a path.", nonResourceAttributes],
+  resourceAttributes: [1, "A request for something with a name.", maybe(resourceAttributes)],
+  nonResourceAttributes: [2, "A request for a path.", maybe(nonResourceAttributes)],
 });
 const access = part("What is asked, and about whom.", {
-  resourceAttributes: [1, "A request for something with a name.", resourceAttributes],
-  nonResourceAttributes: [2, "A request for a path.", nonResourceAttributes],
+  resourceAttributes: [1, "A request for something with a name.", maybe(resourceAttributes)],
+  nonResourceAttributes: [2, "A request for a path.", maybe(nonResourceAttributes)],
   user: [3, "The user's name."],
   groups: [4, "The user's groups.", "texts"],
   extra: [5, "What else is known of the user.", "extra"],
@@ -155,7 +159,7 @@ const boundObject = part("What the token ends with: a Pod, a Secret or a Node.",
 });
 const tokenRequest = part("What is asked.", {
   audiences: [1, "Whom the token is for; none means this server.", "texts"],
-  boundObjectRef: [3, "What it ends with.", boundObject],
+  boundObjectRef: [3, "What it ends with.", maybe(boundObject)],
   expirationSeconds: [4, "How long it is good.", "long"],
 });
 const tokenRequestStatus = part("The answer.", {

@@ -24,9 +24,9 @@ interface Described {
 function described(description: string, rows: Readonly<Record<string, Row>>, hints: Schema = {}): Described {
   const properties: Record<string, Schema> = {};
   const protobuf: Record<number, ProtobufField> = {};
-  for (const [name, { number, schema, wire }] of Object.entries(rows)) {
+  for (const [name, { number, schema, wire, needed: isNeeded }] of Object.entries(rows)) {
     properties[name] = schema;
-    protobuf[number] = { name, ...wire };
+    protobuf[number] = { name, ...wire, ...(isNeeded && { needed: true }) };
   }
   const required = Object.keys(rows).filter((name) => rows[name]?.needed);
   const more = required.length === 0 ? {} : { required };
@@ -41,22 +41,22 @@ const text = (number: number, description: string): Row => ({
 /** A pointer in upstream's Go: what is empty was said. */
 const saidText = (number: number, description: string): Row => ({
   ...text(number, description),
-  wire: { type: "string", optional: true },
+  wire: { type: "string", pointer: true },
 });
-const flag = (number: number, description: string, optional = false): Row => ({
+const flag = (number: number, description: string, pointer = false): Row => ({
   number,
   schema: { type: "boolean", description },
-  wire: { type: "bool", ...(optional && { optional: true }) },
+  wire: { type: "bool", ...(pointer && { pointer }) },
 });
 const count = (number: number, description: string): Row => ({
   number,
   schema: { type: "integer", format: "int64", description },
-  wire: { type: "int64", optional: true },
+  wire: { type: "int64", pointer: true },
 });
 const amount = (number: number, description: string): Row => ({
   number,
   schema: { type: "number", format: "double", description },
-  wire: { type: "double", optional: true },
+  wire: { type: "double", pointer: true },
 });
 const texts = (number: number, description: string): Row => ({
   number,
@@ -66,13 +66,18 @@ const texts = (number: number, description: string): Row => ({
 const json = (number: number, description: string): Row => ({
   number,
   schema: { description, "x-kubernetes-preserve-unknown-fields": true },
-  wire: { type: "raw-extension", optional: true },
+  wire: { type: "raw-extension", pointer: true },
 });
 const part = (number: number, of: Described, description: string): Row => ({
   number,
   schema: { ...of.schema, description },
   wire: { type: "message", message: of.protobuf },
 });
+/** As `part`, for what may be absent. */
+const maybe = (...row: Parameters<typeof part>): Row => {
+  const { wire, ...rest } = part(...row);
+  return { ...rest, wire: { ...wire, pointer: true } };
+};
 const parts = (number: number, of: Described, description: string, hints: Schema = {}): Row => ({
   number,
   schema: { type: "array", items: of.schema, description, "x-kubernetes-list-type": "atomic", ...hints },
@@ -110,7 +115,7 @@ const orArray: Schema = {
   properties: schemaProperties,
 };
 
-const inner = { type: "message", message: () => schemaFields } as const;
+const inner = { type: "message", message: () => schemaFields, pointer: true } as const;
 const list = (number: number, description: string): Row => ({
   number,
   schema: { type: "array", items: schemaProps, description, "x-kubernetes-list-type": "atomic" },
@@ -127,7 +132,8 @@ const boolean = (number: number): Row => ({
   wire: {
     type: "message",
     choice: true,
-    message: { 1: { name: "allows", type: "bool", optional: true }, 2: { name: "schema", ...inner } },
+    pointer: true,
+    message: { 1: { name: "allows", type: "bool", needed: true }, 2: { name: "schema", ...inner } },
   },
 });
 const items: Row = {
@@ -136,6 +142,7 @@ const items: Row = {
   wire: {
     type: "message",
     choice: true,
+    pointer: true,
     message: { 1: { name: "schema", ...inner }, 2: { name: "jSONSchemas", ...inner, repeated: true } },
   },
 };
@@ -199,7 +206,7 @@ const schemaRows: Described = described("", {
   },
   additionalItems: boolean(33),
   definitions: map(34, "Not supported."),
-  externalDocs: part(35, documentation, "More to read."),
+  externalDocs: maybe(35, documentation, "More to read."),
   example: json(36, "An example."),
   nullable: flag(37, "Null is allowed."),
   "x-kubernetes-preserve-unknown-fields": flag(38, "Members that are not said here stay.", true),
@@ -248,18 +255,18 @@ const column: Described = described("A column of kubectl get.", {
 
 const version: Described = described("One version of the kind.", {
   name: needed(text(1, "Its name: v1, v1beta1.")),
-  served: needed(flag(2, "Whether there are paths for it.", true)),
-  storage: needed(flag(3, "Whether objects are kept in it. One version is.", true)),
+  served: needed(flag(2, "Whether there are paths for it.")),
+  storage: needed(flag(3, "Whether objects are kept in it. One version is.")),
   deprecated: flag(7, "Whoever uses it is warned."),
   deprecationWarning: saidText(8, "In these words."),
-  schema: part(
+  schema: maybe(
     4,
     described("What objects are like.", {
       openAPIV3Schema: { number: 1, schema: schemaProps, wire: inner },
     }),
     "What objects of this version are like.",
   ),
-  subresources: part(
+  subresources: maybe(
     5,
     described("Parts with paths of their own.", {
       status: {
@@ -269,9 +276,9 @@ const version: Described = described("One version of the kind.", {
           description: "There is /status.",
           "x-kubernetes-preserve-unknown-fields": true,
         },
-        wire: { type: "message", message: {} },
+        wire: { type: "message", message: {}, pointer: true },
       },
-      scale: part(2, scale, "There is /scale."),
+      scale: maybe(2, scale, "There is /scale."),
     }),
     "Parts with paths of their own.",
   ),
@@ -290,28 +297,28 @@ const conversionService: Described = described("A Service that answers.", {
   port: {
     number: 4,
     schema: { type: "integer", format: "int32", description: "The port that is asked." },
-    wire: { type: "int32", optional: true },
+    wire: { type: "int32", pointer: true },
   },
 });
 
 const conversionClient: Described = described("Whom to ask.", {
   url: saidText(3, "Its address."),
-  service: part(1, conversionService, "The Service that answers."),
+  service: maybe(1, conversionService, "The Service that answers."),
   caBundle: {
     number: 2,
     schema: { type: "string", format: "byte", description: "Who may have signed its certificate." },
-    wire: { type: "bytes", optional: true },
+    wire: { type: "bytes", pointer: true },
   },
 });
 
 const conversionWebhook: Described = described("Not supported.", {
-  clientConfig: part(2, conversionClient, "Whom to ask."),
+  clientConfig: maybe(2, conversionClient, "Whom to ask."),
   conversionReviewVersions: needed(texts(3, "Versions of the question it knows.")),
 });
 
 const conversion: Described = described("How an object of one version becomes one of another.", {
   strategy: needed(text(1, "None: all versions are alike but for apiVersion.")),
-  webhook: part(2, conversionWebhook, "Not supported."),
+  webhook: maybe(2, conversionWebhook, "Not supported."),
 });
 
 const spec: Described = described("What the kind is.", {
@@ -319,7 +326,7 @@ const spec: Described = described("What the kind is.", {
   names: needed(part(3, names, "What it is called.")),
   scope: needed(text(4, "Cluster or Namespaced.")),
   versions: needed(parts(7, version, "All its versions.")),
-  conversion: part(9, conversion, "How versions become one another."),
+  conversion: maybe(9, conversion, "How versions become one another."),
   preserveUnknownFields: flag(10, "Must be false."),
 });
 

@@ -13,6 +13,7 @@ import {
 import { concatBytes } from "@selvedge/base";
 import { badRequest, unsupportedBody } from "../rest/refusals.ts";
 import { StatusError } from "../status-error.ts";
+import { protobufType } from "./negotiation.ts";
 
 /** Upstream's bound. */
 const bodyMax = 3 * 1024 * 1024;
@@ -45,7 +46,6 @@ export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   });
 }
 
-export const protobufType = "application/vnd.kubernetes.protobuf";
 const jsonType = "application/json";
 const yamlType = "application/yaml";
 

@@ -1,7 +1,7 @@
 /** What is served that is no object: discovery, OpenAPI, version, health. */
 import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type AggregatedVersion, aggregatedDiscovery, discovery } from "../rest/discovery.ts";
+import { aggregatedDiscovery, discovery } from "../rest/discovery.ts";
 import {
   type OpenApiDocument,
   openapiRoot,
@@ -10,8 +10,9 @@ import {
   type SwaggerDocument,
 } from "../rest/openapi.ts";
 import type { Resource } from "../rest/resources.ts";
-import { aggregationOf, wantsProtobuf } from "./negotiation.ts";
-import { sendJson } from "./respond.ts";
+import { type DiscoveryForm, discoveryFormOf, protobufType, wantsSwaggerProtobuf } from "./negotiation.ts";
+import { encodeAnswer } from "./protobuf-answer.ts";
+import { sendBody, sendJson } from "./respond.ts";
 
 /** The Kubernetes version whose behaviour this is: what clients choose theirs by. */
 const major = "1";
@@ -70,13 +71,13 @@ export class Documents {
   /** Whether the path was one of these; then it has been answered. */
   serve(asked: string, request: IncomingMessage, response: ServerResponse): boolean {
     const path = withoutSlash(asked);
-    if (path === "/api" || path === "/apis") {
-      const aggregated = aggregationOf(request.headers.accept);
-      if (aggregated !== undefined) return this.#serveAggregated(path, aggregated, request, response);
-    }
     const legacy = this.#legacy.get(path);
     if (legacy !== undefined) {
-      sendJson(request, response, 200, legacy);
+      const form = discoveryFormOf(request.headers.accept);
+      const isRoot = path === "/api" || path === "/apis";
+      if (isRoot && form.version !== undefined) return this.#serveAggregated(path, form, request, response);
+      if (form.encoding === "json") sendJson(request, response, 200, legacy);
+      else sendProtobuf(request, response, legacy, { "content-type": protobufType });
       return true;
     }
     if (path === v2Path) return this.#serveV2(request, response);
@@ -91,7 +92,7 @@ export class Documents {
 
   #serveAggregated(
     root: "/api" | "/apis",
-    version: AggregatedVersion,
+    { version = "v2", encoding }: DiscoveryForm,
     request: IncomingMessage,
     response: ServerResponse,
   ): boolean {
@@ -102,17 +103,22 @@ export class Documents {
       document = { json, hash: createHash("sha512").update(json).digest("hex").toUpperCase() };
       this.#aggregated.set(key, document);
     }
-    const type = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
-    return serveTagged(request, response, document, { "content-type": type });
+    const parameters = `g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+    if (encoding === "json")
+      return serveTagged(request, response, document, { "content-type": `application/json;${parameters}` });
+    const etag = `"${document.hash}-protobuf"`;
+    const type = { etag, "content-type": `${protobufType};${parameters}` };
+    if (request.headers["if-none-match"] === etag) notModified(response, etag);
+    else sendProtobuf(request, response, document.json, type);
+    return true;
   }
 
   #serveV2(request: IncomingMessage, response: ServerResponse): boolean {
     this.#v2 ??= openapiV2(this.#resources, gitVersion);
-    if (wantsProtobuf(request.headers.accept)) {
+    if (wantsSwaggerProtobuf(request.headers.accept)) {
       const etag = `"${this.#v2.hash}-protobuf"`;
-      if (request.headers["if-none-match"] === etag) response.writeHead(304, { etag, vary: "Accept" });
-      else response.writeHead(200, { "content-type": v2Protobuf, vary: "Accept", etag });
-      response.end(response.statusCode === 304 ? undefined : this.#v2.protobuf);
+      if (request.headers["if-none-match"] === etag) notModified(response, etag);
+      else sendBody(request, response, 200, this.#v2.protobuf, { "content-type": v2Protobuf, etag });
       return true;
     }
     return serveTagged(request, response, this.#v2);
@@ -138,9 +144,21 @@ function serveTagged(
   headers: Readonly<Record<string, string>> = {},
 ): true {
   const etag = `"${hash}"`;
-  if (request.headers["if-none-match"] === etag) {
-    response.writeHead(304, { etag, vary: "Accept" });
-    response.end();
-  } else sendJson(request, response, 200, json, { etag, ...headers });
+  if (request.headers["if-none-match"] === etag) notModified(response, etag);
+  else sendJson(request, response, 200, json, { etag, ...headers });
   return true;
+}
+
+function notModified(response: ServerResponse, etag: string): void {
+  response.writeHead(304, { etag, vary: "Accept" });
+  response.end();
+}
+
+function sendProtobuf(
+  request: IncomingMessage,
+  response: ServerResponse,
+  json: string,
+  headers: Readonly<Record<string, string>>,
+): void {
+  sendBody(request, response, 200, encodeAnswer(JSON.parse(json) as object, undefined), headers);
 }

@@ -19,20 +19,29 @@ export interface ListForm {
  * comes last. What fails in between breaks the connection: the client must not take a part for the whole.
  */
 export async function sendList(
-  { request, response }: Exchange,
+  exchange: Exchange,
   form: ListForm,
   first: ListPiece,
   rest: AsyncIterable<ListPiece>,
 ): Promise<void> {
+  await sendParts(exchange, { "content-type": "application/json" }, textOf(form, first, rest));
+}
+
+/** Sends a body as it is made, packed when the client can unpack it. */
+export async function sendParts(
+  { request, response }: Exchange,
+  headers: Readonly<Record<string, string>>,
+  parts: AsyncIterable<string | Uint8Array>,
+): Promise<void> {
   const packs = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
   response.writeHead(200, {
-    ...{ "content-type": "application/json", "cache-control": "no-cache, private" },
+    ...{ ...headers, "cache-control": "no-cache, private" },
     ...(packs ? { "content-encoding": "gzip", vary: "Accept, Accept-Encoding" } : { vary: "Accept" }),
   });
-  const text = Readable.from(textOf(form, first, rest), { objectMode: false });
+  const source = Readable.from(parts, { objectMode: false });
   try {
-    if (packs) await pipeline(text, createGzip({ level: constants.Z_BEST_SPEED }), response);
-    else await pipeline(text, response);
+    if (packs) await pipeline(source, createGzip({ level: constants.Z_BEST_SPEED }), response);
+    else await pipeline(source, response);
   } catch (error) {
     response.destroy();
     // A client that goes away in the middle is no fault of ours.

@@ -1,51 +1,98 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { aggregationOf, viewOf, wantsYaml } from "./negotiation.ts";
+import { discoveryFormOf, encodingOf, formOf } from "./negotiation.ts";
 import { deleteOptions, isTrue, writeOptions } from "./query.ts";
 import { warningHeader } from "./respond.ts";
 
+const table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+const protobuf = "application/vnd.kubernetes.protobuf";
+const metadata = "as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
 describe("an Accept header", () => {
-  const views: readonly [accept: string | undefined, view: string][] = [
-    [undefined, "object"],
-    ["*/*", "object"],
-    ["application/json", "object"],
-    ["application/vnd.kubernetes.protobuf,application/json", "object"],
-    ["application/json;as=Table;v=v1;g=meta.k8s.io,application/json", "table"],
-    ["application/json;as=Table;v=v1beta1;g=meta.k8s.io", "table"],
-    ["application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1", "partial"],
-    [
-      "application/vnd.kubernetes.protobuf;as=Table, application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
-      "partial",
-    ],
-    ["application/json;as=Chart;v=v1;g=meta.k8s.io,application/json", "object"],
+  /** What is answered of a kind that has a table for protobuf, and of one that has none. */
+  const rows: readonly [accept: string | undefined, builtIn: string, custom: string][] = [
+    [undefined, "json object", "json object"],
+    ["", "json object", "json object"],
+    ["*/*", "json object", "json object"],
+    ["application/*", "json object", "json object"],
+    ["application/json", "json object", "json object"],
+    ["application/yaml", "yaml object", "yaml object"],
+    ["application/json, application/yaml", "json object", "json object"],
+    [protobuf, "protobuf object", "406"],
+    [`${protobuf},application/json`, "protobuf object", "json object"],
+    [`${protobuf}, */*`, "protobuf object", "json object"],
+    [`*/*, ${protobuf}`, "protobuf object", "json object"],
+    [`application/json, ${protobuf}`, "json object", "json object"],
+    [`application/json;q=0.8, ${protobuf}`, "protobuf object", "json object"],
+    [`${protobuf};q=0.5, application/json;q=0.9`, "json object", "json object"],
+    [`text/html, application/yaml;q=0.9, */*;q=0.8`, "yaml object", "yaml object"],
+    [`${table},application/json`, "json table", "json table"],
+    [table.replace("v=v1;", "v=v1beta1;"), "json table", "json table"],
+    [table.replace("json", "yaml"), "yaml table", "yaml table"],
+    [table.replace("application/json", protobuf), "406", "406"],
+    [`${table.replace("application/json", protobuf)},${table}`, "json table", "json table"],
+    [`${protobuf};${metadata},application/json;${metadata}`, "protobuf partial", "protobuf partial"],
+    [`application/json;${metadata}`, "json partial", "json partial"],
+    [`${protobuf};stream=watch`, "protobuf object", "406"],
+    [`${protobuf};stream=chunks, application/json`, "json object", "json object"],
+    ["application/json;as=Chart;v=v1;g=meta.k8s.io,application/json", "json object", "json object"],
+    ["application/json;as=Table;v=v2;g=meta.k8s.io", "406", "406"],
+    ["application/json;as=Table;g=meta.k8s.io", "406", "406"],
+    ["application/json;v=v1", "406", "406"],
+    ["text/html", "406", "406"],
   ];
-  for (const [accept, view] of views) {
-    it(`${accept?.slice(0, 70)} is for ${view}`, () => assert.equal(viewOf(accept), view));
+  const told = (accept: string | undefined, offer: Parameters<typeof formOf>[1]): string => {
+    try {
+      const { encoding, view } = formOf(accept, offer);
+      return `${encoding} ${view}`;
+    } catch (error) {
+      return String((error as { code: number }).code);
+    }
+  };
+  for (const [accept, builtIn, custom] of rows) {
+    it(`${accept?.slice(0, 90)} is for ${builtIn}, or ${custom}`, () => {
+      assert.deepEqual(
+        [told(accept, { protobuf: true }), told(accept, { protobuf: false })],
+        [builtIn, custom],
+      );
+    });
   }
 
-  it("that no form suits is refused", () => {
-    assert.equal(viewOf("application/yaml"), "object");
-    assert.deepEqual(
-      ["application/yaml", "application/json, application/yaml", "text/html, application/yaml;q=0.9"].map(
-        wantsYaml,
-      ),
-      [true, false, true],
-    );
-    assert.throws(() => viewOf("text/html"), { code: 406 });
-    for (const form of ["as=Chart;v=v1", "as=Table;v=v2", "as=Table"]) {
-      assert.throws(() => viewOf(`application/json;${form};g=meta.k8s.io`), { code: 406 });
-    }
-    const table = "application/json;as=Table;v=v1;g=meta.k8s.io";
-    assert.throws(() => viewOf(table, false), { code: 406 });
-    assert.equal(viewOf(`${table},application/json`, false), "object");
+  it("that no form suits is refused with those there are", () => {
+    const all = `application/json, application/yaml, ${protobuf}`;
+    assert.throws(() => formOf("text/html", { protobuf: false }), {
+      code: 406,
+      message: new RegExp(`: ${all}$`),
+    });
+    const events = {
+      code: 406,
+      message: new RegExp(`: application/json;stream=watch, ${protobuf};stream=watch$`),
+    };
+    assert.throws(() => formOf("application/yaml", { protobuf: true, stream: true }), events);
+    assert.throws(() => formOf(table, { protobuf: true, table: false }), { code: 406 });
+    assert.equal(told(`${table},application/json`, { protobuf: true, table: false }), "json object");
+  });
+
+  it("says how a refusal is written", () => {
+    assert.equal(encodingOf("text/html", true), "json");
+    assert.equal(encodingOf(protobuf, true), "protobuf");
+    assert.equal(encodingOf(protobuf, false), "json");
+    assert.equal(encodingOf(`${table},application/yaml`, true), "yaml");
   });
 
   it("chooses a form of discovery", () => {
     const v2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-    assert.equal(aggregationOf(`${v2},application/json`), "v2");
-    assert.equal(aggregationOf(v2.replace("v=v2", "v=v2beta1")), "v2beta1");
-    assert.equal(aggregationOf(`application/json,${v2}`), undefined);
-    assert.equal(aggregationOf(undefined), undefined);
+    const forms: readonly (readonly [string | undefined, string | undefined, string])[] = [
+      [`${v2},application/json`, "v2", "json"],
+      [v2.replace("v=v2", "v=v2beta1"), "v2beta1", "json"],
+      [`application/json,${v2}`, undefined, "json"],
+      [v2.replace("application/json", protobuf), "v2", "protobuf"],
+      [`${protobuf},*/*`, undefined, "protobuf"],
+      [undefined, undefined, "json"],
+    ];
+    for (const [accept, version, encoding] of forms) {
+      assert.deepEqual(discoveryFormOf(accept), { version, encoding });
+    }
   });
 });
 

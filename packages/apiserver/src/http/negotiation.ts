@@ -1,67 +1,126 @@
-/** In what form a client wants its answer. */
+/** In what form a client wants its answer: the first of those it lists, the best first, that there is. */
 import type { AggregatedVersion } from "../rest/discovery.ts";
 import { StatusError } from "../status-error.ts";
 
 export type View = "object" | "table" | "partial";
+export type Encoding = "json" | "yaml" | "protobuf";
+
+export interface Form {
+  readonly view: View;
+  readonly encoding: Encoding;
+}
+
+/** What there is of an answer besides JSON and YAML. */
+export interface Offer {
+  /** Objects as they are; metadata alone is there of every kind. */
+  readonly protobuf: boolean;
+  /** Answers to questions are no rows. */
+  readonly table?: boolean;
+  /** An event after the other, for which YAML has no form. */
+  readonly stream?: boolean;
+}
 
 interface MediaRange {
   readonly type: string;
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-function rangesOf(accept: string): MediaRange[] {
-  return accept.split(",").map((range) => {
-    const [type = "", ...rest] = range.split(";").map((part) => part.trim());
-    const pairs = rest.map((part) => part.split("=", 2).map((text) => text.trim()));
-    return { type, parameters: Object.fromEntries(pairs.map(([key = "", value = ""]) => [key, value])) };
-  });
-}
-
-function isJson(type: string): boolean {
-  return type === "application/json" || type === "application/*" || type === "*/*";
-}
-
-const yamlType = "application/yaml";
-
 /** What most programs say, and nothing else: not worth taking apart. */
 const plainJson = "application/json";
-
-/** Whether the client would rather have YAML than JSON; what else it would rather have there is not. */
-export function wantsYaml(accept: string | undefined): boolean {
-  if (accept === undefined || accept === plainJson) return false;
-  return rangesOf(accept).find(({ type }) => isJson(type) || type === yamlType)?.type === yamlType;
-}
-
+export const protobufType = "application/vnd.kubernetes.protobuf";
+const typeOf: Readonly<Record<Encoding, string>> = {
+  json: plainJson,
+  yaml: "application/yaml",
+  protobuf: protobufType,
+};
+const encodings = Object.keys(typeOf) as Encoding[];
+const asJson: Form = { view: "object", encoding: "json" };
 const metaVersions = new Set(["v1", "v1beta1"]);
 
-/** The first form of those the client lists that there is, in JSON or YAML. Answers to questions are no rows. */
-export function viewOf(accept: string | undefined, hasTable = true): View {
-  if (accept === undefined || accept === plainJson || accept.trim() === "") return "object";
-  for (const { type, parameters } of rangesOf(accept)) {
-    if (!isJson(type) && type !== yamlType) continue;
-    const { as, g, v = "" } = parameters;
-    if (as === undefined) return "object";
-    if (g !== "meta.k8s.io" || !metaVersions.has(v)) continue;
-    if (as === "Table" && hasTable) return "table";
-    if (as === "PartialObjectMetadata" || as === "PartialObjectMetadataList") return "partial";
-  }
-  const message = `only the following media types are accepted: application/json, ${yamlType}`;
-  throw new StatusError(406, "NotAcceptable", message, {});
+export function formOf(accept: string | undefined, offer: Offer): Form {
+  const form = findForm(accept, offer);
+  if (form !== undefined) return form;
+  const { stream = false } = offer;
+  const types = encodings.filter((one) => !stream || one !== "yaml").map((one) => typeOf[one]);
+  const list = types.map((type) => (stream ? `${type};stream=watch` : type)).join(", ");
+  throw new StatusError(406, "NotAcceptable", `only the following media types are accepted: ${list}`, {});
 }
 
-/** Undefined: the legacy documents. */
-export function aggregationOf(accept: string | undefined): AggregatedVersion | undefined {
-  for (const { type, parameters } of rangesOf(accept ?? "")) {
-    const { as, g, v } = parameters;
-    if (type !== "application/json") continue;
-    if (as === undefined) return undefined;
-    const known = as === "APIGroupDiscoveryList" && g === "apidiscovery.k8s.io";
-    if (known && (v === "v2" || v === "v2beta1")) return v;
+/** The form of what has no other than its own: a refusal, a document. Who accepts none of them gets JSON. */
+export function encodingOf(accept: string | undefined, protobuf: boolean): Encoding {
+  return findForm(accept, { protobuf, table: false }, false)?.encoding ?? "json";
+}
+
+function findForm(accept: string | undefined, offer: Offer, transforms = true): Form | undefined {
+  if (accept === undefined || accept === plainJson || accept.trim() === "") return asJson;
+  for (const { type, parameters } of rangesOf(accept)) {
+    const { as, g, v, stream } = parameters;
+    const isPlain = as === undefined && g === undefined && v === undefined;
+    const view = isPlain ? "object" : transforms ? transformOf(parameters) : undefined;
+    if (view === undefined || (view === "table" && offer.table === false)) continue;
+    for (const encoding of encodings) {
+      if (!fits(type, typeOf[encoding]) || !isThere(view, encoding, offer)) continue;
+      if (stream && (encoding === "yaml" || stream !== "watch")) continue;
+      // As upstream: the choice has been made, though it cannot be had.
+      return offer.stream && encoding === "yaml" ? undefined : { view, encoding };
+    }
   }
   return undefined;
 }
 
-export function wantsProtobuf(accept: string | undefined): boolean {
+function isThere(view: View, encoding: Encoding, offer: Offer): boolean {
+  return encoding !== "protobuf" || view === "partial" || (view === "object" && offer.protobuf);
+}
+
+function transformOf({ as, g, v = "" }: MediaRange["parameters"]): View | undefined {
+  if (g !== "meta.k8s.io" || !metaVersions.has(v)) return undefined;
+  if (as === "Table") return "table";
+  return as === "PartialObjectMetadata" || as === "PartialObjectMetadataList" ? "partial" : undefined;
+}
+
+function fits(range: string, type: string): boolean {
+  return range === type || range === "*/*" || range === "application/*";
+}
+
+/** The best first: by what the client says of their quality, then those it names before those it does not. */
+function rangesOf(accept: string): MediaRange[] {
+  const ranges = accept.split(",").map((range) => {
+    const [type = "", ...rest] = range.split(";").map((part) => part.trim());
+    const pairs = rest.map((part) => part.split("=", 2).map((text) => text.trim()));
+    const { q = "1", ...parameters } = Object.fromEntries(
+      pairs.map(([key = "", value = ""]) => [key, value]),
+    );
+    const quality = Number.parseFloat(q);
+    return { type, parameters, quality: Number.isNaN(quality) ? 1 : quality };
+  });
+  return ranges.sort((one, other) => other.quality - one.quality || stars(one.type) - stars(other.type));
+}
+
+function stars(type: string): number {
+  if (type.startsWith("*/")) return 2;
+  return type.endsWith("/*") ? 1 : 0;
+}
+
+export interface DiscoveryForm {
+  /** Undefined: the legacy documents. */
+  readonly version: AggregatedVersion | undefined;
+  readonly encoding: "json" | "protobuf";
+}
+
+export function discoveryFormOf(accept: string | undefined): DiscoveryForm {
+  for (const { type, parameters } of rangesOf(accept ?? "")) {
+    const { as, g, v } = parameters;
+    const encoding = type === protobufType ? "protobuf" : "json";
+    if (encoding === "json" && type !== plainJson) continue;
+    if (as === undefined) return { version: undefined, encoding };
+    const known = as === "APIGroupDiscoveryList" && g === "apidiscovery.k8s.io";
+    if (known && (v === "v2" || v === "v2beta1")) return { version: v, encoding };
+  }
+  return { version: undefined, encoding: "json" };
+}
+
+/** gnostic's form of the Swagger document, which has a name of its own. */
+export function wantsSwaggerProtobuf(accept: string | undefined): boolean {
   const [first] = rangesOf(accept ?? "");
   return first?.type.includes("protobuf") === true;
 }

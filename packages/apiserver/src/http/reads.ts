@@ -2,14 +2,15 @@
 import type { KubeObject } from "@selvedge/apimachinery";
 import type { Clock, Random } from "@selvedge/base";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
-import { listMetadata } from "../rest/listing.ts";
+import { type ListPiece, listMetadata } from "../rest/listing.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { scaleOf } from "../rest/scale.ts";
 import { partial, tableOf } from "../rest/table.ts";
 import { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
 import { type ListForm, sendList } from "./list-stream.ts";
-import { type View, viewOf, wantsYaml } from "./negotiation.ts";
+import { formOf, type View } from "./negotiation.ts";
+import { protobufListOf, sendProtobufList } from "./protobuf-list.ts";
 import { includeObject, listQuery } from "./query.ts";
 import { answer } from "./respond.ts";
 
@@ -22,30 +23,36 @@ export interface ReadPorts {
 export async function serveObject(exchange: Exchange, ports: ReadPorts): Promise<void> {
   const { request, target } = exchange;
   const { kind, name = "", namespace, subresource } = target;
-  const view = viewOf(request.headers.accept);
+  const { view, encoding } = formOf(request.headers.accept, { protobuf: kind.protobuf !== undefined });
   const stored = await ports.objects.getStored(kind, name, namespace);
   if (subresource === "scale") {
-    answer(exchange, 200, JSON.stringify(scaleOf(kind, stored.object)));
+    answer(exchange, encoding, 200, JSON.stringify(scaleOf(kind, stored.object)));
     return;
   }
   if (view === "object") {
-    answer(exchange, 200, stored.json);
+    answer(exchange, encoding, 200, stored.json);
     return;
   }
-  answer(exchange, 200, JSON.stringify(shown(stored.object, view, exchange, ports)));
+  answer(exchange, encoding, 200, JSON.stringify(shown(stored.object, view, exchange, ports)));
 }
 
 export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<void> {
   const { request, query, target } = exchange;
   const { kind, namespace } = target;
-  const view = viewOf(request.headers.accept);
+  const { view, encoding } = formOf(request.headers.accept, { protobuf: kind.protobuf !== undefined });
   if (query.has("sendInitialEvents")) throw forbiddenForList();
   const pieces = ports.objects.listPieces(kind, listQuery(query, namespace));
   const first = await pieces.next();
   if (first.done) throw new Error("a list has no end");
-  const form = formOf(exchange, ports, view);
+  const form = listFormOf(exchange, ports, view);
   const { revision, items, end } = first.value;
-  if (end === undefined && request.method !== "HEAD" && !wantsYaml(request.headers.accept)) {
+  if (encoding === "protobuf") {
+    const again = (revision: number): AsyncIterable<ListPiece> =>
+      ports.objects.listPieces(kind, { ...listQuery(query, namespace), again: revision });
+    await sendProtobufList(exchange, protobufListOf(kind, view === "partial"), first.value, pieces, again);
+    return;
+  }
+  if (end === undefined && request.method !== "HEAD" && encoding === "json") {
     await sendList(exchange, form, first.value, pieces);
     return;
   }
@@ -56,13 +63,13 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
     last = piece.end;
   }
   const metadata = listMetadata({ revision, items: all, ...(last ?? noEnd) });
-  answer(exchange, 200, `${form.head(metadata)}${form.items(all)}]}`);
+  answer(exchange, encoding, 200, `${form.head(metadata)}${form.items(all)}]}`);
 }
 
 const noEnd = { continue: undefined, remaining: undefined };
 
 /** How a list is written, whatever is in it. */
-function formOf({ query, target: { kind } }: Exchange, { clock }: ReadPorts, view: View): ListForm {
+function listFormOf({ query, target: { kind } }: Exchange, { clock }: ReadPorts, view: View): ListForm {
   if (view === "table") {
     const now = clock.now();
     const include = includeObject(query);

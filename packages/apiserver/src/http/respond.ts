@@ -3,7 +3,8 @@ import { constants, gzip } from "node:zlib";
 import { formatYaml } from "@selvedge/apimachinery";
 import type { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
-import { wantsYaml } from "./negotiation.ts";
+import { type Encoding, encodingOf, protobufType } from "./negotiation.ts";
+import { encodeAnswer } from "./protobuf-answer.ts";
 import { isTrue } from "./query.ts";
 
 /** Upstream's: smaller answers cost more to pack than to send. */
@@ -13,7 +14,7 @@ export interface AnswerHeaders {
   readonly [name: string]: string | string[];
 }
 
-/** Sends JSON text, as YAML where that is wanted, packed when it is large and the client can unpack it. */
+/** Sends JSON text, as YAML where that is wanted. */
 export function sendJson(
   request: IncomingMessage,
   response: ServerResponse,
@@ -21,22 +22,42 @@ export function sendJson(
   text: string,
   headers: AnswerHeaders = {},
 ): void {
-  const asYaml = headers["content-type"] === undefined && wantsYaml(request.headers.accept);
-  const json = asYaml ? formatYaml(JSON.parse(text)) : isForPeople(request) ? indented(text) : text;
-  const head = {
-    "content-type": asYaml ? "application/yaml" : "application/json",
-    vary: "Accept",
-    "cache-control": "no-cache, private",
-    ...headers,
-  };
+  const asYaml =
+    headers["content-type"] === undefined && encodingOf(request.headers.accept, false) === "yaml";
+  sendEncoded(request, response, code, text, asYaml ? "yaml" : "json", headers);
+}
+
+function sendEncoded(
+  request: IncomingMessage,
+  response: ServerResponse,
+  code: number,
+  text: string,
+  encoding: "json" | "yaml",
+  headers: AnswerHeaders,
+): void {
+  const asYaml = encoding === "yaml";
+  const body = asYaml ? formatYaml(JSON.parse(text)) : isForPeople(request) ? indented(text) : text;
+  const type = asYaml ? "application/yaml" : "application/json";
+  sendBody(request, response, code, body, { "content-type": type, ...headers });
+}
+
+/** Sends a body, packed when it is large and the client can unpack it. */
+export function sendBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  code: number,
+  body: string | Uint8Array,
+  headers: AnswerHeaders,
+): void {
+  const head = { vary: "Accept", "cache-control": "no-cache, private", ...headers };
   const packs = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
-  if (json.length < gzipFrom || !packs) {
+  if (body.length < gzipFrom || !packs) {
     // Text goes out in one piece with its headers; bytes would be a second one.
-    response.writeHead(code, { ...head, "content-length": Buffer.byteLength(json) });
-    response.end(request.method === "HEAD" ? undefined : json);
+    response.writeHead(code, { ...head, "content-length": Buffer.byteLength(body) });
+    response.end(request.method === "HEAD" ? undefined : body);
     return;
   }
-  gzip(json, { level: constants.Z_BEST_SPEED }, (error, packed) => {
+  gzip(body, { level: constants.Z_BEST_SPEED }, (error, packed) => {
     if (response.destroyed) return;
     if (error !== null) {
       response.destroy(error);
@@ -50,10 +71,21 @@ export function sendJson(
   });
 }
 
-/** Answers a request with JSON text, which the audit log may want too. */
-export function answer(exchange: Exchange, code: number, json: string, headers: AnswerHeaders = {}): void {
+/** Answers a request with JSON text, which the audit log may want too, in the encoding that was agreed on. */
+export function answer(
+  exchange: Exchange,
+  encoding: Encoding,
+  code: number,
+  json: string,
+  headers: AnswerHeaders = {},
+): void {
+  const { request, response, target } = exchange;
   exchange.audit?.answered(json);
-  sendJson(exchange.request, exchange.response, code, json, headers);
+  if (encoding !== "protobuf") sendEncoded(request, response, code, json, encoding, headers);
+  else {
+    const body = encodeAnswer(JSON.parse(json) as object, target.kind);
+    sendBody(request, response, code, body, { "content-type": protobufType, ...headers });
+  }
 }
 
 function indented(json: string): string {
@@ -73,7 +105,14 @@ export function sendStatus(request: IncomingMessage, response: ServerResponse, r
   const headers = retryAfterSeconds === undefined ? {} : { "retry-after": `${retryAfterSeconds}` };
   // A body that was not read to its end leaves the connection in no state to be used again.
   const close = request.httpVersionMajor < 2 && !request.complete ? { connection: "close" } : {};
-  sendJson(request, response, refusal.code, JSON.stringify(refusal.toStatus()), { ...headers, ...close });
+  const encoding = encodingOf(request.headers.accept, true);
+  const [status, more] = [refusal.toStatus(), { ...headers, ...close }];
+  if (encoding !== "protobuf") {
+    sendEncoded(request, response, refusal.code, JSON.stringify(status), encoding, more);
+    return;
+  }
+  const type = { "content-type": protobufType };
+  sendBody(request, response, refusal.code, encodeAnswer(status, undefined), { ...type, ...more });
 }
 
 /** `299 - "unknown field \"spec.foo\""`, as clients print it. */

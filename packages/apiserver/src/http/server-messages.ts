@@ -1,4 +1,10 @@
-import { deleteOptionsMessage, type ProtobufMessage } from "@selvedge/apimachinery";
+import {
+  deleteOptionsMessage,
+  listMetaMessage,
+  objectMetaMessage,
+  type ProtobufMessage,
+  statusMessage,
+} from "@selvedge/apimachinery";
 import {
   localSubjectAccessReview,
   selfSubjectAccessReview,
@@ -9,6 +15,7 @@ import {
   tokenReview,
 } from "../auth/review-schemas.ts";
 import { definitionKind } from "../custom/definition-kind.ts";
+import { discoveryMessages } from "../rest/discovery-messages.ts";
 import { apiVersionOf } from "../rest/kind-names.ts";
 import { bindingMessage, evictionMessage } from "../rest/pod-parts.ts";
 import { scaleMessage } from "../rest/scale.ts";
@@ -18,8 +25,17 @@ const kinds = [
   ...[selfSubjectReview, tokenReview, tokenRequestKind, definitionKind],
 ];
 
+export const partialMessage: ProtobufMessage = {
+  1: { name: "metadata", type: "message", message: objectMetaMessage },
+};
+const partialList: ProtobufMessage = {
+  1: { name: "metadata", type: "message", message: listMetaMessage },
+  2: { name: "items", type: "message", message: partialMessage, repeated: true },
+};
+
 /**
- * What the server reads in protobuf by itself, by apiVersion and kind: `authentication.k8s.io/v1 TokenReview`.
+ * What the server reads and writes in protobuf by itself, by apiVersion and kind, as in
+ * `authentication.k8s.io/v1 TokenReview`.
  * The kinds that whoever runs it serves bring their own.
  */
 export const serverMessages: ReadonlyMap<string, ProtobufMessage> = new Map([
@@ -28,4 +44,8 @@ export const serverMessages: ReadonlyMap<string, ProtobufMessage> = new Map([
   ["v1 DeleteOptions", deleteOptionsMessage],
   ["policy/v1 Eviction", evictionMessage],
   ["autoscaling/v1 Scale", scaleMessage],
+  ["v1 Status", statusMessage],
+  ["meta.k8s.io/v1 PartialObjectMetadata", partialMessage],
+  ["meta.k8s.io/v1 PartialObjectMetadataList", partialList],
+  ...discoveryMessages,
 ]);

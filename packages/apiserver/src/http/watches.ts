@@ -1,10 +1,11 @@
-/** GET with watch: a line for each change, until the client has enough or the time is over. */
+/** GET with watch: a line or a frame for each change, until the client has enough or the time is over. */
 import type { ServerResponse } from "node:http";
-import { type Clock, seconds } from "@selvedge/base";
+import { type Clock, concatBytes, seconds } from "@selvedge/base";
 import { bookmark } from "../rest/object-registry.ts";
 import type { WatchItem } from "../rest/watching.ts";
 import type { Exchange } from "./exchange.ts";
-import { type View, viewOf } from "./negotiation.ts";
+import { formOf, protobufType, type View } from "./negotiation.ts";
+import { encodeAnswer, encodeStored, eventFrame } from "./protobuf-answer.ts";
 import { includeObject, initialEvents, isTrue, listQuery, timeoutSeconds } from "./query.ts";
 import { type ReadPorts, shown } from "./reads.ts";
 
@@ -17,11 +18,14 @@ const watchSeconds = 1800;
  * was.
  */
 const stalledAfter = seconds(60);
+const watchProtobuf = `${protobufType};stream=watch`;
 
 export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<void> {
   const { request, response, query, target } = exchange;
   const { kind, namespace } = target;
-  const view = viewOf(request.headers.accept);
+  const offer = { protobuf: kind.protobuf !== undefined, stream: true };
+  const { view, encoding } = formOf(request.headers.accept, offer);
+  const type = encoding === "protobuf" ? watchProtobuf : "application/json";
   includeObject(query);
   const stop = new AbortController();
   // The response's own words differ between HTTP/1.1 and HTTP/2; this event is the same.
@@ -41,15 +45,18 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
   const span = timeoutSeconds(query) ?? watchSeconds * (1 + ports.random.next());
   const timer = ports.clock.setTimer(seconds(span), () => stop.abort());
   response.writeHead(200, {
-    ...{ "content-type": "application/json", "cache-control": "no-cache, private", vary: "Accept" },
+    ...{ "content-type": type, "cache-control": "no-cache, private", vary: "Accept" },
   });
   response.flushHeaders();
   try {
     for await (const items of batches) {
       if (response.writableEnded || gone) break;
       // One write for all that is there: each costs a TLS record and a call of the system.
-      const lines = items.map((item) => eventLine(item, view, exchange, ports)).join("");
-      if (!response.write(lines)) await drained(response, stop.signal, ports.clock);
+      const all =
+        encoding === "protobuf"
+          ? concatBytes(items.map((item) => frameOf(item, view, exchange, ports)))
+          : items.map((item) => eventLine(item, view, exchange, ports)).join("");
+      if (!response.write(all)) await drained(response, stop.signal, ports.clock);
     }
   } finally {
     timer.cancel();
@@ -58,15 +65,30 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
   response.end();
 }
 
-function eventLine(item: WatchItem, view: View, exchange: Exchange, ports: ReadPorts): string {
+/** What went wrong after a watch began, in the form of its events. */
+export function errorEvent(response: ServerResponse, status: object): string | Uint8Array {
+  if (response.getHeader("content-type") === watchProtobuf)
+    return eventFrame("ERROR", encodeAnswer(status, undefined));
+  return `${JSON.stringify({ type: "ERROR", object: status })}\n`;
+}
+
+function frameOf(item: WatchItem, view: View, exchange: Exchange, ports: ReadPorts): Uint8Array {
   const { kind } = exchange.target;
-  if (item.type === "BOOKMARK") {
-    const object = view === "object" ? bookmark(kind, item.revision, item.initial) : sparse(view, item);
-    return `${JSON.stringify({ type: "BOOKMARK", object })}\n`;
-  }
-  if (view === "object") return `{"type":"${item.type}","object":${item.stored.json}}\n`;
-  const object = shown(item.stored.object, view, exchange, ports);
-  return `${JSON.stringify({ type: item.type, object })}\n`;
+  if (item.type !== "BOOKMARK" && view === "object")
+    return eventFrame(item.type, encodeStored(item.stored, kind));
+  return eventFrame(item.type, encodeAnswer(eventObject(item, view, exchange, ports) as object, kind));
+}
+
+function eventLine(item: WatchItem, view: View, exchange: Exchange, ports: ReadPorts): string {
+  if (item.type !== "BOOKMARK" && view === "object")
+    return `{"type":"${item.type}","object":${item.stored.json}}\n`;
+  return `${JSON.stringify({ type: item.type, object: eventObject(item, view, exchange, ports) })}\n`;
+}
+
+function eventObject(item: WatchItem, view: View, exchange: Exchange, ports: ReadPorts): unknown {
+  if (item.type !== "BOOKMARK") return shown(item.stored.object, view, exchange, ports);
+  if (view !== "object") return sparse(view, item);
+  return bookmark(exchange.target.kind, item.revision, item.initial);
 }
 
 /** A bookmark in the form of the other events. */

@@ -15,7 +15,7 @@ import { fillDefaults } from "../rest/write-plan.ts";
 import { StatusError } from "../status-error.ts";
 import { decodeBody, mediaTypeOf, readBody, textOf } from "./body.ts";
 import type { Exchange } from "./exchange.ts";
-import { viewOf } from "./negotiation.ts";
+import { formOf } from "./negotiation.ts";
 import { deleteOptions, listQuery, writeOptions } from "./query.ts";
 import { type ReadPorts, shown } from "./reads.ts";
 import { answer, warningHeader } from "./respond.ts";
@@ -63,7 +63,11 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
   const { deprecationWarning } = exchange.target.kind;
   const warnings: string[] = deprecationWarning === undefined ? [] : [deprecationWarning];
   // What cannot be answered is not done.
-  const view = viewOf(request.headers.accept, !isQuestion(exchange.target, ports));
+  const offer = {
+    protobuf: exchange.target.kind.protobuf !== undefined,
+    table: !isQuestion(exchange.target, ports),
+  };
+  const { view, encoding } = formOf(request.headers.accept, offer);
   const body = await readBody(request);
   if (exchange.audit?.wants("Request")) exchange.audit.asked(readable(body, exchange));
   let kept: Stored | undefined;
@@ -79,7 +83,7 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
   const shape = ofKind && view !== "object" ? shown(object, view, exchange, ports) : made;
   // What is shown as another than it is kept would have to be read again.
   const text = ofKind && shape === made && exchange.target.kind.view === undefined ? kept?.json : undefined;
-  answer(exchange, code, text ?? JSON.stringify(shape), warningHeader(warnings));
+  answer(exchange, encoding, code, text ?? JSON.stringify(shape), warningHeader(warnings));
 }
 
 function isQuestion(target: Target, { posted, virtual }: WritePorts): boolean {

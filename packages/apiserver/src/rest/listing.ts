@@ -10,6 +10,8 @@ export interface ListQuery extends SelectionQuery {
   readonly continue?: string;
   readonly resourceVersion?: string;
   readonly resourceVersionMatch?: string;
+  /** The revision of the same list as it was read before, to read it once more. */
+  readonly again?: number;
 }
 
 export interface StoredList {
@@ -123,7 +125,7 @@ async function* pagesOf(
   selection: Selection,
   token: Place | undefined,
 ): AsyncGenerator<ListPiece> {
-  let at = token === undefined ? await startRevision(store, query) : token.revision;
+  let at = query.again ?? (token === undefined ? await startRevision(store, query) : token.revision);
   let [after, remaining, taken] = [token?.after, token?.remaining, 0];
   const limit = query.limit !== undefined && query.limit > 0 ? query.limit : Number.POSITIVE_INFINITY;
   // Pages of one revision fit together, so the first one counts for all.

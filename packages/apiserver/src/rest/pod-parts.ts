@@ -29,7 +29,7 @@ export const bindingMessage: ProtobufMessage = {
 
 export const evictionMessage: ProtobufMessage = {
   1: { name: "metadata", type: "message", message: objectMetaMessage },
-  2: { name: "deleteOptions", type: "message", message: deleteOptionsMessage },
+  2: { name: "deleteOptions", type: "message", message: deleteOptionsMessage, pointer: true },
 };
 
 interface PodPart {

@@ -12,12 +12,12 @@ import { badRequest, conflict, invalid } from "./refusals.ts";
 
 export const scaleMessage: ProtobufMessage = {
   1: { name: "metadata", type: "message", message: objectMetaMessage },
-  2: { name: "spec", type: "message", message: { 1: { name: "replicas", type: "int32", optional: true } } },
+  2: { name: "spec", type: "message", message: { 1: { name: "replicas", type: "int32", needed: true } } },
   3: {
     name: "status",
     type: "message",
     message: {
-      1: { name: "replicas", type: "int32", optional: true },
+      1: { name: "replicas", type: "int32", needed: true },
       2: { name: "selector", type: "string" },
     },
   },

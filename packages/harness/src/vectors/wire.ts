@@ -1,12 +1,13 @@
 /**
  * Objects of Kubernetes' kinds in protobuf, JSON and YAML, as its repository keeps them: all three must be
- * read as one object. A member that our table of a kind lacks would be lost without a word.
- */
+ * read as one object, and the protobuf written as it is. A member that our table of a kind lacks would be lost
+ * without a word.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   decodeEnvelope,
   decodeProtobuf,
+  encodeEnvelope,
   type ProtobufMessage,
   parseJsonBody,
   parseYamlBody,
@@ -17,7 +18,7 @@ import { allKinds } from "@selvedge/kinds";
 import type { Check } from "./check.ts";
 
 /** Ours of every kind that has one, by apiVersion and kind. */
-const messages: ReadonlyMap<string, ProtobufMessage> = new Map([
+export const wireMessages: ReadonlyMap<string, ProtobufMessage> = new Map([
   ...serverMessages,
   ...allKinds.flatMap(({ group, version, kind, protobuf }) =>
     protobuf === undefined ? [] : [[`${group && `${group}/`}${version} ${kind}`, protobuf] as const],
@@ -31,17 +32,31 @@ export function wireChecks(folder: string): Check[] {
   return names.flatMap((name) => {
     const body = readFileSync(join(folder, name));
     const { apiVersion, kind, raw } = decodeEnvelope(body);
-    const message = messages.get(`${apiVersion} ${kind}`);
+    const message = wireMessages.get(`${apiVersion} ${kind}`);
     if (message === undefined) return [];
     const json = parseJsonBody(readFileSync(join(folder, name.replace(/pb$/, "json")), "utf8")).value;
     const yaml = parseYamlBody(readFileSync(join(folder, name.replace(/pb$/, "yaml")), "utf8")).value;
     const differences = [
       ...differencesOf({ apiVersion, kind, ...decodeProtobuf(message, raw) }, json, "protobuf"),
       ...differencesOf(yaml, json, "YAML"),
+      ...bytesFault(encodeEnvelope({ apiVersion, kind }, message, json as object), body),
     ];
     const fault = differences.length === 0 ? undefined : differences.join("; ");
     return [{ name: `wire/${name}`, fault }];
   });
+}
+
+/** What is written must be the same to the byte: clients may compare or sign it. */
+function bytesFault(ours: Uint8Array, theirs: Uint8Array): string[] {
+  if (Buffer.from(ours).equals(theirs)) return [];
+  let at = 0;
+  while (ours[at] === theirs[at]) at++;
+  const near = (bytes: Uint8Array): string =>
+    Buffer.from(bytes.subarray(Math.max(0, at - 24), at + 24)).toString("latin1");
+  const sizes = `${ours.length} bytes, not ${theirs.length}`;
+  return [
+    `is written in ${sizes}, other from ${at}: ${JSON.stringify(near(ours))}, not ${JSON.stringify(near(theirs))}`,
+  ];
 }
 
 /** As many as a person reads. */

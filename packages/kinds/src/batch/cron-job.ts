@@ -77,8 +77,8 @@ const cronJobSpec: Message = message("A Job, again and again by the clock.", {
 
 const cronJobStatus: Message = message("What it does.", {
   active: objects(1, objectReference, "Jobs that run.", atomic),
-  lastScheduleTime: time(4, "When the last run was due."),
-  lastSuccessfulTime: time(5, "When the last run that succeeded ended."),
+  lastScheduleTime: time(4, "When the last run was due.", pointer),
+  lastSuccessfulTime: time(5, "When the last run that succeeded ended.", pointer),
 });
 
 const cronJob: Message = kindMessage("A Job, again and again by the clock.", {

@@ -94,7 +94,7 @@ const onPodCondition: Message = message("Which condition of a Pod a rule is abou
 
 const podFailureRule: Message = message("What a Pod's failure means.", {
   action: text(1, "FailJob, FailIndex, Ignore or Count.", needed),
-  onExitCodes: object(2, onExitCodes, "Which ends of containers it is about."),
+  onExitCodes: object(2, onExitCodes, "Which ends of containers it is about.", pointer),
   onPodConditions: objects(
     3,
     onPodCondition,
@@ -120,12 +120,17 @@ export const jobSpec: Message = message("Pods that run until so many of them hav
   parallelism: int32(1, "How many run at a time. 1 when not said.", pointer),
   completions: int32(2, "How many must succeed; when not said, one success ends the Job.", pointer),
   activeDeadlineSeconds: int64(3, "How long it may take in all, from its start.", pointer),
-  podFailurePolicy: object(11, podFailurePolicy, "What a Pod's failure means."),
-  successPolicy: object(16, successPolicy, "When it has succeeded before all indexes have."),
+  podFailurePolicy: object(11, podFailurePolicy, "What a Pod's failure means.", pointer),
+  successPolicy: object(16, successPolicy, "When it has succeeded before all indexes have.", pointer),
   backoffLimit: int32(7, "How many failures before it counts as failed. 6 when not said.", pointer),
   backoffLimitPerIndex: int32(12, "How many failures of one index before that index has failed.", pointer),
   maxFailedIndexes: int32(13, "How many indexes may fail before it counts as failed.", pointer),
-  selector: object(4, labelSelector, "Which Pods are its own; made by the server unless manualSelector."),
+  selector: object(
+    4,
+    labelSelector,
+    "Which Pods are its own; made by the server unless manualSelector.",
+    pointer,
+  ),
   manualSelector: flag(5, "Whether the selector and the template's labels are yours to keep apart.", pointer),
   template: object(
     6,
@@ -163,8 +168,8 @@ export const jobStatus: Message = message("How far it is.", {
     ...byKeys("type"),
     "x-kubernetes-list-type": "atomic",
   }),
-  startTime: time(2, "When it began; anew when it was resumed."),
-  completionTime: time(3, "When it succeeded."),
+  startTime: time(2, "When it began; anew when it was resumed.", pointer),
+  completionTime: time(3, "When it succeeded.", pointer),
   active: int32(4, "Pods that wait or run."),
   ready: int32(9, "Pods that are ready.", pointer),
   terminating: int32(11, "Pods that are going.", pointer),
@@ -172,5 +177,10 @@ export const jobStatus: Message = message("How far it is.", {
   failed: int32(6, "Pods that failed."),
   completedIndexes: text(7, "Indexes that have succeeded: 1,3-5."),
   failedIndexes: text(10, "Indexes that have failed for good.", pointer),
-  uncountedTerminatedPods: object(8, uncountedTerminatedPods, "Pods that are not in the counts yet."),
+  uncountedTerminatedPods: object(
+    8,
+    uncountedTerminatedPods,
+    "Pods that are not in the counts yet.",
+    pointer,
+  ),
 });

@@ -62,11 +62,11 @@ const endpoint: Message = message("One place that answers.", {
   addresses: texts(1, "Its addresses.", set, needed),
   conditions: object(2, conditions, "How it is."),
   hostname: text(3, "Its host name.", pointer),
-  targetRef: object(4, objectReference, "The Pod."),
+  targetRef: object(4, objectReference, "The Pod.", pointer),
   deprecatedTopology: textMap(5, "Not used any more."),
   nodeName: text(6, "The node it is on.", pointer),
   zone: text(7, "The zone it is in.", pointer),
-  hints: object(8, hints, "For whom it is best."),
+  hints: object(8, hints, "For whom it is best.", pointer),
 });
 
 const endpointPort: Message = message(

@@ -41,7 +41,7 @@ const address: Message = message(
   "One address.",
   {
     ip: text(1, "The address.", needed),
-    targetRef: object(2, objectReference, "The Pod."),
+    targetRef: object(2, objectReference, "The Pod.", pointer),
     hostname: text(3, "Its host name."),
     nodeName: text(4, "The node it is on.", pointer),
   },

@@ -35,7 +35,7 @@ const parameters: Message = message("More that the controller needs to know.", {
 
 const classSpec: Message = message("Who routes.", {
   controller: text(1, "The controller: a domain and a path."),
-  parameters: object(2, parameters, "More that the controller needs to know."),
+  parameters: object(2, parameters, "More that the controller needs to know.", pointer),
 });
 
 const ingressClass: Message = kindMessage("Who routes Ingresses that name it.", {

@@ -35,14 +35,14 @@ const serviceBackend: Message = message("A port of a Service.", {
 });
 
 const backend: Message = message("What answers: a Service, or an object of another kind.", {
-  resource: object(3, typedReference, "An object of another kind."),
-  service: object(4, serviceBackend, "A port of a Service."),
+  resource: object(3, typedReference, "An object of another kind.", pointer),
+  service: object(4, serviceBackend, "A port of a Service.", pointer),
 });
 
 const path: Message = message("What answers for a path.", {
   path: text(1, "The path: absolute."),
   pathType: text(3, "How it is compared: Exact, Prefix or ImplementationSpecific.", {
-    ...needed,
+    ...{ ...needed, ...pointer },
     enum: ["Exact", "ImplementationSpecific", "Prefix"],
   }),
   backend: object(2, backend, "What answers.", needed),
@@ -53,7 +53,7 @@ const http: Message = message("What answers for which paths.", {
 });
 
 const ruleValue: Message = message("What answers.", {
-  http: object(1, http, "What answers for which paths."),
+  http: object(1, http, "What answers for which paths.", pointer),
 });
 
 const rule: Message = message("What answers for a host.", {
@@ -68,7 +68,7 @@ const tls: Message = message("A certificate.", {
 
 const ingressSpec: Message = message("Which Services answer for which hosts and paths.", {
   ingressClassName: text(4, "Which IngressClass routes it.", pointer),
-  defaultBackend: object(1, backend, "What answers where no rule fits."),
+  defaultBackend: object(1, backend, "What answers where no rule fits.", pointer),
   tls: objects(2, tls, "Certificates.", atomic),
   rules: objects(3, rule, "What answers for which host.", atomic),
 });

@@ -50,14 +50,19 @@ const ipBlock: Message = message("A range of addresses.", {
 });
 
 const peer: Message = message("Who: Pods, or addresses.", {
-  podSelector: object(1, labelSelector, "Which Pods."),
-  namespaceSelector: object(2, labelSelector, "Of which namespaces; the policy's own when not said."),
-  ipBlock: object(3, ipBlock, "Addresses."),
+  podSelector: object(1, labelSelector, "Which Pods.", pointer),
+  namespaceSelector: object(
+    2,
+    labelSelector,
+    "Of which namespaces; the policy's own when not said.",
+    pointer,
+  ),
+  ipBlock: object(3, ipBlock, "Addresses.", pointer),
 });
 
 const port: Message = message("A port.", {
   protocol: text(1, "TCP, UDP or SCTP. TCP when not said.", pointer),
-  port: intOrString(2, "Its number or name; all when not said."),
+  port: intOrString(2, "Its number or name; all when not said.", pointer),
   endPort: int32(3, "The last of a range that begins with port.", pointer),
 });
 

@@ -82,7 +82,7 @@ const exitCodes: Message = message("Which exit codes.", {
 
 const containerRestartRule: Message = message("What is done when a container ends with a code: not done.", {
   action: text(1, "What is done.", needed),
-  exitCodes: object(2, exitCodes, "Which exit codes."),
+  exitCodes: object(2, exitCodes, "Which exit codes.", pointer),
 });
 
 const containerMembers: Readonly<Record<string, Member>> = {
@@ -115,30 +115,34 @@ const containerMembers: Readonly<Record<string, Member>> = {
   ),
   restartPolicy: text(
     24,
-    "Always makes an init container a sidecar that goes on: not done. Not allowed for others.",
+    "Always makes an init container a sidecar that goes on beside the others. Not allowed for others.",
     pointer,
   ),
   restartPolicyRules: objects(25, containerRestartRule, "Restart rules by exit code: not done.", atomic),
   volumeMounts: objects(9, volumeMount, "Volumes it sees.", byKeys("mountPath")),
   volumeDevices: objects(21, volumeDevice, "Volumes as block devices: not done.", byKeys("devicePath")),
-  livenessProbe: object(10, probe, "When it fails, the container is restarted."),
-  readinessProbe: object(11, probe, "While it fails, the Pod is not ready."),
+  livenessProbe: object(10, probe, "When it fails, the container is restarted.", pointer),
+  readinessProbe: object(11, probe, "While it fails, the Pod is not ready.", pointer),
   startupProbe: object(
     22,
     probe,
     "Until it succeeds, the other probes wait; when it fails, the container is restarted.",
+    pointer,
   ),
-  lifecycle: object(12, lifecycle, "What is done after the start and before the stop."),
+  lifecycle: object(12, lifecycle, "What is done after the start and before the stop.", pointer),
   terminationMessagePath: text(
     13,
-    "File whose content tells why the container ended: always /dev/termination-log.",
+    "File whose content tells why the container ended; /dev/termination-log when not said.",
   ),
-  terminationMessagePolicy: text(20, "File. FallbackToLogsOnError is not done."),
+  terminationMessagePolicy: text(
+    20,
+    "File, or FallbackToLogsOnError: the end of the log, where there is no such file.",
+  ),
   imagePullPolicy: text(
     14,
     "Always, IfNotPresent or Never. Always when the tag is latest or missing, otherwise IfNotPresent.",
   ),
-  securityContext: object(15, securityContext, "Who its processes are."),
+  securityContext: object(15, securityContext, "Who its processes are.", pointer),
   stdin: flag(16, "Whether it has a standard input to attach to."),
   stdinOnce: flag(17, "Whether that is closed after the first attach ends."),
   tty: flag(18, "Whether it has a terminal; needs stdin."),

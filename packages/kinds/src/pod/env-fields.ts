@@ -73,17 +73,17 @@ export const fileKeySelector: Message = message(
 );
 
 export const envVarSource: Message = message("Where the value comes from: exactly one of these.", {
-  fieldRef: object(1, objectFieldSelector, "A field of the Pod."),
-  resourceFieldRef: object(2, resourceFieldSelector, "An amount of a container's resources."),
-  configMapKeyRef: object(3, configMapKeySelector, "A key of a ConfigMap."),
-  secretKeyRef: object(4, secretKeySelector, "A key of a Secret."),
-  fileKeyRef: object(5, fileKeySelector, "A file of an emptyDir volume: not done."),
+  fieldRef: object(1, objectFieldSelector, "A field of the Pod.", pointer),
+  resourceFieldRef: object(2, resourceFieldSelector, "An amount of a container's resources.", pointer),
+  configMapKeyRef: object(3, configMapKeySelector, "A key of a ConfigMap.", pointer),
+  secretKeyRef: object(4, secretKeySelector, "A key of a Secret.", pointer),
+  fileKeyRef: object(5, fileKeySelector, "A file of an emptyDir volume: not done.", pointer),
 });
 
 export const envVar: Message = message("One variable of the environment.", {
   name: text(1, "Its name.", needed),
   value: text(2, "Its value. $(NAME) stands for a variable listed before, $$ for $."),
-  valueFrom: object(3, envVarSource, "Where its value comes from, instead of value."),
+  valueFrom: object(3, envVarSource, "Where its value comes from, instead of value.", pointer),
 });
 
 export const configMapEnvSource: Message = message("All keys of a ConfigMap.", {
@@ -98,6 +98,6 @@ export const secretEnvSource: Message = message("All keys of a Secret.", {
 
 export const envFromSource: Message = message("All keys of one ConfigMap or Secret as variables.", {
   prefix: text(1, "Put before each name."),
-  configMapRef: object(2, configMapEnvSource, "The ConfigMap."),
-  secretRef: object(3, secretEnvSource, "The Secret."),
+  configMapRef: object(2, configMapEnvSource, "The ConfigMap.", pointer),
+  secretRef: object(3, secretEnvSource, "The Secret.", pointer),
 });

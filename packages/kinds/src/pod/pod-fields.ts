@@ -93,7 +93,7 @@ export const podSpec: Message = message("What runs: containers that share a virt
   ),
   dnsPolicy: text(
     6,
-    "The node's own resolver, which knows the node's apps, is used in any case; None is not done.",
+    "ClusterFirst knows the Services of the node, Default only what the node knows, None what dnsConfig says.",
   ),
   nodeSelector: textMap(7, "Labels the node must have.", { "x-kubernetes-map-type": "atomic" }),
   serviceAccountName: text(8, "Kept and shown; apps get no token."),
@@ -108,7 +108,7 @@ export const podSpec: Message = message("What runs: containers that share a virt
     "Whether containers see each other's processes: not done when true.",
     pointer,
   ),
-  securityContext: object(14, podSecurityContext, "Who the processes are."),
+  securityContext: object(14, podSecurityContext, "Who the processes are.", pointer),
   imagePullSecrets: objects(
     15,
     localObjectReference,
@@ -116,29 +116,24 @@ export const podSpec: Message = message("What runs: containers that share a virt
     byKeys("name"),
   ),
   hostname: text(16, "Host name; the Pod's name when not said."),
-  subdomain: text(17, "Kept: Pods have no names between nodes."),
-  affinity: object(18, affinity, "Where the Pod wants to be."),
+  subdomain: text(17, "The headless Service below which the Pod has a name of its own, on its node."),
+  affinity: object(18, affinity, "Where the Pod wants to be.", pointer),
   schedulerName: text(
     19,
     "Who places it. default-scheduler when not said; another is left to whoever has that name.",
   ),
   tolerations: objects(22, toleration, "Taints that do not keep it away.", atomic),
-  hostAliases: objects(
-    23,
-    hostAlias,
-    "Refused: apps of a node know each other by the node's resolver.",
-    byKeys("ip"),
-  ),
+  hostAliases: objects(23, hostAlias, "Further lines of /etc/hosts.", byKeys("ip")),
   priorityClassName: text(
     24,
     "system-node-critical and system-cluster-critical are known; others are not done.",
   ),
   priority: int32(25, "Set from priorityClassName.", pointer),
-  dnsConfig: object(26, podDNSConfig, "Refused: the node's own resolver is used."),
+  dnsConfig: object(26, podDNSConfig, "Resolvers, search domains and options beside the usual.", pointer),
   readinessGates: objects(
     28,
     podReadinessGate,
-    "Refused: its node alone says whether a Pod is ready.",
+    "Conditions that must be True, beside its containers being ready, for the Pod to be so.",
     atomic,
   ),
   runtimeClassName: text(29, "How it is isolated: microvm, which is what it is when not said.", pointer),
@@ -151,8 +146,8 @@ export const podSpec: Message = message("What runs: containers that share a virt
     "Spreads Pods over groups of nodes.",
     byKeys("topologyKey", "whenUnsatisfiable"),
   ),
-  setHostnameAsFQDN: flag(35, "Not done when true.", pointer),
-  os: object(36, podOS, "The operating system of the images."),
+  setHostnameAsFQDN: flag(35, "Whether the host calls itself by its whole name.", pointer),
+  os: object(36, podOS, "The operating system of the images.", pointer),
   hostUsers: flag(37, "A VM of its own has no users of the box, so false is kept and always true.", pointer),
   schedulingGates: objects(
     38,
@@ -161,9 +156,14 @@ export const podSpec: Message = message("What runs: containers that share a virt
     byKeys("name"),
   ),
   resourceClaims: objects(39, podResourceClaim, "Claims on devices: not done.", byKeysRetaining("name")),
-  resources: object(40, resourceRequirements, "Resources of the whole Pod: not done, say them by container."),
+  resources: object(
+    40,
+    resourceRequirements,
+    "Resources of the whole Pod: not done, say them by container.",
+    pointer,
+  ),
   hostnameOverride: text(41, "Refused: use hostname.", pointer),
-  workloadRef: object(42, workloadReference, "Refused: each Pod is placed by itself."),
+  workloadRef: object(42, workloadReference, "Refused: each Pod is placed by itself.", pointer),
 });
 
 export const podTemplateSpec: Message = message("What Pods are made from.", {

@@ -37,7 +37,7 @@ export const tcpSocketAction: Message = message("A TCP connection; success is th
 });
 
 export const grpcAction: Message = message(
-  "A call to the gRPC health service. Selvedge has none of these yet and refuses it.",
+  "A call to the gRPC health service, over plain HTTP/2; success is SERVING.",
   {
     port: int32(1, "Port number of the service.", { ...needed, default: 0 }),
     service: text(2, "Service name to put into the request.", pointer),
@@ -49,10 +49,10 @@ export const sleepAction: Message = message("Waits.", {
 });
 
 export const probeHandler: Message = message("What a probe does.", {
-  exec: object(1, execAction, "Run a command in the container."),
-  httpGet: object(2, httpGetAction, "Send an HTTP request."),
-  tcpSocket: object(3, tcpSocketAction, "Open a TCP connection."),
-  grpc: object(4, grpcAction, "Call the gRPC health service: not done, use tcpSocket or exec."),
+  exec: object(1, execAction, "Run a command in the container.", pointer),
+  httpGet: object(2, httpGetAction, "Send an HTTP request.", pointer),
+  tcpSocket: object(3, tcpSocketAction, "Open a TCP connection.", pointer),
+  grpc: object(4, grpcAction, "Call the gRPC health service.", pointer),
 });
 
 export const probe: Message = message(
@@ -76,10 +76,10 @@ export const probe: Message = message(
 );
 
 export const lifecycleHandler: Message = message("What is done at one moment of a container's life.", {
-  exec: object(1, execAction, "Run a command in the container."),
-  httpGet: object(2, httpGetAction, "Send an HTTP request."),
-  tcpSocket: object(3, tcpSocketAction, "Not supported here: use exec or httpGet."),
-  sleep: object(4, sleepAction, "Wait."),
+  exec: object(1, execAction, "Run a command in the container.", pointer),
+  httpGet: object(2, httpGetAction, "Send an HTTP request.", pointer),
+  tcpSocket: object(3, tcpSocketAction, "Not supported here: use exec or httpGet.", pointer),
+  sleep: object(4, sleepAction, "Wait.", pointer),
 });
 
 export const lifecycle: Message = message(
@@ -89,15 +89,17 @@ export const lifecycle: Message = message(
       1,
       lifecycleHandler,
       "Done right after the start. The container is killed when it fails.",
+      pointer,
     ),
     preStop: object(
       2,
       lifecycleHandler,
       "Done before the container is told to end. Its time counts as part of the grace.",
+      pointer,
     ),
     stopSignal: text(
       3,
-      "Signal that asks the container to end: not done, the image's own STOPSIGNAL is used.",
+      "Signal that asks the container to end; the image's own STOPSIGNAL, or SIGTERM, when not said.",
       pointer,
     ),
   },

@@ -47,7 +47,7 @@ export const preferredSchedulingTerm: Message = message("Nodes that are liked be
 });
 
 export const nodeAffinity: Message = message("Which nodes the Pod may run on, and which are liked better.", {
-  requiredDuringSchedulingIgnoredDuringExecution: object(1, nodeSelector, "Nodes it may run on."),
+  requiredDuringSchedulingIgnoredDuringExecution: object(1, nodeSelector, "Nodes it may run on.", pointer),
   preferredDuringSchedulingIgnoredDuringExecution: objects(
     2,
     preferredSchedulingTerm,
@@ -57,14 +57,14 @@ export const nodeAffinity: Message = message("Which nodes the Pod may run on, an
 });
 
 export const podAffinityTerm: Message = message("Pods near which, or away from which, this Pod is placed.", {
-  labelSelector: object(1, labelSelector, "The Pods."),
+  labelSelector: object(1, labelSelector, "The Pods.", pointer),
   namespaces: texts(
     2,
     "Their namespaces; this Pod's own when neither this nor namespaceSelector is said.",
     atomic,
   ),
   topologyKey: text(3, "Label of nodes: near means an equal value.", needed),
-  namespaceSelector: object(4, labelSelector, "Their namespaces, by labels."),
+  namespaceSelector: object(4, labelSelector, "Their namespaces, by labels.", pointer),
   matchLabelKeys: texts(5, "Keys whose values are taken from this Pod's own labels.", atomic),
   mismatchLabelKeys: texts(6, "Keys whose values must differ from this Pod's own labels.", atomic),
 });
@@ -105,9 +105,9 @@ export const podAntiAffinity: Message = message("Pods away from which this Pod i
 });
 
 export const affinity: Message = message("Where the Pod wants to be.", {
-  nodeAffinity: object(1, nodeAffinity, "By nodes."),
-  podAffinity: object(2, podAffinity, "Near other Pods."),
-  podAntiAffinity: object(3, podAntiAffinity, "Away from other Pods."),
+  nodeAffinity: object(1, nodeAffinity, "By nodes.", pointer),
+  podAffinity: object(2, podAffinity, "Near other Pods.", pointer),
+  podAntiAffinity: object(3, podAntiAffinity, "Away from other Pods.", pointer),
 });
 
 export const toleration: Message = message("A taint of nodes that does not keep the Pod away.", {
@@ -122,7 +122,7 @@ export const topologySpreadConstraint: Message = message("Spreads Pods evenly ov
   maxSkew: int32(1, "How many Pods one group may have more than another.", { ...needed, default: 0 }),
   topologyKey: text(2, "Label whose values make the groups.", needed),
   whenUnsatisfiable: text(3, "DoNotSchedule or ScheduleAnyway.", needed),
-  labelSelector: object(4, labelSelector, "The Pods that are counted."),
+  labelSelector: object(4, labelSelector, "The Pods that are counted.", pointer),
   minDomains: int32(5, "How many groups there must be at least.", pointer),
   nodeAffinityPolicy: text(6, "Whether nodes the Pod may not run on are counted: Honor or Ignore.", pointer),
   nodeTaintsPolicy: text(7, "Whether nodes with taints are counted: Honor or Ignore.", pointer),

@@ -65,30 +65,32 @@ export const windowsSecurityContextOptions: Message = message(
 export const securityContext: Message = message(
   "Who the container's processes are and what they may do. Its VM is the real wall.",
   {
-    capabilities: object(1, capabilities, "Linux capabilities to add or drop."),
+    capabilities: object(1, capabilities, "Linux capabilities to add or drop.", pointer),
     privileged: flag(
       2,
       "Refused when true: a container never reaches the box, and is root in its VM if its image says so.",
       pointer,
     ),
-    seLinuxOptions: object(3, seLinuxOptions, "Refused: the guest has no SELinux."),
-    windowsOptions: object(10, windowsSecurityContextOptions, "Refused: images are Linux images."),
+    seLinuxOptions: object(3, seLinuxOptions, "Refused: the guest has no SELinux.", pointer),
+    windowsOptions: object(10, windowsSecurityContextOptions, "Refused: images are Linux images.", pointer),
     runAsUser: int64(4, "User ID of the first process; the image's when not said.", pointer),
     runAsGroup: int64(8, "Group ID of the first process; the image's when not said.", pointer),
     runAsNonRoot: flag(5, "Refuse to start as user 0.", pointer),
     readOnlyRootFilesystem: flag(6, "Mount the image without a writable layer.", pointer),
-    allowPrivilegeEscalation: flag(
-      7,
-      "Whether a process may gain more rights than its parent: kept, not enforced inside the virtual machine.",
-      pointer,
-    ),
+    allowPrivilegeEscalation: flag(7, "Whether a process may gain more rights than its parent.", pointer),
     procMount: text(9, "Default is all there is.", pointer),
     seccompProfile: object(
       11,
       seccompProfile,
       "Filter of system calls: kept, the virtual machine is the filter.",
+      pointer,
     ),
-    appArmorProfile: object(12, appArmorProfile, "AppArmor profile: kept, the virtual machine is the wall."),
+    appArmorProfile: object(
+      12,
+      appArmorProfile,
+      "AppArmor profile: kept, the virtual machine is the wall.",
+      pointer,
+    ),
   },
 );
 
@@ -100,22 +102,28 @@ export const sysctl: Message = message("A kernel parameter.", {
 export const podSecurityContext: Message = message(
   "Who the processes of all containers are, unless a container says otherwise.",
   {
-    seLinuxOptions: object(1, seLinuxOptions, "Refused: the guest has no SELinux."),
-    windowsOptions: object(8, windowsSecurityContextOptions, "Refused: images are Linux images."),
+    seLinuxOptions: object(1, seLinuxOptions, "Refused: the guest has no SELinux.", pointer),
+    windowsOptions: object(8, windowsSecurityContextOptions, "Refused: images are Linux images.", pointer),
     runAsUser: int64(2, "User ID of the first processes; the images' when not said.", pointer),
     runAsGroup: int64(6, "Group ID of the first processes; the images' when not said.", pointer),
     runAsNonRoot: flag(3, "Refuse to start as user 0.", pointer),
     supplementalGroups: numbers(4, "Further groups of the first processes.", atomic),
     supplementalGroupsPolicy: text(12, "Merge, with the image's own groups, or Strict.", pointer),
     fsGroup: int64(5, "Group that owns the files of volumes; the processes are in it.", pointer),
-    sysctls: objects(7, sysctl, "Kernel parameters: not done.", atomic),
+    sysctls: objects(7, sysctl, "Parameters of the Pod's own kernel.", atomic),
     fsGroupChangePolicy: text(9, "When to change the files' group: OnRootMismatch or Always.", pointer),
     seccompProfile: object(
       10,
       seccompProfile,
       "Filter of system calls: kept, the virtual machine is the filter.",
+      pointer,
     ),
-    appArmorProfile: object(11, appArmorProfile, "AppArmor profile: kept, the virtual machine is the wall."),
+    appArmorProfile: object(
+      11,
+      appArmorProfile,
+      "AppArmor profile: kept, the virtual machine is the wall.",
+      pointer,
+    ),
     seLinuxChangePolicy: text(13, "Refused: the guest has no SELinux.", pointer),
   },
 );

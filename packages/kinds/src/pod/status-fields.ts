@@ -56,9 +56,9 @@ export const containerStateTerminated: Message = message("Has ended.", {
 });
 
 export const containerState: Message = message("Exactly one of these; none means waiting.", {
-  waiting: object(1, containerStateWaiting, "Not started yet, or about to be started again."),
-  running: object(2, containerStateRunning, "Runs."),
-  terminated: object(3, containerStateTerminated, "Has ended."),
+  waiting: object(1, containerStateWaiting, "Not started yet, or about to be started again.", pointer),
+  running: object(2, containerStateRunning, "Runs.", pointer),
+  terminated: object(3, containerStateTerminated, "Has ended.", pointer),
 });
 
 const volumeMountStatus: Message = message("A volume as a container has it.", {
@@ -75,7 +75,7 @@ const linuxContainerUser: Message = message("Who its first process is.", {
 });
 
 const containerUser: Message = message("Who its first process is.", {
-  linux: object(1, linuxContainerUser, "On Linux."),
+  linux: object(1, linuxContainerUser, "On Linux.", pointer),
 });
 
 const resourceHealth: Message = message("How a device is.", {
@@ -121,9 +121,9 @@ export const containerStatus: Message = message("How one container is.", {
   containerID: text(8, "Its ID."),
   started: flag(9, "Whether it has started and its startup probe succeeded.", pointer),
   allocatedResources: quantityMap(10, "What the node has given it."),
-  resources: object(11, resourceRequirements, "What it has."),
+  resources: object(11, resourceRequirements, "What it has.", pointer),
   volumeMounts: objects(12, volumeMountStatus, "Volumes it has.", byKeys("mountPath")),
-  user: object(13, containerUser, "Who its first process is."),
+  user: object(13, containerUser, "Who its first process is.", pointer),
   allocatedResourcesStatus: objects(14, resourceStatus, "How its devices are.", byKeys("name")),
   stopSignal: text(15, "Signal that asks it to end.", pointer),
 });
@@ -143,7 +143,7 @@ export const podStatus: Message = message("How the Pod is, as its node last said
   }),
   podIP: text(6, "Its address in its node's network."),
   podIPs: objects(12, podIP, "Its addresses in its node's network.", byKeys("ip")),
-  startTime: time(7, "When its node began with it."),
+  startTime: time(7, "When its node began with it.", pointer),
   initContainerStatuses: objects(10, containerStatus, "Its init containers.", atomic),
   containerStatuses: objects(8, containerStatus, "Its containers.", atomic),
   qosClass: text(9, "Guaranteed, Burstable or BestEffort, by its resources."),
@@ -155,7 +155,12 @@ export const podStatus: Message = message("How the Pod is, as its node last said
     "Its claims on devices.",
     byKeysRetaining("name"),
   ),
-  extendedResourceClaimStatus: object(18, podExtendedResourceClaimStatus, "The claim for its devices."),
+  extendedResourceClaimStatus: object(
+    18,
+    podExtendedResourceClaimStatus,
+    "The claim for its devices.",
+    pointer,
+  ),
   allocatedResources: quantityMap(19, "What its node has given it."),
-  resources: object(20, resourceRequirements, "What it has."),
+  resources: object(20, resourceRequirements, "What it has.", pointer),
 });

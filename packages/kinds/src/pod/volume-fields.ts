@@ -44,7 +44,7 @@ export const emptyDirVolumeSource: Message = message(
   "A folder that is empty when the Pod starts and goes with it.",
   {
     medium: text(1, "\"\" for the node's disk, Memory for the VM's memory."),
-    sizeLimit: quantity(2, "How large it may get."),
+    sizeLimit: quantity(2, "How large it may get.", pointer),
   },
 );
 
@@ -74,8 +74,8 @@ export const secretVolumeSource: Message = message("A Secret's keys as files, in
 
 export const downwardAPIVolumeFile: Message = message("A field of the Pod as a file.", {
   path: text(1, 'Path of the file in the volume; relative, without "..".', needed),
-  fieldRef: object(2, objectFieldSelector, "The field."),
-  resourceFieldRef: object(3, resourceFieldSelector, "An amount of a container's resources."),
+  fieldRef: object(2, objectFieldSelector, "The field.", pointer),
+  resourceFieldRef: object(3, resourceFieldSelector, "An amount of a container's resources.", pointer),
   mode: int32(4, "Permission bits of the file, 0 to 0777.", pointer),
 });
 
@@ -117,7 +117,7 @@ export const serviceAccountTokenProjection: Message = message("A token for the A
 export const clusterTrustBundleProjection: Message = message("Root certificates as a file: not done.", {
   name: text(1, "Name of one bundle.", pointer),
   signerName: text(2, "The bundles of this signer.", pointer),
-  labelSelector: object(3, labelSelector, "Which of the signer's bundles."),
+  labelSelector: object(3, labelSelector, "Which of the signer's bundles.", pointer),
   path: text(4, "Path of the file in the volume.", needed),
   optional: flag(5, "Whether the Pod starts without them.", pointer),
 });
@@ -133,16 +133,17 @@ export const podCertificateProjection: Message = message("A certificate for the 
 });
 
 export const volumeProjection: Message = message("One part of a projected volume: exactly one of these.", {
-  secret: object(1, secretProjection, "A Secret."),
-  downwardAPI: object(2, downwardAPIProjection, "Fields of the Pod."),
-  configMap: object(3, configMapProjection, "A ConfigMap."),
+  secret: object(1, secretProjection, "A Secret.", pointer),
+  downwardAPI: object(2, downwardAPIProjection, "Fields of the Pod.", pointer),
+  configMap: object(3, configMapProjection, "A ConfigMap.", pointer),
   serviceAccountToken: object(
     4,
     serviceAccountTokenProjection,
     "A token for the API: not done, apps have no way to the controller's API.",
+    pointer,
   ),
-  clusterTrustBundle: object(5, clusterTrustBundleProjection, "Root certificates: not done."),
-  podCertificate: object(6, podCertificateProjection, "A certificate for the Pod: not done."),
+  clusterTrustBundle: object(5, clusterTrustBundleProjection, "Root certificates: not done.", pointer),
+  podCertificate: object(6, podCertificateProjection, "A certificate for the Pod: not done.", pointer),
 });
 
 export const projectedVolumeSource: Message = message("Several sources in one folder.", {
@@ -156,7 +157,7 @@ const persistentVolumeClaimTemplate: Message = message("What the claim is made f
 });
 
 const ephemeralVolumeSource: Message = message("A claim that lives as long as its Pod.", {
-  volumeClaimTemplate: object(1, persistentVolumeClaimTemplate, "What the claim is made from."),
+  volumeClaimTemplate: object(1, persistentVolumeClaimTemplate, "What the claim is made from.", pointer),
 });
 
 const imageVolumeSource: Message = message("An image's files.", {
@@ -170,40 +171,46 @@ const unsupported =
   "Refused: apps have emptyDir, configMap, secret, downwardAPI, projected and persistentVolumeClaim volumes.";
 
 export const volumeSource: Message = message("Where a volume's content comes from: exactly one of these.", {
-  hostPath: object(1, hostPathVolumeSource, unsupported),
-  emptyDir: object(2, emptyDirVolumeSource, "A folder that is empty when the Pod starts and goes with it."),
-  gcePersistentDisk: object(3, gcePersistentDiskVolumeSource, unsupported),
-  awsElasticBlockStore: object(4, awsElasticBlockStoreVolumeSource, unsupported),
-  gitRepo: object(5, gitRepoVolumeSource, unsupported),
-  secret: object(6, secretVolumeSource, "A Secret's keys as files."),
-  nfs: object(7, nfsVolumeSource, unsupported),
-  iscsi: object(8, foreign.iscsi, unsupported),
-  glusterfs: object(9, foreign.glusterfs, unsupported),
+  hostPath: object(1, hostPathVolumeSource, unsupported, pointer),
+  emptyDir: object(
+    2,
+    emptyDirVolumeSource,
+    "A folder that is empty when the Pod starts and goes with it.",
+    pointer,
+  ),
+  gcePersistentDisk: object(3, gcePersistentDiskVolumeSource, unsupported, pointer),
+  awsElasticBlockStore: object(4, awsElasticBlockStoreVolumeSource, unsupported, pointer),
+  gitRepo: object(5, gitRepoVolumeSource, unsupported, pointer),
+  secret: object(6, secretVolumeSource, "A Secret's keys as files.", pointer),
+  nfs: object(7, nfsVolumeSource, unsupported, pointer),
+  iscsi: object(8, foreign.iscsi, unsupported, pointer),
+  glusterfs: object(9, foreign.glusterfs, unsupported, pointer),
   persistentVolumeClaim: object(
     10,
     persistentVolumeClaimVolumeSource,
     "A volume of the node that outlives Pods.",
+    pointer,
   ),
-  rbd: object(11, foreign.rbd, unsupported),
-  flexVolume: object(12, foreign.flexVolume, unsupported),
-  cinder: object(13, foreign.cinder, unsupported),
-  cephfs: object(14, foreign.cephfs, unsupported),
-  flocker: object(15, flockerVolumeSource, unsupported),
-  downwardAPI: object(16, downwardAPIVolumeSource, "Fields of the Pod as files."),
-  fc: object(17, fcVolumeSource, unsupported),
-  azureFile: object(18, foreign.azureFile, unsupported),
-  configMap: object(19, configMapVolumeSource, "A ConfigMap's keys as files."),
-  vsphereVolume: object(20, vsphereVirtualDiskVolumeSource, unsupported),
-  quobyte: object(21, quobyteVolumeSource, unsupported),
-  azureDisk: object(22, azureDiskVolumeSource, unsupported),
-  photonPersistentDisk: object(23, photonPersistentDiskVolumeSource, unsupported),
-  projected: object(26, projectedVolumeSource, "Several sources in one folder."),
-  portworxVolume: object(24, portworxVolumeSource, unsupported),
-  scaleIO: object(25, foreign.scaleIO, unsupported),
-  storageos: object(27, foreign.storageos, unsupported),
-  csi: object(28, csiVolumeSource(localObjectReference), unsupported),
-  ephemeral: object(29, ephemeralVolumeSource, unsupported),
-  image: object(30, imageVolumeSource, unsupported),
+  rbd: object(11, foreign.rbd, unsupported, pointer),
+  flexVolume: object(12, foreign.flexVolume, unsupported, pointer),
+  cinder: object(13, foreign.cinder, unsupported, pointer),
+  cephfs: object(14, foreign.cephfs, unsupported, pointer),
+  flocker: object(15, flockerVolumeSource, unsupported, pointer),
+  downwardAPI: object(16, downwardAPIVolumeSource, "Fields of the Pod as files.", pointer),
+  fc: object(17, fcVolumeSource, unsupported, pointer),
+  azureFile: object(18, foreign.azureFile, unsupported, pointer),
+  configMap: object(19, configMapVolumeSource, "A ConfigMap's keys as files.", pointer),
+  vsphereVolume: object(20, vsphereVirtualDiskVolumeSource, unsupported, pointer),
+  quobyte: object(21, quobyteVolumeSource, unsupported, pointer),
+  azureDisk: object(22, azureDiskVolumeSource, unsupported, pointer),
+  photonPersistentDisk: object(23, photonPersistentDiskVolumeSource, unsupported, pointer),
+  projected: object(26, projectedVolumeSource, "Several sources in one folder.", pointer),
+  portworxVolume: object(24, portworxVolumeSource, unsupported, pointer),
+  scaleIO: object(25, foreign.scaleIO, unsupported, pointer),
+  storageos: object(27, foreign.storageos, unsupported, pointer),
+  csi: object(28, csiVolumeSource(localObjectReference), unsupported, pointer),
+  ephemeral: object(29, ephemeralVolumeSource, unsupported, pointer),
+  image: object(30, imageVolumeSource, unsupported, pointer),
 });
 
 export const volume: Message = message("A folder that the Pod's containers can mount.", {

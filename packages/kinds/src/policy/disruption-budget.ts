@@ -50,11 +50,14 @@ export interface PodDisruptionBudgetStatus {
 }
 
 const budgetSpec: Message = message("How many Pods may be taken away at a time.", {
-  minAvailable: intOrString(1, "How many must stay: a number or a percentage."),
+  minAvailable: intOrString(1, "How many must stay: a number or a percentage.", pointer),
   selector: object(2, labelSelector, "Which Pods; an empty selector is all, none is none.", {
-    "x-kubernetes-patch-strategy": "replace",
+    ...{
+      "x-kubernetes-patch-strategy": "replace",
+    },
+    ...pointer,
   }),
-  maxUnavailable: intOrString(3, "How many may be missing: a number or a percentage."),
+  maxUnavailable: intOrString(3, "How many may be missing: a number or a percentage.", pointer),
   unhealthyPodEvictionPolicy: text(
     4,
     "IfHealthyBudget, or AlwaysAllow: what does not serve may always go.",

@@ -12,6 +12,7 @@ import {
   needed,
   object,
   objects,
+  pointer,
   quantityMap,
   text,
   texts,
@@ -68,7 +69,7 @@ const scopeSelector: Message = message(
 const quotaSpec: Message = message("How much a namespace may have.", {
   hard: quantityMap(1, "The most of each: pods, requests.cpu, count/deployments.apps, …"),
   scopes: texts(2, "Which Pods count: those that all of these fit.", atomic),
-  scopeSelector: object(3, scopeSelector, "Which Pods count."),
+  scopeSelector: object(3, scopeSelector, "Which Pods count.", pointer),
 });
 
 const quotaStatus: Message = message("How much it has.", {

@@ -9,6 +9,7 @@ import {
   needed,
   object,
   objects,
+  pointer,
   quantityMap,
   text,
   textMap,
@@ -37,8 +38,8 @@ const scheduling: Message = message("Nodes that can.", {
 
 const runtimeClass: Message = kindMessage("How Pods are kept apart from the box and from each other.", {
   handler: text(2, "How: microvm. Never changes.", needed),
-  overhead: object(3, overhead, "What a Pod takes besides what its containers ask for."),
-  scheduling: object(4, scheduling, "Nodes that can."),
+  overhead: object(3, overhead, "What a Pod takes besides what its containers ask for.", pointer),
+  scheduling: object(4, scheduling, "Nodes that can.", pointer),
 });
 
 export const runtimeClassKind: KindDefinition = builtIn(runtimeClass, {

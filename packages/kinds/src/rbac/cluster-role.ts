@@ -1,6 +1,6 @@
 import type { KindDefinition, KubeObject, LabelSelector } from "@selvedge/apimachinery";
 import { Faults } from "../faults.ts";
-import { atomic, kindMessage, type Message, message, object, objects } from "../fields.ts";
+import { atomic, kindMessage, type Message, message, object, objects, pointer } from "../fields.ts";
 import { builtIn } from "../kind.ts";
 import { labelSelector } from "../meta-fields.ts";
 import {
@@ -32,7 +32,12 @@ const clusterRole: Message = kindMessage(
   "What may be done in all namespaces and beside them; or, through a RoleBinding, in one namespace.",
   {
     rules: objects(2, policyRule, "What is allowed. Nothing can be forbidden.", atomic),
-    aggregationRule: object(3, aggregationRule, "When it is there, rules are kept by the controller."),
+    aggregationRule: object(
+      3,
+      aggregationRule,
+      "When it is there, rules are kept by the controller.",
+      pointer,
+    ),
   },
 );
 

@@ -70,13 +70,13 @@ const dataSourceRef: Message = message("What the volume begins as.", {
 
 export const claimSpec: Message = message("What volume is wanted.", {
   accessModes: texts(1, "ReadWriteOnce, ReadOnlyMany, ReadWriteMany or ReadWriteOncePod.", atomic),
-  selector: object(4, labelSelector, "Which volumes will do."),
+  selector: object(4, labelSelector, "Which volumes will do.", pointer),
   resources: object(2, volumeResources, "How much."),
   volumeName: text(3, "The volume it is bound to."),
   storageClassName: text(5, 'How volumes are made; "" for none but those there are.', pointer),
   volumeMode: text(6, "Filesystem or Block.", pointer),
-  dataSource: object(7, typedReference, "What the volume begins as."),
-  dataSourceRef: object(8, dataSourceRef, "What the volume begins as."),
+  dataSource: object(7, typedReference, "What the volume begins as.", pointer),
+  dataSourceRef: object(8, dataSourceRef, "What the volume begins as.", pointer),
   volumeAttributesClassName: text(9, "Kept.", pointer),
 });
 
@@ -102,7 +102,7 @@ const claimStatus: Message = message("What volume it has.", {
   allocatedResources: quantityMap(5, "How much it is being given."),
   allocatedResourceStatuses: textMap(7, "How that goes.", { "x-kubernetes-map-type": "granular" }),
   currentVolumeAttributesClassName: text(8, "Kept.", pointer),
-  modifyVolumeStatus: object(9, modifyVolumeStatus, "How a change of the volume goes."),
+  modifyVolumeStatus: object(9, modifyVolumeStatus, "How a change of the volume goes.", pointer),
 });
 
 export const persistentVolumeClaim: Message = kindMessage("A volume on a node that outlives Pods.", {

@@ -107,7 +107,7 @@ export function csiVolumeSource(secret: Message): Message {
     readOnly: flag(2, readOnly, pointer),
     fsType: text(3, fileSystem, pointer),
     volumeAttributes: textMap(4, "What the driver is told."),
-    nodePublishSecretRef: object(5, secret, "Its credentials."),
+    nodePublishSecretRef: object(5, secret, "Its credentials.", pointer),
   });
 }
 
@@ -119,11 +119,11 @@ export function csiPersistentVolumeSource(secret: Message): Message {
     readOnly: flag(3, readOnly),
     fsType: text(4, fileSystem),
     volumeAttributes: textMap(5, "What the driver is told."),
-    controllerPublishSecretRef: object(6, secret, "Credentials to attach it."),
-    nodeStageSecretRef: object(7, secret, "Credentials to prepare it."),
-    nodePublishSecretRef: object(8, secret, "Credentials to mount it."),
-    controllerExpandSecretRef: object(9, secret, "Credentials to enlarge it."),
-    nodeExpandSecretRef: object(10, secret, "Credentials to enlarge it on the node."),
+    controllerPublishSecretRef: object(6, secret, "Credentials to attach it.", pointer),
+    nodeStageSecretRef: object(7, secret, "Credentials to prepare it.", pointer),
+    nodePublishSecretRef: object(8, secret, "Credentials to mount it.", pointer),
+    controllerExpandSecretRef: object(9, secret, "Credentials to enlarge it.", pointer),
+    nodeExpandSecretRef: object(10, secret, "Credentials to enlarge it on the node.", pointer),
   });
 }
 
@@ -143,19 +143,19 @@ export function withSecrets(secret: Message, where: "pod" | "persistent"): Recor
       path: text(2, "The folder."),
       user: text(3, "Who uses it."),
       secretFile: text(4, "File with the credentials."),
-      secretRef: object(5, secret, "Its credentials."),
+      secretRef: object(5, secret, "Its credentials.", pointer),
       readOnly: flag(6, readOnly),
     }),
     cinder: message("A disk of OpenStack's.", {
       volumeID: text(1, "Its ID.", needed),
       fsType: text(2, fileSystem),
       readOnly: flag(3, readOnly),
-      secretRef: object(4, secret, "Its credentials."),
+      secretRef: object(4, secret, "Its credentials.", pointer),
     }),
     flexVolume: message("A volume that a program on the node makes.", {
       driver: text(1, "The program.", needed),
       fsType: text(2, fileSystem),
-      secretRef: object(3, secret, "Its credentials."),
+      secretRef: object(3, secret, "Its credentials.", pointer),
       readOnly: flag(4, readOnly),
       options: textMap(5, "What the program is told."),
     }),
@@ -173,13 +173,13 @@ export function withSecrets(secret: Message, where: "pod" | "persistent"): Recor
       pool: text(4, "The pool it is in.", { default: "rbd" }),
       user: text(5, "Who uses it.", { default: "admin" }),
       keyring: text(6, "File with the credentials.", { default: "/etc/ceph/keyring" }),
-      secretRef: object(7, secret, "Its credentials."),
+      secretRef: object(7, secret, "Its credentials.", pointer),
       readOnly: flag(8, readOnly),
     }),
     scaleIO: message("A volume of ScaleIO's.", {
       gateway: text(1, "Address of its gateway.", needed),
       system: text(2, "The system it is in.", needed),
-      secretRef: object(3, secret, "Its credentials.", needed),
+      secretRef: object(3, secret, "Its credentials.", { ...needed, ...pointer }),
       sslEnabled: flag(4, "Whether the gateway is spoken to over TLS."),
       protectionDomain: text(5, "The domain it is in."),
       storagePool: text(6, "The pool it is in."),
@@ -193,7 +193,7 @@ export function withSecrets(secret: Message, where: "pod" | "persistent"): Recor
       volumeNamespace: text(2, "Its namespace there."),
       fsType: text(3, fileSystem),
       readOnly: flag(4, readOnly),
-      secretRef: object(5, secret, "Its credentials."),
+      secretRef: object(5, secret, "Its credentials.", pointer),
     }),
   };
 }
@@ -219,7 +219,7 @@ function iscsi(secret: Message): Message {
     readOnly: flag(6, readOnly),
     portals: texts(7, "Further addresses of the server.", atomic),
     chapAuthDiscovery: flag(8, "Whether the server is searched with credentials."),
-    secretRef: object(10, secret, "Its credentials."),
+    secretRef: object(10, secret, "Its credentials.", pointer),
     chapAuthSession: flag(11, "Whether it is used with credentials."),
     initiatorName: text(12, "What the node calls itself.", pointer),
   });

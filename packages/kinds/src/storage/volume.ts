@@ -82,44 +82,47 @@ const secretReference: Message = message(
 const foreign = withSecrets(secretReference, "persistent");
 
 const volumeSource: Message = message("Where it is.", {
-  gcePersistentDisk: object(1, gcePersistentDiskVolumeSource, unsupported),
-  awsElasticBlockStore: object(2, awsElasticBlockStoreVolumeSource, unsupported),
-  hostPath: object(3, hostPathVolumeSource, unsupported),
-  glusterfs: object(4, foreign.glusterfs, unsupported),
-  nfs: object(5, nfsVolumeSource, unsupported),
-  rbd: object(6, foreign.rbd, unsupported),
-  iscsi: object(7, foreign.iscsi, unsupported),
-  cinder: object(8, foreign.cinder, unsupported),
-  cephfs: object(9, foreign.cephfs, unsupported),
-  fc: object(10, fcVolumeSource, unsupported),
-  flocker: object(11, flockerVolumeSource, unsupported),
-  flexVolume: object(12, foreign.flexVolume, unsupported),
-  azureFile: object(13, foreign.azureFile, unsupported),
-  vsphereVolume: object(14, vsphereVirtualDiskVolumeSource, unsupported),
-  quobyte: object(15, quobyteVolumeSource, unsupported),
-  azureDisk: object(16, azureDiskVolumeSource, unsupported),
-  photonPersistentDisk: object(17, photonPersistentDiskVolumeSource, unsupported),
-  portworxVolume: object(18, portworxVolumeSource, unsupported),
-  scaleIO: object(19, foreign.scaleIO, unsupported),
-  local: object(20, localVolume, "A volume on one node."),
-  storageos: object(21, withSecrets(objectReference, "persistent").storageos, unsupported),
-  csi: object(22, csiPersistentVolumeSource(secretReference), unsupported),
+  gcePersistentDisk: object(1, gcePersistentDiskVolumeSource, unsupported, pointer),
+  awsElasticBlockStore: object(2, awsElasticBlockStoreVolumeSource, unsupported, pointer),
+  hostPath: object(3, hostPathVolumeSource, unsupported, pointer),
+  glusterfs: object(4, foreign.glusterfs, unsupported, pointer),
+  nfs: object(5, nfsVolumeSource, unsupported, pointer),
+  rbd: object(6, foreign.rbd, unsupported, pointer),
+  iscsi: object(7, foreign.iscsi, unsupported, pointer),
+  cinder: object(8, foreign.cinder, unsupported, pointer),
+  cephfs: object(9, foreign.cephfs, unsupported, pointer),
+  fc: object(10, fcVolumeSource, unsupported, pointer),
+  flocker: object(11, flockerVolumeSource, unsupported, pointer),
+  flexVolume: object(12, foreign.flexVolume, unsupported, pointer),
+  azureFile: object(13, foreign.azureFile, unsupported, pointer),
+  vsphereVolume: object(14, vsphereVirtualDiskVolumeSource, unsupported, pointer),
+  quobyte: object(15, quobyteVolumeSource, unsupported, pointer),
+  azureDisk: object(16, azureDiskVolumeSource, unsupported, pointer),
+  photonPersistentDisk: object(17, photonPersistentDiskVolumeSource, unsupported, pointer),
+  portworxVolume: object(18, portworxVolumeSource, unsupported, pointer),
+  scaleIO: object(19, foreign.scaleIO, unsupported, pointer),
+  local: object(20, localVolume, "A volume on one node.", pointer),
+  storageos: object(21, withSecrets(objectReference, "persistent").storageos, unsupported, pointer),
+  csi: object(22, csiPersistentVolumeSource(secretReference), unsupported, pointer),
 });
 
 const volumeNodeAffinity: Message = message("Which nodes have it.", {
-  required: object(1, nodeSelector, "The nodes."),
+  required: object(1, nodeSelector, "The nodes.", pointer),
 });
 
 export const volumeSpec: Message = message("What it is.", {
   capacity: quantityMap(1, "How much it holds."),
   persistentVolumeSource: embedded(2, volumeSource),
   accessModes: texts(3, "What it can.", atomic),
-  claimRef: object(4, objectReference, "The claim it is bound to.", { "x-kubernetes-map-type": "granular" }),
+  claimRef: object(4, objectReference, "The claim it is bound to.", {
+    ...{ "x-kubernetes-map-type": "granular" },
+    ...pointer,
+  }),
   persistentVolumeReclaimPolicy: text(5, "Delete: goes with its claim; Retain: stays."),
   storageClassName: text(6, "How it was made."),
   mountOptions: texts(7, "Kept.", atomic),
   volumeMode: text(8, "Filesystem or Block.", pointer),
-  nodeAffinity: object(9, volumeNodeAffinity, "Which nodes have it."),
+  nodeAffinity: object(9, volumeNodeAffinity, "Which nodes have it.", pointer),
   volumeAttributesClassName: text(10, "Kept.", pointer),
 });
 
@@ -127,7 +130,7 @@ const volumeStatus: Message = message("How it is.", {
   phase: text(1, "Pending, Available, Bound, Released or Failed."),
   message: text(2, "Why, for people."),
   reason: text(3, "Why, as one word."),
-  lastPhaseTransitionTime: time(4, "Since when."),
+  lastPhaseTransitionTime: time(4, "Since when.", pointer),
 });
 
 const persistentVolume: Message = kindMessage("A volume that is there, on one node.", {

@@ -1,0 +1,98 @@
+/**
+ * Lists in protobuf. The envelope says how long the list is before it begins, so a long one is read twice: to
+ * learn its length, then, as it was, to send it. Neither time is it in memory as a whole.
+ */
+import {
+  encodeItems,
+  envelopeAround,
+  type KindDefinition,
+  listMetaMessage,
+  type ProtobufMessage,
+} from "@selvedge/apimachinery";
+import { concatBytes } from "@selvedge/base";
+import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
+import { type ListPiece, listMetadata } from "../rest/listing.ts";
+import type { Stored } from "../rest/stored.ts";
+import { partial } from "../rest/table.ts";
+import type { Exchange } from "./exchange.ts";
+import { sendParts } from "./list-stream.ts";
+import { protobufType } from "./negotiation.ts";
+import { sendBody } from "./respond.ts";
+import { partialMessage } from "./server-messages.ts";
+
+/** Lists up to here are kept while their length is found out: most are, and are read once. */
+const keptMax = 4 * 1024 * 1024;
+
+export interface ProtobufList {
+  readonly apiVersion: string;
+  readonly kind: string;
+  items(list: readonly Stored[]): Uint8Array;
+}
+
+export function protobufListOf(kind: KindDefinition, isPartial: boolean): ProtobufList {
+  const message: ProtobufMessage | undefined = isPartial ? partialMessage : kind.protobuf;
+  if (message === undefined) throw new Error(`there is no protobuf table of ${kind.kind}`);
+  const [apiVersion, name] = isPartial
+    ? ["meta.k8s.io/v1", "PartialObjectMetadataList"]
+    : [apiVersionOf(kind), listKindOf(kind)];
+  const objectOf = ({ object }: Stored): object => (isPartial ? partial(object) : object);
+  return { apiVersion, kind: name, items: (list) => encodeItems(2, message, list.map(objectOf)) };
+}
+
+export async function sendProtobufList(
+  exchange: Exchange,
+  form: ProtobufList,
+  first: ListPiece,
+  rest: AsyncIterable<ListPiece>,
+  again: (revision: number) => AsyncIterable<ListPiece>,
+): Promise<void> {
+  const kept: Uint8Array[] = [];
+  let [length, { end }] = [0, first];
+  const take = (items: readonly Stored[]): void => {
+    const bytes = form.items(items);
+    length += bytes.length;
+    if (length <= keptMax) kept.push(bytes);
+    else kept.length = 0;
+  };
+  take(first.items);
+  for await (const piece of rest) {
+    take(piece.items);
+    end = piece.end;
+  }
+  if (end === undefined) throw new Error("a list has no end");
+  const metadata = listMetadata({ revision: first.revision, items: [], ...end });
+  const meta = encodeItems(1, listMetaMessage, [metadata]);
+  const { head, tail } = envelopeAround(form, meta.length + length);
+  const { request, response } = exchange;
+  if (length <= keptMax || request.method === "HEAD") {
+    const body = concatBytes([head, meta, ...kept, tail]);
+    sendBody(request, response, 200, body, { "content-type": protobufType });
+    return;
+  }
+  const parts = partsOf(form, again(first.revision), length);
+  await sendParts(exchange, { "content-type": protobufType }, surrounded([head, meta], parts, tail));
+}
+
+async function* partsOf(
+  form: ProtobufList,
+  pieces: AsyncIterable<ListPiece>,
+  expected: number,
+): AsyncGenerator<Uint8Array> {
+  let length = 0;
+  for await (const { items } of pieces) {
+    const bytes = form.items(items);
+    length += bytes.length;
+    yield bytes;
+  }
+  if (length !== expected) throw new Error(`a list of ${expected} bytes has ${length} when it is read again`);
+}
+
+async function* surrounded(
+  before: readonly Uint8Array[],
+  parts: AsyncIterable<Uint8Array>,
+  after: Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  yield* before;
+  yield* parts;
+  yield after;
+}
