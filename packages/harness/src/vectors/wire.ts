@@ -2,6 +2,7 @@
  * Objects of Kubernetes' kinds in protobuf, JSON and YAML, as its repository keeps them: all three must be
  * read as one object, and the protobuf written as it is. A member that our table of a kind lacks would be lost
  * without a word.
+ */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
