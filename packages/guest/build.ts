@@ -18,6 +18,7 @@ import {
 import { join, resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { findCompressed } from "./src/kernel-image.ts";
+import { orderModules } from "./src/kernel-modules.ts";
 
 const modules = [
   ...["virtio_mmio", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "squashfs", "overlay"],
@@ -137,7 +138,7 @@ async function unpackKernel(
   const root = join(work, "kernel");
   const [release] = readdirSync(join(root, "lib/modules"));
   if (release === undefined) throw new Error(`${name} has no modules`);
-  const paths = orderModules(join(root, "lib/modules", release));
+  const paths = orderModules(join(root, "lib/modules", release), modules);
   const packed = readFileSync(join(root, "boot", `vmlinuz-${release}`));
   return { image: await unpackImage(packed, work), modules: paths, release };
 }
@@ -165,25 +166,6 @@ async function downloadKernel(work: string): Promise<string> {
     }
     return await attempt();
   }
-}
-
-/** Each module after those it names in its own `depends=`; kmod may not be installed. */
-function orderModules(root: string): string[] {
-  const byName = new Map<string, string>();
-  for (const entry of readdirSync(root, { recursive: true, encoding: "utf8" })) {
-    const name = /([^/]+)\.ko$/.exec(entry)?.[1];
-    if (name !== undefined) byName.set(name.replaceAll("-", "_"), join(root, entry));
-  }
-  const ordered = new Set<string>();
-  const visit = (name: string): void => {
-    const path = byName.get(name.replaceAll("-", "_"));
-    if (path === undefined || ordered.has(path)) return;
-    const depends = /\0depends=([^\0]*)\0/.exec(readFileSync(path, "latin1"))?.[1] ?? "";
-    for (const other of depends.split(",").filter((word) => word !== "")) visit(other);
-    ordered.add(path);
-  };
-  for (const module of modules) visit(module);
-  return [...ordered];
 }
 
 async function unpackImage(packed: Buffer, work: string): Promise<Uint8Array> {

@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { findCompressed } from "../../../guest/src/kernel-image.ts";
+import { orderModules } from "../../../guest/src/kernel-modules.ts";
 
 const cache = join(import.meta.dirname, "../../../../.cache/box");
 
@@ -143,27 +144,8 @@ function packInitramfs(drivers: string, work: string, packed: string): void {
   for (const place of ["bin", "m"]) mkdirSync(join(root, place), { recursive: true });
   cpSync("/bin/busybox", join(root, "bin/busybox"));
   writeFileSync(join(root, "init"), init, { mode: 0o755 });
-  const files = orderModules(drivers);
+  const files = orderModules(drivers, modules);
   for (const file of files) cpSync(file, join(root, "m", basename(file)));
   writeFileSync(join(root, "m/list"), files.map((file) => `${basename(file)}\n`).join(""));
   execFileSync("sh", ["-c", `find . | cpio -o -H newc -R 0:0 --quiet >${packed}`], { cwd: root });
-}
-
-/** Each after those it names in its own `depends=`. */
-function orderModules(root: string): string[] {
-  const byName = new Map<string, string>();
-  for (const entry of readdirSync(root, { recursive: true, encoding: "utf8" })) {
-    const name = /([^/]+)\.ko$/.exec(entry)?.[1];
-    if (name !== undefined) byName.set(name.replaceAll("-", "_"), join(root, entry));
-  }
-  const ordered = new Set<string>();
-  const visit = (name: string): void => {
-    const path = byName.get(name.replaceAll("-", "_"));
-    if (path === undefined || ordered.has(path)) return;
-    const depends = /\0depends=([^\0]*)\0/.exec(readFileSync(path, "latin1"))?.[1] ?? "";
-    for (const other of depends.split(",").filter((word) => word !== "")) visit(other);
-    ordered.add(path);
-  };
-  for (const module of modules) visit(module);
-  return [...ordered];
 }
