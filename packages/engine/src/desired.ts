@@ -40,6 +40,8 @@ export interface DesiredState {
   readonly services?: readonly ServiceSpec[];
   /** Not there: the configuration says nothing of them. */
   readonly ports?: readonly PortSpec[];
+  /** Nothing of the node sends by air. */
+  readonly radioSilence?: boolean;
   /** Parts of the box that apps may have; not there: none. */
   readonly devices?: readonly DeviceGroup[];
   readonly patches?: readonly PatchSpec[];
@@ -117,6 +119,8 @@ export interface AppSpec {
   readonly nics: readonly NicSpec[];
   /** Names of groups of devices that it has for itself; not there: none. */
   readonly adapters?: readonly string[];
+  /** Of a virtual machine; what changes of it is for its next start. Not there: its disks come first. */
+  readonly bootOrder?: BootOrder;
   /**
    * What runs in the VM. An app without the extension (from a foreign controller) is translated to the same
    * shape: one
@@ -127,6 +131,13 @@ export interface AppSpec {
   readonly foreign: ForeignApp | undefined;
   /** Of an app with the extension: the volumes of the node it names, each once; none: it names none. */
   readonly podVolumes?: readonly NamedVolumeUse[];
+}
+
+/** Whether USB devices are tried before the disks. */
+export interface BootOrder {
+  readonly usb: "first" | "last";
+  /** Who says so; the first who does decides. */
+  readonly by: "local" | "controller" | "node";
 }
 
 /** What EVE's apps have and the extension's do not. */

@@ -129,6 +129,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const upMs = (): number => upBefore + clock.monotonic();
   const operator = new Operator({
     ...{ ...common, accepted, settings, host, power: options.power, log: log.child("operator") },
+    managesPorts: options.ports.manages,
   });
   const app: AppDomain | undefined =
     hypervisor &&
@@ -138,7 +139,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     });
   const metadata = createMetadata({
     ...{ ...common, secrets, host, upMs, engineVersion, settings, controller: config.baseUrl },
-    ...{ listener: options.metadata, cards: options.networkDriver },
+    ...{ listener: options.metadata, cards: options.networkDriver, keys },
     envelope: (payload) => control.envelope(payload),
   });
   const control: Control = new Control({

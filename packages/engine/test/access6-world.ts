@@ -35,7 +35,8 @@ const sendTagged = (from: string): void => {
   const index = Number(sh(`ip netns exec ${from} cat /sys/class/net/eth0/ifindex`));
   const lines = [
     "socket(my $s, 17, 3, 0x0300) or die $!",
-    `send($s, pack('H*', '${frame.replaceAll(" ", "")}'), 0, pack('SnlSCCa8', 17, 0x86dd, ${index}, 1, 0, 6, '')) or die $!`,
+    `my $to = pack('SnlSCCa8', 17, 0x86dd, ${index}, 1, 0, 6, '')`,
+    `send($s, pack('H*', '${frame.replaceAll(" ", "")}'), 0, $to) or die $!`,
   ];
   execFileSync("ip", ["netns", "exec", from, "perl", "-e", lines.join("; ")]);
 };

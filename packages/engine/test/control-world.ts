@@ -76,7 +76,9 @@ export class ControlWorld {
       reboot: async () => void this.power.push("reboot"),
       powerOff: async () => void this.power.push("powerOff"),
     };
-    const operator = new Operator({ accepted, store, settings, disk, clock, log, host, power, vault });
+    const operator = new Operator({
+      ...{ accepted, store, settings, disk, clock, log, host, power, vault, managesPorts: true },
+    });
     const linkDialer: LinkDialer = {
       async dial(_url, _certificates, signal) {
         if (options.dial === undefined) throw new LinkUnsupportedError("no link here");

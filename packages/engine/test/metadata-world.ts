@@ -78,6 +78,7 @@ const common = { store, disk, clock, random: new SystemRandom(), log };
   const metadata = domains.use(
     createMetadata({
       ...{ ...common, listener: new MetadataServer(log), cards: driver, upMs: () => 1000 },
+      keys: { credentialKeys: async () => undefined, activate: async () => undefined },
       ...{
         controller: "https://controller",
         engineVersion: "test",

@@ -167,6 +167,7 @@ export class SimNode {
         manages: false,
         apply: async () => new Map(),
         look: async () => new Map(),
+        silence: async () => {},
         probe: async () => {},
       },
       flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },

@@ -41,6 +41,10 @@ export async function machineVolumes(
   return {
     volumes,
     ...(devices.length === 0 ? {} : { devices }),
-    vm: { ...foreign.vm, seed: await vmSeed(spec, await openUserData(spec, secrets), multipart) },
+    vm: {
+      ...foreign.vm,
+      usbFirst: spec.bootOrder?.usb === "first",
+      seed: await vmSeed(spec, await openUserData(spec, secrets), multipart),
+    },
   };
 }

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
-import { type app as appApi, type config, ext, getExtension } from "@selvedge/eve-api";
+import { type app as appApi, common, type config, ext, getExtension } from "@selvedge/eve-api";
 import type {
   AppId,
   AppSpec,
+  BootOrder,
   ContentSpec,
   ForeignApp,
   NamedVolumeUse,
@@ -24,6 +25,11 @@ export interface AppContext {
 }
 
 export type Missing = Map<string, string>;
+
+const usbOrders: Readonly<Record<number, BootOrder["usb"]>> = {
+  [common.BootOrder.USB]: "first",
+  [common.BootOrder.NOUSB]: "last",
+};
 
 const kib = 1024;
 /** What QEMU takes, and more than any box we know has. */
@@ -70,6 +76,7 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     vcpus,
     memoryBytes,
     nics,
+    ...bootOrderOf(item),
     ...(item.adapters.length > 0 ? { adapters: item.adapters.map(({ name }) => name) } : {}),
     pod,
     ...(hindrance === undefined ? {} : { hindrance }),
@@ -77,6 +84,11 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     ...(podVolumes.length > 0 ? { podVolumes } : {}),
   };
   return { ...spec, revision: revisionOf(spec) };
+}
+
+function bootOrderOf({ fixedresources }: appApi.AppInstanceConfig): Pick<AppSpec, "bootOrder"> {
+  const usb = usbOrders[fixedresources?.bootOrder ?? 0];
+  return usb === undefined ? {} : { bootOrder: { usb, by: "controller" } };
 }
 
 /** Plugs of an app; more than the driver has names for. */

@@ -42,6 +42,8 @@ function translatePort(adapter: Adapter, uplink: boolean, message: config.EdgeDe
     faults.push(`networks.mtu: ${mtu} is not between 1280 and 65535`);
   return {
     name: adapter.name,
+    ...(label === adapter.name ? {} : { label }),
+    ...(adapter.allowLocalModifications ? { localChanges: true } : {}),
     labels: adapter.sharedLabels.filter((label) => !reserved.has(label)),
     interface: lower.interface,
     ...(lower.links.length === 0 ? {} : { links: lower.links }),
@@ -96,7 +98,7 @@ function addressOf({ addr }: Adapter, { type, ip }: netconfig.NetworkConfig, fau
   return none;
 }
 
-function proxyOf(proxy: netCommon.ProxyConfig): ProxySpec | undefined {
+export function proxyOf(proxy: netCommon.ProxyConfig): ProxySpec | undefined {
   const { PROXY_HTTP, PROXY_HTTPS } = netCommon.proxyProto;
   const of = (proto: netCommon.proxyProto): string | undefined => {
     const found = proxy.proxies.find((it) => it.proto === proto && it.server !== "");

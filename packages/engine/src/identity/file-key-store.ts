@@ -65,6 +65,14 @@ export class FileKeyStore implements KeyStore {
     return undefined;
   }
 
+  async credentialKeys(): Promise<undefined> {
+    return undefined;
+  }
+
+  async activate(): Promise<undefined> {
+    return undefined;
+  }
+
   async unseal(): Promise<undefined> {
     return undefined;
   }

@@ -19,6 +19,10 @@ export interface KeyStore extends AsyncDisposable {
   quote(nonce: Uint8Array): Promise<Quote | undefined>;
   /** Seals a secret to registers as they are now; undefined without a TPM. */
   seal(secret: Uint8Array, registers: readonly number[]): Promise<Sealed | undefined>;
+  /** Undefined without a TPM. */
+  credentialKeys(): Promise<CredentialKeys | undefined>;
+  /** Opens what was encrypted to both of those keys; undefined without a TPM, throws when it was not. */
+  activate(challenge: Challenge): Promise<Activated | undefined>;
   /** Undefined when the registers are others than they were, or there is no TPM. */
   unseal(sealed: Sealed, registers: readonly number[]): Promise<Uint8Array | undefined>;
   /**
@@ -32,6 +36,27 @@ export interface KeyStore extends AsyncDisposable {
    */
   readCertificate(): Promise<Uint8Array | undefined>;
   writeCertificate(der: Uint8Array): Promise<void>;
+}
+
+/** Keys by which a stranger can make sure of the TPM, as TCG lays them out. */
+export interface CredentialKeys {
+  /** Its maker vouches for this one. */
+  readonly endorsement: Uint8Array;
+  readonly signing: Uint8Array;
+  readonly signingName: Uint8Array;
+}
+
+/** A secret encrypted to both, in TCG's two parts, and what the signing key shall sign. */
+export interface Challenge {
+  readonly credential: Uint8Array;
+  readonly secret: Uint8Array;
+  readonly data: Uint8Array;
+}
+
+export interface Activated {
+  readonly secret: Uint8Array;
+  /** RSASSA-PKCS1-v1_5 over SHA-256. */
+  readonly signature: Uint8Array;
 }
 
 /** Opens in the TPM that made it only. */

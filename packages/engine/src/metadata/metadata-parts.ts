@@ -25,6 +25,7 @@ export interface MetadataOptions {
   readonly cards: MetadataParts["cards"];
   readonly settings: MetadataParts["settings"];
   readonly envelope: MetadataParts["envelope"];
+  readonly keys: MetadataParts["tpm"];
 }
 
 export interface Metadata extends MetadataDomain {
@@ -38,7 +39,7 @@ export function createMetadata(options: MetadataOptions): Metadata {
   const posted = new PostedData(store, sealed, log);
   const service = new MetadataService({
     ...{ store, clock, secrets: options.secrets, posted, patches, cards },
-    ...{ envelope: options.envelope, settings: options.settings },
+    ...{ envelope: options.envelope, settings: options.settings, tpm: options.keys, log },
     diagnosis: async () =>
       diagnosis({
         ...{ engineVersion, controller, desired: store.desired.get(), upSeconds: options.upMs() / 1000 },

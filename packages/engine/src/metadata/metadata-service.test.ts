@@ -7,6 +7,7 @@ import { Log, SystemClock, silentSink } from "@selvedge/base";
 import type { AppId, ContentId, DesiredState, PatchSpec, VolumeId } from "../desired.ts";
 import { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
+import type { CredentialKeys } from "../identity/key-store.ts";
 import type { LinkCounters } from "../observed.ts";
 import type { MetadataAnswer } from "./exchange.ts";
 import { MetadataService } from "./metadata-service.ts";
@@ -57,7 +58,14 @@ interface World {
 }
 
 function world(
-  more: { patches?: PatchSpec[]; mine?: object; nic?: object; port?: string; ready?: boolean } = {},
+  more: {
+    patches?: PatchSpec[];
+    mine?: object;
+    nic?: object;
+    port?: string;
+    ready?: boolean;
+    keys?: CredentialKeys;
+  } = {},
 ): World {
   const store = new EngineStore();
   const names = {
@@ -94,6 +102,14 @@ function world(
   const service = new MetadataService({
     ...{ store, clock, patches, posted: new PostedData(store, disk, log) },
     secrets: { openUserData: async () => "", openAppSecrets: async () => assert.fail() },
+    log,
+    tpm: {
+      credentialKeys: async () => more.keys,
+      activate: async ({ credential, secret, data }) => {
+        if (data.length === 0) throw new Error("the TPM refuses");
+        return more.keys && { secret: Uint8Array.of(...credential, ...secret), signature: data };
+      },
+    },
     envelope: async (payload) => new TextEncoder().encode(`signed ${new TextDecoder().decode(payload)}`),
     cards: {
       addresses: async () => new Map([["eth0", ["192.0.2.7"]]]),
@@ -156,7 +172,10 @@ const rows: readonly Row[] = [
   ["/eve/v1/tpm/signer", { method: "POST", body: "x".repeat(65_536) }, 400],
   ["/eve/v1/tpm/signer", { method: "POST", ...stranger }, 403],
   ["/eve/v1/tpm/signer", {}, 405],
-  ["/eve/v1/tpm/activatecredential/", {}, 500],
+  ["/eve/v1/tpm/activatecredential/", {}, 500, '{"message":"Operation failed"}'],
+  ["/eve/v1/tpm/activatecredential/", stranger, 403],
+  ["/eve/v1/tpm/activatecredential/", { method: "PUT" }, 405],
+  ["/eve/v1/tpm/activatecredential/", { method: "POST", body: "x".repeat(65_536) }, 400],
   ["/eve/v1/patch/description.json", {}, 200, /"PatchID":"33333333.*"Version":"2"/, "application/json"],
   ["/eve/v1/patch/description.json", stranger, 204],
   ["/eve/v1/patch/description.json", { from: "10.1.0.3" }, 404],
@@ -188,6 +207,7 @@ describe("the metadata service", () => {
   it("signs nothing for a Pod", async () => {
     const { ask } = world({ mine: { foreign: undefined } });
     assert.equal((await ask("/eve/v1/tpm/signer", { method: "POST", body: "me" })).status, 403);
+    assert.equal((await ask("/eve/v1/tpm/activatecredential/")).status, 403);
   });
 
   it("keeps what an app posts, by app and kind", async () => {

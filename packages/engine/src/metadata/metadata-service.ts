@@ -3,12 +3,13 @@
  * controller has for them, the node's signature, and what they have to tell their controller. Paths, statuses
  * and words are EVE's, so that an app made for it finds what it knows.
  */
-import type { Clock } from "@selvedge/base";
+import type { Clock, Log } from "@selvedge/base";
 import type { AppId, DesiredState } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import { interfacesOf } from "../network/port-labels.ts";
 import type { LinkCounters, PostedKind } from "../observed.ts";
 import type { SecretOpener } from "../ports.ts";
+import { type CredentialTpm, credentialAnswer } from "./credential.ts";
 import {
   type Caller,
   json,
@@ -31,6 +32,8 @@ export interface MetadataParts {
   readonly posted: PostedData;
   readonly patches: PatchBook;
   /** An envelope over any bytes, by the node's key. */
+  readonly tpm: CredentialTpm;
+  readonly log: Log;
   readonly envelope: (payload: Uint8Array) => Promise<Uint8Array>;
   /** IPv4 addresses of the node's own cards, and what went through them. */
   readonly cards: {
@@ -78,7 +81,7 @@ export class MetadataService {
       ["/eve/v1/networks/metrics.json", () => this.#ports()],
       ["/eve/v1/app/info.json", (_request, caller) => appInfo(caller)],
       ["/eve/v1/tpm/signer", (request, caller) => this.#sign(request, caller)],
-      ["/eve/v1/tpm/activatecredential", (request) => activateCredential(request)],
+      ["/eve/v1/tpm/activatecredential", (request, caller) => credentialAnswer(request, caller, this.#parts)],
       ["/metrics", (_request, caller) => this.#metrics(caller)],
     ]);
   }
@@ -227,12 +230,6 @@ function hostname(caller: Caller | undefined): MetadataAnswer {
 function appInfo(caller: Caller | undefined): MetadataAnswer {
   if (caller === undefined) return { status: 200, type: "application/json", body: "not found" };
   return json({ AppBlobs: null });
-}
-
-/** The endorsement key is not used here, so there is nothing that could be activated. */
-function activateCredential({ method }: MetadataRequest): MetadataAnswer {
-  if (method !== "GET" && method !== "POST") return refusal(405, "Method Not Allowed");
-  return jsonRefusal(500, "Operation failed");
 }
 
 function isUplink(desired: DesiredState | undefined, card: string): boolean {

@@ -1,5 +1,7 @@
 /** What somebody beside the node asked for, kept through reboots: profile, commands carried out, radio. */
+import type { BootOrder } from "../desired.ts";
 import type { LocalCounters } from "./effective.ts";
+import type { LocalPort } from "./local-ports.ts";
 
 export interface LocalApp extends LocalCounters {
   /** Of the last command; each is carried out once. */
@@ -15,18 +17,24 @@ export interface LocalRecord {
   readonly radioSilence: boolean;
   /** Of the last configuration that an operator console brought. */
   readonly consoleAt: bigint;
+  /** How ports of the node are to speak. */
+  readonly ports: readonly LocalPort[];
+  /** Of virtual machines, by app. */
+  readonly bootOrders: ReadonlyMap<string, BootOrder["usb"]>;
 }
 
 export const nothingLocal: LocalRecord = {
   ...{ profile: undefined, apps: new Map(), commandAt: 0n, radioSilence: false, consoleAt: 0n },
+  ...{ ports: [], bootOrders: new Map() },
 };
 
 export function encodeLocal(record: LocalRecord): Uint8Array {
-  const { profile, commandAt, radioSilence, consoleAt } = record;
+  const { profile, commandAt, radioSilence, consoleAt, ports } = record;
   const apps = [...record.apps].map(([id, { restarts, purges, commandAt: at }]) => ({
     ...{ id, restarts, purges, commandAt: String(at) },
   }));
-  const value = { profile, apps, commandAt: String(commandAt), radioSilence, consoleAt: String(consoleAt) };
+  const times = { commandAt: String(commandAt), consoleAt: String(consoleAt) };
+  const value = { profile, apps, ...times, radioSilence, ports, bootOrders: [...record.bootOrders] };
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
@@ -35,7 +43,7 @@ export function decodeLocal(bytes: Uint8Array): LocalRecord | undefined {
   try {
     const value = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
     const apps = value["apps"] as { id: string; restarts: number; purges: number; commandAt: string }[];
-    const { profile, commandAt, radioSilence, consoleAt } = value;
+    const { profile, commandAt, radioSilence, consoleAt, ports, bootOrders } = value;
     return {
       profile: typeof profile === "string" ? profile : undefined,
       apps: new Map(
@@ -47,6 +55,9 @@ export function decodeLocal(bytes: Uint8Array): LocalRecord | undefined {
       commandAt: BigInt(String(commandAt)),
       radioSilence: radioSilence === true,
       consoleAt: BigInt(String(consoleAt)),
+      // An engine before this one knew neither.
+      ports: (ports ?? []) as LocalPort[],
+      bootOrders: new Map((bootOrders ?? []) as [string, BootOrder["usb"]][]),
     };
   } catch {
     return undefined;

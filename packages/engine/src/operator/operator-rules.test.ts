@@ -65,6 +65,7 @@ const state = (...apps: AppSpec[]): DesiredState =>
   ({ apps, networks: [], settings: new Map(), configHash: "h", nodeName: "n" }) as unknown as DesiredState;
 const mode: NodeMode = {
   ...{ profile: "", maintenance: false, goingDown: false, local: new Map(), settings: new Map() },
+  ...{ bootOrders: new Map(), ports: [], managed: true, radioSilence: false },
 };
 
 describe("which apps run", () => {
@@ -133,6 +134,7 @@ describe("what local operators asked for", () => {
   it("survives on the disk, with timestamps beyond what a number holds", () => {
     const record = {
       ...withAppCommand(nothingLocal, "a", "restart", 1_790_000_000_123_456_789n),
+      ...{ ports: [{ label: "eth0", mtu: 9000 }], bootOrders: new Map([["a", "last" as const]]) },
       ...{ profile: "day", radioSilence: true, commandAt: 2n ** 63n, consoleAt: 9n },
     };
     assert.deepEqual(decodeLocal(encodeLocal(record)), record);

@@ -14,6 +14,7 @@ import type { Cell, EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import type { HostFacts, Vault } from "../ports.ts";
 import { effective } from "./effective.ts";
+import { mergePorts } from "./local-ports.ts";
 import { decodeLocal, encodeLocal, type LocalRecord, nothingLocal } from "./local-record.ts";
 import {
   atStart,
@@ -37,6 +38,8 @@ export interface OperatorParts {
   readonly host: Pick<HostFacts, "bootId" | "bootedAt" | "bootTrace">;
   readonly power: PowerSwitch;
   readonly vault: Pick<Vault, "state" | "onChange">;
+  /** The node looks after its ports itself. */
+  readonly managesPorts: boolean;
 }
 
 export type NodePhase = "online" | "rebooting" | "preparingPowerOff" | "preparedPowerOff" | "poweringOff";
@@ -131,6 +134,12 @@ export class Operator {
     return this.#local.profile ?? this.#parts.accepted.get()?.node?.profile ?? "";
   }
 
+  /** Why wishes from beside the node for its ports are not followed, by label. */
+  get portFaults(): ReadonlyMap<string, string> {
+    const { accepted, managesPorts } = this.#parts;
+    return mergePorts(accepted.get()?.ports, this.#local.ports, managesPorts).faults;
+  }
+
   /** Tells of a trouble, or that it is over. */
   report(trouble: Exclude<Trouble, "userRequested">, there: boolean): void {
     if ((this.#reports.get(trouble) ?? false) === there) return;
@@ -172,9 +181,11 @@ export class Operator {
     if (wanted !== undefined) {
       const maintenance = this.troubles.length > 0;
       const goingDown = this.#phase !== "online";
+      const { apps: local, bootOrders, ports, radioSilence } = this.#local;
       const mode = { profile: this.profile, maintenance, goingDown, settings: settings.inForce() };
+      const beside = { local, bootOrders, ports, radioSilence, managed: this.#parts.managesPorts };
       if (!maintenance) this.#before = wanted;
-      store.desired.set(effective(wanted, { ...mode, local: this.#local.apps }, this.#before));
+      store.desired.set(effective(wanted, { ...mode, ...beside }, this.#before));
     }
     for (const listener of this.#listeners) listener();
   }

@@ -76,6 +76,17 @@ describe("the next step with the ports", () => {
     });
 });
 
+it("ports that are all as somebody beside the node wants them make way for nothing", () => {
+  const port = { name: "wan", interface: "eth0", labels: [], uplink: true, cost: 0, local: true };
+  const local = config("b", { ports: [port] });
+  const after = withResult(book(1, local, config("a", good)), 0, failure("no way"), instant(9000));
+  assert.equal(after.current, 0);
+  const step = nextStep(after, instant(9000 + times.testMs), instant(9000), times);
+  assert.deepEqual(step, { do: "try", index: 0, why: "the one before fails" });
+  const mixed = config("b", { ports: [port, { ...port, local: false }] });
+  assert.equal(withResult(book(1, mixed, config("a", good)), 0, failure("no way"), instant(9000)).current, 1);
+});
+
 describe("the book of ports", () => {
   it("goes back to the last that worked when a new one fails", () => {
     const after = withResult(book(1, config("b"), config("a", good)), 0, failure("no way"), instant(9000));

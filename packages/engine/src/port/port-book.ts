@@ -86,12 +86,13 @@ export function nextStep(
     return { do: "try", index: 0, why: "it is new" };
   if (tested === undefined) return { do: "try", index: current, why: "the engine began" };
   const inForce = configs[current];
-  if (inForce !== undefined && failing(inForce)) {
+  if (inForce !== undefined && isFailing(inForce)) {
     // Each in turn, and the newest again when all have failed.
-    const next = (current + 1) % configs.length;
-    const pause = current + 1 < configs.length ? 0 : times.testMs;
+    const stays = isWished(inForce);
+    const index = stays ? current : (current + 1) % configs.length;
+    const pause = stays || current + 1 === configs.length ? times.testMs : 0;
     const left = tested + pause - now;
-    return left > 0 ? { do: "keep", againMs: left } : { do: "try", index: next, why: "the one before fails" };
+    return left > 0 ? { do: "keep", againMs: left } : { do: "try", index, why: "the one before fails" };
   }
   const betterIn =
     current === 0 || times.betterMs === 0
@@ -114,10 +115,20 @@ export function withResult(book: PortBook, index: number, trial: PortTrial, now:
       : { ...before, lastFailed: now, lastError: error, errors };
   const configs = book.configs.with(index, after);
   if (error === undefined) return { configs, current: index };
+  if (isWished(after)) return { configs, current: index };
   // The one that failed makes way for the last that worked.
   const good = lastGood(configs);
   const fallback = good === undefined ? index : configs.indexOf(good);
   return { configs, current: fallback };
+}
+
+/**
+ * Every way to the controller is as somebody beside the node wants it: nobody else knows better, so it stays in
+ * force when it leads nowhere.
+ */
+function isWished({ ports }: PortConfig): boolean {
+  const uplinks = ports.filter(({ uplink }) => uplink);
+  return uplinks.length > 0 && uplinks.every(({ local }) => local === true);
 }
 
 /** A success is worth telling after a failure, and once in a while. */
@@ -125,16 +136,17 @@ const successEvery = 3_600_000;
 
 function successTime(before: PortConfig, now: Instant): Instant {
   const { lastSucceeded } = before;
-  if (lastSucceeded === undefined || failing(before) || now - lastSucceeded >= successEvery) return now;
+  if (lastSucceeded === undefined || isFailing(before) || now - lastSucceeded >= successEvery) return now;
   return lastSucceeded;
 }
 
 function lastGood(configs: readonly PortConfig[]): PortConfig | undefined {
   return configs
-    .filter((it) => it.lastSucceeded !== undefined && !failing(it))
+    .filter((it) => it.lastSucceeded !== undefined && !isFailing(it))
     .toSorted((left, right) => (right.lastSucceeded ?? 0) - (left.lastSucceeded ?? 0))[0];
 }
 
-function failing({ lastFailed, lastSucceeded }: PortConfig): boolean {
+/** It failed since it last worked. */
+export function isFailing({ lastFailed, lastSucceeded }: PortConfig): boolean {
   return lastFailed !== undefined && lastFailed >= (lastSucceeded ?? 0);
 }

@@ -82,6 +82,8 @@ export interface PortDriver {
   /** Makes the cards speak so; resolves when those that ask for an address have one or have had their time. */
   apply(wishes: readonly PortWish[], signal: AbortSignal): Promise<PortProblems>;
   look(): Promise<ReadonlyMap<string, CardState>>;
+  /** Keeps every radio of the box from sending, or lets them. */
+  silence(on: boolean): Promise<void>;
   /** Resolves when the controller answers by way of the card, else rejects with why not. */
   probe(card: string, proxy: ProxySpec | undefined, signal: AbortSignal): Promise<void>;
 }

@@ -57,6 +57,8 @@ export class PortReconciler implements Reconciler<typeof portKey> {
   #failed: ReadonlySet<string> = new Set();
   /** Cards that were shared with switches when the ports were last made so. */
   #shared = "";
+  /** Whether radios were to be silent then; undefined: not made so yet. */
+  #silent: boolean | undefined;
 
   constructor(parts: PortParts) {
     this.#parts = parts;
@@ -78,6 +80,7 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     if (ports !== undefined) this.#book = withNewest(this.#book, digestOf(ports), ports, clock.now());
     if (this.#book.configs.length === 0) return settled;
     if (!driver.manages) return await this.#observe();
+    await this.#obeySilence();
     const step = nextStep(
       this.#book,
       clock.now(),
@@ -93,6 +96,12 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     const before = this.#book.current;
     const config = this.#book.configs[step.index];
     if (config === undefined) return settled;
+    if (this.#silent && !config.ports.some((port) => port.uplink && !isByAir(port))) {
+      // It could not work now, which says nothing of it.
+      await this.#apply(config.ports, signal);
+      this.#tested = clock.now();
+      return await this.#later(this.#times.testMs);
+    }
     const trial = await this.#try(config.ports, signal);
     signal.throwIfAborted();
     const { error } = trial;
@@ -105,6 +114,17 @@ export class PortReconciler implements Reconciler<typeof portKey> {
       await this.#apply(this.#book.configs[current]?.ports ?? [], signal);
     } else if (current !== before) log.info("other ports are in force", { why: step.why });
     return await this.#later(0);
+  }
+
+  async #obeySilence(): Promise<void> {
+    const { store, driver, log } = this.#parts;
+    const { radioSilence: silent = false, ports = [] } = store.desired.get() ?? {};
+    if (silent === this.#silent) return;
+    if (silent || this.#silent) log.info(silent ? "radios are silent from now on" : "radios may speak again");
+    // At a start the box's system may have switched off what nobody asks to be silent any more.
+    if (silent || this.#silent || ports.some(isByAir)) await driver.silence(silent);
+    this.#silent = silent;
+    this.#tested = undefined;
   }
 
   get #times(): StepTimes {
@@ -172,6 +192,10 @@ export class PortReconciler implements Reconciler<typeof portKey> {
       const place = ports.indexOf(port);
       const metric = metricBase + cost * 10 + place + (this.#failed.has(name) ? metricFailed : 0);
       try {
+        if (this.#silent && isByAir(port)) {
+          closed.set(port.interface, "radios are to be silent");
+          continue;
+        }
         const wireless = await this.#wireless(port);
         wishes.push({ interface: port.interface, links, ...wireless, address, mtu, metric });
       } catch (error) {
@@ -233,6 +257,10 @@ const leastMs = 100;
 function sharedCards({ networks }: EngineStore): string {
   const shared = networks.entries().flatMap(([, row]) => (row.phase === "ready" && row.carries) || []);
   return shared.sort().join();
+}
+
+function isByAir({ wifi, cellular }: PortSpec): boolean {
+  return wifi !== undefined || cellular !== undefined;
 }
 
 function usable(ports: readonly PortSpec[]): PortSpec[] {

@@ -1,6 +1,12 @@
 /** A port of the node: a card, and how it is to speak. */
 export interface PortSpec {
   readonly name: string;
+  /** How the controller calls what it stands on, where that is another name. */
+  readonly label?: string;
+  /** Somebody beside the node may say how it speaks. */
+  readonly localChanges?: boolean;
+  /** Somebody did. */
+  readonly local?: boolean;
   /** Networks and access lists may name the port by these as well. */
   readonly labels: readonly string[];
   /** Linux' name of what speaks: a card, or what the node makes of cards. */

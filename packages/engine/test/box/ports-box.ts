@@ -142,6 +142,21 @@ works();
 assert.deepEqual(store.ports.get()?.cards["wlan0"]?.addresses, ["192.0.9.50/24"]);
 say("WPA2: a radio leads to the controller");
 
+store.desired.set({ ports: [air({})], radioSilence: true } as unknown as DesiredState);
+await reconciler.reconcile(portKey, new AbortController().signal);
+const radios = (): string => sh("sort -u /sys/class/rfkill/rfkill*/soft").trim();
+assert.equal(radios(), "1", "no radio of the box sends");
+assert.deepEqual(store.ports.get()?.cards["wlan0"]?.addresses, []);
+works();
+await driver.silence(false);
+assert.equal(radios(), "0");
+await off();
+off = radio(["ssid=shop", "wpa_key_mgmt=WPA-PSK", "wpa_passphrase=correct horse"]);
+await step([air({})]);
+works();
+assert.deepEqual(store.ports.get()?.cards["wlan0"]?.addresses, ["192.0.9.50/24"]);
+say("radios are silent when they shall be, and speak again");
+
 await step([air({ secret: clear("wrong password") })]);
 assert.match(book().configs[0]?.errors?.["air"] ?? "", /shop: the password is wrong/);
 assert.match(book().configs[0]?.lastError ?? "", /^air: shop: the password is wrong/);

@@ -71,6 +71,7 @@ export class FleetNode implements AsyncDisposable {
         manages: false,
         apply: async () => new Map(),
         look: async () => new Map(),
+        silence: async () => {},
         probe: async () => {},
       },
       flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },

@@ -4,17 +4,17 @@ import type { AppId } from "../../desired.ts";
 import type { MachineDevice } from "../../device/device-spec.ts";
 import { vmArgs } from "./vm-args.ts";
 
-const args = (devices: readonly MachineDevice[], screen?: number): string => {
+const args = (devices: readonly MachineDevice[], screen?: number, usbFirst = false): string => {
   const spec = {
     id: "a" as AppId,
     memoryMib: 64,
     vcpus: 1,
     disks: [],
     scratchBytes: 0,
-    volumes: [],
+    volumes: [{ path: "/v", readOnly: false, cdrom: false, secret: undefined }],
     nics: [],
   };
-  const boot = { firmware: "bios", devices: "virtio", screen, seed: undefined } as const;
+  const boot = { firmware: "bios", devices: "virtio", screen, seed: undefined, usbFirst } as const;
   const paths = { seed: "", firmware: "", variables: undefined };
   const whole = { ...spec, secret: undefined, vm: boot, uid: undefined, devices };
   return vmArgs(whole, boot, { kind: "kvm" }, paths).args.join(" ");
@@ -37,6 +37,13 @@ describe("devices of the box in a virtual machine", () => {
   ];
   for (const [device, wanted] of rows)
     it(`are given as ${wanted.source}`, () => assert.match(args([device]), wanted));
+
+  it("are started from before the disks where somebody says so", () => {
+    const usb = { kind: "usb", bus: 1, port: "2.3", node: "/dev/bus/usb/001/004" } as const;
+    assert.match(args([usb], undefined, true), /bootindex=1.*hostport=2\.3,bootindex=0/);
+    assert.match(args([usb]), /bootindex=0.*hostport=2\.3 /);
+    assert.match(args([], undefined, true), /bootindex=0/);
+  });
 
   it("have one bus for USB, whoever needs it", () => {
     const usb = { kind: "usb", bus: 1, port: "2.3", node: "/dev/bus/usb/001/004" } as const;

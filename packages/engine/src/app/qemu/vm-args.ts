@@ -24,16 +24,17 @@ export function vmArgs(
 ): MachineCommand {
   const files = new MachineFiles();
   const legacy = boot.devices === "legacy";
+  const usbFirst = boot.usbFirst === true ? usbDevices(spec).length : 0;
   let ide = 0;
   const drives = spec.volumes.flatMap(({ path, readOnly, cdrom, secret }, at) => {
     const onIde = legacy || cdrom;
     const model = cdrom ? "ide-cd" : onIde ? "ide-hd" : "virtio-blk-pci";
     const place = onIde ? `,${idePlace(ide++, legacy)}` : "";
-    // Tried in the order of the app's volumes.
+    // Tried in the order of the app's volumes, behind the devices that go before them.
     return drive(
       files,
       { name: `v${at}`, path, readOnly, cdrom, secret },
-      `${model},bootindex=${at}${place}`,
+      `${model},bootindex=${usbFirst + at}${place}`,
     );
   });
   const seed = boot.seed === undefined ? [] : seedDrive(files, paths.seed, legacy ? idePlace(ide, true) : "");
@@ -61,21 +62,31 @@ export function vmArgs(
     ...(boot.screen !== undefined
       ? ["-device", "VGA", "-device", "usb-tablet", "-vnc", "unix:vnc.sock"]
       : []),
-    ...(spec.devices ?? []).flatMap(passed),
+    ...(spec.devices ?? []).flatMap((device, at) => passed(device, at, usbFirst ? usbDevices(spec) : [])),
     ...control,
   ];
   return { args, files };
 }
 
-function usbBus({ devices = [] }: VmSpec, { screen }: VmBoot): string[] {
-  const wanted = screen !== undefined || devices.some(({ kind }) => kind === "usb");
+function usbDevices({ devices = [] }: VmSpec): readonly MachineDevice[] {
+  return devices.filter(({ kind }) => kind === "usb");
+}
+
+function usbBus(spec: VmSpec, { screen }: VmBoot): string[] {
+  const wanted = screen !== undefined || usbDevices(spec).length > 0;
   return wanted ? ["-device", "qemu-xhci"] : [];
 }
 
-/** A device of the box; its own ROM is not run, as nobody has measured it. */
-function passed(device: MachineDevice, at: number): string[] {
+/**
+ * A device of the box, from which is started when it is among the first. Its own ROM is not run, as nobody has
+ * measured it.
+ */
+function passed(device: MachineDevice, at: number, first: readonly MachineDevice[]): string[] {
+  const place = first.indexOf(device);
+  const index = place < 0 ? "" : `,bootindex=${place}`;
   if (device.kind === "pci") return ["-device", `vfio-pci,host=${device.address},rombar=0`];
-  if (device.kind === "usb") return ["-device", `usb-host,hostbus=${device.bus},hostport=${device.port}`];
+  if (device.kind === "usb")
+    return ["-device", `usb-host,hostbus=${device.bus},hostport=${device.port}${index}`];
   return ["-chardev", `serial,id=s${at},path=${device.node}`, "-device", `pci-serial,chardev=s${at}`];
 }
 

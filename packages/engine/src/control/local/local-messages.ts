@@ -1,13 +1,13 @@
 /** What a local profile server is told, and what of its answers is heeded. Pure. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { infoCommon, profile, profileNetwork } from "@selvedge/eve-api";
+import { common, infoCommon, profile } from "@selvedge/eve-api";
 import type { DesiredState, NodeWishes } from "../../desired.ts";
-import type { Adapter } from "../../hardware/hardware.ts";
 import type { AppStatus, NicStatus } from "../../observed.ts";
 import type { AppCommand, LocalRecord } from "../../operator/local-record.ts";
 import { bootReasonOf, deviceState, maintenanceReasons, type NodeLife } from "../report/device-node.ts";
 import { appStates } from "../report/info-messages.ts";
+import type { NetworkFacts } from "./local-network.ts";
 
 type Server = NonNullable<NodeWishes["localServer"]>;
 
@@ -32,11 +32,9 @@ export interface LocalFacts {
   readonly local: LocalRecord;
   readonly apps: readonly AppStatus[];
   readonly desired: DesiredState | undefined;
-  readonly adapters: readonly Adapter[];
+  readonly network: NetworkFacts;
   /** Apps whose last command is still under way. */
   readonly busy: ReadonlySet<string>;
-  /** Why the last network configuration of the server is not in force; empty: it gave none. */
-  readonly networkFault: string;
 }
 
 export const encodeRadio = ({ local }: LocalFacts): Uint8Array =>
@@ -57,12 +55,32 @@ export function encodeApps({ apps, local, busy }: LocalFacts): Uint8Array {
   return toBinary(profile.LocalAppInfoListSchema, create(profile.LocalAppInfoListSchema, { appsInfo }));
 }
 
-/** The order of boot comes of the configuration here, whatever the server says. */
 export function encodeBoots({ desired }: LocalFacts): Uint8Array {
-  const appsBootInfo = (desired?.apps ?? []).map(({ id, displayName }) => ({
-    ...{ id, displayname: displayName, source: profile.BootOrderSource.CONTROLLER },
+  const appsBootInfo = (desired?.apps ?? []).map(({ id, displayName, bootOrder }) => ({
+    ...{ id, displayname: displayName, source: bootSources[bootOrder?.by ?? ""] ?? 0 },
+    bootOrder: bootOrder === undefined ? BootOrder.UNSPECIFIED : bootOrders[bootOrder.usb],
   }));
   return toBinary(profile.AppBootInfoListSchema, create(profile.AppBootInfoListSchema, { appsBootInfo }));
+}
+
+const { BootOrder } = common;
+const bootOrders = { first: BootOrder.USB, last: BootOrder.NOUSB } as const;
+const { LPS, CONTROLLER, DEVICE_PROPERTY } = profile.BootOrderSource;
+const bootSources: Readonly<Record<string, profile.BootOrderSource>> = {
+  ...{ local: LPS, controller: CONTROLLER, node: DEVICE_PROPERTY },
+};
+
+/** Of apps that there are, by their id or else their name; who is not in the list is as without a server. */
+export function bootWishes(
+  { appConfigs }: Pick<profile.AppBootConfigList, "appConfigs">,
+  apps: readonly Pick<AppStatus, "id" | "displayName">[],
+): ReadonlyMap<string, "first" | "last"> {
+  const wishes = appConfigs.flatMap(({ id, displayname, usbBoot }): [string, "first" | "last"][] => {
+    const app = apps.find((it) => (id === "" ? it.displayName === displayname : it.id === id.toLowerCase()));
+    const usb = usbBoot === BootOrder.USB ? "first" : usbBoot === BootOrder.NOUSB ? "last" : undefined;
+    return app === undefined || usb === undefined ? [] : [[app.id, usb]];
+  });
+  return new Map(wishes);
 }
 
 export function encodeDevice({ node, bootedAt, life, local }: LocalFacts): Uint8Array {
@@ -73,18 +91,6 @@ export function encodeDevice({ node, bootedAt, life, local }: LocalFacts): Uint8
     lastBootReason: bootReasonOf(life.record.last?.boot),
   });
   return toBinary(profile.LocalDevInfoSchema, value);
-}
-
-export function encodeNetwork({ adapters, networkFault }: LocalFacts): Uint8Array {
-  const value = create(profileNetwork.NetworkInfoSchema, {
-    portStatus: adapters.map((it) => ({
-      ...{ logicalLabel: it.name, interfaceName: it.name, linkUp: it.up, macAddress: it.mac, mtu: it.mtu },
-      ...{ ipAddresses: [...it.addresses], gateways: [...it.routers] },
-      ...{ dnsServers: [...it.dnsServers], dnsDomain: it.dnsDomain },
-    })),
-    ...(networkFault === "" ? {} : { localConfig: { errorMessage: networkFault } }),
-  });
-  return toBinary(profileNetwork.NetworkInfoSchema, value);
 }
 
 /** The answer is not from whom the configuration names, or is nothing we read. */

@@ -27,16 +27,17 @@ import type { Settings } from "../settings/settings.ts";
 import {
   type AppOrder,
   appOrders,
+  bootWishes,
   encodeApps,
   encodeBoots,
   encodeDevice,
-  encodeNetwork,
   encodeRadio,
   type LocalFacts,
   localServerUrl,
   nodeOrder,
   readAnswer,
 } from "./local-messages.ts";
+import { encodeNetwork, readNetwork } from "./local-network.ts";
 import { type LocalEndpoint, listenForSignals } from "./signals.ts";
 
 export interface LocalServerParts {
@@ -70,7 +71,12 @@ const doors: Readonly<Record<LocalEndpoint, Door>> = {
   apps: { path: "appinfo", pace: "timer.lps.appinfo.interval", unknown: hour, ask: encodeApps },
   boots: { path: "appbootinfo", pace: "timer.lps.appbootinfo.interval", unknown: hour, ask: encodeBoots },
   device: { path: "devinfo", pace: "timer.lps.devinfo.interval", unknown: hour, ask: encodeDevice },
-  network: { path: "network", pace: "timer.lps.network.interval", unknown: hour, ask: encodeNetwork },
+  network: {
+    path: "network",
+    pace: "timer.lps.network.interval",
+    unknown: hour,
+    ask: ({ network }) => encodeNetwork(network),
+  },
 };
 
 const contentType = "application/x-proto-binary";
@@ -122,14 +128,13 @@ export class LocalServer {
   }
 
   async #visit(name: LocalEndpoint, signal: AbortSignal): Promise<void> {
-    const { clock, random, settings, operator } = this.#parts;
+    const { clock, random, settings } = this.#parts;
     const alarm = this.#alarms.get(name) ?? new Alarm();
     for (;;) {
       const server = this.#wanted;
       const until = this.#unknownUntil.get(name) ?? 0;
-      if (server === undefined) {
-        if (name === "profile") await operator.changeLocal(withoutProfile);
-      } else if (clock.monotonic() >= until) await this.#ask(name, server, signal);
+      if (server === undefined) await this.#forget(name);
+      else if (clock.monotonic() >= until) await this.#ask(name, server, signal);
       // The spread of fleets does not matter here: the server is the node's own.
       const pace = settings.seconds(doors[name].pace) * (0.9 + 0.1 * random.next());
       await alarm.wait(clock, millis(server === undefined ? hour : pace), signal);
@@ -195,15 +200,34 @@ export class LocalServer {
         await this.commandNode(command, timestamp, "the local profile server");
         return;
       }
-      case "boots":
-        readAnswer(profile.AppBootConfigListSchema, body, token);
+      case "boots": {
+        const list = readAnswer(profile.AppBootConfigListSchema, body, token);
+        const bootOrders = bootWishes(list, store.desired.get()?.apps ?? []);
+        await this.#change({ bootOrders });
         return;
-      case "network": {
-        const { ports } = readAnswer(profileNetwork.LocalNetworkConfigSchema, body, token);
-        const fault = "this node takes the configuration of its ports from its controller alone";
-        this.#networkFault = ports.length > 0 ? fault : "";
       }
+      case "network":
+        await this.#takeNetwork(body, token);
     }
+  }
+
+  /** What makes no sense leaves the ports as they are, and the server is told why. */
+  async #takeNetwork(body: Uint8Array, token: string): Promise<void> {
+    try {
+      const { ports } = readAnswer(profileNetwork.LocalNetworkConfigSchema, body, token);
+      await this.#change({ ports: readNetwork(ports, this.#parts.store.desired.get()?.ports ?? []) });
+      this.#networkFault = "";
+    } catch (error) {
+      this.#networkFault = describeError(error);
+      throw error;
+    }
+  }
+
+  async #change(more: Partial<Pick<LocalRecord, "ports" | "bootOrders">>): Promise<void> {
+    await this.#parts.operator.changeLocal((it) => {
+      const next = { ...it, ...more };
+      return same(it, next) ? it : next;
+    });
   }
 
   /** Each once; a command that came before is skipped by its timestamp. */
@@ -228,7 +252,10 @@ export class LocalServer {
 
   async #forget(name: LocalEndpoint): Promise<void> {
     if (name === "profile") await this.#parts.operator.changeLocal(withoutProfile);
-    if (name === "network") this.#networkFault = "";
+    if (name === "boots") await this.#change({ bootOrders: new Map() });
+    if (name !== "network") return;
+    await this.#change({ ports: [] });
+    this.#networkFault = "";
   }
 
   /** The server says what changed, in place of being asked for it. */
@@ -272,11 +299,19 @@ export class LocalServer {
       ...{ node: node(), bootedAt: host.bootedAt, life: operator, local: operator.local },
       apps: store.apps.entries().map(([, status]) => status),
       desired: store.desired.get(),
-      adapters: await hardware.adapters(),
       busy: new Set(this.#busy.keys()),
-      networkFault: this.#networkFault,
+      network: {
+        ...{ ports: store.ports.get(), adapters: await hardware.adapters() },
+        ...{ local: operator.local.ports, faults: operator.portFaults, fault: this.#networkFault },
+      },
     };
   }
+}
+
+function same(one: LocalRecord, other: LocalRecord): boolean {
+  const text = ({ ports, bootOrders }: LocalRecord): string =>
+    JSON.stringify([ports, [...bootOrders].sort()]);
+  return text(one) === text(other);
 }
 
 function withoutProfile(record: LocalRecord): LocalRecord {

@@ -259,7 +259,6 @@ export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inF
   "app.allow.vnc": [machines],
   "debug.enable.vnc.shim.vm": [machines],
   "app.fml.resolution": [machines],
-  "app.boot.order": [machines],
   "igpu.gop": [machines],
   "debug.qemu.process.core": ["cores of machines are not kept", "false"],
   "debug.qemu.guest.core": ["cores of machines are not kept", "false"],

@@ -2,9 +2,19 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { p256PublicKey } from "../certificate.ts";
-import { type KeyStore, KeyStoreError, type Point, type Quote, type Sealed } from "../key-store.ts";
+import {
+  type Activated,
+  type Challenge,
+  type CredentialKeys,
+  type KeyStore,
+  KeyStoreError,
+  type Point,
+  type Quote,
+  type Sealed,
+} from "../key-store.ts";
 import { type KeyPurpose, Tpm, type TpmHandle } from "./tpm.ts";
 import { type TpmChannel, TpmDeviceChannel, TpmSocketChannel } from "./tpm-channel.ts";
+import { activate, credentialKeys } from "./tpm-credential.ts";
 import { seal, unseal } from "./tpm-seal.ts";
 
 /** Handles of the range that TCG leaves to the owner, beside those that EVE and distributions use. */
@@ -32,6 +42,7 @@ export class TpmKeyStore implements KeyStore {
   readonly publicKeys: KeyStore["publicKeys"];
   readonly #tpm: Tpm;
   readonly #eventLog: string | undefined;
+  #lastCredential: Promise<unknown> = Promise.resolve();
 
   private constructor(
     tpm: Tpm,
@@ -84,6 +95,21 @@ export class TpmKeyStore implements KeyStore {
 
   async unseal(sealed: Sealed, registers: readonly number[]): Promise<Uint8Array | undefined> {
     return await unseal(this.#tpm, sealed, registers);
+  }
+
+  credentialKeys(): Promise<CredentialKeys> {
+    return this.#credential(() => credentialKeys(this.#tpm));
+  }
+
+  activate(challenge: Challenge): Promise<Activated> {
+    return this.#credential(() => activate(this.#tpm, challenge));
+  }
+
+  /** One after the other: both make the keys where they are not there. */
+  #credential<T>(ask: () => Promise<T>): Promise<T> {
+    const mine = this.#lastCredential.then(ask);
+    this.#lastCredential = mine.catch(() => undefined);
+    return mine;
   }
 
   async eventLog(): Promise<Uint8Array | undefined> {

@@ -68,7 +68,11 @@ export async function unseal(
     const load = new TpmWriter().u32(parent).emptyAuth().sized(sealed.privatePart).sized(sealed.publicPart);
     const object = (await tpm.run("Load", true, load.done())).u32();
     try {
-      return await withPolicy(tpm, registers, async (session) => {
+      const prepare = async (session: TpmHandle): Promise<void> => {
+        const policy = new TpmWriter().u32(session).sized(empty).raw(registerSelection(registers));
+        await tpm.run("PolicyPCR", false, policy.done());
+      };
+      return await withPolicySession(tpm, prepare, async (session) => {
         const auth = new TpmWriter().u32(object).u32(9).u32(session).u16(0).u8(0).u16(0);
         return (await tpm.run("Unseal", true, auth.done())).sized().slice();
       });
@@ -81,9 +85,10 @@ export async function unseal(
   });
 }
 
-async function withPolicy<T>(
+/** A session that stands for a policy once it is prepared. */
+export async function withPolicySession<T>(
   tpm: Tpm,
-  registers: readonly number[],
+  prepare: (session: TpmHandle) => Promise<void>,
   use: (session: TpmHandle) => Promise<T>,
 ): Promise<T> {
   const start = new TpmWriter()
@@ -97,8 +102,7 @@ async function withPolicy<T>(
   const session = (await tpm.run("StartAuthSession", false, start.done())).u32();
   let used = false;
   try {
-    const policy = new TpmWriter().u32(session).sized(empty).raw(registerSelection(registers));
-    await tpm.run("PolicyPCR", false, policy.done());
+    await prepare(session);
     const result = await use(session);
     used = true;
     return result;

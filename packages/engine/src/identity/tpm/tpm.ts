@@ -40,6 +40,8 @@ const commands = {
   NV_DefineSpace: 0x12a,
   CreatePrimary: 0x131,
   NV_Write: 0x137,
+  ActivateCredential: 0x147,
+  PolicySecret: 0x151,
   DictionaryAttackLockReset: 0x139,
   Startup: 0x144,
   NV_Read: 0x14e,
@@ -54,6 +56,7 @@ const commands = {
   StartAuthSession: 0x176,
   GetCapability: 0x17a,
   GetRandom: 0x17b,
+  Hash: 0x17d,
   PCR_Read: 0x17e,
   PolicyPCR: 0x17f,
 } as const;
@@ -139,9 +142,9 @@ export class Tpm implements AsyncDisposable {
 
   /** The key's public point; undefined when nothing lies under the handle. */
   async readPublic(handle: TpmHandle): Promise<EccPoint | undefined> {
-    const answer = await this.#ifThere("ReadPublic", false, new TpmWriter().u32(handle).done());
-    if (answer === undefined) return undefined;
-    const area = new TpmReader(answer.sized());
+    const found = await this.readArea(handle);
+    if (found === undefined) return undefined;
+    const area = new TpmReader(found.area);
     if (area.u16() !== algorithms.ecc) throw new TpmFormatError(`0x${handle.toString(16)} holds no ECC key`);
     area.u16();
     area.u32();
@@ -152,6 +155,12 @@ export class Tpm implements AsyncDisposable {
     if (area.u16() !== curveP256) throw new TpmFormatError(`0x${handle.toString(16)} is not on P-256`);
     if (area.u16() !== algorithms.null) area.u16();
     return { x: padded(area.sized()), y: padded(area.sized()) };
+  }
+
+  /** What is public of the object and its name, as TCG has both; undefined when nothing lies there. */
+  async readArea(handle: TpmHandle): Promise<{ area: Uint8Array; name: Uint8Array } | undefined> {
+    const answer = await this.#ifThere("ReadPublic", false, new TpmWriter().u32(handle).done());
+    return answer && { area: answer.sized().slice(), name: answer.sized().slice() };
   }
 
   /** r‖s over a SHA-256 digest. */

@@ -9,6 +9,7 @@ import type { ControllerProbe } from "./controller-probe.ts";
 import { applyLinks, bondState, listLinks, speakerOf } from "./links.ts";
 import { Modems } from "./modems.ts";
 import { applyNameServers } from "./name-servers.ts";
+import { silenceRadios } from "./radios.ts";
 import { applyRoutes, type Route, type Way } from "./routes.ts";
 import { WifiClients } from "./wifi-clients.ts";
 
@@ -130,6 +131,11 @@ export class LinuxPortDriver implements PortDriver {
     } catch (error) {
       return { fault: describeError(error) };
     }
+  }
+
+  async silence(on: boolean): Promise<void> {
+    if (!this.manages) return;
+    await silenceRadios(on);
   }
 
   async probe(card: string, proxy: ProxySpec | undefined, signal: AbortSignal): Promise<void> {

@@ -1,0 +1,219 @@
+/** What a local profile server may say of ports and of how machines start. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { instant, minutes } from "@selvedge/base";
+import { common, type config, netCommon, profile, profileNetwork } from "@selvedge/eve-api";
+import { readNetwork } from "../src/control/local/local-network.ts";
+import type { PortAddress, PortSpec } from "../src/desired.ts";
+import type { RunningEngine } from "./control-world.ts";
+import { app, content, Server, start } from "./local-server-world.ts";
+
+type Port = MessageInitShape<typeof profileNetwork.NetworkPortConfigSchema>;
+const network = "55555555-5555-4555-8555-555555555555";
+const { Client } = netCommon.DHCPType;
+const ports: MessageInitShape<typeof config.EdgeDevConfigSchema> = {
+  networks: [{ id: network, type: netCommon.NetworkType.V4, ip: { dhcp: Client } }],
+  deviceIoList: ["eth0", "eth1"].map((logicallabel) => ({
+    ...{ logicallabel, ptype: 1, phyaddrs: { ifname: logicallabel } },
+  })),
+  systemAdapterList: [
+    {
+      name: "wan",
+      lowerLayerName: "eth0",
+      networkUUID: network,
+      uplink: true,
+      allowLocalModifications: true,
+    },
+    { name: "eth1", networkUUID: network, uplink: true },
+  ],
+};
+const fixed: Port = { logicalLabel: "eth0", ipAddresses: ["192.0.2.9/24"], gateways: ["192.0.2.1"] };
+const say = (server: Server, list: Port[], serverToken = "secret"): void =>
+  server.say("network", profileNetwork.LocalNetworkConfigSchema, { serverToken, ports: list });
+const addresses = ({ store }: RunningEngine): (PortAddress["kind"] | undefined)[] =>
+  (store.desired.get()?.ports ?? []).map(({ address }) => address?.kind);
+const told = (server: Server): profileNetwork.NetworkInfo =>
+  server.last("network", profileNetwork.NetworkInfoSchema);
+
+describe("ports by a local profile server", () => {
+  it("are those that the controller lets it have, until it says otherwise", async () => {
+    const server = new Server();
+    say(server, [fixed, { ...fixed, logicalLabel: "eth1" }]);
+    const { world, engine } = await start(server, "secret", ports);
+    await using _engine = engine;
+    await world.clock.pass(minutes(3));
+    assert.deepEqual(addresses(engine), ["static", "dhcp"]);
+    const { localConfig } = told(server);
+    assert.deepEqual(
+      localConfig?.ports.map(({ logicalLabel, errorMessage }) => [logicalLabel, errorMessage]),
+      [
+        ["eth0", ""],
+        ["eth1", 'local modifications not permitted for port "eth1"'],
+      ],
+    );
+    server.answers["network"] = { status: 204 };
+    await world.clock.pass(minutes(3));
+    assert.deepEqual(addresses(engine), ["static", "dhcp"], "204: nothing new");
+    server.answers["network"] = { status: 404 };
+    await world.clock.pass(minutes(3));
+    assert.deepEqual(addresses(engine), ["dhcp", "dhcp"], "404: as the controller has them");
+  });
+
+  it("are remembered through a reboot without it, and without the controller", async () => {
+    const server = new Server();
+    say(server, [fixed]);
+    const { world, engine } = await start(server, "secret", ports);
+    await world.clock.pass(minutes(3));
+    await engine[Symbol.asyncDispose]();
+    world.plates.powerCut();
+    [server.online, world.gateway.online] = [false, false];
+    await using second = await world.engine();
+    assert.deepEqual(addresses(second), ["static", "dhcp"]);
+  });
+
+  for (const [what, list, token, expected] of [
+    ["another token", [fixed], "other", /another token/],
+    ["a port that is not there", [{ ...fixed, logicalLabel: "eth7" }], "secret", /"eth7": is not among/],
+    ["one bad port among good ones", [fixed, { ...fixed, mtu: 90 }], "secret", /MTU 90 is not between/],
+  ] as const)
+    it(`with ${what} are not taken, and the server is told why`, async () => {
+      const server = new Server();
+      say(server, [...list], token);
+      const { world, engine } = await start(server, "secret", ports);
+      await using _engine = engine;
+      await world.clock.pass(minutes(3));
+      assert.deepEqual(addresses(engine), ["dhcp", "dhcp"]);
+      assert.match(told(server).localConfig?.errorMessage ?? "", expected);
+    });
+
+  it("are told as they are tried and as they are", async () => {
+    const server = new Server();
+    const { world, engine } = await start(server, "secret", ports);
+    await using _engine = engine;
+    await world.clock.pass(minutes(1));
+    say(server, []);
+    const list = engine.store.desired.get()?.ports ?? [];
+    const at = { since: instant(1000), ports: list };
+    engine.store.ports.set({
+      book: {
+        current: 1,
+        configs: [
+          { ...at, digest: "b", lastFailed: instant(5000), lastError: "no way", errors: { wan: "no way" } },
+          { ...at, digest: "a", lastSucceeded: instant(3000), lastError: "" },
+        ],
+      },
+      cards: {
+        eth0: {
+          up: true,
+          mac: "02:00:00:00:00:01",
+          mtu: 1500,
+          addresses: ["192.0.2.9/24"],
+          gateways: [],
+          dns: [],
+        },
+      },
+      failed: [],
+    });
+    server.answers["signal"] = { status: 200 };
+    await world.clock.pass(minutes(62));
+    const { latestConfig, fallbackConfig, isUsingFallbackConfig, configTesting, portStatus } = told(server);
+    assert.deepEqual(
+      [latestConfig[0]?.errorMessage, latestConfig[0]?.configApplied, fallbackConfig[0]?.configApplied],
+      ["no way", false, true],
+    );
+    assert.equal(isUsingFallbackConfig, true);
+    assert.deepEqual([configTesting?.controllerReachable, configTesting?.testingInProgress], [true, false]);
+    assert.deepEqual(
+      portStatus.map(({ logicalLabel, linkUp, ipAddresses }) => [logicalLabel, linkUp, ipAddresses]),
+      [
+        ["eth0", true, ["192.0.2.9/24"]],
+        ["eth1", false, []],
+      ],
+    );
+  });
+});
+
+describe("a port of a local profile server", () => {
+  const known = [{ name: "eth0" }] as PortSpec[];
+  const { WIFI, CELLULAR } = profileNetwork.WirelessType;
+  const read = (port: Port): ReturnType<typeof readNetwork>[number] | undefined =>
+    readNetwork(
+      [create(profileNetwork.NetworkPortConfigSchema, { logicalLabel: "eth0", ...port })],
+      known,
+    )[0];
+  const bad: readonly (readonly [Port, RegExp])[] = [
+    [{ logicalLabel: "" }, /undefined logical label/],
+    [{}, /invalid IP address ""/],
+    [{ ipAddresses: ["192.0.2.9"] }, /invalid IP address/],
+    [{ ipAddresses: ["192.0.2.9/33"] }, /invalid IP address/],
+    [{ ipAddresses: ["192.0.2.9/24", "192.0.2.8/24"] }, /multiple static IP addresses/],
+    [{ ...fixed, gateways: ["192.0.2.1", "192.0.2.2"] }, /multiple static IP gateways/],
+    [{ ...fixed, gateways: ["fd00::1"] }, /invalid gateway/],
+    [{ ...fixed, dnsServers: ["name"] }, /invalid DNS server/],
+    [{ ...fixed, ipVersion: profileNetwork.IPVersion.IP_VERSION_IPV6_ONLY }, /not of the one family/],
+    [{ useDhcp: true, dnsServers: ["192.0.2.53"] }, /takes all that the network says/],
+    [{ useDhcp: true, wirelessDeviceType: WIFI }, /missing WiFi/],
+    [{ useDhcp: true, wirelessDeviceType: CELLULAR }, /missing cellular/],
+  ];
+  for (const [port, expected] of bad)
+    it(`is refused: ${expected.source}`, () => assert.throws(() => read(port), expected));
+
+  it("is static or as the network says, of one family or both", () => {
+    assert.deepEqual(read({ useDhcp: true })?.address, { kind: "dhcp" });
+    const six = profileNetwork.IPVersion.IP_VERSION_IPV6_ONLY;
+    assert.deepEqual(read({ useDhcp: true, ipVersion: six })?.address, { kind: "dhcp", family: "ipv6" });
+    const wanted = { kind: "static", address: "fd00::9/64", gateway: "", dns: [], domain: "", ntp: ["n"] };
+    assert.deepEqual(read({ ipAddresses: ["fd00::9/64"], ntpServers: ["n"] })?.address, wanted);
+    assert.deepEqual(read({ ...fixed, withoutDefaultRoute: true, mtu: 9000 }), {
+      ...{ label: "eth0", mtu: 9000 },
+      address: { kind: "static", address: "192.0.2.9/24", gateway: "", dns: [], domain: "", ntp: [] },
+    });
+  });
+
+  it("may be by air, with a name and a password of the server's", () => {
+    const wifi = { ssid: "shop", keyScheme: netCommon.WiFiKeyScheme.WPAPSK, password: "pw" };
+    assert.deepEqual(
+      read({ useDhcp: true, wirelessDeviceType: WIFI, wirelessConfig: { case: "wifiConfig", value: wifi } })
+        ?.wifi,
+      [
+        {
+          ...{ ssid: "shop", security: "psk", priority: 0 },
+          secret: { kind: "clear", user: "", password: "pw" },
+        },
+      ],
+    );
+    const value = { apn: "internet", activateSimSlot: 2, forbidRoaming: true };
+    const modem = read({
+      ...{ useDhcp: true, wirelessDeviceType: CELLULAR },
+      wirelessConfig: { case: "cellularConfig", value },
+    });
+    assert.deepEqual(modem?.cellular, {
+      ...{ apn: "internet", simSlot: 2, roaming: false, family: "ipv4v6", authentication: "none" },
+      secret: { kind: "clear", user: "", password: "" },
+    });
+  });
+});
+
+it("how a machine starts is the server's to say, then the controller's, then the node's", async () => {
+  const server = new Server();
+  const { BootOrder } = common;
+  const wishes = [{ displayname: "web", usbBoot: BootOrder.NOUSB }];
+  server.say("appbootinfo", profile.AppBootConfigListSchema, { serverToken: "secret", appConfigs: wishes });
+  const { world, engine } = await start(server, "secret", {
+    configItems: [{ key: "app.boot.order", value: "usb" }],
+    contentInfo: [{ uuid: content, URL: "disk.img", iformat: 3, sha256: "a".repeat(64), dsIdsList: ["d"] }],
+  });
+  await using _engine = engine;
+  const order = (): unknown => engine.store.desired.get()?.apps[0]?.bootOrder;
+  await world.clock.pass(minutes(3));
+  assert.deepEqual(order(), { usb: "last", by: "local" });
+  const [row] = server.last("appbootinfo", profile.AppBootInfoListSchema).appsBootInfo;
+  assert.deepEqual(
+    [row?.id, row?.bootOrder, row?.source],
+    [app, BootOrder.NOUSB, profile.BootOrderSource.LPS],
+  );
+  server.say("appbootinfo", profile.AppBootConfigListSchema, { serverToken: "secret" });
+  await world.clock.pass(minutes(3));
+  assert.deepEqual(order(), { usb: "first", by: "node" });
+});
