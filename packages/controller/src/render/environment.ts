@@ -3,6 +3,7 @@ import { ext } from "@selvedge/eve-api";
 import type { Container, EnvVar, Pod } from "@selvedge/kinds";
 import { fieldOf, resourceOf } from "./downward.ts";
 import { RenderError, type RenderInputs } from "./inputs.ts";
+import { serviceVariables } from "./service-variables.ts";
 
 /** What a variable is. Only the node knows secrets, its addresses, and texts that contain them. */
 export type Value =
@@ -22,7 +23,7 @@ export interface Environment {
   resolve(text: string): string;
 }
 
-type Sources = Pick<RenderInputs, "configMap" | "secret" | "node">;
+type Sources = Pick<RenderInputs, "configMap" | "secret" | "node" | "services">;
 
 /**
  * What upstream takes for a variable's name: anything printable but "=". Others are left out, as kubelet
@@ -31,11 +32,12 @@ type Sources = Pick<RenderInputs, "configMap" | "secret" | "node">;
 const namePattern = /^[ -<>-~]+$/;
 
 /**
- * A container's variables: envFrom in order, then env, the later winning; Kubernetes' own order of
- * evaluation.
+ * A container's variables: those of Services, envFrom in order, then env, the later winning; Kubernetes' own
+ * order of evaluation.
  */
 export function environmentOf(pod: Pod, container: Container, sources: Sources): Environment {
   const values = new Map<string, Value>();
+  for (const [name, text] of serviceVariables(pod, sources)) values.set(name, { kind: "known", text });
   for (const { name, value } of imported(pod, container, sources)) values.set(name, value);
   for (const variable of container.env ?? []) {
     const value = valueFor(pod, container, variable, values, sources);
