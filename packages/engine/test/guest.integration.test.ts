@@ -34,7 +34,7 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
   const root = join(folder, "root");
   for (const name of ["bin", "etc"]) mkdirSync(join(root, name), { recursive: true });
   copyFileSync("/bin/busybox", join(root, "bin/busybox"));
-  for (const name of ["sh", "echo", "sleep", "cat", "tr", "grep"])
+  for (const name of ["sh", "echo", "sleep", "cat", "tr", "grep", "stat", "ls"])
     symlinkSync("busybox", join(root, "bin", name));
   execFileSync("mksquashfs", [root, join(folder, "root.sqfs"), "-quiet", "-no-progress"]);
   writeFileSync(join(root, "word"), "late");
@@ -124,6 +124,38 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
     two.signal(2, 9);
     await ended.promise;
     assert.equal(two.run(1)?.phase, "running");
+
+    // Files that are swapped at once, what a container may not, and its last word.
+    const finish = async (index: number, more: Partial<ContainerStart>): Promise<string | undefined> => {
+      const over = Promise.withResolvers<void>();
+      changed = () => {
+        if (two.run(index)?.phase === "exited") over.resolve();
+      };
+      two.start({ ...start, index, ...more });
+      await over.promise;
+      const run = two.run(index);
+      return run?.phase === "exited" ? run.message : undefined;
+    };
+    const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+    const mounts = [{ volume: "files", path: "/files", subPath: "", readOnly: true }];
+    two.volume("files", "memory", 0, { id: 77, always: false });
+    for (const [set, names] of [
+      ["..1", ["old", "both"]],
+      ["..2", ["both", "deep/new"]],
+    ] as const) {
+      for (const name of names) two.writeFile(`files/${set}/${name}`, 0o440, bytes(set), 77);
+      two.publish("files", set);
+    }
+    const see =
+      'cat /files/both /files/deep/new; echo "" $(ls /files) $(stat -Lc %a:%g /files/both) ' +
+      "$(grep -h -e NoNew -e CapBnd /proc/self/status)";
+    const word = await finish(3, {
+      ...{ mounts, dropped: [13], unprivileged: true, message: "/dev/word" },
+      args: ["/bin/sh", "-c", `(${see}) > /dev/word`],
+    });
+    assert.equal(word, "..2..2 both deep 440:77 CapBnd: 00000000a00405fb NoNewPrivs: 1\n");
+    const fails = { args: ["/bin/sh", "-c", "echo why; exit 3"], message: "/dev/word", tail: true };
+    assert.equal(await finish(4, fails), "why\n");
     two.close();
   } finally {
     await first.remove(id);
