@@ -7,10 +7,12 @@ import * as compound from "./gen/config/compound_devconfig_pb.ts";
 import * as devcommon from "./gen/config/devcommon_pb.ts";
 import * as config from "./gen/config/devconfig_pb.ts";
 import * as devmodel from "./gen/config/devmodel_pb.ts";
+import * as edgeview from "./gen/config/edgeview_pb.ts";
 import * as firewall from "./gen/config/fw_pb.ts";
 import * as netconfig from "./gen/config/netconfig_pb.ts";
 import * as netinst from "./gen/config/netinst_pb.ts";
 import * as patchEnvelope from "./gen/config/patch_envelope_pb.ts";
+import * as scep from "./gen/config/scep_pb.ts";
 import * as storage from "./gen/config/storage_pb.ts";
 import * as vm from "./gen/config/vm_pb.ts";
 import * as cipher from "./gen/evecommon/acipherinfo_pb.ts";
@@ -20,16 +22,19 @@ import * as netCommon from "./gen/evecommon/netcmn_pb.ts";
 import * as uuid from "./gen/eveuuid/eveuuid_pb.ts";
 import * as flowlog from "./gen/flowlog/flowlog_pb.ts";
 import * as hardwareHealth from "./gen/hardwarehealth/hardware_health_pb.ts";
+import * as certInfo from "./gen/info/cert_pb.ts";
 import * as infoCommon from "./gen/info/common_pb.ts";
 import * as hardware from "./gen/info/hardware_pb.ts";
 import * as info from "./gen/info/info_pb.ts";
 import * as ntp from "./gen/info/ntpsources_pb.ts";
 import * as patchInfo from "./gen/info/patch_envelope_pb.ts";
+import * as pnacInfo from "./gen/info/pnac_pb.ts";
 import * as logs from "./gen/logs/log_pb.ts";
 import * as metrics from "./gen/metrics/metrics_pb.ts";
 import * as profile from "./gen/profile/local_profile_pb.ts";
 import * as profileNetwork from "./gen/profile/network_pb.ts";
 import * as signal from "./gen/profile/signal_pb.ts";
+import * as scepProxy from "./gen/proxy/scep_pb.ts";
 import * as register from "./gen/register/register_pb.ts";
 import * as ext from "./gen/selvedge/ext_pb.ts";
 
@@ -72,6 +77,7 @@ export {
   attest,
   auth,
   baseos,
+  certInfo,
   certs,
   cipher,
   common,
@@ -80,6 +86,7 @@ export {
   devcommon,
   devmodel,
   devmodelCommon,
+  edgeview,
   ext,
   firewall,
   flowlog,
@@ -95,9 +102,12 @@ export {
   ntp,
   patchEnvelope,
   patchInfo,
+  pnacInfo,
   profile,
   profileNetwork,
   register,
+  scep,
+  scepProxy,
   signal,
   storage,
   uuid,

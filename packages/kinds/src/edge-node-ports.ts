@@ -1,5 +1,7 @@
 /** EdgeNode.spec.ports: the network cards of a box, and how each gets its address. */
 import type { Schema } from "@selvedge/apimachinery";
+import { bondSchema, linkFaults, type PortBond, type PortVlan, vlanSchema } from "./edge-node-links.ts";
+import { type PortAuthentication, portAuthenticationSchema } from "./edge-node-scep.ts";
 import { objectOf, textOf } from "./edge-schemas.ts";
 import type { Faults } from "./faults.ts";
 
@@ -19,6 +21,10 @@ export interface EdgeNodePort {
   wifi?: EdgeNodeWifi;
   /** A modem. */
   cellular?: EdgeNodeCellular;
+  vlan?: PortVlan;
+  bond?: PortBond;
+  /** Of a cable: what its switch asks for. */
+  authentication?: PortAuthentication;
 }
 
 export interface EdgeNodeWifi {
@@ -93,8 +99,8 @@ const cellularSchema: Schema = objectOf(
 export const portsSchema: Schema = {
   type: "array",
   description:
-    "Its network cards, for boxes that run EVE; an engine of ours finds its own. One card eth0 with an " +
-    "address by DHCP when not said.",
+    "Its network cards, for boxes that run EVE and engines that manage ports; others find their own. One card eth0 " +
+    "with an address by DHCP when not said.",
   minItems: 1,
   maxItems: portsMax,
   "x-kubernetes-list-type": "map",
@@ -123,20 +129,33 @@ export const portsSchema: Schema = {
       },
       wifi: wifiSchema,
       cellular: cellularSchema,
+      vlan: vlanSchema,
+      bond: bondSchema,
+      authentication: portAuthenticationSchema,
     },
     ["name"],
   ),
 };
 
-export function portFaults(ports: readonly EdgeNodePort[] | undefined, faults: Faults): void {
+export function portFaults(
+  ports: readonly EdgeNodePort[] | undefined,
+  scepProfiles: readonly { name: string }[] | undefined,
+  faults: Faults,
+): void {
   if (ports === undefined || ports.length === 0) return;
-  for (const [at, { name, address, gateway, dns = [], wifi, cellular }] of ports.entries()) {
+  linkFaults(ports, faults);
+  for (const [at, port] of ports.entries()) {
+    const { name, address, gateway, dns = [], cellular, authentication } = port;
     const field = `spec.ports[${at}]`;
-    if (wifi !== undefined && cellular !== undefined) {
-      faults.forbidden(
-        `${field}.cellular`,
-        "a port is a cable, a wireless network or a modem: leave wifi or this out",
-      );
+    const [one, other] = (["wifi", "cellular", "vlan", "bond"] as const).filter((what) => port[what]);
+    if (one !== undefined && other !== undefined) {
+      faults.forbidden(`${field}.${other}`, `a port is one thing: leave ${one} or this out`);
+    }
+    if (authentication !== undefined) {
+      const { scepProfile } = authentication;
+      if (one !== undefined) faults.forbidden(`${field}.authentication`, `a cable authenticates, no ${one}`);
+      if (!(scepProfiles ?? []).some((profile) => profile.name === scepProfile))
+        faults.notFound(`${field}.authentication.scepProfile`, scepProfile);
     }
     if (cellular?.authentication !== undefined && cellular.secretRef === undefined) {
       faults.required(`${field}.cellular.secretRef`, "authentication needs a name and a password");

@@ -2,6 +2,7 @@ import type { Condition, FieldError, KindDefinition, KubeObject, Schema } from "
 import type { Instant } from "@selvedge/base";
 import { certificateFault } from "./certificate.ts";
 import { ageColumn, column, nameColumn, timeSince } from "./columns.ts";
+import { deviceFaults, devicesSchema, type EdgeNodeDevice } from "./edge-node-devices.ts";
 import {
   carriedOutSchema,
   commandFaults,
@@ -11,7 +12,16 @@ import {
   systemFaults,
   systemSchema,
 } from "./edge-node-orders.ts";
+import {
+  type CertificateStatus,
+  certificatesStatusSchema,
+  type DeviceStatus,
+  devicesStatusSchema,
+  type PortStatus,
+  portsStatusSchema,
+} from "./edge-node-parts.ts";
 import { type EdgeNodePort, portFaults, portsSchema } from "./edge-node-ports.ts";
+import { type ScepProfile, scepFaults, scepProfilesSchema } from "./edge-node-scep.ts";
 import { conditionsSchema, labelsSchema, objectOf, textOf, timeOf } from "./edge-schemas.ts";
 import { settingFault } from "./eve-settings.ts";
 import { Faults, immutable } from "./faults.ts";
@@ -52,6 +62,9 @@ export interface EdgeNodeSpec {
   measuredBoot?: MeasuredBoot;
   /** For boxes that run EVE; unset means one card eth0 with DHCP. */
   ports?: EdgeNodePort[];
+  /** What of the box apps may have for themselves. */
+  devices?: EdgeNodeDevice[];
+  scepProfiles?: ScepProfile[];
   commands?: EdgeNodeCommands;
   /** Unset: it keeps the system it has. */
   system?: EdgeNodeSystem;
@@ -111,6 +124,9 @@ export interface EdgeNodeStatus {
   /** What it says it has carried out of spec.commands. */
   commands?: EdgeNodeCommands;
   lastReboot?: { reason?: string; at?: string };
+  ports?: PortStatus[];
+  devices?: DeviceStatus[];
+  certificates?: CertificateStatus[];
   /** In degrees and metres, as texts: they are read, not reckoned with. */
   location?: { latitude: string; longitude: string; altitude?: string };
   /** Requests in this node's name that were not answered, by reason: `signature`, `replay`, `oversize`, … */
@@ -144,6 +160,8 @@ const spec: Schema = objectOf("What is wanted of the box.", {
     maxProperties: settingsMax,
   },
   ports: portsSchema,
+  devices: devicesSchema,
+  scepProfiles: scepProfilesSchema,
   commands: commandsSchema,
   system: systemSchema,
   measuredBoot: measuredBootSchema,
@@ -207,6 +225,9 @@ const status: Schema = objectOf("What the box says, and what the controller sees
     error: textOf("Why an update failed."),
   }),
   commands: carriedOutSchema,
+  ports: portsStatusSchema,
+  devices: devicesStatusSchema,
+  certificates: certificatesStatusSchema,
   lastReboot: objectOf("Why it started the last time.", {
     reason: textOf("What it says."),
     at: timeOf("When."),
@@ -286,7 +307,9 @@ function validate({ spec }: EdgeNode, old: EdgeNode | undefined): FieldError[] {
   if (before !== undefined && spec.nodeName !== before)
     faults.invalid("spec.nodeName", spec.nodeName, immutable);
   faults.labels("spec.labels", spec.labels);
-  portFaults(spec.ports, faults);
+  portFaults(spec.ports, spec.scepProfiles, faults);
+  deviceFaults(spec.devices, new Set((spec.ports ?? []).map(({ name }) => name)), faults);
+  scepFaults(spec.scepProfiles, faults);
   commandFaults(spec.commands, old?.spec.commands, faults);
   systemFaults(spec.system, faults);
   measuredBootFaults("spec.measuredBoot", spec.measuredBoot, faults);

@@ -91,8 +91,12 @@ export {
   type EdgeNodeStatus,
   edgeNodeKind,
 } from "./edge-node.ts";
+export { deviceGroups, deviceResource, type EdgeNodeDevice, groupOf } from "./edge-node-devices.ts";
+export { type BondMode, bareCards, type PortBond } from "./edge-node-links.ts";
 export type { EdgeNodeCommands, EdgeNodeSystem } from "./edge-node-orders.ts";
+export type { CellularStatus, CertificateStatus, DeviceStatus, PortStatus } from "./edge-node-parts.ts";
 export type { EdgeNodePort, PortSecret } from "./edge-node-ports.ts";
+export type { ScepHash, ScepKey, ScepProfile } from "./edge-node-scep.ts";
 export {
   type EnrollmentProfile,
   type EnrollmentProfileSpec,

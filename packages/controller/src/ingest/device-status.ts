@@ -1,8 +1,9 @@
 import { cloneJson, type Instant, toRfc3339 } from "@selvedge/base";
 import { ext, getExtension, type info } from "@selvedge/eve-api";
-import type { EdgeNodeStatus, NodeAddress, NodeCondition, NodeStatus } from "@selvedge/kinds";
+import type { EdgeNodeDevice, EdgeNodeStatus, NodeAddress, NodeCondition, NodeStatus } from "@selvedge/kinds";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
 import { timeOfNode, timestampOfNode } from "./node-time.ts";
+import { deviceAmounts } from "./port-status.ts";
 import { makeRoom, saidConditions } from "./said-conditions.ts";
 
 /** The version of Kubernetes' node interface we follow; kubectl shows it as the node's version. */
@@ -28,6 +29,8 @@ export function nodeStatusOf(
   nodeId: string,
   device: info.ZInfoDevice,
   now: Instant,
+  /** What apps may have of the box. */
+  devices: readonly EdgeNodeDevice[] = [],
 ): NodeStatus {
   const report = nodeReportOf(device);
   const memory = report?.memoryBytes || device.memory * mebibyte;
@@ -41,6 +44,7 @@ export function nodeStatusOf(
     report?.allocatableStorageBytes || storage,
     pods,
   );
+  const lent = deviceAmounts(devices, device);
   const conditions = cloneJson(before.conditions ?? []);
   const said = pressures(report);
   makeRoom(conditions, said, isReady);
@@ -48,8 +52,8 @@ export function nodeStatusOf(
   heartbeat(conditions, now);
   return {
     ...before,
-    capacity,
-    allocatable,
+    capacity: { ...capacity, ...lent.capacity },
+    allocatable: { ...allocatable, ...lent.allocatable },
     conditions,
     addresses: addressesOf(nodeName, device, report),
     daemonEndpoints: { kubeletEndpoint: { Port: 0 } },

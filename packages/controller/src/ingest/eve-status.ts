@@ -4,6 +4,7 @@ import { info } from "@selvedge/eve-api";
 import type { EdgeNodeStatus, EdgeNodeSystem } from "@selvedge/kinds";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
 import { timestampOfNode } from "./node-time.ts";
+import { partsOf } from "./port-status.ts";
 import { carriedOutOf, systemCondition, systemOf, systemUpdated } from "./system-status.ts";
 
 const textMax = 256;
@@ -29,6 +30,7 @@ export function withDeviceParts(
       firmware: [biosVendor, biosVersion, biosReleaseDate].filter((part) => part !== "").join(" "),
     });
   }
+  Object.assign(status, partsOf(device));
   const system = systemOf(device);
   if (system !== undefined) status.system = system;
   const carriedOut = carriedOutOf(device);

@@ -240,7 +240,8 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
     const report = nodeReportOf(device);
     await this.#ensureNode(edgeNode, architectureOf(device, report));
     await cluster.changeStatus<Node>(nodeKind, name, undefined, (draft) => {
-      const status = nodeStatusOf(draft.status ?? {}, name, nodeId, device, now);
+      const { devices } = edgeNode.spec;
+      const status = nodeStatusOf(draft.status ?? {}, name, nodeId, device, now, devices);
       const same = jsonEqual(withoutHeartbeats(status), withoutHeartbeats(draft.status ?? {}));
       draft.status = status;
       return !same;

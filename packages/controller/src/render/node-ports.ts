@@ -2,10 +2,13 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { cipher, type config, devmodel, devmodelCommon, netCommon, netconfig } from "@selvedge/eve-api";
 import type { EdgeNode, EdgeNodePort, Secret } from "@selvedge/kinds";
+import { bondsOf, devicesOf, partsOfLinks, vlansOf } from "./node-links.ts";
 import { stableId } from "./stable-id.ts";
 
 export interface RenderedPorts {
   readonly deviceIoList: devmodel.PhysicalIO[];
+  readonly vlans: devmodel.VlanAdapter[];
+  readonly bonds: devmodel.BondAdapter[];
   readonly networks: netconfig.NetworkConfig[];
   readonly systemAdapterList: devmodel.SystemAdapter[];
 }
@@ -20,13 +23,15 @@ const { PhyIoType, PhyIoMemberUsage: Usage } = devmodelCommon;
  * the other. Every adapter has a network, and one at least is an uplink: without, EVE makes all of them so.
  */
 export function renderPorts(
-  { spec }: EdgeNode,
+  edgeNode: EdgeNode,
   sealed: ReadonlyMap<string, cipher.CipherBlock>,
   previous: config.EdgeDevConfig | undefined,
 ): RenderedPorts {
-  const ports = spec.ports ?? usual;
+  const ports = edgeNode.spec.ports ?? usual;
+  const cards = ports.filter(({ vlan, bond }) => vlan === undefined && bond === undefined);
   return {
-    deviceIoList: ports.map(cardOf),
+    deviceIoList: [...cards.map(cardOf), ...partsOfLinks(ports), ...devicesOf(edgeNode)],
+    ...{ vlans: vlansOf(ports), bonds: bondsOf(ports) },
     networks: ports.map((port) => networkOf(port, sealed, previous)),
     systemAdapterList: ports.map((port) =>
       create(devmodel.SystemAdapterSchema, {

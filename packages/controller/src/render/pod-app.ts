@@ -7,6 +7,7 @@ import { resourceNumbers } from "./downward.ts";
 import { environmentOf } from "./environment.ts";
 import { type ImagePlan, imageOf } from "./image.ts";
 import { RenderError, type RenderInputs } from "./inputs.ts";
+import { adaptersOf } from "./node-links.ts";
 import { clusterDomain, searchDomains } from "./services.ts";
 import { stableId } from "./stable-id.ts";
 import { claimedVolumes, nodeVolume, volumesOf } from "./volumes.ts";
@@ -169,6 +170,7 @@ function appConfig(
     },
     activate: metadata.deletionTimestamp === undefined && edgeNode.spec.activate !== false,
     interfaces: [{ name: "eth0", networkId: defaultNetworkId, acls: [...acls] }],
+    adapters: adaptersOf(pod, edgeNode),
     volumeRefList: [
       ...volumes.map(({ uuid }) => ({ uuid, mountDir: "/" })),
       ...claimed.map(({ uuid }) => ({ uuid, mountDir: mountDirOf(pod, uuid, inputs) })),

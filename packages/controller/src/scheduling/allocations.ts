@@ -1,14 +1,15 @@
 import type { ObjectView } from "@selvedge/client";
 import type { Pod } from "@selvedge/kinds";
 import { isOver } from "../objects/pods.ts";
-import { type Amounts, amountsOf, hostPortsOf } from "./resources.ts";
+import { type Amounts, amountsOf, devicesOf, hostPortsOf } from "./resources.ts";
 
 interface Taken {
   cpu: number;
   memory: number;
   storage: number;
   pods: number;
-  readonly ports: Map<string, number>;
+  /** Ports of the node and groups of devices, which only one Pod can have. */
+  readonly parts: Map<string, number>;
 }
 
 /**
@@ -29,8 +30,8 @@ export class Allocations {
     return this.#nodes.get(nodeName) ?? { cpu: 0, memory: 0, storage: 0, pods: 0 };
   }
 
-  takesPort(nodeName: string, port: string): boolean {
-    return (this.#nodes.get(nodeName)?.ports.get(port) ?? 0) > 0;
+  takes(nodeName: string, part: string): boolean {
+    return (this.#nodes.get(nodeName)?.parts.get(part) ?? 0) > 0;
   }
 
   #count(pod: Pod, sign: 1 | -1): void {
@@ -38,7 +39,7 @@ export class Allocations {
     if (!nodeName || isOver(pod)) return;
     let taken = this.#nodes.get(nodeName);
     if (taken === undefined) {
-      taken = { cpu: 0, memory: 0, storage: 0, pods: 0, ports: new Map() };
+      taken = { cpu: 0, memory: 0, storage: 0, pods: 0, parts: new Map() };
       this.#nodes.set(nodeName, taken);
     }
     const { cpu, memory, storage } = amountsOf(pod);
@@ -46,7 +47,8 @@ export class Allocations {
     taken.memory += sign * memory;
     taken.storage += sign * storage;
     taken.pods += sign;
-    for (const port of hostPortsOf(pod)) taken.ports.set(port, (taken.ports.get(port) ?? 0) + sign);
+    for (const part of [...hostPortsOf(pod), ...devicesOf(pod)])
+      taken.parts.set(part, (taken.parts.get(part) ?? 0) + sign);
     if (taken.pods === 0) this.#nodes.delete(nodeName);
   }
 }

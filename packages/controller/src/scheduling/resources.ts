@@ -1,5 +1,5 @@
 import { parseQuantity, toMillis, toUnits } from "@selvedge/apimachinery";
-import type { Node, Pod } from "@selvedge/kinds";
+import { deviceGroups, deviceResource, type Node, type Pod } from "@selvedge/kinds";
 
 /** What a Pod takes of its node, or a node has. CPU in thousandths, the rest in bytes and counts. */
 export interface Amounts {
@@ -47,6 +47,13 @@ export function hostPortsOf({ spec }: Pod): string[] {
   return spec.containers.flatMap(({ ports = [] }) =>
     ports.flatMap(({ hostPort, protocol = "TCP" }) => (hostPort ? [`${protocol}/${hostPort}`] : [])),
   );
+}
+
+/** `selvedge.dev/GROUP`, for each group of devices that a Pod takes: nobody else has it meanwhile. */
+export function devicesOf({ spec }: Pod): string[] {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const groups = containers.flatMap(({ resources }) => deviceGroups(resources?.limits));
+  return [...new Set(groups)].map((group) => `${deviceResource}${group}`);
 }
 
 function millis(text: string | undefined): number {

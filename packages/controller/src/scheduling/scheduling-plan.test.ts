@@ -12,15 +12,25 @@ function node(
     memory?: string;
     cpu?: string;
     pods?: string;
+    devices?: string[];
   } = {},
 ): Node {
-  const { labels = {}, taints, cordoned = false, memory = "1Gi", cpu = "2", pods = "10" } = more;
+  const {
+    labels = {},
+    taints,
+    cordoned = false,
+    memory = "1Gi",
+    cpu = "2",
+    pods = "10",
+    devices = [],
+  } = more;
+  const lent = Object.fromEntries(devices.map((group) => [`selvedge.dev/${group}`, "1"]));
   return {
     apiVersion: "v1",
     kind: "Node",
     metadata: { name, labels: { "kubernetes.io/arch": "amd64", ...labels } },
     spec: { ...(taints && { taints }), ...(cordoned && { unschedulable: true }) },
-    status: { allocatable: { cpu, memory, pods, "ephemeral-storage": "10Gi" } },
+    status: { allocatable: { cpu, memory, pods, "ephemeral-storage": "10Gi", ...lent } },
   };
 }
 
@@ -35,13 +45,17 @@ const sized = (cpu: string, memory: string): Partial<PodSpec> => ({
   containers: [{ name: "c", image: "i", resources: { requests: { cpu, memory } } }],
 });
 
+const gpu = pod({
+  containers: [{ name: "c", image: "i", resources: { limits: { "selvedge.dev/gpu": "1" } } }],
+});
+
 function taken(
   of: Record<string, Partial<ReturnType<TakenView["of"]>>> = {},
   ports: readonly string[] = [],
 ): TakenView {
   return {
     of: (name) => ({ cpu: 0, memory: 0, storage: 0, pods: 0, ...of[name] }),
-    takesPort: (name, port) => ports.includes(`${name} ${port}`),
+    takes: (name, port) => ports.includes(`${name} ${port}`),
   };
 }
 
@@ -134,6 +148,20 @@ const rows: readonly (readonly [string, Pod, readonly Node[], TakenView, Placeme
     [node("a"), node("b")],
     taken({}, ["a TCP/80"]),
     on("b"),
+  ],
+  [
+    "with devices that are free",
+    gpu,
+    [node("a", { devices: ["gpu"] }), node("b"), node("c", { devices: ["gpu"] })],
+    taken({}, ["a selvedge.dev/gpu"]),
+    on("c"),
+  ],
+  [
+    "with devices at all",
+    gpu,
+    [node("a", { devices: ["gpu"] }), node("b")],
+    taken({}, ["a selvedge.dev/gpu"]),
+    not("0/2 nodes are available: 2 Insufficient selvedge.dev/gpu."),
   ],
   [
     "with a free place",

@@ -2,12 +2,13 @@ import type { Node, Pod } from "@selvedge/kinds";
 import type { ClaimNeeds } from "./claim-needs.ts";
 import type { Neighbours } from "./neighbours.ts";
 import { cordonedFor, namedNodes, preferenceOf, untoleratedTaint, wantsNode } from "./node-match.ts";
-import { type Amounts, allocatableOf, amountsOf, hostPortsOf } from "./resources.ts";
+import { type Amounts, allocatableOf, amountsOf, devicesOf, hostPortsOf } from "./resources.ts";
 
 /** What is taken already. */
 export interface TakenView {
   of(nodeName: string): Amounts;
-  takesPort(nodeName: string, port: string): boolean;
+  /** A port of the node, or a group of its devices. */
+  takes(nodeName: string, part: string): boolean;
 }
 
 export type Placement =
@@ -81,7 +82,7 @@ function reasonsAgainst(pod: Pod, node: Node, wanted: Amounts, taken: TakenView)
   }
   if (!wantsNode(pod, node)) return [selectorReason];
   const { name } = node.metadata;
-  if (hostPortsOf(pod).some((port) => taken.takesPort(name, port))) {
+  if (hostPortsOf(pod).some((port) => taken.takes(name, port))) {
     return ["node(s) didn't have free ports for the requested pod ports"];
   }
   const has = allocatableOf(node);
@@ -92,6 +93,10 @@ function reasonsAgainst(pod: Pod, node: Node, wanted: Amounts, taken: TakenView)
   if (used.memory + wanted.memory > has.memory) short.push("Insufficient memory");
   if (wanted.storage > 0 && used.storage + wanted.storage > has.storage) {
     short.push("Insufficient ephemeral-storage");
+  }
+  for (const device of devicesOf(pod)) {
+    const isThere = Number(node.status?.allocatable?.[device] ?? 0) > 0;
+    if (!isThere || taken.takes(name, device)) short.push(`Insufficient ${device}`);
   }
   return short;
 }

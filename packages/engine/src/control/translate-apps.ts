@@ -12,7 +12,7 @@ import type {
   VolumeSpec,
 } from "../desired.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
-import { type Hindrance, refuseShared, translateForeign } from "./translate-foreign.ts";
+import { adaptersFault, type Hindrance, refuseShared, translateForeign } from "./translate-foreign.ts";
 import { translateNics } from "./translate-nics.ts";
 import { podVolumesOf } from "./translate-pod-volumes.ts";
 
@@ -141,6 +141,11 @@ function podOf(item: appApi.AppInstanceConfig, field: string, context: AppContex
   });
   const [first] = missing;
   const { podVolumes, hindrance: unmade } = podVolumesOf(pod, `${field}.(50001)`, context);
-  const hindrance = first === undefined ? unmade : { reason: "MissingReference", message: first };
+  const adapters = adaptersFault(item.adapters, undefined);
+  const unlent =
+    adapters === undefined
+      ? undefined
+      : { reason: "UnsupportedAdapters", message: `${field}.adapters: ${adapters}` };
+  const hindrance = first === undefined ? (unmade ?? unlent) : { reason: "MissingReference", message: first };
   return { pod, foreign: undefined, podVolumes, hindrance };
 }

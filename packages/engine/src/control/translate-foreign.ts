@@ -109,7 +109,10 @@ function vmSettings({ fixedresources }: App): VmSettings {
 const noHypervisor = "virtualizationMode: NOHYPER starts no disk; use HVM (BIOS), FML (UEFI) or LEGACY";
 
 /** Devices need a machine with the buses of one: a container's has none. */
-function adaptersFault(adapters: App["adapters"], machine: VmSettings | undefined): string | undefined {
+export function adaptersFault(
+  adapters: App["adapters"],
+  machine: VmSettings | undefined,
+): string | undefined {
   const [first] = adapters;
   if (first === undefined) return undefined;
   if (machine === undefined) return `${first.name} can be given to a virtual machine, not to a container`;

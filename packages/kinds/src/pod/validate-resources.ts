@@ -1,5 +1,6 @@
 /** Amounts of resources: what can be, and what no box can give. */
 import { type Nano, parseQuantity } from "@selvedge/apimachinery";
+import { deviceResource } from "../edge-node-devices.ts";
 import type { Faults } from "../faults.ts";
 import type { ResourceList, ResourceRequirements } from "./container-types.ts";
 
@@ -24,6 +25,15 @@ export function checkResources(faults: Faults, path: string, resources: Resource
   checkList(faults, `${path}.requests`, requests, false);
   for (const [name, text] of Object.entries(requests)) {
     const [request, limit] = [amountOf(text), amountOf(limits[name])];
+    if (name.startsWith(deviceResource)) {
+      if (request !== (limit ?? 0n)) {
+        const detail = limit === undefined ? "" : `must be equal to ${name} limit of ${limits[name]}`;
+        if (limit === undefined)
+          faults.required(`${path}.limits[${name}]`, "Limit must be set for non overcommitable resources");
+        else faults.invalid(`${path}.requests`, text, detail);
+      }
+      continue;
+    }
     if (request !== undefined && limit !== undefined && request > limit) {
       faults.invalid(
         `${path}.requests`,
@@ -40,6 +50,12 @@ function checkList(faults: Faults, path: string, list: ResourceList, isLimit: bo
     const at = `${path}[${name}]`;
     const amount = amountOf(text);
     const bound = Object.hasOwn(bounds, name) ? bounds[name] : undefined;
+    if (name.startsWith(deviceResource)) {
+      const isWhole = amount === undefined || amount === 0n || amount === amountOf("1");
+      if (!isWhole) faults.invalid(at, text, "must be 1: a group of devices is lent whole, and once");
+      faults.key(at, name);
+      continue;
+    }
     if (bound === undefined) faults.gap(at, `boxes offer ${offered}`);
     else if (amount === undefined) continue;
     else if (amount < 0n) faults.invalid(at, text, "must be greater than or equal to 0");
