@@ -110,7 +110,7 @@ describe("client-go", { skip: typeof program === "string" ? program : noKubectl 
       informed: ["added 0", "updated 1", "updated 2", "deleted 2"],
       ...{ replicas: 3, ready: 2, allowed: true, user: "admin", token: true },
       ...{ partials: ["default", "robot"], customs: ["own"] },
-      refused: ["404 NotFound", "422 Invalid", "504 Timeout", "404 NotFound", "406 NotAcceptable"],
+      refused: ["404 NotFound", "422 Invalid", "404 NotFound", "406 NotAcceptable"],
     });
     assert.deepEqual(Object.keys(types).sort(), [
       "application/vnd.kubernetes.protobuf",
