@@ -78,6 +78,8 @@ export interface NodeWishes {
   readonly localServer: { readonly host: string; readonly port: number; readonly token: string } | undefined;
   /** Stands in for the controller while that cannot be reached. */
   readonly operatorConsole: { readonly url: string } | undefined;
+  /** Where what the node knows of itself is put, when somebody beside it asks. */
+  readonly collectTo?: Datastore;
   /** The system the box shall run. */
   readonly system:
     | { readonly version: string; readonly activate: boolean; readonly retry: number }

@@ -28,9 +28,11 @@ import { Settings } from "./control/settings/settings.ts";
 import type { DesiredState } from "./desired.ts";
 import { createDeviceDomain, type DeviceOptions } from "./device/device-domain.ts";
 import type { DeviceDriver } from "./device/device-driver.ts";
+import { textsOf } from "./edgeview/commands.ts";
 import { Edgeview } from "./edgeview/edgeview.ts";
 import type { EdgeviewNet } from "./edgeview/edgeview-net.ts";
 import { RecentLog } from "./edgeview/recent-log.ts";
+import { viewsOf } from "./edgeview/views.ts";
 import { Cell, EngineStore } from "./engine-store.ts";
 import type { HardwareProbe } from "./hardware/hardware.ts";
 import type { Disk } from "./host/disk.ts";
@@ -46,7 +48,8 @@ import { FlowBook } from "./network/flow-book.ts";
 import type { FlowSource } from "./network/flow-log.ts";
 import { createNetworkDomain, type NetworkDomainOptions } from "./network/network-domain.ts";
 import type { NetworkDriver } from "./network/network-driver.ts";
-import { Operator } from "./operator/operator.ts";
+import { InfoBundle } from "./operator/info-bundle.ts";
+import { Operator, type OperatorParts } from "./operator/operator.ts";
 import type { PowerSwitch } from "./operator/power.ts";
 import { createPortDomain } from "./port/port-domain.ts";
 import type { PortDriver } from "./port/port-driver.ts";
@@ -86,6 +89,8 @@ export interface EngineOptions {
   readonly host: HostFacts;
   readonly hardware: HardwareProbe;
   readonly power: PowerSwitch;
+  /** What the box's own programs say of it, by file; not there: nothing. */
+  readonly diagnostics?: () => Promise<Readonly<Record<string, string>>>;
   readonly config: EnrolmentConfig;
   readonly engineVersion: string;
   /** Of the box, as attestation tells it; empty when it has none. */
@@ -128,8 +133,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const upBefore = Math.max(0, clock.now() - host.bootedAt) - clock.monotonic();
   const upMs = (): number => upBefore + clock.monotonic();
   const operator = new Operator({
-    ...{ ...common, accepted, settings, host, power: options.power, log: log.child("operator") },
-    managesPorts: options.ports.manages,
+    ...{ ...common, ...powersOf(options), accepted, settings, host, log: log.child("operator") },
   });
   const app: AppDomain | undefined =
     hypervisor &&
@@ -150,6 +154,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     network: options.networkDriver,
     flows: new FlowBook(store, options.flows, clock),
     patches: metadata.patches,
+    bundle: bundleOf(options, { accepted, settings, store, recent, log }),
     conditions: new NodeConditions({ keys, disk, hypervisor, operator }),
   });
   const edgeview = new Edgeview({
@@ -186,6 +191,29 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       for (const domain of domains.toReversed()) await domain[Symbol.asyncDispose]();
     },
   };
+}
+
+function powersOf({ power, ports }: EngineOptions): Pick<OperatorParts, "power" | "managesPorts"> {
+  return { power, managesPorts: ports.manages };
+}
+
+interface BundleSources {
+  readonly accepted: Cell<DesiredState | undefined>;
+  readonly settings: Settings;
+  readonly store: EngineStore;
+  readonly recent: RecentLog;
+  readonly log: Log;
+}
+
+function bundleOf(
+  { http, clock, host, diagnostics }: EngineOptions,
+  { store, recent, log, ...parts }: BundleSources,
+): InfoBundle {
+  const texts = async (): Promise<Readonly<Record<string, string>>> => ({
+    ...(await textsOf(viewsOf({ store, clock, recent, host }))),
+    ...(await diagnostics?.()),
+  });
+  return new InfoBundle({ ...parts, http, clock, log: log.child("bundle"), texts });
 }
 
 function networkPartsOf(

@@ -25,6 +25,7 @@ import { WsEdgeviewNet } from "./edgeview/linux/ws-edgeview-net.ts";
 import { createEngine } from "./engine.ts";
 import type { EngineFlags } from "./flags.ts";
 import { readEnrolmentConfig, readFirmwareVersion } from "./host/linux/config-folder.ts";
+import { linuxDiagnostics } from "./host/linux/linux-diagnostics.ts";
 import { LinuxDisk } from "./host/linux/linux-disk.ts";
 import { LinuxHardware } from "./host/linux/linux-hardware.ts";
 import { readHostFacts } from "./host/linux/linux-host-facts.ts";
@@ -105,6 +106,7 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: networkFolder }),
     flows,
     firmwareVersion: await readFirmwareVersion(),
+    diagnostics: linuxDiagnostics,
     hardware: new LinuxHardware({ ownPrefix: networkPrefix }),
     power:
       flags.power === "system" ? new SystemPower() : new EnginePower((why) => stop.abort(new Error(why))),

@@ -18,6 +18,7 @@ import { FileKeyStore } from "../src/identity/file-key-store.ts";
 import { Identity } from "../src/identity/identity.ts";
 import type { KeyStore } from "../src/identity/key-store.ts";
 import { VaultKey } from "../src/identity/vault-key.ts";
+import { InfoBundle } from "../src/operator/info-bundle.ts";
 import { Operator } from "../src/operator/operator.ts";
 import { type HostFacts, type LinkDialer, LinkUnsupportedError } from "../src/ports.ts";
 import { enrolmentConfig, ScriptedGateway } from "./scripted-gateway.ts";
@@ -96,6 +97,10 @@ export class ControlWorld {
       network: { counters: async () => new Map() },
       patches: { usage: () => [] },
       flows: { wanted: false, take: async () => [] },
+      bundle: new InfoBundle({
+        ...{ accepted, settings, clock, log, http: { send: (it) => this.local.send(it) } },
+        texts: async () => ({ "app.txt": "UUID\n", "engine.log": "" }),
+      }),
       conditions: new NodeConditions({ keys, disk, hypervisor: undefined, operator }),
     });
     await control.load();

@@ -1,13 +1,15 @@
 /** What a local profile server may say of ports and of how machines start. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { gunzipSync } from "node:zlib";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { instant, minutes } from "@selvedge/base";
-import { common, type config, netCommon, profile, profileNetwork } from "@selvedge/eve-api";
+import { common, type config, netCommon, profile, profileNetwork, storage } from "@selvedge/eve-api";
 import { readNetwork } from "../src/control/local/local-network.ts";
 import type { PortAddress, PortSpec } from "../src/desired.ts";
 import type { RunningEngine } from "./control-world.ts";
 import { app, content, Server, start } from "./local-server-world.ts";
+import { nodeId } from "./scripted-gateway.ts";
 
 type Port = MessageInitShape<typeof profileNetwork.NetworkPortConfigSchema>;
 const network = "55555555-5555-4555-8555-555555555555";
@@ -216,4 +218,53 @@ it("how a machine starts is the server's to say, then the controller's, then the
   server.say("appbootinfo", profile.AppBootConfigListSchema, { serverToken: "secret" });
   await world.clock.pass(minutes(3));
   assert.deepEqual(order(), { usb: "first", by: "node" });
+});
+
+describe("what the node knows of itself", () => {
+  const to = {
+    id: "c",
+    ...{
+      dType: storage.DsType.DsHttps,
+      fqdn: "files.example",
+      dpath: "boxes",
+      apiKey: "Bearer",
+      password: "letmein",
+    },
+  };
+  const command = {
+    ...{ serverToken: "secret", timestamp: 5n, command: profile.LocalDevCmd_Command.COLLECT_INFO },
+  };
+
+  it("is put where the configuration says, once a command", async () => {
+    const server = new Server();
+    server.say("devinfo", profile.LocalDevCmdSchema, command);
+    const { world, engine } = await start(server, "secret", {
+      datastores: [{ id: "d", dType: 5, fqdn: "docker://r" }, to],
+      locConfig: { datastoreCollectInfoId: ["c"] },
+    });
+    await using _engine = engine;
+    await world.until("uploaded", () => server.uploads.length >= 2);
+    await world.clock.pass(minutes(10));
+    assert.deepEqual(
+      server.uploads.map(({ method }) => method),
+      ["POST", "PUT"],
+    );
+    const [{ path = "", headers, body = new Uint8Array() } = {}] = server.uploads.slice(1);
+    assert.match(path, new RegExp(`^/boxes/eve-info-${nodeId}-[0-9TZ-]+\\.tar\\.gz$`));
+    assert.equal(headers?.["authorization"], "Bearer letmein");
+    const tar = gunzipSync(body).toString("latin1");
+    assert.match(tar, /^eve-info-.*\/app\.txt/);
+    assert.ok(tar.includes("UUID\n"));
+    assert.ok(world.said("is uploaded"));
+  });
+
+  it("stays where it is when the configuration names no place", async () => {
+    const server = new Server();
+    server.say("devinfo", profile.LocalDevCmdSchema, command);
+    const { world, engine } = await start(server);
+    await using _engine = engine;
+    await world.clock.pass(minutes(3));
+    assert.ok(world.said("is not uploaded"));
+    assert.deepEqual(server.uploads, []);
+  });
 });

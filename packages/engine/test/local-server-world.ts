@@ -23,12 +23,24 @@ type Answer = { readonly status: number; readonly body?: Uint8Array };
 export class Server implements HttpClient {
   readonly asked: { path: string; body: Uint8Array }[] = [];
   readonly answers: Record<string, Answer> = {};
+  /** Of a server for files beside it. */
+  readonly uploads: (Pick<HttpRequest, "method" | "headers" | "body"> & { path: string })[] = [];
   online = true;
   #lines: ((line: string) => void) | undefined;
 
-  async send({ url, body = new Uint8Array(), signal }: HttpRequest): Promise<HttpResponse> {
+  async send({
+    method,
+    url,
+    headers = {},
+    body = new Uint8Array(),
+    signal,
+  }: HttpRequest): Promise<HttpResponse> {
     if (!this.online) throw new HttpError("the server is away");
     const { host, pathname } = new URL(url);
+    if (host === "files.example") {
+      this.uploads.push({ method, path: pathname, headers, body });
+      return { status: method === "PUT" ? 201 : 405, headers: {}, body: once(new Uint8Array()) };
+    }
     assert.equal(host, "10.1.0.5:8888");
     const path = pathname.replace("/api/v1/", "");
     this.asked.push({ path, body });

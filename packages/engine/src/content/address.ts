@@ -25,3 +25,9 @@ function encodePart(part: string): string {
     (it) => `%${it.charCodeAt(0).toString(16).toUpperCase()}`,
   );
 }
+
+/** EVE's API key of a web server is the scheme of its password; otherwise the two are a name and a password. */
+export function authorizationOf(user: string, password: string): string {
+  if (/^(basic|bearer|digest|negotiate|ntlm|token)$/i.test(user)) return `${user} ${password}`;
+  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+}

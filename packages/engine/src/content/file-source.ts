@@ -2,7 +2,7 @@ import type { Instant } from "@selvedge/base";
 import type { ContentSpec, Datastore } from "../desired.ts";
 import type { HttpClient, HttpResponse } from "../host/http.ts";
 import type { SftpClient } from "../host/sftp.ts";
-import { baseUrl, encodePath, type FileRequest } from "./address.ts";
+import { authorizationOf, baseUrl, encodePath, type FileRequest } from "./address.ts";
 import { azureRequest } from "./azure.ts";
 import { BadImageError } from "./image-builder.ts";
 import { refusal, SourceError } from "./registry-client.ts";
@@ -74,12 +74,6 @@ export async function fileSource(
     default:
       throw new BadImageError(`datastores of type ${datastore.type} are not supported`);
   }
-}
-
-/** EVE's API key of a web server is the scheme of its password; otherwise the two are a name and a password. */
-function authorizationOf(user: string, password: string): string {
-  if (/^(basic|bearer|digest|negotiate|ntlm|token)$/i.test(user)) return `${user} ${password}`;
-  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 }
 
 function overHttp(

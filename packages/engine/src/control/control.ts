@@ -27,6 +27,7 @@ import type { HttpClient } from "../host/http.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { VaultKey } from "../identity/vault-key.ts";
 import type { FlowReports } from "../network/flow-book.ts";
+import type { InfoBundle } from "../operator/info-bundle.ts";
 import type { Operator } from "../operator/operator.ts";
 import type { AppLogOutbox, AppStreams, AppUsages, HostFacts, LinkDialer } from "../ports.ts";
 import { Attestation } from "./attestation.ts";
@@ -83,6 +84,7 @@ export interface ControlOptions {
   readonly flows: FlowReports;
   /** What the node has to say of itself besides. */
   readonly conditions: NodeConditions;
+  readonly bundle: InfoBundle;
 }
 
 /** How often the box is looked at for what tells nobody when it changes: its address, its disk. */

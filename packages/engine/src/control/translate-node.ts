@@ -1,11 +1,16 @@
 /** The parts of a configuration that are about the node itself and its operators. Pure. */
 import type { config } from "@selvedge/eve-api";
-import type { NodeWishes } from "../desired.ts";
+import type { Datastore, NodeWishes } from "../desired.ts";
 import { ConfigFault } from "./config-fault.ts";
 
-export function translateNode(message: config.EdgeDevConfig): NodeWishes {
+export function translateNode(
+  message: config.EdgeDevConfig,
+  datastores: ReadonlyMap<string, Datastore> = new Map(),
+): NodeWishes {
   const { localProfileServer: server, locConfig } = message;
   const consoleUrl = locConfig?.locUrl ?? "";
+  // EVE uses the first and no other.
+  const collectTo = datastores.get(locConfig?.datastoreCollectInfoId[0]?.toLowerCase() ?? "");
   return {
     rebootCounter: message.reboot?.counter,
     shutdownCounter: message.shutdown?.counter,
@@ -13,6 +18,7 @@ export function translateNode(message: config.EdgeDevConfig): NodeWishes {
     profile: message.globalProfile,
     localServer: server === "" ? undefined : localServer(server, message.profileServerToken),
     operatorConsole: consoleUrl === "" ? undefined : operatorConsole(consoleUrl),
+    ...(collectTo === undefined ? {} : { collectTo }),
     system: systemOf(message),
     names: {
       device: message.deviceName,

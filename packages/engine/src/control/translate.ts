@@ -57,7 +57,7 @@ export function translate(
     ...portsOf(message),
     devices: translateDevices(message),
     settings: new Map(message.configItems.map(({ key, value }) => [key, value])),
-    node: translateNode(message),
+    node: translateNode(message, datastores),
     ...translateEdgeview(message),
   };
 }

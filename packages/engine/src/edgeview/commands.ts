@@ -24,7 +24,15 @@ export async function runCommand(command: Command, views: Views): Promise<string
     const known = Object.keys(views.tables).sort().join(", ");
     return `${wanted} is not done on this node; there are ${known}, log/<pattern> and tcp/<address>:<port>\n`;
   }
-  return format(await table());
+  return formatTable(await table());
+}
+
+/** All of it, a file each. */
+export async function textsOf({ tables, logs }: Views): Promise<Readonly<Record<string, string>>> {
+  const texts: Record<string, string> = {};
+  for (const [name, table] of Object.entries(tables)) texts[`${name}.txt`] = formatTable(await table());
+  texts["engine.log"] = `${(await logs(/^/, 0, Number.POSITIVE_INFINITY)).join("\n")}\n`;
+  return texts;
 }
 
 async function logs({ logopt, timerange }: Command, views: Views): Promise<string> {
@@ -38,7 +46,7 @@ async function logs({ logopt, timerange }: Command, views: Views): Promise<strin
 }
 
 /** Columns as wide as their widest cell. */
-function format(rows: readonly (readonly string[])[]): string {
+export function formatTable(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows)
     for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);

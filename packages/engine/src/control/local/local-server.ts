@@ -18,6 +18,7 @@ import type { NodeWishes } from "../../desired.ts";
 import type { EngineStore } from "../../engine-store.ts";
 import type { HardwareProbe } from "../../hardware/hardware.ts";
 import { type HttpClient, readBody } from "../../host/http.ts";
+import type { InfoBundle } from "../../operator/info-bundle.ts";
 import { type LocalRecord, withAppCommand } from "../../operator/local-record.ts";
 import type { Operator } from "../../operator/operator.ts";
 import type { HostFacts } from "../../ports.ts";
@@ -48,6 +49,7 @@ export interface LocalServerParts {
   readonly settings: Settings;
   readonly store: EngineStore;
   readonly operator: Operator;
+  readonly bundle: Pick<InfoBundle, "send">;
   readonly hardware: HardwareProbe;
   readonly host: Pick<HostFacts, "bootedAt">;
   readonly node: () => string;
@@ -246,7 +248,8 @@ export class LocalServer {
     if (at === 0n || operator.local.commandAt === at) return;
     const order = nodeOrder(command);
     await operator.changeLocal((it) => ({ ...it, commandAt: at }));
-    if (order === undefined) log.warn("a command that this node does not know", { command, whose });
+    if (command === profile.LocalDevCmd_Command.COLLECT_INFO) void this.#parts.bundle.send();
+    else if (order === undefined) log.warn("a command that this node does not know", { command, whose });
     else operator.order(order, `${order} command of ${whose}`);
   }
 
