@@ -35,6 +35,8 @@ describe("a box with an onboarding certificate of a profile", () => {
     assert.equal(await box.register(), 201);
     const id = await box.fetchUuid();
     for (let round = 0; round < 3; round++) assert.equal(await box.register(), 200);
+    const { headers } = await world.request("register", box.registration());
+    assert.equal(headers["content-type"], "application/x-proto-binary", "EVE's client fails without");
     assert.equal(await box.fetchUuid(), id);
     assert.equal(world.edgeNodes().length, 1);
   });

@@ -76,7 +76,8 @@ export class PillarConnection {
     const name = `${action.replace(/id\/[^/]*\//, "").replace(/instanceid\/[^/]*/, "instanceid")} ${status}`;
     this.answers.set(name, (this.answers.get(name) ?? 0) + 1);
     if (![200, 201, 204, 304].includes(status)) return refusedAs(status, action, strict);
-    if (answer.body.length > 0) {
+    // `client` wants one even where there is nothing to read; the others only where there is.
+    if (answer.body.length > 0 || action === "register") {
       const type = answer.headers["content-type"];
       strict.require(type === protobuf, `${action}: ${status} with content type ${type}`);
     }
