@@ -39,6 +39,8 @@ export class LogBundleError extends Error {
 /** EVE closes a file at 550,000 bytes; room for others, and none for a bomb. */
 const unpackedMax = 8 * 1024 * 1024;
 const lineMax = 64 * 1024;
+/** No name of a Pod's parts is longer. */
+const containerMax = 253;
 /**
  * More than 550,000 bytes have; beyond it lines that say nothing would cost a hundred times what they are
  * sent as.
@@ -101,24 +103,28 @@ function parseEntry(line: string): LogLine | undefined {
   } catch {
     return undefined;
   }
-  if (typeof entry !== "object" || entry === null || typeof entry["content"] !== "string") return undefined;
+  if (typeof entry !== "object" || entry === null || !("timestamp" in entry)) return undefined;
+  // Go leaves an empty line's content out.
+  const content = entry["content"] ?? "";
+  if (typeof content !== "string") return undefined;
   const tags = (entry["tags"] ?? {}) as Record<string, unknown>;
   const id = Number(entry["msgid"] ?? 0);
   const restart = Number(tags["restart"] ?? 0);
   return {
     at: timeOf(entry["timestamp"]),
-    container: typeof entry["iid"] === "string" ? entry["iid"].slice(0, 253) : "",
+    // EVE puts there a process id that the app wrote itself: who tells streams apart tells containers apart.
+    container: tags["stream"] === undefined ? "" : short(entry["iid"], containerMax),
     stream: tags["stream"] === "stderr" ? "stderr" : "stdout",
     restart: Number.isSafeInteger(restart) && restart >= 0 ? restart : 0,
     id: Number.isSafeInteger(id) && id >= 0 ? id : 0,
     partial: tags["partial"] === "true",
     origin: { source: short(entry["source"]), severity: short(entry["severity"]) },
-    text: entry["content"].slice(0, lineMax).replace(/\n+$/, ""),
+    text: content.slice(0, lineMax).replace(/\n+$/, ""),
   };
 }
 
-function short(value: unknown): string {
-  return typeof value === "string" ? value.slice(0, 100) : "";
+function short(value: unknown, max = 100): string {
+  return typeof value === "string" ? value.slice(0, max) : "";
 }
 
 /** Go writes {"seconds":N,"nanos":N}; protobuf's own JSON is RFC 3339. */

@@ -52,6 +52,19 @@ describe("LogStore", () => {
     assert.equal(await read(again, app), "one\ntwo\nthree\n");
   });
 
+  it("takes what EVE writes: an app's process id, and lines without content", async () => {
+    const app = newApp();
+    const store = await LogStore.open({ folder, log });
+    const said = { severity: "info", source: "guest_vm-x", timestamp: { seconds: 1_700_000_000, nanos: 1 } };
+    const lines = [
+      { ...said, iid: "17", content: '{"pid":17,"msg":"a"}', msgid: 1 },
+      { ...said, msgid: 2 },
+      { ...said, content: "b", msgid: 3 },
+    ];
+    await store.appLogs(node, app, gzipSync(lines.map((line) => `${JSON.stringify(line)}\n`).join("")));
+    assert.equal(await read(store, app), '{"pid":17,"msg":"a"}\n\nb\n');
+  });
+
   const rows: readonly (readonly [string, Partial<LogOptions>, string])[] = [
     ["the newest run", {}, "c\nd e\n"],
     ["a tail counts whole lines", { tailLines: 1 }, "d e\n"],
