@@ -11,6 +11,7 @@ import type { Api } from "./api.ts";
 import { createNodeTrust } from "./enrolment/node-trust.ts";
 import { EventRecorder } from "./events/event-recorder.ts";
 import { Gateway } from "./gateway/gateway.ts";
+import type { ScepHttp } from "./gateway/scep-proxy.ts";
 import { FlowBook } from "./ingest/flow-book.ts";
 import { HealthBook } from "./ingest/hardware-health.ts";
 import { NodeFacts } from "./ingest/node-facts.ts";
@@ -50,6 +51,8 @@ export interface ControllerOptions {
   readonly logs: string;
   /** Where nodes reach the device port. */
   readonly deviceAddress: Address;
+  /** Asks certificate authorities for nodes; nobody leads to them when unset. */
+  readonly scep?: ScepHttp;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -108,7 +111,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     new Gateway({
       ...{ book, hub: links, pki, clock, random, metrics, directory: trust.enrolment },
       ...{ certificates: trust.certificates, attestation: trust.attestation },
-      reports: allReports(reports, logs),
+      ...{ reports: allReports(reports, logs), scep: options.scep },
       log: log.child("gateway"),
     }),
   );

@@ -4,6 +4,7 @@ import type { Address } from "./address.ts";
 import type { Api } from "./api.ts";
 import { type Controller, createController } from "./controller.ts";
 import { DeviceListener } from "./listeners/device-listener.ts";
+import { scepOverHttp } from "./listeners/scep-http.ts";
 import type { Pki } from "./pki/pki.ts";
 import type { DeviceGateway, Records } from "./ports.ts";
 import { exportTelemetry } from "./telemetry/export-telemetry.ts";
@@ -34,7 +35,7 @@ export interface Leading extends AsyncDisposable {
 export async function startLeading(options: LeadingOptions): Promise<Leading> {
   const { records, pki, otlpEndpoint, clock, random, log } = options;
   await using stack = new AsyncDisposableStack();
-  const controller = stack.use(await createController(options));
+  const controller = stack.use(await createController({ ...options, scep: scepOverHttp }));
   if (otlpEndpoint !== undefined) {
     const post = otlpOverHttp(otlpEndpoint, clock);
     stack.use(exportTelemetry(controller, { post, clock, random, log: log.child("otlp") }));

@@ -40,6 +40,7 @@ import {
 import { createNodeTrust, type NodeTrust } from "../src/enrolment/node-trust.ts";
 import { Gateway } from "../src/gateway/gateway.ts";
 import { InProcessObjects } from "../src/in-process-objects.ts";
+import { scepOverHttp } from "../src/listeners/scep-http.ts";
 import { cachesOf, createCluster } from "../src/objects/caches.ts";
 import type { Cluster } from "../src/objects/cluster.ts";
 import type { Wired } from "../src/objects/wiring.ts";
@@ -128,7 +129,7 @@ export class NodeWorld implements AsyncDisposable {
     this.gateway = new Gateway({
       ...{ directory: trust.enrolment, certificates: trust.certificates, attestation: trust.attestation },
       ...{ book: { current: (node) => this.configs.get(node), onChange: () => () => undefined } },
-      ...{ reports: this.#reports(), pki, clock, random: new SystemRandom(), log },
+      ...{ reports: this.#reports(), pki, clock, random: new SystemRandom(), log, scep: scepOverHttp },
       hub: {
         attach: (node, socket) => void this.linked.push({ node, socket }),
         detach: (node) => void this.detached.push(node),

@@ -45,6 +45,7 @@ import { Refusals } from "./refusals.ts";
 import { readRegistration } from "./registration.ts";
 import { parse, takeReport } from "./reports.ts";
 import { requestIdHeader, requestIdOf } from "./request-id.ts";
+import { type ScepHttp, ScepProxy } from "./scep-proxy.ts";
 import { SignedConfigs } from "./signed-configs.ts";
 
 export interface GatewayOptions {
@@ -59,6 +60,8 @@ export interface GatewayOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Asks certificate authorities; nobody leads to them when unset. */
+  readonly scep?: ScepHttp | undefined;
   /** Where it counts. */
   readonly metrics?: MetricRegistry;
 }
@@ -73,6 +76,7 @@ export class Gateway implements DeviceGateway, Disposable {
   readonly #polls = new PollMemory();
   readonly #links: LinkHandshakes;
   readonly #metrics: GatewayMetrics;
+  readonly #scep: ScepProxy;
   readonly #stopListening: () => void;
 
   constructor(options: GatewayOptions) {
@@ -88,6 +92,10 @@ export class Gateway implements DeviceGateway, Disposable {
         this.refusals.count({ reason, message: text, ...of });
       },
       seen: (node) => reports.seen(node, clock.now()),
+    });
+    this.#scep = new ScepProxy({
+      ...{ book, clock, log, http: options.scep ?? nowhere },
+      seal: (payload) => options.pki.identity.seal(payload),
     });
     this.#stopListening = directory.onGone((node) => this.#forget(node));
   }
@@ -235,7 +243,7 @@ export class Gateway implements DeviceGateway, Disposable {
         await reports.appLogs(node.id, app, payload);
         return empty(endpoint.success);
       case "scep":
-        return { status: 403, reason: "payload", message: "there is no such SCEP profile" };
+        return await this.#scep.answer(node.id, payload);
       default:
         return (await takeReport(reports, name, { node: node.id, app }, payload)) ?? empty(endpoint.success);
     }
@@ -316,6 +324,8 @@ export class Gateway implements DeviceGateway, Disposable {
     return refusal(refused);
   }
 }
+
+const nowhere: ScepHttp = () => Promise.reject(new Error("nothing leads to it from here"));
 
 /** Whatever it sent, it shall send it again: never a status that makes a node drop what it has to say. */
 function again(): DeviceResponse {

@@ -134,12 +134,12 @@ const kinds: readonly CachedKind<never>[] = [
       certificate: ({ status }: EdgeNode) =>
         status?.deviceCertificateHash === undefined ? [] : [status.deviceCertificateHash],
       profile: ({ status }: EdgeNode) => (status?.profile === undefined ? [] : [status.profile]),
-      // Of the credentials of its ports.
+      // Of the credentials of its ports, and of what gives them certificates.
       secret: ({ spec }: EdgeNode) =>
-        (spec.ports ?? []).flatMap(({ wifi, cellular }) => {
-          const ref = wifi?.secretRef ?? cellular?.secretRef;
-          return ref === undefined ? [] : [`${ref.namespace}/${ref.name}`];
-        }),
+        [
+          ...(spec.ports ?? []).map(({ wifi, cellular }) => wifi?.secretRef ?? cellular?.secretRef),
+          ...(spec.scepProfiles ?? []).map(({ challengeRef }) => challengeRef),
+        ].flatMap((ref) => (ref === undefined ? [] : [`${ref.namespace}/${ref.name}`])),
     },
   },
   { ref: enrollmentProfileKind, indexes: {} },

@@ -22,7 +22,9 @@ import {
   renderCommands,
   renderSystem,
 } from "./node-orders.ts";
-import { type PortFault, portSecrets, type RenderedPorts, renderPorts } from "./node-ports.ts";
+import { portSecrets, type RenderedPorts, renderPorts } from "./node-ports.ts";
+import { scepSecrets } from "./node-scep.ts";
+import type { NodeFault } from "./node-secrets.ts";
 import { finishPatch, type PatchPlan, planPatches } from "./patches.ts";
 import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName } from "./pod-app.ts";
 import { accessRules, portMappings } from "./ports.ts";
@@ -39,8 +41,8 @@ export interface NodePlan {
   readonly patches: readonly PatchPlan[];
   /** Pods that cannot be sent now. */
   readonly faults: readonly PodFault[];
-  /** Ports whose credentials cannot be sent now. */
-  readonly portFaults: readonly PortFault[];
+  /** Parts of the box itself whose secrets cannot be sent now. */
+  readonly nodeFaults: readonly NodeFault[];
   /** The image of the box's system, when somebody said which. */
   readonly system: ImagePlan | undefined;
   readonly datastores: readonly DatastorePlan[];
@@ -112,12 +114,15 @@ export function planNode(inputs: RenderInputs): NodePlan {
     });
     sealings.set(datastoreName(id), toBinary(cipher.EncryptionBlockSchema, block));
   }
-  const ports = portSecrets(inputs.edgeNode, (namespace, name) => inputs.secret(namespace, name));
-  for (const [name, plaintext] of ports.sealings) sealings.set(name, plaintext);
+  const own = [portSecrets, scepSecrets].map((of) =>
+    of(inputs.edgeNode, (namespace, name) => inputs.secret(namespace, name)),
+  );
+  for (const secrets of own) for (const [name, plaintext] of secrets.sealings) sealings.set(name, plaintext);
   return {
     services: nodeServices(inputs),
     ...{ inputs, apps, lists, faults, sealings, system, patches },
-    ...{ portFaults: ports.faults, datastores: [...datastores.values()] },
+    nodeFaults: own.flatMap((secrets) => secrets.faults),
+    datastores: [...datastores.values()],
   };
 }
 

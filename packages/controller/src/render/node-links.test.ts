@@ -139,3 +139,29 @@ describe("devices of a box", () => {
     );
   });
 });
+
+describe("a port that shows a certificate to its switch", () => {
+  it("names where it is from, which is said with what is asked for", () => {
+    const ca = { name: "plant", url: "https://ca.example/scep", throughController: true };
+    const request = { commonName: "box", organization: "Acme", ipAddresses: ["192.0.2.7"], key: "RSA-3072" };
+    const authentication = { scepProfile: "plant", identity: "box@plant" };
+    const { config } = render([], {
+      edgeNode: box({ ports: [{ name: "eth0", authentication }], scepProfiles: [{ ...ca, request }] }),
+    });
+    const [pnac] = config.pnacs;
+    assert.deepEqual(
+      [pnac?.logicallabel, pnac?.eapIdentity, pnac?.eapMethod, pnac?.certEnrollmentProfileName],
+      ["eth0", "box@plant", 1, "plant"],
+    );
+    const [profile] = config.scepProfiles;
+    assert.deepEqual(
+      [profile?.profileName, profile?.scepUrl, profile?.useControllerProxy, profile?.scepChallengePassword],
+      ["plant", "https://ca.example/scep", true, undefined],
+    );
+    const { commonName, organization, sanIp, keyType, hashAlgorithm } = profile?.csrProfile ?? {};
+    assert.deepEqual(
+      [commonName, organization, sanIp, keyType, hashAlgorithm],
+      ["box", "Acme", ["192.0.2.7"], 2, 0],
+    );
+  });
+});

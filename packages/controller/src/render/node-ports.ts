@@ -3,12 +3,16 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { cipher, type config, devmodel, devmodelCommon, netCommon, netconfig } from "@selvedge/eve-api";
 import type { EdgeNode, EdgeNodePort, Secret } from "@selvedge/kinds";
 import { bondsOf, devicesOf, partsOfLinks, vlansOf } from "./node-links.ts";
+import { authenticationsOf, scepProfilesOf } from "./node-scep.ts";
+import type { NodeFault, NodeSecrets } from "./node-secrets.ts";
 import { stableId } from "./stable-id.ts";
 
 export interface RenderedPorts {
   readonly deviceIoList: devmodel.PhysicalIO[];
   readonly vlans: devmodel.VlanAdapter[];
   readonly bonds: devmodel.BondAdapter[];
+  readonly pnacs: netconfig.PNAC[];
+  readonly scepProfiles: config.EdgeDevConfig["scepProfiles"];
   readonly networks: netconfig.NetworkConfig[];
   readonly systemAdapterList: devmodel.SystemAdapter[];
 }
@@ -31,7 +35,8 @@ export function renderPorts(
   const cards = ports.filter(({ vlan, bond }) => vlan === undefined && bond === undefined);
   return {
     deviceIoList: [...cards.map(cardOf), ...partsOfLinks(ports), ...devicesOf(edgeNode)],
-    ...{ vlans: vlansOf(ports), bonds: bondsOf(ports) },
+    ...{ vlans: vlansOf(ports), bonds: bondsOf(ports), pnacs: authenticationsOf(ports) },
+    scepProfiles: scepProfilesOf(edgeNode, sealed, previous),
     networks: ports.map((port) => networkOf(port, sealed, previous)),
     systemAdapterList: ports.map((port) =>
       create(devmodel.SystemAdapterSchema, {
@@ -110,19 +115,13 @@ function wirelessOf(
   });
 }
 
-/** A port whose credentials cannot be sent. */
-export interface PortFault {
-  readonly port: string;
-  readonly message: string;
-}
-
 /** What of a node's ports is to be encrypted, by name, and what cannot be. */
 export function portSecrets(
   { spec }: EdgeNode,
   secret: (namespace: string, name: string) => Secret | undefined,
-): { readonly sealings: ReadonlyMap<string, Uint8Array>; readonly faults: readonly PortFault[] } {
+): NodeSecrets {
   const sealings = new Map<string, Uint8Array>();
-  const faults: PortFault[] = [];
+  const faults: NodeFault[] = [];
   for (const port of spec.ports ?? []) {
     const ref = port.wifi?.secretRef ?? port.cellular?.secretRef;
     if (ref === undefined) continue;
@@ -130,9 +129,9 @@ export function portSecrets(
     const [user, password] = ["username", "password"].map((key) =>
       Buffer.from(data?.[key] ?? "", "base64").toString("utf8"),
     );
-    const what = `secret ${ref.namespace}/${ref.name}`;
-    if (data === undefined) faults.push({ port: port.name, message: `${what} not found` });
-    else if (!password) faults.push({ port: port.name, message: `${what} has no password` });
+    const [part, what] = [`port ${port.name}`, `secret ${ref.namespace}/${ref.name}`];
+    if (data === undefined) faults.push({ part, message: `${what} not found` });
+    else if (!password) faults.push({ part, message: `${what} has no password` });
     else {
       const block = create(
         cipher.EncryptionBlockSchema,

@@ -118,8 +118,8 @@ export class RenderReconciler implements Reconciler {
     await this.#tellNode(edgeNode, published);
     const sent = new Set(config.apps.map(({ uuidandversion }) => uuidandversion?.uuid));
     for (const fault of faults) await this.#tellPod(fault, sent.has(fault.pod.metadata.uid));
-    for (const { port, message } of plan.portFaults) {
-      const says = `port ${port}: ${message}; the box goes on with what it has`;
+    for (const { part, message } of plan.nodeFaults) {
+      const says = `${part}: ${message}; the box goes on with what it has`;
       const happening = { type: "Warning", reason: "PortCredentials", component: "controller" } as const;
       await this.#deps.events.record(edgeNode, { ...happening, message: says });
     }

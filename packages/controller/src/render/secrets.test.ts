@@ -4,14 +4,22 @@ import { randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
 import { toBinary } from "@bufbuild/protobuf";
 import { type cipher, config, netCommon, openCipherBlock, sealCipherBlock } from "@selvedge/eve-api";
-import type { EdgeNode, EdgeNodePort, Secret } from "@selvedge/kinds";
+import type { EdgeNode, EdgeNodePort, ScepProfile, Secret } from "@selvedge/kinds";
 import { one, pod } from "../../test/render-one.ts";
 import { aesCfb } from "../sealer/cipher-sealer.ts";
 import type { RenderInputs } from "./inputs.ts";
 import { assembleNode, planNode } from "./node-config.ts";
 
 const key = new Uint8Array(randomBytes(32));
-const words = ["env-s3cret", "file-s3cret", "pull-s3cret", "wifi-s3cret", "modem-s3cret", "node-s3cret"];
+const words = [
+  "env-s3cret",
+  "file-s3cret",
+  "pull-s3cret",
+  "wifi-s3cret",
+  "modem-s3cret",
+  "node-s3cret",
+  "scep-s3cret",
+];
 const names = ["wifi-ann", "modem-ann"];
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 const login = { auths: { "reg.example": { auth: base64("bob:pull-s3cret") } } };
@@ -20,6 +28,7 @@ const secrets: Readonly<Record<string, Secret["data"]>> = {
   "shop/login": { password: base64("env-s3cret"), file: base64("file-s3cret") },
   "shop/pull": { ".dockerconfigjson": base64(JSON.stringify(login)) },
   "net/wifi": { username: base64("wifi-ann"), password: base64("wifi-s3cret") },
+  "net/scep": { password: base64("scep-s3cret") },
   "net/modem": { username: base64("modem-ann"), password: base64("modem-s3cret") },
 };
 
@@ -35,10 +44,23 @@ const ports: readonly EdgeNodePort[] = [
   },
 ];
 
+const plant: ScepProfile = {
+  ...{ name: "plant", url: "https://ca.example/scep", throughController: true },
+  challengeRef: { namespace: "net", name: "scep" },
+  caCertificates: ["PEM"],
+  request: {
+    commonName: "box",
+    dnsNames: ["box.example"],
+    key: "ECDSA-P384",
+    hash: "SHA-384",
+    renewAtPercent: 70,
+  },
+};
+
 const inputs: Partial<RenderInputs> = {
   edgeNode: {
     ...{ apiVersion: "selvedge.dev/v1alpha1", kind: "EdgeNode", metadata: { name: "box" } },
-    spec: { ports: [...ports] },
+    spec: { ports: [...ports], scepProfiles: [plant] },
   } as EdgeNode,
   secret: (namespace, name) => {
     const data = secrets[`${namespace}/${name}`];
@@ -95,6 +117,7 @@ describe("secrets of a configuration", () => {
       "pod",
       "port",
       "port",
+      "scep",
     ]);
     const bytes = Buffer.from(toBinary(config.EdgeDevConfigSchema, made));
     for (const word of [...words, ...names]) {
@@ -134,10 +157,16 @@ describe("secrets of a configuration", () => {
     const { config: before } = await sealed();
     const plan = planNode({ ...base(), ...inputs, secret: () => undefined, pods: [] } as RenderInputs);
     assert.deepEqual(
-      plan.portFaults.map(({ port, message }) => `${port}: ${message}`),
-      ["wlan0: secret net/wifi not found", "wwan0: secret net/modem not found"],
+      plan.nodeFaults.map(({ part, message }) => `${part}: ${message}`),
+      [
+        "port wlan0: secret net/wifi not found",
+        "port wwan0: secret net/modem not found",
+        "SCEP profile plant: secret net/scep not found",
+      ],
     );
     const { config: after } = assembleNode(plan, new Map(), [], before);
     assert.deepEqual(after.networks, before.networks);
+    assert.ok(before.scepProfiles[0]?.scepChallengePassword);
+    assert.deepEqual(after.scepProfiles, before.scepProfiles);
   });
 });
