@@ -28,7 +28,7 @@ export function containerOf(
   contentTreeId: string,
   environment: Environment,
 ): ext.Container {
-  const { encode, resolve } = environment;
+  const { encode, resolvePath } = environment;
   const { postStart, preStop } = container.lifecycle ?? {};
   const numbers = resourceNumbers(container);
   const probe = (of: Probe | undefined): ext.Probe | undefined => of && probeOf(container, of);
@@ -62,7 +62,7 @@ export function containerOf(
       create(ext.VolumeMountSchema, {
         volume: mount.name,
         mountPath: mount.mountPath,
-        subPath: mount.subPathExpr === undefined ? (mount.subPath ?? "") : resolve(mount.subPathExpr),
+        subPath: mount.subPathExpr === undefined ? (mount.subPath ?? "") : resolvePath(mount.subPathExpr),
         readOnly: mount.readOnly === true || claimIsReadOnly(pod, mount.name),
       }),
     ),

@@ -19,8 +19,8 @@ export interface Environment {
   readonly secrets: ReadonlyMap<string, string>;
   /** A command or an argument as the node gets it. */
   encode(text: string): string;
-  /** The final text of what the node takes as it is; throws when only the node could know it. */
-  resolve(text: string): string;
+  /** A path below a volume; throws when it leads out of it, or to where nobody says. */
+  resolvePath(text: string): string;
 }
 
 type Sources = Pick<RenderInputs, "configMap" | "secret" | "node" | "services">;
@@ -62,14 +62,28 @@ export function environmentOf(pod: Pod, container: Container, sources: Sources):
     env,
     secrets,
     encode: (text) => encode(text, values).encoded,
-    resolve(text) {
-      const { final } = encode(text, values);
-      if (final !== undefined) return final;
-      const message = `${JSON.stringify(text)} refers to a variable that only the node knows`;
-      throw new RenderError("CreateContainerConfigError", message);
-    },
+    resolvePath: (text) => resolvePath(text, values),
   };
 }
+
+/** In kubelet's words. A name without a value would otherwise be the whole volume's. */
+function resolvePath(text: string, known: ReadonlyMap<string, Value>): string {
+  const fail = (message: string): RenderError => new RenderError("CreateContainerConfigError", message);
+  for (const [, name] of text.matchAll(reference)) {
+    const value = name === undefined ? undefined : known.get(name);
+    const empty = value === undefined || (value.kind === "known" && value.text === "");
+    if (name !== undefined && empty) throw fail(`missing value for ${JSON.stringify(name)}`);
+  }
+  const { final } = encode(text, known);
+  if (final === undefined)
+    throw fail(`${JSON.stringify(text)} refers to a variable that only the node knows`);
+  if (final.startsWith("/")) throw fail(`error SubPath \`${final}\` must not be an absolute path`);
+  if (final.split("/").includes(".."))
+    throw fail(`unable to provision SubPath \`${final}\`: it contains '..'`);
+  return final;
+}
+
+const reference = /\$(?:\$|\(([^)]*)\))/g;
 
 function envVar(name: string, source: ext.EnvVar["source"]): ext.EnvVar {
   return create(ext.EnvVarSchema, { name, source });
@@ -156,7 +170,7 @@ export function encode(
     final += part;
   };
   let at = 0;
-  for (const match of text.matchAll(/\$(?:\$|\(([^)]*)\))/g)) {
+  for (const match of text.matchAll(reference)) {
     add(text.slice(at, match.index));
     at = match.index + match[0].length;
     const value = match[1] === undefined ? undefined : known.get(match[1]);
