@@ -7,9 +7,9 @@ import { worldsOf } from "./seeds.ts";
 const { describe, inWorlds } = worldsOf(import.meta.filename);
 
 const nodes = 1000;
-/** To make a thousand nodes takes longer than to lose them: a world loses its own again and again. */
-const worlds = 1;
-const returns = 60;
+/** To make a thousand nodes takes longer than to lose them: a world loses its own again and again, 200 times in all. */
+const worlds = 2;
+const returns = 100;
 
 async function comeBack(world: World): Promise<void> {
   // Links that were good for a while: nodes whose last attempts failed come back less and less at once.
@@ -42,6 +42,6 @@ describe("a thousand nodes that lose their controller and come back at once", ()
         "nothing was restarted",
       );
     },
-    { nodes, seeds: worlds },
+    { nodes, seeds: worlds, threads: worlds },
   );
 });

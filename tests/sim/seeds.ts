@@ -2,8 +2,9 @@
  * Runs a scenario in many worlds. A failure names its seed; SELVEDGE_SEED runs one alone, SELVEDGE_SEEDS
  * sets how many there are.
  *
- * The worlds of a file live in a thread of their own, one after another. The test runner follows every
- * promise of its own thread, and a world makes millions: there it would be four times as slow.
+ * The worlds of a file live in a thread of their own, one after another, or in several where they take long. The
+ * test runner follows every promise of its own thread, and a world makes millions: there it would be four times as
+ * slow.
  */
 import { describe as group, it } from "node:test";
 import { isMainThread, Worker } from "node:worker_threads";
@@ -29,8 +30,14 @@ export interface Report {
 
 export interface Worlds {
   describe(what: string, rows: () => void): void;
-  /** `seeds` is how many at most. */
-  inWorlds(what: string, scenario: Scenario, options?: WorldOptions & { readonly seeds?: number }): void;
+  inWorlds(what: string, scenario: Scenario, options?: WorldOptions & Seeds): void;
+}
+
+export interface Seeds {
+  /** How many at most. */
+  readonly seeds?: number;
+  /** How many threads share them. */
+  readonly threads?: number;
 }
 
 const one = process.env["SELVEDGE_SEED"];
@@ -44,7 +51,7 @@ const failuresMax = 3;
  * In real time. Most worlds take less than a second and a thousand nodes many minutes; one that takes this long
  * hangs.
  */
-const hangsAfterMs = 1_200_000;
+const hangsAfterMs = 1_800_000;
 /** A world makes much that dies young; Node's default for it has the collector at work all the time. */
 const youngMegabytes = 64;
 
@@ -52,7 +59,7 @@ const youngMegabytes = 64;
 export const rowsOfThread: Map<string, Row> = new Map<string, Row>();
 
 export function worldsOf(file: string): Worlds {
-  const thread = new WorldThread(file);
+  const threads: WorldThread[] = [];
   return {
     describe: (what, rows) => (isMainThread ? void group(what, rows) : rows()),
     inWorlds: (what, scenario, options = {}) => {
@@ -63,23 +70,33 @@ export function worldsOf(file: string): Worlds {
       const count = Math.min(options.seeds ?? seedCount, seedCount);
       const seeds =
         one === undefined ? Array.from({ length: count }, (_, index) => index + 1) : [Number(one)];
-      it(`${what} (${seeds.length} seeds)`, () => runSeeds(thread, what, seeds));
+      while (threads.length < (options.threads ?? 1)) threads.push(new WorldThread(file));
+      it(`${what} (${seeds.length} seeds)`, () => runSeeds(threads.slice(0, options.threads), what, seeds));
     },
   };
 }
 
-async function runSeeds(thread: WorldThread, what: string, seeds: readonly number[]): Promise<void> {
+async function runSeeds(
+  threads: readonly WorldThread[],
+  what: string,
+  seeds: readonly number[],
+): Promise<void> {
   const failures: string[] = [];
-  for (const seed of seeds) {
-    const { failure } = await thread.run({ what, seed });
-    if (failure === undefined) continue;
-    failures.push(`seed ${seed} of "${what}"; run it alone with SELVEDGE_SEED=${seed}\n${failure}`);
-    if (failures.length === failuresMax) break;
-  }
+  const left = seeds.values();
+  const runIn = async (thread: WorldThread): Promise<void> => {
+    // The threads take from one iterator, so each seed is one thread's.
+    for (const seed of left) {
+      if (failures.length >= failuresMax) return;
+      const { failure } = await thread.run({ what, seed });
+      if (failure === undefined) continue;
+      failures.push(`seed ${seed} of "${what}"; run it alone with SELVEDGE_SEED=${seed}\n${failure}`);
+    }
+  };
+  await Promise.all(threads.map(runIn));
   if (failures.length > 0) throw new Error(failures.join("\n\n"));
 }
 
-/** The thread of a file, from the first order on; a new one after one that broke. */
+/** A thread of a file, from the first order on; a new one after one that broke. */
 class WorldThread {
   readonly #file: string;
   #worker: Worker | undefined;
