@@ -1,40 +1,13 @@
 /** Remote access through a dispatcher that joins two connections of one token, as EVE's does. */
 import assert from "node:assert/strict";
-import { createHmac, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { createServer as httpServer, request } from "node:http";
 import { type AddressInfo, createServer as tcpServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, it } from "node:test";
-import { type Instant, instant, Log, type LogRecord, SystemClock } from "@selvedge/base";
-import { WebSocket, WebSocketServer } from "ws";
-import type { DesiredState, EdgeviewSpec } from "../src/desired.ts";
-import { Edgeview } from "../src/edgeview/edgeview.ts";
-import { WsEdgeviewNet } from "../src/edgeview/linux/ws-edgeview-net.ts";
-import { RecentLog } from "../src/edgeview/recent-log.ts";
+import { type Instant, instant } from "@selvedge/base";
 import { readToken, TokenError } from "../src/edgeview/token.ts";
-import { EngineStore } from "../src/engine-store.ts";
-
-const node = "11111111-1111-4111-8111-111111111111";
-const nonce = "a nonce";
-const controller = generateKeyPairSync("ec", { namedCurve: "P-256" });
-const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-const p1363 = (data: string | Uint8Array, key: KeyObject): Buffer =>
-  sign("sha256", Buffer.from(data), { key, dsaEncoding: "ieee-p1363" });
-const isFromController = (data: Uint8Array, signature: Uint8Array): boolean =>
-  verify("sha256", data, { key: controller.publicKey, dsaEncoding: "ieee-p1363" }, signature);
-
-const claims = {
-  ...{ dep: "127.0.0.1:1/edge-view", sub: node, exp: Math.floor(Date.now() / 1000) + 600 },
-  ...{ key: nonce, num: 1, enc: false, aut: 0 },
-};
-
-function token(more: object = {}, key: KeyObject = controller.privateKey, head: object = {}): string {
-  const text = `${base64url({ alg: "ES256", typ: "JWT", ...head })}.${base64url({ ...claims, ...more })}`;
-  return `${text}.${p1363(text, key).toString("base64url")}`;
-}
+import { claims, controller, isFromController, node, p1363, token, world } from "./edgeview-world.ts";
 
 describe("a token", () => {
   const other = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
@@ -55,201 +28,6 @@ describe("a token", () => {
       );
     });
 });
-
-/** Joins two connections of one name, and says who is alone. */
-class Dispatcher implements AsyncDisposable {
-  readonly #http: Server = createServer();
-  readonly #peers = new Map<string, WebSocket[]>();
-  readonly devices: string[] = [];
-  readonly #arrived = Promise.withResolvers<void>();
-
-  static async open(): Promise<Dispatcher> {
-    const dispatcher = new Dispatcher();
-    new WebSocketServer({ server: dispatcher.#http, path: "/edge-view" }).on(
-      "connection",
-      (socket, request) => {
-        const name = String(request.headers["x-session-token"]);
-        const host = String(request.headers["x-hostname"]);
-        const peers = [...(dispatcher.#peers.get(name) ?? []), socket];
-        dispatcher.#peers.set(name, peers);
-        socket.send("YourEndPointIPAddr:127.0.0.1");
-        if (host.endsWith("-EV-server")) {
-          dispatcher.devices.push(host);
-          dispatcher.#arrived.resolve();
-        }
-        socket.on("message", (data, isBinary) => {
-          for (const peer of peers.length > 1 ? peers : (dispatcher.#peers.get(name) ?? []))
-            if (peer !== socket) peer.send(data, { binary: isBinary });
-        });
-        socket.on("close", () =>
-          dispatcher.#peers.set(
-            name,
-            (dispatcher.#peers.get(name) ?? []).filter((it) => it !== socket),
-          ),
-        );
-      },
-    );
-    dispatcher.#http.listen(0, "127.0.0.1");
-    await once(dispatcher.#http, "listening");
-    return dispatcher;
-  }
-
-  get port(): number {
-    return (this.#http.address() as AddressInfo).port;
-  }
-
-  get arrived(): Promise<void> {
-    return this.#arrived.promise;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const peers of this.#peers.values()) for (const peer of peers) peer.terminate();
-    this.#http.closeAllConnections();
-    this.#http.close();
-  }
-}
-
-/** What EVE's client does: says a command, prints what comes until it is done. */
-class Client implements AsyncDisposable {
-  readonly #socket: WebSocket;
-  readonly #got: { bytes: Buffer; isText: boolean }[] = [];
-  #wake = (): void => {};
-
-  private constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.on("message", (data: Buffer, isBinary) => {
-      const text = data.toString();
-      if (!text.startsWith("{")) return;
-      const { message, sha256Hash } = JSON.parse(text) as { message: string; sha256Hash: number[] };
-      const bytes = Buffer.from(message, "base64");
-      assert.deepEqual(Buffer.from(sha256Hash), createHmac("sha256", nonce).update(bytes).digest());
-      this.#got.push({ bytes, isText: !isBinary });
-      this.#wake();
-    });
-  }
-
-  static async open(url: string, session: string): Promise<Client> {
-    const headers = { "X-Session-Token": session, "X-Hostname": "laptop" };
-    const socket = new WebSocket(url, { headers, rejectUnauthorized: false });
-    await once(socket, "open");
-    return new Client(socket);
-  }
-
-  send(
-    message: string | Uint8Array,
-    options: { binary?: boolean; nonce?: string; signature?: Uint8Array } = {},
-  ): void {
-    const bytes = Buffer.from(message);
-    const hash = createHmac("sha256", options.nonce ?? nonce)
-      .update(bytes)
-      .digest();
-    const signature =
-      options.signature === undefined ? null : Buffer.from(options.signature).toString("base64");
-    const wrapped = { message: bytes.toString("base64"), sha256Hash: [...hash], Signature: signature };
-    this.#socket.send(JSON.stringify(wrapped), { binary: options.binary ?? false });
-  }
-
-  async next(): Promise<{ bytes: Buffer; isText: boolean }> {
-    for (;;) {
-      const first = this.#got.shift();
-      if (first !== undefined) return first;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  async ask(command: object, options: Parameters<Client["send"]>[1] = {}): Promise<string> {
-    this.send(JSON.stringify({ version: "0.8.8", clientEPAddr: "192.0.2.7", ...command }), options);
-    for (let text = ""; ; ) {
-      const { bytes } = await this.next();
-      if (bytes.toString() === "+++Done+++") return text;
-      text += bytes.toString();
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#socket.terminate();
-  }
-}
-
-interface World extends AsyncDisposable {
-  readonly store: EngineStore;
-  readonly dispatcher: Dispatcher;
-  readonly records: LogRecord[];
-  client(): Promise<Client>;
-}
-
-/** The engine dials TLS; the test's dispatcher has none, so its address is rewritten where it is dialled. */
-class PlainNet extends WsEdgeviewNet {
-  override dispatcher(...[url, headers, , signal]: Parameters<WsEdgeviewNet["dispatcher"]>) {
-    return super.dispatcher(url.replace("wss:", "ws:"), headers, [], signal);
-  }
-}
-
-async function world(more: Partial<EdgeviewSpec> = {}, tokenMore: object = {}): Promise<World> {
-  const dispatcher = await Dispatcher.open();
-  const store = new EngineStore();
-  const records: LogRecord[] = [];
-  const clock = new SystemClock();
-  const recent = new RecentLog();
-  const log = new Log("test", clock, (record) => {
-    records.push(record);
-    recent.write(record);
-  });
-  const text = token({ dep: `127.0.0.1:${dispatcher.port}`, ...tokenMore });
-  const spec: EdgeviewSpec = {
-    ...{
-      token: text,
-      certificates: [],
-      allowDevice: true,
-      allowApp: true,
-      allowExternal: false,
-      generation: 0,
-    },
-    ...more,
-  };
-  const folder = await mkdtemp(join(tmpdir(), "svv-"));
-  const screen = join(folder, "vnc.sock");
-  const vnc = tcpServer((socket) => void socket.end("RFB 003.008\n")).listen(screen);
-  const edgeview = new Edgeview({
-    ...{ store, net: new PlainNet(), clock, log, recent, isFromController, screen: async () => screen },
-    host: {
-      ...{
-        internalIp: async () => "192.0.2.1",
-        architecture: "amd64",
-        kernelVersion: "6.1",
-        osImage: "Test",
-      },
-      ...{ cpus: 2, memoryBytes: 2 ** 30, bootedAt: instant(0) },
-    },
-  });
-  store.desired.set({
-    ...{
-      nodeId: node,
-      nodeName: "shop-1",
-      edgeview: spec,
-      networks: [],
-      contents: [],
-      volumes: [],
-      apps: [{ id: "a", foreign: { vm: { screen: 3 } } }],
-    },
-    settings: new Map([["timer.config.interval", "60"]]),
-  } as unknown as DesiredState);
-  edgeview.start();
-  await dispatcher.arrived;
-  const { sessionName } = await import("../src/edgeview/session.ts");
-  return {
-    ...{ store, dispatcher, records },
-    client: () => Client.open(`ws://127.0.0.1:${dispatcher.port}/edge-view`, sessionName(text, 1, 1)),
-    async [Symbol.asyncDispose]() {
-      await edgeview[Symbol.asyncDispose]();
-      vnc.close();
-      await rm(folder, { recursive: true });
-      await dispatcher[Symbol.asyncDispose]();
-    },
-  };
-}
 
 describe("remote access", () => {
   it("answers who knows the nonce, counts what was looked at, and writes it down", async () => {
@@ -309,6 +87,94 @@ describe("remote access", () => {
       assert.match(await client.ask({ system: "hw" }), /system +Test/);
     } finally {
       echo.close();
+    }
+  });
+
+  it("is a browser's proxy, and judges each place by what its name stands for", async () => {
+    await using at = await world({ allowDevice: true, allowApp: false });
+    await using client = await at.client();
+    const web = httpServer((asked, answer) => void answer.end(`${asked.method} ${asked.url}`));
+    web.listen(0, "127.0.0.1");
+    await once(web, "listening");
+    const { port } = web.address() as AddressInfo;
+    try {
+      client.send(JSON.stringify({ network: "tcp/proxy" }));
+      assert.match((await client.next()).bytes.toString(), /\+\+\+tcpSetupOK\+\+\+/);
+      let chanNum = 0;
+      const ask = async (head: string, done: RegExp): Promise<string> => {
+        chanNum++;
+        const say = (text: string): void =>
+          client.send(JSON.stringify({ version: 0, mappingId: 1, chanNum, data: btoa(text) }), {
+            binary: true,
+          });
+        say(head.slice(0, 9));
+        say(head.slice(9));
+        for (let text = ""; ; ) {
+          if (done.test(text)) return text;
+          const answer = JSON.parse((await client.next()).bytes.toString());
+          if (answer.chanNum === chanNum) text += atob(answer.data);
+          if (text.startsWith("HTTP/1.1 200 Connection") && !text.includes("GET"))
+            say(`GET /tunnel HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+        }
+      };
+      assert.match(
+        await ask(`CONNECT localhost:${port} HTTP/1.1\r\nHost: x\r\n\r\n`, /GET/),
+        /GET \/tunnel$/,
+      );
+      const plain = `GET http://127.0.0.1:${port}/plain?a=1 HTTP/1.1\r\nHost: x\r\nProxy-Connection: keep-alive\r\n\r\n`;
+      assert.match(await ask(plain, /GET/), /GET \/plain\?a=1$/);
+      for (const [head, refused] of [
+        ["CONNECT 192.0.2.200:443 HTTP/1.1\r\n\r\n", /503 .*External policy not allow/s],
+        ["GET http://192.0.2.200/ HTTP/1.1\r\n\r\n", /503 .*External policy not allow/s],
+        ["CONNECT localhost:5903 HTTP/1.1\r\n\r\n", /503 .*App policy not allow/s],
+        ["CONNECT no.such.name.invalid:80 HTTP/1.1\r\n\r\n", /503 .*no\.such\.name/s],
+        ["CONNECT 127.0.0.1:1 HTTP/1.1\r\n\r\n", /503 .*does not answer/s],
+        ["GET / HTTP/1.1\r\n\r\n", /400 .*this is a proxy/s],
+        [`GET http://x/${"x".repeat(70_000)}`, /431 /],
+      ] as const)
+        assert.match(await ask(head, /\n\n?$|\n$/), refused, head.slice(0, 40));
+      const { device, app, external } = at.store.edgeview.get() ?? {};
+      assert.deepEqual([device, app, external], [3, 0, 0], "what was refused is not counted");
+    } finally {
+      web.close();
+    }
+  });
+
+  it("shows packets of one card, some and for a while, and none of apps to whom they are closed", async () => {
+    await using at = await world({ allowApp: false });
+    at.store.nics.set("a/eth0", {
+      ...{ phase: "ready", appId: "a", networkId: "n", tap: "svt0n0", uid: 1, mac: "", address: "" },
+      ...{ gateway: "", dns: [], searchDomains: [] },
+    } as never);
+    await using client = await at.client();
+    for (const [network, refused] of [
+      ["tcpdump/svt0n0/", /App policy not allow/],
+      ["tcpdump/any/", /name of one card/],
+      ["tcpdump", /name of one card/],
+      ["tcpdump/-w/x", /name of one card/],
+      ["tcpdump/lo/port 1; id", /invalid option/],
+      ["tcpdump/lo/'-z sh'", /invalid option/],
+    ] as const)
+      assert.match(await client.ask({ network }), refused, network);
+    const web = tcpServer((socket) => void socket.end()).listen(0, "127.0.0.1");
+    await once(web, "listening");
+    const { port } = web.address() as AddressInfo;
+    // Knocks until somebody who looks has seen it.
+    const knock = setInterval(
+      () =>
+        request({ port })
+          .on("error", () => {})
+          .end(),
+      50,
+    );
+    try {
+      const shown = await client.ask({ network: `tcpdump/lo/tcp port ${port}`, timerange: "30" });
+      assert.match(shown, new RegExp(`127\\.0\\.0\\.1\\.${port}: Flags`));
+      assert.match(shown, /100 packets captured/);
+      assert.doesNotMatch(await client.ask({ network: "tcpdump/nocard/" }), /captured/);
+    } finally {
+      clearInterval(knock);
+      web.close();
     }
   });
 

@@ -9,6 +9,19 @@ export interface EdgeviewNet {
   ): Promise<DispatcherSocket>;
   /** A TCP connection from the node; what is written before it is open is kept. */
   connect(target: NetTarget, listener: TcpListener): TcpConnection;
+  /** An address of IPv4; `server` is asked instead of the node's own. */
+  lookup(name: string, server: string | undefined): Promise<string>;
+  /** What passes a card, a line a packet. */
+  capture(wish: CaptureWish): Promise<string>;
+}
+
+/** Bounded by all three: a card may be busy, and somebody may forget that he looks. */
+export interface CaptureWish {
+  readonly card: string;
+  /** In tcpdump's own words; empty: everything. */
+  readonly filter: string;
+  readonly seconds: number;
+  readonly packets: number;
 }
 
 /** An address, or a socket of the node's own. */
@@ -27,6 +40,7 @@ export interface DispatcherSocket {
 }
 
 export interface TcpListener {
+  opened?(): void;
   data(bytes: Uint8Array): void;
   closed(): void;
 }

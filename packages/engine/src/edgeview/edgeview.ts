@@ -115,6 +115,12 @@ export class Edgeview implements AsyncDisposable {
     return {
       device: new Set([await host.internalIp(), ...gateways]),
       apps: new Set(apps),
+      appCards: new Set([
+        ...store.nics.entries().flatMap(([, nic]) => (nic.phase === "ready" ? [nic.tap] : [])),
+        ...store.networks
+          .entries()
+          .flatMap(([, row]) => (row.phase === "ready" ? [row.bridge, row.carries ?? ""] : [])),
+      ]),
       screens: new Set(this.#screens().map(([, it]) => it)),
     };
   }

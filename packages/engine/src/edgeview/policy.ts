@@ -1,6 +1,7 @@
 /** What a command touches, and whether the configuration lets it. Pure. */
 import { isIPv4 } from "node:net";
 import type { EdgeviewSpec } from "../desired.ts";
+import type { CaptureWish } from "./edgeview-net.ts";
 
 /** A command as EVE's client sends it. */
 export interface Command {
@@ -20,6 +21,8 @@ export type Verdict =
   | { readonly allowed: false; readonly why: string };
 
 export interface Addresses {
+  /** Cards of the node that carry what apps say. */
+  readonly appCards: ReadonlySet<string>;
   readonly device: ReadonlySet<string>;
   readonly apps: ReadonlySet<string>;
   /** Numbers of the screens that apps have. */
@@ -29,6 +32,13 @@ export interface Addresses {
 export interface Target {
   readonly host: string;
   readonly port: number;
+}
+
+/** The node is to be a browser's proxy; where to is judged at each connection. */
+export interface ProxyTarget {
+  readonly proxy: true;
+  /** Knows the names that the browser asks for; undefined: the node's own. */
+  readonly nameServer: string | undefined;
 }
 
 const nameRefused = "Device and App policy not allow names; give an address";
@@ -60,12 +70,22 @@ export function commandText({ network, system, pubsub, logopt, timerange }: Comm
 }
 
 /** Undefined: no relay is asked for. A fault names what is wrong with it. */
-export function targetsOf({ network }: Command): readonly Target[] | { readonly fault: string } | undefined {
+export function targetsOf({
+  network,
+}: Command): readonly (Target | ProxyTarget)[] | { readonly fault: string } | undefined {
   if (!network.startsWith("tcp/")) return undefined;
   const parts = network.slice("tcp/".length).split("/");
   if (parts.length > targetsMax) return { fault: `TCP syntax error: at most ${targetsMax} addresses` };
-  const targets: Target[] = [];
+  const targets: (Target | ProxyTarget)[] = [];
   for (const part of parts) {
+    const [proxy, nameServer] = /^proxy(?:@([\d.]+))?$/.exec(part) ?? [];
+    if (proxy !== undefined) {
+      if (targets.some((it) => "proxy" in it)) return { fault: "can not setup multiple proxies" };
+      if (nameServer !== undefined && !isIPv4(nameServer))
+        return { fault: `TCP syntax error: ${nameServer} is not an address` };
+      targets.push({ proxy: true, nameServer });
+      continue;
+    }
     const [, host = "", port = ""] = /^([\w.-]+):(\d{1,5})$/.exec(part) ?? [];
     if (host === "" || Number(port) < 1 || Number(port) > 65_535)
       return { fault: `TCP syntax error: ${part} is not address:port` };
@@ -84,12 +104,20 @@ export function screenOf({ host, port }: Target): number | undefined {
 }
 
 export function judge(command: Command, spec: EdgeviewSpec, addresses: Addresses): Verdict {
-  const targets = targetsOf(command);
-  if (targets === undefined)
-    return spec.allowDevice
-      ? { allowed: true, touched: ["device"] }
-      : { allowed: false, why: "EVE policy not allow" };
-  if ("fault" in targets) return { allowed: false, why: targets.fault };
+  const listed = targetsOf(command);
+  if (listed !== undefined && "fault" in listed) return { allowed: false, why: listed.fault };
+  const targets = listed?.filter((it): it is Target => !("proxy" in it));
+  if (targets !== undefined) return judgeTargets(targets, spec, addresses);
+  if (!spec.allowDevice) return { allowed: false, why: "EVE policy not allow" };
+  const capture = captureOf(command);
+  if (capture === undefined) return { allowed: true, touched: ["device"] };
+  if ("fault" in capture) return { allowed: false, why: capture.fault };
+  const ofApps = addresses.appCards.has(capture.card);
+  if (ofApps && !spec.allowApp) return { allowed: false, why: "App policy not allow" };
+  return { allowed: true, touched: [ofApps ? "app" : "device"] };
+}
+
+export function judgeTargets(targets: readonly Target[], spec: EdgeviewSpec, addresses: Addresses): Verdict {
   const touched = targets.map((target) => placeOf(target, addresses));
   // A name is looked up by the node and may mean anything, the node and its apps as well.
   const named = targets.some(({ host }) => !isIPv4(host) && host !== "localhost");
@@ -107,4 +135,25 @@ function placeOf(target: Target, { device, apps, screens }: Addresses): Touched 
   if (apps.has(host) || (screen !== undefined && screens.has(screen))) return "app";
   const local = host === "localhost" || host === "0.0.0.0" || host.startsWith("127.");
   return local || device.has(host) ? "device" : "external";
+}
+
+const captureUsual = { seconds: 60, packets: 100 } as const;
+/** EVE's own bound. */
+const captureSecondsMax = 120;
+const filterMax = 200;
+
+/** What tcpdump is to show; undefined: the command asks for something else. */
+export function captureOf({
+  network,
+  timerange,
+}: Command): CaptureWish | { readonly fault: string } | undefined {
+  if (!/^tcpdump(\/|$)/.test(network)) return undefined;
+  const [, card = "", filter = ""] = /^tcpdump\/([\w.-]{1,15})(?:\/(.*))?$/.exec(network) ?? [];
+  if (card === "" || card === "any" || card.startsWith("-"))
+    return { fault: "tcpdump needs the name of one card: tcpdump/eth0/port 443" };
+  if (filter.length > filterMax || !/^[\w .:/()!=<>&|[\]-]*$/.test(filter))
+    return { fault: "tcpdump command has invalid option" };
+  const asked = /^\d{1,6}$/.test(timerange) ? Number(timerange) : captureUsual.seconds;
+  const seconds = Math.min(Math.max(1, asked), captureSecondsMax);
+  return { card, filter: filter.trim(), seconds, packets: captureUsual.packets };
 }

@@ -1,4 +1,4 @@
-import type { EdgeviewNet, NetTarget, TcpConnection } from "./edgeview-net.ts";
+import type { TcpConnection, TcpListener } from "./edgeview-net.ts";
 
 /** Connections of one relay at once; a browser opens a handful. */
 const channelsMax = 64;
@@ -12,29 +12,30 @@ interface Piece {
   readonly data: string;
 }
 
+/** Opens a connection to where a mapping leads. */
+export type Opener = (listener: TcpListener) => TcpConnection;
+
 /** TCP connections from the node to the addresses that a command named, carried in the session. */
 export class Relay {
-  readonly #net: EdgeviewNet;
-  readonly #targets: readonly NetTarget[];
+  readonly #openers: readonly Opener[];
   readonly #send: (bytes: Uint8Array) => void;
   readonly #channels = new Map<string, TcpConnection>();
 
-  constructor(net: EdgeviewNet, targets: readonly NetTarget[], send: (bytes: Uint8Array) => void) {
-    this.#net = net;
-    this.#targets = targets;
+  constructor(openers: readonly Opener[], send: (bytes: Uint8Array) => void) {
+    this.#openers = openers;
     this.#send = send;
   }
 
   /** Opens the connection with the first bytes for it. */
   take(message: Uint8Array): void {
     const piece = read(message);
-    const target = piece && this.#targets[piece.mappingId - 1];
-    if (piece === undefined || target === undefined) return;
+    const open = piece && this.#openers[piece.mappingId - 1];
+    if (piece === undefined || open === undefined) return;
     const key = `${piece.mappingId}/${piece.chanNum}`;
     let channel = this.#channels.get(key);
     if (channel === undefined) {
       if (this.#channels.size >= channelsMax) return;
-      channel = this.#net.connect(target, {
+      channel = open({
         data: (bytes) => this.#send(write(piece, bytes)),
         closed: () => this.#channels.delete(key),
       });

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isIPv4 } from "node:net";
 import { type Clock, describeError, type Log, millis, seconds, sleep } from "@selvedge/base";
 import type { EdgeviewSpec } from "../desired.ts";
 import { runCommand, type Views } from "./commands.ts";
@@ -7,14 +8,18 @@ import { unwrap, wrap } from "./message.ts";
 import {
   type Addresses,
   type Command,
+  captureOf,
   commandText,
   judge,
+  judgeTargets,
+  type ProxyTarget,
   readCommand,
   type Target,
   type Touched,
   targetsOf,
 } from "./policy.ts";
-import { Relay } from "./relay.ts";
+import { ProxyConnection, type Reach } from "./proxy-connection.ts";
+import { type Opener, Relay } from "./relay.ts";
 import type { AccessToken } from "./token.ts";
 
 export interface SessionParts {
@@ -131,7 +136,7 @@ export class Session {
   }
 
   async #command(message: Uint8Array, signature: Uint8Array, proved: boolean): Promise<void> {
-    const { token, isClient, spec, addresses, log, used, views } = this.#parts;
+    const { net, token, isClient, spec, addresses, log, used, views } = this.#parts;
     const trusted = token.clients === "anybody" ? proved : await isClient(message, signature);
     const command = trusted ? readCommand(message) : undefined;
     if (command === undefined) {
@@ -152,7 +157,9 @@ export class Session {
     log.info("an EdgeView command", audit);
     used(verdict.touched);
     if (await this.#openRelay(command)) return;
-    const text = await runCommand(command, views);
+    const capture = captureOf(command);
+    const wanted = capture !== undefined && !("fault" in capture) ? capture : undefined;
+    const text = await (wanted === undefined ? runCommand(command, views) : net.capture(wanted));
     for (let at = 0; at < text.length; at += chunkChars) this.#answer(text.slice(at, at + chunkChars));
     this.#answer(done);
   }
@@ -160,16 +167,41 @@ export class Session {
   async #openRelay(command: Command): Promise<boolean> {
     const named = targetsOf(command);
     if (named === undefined || "fault" in named) return false;
-    const targets = await Promise.all(named.map((target) => this.#parts.locate(target)));
+    const { net } = this.#parts;
+    const openers = await Promise.all(
+      named.map(async (target): Promise<Opener> => {
+        if ("proxy" in target)
+          return (listener) => new ProxyConnection(net, this.#reach(target, command), listener);
+        const at = await this.#parts.locate(target);
+        return (listener) => net.connect(at, listener);
+      }),
+    );
     const send = (bytes: Uint8Array): void => {
       const socket = this.#socket;
       if (socket === undefined) return;
       if (socket.bufferedBytes > bufferMax) this.#endRelay();
       else socket.send(new TextEncoder().encode(wrap(bytes, this.#parts.token.nonce)));
     };
-    this.#relay = new Relay(this.#parts.net, targets, send);
+    this.#relay = new Relay(openers, send);
     this.#answer(` ${relayReady}\n`);
     return true;
+  }
+
+  /** A name is looked up first, and judged by what it stands for: that is where the connection goes. */
+  #reach({ nameServer }: ProxyTarget, { clientEPAddr: from, userinfo: user }: Command): Reach {
+    const { net, spec, addresses, locate, log, used } = this.#parts;
+    return async (name, port) => {
+      const host = isIPv4(name) || name === "localhost" ? name : await net.lookup(name, nameServer);
+      const verdict = judgeTargets([{ host, port }], spec, await addresses());
+      const audit = { command: `proxy to ${name}:${port}`, address: host, from, user };
+      if (!verdict.allowed) {
+        log.warn("an EdgeView command is refused", { ...audit, why: verdict.why });
+        return { why: `host ${name} access not allowed by policy: ${verdict.why}` };
+      }
+      log.info("an EdgeView command", audit);
+      used(verdict.touched);
+      return { target: await locate({ host, port }) };
+    };
   }
 
   #endRelay(): void {

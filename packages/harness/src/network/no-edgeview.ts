@@ -10,4 +10,6 @@ export const noEdgeview: EdgeviewNet = {
   connect: () => {
     throw new Error(nobody);
   },
+  lookup: () => Promise.reject(new Error(nobody)),
+  capture: () => Promise.reject(new Error(nobody)),
 };
