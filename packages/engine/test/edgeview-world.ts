@@ -1,13 +1,6 @@
 /** A dispatcher that joins two connections of one token, an engine's side of remote access, and EVE's client. */
 import assert from "node:assert/strict";
-import {
-  createHmac,
-  generateKeyPairSync,
-  type KeyObject,
-  type KeyPairKeyObjectResult,
-  sign,
-  verify,
-} from "node:crypto";
+import { createHmac, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -24,7 +17,9 @@ import { EngineStore } from "../src/engine-store.ts";
 
 export const node = "11111111-1111-4111-8111-111111111111";
 const nonce = "a nonce";
-export const controller: KeyPairKeyObjectResult = generateKeyPairSync("ec", { namedCurve: "P-256" });
+export const controller: Readonly<Record<"publicKey" | "privateKey", KeyObject>> = generateKeyPairSync("ec", {
+  namedCurve: "P-256",
+});
 const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 export const p1363 = (data: string | Uint8Array, key: KeyObject): Buffer =>
   sign("sha256", Buffer.from(data), { key, dsaEncoding: "ieee-p1363" });

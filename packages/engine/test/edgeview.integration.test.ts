@@ -121,7 +121,8 @@ describe("remote access", () => {
         await ask(`CONNECT localhost:${port} HTTP/1.1\r\nHost: x\r\n\r\n`, /GET/),
         /GET \/tunnel$/,
       );
-      const plain = `GET http://127.0.0.1:${port}/plain?a=1 HTTP/1.1\r\nHost: x\r\nProxy-Connection: keep-alive\r\n\r\n`;
+      const headers = "Host: x\r\nProxy-Connection: keep-alive\r\n\r\n";
+      const plain = `GET http://127.0.0.1:${port}/plain?a=1 HTTP/1.1\r\n${headers}`;
       assert.match(await ask(plain, /GET/), /GET \/plain\?a=1$/);
       for (const [head, refused] of [
         ["CONNECT 192.0.2.200:443 HTTP/1.1\r\n\r\n", /503 .*External policy not allow/s],

@@ -22,7 +22,8 @@ export async function runCommand(command: Command, views: Views): Promise<string
   const table = Object.hasOwn(views.tables, name) ? views.tables[name] : undefined;
   if (table === undefined) {
     const known = Object.keys(views.tables).sort().join(", ");
-    return `${wanted} is not done on this node; there are ${known}, log/<pattern>, tcpdump/<card>/<filter>, tcp/<address>:<port> and tcp/proxy\n`;
+    const others = "log/<pattern>, tcpdump/<card>/<filter>, tcp/<address>:<port> and tcp/proxy";
+    return `${wanted} is not done on this node; there are ${known}, ${others}\n`;
   }
   return formatTable(await table());
 }
