@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
 import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
-import { readBody } from "./body.ts";
+import { decodeBody, readBody } from "./body.ts";
 
 const most = 3 * 1024 * 1024;
 
@@ -40,4 +40,21 @@ describe("a request's body", () => {
     await assert.rejects(body, { code: 400 });
     await assert.rejects(readBody(request), { code: 400 });
   });
+
+  const unread: readonly (readonly [body: string, summary: string])[] = [
+    [
+      "apiVersion: v1\nkind: ConfigMap\nmetadata: {}",
+      "61706956657273696f6e3a2076310a6b696e643a20436f6e6669674d6170 ...",
+    ],
+    ["{no", "{no"],
+  ];
+  for (const [body, summary] of unread) {
+    it(`that is no JSON is shown by its beginning: ${summary}`, () => {
+      const message = new RegExp(
+        `must be of type Namespace\\): couldn't get version/kind; .* \\(${summary}\\)$`,
+      );
+      const decode = (): unknown => decodeBody(Buffer.from(body), "application/json", { kind: "Namespace" });
+      assert.throws(decode, { code: 400, message });
+    });
+  }
 });

@@ -4,6 +4,7 @@ import {
   BodyError,
   decodeEnvelope,
   decodeProtobuf,
+  type KindDefinition,
   type ParsedBody,
   ProtobufError,
   type ProtobufMessage,
@@ -53,17 +54,34 @@ export function mediaTypeOf(request: IncomingMessage): string {
   return (request.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
 }
 
-/** An object's body. Bodies without a type are JSON. */
-export function decodeBody(body: Uint8Array, type: string, message: ProtobufMessage | undefined): ParsedBody {
+/** An object's body, of the kind that is expected. Bodies without a type are JSON. */
+export function decodeBody(
+  body: Uint8Array,
+  type: string,
+  { kind, protobuf: message }: Pick<KindDefinition, "kind" | "protobuf">,
+): ParsedBody {
   try {
     if (type === "" || type === jsonType) return parseJsonBody(textOf(body));
     if (type === yamlType) return parseYamlBody(textOf(body));
     if (type === protobufType && message !== undefined) return decodeWrapped(body, message);
   } catch (error) {
     if (!(error instanceof BodyError) && !(error instanceof ProtobufError)) throw error;
-    throw badRequest(`the body of the request cannot be read: ${error.message}`, error);
+    // Upstream looks first for what kind of object it is, and finds none.
+    const why = `couldn't get version/kind; json parse error: ${error.message} (${summaryOf(body)})`;
+    throw badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why}`, error);
   }
   throw unsupportedBody(message === undefined ? [jsonType, yamlType] : [jsonType, yamlType, protobufType]);
+}
+
+/** Enough to see what it is. */
+const summaryMax = 30;
+
+/** The beginning of a body, in hex unless it looks like JSON, as upstream shows it. */
+function summaryOf(body: Uint8Array): string {
+  if (body.length === 0) return "<empty>";
+  const start = body.subarray(0, summaryMax);
+  const text = body[0] === 0x7b ? new TextDecoder().decode(start) : start.toHex();
+  return body.length > summaryMax ? `${text} ...` : text;
 }
 
 function decodeWrapped(body: Uint8Array, message: ProtobufMessage): ParsedBody {

@@ -31,6 +31,12 @@ interface Outcome {
   readonly body: unknown;
 }
 
+/** What is posted that is no object of a kind that is served. */
+const bindingKind = { kind: "Binding", protobuf: bindingMessage };
+const evictionKind = { kind: "Eviction", protobuf: evictionMessage };
+const scaleKind = { kind: "Scale", protobuf: scaleMessage };
+const deleteOptionsKind = { kind: "DeleteOptions", protobuf: deleteOptionsMessage };
+
 /** What the registry says of a write besides its outcome. */
 type Ears = Required<Pick<WriteQuery, "warn" | "wrote">>;
 
@@ -96,8 +102,8 @@ function readable(body: Uint8Array, { request, target: { kind } }: Exchange): un
   const type = mediaTypeOf(request);
   try {
     const isPatch = request.method === "PATCH";
-    const message = request.method === "DELETE" ? deleteOptionsMessage : kind.protobuf;
-    return isPatch ? yamlOrJson(body).value : decodeBody(body, type, message).value;
+    const expected = request.method === "DELETE" ? deleteOptionsKind : kind;
+    return isPatch ? yamlOrJson(body).value : decodeBody(body, type, expected).value;
   } catch (error) {
     // What is wrong with it the client is told.
     if (error instanceof StatusError) return undefined;
@@ -140,7 +146,7 @@ async function create(
   const { kind, namespace } = target;
   if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
   const options = writeOptions("CreateOptions", query, false);
-  const parsed = decodeBody(body, mediaTypeOf(request), kind.protobuf);
+  const parsed = decodeBody(body, mediaTypeOf(request), kind);
   const object = placed(parsed, exchange);
   const answering = virtual.find((one) => one.kind === kind);
   if (answering !== undefined) {
@@ -188,7 +194,7 @@ async function postToPart(
 ): Promise<Outcome> {
   const { request, query, target } = exchange;
   const options = writeOptions("CreateOptions", query, false);
-  const parsed = decodeBody(body, mediaTypeOf(request), kind.protobuf);
+  const parsed = decodeBody(body, mediaTypeOf(request), kind);
   const object = placed(parsed, { ...exchange, target: { ...target, kind } });
   settlePosted(kind, object, { ...options, ...told(parsed), ...ears });
   const { name = "", namespace = "" } = target;
@@ -199,8 +205,8 @@ async function postToPod(exchange: Exchange, { objects }: WritePorts, body: Uint
   const { request, query, target } = exchange;
   const { kind, name = "", namespace, subresource } = target;
   const options = withManager(writeOptions("CreateOptions", query, false), exchange);
-  const message = subresource === "binding" ? bindingMessage : evictionMessage;
-  const posted = objectIn(decodeBody(body, mediaTypeOf(request), message));
+  const expected = subresource === "binding" ? bindingKind : evictionKind;
+  const posted = objectIn(decodeBody(body, mediaTypeOf(request), expected));
   const pod = { name, namespace };
   if (subresource === "binding") await bindPod(objects, kind, pod, posted, options);
   else await evictPod(objects, kind, pod, posted, options.dryRun === true);
@@ -217,13 +223,13 @@ async function replace(
   const { kind, name = "", namespace, subresource } = target;
   const options = withManager(writeOptions("UpdateOptions", query, false), exchange);
   if (subresource === "scale") {
-    const scale = asScale(objectIn(decodeBody(body, mediaTypeOf(request), scaleMessage)));
+    const scale = asScale(objectIn(decodeBody(body, mediaTypeOf(request), scaleKind)));
     const scaled = await objects.change(kind, name, namespace, { ...options, subresource }, (stored) =>
       withScale(kind, stored, scale),
     );
     return { code: 200, body: scaleOf(kind, scaled) };
   }
-  const parsed = decodeBody(body, mediaTypeOf(request), kind.protobuf);
+  const parsed = decodeBody(body, mediaTypeOf(request), kind);
   const object = placed(parsed, exchange);
   const part = subresource === undefined ? {} : { subresource };
   const rules = { ...options, ...part, ...told(parsed), ...ears };
@@ -290,7 +296,7 @@ function patchedScale(
   parsed: ParsedBody,
 ): KubeObject {
   if (type === "apply") return asScale(objectIn(parsed));
-  const scaleKind = {
+  const asKind = {
     ...kind,
     group: "autoscaling",
     version: "v1",
@@ -299,7 +305,7 @@ function patchedScale(
     schema: {},
   };
   try {
-    return applyPatch(scaleKind, scaleOf(kind, stored), type, parsed.value);
+    return applyPatch(asKind, scaleOf(kind, stored), type, parsed.value);
   } catch (error) {
     if (!(error instanceof PatchError)) throw error;
     throw badRequest(error.message, error);
@@ -315,7 +321,7 @@ async function remove(exchange: Exchange, { objects }: WritePorts, body: Uint8Ar
   const { request, query, target } = exchange;
   const { kind, name, namespace } = target;
   const said =
-    body.length === 0 ? undefined : objectIn(decodeBody(body, mediaTypeOf(request), deleteOptionsMessage));
+    body.length === 0 ? undefined : objectIn(decodeBody(body, mediaTypeOf(request), deleteOptionsKind));
   const options = { ...deleteOptions(query, said), user: exchange.user };
   if (name === undefined) {
     if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
