@@ -26,7 +26,7 @@ import { portSecrets, type RenderedPorts, renderPorts } from "./node-ports.ts";
 import { scepSecrets } from "./node-scep.ts";
 import type { NodeFault } from "./node-secrets.ts";
 import { finishPatch, type PatchPlan, planPatches } from "./patches.ts";
-import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName } from "./pod-app.ts";
+import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName, userDataName } from "./pod-app.ts";
 import { accessRules, portMappings } from "./ports.ts";
 import { type NodeServices, nodeServices } from "./services.ts";
 import { nodeVolume } from "./volumes.ts";
@@ -93,6 +93,7 @@ export function planNode(inputs: RenderInputs): NodePlan {
       const plan = planApp(pod, lists.get(pod.metadata.uid ?? "")?.acls ?? [], inputs);
       apps.push({ pod, plan });
       if (plan.secrets !== undefined) sealings.set(secretsName(pod), plan.secrets);
+      if (plan.userData !== undefined) sealings.set(userDataName(pod), plan.userData);
       for (const { datastore } of plan.images) datastores.set(datastore.id, datastore);
     } catch (error) {
       if (!(error instanceof RenderError)) throw error;
@@ -154,9 +155,12 @@ export function assembleNode(
   // What is on a node stays until it is deleted, not until nobody mounts it.
   for (const volume of inputs.nodeVolumes.map(nodeVolume)) parts.volumes.set(volume.uuid, volume);
   for (const { pod, plan: planned } of plan.apps) {
-    const block = sealed.get(secretsName(pod));
+    const [block, userData] = [sealed.get(secretsName(pod)), sealed.get(userDataName(pod))];
     const datastores = planned.images.map(({ datastore }) => sealedDatastore(datastore, sealed));
-    if ((planned.secrets !== undefined && block === undefined) || datastores.includes(undefined)) {
+    const isSealed =
+      (planned.secrets === undefined || block !== undefined) &&
+      (planned.userData === undefined || userData !== undefined);
+    if (!isSealed || datastores.includes(undefined)) {
       const message = `node ${inputs.nodeName} has not sent the certificate that secrets are encrypted to`;
       faults.push({ pod, container: undefined, reason: "SecretsNotSealed", message });
       continue;
@@ -166,7 +170,7 @@ export function assembleNode(
     for (const { contentTree } of planned.images) parts.contents.set(contentTree.uuid, contentTree);
     for (const volume of planned.volumes) parts.volumes.set(volume.uuid, volume);
     const bytes = block === undefined ? new Uint8Array() : toBinary(cipher.CipherBlockSchema, block);
-    parts.apps.push(withCommands(finishApp(planned, bytes), appOf(previous, pod)));
+    parts.apps.push(withCommands(finishApp(planned, bytes, userData), appOf(previous, pod)));
   }
   for (const { pod } of faults) {
     const acls = plan.lists.get(pod.metadata.uid ?? "")?.acls ?? [];

@@ -10,6 +10,7 @@ import { RenderError, type RenderInputs } from "./inputs.ts";
 import { adaptersOf } from "./node-links.ts";
 import { clusterDomain, searchDomains } from "./services.ts";
 import { stableId } from "./stable-id.ts";
+import { speaksEve, userDataOf } from "./user-data.ts";
 import { claimedVolumes, nodeVolume, volumesOf } from "./volumes.ts";
 
 /** One Pod on its way into the configuration; only its secrets are still to be sealed. */
@@ -20,6 +21,8 @@ export interface AppPlan {
   readonly images: readonly ImagePlan[];
   /** An encoded AppSecrets; undefined when there is nothing to keep secret. */
   readonly secrets: Uint8Array | undefined;
+  /** An encoded EncryptionBlock, for boxes that have variables and files from nowhere else. */
+  readonly userData: Uint8Array | undefined;
 }
 
 const mebibyte = 1024 * 1024;
@@ -64,7 +67,10 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
   // Another root volume would be another app to EVE; these only come in beside what runs.
   const ephemeralContainers = (spec.ephemeralContainers ?? []).map(bring);
   const claimed = claimedVolumes(pod, inputs).map(nodeVolume);
-  const { volumes: appVolumes, secrets: files } = volumesOf(pod, inputs);
+  const made = volumesOf(pod, inputs);
+  const { volumes: appVolumes, secrets: files } = made;
+  const [main] = spec.containers;
+  const needsUserData = main !== undefined && speaksEve(inputs.node);
   const extension = create(ext.AppExtensionSchema, {
     namespace: metadata.namespace ?? "",
     name: metadata.name,
@@ -93,6 +99,7 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
     volumes,
     images,
     secrets: secretsOf(values, files),
+    userData: needsUserData ? userDataOf(pod, environmentOf(pod, main, inputs), made) : undefined,
   };
 }
 
@@ -121,8 +128,13 @@ function dnsOf({ dnsPolicy, dnsConfig }: PodSpec): MessageInitShape<typeof ext.A
 }
 
 /** Puts the sealed secrets into the app and gives it its version: a hash of all that was rendered. */
-export function finishApp(plan: AppPlan, sealed: Uint8Array): app.AppInstanceConfig {
+export function finishApp(
+  plan: AppPlan,
+  sealed: Uint8Array,
+  userData: cipher.CipherBlock | undefined,
+): app.AppInstanceConfig {
   const { app: config, extension } = plan;
+  if (userData !== undefined) config.cipherData = userData;
   setExtension(config, ext.AppExtensionSchema, { ...extension, secrets: sealed });
   const images = plan.images.map(({ contentTree }) => toBinary(storage.ContentTreeSchema, contentTree));
   const hash = createHash("sha256").update(toBinary(app.AppInstanceConfigSchema, config));
@@ -134,6 +146,10 @@ export function finishApp(plan: AppPlan, sealed: Uint8Array): app.AppInstanceCon
 /** The name blocks of a Pod are sealed under. */
 export function secretsName(pod: Pod): string {
   return `pod/${pod.metadata.uid ?? ""}`;
+}
+
+export function userDataName(pod: Pod): string {
+  return `user-data/${pod.metadata.uid ?? ""}`;
 }
 
 export type CipherBlock = cipher.CipherBlock;
