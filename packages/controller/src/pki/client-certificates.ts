@@ -12,7 +12,8 @@ export interface RequestedSubject {
 
 /** Throws when the text is no request, or was not signed with its own key. */
 export async function parseRequest(pem: string): Promise<Pkcs10CertificateRequest> {
-  const request = new Pkcs10CertificateRequest(pem);
+  // What stands before it is for whoever reads it.
+  const request = new Pkcs10CertificateRequest(pem.slice(Math.max(0, pem.indexOf("-----BEGIN"))));
   if (!(await request.verify())) throw new Error("the request is not signed with its own key");
   return request;
 }

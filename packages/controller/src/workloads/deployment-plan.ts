@@ -7,6 +7,7 @@ import {
   availableOf,
   type DeploymentView,
   desiredAnnotation,
+  historyFor,
   maxAnnotation,
   newReplicaSet,
   replicasOf,
@@ -75,10 +76,12 @@ function planRecreate(view: DeploymentView): DeploymentStep[] {
 function keepFresh(view: DeploymentView): DeploymentStep[] {
   const { fresh } = view.sets;
   if (fresh === undefined) return [];
+  const revision = currentRevision(view);
   const annotations = {
     ...fresh.metadata.annotations,
     ...annotationsFor(view),
-    [revisionAnnotation]: String(currentRevision(view)),
+    ...historyFor(fresh, revision),
+    [revisionAnnotation]: String(revision),
   };
   return jsonEqual(annotations, fresh.metadata.annotations ?? {})
     ? []

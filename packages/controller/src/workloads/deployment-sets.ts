@@ -3,13 +3,14 @@ import { amountOf } from "./int-or-percent.ts";
 import { controllerReference, podTemplateHashLabel, sameTemplate, templateHash } from "./template.ts";
 
 export const revisionAnnotation = "deployment.kubernetes.io/revision";
+export const historyAnnotation = "deployment.kubernetes.io/revision-history";
 export const desiredAnnotation = "deployment.kubernetes.io/desired-replicas";
 export const maxAnnotation = "deployment.kubernetes.io/max-replicas";
 /** Of the Deployment's annotations these are its own affair; the others go to its ReplicaSets. */
 const ownAnnotations = [
   "kubectl.kubernetes.io/last-applied-configuration",
   revisionAnnotation,
-  "deployment.kubernetes.io/revision-history",
+  historyAnnotation,
   desiredAnnotation,
   maxAnnotation,
   "deprecated.deployment.rollback.to",
@@ -99,6 +100,19 @@ export function annotationsFor({ deployment, wanted, maxSurge }: DeploymentView)
 
 export function revisionOf({ metadata }: ReplicaSet): number {
   return Number(metadata.annotations?.[revisionAnnotation] ?? 0) || 0;
+}
+
+/** Longer ones lose their beginning, as upstream's do. */
+const historyMax = 2000;
+
+/** The numbers that the ReplicaSet had before it came back with this one. */
+export function historyFor(set: ReplicaSet, revision: number): Record<string, string> {
+  const before = revisionOf(set);
+  const known = set.metadata.annotations?.[historyAnnotation];
+  if (before === 0 || before >= revision) return known === undefined ? {} : { [historyAnnotation]: known };
+  const numbers = [...(known ? known.split(",") : []), String(before)];
+  while (numbers.join(",").length > historyMax) numbers.shift();
+  return { [historyAnnotation]: numbers.join(",") };
 }
 
 export function replicasOf({ spec }: ReplicaSet): number {

@@ -1,7 +1,14 @@
 import { type Instant, toRfc3339 } from "@selvedge/base";
 import type { DeploymentCondition, DeploymentStatus } from "@selvedge/kinds";
 import { type ConditionSays, conditionOf, setCondition } from "../objects/conditions.ts";
-import { availableOf, type DeploymentView, replicasOf, totalOf } from "./deployment-sets.ts";
+import {
+  availableOf,
+  type DeploymentView,
+  historyAnnotation,
+  replicasOf,
+  revisionOf,
+  totalOf,
+} from "./deployment-sets.ts";
 import { replicaFailure } from "./replica-set-plan.ts";
 
 const defaultDeadline = 600;
@@ -101,7 +108,12 @@ function setProgress(
   }
   // A finished rollout that loses a Pod is not a rollout: it has no deadline.
   if (known?.reason === "NewReplicaSetAvailable" && known.message?.includes(`"${name}"`)) return undefined;
-  if (known === undefined || !known.message?.includes(`"${name}"`)) {
+  // One that comes back was not created: what is said of it is said when it moves.
+  const revision = revisionOf(sets.fresh);
+  const isNew =
+    sets.fresh.metadata.annotations?.[historyAnnotation] === undefined &&
+    sets.old.every((set) => revisionOf(set) < revision);
+  if (known === undefined || (isNew && !known.message?.includes(`"${name}"`))) {
     const message = `Created new replica set "${name}"`;
     say({ status: "True", reason: "NewReplicaSetCreated", message });
     return deadline * 1000;

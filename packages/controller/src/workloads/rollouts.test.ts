@@ -167,6 +167,10 @@ describe("a Deployment", () => {
     assert.equal(world.running.caches.replicaSets.size, 2);
     now = await world.objects.get<Deployment>(deploymentKind, "web", "default");
     assert.equal(now.metadata.annotations?.["deployment.kubernetes.io/revision"], "3");
+    const histories = world.running.caches.replicaSets
+      .list()
+      .map(({ metadata }) => metadata.annotations?.["deployment.kubernetes.io/revision-history"]);
+    assert.deepEqual(histories.sort(), ["1", undefined]);
     await world.objects.patch(deploymentKind, "web", "default", "merge", { spec: { replicas: 1 } });
     await world.converge();
     assert.equal((await pods(world)).length, 1);

@@ -153,8 +153,9 @@ function conditionText({ status: of = {} }: CertificateSigningRequest): string {
 
 /** Upstream's: shorter ones would be renewed all the time. */
 const secondsMin = 600;
+/** What stands before it is for whoever reads it. */
 const requestPattern =
-  /^-----BEGIN (NEW )?CERTIFICATE REQUEST-----\n[^-]+-----END (NEW )?CERTIFICATE REQUEST-----\s*$/;
+  /(?:^|\n)-----BEGIN (NEW )?CERTIFICATE REQUEST-----\n[^-]+-----END (NEW )?CERTIFICATE REQUEST-----\s*$/;
 
 function validate(
   { spec: of, status: is = {} }: CertificateSigningRequest,
