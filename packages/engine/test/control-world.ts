@@ -14,6 +14,7 @@ import { Cell, EngineStore } from "../src/engine-store.ts";
 import { noHardware } from "../src/hardware/no-hardware.ts";
 import type { Disk } from "../src/host/disk.ts";
 import { type HttpClient, HttpError } from "../src/host/http.ts";
+import { SealedDisk } from "../src/host/sealed-disk.ts";
 import { FileKeyStore } from "../src/identity/file-key-store.ts";
 import { Identity } from "../src/identity/identity.ts";
 import type { KeyStore } from "../src/identity/key-store.ts";
@@ -88,6 +89,7 @@ export class ControlWorld {
     };
     const control = new Control({
       ...{ store, disk, clock, random, log, identity, secrets, vault, deviceLog, linkDialer },
+      sealed: new SealedDisk(disk, vault),
       http: { send: (it) => (it.url.startsWith("http:") ? this.local : this.gateway).send(it) },
       config: enrolmentConfig(),
       ...{ host, accepted, settings, operator, hardware: noHardware },

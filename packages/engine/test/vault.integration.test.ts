@@ -5,12 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { create } from "@bufbuild/protobuf";
 import { Log, SystemClock, SystemRandom, seconds, silentSink } from "@selvedge/base";
-import { info } from "@selvedge/eve-api";
+import { config, info } from "@selvedge/eve-api";
 import { LinuxDisk } from "../src/host/linux/linux-disk.ts";
 import { TpmKeyStore } from "../src/identity/tpm/tpm-key-store.ts";
 import { VaultKey } from "../src/identity/vault-key.ts";
-import { ControlWorld } from "./control-world.ts";
+import { ControlWorld, type RunningEngine } from "./control-world.ts";
+import { nodeId } from "./scripted-gateway.ts";
 import { SoftwareTpm, tpmMissing as skip } from "./software-tpm.ts";
 
 const log = new Log("test", new SystemClock(), silentSink);
@@ -160,6 +162,39 @@ describe("the vault's key", { skip }, () => {
     await using _engine = await world.engine({ keys });
     await world.until("open", () => vault() === enabled);
     await world.until("in service", () => last()?.maintenanceMode === false);
+  });
+
+  it("opens the accepted configuration, which says nothing to who has the disk alone", async () => {
+    await using tpm = await new SoftwareTpm().on();
+    const world = new ControlWorld();
+    world.gateway.config = create(config.EdgeDevConfigSchema, {
+      ...{ id: { uuid: nodeId }, profileServerToken: "nobodymayread" },
+    });
+    const keys = (): Promise<TpmKeyStore> => TpmKeyStore.open({ kind: "swtpm", socket: tpm.socket });
+    const file = (): string => Buffer.from(world.plates.read("control/config.pb") ?? []).toString("latin1");
+    const runs = ({ store }: RunningEngine): boolean => store.desired.get() !== undefined;
+    {
+      await using engine = await world.engine({ keys });
+      await world.until("escrowed", () => runs(engine) && world.gateway.escrow.length === 1);
+      await world.until("sealed", () => file().startsWith("\0sealed1"));
+      assert.ok(!file().includes("nobodymayread"));
+    }
+    const { escrow } = world.gateway;
+    world.gateway.online = false;
+    await powerCycle(tpm);
+    {
+      await using engine = await world.engine({ keys });
+      assert.ok(runs(engine), "the same system needs nobody to go on");
+    }
+    await powerCycle(tpm);
+    await tpm.measure(4);
+    await using engine = await world.engine({ keys });
+    assert.ok(!runs(engine));
+    assert.ok(world.said("stays sealed until the vault is open"));
+    world.gateway.escrow = escrow;
+    world.gateway.online = true;
+    await world.until("open", () => runs(engine));
+    await world.until("sealed again", () => file().startsWith("\0sealed1"));
   });
 
   it("is escrowed all the same when the firmware's log cannot be read, and the node says so", async () => {

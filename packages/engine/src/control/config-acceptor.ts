@@ -13,6 +13,8 @@ import { auth, certs, config } from "@selvedge/eve-api";
 import type { DesiredState } from "../desired.ts";
 import type { Cell } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
+import { isSealed, VaultLockedError } from "../host/sealed-disk.ts";
+import type { Vault } from "../ports.ts";
 import { ConfigFault } from "./config-fault.ts";
 import { type ControllerCerts, openEnvelope } from "./controller-certs.ts";
 import type { ControllerTrust } from "./controller-trust.ts";
@@ -22,6 +24,9 @@ import { translate } from "./translate.ts";
 
 export interface ConfigAcceptorParts {
   readonly disk: Disk;
+  /** The same files, as only the vault's key opens them. */
+  readonly sealed: Disk;
+  readonly vault: Pick<Vault, "state" | "onChange">;
   readonly clock: Clock;
   readonly log: Log;
   readonly trust: ControllerTrust;
@@ -47,7 +52,10 @@ export interface Accepted {
   readonly certsHash: string;
 }
 
-/** EVE's BootstrapConfig: a signed configuration and the certificates to check it with. */
+/**
+ * EVE's BootstrapConfig: a signed configuration and the certificates to check it with. What users wrote is in it,
+ * so it is sealed where there is a vault and it is open; one that comes before is sealed once it is.
+ */
 const path = "control/config.pb";
 
 export class ConfigAcceptor {
@@ -60,9 +68,12 @@ export class ConfigAcceptor {
   #heardHash = "";
   #receivedAt: Instant | undefined;
   #processedAt: Instant | undefined;
+  /** What is written is written in order: nothing older over something newer. */
+  #written: Promise<void> = Promise.resolve();
 
   constructor(parts: ConfigAcceptorParts) {
     this.#parts = parts;
+    parts.vault.onChange(() => void this.#vaultChanged());
   }
 
   get accepted(): Accepted | undefined {
@@ -97,10 +108,11 @@ export class ConfigAcceptor {
    * must run.
    */
   async load(): Promise<void> {
-    const { disk, trust, log } = this.#parts;
-    const bytes = await disk.read(path);
-    if (bytes === undefined) return;
+    const { sealed, trust, log } = this.#parts;
     try {
+      const bytes = await sealed.read(path);
+      // The controller may have been faster.
+      if (bytes === undefined || this.#accepted !== undefined) return;
       const stored = fromBinary(config.BootstrapConfigSchema, bytes);
       if (stored.signedConfig === undefined) throw new Error("it holds no envelope");
       const list = trust.reread(encodeCerts(stored.controllerCerts));
@@ -108,6 +120,10 @@ export class ConfigAcceptor {
       this.#believe(fromBinary(config.ConfigResponseSchema, payload), [list]);
       log.info("running on the configuration from before this start", { hash: this.#heardHash });
     } catch (error) {
+      if (error instanceof VaultLockedError) {
+        log.warn("the stored configuration stays sealed until the vault is open");
+        return;
+      }
       log.error("the stored configuration is not believed; waiting for the controller", {
         error: describeError(error),
       });
@@ -198,7 +214,33 @@ export class ConfigAcceptor {
   async #keep(envelope: Uint8Array, controllerCerts: certs.ZCert[]): Promise<void> {
     const signedConfig = fromBinary(auth.AuthContainerSchema, envelope);
     const stored = create(config.BootstrapConfigSchema, { signedConfig, controllerCerts });
-    await this.#parts.disk.writeDurable(path, toBinary(config.BootstrapConfigSchema, stored));
+    const bytes = toBinary(config.BootstrapConfigSchema, stored);
+    await this.#inOrder(async () => await this.#diskNow().writeDurable(path, bytes));
+  }
+
+  #diskNow(): Disk {
+    const { vault, disk, sealed } = this.#parts;
+    return vault.state === "open" ? sealed : disk;
+  }
+
+  async #inOrder(write: () => Promise<void>): Promise<void> {
+    const mine = this.#written.then(write);
+    this.#written = mine.catch(() => undefined);
+    await mine;
+  }
+
+  async #vaultChanged(): Promise<void> {
+    const { vault, disk, sealed, log } = this.#parts;
+    if (vault.state !== "open") return;
+    try {
+      if (this.#accepted === undefined) await this.load();
+      await this.#inOrder(async () => {
+        const bytes = await disk.read(path);
+        if (bytes !== undefined && !isSealed(bytes)) await sealed.writeDurable(path, bytes);
+      });
+    } catch (error) {
+      log.error("the stored configuration is not sealed", { error: describeError(error) });
+    }
   }
 
   #believe(response: config.ConfigResponse, lists: readonly ControllerCerts[]): void {

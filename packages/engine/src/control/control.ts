@@ -61,6 +61,8 @@ export interface ControlOptions {
   readonly settings: Settings;
   readonly operator: Operator;
   readonly disk: Disk;
+  /** For what is nobody's who has the disk alone. */
+  readonly sealed: Disk;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -128,11 +130,7 @@ export class Control implements AsyncDisposable {
     this.#settings = options.settings;
     this.#trust = new ControllerTrust({ disk, clock, roots: config.roots });
     this.#acceptor = new ConfigAcceptor({
-      disk,
-      clock,
-      log,
-      secrets,
-      trust: this.#trust,
+      ...{ disk, clock, log, secrets, sealed: options.sealed, vault: options.vault, trust: this.#trust },
       desired: options.accepted,
     });
     const client = new ControllerClient({

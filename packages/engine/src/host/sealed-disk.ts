@@ -97,7 +97,7 @@ export class SealedDisk implements Disk {
   }
 }
 
-function isSealed(bytes: Uint8Array): boolean {
+export function isSealed(bytes: Uint8Array): boolean {
   return bytes.length >= mark.length && mark.every((byte, at) => bytes[at] === byte);
 }
 
