@@ -37,6 +37,8 @@ export interface KindDefinition {
   };
   /** JSON paths usable as field selectors besides metadata.name and metadata.namespace: `spec.nodeName`. */
   readonly selectableFields?: readonly string[];
+  /** Further field selectors, that are no paths of the object, and what they are of one. */
+  readonly computedFields?: Readonly<Record<string, (object: KubeObject) => string>>;
   /**
    * Fills in what the schema's own defaults cannot say. Changes the object in place. Like `validate` it is
    * called only when every value is of the type its schema says: what is not is refused before.

@@ -107,6 +107,12 @@ export const eventKind: KindDefinition = builtIn(event, {
     "reportingComponent",
     "type",
   ],
+  computedFields: {
+    source: (object) => {
+      const { source: from, reportingComponent } = object as Event;
+      return from?.component || reportingComponent || "";
+    },
+  },
   hasGeneration: false,
   validate: (object) => validate(object as Event),
   columns: [

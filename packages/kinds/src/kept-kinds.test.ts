@@ -208,6 +208,25 @@ describe("kept objects are admitted or refused", () => {
   });
 });
 
+describe("an object of which nothing is said", () => {
+  const kinds = [...new Set(rows.map(([, kind]) => kind))];
+  for (const kind of kinds) {
+    it(`is refused for what is missing, or taken: ${kind.kind}`, () => {
+      for (const bare of [
+        {},
+        { spec: {} },
+        { spec: { drivers: [{}], rules: [{ subjects: [{}] }], source: {} } },
+      ]) {
+        for (const error of admit(kind, bare).errors) assert.match(error, /^[a-z]/);
+      }
+    });
+  }
+
+  it("but a CSINode of no drivers is one", () => {
+    assert.deepEqual(admit(csiNodeKind, { spec: {} }).errors, []);
+  });
+});
+
 describe("what stays as it was made", () => {
   const changes: readonly Row[] = [
     [

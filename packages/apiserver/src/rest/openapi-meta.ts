@@ -20,7 +20,9 @@ const objectMeta = {
   type: "object",
   properties: {
     annotations: textMap("Free texts by key, for tools and people. Not queryable; kept when objects change."),
-    creationTimestamp: time("When the object was created. Set by the server; cannot be changed."),
+    creationTimestamp: time(
+      "CreationTimestamp is a timestamp of when the object was created. Set by the server; cannot be changed.",
+    ),
     deletionGracePeriodSeconds: integer(
       "How long the object may take to end after its deletion was asked for. Set by the server; can only " +
         "become shorter.",

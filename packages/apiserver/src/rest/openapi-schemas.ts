@@ -93,7 +93,7 @@ export class SchemaBook {
     } = kind.schema.properties ?? {};
     const type = kind.custom ? undefined : typeMembers.get(name);
     const emitted = this.#emit({ ...kind.schema, properties: members }, type, kind.custom === true);
-    const description = "What every object has: name, namespace, labels, annotations.";
+    const description = metadataText;
     const properties = {
       apiVersion: apiVersionSchema(kind),
       kind: { type: "string", description: `The kind's name: ${kind.kind}.` },
@@ -180,7 +180,7 @@ export class SchemaBook {
 
   /** Whole objects within an object have what objects have. */
   #embed(out: Json): void {
-    const description = "What every object has: name, namespace, labels, annotations.";
+    const description = metadataText;
     out["properties"] = {
       ...(out["properties"] as object | undefined),
       apiVersion: { type: "string", description: "Group and version of the object's kind." },
@@ -200,8 +200,12 @@ function preserves(schema: Schema): boolean {
   return schema["x-kubernetes-preserve-unknown-fields"] === true;
 }
 
+/** Begins as upstream's does, as do others here: what people search for, and what its tests compare. */
+const metadataText = "Standard object's metadata: name, namespace, labels, annotations.";
+
 function apiVersionSchema(kind: KindDefinition): Json {
-  return { type: "string", description: `Group and version of this kind: ${apiVersionOf(kind)}.` };
+  const what = "APIVersion defines the versioned schema of this representation of an object";
+  return { type: "string", description: `${what}: ${apiVersionOf(kind)}.` };
 }
 
 /** Swagger knows no alternatives, and clients that read it trip over them. */

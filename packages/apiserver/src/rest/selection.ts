@@ -1,10 +1,10 @@
 import {
-  type FieldRequirement,
   type KindDefinition,
   type KubeObject,
   matchesLabels,
   parseFieldSelector,
   parseLabelSelector,
+  type Schema,
   SelectorError,
 } from "@selvedge/apimachinery";
 import { keyOf, prefixOf } from "./kind-names.ts";
@@ -33,14 +33,24 @@ export function selectionOf(kind: KindDefinition, query: SelectionQuery): Select
   try {
     const labels = parseLabelSelector(query.labelSelector ?? "");
     const fields = parseFieldSelector(query.fieldSelector ?? "");
-    const known = ["metadata.name", "metadata.namespace", ...(kind.selectableFields ?? [])];
+    const { selectableFields = [], computedFields = {} } = kind;
+    const known = [
+      "metadata.name",
+      "metadata.namespace",
+      ...selectableFields,
+      ...Object.keys(computedFields),
+    ];
     const unknown = fields.find(({ path }) => !known.includes(path));
     if (unknown !== undefined) throw badRequest(`field label not supported: ${unknown.path}`);
+    const values = fields.map(({ path }) => {
+      const unsaid = unsaidOf(kind, path);
+      return computedFields[path] ?? ((object: KubeObject) => textAt(object, path, unsaid));
+    });
     const name = fields.find(({ path, equal }) => path === "metadata.name" && equal)?.value;
     const single = name !== undefined && name !== "" && (!kind.namespaced || Boolean(namespace));
     const matchesObject = (object: KubeObject): boolean =>
       (labels.length === 0 || matchesLabels(labels, object.metadata.labels)) &&
-      fields.every((field) => fits(object, field));
+      fields.every(({ equal, value }, index) => (values[index]?.(object) === value) === equal);
     const whole = labels.length === 0 && fields.length === 0;
     return {
       prefix: single ? keyOf(kind, name, namespace) : prefixOf(kind, namespace),
@@ -67,12 +77,16 @@ export function selectedField(selector: string | undefined, path: string): strin
   }
 }
 
-function fits(object: KubeObject, { path, equal, value }: FieldRequirement): boolean {
-  return (textAt(object, path) === value) === equal;
-}
-
-function textAt(object: KubeObject, path: string): string {
+function textAt(object: KubeObject, path: string, unsaid: string): string {
   let value: unknown = object;
   for (const step of path.split(".")) value = (value as Record<string, unknown> | undefined)?.[step];
-  return value === undefined || value === null ? "" : String(value);
+  return value === undefined || value === null ? unsaid : String(value);
+}
+
+/** What a field counts as that is not there. Of custom kinds upstream says nothing of it, else Go's zero. */
+function unsaidOf({ custom, schema }: KindDefinition, path: string): string {
+  let at: Schema | undefined = schema;
+  for (const step of path.split(".")) at = at?.properties?.[step];
+  if (custom || at === undefined) return "";
+  return at.type === "boolean" ? "false" : at.type === "integer" ? "0" : "";
 }

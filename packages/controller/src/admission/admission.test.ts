@@ -90,6 +90,23 @@ describe("a quota", () => {
     );
   });
 
+  it("counts what only some nodes have, and asks it of nobody", async () => {
+    await using world = await ObjectWorld.start();
+    const dongles = "requests.example.com/dongle";
+    await world.create(resourceQuotaKind, quotaOf({ [dongles]: "3" }));
+    await world.converge();
+    const asks = (amount: string): Resources => ({
+      ...{ requests: { "example.com/dongle": amount }, limits: { "example.com/dongle": amount } },
+    });
+    assert.equal(await tryTo(world, podKind, podOf("a", asks("2"))), "made");
+    assert.equal(await tryTo(world, podKind, podOf("b")), "made");
+    assert.match(
+      await tryTo(world, podKind, podOf("c", asks("2"))),
+      /exceeded quota: q, .* limited: requests/,
+    );
+    assert.deepEqual((await readQuota(world)).status?.used, { [dongles]: "2" });
+  });
+
   it("lets no more in when many come at once", async () => {
     await using world = await ObjectWorld.start();
     await world.create(resourceQuotaKind, quotaOf({ pods: "3" }));

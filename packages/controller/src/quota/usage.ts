@@ -46,7 +46,19 @@ function podUsage(pod: Pod): Usage {
     if (requests !== undefined) used[name] = used[`requests.${name}`] = requests;
     if (limits !== undefined) used[`limits.${name}`] = limits;
   }
+  for (const name of extendedOf(pod)) {
+    const requests = amountOfPod(pod, "requests", name);
+    if (requests !== undefined) used[`requests.${name}`] = requests;
+  }
   return used;
+}
+
+/** What it asks for of what only some nodes have: `example.com/dongle`, `hugepages-2Mi`. */
+function extendedOf({ spec }: Pod): Set<string> {
+  const said = [...(spec.initContainers ?? []), ...spec.containers].flatMap(({ resources }) =>
+    Object.keys(resources?.requests ?? {}),
+  );
+  return new Set(said.filter((name) => name.startsWith("hugepages-") || name.includes("/")));
 }
 
 /**

@@ -20,6 +20,7 @@ export const jobKind: KindDefinition = builtIn(job, {
   singular: "job",
   categories: ["all"],
   namespaced: true,
+  computedFields: { "status.successful": (object) => String((object as Job).status?.succeeded ?? 0) },
   subresources: { status: true },
   applyDefaults: (object) => defaultJob(object as Job),
   validate: (object, old) => validateJob(object as Job, old as Job | undefined),

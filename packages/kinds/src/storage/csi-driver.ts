@@ -113,6 +113,8 @@ const periodMin = 10;
 
 function validate({ spec }: CsiDriver, old: CsiDriver | undefined): FieldError[] {
   const faults = new Faults();
+  // The schema has said so.
+  if (spec === undefined) return [];
   faults.oneOf("spec.fsGroupPolicy", spec.fsGroupPolicy, ["File", "None", "ReadWriteOnceWithFSType"]);
   for (const mode of spec.volumeLifecycleModes ?? []) {
     if (!modes.includes(mode)) faults.oneOf("spec.volumeLifecycleModes", mode, modes);

@@ -22,7 +22,7 @@ import { builtIn } from "../kind.ts";
 export interface CsiNode extends KubeObject {
   apiVersion: "storage.k8s.io/v1";
   kind: "CSINode";
-  spec: { drivers: NodeDriver[] };
+  spec?: { drivers?: NodeDriver[] };
 }
 
 interface NodeDriver {
@@ -42,7 +42,8 @@ const nodeDriver: Message = message("A maker of volumes.", {
 });
 
 const nodeSpec: Message = message("Which.", {
-  drivers: objects(1, nodeDriver, "Makers of volumes.", byKeys("name"), needed),
+  // Upstream takes none for none.
+  drivers: objects(1, nodeDriver, "Makers of volumes.", byKeys("name")),
 });
 
 const csiNode: Message = kindMessage("Makers of volumes that a node has. Kept: nodes here have none.", {
@@ -61,19 +62,19 @@ export const csiNodeKind: KindDefinition = builtIn(csiNode, {
   validate: (object, old) => validate(object as CsiNode, old as CsiNode | undefined),
   columns: [
     nameColumn,
-    counts<CsiNode>("Drivers", "How many makers of volumes it has.", ({ spec }) => spec.drivers.length),
+    counts<CsiNode>("Drivers", "How many makers of volumes it has.", ({ spec }) => spec?.drivers?.length),
     ageColumn,
   ],
 });
 
 const idMax = 256;
 
-function validate({ spec: { drivers } }: CsiNode, old: CsiNode | undefined): FieldError[] {
+function validate({ spec: { drivers = [] } = {} }: CsiNode, old: CsiNode | undefined): FieldError[] {
   const faults = new Faults();
   const names = new Set<string>();
   for (const [index, driver] of drivers.entries()) {
     const at = `spec.drivers[${index}]`;
-    const { name, nodeID, topologyKeys = [], allocatable: volumes } = driver;
+    const { name = "", nodeID = "", topologyKeys = [], allocatable: volumes } = driver;
     faults.subdomain(`${at}.name`, name.toLowerCase());
     if (names.has(name)) faults.duplicate(`${at}.name`, name);
     names.add(name);
@@ -86,7 +87,7 @@ function validate({ spec: { drivers } }: CsiNode, old: CsiNode | undefined): Fie
       keys.add(key);
       faults.key(at, key);
     }
-    const before = old?.spec.drivers.find((one) => one.name === name);
+    const before = old?.spec?.drivers?.find((one) => one.name === name);
     if (before === undefined) continue;
     const { allocatable: _was, ...fixed } = before;
     const { allocatable: _is, ...now } = driver;

@@ -119,6 +119,8 @@ const messageMax = 1024;
 
 function validate({ spec, status }: VolumeAttachment, old: VolumeAttachment | undefined): FieldError[] {
   const faults = new Faults();
+  // The schema has said so.
+  if (spec?.source === undefined) return [];
   if (!spec.attacher) faults.required("spec.attacher");
   else faults.all("spec.attacher", spec.attacher, dnsSubdomainFaults(spec.attacher.toLowerCase()));
   const { persistentVolumeName: name, inlineVolumeSpec: inline } = spec.source;
@@ -130,7 +132,8 @@ function validate({ spec, status }: VolumeAttachment, old: VolumeAttachment | un
     if (name === "") faults.required(at, "must specify non empty persistentVolumeName");
     else faults.all(at, name, dnsSubdomainFaults(name));
   }
-  faults.all("spec.nodeName", spec.nodeName, dnsSubdomainFaults(spec.nodeName));
+  const { nodeName = "" } = spec;
+  faults.all("spec.nodeName", nodeName, dnsSubdomainFaults(nodeName));
   const pairs = Object.entries(status?.attachmentMetadata ?? {});
   if (pairs.reduce((sum, [key, value]) => sum + key.length + value.length, 0) > metadataMax) {
     faults.tooLong("status.attachmentMetadata", metadataMax);
