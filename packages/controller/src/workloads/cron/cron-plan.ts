@@ -61,7 +61,13 @@ export function planCronJob(cron: CronJob, jobs: readonly Job[], now: Instant): 
     return idle();
   }
   const next = schedule.next(now);
-  const again = next === undefined ? undefined : Math.max(next - now, 1);
+  if (next === undefined) {
+    // The 31st of February: upstream says it so.
+    const message = `invalid schedule: ${spec.schedule} : time difference between two schedules is less than 1 second`;
+    news.push({ type: "Warning", reason: "InvalidSchedule", message });
+    return idle();
+  }
+  const again = Math.max(next - now, 1);
   const due = dueRun(cron, schedule, now, news);
   if (due === undefined) return idle(again);
   const name = `${cron.metadata.name}-${Math.floor(due / minute)}`;

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { instant, toRfc3339 } from "@selvedge/base";
 import { type CronJob, type CronJobSpec, cronJobKind, type Job, jobKind, parseCron } from "@selvedge/kinds";
 import { ObjectWorld } from "../../../test/object-world.ts";
-import { latestRun } from "./cron-plan.ts";
+import { latestRun, planCronJob } from "./cron-plan.ts";
 
 const at = (text: string): ReturnType<typeof instant> => instant(Date.parse(text));
 
@@ -61,6 +61,15 @@ const read = (world: ObjectWorld): Promise<CronJob> =>
 const begin = Date.parse("2026-01-01T00:00:00Z") / 60_000;
 
 describe("a CronJob", () => {
+  it("is told that its day never comes", () => {
+    const cron = { metadata: { name: "pi" }, spec: { schedule: "59 23 31 2 *" } } as CronJob;
+    const { news, again } = planCronJob(cron, [], at("2026-01-01T00:00:00Z"));
+    assert.deepEqual(
+      [news.map(({ type, reason }) => `${type} ${reason}`), again],
+      [["Warning InvalidSchedule"], undefined],
+    );
+  });
+
   it("makes a Job when it is due, named after the minute, and keeps the last ones", async () => {
     await using world = await worldOf("succeeds", { successfulJobsHistoryLimit: 2 });
     await world.pass(3600 + 90);
