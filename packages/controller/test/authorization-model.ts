@@ -77,6 +77,7 @@ const namespaced: Readonly<Record<string, Readonly<Record<string, Grades>>>> = {
   policy: { poddisruptionbudgets: used, "poddisruptionbudgets/status": seen },
   "networking.k8s.io": { networkpolicies: used, ingresses: used, "ingresses/status": seen },
   "metrics.k8s.io": { pods: seen },
+  "selvedge.dev": { patchenvelopes: used, "patchenvelopes/status": seen },
   "rbac.authorization.k8s.io": { roles: ["", "", "rw"], rolebindings: ["", "", "rw"] },
   "authorization.k8s.io": { localsubjectaccessreviews: ["", "", "c"] },
 };

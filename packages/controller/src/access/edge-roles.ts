@@ -19,17 +19,20 @@ export function standardRoles(): BootstrapObjects {
 function edgeRoles(): KubeObject[] {
   const namespaced = allKinds
     .filter((kind) => kind.group === edgeGroup && kind.namespaced)
-    .flatMap(({ plural }) => [plural, `${plural}/status`]);
+    .map(({ plural }) => plural);
+  // What became of them is read by those who write them, and written by the controller alone.
+  const statuses = namespaced.map((plural) => `${plural}/status`);
   const figures = { apiGroups: ["metrics.k8s.io"], resources: ["pods"], verbs: reads };
-  const own = (verbs: readonly string[]): object[] =>
-    namespaced.length === 0 ? [] : [{ apiGroups: [edgeGroup], resources: namespaced, verbs }];
+  const own = (verbs: readonly string[], resources: readonly string[]): object => ({
+    ...{ apiGroups: [edgeGroup], resources, verbs },
+  });
   const fleet = [edgeGroup, "", "metrics.k8s.io", "coordination.k8s.io"] as const;
   const [edge, core, metrics, leases] = fleet;
   return [
-    clusterRole("selvedge:aggregate-to-view", [figures, ...own(reads)], {
+    clusterRole("selvedge:aggregate-to-view", [figures, own(reads, [...namespaced, ...statuses])], {
       [aggregationLabel("view")]: "true",
     }),
-    clusterRole("selvedge:aggregate-to-edit", own(all), { [aggregationLabel("edit")]: "true" }),
+    clusterRole("selvedge:aggregate-to-edit", [own(all, namespaced)], { [aggregationLabel("edit")]: "true" }),
     clusterRole("selvedge:fleet-viewer", [
       { apiGroups: [edge], resources: ["*"], verbs: reads },
       { apiGroups: [core], resources: ["nodes", "nodes/status", "nodes/proxy", "namespaces"], verbs: reads },

@@ -14,8 +14,8 @@ const clock = new SystemClock();
 const image = "selvedge.internal/hello:1";
 const changes = 20;
 const manyApps = 10;
-/** What enrolment and the first reports send is not rest: the last of it leaves some minutes later. */
-const restAfter = minutes(4);
+/** What enrolment and the first reports send is not rest: the last of it, the second metrics, leaves after five minutes. */
+const restAfter = minutes(6);
 const idleSeconds = 600;
 
 /** The whole path on real parts: namespaces, TPM, virtual machines. */
