@@ -9,6 +9,7 @@ import { networkAdmission } from "./network-admission.ts";
 import type { Policies } from "./policies.ts";
 import { priorityAdmission } from "./priority-admission.ts";
 import { quotaAdmission } from "./quota-admission.ts";
+import { runtimeAdmission } from "./runtime-admission.ts";
 import { serviceAdmission } from "./service-admission.ts";
 import { storageAdmission } from "./storage-admission.ts";
 
@@ -28,6 +29,7 @@ export function controllerAdmission({
   contents,
 }: ControllerAdmissionOptions): AdmissionMember[] {
   return [
+    runtimeAdmission(policies),
     limitsAdmission(policies),
     ...priorityAdmission(policies),
     ...storageAdmission(policies),

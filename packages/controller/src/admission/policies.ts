@@ -8,7 +8,9 @@ import {
   podDisruptionBudgetKind,
   priorityClassKind,
   type ResourceQuota,
+  type RuntimeClass,
   resourceQuotaKind,
+  runtimeClassKind,
   type Service,
   type StorageClass,
   serviceKind,
@@ -20,6 +22,7 @@ import { type CachedKind, Cluster, type ClusterOptions } from "../objects/cluste
 export interface Policies {
   readonly storageClasses: ObjectView<StorageClass>;
   readonly priorityClasses: ObjectView<PriorityClass>;
+  readonly runtimeClasses: ObjectView<RuntimeClass>;
   readonly limitRanges: ObjectView<LimitRange>;
   readonly quotas: ObjectView<ResourceQuota>;
   readonly budgets: ObjectView<PodDisruptionBudget>;
@@ -31,6 +34,7 @@ const indexes = { namespace: ({ metadata }: KubeObject): string[] => [metadata.n
 const refs = [
   storageClassKind,
   priorityClassKind,
+  runtimeClassKind,
   limitRangeKind,
   resourceQuotaKind,
   podDisruptionBudgetKind,
@@ -45,6 +49,7 @@ const kinds = [
 export class PolicyCache implements Policies, AsyncDisposable {
   readonly storageClasses: ObjectView<StorageClass>;
   readonly priorityClasses: ObjectView<PriorityClass>;
+  readonly runtimeClasses: ObjectView<RuntimeClass>;
   readonly limitRanges: ObjectView<LimitRange>;
   readonly quotas: ObjectView<ResourceQuota>;
   readonly budgets: ObjectView<PodDisruptionBudget>;
@@ -55,6 +60,7 @@ export class PolicyCache implements Policies, AsyncDisposable {
     this.#cluster = new Cluster(options, kinds);
     this.storageClasses = this.#cluster.cache(storageClassKind);
     this.priorityClasses = this.#cluster.cache(priorityClassKind);
+    this.runtimeClasses = this.#cluster.cache(runtimeClassKind);
     this.limitRanges = this.#cluster.cache(limitRangeKind);
     this.quotas = this.#cluster.cache(resourceQuotaKind);
     this.budgets = this.#cluster.cache(podDisruptionBudgetKind);

@@ -28,6 +28,9 @@ export function amountsOf({ spec }: Pod): Amounts {
     memory += units(limits["memory"]) || units(requests["memory"]) || defaultMemory;
     storage += units(requests["ephemeral-storage"] ?? limits["ephemeral-storage"]);
   }
+  const { overhead = {} } = spec;
+  cpu += millis(overhead["cpu"]);
+  memory += units(overhead["memory"]);
   return { cpu, memory, storage, pods: 1 };
 }
 

@@ -2,6 +2,7 @@
  * Who processes are and what they may do. What weakens the wall between app and box is not done; what the
  * virtual machine makes needless is accepted.
  */
+import { dnsSubdomainFaults } from "@selvedge/apimachinery";
 import type { Faults } from "../faults.ts";
 import { isCapability } from "./capabilities.ts";
 import type { SecurityContext } from "./container-types.ts";
@@ -111,13 +112,13 @@ export function checkIsolation(faults: Faults, path: string, spec: PodSpec): voi
   if (spec.shareProcessNamespace) {
     faults.gap(`${path}.shareProcessNamespace`, "containers do not see each other's processes");
   }
-  if (spec.runtimeClassName === "container") {
+  const runtime = spec.runtimeClassName;
+  if (runtime !== undefined) faults.all(`${path}.runtimeClassName`, runtime, dnsSubdomainFaults(runtime));
+  if (runtime !== undefined && runtime !== "microvm") {
     faults.gap(
       `${path}.runtimeClassName`,
       "each Pod has its own virtual machine; say microvm or leave it out",
     );
-  } else if (spec.runtimeClassName !== undefined && spec.runtimeClassName !== "microvm") {
-    faults.oneOf(`${path}.runtimeClassName`, spec.runtimeClassName, ["microvm"]);
   }
   if (spec.os !== undefined && spec.os.name !== "linux") {
     faults.gap(`${path}.os.name`, "images are Linux images");
@@ -132,5 +133,4 @@ const membersNotDone: Readonly<Record<string, string>> = {
   resources: "say resources by container",
   hostnameOverride: "use hostname",
   workloadRef: "Pods are not placed in groups",
-  overhead: "it is the same for all Pods and counted by itself",
 };
