@@ -21,7 +21,6 @@ import {
   nodeKind,
   type Pod,
   podKind,
-  type Secret,
   secretKind,
 } from "@selvedge/kinds";
 import { makeOnboardingPair } from "../../packages/cli/src/up/node-config.ts";
@@ -33,11 +32,25 @@ import { waitFor } from "../../packages/harness/src/real/wait.ts";
 import { kubectl, kubectlMissing } from "../kubectl.ts";
 import { PillarBox, pillarBoxMissing } from "./pillar/pillar-box.ts";
 import { buildPillar } from "./pillar/pillar-build.ts";
-
-const serial = "PILLAR-1";
-const name = "pillar-1";
-const registry = "registry.example";
-const credentials = { user: "box", password: "open sesame" } as const;
+import type {
+  AppConfig,
+  AppStatus,
+  GlobalConfig,
+  NetworkConfig,
+  OpenedSecret,
+  PortConfig,
+  SystemConfig,
+} from "./pillar/pillar-topics.ts";
+import {
+  base64,
+  credentials,
+  name,
+  pod,
+  pullSecret,
+  registry,
+  serial,
+  settings,
+} from "./pillar/pillar-wishes.ts";
 
 const program = pillarBoxMissing() || (await kubectlMissing()) || buildPillar();
 const skip = typeof program === "string" ? program : false;
@@ -67,86 +80,6 @@ function step(title: string, work: () => Promise<void>): void {
   });
 }
 
-/** EVE's shortest. */
-const settings = {
-  "timer.config.interval": "5",
-  "timer.metric.interval": "5",
-  "newlog.allow.fastupload": "true",
-};
-
-const pod: Pod = {
-  ...{ apiVersion: "v1", kind: "Pod" },
-  metadata: { name: "echo", namespace: "default" },
-  spec: {
-    nodeName: name,
-    imagePullSecrets: [{ name: "registry" }],
-    containers: [
-      {
-        ...{ name: "main", image: `${registry}/somebody/echo:1` },
-        ports: [{ containerPort: 80, hostPort: 8080 }],
-        resources: { limits: { memory: "64Mi", cpu: "1" } },
-      },
-    ],
-  },
-} as Pod;
-
-const pullSecret = {
-  ...{ apiVersion: "v1", kind: "Secret", type: "kubernetes.io/dockerconfigjson" },
-  metadata: { name: "registry", namespace: "default" },
-  data: {
-    ".dockerconfigjson": base64(
-      JSON.stringify({
-        auths: { [registry]: { username: credentials.user, password: credentials.password } },
-      }),
-    ),
-  },
-} as Secret;
-
-function base64(text: string): string {
-  return Buffer.from(text).toString("base64");
-}
-
-interface AppConfig {
-  readonly Activate: boolean;
-  readonly DisplayName: string;
-  readonly PurgeCmd: { readonly Counter: number };
-  readonly RestartCmd: { readonly Counter: number };
-  readonly FixedResources: { readonly Memory: number; readonly VCpus: number };
-  readonly VolumeRefConfigList: readonly { readonly VolumeID: string }[];
-  readonly AppNetAdapterList: readonly { readonly ACLs: readonly AccessEntry[] }[];
-}
-
-interface AccessEntry {
-  readonly Matches: readonly { readonly Type: string; readonly Value: string }[];
-  readonly Actions?: readonly { readonly PortMap: boolean; readonly TargetPort: number }[];
-}
-
-interface GlobalConfig {
-  readonly GlobalSettings: Readonly<Record<string, { readonly IntValue: number }>>;
-}
-
-interface NetworkConfig {
-  readonly DisplayName: string;
-  readonly PortLabel: string;
-  readonly Gateway: string;
-}
-
-interface PortConfig {
-  readonly Ports: readonly {
-    readonly IfName: string;
-    readonly IsMgmt: boolean;
-    readonly InvalidConfig?: boolean;
-    readonly LastError?: string;
-  }[];
-}
-
-interface AppStatus {
-  readonly State: number;
-  readonly Error: string;
-  readonly PurgeInprogress: number;
-  readonly VolumeRefStatusList: readonly { readonly VolumeID: string }[];
-}
-
 /** Nothing that EVE does here takes long. */
 function soon<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
   return waitFor(what, look, 30);
@@ -167,6 +100,31 @@ async function condition(type: string, status: string): Promise<void> {
     const found = node?.status?.conditions?.find((one) => one.type === type);
     return found?.status === status ? true : undefined;
   });
+}
+
+async function opened(of: string, fits: (secret: OpenedSecret) => boolean): Promise<OpenedSecret> {
+  const found = (detail: unknown): boolean => {
+    const secret = detail as OpenedSecret;
+    return secret.of === of && fits(secret);
+  };
+  const secret = (await box.said("secret", found)) as OpenedSecret;
+  assert.equal(secret.error, undefined);
+  return secret;
+}
+
+/** What zedagent would have nim do with the box's ports. */
+async function portConfig(fits: (config: PortConfig) => boolean): Promise<PortConfig> {
+  return await soon("the ports", async () => {
+    const config = (await box.published<PortConfig>("zedagent", "DevicePortConfig")).get("zedagent");
+    return config !== undefined && fits(config) ? config : undefined;
+  });
+}
+
+async function kubectlSays(...words: string[]): Promise<string> {
+  const args = ["--kubeconfig", controller.kubeconfig, "--cache-dir", controller.folder, ...words];
+  const { code, stdout, stderr } = await run((await kubectl()) ?? "", args);
+  if (code !== 0) throw new Error(stderr);
+  return stdout;
 }
 
 async function patchNode(spec: Partial<EdgeNode["spec"]>): Promise<void> {
@@ -237,16 +195,14 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
         [network?.DisplayName, network?.PortLabel, network?.Gateway],
         ["default", "uplink", "10.77.0.1"],
       );
-      const ports = (await box.published<PortConfig>("zedagent", "DevicePortConfig")).get("zedagent");
-      assert.deepEqual(
-        ports?.Ports.map((port) => [
-          port.IfName,
-          port.IsMgmt,
-          port.InvalidConfig ?? false,
-          port.LastError ?? "",
-        ]),
-        [["eth0", true, false, ""]],
-      );
+      const { Ports } = await portConfig(() => true);
+      const said = Ports.map((port) => [
+        port.IfName,
+        port.IsMgmt,
+        port.InvalidConfig ?? false,
+        port.LastError ?? "",
+      ]);
+      assert.deepEqual(said, [["eth0", true, false, ""]]);
     },
   );
 
@@ -266,11 +222,8 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
         ["protocol tcp,lport 8080", 80],
       ],
     );
-    const opened = (await box.said("secret")) as { clear?: { DsAPIKey?: string; DsPassword?: string } };
-    assert.deepEqual(
-      [opened.clear?.DsAPIKey, opened.clear?.DsPassword],
-      [credentials.user, credentials.password],
-    );
+    const { clear } = await opened("datastore", () => true);
+    assert.deepEqual([clear?.["DsAPIKey"], clear?.["DsPassword"]], [credentials.user, credentials.password]);
     await podIs(({ status }) => status?.phase === "Running");
   });
 
@@ -294,7 +247,7 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
     );
   });
 
-  step("loguploader's bundles are read with kubectl logs", async () => {
+  step("what loguploader and zedagent send is read with kubectl logs and top", async () => {
     const at = instant(Date.now());
     const lines = ["one", "two"].map((text, index) => logLine(uid, text, index + 1, at));
     const bundle = logBundle({ name: "default/echo" }, lines, at);
@@ -302,13 +255,11 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
     // Renamed into its place, as newlogd does it: the folder is read every few seconds.
     await writeFile(box.path(`persist/newlog/${file}`), bundle);
     await rename(box.path(`persist/newlog/${file}`), box.path(`persist/newlog/appUpload/${file}`));
-    const logs = async (): Promise<string> => {
-      const args = ["--kubeconfig", controller.kubeconfig, "--cache-dir", controller.folder, "logs", "echo"];
-      const { code, stdout, stderr } = await run((await kubectl()) ?? "", args);
-      if (code !== 0) throw new Error(stderr);
-      return stdout;
-    };
-    assert.equal(await soon("the log", async () => (await logs()) || undefined), "one\ntwo\n");
+    assert.equal(
+      await soon("the log", async () => (await kubectlSays("logs", "echo")) || undefined),
+      "one\ntwo\n",
+    );
+    await soon("its figures", async () => await kubectlSays("top", "node", name));
   });
 
   step("other keys of the controller's are believed, and what is sealed with them is opened", async () => {
@@ -338,11 +289,55 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
         containers: [{ name: "main", image: "other.example/app:1" }],
       },
     } as Pod);
-    const opened = (detail: unknown): boolean =>
-      (detail as { clear?: { DsPassword?: string } }).clear?.DsPassword === "new keys";
-    await box.said("secret", opened);
+    await opened("datastore", ({ clear }) => clear?.["DsPassword"] === "new keys");
     await podIs(({ status }) => status?.phase === "Running", "second");
   });
+
+  step(
+    "cards, a wireless network and a system are taken as meant, after the controller was restarted",
+    async () => {
+      await controller.stop();
+      await controller.start();
+      const data = { username: base64(""), password: base64("wireless") };
+      await kube.apply(secretKind, {
+        ...pullSecret,
+        type: "kubernetes.io/basic-auth",
+        data,
+        metadata: { name: "wifi", namespace: "default" },
+      });
+      const secretRef = { name: "wifi", namespace: "default" };
+      await patchNode({
+        ports: [
+          { name: "eth0" },
+          {
+            name: "eth1",
+            interface: "enp2s0",
+            uplink: false,
+            address: "192.0.2.7/24",
+            gateway: "192.0.2.1",
+            dns: ["192.0.2.2"],
+          },
+          { name: "wlan0", cost: 10, wifi: { ssid: "shop", secretRef } },
+        ],
+        system: { version: "16.1.0-kvm-amd64", image: `${registry}/eve:16.1.0`, activate: false },
+      });
+      const { Ports } = await portConfig(({ Ports }) => Ports.length === 3);
+      assert.deepEqual(
+        Ports.flatMap(({ InvalidConfig, LastError }) => (InvalidConfig || LastError ? [LastError] : [])),
+        [],
+      );
+      const card = Ports.find(({ IfName }) => IfName === "enp2s0");
+      assert.deepEqual(
+        [card?.IsMgmt ?? false, card?.AddrSubnet, card?.Gateway, card?.DNSServers],
+        [false, "192.0.2.7/24", "192.0.2.1", ["192.0.2.2"]],
+      );
+      const { key, clear } = await opened("wifi", () => true);
+      assert.deepEqual([key, clear?.["WifiPassword"]], ["shop", "wireless"]);
+      const [system] = (await box.published<SystemConfig>("zedagent", "BaseOsConfig")).values();
+      assert.deepEqual([system?.BaseOsVersion, system?.Activate], ["16.1.0-kvm-amd64", false]);
+      assert.ok((await box.published("zedagent", "ContentTreeConfig")).has(system?.ContentTreeUUID ?? ""));
+    },
+  );
 
   step("it reboots when told to, attests anew, gets its vault's key back, and runs what it ran", async () => {
     box.events.length = 0;

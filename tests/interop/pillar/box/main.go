@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/lf-edge/eve/pkg/pillar/agentlog"
 	"github.com/lf-edge/eve/pkg/pillar/base"
@@ -54,6 +55,16 @@ func keep(name string, start agent, arguments ...string) {
 		say("ended", map[string]any{"agent": name, "code": code})
 		os.Exit(1)
 	}()
+}
+
+// awaitTopic is there because who asks before there is a socket asks again in ten seconds.
+func awaitTopic(topic string) {
+	for {
+		if _, err := os.Stat("/run/" + topic + ".sock"); err == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // must is for commands that device-steps.sh runs one after another.
@@ -110,9 +121,13 @@ func main() {
 	say("onboarded", nil)
 
 	box.afterOnboarding()
+	keep("zedagent", zedagent.Run)
+	awaitTopic("zedagent/AttestNonce")
 	keep("tpmmgr", tpmmgr.Run)
 	keep("zedmanager", zedmanager.Run)
 	keep("loguploader", loguploader.Run)
-	keep("zedagent", zedagent.Run)
+	awaitTopic("zedmanager/DomainConfig")
+	awaitTopic("tpmmgr/AttestQuote")
+	box.begin()
 	select {}
 }

@@ -15,6 +15,8 @@ import (
 type neighbours struct {
 	bus *pubsub.PubSub
 	log *base.LogObject
+	// followings begin when those they follow are there: who asks EVE's bus too early asks again in ten seconds.
+	followings []func()
 }
 
 // keyOf is the name of an item on EVE's bus; some types have it on the pointer only.
@@ -80,9 +82,18 @@ func answer[W, S any](n *neighbours, asker, answerer string, status func(W) S) {
 			n.log.Error(err)
 		}
 	}
-	follow(n, asker, false, changed, gone)
+	n.later(func() { follow(n, asker, false, changed, gone) })
 	if err := publication.SignalRestarted(); err != nil {
 		n.log.Fatal(err)
+	}
+}
+
+func (n *neighbours) later(begin func()) { n.followings = append(n.followings, begin) }
+
+// begin follows everybody.
+func (n *neighbours) begin() {
+	for _, following := range n.followings {
+		following()
 	}
 }
 
@@ -104,12 +115,12 @@ func (n *neighbours) beforeOnboarding() {
 	n.publish(n.publisher("nim", types.DevicePortConfigList{}), "global", types.DevicePortConfigList{})
 }
 
-// afterOnboarding is everything that zedagent and zedmanager talk with.
+// afterOnboarding is everything that zedagent and zedmanager listen to.
 func (n *neighbours) afterOnboarding() {
 	n.system()
 	n.vault()
-	n.secrets()
 	n.apps()
+	n.later(n.secrets)
 }
 
 // system is nodeagent and baseosmgr: why the box started, what it runs, and when it is to start anew.
@@ -133,7 +144,7 @@ func (n *neighbours) system() {
 	if err := partitions.SignalRestarted(); err != nil {
 		n.log.Fatal(err)
 	}
-	follow(n, "zedagent", false, func(agent types.ZedAgentStatus) {
+	stop := func(agent types.ZedAgentStatus) {
 		if !agent.RebootCmd || status.DeviceReboot {
 			return
 		}
@@ -146,7 +157,8 @@ func (n *neighbours) system() {
 		say("reboot", agent.RequestedRebootReason)
 		// What is under way to the controller gets as long as EVE's own grace at least.
 		time.AfterFunc(time.Second, func() { os.Exit(0) })
-	}, nil)
+	}
+	n.later(func() { follow(n, "zedagent", false, stop, nil) })
 }
 
 // apps is volumemgr, zedrouter and domainmgr: what is wished for is so at once.

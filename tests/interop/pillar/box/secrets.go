@@ -63,6 +63,13 @@ func (n *neighbours) secrets() {
 	follow(n, "zedagent", false, func(store types.DatastoreConfig) {
 		open("datastore", store.Key(), store.CipherBlockStatus)
 	}, nil)
+	follow(n, "zedagent", false, func(ports types.DevicePortConfig) {
+		for _, port := range ports.Ports {
+			for _, wifi := range port.WirelessCfg.Wifi {
+				open("wifi", wifi.SSID, wifi.CipherBlockStatus)
+			}
+		}
+	}, nil)
 	follow(n, "zedagent", false, func(app types.AppInstanceConfig) {
 		open("app", app.Key(), app.CipherBlockStatus)
 	}, nil)
