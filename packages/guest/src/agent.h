@@ -20,7 +20,7 @@ struct task {
   int kind, state;
   uint32_t id, attempt;
   pid_t pid;
-  int in, out, err, tty, status, oom, closing;
+  int in, out, err, tty, status, oom, closing, connecting;
   /* In the process namespace of another container, whose end does not end what this one started. */
   int joined;
   /* What its root may do beyond the usual, and what of the usual not; nothing it starts may have more than itself. */
@@ -86,7 +86,8 @@ int output_wanted(struct task *task);
 /* process.c */
 struct task *task_find(uint32_t id);
 void task_start(uint32_t id, int kind, char *body, size_t length);
-void task_connect(uint32_t id, int port);
+void task_connect(uint32_t id, int port, const char *address);
+void task_connected(struct task *task);
 void task_close(struct task *task);
 void task_input(struct task *task);
 void task_signal(struct task *task, int number);

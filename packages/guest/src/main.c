@@ -57,7 +57,8 @@ static void on_message(int type, uint32_t stream, char *body, size_t length) {
   else if (type == M_PUBLISH) publish(body, length);
   else if (type == M_START) task_start(stream, K_CONTAINER, body, length);
   else if (type == M_EXEC) task_start(stream, K_EXEC, body, length);
-  else if (type == M_CONNECT && length == 2) task_connect(stream, (int)number(body, 2));
+  else if (type == M_CONNECT && length == 2) task_connect(stream, (int)number(body, 2), NULL);
+  else if (type == M_CONNECT && length == 6) task_connect(stream, (int)number(body, 2), body + 2);
   else if (type == M_STATS) stats_send(stream);
   else if (type == M_POWEROFF) power_off();
   else if (!task) return;
@@ -102,7 +103,8 @@ static int watch(struct pollfd *set, struct task **owner) {
     owner[n] = task;
     if (task->out >= 0 && output_wanted(task)) set[n] = (struct pollfd){task->out, POLLIN, 0}, owner[n++] = task;
     if (task->err >= 0 && output_wanted(task)) set[n] = (struct pollfd){task->err, POLLIN, 0}, owner[n++] = task;
-    if (task->in >= 0 && task->npending) set[n] = (struct pollfd){task->in, POLLOUT, 0}, owner[n++] = task;
+    if (task->in >= 0 && (task->npending || task->connecting))
+      set[n] = (struct pollfd){task->in, POLLOUT, 0}, owner[n++] = task;
   }
   return n;
 }
@@ -139,6 +141,7 @@ int main(void) {
       if (!set[k].revents) continue;
       if (set[k].fd == owner[k]->out) output_pump(owner[k], &owner[k]->out, 1);
       else if (set[k].fd == owner[k]->err) output_pump(owner[k], &owner[k]->err, 2);
+      else if (set[k].fd == owner[k]->in && owner[k]->connecting) task_connected(owner[k]);
       else if (set[k].fd == owner[k]->in) task_input(owner[k]);
     }
     finish();

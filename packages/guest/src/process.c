@@ -143,6 +143,13 @@ static void fail(struct task *task, const char *text) {
   if (task->kind != K_CONTAINER) task->kind = K_FREE;
 }
 
+static void not_connected(struct task *task, int error) {
+  char text[160];
+  snprintf(text, sizeof text, "dial tcp4 %s: connect: %s", task->root,
+    error == ECONNREFUSED ? "connection refused" : strerror(error));
+  fail(task, text);
+}
+
 static int open_namespace(pid_t pid, const char *kind) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, kind);
@@ -221,22 +228,28 @@ void task_start(uint32_t id, int kind, char *body, size_t length) {
   task_report(task);
 }
 
-void task_connect(uint32_t id, int port) {
+/* Without an address it is one of the machine's own loopback. Nobody else waits while the other side does. */
+void task_connect(uint32_t id, int port, const char *address) {
   struct task *task = take(id, K_TCP);
   static const char crowded[] = "too many sessions in this machine";
   if (!task) { channel_send(M_FAILED, id, crowded, sizeof crowded - 1); return; }
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  task->in = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (connect(task->in, (struct sockaddr *)&at, sizeof at)) {
-    char text[100];
-    snprintf(text, sizeof text, "dial tcp4 127.0.0.1:%d: connect: %s", port,
-      errno == ECONNREFUSED ? "connection refused" : strerror(errno));
-    fail(task, text);
-    return;
-  }
+  if (address) memcpy(&at.sin_addr, address, 4);
+  task->in = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  snprintf(task->root, sizeof task->root, "%s:%d", inet_ntoa(at.sin_addr), port);
+  if (connect(task->in, (struct sockaddr *)&at, sizeof at) && errno != EINPROGRESS) not_connected(task, errno);
+  else task->connecting = 1;
+}
+
+void task_connected(struct task *task) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(task->in, SOL_SOCKET, SO_ERROR, &error, &size)) error = errno;
+  task->connecting = 0;
+  if (error) { not_connected(task, error); return; }
   task->out = fcntl(task->in, F_DUPFD_CLOEXEC, 0);
-  fcntl(task->in, F_SETFL, O_NONBLOCK);
   task_report(task);
+  task_input(task);
 }
 
 /* What a container left in its file; one that ended badly without a word is known by the end of its output. */
@@ -285,6 +298,7 @@ void task_close(struct task *task) {
 }
 
 void task_input(struct task *task) {
+  if (task->connecting) return;
   while (task->npending && task->in >= 0) {
     ssize_t n = write(task->in, task->pending, task->npending);
     if (n < 0 && errno == EAGAIN) return;

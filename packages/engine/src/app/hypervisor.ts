@@ -235,8 +235,8 @@ export interface Guest {
     command: readonly string[],
     options: { tty: boolean; stdin: boolean; user: string; env: readonly string[]; cwd: string },
   ): GuestStream;
-  /** A TCP connection from inside the machine to itself. */
-  dial(port: number): GuestStream;
+  /** A TCP connection from inside the machine to itself, or to an IPv4 address that its network leads to. */
+  dial(port: number, address?: string): GuestStream;
   stats(): Promise<readonly ContainerStats[]>;
   /** Ends every process, writes everything out and switches the machine off. */
   powerOff(): void;

@@ -10,8 +10,11 @@ import type { Guest, GuestStream } from "../hypervisor.ts";
 import { runAction } from "./action.ts";
 import type { ActionTarget } from "./action-target.ts";
 
-/** A machine whose loopback is ours. */
-function dial(port: number): GuestStream {
+let dialled = "";
+
+/** A machine whose loopback is ours, and so is everything that it reaches. */
+function dial(port: number, address = "127.0.0.1"): GuestStream {
+  dialled = address;
   const socket = connect(port, "127.0.0.1");
   const opened = new Promise<void>((resolve, reject) => {
     socket.once("connect", resolve).once("error", reject);
@@ -78,6 +81,34 @@ describe("a probe by HTTP", () => {
     it(path, async () => {
       const value = create(ext.HttpGetActionSchema, { path, port, scheme: "HTTP" });
       assert.deepEqual(await run({ case: "httpGet", value }), result);
+    });
+});
+
+describe("a probe of another host", () => {
+  const server = createHttp((_request, response) => response.end());
+  let port = 0;
+  before(async () => {
+    port = await listen(server);
+  });
+  after(() => server.close());
+  const rows: [host: string, dialled: string | undefined][] = [
+    ["10.1.2.3", "127.0.0.1"],
+    ["localhost", "127.0.0.1"],
+    ["10.1.2.4", "10.1.2.4"],
+    ["web.example", undefined],
+  ];
+  for (const [host, expected] of rows)
+    it(host, async () => {
+      const http = create(ext.HttpGetActionSchema, { path: "/", port, scheme: "HTTP", host });
+      const tcp = create(ext.TcpActionSchema, { port, host });
+      for (const action of [
+        { case: "httpGet", value: http } as const,
+        { case: "tcp", value: tcp } as const,
+      ]) {
+        const result = await run(action);
+        assert.equal(result.ok, expected !== undefined, JSON.stringify(result));
+        if (expected !== undefined) assert.equal(dialled, expected);
+      }
     });
 });
 

@@ -1,7 +1,7 @@
 import { type Clock, describeError, millis, sleep } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import { GuestError } from "../hypervisor.ts";
-import type { ActionResult, ActionTarget } from "./action-target.ts";
+import { type ActionResult, type ActionTarget, addressOf } from "./action-target.ts";
 import { checkGrpc } from "./grpc-check.ts";
 import { getHttp } from "./http-get.ts";
 
@@ -51,7 +51,7 @@ async function perform(
     case "httpGet":
       return await getHttp(action.value, target, signal);
     case "tcp":
-      return await dialTcp(action.value.port, target, signal);
+      return await dialTcp(action.value, target, signal);
     case "grpc":
       return await checkGrpc(action.value, target, signal);
     case "sleepSeconds":
@@ -81,8 +81,12 @@ async function runCommand(
   }
 }
 
-async function dialTcp(port: number, { guest }: ActionTarget, signal: AbortSignal): Promise<ActionResult> {
-  const connection = guest.dial(port);
+async function dialTcp(
+  { port, host }: ext.TcpAction,
+  target: ActionTarget,
+  signal: AbortSignal,
+): Promise<ActionResult> {
+  const connection = target.guest.dial(port, addressOf(host, target));
   signal.addEventListener("abort", () => connection.close(), { once: true });
   try {
     await connection.opened;

@@ -3,7 +3,7 @@ import { connect as tlsConnect } from "node:tls";
 import { describeError } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import { request as httpRequest } from "../../host/linux/plain-http.ts";
-import type { ActionResult, ActionTarget } from "./action-target.ts";
+import { type ActionResult, type ActionTarget, addressOf } from "./action-target.ts";
 import { guestDuplex } from "./guest-duplex.ts";
 
 /** As Go's client, and so kubelet, has it. */
@@ -54,11 +54,12 @@ function urlOf(text: string, base: string): URL {
 function ask(
   url: URL,
   action: ext.HttpGetAction,
-  { guest }: ActionTarget,
+  target: ActionTarget,
   signal: AbortSignal,
 ): Promise<Answer> {
   const secure = url.protocol === "https:";
-  const raw = guestDuplex(guest.dial(Number(url.port) || (secure ? 443 : 80)));
+  const port = Number(url.port) || (secure ? 443 : 80);
+  const raw = guestDuplex(target.guest.dial(port, addressOf(action.host, target)));
   const headers = new Map([
     ["host", url.host],
     ["user-agent", "kube-probe/1.34"],

@@ -205,8 +205,9 @@ export class GuestConnection implements Guest {
     return this.#session(message.exec, encodeFields(items), options.tty ? [1] : [1, 2]);
   }
 
-  dial(port: number): GuestStream {
-    return this.#session(message.connect, Uint8Array.of(port & 255, port >> 8), [1]);
+  dial(port: number, address = ""): GuestStream {
+    const bytes = address === "" ? [] : address.split(".").map(Number);
+    return this.#session(message.connect, Uint8Array.of(port & 255, port >> 8, ...bytes), [1]);
   }
 
   stats(limitMs: number = statsMs): Promise<readonly ContainerStats[]> {
