@@ -38,9 +38,10 @@ export function planDeployment(view: DeploymentView): DeploymentStep[] {
 }
 
 /** The number of the current template among all there were. */
-export function currentRevision({ sets }: DeploymentView): number {
-  const newest = Math.max(0, ...sets.old.map(revisionOf));
-  return Math.max(sets.fresh === undefined ? 0 : revisionOf(sets.fresh), newest + 1);
+export function currentRevision({ sets }: Pick<DeploymentView, "sets">): bigint {
+  const later = (left: bigint, right: bigint): bigint => (left > right ? left : right);
+  const newest = sets.old.map(revisionOf).reduce(later, 0n);
+  return later(sets.fresh === undefined ? 0n : revisionOf(sets.fresh), newest + 1n);
 }
 
 function planRolling(view: DeploymentView): DeploymentStep[] {
@@ -176,7 +177,7 @@ function planHistory({ deployment, sets }: DeploymentView): DeploymentStep[] {
         (set.status?.observedGeneration ?? 0) >= (set.metadata.generation ?? 0) &&
         set.metadata.deletionTimestamp === undefined,
     )
-    .sort((left, right) => revisionOf(left) - revisionOf(right));
+    .sort((left, right) => Number(revisionOf(left) - revisionOf(right)));
   const excess = sets.old.length - (deployment.spec.revisionHistoryLimit ?? defaultHistory);
   return idle.slice(0, Math.max(0, excess)).map((set) => ({ type: "remove", set }));
 }

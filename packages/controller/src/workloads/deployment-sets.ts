@@ -59,7 +59,7 @@ export function viewOf(
 }
 
 /** The ReplicaSet of the current template, to be made. */
-export function newReplicaSet(view: DeploymentView, replicas: number, revision: number): ReplicaSet {
+export function newReplicaSet(view: DeploymentView, replicas: number, revision: bigint): ReplicaSet {
   const { deployment } = view;
   const { spec, metadata, status } = deployment;
   const hash = templateHash(spec.template, status?.collisionCount);
@@ -98,18 +98,20 @@ export function annotationsFor({ deployment, wanted, maxSurge }: DeploymentView)
   };
 }
 
-export function revisionOf({ metadata }: ReplicaSet): number {
-  return Number(metadata.annotations?.[revisionAnnotation] ?? 0) || 0;
+/** Its number; 0 when it says none. People may give one that no floating-point number holds. */
+export function revisionOf({ metadata }: ReplicaSet): bigint {
+  const text = metadata.annotations?.[revisionAnnotation] ?? "";
+  return /^\d{1,19}$/.test(text) ? BigInt(text) : 0n;
 }
 
 /** Longer ones lose their beginning, as upstream's do. */
 const historyMax = 2000;
 
 /** The numbers that the ReplicaSet had before it came back with this one. */
-export function historyFor(set: ReplicaSet, revision: number): Record<string, string> {
+export function historyFor(set: ReplicaSet, revision: bigint): Record<string, string> {
   const before = revisionOf(set);
   const known = set.metadata.annotations?.[historyAnnotation];
-  if (before === 0 || before >= revision) return known === undefined ? {} : { [historyAnnotation]: known };
+  if (before === 0n || before >= revision) return known === undefined ? {} : { [historyAnnotation]: known };
   const numbers = [...(known ? known.split(",") : []), String(before)];
   while (numbers.join(",").length > historyMax) numbers.shift();
   return { [historyAnnotation]: numbers.join(",") };

@@ -1,4 +1,4 @@
-import { jsonEqual } from "@selvedge/base";
+import { canonicalJson, jsonEqual } from "@selvedge/base";
 import type { ControllerRevision, DaemonSet, PodTemplateSpec, StatefulSet } from "@selvedge/kinds";
 import { controllerReference, templateHash } from "./template.ts";
 
@@ -61,7 +61,8 @@ export function planHistory(
       annotations: cause === undefined ? {} : { [changeCause]: cause },
       ownerReferences: [controllerReference(set)],
     },
-    data,
+    // In order of its members: upstream compares the text.
+    data: JSON.parse(canonicalJson(data)),
     revision: newest + 1,
   };
   const remove = outdated(set, revisions, undefined, isUsed);

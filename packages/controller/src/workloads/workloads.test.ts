@@ -3,6 +3,8 @@ import { describe, it } from "node:test";
 import { type Clock, instant, millis } from "@selvedge/base";
 import type { DaemonSet, Node, Pod, ReplicaSet } from "@selvedge/kinds";
 import { planDaemonSet } from "./daemon-set-plan.ts";
+import { currentRevision } from "./deployment-plan.ts";
+import type { DeploymentView } from "./deployment-sets.ts";
 import { replacementDelay } from "./failed-pods.ts";
 import { planHistory, revisionHashLabel } from "./history.ts";
 import { amountOf } from "./int-or-percent.ts";
@@ -121,11 +123,29 @@ describe("a DaemonSet's rollout", () => {
   });
 });
 
+describe("a Deployment's number", () => {
+  it("comes after the greatest there was, however great", () => {
+    const set = (revision: string): ReplicaSet => ({
+      ...{
+        apiVersion: "apps/v1",
+        kind: "ReplicaSet",
+        spec: { selector: {}, template: { spec: { containers: [] } } },
+      },
+      metadata: { name: revision, annotations: { "deployment.kubernetes.io/revision": revision } },
+    });
+    const old = [set("3546343826724305832"), set("7"), set("none")];
+    const view = (fresh?: ReplicaSet): Pick<DeploymentView, "sets"> => ({ sets: { fresh, old, all: old } });
+    assert.equal(currentRevision(view()), 3546343826724305833n);
+    assert.equal(currentRevision(view(set("3546343826724305840"))), 3546343826724305840n);
+  });
+});
+
 describe("a DaemonSet's history", () => {
   it("has a revision for each template, the newest for the current one, and a bound", () => {
     const set = daemonSet(undefined);
     const first = planHistory(set, [], () => false);
     assert.equal(first.create?.revision, 1);
+    assert.match(JSON.stringify(first.create?.data), /^{"spec":{"template":{"\$patch":"replace","metadata":/);
     const made = first.create;
     assert.ok(made);
     assert.deepEqual(
