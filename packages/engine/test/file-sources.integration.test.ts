@@ -1,7 +1,14 @@
 /** Disk images from every kind of datastore that is no registry, each asked over a real connection. */
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { createHash, createHmac, randomBytes } from "node:crypto";
+import {
+  createHash,
+  createHmac,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  verify,
+} from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -10,6 +17,7 @@ import { createServer as tlsServer } from "node:https";
 import { type AddressInfo, createServer as tcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
 import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
 import { createContentDomain } from "../src/content/content-domain.ts";
@@ -32,6 +40,7 @@ const images = {
   },
 };
 let folder = "";
+const fromBase64url = (it: string): Buffer => Buffer.from(it, "base64url");
 
 async function fetched(
   datastores: readonly Partial<Datastore>[],
@@ -113,6 +122,64 @@ async function tls(handler: Handler): Promise<AsyncDisposable & { port: number; 
 }
 
 describe("a disk image", () => {
+  it("comes from Google's storage by a token that a service account's key signs for", async () => {
+    const pair = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const asked: string[] = [];
+    await using server = await tls(async (request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      if (request.url !== "/token") {
+        if (request.headers.authorization !== "Bearer good") return void response.writeHead(403).end("no");
+        return serveBytes(request, response, asked.length === 2 ? 2 ** 20 : bytes.length);
+      }
+      const form = new URLSearchParams(await text(request));
+      const [head = "", body = "", signature = ""] = (form.get("assertion") ?? "").split(".");
+      const signed = verify(
+        "sha256",
+        Buffer.from(`${head}.${body}`),
+        pair.publicKey,
+        fromBase64url(signature),
+      );
+      const claims = JSON.parse(fromBase64url(body).toString()) as Record<string, unknown>;
+      assert.deepEqual(
+        [form.get("grant_type"), claims["iss"], claims["aud"], claims["scope"]],
+        [
+          ...[
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "box@shop",
+            `https://127.0.0.1:${server.port}/token`,
+          ],
+          "https://www.googleapis.com/auth/devstorage.read_only",
+        ],
+      );
+      assert.equal(Number(claims["exp"]) - Number(claims["iat"]), 3600);
+      response.writeHead(signed ? 200 : 401, { "content-type": "application/json" });
+      response.end(
+        JSON.stringify(signed ? { access_token: "good", expires_in: 3599 } : { error_description: "bad" }),
+      );
+    });
+    const account = (key: KeyObject): string =>
+      JSON.stringify({
+        ...{
+          client_email: "box@shop",
+          private_key_id: "k1",
+          token_uri: `https://127.0.0.1:${server.port}/token`,
+        },
+        private_key: key.export({ type: "pkcs8", format: "pem" }),
+      });
+    const store = (password: string): Partial<Datastore> => ({
+      ...{ type: "google", fqdn: `127.0.0.1:${server.port}`, certificates: [server.pem], path: "shop" },
+      credentials: async () => ({ user: "project", password }),
+    });
+    const { status, content } = await fetched([store(btoa(account(pair.privateKey)))]);
+    assert.equal(status.phase, "ready", JSON.stringify(status));
+    assert.ok(content?.equals(bytes));
+    assert.deepEqual(asked.slice(0, 2), ["POST /token", "GET /shop/a%20b/disk.img"]);
+    const stranger = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+    const refused = await fetched([store(account(stranger))]);
+    assert.match(JSON.stringify(refused.status), /gives no token for box@shop \(401\): bad/);
+    assert.match(JSON.stringify((await fetched([store("not a key")])).status), /key of a service account/);
+  });
+
   it("comes over https with the datastore's own roots, goes on after a cut, and from the next one", async () => {
     const asked: string[] = [];
     await using server = await tls((request, response) => {

@@ -4,6 +4,7 @@ import type { HttpClient, HttpResponse } from "../host/http.ts";
 import type { SftpClient } from "../host/sftp.ts";
 import { authorizationOf, baseUrl, encodePath, type FileRequest } from "./address.ts";
 import { azureRequest } from "./azure.ts";
+import { GoogleTokens, googleRequest, serviceAccount } from "./google.ts";
 import { BadImageError } from "./image-builder.ts";
 import { refusal, SourceError } from "./registry-client.ts";
 import { s3Request } from "./s3.ts";
@@ -61,6 +62,13 @@ export async function fileSource(
       return overHttp(parts, datastore, (headers) =>
         azureRequest(datastore, path, credentials, headers, parts.now()),
       );
+    case "google": {
+      const tokens =
+        credentials && new GoogleTokens(parts.http, serviceAccount(credentials), datastore.certificates);
+      return overHttp(parts, datastore, async () =>
+        googleRequest(datastore, path, await tokens?.token(parts.now())),
+      );
+    }
     case "sftp": {
       if (credentials === undefined)
         throw new BadImageError("an SFTP datastore needs a user, in its cipherData");
@@ -79,7 +87,7 @@ export async function fileSource(
 function overHttp(
   { http }: SourceParts,
   { certificates }: Datastore,
-  request: (headers: Readonly<Record<string, string>>) => FileRequest,
+  request: (headers: Readonly<Record<string, string>>) => FileRequest | Promise<FileRequest>,
 ): FileSource {
   const send = (url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) =>
     http.send({
@@ -89,7 +97,7 @@ function overHttp(
   return {
     async open(offset, signal) {
       const range: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
-      const first = request(range);
+      const first = await request(range);
       let response = await send(first.url, { ...range, ...first.headers }, signal);
       for (let hop = 0, at = first.url; isRedirect(response); hop++) {
         if (hop >= redirectsMax) throw new SourceError(`${first.url} sends us in circles`);
