@@ -50,8 +50,8 @@ export async function takeUpDuty(options: DutyOptions): Promise<Duty> {
   const files = new FolderPkiFiles(folder.in("pki"));
   const lead = async (parts: Pick<LeadingOptions, "pki" | "records">): Promise<Leading> => {
     await opened.reseal();
-    await ensureStandardObjects(api.objects);
-    await ensureApiService(api.objects, advertiseKube);
+    await ensureStandardObjects(api.objects, api.serviceRange);
+    await ensureApiService(api.objects, advertiseKube, api.serviceRange);
     return await startLeading({
       ...{ api, clock, random, log, otlpEndpoint, deviceAddress: advertiseDevice },
       ...{ blobs: join(shared, "registry"), logs: join(shared, "logs") },

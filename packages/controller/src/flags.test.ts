@@ -39,6 +39,7 @@ const flags: readonly (readonly [string, Record<string, string> | RegExp | "help
   ["--data d --device-listen [::]:1", { advertiseDevice: "[::1]:1" }],
   ["--data d --advertise-device 10.1.2.3:7", { deviceListen: "0.0.0.0:6444", advertiseDevice: "10.1.2.3:7" }],
   ["", /--data: a folder is needed/],
+  ["--data d --service-cluster-ip-range fd00::/64", /no range of IPv4 between \/8 and \/29/],
   ["--data d --advertise-device 0.0.0.0:7", /nobody can dial/],
   ["--data d --advertise-kube h:0", /port 0 cannot be dialled/],
   ["--data d --kube-listen 127.0.0.1:6444", /port 6444 is the Kubernetes port already/],

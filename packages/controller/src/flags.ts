@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type AccessFlags, accessOptions, accessUsage, parseAccessFlags } from "./access/access-flags.ts";
 import { type Address, FlagError, parseAddress } from "./address.ts";
+import { defaultServiceRange, parseServiceRange, type ServiceRange } from "./endpoints/service-range.ts";
 
 /** Where things are kept. */
 export interface StoreFlags {
@@ -24,6 +25,8 @@ export interface Flags extends StoreFlags {
   readonly peer: Address;
   /** Where images and uploaded logs are kept. */
   readonly shared: string;
+  /** What Services are given addresses of. */
+  readonly serviceRange: ServiceRange;
   readonly access: AccessFlags;
   /** Base URL of an OpenTelemetry collector that gets figures and logs. */
   readonly otlpEndpoint: URL | undefined;
@@ -55,6 +58,8 @@ clients list anew.
                              (default: 127.0.0.1 and any port, for controllers on one machine)
   --shared DIR               where images and uploaded logs are kept; several controllers give the same network
                              folder, so that who takes over has them     (default: --data)
+  --service-cluster-ip-range CIDR  what Services are given addresses of, of IPv4; several controllers give the same
+                             (default: ${defaultServiceRange.cidr})
 ${accessUsage}  --otlp-endpoint URL        send figures and logs to this OpenTelemetry collector, as OTLP/HTTP JSON
   --verbose                  log ordinary events too
   --help                     this text
@@ -79,6 +84,7 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
       "encryption-keys": { type: "string" },
       peer: { type: "string", default: "127.0.0.1:0" },
       shared: { type: "string" },
+      "service-cluster-ip-range": { type: "string", default: defaultServiceRange.cidr },
       ...accessOptions,
       "otlp-endpoint": { type: "string" },
       verbose: { type: "boolean", default: false },
@@ -100,10 +106,17 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
   const peer = parseAddress(values.peer, "--peer");
   if (isAny(peer.host))
     throw new FlagError(`--peer: nobody can dial ${peer.host}; give the address others reach`);
+  const range = values["service-cluster-ip-range"];
+  const serviceRange = parseServiceRange(range);
+  if (serviceRange === undefined) {
+    throw new FlagError(
+      `--service-cluster-ip-range: ${range} is no range of IPv4 between /8 and /29; give one like 10.96.0.0/12`,
+    );
+  }
   const otlpEndpoint = collector(values["otlp-endpoint"]);
   return {
     ...{ data, kubeListen, deviceListen, advertiseKube, advertiseDevice },
-    ...{ database, peer, shared, otlpEndpoint, verbose },
+    ...{ database, peer, shared, serviceRange, otlpEndpoint, verbose },
     encryptionKeys: values["encryption-keys"],
     access: parseAccessFlags(values),
   };

@@ -35,7 +35,7 @@ async function run(flags: Flags): Promise<void> {
   const folder = stack.use(new DataFolder(flags.data));
   const opened = stack.use(await openStore(flags, folder, { clock, log }));
   const { store } = opened;
-  const half = createApi({ store, clock, random, log });
+  const half = createApi({ store, clock, random, log, serviceRange: flags.serviceRange });
   stack.use(processMetrics(half.metrics, clock));
   await stack.use(half.policies).start();
   const custom = new CustomResources({ objects: half.registry, store, clock, log: log.child("custom") });

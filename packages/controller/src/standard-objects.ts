@@ -13,11 +13,11 @@ import {
   runtimeClassKind,
   type ServiceCidr,
   type StorageClass,
-  serviceAddresses,
   serviceCidrKind,
   storageClassKind,
   systemClasses,
 } from "@selvedge/kinds";
+import { defaultServiceRange, type ServiceRange } from "./endpoints/service-range.ts";
 import { ensureFlowObjects } from "./flow-objects.ts";
 
 const namespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
@@ -41,10 +41,12 @@ const microvm: RuntimeClass = {
 };
 
 /** What addresses of Services are of. */
-export const ownServiceCidr: ServiceCidr = {
-  ...{ apiVersion: "networking.k8s.io/v1", kind: "ServiceCIDR", metadata: { name: "kubernetes" } },
-  spec: { cidrs: [`${serviceAddresses.first}/${serviceAddresses.bits}`] },
-};
+export function ownServiceCidr({ cidr }: ServiceRange): ServiceCidr {
+  return {
+    ...{ apiVersion: "networking.k8s.io/v1", kind: "ServiceCIDR", metadata: { name: "kubernetes" } },
+    spec: { cidrs: [cidr] },
+  };
+}
 
 const descriptions: Readonly<Record<string, string>> = {
   "system-cluster-critical": "What the whole fleet cannot do without.",
@@ -52,7 +54,10 @@ const descriptions: Readonly<Record<string, string>> = {
 };
 
 /** What is there already stays as somebody has made it. */
-export async function ensureStandardObjects(objects: Objects): Promise<void> {
+export async function ensureStandardObjects(
+  objects: Objects,
+  range: ServiceRange = defaultServiceRange,
+): Promise<void> {
   for (const name of namespaces) {
     await ensure(objects, namespaceKind, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
   }
@@ -67,12 +72,12 @@ export async function ensureStandardObjects(objects: Objects): Promise<void> {
     await ensure(objects, priorityClassKind, made);
   }
   await ensureFlowObjects(objects);
-  await ensureServiceCidr(objects);
+  await ensureServiceCidr(objects, ownServiceCidr(range));
 }
 
-async function ensureServiceCidr(objects: Objects): Promise<void> {
-  await ensure(objects, serviceCidrKind, ownServiceCidr);
-  const kept = await objects.get<ServiceCidr>(serviceCidrKind, ownServiceCidr.metadata.name);
+async function ensureServiceCidr(objects: Objects, own: ServiceCidr): Promise<void> {
+  await ensure(objects, serviceCidrKind, own);
+  const kept = await objects.get<ServiceCidr>(serviceCidrKind, own.metadata.name);
   if (kept.status?.conditions?.length) return;
   const lastTransitionTime = kept.metadata.creationTimestamp ?? null;
   const message = "Kubernetes Service CIDR is ready";

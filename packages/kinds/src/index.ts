@@ -245,7 +245,6 @@ export { type ReplicationController, replicationControllerKind } from "./replica
 export { type Secret, secretKind } from "./secret.ts";
 export { serviceKind } from "./service.ts";
 export { type ServiceAccount, serviceAccountKind } from "./service-account.ts";
-export { serviceAddresses } from "./service-rules.ts";
 export type { Service, ServicePort, ServiceSpec } from "./service-types.ts";
 export {
   type StatefulSet,

@@ -171,11 +171,10 @@ const rows: readonly Row[] = [
     { spec: { clusterIP: "10.96.3.1", selector: { app: "web" }, ports: [{ port: 80 }] } },
   ],
   [
-    "a Service with an address that is none of theirs",
+    "a Service with an address that is none",
     serviceKind,
-    { spec: { clusterIP: "10.0.0.1", selector: { app: "web" }, ports: [{ port: 80 }] } },
-    'spec.clusterIPs: Invalid value: ["10.0.0.1"]: failed to allocate IP 10.0.0.1: the provided IP (10.0.0.1) ' +
-      "is not in the valid range. The range of valid IPs is 10.96.0.0/12",
+    { spec: { clusterIP: "10.0.0", selector: { app: "web" }, ports: [{ port: 80 }] } },
+    'spec.clusterIPs[0]: Invalid value: "10.0.0": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
   ],
   ["a Namespace", namespaceKind, { metadata: { name: "shop" } }],
   ["a Node", nodeKind, { spec: { taints: [{ key: "a", effect: "NoSchedule" }] } }],

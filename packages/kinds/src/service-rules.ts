@@ -2,7 +2,7 @@
 import type { FieldError } from "@selvedge/apimachinery";
 import { dnsSubdomainFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
 import { Faults } from "./faults.ts";
-import { cidrFault, isAddress } from "./network/cidr.ts";
+import { isAddress } from "./network/cidr.ts";
 import type { Service, ServicePort, ServiceSpec } from "./service-types.ts";
 
 /** Where upstream takes the ports of nodes from. */
@@ -79,12 +79,6 @@ export function serviceNameFaults(name: string): string[] {
   return faults;
 }
 
-/**
- * Addresses of Services. Each node has them for its own apps, so they need not be free anywhere but there; it
- * is the range that others use, too.
- */
-export const serviceAddresses = { first: "10.96.0.0", bits: 12 } as const;
-
 function checkAddress(faults: Faults, address: string, old: Service | undefined): void {
   if (!isAddress(address)) {
     faults.invalid(
@@ -93,14 +87,6 @@ function checkAddress(faults: Faults, address: string, old: Service | undefined)
       "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
     );
     return;
-  }
-  const { first, bits } = serviceAddresses;
-  const range = `${first}/${bits}`;
-  if (cidrFault(`${address}/32`, range) !== undefined) {
-    const detail =
-      `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. ` +
-      `The range of valid IPs is ${range}`;
-    faults.invalid("spec.clusterIPs", [address], detail);
   }
   const before = old?.spec.type === "ExternalName" ? undefined : old?.spec.clusterIP;
   if (before && before !== address)

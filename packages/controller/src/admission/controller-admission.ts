@@ -1,6 +1,7 @@
 import type { AdmissionMember } from "@selvedge/apiserver";
 import type { Clock } from "@selvedge/base";
 import type { KindRef, Objects } from "@selvedge/client";
+import { defaultServiceRange, type ServiceRange } from "../endpoints/service-range.ts";
 import { evictionAdmission } from "./eviction-admission.ts";
 import { gapAdmission } from "./gap-admission.ts";
 import { keptAdmission } from "./kept-admission.ts";
@@ -19,6 +20,7 @@ export interface ControllerAdmissionOptions {
   readonly clock: Clock;
   /** Every kind with a namespace that the API server serves. */
   readonly contents: () => readonly KindRef[];
+  readonly serviceRange?: ServiceRange;
 }
 
 /** All who have a say in writes for the controller's sake, in upstream's order; the quota has the last word. */
@@ -27,15 +29,16 @@ export function controllerAdmission({
   objects,
   clock,
   contents,
+  serviceRange = defaultServiceRange,
 }: ControllerAdmissionOptions): AdmissionMember[] {
   return [
     runtimeAdmission(policies),
     limitsAdmission(policies),
     ...priorityAdmission(policies),
     ...storageAdmission(policies),
-    serviceAdmission(policies, objects),
+    serviceAdmission(policies, objects, serviceRange),
     networkAdmission,
-    keptAdmission,
+    keptAdmission(serviceRange),
     gapAdmission,
     evictionAdmission(policies, objects, clock),
     quotaAdmission(policies, objects, contents),

@@ -12,6 +12,7 @@ import {
   volumeAttachmentKind,
   volumeAttributesClassKind,
 } from "@selvedge/kinds";
+import type { ServiceRange } from "../endpoints/service-range.ts";
 import { ownFlowSpec } from "../flow-objects.ts";
 import { ownServiceCidr } from "../standard-objects.ts";
 
@@ -25,27 +26,30 @@ const inert = new Map([
   [volumeAttachmentKind, volumesAreDisks],
   [volumeAttributesClassKind, "a node's volumes are all alike"],
   [ipAddressKind, "addresses of Services follow from their names"],
-  [serviceCidrKind, `Services have addresses of ${ownServiceCidr.spec.cidrs?.join(", ")} only`],
+  [serviceCidrKind, "Services have addresses of the range that the controller was started with"],
   [flowSchemaKind, ownLevels],
   [priorityLevelKind, ownLevels],
 ]);
 
-export const keptAdmission: AdmissionMember = {
-  name: "KeptKinds",
-  handles: ({ kind, subresource }) => inert.has(kind) && subresource === undefined,
-  validate(request) {
-    const { kind, name, object, operation, user, warn } = request;
-    const own = kind === serviceCidrKind ? ownRange(name) : ownFlowSpec(kind, name);
-    if (own === undefined) {
-      if (operation !== "DELETE") warn(`${kind.kind} is kept, but ${inert.get(kind)}`);
-    } else if (operation === "DELETE") {
-      throw refusedBy(request, "it says what the server does");
-    } else if (user !== undefined && !jsonEqual(object?.["spec"], own)) {
-      throw refusedBy(request, `it says what the server does: spec of '${name}' must equal the fixed value`);
-    }
-  },
-};
-
-function ownRange(name: string): object | undefined {
-  return name === ownServiceCidr.metadata.name ? ownServiceCidr.spec : undefined;
+export function keptAdmission(range: ServiceRange): AdmissionMember {
+  const cidr = ownServiceCidr(range);
+  return {
+    name: "KeptKinds",
+    handles: ({ kind, subresource }) => inert.has(kind) && subresource === undefined,
+    validate(request) {
+      const { kind, name, object, operation, user, warn } = request;
+      const ownRange = name === cidr.metadata.name ? cidr.spec : undefined;
+      const own = kind === serviceCidrKind ? ownRange : ownFlowSpec(kind, name);
+      if (own === undefined) {
+        if (operation !== "DELETE") warn(`${kind.kind} is kept, but ${inert.get(kind)}`);
+      } else if (operation === "DELETE") {
+        throw refusedBy(request, "it says what the server does");
+      } else if (user !== undefined && !jsonEqual(object?.["spec"], own)) {
+        throw refusedBy(
+          request,
+          `it says what the server does: spec of '${name}' must equal the fixed value`,
+        );
+      }
+    },
+  };
 }

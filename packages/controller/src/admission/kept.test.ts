@@ -12,16 +12,19 @@ import {
   serviceCidrKind,
 } from "@selvedge/kinds";
 import { ObjectWorld } from "../../test/object-world.ts";
+import { defaultServiceRange } from "../endpoints/service-range.ts";
 import { ensureStandardObjects, ownServiceCidr } from "../standard-objects.ts";
 import { keptAdmission } from "./kept-admission.ts";
+
+const admission = keptAdmission(defaultServiceRange);
 
 const user = { name: "ann", groups: [] };
 
 function said(operation: Operation, kind: KindDefinition, object: KubeObject): string[] {
   const told: string[] = [];
   const subject = { operation, kind, subresource: undefined };
-  assert.ok(keptAdmission.handles(subject));
-  keptAdmission.validate?.({
+  assert.ok(admission.handles(subject));
+  admission.validate?.({
     ...{ ...subject, namespace: undefined, name: object.metadata.name, user, dryRun: false },
     ...{ object: operation === "DELETE" ? undefined : object, old: undefined },
     warn: (text) => told.push(text),
@@ -87,6 +90,6 @@ describe("the server's own levels and ranges, as objects", () => {
       /spec of 'workload' must equal the fixed value/,
     );
     assert.throws(() => said("DELETE", flowSchemaKind, level), /forbidden: it says what the server does/);
-    assert.throws(() => said("DELETE", serviceCidrKind, ownServiceCidr), /forbidden/);
+    assert.throws(() => said("DELETE", serviceCidrKind, ownServiceCidr(defaultServiceRange)), /forbidden/);
   });
 });

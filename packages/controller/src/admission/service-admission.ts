@@ -2,14 +2,15 @@
 import { createHash } from "node:crypto";
 import { type AdmissionMember, StatusError } from "@selvedge/apiserver";
 import { isReason, type Objects } from "@selvedge/client";
-import { type Service, serviceAddresses, serviceKind } from "@selvedge/kinds";
+import { type Service, serviceKind } from "@selvedge/kinds";
+import { addressAt, isWithin, type ServiceRange } from "../endpoints/service-range.ts";
 import type { Policies } from "./policies.ts";
 
-/** As others have it, the lowest are for those that ask for theirs: 1 is `kubernetes`, 10 the resolver. */
-const kept = 256;
-const count = 2 ** (32 - serviceAddresses.bits) - kept - 1;
-
-export function serviceAdmission(policies: Pick<Policies, "services">, objects: Objects): AdmissionMember {
+export function serviceAdmission(
+  policies: Pick<Policies, "services">,
+  objects: Objects,
+  range: ServiceRange,
+): AdmissionMember {
   return {
     name: "ServiceAddresses",
     handles: ({ kind, operation, subresource }) =>
@@ -27,28 +28,33 @@ export function serviceAdmission(policies: Pick<Policies, "services">, objects: 
       spec.ipFamilyPolicy ??= "SingleStack";
       if (spec.clusterIP) return;
       const known = before?.type === "ExternalName" ? undefined : before?.clusterIP;
-      spec.clusterIP = known || freeAddress(`${namespace}/${name}`, policies);
+      spec.clusterIP = known || freeAddress(`${namespace}/${name}`, policies, range);
       spec.clusterIPs = [spec.clusterIP];
     },
-    async validate({ object, name, namespace }) {
+    async validate({ object, old, name, namespace }) {
       const { clusterIP = "" } = (object as Service).spec;
       if (clusterIP === "" || clusterIP === "None") return;
+      // What it has it keeps, though the range may be another by now.
+      if (!isWithin(range, clusterIP) && (old as Service | undefined)?.spec.clusterIP !== clusterIP) {
+        const why = `the provided IP (${clusterIP}) is not in the valid range. The range of valid IPs is ${range.cidr}`;
+        throw refused(name, clusterIP, why);
+      }
       const others = policies.services
         .by("address", clusterIP)
         .filter(({ metadata }) => metadata.name !== name || metadata.namespace !== namespace);
       // One that went a moment ago is still among those we know.
       const there = await Promise.all(others.map(({ metadata }) => isThere(objects, metadata, clusterIP)));
       if (!there.includes(true)) return;
-      const why =
-        `spec.clusterIPs: Invalid value: ["${clusterIP}"]: failed to allocate IP ${clusterIP}: ` +
-        "provided IP is already allocated";
-      const causes = [
-        { reason: "FieldValueInvalid", message: why.replace(/^\S+ /, ""), field: "spec.clusterIPs" },
-      ];
-      const details = { name, kind: "Service", causes };
-      throw new StatusError(422, "Invalid", `Service "${name}" is invalid: ${why}`, details);
+      throw refused(name, clusterIP, "provided IP is already allocated");
     },
   };
+}
+
+function refused(name: string, address: string, why: string): StatusError {
+  const said = `Invalid value: ["${address}"]: failed to allocate IP ${address}: ${why}`;
+  const causes = [{ reason: "FieldValueInvalid", message: said, field: "spec.clusterIPs" }];
+  const message = `Service "${name}" is invalid: spec.clusterIPs: ${said}`;
+  return new StatusError(422, "Invalid", message, { name, kind: "Service", causes });
 }
 
 async function isThere(
@@ -69,16 +75,13 @@ async function isThere(
  * It follows from the name, so that a Service made again has the same, and two replicas that give one at a
  * time give different ones; where two names meet, the next that is free.
  */
-function freeAddress(key: string, { services }: Pick<Policies, "services">): string {
+function freeAddress(key: string, { services }: Pick<Policies, "services">, range: ServiceRange): string {
+  const { kept, size } = range;
+  const count = size - kept - 1;
   const first = createHash("sha256").update(key).digest().readUInt32BE(0) % count;
   for (let step = 0; step < count; step++) {
-    const address = nth(kept + ((first + step) % count));
+    const address = addressAt(range, kept + ((first + step) % count));
     if (services.by("address", address).length === 0) return address;
   }
   throw new StatusError(500, "InternalError", "failed to allocate a serviceIP: range is full");
-}
-
-function nth(at: number): string {
-  const [a = 0, b = 0] = serviceAddresses.first.split(".").map(Number);
-  return [a, b + Math.floor(at / 65_536), Math.floor(at / 256) % 256, at % 256].join(".");
 }

@@ -49,6 +49,10 @@ describe("a Service's address", () => {
       world.create(serviceKind, service("third", { clusterIP })),
       /spec\.clusterIPs: Invalid value: .* provided IP is already allocated/,
     );
+    await assert.rejects(
+      world.create(serviceKind, service("third", { clusterIP: "10.0.0.1" })),
+      /failed to allocate IP 10\.0\.0\.1: .* not in the valid range\. The range of valid IPs is 10\.96\.0\.0\/12/,
+    );
   });
 
   it("is none of a headless one, and given back by one that becomes another's name", async () => {

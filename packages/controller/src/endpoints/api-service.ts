@@ -13,16 +13,18 @@ import {
 } from "@selvedge/kinds";
 import type { Address } from "../address.ts";
 import { serviceLabel } from "./endpoints-plan.ts";
+import { addressAt, defaultServiceRange, type ServiceRange } from "./service-range.ts";
 
 const name = "kubernetes";
 const namespace = "default";
 const httpsPort = 443;
-/** The first of their addresses, as clients know it. */
-const clusterIP = "10.96.0.1";
-
 /** Makes them, or makes them say where the API is now. Who has written anything else there is overruled. */
-export async function ensureApiService(objects: Objects, at: Address): Promise<void> {
-  const { service, endpoints, slice } = apiService(at);
+export async function ensureApiService(
+  objects: Objects,
+  at: Address,
+  range: ServiceRange = defaultServiceRange,
+): Promise<void> {
+  const { service, endpoints, slice } = apiService(at, range);
   await ensure<Service>(objects, serviceKind, service, (stored) => {
     const same = jsonEqual(stored.spec.ports, service.spec.ports);
     stored.spec.ports = service.spec.ports ?? [];
@@ -41,13 +43,18 @@ export async function ensureApiService(objects: Objects, at: Address): Promise<v
   });
 }
 
-export function apiService({ host, port }: Address): {
+export function apiService(
+  { host, port }: Address,
+  range: ServiceRange = defaultServiceRange,
+): {
   readonly service: Service;
   readonly endpoints: Endpoints;
   readonly slice: EndpointSlice;
 } {
   // A name cannot be said, and what is this machine alone to us is another's own to them.
   const reachable = isIPv4(host) && !/^(127|0)\./.test(host);
+  // The first of their addresses, as clients know it.
+  const clusterIP = addressAt(range, 1);
   const https = { name: "https", protocol: "TCP" as const };
   const labels = { component: "apiserver", provider: name };
   return {

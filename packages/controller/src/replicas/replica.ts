@@ -101,7 +101,7 @@ export class Replica implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { api, identity, peer, serveApi, clock, log } = this.#options;
-    await ensureStandardObjects(api.objects);
+    await ensureStandardObjects(api.objects, api.serviceRange);
     const port = this.#stack.use(
       new PeerPort(() => {
         const serveDevice = this.#serveDevice;
