@@ -9,7 +9,15 @@ export interface ChartOptions {
   readonly programs: readonly HookName[];
 }
 
-export type HookName = "before" | "after" | "migrate" | "farewell";
+export type HookName =
+  | "before"
+  | "after"
+  | "migrate"
+  | "migrated"
+  | "return"
+  | "returned"
+  | "farewell"
+  | "gone";
 
 interface Hook {
   readonly points: string;
@@ -22,7 +30,11 @@ const hooks: Readonly<Record<HookName, Hook>> = {
   before: { points: "pre-install", weight: 5, policy: "before-hook-creation" },
   after: { points: "post-install", weight: 0, policy: "hook-succeeded" },
   migrate: { points: "pre-upgrade", weight: 0, policy: "before-hook-creation,hook-failed" },
+  migrated: { points: "post-upgrade", weight: 0, policy: "before-hook-creation" },
+  return: { points: "pre-rollback", weight: 0, policy: "before-hook-creation" },
+  returned: { points: "post-rollback", weight: 0, policy: "before-hook-creation" },
   farewell: { points: "pre-delete", weight: 0, policy: "before-hook-creation" },
+  gone: { points: "post-delete", weight: 0, policy: "before-hook-creation" },
 };
 
 const image = "selvedge.internal/hello:1";
@@ -118,7 +130,7 @@ data: { word: "{{ .Values.word }}" }
 `;
 
 function configMap(name: string, hook: Hook): string {
-  return `apiVersion: v1\nkind: ConfigMap\n${head(name, hook)}`;
+  return `apiVersion: v1\nkind: ConfigMap\n${head(name, hook)}data: { word: "{{ .Values.word }}" }\n`;
 }
 
 function program(name: string, hook: Hook): string {

@@ -95,6 +95,7 @@ async function upgrades({ ok, kubectl: session, chart }: Place, version: HelmVer
   if (programs[version].includes("migrate"))
     assert.match(await session.ok("logs", "job/hi-migrate"), /^migrate of two$/m);
   else await session.ok("get", "cm", "hi-migrate");
+  assert.deepEqual(await inTurn(session, "two", "hi", "hi-migrated"), ["hi", "hi-migrated"]);
   const fresh = ["upgrade", "--install", "fresh", chart, "--no-hooks"];
   assert.match(await ok(...fresh), /Release "fresh" does not exist\. Installing it now\.[\s\S]*REVISION: 1/);
   await ok("uninstall", "fresh", "--no-hooks");
@@ -121,8 +122,9 @@ async function fails(place: Place, version: HelmVersion): Promise<void> {
 }
 
 async function rollsBack({ ok, kubectl: session }: Place): Promise<void> {
-  assert.match(await ok("rollback", "hi", "1", "--wait", "--no-hooks"), /Rollback was a success/);
-  assert.equal(await session.ok("get", "cm", "hi", "-o", "jsonpath={.data.word}"), "one");
+  assert.match(await ok("rollback", "hi", "1", "--wait", "--timeout=120s"), /Rollback was a success/);
+  const turns = ["hi-return", "hi", "hi-returned"];
+  assert.deepEqual(await inTurn(session, "one", "hi", "hi-returned", "hi-return"), turns);
   assert.match(await ok("history", "hi"), /deployed\s.*Rollback to 1/);
 }
 
@@ -132,11 +134,23 @@ async function uninstalls(place: Place, version: HelmVersion): Promise<void> {
   // The word of the upgrade that failed: a roll-back has no settings of its own to leave.
   if (programs[version].includes("farewell"))
     assert.match(await session.ok("logs", "job/hi-farewell"), /^farewell of no$/m);
-  else await session.ok("get", "cm", "hi-farewell");
+  else assert.deepEqual(await inTurn(session, "one", "hi-gone", "hi-farewell"), ["hi-farewell", "hi-gone"]);
+  await session.ok("get", "cm", "hi-gone");
   assert.match(await session.refused("get", "cm,svc,deploy", "hi"), /NotFound/);
   assert.equal(await session.ok("get", `tills.${group}`, "-A", "-o", "name"), "");
   await session.ok("get", "crd", `tills.${group}`);
   await session.ok("delete", "crd", `tills.${group}`);
+}
+
+/** The names of ConfigMaps in the turn in which they were last written, all of them with this word. */
+async function inTurn(session: KubectlSession, word: string, ...names: readonly string[]): Promise<string[]> {
+  const { items } = JSON.parse(await session.ok("get", "cm", ...names, "-o", "json")) as {
+    items: { metadata: { name: string; resourceVersion: string }; data: { word: string } }[];
+  };
+  for (const { metadata, data } of items) assert.equal(data.word, word, metadata.name);
+  const written = items.map(({ metadata }) => metadata);
+  written.sort((one, other) => Number(one.resourceVersion) - Number(other.resourceVersion));
+  return written.map(({ name }) => name);
 }
 
 async function placeOf(version: HelmVersion, system: LocalSystem, folder: string): Promise<Place> {
