@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { instant, minutes } from "@selvedge/base";
-import { common, type config, netCommon, profile, profileNetwork, storage } from "@selvedge/eve-api";
+import { common, type config, info, netCommon, profile, profileNetwork, storage } from "@selvedge/eve-api";
 import { readNetwork } from "../src/control/local/local-network.ts";
 import type { PortAddress, PortSpec } from "../src/desired.ts";
 import type { RunningEngine } from "./control-world.ts";
@@ -195,6 +195,32 @@ describe("a port of a local profile server", () => {
       secret: { kind: "clear", user: "", password: "" },
     });
   });
+});
+
+it("a box that knows where it is says so, at its own pace, and nothing before", async () => {
+  const server = new Server();
+  server.answers["location"] = { status: 204 };
+  const { world, engine } = await start(server, "secret", ports);
+  await using _engine = engine;
+  await world.clock.pass(minutes(2));
+  assert.equal(server.count("location"), 0);
+  const place = { latitude: 48.1, longitude: 11.5, altitude: undefined, at: 1_700_000_000_000 };
+  const list = engine.store.desired.get()?.ports ?? [];
+  const config = { digest: "a", since: instant(0), ports: list, lastSucceeded: instant(1), lastError: "" };
+  const card = { up: true, mac: "", mtu: 1500, addresses: [], gateways: [], dns: [], place };
+  engine.store.ports.set({ book: { current: 0, configs: [config] }, cards: { eth0: card }, failed: [] });
+  await world.clock.pass(minutes(2));
+  assert.ok(server.count("location") >= 5 && server.count("location") <= 8, `${server.count("location")}`);
+  const { logicallabel, latitude, altitude, utcTimestamp } = server.last(
+    "location",
+    info.ZInfoLocationSchema,
+  );
+  assert.deepEqual([logicallabel, latitude, altitude], ["eth0", 48.1, -32_768]);
+  assert.equal(utcTimestamp?.seconds, 1_700_000_000n);
+  const toController = (): number =>
+    world.gateway.infos.filter(({ ztype }) => ztype === info.ZInfoTypes.ZiLocation).length;
+  await world.clock.pass(minutes(61));
+  assert.equal(toController(), 1, "the controller each hour, where it changed");
 });
 
 it("how a machine starts is the server's to say, then the controller's, then the node's", async () => {

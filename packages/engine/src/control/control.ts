@@ -49,7 +49,7 @@ import { HealthLoop } from "./report/health-loop.ts";
 import { MetricsLoop } from "./report/metrics.ts";
 import type { NetworkCounters, PatchUsages } from "./report/network-metrics.ts";
 import type { NodeConditions } from "./report/node-conditions.ts";
-import { deviceKey, type Reporter, timeSourcesKey } from "./report/reporter.ts";
+import { deviceKey, locationKey, type Reporter, timeSourcesKey } from "./report/reporter.ts";
 import { Tellers } from "./report/tellers.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -277,8 +277,9 @@ export class Control implements AsyncDisposable {
     if (accepted !== undefined && this.#epoch !== undefined && accepted.epoch !== this.#epoch)
       this.#tellers.forget();
     this.#epoch = accepted?.epoch;
-    // The pace of logs is in the configuration.
+    // The pace of logs and figures is in the configuration.
     this.#logs.poke();
+    this.#metrics.poke();
     this.#tellers.tellAll();
   }
 
@@ -292,7 +293,7 @@ export class Control implements AsyncDisposable {
   async #lookAround(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     let beatAt = clock.monotonic();
-    let timeAt = Number.NEGATIVE_INFINITY;
+    let [timeAt, placeAt] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (;;) {
       await sleep(clock, lookAround, signal);
       const beat = this.#settings.seconds("timer.deviceinfo.interval");
@@ -310,6 +311,10 @@ export class Control implements AsyncDisposable {
       if (clock.monotonic() - timeAt >= Math.max(pace, rare ? linkedTimePause : 0)) {
         timeAt = clock.monotonic();
         this.#tellers.wake(timeSourcesKey);
+      }
+      if (clock.monotonic() - placeAt >= this.#settings.seconds("timer.location.cloud.interval")) {
+        placeAt = clock.monotonic();
+        this.#tellers.wake(locationKey);
       }
     }
   }

@@ -83,6 +83,7 @@ export function cellularOf(
   return {
     ...{ apn, simSlot: slot, authentication: protocols[access?.authProtocol ?? 0] ?? "none" },
     ...{ roaming: !(access?.forbidRoaming ?? false), family: families[access?.ipType ?? 0] ?? "ipv4v6" },
+    ...(item.locationTracking ? { locate: true } : {}),
     secret: secretOf(access?.cipherData, none, message, `cellularCfg of ${apn}`, faults),
   };
 }

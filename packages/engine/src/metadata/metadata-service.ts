@@ -4,6 +4,7 @@
  * and words are EVE's, so that an app made for it finds what it knows.
  */
 import type { Clock, Log } from "@selvedge/base";
+import { locationOf, locationWords } from "../control/report/location-info.ts";
 import type { AppId, DesiredState } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import { interfacesOf } from "../network/port-labels.ts";
@@ -72,8 +73,8 @@ export class MetadataService {
       ["/eve/v1/hostname", (_request, caller) => hostname(caller)],
       ["/eve/v1/kubeconfig", (request, caller) => this.#post(request, caller, "kubeconfig")],
       ["/eve/v1/app/appCustomStatus", (request, caller) => this.#post(request, caller, "status")],
-      // No receiver of GNSS and no modem has told of itself.
-      ["/eve/v1/location.json", () => noContent],
+      ["/eve/v1/location.json", () => this.#location()],
+      // What modems tell of themselves is the controller's to know.
       ["/eve/v1/wwan/status.json", () => noContent],
       ["/eve/v1/wwan/metrics.json", () => noContent],
       ["/eve/v1/diag", (request, caller) => this.#diag(request, caller)],
@@ -179,6 +180,11 @@ export class MetadataService {
     if (request.method !== "GET") return refusal(405, "diagHandler: request method is not GET");
     if (caller === undefined) return forbidden("diagHandler", request);
     return { status: 200, type: "text", body: await this.#parts.diagnosis() };
+  }
+
+  #location(): MetadataAnswer {
+    const located = locationOf(this.#parts.store.ports.get());
+    return located === undefined ? noContent : json(locationWords(located));
   }
 
   #discover(caller: Caller | undefined): MetadataAnswer {

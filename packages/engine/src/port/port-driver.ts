@@ -44,6 +44,17 @@ export interface ModemState {
   readonly technologies: readonly string[];
 }
 
+/** Where the box is, as a receiver of satellites says. */
+export interface Place {
+  /** In degrees. */
+  readonly latitude: number;
+  readonly longitude: number;
+  /** In metres above the sea; undefined: it does not say. */
+  readonly altitude: number | undefined;
+  /** When it was asked, in milliseconds of Unix. */
+  readonly at: number;
+}
+
 /** How a card is. */
 export interface CardState {
   readonly up: boolean;
@@ -58,6 +69,8 @@ export interface CardState {
   readonly bond?: BondState;
   /** Where a modem is behind it. */
   readonly modem?: ModemState;
+  /** What its receiver of satellites says; not there: it has none, or sees too few. */
+  readonly place?: Place;
   /** Why it cannot be told how it is. */
   readonly fault?: string;
 }

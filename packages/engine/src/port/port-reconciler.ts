@@ -24,7 +24,11 @@ export interface PortParts {
   readonly log: Log;
   readonly settings: {
     seconds(
-      key: "timer.port.testduration" | "timer.port.testinterval" | "timer.port.testbetterinterval",
+      key:
+        | "timer.port.testduration"
+        | "timer.port.testinterval"
+        | "timer.port.testbetterinterval"
+        | "timer.location.app.interval",
     ): Millis;
   };
 }
@@ -233,6 +237,13 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     return await this.#later(observeMs);
   }
 
+  /** A box that says where it is says so as often as its configuration has it. */
+  get #lookMs(): number {
+    const ports = this.#book.configs[this.#book.current]?.ports ?? [];
+    if (!ports.some(({ cellular }) => cellular?.locate === true)) return lookMs;
+    return Math.min(lookMs, this.#parts.settings.seconds("timer.location.app.interval"));
+  }
+
   async #later(againMs: number): Promise<Outcome> {
     const { store, driver, disk } = this.#parts;
     const cards = Object.fromEntries(await driver.look());
@@ -244,7 +255,7 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     }
     return lookAgain(
       "ports can change by themselves",
-      millis(Math.min(Math.max(againMs, leastMs), driver.manages ? lookMs : observeMs)),
+      millis(Math.min(Math.max(againMs, leastMs), driver.manages ? this.#lookMs : observeMs)),
     );
   }
 }

@@ -53,6 +53,8 @@ export interface CellularAccess {
   readonly authentication: "none" | "pap" | "chap" | "pap-chap";
   readonly roaming: boolean;
   readonly family: "ipv4" | "ipv6" | "ipv4v6";
+  /** Its receiver of satellites is to say where the box is. */
+  readonly locate?: boolean;
 }
 
 export interface CellularNetwork extends CellularAccess {

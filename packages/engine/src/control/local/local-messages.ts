@@ -1,12 +1,13 @@
 /** What a local profile server is told, and what of its answers is heeded. Pure. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { common, infoCommon, profile } from "@selvedge/eve-api";
+import { common, info, infoCommon, profile } from "@selvedge/eve-api";
 import type { DesiredState, NodeWishes } from "../../desired.ts";
 import type { AppStatus, NicStatus } from "../../observed.ts";
 import type { AppCommand, LocalRecord } from "../../operator/local-record.ts";
 import { bootReasonOf, deviceState, maintenanceReasons, type NodeLife } from "../report/device-node.ts";
 import { appStates } from "../report/info-messages.ts";
+import { locationMessage, locationOf } from "../report/location-info.ts";
 import type { NetworkFacts } from "./local-network.ts";
 
 type Server = NonNullable<NodeWishes["localServer"]>;
@@ -91,6 +92,12 @@ export function encodeDevice({ node, bootedAt, life, local }: LocalFacts): Uint8
     lastBootReason: bootReasonOf(life.record.last?.boot),
   });
   return toBinary(profile.LocalDevInfoSchema, value);
+}
+
+/** Undefined: nobody knows where the box is, so there is nothing to say. */
+export function encodeLocation({ network }: LocalFacts): Uint8Array | undefined {
+  const located = locationOf(network.ports);
+  return located && toBinary(info.ZInfoLocationSchema, locationMessage(located));
 }
 
 /** The answer is not from whom the configuration names, or is nothing we read. */

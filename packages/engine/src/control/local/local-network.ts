@@ -122,7 +122,7 @@ function wirelessInfo(wifi: How["wifi"], cellular: How["cellular"]): PortConfigI
   if (cellular === undefined) return {};
   const value = {
     ...{ apn: cellular.apn, activateSimSlot: cellular.simSlot, forbidRoaming: !cellular.roaming },
-    ipType: ipTypes[cellular.family],
+    ...{ ipType: ipTypes[cellular.family], locationTracking: cellular.locate === true },
     defaultBearerAuth: { authProtocol: protocols[cellular.authentication] },
   };
   return { wirelessDeviceType: CELLULAR, wirelessConfig: { case: "cellularConfig", value } };
@@ -265,6 +265,7 @@ function wirelessOf(wish: Wish, wrong: Wrong): Pick<LocalPort, "wifi" | "cellula
   return {
     cellular: {
       ...{ apn, simSlot, roaming: !forbidRoaming, family: named(ipTypes, ipType) ?? "ipv4v6" },
+      ...(value.locationTracking ? { locate: true } : {}),
       authentication: named(protocols, auth?.authProtocol ?? 0) ?? "none",
       secret: { kind: "clear", user: auth?.username ?? "", password: auth?.password ?? "" },
     },

@@ -32,6 +32,7 @@ import {
   encodeApps,
   encodeBoots,
   encodeDevice,
+  encodeLocation,
   encodeRadio,
   type LocalFacts,
   localServerUrl,
@@ -62,8 +63,8 @@ interface Door {
   readonly pace: NumberKey;
   /** How long a server that does not know the door is left alone. */
   readonly unknown: Millis;
-  /** Undefined: a GET. */
-  readonly ask?: (facts: LocalFacts) => Uint8Array;
+  /** Not there: a GET. What is undefined is not said now. */
+  readonly ask?: (facts: LocalFacts) => Uint8Array | undefined;
 }
 
 const hour = minutes(60);
@@ -73,6 +74,12 @@ const doors: Readonly<Record<LocalEndpoint, Door>> = {
   apps: { path: "appinfo", pace: "timer.lps.appinfo.interval", unknown: hour, ask: encodeApps },
   boots: { path: "appbootinfo", pace: "timer.lps.appbootinfo.interval", unknown: hour, ask: encodeBoots },
   device: { path: "devinfo", pace: "timer.lps.devinfo.interval", unknown: hour, ask: encodeDevice },
+  location: {
+    path: "location",
+    pace: "timer.location.app.interval",
+    unknown: minutes(5),
+    ask: encodeLocation,
+  },
   network: {
     path: "network",
     pace: "timer.lps.network.interval",
@@ -148,6 +155,7 @@ export class LocalServer {
     const { path, ask, unknown } = doors[name];
     try {
       const body = ask?.(await this.#facts());
+      if (ask !== undefined && body === undefined) return;
       const response = await http.send({
         ...{
           url: `${this.#url(server)}/${path}`,
@@ -208,6 +216,9 @@ export class LocalServer {
         await this.#change({ bootOrders });
         return;
       }
+      case "location":
+        // It is only told.
+        return;
       case "network":
         await this.#takeNetwork(body, token);
     }

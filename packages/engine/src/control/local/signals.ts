@@ -5,7 +5,7 @@ import { type Clock, describeError, type Log, type Millis, millis, minutes, seco
 import { signal as signalApi } from "@selvedge/eve-api";
 import type { HttpClient } from "../../host/http.ts";
 
-export type LocalEndpoint = "profile" | "radio" | "apps" | "boots" | "device" | "network";
+export type LocalEndpoint = "profile" | "radio" | "apps" | "boots" | "device" | "network" | "location";
 
 export interface SignalParts {
   readonly http: HttpClient;

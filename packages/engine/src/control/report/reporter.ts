@@ -30,6 +30,7 @@ import type { ContentStatus, PostedKey } from "../../observed.ts";
 import type { ControllerClient } from "../controller-client.ts";
 import { edgeviewInfo } from "./edgeview-info.ts";
 import { appGone, appInfo, type InfoMessage } from "./info-messages.ts";
+import { locationInfo, locationOf } from "./location-info.ts";
 import { patchInfoMessage, postedInfo } from "./metadata-info.ts";
 import { networkGone, networkInfo } from "./network-info.ts";
 import {
@@ -69,6 +70,9 @@ export const edgeviewKey = "edgeview";
 export const hardwareKey = "hardware";
 /** Told at its own pace, because it differs each time. */
 export const timeSourcesKey = "time";
+
+/** Told at its own pace as well: a box that is carried about is elsewhere each time. */
+export const locationKey = "location";
 
 /** What the controller has of one thing. */
 interface Told {
@@ -288,6 +292,11 @@ export class Reporter implements Reconciler {
         const data = store.posted.get(`${id}/${posted}` as PostedKey);
         const message = postedInfo(node(), id, posted, data);
         return data === undefined ? goneAs(message) : there([data], () => message);
+      }
+      case locationKey: {
+        const located = locationOf(store.ports.get());
+        const message = locationInfo(node(), located);
+        return located === undefined ? goneAs(message) : there([located.at], () => message);
       }
       case timeSourcesKey: {
         const message = await this.#parts.timeSources();

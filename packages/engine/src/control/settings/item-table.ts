@@ -176,7 +176,6 @@ const baseOs = "this engine does not update its own system";
 const go = "this engine has no Go runtime";
 const kubernetes = "this engine runs no Kubernetes";
 const modem = "this engine drives no cellular modem";
-const gnss = "this engine has no satellite receiver";
 const vault = "this engine's disks give back at once what is not needed any more";
 const zfs = "this engine keeps no ZFS pool";
 const netdump = "this engine records no network traces";
@@ -207,8 +206,6 @@ export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inF
   "dhcp.enable.vendorclassid": [ports],
   "diag.probe.remote.http.endpoint": [ports],
   "diag.probe.remote.https.endpoint": [ports],
-  "timer.location.cloud.interval": [gnss],
-  "timer.location.app.interval": [gnss],
   "timer.appcontainer.stats.interval": ["figures of containers go with every message of metrics"],
   "timer.vault.trim.max.secs": [vault],
   "timer.vault.trim.cron": [vault],

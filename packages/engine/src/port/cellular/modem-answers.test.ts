@@ -149,6 +149,29 @@ describe("a modem is asked to connect", () => {
     await assert.rejects(failing("error: timeout was reached").look("wwan0"), /mmcli -L -J/);
   });
 
+  it("and says where it is, once its receiver of satellites is on", async () => {
+    const gps = {
+      altitude: "519.5",
+      latitude: "48,137154",
+      longitude: "-11.576124",
+      utc: "101112.0",
+      nmea: [],
+    };
+    let answer: object = { gps };
+    const [modems, asked] = script((args) => {
+      if (args === "-L -J") return list;
+      if (args.includes("--location-get")) return JSON.stringify({ modem: { location: answer } });
+      return args === "-m 3 -J" ? modem() : "";
+    });
+    const place = { latitude: 48.137154, longitude: -11.576124, altitude: 519.5 };
+    assert.deepEqual([await modems.place("wwan0"), await modems.place("wwan0")], [place, place]);
+    assert.equal(asked.filter((it) => it.includes("--location-enable-gps-raw")).length, 1);
+    for (const nothing of [{}, { gps: { ...gps, latitude: "--" } }, { gps: { ...gps, longitude: "181" } }]) {
+      answer = nothing;
+      assert.equal(await modems.place("wwan0"), undefined);
+    }
+  });
+
   it("by the SIM card that is wanted", async () => {
     const [modems, asked] = script((args) => (args === "-L -J" ? list : args === "-m 3 -J" ? modem() : ""));
     await assert.rejects(modems.connect("wwan0", { ...login, simSlot: 2 }), /changes to SIM slot 2/);

@@ -1,5 +1,5 @@
 /** What ModemManager's mmcli says, as JSON, and how it is asked to connect. Pure. */
-import type { ModemLogin, ModemState } from "../port-driver.ts";
+import type { ModemLogin, ModemState, Place } from "../port-driver.ts";
 
 /** A modem as it is. */
 export interface Modem extends ModemState {
@@ -75,6 +75,20 @@ export function parseBearer(text: string): Bearer {
     gateways: fixed.flatMap((it) => word(it["gateway"]) || []),
     dns: families.flatMap((it) => words(it["dns"])),
   };
+}
+
+/** Undefined where the receiver does not know. */
+export function parsePlace(text: string): Omit<Place, "at"> | undefined {
+  const { modem } = JSON.parse(text) as { modem?: { location?: { gps?: Record<string, unknown> } } };
+  const gps = modem?.location?.gps ?? {};
+  const number = (value: unknown): number | undefined => {
+    const said = word(value).replace(",", ".");
+    return said === "" || !Number.isFinite(Number(said)) ? undefined : Number(said);
+  };
+  const [latitude, longitude] = [number(gps["latitude"]), number(gps["longitude"])];
+  if (latitude === undefined || longitude === undefined) return undefined;
+  if (Math.abs(latitude) > 90 || Math.abs(longitude) > 180) return undefined;
+  return { latitude, longitude, altitude: number(gps["altitude"]) };
 }
 
 /** The value of `--simple-connect`. Throws for what it has no form for. */

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { describeError } from "@selvedge/base";
 import { ignoreMissing, list, run } from "../../network/linux/run.ts";
-import type { CardState, PortDriver, PortProblems, PortWish } from "../port-driver.ts";
+import type { CardState, ModemLogin, PortDriver, PortProblems, PortWish } from "../port-driver.ts";
 import type { ProxySpec } from "../port-spec.ts";
 import { AddressClients, type Family } from "./address-clients.ts";
 import type { ControllerProbe } from "./controller-probe.ts";
@@ -110,7 +110,7 @@ export class LinuxPortDriver implements PortDriver {
         (of) => of.find(({ dev, gateway }) => dev === speaker && gateway !== undefined)?.gateway ?? [],
       );
       const bond = bondState(link, links);
-      const modem = wish?.cellular && (await this.#modem(ifname));
+      const modem = wish?.cellular && (await this.#modem(ifname, wish.cellular));
       cards.set(ifname, {
         ...{ up: flags.includes("UP") && flags.includes("LOWER_UP"), mac: address, mtu },
         addresses: usable(shown.get(speaker) ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
@@ -124,10 +124,15 @@ export class LinuxPortDriver implements PortDriver {
   }
 
   /** A modem that cannot be asked is told of, and hides nothing of the other cards. */
-  async #modem(card: string): Promise<Pick<CardState, "modem" | "fault">> {
+  async #modem(
+    card: string,
+    { locate }: Pick<ModemLogin, "locate">,
+  ): Promise<Pick<CardState, "modem" | "place" | "fault">> {
     try {
       const modem = await this.#modems.look(card);
-      return modem === undefined ? {} : { modem };
+      if (modem === undefined) return {};
+      const place = locate === true ? await this.#modems.place(card) : undefined;
+      return { modem, ...(place === undefined ? {} : { place: { ...place, at: Date.now() } }) };
     } catch (error) {
       return { fault: describeError(error) };
     }

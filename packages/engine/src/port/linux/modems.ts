@@ -7,8 +7,9 @@ import {
   parseBearer,
   parseModem,
   parseModemList,
+  parsePlace,
 } from "../cellular/modem-answers.ts";
-import type { ModemLogin, ModemState } from "../port-driver.ts";
+import type { ModemLogin, ModemState, Place } from "../port-driver.ts";
 
 /** ModemManager's program, by its arguments. */
 export type Mmcli = (args: readonly string[]) => Promise<string>;
@@ -20,6 +21,8 @@ const connectSeconds = 18;
 export class Modems {
   readonly #mmcli: Mmcli;
   readonly #bearers = new Map<string, Bearer>();
+  /** Modems whose receiver of satellites is on, by card: one that was plugged in again has another number. */
+  readonly #locating = new Map<string, string>();
 
   constructor(mmcli: Mmcli = (args) => run("mmcli", args)) {
     this.#mmcli = mmcli;
@@ -62,6 +65,16 @@ export class Modems {
       if (isNobodyThere(error)) return undefined;
       throw error;
     }
+  }
+
+  /** Asks the modem's receiver of satellites, which is switched on when it is first asked. */
+  async place(card: string): Promise<Omit<Place, "at"> | undefined> {
+    const [number] = await this.#find(card);
+    if (this.#locating.get(card) !== number) {
+      await this.#mmcli(["-m", number, "--location-enable-gps-raw", "--location-enable-gps-nmea"]);
+      this.#locating.set(card, number);
+    }
+    return parsePlace(await this.#mmcli(["-m", number, "--location-get", "-J"]));
   }
 
   async #find(card: string): Promise<[number: string, modem: Modem]> {
