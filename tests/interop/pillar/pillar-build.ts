@@ -53,8 +53,13 @@ function overlaid(source: string): Record<string, string> {
   for (const name of readdirSync(library)) {
     if (/\.(go|c|h)$/.test(name)) replaced[join(library, name)] = "";
   }
-  for (const path of ourFiles("libzfs")) replaced[join(library, path.name)] = path.full;
-  for (const path of ourFiles("box")) replaced[join(source, "cmd/selvedge-box", path.name)] = path.full;
+  for (const [folder, place] of [
+    ["libzfs", library],
+    ["box", join(source, "cmd/selvedge-box")],
+    ["domainmgr", join(source, "cmd/domainmgr")],
+    ["diskmetrics", join(source, "diskmetrics")],
+  ] as const)
+    for (const { name, full } of ourFiles(folder)) replaced[join(place, name)] = full;
   return replaced;
 }
 
@@ -65,6 +70,7 @@ function ourFiles(folder: string): { readonly name: string; readonly full: strin
 
 function sourcesHash(): string {
   const hash = createHash("sha256");
-  for (const { full } of [...ourFiles("libzfs"), ...ourFiles("box")]) hash.update(readFileSync(full));
+  for (const { full } of ["libzfs", "box", "domainmgr", "diskmetrics"].flatMap(ourFiles))
+    hash.update(readFileSync(full));
   return hash.digest("hex");
 }

@@ -60,3 +60,16 @@ export interface AppStatus {
   readonly PurgeInprogress: number;
   readonly VolumeRefStatusList: readonly { readonly VolumeID: string }[];
 }
+
+/** What the program made of a container's user data. */
+export interface StartedContainer {
+  readonly app: string;
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** A patch envelope: files in clear by their sum, those that were encrypted by what is in them. */
+export interface PatchedApps {
+  readonly apps: readonly string[];
+  readonly errors?: readonly string[];
+  readonly files: Readonly<Record<string, string>>;
+}

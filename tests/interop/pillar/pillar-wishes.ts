@@ -1,5 +1,5 @@
 /** What a user applies for the box. */
-import type { Pod, Secret } from "@selvedge/kinds";
+import type { ConfigMap, PatchEnvelope, Pod, Secret } from "@selvedge/kinds";
 
 export const serial = "PILLAR-1";
 export const name = "pillar-1";
@@ -44,3 +44,46 @@ export const pullSecret = {
 export function base64(text: string): string {
   return Buffer.from(text).toString("base64");
 }
+
+export const settingsMap: ConfigMap = {
+  ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "settings", namespace: "default" } },
+  data: { "app.conf": "color = red\n", empty: "" },
+} as ConfigMap;
+
+export const keySecret: Secret = {
+  ...{ apiVersion: "v1", kind: "Secret", type: "Opaque", metadata: { name: "key", namespace: "default" } },
+  data: { key: base64("s3cret") },
+} as Secret;
+
+/** One that wants all that EVE can give to a container. */
+export const furnishedPod: Pod = {
+  ...{ apiVersion: "v1", kind: "Pod" },
+  metadata: { name: "furnished", namespace: "default", labels: { app: "furnished" } },
+  spec: {
+    nodeName: name,
+    containers: [
+      {
+        ...{ name: "main", image: `${registry}/somebody/furnished:1` },
+        env: [
+          { name: "GREETING", value: 'a "quoted" \\ text\nof two lines ' },
+          { name: "KEY", valueFrom: { secretKeyRef: { name: "key", key: "key" } } },
+        ],
+        volumeMounts: [{ name: "settings", mountPath: "/etc/app" }],
+      },
+    ],
+    volumes: [{ name: "settings", configMap: { name: "settings" } }],
+  },
+} as Pod;
+
+/** Files for it while it runs. */
+export const patch: PatchEnvelope = {
+  ...{ apiVersion: "selvedge.dev/v1alpha1", kind: "PatchEnvelope" },
+  metadata: { name: "patch", namespace: "default" },
+  spec: {
+    selector: { matchLabels: { app: "furnished" } },
+    files: [
+      { name: "app.conf", configMapKeyRef: { name: "settings", key: "app.conf" } },
+      { name: "key", secretKeyRef: { name: "key", key: "key" } },
+    ],
+  },
+};
