@@ -1,5 +1,11 @@
 /** metrics.k8s.io: what Pods and nodes use, as `kubectl top` reads it. Made when asked for, never stored. */
-import type { KindDefinition, KubeObject, Schema } from "@selvedge/apimachinery";
+import {
+  type KindDefinition,
+  type KubeObject,
+  objectMetaMessage,
+  type ProtobufMessage,
+  type Schema,
+} from "@selvedge/apimachinery";
 import { column, nameColumn } from "./columns.ts";
 import { objectOf, textOf, timeOf } from "./edge-schemas.ts";
 
@@ -41,12 +47,24 @@ const containers: Schema = {
   items: objectOf("What one container uses.", { name: textOf("Its name."), usage }, ["name", "usage"]),
 };
 
+const usageField = { name: "usage", type: "map", values: "quantity" } as const;
+const measuredMessage: ProtobufMessage = {
+  1: { name: "metadata", type: "message", message: objectMetaMessage },
+  2: { name: "timestamp", type: "time" },
+  3: { name: "window", type: "duration" },
+};
+const containerMessage: ProtobufMessage = { 1: { name: "name", type: "string" }, 2: usageField };
+
 const group = { group: "metrics.k8s.io", version: "v1beta1", custom: true, hasGeneration: false } as const;
 
 export const podMetricsKind: KindDefinition = {
   ...group,
   ...{ kind: "PodMetrics", plural: "pods", singular: "", namespaced: true },
   schema: objectOf("What a Pod uses.", { ...measured, containers }),
+  protobuf: {
+    ...measuredMessage,
+    4: { name: "containers", type: "message", message: containerMessage, repeated: true },
+  },
   columns: [
     nameColumn,
     column<PodMetrics>("CPU", "Cores.", (pod) =>
@@ -69,6 +87,7 @@ export const nodeMetricsKind: KindDefinition = {
   ...group,
   ...{ kind: "NodeMetrics", plural: "nodes", singular: "", namespaced: false },
   schema: objectOf("What a node uses.", { ...measured, usage }),
+  protobuf: { ...measuredMessage, 4: usageField },
   columns: [
     nameColumn,
     column<NodeMetrics>("CPU", "Cores.", (node) => node.usage.cpu),
