@@ -65,6 +65,8 @@ export interface KindDefinition {
   readonly gracePeriodSeconds?: (object: KubeObject) => number;
   /** Whether spec changes count as generations; default true when the schema has a spec. */
   readonly hasGeneration?: boolean;
+  /** Whether what has changed of the content makes no new generation: a Pod that is given a node. */
+  readonly keepsGeneration?: (object: KubeObject, old: KubeObject) => boolean;
   /** Fields by number, for protobuf bodies. */
   readonly protobuf?: ProtobufMessage;
   /** Whether SSA and OpenAPI call it a custom resource. */

@@ -322,7 +322,8 @@ describe("the server", { skip: opensslMissing() }, () => {
     assert.equal((await send("/app/binding", "POST", binding)).status, 201);
     const again = await send("/app/binding", "POST", binding);
     assert.match(again.json.message, /pod app is already assigned to node "box"/);
-    assert.equal((await world.send(`${pods}?fieldSelector=spec.nodeName%3Dbox`)).json.items.length, 1);
+    const [bound, ...others] = (await world.send(`${pods}?fieldSelector=spec.nodeName%3Dbox`)).json.items;
+    assert.deepEqual([bound.metadata.generation, others], [1, []]);
     const evicted = await send("/app/eviction", "POST", { metadata: { name: "app" } });
     assert.deepEqual([evicted.status, evicted.json.status], [201, "Success"]);
     const { metadata, status } = (await world.send(`${pods}/app`)).json;

@@ -64,7 +64,8 @@ export function planUpdate(stored: KubeObject, wanted: KubeObject, context: Writ
   for (const key of Object.keys(next)) {
     if (key !== "metadata") next[key] = share(next[key], stored[key]);
   }
-  if (hasGeneration(kind) && !jsonEqual(contentOf(next), contentOf(stored))) {
+  const isNew = hasGeneration(kind) && !jsonEqual(contentOf(next), contentOf(stored));
+  if (isNew && !kind.keepsGeneration?.(next, stored)) {
     next.metadata.generation = (stored.metadata.generation ?? 0) + 1;
   }
   const { managedFields } = wanted.metadata;

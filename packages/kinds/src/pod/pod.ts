@@ -1,4 +1,5 @@
 import type { KindDefinition } from "@selvedge/apimachinery";
+import { jsonEqual } from "@selvedge/base";
 import { kindMessage, type Message, object } from "../fields.ts";
 import { builtIn } from "../kind.ts";
 import { podColumns } from "./pod-columns.ts";
@@ -25,6 +26,12 @@ export const podKind: KindDefinition = builtIn(pod, {
   columns: podColumns,
   applyDefaults: (object) => defaultPod(object as Pod),
   validate: validatePod,
+  // Being given a node is not a change of what is wanted.
+  keepsGeneration: (object, old) => {
+    const { nodeName: _now, ...now } = (object as Pod).spec;
+    const { nodeName, ...before } = (old as Pod).spec;
+    return !nodeName && jsonEqual(now, before);
+  },
   subresources: {
     status: true,
     others: [
