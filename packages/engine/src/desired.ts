@@ -123,6 +123,8 @@ export interface AppSpec {
   readonly adapters?: readonly string[];
   /** Of a virtual machine; what changes of it is for its next start. Not there: its disks come first. */
   readonly bootOrder?: BootOrder;
+  /** States of its volumes that its controller wants to be able to go back to, by id; this node keeps none. */
+  readonly snapshots?: readonly string[];
   /**
    * What runs in the VM. An app without the extension (from a foreign controller) is translated to the same
    * shape: one

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { ext } from "@selvedge/eve-api";
+import { appInfo } from "../src/control/report/info-messages.ts";
 import { appInit, desired, diskVolume, ids, imageVolume, volume } from "./volume-world.ts";
 
 const root = { uuid: ids.root, mountDir: "/" };
@@ -82,6 +85,26 @@ describe("an app of EVE's own fields", () => {
     assert.deepEqual(hindrances(false), [undefined, "VolumeInUse"]);
     assert.deepEqual(hindrances(true), [undefined, undefined]);
     assert.deepEqual(hindrances(false, { activate: false }), [undefined, undefined]);
+  });
+
+  it("runs without the snapshots it asks for, and its controller is told of each", () => {
+    const wished = { snapshots: [{ id: "s-1", type: 1 }, { id: "s-2" }], maxSnapshots: 1 };
+    const [app] = desired(
+      [imageVolume(ids.root, 0n)],
+      [appInit({ volumeRefList: [root], snapshot: wished } as never)],
+    ).apps;
+    assert.deepEqual([app?.hindrance, app?.snapshots], [undefined, ["s-1", "s-2"]]);
+    const report = create(ext.AppReportSchema, {});
+    const about = { id: app?.id, displayName: "a", state: "running", report, volumes: [], errors: [] };
+    const { InfoContent } = appInfo("node", about as never, app, []);
+    assert(InfoContent.case === "ainfo");
+    assert.deepEqual(
+      InfoContent.value.snapshots.map(({ id, snapErr }) => [id, snapErr?.description]),
+      ["s-1", "s-2"].map((id) => [
+        id,
+        "this node keeps no snapshots of volumes: nothing can be rolled back to",
+      ]),
+    );
   });
 
   it("is refused with a mount point that is none", () => {

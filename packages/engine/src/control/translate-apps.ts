@@ -77,6 +77,7 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     memoryBytes,
     nics,
     ...bootOrderOf(item),
+    ...(item.snapshot?.snapshots.length ? { snapshots: item.snapshot.snapshots.map(({ id }) => id) } : {}),
     ...(item.adapters.length > 0 ? { adapters: item.adapters.map(({ name }) => name) } : {}),
     pod,
     ...(hindrance === undefined ? {} : { hindrance }),

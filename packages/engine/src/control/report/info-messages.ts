@@ -20,6 +20,11 @@ export function infoMessage(
   return create(info.ZInfoMsgSchema, { ztype, devId: node, ...(content ? { InfoContent: content } : {}) });
 }
 
+const noSnapshots = {
+  description: "this node keeps no snapshots of volumes: nothing can be rolled back to",
+  severity: Severity.ERROR,
+};
+
 export const appStates: Readonly<Record<AppStatus["state"], info.ZSwState>> = {
   init: ZSwState.INITIAL,
   downloading: ZSwState.DOWNLOAD_STARTED,
@@ -53,6 +58,7 @@ export function appInfo(
       entities: [{ entity: Entity.APP_INSTANCE, entityId: status.id, entityName: status.displayName }],
     })),
     ...(report.startedAt > 0n ? { bootTime: timestampFromMs(Number(report.startedAt)) } : {}),
+    snapshots: (spec?.snapshots ?? []).map((id) => ({ id, snapErr: noSnapshots })),
     volumeRefs: spec === undefined ? [] : volumeUses(spec).map(({ volumeId }) => volumeId),
   });
   setExtension(value, ext.AppReportSchema, report);
