@@ -2,6 +2,7 @@
  * The controller, put together from ports: no socket, no signal, no file but the two folders it is given.
  * `main.ts` gives it a machine, tests give it a world.
  */
+import { createHmac } from "node:crypto";
 import type { ComputedKind, PodStreams } from "@selvedge/apiserver";
 import { type Clock, type Log, MetricRegistry, type Random } from "@selvedge/base";
 import type { Objects } from "@selvedge/client";
@@ -23,7 +24,7 @@ import { LogStore } from "./logs/log-store.ts";
 import { type Caches, cachesOf, createCluster } from "./objects/caches.ts";
 import type { Pki } from "./pki/pki.ts";
 import { rotation } from "./pki/rotation-reconciler.ts";
-import type { DeviceGateway, Records, Reports } from "./ports.ts";
+import type { DeviceGateway, Records, RenderedConfig, Reports } from "./ports.ts";
 import { ReconcilerHost } from "./reconciler-host.ts";
 import { createReconcilers } from "./reconcilers.ts";
 import { BlobStore } from "./registry/blob-store.ts";
@@ -32,6 +33,8 @@ import { Registry } from "./registry/registry.ts";
 import { RegistryAuth } from "./registry/registry-auth.ts";
 import { Sweeper } from "./registry/sweeper.ts";
 import type { NodeRegistry } from "./render/inputs.ts";
+import { decodeConfig } from "./render/node-config.ts";
+import type { TokenMaker } from "./render/node-edgeview.ts";
 import { RenderedConfigs } from "./render/rendered-configs.ts";
 import { ensureStandardObjects } from "./standard-objects.ts";
 import { provedBy } from "./telemetry/attestation-view.ts";
@@ -115,10 +118,8 @@ export async function createController(options: ControllerOptions): Promise<Cont
       log: log.child("gateway"),
     }),
   );
-  const registryAuth = new RegistryAuth({
-    secret: pki.secret("registry"),
-    isNode: (id) => trust.enrolment.byId(id) !== undefined,
-  });
+  const isNode = (id: string): boolean => trust.enrolment.byId(id) !== undefined;
+  const registryAuth = new RegistryAuth({ secret: pki.secret("registry"), isNode });
   const blobs = new BlobStore(options.blobs, clock);
   const own = new Registry({
     ...{ store: blobs, clock, random, log: log.child("registry") },
@@ -132,7 +133,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const host = stack.use(new ReconcilerHost({ cluster, clock, random, log: log.child("reconcilers") }));
   const table = createReconcilers({
     ...{ cluster, caches, clock, events, facts, links, sealer, configs: book, states, patchUse },
-    registry: nodeRegistry(options, registryAuth),
+    ...{ registry: nodeRegistry(options, registryAuth), tokens: tokenMaker(pki) },
     certificatesHash: () => pki.identity.certsHash,
     onRenewed: (listener) => pki.onRenewed(listener),
     forget: (node) => {
@@ -146,7 +147,10 @@ export async function createController(options: ControllerOptions): Promise<Cont
     ...{ objects, gateway, images, streams, links, logs, caches },
     metrics: api.metrics,
     computed: usageApi(caches, usages, clock),
-    nodeProxy: nodeProxy({ nodeIdOf, logs, flows, health, states, attestation: provedBy(trust.attestation) }),
+    nodeProxy: nodeProxy({
+      ...{ nodeIdOf, logs, flows, health, states, attestation: provedBy(trust.attestation) },
+      edgeview: (node) => edgeviewToken(book.current(node)),
+    }),
     registryPassword: registryAuth.adminPassword,
     async start() {
       await ensureStandardObjects(objects);
@@ -170,6 +174,20 @@ function nodeRegistry({ pki, deviceAddress }: ControllerOptions, auth: RegistryA
     certificates: [pki.rootCertificate],
     password: (node) => auth.nodePassword(node),
   };
+}
+
+/** What sessions with boxes are opened by: made with a secret of our own, signed by the key of the day. */
+function tokenMaker(pki: Pki): TokenMaker {
+  const secret = pki.secret("edgeview");
+  return {
+    key: (text) => createHmac("sha256", secret).update(text).digest("hex"),
+    sign: (bytes) => pki.identity.sign(bytes),
+    hasSigned: (bytes, signature) => pki.identity.hasSigned(bytes, signature),
+  };
+}
+
+function edgeviewToken(current: RenderedConfig | undefined): string | undefined {
+  return current && decodeConfig(current.config).edgeview?.token;
 }
 
 /** What nodes report goes to two places: their state to the objects, their logs to the disk. */

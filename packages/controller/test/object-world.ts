@@ -147,6 +147,7 @@ export class ObjectWorld implements AsyncDisposable {
     const table = createReconcilers({
       ...{ cluster, caches, clock, events, sealer, configs, facts, states, patchUse },
       registry: { address: "controller:8444", certificates: ["PEM"], password: (node) => `pw-${node}` },
+      tokens: { key: (text) => text, sign: () => new Uint8Array(64), hasSigned: () => true },
       certificatesHash: () => "certs-1",
       onRenewed: () => () => undefined,
       links: { state: () => ({ connected: false, since: undefined }), onChange: () => () => undefined },

@@ -72,6 +72,7 @@ export function inputsOf(pods: readonly Pod[], more: Partial<RenderInputs> = {})
     nodeVolumes: [],
     patches: [],
     registry: { address: "10.0.0.1:8444", certificates: ["ROOT"], password: (node) => `pw of ${node}` },
+    tokens: { key: (text) => text, sign: () => new Uint8Array(64), hasSigned: () => true },
     certificatesHash: "certs",
     ...more,
   };

@@ -153,6 +153,44 @@ const rows: readonly (readonly [what: string, spec: object, ...errors: string[]]
   ],
 ];
 
+const look = { dispatcher: "ev.example:443/edge-view", expires: "2030-01-02T03:04:05Z" };
+const accessRows: readonly (readonly [what: string, access: object, ...errors: string[]])[] = [
+  ["until some time", look],
+  [
+    "by no dispatcher there could be",
+    { ...look, dispatcher: "https://ev.example" },
+    'spec.remoteAccess.dispatcher: Invalid value: "https://ev.example": must be like dispatcher.example:443/edge-view',
+  ],
+  [
+    "by a port there is not",
+    { ...look, dispatcher: "ev.example:70000" },
+    'spec.remoteAccess.dispatcher: Invalid value: "ev.example:70000": must be like dispatcher.example:443/edge-view',
+  ],
+  ["for ever", { dispatcher: look.dispatcher }, "spec.remoteAccess.expires: Required value"],
+];
+
+describe("looking into a box", () => {
+  for (const [what, remoteAccess, ...errors] of accessRows) {
+    it(what, () => {
+      assert.deepEqual(
+        admit(edgeNodeKind, { metadata: { name: "box" }, spec: { remoteAccess } }).errors,
+        errors,
+      );
+    });
+  }
+
+  it("never by a generation of before", () => {
+    const old = admit(edgeNodeKind, {
+      metadata: { name: "box" },
+      spec: { remoteAccess: { ...look, generation: 2 } },
+    });
+    const now = { metadata: { name: "box" }, spec: { remoteAccess: { ...look, generation: 1 } } };
+    assert.deepEqual(admit(edgeNodeKind, now, old.object).errors, [
+      "spec.remoteAccess.generation: Invalid value: 1: must not fall: tokens of then would open again",
+    ]);
+  });
+});
+
 describe("an EdgeNode's ports, devices and authorities", () => {
   for (const [what, spec, ...errors] of rows) {
     it(what, () => {

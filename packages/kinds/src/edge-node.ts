@@ -2,6 +2,7 @@ import type { Condition, FieldError, KindDefinition, KubeObject, Schema } from "
 import type { Instant } from "@selvedge/base";
 import { certificateFault } from "./certificate.ts";
 import { ageColumn, column, nameColumn, timeSince } from "./columns.ts";
+import { type RemoteAccess, remoteAccessFaults, remoteAccessSchema } from "./edge-node-access.ts";
 import { deviceFaults, devicesSchema, type EdgeNodeDevice } from "./edge-node-devices.ts";
 import {
   carriedOutSchema,
@@ -65,6 +66,7 @@ export interface EdgeNodeSpec {
   /** What of the box apps may have for themselves. */
   devices?: EdgeNodeDevice[];
   scepProfiles?: ScepProfile[];
+  remoteAccess?: RemoteAccess;
   commands?: EdgeNodeCommands;
   /** Unset: it keeps the system it has. */
   system?: EdgeNodeSystem;
@@ -162,6 +164,7 @@ const spec: Schema = objectOf("What is wanted of the box.", {
   ports: portsSchema,
   devices: devicesSchema,
   scepProfiles: scepProfilesSchema,
+  remoteAccess: remoteAccessSchema,
   commands: commandsSchema,
   system: systemSchema,
   measuredBoot: measuredBootSchema,
@@ -310,6 +313,7 @@ function validate({ spec }: EdgeNode, old: EdgeNode | undefined): FieldError[] {
   portFaults(spec.ports, spec.scepProfiles, faults);
   deviceFaults(spec.devices, new Set((spec.ports ?? []).map(({ name }) => name)), faults);
   scepFaults(spec.scepProfiles, faults);
+  remoteAccessFaults(spec.remoteAccess, old?.spec.remoteAccess, faults);
   commandFaults(spec.commands, old?.spec.commands, faults);
   systemFaults(spec.system, faults);
   measuredBootFaults("spec.measuredBoot", spec.measuredBoot, faults);

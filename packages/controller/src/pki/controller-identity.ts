@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject, sign } from "node:crypto";
+import { createHash, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { certs, common, encodeEnvelope } from "@selvedge/eve-api";
 
@@ -54,11 +54,21 @@ export class ControllerIdentity {
     this.certsAnswer = this.seal(payload);
   }
 
+  /** r‖s over the bytes, by the signing key. */
+  sign(bytes: Uint8Array): Uint8Array {
+    return new Uint8Array(sign("sha256", bytes, { key: this.#key, dsaEncoding: "ieee-p1363" }));
+  }
+
+  /** Whether this identity's key made such a signature. */
+  hasSigned(bytes: Uint8Array, signature: Uint8Array): boolean {
+    return verify("sha256", bytes, { key: publicKeyOf(this.signing), dsaEncoding: "ieee-p1363" }, signature);
+  }
+
   /** An envelope around `payload`, signed. */
   seal(payload: Uint8Array): Uint8Array {
     return encodeEnvelope({
       ...{ payload, algorithm: 2, senderCertHash: this.signing.sha256 },
-      signature: sign("sha256", payload, { key: this.#key, dsaEncoding: "ieee-p1363" }),
+      signature: this.sign(payload),
     });
   }
 }

@@ -12,6 +12,7 @@ import type {
   Service,
 } from "@selvedge/kinds";
 import type { NodeId } from "../ports.ts";
+import type { TokenMaker } from "./node-edgeview.ts";
 
 /** The controller's own registry, as nodes reach it; see docs/decisions/0003. */
 export interface NodeRegistry {
@@ -45,6 +46,7 @@ export interface RenderInputs {
   /** Patch envelopes of the namespaces of these Pods. */
   readonly patches: readonly PatchEnvelope[];
   readonly registry: NodeRegistry;
+  readonly tokens: TokenMaker;
   /** What the node compares to know that the controller's certificates changed. */
   readonly certificatesHash: string;
 }

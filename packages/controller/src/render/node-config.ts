@@ -15,6 +15,7 @@ import { accessPlan } from "../network/access-plan.ts";
 import { withCommands } from "./app-commands.ts";
 import type { DatastorePlan, ImagePlan } from "./image.ts";
 import { type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
+import { edgeviewOf } from "./node-edgeview.ts";
 import {
   planSystem,
   type RenderedCommands,
@@ -178,7 +179,9 @@ export function assembleNode(
   }
   for (const patch of plan.patches) parts.addPatch(patch, sealed, previous);
   const system = parts.addSystem(plan.system, sealed) ? plan.system : undefined;
+  const edgeview = edgeviewOf(inputs.nodeId, inputs.edgeNode, inputs.tokens, previous);
   const own = {
+    ...(edgeview && { edgeview }),
     ...renderPorts(inputs.edgeNode, sealed, previous),
     ...renderCommands(inputs.edgeNode, previous, isTaken),
     ...renderSystem(inputs.edgeNode, system),
@@ -276,7 +279,7 @@ class Parts {
 function configOf(
   plan: NodePlan,
   parts: Parts,
-  own: RenderedPorts & RenderedCommands & RenderedSystem,
+  own: RenderedPorts & RenderedCommands & RenderedSystem & Partial<Pick<config.EdgeDevConfig, "edgeview">>,
   contexts: readonly cipher.CipherContext[],
 ): config.EdgeDevConfig {
   const { inputs } = plan;

@@ -205,6 +205,7 @@ describe("what cannot be rendered now", () => {
         certificatesHash: "",
         nodeVolumes: [],
         patches: [],
+        tokens: { key: () => "", sign: () => new Uint8Array(), hasSigned: () => true },
       },
       edgeNode: { metadata: { name: "box" }, spec: {} } as EdgeNode,
       pods: [pod(spec)],

@@ -37,6 +37,7 @@ import type { NodeId, NodeSealer } from "../ports.ts";
 import { nodesOf as nodesOfVolume } from "../volumes/claim-plan.ts";
 import type { NodeRegistry, PodFault, RenderInputs } from "./inputs.ts";
 import { assembleNode, decodeConfig, type NodePlan, planNode, type SealedBlocks } from "./node-config.ts";
+import type { TokenMaker } from "./node-edgeview.ts";
 import { isForPod } from "./patches.ts";
 import { configBytesMax, type Published, type RenderedConfigs } from "./rendered-configs.ts";
 import { servicesMax } from "./services.ts";
@@ -49,6 +50,7 @@ export interface RenderDeps {
   readonly sealer: NodeSealer;
   readonly configs: RenderedConfigs;
   readonly registry: NodeRegistry;
+  readonly tokens: TokenMaker;
   /** What nodes compare to know that the controller's certificates changed. */
   readonly certificatesHash: () => string;
 }
@@ -148,7 +150,7 @@ export class RenderReconciler implements Reconciler {
   }
 
   #inputs(nodeName: string, nodeId: NodeId, edgeNode: EdgeNode): RenderInputs {
-    const { caches, registry, certificatesHash } = this.#deps;
+    const { caches, registry, tokens, certificatesHash } = this.#deps;
     const pods = caches.pods.by("node", nodeName);
     const namespaces = new Set(pods.map(({ metadata }) => metadata.namespace ?? ""));
     return {
@@ -170,7 +172,7 @@ export class RenderReconciler implements Reconciler {
       secret: (namespace, name) => caches.secrets.get(name, namespace),
       nodeVolumes: caches.volumes.by("node", nodeName),
       patches: [...namespaces].flatMap((namespace) => caches.patches.by("namespace", namespace)),
-      registry,
+      ...{ registry, tokens },
       certificatesHash: certificatesHash(),
     };
   }

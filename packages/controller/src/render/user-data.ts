@@ -13,6 +13,9 @@ import type { Volumes } from "./volumes.ts";
 
 /** EVE reads a variable as a line, and no longer ones. */
 const lineMax = 60_000;
+/** Quotes, backslashes, control characters, and blanks at the ends. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
+const specials = /["\\\u0000-\u001f\u007f]|^ +| +$/g;
 /** Names that EVE takes; one other makes it start nothing. */
 const variableName = /^[A-Za-z_][A-Za-z0-9_.]*$/;
 
@@ -77,8 +80,8 @@ function expand(text: string, known: ReadonlyMap<string, string>): string | unde
 function lineOf(name: string, value: string): string {
   const escaped = (character: string): string =>
     `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
-  const line = `${name}=${value.replaceAll(/["\\\u0000-\u001f\u007f]|^ +| +$/g, (found) => [...found].map(escaped).join(""))}`;
+  const written = value.replaceAll(specials, (found) => [...found].map(escaped).join(""));
+  const line = `${name}=${written}`;
   if (line.length <= lineMax) return line;
   const message = `variable ${name} has ${line.length} characters, a box of EVE takes ${lineMax}: mount it as a file`;
   throw new RenderError("CreateContainerConfigError", message);

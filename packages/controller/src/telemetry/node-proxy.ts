@@ -8,6 +8,7 @@
  *   kubectl get --raw  /api/v1/nodes/NAME/proxy/hardware
  *   kubectl get --raw  /api/v1/nodes/NAME/proxy/attestation
  *   kubectl get --raw '/api/v1/nodes/NAME/proxy/state?type=volume'
+ *   kubectl create --raw /api/v1/nodes/NAME/proxy/edgeview -f /dev/null
  */
 import type { IncomingMessage } from "node:http";
 import { type Answer, StatusError, type Target } from "@selvedge/apiserver";
@@ -26,6 +27,8 @@ export interface NodeProxyOptions {
   readonly states: { of(node: NodeId, type?: string): readonly unknown[] };
   /** What its TPM signed, and what was measured to get there. */
   readonly attestation: { of(node: NodeId): unknown };
+  /** What opens sessions with it, if somebody allowed any. */
+  readonly edgeview: (node: NodeId) => string | undefined;
 }
 
 /** Makes a part of what ApiServerOptions.subresource wants: true when the request was for this. */
@@ -35,7 +38,10 @@ export function nodeProxy(
   return async (target, request, answer) => {
     const { kind, name = "", subresource, rest = "" } = target;
     if (kind.group !== "" || kind.plural !== "nodes" || subresource !== "proxy") return false;
-    if (answer.type !== "response" || request.method !== "GET") {
+    const part = rest.replace(/\/$/, "");
+    // Who may only read must not get what opens a box.
+    const method = part === "edgeview" ? "POST" : "GET";
+    if (answer.type !== "response" || request.method !== method) {
       const message = "the server does not allow this method on the requested resource";
       throw new StatusError(405, "MethodNotAllowed", message);
     }
@@ -47,7 +53,7 @@ export function nodeProxy(
       response.writeHead(200, { "content-type": "application/json" });
       response.end(`${JSON.stringify(value, undefined, 2)}\n`);
     };
-    switch (rest.replace(/\/$/, "")) {
+    switch (part) {
       case "logs": {
         const wanted = parseNodeLogQuery(query);
         const text = formatNodeLog(await options.logs.ofNode(node), wanted);
@@ -73,13 +79,19 @@ export function nodeProxy(
         sendJson(proved);
         return true;
       }
+      case "edgeview": {
+        const token = options.edgeview(node);
+        if (token === undefined) throw nothingYet(name, "been told to let anybody look into it");
+        sendJson({ token });
+        return true;
+      }
       default:
         throw new StatusError(404, "NotFound", `${served}, not ${rest}`);
     }
   };
 }
 
-const served = "a node serves logs/, flows, hardware, state and attestation here";
+const served = "a node serves logs/, flows, hardware, state, attestation and edgeview here";
 
 function nothingYet(name: string, what: string): StatusError {
   return new StatusError(404, "NotFound", `node "${name}" has not ${what} yet`);

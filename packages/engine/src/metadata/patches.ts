@@ -47,7 +47,8 @@ export function viewPatch(
     else if (content?.phase === "ready")
       ready.push({
         ...{ file: artifact.file, fileMeta: artifact.fileMeta, artifactMeta: artifact.artifactMeta },
-        sha256: content.digest.replace(/^sha256:/, ""),
+        // Of what comes from a registry, the digest is the manifest's; the file is its one layer.
+        sha256: content.components?.at(-1)?.hash ?? content.digest.replace(/^sha256:/, ""),
         ...{ sizeBytes: content.sizeBytes, data: { path: content.path } },
       });
     else furthest = content?.phase === "downloading" ? "downloading" : "received";
