@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { hours, millis, minutes, seconds, sleep } from "@selvedge/base";
 import { config, decodeEnvelope, ext, LinkMux, type LinkSocket } from "@selvedge/eve-api";
+import type { AppId } from "../src/desired.ts";
 import { ControlWorld } from "./control-world.ts";
 import { nodeId } from "./scripted-gateway.ts";
 
@@ -129,6 +130,28 @@ describe("the link", () => {
     end.mux?.changed("hash-2");
     await world.clock.pass(seconds(1));
     assert.equal(engine.store.desired.get()?.nodeName, "new");
+  });
+
+  it("leaves an app that begins, and whoever asks for more figures, not without them for hours", async () => {
+    const { world, end } = await linked();
+    await using engine = await world.engine({ dial: end.dial });
+    await world.until("accepted", () => engine.store.desired.get() !== undefined && end.mux !== undefined);
+    await world.clock.pass(minutes(10));
+    const { metrics } = world.gateway;
+    const idle = metrics.length;
+    const app = "11111111-1111-4111-8111-111111111111" as AppId;
+    engine.store.apps.set(app, { id: app, state: "running", report: { conditions: [] } } as never);
+    await world.clock.pass(seconds(1));
+    assert.equal(metrics.length, idle + 1);
+    world.gateway.config = create(config.EdgeDevConfigSchema, {
+      ...{ id: { uuid: nodeId }, configItems: [{ key: "timer.metric.interval", value: "10" }] },
+    });
+    world.gateway.hash = "hash-2";
+    end.mux?.changed("hash-2");
+    await world.clock.pass(seconds(1));
+    assert.equal(metrics.length, idle + 2);
+    await world.clock.pass(seconds(30));
+    assert.ok(metrics.length >= idle + 4, `${metrics.length - idle} after half a minute`);
   });
 
   it("is not needed for a change: once it is gone, polls are at EVE's pace again", async () => {

@@ -62,6 +62,8 @@ export class MetricsLoop {
   /** How long the box was up when this began; from here on measured by the clock that does not jump. */
   readonly #upBefore: number;
   readonly #since: number;
+  /** How often it is said now. */
+  #pace: Millis = millis(0);
 
   constructor(parts: MetricsParts) {
     const { clock, host } = parts;
@@ -70,13 +72,16 @@ export class MetricsLoop {
     this.#since = clock.monotonic();
   }
 
-  /** Something began that is worth a sample soon. */
+  /** The pace may be another: whoever waits at a slower one waits no longer. */
   poke(): void {
-    this.#alarm.ring();
+    if (this.#interval() < this.#pace) this.#alarm.ring();
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, log } = this.#parts;
+    const { clock, random, log, store } = this.#parts;
+    // The first app that runs is not left without figures for as long as an idle node says nothing.
+    const unsubscribe = store.apps.subscribe(() => this.poke());
+    signal.addEventListener("abort", unsubscribe, { once: true });
     for (;;) {
       try {
         await this.#send(signal);
@@ -85,7 +90,8 @@ export class MetricsLoop {
         // Lost, as the API has it; the next one carries the same counters further.
         log.debug("metrics were lost", { error: describeError(error) });
       }
-      await this.#alarm.wait(clock, millis(this.#interval() * (0.3 + 0.7 * random.next())), signal);
+      this.#pace = this.#interval();
+      await this.#alarm.wait(clock, millis(this.#pace * (0.3 + 0.7 * random.next())), signal);
     }
   }
 
