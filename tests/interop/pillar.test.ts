@@ -41,8 +41,10 @@ import {
   name,
   patch,
   pod,
+  ports,
   pullSecret,
   registry,
+  scepProfiles,
   settings,
   settingsMap,
 } from "./pillar/pillar-wishes.ts";
@@ -218,23 +220,12 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
         data,
         metadata: { name: "wifi", namespace: "default" },
       });
-      const secretRef = { name: "wifi", namespace: "default" };
       await world.patchNode({
-        ports: [
-          { name: "eth0" },
-          {
-            name: "eth1",
-            interface: "enp2s0",
-            uplink: false,
-            address: "192.0.2.7/24",
-            gateway: "192.0.2.1",
-            dns: ["192.0.2.2"],
-          },
-          { name: "wlan0", cost: 10, wifi: { ssid: "shop", secretRef } },
-        ],
+        ports,
+        scepProfiles,
         system: { version: "16.1.0-kvm-amd64", image: `${registry}/eve:16.1.0`, activate: false },
       });
-      const { Ports } = await world.portConfig(({ Ports }) => Ports.length === 3);
+      const { Ports } = await world.portConfig(({ Ports }) => Ports.length === 7);
       assert.deepEqual(
         Ports.flatMap(({ InvalidConfig, LastError }) => (InvalidConfig || LastError ? [LastError] : [])),
         [],
@@ -244,6 +235,18 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
         [card?.IsMgmt ?? false, card?.AddrSubnet, card?.Gateway, card?.DNSServers],
         [false, "192.0.2.7/24", "192.0.2.1", ["192.0.2.2"]],
       );
+      assert.deepEqual(
+        Ports.flatMap(({ Logicallabel, VLAN, Bond }) => [
+          ...(VLAN?.ParentPort ? [[Logicallabel, VLAN.ParentPort, VLAN.ID]] : []),
+          ...(Bond?.AggregatedPorts ? [[Logicallabel, ...Bond.AggregatedPorts]] : []),
+        ]).sort(),
+        [
+          ["both", "enp3s0", "enp4s0"],
+          ["tills", "eth0", 10],
+        ],
+      );
+      assert.deepEqual([card?.PNAC.Enabled, card?.PNAC.EAPIdentity], [true, "box"]);
+      assert.equal((await world.opened("scep")).clear?.["SCEPChallengePassword"], "wireless");
       const { key, clear } = await world.opened("wifi");
       assert.deepEqual([key, clear?.["WifiPassword"]], ["shop", "wireless"]);
       const system = await soon("the system", async () => {

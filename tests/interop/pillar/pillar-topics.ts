@@ -31,9 +31,13 @@ export interface PortConfig {
     readonly IsMgmt: boolean;
     readonly InvalidConfig?: boolean;
     readonly LastError?: string;
+    readonly Logicallabel: string;
     readonly AddrSubnet?: string;
     readonly Gateway?: string;
     readonly DNSServers?: readonly string[];
+    readonly VLAN?: { readonly ParentPort?: string; readonly ID?: number };
+    readonly Bond?: { readonly AggregatedPorts?: readonly string[] };
+    readonly PNAC: { readonly Enabled: boolean; readonly EAPIdentity?: string };
     readonly WirelessCfg: {
       readonly Wifi?: readonly { readonly SSID: string; readonly IsCipher: boolean }[];
     };

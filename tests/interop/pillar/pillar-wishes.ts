@@ -1,5 +1,5 @@
 /** What a user applies for the box. */
-import type { ConfigMap, PatchEnvelope, Pod, Secret } from "@selvedge/kinds";
+import type { ConfigMap, EdgeNodePort, EdgeNodeSpec, PatchEnvelope, Pod, Secret } from "@selvedge/kinds";
 
 export const serial = "PILLAR-1";
 export const name = "pillar-1";
@@ -87,3 +87,25 @@ export const patch: PatchEnvelope = {
     ],
   },
 };
+
+const secretRef = { name: "wifi", namespace: "default" } as const;
+
+/** One of each kind. */
+export const ports: EdgeNodePort[] = [
+  { name: "eth0" },
+  {
+    ...{ name: "eth1", interface: "enp2s0", uplink: false },
+    ...{ address: "192.0.2.7/24", gateway: "192.0.2.1", dns: ["192.0.2.2"] },
+    authentication: { scepProfile: "ca", identity: "box" },
+  },
+  { name: "wlan0", cost: 10, wifi: { ssid: "shop", secretRef } },
+  { name: "both", cost: 5, bond: { cards: ["enp3s0", "enp4s0"] } },
+  { name: "tills", uplink: false, vlan: { on: "eth0", id: 10 } },
+];
+
+export const scepProfiles: NonNullable<EdgeNodeSpec["scepProfiles"]> = [
+  {
+    ...{ name: "ca", url: "https://ca.example/scep", throughController: true, challengeRef: secretRef },
+    request: { commonName: "box" },
+  },
+];

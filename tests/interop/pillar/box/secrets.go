@@ -76,6 +76,9 @@ func (n *neighbours) secrets() {
 			}
 		}
 	}, nil)
+	follow(n, "zedagent", false, func(profile types.SCEPProfile) {
+		open("scep", profile.ProfileName, profile.EncryptedChallengePassword)
+	}, nil)
 	follow(n, "zedagent", false, func(app types.AppInstanceConfig) {
 		if clear := open("app", app.Key(), app.CipherBlockStatus); clear.ProtectedUserData != "" {
 			n.startContainer(app.Key(), clear.ProtectedUserData)
