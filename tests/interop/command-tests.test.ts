@@ -124,7 +124,7 @@ const suites: readonly string[] = [
   "kuberc_tests",
 ];
 
-/** A HorizontalPodAutoscaler is refused on purpose (0173): what these suites do with one is left out of them. */
+/** A HorizontalPodAutoscaler is refused on purpose (0205): what these suites do with one is left out of them. */
 const autoscaling: ReadonlySet<string> = new Set([
   ...["deployment_tests", "kubectl_get_tests", "rc_tests", "recursive_resources_tests", "rs_tests"],
   "save_config_tests",
