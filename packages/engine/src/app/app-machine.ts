@@ -81,7 +81,7 @@ export class AppMachine {
         this.#lostAt ??= clock.monotonic();
         // What runs in there may be well: it is left alone for long before it is ended.
         const lostMs = clock.monotonic() - this.#lostAt;
-        if (this.#owner.record().machine?.prepared === true && lostMs < patienceMs)
+        if (lostMs < this.#patienceMs())
           return await sleep(clock, millis(reconnectMs), signal).catch(() => {});
         log.warn("ending a machine that does not answer", { app: id });
         this.#owner.event({ type: "Warning", reason: "FailedCreatePodSandBox", message });
@@ -93,6 +93,12 @@ export class AppMachine {
         this.#connecting = undefined;
         this.#wake();
       });
+  }
+
+  /** One that was well is left alone for long; one that never was, for as much longer as earlier ones failed. */
+  #patienceMs(): number {
+    if (this.#owner.record().machine?.prepared === true) return patienceMs;
+    return Math.min(patienceMs, bootPatienceMs * (2 ** Math.min(this.#failures, 10) - 1));
   }
 
   /** Begins to stop one container: its hook, its stop signal, after the grace the kernel's kill. */
@@ -279,6 +285,8 @@ const pollMs = 50;
 /** How long a machine that was well may be silent, and how often it is asked meanwhile. */
 const patienceMs = 600_000;
 const reconnectMs = 5000;
+/** A box that is too busy to start a machine in time would never start it if each were ended as early. */
+const bootPatienceMs = 120_000;
 /** For a guest to answer before it is stopped; one that is well answers at once. */
 const farewellMs = 15_000;
 /** Before a stop that failed is tried again. */

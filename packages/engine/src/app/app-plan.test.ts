@@ -74,6 +74,19 @@ describe("a sidecar", () => {
       assert.deepEqual(containersToStart(containers, never, new Set(started ? [1] : [])), starts);
       assert.equal(endOf(containers, never)?.phase, end);
     });
+
+  it("ends after the others, and the app after it", () => {
+    const plan = (phase: ContainerPhase, stopping: number[] = []): string => {
+      const containers = [sidecar(phase), container(ended(0))];
+      const pod = { restartPolicy: never };
+      const of = spec({}, pod);
+      const before = { ...newRecord(of, instant(0)), machine: machine(of), containers };
+      return planApp({ ...base, wanted: of, record: before, machine: on, stopping: new Set(stopping) }).do;
+    };
+    assert.equal(plan(running), "stopContainer");
+    assert.equal(plan(running, [1]), "rest");
+    assert.equal(plan(ended(0)), "finish");
+  });
 });
 
 const spec = (more: Partial<AppSpec> = {}, pod: object = {}): AppSpec => ({

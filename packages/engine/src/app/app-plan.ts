@@ -86,9 +86,21 @@ export function planApp(inputs: AppInputs): AppStep {
   }
   const makesWay = (record.machine?.goingOn.length ?? 0) > 0;
   const end = endOf(record.containers, wanted.pod.restartPolicy);
-  if (end !== undefined && !makesWay) return { do: "finish", end };
+  if (end !== undefined && !makesWay) return planEnd(inputs, end);
   const step = machine.runs ? planRunning(inputs, wanted) : planLaunch(inputs, wanted);
   return deadlineMs > 0 ? bounded(step, deadlineMs - inputs.activeMs) : step;
+}
+
+/** What ran beside the others ends after them, the last that began first; then the app has ended. */
+function planEnd({ record, machine, stopping }: AppInputs, end: AppEnd): AppStep {
+  if (!machine.runs) return { do: "finish", end };
+  if (!machine.connected) return { do: "connect" };
+  const index =
+    1 + record.containers.findLastIndex(({ role, phase }) => role === "sidecar" && phase.kind === "running");
+  if (index === 0) return { do: "finish", end };
+  if (stopping.has(index)) return { do: "rest", againMs: undefined };
+  const why = `Container ${record.containers[index - 1]?.name} ends after the others`;
+  return { do: "stopContainer", index, why };
 }
 
 /** A step that waits looks again at the deadline. */
