@@ -1,6 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { it } from "node:test";
 import { Log, SystemClock, SystemRandom, silentSink } from "@selvedge/base";
 import { hypervisorConformance } from "../../harness/src/hypervisor/hypervisor.conformance.ts";
 import { machinePid } from "../src/app/qemu/machine-process.ts";
@@ -48,3 +52,24 @@ hypervisorConformance(
   },
   { skip },
 );
+
+it("a machine's process is found while it becomes one program after the other", { skip }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "svp-"));
+  try {
+    for (let time = 0; time < 50; time++) {
+      const named = ["sh", "-name", "machine"];
+      const script = 'exec setpriv --no-new-privs sh -c "read line" "$@"';
+      const machine = spawn("sh", ["-c", script, ...named, ...named]);
+      await once(machine, "spawn");
+      writeFileSync(join(folder, "pid"), `${machine.pid}\n`);
+      const found = await machinePid(folder, "machine");
+      const ended = once(machine, "exit");
+      machine.kill("SIGKILL");
+      await ended;
+      assert.equal(found, machine.pid);
+      assert.equal(await machinePid(folder, "machine"), undefined);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

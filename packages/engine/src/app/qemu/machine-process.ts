@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { VmUsage } from "../hypervisor.ts";
 
 /** Linux counts a process's time in hundredths of a second for everybody outside the kernel. */
@@ -13,7 +14,7 @@ export async function machinePid(folder: string, id: string): Promise<number | u
   const pid = Number(await readFile(join(folder, "pid"), "utf8").catch(() => ""));
   if (!Number.isInteger(pid) || pid <= 1) return undefined;
   const args = await commandLine(pid);
-  return args[args.indexOf("-name") + 1] === id && !(await isZombie(pid)) ? pid : undefined;
+  return args[args.indexOf("-name") + 1] === id && (await isAlive(pid)) ? pid : undefined;
 }
 
 export async function machineUsage(pid: number): Promise<VmUsage | undefined> {
@@ -41,14 +42,24 @@ export async function machineUsage(pid: number): Promise<VmUsage | undefined> {
   }
 }
 
+/** A process that becomes another program has no command line for a moment. */
 async function commandLine(pid: number): Promise<string[]> {
-  return (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
+  for (let looked = 0; looked < looksMax; looked++) {
+    const text = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (text !== "") return text.split("\0");
+    if (!(await isAlive(pid))) break;
+    await setImmediate();
+  }
+  return [];
 }
 
+/** Threads of the kernel never have one. */
+const looksMax = 50;
+
 /** A process that ended and that nobody has waited for yet keeps its number. */
-async function isZombie(pid: number): Promise<boolean> {
+async function isAlive(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  return /\) [ZX] /.test(stat);
+  return stat !== "" && !/\) [ZX] /.test(stat);
 }
 
 /** Of the tap, in the network namespace we are in, whatever is mounted on /sys. */
