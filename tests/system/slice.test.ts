@@ -2,8 +2,9 @@
  * The whole path on real parts, once for all: starting takes a while, so the scenarios share one system and
  * run in this order.
  *
- *   the demo · apps talk to each other · what a user types into kubectl, with the oldest and the newest · the
- *   engine is killed · the controller is silent · the box reboots alone · the cable is cut · down leaves nothing
+ *   the demo · apps talk to each other · an app that runs is given files · what a user types into kubectl, with
+ *   the oldest and the newest · the engine is killed · the controller is silent · the box reboots alone · the
+ *   cable is cut · down leaves nothing
  */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -23,6 +24,7 @@ import { kubectl, kubectlMissing } from "../kubectl.ts";
 import { type HostTraces, hostTraces, leftOver } from "./host-traces.ts";
 import { KubectlSession } from "./kubectl-session.ts";
 import { describeNetwork } from "./network-scenarios.ts";
+import { describePatches } from "./patch-scenarios.ts";
 
 const skip = realNodesMissing() || (await kubectlMissing("1.35")) || (await kubectlMissing("1.32"));
 const manifest = join(checkout, "examples", "hello.yaml");
@@ -84,6 +86,7 @@ describe("the first slice, on real parts", { skip }, () => {
   });
 
   describeNetwork(() => ({ system, session: newest }));
+  describePatches(() => ({ session: newest, labels: { app: "hello" }, pod: helloPod }));
 
   for (const version of ["1.32", "1.35"] as const) {
     const session = (): KubectlSession => (version === "1.32" ? oldest : newest);
