@@ -277,19 +277,21 @@ describe("client libraries", () => {
     await once(socket, "close");
   });
 
-  it("exec in v4, in base64 text, with the exit code as a Status", async () => {
-    const query = "exec?command=sh&command=-c&command=echo%20hi%3B%20exit%202&stdout=1&stderr=1";
-    const { socket, got } = await dial(query, ["v4.base64.channel.k8s.io"]);
-    const [code] = (await once(socket, "close")) as [number];
-    assert.equal(code, 1000);
-    const of = (channel: string): string =>
-      got
-        .filter((part) => part.toString()[0] === channel)
-        .map((part) => atob(part.toString().slice(1)))
-        .join("");
-    assert.equal(of("1"), "hi\n");
-    assert.equal(JSON.parse(of("3")).details.causes[0].message, "2");
-  });
+  for (const protocol of ["v4.base64.channel.k8s.io", "base64.channel.k8s.io"])
+    it(`exec in ${protocol}, with the exit code as it is told there`, async () => {
+      const query = "exec?command=sh&command=-c&command=echo%20hi%3B%20exit%202&stdout=1&stderr=1";
+      const { socket, got } = await dial(query, [protocol]);
+      const [code] = (await once(socket, "close")) as [number];
+      assert.equal(code, 1000);
+      const of = (channel: string): string =>
+        got
+          .filter((part) => part.toString()[0] === channel)
+          .map((part) => atob(part.toString().slice(1)))
+          .join("");
+      assert.equal(of("1"), "hi\n");
+      if (protocol.startsWith("v4")) assert.equal(JSON.parse(of("3")).details.causes[0].message, "2");
+      else assert.match(of("3"), /^command terminated with .*exit code/);
+    });
 
   it("forward ports on numbered channels, each begun with its port", async () => {
     const echo = createTcpServer((connection) => connection.pipe(connection));

@@ -6,12 +6,21 @@ import { type ClientChannels, failureStatus, parseSize, runSession } from "./rem
 import { acceptWebSocket, negotiate, offeredProtocols } from "./websocket.ts";
 import { type ChannelEncoding, WebSocketChannels } from "./websocket-channels.ts";
 
-const protocols: Readonly<Record<string, { readonly encoding: ChannelEncoding; readonly closes: boolean }>> =
-  {
-    "v5.channel.k8s.io": { encoding: "binary", closes: true },
-    "v4.channel.k8s.io": { encoding: "binary", closes: false },
-    "v4.base64.channel.k8s.io": { encoding: "base64", closes: false },
-  };
+interface Protocol {
+  readonly encoding: ChannelEncoding;
+  /** A channel can be ended alone. */
+  readonly closes: boolean;
+  /** How it ended is told as a Status; the first one told only of failures, as text. */
+  readonly tells: boolean;
+}
+
+const protocols: Readonly<Record<string, Protocol>> = {
+  "v5.channel.k8s.io": { encoding: "binary", closes: true, tells: true },
+  "v4.channel.k8s.io": { encoding: "binary", closes: false, tells: true },
+  "v4.base64.channel.k8s.io": { encoding: "base64", closes: false, tells: true },
+  "channel.k8s.io": { encoding: "binary", closes: false, tells: false },
+  "base64.channel.k8s.io": { encoding: "base64", closes: false, tells: false },
+};
 const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4 } as const;
 
 /** How long a terminal's size is waited for. Clients send it as their first message. */
@@ -34,7 +43,7 @@ export async function serveWebSocketCommand(
   const protocol = negotiate(offeredProtocols(request), Object.keys(protocols));
   const early = options.tty ? undefined : await open();
   const webSocket = acceptWebSocket(request, socket, head, protocol);
-  const { encoding, closes } = protocols[protocol] ?? { encoding: "binary", closes: false };
+  const { encoding = "binary", closes = false, tells = true } = protocols[protocol] ?? {};
   if (webSocket === undefined) {
     early?.close();
     return;
@@ -48,7 +57,8 @@ export async function serveWebSocketCommand(
     gone: channels.gone,
     onResize: (listener) => sizes.listen(listener),
     finish: async (status) => {
-      await channels.send(channel.error, Buffer.from(status));
+      const said = tells ? status : failureText(status);
+      if (said !== "") await channels.send(channel.error, Buffer.from(said));
       channels.close();
     },
   };
@@ -62,6 +72,11 @@ export async function serveWebSocketCommand(
     return;
   }
   await runSession(session, client);
+}
+
+function failureText(text: string): string {
+  const { status, message } = JSON.parse(text) as { readonly status?: string; readonly message?: string };
+  return status === "Success" ? "" : (message ?? "");
 }
 
 /** The sizes a client tells, the last of which is kept until somebody listens. */
