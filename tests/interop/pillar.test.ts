@@ -1,12 +1,12 @@
 /**
- * EVE's own agents under our controller, not a word changed: tpmmgr, client, zedagent, zedmanager and loguploader of
- * EVE's pillar, with a software TPM, live through what its administrators do, in this order:
+ * EVE's own agents under our controller, not a word changed: tpmmgr, client, zedagent, zedmanager, loguploader and
+ * scepclient of EVE's pillar, with a software TPM, live through what its administrators do, in this order:
  *
  *   enrol · attest with the TPM · run an app · purge · logs and figures · other keys of the controller's · ports and a
- *   system · variables, files and patches · reboot · delete
+ *   system · variables, files and patches · a certificate · reboot · delete
  */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { instant } from "@selvedge/base";
@@ -27,6 +27,7 @@ import { pillarBoxMissing } from "./pillar/pillar-box.ts";
 import { buildPillar } from "./pillar/pillar-build.ts";
 import type {
   AppStatus,
+  EnrolledCertificate,
   GlobalConfig,
   NetworkConfig,
   PatchedApps,
@@ -35,6 +36,7 @@ import type {
 } from "./pillar/pillar-topics.ts";
 import {
   base64,
+  challenge,
   credentials,
   furnishedPod,
   keySecret,
@@ -213,7 +215,7 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
     async () => {
       await world.controller.stop();
       await world.controller.start();
-      const data = { username: base64(""), password: base64("wireless") };
+      const data = { username: base64(""), password: base64(challenge) };
       await world.kube.apply(secretKind, {
         ...pullSecret,
         type: "kubernetes.io/basic-auth",
@@ -222,7 +224,7 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
       });
       await world.patchNode({
         ports,
-        scepProfiles,
+        scepProfiles: scepProfiles(world.authority.url, world.authority.certificate),
         system: { version: "16.1.0-kvm-amd64", image: `${registry}/eve:16.1.0`, activate: false },
       });
       const { Ports } = await world.portConfig(({ Ports }) => Ports.length === 7);
@@ -246,9 +248,9 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
         ],
       );
       assert.deepEqual([card?.PNAC.Enabled, card?.PNAC.EAPIdentity], [true, "box"]);
-      assert.equal((await world.opened("scep")).clear?.["SCEPChallengePassword"], "wireless");
+      assert.equal((await world.opened("scep")).clear?.["SCEPChallengePassword"], challenge);
       const { key, clear } = await world.opened("wifi");
-      assert.deepEqual([key, clear?.["WifiPassword"]], ["shop", "wireless"]);
+      assert.deepEqual([key, clear?.["WifiPassword"]], ["shop", challenge]);
       const system = await soon("the system", async () => {
         const [config] = (await world.box.published<SystemConfig>("zedagent", "BaseOsConfig")).values();
         return config;
@@ -283,6 +285,18 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
       assert.equal(envelope.files["key"], base64("s3cret"));
     },
   );
+
+  step("scepclient gets its certificate through the controller", async () => {
+    const folder = world.box.path("persist/status/scepclient/EnrolledCertificateStatus");
+    const file = await soon("the certificate", async () => {
+      const status = JSON.parse(await readFile(`${folder}/ca.json`, "utf8")) as EnrolledCertificate;
+      assert.equal(status.Error.Error, "");
+      return status.CertFilepath || undefined;
+    });
+    const certificate = new X509Certificate(await readFile(world.box.path(file)));
+    assert.match(certificate.subject, /CN=box/);
+    assert.ok(certificate.verify(new X509Certificate(world.authority.certificate).publicKey));
+  });
 
   step("it reboots when told to, attests anew, gets its vault's key back, and runs what it ran", async () => {
     world.box.events.length = 0;

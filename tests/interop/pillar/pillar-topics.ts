@@ -77,3 +77,8 @@ export interface PatchedApps {
   readonly errors?: readonly string[];
   readonly files: Readonly<Record<string, string>>;
 }
+
+export interface EnrolledCertificate {
+  readonly CertFilepath: string;
+  readonly Error: { readonly Error: string };
+}

@@ -88,6 +88,8 @@ export const patch: PatchEnvelope = {
   },
 };
 
+/** Of the wireless network, and of the authority. */
+export const challenge = "wireless";
 const secretRef = { name: "wifi", namespace: "default" } as const;
 
 /** One of each kind. */
@@ -103,9 +105,12 @@ export const ports: EdgeNodePort[] = [
   { name: "tills", uplink: false, vlan: { on: "eth0", id: 10 } },
 ];
 
-export const scepProfiles: NonNullable<EdgeNodeSpec["scepProfiles"]> = [
-  {
-    ...{ name: "ca", url: "https://ca.example/scep", throughController: true, challengeRef: secretRef },
-    request: { commonName: "box" },
-  },
-];
+/** One whom the box asks through the controller. */
+export function scepProfiles(url: string, certificate: string): NonNullable<EdgeNodeSpec["scepProfiles"]> {
+  return [
+    {
+      ...{ name: "ca", url, throughController: true, challengeRef: secretRef, caCertificates: [certificate] },
+      request: { commonName: "box" },
+    },
+  ];
+}

@@ -17,9 +17,10 @@ import { KubeClient } from "../../../packages/harness/src/real/kube-client.ts";
 import { run } from "../../../packages/harness/src/real/local-system.ts";
 import { waitFor } from "../../../packages/harness/src/real/wait.ts";
 import { kubectl } from "../../kubectl.ts";
+import { PillarAuthority } from "./pillar-authority.ts";
 import { PillarBox } from "./pillar-box.ts";
 import type { AppConfig, OpenedSecret, PortConfig } from "./pillar-topics.ts";
-import { name, serial } from "./pillar-wishes.ts";
+import { challenge, name, serial } from "./pillar-wishes.ts";
 
 /** Nothing that EVE does here takes long. */
 export function soon<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
@@ -30,17 +31,17 @@ export class PillarWorld implements AsyncDisposable {
   readonly controller: ControllerProcess;
   readonly kube: KubeClient;
   readonly box: PillarBox;
+  readonly authority: PillarAuthority;
   readonly #stack: AsyncDisposableStack;
 
   private constructor(
-    controller: ControllerProcess,
-    kube: KubeClient,
-    box: PillarBox,
+    { controller, kube, box, authority }: Pick<PillarWorld, "controller" | "kube" | "box" | "authority">,
     stack: AsyncDisposableStack,
   ) {
     this.controller = controller;
     this.kube = kube;
     this.box = box;
+    this.authority = authority;
     this.#stack = stack;
   }
 
@@ -65,7 +66,8 @@ export class PillarWorld implements AsyncDisposable {
         ...{ rootCertificate: controller.rootCertificate, onboarding, serial },
       }),
     );
-    return new PillarWorld(controller, kube, box, stack.move());
+    const authority = stack.use(await PillarAuthority.start(program, challenge));
+    return new PillarWorld({ controller, kube, box, authority }, stack.move());
   }
 
   /** Does what a step does, and fails when the box ends meanwhile; a failure is told with what both ends said. */

@@ -1,9 +1,13 @@
-// Command box is a box with EVE's own agents: tpmmgr, client, zedagent, zedmanager and loguploader, unchanged, in one
-// process as EVE's zedbox has them. What needs hardware or runs apps (nim, vaultmgr, volumemgr, zedrouter, domainmgr,
+// Command box is a box with EVE's own agents: tpmmgr, client, zedagent, zedmanager, loguploader and scepclient, unchanged,
+// in one process as EVE's zedbox has them. What needs hardware or runs apps (nim, vaultmgr, volumemgr, zedrouter, domainmgr,
 // nodeagent, baseosmgr) is stood in for by the least that answers in its name.
 //
 // It runs in a root folder of its own with EVE's paths: /config as installed, /persist kept, /run anew at every boot.
 // It says on stdout what became of it, a JSON object a line, and ends when EVE would reboot.
+//
+//	box authority CHALLENGE
+//
+// is an authority for scepclient instead.
 package main
 
 import (
@@ -16,6 +20,7 @@ import (
 	"github.com/lf-edge/eve/pkg/pillar/base"
 	"github.com/lf-edge/eve/pkg/pillar/cmd/client"
 	"github.com/lf-edge/eve/pkg/pillar/cmd/loguploader"
+	"github.com/lf-edge/eve/pkg/pillar/cmd/scepclient"
 	"github.com/lf-edge/eve/pkg/pillar/cmd/tpmmgr"
 	"github.com/lf-edge/eve/pkg/pillar/cmd/zedagent"
 	"github.com/lf-edge/eve/pkg/pillar/cmd/zedmanager"
@@ -104,6 +109,9 @@ func folders() {
 }
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == "authority" {
+		panic(serveAuthority(os.Args[2]))
+	}
 	folders()
 	if err := manageTpm(); err != nil {
 		panic(err)
@@ -126,6 +134,7 @@ func main() {
 	keep("tpmmgr", tpmmgr.Run)
 	keep("zedmanager", zedmanager.Run)
 	keep("loguploader", loguploader.Run)
+	keep("scepclient", scepclient.Run)
 	awaitTopic("zedmanager/DomainConfig")
 	awaitTopic("tpmmgr/AttestQuote")
 	box.begin()
