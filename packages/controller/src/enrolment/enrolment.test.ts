@@ -41,6 +41,23 @@ describe("a box with an onboarding certificate of a profile", () => {
     assert.equal(world.edgeNodes().length, 1);
   });
 
+  it("is new, though the reconciler was quicker to give it a name", async () => {
+    await using world = await NodeWorld.start();
+    await world.addProfile(onboarding);
+    const box = await Box.make(world, onboarding, "A");
+    const { cluster } = world;
+    const create = cluster.create.bind(cluster);
+    Object.assign(cluster, {
+      create: async (...args: Parameters<typeof create>) => {
+        const made = await create(...args);
+        await world.reconcile(made.metadata.name);
+        return made;
+      },
+    });
+    assert.equal(await box.register(), 201);
+    assert.equal(await box.register(), 200);
+  });
+
   it("is refused with a serial that no profile admits, and leaves no trace", async () => {
     await using world = await NodeWorld.start();
     await world.addProfile(onboarding, { serials: ["SHOP-??"] });

@@ -103,7 +103,7 @@ export class Enrolment implements NodeDirectory, Disposable {
       case "refused":
         return plan;
       case "known":
-        return await this.#admit(plan.edgeNode.metadata.name, box, plan.profile, undefined);
+        return await this.#admit(plan.edgeNode.metadata.name, box, plan.profile, undefined, false);
       case "approve": {
         const { edgeNode, profile } = plan;
         const { name } = edgeNode.metadata;
@@ -113,7 +113,7 @@ export class Enrolment implements NodeDirectory, Disposable {
           takeRules(spec, profile);
           return true;
         });
-        return await this.#admit(name, box, profile.metadata.name, undefined);
+        return await this.#admit(name, box, profile.metadata.name, undefined, true);
       }
       case "adopt": {
         const { name } = plan.edgeNode.metadata;
@@ -124,7 +124,7 @@ export class Enrolment implements NodeDirectory, Disposable {
           takeRules(spec, profile);
           return true;
         });
-        return await this.#admit(name, box, plan.profile, plan.serial);
+        return await this.#admit(name, box, plan.profile, plan.serial, true);
       }
       case "create": {
         const { name, approved, serial, profile } = plan;
@@ -138,7 +138,7 @@ export class Enrolment implements NodeDirectory, Disposable {
         if (!made)
           return { type: "conflict", message: `EdgeNode ${name} was just made by somebody else; try again` };
         log.info(approved ? "a box enrols" : "a box waits for approval", { name, serial });
-        return await this.#admit(name, box, profile?.metadata.name, serial);
+        return await this.#admit(name, box, profile?.metadata.name, serial, true);
       }
     }
   }
@@ -165,14 +165,16 @@ export class Enrolment implements NodeDirectory, Disposable {
     { onboardingHash, deviceHash }: Box,
     profile: string | undefined,
     serial: string | undefined,
+    /** Whether this registration made it what it is; its reconciler may have given it its name meanwhile. */
+    isNew: boolean,
   ): Promise<RegistrationOutcome> {
     const { cluster, clock } = this.#options;
-    let admitted = false;
+    let admitted = isNew;
     const edgeNode = await cluster.changeStatus<EdgeNode>(edgeNodeKind, name, undefined, (draft) => {
       const before = draft.status?.nodeID;
       const facts = { onboardingCertificateHash: onboardingHash, profile, serial };
       const changed = enrolStatus(draft, facts, () => this.newNodeId(), clock.now());
-      admitted = before === undefined && draft.status?.nodeID !== undefined;
+      admitted = isNew || (before === undefined && draft.status?.nodeID !== undefined);
       return changed;
     });
     if (edgeNode === undefined)
