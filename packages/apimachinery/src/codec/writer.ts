@@ -32,21 +32,19 @@ export class Writer {
 
   /** Any integer that JSON holds; below zero it is as 64 bits say it. */
   varint(value: number): void {
-    if (value < 0) {
-      this.#wide(BigInt.asUintN(64, BigInt(value)));
-      return;
-    }
     this.#room(10);
-    let size = 1;
-    for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++;
-    let at = this.#at - size;
-    this.#at = at;
-    let rest = value;
-    while (rest >= 128) {
-      this.#bytes[at++] = (rest % 128) | 128;
-      rest = Math.floor(rest / 128);
+    // Nearly all are lengths and numbers of fields, of one byte.
+    if (value >= 0 && value < 128) this.#bytes[--this.#at] = value;
+    else if (value < 0) this.#wide(BigInt.asUintN(64, BigInt(value)));
+    else {
+      let size = 1;
+      for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++;
+      let at = this.#at - size;
+      this.#at = at;
+      let rest = value;
+      for (; rest >= 128; rest = Math.floor(rest / 128)) this.#bytes[at++] = (rest % 128) | 128;
+      this.#bytes[at] = rest;
     }
-    this.#bytes[at] = rest;
   }
 
   tag(number: number, wire: 0 | 1 | 2): void {
@@ -67,6 +65,7 @@ export class Writer {
 
   text(value: string): void {
     const { length } = value;
+    if (length === 0) return;
     this.#room(length * 3);
     if (length <= shortText && this.#plain(value)) return;
     const from = this.#at - length * 3;
