@@ -39,10 +39,12 @@ R=/root
 HOW=trans=virtio,version=9p2000.L,ro,cache=loose,msize=262144
 /bin/busybox mount -t 9p -o $HOW root $R || exec /bin/busybox poweroff -f
 for place in proc sys dev; do /bin/busybox mount --move /$place $R/$place; done
-for place in tmp run var/lib; do /bin/busybox mount -t tmpfs tmpfs $R/$place; done
-/bin/busybox mkdir -p $R/var/lib/dhcpcd $R/run/netns $R/tmp
+for place in run var/lib; do /bin/busybox mount -t tmpfs tmpfs $R/$place; done
+/bin/busybox mkdir -p $R/var/lib/dhcpcd $R/run/netns $R/run/tmp
 SCRIPT=$(/bin/busybox sed -n 's/.*box=\\([^ ]*\\).*/\\1/p' $R/proc/cmdline)
 NODE=$(/bin/busybox sed -n 's/.*node=\\([^ ]*\\).*/\\1/p' $R/proc/cmdline)
+# Not on /tmp, where the checkout may be.
+export TMPDIR=/run/tmp
 PATH=/usr/sbin:/usr/bin:/sbin:/bin /bin/busybox chroot $R "$NODE" "$SCRIPT" <$R/dev/null
 echo "box ended with $?"
 /bin/busybox poweroff -f

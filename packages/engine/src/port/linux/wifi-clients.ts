@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { rm, writeFile } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
@@ -61,13 +61,7 @@ export class WifiClients implements AsyncDisposable {
     const running = this.#clients.get(card);
     if (running !== undefined && running.config === config && running.ended === undefined) return running;
     await this.#leave(card);
-    const file = join(this.#folder, `${card}.wifi`);
-    await rm(file, { force: true });
-    await writeFile(file, config, { mode: 0o600 });
-    const args = ["wpa_supplicant", "-D", "nl80211", "-i", card, "-c", file];
-    // Whoever ends us without a word ends it too: two of them on one card would take turns in ending the
-    // other's connection.
-    const process = spawn("setpriv", ["--pdeathsig", "TERM", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    const process = await this.#spawn(card, config);
     const client: Client = { process, config, progress: startedWifi, said: [], ended: undefined };
     this.#clients.set(card, client);
     const hear = (line: string): void => {
@@ -76,8 +70,6 @@ export class WifiClients implements AsyncDisposable {
     };
     for (const stream of [process.stdout, process.stderr])
       if (stream !== null) createInterface({ input: stream }).on("line", hear);
-    // It has read the file by the time it says anything; what is secret stays there no longer.
-    process.stdout?.once("data", () => void rm(file, { force: true }));
     process.once("error", (error) => {
       client.ended = error.message;
     });
@@ -85,6 +77,24 @@ export class WifiClients implements AsyncDisposable {
       client.ended ??= `wpa_supplicant ended (${code}): ${client.said.join("; ")}`;
     });
     return client;
+  }
+
+  /** What is secret in the configuration has no name in the folder any more when the program reads it. */
+  async #spawn(card: string, config: string): Promise<ChildProcess> {
+    const name = join(this.#folder, `${card}.wifi`);
+    await rm(name, { force: true });
+    const file = await open(name, "wx+", 0o600);
+    try {
+      await rm(name);
+      await file.writeFile(config);
+      const args = ["wpa_supplicant", "-D", "nl80211", "-i", card, "-c", "/proc/self/fd/3"];
+      // Whoever ends us without a word ends it too: two of them on one card would take turns in ending the
+      // other's connection.
+      const words = ["--pdeathsig", "TERM", ...args];
+      return spawn("setpriv", words, { stdio: ["ignore", "pipe", "pipe", file.fd] });
+    } finally {
+      await file.close();
+    }
   }
 
   async #leave(card: string): Promise<void> {
