@@ -30,6 +30,8 @@ mkdir -p agnhost/etc agnhost/uploads agnhost/tmp nonewprivs/usr/bin pause httpd/
 chmod 1777 agnhost/tmp shell/tmp
 go build -ldflags "-s -w" -o agnhost/agnhost k8s.io/kubernetes/test/images/agnhost
 ln -s agnhost agnhost/agnhost-2
+mkdir shell/bin
+ln -s busybox shell/bin/sysctl
 {
   echo 'root:x:0:0:root:/root:/bin/sh'
   echo 'nobody:x:65534:65534:nobody:/:/bin/false'
