@@ -6,6 +6,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { instant, minutes } from "@selvedge/base";
 import { common, type config, info, netCommon, profile, profileNetwork, storage } from "@selvedge/eve-api";
 import { readNetwork } from "../src/control/local/local-network.ts";
+import { modemStatuses } from "../src/control/local/local-radio.ts";
 import type { PortAddress, PortSpec } from "../src/desired.ts";
 import type { RunningEngine } from "./control-world.ts";
 import { app, content, Server, start } from "./local-server-world.ts";
@@ -221,6 +222,30 @@ it("a box that knows where it is says so, at its own pace, and nothing before", 
     world.gateway.infos.filter(({ ztype }) => ztype === info.ZInfoTypes.ZiLocation).length;
   await world.clock.pass(minutes(61));
   assert.equal(toController(), 1, "the controller each hour, where it changed");
+});
+
+it("modems are told of with the radio, also while they are to be silent", () => {
+  const cellular = { apn: "internet" } as unknown as NonNullable<PortSpec["cellular"]>;
+  const port = { name: "lte", label: "wwan", interface: "wwan0", cellular } as unknown as PortSpec;
+  const modem = {
+    ...{ imei: "490154203237518", manufacturer: "Q", model: "EM", firmware: "1", protocol: "qmi" as const },
+    ...{ operator: { plmn: "26201", name: "T" }, roaming: true, technologies: ["lte"] },
+  };
+  const card = { up: true, mac: "", mtu: 1500, addresses: ["10.0.0.1/30"], gateways: [], dns: [] };
+  const config = { digest: "a", since: instant(0), ports: [port], lastError: "", errors: { lte: "no" } };
+  const book = { current: 0, configs: [config] };
+  const status = (silence: boolean, more: object) =>
+    modemStatuses({ book, cards: { wwan0: { ...card, ...more } }, failed: [] }, silence)[0];
+  const [found, quiet] = [status(false, { modem }), status(true, {})];
+  assert.deepEqual(
+    [found?.logicallabel, found?.configError, found?.module?.imei],
+    ["wwan", "no", modem.imei],
+  );
+  assert.deepEqual(found?.providers, [
+    { plmn: "26201", description: "T", currentServing: true, roaming: true },
+  ]);
+  assert.deepEqual([found?.module?.operatingState, quiet?.module?.operatingState], [4, 2]);
+  assert.deepEqual(modemStatuses(undefined, false), []);
 });
 
 it("how a machine starts is the server's to say, then the controller's, then the node's", async () => {

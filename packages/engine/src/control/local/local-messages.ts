@@ -9,6 +9,7 @@ import { bootReasonOf, deviceState, maintenanceReasons, type NodeLife } from "..
 import { appStates } from "../report/info-messages.ts";
 import { locationMessage, locationOf } from "../report/location-info.ts";
 import type { NetworkFacts } from "./local-network.ts";
+import { modemStatuses } from "./local-radio.ts";
 
 type Server = NonNullable<NodeWishes["localServer"]>;
 
@@ -38,11 +39,11 @@ export interface LocalFacts {
   readonly busy: ReadonlySet<string>;
 }
 
-export const encodeRadio = ({ local }: LocalFacts): Uint8Array =>
-  toBinary(
-    profile.RadioStatusSchema,
-    create(profile.RadioStatusSchema, { radioSilence: local.radioSilence, configError: "" }),
-  );
+export function encodeRadio({ local: { radioSilence }, network }: LocalFacts): Uint8Array {
+  const cellularStatus = modemStatuses(network.ports, radioSilence);
+  const value = create(profile.RadioStatusSchema, { radioSilence, cellularStatus });
+  return toBinary(profile.RadioStatusSchema, value);
+}
 
 export function encodeApps({ apps, local, busy }: LocalFacts): Uint8Array {
   const appsInfo = apps.map((status) => ({
