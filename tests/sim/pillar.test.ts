@@ -14,6 +14,10 @@ import { worldsOf } from "./seeds.ts";
 
 const { describe, inWorlds } = worldsOf(import.meta.filename);
 
+interface Templated {
+  readonly spec: { readonly template: { readonly spec: { readonly containers: { env?: unknown[] }[] } } };
+}
+
 /** Boxes that are switched on and have an app; the second has no TPM. */
 async function boxes(world: World): Promise<PillarDevice[]> {
   const onboarding = await makeKeyPair("fitter", world.clock.now());
@@ -182,6 +186,68 @@ describe("boxes with EVE", () => {
       await running(world, made, "2");
     },
     { nodes: 0, seeds: 3 },
+  );
+
+  inWorlds(
+    "links, devices, authorities, secrets and files for apps are as a device wants them",
+    async (world) => {
+      const made = await boxes(world);
+      const [box] = made as [PillarDevice];
+      await world.apply({
+        ...{ apiVersion: "v1", kind: "Secret", metadata: { name: "till", namespace: "default" } },
+        data: { password: Buffer.from("s3cret").toString("base64") },
+      } as unknown as KubeObject);
+      await world.apply({
+        ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "prices", namespace: "default" } },
+        data: { csv: "apple,1" },
+      } as unknown as KubeObject);
+      await world.apply({
+        ...{ apiVersion: "selvedge.dev/v1alpha1", kind: "PatchEnvelope" },
+        metadata: { name: "till", namespace: "default" },
+        spec: {
+          selector: {},
+          files: [
+            { name: "prices.csv", configMapKeyRef: { name: "prices", key: "csv" } },
+            { name: "token", secretKeyRef: { name: "till", key: "password" } },
+            { name: "model", image: `${registryHost}/app:1` },
+          ],
+        },
+      } as unknown as KubeObject);
+      await edit(world, edgeNodeKind, box.name, {
+        spec: {
+          ports: [
+            { name: "eth0", authentication: { scepProfile: "plant", identity: "box" } },
+            { name: "pair", bond: { cards: ["eth1", "eth2"] } },
+            { name: "plant", vlan: { on: "pair", id: 7 }, uplink: false },
+          ],
+          devices: [{ name: "scale", usbProduct: "0bda:5411" }],
+          scepProfiles: [
+            {
+              ...{ name: "plant", url: "https://ca.test/scep", request: { commonName: "box" } },
+              challengeRef: { name: "till", namespace: "default" },
+            },
+          ],
+          remoteAccess: { dispatcher: "ev.test:443", expires: "2100-01-01T00:00:00Z", allow: ["Device"] },
+        },
+      });
+      const set = daemonSet("web", { tag: "2" }) as unknown as Templated;
+      const [container] = set.spec.template.spec.containers;
+      const from = { secretKeyRef: { name: "till", key: "password" } };
+      if (container !== undefined) container.env = [{ name: "PASSWORD", valueFrom: from }];
+      await world.apply(set as unknown as KubeObject);
+      await running(world, made, "2");
+      const { current } = box.agent;
+      assert.deepEqual(
+        [current?.bonds.length, current?.vlans.length, current?.pnacs.length, current?.deviceIoList.length],
+        [1, 1, 1, 4],
+      );
+      assert.ok(current?.scepProfiles[0]?.scepChallengePassword && current.edgeview?.token);
+      for (const { agent } of made) {
+        assert.ok(agent.current?.apps[0]?.cipherData, "variables are user data");
+        assert.equal(agent.current.patchEnvelopes[0]?.artifacts.length, 3);
+      }
+    },
+    { nodes: 0, seeds: 2 },
   );
 
   inWorlds(

@@ -162,7 +162,13 @@ describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, 
     await assert.rejects(kube("1.35", "get --raw /api/v1/nodes/none/proxy/logs/"), /"none" not found/);
     await assert.rejects(
       kube("1.35", "get --raw /api/v1/nodes/box-1/proxy/exec"),
-      /logs\/, flows, hardware, state and attestation/,
+      /logs\/, flows, hardware, state, attestation and edgeview/,
+    );
+    // What opens a box is for whoever may write to it.
+    await assert.rejects(kube("1.35", "get --raw /api/v1/nodes/box-1/proxy/edgeview"), /MethodNotAllowed/);
+    await assert.rejects(
+      kube("1.35", "create --raw /api/v1/nodes/box-1/proxy/edgeview -f /dev/null"),
+      /has not been told to let anybody look into it/,
     );
   });
 

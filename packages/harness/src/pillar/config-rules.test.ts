@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { clone, create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { config } from "@selvedge/eve-api";
+import { config, devcommon } from "@selvedge/eve-api";
 import { checkChange } from "./config-changes.ts";
 import { checkConfig } from "./config-rules.ts";
 import { PillarPanic, Strictness } from "./strictness.ts";
@@ -92,6 +92,61 @@ const faults: readonly (readonly [string, Break, RegExp])[] = [
   ["two of a kind", (read) => read.datastores.push(first(read.datastores)), /d is there twice/],
 ];
 
+const block = (bytes: number, contextId = "k"): never =>
+  ({
+    ...{ cipherContextId: contextId, initialValue: new Uint8Array(16), clearTextSha256: new Uint8Array(32) },
+    cipherData: new Uint8Array(bytes),
+  }) as never;
+const patch = (binaryBlob: object): never =>
+  ({ uuid: "22222222-1111-4111-8111-111111111111", artifacts: [{ binaryBlob }] }) as never;
+
+/** Of links, certificates, secrets and patch envelopes. */
+const partFaults: typeof faults = [
+  [
+    "a bond of nothing",
+    (read) => read.bonds.push({ interfaceName: "b", lowerLayerNames: [] } as never),
+    /no lower/,
+  ],
+  [
+    "a bond of Linux' own",
+    (read) => read.bonds.push({ interfaceName: "bond0", lowerLayerNames: ["eth0"] } as never),
+    /bond0/,
+  ],
+  [
+    "a VLAN of nothing",
+    (read) => read.vlans.push({ interfaceName: "v", vlanId: 7 } as never),
+    /names nothing/,
+  ],
+  [
+    "a switch without a profile",
+    (read) => read.pnacs.push({ logicallabel: "eth0", eapMethod: 1 } as never),
+    /no SCEP/,
+  ],
+  [
+    "an authority nowhere",
+    (read) => read.scepProfiles.push({ profileName: "p", scepUrl: "x" } as never),
+    /scep_url/,
+  ],
+  ["user data in clear", (read) => (first(read.apps).userData = "eA=="), /in clear/],
+  ["a block of no context", (read) => (first(read.apps).cipherData = block(20)), /context k/],
+  [
+    "devices there are not",
+    (read) => (first(read.apps).adapters = [create(devcommon.AdapterSchema, { name: "gpu" })]),
+    /group gpu/,
+  ],
+  ["an empty artifact", (read) => read.patchEnvelopes.push(patch({ case: undefined })), /empty artifact/],
+  [
+    "a file of no volume",
+    (read) => read.patchEnvelopes.push(patch({ case: "volumeRef", value: { imageId: "x" } })),
+    /volume x/,
+  ],
+  [
+    "too short a secret",
+    (read) => read.patchEnvelopes.push(patch({ case: "encryptedInline", value: { cipherData: block(9) } })),
+    /too few bytes/,
+  ],
+];
+
 const changes: readonly (readonly [string, Break, RegExp | undefined])[] = [
   ["nothing", () => undefined, undefined],
   [
@@ -141,7 +196,7 @@ describe("a strict device", () => {
     });
   }
 
-  for (const [what, breaks, says] of faults) {
+  for (const [what, breaks, says] of [...faults, ...partFaults]) {
     it(`finds ${what}`, () => {
       const read = good();
       breaks(read);

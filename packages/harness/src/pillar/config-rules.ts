@@ -15,6 +15,7 @@ import {
   storage,
   vm,
 } from "@selvedge/eve-api";
+import { checkCertificates, checkLinks, checkPatches, checkUserData } from "./config-parts.ts";
 import { PillarPanic, type Strictness } from "./strictness.ts";
 
 type Check = (config: config.EdgeDevConfig, strict: Strictness) => void;
@@ -23,11 +24,15 @@ type Check = (config: config.EdgeDevConfig, strict: Strictness) => void;
 const checks: readonly Check[] = [
   checkItems,
   checkDatastores,
+  checkCertificates,
+  checkLinks,
   checkPorts,
   checkNetworkInstances,
   checkContent,
   checkVolumes,
   checkApps,
+  checkUserData,
+  checkPatches,
 ];
 
 export function checkConfig(read: config.EdgeDevConfig, deviceId: string, strict: Strictness): void {
