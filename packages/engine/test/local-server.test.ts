@@ -94,7 +94,7 @@ describe("a local profile server", () => {
     const command = { serverToken: "secret", timestamp: 9n, command: GRACEFUL_REBOOT };
     server.say("devinfo", profile.LocalDevCmdSchema, command);
     const { world, engine } = await start(server);
-    await world.clock.pass(minutes(3));
+    await world.until("the box goes down", () => world.power.length > 0);
     assert.deepEqual(world.power, ["reboot"]);
     const told = server.last("devinfo", profile.LocalDevInfoSchema);
     assert.deepEqual([told.deviceUuid, told.lastCmdTimestamp], [nodeId, 9n]);

@@ -105,18 +105,28 @@ export class LocalServer {
   readonly #busy = new Map<string, boolean>();
   #server = "";
   #networkFault = "";
+  #phase = "";
 
   constructor(parts: LocalServerParts) {
     this.#parts = parts;
     for (const name of Object.keys(doors) as LocalEndpoint[]) this.#alarms.set(name, new Alarm());
     parts.store.desired.subscribe(() => this.#configured());
     parts.store.apps.subscribe((id) => this.#watch(id));
+    parts.operator.onChange(() => this.#phaseChanged());
   }
 
   async run(signal: AbortSignal): Promise<void> {
     this.#configured();
     const names = Object.keys(doors) as LocalEndpoint[];
     await Promise.all([...names.map((name) => this.#visit(name, signal)), this.#signals(signal)]);
+  }
+
+  /** Before the box goes down whoever runs beside it, or on it, hears of it. */
+  #phaseChanged(): void {
+    const { phase } = this.#parts.operator;
+    if (phase === this.#phase) return;
+    this.#phase = phase;
+    this.#alarms.get("device")?.ring();
   }
 
   get #wanted(): Server | undefined {
