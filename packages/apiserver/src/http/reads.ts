@@ -2,7 +2,7 @@
 import type { KubeObject } from "@selvedge/apimachinery";
 import type { Clock, Random } from "@selvedge/base";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
-import { type ListPiece, listMetadata } from "../rest/listing.ts";
+import { type ListPiece, listMetadata, type StoredList } from "../rest/listing.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { scaleOf } from "../rest/scale.ts";
 import { partial, tableOf } from "../rest/table.ts";
@@ -49,6 +49,9 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
   if (encoding === "protobuf") {
     const again = (revision: number): AsyncIterable<ListPiece> =>
       ports.objects.listPieces(kind, { ...listQuery(query, namespace), again: revision });
+    // As of a list in JSON: what is sent at once is written down, a long one is not.
+    if (end !== undefined && exchange.audit?.wants("RequestResponse") === true)
+      exchange.audit.answered(wholeList(form, { revision, items, ...end }));
     await sendProtobufList(exchange, protobufListOf(kind, view === "partial"), first.value, pieces, again);
     return;
   }
@@ -62,8 +65,11 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
     for (const stored of piece.items) all.push(stored);
     last = piece.end;
   }
-  const metadata = listMetadata({ revision, items: all, ...(last ?? noEnd) });
-  answer(exchange, encoding, 200, `${form.head(metadata)}${form.items(all)}]}`);
+  answer(exchange, encoding, 200, wholeList(form, { revision, items: all, ...(last ?? noEnd) }));
+}
+
+function wholeList(form: ListForm, list: StoredList): string {
+  return `${form.head(listMetadata(list))}${form.items(list.items)}]}`;
 }
 
 const noEnd = { continue: undefined, remaining: undefined };
