@@ -14,7 +14,7 @@ const clock = new SystemClock();
 const image = "selvedge.internal/hello:1";
 const changes = 20;
 const manyApps = 10;
-/** What enrolment and the first reports send is not rest: the last of it, the second metrics, leaves after five minutes. */
+/** What enrolment and the first reports send is not rest: the last of it, second metrics, leaves after five minutes. */
 const restAfter = minutes(6);
 const idleSeconds = 600;
 
