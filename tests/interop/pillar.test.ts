@@ -4,6 +4,7 @@
  *
  *   enrol · attest with the TPM · run an app · purge · logs and figures · other keys of the controller's · ports and a
  *   system · variables, files and patches · a certificate · reboot · delete
+ *   a Pod and the EdgeNode
  */
 import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
@@ -327,4 +328,23 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
       (await world.box.published("zedmanager", "AppInstanceStatus")).has(uid) ? undefined : true,
     );
   });
+
+  step(
+    "a box whose EdgeNode was deleted is another when it starts again, and gets its vault's key",
+    async () => {
+      const { kube, box } = world;
+      const before = await kube.get<EdgeNode>(edgeNodeKind, name);
+      await kube.delete(edgeNodeKind, name);
+      box.events.length = 0;
+      await box.losesPower();
+      await box.said("onboarded");
+      await soon("another EdgeNode", async () => {
+        const now = await kube.find<EdgeNode>(edgeNodeKind, name);
+        const id = now?.status?.nodeID;
+        return id !== undefined && id !== before.status?.nodeID ? true : undefined;
+      });
+      await box.said("vault", (detail) => detail === true);
+      await world.condition("Attested", "True");
+    },
+  );
 });

@@ -104,6 +104,13 @@ export class PillarBox implements AsyncDisposable {
     await this.boot();
   }
 
+  /** Pulls its plug, and puts it in again. */
+  async losesPower(): Promise<void> {
+    this.#mayEnd = true;
+    if (this.#box !== undefined) await end(this.#box);
+    await this.boot();
+  }
+
   /** Fails when it ends while `work` is under way. */
   async during(work: () => Promise<void>): Promise<void> {
     const box = this.#box;
