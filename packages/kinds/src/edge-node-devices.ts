@@ -93,7 +93,7 @@ export const devicesSchema: Schema = {
   ),
 };
 
-/** `taken` are names that ports have. */
+/** `taken` are names of ports and of what they are made of. */
 export function deviceFaults(
   devices: readonly EdgeNodeDevice[] | undefined,
   taken: ReadonlySet<string>,
@@ -101,14 +101,10 @@ export function deviceFaults(
 ): void {
   for (const [at, device] of (devices ?? []).entries()) {
     const field = `spec.devices[${at}]`;
-    for (const member of ["name", "group"] as const) {
+    for (const member of ["name", "group", "interface"] as const) {
       const value = device[member];
       if (value !== undefined && taken.has(value))
-        faults.invalid(
-          `${field}.${member}`,
-          value,
-          "is the name of a port: apps get what no port is made of",
-        );
+        faults.invalid(`${field}.${member}`, value, "is of a port: apps get what no port is made of");
     }
     const said = (Object.keys(places) as (keyof typeof places)[]).filter(
       (place) => device[place] !== undefined,

@@ -116,6 +116,12 @@ export function bareCards<Port extends LinkedPort>(ports: readonly Port[]): Read
   return bare;
 }
 
+/** Every name by which ports, and cards that they are made of, are known. */
+export function cardNames(ports: readonly LinkedPort[]): ReadonlySet<string> {
+  const own = ports.flatMap(({ name, interface: linux = name }) => [name, linux]);
+  return new Set([...own, ...bareCards(ports).keys()]);
+}
+
 export function linkFaults(ports: readonly LinkedPort[], faults: Faults): void {
   const inBonds = new Map<string, string>();
   const tags = new Set<string>();

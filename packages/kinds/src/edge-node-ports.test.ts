@@ -149,7 +149,13 @@ const rows: readonly (readonly [what: string, spec: object, ...errors: string[]]
   [
     "a device that is a port",
     { ...ports(), ...devices({ name: "eth0", interface: "eth0" }) },
-    'spec.devices[0].name: Invalid value: "eth0": is the name of a port: apps get what no port is made of',
+    'spec.devices[0].name: Invalid value: "eth0": is of a port: apps get what no port is made of',
+    'spec.devices[0].interface: Invalid value: "eth0": is of a port: apps get what no port is made of',
+  ],
+  [
+    "a device that a bond is made of",
+    { ...ports({ name: "b", bond: { cards: ["e1"] } }), ...devices({ name: "nic", interface: "e1" }) },
+    'spec.devices[0].interface: Invalid value: "e1": is of a port: apps get what no port is made of',
   ],
 ];
 

@@ -4,6 +4,7 @@ import { certificateFault } from "./certificate.ts";
 import { ageColumn, column, nameColumn, timeSince } from "./columns.ts";
 import { type RemoteAccess, remoteAccessFaults, remoteAccessSchema } from "./edge-node-access.ts";
 import { deviceFaults, devicesSchema, type EdgeNodeDevice } from "./edge-node-devices.ts";
+import { cardNames } from "./edge-node-links.ts";
 import {
   carriedOutSchema,
   commandFaults,
@@ -311,7 +312,7 @@ function validate({ spec }: EdgeNode, old: EdgeNode | undefined): FieldError[] {
     faults.invalid("spec.nodeName", spec.nodeName, immutable);
   faults.labels("spec.labels", spec.labels);
   portFaults(spec.ports, spec.scepProfiles, faults);
-  deviceFaults(spec.devices, new Set((spec.ports ?? []).map(({ name }) => name)), faults);
+  deviceFaults(spec.devices, cardNames(spec.ports ?? []), faults);
   scepFaults(spec.scepProfiles, faults);
   remoteAccessFaults(spec.remoteAccess, old?.spec.remoteAccess, faults);
   commandFaults(spec.commands, old?.spec.commands, faults);
