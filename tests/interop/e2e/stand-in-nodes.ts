@@ -87,7 +87,6 @@ export class StandInNodes implements AsyncDisposable {
       if (pod.metadata.deletionTimestamp !== undefined) await this.#letGo(pod);
       else if (pod.status?.phase === "Pending" && !isMissing(pod)) await this.#run(pod);
       else if (pod.status?.phase === "Running" && isDone(pod)) await this.#end(pod, "Succeeded", 0);
-      else if (hasJoined(pod)) await this.#run(pod);
     } catch (error) {
       // Gone, or changed meanwhile: then it is heard of again.
       if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) this.faults.push(error);
@@ -120,7 +119,7 @@ export class StandInNodes implements AsyncDisposable {
     const said = ["Initialized", "PodReadyToStartContainers", "ContainersReady", "Ready"].map((type) => ({
       ...{ type, status: "True" as const, lastTransitionTime: now },
     }));
-    const podIP = pod.status?.podIP ?? this.#nextAddress();
+    const podIP = this.#nextAddress();
     const running = ({ name, image = "" }: { name: string; image?: string }): ContainerStatus => ({
       ...{ name, image, imageID: "stand-in", ready: true, started: true, restartCount: 0 },
       state: { running: { startedAt: now } },
@@ -130,7 +129,6 @@ export class StandInNodes implements AsyncDisposable {
       ...{ phase: "Running", conditions: [...kept, ...said], startTime: now },
       ...{ hostIP: "192.0.2.1", hostIPs: [{ ip: "192.0.2.1" }], podIP, podIPs: [{ ip: podIP }] },
       containerStatuses: pod.spec.containers.map(running),
-      ephemeralContainerStatuses: (pod.spec.ephemeralContainers ?? []).map(running),
     };
     await this.#objects.updateStatus<Pod>(podKind, { ...pod, status });
   }
@@ -139,12 +137,6 @@ export class StandInNodes implements AsyncDisposable {
     this.#addresses++;
     return `198.18.${this.#addresses >> 8}.${this.#addresses & 255}`;
   }
-}
-
-/** Whether a container was added to it that nothing is said of yet. */
-function hasJoined({ spec, status }: Pod): boolean {
-  const [asked = [], said = []] = [spec.ephemeralContainers, status?.ephemeralContainerStatuses];
-  return status?.phase === "Running" && asked.length > said.length;
 }
 
 function isMissing({ spec }: Pod): boolean {
