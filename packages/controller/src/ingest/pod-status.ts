@@ -49,11 +49,13 @@ export function setReadiness(pod: Pod, status: PodStatus, now: Instant): boolean
   const { conditions, phase } = status;
   const containers = status.containerStatuses ?? [];
   const sidecars = sidecarsOf(pod);
+  const incomplete = (status.initContainerStatuses ?? [])
+    .filter(({ name, state, started }) =>
+      sidecars.has(name) ? started !== true : state?.terminated?.exitCode !== 0,
+    )
+    .map(({ name }) => name);
   const initialized =
-    (pod.spec.initContainers ?? []).length === 0 ||
-    (status.initContainerStatuses ?? []).every(({ name, state, started }) =>
-      sidecars.has(name) ? started === true : state?.terminated?.exitCode === 0,
-    ) ||
+    incomplete.length === 0 ||
     containers.some(({ state }) => state?.running !== undefined || state?.terminated !== undefined);
   const beside = (status.initContainerStatuses ?? []).filter(({ name }) => sidecars.has(name));
   const waiting = [...beside, ...containers].filter(({ ready }) => !ready).map(({ name }) => name);
@@ -71,7 +73,10 @@ export function setReadiness(pod: Pod, status: PodStatus, now: Instant): boolean
       conditions,
       initialized
         ? { type: "Initialized", status: "True" }
-        : { type: "Initialized", status: "False", reason: "ContainersNotInitialized" },
+        : {
+            ...{ type: "Initialized", status: "False", reason: "ContainersNotInitialized" },
+            message: `containers with incomplete status: [${incomplete.join(" ")}]`,
+          },
       now,
     ),
     setCondition(conditions, { type: "ContainersReady", ...says }, now),
