@@ -51,7 +51,7 @@ const failuresMax = 3;
  * In real time. Most worlds take less than a second and a thousand nodes many minutes; one that takes this long
  * hangs.
  */
-const hangsAfterMs = 1_800_000;
+const hangsAfterMs = 2_700_000;
 /** A world makes much that dies young; Node's default for it has the collector at work all the time. */
 const youngMegabytes = 64;
 

@@ -12,6 +12,7 @@ import {
   type PriorityLevelConfiguration,
   priorityLevelKind,
 } from "@selvedge/kinds";
+import { ensureCondition } from "./first-condition.ts";
 
 type FlowObject = FlowSchema | PriorityLevelConfiguration;
 
@@ -73,17 +74,13 @@ export function ownFlowSpec(kind: KindRef, name: string): FlowObject["spec"] | u
 /** Makes them, and makes them say again what is done where they say something else. */
 export async function ensureFlowObjects(objects: Objects): Promise<void> {
   for (const [kind, wanted] of own) for (const object of wanted) await ensure(objects, kind, object);
-  for (const { metadata } of schemaObjects) await ensureStatus(objects, metadata.name);
-}
-
-/** Its level is there: nothing else would say so. */
-async function ensureStatus(objects: Objects, name: string): Promise<void> {
-  const kept = await objects.get<FlowSchema>(flowSchemaKind, name);
-  if (kept.status?.conditions?.length) return;
-  const lastTransitionTime = kept.metadata.creationTimestamp ?? null;
-  const message = `This FlowSchema references the PriorityLevelConfiguration object named "${name}" and it exists`;
-  const found = { type: "Dangling", status: "False", reason: "Found", message, lastTransitionTime } as const;
-  await objects.updateStatus(flowSchemaKind, { ...kept, status: { conditions: [found] } });
+  for (const { metadata } of schemaObjects) {
+    const { name } = metadata;
+    // Its level is there: nothing else would say so.
+    const message = `This FlowSchema references the PriorityLevelConfiguration object named "${name}" and it exists`;
+    const found = { type: "Dangling", status: "False", reason: "Found", message } as const;
+    await ensureCondition(objects, flowSchemaKind, name, found);
+  }
 }
 
 async function ensure(objects: Objects, kind: KindRef, object: FlowObject): Promise<void> {

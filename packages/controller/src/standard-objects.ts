@@ -18,6 +18,7 @@ import {
   systemClasses,
 } from "@selvedge/kinds";
 import { defaultServiceRange, type ServiceRange } from "./endpoints/service-range.ts";
+import { ensureCondition } from "./first-condition.ts";
 import { ensureFlowObjects } from "./flow-objects.ts";
 
 const namespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
@@ -77,12 +78,9 @@ export async function ensureStandardObjects(
 
 async function ensureServiceCidr(objects: Objects, own: ServiceCidr): Promise<void> {
   await ensure(objects, serviceCidrKind, own);
-  const kept = await objects.get<ServiceCidr>(serviceCidrKind, own.metadata.name);
-  if (kept.status?.conditions?.length) return;
-  const lastTransitionTime = kept.metadata.creationTimestamp ?? null;
   const message = "Kubernetes Service CIDR is ready";
-  const ready = { type: "Ready", status: "True", reason: "", message, lastTransitionTime } as const;
-  await objects.updateStatus(serviceCidrKind, { ...kept, status: { conditions: [ready] } });
+  const ready = { type: "Ready", status: "True", reason: "", message } as const;
+  await ensureCondition(objects, serviceCidrKind, own.metadata.name, ready);
 }
 
 async function ensure(objects: Objects, kind: KindRef, object: KubeObject): Promise<void> {

@@ -13,6 +13,7 @@ import {
 } from "@selvedge/kinds";
 import { ObjectWorld } from "../../test/object-world.ts";
 import { defaultServiceRange } from "../endpoints/service-range.ts";
+import { ensureCondition } from "../first-condition.ts";
 import { ensureStandardObjects, ownServiceCidr } from "../standard-objects.ts";
 import { keptAdmission } from "./kept-admission.ts";
 
@@ -45,6 +46,36 @@ describe("what is kept and does not act", () => {
 });
 
 describe("the server's own levels and ranges, as objects", () => {
+  it("are said to stand well by replicas that start at once", async () => {
+    await using world = await ObjectWorld.start();
+    const { objects } = world;
+    await ensureStandardObjects(objects);
+    const [name] = (await objects.list<FlowSchema>(flowSchemaKind)).items.map(
+      ({ metadata }) => metadata.name,
+    );
+    const kept = await objects.get<FlowSchema>(flowSchemaKind, name ?? "");
+    await objects.updateStatus(flowSchemaKind, { ...kept, status: {} });
+    const both = Promise.withResolvers<void>();
+    let looking = 0;
+    const parts: Parameters<typeof ensureCondition>[0] = {
+      async get(...which) {
+        const found = await objects.get(...which);
+        looking++;
+        if (looking === 2) both.resolve();
+        await both.promise;
+        return found as never;
+      },
+      updateStatus: (...what) => objects.updateStatus(...what),
+    };
+    const found = { type: "Dangling", status: "False", reason: "Found", message: "" } as const;
+    await Promise.all([1, 2].map(() => ensureCondition(parts, flowSchemaKind, name ?? "", found)));
+    const { status } = await objects.get<FlowSchema>(flowSchemaKind, name ?? "");
+    assert.deepEqual(
+      status?.conditions?.map(({ reason }) => reason),
+      ["Found"],
+    );
+  });
+
   it("are there, say what it does, and are made to say it again", async () => {
     await using world = await ObjectWorld.start();
     await ensureStandardObjects(world.objects);
