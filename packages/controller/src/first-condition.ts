@@ -8,7 +8,7 @@ interface Condition {
   readonly message: string;
 }
 
-/** Says in the status of an object how it stands, where nobody has said it yet: replicas that start at once all would. */
+/** Says in the status of an object how it stands, unless somebody has: replicas that start at once all would. */
 export async function ensureCondition(
   objects: Pick<Objects, "get" | "updateStatus">,
   kind: KindRef,

@@ -125,7 +125,7 @@ describe("a disk image", () => {
   it("comes from Google's storage by a token that a service account's key signs for", async () => {
     const pair = generateKeyPairSync("rsa", { modulusLength: 2048 });
     const asked: string[] = [];
-    await using server = await tls(async (request, response) => {
+    const answer = async (...[request, response]: Parameters<Handler>): Promise<void> => {
       asked.push(`${request.method} ${request.url}`);
       if (request.url !== "/token") {
         if (request.headers.authorization !== "Bearer good") return void response.writeHead(403).end("no");
@@ -156,7 +156,8 @@ describe("a disk image", () => {
       response.end(
         JSON.stringify(signed ? { access_token: "good", expires_in: 3599 } : { error_description: "bad" }),
       );
-    });
+    };
+    await using server = await tls((...exchange) => void answer(...exchange));
     const account = (key: KeyObject): string =>
       JSON.stringify({
         ...{
