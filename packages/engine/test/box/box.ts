@@ -39,12 +39,10 @@ R=/root
 HOW=trans=virtio,version=9p2000.L,ro,cache=loose,msize=262144
 /bin/busybox mount -t 9p -o $HOW root $R || exec /bin/busybox poweroff -f
 for place in proc sys dev; do /bin/busybox mount --move /$place $R/$place; done
-for place in run var/lib; do /bin/busybox mount -t tmpfs tmpfs $R/$place; done
-/bin/busybox mkdir -p $R/var/lib/dhcpcd $R/run/netns $R/run/tmp
+for place in tmp run var/lib; do /bin/busybox mount -t tmpfs tmpfs $R/$place; done
+/bin/busybox mkdir -p $R/var/lib/dhcpcd $R/run/netns $R/tmp
 SCRIPT=$(/bin/busybox sed -n 's/.*box=\\([^ ]*\\).*/\\1/p' $R/proc/cmdline)
 NODE=$(/bin/busybox sed -n 's/.*node=\\([^ ]*\\).*/\\1/p' $R/proc/cmdline)
-# Not on /tmp, where the checkout may be.
-export TMPDIR=/run/tmp
 PATH=/usr/sbin:/usr/bin:/sbin:/bin /bin/busybox chroot $R "$NODE" "$SCRIPT" <$R/dev/null
 echo "box ended with $?"
 /bin/busybox poweroff -f
@@ -58,7 +56,9 @@ export interface BoxRun {
 /** What is missing to run one; undefined: nothing. */
 export function boxLacks(): string | undefined {
   const files = ["/usr/bin/qemu-system-x86_64", "/bin/busybox", "/usr/bin/cpio", "/usr/bin/apt-get"];
-  return files.find((path) => !existsSync(path));
+  // Where it has folders of its own it does not see those of its host.
+  const hidden = /^\/(tmp|run|var\/lib)\//.exec(import.meta.filename)?.[0];
+  return files.find((path) => !existsSync(path)) ?? (hidden && `a checkout that is not below ${hidden}`);
 }
 
 /** Resolves when the script has ended, or the box did not come that far in time. */
