@@ -19,6 +19,8 @@ export interface Route {
 /** Of tables in which what comes from a card's address leaves by that card, whatever the cheapest is. */
 const firstTable = 7600;
 const rulePriority = 7600;
+/** Before them: neighbours are spoken to without a gateway, so what main says of less than everything counts. */
+const nearPriority = 7599;
 
 /** Default routes of one family. `cards` are ours: other routes of theirs go, those of other cards stay. */
 export async function applyRoutes(
@@ -44,16 +46,24 @@ export async function applyRoutes(
   await sourceRoutes(family, ways);
 }
 
+interface Rule {
+  readonly priority: number;
+  readonly src: string;
+  readonly table: string;
+}
+
 async function sourceRoutes(family: "-4" | "-6", ways: readonly Way[]): Promise<void> {
-  const all = await list<{ priority: number; src?: string; table?: string }>("ip", [
-    ...["-j", family, "rule", "show"],
-  ]);
-  const rules = all.filter(({ priority }) => priority === rulePriority);
-  const wanted = ways.flatMap(({ addresses }, at) =>
-    addresses.map((src) => ({ src, table: `${firstTable + at}` })),
+  const all = await list<Partial<Rule>>("ip", ["-j", family, "rule", "show"]);
+  const ours = [nearPriority, rulePriority];
+  const rules = all.flatMap(({ priority = 0, src = "", table = "" }) =>
+    ours.includes(priority) ? [{ priority, src, table }] : [],
   );
-  const rule = (what: string, src: string, table: string): Promise<string> =>
-    run("ip", [family, "rule", what, "priority", `${rulePriority}`, "from", src, "lookup", table]);
+  const wanted = ways.flatMap(({ addresses }, at) =>
+    addresses.flatMap((src) => [
+      { priority: nearPriority, src, table: "main" },
+      { priority: rulePriority, src, table: `${firstTable + at}` },
+    ]),
+  );
   for (const [at, { card, gateway }] of ways.entries()) {
     const table = `${firstTable + at}`;
     await run("ip", [
@@ -61,8 +71,15 @@ async function sourceRoutes(family: "-4" | "-6", ways: readonly Way[]): Promise<
       ...["table", table],
     ]);
   }
-  for (const { src, table } of wanted)
-    if (!rules.some((it) => it.src === src && it.table === table)) await rule("add", src, table);
-  for (const { src = "", table = "" } of rules)
-    if (!wanted.some((it) => it.src === src && it.table === table)) await rule("del", src, table);
+  const among = (some: readonly Rule[], { priority, src, table }: Rule): boolean =>
+    some.some((it) => it.priority === priority && it.src === src && it.table === table);
+  for (const rule of wanted) if (!among(rules, rule)) await changeRule(family, "add", rule);
+  for (const rule of rules) if (!among(wanted, rule)) await changeRule(family, "del", rule);
+}
+
+async function changeRule(family: string, what: "add" | "del", rule: Rule): Promise<void> {
+  const { priority, src, table } = rule;
+  const onlyNear = priority === nearPriority ? ["suppress_prefixlength", "0"] : [];
+  const words = ["priority", `${priority}`, "from", src, "lookup", table, ...onlyNear];
+  await run("ip", [family, "rule", what, ...words]);
 }
