@@ -127,6 +127,7 @@ describe("a disk image", () => {
     const asked: string[] = [];
     const answer = async (...[request, response]: Parameters<Handler>): Promise<void> => {
       asked.push(`${request.method} ${request.url}`);
+      if (request.url === "/nothing") return void response.writeHead(200).end("null");
       if (request.url !== "/token") {
         if (request.headers.authorization !== "Bearer good") return void response.writeHead(403).end("no");
         return serveBytes(request, response, asked.length === 2 ? 2 ** 20 : bytes.length);
@@ -158,12 +159,12 @@ describe("a disk image", () => {
       );
     };
     await using server = await tls((...exchange) => void answer(...exchange));
-    const account = (key: KeyObject): string =>
+    const account = (key: KeyObject, path = "/token"): string =>
       JSON.stringify({
         ...{
           client_email: "box@shop",
           private_key_id: "k1",
-          token_uri: `https://127.0.0.1:${server.port}/token`,
+          token_uri: `https://127.0.0.1:${server.port}${path}`,
         },
         private_key: key.export({ type: "pkcs8", format: "pem" }),
       });
@@ -179,6 +180,8 @@ describe("a disk image", () => {
     const refused = await fetched([store(account(stranger))]);
     assert.match(JSON.stringify(refused.status), /gives no token for box@shop \(401\): bad/);
     assert.match(JSON.stringify((await fetched([store("not a key")])).status), /key of a service account/);
+    const empty = await fetched([store(account(pair.privateKey, "/nothing"))]);
+    assert.match(JSON.stringify(empty.status), /gives no token for box@shop \(200\)/);
   });
 
   it("comes over https with the datastore's own roots, goes on after a cut, and from the next one", async () => {

@@ -38,6 +38,7 @@ import * as scepProxy from "./gen/proxy/scep_pb.ts";
 import * as register from "./gen/register/register_pb.ts";
 import * as ext from "./gen/selvedge/ext_pb.ts";
 
+export { bondModes } from "./bond-modes.ts";
 export {
   CipherBlockError,
   type CipherPort,

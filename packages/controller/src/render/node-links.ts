@@ -1,8 +1,7 @@
 /** What a box makes of its cards, and what of it apps may have: VLANs, bonds, devices. */
 import { create } from "@bufbuild/protobuf";
-import { devcommon, devmodel, devmodelCommon, netCommon } from "@selvedge/eve-api";
+import { bondModes, devcommon, devmodel, devmodelCommon, netCommon } from "@selvedge/eve-api";
 import {
-  type BondMode,
   bareCards,
   deviceGroups,
   deviceResource,
@@ -16,17 +15,7 @@ import {
 import { RenderError } from "./inputs.ts";
 
 const { PhyIoType: Type, PhyIoMemberUsage: Usage } = devmodelCommon;
-const { BondMode: Mode, LacpRate } = netCommon;
-
-const modes: Readonly<Record<BondMode, netCommon.BondMode>> = {
-  "balance-rr": Mode.BOND_MODE_BALANCE_RR,
-  "active-backup": Mode.BOND_MODE_ACTIVE_BACKUP,
-  "balance-xor": Mode.BOND_MODE_BALANCE_XOR,
-  broadcast: Mode.BOND_MODE_BROADCAST,
-  "802.3ad": Mode.BOND_MODE_802_3AD,
-  "balance-tlb": Mode.BOND_MODE_BALANCE_TLB,
-  "balance-alb": Mode.BOND_MODE_BALANCE_ALB,
-};
+const { LacpRate } = netCommon;
 
 /** A bond that does not look at its cards stays with a dead one. */
 const carrierEveryMs = 100;
@@ -47,7 +36,7 @@ export function bondsOf(ports: readonly EdgeNodePort[]): devmodel.BondAdapter[] 
       ? []
       : create(devmodel.BondAdapterSchema, {
           ...{ logicallabel: name, interfaceName, lowerLayerNames: [...bond.cards] },
-          bondMode: modes[bond.mode ?? "active-backup"],
+          bondMode: bondModes[bond.mode ?? "active-backup"],
           lacpRate: bond.mode === "802.3ad" ? lacpRateOf(bond) : LacpRate.UNSPECIFIED,
           monitoring: monitoringOf(bond),
         }),

@@ -72,7 +72,7 @@ export class GoogleTokens {
         throw new SourceError(
           `${this.#account.tokens} gives no token for ${this.#account.email} (${response.status}): ${why ?? ""}`,
         );
-      this.#token = { text: token, until: now + Number(left ?? 0) * 1000 - margin };
+      this.#token = { text: token, until: now + (Number(left) || 0) * 1000 - margin };
     }
     return this.#token.text;
   }
@@ -106,7 +106,8 @@ function assertion({ email, key, keyId, tokens: audience }: ServiceAccount, now:
 
 function parsed(text: string): Readonly<Record<string, unknown>> {
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    // `null` is JSON, too.
+    return Object(JSON.parse(text)) as Record<string, unknown>;
   } catch {
     return {};
   }

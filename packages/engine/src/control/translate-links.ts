@@ -1,5 +1,5 @@
 /** What an adapter of EVE's stands on: a card, or a VLAN or bond that the node makes of cards. Pure. */
-import { type config, devmodelCommon, netCommon } from "@selvedge/eve-api";
+import { bondModes, type config, devmodelCommon, netCommon } from "@selvedge/eve-api";
 import type { BondMode, BondSpec, BondWatch, LinkSpec } from "../desired.ts";
 import { isAddress } from "./subnet.ts";
 
@@ -61,7 +61,7 @@ function bondOf(bond: Bond, message: Message, faults: string[]): BondSpec {
   if (name === "bond0")
     faults.push(`bonds: interface_name of ${label} is bond0, which Linux keeps for itself`);
   if (lowerLayerNames.length === 0) faults.push(`bonds: ${label} has no lower_layer_names`);
-  const mode = modes[bond.bondMode];
+  const mode = linuxModes.get(bond.bondMode);
   if (mode === undefined) faults.push(`bonds: bond_mode ${bond.bondMode} of ${label} is none of 1 to 7`);
   const members = lowerLayerNames.map((member) => {
     const [card, second] = cardsOf(member, message);
@@ -81,16 +81,9 @@ function bondOf(bond: Bond, message: Message, faults: string[]): BondSpec {
   return { kind: "bond", name, members, mode: mode ?? "active-backup", watch, lacpRate };
 }
 
-const { BondMode: Mode } = netCommon;
-const modes: Readonly<Record<number, BondMode>> = {
-  [Mode.BOND_MODE_BALANCE_RR]: "balance-rr",
-  [Mode.BOND_MODE_ACTIVE_BACKUP]: "active-backup",
-  [Mode.BOND_MODE_BALANCE_XOR]: "balance-xor",
-  [Mode.BOND_MODE_BROADCAST]: "broadcast",
-  [Mode.BOND_MODE_802_3AD]: "802.3ad",
-  [Mode.BOND_MODE_BALANCE_TLB]: "balance-tlb",
-  [Mode.BOND_MODE_BALANCE_ALB]: "balance-alb",
-};
+const linuxModes = new Map(
+  Object.entries(bondModes).map(([name, mode]) => [mode as number, name as BondMode]),
+);
 
 /** A bond that does not look at its cards stays with a dead one, so one that says nothing looks this often. */
 const carrierEveryMs = 100;

@@ -1,21 +1,12 @@
 /** How a bond of the node's is, as EVE has it. Pure. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type info, netCommon } from "@selvedge/eve-api";
-import type { BondMode, BondSpec } from "../../desired.ts";
+import { bondModes, type info, netCommon } from "@selvedge/eve-api";
+import type { BondSpec } from "../../desired.ts";
 import type { BondState } from "../../port/port-driver.ts";
 
 type BondInfo = NonNullable<MessageInitShape<typeof info.DevicePortSchema>["bondStatus"]>;
 
-const { BondMode: Mode, LacpRate: Rate } = netCommon;
-const modes: Readonly<Record<BondMode, netCommon.BondMode>> = {
-  "balance-rr": Mode.BOND_MODE_BALANCE_RR,
-  "active-backup": Mode.BOND_MODE_ACTIVE_BACKUP,
-  "balance-xor": Mode.BOND_MODE_BALANCE_XOR,
-  broadcast: Mode.BOND_MODE_BROADCAST,
-  "802.3ad": Mode.BOND_MODE_802_3AD,
-  "balance-tlb": Mode.BOND_MODE_BALANCE_TLB,
-  "balance-alb": Mode.BOND_MODE_BALANCE_ALB,
-};
+const { LacpRate: Rate } = netCommon;
 
 /** Without a state only what it is to be: it is not in force, or could not be made. */
 export function bondInfo(
@@ -25,7 +16,7 @@ export function bondInfo(
   const nameOf = (card: string): string => members.find((it) => it.card === card)?.name ?? card;
   const agrees = mode === "802.3ad";
   return {
-    mode: modes[mode],
+    mode: bondModes[mode],
     activeMember: state === undefined || state.active === "" ? "" : nameOf(state.active),
     ...(watch.kind === "carrier"
       ? {
