@@ -198,6 +198,7 @@ async function talk(random: SeededRandom, side: "engine" | "controller"): Promis
   let deliver = (_message: Uint8Array): void => undefined;
   let hungUp = false;
   const mux = new LinkMux({
+    end: side,
     clock: new SimClock(),
     socket: {
       bufferedBytes: 0,

@@ -45,6 +45,7 @@ export {
   ServiceAccountTokens,
   type ServiceAccountTokensOptions,
   type TokenKey,
+  tokenKeyId,
 } from "./auth/service-account-tokens.ts";
 export { serviceAccountUser, type User } from "./auth/user.ts";
 export { CustomResources, type CustomResourcesOptions } from "./custom/custom-resources.ts";

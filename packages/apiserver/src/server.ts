@@ -4,7 +4,6 @@
  *   request ── who? ── other services ── as whom? ── a seat ── may they? ── read │ watch │ write │ stream
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { KindDefinition } from "@selvedge/apimachinery";
 import { formatMetrics, metricsContentType, type Random, SystemRandom, seconds } from "@selvedge/base";
@@ -83,9 +82,9 @@ export class ApiServer {
     return this.#listener.listen(port, host);
   }
 
-  /** Serves a connection that came in elsewhere: another replica passes it on. */
-  accept(socket: Socket): void {
-    this.#listener.accept(socket);
+  /** Serves a connection that came in elsewhere: another replica passes it on, or a node. */
+  accept(connection: Duplex): void {
+    this.#listener.accept(connection);
   }
 
   /** Shows this certificate to whoever connects from now on; connections that are open stay. */

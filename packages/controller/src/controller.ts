@@ -3,10 +3,12 @@
  * `main.ts` gives it a machine, tests give it a world.
  */
 import { createHmac } from "node:crypto";
+import type { Duplex } from "node:stream";
 import type { ComputedKind, PodStreams } from "@selvedge/apiserver";
 import { type Clock, type Log, MetricRegistry, type Random } from "@selvedge/base";
 import type { Objects } from "@selvedge/client";
 import { accessReconcilers } from "./access/access-reconcilers.ts";
+import { PodTokens } from "./access/pod-tokens.ts";
 import { type Address, formatAddress } from "./address.ts";
 import type { Api } from "./api.ts";
 import { createNodeTrust } from "./enrolment/node-trust.ts";
@@ -24,7 +26,7 @@ import { LogStore } from "./logs/log-store.ts";
 import { type Caches, cachesOf, createCluster } from "./objects/caches.ts";
 import type { Pki } from "./pki/pki.ts";
 import { rotation } from "./pki/rotation-reconciler.ts";
-import type { DeviceGateway, Records, RenderedConfig, Reports } from "./ports.ts";
+import type { ConfigBook, DeviceGateway, Records, RenderedConfig, Reports } from "./ports.ts";
 import { ReconcilerHost } from "./reconciler-host.ts";
 import { createReconcilers } from "./reconcilers.ts";
 import { BlobStore } from "./registry/blob-store.ts";
@@ -41,6 +43,7 @@ import { provedBy } from "./telemetry/attestation-view.ts";
 import { fleetMetrics } from "./telemetry/controller-metrics.ts";
 import { nodeProxy } from "./telemetry/node-proxy.ts";
 import { usageApi } from "./telemetry/usage-api.ts";
+import { apiDoor } from "./tunnel/api-door.ts";
 import { NodeLinks } from "./tunnel/link-hub.ts";
 import { NodeStreams } from "./tunnel/node-streams.ts";
 
@@ -54,6 +57,10 @@ export interface ControllerOptions {
   readonly logs: string;
   /** Where nodes reach the device port. */
   readonly deviceAddress: Address;
+  /** Who says so in the tokens of Pods. */
+  readonly accountIssuer: string;
+  /** Serves a client of the API that comes over the link of a node; nobody does when unset. */
+  readonly serveApi?: (connection: Duplex) => void;
   /** Asks certificate authorities for nodes; nobody leads to them when unset. */
   readonly scep?: ScepHttp;
   readonly clock: Clock;
@@ -95,7 +102,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const trust = stack.use(createNodeTrust({ cluster, records, pki, clock, random, log: log.child("trust") }));
   const { sealer } = trust;
   const book = new RenderedConfigs(records, clock);
-  const links = stack.use(new NodeLinks({ book, clock, log: log.child("links") }));
+  const links = stack.use(linksOf(options, book, caches));
   const facts = new NodeFacts();
   // A link is the node's word for as long as it holds: silence is counted from its end.
   links.onChange((node) => {
@@ -134,6 +141,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const table = createReconcilers({
     ...{ cluster, caches, clock, events, facts, links, sealer, configs: book, states, patchUse },
     ...{ registry: nodeRegistry(options, registryAuth), tokens: tokenMaker(pki) },
+    podTokens: podTokensOf(options),
     certificatesHash: () => pki.identity.certsHash,
     onRenewed: (listener) => pki.onRenewed(listener),
     forget: (node) => {
@@ -174,6 +182,21 @@ function nodeRegistry({ pki, deviceAddress }: ControllerOptions, auth: RegistryA
     certificates: [pki.rootCertificate],
     password: (node) => auth.nodePassword(node),
   };
+}
+
+function linksOf(
+  { clock, log, serveApi: serve }: ControllerOptions,
+  book: ConfigBook,
+  caches: Caches,
+): NodeLinks {
+  const onOpen = apiDoor({ ...caches, serve });
+  return new NodeLinks({ book, clock, log: log.child("links"), onOpen });
+}
+
+function podTokensOf({ pki, accountIssuer: issuer, clock }: ControllerOptions): PodTokens {
+  const [key] = pki.accountKeys();
+  if (key === undefined) throw new Error("there is no key for tokens of accounts");
+  return new PodTokens({ key, issuer, clock });
 }
 
 /** What sessions with boxes are opened by: made with a secret of our own, signed by the key of the day. */

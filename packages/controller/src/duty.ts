@@ -1,11 +1,11 @@
 /** What this process does besides answering for the objects: alone all of it, as one of several what it leads. */
-import type { Socket } from "node:net";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import type { Clock, Log, Random } from "@selvedge/base";
 import type { Address } from "./address.ts";
 import type { Api } from "./api.ts";
 import type { DataFolder } from "./data-folder.ts";
-import { ensureApiService } from "./endpoints/api-service.ts";
+import { apiNames, ensureApiService } from "./endpoints/api-service.ts";
 import type { Flags } from "./flags.ts";
 import { type Leading, type LeadingOptions, startLeading } from "./leading.ts";
 import type { OpenedStore } from "./open-store.ts";
@@ -24,7 +24,7 @@ export interface DutyOptions {
   readonly api: Api;
   readonly identity: string;
   readonly onPki: (pki: Pki) => void;
-  readonly serveApi: (socket: Socket) => void;
+  readonly serveApi: (connection: Duplex) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -44,7 +44,7 @@ export async function takeUpDuty(options: DutyOptions): Promise<Duty> {
   const { flags, folder, opened, api, clock, random, log } = options;
   const { kubeListen, deviceListen, advertiseKube, advertiseDevice, shared, otlpEndpoint } = flags;
   const names = {
-    kubeNames: [...new Set([advertiseKube.host, kubeListen.host])],
+    kubeNames: [...new Set([advertiseKube.host, kubeListen.host, ...apiNames(api.serviceRange)])],
     deviceNames: [...new Set([advertiseDevice.host, deviceListen.host])],
   };
   const files = new FolderPkiFiles(folder.in("pki"));
@@ -54,6 +54,7 @@ export async function takeUpDuty(options: DutyOptions): Promise<Duty> {
     await ensureApiService(api.objects, advertiseKube, api.serviceRange);
     return await startLeading({
       ...{ api, clock, random, log, otlpEndpoint, deviceAddress: advertiseDevice },
+      ...{ accountIssuer: flags.access.serviceAccountIssuer, serveApi: options.serveApi },
       ...{ blobs: join(shared, "registry"), logs: join(shared, "logs") },
       ...parts,
     });

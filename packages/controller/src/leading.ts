@@ -1,4 +1,5 @@
 /** What only one replica runs at a time: everything that acts, and everything nodes talk to. */
+import type { Duplex } from "node:stream";
 import type { Clock, Log, Random } from "@selvedge/base";
 import type { Address } from "./address.ts";
 import type { Api } from "./api.ts";
@@ -20,6 +21,10 @@ export interface LeadingOptions {
   readonly logs: string;
   /** Where nodes reach the device port. */
   readonly deviceAddress: Address;
+  /** Who says so in the tokens of Pods. */
+  readonly accountIssuer: string;
+  /** Serves a client of the API that comes over the link of a node. */
+  readonly serveApi: (connection: Duplex) => void;
   readonly otlpEndpoint: URL | undefined;
   readonly clock: Clock;
   readonly random: Random;

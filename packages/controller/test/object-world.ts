@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { KubeObject } from "@selvedge/apimachinery";
@@ -7,6 +8,7 @@ import type { KindRef } from "@selvedge/client";
 import { cipher, config, ext, getExtension, info, setExtension } from "@selvedge/eve-api";
 import { allKinds, type EdgeNode, edgeNodeKind } from "@selvedge/kinds";
 import { Runner } from "@selvedge/reconcile";
+import { PodTokens } from "../src/access/pod-tokens.ts";
 import { controllerAdmission } from "../src/admission/controller-admission.ts";
 import { PolicyCache } from "../src/admission/policies.ts";
 import { EventRecorder } from "../src/events/event-recorder.ts";
@@ -25,6 +27,8 @@ import { createReconcilers } from "../src/reconcilers.ts";
 import { RenderedConfigs } from "../src/render/rendered-configs.ts";
 import { ensureStandardObjects } from "../src/standard-objects.ts";
 import { ManualClock } from "./manual-clock.ts";
+
+const { privateKey: accountKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 
 export class MemoryRecords implements Records {
   readonly #buckets = new Map<string, Map<string, Uint8Array>>();
@@ -148,6 +152,7 @@ export class ObjectWorld implements AsyncDisposable {
       ...{ cluster, caches, clock, events, sealer, configs, facts, states, patchUse },
       registry: { address: "controller:8444", certificates: ["PEM"], password: (node) => `pw-${node}` },
       tokens: { key: (text) => text, sign: () => new Uint8Array(64), hasSigned: () => true },
+      podTokens: new PodTokens({ key: accountKey, issuer: "https://api", clock }),
       certificatesHash: () => "certs-1",
       onRenewed: () => () => undefined,
       links: { state: () => ({ connected: false, since: undefined }), onChange: () => () => undefined },

@@ -1,5 +1,6 @@
 /** One Pod through render, for tables. */
 import { create, fromBinary } from "@bufbuild/protobuf";
+import { instant } from "@selvedge/base";
 import { cipher, type config, ext, getExtension } from "@selvedge/eve-api";
 import type { ConfigMap, Container, EdgeNode, Pod, PodSpec, Secret } from "@selvedge/kinds";
 import type { PodFault, RenderInputs } from "../src/render/inputs.ts";
@@ -69,6 +70,10 @@ export function inputsOf(pods: readonly Pod[], more: Partial<RenderInputs> = {})
     slices: () => [],
     configMap: (namespace, name) => configMaps[`${namespace}/${name}`],
     secret: (namespace, name) => secrets[`${namespace}/${name}`],
+    accountToken: ({ metadata }, { audience = "" }) => ({
+      token: `token of ${metadata.name} ${audience}`,
+      renewAt: instant(5000),
+    }),
     nodeVolumes: [],
     patches: [],
     registry: { address: "10.0.0.1:8444", certificates: ["ROOT"], password: (node) => `pw of ${node}` },

@@ -82,6 +82,7 @@ export async function dialLink(
       const { body } = fromBinary(ext.LinkFrameSchema, message);
       if (body.case === "welcome") {
         const mux = new LinkMux({
+          end: "engine",
           ...{ socket, clock: new SystemClock(), onOpen },
           onChanged: (hash) => void changes.push(hash),
         });

@@ -40,6 +40,15 @@ export interface AppStreams {
   open(stream: LinkStream): Promise<void>;
 }
 
+/** Leads apps to the controller's API. Provided by control. */
+export interface ApiLink {
+  /** False: nobody can be reached now. */
+  readonly isOpen: boolean;
+  onChange(listener: () => void): () => void;
+  /** A connection of this app; a LinkClosedError says why there is none. */
+  open(app: AppId): Promise<LinkStream>;
+}
+
 /** Provided by the app domain. */
 export interface AppUsages {
   /** Undefined while the app does not run. */

@@ -44,8 +44,13 @@ describe("streams into real machines", { skip, timeout: 900_000 }, () => {
     const [left, right] = [new MemorySocket(), new MemorySocket()];
     [left.peer, right.peer] = [right, left];
     const { clock } = world;
-    node = new LinkMux({ socket: right, clock, onOpen: (stream) => world.domain.streams.open(stream) });
-    link = new LinkMux({ socket: left, clock });
+    node = new LinkMux({
+      socket: right,
+      clock,
+      end: "engine",
+      onOpen: (stream) => world.domain.streams.open(stream),
+    });
+    link = new LinkMux({ socket: left, clock, end: "controller" });
     const script =
       "if [ -e /data/second ]; then echo again; else touch /data/second; echo first; exit 7; fi;" +
       " httpd -p 8080 -h /www; echo done; exec sleep 1000";

@@ -79,7 +79,7 @@ class ControllerEnd {
       here.send(
         encode({ case: "welcome", value: create(ext.LinkWelcomeSchema, { configHash: this.#hash }) }),
       );
-      this.mux = new LinkMux({ socket: here, clock: this.#world.clock });
+      this.mux = new LinkMux({ socket: here, clock: this.#world.clock, end: "controller" });
     });
     here.send(
       encode({

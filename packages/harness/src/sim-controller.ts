@@ -88,6 +88,7 @@ export class SimController implements AsyncDisposable {
       blobs: join(this.#folder, "registry"),
       logs: join(this.#folder, "logs"),
       deviceAddress: { host, port: Number(port) },
+      accountIssuer: "https://kubernetes.default.svc",
     });
     await controller.start();
     if (!life.isAlive) return;

@@ -21,7 +21,11 @@ const serviceAccount: Message = kindMessage("A name for a program that uses the 
     "Secrets with the credentials of registries. Say them in the Pod: they are not copied from here.",
     atomic,
   ),
-  automountServiceAccountToken: flag(4, "Kept and shown.", pointer),
+  automountServiceAccountToken: flag(
+    4,
+    "Whether its Pods get a token for the API, where they do not say.",
+    pointer,
+  ),
 });
 
 export const serviceAccountKind: KindDefinition = builtIn(serviceAccount, {

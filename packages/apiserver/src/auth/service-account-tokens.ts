@@ -88,7 +88,7 @@ export class ServiceAccountTokens implements Authenticator {
     this.#options = options;
     this.issuer = options.issuer;
     this.audiences = options.audiences ?? [options.issuer];
-    this.#keys = new Map(options.keys.map((key) => [keyId(key.publicKey), key]));
+    this.#keys = new Map(options.keys.map((key) => [tokenKeyId(key.publicKey), key]));
   }
 
   /** A token for the account, and until when it is good. */
@@ -282,7 +282,7 @@ function userOf({ namespace, serviceaccount, pod, node }: BoundClaims, jti: stri
 }
 
 /** The key's name follows from the key: whoever has the keys finds the right one. */
-function keyId(key: KeyObject): string {
+export function tokenKeyId(key: KeyObject): string {
   return createHash("sha256")
     .update(key.export({ type: "spki", format: "der" }))
     .digest("base64url");

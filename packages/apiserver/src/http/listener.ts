@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createSecureServer, type Http2SecureServer } from "node:http2";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TlsOptions } from "node:tls";
 
@@ -48,11 +48,13 @@ export class Listener {
     );
     this.#server.on("upgrade", onUpgrade);
     this.#server.maxConnections = connectionsMax;
-    this.#server.on("connection", (socket: Socket) => {
-      // A client that lost its power says nothing more: only this finds out.
-      socket.setKeepAlive(true, probeAfterMs);
-      // A small answer must not wait for the client to confirm the one before.
-      socket.setNoDelay(true);
+    this.#server.on("connection", (socket: Duplex) => {
+      if (socket instanceof Socket) {
+        // A client that lost its power says nothing more: only this finds out.
+        socket.setKeepAlive(true, probeAfterMs);
+        // A small answer must not wait for the client to confirm the one before.
+        socket.setNoDelay(true);
+      }
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
     });
@@ -62,8 +64,8 @@ export class Listener {
   }
 
   /** Serves a connection that came in elsewhere. */
-  accept(socket: Socket): void {
-    this.#server.emit("connection", socket);
+  accept(connection: Duplex): void {
+    this.#server.emit("connection", connection);
   }
 
   /** Listens and tells the port. */

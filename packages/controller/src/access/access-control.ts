@@ -30,6 +30,7 @@ import type { Clock, Log, Random } from "@selvedge/base";
 import { type CertificateSigningRequest, certificateSigningRequestKind } from "@selvedge/kinds";
 import { parseRequest, subjectOf } from "../pki/client-certificates.ts";
 import type { Pki } from "../pki/pki.ts";
+import { accountAdmission } from "./account-admission.ts";
 import { standardRoles } from "./edge-roles.ts";
 
 export interface AccessControlOptions {
@@ -58,7 +59,8 @@ export function createAccessControl(options: AccessControlOptions): AccessContro
   const rbac = new RbacAuthorizer({ objects: registry, clock, log });
   const authorizer = anyOf(mastersAuthorizer, nodeAuthorizer(podsIn(registry)), rbac);
   registry.admission.add(
-    ...[nodeRestriction, escalationGuard({ rbac, authorizer }), noMasters],
+    ...[accountAdmission(registry, random), nodeRestriction],
+    ...[escalationGuard({ rbac, authorizer }), noMasters],
     ...certificateAdmission(authorizer, clock),
   );
   const keys = pki

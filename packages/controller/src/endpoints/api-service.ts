@@ -43,6 +43,13 @@ export async function ensureApiService(
   });
 }
 
+/** By which apps know the API: its certificate has them. */
+export function apiNames(range: ServiceRange): string[] {
+  const whole = `${name}.${namespace}.svc.cluster.local`.split(".");
+  const names = [1, 2, 3, whole.length].map((length) => whole.slice(0, length).join("."));
+  return [...names, addressAt(range, 1)];
+}
+
 export function apiService(
   { host, port }: Address,
   range: ServiceRange = defaultServiceRange,

@@ -78,7 +78,10 @@ export class LinkHandshakes {
     }
     seen(node);
     const configHash = book.current(node)?.hash ?? "";
-    send(socket, { case: "welcome", value: create(ext.LinkWelcomeSchema, { configHash }) });
+    send(socket, {
+      case: "welcome",
+      value: create(ext.LinkWelcomeSchema, { configHash, takesStreams: true }),
+    });
     log.debug("link accepted", { node, version: hello.version, engine: hello.engineVersion });
     hub.attach(node, socket);
   }

@@ -11,6 +11,7 @@ import type {
   Secret,
   Service,
 } from "@selvedge/kinds";
+import type { PodToken, TokenAsked } from "../access/pod-tokens.ts";
 import type { NodeId } from "../ports.ts";
 import type { TokenMaker } from "./node-edgeview.ts";
 
@@ -41,6 +42,8 @@ export interface RenderInputs {
   slices(service: string): readonly EndpointSlice[];
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
+  /** A token of the Pod's account; throws a RenderError when there is no such account. */
+  accountToken(pod: Pod, asked: TokenAsked): PodToken;
   /** The volumes on this node, whether or not a Pod has them now. */
   readonly nodeVolumes: readonly PersistentVolume[];
   /** Patch envelopes of the namespaces of these Pods. */

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import type { Instant } from "@selvedge/base";
 import { app, type cipher, ext, type firewall, setExtension, storage, vm } from "@selvedge/eve-api";
 import { type Container, type Pod, type PodSpec, podGaps } from "@selvedge/kinds";
+import { hasToken, speaksEve } from "./api-access.ts";
 import { containerOf, staysBeside } from "./container.ts";
 import { resourceNumbers } from "./downward.ts";
 import { environmentOf } from "./environment.ts";
@@ -10,7 +12,7 @@ import { RenderError, type RenderInputs } from "./inputs.ts";
 import { adaptersOf } from "./node-links.ts";
 import { clusterDomain, searchDomains } from "./services.ts";
 import { stableId } from "./stable-id.ts";
-import { speaksEve, userDataOf } from "./user-data.ts";
+import { userDataOf } from "./user-data.ts";
 import { claimedVolumes, nodeVolume, volumesOf } from "./volumes.ts";
 
 /** One Pod on its way into the configuration; only its secrets are still to be sealed. */
@@ -23,6 +25,8 @@ export interface AppPlan {
   readonly secrets: Uint8Array | undefined;
   /** An encoded EncryptionBlock, for boxes that have variables and files from nowhere else. */
   readonly userData: Uint8Array | undefined;
+  /** When a token among its secrets is made anew; undefined: none is. */
+  readonly renewAt: Instant | undefined;
 }
 
 const mebibyte = 1024 * 1024;
@@ -91,6 +95,7 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
     activeDeadlineSeconds: BigInt(spec.activeDeadlineSeconds ?? 0),
     serviceAccount: spec.serviceAccountName ?? "default",
     searchDomains: searchDomains(pod),
+    apiAccess: hasToken(pod, inputs.node),
     ...surroundings(pod),
   });
   return {
@@ -99,6 +104,7 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
     volumes,
     images,
     secrets: secretsOf(values, files),
+    renewAt: made.renewAt,
     userData: needsUserData ? userDataOf(pod, environmentOf(pod, main, inputs), made) : undefined,
   };
 }

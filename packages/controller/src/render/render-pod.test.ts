@@ -206,6 +206,7 @@ describe("what cannot be rendered now", () => {
         nodeVolumes: [],
         patches: [],
         tokens: { key: () => "", sign: () => new Uint8Array(), hasSigned: () => true },
+        accountToken: () => assert.fail("it has none"),
       },
       edgeNode: { metadata: { name: "box" }, spec: {} } as EdgeNode,
       pods: [pod(spec)],

@@ -1,4 +1,4 @@
-import { type Clock, jsonEqual, seconds } from "@selvedge/base";
+import { type Clock, jsonEqual, millis, seconds } from "@selvedge/base";
 import type { cipher } from "@selvedge/eve-api";
 import {
   type ConfigMap,
@@ -21,10 +21,13 @@ import {
   podKind,
   type Secret,
   type Service,
+  type ServiceAccount,
   secretKind,
+  serviceAccountKind,
   serviceKind,
 } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import type { PodToken, PodTokens, TokenAsked } from "../access/pod-tokens.ts";
 import { managedBy, manager } from "../endpoints/endpoints-plan.ts";
 import type { EventRecorder } from "../events/event-recorder.ts";
 import { configTooLarge } from "../ingest/device-status.ts";
@@ -35,12 +38,13 @@ import { setCondition } from "../objects/conditions.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import type { NodeId, NodeSealer } from "../ports.ts";
 import { nodesOf as nodesOfVolume } from "../volumes/claim-plan.ts";
-import type { NodeRegistry, PodFault, RenderInputs } from "./inputs.ts";
+import { type NodeRegistry, type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
 import { assembleNode, decodeConfig, type NodePlan, planNode, type SealedBlocks } from "./node-config.ts";
 import type { TokenMaker } from "./node-edgeview.ts";
 import { isForPod } from "./patches.ts";
 import { configBytesMax, type Published, type RenderedConfigs } from "./rendered-configs.ts";
-import { servicesMax } from "./services.ts";
+import { apiService, servicesMax } from "./services.ts";
+import { earliest } from "./volumes.ts";
 
 export interface RenderDeps {
   readonly cluster: Cluster;
@@ -51,6 +55,7 @@ export interface RenderDeps {
   readonly configs: RenderedConfigs;
   readonly registry: NodeRegistry;
   readonly tokens: TokenMaker;
+  readonly podTokens: PodTokens;
   /** What nodes compare to know that the controller's certificates changed. */
   readonly certificatesHash: () => string;
 }
@@ -70,6 +75,7 @@ export class RenderReconciler implements Reconciler {
     "Pod",
     "ConfigMap",
     "Secret",
+    "ServiceAccount",
     "Service",
     "EndpointSlice",
     "NetworkPolicy",
@@ -97,7 +103,7 @@ export class RenderReconciler implements Reconciler {
   }
 
   async reconcile(nodeName: string): Promise<Outcome> {
-    const { caches, configs, sealer } = this.#deps;
+    const { caches, configs, sealer, clock } = this.#deps;
     const [edgeNode] = caches.edgeNodes.by("node", nodeName);
     const nodeId = edgeNode?.status?.nodeID;
     if (edgeNode === undefined || nodeId === undefined) {
@@ -135,7 +141,10 @@ export class RenderReconciler implements Reconciler {
     }
     const unsealed = faults.some(({ reason }) => reason === "SecretsNotSealed");
     const isWaiting = unsealed || sealed.size < plan.sealings.size;
-    return isWaiting ? lookAgain("waiting for the node's certificate", sealAgain) : settled;
+    if (isWaiting) return lookAgain("waiting for the node's certificate", sealAgain);
+    const renewAt = plan.apps.map((app) => app.plan.renewAt).reduce(earliest, undefined);
+    if (renewAt === undefined) return settled;
+    return lookAgain("tokens are made anew", millis(Math.max(1, renewAt - clock.now())));
   }
 
   /** What a list has no place for is denied. */
@@ -161,6 +170,7 @@ export class RenderReconciler implements Reconciler {
       pods,
       services: [...namespaces]
         .flatMap((namespace) => caches.services.by("namespace", namespace))
+        .concat(namespaces.has(apiService.namespace) ? [] : (this.#apiService ?? []))
         .sort((left, right) => ((left.metadata.uid ?? "") < (right.metadata.uid ?? "") ? -1 : 1)),
       policies: [...namespaces].flatMap((namespace) => caches.networkPolicies.by("namespace", namespace)),
       namespace: (name) => caches.namespaces.get(name),
@@ -170,11 +180,33 @@ export class RenderReconciler implements Reconciler {
           .toSorted((left, right) => (left.metadata.name < right.metadata.name ? -1 : 1)),
       configMap: (namespace, name) => caches.configMaps.get(name, namespace),
       secret: (namespace, name) => caches.secrets.get(name, namespace),
+      accountToken: (pod, asked) => this.#accountToken(pod, asked),
       nodeVolumes: caches.volumes.by("node", nodeName),
       patches: [...namespaces].flatMap((namespace) => caches.patches.by("namespace", namespace)),
       ...{ registry, tokens },
       certificatesHash: certificatesHash(),
     };
+  }
+
+  /** What every app with a token asks, whatever its namespace. */
+  get #apiService(): Service | undefined {
+    return this.#deps.caches.services.get(apiService.name, apiService.namespace);
+  }
+
+  #accountToken({ metadata, spec }: Pod, asked: TokenAsked): PodToken {
+    const { caches, podTokens } = this.#deps;
+    const { namespace = "", name, uid = "" } = metadata;
+    const { serviceAccountName = "default", nodeName = "" } = spec;
+    const account = caches.serviceAccounts.get(serviceAccountName, namespace)?.metadata.uid;
+    if (account === undefined) {
+      const why = `failed to fetch token: serviceaccounts ${JSON.stringify(serviceAccountName)} not found`;
+      throw new RenderError("FailedMount", why);
+    }
+    const subject = {
+      ...{ namespace, pod: { name, uid }, account: { name: serviceAccountName, uid: account } },
+      node: { name: nodeName, uid: caches.nodes.get(nodeName)?.metadata.uid ?? "" },
+    };
+    return podTokens.make(subject, asked);
   }
 
   async #seal(nodeId: NodeId, plan: NodePlan): Promise<SealedBlocks> {
@@ -294,6 +326,14 @@ export function renderWakes(caches: Caches, awaits: (nodeName: string) => boolea
     wakeOn<PersistentVolume>(persistentVolumeKind, (before, after) => {
       if (before !== undefined && after !== undefined && jsonEqual(before.spec, after.spec)) return [];
       return [...new Set([before, after].flatMap((volume) => (volume && nodesOfVolume(volume)) ?? []))];
+    }),
+    wakeOn<ServiceAccount>(serviceAccountKind, (before, after) => {
+      if (before?.metadata.uid === after?.metadata.uid) return [];
+      const { name = "", namespace = "" } = (after ?? before)?.metadata ?? {};
+      const named = caches.pods
+        .by("namespace", namespace)
+        .filter(({ spec }) => (spec.serviceAccountName ?? "default") === name);
+      return nodesOf(named);
     }),
     wakeOn<Service>(serviceKind, (before, after) => {
       if (before !== undefined && after !== undefined && jsonEqual(before.spec, after.spec)) return [];

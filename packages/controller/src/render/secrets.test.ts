@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
 import { toBinary } from "@bufbuild/protobuf";
+import { instant } from "@selvedge/base";
 import { type cipher, config, netCommon, openCipherBlock, sealCipherBlock } from "@selvedge/eve-api";
 import type { EdgeNode, EdgeNodePort, ScepProfile, Secret } from "@selvedge/kinds";
 import { one, pod } from "../../test/render-one.ts";
@@ -19,6 +20,7 @@ const words = [
   "modem-s3cret",
   "node-s3cret",
   "scep-s3cret",
+  "token-s3cret",
 ];
 const names = ["wifi-ann", "modem-ann"];
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
@@ -66,13 +68,17 @@ const inputs: Partial<RenderInputs> = {
     const data = secrets[`${namespace}/${name}`];
     return data && ({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, data } as Secret);
   },
+  accountToken: () => ({ token: "token-s3cret", renewAt: instant(0) }),
   registry: { address: "10.0.0.1:8444", certificates: [], password: () => "node-s3cret" },
 };
 
 const web = pod({
   ...one({ env: [{ name: "P", valueFrom: { secretKeyRef: { name: "login", key: "password" } } }] }),
   imagePullSecrets: [{ name: "pull" }],
-  volumes: [{ name: "files", secret: { secretName: "login" } }],
+  volumes: [
+    { name: "files", secret: { secretName: "login" } },
+    { name: "api", projected: { sources: [{ serviceAccountToken: { path: "token" } }] } },
+  ],
   initContainers: [
     { name: "first", image: "reg.example/a:1" },
     { name: "second", image: "selvedge.internal/b:1" },

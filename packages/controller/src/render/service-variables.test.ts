@@ -11,6 +11,8 @@ const service = (name: string, spec: object = {}, namespace = "shop", age = "1")
     spec: { clusterIP: "10.96.1.2", ports: [{ port: 80, protocol: "TCP" }], ...spec },
   }) as unknown as Service;
 
+const token = { name: "t", projected: { sources: [{ serviceAccountToken: { path: "token" } }] } };
+
 describe("variables of Services", () => {
   const rows: [string, Pod, Service[], Record<string, string>][] = [
     [
@@ -36,13 +38,30 @@ describe("variables of Services", () => {
     ["are of Services with an address", pod(), [service("web", { clusterIP: "None" })], {}],
     ["can be done without", pod({ enableServiceLinks: false }), [service("web")], {}],
     ["do not lead to the API", pod({}, "default"), [service("kubernetes", {}, "default")], {}],
+    [
+      "lead to the API, where there is a token for it",
+      pod({ enableServiceLinks: false, volumes: [token] }),
+      [service("kubernetes", { clusterIP: "10.96.0.1", ports: [{ name: "https", port: 443 }] }, "default")],
+      {
+        KUBERNETES_SERVICE_HOST: "10.96.0.1",
+        KUBERNETES_SERVICE_PORT: "443",
+        KUBERNETES_SERVICE_PORT_HTTPS: "443",
+        KUBERNETES_PORT: "tcp://10.96.0.1:443",
+        KUBERNETES_PORT_443_TCP: "tcp://10.96.0.1:443",
+        KUBERNETES_PORT_443_TCP_PROTO: "tcp",
+        KUBERNETES_PORT_443_TCP_PORT: "443",
+        KUBERNETES_PORT_443_TCP_ADDR: "10.96.0.1",
+      },
+    ],
   ];
   for (const [what, of, services, expected] of rows)
-    it(what, () => assert.deepEqual(Object.fromEntries(serviceVariables(of, { services })), expected));
+    it(what, () =>
+      assert.deepEqual(Object.fromEntries(serviceVariables(of, { services, node: undefined })), expected),
+    );
 
   it("are of the oldest Services, as many as there is room for", () => {
     const many = Array.from({ length: 99 }, (_, at) => service(`s${at}`, {}, "shop", `${9999 - at}`));
-    const found = serviceVariables(pod(), { services: many });
+    const found = serviceVariables(pod(), { services: many, node: undefined });
     assert.ok(found.has("S98_PORT"));
     assert.ok(!found.has("S0_PORT"));
     assert.ok(found.size <= 256);

@@ -1,19 +1,24 @@
 /** Variables that lead to the Services of a Pod's namespace, in the words of upstream and of old Docker links. Pure. */
 import type { Pod, Service } from "@selvedge/kinds";
+import { hasToken } from "./api-access.ts";
 import type { RenderInputs } from "./inputs.ts";
+import { apiService } from "./services.ts";
 
 /** A guest takes 512 variables a container; what a user says must have its place among them. */
 const variablesMax = 256;
 
 /**
  * Those of the oldest Services with an address, as long as there is room. They are as they were when the
- * container started, as upstream has it. `kubernetes` is left out: apps have no way to it.
+ * container started, as upstream has it. `kubernetes` leads to the API, for Pods that have a token for it.
  */
 export function serviceVariables(
-  { metadata, spec }: Pod,
-  { services }: Pick<RenderInputs, "services">,
+  pod: Pod,
+  { services, node }: Pick<RenderInputs, "services" | "node">,
 ): ReadonlyMap<string, string> {
+  const { metadata, spec } = pod;
   const found = new Map<string, string>();
+  const api = hasToken(pod, node) ? services.find(isApi) : undefined;
+  for (const [name, value] of api === undefined ? [] : variablesOf(api)) found.set(name, value);
   if (spec.enableServiceLinks === false) return found;
   const own = services
     .filter((service) => service.metadata.namespace === metadata.namespace && isLinked(service))
@@ -28,8 +33,11 @@ export function serviceVariables(
 
 function isLinked({ metadata, spec }: Service): boolean {
   const { clusterIP = "", ports = [] } = spec;
-  const isApi = metadata.namespace === "default" && metadata.name === "kubernetes";
-  return clusterIP !== "" && clusterIP !== "None" && ports.length > 0 && !isApi;
+  return clusterIP !== "" && clusterIP !== "None" && ports.length > 0 && !isApi({ metadata });
+}
+
+function isApi({ metadata }: Pick<Service, "metadata">): boolean {
+  return metadata.namespace === apiService.namespace && metadata.name === apiService.name;
 }
 
 function variablesOf({ metadata, spec }: Service): (readonly [string, string])[] {

@@ -90,6 +90,18 @@ describe("the Services of a node", () => {
   ];
   for (const [what, wanted, given] of rows) it(what, () => assert.deepEqual(told(...given), wanted));
 
+  it("have the API among them, over the node's link", () => {
+    const api = service({ clusterIP: "10.96.0.1", ports: [{ port: 443 }] }, "kubernetes");
+    api.metadata.namespace = "default";
+    const { config } = render([web()], { services: [api, service({ selector, ports: [http] })] });
+    const said = getExtension(config, ext.NodeExtensionSchema)?.services ?? [];
+    const led = said.map(({ name, ports }) => [name, ports.map(({ controller }) => controller)]);
+    assert.deepEqual(led, [
+      ["kubernetes.default.svc.cluster.local", [true]],
+      ["web.shop.svc.cluster.local", [false]],
+    ]);
+  });
+
   it("have a bound: the oldest of them", () => {
     const many = Array.from({ length: servicesMax + 3 }, (_, at) =>
       service({ selector, ports: [http] }, `s-${String(at).padStart(4, "0")}`),

@@ -9,6 +9,9 @@ import { targetOf } from "./ports.ts";
 
 export const clusterDomain = "cluster.local";
 
+/** The API as a Service; the node leads what is said to it over its link. */
+export const apiService = { name: "kubernetes", namespace: "default" } as const;
+
 /** Names and rules of more would be a large part of a configuration; the node itself takes 1000. */
 export const servicesMax = 250;
 
@@ -42,12 +45,13 @@ function nodeService(service: Service, inputs: RenderInputs): ext.NodeService {
     .sort((left, right) => ((left.metadata.uid ?? "") < (right.metadata.uid ?? "") ? -1 : 1));
   const slices = selects(service) ? [] : inputs.slices(`${metadata.namespace}/${metadata.name}`);
   const ports = headless ? [] : (spec.ports ?? []).filter(({ protocol }) => protocol !== "SCTP");
+  const controller = metadata.name === apiService.name && metadata.namespace === apiService.namespace;
   return create(ext.NodeServiceSchema, {
     name: `${metadata.name}.${metadata.namespace}.svc.${clusterDomain}`,
     address: headless ? "" : clusterIP,
     ports: ports.map((port) => ({
       protocol: (port.protocol ?? "TCP").toLowerCase(),
-      port: port.port,
+      ...{ port: port.port, controller },
       targets: [...pods.flatMap((pod) => podTarget(pod, port)), ...slices.flatMap((it) => others(it, port))],
     })),
     members: headless

@@ -6,7 +6,7 @@
 import { gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { cipher, type ext } from "@selvedge/eve-api";
-import type { Node, Pod } from "@selvedge/kinds";
+import type { Pod } from "@selvedge/kinds";
 import type { Environment } from "./environment.ts";
 import { RenderError } from "./inputs.ts";
 import type { Volumes } from "./volumes.ts";
@@ -18,11 +18,6 @@ const lineMax = 60_000;
 const specials = /["\\\u0000-\u001f\u007f]|^ +| +$/g;
 /** Names that EVE takes; one other makes it start nothing. */
 const variableName = /^[A-Za-z_][A-Za-z0-9_.]*$/;
-
-/** Said by the node's own report, so it is known before an app is: an EVE has no other way to learn of these. */
-export function speaksEve(node: Node | undefined): boolean {
-  return node?.status?.nodeInfo?.containerRuntimeVersion.startsWith("eve://") ?? false;
-}
 
 /** The encoded EncryptionBlock; undefined when the Pod wants nothing of the kind. */
 export function userDataOf(

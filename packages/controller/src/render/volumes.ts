@@ -1,7 +1,16 @@
 import { create } from "@bufbuild/protobuf";
 import { parseQuantity, toUnits } from "@selvedge/apimachinery";
+import type { Instant } from "@selvedge/base";
 import { ext, storage } from "@selvedge/eve-api";
-import type { DownwardApiFile, KeyToPath, PersistentVolume, Pod, Volume } from "@selvedge/kinds";
+import type {
+  DownwardApiFile,
+  KeyToPath,
+  PersistentVolume,
+  Pod,
+  ProjectedPart,
+  Volume,
+} from "@selvedge/kinds";
+import { speaksEve } from "./api-access.ts";
 import { fieldOf, resourceOf } from "./downward.ts";
 import { RenderError, type RenderInputs } from "./inputs.ts";
 
@@ -9,13 +18,16 @@ export interface Volumes {
   readonly volumes: ext.AppVolume[];
   /** File sets that must be sealed, by their key in AppSecrets.files. */
   readonly secrets: ReadonlyMap<string, ext.FileSet>;
+  /** When a token in them is made anew; undefined: none is. */
+  readonly renewAt: Instant | undefined;
 }
 
-type Sources = Pick<RenderInputs, "configMap" | "secret" | "node" | "nodeVolumes">;
+type Sources = Pick<RenderInputs, "configMap" | "secret" | "accountToken" | "node" | "nodeVolumes">;
 
 interface Files {
   readonly files: ext.File[];
   readonly secret: boolean;
+  readonly renewAt?: Instant;
 }
 
 const defaultMode = 0o644;
@@ -24,6 +36,7 @@ const defaultMode = 0o644;
 export function volumesOf(pod: Pod, sources: Sources): Volumes {
   const volumes: ext.AppVolume[] = [];
   const secrets = new Map<string, ext.FileSet>();
+  let renewAt: Instant | undefined;
   for (const volume of pod.spec.volumes ?? []) {
     if (volume.emptyDir !== undefined) {
       const { medium, sizeLimit } = volume.emptyDir;
@@ -40,7 +53,8 @@ export function volumesOf(pod: Pod, sources: Sources): Volumes {
       volumes.push(create(ext.AppVolumeSchema, { name: volume.name, source: { case: "nodeVolume", value } }));
       continue;
     }
-    const { files, secret } = filesOf(pod, volume, sources);
+    const { files, secret, renewAt: at } = filesOf(pod, volume, sources);
+    renewAt = earliest(renewAt, at);
     const set = create(ext.FileSetSchema, { files: lastOfEachPath(files) });
     if (!secret) {
       volumes.push(create(ext.AppVolumeSchema, { name: volume.name, source: { case: "files", value: set } }));
@@ -51,7 +65,11 @@ export function volumesOf(pod: Pod, sources: Sources): Volumes {
     const value = create(ext.SecretFileSetSchema, { key });
     volumes.push(create(ext.AppVolumeSchema, { name: volume.name, source: { case: "secretFiles", value } }));
   }
-  return { volumes, secrets };
+  return { volumes, secrets, renewAt };
+}
+
+export function earliest(one: Instant | undefined, other: Instant | undefined): Instant | undefined {
+  return one === undefined || (other !== undefined && other < one) ? other : one;
 }
 
 /** The volumes of the node that a Pod mounts. */
@@ -102,9 +120,17 @@ function filesOf(pod: Pod, volume: Volume, sources: Sources): Files {
       if (part.downwardAPI !== undefined) {
         return downwardFiles(pod, part.downwardAPI.items ?? [], mode, sources);
       }
+      if (part.serviceAccountToken !== undefined) {
+        return tokenFiles(pod, part.serviceAccountToken, mode, sources);
+      }
       throw new RenderError("FailedMount", `volume ${volume.name}: this projected source is not supported`);
     });
-    return { files: parts.flatMap(({ files }) => files), secret: parts.some((part) => part.secret) };
+    const renewals = parts.map(({ renewAt }) => renewAt);
+    return {
+      files: parts.flatMap(({ files }) => files),
+      secret: parts.some((part) => part.secret),
+      ...renewing(renewals.reduce(earliest, undefined)),
+    };
   }
   throw new RenderError("FailedMount", `volume ${volume.name}: this kind of volume is not supported`);
 }
@@ -194,6 +220,22 @@ function downwardFiles(
     });
   });
   return { files, secret: false };
+}
+
+function tokenFiles(
+  pod: Pod,
+  asked: NonNullable<ProjectedPart["serviceAccountToken"]>,
+  mode = defaultMode,
+  sources: Sources,
+): Files {
+  if (speaksEve(sources.node)) return { files: [], secret: false };
+  const { token, renewAt } = sources.accountToken(pod, asked);
+  const file = create(ext.FileSchema, { path: asked.path, content: Buffer.from(token, "utf8"), mode });
+  return { files: [file], secret: true, renewAt };
+}
+
+function renewing(renewAt: Instant | undefined): Pick<Files, "renewAt"> {
+  return renewAt === undefined ? {} : { renewAt };
 }
 
 /** Of two projected files with one path the later wins. */

@@ -10,6 +10,8 @@ export interface NodeLinksOptions {
   readonly book: ConfigBook;
   readonly clock: Clock;
   readonly log: Log;
+  /** A node asks for a stream; throwing refuses it. */
+  readonly onOpen: (node: NodeId, stream: LinkStream) => void;
 }
 
 export type LinkState =
@@ -21,7 +23,7 @@ export type TerminalSize = NonNullable<Parameters<LinkMux["open"]>[1]>;
 /** What can be asked of a node over its link. */
 export type StreamRequest = Parameters<LinkMux["open"]>[0];
 
-/** Streams of one node at once: a support team's worth, and 50 MiB of windows at most. */
+/** Streams to one node at once: a support team's worth, and 50 MiB of windows at most. */
 const streamsMax = 100;
 /** How many nodes' last disconnections are remembered for messages. */
 const rememberedMax = 20_000;
@@ -45,12 +47,12 @@ export class NodeLinks implements LinkHub, Disposable {
   }
 
   attach(node: NodeId, socket: LinkSocket): void {
-    const { clock, log } = this.#options;
+    const { clock, log, onOpen } = this.#options;
     if (this.#over) {
       socket.close();
       return;
     }
-    const mux = new LinkMux({ socket, clock });
+    const mux = new LinkMux({ socket, clock, end: "controller", onOpen: (stream) => onOpen(node, stream) });
     const link: Link = { mux, since: clock.now() };
     const older = this.#links.get(node);
     this.#links.set(node, link);
@@ -77,7 +79,7 @@ export class NodeLinks implements LinkHub, Disposable {
   async open(node: NodeId, request: StreamRequest, size?: TerminalSize): Promise<LinkStream> {
     const link = this.#links.get(node);
     if (link === undefined) throw new LinkClosedError("the node has no link", "ServiceUnavailable");
-    if (link.mux.streamCount >= streamsMax) {
+    if (link.mux.ownCount >= streamsMax) {
       throw new LinkClosedError(`the node has ${streamsMax} streams open; close one`, "TooManyRequests");
     }
     return await link.mux.open(request, size);

@@ -56,6 +56,10 @@ class World {
   hash = "h1";
   readonly links = new NodeLinks({
     ...{ clock, log },
+    onOpen: (node, stream) => {
+      if (stream.open.what.case !== "api") throw new LinkClosedError(`${node} asks too much`, "BadRequest");
+      stream.onData((channel, bytes) => stream.write(channel, bytes));
+    },
     book: {
       current: () => ({ config: new Uint8Array(), hash: this.hash }),
       onChange: (listener) => {
@@ -75,6 +79,7 @@ class World {
   dial(onOpen: (stream: LinkStream) => Promise<void> | void = () => undefined): LinkMux {
     const [ours, theirs] = MemorySocket.pair();
     const mux = new LinkMux({
+      end: "engine",
       socket: theirs,
       clock,
       onOpen,
@@ -96,6 +101,29 @@ async function refusal(work: Promise<unknown>): Promise<string> {
 }
 
 describe("links", () => {
+  it("take streams of nodes beside their own, and no others than are served", async () => {
+    const world = new World();
+    const node = world.dial((stream) => void stream.write(1, Buffer.from("from the app")));
+    const [asked, back] = [
+      await node.open({ what: { case: "api", value: {} } }),
+      await world.links.open("node-1", { appId: "a", what: { case: "port", value: { port: 80 } } }),
+    ];
+    const heard = await Promise.all(
+      [asked, back].map(
+        (stream) =>
+          new Promise<string>((resolve) => {
+            stream.onData((channel, bytes) => resolve(`${channel} ${Buffer.from(bytes)}`));
+            if (stream === asked) void stream.write(1, Buffer.from("from the API"));
+          }),
+      ),
+    );
+    assert.deepEqual(heard, ["1 from the API", "1 from the app"]);
+    assert.deepEqual([node.streamCount, node.ownCount], [2, 1]);
+    const other = node.open({ what: { case: "exec", value: { command: ["sh"] } } });
+    await assert.rejects(other, { message: "node-1 asks too much", reason: "BadRequest" });
+    node.close();
+  });
+
   it("replace their older ones, and are told of changes", async () => {
     const world = new World();
     const first = world.dial();

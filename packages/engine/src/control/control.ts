@@ -29,7 +29,7 @@ import type { VaultKey } from "../identity/vault-key.ts";
 import type { FlowReports } from "../network/flow-book.ts";
 import type { InfoBundle } from "../operator/info-bundle.ts";
 import type { Operator } from "../operator/operator.ts";
-import type { AppLogOutbox, AppStreams, AppUsages, HostFacts, LinkDialer } from "../ports.ts";
+import type { ApiLink, AppLogOutbox, AppStreams, AppUsages, HostFacts, LinkDialer } from "../ports.ts";
 import { Attestation } from "./attestation.ts";
 import { ConfigAcceptor } from "./config-acceptor.ts";
 import { ConfigLoop } from "./config-loop.ts";
@@ -199,6 +199,11 @@ export class Control implements AsyncDisposable {
   /** An envelope over any payload, by the node's key. */
   envelope(payload: Uint8Array): Promise<Uint8Array> {
     return this.#client.envelope(payload);
+  }
+
+  /** Leads apps to the controller's API. */
+  get api(): ApiLink {
+    return this.#link.api;
   }
 
   /** Tells the controller. */

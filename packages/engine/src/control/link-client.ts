@@ -16,7 +16,8 @@ import {
   seconds,
 } from "@selvedge/base";
 import { ext, LinkClosedError, LinkMux, type LinkSocket, type LinkStream, linkPath } from "@selvedge/eve-api";
-import { type AppStreams, type LinkDialer, LinkUnsupportedError } from "../ports.ts";
+import { Cell } from "../engine-store.ts";
+import { type ApiLink, type AppStreams, type LinkDialer, LinkUnsupportedError } from "../ports.ts";
 import { Alarm } from "./alarm.ts";
 import type { ControllerClient } from "./controller-client.ts";
 import type { EnrolmentConfig } from "./enrolment-config.ts";
@@ -50,6 +51,8 @@ const goodAfter = minutes(1);
 export class LinkClient {
   readonly #parts: LinkClientParts;
   readonly #alarm = new Alarm();
+  /** While it takes what apps say to the API. */
+  readonly #api = new Cell<LinkMux | undefined>(undefined);
   #up = false;
   #unsupported = false;
   #dials = 0n;
@@ -65,6 +68,22 @@ export class LinkClient {
 
   get isUp(): boolean {
     return this.#up;
+  }
+
+  /** The way of apps to the controller's API: there while the link is, where the controller takes their streams. */
+  get api(): ApiLink {
+    const link = this.#api;
+    return {
+      get isOpen() {
+        return link.get() !== undefined;
+      },
+      onChange: (listener) => link.subscribe(listener),
+      async open(app) {
+        const mux = link.get();
+        if (mux === undefined) throw new LinkClosedError("there is no link", "ServiceUnavailable");
+        return await mux.open({ appId: app, what: { case: "api", value: {} } });
+      },
+    };
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -104,8 +123,12 @@ export class LinkClient {
     signal.addEventListener("abort", abort, { once: true });
     try {
       const welcome = await this.#hello(socket);
-      mux = new LinkMux({ socket, clock, onOpen: (stream) => this.#serve(stream), onChanged: onConfigHash });
+      mux = new LinkMux({
+        ...{ socket, clock, end: "engine", onChanged: onConfigHash },
+        onOpen: (stream) => this.#serve(stream),
+      });
       this.#up = true;
+      if (welcome.takesStreams) this.#api.set(mux);
       log.info("the link is up");
       onUp();
       onConfigHash(welcome.configHash);
@@ -113,6 +136,7 @@ export class LinkClient {
     } finally {
       const wasUp = this.#up;
       this.#up = false;
+      this.#api.set(undefined);
       signal.removeEventListener("abort", abort);
       socket.close();
       if (wasUp) onDown();

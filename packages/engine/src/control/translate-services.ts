@@ -31,12 +31,13 @@ function translateService(item: ext.NodeService, field: string): ServiceSpec {
   };
 }
 
-function translatePort({ protocol, port, targets }: ext.NodeServicePort, field: string): ServicePort {
+function translatePort(item: ext.NodeServicePort, field: string): ServicePort {
+  const { protocol, port, targets, controller } = item;
   if (protocol !== "tcp" && protocol !== "udp")
     throw new ConfigFault(`${field}.protocol`, `${JSON.stringify(protocol)} is neither tcp nor udp`);
   checkPort(port, `${field}.port`, 1);
   return {
-    ...{ protocol, port },
+    ...{ protocol, port, ...(controller && { controller }) },
     targets: targets.map((it, at) => translateTarget(it, `${field}.targets[${at}]`, 1)),
   };
 }

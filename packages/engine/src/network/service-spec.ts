@@ -18,6 +18,8 @@ export interface ServicePort {
   readonly protocol: "tcp" | "udp";
   readonly port: number;
   readonly targets: readonly ServiceTarget[];
+  /** Leads over the link to the controller's API, whatever the targets. */
+  readonly controller?: boolean;
 }
 
 /** As desired.ts has it, which names these. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { below, hours, minutes, SeededRandom, SystemClock } from "@selvedge/base";
 import { SimClock } from "../../../harness/src/sim-clock.ts";
-import { LinkOpenSchema } from "../gen/selvedge/ext_pb.ts";
+import { LinkFrameSchema, LinkOpenSchema } from "../gen/selvedge/ext_pb.ts";
 import { LinkMux } from "./link-mux.ts";
 import type { LinkSocket } from "./link-socket.ts";
 import { type LinkStream, streamWindow } from "./link-stream.ts";
@@ -60,8 +60,8 @@ function world(onOpen: (stream: LinkStream) => Promise<void> | void): {
 } {
   const sockets = pair();
   const clock = new SystemClock();
-  const controller = new LinkMux({ socket: sockets[0], clock });
-  const engine = new LinkMux({ socket: sockets[1], clock, onOpen });
+  const controller = new LinkMux({ socket: sockets[0], clock, end: "controller" });
+  const engine = new LinkMux({ socket: sockets[1], clock, onOpen, end: "engine" });
   return { controller, engine, sockets };
 }
 
@@ -151,6 +151,27 @@ describe("LinkMux", () => {
     controller.close();
   });
 
+  it("lets both ends open streams, each with numbers of its own", async () => {
+    const [here, there] = pair();
+    const clock = new SystemClock();
+    const seen: string[] = [];
+    const echo = (end: string) => (stream: LinkStream) => {
+      seen.push(`${end} was asked for ${stream.id}`);
+    };
+    const controller = new LinkMux({ socket: here, clock, end: "controller", onOpen: echo("controller") });
+    const engine = new LinkMux({ socket: there, clock, end: "engine", onOpen: echo("engine") });
+    await Promise.all([controller.open(exec), engine.open(exec), controller.open(exec)]);
+    assert.deepEqual(seen.sort(), [
+      "controller was asked for 2147483648",
+      "engine was asked for 1",
+      "engine was asked for 2",
+    ]);
+    assert.deepEqual([controller.ownCount, controller.streamCount, engine.ownCount], [2, 3, 1]);
+    const frame = create(LinkFrameSchema, { stream: 7, body: { case: "open", value: exec } });
+    there.send(toBinary(LinkFrameSchema, frame));
+    assert.match(await controller.closed, /not yours to open/);
+  });
+
   it("ends every stream when the connection breaks", async () => {
     const { controller, sockets } = world(() => undefined);
     const stream = await controller.open(exec);
@@ -198,7 +219,7 @@ function idleWorld(): {
 } {
   const sockets = pair();
   const clock = new SimClock();
-  const controller = new LinkMux({ socket: sockets[0], clock });
-  const engine = new LinkMux({ socket: sockets[1], clock, onOpen: () => undefined });
+  const controller = new LinkMux({ socket: sockets[0], clock, end: "controller" });
+  const engine = new LinkMux({ socket: sockets[1], clock, end: "engine", onOpen: () => undefined });
   return { controller, engine, sockets, clock };
 }

@@ -1,6 +1,6 @@
 /**
- * Many streams over one connection between a controller and a node, after the hello. The controller opens
- * streams; the engine answers each with `opened` or `reset`. See the drawing in proto/selvedge/ext.proto.
+ * Many streams over one connection between a controller and a node, after the hello. Whoever is asked for a
+ * stream answers with `opened` or `reset`. See the drawing in proto/selvedge/ext.proto.
  */
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type Clock, type Millis, millis, seconds, type Timer } from "@selvedge/base";
@@ -11,8 +11,10 @@ import { type FrameBody, frameBytesMax, LinkClosedError, LinkStream } from "./li
 export interface LinkMuxOptions {
   readonly socket: LinkSocket;
   readonly clock: Clock;
+  /** Which one this is. */
+  readonly end: "controller" | "engine";
   /**
-   * The engine's side: a stream is asked for. Throwing, or rejecting, refuses it with the error's message.
+   * A stream is asked for; not there: nobody may ask. Throwing, or rejecting, refuses it with the error's message.
    */
   readonly onOpen?: (stream: LinkStream) => Promise<void> | void;
   /** The engine's side: the controller has a newer configuration. */
@@ -21,6 +23,8 @@ export interface LinkMuxOptions {
 
 /** More streams than this on one node are refused: each may hold a window of memory in both directions. */
 const streamsMax = 200;
+/** The engine's streams are numbered from here on, so that both ends can number theirs alone. */
+const engineStreams = 2 ** 31;
 /** A frame is its bytes and a few numbers; an open carries a command line. */
 const frameMax = frameBytesMax + 64 * 1024;
 /**
@@ -47,7 +51,7 @@ export class LinkMux {
   readonly #streams = new Map<number, LinkStream>();
   readonly #opening = new Map<number, Opening>();
   readonly #closed = Promise.withResolvers<string>();
-  #nextStream = 1;
+  #nextStream: number;
   #lastHeard: number;
   #pings = 0n;
   #over = false;
@@ -55,6 +59,7 @@ export class LinkMux {
 
   constructor(options: LinkMuxOptions) {
     this.#options = options;
+    this.#nextStream = options.end === "controller" ? 1 : engineStreams;
     this.#lastHeard = options.clock.monotonic();
     options.socket.onMessage((message) => this.#receive(message));
     options.socket.onClose(() => this.#finish("the connection ended"));
@@ -68,6 +73,13 @@ export class LinkMux {
 
   get streamCount(): number {
     return this.#streams.size;
+  }
+
+  /** Those that this end asked for. */
+  get ownCount(): number {
+    let own = 0;
+    for (const id of this.#streams.keys()) if (this.#isOwn(id)) own++;
+    return own;
   }
 
   /**
@@ -173,6 +185,7 @@ export class LinkMux {
   #receiveOpen(id: number, open: LinkOpen): string | undefined {
     const { onOpen } = this.#options;
     if (onOpen === undefined) return "this end opens the streams";
+    if (this.#isOwn(id)) return `stream ${id} is not yours to open`;
     if (this.#streams.has(id)) return `stream ${id} is open already`;
     const stream = this.#addStream(id, open);
     if (this.#streams.size > streamsMax) {
@@ -190,9 +203,13 @@ export class LinkMux {
     return undefined;
   }
 
+  #isOwn(id: number): boolean {
+    return id < engineStreams === (this.#options.end === "controller");
+  }
+
   #keepAlive(): void {
-    const { clock, onOpen } = this.#options;
-    const asksAfter = onOpen === undefined ? controllerAsksAfter : nodeAsksAfter;
+    const { clock, end } = this.#options;
+    const asksAfter = end === "controller" ? controllerAsksAfter : nodeAsksAfter;
     const wait = asksAfter - (clock.monotonic() - this.#lastHeard);
     this.#timer = clock.setTimer(millis(wait), () => {
       if (clock.monotonic() - this.#lastHeard < asksAfter) return this.#keepAlive();

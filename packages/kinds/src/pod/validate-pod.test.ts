@@ -258,6 +258,13 @@ describe("a Pod that cannot be", () => {
       'spec.securityContext.sysctls[0].name: Invalid value: "foo-": must have at most 253 characters and match regex ' +
         "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$",
     ],
+    [
+      "wants a token that ends too soon, nowhere",
+      withVolume({ projected: { sources: [{ serviceAccountToken: { path: "", expirationSeconds: 599 } }] } }),
+      "spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 599: " +
+        "may not specify a duration less than 10 minutes",
+      "spec.volumes[0].projected.path: Required value",
+    ],
     ["says what nobody knows", withContainer({ imagee: 1 }), 'unknown field "spec.containers[0].imagee"'],
   ];
   for (const [what, spec, ...errors] of rows) {
@@ -270,9 +277,11 @@ describe("what Selvedge does not do", () => {
     ["spec.volumes[0].hostPath", withVolume({ hostPath: { path: "/" } }), /never sees the box's files/],
     ["spec.volumes[0].nfs", withVolume({ nfs: { server: "a", path: "/" } })],
     [
-      "spec.volumes[0].projected.sources[0].serviceAccountToken",
-      withVolume({ projected: { sources: [{ serviceAccountToken: { path: "token" } }] } }),
-      /no token/,
+      "spec.volumes[0].projected.sources[0].podCertificate",
+      withVolume({
+        projected: { sources: [{ podCertificate: { signerName: "a.b/c", keyType: "ED25519" } }] },
+      }),
+      /into a Secret/,
     ],
     ["spec.hostNetwork", withSpec({ hostNetwork: true }), /use hostPort/],
     ["spec.hostPID", withSpec({ hostPID: true })],

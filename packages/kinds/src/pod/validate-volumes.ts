@@ -15,9 +15,10 @@ const reasons: Readonly<Record<string, string>> = {
   hostPath: `an app never sees the box's files; ${offered}`,
   ephemeral: `make the claim yourself, or let a StatefulSet make it; ${offered}`,
 };
-const projectable = ["configMap", "secret", "downwardAPI"];
+const projectable = ["configMap", "secret", "downwardAPI", "serviceAccountToken"];
+const tokenSecondsMin = 600;
+const tokenSecondsMax = 2 ** 32;
 const noProjection: Readonly<Record<string, string>> = {
-  serviceAccountToken: "apps have no way to the controller's API, so they get no token",
   clusterTrustBundle: "put the certificates into a ConfigMap",
   podCertificate: "put the certificate into a Secret",
 };
@@ -115,6 +116,7 @@ function checkProjected(
     }
     if (said.length > 1) faults.forbidden(at, "may not specify more than 1 volume type per source");
     checkPart(faults, at, part);
+    if (part.serviceAccountToken !== undefined) checkToken(faults, path, at, part.serviceAccountToken);
     for (const file of filesOf(part)) {
       if (paths.has(file)) faults.invalid(path, file, "conflicting duplicate paths");
       paths.add(file);
@@ -132,6 +134,22 @@ function checkPart(faults: Faults, path: string, { configMap, secret, downwardAP
     checkFiles(faults, `${path}.secret`, secret);
   }
   if (downwardAPI !== undefined) checkDownwardFiles(faults, `${path}.downwardAPI`, downwardAPI.items);
+}
+
+/** The fields' names are upstream's, which leaves the source out of one of them. */
+function checkToken(
+  faults: Faults,
+  path: string,
+  at: string,
+  { path: file, expirationSeconds: seconds }: NonNullable<ProjectedPart["serviceAccountToken"]>,
+): void {
+  const field = `${at}.serviceAccountToken.expirationSeconds`;
+  if (seconds !== undefined && seconds < tokenSecondsMin)
+    faults.invalid(field, seconds, "may not specify a duration less than 10 minutes");
+  if (seconds !== undefined && seconds > tokenSecondsMax)
+    faults.invalid(field, seconds, "may not specify a duration larger than 2^32 seconds");
+  if (!file) faults.required(`${path}.path`);
+  else faults.all(`${path}.path`, file, filePathFaults(file));
 }
 
 function filesOf({ configMap, secret, downwardAPI }: ProjectedPart): string[] {

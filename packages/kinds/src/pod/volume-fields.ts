@@ -108,8 +108,8 @@ export const persistentVolumeClaimVolumeSource: Message = message(
   },
 );
 
-export const serviceAccountTokenProjection: Message = message("A token for the API as a file: not done.", {
-  audience: text(1, "Whom it is for."),
+export const serviceAccountTokenProjection: Message = message("A token of the Pod's account as a file.", {
+  audience: text(1, "Whom it is for; the API when empty."),
   expirationSeconds: int64(2, "How long it is good for.", { ...pointer, default: 3600 }),
   path: text(3, "Path of the file in the volume.", needed),
 });
@@ -139,7 +139,7 @@ export const volumeProjection: Message = message("One part of a projected volume
   serviceAccountToken: object(
     4,
     serviceAccountTokenProjection,
-    "A token for the API: not done, apps have no way to the controller's API.",
+    "A token of the Pod's account, for the API or another audience.",
     pointer,
   ),
   clusterTrustBundle: object(5, clusterTrustBundleProjection, "Root certificates: not done.", pointer),

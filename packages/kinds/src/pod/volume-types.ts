@@ -60,10 +60,11 @@ export interface ProjectedSource {
   defaultMode?: number;
 }
 
-/** Exactly one of them. serviceAccountToken and clusterTrustBundle are not done. */
+/** Exactly one of them. clusterTrustBundle and podCertificate are not done. */
 export interface ProjectedPart {
   configMap?: { name?: string; items?: KeyToPath[]; optional?: boolean };
   secret?: { name?: string; items?: KeyToPath[]; optional?: boolean };
   downwardAPI?: { items?: DownwardApiFile[] };
+  serviceAccountToken?: { path: string; audience?: string; expirationSeconds?: number };
   [other: string]: unknown;
 }
