@@ -9,11 +9,13 @@
  *   network      desired, apps                             networks, nics
  *   device       desired, apps                             devices
  *   metadata     desired, contents, networks, nics, apps   patches, posted
+ *   api door     desired, networks, nics                   –
  *   app          desired, contents, volumes, nics, devices apps
  *   report       desired, contents, networks, nics, apps   told
  */
 import { type Clock, Log, type LogSink, type Random } from "@selvedge/base";
 import { checkWriters, describeWriters, type Reconciler } from "@selvedge/reconcile";
+import { ApiDoor, type ApiListener } from "./api-door/api-door.ts";
 import { type AppDomain, createAppDomain } from "./app/app-domain.ts";
 import type { Hypervisor } from "./app/hypervisor.ts";
 import { createContentDomain } from "./content/content-domain.ts";
@@ -81,6 +83,8 @@ export interface EngineOptions {
   readonly devices: DeviceDriver;
   /** Serves apps what the node tells them. */
   readonly metadata: MetadataListener;
+  /** Takes connections of apps to the controller's API. */
+  readonly apiListener: ApiListener;
   /**
    * Starts the names of network devices; several engines on one box need different ones. At most 4
    * characters.
@@ -157,23 +161,48 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     bundle: bundleOf(options, { accepted, settings, store, recent, log }),
     conditions: new NodeConditions({ keys, disk, hypervisor, operator }),
   });
+  const door = new ApiDoor({ ...common, listener: options.apiListener, link: control.api });
   const edgeview = new Edgeview({
     ...{ store, clock, recent, host, net: options.edgeview, log: log.child("edgeview") },
     isFromController: (data, signature) => secrets.isFromController(data, signature),
     screen: async (id) => await hypervisor?.screen(id),
   });
   const device = createDeviceDomain({ ...common, ...devicePartsOf(options) });
-  // In the order in which they begin; they end the other way round.
-  const domains = [content, volume, port, network, device, ...(app === undefined ? [] : [app]), metadata];
+  const domains = [
+    content,
+    volume,
+    port,
+    network,
+    device,
+    ...(app === undefined ? [] : [app]),
+    metadata,
+    door,
+  ];
+  return run(options, { store, log, domains, control, edgeview });
+}
+
+interface Parts extends Pick<Engine, "store" | "log"> {
+  /** In the order in which they begin; they end the other way round. */
+  readonly domains: readonly {
+    readonly reconciler: Reconciler<never>;
+    start(): Promise<void>;
+    [Symbol.asyncDispose](): PromiseLike<void>;
+  }[];
+  readonly control: Control;
+  readonly edgeview: Edgeview;
+}
+
+function run(
+  { config, keys, host, hypervisor, engineVersion }: EngineOptions,
+  { store, log, domains, control, edgeview }: Parts,
+): Engine {
   const reconcilers = [
     ...domains.map(({ reconciler }) => reconciler),
     control.reporter,
   ] as readonly Reconciler[];
   checkWriters(reconcilers);
   return {
-    store,
-    log,
-    graph: describeWriters(reconcilers),
+    ...{ store, log, graph: describeWriters(reconcilers) },
     async start() {
       log.info(`selvedge engine ${engineVersion} starts`, {
         ...{ controller: config.baseUrl, identity: keys.place, os: host.osImage, kernel: host.kernelVersion },

@@ -14,6 +14,7 @@ import {
   seconds,
   sleep,
 } from "@selvedge/base";
+import { TcpListener } from "./api-door/linux/tcp-listener.ts";
 import type { Hypervisor } from "./app/hypervisor.ts";
 import { detectAcceleration } from "./app/qemu/acceleration.ts";
 import type { Acceleration } from "./app/qemu/qemu-args.ts";
@@ -101,6 +102,7 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     sftp: new SshSftpClient(),
     edgeview: new WsEdgeviewNet(),
     metadata: new MetadataServer(log),
+    apiListener: new TcpListener(log),
     ports,
     devices: new VfioDriver(),
     networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: networkFolder }),

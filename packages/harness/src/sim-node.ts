@@ -172,6 +172,7 @@ export class SimNode {
       },
       flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
+      apiListener: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       networkPrefix: "sv",
       host: this.#facts(address),
       hardware: noHardware,

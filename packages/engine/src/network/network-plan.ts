@@ -1,6 +1,7 @@
 import type { AppId, AppSpec, DesiredState, NetworkId, NetworkSpec, NicSpec } from "../desired.ts";
 import type { NetworkStatus, NicStatus } from "../observed.ts";
 import type { Plug } from "./access-list.ts";
+import { apiRoutes } from "./api-route.ts";
 import { carriedPort, spokenPorts } from "./carried-port.ts";
 import { prefixOf } from "./ipv4.ts";
 import { askedAddresses, inSubnet, type Lease, type Leases, plugKey, stableMac, uidOf } from "./lease.ts";
@@ -95,6 +96,7 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
     routes: [...usable.values()].flatMap((network) => policyRoutes(network, [...usable.values()], labels)),
     ruleset: renderRuleset({
       ...{ prefix, networks: plugged, ports: claims.ports, services: services.routes },
+      api: apiRoutes(desired.services ?? []),
       interfacesOf: labels,
     }),
   };

@@ -8,6 +8,7 @@ import {
   type Plug,
   switchList,
 } from "./access-list.ts";
+import { type ApiRoute, apiAccepts, apiTurns } from "./api-route.ts";
 import { metadataAddress, metadataPort } from "./metadata-address.ts";
 import { type ServiceRoute, selfCalls, serviceChains, serviceSet } from "./services.ts";
 
@@ -42,6 +43,7 @@ export interface RulesetInputs {
   readonly networks: readonly RulesetNetwork[];
   readonly ports: readonly PortRule[];
   readonly services: readonly ServiceRoute[];
+  readonly api: readonly ApiRoute[];
   readonly interfacesOf: ListContext["interfacesOf"];
 }
 
@@ -205,8 +207,9 @@ function lists(inputs: RulesetInputs): string {
     .join("");
 }
 
-function natChains({ prefix, networks, services }: RulesetInputs): string {
+function natChains({ prefix, networks, services, ...inputs }: RulesetInputs): string {
   const locals = networks.filter(({ kind }) => kind === "local");
+  const api = apiTurns(inputs.api, locals);
   const metadata = locals.map(
     ({ bridge, gateway }) =>
       `    iifname "${bridge}" ip daddr ${metadataAddress} tcp dport 80 dnat ip to ${gateway}:${metadataPort}\n`,
@@ -215,7 +218,7 @@ function natChains({ prefix, networks, services }: RulesetInputs): string {
   const out = locals.map((it) => `    ip saddr ${it.subnet} oifname != "${it.bridge}" masquerade\n`);
   return `  chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
-${metadata.join("")}${services.length === 0 ? "" : asked}    fib daddr type != local return
+${metadata.join("")}${api}${services.length === 0 ? "" : asked}    fib daddr type != local return
     dnat ip to iifname . meta l4proto . th dport map @ports_by_card
     iifname "${prefix}b*" dnat ip to ip daddr . meta l4proto . th dport map @ports_by_address
     dnat ip to meta l4proto . th dport map @ports
@@ -315,7 +318,7 @@ ${self}${leaves.join("")}${arrives.join("")}    iifname "${prefix}b*" jump leave
     udp dport { 53, 67 } accept
     tcp dport 53 accept
     ct original ip daddr ${metadataAddress} tcp dport ${metadataPort} accept
-    drop
+${apiAccepts(inputs.api)}    drop
   }
   chain input {
     type filter hook input priority 0; policy accept;

@@ -76,6 +76,7 @@ export class FleetNode implements AsyncDisposable {
       },
       flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
+      apiListener: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       networkPrefix: "sv",
       host: {
         architecture: "amd64",
