@@ -1,5 +1,6 @@
 import type { Brand } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
+import type { SnapshotWish } from "./app/snapshot-spec.ts";
 import type { DeviceGroup } from "./device/device-spec.ts";
 import type { ServiceSpec } from "./network/service-spec.ts";
 import type { PortSpec } from "./port/port-spec.ts";
@@ -123,8 +124,8 @@ export interface AppSpec {
   readonly adapters?: readonly string[];
   /** Of a virtual machine; what changes of it is for its next start. Not there: its disks come first. */
   readonly bootOrder?: BootOrder;
-  /** States of its volumes that its controller wants to be able to go back to, by id; this node keeps none. */
-  readonly snapshots?: readonly string[];
+  /** Not part of its revision: what is asked for of snapshots is no change of the app. */
+  readonly snapshots?: SnapshotWish;
   /**
    * What runs in the VM. An app without the extension (from a foreign controller) is translated to the same
    * shape: one
@@ -365,7 +366,7 @@ export interface NetworkSpec {
   readonly fault?: string;
   /** `local` is routed behind NAT; `switch` bridges to a port of the node. */
   readonly kind: "local" | "switch";
-  /** IPv4 in CIDR form, for `local`. */
+  /** In CIDR form, for `local`: its family is the network's. */
   readonly subnet: string;
   readonly gateway: string;
   readonly dhcpFirst: string;

@@ -3,7 +3,7 @@
  * runs on a box and in a simulation.
  *
  *   reconciler   reads                                     writes
- *   content      desired                                   contents
+ *   content      desired, apps                             contents
  *   volume       desired, contents, apps                   volumes
  *   port         desired, networks                         ports
  *   network      desired, apps                             networks, nics
@@ -178,7 +178,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     metadata,
     door,
   ];
-  return run(options, { store, log, domains, control, edgeview });
+  return run(options, { store, log, domains, control, edgeview, app });
 }
 
 interface Parts extends Pick<Engine, "store" | "log"> {
@@ -190,11 +190,12 @@ interface Parts extends Pick<Engine, "store" | "log"> {
   }[];
   readonly control: Control;
   readonly edgeview: Edgeview;
+  readonly app: AppDomain | undefined;
 }
 
 function run(
   { config, keys, host, hypervisor, engineVersion }: EngineOptions,
-  { store, log, domains, control, edgeview }: Parts,
+  { store, log, domains, control, edgeview, app }: Parts,
 ): Engine {
   const reconcilers = [
     ...domains.map(({ reconciler }) => reconciler),
@@ -209,6 +210,7 @@ function run(
         machines: hypervisor === undefined ? "none" : hypervisor.emulated ? "emulated" : "KVM",
       });
       await control.load();
+      await app?.adopt();
       for (const domain of domains) await domain.start();
       control.start();
       edgeview.start();

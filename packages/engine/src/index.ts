@@ -53,4 +53,9 @@ export {
 export { PowerError, type PowerSwitch } from "./operator/power.ts";
 export { type HostFacts, type LinkDialer, LinkUnsupportedError } from "./ports.ts";
 export { engineVersion } from "./version.ts";
-export { BadVolumeError, type VolumeDriver, type VolumeImage } from "./volume/volume-driver.ts";
+export {
+  BadVolumeError,
+  type SnapshotAct,
+  type VolumeDriver,
+  type VolumeImage,
+} from "./volume/volume-driver.ts";

@@ -1,5 +1,6 @@
 import type { Instant } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
+import type { SnapshotKind } from "./app/snapshot-spec.ts";
 import type { AppId, ContentId, NetworkId, VolumeKey } from "./desired.ts";
 import type { DeviceMember, MachineDevice } from "./device/device-spec.ts";
 import type { PortBook } from "./port/port-book.ts";
@@ -63,6 +64,12 @@ export type VolumeStatus =
       readonly usedBytes: number;
       readonly createdAt: Instant;
       readonly users: VolumeUsers;
+      /** States it can be brought back to, by name; not there: none. */
+      readonly snapshots?: readonly string[];
+      /** Why others could not be taken. */
+      readonly untaken?: Readonly<Record<string, string>>;
+      /** Of the last way back that it has behind it. */
+      readonly restored?: string;
     }
   | {
       readonly phase: "failed";
@@ -193,10 +200,30 @@ export interface AppStatus {
   /** EVE's state for controllers that do not read the extension. */
   readonly state: "init" | "downloading" | "delayed" | "booting" | "running" | "halting" | "halted" | "error";
   readonly report: ext.AppReport;
-  /** What it has or is about to start with; as long as it is listed here, a volume is not removed. */
+  /** What it has, is about to start with, or may go back to; as long as it is listed here, a volume stays. */
   readonly volumes: readonly VolumeKey[];
+  /** The same of contents. */
+  readonly contents?: readonly ContentId[];
+  /** Volumes that its machine has now. */
+  readonly open?: readonly VolumeKey[];
+  readonly snapshots?: readonly AppSnapshot[];
+  /** Its volumes are to be as they were then; done by whoever makes them, each token once. */
+  readonly rollback?: { readonly id: string; readonly token: string; readonly written: readonly VolumeKey[] };
   /** What is wrong with the app beside its containers. */
   readonly errors: readonly string[];
+}
+
+/** A state of an app's volumes that it can go back to, or why there is none. */
+export interface AppSnapshot {
+  readonly id: string;
+  readonly kind: SnapshotKind;
+  /** `due`: to be taken once none of its volumes is open. */
+  readonly state: "due" | "kept" | "failed";
+  readonly message: string;
+  readonly at: Instant;
+  /** Of the app, as it was then. */
+  readonly version: string;
+  readonly written: readonly VolumeKey[];
 }
 
 /** Counters of one app since its VM started. */

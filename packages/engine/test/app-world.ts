@@ -197,6 +197,7 @@ export class AppWorld implements AsyncDisposable {
     const parts = { store: this.store, clock: this.clock, random: new SystemRandom(), log: this.log };
     const { vault, hypervisor: machines } = this;
     this.#volumes = createVolumeDomain({ ...parts, disk, driver: new QemuImgDriver(disk), vault, machines });
+    await this.domain.adopt();
     await this.#volumes.start();
     await this.domain.start();
     // No configuration is not the same as one that wants nothing.

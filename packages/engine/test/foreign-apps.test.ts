@@ -87,23 +87,39 @@ describe("an app of EVE's own fields", () => {
     assert.deepEqual(hindrances(false, { activate: false }), [undefined, undefined]);
   });
 
-  it("runs without the snapshots it asks for, and its controller is told of each", () => {
-    const wished = { snapshots: [{ id: "s-1", type: 1 }, { id: "s-2" }], maxSnapshots: 1 };
-    const [app] = desired(
-      [imageVolume(ids.root, 0n)],
-      [appInit({ volumeRefList: [root], snapshot: wished } as never)],
-    ).apps;
-    assert.deepEqual([app?.hindrance, app?.snapshots], [undefined, ["s-1", "s-2"]]);
+  it("asks for snapshots, which is no change of it, and its controller is told of those there are", () => {
+    const wished = {
+      snapshots: [{ id: "s-1", type: 1 }, { id: "s-2", type: 2 }, { id: "s-3" }],
+      ...{ maxSnapshots: 2, activeSnapshot: "s-1", rollbackCmd: { counter: 4 } },
+    };
+    const ask = (more: object) =>
+      desired([imageVolume(ids.root, 0n)], [appInit({ volumeRefList: [root], ...more } as never)]).apps[0];
+    const app = ask({ snapshot: wished });
+    assert.equal(app?.revision, ask({})?.revision);
+    assert.deepEqual(app?.snapshots, {
+      named: [
+        { id: "s-1", kind: "update" },
+        { id: "s-2", kind: "now" },
+        { id: "s-3", kind: "unknown" },
+      ],
+      ...{ most: 2, target: "s-1", counter: 4 },
+    });
+    const one = (id: string, state: string, message = "") => ({
+      ...{ id, kind: "update", state, message, at: 5000, version: "1", written: [] },
+    });
+    const snapshots = [one("s-1", "kept"), one("s-2", "due"), one("s-3", "failed", "the disk is full")];
     const report = create(ext.AppReportSchema, {});
-    const about = { id: app?.id, displayName: "a", state: "running", report, volumes: [], errors: [] };
-    const { InfoContent } = appInfo("node", about as never, app, []);
+    const about = { id: ids.app, displayName: "a", state: "running", report, volumes: [], errors: [] };
+    const { InfoContent } = appInfo("node", { ...about, snapshots } as never, app, []);
     assert(InfoContent.case === "ainfo");
     assert.deepEqual(
-      InfoContent.value.snapshots.map(({ id, snapErr }) => [id, snapErr?.description]),
-      ["s-1", "s-2"].map((id) => [
-        id,
-        "this node keeps no snapshots of volumes: nothing can be rolled back to",
+      InfoContent.value.snapshots.map((it) => [
+        ...[it.id, it.type, it.configId, it.configVersion, it.createTime?.seconds, it.snapErr?.description],
       ]),
+      [
+        ["s-1", 1, ids.app, "1", 5n, undefined],
+        ["s-3", 1, "", "", undefined, "the disk is full"],
+      ],
     );
   });
 

@@ -1,5 +1,6 @@
 /** The life of volumes without machines: room, users, leftovers of a crash. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -59,6 +60,36 @@ class World implements AsyncDisposable {
     await this.start();
   }
 
+  /** As a machine does. */
+  async write(path: string, text: string): Promise<void> {
+    const block = Buffer.alloc(4096);
+    block.write(text);
+    await writeFile(join(this.folder, "block"), block);
+    this.#io(path, `write -s ${join(this.folder, "block")} 0 4096`);
+  }
+
+  async read(path: string): Promise<string> {
+    const said = this.#io(path, "read -v 0 64");
+    const bytes =
+      said
+        .match(/(?<=^0000[0-9a-f]{4}: )( ?[0-9a-f]{2})+/gm)
+        ?.join("")
+        .replaceAll(" ", "") ?? "";
+    return Buffer.from(bytes, "hex").toString().replaceAll("\0", "");
+  }
+
+  #io(path: string, command: string): string {
+    const secret = this.vault.secretFor(`volume ${key(ids.root)}`);
+    const options =
+      secret === undefined
+        ? ["-f", "raw", path]
+        : [
+            ...["--object", `secret,id=k,data=${secret}`],
+            ...["--image-opts", `driver=qcow2,encrypt.key-secret=k,file.filename=${path}`],
+          ];
+    return execFileSync("qemu-io", ["-c", command, ...options]).toString();
+  }
+
   async until(
     of: VolumeKey,
     wanted: (status: VolumeStatus | undefined) => boolean,
@@ -79,6 +110,7 @@ class World implements AsyncDisposable {
   }
 }
 
+const ready = (it: VolumeStatus | undefined): boolean => it?.phase === "ready";
 const blank = (id: string, size: number): object => volume(id, 0n, { maxsizebytes: BigInt(size * mib) });
 
 describe("a volume", { skip }, () => {
@@ -153,8 +185,6 @@ describe("a volume", { skip }, () => {
 describe("volumes in a vault", { skip }, () => {
   const names = async (world: World): Promise<string[]> =>
     (await readdir(join(world.folder, "volumes"))).filter((name) => name !== "tmp").sort();
-  const ready = (it: VolumeStatus | undefined): boolean => it?.phase === "ready";
-
   it("wait for its key, and are sealed from the beginning", async () => {
     await using world = await World.open();
     world.vault.state = "none";
@@ -206,5 +236,90 @@ describe("volumes in a vault", { skip }, () => {
     await world.until(key(ids.root), (it) => it?.phase === "waiting");
     world.vault.state = "open";
     await world.until(key(ids.root), ready);
+  });
+});
+
+describe("snapshots of a volume", { skip }, () => {
+  const [id, other] = ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"];
+  const one = (name: string, state: string): object => ({ id: name, state, written: [key(ids.root)] });
+  const app = (more: object): AppStatus =>
+    ({ id: "a" as AppId, volumes: [key(ids.root)], ...more }) as unknown as AppStatus;
+  type Ready = Extract<VolumeStatus, { phase: "ready" }>;
+  const until = async (world: World, wanted: (it: Ready) => boolean): Promise<Ready> =>
+    (await world.until(key(ids.root), (it) => it?.phase === "ready" && wanted(it))) as Ready;
+  const has = (name: string): ((it: Ready) => boolean) => {
+    return ({ snapshots }) => snapshots?.includes(name) === true;
+  };
+
+  for (const vault of ["off", "open"] as const)
+    it(`are taken, gone back to and removed ${vault === "off" ? "beside it" : "inside a sealed one"}`, async () => {
+      await using world = await World.open();
+      world.vault.state = vault;
+      await world.start();
+      const { store } = world;
+      store.desired.set(desired([blank(ids.root, 10)], []));
+      const { path } = await until(world, () => true);
+      const write = async (text: string): Promise<void> => await world.write(path, text);
+      await write("first");
+      // Not while a machine has it.
+      store.apps.set("a" as AppId, app({ snapshots: [one(id, "due")], open: [key(ids.root)] }));
+      await until(world, ({ users }) => users.count === 1);
+      store.apps.set("a" as AppId, app({ snapshots: [one(id, "due")] }));
+      await until(world, has(id));
+      await write("second");
+      store.apps.set("a" as AppId, app({ snapshots: [one(id, "kept"), one(other, "due")] }));
+      await until(world, has(other));
+      await write("third");
+      const kept = { snapshots: [one(id, "kept"), one(other, "kept")] };
+      for (const [round, [name, text]] of [
+        [id, "first"],
+        [other, "second"],
+        [id, "first"],
+      ].entries()) {
+        const rollback = { id: name, token: `${name}/${round}`, written: [key(ids.root)] };
+        store.apps.set("a" as AppId, app({ ...kept, rollback }));
+        await until(world, ({ restored }) => restored === rollback.token);
+        assert.equal(await world.read(path), text);
+        await write("spoilt");
+      }
+      // The engine is replaced before the last word on the way back was heard: it is not gone again.
+      await world.restart();
+      const { snapshots } = await until(world, () => true);
+      assert.deepEqual([snapshots?.toSorted(), await world.read(path)], [[id, other], "spoilt"]);
+      store.apps.set("a" as AppId, app({}));
+      await until(world, (it) => it.snapshots === undefined);
+      const left = (await readdir(join(world.folder, "volumes"))).filter((name) => name !== "tmp");
+      assert.equal(left.length, 2);
+    });
+
+  it("that find no room are told, and the volume stays usable", async () => {
+    await using world = await World.open();
+    await world.start();
+    world.freeBytes = 90 * mib;
+    world.store.desired.set(desired([blank(ids.root, 20)], []));
+    await until(world, () => true);
+    world.store.apps.set("a" as AppId, app({ snapshots: [one(id, "due")] }));
+    const { untaken } = await until(world, (it) => it.untaken !== undefined);
+    assert.match(untaken?.[id] ?? "", /may need 20971520 bytes/);
+  });
+
+  it("are kept of a generation that the configuration has no more, and told when they are lost", async () => {
+    await using world = await World.open();
+    await world.start();
+    world.store.desired.set(desired([blank(ids.root, 10)], []));
+    await until(world, () => true);
+    world.store.apps.set("a" as AppId, app({ snapshots: [one(id, "due")] }));
+    await until(world, has(id));
+    world.store.desired.set(desired([volume(ids.root, 1n, { maxsizebytes: BigInt(mib) })], []));
+    await world.until(key(ids.root, 1), ready);
+    await world.restart();
+    await until(world, has(id));
+    await rm(join(world.folder, "volumes", `${key(ids.root)}.json`));
+    await world.restart();
+    const lost = await world.until(key(ids.root), (it) => it?.phase === "failed");
+    assert(lost?.phase === "failed");
+    assert.equal(lost.reason, "VolumeMissing");
+    world.store.apps.set("a" as AppId, app({ volumes: [] }));
+    await world.until(key(ids.root), (it) => it === undefined);
   });
 });

@@ -39,7 +39,12 @@ export interface AppDomain extends AsyncDisposable {
   readonly streams: AppStreams;
   readonly usages: AppUsages;
   readonly logs: AppLogOutbox;
-  /** Finds the machines that run and the records of an earlier engine, then follows the desired state. */
+  /**
+   * Finds the machines that run and the records of an earlier engine, and tells of them. Before anybody who
+   * removes what no app has: it may be all that an app can go back to.
+   */
+  adopt(): Promise<void>;
+  /** Follows the desired state. */
   start(): Promise<void>;
 }
 
@@ -64,8 +69,10 @@ export function createAppDomain(options: AppDomainOptions): AppDomain {
     if (store.desired.get() !== undefined) found = [];
   };
   const wakeUsers = (key: VolumeKey): void => {
-    for (const app of store.desired.get()?.apps ?? [])
-      if (volumeUses(app).some((use) => use.key === key)) runner.wake(app.id);
+    for (const app of store.desired.get()?.apps ?? []) {
+      const held = store.apps.get(app.id)?.volumes ?? [];
+      if (held.includes(key) || volumeUses(app).some((use) => use.key === key)) runner.wake(app.id);
+    }
   };
   const wakeOwners = (group: string): void => {
     for (const app of store.desired.get()?.apps ?? []) if (app.adapters?.includes(group)) runner.wake(app.id);
@@ -77,10 +84,12 @@ export function createAppDomain(options: AppDomainOptions): AppDomain {
     streams: new LiveAppStreams({ instances: reconciler.instances, log }),
     usages: new MachineUsages({ instances: reconciler.instances, hypervisor }),
     logs: outbox,
-    async start() {
+    async adopt() {
       found = await hypervisor.list();
       for (const record of await readRecords(disk, context))
         await reconciler.adopt(record, found.includes(record.id));
+    },
+    async start() {
       stops.push(
         store.desired.subscribe(wakeAll),
         options.vault.onChange(wakeAll),

@@ -110,7 +110,7 @@ function machineEnded(record: AppRecord, view: MachineView, now: Instant): AppRe
 }
 
 /** Of an app that is switched on again: what was stopped with it has no crash to wait for. */
-function afresh(container: ContainerRecord): ContainerRecord {
+export function afresh(container: ContainerRecord): ContainerRecord {
   const { phase } = container;
   return phase.kind === "ended" && container.role !== "ephemeral"
     ? { ...container, phase: { kind: "idle" }, last: phase.end, backoffMs: 0 }

@@ -13,6 +13,7 @@ import {
   allContainers,
   type ContainerRecord,
   encodeRecord,
+  essenceOf,
   type MachineRecord,
 } from "./app-record.ts";
 import { containerStart, filesFingerprint, machineFingerprint, machineStart } from "./container-config.ts";
@@ -168,10 +169,9 @@ export class AppInstance {
     return { guest, index, user, env, cwd, podIp: this.podIp };
   }
 
-  /** Keeps what a crash must not lose; events and times of conditions travel along. */
+  /** Keeps what a crash must not lose. */
   async save(): Promise<void> {
-    const { machine, containers, end, spec, purgeCounter, seeded } = this.record;
-    const essence = JSON.stringify([machine, containers, end, spec.revision, purgeCounter, seeded]);
+    const essence = essenceOf(this.record);
     if (essence === this.#saved) return;
     this.record = { ...this.record, activeMs: this.activeMs };
     await this.context.disk.writeDurable(recordPath(this.id), encodeRecord(this.record));

@@ -140,7 +140,7 @@ const base: AppInputs = {
   node: { architecture: "amd64", emulated: false, freeMemoryBytes: 1000, upMs: 60_000, vault: "open" },
   ...{ sinceEndMs: () => 0, unhealthy: new Map(), stopping: new Set(), faulty: new Set() },
   started: new Set(),
-  ...{ launchWaitMs: 0, activeMs: 0 },
+  ...{ launchWaitMs: 0, activeMs: 0, hold: undefined },
 };
 const on = { runs: true, connected: true, asked: new Set<string>() };
 const withMachine = (phase: ContainerPhase, more: Partial<ContainerRecord> = {}): AppRecord =>

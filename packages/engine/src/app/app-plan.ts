@@ -10,6 +10,7 @@ import {
   ownContainers,
 } from "./app-record.ts";
 import { filesFingerprint, machineFingerprint } from "./container-config.ts";
+import type { SnapshotHold } from "./snapshot-book.ts";
 
 export interface AppInputs {
   /** Undefined: no longer in the configuration. */
@@ -48,6 +49,8 @@ export interface AppInputs {
   /** How long the next launch waits because earlier ones failed. */
   readonly launchWaitMs: number;
   readonly activeMs: number;
+  /** What is to be done with its volumes while its machine is off. */
+  readonly hold: SnapshotHold | undefined;
 }
 
 export type AppStep =
@@ -112,10 +115,12 @@ function bounded(step: AppStep, leftMs: number): AppStep {
 function planRunning(inputs: AppInputs, wanted: AppSpec): AppStep {
   const { record, machine, unhealthy, stopping } = inputs;
   if (record.machine === undefined) return { do: "stop", why: "a machine nobody remembers" };
-  if (record.machine.fingerprint !== machineFingerprint(wanted)) {
+  const changed = record.machine.fingerprint !== machineFingerprint(wanted);
+  if (changed || inputs.hold?.stop === true) {
     // What runs goes on until what replaces it is here.
     const hindrance = contentHindrance(inputs, wanted);
-    if (hindrance === undefined) return { do: "stop", why: "its specification changed" };
+    if (hindrance === undefined)
+      return { do: "stop", why: changed ? "its specification changed" : `${inputs.hold?.message}` };
     if (!machine.connected) return { do: "connect" };
     return { do: "wait", ...hindrance, againMs: undefined };
   }
@@ -151,11 +156,14 @@ export function backoffLeft({ phase, backoffMs }: ContainerRecord, sinceEndMs: n
 export const startDelayed = "StartDelayed";
 
 function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
-  const { record, node } = inputs;
-  if (record.purgeCounter !== wanted.purgeCounter) return { do: "purge" };
+  const { record, node, hold } = inputs;
   const wait = (reason: string, message: string, againMs?: number): AppStep => ({
     ...{ do: "wait", reason, message, againMs },
   });
+  // Before anything of the app as it was is thrown away.
+  if (hold !== undefined)
+    return wait(hold.reason, volumeHindrance(inputs.volume, wanted)?.message ?? hold.message);
+  if (record.purgeCounter !== wanted.purgeCounter) return { do: "purge" };
   if (wanted.pod.isolation === ext.Isolation.CONTAINER)
     return wait(
       "UnsupportedIsolation",

@@ -2,14 +2,15 @@ import { describeError, type Millis, millis } from "@selvedge/base";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import { type AppId, type AppSpec, type VolumeKey, volumeUses } from "../desired.ts";
 import { VaultLockedError } from "../host/sealed-disk.ts";
+import type { VolumeStatus } from "../observed.ts";
 import type { AppContext } from "./app-context.ts";
-import { foldSpec, foldView, type MachineView } from "./app-fold.ts";
+import { foldView, type MachineView } from "./app-fold.ts";
 import { AppInstance } from "./app-instance.ts";
 import { type AppInputs, type AppStep, planApp } from "./app-plan.ts";
 import { type AppRecord, allContainers, newRecord } from "./app-record.ts";
 import { reportApp } from "./app-report.ts";
-import { refuseChange } from "./change-rules.ts";
 import { ContainerConfigError } from "./container-config.ts";
+import { followAsked, holdOf, settleSnapshots } from "./snapshot-book.ts";
 
 /** An app takes a few steps a container; more in one pass means that it goes round in a circle. */
 const stepsMax = 100;
@@ -90,18 +91,19 @@ export class AppReconciler implements Reconciler<AppId> {
 
   /** Takes over what is asked for, as far as the rules for changes let it. */
   #follow(app: AppInstance, asked: AppSpec): AppSpec {
+    const { store, clock } = this.#context;
     const before = app.record;
-    const refusal = before.machine === undefined ? undefined : refuseChange(before.spec, asked);
+    const volume = (key: VolumeKey): VolumeStatus | undefined => store.volumes.get(key);
+    const { record, wanted, refusal } = followAsked(before, asked, volume);
+    app.record = settleSnapshots(record, asked.snapshots, volume, clock.now());
     if (refusal !== undefined && refusal !== app.refusal)
       app.event({ type: "Warning", reason: "ChangeRefused", message: refusal });
     app.refusal = refusal;
-    if (refusal !== undefined) return { ...before.spec, active: asked.active };
-    app.record = foldSpec(before, asked);
-    if (app.record !== before) {
+    if (record.spec !== before.spec) {
       app.faults.clear();
       app.machine.nudge();
     }
-    return app.record.spec;
+    return wanted;
   }
 
   async #observe(app: AppInstance, runs: boolean, signal: AbortSignal): Promise<void> {
@@ -164,6 +166,7 @@ export class AppReconciler implements Reconciler<AppId> {
       unhealthy,
       stopping: new Set(app.machine.stopping.keys()),
       faulty: new Set(app.faults.keys()),
+      hold: holdOf(app.record.snapshots),
       launchWaitMs: app.machine.launchWaitMs,
       activeMs: app.activeMs,
     };
@@ -277,6 +280,7 @@ export class AppReconciler implements Reconciler<AppId> {
       now: clock.now(),
       emulated: hypervisor.emulated,
       refusal: app.refusal,
+      wish: this.#wanted(app.id)?.snapshots,
     });
     app.record = record;
     store.apps.set(app.id, status);

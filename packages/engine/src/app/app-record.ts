@@ -1,7 +1,7 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Instant } from "@selvedge/base";
 import { ext } from "@selvedge/eve-api";
-import type { AppId, AppSpec, ForeignApp, VolumeKey } from "../desired.ts";
+import type { AppId, AppSpec, ContentId, ForeignApp, VolumeKey } from "../desired.ts";
 
 /**
  * Ephemeral ones are added while the app runs, for debugging: each starts once, and the app's end is not theirs.
@@ -98,8 +98,41 @@ export interface AppRecord {
   readonly containers: readonly ContainerRecord[];
   /** Which version of its user data was written into which root volume. */
   readonly seeded?: string | undefined;
+  /** Not there as long as nothing was ever asked of them. */
+  readonly snapshots?: SnapshotBook;
   readonly events: readonly EventRecord[];
   readonly conditions: readonly ConditionRecord[];
+}
+
+/** What is known of an app's snapshots, and of its ways back to them. */
+export interface SnapshotBook {
+  readonly records: readonly SnapshotRecord[];
+  /** Named by the configuration and gone by its own limit: they are not taken a second time. */
+  readonly dropped: readonly string[];
+  /** Of the last command to go back that was seen. */
+  readonly counter: number;
+  /** The way back that is not at its end: as long as a volume does not say the token, the app waits. */
+  readonly rollback?: { readonly id: string; readonly token: string; readonly written: readonly VolumeKey[] };
+  /** What the configuration said when the app went back: while it says the same, the app stays there. */
+  readonly instead?: string;
+  /** Why the last command to go back was not carried out. */
+  readonly fault?: string;
+}
+
+export interface SnapshotRecord {
+  readonly id: string;
+  readonly kind: "update" | "now";
+  /** `due`: to be taken as soon as the machine is off, before another is started. */
+  readonly state: "due" | "kept" | "failed";
+  readonly message: string;
+  readonly at: Instant;
+  /** The app as it was, as `encodeSpec` writes it, and what it was made of. */
+  readonly spec: string;
+  readonly version: string;
+  readonly volumes: readonly VolumeKey[];
+  readonly contents: readonly ContentId[];
+  /** Those of the volumes that the app writes to: only they have another state to go back to. */
+  readonly written: readonly VolumeKey[];
 }
 
 export interface AppEnd {
@@ -153,16 +186,38 @@ export function ownContainers(spec: AppSpec): NumberedContainer[] {
   return allContainers(spec).filter(({ role }) => role !== "ephemeral");
 }
 
-/** Secrets are in the specification only as they came, encrypted to the node. */
+/** Differs when something does that a crash must not lose; events and times of conditions travel along. */
+export function essenceOf(record: AppRecord): string {
+  const { machine, containers, end, spec, purgeCounter, seeded, snapshots } = record;
+  return JSON.stringify([machine, containers, end, spec.revision, purgeCounter, seeded, snapshots]);
+}
+
+/** In one file with all that a way back needs. */
 export function encodeRecord(record: AppRecord): Uint8Array {
-  const { pod, ...spec } = record.spec;
-  const podText = Buffer.from(toBinary(ext.AppExtensionSchema, pod)).toString("base64");
-  return new TextEncoder().encode(`${JSON.stringify({ ...record, spec: { ...spec, pod: podText } })}\n`);
+  return new TextEncoder().encode(`${JSON.stringify({ ...record, spec: storable(record.spec) })}\n`);
+}
+
+/** Secrets are in it only as they came. */
+export function encodeSpec(spec: AppSpec): string {
+  return JSON.stringify(storable(spec));
+}
+
+export function decodeSpec(text: string): AppSpec {
+  return restored(JSON.parse(text) as StoredSpec);
+}
+
+function storable({ pod, ...spec }: AppSpec): StoredSpec {
+  return { ...spec, pod: Buffer.from(toBinary(ext.AppExtensionSchema, pod)).toString("base64") };
+}
+
+function restored(spec: StoredSpec): AppSpec {
+  const pod = fromBinary(ext.AppExtensionSchema, Buffer.from(String(spec.pod), "base64"));
+  // What an engine of an earlier version did not know yet.
+  return { ...spec, pod, foreign: spec.foreign && { ...noVolumes, ...spec.foreign } };
 }
 
 export function decodeRecord(bytes: Uint8Array): AppRecord {
   const record = JSON.parse(new TextDecoder().decode(bytes)) as StoredRecord;
-  const pod = fromBinary(ext.AppExtensionSchema, Buffer.from(String(record.spec.pod), "base64"));
   // What an engine of an earlier version did not know yet.
   const machine = record.machine && {
     ...record.machine,
@@ -170,17 +225,18 @@ export function decodeRecord(bytes: Uint8Array): AppRecord {
     goingOn: record.machine.goingOn ?? [],
     volumes: record.machine.volumes ?? [],
   };
-  const foreign = record.spec.foreign && { ...noVolumes, ...record.spec.foreign };
   const containers = record.containers.map(({ init, ...one }) => ({
     ...one,
     role: one.role ?? (init === true ? "init" : "main"),
   }));
-  return { ...record, machine, containers, spec: { ...record.spec, pod, foreign } };
+  return { ...record, machine, containers, spec: restored(record.spec) };
 }
+
+type StoredSpec = Omit<AppSpec, "pod"> & { readonly pod: unknown };
 
 /** As any version of the engine wrote it. */
 type StoredRecord = Omit<AppRecord, "spec" | "containers"> & {
-  readonly spec: Omit<AppSpec, "pod"> & { readonly pod: unknown };
+  readonly spec: StoredSpec;
   readonly containers: readonly (Omit<ContainerRecord, "role"> & {
     readonly role?: ContainerRole;
     readonly init?: boolean;

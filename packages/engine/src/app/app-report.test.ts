@@ -31,7 +31,15 @@ function recordOf(init: readonly ContainerPhase[], main: readonly ContainerPhase
 
 function report(record: AppRecord, step: AppStep, more: Partial<ReportInputs> = {}): ext.AppReport {
   return reportApp({
-    ...{ record, step, machineRuns: true, stoppingApp: false, goesOn: true, content: () => undefined },
+    ...{
+      record,
+      step,
+      wish: undefined,
+      machineRuns: true,
+      stoppingApp: false,
+      goesOn: true,
+      content: () => undefined,
+    },
     ...{
       ready: new Map(),
       started: new Map(),

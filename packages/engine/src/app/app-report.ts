@@ -12,6 +12,8 @@ import {
   type ContainerRecord,
   type ContainerRole,
 } from "./app-record.ts";
+import { contentsOf, rollingBack, takingSnapshot, toldSnapshots } from "./snapshot-book.ts";
+import type { SnapshotWish } from "./snapshot-spec.ts";
 
 export interface ReportInputs {
   readonly record: AppRecord;
@@ -32,6 +34,7 @@ export interface ReportInputs {
   readonly emulated: boolean;
   /** Why the newest specification is not followed. */
   readonly refusal: string | undefined;
+  readonly wish: SnapshotWish | undefined;
 }
 
 /** What is told of an app, and its record with the conditions' times. Pure. */
@@ -69,10 +72,32 @@ export function reportApp(inputs: ReportInputs): { status: AppStatus; record: Ap
     displayName: spec.displayName,
     state: stateOf(inputs, phase),
     report,
-    volumes: [...new Set([...(record.machine?.volumes ?? []), ...volumeUses(spec).map(({ key }) => key)])],
-    errors: inputs.refusal === undefined ? [] : [inputs.refusal],
+    errors: [inputs.refusal, record.snapshots?.fault].filter((it) => it !== undefined),
+    ...holdings(record),
+    ...snapshotPart(inputs),
   };
   return { status, record };
+}
+
+/** What must not be removed, because it runs on it or may go back to it. */
+function holdings({ machine, spec, snapshots }: AppRecord): Pick<AppStatus, "volumes" | "contents" | "open"> {
+  const kept = (snapshots?.records ?? []).filter(({ state }) => state !== "failed");
+  const own = volumeUses(spec).map(({ key }) => key);
+  const open = machine?.volumes ?? [];
+  return {
+    volumes: [...new Set([...open, ...own, ...kept.flatMap(({ volumes }) => volumes)])],
+    contents: [...new Set([...contentsOf(spec), ...kept.flatMap(({ contents }) => contents)])],
+    ...(open.length === 0 ? {} : { open }),
+  };
+}
+
+function snapshotPart({ record, wish }: ReportInputs): Pick<AppStatus, "snapshots" | "rollback"> {
+  const snapshots = toldSnapshots(record.snapshots, wish);
+  const rollback = record.snapshots?.rollback;
+  return {
+    ...(snapshots.length === 0 ? {} : { snapshots }),
+    ...(rollback === undefined ? {} : { rollback }),
+  };
 }
 
 interface RoleReport {
@@ -94,7 +119,8 @@ export function phaseOf(record: AppRecord): "Pending" | "Running" | "Succeeded" 
 
 function stateOf(inputs: ReportInputs, phase: string): AppStatus["state"] {
   const { record, step, machineRuns, stoppingApp } = inputs;
-  if (stoppingApp) return "halting";
+  const off = step.do === "wait" && (step.reason === takingSnapshot || step.reason === rollingBack);
+  if (stoppingApp || off) return "halting";
   if (!machineRuns && (record.end !== undefined || !record.spec.active)) return "halted";
   if (!machineRuns && step.do === "wait" && step.reason === startDelayed) return "delayed";
   if (phase === "Running") return "running";

@@ -20,6 +20,16 @@ export function refuseChange(before: AppSpec, wanted: AppSpec): string | undefin
   return undefined;
 }
 
+/** Whether it is another app that is asked for, so that a state before it is worth keeping; as EVE judges it. */
+export function changesApp(before: AppSpec, wanted: AppSpec): boolean {
+  return (
+    before.purgeCounter !== wanted.purgeCounter ||
+    volumesOf(before) !== volumesOf(wanted) ||
+    devicesOf(before) !== devicesOf(wanted) ||
+    resourcesOf(before) !== resourcesOf(wanted)
+  );
+}
+
 const nothing = "nothing of the change is applied";
 
 function volumesOf({ foreign }: AppSpec): string {

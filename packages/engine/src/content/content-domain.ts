@@ -45,20 +45,29 @@ export function createContentDomain(options: ContentDomainOptions): ContentDomai
   const runner = new Runner<ContentKey>({ reconciler, clock, random, log, concurrency });
   const wakeAll = (): void => {
     const wanted = store.desired.get()?.contents.map(({ id }) => id) ?? [];
-    for (const id of new Set([...wanted, ...store.contents.keys()])) runner.wake(id);
+    for (const id of new Set([...wanted, ...store.contents.keys(), ...reconciler.held])) runner.wake(id);
   };
-  let unsubscribe = (): void => {};
+  const stops: (() => void)[] = [];
   return {
     reconciler,
     runner,
     async start() {
       await files.prepare();
-      unsubscribe = store.desired.subscribe(wakeAll);
+      let held = "";
+      stops.push(
+        store.desired.subscribe(wakeAll),
+        store.apps.subscribe(() => {
+          const now = [...reconciler.held].sort().join(" ");
+          if (now === held) return;
+          held = now;
+          wakeAll();
+        }),
+      );
       wakeAll();
       runner.wake(garbageKey);
     },
     async [Symbol.asyncDispose]() {
-      unsubscribe();
+      for (const stop of stops) stop();
       await runner[Symbol.asyncDispose]();
     },
   };

@@ -29,6 +29,7 @@ const stored = {
 const failure = { reason: "ErrImagePull", message: "m", failures: 1, retryAt: instant(100) };
 const base: ContentInputs = {
   wanted,
+  held: false,
   policy: "if-not-present",
   remembered: { url: wanted.url, hash: "aa" },
   stored,
@@ -39,6 +40,8 @@ const base: ContentInputs = {
 
 const cases: [string, Partial<ContentInputs>, ContentStep][] = [
   ["forgets what nobody wants", { wanted: undefined }, { action: "forget" }],
+  ["keeps what an app may go back to", { wanted: undefined, held: true }, { action: "use", stored }],
+  ["fetches nothing for it", { wanted: undefined, held: true, stored: undefined }, { action: "forget" }],
   ["uses what is there", {}, { action: "use", stored }],
   ["asks once a start with Always", { policy: "always" }, { action: "fetch", fallback: stored }],
   ["is content after asking", { policy: "always", asked: true }, { action: "use", stored }],

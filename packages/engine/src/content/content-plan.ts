@@ -35,6 +35,8 @@ export interface Failure {
 
 export interface ContentInputs {
   readonly wanted: ContentSpec | undefined;
+  /** Some app runs on it, or may go back to what did. */
+  readonly held: boolean;
   readonly policy: PullPolicy;
   readonly remembered: Remembered | undefined;
   readonly stored: StoredContent | undefined;
@@ -58,7 +60,8 @@ export const backoffLongest: Millis = minutes(30);
 /** Decides the next step of one content. The only place that decides. */
 export function planContent(inputs: ContentInputs): ContentStep {
   const { wanted, policy, remembered, stored, failure, now } = inputs;
-  if (wanted === undefined) return { action: "forget" };
+  if (wanted === undefined)
+    return inputs.held && stored !== undefined ? { action: "use", stored } : { action: "forget" };
   const present = stored !== undefined && remembered?.url === wanted.url ? stored : undefined;
   const pinned = wanted.sha256 !== "" || wanted.url.includes("@sha256:");
   if (present !== undefined && (policy !== "always" || pinned || inputs.asked))

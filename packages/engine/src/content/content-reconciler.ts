@@ -32,7 +32,7 @@ import type { Progress } from "./progress.ts";
 import { InvalidReferenceError } from "./reference.ts";
 
 export interface ContentParts {
-  readonly store: Pick<EngineStore, "desired" | "contents">;
+  readonly store: Pick<EngineStore, "desired" | "contents" | "apps">;
   readonly disk: Disk;
   readonly files: ContentFiles;
   readonly fetcher: Fetcher;
@@ -57,7 +57,7 @@ const progressEvery = millis(500);
 
 export class ContentReconciler implements Reconciler<ContentKey> {
   readonly name = "content";
-  readonly reads: readonly string[] = ["desired"];
+  readonly reads: readonly string[] = ["desired", "apps"];
   readonly writes: readonly string[] = ["contents"];
   readonly #parts: ContentParts;
   readonly #failures = new Map<ContentId, Failure & { readonly url: string }>();
@@ -67,6 +67,11 @@ export class ContentReconciler implements Reconciler<ContentKey> {
 
   constructor(parts: ContentParts) {
     this.#parts = parts;
+  }
+
+  /** What apps run on or may go back to. */
+  get held(): Set<ContentId> {
+    return new Set(this.#parts.store.apps.entries().flatMap(([, { contents = [] }]) => contents));
   }
 
   async reconcile(key: ContentKey, signal: AbortSignal): Promise<Outcome> {
@@ -83,6 +88,7 @@ export class ContentReconciler implements Reconciler<ContentKey> {
     const known = this.#failures.get(key);
     const step = planContent({
       wanted,
+      held: this.held.has(key),
       policy: pullPolicy(desired, key),
       remembered,
       stored: remembered && (await files.stored(remembered.hash)),
@@ -90,22 +96,20 @@ export class ContentReconciler implements Reconciler<ContentKey> {
       failure: known?.url === wanted?.url ? known : undefined,
       now: clock.now(),
     });
-    return await this.#take(key, wanted, step, signal);
+    if (step.action === "use") return this.#use(key, step.stored);
+    return wanted === undefined || step.action === "forget"
+      ? await this.#forget(key)
+      : await this.#take(key, wanted, step, signal);
   }
 
   async #take(
     id: ContentId,
-    wanted: ContentSpec | undefined,
-    step: ContentStep,
+    wanted: ContentSpec,
+    step: Exclude<ContentStep, { action: "use" | "forget" }>,
     signal: AbortSignal,
   ): Promise<Outcome> {
     const { store } = this.#parts;
-    if (wanted === undefined) return await this.#forget(id);
     switch (step.action) {
-      case "forget":
-        return await this.#forget(id);
-      case "use":
-        return this.#use(id, step.stored);
       case "wait":
         store.contents.set(id, { phase: "failed", ...withoutUrl(step.failure) });
         return lookAgain(step.failure.reason, step.wait);
@@ -201,7 +205,7 @@ export class ContentReconciler implements Reconciler<ContentKey> {
     const desired = store.desired.get();
     if (desired === undefined) return;
     const present = await files.present();
-    const used = await files.used(desired.contents.map(({ id }) => id));
+    const used = await files.used([...desired.contents.map(({ id }) => id), ...this.held]);
     for (const path of fetcher.inUse) used.add(path);
     const plan = planGarbage({
       used,

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
-import { type app as appApi, common, type config, ext, getExtension } from "@selvedge/eve-api";
+import { app as appApi, common, type config, ext, getExtension } from "@selvedge/eve-api";
+import type { SnapshotKind } from "../app/snapshot-spec.ts";
 import type {
   AppId,
   AppSpec,
@@ -77,14 +78,25 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     memoryBytes,
     nics,
     ...bootOrderOf(item),
-    ...(item.snapshot?.snapshots.length ? { snapshots: item.snapshot.snapshots.map(({ id }) => id) } : {}),
     ...(item.adapters.length > 0 ? { adapters: item.adapters.map(({ name }) => name) } : {}),
     pod,
     ...(hindrance === undefined ? {} : { hindrance }),
     foreign,
     ...(podVolumes.length > 0 ? { podVolumes } : {}),
   };
-  return { ...spec, revision: revisionOf(spec) };
+  return { ...spec, revision: revisionOf(spec), ...snapshotsOf(item) };
+}
+
+const snapshotKinds: Readonly<Record<number, SnapshotKind>> = {
+  [appApi.SnapshotType.APP_UPDATE]: "update",
+  [appApi.SnapshotType.IMMEDIATE]: "now",
+};
+
+function snapshotsOf({ snapshot }: appApi.AppInstanceConfig): Pick<AppSpec, "snapshots"> {
+  if (snapshot === undefined) return {};
+  const named = snapshot.snapshots.map(({ id, type }) => ({ id, kind: snapshotKinds[type] ?? "unknown" }));
+  const { activeSnapshot: target, maxSnapshots: most, rollbackCmd } = snapshot;
+  return { snapshots: { named, most, counter: rollbackCmd?.counter ?? 0, target } };
 }
 
 function bootOrderOf({ fixedresources }: appApi.AppInstanceConfig): Pick<AppSpec, "bootOrder"> {

@@ -38,7 +38,8 @@ export function createVolumeDomain(options: VolumeDomainOptions): VolumeDomain {
   const reconciler = new VolumeReconciler({ ...options, files, log });
   const runner = new Runner<VolumeKey>({ reconciler, clock, random, log, concurrency });
   const wakeAll = (): void => {
-    for (const key of keysOf(store.desired.get(), [...reconciler.keys, ...store.volumes.keys()]))
+    const held = store.apps.entries().flatMap(([, { volumes }]) => volumes);
+    for (const key of keysOf(store.desired.get(), [...reconciler.keys, ...store.volumes.keys(), ...held]))
       runner.wake(key);
   };
   const stops: (() => void)[] = [];
@@ -49,11 +50,12 @@ export function createVolumeDomain(options: VolumeDomainOptions): VolumeDomain {
       await reconciler.load(((await options.machines?.list()) ?? []).length > 0);
       stops.push(store.desired.subscribe(wakeAll), store.contents.subscribe(wakeAll));
       stops.push(options.vault.onChange(wakeAll));
-      // An app that ends lets go of its volumes.
+      // An app that ends lets go of its volumes, and one that is off has something done with them.
       const held = new Map<string, string>();
       stops.push(
         store.apps.subscribe((id) => {
-          const now = (store.apps.get(id)?.volumes ?? []).join(" ");
+          const { volumes, open, snapshots, rollback } = store.apps.get(id) ?? {};
+          const now = JSON.stringify([volumes, open, snapshots, rollback]);
           if ((held.get(id) ?? "") === now) return;
           if (store.apps.get(id) === undefined) held.delete(id);
           else held.set(id, now);

@@ -10,6 +10,8 @@ export interface VolumeImage {
   readonly secret: string | undefined;
 }
 
+export type SnapshotAct = "take" | "restore" | "drop";
+
 /** Makes and reads disk images, as a port: the real one runs qemu-img and mke2fs. */
 export interface VolumeDriver {
   /** A disk of zeros that takes no room. */
@@ -22,6 +24,13 @@ export interface VolumeDriver {
   isBlank(image: VolumeImage): Promise<boolean>;
   /** What the image says about itself. Throws a BadVolumeError for one that is not self-contained. */
   inspect(path: string, format: DiskFormat, signal: AbortSignal): Promise<{ readonly virtualBytes: number }>;
+  /**
+   * Of a sealed image that no machine has: keeps its state under a name inside it, brings it back to that, or
+   * forgets it. What is so already is no error.
+   */
+  snapshot(image: VolumeImage, act: SnapshotAct, name: string): Promise<void>;
+  /** Makes a sealed image whole again in which something was left half done. */
+  mend(image: VolumeImage): Promise<void>;
   /** What the file takes of the disk. */
   usedBytes(path: string): Promise<number>;
 }

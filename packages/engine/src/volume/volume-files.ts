@@ -9,6 +9,8 @@ import type { StoredVolume } from "./volume-plan.ts";
  *   volumes/<uuid>#<generation>.json   record; written last, removed first
  *   volumes/<uuid>#<generation>.qcow2  image that the vault's secret opens
  *   volumes/<uuid>#<generation>.img    raw image, of a node without a vault or an engine before it
+ *   volumes/<uuid>#<generation>@<name>.snapshot
+ *                                      what a raw volume was like, to go back to
  *   volumes/tmp/                       images being made
  */
 export class VolumeFiles {
@@ -20,6 +22,11 @@ export class VolumeFiles {
 
   static image({ key, sealed }: Pick<StoredVolume, "key" | "sealed">): string {
     return `${folder}/${key}${sealed === true ? sealedImage : rawImage}`;
+  }
+
+  /** A state of a raw volume, beside it. */
+  static copy(key: VolumeKey, name: string): string {
+    return `${folder}/${key}@${name}${copyImage}`;
   }
 
   static temporary(key: VolumeKey): string {
@@ -34,7 +41,12 @@ export class VolumeFiles {
       names.filter((name) => name.endsWith(record)).map((name) => this.#read(`${folder}/${name}`)),
     );
     const known = stored.filter((it) => it !== undefined);
-    const images = new Set(known.map((it) => VolumeFiles.image(it)));
+    const images = new Set(
+      known.flatMap((it) => [
+        VolumeFiles.image(it),
+        ...(it.snapshots ?? []).map((name) => VolumeFiles.copy(it.key, name)),
+      ]),
+    );
     for (const name of names)
       if (isImage(name) && !images.has(`${folder}/${name}`)) await this.#disk.remove(`${folder}/${name}`);
     return known;
@@ -48,6 +60,12 @@ export class VolumeFiles {
   async remove(key: VolumeKey): Promise<void> {
     await this.#disk.remove(`${folder}/${key}${record}`);
     for (const sealed of [true, false]) await this.#disk.remove(VolumeFiles.image({ key, sealed }));
+    await this.removeCopies(key);
+  }
+
+  async removeCopies(key: VolumeKey): Promise<void> {
+    for (const name of await this.#disk.list(folder))
+      if (name.startsWith(`${key}@`)) await this.#disk.remove(`${folder}/${name}`);
   }
 
   /** What a record that cannot be read spoke of may be all that somebody has: it is set aside, not removed. */
@@ -69,10 +87,11 @@ export class VolumeFiles {
 }
 
 function isImage(name: string): boolean {
-  return name.endsWith(sealedImage) || name.endsWith(rawImage);
+  return [sealedImage, rawImage, copyImage].some((ending) => name.endsWith(ending));
 }
 
 const folder = "volumes";
 const record = ".json";
 const sealedImage = ".qcow2";
 const rawImage = ".img";
+const copyImage = ".snapshot";

@@ -75,10 +75,18 @@ export async function makeVolume(
   return { key, form: spec.form, filesystem, maxBytes: sized.maxBytes, sealed: secret !== undefined };
 }
 
+export interface NewImage {
+  readonly key: VolumeKey;
+  readonly bytes: number;
+  readonly secret: string | undefined;
+  /** Where it goes, when that is not the volume's own place. */
+  readonly place?: string;
+}
+
 /** Makes an image beside a volume's place, and puts it there instead of what is there once it is whole. */
 export async function putVolume(
   { disk }: MakerParts,
-  { key, bytes, secret }: { key: VolumeKey; bytes: number; secret: string | undefined },
+  { key, bytes, secret, place }: NewImage,
   make: (image: VolumeImage) => Promise<void>,
 ): Promise<void> {
   const path = VolumeFiles.temporary(key);
@@ -86,7 +94,7 @@ export async function putVolume(
   try {
     await make({ path, bytes, secret });
     await disk.sync(path);
-    await disk.rename(path, VolumeFiles.image({ key, sealed: secret !== undefined }));
+    await disk.rename(path, place ?? VolumeFiles.image({ key, sealed: secret !== undefined }));
   } finally {
     await disk.remove(path);
   }

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { instant } from "@selvedge/base";
 import type { AppId, DesiredState, VolumeKey, VolumeSpec } from "../desired.ts";
 import type { ContentStatus } from "../observed.ts";
+import { planSnapshot, type SnapshotUses, snapshotUsesOf } from "./snapshot-plan.ts";
 import {
   type Failure,
   planVolume,
@@ -31,6 +32,9 @@ const nobody = { apps: new Set<AppId>(), mounted: false };
 const open: Partial<VolumeInputs> = { stored: stored(), vault: "open" };
 const used = { apps: new Set(["a" as AppId]), mounted: false };
 
+const idle: SnapshotUses = { open: false, keep: new Set(), take: [], back: undefined };
+const uses = (more: Partial<SnapshotUses>): SnapshotUses => ({ ...idle, ...more });
+
 describe("planVolume", () => {
   const base: VolumeInputs = {
     ...{
@@ -41,6 +45,8 @@ describe("planVolume", () => {
       failure: undefined,
       vault: "off",
       untouched: false,
+      snapshots: idle,
+      failedSnapshots: new Set<string>(),
       now: instant(0),
     },
   };
@@ -52,7 +58,7 @@ describe("planVolume", () => {
     ["keeps what is there although its content is gone", { wanted: fromContent, stored: stored() }, "ready"],
     ["keeps what an app still has", { wanted: undefined, stored: stored(), uses: used }, "ready"],
     ["removes what nobody wants", { wanted: undefined, stored: stored() }, "remove"],
-    ["cannot make what is no longer described", { wanted: undefined, uses: used }, "remove"],
+    ["cannot make what is no longer described", { wanted: undefined, uses: used }, "miss"],
     ["formats what is to be mounted", { stored: stored(), uses: { ...used, mounted: true } }, "format"],
     ["once", { stored: stored({ filesystem: true }), uses: { ...used, mounted: true } }, "ready"],
     ["and no disk image", { stored: stored({ form: "disk" }), uses: { ...used, mounted: true } }, "ready"],
@@ -66,12 +72,53 @@ describe("planVolume", () => {
     ["seals what is not, before an app has it", { ...open, untouched: true }, "seal"],
     ["and not under an app", open, "ready"],
     ["and lets it be used when there was no room", { ...open, untouched: true, failure }, "ready"],
+    ["takes what an app asks for", { stored: stored(), snapshots: uses({ take: ["s"] }) }, "snapshot"],
+    [
+      "and no way back while it waits",
+      { stored: stored(), failure, snapshots: uses({ back: { id: "s", token: "s/1" } }) },
+      "backOff",
+    ],
     ["also when the calendar was set back", { failure: { ...failure, retryAt: instant(1e12) } }, "create"],
   ];
   for (const [name, more, wanted] of rows)
     it(name, () => {
       assert.equal(planVolume({ ...base, ...more }).do, wanted);
     });
+});
+
+describe("planSnapshot", () => {
+  const has = { snapshots: ["a", "b"], restored: "a/1" };
+  const all = new Set(["a", "b"]);
+  const [none, failed] = [new Set<string>(), new Set(["a", "c"])];
+  const back = (token: string) => ({ id: "a", token });
+  const rows: [string, SnapshotUses, ReadonlySet<string>, string][] = [
+    ["keeps those that are asked for", uses({ keep: all }), none, "nothing"],
+    ["removes others", uses({ keep: new Set(["b"]) }), none, "drop a"],
+    ["and not what it is to go back to", uses({ keep: new Set(["b"]), back: back("a/1") }), none, "nothing"],
+    ["removes before it takes", uses({ take: ["c"] }), none, "drop a"],
+    ["takes what is due", uses({ keep: all, take: ["a", "c"] }), none, "take c"],
+    ["and not again what failed", uses({ keep: new Set(["b"]), take: ["c"] }), failed, "nothing"],
+    ["takes before it goes back", uses({ keep: all, take: ["c"], back: back("a/2") }), none, "take c"],
+    ["goes back", uses({ keep: all, back: back("a/2") }), none, "restore a"],
+    ["once", uses({ keep: all, back: back("a/1") }), none, "nothing"],
+    ["leaves a disk alone that a machine has", uses({ open: true, take: ["c"] }), none, "nothing"],
+  ];
+  for (const [name, wanted, without, step] of rows)
+    it(name, () => {
+      const found = planSnapshot(has, wanted, without);
+      assert.equal(found === undefined ? "nothing" : `${found.act} ${found.name}`, step);
+    });
+
+  it("hears of what apps have and want", () => {
+    const one = (id: string, state: string, written = [key]) => ({ id, state, written });
+    const apps = [
+      { open: [key], snapshots: [one("a", "kept"), one("b", "due"), one("c", "failed")] },
+      { snapshots: [one("d", "kept", [])], rollback: { id: "a", token: "a/3", written: [key] } },
+    ];
+    assert.deepEqual(snapshotUsesOf(key, apps as never), {
+      ...{ open: true, keep: new Set(["a", "b"]), take: ["b"], back: back("a/3") },
+    });
+  });
 });
 
 describe("a volume's users", () => {

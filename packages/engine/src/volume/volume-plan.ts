@@ -3,6 +3,7 @@ import type { AppId, DesiredState, VolumeForm, VolumeKey, VolumeSpec } from "../
 import { volumeKey, volumeUses } from "../desired.ts";
 import type { AppStatus, ContentStatus, VolumeStatus } from "../observed.ts";
 import type { VaultState } from "../ports.ts";
+import { planSnapshot, type SnapshotStep, type SnapshotUses } from "./snapshot-plan.ts";
 
 /** A record beside each volume; written last, so that it vouches for the file. */
 export interface StoredVolume {
@@ -13,6 +14,12 @@ export interface StoredVolume {
   readonly createdAt: Instant;
   /** Only the vault's key opens it. Absent: an earlier engine made it, as a raw image. */
   readonly sealed?: boolean;
+  /** States it can be brought back to, by name. */
+  readonly snapshots?: readonly string[];
+  /** Of the last way back that it has behind it. */
+  readonly restored?: string;
+  /** Something was begun inside the image and is not known to have ended. */
+  readonly unsettled?: boolean;
 }
 
 export type Failure = Extract<VolumeStatus, { phase: "failed" }>;
@@ -26,6 +33,9 @@ export interface VolumeInputs {
   readonly vault: VaultState;
   /** It was there before this engine, and no machine has been started with it since. */
   readonly untouched: boolean;
+  readonly snapshots: SnapshotUses;
+  /** Snapshots that could not be taken, or not removed. */
+  readonly failedSnapshots: ReadonlySet<string>;
   readonly now: Instant;
 }
 
@@ -43,6 +53,9 @@ export type VolumeStep =
   | { readonly do: "format"; readonly stored: StoredVolume }
   /** What is on it is copied into a sealed one, which takes its place. */
   | { readonly do: "seal"; readonly stored: StoredVolume }
+  | { readonly do: "snapshot"; readonly stored: StoredVolume; readonly step: SnapshotStep }
+  /** Some app may go back to it, and it is not there. */
+  | { readonly do: "miss" }
   | { readonly do: "remove" }
   | { readonly do: "backOff"; readonly failure: Failure; readonly wait: Millis };
 
@@ -60,11 +73,13 @@ export function planVolume(inputs: VolumeInputs): VolumeStep {
     if (stored.sealed !== true && vault === "open" && inputs.untouched)
       return waiting(failure, now) === undefined ? { do: "seal", stored } : { do: "ready", stored };
     const bare = uses.mounted && !stored.filesystem && stored.form === "blank";
-    if (!bare) return { do: "ready", stored };
-    return waiting(failure, now) ?? { do: "format", stored };
+    if (bare) return waiting(failure, now) ?? { do: "format", stored };
+    const step = planSnapshot(stored, inputs.snapshots, inputs.failedSnapshots);
+    if (step === undefined) return { do: "ready", stored };
+    return waiting(failure, now) ?? { do: "snapshot", stored, step };
   }
   // Nothing to make it from, and nothing that was there.
-  if (wanted === undefined) return { do: "remove" };
+  if (wanted === undefined) return { do: "miss" };
   if (wanted.contentId !== undefined && inputs.content?.phase !== "ready") return { do: "wait" };
   return waiting(failure, now) ?? { do: "create" };
 }

@@ -5,6 +5,7 @@ import {
   type Clock,
   describeError,
   type Instant,
+  instant,
   type Log,
   minutes,
   type Random,
@@ -17,6 +18,7 @@ import type { EngineStore } from "../engine-store.ts";
 import { type Disk, DiskFullError } from "../host/disk.ts";
 import type { ContentStatus, VolumeUsers } from "../observed.ts";
 import type { Vault } from "../ports.ts";
+import { type SnapshotStep, snapshotUsesOf } from "./snapshot-plan.ts";
 import { BadVolumeError, type VolumeDriver } from "./volume-driver.ts";
 import { VolumeFiles } from "./volume-files.ts";
 import { makeVolume, putVolume, type Sized, sizeVolume } from "./volume-maker.ts";
@@ -29,6 +31,7 @@ import {
   usesOf,
   type VolumeUses,
 } from "./volume-plan.ts";
+import { actOnSnapshot } from "./volume-snapshots.ts";
 
 export interface VolumeParts {
   readonly store: Pick<EngineStore, "desired" | "contents" | "apps" | "volumes">;
@@ -65,6 +68,8 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
   readonly #users = new Map<VolumeKey, VolumeUsers>();
   /** Made by an earlier engine and not handed out by this one. */
   readonly #untouched = new Set<VolumeKey>();
+  /** Why snapshots could not be taken or removed, by name; they are not tried again by this engine. */
+  readonly #untaken = new Map<VolumeKey, ReadonlyMap<string, string>>();
 
   constructor(parts: VolumeParts) {
     this.#parts = parts;
@@ -100,11 +105,21 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
       failure: this.#failures.get(key),
       vault: vault.state,
       untouched: this.#untouched.has(key),
+      snapshots: snapshotUsesOf(
+        key,
+        store.apps.entries().map(([, app]) => app),
+      ),
+      failedSnapshots: new Set(this.#untaken.get(key)?.keys()),
       now: clock.now(),
     });
     switch (step.do) {
       case "remove":
         return await this.#remove(key);
+      case "miss":
+        store.volumes.set(key, missing);
+        return settled;
+      case "snapshot":
+        return await this.#snapshot(step.stored, step.step, uses, desired, signal);
       case "wait":
         store.volumes.set(key, { phase: "waiting" });
         return settled;
@@ -132,23 +147,66 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
     const { files, store, log } = this.#parts;
     await files.remove(key);
     if (this.#stored.delete(key)) log.info("volume is removed", { volume: key });
-    for (const kept of [this.#used, this.#failures, this.#users, this.#untouched]) kept.delete(key);
+    for (const kept of [this.#used, this.#failures, this.#users, this.#untouched, this.#untaken])
+      kept.delete(key);
     store.volumes.delete(key);
     return settled;
   }
 
   async #ready(volume: StoredVolume, uses: VolumeUses): Promise<Outcome> {
     const { store, disk, driver } = this.#parts;
-    const { key, filesystem, maxBytes, createdAt, sealed = false } = volume;
+    const { key, filesystem, maxBytes, createdAt, sealed = false, snapshots = [], restored } = volume;
     this.#failures.delete(key);
     this.#untouched.delete(key);
-    const usedBytes = await driver.usedBytes(VolumeFiles.image(volume));
+    let usedBytes = await driver.usedBytes(VolumeFiles.image(volume));
+    if (!sealed)
+      for (const name of snapshots) usedBytes += await driver.usedBytes(VolumeFiles.copy(key, name));
+    const untaken = this.#untaken.get(key);
     this.#used.set(key, usedBytes);
     const users = this.#count(key, uses.apps.size);
     const path = disk.absolute(VolumeFiles.image(volume));
     const about = { path, sealed, filesystem, maxBytes, usedBytes, createdAt, users };
-    store.volumes.set(key, { phase: "ready", ...about });
+    store.volumes.set(key, {
+      ...{ phase: "ready", ...about },
+      ...(snapshots.length === 0 ? {} : { snapshots }),
+      ...(restored === undefined ? {} : { restored }),
+      ...(untaken === undefined ? {} : { untaken: Object.fromEntries(untaken) }),
+    });
     return lookAgain("what a volume takes of the disk changes", measureEvery);
+  }
+
+  /** What is taken and does not succeed is told, and the app goes on; a way back is tried again. */
+  async #snapshot(
+    stored: StoredVolume,
+    step: SnapshotStep,
+    uses: VolumeUses,
+    desired: DesiredState,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const { store, log } = this.#parts;
+    const { key, form, maxBytes } = stored;
+    store.volumes.set(key, { phase: "creating" });
+    const act = async (): Promise<StoredVolume> => {
+      const keep = async (it: StoredVolume): Promise<StoredVolume> => await this.#keep(it);
+      const secret = stored.sealed === true ? this.#secret(key) : undefined;
+      return await actOnSnapshot({ ...this.#parts, keep }, stored, step, secret, signal);
+    };
+    if (step.act === "restore") return await this.#try(key, act, uses);
+    try {
+      // What is written from now on takes room beside what is kept.
+      const promised = step.act === "take" && form !== "image";
+      await this.#reserve(key, { maxBytes, promised }, desired);
+      await act();
+      log.info("snapshot of a volume", { volume: key, act: step.act, name: step.name });
+    } catch (error) {
+      if (!(error instanceof BadVolumeError) && !(error instanceof DiskFullError)) throw error;
+      const why = describeError(error).slice(0, messageMax);
+      log.warn("snapshot of a volume failed", { volume: key, act: step.act, name: step.name, error: why });
+      this.#untaken.set(key, new Map([...(this.#untaken.get(key) ?? []), [step.name, why]]));
+    } finally {
+      this.#promised.delete(key);
+    }
+    return await this.reconcile(key, signal);
   }
 
   async #create(
@@ -206,8 +264,11 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
       async (image) => await driver.convert(raw, "raw", image, signal),
     );
     // A crash before this leaves the raw one, and the other is cleared away.
-    const sealed = await this.#keep({ ...stored, sealed: true });
+    const { snapshots: _, ...rest } = stored;
+    const sealed = await this.#keep({ ...rest, sealed: true });
     await disk.remove(raw);
+    // What was kept in clear would be what the seal is against.
+    await this.#parts.files.removeCopies(key);
     log.info("volume is sealed", { volume: key });
     return sealed;
   }
@@ -232,8 +293,11 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
     const { bytes: free } = await this.#parts.disk.free();
     // From here to the promise nothing awaits, so that no two passes give the same room away.
     const made = [...this.#stored.values()]
-      .filter(({ form, key: other }) => other !== key && form !== "image")
-      .map((it) => ({ maxBytes: it.maxBytes, usedBytes: this.#used.get(it.key) ?? 0 }));
+      .filter(({ form }) => form !== "image")
+      .map(({ key: other, maxBytes: bytes, snapshots = [] }) => ({
+        maxBytes: bytes * (1 + snapshots.length),
+        usedBytes: this.#used.get(other) ?? 0,
+      }));
     const coming = [...this.#promised.values()].map((bytes) => ({ maxBytes: bytes, usedBytes: 0 }));
     const short = shortBytes(maxBytes, free, [...made, ...coming]);
     if (short > 0)
@@ -274,3 +338,9 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
     return users;
   }
 }
+
+/** What an app may go back to is lost: nothing is made in its place. */
+const missing: Failure = {
+  ...{ phase: "failed", reason: "VolumeMissing", failures: 1, retryAt: instant(0) },
+  message: "the volume is not there any more, and the configuration does not describe it",
+};

@@ -1,4 +1,4 @@
-import type { Disk, DiskFormat, VolumeDriver, VolumeImage } from "@selvedge/engine";
+import type { Disk, DiskFormat, SnapshotAct, VolumeDriver, VolumeImage } from "@selvedge/engine";
 
 /** Volumes as short texts: enough for the volume domain, which cares that a file is there and whole. */
 export class SimVolumeDriver implements VolumeDriver {
@@ -29,6 +29,22 @@ export class SimVolumeDriver implements VolumeDriver {
     if (bytes === undefined) throw new Error(`there is no ${source}`);
     await this.#disk.append(path, bytes);
   }
+
+  /** Inside, as the real one's are: a state a line, the first is the present one. */
+  async snapshot({ path }: VolumeImage, act: SnapshotAct, name: string): Promise<void> {
+    const [now = "", ...kept] = new TextDecoder().decode(await this.#disk.read(path)).split("\n");
+    const others = kept.filter((line) => !line.startsWith(`${name} `));
+    const named = kept.find((line) => line.startsWith(`${name} `));
+    const lines =
+      act === "drop"
+        ? [now, ...others]
+        : act === "take"
+          ? [now, ...others, named ?? `${name} ${now}`]
+          : [named?.slice(name.length + 1) ?? now, ...kept];
+    await this.#disk.writeDurable(path, new TextEncoder().encode(lines.join("\n")));
+  }
+
+  async mend(): Promise<void> {}
 
   async usedBytes(path: string): Promise<number> {
     return (await this.#disk.size(path)) ?? 0;

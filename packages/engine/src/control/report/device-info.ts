@@ -100,7 +100,7 @@ export function deviceInfo(facts: DeviceFacts): InfoMessage {
       IOVirtualization: inventory.iommu,
     },
     attestationInfo: { state: attestationStates[facts.attestation] },
-    apiCapability: info.APICapability.API_CAPABILITY_START_DELAY_IN_SECONDS,
+    apiCapability: info.APICapability.API_CAPABILITY_ADAPTER_USER_LABELS,
     optionalCapabilities: { hwInventorySupport: true },
     ...portsPart(facts.ports),
     ...bundlesPart(facts.devices, inventory.networks),

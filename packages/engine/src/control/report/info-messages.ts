@@ -3,7 +3,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ext, info, infoCommon, setExtension } from "@selvedge/eve-api";
 import { type AppId, type AppSpec, volumeUses } from "../../desired.ts";
-import type { AppStatus, NicStatus } from "../../observed.ts";
+import type { AppSnapshot, AppStatus, NicStatus } from "../../observed.ts";
 import { plugInfos } from "./plug-info.ts";
 
 const { ZInfoTypes, ZSwState } = info;
@@ -19,11 +19,6 @@ export function infoMessage(
 ): InfoMessage {
   return create(info.ZInfoMsgSchema, { ztype, devId: node, ...(content ? { InfoContent: content } : {}) });
 }
-
-const noSnapshots = {
-  description: "this node keeps no snapshots of volumes: nothing can be rolled back to",
-  severity: Severity.ERROR,
-};
 
 export const appStates: Readonly<Record<AppStatus["state"], info.ZSwState>> = {
   init: ZSwState.INITIAL,
@@ -58,15 +53,33 @@ export function appInfo(
       entities: [{ entity: Entity.APP_INSTANCE, entityId: status.id, entityName: status.displayName }],
     })),
     ...(report.startedAt > 0n ? { bootTime: timestampFromMs(Number(report.startedAt)) } : {}),
-    snapshots: (spec?.snapshots ?? []).map((id) => ({ id, snapErr: noSnapshots })),
+    snapshots: (status.snapshots ?? []).flatMap((it) => snapshotInfo(status.id, it)),
     volumeRefs: spec === undefined ? [] : volumeUses(spec).map(({ volumeId }) => volumeId),
   });
   setExtension(value, ext.AppReportSchema, report);
   return infoMessage(node, ZInfoTypes.ZiApp, { case: "ainfo", value });
 }
 
+const snapshotTypes: Readonly<Record<AppSnapshot["kind"], info.SnapshotType>> = {
+  update: info.SnapshotType.APP_UPDATE,
+  now: info.SnapshotType.IMMEDIATE,
+  unknown: info.SnapshotType.UNSPECIFIED,
+};
+
+/** One that is still to be taken is not told of, as EVE does. */
+function snapshotInfo(configId: AppId, it: AppSnapshot): MessageInitShape<typeof info.ZInfoSnapshotSchema>[] {
+  if (it.state === "due") return [];
+  const about = { id: it.id, type: snapshotTypes[it.kind] };
+  if (it.state === "failed")
+    return [{ ...about, snapErr: { description: it.message, severity: Severity.ERROR } }];
+  return [{ ...about, configId, configVersion: it.version, createTime: timestampFromMs(it.at) }];
+}
+
 /** What every container waits for once is no fault. */
-const usualWaits: ReadonlySet<string> = new Set(["", "ContainerCreating", "PodInitializing"]);
+const usualWaits: ReadonlySet<string> = new Set([
+  ...["", "ContainerCreating", "PodInitializing"],
+  ...["TakingSnapshot", "RollingBack"],
+]);
 
 /** Why containers of an app do not run that should. */
 function hindrances({ initContainers, containers }: ext.AppReport): string[] {

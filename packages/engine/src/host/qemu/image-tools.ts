@@ -15,6 +15,11 @@ export class ImageToolError extends Error {
   override name = "ImageToolError";
 }
 
+/** Somebody has the image, for now: nothing is wrong with it. */
+export class ImageBusyError extends Error {
+  override name = "ImageBusyError";
+}
+
 /** Names a sealed image to a tool that was given its secret. */
 export function imageOptions(path: string): string {
   // A comma ends an option's value unless there are two.
@@ -60,6 +65,8 @@ export async function runTool(
     if (code === 0) return said;
     if (/No space left|ENOSPC|Disk quota/i.test(complaint))
       throw new DiskFullError(`${program}: the disk is full`);
+    if (/Is another process using the image/.test(complaint))
+      throw new ImageBusyError(`${program}: another process has the image`);
     throw new ImageToolError(`${program}: ${complaint.trim().split("\n").at(-1) || "failed"}`);
   } finally {
     signal?.removeEventListener("abort", onAbort);

@@ -4,7 +4,7 @@ import type { DiskFormat } from "../../desired.ts";
 import type { Disk } from "../../host/disk.ts";
 import { ImageToolError, imageOptions, runTool, runWithSecret } from "../../host/qemu/image-tools.ts";
 import { createSealed, createSealedFrom, fillSealed } from "../../host/qemu/sealed-image.ts";
-import { BadVolumeError, type VolumeDriver, type VolumeImage } from "../volume-driver.ts";
+import { BadVolumeError, type SnapshotAct, type VolumeDriver, type VolumeImage } from "../volume-driver.ts";
 
 /** As qemu-img calls them. The format is always named: an image must not say itself what it is. */
 const formatNames: Readonly<Record<DiskFormat, string>> = {
@@ -96,6 +96,27 @@ export class QemuImgDriver implements VolumeDriver {
     return { virtualBytes };
   }
 
+  async snapshot({ path, secret }: VolumeImage, act: SnapshotAct, name: string): Promise<void> {
+    const options = imageOptions(this.#disk.absolute(path));
+    const run = async (flag: string): Promise<string> =>
+      await judged(runWithSecret(["snapshot", flag, name, "--image-opts", options], secretOf(secret)));
+    // Two of one name would be made without a word.
+    const there = await this.#hasSnapshot(options, name, secretOf(secret));
+    if (act === "restore") await run("-a");
+    else if (there !== (act === "take")) await run(act === "take" ? "-c" : "-d");
+  }
+
+  async #hasSnapshot(options: string, name: string, secret: string): Promise<boolean> {
+    const text = await judged(runWithSecret(["info", "--output=json", "--image-opts", options], secret));
+    const { snapshots = [] } = JSON.parse(text) as { readonly snapshots?: readonly { name: string }[] };
+    return snapshots.some((it) => it.name === name);
+  }
+
+  async mend({ path, secret }: VolumeImage): Promise<void> {
+    const options = imageOptions(this.#disk.absolute(path));
+    await judged(runWithSecret(["check", "-q", "-r", "all", "--image-opts", options], secretOf(secret)));
+  }
+
   async usedBytes(path: string): Promise<number> {
     const { blocks } = await stat(this.#disk.absolute(path));
     return blocks * blockBytes;
@@ -106,6 +127,11 @@ export class QemuImgDriver implements VolumeDriver {
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
     return target;
   }
+}
+
+function secretOf(secret: string | undefined): string {
+  if (secret === undefined) throw new Error("a raw image has no snapshots inside");
+  return secret;
 }
 
 const ext4Features = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
