@@ -13,7 +13,7 @@ const skip =
       ? false
       : "needs root for a network namespace";
 
-describe("network, in a namespace of its own", { skip, timeout: 120_000 }, () => {
+describe("network, in a namespace of its own", { skip, timeout: 240_000 }, () => {
   const worlds: readonly (readonly [string, string])[] = [
     ["serves, protects and separates two apps, and leaves nothing behind", "network-world.ts"],
     ["tells apps what they ask, and nobody else", "metadata-world.ts"],
@@ -21,6 +21,7 @@ describe("network, in a namespace of its own", { skip, timeout: 120_000 }, () =>
     ["shares the node's own card with apps on a switch", "shared-port-world.ts"],
     ["keeps to what access lists say, on every way in and out", "access-world.ts"],
     ["keeps to them by IPv6, and in frames with tags", "access6-world.ts"],
+    ["serves apps that have IPv6 and nothing else", "local6-world.ts"],
     ["leads names and addresses of services to the apps that are ready", "services-world.ts"],
   ];
   for (const [name, file] of worlds)

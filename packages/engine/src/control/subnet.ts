@@ -1,20 +1,33 @@
+import { createHash } from "node:crypto";
 import { isIP } from "node:net";
+import {
+  type Family,
+  familyOf,
+  formatAddress,
+  InvalidAddressError,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+} from "../network/address.ts";
 
-export interface Subnet {
-  readonly text: string;
-  /** First and last address, as numbers; neither is a host's. */
-  readonly first: number;
-  readonly last: number;
+/** A network of a family with room for a gateway and an app; undefined when it is none. */
+export function parseSubnet(text: string, family: Family): Prefix | undefined {
+  try {
+    const prefix = parsePrefix(text);
+    return prefix.family === family ? prefix : undefined;
+  } catch (error) {
+    if (error instanceof InvalidAddressError) return undefined;
+    throw error;
+  }
 }
 
-/** An IPv4 network with room for a gateway and an app; undefined when it is none. */
-export function parseSubnet(text: string): Subnet | undefined {
-  const [, address = "", length = ""] = /^([\d.]+)\/(\d{1,2})$/.exec(text) ?? [];
-  const bits = Number(length);
-  if (isIP(address) !== 4 || bits < 8 || bits > 30) return undefined;
-  const size = 2 ** (32 - bits);
-  const first = Math.floor(toNumber(address) / size) * size;
-  return { text: `${toAddress(first)}/${bits}`, first, last: first + size - 1 };
+/**
+ * A prefix of nobody else's for a network that names none (RFC 4193): always the same for the same network, so
+ * that its apps keep their addresses.
+ */
+export function ownPrefix(id: string): Prefix {
+  const hash = createHash("sha256").update(`prefix ${id}`).digest("hex");
+  return parsePrefix(`fd${hash.slice(0, 2)}:${hash.slice(2, 6)}:${hash.slice(6, 10)}::/64`);
 }
 
 export function isAddress(text: string): boolean {
@@ -22,37 +35,33 @@ export function isAddress(text: string): boolean {
 }
 
 /** EVE's cap: more addresses than that no node of ours gives out. */
-const rangeMax = 256;
+const rangeMax = 256n;
 
 type Range =
   | { readonly gateway: string; readonly dhcpFirst: string; readonly dhcpLast: string }
   | { readonly field: string; readonly fault: string };
 
 /** Gateway and DHCP range: what the configuration says, else the first address and those behind it. */
-export function addressRange(subnet: Subnet, gateway: string, start: string, end: string): Range {
-  const inside = (text: string): number | undefined => {
-    const value = isIP(text) === 4 ? toNumber(text) : -1;
+export function addressRange(subnet: Prefix, gateway: string, start: string, end: string): Range {
+  const inside = (text: string): bigint | undefined => {
+    if (!isAddress(text) || familyOf(text) !== subnet.family) return undefined;
+    const value = parseAddress(text);
     return value > subnet.first && value < subnet.last ? value : undefined;
   };
-  const router = gateway === "" ? subnet.first + 1 : inside(gateway);
+  const written = (value: bigint): string => formatAddress(value, subnet.family);
+  const router = gateway === "" ? subnet.first + 1n : inside(gateway);
   if (router === undefined) return { field: "gateway", fault: `${gateway} is not a host of ${subnet.text}` };
-  const from = start === "" ? (router === subnet.first + 1 ? router + 1 : subnet.first + 1) : inside(start);
+  const from =
+    start === "" ? (router === subnet.first + 1n ? router + 1n : subnet.first + 1n) : inside(start);
   if (from === undefined)
     return { field: "dhcpRange.start", fault: `${start} is not a host of ${subnet.text}` };
-  const to = end === "" ? Math.min(subnet.last - 1, from + rangeMax - 1) : inside(end);
+  const most = from + rangeMax - 1n;
+  const to = end === "" ? (subnet.last - 1n < most ? subnet.last - 1n : most) : inside(end);
   if (to === undefined) return { field: "dhcpRange.end", fault: `${end} is not a host of ${subnet.text}` };
-  if (to < from) return { field: "dhcpRange.end", fault: `${end} is before ${toAddress(from)}` };
+  if (to < from) return { field: "dhcpRange.end", fault: `${end} is before ${written(from)}` };
   if (start !== "" && router >= from && router <= to)
-    return { field: "gateway", fault: `${toAddress(router)} lies inside the DHCP range` };
+    return { field: "gateway", fault: `${written(router)} lies inside the DHCP range` };
   // A range of our own making ends where it would reach the router.
-  const last = router > from && router <= to ? router - 1 : to;
-  return { gateway: toAddress(router), dhcpFirst: toAddress(from), dhcpLast: toAddress(last) };
-}
-
-function toNumber(address: string): number {
-  return address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
-}
-
-function toAddress(value: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join(".");
+  const last = router > from && router <= to ? router - 1n : to;
+  return { gateway: written(router), dhcpFirst: written(from), dhcpLast: written(last) };
 }

@@ -1,8 +1,9 @@
 /** Network instances → NetworkSpecs. Pure. What one of them asks that the node lacks is a fault of it alone. */
 import { type config, netinst } from "@selvedge/eve-api";
 import type { NetworkId, NetworkSpec, RouteSpec } from "../desired.ts";
+import { type Family, familyOf, plainAddress } from "../network/address.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
-import { addressRange, isAddress, parseSubnet } from "./subnet.ts";
+import { addressRange, isAddress, ownPrefix, parseSubnet } from "./subnet.ts";
 
 type Instance = netinst.NetworkInstanceConfig;
 
@@ -31,8 +32,8 @@ function translateNetwork(item: Instance, field: string): NetworkSpec {
   if (item.instType === netinst.ZNetworkInstType.ZnetInstSwitch)
     return { ...common, kind: "switch", ...none };
   if (fault !== undefined) return { ...common, kind: "local", ...none };
-  const part = translateSubnet(item, field);
-  const routes = translateRoutes(item, field);
+  const part = translateSubnet(item, id, field);
+  const routes = translateRoutes(item, familyOf(part.subnet), field);
   const ntp = [item.ip?.ntp ?? "", ...(item.ip?.moreNtp ?? [])].filter((it) => it !== "");
   return {
     ...{ ...common, kind: "local", ...part },
@@ -53,8 +54,6 @@ function faultOf(item: Instance, field: string): string | undefined {
   const { ZnetInstSwitch, ZnetInstLocal } = netinst.ZNetworkInstType;
   if (item.instType !== ZnetInstSwitch && item.instType !== ZnetInstLocal)
     return `${field}.instType: type ${item.instType} is neither switch (1) nor local (2)`;
-  if (item.instType === ZnetInstLocal && item.ipType === netinst.AddressType.IPV6)
-    return `${field}.ipType: local networks of this node have IPv4 only`;
   if (item.mtu !== 0 && (item.mtu < mtuMin || item.mtu > mtuMax))
     return `${field}.mtu: ${item.mtu} is not between ${mtuMin} and ${mtuMax}`;
   if (item.vlanAccessPorts.length > 0)
@@ -64,29 +63,42 @@ function faultOf(item: Instance, field: string): string | undefined {
 
 type SubnetPart = Pick<NetworkSpec, "subnet" | "gateway" | "dhcpFirst" | "dhcpLast">;
 
-function translateSubnet({ ip }: Instance, field: string): SubnetPart {
-  const subnet = parseSubnet(ip?.subnet ?? "");
+function translateSubnet({ ip, ipType }: Instance, id: string, field: string): SubnetPart {
+  const family = ipType === netinst.AddressType.IPV6 ? "ip6" : "ip";
+  const text = ip?.subnet ?? "";
+  const subnet = text === "" && family === "ip6" ? ownPrefix(id) : parseSubnet(text, family);
   if (subnet === undefined)
-    throw new ConfigFault(
-      `${field}.ip.subnet`,
-      `${JSON.stringify(ip?.subnet ?? "")} is not an IPv4 network like 10.1.0.0/24`,
-    );
+    throw new ConfigFault(`${field}.ip.subnet`, `${JSON.stringify(text)} is not ${subnets[family]}`);
   const range = addressRange(subnet, ip?.gateway ?? "", ip?.dhcpRange?.start ?? "", ip?.dhcpRange?.end ?? "");
   if ("fault" in range) throw new ConfigFault(`${field}.ip.${range.field}`, range.fault);
   return { subnet: subnet.text, ...range };
 }
 
-function translateRoutes({ staticRoutes }: Instance, field: string): RouteSpec[] {
+const subnets: Readonly<Record<Family, string>> = {
+  ip: "an IPv4 network like 10.1.0.0/24",
+  ip6: "an IPv6 network like fd00:1::/64, from /64 to /124",
+};
+const families = {
+  ip: { name: "IPv4", everywhere: "0.0.0.0/0", bits: 32 },
+  ip6: { name: "IPv6", everywhere: "::/0", bits: 128 },
+} as const;
+
+function translateRoutes({ staticRoutes }: Instance, family: Family, field: string): RouteSpec[] {
+  const { name, everywhere, bits: most } = families[family];
   return staticRoutes.map(({ destinationNetwork, gateway, port }, at) => {
-    const text = destinationNetwork === "default" ? "0.0.0.0/0" : destinationNetwork;
+    const text = destinationNetwork === "default" ? everywhere : destinationNetwork;
     const [address = "", bits = ""] = text.split("/");
     const where = `${field}.static_routes[${at}]`;
-    if (!isAddress(address) || address.includes(":") || !/^\d{1,2}$/.test(bits) || Number(bits) > 32)
-      throw new ConfigFault(`${where}.destination_network`, `${JSON.stringify(text)} is not an IPv4 network`);
-    if (gateway !== "" && (!isAddress(gateway) || gateway.includes(":")))
-      throw new ConfigFault(`${where}.gateway`, `${JSON.stringify(gateway)} is not an IPv4 address`);
+    const ours = (it: string): boolean => isAddress(it) && familyOf(it) === family;
+    if (!ours(address) || !/^\d{1,3}$/.test(bits) || Number(bits) > most)
+      throw new ConfigFault(
+        `${where}.destination_network`,
+        `${JSON.stringify(text)} is not an ${name} network`,
+      );
+    if (gateway !== "" && !ours(gateway))
+      throw new ConfigFault(`${where}.gateway`, `${JSON.stringify(gateway)} is not an ${name} address`);
     if (gateway === "" && port === "") throw new ConfigFault(`${where}.gateway`, "write it, or a port");
-    return { destination: text, gateway, port };
+    return { destination: `${plainAddress(address)}/${bits}`, gateway: plainAddress(gateway), port };
   });
 }
 

@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import type { app as appApi } from "@selvedge/eve-api";
 import type { NetworkId, NicSpec } from "../desired.ts";
+import { plainAddress } from "../network/address.ts";
 import { AccessRuleFault, accessRules } from "./access-rules.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
 
@@ -37,8 +38,8 @@ function translateNic(item: Interface, field: string, fault: (what: string) => v
     throw new ConfigFault(`${field}.macAddress`, `${JSON.stringify(item.macAddress)} is not a MAC address`);
   if (mac !== "" && (Number.parseInt(mac, 16) & 1) === 1)
     fault(`${field}.macAddress: ${mac} is a group's address, not a card's`);
-  if (item.addr !== "" && isIP(item.addr) !== 4)
-    fault(`${field}.addr: ${JSON.stringify(item.addr)} is not an IPv4 address`);
+  if (item.addr !== "" && isIP(item.addr) === 0)
+    fault(`${field}.addr: ${JSON.stringify(item.addr)} is not an address`);
   if (item.accessVlanId > 1) fault(`${field}.access_vlan_id: this node's switches have no VLANs`);
   let rules: NicSpec["rules"] = [];
   try {
@@ -49,7 +50,7 @@ function translateNic(item: Interface, field: string, fault: (what: string) => v
   }
   return {
     ...{ name: item.name, networkId, mac: mac === "" ? undefined : mac, rules },
-    ...(item.addr === "" ? {} : { address: item.addr }),
+    ...(item.addr === "" ? {} : { address: plainAddress(item.addr) }),
     ...(item.allowToDiscover ? { mayDiscover: true } : {}),
   };
 }

@@ -182,10 +182,15 @@ describe("translate", () => {
   });
 
   it("puts the DHCP range where the router is not", () => {
-    const network = (ip: object): object => ({
-      networkInstances: [{ uuidandversion: { uuid: ids.network }, instType: 2, ip }],
-    });
-    const ranges: readonly (readonly [object, readonly string[]])[] = [
+    const network = ({ subnet = "", ...more }: { subnet?: string }): object => {
+      const ipType = subnet.includes(":") || subnet === "" ? 2 : 1;
+      const ip = { subnet, ...more };
+      return { networkInstances: [{ uuidandversion: { uuid: ids.network }, instType: 2, ipType, ip }] };
+    };
+    const ranges: readonly (readonly [
+      { subnet?: string; gateway?: string; dhcpRange?: object },
+      readonly string[],
+    ])[] = [
       [{ subnet: "10.1.2.3/30" }, ["10.1.2.0/30", "10.1.2.1", "10.1.2.2", "10.1.2.2"]],
       [{ subnet: "10.1.0.0/16" }, ["10.1.0.0/16", "10.1.0.1", "10.1.0.2", "10.1.1.1"]],
       [
@@ -196,17 +201,26 @@ describe("translate", () => {
         { subnet: "10.1.2.0/24", dhcpRange: { start: "10.1.2.10", end: "10.1.2.20" } },
         ["10.1.2.0/24", "10.1.2.1", "10.1.2.10", "10.1.2.20"],
       ],
+      [{ subnet: "FD00:1::5/64" }, ["fd00:1::/64", "fd00:1::1", "fd00:1::2", "fd00:1::101"]],
+      [
+        { subnet: "fd00:1::/124", gateway: "fd00:1::e" },
+        ["fd00:1::/124", "fd00:1::e", "fd00:1::1", "fd00:1::d"],
+      ],
     ];
     for (const [ip, expected] of ranges) {
       const [found] = translated(network(ip), { interfaces: [] }).networks;
       assert.deepEqual([found?.subnet, found?.gateway, found?.dhcpFirst, found?.dhcpLast], expected);
     }
+    // Who names no prefix of IPv6 is given one of nobody else's, always the same.
+    const [own] = translated(network({}), { interfaces: [] }).networks;
+    assert.match(own?.subnet ?? "", /^fd[0-9a-f]{2}(:[0-9a-f]{1,4}){2}::\/64$/);
+    assert.deepEqual(translated(network({}), { interfaces: [] }).networks, [own]);
   });
 });
 
 const nic = (more: object): object => ({ interfaces: [{ ...appInit.interfaces[0], ...more }] });
-const local = (ip: object): object => ({
-  networkInstances: [{ uuidandversion: { uuid: ids.network }, instType: 2, ip }],
+const local = (ip: object, ipType = 1): object => ({
+  networkInstances: [{ uuidandversion: { uuid: ids.network }, instType: 2, ipType, ip }],
 });
 
 const podOn = (contentTreeId: string): config.EdgeDevConfig => {
@@ -295,6 +309,10 @@ const faults: readonly (readonly [string, object, object])[] = [
   ["networkInstances[0].uuidandversion.uuid", { networkInstances: [{}] }, {}],
   ["networkInstances[0].ip.subnet", local({}), {}],
   ["networkInstances[0].ip.subnet", local({ subnet: "10.0.0.0/31" }), {}],
+  ["networkInstances[0].ip.subnet", local({ subnet: "fd00:1::/64" }), {}],
+  ["networkInstances[0].ip.subnet", local({ subnet: "10.0.0.0/24" }, 2), {}],
+  ["networkInstances[0].ip.subnet", local({ subnet: "fd00:1::/48" }, 2), {}],
+  ["networkInstances[0].ip.gateway", local({ subnet: "fd00:1::/64", gateway: "10.0.0.1" }, 2), {}],
   ["networkInstances[0].ip.gateway", local({ subnet: "10.0.0.0/24", gateway: "10.0.1.1" }), {}],
   [
     "networkInstances[0].ip.dhcpRange.end",

@@ -1,6 +1,7 @@
 import { type Clock, describeError, type Log, type Random, seconds } from "@selvedge/base";
 import { lookAgain, type Outcome, type Reconciler, Runner, settled } from "@selvedge/reconcile";
 import type { EngineStore } from "../engine-store.ts";
+import { familyOf } from "../network/address.ts";
 import { metadataPort } from "../network/metadata-address.ts";
 import type { Vault } from "../ports.ts";
 import type { MetadataAnswer, MetadataRequest } from "./exchange.ts";
@@ -51,7 +52,8 @@ export class MetadataReconciler implements Reconciler<typeof metadataKey> {
     await posted.sweep();
     await patches.refresh();
     const up = desired.networks.filter(
-      ({ id, kind }) => kind === "local" && store.networks.get(id)?.phase === "ready",
+      ({ id, kind, subnet }) =>
+        kind === "local" && familyOf(subnet) === "ip" && store.networks.get(id)?.phase === "ready",
     );
     try {
       const gateways = up.map(({ gateway }) => gateway);

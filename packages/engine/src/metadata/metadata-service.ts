@@ -7,6 +7,7 @@ import type { Clock, Log } from "@selvedge/base";
 import { locationOf, locationWords } from "../control/report/location-info.ts";
 import type { AppId, DesiredState } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
+import { familyOf } from "../network/address.ts";
 import { interfacesOf } from "../network/port-labels.ts";
 import type { LinkCounters, PostedKind } from "../observed.ts";
 import type { SecretOpener } from "../ports.ts";
@@ -36,7 +37,7 @@ export interface MetadataParts {
   readonly tpm: CredentialTpm;
   readonly log: Log;
   readonly envelope: (payload: Uint8Array) => Promise<Uint8Array>;
-  /** IPv4 addresses of the node's own cards, and what went through them. */
+  /** Addresses of the node's own cards, and what went through them. */
   readonly cards: {
     addresses(): Promise<ReadonlyMap<string, readonly string[]>>;
     counters(): Promise<ReadonlyMap<string, LinkCounters>>;
@@ -119,7 +120,9 @@ export class MetadataService {
     const cards = network.port === undefined ? undefined : interfacesOf(desired?.ports ?? [], network.port);
     const all = await this.#parts.cards.addresses();
     const named = cards ?? [...all.keys()].filter((card) => isUplink(desired, card));
-    const addresses = named.flatMap((card) => all.get(card) ?? []).filter((it) => !it.startsWith("169.254."));
+    const addresses = named
+      .flatMap((card) => all.get(card) ?? [])
+      .filter((it) => familyOf(it) === "ip" && !it.startsWith("169.254."));
     return { status: addresses.length === 0 ? 204 : 200, addresses };
   }
 

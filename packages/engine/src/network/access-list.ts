@@ -9,21 +9,15 @@
  */
 import { createHash } from "node:crypto";
 import type { AccessRule, PortRange, Remote } from "../desired.ts";
-
-export interface Plug {
-  readonly tap: string;
-  readonly bridge: string;
-  readonly mac: string;
-  /** Empty where the node gives none. */
-  readonly address: string;
-  readonly rules: readonly AccessRule[];
-  /** Networks behind the app, which speaks for them. */
-  readonly behind: readonly string[];
-}
+import { type Family, familyOf } from "./address.ts";
+import { deniedSet, deniedSets, droppingPlaces } from "./denied-sets.ts";
+import type { Plug } from "./plug.ts";
 
 export interface ListContext {
-  /** IPv4 addresses of the network's apps and of the names of its own. */
+  /** Addresses of the network's apps and of the names of its own. */
   readonly peers: readonly string[];
+  /** What a local network speaks. */
+  readonly family: Family;
   /** Cards a name or label of a port means; undefined: every one that leads outside. */
   readonly interfacesOf: (label: string) => readonly string[] | undefined;
   /** Dropped packets are noted with whom they were for. */
@@ -37,19 +31,24 @@ export type Way = "out" | "in";
 /** Objects of one plug in its table: counters, one limit a rule and direction, then its chains. */
 export function localList(plug: Plug, context: ListContext): string {
   const chains = (["out", "in"] as const).flatMap((way) => [
-    denial(plug, way, context.noted),
-    ...droppingPlaces(plug).map((at) => denial(plug, way, context.noted, at)),
+    denial(plug, way, context.noted ? context.family : undefined),
+    ...droppingPlaces(plug).map((at) => denial(plug, way, context.noted ? context.family : undefined, at)),
     chain(plug, way, context),
     ...(way === "out" && outChain(plug, context) !== ownOut(plug) ? [served(plug, context)] : []),
   ]);
-  return [counters(plug), limits(plug), context.noted ? deniedSets(plug) : "", ...chains].join("");
+  return [
+    counters(plug),
+    limits(plug),
+    context.noted ? deniedSets(plug, context.family) : "",
+    ...chains,
+  ].join("");
 }
 
 export function switchList(plug: Plug, context: ListContext): string {
   const parts = [counters(plug), limits(plug)];
   for (const way of ["out", "in"] as const) {
     const rules = plug.rules.flatMap((rule) => switchRule(plug, rule, way, context));
-    parts.push(denial(plug, way, false));
+    parts.push(denial(plug, way, undefined));
     parts.push(
       block(`${way}_${plug.tap}`, [...essentials(plug, way), ...rules, `goto ${denialOf(plug, way)}`]),
     );
@@ -136,7 +135,7 @@ function ownOut({ tap }: Plug): string {
 
 /** What goes out, judged by where the service led it. */
 function served(plug: Plug, context: ListContext): string {
-  return chain(plug, "out", context, outChain(plug, context), answering);
+  return chain(plug, "out", context, outChain(plug, context), answering(context.family));
 }
 
 interface Seen {
@@ -145,15 +144,18 @@ interface Seen {
 }
 
 /** Before the node changed it: an app that goes through a port of the node meant the node. */
-const asked: Seen = { address: "ct original ip daddr", port: "ct original proto-dst" };
-const answering: Seen = { address: "ip daddr", port: "th dport" };
+const asked = (family: Family): Seen => ({
+  address: `ct original ${family} daddr`,
+  port: "ct original proto-dst",
+});
+const answering = (family: Family): Seen => ({ address: `${family} daddr`, port: "th dport" });
 
 function chain(
   plug: Plug,
   way: Way,
   context: ListContext,
   name = `${way}_${plug.tap}`,
-  seen: Seen = asked,
+  seen: Seen = asked(context.family),
 ): string {
   const lines = plug.rules.flatMap((rule, at): string[] => {
     if (!applies(rule, way)) return [];
@@ -183,9 +185,9 @@ function localMatch(
   seen: Seen,
 ): string | undefined {
   const parts: string[] = [];
-  const remote = way === "out" ? seen.address : "ip saddr";
+  const remote = way === "out" ? seen.address : `${context.family} saddr`;
   for (const item of rule.remotes) {
-    const part = remoteMatch(remote, item, plug.bridge, context.peers);
+    const part = remoteMatch(remote, item, plug.bridge, context);
     if (part === undefined) return undefined;
     parts.push(part);
   }
@@ -210,18 +212,20 @@ function remoteMatch(
   field: string,
   remote: Remote,
   bridge: string,
-  peers: readonly string[],
+  { peers, family }: ListContext,
 ): string | undefined {
   switch (remote.kind) {
     case "subnet":
-      if (remote.cidr.includes(":")) return undefined;
-      return remote.cidr.endsWith("/0") ? "meta nfproto ipv4" : `${field} ${remote.cidr}`;
+      if (familyOf(remote.cidr) !== family) return undefined;
+      return remote.cidr.endsWith("/0") ? `meta nfproto ${protocolOf[family]}` : `${field} ${remote.cidr}`;
     case "domain":
       return `${field} @${domainSet(bridge, remote.name)}`;
     case "network":
       return peers.length === 0 ? undefined : `${field} { ${peers.join(", ")} }`;
   }
 }
+
+const protocolOf = { ip: "ipv4", ip6: "ipv6" } as const;
 
 /** The set that holds what a domain is at, filled by the bridge's resolver. */
 export function domainSet(bridge: string, domain: string): string {
@@ -267,7 +271,7 @@ function allowsAll({ rules }: Plug, way: Way): boolean {
     if (action.kind !== "allow" || narrow !== undefined) return false;
     if (remote === undefined) return true;
     if (remote.kind !== "subnet" || !remote.cidr.endsWith("/0")) return false;
-    families.add(remote.cidr.includes(":") ? "ip6" : "ip");
+    families.add(familyOf(remote.cidr));
     if (families.size > 1) return true;
   }
   return false;
@@ -302,7 +306,7 @@ function switchMatch(rule: AccessRule, way: Way, context: ListContext): string |
   const side = way === "out" ? "daddr" : "saddr";
   for (const remote of rule.remotes) {
     if (remote.kind !== "subnet") return undefined;
-    const family = remote.cidr.includes(":") ? "ip6" : "ip";
+    const family = familyOf(remote.cidr);
     parts.push(remote.cidr.endsWith("/0") ? `ether type ${family}` : `${family} ${side} ${remote.cidr}`);
   }
   if (rule.adapter !== undefined && way === "in") {
@@ -325,46 +329,14 @@ function denialOf({ tap }: Plug, way: Way, at?: number): string {
  * Counts and drops; remembers for the flow log whom it was for. What an entry of the list says has sets of its
  * own, which name it. (nft cannot list a set whose key begins with a mark.)
  */
-function denial(plug: Plug, way: Way, noted: boolean, at?: number): string {
-  const key = "ip saddr . ip daddr . meta l4proto";
+function denial(plug: Plug, way: Way, noted: Family | undefined, at?: number): string {
+  const key = `${noted} saddr . ${noted} daddr . meta l4proto`;
   const notes = [
     `meta l4proto { tcp, udp } update @${deniedSet("flows", plug, at)} { ${key} . th sport . th dport }`,
     `meta l4proto != { tcp, udp } update @${deniedSet("others", plug, at)} { ${key} }`,
   ];
-  const lines = [...(noted ? notes : []), `counter name "${plug.tap}_${way}_denied" drop`];
+  const lines = [...(noted === undefined ? [] : notes), `counter name "${plug.tap}_${way}_denied" drop`];
   return block(denialOf(plug, way, at), lines);
-}
-
-/** Denials that have chains and sets of their own: places of entries that drop. */
-function droppingPlaces({ rules }: Plug): number[] {
-  return rules.flatMap(({ action }, at) => (action.kind === "drop" ? [at] : []));
-}
-
-/** Flows of one cause that are remembered until somebody asks. */
-const deniedMax = 4096;
-
-function deniedSets(plug: Plug): string {
-  const ports = { flows: " . inet_service . inet_service", others: "" };
-  const all = (["flows", "others"] as const).flatMap((kind) =>
-    [undefined, ...droppingPlaces(plug)].map(
-      (at) => `  set ${deniedSet(kind, plug, at)} {
-    type ipv4_addr . ipv4_addr . inet_proto${ports[kind]}
-    size ${deniedMax}; flags dynamic,timeout; timeout 10m; counter
-  }
-`,
-    ),
-  );
-  return all.join("");
-}
-
-function deniedSet(kind: "flows" | "others", { tap }: Plug, at: number | undefined): string {
-  return `denied_${kind}_${tap}_${at === undefined ? 0 : at + 1}`;
-}
-
-/** What a set of denied flows is about: the place of the entry, from 1; 0: none allowed it. */
-export function placeOfDenied(set: string): number | undefined {
-  const place = /^denied_(?:flows|others)_\w+_(\d+)$/.exec(set)?.[1];
-  return place === undefined ? undefined : Number(place);
 }
 
 function block(name: string, lines: readonly string[]): string {

@@ -15,7 +15,7 @@ const before: NftListing = {
     { table: { family: "inet", name: "sv_node" } },
     { counter: { name: "svt0n0_out_denied", packets: 3, bytes: 99 } },
     { counter: { name: "gone_out_denied", packets: 1, bytes: 1 } },
-    { set: { name: "svb0_0123", table: "sv_node", elem: ["192.0.2.1", "192.0.2.2"] } },
+    { set: { name: "svb0_0123", table: "sv_node", type: "ipv4_addr", elem: ["192.0.2.1", "192.0.2.2"] } },
     { set: { name: "svb9_gone", table: "sv_node", elem: ["192.0.2.3"] } },
     { set: { name: "rules_old", table: "sv_node" } },
   ],

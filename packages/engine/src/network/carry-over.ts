@@ -3,7 +3,12 @@ export interface NftListing {
   readonly nftables: readonly {
     readonly table?: { readonly family: string; readonly name: string };
     readonly counter?: { readonly name: string; readonly packets: number; readonly bytes: number };
-    readonly set?: { readonly name: string; readonly table: string; readonly elem?: readonly unknown[] };
+    readonly set?: {
+      readonly name: string;
+      readonly table: string;
+      readonly type?: unknown;
+      readonly elem?: readonly unknown[];
+    };
   }[];
 }
 
@@ -33,7 +38,7 @@ export function carryOver(ruleset: string, digest: string, before: readonly NftL
           `  counter ${counter.name} { }\n`,
           `  counter ${counter.name} { packets ${counter.packets} bytes ${counter.bytes} }\n`,
         );
-      if (set?.elem === undefined || !text.includes(`  set ${set.name} { type ipv4_addr;`)) continue;
+      if (set?.elem === undefined || !text.includes(`  set ${set.name} { type ${set.type};`)) continue;
       const addresses = set.elem.filter((it) => typeof it === "string");
       if (addresses.length > 0)
         text += `add element inet ${set.table} ${set.name} { ${addresses.join(", ")} }\n`;

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import type { AppId, AppSpec, DesiredState, NetworkId, NetworkSpec, NicSpec } from "../desired.ts";
-import { formatIpv4, parseIpv4, prefixOf } from "./ipv4.ts";
+import { familyOf, formatAddress, parseAddress, parsePrefix } from "./address.ts";
+import { stableMac } from "./mac.ts";
 
 /** What an app's plug keeps for the app's life, whatever restarts. */
 export interface Lease {
@@ -148,34 +148,30 @@ function addressFor(leases: readonly Lease[], nic: NicSpec, network: NetworkSpec
       ? undefined
       : nic.address;
   if (network.kind === "switch") return "";
-  const last = parseIpv4(network.dhcpLast);
-  for (let at = parseIpv4(network.dhcpFirst); at <= last; at++) {
-    const address = formatIpv4(at);
+  const last = parseAddress(network.dhcpLast);
+  for (let at = parseAddress(network.dhcpFirst); at <= last; at++) {
+    const address = formatAddress(at, familyOf(network.subnet));
     if (!taken.has(address) && address !== network.gateway) return address;
   }
   return undefined;
 }
 
 function inPool(network: NetworkSpec, address: string): boolean {
-  if (address === "") return false;
-  const at = parseIpv4(address);
-  return (
-    at >= parseIpv4(network.dhcpFirst) && at <= parseIpv4(network.dhcpLast) && address !== network.gateway
-  );
+  if (address === "" || familyOf(address) !== familyOf(network.subnet)) return false;
+  const [at, first, last] = [address, network.dhcpFirst, network.dhcpLast].map(parseAddress) as [
+    bigint,
+    bigint,
+    bigint,
+  ];
+  return at >= first && at <= last && address !== network.gateway;
 }
 
 /** A host's address that is not the network's own. */
 export function inSubnet({ subnet, gateway }: NetworkSpec, address: string): boolean {
-  const size = 2 ** (32 - prefixOf(subnet));
-  const first = Math.floor(parseIpv4(subnet.replace(/\/.*/, "")) / size) * size;
-  const at = parseIpv4(address);
-  return at > first && at < first + size - 1 && address !== gateway;
-}
-
-/** Locally administered, and the same for the same name on every start. */
-export function stableMac(name: string): string {
-  const bytes = createHash("sha256").update(name).digest().subarray(0, 5);
-  return ["02", ...[...bytes].map((byte) => byte.toString(16).padStart(2, "0"))].join(":");
+  const { family, first, last } = parsePrefix(subnet);
+  if (familyOf(address) !== family) return false;
+  const at = parseAddress(address);
+  return at > first && at < last && address !== gateway;
 }
 
 function lowestFree(taken: readonly number[]): number {

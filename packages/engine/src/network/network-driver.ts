@@ -1,4 +1,5 @@
 import type { LinkCounters } from "../observed.ts";
+import type { Family } from "./address.ts";
 
 /** A network's end on the node. */
 export interface BridgeItem {
@@ -33,8 +34,9 @@ export interface ResolverItem {
 
 /** Ways of one network that the node's own table does not have. */
 export interface PolicyRoutes {
+  readonly family: Family;
   readonly bridge: string;
-  /** Of every network of the node: a port of the node may lead from one into another. */
+  /** Of every network of the node and this family: a port of the node may lead from one into another. */
   readonly subnets: readonly { readonly subnet: string; readonly bridge: string }[];
   readonly table: number;
   /** Cards that lead outside, the best first; undefined: as the node's own table has it. */
@@ -69,7 +71,7 @@ export interface NetworkDriver {
   counters(): Promise<ReadonlyMap<string, LinkCounters>>;
   /** IPv4 addresses that plugs of switches were seen to speak with in the last minutes, the newest last. */
   seen(): Promise<ReadonlyMap<string, readonly string[]>>;
-  /** IPv4 addresses of the node's own cards, and of bridges that speak for one. */
+  /** Addresses of the node's own cards, and of bridges that speak for one; none that hold on one link only. */
   addresses(): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 

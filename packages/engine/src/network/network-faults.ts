@@ -1,6 +1,6 @@
 import type { NetworkSpec, PortSpec } from "../desired.ts";
+import { InvalidAddressError, parseAddress, parsePrefix } from "./address.ts";
 import { carriedFault, carriedPort } from "./carried-port.ts";
-import { InvalidAddressError, parseIpv4, prefixOf } from "./ipv4.ts";
 import { interfacesOf } from "./port-labels.ts";
 
 /** Why this node cannot have a network, given its ports and the networks it has already. Pure. */
@@ -17,8 +17,8 @@ export function faultOf(
   if (cards?.length === 0) return `network ${name}: the node has no port with name or label ${port}`;
   if (network.kind === "switch") return switchFault(network, ports, others, managed);
   try {
-    prefixOf(network.subnet);
-    for (const address of [network.gateway, network.dhcpFirst, network.dhcpLast]) parseIpv4(address);
+    parsePrefix(network.subnet);
+    for (const address of [network.gateway, network.dhcpFirst, network.dhcpLast]) parseAddress(address);
   } catch (error) {
     if (error instanceof InvalidAddressError) return `network ${name}: ${error.message}`;
     throw error;
@@ -60,8 +60,6 @@ function switchFault(
 }
 
 function overlap(left: string, right: string): boolean {
-  const bits = Math.min(prefixOf(left), prefixOf(right));
-  const start = (subnet: string): number =>
-    Math.floor(parseIpv4(subnet.replace(/\/.*/, "")) / 2 ** (32 - bits));
-  return start(left) === start(right);
+  const [one, other] = [parsePrefix(left), parsePrefix(right)];
+  return one.family === other.family && one.first <= other.last && other.first <= one.last;
 }

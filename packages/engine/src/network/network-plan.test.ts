@@ -146,6 +146,60 @@ describe("planNetwork", () => {
   });
 });
 
+describe("a network of IPv6", () => {
+  const six: NetworkSpec = {
+    ...{ ...network, subnet: "fd00:77::/64", gateway: "fd00:77::1", dhcpFirst: "fd00:77::2" },
+    ...{ dhcpLast: "fd00:77::9", port: "", ntp: ["fd00:8::123", "192.0.2.1"], mtu: 1400 },
+  };
+  const state = desired([app("a", 80), app("b")], [six]);
+  const leases = planLeases(noLeases, state, none);
+  const { items, nics } = planNetwork({ desired: state, leases, prefix: "sv" });
+
+  it("gives each app an address without neighbours, and a way to the others by the node", () => {
+    const nic = nics.get("a/eth0");
+    assert(nic?.phase === "ready", JSON.stringify(nic));
+    assert.deepEqual([nic.address, nic.router, nic.dns], ["fd00:77::2/128", undefined, ["fd00:77::1"]]);
+    assert.deepEqual(nic.routes, [{ destination: "fd00:77::/64", gateway: "fd00:77::1" }]);
+    assert.equal(items.bridges[0]?.address, "fd00:77::1/64");
+  });
+
+  it("lets an app be neither router nor another", () => {
+    const from = 'iifname "svt0n0" ';
+    for (const line of [
+      "ether type != ip6 drop",
+      "icmpv6 type { nd-router-advert, nd-redirect } drop",
+      "icmpv6 type nd-neighbor-advert @th,64,128 != 0xfd000077000000000000000000000002 @th,64,10 != 0x3fa drop",
+      "ip6 saddr != { fd00:77::2, ::, fe80::/10 } drop",
+    ])
+      assert(items.ruleset.includes(`${from}${line}\n`), line);
+  });
+
+  it("leads ports of the node to it by its own family", () => {
+    const { port: _, ...open } = six;
+    const { ruleset } = planNetwork({
+      desired: desired(state.apps as AppSpec[], [open]),
+      leases,
+      prefix: "sv",
+    }).items;
+    assert.match(ruleset, /map ports6 \{[^}]*elements = \{ tcp \. 80 : fd00:77::2 \. 80 \}/);
+    assert.match(ruleset, /dnat ip6 to meta l4proto \. th dport map @ports6/);
+    assert.match(ruleset, /ip6 saddr fd00:77::\/64 oifname != "svb0" masquerade/);
+  });
+
+  it("tells by DHCP of addresses and servers, and of itself as the last router to take", () => {
+    const lines = items.resolvers[0]?.config.split("\n") ?? [];
+    const [{ mac } = { mac: "" }] = leases.leases;
+    for (const line of [
+      "ra-param=svb0,mtu:1400,low,60",
+      "dhcp-range=fd00:77::,static,off-link,64,1h",
+      `dhcp-host=${mac},[fd00:77::2]`,
+      "dhcp-option=option6:ntp-server,[fd00:8::123]",
+    ])
+      assert(lines.includes(line), line);
+    assert(!lines.some((line) => line.includes("169.254.169.254")));
+  });
+});
+
 describe("the resolver's configuration", () => {
   it("takes names and addresses, and nothing that would be a line of its own", () => {
     const hosts = [

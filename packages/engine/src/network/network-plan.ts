@@ -1,12 +1,13 @@
 import type { AppId, AppSpec, DesiredState, NetworkId, NetworkSpec, NicSpec } from "../desired.ts";
 import type { NetworkStatus, NicStatus } from "../observed.ts";
-import type { Plug } from "./access-list.ts";
+import { familyOf, parsePrefix } from "./address.ts";
 import { apiRoutes } from "./api-route.ts";
 import { carriedPort, spokenPorts } from "./carried-port.ts";
-import { prefixOf } from "./ipv4.ts";
-import { askedAddresses, inSubnet, type Lease, type Leases, plugKey, stableMac, uidOf } from "./lease.ts";
+import { askedAddresses, inSubnet, type Lease, type Leases, plugKey, uidOf } from "./lease.ts";
+import { stableMac } from "./mac.ts";
 import type { NetworkItems, PolicyRoutes } from "./network-driver.ts";
 import { faultOf } from "./network-faults.ts";
+import type { Plug } from "./plug.ts";
 import { claimPorts } from "./port-claims.ts";
 import { interfacesOf } from "./port-labels.ts";
 import { renderResolver, waysOf } from "./resolver-config.ts";
@@ -60,6 +61,7 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
   const plugged = [...usable.values()].map(
     (network): RulesetNetwork => ({
       ...{ bridge: network.bridge, kind: network.kind, subnet: network.subnet, gateway: network.gateway },
+      mac: bridgeMac(desired.nodeId, network.bridge),
       ...{ interfaces: network.interfaces, hosts: network.hosts, flowLog: network.flowLog ?? false },
       shared: network.carries !== undefined,
       plugs: kept
@@ -149,12 +151,16 @@ function bridgeOf(nodeId: string, network: Usable): NetworkItems["bridges"][numb
   const { bridge, kind, gateway, subnet, mtu = 0, interfaces = [], carries } = network;
   return {
     name: bridge,
-    mac: stableMac(`bridge ${nodeId} ${bridge}`),
-    address: kind === "local" ? `${gateway}/${prefixOf(subnet)}` : undefined,
+    mac: bridgeMac(nodeId, bridge),
+    address: kind === "local" ? `${gateway}/${parsePrefix(subnet).bits}` : undefined,
     mtu: mtu || 1500,
     members: kind === "switch" ? interfaces : [],
     ...(carries === undefined ? {} : { carries }),
   };
+}
+
+function bridgeMac(nodeId: string, bridge: string): string {
+  return stableMac(`bridge ${nodeId} ${bridge}`);
 }
 
 function plugOf(prefix: string, lease: Lease, network: Usable, { apps }: DesiredState): Plug {
@@ -196,9 +202,10 @@ function policyRoutes(
     return { destination, gateway, interfaces: cards };
   });
   const subnets = all
-    .filter((other) => other.kind === "local")
+    .filter((other) => other.kind === "local" && familyOf(other.subnet) === familyOf(network.subnet))
     .map((other) => ({ subnet: other.subnet, bridge: other.bridge }));
-  return [{ bridge, subnets, table: firstTable + index, interfaces, statics }];
+  const family = familyOf(network.subnet);
+  return [{ family, bridge, subnets, table: firstTable + index, interfaces, statics }];
 }
 
 function nicStatuses(
@@ -244,7 +251,7 @@ function readyNic(
     uid: uidOf(lease),
     mac: lease.mac,
     address: local
-      ? `${lease.address}/${prefixOf(network.subnet)}`
+      ? `${lease.address}/${hostBits(network)}`
       : (seen?.get(tapName(prefix, lease))?.at(-1) ?? ""),
     gateway: network.gateway,
     dns: local ? [network.gateway] : [],
@@ -255,6 +262,12 @@ function readyNic(
     ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
     ...(local ? waysOf(network) : { asks: true }),
   };
+}
+
+/** Of IPv6 an app has an address and no neighbours: all that it says goes by the node. */
+function hostBits({ subnet }: NetworkSpec): number {
+  const { family, bits } = parsePrefix(subnet);
+  return family === "ip6" ? 128 : bits;
 }
 
 function networkReason({ networkId }: NicSpec, status: NetworkStatus | undefined): string | undefined {

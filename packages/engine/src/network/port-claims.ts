@@ -1,4 +1,5 @@
 import type { AppId, DesiredState } from "../desired.ts";
+import { familyOf } from "./address.ts";
 import type { Lease } from "./lease.ts";
 import type { PortRule } from "./ruleset.ts";
 
@@ -55,7 +56,9 @@ export function claimPorts(
       const address = leases.find((lease) => lease.appId === app.id && lease.nic === claim.nic)?.address;
       if (address === undefined || address === "") continue;
       const { protocol, nodePort, appPort, interfaces } = claim;
-      const addresses = interfaces?.flatMap((card) => nodePorts.addressesOf(card)) ?? [];
+      const addresses = (interfaces?.flatMap((card) => nodePorts.addressesOf(card)) ?? []).filter(
+        (own) => familyOf(own) === familyOf(address),
+      );
       ports.push({ protocol, nodePort, address, appPort, interfaces, addresses });
     }
   }

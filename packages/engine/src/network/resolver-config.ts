@@ -1,6 +1,7 @@
+import { isIP } from "node:net";
 import type { AppSpec, NetworkSpec } from "../desired.ts";
 import { domainSet } from "./access-list.ts";
-import { prefixOf } from "./ipv4.ts";
+import { type Family, familyOf, parsePrefix } from "./address.ts";
 import { inSubnet, type Lease } from "./lease.ts";
 import { metadataAddress } from "./metadata-address.ts";
 import { domainsOf, tableNames } from "./ruleset.ts";
@@ -52,11 +53,13 @@ export function renderResolver(inputs: ResolverInputs): string {
     "local=/internal/",
     ...searched.map((domain) => `local=/${domain}/`),
     ...(network.dns.length === 0 ? [] : ["no-resolv", ...network.dns.map((server) => `server=${server}`)]),
-    `dhcp-range=${network.dhcpFirst},static,1h`,
-    ...options(network),
-    ...leases.map(({ mac, address }) => `dhcp-host=${mac},${address}`),
+    ...(familyOf(network.subnet) === "ip" ? addresses4(network) : addresses6(network, bridge)),
+    ...leases.map(({ mac, address }) => `dhcp-host=${mac},${bracketed(address)}`),
     ...[...hosts, ...names, ...services].map(([name, address]) => `host-record=${name},${address}`),
-    ...domains.map((domain) => `nftset=/${domain}/4#inet#${table}#${domainSet(bridge, domain)}`),
+    ...domains.map(
+      (domain) =>
+        `nftset=/${domain}/${setFamily[familyOf(network.subnet)]}#inet#${table}#${domainSet(bridge, domain)}`,
+    ),
     "",
   ].join("\n");
 }
@@ -66,40 +69,71 @@ export function waysOf(network: NetworkSpec): {
   readonly router?: string;
   readonly routes: readonly { readonly destination: string; readonly gateway: string }[];
 } {
-  const { gateway, routes = [] } = network;
+  const { gateway, subnet, routes = [] } = network;
+  const family = familyOf(subnet);
+  // Of IPv6 an app has no neighbours: the node knows the way to one that leads on.
+  const neighbour = (it: string): boolean => family === "ip" && it !== "" && inSubnet(network, it);
   const own = routes
-    .filter(({ destination }) => destination !== everywhere)
+    .filter(({ destination }) => destination !== everywhere[family])
     .map((it) => ({
       destination: it.destination,
-      gateway: it.gateway !== "" && inSubnet(network, it.gateway) ? it.gateway : gateway,
+      gateway: neighbour(it.gateway) ? it.gateway : gateway,
     }));
-  const ways = [...own, { destination: `${metadataAddress}/32`, gateway }];
-  return network.port === "" ? { routes: ways } : { router: defaultGateway(network), routes: ways };
+  const usual = { ip: `${metadataAddress}/32`, ip6: subnet } as const;
+  const ways = [...own, { destination: usual[family], gateway }];
+  if (network.port === "") return { routes: ways };
+  const out = routes.find(({ destination }) => destination === everywhere[family])?.gateway ?? "";
+  return { router: neighbour(out) ? out : gateway, routes: ways };
 }
 
-const everywhere = "0.0.0.0/0";
+const everywhere = { ip: "0.0.0.0/0", ip6: "::/0" } as const;
+/** What the resolver calls the families of its sets. */
+const setFamily: Readonly<Record<Family, string>> = { ip: "4", ip6: "6" };
 
-function options(network: NetworkSpec): string[] {
+function bracketed(address: string): string {
+  return familyOf(address) === "ip6" ? `[${address}]` : address;
+}
+
+/** How often a router says that it is there; apps ask when they come. */
+const saysEverySeconds = 60;
+
+/**
+ * Addresses by DHCPv6, one a plug, on a link that has no neighbours: what an app says to another goes by the
+ * node, which judges it. Without a way out the node is a router that any other is preferred to.
+ */
+function addresses6(network: NetworkSpec, bridge: string): string[] {
+  const { subnet, gateway, domain = "", mtu, ntp = [], port } = network;
+  const { text, bits } = parsePrefix(subnet);
+  const servers = ntp.filter((it) => isIP(it) === 6);
+  return [
+    "enable-ra",
+    `ra-param=${bridge},${mtu === undefined ? "" : `mtu:${mtu},`}${port === "" ? "low," : ""}${saysEverySeconds}`,
+    `dhcp-range=${text.split("/")[0]},static,off-link,${bits},1h`,
+    `dhcp-option=option6:dns-server,[${gateway}]`,
+    ...(hostPattern.test(domain) ? [`dhcp-option=option6:domain-search,${domain}`] : []),
+    ...(servers.length === 0
+      ? []
+      : [`dhcp-option=option6:ntp-server,${servers.map((it) => `[${it}]`).join(",")}`]),
+  ];
+}
+
+function addresses4(network: NetworkSpec): string[] {
   const { gateway, domain = "", mtu, ntp = [] } = network;
   const { router, routes } = waysOf(network);
   // Who takes these ways takes no router: the way out is one of them.
-  const out = router === undefined ? [] : [{ destination: everywhere, gateway: router }];
+  const out = router === undefined ? [] : [{ destination: everywhere.ip, gateway: router }];
   const ways = [...routes, ...out].flatMap((it) => [it.destination, it.gateway]);
-  const servers = ntp.filter((it) => /^[\d.]+$/.test(it));
+  const servers = ntp.filter((it) => isIP(it) === 4);
   return [
+    `dhcp-range=${network.dhcpFirst},static,1h`,
     `dhcp-option=option:router${router === undefined ? "" : `,${router}`}`,
     `dhcp-option=option:classless-static-route,${ways.join(",")}`,
-    `dhcp-option=option:netmask,${netmask(prefixOf(network.subnet))}`,
+    `dhcp-option=option:netmask,${netmask(parsePrefix(network.subnet).bits)}`,
     `dhcp-option=option:dns-server,${gateway}`,
     ...(hostPattern.test(domain) ? [`dhcp-option=option:domain-name,${domain}`] : []),
     ...(servers.length === 0 ? [] : [`dhcp-option=option:ntp-server,${servers.join(",")}`]),
     ...(mtu === undefined ? [] : [`dhcp-option=option:mtu,${mtu}`]),
   ];
-}
-
-function defaultGateway(network: NetworkSpec): string {
-  const own = network.routes?.find(({ destination }) => destination === everywhere)?.gateway ?? "";
-  return own !== "" && inSubnet(network, own) ? own : network.gateway;
 }
 
 function netmask(prefix: number): string {

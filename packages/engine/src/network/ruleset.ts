@@ -1,15 +1,10 @@
 import type { AccessRule } from "../desired.ts";
-import {
-  domainSet,
-  type ListContext,
-  limitChain,
-  localList,
-  outChain,
-  type Plug,
-  switchList,
-} from "./access-list.ts";
+import { domainSet, type ListContext, limitChain, localList, outChain, switchList } from "./access-list.ts";
+import { addressType, type Family, familyOf } from "./address.ts";
 import { type ApiRoute, apiAccepts, apiTurns } from "./api-route.ts";
 import { metadataAddress, metadataPort } from "./metadata-address.ts";
+import type { Plug } from "./plug.ts";
+import { antiSpoof, linkChains, linkSays, noteAddress, seenSets } from "./plug-rules.ts";
 import { type ServiceRoute, selfCalls, serviceChains, serviceSet } from "./services.ts";
 
 /** A port of the node that leads to an app's. */
@@ -26,6 +21,8 @@ export interface PortRule {
 
 export interface RulesetNetwork {
   readonly bridge: string;
+  /** The address of the bridge's hardware. */
+  readonly mac: string;
   readonly kind: "local" | "switch";
   readonly subnet: string;
   readonly gateway: string;
@@ -83,11 +80,13 @@ ${parts.join("")}}
 }
 
 function contextOf(network: RulesetNetwork, { interfacesOf, services }: RulesetInputs): ListContext {
-  const own = network.hosts.flatMap(({ addresses }) => addresses.filter((it) => !it.includes(":")));
+  // A switch has no family; what its lists name by their network are its apps' addresses of IPv4.
+  const family = familyOf(network.subnet);
+  const own = network.hosts.flatMap(({ addresses }) => addresses.filter((it) => familyOf(it) === family));
   const apps = network.plugs.map(({ address }) => address).filter((it) => it !== "");
   const peers = [...new Set([...apps, ...own])];
-  const served = services.length === 0 ? undefined : serviceSet;
-  return { peers, interfacesOf, noted: network.flowLog, services: served };
+  const served = services.length === 0 || family !== "ip" ? undefined : serviceSet;
+  return { peers, family, interfacesOf, noted: network.flowLog, services: served };
 }
 
 function plugsOf(networks: readonly RulesetNetwork[], kind: RulesetNetwork["kind"]): readonly Plug[] {
@@ -107,6 +106,9 @@ function plugRules(inputs: RulesetInputs): string {
   )
     .map(({ tap }) => leaves(tap))
     .join("");
+  const links = networks
+    .filter(({ subnet }) => familyOf(subnet) === "ip6")
+    .map(({ bridge, mac, plugs }) => linkChains(bridge, [mac, ...plugs.map((plug) => plug.mac)]));
   const entering = taps.map((tap) => `    oifname "${tap}" jump in_${tap}\n`).join("");
   const straight = plugsOf(networks, "local")
     .map(({ tap }) => `    iifname "${tap}" oifname "${prefix}t*" drop\n`)
@@ -114,7 +116,7 @@ function plugRules(inputs: RulesetInputs): string {
   const switchLists = switched.flatMap((network) =>
     network.plugs.map((plug) => switchList(plug, contextOf(network, inputs))),
   );
-  return `${seenSets(taps)}${switchLists.join("")}  chain prerouting {
+  return `${seenSets(taps)}${switchLists.join("")}${links.join("")}  chain prerouting {
     type filter hook prerouting priority -300; policy accept;
 ${plugsOf(networks, "local").map(antiSpoof).join("")}${taps.map(noteAddress).join("")}  }
   chain forward {
@@ -123,28 +125,6 @@ ${straight}${leaving}${entering}  }
   chain input {
     type filter hook input priority -200; policy accept;
 ${spoken}  }
-`;
-}
-
-/** On a switch the node gives no addresses: it sees them in what apps say of themselves. */
-function seenSets(taps: readonly string[]): string {
-  const kind = "type ipv4_addr; size 16; flags dynamic,timeout; timeout 10m;";
-  return taps.map((tap) => `  set ${seenPrefix}${tap} { ${kind} }\n`).join("");
-}
-
-function noteAddress(tap: string): string {
-  return `    iifname "${tap}" arp saddr ip != 0.0.0.0 update @${seenPrefix}${tap} { arp saddr ip }\n`;
-}
-
-/** Starts the names of the sets with addresses seen; the tap's follows. */
-export const seenPrefix = "seen_";
-
-function antiSpoof({ tap, mac, address, behind }: Plug): string {
-  const sources = [address, "0.0.0.0", ...behind].join(", ");
-  return `    iifname "${tap}" ether saddr != ${mac} drop
-    iifname "${tap}" ether type != { ip, arp } drop
-    iifname "${tap}" arp saddr ip != { ${address}, 0.0.0.0 } drop
-    iifname "${tap}" ip saddr != { ${sources} } drop
 `;
 }
 
@@ -159,18 +139,40 @@ export function domainsOf(rules: readonly AccessRule[]): string[] {
 function domainSets({ networks }: RulesetInputs): string {
   return networks
     .filter(({ kind }) => kind === "local")
-    .flatMap(({ bridge, plugs, hosts }) =>
+    .flatMap(({ bridge, subnet, plugs, hosts }) =>
       domainsOf(plugs.flatMap(({ rules }) => rules)).map((domain) => {
         const below = hosts.filter(({ name }) => `.${name.toLowerCase()}`.endsWith(`.${domain}`));
-        const known = below.flatMap(({ addresses }) => addresses.filter((it) => !it.includes(":")));
+        const family = familyOf(subnet);
+        const known = below.flatMap(({ addresses }) => addresses.filter((it) => familyOf(it) === family));
         const elements = known.length === 0 ? "" : `elements = { ${[...new Set(known)].join(", ")} }`;
-        return `  set ${domainSet(bridge, domain)} { type ipv4_addr; size ${domainAddressesMax}; ${elements} }\n`;
+        const kind = `type ${addressType[family]}; size ${domainAddressesMax};`;
+        return `  set ${domainSet(bridge, domain)} { ${kind} ${elements} }\n`;
       }),
     )
     .join("");
 }
 
-function portMaps({ ports }: RulesetInputs): string {
+/** Families that some network of the node speaks; IPv4 is what ports lead to by themselves. */
+function spokenFamilies({ networks }: RulesetInputs): Family[] {
+  return networks.some(({ subnet }) => familyOf(subnet) === "ip6") ? ["ip", "ip6"] : ["ip"];
+}
+
+function portMaps(inputs: RulesetInputs): string {
+  return spokenFamilies(inputs)
+    .map((family) =>
+      familyPortMaps(
+        family,
+        inputs.ports.filter(({ address }) => familyOf(address) === family),
+      ),
+    )
+    .join("");
+}
+
+/** Ends the names of what there is once a family. */
+const suffix = { ip: "", ip6: "6" } as const;
+
+function familyPortMaps(family: Family, ports: readonly PortRule[]): string {
+  const type = addressType[family];
   const every = ports
     .filter(({ interfaces }) => interfaces === undefined)
     .map((it) => `${it.protocol} . ${it.nodePort} : ${it.address} . ${it.appPort}`);
@@ -182,14 +184,18 @@ function portMaps({ ports }: RulesetInputs): string {
   const inside = ports.flatMap((it) =>
     it.addresses.map((own) => `${own} . ${it.protocol} . ${it.nodePort} : ${it.address} . ${it.appPort}`),
   );
-  const map = (name: string, key: string, elements: readonly string[]): string => `  map ${name} {
-    type ${key}inet_proto . inet_service : ipv4_addr . inet_service
+  const map = (
+    name: string,
+    key: string,
+    elements: readonly string[],
+  ): string => `  map ${name}${suffix[family]} {
+    type ${key}inet_proto . inet_service : ${type} . inet_service
 ${elements.length === 0 ? "" : `    elements = { ${[...new Set(elements)].join(", ")} }\n`}  }
 `;
   return [
     map("ports", "", every),
     map("ports_by_card", "ifname . ", some),
-    map("ports_by_address", "ipv4_addr . ", inside),
+    map("ports_by_address", `${type} . `, inside),
   ].join("");
 }
 
@@ -207,29 +213,43 @@ function lists(inputs: RulesetInputs): string {
     .join("");
 }
 
-function natChains({ prefix, networks, services, ...inputs }: RulesetInputs): string {
+function natChains(inputs: RulesetInputs): string {
+  const { prefix, networks, services } = inputs;
   const locals = networks.filter(({ kind }) => kind === "local");
-  const api = apiTurns(inputs.api, locals);
-  const metadata = locals.map(
-    ({ bridge, gateway }) =>
-      `    iifname "${bridge}" ip daddr ${metadataAddress} tcp dport 80 dnat ip to ${gateway}:${metadataPort}\n`,
-  );
+  const families = spokenFamilies(inputs);
+  const speak4 = locals.filter(({ subnet }) => familyOf(subnet) === "ip");
+  const metadata = speak4
+    .map(
+      ({ bridge, gateway }) =>
+        `    iifname "${bridge}" ip daddr ${metadataAddress} tcp dport 80 dnat ip to ${gateway}:${metadataPort}\n`,
+    )
+    .concat(apiTurns(inputs.api, speak4));
   const asked = `    iifname "${prefix}b*" ip daddr . meta l4proto . th dport vmap @services\n`;
-  const out = locals.map((it) => `    ip saddr ${it.subnet} oifname != "${it.bridge}" masquerade\n`);
+  const out = locals.map(
+    (it) => `    ${familyOf(it.subnet)} saddr ${it.subnet} oifname != "${it.bridge}" masquerade\n`,
+  );
+  const led = (before: string, key: string, map: string): string[] =>
+    families.map(
+      (it) => `    ${before}dnat ${it} to ${key.replace("FAMILY", it)} map @${map}${suffix[it]}\n`,
+    );
+  const byPort = "meta l4proto . th dport";
+  const byAddress = `FAMILY daddr . ${byPort}`;
+  const inside = `iifname "${prefix}b*" `;
+  const incoming = [
+    ...led("", `iifname . ${byPort}`, "ports_by_card"),
+    ...led(inside, byAddress, "ports_by_address"),
+    ...led("", byPort, "ports"),
+  ];
+  const own = [...led("", byAddress, "ports_by_address"), ...led("", byPort, "ports")];
   return `  chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
-${metadata.join("")}${api}${services.length === 0 ? "" : asked}    fib daddr type != local return
-    dnat ip to iifname . meta l4proto . th dport map @ports_by_card
-    iifname "${prefix}b*" dnat ip to ip daddr . meta l4proto . th dport map @ports_by_address
-    dnat ip to meta l4proto . th dport map @ports
-  }
+${metadata.join("")}${services.length === 0 ? "" : asked}    fib daddr type != local return
+${incoming.join("")}  }
   chain output {
     type nat hook output priority -100; policy accept;
     ip daddr 127.0.0.0/8 return
-    fib daddr type != local return
-    dnat ip to ip daddr . meta l4proto . th dport map @ports_by_address
-    dnat ip to meta l4proto . th dport map @ports
-  }
+${families.includes("ip6") ? "    ip6 daddr ::1 return\n" : ""}    fib daddr type != local return
+${own.join("")}  }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
 ${out.join("")}${selfCalls(services, "masquerade")}  }
@@ -252,22 +272,39 @@ function servedTable(inputs: RulesetInputs): string {
   return `    ct original ip daddr @${serviceSet} iifname . ip saddr vmap { ${elements.join(", ")} }\n`;
 }
 
+/** The node is spoken to at a network's gateway by that network alone. */
+function gatewayGuard({ bridge, subnet, gateway }: RulesetNetwork): string {
+  return `    iifname != "${bridge}" iifname != "lo" ${familyOf(subnet)} daddr ${gateway} drop\n`;
+}
+
+/** Of IPv6 an app asks the node for an address, for routers and for neighbours, and joins groups. */
+const link6 = `    udp dport 547 accept
+    icmpv6 type { ${linkSays} } accept
+`;
+
 function filterChains(inputs: RulesetInputs): string {
   const { prefix, networks, services } = inputs;
   const locals = networks.filter(({ kind }) => kind === "local");
   const plugs = locals.flatMap(({ plugs: list }) => list).filter(({ address }) => address !== "");
   const table = (field: string, verdict: (plug: Plug) => string, of: readonly Plug[] = plugs): string =>
-    of.length === 0
-      ? ""
-      : `    ${field} vmap { ${of.map((it) => `"${it.bridge}" . ${it.address} : ${verdict(it)}`).join(", ")} }\n`;
-  const behind = (field: string, card: string, way: string): string =>
+    spokenFamilies(inputs)
+      .map((family) => {
+        const some = of.filter(({ address }) => familyOf(address) === family);
+        const elements = some.map((it) => `"${it.bridge}" . ${it.address} : ${verdict(it)}`);
+        if (some.length === 0) return "";
+        return `    ${field.replace("FAMILY", family)} vmap { ${elements.join(", ")} }\n`;
+      })
+      .join("");
+  const behind = (side: string, card: string, way: string): string =>
     plugs
       .flatMap((it) =>
-        it.behind.map((net) => `    ${card} "${it.bridge}" ${field} ${net} goto ${way}_${it.tap}\n`),
+        it.behind.map(
+          (net) => `    ${card} "${it.bridge}" ${familyOf(net)} ${side} ${net} goto ${way}_${it.tap}\n`,
+        ),
       )
       .join("");
   const limited = (way: "out" | "in"): Plug[] => plugs.filter((plug) => limitChain(plug, way) !== undefined);
-  const limitsIn = table("oifname . ip daddr", (it) => `jump limit_in_${it.tap}`, limited("in"));
+  const limitsIn = table("oifname . FAMILY daddr", (it) => `jump limit_in_${it.tap}`, limited("in"));
   const leaves = locals.flatMap(({ bridge, interfaces }) => {
     if (interfaces === undefined) return [];
     const cards = [bridge, ...interfaces].map((name) => `"${name}"`).join(", ");
@@ -287,19 +324,20 @@ function filterChains(inputs: RulesetInputs): string {
       ? ""
       : `    ${nobody} meta l4proto tcp reject with tcp reset\n    ${nobody} reject with icmp port-unreachable\n`;
   const self = selfCalls(services, "accept");
+  const speaks6 = spokenFamilies(inputs).includes("ip6");
   const said = [
     servedTable(inputs),
-    table("iifname . ip saddr", (it) => `goto out_${it.tap}`),
-    behind("ip saddr", "iifname", "out"),
+    table("iifname . FAMILY saddr", (it) => `goto out_${it.tap}`),
+    behind("saddr", "iifname", "out"),
   ];
   return `  chain limits {
-${table("iifname . ip saddr", (it) => `jump limit_out_${it.tap}`, limited("out"))}${limitsIn}    accept
+${table("iifname . FAMILY saddr", (it) => `jump limit_out_${it.tap}`, limited("out"))}${limitsIn}    accept
   }
   chain leave {
 ${said.join("")}    drop
   }
   chain enter {
-${table("oifname . ip daddr", (it) => `goto in_${it.tap}`)}${behind("ip daddr", "oifname", "in")}    drop
+${table("oifname . FAMILY daddr", (it) => `goto in_${it.tap}`)}${behind("daddr", "oifname", "in")}    drop
   }
   chain astray {
     ct status dnat return
@@ -318,17 +356,17 @@ ${self}${leaves.join("")}${arrives.join("")}    iifname "${prefix}b*" jump leave
     udp dport { 53, 67 } accept
     tcp dport 53 accept
     ct original ip daddr ${metadataAddress} tcp dport ${metadataPort} accept
-${apiAccepts(inputs.api)}    drop
+${apiAccepts(inputs.api)}${speaks6 ? link6 : ""}    drop
   }
   chain input {
     type filter hook input priority 0; policy accept;
-${locals.map((it) => `    iifname != "${it.bridge}" iifname != "lo" ip daddr ${it.gateway} drop\n`).join("")}${networks
+${locals.map(gatewayGuard).join("")}${networks
   .filter(({ shared }) => !shared)
   .map(({ bridge, kind }) => `    iifname "${bridge}" ${kind === "local" ? "jump from_apps" : "drop"}\n`)
   .join("")}  }
   chain redirects {
     type filter hook output priority 0; policy accept;
     oifname "${prefix}b*" icmp type redirect drop
-  }
+${speaks6 ? `    oifname "${prefix}b*" icmpv6 type nd-redirect drop\n` : ""}  }
 `;
 }

@@ -1,5 +1,6 @@
 /** Services as the node has them now: where their addresses and names lead. Pure. */
 import type { AppId } from "../desired.ts";
+import { familyOf } from "./address.ts";
 import type { Lease } from "./lease.ts";
 import type { ServiceSpec, ServiceTarget } from "./service-spec.ts";
 
@@ -33,8 +34,9 @@ export function serviceTable(
   ready: ReadonlySet<AppId>,
 ): ServiceTable {
   const addresses = new Map<AppId, string>();
+  // Addresses of services are of IPv4, and so is who answers there.
   for (const { appId, address } of leases)
-    if (address !== "" && !addresses.has(appId)) addresses.set(appId, address);
+    if (address !== "" && familyOf(address) === "ip" && !addresses.has(appId)) addresses.set(appId, address);
   const found = (service: ServiceSpec, target: ServiceTarget): ServiceDestination[] => {
     const { port } = target;
     if (!("appId" in target)) return [{ address: target.address, port, own: false }];

@@ -2,7 +2,7 @@
 import { type Instant, instant } from "@selvedge/base";
 import type { DeniedFlow, DnsQuery, EndedFlow } from "../flow-log.ts";
 
-/** A line of `conntrack -E -e DESTROY -o timestamp`; undefined when it is none of IPv4. */
+/** A line of `conntrack -E -e DESTROY -o timestamp`; undefined when it is none. */
 export function parseEnded(line: string): EndedFlow | undefined {
   const [, stamp] = /^\[(\d+\.\d+)/.exec(line) ?? [];
   const [, protocol] = /\[DESTROY\]\s+\S+\s+(\d+)/.exec(line) ?? [];
@@ -38,7 +38,9 @@ interface DeniedElement {
   };
 }
 
-const protocols: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, gre: 47, esp: 50, sctp: 132 };
+const protocols: Readonly<Record<string, number>> = {
+  ...{ icmp: 1, tcp: 6, udp: 17, gre: 47, esp: 50, "ipv6-icmp": 58, sctp: 132 },
+};
 
 /** Of `nft -j list table`: one set's elements; what nft cannot name it writes as a number. */
 export function parseDenied(elements: readonly unknown[], place: number): DeniedFlow[] {
@@ -65,10 +67,11 @@ export function parseDenied(elements: readonly unknown[], place: number): Denied
 export function parseQueries(log: string, now: Instant): DnsQuery[] {
   const found = new Map<string, { client: string; host: string; addresses: string[] }>();
   for (const line of log.split("\n")) {
-    const [, serial = "", client = "", rest = ""] = /: (\d+) ([\d.]+)\/\d+ (.*)$/.exec(line) ?? [];
-    const [, host] = /^query\[A\] (\S+) from/.exec(rest) ?? [];
-    if (host !== undefined) found.set(serial, { client, host, addresses: [] });
-    const [, address] = /^(?:reply|cached|config|\S+) \S+ is ([\d.]+)$/.exec(rest) ?? [];
+    const [, serial = "", client = "", rest = ""] = /: (\d+) ([\da-f.:]+)\/\d+ (.*)$/.exec(line) ?? [];
+    const kind = client.includes(":") ? "AAAA" : "A";
+    const [, asked, host] = /^query\[(\w+)\] (\S+) from/.exec(rest) ?? [];
+    if (host !== undefined && asked === kind) found.set(serial, { client, host, addresses: [] });
+    const [, address] = /^(?:reply|cached|config|\S+) \S+ is ([\da-f.:]+)$/.exec(rest) ?? [];
     if (address !== undefined) found.get(serial)?.addresses.push(address);
   }
   return [...found.values()].map((it) => ({ ...it, at: now }));

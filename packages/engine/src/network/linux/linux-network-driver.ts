@@ -2,9 +2,12 @@ import { createHash } from "node:crypto";
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LinkCounters } from "../../observed.ts";
+import { familyOf } from "../address.ts";
 import { carryOver, type NftListing, tableDigest } from "../carry-over.ts";
 import type { BridgeItem, NetworkDriver, NetworkItems, TapItem } from "../network-driver.ts";
-import { seenPrefix, tableNames } from "../ruleset.ts";
+import { seenPrefix } from "../plug-rules.ts";
+import { tableNames } from "../ruleset.ts";
+import { lookAtIpv6, routeIpv6, speakIpv6 } from "./ipv6.ts";
 import { moveAddresses } from "./move-addresses.ts";
 import { applyPolicyRoutes } from "./policy-routes.ts";
 import { applyResolvers, lookAtResolvers } from "./resolvers.ts";
@@ -25,6 +28,12 @@ interface Link {
   readonly stats64?: Readonly<Record<"rx" | "tx", LinkStats>>;
 }
 
+interface Address {
+  readonly local: string;
+  readonly prefixlen: number;
+  readonly scope: string;
+}
+
 type LinkStats = Readonly<Record<"bytes" | "packets" | "errors" | "dropped", number>>;
 
 /** Bridges, taps, routes, nftables and dnsmasq in the network namespace this process runs in. */
@@ -40,6 +49,7 @@ export class LinuxNetworkDriver implements NetworkDriver {
   async apply(items: NetworkItems, signal: AbortSignal): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     await writeFile("/proc/sys/net/ipv4/ip_forward", "1");
+    if (items.bridges.some(({ address }) => isIpv6(address))) await routeIpv6(this.#prefix);
     // Where a kernel shows frames of bridges to the routing, it takes what an app says to a service or a port of
     // the node straight to the app that answers, past all that stands between the two.
     await writeFile("/proc/sys/net/bridge/bridge-nf-call-iptables", "0").catch(ignoreMissing);
@@ -84,7 +94,8 @@ export class LinuxNetworkDriver implements NetworkDriver {
     const names = [...links.matchAll(/^ *([^\s:]+):/gm)].map(([, name]) => name).sort();
     const tables = await run("nft", ["-j", "list", "tables"]);
     const ours = tableNames(this.#prefix).map(([, name]) => tables.includes(`"${name}"`));
-    const seen = [names, routes, addresses, ours, await lookAtResolvers(this.#folder)];
+    const [six, resolvers] = await Promise.all([lookAtIpv6(), lookAtResolvers(this.#folder)]);
+    const seen = [names, routes, addresses, six, ours, resolvers];
     return createHash("sha256").update(JSON.stringify(seen)).digest("hex");
   }
 
@@ -116,16 +127,14 @@ export class LinuxNetworkDriver implements NetworkDriver {
   }
 
   async addresses(): Promise<ReadonlyMap<string, readonly string[]>> {
-    const shown = await list<{ ifname: string; addr_info?: { local: string }[] }>("ip", [
-      "-j",
-      "-4",
-      "addr",
-      "show",
-    ]);
-    const others = shown.filter(
-      ({ ifname }) => ifname !== "lo" && (!this.#ours.test(ifname) || this.#isShared(ifname)),
+    const shown = await list<{ ifname: string; addr_info?: Address[] }>("ip", ["-j", "addr", "show"]);
+    const others = shown.filter(({ ifname }) => !this.#ours.test(ifname) || this.#isShared(ifname));
+    return new Map(
+      others.flatMap(({ ifname, addr_info = [] }) => {
+        const addresses = addr_info.filter(({ scope }) => scope === "global").map(({ local }) => local);
+        return addresses.length === 0 ? [] : [[ifname, addresses]];
+      }),
     );
-    return new Map(others.map(({ ifname, addr_info = [] }) => [ifname, addr_info.map(({ local }) => local)]));
   }
 
   async seen(): Promise<ReadonlyMap<string, readonly string[]>> {
@@ -194,7 +203,9 @@ export class LinuxNetworkDriver implements NetworkDriver {
     for (const [address, digest] of Object.entries(before)) {
       if (after[address] === digest) continue;
       // It fails when there was nothing to forget.
-      for (const side of ["-s", "-d", "-r"]) await run("conntrack", ["-D", side, address]).catch(() => "");
+      const family = isIpv6(address) ? "ipv6" : "ipv4";
+      for (const side of ["-s", "-d", "-r"])
+        await run("conntrack", ["-D", "-f", family, side, address]).catch(() => "");
     }
     await writeFile(file, JSON.stringify(after));
   }
@@ -203,14 +214,11 @@ export class LinuxNetworkDriver implements NetworkDriver {
     const { name, address, mtu, members, carries = "" } = item;
     const mac = links.get(carries)?.address ?? item.mac;
     const link = links.get(name);
-    if (link === undefined) {
-      await run("ip", ["link", "add", "name", name, "address", mac, "type", "bridge"]);
-      const silent = carries === "" ? "1" : "0";
-      await writeFile(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, silent).catch(ignoreMissing);
-    }
+    if (link === undefined) await run("ip", ["link", "add", "name", name, "address", mac, "type", "bridge"]);
+    if (carries === "" || link === undefined) await speakIpv6(name, carries !== "" || isIpv6(address));
     // Plugs are kept apart below, so the node answers for each of them to the others.
     const proxy = `/proc/sys/net/ipv4/conf/${name}/proxy_arp_pvlan`;
-    await writeFile(proxy, address === undefined ? "0" : "1");
+    await writeFile(proxy, address === undefined || isIpv6(address) ? "0" : "1");
     // By itself Linux lets who asks for another wait for most of a second.
     await writeFile(`/proc/sys/net/ipv4/neigh/${name}/proxy_delay`, "0");
     if (carries === "") await this.#address(name, address);
@@ -235,13 +243,13 @@ export class LinuxNetworkDriver implements NetworkDriver {
   }
 
   async #address(bridge: string, wanted: string | undefined): Promise<void> {
-    const [shown] = await list<{ addr_info?: { local: string; prefixlen: number }[] }>(
-      ...(["ip", ["-j", "-4", "addr", "show", "dev", bridge]] as const),
-    );
-    const present = (shown?.addr_info ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+    const [shown] = await list<{ addr_info?: Address[] }>("ip", ["-j", "addr", "show", "dev", bridge]);
+    const present = (shown?.addr_info ?? [])
+      .filter(({ scope }) => scope === "global")
+      .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
     for (const other of present) if (other !== wanted) await run("ip", ["addr", "del", other, "dev", bridge]);
     if (wanted !== undefined && !present.includes(wanted))
-      await run("ip", ["addr", "add", wanted, "dev", bridge]);
+      await run("ip", ["addr", "add", wanted, "dev", bridge, ...(isIpv6(wanted) ? ["nodad"] : [])]);
   }
 
   async #tap({ name, bridge, uid, isolated, mtu }: TapItem, link: Link | undefined): Promise<void> {
@@ -256,6 +264,10 @@ export class LinuxNetworkDriver implements NetworkDriver {
   }
 }
 
+function isIpv6(address: string | undefined): boolean {
+  return address !== undefined && familyOf(address) === "ip6";
+}
+
 function seenAddress(item: unknown): string[] {
   const { elem } = item as { readonly elem?: { readonly val?: unknown } };
   return typeof elem?.val === "string" ? [elem.val] : [];
@@ -264,7 +276,7 @@ function seenAddress(item: unknown): string[] {
 /** What is said of each plug, by its address. */
 function listDigests(ruleset: string): Record<string, string> {
   const digests: Record<string, string> = {};
-  for (const [, address = "", tap = ""] of ruleset.matchAll(/\. ([\d.]+) : goto out_(\w+)/g)) {
+  for (const [, address = "", tap = ""] of ruleset.matchAll(/\. ([\da-f.:]+) : goto out_(\w+)/g)) {
     const text = (["out", "in"] as const).map((way) => {
       const from = ruleset.indexOf(`chain ${way}_${tap} {`);
       return ruleset.slice(from, ruleset.indexOf("\n  }\n", from));

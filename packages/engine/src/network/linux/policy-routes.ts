@@ -1,3 +1,4 @@
+import type { Family } from "../address.ts";
 import type { PolicyRoutes } from "../network-driver.ts";
 import { list, run } from "./run.ts";
 
@@ -22,30 +23,44 @@ const priority = 7700;
 
 /** Each network that is not content with the node's own table has one of its own, asked first. */
 export async function applyPolicyRoutes(prefix: string, wanted: readonly PolicyRoutes[]): Promise<void> {
+  for (const family of ["ip", "ip6"] as const)
+    await applyFamily(
+      prefix,
+      family,
+      wanted.filter((it) => it.family === family),
+    );
+}
+
+async function applyFamily(prefix: string, family: Family, wanted: readonly PolicyRoutes[]): Promise<void> {
+  const only = family === "ip" ? "-4" : "-6";
   const ours = new RegExp(`^${prefix}b\\d+$`);
-  const rules = (await list<Rule>("ip", ["-j", "rule", "show"])).filter(
-    (rule) => rule.priority === priority && ours.test(rule.iif ?? ""),
-  );
+  // A kernel without the family has nothing of ours.
+  const shown = await list<Rule>("ip", ["-j", only, "rule", "show"]).catch((error): Rule[] => {
+    if (wanted.length > 0) throw error;
+    return [];
+  });
+  const rules = shown.filter((rule) => rule.priority === priority && ours.test(rule.iif ?? ""));
   for (const { iif = "", table = "" } of rules) {
     if (wanted.some((it) => it.bridge === iif && `${it.table}` === table)) continue;
-    await run("ip", ["rule", "del", "priority", `${priority}`, "iif", iif, "table", table]);
-    await run("ip", ["route", "flush", "table", table]).catch(() => "");
+    await run("ip", [only, "rule", "del", "priority", `${priority}`, "iif", iif, "table", table]);
+    await run("ip", [only, "route", "flush", "table", table]).catch(() => "");
   }
   if (wanted.length === 0) return;
-  const main = await list<Route>("ip", ["-j", "route", "show", "table", "main"]);
+  const main = await list<Route>("ip", ["-j", only, "route", "show", "table", "main"]);
   for (const item of wanted) {
     const table = `${item.table}`;
     const lines = routeLines(item, main);
     // The table is not there before its first route.
-    const now = await list<Route>("ip", ["-j", "route", "show", "table", table]).catch((): Route[] => []);
+    const show = ["-j", only, "route", "show", "table", table];
+    const now = await list<Route>("ip", show).catch((): Route[] => []);
     if (now.map(lineOf).sort().join("\n") !== lines.toSorted().join("\n"))
       await run(
         "ip",
-        ["-batch", "-"],
+        [only, "-batch", "-"],
         [`route flush table ${table}`, ...lines.map((line) => `route add ${line} table ${table}`)].join("\n"),
       );
     if (!rules.some(({ iif, table: of }) => iif === item.bridge && of === table))
-      await run("ip", ["rule", "add", "priority", `${priority}`, "iif", item.bridge, "table", table]);
+      await run("ip", [only, "rule", "add", "priority", `${priority}`, "iif", item.bridge, "table", table]);
   }
 }
 
@@ -63,7 +78,8 @@ export function routeLines(item: PolicyRoutes, main: readonly Route[]): string[]
   };
   const lines = new Map<string, string>();
   const add = (destination: string, rest: string): void => {
-    const dst = destination === "0.0.0.0/0" ? "default" : destination.replace(/\/32$/, "");
+    const all = destination === "0.0.0.0/0" || destination === "::/0";
+    const dst = all ? "default" : destination.replace(item.family === "ip" ? /\/32$/ : /\/128$/, "");
     if (!lines.has(dst)) lines.set(dst, `${dst} ${rest}`);
   };
   for (const { subnet, bridge } of item.subnets) add(subnet, `dev ${bridge}`);
@@ -78,8 +94,9 @@ export function routeLines(item: PolicyRoutes, main: readonly Route[]): string[]
     if (dev !== undefined && via !== undefined) add(destination, `via ${via} dev ${dev}`);
   }
   const { interfaces } = item;
+  // Within a link nobody is routed.
   for (const route of up)
-    if (route.dst !== "default" && route.dev !== undefined && route.gateway === undefined)
+    if (route.dst !== "default" && route.dst !== "fe80::/64" && route.dev && route.gateway === undefined)
       if (interfaces === undefined || interfaces.includes(route.dev)) add(route.dst, `dev ${route.dev}`);
   const out = through(interfaces);
   if (out?.gateway !== undefined) add("default", `via ${out.gateway} dev ${out.dev}`);
