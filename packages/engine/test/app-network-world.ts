@@ -15,6 +15,7 @@ sh(
   "ip link add up0 type veth peer name eth0 netns out && ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up",
 );
 sh("ip -n out addr add 192.0.2.2/24 dev eth0 && ip -n out link set eth0 up");
+sh("ip addr add fd00:8::1/64 dev up0 nodad && ip -n out addr add fd00:8::2/64 dev eth0 nodad");
 
 // A network of its own with a DHCP server, which a switch reaches by a card of the node.
 sh("ip netns add lan && ip -n lan link set lo up && ip link add sw0 type veth peer name eth0 netns lan");
@@ -31,8 +32,12 @@ const plant: NetworkSpec = {
   ...{ id: "plant" as NetworkId, name: "plant", kind: "switch", port: "machines", dns: [], hosts: [] },
   ...{ subnet: "", gateway: "", dhcpFirst: "", dhcpLast: "" },
 };
+const six: NetworkSpec = {
+  ...{ id: "six" as NetworkId, name: "six", kind: "local", dns: [], hosts: [] },
+  ...{ subnet: "fd00:66::/64", gateway: "fd00:66::1", dhcpFirst: "fd00:66::10", dhcpLast: "fd00:66::1f" },
+};
 world.more = {
-  networks: [plant],
+  networks: [plant, six],
   ports: [{ name: "eth1", interface: "sw0", labels: ["machines"], uplink: false, cost: 0 }],
 };
 const plug = (nodePort: number): NicSpec => ({
@@ -54,6 +59,8 @@ const tries = [
   "cat /etc/resolv.conf; hostname",
   "until ip addr show eth1 | grep -q 'inet 10.9.0.50/24'; do sleep 0.2; done; echo asked for and got",
   "ping -c1 -W5 10.9.0.1 >/dev/null && echo other network reached",
+  "ping -6 -c1 -W5 fd00:8::2 >/dev/null && echo outside reached by IPv6",
+  "ip -6 addr show eth2 | grep -o 'fd00:66::10/[0-9]*'",
   "ip route | grep -c default; exec sleep 1000",
 ].join("; ");
 const web = world.apply(
@@ -79,13 +86,24 @@ const other = world.apply(
   "second",
   { restartPolicy: ext.RestartPolicy.ALWAYS, containers: [{ name: "main", command: ["sh", "-c", tries] }] },
   {
-    nics: [plug(8081), { name: "plant", networkId: plant.id, mac: "02:00:00:00:09:50", rules: [everything] }],
+    nics: [
+      plug(8081),
+      { name: "plant", networkId: plant.id, mac: "02:00:00:00:09:50", rules: [everything] },
+      { name: "six", networkId: six.id, mac: undefined, rules: [everything] },
+    ],
   },
 );
 const lines = (await world.untilLog(other, /main: [0-9]$/)).map((line) => line.slice("main: ".length));
 assert.deepEqual(lines, [
   ...["outside reached", "other app not reached", "node not reached", "name known"],
-  ...["nameserver 10.77.0.1", "second", "asked for and got", "other network reached", "2"],
+  ...[
+    "nameserver 10.77.0.1",
+    "nameserver fd00:66::1",
+    "second",
+    "asked for and got",
+    "other network reached",
+  ],
+  ...["outside reached by IPv6", "fd00:66::10/128", "2"],
 ]);
 assert.equal(world.store.apps.get(web)?.report.podIp, "10.77.0.2");
 

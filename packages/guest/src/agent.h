@@ -1,5 +1,6 @@
 /* Shared by the parts of the guest's init; PROTOCOL.md says what the messages mean. */
 #pragma once
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -69,6 +70,10 @@ void publish(char *body, size_t length);
 void net_setup(char *body, size_t length);
 void net_address(const char *name, uint32_t address, uint32_t mask);
 void net_route(uint32_t network, uint32_t mask, uint32_t gateway, char *name, int metric);
+void net6_quiet(const char *name);
+void net6_address(const char *name, const struct in6_addr *address, int bits);
+void net6_router(const char *name, const struct in6_addr *gateway);
+void net6_route(const char *name, const struct in6_addr *to, int bits, const struct in6_addr *gateway, int metric);
 
 /* dhcp.c */
 void dhcp_start(char *name, int metric);

@@ -93,7 +93,17 @@ static void card_setup(int fd, const char *text, char *name, int metric) {
   }
   char *slash = strchr(address, '/');
   struct in_addr own, via;
+  struct in6_addr own6, via6;
   if (slash) *slash = 0;
+  if (slash && inet_pton(AF_INET6, address, &own6) == 1) {
+    net6_quiet(name);
+    link_up(fd, name, 1);
+    net6_address(name, &own6, atoi(slash + 1));
+    if (inet_pton(AF_INET6, gateway, &via6) != 1) return;
+    net6_router(name, &via6);
+    net6_route(name, &in6addr_any, 0, &via6, metric);
+    return;
+  }
   if (slash && inet_pton(AF_INET, address, &own) == 1) {
     net_address(name, own.s_addr, mask_of(atoi(slash + 1)));
     link_up(fd, name, 1);
@@ -111,10 +121,15 @@ static void route_setup(const char *text) {
   sscanf(text, "%d %63s %63s", &at, network, gateway);
   char *slash = strchr(network, '/');
   struct in_addr to, via;
+  struct in6_addr to6, via6;
   if (!slash) return;
   *slash = 0;
-  if (inet_pton(AF_INET, network, &to) != 1 || inet_pton(AF_INET, gateway, &via) != 1) return;
   snprintf(name, sizeof name, "eth%d", at);
+  if (inet_pton(AF_INET6, network, &to6) == 1 && inet_pton(AF_INET6, gateway, &via6) == 1) {
+    net6_router(name, &via6);
+    net6_route(name, &to6, atoi(slash + 1), &via6, 0);
+  }
+  if (inet_pton(AF_INET, network, &to) != 1 || inet_pton(AF_INET, gateway, &via) != 1) return;
   net_route(to.s_addr, mask_of(atoi(slash + 1)), via.s_addr, name, 0);
 }
 
