@@ -211,7 +211,7 @@ async function talk(random: SeededRandom, side: "engine" | "controller"): Promis
       },
       onClose: () => undefined,
     },
-    ...(side === "engine" ? { onOpen: (stream) => stream.onData(() => undefined) } : {}),
+    onOpen: (stream) => stream.onData(() => undefined),
   });
   const opened = side === "controller" ? mux.open({}).catch((error: unknown) => error) : undefined;
   for (let count = 0; count < framesMax && !hungUp; count++) {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { Duplex } from "node:stream";
 import { type LocalSystem, type Ran, run } from "../../packages/harness/src/real/local-system.ts";
 import { waitFor } from "../../packages/harness/src/real/wait.ts";
 
@@ -48,6 +49,16 @@ export class KubectlSession {
   /** The same, for somebody who types: it runs on until it is disposed. */
   atTerminal(...args: readonly string[]): Following {
     return new Following("script", this.#terminal(args));
+  }
+
+  /** What goes in and comes out, as one; it ends with the program, and the program with it. */
+  piped(...args: readonly string[]): Duplex {
+    const child = spawn(this.#binary, this.#args(args), { stdio: ["pipe", "pipe", "inherit"] });
+    // Its types know no pairs.
+    const pair = { writable: child.stdin, readable: child.stdout } as unknown as AsyncIterable<Uint8Array>;
+    const way = Duplex.from(pair);
+    way.once("close", () => child.kill("SIGKILL"));
+    return way;
   }
 
   /** Runs on until it is disposed; `until` waits for what it prints. */

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { LocalSystem } from "../../packages/harness/src/real/local-system.ts";
 import { waitFor } from "../../packages/harness/src/real/wait.ts";
+import { ask, tokenFolder } from "./api-scenarios.ts";
 import type { KubectlSession } from "./kubectl-session.ts";
 
 export interface NetworkPlace {
@@ -24,6 +25,7 @@ const app = (name: string): object => ({
   ...{ apiVersion: "v1", kind: "Pod", metadata: { name, labels: { app: name } } },
   spec: {
     terminationGracePeriodSeconds: 1,
+    automountServiceAccountToken: name !== "stranger",
     containers: [
       {
         ...{
@@ -99,6 +101,16 @@ function scenarios(place: () => NetworkPlace): void {
   it("without a policy apps do not reach each other", async () => {
     assert.doesNotMatch(await page("client", web, 8080), /Hello/);
     assert.doesNotMatch(await page("stranger", web, 8080), /Hello/);
+  });
+
+  it("an app has a way to the API where it has a token, and no other", async () => {
+    const answer = async (name: string): Promise<number | undefined> => {
+      const way = session.piped("exec", "-i", name, "--", "nc", "kubernetes.default", "443");
+      return (await ask(way, { at: "kubernetes.default", ca, path: "/api", headers: {} })).code;
+    };
+    const ca = await session.ok("exec", "client", "--", "cat", `${tokenFolder}/ca.crt`);
+    assert.equal(await answer("client"), 401, "nobody is let in without saying who");
+    await assert.rejects(answer("stranger"));
   });
 
   it("a policy lets in whom it names, by the port it names, while they run", async () => {

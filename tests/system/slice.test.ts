@@ -2,8 +2,8 @@
  * The whole path on real parts, once for all: starting takes a while, so the scenarios share one system and
  * run in this order.
  *
- *   the demo · apps talk to each other · an app that runs is given files · what a user types into kubectl, with
- *   the oldest and the newest · the engine is killed · the controller is silent · the box reboots alone · the
+ *   the demo · apps talk to each other · an app asks the API · an app that runs is given files · what a user types
+ *   into kubectl, with the oldest and the newest · the engine is killed · the controller is silent · the box reboots alone · the
  *   cable is cut · down leaves nothing
  */
 import assert from "node:assert/strict";
@@ -21,6 +21,7 @@ import {
 } from "../../packages/harness/src/real/local-system.ts";
 import { waitFor } from "../../packages/harness/src/real/wait.ts";
 import { kubectl, kubectlMissing } from "../kubectl.ts";
+import { describeApi } from "./api-scenarios.ts";
 import { type HostTraces, hostTraces, leftOver } from "./host-traces.ts";
 import { KubectlSession } from "./kubectl-session.ts";
 import { describeNetwork } from "./network-scenarios.ts";
@@ -86,6 +87,7 @@ describe("the first slice, on real parts", { skip }, () => {
   });
 
   describeNetwork(() => ({ system, session: newest }));
+  describeApi(() => ({ session: newest, pod: helloPod }));
   describePatches(() => ({ session: newest, labels: { app: "hello" }, pod: helloPod }));
 
   for (const version of ["1.32", "1.35"] as const) {
