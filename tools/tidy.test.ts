@@ -47,6 +47,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Packages that run anywhere JavaScript does: no `node:` module. */
 const isomorphic = ["base", "eve-api", "reconcile", "apimachinery", "kinds", "client"];
 
+/** What runs in a browser. */
+const inBrowser = /^packages\/console\/src\/page\//;
+
 /**
  * Where clock, chance, environment and console may be touched: port implementations and roots of programs.
  */
@@ -142,7 +145,7 @@ function importFault(path: string, name: string): string[] {
   }
   if (name.startsWith("node:")) {
     const anywhere = isomorphic.includes(own) && path.includes("/src/");
-    return anywhere ? [`${path}: ${own} runs anywhere, ${name} does not`] : [];
+    return anywhere || inBrowser.test(path) ? [`${path}: ${own} runs anywhere, ${name} does not`] : [];
   }
   return declaresDependency(own, name) ? [] : [`${path}: ${name} is not in ${own}'s package.json`];
 }

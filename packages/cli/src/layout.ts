@@ -8,7 +8,7 @@ export const checkout: string = resolve(import.meta.dirname, "../../..");
 export const nodeBinary: string = join(checkout, "node_modules", ".bin", "node");
 
 /** The main file of one of our programs; the CLI starts programs, it never imports them. */
-export function programMain(name: "controller" | "engine"): string {
+export function programMain(name: "controller" | "engine" | "os" | "console"): string {
   return join(checkout, "packages", name, "src", "main.ts");
 }
 

@@ -8,7 +8,7 @@ export {
   type HttpTransport,
 } from "./http-transport.ts";
 export { type ChangeListener, Informer, type InformerOptions, type ObjectView } from "./informer.ts";
-export { accessOf, type ClusterAccess } from "./kubeconfig.ts";
+export { accessOf, type ClusterAccess, type ClusterCredentials, credentialsOf } from "./kubeconfig.ts";
 export type { IndexFunction } from "./object-cache.ts";
 export { isNewer, keyOf, type ObjectKey, objectKey, splitKey } from "./object-key.ts";
 export type {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { accessOf } from "./kubeconfig.ts";
+import { accessOf, credentialsOf } from "./kubeconfig.ts";
 
 const base64 = (text: string): string => new TextEncoder().encode(text).toBase64();
 
@@ -42,4 +42,16 @@ describe("accessOf", () => {
       );
     });
   }
+});
+
+describe("credentialsOf", () => {
+  it("takes a token where there is no certificate", () => {
+    const user = config({ token: "sesame" });
+    assert.deepEqual(credentialsOf(user, "file"), { server: "https://one:6443", ca: "CA", token: "sesame" });
+  });
+
+  it("takes the certificate where there are both, and says what is missing of it", () => {
+    const both = config({ token: "sesame", "client-certificate-data": base64("CERT") });
+    assert.throws(() => credentialsOf(both, "file"), /no client-key-data/);
+  });
 });

@@ -71,6 +71,7 @@ async function runChecks(io: Io, signal: AbortSignal): Promise<Failed[]> {
   for (const [what, command, args] of [
     ["types", join(bin, "tsc"), ["-p", "tsconfig.json"]],
     ["types, isomorphic", join(bin, "tsc"), ["-p", "tsconfig.isomorphic.json"]],
+    ["types, console", join(bin, "tsc"), ["-p", "tsconfig.console.json"]],
     ["lint", join(bin, "biome"), ["check", "--diagnostic-level=error", "."]],
   ] as const) {
     io.err(`== ${what}`);
