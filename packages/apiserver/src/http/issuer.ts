@@ -19,7 +19,9 @@ export async function serveIssuer(
   if (path === "/.well-known/openid-configuration") {
     // Over HTTP/2 the host has a name of its own.
     const { host, ":authority": authority = host } = request.headers as Record<string, string | undefined>;
-    const server = externalUrl ?? `https://${authority ?? "localhost"}`;
+    const asked = `https://${authority ?? "localhost"}`;
+    // Who found it by the issuer's name finds the keys there: an app has perhaps no other way.
+    const server = asked === serviceAccounts.issuer ? asked : (externalUrl ?? asked);
     sendJson(request, response, 200, JSON.stringify(serviceAccounts.configuration(server)));
     return true;
   }

@@ -5,14 +5,16 @@
  *   kubectl ── WebSocket v5/v4 ── remote-websocket ─┐
  *           ── SPDY v4 ────────── remote-spdy ──────┼─ remote-command ── PodStreams
  *           ── WebSocket(SPDY) ── port-forward ─────┤
- *           ── GET ────────────── logs ─────────────┘
+ *           ── GET, WebSocket ─── logs ─────────────┘
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Clock, Log } from "@selvedge/base";
 import type { Target } from "../rest/target.ts";
 import { StatusError } from "../status-error.ts";
 import { flag, parseLogQuery } from "./log-query.ts";
+import { serveLogMessages } from "./log-websocket.ts";
 import { checkHasLogs, checkRuns, chooseContainer, nodeOf, type StreamedPod } from "./pod-container.ts";
 import type { AttachOptions, ExecOptions, PodRef, PodStreams, ProcessSession } from "./pod-streams.ts";
 import { portForwardTunnel, serveSpdyPortForward, serveTunnelledPortForward } from "./port-forward.ts";
@@ -48,7 +50,7 @@ export function podSubresources(
     }
     const query = new URL(request.url ?? "/", "https://server").searchParams;
     const pod = await options.pod(namespace, name);
-    if (subresource === "log") return await serveLog(pod, query, answer, options);
+    if (subresource === "log") return await serveLog(pod, query, request, answer, options);
     if (request.method !== "GET" && request.method !== "POST") {
       const message = "the server does not allow this method on the requested resource";
       throw new StatusError(405, "MethodNotAllowed", message);
@@ -122,19 +124,25 @@ async function servePortForward(
 async function serveLog(
   pod: StreamedPod,
   query: URLSearchParams,
+  request: IncomingMessage,
   answer: StreamAnswer,
   { streams, clock, log }: PodSubresourcesOptions,
 ): Promise<void> {
-  if (answer.type !== "response") throw new StatusError(400, "BadRequest", "logs are read by a plain GET");
-  const { response } = answer;
   const options = {
     ...parseLogQuery(query, clock.now()),
     container: chooseContainer(pod, query.get("container") ?? ""),
   };
   checkHasLogs(pod, options.container, options.previous);
   const stop = new AbortController();
-  response.once("close", () => stop.abort(new Error("the client is gone")));
-  const lines = await streams.logs(refOf(pod), options, stop.signal);
+  const client = answer.type === "response" ? answer.response : answer.socket;
+  client.once("close", () => stop.abort(new Error("the client is gone")));
+  const open = async (): Promise<Readable> => await streams.logs(refOf(pod), options, stop.signal);
+  if (answer.type !== "response") {
+    if (!isWebSocket(request)) throw new StatusError(400, "BadRequest", "logs are read by a plain GET");
+    return await serveLogMessages(request, answer, open);
+  }
+  const { response } = answer;
+  const lines = await open();
   response.writeHead(200, { "content-type": "text/plain" });
   // A follower sees that it is connected before the first line comes.
   response.flushHeaders();

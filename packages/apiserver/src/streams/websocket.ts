@@ -51,7 +51,7 @@ export function acceptWebSocket(
   delete request.headers["sec-websocket-protocol"];
   let accepted: WebSocket | undefined;
   const name = (headers: string[], asked: IncomingMessage): void => {
-    if (asked === request) headers.push(`Sec-WebSocket-Protocol: ${protocol}`);
+    if (asked === request && protocol !== "") headers.push(`Sec-WebSocket-Protocol: ${protocol}`);
   };
   server.on("headers", name);
   try {
