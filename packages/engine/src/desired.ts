@@ -1,10 +1,12 @@
 import type { Brand } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { SnapshotWish } from "./app/snapshot-spec.ts";
+import type { VmSettings } from "./app/vm-settings.ts";
 import type { DeviceGroup } from "./device/device-spec.ts";
 import type { ServiceSpec } from "./network/service-spec.ts";
 import type { PortSpec } from "./port/port-spec.ts";
 
+export type { VmSettings } from "./app/vm-settings.ts";
 export type {
   BondMode,
   BondSpec,
@@ -159,14 +161,6 @@ export interface ForeignApp {
   readonly metaData: "drive" | "multipart" | "openstack" | "none";
   /** A change makes cloud-init run again; 0: the app's version is used. */
   readonly cloudInitVersion: number;
-}
-
-export interface VmSettings {
-  readonly firmware: "bios" | "uefi";
-  /** `legacy`: devices that any system knows. */
-  readonly devices: "virtio" | "legacy";
-  /** The number of its screen, to be looked at by VNC; undefined: it has none. */
-  readonly screen: number | undefined;
 }
 
 /** A volume as an app has it. */

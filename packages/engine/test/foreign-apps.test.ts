@@ -30,6 +30,19 @@ describe("an app of EVE's own fields", () => {
     }
   });
 
+  it("has a screen as its configuration says", () => {
+    const screenOf = (more: object) => {
+      const fixedresources = { memory: 65_536, vcpus: 1, virtualizationMode: 1, ...more };
+      const ask = appInit({ fixedresources, volumeRefList: [root] } as never);
+      const { screen, screenPassword } =
+        desired([diskVolume(ids.root, 0n)], [ask]).apps[0]?.foreign?.vm ?? {};
+      return [screen, screenPassword];
+    };
+    assert.deepEqual(screenOf({ vncDisplay: 3, vncPasswd: "s3cret" }), [undefined, undefined]);
+    assert.deepEqual(screenOf({ enableVnc: true, vncDisplay: 3 }), [3, undefined]);
+    assert.deepEqual(screenOf({ enableVnc: true, vncPasswd: "s3cret" }), [0, "s3cret"]);
+  });
+
   it("installs itself from a second volume onto a blank first one", () => {
     const [app] = desired(
       [blank, diskVolume(ids.root, 0n)],

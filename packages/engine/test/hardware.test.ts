@@ -5,10 +5,15 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { hardware, info, type ntp } from "@selvedge/eve-api";
+import { storagePart } from "../src/control/report/device-node.ts";
 import { hardwareInfo } from "../src/control/report/hardware-info.ts";
+import { healthOf } from "../src/control/report/health-loop.ts";
 import { timeSourcesInfo } from "../src/control/report/time-sources.ts";
+import type { DiskHealth } from "../src/hardware/hardware.ts";
 import { parseSources } from "../src/host/linux/chrony.ts";
 import { LinuxHardware } from "../src/host/linux/linux-hardware.ts";
+import { mountOf } from "../src/host/linux/mounts.ts";
+import { parseHealth, readDiskHealth } from "../src/host/linux/smart.ts";
 import type { HostFacts } from "../src/ports.ts";
 
 const files: Readonly<Record<string, string>> = {
@@ -202,4 +207,97 @@ it("time sources are what chrony lists", () => {
   const [first, clock] = (value as ntp.ZInfoNTPSources).sources;
   assert.deepEqual([first?.state, first?.mode, first?.dstAddr], [1, 1, "192.0.2.1"]);
   assert.deepEqual([clock?.refId, clock?.reachable, clock?.mode], ["PPS0", false, 3]);
+});
+
+describe("what a disk says of its health", () => {
+  const ata = {
+    smart_status: { passed: false },
+    ata_smart_attributes: {
+      table: [
+        {
+          ...{ id: 5, name: "Reallocated_Sector_Ct", value: 9, worst: 9, thresh: 36, when_failed: "now" },
+          ...{ flags: { prefailure: true }, raw: { value: 1544, string: "1544" } },
+        },
+        { id: 194, name: "Temperature_Celsius", value: 62, worst: 50, thresh: 0, raw: { value: 38 } },
+      ],
+    },
+  };
+  const nvme = {
+    smart_status: { passed: true },
+    nvme_smart_health_information_log: {
+      ...{ critical_warning: 4, temperature: 41, percentage_used: 3 },
+      temperature_sensors: [41, 55],
+    },
+    temperature: { current: 41 },
+  };
+  const figures = (health: DiskHealth): unknown[] =>
+    health.attributes.map(({ id, name, value, threshold, raw, failed }) => [
+      ...[id, name, value, threshold, raw, failed],
+    ]);
+
+  it("is read of SATA, NVMe and SCSI", () => {
+    const sata = parseHealth("sda", JSON.stringify(ata));
+    assert.deepEqual([sata.passed, sata.error, sata.attributes[0]?.type], [false, "", "Pre-fail"]);
+    assert.deepEqual(figures(sata), [
+      [5, "Reallocated_Sector_Ct", 9, 36, 1544, "now"],
+      [194, "Temperature_Celsius", 62, 0, 38, ""],
+    ]);
+    assert.deepEqual(figures(parseHealth("nvme0n1", JSON.stringify(nvme))), [
+      [0, "critical_warning", 4, 0, 4, "now"],
+      [0, "temperature", 41, 0, 41, ""],
+      [0, "percentage_used", 3, 0, 3, ""],
+      [0, "temperature_sensor_1", 41, 0, 41, ""],
+      [0, "temperature_sensor_2", 55, 0, 55, ""],
+    ]);
+    const scsi = { smart_status: { passed: true }, temperature: { current: 30 }, scsi_grown_defect_list: 2 };
+    assert.deepEqual(figures(parseHealth("sdb", JSON.stringify(scsi))), [
+      [0, "Temperature_Celsius", 30, 0, 30, ""],
+      [0, "Grown_Defects", 2, 0, 2, ""],
+    ]);
+  });
+
+  it("or why not", async () => {
+    const said = (text: string): string => parseHealth("vda", text).error;
+    assert.equal(said("{}"), "the disk says nothing of its health");
+    assert.equal(said("not JSON"), "smartctl wrote what is no JSON");
+    const messages = [{ string: "/dev/vda: Unable to detect device type", severity: "error" }];
+    assert.equal(said(JSON.stringify({ smartctl: { messages } })), "/dev/vda: Unable to detect device type");
+    const missing = Object.assign(new Error("spawn"), { code: "ENOENT" });
+    const health = await readDiskHealth("sda", async () => await Promise.reject(missing));
+    assert.equal(health.error, "smartctl is not there: install smartmontools");
+  });
+
+  it("goes to the controller, the verdict of the disk first", () => {
+    const { smartAttr } = healthOf(parseHealth("sda", JSON.stringify(ata)));
+    assert.deepEqual(
+      smartAttr?.map(({ attributeName, whenFailed, rawValue }) => [attributeName, whenFailed, rawValue]),
+      [
+        ["Overall_Health", "now", 1n],
+        ["Reallocated_Sector_Ct", "now", 1544n],
+        ["Temperature_Celsius", "", 38n],
+      ],
+    );
+  });
+});
+
+it("the file system that a folder is on is the nearest mount's", () => {
+  const mounts = [
+    "22 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw",
+    "30 22 0:5 / /run rw - tmpfs tmpfs rw",
+    "40 22 8:3 / /var/lib/my\\040box rw shared:2 master:1 - xfs /dev/sda3 rw",
+  ].join("\n");
+  assert.deepEqual(mountOf(mounts, "/var/lib/my box/state"), { type: "xfs", disk: "/dev/sda3" });
+  assert.deepEqual(mountOf(mounts, "/runner"), { type: "ext4", disk: "/dev/sda2" });
+  assert.equal(mountOf("", "/"), undefined);
+  const told = storagePart(
+    [{ name: "sda", serial: "S-1", sizeBytes: 0 }],
+    { folder: "/s", totalBytes: 0 },
+    mountOf(mounts, "/s"),
+  );
+  assert.deepEqual(told.storageInfo, [
+    {
+      ...{ poolName: "/s", storageState: 1, storageType: 1 },
+      disks: [{ diskName: { name: "/dev/sda2", serial: "S-1" }, status: 1, state: "ext4" }],
+    },
+  ]);
 });

@@ -67,6 +67,7 @@ function wish(restart: number, mode: vm.VmMode): DesiredState {
           virtualizationMode: mode,
           enableVnc: true,
           vncDisplay: 3,
+          vncPasswd: "s3cret",
         },
         userData: Buffer.from("#cloud-config\n").toString("base64"),
         volumeRefList: [{ uuid: ids.root }],
@@ -97,7 +98,7 @@ describe("a virtual machine from a qcow2", { skip, concurrency: false }, () => {
     await world.until(ids.app, (it) => it === undefined);
   });
 
-  it("boots from devices that any system knows, and has a screen", async () => {
+  it("boots from devices that any system knows, and has a screen that asks for its password", async () => {
     await using world = await AppWorld.open();
     bringDisk(world);
     world.desire(wish(0, LEGACY));
@@ -105,6 +106,9 @@ describe("a virtual machine from a qcow2", { skip, concurrency: false }, () => {
     const screen = connect((await world.hypervisor.screen(ids.app)) ?? "");
     const [greeting] = await once(screen, "data");
     assert.equal(String(greeting), "RFB 003.008\n");
+    screen.write("RFB 003.008\n");
+    // One way in, VNC's own: a challenge to be answered with the password.
+    assert.deepEqual([...(await once(screen, "data"))[0]], [1, 2]);
     screen.destroy();
   });
 

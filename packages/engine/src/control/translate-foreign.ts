@@ -102,8 +102,14 @@ function vmSettings({ fixedresources }: App): VmSettings {
   return {
     firmware: mode === vm.VmMode.FML || fixedresources?.bootMode === vm.VmBootMode.UEFI ? "uefi" : "bios",
     devices: mode === vm.VmMode.LEGACY ? "legacy" : "virtio",
-    screen: fixedresources?.enableVnc === true ? fixedresources.vncDisplay : undefined,
+    ...screenOf(fixedresources),
   };
+}
+
+function screenOf(resources: App["fixedresources"]): Pick<VmSettings, "screen" | "screenPassword"> {
+  if (resources?.enableVnc !== true) return { screen: undefined };
+  const { vncDisplay: screen, vncPasswd: screenPassword } = resources;
+  return screenPassword === "" ? { screen } : { screen, screenPassword };
 }
 
 const noHypervisor = "virtualizationMode: NOHYPER starts no disk; use HVM (BIOS), FML (UEFI) or LEGACY";

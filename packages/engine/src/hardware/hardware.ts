@@ -107,6 +107,27 @@ export interface BlockDevice {
   readonly writes: bigint;
 }
 
+/** What a disk says of its own health. */
+export interface DiskHealth {
+  readonly name: string;
+  /** Its own verdict; undefined: it gives none. */
+  readonly passed: boolean | undefined;
+  readonly attributes: readonly {
+    /** 0 where a disk has names only. */
+    readonly id: number;
+    readonly name: string;
+    readonly value: number;
+    readonly worst: number;
+    readonly threshold: number;
+    readonly raw: number;
+    /** Empty, `now` or `past`. */
+    readonly failed: string;
+    readonly type: string;
+  }[];
+  /** Why it could not be asked. */
+  readonly error: string;
+}
+
 /** A process of the box's: the engine, or a machine of an app. */
 export interface ProcessUse {
   readonly pid: number;
@@ -151,6 +172,10 @@ export interface HardwareProbe {
   inventory(): Promise<Hardware>;
   adapters(): Promise<readonly Adapter[]>;
   disks(): Promise<readonly BlockDevice[]>;
+  /** Asks each disk, which takes a moment: seldom. */
+  diskHealth(): Promise<readonly DiskHealth[]>;
+  /** The file system that a folder is on, and the disk below; undefined where that cannot be told. */
+  filesystemOf(folder: string): Promise<{ readonly type: string; readonly disk: string } | undefined>;
   processes(): Promise<readonly ProcessUse[]>;
   memoryControllers(): Promise<readonly MemoryController[]>;
   /** Empty where the box's time service does not tell. */

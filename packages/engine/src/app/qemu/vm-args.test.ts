@@ -4,7 +4,7 @@ import type { AppId } from "../../desired.ts";
 import type { MachineDevice } from "../../device/device-spec.ts";
 import { vmArgs } from "./vm-args.ts";
 
-const args = (devices: readonly MachineDevice[], screen?: number, usbFirst = false): string => {
+const args = (devices: readonly MachineDevice[], screen?: number, usbFirst = false, more = {}): string => {
   const spec = {
     id: "a" as AppId,
     memoryMib: 64,
@@ -14,7 +14,7 @@ const args = (devices: readonly MachineDevice[], screen?: number, usbFirst = fal
     volumes: [{ path: "/v", readOnly: false, cdrom: false, secret: undefined }],
     nics: [],
   };
-  const boot = { firmware: "bios", devices: "virtio", screen, seed: undefined, usbFirst } as const;
+  const boot = { firmware: "bios", devices: "virtio", screen, seed: undefined, usbFirst, ...more } as const;
   const paths = { seed: "", firmware: "", variables: undefined };
   const whole = { ...spec, secret: undefined, vm: boot, uid: undefined, devices };
   return vmArgs(whole, boot, { kind: "kvm" }, paths).args.join(" ");
@@ -49,5 +49,12 @@ describe("devices of the box in a virtual machine", () => {
     const usb = { kind: "usb", bus: 1, port: "2.3", node: "/dev/bus/usb/001/004" } as const;
     assert.equal(args([usb], 0).match(/qemu-xhci/g)?.length, 1);
     assert.doesNotMatch(args([]), /xhci|vfio|usb/);
+  });
+
+  it("are not all: a screen asks for its password, which is in no argument", () => {
+    assert.match(args([], 0), /-vnc unix:vnc.sock /);
+    const asking = args([], 0, false, { screenPassword: "s3cret" });
+    assert.match(asking, /-object secret,id=screen,file=\/proc\/self\/fd\/\d+ .*password-secret=screen/);
+    assert.doesNotMatch(asking, /s3cret/);
   });
 });

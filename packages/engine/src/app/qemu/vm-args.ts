@@ -59,9 +59,7 @@ export function vmArgs(
     ...(legacy ? [] : ["-device", "virtio-rng-pci"]),
     ...nics,
     ...usbBus(spec, boot),
-    ...(boot.screen !== undefined
-      ? ["-device", "VGA", "-device", "usb-tablet", "-vnc", "unix:vnc.sock"]
-      : []),
+    ...screen(files, boot),
     ...(spec.devices ?? []).flatMap((device, at) => passed(device, at, usbFirst ? usbDevices(spec) : [])),
     ...control,
   ];
@@ -70,6 +68,18 @@ export function vmArgs(
 
 function usbDevices({ devices = [] }: VmSpec): readonly MachineDevice[] {
   return devices.filter(({ kind }) => kind === "usb");
+}
+
+function screen(files: MachineFiles, { screen: number, screenPassword }: VmBoot): string[] {
+  if (number === undefined) return [];
+  const devices = ["-device", "VGA", "-device", "usb-tablet"];
+  if (screenPassword === undefined) return [...devices, "-vnc", "unix:vnc.sock"];
+  return [
+    ...devices,
+    ...files.secret("screen", screenPassword),
+    "-vnc",
+    "unix:vnc.sock,password-secret=screen",
+  ];
 }
 
 function usbBus(spec: VmSpec, { screen }: VmBoot): string[] {

@@ -24,7 +24,9 @@ export interface DeviceFacts extends TrustFacts {
   readonly internalIp: string;
   readonly storageBytes: number;
   readonly inventory: Hardware;
-  readonly disks: readonly Pick<BlockDevice, "name" | "sizeBytes">[];
+  readonly disks: readonly Pick<BlockDevice, "name" | "serial" | "sizeBytes">[];
+  /** That the state folder is on. */
+  readonly filesystem: { readonly type: string; readonly disk: string } | undefined;
   readonly adapters: readonly Adapter[];
   readonly ports: PortsStatus | undefined;
   readonly devices: readonly (readonly [string, DeviceStatus])[];
@@ -106,7 +108,11 @@ export function deviceInfo(facts: DeviceFacts): InfoMessage {
     ...bundlesPart(facts.devices, inventory.networks),
     ...lifePart(facts.life),
     ...makerPart(inventory, desired?.node?.names, facts),
-    ...storagePart(facts.disks, { folder: facts.stateFolder, totalBytes: facts.storageBytes }),
+    ...storagePart(
+      facts.disks,
+      { folder: facts.stateFolder, totalBytes: facts.storageBytes },
+      facts.filesystem,
+    ),
     ...adaptersPart(facts.adapters),
     ...trustPart(facts),
     ...systemPart({ version: facts.engineVersion, longVersion }, desired),

@@ -102,14 +102,31 @@ export function makerPart(
 }
 
 export function storagePart(
-  disks: readonly Pick<BlockDevice, "name" | "sizeBytes">[],
+  disks: readonly Pick<BlockDevice, "name" | "serial" | "sizeBytes">[],
   state: { readonly folder: string; readonly totalBytes: number },
+  filesystem: { readonly type: string; readonly disk: string } | undefined,
 ): DeviceInit {
   return {
+    ...(filesystem === undefined ? {} : { storageInfo: [storageOf(filesystem, state.folder, disks)] }),
     storageList: [
       ...disks.map(({ name, sizeBytes }) => ({ device: name, total: BigInt(Math.floor(sizeBytes / mib)) })),
       { mountPath: state.folder, total: BigInt(Math.floor(state.totalBytes / mib)), storageLocation: true },
     ],
+  };
+}
+
+/** The one file system that all of the node is on: what can be read from it is online. */
+function storageOf(
+  { type, disk }: { readonly type: string; readonly disk: string },
+  poolName: string,
+  disks: readonly Pick<BlockDevice, "name" | "serial">[],
+): MessageInitShape<typeof info.StorageInfoSchema> {
+  const ext4 = info.StorageTypeInfo.EXT4;
+  const serial = disks.find(({ name }) => disk.startsWith(`/dev/${name}`))?.serial ?? "";
+  return {
+    ...{ poolName, storageState: info.StorageStatus.ONLINE },
+    storageType: type === "ext4" ? ext4 : info.StorageTypeInfo.UNSPECIFIED,
+    disks: [{ diskName: { name: disk, serial }, status: info.StorageStatus.ONLINE, state: type }],
   };
 }
 

@@ -62,7 +62,8 @@ export class DeviceReport {
       internalIp: await host.internalIp(),
       storageBytes: totalBytes,
       // Not what is counted of them, which differs each time.
-      disks: (await hardware.disks()).map(({ name, sizeBytes }) => ({ name, sizeBytes })),
+      disks: (await hardware.disks()).map(({ name, serial, sizeBytes }) => ({ name, serial, sizeBytes })),
+      filesystem: await hardware.filesystemOf(disk.absolute("")),
       adapters: await hardware.adapters(),
       ports: store.ports.get(),
       devices: store.devices.entries(),
@@ -90,7 +91,9 @@ export class DeviceReport {
     const { node, host, hardware, engineVersion, identity } = this.#parts;
     return this.#hardware.of({
       ...{ node: node(), host, engineVersion, inventory: await this.inventory() },
-      disks: (await hardware.disks()).map(({ sizeBytes }) => ({ sizeBytes })),
+      disks: (await hardware.disks()).map(({ name, model, serial, wwn, sizeBytes }) => ({
+        ...{ name, model, serial, wwn, sizeBytes },
+      })),
       tpm: identity.keys.chip,
     });
   }

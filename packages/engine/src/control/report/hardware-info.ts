@@ -10,7 +10,7 @@ export interface HardwareFacts {
   readonly host: HostFacts;
   readonly engineVersion: string;
   readonly inventory: Hardware;
-  readonly disks: readonly Pick<BlockDevice, "sizeBytes">[];
+  readonly disks: readonly Pick<BlockDevice, "name" | "model" | "serial" | "wwn" | "sizeBytes">[];
   /** What the chip says of itself; undefined where none is used. */
   readonly tpm: { readonly manufacturer: string; readonly firmware: string } | undefined;
 }
@@ -26,8 +26,16 @@ export function hardwareInfo(facts: HardwareFacts): InfoMessage {
     kernelFlavor: /-(rt|cloud|generic)\b/.exec(host.kernelVersion)?.[1] ?? "",
     kernelCmdline: inventory.kernelCommandLine,
     inventory: inventoryOf(facts),
+    // What they say of their health differs each time: it goes with the health of the hardware.
+    disks: facts.disks.map(diskOf),
   });
   return infoMessage(facts.node, info.ZInfoTypes.ZiHardware, { case: "hwinfo", value });
+}
+
+export function diskOf(
+  disk: Pick<BlockDevice, "name" | "model" | "serial" | "wwn">,
+): Pick<Init<typeof info.StorageDiskInfoSchema>, "diskName" | "model" | "serialNumber" | "wwn"> {
+  return { diskName: disk.name, model: disk.model, serialNumber: disk.serial, wwn: disk.wwn };
 }
 
 const kinds = {

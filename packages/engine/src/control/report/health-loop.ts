@@ -1,5 +1,5 @@
-/** ZHardwareHealth: errors that the memory counted, and the disks by their names, at a slow pace. */
-import { create, toBinary } from "@bufbuild/protobuf";
+/** ZHardwareHealth: errors that the memory counted, and what disks say of themselves, at a slow pace. */
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type Clock,
@@ -10,11 +10,12 @@ import {
   minutes,
   type Random,
 } from "@selvedge/base";
-import { hardwareHealth } from "@selvedge/eve-api";
-import type { BlockDevice, HardwareProbe, MemoryController } from "../../hardware/hardware.ts";
+import { hardwareHealth, type info } from "@selvedge/eve-api";
+import type { DiskHealth, HardwareProbe, MemoryController } from "../../hardware/hardware.ts";
 import { Alarm } from "../alarm.ts";
 import type { ControllerClient } from "../controller-client.ts";
 import type { Settings } from "../settings/settings.ts";
+import { diskOf } from "./hardware-info.ts";
 
 export interface HealthLoopParts {
   readonly client: ControllerClient;
@@ -61,10 +62,11 @@ export class HealthLoop {
     if (client.isSilent && standIn() === undefined) throw new Error("the controller does not answer");
     const controllers = await hardware.memoryControllers();
     const disks = await hardware.disks();
+    const health = new Map((await hardware.diskHealth()).map((it) => [it.name, it]));
     const message = create(hardwareHealth.ZHardwareHealthSchema, {
       ...{ devId: node(), atTimeStamp: timestampFromMs(clock.now()) },
       mr: { memoryControllers: controllers.map(memoryOf) },
-      disks: disks.map(diskOf),
+      disks: disks.map((it) => ({ ...diskOf(it), ...healthOf(health.get(it.name)) })),
     });
     const payload = toBinary(hardwareHealth.ZHardwareHealthSchema, message);
     const to = { node: node(), answer: "plain" } as const;
@@ -93,15 +95,20 @@ function memoryOf({ name, corrected, uncorrected, ranks }: MemoryController): {
   };
 }
 
-function diskOf({ name, model, serial, wwn }: BlockDevice): {
-  diskName: string;
-  model: string;
-  serialNumber: string;
-  wwn: string;
-  collectorErrors: string;
-} {
+export function healthOf(
+  health: DiskHealth | undefined,
+): Pick<MessageInitShape<typeof info.StorageDiskInfoSchema>, "collectorErrors" | "smartAttr"> {
+  if (health === undefined) return { collectorErrors: "the disk was not asked" };
+  // The verdict is no attribute of theirs: one of ours says it, for whoever looks for what has failed.
+  const verdict = { id: 0, value: 0n, worst: 0n, thresh: 0n, whenFailed: "now", rawValue: 1n, type: "" };
   return {
-    ...{ diskName: name, model, serialNumber: serial, wwn },
-    collectorErrors: "SMART attributes are not read by this engine",
+    collectorErrors: health.error,
+    smartAttr: [
+      ...(health.passed === false ? [{ ...verdict, attributeName: "Overall_Health" }] : []),
+      ...health.attributes.map(({ id, name, value, worst, threshold, raw, failed, type }) => ({
+        ...{ id, attributeName: name, value: BigInt(value), worst: BigInt(worst), type },
+        ...{ thresh: BigInt(threshold), rawValue: BigInt(raw), whenFailed: failed },
+      })),
+    ],
   };
 }

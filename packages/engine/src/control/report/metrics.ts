@@ -136,7 +136,8 @@ export class MetricsLoop {
       allocated += usage.memoryLimitBytes;
       const nics = desired?.apps.find((app) => app.id === id)?.nics ?? [];
       const plugs = plugMetrics(nics, (name) => store.nics.get(`${id}/${name}`), counters);
-      apps.push({ ...appMetric(status, usage, plugs), patchEnvelope: this.#patches(id) });
+      const more = { patchEnvelope: this.#patches(id), disk: diskMetrics(status, store) };
+      apps.push({ ...appMetric(status, usage, plugs), ...more });
     }
     const { cpuNanos, memoryUsedBytes } = await host.usage();
     const meters = await this.#parts.meters.read();
@@ -175,6 +176,18 @@ export class MetricsLoop {
       ),
     });
   }
+}
+
+/** The volumes that its machine has, in EVE's unit. */
+function diskMetrics({ open = [] }: AppStatus, { volumes }: EngineStore): metrics.appDiskMetric[] {
+  return open.flatMap((key) => {
+    const status = volumes.get(key);
+    if (status?.phase !== "ready") return [];
+    const { path, maxBytes, usedBytes, sealed } = status;
+    const inMib = (bytes: number): bigint => BigInt(Math.round(bytes / mib));
+    const size = { provisioned: inMib(maxBytes), used: inMib(usedBytes) };
+    return [create(metrics.appDiskMetricSchema, { disk: path, ...size, diskType: sealed ? "qcow2" : "raw" })];
+  });
 }
 
 function appMetric(

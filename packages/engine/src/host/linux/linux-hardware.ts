@@ -6,6 +6,7 @@ import type {
   Adapter,
   BlockDevice,
   Cpu,
+  DiskHealth,
   Hardware,
   HardwareProbe,
   MemoryController,
@@ -19,6 +20,8 @@ import type {
 } from "../../hardware/hardware.ts";
 import { readTimeSources } from "./chrony.ts";
 import { readProcesses } from "./linux-processes.ts";
+import { mountOf } from "./mounts.ts";
+import { readDiskHealth } from "./smart.ts";
 
 /** Far more than any box has; a tree gone wild must not fill a report. */
 const devicesMax = 512;
@@ -115,6 +118,17 @@ export class LinuxHardware implements HardwareProbe {
       });
     }
     return list;
+  }
+
+  async diskHealth(): Promise<readonly DiskHealth[]> {
+    // One after another: they are asked over the same wires, and nobody waits.
+    const list: DiskHealth[] = [];
+    for (const { name } of await this.disks()) list.push(await readDiskHealth(name));
+    return list;
+  }
+
+  async filesystemOf(folder: string): Promise<{ type: string; disk: string } | undefined> {
+    return mountOf(await this.#text("proc/self/mountinfo"), folder);
   }
 
   async processes(): Promise<readonly ProcessUse[]> {
