@@ -105,19 +105,39 @@ export interface EndpointMatch {
   readonly app: string | undefined;
 }
 
-const uuid = "([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})";
+const uuid = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
+const nodeStart = new RegExp(`^/id/(${uuid})(?=/)`);
+const appInside = new RegExp(`(?<=/)${uuid}(?=/)`);
 
-const patterns = (Object.keys(endpoints) as EndpointName[]).map((name) => ({
-  name,
-  pattern: new RegExp(`^${base}${endpoints[name].path.replace("{node}", uuid).replace("{app}", uuid)}$`),
-}));
+/** Endpoints by what stands after the base path, or after the node's part of it: with an app in it, or without. */
+const [plain, ofNode, ofApp] = [
+  pathsWith((path) => !path.includes("{node}")),
+  pathsWith((path) => path.includes("{node}") && !path.includes("{app}")),
+  pathsWith((path) => path.includes("{app}")),
+];
 
-/** The endpoint a path names; UUIDs come back in lower case. The method is the caller's to compare. */
+function pathsWith(chosen: (path: string) => boolean): ReadonlyMap<string, EndpointName> {
+  const names = (Object.keys(endpoints) as EndpointName[]).filter((name) => chosen(endpoints[name].path));
+  return new Map(names.map((name) => [endpoints[name].path.replace("/id/{node}", ""), name]));
+}
+
+/**
+ * The endpoint a path names; UUIDs come back in lower case. The method is the caller's to compare. By maps and not
+ * by a pattern for each: it is on the path of every request.
+ */
 export function matchEndpoint(path: string): EndpointMatch | undefined {
-  for (const { name, pattern } of patterns) {
-    const match = pattern.exec(path);
-    if (match === null) continue;
-    return { name, endpoint: endpoints[name], node: match[1]?.toLowerCase(), app: match[2]?.toLowerCase() };
-  }
-  return undefined;
+  if (!path.startsWith(base)) return undefined;
+  const rest = path.slice(base.length);
+  const [start, node] = nodeStart.exec(rest) ?? [];
+  if (start === undefined) return found(plain.get(rest));
+  const tail = rest.slice(start.length);
+  const own = ofNode.get(tail);
+  if (own !== undefined) return found(own, node);
+  const app = appInside.exec(tail)?.[0];
+  return app === undefined ? undefined : found(ofApp.get(tail.replace(app, "{app}")), node, app);
+}
+
+function found(name: EndpointName | undefined, node?: string, app?: string): EndpointMatch | undefined {
+  if (name === undefined) return undefined;
+  return { name, endpoint: endpoints[name], node: node?.toLowerCase(), app: app?.toLowerCase() };
 }

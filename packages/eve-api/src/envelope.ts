@@ -57,7 +57,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   let signature: Uint8Array = empty;
   let senderCert: Uint8Array = empty;
   let encrypted = false;
-  for (const { number, value, bytes: content } of fields(bytes)) {
+  eachField(bytes, (number, value, content) => {
     switch (number) {
       case 1:
         // A second body adds to the first: a message that is repeated is merged.
@@ -82,7 +82,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
         encrypted = true;
         break;
     }
-  }
+  });
   return { payload, algorithm, senderCertHash, signature, senderCert, encrypted };
 }
 
@@ -97,7 +97,9 @@ const fieldNumberMax = 2 ** 29 - 1;
 
 function bodyPayload(body: Uint8Array): Uint8Array | undefined {
   let payload: Uint8Array | undefined;
-  for (const { number, bytes } of fields(body)) if (number === 1) payload = required(bytes, "payload");
+  eachField(body, (number, _value, content) => {
+    if (number === 1) payload = required(content, "payload");
+  });
   return payload;
 }
 
@@ -106,21 +108,22 @@ function required(content: Uint8Array | undefined, name: string): Uint8Array {
   return content;
 }
 
-interface WireField {
-  readonly number: number;
-  /** Of a varint field. */
-  readonly value: number | undefined;
-  /** Of a length-delimited field. */
-  readonly bytes: Uint8Array | undefined;
-}
+/** `value` is of a varint field, `content` of a length-delimited one. */
+type TakeField = (number: number, value: number | undefined, content: Uint8Array | undefined) => void;
 
 /**
  * Walks the fields of a message; unknown ones too. Throws on anything cut short or too long for its own
  * length.
  */
-function* fields(bytes: Uint8Array): Generator<WireField> {
+function eachField(bytes: Uint8Array, take: TakeField): void {
   let at = 0;
   const varint = (): number => {
+    // Nearly every number here has one byte.
+    const first = bytes[at];
+    if (first !== undefined && first < 0x80) {
+      at++;
+      return first;
+    }
     const read = readVarint(bytes, at);
     if (read === undefined) {
       const isLong = bytes.length - at >= varintBytesMax;
@@ -135,22 +138,22 @@ function* fields(bytes: Uint8Array): Generator<WireField> {
     if (number === 0 || number > fieldNumberMax) throw new EnvelopeError(`field number ${number}`);
     switch (tag % 8) {
       case 0:
-        yield { number, value: varint(), bytes: undefined };
+        take(number, varint(), undefined);
         break;
       case 1:
         at += 8;
-        yield { number, value: undefined, bytes: undefined };
+        take(number, undefined, undefined);
         break;
       case 2: {
         const length = varint();
         if (length > bytes.length - at) throw new EnvelopeError("cut short");
-        yield { number, value: undefined, bytes: bytes.subarray(at, at + length) };
+        take(number, undefined, bytes.subarray(at, at + length));
         at += length;
         break;
       }
       case 5:
         at += 4;
-        yield { number, value: undefined, bytes: undefined };
+        take(number, undefined, undefined);
         break;
       default:
         throw new EnvelopeError(`wire type ${tag % 8} is not known`);
