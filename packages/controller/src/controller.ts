@@ -13,6 +13,7 @@ import { type Address, formatAddress } from "./address.ts";
 import type { Api } from "./api.ts";
 import { createNodeTrust } from "./enrolment/node-trust.ts";
 import { EventRecorder } from "./events/event-recorder.ts";
+import type { SignatureVerifier } from "./gateway/authenticate.ts";
 import { Gateway } from "./gateway/gateway.ts";
 import type { ScepHttp } from "./gateway/scep-proxy.ts";
 import { FlowBook } from "./ingest/flow-book.ts";
@@ -63,6 +64,8 @@ export interface ControllerOptions {
   readonly serveApi?: (connection: Duplex) => void;
   /** Asks certificate authorities for nodes; nobody leads to them when unset. */
   readonly scep?: ScepHttp;
+  /** Verifies what nodes signed; at once when unset. */
+  readonly signatures?: SignatureVerifier;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -121,7 +124,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     new Gateway({
       ...{ book, hub: links, pki, clock, random, metrics, directory: trust.enrolment },
       ...{ certificates: trust.certificates, attestation: trust.attestation },
-      ...{ reports: allReports(reports, logs), scep: options.scep },
+      ...{ reports: allReports(reports, logs), scep: options.scep, signatures: options.signatures },
       log: log.child("gateway"),
     }),
   );

@@ -4,6 +4,7 @@ import type { Clock, Log, Random } from "@selvedge/base";
 import type { Address } from "./address.ts";
 import type { Api } from "./api.ts";
 import { type Controller, createController } from "./controller.ts";
+import { SignatureThreads } from "./gateway/signature-threads.ts";
 import { DeviceListener } from "./listeners/device-listener.ts";
 import { scepOverHttp } from "./listeners/scep-http.ts";
 import type { Pki } from "./pki/pki.ts";
@@ -40,7 +41,9 @@ export interface Leading extends AsyncDisposable {
 export async function startLeading(options: LeadingOptions): Promise<Leading> {
   const { records, pki, otlpEndpoint, clock, random, log } = options;
   await using stack = new AsyncDisposableStack();
-  const controller = stack.use(await createController({ ...options, scep: scepOverHttp }));
+  const controller = stack.use(
+    await createController({ ...options, scep: scepOverHttp, signatures: new SignatureThreads() }),
+  );
   if (otlpEndpoint !== undefined) {
     const post = otlpOverHttp(otlpEndpoint, clock);
     stack.use(exportTelemetry(controller, { post, clock, random, log: log.child("otlp") }));

@@ -38,7 +38,9 @@ import {
   enrollmentProfileKind,
 } from "@selvedge/kinds";
 import { createNodeTrust, type NodeTrust } from "../src/enrolment/node-trust.ts";
+import type { SignatureVerifier } from "../src/gateway/authenticate.ts";
 import { Gateway } from "../src/gateway/gateway.ts";
+import { SignatureThreads } from "../src/gateway/signature-threads.ts";
 import { InProcessObjects } from "../src/in-process-objects.ts";
 import { scepOverHttp } from "../src/listeners/scep-http.ts";
 import { cachesOf, createCluster } from "../src/objects/caches.ts";
@@ -83,6 +85,7 @@ export class NodeWorld implements AsyncDisposable {
   readonly linked: { readonly node: NodeId; readonly socket: LinkSocket }[] = [];
   readonly detached: NodeId[] = [];
   readonly logged: LogRecord[];
+  signatures: SignatureVerifier = new SignatureThreads();
   /** Thrown by the next report, as a full disk would. */
   failReport: Error | undefined;
 
@@ -130,6 +133,7 @@ export class NodeWorld implements AsyncDisposable {
       ...{ directory: trust.enrolment, certificates: trust.certificates, attestation: trust.attestation },
       ...{ book: { current: (node) => this.configs.get(node), onChange: () => () => undefined } },
       ...{ reports: this.#reports(), pki, clock, random: new SystemRandom(), log, scep: scepOverHttp },
+      signatures: { verify: (envelope, key) => this.signatures.verify(envelope, key) },
       hub: {
         attach: (node, socket) => void this.linked.push({ node, socket }),
         detach: (node) => void this.detached.push(node),

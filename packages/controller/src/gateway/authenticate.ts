@@ -13,16 +13,39 @@ export type Authenticated =
   | { readonly type: "node"; readonly node: KnownNode; readonly payload: Uint8Array }
   | { readonly type: "refused"; readonly refused: Refused };
 
+/** Who says that it signed a body: whether it did is still to be verified. */
+export interface Claim {
+  readonly type: "claim";
+  readonly node: KnownNode;
+  readonly envelope: Envelope;
+}
+
+type Refusal = Authenticated & { readonly type: "refused" };
+
 /** Who signed this body. The order is by cost: what is cheap to refuse is refused first. */
 export function authenticate(body: Uint8Array, directory: NodeDirectory): Authenticated {
+  const claim = readClaim(body, directory);
+  if (claim.type === "refused") return claim;
+  return judge(claim, signedBy(claim.envelope, claim.node.key), directory);
+}
+
+export function readClaim(body: Uint8Array, directory: NodeDirectory): Claim | Refusal {
   const envelope = openEnvelope(body);
   if ("status" in envelope) return { type: "refused", refused: envelope };
-  const node = directory.byCertificate(envelope.senderCertHash.subarray(0, prefixLength).toHex());
-  if (node === undefined || !names(envelope, node.certificateHash)) {
-    return refuse(401, "unknown", "no node has this certificate");
-  }
-  if (!signedBy(envelope, node.key)) return refuse(401, "signature", "the signature does not verify");
+  const node = holderOf(envelope, directory);
+  if (node === undefined || !names(envelope, node.certificateHash)) return nobody;
+  return { type: "claim", node, envelope };
+}
+
+/** What a claim is worth, once its signature was verified: its node may have been sent away meanwhile. */
+export function judge({ node, envelope }: Claim, isSigned: boolean, directory: NodeDirectory): Authenticated {
+  if (!isSigned) return refuse(401, "signature", "the signature does not verify");
+  if (holderOf(envelope, directory) !== node) return nobody;
   return { type: "node", node, payload: envelope.payload };
+}
+
+function holderOf({ senderCertHash }: Envelope, directory: NodeDirectory): KnownNode | undefined {
+  return directory.byCertificate(senderCertHash.subarray(0, prefixLength).toHex());
 }
 
 /** The envelope in a body, or why there is none. */
@@ -60,18 +83,28 @@ export function keyFault({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject)
   return `key must be on P-256 or P-384, or RSA of ${rsaBitsMin} to ${rsaBitsMax} bits`;
 }
 
+/** Verifies signatures, here or elsewhere: nearly every request has one. */
+export interface SignatureVerifier {
+  verify(envelope: Envelope, key: KeyObject): boolean | Promise<boolean>;
+}
+
 /** Keys that were looked at already: what a key is does not change, and each look asks OpenSSL. */
 const fit = new WeakSet<KeyObject>();
 
 export function signedBy({ payload, signature }: Envelope, key: KeyObject): boolean {
-  // Of other types of keys some throw, and some would accept.
-  if (!fit.has(key)) {
-    if (keyFault(key) !== undefined) return false;
-    fit.add(key);
-  }
-  // For an RSA key the encoding does not matter: its signatures are PKCS#1 v1.5.
-  return verify("sha256", payload, { key, dsaEncoding: "ieee-p1363" }, signature);
+  return isFit(key) && verify("sha256", payload, { key, dsaEncoding }, signature);
 }
+
+/** Of other types of keys some throw, and some would accept. */
+export function isFit(key: KeyObject): boolean {
+  if (fit.has(key)) return true;
+  if (keyFault(key) !== undefined) return false;
+  fit.add(key);
+  return true;
+}
+
+/** For an RSA key it does not matter: its signatures are PKCS#1 v1.5. */
+export const dsaEncoding = "ieee-p1363";
 
 /** Whether the envelope says that the certificate of this hash made it. */
 export function names({ algorithm, senderCertHash }: Envelope, sha256: Uint8Array): boolean {
@@ -93,6 +126,8 @@ export function decodeCertificate(bytes: Uint8Array): X509Certificate | undefine
   }
 }
 
-function refuse(status: number, reason: Refused["reason"], text: string): Authenticated {
+function refuse(status: number, reason: Refused["reason"], text: string): Refusal {
   return { type: "refused", refused: { status, reason, message: text } };
 }
+
+const nobody = refuse(401, "unknown", "no node has this certificate");

@@ -34,7 +34,7 @@ import {
 } from "../ports.ts";
 import { empty, message, notFound, type Refused, refusal, unreadable, unusable } from "./answers.ts";
 import type { Attestation } from "./attestation.ts";
-import { authenticate } from "./authenticate.ts";
+import { judge, readClaim, type SignatureVerifier, signedBy } from "./authenticate.ts";
 import { DeviceCertificateError, type DeviceCertificates } from "./device-certificates.ts";
 import { GatewayMetrics, type PollProof } from "./gateway-metrics.ts";
 import { EscrowError } from "./key-escrow.ts";
@@ -62,6 +62,8 @@ export interface GatewayOptions {
   readonly log: Log;
   /** Asks certificate authorities; nobody leads to them when unset. */
   readonly scep?: ScepHttp | undefined;
+  /** Unset: signatures are verified at once. */
+  readonly signatures?: SignatureVerifier | undefined;
   /** Where it counts. */
   readonly metrics?: MetricRegistry;
 }
@@ -187,7 +189,7 @@ export class Gateway implements DeviceGateway, Disposable {
   }
 
   async #answer(match: EndpointMatch, request: DeviceRequest): Promise<DeviceResponse | Refused> {
-    const { directory, reports, clock, pki } = this.#options;
+    const { directory, reports, clock, pki, signatures = atOnce } = this.#options;
     switch (match.name) {
       case "certs":
         return message(200, pki.identity.certsAnswer);
@@ -199,7 +201,10 @@ export class Gateway implements DeviceGateway, Disposable {
       }
       default:
     }
-    const proved = authenticate(request.body, directory);
+    const claim = readClaim(request.body, directory);
+    if (claim.type === "refused") return deleted(match.name, claim.refused);
+    const isSigned = await signatures.verify(claim.envelope, claim.node.key);
+    const proved = judge(claim, isSigned, directory);
     if (proved.type === "refused") return deleted(match.name, proved.refused);
     const { node, payload } = proved;
     reports.seen(node.id, clock.now());
@@ -225,7 +230,7 @@ export class Gateway implements DeviceGateway, Disposable {
       case "config": {
         const asked = parse(config.ConfigRequestSchema, payload);
         if (asked === undefined) return unreadable("ConfigRequest");
-        const poll = { node, configHash: asked.configHash, token: new Uint8Array(asked.integrityToken) };
+        const poll = { node, configHash: asked.configHash, token: asked.integrityToken };
         this.#polls.keep(poll, body);
         return this.#config(poll, "verified");
       }
@@ -324,6 +329,8 @@ export class Gateway implements DeviceGateway, Disposable {
     return refusal(refused);
   }
 }
+
+const atOnce: SignatureVerifier = { verify: signedBy };
 
 const nowhere: ScepHttp = () => Promise.reject(new Error("nothing leads to it from here"));
 

@@ -10,9 +10,8 @@ export interface RememberedPoll {
 }
 
 interface Kept {
-  readonly poll: RememberedPoll;
-  /** A byte a character: for so few bytes a text costs less memory, and less of the collector's time. */
-  readonly body: string;
+  poll: RememberedPoll;
+  body: Buffer;
 }
 
 /** A hash, a token and a signature; a longer poll is not remembered, so that nobody can make us hold much. */
@@ -24,6 +23,9 @@ const pathLength = before.length + uuidLength + after.length;
 /**
  * The last poll of each node. A request that is the same to the byte is as good as the signature of that one
  * was. Bounded by the number of nodes: only what they signed is kept.
+ *
+ * Boxes of EVE sign each poll anew. What is kept of the last one is written over in place: objects that live for
+ * a minute and are many are what a collection of all memory is started by.
  */
 export class PollMemory {
   readonly #kept = new Map<NodeId, Kept>();
@@ -33,12 +35,19 @@ export class PollMemory {
     if (method !== "POST" || path.length !== pathLength || !path.endsWith(after)) return undefined;
     if (!path.startsWith(before)) return undefined;
     const kept = this.#kept.get(path.slice(before.length, before.length + uuidLength));
-    if (kept === undefined || kept.body.length !== body.length) return undefined;
-    return kept.body === textOf(body) ? kept.poll : undefined;
+    return kept?.body.equals(body) === true ? kept.poll : undefined;
   }
 
   keep(poll: RememberedPoll, body: Uint8Array): void {
-    if (body.length <= pollMax) this.#kept.set(poll.node.id, { poll, body: textOf(body) });
+    if (body.length > pollMax) return;
+    const kept = this.#kept.get(poll.node.id);
+    if (kept === undefined) {
+      this.#kept.set(poll.node.id, { poll: owned(poll), body: copyOf(body) });
+      return;
+    }
+    if (!isSame(kept.poll, poll)) kept.poll = owned(poll);
+    if (kept.body.length === body.length) kept.body.set(body);
+    else kept.body = copyOf(body);
   }
 
   forget(node: NodeId): void {
@@ -46,6 +55,19 @@ export class PollMemory {
   }
 }
 
-function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
+function isSame(one: RememberedPoll, other: RememberedPoll): boolean {
+  const isSaid = one.node === other.node && one.configHash === other.configHash;
+  return isSaid && Buffer.compare(one.token, other.token) === 0;
+}
+
+/** Without what it was read from. */
+function owned({ node, configHash, token }: RememberedPoll): RememberedPoll {
+  return { node, configHash, token: copyOf(token) };
+}
+
+/** Of the memory that small buffers share: one of its own costs more than what is in it. */
+function copyOf(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafe(bytes.length);
+  copy.set(bytes);
+  return copy;
 }

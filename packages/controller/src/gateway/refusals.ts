@@ -91,6 +91,8 @@ export class Refusals {
    * there have a budget of their own: a stranger behind the same address does not silence it.
    */
   exhausted(remote: string, registering: boolean, node: NodeId | undefined): boolean {
+    // Nearly always: then nothing is looked for.
+    if (this.#remotes.size === 0) return false;
     const [key] = this.#budgetOf(remote, registering, node);
     const known = this.#remotes.get(key);
     return known !== undefined && this.#left(known) < 1;

@@ -18,16 +18,21 @@ export interface AppList {
  * gateway.
  */
 export class NodeFacts {
-  readonly #seen = new Map<NodeId, { readonly at: Instant; readonly mono: Millis }>();
+  /** Written over in place: a new object for each request of each node would be most of what becomes garbage. */
+  readonly #seen = new Map<NodeId, { at: Instant; mono: Millis }>();
   readonly #apps = new Map<NodeId, AppList>();
   /** Nodes whose next word somebody waits for. */
   readonly #awaited = new Set<NodeId>();
   readonly #listeners = new Set<(node: NodeId) => void>();
 
   see(node: NodeId, at: Instant, mono: Millis): void {
-    const first = !this.#seen.has(node);
-    this.#seen.set(node, { at, mono });
-    if (this.#awaited.delete(node) || first) this.#tell(node);
+    const seen = this.#seen.get(node);
+    if (seen === undefined) this.#seen.set(node, { at, mono });
+    else {
+      seen.at = at;
+      seen.mono = mono;
+    }
+    if (this.#awaited.delete(node) || seen === undefined) this.#tell(node);
   }
 
   /** How many nodes were heard since the start. */
@@ -41,7 +46,8 @@ export class NodeFacts {
   }
 
   lastSeen(node: NodeId): { readonly at: Instant; readonly mono: Millis } | undefined {
-    return this.#seen.get(node);
+    const seen = this.#seen.get(node);
+    return seen && { ...seen };
   }
 
   setApps(node: NodeId, list: AppList): void {
