@@ -50,6 +50,8 @@ export interface InformerOptions<T extends KubeObject> {
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
+  /** What is kept of each object: memory is for what somebody reads. The whole of it when unset. */
+  readonly keep?: (object: T) => T;
 }
 
 /** Keeps one answer of a list small enough for any transport. */
@@ -117,13 +119,13 @@ export class Informer<T extends KubeObject> implements ObjectView<T>, AsyncDispo
   }
 
   /**
-   * Takes in what a write returned, so that whoever wrote sees it before the watch brings it. It is frozen
-   * then.
+   * Takes in what a write returned, so that whoever wrote sees it before the watch brings it. What is kept of it
+   * is frozen then.
    */
   accept(object: T): void {
     // Something older than the watch's position was either seen by it or is deleted by now.
     if (this.#latest === undefined || !isNewer(object.metadata.resourceVersion, this.#latest)) return;
-    this.#tell(this.#cache.put(object));
+    this.#tell(this.#cache.put(this.#kept(object)));
   }
 
   /** Takes in that this very object is gone: a write or a read was told so before the watch was. */
@@ -175,7 +177,7 @@ export class Informer<T extends KubeObject> implements ObjectView<T>, AsyncDispo
         kind,
         next === undefined ? page : { ...page, continue: next },
       );
-      for (const item of items) fresh.push(complete(item, kind));
+      for (const item of items) fresh.push(this.#kept(item));
       revision = metadata.resourceVersion;
       next = metadata.continue || undefined;
     } while (next !== undefined && !this.#stop.signal.aborted);
@@ -218,10 +220,15 @@ export class Informer<T extends KubeObject> implements ObjectView<T>, AsyncDispo
     if (event.type === "ERROR") throw errorOf(event.object);
     const revision = event.object.metadata.resourceVersion;
     if (event.type === "DELETED") this.#tell(this.#cache.remove(event.object));
-    else if (event.type !== "BOOKMARK")
-      this.#tell(this.#cache.put(complete(event.object, this.#options.kind)));
+    else if (event.type !== "BOOKMARK") this.#tell(this.#cache.put(this.#kept(event.object)));
     if (isNewer(revision, this.#revision)) this.#revision = revision;
     if (isNewer(revision, this.#latest)) this.#latest = revision;
+  }
+
+  #kept(object: T): T {
+    const { kind, keep } = this.#options;
+    const whole = complete(object, kind);
+    return keep === undefined ? whole : keep(whole);
   }
 
   #selection(): Pick<ListOptions, "namespace" | "labelSelector" | "fieldSelector"> {

@@ -12,7 +12,8 @@ export interface Change<T extends KubeObject> {
 
 interface Index<T extends KubeObject> {
   readonly valuesOf: IndexFunction<T>;
-  readonly members: Map<string, Map<ObjectKey, T>>;
+  /** Most values have one object: a map for each of them would take more memory than the object. */
+  readonly members: Map<string, T | Map<ObjectKey, T>>;
 }
 
 /** The objects of one kind by key, with indexes. Objects in it are frozen: readers share them. */
@@ -46,7 +47,9 @@ export class ObjectCache<T extends KubeObject> {
   by(name: string, value: string): T[] {
     const index = this.#indexes.get(name);
     if (index === undefined) throw new RangeError(`there is no index ${JSON.stringify(name)}`);
-    return [...(index.members.get(value)?.values() ?? [])];
+    const found = index.members.get(value);
+    if (found === undefined) return [];
+    return found instanceof Map ? [...found.values()] : [found];
   }
 
   /** Takes in a newer state of an object; undefined when it is not newer, or of one that is gone. */
@@ -110,13 +113,15 @@ export class ObjectCache<T extends KubeObject> {
     for (const { valuesOf, members } of this.#indexes.values()) {
       for (const value of before === undefined ? [] : valuesOf(before)) {
         const found = members.get(value);
-        found?.delete(key);
-        if (found?.size === 0) members.delete(value);
+        if (found instanceof Map) found.delete(key);
+        if (found === before || (found instanceof Map && found.size === 0)) members.delete(value);
       }
-      for (const value of after === undefined ? [] : valuesOf(after)) {
+      if (after === undefined) continue;
+      for (const value of valuesOf(after)) {
         const found = members.get(value);
-        if (found === undefined) members.set(value, new Map([[key, after as T]]));
-        else found.set(key, after as T);
+        if (found instanceof Map) found.set(key, after);
+        else if (found === undefined) members.set(value, after);
+        else members.set(value, new Map([found, after].map((one) => [keyOf(one), one])));
       }
     }
     if (after === undefined) this.#objects.delete(key);

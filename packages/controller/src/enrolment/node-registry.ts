@@ -9,8 +9,8 @@ const prefixLength = 16;
 
 interface Entry {
   readonly known: KnownNode;
-  /** What it was read from. */
-  readonly pem: string;
+  /** What it was read from; the text in the newest object, so that it is held once. */
+  pem: string;
   readonly age: string;
 }
 
@@ -48,7 +48,10 @@ export class NodeRegistry implements Disposable {
     const entry = this.#entries.get(name);
     const id = after !== undefined && isAdmitted(after) ? after.status?.nodeID : undefined;
     const pem = after?.spec.deviceCertificate ?? "";
-    if (entry !== undefined && entry.known.id === id && entry.pem === pem) return;
+    if (entry !== undefined && entry.known.id === id && entry.pem === pem) {
+      entry.pem = pem;
+      return;
+    }
     if (entry !== undefined) this.#remove(name, entry.known);
     const facts = id === undefined ? undefined : readCertificate(pem);
     if (id === undefined || facts === undefined) return;

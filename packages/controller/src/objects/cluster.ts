@@ -39,12 +39,16 @@ export class Cluster implements AsyncDisposable {
   /** The kinds that are kept in memory. */
   readonly kinds: readonly KindRef[];
   readonly #informers: ReadonlyMap<string, Informer<KubeObject>>;
+  #isStarted = false;
 
   constructor(options: ClusterOptions, kinds: readonly CachedKind[]) {
     this.objects = options.objects;
     this.kinds = kinds.map(({ ref }) => ref);
     this.#informers = new Map(
-      kinds.map(({ ref, indexes }) => [nameOf(ref), new Informer({ ...options, kind: ref, indexes })]),
+      kinds.map(({ ref, indexes }) => [
+        nameOf(ref),
+        new Informer({ ...options, kind: ref, indexes, keep: withoutManagers }),
+      ]),
     );
   }
 
@@ -62,7 +66,9 @@ export class Cluster implements AsyncDisposable {
 
   /** Whether the caches hold everything there was at the start. */
   get started(): boolean {
-    return this.#informers.values().every(({ isSynced }) => isSynced);
+    // Every poll asks, and what was filled once stays so.
+    this.#isStarted ||= this.#informers.values().every(({ isSynced }) => isSynced);
+    return this.#isStarted;
   }
 
   async create<T extends KubeObject>(kind: KindRef, object: T): Promise<T> {
@@ -178,4 +184,14 @@ export class Cluster implements AsyncDisposable {
 
 function nameOf(kind: KindRef): string {
   return kind.group === "" ? kind.plural : `${kind.plural}.${kind.group}`;
+}
+
+/**
+ * Nobody here reads who manages which field, and that is most of an object in memory. What is written without it
+ * keeps the managers it had.
+ */
+function withoutManagers(object: KubeObject): KubeObject {
+  if (object.metadata.managedFields === undefined) return object;
+  const { managedFields: _managers, ...metadata } = object.metadata;
+  return { ...object, metadata };
 }
