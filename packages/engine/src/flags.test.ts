@@ -11,6 +11,8 @@ const base = {
   accel: "auto",
   power: "engine",
   ports: "system",
+  resolvConf: "/etc/resolv.conf",
+  heard: undefined,
 } as const;
 
 const good: readonly (readonly [string, readonly string[], EngineFlags | undefined])[] = [
@@ -44,6 +46,11 @@ const good: readonly (readonly [string, readonly string[], EngineFlags | undefin
       power: "system",
       ports: "engine",
     },
+  ],
+  [
+    "is part of a system that is on trial",
+    [...folders, "--tpm", "none", "--resolv-conf", "/run/resolv.conf", "--heard", "/run/heard"],
+    { ...base, tpm: { kind: "none" }, resolvConf: "/run/resolv.conf", heard: "/run/heard" },
   ],
 ];
 

@@ -18,6 +18,10 @@ export interface EngineFlags {
   readonly ports: "system" | "engine";
   /** What a reboot takes down: the box, or only this engine and its apps. */
   readonly power: "system" | "engine";
+  /** Where programs find name servers, written where the engine looks after the cards. */
+  readonly resolvConf: string;
+  /** Made once the controller has answered; undefined: nobody asks. */
+  readonly heard: string | undefined;
 }
 
 /** The command line is not one; the message says what to write. */
@@ -36,6 +40,8 @@ export const usage: string = `selvedge engine: a node's software. Enrols the box
   --ports WHO    who sets up the network cards: system (the box's own), or engine (as the configuration says);
                  default system
   --power WHAT   what a reboot takes down: system (the box), or engine (the engine and its apps); default engine
+  --resolv-conf FILE  where name servers are written with --ports engine; default /etc/resolv.conf
+  --heard FILE   made when the controller has answered: a system on trial has proved itself
   --help         this
 
 The log goes to standard error, a JSON object a line. SIGTERM ends the engine and leaves the apps running.
@@ -56,6 +62,8 @@ export function parseFlags(args: readonly string[]): EngineFlags | undefined {
         accel: { type: "string", default: "auto" },
         ports: { type: "string", default: "system" },
         power: { type: "string", default: "engine" },
+        "resolv-conf": { type: "string", default: "/etc/resolv.conf" },
+        heard: { type: "string" },
         help: { type: "boolean", default: false },
       },
     }));
@@ -78,12 +86,15 @@ export function parseFlags(args: readonly string[]): EngineFlags | undefined {
   if (ports !== "system" && ports !== "engine")
     throw new FlagError(`--ports ${String(ports)}: write system or engine`);
   const guest = values["guest"];
+  const heard = values["heard"];
   return {
     config: required("config"),
     state: required("state"),
     run: required("run"),
     tpm: parseTpm(required("tpm")),
     guest: typeof guest === "string" ? guest : undefined,
+    heard: typeof heard === "string" ? heard : undefined,
+    resolvConf: required("resolv-conf"),
     ...{ accel, power, ports },
   };
 }

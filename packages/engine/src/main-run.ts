@@ -89,7 +89,7 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
   using flows = new LinuxFlowSource({ prefix: networkPrefix, folder: networkFolder, clock });
   await using ports = new LinuxPortDriver({
     ...{ manages: flags.ports === "engine", folder: join(flags.run, "ports") },
-    resolvConf: "/etc/resolv.conf",
+    resolvConf: flags.resolvConf,
     probe: controllerProbe(config.baseUrl, config.roots),
   });
   await using engine = await createEngine({
@@ -111,7 +111,9 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     diagnostics: linuxDiagnostics,
     hardware: new LinuxHardware({ ownPrefix: networkPrefix }),
     power:
-      flags.power === "system" ? new SystemPower() : new EnginePower((why) => stop.abort(new Error(why))),
+      flags.power === "system"
+        ? new SystemPower(flags.heard)
+        : new EnginePower((why) => stop.abort(new Error(why))),
   });
   http.proxyFor = (host) => proxyFor(engine.store.ports.get(), host);
   await engine.start();

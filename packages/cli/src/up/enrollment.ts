@@ -2,25 +2,36 @@ import { isReason } from "@selvedge/client";
 import { type EnrollmentProfile, enrollmentProfileKind, type Node, nodeKind } from "@selvedge/kinds";
 import type { KubeConnection } from "../kube.ts";
 
-/** Admits the nodes of this machine without a human. */
-export async function enrollmentProfile(
-  { objects }: KubeConnection,
-  onboardingCertificate: string,
-): Promise<true> {
+export interface Admission {
+  readonly name: string;
+  readonly onboardingCertificate: string;
+  /** Not there: any. */
+  readonly serials?: readonly string[];
+  readonly site?: string;
+}
+
+/** The nodes of this machine. */
+export function localProfile(onboardingCertificate: string): Admission {
+  return { name: "local", onboardingCertificate, serials: ["node-*"], site: "local" };
+}
+
+/** Admits them without a human. */
+export async function enrollmentProfile({ objects }: KubeConnection, admission: Admission): Promise<true> {
+  const { name, onboardingCertificate, serials, site } = admission;
   const profile: EnrollmentProfile = {
     apiVersion: "selvedge.dev/v1alpha1",
     kind: "EnrollmentProfile",
-    metadata: { name: "local" },
+    metadata: { name },
     spec: {
       onboardingCertificate,
-      serials: ["node-*"],
+      ...(serials === undefined ? {} : { serials: [...serials] }),
       approve: "Automatic",
       nodeName: "{serial}",
-      labels: { "selvedge.dev/site": "local" },
+      ...(site === undefined ? {} : { labels: { "selvedge.dev/site": site } }),
     },
   };
   const options = { fieldManager: "selvedge-up", force: true };
-  await objects.patch(enrollmentProfileKind, "local", undefined, "apply", profile, options);
+  await objects.patch(enrollmentProfileKind, name, undefined, "apply", profile, options);
   return true;
 }
 

@@ -6,7 +6,7 @@ import type { Io } from "../io.ts";
 import { connect, type KubeConnection, waitFor } from "../kube.ts";
 import { nodeBinary, programMain } from "../layout.ts";
 import { step } from "../progress.ts";
-import { enrollmentProfile, isNodeReady } from "./enrollment.ts";
+import { enrollmentProfile, isNodeReady, localProfile } from "./enrollment.ts";
 import { bootNode, insideBootedNode, insideNode } from "./inside-node.ts";
 import { makeOnboardingPair, type OnboardingPair, writeNodeConfig } from "./node-config.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -32,6 +32,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Sup
     using connection = await step(io, clock, "Starting the controller", (onReason) =>
       waitFor(clock, signal, "the controller to answer", () => connectReady(kubeconfig), { onReason }),
     );
+    if (plan.boxes !== undefined) await admitBoxes(options, plan.boxes, clock, connection);
     if (plan.nodes.length > 0) await startNodes(options, supervisor, clock, connection);
     return supervisor;
   } catch (error) {
@@ -53,7 +54,9 @@ async function startController(plan: UpPlan, supervisor: Supervisor): Promise<vo
   const kubeconfig = join(plan.dir, "kubeconfig");
   await rm(kubeconfig, { force: true });
   await symlink(join("controller", "kubeconfig"), kubeconfig);
-  const deviceHost = plan.nodes.length > 0 ? plan.bridgeAddress.replace(/\/.*/, "") : "127.0.0.1";
+  const local = plan.nodes.length > 0 ? plan.bridgeAddress.replace(/\/.*/, "") : "127.0.0.1";
+  const advertised = plan.boxes ?? local;
+  const deviceHost = plan.boxes === undefined || plan.boxes === qemuHost ? local : "0.0.0.0";
   supervisor.start({
     name: "controller",
     command: nodeBinary,
@@ -62,10 +65,31 @@ async function startController(plan: UpPlan, supervisor: Supervisor): Promise<vo
       ...["--data", data],
       ...["--kube-listen", `127.0.0.1:${plan.kubePort}`],
       ...["--device-listen", `${deviceHost}:${plan.devicePort}`],
-      ...["--advertise-device", `${deviceHost}:${plan.devicePort}`],
+      ...["--advertise-device", `${advertised}:${plan.devicePort}`],
     ],
     logFile: join(plan.dir, "controller.log"),
   });
+}
+
+/** This machine in the network that QEMU gives to a box: what listens on the loopback is reached by it. */
+const qemuHost = "10.0.2.2";
+
+/** Without a serial number: each box has its own. */
+async function admitBoxes(
+  { plan, io, signal }: LocalSystemOptions,
+  host: string,
+  clock: Clock,
+  connection: KubeConnection,
+): Promise<void> {
+  const onboarding = await onboardingPair(plan.dir, clock);
+  const profile = { name: "boxes", onboardingCertificate: onboarding.certificate };
+  await step(io, clock, "Admitting boxes", (onReason) =>
+    waitFor(clock, signal, "the enrolment profile", () => enrollmentProfile(connection, profile), {
+      ...{ limit: seconds(30), onReason },
+    }),
+  );
+  const server = `${host}:${plan.devicePort}`;
+  await writeNodeConfig(join(plan.dir, "boxes"), { server, rootCertificate: connection.tls.ca, onboarding });
 }
 
 async function startNodes(
@@ -80,7 +104,7 @@ async function startNodes(
       clock,
       signal,
       "the enrolment profile",
-      () => enrollmentProfile(connection, onboarding.certificate),
+      () => enrollmentProfile(connection, localProfile(onboarding.certificate)),
       {
         limit: seconds(30),
         onReason,

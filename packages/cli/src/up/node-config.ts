@@ -37,7 +37,8 @@ export interface NodeConfig {
   readonly server: string;
   readonly rootCertificate: string;
   readonly onboarding: OnboardingPair;
-  readonly serial: string;
+  /** Not there: the box knows its own. */
+  readonly serial?: string;
 }
 
 /** Writes the folder once; a box that has enrolled keeps what it was given. */
@@ -48,7 +49,7 @@ export async function writeNodeConfig(folder: string, config: NodeConfig): Promi
     ["root-certificate.pem", config.rootCertificate],
     ["onboard.cert.pem", config.onboarding.certificate],
     ["onboard.key.pem", config.onboarding.key],
-    ["soft_serial", `${config.serial}\n`],
+    ...(config.serial === undefined ? [] : [["soft_serial", `${config.serial}\n`] as const]),
   ];
   for (const [name, content] of files) {
     const path = join(folder, name);

@@ -18,6 +18,7 @@ import { freeSubnetIndex, planUp, type UpPlan } from "./up-plan.ts";
 import { isAlive, readUpState, refOf, type UpState, writeUpState } from "./up-state.ts";
 
 const help = `Usage: ./selvedge up [--nodes N] [--dir DIR] [--port P] [--detach]
+       ./selvedge up --nodes 0 --boxes HOST [--dir DIR] [--port P] [--detach]
 
 Starts a controller and N local nodes (default 1), each in its own network namespace with its own software TPM.
 Without --detach it stays in the foreground; Ctrl-C stops everything. A second "up" with the same DIR is the same
@@ -26,12 +27,15 @@ system.
   --nodes N    how many local nodes; 0 starts the controller alone. A running system keeps its number
   --dir DIR    where everything lives (default ~/.selvedge)
   --port P     the Kubernetes API's port (default 6443); the node API takes the next one
+  --boxes HOST  let boxes in that reach this machine as HOST (10.0.2.2: those of "os run"). What each is to be given
+               lies in DIR/boxes then; whoever has it is a node, so keep it
   --detach     return once the system is ready`;
 
 export interface UpOptions {
   readonly nodes: number;
   readonly dir: string;
   readonly port: number;
+  readonly boxes?: string | undefined;
 }
 
 export const upCommand: Command = {
@@ -44,6 +48,7 @@ export const upCommand: Command = {
         nodes: { type: "string" },
         dir: { type: "string" },
         port: { type: "string", default: "6443" },
+        boxes: { type: "string" },
         detach: { type: "boolean", default: false },
         yes: { type: "boolean", short: "y" },
         help: { type: "boolean", short: "h" },
@@ -57,6 +62,7 @@ export const upCommand: Command = {
       nodes: Number(values.nodes ?? "1"),
       dir: resolve(values.dir ?? defaultDir()),
       port: Number(values.port),
+      boxes: values.boxes,
     };
     if (values.nodes !== undefined) await refuseOtherSize(options);
     if (values.detach) await upDetached(options, io, signal);
@@ -86,7 +92,7 @@ async function isUp(dir: string): Promise<boolean> {
  * Returns whether it had to be started.
  */
 export async function upDetached(options: UpOptions, io: Io, signal: AbortSignal): Promise<boolean> {
-  const { dir, nodes, port } = options;
+  const { dir, nodes, port, boxes } = options;
   const clock = new SystemClock();
   const ready = (end: AbortSignal): Promise<unknown> =>
     waitFor(clock, end, "the system to be ready", () => isReady(dir), { limit: readyLimit });
@@ -104,7 +110,10 @@ export async function upDetached(options: UpOptions, io: Io, signal: AbortSignal
   // What it says goes to the file alone: it must outlive this terminal, and keep no pipe of ours open.
   const child = spawn(
     nodeBinary,
-    [main, "up", "--nodes", String(nodes), "--dir", dir, "--port", String(port)],
+    [
+      ...[main, "up", "--nodes", String(nodes), "--dir", dir, "--port", String(port)],
+      ...(boxes === undefined ? [] : ["--boxes", boxes]),
+    ],
     { stdio: ["ignore", "ignore", log], detached: true },
   );
   closeSync(log);
@@ -173,7 +182,7 @@ async function claimOrJoin(dir: string, io: Io, signal: AbortSignal): Promise<As
 }
 
 async function upForeground(options: UpOptions, io: Io, signal: AbortSignal): Promise<number> {
-  const { dir, nodes, port } = options;
+  const { dir, nodes, port, boxes } = options;
   refuseWithoutRoot(nodes);
   for (const name of nodes > 0 ? (["controller", "engine"] as const) : (["controller"] as const)) {
     if (!existsSync(programMain(name)))
@@ -187,7 +196,7 @@ async function upForeground(options: UpOptions, io: Io, signal: AbortSignal): Pr
   const left = await readUpState(dir);
   if (left !== undefined) await sweep(left);
   for (const taken of [port, port + 1]) await refuseTakenPort(taken);
-  const plan = planUp({ dir, nodes, port, subnetIndex: freeSubnetIndex(await machineAddresses()) });
+  const plan = planUp({ dir, nodes, port, boxes, subnetIndex: freeSubnetIndex(await machineAddresses()) });
   const supervisor = await refOf(process.pid);
   if (supervisor === undefined) throw new Error("cannot read /proc/self/stat");
   let state: UpState = { plan, supervisor, forwardingWasOff: false, ready: false };
@@ -240,5 +249,6 @@ export function describeSystem(plan: UpPlan): string {
     `Kubernetes API  https://127.0.0.1:${plan.kubePort}`,
     `kubeconfig      ${join(plan.dir, "kubeconfig")}`,
     `nodes           ${plan.nodes.map(({ name }) => name).join(", ") || "none"}`,
+    ...(plan.boxes === undefined ? [] : [`for boxes       ${join(plan.dir, "boxes")}`]),
   ].join("\n");
 }

@@ -16,6 +16,8 @@ export interface UpPlan {
   readonly subnet: string;
   readonly natTable: string;
   readonly nodes: readonly NodePlan[];
+  /** How boxes elsewhere reach this machine; not there: none is let in. */
+  readonly boxes?: string;
 }
 
 export interface NodePlan {
@@ -36,8 +38,9 @@ export function planUp(options: {
   readonly port: number;
   /** The third byte of 10.213.x.0/24: one that no link of this machine uses yet. */
   readonly subnetIndex: number;
+  readonly boxes?: string | undefined;
 }): UpPlan {
-  const { dir, nodes, port, subnetIndex } = options;
+  const { dir, nodes, port, subnetIndex, boxes } = options;
   if (!Number.isInteger(nodes) || nodes < 0 || nodes > nodesMax) {
     throw new UsageError(`--nodes must be a whole number from 0 to ${nodesMax}`);
   }
@@ -46,6 +49,7 @@ export function planUp(options: {
       "--port must be a port number from 1 to 65534; the node API takes the port after it",
     );
   }
+  if (boxes !== undefined) refuseBoxes(boxes, nodes);
   const id = createHash("sha256").update(dir).digest("hex").slice(0, 5);
   const network = `10.213.${subnetIndex}`;
   return {
@@ -56,6 +60,7 @@ export function planUp(options: {
     bridgeAddress: `${network}.1/24`,
     subnet: `${network}.0/24`,
     natTable: `selvedge_${id}`,
+    ...(boxes === undefined ? {} : { boxes }),
     nodes: Array.from({ length: nodes }, (_, index) => ({
       name: `node-${index + 1}`,
       dir: join(dir, "nodes", `node-${index + 1}`),
@@ -64,6 +69,16 @@ export function planUp(options: {
       address: `${network}.${index + 10}/24`,
     })),
   };
+}
+
+/** Nodes are told one address of the controller, and local ones reach it by one that nobody else does. */
+function refuseBoxes(boxes: string, nodes: number): void {
+  if (nodes > 0)
+    throw new UsageError("--boxes needs --nodes 0: boxes and local nodes reach it by different ways");
+  if (!/^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(boxes))
+    throw new UsageError(
+      `--boxes ${boxes}: write the address or name of this machine that boxes reach, without port`,
+    );
 }
 
 /** The first subnet that none of the machine's addresses lies in. */

@@ -80,6 +80,7 @@ export class Operator {
   #before: DesiredState | undefined;
   readonly #startedAt: Millis;
   #heardAt: Millis;
+  #proven = false;
 
   constructor(parts: OperatorParts) {
     this.#parts = parts;
@@ -152,7 +153,13 @@ export class Operator {
 
   /** The controller, or who stands in for it, answers. */
   heard(): void {
-    this.#heardAt = this.#parts.clock.monotonic();
+    const { clock, power, log } = this.#parts;
+    this.#heardAt = clock.monotonic();
+    if (this.#proven) return;
+    this.#proven = true;
+    power.proven?.().catch((error: unknown) => {
+      log.error("nobody can be told that this system works", { error: describeError(error) });
+    });
   }
 
   /** Somebody beside the node wants this of the whole box. */

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { instant } from "@selvedge/base";
-import { emptyBook, nextStep, type PortBook, type PortConfig, withNewest, withResult } from "./port-book.ts";
+import {
+  emptyBook,
+  isUntold,
+  nextStep,
+  type PortBook,
+  type PortConfig,
+  withNewest,
+  withResult,
+} from "./port-book.ts";
 
 const times = { testMs: 300_000, betterMs: 600_000 };
 const config = (digest: string, more: Partial<PortConfig> = {}): PortConfig => ({
@@ -38,6 +46,11 @@ describe("the next step with the ports", () => {
       1000 + 5 * minute,
       1000,
       { do: "try", index: 0 },
+    ],
+    [
+      "is to try soon again what the node makes up itself, while nothing else is known",
+      book(0, config("a", { ...bad, lastResort: true })),
+      ...([2000 + minute / 2, 2000, { do: "try", index: 0 }] as const),
     ],
     [
       "is to try a newer one again after a while",
@@ -108,7 +121,7 @@ describe("the book of ports", () => {
   it("keeps the one that works among many that do not", () => {
     let state = book(0, config("a", good));
     for (const digest of ["b", "c", "d", "e", "f", "g", "h"]) {
-      state = withNewest(state, digest, [], instant(5000));
+      state = withNewest(state, { digest, ports: [] }, instant(5000));
       state = withResult(state, 0, failure("no"), instant(6000));
     }
     assert.equal(state.configs[state.current]?.digest, "a");
@@ -117,6 +130,12 @@ describe("the book of ports", () => {
 
   it("takes the same again for the same", () => {
     const before = book(0, config("a", good));
-    assert.equal(withNewest(before, "a", [], instant(1)), before);
+    assert.equal(withNewest(before, { digest: "a", ports: [] }, instant(1)), before);
   });
+});
+
+it("nobody has told a box how it speaks while all it has is its own idea", () => {
+  assert.equal(isUntold(emptyBook), true);
+  assert.equal(isUntold(book(0, config("a", { lastResort: true }))), true);
+  assert.equal(isUntold(book(1, config("b"), config("a", { lastResort: true }))), false);
 });

@@ -6,6 +6,8 @@ export interface PortConfig {
   /** Tells it from others. */
   readonly digest: string;
   readonly ports: readonly PortSpec[];
+  /** Nobody's but the node's own. */
+  readonly lastResort?: true;
   readonly since: Instant;
   readonly lastFailed?: Instant;
   readonly lastSucceeded?: Instant;
@@ -37,13 +39,13 @@ const configsMax = 4;
 /** With a new configuration in front; one that was there before comes to the front with what is known of it. */
 export function withNewest(
   book: PortBook,
-  digest: string,
-  ports: readonly PortSpec[],
+  config: Pick<PortConfig, "digest" | "ports" | "lastResort">,
   now: Instant,
 ): PortBook {
+  const { digest } = config;
   if (book.configs[0]?.digest === digest) return book;
   const inForce = book.configs[book.current];
-  const newest: PortConfig = { digest, ports, since: now, lastError: "" };
+  const newest: PortConfig = { ...config, since: now, lastError: "" };
   const others = book.configs.filter((it) => it.digest !== digest);
   const kept = others.filter((it, at) => at < configsMax || it === inForce || it === lastGood(others));
   const configs = [newest, ...kept];
@@ -59,6 +61,11 @@ export function withNewest(
   };
 }
 
+/** Whether nobody has ever said how the ports are to be. */
+export function isUntold({ configs }: PortBook): boolean {
+  return configs.every(({ lastResort }) => lastResort === true);
+}
+
 export type PortStep =
   /** Make it so and see whether the controller is reached. */
   | { readonly do: "try"; readonly index: number; readonly why: string }
@@ -71,6 +78,9 @@ export interface StepTimes {
   /** How often a newer one that failed is tried again. */
   readonly betterMs: number;
 }
+
+/** Somebody may stand in front of a box that nobody has told anything, with the cable in his hand. */
+const lastResortMs = 30_000;
 
 /** What to do next. `tested` is when the one in force was last tried, undefined after a start. */
 export function nextStep(
@@ -90,7 +100,8 @@ export function nextStep(
     // Each in turn, and the newest again when all have failed.
     const stays = isWished(inForce);
     const index = stays ? current : (current + 1) % configs.length;
-    const pause = stays || current + 1 === configs.length ? times.testMs : 0;
+    const all = inForce.lastResort ? Math.min(lastResortMs, times.testMs) : times.testMs;
+    const pause = stays || current + 1 === configs.length ? all : 0;
     const left = tested + pause - now;
     return left > 0 ? { do: "keep", againMs: left } : { do: "try", index, why: "the one before fails" };
   }

@@ -3,8 +3,10 @@ import { type Clock, describeError, instant, type Log, type Millis, millis } fro
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
+import { lastResort } from "./last-resort.ts";
 import {
   emptyBook,
+  isUntold,
   nextStep,
   type PortBook,
   type PortTrial,
@@ -81,8 +83,10 @@ export class PortReconciler implements Reconciler<typeof portKey> {
   async reconcile(_key: typeof portKey, signal: AbortSignal): Promise<Outcome> {
     const { store, clock, driver, log } = this.#parts;
     const ports = store.desired.get()?.ports;
-    if (ports !== undefined) this.#book = withNewest(this.#book, digestOf(ports), ports, clock.now());
-    if (this.#book.configs.length === 0) return settled;
+    if (ports !== undefined)
+      this.#book = withNewest(this.#book, { digest: digestOf(ports), ports }, clock.now());
+    else if (driver.manages && isUntold(this.#book)) await this.#tryEverything();
+    if (this.#book.configs.length === 0) return driver.manages ? await this.#later(noCardMs) : settled;
     if (!driver.manages) return await this.#observe();
     await this.#obeySilence();
     const step = nextStep(
@@ -118,6 +122,14 @@ export class PortReconciler implements Reconciler<typeof portKey> {
       await this.#apply(this.#book.configs[current]?.ports ?? [], signal);
     } else if (current !== before) log.info("other ports are in force", { why: step.why });
     return await this.#later(0);
+  }
+
+  /** A box must reach its controller to be told how. */
+  async #tryEverything(): Promise<void> {
+    const ports = lastResort((await this.#parts.driver.look()).keys());
+    if (ports.length === 0) return;
+    const config = { digest: digestOf(ports), ports, lastResort: true } as const;
+    this.#book = withNewest(this.#book, config, this.#parts.clock.now());
   }
 
   async #obeySilence(): Promise<void> {
@@ -263,6 +275,8 @@ export class PortReconciler implements Reconciler<typeof portKey> {
 /** Between two looks at the cards: those we look after, and those that the box's own system does. */
 const lookMs = 60_000;
 const observeMs = 300_000;
+/** Cards appear when their drivers are loaded. */
+const noCardMs = 1_000;
 const leastMs = 100;
 
 function sharedCards({ networks }: EngineStore): string {

@@ -1,5 +1,6 @@
 /** Takes the box down, or what stands for it. */
 import { execFile } from "node:child_process";
+import { writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { PowerError, type PowerSwitch } from "../../operator/power.ts";
 
@@ -7,12 +8,23 @@ const run = promisify(execFile);
 
 /** The box itself, through its service manager. */
 export class SystemPower implements PowerSwitch {
+  readonly #heard: string | undefined;
+
+  /** `heard`: a file that somebody waits for. */
+  constructor(heard: string | undefined) {
+    this.#heard = heard;
+  }
+
   async reboot(): Promise<void> {
     await systemctl("reboot");
   }
 
   async powerOff(): Promise<void> {
     await systemctl("poweroff");
+  }
+
+  async proven(): Promise<void> {
+    if (this.#heard !== undefined) await writeFile(this.#heard, "");
   }
 }
 
