@@ -84,6 +84,8 @@ export class Browser implements AsyncDisposable {
     const { sessionId } = await this.#ask("Target.attachToTarget", { targetId, flatten: true });
     this.#session = String(sessionId);
     for (const domain of ["Page", "Runtime", "Log"]) await this.#ask(`${domain}.enable`);
+    // Without a window it would not have the focus, and keys would go nowhere.
+    await this.#ask("Emulation.setFocusEmulationEnabled", { enabled: true });
   }
 
   async go(url: string): Promise<void> {

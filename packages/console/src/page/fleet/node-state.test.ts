@@ -101,10 +101,17 @@ describe("a node in words", () => {
     const configError = { field: "apps[0].image", message: "is no image" };
     const found = conditionOf(box({ phase: "Ready", conditions, configError }), node("True"));
     assert.deepEqual(found.faults, [
-      "Refused the newest configuration: apps[0].image: is no image",
-      "Maintenance mode: the disk is full",
-      "Not vault unlocked: no key",
+      "Refused its newest configuration: apps[0].image: is no image",
+      "In maintenance: the disk is full",
+      "Vault locked: no key",
     ]);
+  });
+
+  it("does not call what is under way, or cannot be had, a fault", () => {
+    const conditions = ["NotEncrypted", "Fetching"].map((reason, at) => ({
+      ...{ ...said(["VaultUnlocked", "SystemUpdated"][at] ?? "", "False", ""), reason },
+    }));
+    assert.deepEqual(conditionOf(box({ phase: "Ready", conditions }), node("True")).faults, []);
   });
 
   it("says that it takes no apps", () => {

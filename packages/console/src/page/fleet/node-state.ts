@@ -1,7 +1,6 @@
 /** What is to be said of a node in one line: how it is, since when, why, and whether somebody has to look. */
 import type { Condition } from "@selvedge/apimachinery";
 import type { EdgeNode, Node } from "@selvedge/kinds";
-import { spaced } from "../words.ts";
 
 export type NodeState = "ready" | "silent" | "expected" | "waiting" | "refused" | "off" | "unseen";
 
@@ -19,17 +18,19 @@ export interface NodeCondition {
   readonly notes: readonly string[];
 }
 
-/** Conditions of an EdgeNode that somebody should look at, and the status that says so. */
-const faulty: Readonly<Record<string, Condition["status"]>> = {
-  ConfigAccepted: "False",
-  HardwareHealthy: "False",
-  MaintenanceMode: "True",
-  NetworksReady: "False",
-  SettingsApplied: "False",
-  SystemUpdated: "False",
-  TimeSynchronized: "False",
-  VaultUnlocked: "False",
+/** Conditions of an EdgeNode that somebody should look at: the status that says so, and what it means. */
+const faulty: Readonly<Record<string, readonly [status: Condition["status"], means: string]>> = {
+  ConfigAccepted: ["False", "Refused its newest configuration"],
+  HardwareHealthy: ["False", "Hardware fails"],
+  MaintenanceMode: ["True", "In maintenance"],
+  NetworksReady: ["False", "A network fails"],
+  SettingsApplied: ["False", "A setting is refused"],
+  SystemUpdated: ["False", "System not updated"],
+  TimeSynchronized: ["False", "Nothing sets its clock"],
+  VaultUnlocked: ["False", "Vault locked"],
 };
+/** Reasons that are no fault: what is under way, and what a box of its kind cannot have. */
+const calmReasons: readonly (string | undefined)[] = ["Fetching", "Installed", "NotEncrypted", "NotStarted"];
 
 /** Either may be missing: a box that waits has no Node, and a Node that somebody made has no box. */
 export function conditionOf(edgeNode: EdgeNode | undefined, node: Node | undefined): NodeCondition {
@@ -82,14 +83,11 @@ function lifeOf(
 function faultsOf(edgeNode: EdgeNode | undefined): string[] {
   const { configError, conditions = [] } = edgeNode?.status ?? {};
   return conditions.flatMap(({ type, status, message, reason }) => {
-    if (faulty[type] !== status) return [];
-    if (type === "ConfigAccepted" && configError !== undefined) {
-      const field = configError.field ? `${configError.field}: ` : "";
-      return [`Refused the newest configuration: ${field}${configError.message}`];
-    }
-    const word = status === "True" ? spaced(type) : `Not ${spaced(type).toLowerCase()}`;
-    const detail = message || reason;
-    return [detail ? `${word}: ${detail}` : word];
+    const [bad, means] = faulty[type] ?? [];
+    if (bad !== status || means === undefined || calmReasons.includes(reason)) return [];
+    const refusal = type === "ConfigAccepted" ? configError : undefined;
+    const detail = refusal === undefined ? (message ?? "") : [refusal.field, refusal.message].join(": ");
+    return [detail === "" ? means : `${means}: ${detail}`];
   });
 }
 

@@ -11,6 +11,7 @@ export function nodeFacts(edgeNode: EdgeNode | undefined, node: Node | undefined
   const info = node?.status?.nodeInfo;
   const known = (text: string | undefined): string => text ?? "";
   const addresses = status.addresses ?? node?.status?.addresses ?? [];
+  const isWaiting = status.phase === "Waiting";
   const list: readonly Fact[] = [
     { name: "Serial", value: known(status.serial ?? edgeNode?.spec.serial) },
     {
@@ -42,8 +43,9 @@ export function nodeFacts(edgeNode: EdgeNode | undefined, node: Node | undefined
       value: status.location === undefined ? "" : `${status.location.latitude}, ${status.location.longitude}`,
     },
     { name: "Last start", value: rebootText(status, now) },
-    { name: "Onboarding certificate", value: hashText(status.onboardingCertificateHash) },
-    { name: "Device certificate", value: hashText(status.deviceCertificateHash) },
+    // What somebody who lets it in may want to hold against what the factory says.
+    { name: "Onboarding certificate", value: isWaiting ? hashText(status.onboardingCertificateHash) : "" },
+    { name: "Device certificate", value: isWaiting ? hashText(status.deviceCertificateHash) : "" },
     { name: "EdgeNode", value: known(edgeNode?.metadata.name) },
     { name: "Refused requests", value: refusedText(status) },
   ];
@@ -52,7 +54,9 @@ export function nodeFacts(edgeNode: EdgeNode | undefined, node: Node | undefined
 
 /** Each leads to the others that have it. */
 export function labelLinks(labels: Readonly<Record<string, string>>): Part {
-  const names = Object.keys(labels).sort();
+  // What somebody gave it, before what every node has.
+  const isOwn = (name: string): boolean => !/(?:^|\.)(?:kubernetes\.io|selvedge\.dev)\//.test(name);
+  const names = Object.keys(labels).sort((one, other) => Number(isOwn(other)) - Number(isOwn(one)));
   if (names.length === 0) return html`<p class="quiet">It has none.</p>`;
   return html`<ul class="labels">
     ${names.map((name) => {
@@ -87,8 +91,15 @@ function keysText({ identityStore }: EdgeNodeStatus): Part {
 
 function roomText(node: Node | undefined): Part {
   const { cpu, memory, pods } = node?.status?.allocatable ?? {};
-  const parts = [cpu && `${cpu} CPU`, memory && `${memory} memory`, pods && `${pods} apps`];
+  const parts = [cpu && `${cpu} CPU`, memory && `${memoryText(memory)} memory`, pods && `${pods} apps`];
   return parts.filter((text) => text).join(", ");
+}
+
+/** Of what nodes report: KiB, or bytes. */
+function memoryText(memory: string): string {
+  const kibibytes = /^(\d+)Ki$/.exec(memory)?.[1];
+  const gibibytes = (kibibytes === undefined ? Number(memory) / 1024 : Number(kibibytes)) / 1024 ** 2;
+  return Number.isNaN(gibibytes) ? memory : `${gibibytes.toFixed(1)} GiB`;
 }
 
 function rebootText({ lastReboot }: EdgeNodeStatus, now: Instant): Part {

@@ -64,11 +64,12 @@ export class NodeView implements View {
       ${condition.why === "" ? nothing : html`<p class="message ${toneOf[condition.state]}">${condition.why}</p>`}
       ${condition.faults.map((fault) => html`<p class="message bad">${fault}</p>`)}
       ${condition.notes.map((note) => html`<p class="message">${note}</p>`)}
+      ${condition.state === "waiting" ? nothing : this.#apps(now)}
       <div class="columns">
         ${section("About", nodeFacts(edgeNode, node, now))}
         ${section("Labels", labelLinks({ ...edgeNode?.spec.labels, ...node?.metadata.labels }))}
       </div>
-      ${condition.state === "waiting" ? nothing : this.#apps(now)} ${this.#conditions(edgeNode, node, now)}
+      ${this.#conditions(edgeNode, node, now)}
       ${parts(edgeNode, now)} ${this.#happened(now)} ${edgeNode === undefined ? nothing : rawStatus(edgeNode)}`;
   }
 

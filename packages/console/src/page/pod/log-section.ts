@@ -70,7 +70,7 @@ export class LogSection implements Disposable {
     return html`<div class="controls">
       ${containerChoice("log-container", names, this.#container, (name) => this.#show(name))}
       ${check("Times", this.#hasTimes, (on) => (this.#hasTimes = on))}
-      ${check("Run before this one", this.#isPrevious, (on) => (this.#isPrevious = on))}
+      ${check("Previous run", this.#isPrevious, (on) => (this.#isPrevious = on))}
     </div>`;
   }
 

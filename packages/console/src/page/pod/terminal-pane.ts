@@ -4,7 +4,7 @@ import { describeError } from "@selvedge/base";
 import type { Terminal } from "@xterm/xterm";
 import type { Page } from "../page.ts";
 import { execProtocol, inputMessage, readMessage, sizeMessage } from "./exec-channels.ts";
-import { styledDocument } from "./styled-document.ts";
+import { makeStyledElements } from "./styled-elements.ts";
 
 export interface TerminalTarget {
   readonly namespace: string;
@@ -12,6 +12,8 @@ export interface TerminalTarget {
   readonly container: string;
   /** The program and its arguments. */
   readonly command: readonly string[];
+  /** Whether a screen reader reads it out. What xterm does for that is in the way of a phone's keyboard. */
+  readonly isHeard: boolean;
 }
 
 /** What is on its way to the screen; a program that says more than a browser can draw is stopped. */
@@ -34,8 +36,9 @@ export class TerminalPane implements Disposable {
   constructor(page: Page) {
     this.#page = page;
     this.element.className = "terminal";
-    // Told for the first time when the element is in the page and has a size.
     this.#observer = new ResizeObserver(() => {
+      // It is told at once, too, when there is nothing to see yet.
+      if (!this.element.isConnected || this.element.clientHeight === 0) return;
       const shown = this.#shown;
       this.#shown = () => undefined;
       shown();
@@ -59,11 +62,11 @@ export class TerminalPane implements Disposable {
       import("@xterm/xterm"),
       import("@xterm/addon-fit"),
     ]);
+    makeStyledElements(document);
     const terminal = new Terminal({
-      ...{ scrollback, cursorBlink: false, screenReaderMode: true, fontSize: 14 },
+      ...{ scrollback, cursorBlink: false, screenReaderMode: target.isHeard, fontSize: 14 },
       fontFamily: getComputedStyle(this.element).fontFamily,
       theme: { background: "#10151a", foreground: "#dde4ea", cursor: "#dde4ea" },
-      documentOverride: styledDocument(document),
     });
     const addon = new FitAddon();
     terminal.loadAddon(addon);

@@ -14,6 +14,7 @@ export class TerminalSection implements Disposable {
   readonly #pod: string;
   #container = "";
   #command = "sh";
+  #isHeard = false;
   #pane: TerminalPane | undefined;
 
   constructor(page: Page, namespace: string, pod: string) {
@@ -48,6 +49,13 @@ export class TerminalSection implements Disposable {
         .value=${live(this.#command)}
         @input=${(event: Event) => (this.#command = (event.target as HTMLInputElement).value)}
       />
+      <label class="check">
+        <input
+          type="checkbox"
+          .checked=${live(this.#isHeard)}
+          @change=${(event: Event) => (this.#isHeard = (event.target as HTMLInputElement).checked)}
+        />Read out by a screen reader
+      </label>
       <button type="submit" class="primary">Open</button>
     </form>`;
   }
@@ -69,7 +77,8 @@ export class TerminalSection implements Disposable {
     const pane = new TerminalPane(this.#page);
     this.#pane = pane;
     this.#page.paint();
-    const target = { namespace: this.#namespace, pod: this.#pod, container: this.#container, command };
+    const where = { namespace: this.#namespace, pod: this.#pod, container: this.#container };
+    const target = { ...where, command, isHeard: this.#isHeard };
     // It is in the page once that has been drawn.
     pane.onceShown(() => {
       pane.open(target).catch((error: unknown) => {

@@ -69,25 +69,27 @@ export function shown<T>(
 }
 
 /** Conditions of which True is the bad news. */
-const badWhenTrue: readonly string[] = ["MaintenanceMode", "DisruptionTarget"];
+const badWhenTrue = /^(?:MaintenanceMode|DisruptionTarget|.*Pressure|.*Unavailable)$/;
 
 export function conditionTable(conditions: readonly Condition[], now: Instant): Part {
   if (conditions.length === 0) return html`<p class="quiet">Nothing is said yet.</p>`;
+  const sorted = conditions.toSorted((left, right) => rankOf(left) - rankOf(right));
   return html`<table>
     <thead>
       <tr>
         <th scope="col">Condition</th>
         <th scope="col">Is</th>
-        <th scope="col">Why</th>
         <th scope="col" class="wide">Since</th>
       </tr>
     </thead>
     <tbody>
-      ${conditions.map(
+      ${sorted.map(
         ({ type, status, reason, message, lastTransitionTime }) => html`<tr>
-          <th scope="row">${spaced(type)}</th>
-          <td>${conditionBadge(type, status)}</td>
-          <td class="why">${message || (reason ? spaced(reason) : "")}</td>
+          <th scope="row">${spaced(type.replace(/^.*\//, ""))}</th>
+          <td>
+            ${conditionBadge(type, status)}
+            <span class="sub">${message || (reason ? spaced(reason) : "")}</span>
+          </td>
           <td class="wide nowrap">${since(lastTransitionTime, now)}</td>
         </tr>`,
       )}
@@ -95,10 +97,19 @@ export function conditionTable(conditions: readonly Condition[], now: Instant): 
   </table>`;
 }
 
+/** What is wrong comes first. */
+function rankOf({ type, status }: Condition): number {
+  if (status === "Unknown") return 1;
+  return isGood(type, status) ? 2 : 0;
+}
+
+function isGood(type: string, status: Condition["status"]): boolean {
+  return (status === "True") !== badWhenTrue.test(type);
+}
+
 function conditionBadge(type: string, status: Condition["status"]): TemplateResult {
   if (status === "Unknown") return badge("idle", "Unknown");
-  const isGood = (status === "True") !== badWhenTrue.includes(type);
-  return badge(isGood ? "good" : "busy", status === "True" ? "Yes" : "No");
+  return badge(isGood(type, status) ? "good" : "busy", status === "True" ? "Yes" : "No");
 }
 
 /** The newest; older ones say what is not so any more. */
@@ -110,14 +121,16 @@ export function eventTable(events: readonly Event[], now: Instant): Part {
     .slice(0, eventsMax);
   return html`<table>
     <thead>
-      <tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Told</th></tr>
+      <tr><th scope="col">When</th><th scope="col">What</th></tr>
     </thead>
     <tbody>
       ${newest.map(
         (event) => html`<tr>
           <td class="nowrap">${ago(timeOfEvent(event), now)}</td>
-          <td>${badge(event.type === "Warning" ? "busy" : "idle", spaced(event.reason ?? ""))}</td>
-          <td class="why">${event.message ?? ""}${timesOf(event)}</td>
+          <td>
+            ${badge(event.type === "Warning" ? "busy" : "idle", spaced(event.reason ?? ""))}
+            <span class="sub">${event.message ?? ""}${timesOf(event)}</span>
+          </td>
         </tr>`,
       )}
     </tbody>
