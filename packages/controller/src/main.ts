@@ -67,7 +67,7 @@ async function run(flags: Flags): Promise<void> {
       ...{ authorizer, authenticators, serviceAccounts, tokens: flags.access.tokens },
       ...(audit && { audit }),
       ...(advertiseKube.port !== 0 && { externalUrl: `https://${formatAddress(advertiseKube)}` }),
-      ...servicesOf(duty, half, { authorizer, clock, log }),
+      ...servicesOf(duty, half, { authorizer, clock, random, log }),
     }),
     (server) => server.close(),
   );

@@ -3,21 +3,25 @@ import {
   type ApiServerOptions,
   type Authorizer,
   type ComputedKind,
+  isProxied,
   podSubresources,
   type StreamedPod,
+  serveProxy,
   type User,
 } from "@selvedge/apiserver";
-import type { Clock, Log } from "@selvedge/base";
+import type { Clock, Log, Random } from "@selvedge/base";
 import { nodeMetricsKind, podKind, podMetricsKind } from "@selvedge/kinds";
 import { edgeGroup, imagesResource } from "./access/edge-roles.ts";
 import type { Api } from "./api.ts";
 import type { Controller } from "./controller.ts";
 import type { Duty } from "./duty.ts";
+import { serviceBackend } from "./endpoints/service-backend.ts";
 import { isRegistryTarget, serveRegistry } from "./listeners/registry-http.ts";
 
 export interface ServicesPorts {
   readonly authorizer: Authorizer;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
 }
 
@@ -30,7 +34,11 @@ const absent: NonNullable<Services["absent"]> = {
 };
 
 /** All of it is with the replica that leads: another one takes the request there. */
-export function servicesOf(duty: Duty, api: Api, { authorizer, clock, log }: ServicesPorts): Services {
+export function servicesOf(
+  duty: Duty,
+  api: Api,
+  { authorizer, clock, random, log }: ServicesPorts,
+): Services {
   const registryLog = log.child("registry");
   return {
     absent,
@@ -40,6 +48,15 @@ export function servicesOf(duty: Duty, api: Api, { authorizer, clock, log }: Ser
       if (leading === undefined) return await forwarding?.forward(request, answer, user);
       const { controller } = leading;
       if (await controller.nodeProxy(target, request, answer)) return;
+      if (isProxied(target)) {
+        const { caches, streams } = controller;
+        await serveProxy(target, request, answer, {
+          pod: (namespace, name) => api.registry.get<StreamedPod>(podKind, name, namespace),
+          backend: async (namespace, name) => serviceBackend(namespace, name, { ...caches, random }),
+          streams,
+        });
+        return;
+      }
       await podStreams(controller, api, { clock, log })(target, request, answer);
     },
     elsewhere: async (request, response, user) => {
@@ -78,7 +95,7 @@ const metricsPath = /^\/apis\/metrics\.k8s\.io\/[^/]+\/./;
 function podStreams(
   controller: Controller,
   api: Api,
-  { clock, log }: Omit<ServicesPorts, "authorizer">,
+  { clock, log }: Pick<ServicesPorts, "clock" | "log">,
 ): ReturnType<typeof podSubresources> {
   return podSubresources({
     pod: (namespace, name) => api.registry.get<StreamedPod>(podKind, name, namespace),

@@ -108,7 +108,12 @@ export const serviceKind: KindDefinition = builtIn(service, {
   shortNames: ["svc"],
   categories: ["all"],
   namespaced: true,
-  subresources: { status: true },
+  subresources: {
+    status: true,
+    others: [
+      { name: "proxy", kind: "ServiceProxyOptions", verbs: ["create", "delete", "get", "patch", "update"] },
+    ],
+  },
   selectableFields: ["spec.clusterIP", "spec.type"],
   nameFaults: serviceNameFaults,
   hasGeneration: false,

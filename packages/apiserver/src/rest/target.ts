@@ -45,13 +45,8 @@ export function parseTarget(kinds: KindPaths, path: string, whyAbsent?: string):
   const [root, ...steps] = path.slice(1).split("/").map(decode);
   const group = root === "apis" ? steps.shift() : root === "api" ? "" : undefined;
   const version = steps.shift();
-  if (group === "" && steps[0] === "nodes" && steps[2] === "proxy" && steps.length > 3) {
-    const kind = kinds.find(group, version, "nodes", false);
-    const rest = steps.splice(3).join("/");
-    if (kind !== undefined && steps[1]) {
-      return { kind, namespace: undefined, name: steps[1], subresource: "proxy", rest };
-    }
-  }
+  const proxied = group === "" ? proxiedTarget(kinds, version, steps) : undefined;
+  if (proxied !== undefined) return proxied;
   // A slash inside a step would name the key of something else.
   if (steps.some((step) => step === "" || step.includes("/"))) throw unknownResource();
   if (steps[0] === "namespaces" && steps.length >= 3) {
@@ -64,6 +59,19 @@ export function parseTarget(kinds: KindPaths, path: string, whyAbsent?: string):
   const whole = kind !== undefined && (!kind.namespaced || steps.length === 1) && steps.length <= 3;
   if (whole) return { kind, namespace: undefined, name: steps[1], subresource: steps[2] };
   throw unknownResource(whyAbsent);
+}
+
+/** Of a node, a Pod or a Service: what follows is a path of theirs. */
+function proxiedTarget(kinds: KindPaths, version: string | undefined, steps: string[]): Target | undefined {
+  const namespaced = steps[0] === "namespaces";
+  const [namespace, plural = "", name, subresource, ...rest] = namespaced
+    ? steps.slice(1)
+    : [undefined, ...steps];
+  const has = namespaced ? ["pods", "services"] : ["nodes"];
+  if (subresource !== "proxy" || rest.length === 0 || !has.includes(plural) || !name || namespace === "")
+    return undefined;
+  const kind = kinds.find("", version, plural, namespaced);
+  return kind && { kind, namespace, name, subresource, rest: rest.join("/") };
 }
 
 function decode(step: string): string {

@@ -5,12 +5,16 @@ import { StatusError } from "../status-error.ts";
 export interface StreamedPod extends KubeObject {
   spec?: {
     readonly nodeName?: string;
-    readonly containers?: readonly { readonly name: string }[];
+    readonly containers?: readonly {
+      readonly name: string;
+      readonly ports?: readonly { readonly containerPort: number }[];
+    }[];
     readonly initContainers?: readonly { readonly name: string }[];
     readonly ephemeralContainers?: readonly { readonly name: string }[];
   };
   status?: {
     readonly phase?: string;
+    readonly podIP?: string;
     readonly containerStatuses?: readonly ContainerStatus[];
     readonly initContainerStatuses?: readonly ContainerStatus[];
     readonly ephemeralContainerStatuses?: readonly ContainerStatus[];

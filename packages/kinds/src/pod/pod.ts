@@ -38,6 +38,7 @@ export const podKind: KindDefinition = builtIn(pod, {
       { name: "log", kind: "Pod", verbs: ["get"] },
       { name: "exec", kind: "PodExecOptions", verbs: ["create", "get"] },
       { name: "attach", kind: "PodAttachOptions", verbs: ["create", "get"] },
+      { name: "proxy", kind: "PodProxyOptions", verbs: ["create", "delete", "get", "patch", "update"] },
       { name: "portforward", kind: "PodPortForwardOptions", verbs: ["create", "get"] },
       { name: "eviction", kind: "Eviction", group: "policy", version: "v1", verbs: ["create"] },
       { name: "ephemeralcontainers", kind: "Pod", verbs: ["get", "patch", "update"] },
