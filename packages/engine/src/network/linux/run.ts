@@ -7,13 +7,31 @@ const runMs = 20_000;
 /** Of a listing: a full set of addresses is far below. */
 const outputMax = 64 * 2 ** 20;
 
-export function run(program: string, args: readonly string[], input = ""): Promise<string> {
+/**
+ * What a program says, all of it. One that is stuck is ended and fails; whether it then says that all went well
+ * is not asked: half a listing would be taken for what there is.
+ */
+export function run(
+  program: string,
+  args: readonly string[],
+  input = "",
+  limitMs: number = runMs,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = { timeout: runMs, maxBuffer: outputMax };
-    const child = execFile(program, args, options, (error, stdout, stderr) => {
+    const fail = (why: string, cause?: Error): void =>
+      reject(new NetworkDriverError(`${program} ${args.join(" ")}: ${why}`, { cause }));
+    const child = execFile(program, args, { maxBuffer: outputMax }, (error, stdout, stderr) => {
+      clearTimeout(limit);
       if (error === null) resolve(stdout);
-      else reject(new NetworkDriverError(`${program} ${args.join(" ")}: ${stderr.trim()}`, { cause: error }));
+      else fail(stderr.trim(), error);
     });
+    const limit = setTimeout(() => {
+      fail(`does not end within ${limitMs} ms`);
+      child.kill("SIGKILL");
+      // What it started may hold on to them.
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    }, limitMs);
     child.stdin?.on("error", () => {});
     child.stdin?.end(input);
   });
