@@ -2,11 +2,14 @@ import type { Brand } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { SnapshotWish } from "./app/snapshot-spec.ts";
 import type { VmSettings } from "./app/vm-settings.ts";
+import type { CertificateSpec } from "./certificate/certificate-spec.ts";
 import type { DeviceGroup } from "./device/device-spec.ts";
+import type { EdgeviewSpec } from "./edgeview/edgeview-spec.ts";
 import type { ServiceSpec } from "./network/service-spec.ts";
 import type { PortSpec } from "./port/port-spec.ts";
 
 export type { VmSettings } from "./app/vm-settings.ts";
+export type { EdgeviewSpec } from "./edgeview/edgeview-spec.ts";
 export type {
   BondMode,
   BondSpec,
@@ -43,6 +46,7 @@ export interface DesiredState {
   readonly services?: readonly ServiceSpec[];
   /** Not there: the configuration says nothing of them. */
   readonly ports?: readonly PortSpec[];
+  readonly certificates?: readonly CertificateSpec[];
   /** Nothing of the node sends by air. */
   readonly radioSilence?: boolean;
   /** Parts of the box that apps may have; not there: none. */
@@ -54,19 +58,6 @@ export interface DesiredState {
   readonly node?: NodeWishes;
   /** Not there: nobody may look. */
   readonly edgeview?: EdgeviewSpec;
-}
-
-/** Who may look at the node from afar, and at what of it. */
-export interface EdgeviewSpec {
-  /** A JWT by the controller. */
-  readonly token: string;
-  /** Roots of the dispatcher, as PEM; none: the system's. */
-  readonly certificates: readonly string[];
-  readonly allowDevice: boolean;
-  readonly allowApp: boolean;
-  readonly allowExternal: boolean;
-  /** Another number starts all sessions anew. */
-  readonly generation: number;
 }
 
 /** What a configuration wants of the node itself, and what it says of its operators. */

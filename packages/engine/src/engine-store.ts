@@ -2,6 +2,7 @@ import { jsonEqual } from "@selvedge/base";
 import type { AppId, ContentId, DesiredState, NetworkId, VolumeKey } from "./desired.ts";
 import type {
   AppStatus,
+  CertificateStatus,
   ContentStatus,
   DeviceStatus,
   EdgeviewStatus,
@@ -83,6 +84,7 @@ export class Table<K extends string, V> {
  *   contents  content    how far each content is
  *   volumes   volume     each generation of a volume that is there or wanted
  *   edgeview  edgeview   who may look at the node, and how often they did
+ *   certificates certificate  what the node has of authorities, by profile
  *   ports     port       the node's own cards, and which configuration of them works
  *   networks  network    which networks are up
  *   nics      network    each app's plug, `${appId}/${nic}`
@@ -97,6 +99,7 @@ export class EngineStore {
   readonly edgeview: Cell<EdgeviewStatus | undefined> = new Cell<EdgeviewStatus | undefined>(undefined);
   readonly devices: Table<string, DeviceStatus> = new Table();
   readonly ports: Cell<PortsStatus | undefined> = new Cell<PortsStatus | undefined>(undefined);
+  readonly certificates: Table<string, CertificateStatus> = new Table();
   readonly networks: Table<NetworkId, NetworkStatus> = new Table<NetworkId, NetworkStatus>();
   readonly nics: Table<string, NicStatus> = new Table<string, NicStatus>();
   readonly patches: Table<string, PatchStatus> = new Table<string, PatchStatus>();

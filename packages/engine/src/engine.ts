@@ -5,7 +5,8 @@
  *   reconciler   reads                                     writes
  *   content      desired, apps                             contents
  *   volume       desired, contents, apps                   volumes
- *   port         desired, networks                         ports
+ *   certificate  desired                                   certificates
+ *   port         desired, networks, certificates           ports
  *   network      desired, apps                             networks, nics
  *   device       desired, apps                             devices
  *   metadata     desired, contents, networks, nics, apps   patches, posted
@@ -18,6 +19,8 @@ import { checkWriters, describeWriters, type Reconciler } from "@selvedge/reconc
 import { ApiDoor, type ApiListener } from "./api-door/api-door.ts";
 import { type AppDomain, createAppDomain } from "./app/app-domain.ts";
 import type { Hypervisor } from "./app/hypervisor.ts";
+import { scepCarrier } from "./certificate/carriers.ts";
+import { createCertificateDomain } from "./certificate/certificate-domain.ts";
 import { createContentDomain } from "./content/content-domain.ts";
 import type { ImageBuilder } from "./content/image-builder.ts";
 import { Control } from "./control/control.ts";
@@ -131,7 +134,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     ...{ ...common, http, sftp: options.sftp, images: options.images, architecture: host.architecture },
   });
   const volume = createVolumeDomain({ ...common, driver: options.volumes, machines: hypervisor });
-  const port = createPortDomain({ ...common, driver: options.ports, settings, secrets });
+  const certificate = createCertificateDomain({
+    ...{ ...common, settings, secrets },
+    carrier: scepCarrier({ http, askController: (payload, signal) => control.askAuthority(payload, signal) }),
+  });
+  const credentials = certificate.reconciler;
+  const port = createPortDomain({ ...common, driver: options.ports, settings, secrets, credentials });
   const network = createNetworkDomain({ ...common, ...networkPartsOf(options) });
   // From here on measured by the clock that does not jump.
   const upBefore = Math.max(0, clock.now() - host.bootedAt) - clock.monotonic();
@@ -171,6 +179,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const domains = [
     content,
     volume,
+    certificate,
     port,
     network,
     device,

@@ -1,6 +1,7 @@
 import type { Instant } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { SnapshotKind } from "./app/snapshot-spec.ts";
+import type { CertificatePhase } from "./certificate/certificate-plan.ts";
 import type { AppId, ContentId, NetworkId, VolumeKey } from "./desired.ts";
 import type { DeviceMember, MachineDevice } from "./device/device-spec.ts";
 import type { PortBook } from "./port/port-book.ts";
@@ -140,6 +141,16 @@ export type DeviceStatus = { readonly members: readonly DeviceMember[] } & (
   | { readonly phase: "fault"; readonly reason: string }
   | { readonly phase: "lent"; readonly appId: AppId; readonly devices: readonly MachineDevice[] }
 );
+
+/** Of one profile. Written by the certificate reconciler only. */
+export interface CertificateStatus {
+  readonly phase: CertificatePhase;
+  /** PEM; not there: the authority gave none. */
+  readonly certificate?: string;
+  /** Of its life; then another is asked for. */
+  readonly renewAtPercent?: number;
+  readonly error?: string;
+}
 
 /** Written by the port reconciler only. */
 export interface PortsStatus {

@@ -100,7 +100,9 @@ const parts = {
   ...{ store, disk: new FolderDisk(folder), driver, clock, log: new Log("test", clock, silentSink) },
   secrets: { openPortSecret: async () => assert.fail("no port has a secret") },
   // Everything is looked at each time it is asked for; a test of a configuration has its time.
+  credentials: { credential: () => undefined },
   settings: {
+    number: () => 0,
     seconds: (key: string) =>
       millis(key === "timer.port.testduration" ? 20_000 : key === "timer.port.testinterval" ? 1 : 0),
   },

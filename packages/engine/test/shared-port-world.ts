@@ -68,7 +68,8 @@ const cards = new LinuxPortDriver({
   probe: controllerProbe(`http://${controller}`, []),
 });
 const ports = new PortReconciler({
-  ...{ ...common, driver: cards, settings: { seconds: () => millis(30_000) } },
+  ...{ ...common, driver: cards, settings: { seconds: () => millis(30_000), number: () => 0 } },
+  credentials: { credential: () => undefined },
   secrets: { openPortSecret: async () => assert.fail("no port has a secret") },
 });
 const driver = new LinuxNetworkDriver({ prefix: "sv", folder: join(folder, "network") });

@@ -169,6 +169,8 @@ export class SimNode {
         look: async () => new Map(),
         silence: async () => {},
         probe: async () => {},
+        onLetIn: () => () => {},
+        askAgain: async () => {},
       },
       flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },

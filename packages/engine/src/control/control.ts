@@ -23,7 +23,7 @@ import type { DesiredState } from "../desired.ts";
 import type { Cell, EngineStore } from "../engine-store.ts";
 import type { HardwareProbe } from "../hardware/hardware.ts";
 import type { Disk } from "../host/disk.ts";
-import type { HttpClient } from "../host/http.ts";
+import { type HttpClient, HttpError } from "../host/http.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { VaultKey } from "../identity/vault-key.ts";
 import type { FlowReports } from "../network/flow-book.ts";
@@ -199,6 +199,14 @@ export class Control implements AsyncDisposable {
   /** An envelope over any payload, by the node's key. */
   envelope(payload: Uint8Array): Promise<Uint8Array> {
     return this.#client.envelope(payload);
+  }
+
+  /** The controller asks a certificate authority for us; resolves with its answer. */
+  async askAuthority(payload: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const answer = await this.#client.post("scep", payload, { node: this.#node }, signal);
+    if (answer.status !== 200)
+      throw new HttpError(`the controller answers ${answer.status} to a question for an authority`);
+    return answer.payload;
   }
 
   /** Leads apps to the controller's API. */

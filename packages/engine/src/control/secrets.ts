@@ -112,12 +112,11 @@ export class Secrets implements SecretOpener, ArtifactOpener {
         fromBinary(cipher.CipherBlockSchema, block ?? new Uint8Array()),
       ),
     );
-    const { wifiUserName, wifiPassword, cellularNetUsername, cellularNetPassword } = fromBinary(
-      cipher.EncryptionBlockSchema,
-      plaintext,
-    );
-    // A block is for one network, so only one pair is there.
-    return { user: wifiUserName || cellularNetUsername, password: wifiPassword || cellularNetPassword };
+    const opened = fromBinary(cipher.EncryptionBlockSchema, plaintext);
+    const { wifiUserName, wifiPassword, cellularNetUsername, cellularNetPassword } = opened;
+    // A block is for one network or one authority, so only one of them is there.
+    const password = wifiPassword || cellularNetPassword || opened.scepChallengePassword;
+    return { user: wifiUserName || cellularNetUsername, password };
   }
 
   async openCredentials(block: cipher.CipherBlock): Promise<Credentials> {

@@ -5,6 +5,7 @@
 import { type config, netCommon, type netconfig } from "@selvedge/eve-api";
 import type { PortAddress, PortSpec, ProxySpec } from "../desired.ts";
 import { isAddress } from "./subnet.ts";
+import { authenticationOf } from "./translate-certificates.ts";
 import { lowerLayer } from "./translate-links.ts";
 import { cellularOf, wifiOf } from "./translate-wireless.ts";
 
@@ -36,6 +37,7 @@ function translatePort(adapter: Adapter, uplink: boolean, message: config.EdgeDe
     faults.push("networks.ip.dhcp: a port to the controller needs a static address or DHCP");
   const wifi = wifiOf(lower.card, network, message, faults);
   const cellular = cellularOf(lower.card, network, message, faults);
+  const authentication = authenticationOf([adapter.name, label], message);
   const proxy = network?.entProxy === undefined ? undefined : proxyOf(network.entProxy);
   const mtu = network?.mtu ?? 0;
   if (mtu !== 0 && (mtu < 1280 || mtu > 65_535))
@@ -50,6 +52,7 @@ function translatePort(adapter: Adapter, uplink: boolean, message: config.EdgeDe
     ...{ uplink, cost: Math.min(adapter.cost, costMax), networkId: adapter.networkUUID, address },
     ...(wifi === undefined ? {} : { wifi }),
     ...(cellular === undefined ? {} : { cellular }),
+    ...(authentication === undefined ? {} : { authentication }),
     ...(mtu === 0 ? {} : { mtu }),
     ...(proxy === undefined ? {} : { proxy }),
     ...(faults[0] === undefined ? {} : { fault: faults[0] }),

@@ -18,6 +18,7 @@ import type {
 } from "../desired.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
 import { type Missing, translateApps } from "./translate-apps.ts";
+import { translateCertificates } from "./translate-certificates.ts";
 import { translateDevices } from "./translate-devices.ts";
 import { translateEdgeview } from "./translate-edgeview.ts";
 import { translateNetworks } from "./translate-networks.ts";
@@ -55,6 +56,7 @@ export function translate(
     services: translateServices(extension),
     patches: translatePatches(message),
     ...portsOf(message),
+    ...certificatesOf(message),
     devices: translateDevices(message),
     settings: new Map(message.configItems.map(({ key, value }) => [key, value])),
     node: translateNode(message, datastores),
@@ -202,4 +204,9 @@ export function elsewhere(designated: string, nodeId: string): boolean {
 function portsOf(message: config.EdgeDevConfig): Pick<DesiredState, "ports"> {
   const ports = translatePorts(message);
   return ports === undefined ? {} : { ports };
+}
+
+function certificatesOf(message: config.EdgeDevConfig): Pick<DesiredState, "certificates"> {
+  const certificates = translateCertificates(message);
+  return certificates.length === 0 ? {} : { certificates };
 }

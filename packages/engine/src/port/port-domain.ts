@@ -20,7 +20,15 @@ export function createPortDomain(
     async start() {
       await reconciler.load();
       const wake = (): void => runner.wake(portKey);
-      stops.push(store.desired.subscribe(wake), store.networks.subscribe(wake));
+      stops.push(
+        store.desired.subscribe(wake),
+        store.networks.subscribe(wake),
+        store.certificates.subscribe(wake),
+        options.driver.onLetIn((card) => {
+          reconciler.letIn(card);
+          wake();
+        }),
+      );
       wake();
     },
     async [Symbol.asyncDispose]() {

@@ -1,4 +1,5 @@
 import type { CellularAccess, LinkSpec, PortAddress, ProxySpec, WifiSecurity } from "./port-spec.ts";
+import type { PortAuthentication, WiredState } from "./wired/supplicant.ts";
 
 /** How a card is to speak. */
 export interface PortWish {
@@ -9,6 +10,8 @@ export interface PortWish {
   readonly wifi?: readonly WifiLogin[];
   /** Of a modem: it speaks once it is connected so. */
   readonly cellular?: ModemLogin;
+  /** What its switch is shown; it speaks without where the switch does not ask. */
+  readonly authentication?: PortAuthentication;
   readonly address: PortAddress;
   readonly mtu: number;
   /** Of its default route: the lowest that is there is used. */
@@ -67,6 +70,8 @@ export interface CardState {
   readonly dns: readonly string[];
   /** Where it is a bond. */
   readonly bond?: BondState;
+  /** Where its switch is shown who the node is. */
+  readonly authentication?: WiredState;
   /** Where a modem is behind it. */
   readonly modem?: ModemState;
   /** What its receiver of satellites says; not there: it has none, or sees too few. */
@@ -95,6 +100,10 @@ export interface PortDriver {
   /** Makes the cards speak so; resolves when those that ask for an address have one or have had their time. */
   apply(wishes: readonly PortWish[], signal: AbortSignal): Promise<PortProblems>;
   look(): Promise<ReadonlyMap<string, CardState>>;
+  /** Tells each time a switch has let a card in; returns how that ends. */
+  onLetIn(listener: (card: string) => void): () => void;
+  /** Gives up the addresses that networks gave those cards, and asks anew. */
+  askAgain(cards: readonly string[], signal: AbortSignal): Promise<void>;
   /** Keeps every radio of the box from sending, or lets them. */
   silence(on: boolean): Promise<void>;
   /** Resolves when the controller answers by way of the card, else rejects with why not. */

@@ -16,12 +16,15 @@ import {
 } from "./port-book.ts";
 import type { PortDriver, PortProblems, PortWish, WifiLogin } from "./port-driver.ts";
 import type { PortSecret, PortSpec, WifiNetwork } from "./port-spec.ts";
+import { dueOf, type LetIn, nobodyLetIn, withAnswer, withLetIn } from "./wired/let-in.ts";
+import { identityOf, type PortCredential } from "./wired/supplicant.ts";
 
 export interface PortParts {
   readonly store: EngineStore;
   readonly disk: Disk;
   readonly driver: PortDriver;
   readonly secrets: PortSecrets;
+  readonly credentials: PortCredentials;
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: {
@@ -32,7 +35,14 @@ export interface PortParts {
         | "timer.port.testbetterinterval"
         | "timer.location.app.interval",
     ): Millis;
+    number(key: "pnac.dhcp.reacquire.max.retries"): number;
   };
+}
+
+/** What ports show their switches. Provided by the certificate domain. */
+export interface PortCredentials {
+  /** Undefined: there is none for now. */
+  credential(profile: string): PortCredential | undefined;
 }
 
 /** Opens what a wireless network is joined with. Provided by control. */
@@ -53,7 +63,7 @@ const metricFailed = 10_000;
  */
 export class PortReconciler implements Reconciler<typeof portKey> {
   readonly name = "port";
-  readonly reads: readonly string[] = ["desired", "networks"];
+  readonly reads: readonly string[] = ["desired", "networks", "certificates"];
   readonly writes: readonly string[] = ["ports"];
   readonly #parts: PortParts;
   #book: PortBook = emptyBook;
@@ -61,8 +71,9 @@ export class PortReconciler implements Reconciler<typeof portKey> {
   #tested: number | undefined;
   /** Of the configuration in force, the uplinks that did not lead to the controller. */
   #failed: ReadonlySet<string> = new Set();
-  /** Cards that were shared with switches when the ports were last made so. */
-  #shared = "";
+  /** Cards shared with switches, and certificates shown, when the ports were last made so. */
+  #basis = "";
+  #letIn: LetIn = nobodyLetIn;
   /** Whether radios were to be silent then; undefined: not made so yet. */
   #silent: boolean | undefined;
 
@@ -97,9 +108,8 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     );
     if (step.do === "keep") {
       // A card that came into a switch, or out of one, speaks by another link.
-      if (this.#shared !== sharedCards(store))
-        await this.#apply(this.#book.configs[this.#book.current]?.ports ?? [], signal);
-      return await this.#later(step.againMs);
+      if (this.#basis !== this.#basisNow()) await this.#apply(this.#inForce, signal);
+      return await this.#later(Math.min(step.againMs, await this.#askAgain(signal)));
     }
     const before = this.#book.current;
     const config = this.#book.configs[step.index];
@@ -130,6 +140,43 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     if (ports.length === 0) return;
     const config = { digest: digestOf(ports), ports, lastResort: true } as const;
     this.#book = withNewest(this.#book, config, this.#parts.clock.now());
+  }
+
+  /** A switch has let a card in, perhaps to another network than it had an address of. */
+  letIn(card: string): void {
+    const { store, clock } = this.#parts;
+    const address = store.ports.get()?.cards[card]?.addresses.find((it) => !it.includes(":"));
+    const asks = this.#parts.settings.number("pnac.dhcp.reacquire.max.retries") > 0;
+    if (asks) this.#letIn = withLetIn(this.#letIn, card, address, clock.now());
+  }
+
+  /** Resolves with how long it is until the next card is to ask. */
+  async #askAgain(signal: AbortSignal): Promise<number> {
+    const { driver, clock, settings, log } = this.#parts;
+    const { due } = dueOf(this.#letIn, clock.now());
+    if (due.length > 0) {
+      await driver.askAgain(due, signal);
+      const cards = await driver.look();
+      const triesMax = settings.number("pnac.dhcp.reacquire.max.retries");
+      for (const card of due) {
+        const address = cards.get(card)?.addresses.find((it) => !it.includes(":"));
+        log.info("asked again behind a switch that let us in", { card, address });
+        this.#letIn = withAnswer(this.#letIn, card, address, { now: clock.now(), triesMax });
+      }
+    }
+    return dueOf(this.#letIn, clock.now()).nextMs;
+  }
+
+  get #inForce(): readonly PortSpec[] {
+    return this.#book.configs[this.#book.current]?.ports ?? [];
+  }
+
+  #basisNow(): string {
+    const { store, credentials } = this.#parts;
+    const shown = this.#inForce.map(({ authentication }) =>
+      authentication === undefined ? "" : (credentials.credential(authentication.profile)?.certificate ?? ""),
+    );
+    return [sharedCards(store), ...shown].join();
   }
 
   async #obeySilence(): Promise<void> {
@@ -213,15 +260,25 @@ export class PortReconciler implements Reconciler<typeof portKey> {
           continue;
         }
         const wireless = await this.#wireless(port);
-        wishes.push({ interface: port.interface, links, ...wireless, address, mtu, metric });
+        const shown = this.#shown(port);
+        wishes.push({ interface: port.interface, links, ...wireless, ...shown, address, mtu, metric });
       } catch (error) {
         closed.set(port.interface, `what it is joined with cannot be opened: ${describeError(error)}`);
       }
     }
-    const shared = sharedCards(this.#parts.store);
+    const basis = this.#basisNow();
     const problems = await this.#parts.driver.apply(wishes, signal);
-    this.#shared = shared;
+    this.#basis = basis;
     return new Map([...closed, ...problems]);
+  }
+
+  /** Nothing while there is no certificate: a switch may have a network for those who come for one. */
+  #shown({ authentication }: PortSpec): Pick<PortWish, "authentication"> {
+    if (authentication === undefined || authentication.fault !== undefined) return {};
+    const credential = this.#parts.credentials.credential(authentication.profile);
+    if (credential === undefined) return {};
+    const identity = authentication.identity || identityOf(credential.certificate);
+    return { authentication: { ...credential, identity } };
   }
 
   async #wireless({ wifi, cellular }: PortSpec): Promise<Pick<PortWish, "wifi" | "cellular">> {

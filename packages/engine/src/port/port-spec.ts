@@ -24,10 +24,21 @@ export interface PortSpec {
   readonly wifi?: readonly WifiNetwork[];
   /** Of a modem. */
   readonly cellular?: CellularNetwork;
+  /** Its switch is shown who the node is. */
+  readonly authentication?: AuthenticationSpec;
   /** 1500 where there is none. */
   readonly mtu?: number;
   readonly proxy?: ProxySpec;
   /** Why it cannot be as the configuration has it. */
+  readonly fault?: string;
+}
+
+export interface AuthenticationSpec {
+  /** What the switch calls the node; empty: as its certificate does. */
+  readonly identity: string;
+  /** Whose certificate is shown. */
+  readonly profile: string;
+  /** Why none can be; the port speaks without. */
   readonly fault?: string;
 }
 

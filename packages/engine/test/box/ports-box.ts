@@ -41,7 +41,9 @@ const driver = new LinuxPortDriver({
 });
 const reconciler = new PortReconciler({
   ...{ store, disk: new FolderDisk(folder), driver, clock, log: new Log("test", clock, silentSink) },
+  credentials: { credential: () => undefined },
   settings: {
+    number: () => 0,
     seconds: (key: string) =>
       millis(key === "timer.port.testduration" ? 60_000 : key.endsWith("better") ? 0 : 1),
   },

@@ -73,6 +73,8 @@ export class FleetNode implements AsyncDisposable {
         look: async () => new Map(),
         silence: async () => {},
         probe: async () => {},
+        onLetIn: () => () => {},
+        askAgain: async () => {},
       },
       flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },

@@ -5,11 +5,18 @@ import type { Instant } from "@selvedge/base";
 import { ext, info, setExtension } from "@selvedge/eve-api";
 import type { DesiredState } from "../../desired.ts";
 import type { Adapter, BlockDevice, Hardware } from "../../hardware/hardware.ts";
-import type { AppStatus, ContentStatus, DeviceStatus, PortsStatus } from "../../observed.ts";
+import type {
+  AppStatus,
+  CertificateStatus,
+  ContentStatus,
+  DeviceStatus,
+  PortsStatus,
+} from "../../observed.ts";
 import type { HostFacts } from "../../ports.ts";
 import type { Attestation } from "../attestation.ts";
 import type { Refusal } from "../config-acceptor.ts";
 import type { SettingStatuses } from "../settings/settings.ts";
+import { certificateInfo } from "./certificate-info.ts";
 import { bundlesPart } from "./device-bundles.ts";
 import { adaptersPart, lifePart, makerPart, type NodeLife, storagePart, systemPart } from "./device-node.ts";
 import { type InfoMessage, infoMessage } from "./info-messages.ts";
@@ -30,6 +37,7 @@ export interface DeviceFacts extends TrustFacts {
   readonly adapters: readonly Adapter[];
   readonly ports: PortsStatus | undefined;
   readonly devices: readonly (readonly [string, DeviceStatus])[];
+  readonly certificates: readonly (readonly [string, CertificateStatus])[];
   readonly stateFolder: string;
   /** Kept from apps. */
   readonly reserved: { readonly memoryBytes: number; readonly diskBytes: number };
@@ -105,6 +113,7 @@ export function deviceInfo(facts: DeviceFacts): InfoMessage {
     apiCapability: info.APICapability.API_CAPABILITY_ADAPTER_USER_LABELS,
     optionalCapabilities: { hwInventorySupport: true },
     ...portsPart(facts.ports),
+    enrolledCerts: facts.certificates.map(([name, status]) => certificateInfo(name, status)),
     ...bundlesPart(facts.devices, inventory.networks),
     ...lifePart(facts.life),
     ...makerPart(inventory, desired?.node?.names, facts),

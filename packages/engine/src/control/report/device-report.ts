@@ -67,6 +67,7 @@ export class DeviceReport {
       adapters: await hardware.adapters(),
       ports: store.ports.get(),
       devices: store.devices.entries(),
+      certificates: store.certificates.entries(),
       stateFolder: disk.absolute(""),
       identityStore: identity.keys.kind,
       keysPlace: identity.keys.place,

@@ -7,6 +7,7 @@ import type { PortsStatus } from "../../observed.ts";
 import type { PortConfig } from "../../port/port-book.ts";
 import type { CardState } from "../../port/port-driver.ts";
 import { bondInfo } from "./bond-info.ts";
+import { authenticationInfo } from "./certificate-info.ts";
 
 type AdapterInfo = NonNullable<MessageInitShape<typeof info.ZInfoDeviceSchema>["systemAdapter"]>;
 type PortInfo = NonNullable<
@@ -65,6 +66,7 @@ function portInfo(port: PortSpec, { cards, since, failed, error }: PortFacts): P
   const { address = { kind: "dhcp" } } = port;
   const fixed = address.kind === "static" ? address : undefined;
   const why = port.fault ?? error ?? (failed ? "the controller does not answer by it" : missing(port, card));
+  const pnacStatus = authenticationInfo(port, card);
   const [ntpServer = "", ...moreNtpServers] = fixed?.ntp ?? [];
   return {
     ...{ ifname: port.interface, name: port.name, isMgmt: port.uplink, cost: port.cost },
@@ -81,6 +83,7 @@ function portInfo(port: PortSpec, { cards, since, failed, error }: PortFacts): P
     up: card?.up ?? false,
     mtu: card?.mtu ?? port.mtu ?? 0,
     ...wirelessPart(port, card, why),
+    ...(pnacStatus === undefined ? {} : { pnacStatus }),
     ...(bond === undefined ? {} : { bondStatus: bondInfo(bond, cards[bond.name]?.bond) }),
     ...(why === undefined ? {} : { err: { description: why, severity: infoCommon.Severity.ERROR } }),
     configSource: {

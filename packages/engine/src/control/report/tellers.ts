@@ -74,6 +74,7 @@ export class Tellers implements AsyncDisposable {
       store.edgeview.subscribe(() => wake(edgeviewKey)),
       store.ports.subscribe(() => wake(deviceKey)),
       store.devices.subscribe(() => wake(deviceKey)),
+      store.certificates.subscribe(() => wake(deviceKey)),
       store.patches.subscribe((id) => wake(`patch/${id}`)),
       store.posted.subscribe((key) => wake(`posted/${key}`)),
       store.nics.subscribe((key) => {

@@ -242,8 +242,6 @@ export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inF
   "network.local.legacy.mac.address": [network],
   "debug.disable.dhcp.all-ones.netmask": ["apps are given the mask of their network", "true"],
   "app.enable.tcp.mss.clamping": [network, "false"],
-  "scep.retry.interval": ["this engine enrols no certificates for its ports"],
-  "pnac.dhcp.reacquire.max.retries": ["this engine does not authenticate its ports"],
   "internal-memory-monitor.store.enabled": [monitor, "false"],
   "internal-memory-monitor.analyze.enabled": [monitor, "false"],
   "memory-monitor.enabled": [monitor],

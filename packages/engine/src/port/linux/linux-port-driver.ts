@@ -12,6 +12,7 @@ import { applyNameServers } from "./name-servers.ts";
 import { silenceRadios } from "./radios.ts";
 import { applyRoutes, type Route, type Way } from "./routes.ts";
 import { WifiClients } from "./wifi-clients.ts";
+import { WiredClients } from "./wired-clients.ts";
 
 export interface LinuxPortOptions {
   /** False: only looks. */
@@ -56,6 +57,8 @@ export class LinuxPortDriver implements PortDriver {
   readonly #options: LinuxPortOptions;
   readonly #clients: AddressClients;
   readonly #wifi: WifiClients;
+  readonly #wired: WiredClients;
+  readonly #letIn = new Set<(card: string) => void>();
   readonly #modems: Modems = new Modems();
   #wishes: readonly PortWish[] = [];
 
@@ -64,6 +67,9 @@ export class LinuxPortDriver implements PortDriver {
     this.manages = options.manages;
     this.#clients = new AddressClients(options.folder);
     this.#wifi = new WifiClients(options.folder);
+    this.#wired = new WiredClients(options.folder, (card) => {
+      for (const listener of this.#letIn) listener(card);
+    });
   }
 
   async apply(wishes: readonly PortWish[], signal: AbortSignal): Promise<PortProblems> {
@@ -71,6 +77,9 @@ export class LinuxPortDriver implements PortDriver {
     if (!this.manages) return problems;
     await mkdir(this.#options.folder, { recursive: true });
     await this.#wifi.keep(wishes.flatMap(({ interface: card, wifi }) => (wifi === undefined ? [] : [card])));
+    await this.#wired.keep(
+      wishes.flatMap(({ interface: card, authentication }) => (authentication === undefined ? [] : [card])),
+    );
     const before = await listLinks();
     for (const { interface: card } of this.#wishes)
       if (!wishes.some((it) => it.interface === card)) await this.#clear(speakerOf(card, before));
@@ -111,12 +120,14 @@ export class LinuxPortDriver implements PortDriver {
       );
       const bond = bondState(link, links);
       const modem = wish?.cellular && (await this.#modem(ifname, wish.cellular));
+      const authentication = wish?.authentication && (await this.#wired.look(ifname));
       cards.set(ifname, {
         ...{ up: flags.includes("UP") && flags.includes("LOWER_UP"), mac: address, mtu },
         addresses: usable(shown.get(speaker) ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
         gateways: told?.gateways ?? found,
         dns: told?.dns ?? [],
         ...(bond === undefined ? {} : { bond }),
+        ...(authentication === undefined ? {} : { authentication }),
         ...modem,
       });
     }
@@ -164,6 +175,7 @@ export class LinuxPortDriver implements PortDriver {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#clients[Symbol.asyncDispose]();
     await this.#wifi[Symbol.asyncDispose]();
+    await this.#wired[Symbol.asyncDispose]();
   }
 
   /** Makes what is made of cards, and brings them up. Those that are there come back. */
@@ -195,6 +207,8 @@ export class LinuxPortDriver implements PortDriver {
     const { speaker: card } = wish;
     const families = familiesOf(wish);
     if (wish.wifi !== undefined) await this.#wifi.join(wish.interface, wish.wifi, signal);
+    if (wish.authentication !== undefined)
+      await this.#wired.authenticate(wish.interface, wish.authentication, signal);
     const bearer = wish.cellular && (await this.#modems.connect(wish.interface, wish.cellular));
     const asks = bearer === undefined || bearer.asks;
     // What routers say is dhcpcd's to hear, and only where the port may have addresses of IPv6.
@@ -229,6 +243,16 @@ export class LinuxPortDriver implements PortDriver {
     if (bearer !== undefined && !bearer.asks) return bearer;
     const lease = await this.#clients.lease(card);
     return { ...lease, addresses: lease.address === undefined ? [] : [lease.address] };
+  }
+
+  onLetIn(listener: (card: string) => void): () => void {
+    this.#letIn.add(listener);
+    return () => this.#letIn.delete(listener);
+  }
+
+  async askAgain(cards: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#clients.keep((card) => !cards.includes(card));
+    await this.apply(this.#wishes, signal);
   }
 
   /** A card that no port has any more speaks to nobody. */
