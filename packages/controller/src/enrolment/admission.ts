@@ -35,6 +35,14 @@ export function readCertificate(pem: string | undefined): CertificateFacts | und
   }
 }
 
+/** SHA-256 over what a certificate's text stands for, whether or not it is a certificate; undefined without text. */
+export function textHash(pem: string): Uint8Array | undefined {
+  const [block] = pemBlocks(pem, "CERTIFICATE");
+  if (block === undefined) return undefined;
+  const der = Buffer.from(block.replace(/-----[^-]*-----/g, ""), "base64");
+  return new Uint8Array(createHash("sha256").update(der).digest());
+}
+
 /** Whether a serial is one of those a profile admits. No patterns admit any serial. */
 export function admitsSerial(profile: EnrollmentProfile, serial: string): boolean {
   const { serials = [] } = profile.spec;

@@ -1,22 +1,16 @@
+import type { KeyObject } from "node:crypto";
 import type { ObjectView } from "@selvedge/client";
 import type { EdgeNode } from "@selvedge/kinds";
 import type { KnownNode } from "../gateway/node-directory.ts";
 import type { NodeId } from "../ports.ts";
-import { ageOf, isAdmitted, readCertificate } from "./admission.ts";
+import { ageOf, isAdmitted, readCertificate, textHash } from "./admission.ts";
 
 /** As the gateway asks: the first 16 bytes of the certificate's hash. */
 const prefixLength = 16;
 
-interface Entry {
-  readonly known: KnownNode;
-  /** What it was read from; the text in the newest object, so that it is held once. */
-  pem: string;
-  readonly age: string;
-}
-
 /** Who is a node, in memory, from the EdgeNodes as they are: filled at start and kept by the watch. */
 export class NodeRegistry implements Disposable {
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, RegisteredNode>();
   readonly #byId = new Map<NodeId, KnownNode>();
   readonly #byCertificate = new Map<string, KnownNode>();
   readonly #listeners = new Set<(node: KnownNode) => void>();
@@ -48,22 +42,23 @@ export class NodeRegistry implements Disposable {
     const entry = this.#entries.get(name);
     const id = after !== undefined && isAdmitted(after) ? after.status?.nodeID : undefined;
     const pem = after?.spec.deviceCertificate ?? "";
-    if (entry !== undefined && entry.known.id === id && entry.pem === pem) {
+    if (entry !== undefined && entry.id === id && entry.pem === pem) {
+      // The text in the newest object, so that it is held once.
       entry.pem = pem;
       return;
     }
-    if (entry !== undefined) this.#remove(name, entry.known);
-    const facts = id === undefined ? undefined : readCertificate(pem);
-    if (id === undefined || facts === undefined) return;
-    const known: KnownNode = { id, name, certificateHash: facts.hash, key: facts.key };
-    this.#entries.set(name, { known, pem, age: after === undefined ? "" : ageOf(after) });
+    if (entry !== undefined) this.#remove(entry);
+    if (after === undefined || id === undefined) return;
+    const known = readNode(after, id, pem);
+    if (known === undefined) return;
+    this.#entries.set(name, known);
     this.#elect(known);
   }
 
-  #remove(name: string, known: KnownNode): void {
-    this.#entries.delete(name);
-    this.#elect(known);
-    this.#tell(known);
+  #remove(entry: RegisteredNode): void {
+    this.#entries.delete(entry.name);
+    this.#elect(entry);
+    this.#tell(entry);
   }
 
   #tell(gone: KnownNode): void {
@@ -76,7 +71,7 @@ export class NodeRegistry implements Disposable {
    */
   #elect(touched: KnownNode): void {
     const prefix = prefixOf(touched);
-    const own = this.#entries.get(touched.name)?.known;
+    const own = this.#entries.get(touched.name);
     const holders = [this.#byId.get(touched.id), this.#byCertificate.get(prefix)];
     if (own === touched && holders.every((holder) => holder === undefined)) {
       this.#byId.set(touched.id, touched);
@@ -84,8 +79,8 @@ export class NodeRegistry implements Disposable {
       return;
     }
     const byAge = [...this.#entries.values()].sort((one, other) => (one.age < other.age ? -1 : 1));
-    const byId = byAge.find(({ known }) => known.id === touched.id)?.known;
-    const byCertificate = byAge.find(({ known }) => prefixOf(known) === prefix)?.known;
+    const byId = byAge.find(({ id }) => id === touched.id);
+    const byCertificate = byAge.find((known) => prefixOf(known) === prefix);
     put(this.#byId, touched.id, byId);
     put(this.#byCertificate, prefix, byCertificate);
     // Who was taken for the node until now is not any more; whoever is removed is told of by the caller.
@@ -94,6 +89,42 @@ export class NodeRegistry implements Disposable {
         this.#tell(before);
     }
   }
+}
+
+/**
+ * Its key is read out of its certificate when it first speaks: OpenSSL takes more memory for a key, and more time to
+ * read one, than all else here takes for a node, and right after a start nobody has spoken.
+ */
+class RegisteredNode implements KnownNode {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly certificateHash: Uint8Array;
+  readonly age: string;
+  /** What it is read from. */
+  pem: string;
+  #key: KeyObject | undefined;
+
+  constructor({ metadata, spec }: EdgeNode, id: NodeId, certificateHash: Uint8Array, age: string) {
+    this.id = id;
+    this.name = metadata.name;
+    this.certificateHash = certificateHash;
+    this.age = age;
+    this.pem = spec.deviceCertificate ?? "";
+  }
+
+  get key(): KeyObject {
+    this.#key ??= readCertificate(this.pem)?.key;
+    if (this.#key === undefined) throw new Error(`the certificate of ${this.name} cannot be read any more`);
+    return this.#key;
+  }
+}
+
+/** Undefined when there is no certificate in it. One that was read when its node was enrolled still is one. */
+function readNode(edgeNode: EdgeNode, id: NodeId, pem: string): RegisteredNode | undefined {
+  const quick = textHash(pem);
+  const isEnrolled = quick !== undefined && quick.toHex() === edgeNode.status?.deviceCertificateHash;
+  const hash = isEnrolled ? quick : readCertificate(pem)?.hash;
+  return hash && new RegisteredNode(edgeNode, id, hash, ageOf(edgeNode));
 }
 
 function prefixOf({ certificateHash }: KnownNode): string {

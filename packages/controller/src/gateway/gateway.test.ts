@@ -77,6 +77,18 @@ describe("a poll for the configuration", () => {
     assert.equal(await poll(), 404);
   });
 
+  it("is verified with the key in a certificate that was read before the controller's last start", async () => {
+    await using both = await enrolled();
+    const { world, box } = both;
+    await using again = await NodeWorld.start(world.remains);
+    again.configs.set(box.id, rendered);
+    const poll = async (sign: Box["device"]): Promise<number> => {
+      const body = envelope({ ...box.device, key: sign.key }, configRequest(box, "h1"));
+      return (await again.request("config", body, { node: box.id })).status;
+    };
+    assert.deepEqual([await poll(onboarding), await poll(box.device)], [401, 304]);
+  });
+
   it("signs a configuration once", async () => {
     await using both = await enrolled();
     const { world, box } = both;
