@@ -249,6 +249,11 @@ export function describeSystem(plan: UpPlan): string {
     `Kubernetes API  https://127.0.0.1:${plan.kubePort}`,
     `kubeconfig      ${join(plan.dir, "kubeconfig")}`,
     `nodes           ${plan.nodes.map(({ name }) => name).join(", ") || "none"}`,
+    `in a browser    ./selvedge console${kubeconfigFlag(plan.dir)}`,
     ...(plan.boxes === undefined ? [] : [`for boxes       ${join(plan.dir, "boxes")}`]),
   ].join("\n");
+}
+
+function kubeconfigFlag(dir: string): string {
+  return dir === defaultDir() ? "" : ` --kubeconfig ${join(dir, "kubeconfig")}`;
 }

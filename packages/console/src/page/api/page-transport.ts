@@ -9,6 +9,8 @@ export interface ReachListener {
   answered(): void;
   failed(error: unknown): void;
   locked(): void;
+  /** A stream broke off: nobody knows whether there is an API. */
+  doubt(): void;
 }
 
 /** A page of a list of a busy API takes seconds. */
@@ -68,7 +70,7 @@ export class PageTransport implements HttpTransport {
     const query = new URLSearchParams({ path });
     const socket = this.open(`/console/stream?${query}`, "stream");
     socket.binaryType = "arraybuffer";
-    const stream = new SocketStream(socket, () => this.#listener.answered());
+    const stream = new SocketStream(socket, this.#listener);
     signal.addEventListener("abort", () => stream.stop(signal.reason), { once: true });
     return { status: await stream.status, body: stream };
   }
@@ -83,17 +85,18 @@ class SocketStream implements AsyncIterable<Uint8Array> {
   #end: { readonly error: unknown } | undefined;
   #wake: () => void = () => undefined;
 
-  constructor(socket: WebSocket, onHeard: () => void) {
+  constructor(socket: WebSocket, listener: ReachListener) {
     this.#socket = socket;
     const head = Promise.withResolvers<number>();
     this.status = head.promise;
     socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
-      onHeard();
+      listener.answered();
       if (typeof data === "string") head.resolve((JSON.parse(data) as { status: number }).status);
       else this.#take(new Uint8Array(data));
     });
     socket.addEventListener("close", ({ code, reason }) => {
       const error = code === 1000 ? undefined : new Error(reason || "the stream broke off");
+      if (error !== undefined && this.#end === undefined) listener.doubt();
       head.reject(error ?? new Error("the stream ended before it began"));
       this.#finish(error);
     });

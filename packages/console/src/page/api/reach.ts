@@ -7,7 +7,6 @@ import {
   describeError,
   type Instant,
   type Millis,
-  millis,
   seconds,
   type Timer,
 } from "@selvedge/base";
@@ -62,6 +61,13 @@ export class ReachMonitor implements Disposable {
     this.#turn({ is: "away", since, why: describeError(error) });
   }
 
+  /** Something broke off that should not have: asks now, not when it is time. */
+  doubt(): void {
+    if (this.#reach.is !== "here" || this.#timer === undefined) return;
+    this.#timer.cancel();
+    this.#ask();
+  }
+
   locked(): void {
     this.#turn({ is: "locked" });
   }
@@ -74,12 +80,16 @@ export class ReachMonitor implements Disposable {
 
   #again(): void {
     const span: Millis = this.#reach.is === "here" ? pulseHere : pulseAway;
-    this.#timer = this.#options.clock.setTimer(millis(span), () => {
-      this.#options
-        .pulse()
-        .catch(() => undefined)
-        .finally(() => this.#again());
-    });
+    this.#timer = this.#options.clock.setTimer(span, () => this.#ask());
+  }
+
+  #ask(): void {
+    // While it is asked there is no timer, and nobody asks a second time.
+    this.#timer = undefined;
+    this.#options
+      .pulse()
+      .catch(() => undefined)
+      .finally(() => this.#again());
   }
 
   [Symbol.dispose](): void {
