@@ -238,6 +238,10 @@ describe("a way back", () => {
     world.ask(spec(2, wish([[a, "update"]], { counter: 2, target: a })));
     assert.deepEqual(now(world), ["2", "root#2", "data 2"]);
     assert.match(world.record.snapshots?.fault ?? "", /a volume has it no more/);
+    assert.deepEqual(
+      toldSnapshots(world.record.snapshots, asked).map(({ state, message }) => [state, message]),
+      [["failed", "volume root#1 has it no more"]],
+    );
   });
 
   it("that does not go on is left for what is asked for instead", () => {

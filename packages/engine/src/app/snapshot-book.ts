@@ -103,11 +103,7 @@ function rollBack(record: AppRecord, asked: AppSpec, volume: VolumeView): AppRec
   const wish = asked.snapshots;
   if (book === undefined || wish === undefined || wish.counter <= book.counter) return undefined;
   const to = book.records.find(({ id, state }) => id === wish.target && state === "kept");
-  const lost = to?.written.find((key) => {
-    const status = volume(key);
-    return status?.phase === "ready" && !status.snapshots?.includes(to.id);
-  });
-  if (to === undefined || lost !== undefined) return undefined;
+  if (to === undefined || lostBy(to, volume) !== undefined) return undefined;
   const { fault: _, ...rest } = book;
   const { counter } = wish;
   const rollback = { id: to.id, token: `${to.id}/${counter}`, written: to.written };
@@ -169,9 +165,10 @@ export function settleSnapshots(
   const events: AppEventInput[] = [];
   // As long as the machine has them, the volumes say nothing of this.
   const off = record.machine === undefined;
-  const records = book.records.map((it) =>
-    it.state === "due" && off ? settled(it, volume, now, events) : it,
-  );
+  const records = book.records.map((it) => {
+    if (it.state === "due") return off ? settled(it, volume, now, events) : it;
+    return it.state === "kept" && lostBy(it, volume) !== undefined ? lost(it, volume, now, events) : it;
+  });
   let next: SnapshotBook = { ...book, records };
   const { rollback } = book;
   if (off && rollback?.written.every((key) => isBack(volume(key), rollback.token))) {
@@ -216,6 +213,25 @@ function settled(
   const message = `Snapshot ${id} of version ${version} is taken`;
   events.push({ type: "Normal", reason: "SnapshotTaken", message });
   return { ...record, state: "kept", at: now };
+}
+
+/** A volume that is there and has nothing of it any more: it was raw and is sealed now, or was made anew. */
+function lostBy({ id, written }: SnapshotRecord, volume: VolumeView): VolumeKey | undefined {
+  return written.find((key) => {
+    const status = volume(key);
+    return status?.phase === "ready" && !status.snapshots?.includes(id);
+  });
+}
+
+function lost(
+  record: SnapshotRecord,
+  volume: VolumeView,
+  now: Instant,
+  events: AppEventInput[],
+): SnapshotRecord {
+  const message = `volume ${lostBy(record, volume)} has it no more`;
+  events.push({ type: "Warning", reason: "SnapshotLost", message: `Snapshot ${record.id}: ${message}` });
+  return { ...record, state: "failed", message, at: now };
 }
 
 function isBack(status: VolumeStatus | undefined, token: string): boolean {
