@@ -10,8 +10,12 @@ import { createWriteStream, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { accessOf } from "@selvedge/client";
+import { parse } from "yaml";
+import { KubeConnection } from "../../packages/cli/src/kube.ts";
 import { LocalSystem, realNodesMissing } from "../../packages/harness/src/real/local-system.ts";
 import { kubectl } from "../kubectl.ts";
+import { Neighbours } from "./e2e/neighbours.ts";
 
 const { SELVEDGE_E2E: program, SELVEDGE_E2E_IMAGES: images } = process.env;
 const skip =
@@ -46,10 +50,15 @@ describe("Kubernetes' own specs of what containers see", { skip }, () => {
       const name = file.slice(0, -".tar".length).replace("_", ":");
       await system.push(join(images ?? "", file), `${registry}/${name}`);
     }
+    const access = accessOf(parse(readFileSync(system.kubeconfig, "utf8")), system.kubeconfig);
+    using connection = new KubeConnection(access);
+    await using neighbours = new Neighbours(connection.objects);
+    neighbours.start();
     for (const spec of await run(system.kubeconfig, folder)) {
       const name = [...(spec.ContainerHierarchyTexts ?? []), spec.LeafNodeText].join(" ");
       outcomes.set(name.replace(labels, ""), spec);
     }
+    assert.deepEqual(neighbours.faults, []);
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -67,7 +76,12 @@ async function run(kubeconfig: string, folder: string): Promise<readonly Spec[]>
   const focus = appSpecs.map((spec) => spec.replaceAll(/[.*+?^${}()|[\]\\/]/g, String.raw`\$&`)).join("|");
   const words = [
     ...["--provider=skeleton", `--kubeconfig=${kubeconfig}`, `--kubectl-path=${await kubectl("1.34")}`],
-    ...[`--ginkgo.focus=^(${focus})`, `--ginkgo.json-report=${report}`, "--ginkgo.timeout=120m"],
+    // Ginkgo matches the suite's name as well; what follows the name of a spec are its labels.
+    ...[
+      `--ginkgo.focus=^Kubernetes e2e suite (${focus})( \\[|$)`,
+      `--ginkgo.json-report=${report}`,
+      "--ginkgo.timeout=120m",
+    ],
     ...["--allowed-not-ready-nodes=-1", "--disable-log-dump", "--dump-logs-on-failure=false"],
   ];
   const child = spawn(program ?? "", words, {

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Packs the images that Kubernetes' own specs run: tests/interop/e2e/images.sh FOLDER [VERSION]
-# agnhost and nonewprivs are built from their sources, Debian's busybox stands for those that only need a shell or
-# something that serves. Each is FOLDER/NAME_TAG.tar, to be pushed as NAME:TAG.
+# agnhost and nonewprivs are built from their sources, with the programs of Debian that upstream's have; Debian's
+# busybox stands for those that only need a shell or something that serves. Each is FOLDER/NAME_TAG.tar, to be pushed
+# as NAME:TAG. Needs netcat-openbsd, curl and bind9-dnsutils besides Go and gcc.
 set -eu
 folder=$(realpath -m "${1:?usage: images.sh FOLDER [VERSION]}")
 version=${2:-1.34.1}
@@ -26,12 +27,37 @@ pack() {
   "$selvedge" pack --output "$folder/$image.tar" "$@"
 }
 
+# A program of this machine, with what it is linked to.
+bring() {
+  folder_of=$1
+  shift
+  for program; do
+    file=$(command -v "$program")
+    mkdir -p "$folder_of/usr/bin"
+    cp -L "$file" "$folder_of/usr/bin/${program%.openbsd}"
+    ldd "$file" | grep -o '/[^ ]*' | while read -r library; do
+      mkdir -p "$folder_of$(dirname "$library")"
+      cp -L "$library" "$folder_of$library"
+    done
+  done
+}
+
 mkdir -p agnhost/etc agnhost/uploads agnhost/tmp nonewprivs/usr/bin pause httpd/usr/local/apache2/htdocs shell/tmp
 chmod 1777 agnhost/tmp shell/tmp
 go build -ldflags "-s -w" -o agnhost/agnhost k8s.io/kubernetes/test/images/agnhost
 ln -s agnhost agnhost/agnhost-2
-mkdir shell/bin
+bring agnhost nc.openbsd curl dig getent
+cp -r agnhost dnsutils
+mkdir -p shell/bin
 ln -s busybox shell/bin/sysctl
+# Upstream's shell passes variables on whose names it could not say itself; busybox's does not.
+bring shell bash
+ln -s ../usr/bin/bash shell/bin/sh
+for picture in nautilus kitten; do
+  mkdir -p "$picture/www"
+  printf '{"image": "%s.jpg"}\n' "$picture" > "$picture/www/data.json"
+  cp -r shell/tmp "$picture/tmp"
+done
 {
   echo 'root:x:0:0:root:/root:/bin/sh'
   echo 'nobody:x:65534:65534:nobody:/:/bin/false'
@@ -57,6 +83,10 @@ pack agnhost_2.56 agnhost --busybox --entrypoint /agnhost --cmd pause
 pack busybox_1.37.0-1 shell --busybox --cmd sh
 pack nonroot_1.4 shell --busybox --user 1234 --cmd sh
 pack nonewprivs_1.3 nonewprivs --busybox --cmd=/usr/bin/nnp
+pack jessie-dnsutils_1.7 dnsutils --busybox --cmd sleep --cmd 3600
+for picture in nautilus kitten; do
+  pack "${picture}_1.7" "$picture" --busybox --cmd httpd --cmd=-f --cmd=-p --cmd 80 --cmd=-h --cmd /www
+done
 pack pause_3.10.1 pause --entrypoint /pause
 for image in httpd_2.4.38-4 httpd_2.4.39-4; do
   pack "$image" httpd --busybox --env "OF=$image" --cmd httpd --cmd=-f --cmd=-h --cmd=/usr/local/apache2/htdocs
