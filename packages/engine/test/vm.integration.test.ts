@@ -55,7 +55,7 @@ function bringDisk(world: AppWorld): void {
   });
 }
 
-function wish(restart: number, mode: vm.VmMode): DesiredState {
+function wish(restart: number, mode: vm.VmMode, more: object = {}): DesiredState {
   const state = desired(
     [diskVolume(ids.root, 0n, { maxsizebytes: BigInt(4 * 2 ** 20) })],
     [
@@ -71,6 +71,7 @@ function wish(restart: number, mode: vm.VmMode): DesiredState {
         },
         userData: Buffer.from("#cloud-config\n").toString("base64"),
         volumeRefList: [{ uuid: ids.root }],
+        ...more,
       }),
     ],
   );
@@ -96,6 +97,23 @@ describe("a virtual machine from a qcow2", { skip, concurrency: false }, () => {
     assert.ok((usage?.containers[0]?.memoryBytes ?? 0) > 2 ** 20);
     world.desire(desired([], []));
     await world.until(ids.app, (it) => it === undefined);
+  });
+
+  it("goes back to a snapshot of its disk that was taken at once", async () => {
+    await using world = await AppWorld.open();
+    bringDisk(world);
+    world.desire(wish(0, HVM));
+    await world.untilLog(ids.app, /^main: boots 1$/);
+    const id = "00000000-0000-4000-8000-000000000001";
+    const snapshot = { snapshots: [{ id, type: 2 }], maxSnapshots: 1 };
+    world.desire(wish(0, HVM, { snapshot }));
+    await world.until(ids.app, (it) => it?.snapshots?.[0]?.state === "kept");
+    await world.untilLog(ids.app, /^main: boots 2$/);
+    const back = { ...snapshot, activeSnapshot: id, rollbackCmd: { counter: 1 } };
+    world.desire(wish(0, HVM, { snapshot: back }));
+    // As it was after it had booted once.
+    const lines = await world.untilLog(ids.app, /^main: boots 2$/, 2);
+    assert.doesNotMatch(lines.join(), /boots 3/);
   });
 
   it("boots from devices that any system knows, and has a screen that asks for its password", async () => {
