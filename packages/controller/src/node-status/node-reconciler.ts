@@ -110,8 +110,8 @@ export class NodeReconciler implements Reconciler {
       const soon = Math.min(life.until - now, age);
       return lookAgain("listening", millis(Math.max(soon, 1000)));
     }
-    const left = millis(this.#started + silence - now);
-    return life.is === "expected" && left > 0 ? lookAgain("expecting the node", left) : settled;
+    // Time alone changes nothing for one that is silent, or that never came.
+    return settled;
   }
 
   async #setReady(nodeName: string, life: Life, silence: Millis): Promise<boolean> {
