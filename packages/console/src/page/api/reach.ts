@@ -2,14 +2,7 @@
  * Whether the API answers. Everything that asks it tells what came of it, and when nobody asks, a pulse does:
  * a page that looks current and is not would be worse than none.
  */
-import {
-  type Clock,
-  describeError,
-  type Instant,
-  type Millis,
-  seconds,
-  type Timer,
-} from "@selvedge/base";
+import { type Clock, describeError, type Instant, type Millis, seconds, type Timer } from "@selvedge/base";
 
 export type Reach =
   | { readonly is: "here" }

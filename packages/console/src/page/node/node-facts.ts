@@ -95,11 +95,18 @@ function roomText(node: Node | undefined): Part {
   return parts.filter((text) => text).join(", ");
 }
 
-/** Of what nodes report: KiB, or bytes. */
+/** Kubernetes' units of memory, in GiB. */
+const gibibytes: Readonly<Record<string, number>> = {
+  "": 2 ** -30,
+  Ki: 2 ** -20,
+  Mi: 2 ** -10,
+  Gi: 1,
+  Ti: 2 ** 10,
+};
+
 function memoryText(memory: string): string {
-  const kibibytes = /^(\d+)Ki$/.exec(memory)?.[1];
-  const gibibytes = (kibibytes === undefined ? Number(memory) / 1024 : Number(kibibytes)) / 1024 ** 2;
-  return Number.isNaN(gibibytes) ? memory : `${gibibytes.toFixed(1)} GiB`;
+  const [, amount = "", unit = ""] = /^(\d+)([KMGT]i|)$/.exec(memory) ?? [];
+  return amount === "" ? memory : `${(Number(amount) * (gibibytes[unit] ?? 1)).toFixed(1)} GiB`;
 }
 
 function rebootText({ lastReboot }: EdgeNodeStatus, now: Instant): Part {
