@@ -17,6 +17,11 @@ const enrolPause = millis(1000);
  */
 export const pollsAtOnce = 32;
 const measureMs = 5000;
+/**
+ * Where sizes are compared: a collection of all memory, which comes once in minutes of polls, is to be a small part of
+ * what is measured when it falls into it, and not a fifth.
+ */
+export const comparedMs = 20_000;
 /** At rest: less than this share of a processor in so many looks one after another. */
 const [busyMax, calmLooks, lookMs] = [0.1, 2, 1000];
 /** Whoever is busy longer is measured as it is. */
@@ -138,8 +143,8 @@ export class KeptConnections implements Disposable {
     await each(this.count, (index) => this.poll(index, "same"));
   }
 
-  async *measured(name: string, kind: PollKind): AsyncGenerator<Figure> {
-    yield* measured(`${name}.${kind}`, this.count, this.#load.pid, (index) => this.poll(index, kind));
+  async *measured(name: string, kind: PollKind, spanMs: number = measureMs): AsyncGenerator<Figure> {
+    yield* measured(`${name}.${kind}`, this.count, this.#load.pid, (index) => this.poll(index, kind), spanMs);
   }
 
   [Symbol.dispose](): void {
@@ -162,6 +167,7 @@ export async function* measured(
   size: number,
   pid: number,
   poll: (index: number) => Promise<void>,
+  spanMs: number = measureMs,
 ): AsyncGenerator<Figure> {
   const spans: number[] = [];
   const before = await processUsage(pid);
@@ -169,7 +175,7 @@ export async function* measured(
   const workers = Math.min(size, pollsAtOnce);
   // Each worker has nodes of its own: one connection does not poll twice at once.
   const worker = async (first: number): Promise<void> => {
-    for (let index = first; clock.monotonic() - start < measureMs; ) {
+    for (let index = first; clock.monotonic() - start < spanMs; ) {
       const began = clock.monotonic();
       await poll(index);
       spans.push(clock.monotonic() - began);

@@ -7,6 +7,7 @@ import { type Bench, type Figure, round } from "./bench.ts";
 import { ControllerProcess } from "./controller-process.ts";
 import {
   atRest,
+  comparedMs,
   enrolUpTo,
   KeptConnections,
   type Load,
@@ -96,7 +97,7 @@ async function* few(size: number, load: Load): AsyncGenerator<Figure> {
   using connections = await KeptConnections.open({ ...load, requests: load.requests.slice(0, pollsAtOnce) });
   await connections.warm();
   for (const kind of ["same", "verified"] as const) {
-    yield* renamed(connections.measured("polls.few", kind), kind, size);
+    yield* renamed(connections.measured("polls.few", kind, comparedMs), kind, size);
     await connections.warm();
   }
 }
