@@ -127,14 +127,17 @@ describe("the life of apps in real machines", { skip, timeout: 900_000 }, () => 
     };
     const containers = [{ name: "main", command: sh("exec sleep 1000") }];
     const big = world.apply("big", { restartPolicy: ALWAYS, containers }, { memoryBytes: 2 ** 40 });
-    await world.until(big, reason("OutOfMemory"));
+    assert.match(events(await world.until(big, reason("OutOfMemory"))), /OutOfMemory: the app needs \d+ MiB/);
     if (world.hypervisor.emulated) {
       const proud = world.apply("proud", {
         restartPolicy: ALWAYS,
         emulation: ext.EmulationPolicy.REFUSE,
         containers,
       });
-      await world.until(proud, reason("NoHardwareVirtualization"));
+      assert.match(
+        events(await world.until(proud, reason("NoHardwareVirtualization"))),
+        /NoHardwareVirtualization: this node has no hardware virtualization/,
+      );
     }
     const blind = world.apply("blind", {
       restartPolicy: ALWAYS,

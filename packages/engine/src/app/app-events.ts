@@ -34,6 +34,27 @@ export function withEvent(record: AppRecord, input: AppEventInput, now: Instant)
   return { ...record, events: [...others, fresh].slice(-eventsMax) };
 }
 
+/** Why an app does not start that time alone does not mend: another image, box or neighbour would. */
+const lasting: ReadonlySet<string> = new Set([
+  "ImageInspectError",
+  "NoHardwareVirtualization",
+  "OutOfMemory",
+  "UnsupportedIsolation",
+]);
+
+/**
+ * What there is to say of a reason to wait: once, until something else happens to the app. How much memory is
+ * free is another number each time.
+ */
+export function hindranceEvent(
+  { events }: Pick<AppRecord, "events">,
+  reason: string,
+  message: string,
+): AppEventInput | undefined {
+  if (!lasting.has(reason) || events.at(-1)?.reason === reason) return undefined;
+  return { type: "Warning", reason, message };
+}
+
 export function withEvents(record: AppRecord, inputs: readonly AppEventInput[], now: Instant): AppRecord {
   return inputs.reduce((sum, input) => withEvent(sum, input, now), record);
 }

@@ -4,6 +4,7 @@ import { type AppId, type AppSpec, type VolumeKey, volumeUses } from "../desired
 import { VaultLockedError } from "../host/sealed-disk.ts";
 import type { VolumeStatus } from "../observed.ts";
 import type { AppContext } from "./app-context.ts";
+import { hindranceEvent } from "./app-events.ts";
 import { foldView, type MachineView } from "./app-fold.ts";
 import { AppInstance } from "./app-instance.ts";
 import { type AppInputs, type AppStep, planApp } from "./app-plan.ts";
@@ -51,6 +52,8 @@ export class AppReconciler implements Reconciler<AppId> {
       const runs = (await hypervisor.list()).includes(id);
       await this.#observe(app, runs, signal);
       const step = planApp(this.#inputs(app, wanted, runs));
+      const told = step.do === "wait" ? hindranceEvent(app.record, step.reason, step.message) : undefined;
+      if (told !== undefined) app.event(told);
       await app.save();
       if (step.do === "remove") return await this.#remove(app);
       this.#report(app, step, runs);
