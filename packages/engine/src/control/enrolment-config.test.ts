@@ -30,7 +30,7 @@ const wrong: readonly (readonly [string, Partial<Record<EnrolmentFile, string | 
 
 describe("the folder a box enrols from", () => {
   it("is read as EVE reads it", () => {
-    const config = parseEnrolmentConfig(good, "SN-1");
+    const config = parseEnrolmentConfig(good, "SN-1\n");
     assert.equal(config.baseUrl, "https://controller.example:8443");
     assert.equal(config.roots.length, 1);
     assert.deepEqual([config.serial, config.softSerial], ["SN-1", "node-1"]);

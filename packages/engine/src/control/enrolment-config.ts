@@ -52,7 +52,8 @@ export function parseEnrolmentConfig(
     baseUrl: `https://${server}`,
     roots: [...new Set(certificates)],
     onboarding: parseOnboarding(files["onboard.cert.pem"], files["onboard.key.pem"]),
-    serial: hardwareSerial.slice(0, serialMax),
+    // The kernel ends it with a line.
+    serial: hardwareSerial.trim().slice(0, serialMax),
     softSerial,
   };
 }

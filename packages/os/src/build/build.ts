@@ -85,7 +85,7 @@ export async function buildImage(options: BuildOptions, progress: Progress): Pro
 }
 
 /** Of zstd: beyond it an image gets little smaller. */
-const levels: Readonly<Record<Profile["compression"], string>> = { small: "19", fast: "3" };
+const levels: Readonly<Record<Profile["compression"], string>> = { small: "12", fast: "3" };
 
 async function packRoot(
   root: string,

@@ -84,10 +84,12 @@ export function systemFiles(profile: Profile, facts: SystemFacts): readonly Syst
 
 const fstab = [
   `PARTLABEL=${stateLabel} /state ext4 nodev,nosuid,noexec,x-systemd.growfs,x-systemd.device-timeout=5min 0 2`,
-  `PARTLABEL=${configLabel} /config vfat ro,nodev,nosuid,noexec,umask=0077,nofail 0 0`,
+  `PARTLABEL=${configLabel} /config vfat ro,nodev,nosuid,noexec,umask=0077,nofail,x-systemd.device-timeout=5min 0 0`,
   // Written to when a version has proved itself; at other times a power cut finds it closed.
   `PARTLABEL=${espLabel} /efi vfat nodev,nosuid,noexec,umask=0077,noauto,x-systemd.automount,` +
     "x-systemd.idle-timeout=30s 0 0",
+  // The initramfs mounts /run without the right to run anything, and there is the script that addresses come by.
+  `tmpfs ${software.run} tmpfs mode=0755,nodev,nosuid,size=10% 0 0`,
   "tmpfs /var tmpfs mode=0755,nodev,nosuid,size=25% 0 0",
   "tmpfs /tmp tmpfs mode=1777,nodev,nosuid,size=25% 0 0",
   "",
@@ -104,7 +106,6 @@ const repart = [
 ].join("\n");
 
 const tmpfiles = [
-  `d ${software.run} 0755 root root -`,
   `f ${software.run}/resolv.conf 0644 root root -`,
   `d ${software.state} 0700 root root -`,
   "d /var/lib/chrony 0750 _chrony _chrony -",

@@ -38,16 +38,20 @@ export function engineUnits({ apps, tpm }: Pick<Profile, "apps" | "tpm">): reado
 /** The engine touches it when its controller has answered, for the first time since the box booted. */
 const heardFile = `${software.run}/heard`;
 
-/** Machines of apps outlive it; a log line is worth more on the console than a tidy screen. */
+/**
+ * Machines of apps outlive it; a log line is worth more on the console than a tidy screen. What the fitter gives may
+ * come late, from a slow disk: each start of the engine looks for it again.
+ */
 const engineUnit = (flags: readonly string[]): string => `[Unit]
 Description=Selvedge engine
 Documentation=https://selvedge.dev
-RequiresMountsFor=/state ${software.config}
-Wants=selvedge-machine-id.service
-After=selvedge-machine-id.service
+RequiresMountsFor=/state
+Wants=selvedge-machine-id.service config.mount
+After=selvedge-machine-id.service config.mount
 StartLimitIntervalSec=0
 
 [Service]
+ExecStartPre=-/bin/sh -c 'mountpoint -q ${software.config} || systemctl start config.mount'
 ExecStart=${software.node} ${software.folder}/packages/engine/src/main.ts \\
   ${flags.join(" \\\n  ")}
 Restart=always
