@@ -25,6 +25,14 @@ export interface NodePlan {
   readonly hostLink: string;
 }
 
+export interface LocalSystemOptions {
+  readonly nodes: number;
+  /** Keeps it; none means a folder that goes with it. */
+  readonly dir?: string;
+  /** Added to the environment of everything that it starts. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Runs a program to its end. */
 export async function run(
   command: string,
@@ -53,20 +61,20 @@ export class LocalSystem implements AsyncDisposable {
   readonly dir: string;
   readonly port: number;
   readonly #temporary: boolean;
+  readonly #env: Readonly<Record<string, string>>;
   #client: KubeClient | undefined;
 
-  private constructor(dir: string, port: number, temporary: boolean) {
+  private constructor(dir: string, port: number, { dir: kept, env = {} }: LocalSystemOptions) {
     this.dir = dir;
     this.port = port;
-    this.#temporary = temporary;
+    this.#temporary = kept === undefined;
+    this.#env = env;
   }
 
-  /** Starts a system; `dir` keeps it, none means a folder that goes with it. */
-  static async up(
-    options: { readonly nodes: number; readonly dir?: string } = { nodes: 1 },
-  ): Promise<LocalSystem> {
+  /** Starts a system. */
+  static async up(options: LocalSystemOptions): Promise<LocalSystem> {
     const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "selvedge-up-")));
-    const system = new LocalSystem(dir, await freePorts(), options.dir === undefined);
+    const system = new LocalSystem(dir, await freePorts(), options);
     try {
       await system.command(["up", "--detach", "--nodes", String(options.nodes), ...system.#place()]);
       return system;
@@ -82,7 +90,7 @@ export class LocalSystem implements AsyncDisposable {
 
   /** One of `./selvedge`'s commands; it must succeed. */
   async command(args: readonly string[]): Promise<Ran> {
-    const ran = await run(join(checkout, "selvedge"), args, { CI: "true" });
+    const ran = await run(join(checkout, "selvedge"), args, { ...this.#env, CI: "true" });
     if (ran.code !== 0) {
       const log = await this.log("up.log").catch(() => "");
       throw new Error(
