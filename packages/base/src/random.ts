@@ -17,7 +17,7 @@ export function uuid(random: Random): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = bytes.toHex();
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
 /** Repeatable chance for simulations and tests (mulberry32). Never for keys. */
@@ -37,6 +37,8 @@ export class SeededRandom implements Random {
   }
 
   bytes(length: number): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from({ length }, () => Math.floor(this.next() * 256));
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length; at++) bytes[at] = this.next() * 256;
+    return bytes;
   }
 }

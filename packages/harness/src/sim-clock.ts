@@ -66,37 +66,50 @@ export class SimClock implements Clock {
    */
   async pass(span: Millis): Promise<void> {
     const end = Math.ceil(this.#elapsed + span);
-    await this.#settle();
-    for (let next = this.#timers.first(); next !== undefined && next.at <= end; next = this.#timers.first()) {
-      this.#elapsed = Math.max(this.#elapsed, next.at);
-      this.#timers.removeFirst();
-      next.fire?.();
-      await this.#settle();
-    }
+    await this.#settle(end);
     this.#elapsed = end;
   }
 
   /** Lets time pass until `condition` holds; false when it does not within `limit`. */
   async passUntil(condition: () => boolean | Promise<boolean>, limit: Millis): Promise<boolean> {
     const end = this.#elapsed + limit;
-    await this.#settle();
+    await this.#settle(this.#elapsed);
     while (!(await condition())) {
       const next = this.#timers.first();
       if (next === undefined || next.at > end) return false;
-      await this.pass(millis(next.at - this.#elapsed));
+      await this.#settle(next.at);
     }
     return true;
   }
 
-  /** Lets everything run that needs no time. */
-  async #settle(): Promise<void> {
-    do await turn();
-    while (this.#outside.size > 0 || !isStill());
+  /**
+   * Lets everything run that needs no time, and then what each timer up to `end` starts. There are millions of
+   * them, so a promise for each turn of the event loop would be most of what a quiet world costs.
+   */
+  async #settle(end: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const look = (): void => {
+        if (this.#outside.size > 0 || !isStill()) {
+          setImmediate(look);
+          return;
+        }
+        const next = this.#timers.first();
+        if (next === undefined || next.at > end) {
+          resolve();
+          return;
+        }
+        this.#elapsed = Math.max(this.#elapsed, next.at);
+        this.#timers.removeFirst();
+        try {
+          next.fire?.();
+          setImmediate(look);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      setImmediate(look);
+    });
   }
-}
-
-async function turn(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Timers by when they fire, then by when they were set; a cancelled one goes when it comes up. */

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SqliteStore } from "@selvedge/apiserver";
-import { describeError, formatRecord, Log, millis, type Random, SeededRandom } from "@selvedge/base";
+import { describeError, Log, millis, type Random, SeededRandom } from "@selvedge/base";
 import type { Objects } from "@selvedge/client";
 import {
   type Controller,
@@ -16,6 +16,7 @@ import {
 import { lendStore } from "./lent-store.ts";
 import { Life } from "./life.ts";
 import type { SimNetwork, SimServer } from "./network/sim-network.ts";
+import { RecentLog } from "./recent-log.ts";
 import type { SimClock } from "./sim-clock.ts";
 
 export const controllerHost = "controller.test:6444";
@@ -27,17 +28,18 @@ export interface SimControllerOptions {
   readonly onError: (error: unknown) => void;
 }
 
-const logMax = 400;
+/** A few returns of the largest fleet: a controller that comes back lists, and nobody else follows from far behind. */
+const changesKept = 10_000;
 /** Its own, so that the chance of a world does not depend on how much of it keys take. */
 const pkiSeed = 1;
 /** In memory where there is such a folder: logs are synced, and a simulation is not about this disk. */
 const scratchParent = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 export class SimController implements AsyncDisposable {
-  readonly log: string[] = [];
+  readonly log: RecentLog = new RecentLog();
   readonly #options: SimControllerOptions;
   readonly #random: Random;
-  readonly #store = new SqliteStore(":memory:");
+  readonly #store = new SqliteStore(":memory:", "", changesKept);
   readonly #records = new SqliteRecords(":memory:");
   #pkiFiles: PkiFiles | undefined;
   /** Uploaded logs and the registry's blobs. */
@@ -70,9 +72,7 @@ export class SimController implements AsyncDisposable {
     this.#life = life;
     const { clock } = life;
     const log = new Log("controller", clock, (record) => {
-      if (!life.isAlive) return;
-      this.log.push(formatRecord(record));
-      if (this.log.length > logMax) this.log.shift();
+      if (life.isAlive) this.log.add(record);
     });
     const [host = "", port = ""] = controllerHost.split(":");
     const random = this.#random;
@@ -109,7 +109,7 @@ export class SimController implements AsyncDisposable {
     this.kill();
     this.#options.clock.setTimer(millis(span), () => {
       this.start().catch((error: unknown) => {
-        this.log.push(`the controller ended: ${describeError(error)}`);
+        this.log.add(`the controller ended: ${describeError(error)}`);
         this.#options.onError(error);
       });
     });

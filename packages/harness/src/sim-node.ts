@@ -1,14 +1,5 @@
 /** A box of the simulation: hardware that lasts, and one life of the engine after another on it. */
-import {
-  describeError,
-  formatRecord,
-  type Instant,
-  type LogRecord,
-  type Millis,
-  millis,
-  type Random,
-  SeededRandom,
-} from "@selvedge/base";
+import { describeError, type Instant, type Millis, millis, type Random, SeededRandom } from "@selvedge/base";
 import {
   createEngine,
   type Engine,
@@ -27,6 +18,7 @@ import { noEdgeview } from "./network/no-edgeview.ts";
 import { noSftp } from "./network/no-sftp.ts";
 import type { SimNetwork } from "./network/sim-network.ts";
 import { SimNetworkDriver } from "./network/sim-network-driver.ts";
+import { RecentLog } from "./recent-log.ts";
 import type { SimClock } from "./sim-clock.ts";
 
 export interface SimNodeOptions {
@@ -45,15 +37,13 @@ const restartMin = 500;
 const restartSpan = 2500;
 /** From one going down to the engine's coming up. */
 const bootSpan = millis(20_000);
-/** Of its log, to explain a failed seed. */
-const logMax = 400;
 
 export class SimNode {
   readonly name: string;
   readonly disk: SimDisk;
   readonly hypervisor: SimHypervisor;
   readonly networkDriver: SimNetworkDriver;
-  readonly log: string[] = [];
+  readonly log: RecentLog = new RecentLog();
   readonly #options: SimNodeOptions;
   readonly #random: Random;
   #life: Life | undefined;
@@ -137,7 +127,7 @@ export class SimNode {
     this.#run(life).catch((error: unknown) => {
       if (!life.isAlive) return;
       // As on a box: an engine that cannot start ends, and is started again.
-      this.#remember(`the engine ended: ${describeError(error)}`);
+      this.log.add(`the engine ended: ${describeError(error)}`);
       this.killEngine();
     });
   }
@@ -150,7 +140,7 @@ export class SimNode {
     const engine = await createEngine({
       clock: life.clock,
       random: this.#random,
-      sink: (record) => life.isAlive && this.#remember(formatRecord(record as LogRecord)),
+      sink: (record) => life.isAlive && this.log.add(record),
       disk,
       http: life.lend(http),
       linkDialer: life.lend(dialer),
@@ -221,10 +211,5 @@ export class SimNode {
     this.#life = undefined;
     this.#engine = undefined;
     this.#options.network.closeLinks(this.name);
-  }
-
-  #remember(line: string): void {
-    this.log.push(line);
-    if (this.log.length > logMax) this.log.shift();
   }
 }

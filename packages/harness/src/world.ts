@@ -118,11 +118,12 @@ export class World implements AsyncDisposable {
   async unsettled(): Promise<string[]> {
     const sets = await this.list<KubeObject & DaemonSetShape>(daemonSetKind);
     const pods = await this.list<KubeObject & PodShape>(podKind);
+    const owned = Map.groupBy(pods, ({ metadata, spec }) =>
+      placeOf(metadata.ownerReferences?.[0]?.name, spec.nodeName),
+    );
     const missing = sets.flatMap(({ metadata, spec }) =>
       this.nodes.flatMap(({ name }) => {
-        const own = pods.filter(
-          (pod) => pod.spec.nodeName === name && pod.metadata.ownerReferences?.[0]?.name === metadata.name,
-        );
+        const own = owned.get(placeOf(metadata.name, name)) ?? [];
         const [pod, ...more] = own;
         if (pod === undefined || more.length > 0) return [`${metadata.name} on ${name}: ${own.length} Pods`];
         const [want, have] = [spec.template.spec.containers[0], pod.spec.containers[0]].map(whatRuns);
@@ -184,8 +185,8 @@ export class World implements AsyncDisposable {
       ...state,
       ...conditions.map(({ metadata, status }) => `${metadata.name}: ${JSON.stringify(status)}`),
       "--- controller",
-      ...this.controller.log.slice(-explainLines),
-      ...this.nodes.flatMap(({ name, log }) => [`--- ${name}`, ...log.slice(-explainLines)]),
+      ...this.controller.log.last(explainLines),
+      ...this.nodes.flatMap(({ name, log }) => [`--- ${name}`, ...log.last(explainLines)]),
     ].join("\n");
   }
 
@@ -230,6 +231,10 @@ export class World implements AsyncDisposable {
 const explainLines = 40;
 /** In simulated milliseconds. */
 const lookEveryMin = 250;
+
+function placeOf(set: string | undefined, node: string | undefined): string {
+  return `${set} on ${node}`;
+}
 
 interface ContainerShape {
   readonly image: string;
