@@ -7,6 +7,7 @@ export { canonicalJson, jsonEqual } from "./canonical-json.ts";
 export { cloneJson } from "./clone-json.ts";
 export {
   describeError,
+  formatFields,
   formatRecord,
   Log,
   type LogFields,

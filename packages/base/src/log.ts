@@ -56,9 +56,16 @@ export class Log {
 /** One JSON object a line; errors become their message and causes. */
 export function formatRecord(record: LogRecord): string {
   const { at, level, logger, message, fields } = record;
-  return JSON.stringify({ at, level, logger, message, ...fields }, (_key, value: unknown) =>
-    value instanceof Error ? describeError(value) : typeof value === "bigint" ? `${value}` : value,
-  );
+  return JSON.stringify({ at, level, logger, message, ...fields }, readable);
+}
+
+/** Fields as a record shows them. */
+export function formatFields(fields: LogFields): string {
+  return JSON.stringify(fields, readable);
+}
+
+function readable(_key: string, value: unknown): unknown {
+  return value instanceof Error ? describeError(value) : typeof value === "bigint" ? `${value}` : value;
 }
 
 /** An error and its causes in one line: `cannot launch web: connect ENOENT /run/qmp`. */

@@ -7,6 +7,8 @@ import type { Clock, Millis } from "@selvedge/base";
 export class Alarm {
   #rung = false;
   #wake: (() => void) | undefined;
+  /** Whose end it hears of: to listen anew for each sleep would cost more than the sleep. */
+  #signal: AbortSignal | undefined;
 
   ring(): void {
     this.#rung = true;
@@ -16,17 +18,19 @@ export class Alarm {
   /** Resolves after `span` or when it rings; rejects with the signal's reason. */
   async wait(clock: Clock, span: Millis, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    if (this.#signal !== signal) {
+      this.#signal = signal;
+      signal.addEventListener("abort", () => this.#wake?.(), { once: true });
+    }
     if (!this.#rung) {
       await new Promise<void>((resolve) => {
         const timer = clock.setTimer(span, () => done());
         const done = (): void => {
           timer.cancel();
-          signal.removeEventListener("abort", done);
           this.#wake = undefined;
           resolve();
         };
         this.#wake = done;
-        signal.addEventListener("abort", done, { once: true });
       });
     }
     this.#rung = false;

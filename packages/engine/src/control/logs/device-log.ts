@@ -4,7 +4,7 @@
  */
 import {
   type Clock,
-  formatRecord,
+  formatFields,
   instant,
   type LogLevel,
   type LogRecord,
@@ -63,14 +63,7 @@ export class DeviceLog {
   /** A log sink. */
   readonly write = (record: LogRecord): void => {
     const { message, level, logger, fields } = record;
-    const {
-      at: _at,
-      level: _level,
-      logger: _logger,
-      message: _message,
-      ...rest
-    } = JSON.parse(formatRecord(record)) as Record<string, unknown>;
-    const content = Object.keys(fields).length === 0 ? message : `${message} ${JSON.stringify(rest)}`;
+    const content = Object.keys(fields).length === 0 ? message : `${message} ${formatFields(fields)}`;
     if (this.#wasSaid(`${logger} ${content}`)) return;
     const line = logLine({
       severity: severities[level],
