@@ -11,6 +11,10 @@ import { isObject } from "../structural/walk.ts";
 export type PathElement = string;
 export type FieldsV1 = { [element: string]: FieldsV1 };
 
+/** Most sets have no members of one sort or the other. */
+const none: ReadonlySet<PathElement> = new Set();
+const childless: ReadonlyMap<PathElement, FieldSet> = new Map();
+
 /** Deeper than any object that can be applied. */
 const depthMax = 128;
 
@@ -19,13 +23,17 @@ export class FieldSet {
   readonly children: ReadonlyMap<PathElement, FieldSet>;
 
   constructor(
-    members: Iterable<PathElement> = [],
-    children: Iterable<readonly [PathElement, FieldSet]> = [],
+    members: Iterable<PathElement> = none,
+    children: Iterable<readonly [PathElement, FieldSet]> = childless,
   ) {
-    this.members = new Set(members);
-    const filled = new Map<PathElement, FieldSet>();
-    for (const [element, child] of children) if (!child.isEmpty) filled.set(element, child);
-    this.children = filled;
+    this.members = members === none ? none : new Set(members);
+    let filled: Map<PathElement, FieldSet> | undefined;
+    for (const [element, child] of children) {
+      if (child.isEmpty) continue;
+      filled ??= new Map();
+      filled.set(element, child);
+    }
+    this.children = filled ?? childless;
   }
 
   static of(...path: readonly PathElement[]): FieldSet {
@@ -43,7 +51,7 @@ export class FieldSet {
       const value = json[element];
       if (!isObject(value)) throw new Error(`fieldsV1: ${element} must be an object`);
       // Most are leaves, and need no set of their own.
-      const child = Object.keys(value).length === 0 ? nothing : FieldSet.fromJson(value, depth + 1);
+      const child = isBare(value) ? nothing : FieldSet.fromJson(value, depth + 1);
       if (child.isEmpty || Object.hasOwn(value, ".")) members.push(element);
       if (!child.isEmpty) children.push([element, child]);
     }
@@ -126,8 +134,12 @@ export class FieldSet {
       lost ||= left !== child;
       children.push([element, left]);
     }
-    const members = [...this.members].filter((element) => !other.members.has(element));
-    return lost || members.length < this.members.size ? new FieldSet(members, children) : this;
+    for (const element of this.members) lost ||= other.members.has(element);
+    if (!lost) return this;
+    return new FieldSet(
+      [...this.members].filter((element) => !other.members.has(element)),
+      children,
+    );
   }
 
   /** The fields that have no fields below them. */
@@ -150,6 +162,11 @@ export class FieldSet {
 }
 
 const nothing: FieldSet = new FieldSet();
+
+function isBare(value: object): boolean {
+  for (const key in value) if (Object.hasOwn(value, key)) return false;
+  return true;
+}
 
 /** Gathers fields one by one: adding them to a set that does not change would copy it each time. */
 export class FieldGatherer {

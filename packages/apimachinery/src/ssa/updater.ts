@@ -129,13 +129,16 @@ function settleOthers(
   });
   const comparisons = new Map([[apiVersion, noted(own, apiVersion)]]);
   const conflicts = new Map<string, Managed>();
+  const touched = new Map<string, FieldSet>();
   const removed = new Map<string, FieldSet>();
   for (const [name, managed] of managers) {
     if (name === manager) continue;
     const { apiVersion: theirs } = managed;
     const compare = comparisons.get(theirs) ?? noted(compareIn(theirs), theirs);
     comparisons.set(managed.apiVersion, compare);
-    const set = managed.set.intersection(compare.modified.union(compare.added));
+    const changed = touched.get(theirs) ?? compare.modified.union(compare.added);
+    touched.set(theirs, changed);
+    const set = managed.set.intersection(changed);
     if (!set.isEmpty) conflicts.set(name, { ...managed, set });
     removed.set(name, compare.removed);
   }
@@ -208,21 +211,25 @@ function reconciled({ versions, managers }: ApplyInput): Map<string, Managed> {
 }
 
 function fitted(set: FieldSet, { list, map }: ApplyType): FieldSet {
-  const members = new Set(set.members);
-  const children: [PathElement, FieldSet][] = [];
-  let isSame = true;
+  // What differs, which is nothing but after a schema has changed.
+  let others: Map<PathElement, FieldSet | "whole"> | undefined;
   for (const [element, child] of set.children) {
     const ref =
       element.startsWith("f:") && map !== undefined ? fieldType(map, element.slice(2)) : list?.element;
     const below = ref?.();
-    if (below !== undefined && (below.map?.atomic ?? below.list?.atomic ?? false)) {
-      members.add(element);
-      isSame = false;
-      continue;
-    }
-    const fit = below === undefined ? child : fitted(child, below);
-    isSame &&= fit === child;
-    children.push([element, fit]);
+    if (below === undefined) continue;
+    const fit = (below.map?.atomic ?? below.list?.atomic ?? false) ? "whole" : fitted(child, below);
+    if (fit === child) continue;
+    others ??= new Map();
+    others.set(element, fit);
   }
-  return isSame ? set : new FieldSet(members, children);
+  if (others === undefined) return set;
+  const members = new Set(set.members);
+  const children: [PathElement, FieldSet][] = [];
+  for (const [element, child] of set.children) {
+    const fit = others.get(element) ?? child;
+    if (fit === "whole") members.add(element);
+    else children.push([element, fit]);
+  }
+  return new FieldSet(members, children);
 }

@@ -1,6 +1,6 @@
 import { cloneJson } from "@selvedge/base";
 import type { Schema } from "../schema.ts";
-import { depthMax, isObject, isSettled, type JsonObject, memberSchema } from "./walk.ts";
+import { depthMax, isObject, isSettled, type JsonObject, memberSchema, settledAt } from "./walk.ts";
 
 /**
  * Fills in the schema's defaults, in place, from the outside in: a default object gets its own members'
@@ -11,17 +11,20 @@ export function applySchemaDefaults(schema: Schema, object: JsonObject, settled?
   defaultMembers(schema, object, 0, settled);
 }
 
-function defaultValue(schema: Schema, value: unknown, depth: number): void {
+function defaultValue(schema: Schema, value: unknown, depth: number, settled: unknown): void {
   if (depth > depthMax || !fillsOf(schema).below) return;
   if (Array.isArray(value)) {
     const { items } = schema;
-    if (items !== undefined) for (const item of value) defaultValue(items, item, depth + 1);
+    if (items === undefined) return;
+    for (const [index, item] of value.entries()) {
+      if (!isSettled(settled, index, item)) defaultValue(items, item, depth + 1, settledAt(settled, index));
+    }
     return;
   }
-  if (isObject(value)) defaultMembers(schema, value, depth);
+  if (isObject(value)) defaultMembers(schema, value, depth, settled);
 }
 
-function defaultMembers(schema: Schema, value: JsonObject, depth: number, settled?: JsonObject): void {
+function defaultMembers(schema: Schema, value: JsonObject, depth: number, settled: unknown): void {
   for (const [key, inner] of fillsOf(schema).members) {
     const absent = value[key] === undefined || (value[key] === null && inner.nullable !== true);
     if (absent) value[key] = cloneJson(inner.default);
@@ -29,7 +32,7 @@ function defaultMembers(schema: Schema, value: JsonObject, depth: number, settle
   for (const key of Object.keys(value)) {
     if (isSettled(settled, key, value[key])) continue;
     const inner = memberSchema(schema, key);
-    if (inner !== undefined) defaultValue(inner, value[key], depth + 1);
+    if (inner !== undefined) defaultValue(inner, value[key], depth + 1, settledAt(settled, key));
   }
 }
 

@@ -1,7 +1,15 @@
 import type { KubeObject } from "../object.ts";
 import { pruneObjectMeta } from "../object-meta.ts";
 import type { Schema } from "../schema.ts";
-import { depthMax, isObject, isSettled, type JsonObject, memberPath, memberSchema } from "./walk.ts";
+import {
+  depthMax,
+  isObject,
+  isSettled,
+  type JsonObject,
+  memberPath,
+  memberSchema,
+  settledAt,
+} from "./walk.ts";
 
 /**
  * Removes what the schema does not know, in place, and returns the paths of what it removed. Where the
@@ -24,16 +32,19 @@ function pruneValue(
   removed: string[],
   depth: number,
   isResource: boolean,
+  settled: unknown,
 ): void {
   if (depth > depthMax) return;
   if (Array.isArray(value)) {
     const { items } = schema;
     if (items === undefined) return;
-    for (const [index, item] of value.entries())
-      pruneValue(items, item, `${path}[${index}]`, removed, depth + 1, false);
+    for (const [index, item] of value.entries()) {
+      if (isSettled(settled, index, item)) continue;
+      pruneValue(items, item, `${path}[${index}]`, removed, depth + 1, false, settledAt(settled, index));
+    }
     return;
   }
-  if (isObject(value)) pruneMembers(schema, value, path, removed, depth, isResource);
+  if (isObject(value)) pruneMembers(schema, value, path, removed, depth, isResource, settled);
 }
 
 function pruneMembers(
@@ -43,7 +54,7 @@ function pruneMembers(
   removed: string[],
   depth: number,
   isResource: boolean,
-  settled?: JsonObject,
+  settled: unknown,
 ): void {
   const keeps = schema["x-kubernetes-preserve-unknown-fields"] === true || isOpen(schema);
   if (isResource && path !== "" && isObject(value["metadata"])) {
@@ -55,7 +66,8 @@ function pruneMembers(
     const inner = memberSchema(schema, key);
     const at = memberPath(path, key);
     if (inner !== undefined) {
-      pruneValue(inner, value[key], at, removed, depth + 1, inner["x-kubernetes-embedded-resource"] === true);
+      const embedded = inner["x-kubernetes-embedded-resource"] === true;
+      pruneValue(inner, value[key], at, removed, depth + 1, embedded, settledAt(settled, key));
     } else if (!keeps) {
       delete value[key];
       removed.push(at);

@@ -4,7 +4,15 @@ import type { FieldError } from "../kind-definition.ts";
 import type { Schema } from "../schema.ts";
 import { CorrelatedItems } from "./correlate.ts";
 import { formatFaults, formatTest, matchesExpression } from "./formats.ts";
-import { depthMax, isObject, isSettled, type JsonObject, memberPath, memberSchema } from "./walk.ts";
+import {
+  depthMax,
+  isObject,
+  isSettled,
+  type JsonObject,
+  memberPath,
+  memberSchema,
+  settledAt,
+} from "./walk.ts";
 
 /** As many as a person reads; the rest comes after these are mended. */
 const errorsMax = 100;
@@ -27,19 +35,24 @@ export function validateChange(schema: Schema, value: unknown, old: unknown): Fi
 }
 
 /** Whether all values are of the types that the schema says: no more than that, but sooner known. */
-export function fitsTypes(schema: Schema, value: unknown, settled?: JsonObject, depth = 0): boolean {
+export function fitsTypes(schema: Schema, value: unknown, settled?: unknown, depth = 0): boolean {
   if (value === undefined || depth > depthMax || (value === null && schema.nullable === true)) return true;
   if (typeFault(schema, value) !== undefined) return false;
   if (schema.allOf?.some((branch) => !fitsTypes(branch, value, settled, depth + 1))) return false;
   if (Array.isArray(value)) {
     const { items } = schema;
-    return items === undefined || value.every((item) => fitsTypes(items, item, undefined, depth + 1));
+    if (items === undefined) return true;
+    return value.every(
+      (item, index) =>
+        isSettled(settled, index, item) || fitsTypes(items, item, settledAt(settled, index), depth + 1),
+    );
   }
   if (!isObject(value)) return true;
   for (const key of Object.keys(value)) {
     if (isSettled(settled, key, value[key])) continue;
     const inner = memberSchema(schema, key);
-    if (inner !== undefined && !fitsTypes(inner, value[key], undefined, depth + 1)) return false;
+    if (inner !== undefined && !fitsTypes(inner, value[key], settledAt(settled, key), depth + 1))
+      return false;
   }
   return true;
 }
@@ -89,7 +102,9 @@ class Check {
     if (items !== undefined) {
       const olds = this.#ratchets ? new CorrelatedItems(schema, old) : undefined;
       for (const [index, item] of list.entries()) {
-        this.value(items, item, `${path}[${index}]`, depth + 1, olds?.of(item));
+        if (!this.#ratchets && isSettled(old, index, item)) continue;
+        const was = olds === undefined ? settledAt(old, index) : olds.of(item);
+        this.value(items, item, `${path}[${index}]`, depth + 1, was);
       }
     }
     const kind = schema["x-kubernetes-list-type"];
@@ -119,12 +134,10 @@ class Check {
     const before = isObject(old) ? old : undefined;
     for (const key of Object.keys(object)) {
       const value = object[key];
-      if (!this.#ratchets && depth === 0 && isSettled(before, key, value)) continue;
+      if (!this.#ratchets && isSettled(before, key, value)) continue;
       const inner = memberSchema(schema, key);
       if (inner === undefined) continue;
-      const was =
-        this.#ratchets && before !== undefined && Object.hasOwn(before, key) ? before[key] : undefined;
-      this.value(inner, value, this.#memberPath(path, key), depth + 1, was);
+      this.value(inner, value, this.#memberPath(path, key), depth + 1, settledAt(before, key));
     }
   }
 

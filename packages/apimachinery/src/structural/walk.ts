@@ -20,11 +20,17 @@ export function memberSchema(schema: Schema, key: string): Schema | undefined {
 const anything: Schema = {};
 
 /**
- * Whether a member is the very one of an object that was settled before: pruned, with its defaults,
- * checked. It is not looked into again then.
+ * Whether a member or item is the very one that stood at its place in what was settled before: pruned, with its
+ * defaults, checked. It is not looked into again then.
  */
-export function isSettled(settled: JsonObject | undefined, key: string, member: unknown): boolean {
-  return settled !== undefined && typeof member === "object" && member !== null && settled[key] === member;
+export function isSettled(settled: unknown, key: string | number, member: unknown): boolean {
+  return typeof member === "object" && member !== null && settledAt(settled, key) === member;
+}
+
+/** What stood at a place in what was settled before. */
+export function settledAt(settled: unknown, key: string | number): unknown {
+  if (typeof settled !== "object" || settled === null || !Object.hasOwn(settled, key)) return undefined;
+  return (settled as Readonly<Record<string | number, unknown>>)[key];
 }
 
 /**

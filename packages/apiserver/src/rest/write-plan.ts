@@ -60,10 +60,10 @@ export function planUpdate(stored: KubeObject, wanted: KubeObject, context: Writ
   applySchemaDefaults(kind.schema, stored);
   kind.applyDefaults?.(stored);
   const next = merge(kind, stored, wanted, subresource);
+  // What is the same of a status is settled. Of a spec too, but kinds' own defaults change it where it stands.
+  if (subresource === "status" && !kind.custom) shareContent(next, stored);
   settle(next, stored, context);
-  for (const key of Object.keys(next)) {
-    if (key !== "metadata") next[key] = share(next[key], stored[key]);
-  }
+  shareContent(next, stored);
   const isNew = hasGeneration(kind) && !jsonEqual(contentOf(next), contentOf(stored));
   if (isNew && !kind.keepsGeneration?.(next, stored)) {
     next.metadata.generation = (stored.metadata.generation ?? 0) + 1;
@@ -72,6 +72,12 @@ export function planUpdate(stored: KubeObject, wanted: KubeObject, context: Writ
   if (context.managed === true && managedFields !== undefined) next.metadata.managedFields = managedFields;
   const managed = context.managed === true ? next : tracked(next, stored, context);
   return jsonEqual(withoutTimes(managed), withoutTimes(stored)) ? stored : managed;
+}
+
+function shareContent(next: KubeObject, stored: KubeObject): void {
+  for (const key of Object.keys(next)) {
+    if (key !== "metadata") next[key] = share(next[key], stored[key]);
+  }
 }
 
 /** Whether nothing holds a marked object any more. */
