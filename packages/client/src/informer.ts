@@ -203,7 +203,9 @@ export class Informer<T extends KubeObject> implements ObjectView<T>, AsyncDispo
     const signal = AbortSignal.any([this.#stop.signal, age.signal]);
     let events = 0;
     try {
-      const options = { ...this.#selection(), resourceVersion: this.#revision ?? "0", signal };
+      // Most changes are our own, and were taken in when they were written.
+      const known = (key: string): string | undefined => this.#cache.get(key)?.metadata.resourceVersion;
+      const options = { ...this.#selection(), resourceVersion: this.#revision ?? "0", signal, known };
       for await (const event of objects.watch<T>(kind, options)) {
         this.#take(event);
         events++;

@@ -22,6 +22,11 @@ export interface ListOptions {
 
 export interface WatchOptions extends ListOptions {
   readonly signal: AbortSignal;
+  /**
+   * The revision that the caller has of an object already, by its `namespace/name`. Of changes up to it a watch in
+   * the same process tells no more than that they were; one over HTTP tells all of them.
+   */
+  readonly known?: (key: string) => string | undefined;
 }
 
 export type PatchType = "json" | "merge" | "strategic" | "apply";

@@ -1,8 +1,8 @@
 /** GET with watch: a line or a frame for each change, until the client has enough or the time is over. */
 import type { ServerResponse } from "node:http";
 import { type Clock, concatBytes, seconds } from "@selvedge/base";
-import { bookmark } from "../rest/object-registry.ts";
 import type { WatchItem } from "../rest/watching.ts";
+import { bookmark } from "../rest/watching.ts";
 import type { Exchange } from "./exchange.ts";
 import { formOf, protobufType, type View } from "./negotiation.ts";
 import { encodeAnswer, encodeStored, eventFrame } from "./protobuf-answer.ts";

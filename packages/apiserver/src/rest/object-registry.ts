@@ -20,7 +20,7 @@ import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
 import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownResource } from "./refusals.ts";
 import { encodeAs, isStale, Stored, seenRevision } from "./stored.ts";
-import { openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
+import { eventsOf, openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
 import { fillDefaults, isGone, planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
 
 export interface WriteQuery extends FieldRules {
@@ -109,11 +109,12 @@ export class ObjectRegistry {
 
   /** Without a resourceVersion (or with "0") it begins with what is there, as ADDED events. */
   async *watch<T extends KubeObject>(kind: KindName, query: WatchQuery): AsyncGenerator<WatchEvent<T>> {
-    for await (const items of await this.watchStored(kind, query))
-      for (const item of items) {
-        if (item.type !== "BOOKMARK") yield { type: item.type, object: item.stored.copy() as T };
-        else yield { type: "BOOKMARK", object: bookmark(kind, item.revision, item.initial) as T };
-      }
+    const definition = this.#definition(kind);
+    for await (const items of await this.watchStored(kind, query)) {
+      // Whoever wrote them hears of it first: most of it is then known.
+      if (query.known !== undefined) await new Promise(setImmediate);
+      for (const event of eventsOf<T>(definition, items, query)) yield event;
+    }
   }
 
   watchStored(kind: KindName, query: WatchQuery): Promise<AsyncGenerator<readonly WatchItem[]>> {
@@ -369,16 +370,6 @@ export class ObjectRegistry {
   #suffix(): string {
     return Array.from({ length: 5 }, () => nameLetters[below(this.#random, nameLetters.length)]).join("");
   }
-}
-
-/** An object of the kind with nothing but a revision. */
-export function bookmark(kind: KindName, revision: number, initial: boolean): unknown {
-  const metadata = { resourceVersion: `${revision}`, creationTimestamp: null };
-  const annotations = { "k8s.io/initial-events-end": "true" };
-  return {
-    ...{ apiVersion: apiVersionOf(kind), kind: kind.kind },
-    metadata: initial ? { ...metadata, annotations } : metadata,
-  };
 }
 
 function revisionOf({ metadata }: KubeObject): number {

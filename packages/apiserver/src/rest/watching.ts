@@ -1,7 +1,8 @@
 /** Watches: what is there, then every change, with a sign of progress now and then. */
-import type { FieldError, KindDefinition } from "@selvedge/apimachinery";
+import type { FieldError, KindDefinition, KubeObject, WatchEvent } from "@selvedge/apimachinery";
 import { type Clock, type Millis, minutes } from "@selvedge/base";
 import { type Change, CompactedError, type Store, type Subscription } from "../store/store.ts";
+import { apiVersionOf, type KindName, prefixOf } from "./kind-names.ts";
 import { listPieces, readRevision } from "./listing.ts";
 import { expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
 import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
@@ -15,6 +16,8 @@ export interface WatchQuery extends SelectionQuery {
   readonly bookmarkEvery?: Millis;
   readonly sendInitialEvents?: boolean;
   readonly signal: AbortSignal;
+  /** The revision that the caller has of an object, by its `namespace/name`: changes up to it are only passed over. */
+  readonly known?: (key: string) => string | undefined;
   /** The kind goes, or becomes another: the watch ends when all that happened before has been told. */
   readonly ending?: AbortSignal;
 }
@@ -125,6 +128,40 @@ function itemOf({ view }: KindDefinition, change: Change, selection: Selection):
   const was = before !== undefined && selection.matches(before);
   if (is) return { type: was ? "MODIFIED" : "ADDED", stored: now };
   return was ? { type: "DELETED", stored: before } : undefined;
+}
+
+/** A batch as a caller in this process hears of it, who may know of most of it already. */
+export function* eventsOf<T extends KubeObject>(
+  kind: KindName,
+  items: readonly WatchItem[],
+  { known }: Pick<WatchQuery, "known">,
+): Generator<WatchEvent<T>> {
+  const nameAt = prefixOf(kind, undefined).length;
+  let passed: number | undefined;
+  for (const item of items) {
+    if (item.type === "BOOKMARK") {
+      yield { type: "BOOKMARK", object: bookmark(kind, item.revision, item.initial) as T };
+      continue;
+    }
+    const { type, stored } = item;
+    const isKnown =
+      known !== undefined &&
+      type !== "DELETED" &&
+      Number(known(stored.key.slice(nameAt)) ?? 0) >= stored.revision;
+    passed = isKnown ? stored.revision : undefined;
+    if (!isKnown) yield { type, object: stored.copy() as T };
+  }
+  if (passed !== undefined) yield { type: "BOOKMARK", object: bookmark(kind, passed, false) as T };
+}
+
+/** An object of the kind with nothing but a revision. */
+export function bookmark(kind: KindName, revision: number, initial: boolean): unknown {
+  const metadata = { resourceVersion: `${revision}`, creationTimestamp: null };
+  const annotations = { "k8s.io/initial-events-end": "true" };
+  return {
+    ...{ apiVersion: apiVersionOf(kind), kind: kind.kind },
+    metadata: initial ? { ...metadata, annotations } : metadata,
+  };
 }
 
 function checkQuery({ sendInitialEvents, resourceVersionMatch: match }: WatchQuery): void {

@@ -90,7 +90,10 @@ export class Cluster implements AsyncDisposable {
     namespace: string | undefined,
     change: (object: T) => boolean,
   ): Promise<T | undefined> {
-    return this.#change(kind, name, namespace, change, (object) => this.objects.updateStatus(kind, object));
+    return this.#change(kind, name, namespace, change, {
+      draft: withOwnStatus,
+      write: (object) => this.objects.updateStatus(kind, object),
+    });
   }
 
   /** As changeStatus, for everything but the status, or for another subresource. */
@@ -101,11 +104,14 @@ export class Cluster implements AsyncDisposable {
     change: (object: T) => boolean,
     options: WriteOptions = {},
   ): Promise<T | undefined> {
-    return this.#change(kind, name, namespace, change, async (object) => {
-      const written = await this.objects.update(kind, object, options);
-      // The last finalizer's removal deletes what is marked; the answer does not say so.
-      if (object.metadata.deletionTimestamp !== undefined) await this.refresh(kind, object);
-      return written;
+    return this.#change(kind, name, namespace, change, {
+      draft: options.subresource === undefined ? withOwnContent : cloneJson,
+      write: async (object) => {
+        const written = await this.objects.update(kind, object, options);
+        // The last finalizer's removal deletes what is marked; the answer does not say so.
+        if (object.metadata.deletionTimestamp !== undefined) await this.refresh(kind, object);
+        return written;
+      },
     });
   }
 
@@ -161,13 +167,13 @@ export class Cluster implements AsyncDisposable {
     name: string,
     namespace: string | undefined,
     change: (object: T) => boolean,
-    write: (object: T) => Promise<T>,
+    { draft: draftOf, write }: Writing<T>,
   ): Promise<T | undefined> {
     let known = this.#informer<T>(kind)?.get(name, namespace);
     for (let attempt = 1; ; attempt++) {
       try {
         known ??= await this.objects.get<T>(kind, name, namespace);
-        const draft = cloneJson(known);
+        const draft = draftOf(known);
         if (!change(draft)) return known;
         return this.#note(kind, await write(draft));
       } catch (error) {
@@ -180,6 +186,27 @@ export class Cluster implements AsyncDisposable {
       }
     }
   }
+}
+
+interface Writing<T extends KubeObject> {
+  /** A copy of what may be changed of a known object. */
+  readonly draft: (known: T) => T;
+  readonly write: (draft: T) => Promise<T>;
+}
+
+/** Most passes look and change nothing: what they may not change need not be copied. */
+function withOwnStatus<T extends KubeObject>(known: T): T {
+  const draft = { ...known };
+  if (known["status"] !== undefined) (draft as KubeObject)["status"] = cloneJson(known["status"]);
+  return draft;
+}
+
+/** All but the status, which is written by itself. */
+function withOwnContent<T extends KubeObject>(known: T): T {
+  const { status, ...content } = known as KubeObject;
+  const draft: KubeObject = cloneJson(content as KubeObject);
+  if (status !== undefined) draft["status"] = status;
+  return draft as T;
 }
 
 function nameOf(kind: KindRef): string {
