@@ -22,6 +22,19 @@ export interface CertificateFacts {
   readonly key: KeyObject;
 }
 
+/** By the spec that names the certificate: its hash in hex, empty where there is none. */
+const hashes = new WeakMap<EdgeNode["spec"], string>();
+
+/**
+ * The hash of a node's certificate in hex; undefined when it has none. To read one takes long, and it is asked for
+ * again and again: once for each spec that cannot change.
+ */
+export function certificateHashOf({ spec }: EdgeNode): string | undefined {
+  const hash = hashes.get(spec) ?? readCertificate(spec.deviceCertificate)?.hash.toHex() ?? "";
+  if (Object.isFrozen(spec)) hashes.set(spec, hash);
+  return hash === "" ? undefined : hash;
+}
+
 /** What matters of a certificate in an object; undefined when the text holds none. */
 export function readCertificate(pem: string | undefined): CertificateFacts | undefined {
   const [block] = pemBlocks(pem ?? "", "CERTIFICATE");

@@ -14,7 +14,7 @@ import type { Cluster } from "../objects/cluster.ts";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import type { NodeId } from "../ports.ts";
-import { ageOf, readCertificate } from "./admission.ts";
+import { ageOf, certificateHashOf } from "./admission.ts";
 import { enrolStatus } from "./enrolment-status.ts";
 
 /** More nodes than one controller serves. */
@@ -67,7 +67,7 @@ export class EnrolmentReconciler implements Reconciler {
   }
 
   #duplicateOf(edgeNode: EdgeNode): string | undefined {
-    const hash = readCertificate(edgeNode.spec.deviceCertificate)?.hash.toHex();
+    const hash = certificateHashOf(edgeNode);
     if (hash === undefined) return undefined;
     const { edgeNodes } = cachesOf(this.#options.cluster);
     const older = edgeNodes.by("certificate", hash).filter((other) => ageOf(other) < ageOf(edgeNode));

@@ -1,8 +1,8 @@
-import { type Instant, jsonEqual } from "@selvedge/base";
+import { cloneJson, type Instant, jsonEqual } from "@selvedge/base";
 import type { EdgeNode, EdgeNodePhase, EdgeNodeStatus } from "@selvedge/kinds";
 import { setCondition } from "../objects/conditions.ts";
 import type { NodeId } from "../ports.ts";
-import { isAdmitted, readCertificate } from "./admission.ts";
+import { certificateHashOf, isAdmitted } from "./admission.ts";
 
 /** What a registration told, beyond what the object says itself. */
 export interface EnrolmentFacts {
@@ -31,11 +31,11 @@ export function enrolStatus(
   newNodeId: () => NodeId,
   now: Instant,
 ): boolean {
-  const before = structuredClone(edgeNode.status ?? {});
+  const before = cloneJson(edgeNode.status ?? {});
   const status: EdgeNodeStatus = edgeNode.status ?? {};
   edgeNode.status = status;
-  const certificate = readCertificate(edgeNode.spec.deviceCertificate);
-  assign(status, "deviceCertificateHash", certificate?.hash.toHex());
+  const certificate = certificateHashOf(edgeNode);
+  assign(status, "deviceCertificateHash", certificate);
   assign(status, "serial", facts.serial || status.serial || edgeNode.spec.serial);
   assign(
     status,
