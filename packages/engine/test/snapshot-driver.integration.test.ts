@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, openSync, writeFileSync } from "node:fs";
+import { existsSync, openSync, statfsSync, unlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { DiskFullError } from "../src/host/disk.ts";
 import { ImageBusyError } from "../src/host/qemu/image-tools.ts";
 import { QemuImgDriver } from "../src/volume/qemu/qemu-img-driver.ts";
 import { BadVolumeError, type VolumeImage } from "../src/volume/volume-driver.ts";
@@ -21,15 +22,15 @@ const [first, second] = ["00000000-0000-4000-8000-000000000001", "00000000-0000-
 class Place implements AsyncDisposable {
   readonly folder: string;
   readonly driver: QemuImgDriver;
-  readonly image: VolumeImage = { path: "v.qcow2", bytes: 64 * mib, secret };
+  readonly image: VolumeImage = { path: "v.qcow2", bytes: 1024 * mib, secret };
 
   private constructor(folder: string) {
     this.folder = folder;
     this.driver = new QemuImgDriver(new FolderDisk(folder));
   }
 
-  static async open(): Promise<Place> {
-    const at = new Place(await mkdtemp(join(tmpdir(), "svs-")));
+  static async open(folder?: string): Promise<Place> {
+    const at = new Place(folder ?? (await mkdtemp(join(tmpdir(), "svs-"))));
     writeFileSync(join(at.folder, "secret"), secret);
     await at.driver.blank(at.image);
     return at;
@@ -97,15 +98,15 @@ describe("a sealed image", { skip }, () => {
   it("is mended after a power cut in the middle of any act, which then is done once more", async () => {
     await using at = await Place.open();
     const { driver, image } = at;
-    at.io("write -P 1 0 32M");
+    at.io("write -P 1 0 8M");
     await driver.snapshot(image, "take", first);
-    at.io("write -P 2 0 32M");
+    at.io("write -P 2 0 8M");
     const log = openSync(join(at.folder, "log"), "w");
     const acts = [
-      ["-c", second, "take", "read -P 2 0 32M"],
-      ["-a", first, "restore", "read -P 1 0 32M"],
-      ["-a", second, "restore", "read -P 2 0 32M"],
-      ["-d", second, "drop", "read -P 2 0 32M"],
+      ["-c", second, "take", "read -P 2 0 8M"],
+      ["-a", first, "restore", "read -P 1 0 8M"],
+      ["-a", second, "restore", "read -P 2 0 8M"],
+      ["-d", second, "drop", "read -P 2 0 8M"],
     ] as const;
     for (let round = 0; round < 3; round++)
       for (const [flag, name, act, reads] of acts) {
@@ -120,5 +121,34 @@ describe("a sealed image", { skip }, () => {
         at.io(reads);
         assert.match(at.check(), /No errors were found/);
       }
+  });
+
+  it("stays whole on a disk that is full, and goes on once there is room", async (context) => {
+    const folder = await mkdtemp(join(tmpdir(), "svs-"));
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", folder], { stdio: "pipe" });
+    } catch {
+      await rm(folder, { recursive: true });
+      return context.skip("no tmpfs can be mounted here");
+    }
+    try {
+      const at = await Place.open(folder);
+      const { driver, image } = at;
+      const fill = join(folder, "fill");
+      at.io("write -P 1 0 4M");
+      const { bavail, bsize } = statfsSync(folder);
+      writeFileSync(fill, Buffer.alloc(bavail * bsize));
+      await assert.rejects(driver.snapshot(image, "take", first), DiskFullError);
+      at.io("read -P 1 0 4M");
+      unlinkSync(fill);
+      await driver.mend(image);
+      await driver.snapshot(image, "take", first);
+      at.io("write -P 2 0 4M");
+      await driver.snapshot(image, "restore", first);
+      at.io("read -P 1 0 4M");
+    } finally {
+      execFileSync("umount", [folder]);
+      await rm(folder, { recursive: true });
+    }
   });
 });
