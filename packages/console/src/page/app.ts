@@ -23,6 +23,8 @@ import { reachBanner, reachLamp } from "./ui/reach-parts.ts";
 
 /** Changes of so long are drawn at once: faster is read by nobody, and a fleet that reconnects changes all the time. */
 const paintEvery = millis(150);
+/** A picture of a large fleet takes its time: so much more is left to whoever types meanwhile. */
+const restPerCost = 4;
 /** Ages go on when nothing else does. */
 const ageEvery = seconds(5);
 const noticeAge = seconds(12);
@@ -48,6 +50,8 @@ export class App {
   #noticeTimer: Timer | undefined;
   #painting: Timer | undefined;
   #painted = millis(0);
+  /** How long the last picture took. */
+  #cost = 0;
 
   constructor(deps: AppDeps) {
     this.#deps = deps;
@@ -169,7 +173,8 @@ export class App {
   /** Draws soon: at once when nothing was drawn lately, else with what changes until then. */
   #paint(): void {
     if (this.#painting !== undefined) return;
-    const wait = Math.max(0, this.#painted + paintEvery - this.#deps.clock.monotonic());
+    const pause = Math.max(paintEvery, restPerCost * this.#cost);
+    const wait = Math.max(0, this.#painted + pause - this.#deps.clock.monotonic());
     this.#painting = this.#deps.clock.setTimer(millis(wait), () => this.#draw());
   }
 
@@ -177,10 +182,11 @@ export class App {
     this.#painting?.cancel();
     this.#painting = undefined;
     const { clock } = this.#deps;
-    const now = clock.now();
+    const [now, begun] = [clock.now(), clock.monotonic()];
     document.title = `${this.#view?.title ?? "Nothing here"} · Selvedge`;
     render(this.#frame(now), document.body);
     this.#painted = clock.monotonic();
+    this.#cost = this.#painted - begun;
   }
 
   #frame(now: Instant): TemplateResult {

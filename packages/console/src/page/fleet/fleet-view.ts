@@ -38,6 +38,9 @@ export class FleetView implements View {
   readonly #page: Page;
   #route: FleetRoute;
   #sort: Sort = { key: "state", isDown: false };
+  /** Of a large fleet, what is not made again for each letter that somebody types. */
+  readonly #order = new Remembered<readonly FleetRow[]>();
+  readonly #choices = new Remembered<readonly string[]>();
 
   constructor(page: Page, route: FleetRoute) {
     this.#page = page;
@@ -59,10 +62,12 @@ export class FleetView implements View {
   #list(rows: readonly FleetRow[], now: Instant): TemplateResult {
     if (rows.length === 0) return emptyFleet();
     const { group, search, page } = this.#route;
-    const found = rows.filter(searchOf(search));
+    const order = this.#order.of([rows, this.#sort], () => sorted(rows, this.#sort));
+    const choices = this.#choices.of([rows], () => labelChoices(rows));
+    const found = order.filter(searchOf(search));
     const counts = countGroups(found);
     const inGroup = found.filter((row) => isIn(row, group));
-    const part = pageOf(sorted(inGroup, this.#sort), page);
+    const part = pageOf(inGroup, page);
     return html`<div class="tools">
         <div class="search">
           <label for="search">Search</label>
@@ -77,7 +82,7 @@ export class FleetView implements View {
             @input=${(event: Event) => this.#look((event.target as HTMLInputElement).value)}
           />
           <datalist id="labels">
-            ${labelChoices(rows).map((choice) => html`<option value=${choice}></option>`)}
+            ${choices.map((choice) => html`<option value=${choice}></option>`)}
           </datalist>
         </div>
         <div class="groups" role="group" aria-label="State">
@@ -194,6 +199,20 @@ export class FleetView implements View {
   revive(): void {}
 
   async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+/** The last result of something that costs, as long as what it was made of is the very same. */
+class Remembered<T> {
+  #from: readonly unknown[] = [];
+  #result: T | undefined;
+
+  of(from: readonly unknown[], make: () => T): T {
+    if (this.#result === undefined || from.some((one, at) => one !== this.#from[at])) {
+      this.#from = from;
+      this.#result = make();
+    }
+    return this.#result;
+  }
 }
 
 function appsText({ state, apps: { running, wanted } }: FleetRow): TemplateResult | string {
