@@ -70,6 +70,7 @@ export function inputsOf(pods: readonly Pod[], more: Partial<RenderInputs> = {})
     slices: () => [],
     configMap: (namespace, name) => configMaps[`${namespace}/${name}`],
     secret: (namespace, name) => secrets[`${namespace}/${name}`],
+    canSeal: true,
     accountToken: ({ metadata }, { audience = "" }) => ({
       token: `token of ${metadata.name} ${audience}`,
       renewAt: instant(5000),

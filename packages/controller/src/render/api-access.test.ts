@@ -46,6 +46,16 @@ describe("a Pod's way to the API", () => {
     );
   });
 
+  it("waits for a box that cannot open secrets yet, and its Pod does not", () => {
+    const { extension, faults } = render([withToken()], { canSeal: false }, false);
+    assert.deepEqual([faults, extension.apiAccess], [[], true]);
+    const { source } = extension.volumes[0] ?? {};
+    assert.deepEqual(source?.case === "files" && source.value.files.map(({ path }) => path), [
+      "ca.crt",
+      "namespace",
+    ]);
+  });
+
   it("is not given with a token for somebody else", () => {
     const { extension, secrets } = render([withToken({ audience: "vault" })]);
     assert.equal(extension.apiAccess, false);

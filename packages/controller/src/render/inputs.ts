@@ -42,6 +42,8 @@ export interface RenderInputs {
   slices(service: string): readonly EndpointSlice[];
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
+  /** The node has sent what secrets are encrypted to. */
+  readonly canSeal: boolean;
   /** A token of the Pod's account; throws a RenderError when there is no such account. */
   accountToken(pod: Pod, asked: TokenAsked): PodToken;
   /** The volumes on this node, whether or not a Pod has them now. */

@@ -207,6 +207,7 @@ describe("what cannot be rendered now", () => {
         patches: [],
         tokens: { key: () => "", sign: () => new Uint8Array(), hasSigned: () => true },
         accountToken: () => assert.fail("it has none"),
+        canSeal: true,
       },
       edgeNode: { metadata: { name: "box" }, spec: {} } as EdgeNode,
       pods: [pod(spec)],

@@ -180,6 +180,7 @@ export class RenderReconciler implements Reconciler {
           .toSorted((left, right) => (left.metadata.name < right.metadata.name ? -1 : 1)),
       configMap: (namespace, name) => caches.configMaps.get(name, namespace),
       secret: (namespace, name) => caches.secrets.get(name, namespace),
+      canSeal: this.#deps.sealer.contexts(nodeId).length > 0,
       accountToken: (pod, asked) => this.#accountToken(pod, asked),
       nodeVolumes: caches.volumes.by("node", nodeName),
       patches: [...namespaces].flatMap((namespace) => caches.patches.by("namespace", namespace)),

@@ -68,6 +68,7 @@ const inputs: Partial<RenderInputs> = {
     const data = secrets[`${namespace}/${name}`];
     return data && ({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, data } as Secret);
   },
+  canSeal: true,
   accountToken: () => ({ token: "token-s3cret", renewAt: instant(0) }),
   registry: { address: "10.0.0.1:8444", certificates: [], password: () => "node-s3cret" },
 };

@@ -22,7 +22,10 @@ export interface Volumes {
   readonly renewAt: Instant | undefined;
 }
 
-type Sources = Pick<RenderInputs, "configMap" | "secret" | "accountToken" | "node" | "nodeVolumes">;
+type Sources = Pick<
+  RenderInputs,
+  "configMap" | "secret" | "accountToken" | "canSeal" | "node" | "nodeVolumes"
+>;
 
 interface Files {
   readonly files: ext.File[];
@@ -228,7 +231,8 @@ function tokenFiles(
   mode = defaultMode,
   sources: Sources,
 ): Files {
-  if (speaksEve(sources.node)) return { files: [], secret: false };
+  // Nobody asked for it, mostly: a Pod runs without a token on a box that could not open one.
+  if (speaksEve(sources.node) || !sources.canSeal) return { files: [], secret: false };
   const { token, renewAt } = sources.accountToken(pod, asked);
   const file = create(ext.FileSchema, { path: asked.path, content: Buffer.from(token, "utf8"), mode });
   return { files: [file], secret: true, renewAt };
