@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { info } from "@selvedge/eve-api";
+import { familyOf } from "../../network/address.ts";
 import type { NicStatus } from "../../observed.ts";
 
 /** An app's plugs as ZInfoApp has them. */
@@ -16,7 +17,7 @@ export function plugInfos(
         IPAddrs: host === "" ? [] : [host],
         defaultRouters: nic.router === undefined ? [] : [nic.router],
         dns: { DNSservers: [...nic.dns], DNSsearch: [...nic.searchDomains] },
-        ipv4Up: host !== "",
+        ipv4Up: host !== "" && familyOf(host) === "ip",
       },
     ];
   });
