@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { KindDefinition } from "@selvedge/apimachinery";
 import { admit } from "../test/admit.ts";
-import { gapsOf, kindsWithGaps } from "./gaps.ts";
-import { allKinds } from "./index.ts";
+import { doubtsOf, gapsOf, kindsWithGaps } from "./gaps.ts";
+import { allKinds, podKind } from "./index.ts";
 
 const pod = { containers: [{ name: "a", image: "a:1" }], hostNetwork: true };
 const labels = { app: "a" };
@@ -56,4 +56,29 @@ describe("what no node does is written, and can be told", () => {
       [],
     );
   });
+});
+
+describe("ports that are named twice", () => {
+  const rows: readonly (readonly [what: string, ports: readonly object[], ...doubts: string[]])[] = [
+    ["are said", [{ containerPort: 80 }], "duplicate port definition with spec.containers[0].ports[0]"],
+    ["are two by another protocol", [{ containerPort: 80, protocol: "UDP" }]],
+    [
+      "overlap when one is the node's as well",
+      [{ containerPort: 80, hostPort: 8080 }],
+      "overlapping port definition with spec.containers[0].ports[0]",
+    ],
+    ["are two on the node", [{ containerPort: 81, hostPort: 81 }, { containerPort: 82 }]],
+  ];
+  for (const [what, ports, ...doubts] of rows)
+    it(what, () => {
+      const containers = [
+        { name: "a", image: "a:1", ports: [{ containerPort: 80 }] },
+        { name: "b", image: "b:1", ports },
+      ];
+      const { object } = admit(podKind, { spec: { containers } });
+      assert.deepEqual(
+        doubtsOf(object),
+        doubts.map((doubt) => `spec.containers[1].ports[0]: ${doubt}`),
+      );
+    });
 });

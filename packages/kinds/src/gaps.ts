@@ -1,6 +1,7 @@
 /** What objects ask for and Selvedge does not do, whatever their kind. */
 import type { KubeObject } from "@selvedge/apimachinery";
 import type { PodSpec } from "./pod/pod-types.ts";
+import { portDoubts } from "./pod/port-doubts.ts";
 import { podGaps } from "./pod/validate-pod.ts";
 import { volumeGaps } from "./storage/volume.ts";
 
@@ -27,10 +28,23 @@ export const kindsWithGaps: ReadonlySet<string> = new Set([
 
 /** A line a gap: `spec.template.spec.hostNetwork: not supported by Selvedge: an app is never …`. */
 export function gapsOf(object: KubeObject): readonly string[] {
+  return ofPods(object, podGaps) ?? others[object.kind ?? ""]?.(object) ?? [];
+}
+
+/** A line for each thing that is done as it is written, and hardly meant so. */
+export function doubtsOf(object: KubeObject): readonly string[] {
+  return ofPods(object, portDoubts) ?? [];
+}
+
+/** What is found in the specification of an object's Pods; undefined when it has none. */
+function ofPods(
+  object: KubeObject,
+  find: (path: string, spec: PodSpec) => readonly string[],
+): readonly string[] | undefined {
   const kind = object.kind ?? "";
   const path = podPaths[kind] ?? (withTemplates.has(kind) ? templatePath : undefined);
-  if (path === undefined) return others[kind]?.(object) ?? [];
+  if (path === undefined) return undefined;
   let part: unknown = object;
   for (const member of path) part = (part as Readonly<Record<string, unknown>> | undefined)?.[member];
-  return part === undefined ? [] : podGaps(path.join("."), part as PodSpec);
+  return part === undefined ? [] : find(path.join("."), part as PodSpec);
 }

@@ -108,7 +108,7 @@ export { type EventV1, eventV1Kind } from "./event-v1.ts";
 export type { FlowSubject } from "./flow/flow-rules.ts";
 export { type FlowSchema, flowSchemaKind } from "./flow/flow-schema.ts";
 export { type PriorityLevelConfiguration, priorityLevelKind } from "./flow/priority-level.ts";
-export { gapsOf, kindsWithGaps } from "./gaps.ts";
+export { doubtsOf, gapsOf, kindsWithGaps } from "./gaps.ts";
 export { type Lease, leaseKind } from "./lease.ts";
 export type { AllowedMeasurements, MeasuredBoot } from "./measured-boot.ts";
 export { type Namespace, namespaceKind } from "./namespace.ts";
