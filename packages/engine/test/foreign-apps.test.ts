@@ -123,8 +123,10 @@ describe("an app of EVE's own fields", () => {
     const snapshots = [one("s-1", "kept"), one("s-2", "due"), one("s-3", "failed", "the disk is full")];
     const report = create(ext.AppReportSchema, {});
     const about = { id: ids.app, displayName: "a", state: "running", report, volumes: [], errors: [] };
-    const { InfoContent } = appInfo("node", { ...about, snapshots } as never, app, []);
+    const open = ["v-1#0", "v-2#3"];
+    const { InfoContent } = appInfo("node", { ...about, snapshots, open } as never, app, []);
     assert(InfoContent.case === "ainfo");
+    assert.deepEqual(InfoContent.value.volumeRefs, ["v-1", "v-2"]);
     assert.deepEqual(
       InfoContent.value.snapshots.map((it) => [
         ...[it.id, it.type, it.configId, it.configVersion, it.createTime?.seconds, it.snapErr?.description],

@@ -54,10 +54,16 @@ export function appInfo(
     })),
     ...(report.startedAt > 0n ? { bootTime: timestampFromMs(Number(report.startedAt)) } : {}),
     snapshots: (status.snapshots ?? []).flatMap((it) => snapshotInfo(status.id, it)),
-    volumeRefs: spec === undefined ? [] : volumeUses(spec).map(({ volumeId }) => volumeId),
+    volumeRefs: volumesOf(status, spec),
   });
   setExtension(value, ext.AppReportSchema, report);
   return infoMessage(node, ZInfoTypes.ZiApp, { case: "ainfo", value });
+}
+
+/** What it runs on, which is not what is asked for once it went back to a snapshot; else what it is to run on. */
+function volumesOf({ open = [] }: AppStatus, spec: AppSpec | undefined): string[] {
+  if (open.length > 0) return open.map((key) => key.split("#")[0] ?? "");
+  return spec === undefined ? [] : volumeUses(spec).map(({ volumeId }) => volumeId);
 }
 
 const snapshotTypes: Readonly<Record<AppSnapshot["kind"], info.SnapshotType>> = {
