@@ -8,6 +8,8 @@ import { engineUnits, software } from "./unit-files.ts";
 const basePackages: readonly string[] = [
   ...["systemd", "systemd-sysv", "systemd-boot", "udev", "kmod", "dbus", "mount", "e2fsprogs"],
   ...["initramfs-tools", "zstd", "ca-certificates", "chrony", "util-linux"],
+  // How its disks are.
+  "smartmontools",
   // What Node is linked with.
   ...["libatomic1", "libstdc++6", "libgcc-s1"],
   // Its ports, and the networks of its apps.
@@ -53,7 +55,7 @@ const masked: readonly string[] = [
   ...["e2scrub_reap.service", "ldconfig.service", "systemd-hwdb-update.service"],
   ...["systemd-journal-catalog-update.service", "systemd-update-done.service"],
   // The engine starts its own, and reads itself how a kernel ended.
-  ...["wpa_supplicant.service", "systemd-pstore.service"],
+  ...["wpa_supplicant.service", "systemd-pstore.service", "smartmontools.service", "smartd.service"],
 ];
 
 export interface SystemFacts {
