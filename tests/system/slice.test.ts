@@ -3,8 +3,8 @@
  * run in this order.
  *
  *   the demo · apps talk to each other · an app asks the API · an app that runs is given files · what a user types
- *   into kubectl, with the oldest and the newest · the engine is killed · the controller is silent · the box reboots alone · the
- *   cable is cut · down leaves nothing
+ *   into kubectl, with the oldest and the newest · the engine is killed · the controller is silent · the box reboots
+ *   alone · the cable is cut · down leaves nothing
  */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";

@@ -293,14 +293,6 @@ describe("client libraries", () => {
       else assert.match(of("3"), /^command terminated with .*exit code/);
     });
 
-  for (const protocols of [[], ["binary.k8s.io"], ["base64.binary.k8s.io"]])
-    it(`read logs as messages${protocols.map((protocol) => `, in ${protocol}`).join("")}`, async () => {
-      const { socket, got } = await dial("log?container=main", protocols);
-      const [code] = (await once(socket, "close")) as [number];
-      const lines = got.map((part) => (protocols[0]?.startsWith("base64") ? atob(`${part}`) : `${part}`));
-      assert.deepEqual([code, socket.protocol, lines.join("")], [1000, protocols[0] ?? "", "one\ntwo\n"]);
-    });
-
   it("forward ports on numbered channels, each begun with its port", async () => {
     const echo = createTcpServer((connection) => connection.pipe(connection));
     echo.listen(0, "127.0.0.1");

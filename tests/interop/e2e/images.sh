@@ -46,13 +46,16 @@ mkdir -p agnhost/etc agnhost/uploads agnhost/tmp nonewprivs/usr/bin pause httpd/
 chmod 1777 agnhost/tmp shell/tmp
 go build -ldflags "-s -w" -o agnhost/agnhost k8s.io/kubernetes/test/images/agnhost
 ln -s agnhost agnhost/agnhost-2
-bring agnhost nc.openbsd curl dig getent
-cp -r agnhost dnsutils
-mkdir -p shell/bin
-ln -s busybox shell/bin/sysctl
-# Upstream's shell passes variables on whose names it could not say itself; busybox's does not.
+cp "$images/agnhost/porter/localhost.crt" "$images/agnhost/porter/localhost.key" agnhost/
+chmod 644 agnhost/localhost.*
+bring agnhost bash nc.openbsd curl dig getent
 bring shell bash
-ln -s ../usr/bin/bash shell/bin/sh
+mkdir -p agnhost/bin shell/bin
+ln -s busybox shell/bin/sysctl
+# Upstream's shells pass on variables whose names they could not say, and call what is in the path; busybox's has its
+# own programs first.
+for image in agnhost shell; do ln -s ../usr/bin/bash "$image/bin/sh"; done
+cp -r agnhost dnsutils
 for picture in nautilus kitten; do
   mkdir -p "$picture/www"
   printf '{"image": "%s.jpg"}\n' "$picture" > "$picture/www/data.json"
