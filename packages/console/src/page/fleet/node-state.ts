@@ -73,8 +73,7 @@ function lifeOf(
   // A silent box has been so since it was heard last, which is before anybody noticed.
   const since = edgeNode?.status?.lastSeen ?? turned;
   if (ready.status === "Unknown" || edgeNode !== undefined) {
-    const why =
-      "Not heard: it has no power, no network, or its engine has stopped. Its apps go on by themselves.";
+    const why = "Not heard: no power, no network, or its engine stopped. Its apps go on by themselves.";
     return { state: "silent", word: "Not ready", why, since };
   }
   return { state: "silent", word: "Not ready", why: ready.message ?? ready.reason ?? "", since };
