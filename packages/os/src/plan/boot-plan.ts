@@ -66,6 +66,8 @@ export function kernelOptions(slot: Slot, wishes: KernelWishes): readonly string
     // A kernel or initramfs that cannot go on starts over, so that its tries are used up; nobody is there to look.
     "panic=10",
     ...["loglevel=4", "systemd.show_status=error"],
+    // Cards are called as EVE calls them, and as configurations that name none do.
+    "net.ifnames=0",
     ...consoles.map((console) => `console=${console}`),
     ...kernelArguments,
   ];
