@@ -197,6 +197,8 @@ export interface NicSpec {
   readonly address?: string;
   /** The first that fits decides; what fits none is dropped. */
   readonly rules: readonly AccessRule[];
+  /** On a switch: the one VLAN that the plug is in; not there: all that the switch has, tagged. */
+  readonly accessVlan?: number;
   /** The app may ask the node for the addresses of its other apps. */
   readonly mayDiscover?: boolean;
 }
@@ -367,6 +369,10 @@ export interface NetworkSpec {
   readonly port?: string;
   /** Ways that the node's own table does not have. */
   readonly routes?: readonly RouteSpec[];
+  /** Of a switch: ports of the node that are in one VLAN, by name or label. */
+  readonly accessPorts?: readonly { readonly vlan: number; readonly port: string }[];
+  /** Of a switch: the port, by name or label, behind which nobody may say to be a bridge. */
+  readonly guarded?: string;
   /** Apps learn the ways of the network's ports, too. */
   readonly connectedRoutes?: boolean;
   /** 0: 1500, as Ethernet has it. */

@@ -22,6 +22,7 @@ describe("network, in a namespace of its own", { skip, timeout: 240_000 }, () =>
     ["keeps to what access lists say, on every way in and out", "access-world.ts"],
     ["keeps to them by IPv6, and in frames with tags", "access6-world.ts"],
     ["serves apps that have IPv6 and nothing else", "local6-world.ts"],
+    ["parts switches into VLANs, and finds their loops", "switch-world.ts"],
     ["leads names and addresses of services to the apps that are ready", "services-world.ts"],
   ];
   for (const [name, file] of worlds)

@@ -29,8 +29,15 @@ function translateNetwork(item: Instance, field: string): NetworkSpec {
     ...(item.disableFlowlog ? {} : { flowLog: true }),
   };
   const none = { subnet: "", gateway: "", dhcpFirst: "", dhcpLast: "" };
-  if (item.instType === netinst.ZNetworkInstType.ZnetInstSwitch)
-    return { ...common, kind: "switch", ...none };
+  if (item.instType === netinst.ZNetworkInstType.ZnetInstSwitch) {
+    const accessPorts = item.vlanAccessPorts.map(({ vlanId: vlan, accessPort: port }) => ({ vlan, port }));
+    const guarded = item.stp?.portsWithBpduGuard ?? "";
+    return {
+      ...{ ...common, kind: "switch", ...none },
+      ...(accessPorts.length === 0 ? {} : { accessPorts }),
+      ...(guarded === "" ? {} : { guarded }),
+    };
+  }
   if (fault !== undefined) return { ...common, kind: "local", ...none };
   const part = translateSubnet(item, id, field);
   const routes = translateRoutes(item, familyOf(part.subnet), field);
@@ -46,6 +53,10 @@ function translateNetwork(item: Instance, field: string): NetworkSpec {
   };
 }
 
+/** VLANs that an end may be of: 1 is what has no tag. */
+export const accessVlanMin = 2;
+export const accessVlanMax = 4094;
+
 /** Ethernet's least for IPv6, and what 16 bits hold. */
 const mtuMin = 1280;
 const mtuMax = 65_535;
@@ -56,8 +67,11 @@ function faultOf(item: Instance, field: string): string | undefined {
     return `${field}.instType: type ${item.instType} is neither switch (1) nor local (2)`;
   if (item.mtu !== 0 && (item.mtu < mtuMin || item.mtu > mtuMax))
     return `${field}.mtu: ${item.mtu} is not between ${mtuMin} and ${mtuMax}`;
-  if (item.vlanAccessPorts.length > 0)
-    return `${field}.vlan_access_ports: this node's switches have no VLANs`;
+  if (item.vlanAccessPorts.length > 0 && item.instType !== ZnetInstSwitch)
+    return `${field}.vlan_access_ports: a local network has none`;
+  const wrong = item.vlanAccessPorts.find(({ vlanId }) => vlanId < accessVlanMin || vlanId > accessVlanMax);
+  if (wrong !== undefined)
+    return `${field}.vlan_access_ports: ${wrong.vlanId} is not between ${accessVlanMin} and ${accessVlanMax}`;
   return undefined;
 }
 

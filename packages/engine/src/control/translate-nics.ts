@@ -5,6 +5,7 @@ import type { NetworkId, NicSpec } from "../desired.ts";
 import { plainAddress } from "../network/address.ts";
 import { AccessRuleFault, accessRules } from "./access-rules.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
+import { accessVlanMax, accessVlanMin } from "./translate-networks.ts";
 
 type Interface = appApi.AppInstanceConfig["interfaces"][number];
 
@@ -40,7 +41,8 @@ function translateNic(item: Interface, field: string, fault: (what: string) => v
     fault(`${field}.macAddress: ${mac} is a group's address, not a card's`);
   if (item.addr !== "" && isIP(item.addr) === 0)
     fault(`${field}.addr: ${JSON.stringify(item.addr)} is not an address`);
-  if (item.accessVlanId > 1) fault(`${field}.access_vlan_id: this node's switches have no VLANs`);
+  if (item.accessVlanId > accessVlanMax)
+    fault(`${field}.access_vlan_id: ${item.accessVlanId} is more than ${accessVlanMax}`);
   let rules: NicSpec["rules"] = [];
   try {
     rules = accessRules(item.acls, `${field}.acls`);
@@ -51,6 +53,7 @@ function translateNic(item: Interface, field: string, fault: (what: string) => v
   return {
     ...{ name: item.name, networkId, mac: mac === "" ? undefined : mac, rules },
     ...(item.addr === "" ? {} : { address: plainAddress(item.addr) }),
+    ...(item.accessVlanId < accessVlanMin ? {} : { accessVlan: item.accessVlanId }),
     ...(item.allowToDiscover ? { mayDiscover: true } : {}),
   };
 }

@@ -94,6 +94,24 @@ describe("a configuration that an administrator gave Adam", () => {
 });
 
 describe("translate", () => {
+  it("parts a switch into VLANs", () => {
+    const networkInstances = [
+      {
+        ...{ uuidandversion: { uuid: ids.network }, instType: 1, stp: { portsWithBpduGuard: "eth2" } },
+        vlanAccessPorts: [{ vlanId: 10, accessPort: "eth1" }],
+      },
+    ];
+    const { networks, apps } = translated({ networkInstances }, nic({ accessVlanId: 20 }));
+    const [network] = networks;
+    assert.deepEqual([network?.accessPorts, network?.guarded], [[{ vlan: 10, port: "eth1" }], "eth2"]);
+    assert.equal(apps[0]?.nics[0]?.accessVlan, 20);
+    const wrong = networkInstances.map((it) => ({
+      ...it,
+      vlanAccessPorts: [{ vlanId: 4095, accessPort: "x" }],
+    }));
+    assert.match(translated({ networkInstances: wrong }, {}).networks[0]?.fault ?? "", /4095 is not between/);
+  });
+
   it("takes an app of our controller as it says", () => {
     const with50001 = message();
     const pod = create(ext.AppExtensionSchema, {

@@ -20,6 +20,8 @@ export interface ListContext {
   readonly family: Family;
   /** Cards a name or label of a port means; undefined: every one that leads outside. */
   readonly interfacesOf: (label: string) => readonly string[] | undefined;
+  /** The switch knows of VLANs: a frame in one is judged by what is in it. */
+  readonly vlans: boolean;
   /** Dropped packets are noted with whom they were for. */
   readonly noted: boolean;
   /** Of the node's services: who asks one means the app that answers. */
@@ -50,7 +52,11 @@ export function switchList(plug: Plug, context: ListContext): string {
     const rules = plug.rules.flatMap((rule) => switchRule(plug, rule, way, context));
     parts.push(denial(plug, way, undefined));
     parts.push(
-      block(`${way}_${plug.tap}`, [...essentials(plug, way), ...rules, `goto ${denialOf(plug, way)}`]),
+      block(`${way}_${plug.tap}`, [
+        ...essentials(plug, way, context),
+        ...rules,
+        `goto ${denialOf(plug, way)}`,
+      ]),
     );
   }
   return parts.join("");
@@ -247,18 +253,27 @@ const tags = "{ 8021q, 8021ad }";
  * essentials. A frame with a tag is judged neither by whom nor by what it is for, so a list has to allow
  * everything before it passes.
  */
-function essentials(plug: Plug, way: Way): string[] {
+function essentials(plug: Plug, way: Way, context: ListContext): string[] {
+  const kind = frameKind(context);
   const [client, server] = way === "out" ? ["sport", "dport"] : ["dport", "sport"];
   const answers = way === "in" ? "tcp flags & (syn | ack) != syn " : "";
   return [
-    `ether type ${tags} ${allowsAll(plug, way) ? "return" : `goto ${denialOf(plug, way)}`}`,
-    "ether type != { ip, ip6 } return",
+    `${kind} ${tags} ${allowsAll(plug, way) ? "return" : `goto ${denialOf(plug, way)}`}`,
+    `${kind} != { ip, ip6 } return`,
     `udp ${client} 68 udp ${server} 67 return`,
     way === "out" ? "udp sport 546 udp dport 547 return" : "udp dport 546 return",
     `udp ${client} != 53 udp ${server} 53 return`,
     `tcp ${client} != 53 tcp ${server} 53 ${answers}return`,
     `icmpv6 type { ${housekeeping.both}, ${housekeeping[way]} } return`,
   ];
+}
+
+/**
+ * What a frame is of. Where nothing is known of VLANs a tag is all there is to be seen; a switch that knows them has
+ * taken it off, and one below it is a tag again.
+ */
+function frameKind({ vlans }: ListContext): string {
+  return vlans ? "meta protocol" : "ether type";
 }
 
 /** The list begins with what lets everything pass: an entry that names nothing, or one for all of each family. */
@@ -307,7 +322,9 @@ function switchMatch(rule: AccessRule, way: Way, context: ListContext): string |
   for (const remote of rule.remotes) {
     if (remote.kind !== "subnet") return undefined;
     const family = familyOf(remote.cidr);
-    parts.push(remote.cidr.endsWith("/0") ? `ether type ${family}` : `${family} ${side} ${remote.cidr}`);
+    parts.push(
+      remote.cidr.endsWith("/0") ? `${frameKind(context)} ${family}` : `${family} ${side} ${remote.cidr}`,
+    );
   }
   if (rule.adapter !== undefined && way === "in") {
     const names = context.interfacesOf(rule.adapter);

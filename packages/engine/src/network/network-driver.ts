@@ -14,6 +14,25 @@ export interface BridgeItem {
   readonly carries?: string;
 }
 
+/** What the ends of a bridge on the node's cards may carry. */
+export interface SwitchItem {
+  readonly bridge: string;
+  /** It is on several cards, so that it looks for loops. */
+  readonly loops: boolean;
+  /** It knows of VLANs; otherwise tags mean nothing to it. */
+  readonly aware: boolean;
+  readonly ports: readonly SwitchPort[];
+}
+
+export interface SwitchPort {
+  readonly name: string;
+  /** Who says behind it to be a bridge is cut off. */
+  readonly guarded: boolean;
+  readonly vlans:
+    | { readonly kind: "access"; readonly vlan: number }
+    | { readonly kind: "trunk"; readonly vlans: readonly number[] };
+}
+
 /** An app's plug; QEMU opens it as the user that owns it. */
 export interface TapItem {
   readonly name: string;
@@ -53,6 +72,7 @@ export interface PolicyRoutes {
 export interface NetworkItems {
   readonly bridges: readonly BridgeItem[];
   readonly taps: readonly TapItem[];
+  readonly switches: readonly SwitchItem[];
   readonly resolvers: readonly ResolverItem[];
   readonly routes: readonly PolicyRoutes[];
   /** For `nft -f`: replaces our tables in one transaction. */

@@ -52,6 +52,10 @@ function switchFault(
     );
   const fault = carriedFault(network, ports);
   if (fault !== undefined) return `network ${name}: ${fault}`;
+  const access =
+    own && (network.accessPorts ?? []).some((it) => interfacesOf(ports, it.port)?.includes(own.interface));
+  if (access)
+    return `network ${name}: port ${own.name} speaks for the node, too, and cannot be in one VLAN of the switch`;
   const taken = others.find(
     (other) =>
       other.kind === "switch" && interfacesOf(ports, other.port ?? "")?.some((it) => cards.includes(it)),

@@ -13,6 +13,7 @@ import { interfacesOf } from "./port-labels.ts";
 import { renderResolver, waysOf } from "./resolver-config.ts";
 import { type RulesetNetwork, renderRuleset } from "./ruleset.ts";
 import { serviceTable } from "./services.ts";
+import { planSwitch } from "./switch-plan.ts";
 
 export interface NetworkInputs {
   readonly desired: DesiredState;
@@ -58,12 +59,14 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
     addressesOf: (card: string): readonly string[] => inputs.addresses?.get(card) ?? [],
   };
   const claims = claimPorts(desired, kept, nodePorts);
+  const switches = switchItems(inputs, kept, [...usable.values()], labels);
+  const aware = new Set(switches.flatMap((it) => (it.aware ? [it.bridge] : [])));
   const plugged = [...usable.values()].map(
     (network): RulesetNetwork => ({
       ...{ bridge: network.bridge, kind: network.kind, subnet: network.subnet, gateway: network.gateway },
       mac: bridgeMac(desired.nodeId, network.bridge),
       ...{ interfaces: network.interfaces, hosts: network.hosts, flowLog: network.flowLog ?? false },
-      shared: network.carries !== undefined,
+      ...{ shared: network.carries !== undefined, vlans: aware.has(network.bridge) },
       plugs: kept
         .filter(({ networkId }) => networkId === network.id)
         .map((lease) => plugOf(prefix, lease, network, desired)),
@@ -86,6 +89,7 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
         },
       ];
     }),
+    switches,
     resolvers: [...usable.values()]
       .filter(({ kind }) => kind === "local")
       .map((network) => ({
@@ -159,12 +163,33 @@ function bridgeOf(nodeId: string, network: Usable): NetworkItems["bridges"][numb
   };
 }
 
+function switchItems(
+  { desired, prefix }: NetworkInputs,
+  kept: readonly Lease[],
+  all: readonly Usable[],
+  interfacesOf: (label: string) => readonly string[] | undefined,
+): NetworkItems["switches"] {
+  return all
+    .filter(({ kind }) => kind === "switch")
+    .map((network) => {
+      const { bridge, id, interfaces: cards = [] } = network;
+      const taps = kept
+        .filter(({ networkId }) => networkId === id)
+        .map((lease) => ({ name: tapName(prefix, lease), accessVlan: nicOf(lease, desired)?.accessVlan }));
+      return planSwitch({ bridge, network, cards, taps, interfacesOf });
+    });
+}
+
+function nicOf({ appId, nic }: Lease, { apps }: DesiredState): NicSpec | undefined {
+  return apps.find(({ id }) => id === appId)?.nics.find(({ name }) => name === nic);
+}
+
 function bridgeMac(nodeId: string, bridge: string): string {
   return stableMac(`bridge ${nodeId} ${bridge}`);
 }
 
-function plugOf(prefix: string, lease: Lease, network: Usable, { apps }: DesiredState): Plug {
-  const nic = apps.find(({ id }) => id === lease.appId)?.nics.find(({ name }) => name === lease.nic);
+function plugOf(prefix: string, lease: Lease, network: Usable, desired: DesiredState): Plug {
+  const nic = nicOf(lease, desired);
   const behind = (network.routes ?? [])
     .filter(({ gateway }) => gateway !== "" && gateway === lease.address)
     .map(({ destination }) => destination);

@@ -30,6 +30,8 @@ export interface RulesetNetwork {
   readonly interfaces: readonly string[] | undefined;
   readonly hosts: readonly { readonly name: string; readonly addresses: readonly string[] }[];
   readonly flowLog: boolean;
+  /** A switch that knows of VLANs. */
+  readonly vlans: boolean;
   /** A switch on a card that the node speaks by, too. */
   readonly shared: boolean;
   readonly plugs: readonly Plug[];
@@ -86,7 +88,8 @@ function contextOf(network: RulesetNetwork, { interfacesOf, services }: RulesetI
   const apps = network.plugs.map(({ address }) => address).filter((it) => it !== "");
   const peers = [...new Set([...apps, ...own])];
   const served = services.length === 0 || family !== "ip" ? undefined : serviceSet;
-  return { peers, family, interfacesOf, noted: network.flowLog, services: served };
+  const { flowLog: noted, vlans } = network;
+  return { peers, family, interfacesOf, noted, vlans, services: served };
 }
 
 function plugsOf(networks: readonly RulesetNetwork[], kind: RulesetNetwork["kind"]): readonly Plug[] {

@@ -25,7 +25,19 @@ const cache = join(import.meta.dirname, "../../../../.cache/box");
 /** With what they need; those that the kernel has built in are no files. */
 const modules = [
   ...["virtio_pci", "9p", "9pnet_virtio"],
-  ...["veth", "8021q", "bonding", "bridge"],
+  ...["veth", "8021q", "bonding", "bridge", "tun"],
+  // What rules of nftables are made of.
+  ...[
+    "crc32c_generic",
+    "nf_tables",
+    "nft_ct",
+    "nft_nat",
+    "nft_masq",
+    "nft_chain_nat",
+    "nft_fib_inet",
+    "nft_limit",
+  ],
+  ...["nft_reject_inet", "nft_objref", "nft_meta_bridge", "nf_conntrack_bridge"],
   ...["mac80211_hwsim", "ccm", "gcm", "cmac", "ctr", "e1000e", "xhci_pci", "vfio_pci", "vfio_iommu_type1"],
 ];
 

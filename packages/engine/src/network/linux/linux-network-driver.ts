@@ -7,11 +7,13 @@ import { carryOver, type NftListing, tableDigest } from "../carry-over.ts";
 import type { BridgeItem, NetworkDriver, NetworkItems, TapItem } from "../network-driver.ts";
 import { seenPrefix } from "../plug-rules.ts";
 import { tableNames } from "../ruleset.ts";
+import { loops } from "../switch-plan.ts";
 import { lookAtIpv6, routeIpv6, speakIpv6 } from "./ipv6.ts";
 import { moveAddresses } from "./move-addresses.ts";
 import { applyPolicyRoutes } from "./policy-routes.ts";
 import { applyResolvers, lookAtResolvers } from "./resolvers.ts";
 import { ignoreMissing, list, readText, run } from "./run.ts";
+import { applySwitches, findLoops } from "./switches.ts";
 
 export interface LinuxNetworkOptions {
   readonly prefix: string;
@@ -70,6 +72,7 @@ export class LinuxNetworkDriver implements NetworkDriver {
     // holds this.
     if (items.taps.length > 0) await chmod("/dev/net/tun", 0o666);
     for (const tap of items.taps) await this.#tap(tap, links.get(tap.name));
+    await applySwitches(items.switches);
     await applyPolicyRoutes(this.#prefix, items.routes);
     await applyResolvers(this.#prefix, this.#folder, items.resolvers);
   }
@@ -226,6 +229,7 @@ export class LinuxNetworkDriver implements NetworkDriver {
     for (const { ifname, master } of links.values())
       if (master === name && !this.#ours.test(ifname) && !members.includes(ifname))
         await run("ip", ["link", "set", "dev", ifname, "nomaster"]);
+    if (address === undefined) await findLoops(name, loops(members));
     for (const member of members) {
       const card = links.get(member);
       // A card that is not there yet is taken in when it comes.

@@ -1,0 +1,88 @@
+/**
+ * Runs in a network and mount namespace made for it: a switch on two wires of one stranger, and an app on it that says
+ * it is a bridge, through the real driver and kernel.
+ */
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Log, SystemClock, silentSink } from "@selvedge/base";
+import type { AccessRule, DesiredState } from "../src/desired.ts";
+import { EngineStore } from "../src/engine-store.ts";
+import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
+import { NetworkReconciler, networkKey } from "../src/network/network-reconciler.ts";
+import { FolderDisk } from "./folder-disk.ts";
+
+const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
+const works = (line: string): boolean => spawnSync("sh", ["-c", line]).status === 0;
+const folder = mkdtempSync(join(tmpdir(), "sv-switch-"));
+const comes = (line: string): boolean =>
+  works(`for i in $(seq 200); do ${line} && exit 0; sleep 0.1; done; exit 1`);
+
+sh("mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up");
+for (const name of ["r", "ring"]) sh(`ip netns add ${name}`);
+const wire = (card: string, where: string, end: string): void =>
+  void sh(
+    `ip link add ${card} type veth peer name ${end} netns ${where} && ip -n ${where} link set ${end} up`,
+  );
+// Two wires to one stranger, which is what a loop is.
+for (const [at, card] of ["sw2", "sw3"].entries()) wire(card, "ring", `eth${at}`);
+sh("ip -n ring link add br0 type bridge && ip -n ring link set br0 up");
+for (const end of ["eth0", "eth1"]) sh(`ip -n ring link set ${end} master br0`);
+
+const rule = (more: Partial<AccessRule>): AccessRule => ({
+  ...{ id: 1, name: "", direction: "both", remotes: [], action: { kind: "allow" }, ...more },
+});
+const port = (name: string, card: string): object => ({
+  ...{ name, interface: card, labels: ["around"], uplink: false, cost: 0, address: { kind: "none" } },
+});
+const nic = { name: "n", networkId: "ring", mac: undefined, rules: [rule({})] };
+const ring = { id: "ring", name: "ring", kind: "switch", subnet: "", gateway: "", dns: [], hosts: [] };
+const store = new EngineStore();
+const desired = {
+  ...{ nodeId: "x", apps: [{ id: "r", displayName: "r", nics: [nic] }] },
+  networks: [{ ...ring, port: "around" }],
+  ports: [port("eth2", "sw2"), port("eth3", "sw3")],
+};
+store.desired.set(desired as unknown as DesiredState);
+const driver = new LinuxNetworkDriver({ prefix: "sv", folder: join(folder, "network") });
+const clock = new SystemClock();
+const reconciler = new NetworkReconciler({
+  ...{ store, disk: new FolderDisk(folder), prefix: "sv", driver, clock, machines: undefined },
+  log: new Log("test", clock, silentSink),
+});
+// A pair of virtual wires stands where a tap and its VM would: the driver adopts what carries the name.
+sh("ip link add svt0n0 type veth peer name eth0 netns r && ip -n r link set eth0 up");
+try {
+  await reconciler.reconcile(networkKey, new AbortController().signal);
+  assert.match(sh("ip -d link show dev svb0"), /stp_state 1/, "a switch on two cards looks for loops");
+  assert(comes("bridge link show | grep -E 'sw[23].* state blocking'"), "and leaves one of the ways out");
+  assert.match(sh("ip -d link show dev svt0n0"), /guard on/);
+  store.desired.set({
+    ...desired,
+    networks: [{ ...ring, port: "around", guarded: "eth3" }],
+  } as unknown as DesiredState);
+  await reconciler.reconcile(networkKey, new AbortController().signal);
+  assert(
+    comes("bridge link show | grep -q 'sw3.* state disabled'"),
+    "a port that is guarded is cut off at once",
+  );
+  assert.match(sh("ip -d link show dev sw2"), /guard off/);
+  // An app that says it is the best of all bridges (802.1D, a configuration of the lowest priority).
+  const index = sh("ip netns exec r cat /sys/class/net/eth0/ifindex").trim();
+  const bpdu = `0026424203000000000000000000000002${"00".repeat(4)}0000000000000002800100001400020000000f00`;
+  const frame = `0180c2000000020000000002${bpdu.padEnd(96, "0")}`;
+  const lines = [
+    "socket(my $s, 17, 3, 0x0300) or die $!",
+    `my $to = pack('SnlSCCa8', 17, 4, ${index}, 1, 0, 6, '')`,
+    `send($s, pack('H*', '${frame}'), 0, $to) or die $!`,
+  ];
+  assert(!works("bridge link show | grep -q 'svt0n0.* state disabled'"));
+  execFileSync("ip", ["netns", "exec", "r", "perl", "-e", lines.join("; ")]);
+  assert(comes("bridge link show | grep -q 'svt0n0.* state disabled'"), "is cut off");
+} finally {
+  await driver.down();
+}
+assert.equal(sh("nft list ruleset").trim(), "", "no rule is left");
+rmSync(folder, { recursive: true });
