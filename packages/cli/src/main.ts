@@ -2,9 +2,10 @@
  * The `selvedge` command: finds the named command, gives it the terminal, turns what it throws into a
  * message.
  */
-import { describeError } from "@selvedge/base";
+import { describeError, SystemClock } from "@selvedge/base";
 import { commands } from "./commands.ts";
 import { type Io, UsageError } from "./io.ts";
+import { onStopSignal } from "./stop-signals.ts";
 
 const io: Io = {
   out: (text) => void process.stdout.write(`${text}\n`),
@@ -35,11 +36,11 @@ async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const stop = new AbortController();
-  const onSignal = (): void => {
-    // Whoever asks twice does not want to wait for things to be put away.
-    if (stop.signal.aborted) process.exit(130);
-    stop.abort(new Error("stopped by signal"));
-  };
+  const onSignal = onStopSignal(
+    new SystemClock(),
+    () => stop.abort(new Error("stopped by signal")),
+    () => process.exit(130),
+  );
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, onSignal);
   // A terminal or reader that went away must not keep us from putting things away.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
