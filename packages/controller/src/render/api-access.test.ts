@@ -66,10 +66,8 @@ describe("a Pod's way to the API", () => {
   it("is none without a token", () => assert.equal(render([pod({})]).extension.apiAccess, false));
 
   it("is none on a box of EVE, whose apps would start anew with each token", () => {
-    const { extension, faults } = render([withToken()], {
-      node: eve,
-      accountToken: () => assert.fail("a token is made"),
-    });
-    assert.deepEqual([extension.apiAccess, faults], [false, []]);
+    const more = { node: eve, accountToken: () => assert.fail("a token is made") };
+    const { extension, faults, app } = render([withToken()], more, false);
+    assert.deepEqual([extension.apiAccess, faults, app.cipherData], [false, [], undefined]);
   });
 });

@@ -116,6 +116,9 @@ function filesOf(pod: Pod, volume: Volume, sources: Sources): Files {
     return downwardFiles(pod, downwardAPI.items ?? [], downwardAPI.defaultMode, sources);
   }
   if (projected !== undefined) {
+    const isForApi = (projected.sources ?? []).some((part) => part.serviceAccountToken !== undefined);
+    // Without a token what comes beside it is of no use, and is user data that the Pod would have to wait for.
+    if (isForApi && speaksEve(sources.node)) return { files: [], secret: false };
     const parts = (projected.sources ?? []).map((part): Files => {
       const mode = projected.defaultMode;
       if (part.configMap !== undefined) return configMapFiles(sources, namespace, part.configMap, mode);
@@ -232,7 +235,7 @@ function tokenFiles(
   sources: Sources,
 ): Files {
   // Nobody asked for it, mostly: a Pod runs without a token on a box that could not open one.
-  if (speaksEve(sources.node) || !sources.canSeal) return { files: [], secret: false };
+  if (!sources.canSeal) return { files: [], secret: false };
   const { token, renewAt } = sources.accountToken(pod, asked);
   const file = create(ext.FileSchema, { path: asked.path, content: Buffer.from(token, "utf8"), mode });
   return { files: [file], secret: true, renewAt };
