@@ -194,7 +194,10 @@ describe("the console in a browser", { skip, timeout: 300_000 }, () => {
       const patch = `fetch("${shown.origin}/api/v1/nodes/till-7", { method: "DELETE", credentials: "include" })`;
       assert.equal(await browser.ask(`${patch}.then(() => "done", () => "refused")`), "refused");
       const dialled = `new WebSocket("${shown.origin.replace("http", "ws")}/api/v1/nodes?watch=1")`;
-      const opened = `new Promise((resolve) => { const it = ${dialled}; it.onopen = () => resolve("open"); it.onerror = () => resolve("refused"); })`;
+      const opened = [
+        `new Promise((resolve) => { const it = ${dialled};`,
+        'it.onopen = () => resolve("open"); it.onerror = () => resolve("refused"); })',
+      ].join(" ");
       assert.equal(await browser.ask(opened), "refused");
     } finally {
       foreign.closeAllConnections();
