@@ -13,7 +13,7 @@ const skip =
       ? false
       : "needs root for a network namespace";
 
-describe("network, in a namespace of its own", { skip, timeout: 240_000 }, () => {
+describe("network, in a namespace of its own", { skip, timeout: 600_000 }, () => {
   const worlds: readonly (readonly [string, string])[] = [
     ["serves, protects and separates two apps, and leaves nothing behind", "network-world.ts"],
     ["tells apps what they ask, and nobody else", "metadata-world.ts"],

@@ -23,7 +23,7 @@ const skip =
       ? false
       : "needs root for a network namespace";
 
-describe("a port that shows its switch who the node is", { skip, timeout: 240_000 }, () => {
+describe("a port that shows its switch who the node is", { skip, timeout: 600_000 }, () => {
   it("gets a certificate of an authority, is let in, and asks the network behind for an address", () => {
     const script = join(import.meta.dirname, "wired-world.ts");
     const ran = spawnSync("unshare", ["-n", "-m", process.execPath, script], { encoding: "utf8" });
