@@ -55,7 +55,7 @@ describe("an image", { skip, timeout: patience }, () => {
     const files = list(espLabel);
     assert.ok(files.includes("::/EFI/BOOT/BOOTX64.EFI"), files.join());
     assert.deepEqual(
-      files.filter((path) => path.endsWith(".conf")),
+      files.filter((path) => path.endsWith(".conf")).sort(),
       ["::/loader/entries/selvedge-a.conf", "::/loader/loader.conf"].sort(),
     );
   });
