@@ -38,8 +38,8 @@ describe("an image", { skip, timeout: patience }, () => {
     `${disk}@@${partitionOf({ partitions: table }, label).firstSector * sectorBytes}`;
   const list = (label: string, disk = image): string[] =>
     execFileSync("mdir", ["-b", "-/", "-i", at(label, disk), "::/"], { encoding: "utf8" })
-      .trim()
-      .split("\n");
+      .split("\n")
+      .filter((path) => path !== "" && !path.endsWith("/"));
 
   before(async () => {
     await os("build", "--profile", join(import.meta.dirname, "../profiles/minimal.yaml"), "--out", image);
