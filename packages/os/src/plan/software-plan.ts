@@ -5,7 +5,6 @@ export interface LockRow {
   readonly link?: boolean;
   readonly resolved?: string;
   readonly dependencies?: Readonly<Record<string, string>>;
-  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
 export type LockRows = Readonly<Record<string, LockRow>>;
@@ -19,7 +18,10 @@ export interface SoftwarePlan {
   readonly links: readonly { readonly path: string; readonly target: string }[];
 }
 
-/** All that the package needs to run, found as Node finds it: from the folder of who asks, upwards. */
+/**
+ * All that the package needs to run, found as Node finds it: from the folder of who asks, upwards. What is optional is left
+ * out: whether npm could build it depends on the machine it was installed on, and an image is to be the same from each.
+ */
 export function planSoftware(rows: LockRows, main: string): SoftwarePlan {
   const packages = new Set<string>();
   const libraries = new Set<string>();
@@ -30,11 +32,8 @@ export function planSoftware(rows: LockRows, main: string): SoftwarePlan {
     const row = rows[path];
     if (row === undefined) throw new Error(`package-lock.json has no ${path}; run npm install`);
     seen.add(path);
-    const needs = Object.keys(row.dependencies ?? {}).map((name) => [name, true] as const);
-    const likes = Object.keys(row.optionalDependencies ?? {}).map((name) => [name, false] as const);
-    for (const [name, must] of [...needs, ...likes]) {
+    for (const name of Object.keys(row.dependencies ?? {})) {
       const at = find(rows, path, name);
-      if (at === undefined && !must) continue;
       if (at === undefined) throw new Error(`${name}, which ${path} needs, is not in package-lock.json`);
       const target = rows[at]?.link === true ? rows[at]?.resolved : undefined;
       if (target !== undefined) links.set(at, target);
