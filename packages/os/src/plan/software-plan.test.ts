@@ -40,7 +40,10 @@ describe("planSoftware", () => {
     );
     assert.ok(plan.libraries.includes("node_modules/ws"));
     assert.ok(!plan.libraries.includes("node_modules/typescript"));
-    assert.ok(!plan.libraries.includes("node_modules/cpu-features"), "ssh2 likes it, where it could be built");
+    assert.ok(
+      !plan.libraries.includes("node_modules/cpu-features"),
+      "ssh2 likes it, where it could be built",
+    );
     for (const path of plan.libraries) assert.ok(existsSync(new URL(path, root)), path);
   });
 });
