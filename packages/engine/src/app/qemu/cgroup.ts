@@ -23,6 +23,8 @@ export class Cgroups {
   readonly kind: CgroupKind;
   readonly #root: string;
   readonly #parent: string;
+  /** What is under way: our folder is made with the first machine's group and goes with the last one's. */
+  #turn: Promise<void> = Promise.resolve();
 
   private constructor(kind: CgroupKind, root: string, parent: string) {
     this.kind = kind;
@@ -45,19 +47,30 @@ export class Cgroups {
   }
 
   /** Puts a process, with all its threads, under limits. */
-  async enter(name: string, pid: number, limits: MachineLimits): Promise<void> {
-    if (this.kind === "none") return;
-    for (const folder of this.#folders(name)) await mkdir(folder, { recursive: true });
-    for (const [path, value] of this.#settings(name, limits)) await writeFile(path, value);
-    for (const folder of this.#folders(name)) await writeFile(join(folder, "cgroup.procs"), `${pid}`);
+  enter(name: string, pid: number, limits: MachineLimits): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.kind === "none") return;
+      if (this.kind === "v2") await handControllersDown(this.#root, this.#parent);
+      for (const folder of this.#folders(name)) await mkdir(folder, { recursive: true });
+      for (const [path, value] of this.#settings(name, limits)) await writeFile(path, value);
+      for (const folder of this.#folders(name)) await writeFile(join(folder, "cgroup.procs"), `${pid}`);
+    });
   }
 
   /** Nothing happens when it is not there or not empty. */
-  async leave(name: string): Promise<void> {
-    for (const folder of this.#folders(name)) {
-      await rmdir(folder).catch(() => {});
-      await rmdir(dirname(folder)).catch(() => {});
-    }
+  leave(name: string): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const folder of this.#folders(name)) {
+        await rmdir(folder).catch(() => {});
+        await rmdir(dirname(folder)).catch(() => {});
+      }
+    });
+  }
+
+  #inTurn(act: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(act);
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   /** Groups of machines that ended while nobody looked; the kernel keeps those that are in use. */
@@ -103,10 +116,7 @@ async function tryKind(root: string, parent: string): Promise<CgroupKind> {
   try {
     const offered = await readFile(join(root, "cgroup.controllers"), "utf8").catch(() => "");
     if (controllers.every((it) => offered.split(/\s+/).includes(it))) {
-      const wanted = controllers.map((it) => `+${it}`).join(" ");
-      await writeFile(join(root, "cgroup.subtree_control"), wanted);
-      await mkdir(join(root, parent), { recursive: true });
-      await writeFile(join(root, parent, "cgroup.subtree_control"), wanted);
+      await handControllersDown(root, parent);
       return "v2";
     }
     for (const controller of controllers) {
@@ -117,6 +127,14 @@ async function tryKind(root: string, parent: string): Promise<CgroupKind> {
   } catch {
     return "none";
   }
+}
+
+/** A group has the controllers that the one above hands down, and a new one hands none down by itself. */
+async function handControllersDown(root: string, parent: string): Promise<void> {
+  const wanted = controllers.map((it) => `+${it}`).join(" ");
+  await writeFile(join(root, "cgroup.subtree_control"), wanted);
+  await mkdir(join(root, parent), { recursive: true });
+  await writeFile(join(root, parent, "cgroup.subtree_control"), wanted);
 }
 
 /**
