@@ -56,8 +56,8 @@ const migrations = [
    end $$;`,
 ];
 
-/** Brings the tables to what this program knows. */
-export async function migrate(client: Client): Promise<void> {
+/** Brings the tables to what this program knows, or answers why it cannot: newer ones are left alone. */
+export async function migrate(client: Client): Promise<string | undefined> {
   await client.query("begin");
   await client.query("select pg_advisory_xact_lock($1)", [migrationLock]);
   await client.query("create table if not exists selvedge_schema (version integer not null)");
@@ -66,15 +66,15 @@ export async function migrate(client: Client): Promise<void> {
   );
   const version = found.rows[0]?.version ?? 0;
   if (version > migrations.length) {
-    throw new Error(
-      `the store was written by a newer version (${version}); this one knows ${migrations.length}`,
-    );
+    await client.query("rollback");
+    return `the store was written by a newer version (${version}); this one knows ${migrations.length}`;
   }
   for (const [index, sql] of migrations.entries()) if (index >= version) await client.query(sql);
   if (version < migrations.length) {
     await client.query("insert into selvedge_schema values ($1)", [migrations.length]);
   }
   await client.query("commit");
+  return undefined;
 }
 
 /** Keys of a workspace in a range: the first three parameters of every statement. */

@@ -67,13 +67,9 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
     const { url, clock, log } = options;
     const connections = new PostgresConnections(url, clock, log);
     try {
-      const client = connections.client();
-      await client.connect();
-      try {
-        await migrate(client);
-      } finally {
-        await client.end();
-      }
+      const gaveUp = (cause: unknown): Error => new Error(describeError(cause), { cause });
+      const newer = await connections.retried((connection) => migrate(connection), gaveUp);
+      if (newer !== undefined) throw new Error(newer);
       const [state] = await connections.read<{ newest: number }>("revision", []);
       return new PostgresStore(options, connections, state?.newest ?? 0);
     } catch (error) {
