@@ -12,6 +12,8 @@ import { kubectl } from "../kubectl.ts";
 import { KubectlSession } from "./kubectl-session.ts";
 
 const [commands, connections] = [50, 49];
+/** The app's httpd lets nine wait; its kernel turns away who comes besides, once its patience is over. */
+const atOnce = 8;
 
 export interface Streamed {
   readonly system: LocalSystem;
@@ -28,8 +30,18 @@ export async function hundredStreams({ system, config, pod }: Streamed): Promise
   const session = new KubectlSession((await kubectl()) ?? "", system);
   await using forward = session.follow("port-forward", `pod/${pod}`, ":8080");
   const [, port] = await forward.until(/Forwarding from 127\.0\.0\.1:(\d+)/);
-  const pages = Array.from({ length: connections }, () => connect(Number(port), "127.0.0.1"));
-  for (const page of pages) page.write("GET / HTTP/1.0\r\n");
+  const pages: Socket[] = [];
+  while (pages.length < connections) {
+    for (let more = Math.min(atOnce, connections - pages.length); more > 0; more--) {
+      const page = connect(Number(port), "127.0.0.1");
+      page.write("GET / HTTP/1.0\r\n");
+      pages.push(page);
+    }
+    await waitFor("the app to take its connections", async () => {
+      const { stdout } = await session.run("exec", pod, "--", "sh", "-c", "ps | grep -c '[h]ttpd -f'");
+      return Number(stdout) > pages.length || undefined;
+    });
+  }
   const cats = await Promise.all(Array.from({ length: commands }, () => remote.echo()));
   await waitFor("one more to be refused", async () => {
     const { code, stderr } = await session.run("exec", pod, "--", "true");

@@ -57,6 +57,8 @@ int output_wanted(struct task *task) {
 
 void output_pump(struct task *task, int *fd, int channel) {
   unsigned char buffer[PIECE + 1];
+  /* What the other channel of a session has just used up: reading nothing would look like the end. */
+  if (task->kind != K_CONTAINER && task->room <= 0) return;
   size_t most = task->kind != K_CONTAINER && task->room < PIECE ? (size_t)task->room : PIECE;
   ssize_t n = read(*fd, buffer + 1, most);
   if (n > 0 && task->kind == K_CONTAINER) { keep(task, channel, buffer + 1, n); return; }
