@@ -19,8 +19,9 @@ export interface SoftwarePlan {
 }
 
 /**
- * All that the package needs to run, found as Node finds it: from the folder of who asks, upwards. What is optional is left
- * out: whether npm could build it depends on the machine it was installed on, and an image is to be the same from each.
+ * All that the package needs to run, found as Node finds it: from the folder of who asks, upwards. What is
+ * optional is left out: whether npm could build it depends on the machine it was installed on, and an image is
+ * to be the same from each.
  */
 export function planSoftware(rows: LockRows, main: string): SoftwarePlan {
   const packages = new Set<string>();
