@@ -1,5 +1,7 @@
-import { after } from "node:test";
+import assert from "node:assert/strict";
+import { after, it } from "node:test";
 import { Log, SystemClock } from "@selvedge/base";
+import { Client } from "pg";
 import { PostgresServer, postgresMissing } from "../../harness/src/real/postgres-server.ts";
 import { PostgresStore } from "../src/index.ts";
 import { storeConformance } from "./store-conformance.ts";
@@ -24,3 +26,14 @@ storeConformance(
   },
   { skip: missing },
 );
+
+it("leaves tables of a newer version alone, and says so at once", { skip: missing ?? false }, async () => {
+  const url = (await server?.database("newer")) ?? "";
+  await (await PostgresStore.open({ url, clock, log })).close();
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  await client.query("insert into selvedge_schema values (99)");
+  await client.end();
+  const error = /^Error: the store was written by a newer version \(99\); this one knows \d+$/;
+  await assert.rejects(PostgresStore.open({ url, clock, log }), error);
+});

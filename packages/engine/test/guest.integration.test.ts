@@ -106,6 +106,18 @@ test("a container runs in a machine, prints, is entered, and is adopted by anoth
     assert.equal(text, "through");
     assert.equal(await session.exit, 0);
 
+    // Both channels are full all the time, and there is room for one piece at a time: what one of them takes
+    // the other was about to take. Each question is answered once the room before it has been given.
+    const both = "head -c 300000 /dev/zero & head -c 300000 /dev/zero >&2; wait";
+    const flood = two.exec(1, ["sh", "-c", both], { tty: false, stdin: false, user: "", env: [], cwd: "/" });
+    const heard = [0, 0, 0];
+    for await (const { channel, bytes } of flood.output) {
+      heard[channel] = (heard[channel] ?? 0) + bytes.length;
+      await two.stats();
+    }
+    assert.deepEqual(heard, [0, 300_000, 300_000]);
+    assert.equal(await flood.exit, 0);
+
     // An image that was not there when the machine started, and processes of a container that was.
     await second.addImage(id, 0, join(folder, "late.sqfs"));
     const late = Promise.withResolvers<string>();

@@ -1,17 +1,9 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { describe, it } from "node:test";
+import { noNamespace, runInNamespace } from "./own-namespace.ts";
 
-const programs = ["unshare", "ip", "nft", "dnsmasq", "busybox", "conntrack", "curl", "dhcpcd", "perl"];
-const missing = programs.filter((name) => spawnSync("which", [name]).status !== 0);
-const alone = missing.length === 0 && spawnSync("unshare", ["-n", "-m", "true"]).status === 0;
-const skip =
-  missing.length > 0
-    ? `${missing.join(", ")} not installed`
-    : alone
-      ? false
-      : "needs root for a network namespace";
+const programs = ["ip", "nft", "dnsmasq", "busybox", "conntrack", "curl", "dhcpcd", "perl"];
+const skip = noNamespace(programs);
 
 describe("network, in a namespace of its own", { skip, timeout: 600_000 }, () => {
   const worlds: readonly (readonly [string, string])[] = [
@@ -27,8 +19,7 @@ describe("network, in a namespace of its own", { skip, timeout: 600_000 }, () =>
   ];
   for (const [name, file] of worlds)
     it(name, () => {
-      const script = join(import.meta.dirname, file);
-      const ran = spawnSync("unshare", ["-n", "-m", process.execPath, script], { encoding: "utf8" });
-      assert.equal(ran.status, 0, `${ran.stdout}\n${ran.stderr}`);
+      const { status, said } = runInNamespace(file);
+      assert.equal(status, 0, said);
     });
 });

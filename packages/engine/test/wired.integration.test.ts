@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { describe, it } from "node:test";
+import { noNamespace, runInNamespace } from "./own-namespace.ts";
 
 const programs = [
-  "unshare",
   "ip",
   "dnsmasq",
   "busybox",
@@ -14,19 +12,11 @@ const programs = [
   "scepserver",
   "openssl",
 ];
-const missing = programs.filter((name) => spawnSync("which", [name]).status !== 0);
-const alone = missing.length === 0 && spawnSync("unshare", ["-n", "-m", "true"]).status === 0;
-const skip =
-  missing.length > 0
-    ? `${missing.join(", ")} not installed`
-    : alone
-      ? false
-      : "needs root for a network namespace";
+const skip = noNamespace(programs);
 
 describe("a port that shows its switch who the node is", { skip, timeout: 600_000 }, () => {
   it("gets a certificate of an authority, is let in, and asks the network behind for an address", () => {
-    const script = join(import.meta.dirname, "wired-world.ts");
-    const ran = spawnSync("unshare", ["-n", "-m", process.execPath, script], { encoding: "utf8" });
-    assert.equal(ran.status, 0, `${ran.stdout}\n${ran.stderr}`);
+    const { status, said } = runInNamespace("wired-world.ts");
+    assert.equal(status, 0, said);
   });
 });

@@ -6,7 +6,7 @@ describe("parseOsCommand", () => {
   it("has a default for everything but the image", () => {
     assert.deepEqual(parseOsCommand(["run", "/i/box.img"]), {
       ...{ kind: "run", image: "/i/box.img", box: "/i/box.img.box", fresh: false, config: undefined },
-      ...{ serial: "box.img.box", accel: "auto", memoryMib: 2048, cpus: 2, diskMib: 8192 },
+      ...{ serial: "box.img.box", accel: "auto", memoryMib: 2048, cpus: undefined, diskMib: 8192 },
     });
     const build = parseOsCommand(["build", "--yes"]);
     assert.deepEqual(

@@ -19,7 +19,8 @@ export type OsCommand =
       readonly config: string | undefined;
       readonly serial: string;
       readonly memoryMib: number;
-      readonly cpus: number;
+      /** Not said: as many as the machine it runs on bears. */
+      readonly cpus: number | undefined;
       readonly diskMib: number;
       readonly accel: "auto" | "kvm" | "tcg";
     };
@@ -64,7 +65,7 @@ button; a second one pulls the plug.
   --config FOLDER  what the fitter gives it; written to its own disk, not to IMAGE
   --serial TEXT    the box's serial number (default: the name of its folder)
   --memory MIB     default 2048
-  --cpus N         default 2
+  --cpus N         default 2; 1 where it is emulated
   --disk MIB       of a new box; default 8192
   --accel HOW      auto (KVM where it is, else emulation), kvm or tcg; default auto`;
 
@@ -137,7 +138,7 @@ function parseRun(args: readonly string[]): OsCommand {
     ...{ kind: "run", image: resolve(image), box, fresh, config: path(config), serial, accel },
     // Less than these, and Node does not start.
     memoryMib: number("--memory", values.memory, 2048, 512, 2 ** 20),
-    cpus: number("--cpus", values.cpus, 2, 1, 64),
+    cpus: values.cpus === undefined ? undefined : number("--cpus", values.cpus, 1, 1, 64),
     diskMib: number("--disk", values.disk, 8192, 64, 2 ** 24),
   };
 }

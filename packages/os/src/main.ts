@@ -111,7 +111,7 @@ async function prepareGuest({ signal }: Progress): Promise<string> {
 }
 
 async function start(command: Wanted<"run">, progress: Progress): Promise<void> {
-  const { image, box, fresh, config, diskMib, memoryMib, cpus, serial, accel } = command;
+  const { image, box, fresh, config, diskMib, memoryMib, serial, accel } = command;
   await access(image).catch(() => {
     throw new FlagError(`${image}: no such image; ./selvedge os build makes one`);
   });
@@ -123,6 +123,8 @@ async function start(command: Wanted<"run">, progress: Progress): Promise<void> 
   progress.say(
     `${isNew ? "A new box" : "The box"} is switched on${kvm ? "" : ", emulated"}. Ctrl-C ends it.`,
   );
+  // Node's compiler now and then falls over itself on two emulated processors.
+  const cpus = command.cpus ?? (kvm ? 2 : 1);
   await runBox({ box, memoryMib, cpus, serial, kvm }, progress.clock, progress.signal);
 }
 

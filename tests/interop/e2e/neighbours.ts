@@ -2,46 +2,35 @@
  * Opens each namespace to whoever asks, by a policy, as clusters are where nobody wrote one: some of upstream's specs
  * count on it (docs/decisions/0195).
  */
-import { isReason, type Objects } from "@selvedge/client";
+import { Log, SystemClock, SystemRandom } from "@selvedge/base";
+import { Informer, isReason, type Objects } from "@selvedge/client";
 import { type Namespace, type NetworkPolicy, namespaceKind, networkPolicyKind } from "@selvedge/kinds";
 
 export class Neighbours implements AsyncDisposable {
   readonly #objects: Objects;
-  readonly #stop = new AbortController();
-  #following: Promise<void> | undefined;
+  readonly #namespaces: Informer<Namespace>;
   /** What was not done, to be said by whoever started this. */
   readonly faults: unknown[] = [];
 
   constructor(objects: Objects) {
     this.#objects = objects;
+    const clock = new SystemClock();
+    this.#namespaces = new Informer<Namespace>({
+      ...{ objects, kind: namespaceKind, clock, random: new SystemRandom() },
+      log: new Log("neighbours", clock, () => {}),
+    });
+    this.#namespaces.onChange((before, after) => {
+      if (before !== undefined || after === undefined) return;
+      this.#open(after).catch((error: unknown) => this.faults.push(error));
+    });
   }
 
   start(): void {
-    this.#following = this.#follow();
+    this.#namespaces.start();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    await this.#following;
-  }
-
-  /** Lists, then watches, until it is stopped. */
-  async #follow(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        const { items, metadata } = await this.#objects.list<Namespace>(namespaceKind);
-        for (const namespace of items) await this.#open(namespace);
-        const resourceVersion = metadata.resourceVersion ?? "";
-        const events = this.#objects.watch<Namespace>(namespaceKind, { resourceVersion, signal });
-        for await (const event of events) {
-          if (event.type === "ERROR") break;
-          if (event.type === "ADDED") await this.#open(event.object);
-        }
-      } catch (error) {
-        if (!signal.aborted) this.faults.push(error);
-      }
-    }
+    await this.#namespaces[Symbol.asyncDispose]();
   }
 
   async #open({ metadata: { name: namespace } }: Namespace): Promise<void> {

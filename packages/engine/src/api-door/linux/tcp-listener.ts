@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { describeError, type Log } from "@selvedge/base";
+import type { Log } from "@selvedge/base";
+import { AddressServers } from "../../host/linux/address-servers.ts";
 import type { ApiListener, AppConnection } from "../api-door.ts";
 
 /** At once, before anybody has looked whose they are. */
@@ -7,13 +8,15 @@ const connectionsMax = 256;
 /** An app that lost its machine says nothing more: only this finds out. */
 const probeAfterMs = 60_000;
 
-/** One server an address of a bridge: nothing listens on any other. */
+/** TCP on the addresses of bridges. */
 export class TcpListener implements ApiListener {
-  readonly #log: Log;
-  readonly #servers = new Map<string, Listening>();
+  readonly #sockets = new WeakMap<Server, Set<Socket>>();
+  readonly #servers: AddressServers<Server>;
 
   constructor(log: Log) {
-    this.#log = log.child("api door");
+    this.#servers = new AddressServers(log.child("api door"), (server) => {
+      for (const socket of this.#sockets.get(server) ?? []) socket.resetAndDestroy();
+    });
   }
 
   async listen(
@@ -21,13 +24,7 @@ export class TcpListener implements ApiListener {
     port: number,
     serve: (connection: AppConnection) => void,
   ): Promise<void> {
-    for (const [address, listening] of this.#servers) {
-      if (addresses.includes(address) && listening.server.listening) continue;
-      this.#servers.delete(address);
-      await close(listening);
-    }
-    for (const address of addresses) {
-      if (this.#servers.has(address)) continue;
+    await this.#servers.listen(addresses, port, () => {
       const sockets = new Set<Socket>();
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
         socket.setKeepAlive(true, probeAfterMs);
@@ -39,30 +36,12 @@ export class TcpListener implements ApiListener {
         serve({ address: remote, socket, refuse: () => void socket.resetAndDestroy() });
       });
       server.maxConnections = connectionsMax;
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen({ host: address, port }, () => {
-          server.off("error", reject);
-          resolve();
-        });
-      });
-      server.on("error", (error) => this.#log.warn("listener", { address, error: describeError(error) }));
-      this.#servers.set(address, { server, sockets });
-    }
+      this.#sockets.set(server, sockets);
+      return server;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#servers.values()].map(close));
-    this.#servers.clear();
+    await this.#servers[Symbol.asyncDispose]();
   }
-}
-
-interface Listening {
-  readonly server: Server;
-  readonly sockets: ReadonlySet<Socket>;
-}
-
-function close({ server, sockets }: Listening): Promise<void> {
-  for (const socket of sockets) socket.resetAndDestroy();
-  return new Promise((resolve) => server.close(() => resolve()));
 }

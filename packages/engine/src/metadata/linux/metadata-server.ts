@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { describeError, type Log } from "@selvedge/base";
+import { AddressServers } from "../../host/linux/address-servers.ts";
 import { createServer } from "../../host/linux/plain-http.ts";
 import type { MetadataAnswer, MetadataRequest } from "../exchange.ts";
 import type { MetadataListener } from "../metadata-domain.ts";
@@ -12,13 +13,14 @@ const requestMs = 30_000;
 /** Of headers; apps send few. */
 const headersMax = 16_384;
 
-/** One HTTP server an address of a bridge: nothing listens on any other. */
+/** HTTP on the addresses of bridges. */
 export class MetadataServer implements MetadataListener {
   readonly #log: Log;
-  readonly #servers = new Map<string, Server>();
+  readonly #servers: AddressServers<Server>;
 
   constructor(log: Log) {
     this.#log = log.child("metadata");
+    this.#servers = new AddressServers(this.#log, (server) => server.closeAllConnections());
   }
 
   async listen(
@@ -26,36 +28,19 @@ export class MetadataServer implements MetadataListener {
     port: number,
     answer: (request: MetadataRequest) => Promise<MetadataAnswer>,
   ): Promise<void> {
-    for (const [address, server] of this.#servers) {
-      if (addresses.includes(address) && server.listening) continue;
-      this.#servers.delete(address);
-      await close(server);
-    }
-    for (const address of addresses) {
-      if (this.#servers.has(address)) continue;
+    await this.#servers.listen(addresses, port, () => {
       const options = { requestTimeout: requestMs, maxHeaderSize: headersMax, keepAliveTimeout: 1000 };
       const server = createServer(
         options,
         (incoming, response) => void this.#serve(incoming, response, answer),
       );
       server.maxConnections = connectionsMax;
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen({ host: address, port }, () => {
-          server.off("error", reject);
-          resolve();
-        });
-      });
-      server.on("error", (error) =>
-        this.#log.warn("metadata server", { address, error: describeError(error) }),
-      );
-      this.#servers.set(address, server);
-    }
+      return server;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#servers.values()].map(close));
-    this.#servers.clear();
+    await this.#servers[Symbol.asyncDispose]();
   }
 
   async #serve(
@@ -105,9 +90,4 @@ async function send(response: ServerResponse, headOnly: boolean, answer: Metadat
   if (headOnly || status === 204) response.end();
   else if (file === undefined) response.end(body);
   else await pipeline(createReadStream(file.path, { end: Math.max(0, file.sizeBytes - 1) }), response);
-}
-
-function close(server: Server): Promise<void> {
-  server.closeAllConnections();
-  return new Promise((resolve) => server.close(() => resolve()));
 }

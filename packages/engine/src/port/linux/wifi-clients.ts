@@ -1,25 +1,17 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { open, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import type { WifiLogin } from "../port-driver.ts";
 import { loginFault, supplicantConfig } from "../wifi/wifi-config.ts";
 import { startedWifi, type WifiProgress, withEvent } from "../wifi/wifi-events.ts";
+import { Supplicant } from "./supplicant.ts";
 
 /** To find a network, prove who we are and be let in. */
 const joinMs = 15_000;
 const pollMs = 50;
-/** Of what it said last, for the case that it gives up. */
-const saidMax = 3;
 
 interface Client {
-  readonly process: ChildProcess;
+  readonly program: Supplicant;
   readonly config: string;
-  progress: WifiProgress;
-  /** The last lines it said. */
-  said: readonly string[];
-  ended: string | undefined;
+  readonly heard: { progress: WifiProgress };
 }
 
 /** Joins Wi-Fi networks by wpa_supplicant, one a card. */
@@ -38,13 +30,14 @@ export class WifiClients implements AsyncDisposable {
     const client = await this.#client(card, supplicantConfig(networks));
     for (let waited = 0; waited < joinMs; waited += pollMs) {
       signal.throwIfAborted();
-      const { progress, ended } = client;
+      const { progress } = client.heard;
+      const { ended } = client.program;
       if (progress.joined) return;
       if (ended !== undefined) throw new Error(ended);
       if (networks.every(({ ssid }) => progress.refused.includes(ssid))) break;
       await setTimeout(pollMs);
     }
-    throw new Error(client.progress.problem ?? `no network was joined in ${joinMs} ms`);
+    throw new Error(client.heard.progress.problem ?? `no network was joined in ${joinMs} ms`);
   }
 
   /** Ends those of other cards. */
@@ -59,50 +52,24 @@ export class WifiClients implements AsyncDisposable {
   /** The one that tries with this configuration already, or a new one. */
   async #client(card: string, config: string): Promise<Client> {
     const running = this.#clients.get(card);
-    if (running !== undefined && running.config === config && running.ended === undefined) return running;
+    if (running !== undefined && running.config === config && running.program.ended === undefined)
+      return running;
     await this.#leave(card);
-    const process = await this.#spawn(card, config);
-    const client: Client = { process, config, progress: startedWifi, said: [], ended: undefined };
+    const heard = { progress: startedWifi };
+    const program = await Supplicant.start({
+      ...{ folder: this.#folder, card, driver: "nl80211", files: [config] },
+      hear: (line) => {
+        heard.progress = withEvent(heard.progress, line);
+      },
+    });
+    const client: Client = { program, config, heard };
     this.#clients.set(card, client);
-    const hear = (line: string): void => {
-      client.progress = withEvent(client.progress, line);
-      client.said = [...client.said, line].slice(-saidMax);
-    };
-    for (const stream of [process.stdout, process.stderr])
-      if (stream !== null) createInterface({ input: stream }).on("line", hear);
-    process.once("error", (error) => {
-      client.ended = error.message;
-    });
-    process.once("close", (code) => {
-      client.ended ??= `wpa_supplicant ended (${code}): ${client.said.join("; ")}`;
-    });
     return client;
-  }
-
-  /** What is secret in the configuration has no name in the folder any more when the program reads it. */
-  async #spawn(card: string, config: string): Promise<ChildProcess> {
-    const name = join(this.#folder, `${card}.wifi`);
-    await rm(name, { force: true });
-    const file = await open(name, "wx+", 0o600);
-    try {
-      await rm(name);
-      await file.writeFile(config);
-      const args = ["wpa_supplicant", "-D", "nl80211", "-i", card, "-c", "/proc/self/fd/3"];
-      // Whoever ends us without a word ends it too: two of them on one card would take turns in ending the
-      // other's connection.
-      const words = ["--pdeathsig", "TERM", ...args];
-      return spawn("setpriv", words, { stdio: ["ignore", "pipe", "pipe", file.fd] });
-    } finally {
-      await file.close();
-    }
   }
 
   async #leave(card: string): Promise<void> {
     const client = this.#clients.get(card);
     this.#clients.delete(card);
-    if (client === undefined || client.ended !== undefined) return;
-    const gone = new Promise((resolve) => client.process.once("close", resolve));
-    client.process.kill("SIGTERM");
-    await gone;
+    await client?.program.end();
   }
 }

@@ -1,11 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { run } from "../../network/linux/run.ts";
 import {
-  files,
   type PortAuthentication,
   parseSupplicantCounters,
   parseSupplicantState,
@@ -15,21 +12,18 @@ import {
   wiredConfig,
   withWiredEvent,
 } from "../wired/supplicant.ts";
+import { Supplicant } from "./supplicant.ts";
 
 /** For the switch to ask who is there: one that wants to know does so at once. */
 const askedMs = 3_000;
 /** For both to prove to each other who they are. */
 const provedMs = 15_000;
 const pollMs = 50;
-const saidMax = 3;
 
 interface Client {
-  readonly process: ChildProcess;
+  readonly program: Supplicant;
   readonly shown: string;
-  progress: WiredProgress;
-  said: readonly string[];
-  ended: string | undefined;
-  authenticatedAt: number | undefined;
+  readonly heard: { progress: WiredProgress; authenticatedAt: number | undefined };
 }
 
 /** Shows switches who the node is, by wpa_supplicant, one a card. */
@@ -52,7 +46,8 @@ export class WiredClients implements AsyncDisposable {
     const client = await this.#client(card, shown);
     for (let waited = 0; waited < provedMs; waited += pollMs) {
       signal.throwIfAborted();
-      const { progress, ended } = client;
+      const { progress } = client.heard;
+      const { ended } = client.program;
       if (progress.authenticated || progress.problem !== undefined || ended !== undefined) return;
       if (!progress.asked && waited >= askedMs) return;
       await setTimeout(pollMs);
@@ -71,12 +66,13 @@ export class WiredClients implements AsyncDisposable {
     const ask = async (what: string): Promise<string> =>
       await run("wpa_cli", ["-p", this.#control, "-i", card, what]).catch(() => "");
     const [status, mib] = await Promise.all([ask("status"), ask("mib")]);
-    const problem = client.ended ?? client.progress.problem;
+    const problem = client.program.ended ?? client.heard.progress.problem;
+    const { authenticatedAt } = client.heard;
     const state = parseSupplicantState(status);
     const refused = problem !== undefined && state !== "authenticated" && state !== "held";
     return {
       ...{ state: refused ? "failed" : state, counters: parseSupplicantCounters(mib) },
-      ...(client.authenticatedAt === undefined ? {} : { authenticatedAt: client.authenticatedAt }),
+      ...(authenticatedAt === undefined ? {} : { authenticatedAt }),
       ...(problem === undefined ? {} : { problem }),
     };
   }
@@ -92,69 +88,36 @@ export class WiredClients implements AsyncDisposable {
   async #client(card: string, shown: PortAuthentication): Promise<Client> {
     const text = JSON.stringify(shown);
     const running = this.#clients.get(card);
-    if (running !== undefined && running.shown === text && running.ended === undefined) return running;
+    if (running !== undefined && running.shown === text && running.program.ended === undefined)
+      return running;
     await this.#leave(card);
-    const process = await this.#spawn(card, shown);
-    const client: Client = {
-      ...{ process, shown: text, progress: startedWired, said: [], ended: undefined },
-      authenticatedAt: undefined,
-    };
+    const heard: Client["heard"] = { progress: startedWired, authenticatedAt: undefined };
+    const program = await this.#start(card, shown, (line) => {
+      const before = heard.progress.authenticated;
+      heard.progress = withWiredEvent(heard.progress, line);
+      if (!line.includes("CTRL-EVENT-EAP-SUCCESS") && (before || !heard.progress.authenticated)) return;
+      heard.authenticatedAt = Date.now();
+      if (!before && heard.progress.authenticated) this.#onLetIn(card);
+    });
+    const client: Client = { program, shown: text, heard };
     this.#clients.set(card, client);
-    const hear = (line: string): void => {
-      const before = client.progress.authenticated;
-      client.progress = withWiredEvent(client.progress, line);
-      client.said = [...client.said, line].slice(-saidMax);
-      if (!line.includes("CTRL-EVENT-EAP-SUCCESS") && (before || !client.progress.authenticated)) return;
-      client.authenticatedAt = Date.now();
-      if (!before && client.progress.authenticated) this.#onLetIn(card);
-    };
-    for (const stream of [process.stdout, process.stderr])
-      if (stream !== null) createInterface({ input: stream }).on("line", hear);
-    process.once("error", (error) => {
-      client.ended = error.message;
-    });
-    process.once("close", (code) => {
-      client.ended ??= `wpa_supplicant ended (${code}): ${client.said.join("; ")}`;
-    });
     return client;
   }
 
-  /** What is secret has no name in the folder any more when the program reads it. */
-  async #spawn(card: string, shown: PortAuthentication): Promise<ChildProcess> {
+  async #start(card: string, shown: PortAuthentication, hear: (line: string) => void): Promise<Supplicant> {
     await mkdir(this.#control, { recursive: true, mode: 0o700 });
     const { identity, certificate, key, chain } = shown;
-    const texts: Readonly<Record<number, string>> = {
-      [files.config]: wiredConfig(identity, this.#control),
-      [files.key]: key,
-      [files.certificate]: [certificate, ...chain].join("\n"),
-      [files.roots]: chain.join("\n"),
-    };
-    const opened = await Promise.all(
-      Object.values(files).map(async (number) => {
-        const name = join(this.#folder, `${card}.wired${number}`);
-        await rm(name, { force: true });
-        const file = await open(name, "wx+", 0o600);
-        await rm(name);
-        await file.writeFile(texts[number] ?? "");
-        return file;
-      }),
-    );
-    try {
-      const args = ["wpa_supplicant", "-D", "wired", "-i", card, "-c", `/proc/self/fd/${files.config}`];
-      return spawn("setpriv", ["--pdeathsig", "TERM", ...args], {
-        stdio: ["ignore", "pipe", "pipe", ...opened.map(({ fd }) => fd)],
-      });
-    } finally {
-      await Promise.all(opened.map((file) => file.close()));
-    }
+    // In the order of the numbers by which the configuration calls them.
+    const files = [
+      ...[wiredConfig(identity, this.#control), key],
+      ...[[certificate, ...chain].join("\n"), chain.join("\n")],
+    ];
+    return await Supplicant.start({ folder: this.#folder, card, driver: "wired", files, hear });
   }
 
   async #leave(card: string): Promise<void> {
     const client = this.#clients.get(card);
     this.#clients.delete(card);
-    if (client === undefined || client.ended !== undefined) return;
-    const gone = new Promise((resolve) => client.process.once("close", resolve));
-    client.process.kill("SIGTERM");
-    await gone;
+    await client?.program.end();
   }
 }

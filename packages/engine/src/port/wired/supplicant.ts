@@ -15,8 +15,8 @@ export interface PortAuthentication extends PortCredential {
   readonly identity: string;
 }
 
-/** Files that the program is given open, without a name in any folder, by number. */
-export const files = { config: 3, key: 4, certificate: 5, roots: 6 } as const;
+/** Files that the program is given open, without a name in any folder, by number; its configuration is 3. */
+const files = { key: 4, certificate: 5, roots: 6 } as const;
 
 export function wiredConfig(identity: string, controlFolder: string): string {
   const at = (file: number): string => `"/proc/self/fd/${file}"`;
