@@ -11,8 +11,8 @@ import { accountAdmission } from "./account-admission.ts";
 const place = "/var/run/secrets/kubernetes.io/serviceaccount";
 const container = { name: "main", image: "web:1" };
 
-/** A Pod as it is stored, in a namespace with an account that wants no tokens. */
-async function stored(spec: Partial<PodSpec>): Promise<PodSpec> {
+/** A Pod as it is stored, in a namespace with an account that wants no tokens; also after a manifest replaced it. */
+async function stored(spec: Partial<PodSpec>, replacement?: Partial<PodSpec>): Promise<PodSpec> {
   const random = new SeededRandom(3);
   const registry = new ObjectRegistry(allKinds, new SqliteStore(":memory:"), new ManualClock(), random);
   const objects = new InProcessObjects(registry);
@@ -23,7 +23,10 @@ async function stored(spec: Partial<PodSpec>): Promise<PodSpec> {
   await objects.create(serviceAccountKind, account);
   const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "default" } };
   const made = { ...pod, spec: { containers: [container], ...spec } };
-  return ((await objects.create(podKind, made)) as Pod).spec;
+  const created = ((await objects.create(podKind, made)) as Pod).spec;
+  if (replacement === undefined) return created;
+  const replaced = { ...pod, spec: { containers: [container], ...replacement } };
+  return ((await objects.update(podKind, replaced)) as Pod).spec;
 }
 
 describe("a Pod's account", () => {
@@ -93,4 +96,18 @@ describe("a Pod's account", () => {
       assert.equal(volumes.length, count);
     });
   }
+
+  it("stays as it is when a manifest that says nothing of it replaces the Pod", async () => {
+    const volumes = [{ name: "own", emptyDir: {} }];
+    const containers = [{ ...container, volumeMounts: [{ name: "own", mountPath: "/own" }] }];
+    const image = "web:2";
+    const before = await stored({ containers, volumes });
+    const after = await stored(
+      { containers, volumes },
+      { containers: [{ ...containers[0]!, image }], volumes },
+    );
+    assert.deepEqual(after, { ...before, containers: [{ ...before.containers[0], image }] });
+    const refused = stored({}, { serviceAccountName: "quiet" });
+    await assert.rejects(refused, /may not change fields/);
+  });
 });
