@@ -59,7 +59,7 @@ describe("reports", () => {
     const message = any(metrics.ZMetricMsgSchema, random);
     for (const metric of message.am)
       if (random.next() < 0.5) setExtension(metric, ext.AppUsageSchema, any(ext.AppUsageSchema, random));
-    await world.running.reports.metrics(node, message);
+    await world.running.reports.metrics(node, message, toBinary(metrics.ZMetricMsgSchema, message));
   });
 
   fuzz("of flows and of hardware are taken", options, async (random) => {

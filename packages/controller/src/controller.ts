@@ -220,7 +220,7 @@ function edgeviewToken(current: RenderedConfig | undefined): string | undefined 
 function allReports(state: NodeReports, logs: LogStore): Reports {
   return {
     info: (node, message) => state.info(node, message),
-    metrics: (node, message) => state.metrics(node, message),
+    metrics: (node, message, bytes) => state.metrics(node, message, bytes),
     flows: (node, message) => state.flows(node, message),
     hardwareHealth: (node, message) => state.hardwareHealth(node, message),
     runsOn: (node, configHash) => state.runsOn(node, configHash),

@@ -33,7 +33,8 @@ export class BusyError extends Error {
  */
 export interface Reports {
   info(node: NodeId, message: ZInfoMsg): Promise<void>;
-  metrics(node: NodeId, message: ZMetricMsg): Promise<void>;
+  /** `bytes` are the message as it came. */
+  metrics(node: NodeId, message: ZMetricMsg, bytes: Uint8Array): Promise<void>;
   /** Gzip with EVE's header comment, as received. */
   deviceLogs(node: NodeId, gzip: Uint8Array): Promise<void>;
   appLogs(node: NodeId, app: string, gzip: Uint8Array): Promise<void>;

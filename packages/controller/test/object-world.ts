@@ -84,6 +84,7 @@ interface Running {
   readonly caches: Caches;
   readonly configs: RenderedConfigs;
   readonly reports: NodeReports;
+  readonly states: StateBook;
   readonly runners: readonly Runner[];
   readonly stops: readonly (() => void)[];
 }
@@ -178,7 +179,7 @@ export class ObjectWorld implements AsyncDisposable {
       for (const key of initial) wake(key);
       return runner;
     });
-    this.#running = { cluster, caches, configs, reports, runners, stops };
+    this.#running = { cluster, caches, configs, reports, states, runners, stops };
   }
 
   /** As a crash and a new start: all that was in memory is gone. */

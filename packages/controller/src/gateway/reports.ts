@@ -18,7 +18,9 @@ export async function takeReport(
     }
     case "metrics": {
       const read = parse(metrics.ZMetricMsgSchema, payload);
-      return read === undefined ? unreadable("ZMetricMsg") : void (await reports.metrics(node, read));
+      return read === undefined
+        ? unreadable("ZMetricMsg")
+        : void (await reports.metrics(node, read, payload));
     }
     case "logs": {
       const read = parse(logs.LogBundleSchema, payload);

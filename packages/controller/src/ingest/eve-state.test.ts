@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { instant } from "@selvedge/base";
-import { info } from "@selvedge/eve-api";
+import { info, metrics } from "@selvedge/eve-api";
 import type { EdgeNodeStatus } from "@selvedge/kinds";
+import { ObjectWorld } from "../../test/object-world.ts";
 import type { Records } from "../ports.ts";
 import { SqliteRecords } from "../records/sqlite-records.ts";
 import { setLocation, setNetworksCondition, timeCondition, withDeviceParts } from "./eve-status.ts";
+import { PassingWords } from "./passing-words.ts";
 import { StateBook } from "./state-book.ts";
 
 const now = instant(Date.UTC(2026, 0, 1));
@@ -19,8 +21,9 @@ function message(InfoContent: Content, at = 1): info.ZInfoMsg {
 }
 
 describe("what nodes say of what they have", () => {
-  /** Every kind EVE sends but the device itself, which is its Node and its EdgeNode. */
+  /** Every kind EVE sends. */
   const rows: readonly (readonly [type: string, Content, id: string, gone?: Content])[] = [
+    ["device", { case: "dinfo", value: { HostName: "box", tasks: [{ name: "zedbox" }] } }, ""],
     [
       "app",
       { case: "ainfo", value: { AppID: "a", AppName: "x", state: State.RUNNING } },
@@ -69,6 +72,7 @@ describe("what nodes say of what they have", () => {
     ["ntp", { case: "ntpSources", value: { sources: [{ hostname: "time" }] } }, ""],
     ["cluster", { case: "clusterInfo", value: { clusterId: "k" } }, ""],
     ["cluster-update", { case: "clusterUpdateInfo", value: {} }, ""],
+    ["cluster-node", { case: "clusterNode", value: { nodeStatus: 1 } }, ""],
   ];
   for (const [type, content, id, gone] of rows) {
     it(`is kept for a ${type}, the last word of each, until it is gone`, () => {
@@ -116,6 +120,70 @@ describe("what nodes say of what they have", () => {
     assert.equal(writes, 0);
     const long = { case: "vinfo", value: { uuid: "x", displayName: "x".repeat(300_000) } } as const;
     assert.equal(second.take("node", message(long)), false);
+  });
+});
+
+describe("figures", () => {
+  it("are kept as they came, the newest alone, unless they are too large", () => {
+    using records = new SqliteRecords(":memory:");
+    const book = new StateBook(records);
+    const figures = (devID: string): Uint8Array =>
+      toBinary(
+        metrics.ZMetricMsgSchema,
+        create(metrics.ZMetricMsgSchema, {
+          ...{ devID, atTimeStamp: timestampFromMs(now), vm: [{ uuid: "v", totalBytes: 5n }] },
+        }),
+      );
+    assert.ok(book.takeMetrics("node", figures("first")));
+    assert.ok(book.takeMetrics("node", figures("second")));
+    assert.deepEqual(book.of("node", "metrics"), [
+      {
+        ...{ type: "metrics", id: "", at: "2026-01-01T00:00:00.000Z" },
+        object: {
+          ...{ devID: "second", atTimeStamp: "2026-01-01T00:00:00Z" },
+          vm: [{ uuid: "v", totalBytes: "5" }],
+        },
+      },
+    ]);
+    assert.equal(book.takeMetrics("node", figures("x".repeat(300_000))), false);
+    book.forget("node");
+    assert.deepEqual(book.of("node"), []);
+  });
+});
+
+describe("what passes", () => {
+  it("is bounded in all: who said nothing for the longest is forgotten", () => {
+    const words = new PassingWords(30);
+    for (const node of ["a", "b", "c"]) words.keep(node, "device", new Uint8Array(10));
+    words.keep("a", "device", new Uint8Array(10));
+    words.keep("d", "device", new Uint8Array(10));
+    const held = ["a", "b", "c", "d"].filter((node) => words.of(node).size > 0);
+    assert.deepEqual(held, ["a", "c", "d"]);
+    words.keep("a", "metrics", new Uint8Array(40));
+    assert.deepEqual([...words.of("a").keys()], ["device", "metrics"]);
+    assert.equal(words.of("c").size + words.of("d").size, 0);
+    words.forget("a");
+    for (const node of ["b", "c", "d"]) words.keep(node, "device", new Uint8Array(10));
+    assert.equal(words.of("b").size, 1, "what was forgotten counts no more");
+  });
+});
+
+describe("two words on one thing", () => {
+  it("that overtook each other on the way leave the newer", async () => {
+    await using world = await ObjectWorld.start();
+    const { id } = await world.addNode("a");
+    for (const [displayName, at] of [
+      ["newer", 2000],
+      ["older", 1000],
+    ] as const) {
+      const content = { case: "vinfo", value: { uuid: "v", displayName } } as const;
+      await world.running.reports.info(id, message(content, at));
+    }
+    const kept = world.running.states.of(id, "volume").map(({ object }) => object as { displayName: string });
+    assert.deepEqual(
+      kept.map(({ displayName }) => displayName),
+      ["newer"],
+    );
   });
 });
 

@@ -38,7 +38,7 @@ import type { PatchUse } from "./patch-use.ts";
 import { podStatusOf } from "./pod-status.ts";
 import { ReportOrder } from "./report-order.ts";
 import { ReportQueues } from "./report-queues.ts";
-import type { StateBook } from "./state-book.ts";
+import { type StateBook, subjectOf } from "./state-book.ts";
 import type { UsageBook } from "./usage-book.ts";
 
 export interface NodeReportsDeps {
@@ -83,12 +83,15 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
     return this.#queues.run(node, () => this.#info(node, message));
   }
 
-  async metrics(node: NodeId, message: ZMetricMsg): Promise<void> {
+  async metrics(node: NodeId, message: ZMetricMsg, bytes: Uint8Array): Promise<void> {
     const edgeNode = this.#edgeNode(node);
     if (edgeNode === undefined) return;
     const isOurs = edgeNode.status?.engineVersion !== undefined;
     this.#deps.usages.take(node, message, isOurs, this.#deps.clock.now());
     this.#deps.patchUse.take(message);
+    if (!this.#deps.states.takeMetrics(node, bytes)) {
+      this.#deps.log.warn("figures are too large to keep", { node });
+    }
   }
 
   async flows(node: NodeId, message: flowlog.FlowMessage): Promise<void> {
@@ -149,8 +152,9 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
     if (edgeNode === undefined || !isEnrolled(edgeNode)) return;
     const { case: kind, value } = message.InfoContent;
     const sent = message.atTimeStamp === undefined ? 0 : timestampDate(message.atTimeStamp).getTime();
-    const inTime = (part: string): boolean =>
-      this.#order.accept(`${node}/${message.ztype}/${part}`, sent, this.#deps.clock.now());
+    const subject = subjectOf(message);
+    if (subject === undefined) return;
+    if (!this.#order.accept(`${node}/${subject}`, sent, this.#deps.clock.now())) return;
     // Of its own apps a node of ours says all in the report that becomes the Pod's status.
     const isOurs = kind === "ainfo" && getExtension(value, ext.AppReportSchema) !== undefined;
     if (!isOurs && !this.#deps.states.take(node, message)) {
@@ -158,25 +162,24 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
     }
     switch (kind) {
       case "dinfo":
-        if (inTime("")) await this.#device(edgeNode, node, value);
+        await this.#device(edgeNode, node, value);
         return;
       case "ainfo":
-        if (inTime(value.AppID)) await this.#app(edgeNode, value);
+        await this.#app(edgeNode, value);
         return;
       case "cinfo":
-        if (inTime(value.uuid)) await this.#part(edgeNode, node, value.uuid, contentNews(value));
+        await this.#part(edgeNode, node, value.uuid, contentNews(value));
         return;
       case "vinfo":
-        if (inTime(value.uuid)) await this.#part(edgeNode, node, value.uuid, volumeNews(value));
+        await this.#part(edgeNode, node, value.uuid, volumeNews(value));
         return;
       case "niinfo":
-        if (inTime(value.networkID)) await this.#network(edgeNode, node, value);
+        await this.#network(edgeNode, node, value);
         return;
       case "locinfo":
-        if (inTime(value.logicallabel)) await this.#said(edgeNode, (status) => setLocation(status, value));
+        await this.#said(edgeNode, (status) => setLocation(status, value));
         return;
       case "ntpSources": {
-        if (!inTime("")) return;
         const says = timeCondition(value);
         await this.#said(edgeNode, (status, now) => {
           status.conditions ??= [];

@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { LruMap } from "@selvedge/base";
-import { info } from "@selvedge/eve-api";
+import { info, metrics } from "@selvedge/eve-api";
 import type { NodeId, Records } from "../ports.ts";
+import { PassingWords } from "./passing-words.ts";
 
 /** What a node last said of one thing it has. */
 export interface StateEntry {
@@ -23,8 +24,8 @@ const thingsMax = 512;
 const bytesMax = 256 * 1024;
 /** Nodes whose list of things is in memory; of others it is read again. */
 const nodesMax = 10_000;
-/** Of what nodes repeat all day, with other figures each time: it is worth no write, as it comes again. */
-const volatileMax = 8;
+/** Under which the newest figures are held. */
+const metricsKey = "metrics/";
 
 type Content = info.ZInfoMsg["InfoContent"];
 type Kind = NonNullable<Content["case"]>;
@@ -36,6 +37,7 @@ interface Thing {
   readonly type: string;
   /** What the message is about, and whether it says that this is no more. */
   of(value: never): { readonly id: string; readonly isGone: boolean };
+  /** It is repeated all day, with other figures each time. */
   readonly isVolatile?: boolean;
 }
 
@@ -43,7 +45,8 @@ const only = { id: "", isGone: false };
 const { ZSwState: State } = info;
 
 /** A message with a name and nothing else says that the thing is gone. */
-const things: Readonly<Partial<Record<Kind, Thing>>> = {
+const things: Readonly<Record<Kind, Thing>> = {
+  dinfo: { type: "device", of: () => only, isVolatile: true },
   ainfo: {
     type: "app",
     of: ({ AppID: id, state, AppName }: info.ZInfoApp) => ({
@@ -97,6 +100,11 @@ const things: Readonly<Partial<Record<Kind, Thing>>> = {
   clusterNode: { type: "cluster-node", of: () => only },
 };
 
+/** What a message speaks of, of all that its node has; undefined when it says nothing. */
+export function subjectOf({ InfoContent: { case: kind, value } }: info.ZInfoMsg): string | undefined {
+  return kind && keyOf(kind, things[kind].of(value as never).id);
+}
+
 /**
  * The last word of every node on everything it has, as it said it: read below `nodes/NAME/proxy/state`. What
  * people look for first is in the status of Nodes, EdgeNodes and Pods; here is the rest.
@@ -105,7 +113,7 @@ export class StateBook {
   readonly #records: Records;
   /** Digests of what is kept, by key, oldest word first. */
   readonly #kept = new LruMap<NodeId, Map<string, string>>(nodesMax);
-  readonly #volatile = new LruMap<NodeId, Map<string, Uint8Array>>(nodesMax);
+  readonly #passing = new PassingWords();
   readonly #listeners = new Set<(uid: string) => void>();
 
   constructor(records: Records) {
@@ -125,30 +133,37 @@ export class StateBook {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** False when it is too large to keep. What is not kept for a kind is nothing to keep. */
+  /** False when it is too large to keep. */
   take(node: NodeId, message: info.ZInfoMsg): boolean {
     const { case: kind, value } = message.InfoContent;
-    const thing = kind === undefined ? undefined : things[kind];
-    if (kind === undefined || thing === undefined) return true;
+    if (kind === undefined) return true;
+    const thing = things[kind];
     const { id, isGone } = thing.of(value as never);
-    const key = `${kind}/${id.slice(0, 128)}`;
+    const key = keyOf(kind, id);
     if (isGone) {
       this.#drop(node, key);
       return true;
     }
     const bytes = toBinary(schema, message);
     if (bytes.length > bytesMax) return false;
-    if (thing.isVolatile === true) this.#pass(node, key, bytes);
+    if (thing.isVolatile === true) this.#passing.keep(node, key, bytes);
     else this.#keep(node, key, bytes, digestOf(message));
     if (kind === "patchInfo") for (const listener of [...this.#listeners]) listener(id);
     return true;
   }
 
+  /** The newest figures, as they came: a ZMetricMsg. False when they are too large to keep. */
+  takeMetrics(node: NodeId, bytes: Uint8Array): boolean {
+    if (bytes.length > bytesMax) return false;
+    // Not the whole request that it is a part of.
+    this.#passing.keep(node, metricsKey, bytes.slice());
+    return true;
+  }
+
   /** Everything of a node, or of one type. */
   of(node: NodeId, type?: string): StateEntry[] {
-    const stored = [...this.#records.entries(bucketOf(node))].map(([, bytes]) => bytes);
-    return [...stored, ...(this.#volatile.get(node)?.values() ?? [])]
-      .map(entryOf)
+    return [...this.#records.entries(bucketOf(node)), ...this.#passing.of(node)]
+      .map(([key, bytes]) => (key === metricsKey ? figuresOf(bytes) : entryOf(bytes)))
       .filter((entry) => type === undefined || entry.type === type)
       .sort((left, right) => (`${left.type} ${left.id}` < `${right.type} ${right.id}` ? -1 : 1));
   }
@@ -156,13 +171,7 @@ export class StateBook {
   forget(node: NodeId): void {
     for (const key of [...this.#keysOf(node).keys()]) this.#drop(node, key);
     this.#kept.delete(node);
-    this.#volatile.delete(node);
-  }
-
-  #pass(node: NodeId, key: string, bytes: Uint8Array): void {
-    const passing = this.#volatile.get(node) ?? new Map<string, Uint8Array>();
-    if (!passing.has(key) && passing.size >= volatileMax) return;
-    this.#volatile.set(node, passing.set(key, bytes));
+    this.#passing.forget(node);
   }
 
   #keep(node: NodeId, key: string, bytes: Uint8Array, digest: string): void {
@@ -194,6 +203,10 @@ export class StateBook {
   }
 }
 
+function keyOf(kind: Kind, id: string): string {
+  return `${kind}/${id.slice(0, 128)}`;
+}
+
 function bucketOf(node: NodeId): string {
   return `state-${node}`;
 }
@@ -207,7 +220,7 @@ function digestOf(message: info.ZInfoMsg): string {
 function entryOf(bytes: Uint8Array): StateEntry {
   const message = fromBinary(schema, bytes);
   const { case: kind, value } = message.InfoContent;
-  const thing = kind === undefined ? undefined : things[kind];
+  const thing = kind && things[kind];
   const { atTimeStamp } = message;
   const json = toJson(schema, message) as Readonly<Record<string, unknown>>;
   return {
@@ -215,6 +228,15 @@ function entryOf(bytes: Uint8Array): StateEntry {
     id: thing?.of(value as never).id ?? "",
     at: atTimeStamp === undefined ? undefined : dateOf(atTimeStamp),
     object: kind === undefined ? undefined : json[kind],
+  };
+}
+
+function figuresOf(bytes: Uint8Array): StateEntry {
+  const message = fromBinary(metrics.ZMetricMsgSchema, bytes);
+  const { atTimeStamp } = message;
+  return {
+    ...{ type: "metrics", id: "", object: toJson(metrics.ZMetricMsgSchema, message) },
+    at: atTimeStamp === undefined ? undefined : dateOf(atTimeStamp),
   };
 }
 

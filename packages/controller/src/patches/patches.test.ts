@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { info, metrics, patchInfo } from "@selvedge/eve-api";
 import {
@@ -56,10 +56,8 @@ async function fetched(world: ObjectWorld, node: PlayedNode): Promise<void> {
   const [app = ""] = sent?.appInstIdsAllowed ?? [];
   const { uuid = "", version = "" } = sent ?? {};
   const patchEnvelope = [{ uuid, version, patchApiCallCount: 2n, downloadCount: 1n }];
-  await world.running.reports.metrics(
-    node.id,
-    create(metrics.ZMetricMsgSchema, { devID: node.id, am: [{ AppID: app, patchEnvelope }] }),
-  );
+  const said = create(metrics.ZMetricMsgSchema, { devID: node.id, am: [{ AppID: app, patchEnvelope }] });
+  await world.running.reports.metrics(node.id, said, toBinary(metrics.ZMetricMsgSchema, said));
   await world.settle();
 }
 
