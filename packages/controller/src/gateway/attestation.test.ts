@@ -187,7 +187,7 @@ describe("checkQuote", () => {
   };
   const rows: readonly (readonly [string, Partial<QuoteParts>, RegExp])[] = [
     ["as a TPM makes it", {}, /^good$/],
-    ["without any register", { selected: [] }, /^good$/],
+    ["without any register", { selected: [] }, /covers no register/],
     ["not made inside a TPM", { magic: 0x12345678 }, /not made inside a TPM/],
     ["of something else", { type: 0x8017 }, /is not a quote/],
     ["over other registers than shown", { digest: new Uint8Array(32) }, /not the ones quoted/],

@@ -50,7 +50,9 @@ export function checkQuote(quote: Quote, key: KeyObject, nonce: Uint8Array): Quo
   }
   if (digest.digest("hex") !== read.pcrDigest.toHex())
     return bad("the registers shown are not the ones quoted");
-  return { type: "good", quoted: read.selections.flatMap(({ indices }) => indices) };
+  const quoted = read.selections.flatMap(({ indices }) => indices);
+  // That there is a TPM says nothing of what was started.
+  return quoted.length === 0 ? bad("the quote covers no register") : { type: "good", quoted };
 }
 
 function bad(message: string): QuoteVerdict {
