@@ -40,10 +40,11 @@ export interface KindDefinition {
   /** Further field selectors, that are no paths of the object, and what they are of one. */
   readonly computedFields?: Readonly<Record<string, (object: KubeObject) => string>>;
   /**
-   * Fills in what the schema's own defaults cannot say. Changes the object in place. Like `validate` it is
-   * called only when every value is of the type its schema says: what is not is refused before.
+   * Fills in what the schema's own defaults cannot say, and carries over from `old` what an update need not
+   * say again. Changes the object in place. Like `validate` it is called only when every value is of the type
+   * its schema says: what is not is refused before.
    */
-  readonly applyDefaults?: (object: KubeObject) => void;
+  readonly applyDefaults?: (object: KubeObject, old?: KubeObject) => void;
   /**
    * What the schema cannot say; `old` on update, what the schema has found, and the part of the object that
    * is written: another than the whole has rules of its own. Returns what else is wrong.

@@ -11,8 +11,8 @@ export function builtIn(of: Message, kind: Omit<KindDefinition, "schema" | "prot
     ...others,
     schema: of.schema,
     protobuf: of.protobuf,
-    applyDefaults: (object) => {
-      applyDefaults?.(object);
+    applyDefaults: (object, old) => {
+      applyDefaults?.(object, old);
       writeQuantities(amounts, object);
     },
     validate: (object, ...rest) => [...finalizerErrors(object), ...(validate?.(object, ...rest) ?? [])],

@@ -3,6 +3,7 @@ import type { FieldError } from "@selvedge/apimachinery";
 import { dnsSubdomainFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
 import { Faults } from "./faults.ts";
 import { isAddress } from "./network/cidr.ts";
+import { carryOver, hasAddress, hasNodePorts, isBalanced, isOutside } from "./service-change.ts";
 import type { Service, ServicePort, ServiceSpec } from "./service-types.ts";
 
 /** Where upstream takes the ports of nodes from. */
@@ -15,10 +16,11 @@ const nameMax = 63;
 /** More than any app has, and far fewer than there are ports of nodes. */
 const portsMax = 250;
 
-export function defaultService(service: Service): void {
+export function defaultService(service: Service, old: Service | undefined): void {
   service.spec ??= {};
   const { spec } = service;
   spec.type ||= "ClusterIP";
+  if (old !== undefined) carryOver(service, old);
   spec.sessionAffinity ||= "None";
   if (spec.sessionAffinity === "None") delete spec.sessionAffinityConfig;
   else if (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined) {
@@ -32,11 +34,9 @@ export function defaultService(service: Service): void {
   if (spec.clusterIP) spec.clusterIPs ??= [spec.clusterIP];
   else if (spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
   spec.internalTrafficPolicy ??= "Cluster";
-  if (spec.type === "LoadBalancer") spec.allocateLoadBalancerNodePorts ??= true;
-  if (spec.type === "NodePort" || spec.type === "LoadBalancer") {
-    spec.externalTrafficPolicy ||= "Cluster";
-    if (spec.allocateLoadBalancerNodePorts !== false) giveNodePorts(service);
-  }
+  if (isBalanced(spec)) spec.allocateLoadBalancerNodePorts ??= true;
+  if (isOutside(spec)) spec.externalTrafficPolicy ||= "Cluster";
+  if (hasNodePorts(spec)) giveNodePorts(service);
   if (spec.type === "ExternalName") delete spec.internalTrafficPolicy;
   service.status ??= { loadBalancer: {} };
 }
@@ -44,7 +44,7 @@ export function defaultService(service: Service): void {
 /**
  * A port of the nodes for each port that names none. It follows from the Service's name alone, so that a
  * Service made again, or on another controller, has the same; two Services may meet on one, which the nodes
- * that run Pods of both resolve in favour of the older.
+ * that run Pods of both resolve in favour of the older. One port of two protocols is one on the nodes, too.
  */
 function giveNodePorts({ metadata, spec }: Service): void {
   // Too many are refused below; there would be none left to give.
@@ -52,6 +52,11 @@ function giveNodePorts({ metadata, spec }: Service): void {
   const taken = new Set((spec.ports ?? []).map(({ nodePort }) => nodePort));
   for (const port of spec.ports ?? []) {
     if (port.nodePort) continue;
+    const other = spec.ports?.find((one) => one.port === port.port && one.nodePort);
+    if (other?.nodePort !== undefined && other.protocol !== port.protocol) {
+      port.nodePort = other.nodePort;
+      continue;
+    }
     let slot = hash(`${metadata.namespace}/${metadata.name}/${port.protocol}/${port.port}`) % nodePortCount;
     while (taken.has(nodePortFrom + slot)) slot = (slot + 1) % nodePortCount;
     port.nodePort = nodePortFrom + slot;
@@ -111,6 +116,7 @@ export function validateService({ spec }: Service, old?: Service): FieldError[] 
   } else if (ports.length === 0 && clusterIP !== "None") faults.required("spec.ports");
   if (ports.length > portsMax) faults.invalid("spec.ports", ports.length, `must be at most ${portsMax}`);
   faults.labels("spec.selector", selector);
+  checkUses(faults, spec);
   checkAffinity(faults, spec);
   checkPorts(faults, spec, ports);
   for (const [name, reason] of Object.entries(refusedMembers)) {
@@ -119,6 +125,30 @@ export function validateService({ spec }: Service, old?: Service): FieldError[] 
     faults.refused(`spec.${name}`, reason);
   }
   return faults.errors;
+}
+
+/** Members that mean nothing to a Service of another type. */
+function checkUses(faults: Faults, spec: ServiceSpec): void {
+  if (!hasAddress(spec)) {
+    for (const member of ["clusterIPs", "ipFamilies", "ipFamilyPolicy"] as const)
+      if (spec[member]?.length)
+        faults.forbidden(`spec.${member}`, "may not be set for ExternalName services");
+  }
+  if (!isBalanced(spec)) {
+    for (const member of ["allocateLoadBalancerNodePorts", "loadBalancerClass"] as const)
+      if (spec[member] !== undefined)
+        faults.forbidden(`spec.${member}`, "may only be used when `type` is 'LoadBalancer'");
+  }
+  const { externalTrafficPolicy: policy } = spec;
+  if (isOutside(spec)) faults.oneOf("spec.externalTrafficPolicy", policy, ["Cluster", "Local"]);
+  else if (policy)
+    faults.invalid(
+      "spec.externalTrafficPolicy",
+      policy,
+      "may only be set for externally-accessible services",
+    );
+  if (spec.internalTrafficPolicy !== undefined)
+    faults.oneOf("spec.internalTrafficPolicy", spec.internalTrafficPolicy, ["Cluster", "Local"]);
 }
 
 const refusedMembers: Readonly<Record<string, string>> = {

@@ -117,7 +117,7 @@ export const serviceKind: KindDefinition = builtIn(service, {
   selectableFields: ["spec.clusterIP", "spec.type"],
   nameFaults: serviceNameFaults,
   hasGeneration: false,
-  applyDefaults: (object) => defaultService(object as Service),
+  applyDefaults: (object, old) => defaultService(object as Service, old as Service | undefined),
   validate: (object, old) => validateService(object as Service, old as Service | undefined),
   columns: [
     nameColumn,

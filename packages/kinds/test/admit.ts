@@ -21,7 +21,7 @@ export function admit(kind: KindDefinition, object: unknown, old?: KubeObject): 
   made.metadata ??= { name: "a", ...(kind.namespaced ? { namespace: "default" } : {}) };
   const unknown = prune(kind.schema, made).map((path) => `unknown field "${path}"`);
   applySchemaDefaults(kind.schema, made);
-  kind.applyDefaults?.(made);
+  kind.applyDefaults?.(made, old);
   const found = validateSchema(kind.schema, made);
   const isEnough = kind.custom && found.length > 0;
   const ours = isEnough ? [] : (kind.validate?.(made, old) ?? []);

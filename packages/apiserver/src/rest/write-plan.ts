@@ -165,7 +165,7 @@ export function fillDefaults(
   // A custom kind's schema may have become stricter than what is stored: that is told of what changes only.
   if (!kind.custom) checkTypes(kind, object, old, rules);
   applySchemaDefaults(kind.schema, object, old);
-  kind.applyDefaults?.(object);
+  kind.applyDefaults?.(object, old);
 }
 
 /**

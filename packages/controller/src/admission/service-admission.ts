@@ -15,20 +15,13 @@ export function serviceAdmission(
     name: "ServiceAddresses",
     handles: ({ kind, operation, subresource }) =>
       kind === serviceKind && operation !== "DELETE" && subresource === undefined,
-    mutate({ object, old, name, namespace = "" }) {
+    mutate({ object, name, namespace = "" }) {
       const { spec } = object as Service;
-      const before = (old as Service | undefined)?.spec;
-      if (spec.type === "ExternalName") {
-        // What it had is given back.
-        if (before?.clusterIP !== undefined && before.clusterIP === spec.clusterIP) delete spec.clusterIP;
-        if (spec.clusterIP === undefined) delete spec.clusterIPs;
-        return;
-      }
+      if (spec.type === "ExternalName") return;
       spec.ipFamilies ??= ["IPv4"];
       spec.ipFamilyPolicy ??= "SingleStack";
       if (spec.clusterIP) return;
-      const known = before?.type === "ExternalName" ? undefined : before?.clusterIP;
-      spec.clusterIP = known || freeAddress(`${namespace}/${name}`, policies, range);
+      spec.clusterIP = freeAddress(`${namespace}/${name}`, policies, range);
       spec.clusterIPs = [spec.clusterIP];
     },
     async validate({ object, old, name, namespace }) {

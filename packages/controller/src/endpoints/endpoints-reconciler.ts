@@ -53,9 +53,7 @@ export class EndpointsReconciler implements Reconciler {
     const service = caches.services.get(name, namespace);
     if (service === undefined || service.metadata.deletionTimestamp !== undefined) {
       this.#pace.forget(key);
-      const left = caches.endpoints.get(name, namespace);
-      if (left?.metadata.labels?.[endpointsManagedBy] !== undefined)
-        await cluster.delete(endpointsKind, left);
+      await this.#dropEndpoints(name, namespace);
       return settled;
     }
     const stored = caches.endpointSlices
@@ -64,6 +62,8 @@ export class EndpointsReconciler implements Reconciler {
     if (!selects(service)) {
       // Somebody else says now where it leads.
       await keepSlices(cluster, stored, []);
+      // Without a selector they stay, for somebody to change them; another's name leads to none of our Pods.
+      if (service.spec.type === "ExternalName") await this.#dropEndpoints(name, namespace);
       return settled;
     }
     const pause = this.#pace.wait(key);
@@ -73,6 +73,13 @@ export class EndpointsReconciler implements Reconciler {
     await this.#keepEndpoints(endpointsOf(service, pods));
     this.#pace.passed(key, pods.length);
     return settled;
+  }
+
+  /** Those that we made. */
+  async #dropEndpoints(name: string, namespace: string): Promise<void> {
+    const { caches, cluster } = this.#deps;
+    const left = caches.endpoints.get(name, namespace);
+    if (left?.metadata.labels?.[endpointsManagedBy] !== undefined) await cluster.delete(endpointsKind, left);
   }
 
   async #keepEndpoints(wanted: Endpoints): Promise<void> {
