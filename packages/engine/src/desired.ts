@@ -317,7 +317,12 @@ export interface PatchSpec {
   readonly faults: readonly string[];
 }
 
-export type PatchArtifact =
+export type PatchArtifact = PatchData & {
+  /** What it says of itself, encrypted to this node: a CipherBlock in base64; in place of artifactMeta. */
+  readonly sealedMeta?: string;
+};
+
+type PatchData =
   | {
       readonly kind: "inline";
       readonly file: string;

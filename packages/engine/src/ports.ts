@@ -15,9 +15,9 @@ export interface SecretOpener {
   openUserData(block: Uint8Array): Promise<string>;
 }
 
-/** Opens an artifact of a patch envelope that is encrypted to this node. Provided by control. */
+/** Opens what of an artifact of a patch envelope is encrypted to this node. Provided by control. */
 export interface ArtifactOpener {
-  openArtifact(sealed: Extract<PatchArtifact, { kind: "sealed" }>): Promise<PatchArtifact>;
+  openArtifact(artifact: PatchArtifact): Promise<PatchArtifact>;
 }
 
 /**

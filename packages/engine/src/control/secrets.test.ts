@@ -3,8 +3,10 @@ import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { SystemClock } from "@selvedge/base";
-import { cipher, deriveSharedKey, openCipherBlock } from "@selvedge/eve-api";
+import { cipher, config, deriveSharedKey, openCipherBlock, patchEnvelope } from "@selvedge/eve-api";
+import type { PatchArtifact } from "../desired.ts";
 import { aesCfb, Secrets } from "./secrets.ts";
+import { translatePatches } from "./translate-patches.ts";
 
 /** Made with Go's standard library; hashing X alone would give another key. */
 const known = {
@@ -41,11 +43,59 @@ describe("a block sealed elsewhere", () => {
   });
 });
 
-describe("what a wireless network is joined with", () => {
-  const identity = {
-    exchange: { pem: "pem" },
-    keys: { sharedPoint: async () => ({ x: hex(known.x), y: hex(known.y) }) },
+const identity = {
+  exchange: { pem: "pem" },
+  keys: { sharedPoint: async () => ({ x: hex(known.x), y: hex(known.y) }) },
+};
+
+describe("an artifact of a patch envelope", () => {
+  const secrets = new Secrets(identity as never, new SystemClock());
+  const context = create(cipher.CipherContextSchema, {
+    ...{ contextId: "c", keyExchangeScheme: 1, encryptionScheme: 1, controllerCertHash: hex("07") },
+    deviceCertHash: createHash("sha256").update("pem").digest().subarray(0, 16),
+  });
+  secrets.use({ contexts: [context], lists: [{ exchange: new Map([["07", {}]]) }] as never });
+  const sealed = (clear: Uint8Array): cipher.CipherBlock =>
+    create(cipher.CipherBlockSchema, {
+      ...{ cipherContextId: "c", initialValue: hex(known.iv) },
+      cipherData: aesCfb.encrypt(hex(known.key), hex(known.iv), clear),
+      clearTextSha256: new Uint8Array(createHash("sha256").update(clear).digest()),
+    });
+  const metadata = (user: cipher.EncryptionBlockUser, encryptedData: string): cipher.CipherBlock =>
+    sealed(
+      toBinary(cipher.EncryptionBlockSchema, create(cipher.EncryptionBlockSchema, { user, encryptedData })),
+    );
+  const { InlineOpaqueBase64DataSchema: inlineSchema } = patchEnvelope;
+  const inline = create(inlineSchema, { base64Data: "aGVsbG8=", fileNameToUse: "a.txt" });
+  const translated = (binaryBlob: object, metadataCipherData: cipher.CipherBlock): PatchArtifact => {
+    const artifact = { artifactMetaData: "", metadataCipherData, binaryBlob } as never;
+    const envelope = { uuid: "33333333-3333-4333-8333-333333333333", artifacts: [artifact] };
+    const [patch] = translatePatches(
+      create(config.EdgeDevConfigSchema, { patchEnvelopes: [envelope as never] }),
+    );
+    return patch?.artifacts[0] ?? assert.fail(patch?.faults.join());
   };
+  const blobs = [
+    ["in clear", { case: "inline", value: inline }],
+    [
+      "sealed as well",
+      { case: "encryptedInline", value: { cipherData: sealed(toBinary(inlineSchema, inline)) } },
+    ],
+  ] as const;
+  for (const [what, blob] of blobs)
+    it(`tells what was sealed of it, with its data ${what}`, async () => {
+      const opened = await secrets.openArtifact(translated(blob, metadata(1, "for the pump")));
+      assert.deepEqual(opened, {
+        ...{ kind: "inline", file: "a.txt", base64: "aGVsbG8=", fileMeta: "", artifactMeta: "for the pump" },
+      });
+      await assert.rejects(
+        secrets.openArtifact(translated(blob, metadata(0, "x"))),
+        /metadata_cipher_data: holds a secret of user 0/,
+      );
+    });
+});
+
+describe("what a wireless network is joined with", () => {
   const secrets = new Secrets(identity as never, new SystemClock());
   // The configuration that is in force knows nothing of the block's context any more.
   secrets.use({ contexts: [], lists: [{ exchange: new Map([["07", {}]]) }] as never });

@@ -89,8 +89,23 @@ export class Secrets implements SecretOpener, ArtifactOpener {
     return fromBinary(cipher.EncryptionBlockSchema, plaintext).protectedUserData;
   }
 
+  async openArtifact(artifact: PatchArtifact): Promise<PatchArtifact> {
+    const { sealedMeta, ...bare } = artifact;
+    const open = bare.kind === "sealed" ? await this.#openData(bare) : bare;
+    return sealedMeta === undefined ? open : { ...open, artifactMeta: await this.#openMeta(sealedMeta) };
+  }
+
+  async #openMeta(text: string): Promise<string> {
+    const block = fromBinary(cipher.CipherBlockSchema, Uint8Array.fromBase64(text));
+    const { user, encryptedData } = fromBinary(cipher.EncryptionBlockSchema, await this.open(block));
+    if (user === cipher.EncryptionBlockUser.BINARY_ARTIFACT_METADATA) return encryptedData;
+    throw new SecretError(
+      `metadata_cipher_data: holds a secret of user ${user}, not an artifact's metadata (1)`,
+    );
+  }
+
   /** What is sealed is the artifact's own message, not an EncryptionBlock like everywhere else. */
-  async openArtifact(sealed: Extract<PatchArtifact, { kind: "sealed" }>): Promise<PatchArtifact> {
+  async #openData(sealed: Extract<PatchArtifact, { kind: "sealed" }>): Promise<PatchArtifact> {
     const block = fromBinary(cipher.CipherBlockSchema, Uint8Array.fromBase64(sealed.block));
     const bytes = await this.open(block);
     const { InlineOpaqueBase64DataSchema: inline, ExternalOpaqueBinaryBlobSchema: volume } = patchEnvelope;

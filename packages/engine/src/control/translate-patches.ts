@@ -31,7 +31,14 @@ export function translatePatches({ patchEnvelopes }: config.EdgeDevConfig): Patc
 }
 
 /** The artifact, or why it is none. */
-function translateArtifact(
+function translateArtifact(artifact: Artifact, field: string): PatchArtifact | string {
+  const found = translateData(artifact, field);
+  const { metadataCipherData: sealed } = artifact;
+  if (typeof found === "string" || sealed === undefined) return found;
+  return { ...found, sealedMeta: toBinary(cipher.CipherBlockSchema, sealed).toBase64() };
+}
+
+function translateData(
   { binaryBlob, artifactMetaData = "" }: Artifact,
   field: string,
 ): PatchArtifact | string {

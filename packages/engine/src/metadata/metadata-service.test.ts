@@ -278,6 +278,15 @@ describe("the metadata service", () => {
   });
 });
 
+it("an artifact whose metadata is sealed is opened for whoever asks", async () => {
+  const metaSealed = { ...patch, artifacts: [{ ...inline, sealedMeta: "c2VjcmV0" }] };
+  const [view] = await world({ patches: [metaSealed] }).patches.of(me);
+  assert.deepEqual(
+    view?.ready.map(({ file }) => file),
+    ["secret.txt"],
+  );
+});
+
 describe("the node's own words", () => {
   it("name what is wrong", () => {
     const desired = { nodeName: "n", nodeId: "u", configHash: "h", networks: [{ id: "a", name: "plant" }] };

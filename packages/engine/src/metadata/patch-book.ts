@@ -51,7 +51,7 @@ export class PatchBook {
     const faults = [...spec.faults];
     const artifacts: PatchArtifact[] = [];
     for (const artifact of spec.artifacts) {
-      if (artifact.kind !== "sealed") {
+      if (artifact.kind !== "sealed" && artifact.sealedMeta === undefined) {
         artifacts.push(artifact);
         continue;
       }
