@@ -112,6 +112,10 @@ export interface AppSpec {
   readonly startDelaySeconds?: number;
   readonly vcpus: number;
   readonly memoryBytes: number;
+  /** Each of its virtual processors has one of the box that no other app runs on. Not there: none has. */
+  readonly ownProcessors?: true;
+  /** What its machine may have beside the guest's memory; not there: what machines are known to need. */
+  readonly besideBytes?: number;
   readonly nics: readonly NicSpec[];
   /** Names of groups of devices that it has for itself; not there: none. */
   readonly adapters?: readonly string[];
@@ -262,7 +266,7 @@ export interface ContentSpec {
 
 /** `other`: a format that this node cannot read. */
 export type ContentFormat = "container" | "iso" | DiskFormat | "other";
-export type DiskFormat = "raw" | "qcow" | "qcow2" | "vhd" | "vhdx" | "vmdk";
+export type DiskFormat = "raw" | "qcow" | "qcow2" | "vhd" | "vhdx" | "vmdk" | "ova";
 
 export interface Datastore {
   readonly id: string;

@@ -58,6 +58,23 @@ describe("a disk image", { skip }, () => {
       assert.ok((await at.driver.usedBytes("volumes/v.img")) < 3 * mib);
     });
 
+  for (const sealed of [false, true])
+    it(`is read where it lies in an OVA${sealed ? ", into a sealed one" : ""}`, async () => {
+      await using at = await place();
+      const content = randomBytes(mib);
+      await writeFile(join(at.folder, "raw"), content);
+      at.image("convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized", "raw", "a.vmdk");
+      const [file, disk] = [`<File ovf:id="f" ovf:href="a.vmdk"/>`, `<Disk ovf:fileRef="f"/>`];
+      await writeFile(join(at.folder, "m.ovf"), `<Envelope>${file}${disk}</Envelope>`);
+      const tar = ["--format=ustar", "-cf", "m,1.ova", "m.ovf", "a.vmdk"];
+      execFileSync("tar", tar, { cwd: at.folder });
+      assert.deepEqual(await at.driver.inspect("m,1.ova", "ova", signal), { virtualBytes: mib });
+      const image = { path: "volumes/v.img", bytes: 2 * mib, secret: sealed ? "key" : undefined };
+      await at.driver.convert("m,1.ova", "ova", image, signal);
+      if (sealed) assert.equal(await at.driver.isBlank(image), false);
+      else assert.ok((await readFile(join(at.folder, "volumes/v.img"))).subarray(0, mib).equals(content));
+    });
+
   it("is refused when it is not what it is said to be", async () => {
     await using at = await place();
     await writeFile(join(at.folder, "image"), randomBytes(mib));

@@ -114,6 +114,7 @@ const formats: Readonly<Record<number, ContentSpec["format"]>> = {
   [storage.Format.VHD]: "vhd",
   [storage.Format.VHDX]: "vhdx",
   [storage.Format.VMDK]: "vmdk",
+  [storage.Format.OVA]: "ova",
   [storage.Format.ISO]: "iso",
 };
 
@@ -187,7 +188,8 @@ function translateVolumes(
         sizeBytes: Number(item.maxsizebytes),
         readOnly: item.readonly,
         clearText: item.clearText,
-        ...(item.target > storage.Target.Disk
+        // What is to be a kernel or a RAM disk is a disk as any other on EVE, which looks for none of them.
+        ...(item.target > storage.Target.RamDisk
           ? { unsupported: `target ${item.target} is not done here; use Disk (1)` }
           : {}),
       },

@@ -104,7 +104,7 @@ function diskFormat({ format }: VolumeSpec): DiskFormat {
   if (format === "iso") return "raw";
   if (format === undefined || format === "container" || format === "other")
     throw new BadVolumeError(
-      "its content is of a format that this node cannot read; use RAW, QCOW, QCOW2, VHD, VHDX, VMDK or ISO",
+      "its content is of a format that this node cannot read; use RAW, QCOW, QCOW2, VHD, VHDX, VMDK, OVA or ISO",
     );
   return format;
 }

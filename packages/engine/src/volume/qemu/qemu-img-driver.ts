@@ -1,9 +1,10 @@
-import { mkdir, open, stat, truncate } from "node:fs/promises";
+import { type FileHandle, mkdir, open, stat, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { DiskFormat } from "../../desired.ts";
 import type { Disk } from "../../host/disk.ts";
 import { ImageToolError, imageOptions, runTool, runWithSecret } from "../../host/qemu/image-tools.ts";
 import { createSealed, createSealedFrom, fillSealed } from "../../host/qemu/sealed-image.ts";
+import { diskInOva, type ReadAt, type Region } from "../ova.ts";
 import { BadVolumeError, type SnapshotAct, type VolumeDriver, type VolumeImage } from "../volume-driver.ts";
 
 /** As qemu-img calls them. The format is always named: an image must not say itself what it is. */
@@ -14,6 +15,7 @@ const formatNames: Readonly<Record<DiskFormat, string>> = {
   vhd: "vpc",
   vhdx: "vhdx",
   vmdk: "vmdk",
+  ova: "vmdk",
 };
 
 /** Where file systems and partition tables have their marks. */
@@ -58,7 +60,8 @@ export class QemuImgDriver implements VolumeDriver {
     signal: AbortSignal,
   ): Promise<void> {
     const target = await this.#place(path);
-    const [from, name] = [this.#disk.absolute(source), formatNames[format]];
+    const from = await nameSource(this.#disk.absolute(source), format);
+    const name = formatNames[format];
     if (secret !== undefined) {
       await createSealed(target, bytes, secret);
       await judged(fillSealed(from, name, target, secret, signal));
@@ -82,8 +85,7 @@ export class QemuImgDriver implements VolumeDriver {
   }
 
   async inspect(path: string, format: DiskFormat, signal: AbortSignal): Promise<{ virtualBytes: number }> {
-    const source = this.#disk.absolute(path);
-    if (format === "vmdk") await refuseDescriptor(source);
+    const source = await nameSource(this.#disk.absolute(path), format);
     const options = ["info", "--output=json", "-f", formatNames[format], source];
     const info = JSON.parse(await judged(runTool("qemu-img", options, signal))) as Record<string, unknown>;
     // An image may name another file as its base or its data: on this node that would be somebody else's.
@@ -140,11 +142,38 @@ const ext4: readonly string[] = ["-q", "-F", "-t", "ext4", "-I", "256", "-m", "0
 /** The unit of stat's blocks, whatever the file system's own is. */
 const blockBytes = 512;
 
-/** A VMDK can be a text that names files, or have such a text inside: only one that is whole in itself is taken. */
-async function refuseDescriptor(path: string): Promise<void> {
+/** As `qemu-img` is told of it, once what is in it is known to be all there is. */
+async function nameSource(path: string, format: DiskFormat): Promise<string> {
+  if (format !== "vmdk" && format !== "ova") return path;
   await using file = await open(path);
+  const read = readAt(file);
+  if (format === "vmdk") {
+    await refuseDescriptor(read, 0);
+    return path;
+  }
+  const disk = await diskInOva(read);
+  await refuseDescriptor(read, disk.offset);
+  return partOf(path, disk);
+}
+
+function readAt(file: FileHandle): ReadAt {
+  return async (offset, length) => {
+    const bytes = new Uint8Array(length);
+    const { bytesRead } = await file.read(bytes, 0, length, offset);
+    return bytes.subarray(0, bytesRead);
+  };
+}
+
+/** A disk that lies within a file. */
+function partOf(filename: string, { offset, size }: Region): string {
+  const file = { driver: "raw", offset, size, file: { driver: "file", filename } };
+  return `json:${JSON.stringify({ driver: "vmdk", file })}`;
+}
+
+/** A VMDK can be a text that names files, or have such a text inside: only one that is whole in itself is taken. */
+async function refuseDescriptor(read: ReadAt, at: number): Promise<void> {
   const head = new DataView(new ArrayBuffer(sparseHeaderBytes));
-  await file.read(head, 0, sparseHeaderBytes, 0);
+  new Uint8Array(head.buffer).set(await read(at, sparseHeaderBytes));
   const magic = new TextDecoder("latin1").decode(new Uint8Array(head.buffer, 0, 4));
   if (magic !== "KDMV" || head.getBigUint64(capacityAt, true) === 0n)
     throw new BadVolumeError(
