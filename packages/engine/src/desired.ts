@@ -6,10 +6,12 @@ import type { CertificateSpec } from "./certificate/certificate-spec.ts";
 import type { DeviceGroup } from "./device/device-spec.ts";
 import type { EdgeviewSpec } from "./edgeview/edgeview-spec.ts";
 import type { ServiceSpec } from "./network/service-spec.ts";
+import type { RouteSpec } from "./network/way/way-spec.ts";
 import type { PortSpec } from "./port/port-spec.ts";
 
 export type { VmSettings } from "./app/vm-settings.ts";
 export type { EdgeviewSpec } from "./edgeview/edgeview-spec.ts";
+export type { RouteSpec } from "./network/way/way-spec.ts";
 export type {
   BondMode,
   BondSpec,
@@ -388,11 +390,4 @@ export interface NetworkSpec {
   readonly mtu?: number;
   /** What its apps say to whom is told to the controller. */
   readonly flowLog?: boolean;
-}
-
-export interface RouteSpec {
-  readonly destination: string;
-  readonly gateway: string;
-  /** Name or label of the node's port it leaves by; empty: the network's own. */
-  readonly port: string;
 }

@@ -1,5 +1,6 @@
 import { jsonEqual } from "@selvedge/base";
 import type { AppId, ContentId, DesiredState, NetworkId, VolumeKey } from "./desired.ts";
+import type { WayStatus } from "./network/way/way-status.ts";
 import type {
   AppStatus,
   CertificateStatus,
@@ -86,6 +87,7 @@ export class Table<K extends string, V> {
  *   edgeview  edgeview   who may look at the node, and how often they did
  *   certificates certificate  what the node has of authorities, by profile
  *   ports     port       the node's own cards, and which configuration of them works
+ *   ways      way        which port each way out takes where several could, `${NetworkId} ${destination}`
  *   networks  network    which networks are up
  *   nics      network    each app's plug, `${appId}/${nic}`
  *   patches   metadata   how each patch envelope stands
@@ -100,6 +102,7 @@ export class EngineStore {
   readonly devices: Table<string, DeviceStatus> = new Table();
   readonly ports: Cell<PortsStatus | undefined> = new Cell<PortsStatus | undefined>(undefined);
   readonly certificates: Table<string, CertificateStatus> = new Table();
+  readonly ways: Table<string, WayStatus> = new Table();
   readonly networks: Table<NetworkId, NetworkStatus> = new Table<NetworkId, NetworkStatus>();
   readonly nics: Table<string, NicStatus> = new Table<string, NicStatus>();
   readonly patches: Table<string, PatchStatus> = new Table<string, PatchStatus>();

@@ -7,7 +7,8 @@
  *   volume       desired, contents, apps                   volumes
  *   certificate  desired                                   certificates
  *   port         desired, networks, certificates           ports
- *   network      desired, apps                             networks, nics
+ *   way          desired, networks, ports                  ways
+ *   network      desired, apps, ways                       networks, nics
  *   device       desired, apps                             devices
  *   metadata     desired, contents, networks, nics, apps   patches, posted
  *   api door     desired, networks, nics                   –
@@ -53,6 +54,9 @@ import { FlowBook } from "./network/flow-book.ts";
 import type { FlowSource } from "./network/flow-log.ts";
 import { createNetworkDomain, type NetworkDomainOptions } from "./network/network-domain.ts";
 import type { NetworkDriver } from "./network/network-driver.ts";
+import { createWayDomain } from "./network/way/way-domain.ts";
+import type { WayDriver } from "./network/way/way-driver.ts";
+import type { WayRemote } from "./network/way/way-spec.ts";
 import { InfoBundle } from "./operator/info-bundle.ts";
 import { Operator, type OperatorParts } from "./operator/operator.ts";
 import type { PowerSwitch } from "./operator/power.ts";
@@ -78,6 +82,8 @@ export interface EngineOptions {
   /** Undefined on a box that cannot run machines: it is a node all the same, and says so. */
   readonly hypervisor: Hypervisor | undefined;
   readonly networkDriver: NetworkDriver;
+  /** Asks by way of the node's cards, whichever leads out; not there: nobody does. */
+  readonly ways?: WayDriver;
   /** What apps say to whom. */
   readonly flows: FlowSource;
   /** The node's own cards. */
@@ -140,6 +146,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   });
   const credentials = certificate.reconciler;
   const port = createPortDomain({ ...common, driver: options.ports, settings, secrets, credentials });
+  const way =
+    options.ways && createWayDomain({ ...common, driver: options.ways, controller: serverOf(config) });
   const network = createNetworkDomain({ ...common, ...networkPartsOf(options) });
   // From here on measured by the clock that does not jump.
   const upBefore = Math.max(0, clock.now() - host.bootedAt) - clock.monotonic();
@@ -181,6 +189,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     volume,
     certificate,
     port,
+    ...(way === undefined ? [] : [way]),
     network,
     device,
     ...(app === undefined ? [] : [app]),
@@ -261,6 +270,13 @@ function networkPartsOf(
 ): Pick<NetworkDomainOptions, "driver" | "machines" | "prefix" | "managed"> {
   const { networkDriver: driver, hypervisor: machines, networkPrefix: prefix, ports } = options;
   return { driver, machines, prefix, managed: ports.manages };
+}
+
+/** Whom uplinks are to lead to. */
+function serverOf({ baseUrl }: EnrolmentConfig): WayRemote {
+  const { hostname, port, protocol } = new URL(baseUrl);
+  const usual = protocol === "http:" ? 80 : 443;
+  return { method: "tcp", host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || usual };
 }
 
 function devicePartsOf({ devices, hardware, hypervisor }: EngineOptions): DeviceOptions {

@@ -40,6 +40,7 @@ import { TpmKeyStore } from "./identity/tpm/tpm-key-store.ts";
 import { MetadataServer } from "./metadata/linux/metadata-server.ts";
 import { LinuxFlowSource } from "./network/linux/linux-flow-source.ts";
 import { LinuxNetworkDriver } from "./network/linux/linux-network-driver.ts";
+import { LinuxWayDriver } from "./network/linux/linux-way-driver.ts";
 import { controllerProbe } from "./port/linux/controller-probe.ts";
 import { LinuxPortDriver } from "./port/linux/linux-port-driver.ts";
 import { proxyFor } from "./port/proxy-choice.ts";
@@ -107,6 +108,7 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     devices: new VfioDriver(),
     networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: networkFolder }),
     flows,
+    ways: new LinuxWayDriver(),
     firmwareVersion: await readFirmwareVersion(),
     diagnostics: linuxDiagnostics,
     hardware: new LinuxHardware({ ownPrefix: networkPrefix }),

@@ -4,6 +4,7 @@ import type { NetworkId, NetworkSpec, RouteSpec } from "../desired.ts";
 import { type Family, familyOf, plainAddress } from "../network/address.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
 import { addressRange, isAddress, ownPrefix, parseSubnet } from "./subnet.ts";
+import { probeFault, wayChoice } from "./translate-ways.ts";
 
 type Instance = netinst.NetworkInstanceConfig;
 
@@ -72,7 +73,11 @@ function faultOf(item: Instance, field: string): string | undefined {
   const wrong = item.vlanAccessPorts.find(({ vlanId }) => vlanId < accessVlanMin || vlanId > accessVlanMax);
   if (wrong !== undefined)
     return `${field}.vlan_access_ports: ${wrong.vlanId} is not between ${accessVlanMin} and ${accessVlanMax}`;
-  return undefined;
+  if (item.instType === ZnetInstSwitch) return undefined;
+  const family = item.ipType === netinst.AddressType.IPV6 ? "ip6" : "ip";
+  return item.staticRoutes
+    .map((route, at) => probeFault(route, family, `${field}.static_routes[${at}].probe.custom_probe`))
+    .find((found) => found !== undefined);
 }
 
 type SubnetPart = Pick<NetworkSpec, "subnet" | "gateway" | "dhcpFirst" | "dhcpLast">;
@@ -99,7 +104,8 @@ const families = {
 
 function translateRoutes({ staticRoutes }: Instance, family: Family, field: string): RouteSpec[] {
   const { name, everywhere, bits: most } = families[family];
-  return staticRoutes.map(({ destinationNetwork, gateway, port }, at) => {
+  return staticRoutes.map((route, at) => {
+    const { destinationNetwork, gateway, port } = route;
     const text = destinationNetwork === "default" ? everywhere : destinationNetwork;
     const [address = "", bits = ""] = text.split("/");
     const where = `${field}.static_routes[${at}]`;
@@ -112,7 +118,11 @@ function translateRoutes({ staticRoutes }: Instance, family: Family, field: stri
     if (gateway !== "" && !ours(gateway))
       throw new ConfigFault(`${where}.gateway`, `${JSON.stringify(gateway)} is not an ${name} address`);
     if (gateway === "" && port === "") throw new ConfigFault(`${where}.gateway`, "write it, or a port");
-    return { destination: `${plainAddress(address)}/${bits}`, gateway: plainAddress(gateway), port };
+    const choice = wayChoice(route, family);
+    return {
+      ...{ destination: `${plainAddress(address)}/${bits}`, gateway: plainAddress(gateway), port },
+      ...(port === "" || Object.keys(choice).length === 0 ? {} : { choice }),
+    };
   });
 }
 

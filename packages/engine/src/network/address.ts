@@ -49,6 +49,15 @@ export function parseAddress(text: string): bigint {
   }
 }
 
+/** `network` of any length; one without is a host. */
+export function isWithin(address: string, network: string): boolean {
+  const [base = "", length] = network.split("/");
+  const family = familyOf(base);
+  if (familyOf(address) !== family) return false;
+  const rest = length === undefined ? 0n : widths[family] - BigInt(length);
+  return parseAddress(address) >> rest === parseAddress(base) >> rest;
+}
+
 export function formatAddress(value: bigint, family: Family): string {
   if (family === "ip") return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n).join(".");
   const groups = Array.from({ length: 8 }, (_, at) => (value >> BigInt(112 - 16 * at)) & 0xffffn);

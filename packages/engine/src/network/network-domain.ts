@@ -47,7 +47,20 @@ export function createNetworkDomain(options: NetworkDomainOptions): NetworkDomai
         else ready.delete(id);
         wake();
       };
-      stops.push(store.desired.subscribe(wake), store.apps.subscribe(appMoved));
+      // Of ways only which port they take is a matter of ours, not how often somebody answered.
+      const taken = new Map<string, string | undefined>();
+      const wayMoved = (key: string): void => {
+        const port = store.ways.get(key)?.port;
+        if (taken.get(key) === port) return;
+        if (port === undefined) taken.delete(key);
+        else taken.set(key, port);
+        wake();
+      };
+      stops.push(
+        store.desired.subscribe(wake),
+        store.apps.subscribe(appMoved),
+        store.ways.subscribe(wayMoved),
+      );
       wake();
     },
     async [Symbol.asyncDispose]() {

@@ -64,6 +64,7 @@ export interface PolicyRoutes {
     readonly destination: string;
     /** Empty: that of the card. */
     readonly gateway: string;
+    /** The one to take first, then those that stand in for it. */
     readonly interfaces: readonly string[] | undefined;
   }[];
 }

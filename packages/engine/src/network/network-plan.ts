@@ -1,13 +1,14 @@
 import type { AppId, AppSpec, DesiredState, NetworkId, NetworkSpec, NicSpec } from "../desired.ts";
 import type { NetworkStatus, NicStatus } from "../observed.ts";
-import { familyOf, parsePrefix } from "./address.ts";
+import { parsePrefix } from "./address.ts";
 import { apiRoutes } from "./api-route.ts";
 import { carriedPort, spokenPorts } from "./carried-port.ts";
 import { askedAddresses, inSubnet, type Lease, type Leases, plugKey, uidOf } from "./lease.ts";
 import { stableMac } from "./mac.ts";
-import type { NetworkItems, PolicyRoutes } from "./network-driver.ts";
+import type { NetworkItems } from "./network-driver.ts";
 import { faultOf } from "./network-faults.ts";
 import type { Plug } from "./plug.ts";
+import { policyRoutes } from "./policy-plan.ts";
 import { claimPorts } from "./port-claims.ts";
 import { interfacesOf } from "./port-labels.ts";
 import { renderResolver, waysOf } from "./resolver-config.ts";
@@ -26,6 +27,8 @@ export interface NetworkInputs {
   readonly seen?: ReadonlyMap<string, readonly string[]>;
   /** Apps that take requests. */
   readonly ready?: ReadonlySet<AppId>;
+  /** Names of the ports to take where several could be, by way. */
+  readonly ways?: ReadonlyMap<string, string>;
   /** The node looks after its ports itself. */
   readonly managed?: boolean;
 }
@@ -99,7 +102,9 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
           leases: kept.filter(({ networkId }) => networkId === network.id),
         }),
       })),
-    routes: [...usable.values()].flatMap((network) => policyRoutes(network, [...usable.values()], labels)),
+    routes: [...usable.values()].flatMap((network) =>
+      policyRoutes(network, [...usable.values()], spoken, inputs.ways),
+    ),
     ruleset: renderRuleset({
       ...{ prefix, networks: plugged, ports: claims.ports, services: services.routes },
       api: apiRoutes(desired.services ?? []),
@@ -209,29 +214,6 @@ function plugOf(prefix: string, lease: Lease, network: Usable, desired: DesiredS
 const farewell: NicSpec["rules"] = [
   { id: 0, name: "", direction: "out", remotes: [], action: { kind: "allow" } },
 ];
-
-/** Tables of the kernel are numbers; these are ours. */
-const firstTable = 7700;
-
-/** Nothing when the node's own table does as well. */
-function policyRoutes(
-  network: Usable,
-  all: readonly Usable[],
-  labels: (label: string) => readonly string[] | undefined,
-): PolicyRoutes[] {
-  const { routes = [], interfaces, kind, bridge, index } = network;
-  if (kind !== "local" || (interfaces === undefined && routes.length === 0)) return [];
-  const statics = routes.map(({ destination, gateway, port }) => {
-    const inside = gateway !== "" && inSubnet(network, gateway);
-    const cards = inside ? [bridge] : port === "" ? interfaces : labels(port);
-    return { destination, gateway, interfaces: cards };
-  });
-  const subnets = all
-    .filter((other) => other.kind === "local" && familyOf(other.subnet) === familyOf(network.subnet))
-    .map((other) => ({ subnet: other.subnet, bridge: other.bridge }));
-  const family = familyOf(network.subnet);
-  return [{ family, bridge, subnets, table: firstTable + index, interfaces, statics }];
-}
 
 function nicStatuses(
   { desired, leases, prefix, seen }: NetworkInputs,

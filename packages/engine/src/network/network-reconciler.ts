@@ -26,8 +26,16 @@ interface Done {
   readonly desired: DesiredState;
   readonly running: string;
   readonly ready: string;
+  readonly ways: string;
   readonly look: string;
   readonly at: Millis;
+}
+
+interface Given {
+  readonly desired: DesiredState;
+  readonly running: ReadonlySet<AppId>;
+  readonly ready: ReadonlySet<AppId>;
+  readonly ways: ReadonlyMap<string, string>;
 }
 
 export interface Machines {
@@ -50,7 +58,7 @@ const leasesPath = "network/leases.json";
 
 export class NetworkReconciler implements Reconciler<typeof networkKey> {
   readonly name = "network";
-  readonly reads: readonly string[] = ["desired", "apps"];
+  readonly reads: readonly string[] = ["desired", "apps", "ways"];
   readonly writes: readonly string[] = ["networks", "nics"];
   readonly #parts: NetworkParts;
   #done: Done | undefined;
@@ -66,10 +74,14 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     // After a start machines run that nobody has told of yet.
     const running = new Set([...((await machines?.list()) ?? []), ...store.apps.keys()]);
     const ready = readyApps(store);
-    const now = { desired, running: [...running].sort().join(" "), ready: [...ready].sort().join(" ") };
+    const ways = new Map(store.ways.entries().map(([key, { port }]) => [key, port]));
+    const now = {
+      ...{ desired, running: [...running].sort().join(" "), ready: [...ready].sort().join(" ") },
+      ways: JSON.stringify([...ways]),
+    };
     if (await this.#isDone(now)) return lookAgain(why, lookEvery);
     this.#done = undefined;
-    const strange = await this.#make(desired, running, ready, signal);
+    const strange = await this.#make({ desired, running, ready, ways }, signal);
     // Plugs of switches tell their addresses when they please.
     if (desired.networks.some(({ kind }) => kind === "switch"))
       return lookAgain(why, strange ? seeEvery : lookEvery);
@@ -78,20 +90,17 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
   }
 
   /** Whether a pass would find everything as the last one left it. */
-  async #isDone({ desired, running, ready }: Omit<Done, "look" | "at">): Promise<boolean> {
+  async #isDone({ desired, running, ready, ways }: Omit<Done, "look" | "at">): Promise<boolean> {
     const { driver, clock } = this.#parts;
     const done = this.#done;
     if (done?.desired !== desired || done.running !== running || done.ready !== ready) return false;
+    if (done.ways !== ways) return false;
     return clock.monotonic() - done.at < compareEvery && (await driver.look()) === done.look;
   }
 
   /** True while a plug has no address that is known. */
-  async #make(
-    desired: DesiredState,
-    running: ReadonlySet<AppId>,
-    ready: ReadonlySet<AppId>,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  async #make({ running, ...given }: Given, signal: AbortSignal): Promise<boolean> {
+    const { desired } = given;
     const { store, driver, prefix, managed = false } = this.#parts;
     const before = await this.#read();
     const leases = planLeases(before, desired, running);
@@ -99,7 +108,7 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     const switched = desired.networks.some(({ kind }) => kind === "switch");
     const seen = switched ? await driver.seen() : undefined;
     const addresses = await driver.addresses();
-    const state = { desired, leases, prefix, addresses, ready, managed };
+    const state = { ...given, leases, prefix, addresses, managed };
     const plan = planNetwork({ ...state, ...(seen === undefined ? {} : { seen }) });
     await driver.apply(plan.items, signal);
     replaceRows(store.networks, plan.networks);

@@ -1,6 +1,7 @@
-import type { Family } from "../address.ts";
+import { type Family, isWithin } from "../address.ts";
 import type { PolicyRoutes } from "../network-driver.ts";
 import { list, run } from "./run.ts";
+import { forgetLines } from "./stranded-flows.ts";
 
 interface Rule {
   readonly priority: number;
@@ -61,7 +62,27 @@ async function applyFamily(prefix: string, family: Family, wanted: readonly Poli
       );
     if (!rules.some(({ iif, table: of }) => iif === item.bridge && of === table))
       await run("ip", [only, "rule", "add", "priority", `${priority}`, "iif", item.bridge, "table", table]);
+    await forgetStranded(prefix, item, lines);
   }
+}
+
+/** What apps have open by a card that is no longer their way ends; with another address it cannot go on. */
+async function forgetStranded(prefix: string, item: PolicyRoutes, lines: readonly string[]): Promise<void> {
+  const subnet = item.subnets.find(({ bridge }) => bridge === item.bridge)?.subnet;
+  if (subnet === undefined) return;
+  const family = item.family === "ip" ? "ipv4" : "ipv6";
+  const [flows, shown] = await Promise.all([
+    run("conntrack", ["-L", "-f", family, "-s", subnet]),
+    list<{ ifname: string; addr_info?: readonly { local: string }[] }>("ip", ["-j", "addr", "show"]),
+  ]);
+  const cards = new Map(
+    shown
+      .filter(({ ifname }) => !new RegExp(`^${prefix}(b\\d+|t\\d+n\\d+)$`).test(ifname))
+      .map(({ ifname, addr_info = [] }) => [ifname, addr_info.map(({ local }) => local)]),
+  );
+  const forget = forgetLines(flows, family, lines, cards);
+  // It opens what it reads by name, which the end of a socket does not have.
+  if (forget.length > 0) await run("sh", ["-c", "cat | conntrack -R -"], `${forget.join("\n")}\n`);
 }
 
 /** The routes a network's table is to have, given the node's own. Pure. */
@@ -76,6 +97,13 @@ export function routeLines(item: PolicyRoutes, main: readonly Route[]): string[]
     }
     return undefined;
   };
+  /** The first of those cards on whose own network somebody is. */
+  const beside = (whom: string, cards: readonly string[] | undefined): string | undefined => {
+    const near = up.flatMap(({ dst, dev = "", gateway }) =>
+      whom !== "" && gateway === undefined && dst !== "default" && isWithin(whom, dst) ? [dev] : [],
+    );
+    return cards === undefined ? near[0] : cards.find((card) => near.includes(card));
+  };
   const lines = new Map<string, string>();
   const add = (destination: string, rest: string): void => {
     const all = destination === "0.0.0.0/0" || destination === "::/0";
@@ -89,7 +117,7 @@ export function routeLines(item: PolicyRoutes, main: readonly Route[]): string[]
       continue;
     }
     const way = through(interfaces);
-    const dev = way?.dev ?? interfaces?.[0];
+    const dev = beside(gateway, interfaces) ?? way?.dev ?? interfaces?.[0];
     const via = gateway || way?.gateway;
     if (dev !== undefined && via !== undefined) add(destination, `via ${via} dev ${dev}`);
   }
@@ -102,7 +130,7 @@ export function routeLines(item: PolicyRoutes, main: readonly Route[]): string[]
   if (out?.gateway !== undefined) add("default", `via ${out.gateway} dev ${out.dev}`);
   else if (out?.dev !== undefined) add("default", `dev ${out.dev}`);
   // Nothing of it may leave by a port that is not the network's.
-  else lines.set("default", "unreachable default");
+  else if (!lines.has("default")) lines.set("default", "unreachable default");
   return [...lines.values()];
 }
 

@@ -1,0 +1,50 @@
+/** How one port of several is found for a way out → WayChoice. Pure. */
+import { netCommon, type netinst } from "@selvedge/eve-api";
+import { type Family, familyOf } from "../network/address.ts";
+import type { WayChoice, WayRemote } from "../network/way/way-spec.ts";
+import { isAddress } from "./subnet.ts";
+
+const { ConnectivityProbeMethod: Method } = netCommon;
+
+/** Whom EVE asks when it is not said: Google's name server. */
+const usualHost = { ip: "8.8.8.8", ip6: "2001:4860:4860::8888" } as const;
+const portMax = 65_535;
+
+type Route = Pick<netinst.IPRoute, "probe" | "preferLowerCost" | "preferStrongerWwanSignal">;
+
+/** Of a probe without a fault. */
+export function wayChoice({ probe, ...prefers }: Route, family: Family): WayChoice {
+  const { enableGwPing = false, gwPingMaxCost = 0 } = probe ?? {};
+  const remote = remoteOf(probe, family);
+  return {
+    ...(enableGwPing ? { gatewayMaxCost: gwPingMaxCost } : {}),
+    ...(remote === undefined ? {} : { remote }),
+    ...(prefers.preferLowerCost ? { cheapest: true } : {}),
+    ...(prefers.preferStrongerWwanSignal ? { strongest: true } : {}),
+  };
+}
+
+function remoteOf(probe: Route["probe"], family: Family): WayRemote | undefined {
+  const { probeMethod, probeEndpoint } = probe?.customProbe ?? {};
+  const { host = "", port = 0 } = probeEndpoint ?? {};
+  if (probeMethod === Method.TCP) return { method: "tcp", host, port };
+  if (probeMethod !== Method.ICMP) return undefined;
+  return { method: "icmp", host: host === "" ? usualHost[family] : host };
+}
+
+/** What a probe says that nobody can do. */
+export function probeFault({ probe }: Route, family: Family, field: string): string | undefined {
+  if (probe?.customProbe === undefined) return undefined;
+  const { probeMethod, probeEndpoint } = probe.customProbe;
+  const { host = "", port = 0 } = probeEndpoint ?? {};
+  if (probeMethod === Method.UNSPECIFIED) return undefined;
+  const isTcp = probeMethod === Method.TCP;
+  if (!isTcp && probeMethod !== Method.ICMP)
+    return `${field}.probe_method: ${probeMethod} is neither ICMP (1) nor TCP (2)`;
+  if (host === "" && isTcp) return `${field}.probe_endpoint.host: say whom to greet by TCP`;
+  if (isAddress(host) ? familyOf(host) !== family : !/^([A-Za-z0-9][A-Za-z0-9.-]{0,252})?$/.test(host))
+    return `${field}.probe_endpoint.host: ${JSON.stringify(host)} is nobody whom the network's family knows`;
+  if (isTcp && (port === 0 || port > portMax))
+    return `${field}.probe_endpoint.port: ${port} is not between 1 and ${portMax}`;
+  return undefined;
+}
