@@ -10,6 +10,7 @@ import { modemStatuses } from "../src/control/local/local-radio.ts";
 import type { PortAddress, PortSpec } from "../src/desired.ts";
 import type { RunningEngine } from "./control-world.ts";
 import { app, content, Server, start } from "./local-server-world.ts";
+import { knownModem } from "./mmcli-recorded.ts";
 import { nodeId } from "./scripted-gateway.ts";
 
 type Port = MessageInitShape<typeof profileNetwork.NetworkPortConfigSchema>;
@@ -227,24 +228,27 @@ it("a box that knows where it is says so, at its own pace, and nothing before", 
 it("modems are told of with the radio, also while they are to be silent", () => {
   const cellular = { apn: "internet" } as unknown as NonNullable<PortSpec["cellular"]>;
   const port = { name: "lte", label: "wwan", interface: "wwan0", cellular } as unknown as PortSpec;
-  const modem = {
-    ...{ imei: "490154203237518", manufacturer: "Q", model: "EM", firmware: "1", protocol: "qmi" as const },
-    ...{ operator: { plmn: "26201", name: "T" }, roaming: true, technologies: ["lte"] },
-  };
   const card = { up: true, mac: "", mtu: 1500, addresses: ["10.0.0.1/30"], gateways: [], dns: [] };
   const config = { digest: "a", since: instant(0), ports: [port], lastError: "", errors: { lte: "no" } };
   const book = { current: 0, configs: [config] };
   const status = (silence: boolean, more: object) =>
     modemStatuses({ book, cards: { wwan0: { ...card, ...more } }, failed: [] }, silence)[0];
-  const [found, quiet] = [status(false, { modem }), status(true, {})];
+  const [found, quiet] = [
+    status(false, { modem: knownModem, unanswered: "nobody answers" }),
+    status(true, {}),
+  ];
   assert.deepEqual(
     [found?.logicallabel, found?.configError, found?.module?.imei],
-    ["wwan", "no", modem.imei],
+    ["wwan", "no", knownModem.imei],
   );
   assert.deepEqual(found?.providers, [
-    { plmn: "26201", description: "T", currentServing: true, roaming: true },
+    { plmn: "26201", description: "Telekom", currentServing: true, roaming: true, forbidden: false },
   ]);
   assert.deepEqual([found?.module?.operatingState, quiet?.module?.operatingState], [4, 2]);
+  assert.deepEqual(
+    [found?.probeError, found?.simCards?.map(({ state }) => state)],
+    ["nobody answers", ["present", "absent"]],
+  );
   assert.deepEqual(modemStatuses(undefined, false), []);
 });
 

@@ -87,7 +87,32 @@ describe("a modem port", () => {
     assert.deepEqual([cellular?.apn, cellular?.authentication, fault], ["old", "none", undefined]);
   });
 
+  const probes: readonly (readonly [object, object | undefined])[] = [
+    [{}, undefined],
+    [{ disable: true, probeAddress: "192.0.2.1" }, { kind: "none" }],
+    [{ probeAddress: "probe.example.com" }, { kind: "ping", host: "probe.example.com" }],
+    [{ customProbe: { probeMethod: 1 }, probeAddress: "192.0.2.1" }, { kind: "ping" }],
+    [
+      { customProbe: { probeMethod: 1, probeEndpoint: { host: "2001:db8::1" } } },
+      { kind: "ping", host: "2001:db8::1" },
+    ],
+    [
+      { customProbe: { probeMethod: 2, probeEndpoint: { host: "192.0.2.1", port: 443 } } },
+      { kind: "tcp", host: "192.0.2.1", port: 443 },
+    ],
+  ];
+  for (const [probe, wanted] of probes)
+    it(`is tested by ${JSON.stringify(probe)}`, () => {
+      const { cellular, fault } = modem({ APN: "x", probe });
+      assert.deepEqual([cellular?.probe, fault], [wanted, undefined]);
+    });
+
+  const tcp = (host: string, port: number) => ({ probeMethod: 2, probeEndpoint: { host, port } });
   const faults: readonly (readonly [RegExp, Partial<PortSpec>])[] = [
+    [/probe: custom_probe: TCP needs the address/, modem({ APN: "x", probe: { customProbe: tcp("a", 1) } })],
+    [/port 0 is not/, modem({ APN: "x", probe: { customProbe: tcp("192.0.2.1", 0) } })],
+    [/method 3 is none/, modem({ APN: "x", probe: { customProbe: { probeMethod: 3 } } })],
+    [/"-f" is no address/, modem({ APN: "x", probe: { probeAddress: "-f" } })],
     [/wwan is a modem and needs a cellularCfg/, modem(undefined)],
     [/wwan is no modem/, modem({ APN: "x" }, 2, 1)],
     [/apn: is not 1 to 100/, modem({})],

@@ -2,9 +2,10 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { cipher, type config, devmodelCommon, netCommon, type netconfig } from "@selvedge/eve-api";
 import type { CellularNetwork, PortSecret, WifiNetwork } from "../port/port-spec.ts";
+import { isAddress } from "./subnet.ts";
 import type { LowerLayer } from "./translate-links.ts";
 
-const { PhyIoNetEth, PhyIoNetWLAN, PhyIoNetWWAN } = devmodelCommon.PhyIoType;
+const { PhyIoNetEth, PhyIoNetEthPF, PhyIoNetWLAN, PhyIoNetWWAN } = devmodelCommon.PhyIoType;
 const ssidBytesMax = 32;
 const networksMax = 32;
 
@@ -17,7 +18,7 @@ export function wifiOf(
 ): readonly WifiNetwork[] | undefined {
   const wanted = network?.wireless?.type === netCommon.WirelessType.WiFi;
   const label = card?.logicallabel || card?.phylabel;
-  const cards: readonly number[] = [PhyIoNetWWAN, PhyIoNetWLAN, PhyIoNetEth];
+  const cards: readonly number[] = [PhyIoNetWWAN, PhyIoNetWLAN, PhyIoNetEth, PhyIoNetEthPF];
   if (card !== undefined && !cards.includes(card.ptype))
     faults.push(`deviceIoList: ${label} is no network card`);
   if (card?.ptype !== PhyIoNetWLAN) {
@@ -84,6 +85,7 @@ export function cellularOf(
     ...{ apn, simSlot: slot, authentication: protocols[access?.authProtocol ?? 0] ?? "none" },
     ...{ roaming: !(access?.forbidRoaming ?? false), family: families[access?.ipType ?? 0] ?? "ipv4v6" },
     ...(item.locationTracking ? { locate: true } : {}),
+    ...probePart(item.probe, (fault) => faults.push(`cellularCfg.probe: ${fault}`)),
     secret: secretOf(access?.cipherData, none, message, `cellularCfg of ${apn}`, faults),
   };
 }
@@ -100,6 +102,36 @@ const families: Readonly<Record<number, CellularNetwork["family"]>> = {
   [Family.CELLULAR_IP_TYPE_IPV6]: "ipv6",
   [Family.CELLULAR_IP_TYPE_IPV4_AND_IPV6]: "ipv4v6",
 };
+
+type CustomProbe = netCommon.ConnectivityProbe | undefined;
+const hostForm = /^[a-z0-9]([a-z0-9.:-]*[a-z0-9:])?$/i;
+
+/** How it is found out whether a modem leads anywhere; nothing where that is as for all. */
+export function probePart(
+  said:
+    | { readonly disable: boolean; readonly customProbe?: CustomProbe; readonly probeAddress?: string }
+    | undefined,
+  wrong: (fault: string) => void,
+): Pick<CellularNetwork, "probe"> {
+  const { UNSPECIFIED, ICMP, TCP } = netCommon.ConnectivityProbeMethod;
+  if (said === undefined) return {};
+  if (said.disable) return { probe: { kind: "none" } };
+  const { probeMethod = UNSPECIFIED, probeEndpoint } = said.customProbe ?? {};
+  const { host = "", port = 0 } = probeEndpoint ?? {};
+  if (probeMethod === TCP) {
+    if (!isAddress(host)) wrong(`custom_probe: TCP needs the address of a host, not ${JSON.stringify(host)}`);
+    if (port === 0 || port > 65_535) wrong(`custom_probe: port ${port} is not 1 to 65535`);
+    return { probe: { kind: "tcp", host, port } };
+  }
+  if (probeMethod !== ICMP && probeMethod !== UNSPECIFIED)
+    wrong(`custom_probe: method ${probeMethod} is none of 0, 1 and 2`);
+  // Of a configuration from before there were methods.
+  const pinged = probeMethod === ICMP ? host : (said.probeAddress ?? "");
+  if (pinged === "") return probeMethod === ICMP ? { probe: { kind: "ping" } } : {};
+  const isHost = probeMethod === ICMP ? isAddress(pinged) : hostForm.test(pinged);
+  if (!isHost) wrong(`${JSON.stringify(pinged)} is no address of a host`);
+  return { probe: { kind: "ping", host: pinged } };
+}
 
 /** Never both: clear text beside a block would be a way around it. */
 export function secretOf(

@@ -21,6 +21,7 @@ import {
   noContent,
   refusal,
 } from "./exchange.ts";
+import { modemMetricWords, modemStatusWords } from "./modem-words.ts";
 import { openStackAnswer } from "./openstack.ts";
 import { patchAnswer } from "./patch-answers.ts";
 import type { PatchBook } from "./patch-book.ts";
@@ -75,9 +76,8 @@ export class MetadataService {
       ["/eve/v1/kubeconfig", (request, caller) => this.#post(request, caller, "kubeconfig")],
       ["/eve/v1/app/appCustomStatus", (request, caller) => this.#post(request, caller, "status")],
       ["/eve/v1/location.json", () => this.#location()],
-      // What modems tell of themselves is the controller's to know.
-      ["/eve/v1/wwan/status.json", () => noContent],
-      ["/eve/v1/wwan/metrics.json", () => noContent],
+      ["/eve/v1/wwan/status.json", () => jsonOrNothing(modemStatusWords(parts.store.ports.get()))],
+      ["/eve/v1/wwan/metrics.json", () => jsonOrNothing(modemMetricWords(parts.store.ports.get()))],
       ["/eve/v1/diag", (request, caller) => this.#diag(request, caller)],
       ["/eve/v1/discover-network.json", (_request, caller) => this.#discover(caller)],
       ["/eve/v1/networks/metrics.json", () => this.#ports()],
@@ -187,7 +187,7 @@ export class MetadataService {
 
   #location(): MetadataAnswer {
     const located = locationOf(this.#parts.store.ports.get());
-    return located === undefined ? noContent : json(locationWords(located));
+    return jsonOrNothing(located && locationWords(located));
   }
 
   #discover(caller: Caller | undefined): MetadataAnswer {
@@ -225,6 +225,10 @@ export class MetadataService {
       return refusal(429, "Too Many Requests");
     return { status: 200, type: "text/plain; version=0.0.4; charset=utf-8", body: await nodeMetrics() };
   }
+}
+
+function jsonOrNothing(words: object | undefined): MetadataAnswer {
+  return words === undefined ? noContent : json(words);
 }
 
 function forbidden(what: string, { address }: MetadataRequest): MetadataAnswer {

@@ -1,3 +1,5 @@
+import type { ModemSurroundings } from "./cellular/modem-probe.ts";
+import type { ModemState } from "./cellular/modem-state.ts";
 import type { CellularAccess, LinkSpec, PortAddress, ProxySpec, WifiSecurity } from "./port-spec.ts";
 import type { PortAuthentication, WiredState } from "./wired/supplicant.ts";
 
@@ -33,20 +35,6 @@ export interface ModemLogin extends CellularAccess {
   readonly password: string;
 }
 
-/** How a modem is. */
-export interface ModemState {
-  readonly imei: string;
-  readonly manufacturer: string;
-  readonly model: string;
-  readonly firmware: string;
-  readonly protocol: "qmi" | "mbim";
-  /** Empty where it is in no network. */
-  readonly operator: { readonly plmn: string; readonly name: string };
-  readonly roaming: boolean;
-  /** `lte`, `5gnr` … */
-  readonly technologies: readonly string[];
-}
-
 /** Where the box is, as a receiver of satellites says. */
 export interface Place {
   /** In degrees. */
@@ -74,6 +62,8 @@ export interface CardState {
   readonly authentication?: WiredState;
   /** Where a modem is behind it. */
   readonly modem?: ModemState;
+  /** Why nothing beyond its network answers by the modem, and did not after it was connected anew. */
+  readonly unanswered?: string;
   /** What its receiver of satellites says; not there: it has none, or sees too few. */
   readonly place?: Place;
   /** Why it cannot be told how it is. */
@@ -108,4 +98,12 @@ export interface PortDriver {
   silence(on: boolean): Promise<void>;
   /** Resolves when the controller answers by way of the card, else rejects with why not. */
   probe(card: string, proxy: ProxySpec | undefined, signal: AbortSignal): Promise<void>;
+  /** Resolves when anybody answers by way of the modem, else rejects with why nobody does. */
+  askBeyond(
+    card: string,
+    whom: Pick<ModemSurroundings, "probe" | "proxy">,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Gives up what those modems are connected by, and connects them anew. */
+  reconnect(cards: readonly string[], signal: AbortSignal): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { type Clock, describeError, instant, type Log, type Millis, millis } fro
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
+import { ModemWatch } from "./cellular/modem-watch.ts";
 import { lastResort } from "./last-resort.ts";
 import {
   emptyBook,
@@ -71,6 +72,9 @@ export class PortReconciler implements Reconciler<typeof portKey> {
   #tested: number | undefined;
   /** Of the configuration in force, the uplinks that did not lead to the controller. */
   #failed: ReadonlySet<string> = new Set();
+  /** Those, and modems that lead nowhere: used only where there is nothing else. */
+  #last: ReadonlySet<string> = new Set();
+  readonly #watch: ModemWatch;
   /** Cards shared with switches, and certificates shown, when the ports were last made so. */
   #basis = "";
   #letIn: LetIn = nobodyLetIn;
@@ -79,6 +83,7 @@ export class PortReconciler implements Reconciler<typeof portKey> {
 
   constructor(parts: PortParts) {
     this.#parts = parts;
+    this.#watch = new ModemWatch(parts.driver, parts.log);
   }
 
   async load(): Promise<void> {
@@ -130,7 +135,11 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     if (current !== step.index) {
       log.warn("back to ports that worked", { since: this.#book.configs[current]?.lastSucceeded });
       await this.#apply(this.#book.configs[current]?.ports ?? [], signal);
-    } else if (current !== before) log.info("other ports are in force", { why: step.why });
+    } else {
+      if (current !== before) log.info("other ports are in force", { why: step.why });
+      const healed = await this.#watch.heal(usable(config.ports), signal);
+      if (healed && this.#rank(config.ports)) await this.#apply(config.ports, signal);
+    }
     return await this.#later(0);
   }
 
@@ -237,8 +246,11 @@ export class PortReconciler implements Reconciler<typeof portKey> {
       }),
     );
     const failed = uplinks.flatMap(({ name }) => (errors.has(name) ? [name] : []));
-    const changed = failed.join() !== [...this.#failed].join();
+    const reached = new Set(uplinks.flatMap(({ name }) => (errors.has(name) ? [] : [name])));
+    const speaking = usable(ports).filter(({ interface: card }) => !problems.has(card));
+    await this.#watch.ask(speaking, reached, signal);
     this.#failed = new Set(failed);
+    const changed = this.#rank(ports);
     const told = { errors: Object.fromEntries(errors) };
     if (failed.length === uplinks.length)
       return { ...told, error: failed.map((name) => `${name}: ${errors.get(name)}`).join("; ") };
@@ -247,13 +259,22 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     return { ...told, error: undefined };
   }
 
+  /** Whether others than before are to be used last. */
+  #rank(ports: readonly PortSpec[]): boolean {
+    const isLast = (port: PortSpec): boolean => this.#failed.has(port.name) || this.#watch.isSilent(port);
+    const last = ports.filter(isLast).map(({ name }) => name);
+    const changed = last.join() !== [...this.#last].join();
+    this.#last = new Set(last);
+    return changed;
+  }
+
   async #apply(ports: readonly PortSpec[], signal: AbortSignal): Promise<PortProblems> {
     const closed = new Map<string, string>();
     const wishes: PortWish[] = [];
     for (const port of usable(ports)) {
       const { address = { kind: "dhcp" }, mtu = 1500, cost, name, links = [] } = port;
       const place = ports.indexOf(port);
-      const metric = metricBase + cost * 10 + place + (this.#failed.has(name) ? metricFailed : 0);
+      const metric = metricBase + cost * 10 + place + (this.#last.has(name) ? metricFailed : 0);
       try {
         if (this.#silent && isByAir(port)) {
           closed.set(port.interface, "radios are to be silent");
@@ -315,7 +336,7 @@ export class PortReconciler implements Reconciler<typeof portKey> {
 
   async #later(againMs: number): Promise<Outcome> {
     const { store, driver, disk } = this.#parts;
-    const cards = Object.fromEntries(await driver.look());
+    const cards = this.#watch.told(await driver.look());
     store.ports.set({ book: this.#book, cards, failed: [...this.#failed] });
     const text = JSON.stringify(this.#book);
     if (text !== this.#saved) {

@@ -1,3 +1,5 @@
+import type { ModemProbe } from "./cellular/modem-probe.ts";
+
 /** A port of the node: a card, and how it is to speak. */
 export interface PortSpec {
   readonly name: string;
@@ -66,6 +68,8 @@ export interface CellularAccess {
   readonly family: "ipv4" | "ipv6" | "ipv4v6";
   /** Its receiver of satellites is to say where the box is. */
   readonly locate?: boolean;
+  /** How it is found out whether it leads anywhere; not there: as for all. */
+  readonly probe?: ModemProbe;
 }
 
 export interface CellularNetwork extends CellularAccess {

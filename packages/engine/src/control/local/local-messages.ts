@@ -5,6 +5,7 @@ import { common, info, infoCommon, profile } from "@selvedge/eve-api";
 import type { DesiredState, NodeWishes } from "../../desired.ts";
 import type { AppStatus, NicStatus } from "../../observed.ts";
 import type { AppCommand, LocalRecord } from "../../operator/local-record.ts";
+import { cellularMetrics as metricsOf } from "../report/cellular-info.ts";
 import { bootReasonOf, deviceState, maintenanceReasons, type NodeLife } from "../report/device-node.ts";
 import { appStates } from "../report/info-messages.ts";
 import { locationMessage, locationOf } from "../report/location-info.ts";
@@ -41,7 +42,8 @@ export interface LocalFacts {
 
 export function encodeRadio({ local: { radioSilence }, network }: LocalFacts): Uint8Array {
   const cellularStatus = modemStatuses(network.ports, radioSilence);
-  const value = create(profile.RadioStatusSchema, { radioSilence, cellularStatus });
+  const cellularMetrics = metricsOf(network.ports);
+  const value = create(profile.RadioStatusSchema, { radioSilence, cellularStatus, cellularMetrics });
   return toBinary(profile.RadioStatusSchema, value);
 }
 

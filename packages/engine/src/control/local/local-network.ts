@@ -7,8 +7,10 @@ import type { Adapter } from "../../hardware/hardware.ts";
 import type { PortsStatus } from "../../observed.ts";
 import { type LocalPort, labelOf } from "../../operator/local-ports.ts";
 import { isFailing, type PortConfig } from "../../port/port-book.ts";
+import type { CellularNetwork } from "../../port/port-spec.ts";
 import { isAddress } from "../subnet.ts";
 import { proxyOf } from "../translate-ports.ts";
+import { probePart } from "../translate-wireless.ts";
 
 const {
   IP_VERSION_DUAL_STACK: dualStack,
@@ -124,8 +126,18 @@ function wirelessInfo(wifi: How["wifi"], cellular: How["cellular"]): PortConfigI
     ...{ apn: cellular.apn, activateSimSlot: cellular.simSlot, forbidRoaming: !cellular.roaming },
     ...{ ipType: ipTypes[cellular.family], locationTracking: cellular.locate === true },
     defaultBearerAuth: { authProtocol: protocols[cellular.authentication] },
+    ...(cellular.probe === undefined ? {} : { probe: probeInfo(cellular.probe) }),
   };
   return { wirelessDeviceType: CELLULAR, wirelessConfig: { case: "cellularConfig", value } };
+}
+
+function probeInfo(
+  probe: NonNullable<CellularNetwork["probe"]>,
+): MessageInitShape<typeof profileNetwork.CellularConnectivityProbeSchema> {
+  if (probe.kind === "none") return { disable: true };
+  const { ICMP, TCP } = netCommon.ConnectivityProbeMethod;
+  const probeEndpoint = { host: probe.host ?? "", port: probe.kind === "tcp" ? probe.port : 0 };
+  return { customProbe: { probeMethod: probe.kind === "tcp" ? TCP : ICMP, probeEndpoint } };
 }
 
 const { SchemeNOOP, WPAPSK, WPAEAP } = netCommon.WiFiKeyScheme;
@@ -266,6 +278,7 @@ function wirelessOf(wish: Wish, wrong: Wrong): Pick<LocalPort, "wifi" | "cellula
     cellular: {
       ...{ apn, simSlot, roaming: !forbidRoaming, family: named(ipTypes, ipType) ?? "ipv4v6" },
       ...(value.locationTracking ? { locate: true } : {}),
+      ...probePart(value.probe, (fault) => wrong(`probe: ${fault}`)),
       authentication: named(protocols, auth?.authProtocol ?? 0) ?? "none",
       secret: { kind: "clear", user: auth?.username ?? "", password: auth?.password ?? "" },
     },

@@ -16,6 +16,7 @@ import type { HostFacts } from "../../ports.ts";
 import type { Attestation } from "../attestation.ts";
 import type { Refusal } from "../config-acceptor.ts";
 import type { SettingStatuses } from "../settings/settings.ts";
+import { modemsPart } from "./cellular-info.ts";
 import { certificateInfo } from "./certificate-info.ts";
 import { bundlesPart } from "./device-bundles.ts";
 import { adaptersPart, lifePart, makerPart, type NodeLife, storagePart, systemPart } from "./device-node.ts";
@@ -113,6 +114,7 @@ export function deviceInfo(facts: DeviceFacts): InfoMessage {
     apiCapability: info.APICapability.API_CAPABILITY_ADAPTER_USER_LABELS,
     optionalCapabilities: { hwInventorySupport: true },
     ...portsPart(facts.ports),
+    ...modemsPart(facts.ports),
     enrolledCerts: facts.certificates.map(([name, status]) => certificateInfo(name, status)),
     ...bundlesPart(facts.devices, inventory.networks),
     ...lifePart(facts.life),

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { instant } from "@selvedge/base";
+import { knownModem } from "../../../test/mmcli-recorded.ts";
 import type { BondSpec, PortSpec } from "../../desired.ts";
 import type { PortsStatus } from "../../observed.ts";
-import type { ModemState } from "../../port/port-driver.ts";
 import { portsPart } from "./port-info.ts";
 
 const wan = { name: "wan", interface: "eth0", labels: [], uplink: true, cost: 3, networkId: "n" };
@@ -101,20 +101,29 @@ describe("the report of ports", () => {
     };
     const card = status.cards["eth0"];
     assert(card !== undefined);
-    const modem: ModemState = {
-      ...{ imei: "49", manufacturer: "Q", model: "E", firmware: "1", protocol: "qmi", roaming: true },
-      ...{ operator: { plmn: "26201", name: "Telekom" }, technologies: ["lte", "umts"] },
-    };
     const configs = [{ digest: "a", ports: [port], since: instant(1000), lastError: "" }];
     const told = portsPart({
-      ...{ book: { configs, current: 0 }, cards: { wwan0: { ...card, modem } }, failed: [] },
+      ...{ book: { configs, current: 0 }, failed: [] },
+      cards: { wwan0: { ...card, modem: knownModem, unanswered: "8.8.8.8 does not answer a ping" } },
     });
+    const since = { $typeName: "google.protobuf.Timestamp", seconds: 1_795_678_467n, nanos: 0 };
     assert.deepEqual(told.systemAdapter?.status?.[0]?.ports?.[0]?.wirelessStatus, {
       type: 2,
       cellular: {
-        ...{ cellularModule: "49", currentRats: [3, 2], configError: "" },
-        providers: [{ plmn: "26201", description: "Telekom", currentServing: true, roaming: true }],
-        bearers: [{ apn: "internet", connected: true }],
+        ...{ cellularModule: "490154203237518", simCards: ["8949", "490154203237518-SIM2"] },
+        ...{ currentRats: [3, 2], configError: "", probeError: "8.8.8.8 does not answer a ping" },
+        providers: [
+          { plmn: "26201", description: "Telekom", currentServing: true, roaming: true, forbidden: false },
+        ],
+        connectedAt: since,
+        bearers: [
+          {
+            ...{ apn: "internet", bearerType: 2, ipType: 1, connected: true, connectionError: "" },
+            connectedAt: since,
+          },
+          { apn: "ims", bearerType: 1, ipType: 0, connected: false, connectionError: "no such APN" },
+        ],
+        profiles: [{ profileName: "one", apn: "internet", bearerType: 2, ipType: 2, forbidRoaming: true }],
       },
     });
   });

@@ -7,6 +7,7 @@ import type { PortsStatus } from "../../observed.ts";
 import type { PortConfig } from "../../port/port-book.ts";
 import type { CardState } from "../../port/port-driver.ts";
 import { bondInfo } from "./bond-info.ts";
+import { cellularStatus } from "./cellular-info.ts";
 import { authenticationInfo } from "./certificate-info.ts";
 
 type AdapterInfo = NonNullable<MessageInitShape<typeof info.ZInfoDeviceSchema>["systemAdapter"]>;
@@ -94,41 +95,15 @@ function portInfo(port: PortSpec, { cards, since, failed, error }: PortFacts): P
 }
 
 function wirelessPart(
-  { wifi, cellular }: PortSpec,
+  port: PortSpec,
   card: CardState | undefined,
   problem: string | undefined,
 ): { readonly wirelessStatus?: NonNullable<PortInfo["wirelessStatus"]> } {
-  if (wifi !== undefined) return { wirelessStatus: { type: info.WirelessType.WIFI } };
-  if (cellular === undefined) return {};
-  const { imei = "", operator, roaming = false, technologies = [] } = card?.modem ?? {};
-  const { CELLULAR } = info.WirelessType;
-  const plmn = operator?.plmn ?? "";
-  return {
-    wirelessStatus: {
-      type: CELLULAR,
-      cellular: {
-        cellularModule: imei,
-        providers:
-          plmn === "" ? [] : [{ plmn, description: operator?.name ?? "", currentServing: true, roaming }],
-        currentRats: technologies.flatMap((name) => radios[name] ?? []),
-        configError: problem ?? "",
-        bearers: [{ apn: cellular.apn, connected: (card?.addresses ?? []).length > 0 }],
-      },
-    },
-  };
+  const { WIFI, CELLULAR } = info.WirelessType;
+  if (port.wifi !== undefined) return { wirelessStatus: { type: WIFI } };
+  if (port.cellular === undefined) return {};
+  return { wirelessStatus: { type: CELLULAR, cellular: cellularStatus(port.cellular, card, problem) } };
 }
-
-const { RadioAccessTechnology: Radio } = netCommon;
-const radios: Readonly<Record<string, netCommon.RadioAccessTechnology>> = {
-  gsm: Radio.RADIO_ACCESS_TECHNOLOGY_GSM,
-  gprs: Radio.RADIO_ACCESS_TECHNOLOGY_GSM,
-  edge: Radio.RADIO_ACCESS_TECHNOLOGY_GSM,
-  umts: Radio.RADIO_ACCESS_TECHNOLOGY_UMTS,
-  hspa: Radio.RADIO_ACCESS_TECHNOLOGY_UMTS,
-  "hspa-plus": Radio.RADIO_ACCESS_TECHNOLOGY_UMTS,
-  lte: Radio.RADIO_ACCESS_TECHNOLOGY_LTE,
-  "5gnr": Radio.RADIO_ACCESS_TECHNOLOGY_5GNR,
-};
 
 /** Of a configuration that is not in force nothing is known of the cards. */
 function missing({ interface: name }: PortSpec, card: CardState | undefined): string | undefined {

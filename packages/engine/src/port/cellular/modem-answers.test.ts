@@ -1,41 +1,38 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { bearerOf, modemOf, recorded, simOf } from "../../../test/mmcli-recorded.ts";
 import { Modems } from "../linux/modems.ts";
 import type { ModemLogin } from "../port-driver.ts";
-import { connectArgument, parseBearer, parseModem, parseModemList } from "./modem-answers.ts";
+import {
+  connectArgument,
+  parseBearer,
+  parseModem,
+  parseModemList,
+  parseProfiles,
+  parseSignal,
+  parseSim,
+} from "./modem-answers.ts";
 
-/** In the form that mmcli gives them with --output-json; written by hand, as no modem is at hand. */
 const path = "/org/freedesktop/ModemManager1";
-const modem = (generic: object = {}, mobile: object = {}): string =>
-  JSON.stringify({
-    modem: {
-      "3gpp": {
-        ...{ imei: "490154203237518", "operator-code": "26201", "operator-name": "Telekom" },
-        ...{ "registration-state": "home", ...mobile },
-      },
-      generic: {
-        ...{ "access-technologies": ["lte"], bearers: [], manufacturer: "QUALCOMM", model: "EM7455" },
-        ...{ ports: ["cdc-wdm0 (mbim)", "wwan0 (net)"], "primary-sim-slot": "1", revision: "1.2" },
-        ...{ state: "registered", "state-failed-reason": "--", "unlock-required": "sim-pin2", ...generic },
-      },
-    },
-  });
-const bearer = (more: object = {}, ipv4: object = {}): string =>
-  JSON.stringify({
-    bearer: {
-      "ipv4-config": {
-        ...{ address: "10.1.2.3", dns: ["10.1.2.53"], gateway: "10.1.2.1", method: "static", prefix: "30" },
-        ...ipv4,
-      },
-      "ipv6-config": { address: "--", dns: [], gateway: "--", method: "--", prefix: "--" },
-      properties: { apn: "internet" },
-      status: { connected: "yes", interface: "wwan0", ...more },
-    },
-  });
+const modem = (generic?: object, mobile?: object): string => JSON.stringify(modemOf(generic, mobile));
+const bearer = (more?: object, ipv4?: object, top?: object): string =>
+  JSON.stringify(bearerOf(more, ipv4, top));
 const login: ModemLogin = {
   ...{ apn: "internet", simSlot: 0, authentication: "none", roaming: false, family: "ipv4v6" },
   ...{ user: "", password: "" },
 };
+
+const script = (answers: (args: string) => string | undefined): [Modems, string[]] => {
+  const asked: string[] = [];
+  const modems = new Modems(async (args) => {
+    asked.push(args.join(" "));
+    const answer = answers(args.join(" "));
+    if (answer === undefined) throw new Error(`mmcli ${args.join(" ")}: no`);
+    return answer;
+  });
+  return [modems, asked];
+};
+const list = JSON.stringify({ "modem-list": [`${path}/Modem/3`] });
 
 describe("what ModemManager says", () => {
   it("is which modems there are", () =>
@@ -50,7 +47,7 @@ describe("what ModemManager says", () => {
       [cards, state, failure, imei, protocol],
       [["wwan0"], "registered", "", "490154203237518", "mbim"],
     );
-    assert.deepEqual([operator, roaming, technologies], [{ plmn: "26201", name: "Telekom" }, false, ["lte"]]);
+    assert.deepEqual([operator, roaming, technologies], [{ plmn: "26201", name: "26201" }, false, ["lte"]]);
     assert.equal(parseModem(modem({}, { "registration-state": "roaming" })).roaming, true);
   });
 
@@ -65,11 +62,125 @@ describe("what ModemManager says", () => {
 
   it("is what a network gave", () => {
     assert.deepEqual(parseBearer(bearer()), {
-      ...{ connected: true, card: "wwan0", apn: "internet", asks: false },
+      ...{ connected: true, card: "wwan0", apn: "internet", asks: false, kind: "default", families: "ipv4" },
       ...{ addresses: ["10.1.2.3/30"], gateways: ["10.1.2.1"], dns: ["10.1.2.53"] },
+      ...{ error: "", since: 1_795_678_467 },
     });
     const dhcp = parseBearer(bearer({}, { method: "dhcp", address: "--", dns: [] }));
     assert.deepEqual([dhcp.asks, dhcp.addresses], [true, []]);
+  });
+
+  it("is why a network does not let it in", () => {
+    const error = { name: "org.freedesktop.ModemManager1.Error.Gsm", message: "no such APN" };
+    const failed = parseBearer(bearer({ connected: "no", "connection-error": error }));
+    assert.deepEqual([failed.error, failed.since], [`${error.name}: no such APN`, 0]);
+  });
+
+  it("is what a modem made of commands is, as recorded", () => {
+    const found = parseModem(JSON.stringify(recorded.modem));
+    const { cards, bearers, slots, mode, protocol, usb, pci, device, signal } = found;
+    assert.deepEqual([cards, bearers, mode, protocol], [[], ["0"], "connected", "other"]);
+    assert.deepEqual([usb, pci, device, signal], ["", "", "abstract:port0", 50]);
+    assert.deepEqual(slots, [{ slot: 1, primary: true, filled: true, number: "0", broken: false }]);
+    const sim = parseSim(JSON.stringify(recorded.sim), slots[0] ?? assert.fail("no slot"));
+    assert.deepEqual(sim, {
+      ...{ slot: 1, active: true, iccid: "89490200001234567890", imsi: "262011234567890" },
+      ...{ kind: "unknown", state: "present" },
+    });
+    const [profile] = parseProfiles(JSON.stringify(recorded.profiles));
+    assert.deepEqual(profile, {
+      ...{ name: "profile-id:1", apn: "internet", kind: "unknown", families: "ipv4", roaming: true },
+    });
+    assert.deepEqual(parseSignal(JSON.stringify(recorded.signal), ["lte"]), {
+      ...{ measures: true, figures: { rsrp: -101, rsrq: -10 } },
+    });
+    assert.deepEqual(parseSignal(JSON.stringify(recorded.unmeasured), ["lte"]), {
+      ...{ measures: false, figures: {} },
+    });
+  });
+
+  const modes: readonly (readonly [string, object])[] = [
+    ["online", { state: "connecting" }],
+    ["offline", { state: "searching" }],
+    ["offline", { state: "failed" }],
+    ["unknown", { state: "unknown" }],
+    ["silent", { state: "disabled", "power-state": "low" }],
+  ];
+  for (const [mode, generic] of modes)
+    it(`is that it is ${mode}: ${JSON.stringify(generic)}`, () =>
+      assert.equal(parseModem(modem(generic)).mode, mode));
+
+  it("is where it is plugged in", () => {
+    const { usb, pci, protocol } = parseModem(modem());
+    assert.deepEqual([usb, pci, protocol], ["1:3.2", "0000:00:14.0", "mbim"]);
+    const mhi = { device: "/sys/devices/pci0000:00/0000:00:1c.0/0000:2c:00.0", ports: ["wwan0qmi0 (qmi)"] };
+    const other = parseModem(modem({ ...mhi, "primary-port": "wwan0qmi0" }));
+    assert.deepEqual([other.usb, other.pci, other.protocol], ["", "0000:2c:00.0", "qmi"]);
+  });
+
+  const sims: readonly (readonly [string, object, object | undefined])[] = [
+    ["1 active present", {}, {}],
+    ["1 active present", {}, { active: "--" }],
+    ["1 idle inactive", {}, { active: "no" }],
+    ["1 active error", { state: "failed", "state-failed-reason": "sim-error" }, {}],
+    ["1 active absent", { state: "failed", "state-failed-reason": "sim-missing", sim: "--" }, undefined],
+    ["1 active absent embedded", {}, { eid: "89", "esim-status": "no-profiles" }],
+    ["1 active present embedded", {}, { "sim-type": "esim", "esim-status": "with-profiles" }],
+    ["1 active present physical", {}, { "sim-type": "physical", eid: "89" }],
+  ];
+  for (const [wanted, generic, properties] of sims)
+    it(`is that a card is ${wanted}: ${JSON.stringify([generic, properties])}`, async () => {
+      const said = simOf(properties);
+      const [modems] = script((args) =>
+        args === "-L -J"
+          ? list
+          : args === "-m 3 -J"
+            ? modem(generic)
+            : args === "-i 0 -J"
+              ? JSON.stringify(said)
+              : undefined,
+      );
+      const [sim] = (await modems.look("wwan0"))?.sims ?? [];
+      const kind = sim?.kind === "unknown" ? "" : ` ${sim?.kind}`;
+      assert.equal(`${sim?.slot} ${sim?.active ? "active" : "idle"} ${sim?.state}${kind}`, wanted);
+    });
+
+  it("is which of several slots are empty", async () => {
+    const slots = { "sim-slots": ["/", `${path}/SIM/4`], "primary-sim-slot": "2", sim: `${path}/SIM/4` };
+    const [modems] = script((args) =>
+      args === "-L -J" ? list : args === "-m 3 -J" ? modem(slots) : JSON.stringify(recorded.sim),
+    );
+    const sims = (await modems.look("wwan0"))?.sims ?? [];
+    assert.deepEqual(
+      sims.map(({ slot, active, state, iccid }) => [slot, active, state, iccid]),
+      [
+        [1, false, "absent", ""],
+        [2, true, "present", "89490200001234567890"],
+      ],
+    );
+  });
+
+  it("is how two technologies at a time hear", () => {
+    const signal = {
+      refresh: { rate: "30" },
+      "5g": { rsrp: "-90.5", snr: "--" },
+      lte: { rsrp: "-80", snr: "7.9" },
+    };
+    const text = JSON.stringify({ modem: { signal } });
+    assert.deepEqual(parseSignal(text, ["5gnr", "lte"]).figures, { rsrp: -90, snr: 7 });
+    assert.deepEqual(parseSignal(text, []).figures, {});
+    const both = modem({ "access-technologies": ["lte", "5gnr", "hspa-plus"] });
+    assert.deepEqual(parseModem(both).technologies, ["5gnr", "lte", "umts"]);
+  });
+
+  it("is what it has stored, without what is secret", () => {
+    const line =
+      "profile-id: 2, profile-name: a, b, apn: one, ip-type: ipv4v6, apn-type: default, initial, " +
+      "roaming-allowance: home, allowed-auth: pap, user: ann, password: hidden, apn: no";
+    const text = JSON.stringify({ modem: { "3gpp": { "profile-manager": { list: [line] } } } });
+    assert.deepEqual(parseProfiles(text), [
+      { name: "a, b", apn: "one", kind: "attach", families: "ipv4v6", roaming: false },
+    ]);
   });
 });
 
@@ -86,18 +197,6 @@ describe("a modem is asked to connect", () => {
     it(`by ${wanted}`, () => assert.equal(connectArgument({ ...login, ...more }), wanted));
   it("not by what has no form", () =>
     assert.throws(() => connectArgument({ ...login, apn: `a'b"c` }), /cannot be given/));
-
-  const script = (answers: (args: string) => string | undefined): [Modems, string[]] => {
-    const asked: string[] = [];
-    const modems = new Modems(async (args) => {
-      asked.push(args.join(" "));
-      const answer = answers(args.join(" "));
-      if (answer === undefined) throw new Error(`mmcli ${args.join(" ")}: no`);
-      return answer;
-    });
-    return [modems, asked];
-  };
-  const list = JSON.stringify({ "modem-list": [`${path}/Modem/3`] });
 
   it("and tells what its network gave", async () => {
     let connected = false;
@@ -172,8 +271,31 @@ describe("a modem is asked to connect", () => {
     }
   });
 
-  it("by the SIM card that is wanted", async () => {
+  it("and is asked to measure its signal once it can", async () => {
+    let measured = false;
+    const [modems, asked] = script((args) => {
+      if (args === "-L -J") return list;
+      if (args === "-m 3 -J") return modem();
+      if (args.includes("--signal-setup")) measured = true;
+      if (args.includes("--signal-get"))
+        return JSON.stringify(measured ? recorded.signal : recorded.unmeasured);
+      return args.includes("--signal-setup") ? "" : undefined;
+    });
+    assert.deepEqual((await modems.look("wwan0"))?.figures, { rsrp: -101, rsrq: -10 });
+    await modems.look("wwan0");
+    assert.equal(asked.filter((it) => it === "-m 3 --signal-setup=30").length, 1);
+  });
+
+  it("and connected anew once it leads nowhere", async () => {
     const [modems, asked] = script((args) => (args === "-L -J" ? list : args === "-m 3 -J" ? modem() : ""));
+    await modems.disconnect("wwan0");
+    assert.equal(asked.at(-1), "-m 3 --simple-disconnect");
+  });
+
+  it("by the SIM card that is wanted", async () => {
+    const [modems, asked] = script((args) =>
+      args === "-L -J" ? list : args === "-m 3 -J" ? modem({ "primary-sim-slot": "1" }) : "",
+    );
     await assert.rejects(modems.connect("wwan0", { ...login, simSlot: 2 }), /changes to SIM slot 2/);
     assert.equal(asked.at(-1), "-m 3 --set-primary-sim-slot=2");
   });

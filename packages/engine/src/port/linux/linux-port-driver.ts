@@ -2,11 +2,13 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { describeError } from "@selvedge/base";
 import { ignoreMissing, list, run } from "../../network/linux/run.ts";
+import { type ModemSurroundings, questionsOf } from "../cellular/modem-probe.ts";
 import type { CardState, ModemLogin, PortDriver, PortProblems, PortWish } from "../port-driver.ts";
 import type { ProxySpec } from "../port-spec.ts";
 import { AddressClients, type Family } from "./address-clients.ts";
 import type { ControllerProbe } from "./controller-probe.ts";
 import { applyLinks, bondState, listLinks, speakerOf } from "./links.ts";
+import { askRounds } from "./modem-probe.ts";
 import { Modems } from "./modems.ts";
 import { applyNameServers } from "./name-servers.ts";
 import { silenceRadios } from "./radios.ts";
@@ -169,6 +171,23 @@ export class LinuxPortDriver implements PortDriver {
       }
     }
     throw new Error([...new Set(failures)].join("; "));
+  }
+
+  async askBeyond(
+    card: string,
+    whom: Pick<ModemSurroundings, "probe" | "proxy">,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const wish = this.#wishes.find((it) => it.interface === card);
+    const speaker = speakerOf(card, await listLinks());
+    const { dns } = wish === undefined ? nothing : await this.#told({ ...wish, speaker });
+    const addresses = usable((await listAddresses()).get(speaker) ?? []).map(({ local }) => local);
+    await askRounds(questionsOf({ ...whom, dns, addresses }), addresses, signal);
+  }
+
+  async reconnect(cards: readonly string[], signal: AbortSignal): Promise<void> {
+    for (const card of cards) await this.#modems.disconnect(card);
+    await this.apply(this.#wishes, signal);
   }
 
   /** Leaves the cards as they are; those who ask for addresses end with us, what they got stays. */

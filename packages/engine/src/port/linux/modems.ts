@@ -1,21 +1,28 @@
 import { describeError } from "@selvedge/base";
-import { run } from "../../network/linux/run.ts";
+import { readText, run } from "../../network/linux/run.ts";
 import {
   type Bearer,
   connectArgument,
+  emptySlot,
   type Modem,
   parseBearer,
   parseModem,
   parseModemList,
   parsePlace,
+  parseProfiles,
+  parseSignal,
+  parseSim,
 } from "../cellular/modem-answers.ts";
-import type { ModemLogin, ModemState, Place } from "../port-driver.ts";
+import type { ModemState, ModemTraffic, SignalFigures } from "../cellular/modem-state.ts";
+import type { ModemLogin, Place } from "../port-driver.ts";
 
 /** ModemManager's program, by its arguments. */
 export type Mmcli = (args: readonly string[]) => Promise<string>;
 
 /** A network lets a modem wait; a trial of the ports has little more time than that. */
 const connectSeconds = 18;
+/** How often a modem measures its signal, once it is asked to. */
+const signalSeconds = 30;
 
 /** Connects modems by ModemManager, which knows how each of them wants to be spoken to. */
 export class Modems {
@@ -59,12 +66,40 @@ export class Modems {
 
   /** Undefined where there is none, or nobody who knows; rejects when who knows does not say. */
   async look(card: string): Promise<ModemState | undefined> {
+    let found: [number: string, modem: Modem] | undefined;
     try {
-      return (await this.#among(card, await this.#list()))?.[1];
+      found = await this.#among(card, await this.#list());
     } catch (error) {
       if (isNobodyThere(error)) return undefined;
       throw error;
     }
+    if (found === undefined) return undefined;
+    const [number, modem] = found;
+    const sims = modem.slots.map(async (slot) => {
+      const said = slot.number === undefined ? undefined : await this.#perhaps(["-i", slot.number, "-J"]);
+      return said === undefined ? emptySlot(slot) : parseSim(said, slot);
+    });
+    const bearers = modem.bearers.map(async (it) => {
+      const said = await this.#perhaps(["-b", it, "-J"]);
+      return said === undefined ? [] : [parseBearer(said)];
+    });
+    const profiles = await this.#perhaps(["-m", number, "--3gpp-profile-manager-list", "-J"]);
+    return {
+      ...modem,
+      sims: await Promise.all(sims),
+      bearers: (await Promise.all(bearers)).flat(),
+      profiles: profiles === undefined ? [] : parseProfiles(profiles),
+      figures: await this.#figures(number, modem),
+      traffic: await traffic(card),
+      locating: this.#locating.get(card) === number,
+    };
+  }
+
+  /** Ends what it is connected by, so that it is connected anew. */
+  async disconnect(card: string): Promise<void> {
+    this.#bearers.delete(card);
+    const [number] = await this.#find(card);
+    await this.#mmcli(["-m", number, "--simple-disconnect"]);
   }
 
   /** Asks the modem's receiver of satellites, which is switched on when it is first asked. */
@@ -75,6 +110,22 @@ export class Modems {
       this.#locating.set(card, number);
     }
     return parsePlace(await this.#mmcli(["-m", number, "--location-get", "-J"]));
+  }
+
+  async #figures(number: string, { mode, technologies }: Modem): Promise<SignalFigures> {
+    if (mode !== "online" && mode !== "connected") return {};
+    const get = ["-m", number, "--signal-get", "-J"];
+    const said = await this.#perhaps(get);
+    if (said === undefined) return {};
+    const { measures, figures } = parseSignal(said, technologies);
+    if (measures) return figures;
+    if ((await this.#perhaps(["-m", number, `--signal-setup=${signalSeconds}`])) === undefined) return {};
+    return parseSignal((await this.#perhaps(get)) ?? "{}", technologies).figures;
+  }
+
+  /** Not every modem can tell everything of itself, and one that is just unplugged nothing: the rest counts. */
+  async #perhaps(args: readonly string[]): Promise<string | undefined> {
+    return await this.#mmcli(args).catch(() => undefined);
   }
 
   async #find(card: string): Promise<[number: string, modem: Modem]> {
@@ -108,6 +159,16 @@ export class Modems {
     }
     return undefined;
   }
+}
+
+async function traffic(card: string): Promise<ModemTraffic> {
+  const folder = `/sys/class/net/${card}/statistics`;
+  const read = async (name: string): Promise<number> => Number((await readText(`${folder}/${name}`)) ?? 0);
+  return {
+    ...{ rxBytes: await read("rx_bytes"), txBytes: await read("tx_bytes") },
+    ...{ rxPackets: await read("rx_packets"), txPackets: await read("tx_packets") },
+    ...{ rxDrops: await read("rx_dropped"), txDrops: await read("tx_dropped") },
+  };
 }
 
 /** What mmcli says where no bus is, or no ModemManager is on it. */

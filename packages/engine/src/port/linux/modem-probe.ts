@@ -1,0 +1,92 @@
+import { randomBytes } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { connect, isIPv6 } from "node:net";
+import { describeError } from "@selvedge/base";
+import { run } from "../../network/linux/run.ts";
+import { addressFor, type ModemQuestion } from "../cellular/modem-probe.ts";
+
+/** Who has not answered by then does not. */
+const answerMs = 5_000;
+const dnsPort = 53;
+/** One of them is enough; a radio loses some. */
+const pings = 3;
+
+/** Resolves once anybody answers by one of the addresses, else rejects with why nobody does. */
+export async function askRounds(
+  rounds: readonly (readonly ModemQuestion[])[],
+  addresses: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const failures: string[] = [];
+  for (const round of rounds) {
+    try {
+      await Promise.any(round.map(async (question) => await ask(question, addresses, signal)));
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.push(...(error as AggregateError).errors.map(describeError));
+    }
+  }
+  if (failures.length > 0) throw new Error(failures.join("; "));
+}
+
+async function ask(
+  question: ModemQuestion,
+  addresses: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { kind, host } = question;
+  const from = addressFor(host, addresses);
+  if (from === undefined) throw new Error(`there is no address to ask ${host} from`);
+  if (kind === "tcp") return await greet(question, from, signal);
+  if (kind === "dns") return await resolveNobody(host, from, signal);
+  const version = isIPv6(from) ? "-6" : "-4";
+  const patience = ["-c", `${pings}`, "-W", "1", "-w", `${answerMs / 1000}`];
+  try {
+    await run("busybox", ["ping", version, "-q", ...patience, "-I", from, host]);
+  } catch (error) {
+    throw new Error(`${host} does not answer a ping`, { cause: error });
+  }
+}
+
+/** A handshake is an answer. */
+async function greet(
+  { host, port }: { readonly host: string; readonly port: number },
+  from: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const socket = connect({ host, port, localAddress: from, family: isIPv6(from) ? 6 : 4 });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once("connect", resolve).once("error", reject);
+      socket.setTimeout(answerMs, () => reject(new Error(`${host}:${port} does not answer`)));
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Recursion is asked for; one question: the address of the root. */
+const question = [0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1];
+
+/** Asks a name server for what is short and always there: the root. Whatever it says, it is there. */
+async function resolveNobody(server: string, from: string, signal: AbortSignal): Promise<void> {
+  const socket = createSocket(isIPv6(server) ? "udp6" : "udp4");
+  const query = new Uint8Array([...randomBytes(2), ...question]);
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      timer = setTimeout(() => reject(new Error(`the name server ${server} does not answer`)), answerMs);
+      socket.once("error", reject);
+      socket.on("message", (answer) => {
+        if (answer.length >= 2 && answer[0] === query[0] && answer[1] === query[1]) resolve();
+      });
+      socket.bind({ address: from }, () => socket.send(query, dnsPort, server));
+    });
+  } finally {
+    clearTimeout(timer);
+    socket.close();
+  }
+}
