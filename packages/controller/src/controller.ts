@@ -226,6 +226,9 @@ function allReports(state: NodeReports, logs: LogStore): Reports {
     runsOn: (node, configHash) => state.runsOn(node, configHash),
     seen: (node, at) => state.seen(node, at),
     deviceLogs: (node, gzip) => logs.deviceLogs(node, gzip),
-    appLogs: (node, app, gzip) => logs.appLogs(node, app, gzip),
+    // What is not its own is taken and thrown away: sent again it would be the same.
+    appLogs: async (node, app, gzip) => {
+      if (state.writes(node, app)) await logs.appLogs(node, app, gzip);
+    },
   };
 }

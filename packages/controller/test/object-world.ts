@@ -85,6 +85,7 @@ interface Running {
   readonly configs: RenderedConfigs;
   readonly reports: NodeReports;
   readonly states: StateBook;
+  readonly usages: UsageBook;
   readonly runners: readonly Runner[];
   readonly stops: readonly (() => void)[];
 }
@@ -142,10 +143,10 @@ export class ObjectWorld implements AsyncDisposable {
     const facts = new NodeFacts();
     const events = new EventRecorder(cluster, clock, log);
     const configs = new RenderedConfigs(this.records, clock);
-    const [states, patchUse] = [new StateBook(this.records), new PatchUse()];
+    const [states, patchUse, usages] = [new StateBook(this.records), new PatchUse(), new UsageBook()];
     const reports = new NodeReports({
       ...{ cluster, caches, clock, log, events, facts, configs },
-      ...{ usages: new UsageBook(), flows: new FlowBook(), health: new HealthBook(this.records) },
+      ...{ usages, flows: new FlowBook(), health: new HealthBook(this.records) },
       ...{ states, patchUse },
     });
     await Promise.all([cluster.start(), this.#policies.start()]);
@@ -179,7 +180,7 @@ export class ObjectWorld implements AsyncDisposable {
       for (const key of initial) wake(key);
       return runner;
     });
-    this.#running = { cluster, caches, configs, reports, states, runners, stops };
+    this.#running = { cluster, caches, configs, reports, states, usages, runners, stops };
   }
 
   /** As a crash and a new start: all that was in memory is gone. */

@@ -26,6 +26,7 @@ import { setCondition } from "../objects/conditions.ts";
 import { isGoing, isOver } from "../objects/pods.ts";
 import type { ConfigBook, NodeId, Reports } from "../ports.ts";
 import { decodeConfig } from "../render/node-config.ts";
+import { AppOwners } from "./app-owners.ts";
 import { architectureOf, edgeNodeStatusOf, nodeReportOf, nodeStatusOf } from "./device-status.ts";
 import { setLocation, setNetworksCondition, timeCondition, withDeviceParts } from "./eve-status.ts";
 import type { FlowBook } from "./flow-book.ts";
@@ -70,11 +71,13 @@ const toldMax = 100_000;
 export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
   readonly #deps: NodeReportsDeps;
   readonly #order = new ReportOrder();
+  readonly #owners: AppOwners;
   readonly #told = new LruMap<string, number>(toldMax);
   readonly #queues = new ReportQueues();
 
   constructor(deps: NodeReportsDeps) {
     this.#deps = deps;
+    this.#owners = new AppOwners(deps.caches);
   }
 
   info(node: NodeId, message: ZInfoMsg): Promise<void> {
@@ -87,11 +90,18 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
     const edgeNode = this.#edgeNode(node);
     if (edgeNode === undefined) return;
     const isOurs = edgeNode.status?.engineVersion !== undefined;
-    this.#deps.usages.take(node, message, isOurs, this.#deps.clock.now());
-    this.#deps.patchUse.take(message);
+    const own = { ...message, am: message.am.filter(({ AppID }) => this.#owners.owns(node, AppID)) };
+    this.#deps.usages.take(node, own, isOurs, this.#deps.clock.now());
+    this.#deps.patchUse.take(own);
     if (!this.#deps.states.takeMetrics(node, bytes)) {
       this.#deps.log.warn("figures are too large to keep", { node });
     }
+  }
+
+  /** Whether the log of this app is this node's to write. */
+  writes(node: NodeId, app: string): boolean {
+    if (!this.#deps.cluster.started) throw new Error("the controller is still starting");
+    return this.#owners.owns(node, app);
   }
 
   async flows(node: NodeId, message: flowlog.FlowMessage): Promise<void> {
