@@ -3,6 +3,7 @@
  * `kubectl proxy` and upstream's own specs reach apps by it. The connection is one to a port of the app, as
  * port-forward has it; links of pages lead back through here.
  */
+import { once, setMaxListeners } from "node:events";
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -40,6 +41,8 @@ const ownHeaders = new Set([
   ...["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te"],
   ...["trailer", "transfer-encoding", "upgrade", "http2-settings", "authorization", "host"],
 ]);
+/** Each end of an upgraded connection is in two pipelines, and each of those listens for all that may end it. */
+const upgradeListenersMax = 32;
 /** A page is read whole to change its links; larger ones are passed as they are. */
 const pageMax = 4 * 1024 * 1024;
 
@@ -70,8 +73,9 @@ export async function serveProxy(
   client.once("close", () => stop.abort(new Error("the client is gone")));
   const connection = await reaching(options.streams.portForward(ref, port, stop.signal));
   connection.on("error", () => undefined);
+  const isSecured = asked.scheme === "https";
   const place: Place = {
-    socket: asked.scheme === "https" ? secured(connection) : connection,
+    socket: isSecured ? await reaching(secured(connection, stop.signal)) : connection,
     host: `${addressOf(pod)}:${port}`,
     path: `/${rest ?? ""}${query}`,
     prefix: `/api/v1/namespaces/${namespace}/${kind.plural}/${name}/proxy`,
@@ -114,9 +118,19 @@ function unreachable(error: unknown): StatusError {
   return new StatusError(503, "ServiceUnavailable", message, undefined, { cause: error });
 }
 
-/** As upstream: who an app is, its certificate could only say by an authority that nobody named. */
-function secured(connection: Duplex): Duplex {
-  return connect({ socket: connection, rejectUnauthorized: false });
+/**
+ * TLS for what speaks nothing else: as upstream's, it takes any certificate. Who an app is, that could only say by
+ * an authority that nobody named; who is reached, the node's link says.
+ */
+async function secured(connection: Duplex, signal: AbortSignal): Promise<Duplex> {
+  const socket = connect({ socket: connection, rejectUnauthorized: false });
+  try {
+    await once(socket, "secureConnect", { signal });
+  } catch (error) {
+    socket.on("error", () => undefined).destroy();
+    throw error;
+  }
+  return socket.on("error", () => undefined);
 }
 
 function addressOf({ status }: StreamedPod): string {
@@ -216,6 +230,7 @@ async function passUpgrade(request: IncomingMessage, { socket, head }: Upgrade, 
   const text = lines.flatMap(([name, value]) => [value ?? []].flat().map((one) => `${name}: ${one}\r\n`));
   place.socket.write(`${request.method} ${place.path} HTTP/1.1\r\n${text.join("")}\r\n`);
   place.socket.write(head);
+  setMaxListeners(upgradeListenersMax, socket, place.socket);
   const both = [pipeline(socket, place.socket), pipeline(place.socket, socket)];
   await Promise.allSettled(both);
 }
