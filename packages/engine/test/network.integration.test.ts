@@ -11,6 +11,7 @@ describe("network, in a namespace of its own", { skip, timeout: 600_000 }, () =>
     ["tells apps what they ask, and nobody else", "metadata-world.ts"],
     ["believes ports that lead to the controller, and goes back to them", "ports-world.ts"],
     ["leaves by the port that leads there, and comes back to it", "ways-world.ts"],
+    ["uses a modem last that leads nowhere, and connects it anew", "modem-world.ts"],
     ["shares the node's own card with apps on a switch", "shared-port-world.ts"],
     ["keeps to what access lists say, on every way in and out", "access-world.ts"],
     ["keeps to them by IPv6, and in frames with tags", "access6-world.ts"],

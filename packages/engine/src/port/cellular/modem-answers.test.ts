@@ -22,14 +22,18 @@ const login: ModemLogin = {
   ...{ user: "", password: "" },
 };
 
+const traffic = { rxBytes: 1, rxPackets: 1, rxDrops: 0, txBytes: 1, txPackets: 1, txDrops: 0 };
 const script = (answers: (args: string) => string | undefined): [Modems, string[]] => {
   const asked: string[] = [];
-  const modems = new Modems(async (args) => {
-    asked.push(args.join(" "));
-    const answer = answers(args.join(" "));
-    if (answer === undefined) throw new Error(`mmcli ${args.join(" ")}: no`);
-    return answer;
-  });
+  const modems = new Modems(
+    async (args) => {
+      asked.push(args.join(" "));
+      const answer = answers(args.join(" "));
+      if (answer === undefined) throw new Error(`mmcli ${args.join(" ")}: no`);
+      return answer;
+    },
+    async () => traffic,
+  );
   return [modems, asked];
 };
 const list = JSON.stringify({ "modem-list": [`${path}/Modem/3`] });

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
+import { on, once } from "node:events";
 import { connect, isIPv6 } from "node:net";
 import { describeError } from "@selvedge/base";
 import { run } from "../../network/linux/run.ts";
@@ -40,12 +41,19 @@ async function ask(
   if (from === undefined) throw new Error(`there is no address to ask ${host} from`);
   if (kind === "tcp") return await greet(question, from, signal);
   if (kind === "dns") return await resolveNobody(host, from, signal);
+  await ping(host, from, signal);
+}
+
+async function ping(host: string, from: string, signal: AbortSignal): Promise<void> {
   const version = isIPv6(from) ? "-6" : "-4";
-  const patience = ["-c", `${pings}`, "-W", "1", "-w", `${answerMs / 1000}`];
-  try {
-    await run("busybox", ["ping", version, "-q", ...patience, "-I", from, host]);
-  } catch (error) {
-    throw new Error(`${host} does not answer a ping`, { cause: error });
+  for (let left = pings; ; left--) {
+    try {
+      await run("busybox", ["ping", version, "-q", "-c", "1", "-W", "1", "-I", from, host]);
+      return;
+    } catch (cause) {
+      signal.throwIfAborted();
+      if (left <= 1) throw new Error(`${host} does not answer a ping`, { cause });
+    }
   }
 }
 
@@ -74,19 +82,20 @@ const question = [0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1];
 async function resolveNobody(server: string, from: string, signal: AbortSignal): Promise<void> {
   const socket = createSocket(isIPv6(server) ? "udp6" : "udp4");
   const query = new Uint8Array([...randomBytes(2), ...question]);
-  let timer: NodeJS.Timeout | undefined;
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
   try {
-    await new Promise<void>((resolve, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      timer = setTimeout(() => reject(new Error(`the name server ${server} does not answer`)), answerMs);
-      socket.once("error", reject);
-      socket.on("message", (answer) => {
-        if (answer.length >= 2 && answer[0] === query[0] && answer[1] === query[1]) resolve();
-      });
-      socket.bind({ address: from }, () => socket.send(query, dnsPort, server));
-    });
+    socket.bind({ address: from });
+    await once(socket, "listening", { signal: patience });
+    // Connected, it hears as well that nobody is there.
+    socket.connect(dnsPort, server);
+    await once(socket, "connect", { signal: patience });
+    socket.send(query);
+    for await (const [answer] of on(socket, "message", { signal: patience }) as AsyncIterable<[Buffer]>)
+      if (answer[0] === query[0] && answer[1] === query[1]) return;
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new Error(`the name server ${server} does not answer`, { cause });
   } finally {
-    clearTimeout(timer);
     socket.close();
   }
 }

@@ -1,5 +1,5 @@
 import { describeError } from "@selvedge/base";
-import { readText, run } from "../../network/linux/run.ts";
+import { list, run } from "../../network/linux/run.ts";
 import {
   type Bearer,
   connectArgument,
@@ -31,8 +31,11 @@ export class Modems {
   /** Modems whose receiver of satellites is on, by card: one that was plugged in again has another number. */
   readonly #locating = new Map<string, string>();
 
-  constructor(mmcli: Mmcli = (args) => run("mmcli", args)) {
+  readonly #traffic: (card: string) => Promise<ModemTraffic>;
+
+  constructor(mmcli: Mmcli = (args) => run("mmcli", args), counted: typeof traffic = traffic) {
     this.#mmcli = mmcli;
+    this.#traffic = counted;
   }
 
   /** Resolves with what the network gave, else rejects with why not. */
@@ -90,7 +93,7 @@ export class Modems {
       bearers: (await Promise.all(bearers)).flat(),
       profiles: profiles === undefined ? [] : parseProfiles(profiles),
       figures: await this.#figures(number, modem),
-      traffic: await traffic(card),
+      traffic: await this.#traffic(card),
       locating: this.#locating.get(card) === number,
     };
   }
@@ -161,13 +164,17 @@ export class Modems {
   }
 }
 
+type Counts = Readonly<Record<"bytes" | "packets" | "dropped", number>>;
+
 async function traffic(card: string): Promise<ModemTraffic> {
-  const folder = `/sys/class/net/${card}/statistics`;
-  const read = async (name: string): Promise<number> => Number((await readText(`${folder}/${name}`)) ?? 0);
+  const shown = await list<{ readonly stats64?: Readonly<Record<"rx" | "tx", Counts>> }>("ip", [
+    ...["-j", "-s", "link", "show", "dev", card],
+  ]);
+  const none: Counts = { bytes: 0, packets: 0, dropped: 0 };
+  const { rx, tx } = shown[0]?.stats64 ?? { rx: none, tx: none };
   return {
-    ...{ rxBytes: await read("rx_bytes"), txBytes: await read("tx_bytes") },
-    ...{ rxPackets: await read("rx_packets"), txPackets: await read("tx_packets") },
-    ...{ rxDrops: await read("rx_dropped"), txDrops: await read("tx_dropped") },
+    ...{ rxBytes: rx.bytes, rxPackets: rx.packets, rxDrops: rx.dropped },
+    ...{ txBytes: tx.bytes, txPackets: tx.packets, txDrops: tx.dropped },
   };
 }
 
