@@ -22,6 +22,7 @@ export { BodyError, formatYaml, type ParsedBody, parseJsonBody, parseYamlBody } 
 export { fieldErrorBody, fieldErrorText } from "./field-error.ts";
 export { humanDuration } from "./human-duration.ts";
 export { type ImageReference, parseImageReference } from "./image-reference.ts";
+export { parseIp } from "./ip-address.ts";
 export type {
   Column,
   FieldError,

@@ -15,6 +15,21 @@ const noPem = "must be one certificate in PEM, with its BEGIN and END lines";
 
 const rows: readonly (readonly [what: string, spec: object, ...errors: string[]])[] = [
   ["a VLAN of a port", ports({ name: "v7", vlan: { on: "eth0", id: 7 } })],
+  ["a modem that asks nobody", ports({ name: "m", cellular: { apn: "a", probe: { disabled: true } } })],
+  [
+    "a modem that asks by TCP",
+    ports({ name: "m", cellular: { apn: "a", probe: { address: "2001:db8::1", port: 443 } } }),
+  ],
+  [
+    "a modem that asks a name",
+    ports({ name: "m", cellular: { apn: "a", probe: { address: "probe" } } }),
+    'spec.ports[1].cellular.probe.address: Invalid value: "probe": must be an IP address: 192.0.2.1',
+  ],
+  [
+    "a modem that asks nobody's port",
+    ports({ name: "m", cellular: { apn: "a", probe: { port: 443 } } }),
+    "spec.ports[1].cellular.probe.address: Required value: a port is somebody's",
+  ],
   [
     "a VLAN of a bond of bare cards",
     ports({ name: "b", bond: { cards: ["e1", "e2"] } }, { name: "v", vlan: { on: "b", id: 9 } }),

@@ -1,5 +1,5 @@
 /** EdgeNode.spec.ports: the network cards of a box, and how each gets its address. */
-import type { Schema } from "@selvedge/apimachinery";
+import { parseIp, type Schema } from "@selvedge/apimachinery";
 import { bondSchema, linkFaults, type PortBond, type PortVlan, vlanSchema } from "./edge-node-links.ts";
 import { type PortAuthentication, portAuthenticationSchema } from "./edge-node-scep.ts";
 import { objectOf, textOf } from "./edge-schemas.ts";
@@ -39,6 +39,17 @@ export interface EdgeNodeCellular {
   simSlot?: number;
   authentication?: "PAP" | "CHAP" | "PAP-CHAP";
   secretRef?: PortSecret;
+  /** How the box finds out whether the modem leads anywhere. */
+  probe?: ModemProbe;
+}
+
+export interface ModemProbe {
+  /** Nobody is asked. */
+  disabled?: boolean;
+  /** Who is asked when nobody in the modem's network answers. */
+  address?: string;
+  /** By TCP; by a ping when unset. */
+  port?: number;
 }
 
 /** A Secret with the keys of kubernetes.io/basic-auth: username and password. */
@@ -92,6 +103,18 @@ const cellularSchema: Schema = objectOf(
       enum: ["PAP", "CHAP", "PAP-CHAP"],
     }),
     secretRef: secretSchema,
+    probe: objectOf(
+      "How the box finds out whether the modem leads anywhere. It asks name servers and the proxy of the modem's " +
+        "network first, then 8.8.8.8 by a ping, and connects anew what nobody answers.",
+      {
+        disabled: { type: "boolean", description: "Nobody is asked." },
+        address: textOf("Who is asked instead of 8.8.8.8."),
+        port: {
+          ...{ type: "integer", format: "int32", minimum: 1, maximum: 65_535 },
+          description: "By TCP to this port; by a ping when not said.",
+        },
+      },
+    ),
   },
   ["apn"],
 );
@@ -160,6 +183,11 @@ export function portFaults(
     if (cellular?.authentication !== undefined && cellular.secretRef === undefined) {
       faults.required(`${field}.cellular.secretRef`, "authentication needs a name and a password");
     }
+    const { address: asked, port: byTcp } = cellular?.probe ?? {};
+    if (asked !== undefined && parseIp(asked) === undefined)
+      faults.invalid(`${field}.cellular.probe.address`, asked, "must be an IP address: 192.0.2.1");
+    if (asked === undefined && byTcp !== undefined)
+      faults.required(`${field}.cellular.probe.address`, "a port is somebody's");
     if (reserved.includes(name)) faults.invalid(`${field}.name`, name, "is a name EVE keeps for itself");
     if (address === undefined) {
       if (gateway !== undefined) faults.forbidden(`${field}.gateway`, "comes by DHCP; set address too");

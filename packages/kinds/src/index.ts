@@ -95,7 +95,7 @@ export { deviceGroups, deviceResource, type EdgeNodeDevice, groupOf } from "./ed
 export { type BondMode, bareCards, type PortBond } from "./edge-node-links.ts";
 export type { EdgeNodeCommands, EdgeNodeSystem } from "./edge-node-orders.ts";
 export type { CellularStatus, CertificateStatus, DeviceStatus, PortStatus } from "./edge-node-parts.ts";
-export type { EdgeNodePort, PortSecret } from "./edge-node-ports.ts";
+export type { EdgeNodeCellular, EdgeNodePort, PortSecret } from "./edge-node-ports.ts";
 export type { ScepHash, ScepKey, ScepProfile } from "./edge-node-scep.ts";
 export {
   type EnrollmentProfile,

@@ -1,7 +1,7 @@
 /** A box's own ports: what EVE must be told before it may use one. */
 import { create, toBinary } from "@bufbuild/protobuf";
 import { cipher, type config, devmodel, devmodelCommon, netCommon, netconfig } from "@selvedge/eve-api";
-import type { EdgeNode, EdgeNodePort, Secret } from "@selvedge/kinds";
+import type { EdgeNode, EdgeNodeCellular, EdgeNodePort, Secret } from "@selvedge/kinds";
 import { bondsOf, devicesOf, partsOfLinks, vlansOf } from "./node-links.ts";
 import { authenticationsOf, scepProfilesOf } from "./node-scep.ts";
 import type { NodeFault, NodeSecrets } from "./node-secrets.ts";
@@ -100,7 +100,7 @@ function wirelessOf(
     });
   }
   if (cellular === undefined) return undefined;
-  const { apn, simSlot = 0, authentication, secretRef } = cellular;
+  const { apn, simSlot = 0, authentication, secretRef, probe } = cellular;
   const kept = block ?? before?.cellularCfg[0]?.accessPoints[0]?.cipherData;
   const cipherData = secretRef === undefined ? undefined : kept;
   const authProtocol = authentication === undefined ? Auth.NONE : protocols[authentication];
@@ -110,8 +110,22 @@ function wirelessOf(
       {
         accessPoints: [{ simSlot, apn, authProtocol, ...(cipherData && { cipherData }) }],
         activatedSimSlot: simSlot,
+        ...(probe && { probe: probeOf(probe) }),
       },
     ],
+  });
+}
+
+function probeOf({
+  disabled: disable = false,
+  address: host = "",
+  port = 0,
+}: NonNullable<EdgeNodeCellular["probe"]>): netconfig.CellularConnectivityProbe {
+  const { ICMP, TCP } = netCommon.ConnectivityProbeMethod;
+  const customProbe = { probeMethod: port === 0 ? ICMP : TCP, probeEndpoint: { host, port } };
+  return create(netconfig.CellularConnectivityProbeSchema, {
+    disable,
+    ...(host !== "" && { customProbe }),
   });
 }
 

@@ -42,7 +42,10 @@ const ports: readonly EdgeNodePort[] = [
   },
   {
     name: "wwan0",
-    cellular: { apn: "internet", authentication: "CHAP", secretRef: { namespace: "net", name: "modem" } },
+    cellular: {
+      ...{ apn: "internet", authentication: "CHAP", secretRef: { namespace: "net", name: "modem" } },
+      probe: { address: "192.0.2.9", port: 443 },
+    },
   },
 ];
 
@@ -154,6 +157,9 @@ describe("secrets of a configuration", () => {
     const [point] = modem?.cellularCfg[0]?.accessPoints ?? assert.fail();
     assert.deepEqual([point?.apn, point?.authProtocol], ["internet", 2]);
     assert.ok(point?.cipherData);
+    const { disable, customProbe } = modem?.cellularCfg[0]?.probe ?? assert.fail("no probe");
+    const { host, port } = customProbe?.probeEndpoint ?? assert.fail("nobody is asked");
+    assert.deepEqual([disable, customProbe?.probeMethod, host, port], [false, 2, "192.0.2.9", 443]);
     assert.deepEqual(
       made.deviceIoList.map(({ ptype }) => ptype),
       [1, 5, 6],
