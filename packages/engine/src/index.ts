@@ -13,6 +13,7 @@ export type {
   VmUsage,
 } from "./app/hypervisor.ts";
 export { GuestError } from "./app/hypervisor.ts";
+export type { MachineProcessors } from "./app/processors.ts";
 export { BadImageError, type FetchedLayer, type ImageBuilder } from "./content/image-builder.ts";
 export { type ControllerCerts, openEnvelope, readControllerCerts } from "./control/controller-certs.ts";
 export {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { ext } from "@selvedge/eve-api";
+import { refuseChange } from "../src/app/change-rules.ts";
+import { machineFingerprint } from "../src/app/container-config.ts";
 import { appInfo } from "../src/control/report/info-messages.ts";
 import { appInit, desired, diskVolume, ids, imageVolume, volume } from "./volume-world.ts";
 
@@ -70,12 +72,17 @@ describe("an app of EVE's own fields", () => {
       { fixedresources: { ...resources, virtualizationMode: 4 } },
       ...(["UnsupportedMode", /NOHYPER starts no disk/] as const),
     ],
+    ["files of EVE's own on a volume", { target: 5 }, {}, "UnsupportedVolume", /target 5/],
     [
-      ...(["processors of its own", {}] as const),
-      { fixedresources: { ...resources, pinCpu: true } },
-      ...(["UnsupportedPinning", /pin_cpu/] as const),
+      ...(["a kernel of the box", {}] as const),
+      { fixedresources: { ...resources, kernel: "/hostfs/boot/kernel" } },
+      ...(["UnsupportedKernel", /fixedresources.kernel: .*leave it empty/] as const),
     ],
-    ["a kernel on a volume", { target: 2 }, {}, "UnsupportedVolume", /target 2/],
+    [
+      ...(["another firmware", {}] as const),
+      { fixedresources: { ...resources, bootloader: "/usr/lib/xen/boot/ovmf.bin" } },
+      ...(["UnsupportedKernel", /fixedresources.bootloader: .*boot_mode/] as const),
+    ],
   ];
   for (const [name, volumeMore, appMore, reason, why] of refused)
     it(`waits, and says so, when it asks for ${name}`, () => {
@@ -86,6 +93,45 @@ describe("an app of EVE's own fields", () => {
       assert.equal(app?.hindrance?.reason, reason);
       assert.match(app?.hindrance?.message ?? "", why);
     });
+
+  it("takes as little notice as EVE of what is said of disks and loaders", () => {
+    for (const target of [0, 1, 2, 3, 4]) {
+      const fixedresources = {
+        ...resources,
+        bootloader: "/usr/bin/pygrub",
+        rootdev: "/dev/xvda1",
+        maxmem: 9,
+      };
+      const ask = appInit({ volumeRefList: [root], fixedresources } as never);
+      assert.equal(desired([diskVolume(ids.root, 0n, { target })], [ask]).apps[0]?.hindrance, undefined);
+    }
+  });
+
+  it("is a container whatever EVE starts containers with, and no other kernel", () => {
+    const evesOwn = { kernel: "/hostfs/boot/kernel", extraargs: "console=hvc0 root=9p dhcp=1" };
+    for (const [more, why] of [
+      [evesOwn, undefined],
+      [{ extraargs: "hugepages=9" }, /extraargs: a container is started by this node's own kernel/],
+    ] as const) {
+      const ask = appInit({ volumeRefList: [root], fixedresources: { ...resources, ...more } } as never);
+      const { message } = desired([imageVolume(ids.root, 0n)], [ask]).apps[0]?.hindrance ?? {};
+      if (why === undefined) assert.equal(message, undefined);
+      else assert.match(message ?? "", why);
+    }
+  });
+
+  it("asks for processors of its own and for what its machine may have, which takes a restart", () => {
+    const ask = (more: object) =>
+      appInit({ volumeRefList: [root], fixedresources: { ...resources, ...more } } as never);
+    const [plain, pinned] = [{}, { pinCpu: true, vmmMaxmem: 2048 }].map(
+      (more) => desired([diskVolume(ids.root, 0n)], [ask(more)]).apps[0],
+    );
+    assert.deepEqual([plain?.ownProcessors, plain?.besideBytes], [undefined, undefined]);
+    assert.deepEqual([pinned?.ownProcessors, pinned?.besideBytes], [true, 2 ** 21]);
+    assert.ok(plain !== undefined && pinned !== undefined);
+    assert.match(refuseChange(plain, pinned) ?? "", /Need restart/);
+    assert.notEqual(machineFingerprint(plain), machineFingerprint(pinned));
+  });
 
   const other = (more: object) =>
     appInit({ uuidandversion: { uuid: ids.other, version: "1" }, volumeRefList: [root], ...more });

@@ -2,15 +2,26 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { vm } from "@selvedge/eve-api";
+import { machinePid } from "../src/app/qemu/machine-process.ts";
 import { makeSeedCd } from "../src/app/qemu/seed-cd.ts";
 import { vmSeed } from "../src/app/seed/vm-seed.ts";
-import type { ContentId, DesiredState } from "../src/desired.ts";
+import type { AppId, ContentId, DesiredState } from "../src/desired.ts";
+import type { AppStatus } from "../src/observed.ts";
 import { AppWorld, skip as appSkip } from "./app-world.ts";
 import { appInit, desired, diskVolume, ids } from "./volume-world.ts";
 
@@ -79,6 +90,33 @@ function wish(restart: number, mode: vm.VmMode, more: object = {}): DesiredState
   return state;
 }
 
+const third = "22222222-2222-4222-8222-222222222224" as AppId;
+
+function errorsOf(status: AppStatus | undefined): string {
+  const texts = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? `${value}` : value);
+  return JSON.stringify(status, texts) ?? "";
+}
+
+/** Until each thread of the app's machine is where it belongs: of virtual processors, and all others. */
+async function untilOn(world: AppWorld, id: AppId, own: string[], rest: string): Promise<void> {
+  for (let seen = ""; ; await pause(20)) {
+    const tasks = `/proc/${await machinePid(join(world.folder, "run", id), id)}/task`;
+    const statuses = (existsSync(tasks) ? readdirSync(tasks) : []).map((tid) => {
+      const path = join(tasks, tid, "status");
+      return existsSync(path) ? readFileSync(path, "utf8") : "";
+    });
+    const on = (virtual: boolean): string[] =>
+      statuses.flatMap((it) => {
+        const found = /^Cpus_allowed_list:\s+(\S+)/m.exec(it)?.[1];
+        return found !== undefined && /^Name:\s+CPU \d/m.test(it) === virtual ? [found] : [];
+      });
+    const now = JSON.stringify([on(true), [...new Set(on(false))]]);
+    if (now === JSON.stringify([own, [rest]])) return;
+    if (now !== seen && process.env["TEST_LOG"]) console.error(id, now);
+    seen = now;
+  }
+}
+
 describe("a virtual machine from a qcow2", { skip, concurrency: false }, () => {
   it("boots by its BIOS, keeps its disk through restarts, and goes on when the engine ends", async () => {
     await using world = await AppWorld.open();
@@ -97,6 +135,56 @@ describe("a virtual machine from a qcow2", { skip, concurrency: false }, () => {
     assert.ok((usage?.containers[0]?.memoryBytes ?? 0) > 2 ** 20);
     world.desire(desired([], []));
     await world.until(ids.app, (it) => it === undefined);
+  });
+
+  it("has processors of its own that no other app runs on, through the end of its engine", async (test) => {
+    await using world = await AppWorld.open();
+    const all = await world.hypervisor.processors();
+    const [first = 0, second = 0] = all;
+    if (all.length !== 2 || second !== first + 1) return test.skip("takes a box of two processors");
+    bringDisk(world);
+    const machine = (uuid: AppId, volume: string, pinCpu: boolean): object =>
+      appInit({
+        uuidandversion: { uuid, version: "1" },
+        fixedresources: { memory: 32_768, vcpus: 1, virtualizationMode: HVM, pinCpu, vmmMaxmem: 262_144 },
+        volumeRefList: [{ uuid: volume }],
+      });
+    const apps = [
+      machine(ids.app, ids.root, true),
+      machine(third, ids.more, false),
+      machine(ids.other, ids.data, true),
+    ];
+    const want = (...which: number[]): void => {
+      const state = desired(
+        [ids.root, ids.data, ids.more].map((id) => diskVolume(id, 0n)),
+        which.flatMap((at) => apps[at] ?? []),
+      );
+      for (const { pod } of state.apps) pod.terminationGraceSeconds = 0;
+      world.desire(state);
+    };
+    want(0, 1);
+    await untilOn(world, ids.app, [`${second}`], `${first}`);
+    await world.until(third, (it) => it?.state === "running");
+    // One that is not pinned has threads as all others.
+    await untilOn(world, third, [], `${first}`);
+    const before = await machinePid(join(world.folder, "run", ids.app), ids.app);
+    want(0, 1, 2);
+    await world.until(ids.other, (it) =>
+      /asks for 1 of the box's processors to itself, 0 can be had/.test(errorsOf(it)),
+    );
+    await world.killEngine();
+    await world.startEngine();
+    bringDisk(world);
+    await world.until(ids.other, (it) =>
+      /asks for 1 of the box's processors to itself, 0 can be had/.test(errorsOf(it)),
+    );
+    await untilOn(world, ids.app, [`${second}`], `${first}`);
+    assert.equal(await machinePid(join(world.folder, "run", ids.app), ids.app), before);
+    want(1, 2);
+    await world.until(ids.other, (it) => it?.state === "running");
+    await untilOn(world, ids.other, [`${second}`], `${first}`);
+    want(1);
+    await untilOn(world, third, [], `${first}-${second}`);
   });
 
   it("goes back to a snapshot of its disk that was taken at once", async () => {

@@ -23,15 +23,13 @@ import { machineVolumes, rootContents } from "./machine-volumes.ts";
 import { runAction } from "./probes/action.ts";
 import type { ActionTarget } from "./probes/action-target.ts";
 import { Prober } from "./probes/prober.ts";
+import type { MachineProcessors } from "./processors.ts";
 import { pullEvents } from "./pull-events.ts";
 import { writeSeed } from "./seed/root-seed.ts";
 import { openUserData, readUserData } from "./seed/user-data.ts";
 import { forNewMachine, nextBackoff, scratchBytes } from "./start-plan.ts";
 
-interface ContainerFault {
-  readonly reason: string;
-  readonly message: string;
-}
+type ContainerFault = { readonly reason: string; readonly message: string };
 
 /**
  * One app on this node: its record, its machine, its probes and its logs. The reconciler decides, this
@@ -178,7 +176,7 @@ export class AppInstance {
     this.#saved = essence;
   }
 
-  async launch(): Promise<void> {
+  async launch(processors: MachineProcessors): Promise<void> {
     const { store, hypervisor, facts } = this.context;
     const { spec } = this.record;
     const nics = readyNics(spec, (name) => this.nic(name));
@@ -193,6 +191,7 @@ export class AppInstance {
       podIp: ipOf(nics[0]),
       disks: contents,
       volumes: volumeUses(spec).map(({ key }) => key),
+      processors: processors.own,
       prepared: false,
       filesFingerprint: "",
       goingOn: [],
@@ -205,6 +204,7 @@ export class AppInstance {
       const boot = await machineVolumes(spec, this.context);
       await hypervisor.launch({
         ...boot,
+        processors,
         id: this.id,
         memoryMib: Math.max(64, Math.ceil(spec.memoryBytes / 2 ** 20)),
         vcpus: Math.max(1, spec.vcpus),

@@ -137,7 +137,14 @@ const base: AppInputs = {
   ...{ wanted: spec(), record: record(), machine: { runs: false, connected: false, asked: new Set() } },
   ...{ content: () => ready, nic: () => nic, volume: () => undefined, volumeHolder: () => undefined },
   device: () => undefined,
-  node: { architecture: "amd64", emulated: false, freeMemoryBytes: 1000, upMs: 60_000, vault: "open" },
+  node: {
+    architecture: "amd64",
+    emulated: false,
+    freeMemoryBytes: 1000,
+    freeProcessors: 3,
+    upMs: 60_000,
+    vault: "open",
+  },
   ...{ sinceEndMs: () => 0, unhealthy: new Map(), stopping: new Set(), faulty: new Set() },
   started: new Set(),
   ...{ launchWaitMs: 0, activeMs: 0, hold: undefined },
@@ -207,6 +214,17 @@ describe("planApp", () => {
       { node: { ...base.node, freeMemoryBytes: 99 } },
       { do: "wait", reason: "OutOfMemory", againMs: 5000 },
     ],
+    [
+      "waits for processors of its own, and looks again",
+      { wanted: spec({ ownProcessors: true, vcpus: 4 }) },
+      { do: "wait", reason: "NotEnoughProcessors", againMs: 5000 },
+    ],
+    [
+      "begins when it can have them for itself",
+      { wanted: spec({ ownProcessors: true, vcpus: 3 }) },
+      { do: "launch" },
+    ],
+    ["shares processors when it asks for none", { wanted: spec({ vcpus: 9 }) }, { do: "launch" }],
     ["starts when its delay is over", { wanted: spec({ startDelaySeconds: 60 }) }, { do: "launch" }],
     [
       "waits for its delay after a boot",

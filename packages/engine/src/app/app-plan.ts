@@ -33,6 +33,8 @@ export interface AppInputs {
     readonly emulated: boolean;
     /** What other apps' machines leave. */
     readonly freeMemoryBytes: number;
+    /** What an app can have for itself. */
+    readonly freeProcessors: number;
     readonly upMs: number;
     readonly vault: VaultState;
   };
@@ -199,8 +201,14 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
     return wait(
       "OutOfMemory",
       `the app needs ${mib(wanted.memoryBytes)} MiB of memory, ${mib(node.freeMemoryBytes)} MiB are free on the node`,
-      outOfMemoryAgainMs,
+      scarceAgainMs,
     );
+  const { freeProcessors } = node;
+  if (wanted.ownProcessors === true && wanted.vcpus > freeProcessors) {
+    const asked = `the app asks for ${wanted.vcpus} of the box's processors to itself`;
+    const why = `pin_cpu: ${asked}, ${freeProcessors} can be had; one stays the node's`;
+    return wait("NotEnoughProcessors", why, scarceAgainMs);
+  }
   if (inputs.launchWaitMs > 0)
     return wait("ContainerCreating", "the machine did not start; trying again", inputs.launchWaitMs);
   // A crash that took the machine along waits as any other.
@@ -229,8 +237,8 @@ function vaultHindrance(state: VaultState): string | undefined {
   return undefined;
 }
 
-/** Memory and volumes become free by the end of other apps, which wakes nobody here. */
-const outOfMemoryAgainMs = 5000;
+/** Memory, processors and volumes become free by the end of other apps, which wakes nobody here. */
+const scarceAgainMs = 5000;
 const volumeAgainMs = 1000;
 
 function mib(bytes: number): number {

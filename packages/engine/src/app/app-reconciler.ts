@@ -11,6 +11,7 @@ import { type AppInputs, type AppStep, planApp } from "./app-plan.ts";
 import { type AppRecord, allContainers, newRecord } from "./app-record.ts";
 import { reportApp } from "./app-report.ts";
 import { ContainerConfigError } from "./container-config.ts";
+import { ProcessorBook } from "./processor-book.ts";
 import { followAsked, holdOf, settleSnapshots } from "./snapshot-book.ts";
 
 /** An app takes a few steps a container; more in one pass means that it goes round in a circle. */
@@ -28,9 +29,11 @@ export class AppReconciler implements Reconciler<AppId> {
   readonly #context: AppContext;
   /** Memory promised to machines by passes that run side by side. */
   readonly #promised = new Map<AppId, number>();
+  readonly #processors: ProcessorBook;
 
   constructor(context: AppContext) {
     this.#context = context;
+    this.#processors = new ProcessorBook(context, this.instances);
   }
 
   async reconcile(id: AppId, signal: AbortSignal): Promise<Outcome> {
@@ -51,6 +54,7 @@ export class AppReconciler implements Reconciler<AppId> {
       signal.throwIfAborted();
       const runs = (await hypervisor.list()).includes(id);
       await this.#observe(app, runs, signal);
+      await this.#processors.follow(app, runs);
       const step = planApp(this.#inputs(app, wanted, runs));
       const told = step.do === "wait" ? hindranceEvent(app.record, step.reason, step.message) : undefined;
       if (told !== undefined) app.event(told);
@@ -162,6 +166,7 @@ export class AppReconciler implements Reconciler<AppId> {
         architecture: facts.architecture,
         emulated: hypervisor.emulated,
         freeMemoryBytes: this.#freeMemory(app.id),
+        freeProcessors: this.#processors.free(app.id),
         upMs: this.#context.upMs(),
         vault: this.#context.vault.state,
       },
@@ -198,14 +203,16 @@ export class AppReconciler implements Reconciler<AppId> {
   /** Takes a step that is done at once. False: the app's configuration does not let it. */
   async #take(app: AppInstance, step: AppStep): Promise<boolean> {
     switch (step.do) {
-      case "launch":
-        // Another app may have taken a volume since this was planned; the next look says so.
-        if (this.#isTaken(app)) return true;
+      case "launch": {
+        const processors = this.#processors.choose(app.record.spec);
+        // Another app may have taken a volume or a processor since this was planned; the next look says so.
+        if (this.#isTaken(app) || processors === undefined) return true;
         // Promised before the first await, so that no two passes give the same memory away.
         this.#promised.set(app.id, app.record.spec.memoryBytes);
-        await app.launch();
+        await app.launch(processors);
         this.#promised.delete(app.id);
         return true;
+      }
       case "purge":
         await this.#context.hypervisor.remove(app.id);
         app.record = { ...app.record, purgeCounter: app.record.spec.purgeCounter };
@@ -292,6 +299,7 @@ export class AppReconciler implements Reconciler<AppId> {
   async #remove(app: AppInstance): Promise<Outcome> {
     await app.remove();
     this.instances.delete(app.id);
+    this.#processors.forget(app.id);
     this.#context.store.apps.delete(app.id);
     return settled;
   }

@@ -50,6 +50,8 @@ export interface MachineRecord {
   /** Content trees, in the order of the machine's disks. */
   readonly disks: readonly string[];
   readonly volumes: readonly VolumeKey[];
+  /** Of the box, that no other app has, one for each virtual one. An engine of an earlier version knew none. */
+  readonly processors?: readonly number[];
   /** Network, volumes and files are in place. */
   readonly prepared: boolean;
   /** Of the files in volumes that follow their source while the app runs. */

@@ -40,6 +40,6 @@ function devicesOf({ adapters = [] }: AppSpec): string {
   return adapters.join();
 }
 
-function resourcesOf({ vcpus, memoryBytes, foreign }: AppSpec): string {
-  return JSON.stringify([vcpus, memoryBytes, foreign?.vm]);
+function resourcesOf({ vcpus, memoryBytes, foreign, ownProcessors, besideBytes }: AppSpec): string {
+  return JSON.stringify([vcpus, memoryBytes, foreign?.vm, ownProcessors, besideBytes]);
 }

@@ -220,7 +220,9 @@ export function machineFingerprint(spec: AppSpec): string {
   const pod = podVolumes === undefined ? [] : [podVolumes.map(({ key, name }) => [key, name])];
   const devices = spec.adapters === undefined ? [] : [spec.adapters];
   const own = foreign === undefined ? pod : [foreign.volumes, foreign.vm, ...devices];
-  return hash([JSON.stringify([images, nics, vcpus, memoryBytes, restartCounter, purgeCounter, ...own])]);
+  const extra = [spec.ownProcessors, spec.besideBytes].filter((it) => it !== undefined);
+  const all = [images, nics, vcpus, memoryBytes, restartCounter, purgeCounter, ...own, ...extra];
+  return hash([JSON.stringify(all)]);
 }
 
 /** Changes when files in volumes do. Those of Secrets are compared as they came. */

@@ -1,6 +1,7 @@
 import type { Instant } from "@selvedge/base";
 import type { AppId, VmSettings } from "../desired.ts";
 import type { MachineDevice } from "../device/device-spec.ts";
+import type { MachineProcessors } from "./processors.ts";
 
 /** One virtual machine, as much of it as the hypervisor must know. */
 export interface VmSpec {
@@ -23,6 +24,10 @@ export interface VmSpec {
   readonly nics: readonly { readonly tap: string; readonly mac: string }[];
   /** Devices of the box that it has for itself; not there: none. */
   readonly devices?: readonly MachineDevice[];
+  /** Where it begins to run; not there: anywhere. */
+  readonly processors?: MachineProcessors;
+  /** What it may have beside its guest's memory; not there: what machines of its kind are known to need. */
+  readonly besideMib?: number;
 }
 
 export interface VmVolume {
@@ -72,6 +77,10 @@ export interface Hypervisor {
   /** How machines are kept from harming the box. */
   confinement(): Promise<Confinement>;
   list(): Promise<AppId[]>;
+  /** Processors of the box that machines may run on, the lowest first. */
+  processors(): Promise<readonly number[]>;
+  /** Puts a running machine on these, wherever it runs now. Nothing happens when there is none. */
+  place(id: AppId, processors: MachineProcessors): Promise<void>;
   launch(spec: VmSpec): Promise<void>;
   /** Connects to the agent of a running machine. Fails when there is none or it does not answer in time. */
   connect(id: AppId, changed: () => void, signal: AbortSignal): Promise<Guest>;

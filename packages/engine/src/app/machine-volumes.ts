@@ -15,13 +15,23 @@ export function rootContents(spec: AppSpec): string[] {
   return [...new Set([...ownContainers(spec).map(({ container }) => container.contentTreeId), ...below])];
 }
 
-/** EVE's setting for nodes whose apps all have user data in parts. */
+/** EVE's settings for nodes whose apps all have user data in parts, and what their machines may have. */
 const takeApart = "process.cloud-init.multipart";
+const besideAll = "memory.vmm.limit.MiB";
+
+/** What the node says for all machines goes before what an app says for its own. */
+function besideMib(
+  { besideBytes }: AppSpec,
+  settings: ReadonlyMap<string, string> | undefined,
+): Pick<VmSpec, "besideMib"> {
+  const mib = Number(settings?.get(besideAll) ?? 0) || Math.ceil((besideBytes ?? 0) / 2 ** 20);
+  return mib > 0 ? { besideMib: mib } : {};
+}
 
 export async function machineVolumes(
   spec: AppSpec,
   { store, secrets, vault }: Pick<AppContext, "store" | "secrets" | "vault">,
-): Promise<Pick<VmSpec, "volumes" | "vm" | "devices">> {
+): Promise<Pick<VmSpec, "volumes" | "vm" | "devices" | "besideMib">> {
   const { foreign } = spec;
   const volumes = volumeUses(spec).map(({ key, readOnly, form, name }) => {
     const status = store.volumes.get(key);
@@ -30,8 +40,10 @@ export async function machineVolumes(
     if (status.sealed && secret === undefined) throw new Error(`the vault with volume ${name} is locked`);
     return { path: status.path, secret, readOnly: readOnly || form === "cdrom", cdrom: form === "cdrom" };
   });
-  if (foreign?.vm === undefined) return { volumes, vm: undefined };
-  const multipart = store.desired.get()?.settings.get(takeApart) === "true";
+  const settings = store.desired.get()?.settings;
+  const beside = besideMib(spec, settings);
+  if (foreign?.vm === undefined) return { volumes, ...beside, vm: undefined };
+  const multipart = settings?.get(takeApart) === "true";
   const devices = (spec.adapters ?? []).flatMap((name) => {
     const row = store.devices.get(name);
     if (row?.phase !== "lent" || row.appId !== spec.id)
@@ -40,6 +52,7 @@ export async function machineVolumes(
   });
   return {
     volumes,
+    ...beside,
     ...(devices.length === 0 ? {} : { devices }),
     vm: {
       ...foreign.vm,

@@ -76,6 +76,8 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     ...(item.startDelayInSeconds > 0 ? { startDelaySeconds: item.startDelayInSeconds } : {}),
     vcpus,
     memoryBytes,
+    ...(fixedresources.pinCpu ? { ownProcessors: true as const } : {}),
+    ...(fixedresources.vmmMaxmem > 0 ? { besideBytes: fixedresources.vmmMaxmem * kib } : {}),
     nics,
     ...bootOrderOf(item),
     ...(item.adapters.length > 0 ? { adapters: item.adapters.map(({ name }) => name) } : {}),

@@ -147,13 +147,32 @@ function unsupported(
     };
   if (machine !== undefined && mode === vm.VmMode.NOHYPER)
     return { reason: "UnsupportedMode", message: `${field}.fixedresources.${noHypervisor}` };
-  if (fixedresources?.pinCpu === true)
-    return {
-      reason: "UnsupportedPinning",
-      message: `${field}.fixedresources.pin_cpu: this node pins no processors`,
-    };
+  const kernel = kernelFault(fixedresources, machine);
+  if (kernel !== undefined)
+    return { reason: "UnsupportedKernel", message: `${field}.fixedresources.${kernel}` };
   const odd = volumes.find(({ unsupported: why }) => why !== undefined);
   return odd && { reason: "UnsupportedVolume", message: `volume ${odd.id}: ${odd.unsupported}` };
+}
+
+/** What EVE starts containers with, and a loader that it takes for none: controllers send them. */
+const evesOwn: Readonly<Record<string, readonly string[]>> = {
+  kernel: ["/hostfs/boot/kernel"],
+  ramdisk: ["/usr/lib/xen/boot/runx-initrd"],
+  extraargs: ["console=hvc0 root=9p dhcp=1"],
+  bootloader: ["/usr/bin/pygrub"],
+};
+
+/** To EVE these are files of its own system, given to QEMU as they are: here they would be other files, or none. */
+function kernelFault(resources: App["fixedresources"], machine: VmSettings | undefined): string | undefined {
+  const { kernel = "", ramdisk = "", extraargs = "", bootloader = "" } = resources ?? {};
+  for (const [name, value] of Object.entries({ kernel, ramdisk, extraargs, bootloader })) {
+    const known = machine === undefined || name === "bootloader" ? evesOwn[name] : undefined;
+    if (value === "" || known?.includes(value) === true) continue;
+    return machine === undefined
+      ? `${name}: a container is started by this node's own kernel; leave it empty`
+      : `${name}: a machine starts what is on its disk, by BIOS or UEFI (boot_mode); leave it empty`;
+  }
+  return undefined;
 }
 
 function foreignExtension(

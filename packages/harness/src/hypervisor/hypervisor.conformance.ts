@@ -144,6 +144,9 @@ const rules: readonly Rule[] = [
       assert.deepEqual(await engine.list(), []);
       assert.deepEqual([await engine.usage(id), await engine.screen(id)], [undefined, undefined]);
       assert.equal(await engine.lastWords(id), "");
+      const shared = await engine.processors();
+      assert.ok(shared.length > 0);
+      await engine.place(id, { own: [], shared });
       await engine.kill(id);
       await engine.remove(id);
     },

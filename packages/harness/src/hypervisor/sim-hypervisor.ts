@@ -10,6 +10,7 @@ import {
   type Guest,
   GuestError,
   type Hypervisor,
+  type MachineProcessors,
   type VmSpec,
   type VmUsage,
 } from "@selvedge/engine";
@@ -136,6 +137,16 @@ class SimHypervisorPort implements Hypervisor {
   async list(): Promise<AppId[]> {
     await this.#turn();
     return this.#hypervisor.machines().map(({ id }) => id);
+  }
+
+  async processors(): Promise<readonly number[]> {
+    await this.#turn();
+    return [0, 1, 2, 3];
+  }
+
+  async place(id: AppId, processors: MachineProcessors): Promise<void> {
+    await this.#turn();
+    this.#hypervisor.machine(id)?.place(processors);
   }
 
   async launch(spec: VmSpec): Promise<void> {

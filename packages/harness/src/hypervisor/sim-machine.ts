@@ -15,6 +15,7 @@ import type {
   ContainerStart,
   GuestNetwork,
   GuestOutput,
+  MachineProcessors,
   VmSpec,
 } from "@selvedge/engine";
 
@@ -47,6 +48,7 @@ export class SimMachine {
   readonly files: Map<string, Uint8Array> = new Map<string, Uint8Array>();
   readonly containers: Map<number, SimContainer> = new Map<number, SimContainer>();
   network: GuestNetwork | undefined;
+  processors: MachineProcessors | undefined;
   #booted = false;
   #gone = false;
   readonly #clock: Clock;
@@ -68,11 +70,16 @@ export class SimMachine {
   ) {
     this.id = spec.id;
     this.spec = spec;
+    this.processors = spec.processors;
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#onGone = parts.onGone;
     this.launchedAt = parts.clock.now();
     parts.clock.setTimer(millis(parts.bootMs), () => (parts.diesBooting ? this.die() : this.#boot()));
+  }
+
+  place(processors: MachineProcessors): void {
+    this.processors = processors;
   }
 
   get isGone(): boolean {

@@ -14,12 +14,14 @@ import {
   type VmSpec,
   type VmUsage,
 } from "../hypervisor.ts";
+import type { MachineProcessors } from "../processors.ts";
 import { Cgroups } from "./cgroup.ts";
 import { ConsoleTail } from "./console-tail.ts";
 import { GuestConnection } from "./guest-connection.ts";
 import type { MachineFiles } from "./machine-files.ts";
 import { machinePid, machineUsage } from "./machine-process.ts";
 import { exists, OwnDisks } from "./own-disks.ts";
+import { namedThreads, placeThreads, startOn, usableProcessors } from "./placement.ts";
 import { type Acceleration, type MachineCommand, qemuArgs, translationCacheMib } from "./qemu-args.ts";
 import { makeSeedCd } from "./seed-cd.ts";
 import { copyToSpare, makeSpare } from "./spare-disk.ts";
@@ -65,6 +67,7 @@ export class QemuHypervisor implements Hypervisor {
   readonly #consoles = new Map<AppId, ConsoleTail>();
   readonly #cgroups: Promise<Cgroups>;
   readonly #disks: OwnDisks;
+  #processors: Promise<number[]> | undefined;
 
   constructor(options: QemuHypervisorOptions) {
     this.#options = options;
@@ -86,6 +89,21 @@ export class QemuHypervisor implements Hypervisor {
     return ids.filter((_, at) => running[at] !== undefined) as AppId[];
   }
 
+  processors(): Promise<readonly number[]> {
+    this.#processors ??= usableProcessors();
+    return this.#processors;
+  }
+
+  async place(id: AppId, processors: MachineProcessors): Promise<void> {
+    const folder = this.#folder(id);
+    for (let waited = 0; waited < bootTimeoutMs; waited += pollMs) {
+      const pid = await machinePid(folder, id);
+      if (pid === undefined || (await placeThreads(pid, processors))) return;
+      await sleep(this.#options.clock, millis(pollMs));
+    }
+    throw new GuestError("it does not make its virtual processors");
+  }
+
   async launch(spec: VmSpec): Promise<void> {
     const folder = this.#folder(spec.id);
     if ((await machinePid(folder, spec.id)) !== undefined) return;
@@ -96,11 +114,16 @@ export class QemuHypervisor implements Hypervisor {
     if (root) await chown(folder, uid, uid);
     const { args, files } = spec.vm === undefined ? await this.#microVm(spec) : await this.#vm(spec, spec.vm);
     const command = ["qemu-system-x86_64", ...args];
+    const { own, shared } = spec.processors ?? { own: [], shared: [] };
+    if (own.length > 0) command.push(...namedThreads);
     const whole = root ? [...(await this.#unprivileged(uid)), ...command] : command;
     const devices = spec.devices ?? [];
     if (root) for (const { node } of devices) await chown(node, uid, uid);
     // A device reaches all of the machine's memory, which therefore stays where it is.
     if (root && devices.some(({ kind }) => kind === "pci")) whole.unshift("prlimit", "--memlock=unlimited");
+    // Nobody who has some for itself is disturbed, not even by a machine that begins.
+    if (shared.length > 0 && shared.length < (await this.processors()).length)
+      whole.unshift(...startOn(shared));
     const pid = await this.#spawn(spec.id, whole, files, root ? uid : undefined);
     // It holds the CD open; nobody else is to read what was sealed to this node.
     if (spec.vm?.seed !== undefined) await rm(this.#seed(spec.id), { force: true });
@@ -249,7 +272,8 @@ export class QemuHypervisor implements Hypervisor {
   /** A machine without limits is still better than none: it says so and goes on. */
   async #limit(spec: VmSpec, pid: number): Promise<void> {
     const cacheMib = spec.vm === undefined ? translationCacheMib : vmTranslationCacheMib;
-    const memoryMib = spec.memoryMib + overheadMib + (this.emulated ? cacheMib : 0);
+    const besideMib = spec.besideMib ?? overheadMib + (this.emulated ? cacheMib : 0);
+    const memoryMib = spec.memoryMib + besideMib;
     try {
       await (await this.#cgroups).enter(spec.id, pid, {
         memoryBytes: memoryMib * 2 ** 20,

@@ -230,7 +230,6 @@ export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inF
   "goroutine.leak.detection.check.window.minutes": [go],
   "goroutine.leak.detection.keep.stats.hours": [go],
   "goroutine.leak.detection.cooldown.minutes": [go],
-  "memory.vmm.limit.MiB": ["what a machine needs beside its guest's memory is known here"],
   "netdump.topic.preonboard.interval": [netdump],
   "netdump.topic.postonboard.interval": [netdump],
   "netdump.topic.maxcount": [netdump],
