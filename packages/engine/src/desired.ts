@@ -3,7 +3,7 @@ import type { ext } from "@selvedge/eve-api";
 import type { SnapshotWish } from "./app/snapshot-spec.ts";
 import type { VmSettings } from "./app/vm-settings.ts";
 import type { CertificateSpec } from "./certificate/certificate-spec.ts";
-import type { DeviceGroup } from "./device/device-spec.ts";
+import type { DeviceGroup, FunctionWish } from "./device/device-spec.ts";
 import type { EdgeviewSpec } from "./edgeview/edgeview-spec.ts";
 import type { ServiceSpec } from "./network/service-spec.ts";
 import type { RouteSpec } from "./network/way/way-spec.ts";
@@ -121,6 +121,8 @@ export interface AppSpec {
   readonly nics: readonly NicSpec[];
   /** Names of groups of devices that it has for itself; not there: none. */
   readonly adapters?: readonly string[];
+  /** What it asks for of those that are functions of a card, by group; not there: nothing. */
+  readonly functions?: Readonly<Record<string, FunctionWish>>;
   /** Of a virtual machine; what changes of it is for its next start. Not there: its disks come first. */
   readonly bootOrder?: BootOrder;
   /** Not part of its revision: what is asked for of snapshots is no change of the app. */

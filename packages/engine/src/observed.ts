@@ -3,7 +3,7 @@ import type { ext } from "@selvedge/eve-api";
 import type { SnapshotKind } from "./app/snapshot-spec.ts";
 import type { CertificatePhase } from "./certificate/certificate-plan.ts";
 import type { AppId, ContentId, NetworkId, VolumeKey } from "./desired.ts";
-import type { DeviceMember, MachineDevice } from "./device/device-spec.ts";
+import type { DeviceMember, FunctionWish, MachineDevice } from "./device/device-spec.ts";
 import type { PortBook } from "./port/port-book.ts";
 import type { CardState } from "./port/port-driver.ts";
 
@@ -136,10 +136,16 @@ export type NicStatus =
 export type DeviceStatus = { readonly members: readonly DeviceMember[] } & (
   | { readonly phase: "free" }
   /** The node itself has it. */
-  | { readonly phase: "kept"; readonly why: string }
+  | { readonly phase: "kept"; readonly why: string; readonly error?: string }
   /** Nobody can have it. */
   | { readonly phase: "fault"; readonly reason: string }
-  | { readonly phase: "lent"; readonly appId: AppId; readonly devices: readonly MachineDevice[] }
+  | {
+      readonly phase: "lent";
+      readonly appId: AppId;
+      readonly devices: readonly MachineDevice[];
+      /** What the app asks for of a function, and has. */
+      readonly wish?: FunctionWish;
+    }
 );
 
 /** Of one profile. Written by the certificate reconciler only. */

@@ -57,11 +57,6 @@ describe("an app of EVE's own fields", () => {
   const resources = { memory: 65_536, vcpus: 1 };
   const refused: [string, object, object, string, RegExp][] = [
     [
-      ...(["a part of a device", {}] as const),
-      { adapters: [{ name: "gpu0", ethVf: { index: 1 } }] },
-      ...(["UnsupportedAdapters", /adapters: eth_vf of gpu0/] as const),
-    ],
-    [
       ...(["a device on an old machine", {}] as const),
       { adapters: [{ name: "gpu0" }], fixedresources: { ...resources, virtualizationMode: 5 } },
       ...(["UnsupportedAdapters", /LEGACY/] as const),

@@ -152,7 +152,10 @@ export class SimNode {
       hypervisor: this.hypervisor.open(),
       networkDriver: life.lend(this.networkDriver.open()),
       // Simulated apps ask nothing of their node.
-      devices: { lend: async () => {}, giveBack: async () => true },
+      devices: {
+        ...{ lend: async () => {}, giveBack: async () => true },
+        ...{ part: async () => true, dress: async () => true },
+      },
       ports: {
         manages: false,
         apply: async () => new Map(),

@@ -208,6 +208,19 @@ describe("planApp", () => {
       { wanted: spec({ adapters: ["gpu"] }), device: () => lent("a") },
       { do: "launch" },
     ],
+    [
+      "waits for a function until its card is told of the VLAN",
+      { wanted: spec({ adapters: ["gpu"], functions: { gpu: { vlan: 5 } } }), device: () => lent("a") },
+      { do: "wait", reason: "AdapterUnavailable" },
+    ],
+    [
+      "begins with a function that is as it asks",
+      {
+        wanted: spec({ adapters: ["gpu"], functions: { gpu: { vlan: 5 } } }),
+        device: () => ({ ...lent("a"), wish: { vlan: 5 } }) as DeviceStatus,
+      },
+      { do: "launch" },
+    ],
     ["waits for its plug", { nic: () => undefined }, { do: "wait", reason: "ContainerCreating" }],
     [
       "waits for memory, and looks again",

@@ -194,7 +194,7 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
       return wait("ContainerCreating", `network of ${name}: ${nic?.reason ?? "not there yet"}`);
   }
   for (const name of wanted.adapters ?? []) {
-    const why = deviceHindrance(inputs.device(name), wanted);
+    const why = deviceHindrance(name, inputs.device(name), wanted);
     if (why !== undefined) return wait("AdapterUnavailable", `adapter ${name}: ${why}`);
   }
   if (wanted.memoryBytes > node.freeMemoryBytes)
@@ -222,9 +222,18 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
   return waits.length > 0 && least > 0 ? { do: "rest", againMs: least } : { do: "launch" };
 }
 
-function deviceHindrance(status: DeviceStatus | undefined, { id }: AppSpec): string | undefined {
+function deviceHindrance(
+  group: string,
+  status: DeviceStatus | undefined,
+  { id, functions }: AppSpec,
+): string | undefined {
   if (status === undefined) return "the box has none of that name (deviceIoList, assigngrp)";
-  if (status.phase === "lent") return status.appId === id ? undefined : `it is app ${status.appId}'s`;
+  if (status.phase === "lent" && status.appId === id) {
+    const [has, wants] = [status.wish, functions?.[group]];
+    const same = has?.mac === wants?.mac && has?.vlan === wants?.vlan;
+    return same ? undefined : "its card is being told of its MAC and VLAN";
+  }
+  if (status.phase === "lent") return `it is app ${status.appId}'s`;
   if (status.phase === "free") return "it is being handed over";
   return status.phase === "kept" ? `the node has it: ${status.why}` : status.reason;
 }

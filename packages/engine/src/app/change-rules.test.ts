@@ -19,6 +19,11 @@ describe("a change of an app that runs", () => {
     ["of volumes with a restart alone", app({ restartCounter: 1 }, volumes("v#1")), /Need purge/],
     ["of volumes with a purge", app({ purgeCounter: 1 }, volumes("v#1")), undefined],
     ["of devices", app({ adapters: ["gpu"] }), /Need purge due to a change of adapters/],
+    [
+      "of a function's VLAN",
+      app({ functions: { g5vf0: { vlan: 5 } } }),
+      /Need purge due to a change of adapters/,
+    ],
     ["of devices with a purge", app({ adapters: ["gpu"], purgeCounter: 1 }), undefined],
     ["of memory", app({ memoryBytes: 2 }), /Need restart/],
     ["of memory with a restart", app({ memoryBytes: 2, restartCounter: 1 }), undefined],

@@ -36,8 +36,8 @@ function volumesOf({ foreign }: AppSpec): string {
   return JSON.stringify(foreign?.volumes.map(({ key, mountDir }) => [key, mountDir]));
 }
 
-function devicesOf({ adapters = [] }: AppSpec): string {
-  return adapters.join();
+function devicesOf({ adapters = [], functions = {} }: AppSpec): string {
+  return JSON.stringify([adapters, functions]);
 }
 
 function resourcesOf({ vcpus, memoryBytes, foreign, ownProcessors, besideBytes }: AppSpec): string {

@@ -218,7 +218,7 @@ export function machineFingerprint(spec: AppSpec): string {
   ]);
   const { vcpus, memoryBytes, restartCounter, purgeCounter, foreign, podVolumes } = spec;
   const pod = podVolumes === undefined ? [] : [podVolumes.map(({ key, name }) => [key, name])];
-  const devices = spec.adapters === undefined ? [] : [spec.adapters];
+  const devices = [spec.adapters, spec.functions].filter((it) => it !== undefined);
   const own = foreign === undefined ? pod : [foreign.volumes, foreign.vm, ...devices];
   const extra = [spec.ownProcessors, spec.besideBytes].filter((it) => it !== undefined);
   const all = [images, nics, vcpus, memoryBytes, restartCounter, purgeCounter, ...own, ...extra];

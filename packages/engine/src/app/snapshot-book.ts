@@ -120,11 +120,12 @@ function rollBack(record: AppRecord, asked: AppSpec, volume: VolumeView): AppRec
 /** The saved app with what is the configuration's to say at any time, whatever the app is made of. */
 function asItWas({ hindrance: _, ...saved }: AppSpec, asked: AppSpec): AppSpec {
   const { active, restartCounter, purgeCounter, displayName, nics, hindrance } = asked;
-  const { adapters, profiles, startDelaySeconds, bootOrder, snapshots, ...own } = saved;
+  const { adapters, functions, profiles, startDelaySeconds, bootOrder, snapshots, ...own } = saved;
   const [devices, when] = [asked.adapters, asked.profiles];
   return {
     ...{ ...own, active, restartCounter, purgeCounter, displayName, nics },
     ...(devices === undefined ? {} : { adapters: devices }),
+    ...(asked.functions === undefined ? {} : { functions: asked.functions }),
     ...(when === undefined ? {} : { profiles: when }),
     ...(asked.startDelaySeconds === undefined ? {} : { startDelaySeconds: asked.startDelaySeconds }),
     ...(asked.bootOrder === undefined ? {} : { bootOrder: asked.bootOrder }),

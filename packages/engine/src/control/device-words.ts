@@ -6,6 +6,8 @@ const { PhyIoType: Type, PhyIoMemberUsage: Usage } = devmodelCommon;
 
 const kinds: readonly (readonly [devmodelCommon.PhyIoType, DeviceKind])[] = [
   [Type.PhyIoNetEth, "ethernet"],
+  [Type.PhyIoNetEthPF, "parted-card"],
+  [Type.PhyIoNetEthVF, "function"],
   [Type.PhyIoUSB, "usb"],
   [Type.PhyIoCOM, "serial"],
   [Type.PhyIoAudio, "audio"],

@@ -12,8 +12,10 @@ import type {
   NicSpec,
   VolumeSpec,
 } from "../desired.ts";
+import type { DeviceGroup } from "../device/device-spec.ts";
 import { ConfigFault, isUuid, unique } from "./config-fault.ts";
 import { adaptersFault, type Hindrance, refuseShared, translateForeign } from "./translate-foreign.ts";
+import { findGroup, functionWishes } from "./translate-functions.ts";
 import { translateNics } from "./translate-nics.ts";
 import { podVolumesOf } from "./translate-pod-volumes.ts";
 
@@ -23,6 +25,7 @@ export interface AppContext {
   /** Why volumes and contents that the configuration has are not to be had. */
   readonly missing: Missing;
   readonly nodeId: string;
+  readonly devices: readonly DeviceGroup[];
 }
 
 export type Missing = Map<string, string>;
@@ -64,7 +67,8 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     throw new ConfigFault(`${field}.fixedresources.vcpus`, `${vcpus} are more than ${vcpusMax}`);
   const { nics, fault } = translateNics(item, `${field}.interfaces`);
   const { pod, foreign, podVolumes, hindrance: own } = podOf(item, field, context);
-  const hindrance = own ?? nicHindrance(field, nics, fault);
+  const { adapters, hindrance: unlent } = adaptersOf(item, field, context);
+  const hindrance = own ?? unlent ?? nicHindrance(field, nics, fault);
   const spec = {
     id: id as AppId,
     version: item.uuidandversion?.version ?? "",
@@ -80,13 +84,31 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     ...(fixedresources.vmmMaxmem > 0 ? { besideBytes: fixedresources.vmmMaxmem * kib } : {}),
     nics,
     ...bootOrderOf(item),
-    ...(item.adapters.length > 0 ? { adapters: item.adapters.map(({ name }) => name) } : {}),
+    ...adapters,
     pod,
     ...(hindrance === undefined ? {} : { hindrance }),
     foreign,
     ...(podVolumes.length > 0 ? { podVolumes } : {}),
   };
   return { ...spec, revision: revisionOf(spec), ...snapshotsOf(item) };
+}
+
+/** By name of the group, however it was named. */
+function adaptersOf(
+  { adapters }: appApi.AppInstanceConfig,
+  field: string,
+  { devices }: AppContext,
+): { readonly adapters: Pick<AppSpec, "adapters" | "functions">; readonly hindrance?: Hindrance } {
+  if (adapters.length === 0) return { adapters: {} };
+  const names = adapters.map(({ name }) => findGroup(name, devices)?.name ?? name);
+  const functions = functionWishes(adapters, devices);
+  if (typeof functions === "string") {
+    const hindrance = { reason: "UnsupportedAdapters", message: `${field}.adapters: ${functions}` };
+    return { adapters: { adapters: names }, hindrance };
+  }
+  return {
+    adapters: { adapters: names, ...(Object.keys(functions).length === 0 ? {} : { functions }) },
+  };
 }
 
 const snapshotKinds: Readonly<Record<number, SnapshotKind>> = {

@@ -122,10 +122,9 @@ export function adaptersFault(
   const [first] = adapters;
   if (first === undefined) return undefined;
   if (machine === undefined) return `${first.name} can be given to a virtual machine, not to a container`;
-  if (machine.devices === "legacy")
-    return `${first.name} cannot be given to a LEGACY machine; use HVM or FML`;
-  const part = adapters.find(({ ethVf }) => ethVf !== undefined);
-  return part && `eth_vf of ${part.name}: this node gives whole devices, no parts of one (SR-IOV)`;
+  return machine.devices === "legacy"
+    ? `${first.name} cannot be given to a LEGACY machine; use HVM or FML`
+    : undefined;
 }
 
 /** What EVE's fields ask for and this node does not do: said of the app, which waits. */

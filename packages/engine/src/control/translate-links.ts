@@ -125,8 +125,8 @@ function madeName(name: string, what: string, message: Message, faults: string[]
 const linuxName = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
 
 function ethernet(card: Card | undefined, label: string, faults: string[]): void {
-  const { PhyIoNetEth } = devmodelCommon.PhyIoType;
-  if (card !== undefined && card.ptype !== PhyIoNetEth)
+  const { PhyIoNetEth, PhyIoNetEthPF } = devmodelCommon.PhyIoType;
+  if (card !== undefined && card.ptype !== PhyIoNetEth && card.ptype !== PhyIoNetEthPF)
     faults.push(`deviceIoList: ${label} is no Ethernet card, and nothing can be made of it`);
 }
 

@@ -23,6 +23,12 @@ const fixed = {
   ntp: "t",
 };
 
+/** Of controllers from before there were costs. */
+const free = { ...card, usagePolicy: { freeUplink: true } };
+const other = { ...free, logicallabel: "eth7", phylabel: "eth7" };
+const freed = { deviceIoList: [card, other], ...adapted({ freeUplink: true }) };
+const costly = { deviceIoList: [card, other], ...adapted({ cost: 3 }) };
+
 const rows: readonly (readonly [string, Init, Partial<PortSpec>])[] = [
   [
     "a card by its label",
@@ -40,6 +46,11 @@ const rows: readonly (readonly [string, Init, Partial<PortSpec>])[] = [
     { labels: ["a", "b"] },
   ],
   ["a cost, up to 255", adapted({ cost: 1000 }), { cost: 255 }],
+  ["a card that is parted into functions", { deviceIoList: [{ ...card, ptype: 11 }] }, { cost: 0 }],
+  ["no cost of what is free, at the card", { deviceIoList: [free] }, { cost: 0 }],
+  ["a cost of what is not free, where another is", { deviceIoList: [card, other] }, { cost: 1 }],
+  ["no cost of what is free, at the adapter", freed, { cost: 0 }],
+  ["the cost that is said, where another is free", costly, { cost: 3 }],
   [
     "a port that is no uplink and has no network",
     { systemAdapterList: [adapter, { ...adapter, uplink: false }] },

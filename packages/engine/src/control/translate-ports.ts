@@ -24,6 +24,17 @@ export function translatePorts(message: config.EdgeDevConfig): PortSpec[] | unde
   return adapters.map((adapter) => translatePort(adapter, named ? adapter.uplink : true, message));
 }
 
+/** A controller from before costs marks what is free of charge, at the card or the adapter; the rest costs. */
+function costOf(
+  { cost, freeUplink }: Adapter,
+  card: config.EdgeDevConfig["deviceIoList"][number] | undefined,
+  { deviceIoList }: config.EdgeDevConfig,
+): number {
+  if (cost > 0) return Math.min(cost, costMax);
+  if (freeUplink || card?.usagePolicy?.freeUplink === true) return 0;
+  return deviceIoList.some(({ usagePolicy }) => usagePolicy?.freeUplink === true) ? 1 : 0;
+}
+
 function translatePort(adapter: Adapter, uplink: boolean, message: config.EdgeDevConfig): PortSpec {
   const faults: string[] = [];
   const label = adapter.lowerLayerName || adapter.name;
@@ -49,7 +60,7 @@ function translatePort(adapter: Adapter, uplink: boolean, message: config.EdgeDe
     labels: adapter.sharedLabels.filter((label) => !reserved.has(label)),
     interface: lower.interface,
     ...(lower.links.length === 0 ? {} : { links: lower.links }),
-    ...{ uplink, cost: Math.min(adapter.cost, costMax), networkId: adapter.networkUUID, address },
+    ...{ uplink, cost: costOf(adapter, lower.card, message), networkId: adapter.networkUUID, address },
     ...(wifi === undefined ? {} : { wifi }),
     ...(cellular === undefined ? {} : { cellular }),
     ...(authentication === undefined ? {} : { authentication }),

@@ -45,11 +45,12 @@ export function translate(
   const contents = translateContents(message, datastores, nodeId, missing);
   const volumes = translateVolumes(message, contents, nodeId, missing);
   const networks = translateNetworks(message);
+  const devices = translateDevices(message);
   return {
     nodeId,
     nodeName: extension?.nodeName || message.deviceName || nodeId,
     configHash,
-    apps: translateApps(message, { contents, volumes, missing, nodeId }),
+    apps: translateApps(message, { contents, volumes, missing, nodeId, devices }),
     contents,
     volumes,
     networks,
@@ -57,7 +58,7 @@ export function translate(
     patches: translatePatches(message),
     ...portsOf(message),
     ...certificatesOf(message),
-    devices: translateDevices(message),
+    devices,
     settings: new Map(message.configItems.map(({ key, value }) => [key, value])),
     node: translateNode(message, datastores),
     ...translateEdgeview(message),

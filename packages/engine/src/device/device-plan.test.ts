@@ -22,13 +22,13 @@ const member = (place: DeviceMember["place"]): DeviceMember => ({
 const onPci = (address: string): DeviceMember => member({ kind: "pci", address });
 const nic: DeviceGroup = { name: "nic", parent: "", members: [onPci(card.address)] };
 const [a, b] = ["a", "b"] as AppId[] as [AppId, AppId];
-const wants = (id: AppId, ...adapters: string[]) => ({ id, adapters });
+const wants = (id: AppId, ...adapters: string[]) => ({ id, adapters, wishes: {} });
 const base: DeviceInputs = {
-  ...{ groups: [nic], apps: [], running: new Set(), before: () => undefined },
+  ...{ groups: [nic], apps: [], running: new Set(), before: () => undefined, unparted: new Map() },
   inventory: {
     pci: [card, pci("0000:00:01.0", "7", { classCode: 0x060400 })],
     usb: [stick],
-    serialPorts: [serial],
+    ...{ serialPorts: [serial], networks: [] },
   },
 };
 const lentTo = (appId: AppId): DeviceStatus => ({ members: [], phase: "lent", appId, devices: [] });
@@ -106,16 +106,18 @@ describe("devices of the box", () => {
 
   it("are bound to who lends them, and given back", () => {
     const members = nic.members;
-    const lent: DeviceStatus = {
-      ...{ members, phase: "lent", appId: a },
-      devices: [{ kind: "pci", address: card.address, node: "/dev/vfio/7" }],
+    const lent = {
+      ...{ members, phase: "lent" as const, appId: a },
+      devices: [{ kind: "pci" as const, address: card.address, node: "/dev/vfio/7" }],
     };
     const bound = { ...card, driver: "vfio-pci" };
-    assert.deepEqual(pciSteps(new Map([["nic", lent]]), [card]), { lend: [card.address], giveBack: [] });
-    assert.deepEqual(pciSteps(new Map([["nic", lent]]), [bound]), { lend: [], giveBack: [] });
+    const steps = (row: DeviceStatus, ...there: PciDevice[]) =>
+      pciSteps(new Map([["nic", row]]), { ...base, inventory: { ...base.inventory, pci: there } });
+    assert.deepEqual(steps(lent, card), { lend: lent.devices, giveBack: [] });
+    assert.deepEqual(steps(lent, bound), { lend: [], giveBack: [] });
     const free: DeviceStatus = { members, phase: "free" };
-    assert.deepEqual(pciSteps(new Map([["nic", free]]), [bound]), { lend: [], giveBack: [bound] });
+    assert.deepEqual(steps(free, bound), { lend: [], giveBack: [bound] });
     const stranger = { ...bound, address: "0000:06:00.0" };
-    assert.deepEqual(pciSteps(new Map([["nic", free]]), [stranger]), { lend: [], giveBack: [] });
+    assert.deepEqual(steps(free, stranger), { lend: [], giveBack: [] });
   });
 });

@@ -1,19 +1,31 @@
 /** Who has which of the box's devices. Pure. */
 import type { AppId } from "../desired.ts";
-import type { Hardware, PciDevice } from "../hardware/hardware.ts";
+import type { PciAddress, PciDevice } from "../hardware/hardware.ts";
 import type { DeviceStatus } from "../observed.ts";
-import type { DeviceGroup, DeviceMember, MachineDevice } from "./device-spec.ts";
+import type { DeviceGroup, DeviceMember, FunctionDress, FunctionWish, MachineDevice } from "./device-spec.ts";
+import { cardFault, findPci, type Inventory, type PartPlan } from "./function-plan.ts";
 
 export interface DeviceInputs {
   readonly groups: readonly DeviceGroup[];
   /** Those that are to run, in the configuration's order. */
-  readonly apps: readonly { readonly id: AppId; readonly adapters: readonly string[] }[];
+  readonly apps: readonly Wanting[];
   /** Apps whose machines run. */
   readonly running: ReadonlySet<AppId>;
   /** As it was. */
   readonly before: (group: string) => DeviceStatus | undefined;
-  readonly inventory: Pick<Hardware, "pci" | "usb" | "serialPorts">;
+  readonly inventory: Inventory;
+  /** Why cards have not the functions that are wanted of them. */
+  readonly unparted: PartPlan["faults"];
 }
+
+export interface Wanting {
+  readonly id: AppId;
+  readonly adapters: readonly string[];
+  /** Of functions of cards, by group. */
+  readonly wishes: Readonly<Record<string, FunctionWish>>;
+}
+
+type LentStatus = Extract<DeviceStatus, { phase: "lent" }>;
 
 /** By name of the group. A group that makes no sense is told as such, and nobody gets it. */
 export function planDevices(inputs: DeviceInputs): ReadonlyMap<string, DeviceStatus> {
@@ -29,14 +41,22 @@ export function planDevices(inputs: DeviceInputs): ReadonlyMap<string, DeviceSta
 function statusOf(
   group: DeviceGroup,
   holders: ReadonlyMap<string, AppId>,
-  { groups, inventory }: DeviceInputs,
+  inputs: DeviceInputs,
 ): DeviceStatus {
+  const { groups, inventory, unparted } = inputs;
   const { members, name, kept } = group;
-  if (kept !== undefined) return { members, phase: "kept", why: kept };
-  const found = members.map((member) => findDevices(member, inventory));
-  const fault = found.find((it) => typeof it === "string") ?? togetherFault(group, inventory);
-  if (fault !== undefined) return { members, phase: "fault", reason: fault };
+  if (kept !== undefined) {
+    const error = cardFault(group, inventory, unparted);
+    return { members, phase: "kept", why: kept, ...(error === undefined ? {} : { error }) };
+  }
   const appId = holders.get(name);
+  const row = inputs.before(name);
+  // What runs goes on as it was started.
+  const as = row?.phase === "lent" && row.appId === appId && inputs.running.has(appId) ? row : undefined;
+  const wish = as === undefined ? inputs.apps.find(({ id }) => id === appId)?.wishes[name] : as.wish;
+  const found = members.map((member) => findDevices(member, inputs, wish));
+  const fault = group.fault ?? found.find((it) => typeof it === "string") ?? togetherFault(group, inventory);
+  if (fault !== undefined) return { members, phase: "fault", reason: fault };
   if (appId === undefined) return { members, phase: "free" };
   const other = relatives(group, groups).find((it) => (holders.get(it.name) ?? appId) !== appId);
   if (other !== undefined)
@@ -45,8 +65,15 @@ function statusOf(
     members,
     phase: "lent",
     appId,
-    devices: found.flatMap((it) => (typeof it === "string" ? [] : it)),
+    devices: found.flatMap((it) => (typeof it === "string" ? [] : it)).map((it) => dressedAs(it, as)),
+    ...(wish === undefined ? {} : { wish }),
   };
+}
+
+function dressedAs(device: MachineDevice, row: LentStatus | undefined): MachineDevice {
+  if (device.kind !== "pci" || device.dress === undefined) return device;
+  const was = row?.devices.find((it) => it.kind === "pci" && it.address === device.address);
+  return was?.kind === "pci" && was.dress !== undefined ? { ...device, dress: was.dress } : device;
 }
 
 /** Who has it keeps it while it runs; else it goes to a machine that runs, then to who is named first. */
@@ -65,8 +92,10 @@ function relatives(group: DeviceGroup, groups: readonly DeviceGroup[]): DeviceGr
 /** What a machine is given for it, or why there is nothing. */
 function findDevices(
   { name, place }: DeviceMember,
-  { pci, usb, serialPorts }: DeviceInputs["inventory"],
+  { inventory, unparted }: DeviceInputs,
+  wish: FunctionWish | undefined,
 ): MachineDevice[] | string {
+  const { usb, serialPorts } = inventory;
   if (place === undefined) return `${name}: the configuration does not say where it is (phyaddrs)`;
   if (place.kind === "serial")
     return serialPorts.some(({ path }) => path === place.path)
@@ -83,48 +112,82 @@ function findDevices(
   }
   if (place.kind === "card")
     return `${name}: phyaddrs.pcilong is needed; a card that is an app's has no name in the box's Linux`;
-  const { address } = place;
-  const device = pci.find((it) => it.address === address);
-  if (device === undefined) return `${name}: the box has no PCI device ${address}`;
-  if (device.iommuGroup === "")
+  const found = findPci(name, place, inventory, unparted);
+  if (typeof found === "string") return found;
+  const { address, iommuGroup } = found.device;
+  if (iommuGroup === "")
     return `${name}: ${address} has no IOMMU to keep it to its app; switch VT-d or AMD-Vi on in the firmware`;
-  return [{ kind: "pci", address, node: `/dev/vfio/${device.iommuGroup}` }];
+  const given = { kind: "pci", address, node: `/dev/vfio/${iommuGroup}` } as const;
+  if (place.kind === "pci" || found.card === undefined) return [given];
+  return [{ ...given, dress: { ...place.wish, ...wish, address: found.card, index: place.index } }];
 }
 
 /** What shares an IOMMU group can reach each other's memory: all of it goes to one app, or none. */
-function togetherFault({ members }: DeviceGroup, { pci }: DeviceInputs["inventory"]): string | undefined {
-  const mine = new Set(members.flatMap(({ place }) => (place?.kind === "pci" ? [place.address] : [])));
+function togetherFault({ members }: DeviceGroup, inventory: Inventory): string | undefined {
+  const { pci } = inventory;
+  const mine = addressesOf(members, inventory);
   for (const address of mine) {
     const group = pci.find((it) => it.address === address)?.iommuGroup;
     const other = pci.find((it) => it.iommuGroup === group && !mine.has(it.address) && !isBridge(it));
-    if (other !== undefined)
-      return `${address} and ${other.address} are in one IOMMU group: they need one assigngrp`;
+    if (other === undefined) continue;
+    const what = `${address} and ${other.address} are in one IOMMU group:`;
+    if (members.some(({ place }) => place?.kind === "function"))
+      return `${what} to give one away, the slot of the card needs PCIe ACS; switch it on in the firmware`;
+    return `${what} they need one assigngrp`;
   }
   return undefined;
+}
+
+/** Those that are there. */
+function addressesOf(members: readonly DeviceMember[], inventory: Inventory): ReadonlySet<PciAddress> {
+  const found = members.flatMap(({ name, place }) =>
+    place?.kind === "pci" || place?.kind === "function" ? [findPci(name, place, inventory, new Map())] : [],
+  );
+  return new Set(found.flatMap((it) => (typeof it === "string" ? [] : [it.device.address])));
 }
 
 function isBridge({ classCode }: PciDevice): boolean {
   return classCode >>> 16 === 0x06;
 }
 
-/** PCI devices of the box that apps have, by who drives them now. */
+export interface PciSteps {
+  readonly lend: readonly Extract<MachineDevice, { kind: "pci" }>[];
+  readonly giveBack: readonly PciDevice[];
+}
+
+/**
+ * PCI devices of the box that apps have, by who drives them now. A function is told what it is to be before it goes
+ * to an app, and never while it is one's.
+ */
 export function pciSteps(
   rows: ReadonlyMap<string, DeviceStatus>,
-  pci: readonly PciDevice[],
-): { readonly lend: readonly string[]; readonly giveBack: readonly PciDevice[] } {
-  const lent = new Set(
-    [...rows.values()].flatMap((row) =>
-      row.phase === "lent" ? row.devices.flatMap((it) => (it.kind === "pci" ? [it.address] : [])) : [],
-    ),
-  );
+  { inventory, before, running }: Pick<DeviceInputs, "inventory" | "before" | "running">,
+): PciSteps {
+  const { pci } = inventory;
   const lender = "vfio-pci";
-  const ours = new Set(
-    [...rows.values()].flatMap(({ members }) =>
-      members.flatMap(({ place }) => (place?.kind === "pci" ? [place.address] : [])),
-    ),
-  );
+  const isLent = (address: PciAddress): boolean =>
+    pci.some((it) => it.address === address && it.driver === lender);
+  const lent = new Set<PciAddress>();
+  const lend: PciSteps["lend"][number][] = [];
+  for (const [name, row] of rows) {
+    if (row.phase !== "lent") continue;
+    for (const device of row.devices) {
+      if (device.kind !== "pci") continue;
+      lent.add(device.address);
+      const dressed = running.has(row.appId) || sameDress(device, before(name));
+      if (!isLent(device.address) || (device.dress !== undefined && !dressed)) lend.push(device);
+    }
+  }
+  const ours = new Set([...rows.values()].flatMap(({ members }) => [...addressesOf(members, inventory)]));
   return {
-    lend: pci.filter((it) => lent.has(it.address) && it.driver !== lender).map(({ address }) => address),
+    lend,
     giveBack: pci.filter((it) => ours.has(it.address) && !lent.has(it.address) && it.driver === lender),
   };
+}
+
+function sameDress({ address, dress }: PciSteps["lend"][number], row: DeviceStatus | undefined): boolean {
+  if (row?.phase !== "lent") return false;
+  const was = row.devices.find((it) => it.kind === "pci" && it.address === address);
+  const text = (it: FunctionDress | undefined): string => JSON.stringify([it?.mac, it?.vlan]);
+  return was?.kind === "pci" && text(was.dress) === text(dress);
 }

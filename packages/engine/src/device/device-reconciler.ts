@@ -2,10 +2,12 @@ import { describeError, type Log, seconds } from "@selvedge/base";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { AppId } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
-import type { HardwareProbe } from "../hardware/hardware.ts";
+import type { Hardware, HardwareProbe, PciAddress } from "../hardware/hardware.ts";
 import type { DeviceStatus } from "../observed.ts";
 import type { DeviceDriver } from "./device-driver.ts";
-import { pciSteps, planDevices } from "./device-plan.ts";
+import { type DeviceInputs, pciSteps, planDevices } from "./device-plan.ts";
+import type { DeviceGroup } from "./device-spec.ts";
+import { heldDevices, planParts, waitsForApps } from "./function-plan.ts";
 
 export interface DeviceParts {
   readonly store: EngineStore;
@@ -35,26 +37,25 @@ export class DeviceReconciler implements Reconciler<typeof deviceKey> {
   }
 
   async reconcile(_key: typeof deviceKey, signal: AbortSignal): Promise<Outcome> {
-    const { store, driver, hardware, machines, log } = this.#parts;
+    const { store, driver, machines, log } = this.#parts;
     const desired = store.desired.get();
     const groups = desired?.devices ?? [];
     if (groups.length === 0) {
       for (const key of store.devices.keys()) store.devices.delete(key);
       return settled;
     }
-    const inventory = await hardware.inventory();
-    const rows = new Map(
-      planDevices({
-        groups,
-        apps: (desired?.apps ?? [])
-          .filter(({ active }) => active)
-          .map(({ id, adapters = [] }) => ({ id, adapters })),
-        running: new Set(await machines?.list()),
-        before: (name) => store.devices.get(name),
-        inventory,
-      }),
-    );
-    const { lend, giveBack } = pciSteps(rows, inventory.pci);
+    const running: ReadonlySet<AppId> = new Set(await machines?.list());
+    const { inventory, unparted } = await this.#partCards(groups, running, signal);
+    const inputs: DeviceInputs = {
+      groups,
+      apps: (desired?.apps ?? [])
+        .filter(({ active }) => active)
+        .map(({ id, adapters = [], functions: wishes = {} }) => ({ id, adapters, wishes })),
+      before: (name) => store.devices.get(name),
+      ...{ running, inventory, unparted },
+    };
+    const rows = new Map(planDevices(inputs));
+    const { lend, giveBack } = pciSteps(rows, inputs);
     signal.throwIfAborted();
     let held = false;
     for (const device of giveBack) {
@@ -64,21 +65,57 @@ export class DeviceReconciler implements Reconciler<typeof deviceKey> {
       });
       if (!back) held = true;
     }
-    for (const address of lend)
+    for (const { dress, ...device } of lend)
       try {
-        await driver.lend(address);
-        log.info("a device goes to an app", { device: address });
+        if (dress !== undefined && !(await driver.dress({ ...device, dress }))) {
+          // Whose machine ends now has it a moment longer.
+          replace(rows, device.address, (members) => ({ members, phase: "free" }));
+          held = true;
+          continue;
+        }
+        await driver.lend(device.address);
+        log.info("a device goes to an app", { device: device.address });
       } catch (error) {
-        refuse(rows, address, describeError(error));
+        const reason = describeError(error);
+        replace(rows, device.address, (members) => ({ members, phase: "fault", reason }));
       }
     for (const key of store.devices.keys()) if (!rows.has(key)) store.devices.delete(key);
     for (const [key, row] of rows) store.devices.set(key, row);
     return lookAgain("devices are plugged in and pulled out", held ? backEvery : lookEvery);
   }
+
+  /** Makes the functions that the configuration wants of cards, before anybody is given one. */
+  async #partCards(
+    groups: readonly DeviceGroup[],
+    running: ReadonlySet<AppId>,
+    signal: AbortSignal,
+  ): Promise<{ readonly inventory: Hardware; readonly unparted: ReadonlyMap<PciAddress, string> }> {
+    const { store, driver, hardware, log } = this.#parts;
+    const inventory = await hardware.inventory();
+    const rows = store.devices.keys().flatMap((key) => store.devices.get(key) ?? []);
+    const plan = planParts(groups, inventory, heldDevices(rows, running));
+    if (plan.part.length === 0) return { inventory, unparted: plan.faults };
+    const unparted = new Map(plan.faults);
+    for (const { name, card, count } of plan.part) {
+      signal.throwIfAborted();
+      try {
+        if (await driver.part(card, count))
+          log.info("a card is parted into functions", { device: card.address, count });
+        else unparted.set(card.address, waitsForApps(name, count, card.functions?.made.length ?? 0));
+      } catch (error) {
+        unparted.set(card.address, `vflist of ${name}: ${describeError(error)}`);
+      }
+    }
+    return { inventory: await hardware.inventory(), unparted };
+  }
 }
 
-function refuse(rows: Map<string, DeviceStatus>, address: string, reason: string): void {
+function replace(
+  rows: Map<string, DeviceStatus>,
+  address: PciAddress,
+  by: (members: DeviceStatus["members"]) => DeviceStatus,
+): void {
   for (const [name, row] of rows)
     if (row.phase === "lent" && row.devices.some((it) => it.kind === "pci" && it.address === address))
-      rows.set(name, { phase: "fault", members: row.members, reason });
+      rows.set(name, by(row.members));
 }

@@ -7,6 +7,8 @@ export interface DeviceGroup {
   readonly members: readonly DeviceMember[];
   /** What the node itself does with it; not there: nothing. */
   readonly kept?: string;
+  /** What is wrong with what the configuration says of it. */
+  readonly fault?: string;
 }
 
 export interface DeviceMember {
@@ -15,10 +17,17 @@ export interface DeviceMember {
   readonly usage: DeviceUsage;
   /** Undefined: the configuration says nothing of where it is. */
   readonly place: DevicePlace | undefined;
+  /** What somebody else may call it. */
+  readonly label?: string;
+  /** Of a card: it is parted into so many. */
+  readonly functions?: number;
 }
 
 export type DeviceKind =
   | "ethernet"
+  /** A network card of which apps have functions, and the node the rest. */
+  | "parted-card"
+  | "function"
   | "usb"
   | "serial"
   | "audio"
@@ -41,11 +50,38 @@ export type DevicePlace =
   | { readonly kind: "card"; readonly name: string }
   | { readonly kind: "usb"; readonly bus: number; readonly port: string }
   | { readonly kind: "usb-product"; readonly vendor: number; readonly product: number }
-  | { readonly kind: "serial"; readonly path: string };
+  | { readonly kind: "serial"; readonly path: string }
+  | {
+      readonly kind: "function";
+      readonly card: CardPlace;
+      readonly index: number;
+      readonly wish: FunctionWish;
+    };
+
+export type CardPlace = Extract<DevicePlace, { kind: "pci" | "card" }>;
+
+/** What is asked for of a function; not there: its driver's own address, and no VLAN. */
+export interface FunctionWish {
+  readonly mac?: string;
+  readonly vlan?: number;
+}
+
+/** What a card is told of a function, so that whoever has it cannot be another or leave its VLAN. */
+export interface FunctionDress extends FunctionWish {
+  /** Of the card. */
+  readonly address: string;
+  readonly index: number;
+}
 
 /** One device as a machine gets it. */
 export type MachineDevice =
   /** `node` is opened by the machine for all devices of its IOMMU group. */
-  | { readonly kind: "pci"; readonly address: string; readonly node: string }
+  | {
+      readonly kind: "pci";
+      readonly address: string;
+      readonly node: string;
+      /** Of a function of a card. */
+      readonly dress?: FunctionDress;
+    }
   | { readonly kind: "usb"; readonly bus: number; readonly port: string; readonly node: string }
   | { readonly kind: "serial"; readonly node: string };

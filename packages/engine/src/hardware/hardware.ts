@@ -49,6 +49,8 @@ export interface PciDevice {
   /** Class and subclass as one number: 0x020000 is Ethernet. */
   readonly classCode: number;
   readonly iommuGroup: string;
+  /** Of a card that can be parted into functions (SR-IOV): how many at most, and those made, by index. */
+  readonly functions?: { readonly total: number; readonly made: readonly PciAddress[] };
 }
 
 export interface UsbAddress {

@@ -66,7 +66,10 @@ export class FleetNode implements AsyncDisposable {
       edgeview: noEdgeview,
       hypervisor: hypervisor.open(),
       networkDriver: new SimNetworkDriver(random).open(),
-      devices: { lend: async () => {}, giveBack: async () => true },
+      devices: {
+        ...{ lend: async () => {}, giveBack: async () => true },
+        ...{ part: async () => true, dress: async () => true },
+      },
       ports: {
         manages: false,
         apply: async () => new Map(),

@@ -204,9 +204,22 @@ export class LinuxHardware implements HardwareProbe {
         ...{ vendor: await number("vendor"), device: await number("device") },
         ...{ revision: await number("revision"), subsystem: await number("subsystem_device") },
         ...{ classCode: await number("class"), iommuGroup: await this.#link(`${folder}/iommu_group`) },
+        ...(await this.#functions(folder)),
       });
     }
     return list;
+  }
+
+  async #functions(folder: string): Promise<Pick<PciDevice, "functions">> {
+    const total = Number(await this.#text(`${folder}/sriov_totalvfs`));
+    if (!(total > 0)) return {};
+    const made: PciAddress[] = [];
+    for (let index = 0; index < total; index++) {
+      const address = await this.#link(`${folder}/virtfn${index}`);
+      if (address === "") break;
+      made.push(address);
+    }
+    return { functions: { total, made } };
   }
 
   async #usb(): Promise<UsbDevice[]> {
