@@ -103,6 +103,7 @@ const parts = {
   credentials: { credential: () => undefined },
   settings: {
     number: () => 0,
+    choice: () => "disabled",
     seconds: (key: string) =>
       millis(key === "timer.port.testduration" ? 20_000 : key === "timer.port.testinterval" ? 1 : 0),
   },

@@ -68,7 +68,11 @@ const cards = new LinuxPortDriver({
   probe: controllerProbe(`http://${controller}`, []),
 });
 const ports = new PortReconciler({
-  ...{ ...common, driver: cards, settings: { seconds: () => millis(30_000), number: () => 0 } },
+  ...{
+    ...common,
+    driver: cards,
+    settings: { seconds: () => millis(30_000), number: () => 0, choice: () => "disabled" },
+  },
   credentials: { credential: () => undefined },
   secrets: { openPortSecret: async () => assert.fail("no port has a secret") },
 });

@@ -7,6 +7,7 @@ import {
   nextStep,
   type PortBook,
   type PortConfig,
+  withFallback,
   withNewest,
   withResult,
 } from "./port-book.ts";
@@ -131,6 +132,42 @@ describe("the book of ports", () => {
   it("takes the same again for the same", () => {
     const before = book(0, config("a", good));
     assert.equal(withNewest(before, { digest: "a", ports: [] }, instant(1)), before);
+  });
+});
+
+describe("the node's own idea", () => {
+  const own = config("own", { lastResort: true });
+  const told = config("told", good);
+  const digests = ({ configs, current }: PortBook): unknown[] => [
+    configs.map(({ digest }) => digest),
+    current,
+  ];
+  const rows: readonly (readonly [string, PortBook, string | undefined, unknown[]])[] = [
+    ["comes behind what it was told", book(0, told), "own", [["told", "own"], 0]],
+    ["is there once", book(0, told, own), "own", [["told", "own"], 0]],
+    ["is another when other cards are there", book(0, told, own), "more", [["told", "more"], 0]],
+    ["stays in force while it is", book(1, config("told", bad), own), "more", [["told", "own", "more"], 1]],
+    ["goes when nobody wants it", book(0, told, own), undefined, [["told"], 0]],
+    ["stays till something else works", book(0, config("told"), own), undefined, [["told", "own"], 0]],
+    ["is all there is", book(0, own), undefined, [["own"], 0]],
+    ["is not made behind itself", book(0, own), "more", [["own"], 0]],
+    ["is nothing without a card", book(0, told), undefined, [["told"], 0]],
+  ];
+  for (const [what, before, digest, expected] of rows)
+    it(what, () => {
+      const fallback = digest === undefined ? undefined : { digest, ports: [] };
+      const after = withFallback(before, fallback, instant(9));
+      assert.deepEqual(digests(after), expected);
+      assert.equal(withFallback(after, fallback, instant(10)), after, "once is enough");
+    });
+
+  it("is tried in its turn when what was told leads nowhere", () => {
+    const state = withFallback(book(0, config("told", bad)), { digest: "own", ports: [] }, instant(2000));
+    assert.equal(nextStep(state, instant(2001), instant(2000), times).do, "try");
+    const index = (nextStep(state, instant(2001), instant(2000), times) as { index: number }).index;
+    const fell = withResult(state, index, success, instant(2002));
+    assert.equal(fell.configs[fell.current]?.digest, "own");
+    assert.equal(fell.configs[fell.current]?.lastResort, true);
   });
 });
 

@@ -61,6 +61,30 @@ export function withNewest(
   };
 }
 
+/**
+ * With the node's own idea behind what it was told, or without: then it goes once what it was told works. It
+ * stays as long as nothing else was ever said.
+ */
+export function withFallback(
+  book: PortBook,
+  fallback: Pick<PortConfig, "digest" | "ports"> | undefined,
+  now: Instant,
+): PortBook {
+  const { configs, current } = book;
+  if (isUntold(book)) return book;
+  const inForce = configs[current];
+  const told = configs.filter(({ lastResort }) => lastResort !== true);
+  const works = told.some((it) => it.lastSucceeded !== undefined && !isFailing(it));
+  const own = configs.filter(
+    (it) => it.lastResort && (it === inForce || it.digest === fallback?.digest || !works),
+  );
+  const known = fallback === undefined || own.some(({ digest }) => digest === fallback.digest);
+  const made = known ? [] : [{ ...fallback, lastResort: true as const, since: now, lastError: "" }];
+  const all = [...told, ...own, ...made];
+  if (all.length === configs.length && all.every((it, at) => it === configs[at])) return book;
+  return { configs: all, current: inForce === undefined ? 0 : all.indexOf(inForce) };
+}
+
 /** Whether nobody has ever said how the ports are to be. */
 export function isUntold({ configs }: PortBook): boolean {
   return configs.every(({ lastResort }) => lastResort === true);

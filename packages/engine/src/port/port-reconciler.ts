@@ -12,6 +12,7 @@ import {
   type PortBook,
   type PortTrial,
   type StepTimes,
+  withFallback,
   withNewest,
   withResult,
 } from "./port-book.ts";
@@ -37,6 +38,7 @@ export interface PortParts {
         | "timer.location.app.interval",
     ): Millis;
     number(key: "pnac.dhcp.reacquire.max.retries"): number;
+    choice(key: "network.fallback.any.eth"): string;
   };
 }
 
@@ -104,6 +106,8 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     else if (driver.manages && isUntold(this.#book)) await this.#tryEverything();
     if (this.#book.configs.length === 0) return driver.manages ? await this.#later(noCardMs) : settled;
     if (!driver.manages) return await this.#observe();
+    const falls = this.#parts.settings.choice("network.fallback.any.eth") === "enabled";
+    this.#book = withFallback(this.#book, falls ? await this.#everything() : undefined, clock.now());
     await this.#obeySilence();
     const step = nextStep(
       this.#book,
@@ -145,10 +149,15 @@ export class PortReconciler implements Reconciler<typeof portKey> {
 
   /** A box must reach its controller to be told how. */
   async #tryEverything(): Promise<void> {
+    const config = await this.#everything();
+    if (config === undefined) return;
+    this.#book = withNewest(this.#book, { ...config, lastResort: true }, this.#parts.clock.now());
+  }
+
+  /** Every wire there is; undefined when there is none. */
+  async #everything(): Promise<{ readonly digest: string; readonly ports: readonly PortSpec[] } | undefined> {
     const ports = lastResort((await this.#parts.driver.look()).keys());
-    if (ports.length === 0) return;
-    const config = { digest: digestOf(ports), ports, lastResort: true } as const;
-    this.#book = withNewest(this.#book, config, this.#parts.clock.now());
+    return ports.length === 0 ? undefined : { digest: digestOf(ports), ports };
   }
 
   /** A switch has let a card in, perhaps to another network than it had an address of. */

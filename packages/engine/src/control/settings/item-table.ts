@@ -183,7 +183,8 @@ const monitor = "this engine has no memory monitor";
 const system = "this engine leaves it to the box's own system";
 const syslog = "this engine uploads its own log, not the system's";
 const machines = "this engine does not run machines that way";
-const ports = "this engine does not manage the box's ports";
+const ports = "this engine's ports do not know it";
+const probes = "this engine tests ports by reaching the controller";
 const network = "this engine's networks do not know it";
 const fetching = "this engine's downloads do not know it";
 const volumes = "this engine's volumes do not know it";
@@ -202,10 +203,9 @@ export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inF
   "timer.port.georedo": ["this engine looks up no place by address"],
   "timer.port.georetry": ["this engine looks up no place by address"],
   "timer.port.timeout": [ports],
-  "network.fallback.any.eth": [ports],
   "dhcp.enable.vendorclassid": [ports],
-  "diag.probe.remote.http.endpoint": [ports],
-  "diag.probe.remote.https.endpoint": [ports],
+  "diag.probe.remote.http.endpoint": [probes],
+  "diag.probe.remote.https.endpoint": [probes],
   "timer.appcontainer.stats.interval": ["figures of containers go with every message of metrics"],
   "timer.vault.trim.max.secs": [vault],
   "timer.vault.trim.cron": [vault],
