@@ -116,6 +116,12 @@ describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, 
     const device = create(metrics.deviceMetricSchema, {
       cpuMetric: { totalNs: 200_000_000_000n, upTime: timestampFromMs(100_000) },
       deviceMemory: { memoryMB: 4096, usedEveMB: 1024 },
+      cellular: [
+        {
+          ...{ logicallabel: "lte", signalStrength: { rsrp: -101, rssi: 2 ** 31 - 1 } },
+          packetStats: { tx: { totalBytes: 5n } },
+        },
+      ],
       dormantTimeInSeconds: 600n,
     });
     const message = { devID: box.id, MetricContent: { case: "dm" as const, value: device }, am: [metric] };
@@ -234,6 +240,8 @@ describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, 
       /^selvedge_gateway_polls_total\{proof="verified",code="200"\} \d+$/m,
       /^selvedge_nodes\{phase="Ready"\} 1$/m,
       /^selvedge_node_cpu_cores\{node="box-1"\} 2$/m,
+      /^selvedge_node_modem_signal\{node="box-1",port="lte",figure="rsrp"\} -101$/m,
+      /^selvedge_node_modem_bytes_total\{node="box-1",port="lte",direction="sent"\} 5$/m,
       /^selvedge_app_memory_bytes\{namespace="default",pod="web"\} 67108864$/m,
     ]) {
       assert.ok(line.test(text), String(line));

@@ -1,7 +1,7 @@
 import { after, type Instant, LruMap, type Millis, minutes, seconds } from "@selvedge/base";
 import type { ZMetricMsg } from "@selvedge/eve-api";
 import type { NodeId } from "../ports.ts";
-import { type AppUsage, appUsageOf, nodeUsageOf, type Usage } from "./usage.ts";
+import { type AppUsage, appUsageOf, type NodeUsage, nodeUsageOf } from "./usage.ts";
 
 /** Apps and nodes whose newest figures are kept: more than one controller serves. */
 const appsMax = 100_000;
@@ -20,7 +20,7 @@ interface Kept<T> {
  */
 export class UsageBook {
   readonly #apps = new LruMap<string, Kept<AppUsage>>(appsMax);
-  readonly #nodes = new LruMap<NodeId, Kept<Usage>>(nodesMax);
+  readonly #nodes = new LruMap<NodeId, Kept<NodeUsage>>(nodesMax);
 
   /** `isWhole`: the node's memory figure holds its apps' too. */
   take(node: NodeId, message: ZMetricMsg, isWhole: boolean, at: Instant): void {
@@ -42,7 +42,7 @@ export class UsageBook {
     return fresh(this.#apps.get(uid), now);
   }
 
-  node(id: NodeId, now: Instant): Usage | undefined {
+  node(id: NodeId, now: Instant): NodeUsage | undefined {
     return fresh(this.#nodes.get(id), now);
   }
 

@@ -111,6 +111,31 @@ describe("a node's use", () => {
   }
 });
 
+describe("a node's modems", () => {
+  it("tell how they hear and what went through, and no more of them than a box has", () => {
+    const { cellular } = create(metrics.deviceMetricSchema, {
+      cellular: Array.from({ length: 20 }, () => ({
+        logicallabel: "lte".padEnd(100, "!"),
+        signalStrength: { rssi: 0x7fffffff, rsrp: -101, rsrq: -10, snr: 0x7fffffff },
+        packetStats: { rx: { totalBytes: 5n } },
+      })),
+    });
+    const device = create(metrics.deviceMetricSchema, { cellular });
+    const { modems = [] } = nodeUsageOf(device, [], true, instant(start), undefined);
+    const [modem] = modems;
+    assert.deepEqual([modems.length, modem?.port.length, modem?.rxBytes, modem?.txBytes], [8, 63, 5, 0]);
+    assert.deepEqual(modem?.figures, [
+      ["rsrp", -101],
+      ["rsrq", -10],
+    ]);
+  });
+
+  it("are left out where it tells of none", () => {
+    const device = create(metrics.deviceMetricSchema);
+    assert.equal("modems" in nodeUsageOf(device, [], true, instant(start), undefined), false);
+  });
+});
+
 describe("the book of uses", () => {
   function report(dormant: bigint): ZMetricMsg {
     const value = create(metrics.deviceMetricSchema, { dormantTimeInSeconds: dormant });

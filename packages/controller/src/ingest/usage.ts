@@ -14,6 +14,19 @@ export interface Usage {
   readonly memoryBytes: number;
 }
 
+export interface NodeUsage extends Usage {
+  /** Not there: it tells of none. */
+  readonly modems?: readonly ModemUsage[];
+}
+
+export interface ModemUsage {
+  readonly port: string;
+  /** In dBm and dB, by name; what the modem does not tell is not there. */
+  readonly figures: readonly (readonly [name: string, value: number])[];
+  readonly rxBytes: number;
+  readonly txBytes: number;
+}
+
 export interface AppUsage extends Usage {
   readonly containers: readonly ContainerUsage[];
 }
@@ -58,7 +71,7 @@ export function nodeUsageOf(
   isWhole: boolean,
   at: Instant,
   before: Usage | undefined,
-): Usage {
+): NodeUsage {
   const { cpuMetric: cpu, deviceMemory } = metric;
   const cpuNanos = cpu?.totalNs || (cpu?.total ?? 0n) * 1_000_000_000n;
   const basis = basisOf(cpu, cpuNanos, at, before);
@@ -67,6 +80,26 @@ export function nodeUsageOf(
   return {
     ...{ at, window: basis.window, cpuNanos, memoryBytes: own + others },
     cpuMillis: rateOf(cpuNanos, basis.nanos, basis.window),
+    ...(metric.cellular.length > 0 && { modems: metric.cellular.slice(0, modemsMax).map(modemUsageOf) }),
+  };
+}
+
+/** More than a box has. */
+const modemsMax = 8;
+const labelMax = 63;
+/** What a node says of a figure that its modem does not tell. */
+const unknownFigure = 0x7fffffff;
+
+function modemUsageOf({ logicallabel, signalStrength, packetStats }: metrics.CellularMetric): ModemUsage {
+  const names = ["rssi", "rsrp", "rsrq", "snr"] as const;
+  return {
+    port: logicallabel.slice(0, labelMax),
+    figures: names.flatMap((name): [string, number][] => {
+      const value = signalStrength?.[name] ?? unknownFigure;
+      return value === unknownFigure ? [] : [[name, value]];
+    }),
+    rxBytes: Number(packetStats?.rx?.totalBytes ?? 0),
+    txBytes: Number(packetStats?.tx?.totalBytes ?? 0),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Clock, MetricRegistry } from "@selvedge/base";
 import type { FlowBook } from "../ingest/flow-book.ts";
+import type { ModemUsage } from "../ingest/usage.ts";
 import type { UsageBook } from "../ingest/usage-book.ts";
 import { type Caches, nodeNameOf } from "../objects/caches.ts";
 
@@ -41,6 +42,31 @@ export function fleetMetrics(metrics: MetricRegistry, deps: ControllerMetricsDep
       if (value !== undefined) yield [[metadata.namespace ?? "", metadata.name], value / unit] as const;
     }
   };
+  const ofModems = function* (read: (modem: ModemUsage) => readonly (readonly [string, number])[]): Readings {
+    const now = clock.now();
+    for (const edgeNode of caches.edgeNodes.list()) {
+      const id = edgeNode.status?.nodeID;
+      const modems = (id === undefined ? undefined : usages.node(id, now)?.modems) ?? [];
+      for (const modem of modems)
+        for (const [name, value] of read(modem)) yield [[nodeNameOf(edgeNode), modem.port, name], value];
+    }
+  };
+  metrics.gauge(
+    "selvedge_node_modem_signal",
+    "How a node's modem hears its network, in dBm (rssi, rsrp) and dB (rsrq, snr).",
+    ["node", "port", "figure"],
+    () => ofModems(({ figures }) => figures),
+  );
+  metrics.counted(
+    "selvedge_node_modem_bytes_total",
+    "What went through a node's modem.",
+    ["node", "port", "direction"],
+    () =>
+      ofModems(({ rxBytes, txBytes }) => [
+        ["received", rxBytes],
+        ["sent", txBytes],
+      ]),
+  );
   const app = ["namespace", "pod"];
   metrics.gauge("selvedge_node_cpu_cores", "Cores a node uses.", ["node"], () => ofNodes("cpuMillis", 1000));
   metrics.gauge("selvedge_node_memory_bytes", "Memory a node uses.", ["node"], () =>
