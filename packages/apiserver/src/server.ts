@@ -21,8 +21,9 @@ import { type PostedPart, reviewKinds, tokenPart, type VirtualKind } from "./aut
 import type { User } from "./auth/user.ts";
 import { FlowControl } from "./flow/flow-control.ts";
 import { serveComputed } from "./http/computed.ts";
-import { Documents, serveOpen } from "./http/documents.ts";
+import { Documents, serveVersion, withoutSlash } from "./http/documents.ts";
 import type { Exchange } from "./http/exchange.ts";
+import { Health } from "./http/health.ts";
 import { serveIssuer } from "./http/issuer.ts";
 import { Listener } from "./http/listener.ts";
 import { isTrue } from "./http/query.ts";
@@ -50,6 +51,7 @@ export class ApiServer {
   /** Made anew when other kinds are served. */
   #documents: { readonly kinds: readonly KindDefinition[]; readonly all: Documents } | undefined;
   #paths: { readonly kinds: readonly KindDefinition[]; readonly all: KindPaths } | undefined;
+  readonly #health: Health;
   readonly #metrics: RequestMetrics | undefined;
   readonly #listener: Listener;
   readonly #flow: FlowControl;
@@ -70,6 +72,7 @@ export class ApiServer {
     this.#audit = audit && new Audit({ ...audit, clock });
     this.#flow = new FlowControl({ clock, ...(metrics && { metrics }), ...(seats && { seats }) });
     this.#posted = serviceAccounts === undefined ? [] : [tokenPart(serviceAccounts)];
+    this.#health = new Health({ clock, readStore: () => options.objects.revision() });
     this.#metrics = metrics === undefined ? undefined : new RequestMetrics(metrics, clock);
     this.#listener = new Listener(options.tls, {
       onRequest: (request, response) => void this.#serve(request, response),
@@ -123,7 +126,8 @@ export class ApiServer {
     if ((await this.#options.elsewhere?.(request, response, known)) === true) return;
     const method = request.method ?? "GET";
     const reads = method === "GET" || method === "HEAD";
-    if (reads && serveOpen(path, request, response)) return;
+    if (reads && serveVersion(path, request, response)) return;
+    if (reads && (await this.#health.serve(withoutSlash(path), query, response))) return;
     const info = requestInfo(method, path, query);
     const id = auditId(request, this.#random);
     response.setHeader("audit-id", id);

@@ -357,4 +357,24 @@ describe("a mistake in a manifest", { skip: opensslMissing() }, () => {
       assert.equal(await said(at, kind, body), text);
     });
   }
+
+  it("in what is asked for: a field that is not offered, a patch that does not fit, a path", async () => {
+    const maps = "/api/v1/namespaces/default/configmaps";
+    const unknown = await world.send(`${maps}?fieldSelector=spec.x%3D1`);
+    const known = 'only "metadata.name", "metadata.namespace"';
+    assert.equal(unknown.json.message, `"spec.x" is not a known field selector: ${known}`);
+    const body = JSON.stringify({ metadata: { name: "patched" } });
+    await world.send(maps, { method: "POST", body });
+    const headers = { "content-type": "application/json-patch+json" };
+    const patch = '[{"op":"test","path":"/data","value":1}]';
+    const unfit = await world.send(`${maps}/patched`, { method: "PATCH", headers, body: patch });
+    assert.deepEqual([unfit.status, unfit.json.reason], [422, "Invalid"]);
+    assert.match(unfit.json.message, /^the server rejected our request due to an error in our request: /);
+    const { details } = (await world.send(`${maps}/patched`, { method: "DELETE" })).json;
+    assert.deepEqual(Object.keys(details).sort(), ["kind", "name", "uid"]);
+    const { paths } = (await world.send("/")).json;
+    for (const path of ["/api/v1", "/apis/apps/v1", "/openapi/v3", "/readyz"])
+      assert.ok(paths.includes(path));
+    assert.match((await world.send("/readyz?verbose", { token: "" })).text, /store ok\nreadyz check passed/);
+  });
 });

@@ -1,4 +1,4 @@
-/** What is served that is no object: discovery, OpenAPI, version, health. */
+/** What is served that is no object: discovery, OpenAPI, version. */
 import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { aggregatedDiscovery, discovery } from "../rest/discovery.ts";
@@ -22,35 +22,23 @@ const version = {
   ...{ major, minor, gitVersion, gitCommit: "", gitTreeState: "clean", buildDate: "1970-01-01T00:00:00Z" },
   ...{ goVersion: "", compiler: "", platform: "linux/amd64" },
 };
-const health = new Set(["/healthz", "/livez", "/readyz"]);
 const v2Path = "/openapi/v2";
 const v3Path = "/openapi/v3";
 const v2Protobuf = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+/** What the root names besides discovery. */
+const others = [v2Path, v3Path, "/healthz", "/livez", "/metrics", "/readyz", "/version"];
 /** A hashed document never changes. */
 const immutable = { "cache-control": "public, immutable", expires: "Fri, 31 Dec 2100 23:59:59 GMT" };
 
 /** Some clients, Python's among them, end the names of documents in a slash. */
-function withoutSlash(path: string): string {
+export function withoutSlash(path: string): string {
   return path.endsWith("/") ? path.slice(0, -1) : path;
 }
 
-/** Paths that anybody may ask for: load balancers and clients that do not know yet who they are. */
-function isOpen(path: string): boolean {
-  return health.has(path) || path === "/version" || path.startsWith("/livez/") || path.startsWith("/readyz/");
-}
-
-/** Whether the path was one of these; then it has been answered. */
-export function serveOpen(asked: string, request: IncomingMessage, response: ServerResponse): boolean {
-  const path = withoutSlash(asked);
-  if (!isOpen(path)) return false;
-  if (path === "/version") sendJson(request, response, 200, JSON.stringify(version));
-  else {
-    response.writeHead(200, {
-      "content-type": "text/plain; charset=utf-8",
-      "x-content-type-options": "nosniff",
-    });
-    response.end("ok");
-  }
+/** For clients that do not know yet who they are. Whether the path was this; then it has been answered. */
+export function serveVersion(asked: string, request: IncomingMessage, response: ServerResponse): boolean {
+  if (withoutSlash(asked) !== "/version") return false;
+  sendJson(request, response, 200, JSON.stringify(version));
   return true;
 }
 
@@ -78,6 +66,10 @@ export class Documents {
       if (isRoot && form.version !== undefined) return this.#serveAggregated(path, form, request, response);
       if (form.encoding === "json") sendJson(request, response, 200, legacy);
       else sendProtobuf(request, response, legacy, { "content-type": protobufType });
+      return true;
+    }
+    if (path === "") {
+      sendJson(request, response, 200, JSON.stringify({ paths: [...this.#legacy.keys(), ...others].sort() }));
       return true;
     }
     if (path === v2Path) return this.#serveV2(request, response);

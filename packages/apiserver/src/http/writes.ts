@@ -341,7 +341,8 @@ async function remove(exchange: Exchange, { objects }: WritePorts, body: Uint8Ar
   const { gone, object } = await objects.remove(kind, name, namespace, options);
   if (!gone) return { code: options.orphanDependents === false ? 202 : 200, body: object };
   if (kind.gracePeriodSeconds !== undefined) return { code: 200, body: object };
-  const details = { name, group: kind.group, kind: kind.plural, uid: object.metadata.uid };
+  const group = kind.group === "" ? {} : { group: kind.group };
+  const details = { name, ...group, kind: kind.plural, uid: object.metadata.uid };
   return { code: 200, body: { ...success, details } };
 }
 

@@ -76,6 +76,11 @@ export class ObjectRegistry {
     return this.table.all;
   }
 
+  /** The newest revision of all objects. */
+  revision(): Promise<number> {
+    return this.#store.revision();
+  }
+
   async get<T extends KubeObject>(kind: KindName, name: string, namespace?: string): Promise<T> {
     return (await this.getStored(kind, name, namespace)).copy() as T;
   }

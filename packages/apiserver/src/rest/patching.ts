@@ -49,7 +49,9 @@ export function applyPatch(
     else patched = strategicMergePatch(stored, patch as Record<string, unknown>, schemaWithMeta(kind));
   } catch (error) {
     if (!(error instanceof PatchError)) throw error;
-    throw new StatusError(422, "Invalid", error.message, {}, { cause: error });
+    // Upstream says no more than this; what is wrong helps whoever wrote the patch.
+    const message = `the server rejected our request due to an error in our request: ${error.message}`;
+    throw new StatusError(422, "Invalid", message, {}, { cause: error });
   }
   return checked(kind, patched);
 }

@@ -41,7 +41,7 @@ export function selectionOf(kind: KindDefinition, query: SelectionQuery): Select
       ...Object.keys(computedFields),
     ];
     const unknown = fields.find(({ path }) => !known.includes(path));
-    if (unknown !== undefined) throw badRequest(`field label not supported: ${unknown.path}`);
+    if (unknown !== undefined) throw badRequest(unsupported(kind, unknown.path));
     const values = fields.map(({ path }) => {
       const unsaid = unsaidOf(kind, path);
       return computedFields[path] ?? ((object: KubeObject) => textAt(object, path, unsaid));
@@ -63,6 +63,13 @@ export function selectionOf(kind: KindDefinition, query: SelectionQuery): Select
     if (!(error instanceof SelectorError)) throw error;
     throw badRequest(error.message, error);
   }
+}
+
+/** In the words of upstream, which has others for its kinds that offer nothing of their own. */
+function unsupported({ custom, selectableFields, computedFields }: KindDefinition, path: string): string {
+  if (custom || selectableFields !== undefined || computedFields !== undefined)
+    return `field label not supported: ${path}`;
+  return `${JSON.stringify(path)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
 }
 
 /** The one value of a field that a selector lets through; undefined: it lets others through too. */
