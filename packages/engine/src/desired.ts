@@ -388,6 +388,8 @@ export interface NetworkSpec {
   readonly guarded?: string;
   /** Apps learn the ways of the network's ports, too. */
   readonly connectedRoutes?: boolean;
+  /** Of a switch: what neighbours tell of themselves (LLDP) is passed on. */
+  readonly forwardLldp?: true;
   /** 0: 1500, as Ethernet has it. */
   readonly mtu?: number;
   /** What its apps say to whom is told to the controller. */

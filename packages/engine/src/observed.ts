@@ -178,7 +178,21 @@ export type NetworkStatus =
       readonly ports: readonly string[];
       /** The card that the node shares with the apps on it: the bridge speaks for it. */
       readonly carries?: string;
+      /** Its ways out as they are taken now. */
+      readonly ways?: readonly TakenWay[];
+      /** 1500 where there is none. */
+      readonly mtu?: number;
+      /** Why it is not quite as it was asked for. */
+      readonly trouble?: string;
     };
+
+export interface TakenWay {
+  readonly destination: string;
+  /** Empty: that of the port, or none is needed. */
+  readonly gateway: string;
+  /** Name of the node's port; empty: who leads on is an app, or the node's own table decides. */
+  readonly port: string;
+}
 
 /** What went through one card or plug since it was made; `rx` is what its owner got. */
 export interface LinkCounters {

@@ -21,7 +21,7 @@ const comes = (line: string): boolean =>
   works(`for i in $(seq 200); do ${line} && exit 0; sleep 0.1; done; exit 1`);
 
 sh("mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up");
-for (const name of ["r", "ring"]) sh(`ip netns add ${name}`);
+for (const name of ["r", "p", "q", "ring"]) sh(`ip netns add ${name}`);
 const wire = (card: string, where: string, end: string): void =>
   void sh(
     `ip link add ${card} type veth peer name ${end} netns ${where} && ip -n ${where} link set ${end} up`,
@@ -38,11 +38,13 @@ const port = (name: string, card: string): object => ({
   ...{ name, interface: card, labels: ["around"], uplink: false, cost: 0, address: { kind: "none" } },
 });
 const nic = { name: "n", networkId: "ring", mac: undefined, rules: [rule({})] };
+const inside = (id: string): object => ({ id, displayName: id, nics: [{ ...nic, networkId: "air" }] });
+const air = { id: "air", name: "air", kind: "switch", port: "", subnet: "", gateway: "", dns: [], hosts: [] };
 const ring = { id: "ring", name: "ring", kind: "switch", subnet: "", gateway: "", dns: [], hosts: [] };
 const store = new EngineStore();
 const desired = {
-  ...{ nodeId: "x", apps: [{ id: "r", displayName: "r", nics: [nic] }] },
-  networks: [{ ...ring, port: "around" }],
+  ...{ nodeId: "x", apps: [{ id: "r", displayName: "r", nics: [nic] }, inside("p"), inside("q")] },
+  networks: [{ ...ring, port: "around" }, air],
   ports: [port("eth2", "sw2"), port("eth3", "sw3")],
 };
 store.desired.set(desired as unknown as DesiredState);
@@ -53,15 +55,36 @@ const reconciler = new NetworkReconciler({
   log: new Log("test", clock, silentSink),
 });
 // A pair of virtual wires stands where a tap and its VM would: the driver adopts what carries the name.
-sh("ip link add svt0n0 type veth peer name eth0 netns r && ip -n r link set eth0 up");
+for (const [at, app] of ["r", "p", "q"].entries())
+  sh(`ip link add svt${at}n0 type veth peer name eth0 netns ${app} && ip -n ${app} link set eth0 up`);
+/** One frame from an app's card, in hexadecimal. */
+const send = (app: string, frame: string): void => {
+  const index = sh(`ip netns exec ${app} cat /sys/class/net/eth0/ifindex`).trim();
+  const lines = [
+    "socket(my $s, 17, 3, 0x0300) or die $!",
+    `my $to = pack('SnlSCCa8', 17, 4, ${index}, 1, 0, 6, '')`,
+    `send($s, pack('H*', '${frame}'), 0, $to) or die $!`,
+  ];
+  execFileSync("ip", ["netns", "exec", app, "perl", "-e", lines.join("; ")]);
+};
+const lldp = `0180c200000e02000000000188cc${"0".repeat(92)}`;
+const counted = "type filter hook ingress device eth0 priority 0;";
+sh(`ip netns exec q nft 'table netdev t { counter lldp { }; chain c { ${counted} }; }'`);
+sh("ip netns exec q nft add rule netdev t c ether type 0x88cc counter name lldp");
+const told = "ip netns exec q nft list counter netdev t lldp | grep -q 'packets 1 '";
 try {
   await reconciler.reconcile(networkKey, new AbortController().signal);
   assert.match(sh("ip -d link show dev svb0"), /stp_state 1/, "a switch on two cards looks for loops");
   assert(comes("bridge link show | grep -E 'sw[23].* state blocking'"), "and leaves one of the ways out");
   assert.match(sh("ip -d link show dev svt0n0"), /guard on/);
+  send("p", lldp);
+  assert(!works(told), "what neighbours tell of themselves a switch keeps");
   store.desired.set({
     ...desired,
-    networks: [{ ...ring, port: "around", guarded: "eth3" }],
+    networks: [
+      { ...ring, port: "around", guarded: "eth3" },
+      { ...air, forwardLldp: true },
+    ],
   } as unknown as DesiredState);
   await reconciler.reconcile(networkKey, new AbortController().signal);
   assert(
@@ -69,17 +92,13 @@ try {
     "a port that is guarded is cut off at once",
   );
   assert.match(sh("ip -d link show dev sw2"), /guard off/);
+  send("p", lldp);
+  assert(comes(told), "where it is to, it passes it on");
   // An app that says it is the best of all bridges (802.1D, a configuration of the lowest priority).
-  const index = sh("ip netns exec r cat /sys/class/net/eth0/ifindex").trim();
   const bpdu = `0026424203000000000000000000000002${"00".repeat(4)}0000000000000002800100001400020000000f00`;
   const frame = `0180c2000000020000000002${bpdu.padEnd(96, "0")}`;
-  const lines = [
-    "socket(my $s, 17, 3, 0x0300) or die $!",
-    `my $to = pack('SnlSCCa8', 17, 4, ${index}, 1, 0, 6, '')`,
-    `send($s, pack('H*', '${frame}'), 0, $to) or die $!`,
-  ];
   assert(!works("bridge link show | grep -q 'svt0n0.* state disabled'"));
-  execFileSync("ip", ["netns", "exec", "r", "perl", "-e", lines.join("; ")]);
+  send("r", frame);
   assert(comes("bridge link show | grep -q 'svt0n0.* state disabled'"), "is cut off");
 } finally {
   await driver.down();

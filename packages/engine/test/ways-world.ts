@@ -101,7 +101,10 @@ try {
   sh("ip netns exec r0 nft add rule ip cut in tcp dport 80 reject with tcp reset");
   assert.deepEqual(await rounds(1, 150), ["wan"], "one failure is no reason");
   assert.deepEqual(await rounds(4, 15), ["wan", "wan", "wan", "spare"], "five are, within a minute");
-  assert(store.networks.get("n" as never)?.phase === "ready");
+  const shown = store.networks.get("n" as never);
+  assert(shown?.phase === "ready");
+  const left = { destination: "0.0.0.0/0", gateway: "192.0.3.1", port: "spare" };
+  assert.deepEqual(shown.ways, [left], "and the network tells so");
   assert.equal(flowsAs("192.0.2.9"), 0, "what the app had open by the other card is forgotten");
   assert.equal(ledBy(), "r1");
   assert.equal(flowsAs("192.0.3.9"), 1, "what it opens now has the new card's address");

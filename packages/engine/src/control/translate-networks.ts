@@ -37,6 +37,7 @@ function translateNetwork(item: Instance, field: string): NetworkSpec {
       ...{ ...common, kind: "switch", ...none },
       ...(accessPorts.length === 0 ? {} : { accessPorts }),
       ...(guarded === "" ? {} : { guarded }),
+      ...(item.forwardLldp ? { forwardLldp: true } : {}),
     };
   }
   if (fault !== undefined) return { ...common, kind: "local", ...none };

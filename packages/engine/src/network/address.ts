@@ -58,6 +58,13 @@ export function isWithin(address: string, network: string): boolean {
   return parseAddress(address) >> rest === parseAddress(base) >> rest;
 }
 
+/** The network of that length that an address is in. */
+export function networkOf(address: string, bits: number): string {
+  const family = familyOf(address);
+  const rest = widths[family] - BigInt(bits);
+  return `${formatAddress((parseAddress(address) >> rest) << rest, family)}/${bits}`;
+}
+
 export function formatAddress(value: bigint, family: Family): string {
   if (family === "ip") return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n).join(".");
   const groups = Array.from({ length: 8 }, (_, at) => (value >> BigInt(112 - 16 * at)) & 0xffffn);

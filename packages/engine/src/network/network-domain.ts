@@ -5,6 +5,7 @@ import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import type { NetworkDriver } from "./network-driver.ts";
 import { isReady, type Machines, NetworkReconciler, networkKey } from "./network-reconciler.ts";
+import { chosenOf } from "./way/way-status.ts";
 
 export interface NetworkDomainOptions {
   readonly store: EngineStore;
@@ -47,13 +48,14 @@ export function createNetworkDomain(options: NetworkDomainOptions): NetworkDomai
         else ready.delete(id);
         wake();
       };
-      // Of ways only which port they take is a matter of ours, not how often somebody answered.
-      const taken = new Map<string, string | undefined>();
+      // Of ways only what they take is a matter of ours, not how often somebody answered.
+      const taken = new Map<string, string>();
       const wayMoved = (key: string): void => {
-        const port = store.ways.get(key)?.port;
-        if (taken.get(key) === port) return;
-        if (port === undefined) taken.delete(key);
-        else taken.set(key, port);
+        const way = store.ways.get(key);
+        const now = way === undefined ? "" : JSON.stringify(chosenOf(way));
+        if ((taken.get(key) ?? "") === now) return;
+        if (now === "") taken.delete(key);
+        else taken.set(key, now);
         wake();
       };
       stops.push(

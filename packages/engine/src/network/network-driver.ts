@@ -21,6 +21,8 @@ export interface SwitchItem {
   readonly loops: boolean;
   /** It knows of VLANs; otherwise tags mean nothing to it. */
   readonly aware: boolean;
+  /** What neighbours tell of themselves (LLDP) it passes on, instead of keeping it. */
+  readonly lldp: boolean;
   readonly ports: readonly SwitchPort[];
 }
 
@@ -80,6 +82,13 @@ export interface NetworkItems {
   readonly ruleset: string;
 }
 
+/** A card of the node, or a bridge that speaks for one. */
+export interface NodeCard {
+  readonly mtu: number;
+  /** That it is in, without those that are one link. */
+  readonly networks: readonly string[];
+}
+
 export interface NetworkDriver {
   /** Compares with what is there and changes only what differs: running taps are never touched. */
   apply(items: NetworkItems, signal: AbortSignal): Promise<void>;
@@ -92,6 +101,8 @@ export interface NetworkDriver {
   counters(): Promise<ReadonlyMap<string, LinkCounters>>;
   /** IPv4 addresses that plugs of switches were seen to speak with in the last minutes, the newest last. */
   seen(): Promise<ReadonlyMap<string, readonly string[]>>;
+  /** By name. */
+  cards(): Promise<ReadonlyMap<string, NodeCard>>;
   /** Addresses of the node's own cards, and of bridges that speak for one; none that hold on one link only. */
   addresses(): Promise<ReadonlyMap<string, readonly string[]>>;
 }

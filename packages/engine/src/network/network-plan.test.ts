@@ -217,5 +217,19 @@ describe("the resolver's configuration", () => {
     );
     assert.doesNotMatch(config, /192\.0\.2\.66/);
     assert.doesNotMatch(config, /no-resolv/, "names are asked of the node's own resolvers");
+    assert.doesNotMatch(config, /option:mtu/, "what is usual is not told");
+  });
+
+  it("tells apps of the networks that the node's ports are in", () => {
+    const [bridge, prefix] = ["svb0", "sv"];
+    const given = { bridge, prefix, apps: [], leases: [], names: [], connected: ["192.0.2.0/24"] };
+    const ways = (routes: NetworkSpec["routes"]): string | undefined =>
+      /classless-static-route,(.*)/.exec(
+        renderResolver({ ...given, network: { ...network, port: "", ...(routes && { routes }) } }),
+      )?.[1];
+    const metadata = "169.254.169.254/32,10.77.0.1";
+    assert.equal(ways(undefined), `192.0.2.0/24,10.77.0.1,${metadata}`);
+    const own = { destination: "192.0.2.0/24", gateway: "10.77.0.3", port: "" };
+    assert.equal(ways([own]), `192.0.2.0/24,10.77.0.3,${metadata}`);
   });
 });

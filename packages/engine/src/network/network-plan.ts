@@ -3,12 +3,14 @@ import type { NetworkStatus, NicStatus } from "../observed.ts";
 import { parsePrefix } from "./address.ts";
 import { apiRoutes } from "./api-route.ts";
 import { carriedPort, spokenPorts } from "./carried-port.ts";
+import { connectedNetworks } from "./connected-networks.ts";
 import { askedAddresses, inSubnet, type Lease, type Leases, plugKey, uidOf } from "./lease.ts";
 import { stableMac } from "./mac.ts";
-import type { NetworkItems } from "./network-driver.ts";
+import type { NetworkItems, NodeCard } from "./network-driver.ts";
 import { faultOf } from "./network-faults.ts";
+import { mtuOf, usualMtu } from "./network-mtu.ts";
 import type { Plug } from "./plug.ts";
-import { policyRoutes } from "./policy-plan.ts";
+import { type ChosenWays, policyRoutes, takenWays } from "./policy-plan.ts";
 import { claimPorts } from "./port-claims.ts";
 import { interfacesOf } from "./port-labels.ts";
 import { renderResolver, waysOf } from "./resolver-config.ts";
@@ -21,14 +23,15 @@ export interface NetworkInputs {
   readonly leases: Leases;
   /** Starts every name we give, so that engines can share a namespace. */
   readonly prefix: string;
+  readonly cards?: ReadonlyMap<string, NodeCard>;
   /** Addresses that each card of the node has now. */
   readonly addresses?: ReadonlyMap<string, readonly string[]>;
   /** Addresses that plugs of switches were seen with. */
   readonly seen?: ReadonlyMap<string, readonly string[]>;
   /** Apps that take requests. */
   readonly ready?: ReadonlySet<AppId>;
-  /** Names of the ports to take where several could be, by way. */
-  readonly ways?: ReadonlyMap<string, string>;
+  /** The port to take where several could be, and its gateway, by way. */
+  readonly ways?: ChosenWays;
   /** The node looks after its ports itself. */
   readonly managed?: boolean;
 }
@@ -47,6 +50,9 @@ interface Usable extends NetworkSpec {
   readonly interfaces: readonly string[] | undefined;
   /** The card that the node speaks by as well. */
   readonly carries: string | undefined;
+  readonly mtu: number;
+  /** Networks of its ports that its apps are told of. */
+  readonly connected: readonly string[];
 }
 
 /** Decides what the kernel should hold, and what to say of each network and plug once it does. Pure. */
@@ -81,14 +87,14 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
     taps: kept.flatMap((lease) => {
       const network = usable.get(lease.networkId);
       if (network === undefined) return [];
-      const { bridge, kind, mtu = 0 } = network;
+      const { bridge, kind, mtu } = network;
       return [
         {
           name: tapName(prefix, lease),
           bridge,
           uid: uidOf(lease),
           isolated: kind === "local",
-          mtu: mtu || 1500,
+          mtu,
         },
       ];
     }),
@@ -99,6 +105,7 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
         ...{ bridge: network.bridge, notes: network.flowLog ?? false },
         config: renderResolver({
           ...{ network, bridge: network.bridge, prefix, apps: desired.apps, names: services.names },
+          connected: network.connected,
           leases: kept.filter(({ networkId }) => networkId === network.id),
         }),
       })),
@@ -114,12 +121,20 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
   return { items, networks, nics: nicStatuses(inputs, kept, usable, networks, claims.conflicts) };
 }
 
-function usableNetworks({ desired, leases, prefix, managed = false }: NetworkInputs): {
+function usableNetworks({
+  desired,
+  leases,
+  prefix,
+  managed = false,
+  ways,
+  cards = new Map(),
+}: NetworkInputs): {
   readonly usable: ReadonlyMap<NetworkId, Usable>;
   readonly networks: ReadonlyMap<NetworkId, NetworkStatus>;
 } {
   const networks = new Map<NetworkId, NetworkStatus>();
   const usable = new Map<NetworkId, Usable>();
+  const all = desired.ports ?? [];
   const add = (network: NetworkSpec): Usable => {
     const index = leases.networks[network.id] ?? 0;
     const interfaces =
@@ -127,7 +142,8 @@ function usableNetworks({ desired, leases, prefix, managed = false }: NetworkInp
     const carries = managed ? carriedPort(network, desired.ports ?? [])?.interface : undefined;
     // The rules for packets know by its name that what comes by it is no app's.
     const bridge = `${prefix}${carries === undefined ? "b" : "u"}${index}`;
-    const item = { ...network, index, bridge, interfaces, carries };
+    const { mtu } = mtuOf(network, all, cards);
+    const item = { ...network, index, bridge, interfaces, carries, mtu, connected: [] };
     usable.set(network.id, item);
     return item;
   };
@@ -137,18 +153,26 @@ function usableNetworks({ desired, leases, prefix, managed = false }: NetworkInp
       networks.set(network.id, { phase: "waiting", reason: fault });
       continue;
     }
-    const { index, bridge, interfaces = [], carries } = add(network);
+    const { index, bridge, interfaces = [], carries, mtu } = add(network);
+    const { trouble } = mtuOf(network, all, cards);
+    const taken = takenWays(network, all, ways);
     networks.set(network.id, {
       ...{ phase: "ready", bridge, index, ports: portNames(desired, interfaces) },
       ...(carries === undefined ? {} : { carries }),
+      ...(taken.length === 0 ? {} : { ways: taken }),
+      ...(mtu === usualMtu ? {} : { mtu }),
+      ...(trouble === undefined ? {} : { trouble }),
     });
   }
   // Of those that are wanted no more nothing is told; their machines have a right to their grace.
   for (const network of leases.plugged) if (!networks.has(network.id)) add(network);
   const bridges = new Map([...usable.values()].map(({ carries = "", bridge }) => [carries, bridge]));
   for (const [id, item] of usable)
-    if (item.kind === "local")
-      usable.set(id, { ...item, interfaces: item.interfaces?.map((card) => bridges.get(card) ?? card) });
+    if (item.kind === "local") {
+      const interfaces = item.interfaces?.map((card) => bridges.get(card) ?? card);
+      const connected = connectedNetworks(item, spokenPorts(all, bridges), cards);
+      usable.set(id, { ...item, interfaces, connected });
+    }
   return { usable, networks };
 }
 
@@ -157,12 +181,12 @@ function portNames({ ports = [] }: DesiredState, interfaces: readonly string[]):
 }
 
 function bridgeOf(nodeId: string, network: Usable): NetworkItems["bridges"][number] {
-  const { bridge, kind, gateway, subnet, mtu = 0, interfaces = [], carries } = network;
+  const { bridge, kind, gateway, subnet, mtu, interfaces = [], carries } = network;
   return {
     name: bridge,
     mac: bridgeMac(nodeId, bridge),
     address: kind === "local" ? `${gateway}/${parsePrefix(subnet).bits}` : undefined,
-    mtu: mtu || 1500,
+    mtu,
     members: kind === "switch" ? interfaces : [],
     ...(carries === undefined ? {} : { carries }),
   };
@@ -266,8 +290,8 @@ function readyNic(
       ...(local ? (pod?.searchDomains ?? []) : []),
       ...(network.domain === undefined ? [] : [network.domain]),
     ],
-    ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
-    ...(local ? waysOf(network) : { asks: true }),
+    ...(network.mtu === usualMtu ? {} : { mtu: network.mtu }),
+    ...(local ? waysOf(network, network.connected) : { asks: true }),
   };
 }
 

@@ -7,6 +7,8 @@ import type { AppStatus } from "../observed.ts";
 import { type Leases, noLeases, planLeases } from "./lease.ts";
 import type { NetworkDriver } from "./network-driver.ts";
 import { planNetwork } from "./network-plan.ts";
+import type { ChosenWays } from "./policy-plan.ts";
+import { chosenOf } from "./way/way-status.ts";
 
 export interface NetworkParts {
   readonly store: EngineStore;
@@ -35,7 +37,7 @@ interface Given {
   readonly desired: DesiredState;
   readonly running: ReadonlySet<AppId>;
   readonly ready: ReadonlySet<AppId>;
-  readonly ways: ReadonlyMap<string, string>;
+  readonly ways: ChosenWays;
 }
 
 export interface Machines {
@@ -74,7 +76,7 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     // After a start machines run that nobody has told of yet.
     const running = new Set([...((await machines?.list()) ?? []), ...store.apps.keys()]);
     const ready = readyApps(store);
-    const ways = new Map(store.ways.entries().map(([key, { port }]) => [key, port]));
+    const ways = new Map(store.ways.entries().map(([key, it]) => [key, chosenOf(it)]));
     const now = {
       ...{ desired, running: [...running].sort().join(" "), ready: [...ready].sort().join(" ") },
       ways: JSON.stringify([...ways]),
@@ -107,8 +109,8 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     if (JSON.stringify(leases) !== JSON.stringify(before)) await this.#write(leases);
     const switched = desired.networks.some(({ kind }) => kind === "switch");
     const seen = switched ? await driver.seen() : undefined;
-    const addresses = await driver.addresses();
-    const state = { ...given, leases, prefix, addresses, managed };
+    const [addresses, cards] = [await driver.addresses(), await driver.cards()];
+    const state = { ...given, leases, prefix, addresses, cards, managed };
     const plan = planNetwork({ ...state, ...(seen === undefined ? {} : { seen }) });
     await driver.apply(plan.items, signal);
     replaceRows(store.networks, plan.networks);

@@ -4,6 +4,7 @@ import { domainSet } from "./access-list.ts";
 import { type Family, familyOf, parsePrefix } from "./address.ts";
 import { inSubnet, type Lease } from "./lease.ts";
 import { metadataAddress } from "./metadata-address.ts";
+import { usualMtu } from "./network-mtu.ts";
 import { domainsOf, tableNames } from "./ruleset.ts";
 import type { ServiceTable } from "./services.ts";
 
@@ -13,6 +14,8 @@ export interface ResolverInputs {
   readonly prefix: string;
   readonly apps: readonly AppSpec[];
   readonly leases: readonly Lease[];
+  /** Networks of its ports that apps are told of. */
+  readonly connected?: readonly string[];
   /** What services are at. */
   readonly names: ServiceTable["names"];
 }
@@ -22,7 +25,7 @@ export interface ResolverInputs {
  * another, and tells the rules where the domains are that they name.
  */
 export function renderResolver(inputs: ResolverInputs): string {
-  const { network, bridge, prefix, apps, leases, names: services } = inputs;
+  const { network, bridge, prefix, apps, leases, names: services, connected } = inputs;
   const hosts = network.hosts.flatMap(({ name, addresses }) =>
     hostPattern.test(name) ? addresses.filter((it) => addressPattern.test(it)).map((it) => [name, it]) : [],
   );
@@ -53,7 +56,7 @@ export function renderResolver(inputs: ResolverInputs): string {
     "local=/internal/",
     ...searched.map((domain) => `local=/${domain}/`),
     ...(network.dns.length === 0 ? [] : ["no-resolv", ...network.dns.map((server) => `server=${server}`)]),
-    ...(familyOf(network.subnet) === "ip" ? addresses4(network) : addresses6(network, bridge)),
+    ...(familyOf(network.subnet) === "ip" ? addresses4(network, connected) : addresses6(network, bridge)),
     ...leases.map(({ mac, address }) => `dhcp-host=${mac},${bracketed(address)}`),
     ...[...hosts, ...names, ...services].map(([name, address]) => `host-record=${name},${address}`),
     ...domains.map(
@@ -65,7 +68,10 @@ export function renderResolver(inputs: ResolverInputs): string {
 }
 
 /** How an app finds out of its network: a router if there is one, and what has a way of its own. */
-export function waysOf(network: NetworkSpec): {
+export function waysOf(
+  network: NetworkSpec,
+  connected: readonly string[] = [],
+): {
   readonly router?: string;
   readonly routes: readonly { readonly destination: string; readonly gateway: string }[];
 } {
@@ -79,8 +85,11 @@ export function waysOf(network: NetworkSpec): {
       destination: it.destination,
       gateway: neighbour(it.gateway) ? it.gateway : gateway,
     }));
+  const near = connected
+    .filter((it) => !routes.some(({ destination }) => destination === it))
+    .map((destination) => ({ destination, gateway }));
   const usual = { ip: `${metadataAddress}/32`, ip6: subnet } as const;
-  const ways = [...own, { destination: usual[family], gateway }];
+  const ways = [...own, ...near, { destination: usual[family], gateway }];
   if (network.port === "") return { routes: ways };
   const out = routes.find(({ destination }) => destination === everywhere[family])?.gateway ?? "";
   return { router: neighbour(out) ? out : gateway, routes: ways };
@@ -107,7 +116,7 @@ function addresses6(network: NetworkSpec, bridge: string): string[] {
   const servers = ntp.filter((it) => isIP(it) === 6);
   return [
     "enable-ra",
-    `ra-param=${bridge},${mtu === undefined ? "" : `mtu:${mtu},`}${port === "" ? "low," : ""}${saysEverySeconds}`,
+    `ra-param=${bridge},${isUsual(mtu) ? "" : `mtu:${mtu},`}${port === "" ? "low," : ""}${saysEverySeconds}`,
     `dhcp-range=${text.split("/")[0]},static,off-link,${bits},1h`,
     `dhcp-option=option6:dns-server,[${gateway}]`,
     ...(hostPattern.test(domain) ? [`dhcp-option=option6:domain-search,${domain}`] : []),
@@ -117,9 +126,9 @@ function addresses6(network: NetworkSpec, bridge: string): string[] {
   ];
 }
 
-function addresses4(network: NetworkSpec): string[] {
+function addresses4(network: NetworkSpec, connected: readonly string[] | undefined): string[] {
   const { gateway, domain = "", mtu, ntp = [] } = network;
-  const { router, routes } = waysOf(network);
+  const { router, routes } = waysOf(network, connected);
   // Who takes these ways takes no router: the way out is one of them.
   const out = router === undefined ? [] : [{ destination: everywhere.ip, gateway: router }];
   const ways = [...routes, ...out].flatMap((it) => [it.destination, it.gateway]);
@@ -132,8 +141,12 @@ function addresses4(network: NetworkSpec): string[] {
     `dhcp-option=option:dns-server,${gateway}`,
     ...(hostPattern.test(domain) ? [`dhcp-option=option:domain-name,${domain}`] : []),
     ...(servers.length === 0 ? [] : [`dhcp-option=option:ntp-server,${servers.join(",")}`]),
-    ...(mtu === undefined ? [] : [`dhcp-option=option:mtu,${mtu}`]),
+    ...(isUsual(mtu) ? [] : [`dhcp-option=option:mtu,${mtu}`]),
   ];
+}
+
+function isUsual(mtu: number | undefined): boolean {
+  return mtu === undefined || mtu === usualMtu;
 }
 
 function netmask(prefix: number): string {

@@ -4,7 +4,7 @@ import type { SwitchItem, SwitchPort } from "./network-driver.ts";
 
 export interface SwitchInputs {
   readonly bridge: string;
-  readonly network: Pick<NetworkSpec, "accessPorts" | "guarded">;
+  readonly network: Pick<NetworkSpec, "accessPorts" | "guarded" | "forwardLldp">;
   /** Cards of the node that are in it. */
   readonly cards: readonly string[];
   readonly taps: readonly { readonly name: string; readonly accessVlan: number | undefined }[];
@@ -35,7 +35,8 @@ export function planSwitch({ bridge, network, cards, taps, interfacesOf }: Switc
       vlans: access === undefined ? { kind: "trunk", vlans } : { kind: "access", vlan: access },
     }),
   );
-  return { bridge, loops: loops(cards), aware: vlans.length > 0, ports };
+  const lldp = network.forwardLldp ?? false;
+  return { bridge, loops: loops(cards), aware: vlans.length > 0, lldp, ports };
 }
 
 export function loops(cards: readonly string[]): boolean {

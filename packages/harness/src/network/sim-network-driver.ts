@@ -28,6 +28,7 @@ export class SimNetworkDriver {
       seen: async () => new Map(),
       counters: async () => new Map(),
       addresses: async () => new Map(),
+      cards: async () => new Map(),
     };
   }
 

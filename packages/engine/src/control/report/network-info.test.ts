@@ -11,7 +11,7 @@ const spec: NetworkSpec = {
   ...{ gateway: "10.1.0.1", dhcpFirst: "10.1.0.2", dhcpLast: "10.1.0.9", dns: [], hosts: [] },
   routes: [{ destination: "10.9.0.0/16", gateway: "10.1.0.2", port: "" }],
 };
-const up: NetworkStatus = { phase: "ready", bridge: "svb0", index: 0, ports: ["eth0"] };
+const up: NetworkStatus = { phase: "ready", bridge: "svb0", index: 0, ports: ["eth0"], mtu: 9000 };
 const nic: NicStatus = {
   ...{ phase: "ready", appId: "a" as AppId, networkId: spec.id, tap: "svt0n0", uid: 1 },
   ...{ mac: "02:00:00:00:00:01", address: "10.1.0.2/24", gateway: "10.1.0.1", router: "10.1.0.1" },
@@ -35,6 +35,23 @@ describe("a network's report", () => {
     assert.equal(it.state, 2);
   });
 
+  it("tells by which port each way leaves now", () => {
+    const ways = [
+      { destination: "10.9.0.0/16", gateway: "192.0.2.1", port: "wan" },
+      { destination: "0.0.0.0/0", gateway: "192.0.3.1", port: "lte" },
+    ];
+    const { ipRoutes, CurrentUplinkIntf } = info({ ...up, ways });
+    assert.deepEqual(
+      ipRoutes.map(({ destinationNetwork, gateway, port }) => ({
+        destination: destinationNetwork,
+        gateway,
+        port,
+      })),
+      ways,
+    );
+    assert.equal(CurrentUplinkIntf, "lte");
+  });
+
   const states: readonly (readonly [
     string,
     NetworkStatus | undefined,
@@ -43,13 +60,14 @@ describe("a network's report", () => {
     string[],
   ])[] = [
     ["that cannot be is in error", { phase: "waiting", reason: "no mesh" }, {}, 3, ["no mesh"]],
+    ["that is not as asked is in error", { ...up, trouble: "too long" }, {}, 3, ["too long"]],
     ["that is not wanted up is no fault", { phase: "waiting", reason: "off" }, { inactive: true }, 1, []],
     ["that nobody looked at yet begins", undefined, {}, 1, []],
   ];
   for (const [name, status, more, state, errors] of states)
     it(`says that one ${name}`, () => {
       const it = info(status, more);
-      assert.equal(it.activated, false);
+      assert.equal(it.activated, status?.phase === "ready");
       assert.deepEqual([it.state, it.networkErr.map(({ description }) => description)], [state, errors]);
     });
 
@@ -73,9 +91,28 @@ describe("metrics of networks", () => {
 
   it("sum up the plugs of each network", () => {
     const nics = [nic, { ...nic, tap: "svt1n0" }, { ...nic, networkId: "m" as NetworkId }];
-    const [it] = networkMetrics({ networks: [spec] }, new Map([["n", up]]), nics, counters);
+    const [it] = networkMetrics({ networks: [spec] }, new Map([["n", up]]), nics, counters, []);
     assert.deepEqual([it?.networkStats?.rx?.totalBytes, it?.networkStats?.tx?.totalPackets], [110n, 4n]);
     assert.deepEqual([it?.network[0]?.txAclDrops, it?.network[0]?.rxAclRateLimitDrops], [8n, 10n]);
+  });
+
+  it("tell who answered by which port", () => {
+    const silent = { up: false, answered: 0, silent: 5, latencyMs: 0 };
+    const answers = { up: true, answered: 7, silent: 0, latencyMs: 21.4 };
+    const ports = [
+      { name: "wan", card: "eth0", gateways: ["192.0.2.1"], there: answers, gateway: silent, remote: silent },
+      { name: "lte", card: "wwan0", gateways: ["192.0.3.1"], there: answers, remote: answers },
+    ];
+    const way = { networkId: spec.id, destination: "0.0.0.0/0", port: "lte", remote: "tcp://x:1", ports };
+    const other = { ...way, networkId: "m" as NetworkId };
+    const [it] = networkMetrics({ networks: [spec] }, new Map(), [], counters, [way, other]);
+    assert.equal(it?.probeMetrics.length, 1);
+    const [told] = it?.probeMetrics ?? [];
+    assert.deepEqual([told?.currentPort, told?.currentIntf, told?.uplinkCnt], ["lte", "wwan0", 2]);
+    assert.deepEqual([told?.pingIntv, told?.remotePingIntv, told?.remoteEndpoint], [15, 150, "tcp://x:1"]);
+    const [wan, lte] = told?.intfMetric ?? [];
+    assert.deepEqual([wan?.gatewayUP, wan?.nexthopDownCount, wan?.remoteDownCount], [false, 5, 5]);
+    assert.deepEqual([lte?.remoteHostUP, lte?.remoteUpCount, lte?.remoteProbeLatency], [true, 7, 21]);
   });
 
   it("name an app's plugs as its configuration does, and the node's ports", () => {

@@ -2,6 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import { info, infoCommon, netinst } from "@selvedge/eve-api";
 import type { AppSpec, NetworkId, NetworkSpec } from "../../desired.ts";
+import { usualMtu } from "../../network/network-mtu.ts";
 import type { NetworkStatus, NicStatus } from "../../observed.ts";
 import { type InfoMessage, infoMessage } from "./info-messages.ts";
 import { hostOf } from "./plug-info.ts";
@@ -19,7 +20,7 @@ export function networkInfo(
   const plugs = nics.flatMap((nic) => (nic.phase === "ready" && nic.networkId === spec.id ? [nic] : []));
   const { ZnetInstSwitch, ZnetInstLocal } = netinst.ZNetworkInstType;
   const up = status?.phase === "ready" ? status : undefined;
-  const fault = status?.phase === "waiting" && spec.inactive !== true ? status.reason : "";
+  const fault = status?.phase === "waiting" && spec.inactive !== true ? status.reason : (up?.trouble ?? "");
   const value = create(info.ZInfoNetworkInstanceSchema, {
     networkID: spec.id,
     networkVersion: spec.version ?? "",
@@ -27,6 +28,9 @@ export function networkInfo(
     instType: spec.kind === "switch" ? ZnetInstSwitch : ZnetInstLocal,
     activated: up !== undefined,
     ports: [...(up?.ports ?? [])],
+    // Of those who know one port of a network only.
+    CurrentUplinkIntf:
+      up?.ways?.find(({ destination }) => isEverything(destination))?.port || up?.ports[0] || "",
     bridgeNum: up === undefined ? 0 : up.index + 1,
     bridgeName: up?.bridge ?? "",
     bridgeIPAddr: spec.gateway,
@@ -35,13 +39,13 @@ export function networkInfo(
     ),
     vifs: plugs.map(({ tap, mac, appId }) => ({ vifName: tap, macAddress: mac, appID: appId })),
     state:
-      up !== undefined
-        ? State.ZNETINST_STATE_ONLINE
-        : fault === ""
+      fault !== ""
+        ? State.ZNETINST_STATE_ERROR
+        : up === undefined
           ? State.ZNETINST_STATE_INIT
-          : State.ZNETINST_STATE_ERROR,
-    mtu: spec.mtu ?? mtuUsual,
-    ipRoutes: (spec.routes ?? []).map(({ destination, gateway, port }) => {
+          : State.ZNETINST_STATE_ONLINE,
+    mtu: up === undefined ? (spec.mtu ?? usualMtu) : (up.mtu ?? usualMtu),
+    ipRoutes: (up?.ways ?? spec.routes ?? []).map(({ destination, gateway, port }) => {
       const holder = plugs.find((nic) => hostOf(nic) === gateway)?.appId;
       const gatewayApp = apps.find(({ id }) => id === holder)?.id ?? "";
       return { destinationNetwork: destination, gateway, port, gatewayApp };
@@ -51,8 +55,9 @@ export function networkInfo(
   return infoMessage(node, ZInfoTypes.ZiNetworkInstance, { case: "niinfo", value });
 }
 
-/** What Ethernet carries, and what a network has that says nothing. */
-const mtuUsual = 1500;
+function isEverything(destination: string): boolean {
+  return destination.endsWith("/0");
+}
 
 export function networkGone(node: string, id: NetworkId): InfoMessage {
   const value = create(info.ZInfoNetworkInstanceSchema, { networkID: id });

@@ -2,6 +2,8 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { metrics, netinst } from "@selvedge/eve-api";
 import type { AppId, DesiredState, NicSpec } from "../../desired.ts";
+import { askEvery, remoteEvery } from "../../network/way/way-round.ts";
+import type { WayStatus } from "../../network/way/way-status.ts";
 import type { LinkCounters, NetworkStatus, NicStatus } from "../../observed.ts";
 
 /** Counters of the node's own cards and of every plug, by Linux' name. Provided by the network's driver. */
@@ -18,6 +20,7 @@ export interface PatchUsages {
   }[];
 }
 
+type WayMetrics = MessageInitShape<typeof metrics.ZProbeNIMetricsSchema>;
 type NetworkMetric = MessageInitShape<typeof metrics.networkMetricSchema>;
 
 function metricOf(name: string, localName: string, it: LinkCounters): NetworkMetric {
@@ -59,6 +62,7 @@ export function networkMetrics(
   statuses: ReadonlyMap<string, NetworkStatus>,
   nics: readonly NicStatus[],
   counters: ReadonlyMap<string, LinkCounters>,
+  ways: readonly WayStatus[],
 ): metrics.ZMetricNetworkInstance[] {
   const { ZnetInstSwitch, ZnetInstLocal } = netinst.ZNetworkInstType;
   return desired.networks.map(({ id, name, version = "", kind }) => {
@@ -73,6 +77,7 @@ export function networkMetrics(
       ...{ networkID: id, networkVersion: version, displayname: name, activated: up },
       instType: kind === "switch" ? ZnetInstSwitch : ZnetInstLocal,
       network: status?.phase === "ready" ? [metricOf(status.bridge, status.bridge, sum)] : [],
+      probeMetrics: ways.filter(({ networkId }) => networkId === id).map(wayMetrics),
       networkStats: {
         rx: {
           totalBytes: sum.rxBytes,
@@ -89,6 +94,22 @@ export function networkMetrics(
       },
     });
   });
+}
+
+/** Who was asked by way of which port, and how often in a row he answered or did not. */
+function wayMetrics({ destination, port, remote, ports }: WayStatus): WayMetrics {
+  return {
+    ...{ dstNetwork: destination, currentPort: port, remoteEndpoint: remote, uplinkCnt: ports.length },
+    currentIntf: ports.find(({ name }) => name === port)?.card ?? "",
+    ...{ pingIntv: askEvery / 1000, remotePingIntv: remoteEvery / 1000 },
+    intfMetric: ports.map(({ card, gateways, gateway, remote }) => ({
+      ...{ intfName: card, gatewayNexhtop: gateways.join(", ") },
+      ...{ gatewayUP: gateway?.up ?? false, remoteHostUP: remote?.up ?? false },
+      ...{ nexthopUpCount: gateway?.answered ?? 0, nexthopDownCount: gateway?.silent ?? 0 },
+      ...{ remoteUpCount: remote?.answered ?? 0, remoteDownCount: remote?.silent ?? 0 },
+      remoteProbeLatency: Math.round(remote?.latencyMs ?? 0),
+    })),
+  };
 }
 
 const nothing: LinkCounters = {

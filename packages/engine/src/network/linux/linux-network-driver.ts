@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LinkCounters } from "../../observed.ts";
-import { familyOf } from "../address.ts";
+import { familyOf, networkOf } from "../address.ts";
 import { carryOver, type NftListing, tableDigest } from "../carry-over.ts";
-import type { BridgeItem, NetworkDriver, NetworkItems, TapItem } from "../network-driver.ts";
+import type { BridgeItem, NetworkDriver, NetworkItems, NodeCard, TapItem } from "../network-driver.ts";
+import { usualMtu } from "../network-mtu.ts";
 import { seenPrefix } from "../plug-rules.ts";
 import { tableNames } from "../ruleset.ts";
 import { loops } from "../switch-plan.ts";
@@ -130,14 +131,33 @@ export class LinuxNetworkDriver implements NetworkDriver {
   }
 
   async addresses(): Promise<ReadonlyMap<string, readonly string[]>> {
-    const shown = await list<{ ifname: string; addr_info?: Address[] }>("ip", ["-j", "addr", "show"]);
-    const others = shown.filter(({ ifname }) => !this.#ours.test(ifname) || this.#isShared(ifname));
     return new Map(
-      others.flatMap(({ ifname, addr_info = [] }) => {
+      (await this.#own()).flatMap(({ ifname, addr_info = [] }) => {
         const addresses = addr_info.filter(({ scope }) => scope === "global").map(({ local }) => local);
         return addresses.length === 0 ? [] : [[ifname, addresses]];
       }),
     );
+  }
+
+  async cards(): Promise<ReadonlyMap<string, NodeCard>> {
+    return new Map(
+      (await this.#own()).map(({ ifname, mtu = usualMtu, addr_info = [] }) => {
+        const networks = addr_info
+          .filter(({ scope }) => scope === "global")
+          .map(({ local, prefixlen }) => networkOf(local, prefixlen));
+        return [ifname, { mtu, networks: [...new Set(networks)] }];
+      }),
+    );
+  }
+
+  /** The node's cards, and bridges that speak for one. */
+  async #own(): Promise<readonly (Link & { readonly addr_info?: readonly Address[] })[]> {
+    const shown = await list<Link & { readonly addr_info?: readonly Address[] }>("ip", [
+      "-j",
+      "addr",
+      "show",
+    ]);
+    return shown.filter(({ ifname }) => !this.#ours.test(ifname) || this.#isShared(ifname));
   }
 
   async seen(): Promise<ReadonlyMap<string, readonly string[]>> {

@@ -123,9 +123,11 @@ export function routeLines(item: PolicyRoutes, main: readonly Route[]): string[]
   }
   const { interfaces } = item;
   // Within a link nobody is routed.
-  for (const route of up)
-    if (route.dst !== "default" && route.dst !== "fe80::/64" && route.dev && route.gateway === undefined)
-      if (interfaces === undefined || interfaces.includes(route.dev)) add(route.dst, `dev ${route.dev}`);
+  for (const { dst, dev, gateway } of up) {
+    if (dst === "default" || dst === "fe80::/64" || dev === undefined) continue;
+    if (interfaces === undefined) add(dst, `${gateway === undefined ? "" : `via ${gateway} `}dev ${dev}`);
+    else if (gateway === undefined && interfaces.includes(dev)) add(dst, `dev ${dev}`);
+  }
   const out = through(interfaces);
   if (out?.gateway !== undefined) add("default", `via ${out.gateway} dev ${out.dev}`);
   else if (out?.dev !== undefined) add("default", `dev ${out.dev}`);

@@ -4,7 +4,12 @@ import { list, run } from "./run.ts";
 interface Shown {
   readonly ifname: string;
   readonly linkinfo?: {
-    readonly info_data?: { readonly stp_state?: number; readonly vlan_filtering?: number };
+    readonly info_data?: {
+      readonly stp_state?: number;
+      readonly vlan_filtering?: number;
+      /** In hexadecimal. */
+      readonly group_fwd_mask?: string;
+    };
     readonly info_slave_data?: { readonly guard?: boolean };
   };
 }
@@ -21,6 +26,9 @@ interface ShownVlans {
 /** What has no tag is in this one, among ends that are of none. */
 const untagged = 1;
 
+/** The bit of what LLDP is sent to, 01-80-C2-00-00-0E, which bridges by themselves do not pass on. */
+const lldpGroup = 1 << 14;
+
 /** Compares what switches let by with what is wanted, and changes what differs. */
 export async function applySwitches(wanted: readonly SwitchItem[]): Promise<void> {
   if (wanted.length === 0) return;
@@ -35,6 +43,9 @@ export async function applySwitches(wanted: readonly SwitchItem[]): Promise<void
     // A kernel that knows of none tells of none.
     if ((now.vlan_filtering ?? 0) !== filters)
       await run("ip", ["link", "set", "dev", item.bridge, "type", "bridge", "vlan_filtering", `${filters}`]);
+    const groups = item.lldp ? lldpGroup : 0;
+    if (Number(now.group_fwd_mask ?? 0) !== groups)
+      await run("ip", ["link", "set", "dev", item.bridge, "type", "bridge", "group_fwd_mask", `${groups}`]);
     for (const port of item.ports) {
       const link = links.get(port.name);
       if (link === undefined) continue;

@@ -87,8 +87,7 @@ export class WayReconciler implements Reconciler<typeof waysKey> {
     const cards = this.#parts.store.ports.get()?.cards ?? {};
     const candidates = told.map((port) => {
       const spec = way.ports.find(({ name }) => name === port.name);
-      const modem: { readonly signal?: number } = cards[spec?.interface ?? ""]?.modem ?? {};
-      const { signal } = modem;
+      const signal = cards[spec?.interface ?? ""]?.modem?.signal;
       return { ...port, cost: spec?.cost ?? 0, ...(signal === undefined ? {} : { signal }) };
     });
     const port = chooseWay(candidates, way.choice, before, spread);

@@ -22,3 +22,8 @@ export interface WayPortStatus {
   readonly gateway?: Verdict;
   readonly remote?: Verdict;
 }
+
+/** What others need to know of it: the port, by name, and its gateway. */
+export function chosenOf({ port, ports }: WayStatus): { readonly port: string; readonly gateway: string } {
+  return { port, gateway: ports.find(({ name }) => name === port)?.gateways[0] ?? "" };
+}
