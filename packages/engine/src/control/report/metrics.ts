@@ -19,6 +19,7 @@ import type { AppUsages, HostFacts } from "../../ports.ts";
 import { Alarm } from "../alarm.ts";
 import type { ControllerClient } from "../controller-client.ts";
 import type { Settings } from "../settings/settings.ts";
+import { cellularMetrics } from "./cellular-info.ts";
 import { authenticationMetrics } from "./certificate-info.ts";
 import type { DeviceMeters } from "./device-meters.ts";
 import {
@@ -151,6 +152,7 @@ export class MetricsLoop {
         value: create(metrics.deviceMetricSchema, {
           // The time here is a length: that is how the API has it.
           network: portMetrics(desired ?? {}, counters),
+          cellular: cellularMetrics(store.ports.get()),
           pnacMetrics: authenticationMetrics(desired?.ports ?? [], store.ports.get()?.cards ?? {}),
           acl: {
             totalRuleCount: BigInt(
