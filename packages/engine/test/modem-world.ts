@@ -29,9 +29,8 @@ for (const [name, card, address] of [
   ["isp", "wwan0", "10.1.2.1/30"],
   ["lan", "eth9", "192.0.3.1/24"],
 ]) {
-  sh(
-    `ip netns add ${name} && ip -n ${name} link set lo up && ip link add ${card} type veth peer name eth0 netns ${name}`,
-  );
+  sh(`ip netns add ${name} && ip -n ${name} link set lo up`);
+  sh(`ip link add ${card} type veth peer name eth0 netns ${name}`);
   sh(`ip -n ${name} addr add ${controller}/32 dev lo && ip -n ${name} addr add ${address} dev eth0`);
   sh(`ip -n ${name} link set eth0 up`);
 }
@@ -58,9 +57,8 @@ const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await setTimeout(50);
 };
 const nameServer = join(folder, "dns.pid");
-sh(
-  `ip netns exec isp dnsmasq --conf-file=/dev/null --no-resolv --listen-address=10.1.2.1 --pid-file=${nameServer}`,
-);
+const names = `--conf-file=/dev/null --no-resolv --listen-address=10.1.2.1 --pid-file=${nameServer}`;
+sh(`ip netns exec isp dnsmasq ${names}`);
 ends.push(() => existsSync(nameServer) && sh(`kill $(cat ${nameServer}) 2>&1 || true`));
 await serve("lan", 80);
 await serve("isp", 80);
