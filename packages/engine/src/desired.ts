@@ -118,6 +118,8 @@ export interface AppSpec {
   readonly ownProcessors?: true;
   /** What its machine may have beside the guest's memory; not there: what machines are known to need. */
   readonly besideBytes?: number;
+  /** Where a container runtime inside its machine tells what its containers use; not there: nowhere. */
+  readonly statsAddress?: string;
   readonly nics: readonly NicSpec[];
   /** Names of groups of devices that it has for itself; not there: none. */
   readonly adapters?: readonly string[];

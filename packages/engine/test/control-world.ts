@@ -21,7 +21,14 @@ import type { KeyStore } from "../src/identity/key-store.ts";
 import { VaultKey } from "../src/identity/vault-key.ts";
 import { InfoBundle } from "../src/operator/info-bundle.ts";
 import { Operator } from "../src/operator/operator.ts";
-import { type HostFacts, type LinkDialer, LinkUnsupportedError } from "../src/ports.ts";
+import {
+  type AppLogOutbox,
+  type AppStreams,
+  type AppUsages,
+  type HostFacts,
+  type LinkDialer,
+  LinkUnsupportedError,
+} from "../src/ports.ts";
 import { enrolmentConfig, ScriptedGateway } from "./scripted-gateway.ts";
 
 /** The recorded certificates are valid from the day they were made. */
@@ -30,6 +37,8 @@ const start = instant(Date.UTC(2026, 10, 25));
 export interface ControlWorldOptions {
   readonly keys?: (disk: Disk) => Promise<KeyStore>;
   readonly dial?: (signal: AbortSignal) => Promise<LinkSocket>;
+  /** What apps use; not there: the node runs none. */
+  readonly usages?: AppUsages;
 }
 
 export interface RunningEngine extends AsyncDisposable {
@@ -95,7 +104,7 @@ export class ControlWorld {
       ...{ host, accepted, settings, operator, hardware: noHardware },
       engineVersion: "test",
       firmwareVersion: "",
-      apps: undefined,
+      apps: options.usages && { ...silentApps, usages: options.usages },
       network: { counters: async () => new Map() },
       patches: { usage: () => [] },
       flows: { wanted: false, take: async () => [] },
@@ -126,6 +135,12 @@ export class ControlWorld {
     assert.ok(await this.clock.passUntil(condition, hours(24)), `${what} within a day`);
   }
 }
+
+/** They say nothing, and nobody asks them. */
+const silentApps: { streams: AppStreams; logs: AppLogOutbox } = {
+  streams: { open: async () => {} },
+  logs: { pending: () => [], onWritten: () => () => {}, next: async () => [], sent: async () => {} },
+};
 
 function facts(clock: SimClock, bootId: string): HostFacts {
   return {

@@ -50,6 +50,7 @@ import { MetricsLoop } from "./report/metrics.ts";
 import type { NetworkCounters, PatchUsages } from "./report/network-metrics.ts";
 import type { NodeConditions } from "./report/node-conditions.ts";
 import { deviceKey, locationKey, type Reporter, timeSourcesKey } from "./report/reporter.ts";
+import { runtimeFigures } from "./report/runtime-figures.ts";
 import { Tellers } from "./report/tellers.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -183,6 +184,7 @@ export class Control implements AsyncDisposable {
       settings,
       linkIsUp,
       usages: apps?.usages,
+      inside: (app, signal) => runtimeFigures({ ...common, http }, app, signal),
       meters: new DeviceMeters({
         ...{ ...options, ...common, client, acceptor: this.#acceptor, logCounts: options.deviceLog.counts },
         memoryBytes: host.memoryBytes,

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isIP } from "node:net";
 import { toBinary } from "@bufbuild/protobuf";
 import { app as appApi, common, type config, ext, getExtension } from "@selvedge/eve-api";
 import type { SnapshotKind } from "../app/snapshot-spec.ts";
@@ -81,6 +82,7 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     vcpus,
     memoryBytes,
     ...(fixedresources.pinCpu ? { ownProcessors: true as const } : {}),
+    ...(isIP(item.collectStatsIPAddr) === 0 ? {} : { statsAddress: item.collectStatsIPAddr }),
     ...(fixedresources.vmmMaxmem > 0 ? { besideBytes: fixedresources.vmmMaxmem * kib } : {}),
     nics,
     ...bootOrderOf(item),

@@ -12,7 +12,7 @@ import {
   type Random,
 } from "@selvedge/base";
 import { ext, metrics, setExtension } from "@selvedge/eve-api";
-import type { AppId } from "../../desired.ts";
+import type { AppId, AppSpec } from "../../desired.ts";
 import type { EngineStore } from "../../engine-store.ts";
 import type { AppStatus, AppUsage } from "../../observed.ts";
 import type { AppUsages, HostFacts } from "../../ports.ts";
@@ -37,6 +37,8 @@ export interface MetricsParts {
   readonly store: EngineStore;
   readonly host: HostFacts;
   readonly usages: AppUsages | undefined;
+  /** What a runtime in an app's machine says of its containers. */
+  readonly inside: (app: AppSpec, signal: AbortSignal) => Promise<metrics.appContainerMetric[]>;
   readonly meters: DeviceMeters;
   readonly network: NetworkCounters;
   readonly patches: PatchUsages;
@@ -110,11 +112,21 @@ export class MetricsLoop {
     // What would be lost is not measured either.
     const there = [client, standIn()].flatMap((it) => (it === undefined || it.isSilent ? [] : [it]));
     if (there.length === 0) return;
-    const payload = toBinary(metrics.ZMetricMsgSchema, await this.#message());
+    const payload = toBinary(metrics.ZMetricMsgSchema, await this.#message(signal));
     const to = { node: node(), answer: "plain" } as const;
     const all = there.map((it) => it.post("metrics", payload, to, signal));
     const failed = (await Promise.allSettled(all)).find((it) => it.status === "rejected");
     if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Of all apps that run and have a runtime that is to be asked, at once. */
+  async #inside(signal: AbortSignal): Promise<ReadonlyMap<AppId, metrics.appContainerMetric[]>> {
+    const { store, inside } = this.#parts;
+    const apps = store.desired.get()?.apps.filter((app) => app.statsAddress !== undefined) ?? [];
+    const running = apps.filter(({ id }) => store.apps.get(id)?.state === "running");
+    return new Map(
+      await Promise.all(running.map(async (app) => [app.id, await inside(app, signal)] as const)),
+    );
   }
 
   #patches(id: AppId): metrics.AppPatchEnvelopeMetric[] {
@@ -126,10 +138,11 @@ export class MetricsLoop {
     );
   }
 
-  async #message(): Promise<metrics.ZMetricMsg> {
+  async #message(signal: AbortSignal): Promise<metrics.ZMetricMsg> {
     const { store, usages, clock, node, host } = this.#parts;
     const apps: metrics.appMetric[] = [];
     const desired = store.desired.get();
+    const inside = await this.#inside(signal);
     const counters = await this.#parts.network.counters();
     let allocated = 0;
     for (const [id, status] of store.apps.entries()) {
@@ -138,7 +151,8 @@ export class MetricsLoop {
       allocated += usage.memoryLimitBytes;
       const nics = desired?.apps.find((app) => app.id === id)?.nics ?? [];
       const plugs = plugMetrics(nics, (name) => store.nics.get(`${id}/${name}`), counters);
-      const more = { patchEnvelope: this.#patches(id), disk: diskMetrics(status, store) };
+      const containers = { container: inside.get(id) ?? [] };
+      const more = { patchEnvelope: this.#patches(id), disk: diskMetrics(status, store), ...containers };
       apps.push({ ...appMetric(status, usage, plugs), ...more });
     }
     const { cpuNanos, memoryUsedBytes } = await host.usage();

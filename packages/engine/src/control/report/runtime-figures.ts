@@ -1,0 +1,141 @@
+/**
+ * What containers use that a runtime inside a virtual machine runs, of which the node knows nothing: it is asked,
+ * by Docker's API without TLS, at the address that the app's configuration names. What it answers is the app's
+ * word: bounded, taken for figures and names, believed no further.
+ */
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Clock, describeError, type Log, millis } from "@selvedge/base";
+import { metrics } from "@selvedge/eve-api";
+import type { AppSpec } from "../../desired.ts";
+import { type HttpClient, readBody } from "../../host/http.ts";
+
+export interface RuntimeParts {
+  readonly http: HttpClient;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const port = 2375;
+const version = "v1.40";
+/** More than a box of this size runs; what goes beyond is left out. */
+const containersMax = 64;
+/** A runtime measures for a second or two before it answers, so several are asked at once. */
+const atOnce = 8;
+/** Docker's own answers have some kilobytes each. */
+const answerMax = 2 ** 20;
+const requestMs = 10_000;
+/** Whoever answers slowly does not hold the other figures up for longer. */
+const allMs = 30_000;
+const [mib, nanos] = [2 ** 20, 1_000_000_000n];
+
+/** None where nobody is to be asked; where nobody answers, none and a word in the log. */
+export async function runtimeFigures(
+  { http, clock, log }: RuntimeParts,
+  { id, statsAddress }: Pick<AppSpec, "id" | "statsAddress">,
+  stop: AbortSignal,
+): Promise<metrics.appContainerMetric[]> {
+  if (statsAddress === undefined) return [];
+  const host = statsAddress.includes(":") ? `[${statsAddress}]` : statsAddress;
+  const late = new AbortController();
+  const timer = clock.setTimer(millis(allMs), () => late.abort(new Error("the runtime answers too slowly")));
+  const signal = AbortSignal.any([stop, late.signal]);
+  const ask = async (path: string): Promise<unknown> => {
+    const url = `http://${host}:${port}/${version}/containers/${path}`;
+    const response = await http.send({ method: "GET", url, timeoutMs: requestMs, signal });
+    const body = await readBody(response, answerMax);
+    if (response.status !== 200) throw new Error(`${url} answers with status ${response.status}`);
+    return JSON.parse(new TextDecoder().decode(body));
+  };
+  try {
+    const list = await ask("json");
+    const all = (Array.isArray(list) ? list : []).slice(0, containersMax).map(object);
+    const found: metrics.appContainerMetric[] = [];
+    for (let at = 0; at < all.length; at += atOnce)
+      found.push(...(await Promise.all(all.slice(at, at + atOnce).map((one) => figuresOf(one, ask)))).flat());
+    return found;
+  } catch (error) {
+    stop.throwIfAborted();
+    log.warn("collectStatsIPAddr: the app's containers are not measured", {
+      ...{ app: id, error: describeError(error) },
+    });
+    return [];
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** None of one that ends while it is asked for. */
+async function figuresOf(
+  listed: Fields,
+  ask: (path: string) => Promise<unknown>,
+): Promise<metrics.appContainerMetric[]> {
+  const id = text(listed["Id"]);
+  if (!/^[0-9a-f]{12,64}$/.test(id)) return [];
+  const [details, stats] = await Promise.all([ask(`${id}/json`), ask(`${id}/stats?stream=false`)]).catch(
+    (error: unknown) => {
+      if (/ status 4\d\d$/.test(describeError(error))) return [undefined, undefined];
+      throw error;
+    },
+  );
+  return stats === undefined ? [] : [containerMetric(listed, object(details), object(stats))];
+}
+
+/** In EVE's units: seconds and nanoseconds, mebibytes for memory and disks, bytes for networks. */
+export function containerMetric(listed: Fields, details: Fields, stats: Fields): metrics.appContainerMetric {
+  const [first] = Array.isArray(listed["Names"]) ? listed["Names"] : [];
+  const [cpu, memory] = [object(stats["cpu_stats"]), object(stats["memory_stats"])];
+  const totalNs = count(object(cpu["cpu_usage"])["total_usage"]);
+  const startedAt = Date.parse(text(object(details["State"])["StartedAt"]));
+  const [usedMB, allocatedMB] = [inMib(memory["usage"]), inMib(memory["limit"])];
+  const networks = Object.values(object(stats["networks"])).map(object);
+  const sum = (name: string): bigint => networks.reduce((total, one) => total + count(one[name]), 0n);
+  return create(metrics.appContainerMetricSchema, {
+    appContainerName: text(first).replace(/^\/+|\/+$/g, ""),
+    status: text(listed["Status"]),
+    PIDs: small(count(object(stats["pids_stats"])["current"])),
+    cpu: {
+      ...(startedAt > 0 ? { upTime: timestampFromMs(startedAt) } : {}),
+      ...{ total: totalNs / nanos, systemTotal: count(cpu["system_cpu_usage"]) / nanos, totalNs },
+    },
+    appContainerMemory: { usedMB: small(usedMB), allocatedMB: small(allocatedMB) },
+    // Older controllers read these.
+    memory: { usedMem: small(usedMB), availMem: small(allocatedMB) },
+    network: { txBytes: sum("tx_bytes"), rxBytes: sum("rx_bytes") },
+    disk: { readBytes: moved(stats, "read"), writeBytes: moved(stats, "write") },
+  });
+}
+
+function moved(stats: Fields, way: "read" | "write"): bigint {
+  const entries = object(stats["blkio_stats"])["io_service_bytes_recursive"];
+  const own = (Array.isArray(entries) ? entries : []).map(object);
+  const bytes = own.filter(({ op }) => text(op).toLowerCase() === way).map(({ value }) => Number(value));
+  return inMib(bytes.reduce((total, one) => total + one, 0));
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function object(value: unknown): Fields {
+  return typeof value === "object" && value !== null ? (value as Fields) : {};
+}
+
+/** As long as any name or status of Docker's is. */
+const textMax = 256;
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value.slice(0, textMax) : "";
+}
+
+/** What is no figure is none. */
+function count(value: unknown): bigint {
+  const number = Math.round(Number(value ?? 0));
+  return number > 0 && number < Number.MAX_SAFE_INTEGER * 1024 ? BigInt(number) : 0n;
+}
+
+function inMib(bytes: unknown): bigint {
+  return count(Number(bytes ?? 0) / mib);
+}
+
+function small(value: bigint): number {
+  return Number(value < 0xffff_ffffn ? value : 0xffff_ffffn);
+}
