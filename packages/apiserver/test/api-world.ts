@@ -12,7 +12,13 @@ import { promisify } from "node:util";
 import type { KindDefinition } from "@selvedge/apimachinery";
 import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
 import { allKinds } from "@selvedge/kinds";
-import { ApiServer, CustomResources, ObjectRegistry, SqliteStore } from "../src/index.ts";
+import {
+  ApiServer,
+  type ApiServerOptions,
+  CustomResources,
+  ObjectRegistry,
+  SqliteStore,
+} from "../src/index.ts";
 
 const run = promisify(execFile);
 
@@ -105,7 +111,10 @@ export class ApiWorld {
   #port = 0;
 
   /** `logMax`: how many changes a watch or a list may look back; what a store has by itself when not said. */
-  constructor({ logMax }: { readonly logMax?: number } = {}) {
+  constructor({
+    logMax,
+    subresource,
+  }: { readonly logMax?: number } & Pick<ApiServerOptions, "subresource"> = {}) {
     this.store = new SqliteStore(join(this.folder, "store.db"), "", logMax);
     this.objects = new ObjectRegistry([...allKinds, gadget], this.store, this.clock, new SeededRandom(1));
     const log = new Log("test", this.clock, silentSink);
@@ -113,6 +122,7 @@ export class ApiWorld {
     const token = (text: string): string => createHash("sha256").update(text).digest("hex");
     this.#server = new ApiServer({
       ...{ objects: this.objects, clock: this.clock, random: new SeededRandom(2) },
+      ...(subresource && { subresource }),
       log,
       tls: this.#certificates(),
       tokens: new Map([
@@ -192,7 +202,8 @@ export class ApiWorld {
     let text = "";
     response.setEncoding("utf8");
     for await (const part of response) text += part;
-    const json = (response.headers["content-type"] ?? "").includes("json") ? JSON.parse(text) : undefined;
+    const isJson = (response.headers["content-type"] ?? "").includes("json") && text !== "";
+    const json = isJson ? JSON.parse(text) : undefined;
     return { status: response.statusCode ?? 0, headers: response.headers, text, json };
   }
 
