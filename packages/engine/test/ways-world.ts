@@ -45,7 +45,13 @@ const network = {
   ...{ dhcpFirst: "10.77.0.2", dhcpLast: "10.77.0.9", dns: [], hosts: [] },
   routes: [{ destination: "0.0.0.0/0", gateway: "", port: "out", choice }],
 };
-const rules = [{ id: 1, name: "all", direction: "both", remotes: [], action: { kind: "allow" } }];
+const rules = [
+  { id: 1, name: "all", direction: "both", remotes: [], action: { kind: "allow" } },
+  {
+    ...{ id: 2, name: "in", direction: "both", remotes: [], protocol: 6 },
+    ...{ localPorts: { first: 8080, last: 8080 }, action: { kind: "map", appPort: 80 } },
+  },
+];
 const app = { id: "a", displayName: "a", nics: [{ name: "eth0", networkId: "n", mac: undefined, rules }] };
 
 const store = new EngineStore();
@@ -92,6 +98,19 @@ try {
   sh(`ip -n a link set eth0 address ${nic.mac} up && ip -n a addr add ${nic.address} dev eth0`);
   sh(`ip -n a route add default via ${nic.gateway}`);
   assert.equal(ledBy(), "r0");
+  // Both routers hold the server's address: an answer that leaves by the wrong card is nobody's.
+  const asks = (router: string, card: string): boolean =>
+    works(`ip netns exec ${router} curl -s -m 2 --interface ${server} http://${card}:8080/who`);
+  mkdirSync(join(folder, "a"));
+  writeFileSync(join(folder, "a", "who"), "a");
+  const answering = ["netns", "exec", "a", "busybox", "httpd", "-f", "-p", "80", "-h", join(folder, "a")];
+  const app80 = spawn("ip", answering, { stdio: "ignore" });
+  ends.push(() => app80.kill());
+  assert(
+    works("for i in $(seq 50); do ip netns exec a busybox nc -w 1 127.0.0.1 80 </dev/null && exit 0; done"),
+  );
+  assert(asks("r0", "192.0.2.9"), "an app answers by the card it was asked at");
+  assert(asks("r1", "192.0.3.9"), "though its own way is another");
   assert.equal(told("wan").gateway?.up, true, "its gateway answers");
   assert.equal(told("spare").gateway, undefined, "who costs more is not asked");
   assert.equal(told("spare").remote?.up, true, "by its own card, though the node's table prefers the other");

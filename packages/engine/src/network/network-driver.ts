@@ -1,5 +1,6 @@
 import type { LinkCounters } from "../observed.ts";
 import type { Family } from "./address.ts";
+import type { AnswerWay } from "./answer-plan.ts";
 
 /** A network's end on the node. */
 export interface BridgeItem {
@@ -78,6 +79,7 @@ export interface NetworkItems {
   readonly switches: readonly SwitchItem[];
   readonly resolvers: readonly ResolverItem[];
   readonly routes: readonly PolicyRoutes[];
+  readonly answers: readonly AnswerWay[];
   /** For `nft -f`: replaces our tables in one transaction. */
   readonly ruleset: string;
 }

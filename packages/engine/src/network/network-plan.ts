@@ -1,6 +1,7 @@
 import type { AppId, AppSpec, DesiredState, NetworkId, NetworkSpec, NicSpec } from "../desired.ts";
 import type { NetworkStatus, NicStatus } from "../observed.ts";
-import { parsePrefix } from "./address.ts";
+import { familyOf, parsePrefix } from "./address.ts";
+import { answerWays } from "./answer-plan.ts";
 import { apiRoutes } from "./api-route.ts";
 import { carriedPort, spokenPorts } from "./carried-port.ts";
 import { connectedNetworks } from "./connected-networks.ts";
@@ -81,6 +82,8 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
         .map((lease) => plugOf(prefix, lease, network, desired)),
     }),
   );
+  const families = new Set(claims.ports.map(({ address }) => familyOf(address)));
+  const answers = answerWays(spoken, inputs.addresses ?? new Map(), families);
   const services = serviceTable(desired.services ?? [], kept, inputs.ready ?? new Set());
   const items: NetworkItems = {
     bridges: [...usable.values()].map((network) => bridgeOf(desired.nodeId, network)),
@@ -112,9 +115,10 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
     routes: [...usable.values()].flatMap((network) =>
       policyRoutes(network, [...usable.values()], spoken, inputs.ways),
     ),
+    answers,
     ruleset: renderRuleset({
       ...{ prefix, networks: plugged, ports: claims.ports, services: services.routes },
-      api: apiRoutes(desired.services ?? []),
+      ...{ api: apiRoutes(desired.services ?? []), answers },
       interfacesOf: labels,
     }),
   };

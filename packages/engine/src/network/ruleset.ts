@@ -1,6 +1,7 @@
 import type { AccessRule } from "../desired.ts";
 import { domainSet, type ListContext, limitChain, localList, outChain, switchList } from "./access-list.ts";
 import { addressType, type Family, familyOf } from "./address.ts";
+import { type AnswerWay, answerChain } from "./answer-plan.ts";
 import { type ApiRoute, apiAccepts, apiTurns } from "./api-route.ts";
 import { metadataAddress, metadataPort } from "./metadata-address.ts";
 import type { Plug } from "./plug.ts";
@@ -44,6 +45,8 @@ export interface RulesetInputs {
   readonly services: readonly ServiceRoute[];
   readonly api: readonly ApiRoute[];
   readonly interfacesOf: ListContext["interfacesOf"];
+  /** By which cards what apps answer leaves. */
+  readonly answers?: readonly AnswerWay[];
 }
 
 /** The names of our two tables. */
@@ -69,7 +72,9 @@ const domainAddressesMax = 65_536;
 export function renderRuleset(inputs: RulesetInputs): string {
   const [[, plugTable], [, nodeTable]] = tableNames(inputs.prefix) as [[string, string], [string, string]];
   const maps = [domainSets(inputs), portMaps(inputs), serviceChains(inputs.services)];
-  const parts = [...maps, lists(inputs), natChains(inputs), filterChains(inputs)];
+  const subnets = inputs.networks.flatMap(({ kind, subnet }) => (kind === "local" ? [subnet] : []));
+  const answers = answerChain(inputs.prefix, inputs.answers ?? [], subnets);
+  const parts = [...maps, lists(inputs), answers, natChains(inputs), filterChains(inputs)];
   return `table bridge ${plugTable}
 delete table bridge ${plugTable}
 table bridge ${plugTable} {

@@ -9,6 +9,7 @@ import { usualMtu } from "../network-mtu.ts";
 import { seenPrefix } from "../plug-rules.ts";
 import { tableNames } from "../ruleset.ts";
 import { loops } from "../switch-plan.ts";
+import { applyAnswerRoutes } from "./answer-routes.ts";
 import { lookAtIpv6, routeIpv6, speakIpv6 } from "./ipv6.ts";
 import { moveAddresses } from "./move-addresses.ts";
 import { applyPolicyRoutes } from "./policy-routes.ts";
@@ -75,6 +76,7 @@ export class LinuxNetworkDriver implements NetworkDriver {
     for (const tap of items.taps) await this.#tap(tap, links.get(tap.name));
     await applySwitches(items.switches);
     await applyPolicyRoutes(this.#prefix, items.routes);
+    await applyAnswerRoutes(items.answers);
     await applyResolvers(this.#prefix, this.#folder, items.resolvers);
   }
 
@@ -82,6 +84,7 @@ export class LinuxNetworkDriver implements NetworkDriver {
   async down(): Promise<void> {
     await applyResolvers(this.#prefix, this.#folder, []);
     await applyPolicyRoutes(this.#prefix, []);
+    await applyAnswerRoutes([]);
     const links = await list<Link>("ip", ["-j", "link", "show"]);
     for (const { ifname } of links)
       if (this.#ours.test(ifname))
