@@ -3,13 +3,14 @@ import { once } from "node:events";
 
 /**
  * Runs a program with our own terminal and resolves with its exit code; a signal counts as 128 and its
- * number.
+ * number. When we are to stop it ends, and no further one begins.
  */
 export async function runInherited(
   command: string,
   args: readonly string[],
   options: { readonly cwd?: string; readonly signal?: AbortSignal } = {},
 ): Promise<number> {
+  options.signal?.throwIfAborted();
   const child = spawn(command, args, {
     stdio: "inherit",
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
