@@ -187,14 +187,35 @@ describe("a port of a local profile server", () => {
         },
       ],
     );
-    const value = { apn: "internet", activateSimSlot: 2, forbidRoaming: true };
+    const value = {
+      ...{
+        apn: "internet",
+        activateSimSlot: 2,
+        forbidRoaming: true,
+        attachApn: "edge",
+        attachIpType: netCommon.CellularIPType.CELLULAR_IP_TYPE_IPV4,
+      },
+      attachBearerAuth: {
+        authProtocol: netCommon.CellularAuthProtocol.CHAP,
+        username: "at",
+        password: "tach",
+      },
+      probe: {
+        customProbe: {
+          probeMethod: netCommon.ConnectivityProbeMethod.TCP,
+          probeEndpoint: { host: "192.0.2.1", port: 443 },
+        },
+      },
+    };
     const modem = read({
       ...{ useDhcp: true, wirelessDeviceType: CELLULAR },
       wirelessConfig: { case: "cellularConfig", value },
     });
     assert.deepEqual(modem?.cellular, {
       ...{ apn: "internet", simSlot: 2, roaming: false, family: "ipv4v6", authentication: "none" },
-      secret: { kind: "clear", user: "", password: "" },
+      attach: { apn: "edge", family: "ipv4", authentication: "chap" },
+      probe: { kind: "tcp", host: "192.0.2.1", port: 443 },
+      secret: { kind: "clear", user: "", password: "", attachUser: "at", attachPassword: "tach" },
     });
   });
 });

@@ -122,7 +122,11 @@ describe("what a wireless network is joined with", () => {
     assert.deepEqual(wifi, { user: "ann", password: "word" });
     const modem = sealed({ cellularNetUsername: "bob", cellularNetPassword: "pin" });
     assert.deepEqual(await secrets.openPortSecret(modem), { user: "bob", password: "pin" });
-    assert.deepEqual([secrets.counts.opened, secrets.counts.failed], [2, 0]);
+    const attached = { cellularNetAttachUsername: "at", cellularNetAttachPassword: "tach" };
+    assert.deepEqual(await secrets.openPortSecret(sealed(attached)), {
+      ...{ user: "", password: "", attachUser: "at", attachPassword: "tach" },
+    });
+    assert.deepEqual([secrets.counts.opened, secrets.counts.failed], [3, 0]);
   });
 
   it("does not open when it is for another node", async () => {

@@ -118,7 +118,9 @@ export class Secrets implements SecretOpener, ArtifactOpener {
   }
 
   /** For a wireless network; with the context that came with it, as a port may outlive its configuration. */
-  async openPortSecret(secret: PortSecret): Promise<Credentials> {
+  async openPortSecret(
+    secret: PortSecret,
+  ): Promise<Credentials & { readonly attachUser?: string; readonly attachPassword?: string }> {
     if (secret.kind === "clear") return secret;
     const [block, context] = [secret.block, secret.context].map((text) => Uint8Array.fromBase64(text));
     const plaintext = await this.#counted(
@@ -131,7 +133,11 @@ export class Secrets implements SecretOpener, ArtifactOpener {
     const { wifiUserName, wifiPassword, cellularNetUsername, cellularNetPassword } = opened;
     // A block is for one network or one authority, so only one of them is there.
     const password = wifiPassword || cellularNetPassword || opened.scepChallengePassword;
-    return { user: wifiUserName || cellularNetUsername, password };
+    const { cellularNetAttachUsername: attachUser, cellularNetAttachPassword: attachPassword } = opened;
+    return {
+      ...{ user: wifiUserName || cellularNetUsername, password },
+      ...(attachUser === "" && attachPassword === "" ? {} : { attachUser, attachPassword }),
+    };
   }
 
   async openCredentials(block: cipher.CipherBlock): Promise<Credentials> {

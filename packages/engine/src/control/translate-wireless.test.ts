@@ -82,6 +82,13 @@ describe("a modem port", () => {
     assert.equal(secret.kind, "sealed");
   });
 
+  it("has how it becomes known to a network, and what it may use", () => {
+    const attach = { attachApn: "edge", attachIpType: 3, attachAuthProtocol: 1 };
+    const { cellular } = modem({ accessPoints: [{ ...access, ...attach, preferredRats: [3, 2, 3, 9] }] });
+    assert.deepEqual(cellular?.attach, { apn: "edge", family: "ipv6", authentication: "pap" });
+    assert.deepEqual(cellular?.technologies, ["lte", "umts"]);
+  });
+
   it("has the one that older controllers name", () => {
     const { cellular, fault } = modem({ APN: "old" });
     assert.deepEqual([cellular?.apn, cellular?.authentication, fault], ["old", "none", undefined]);
@@ -111,6 +118,7 @@ describe("a modem port", () => {
   const faults: readonly (readonly [RegExp, Partial<PortSpec>])[] = [
     [/probe: custom_probe: TCP needs the address/, modem({ APN: "x", probe: { customProbe: tcp("a", 1) } })],
     [/port 0 is not/, modem({ APN: "x", probe: { customProbe: tcp("192.0.2.1", 0) } })],
+    [/attach_apn: is longer/, modem({ accessPoints: [{ ...access, attachApn: "x".repeat(101) }] })],
     [/method 3 is none/, modem({ APN: "x", probe: { customProbe: { probeMethod: 3 } } })],
     [/"-f" is no address/, modem({ APN: "x", probe: { probeAddress: "-f" } })],
     [/wwan is a modem and needs a cellularCfg/, modem(undefined)],

@@ -1,6 +1,7 @@
 /** What a port's card is, and the wireless networks it may join. Pure. */
 import { toBinary } from "@bufbuild/protobuf";
 import { cipher, type config, devmodelCommon, netCommon, type netconfig } from "@selvedge/eve-api";
+import type { RadioTechnology } from "../port/cellular/modem-state.ts";
 import type { CellularNetwork, PortSecret, WifiNetwork } from "../port/port-spec.ts";
 import { isAddress } from "./subnet.ts";
 import type { LowerLayer } from "./translate-links.ts";
@@ -85,6 +86,8 @@ export function cellularOf(
     ...{ apn, simSlot: slot, authentication: protocols[access?.authProtocol ?? 0] ?? "none" },
     ...{ roaming: !(access?.forbidRoaming ?? false), family: families[access?.ipType ?? 0] ?? "ipv4v6" },
     ...(item.locationTracking ? { locate: true } : {}),
+    ...attachPart(access, faults),
+    ...technologiesPart(access?.preferredRats ?? []),
     ...probePart(item.probe, (fault) => faults.push(`cellularCfg.probe: ${fault}`)),
     secret: secretOf(access?.cipherData, none, message, `cellularCfg of ${apn}`, faults),
   };
@@ -102,6 +105,32 @@ const families: Readonly<Record<number, CellularNetwork["family"]>> = {
   [Family.CELLULAR_IP_TYPE_IPV6]: "ipv6",
   [Family.CELLULAR_IP_TYPE_IPV4_AND_IPV6]: "ipv4v6",
 };
+
+function attachPart(
+  access: netconfig.CellularAccessPoint | undefined,
+  faults: string[],
+): Pick<CellularNetwork, "attach"> {
+  const { attachApn: apn = "", attachAuthProtocol = 0, attachIpType = 0 } = access ?? {};
+  if (apn === "") return {};
+  if (apn.length > apnMax) faults.push(`cellularCfg.attach_apn: is longer than ${apnMax} characters`);
+  const authentication = protocols[attachAuthProtocol] ?? "none";
+  return { attach: { apn, authentication, family: families[attachIpType] ?? "" } };
+}
+
+const { RadioAccessTechnology: Radio } = netCommon;
+const radios: Readonly<Record<number, RadioTechnology>> = {
+  [Radio.RADIO_ACCESS_TECHNOLOGY_GSM]: "gsm",
+  [Radio.RADIO_ACCESS_TECHNOLOGY_UMTS]: "umts",
+  [Radio.RADIO_ACCESS_TECHNOLOGY_LTE]: "lte",
+  [Radio.RADIO_ACCESS_TECHNOLOGY_5GNR]: "5gnr",
+};
+
+function technologiesPart(
+  all: readonly netCommon.RadioAccessTechnology[],
+): Pick<CellularNetwork, "technologies"> {
+  const known = [...new Set(all.flatMap((it) => radios[it] ?? []))];
+  return known.length === 0 ? {} : { technologies: known };
+}
 
 type CustomProbe = netCommon.ConnectivityProbe | undefined;
 const hostForm = /^[a-z0-9]([a-z0-9.:-]*[a-z0-9:])?$/i;

@@ -33,6 +33,8 @@ export interface WifiLogin {
 export interface ModemLogin extends CellularAccess {
   readonly user: string;
   readonly password: string;
+  readonly attachUser?: string;
+  readonly attachPassword?: string;
 }
 
 /** Where the box is, as a receiver of satellites says. */

@@ -16,7 +16,7 @@ import {
   withNewest,
   withResult,
 } from "./port-book.ts";
-import type { PortDriver, PortProblems, PortWish, WifiLogin } from "./port-driver.ts";
+import type { ModemLogin, PortDriver, PortProblems, PortWish, WifiLogin } from "./port-driver.ts";
 import type { PortSecret, PortSpec, WifiNetwork } from "./port-spec.ts";
 import { dueOf, type LetIn, nobodyLetIn, withAnswer, withLetIn } from "./wired/let-in.ts";
 import { identityOf, type PortCredential } from "./wired/supplicant.ts";
@@ -51,7 +51,9 @@ export interface PortCredentials {
 /** Opens what a wireless network is joined with. Provided by control. */
 export interface PortSecrets {
   /** Throws when it was not sealed to this node. */
-  openPortSecret(secret: PortSecret): Promise<{ readonly user: string; readonly password: string }>;
+  openPortSecret(
+    secret: PortSecret,
+  ): Promise<Pick<ModemLogin, "user" | "password" | "attachUser" | "attachPassword">>;
 }
 
 export const portKey = "ports";

@@ -1,4 +1,5 @@
 import type { ModemProbe } from "./cellular/modem-probe.ts";
+import type { RadioTechnology } from "./cellular/modem-state.ts";
 
 /** A port of the node: a card, and how it is to speak. */
 export interface PortSpec {
@@ -66,10 +67,19 @@ export interface CellularAccess {
   readonly authentication: "none" | "pap" | "chap" | "pap-chap";
   readonly roaming: boolean;
   readonly family: "ipv4" | "ipv6" | "ipv4v6";
+  /** How it becomes known to a network at all; not there: as it is set already. */
+  readonly attach?: AttachAccess;
+  /** Technologies it may use, the best first; not there: all. */
+  readonly technologies?: readonly RadioTechnology[];
   /** Its receiver of satellites is to say where the box is. */
   readonly locate?: boolean;
   /** How it is found out whether it leads anywhere; not there: as for all. */
   readonly probe?: ModemProbe;
+}
+
+export interface AttachAccess extends Pick<CellularAccess, "apn" | "authentication"> {
+  /** Empty: as it is set already. */
+  readonly family: "" | CellularAccess["family"];
 }
 
 export interface CellularNetwork extends CellularAccess {
@@ -89,7 +99,13 @@ export type WifiSecurity = "open" | "psk" | "eap";
 
 /** Name and password for a network, as the configuration has them. */
 export type PortSecret =
-  | { readonly kind: "clear"; readonly user: string; readonly password: string }
+  | {
+      readonly kind: "clear";
+      readonly user: string;
+      readonly password: string;
+      readonly attachUser?: string;
+      readonly attachPassword?: string;
+    }
   /** Encrypted to this node: a CipherBlock and its CipherContext in base64. A port may outlive its configuration. */
   | { readonly kind: "sealed"; readonly block: string; readonly context: string };
 

@@ -126,9 +126,24 @@ function wirelessInfo(wifi: How["wifi"], cellular: How["cellular"]): PortConfigI
     ...{ apn: cellular.apn, activateSimSlot: cellular.simSlot, forbidRoaming: !cellular.roaming },
     ...{ ipType: ipTypes[cellular.family], locationTracking: cellular.locate === true },
     defaultBearerAuth: { authProtocol: protocols[cellular.authentication] },
+    ...(cellular.attach === undefined ? {} : attachInfo(cellular.attach)),
     ...(cellular.probe === undefined ? {} : { probe: probeInfo(cellular.probe) }),
   };
   return { wirelessDeviceType: CELLULAR, wirelessConfig: { case: "cellularConfig", value } };
+}
+
+function attachInfo({
+  apn: attachApn,
+  family,
+  authentication,
+}: NonNullable<CellularNetwork["attach"]>): Exclude<
+  MessageInitShape<typeof profileNetwork.CellularConfigSchema>,
+  profileNetwork.CellularConfig
+> {
+  return {
+    ...{ attachApn, attachBearerAuth: { authProtocol: protocols[authentication] } },
+    ...(family === "" ? {} : { attachIpType: ipTypes[family] }),
+  };
 }
 
 function probeInfo(
@@ -271,7 +286,8 @@ function wirelessOf(wish: Wish, wrong: Wrong): Pick<LocalPort, "wifi" | "cellula
   if (kind !== "cellularConfig") return wrong("missing cellular configuration");
   const { apn, activateSimSlot: simSlot, defaultBearerAuth: auth, ipType, forbidRoaming } = value;
   if (apn === "" || apn.length > 100) wrong("the APN is not 1 to 100 characters");
-  if (value.attachApn !== "") wrong("this node attaches with the APN it is given, not with attach_apn");
+  const { attachApn, attachIpType, attachBearerAuth } = value;
+  if (attachApn.length > 100) wrong("attach_apn is longer than 100 characters");
   const named = <K extends string>(names: Readonly<Record<K, number>>, wanted: number): K | undefined =>
     (Object.keys(names) as K[]).find((name) => names[name] === wanted);
   return {
@@ -280,7 +296,20 @@ function wirelessOf(wish: Wish, wrong: Wrong): Pick<LocalPort, "wifi" | "cellula
       ...(value.locationTracking ? { locate: true } : {}),
       ...probePart(value.probe, (fault) => wrong(`probe: ${fault}`)),
       authentication: named(protocols, auth?.authProtocol ?? 0) ?? "none",
-      secret: { kind: "clear", user: auth?.username ?? "", password: auth?.password ?? "" },
+      ...(attachApn === ""
+        ? {}
+        : {
+            attach: {
+              ...{ apn: attachApn, family: named(ipTypes, attachIpType) ?? "" },
+              authentication: named(protocols, attachBearerAuth?.authProtocol ?? 0) ?? "none",
+            },
+          }),
+      secret: {
+        ...{ kind: "clear", user: auth?.username ?? "", password: auth?.password ?? "" },
+        ...(attachBearerAuth === undefined || attachApn === ""
+          ? {}
+          : { attachUser: attachBearerAuth.username, attachPassword: attachBearerAuth.password }),
+      },
     },
   };
 }

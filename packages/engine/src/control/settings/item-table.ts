@@ -175,7 +175,7 @@ export type ItemKey = NumberKey | SwitchKey | ChoiceKey | TextKey;
 const baseOs = "this engine does not update its own system";
 const go = "this engine has no Go runtime";
 const kubernetes = "this engine runs no Kubernetes";
-const modem = "this engine drives no cellular modem";
+const modem = "ModemManager is left to mend its modems by itself";
 const vault = "this engine's disks give back at once what is not needed any more";
 const zfs = "this engine keeps no ZFS pool";
 const netdump = "this engine records no network traces";
@@ -261,7 +261,7 @@ export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inF
   "debug.qemu.gdb": [machines],
   "debug.qemu.igpu.no.mmap": [machines],
   "debug.qemu.trace.events": [machines],
-  "wwan.query.visible.providers": [modem],
+  "wwan.query.visible.providers": ["scans take some modems off the air"],
   "wwan.modem.recovery.watchdog": [modem],
   "wwan.modem.recovery.reload.drivers": [modem],
   "wwan.modem.recovery.restart.modemmanager": [modem],

@@ -275,6 +275,50 @@ describe("a modem is asked to connect", () => {
     }
   });
 
+  it("once it knows which technologies to use, and how to become known to a network", async () => {
+    const modes = ["allowed: 2g, 3g, 4g; preferred: none", "allowed: 4g; preferred: none"];
+    const [modems, asked] = script((args) => {
+      if (args === "-L -J") return list;
+      if (args === "-m 3 -J")
+        return modem({ "supported-modes": modes, state: "connected", bearers: [`${path}/Bearer/7`] });
+      return args === "-b 7 -J" ? bearer() : "";
+    });
+    const attach = { apn: "edge", authentication: "pap", family: "ipv4" } as const;
+    const wish = { ...login, technologies: ["lte"], attach, attachUser: "at", attachPassword: "p" } as const;
+    await modems.connect("wwan0", wish);
+    await modems.connect("wwan0", wish);
+    const settings = 'apn="edge",ip-type=ipv4,allowed-auth=pap,user="at",password="p"';
+    assert.deepEqual(
+      asked.filter((it) => it.includes("--3gpp")),
+      [`-m 3 --timeout=18 --3gpp-set-initial-eps-bearer-settings=${settings}`],
+      "once, as it does not say what it was told",
+    );
+    assert(asked.includes("-m 3 --set-allowed-modes=4g"));
+  });
+
+  it("and is not told what it does already", async () => {
+    const eps = { "initial-bearer": { "dbus-path": "--", settings: { apn: "edge" } } };
+    const [modems, asked] = script((args) => {
+      if (args === "-L -J") return list;
+      if (args === "-m 3 -J") return modem({ bearers: [`${path}/Bearer/7`] }, { eps });
+      return args === "-b 7 -J" ? bearer() : undefined;
+    });
+    const attach = { apn: "edge", authentication: "none", family: "" } as const;
+    await modems.connect("wwan0", { ...login, technologies: ["lte"], attach });
+    assert.deepEqual(asked, ["-L -J", "-m 3 -J", "-b 7 -J"]);
+  });
+
+  it("and tells why it cannot become known, without what is secret", async () => {
+    const [modems] = script((args) => (args === "-L -J" ? list : args === "-m 3 -J" ? modem() : undefined));
+    const attach = { apn: "edge", authentication: "pap", family: "" } as const;
+    const secret = { ...login, attach, attachUser: "at", attachPassword: "hidden" };
+    await assert.rejects(modems.connect("wwan0", secret), (error: Error) => {
+      assert.match(error.message, /^edge: mmcli -m 3/);
+      assert.doesNotMatch(`${error.message} ${error.cause}`, /hidden/);
+      return true;
+    });
+  });
+
   it("and is asked to measure its signal once it can", async () => {
     let measured = false;
     const [modems, asked] = script((args) => {

@@ -1,5 +1,7 @@
 /** What ModemManager's mmcli says, as JSON, and how it is asked to connect. Pure. */
 import type { ModemLogin, Place } from "../port-driver.ts";
+import type { AttachAccess } from "../port-spec.ts";
+import { type ModemModes, parseModes } from "./modem-modes.ts";
 import type {
   BearerKind,
   IpFamilies,
@@ -24,6 +26,11 @@ export interface Modem extends ModemSelf {
   /** Numbers of its connections, that by which it is known to its network last. */
   readonly bearers: readonly string[];
   readonly slots: readonly SimSlot[];
+  /** The APN it becomes known to a network by; empty: it does not say. */
+  readonly attachApn: string;
+  /** As it is told to use technologies. */
+  readonly modes: string;
+  readonly supportedModes: readonly ModemModes[];
 }
 
 export interface SimSlot {
@@ -71,13 +78,17 @@ export function parseModem(text: string): Modem {
   const device = word(generic["primary-port"]);
   const registration = word(mobile["registration-state"]);
   const simSlot = Number(word(generic["primary-sim-slot"])) || 0;
-  const attach = word(wordsOf(wordsOf(mobile["eps"])["initial-bearer"])["dbus-path"]);
+  const initial = wordsOf(wordsOf(mobile["eps"])["initial-bearer"]);
+  const attach = word(initial["dbus-path"]);
   const bearers = words(generic["bearers"]).slice(0, bearersMax);
   const places = word(generic["device"]).split("/");
   return {
     cards: ports.flatMap((port) => /^(\S+) \(net\)$/.exec(port)?.[1] ?? []),
     ...{ state, failure: failureOf(state, unlock, reason), mode: modeOf(state, generic), simSlot, device },
     bearers: [...bearers, attach].filter((path) => path.length > 1).map(numberOf),
+    attachApn: word(wordsOf(initial["settings"])["apn"]),
+    modes: word(generic["current-modes"]),
+    supportedModes: words(generic["supported-modes"]).flatMap((text) => parseModes(text) ?? []),
     slots: slotsOf(generic, simSlot || 1, state === "failed" ? reason : ""),
     imei: word(mobile["imei"]) || word(generic["equipment-identifier"]),
     ...{ manufacturer: word(generic["manufacturer"]), model: word(generic["model"]) },
@@ -256,14 +267,28 @@ export function parsePlace(text: string): Omit<Place, "at"> | undefined {
 
 /** The value of `--simple-connect`. Throws for what it has no form for. */
 export function connectArgument(login: ModemLogin): string {
-  const { apn, user, password, authentication, roaming, family } = login;
+  const { apn, roaming, family } = login;
   const parts = [`apn=${quoted(apn)}`, `allow-roaming=${roaming ? "yes" : "no"}`, `ip-type=${family}`];
-  if (authentication !== "none")
-    parts.push(
-      `allowed-auth=${authentication.replace("-", "|")}`,
-      ...[`user=${quoted(user)}`, `password=${quoted(password)}`],
-    );
-  return parts.join(",");
+  return [...parts, ...loginParts(login)].join(",");
+}
+
+/** The value of `--3gpp-set-initial-eps-bearer-settings`. Throws for what it has no form for. */
+export function attachArgument(
+  { apn, family, authentication }: AttachAccess,
+  { attachUser: user = "", attachPassword: password = "" }: ModemLogin,
+): string {
+  const parts = [`apn=${quoted(apn)}`, ...(family === "" ? [] : [`ip-type=${family}`])];
+  return [...parts, ...loginParts({ authentication, user, password })].join(",");
+}
+
+function loginParts({
+  authentication,
+  user,
+  password,
+}: Pick<ModemLogin, "authentication" | "user" | "password">): string[] {
+  if (authentication === "none") return [];
+  const how = `allowed-auth=${authentication.replace("-", "|")}`;
+  return [how, `user=${quoted(user)}`, `password=${quoted(password)}`];
 }
 
 function quoted(text: string): string {

@@ -1,6 +1,7 @@
 import { describeError } from "@selvedge/base";
 import { list, run } from "../../network/linux/run.ts";
 import {
+  attachArgument,
   type Bearer,
   connectArgument,
   emptySlot,
@@ -13,6 +14,7 @@ import {
   parseSignal,
   parseSim,
 } from "../cellular/modem-answers.ts";
+import { chooseModes, modeArguments } from "../cellular/modem-modes.ts";
 import type { ModemState, ModemTraffic, SignalFigures } from "../cellular/modem-state.ts";
 import type { ModemLogin, Place } from "../port-driver.ts";
 
@@ -28,6 +30,8 @@ const signalSeconds = 30;
 export class Modems {
   readonly #mmcli: Mmcli;
   readonly #bearers = new Map<string, Bearer>();
+  /** How modems were told to become known to their networks, by card. */
+  readonly #attached = new Map<string, string>();
   /** Modems whose receiver of satellites is on, by card: one that was plugged in again has another number. */
   readonly #locating = new Map<string, string>();
 
@@ -47,6 +51,7 @@ export class Modems {
       await this.#mmcli(["-m", number, `--set-primary-sim-slot=${login.simSlot}`]);
       throw new Error(`it changes to SIM slot ${login.simSlot} and comes back in a while`);
     }
+    await this.#prepare(card, number, modem, login);
     const present = await this.#bearer(card, modem, login);
     if (present !== undefined) return present;
     if (modem.state === "connected") await this.#mmcli(["-m", number, "--simple-disconnect"]);
@@ -60,6 +65,27 @@ export class Modems {
     const made = await this.#bearer(card, (await this.#find(card))[1], login);
     if (made === undefined) throw new Error(`${login.apn}: connected, but not by ${card}`);
     return made;
+  }
+
+  /** What a connection stands on: which technologies, and how the modem becomes known to a network at all. */
+  async #prepare(card: string, number: string, modem: Modem, login: ModemLogin): Promise<void> {
+    const modes = chooseModes(modem.supportedModes, login.technologies ?? []);
+    if (modes !== undefined && modes.text !== modem.modes)
+      await this.#mmcli(["-m", number, ...modeArguments(modes)]);
+    const { attach } = login;
+    if (attach === undefined || attach.apn === modem.attachApn) return;
+    const how = attachArgument(attach, login);
+    // Some do not say what they were told, and to be told again takes them off the air.
+    const told = `${number} ${how}`;
+    if (this.#attached.get(card) === told) return;
+    try {
+      await this.#mmcli([
+        ...["-m", number, `--timeout=${connectSeconds}`, `--3gpp-set-initial-eps-bearer-settings=${how}`],
+      ]);
+    } catch (error) {
+      throw new Error(`${attach.apn}: ${describeError(error).replaceAll(how, "…")}`);
+    }
+    this.#attached.set(card, told);
   }
 
   /** What its network gave a card; undefined: nothing, as far as is known. */
