@@ -120,6 +120,8 @@ export interface AppSpec {
   readonly besideBytes?: number;
   /** Where a container runtime inside its machine tells what its containers use; not there: nowhere. */
   readonly statsAddress?: string;
+  /** It is EVE's agent of nested apps that is asked there, not Docker. */
+  readonly statsByAgent?: true;
   readonly nics: readonly NicSpec[];
   /** Names of groups of devices that it has for itself; not there: none. */
   readonly adapters?: readonly string[];

@@ -7,12 +7,12 @@ import { create } from "@bufbuild/protobuf";
 import { Log, type LogRecord, minutes, SystemClock } from "@selvedge/base";
 import { config } from "@selvedge/eve-api";
 import { runtimeFigures } from "../src/control/report/runtime-figures.ts";
-import type { AppId } from "../src/desired.ts";
+import type { AppId, AppSpec } from "../src/desired.ts";
 import type { HttpClient, HttpRequest } from "../src/host/http.ts";
 import { NodeHttpClient } from "../src/host/linux/node-http-client.ts";
 import { ControlWorld } from "./control-world.ts";
 import { nodeId } from "./scripted-gateway.ts";
-import { appInit, diskVolume, ids } from "./volume-world.ts";
+import { appInit, desired, diskVolume, ids } from "./volume-world.ts";
 
 const [web, gone] = ["ab".repeat(32), "cd".repeat(32)];
 const stats = {
@@ -45,10 +45,11 @@ const answers = new Map<string, unknown>([
 /** Docker's port as it is, on another one of this machine. */
 async function ask(
   serve: (path: string) => { status: number; body: string },
+  more: Pick<AppSpec, "statsByAgent"> = {},
 ): Promise<{ found: Awaited<ReturnType<typeof runtimeFigures>>; asked: string[]; said: LogRecord[] }> {
   const asked: string[] = [];
   const server: Server = createServer((request, response) => {
-    const path = request.url?.replace("/v1.40/containers/", "") ?? "";
+    const path = request.url?.replace(/^\/(v1.40\/containers|api\/v1)\//, "") ?? "";
     asked.push(path);
     const { status, body } = serve(path);
     response.writeHead(status).end(body);
@@ -59,12 +60,11 @@ async function ask(
   const said: LogRecord[] = [];
   const clock = new SystemClock();
   const http: HttpClient = {
-    send: (it: HttpRequest) =>
-      client.send({ ...it, url: it.url.replace("127.0.0.1:2375", `127.0.0.1:${port}`) }),
+    send: (it: HttpRequest) => client.send({ ...it, url: it.url.replace(/:(2375|57475)/, `:${port}`) }),
   };
   try {
     const log = new Log("test", clock, (it) => void said.push(it));
-    const app = { id: ids.app, statsAddress: "127.0.0.1" };
+    const app = { id: ids.app, statsAddress: "127.0.0.1", ...more };
     const found = await runtimeFigures({ http, clock, log }, app, new AbortController().signal);
     return { found, asked, said };
   } finally {
@@ -111,12 +111,63 @@ describe("containers inside a virtual machine", () => {
       assert.equal(said.length, words);
     });
 
+  it("are measured by EVE's agent where that is what runs there", async () => {
+    const nested = "0a0a0a0a-0000-4000-8000-000000000001";
+    const figures = {
+      ...{
+        id: "compose-web",
+        status: "running",
+        Pids: 3,
+        uptime: "1767323045000000000",
+        CPUTotal: "2500000000",
+      },
+      ...{ UsedMem: 12, AllocatedMem: 64, TxBytes: "7", RxBytes: "8", ReadBytes: "9", WriteBytes: "10" },
+    };
+    const apps = [
+      { appId: nested, appName: "shop" },
+      { app_id: "../x" },
+      { app_id: nested.replace("1", "2") },
+    ];
+    const inside = new Map<string, unknown>([
+      ["inventory/nested-app-id", { apps }],
+      [`metrics/nested-app-id/${nested}`, figures],
+    ]);
+    const { found, asked, said } = await ask(
+      (path) =>
+        inside.has(path)
+          ? { status: 200, body: JSON.stringify(inside.get(path)) }
+          : { status: 404, body: "" },
+      { statsByAgent: true },
+    );
+    assert.deepEqual([found.length, asked.length, said.length], [1, 3, 0]);
+    const [one] = found;
+    const { cpu, network, disk, appContainerMemory } = one ?? {};
+    assert.deepEqual([one?.appContainerName, one?.status, one?.PIDs], ["compose-web", "running", 3]);
+    assert.deepEqual([cpu?.totalNs, cpu?.total, cpu?.upTime?.seconds], [2_500_000_000n, 2n, 1_767_323_045n]);
+    assert.deepEqual([appContainerMemory?.usedMB, appContainerMemory?.allocatedMB], [12, 64]);
+    assert.deepEqual([network?.txBytes, network?.rxBytes], [7n, 8n]);
+    assert.deepEqual([disk?.readBytes, disk?.writeBytes], [9n, 10n]);
+  });
+
   it("are asked for no more than there may be", async () => {
     const many = Array.from({ length: 500 }, (_, at) => ({ Id: at.toString(16).padStart(64, "0") }));
     const { found, asked } = await ask((path) =>
       path === "json" ? { status: 200, body: JSON.stringify(many) } : { status: 200, body: "{}" },
     );
     assert.deepEqual([found.length, asked.length], [64, 129]);
+  });
+
+  it("are asked for at an address, of Docker or of EVE's agent", () => {
+    for (const [more, address, byAgent] of [
+      [{}, undefined, undefined],
+      [{ collectStatsIPAddr: "runtime.example" }, undefined, undefined],
+      [{ collectStatsIPAddr: "10.1.0.5" }, "10.1.0.5", undefined],
+      [{ collectStatsIPAddr: "10.1.0.5", runtimeType: 1 }, "10.1.0.5", true],
+    ] as const) {
+      const init = appInit({ volumeRefList: [{ uuid: ids.root }], ...more } as never);
+      const [app] = desired([diskVolume(ids.root, 0n)], [init]).apps;
+      assert.deepEqual([app?.statsAddress, app?.statsByAgent], [address, byAgent]);
+    }
   });
 
   it("are told with their app's other figures", async () => {

@@ -82,7 +82,7 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     vcpus,
     memoryBytes,
     ...(fixedresources.pinCpu ? { ownProcessors: true as const } : {}),
-    ...(isIP(item.collectStatsIPAddr) === 0 ? {} : { statsAddress: item.collectStatsIPAddr }),
+    ...statsOf(item),
     ...(fixedresources.vmmMaxmem > 0 ? { besideBytes: fixedresources.vmmMaxmem * kib } : {}),
     nics,
     ...bootOrderOf(item),
@@ -123,6 +123,13 @@ function snapshotsOf({ snapshot }: appApi.AppInstanceConfig): Pick<AppSpec, "sna
   const named = snapshot.snapshots.map(({ id, type }) => ({ id, kind: snapshotKinds[type] ?? "unknown" }));
   const { activeSnapshot: target, maxSnapshots: most, rollbackCmd } = snapshot;
   return { snapshots: { named, most, counter: rollbackCmd?.counter ?? 0, target } };
+}
+
+function statsOf(item: appApi.AppInstanceConfig): Pick<AppSpec, "statsAddress" | "statsByAgent"> {
+  const { collectStatsIPAddr: statsAddress, runtimeType } = item;
+  if (isIP(statsAddress) === 0) return {};
+  const byAgent = runtimeType === appApi.AppRuntimeType.DOCKER;
+  return { statsAddress, ...(byAgent ? { statsByAgent: true } : {}) };
 }
 
 function bootOrderOf({ fixedresources }: appApi.AppInstanceConfig): Pick<AppSpec, "bootOrder"> {

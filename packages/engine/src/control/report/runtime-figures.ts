@@ -1,9 +1,9 @@
 /**
- * What containers use that a runtime inside a virtual machine runs, of which the node knows nothing: it is asked,
- * by Docker's API without TLS, at the address that the app's configuration names. What it answers is the app's
- * word: bounded, taken for figures and names, believed no further.
+ * What containers use that a runtime inside a virtual machine runs, of which the node knows nothing: it is asked
+ * at the address that the app's configuration names, by Docker's API without TLS or as EVE's agent of nested apps.
+ * What it answers is the app's word: bounded, taken for figures and names, believed no further.
  */
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Clock, describeError, type Log, millis } from "@selvedge/base";
 import { metrics } from "@selvedge/eve-api";
@@ -16,8 +16,8 @@ export interface RuntimeParts {
   readonly log: Log;
 }
 
-const port = 2375;
-const version = "v1.40";
+const docker = ":2375/v1.40/containers/";
+const agent = ":57475/api/v1/";
 /** More than a box of this size runs; what goes beyond is left out. */
 const containersMax = 64;
 /** A runtime measures for a second or two before it answers, so several are asked at once. */
@@ -32,7 +32,7 @@ const [mib, nanos] = [2 ** 20, 1_000_000_000n];
 /** None where nobody is to be asked; where nobody answers, none and a word in the log. */
 export async function runtimeFigures(
   { http, clock, log }: RuntimeParts,
-  { id, statsAddress }: Pick<AppSpec, "id" | "statsAddress">,
+  { id, statsAddress, statsByAgent }: Pick<AppSpec, "id" | "statsAddress" | "statsByAgent">,
   stop: AbortSignal,
 ): Promise<metrics.appContainerMetric[]> {
   if (statsAddress === undefined) return [];
@@ -41,18 +41,20 @@ export async function runtimeFigures(
   const timer = clock.setTimer(millis(allMs), () => late.abort(new Error("the runtime answers too slowly")));
   const signal = AbortSignal.any([stop, late.signal]);
   const ask = async (path: string): Promise<unknown> => {
-    const url = `http://${host}:${port}/${version}/containers/${path}`;
+    const url = `http://${host}${statsByAgent === true ? agent : docker}${path}`;
     const response = await http.send({ method: "GET", url, timeoutMs: requestMs, signal });
     const body = await readBody(response, answerMax);
     if (response.status !== 200) throw new Error(`${url} answers with status ${response.status}`);
     return JSON.parse(new TextDecoder().decode(body));
   };
   try {
-    const list = await ask("json");
+    const list =
+      statsByAgent === true ? object(await ask("inventory/nested-app-id"))["apps"] : await ask("json");
     const all = (Array.isArray(list) ? list : []).slice(0, containersMax).map(object);
+    const figures = statsByAgent === true ? nestedFigures : dockerFigures;
     const found: metrics.appContainerMetric[] = [];
     for (let at = 0; at < all.length; at += atOnce)
-      found.push(...(await Promise.all(all.slice(at, at + atOnce).map((one) => figuresOf(one, ask)))).flat());
+      found.push(...(await Promise.all(all.slice(at, at + atOnce).map((one) => figures(one, ask)))).flat());
     return found;
   } catch (error) {
     stop.throwIfAborted();
@@ -65,29 +67,67 @@ export async function runtimeFigures(
   }
 }
 
-/** None of one that ends while it is asked for. */
-async function figuresOf(
-  listed: Fields,
-  ask: (path: string) => Promise<unknown>,
-): Promise<metrics.appContainerMetric[]> {
+type Ask = (path: string) => Promise<unknown>;
+
+async function dockerFigures(listed: Fields, ask: Ask): Promise<metrics.appContainerMetric[]> {
   const id = text(listed["Id"]);
   if (!/^[0-9a-f]{12,64}$/.test(id)) return [];
-  const [details, stats] = await Promise.all([ask(`${id}/json`), ask(`${id}/stats?stream=false`)]).catch(
-    (error: unknown) => {
-      if (/ status 4\d\d$/.test(describeError(error))) return [undefined, undefined];
-      throw error;
+  const answers = await ofOne([ask(`${id}/json`), ask(`${id}/stats?stream=false`)]);
+  return answers.length < 2 ? [] : [containerMetric(listed, object(answers[0]), object(answers[1]))];
+}
+
+async function nestedFigures(listed: Fields, ask: Ask): Promise<metrics.appContainerMetric[]> {
+  // As protobuf's JSON has it, by either name.
+  const id = text(listed["appId"] ?? listed["app_id"]).toLowerCase();
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return [];
+  const answers = await ofOne([ask(`metrics/nested-app-id/${id}`)]);
+  return answers.map((answer) => nestedMetric(object(answer)));
+}
+
+/** None of one that ends while it is asked for. */
+async function ofOne(answers: readonly Promise<unknown>[]): Promise<unknown[]> {
+  try {
+    return await Promise.all(answers);
+  } catch (error) {
+    if (/ status 4\d\d$/.test(describeError(error))) return [];
+    throw error;
+  }
+}
+
+/** The agent has EVE's units already, but for its processor time, which is in nanoseconds. */
+function nestedMetric(it: Fields): metrics.appContainerMetric {
+  const totalNs = count(it["CPUTotal"]);
+  const startedAt = Number(count(it["uptime"])) / 1_000_000;
+  return create(metrics.appContainerMetricSchema, {
+    ...{ appContainerName: text(it["id"]), status: text(it["status"]), PIDs: small(count(it["Pids"])) },
+    cpu: {
+      ...(startedAt > 0 ? { upTime: timestampFromMs(startedAt) } : {}),
+      ...{ total: totalNs / nanos, systemTotal: count(it["SystemCPUTotal"]) / nanos, totalNs },
     },
-  );
-  return stats === undefined ? [] : [containerMetric(listed, object(details), object(stats))];
+    ...memoryOf(count(it["UsedMem"]), count(it["AllocatedMem"])),
+    network: { txBytes: count(it["TxBytes"]), rxBytes: count(it["RxBytes"]) },
+    disk: { readBytes: count(it["ReadBytes"]), writeBytes: count(it["WriteBytes"]) },
+  });
+}
+
+/** Older controllers read the second. */
+function memoryOf(
+  used: bigint,
+  allocated: bigint,
+): Pick<MessageInitShape<typeof metrics.appContainerMetricSchema>, "appContainerMemory" | "memory"> {
+  const [usedMB, allocatedMB] = [small(used), small(allocated)];
+  return {
+    appContainerMemory: { usedMB, allocatedMB },
+    memory: { usedMem: usedMB, availMem: allocatedMB },
+  };
 }
 
 /** In EVE's units: seconds and nanoseconds, mebibytes for memory and disks, bytes for networks. */
-export function containerMetric(listed: Fields, details: Fields, stats: Fields): metrics.appContainerMetric {
+function containerMetric(listed: Fields, details: Fields, stats: Fields): metrics.appContainerMetric {
   const [first] = Array.isArray(listed["Names"]) ? listed["Names"] : [];
   const [cpu, memory] = [object(stats["cpu_stats"]), object(stats["memory_stats"])];
   const totalNs = count(object(cpu["cpu_usage"])["total_usage"]);
   const startedAt = Date.parse(text(object(details["State"])["StartedAt"]));
-  const [usedMB, allocatedMB] = [inMib(memory["usage"]), inMib(memory["limit"])];
   const networks = Object.values(object(stats["networks"])).map(object);
   const sum = (name: string): bigint => networks.reduce((total, one) => total + count(one[name]), 0n);
   return create(metrics.appContainerMetricSchema, {
@@ -98,9 +138,7 @@ export function containerMetric(listed: Fields, details: Fields, stats: Fields):
       ...(startedAt > 0 ? { upTime: timestampFromMs(startedAt) } : {}),
       ...{ total: totalNs / nanos, systemTotal: count(cpu["system_cpu_usage"]) / nanos, totalNs },
     },
-    appContainerMemory: { usedMB: small(usedMB), allocatedMB: small(allocatedMB) },
-    // Older controllers read these.
-    memory: { usedMem: small(usedMB), availMem: small(allocatedMB) },
+    ...memoryOf(inMib(memory["usage"]), inMib(memory["limit"])),
     network: { txBytes: sum("tx_bytes"), rxBytes: sum("rx_bytes") },
     disk: { readBytes: moved(stats, "read"), writeBytes: moved(stats, "write") },
   });
