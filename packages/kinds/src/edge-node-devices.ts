@@ -15,6 +15,14 @@ export interface EdgeNodeDevice {
   usbProduct?: string;
   serial?: string;
   interface?: string;
+  /** Of a network card: it stays the box's, and apps have these functions of it, in the order of their numbers. */
+  functions?: CardFunction[];
+}
+
+/** What a card lets a function be; its driver's own address and no VLAN when unset. */
+export interface CardFunction {
+  mac?: string;
+  vlan?: number;
 }
 
 export type DeviceKind =
@@ -50,8 +58,20 @@ export function groupOf({ name, group = name }: EdgeNodeDevice): string {
   return group;
 }
 
+/** What apps may ask for of it: its group, or the group of each of its functions, as EVE names them. */
+export function lentGroups(device: EdgeNodeDevice): string[] {
+  const group = groupOf(device);
+  return device.functions?.map((_function, index) => `${group}vf${index}`) ?? [group];
+}
+
 const devicesMax = 128;
 const nameMax = 63;
+const functionsMax = 64;
+/** Of a group that the number of a function follows. */
+const partedNameMax = nameMax - `vf${functionsMax}`.length;
+const vlanMax = 4094;
+/** Of one card: the first byte of what is many's is odd. */
+const macPattern = "^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$";
 /** A group is the name of a resource as well. */
 const namePattern = "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$";
 
@@ -88,6 +108,23 @@ export const devicesSchema: Schema = {
       usbProduct: textOf(`Vendor and product of the USB device, such as ${like.usbProduct}.`),
       serial: textOf(`The serial port, such as ${like.serial}.`),
       interface: textOf(`The network card, as the box's Linux calls it, such as ${like.interface}.`),
+      functions: {
+        type: "array",
+        description:
+          "The network card is parted into so many functions (SR-IOV) and stays the box's; apps ask for " +
+          "selvedge.dev/GROUPvf0, GROUPvf1 and so on.",
+        minItems: 1,
+        maxItems: functionsMax,
+        "x-kubernetes-list-type": "atomic",
+        items: objectOf("What the card lets the function be.", {
+          mac: textOf("Its address; its driver makes one when not said.", { pattern: macPattern }),
+          vlan: {
+            type: "integer",
+            description: "The VLAN that it is in; the app sees frames without its tag.",
+            ...{ minimum: 1, maximum: vlanMax },
+          },
+        }),
+      },
     },
     ["name"],
   ),
@@ -117,5 +154,16 @@ export function deviceFaults(
     } else if (!places[place].test(device[place] ?? "")) {
       faults.invalid(`${field}.${place}`, device[place], `must be like ${like[place]}`);
     }
+    functionFaults(device, field, faults);
   }
+}
+
+function functionFaults(device: EdgeNodeDevice, field: string, faults: Faults): void {
+  const { functions, kind = "Network", pci, interface: card } = device;
+  if (functions === undefined) return;
+  if (kind !== "Network" || (pci === undefined && card === undefined))
+    faults.forbidden(`${field}.functions`, "only a network card, by pci or interface, can be parted");
+  const group = groupOf(device);
+  if (group.length > partedNameMax)
+    faults.invalid(`${field}.group`, group, `may have ${partedNameMax} characters where there are functions`);
 }

@@ -162,6 +162,31 @@ const rows: readonly (readonly [what: string, spec: object, ...errors: string[]]
     'spec.devices[0].pci: Invalid value: "03:00.0": must be like 0000:03:00.0',
   ],
   [
+    "functions of cards",
+    devices(
+      { name: "nic", pci: "0000:05:00.0", functions: [{}, { vlan: 7, mac: "02:00:00:00:00:01" }] },
+      { name: "lan", kind: "Network", interface: "eth3", functions: [{}] },
+    ),
+  ],
+  [
+    "functions of what is no card",
+    devices({ name: "com", serial: "/dev/ttyS0", functions: [{}] }),
+    "spec.devices[0].functions: Forbidden: only a network card, by pci or interface, can be parted",
+  ],
+  [
+    "functions of a group whose name is too long for their numbers",
+    devices({ name: "n".repeat(60), interface: "eth3", functions: [{}] }),
+    `spec.devices[0].group: Invalid value: "${"n".repeat(60)}": may have 59 characters where there are functions`,
+  ],
+  [
+    "functions in a VLAN that is none, and with the address of many",
+    devices({ name: "nic", interface: "eth3", functions: [{ vlan: 4095 }, { mac: "03:00:00:00:00:01" }] }),
+    "spec.devices[0].functions[0].vlan: Invalid value: 4095: spec.devices[0].functions[0].vlan in body should be " +
+      "less than or equal to 4094",
+    'spec.devices[0].functions[1].mac: Invalid value: "03:00:00:00:00:01": spec.devices[0].functions[1].mac in body ' +
+      "should match '^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$'",
+  ],
+  [
     "a device that is a port",
     { ...ports(), ...devices({ name: "eth0", interface: "eth0" }) },
     'spec.devices[0].name: Invalid value: "eth0": is of a port: apps get what no port is made of',

@@ -91,7 +91,13 @@ export {
   type EdgeNodeStatus,
   edgeNodeKind,
 } from "./edge-node.ts";
-export { deviceGroups, deviceResource, type EdgeNodeDevice, groupOf } from "./edge-node-devices.ts";
+export {
+  deviceGroups,
+  deviceResource,
+  type EdgeNodeDevice,
+  groupOf,
+  lentGroups,
+} from "./edge-node-devices.ts";
 export { type BondMode, bareCards, type PortBond } from "./edge-node-links.ts";
 export type { EdgeNodeCommands, EdgeNodeSystem } from "./edge-node-orders.ts";
 export type { CellularStatus, CertificateStatus, DeviceStatus, PortStatus } from "./edge-node-parts.ts";

@@ -104,12 +104,23 @@ describe("what a box says of its parts", () => {
         { name: "eth0", usedByBaseOS: true },
         { name: "gpu", members: ["gpu0", "gpu0-audio"], usedByAppUUID: "a1" },
         { name: "com1", err: { description: "no such port" } },
+        { name: "lan", type: 11, usedByBaseOS: true, err: { description: "has no functions" } },
+        { name: "lanvf0", type: 12, err: { description: "has no functions" } },
+        { name: "lanvf1", type: 12 },
       ],
     });
     assert.deepEqual(partsOf(device).devices, [
       { group: "gpu", members: ["gpu0", "gpu0-audio"], app: "a1" },
       { group: "com1", error: "no such port" },
+      { group: "lan", error: "has no functions" },
+      { group: "lanvf0", error: "has no functions" },
+      { group: "lanvf1" },
     ]);
+    const lan = { name: "lan", functions: [{}, { vlan: 7 }] };
+    assert.deepEqual(deviceAmounts([lan], device), {
+      capacity: { "selvedge.dev/lanvf0": "1", "selvedge.dev/lanvf1": "1" },
+      allocatable: { "selvedge.dev/lanvf0": "0", "selvedge.dev/lanvf1": "1" },
+    });
     const groups = [{ name: "gpu0", group: "gpu" }, { name: "com1" }, { name: "scale" }];
     assert.deepEqual(deviceAmounts(groups, device), {
       capacity: { "selvedge.dev/com1": "1", "selvedge.dev/gpu": "1", "selvedge.dev/scale": "1" },

@@ -1,6 +1,6 @@
 /** What a device says of its ports, the devices it lends, and its certificates. Pure. */
 import { toRfc3339 } from "@selvedge/base";
-import { certInfo, type info, netCommon, pnacInfo } from "@selvedge/eve-api";
+import { certInfo, devmodelCommon, type info, netCommon, pnacInfo } from "@selvedge/eve-api";
 import {
   type CellularStatus,
   type CertificateStatus,
@@ -8,7 +8,7 @@ import {
   deviceResource,
   type EdgeNodeDevice,
   type EdgeNodeStatus,
-  groupOf,
+  lentGroups,
   type PortStatus,
 } from "@selvedge/kinds";
 import { timestampOfNode } from "./node-time.ts";
@@ -41,7 +41,7 @@ export function deviceAmounts(
   devices: readonly EdgeNodeDevice[],
   { assignableAdapters }: info.ZInfoDevice,
 ): { readonly capacity: Record<string, string>; readonly allocatable: Record<string, string> } {
-  const groups = [...new Set(devices.map(groupOf))].sort();
+  const groups = [...new Set(devices.flatMap(lentGroups))].sort();
   const canBeHad = (group: string): boolean => {
     const said = assignableAdapters.find(({ name }) => name === group);
     // A device that says nothing of it has not looked yet.
@@ -117,9 +117,11 @@ function cellularOf(
   };
 }
 
-function deviceOf({ name, members, usedByAppUUID, usedByBaseOS, err }: info.ZioBundle): DeviceStatus[] {
-  // What the box uses itself is nobody's to have, and its ports are told as such.
-  if (usedByBaseOS || name === "") return [];
+function deviceOf({ type, name, members, usedByAppUUID, usedByBaseOS, err }: info.ZioBundle): DeviceStatus[] {
+  // What the box uses itself is nobody's to have, and its ports are told as such; but of a card that is parted
+  // it says there why apps do not find its functions.
+  const parted = type === devmodelCommon.PhyIoType.PhyIoNetEthPF && (err?.description ?? "") !== "";
+  if ((usedByBaseOS && !parted) || name === "") return [];
   return [
     {
       group: cut(name),

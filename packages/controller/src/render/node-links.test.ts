@@ -117,6 +117,27 @@ describe("devices of a box", () => {
     );
   });
 
+  it("that are functions of a card are asked for one by one, and the card is the box's", () => {
+    const functions = [{ vlan: 7 }, { mac: "02:00:00:00:00:01" }];
+    const cards = box({ devices: [{ name: "nic", group: "lan", pci: "0000:05:00.0", functions }] });
+    const { config, app } = render([asks({ "selvedge.dev/lanvf1": "1" })], { edgeNode: cards });
+    const card = config.deviceIoList.at(-1);
+    assert.deepEqual([card?.ptype, card?.assigngrp, card?.vflist?.vfCount], [11, "lan", 2]);
+    assert.deepEqual(
+      card?.vflist?.data.map(({ index, mac, vlanId }) => [index, mac, vlanId]),
+      [
+        [0, "", 7],
+        [1, "02:00:00:00:00:01", 0],
+      ],
+    );
+    assert.deepEqual(
+      app.adapters.map(({ type, name }) => [type, name]),
+      [[12, "lanvf1"]],
+    );
+    const { faults } = render([asks({ "selvedge.dev/lan": "1" })], { edgeNode: cards });
+    assert.match(JSON.stringify([...faults]), /no device of this group/);
+  });
+
   it("go to the app that asks, and move its purge counter", () => {
     const without = render([asks({})], { edgeNode }).app;
     const { app } = render([asks({ "selvedge.dev/scale": "1", "selvedge.dev/gpu": "1" })], { edgeNode });

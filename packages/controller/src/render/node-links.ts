@@ -9,6 +9,7 @@ import {
   type EdgeNodeDevice,
   type EdgeNodePort,
   groupOf,
+  lentGroups,
   type Pod,
   type PortBond,
 } from "@selvedge/kinds";
@@ -90,7 +91,9 @@ function typeOf({
   usbProduct,
   serial,
   interface: card,
+  functions,
 }: EdgeNodeDevice): devmodelCommon.PhyIoType {
+  if (functions !== undefined) return Type.PhyIoNetEthPF;
   if (kind !== undefined) return types[kind];
   if (usb !== undefined || usbProduct !== undefined) return Type.PhyIoUSBDevice;
   if (serial !== undefined) return Type.PhyIoCOM;
@@ -108,8 +111,14 @@ export function devicesOf({ spec }: EdgeNode): devmodel.PhysicalIO[] {
         Object.entries(places).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
       ),
       usage: Usage.PhyIoUsageDedicated,
+      ...(device.functions === undefined ? {} : { vflist: functionsOf(device.functions) }),
     });
   });
+}
+
+function functionsOf(functions: NonNullable<EdgeNodeDevice["functions"]>): devmodel.VfList {
+  const data = functions.map(({ mac = "", vlan: vlanId = 0 }, index) => ({ index, mac, vlanId }));
+  return create(devmodel.VfListSchema, { vfCount: functions.length, data });
 }
 
 /** The groups of devices that a Pod's containers ask for. */
@@ -117,8 +126,11 @@ export function adaptersOf({ spec }: Pod, edgeNode: EdgeNode): devcommon.Adapter
   const containers = [...(spec.initContainers ?? []), ...spec.containers];
   const wanted = new Set(containers.flatMap(({ resources }) => deviceGroups(resources?.limits)));
   return [...wanted].sort().map((name) => {
-    const device = edgeNode.spec.devices?.find((one) => groupOf(one) === name);
-    if (device !== undefined) return create(devcommon.AdapterSchema, { type: typeOf(device), name });
+    const device = edgeNode.spec.devices?.find((one) => lentGroups(one).includes(name));
+    if (device !== undefined) {
+      const type = device.functions === undefined ? typeOf(device) : Type.PhyIoNetEthVF;
+      return create(devcommon.AdapterSchema, { type, name });
+    }
     const message = `${deviceResource}${name}: EdgeNode ${edgeNode.metadata.name} has no device of this group`;
     throw new RenderError("NotSupported", message);
   });

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { type app, config } from "@selvedge/eve-api";
+import { type app, config, ext } from "@selvedge/eve-api";
 import type { DeviceGroup } from "../device/device-spec.ts";
+import type { DeviceStatus } from "../observed.ts";
 import { bundlesPart } from "./report/device-bundles.ts";
+import { appInfo } from "./report/info-messages.ts";
 import { translateDevices } from "./translate-devices.ts";
 import { functionWishes } from "./translate-functions.ts";
 
@@ -122,5 +124,22 @@ describe("functions of a card", () => {
     assert.deepEqual(ioAddressList, [{ macAddress: dress.mac, vfInfo: { index: 0, vlanId: 9 } }]);
     const configured = [{ macAddress: "02:00:00:00:00:01", vfInfo: { index: 0, vlanId: 0 } }];
     assert.deepEqual([told[2]?.ioAddressList, told[3]?.ioAddressList], [configured, []]);
+    const rows: [string, DeviceStatus][] = [
+      ["g5vf0", { members: first?.members ?? [], phase: "lent", appId: "a" as never, devices: [lent] }],
+      ["g5vf1", { members: second?.members ?? [], phase: "lent", appId: "b" as never, devices: [] }],
+    ];
+    const about = {
+      id: "a",
+      displayName: "a",
+      state: "running",
+      report: create(ext.AppReportSchema, {}),
+      errors: [],
+    };
+    const { InfoContent } = appInfo("node", about as never, undefined, [], rows);
+    assert(InfoContent.case === "ainfo");
+    assert.deepEqual(
+      InfoContent.value.assignedAdapters.map((it) => [it.type, it.name, it.ioAddressList[0]?.vfInfo?.vlanId]),
+      [[12, "g5vf0", 9]],
+    );
   });
 });

@@ -5,6 +5,14 @@ import type { Strictness } from "./strictness.ts";
 const { PhyIoNetEth } = devmodelCommon.PhyIoType;
 const linuxNameMax = 15;
 const tagMax = 4094;
+const { PhyIoNetEthPF } = devmodelCommon.PhyIoType;
+
+/** A card's own, and those that its functions are in. */
+function groupsOf({ ptype, assigngrp, vflist }: config.EdgeDevConfig["deviceIoList"][number]): string[] {
+  const count = ptype === PhyIoNetEthPF ? (vflist?.vfCount ?? 0) : 0;
+  return [assigngrp, ...Array.from({ length: count }, (_, index) => `${assigngrp}vf${index}`)];
+}
+
 /** What is shorter is refused as no block of an artifact. */
 const sealedMin = 16;
 
@@ -51,7 +59,7 @@ export function checkUserData(read: config.EdgeDevConfig, strict: Strictness): v
     strict.require(userData === "", `app ${displayname}: userData in clear`);
     if (cipherData !== undefined) checkBlock(cipherData, `app ${displayname}`, read, strict);
     for (const { name } of adapters) {
-      const isThere = read.deviceIoList.some(({ assigngrp }) => assigngrp === name);
+      const isThere = read.deviceIoList.some((card) => groupsOf(card).includes(name));
       strict.require(isThere, `app ${displayname}: no devices are in group ${name}`);
     }
   }

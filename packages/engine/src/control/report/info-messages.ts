@@ -2,8 +2,9 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ext, info, infoCommon, setExtension } from "@selvedge/eve-api";
-import { type AppId, type AppSpec, volumeUses } from "../../desired.ts";
-import type { AppSnapshot, AppStatus, NicStatus } from "../../observed.ts";
+import { type AppId, type AppSpec, neededVolumes } from "../../desired.ts";
+import type { AppSnapshot, AppStatus, DeviceStatus, NicStatus } from "../../observed.ts";
+import { bundlesPart } from "./device-bundles.ts";
 import { plugInfos } from "./plug-info.ts";
 
 const { ZInfoTypes, ZSwState } = info;
@@ -36,8 +37,10 @@ export function appInfo(
   status: AppStatus,
   spec: AppSpec | undefined,
   nics: readonly NicStatus[],
+  devices: readonly (readonly [group: string, DeviceStatus])[] = [],
 ): InfoMessage {
   const { report } = status;
+  const own = devices.filter(([, row]) => row.phase === "lent" && row.appId === status.id);
   const failed = status.state === "error" || report.phase === "Failed";
   const why = failed ? [report.message || report.reason || "the app failed"] : hindrances(report);
   const errors = [...why, ...status.errors];
@@ -47,6 +50,8 @@ export function appInfo(
     AppName: status.displayName,
     state: appStates[status.state],
     network: plugInfos(nics),
+    // What is lent is no card of the box's Linux, so there is none to look up an address of.
+    assignedAdapters: bundlesPart(own, []).assignableAdapters,
     appErr: errors.map((description) => ({
       description,
       severity: Severity.ERROR,

@@ -250,7 +250,9 @@ export class Reporter implements Reconciler {
         if (status === undefined) return goneAs(appGone(node(), id as AppId));
         const own = store.nics.entries().flatMap(([nic, row]) => (nic.startsWith(`${id}/`) ? [row] : []));
         const spec = desired?.apps.find((app) => app.id === id);
-        return there([status, spec, ...own], () => appInfo(node(), status, spec, own));
+        const lent = store.devices.entries().filter(([name]) => spec?.adapters?.includes(name) === true);
+        const from = [status, spec, ...own, ...lent.map(([, row]) => row)];
+        return there(from, () => appInfo(node(), status, spec, own, lent));
       }
       case "network": {
         const spec = desired?.networks.find((network) => network.id === id);
