@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
-import { connect, isIP } from "node:net";
+import { isIP } from "node:net";
 import type { WayDriver, WayLink, WayQuestion } from "../way/way-driver.ts";
+import { greet, ping } from "./ask.ts";
 import { list, run } from "./run.ts";
 
 interface Shown {
@@ -51,27 +52,15 @@ export class LinuxWayDriver implements WayDriver {
   }
 
   async ask(question: WayQuestion, signal: AbortSignal): Promise<void> {
-    const { card, family, remote, limitMs } = question;
-    if (remote.method === "tcp") return await this.#greet(question, remote.host, remote.port, signal);
-    const version = family === "ip" ? "-4" : "-6";
-    const patience = `${Math.ceil(limitMs / 1000)}`;
-    await run("busybox", ["ping", version, "-c", "1", "-W", patience, "-I", card, remote.host]);
-  }
-
-  /** A handshake is an answer. */
-  async #greet(question: WayQuestion, name: string, port: number, signal: AbortSignal): Promise<void> {
-    const { address, limitMs } = question;
-    const family = question.family === "ip" ? 4 : 6;
-    const host = isIP(name) === 0 ? (await lookup(name, { family })).address : name;
+    const { card, address, family, remote, limitMs } = question;
+    const version = family === "ip" ? 4 : 6;
+    if (remote.method === "icmp") return await ping(remote.host, card, version, Math.ceil(limitMs / 1000));
+    const { host: name, port } = remote;
+    const host = isIP(name) === 0 ? (await lookup(name, { family: version })).address : name;
     const end = await this.#lead(question, host, port);
-    const socket = connect({ host, port, localAddress: address, family, signal });
     try {
-      await new Promise<void>((resolve, reject) => {
-        socket.once("connect", resolve).once("error", reject);
-        socket.setTimeout(limitMs, () => reject(new Error(`no answer in ${limitMs} ms`)));
-      });
+      await greet({ host, port }, address, limitMs, signal);
     } finally {
-      socket.destroy();
       await end();
     }
   }

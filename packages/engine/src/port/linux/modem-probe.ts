@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { on, once } from "node:events";
-import { connect, isIPv6 } from "node:net";
+import { isIPv6 } from "node:net";
 import { describeError } from "@selvedge/base";
-import { run } from "../../network/linux/run.ts";
+import { greet, ping } from "../../network/linux/ask.ts";
 import { addressFor, type ModemQuestion } from "../cellular/modem-probe.ts";
 
 /** Who has not answered by then does not. */
@@ -39,39 +39,20 @@ async function ask(
   const { kind, host } = question;
   const from = addressFor(host, addresses);
   if (from === undefined) throw new Error(`there is no address to ask ${host} from`);
-  if (kind === "tcp") return await greet(question, from, signal);
+  if (kind === "tcp") return await greet(question, from, answerMs, signal);
   if (kind === "dns") return await resolveNobody(host, from, signal);
-  await ping(host, from, signal);
+  await pingSome(host, from, signal);
 }
 
-async function ping(host: string, from: string, signal: AbortSignal): Promise<void> {
-  const version = isIPv6(from) ? "-6" : "-4";
+async function pingSome(host: string, from: string, signal: AbortSignal): Promise<void> {
   for (let left = pings; ; left--) {
     try {
-      await run("busybox", ["ping", version, "-q", "-c", "1", "-W", "1", "-I", from, host]);
+      await ping(host, from, isIPv6(from) ? 6 : 4, 1);
       return;
     } catch (cause) {
       signal.throwIfAborted();
       if (left <= 1) throw new Error(`${host} does not answer a ping`, { cause });
     }
-  }
-}
-
-/** A handshake is an answer. */
-async function greet(
-  { host, port }: { readonly host: string; readonly port: number },
-  from: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const socket = connect({ host, port, localAddress: from, family: isIPv6(from) ? 6 : 4 });
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once("connect", resolve).once("error", reject);
-      socket.setTimeout(answerMs, () => reject(new Error(`${host}:${port} does not answer`)));
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    });
-  } finally {
-    socket.destroy();
   }
 }
 
