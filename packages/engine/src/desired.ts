@@ -5,12 +5,14 @@ import type { VmSettings } from "./app/vm-settings.ts";
 import type { CertificateSpec } from "./certificate/certificate-spec.ts";
 import type { DeviceGroup, FunctionWish } from "./device/device-spec.ts";
 import type { EdgeviewSpec } from "./edgeview/edgeview-spec.ts";
+import type { AccessRule } from "./network/access-rule.ts";
 import type { ServiceSpec } from "./network/service-spec.ts";
 import type { RouteSpec } from "./network/way/way-spec.ts";
 import type { PortSpec } from "./port/port-spec.ts";
 
 export type { VmSettings } from "./app/vm-settings.ts";
 export type { EdgeviewSpec } from "./edgeview/edgeview-spec.ts";
+export type { AccessRule, PortRange, Remote, RuleAction } from "./network/access-rule.ts";
 export type { RouteSpec } from "./network/way/way-spec.ts";
 export type {
   BondMode,
@@ -192,14 +194,23 @@ export function volumeUses({
   foreign,
   podVolumes = [],
 }: Pick<AppSpec, "foreign" | "podVolumes">): readonly NamedVolumeUse[] {
-  return foreign?.volumes.map((use, at) => ({ ...use, name: volumeName(at) })) ?? podVolumes;
+  const disks = foreign?.volumes.filter(({ form }) => form !== "file");
+  return disks?.map((use, at) => ({ ...use, name: volumeName(at) })) ?? podVolumes;
+}
+
+/** The volumes that must be there before an app starts: its disks, then what it fetches. */
+export function neededVolumes({
+  foreign,
+  podVolumes = [],
+}: Pick<AppSpec, "foreign" | "podVolumes">): readonly VolumeUse[] {
+  return foreign?.volumes ?? podVolumes;
 }
 
 /**
  * What is in a volume at first: nothing, the root of a container image with what is written over it, or a
- * disk's sectors.
+ * disk's sectors. A file is no disk of its apps': they fetch it from the node.
  */
-export type VolumeForm = "blank" | "image" | "disk" | "cdrom";
+export type VolumeForm = "blank" | "image" | "disk" | "cdrom" | "file";
 
 export interface NicSpec {
   readonly name: string;
@@ -215,49 +226,6 @@ export interface NicSpec {
   readonly mayDiscover?: boolean;
 }
 
-/** One entry of an app's access list. Everything it names must fit; what it leaves out fits anything. */
-export interface AccessRule {
-  /** The controller's; flow logs name it. */
-  readonly id: number;
-  readonly name: string;
-  /** Seen from the app: `in` is what others begin, `out` what the app begins. */
-  readonly direction: "both" | "in" | "out";
-  readonly remotes: readonly Remote[];
-  /** Of IP: 6 is TCP. */
-  readonly protocol?: number;
-  readonly remotePorts?: PortRange;
-  /** Of the app; of a port map: of the node. */
-  readonly localPorts?: PortRange;
-  /** Name or label of a port of the node that the traffic has to come in by. */
-  readonly adapter?: string;
-  readonly action: RuleAction;
-}
-
-export type Remote =
-  | { readonly kind: "subnet"; readonly cidr: string }
-  /** The domain and all below it, as the network's DNS answers the apps. */
-  | { readonly kind: "domain"; readonly name: string }
-  /** The network's apps and the names its DNS has of its own. */
-  | { readonly kind: "network" };
-
-export interface PortRange {
-  readonly first: number;
-  readonly last: number;
-}
-
-export type RuleAction =
-  | { readonly kind: "allow" }
-  | { readonly kind: "drop" }
-  /** Packets beyond the rate are dropped, in each direction for itself. */
-  | {
-      readonly kind: "limit";
-      readonly rate: number;
-      readonly unit: "second" | "minute" | "hour" | "day";
-      readonly burst: number;
-    }
-  /** A port of the node leads to the app's. */
-  | { readonly kind: "map"; readonly appPort: number };
-
 export interface ContentSpec {
   readonly id: ContentId;
   /** For people; absent: the URL says it. */
@@ -268,6 +236,8 @@ export interface ContentSpec {
   /** Hex, lower case; empty when only the source knows. */
   readonly sha256: string;
   readonly maxSizeBytes: number;
+  /** What apps that fetch it are told of it. */
+  readonly meta?: string;
   /** Tried in this order. */
   readonly datastores: readonly Datastore[];
 }
@@ -390,10 +360,10 @@ export interface NetworkSpec {
   readonly accessPorts?: readonly { readonly vlan: number; readonly port: string }[];
   /** Of a switch: the port, by name or label, behind which nobody may say to be a bridge. */
   readonly guarded?: string;
-  /** Apps learn the ways of the network's ports, too. */
-  readonly connectedRoutes?: boolean;
   /** Of a switch: what neighbours tell of themselves (LLDP) is passed on. */
   readonly forwardLldp?: true;
+  /** Apps learn the ways of the network's ports, too. */
+  readonly connectedRoutes?: boolean;
   /** 0: 1500, as Ethernet has it. */
   readonly mtu?: number;
   /** What its apps say to whom is told to the controller. */

@@ -5,6 +5,7 @@ import { ext } from "@selvedge/eve-api";
 import { refuseChange } from "../src/app/change-rules.ts";
 import { machineFingerprint } from "../src/app/container-config.ts";
 import { appInfo } from "../src/control/report/info-messages.ts";
+import { neededVolumes, volumeUses } from "../src/desired.ts";
 import { appInit, desired, diskVolume, ids, imageVolume, volume } from "./volume-world.ts";
 
 const root = { uuid: ids.root, mountDir: "/" };
@@ -29,6 +30,33 @@ describe("an app of EVE's own fields", () => {
         ["disk", "blank"],
       );
       assert.equal(app?.hindrance, undefined);
+    }
+  });
+
+  it("waits for the files it fetches, and has no disks of them", () => {
+    const file = diskVolume(ids.data, 0n, { target: 5 });
+    for (const start of [diskVolume(ids.root, 0n), imageVolume(ids.root, 0n)]) {
+      const [app] = desired(
+        [start, file],
+        [appInit({ volumeRefList: [{ uuid: ids.data, mountDir: "/x" }, root] } as never)],
+      ).apps;
+      assert.ok(app);
+      assert.equal(app.hindrance, undefined);
+      assert.deepEqual(
+        volumeUses(app).map(({ name, volumeId }) => [name, volumeId]),
+        [["volume-0", ids.root]],
+      );
+      assert.deepEqual(
+        neededVolumes(app).map(({ volumeId, form, readOnly }) => [volumeId, form === "file", readOnly]),
+        [
+          [ids.root, false, false],
+          [ids.data, true, true],
+        ],
+      );
+      assert.deepEqual(
+        [app.pod.containers[0]?.volumeMounts, app.pod.volumes.length],
+        [[], app.foreign?.vm === undefined ? 1 : 0],
+      );
     }
   });
 
@@ -67,7 +95,8 @@ describe("an app of EVE's own fields", () => {
       { fixedresources: { ...resources, virtualizationMode: 4 } },
       ...(["UnsupportedMode", /NOHYPER starts no disk/] as const),
     ],
-    ["files of EVE's own on a volume", { target: 5 }, {}, "UnsupportedVolume", /target 5/],
+    ["nothing but a file to fetch", { target: 5 }, {}, "UnsupportedVolume", /nothing to start from/],
+    ["what no EVE has", { target: 9 }, {}, "UnsupportedVolume", /target 9 is not known/],
     [
       ...(["a kernel of the box", {}] as const),
       { fixedresources: { ...resources, kernel: "/hostfs/boot/kernel" } },
@@ -88,6 +117,12 @@ describe("an app of EVE's own fields", () => {
       assert.equal(app?.hindrance?.reason, reason);
       assert.match(app?.hindrance?.message ?? "", why);
     });
+
+  it("waits for ever for an image that it is to fetch, which is no file", () => {
+    const volumes = [diskVolume(ids.root, 0n), imageVolume(ids.data, 0n, { target: 5 })];
+    const [app] = desired(volumes, [appInit({ volumeRefList: [root, { uuid: ids.data }] } as never)]).apps;
+    assert.match(app?.hindrance?.message ?? "", /target AppCustom \(5\).* one file/);
+  });
 
   it("takes as little notice as EVE of what is said of disks and loaders", () => {
     for (const target of [0, 1, 2, 3, 4]) {

@@ -1,7 +1,7 @@
 import type { Clock, Log, Random } from "@selvedge/base";
 import { Runner } from "@selvedge/reconcile";
 import type { NodeSettings } from "../control/settings/settings.ts";
-import { type AppId, type VolumeKey, volumeUses } from "../desired.ts";
+import { type AppId, neededVolumes, type VolumeKey } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import type { AppLogOutbox, AppStreams, AppUsages, HostFacts, SecretOpener, Vault } from "../ports.ts";
@@ -71,7 +71,7 @@ export function createAppDomain(options: AppDomainOptions): AppDomain {
   const wakeUsers = (key: VolumeKey): void => {
     for (const app of store.desired.get()?.apps ?? []) {
       const held = store.apps.get(app.id)?.volumes ?? [];
-      if (held.includes(key) || volumeUses(app).some((use) => use.key === key)) runner.wake(app.id);
+      if (held.includes(key) || neededVolumes(app).some((use) => use.key === key)) runner.wake(app.id);
     }
   };
   const wakeOwners = (group: string): void => {

@@ -1,5 +1,5 @@
 import { ext } from "@selvedge/eve-api";
-import { type AppId, type AppSpec, type VolumeKey, volumeUses } from "../desired.ts";
+import { type AppId, type AppSpec, neededVolumes, type VolumeKey, volumeUses } from "../desired.ts";
 import type { ContentStatus, DeviceStatus, NicStatus, VolumeStatus } from "../observed.ts";
 import type { VaultState } from "../ports.ts";
 import {
@@ -279,7 +279,7 @@ function volumeHindrance(
   wanted: AppSpec,
 ): { reason: string; message: string } | undefined {
   const { foreign } = wanted;
-  for (const [at, { key, volumeId, form }] of volumeUses(wanted).entries()) {
+  for (const [at, { key, volumeId, form }] of neededVolumes(wanted).entries()) {
     const status = volume(key);
     if (status?.phase === "failed")
       return { reason: status.reason, message: `volume ${volumeId}: ${status.message}` };

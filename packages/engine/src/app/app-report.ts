@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Instant } from "@selvedge/base";
 import { ext } from "@selvedge/eve-api";
-import { volumeUses } from "../desired.ts";
+import { neededVolumes } from "../desired.ts";
 import type { AppStatus, ContentStatus } from "../observed.ts";
 import { type AppStep, startDelayed } from "./app-plan.ts";
 import {
@@ -82,7 +82,7 @@ export function reportApp(inputs: ReportInputs): { status: AppStatus; record: Ap
 /** What must not be removed, because it runs on it or may go back to it. */
 function holdings({ machine, spec, snapshots }: AppRecord): Pick<AppStatus, "volumes" | "contents" | "open"> {
   const kept = (snapshots?.records ?? []).filter(({ state }) => state !== "failed");
-  const own = volumeUses(spec).map(({ key }) => key);
+  const own = neededVolumes(spec).map(({ key }) => key);
   const open = machine?.volumes ?? [];
   return {
     volumes: [...new Set([...open, ...own, ...kept.flatMap(({ volumes }) => volumes)])],

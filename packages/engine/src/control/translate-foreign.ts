@@ -34,16 +34,18 @@ export function translateForeign(item: App, field: string, context: ForeignConte
   const found = refs.map((ref, at) => volumeOf(ref, `${field}.volumeRefList[${at}]`, context));
   const missing = found.find((it) => typeof it === "string");
   const specs = found.filter((it) => typeof it !== "string");
-  const volumes = found.flatMap((spec, at) =>
+  const uses = found.flatMap((spec, at) =>
     typeof spec === "string" ? [] : [useOf(spec, refs[at]?.mountDir ?? "", `${field}.volumeRefList[${at}]`)],
   );
+  const disks = uses.filter(({ form }) => form !== "file");
+  const volumes = [...disks, ...uses.filter(({ form }) => form === "file")];
   if (missing === undefined && specs.every(({ contentId }) => contentId === undefined))
     throw new ConfigFault(`${field}.volumeRefList[0].uuid`, "no volume has content to start from");
   const machine = missing === undefined && volumes[0]?.form !== "image" ? vmSettings(item) : undefined;
-  const contentId = specs.find((spec) => spec.contentId !== undefined)?.contentId;
+  const contentId = disks.find((use) => use.contentId !== undefined)?.contentId;
   const content = context.contents.find(({ id }) => id === contentId);
   return {
-    pod: foreignExtension(item, content, machine === undefined ? volumes : []),
+    pod: foreignExtension(item, content, machine === undefined ? disks : []),
     foreign: { volumes, vm: machine, ...userDataOf(item) },
     hindrance:
       missing === undefined
@@ -70,7 +72,9 @@ function volumeOf(
 function useOf(spec: VolumeSpec, mountDir: string, field: string): VolumeUse {
   if (mountDir !== "" && (!mountDir.startsWith("/") || mountDir.split("/").includes("..")))
     throw new ConfigFault(`${field}.mount_dir`, `${JSON.stringify(mountDir)} is not an absolute path`);
-  const { id: volumeId, form, contentId, readOnly } = spec;
+  const { id: volumeId, form, contentId } = spec;
+  // What is only fetched nobody writes to.
+  const readOnly = spec.readOnly || form === "file";
   return { key: volumeKey(spec), volumeId, form, contentId, readOnly, mountDir };
 }
 
@@ -149,6 +153,11 @@ function unsupported(
   const kernel = kernelFault(fixedresources, machine);
   if (kernel !== undefined)
     return { reason: "UnsupportedKernel", message: `${field}.fixedresources.${kernel}` };
+  if (volumes.every(({ form, contentId }) => form === "file" || contentId === undefined))
+    return {
+      reason: "UnsupportedVolume",
+      message: `${field}.volumeRefList: all its content is of target AppCustom (5): nothing to start from`,
+    };
   const odd = volumes.find(({ unsupported: why }) => why !== undefined);
   return odd && { reason: "UnsupportedVolume", message: `volume ${odd.id}: ${odd.unsupported}` };
 }

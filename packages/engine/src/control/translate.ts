@@ -146,6 +146,7 @@ function translateContents(
         id: id as ContentId,
         format: formats[item.iformat] ?? "other",
         ...(item.displayName === "" ? {} : { displayName: item.displayName }),
+        ...(item.customMetaData === "" ? {} : { meta: item.customMetaData }),
         url: item.URL,
         sha256,
         maxSizeBytes: Number(item.maxSizeBytes),
@@ -183,20 +184,39 @@ function translateVolumes(
         id: id as VolumeId,
         generation: Number(item.generationCount),
         displayName: item.displayName,
-        form: content === undefined ? "blank" : (forms[content.format] ?? "disk"),
+        form: formOf(item, content),
         contentId: content?.id,
         format: content?.format,
         sizeBytes: Number(item.maxsizebytes),
         readOnly: item.readonly,
         clearText: item.clearText,
-        // What is to be a kernel or a RAM disk is a disk as any other on EVE, which looks for none of them.
-        ...(item.target > storage.Target.RamDisk
-          ? { unsupported: `target ${item.target} is not done here; use Disk (1)` }
-          : {}),
+        ...targetFault(item, content),
       },
     ];
   });
   return [...unique("volumes", list, ({ id }) => id).values()];
+}
+
+/** What is to be a kernel or a RAM disk is a disk as any other on EVE, which looks for none of them. */
+function formOf({ target }: storage.Volume, content: ContentSpec | undefined): VolumeForm {
+  const isFile = target === storage.Target.AppCustom;
+  if (content === undefined) return "blank";
+  return isFile && isOneFile(content) ? "file" : (forms[content.format] ?? "disk");
+}
+
+function targetFault(
+  { target }: storage.Volume,
+  content: ContentSpec | undefined,
+): Pick<VolumeSpec, "unsupported"> {
+  if (target > storage.Target.AppCustom)
+    return { unsupported: `target ${target} is not known; use Disk (1) or AppCustom (5)` };
+  if (target === storage.Target.AppCustom && (content === undefined || !isOneFile(content)))
+    return { unsupported: "target AppCustom (5): apps fetch it, so it needs the content of one file" };
+  return {};
+}
+
+function isOneFile({ format }: ContentSpec): boolean {
+  return format !== "container" && format !== "other";
 }
 
 /** Meant for another node of a cluster. */

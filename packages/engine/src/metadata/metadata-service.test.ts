@@ -225,6 +225,30 @@ describe("the metadata service", () => {
     });
   });
 
+  it("gives an app the files that are volumes of it for that, and others none", async () => {
+    const use = { form: "file", volumeId, contentId: "c" };
+    const mine = { foreign: { metaData: "none", volumes: [{ ...use, form: "disk" }, use] } };
+    const { ask, store } = world({ mine });
+    const desired = store.desired.get();
+    const named = {
+      volumes: [{ id: volumeId, displayName: "site plan.pdf" }],
+      contents: [{ id: "c", meta: "m" }],
+    };
+    store.desired.set({ ...desired, ...named } as unknown as DesiredState);
+    const url = "/eve/app-custom-blobs/site%20plan.pdf";
+    assert.equal(
+      (await ask("/eve/v1/app/info.json")).body,
+      `{"AppBlobs":[{"CustomMeta":"m","DownloadURL":"http://169.254.169.254${url}"}]}`,
+    );
+    assert.deepEqual((await ask(url)).file, { path: blob, sizeBytes: 9 });
+    for (const path of ["/eve/app-custom-blobs", "/eve/app-custom-blobs/", "/eve/app-custom-blobs/x"])
+      assert.equal((await ask(path)).status, 404, path);
+    assert.equal((await ask(url, { from: "10.1.0.3" })).status, 404, "another app's");
+    assert.equal((await ask(url, { from: "10.9.9.9" })).body, "not found");
+    store.contents.set("c" as ContentId, { phase: "resolving" });
+    assert.equal((await ask("/eve/v1/app/info.json")).body, '{"AppBlobs":null}', "what is not here yet");
+  });
+
   it("counts how an app uses its envelopes", async () => {
     const { ask, patches } = world();
     await ask("/eve/v1/patch/description.json");

@@ -11,6 +11,7 @@ import { familyOf } from "../network/address.ts";
 import { interfacesOf } from "../network/port-labels.ts";
 import type { LinkCounters, PostedKind } from "../observed.ts";
 import type { SecretOpener } from "../ports.ts";
+import { appInfoAnswer, blobAnswer, type ContentOf } from "./app-blobs.ts";
 import { type CredentialTpm, credentialAnswer } from "./credential.ts";
 import {
   type Caller,
@@ -81,7 +82,7 @@ export class MetadataService {
       ["/eve/v1/diag", (request, caller) => this.#diag(request, caller)],
       ["/eve/v1/discover-network.json", (_request, caller) => this.#discover(caller)],
       ["/eve/v1/networks/metrics.json", () => this.#ports()],
-      ["/eve/v1/app/info.json", (_request, caller) => appInfo(caller)],
+      ["/eve/v1/app/info.json", (_request, caller) => appInfoAnswer(caller, ...this.#configured)],
       ["/eve/v1/tpm/signer", (request, caller) => this.#sign(request, caller)],
       ["/eve/v1/tpm/activatecredential", (request, caller) => credentialAnswer(request, caller, this.#parts)],
       ["/metrics", (_request, caller) => this.#metrics(caller)],
@@ -94,9 +95,16 @@ export class MetadataService {
     const route = this.#routes.get(path);
     if (route !== undefined) return await route(request, caller);
     if (path.startsWith("/eve/v1/patch/")) return await patchAnswer(path, caller, this.#parts.patches);
+    const blob = blobAnswer(path, caller, ...this.#configured);
+    if (blob !== undefined) return blob;
     if (path === "/openstack" || path.startsWith("/openstack/"))
       return await openStackAnswer(path, caller, this.#parts.secrets);
     return refusal(404, "404 page not found");
+  }
+
+  get #configured(): readonly [DesiredState | undefined, ContentOf] {
+    const { store } = this.#parts;
+    return [store.desired.get(), (id) => store.contents.get(id)];
   }
 
   #caller(address: string): Caller | undefined {
@@ -238,11 +246,6 @@ function forbidden(what: string, { address }: MetadataRequest): MetadataAnswer {
 function hostname(caller: Caller | undefined): MetadataAnswer {
   if (caller === undefined) return noContent;
   return { status: 200, type: "text/plain", body: `${caller.id}\n` };
-}
-
-function appInfo(caller: Caller | undefined): MetadataAnswer {
-  if (caller === undefined) return { status: 200, type: "application/json", body: "not found" };
-  return json({ AppBlobs: null });
 }
 
 function isUplink(desired: DesiredState | undefined, card: string): boolean {

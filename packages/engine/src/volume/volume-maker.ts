@@ -100,8 +100,9 @@ export async function putVolume(
   }
 }
 
-function diskFormat({ format }: VolumeSpec): DiskFormat {
-  if (format === "iso") return "raw";
+function diskFormat({ format, form }: VolumeSpec): DiskFormat {
+  // What is only fetched may be anything: nobody looks into it.
+  if (format === "iso" || form === "file") return "raw";
   if (format === undefined || format === "container" || format === "other")
     throw new BadVolumeError(
       "its content is of a format that this node cannot read; use RAW, QCOW, QCOW2, VHD, VHDX, VMDK, OVA or ISO",

@@ -1,6 +1,6 @@
 import { between, type Instant, type Millis, minutes } from "@selvedge/base";
 import type { AppId, DesiredState, VolumeForm, VolumeKey, VolumeSpec } from "../desired.ts";
-import { volumeKey, volumeUses } from "../desired.ts";
+import { neededVolumes, volumeKey } from "../desired.ts";
 import type { AppStatus, ContentStatus, VolumeStatus } from "../observed.ts";
 import type { VaultState } from "../ports.ts";
 import { planSnapshot, type SnapshotStep, type SnapshotUses } from "./snapshot-plan.ts";
@@ -100,7 +100,7 @@ export function usesOf(
   const apps = new Set(statuses.flatMap(({ id, volumes }) => (volumes.includes(key) ? [id] : [])));
   let mounted = false;
   for (const app of desired.apps)
-    for (const use of volumeUses(app)) {
+    for (const use of neededVolumes(app)) {
       if (use.key !== key) continue;
       apps.add(app.id);
       mounted ||= use.mountDir !== "" && app.foreign?.vm === undefined;
