@@ -377,4 +377,20 @@ describe("a mistake in a manifest", { skip: opensslMissing() }, () => {
       assert.ok(paths.includes(path));
     assert.match((await world.send("/readyz?verbose", { token: "" })).text, /store ok\nreadyz check passed/);
   });
+
+  it("in a number: what is not kept to the last digit is told", async () => {
+    const gadgets = "/apis/lab.example/v1/namespaces/default/gadgets";
+    const large = (size: string): string =>
+      `{"apiVersion":"lab.example/v1","kind":"Gadget","metadata":{"name":"large"},"spec":{"size":${size}}}`;
+    const warned =
+      '299 - "9007199254740993 is kept as 9007199254740992: write integers beyond 2^53 as texts"';
+    const made = await world.send(gadgets, { method: "POST", body: large("9007199254740993") });
+    assert.deepEqual([made.status, made.headers.warning], [201, warned]);
+    const headers = { "content-type": "application/apply-patch+yaml" };
+    const path = `${gadgets}/large?fieldManager=a&force=true`;
+    const applied = await world.send(path, { method: "PATCH", headers, body: large("9007199254740993") });
+    assert.deepEqual([applied.status, applied.headers.warning], [200, warned]);
+    const held = await world.send(path, { method: "PATCH", headers, body: large("9007199254740992") });
+    assert.deepEqual([held.status, held.headers.warning], [200, undefined]);
+  });
 });

@@ -99,6 +99,18 @@ describe("text bodies", () => {
     assert.deepEqual(parseJsonBody('{"a\\\\":1,"b":2,"\\u0062":3}').duplicates, ["b"]);
   });
 
+  const integers: readonly (readonly [text: string, rounded: readonly string[]])[] = [
+    ['{"a":9007199254740993,"b":[-9007199254740995]}', ["9007199254740993", "-9007199254740995"]],
+    ['{"a":9007199254740992,"b":1732600000000000000}', []],
+    ['{"a":"9007199254740993","b":0.12345678901234567,"c":1e300}', []],
+    [`{"9007199254740993":1,"a":1${"0".repeat(400)}}`, []],
+  ];
+  for (const [text, rounded] of integers)
+    it(`tell of integers that are not held: ${text}`, () => {
+      assert.deepEqual(parseJsonBody(text).rounded, rounded);
+      assert.deepEqual(parseYamlBody(text).rounded, rounded);
+    });
+
   it("refuse what nests deeper than can be followed", () => {
     for (const depth of [300, 10_000]) {
       assert.throws(() => parseJsonBody("[".repeat(depth) + "]".repeat(depth)), { name: "BodyError" });

@@ -2,7 +2,7 @@
  * JSON and YAML bodies, with the keys that were said twice: one of the two is lost, and its author should
  * know.
  */
-import { isMap, isScalar, isSeq, parseDocument, stringify } from "yaml";
+import { isMap, isScalar, isSeq, parseDocument, stringify, visit } from "yaml";
 import { memberPath } from "../structural/walk.ts";
 
 export interface ParsedBody {
@@ -11,6 +11,8 @@ export interface ParsedBody {
   readonly duplicates: readonly string[];
   /** The same by line, in the words of Go's YAML: `line 9: key "foo" already set in map`. */
   readonly duplicateLines?: readonly string[];
+  /** Integers, as they were written, of more digits than a number of this language holds. */
+  readonly rounded?: readonly string[];
   /** Of protobuf: where fields were that nobody here knows, by their numbers. */
   readonly skipped?: readonly string[];
 }
@@ -61,10 +63,32 @@ export function parseJsonBody(text: string): ParsedBody {
   } catch (error) {
     throw new BodyError(error instanceof Error ? error.message : "not JSON", { cause: error });
   }
+  const rounded = longDigits.test(text) ? roundedIn(text) : [];
   // Of a member that was said twice one is left: only then is it worth finding out which.
-  if (countMembers(value) === membersSaid(text)) return { value, duplicates: [] };
+  if (countMembers(value) === membersSaid(text)) return { value, duplicates: [], rounded };
   const scan = new DuplicateScan(text);
-  return { value, duplicates: scan.run(), duplicateLines: scan.lines };
+  return { value, duplicates: scan.run(), duplicateLines: scan.lines, rounded };
+}
+
+/** Numbers hold every integer of up to fifteen digits. */
+const longDigits = /\d{16}/;
+/** More are not worth telling. */
+const roundedMax = 20;
+
+/** Most long rows of digits are in texts, or held: those that are not are found by reading once more. */
+function roundedIn(text: string): string[] {
+  const found: string[] = [];
+  JSON.parse(text, (_name, value: unknown, context?: { readonly source?: string }) => {
+    if (isRounded(context?.source, value) && found.length < roundedMax) found.push(context?.source ?? "");
+    return value;
+  });
+  return found;
+}
+
+function isRounded(source: string | undefined, value: unknown): boolean {
+  // What is longer is an integer of nobody's.
+  if (typeof value !== "number" || source === undefined || !/^-?\d{16,40}$/.test(source)) return false;
+  return BigInt(source) !== BigInt(value);
 }
 
 /** How many members a text has that is known to be JSON: as many as there are colons outside of its strings. */
@@ -120,8 +144,16 @@ function readYaml(text: string): ParsedBody {
   checkNesting(value);
   const found: Duplicate[] = [];
   findDuplicates(document.contents, "", found);
+  const rounded: string[] = [];
+  if (longDigits.test(text)) {
+    visit(document, {
+      Scalar: (_key, { source = "", value: read }) => {
+        if (isRounded(source, read) && rounded.length < roundedMax) rounded.push(source);
+      },
+    });
+  }
   return {
-    value,
+    ...{ value, rounded },
     duplicates: found.map(({ at }) => at),
     duplicateLines: found.map(({ name, place }) => duplicateLine(text, place, name)),
   };

@@ -164,8 +164,8 @@ async function create(
 }
 
 /** What a body says that its object does not. */
-function told({ duplicates, skipped = [] }: ParsedBody): Pick<FieldRules, "duplicates" | "skipped"> {
-  return { duplicates, skipped };
+function told({ duplicates, skipped = [], rounded = [] }: ParsedBody): FieldRules {
+  return { duplicates, skipped, rounded };
 }
 
 /** Upstream reads what is applied as YAML, whatever it is, and says so. */
@@ -257,7 +257,9 @@ async function patch(
   }
   const part = subresource === undefined ? {} : { subresource };
   if (type === "apply") checkApplied(parsed, options, ears);
-  const rules = { ...options, ...part, ...(type === "apply" ? {} : told(parsed)), ...ears };
+  // Members that are said twice in what is applied have been told.
+  const once = type === "apply" ? { duplicates: [] } : {};
+  const rules = { ...options, ...part, ...told(parsed), ...once, ...ears };
   if (type !== "apply") {
     return { code: 200, body: await objects.patch(kind, name, namespace, type, parsed.value, rules) };
   }

@@ -12,6 +12,8 @@ export interface FieldRules {
   readonly duplicates?: readonly string[];
   /** Fields of a protobuf body that no table here has, by their numbers. */
   readonly skipped?: readonly string[];
+  /** Integers of the body that are kept as others, as they were written. */
+  readonly rounded?: readonly string[];
   /** Hears what was dropped. */
   readonly warn?: (text: string) => void;
   /** What made the object: then this patch is what is invalid. */
@@ -37,6 +39,8 @@ export function pruneObject(
   if (rules.fieldValidation !== "Ignore") {
     for (const path of rules.skipped ?? []) rules.warn?.(`unknown field number ${JSON.stringify(path)}`);
   }
+  for (const text of rules.rounded ?? [])
+    rules.warn?.(`${text} is kept as ${Number(text)}: write integers beyond 2^53 as texts`);
   const unknown = [...metadata.unknown, ...prune(kind.schema, object, settled)];
   const faults = [
     ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
