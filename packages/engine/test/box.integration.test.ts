@@ -9,7 +9,13 @@ const missing = programs.filter((name) => spawnSync("which", [name]).status !== 
 const lacks = boxLacks() ?? missing[0];
 const skip = lacks === undefined ? false : `${lacks} is missing`;
 
-const devices = ["-device", "e1000e", "-device", "qemu-xhci", "-device", "usb-tablet"];
+/** A disk, because QEMU before 8.0 has no network card that can be parted into functions. */
+const parted =
+  "nvme,bus=rp,serial=1,subsys=sub,sriov_max_vfs=3,sriov_vq_flexible=6,sriov_vi_flexible=3,max_ioqpairs=8";
+const devices = [
+  ...["-device", "e1000e", "-device", "qemu-xhci", "-device", "usb-tablet"],
+  ...["-device", "pcie-root-port,id=rp", "-device", "nvme-subsys,id=sub", "-device", parted],
+];
 
 describe("in a box with drivers of its own", { skip, timeout: 600_000 }, () => {
   it("VLANs, bonds and Wi-Fi lead to the controller; devices go to apps and come back", async () => {

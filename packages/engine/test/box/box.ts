@@ -38,7 +38,8 @@ const modules = [
     "nft_limit",
   ],
   ...["nft_reject_inet", "nft_objref", "nft_meta_bridge", "nf_conntrack_bridge"],
-  ...["mac80211_hwsim", "ccm", "gcm", "cmac", "ctr", "e1000e", "xhci_pci", "vfio_pci", "vfio_iommu_type1"],
+  ...["mac80211_hwsim", "ccm", "gcm", "cmac", "ctr", "e1000e", "xhci_pci", "nvme", "vfio_pci"],
+  "vfio_iommu_type1",
 ];
 
 const init = `#!/bin/busybox sh
