@@ -20,6 +20,8 @@ const stepsMax = 100;
  * A configuration error is mended by another configuration, a secret that cannot be opened perhaps by time.
  */
 const configErrorAgain: Millis = millis(10_000);
+/** A machine that cannot be put on its processors now can perhaps be later. */
+const placeAgainMs = 10_000;
 
 export class AppReconciler implements Reconciler<AppId> {
   readonly name = "app";
@@ -54,14 +56,15 @@ export class AppReconciler implements Reconciler<AppId> {
       signal.throwIfAborted();
       const runs = (await hypervisor.list()).includes(id);
       await this.#observe(app, runs, signal);
-      await this.#processors.follow(app, runs);
+      const placed = await this.#processors.follow(app, runs);
       const step = planApp(this.#inputs(app, wanted, runs));
       const told = step.do === "wait" ? hindranceEvent(app.record, step.reason, step.message) : undefined;
       if (told !== undefined) app.event(told);
       await app.save();
       if (step.do === "remove") return await this.#remove(app);
       this.#report(app, step, runs);
-      if (step.do === "wait" || step.do === "rest") return again(step.do, step.againMs);
+      if (step.do === "wait" || step.do === "rest")
+        return again(step.do, placed ? step.againMs : Math.min(step.againMs ?? placeAgainMs, placeAgainMs));
       if (step.do === "connect" || step.do === "stop") {
         if (step.do === "connect") app.machine.connect(signal);
         else {

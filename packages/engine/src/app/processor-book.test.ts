@@ -84,9 +84,9 @@ it("says that a machine is not on its processors, and tries again", async () => 
   const at = box();
   const own = at.app("own", [3]);
   at.broken = new Error("Invalid argument");
-  await at.book.follow(own, true);
+  assert.equal(await at.book.follow(own, true), false);
   assert.match(at.events.join(), /pin_cpu: the machine stays where it runs: Invalid argument/);
   at.broken = undefined;
-  await at.book.follow(own, true);
+  assert.equal(await at.book.follow(own, true), true);
   assert.deepEqual(at.placed, [["own", { own: [3], shared: [0, 1, 2] }]]);
 });

@@ -33,26 +33,31 @@ export class ProcessorBook {
     return { own, shared: sharedProcessors(this.#all, new Set([...taken, ...own])) };
   }
 
-  /** Puts the app's machine where it belongs, and wakes the others when that takes a place from or to them. */
-  async follow(app: AppInstance, runs: boolean): Promise<void> {
+  /**
+   * Puts the app's machine where it belongs, and wakes the others when that takes a place from or to them. False:
+   * it is not there, and has to be tried again.
+   */
+  async follow(app: AppInstance, runs: boolean): Promise<boolean> {
     const { hypervisor, log } = this.#context;
     if (this.#all.length === 0) this.#all = await hypervisor.processors();
     this.#wakeOthers(app.id);
     if (!runs) {
       this.#placed.delete(app.id);
-      return;
+      return true;
     }
     const own = app.record.machine?.processors ?? [];
     const processors = { own, shared: sharedProcessors(this.#all, this.#taken()) };
     const key = JSON.stringify(processors);
-    if (this.#placed.get(app.id) === key) return;
+    if (this.#placed.get(app.id) === key) return true;
     try {
       await hypervisor.place(app.id, processors);
       this.#placed.set(app.id, key);
+      return true;
     } catch (error) {
       const message = `pin_cpu: the machine stays where it runs: ${describeError(error)}`;
       log.warn("a machine cannot be put on its processors", { app: app.id, error });
       app.event({ type: "Warning", reason: "ProcessorsNotBound", message });
+      return false;
     }
   }
 
