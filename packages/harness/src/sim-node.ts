@@ -164,6 +164,7 @@ export class SimNode {
         probe: async () => {},
         onLetIn: () => () => {},
         askAgain: async () => {},
+        ...{ askBeyond: async () => {}, reconnect: async () => {} },
       },
       flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },

@@ -78,6 +78,7 @@ export class FleetNode implements AsyncDisposable {
         probe: async () => {},
         onLetIn: () => () => {},
         askAgain: async () => {},
+        ...{ askBeyond: async () => {}, reconnect: async () => {} },
       },
       flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
