@@ -301,11 +301,17 @@ describe("a modem is asked to connect", () => {
     const [modems, asked] = script((args) => {
       if (args === "-L -J") return list;
       if (args === "-m 3 -J") return modem({ bearers: [`${path}/Bearer/7`] }, { eps });
-      return args === "-b 7 -J" ? bearer() : undefined;
+      return args === "-b 7 -J" ? bearer() : args.includes("--3gpp") ? "" : undefined;
     });
     const attach = { apn: "edge", authentication: "none", family: "" } as const;
-    await modems.connect("wwan0", { ...login, technologies: ["lte"], attach });
+    const wish = { ...login, technologies: ["lte"], attach } as const;
+    await modems.connect("wwan0", wish);
     assert.deepEqual(asked, ["-L -J", "-m 3 -J", "-b 7 -J"]);
+    asked.length = 0;
+    const other = { ...attach, authentication: "pap" } as const;
+    await modems.connect("wwan0", { ...wish, attach: other, attachUser: "at", attachPassword: "p" });
+    await modems.connect("wwan0", { ...wish, attach: other, attachUser: "at", attachPassword: "p" });
+    assert.equal(asked.filter((it) => it.includes("--3gpp")).length, 1, "another password is told, once");
   });
 
   it("and tells why it cannot become known, without what is secret", async () => {

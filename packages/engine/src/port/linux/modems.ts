@@ -31,7 +31,7 @@ export class Modems {
   readonly #mmcli: Mmcli;
   readonly #bearers = new Map<string, Bearer>();
   /** How modems were told to become known to their networks, by card. */
-  readonly #attached = new Map<string, string>();
+  readonly #attached = new Map<string, { readonly number: string; readonly how: string }>();
   /** Modems whose receiver of satellites is on, by card: one that was plugged in again has another number. */
   readonly #locating = new Map<string, string>();
 
@@ -73,19 +73,25 @@ export class Modems {
     if (modes !== undefined && modes.text !== modem.modes)
       await this.#mmcli(["-m", number, ...modeArguments(modes)]);
     const { attach } = login;
-    if (attach === undefined || attach.apn === modem.attachApn) return;
+    if (attach === undefined) return;
     const how = attachArgument(attach, login);
-    // Some do not say what they were told, and to be told again takes them off the air.
-    const told = `${number} ${how}`;
-    if (this.#attached.get(card) === told) return;
+    // To be told again takes a modem off the air, and some do not say what they were told.
+    const before = this.#attached.get(card);
+    const isSame = before?.how === how;
+    const isDone =
+      modem.attachApn === ""
+        ? isSame && before.number === number
+        : modem.attachApn === attach.apn && (isSame || before === undefined);
+    this.#attached.set(card, { number, how });
+    if (isDone) return;
     try {
       await this.#mmcli([
         ...["-m", number, `--timeout=${connectSeconds}`, `--3gpp-set-initial-eps-bearer-settings=${how}`],
       ]);
     } catch (error) {
+      this.#attached.delete(card);
       throw new Error(`${attach.apn}: ${describeError(error).replaceAll(how, "…")}`);
     }
-    this.#attached.set(card, told);
   }
 
   /** What its network gave a card; undefined: nothing, as far as is known. */
