@@ -6,6 +6,7 @@ import { flowlog } from "@selvedge/eve-api";
 import type { FlowReports } from "../../network/flow-book.ts";
 import type { FlowReport, FlowRow } from "../../network/flow-log.ts";
 import type { ControllerClient } from "../controller-client.ts";
+import { outcomeOf } from "./answer.ts";
 
 export interface FlowUploadParts {
   readonly client: ControllerClient;
@@ -53,8 +54,9 @@ export class FlowUpload {
     for (let message = this.#waiting[0]; message !== undefined; message = this.#waiting[0]) {
       const payload = toBinary(flowlog.FlowMessageSchema, message);
       const { status } = await client.post("flowlog", payload, { node: node(), answer: "plain" }, signal);
-      if (status >= 300 && (status < 400 || status >= 500 || status === 429)) return;
-      if (status >= 300) log.warn("the controller does not take a flow log", { status });
+      const outcome = outcomeOf(status);
+      if (outcome === "again") return;
+      if (outcome === "never") log.warn("the controller does not take a flow log", { status });
       this.#waiting.shift();
     }
   }

@@ -15,6 +15,7 @@ import type { DiskHealth, HardwareProbe, MemoryController } from "../../hardware
 import { Alarm } from "../alarm.ts";
 import type { ControllerClient } from "../controller-client.ts";
 import type { Settings } from "../settings/settings.ts";
+import { outcomeOf } from "./answer.ts";
 import { diskOf } from "./hardware-info.ts";
 
 export interface HealthLoopParts {
@@ -76,7 +77,7 @@ export class HealthLoop {
       .catch(() => undefined);
     const { status } = await client.post("hardwarehealth", payload, to, signal);
     await other;
-    if (status >= 500 || status === 401 || status === 403 || status === 429)
+    if (outcomeOf(status) === "again")
       throw new Error(`the controller answers hardwarehealth with ${status}`);
   }
 }

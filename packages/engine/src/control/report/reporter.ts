@@ -28,6 +28,7 @@ import type { EngineStore } from "../../engine-store.ts";
 import type { Disk } from "../../host/disk.ts";
 import type { ContentStatus, PostedKey } from "../../observed.ts";
 import type { ControllerClient } from "../controller-client.ts";
+import { outcomeOf } from "./answer.ts";
 import { edgeviewInfo } from "./edgeview-info.ts";
 import { appGone, appInfo, type InfoMessage } from "./info-messages.ts";
 import { locationInfo, locationOf } from "./location-info.ts";
@@ -96,8 +97,6 @@ const gapDefault = seconds(1);
 const backoff: BackoffPolicy = { first: seconds(1), max: minutes(10) };
 /** So many failures in a row are no hiccup: from here on all things wait together for the next try. */
 const patientAfter = 3;
-/** Statuses after which the same message may still be taken; any other 4xx means never. */
-const retried: ReadonlySet<number> = new Set([401, 403, 407, 408, 429]);
 
 export class Reporter implements Reconciler {
   readonly name = "report";
@@ -210,12 +209,13 @@ export class Reporter implements Reconciler {
         { node: node(), answer: "plain" },
         signal,
       );
-      if (status < 300) {
+      const outcome = outcomeOf(status);
+      if (outcome === "taken") {
         this.#failures = 0;
         return undefined;
       }
       why = `the controller answers info with ${status}`;
-      if (status < 500 && !retried.has(status)) {
+      if (outcome === "never") {
         log.error("the controller will never take this report", { type: message.ztype, status });
         return undefined;
       }
