@@ -68,7 +68,7 @@ export function appInfo(
 /** What it runs on, which is not what is asked for once it went back to a snapshot; else what it is to run on. */
 function volumesOf({ open = [] }: AppStatus, spec: AppSpec | undefined): string[] {
   if (open.length > 0) return open.map((key) => key.split("#")[0] ?? "");
-  return spec === undefined ? [] : volumeUses(spec).map(({ volumeId }) => volumeId);
+  return spec === undefined ? [] : neededVolumes(spec).map(({ volumeId }) => volumeId);
 }
 
 const snapshotTypes: Readonly<Record<AppSnapshot["kind"], info.SnapshotType>> = {
