@@ -23,13 +23,19 @@ export function planParts(
 ): PartPlan {
   const part: PartPlan["part"][number][] = [];
   const faults = new Map<PciAddress, string>();
+  const counts = new Map<PciAddress, number>();
   for (const { name, place, functions: count } of groups.flatMap(({ members }) => members)) {
     if (count === undefined || !isCard(place)) continue;
     const card = findCard(place, inventory);
     // What is not there is said by what hangs on it.
     if (card === undefined) continue;
     const { total, made } = card.functions ?? { total: 0, made: [] };
-    if (total === 0) faults.set(card.address, `vflist of ${name}: ${card.address} ${hasNone}`);
+    const before = counts.get(card.address);
+    counts.set(card.address, before ?? count);
+    // As the first has it, or each pass would undo the other.
+    if (before !== undefined && before !== count)
+      faults.set(card.address, `vflist.vf_count of ${name}: ${card.address} is listed with ${before}, too`);
+    else if (total === 0) faults.set(card.address, `vflist of ${name}: ${card.address} ${hasNone}`);
     else if (count > total)
       faults.set(
         card.address,

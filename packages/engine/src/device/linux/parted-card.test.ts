@@ -172,6 +172,14 @@ describe("a card with functions", () => {
     assert.deepEqual([phase("g5"), phase("g5vf3")], ["kept", "lent"]);
   });
 
+  it("keeps its functions while a machine begins that has not opened its own yet", async () => {
+    want({ vfCount: 2 }, { id: a, adapters: ["g5vf0"] });
+    await pass();
+    running = [a];
+    want({ vfCount: 4 }, { id: a, adapters: ["g5vf0"] });
+    assert.deepEqual(await pass(), []);
+  });
+
   it("gives nobody the address of the app before", async () => {
     const mac = "02:00:00:00:00:0a";
     want({ vfCount: 1 }, { id: a, adapters: ["g5vf0"], functions: { g5vf0: { mac, vlan: 5 } } });
