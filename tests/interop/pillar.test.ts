@@ -257,7 +257,10 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
         return config;
       });
       assert.deepEqual([system.BaseOsVersion, system.Activate], ["16.1.0-kvm-amd64", false]);
-      assert.ok((await world.box.published("zedagent", "ContentTreeConfig")).has(system.ContentTreeUUID));
+      await soon("its content", async () => {
+        const trees = await world.box.published("zedagent", "ContentTreeConfig");
+        return trees.has(system.ContentTreeUUID) || undefined;
+      });
     },
   );
 

@@ -143,6 +143,14 @@ export class KeptConnections implements Disposable {
     await each(this.count, (index) => this.poll(index, "same"));
   }
 
+  /**
+   * Polls until what was there before is collected: a start leaves much behind, and it is the first polls, which need
+   * memory, that have it swept up.
+   */
+  async settle(): Promise<void> {
+    await pollFor(this.count, (index) => this.poll(index, "same"), comparedMs);
+  }
+
   async *measured(name: string, kind: PollKind, spanMs: number = measureMs): AsyncGenerator<Figure> {
     yield* measured(`${name}.${kind}`, this.count, this.#load.pid, (index) => this.poll(index, kind), spanMs);
   }
@@ -169,8 +177,29 @@ export async function* measured(
   poll: (index: number) => Promise<void>,
   spanMs: number = measureMs,
 ): AsyncGenerator<Figure> {
-  const spans: number[] = [];
   const before = await processUsage(pid);
+  const start = clock.monotonic();
+  const spans = await pollFor(size, poll, spanMs);
+  const seconds = (clock.monotonic() - start) / 1000;
+  const { cpuSeconds } = await processUsage(pid);
+  yield {
+    name,
+    value: round(spans.length / seconds, 0),
+    unit: "1/s",
+    note: `${Math.min(size, pollsAtOnce)} at once`,
+  };
+  yield { name: `${name}.p99`, value: round(quantile(spans, 0.99)), unit: "ms" };
+  const cpu = ((cpuSeconds - before.cpuSeconds) / spans.length) * 1e6;
+  yield { name: `${name}.cpu`, value: round(cpu, 0), unit: "µs", note: "of the controller, per poll" };
+}
+
+/** How long each poll took. */
+async function pollFor(
+  size: number,
+  poll: (index: number) => Promise<void>,
+  spanMs: number,
+): Promise<readonly number[]> {
+  const spans: number[] = [];
   const start = clock.monotonic();
   const workers = Math.min(size, pollsAtOnce);
   // Each worker has nodes of its own: one connection does not poll twice at once.
@@ -183,10 +212,5 @@ export async function* measured(
     }
   };
   await Promise.all(Array.from({ length: workers }, (_, first) => worker(first)));
-  const seconds = (clock.monotonic() - start) / 1000;
-  const { cpuSeconds } = await processUsage(pid);
-  yield { name, value: round(spans.length / seconds, 0), unit: "1/s", note: `${workers} at once` };
-  yield { name: `${name}.p99`, value: round(quantile(spans, 0.99)), unit: "ms" };
-  const cpu = ((cpuSeconds - before.cpuSeconds) / spans.length) * 1e6;
-  yield { name: `${name}.cpu`, value: round(cpu, 0), unit: "µs", note: "of the controller, per poll" };
+  return spans;
 }

@@ -95,6 +95,7 @@ async function enrolling(progress: (line: string) => void): Promise<Figure> {
 async function* few(size: number, load: Load): AsyncGenerator<Figure> {
   await atRest(load.pid);
   using connections = await KeptConnections.open({ ...load, requests: load.requests.slice(0, pollsAtOnce) });
+  await connections.settle();
   await connections.warm();
   for (const kind of ["same", "verified"] as const) {
     yield* renamed(connections.measured("polls.few", kind, comparedMs), kind, size);
