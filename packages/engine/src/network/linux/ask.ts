@@ -14,14 +14,18 @@ export async function greet(
   limitMs: number,
   signal: AbortSignal,
 ): Promise<void> {
+  signal.throwIfAborted();
   const socket = connect({ host, port, localAddress: from, family: isIPv6(from) ? 6 : 4 });
+  // The signal lives as long as the node asks: what is added to it is taken away again.
+  const stop = (): void => void socket.destroy(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve).once("error", reject);
       socket.setTimeout(limitMs, () => reject(new Error(`${host}:${port} does not answer`)));
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     });
   } finally {
+    signal.removeEventListener("abort", stop);
     socket.destroy();
   }
 }

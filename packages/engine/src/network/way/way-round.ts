@@ -1,4 +1,4 @@
-import { type Clock, type Millis, seconds } from "@selvedge/base";
+import { type Clock, describeError, type Log, type Millis, seconds } from "@selvedge/base";
 import type { PortSpec } from "../../desired.ts";
 import { familyOf } from "../address.ts";
 import type { WayDriver, WayLink, WayQuestion } from "./way-driver.ts";
@@ -27,6 +27,12 @@ export interface WayRoundInputs {
   readonly signal: AbortSignal;
 }
 
+export interface WayRoundParts {
+  readonly driver: WayDriver;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 interface Question {
   /** Tells it from others. */
   readonly key: string;
@@ -42,11 +48,11 @@ interface Question {
 export class WayRound {
   /** What is known after it; nothing of what was not wanted. */
   readonly asked: Map<string, Asked> = new Map();
-  readonly #parts: { readonly driver: WayDriver; readonly clock: Clock };
+  readonly #parts: WayRoundParts;
   readonly #inputs: WayRoundInputs;
   readonly #running = new Map<string, Promise<Verdict>>();
 
-  constructor(parts: { readonly driver: WayDriver; readonly clock: Clock }, inputs: WayRoundInputs) {
+  constructor(parts: WayRoundParts, inputs: WayRoundInputs) {
     this.#parts = parts;
     this.#inputs = inputs;
   }
@@ -115,8 +121,9 @@ export class WayRound {
     try {
       await driver.ask({ ...question, limitMs }, this.#inputs.signal);
       return { kind: "answered", ms: clock.monotonic() - from };
-    } catch {
+    } catch (error) {
       this.#inputs.signal.throwIfAborted();
+      this.#parts.log.debug("a way was asked in vain", { ...question, error: describeError(error) });
       return { kind: "silent" };
     }
   }
