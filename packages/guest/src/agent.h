@@ -68,8 +68,12 @@ void publish(char *body, size_t length);
 
 /* net.c */
 void net_setup(char *body, size_t length);
-void net_address(const char *name, uint32_t address, uint32_t mask);
-void net_route(uint32_t network, uint32_t mask, uint32_t gateway, char *name, int metric);
+
+/* net4.c */
+void net4_address(const char *name, uint32_t address, uint32_t mask);
+void net4_route(uint32_t network, uint32_t mask, uint32_t gateway, char *name, int metric);
+
+/* net6.c */
 void net6_quiet(const char *name);
 void net6_address(const char *name, const struct in6_addr *address, int bits);
 void net6_router(const char *name, const struct in6_addr *gateway);

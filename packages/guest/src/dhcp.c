@@ -115,8 +115,8 @@ static int obtain(int fd, const uint8_t *mac, struct lease *lease, int known) {
 
 static void apply(char *name, int metric, const struct lease *lease, const struct lease *before) {
   if (!memcmp(lease, before, sizeof *lease)) return;
-  net_address(name, lease->address, lease->mask);
-  if (lease->router) net_route(0, 0, lease->router, name, metric);
+  net4_address(name, lease->address, lease->mask);
+  if (lease->router) net4_route(0, 0, lease->router, name, metric);
   /* The node's own names come first; a VM that has none takes the network's. */
   FILE *file = fopen("/etc/resolv.conf", "r+");
   if (!file) return;

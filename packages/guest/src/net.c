@@ -2,7 +2,6 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <net/if.h>
-#include <net/route.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,34 +51,6 @@ static int find_link(const char *mac, char *name, size_t size) {
 
 static uint32_t mask_of(int bits) { return bits ? htonl(~0u << (32 - bits)) : 0; }
 
-void net_address(const char *name, uint32_t address, uint32_t mask) {
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  struct ifreq request = {0};
-  struct sockaddr_in *at = (struct sockaddr_in *)&request.ifr_addr;
-  snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
-  at->sin_family = AF_INET;
-  at->sin_addr.s_addr = address;
-  if (ioctl(fd, SIOCSIFADDR, &request)) perror("address");
-  at->sin_addr.s_addr = mask;
-  if (ioctl(fd, SIOCSIFNETMASK, &request)) perror("netmask");
-  close(fd);
-}
-
-void net_route(uint32_t network, uint32_t mask, uint32_t gateway, char *name, int metric) {
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  struct rtentry route = {0};
-  ((struct sockaddr_in *)&route.rt_dst)->sin_addr.s_addr = network;
-  ((struct sockaddr_in *)&route.rt_genmask)->sin_addr.s_addr = mask;
-  ((struct sockaddr_in *)&route.rt_gateway)->sin_addr.s_addr = gateway;
-  route.rt_dst.sa_family = route.rt_genmask.sa_family = route.rt_gateway.sa_family = AF_INET;
-  route.rt_flags = RTF_UP | RTF_GATEWAY;
-  route.rt_dev = name;
-  /* The kernel takes one off. */
-  route.rt_metric = (short)(metric + 1);
-  if (ioctl(fd, SIOCADDRT, &route)) perror("route");
-  close(fd);
-}
-
 /* "mac address/bits gateway mtu"; a dash where there is none, an address of "dhcp" is asked for. */
 static void card_setup(int fd, const char *text, char *name, int metric) {
   char mac[32] = "", address[64] = "", gateway[64] = "";
@@ -105,9 +76,9 @@ static void card_setup(int fd, const char *text, char *name, int metric) {
     return;
   }
   if (slash && inet_pton(AF_INET, address, &own) == 1) {
-    net_address(name, own.s_addr, mask_of(atoi(slash + 1)));
+    net4_address(name, own.s_addr, mask_of(atoi(slash + 1)));
     link_up(fd, name, 1);
-    if (inet_pton(AF_INET, gateway, &via) == 1) net_route(0, 0, via.s_addr, name, metric);
+    if (inet_pton(AF_INET, gateway, &via) == 1) net4_route(0, 0, via.s_addr, name, metric);
   } else {
     link_up(fd, name, 1);
     if (!strcmp(address, "dhcp")) dhcp_start(name, metric);
@@ -130,7 +101,7 @@ static void route_setup(const char *text) {
     net6_route(name, &to6, atoi(slash + 1), &via6, 0);
   }
   if (inet_pton(AF_INET, network, &to) != 1 || inet_pton(AF_INET, gateway, &via) != 1) return;
-  net_route(to.s_addr, mask_of(atoi(slash + 1)), via.s_addr, name, 0);
+  net4_route(to.s_addr, mask_of(atoi(slash + 1)), via.s_addr, name, 0);
 }
 
 /* "name=value": the kernel is this app's alone, so each may be set; a slash or a dot parts the name. */
