@@ -1,19 +1,19 @@
-/** A dispatcher that joins two connections of one token, an engine's side of remote access, and EVE's client. */
+/** An engine's side of remote access at a dispatcher, and what EVE's client does. */
 import assert from "node:assert/strict";
 import { createHmac, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import { type AddressInfo, createServer as tcpServer } from "node:net";
+import { createServer as tcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { instant, Log, type LogRecord, SystemClock } from "@selvedge/base";
-import { WebSocket, WebSocketServer } from "ws";
+import { WebSocket } from "ws";
 import type { DesiredState, EdgeviewSpec } from "../src/desired.ts";
 import { Edgeview } from "../src/edgeview/edgeview.ts";
 import { WsEdgeviewNet } from "../src/edgeview/linux/ws-edgeview-net.ts";
 import { RecentLog } from "../src/edgeview/recent-log.ts";
 import { EngineStore } from "../src/engine-store.ts";
+import { Dispatcher } from "./edgeview-dispatcher.ts";
 
 export const node = "11111111-1111-4111-8111-111111111111";
 const nonce = "a nonce";
@@ -34,59 +34,6 @@ export const claims: Readonly<Record<string, unknown>> & { readonly exp: number 
 export function token(more: object = {}, key: KeyObject = controller.privateKey, head: object = {}): string {
   const text = `${base64url({ alg: "ES256", typ: "JWT", ...head })}.${base64url({ ...claims, ...more })}`;
   return `${text}.${p1363(text, key).toString("base64url")}`;
-}
-
-/** Joins two connections of one name, and says who is alone. */
-class Dispatcher implements AsyncDisposable {
-  readonly #http: Server = createServer();
-  readonly #peers = new Map<string, WebSocket[]>();
-  readonly devices: string[] = [];
-  readonly #arrived = Promise.withResolvers<void>();
-
-  static async open(): Promise<Dispatcher> {
-    const dispatcher = new Dispatcher();
-    new WebSocketServer({ server: dispatcher.#http, path: "/edge-view" }).on(
-      "connection",
-      (socket, request) => {
-        const name = String(request.headers["x-session-token"]);
-        const host = String(request.headers["x-hostname"]);
-        const peers = [...(dispatcher.#peers.get(name) ?? []), socket];
-        dispatcher.#peers.set(name, peers);
-        socket.send("YourEndPointIPAddr:127.0.0.1");
-        if (host.endsWith("-EV-server")) {
-          dispatcher.devices.push(host);
-          dispatcher.#arrived.resolve();
-        }
-        socket.on("message", (data, isBinary) => {
-          for (const peer of peers.length > 1 ? peers : (dispatcher.#peers.get(name) ?? []))
-            if (peer !== socket) peer.send(data, { binary: isBinary });
-        });
-        socket.on("close", () =>
-          dispatcher.#peers.set(
-            name,
-            (dispatcher.#peers.get(name) ?? []).filter((it) => it !== socket),
-          ),
-        );
-      },
-    );
-    dispatcher.#http.listen(0, "127.0.0.1");
-    await once(dispatcher.#http, "listening");
-    return dispatcher;
-  }
-
-  get port(): number {
-    return (this.#http.address() as AddressInfo).port;
-  }
-
-  get arrived(): Promise<void> {
-    return this.#arrived.promise;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const peers of this.#peers.values()) for (const peer of peers) peer.terminate();
-    this.#http.closeAllConnections();
-    this.#http.close();
-  }
 }
 
 /** What EVE's client does: says a command, prints what comes until it is done. */
@@ -157,14 +104,8 @@ export interface World extends AsyncDisposable {
   readonly store: EngineStore;
   readonly dispatcher: Dispatcher;
   readonly records: LogRecord[];
+  readonly token: string;
   client(): Promise<Client>;
-}
-
-/** The engine dials TLS; the test's dispatcher has none, so its address is rewritten where it is dialled. */
-class PlainNet extends WsEdgeviewNet {
-  override dispatcher(...[url, headers, , signal]: Parameters<WsEdgeviewNet["dispatcher"]>) {
-    return super.dispatcher(url.replace("wss:", "ws:"), headers, [], signal);
-  }
 }
 
 export async function world(more: Partial<EdgeviewSpec> = {}, tokenMore: object = {}): Promise<World> {
@@ -177,11 +118,11 @@ export async function world(more: Partial<EdgeviewSpec> = {}, tokenMore: object 
     records.push(record);
     recent.write(record);
   });
-  const text = token({ dep: `127.0.0.1:${dispatcher.port}`, ...tokenMore });
+  const text = token({ dep: `127.0.0.1:${dispatcher.port}/edge-view`, ...tokenMore });
   const spec: EdgeviewSpec = {
     ...{
       token: text,
-      certificates: [],
+      certificates: [dispatcher.certificate],
       allowDevice: true,
       allowApp: true,
       allowExternal: false,
@@ -193,7 +134,7 @@ export async function world(more: Partial<EdgeviewSpec> = {}, tokenMore: object 
   const screen = join(folder, "vnc.sock");
   const vnc = tcpServer((socket) => void socket.end("RFB 003.008\n")).listen(screen);
   const edgeview = new Edgeview({
-    ...{ store, net: new PlainNet(), clock, log, recent, isFromController, screen: async () => screen },
+    ...{ store, net: new WsEdgeviewNet(), clock, log, recent, isFromController, screen: async () => screen },
     host: {
       ...{
         internalIp: async () => "192.0.2.1",
@@ -220,8 +161,8 @@ export async function world(more: Partial<EdgeviewSpec> = {}, tokenMore: object 
   await dispatcher.arrived;
   const { sessionName } = await import("../src/edgeview/session.ts");
   return {
-    ...{ store, dispatcher, records },
-    client: () => Client.open(`ws://127.0.0.1:${dispatcher.port}/edge-view`, sessionName(text, 1, 1)),
+    ...{ store, dispatcher, records, token: text },
+    client: () => Client.open(`wss://127.0.0.1:${dispatcher.port}/edge-view`, sessionName(text, 1, 1)),
     async [Symbol.asyncDispose]() {
       await edgeview[Symbol.asyncDispose]();
       vnc.close();

@@ -57,9 +57,9 @@ export function readToken(
   };
 }
 
+/** As EVE's client has it, or they would not meet: a token that names no path means none. */
 function dispatcherUrl(dep: string): string {
-  const bare = dep.replace(/^\w+:\/\//, "");
-  const url = `wss://${bare.includes("/") ? bare : `${bare}/edge-view`}`;
+  const url = `wss://${dep.replace(/^\w+:\/\//, "")}`;
   if (!URL.canParse(url)) throw new TokenError(`the token's dispatcher ${dep} is not host:port`);
   return url;
 }

@@ -1,0 +1,72 @@
+/** EVE's own edge-view, not a word changed, looks at our engine through a dispatcher. */
+import assert from "node:assert/strict";
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { describe, it } from "node:test";
+import { controller, type World, world } from "../../packages/engine/test/edgeview-world.ts";
+import { waitFor } from "../../packages/harness/src/real/wait.ts";
+import { buildEdgeview } from "./edgeview/edgeview-build.ts";
+import { EdgeviewClient } from "./edgeview/edgeview-client.ts";
+
+const program = process.getuid?.() === 0 ? buildEdgeview() : "EVE's client needs root: its paths are fixed";
+const skip = typeof program === "string" ? program : false;
+
+const pem = (key: KeyObject): string => key.export({ type: "pkcs8", format: "pem" }).toString();
+
+async function clientOf(at: World, key?: KeyObject): Promise<EdgeviewClient> {
+  assert.ok(typeof program === "object");
+  return await EdgeviewClient.open({
+    ...{ program: program.path, certificate: at.dispatcher.certificate, token: at.token },
+    ...(key === undefined ? {} : { key: pem(key) }),
+  });
+}
+
+describe("EVE's edge-view and our engine", { skip, timeout: 60_000 }, () => {
+  it("prints what the node says of itself, and what it is refused", async () => {
+    await using at = await world();
+    await using client = await clientOf(at);
+    assert.match(await client.ask("hw"), /memory +1024 MiB\n/);
+    assert.match(await client.ask("log/waits for", "-time", "0-1"), /EdgeView waits for its peer/);
+    const outside = await client.ask("tcp/192.0.2.200:80");
+    assert.match(outside, /cmd policy check failed: External policy not allow/);
+  });
+
+  it("takes commands that the controller's key has signed, and no others", async () => {
+    await using at = await world({}, { aut: 1 });
+    await using client = await clientOf(at, controller.privateKey);
+    assert.match(await client.ask("configitem"), /timer\.config\.interval +60/);
+    await using stranger = await clientOf(at, generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey);
+    assert.match(await stranger.ask("configitem"), /authentication for command failed to verify/);
+  });
+
+  it("carries connections, in one of several sessions", async () => {
+    await using at = await world({}, { num: 5 });
+    await waitFor("five sessions", async () => (at.dispatcher.devices.length === 5 ? true : undefined));
+    await using client = await clientOf(at);
+    await using echo = createServer((socket) => socket.pipe(socket)).listen(0, "127.0.0.1");
+    await once(echo, "listening");
+    const { port } = echo.address() as AddressInfo;
+    const running = client.start("-inst", "5", `tcp/127.0.0.1:${port}`);
+    // Where EVE's client listens: five ports a session from 9001 on.
+    const answer = await waitFor("an answer", async () => await say(9021, "through both"));
+    assert.equal(answer, "through both");
+    running.kill("SIGINT");
+    await once(running, "close");
+  });
+});
+
+/** Undefined: nobody listens there yet. */
+async function say(port: number, text: string): Promise<string | undefined> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    socket.write(text);
+    const [bytes] = (await once(socket, "data")) as [Buffer];
+    return bytes.toString();
+  } catch {
+    return undefined;
+  } finally {
+    socket.destroy();
+  }
+}
