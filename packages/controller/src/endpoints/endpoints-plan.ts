@@ -26,7 +26,9 @@ export function selects({ spec }: Service): boolean {
   return spec.type !== "ExternalName" && Object.keys(spec.selector ?? {}).length > 0;
 }
 
-export function isSelected({ spec }: Service, pod: Pod): boolean {
+/** By its labels, in the Service's own namespace. */
+export function isSelected({ metadata, spec }: Service, pod: Pod): boolean {
+  if (metadata.namespace !== pod.metadata.namespace) return false;
   const requirements = Object.entries(spec.selector ?? {}).map(
     ([key, value]) => ({ key, operator: "In", values: [value] }) as const,
   );

@@ -50,6 +50,11 @@ describe("the Services of a node", () => {
       [[service({ selector, ports: [http] })]],
     ],
     [
+      "lead to no Pod of another namespace",
+      ["web.shop 10.96.1.1 tcp/80>"],
+      [[service({ selector, ports: [http] })], [web({ namespace: "office" })]],
+    ],
+    [
       "have a name without Pods, too",
       ["web.shop 10.96.1.1 tcp/80>"],
       [[service({ selector: { app: "none" }, ports: [http] })]],
