@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { backoffDelay } from "./backoff.ts";
-import { BoundedQueue, LruMap } from "./bounded.ts";
+import { BoundedQueue, Fifo, LruMap } from "./bounded.ts";
 import { collectBytes, concatBytes } from "./bytes.ts";
 import { canonicalJson, jsonEqual } from "./canonical-json.ts";
 import { cloneJson } from "./clone-json.ts";
@@ -54,6 +54,47 @@ describe("bounds", () => {
     map.get("a");
     map.set("c", 3);
     assert.deepEqual([map.get("a"), map.get("b"), map.get("c")], [1, undefined, 3]);
+  });
+
+  it("gives first what came first, whatever was taken between", () => {
+    const random = new SeededRandom(7);
+    const [queue, model] = [new Fifo<number>(), [] as number[]];
+    for (let item = 0; item < 5000; item++) {
+      if (random.next() < 0.55) {
+        queue.push(item);
+        model.push(item);
+      } else assert.equal(queue.take(), model.shift());
+      assert.equal(queue.size, model.length);
+    }
+    queue.clear();
+    assert.equal(queue.take(), undefined);
+  });
+
+  it("keeps what was used last as an array in order of use does", () => {
+    const random = new SeededRandom(9);
+    const weights = { limit: 40, of: (value: number) => value % 7 };
+    const map = new LruMap<number, number>(weights.limit, weights.of);
+    let model: (readonly [key: number, value: number])[] = [];
+    for (let value = 0; value < 5000; value++) {
+      const key = Math.floor(random.next() * 30);
+      const known = model.find(([other]) => other === key);
+      const others = model.filter((entry) => entry !== known);
+      const act = random.next();
+      if (act < 0.1) {
+        map.delete(key);
+        model = others;
+      } else if (act < 0.4) {
+        assert.equal(map.get(key), known?.[1]);
+        if (known !== undefined) model = [...others, known];
+      } else {
+        map.set(key, value);
+        model = [...others, [key, value]];
+        const weight = (): number => model.reduce((sum, entry) => sum + weights.of(entry[1]), 0);
+        while (weight() > weights.limit && model.length > 1) model = model.slice(1);
+      }
+      assert.equal(map.size, model.length);
+    }
+    for (const [key, value] of model) assert.equal(map.get(key), value);
   });
 });
 

@@ -1,7 +1,41 @@
+/**
+ * First in, first out, at the same cost however many wait: taking the first of an array moves all the others once
+ * they are tens of thousands.
+ */
+export class Fifo<T> {
+  #items: (T | undefined)[] = [];
+  #first = 0;
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  take(): T | undefined {
+    const item = this.#items[this.#first];
+    if (this.size === 0) return undefined;
+    this.#items[this.#first++] = undefined;
+    // Half of it is behind us: what is moved now was waited for by as many takes.
+    if (this.#first * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#first);
+      this.#first = 0;
+    }
+    return item;
+  }
+
+  clear(): void {
+    this.#items = [];
+    this.#first = 0;
+  }
+
+  get size(): number {
+    return this.#items.length - this.#first;
+  }
+}
+
 /** A queue that never grows past its bound: the oldest goes, and is counted. */
 export class BoundedQueue<T> {
   readonly #limit: number;
-  #items: T[] = [];
+  readonly #items = new Fifo<T>();
   #dropped = 0;
 
   constructor(limit: number) {
@@ -10,21 +44,21 @@ export class BoundedQueue<T> {
 
   push(item: T): void {
     this.#items.push(item);
-    if (this.#items.length > this.#limit) {
-      this.#items.shift();
+    if (this.#items.size > this.#limit) {
+      this.#items.take();
       this.#dropped++;
     }
   }
 
   /** Takes everything, oldest first. */
   drain(): T[] {
-    const all = this.#items;
-    this.#items = [];
+    const all: T[] = [];
+    while (this.#items.size > 0) all.push(this.#items.take() as T);
     return all;
   }
 
   get size(): number {
-    return this.#items.length;
+    return this.#items.size;
   }
 
   /** How many were lost to the bound since the start. */
@@ -33,38 +67,76 @@ export class BoundedQueue<T> {
   }
 }
 
-/** A map of bounded size that forgets what was used longest ago. */
+/**
+ * A map of bounded size that forgets what was used longest ago. The order is a list of its own: the first key of a
+ * Map lies behind all that were deleted before it, and looking past those costs more the larger the map is.
+ */
 export class LruMap<K, V> {
   readonly #limit: number;
-  readonly #entries = new Map<K, V>();
+  readonly #weigh: (value: V) => number;
+  readonly #entries = new Map<K, Entry<K, V>>();
+  #newest: Entry<K, V> | undefined;
+  #oldest: Entry<K, V> | undefined;
+  #weight = 0;
 
-  constructor(limit: number) {
+  /** `limit` is how many, or what they may weigh together; what was set last stays in any case. */
+  constructor(limit: number, weigh: (value: V) => number = () => 1) {
     this.#limit = limit;
+    this.#weigh = weigh;
   }
 
   get(key: K): V | undefined {
-    const value = this.#entries.get(key);
-    if (value !== undefined) {
-      this.#entries.delete(key);
-      this.#entries.set(key, value);
+    const entry = this.#entries.get(key);
+    if (entry !== undefined && entry !== this.#newest) {
+      this.#unlink(entry);
+      this.#link(entry);
     }
-    return value;
+    return entry?.value;
   }
 
   set(key: K, value: V): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, value);
-    if (this.#entries.size > this.#limit) {
-      const oldest = this.#entries.keys().next();
-      if (!oldest.done) this.#entries.delete(oldest.value);
-    }
+    this.delete(key);
+    const entry = { key, value, weight: this.#weigh(value), newer: undefined, older: undefined };
+    this.#entries.set(key, entry);
+    this.#weight += entry.weight;
+    this.#link(entry);
+    while (this.#weight > this.#limit && this.#oldest !== undefined && this.#oldest !== entry)
+      this.delete(this.#oldest.key);
   }
 
   delete(key: K): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
     this.#entries.delete(key);
+    this.#weight -= entry.weight;
+    this.#unlink(entry);
   }
 
   get size(): number {
     return this.#entries.size;
   }
+
+  #link(entry: Entry<K, V>): void {
+    entry.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+  }
+
+  #unlink(entry: Entry<K, V>): void {
+    if (entry.newer === undefined) this.#newest = entry.older;
+    else entry.newer.older = entry.older;
+    if (entry.older === undefined) this.#oldest = entry.newer;
+    else entry.older.newer = entry.newer;
+    entry.newer = undefined;
+    entry.older = undefined;
+  }
+}
+
+interface Entry<K, V> {
+  readonly key: K;
+  readonly value: V;
+  readonly weight: number;
+  newer: Entry<K, V> | undefined;
+  older: Entry<K, V> | undefined;
 }

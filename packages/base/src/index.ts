@@ -1,6 +1,6 @@
 export { assert } from "./assert.ts";
 export { type BackoffPolicy, backoffDelay } from "./backoff.ts";
-export { BoundedQueue, LruMap } from "./bounded.ts";
+export { BoundedQueue, Fifo, LruMap } from "./bounded.ts";
 export type { Brand } from "./brand.ts";
 export { collectBytes, concatBytes } from "./bytes.ts";
 export { canonicalJson, jsonEqual } from "./canonical-json.ts";

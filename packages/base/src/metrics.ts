@@ -42,7 +42,7 @@ const other = "other";
 
 export class MetricRegistry {
   readonly #families = new Map<string, { read(): MetricFamily }>();
-  readonly #parts = new Set<MetricRegistry>();
+  readonly #parts = new Set<Pick<MetricRegistry, "families">>();
 
   /** The name ends in `_total`, as is usual. */
   counter(name: string, help: string, labels: readonly string[] = []): Counter {
@@ -97,7 +97,7 @@ export class MetricRegistry {
   }
 
   /** Shows the figures of a part of the program too, which comes and goes. Returns how to stop. */
-  include(part: MetricRegistry): () => void {
+  include(part: Pick<MetricRegistry, "families">): () => void {
     this.#parts.add(part);
     return () => void this.#parts.delete(part);
   }

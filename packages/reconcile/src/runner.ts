@@ -3,6 +3,7 @@ import {
   backoffDelay,
   type Clock,
   describeError,
+  Fifo,
   type Log,
   millis,
   type Random,
@@ -39,7 +40,7 @@ const defaultConcurrency = 16;
 export class Runner<Key extends string = string> implements AsyncDisposable {
   readonly #options: RunnerOptions<Key>;
   readonly #keys = new Map<Key, KeyState>();
-  readonly #waiting: Key[] = [];
+  readonly #waiting = new Fifo<Key>();
   readonly #stop = new AbortController();
   readonly #active = new Set<Promise<void>>();
 
@@ -69,14 +70,14 @@ export class Runner<Key extends string = string> implements AsyncDisposable {
 
   /** Whether no key is running or queued; keys that wait for a timer do not count. */
   get idle(): boolean {
-    return this.#active.size === 0 && this.#waiting.length === 0;
+    return this.#active.size === 0 && this.#waiting.size === 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Error(`${this.name} stopped`));
     for (const state of this.#keys.values()) state.timer?.cancel();
     this.#keys.clear();
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     await Promise.allSettled(this.#active);
   }
 
@@ -88,7 +89,7 @@ export class Runner<Key extends string = string> implements AsyncDisposable {
   #startMore(): void {
     const limit = this.#options.concurrency ?? defaultConcurrency;
     while (this.#active.size < limit) {
-      const key = this.#waiting.shift();
+      const key = this.#waiting.take();
       if (key === undefined) return;
       const state = this.#keys.get(key);
       if (state === undefined) continue;
