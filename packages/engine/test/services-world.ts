@@ -61,9 +61,11 @@ const service = (name: string, address: string, more: Partial<ServiceSpec>): Ser
   ...{ sticky: false, unready: false, ...more },
 });
 const both = [app("b", 8080), app("c", 8080)];
-const port = (targets: ServiceTarget[]): ServiceSpec["ports"] => [{ protocol: "tcp", port: 80, targets }];
+const port = (targets: ServiceTarget[], more = {}): ServiceSpec["ports"] => [
+  { protocol: "tcp", port: 80, targets, ...more },
+];
 const services = [
-  service("web", "10.96.0.20", { ports: port(both) }),
+  service("web", "10.96.0.20", { ports: port(both, { nodePort: 30080 }) }),
   service("always", "10.96.0.23", { ports: port([app("b", 8080)]), unready: true }),
   service("same", "10.96.0.24", { ports: port(both), sticky: true }),
   service("plc", "10.96.0.21", { ports: port([{ address: "192.0.2.2", port: 502, hostname: "" }]) }),
@@ -77,10 +79,14 @@ const rule = (direction: AccessRule["direction"], cidr?: string, ports?: number)
   }),
 });
 const out = rule("out");
+const mapped: AccessRule = {
+  ...{ id: 2, name: "", direction: "both", remotes: [], protocol: 6 },
+  ...{ localPorts: { first: 30080, last: 30080 }, action: { kind: "map", appPort: 8080 } },
+};
 const lists: Record<string, AccessRule[]> = {
   a: [rule("out", "10.77.0.3/32", 8080)],
-  b: [out, rule("in", "10.77.0.2/32", 8080)],
-  c: [out, rule("in", "10.77.0.2/32", 8080)],
+  b: [out, rule("in", "10.77.0.2/32", 8080), mapped],
+  c: [out, rule("in", "10.77.0.2/32", 8080), mapped],
 };
 const searchDomains = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"];
 const desired = (): DesiredState =>
@@ -156,9 +162,15 @@ try {
   lists["a"] = [out];
   store.desired.set(desired());
   await reconcile("b", "c");
-  const pages = (address: string): Set<string> =>
-    new Set(Array.from({ length: 24 }, () => page("a", address)));
+  const pages = (address: string, from = "a"): Set<string> =>
+    new Set(Array.from({ length: 24 }, () => page(from, address)));
   assert.deepEqual(pages("10.96.0.20"), new Set(["page of b", "page of c"]), "all that are ready answer");
+  for (const from of ["plc", "a"])
+    assert.deepEqual(
+      pages("192.0.2.1:30080", from),
+      new Set(["page of b", "page of c"]),
+      "by the node's port, too",
+    );
   assert.equal(pages("10.96.0.24").size, 1, "one of them, for a client that shall stay");
   assert.equal(page("a", "10.96.0.21"), "page of plc", "somebody outside is reached by a service, too");
 
@@ -173,6 +185,7 @@ try {
     "a name leads to those that are ready",
   );
   assert.deepEqual(pages("10.96.0.20"), new Set(["page of c"]));
+  assert.deepEqual(pages("192.0.2.1:30080", "plc"), new Set(["page of c"]), "and so does a port of the node");
 } finally {
   for (const server of servers) server.kill();
   await driver.down();

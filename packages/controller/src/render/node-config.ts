@@ -29,7 +29,7 @@ import type { NodeFault } from "./node-secrets.ts";
 import { finishPatch, type PatchPlan, planPatches } from "./patches.ts";
 import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName, userDataName } from "./pod-app.ts";
 import { accessRules, portMappings } from "./ports.ts";
-import { type NodeServices, nodeServices } from "./services.ts";
+import { type NodeServices, nodeServices, sharedPorts } from "./services.ts";
 import { nodeVolume } from "./volumes.ts";
 
 /** A node's configuration with all decided but what the sealer must still encrypt. */
@@ -129,7 +129,7 @@ export function planNode(inputs: RenderInputs): NodePlan {
 }
 
 function accessLists(pods: readonly Pod[], inputs: RenderInputs): Map<string, AccessList> {
-  const mappings = portMappings(pods, inputs.services);
+  const mappings = portMappings(pods, inputs.services, sharedPorts(inputs));
   const lists = pods.map((pod): [string, AccessList] => {
     const uid = pod.metadata.uid ?? "";
     const plan = accessPlan(pod, inputs);

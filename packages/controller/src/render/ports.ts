@@ -1,9 +1,10 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { matchesLabels } from "@selvedge/apimachinery";
 import { firewall } from "@selvedge/eve-api";
 import type { Pod, Service, ServicePort } from "@selvedge/kinds";
+import { isSelected, selects } from "../endpoints/endpoints-plan.ts";
 import { type AccessPlan, noPolicy } from "../network/access-plan.ts";
 import { type Opening, opens } from "../network/openings.ts";
+import { isGoing, isOver } from "../objects/pods.ts";
 
 export interface PortMapping {
   readonly protocol: "tcp" | "udp";
@@ -12,27 +13,31 @@ export interface PortMapping {
 }
 
 /**
- * Which ports of the node lead to which Pod, by UID. A port leads to one Pod only: a Pod's own hostPort
- * before a Service's NodePort, a Pod that stays before one that goes, the older before the newer. So a
- * Service that selects two Pods of one node uses the first, and goes over to the other when the first is
- * deleted.
+ * Which ports of the node lead to which Pod, by UID. A port leads to one Pod: a Pod's own hostPort before a
+ * Service's NodePort, a Pod that stays before one that goes, the older before the newer. A NodePort that is
+ * shared leads to all Pods of its Service that stay; any other uses the first, and goes over to the next when
+ * that is deleted.
  */
 export function portMappings(
   pods: readonly Pod[],
   services: readonly Service[],
+  shared: ReadonlySet<Service> = new Set(),
 ): ReadonlyMap<string, readonly PortMapping[]> {
   const ordered = [...pods].sort(byClaim);
-  const taken = new Set<string>();
+  const taken = new Map<string, Service | undefined>();
   const mappings = new Map<string, PortMapping[]>();
-  const claim = (pod: Pod, mapping: PortMapping): void => {
+  const claim = (pod: Pod, mapping: PortMapping, service?: Service): void => {
     const port = `${mapping.protocol}/${mapping.nodePort}`;
-    if (taken.has(port)) return;
-    taken.add(port);
+    const joins = service !== undefined && shared.has(service) && taken.get(port) === service;
+    if (taken.has(port) && !(joins && stays(pod))) return;
+    taken.set(port, service);
     const uid = pod.metadata.uid ?? "";
     mappings.set(uid, [...(mappings.get(uid) ?? []), mapping]);
   };
   for (const pod of ordered) for (const mapping of hostPorts(pod)) claim(pod, mapping);
-  for (const pod of ordered) for (const mapping of nodePorts(pod, services)) claim(pod, mapping);
+  for (const pod of ordered)
+    for (const service of services)
+      for (const mapping of nodePorts(pod, service)) claim(pod, mapping, service);
   return mappings;
 }
 
@@ -102,24 +107,13 @@ function hostPorts(pod: Pod): PortMapping[] {
   );
 }
 
-function nodePorts(pod: Pod, services: readonly Service[]): PortMapping[] {
-  const selecting = services.filter(({ metadata, spec }) => {
-    const { selector = {} } = spec;
-    if (metadata.namespace !== pod.metadata.namespace || Object.keys(selector).length === 0) return false;
-    const wanted = Object.entries(selector).map(([key, value]) => ({
-      key,
-      operator: "In" as const,
-      values: [value],
-    }));
-    return matchesLabels(wanted, pod.metadata.labels);
+function nodePorts(pod: Pod, service: Service): PortMapping[] {
+  if (!selects(service) || !isSelected(service, pod)) return [];
+  return (service.spec.ports ?? []).flatMap((port) => {
+    const appPort = targetOf(pod, port);
+    if (!port.nodePort || appPort === undefined || port.protocol === "SCTP") return [];
+    return [{ protocol: lower(port.protocol), nodePort: port.nodePort, appPort }];
   });
-  return selecting.flatMap(({ spec }) =>
-    (spec.ports ?? []).flatMap((port) => {
-      const appPort = targetOf(pod, port);
-      if (!port.nodePort || appPort === undefined || port.protocol === "SCTP") return [];
-      return [{ protocol: lower(port.protocol), nodePort: port.nodePort, appPort }];
-    }),
-  );
 }
 
 /** Where a port of a Service is at one Pod. */
@@ -136,11 +130,12 @@ function lower(protocol = "TCP"): "tcp" | "udp" {
   return protocol === "UDP" ? "udp" : "tcp";
 }
 
+function stays(pod: Pod): boolean {
+  return !isGoing(pod) && !isOver(pod);
+}
+
 function byClaim(left: Pod, right: Pod): number {
-  const rank = ({ metadata, status }: Pod): string => {
-    const going = metadata.deletionTimestamp !== undefined;
-    const over = status?.phase === "Succeeded" || status?.phase === "Failed";
-    return `${going || over ? 1 : 0} ${metadata.creationTimestamp ?? ""} ${metadata.uid ?? ""}`;
-  };
+  const rank = (pod: Pod): string =>
+    `${stays(pod) ? 0 : 1} ${pod.metadata.creationTimestamp ?? ""} ${pod.metadata.uid ?? ""}`;
   return rank(left) < rank(right) ? -1 : 1;
 }

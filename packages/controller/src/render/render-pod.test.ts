@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ext } from "@selvedge/eve-api";
-import type { EdgeNode, NetworkPolicy, Pod, Service, Volume } from "@selvedge/kinds";
+import type { EdgeNode, NetworkPolicy, Node, Pod, Service, Volume } from "@selvedge/kinds";
 import { one, pod, type Rendered, render } from "../../test/render-one.ts";
 import { assembleNode, planNode } from "./node-config.ts";
 
@@ -142,8 +142,9 @@ describe("ports and probes", () => {
     assert.deepEqual(maps(render([pod(web)], { policies: [policy(nobody)] })), ["0.0.0.0/0>0"]);
   });
 
-  it("lead to one Pod of a node only: the older that stays", () => {
-    const node = service({ selector: { app: "web" }, ports: [{ port: 8080, nodePort: 30080 }] });
+  it("lead to each Pod of a node that stays, and on a box of EVE to the oldest of them", () => {
+    const ports = [{ port: 8080, nodePort: 30080 }];
+    const node = service({ clusterIP: "10.96.1.1", selector: { app: "web" }, ports });
     const make = (uid: string, made: string, more: Partial<Pod["metadata"]> = {}): Pod =>
       pod({}, { uid, labels: { app: "web" }, creationTimestamp: made, ...more });
     const list = [
@@ -151,11 +152,17 @@ describe("ports and probes", () => {
       make("b", "2026-01-02T00:00:00Z"),
       make("c", "2026-01-03T00:00:00Z"),
     ];
-    const { config: made } = render(list, { services: [node] });
-    assert.deepEqual(
-      made.apps.map(({ interfaces }) => interfaces[0]?.acls.length),
-      [1, 2, 1],
-    );
+    const entries = (version: string): (number | undefined)[] => {
+      const nodeInfo = { containerRuntimeVersion: version } as NonNullable<Node["status"]>["nodeInfo"];
+      const box: Node = {
+        ...{ apiVersion: "v1", kind: "Node", metadata: { name: "box" }, spec: {} },
+        status: { ...(nodeInfo && { nodeInfo }) },
+      };
+      const { config: made } = render(list, { services: [node], node: box });
+      return made.apps.map(({ interfaces }) => interfaces[0]?.acls.length);
+    };
+    assert.deepEqual(entries("selvedge://1"), [1, 2, 2]);
+    assert.deepEqual(entries("eve://16"), [1, 2, 1]);
   });
 
   it("of probes are found by name", () => {

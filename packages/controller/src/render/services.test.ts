@@ -34,7 +34,10 @@ function told(
   return (extension?.services ?? []).map(({ name, address, ports, members, sticky, unready }) => {
     const where = (it: ext.ServiceTarget): string =>
       `${it.hostname && `${it.hostname}=`}${it.appId.slice(0, 4) || it.address}${it.port ? `:${it.port}` : ""}`;
-    const led = ports.map((it) => `${it.protocol}/${it.port}>${it.targets.map(where).join("+")}`);
+    const led = ports.map(
+      (it) =>
+        `${it.protocol}/${it.port}${it.nodePort ? `:${it.nodePort}` : ""}>${it.targets.map(where).join("+")}`,
+    );
     const flags = [sticky && "sticky", unready && "unready"].filter(Boolean);
     return [name.replace(".svc.cluster.local", ""), address, ...led, ...members.map(where), ...flags].join(
       " ",
@@ -53,6 +56,11 @@ describe("the Services of a node", () => {
       "lead to no Pod of another namespace",
       ["web.shop 10.96.1.1 tcp/80>"],
       [[service({ selector, ports: [http] })], [web({ namespace: "office" })]],
+    ],
+    [
+      "say which port of the node leads there as well",
+      ["web.shop 10.96.1.1 tcp/80:30080>1111:8080"],
+      [[service({ selector, type: "NodePort", ports: [{ ...http, nodePort: 30080 }] })]],
     ],
     [
       "have a name without Pods, too",

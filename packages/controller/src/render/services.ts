@@ -4,6 +4,7 @@ import { ext } from "@selvedge/eve-api";
 import type { EndpointSlice, Pod, Service, ServicePort } from "@selvedge/kinds";
 import { isSelected, selects } from "../endpoints/endpoints-plan.ts";
 import { isGoing, isOver } from "../objects/pods.ts";
+import { speaksEve } from "./api-access.ts";
 import type { RenderInputs } from "./inputs.ts";
 import { targetOf } from "./ports.ts";
 
@@ -21,13 +22,31 @@ export interface NodeServices {
   readonly tooMany: number;
 }
 
-/** The oldest of those that its Pods' namespaces have. */
 export function nodeServices(inputs: RenderInputs): NodeServices {
-  const all = inputs.services
+  const { told, tooMany } = toldServices(inputs);
+  return { services: told.map((service) => nodeService(service, inputs)), tooMany };
+}
+
+/** Those whose ports of the node lead to all of their Pods there: boxes of EVE know one app a port. */
+export function sharedPorts(inputs: RenderInputs): ReadonlySet<Service> {
+  const { told } = toldServices(inputs);
+  return new Set(speaksEve(inputs.node) ? [] : told.filter((service) => !isHeadless(service)));
+}
+
+/** The oldest of those that its Pods' namespaces have. */
+function toldServices({ services }: RenderInputs): {
+  readonly told: readonly Service[];
+  readonly tooMany: number;
+} {
+  const all = services
     .filter(({ spec }) => spec.type !== "ExternalName")
     .sort((left, right) => (ageOf(left) < ageOf(right) ? -1 : 1));
-  const services = all.slice(0, servicesMax).map((service) => nodeService(service, inputs));
-  return { services, tooMany: all.length - services.length };
+  const told = all.slice(0, servicesMax);
+  return { told, tooMany: all.length - told.length };
+}
+
+function isHeadless({ spec: { clusterIP = "" } }: Service): boolean {
+  return clusterIP === "" || clusterIP === "None";
 }
 
 /** Where a Pod's resolver looks for the names of Services. */
@@ -39,7 +58,7 @@ export function searchDomains({ metadata, spec }: Pod): string[] {
 function nodeService(service: Service, inputs: RenderInputs): ext.NodeService {
   const { metadata, spec } = service;
   const { clusterIP = "" } = spec;
-  const headless = clusterIP === "" || clusterIP === "None";
+  const headless = isHeadless(service);
   const pods = inputs.pods
     .filter((pod) => selects(service) && isSelected(service, pod) && !isGoing(pod) && !isOver(pod))
     .sort((left, right) => ((left.metadata.uid ?? "") < (right.metadata.uid ?? "") ? -1 : 1));
@@ -51,7 +70,7 @@ function nodeService(service: Service, inputs: RenderInputs): ext.NodeService {
     address: headless ? "" : clusterIP,
     ports: ports.map((port) => ({
       protocol: (port.protocol ?? "TCP").toLowerCase(),
-      ...{ port: port.port, controller },
+      ...{ port: port.port, nodePort: port.nodePort ?? 0, controller },
       targets: [...pods.flatMap((pod) => podTarget(pod, port)), ...slices.flatMap((it) => others(it, port))],
     })),
     members: headless

@@ -22,6 +22,7 @@ describe("services of a configuration", () => {
         members: [],
       },
     ]);
+    assert.equal(translated(port({ nodePort: 30080 }))[0]?.ports[0]?.nodePort, 30080);
     assert.deepEqual(translateServices(undefined), []);
   });
 
@@ -30,6 +31,7 @@ describe("services of a configuration", () => {
     [/"x" is not an IPv4 address/, { address: "x" }],
     [/"sctp" is neither tcp nor udp/, port({ protocol: "sctp" })],
     [/0 is not a port/, port({ port: 0 })],
+    [/70000 is not a port/, port({ nodePort: 70_000 })],
     [/70000 is not a port/, port({ targets: [{ appId: id, port: 70_000 }] })],
     [/"x" is not a UUID/, port({ targets: [{ appId: "x", port: 1 }] })],
     [/"" is not an IPv4 address/, port({ targets: [{ port: 1 }] })],

@@ -32,12 +32,13 @@ function translateService(item: ext.NodeService, field: string): ServiceSpec {
 }
 
 function translatePort(item: ext.NodeServicePort, field: string): ServicePort {
-  const { protocol, port, targets, controller } = item;
+  const { protocol, port, targets, controller, nodePort } = item;
   if (protocol !== "tcp" && protocol !== "udp")
     throw new ConfigFault(`${field}.protocol`, `${JSON.stringify(protocol)} is neither tcp nor udp`);
   checkPort(port, `${field}.port`, 1);
+  checkPort(nodePort, `${field}.node_port`, 0);
   return {
-    ...{ protocol, port, ...(controller && { controller }) },
+    ...{ protocol, port, ...(controller && { controller }), ...(nodePort !== 0 && { nodePort }) },
     targets: targets.map((it, at) => translateTarget(it, `${field}.targets[${at}]`, 1)),
   };
 }

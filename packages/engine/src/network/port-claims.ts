@@ -1,7 +1,8 @@
 import type { AppId, DesiredState } from "../desired.ts";
 import { familyOf } from "./address.ts";
 import type { Lease } from "./lease.ts";
-import type { PortRule } from "./ruleset.ts";
+import type { PortRule } from "./port-maps.ts";
+import { routeKey } from "./services.ts";
 
 export interface PortClaims {
   readonly ports: readonly PortRule[];
@@ -22,9 +23,14 @@ interface Claim {
   readonly appPort: number;
   readonly nic: string;
   readonly interfaces: readonly string[] | undefined;
+  /** The service's route whose port of the node it is. */
+  readonly route: string | undefined;
 }
 
-/** A port of the node goes to the app that asked first; who came later waits and is told for whom. */
+/**
+ * A port of the node goes to the app that asked first; who came later waits and is told for whom. A service's goes to
+ * all of its apps.
+ */
 export function claimPorts(
   desired: DesiredState,
   leases: readonly Lease[],
@@ -55,11 +61,11 @@ export function claimPorts(
       owners.push({ claim, name: app.displayName });
       const address = leases.find((lease) => lease.appId === app.id && lease.nic === claim.nic)?.address;
       if (address === undefined || address === "") continue;
-      const { protocol, nodePort, appPort, interfaces } = claim;
+      const { protocol, nodePort, appPort, interfaces, route } = claim;
       const addresses = (interfaces?.flatMap((card) => nodePorts.addressesOf(card)) ?? []).filter(
         (own) => familyOf(own) === familyOf(address),
       );
-      ports.push({ protocol, nodePort, address, appPort, interfaces, addresses });
+      ports.push({ protocol, nodePort, address, appPort, interfaces, addresses, route });
     }
   }
   return { ports, conflicts };
@@ -78,14 +84,28 @@ function claimsOf(app: DesiredState["apps"][number], desired: DesiredState, port
           ? outside
           : named.filter((card) => outside === undefined || outside.includes(card));
       const name = protocol === 17 ? "udp" : "tcp";
-      return [
-        { protocol: name, nodePort: localPorts.first, appPort: action.appPort, nic: nic.name, interfaces },
-      ];
+      const claim = { protocol: name, nodePort: localPorts.first, appPort: action.appPort } as const;
+      return [{ ...claim, nic: nic.name, interfaces, route: routeOf(claim, app.id, desired) }];
     });
   });
 }
 
+function routeOf(
+  { protocol, nodePort, appPort }: Pick<Claim, "protocol" | "nodePort" | "appPort">,
+  id: AppId,
+  { services = [] }: DesiredState,
+): string | undefined {
+  for (const { address, ports } of services)
+    for (const it of address === "" ? [] : ports) {
+      const isAmong = it.targets.some((to) => "appId" in to && to.appId === id && to.port === appPort);
+      if (it.nodePort === nodePort && it.protocol === protocol && isAmong)
+        return routeKey(address, protocol, it.port);
+    }
+  return undefined;
+}
+
 function overlap(left: Claim, right: Claim): boolean {
+  if (left.route !== undefined && left.route === right.route) return false;
   if (left.protocol !== right.protocol || left.nodePort !== right.nodePort) return false;
   if (left.interfaces === undefined || right.interfaces === undefined) return true;
   return left.interfaces.some((card) => right.interfaces?.includes(card));

@@ -6,19 +6,8 @@ import { type ApiRoute, apiAccepts, apiTurns } from "./api-route.ts";
 import { metadataAddress, metadataPort } from "./metadata-address.ts";
 import type { Plug } from "./plug.ts";
 import { antiSpoof, linkChains, linkSays, noteAddress, seenSets } from "./plug-rules.ts";
+import { type PortRule, portMaps, portTurns } from "./port-maps.ts";
 import { type ServiceRoute, selfCalls, serviceChains, serviceSet } from "./services.ts";
-
-/** A port of the node that leads to an app's. */
-export interface PortRule {
-  readonly protocol: "tcp" | "udp";
-  readonly nodePort: number;
-  readonly address: string;
-  readonly appPort: number;
-  /** Cards it is on; undefined: on every one. */
-  readonly interfaces: readonly string[] | undefined;
-  /** Addresses of those cards, by which the node's own apps reach it. */
-  readonly addresses: readonly string[];
-}
 
 export interface RulesetNetwork {
   readonly bridge: string;
@@ -71,7 +60,12 @@ const domainAddressesMax = 65_536;
  */
 export function renderRuleset(inputs: RulesetInputs): string {
   const [[, plugTable], [, nodeTable]] = tableNames(inputs.prefix) as [[string, string], [string, string]];
-  const maps = [domainSets(inputs), portMaps(inputs), serviceChains(inputs.services)];
+  const { ports, services } = inputs;
+  const maps = [
+    domainSets(inputs),
+    serviceChains(services),
+    portMaps(spokenFamilies(inputs), ports, services),
+  ];
   const subnets = inputs.networks.flatMap(({ kind, subnet }) => (kind === "local" ? [subnet] : []));
   const answers = answerChain(inputs.prefix, inputs.answers ?? [], subnets);
   const parts = [...maps, lists(inputs), answers, natChains(inputs), filterChains(inputs)];
@@ -165,48 +159,6 @@ function spokenFamilies({ networks }: RulesetInputs): Family[] {
   return networks.some(({ subnet }) => familyOf(subnet) === "ip6") ? ["ip", "ip6"] : ["ip"];
 }
 
-function portMaps(inputs: RulesetInputs): string {
-  return spokenFamilies(inputs)
-    .map((family) =>
-      familyPortMaps(
-        family,
-        inputs.ports.filter(({ address }) => familyOf(address) === family),
-      ),
-    )
-    .join("");
-}
-
-/** Ends the names of what there is once a family. */
-const suffix = { ip: "", ip6: "6" } as const;
-
-function familyPortMaps(family: Family, ports: readonly PortRule[]): string {
-  const type = addressType[family];
-  const every = ports
-    .filter(({ interfaces }) => interfaces === undefined)
-    .map((it) => `${it.protocol} . ${it.nodePort} : ${it.address} . ${it.appPort}`);
-  const some = ports.flatMap((it) =>
-    (it.interfaces ?? []).map(
-      (name) => `"${name}" . ${it.protocol} . ${it.nodePort} : ${it.address} . ${it.appPort}`,
-    ),
-  );
-  const inside = ports.flatMap((it) =>
-    it.addresses.map((own) => `${own} . ${it.protocol} . ${it.nodePort} : ${it.address} . ${it.appPort}`),
-  );
-  const map = (
-    name: string,
-    key: string,
-    elements: readonly string[],
-  ): string => `  map ${name}${suffix[family]} {
-    type ${key}inet_proto . inet_service : ${type} . inet_service
-${elements.length === 0 ? "" : `    elements = { ${[...new Set(elements)].join(", ")} }\n`}  }
-`;
-  return [
-    map("ports", "", every),
-    map("ports_by_card", "ifname . ", some),
-    map("ports_by_address", `${type} . `, inside),
-  ].join("");
-}
-
 function lists(inputs: RulesetInputs): string {
   const locals = inputs.networks.filter(({ kind }) => kind === "local");
   return locals
@@ -236,28 +188,16 @@ function natChains(inputs: RulesetInputs): string {
   const out = locals.map(
     (it) => `    ${familyOf(it.subnet)} saddr ${it.subnet} oifname != "${it.bridge}" masquerade\n`,
   );
-  const led = (before: string, key: string, map: string): string[] =>
-    families.map(
-      (it) => `    ${before}dnat ${it} to ${key.replace("FAMILY", it)} map @${map}${suffix[it]}\n`,
-    );
-  const byPort = "meta l4proto . th dport";
-  const byAddress = `FAMILY daddr . ${byPort}`;
-  const inside = `iifname "${prefix}b*" `;
-  const incoming = [
-    ...led("", `iifname . ${byPort}`, "ports_by_card"),
-    ...led(inside, byAddress, "ports_by_address"),
-    ...led("", byPort, "ports"),
-  ];
-  const own = [...led("", byAddress, "ports_by_address"), ...led("", byPort, "ports")];
+  const turns = portTurns([families, inputs.ports, services], `iifname "${prefix}b*" `);
   return `  chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
 ${metadata.join("")}${services.length === 0 ? "" : asked}    fib daddr type != local return
-${incoming.join("")}  }
+${turns.incoming}  }
   chain output {
     type nat hook output priority -100; policy accept;
     ip daddr 127.0.0.0/8 return
 ${families.includes("ip6") ? "    ip6 daddr ::1 return\n" : ""}    fib daddr type != local return
-${own.join("")}  }
+${turns.own}  }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
 ${out.join("")}${selfCalls(services, "masquerade")}  }

@@ -20,6 +20,8 @@ export interface ServicePort {
   readonly targets: readonly ServiceTarget[];
   /** Leads over the link to the controller's API, whatever the targets. */
   readonly controller?: boolean;
+  /** A port of the node that leads to those targets whose apps map it. */
+  readonly nodePort?: number;
 }
 
 /** As desired.ts has it, which names these. */

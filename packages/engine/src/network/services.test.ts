@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { AppId } from "../desired.ts";
 import type { Lease } from "./lease.ts";
+import { type PortRule, portMaps, portTurns } from "./port-maps.ts";
 import type { ServiceSpec, ServiceTarget } from "./service-spec.ts";
-import { serviceChains, serviceTable } from "./services.ts";
+import { routeKey, serviceChains, serviceTable } from "./services.ts";
 
 const leases = [
   { appId: "b", address: "10.77.0.3" },
@@ -64,5 +65,36 @@ describe("a service leads to", () => {
     assert.ok(chains(false).includes(`meta l4proto tcp dnat ip to numgen random ${places}`));
     assert.ok(chains(true).includes(`meta l4proto tcp dnat ip to jhash ip saddr ${places}`));
     assert.equal(serviceChains([]), "", "where there is none nothing is said");
+  });
+});
+
+describe("a port of the node leads to", () => {
+  const rule = (nodePort: number, address: string, more: Partial<PortRule> = {}): PortRule => ({
+    ...{ protocol: "tcp", nodePort, address, appPort: 8080, interfaces: undefined, addresses: [], ...more },
+  });
+  const route = routeKey("10.96.0.20", "tcp", 80);
+  const shared = [rule(30080, "10.77.0.3", { route }), rule(30080, "10.77.0.4", { route })];
+  const own = rule(502, "10.77.0.4", { interfaces: ["eth1"], addresses: ["192.0.2.1"] });
+  const of = (ready: ReadonlySet<AppId>): string[] => {
+    const { routes } = serviceTable([service([app("b"), app("c")])], leases, ready);
+    const inputs = [["ip"], [...shared, own], routes] as const;
+    const maps = portMaps(...inputs).matchAll(/map (\S+) \{[^{}]*elements = \{ (.*) \}/g);
+    return [
+      ...maps.map(([, name, elements]) => `${name}: ${elements}`),
+      ...(portTurns([...inputs], "").own.includes("vmap @served_ports\n") ? ["asked first"] : []),
+    ];
+  };
+  const plain = [
+    'ports_by_card: "eth1" . tcp . 502 : 10.77.0.4 . 8080',
+    "ports_by_address: 192.0.2.1 . tcp . 502 : 10.77.0.4 . 8080",
+  ];
+
+  it("whoever of its service is ready, before any app", () => {
+    const wanted = [...plain, "served_ports: tcp . 30080 : goto service_0", "asked first"];
+    assert.deepEqual(of(bReady), wanted);
+  });
+
+  it("the app that asked first, while nobody is", () => {
+    assert.deepEqual(of(new Set()), ["ports: tcp . 30080 : 10.77.0.3 . 8080", ...plain]);
   });
 });

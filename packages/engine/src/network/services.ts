@@ -5,6 +5,8 @@ import type { Lease } from "./lease.ts";
 import type { ServiceSpec, ServiceTarget } from "./service-spec.ts";
 
 export interface ServiceRoute {
+  /** Which it is, to ports of the node that lead there as well. */
+  readonly key: string;
   readonly address: string;
   readonly protocol: "tcp" | "udp";
   readonly port: number;
@@ -56,13 +58,26 @@ export function serviceTable(
           if (member.hostname !== "") names.push([`${member.hostname}.${name}`, own]);
         }
     for (const { protocol, port, targets } of address === "" ? [] : service.ports) {
-      const key = `${address} ${protocol} ${port}`;
+      const key = routeKey(address, protocol, port);
       if (routes.has(key)) continue;
       const destinations = targets.flatMap((target) => found(service, target));
-      routes.set(key, { address, protocol, port, sticky, targets: destinations });
+      routes.set(key, { key, address, protocol, port, sticky, targets: destinations });
     }
   }
   return { routes: [...routes.values()], names };
+}
+
+export function routeKey(address: string, protocol: string, port: number): string {
+  return `${address} ${protocol} ${port}`;
+}
+
+/** The chains of those that lead somewhere, by their keys. */
+export function ledChains(routes: readonly ServiceRoute[]): ReadonlyMap<string, string> {
+  return new Map(routes.filter(isLed).map(({ key }, at) => [key, `service_${at}`]));
+}
+
+function isLed({ targets }: ServiceRoute): boolean {
+  return targets.length > 0;
 }
 
 /** Addresses of services, each once. */
@@ -75,10 +90,11 @@ export const serviceSet = "service_addresses";
 /** What stands before the chains: where each port of each service leads. */
 export function serviceChains(routes: readonly ServiceRoute[]): string {
   if (routes.length === 0) return "";
-  const led = routes.filter(({ targets }) => targets.length > 0);
-  const chains = led.map((route, at) => `  chain service_${at} {\n    ${destination(route)}\n  }\n`);
+  const led = routes.filter(isLed);
+  const names = ledChains(routes);
+  const chains = led.map((route) => `  chain ${names.get(route.key)} {\n    ${destination(route)}\n  }\n`);
   const elements = led.map(
-    ({ address, protocol, port }, at) => `${address} . ${protocol} . ${port} : goto service_${at}`,
+    ({ key, address, protocol, port }) => `${address} . ${protocol} . ${port} : goto ${names.get(key)}`,
   );
   return `${chains.join("")}  set ${serviceSet} {
     type ipv4_addr
