@@ -66,6 +66,8 @@ export interface ControllerOptions {
   readonly scep?: ScepHttp;
   /** Verifies what nodes signed; at once when unset. */
   readonly signatures?: SignatureVerifier;
+  /** Reports a second that one node may send for long; the gateway's own when unset. */
+  readonly nodeRate?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -125,6 +127,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
       ...{ book, hub: links, pki, clock, random, metrics, directory: trust.enrolment },
       ...{ certificates: trust.certificates, attestation: trust.attestation },
       ...{ reports: allReports(reports, logs), scep: options.scep, signatures: options.signatures },
+      nodeRate: options.nodeRate,
       log: log.child("gateway"),
     }),
   );

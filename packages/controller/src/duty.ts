@@ -42,7 +42,7 @@ export interface Duty extends AsyncDisposable {
 
 export async function takeUpDuty(options: DutyOptions): Promise<Duty> {
   const { flags, folder, opened, api, clock, random, log } = options;
-  const { kubeListen, deviceListen, advertiseKube, advertiseDevice, shared, otlpEndpoint } = flags;
+  const { kubeListen, deviceListen, advertiseKube, advertiseDevice, shared, otlpEndpoint, nodeRate } = flags;
   const names = {
     kubeNames: [...new Set([advertiseKube.host, kubeListen.host, ...apiNames(api.serviceRange)])],
     deviceNames: [...new Set([advertiseDevice.host, deviceListen.host])],
@@ -53,7 +53,7 @@ export async function takeUpDuty(options: DutyOptions): Promise<Duty> {
     await ensureStandardObjects(api.objects, api.serviceRange);
     await ensureApiService(api.objects, advertiseKube, api.serviceRange);
     return await startLeading({
-      ...{ api, clock, random, log, otlpEndpoint, deviceAddress: advertiseDevice },
+      ...{ api, clock, random, log, otlpEndpoint, nodeRate, deviceAddress: advertiseDevice },
       ...{ accountIssuer: flags.access.serviceAccountIssuer, serveApi: options.serveApi },
       ...{ blobs: join(shared, "registry"), logs: join(shared, "logs") },
       ...parts,

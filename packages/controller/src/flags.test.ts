@@ -44,6 +44,8 @@ const flags: readonly (readonly [string, Record<string, string> | RegExp | "help
   ["--data d --advertise-kube h:0", /port 0 cannot be dialled/],
   ["--data d --kube-listen 127.0.0.1:6444", /port 6444 is the Kubernetes port already/],
   ["--data d --verbose", { kubeListen: "127.0.0.1:6443" }],
+  ["--data d --node-rate=-1", /--node-rate: -1 is no whole number/],
+  ["--data d --node-rate 1.5", /--node-rate: 1.5 is no whole number/],
   ["--data d --wat", /Unknown option '--wat'/],
 ];
 
@@ -59,3 +61,14 @@ for (const [line, expected] of flags) {
     }
   });
 }
+
+test("flags say how much a node may ask for", () => {
+  const rateOf = (...args: string[]): unknown => {
+    const parsed = parseFlags(["--data", "d", ...args]);
+    return parsed === "help" ? parsed : parsed.nodeRate;
+  };
+  assert.deepEqual(
+    [rateOf(), rateOf("--node-rate", "7"), rateOf("--node-rate", "0")],
+    [50, 7, Number.POSITIVE_INFINITY],
+  );
+});

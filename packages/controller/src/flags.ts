@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { type AccessFlags, accessOptions, accessUsage, parseAccessFlags } from "./access/access-flags.ts";
 import { type Address, FlagError, parseAddress } from "./address.ts";
 import { defaultServiceRange, parseServiceRange, type ServiceRange } from "./endpoints/service-range.ts";
+import { defaultNodeRate } from "./gateway/rates.ts";
 
 /** Where things are kept. */
 export interface StoreFlags {
@@ -28,6 +29,8 @@ export interface Flags extends StoreFlags {
   /** What Services are given addresses of. */
   readonly serviceRange: ServiceRange;
   readonly access: AccessFlags;
+  /** Reports a second that one node may send for long; Infinity for any number. */
+  readonly nodeRate: number;
   /** Base URL of an OpenTelemetry collector that gets figures and logs. */
   readonly otlpEndpoint: URL | undefined;
   /** Whether the log tells of ordinary events too. */
@@ -60,6 +63,8 @@ clients list anew.
                              folder, so that who takes over has them     (default: --data)
   --service-cluster-ip-range CIDR  what Services are given addresses of, of IPv4; several controllers give the same
                              (default: ${defaultServiceRange.cidr})
+  --node-rate N              how many reports a second one node may send for long (a hundred times as many at once);
+                             beyond, it is told to come back later. 0: any number      (default: ${defaultNodeRate})
 ${accessUsage}  --otlp-endpoint URL        send figures and logs to this OpenTelemetry collector, as OTLP/HTTP JSON
   --verbose                  log ordinary events too
   --help                     this text
@@ -85,6 +90,7 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
       peer: { type: "string", default: "127.0.0.1:0" },
       shared: { type: "string" },
       "service-cluster-ip-range": { type: "string", default: defaultServiceRange.cidr },
+      "node-rate": { type: "string", default: `${defaultNodeRate}` },
       ...accessOptions,
       "otlp-endpoint": { type: "string" },
       verbose: { type: "boolean", default: false },
@@ -118,8 +124,17 @@ export function parseFlags(args: readonly string[]): Flags | "help" {
     ...{ data, kubeListen, deviceListen, advertiseKube, advertiseDevice },
     ...{ database, peer, shared, serviceRange, otlpEndpoint, verbose },
     encryptionKeys: values["encryption-keys"],
+    nodeRate: parseNodeRate(values["node-rate"]),
     access: parseAccessFlags(values),
   };
+}
+
+function parseNodeRate(text: string): number {
+  if (!/^\d{1,6}$/.test(text))
+    throw new FlagError(
+      `--node-rate: ${text} is no whole number; give reports a second, or 0 for any number`,
+    );
+  return Number(text) || Number.POSITIVE_INFINITY;
 }
 
 /** What `backup` and `restore` are told: where things are kept, and the file. */

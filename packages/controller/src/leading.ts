@@ -27,6 +27,8 @@ export interface LeadingOptions {
   /** Serves a client of the API that comes over the link of a node. */
   readonly serveApi: (connection: Duplex) => void;
   readonly otlpEndpoint: URL | undefined;
+  /** Reports a second that one node may send for long. */
+  readonly nodeRate: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

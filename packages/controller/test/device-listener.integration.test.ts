@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 import { Log, SystemClock, SystemRandom, silentSink } from "@selvedge/base";
+import { WebSocket } from "ws";
 import { DeviceListener } from "../src/listeners/device-listener.ts";
 import { Pki } from "../src/pki/pki.ts";
 import { MemoryPkiFiles } from "../src/pki/pki-files.ts";
@@ -110,6 +112,18 @@ describe("the device port", () => {
     assert.match(failed.headers["x-request-id"] ?? "", /^[0-9a-f-]{36}$/);
     fail = false;
     door.agent.destroy();
+  });
+
+  it("has no tunnel for screens: who dials one with a WebSocket, as EVE's boxes do, is told so", async () => {
+    const base = "/api/v2/edgedevice/id/6ba7b810-9dad-41d1-80b4-00c04fd430c8/connection";
+    for (const path of [`${base}/ping`, `${base}/tunnel`]) {
+      const socket = new WebSocket(`wss://127.0.0.1:${port}${path}`, { ca: pki.rootCertificate });
+      const [, answer] = (await once(socket, "unexpected-response")) as [unknown, IncomingMessage];
+      // Its ping takes 200, 201 and 304 for a tunnel that is there, and dials that for half an hour.
+      assert.equal(answer.statusCode, 404);
+      socket.once("error", () => undefined);
+      socket.terminate();
+    }
   });
 
   it("serves the registry beside the node API", async () => {

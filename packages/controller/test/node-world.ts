@@ -89,7 +89,7 @@ export class NodeWorld implements AsyncDisposable {
   /** Thrown by the next report, as a full disk would. */
   failReport: Error | undefined;
 
-  static async start(remains?: Remains): Promise<NodeWorld> {
+  static async start(remains?: Remains, nodeRate?: number): Promise<NodeWorld> {
     const clock = new TestClock();
     const random = new SystemRandom();
     const logged: LogRecord[] = [];
@@ -109,7 +109,7 @@ export class NodeWorld implements AsyncDisposable {
     const trust = createNodeTrust({ cluster, records: kept.records, pki, clock, random, log });
     await cluster.start();
     trust.prune();
-    return new NodeWorld({ clock, cluster, trust, pki, kept, log, logged });
+    return new NodeWorld({ clock, cluster, trust, pki, kept, log, logged, nodeRate });
   }
 
   private constructor(parts: {
@@ -120,8 +120,9 @@ export class NodeWorld implements AsyncDisposable {
     kept: Remains;
     log: Log;
     logged: LogRecord[];
+    nodeRate: number | undefined;
   }) {
-    const { clock, cluster, trust, pki, kept, log, logged } = parts;
+    const { clock, cluster, trust, pki, kept, log, logged, nodeRate } = parts;
     this.clock = clock;
     this.cluster = cluster;
     this.trust = trust;
@@ -132,7 +133,8 @@ export class NodeWorld implements AsyncDisposable {
     this.gateway = new Gateway({
       ...{ directory: trust.enrolment, certificates: trust.certificates, attestation: trust.attestation },
       ...{ book: { current: (node) => this.configs.get(node), onChange: () => () => undefined } },
-      ...{ reports: this.#reports(), pki, clock, random: new SystemRandom(), log, scep: scepOverHttp },
+      ...{ reports: this.#reports(), pki, clock, random: new SystemRandom(), log, nodeRate },
+      scep: scepOverHttp,
       signatures: { verify: (envelope, key) => this.signatures.verify(envelope, key) },
       hub: {
         attach: (node, socket) => void this.linked.push({ node, socket }),

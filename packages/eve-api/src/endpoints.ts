@@ -40,7 +40,8 @@ export type EndpointName =
   | "hardwarehealth"
   | "scep"
   | "logs"
-  | "appLogs";
+  | "appLogs"
+  | "compoundConfig";
 
 export const endpoints: Readonly<Record<EndpointName, Endpoint>> = {
   certs: { method: "GET", path: "/certs", enveloped: false, bodyMax: 0, success: 200 },
@@ -82,6 +83,14 @@ export const endpoints: Readonly<Record<EndpointName, Endpoint>> = {
     enveloped: true,
     bodyMax: bulkBody,
     success: 201,
+  },
+  // A local operator console's: the answer is no envelope, but holds one.
+  compoundConfig: {
+    method: "POST",
+    path: "/id/{node}/compound-config",
+    enveloped: true,
+    bodyMax: smallBody,
+    success: 200,
   },
 };
 

@@ -3,6 +3,7 @@ import type { Instant } from "@selvedge/base";
 import { certificateFault } from "./certificate.ts";
 import { ageColumn, column, nameColumn, timeSince } from "./columns.ts";
 import { type RemoteAccess, remoteAccessFaults, remoteAccessSchema } from "./edge-node-access.ts";
+import { type OperatorConsole, operatorConsoleFaults, operatorConsoleSchema } from "./edge-node-console.ts";
 import { deviceFaults, devicesSchema, type EdgeNodeDevice } from "./edge-node-devices.ts";
 import { cardNames } from "./edge-node-links.ts";
 import {
@@ -68,6 +69,8 @@ export interface EdgeNodeSpec {
   devices?: EdgeNodeDevice[];
   scepProfiles?: ScepProfile[];
   remoteAccess?: RemoteAccess;
+  /** Unset: nobody stands in for the controller. */
+  operatorConsole?: OperatorConsole;
   commands?: EdgeNodeCommands;
   /** Unset: it keeps the system it has. */
   system?: EdgeNodeSystem;
@@ -166,6 +169,7 @@ const spec: Schema = objectOf("What is wanted of the box.", {
   devices: devicesSchema,
   scepProfiles: scepProfilesSchema,
   remoteAccess: remoteAccessSchema,
+  operatorConsole: operatorConsoleSchema,
   commands: commandsSchema,
   system: systemSchema,
   measuredBoot: measuredBootSchema,
@@ -315,6 +319,7 @@ function validate({ spec }: EdgeNode, old: EdgeNode | undefined): FieldError[] {
   deviceFaults(spec.devices, cardNames(spec.ports ?? []), faults);
   scepFaults(spec.scepProfiles, faults);
   remoteAccessFaults(spec.remoteAccess, old?.spec.remoteAccess, faults);
+  operatorConsoleFaults(spec.operatorConsole, faults);
   commandFaults(spec.commands, old?.spec.commands, faults);
   systemFaults(spec.system, faults);
   measuredBootFaults("spec.measuredBoot", spec.measuredBoot, faults);

@@ -91,6 +91,7 @@ export {
   type EdgeNodeStatus,
   edgeNodeKind,
 } from "./edge-node.ts";
+export type { BundleStore, OperatorConsole } from "./edge-node-console.ts";
 export {
   deviceGroups,
   deviceResource,

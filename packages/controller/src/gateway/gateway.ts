@@ -12,6 +12,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { type Clock, describeError, type Log, MetricRegistry, type Random } from "@selvedge/base";
 import {
   attest,
+  compound,
   config,
   type EndpointMatch,
   type EndpointName,
@@ -35,18 +36,19 @@ import {
 import { empty, message, notFound, type Refused, refusal, unreadable, unusable } from "./answers.ts";
 import type { Attestation } from "./attestation.ts";
 import { judge, readClaim, type SignatureVerifier, signedBy } from "./authenticate.ts";
+import { ConfigAnswers } from "./config-answers.ts";
 import { DeviceCertificateError, type DeviceCertificates } from "./device-certificates.ts";
-import { GatewayMetrics, type PollProof } from "./gateway-metrics.ts";
+import { GatewayMetrics } from "./gateway-metrics.ts";
 import { EscrowError } from "./key-escrow.ts";
 import { LinkHandshakes } from "./link-handshakes.ts";
 import type { KnownNode, NodeDirectory, RegistrationOutcome } from "./node-directory.ts";
 import { PollMemory, type RememberedPoll } from "./poll-memory.ts";
+import { type NodeRate, Rates } from "./rates.ts";
 import { Refusals } from "./refusals.ts";
 import { readRegistration } from "./registration.ts";
 import { parse, takeReport } from "./reports.ts";
 import { requestIdHeader, requestIdOf } from "./request-id.ts";
 import { type ScepHttp, ScepProxy } from "./scep-proxy.ts";
-import { SignedConfigs } from "./signed-configs.ts";
 
 export interface GatewayOptions {
   readonly directory: NodeDirectory;
@@ -64,6 +66,8 @@ export interface GatewayOptions {
   readonly scep?: ScepHttp | undefined;
   /** Unset: signatures are verified at once. */
   readonly signatures?: SignatureVerifier | undefined;
+  /** How much a node may ask for, in reports a second; `defaultNodeRate` when unset. */
+  readonly nodeRate?: NodeRate | undefined;
   /** Where it counts. */
   readonly metrics?: MetricRegistry;
 }
@@ -74,8 +78,9 @@ const retrySeconds = 10;
 export class Gateway implements DeviceGateway, Disposable {
   readonly refusals: Refusals;
   readonly #options: GatewayOptions;
-  readonly #signed = new SignedConfigs();
+  readonly #configs: ConfigAnswers;
   readonly #polls = new PollMemory();
+  readonly #rates: Rates;
   readonly #links: LinkHandshakes;
   readonly #metrics: GatewayMetrics;
   readonly #scep: ScepProxy;
@@ -86,6 +91,9 @@ export class Gateway implements DeviceGateway, Disposable {
     this.#options = options;
     this.refusals = new Refusals(clock, log);
     this.#metrics = new GatewayMetrics(options.metrics ?? new MetricRegistry(), this.refusals);
+    this.#rates = new Rates(clock, options.nodeRate);
+    const { attestation, pki } = options;
+    this.#configs = new ConfigAnswers({ book, attestation, pki, reports, metrics: this.#metrics, clock });
     this.#links = new LinkHandshakes({
       ...{ directory, book, hub, clock, random, log },
       refused: (node, reason, text) => {
@@ -121,7 +129,8 @@ export class Gateway implements DeviceGateway, Disposable {
   #unchanged(poll: RememberedPoll, request: DeviceRequest, requestId: string): DeviceResponse {
     const { reports, clock } = this.#options;
     reports.seen(poll.node.id, clock.now());
-    const answer = this.#config(poll, "remembered");
+    if (!this.#rates.poll(poll.node.id)) return this.#refuse(request, tooMuch, requestId, poll.node.id);
+    const answer = this.#configs.toPoll(poll, "remembered");
     return "reason" in answer ? this.#refuse(request, answer, requestId, poll.node.id) : answer;
   }
 
@@ -133,7 +142,9 @@ export class Gateway implements DeviceGateway, Disposable {
   ): Promise<DeviceResponse> {
     const fault = match === undefined ? notFound(path) : this.#fault(match, request);
     if (match === undefined || fault !== undefined) {
-      return this.#refuse(request, fault ?? notFound(path), requestId);
+      // Who is turned away by its address is not asked whom it speaks for.
+      const node = fault?.reason === "share" ? match?.node : undefined;
+      return this.#refuse(request, fault ?? notFound(path), requestId, node);
     }
     try {
       const answer = await this.#answer(match, request);
@@ -163,6 +174,11 @@ export class Gateway implements DeviceGateway, Disposable {
     else log.debug("answered", of);
   }
 
+  /** For a console whose node cannot reach us; undefined before there is a configuration. */
+  compoundOf(node: NodeId): Uint8Array | undefined {
+    return this.#configs.compoundOf(node);
+  }
+
   acceptLink(node: NodeId, socket: LinkSocket): void {
     this.#links.accept(node.toLowerCase(), socket);
   }
@@ -179,13 +195,13 @@ export class Gateway implements DeviceGateway, Disposable {
     if (body.length > endpoint.bodyMax) {
       return { status: 413, reason: "oversize", message: `the most is ${endpoint.bodyMax} bytes` };
     }
-    if (!this.refusals.exhausted(remote, match.name === "register", match.node)) return undefined;
-    return {
-      status: 429,
-      reason: "rate",
-      message: "too many requests were refused",
-      retryAfter: retrySeconds,
-    };
+    if (this.refusals.exhausted(remote, match.name === "register", match.node)) {
+      const text = "too many requests were refused";
+      return { status: 429, reason: "rate", message: text, retryAfter: retrySeconds };
+    }
+    const isOpen = isForAnybody(match.name);
+    const isSpent = match.node !== undefined && this.#rates.isSpent(match.node);
+    return isSpent || (isOpen && !this.#rates.open(remote)) ? tooMuch : undefined;
   }
 
   async #answer(match: EndpointMatch, request: DeviceRequest): Promise<DeviceResponse | Refused> {
@@ -209,6 +225,7 @@ export class Gateway implements DeviceGateway, Disposable {
     const { node, payload } = proved;
     reports.seen(node.id, clock.now());
     this.refusals.proved(request.remote, node.id);
+    if (!this.#rates.spend(node.id, match.name, request.body.length)) return tooMuch;
     if (match.node !== undefined && match.node !== node.id) {
       return deleted(match.name, { status: 403, reason: "identity", message: "this is another node's path" });
     }
@@ -232,7 +249,12 @@ export class Gateway implements DeviceGateway, Disposable {
         if (asked === undefined) return unreadable("ConfigRequest");
         const poll = { node, configHash: asked.configHash, token: asked.integrityToken };
         this.#polls.keep(poll, body);
-        return this.#config(poll, "verified");
+        return this.#configs.toPoll(poll, "verified");
+      }
+      case "compoundConfig": {
+        const asked = parse(compound.CompoundEdgeDevConfigRequestSchema, payload);
+        if (asked === undefined) return unreadable("CompoundEdgeDevConfigRequest");
+        return this.#configs.toConsole(node, asked);
       }
       case "attest": {
         const asked = parse(attest.ZAttestReqSchema, payload);
@@ -252,30 +274,6 @@ export class Gateway implements DeviceGateway, Disposable {
       default:
         return (await takeReport(reports, name, { node: node.id, app }, payload)) ?? empty(endpoint.success);
     }
-  }
-
-  #config(poll: RememberedPoll, proof: PollProof): DeviceResponse | Refused {
-    const answer = this.#configFor(poll);
-    this.#metrics.poll(proof, answer.status);
-    // One that is remembered was told before.
-    if (proof === "verified" && answer.status === 304) {
-      this.#options.reports.runsOn(poll.node.id, poll.configHash);
-    }
-    return answer;
-  }
-
-  #configFor({ node, configHash, token }: RememberedPoll): DeviceResponse | Refused {
-    const { book, attestation, pki } = this.#options;
-    const current = book.current(node.id);
-    if (current === undefined) {
-      return { status: 404, reason: "early", message: "there is no configuration for this node yet" };
-    }
-    if (!attestation.accepts(node.id, token)) {
-      const reason = token.length === 0 ? "early" : "token";
-      return { status: 403, reason, message: "the integrity token is missing or old; attest first" };
-    }
-    if (configHash === current.hash) return empty(304);
-    return message(200, this.#signed.answer(node.id, current, pki.identity));
   }
 
   #attest(node: KnownNode, asked: attest.ZAttestReq): attest.ZAttestResponse | Refused {
@@ -312,7 +310,8 @@ export class Gateway implements DeviceGateway, Disposable {
   #forget({ id }: KnownNode): void {
     const { hub, attestation, certificates } = this.#options;
     this.#polls.forget(id);
-    this.#signed.forget(id);
+    this.#configs.forget(id);
+    this.#rates.forget(id);
     attestation.forget(id);
     certificates.forget(id);
     hub.detach(id);
@@ -334,6 +333,17 @@ const atOnce: SignatureVerifier = { verify: signedBy };
 
 const nowhere: ScepHttp = () => Promise.reject(new Error("nothing leads to it from here"));
 
+/** A 4xx would be more to the letter, but nodes drop what they were told one for often enough. */
+const tooMuch: Refused = {
+  ...{ status: 503, reason: "share", message: "this is more than one may ask for; come back later" },
+  retryAfter: retrySeconds,
+};
+
+/** What is answered without knowing who asks. */
+function isForAnybody(name: EndpointName): boolean {
+  return name === "certs" || name === "ping" || name === "register";
+}
+
 /** Whatever it sent, it shall send it again: never a status that makes a node drop what it has to say. */
 function again(): DeviceResponse {
   return empty(503, { "retry-after": `${retrySeconds}` });
@@ -345,7 +355,7 @@ function again(): DeviceResponse {
  */
 function deleted(name: EndpointName, refused: Refused): Refused {
   const gone = refused.reason === "unknown" || refused.reason === "identity";
-  return name === "config" && gone ? { ...refused, status: 404 } : refused;
+  return (name === "config" || name === "compoundConfig") && gone ? { ...refused, status: 404 } : refused;
 }
 
 /** EVE's `client` takes one without a content type for failed, though there is nothing to read. */

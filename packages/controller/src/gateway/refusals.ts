@@ -16,7 +16,10 @@ export type RefusalReason =
   | "payload"
   | "replay"
   | "enrolment"
-  | "rate";
+  /** Of an address that was refused too often. */
+  | "rate"
+  /** Of a node or an address that asked for more than its share: nothing was wrong with it. */
+  | "share";
 
 export interface Refusal {
   readonly reason: RefusalReason;
@@ -42,6 +45,7 @@ const cheap: ReadonlySet<RefusalReason> = new Set([
   "unknown",
   "token",
   "rate",
+  "share",
 ]);
 
 /** Remotes, and nodes that were refused, remembered at once; who is forgotten starts anew. 100 bytes each. */

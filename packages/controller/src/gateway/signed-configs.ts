@@ -51,3 +51,16 @@ export function configResponse({ config, hash }: RenderedConfig): Uint8Array {
     .string(hash)
     .finish();
 }
+
+/**
+ * A CompoundEdgeDevConfig around a configuration in its envelope: what whoever stands in for the controller gives a
+ * node, and may add commands to. Ours are counters in the configuration, so there are none here.
+ */
+export function compoundConfig(envelope: Uint8Array, timestamp: bigint): Uint8Array {
+  return new BinaryWriter()
+    .tag(1, WireType.Varint)
+    .uint64(timestamp)
+    .tag(2, WireType.LengthDelimited)
+    .bytes(envelope)
+    .finish();
+}

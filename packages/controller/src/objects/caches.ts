@@ -139,6 +139,7 @@ const kinds: readonly CachedKind<never>[] = [
         [
           ...(spec.ports ?? []).map(({ wifi, cellular }) => wifi?.secretRef ?? cellular?.secretRef),
           ...(spec.scepProfiles ?? []).map(({ challengeRef }) => challengeRef),
+          spec.operatorConsole?.bundles?.credentialsRef,
         ].flatMap((ref) => (ref === undefined ? [] : [`${ref.namespace}/${ref.name}`])),
     },
   },

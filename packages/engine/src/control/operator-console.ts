@@ -94,7 +94,7 @@ export class OperatorConsole {
       cfgReq: { configHash: acceptor.heardHash, integrityToken: attestation.token },
     });
     const payload = toBinary(compound.CompoundEdgeDevConfigRequestSchema, request);
-    const path = pathOf("config", { node: node() }).replace(/config$/, "compound-config");
+    const path = pathOf("compoundConfig", { node: node() });
     const response = await http.send({
       ...{ method: "POST", url: `${this.#client?.url}${path}`, timeoutMs, signal },
       headers: { "x-request-id": uuid(random), "content-type": "application/x-proto-binary" },

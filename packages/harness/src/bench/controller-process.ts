@@ -31,7 +31,9 @@ export class ControllerProcess implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), "selvedge-bench-"));
     const more = await prepare(folder);
     const listen = ["--kube-listen", "127.0.0.1:0", "--device-listen", "127.0.0.1:0"];
-    const child = spawn(process.execPath, [controllerMain, "--data", folder, ...listen, ...more], {
+    // What is measured is how much there can be, also of one node.
+    const any = ["--node-rate", "0"];
+    const child = spawn(process.execPath, [controllerMain, "--data", folder, ...any, ...listen, ...more], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     const lines: string[] = [];
