@@ -14,6 +14,7 @@ import {
   seconds,
   sleep,
 } from "@selvedge/base";
+import { UdpSockets } from "./alias/linux/udp-sockets.ts";
 import { TcpListener } from "./api-door/linux/tcp-listener.ts";
 import type { Hypervisor } from "./app/hypervisor.ts";
 import { detectAcceleration } from "./app/qemu/acceleration.ts";
@@ -42,6 +43,7 @@ import { LinuxFlowSource } from "./network/linux/linux-flow-source.ts";
 import { LinuxNetworkDriver } from "./network/linux/linux-network-driver.ts";
 import { LinuxWayDriver } from "./network/linux/linux-way-driver.ts";
 import { controllerProbe } from "./port/linux/controller-probe.ts";
+import { keepCardNames } from "./port/linux/linux-card-names.ts";
 import { LinuxPortDriver } from "./port/linux/linux-port-driver.ts";
 import { proxyFor } from "./port/proxy-choice.ts";
 import type { HostFacts } from "./ports.ts";
@@ -84,6 +86,7 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
   await using keys = await openKeys(flags, disk, clock, log, stop.signal);
   log.info(`identity lies in the ${keys.place}`, { store: keys.kind });
   using http = new NodeHttpClient();
+  if (flags.ports === "engine") await keepCardNames(disk, log);
   const host = await readHostFacts();
   const hypervisor = await openHypervisor(flags, host, disk, clock, log);
   const networkFolder = join(flags.run, "network");
@@ -104,6 +107,7 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     edgeview: new WsEdgeviewNet(),
     metadata: new MetadataServer(log),
     apiListener: new TcpListener(log),
+    aliases: new UdpSockets(log),
     ports,
     devices: new VfioDriver(),
     networkDriver: new LinuxNetworkDriver({ prefix: networkPrefix, folder: networkFolder }),

@@ -51,8 +51,11 @@ function inventoryOf({
   host,
   tpm,
 }: HardwareFacts): Init<typeof hardware.HardwareInventorySchema> {
+  // Functions that the node has made of a card are no part of the box: after a boot they are not there.
+  const made = new Set(inventory.pci.flatMap(({ functions }) => functions?.made ?? []));
+  const parts = inventory.pci.filter(({ address }) => !made.has(address));
   return {
-    pciDevices: inventory.pci.map((it) => ({
+    pciDevices: parts.map((it) => ({
       address: pciAddress(it.address),
       ...(it.parent === undefined ? {} : { parentPciDeviceAddress: pciAddress(it.parent) }),
       ...{ driver: it.driver, vendorId: it.vendor, deviceId: it.device, revision: it.revision },

@@ -117,7 +117,9 @@ export class LinuxHardware implements HardwareProbe {
         writeBytes: writeSectors * BigInt(sectorBytes),
       });
     }
-    return list;
+    return await this.#inOrder(list, ({ name, serial, wwn }) => ({
+      ...{ path: `sys/block/${name}/device`, id: serial || wwn },
+    }));
   }
 
   async diskHealth(): Promise<readonly DiskHealth[]> {
@@ -177,6 +179,8 @@ export class LinuxHardware implements HardwareProbe {
     const list: NetworkDevice[] = [];
     for (const name of await this.#adapterNames()) {
       const folder = `sys/class/net/${name}`;
+      // What is made of cards is no part of the box.
+      if (/^DEVTYPE=(bond|bridge|vlan|macvlan)$/m.test(await this.#text(`${folder}/uevent`))) continue;
       const wireless =
         (await this.#list(`${folder}/wireless`)).length > 0 || (await this.#has(`${folder}/phy80211`));
       const speed = Number(await this.#text(`${folder}/speed`));
@@ -188,7 +192,7 @@ export class LinuxHardware implements HardwareProbe {
         pci: await this.#pciOf(`${folder}/device`),
       });
     }
-    return list;
+    return await this.#inOrder(list, ({ name, mac }) => ({ path: `sys/class/net/${name}/device`, id: mac }));
   }
 
   async #pci(): Promise<PciDevice[]> {
@@ -239,7 +243,9 @@ export class LinuxHardware implements HardwareProbe {
         ...{ vendor: await hex("idVendor"), product: await hex("idProduct") },
       });
     }
-    return list;
+    return await this.#inOrder(list, ({ address: { bus, port } }) => ({
+      ...{ path: `sys/bus/usb/devices/${bus}-${port}`, id: port },
+    }));
   }
 
   async #serialPorts(): Promise<SerialPort[]> {
@@ -259,7 +265,10 @@ export class LinuxHardware implements HardwareProbe {
         pci: await this.#pciOf(`${folder}/device`),
       });
     }
-    return list;
+    return await this.#inOrder(list, ({ path }) => ({
+      path: `sys/class/tty/${basename(path)}/device`,
+      id: "",
+    }));
   }
 
   async #cpus(): Promise<Cpu[]> {
@@ -299,6 +308,24 @@ export class LinuxHardware implements HardwareProbe {
     return routes;
   }
 
+  /**
+   * By where things hang, then by what they say they are. What the kernel calls them comes last: it counts in the
+   * order in which drivers find them, which may be another one at each boot.
+   */
+  async #inOrder<T>(
+    list: readonly T[],
+    placeOf: (item: T) => { readonly path: string; readonly id: string },
+  ): Promise<T[]> {
+    const keyed = await Promise.all(
+      list.map(async (item) => {
+        const { path, id } = placeOf(item);
+        const bridges = [...(await this.#real(path)).matchAll(pciPattern)].map(([found]) => found);
+        return { item, key: [bridges.join("/"), id] };
+      }),
+    );
+    return keyed.toSorted((left, right) => compare(left.key, right.key)).map(({ item }) => item);
+  }
+
   /** The nearest PCI device that something hangs on. */
   async #pciOf(path: string): Promise<PciAddress | undefined> {
     return [...(await this.#real(path)).matchAll(pciPattern)].at(-1)?.[0];
@@ -325,6 +352,17 @@ export class LinuxHardware implements HardwareProbe {
   async #has(path: string): Promise<boolean> {
     return (await this.#real(path)) !== "";
   }
+}
+
+/** Numbers inside by their value: port 10 comes behind port 2. */
+const { compare: compareText } = new Intl.Collator("en", { numeric: true });
+
+function compare(left: readonly string[], right: readonly string[]): number {
+  for (const [at, text] of left.entries()) {
+    const order = compareText(text, right[at] ?? "");
+    if (order !== 0) return order;
+  }
+  return 0;
 }
 
 const pciPattern = /[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]/g;

@@ -8,6 +8,8 @@ import type { LinkSpec } from "../port-spec.ts";
 export interface Link {
   readonly ifname: string;
   readonly address?: string;
+  /** Its own, where it goes by another. */
+  readonly permaddr?: string;
   readonly mtu?: number;
   readonly flags?: readonly string[];
   readonly master?: string;
