@@ -61,7 +61,8 @@ function validate(configMap: ConfigMap, old: ConfigMap | undefined): FieldError[
     if (length === undefined) faults.invalid(`binaryData[${key}]`, key, "must be base64");
     total += length ?? 0;
   }
-  if (total > dataBytesMax) faults.tooLong("", dataBytesMax);
+  // As upstream names what has no name.
+  if (total > dataBytesMax) faults.tooLong("[]", dataBytesMax);
   if (old?.immutable) checkUnchanged(faults, configMap, old, ["data", "binaryData"]);
   return faults.errors;
 }

@@ -88,6 +88,7 @@ export type EdgeNodeConditionType =
   | "HardwareVirtualization"
   | "HardwareIdentity"
   | "HardwareHealthy"
+  | "KeysKept"
   | "MaintenanceMode"
   | "NetworksReady"
   | "SettingsApplied"

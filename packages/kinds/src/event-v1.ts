@@ -1,4 +1,5 @@
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import { jsonEqual } from "@selvedge/base";
 import {
   type Event,
   eventKind,
@@ -7,7 +8,7 @@ import {
   type ObjectReference,
   objectReference,
 } from "./event.ts";
-import { Faults } from "./faults.ts";
+import { Faults, immutable } from "./faults.ts";
 import { int32, kindMessage, type Message, microTime, object, pointer, text, time } from "./fields.ts";
 import { builtIn } from "./kind.ts";
 
@@ -87,7 +88,7 @@ export const eventV1Kind: KindDefinition = builtIn(eventV1, {
       if (!event.action) faults.required("action");
       if (!event.reportingController) faults.required("reportingController");
       if (!event.reportingInstance) faults.required("reportingInstance");
-    }
+    } else checkChange(faults, event, old as EventV1);
     for (const [field, most] of Object.entries(lengths)) {
       const value = event[field as keyof typeof lengths] ?? "";
       if (value.length > most) faults.invalid(field, "", `can have at most ${most} characters`);
@@ -105,6 +106,26 @@ export const eventV1Kind: KindDefinition = builtIn(eventV1, {
     siblings: () => [eventKind, eventV1Kind],
   },
 });
+
+/** What has been said stays said, except how often; the members have their other names, as upstream has it. */
+function checkChange(faults: Faults, event: EventV1, old: EventV1): void {
+  const own = new Map(names.map(([core, name]) => [name as string, core as string]));
+  own.set("reportingController", "reportingController");
+  for (const member of said) {
+    const [now, before] = [event[member] ?? null, old[member] ?? null];
+    if (!jsonEqual(now, before)) faults.invalid(own.get(member) ?? member, now, immutable);
+  }
+  const { series } = event;
+  if (series === undefined || jsonEqual(series, old.series ?? null)) return;
+  if ((series.count ?? 0) < 2) faults.invalid("series.count", "", "should be at least 2");
+  if (!series.lastObservedTime) faults.required("series.lastObservedTime");
+}
+
+const said = [
+  ...["regarding", "reason", "note", "deprecatedSource", "deprecatedFirstTimestamp"],
+  ...["deprecatedLastTimestamp", "deprecatedCount", "type", "eventTime", "action", "related"],
+  ...["reportingController", "reportingInstance"],
+];
 
 /** Members that have other names there. */
 const names: readonly (readonly [core: keyof Event & string, own: keyof EventV1 & string])[] = [

@@ -106,7 +106,7 @@ const rows: readonly Row[] = [
     "a ConfigMap that is too large",
     configMapKind,
     { data: { a: "x".repeat(1024 * 1024 + 1) } },
-    ": Too long: may not be more than 1048576 bytes",
+    "[]: Too long: may not be more than 1048576 bytes",
   ],
   ["a Secret", secretKind, { stringData: { password: "secret" } }],
   [

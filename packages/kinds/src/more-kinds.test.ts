@@ -4,8 +4,11 @@ import { describe, it } from "node:test";
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { admit } from "../test/admit.ts";
 import {
+  certificateSigningRequestKind,
+  configMapKind,
   cronJobKind,
   endpointSliceKind,
+  eventV1Kind,
   ingressClassKind,
   ingressKind,
   type Job,
@@ -143,6 +146,30 @@ const rows: readonly Row[] = [
     'spec.hard[weather]: Invalid value: "weather": must be a standard resource for quota',
   ],
   [
+    "a quota of what Pods of a scope do not ask for",
+    resourceQuotaKind,
+    { spec: { hard: { pods: "1", "requests.cpu": "1", secrets: "1" }, scopes: ["BestEffort"] } },
+    'spec.scopes: Invalid value: ["BestEffort"]: unsupported scope applied to resource',
+  ],
+  [
+    "a quota of scopes that nothing is in",
+    resourceQuotaKind,
+    { spec: { hard: { pods: "1" }, scopes: ["Terminating", "NotTerminating"] } },
+    'spec.scopes: Invalid value: ["Terminating","NotTerminating"]: conflicting scopes',
+  ],
+  [
+    "a Job that nobody by name looks after",
+    jobKind,
+    { ...meta, spec: { template: once, managedBy: "till" } },
+    'spec.managedBy: Invalid value: "till": must be a domain-prefixed path (such as "acme.io/foo")',
+  ],
+  [
+    "a ConfigMap that is too large",
+    configMapKind,
+    { data: { a: "a".repeat(1024 * 1024 + 1) } },
+    "[]: Too long: may not be more than 1048576 bytes",
+  ],
+  [
     "a LimitRange that is upside down",
     limitRangeKind,
     { spec: { limits: [{ type: "Pod", min: { cpu: "2" }, max: { cpu: "1" } }] } },
@@ -184,6 +211,72 @@ const rows: readonly Row[] = [
 describe("objects are admitted or refused", () => {
   for (const [what, kind, object, ...errors] of rows) {
     it(what, () => assert.deepEqual(admit(kind, object).errors, errors));
+  }
+});
+
+const event = {
+  ...{ eventTime: "2026-01-01T00:00:00.000000Z", type: "Normal", reason: "Began", action: "Begin" },
+  ...{ reportingController: "shop.example/till", reportingInstance: "till-1", note: "It began." },
+  regarding: { kind: "Pod", name: "till", namespace: "default" },
+};
+const observed = "2026-01-01T00:01:00.000000Z";
+
+const certificate = (pem: string): object => ({ status: { certificate: btoa(pem) } });
+const asked = {
+  spec: {
+    request: btoa("-----BEGIN CERTIFICATE REQUEST-----\nYQ==\n-----END CERTIFICATE REQUEST-----\n"),
+    ...{ signerName: "shop.example/till", usages: ["client auth"] },
+  },
+};
+const pem = "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n";
+
+/** What is there, what is laid over it, and what is said of that. */
+const changes: readonly (readonly [
+  ...row: [string, KindDefinition, object],
+  change: object,
+  errors: string[],
+])[] = [
+  [
+    "an Event that is told again",
+    eventV1Kind,
+    event,
+    { series: { count: 2, lastObservedTime: observed } },
+    [],
+  ],
+  [
+    "an Event that says something else",
+    eventV1Kind,
+    event,
+    { reason: "Ended", note: "It ended.", series: { count: 1 } },
+    [
+      'reason: Invalid value: "Ended": field is immutable',
+      'message: Invalid value: "It ended.": field is immutable',
+      'series.count: Invalid value: "": should be at least 2',
+      "series.lastObservedTime: Required value",
+    ],
+  ],
+  [
+    "a request that is signed",
+    certificateSigningRequestKind,
+    asked,
+    certificate(`For a till\n${pem}${pem}`),
+    [],
+  ],
+  [
+    "a request that is given no certificate",
+    certificateSigningRequestKind,
+    asked,
+    certificate("a certificate"),
+    ['status.certificate: Invalid value: "<certificate data>": must contain one or more PEM blocks'],
+  ],
+];
+
+describe("changes are admitted or refused", () => {
+  for (const [what, kind, object, change, errors] of changes) {
+    it(what, () => {
+      const old = admit(kind, object).object;
+      assert.deepEqual(admit(kind, { ...old, ...change }, old).errors, errors);
+    });
   }
 });
 

@@ -59,7 +59,7 @@ const serviceSpec: Message = message("Which Pods, and on which ports of their no
   sessionAffinity: text(7, "None or ClientIP."),
   loadBalancerIP: text(8, "Kept."),
   loadBalancerSourceRanges: texts(9, "Kept.", atomic),
-  externalName: text(10, "Another host's name: kept, nothing resolves it."),
+  externalName: text(10, "Another host, which apps find by the Service's name."),
   externalTrafficPolicy: text(11, "Local is what a node does: it serves its own Pods."),
   healthCheckNodePort: int32(12, "Kept."),
   publishNotReadyAddresses: flag(13, "Kept and shown."),

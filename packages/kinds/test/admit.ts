@@ -14,7 +14,12 @@ export interface Admitted {
 }
 
 /** The object with its defaults, and all that is wrong with it. */
-export function admit(kind: KindDefinition, object: unknown, old?: KubeObject): Admitted {
+export function admit(
+  kind: KindDefinition,
+  object: unknown,
+  old?: KubeObject,
+  subresource?: string,
+): Admitted {
   const made = structuredClone(object) as KubeObject;
   made.apiVersion = kind.group === "" ? kind.version : `${kind.group}/${kind.version}`;
   made.kind = kind.kind;
@@ -24,7 +29,7 @@ export function admit(kind: KindDefinition, object: unknown, old?: KubeObject): 
   kind.applyDefaults?.(made, old);
   const found = validateSchema(kind.schema, made);
   const isEnough = kind.custom && found.length > 0;
-  const ours = isEnough ? [] : (kind.validate?.(made, old) ?? []);
+  const ours = isEnough ? [] : (kind.validate?.(made, old, found, subresource) ?? []);
   const errors = [...found.filter(({ type }) => kind.custom || type !== "FieldValueDuplicate"), ...ours];
   return { object: made, errors: [...unknown, ...new Set(errors.map(fieldErrorText))] };
 }

@@ -66,8 +66,9 @@ function keepOthers({ subresource, object, old }: AdmissionRequest, now: string)
     one.lastUpdateTime ??= known?.lastUpdateTime ?? now;
     one.lastTransitionTime ??= known?.lastTransitionTime ?? now;
   }
+  const { conditions: _asked, ...others } = statusOf(object);
   const conditions = [...before.filter((one) => !mine(one)), ...said];
-  object["status"] = { ...statusOf(object), ...(conditions.length > 0 && { conditions }) };
+  object["status"] = { ...others, ...(conditions.length > 0 && { conditions }) };
 }
 
 async function checkSigner(request: AdmissionRequest, authorizer: Authorizer): Promise<void> {

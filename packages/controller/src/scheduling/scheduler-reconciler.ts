@@ -74,11 +74,13 @@ export class SchedulerReconciler implements Reconciler {
   async #place(pod: Pod, nodeName: string): Promise<void> {
     const { cluster, clock, events } = this.#deps;
     const { name, namespace, uid } = pod.metadata;
-    const placed = await cluster.change<Pod>(podKind, name, namespace, (draft) => {
+    const place = (draft: Pod): boolean => {
       if (draft.metadata.uid !== uid || draft.spec.nodeName || isGoing(draft)) return false;
       draft.spec.nodeName = nodeName;
       return true;
-    });
+    };
+    const binding = { subresource: "binding" };
+    const placed = await cluster.change<Pod>(podKind, name, namespace, place, binding);
     if (placed?.spec.nodeName !== nodeName) return;
     await cluster.changeStatus<Pod>(podKind, name, namespace, (draft) => {
       if (draft.metadata.uid !== uid) return false;

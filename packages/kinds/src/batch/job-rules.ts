@@ -63,10 +63,29 @@ export function checkJobSpec(faults: Faults, path: string, spec: JobSpec): void 
     const policies = spec.podFailurePolicy === undefined ? ["TerminatingOrFailed", "Failed"] : ["Failed"];
     faults.oneOf(`${path}.podReplacementPolicy`, spec.podReplacementPolicy, policies);
   }
-  if (spec.managedBy !== undefined) faults.key(`${path}.managedBy`, spec.managedBy);
+  checkManager(faults, `${path}.managedBy`, spec.managedBy);
   checkTemplate(faults, `${path}.template`, spec.template, restarts);
   checkFailurePolicy(faults, `${path}.podFailurePolicy`, spec);
   checkSuccessPolicy(faults, `${path}.successPolicy`, spec);
+}
+
+/** As short as a Job's other words of who looks after it. */
+const managerMax = 63;
+const pathPattern = /^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/;
+
+function checkManager(faults: Faults, field: string, name: string | undefined): void {
+  if (name === undefined) return;
+  const [domain = "", ...rest] = name.split("/");
+  if (name === "") faults.required(field);
+  else if (rest.length === 0 || rest.join("/") === "" || domain === "")
+    faults.invalid(field, name, 'must be a domain-prefixed path (such as "acme.io/foo")');
+  else {
+    faults.subdomain(field, domain);
+    const path = rest.join("/");
+    const detail = `Invalid path (regex used for validation is '${pathPattern.source.slice(1, -1)}')`;
+    if (!pathPattern.test(path)) faults.invalid(field, path, detail);
+  }
+  if (name.length > managerMax) faults.tooLong(field, managerMax);
 }
 
 function checkCompletion(faults: Faults, path: string, spec: JobSpec): void {

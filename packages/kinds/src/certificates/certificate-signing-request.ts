@@ -186,11 +186,23 @@ function validate(
     );
   }
   checkConditions(faults, is.conditions ?? [], old?.status?.conditions ?? []);
+  if (
+    is.certificate &&
+    is.certificate !== old?.status?.certificate &&
+    !isCertificates(textOf(is.certificate))
+  )
+    faults.invalid("status.certificate", "<certificate data>", "must contain one or more PEM blocks");
   const before = old?.status?.certificate;
   if (before && is.certificate !== before) {
     faults.forbidden("status.certificate", "updates may not set or modify the certificate content");
   }
   return faults.errors;
+}
+
+/** Nothing but certificates, one after another; what stands around them is for whoever reads it. */
+function isCertificates(pem: string): boolean {
+  const types = [...pem.matchAll(/^-----BEGIN ([^\n]+)-----\n[^-]+-----END \1-----\s*$/gm)];
+  return types.length > 0 && types.every(([, type]) => type === "CERTIFICATE");
 }
 
 function checkSigner(faults: Faults, name: string | undefined): void {

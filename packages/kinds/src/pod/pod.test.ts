@@ -98,10 +98,16 @@ describe("a Pod that exists", () => {
     ["its labels", ({ metadata }) => void Object.assign(metadata, { labels: { a: "b" } })],
     ["more tolerations", ({ spec }) => void Object.assign(spec, { tolerations: [{ operator: "Exists" }] })],
     ["a shorter deadline", ({ spec }) => void Object.assign(spec, { activeDeadlineSeconds: 30 })],
-    ["the node it is placed on", ({ spec }) => void Object.assign(spec, { nodeName: "node-1" })],
     ["its status", (pod) => void Object.assign(pod, { status: { phase: "Running" } })],
   ];
   for (const [what, edit] of allowed) it(`may change ${what}`, () => assert.deepEqual(change(edit), []));
+
+  it("is placed by a binding, and by nothing else", () => {
+    const placed = structuredClone(before);
+    placed.spec.nodeName = "node-1";
+    assert.deepEqual(admit(podKind, placed, before, "binding").errors, []);
+    assert.match(admit(podKind, placed, before).errors.join(), /changed: spec.nodeName$/);
+  });
 
   it("may change nothing else", () => {
     const [error = "", ...others] = change(({ spec }) => {

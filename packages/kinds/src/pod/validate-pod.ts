@@ -36,7 +36,7 @@ export function validatePod(
   if (old === undefined && pod.spec.ephemeralContainers?.length) {
     faults.forbidden("spec.ephemeralContainers", "cannot be set on create");
   }
-  if (old !== undefined) checkUpdate(faults, pod.spec, (old as Pod).spec);
+  if (old !== undefined) checkUpdate(faults, pod.spec, (old as Pod).spec, subresource === "binding");
   else if (pod.spec.nodeName && pod.spec.schedulingGates?.length) {
     faults.forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared");
   }
@@ -186,7 +186,7 @@ const changeable = [
   "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
 ];
 
-function checkUpdate(faults: Faults, spec: PodSpec, old: PodSpec): void {
+function checkUpdate(faults: Faults, spec: PodSpec, old: PodSpec, binds: boolean): void {
   const [now, before] = [spec.activeDeadlineSeconds, old.activeDeadlineSeconds];
   const deadline = "spec.activeDeadlineSeconds";
   if (before !== undefined && now === undefined) {
@@ -206,7 +206,10 @@ function checkUpdate(faults: Faults, spec: PodSpec, old: PodSpec): void {
     const detail = `only deletion is allowed, but found new scheduling gate '${name}'`;
     faults.forbidden(`spec.schedulingGates[${index}]`, detail);
   }
-  const changed = changedMembers(comparable(spec, old), comparable(old, old));
+  const wanted = comparable(spec, old);
+  // A Pod is placed once, by its binding.
+  if (binds && !old.nodeName) delete wanted.nodeName;
+  const changed = changedMembers(wanted, comparable(old, old));
   if (changed.length > 0) {
     const list = changed.map((name) => `spec.${name}`).join(", ");
     faults.forbidden(
@@ -223,8 +226,6 @@ function comparable(spec: PodSpec, old: PodSpec): PodSpec {
     if (old[member] === undefined) delete copy[member];
     else copy[member] = old[member];
   }
-  // Placing a Pod is a change from no node to one, by whatever way it is made.
-  if (!old.nodeName) delete copy["nodeName"];
   for (const list of ["containers", "initContainers"] as const) {
     copy[list] = spec[list]?.map((one, index) => ({ ...one, image: old[list]?.[index]?.image }));
   }

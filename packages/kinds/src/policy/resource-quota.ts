@@ -138,14 +138,14 @@ function validate({ spec }: ResourceQuota, old: ResourceQuota | undefined): Fiel
       faults.invalid(path, amount, "must be an integer");
     }
   }
-  for (const scope of spec.scopes ?? []) {
-    if (!scopes.includes(scope)) faults.invalid("spec.scopes", spec.scopes, "unsupported scope");
-  }
+  checkScopes(faults, spec);
   for (const [index, { scopeName, operator, values = [] }] of (
     spec.scopeSelector?.matchExpressions ?? []
   ).entries()) {
     const path = `spec.scopeSelector.matchExpressions[${index}]`;
     if (!scopes.includes(scopeName)) faults.invalid(`${path}.scopeName`, scopeName, "unsupported scope");
+    for (const _name of outside(scopeName, spec))
+      faults.invalid("spec.scopeSelector.matchExpressions", spec.scopeSelector, notOfScope);
     const isList = operator === "In" || operator === "NotIn";
     if (!isList && operator !== "Exists" && operator !== "DoesNotExist") {
       faults.invalid(`${path}.operator`, operator, "not a valid selector operator");
@@ -169,4 +169,36 @@ function validate({ spec }: ResourceQuota, old: ResourceQuota | undefined): Fiel
     faults.invalid("spec.scopes", spec.scopes, immutable);
   }
   return faults.errors;
+}
+
+const notOfScope = "unsupported scope applied to resource";
+const opposites = [
+  ["BestEffort", "NotBestEffort"],
+  ["Terminating", "NotTerminating"],
+] as const;
+
+function checkScopes(faults: Faults, spec: ResourceQuota["spec"]): void {
+  const { scopes: asked = [] } = spec;
+  for (const scope of asked) {
+    if (!scopes.includes(scope)) faults.invalid("spec.scopes", asked, "unsupported scope");
+    for (const _name of outside(scope, spec)) faults.invalid("spec.scopes", asked, notOfScope);
+  }
+  for (const pair of opposites) {
+    if (pair.every((scope) => asked.includes(scope)))
+      faults.invalid("spec.scopes", asked, "conflicting scopes");
+  }
+}
+
+const ofPods = [
+  ...["pods", "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"],
+];
+const ofClaims = ["persistentvolumeclaims", "requests.storage"];
+
+/** What a quota limits that has nothing to do with the things of the scope. */
+function outside(scope: string, { hard = {} }: ResourceQuota["spec"]): string[] {
+  const kept = scope === "BestEffort" ? ["pods"] : scope === "VolumeAttributesClass" ? ofClaims : ofPods;
+  const standard = [...countable, ...amounts];
+  return scopes.includes(scope)
+    ? Object.keys(hard).filter((name) => standard.includes(name) && !kept.includes(name))
+    : [];
 }
