@@ -1,5 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { constants, setPriority } from "node:os";
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly signal?: AbortSignal;
+  /** In a session of its own, with all that it starts behind everything else that wants the processors. */
+  readonly aside?: boolean;
+}
 
 /**
  * Runs a program with our own terminal and resolves with its exit code; a signal counts as 128 and its
@@ -8,13 +17,15 @@ import { once } from "node:events";
 export async function runInherited(
   command: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly signal?: AbortSignal } = {},
+  options: RunOptions = {},
 ): Promise<number> {
   options.signal?.throwIfAborted();
   const child = spawn(command, args, {
     stdio: "inherit",
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    detached: options.aside === true,
   });
+  if (options.aside === true && child.pid !== undefined) standBack(child.pid);
   const stop = (): void => void child.kill("SIGTERM");
   options.signal?.addEventListener("abort", stop, { once: true });
   try {
@@ -22,6 +33,17 @@ export async function runInherited(
     return code ?? (signal === "SIGINT" ? 130 : 143);
   } finally {
     options.signal?.removeEventListener("abort", stop);
+  }
+}
+
+/** Linux may share the processors between sessions first, and only then between the processes of one. */
+function standBack(pid: number): void {
+  const last = constants.priority.PRIORITY_LOW;
+  setPriority(pid, last);
+  try {
+    writeFileSync(`/proc/${pid}/autogroup`, `${last}`);
+  } catch {
+    // A kernel without it goes by the priority alone, and one that is asked too often says no: it is a courtesy.
   }
 }
 

@@ -16,6 +16,9 @@ Runs the tests. Without an argument: the checks (types, lint) and every group th
 cannot run here says why it is skipped. \`vectors\` replays recorded data found in DIR: eve/ exchanges,
 server-side-apply.jsonl and wire/ objects (testdata/HEAD of k8s.io/api); the default is the repo's own.`;
 
+/** Of a whole run, what computes and waits for nobody: it takes what the others leave of the processors. */
+const aside = "sim";
+
 export const testCommand: Command = {
   name: "test",
   summary: "run the tests",
@@ -41,21 +44,31 @@ export const testCommand: Command = {
 
 async function runGroups(
   names: readonly string[],
-  checks: boolean,
+  all: boolean,
   io: Io,
   signal: AbortSignal,
 ): Promise<number> {
-  const failed: Failed[] = checks ? await runChecks(io, signal) : [];
-  for (const name of names) {
-    const files = filesOfGroup(name);
-    if (name === "integration" || name === "interop" || name === "system") await tryGuest(io, signal);
-    io.err(`== ${name}: ${files.length} files`);
-    // Groups that start real programs share the host's network and memory: one file at a time.
-    failed.push(...(await runFiles(name, files, name === "unit" || name === "sim" ? 2 : 1, signal)));
-  }
+  const front = runInTurn(all ? names.filter((name) => name !== aside) : names, all, io, signal);
+  const runs = all ? [front, runFiles(aside, io, signal, front)] : [front];
+  await Promise.allSettled(runs);
+  const failed = (await Promise.all(runs)).flat();
   // Whoever reads only the end of a long run finds there what to mend.
   for (const { what, report } of failed) io.err(`== failed: ${what}\n${report}`);
   return Math.max(0, ...failed.map(({ code }) => code));
+}
+
+async function runInTurn(
+  names: readonly string[],
+  checks: boolean,
+  io: Io,
+  signal: AbortSignal,
+): Promise<Failed[]> {
+  const failed: Failed[] = checks ? await runChecks(io, signal) : [];
+  for (const name of names) {
+    if (name === "integration" || name === "interop" || name === "system") await tryGuest(io, signal);
+    failed.push(...(await runFiles(name, io, signal)));
+  }
+  return failed;
 }
 
 /** A check or a group of tests that did not pass. */
@@ -81,30 +94,47 @@ async function runChecks(io: Io, signal: AbortSignal): Promise<Failed[]> {
   return failed;
 }
 
+/** Those aside run behind the ones in front, and what they say is told once those are through. */
 async function runFiles(
-  what: string,
-  files: readonly string[],
-  concurrency: number,
+  name: string,
+  io: Io,
   signal: AbortSignal,
+  front?: Promise<unknown>,
 ): Promise<Failed[]> {
-  const folder = await mkdtemp(join(tmpdir(), "selvedge-failures-"));
+  const files = filesOfGroup(name);
+  // Groups that start real programs share the host's network and memory: one file at a time.
+  const concurrency = name === "unit" || name === "sim" ? 2 : 1;
+  const folder = await mkdtemp(join(tmpdir(), "selvedge-test-"));
+  const heading = `== ${name}: ${files.length} files`;
   try {
-    const path = join(folder, "failures");
+    const [path, said] = [join(folder, "failures"), join(folder, "said")];
+    if (front === undefined) io.err(heading);
     const reporters = [
-      ["spec", "stdout"],
+      ["spec", front === undefined ? "stdout" : said],
       [join(import.meta.dirname, "failures.ts"), path],
     ].flatMap(([reporter, to]) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${to}`]);
     const code = await runInherited(
       nodeBinary,
       ["--test", `--test-concurrency=${concurrency}`, ...reporters, ...files],
-      { cwd: checkout, signal },
+      { cwd: checkout, signal, aside: front !== undefined },
     );
+    if (front !== undefined) {
+      await Promise.allSettled([front]);
+      io.err(heading);
+      io.out(await contentOf(said));
+    }
     if (code === 0) return [];
-    const report = existsSync(path) ? await readFile(path, "utf8") : "";
-    return [{ what, code, report: report === "" ? `It ended with ${code} and named no test.` : report }];
+    const report = await contentOf(path);
+    return [
+      { what: name, code, report: report === "" ? `It ended with ${code} and named no test.` : report },
+    ];
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function contentOf(path: string): Promise<string> {
+  return existsSync(path) ? await readFile(path, "utf8") : "";
 }
 
 /** Tests that boot the guest find it built, or skip and say so. */
