@@ -42,6 +42,7 @@ import { RenderedConfigs } from "./render/rendered-configs.ts";
 import { ensureStandardObjects } from "./standard-objects.ts";
 import { provedBy } from "./telemetry/attestation-view.ts";
 import { fleetMetrics } from "./telemetry/controller-metrics.ts";
+import type { FleetFigures } from "./telemetry/figures/fleet-figures.ts";
 import { nodeProxy } from "./telemetry/node-proxy.ts";
 import { usageApi } from "./telemetry/usage-api.ts";
 import { apiDoor } from "./tunnel/api-door.ts";
@@ -90,6 +91,8 @@ export interface Controller extends AsyncDisposable {
   /** What everything here counts in. */
   readonly metrics: MetricRegistry;
   readonly logs: LogStore;
+  /** What nodes and apps measure of themselves. */
+  readonly figures: FleetFigures;
   readonly caches: Caches;
   /** Begins to act on objects. Until then the controller only answers. */
   start(): Promise<void>;
@@ -121,7 +124,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     ...{ cluster, caches, clock, log: log.child("reports"), events, facts, configs: book },
     ...{ usages, flows, health, states, patchUse },
   });
-  fleetMetrics(metrics, { caches, links, usages, flows, clock });
+  const figures = fleetMetrics(metrics, { caches, links, flows, usages, states, clock });
   const gateway = stack.use(
     new Gateway({
       ...{ book, hub: links, pki, clock, random, metrics, directory: trust.enrolment },
@@ -133,13 +136,8 @@ export async function createController(options: ControllerOptions): Promise<Cont
   );
   const isNode = (id: string): boolean => trust.enrolment.byId(id) !== undefined;
   const registryAuth = new RegistryAuth({ secret: pki.secret("registry"), isNode });
-  const blobs = new BlobStore(options.blobs, clock);
-  const own = new Registry({
-    ...{ store: blobs, clock, random, log: log.child("registry") },
-    authenticate: async (header) => registryAuth.authenticate(header),
-  });
-  const images = meteredRegistry(own, metrics);
-  const sweeper = stack.use(new Sweeper({ store: blobs, clock, log: log.child("registry") }));
+  const { images, sweeper } = registryOf(options, registryAuth, metrics);
+  stack.use(sweeper);
   const nodeIdOf = async (name: string): Promise<string | undefined> =>
     caches.edgeNodes.by("node", name)[0]?.status?.nodeID;
   const streams = new NodeStreams({ links, logs, nodeIdOf });
@@ -158,11 +156,11 @@ export async function createController(options: ControllerOptions): Promise<Cont
   });
   const owned = stack.move();
   return {
-    ...{ objects, gateway, images, streams, links, logs, caches },
+    ...{ objects, gateway, images, streams, links, logs, caches, figures },
     metrics: api.metrics,
     computed: usageApi(caches, usages, clock),
     nodeProxy: nodeProxy({
-      ...{ nodeIdOf, logs, flows, health, states, attestation: provedBy(trust.attestation) },
+      ...{ nodeIdOf, logs, flows, health, states, figures, attestation: provedBy(trust.attestation) },
       edgeview: (node) => edgeviewToken(book.current(node)),
     }),
     registryPassword: registryAuth.adminPassword,
@@ -179,6 +177,20 @@ export async function createController(options: ControllerOptions): Promise<Cont
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Our own registry, and who takes out of it what nobody needs. */
+function registryOf(
+  { blobs, clock, random, log: parent }: ControllerOptions,
+  auth: RegistryAuth,
+  metrics: MetricRegistry,
+): { readonly images: RegistryDoor; readonly sweeper: Sweeper } {
+  const [store, log] = [new BlobStore(blobs, clock), parent.child("registry")];
+  const authenticate = async (
+    header: string | undefined,
+  ): Promise<ReturnType<RegistryAuth["authenticate"]>> => auth.authenticate(header);
+  const images = meteredRegistry(new Registry({ store, clock, random, log, authenticate }), metrics);
+  return { images, sweeper: new Sweeper({ store, clock, log }) };
 }
 
 /** The registry as configurations of nodes name it. */

@@ -1,6 +1,7 @@
 /** What nodes measure and tell, read with stock tools: kubectl top, kubectl get --raw, a collector. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
@@ -168,7 +169,7 @@ describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, 
     await assert.rejects(kube("1.35", "get --raw /api/v1/nodes/none/proxy/logs/"), /"none" not found/);
     await assert.rejects(
       kube("1.35", "get --raw /api/v1/nodes/box-1/proxy/exec"),
-      /logs\/, flows, hardware, state, attestation and edgeview/,
+      /logs\/.*flows, hardware, state, attestation/,
     );
     // What opens a box is for whoever may write to it.
     await assert.rejects(kube("1.35", "get --raw /api/v1/nodes/box-1/proxy/edgeview"), /MethodNotAllowed/);
@@ -240,12 +241,27 @@ describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, 
       /^selvedge_gateway_polls_total\{proof="verified",code="200"\} \d+$/m,
       /^selvedge_nodes\{phase="Ready"\} 1$/m,
       /^selvedge_node_cpu_cores\{node="box-1"\} 2$/m,
-      /^selvedge_node_modem_signal\{node="box-1",port="lte",figure="rsrp"\} -101$/m,
+      /^selvedge_node_modem_rsrp_dbm\{node="box-1",port="lte"\} -101$/m,
       /^selvedge_node_modem_bytes_total\{node="box-1",port="lte",direction="sent"\} 5$/m,
-      /^selvedge_app_memory_bytes\{namespace="default",pod="web"\} 67108864$/m,
+      /^selvedge_app_memory_bytes\{node="box-1",namespace="default",pod="web"\} 67108864$/m,
     ]) {
       assert.ok(line.test(text), String(line));
     }
+    const told = await readFile(new URL("../../../docs/metrics.md", import.meta.url), "utf8");
+    const names = [...text.matchAll(/^# HELP (\S+)/gm)].map(([, name = ""]) => name);
+    // Kubernetes' own and the process's are told as families.
+    const own = names.filter((name) => name.startsWith("selvedge_"));
+    assert.deepEqual([own.length > 20, own.filter((name) => !told.includes(`\`${name}\``))], [true, []]);
+  });
+
+  it("is whole on a node's own page", async () => {
+    const text = await kube("1.35", "get --raw /api/v1/nodes/box-1/proxy/metrics");
+    assert.match(
+      text,
+      /^# TYPE selvedge_node_uptime_seconds gauge\nselvedge_node_uptime_seconds\{node="box-1"\} 100$/m,
+    );
+    assert.match(text, /^selvedge_app_container_memory_bytes\{.*,pod="web",container="web"\} 50331648$/m);
+    assert.doesNotMatch(text, /selvedge_gateway/);
   });
 
   it("reaches a collector, once it listens", async () => {

@@ -160,6 +160,12 @@ export class StateBook {
     return true;
   }
 
+  /** The newest figures of a node, while they are held. */
+  figures(node: NodeId): metrics.ZMetricMsg | undefined {
+    const bytes = this.#passing.of(node).get(metricsKey);
+    return bytes && fromBinary(metrics.ZMetricMsgSchema, bytes);
+  }
+
   /** Everything of a node, or of one type. */
   of(node: NodeId, type?: string): StateEntry[] {
     return [...this.#records.entries(bucketOf(node)), ...this.#passing.of(node)]

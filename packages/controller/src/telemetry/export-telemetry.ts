@@ -1,6 +1,8 @@
 import type { Clock, Log, MetricRegistry, Random } from "@selvedge/base";
 import type { LogLine } from "../logs/log-bundle.ts";
 import { type Caches, nodeNameOf } from "../objects/caches.ts";
+import type { FleetFigures } from "./figures/fleet-figures.ts";
+import { NewFigures } from "./figures/new-figures.ts";
 import { OtlpExporter, type OtlpPost } from "./otlp-exporter.ts";
 import type { Resource } from "./otlp-messages.ts";
 
@@ -9,6 +11,7 @@ export interface TelemetrySource {
   readonly metrics: MetricRegistry;
   readonly logs: { onLines(listener: (owner: string, lines: readonly LogLine[]) => void): () => void };
   readonly caches: Pick<Caches, "pods" | "edgeNodes">;
+  readonly figures: FleetFigures;
 }
 
 export interface ExportPorts {
@@ -21,8 +24,10 @@ export interface ExportPorts {
 /** Sends a controller's figures, and the logs of its nodes and apps, until it is disposed of. */
 export function exportTelemetry(source: TelemetrySource, ports: ExportPorts): AsyncDisposable {
   const { metrics, logs, caches } = source;
-  const exporter = new OtlpExporter({ ...ports, metrics, resourceOf: (owner) => resourceOf(owner, caches) });
-  const stop = logs.onLines((owner, lines) => exporter.lines(owner, lines));
+  const owner = (id: string): Resource => resourceOf(id, caches);
+  const figures = new NewFigures(source.figures, caches, owner);
+  const exporter = new OtlpExporter({ ...ports, metrics, figures, resourceOf: owner });
+  const stop = logs.onLines((whose, lines) => exporter.lines(whose, lines));
   exporter.start();
   return {
     async [Symbol.asyncDispose]() {

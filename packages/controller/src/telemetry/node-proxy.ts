@@ -8,10 +8,12 @@
  *   kubectl get --raw  /api/v1/nodes/NAME/proxy/hardware
  *   kubectl get --raw  /api/v1/nodes/NAME/proxy/attestation
  *   kubectl get --raw '/api/v1/nodes/NAME/proxy/state?type=volume'
+ *   kubectl get --raw  /api/v1/nodes/NAME/proxy/metrics
  *   kubectl create --raw /api/v1/nodes/NAME/proxy/edgeview -f /dev/null
  */
 import type { IncomingMessage } from "node:http";
 import { type Answer, StatusError, type Target } from "@selvedge/apiserver";
+import { formatMetrics, type MetricFamily, metricsContentType } from "@selvedge/base";
 import type { FlowEntry } from "../ingest/flow-book.ts";
 import type { LogLine } from "../logs/log-bundle.ts";
 import { formatNanos } from "../logs/log-selection.ts";
@@ -25,6 +27,8 @@ export interface NodeProxyOptions {
   readonly health: { of(node: NodeId): unknown };
   /** Its last word on everything it has. */
   readonly states: { of(node: NodeId, type?: string): readonly unknown[] };
+  /** All that it and its apps measure: where scrapers of Kubernetes look for a node's. */
+  readonly figures: { page(node: NodeId): readonly MetricFamily[] };
   /** What its TPM signed, and what was measured to get there. */
   readonly attestation: { of(node: NodeId): unknown };
   /** What opens sessions with it, if somebody allowed any. */
@@ -61,6 +65,10 @@ export function nodeProxy(
         response.end(text);
         return true;
       }
+      case "metrics":
+        response.writeHead(200, { "content-type": metricsContentType });
+        response.end(formatMetrics(options.figures.page(node)));
+        return true;
       case "flows":
         sendJson({ items: options.flows.of(node) });
         return true;
@@ -91,7 +99,7 @@ export function nodeProxy(
   };
 }
 
-const served = "a node serves logs/, flows, hardware, state, attestation and edgeview here";
+const served = "a node serves logs/, metrics, flows, hardware, state, attestation and edgeview here";
 
 function nothingYet(name: string, what: string): StatusError {
   return new StatusError(404, "NotFound", `node "${name}" has not ${what} yet`);

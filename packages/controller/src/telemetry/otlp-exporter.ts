@@ -6,25 +6,53 @@ import {
   type Instant,
   type Log,
   type MetricRegistry,
+  type Millis,
+  millis,
   minutes,
   type Random,
   seconds,
   sleep,
 } from "@selvedge/base";
 import type { LogLine } from "../logs/log-bundle.ts";
+import { isOfFleet } from "./figures/fleet-figures.ts";
 import { type ExportedLine, logsMessage, metricsMessage, type Resource } from "./otlp-messages.ts";
 
+export interface OtlpAnswer {
+  readonly status: number;
+  /** For so long it wants to be left alone. */
+  readonly pause?: Millis;
+  /** It took the rest. */
+  readonly rejected?: number;
+}
+
+type Path = "v1/metrics" | "v1/logs";
+
 /** Posts one message; rejects when nobody answers. */
-export type OtlpPost = (path: "v1/metrics" | "v1/logs", json: string, signal: AbortSignal) => Promise<number>;
+export type OtlpPost = (path: Path, json: string, signal: AbortSignal) => Promise<OtlpAnswer>;
 
 export interface OtlpExporterOptions {
   readonly post: OtlpPost;
   readonly metrics: MetricRegistry;
+  /** What nodes and apps measure: by node, what was not taken yet. */
+  readonly figures: FigureNews;
   /** Whose a log is. */
   readonly resourceOf: (owner: string) => Resource;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+}
+
+/** What nodes told since it was taken last. */
+export interface FigureNews {
+  /** As much as one message holds; undefined when there is nothing new. */
+  next(): FigureBatch | undefined;
+}
+
+export interface FigureBatch {
+  readonly message: unknown;
+  readonly points: number;
+  /** They need not be told again. */
+  taken(): void;
 }
 
 /** What waits while nobody takes it: some minutes of a busy fleet. The oldest goes first. */
@@ -38,6 +66,10 @@ const metricsEvery = minutes(1);
 const backoff = { first: seconds(1), max: minutes(1) };
 /** As the specification has it: these may be tried again, all others never succeed. */
 const retryable = [429, 502, 503, 504];
+/** Longer than this nobody is left alone, whatever he says: the queue would only overflow. */
+const pauseMax = minutes(5);
+/** When we end, so long is tried to send what waits. */
+const flushWithin = seconds(3);
 /** A record's own fields around its text. */
 const lineOverhead = 300;
 
@@ -55,6 +87,8 @@ export class OtlpExporter implements AsyncDisposable {
   #bytes = 0;
   #wake: (() => void) | undefined;
   #loops: Promise<unknown> = Promise.resolve();
+  /** In a row. */
+  #failures = 0;
 
   constructor(options: OtlpExporterOptions) {
     const { metrics, clock } = options;
@@ -96,63 +130,118 @@ export class OtlpExporter implements AsyncDisposable {
     this.#wake?.();
   }
 
+  /** What waits is sent, if somebody takes it at once. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const { clock, log } = this.#options;
     this.#stop.abort();
     this.#wake?.();
     await this.#loops;
+    const late = new AbortController();
+    const timer = clock.setTimer(flushWithin, () => late.abort(new Error("no time is left")));
+    while (this.#queue.length > 0) {
+      const batch = this.#takeBatch();
+      const outcome = await this.#try("v1/logs", this.#jsonOf(batch), batch.length, late.signal);
+      if (outcome === "taken") continue;
+      const lines = batch.length + this.#queue.length;
+      this.#dropped.add(["logs"], lines);
+      log.warn("logs were not exported any more", { lines });
+      break;
+    }
+    timer.cancel();
   }
 
   async #sendLogs(): Promise<void> {
-    const { clock, resourceOf } = this.#options;
+    const { clock, random } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       if (this.#queue.length === 0) await this.#filled();
       if (this.#bytes < batchBytesMax) await sleep(clock, gather, signal);
       const batch = this.#takeBatch();
-      if (batch.length === 0) continue;
-      const message = logsMessage(batch, resourceOf, clock.now());
-      await this.#send("v1/logs", message, batch.length);
+      const json = this.#jsonOf(batch);
+      for (let failures = 1; batch.length > 0; failures++) {
+        const outcome = await this.#try("v1/logs", json, batch.length, signal);
+        if (outcome === "taken" || outcome === "never") break;
+        // What nobody took is still there when the end comes.
+        if (signal.aborted) return this.#putBack(batch);
+        const pause = longer(backoffDelay(backoff, failures, random), outcome);
+        await sleep(clock, pause, signal).catch(() => this.#putBack(batch));
+        signal.throwIfAborted();
+      }
     }
   }
 
   async #sendMetrics(): Promise<void> {
-    const { clock, metrics } = this.#options;
+    const { clock } = this.#options;
     const { signal } = this.#stop;
-    const resource = { "service.name": "selvedge-controller" };
     while (!signal.aborted) {
-      const families = metrics.families();
-      const points = families.reduce((sum, { samples }) => sum + samples.length, 0);
-      await this.#send("v1/metrics", metricsMessage(families, resource, this.#started, clock.now()), points);
-      await sleep(clock, metricsEvery, signal);
+      const pause = await this.#tryMetrics(signal);
+      await sleep(clock, longer(metricsEvery, pause), signal);
     }
   }
 
   /**
-   * Until it is taken, or refused for good. Figures are tried once: the next ones say all that these would.
+   * Our own are tried once: the next ones say all that these would. Those of nodes come more seldom, and are there
+   * until somebody takes them, or newer ones come.
    */
-  async #send(path: "v1/metrics" | "v1/logs", message: unknown, count: number): Promise<void> {
-    const { post, clock, random, log } = this.#options;
-    const { signal } = this.#stop;
-    const json = JSON.stringify(message);
-    const name = path.slice("v1/".length);
-    for (let failures = 0; !signal.aborted; ) {
-      const outcome = await post(path, json, signal).catch((error: unknown) => describeError(error));
-      if (typeof outcome === "number" && outcome >= 200 && outcome < 300) {
-        this.#sent.add([name], count);
-        return;
-      }
-      if (signal.aborted) return;
-      failures++;
-      if (Number.isInteger(Math.log2(failures))) {
-        log.warn("the collector did not take it", { path, outcome, failures });
-      }
-      const again = typeof outcome === "string" || retryable.includes(outcome);
-      if (!again || path === "v1/metrics") {
-        this.#dropped.add([name], count);
-        return;
-      }
-      await sleep(clock, backoffDelay(backoff, failures, random), signal);
+  async #tryMetrics(signal: AbortSignal): Promise<Millis> {
+    const { clock, metrics, figures } = this.#options;
+    const families = metrics.families().filter((family) => !isOfFleet(family));
+    const points = families.reduce((sum, { samples }) => sum + samples.length, 0);
+    const own = metricsMessage(
+      families,
+      { "service.name": "selvedge-controller" },
+      this.#started,
+      clock.now(),
+    );
+    const outcome = await this.#try("v1/metrics", JSON.stringify(own), points, signal);
+    if (typeof outcome === "number") {
+      this.#dropped.add(["metrics"], points);
+      return outcome;
     }
+    for (let batch = figures.next(); batch !== undefined && !signal.aborted; batch = figures.next()) {
+      const became = await this.#try("v1/metrics", JSON.stringify(batch.message), batch.points, signal);
+      if (typeof became === "number") return became;
+      batch.taken();
+    }
+    return millis(0);
+  }
+
+  #jsonOf(batch: readonly ExportedLine[]): string {
+    const { clock, resourceOf } = this.#options;
+    return JSON.stringify(logsMessage(batch, resourceOf, clock.now()));
+  }
+
+  async #try(path: Path, json: string, count: number, signal: AbortSignal): Promise<Outcome> {
+    const { post, log } = this.#options;
+    const name = path.slice("v1/".length);
+    const answer = await post(path, json, signal).catch((error: unknown) => describeError(error));
+    const {
+      status,
+      pause = millis(0),
+      rejected = 0,
+    }: OtlpAnswer = typeof answer === "string" ? { status: 0 } : answer;
+    if (status >= 200 && status < 300) {
+      const lost = Math.min(rejected, count);
+      this.#failures = 0;
+      this.#sent.add([name], count - lost);
+      if (lost > 0) {
+        this.#dropped.add([name], lost);
+        log.warn("the collector left something out", { path, count: lost });
+      }
+      return "taken";
+    }
+    if (signal.aborted) return pause;
+    this.#failures++;
+    if (Number.isInteger(Math.log2(this.#failures)))
+      log.warn("the collector did not take it", { path, answer, failures: this.#failures });
+    if (typeof answer === "string" || retryable.includes(status)) return pause;
+    this.#dropped.add([name], count);
+    return "never";
+  }
+
+  #putBack(batch: readonly ExportedLine[]): void {
+    this.#queue.unshift(...batch);
+    this.#bytes += batch.reduce((sum, { line }) => sum + sizeOf(line), 0);
   }
 
   #takeBatch(): ExportedLine[] {
@@ -173,6 +262,15 @@ export class OtlpExporter implements AsyncDisposable {
     this.#wake = undefined;
     this.#stop.signal.throwIfAborted();
   }
+}
+
+/** What became of a message; a number: it may be tried again, and not before so many milliseconds. */
+type Outcome = "taken" | "never" | Millis;
+
+/** As long as we wait, or as long as somebody wants us to, within reason. */
+function longer(ours: Millis, theirs: Millis): Millis {
+  if (theirs <= ours) return ours;
+  return theirs < pauseMax ? theirs : pauseMax;
 }
 
 function sizeOf({ text }: LogLine): number {

@@ -1,6 +1,8 @@
 /** OpenTelemetry's messages in their JSON form: what an exporter posts to `v1/metrics` and `v1/logs`. */
 import type { Instant, MetricFamily, MetricSample } from "@selvedge/base";
 import type { LogLine } from "../logs/log-bundle.ts";
+import { attributeValue, isCounter } from "./figures/figure.ts";
+import type { Told } from "./figures/fleet-figures.ts";
 
 /** Whose lines these are, in the words of OpenTelemetry's conventions. */
 export type Resource = Readonly<Record<string, string>>;
@@ -49,16 +51,53 @@ function pointOf(sample: MetricSample, names: readonly string[], times: object):
   };
 }
 
+/**
+ * What nodes and apps measure, each under its own name. When a counter of a node began is not said: some begin with
+ * the box, some with the engine, and nobody tells which.
+ */
+export function toldMessage(all: readonly Told[], resourceOfTold: (told: Told) => Resource): unknown {
+  const resourceMetrics = all.map((told) => ({
+    resource: resourceOf(resourceOfTold(told)),
+    scopeMetrics: [{ scope, metrics: told.figures.map((one) => figureOf(one, nanos(told.at))) }],
+  }));
+  return { resourceMetrics };
+}
+
+function figureOf({ figure, samples, before }: Told["figures"][number], timeUnixNano: string): unknown {
+  const { convention, help, labels } = figure;
+  const dataPoints = samples.map((sample) => {
+    const values = sample.labels.slice(before);
+    const said = labels.map((label, at) => [
+      convention.attributes[at] ?? label,
+      attributeValue(label, values[at] ?? ""),
+    ]);
+    const asDouble = sample.type === "number" ? sample.value : sample.sum;
+    return { attributes: attributesOf(Object.fromEntries(said)), timeUnixNano, asDouble };
+  });
+  const isMonotonic = isCounter(figure);
+  const data =
+    isMonotonic || convention.adds === true
+      ? { sum: { dataPoints, aggregationTemporality: cumulative, isMonotonic } }
+      : { gauge: { dataPoints } };
+  return { name: convention.name, description: help, unit: convention.unit, ...data };
+}
+
 export function logsMessage(
   lines: readonly ExportedLine[],
   resourceOfOwner: (owner: string) => Resource,
   now: Instant,
 ): unknown {
-  const owners = Map.groupBy(lines, ({ owner }) => owner);
-  const resourceLogs = [...owners].map(([owner, own]) => ({
-    resource: resourceOf(resourceOfOwner(owner)),
-    scopeLogs: [{ scope, logRecords: own.map(({ line }) => recordOf(line, now)) }],
-  }));
+  const isApp = ({ origin }: LogLine): boolean => origin === undefined;
+  const sources = Map.groupBy(lines, ({ owner, line }) => `${owner}/${isApp(line) ? line.container : ""}`);
+  const resourceLogs = [...sources.values()].flatMap((own) => {
+    const [first] = own;
+    if (first === undefined) return [];
+    const container = isApp(first.line) ? first.line.container : "";
+    return {
+      resource: resourceOf({ ...resourceOfOwner(first.owner), "k8s.container.name": container }),
+      scopeLogs: [{ scope, logRecords: own.map(({ line }) => recordOf(line, now)) }],
+    };
+  });
   return { resourceLogs };
 }
 
@@ -72,7 +111,7 @@ const severities: readonly (readonly [RegExp, number])[] = [
   [/^(crit|alert|emerg|fatal|panic)/i, 21],
 ];
 
-function recordOf({ at, container, stream, text, origin, partial }: LogLine, now: Instant): unknown {
+function recordOf({ at, stream, text, origin, partial, restart }: LogLine, now: Instant): unknown {
   const severity = origin?.severity ?? "";
   const number = severities.find(([pattern]) => pattern.test(severity))?.[1];
   return {
@@ -82,7 +121,7 @@ function recordOf({ at, container, stream, text, origin, partial }: LogLine, now
     ...(number === undefined ? {} : { severityNumber: number, severityText: severity }),
     attributes: attributesOf({
       "log.iostream": origin === undefined ? stream : "",
-      "k8s.container.name": origin === undefined ? container : "",
+      "k8s.container.restart_count": origin === undefined ? `${restart}` : "",
       "selvedge.source": origin?.source ?? "",
       "selvedge.partial": partial ? "true" : "",
     }),
@@ -101,5 +140,5 @@ function attributesOf(values: Resource): unknown[] {
 }
 
 function nanos(at: Instant): string {
-  return `${BigInt(at) * 1_000_000n}`;
+  return `${BigInt(Math.round(at)) * 1_000_000n}`;
 }

@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import { instant, Log, MetricRegistry, minutes, SeededRandom, seconds, silentSink } from "@selvedge/base";
 import { ManualClock } from "../../test/manual-clock.ts";
 import type { LogLine } from "../logs/log-bundle.ts";
-import { OtlpExporter, type OtlpPost } from "./otlp-exporter.ts";
+import { type OtlpAnswer, OtlpExporter, type OtlpPost } from "./otlp-exporter.ts";
+import { pauseOf, rejectedOf } from "./otlp-http.ts";
 import { logsMessage, metricsMessage } from "./otlp-messages.ts";
 
 const at = instant(Date.parse("2026-01-01T00:00:00Z"));
@@ -67,11 +68,11 @@ describe("OTLP messages", () => {
       resourceLogs.map(({ resource, scopeLogs }) => [resource, scopeLogs[0]?.logRecords]),
       [
         [
-          { attributes: [text("service.name", "app")] },
+          { attributes: [text("service.name", "app"), text("k8s.container.name", "c")] },
           [
             {
               ...{ timeUnixNano: "5", observedTimeUnixNano: nano, body: { stringValue: "hello" } },
-              attributes: [text("log.iostream", "stderr"), text("k8s.container.name", "c")],
+              attributes: [text("log.iostream", "stderr"), text("k8s.container.restart_count", "0")],
             },
           ],
         ],
@@ -90,27 +91,30 @@ describe("OTLP messages", () => {
   });
 });
 
+type Answers = (number | OtlpAnswer | Error)[];
+
 /** A collector that answers as its script says, and a clock that the test moves. */
 class World implements AsyncDisposable {
   readonly clock: ManualClock = new ManualClock();
   readonly metrics: MetricRegistry = new MetricRegistry();
   readonly posts: { readonly path: string; readonly json: string; readonly at: number }[] = [];
   readonly exporter: OtlpExporter;
-  #answers: (number | Error)[] = [];
+  #answers: Answers;
 
-  constructor(...answers: (number | Error)[]) {
+  constructor(...answers: Answers) {
     this.#answers = answers;
     const post: OtlpPost = async (path, json) => {
-      if (path === "v1/metrics") return 200;
+      if (path === "v1/metrics") return { status: 200 };
       this.posts.push({ path, json, at: this.clock.monotonic() });
       const answer = this.#answers.shift() ?? 200;
       if (answer instanceof Error) throw answer;
-      return answer;
+      return typeof answer === "number" ? { status: answer } : answer;
     };
     const { clock, metrics } = this;
     const log = new Log("test", clock, silentSink);
     this.exporter = new OtlpExporter({
       ...{ post, metrics, clock, log, random: new SeededRandom(1), resourceOf: () => ({}) },
+      figures: { next: () => undefined },
     });
     this.exporter.start();
   }
@@ -133,16 +137,43 @@ class World implements AsyncDisposable {
   }
 }
 
+function textsOf(json = "{}"): string[] {
+  type Logs = { resourceLogs: { scopeLogs: { logRecords: { body: { stringValue: string } }[] }[] }[] };
+  const { resourceLogs } = JSON.parse(json) as Logs;
+  return resourceLogs.flatMap(({ scopeLogs }) =>
+    scopeLogs.flatMap(({ logRecords }) => logRecords.map(({ body }) => body.stringValue)),
+  );
+}
+
+describe("the answer of a collector", () => {
+  const now = instant(Date.parse("2026-01-01T00:00:00Z"));
+  for (const [header, pause] of [
+    [null, undefined],
+    ["soon", undefined],
+    ["120", 120_000],
+    ["Thu, 01 Jan 2026 00:00:30 GMT", 30_000],
+    ["Wed, 31 Dec 2025 00:00:30 GMT", 0],
+  ] as const) {
+    it(`says to wait: ${header}`, () => assert.equal(pauseOf(header, now), pause));
+  }
+  for (const [text, rejected] of [
+    ["", 0],
+    ["{}", 0],
+    ["not JSON", 0],
+    ['{"partialSuccess":{"rejectedLogRecords":"3","errorMessage":"too old"}}', 3],
+    ['{"partialSuccess":{"rejectedDataPoints":2}}', 2],
+    ['{"partialSuccess":{"rejectedDataPoints":-2}}', 0],
+    ['{"partialSuccess":null}', 0],
+  ] as const) {
+    it(`says what it left out: ${text}`, () => assert.equal(rejectedOf(text), rejected));
+  }
+});
+
 describe("the export of logs", () => {
-  const rows: readonly (readonly [
-    string,
-    (number | Error)[],
-    posts: number,
-    sent: number,
-    dropped: number,
-  ])[] = [
+  const rows: readonly (readonly [string, Answers, posts: number, sent: number, dropped: number])[] = [
     ["that is taken is done", [200], 1, 1, 0],
     ["is tried again until it is taken", [503, new Error("refused"), 429, 200], 4, 1, 0],
+    ["that is left out of what is taken is counted", [{ status: 200, rejected: 1 }], 1, 0, 1],
     ["that never can be taken is dropped, and counted", [400], 1, 0, 1],
   ];
   for (const [name, answers, posts, sent, dropped] of rows) {
@@ -167,6 +198,47 @@ describe("the export of logs", () => {
     for (const [index, wait] of waits.entries()) {
       assert.ok(wait >= 500 * 2 ** index && wait <= 1000 * 2 ** index, `${waits}`);
     }
+  });
+
+  it("leaves a collector alone for as long as it asks, within reason", async () => {
+    const [pause, never] = [seconds(90), minutes(60)];
+    await using world = new World({ status: 429, pause }, { status: 503, pause: never }, 200);
+    world.exporter.lines("app", [line("one")]);
+    await world.advance(minutes(10));
+    const times = world.posts.map(({ at: time }) => time);
+    assert.deepEqual(
+      times.slice(1).map((time, index) => time - (times[index] ?? 0)),
+      [pause, minutes(5)],
+    );
+  });
+
+  it("sends what waits when it ends, and what was on its way", async () => {
+    const world = new World(503, 200);
+    world.exporter.lines("app", [line("first")]);
+    await world.advance(seconds(2));
+    world.exporter.lines("app", [line("second")]);
+    await world[Symbol.asyncDispose]();
+    assert.deepEqual(textsOf(world.posts[1]?.json), ["first", "second"]);
+    assert.deepEqual([world.counted("selvedge_otlp_sent_total"), world.posts.length], [2, 2]);
+  });
+
+  it("counts what nobody takes when it ends", async () => {
+    const world = new World(503, 503, 503);
+    world.exporter.lines("app", [line("first")]);
+    await world[Symbol.asyncDispose]();
+    assert.equal(world.counted("selvedge_otlp_dropped_total"), 1);
+  });
+
+  it("goes on in order after a time without a collector, with nothing lost", async () => {
+    await using world = new World(...Array.from({ length: 20 }, () => new Error("refused")));
+    for (let index = 0; index < 5_000; index++) world.exporter.lines("app", [line(`${index}`)]);
+    await world.advance(minutes(60));
+    const taken = world.posts.slice(20).flatMap(({ json }) => textsOf(json));
+    assert.deepEqual(
+      taken,
+      Array.from({ length: 5_000 }, (_, index) => `${index}`),
+    );
+    assert.equal(world.counted("selvedge_otlp_dropped_total"), 0);
   });
 
   it("keeps what fits while nobody takes it, and drops the oldest", async () => {
