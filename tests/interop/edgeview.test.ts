@@ -1,10 +1,11 @@
 /** EVE's own edge-view, not a word changed, looks at our engine through a dispatcher. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, it } from "node:test";
-import { controller, type World, world } from "../../packages/engine/test/edgeview-world.ts";
+import { controller, reports, type World, world } from "../../packages/engine/test/edgeview-world.ts";
 import { waitFor } from "../../packages/harness/src/real/wait.ts";
 import { buildEdgeview } from "./edgeview/edgeview-build.ts";
 import { EdgeviewClient } from "./edgeview/edgeview-client.ts";
@@ -30,6 +31,26 @@ describe("EVE's edge-view and our engine", { skip, timeout: 60_000 }, () => {
     assert.match(await client.ask("log/waits for", "-time", "0-1"), /EdgeView waits for its peer/);
     const outside = await client.ask("tcp/192.0.2.200:80");
     assert.match(outside, /cmd policy check failed: External policy not allow/);
+  });
+
+  it("fetches what the node reports of itself, and no file of the box", async () => {
+    await using at = await world();
+    await using client = await clientOf(at);
+    const said = await client.ask("cp//engine.log");
+    assert.match(said, /transfer file: name engine\.log, size 60009/);
+    assert.doesNotMatch(said, /sha256 different/);
+    assert.equal(Buffer.from(await client.fetched("engine.log")).toString(), reports["engine.log"]);
+    assert.match(await client.ask("cp//etc/shadow"), /\/etc\/shadow is no report of this node/);
+    assert.match(await client.ask("techsupport"), /file techsupport-shop-1-\d+\.tar\.gz size \d+/);
+    const name = /transfer file: name (\S+),/.exec(await client.ask("tar//"))?.[1] ?? "";
+    const listed = execFileSync("tar", ["-t"], { input: await client.fetched(name), encoding: "utf8" });
+    assert.equal(listed, "reports/routes.txt\nreports/engine.log\n");
+    assert.match(
+      await client.ask("log/copy-logfiles"),
+      /tarfile size \d+, untar log files at \/download\/newlog/,
+    );
+    const both = await client.ask("cat//routes.txt,lastreboot");
+    assert.match(both, /=== cat\/\/routes\.txt ===\s+default via[^=]+=== lastreboot ===\s+booted +1970/);
   });
 
   it("takes commands that the controller's key has signed, and no others", async () => {

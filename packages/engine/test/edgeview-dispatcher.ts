@@ -14,6 +14,7 @@ export class Dispatcher implements AsyncDisposable {
   readonly certificate: string;
   /** Names of the boxes that came. */
   readonly devices: string[] = [];
+  onDevice: () => void = () => {};
   readonly #http: Server;
   readonly #peers = new Map<string, WebSocket[]>();
   readonly #arrived = Promise.withResolvers<void>();
@@ -61,6 +62,7 @@ export class Dispatcher implements AsyncDisposable {
     if (host.endsWith("-EV-server")) {
       this.devices.push(host);
       this.#arrived.resolve();
+      this.onDevice();
     }
     socket.on("message", (data, isBinary) => {
       for (const peer of others()) peer.send(data, { binary: isBinary });

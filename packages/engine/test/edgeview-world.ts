@@ -13,6 +13,7 @@ import { Edgeview } from "../src/edgeview/edgeview.ts";
 import { WsEdgeviewNet } from "../src/edgeview/linux/ws-edgeview-net.ts";
 import { RecentLog } from "../src/edgeview/recent-log.ts";
 import { EngineStore } from "../src/engine-store.ts";
+import { noHardware } from "../src/hardware/no-hardware.ts";
 import { Dispatcher } from "./edgeview-dispatcher.ts";
 
 export const node = "11111111-1111-4111-8111-111111111111";
@@ -100,6 +101,12 @@ export class Client implements AsyncDisposable {
   }
 }
 
+/** What the node has to say of itself. */
+export const reports: Readonly<Record<string, string>> = {
+  "routes.txt": "default via 192.0.2.1\n",
+  "engine.log": `${"a line of many\n".repeat(4000)}the last\n`,
+};
+
 export interface World extends AsyncDisposable {
   readonly store: EngineStore;
   readonly dispatcher: Dispatcher;
@@ -135,6 +142,8 @@ export async function world(more: Partial<EdgeviewSpec> = {}, tokenMore: object 
   const vnc = tcpServer((socket) => void socket.end("RFB 003.008\n")).listen(screen);
   const edgeview = new Edgeview({
     ...{ store, net: new WsEdgeviewNet(), clock, log, recent, isFromController, screen: async () => screen },
+    ...{ hardware: noHardware, lastBoot: () => undefined, controllerHost: "localhost" },
+    reports: async () => reports,
     host: {
       ...{
         internalIp: async () => "192.0.2.1",

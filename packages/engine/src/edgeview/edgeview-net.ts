@@ -1,3 +1,5 @@
+import type { Words } from "./look.ts";
+
 /** What remote access needs of the network, as a port: the real one is ws and net, in `linux/`. */
 export interface EdgeviewNet {
   /** Dials the dispatcher; rejects when it does not take us. */
@@ -11,17 +13,17 @@ export interface EdgeviewNet {
   connect(target: NetTarget, listener: TcpListener): TcpConnection;
   /** An address of IPv4; `server` is asked instead of the node's own. */
   lookup(name: string, server: string | undefined): Promise<string>;
-  /** What passes a card, a line a packet. */
-  capture(wish: CaptureWish): Promise<string>;
+  /** All that a program says, bounded; ended when nobody waits for it any more. */
+  run(wish: ProgramWish, signal: AbortSignal): Promise<string>;
+  /** What a server shows of itself, whoever it is signed by: `host` or `host:port`. */
+  serverCertificates(address: NetTarget, name: string, signal: AbortSignal): Promise<string>;
 }
 
-/** Bounded by all three: a card may be busy, and somebody may forget that he looks. */
-export interface CaptureWish {
-  readonly card: string;
-  /** In tcpdump's own words; empty: everything. */
-  readonly filter: string;
+/** A program that only looks: its words are ours, or checked by us. */
+export interface ProgramWish {
+  readonly words: Words;
+  /** Then it is ended, and what it has said until then is the answer. */
   readonly seconds: number;
-  readonly packets: number;
 }
 
 /** An address, or a socket of the node's own. */

@@ -59,7 +59,7 @@ export class Edgeview implements AsyncDisposable {
   }
 
   async #run(spec: EdgeviewSpec, desired: DesiredState, signal: AbortSignal): Promise<void> {
-    const { clock, log, store } = this.#parts;
+    const { clock, log, store, net, reports, controllerHost } = this.#parts;
     const token = await this.#open(spec, desired.nodeId, signal);
     if (token === undefined) return;
     const startedAt = clock.now();
@@ -67,9 +67,12 @@ export class Edgeview implements AsyncDisposable {
     const over = new AbortController();
     const sessions = Array.from({ length: token.instances }, (_, at) =>
       new Session({
-        ...{ net: this.#parts.net, clock, log, spec, token, instance: at + 1 },
+        ...{ net, clock, log, spec, token, instance: at + 1 },
         hostname: desired.nodeName,
-        views: viewsOf(this.#parts),
+        looks: {
+          ...{ views: viewsOf(this.#parts), net, reports, controllerHost },
+          ...{ nodeName: desired.nodeName, now: () => clock.now() },
+        },
         addresses: () => this.#addresses(),
         locate: (target) => this.#locate(target),
         isClient: (message, signature) => this.#isClient(token, message, signature),

@@ -1,7 +1,8 @@
 /** What a command touches, and whether the configuration lets it. Pure. */
 import { isIPv4 } from "node:net";
 import type { EdgeviewSpec } from "../desired.ts";
-import type { CaptureWish } from "./edgeview-net.ts";
+import type { ProgramWish } from "./edgeview-net.ts";
+import { type Fault, lookOf } from "./look.ts";
 
 /** A command as EVE's client sends it. */
 export interface Command {
@@ -10,6 +11,12 @@ export interface Command {
   readonly pubsub: string;
   readonly logopt: string;
   readonly timerange: string;
+  /** What of the log: `app`, `dev` or both. */
+  readonly logtype: string;
+  /** Each record over several lines. */
+  readonly isJson: boolean;
+  /** As many lines, of the end where it is below zero; of a log, around each that matches. */
+  readonly extraline: number;
   readonly userinfo: string;
   readonly clientEPAddr: string;
 }
@@ -41,24 +48,36 @@ export interface ProxyTarget {
   readonly nameServer: string | undefined;
 }
 
+const deviceRefused = "EVE policy not allow";
+const appRefused = "App policy not allow";
 const nameRefused = "Device and App policy not allow names; give an address";
 /** Connections of one command; EVE's own bound. */
 const targetsMax = 5;
 const commandMax = 4096;
+/** EVE's own list of everything, for who helps from afar, has fewer. */
+const itemsMax = 24;
 
 export function readCommand(message: Uint8Array): Command | undefined {
   if (message.length > commandMax) return undefined;
   try {
     const value = JSON.parse(new TextDecoder().decode(message)) as Record<string, unknown>;
     const text = (key: keyof Command): string => (typeof value[key] === "string" ? value[key] : "");
+    const { extraline, isJSON } = value;
     return {
       ...{ network: text("network"), system: text("system"), pubsub: text("pubsub") },
-      ...{ logopt: text("logopt"), timerange: text("timerange") },
+      ...{ logopt: text("logopt"), timerange: text("timerange"), logtype: text("logtype") },
+      ...{ isJson: isJSON === true, extraline: Number.isSafeInteger(extraline) ? Number(extraline) : 0 },
       ...{ userinfo: text("userinfo").slice(0, 64), clientEPAddr: text("clientEPAddr").slice(0, 64) },
     };
   } catch {
     return undefined;
   }
+}
+
+/** A list with commas is as many commands. */
+export function itemsOf({ network, system, pubsub }: Command): readonly string[] {
+  const items = (network || system || `pub/${pubsub}`).split(",").map((it) => it.trim());
+  return items.filter((it) => it !== "");
 }
 
 /** As it is written in the audit. */
@@ -70,9 +89,7 @@ export function commandText({ network, system, pubsub, logopt, timerange }: Comm
 }
 
 /** Undefined: no relay is asked for. A fault names what is wrong with it. */
-export function targetsOf({
-  network,
-}: Command): readonly (Target | ProxyTarget)[] | { readonly fault: string } | undefined {
+export function targetsOf({ network }: Command): readonly (Target | ProxyTarget)[] | Fault | undefined {
   if (!network.startsWith("tcp/")) return undefined;
   const parts = network.slice("tcp/".length).split("/");
   if (parts.length > targetsMax) return { fault: `TCP syntax error: at most ${targetsMax} addresses` };
@@ -103,18 +120,35 @@ export function screenOf({ host, port }: Target): number | undefined {
   return own && port >= screenPort && port < screenPort + screensMax ? port - screenPort : undefined;
 }
 
-export function judge(command: Command, spec: EdgeviewSpec, addresses: Addresses): Verdict {
+export function judge(
+  command: Command,
+  spec: EdgeviewSpec,
+  addresses: Addresses,
+  controllerHost: string,
+): Verdict {
   const listed = targetsOf(command);
   if (listed !== undefined && "fault" in listed) return { allowed: false, why: listed.fault };
   const targets = listed?.filter((it): it is Target => !("proxy" in it));
   if (targets !== undefined) return judgeTargets(targets, spec, addresses);
-  if (!spec.allowDevice) return { allowed: false, why: "EVE policy not allow" };
+  if (!spec.allowDevice) return { allowed: false, why: deviceRefused };
   const capture = captureOf(command);
-  if (capture === undefined) return { allowed: true, touched: ["device"] };
-  if ("fault" in capture) return { allowed: false, why: capture.fault };
-  const ofApps = addresses.appCards.has(capture.card);
-  if (ofApps && !spec.allowApp) return { allowed: false, why: "App policy not allow" };
+  if (capture !== undefined && "fault" in capture) return { allowed: false, why: capture.fault };
+  if (command.logopt === "" && itemsOf(command).length > itemsMax)
+    return { allowed: false, why: `more than ${itemsMax} commands in one` };
+  const ofApps =
+    capture === undefined
+      ? command.logopt === "" && itemsOf(command).some((item) => looksAtApps(item, addresses, controllerHost))
+      : addresses.appCards.has(capture.card);
+  if (ofApps && !spec.allowApp) return { allowed: false, why: appRefused };
   return { allowed: true, touched: [ofApps ? "app" : "device"] };
+}
+
+/** It shows whom apps speak to, or speaks to one. */
+function looksAtApps(item: string, { apps }: Addresses, controllerHost: string): boolean {
+  const [, name = "", rest = ""] = /^([^/]*)\/?(.*)$/s.exec(item) ?? [];
+  const look = lookOf(name, rest, controllerHost);
+  if (look === undefined || "fault" in look) return false;
+  return look.ofApps === true || (look.host !== undefined && apps.has(look.host));
 }
 
 export function judgeTargets(targets: readonly Target[], spec: EdgeviewSpec, addresses: Addresses): Verdict {
@@ -122,8 +156,8 @@ export function judgeTargets(targets: readonly Target[], spec: EdgeviewSpec, add
   // A name is looked up by the node and may mean anything, the node and its apps as well.
   const named = targets.some(({ host }) => !isIPv4(host) && host !== "localhost");
   if (named && !(spec.allowDevice && spec.allowApp)) return { allowed: false, why: nameRefused };
-  if (touched.includes("device") && !spec.allowDevice) return { allowed: false, why: "EVE policy not allow" };
-  if (touched.includes("app") && !spec.allowApp) return { allowed: false, why: "App policy not allow" };
+  if (touched.includes("device") && !spec.allowDevice) return { allowed: false, why: deviceRefused };
+  if (touched.includes("app") && !spec.allowApp) return { allowed: false, why: appRefused };
   if (touched.includes("external") && !spec.allowExternal)
     return { allowed: false, why: "External policy not allow" };
   return { allowed: true, touched };
@@ -142,11 +176,14 @@ const captureUsual = { seconds: 60, packets: 100 } as const;
 const captureSecondsMax = 120;
 const filterMax = 200;
 
+/** Headers only, as lines, each as it comes. */
+const captureWords = ["tcpdump", "-n", "-l", "-s", "128", "-c", `${captureUsual.packets}`] as const;
+
 /** What tcpdump is to show; undefined: the command asks for something else. */
 export function captureOf({
   network,
   timerange,
-}: Command): CaptureWish | { readonly fault: string } | undefined {
+}: Command): (ProgramWish & { readonly card: string }) | Fault | undefined {
   if (!/^tcpdump(\/|$)/.test(network)) return undefined;
   const [, card = "", filter = ""] = /^tcpdump\/([\w.-]{1,15})(?:\/(.*))?$/.exec(network) ?? [];
   if (card === "" || card === "any" || card.startsWith("-"))
@@ -155,5 +192,7 @@ export function captureOf({
     return { fault: "tcpdump command has invalid option" };
   const asked = /^\d{1,6}$/.test(timerange) ? Number(timerange) : captureUsual.seconds;
   const seconds = Math.min(Math.max(1, asked), captureSecondsMax);
-  return { card, filter: filter.trim(), seconds, packets: captureUsual.packets };
+  // Behind the end of options nothing names a file or starts a program.
+  const wanted = filter.trim() === "" ? [] : [filter.trim()];
+  return { card, seconds, words: [...captureWords, "-i", card, "--", ...wanted] };
 }

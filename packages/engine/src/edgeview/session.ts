@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { isIPv4 } from "node:net";
 import { type Clock, describeError, type Log, millis, seconds, sleep } from "@selvedge/base";
 import type { EdgeviewSpec } from "../desired.ts";
-import { runCommand, type Views } from "./commands.ts";
+import { type CommandParts, runCommand } from "./commands.ts";
 import type { DispatcherSocket, EdgeviewNet, NetTarget } from "./edgeview-net.ts";
+import { FileSender, type SentFile } from "./file-sender.ts";
 import { unwrap, wrap } from "./message.ts";
 import {
   type Addresses,
   type Command,
-  captureOf,
   commandText,
   judge,
   judgeTargets,
@@ -31,7 +31,7 @@ export interface SessionParts {
   readonly token: AccessToken;
   /** From 1; of several sessions each has a name of its own at the dispatcher. */
   readonly instance: number;
-  readonly views: Views;
+  readonly looks: Omit<CommandParts, "showCertificates">;
   readonly addresses: () => Promise<Addresses>;
   /** Where an address leads: a screen of an app's has a socket of its own. */
   readonly locate: (target: Target) => Promise<NetTarget>;
@@ -51,6 +51,8 @@ const bufferMax = 8 << 20;
 const retryFirstMs = 10_000;
 const retryMaxMs = 120_000;
 const keepAlive = seconds(30);
+/** EVE's client says one and waits for its end. */
+const waitingMax = 4;
 /** A text of one message; a longer answer comes in several. */
 const chunkChars = 8192;
 
@@ -61,6 +63,10 @@ export class Session {
   #relay: Relay | undefined;
   /** Commands are answered one after another. */
   #busy: Promise<void> = Promise.resolve();
+  #waiting = 0;
+  #file: FileSender | undefined;
+  /** Ends what is being answered once nobody is there to hear it. */
+  #heard = new AbortController();
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -105,7 +111,7 @@ export class Session {
     } finally {
       timer.cancel();
       signal.removeEventListener("abort", stop);
-      this.#endRelay();
+      this.#endAnswers("the dispatcher's connection has ended");
       this.#socket = undefined;
     }
   }
@@ -114,11 +120,13 @@ export class Session {
     const opened = unwrap(data, this.#parts.token.nonce);
     if (opened === undefined) {
       // The dispatcher's own lines: who we are to it, and that the peer has left.
-      if (new TextDecoder().decode(data).includes(noPeer)) this.#endRelay();
+      if (new TextDecoder().decode(data).includes(noPeer)) this.#endAnswers(noPeer);
       return;
     }
     if (!isText) {
-      if (opened.proved) this.#relay?.take(opened.message);
+      if (!opened.proved) return;
+      if (this.#file !== undefined) this.#file.take(opened.message);
+      else this.#relay?.take(opened.message);
       return;
     }
     const text = new TextDecoder().decode(opened.message);
@@ -127,16 +135,31 @@ export class Session {
       this.#endRelay();
       return;
     }
-    const work = (): Promise<void> => this.#command(opened.message, opened.signature, opened.proved);
+    if (this.#waiting >= waitingMax) {
+      this.#answer(`${waitingMax} commands are waiting already\n`);
+      this.#answer(done);
+      return;
+    }
+    this.#waiting++;
+    const { signal } = this.#heard;
+    const work = (): Promise<void> =>
+      this.#command(opened.message, opened.signature, opened.proved, signal).finally(() => this.#waiting--);
     this.#busy = this.#busy.then(work).catch((error: unknown) => {
+      if (signal.aborted) return;
       this.#parts.log.warn("an EdgeView command failed", { error: describeError(error) });
       this.#answer(`failed: ${describeError(error)}\n`);
       this.#answer(done);
     });
   }
 
-  async #command(message: Uint8Array, signature: Uint8Array, proved: boolean): Promise<void> {
-    const { net, token, isClient, spec, addresses, log, used, views } = this.#parts;
+  async #command(
+    message: Uint8Array,
+    signature: Uint8Array,
+    proved: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { token, isClient, spec, addresses, log, used, looks } = this.#parts;
+    signal.throwIfAborted();
     const trusted = token.clients === "anybody" ? proved : await isClient(message, signature);
     const command = trusted ? readCommand(message) : undefined;
     if (command === undefined) {
@@ -145,7 +168,7 @@ export class Session {
       this.#answer(done);
       return;
     }
-    const verdict = judge(command, spec, await addresses());
+    const verdict = judge(command, spec, await addresses(), looks.controllerHost);
     // Whoever looks at a node is written down, with what they were refused.
     const audit = { command: commandText(command), from: command.clientEPAddr, user: command.userinfo };
     if (!verdict.allowed) {
@@ -157,11 +180,37 @@ export class Session {
     log.info("an EdgeView command", audit);
     used(verdict.touched);
     if (await this.#openRelay(command)) return;
-    const capture = captureOf(command);
-    const wanted = capture !== undefined && !("fault" in capture) ? capture : undefined;
-    const text = await (wanted === undefined ? runCommand(command, views) : net.capture(wanted));
-    for (let at = 0; at < text.length; at += chunkChars) this.#answer(text.slice(at, at + chunkChars));
+    const showCertificates = (address: string): Promise<string> =>
+      this.#showCertificates(address, command, signal);
+    for await (const answer of runCommand(command, { ...looks, showCertificates }, signal)) {
+      if (typeof answer !== "string") await this.#sendFile(answer, signal);
+      else
+        for (let at = 0; at < answer.length; at += chunkChars)
+          this.#answer(answer.slice(at, at + chunkChars));
+    }
     this.#answer(done);
+  }
+
+  async #sendFile(file: SentFile, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts;
+    const send = (bytes: Uint8Array): void => this.#socket?.send(this.#wrapped(bytes));
+    this.#file = new FileSender({ clock, send, signal });
+    try {
+      await this.#file.send(file, clock.now());
+    } finally {
+      this.#file = undefined;
+    }
+  }
+
+  /** Where it is looked is judged as a connection to there. */
+  async #showCertificates(address: string, command: Command, signal: AbortSignal): Promise<string> {
+    const [, name = "", port = "443"] = /^(\w[\w.-]{0,252})(?::(\d{1,5}))?$/.exec(address) ?? [];
+    if (name === "" || Number(port) < 1 || Number(port) > 65_535)
+      return "showcerts needs a name or an address: showcerts/controller.example:443\n";
+    const reach = this.#reach({ proxy: true, nameServer: undefined }, command);
+    const reached = await reach(name, Number(port));
+    if ("why" in reached) return `${reached.why}\n`;
+    return await this.#parts.net.serverCertificates(reached.target, name, signal);
   }
 
   async #openRelay(command: Command): Promise<boolean> {
@@ -180,7 +229,7 @@ export class Session {
       const socket = this.#socket;
       if (socket === undefined) return;
       if (socket.bufferedBytes > bufferMax) this.#endRelay();
-      else socket.send(new TextEncoder().encode(wrap(bytes, this.#parts.token.nonce)));
+      else socket.send(this.#wrapped(bytes));
     };
     this.#relay = new Relay(openers, send);
     this.#answer(` ${relayReady}\n`);
@@ -193,7 +242,7 @@ export class Session {
     return async (name, port) => {
       const host = isIPv4(name) || name === "localhost" ? name : await net.lookup(name, nameServer);
       const verdict = judgeTargets([{ host, port }], spec, await addresses());
-      const audit = { command: `proxy to ${name}:${port}`, address: host, from, user };
+      const audit = { command: `connection to ${name}:${port}`, address: host, from, user };
       if (!verdict.allowed) {
         log.warn("an EdgeView command is refused", { ...audit, why: verdict.why });
         return { why: `host ${name} access not allowed by policy: ${verdict.why}` };
@@ -207,6 +256,17 @@ export class Session {
   #endRelay(): void {
     this.#relay?.close();
     this.#relay = undefined;
+  }
+
+  #endAnswers(why: string): void {
+    this.#endRelay();
+    this.#heard.abort(new Error(why));
+    this.#heard = new AbortController();
+  }
+
+  /** As bytes: those are data, and text is commands and their answers. */
+  #wrapped(bytes: Uint8Array): Uint8Array {
+    return new TextEncoder().encode(wrap(bytes, this.#parts.token.nonce));
   }
 
   #answer(text: string): void {

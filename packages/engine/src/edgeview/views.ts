@@ -1,25 +1,16 @@
-import { formatRecord, hours, toRfc3339 } from "@selvedge/base";
+import { toRfc3339 } from "@selvedge/base";
 import { volumeKey } from "../desired.ts";
+import { boxTables } from "./box-views.ts";
 import type { Views } from "./commands.ts";
-import type { EdgeviewParts } from "./edgeview-parts.ts";
+import type { ViewParts } from "./edgeview-parts.ts";
 
 const mib = 2 ** 20;
 
-type ViewParts = Omit<EdgeviewParts, "net" | "log" | "screen" | "isFromController">;
-
 /** The node's own state as it is in its store; secrets are nowhere in it. */
 export function viewsOf(parts: ViewParts): Views {
-  const { recent, clock } = parts;
   return {
-    tables: { ...nodeTables(parts), ...storageTables(parts) },
-    async logs(pattern, fromHours, toHours) {
-      const now = clock.now();
-      const [newest, oldest] = [now - hours(1) * fromHours, now - hours(1) * toHours];
-      return recent.records
-        .filter(({ at }) => Date.parse(at) >= oldest && Date.parse(at) <= newest)
-        .map(formatRecord)
-        .filter((line) => pattern.test(line));
-    },
+    tables: { ...nodeTables(parts), ...storageTables(parts), ...boxTables(parts) },
+    records: () => parts.recent.records,
   };
 }
 

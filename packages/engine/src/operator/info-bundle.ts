@@ -2,10 +2,8 @@
  * What somebody who helps from afar would look at first, in one archive, put where the configuration says: a
  * command of people beside the node, who may have no other way to show what is wrong.
  */
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
 import { type Clock, describeError, type Log, millis, minutes, sleep, toRfc3339 } from "@selvedge/base";
-import { pack } from "tar-stream";
+import { archive } from "../archive.ts";
 import { authorizationOf, baseUrl, encodePath } from "../content/address.ts";
 import type { Credentials, Datastore, DesiredState } from "../desired.ts";
 import type { Cell } from "../engine-store.ts";
@@ -21,8 +19,6 @@ export interface InfoBundleParts {
   readonly texts: () => Promise<Readonly<Record<string, string>>>;
 }
 
-/** Of one file; what is cut is older than what is kept. */
-const textMax = 1 << 20;
 const uploadMs = minutes(5);
 const answerMax = 16 * 1024;
 /** As often as EVE tries it, and as long between. */
@@ -67,7 +63,7 @@ export class InfoBundle {
     if (credentials !== undefined && url.startsWith("http:"))
       if (!settings.isOn("datastore.http.security.allowinsecureauth"))
         throw new Error(`${url}: credentials are not sent over http`);
-    const body = await archive(name, await texts(), clock.now());
+    const body = await archive(`${name}/`, await texts(), clock.now());
     const { certificates } = target;
     for (let tries = 1; ; tries++) {
       try {
@@ -93,18 +89,4 @@ function headersOf(credentials: Credentials | undefined): Readonly<Record<string
   const type = { "content-type": "application/gzip" };
   if (credentials === undefined) return type;
   return { ...type, authorization: authorizationOf(credentials.user, credentials.password) };
-}
-
-async function archive(
-  folder: string,
-  texts: Readonly<Record<string, string>>,
-  now: number,
-): Promise<Uint8Array> {
-  const tar = pack();
-  for (const [name, text] of Object.entries(texts))
-    tar.entry({ name: `${folder}/${name}`, mtime: new Date(now), mode: 0o644 }, text.slice(-textMax));
-  tar.finalize();
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of tar) chunks.push(chunk as Uint8Array);
-  return await promisify(gzip)(Buffer.concat(chunks));
 }

@@ -11,5 +11,6 @@ export const noEdgeview: EdgeviewNet = {
     throw new Error(nobody);
   },
   lookup: () => Promise.reject(new Error(nobody)),
-  capture: () => Promise.reject(new Error(nobody)),
+  run: () => Promise.reject(new Error(nobody)),
+  serverCertificates: () => Promise.reject(new Error(nobody)),
 };

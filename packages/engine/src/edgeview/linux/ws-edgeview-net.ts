@@ -1,12 +1,15 @@
 import { spawn } from "node:child_process";
+import type { X509Certificate } from "node:crypto";
 import { lookup, Resolver } from "node:dns/promises";
-import { connect as tcpConnect } from "node:net";
+import { once } from "node:events";
+import { isIP, connect as tcpConnect } from "node:net";
+import { connect as tlsConnect } from "node:tls";
 import { WebSocket } from "ws";
 import type {
-  CaptureWish,
   DispatcherSocket,
   EdgeviewNet,
   NetTarget,
+  ProgramWish,
   TcpConnection,
   TcpListener,
 } from "../edgeview-net.ts";
@@ -80,28 +83,65 @@ export class WsEdgeviewNet implements EdgeviewNet {
     return address;
   }
 
-  /** tcpdump, by what names no file and starts nothing; without -w and -z it only prints. */
-  capture({ card, filter, seconds, packets }: CaptureWish): Promise<string> {
-    const args = ["-n", "-l", "-s", "128", "-c", `${packets}`, "-i", card];
-    const child = spawn("tcpdump", [...args, "--", ...(filter === "" ? [] : [filter])], {
+  run({ words: [program, ...args], seconds }: ProgramWish, signal: AbortSignal): Promise<string> {
+    const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
       timeout: seconds * 1000,
+      // tcpdump tells then what it has counted; who does not listen to it is ended a moment later.
       killSignal: "SIGINT",
+      signal,
     });
+    const stuck = setTimeout(() => child.kill("SIGKILL"), seconds * 1000 + graceMs);
     let text = "";
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (bytes: Buffer) => {
-        if (text.length < captureMax) text += bytes.toString();
+        if (text.length < outputMax) text += bytes.toString();
       });
     return new Promise((resolve, reject) => {
-      child.once("error", (cause) => reject(new Error("tcpdump cannot be run: is it installed?", { cause })));
-      child.once("close", () => resolve(text));
+      child.once("error", (cause: NodeJS.ErrnoException) => {
+        clearTimeout(stuck);
+        if (cause.code === "ENOENT") resolve(`${program} is not on this node\n`);
+        else reject(cause);
+      });
+      child.once("close", () => {
+        clearTimeout(stuck);
+        resolve(text);
+      });
     });
+  }
+
+  async serverCertificates(address: NetTarget, name: string, signal: AbortSignal): Promise<string> {
+    // Nothing is said to it; whom it is signed by is what is asked.
+    const host = isIP(name) === 0 ? { servername: name } : {};
+    const socket = tlsConnect({ ...address, ...host, rejectUnauthorized: false, timeout: connectMs });
+    socket.on("error", () => undefined);
+    socket.on("timeout", () => socket.destroy(new Error(`${name} does not answer`)));
+    try {
+      await once(socket, "secureConnect", { signal });
+      return chainText(socket.getPeerX509Certificate());
+    } finally {
+      socket.destroy();
+    }
   }
 }
 
-/** Of what tcpdump prints: 100 lines of a packet each are far below. */
-const captureMax = 256 * 1024;
+/** From the server's own upwards. */
+function chainText(first: X509Certificate | undefined): string {
+  const lines: string[] = [];
+  for (let at = first; at !== undefined && lines.length < chainMax; at = at.issuerCertificate)
+    lines.push(
+      `subject: ${line(at.subject)}\n issuer: ${line(at.issuer)}\n serial: ${at.serialNumber}\n` +
+        `  valid: ${at.validFrom} to ${at.validTo}\n  names: ${at.subjectAltName ?? ""}\n` +
+        `sha-256: ${at.fingerprint256}\n`,
+    );
+  return lines.join("\n");
+}
+
+const line = (name: string): string => name.replaceAll("\n", ", ");
+const chainMax = 10;
+const graceMs = 2000;
+/** Of what one program prints. */
+const outputMax = 1 << 20;
 
 /** Messages that come before somebody listens are kept: the dispatcher speaks first. */
 function adapt(socket: WebSocket): DispatcherSocket {
