@@ -17,6 +17,7 @@
  */
 import { type Clock, Log, type LogSink, type Random } from "@selvedge/base";
 import { checkWriters, describeWriters, type Reconciler } from "@selvedge/reconcile";
+import { AliasDoor, type NameSockets } from "./alias/alias-door.ts";
 import { ApiDoor, type ApiListener } from "./api-door/api-door.ts";
 import { type AppDomain, createAppDomain } from "./app/app-domain.ts";
 import type { Hypervisor } from "./app/hypervisor.ts";
@@ -37,9 +38,7 @@ import type { DeviceDriver } from "./device/device-driver.ts";
 import { textsOf } from "./edgeview/commands.ts";
 import { Edgeview } from "./edgeview/edgeview.ts";
 import type { EdgeviewNet } from "./edgeview/edgeview-net.ts";
-import type { ViewParts } from "./edgeview/edgeview-parts.ts";
 import { RecentLog } from "./edgeview/recent-log.ts";
-import type { Reports } from "./edgeview/reports.ts";
 import { viewsOf } from "./edgeview/views.ts";
 import { Cell, EngineStore } from "./engine-store.ts";
 import type { HardwareProbe } from "./hardware/hardware.ts";
@@ -96,6 +95,8 @@ export interface EngineOptions {
   readonly metadata: MetadataListener;
   /** Takes connections of apps to the controller's API. */
   readonly apiListener: ApiListener;
+  /** Answers for names that mean other hosts. */
+  readonly aliases: NameSockets;
   /**
    * Starts the names of network devices; several engines on one box need different ones. At most 4
    * characters.
@@ -168,7 +169,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     ...{ listener: options.metadata, cards: options.networkDriver, keys },
     envelope: (payload) => control.envelope(payload),
   });
-  const { seen, reports } = whatIsSeen(options, { store, recent, operator });
   const control: Control = new Control({
     ...{ ...common, http, config, identity, secrets, host, deviceLog, engineVersion },
     ...{ accepted, settings, operator, hardware: options.hardware, linkDialer: options.linkDialer },
@@ -177,11 +177,15 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     network: options.networkDriver,
     flows: new FlowBook(store, options.flows, clock),
     patches: metadata.patches,
-    bundle: new InfoBundle({ accepted, settings, http, clock, log: log.child("bundle"), texts: reports }),
+    bundle: bundleOf(options, { accepted, settings, store, recent, log }),
     conditions: new NodeConditions({ keys, disk, hypervisor, operator }),
   });
-  const door = new ApiDoor({ ...common, listener: options.apiListener, link: control.api });
-  const edgeview = edgeviewOf(options, { seen, reports, secrets, log });
+  const doors = doorsOf(options, { ...common, api: control.api });
+  const edgeview = new Edgeview({
+    ...{ store, clock, recent, host, net: options.edgeview, log: log.child("edgeview") },
+    isFromController: (data, signature) => secrets.isFromController(data, signature),
+    screen: async (id) => await hypervisor?.screen(id),
+  });
   const device = createDeviceDomain({ ...common, ...devicePartsOf(options) });
   const domains = [
     content,
@@ -193,9 +197,24 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     device,
     ...(app === undefined ? [] : [app]),
     metadata,
-    door,
+    ...doors,
   ];
   return run(options, { store, log, domains, control, edgeview, app });
+}
+
+/** What apps are answered at their networks' gateways beside what is the metadata service's. */
+function doorsOf(
+  { apiListener: listener, aliases: sockets }: EngineOptions,
+  {
+    api: link,
+    ...common
+  }: Pick<EngineOptions, "clock" | "random"> & {
+    readonly store: EngineStore;
+    readonly log: Log;
+    readonly api: Control["api"];
+  },
+): readonly [ApiDoor, AliasDoor] {
+  return [new ApiDoor({ ...common, listener, link }), new AliasDoor({ ...common, sockets })];
 }
 
 interface Parts extends Pick<Engine, "store" | "log"> {
@@ -245,33 +264,23 @@ function powersOf({ power, ports }: EngineOptions): Pick<OperatorParts, "power" 
   return { power, managesPorts: ports.manages };
 }
 
-interface Seen {
-  readonly seen: ViewParts;
-  readonly reports: () => Promise<Reports>;
+interface BundleSources {
+  readonly accepted: Cell<DesiredState | undefined>;
+  readonly settings: Settings;
+  readonly store: EngineStore;
+  readonly recent: RecentLog;
+  readonly log: Log;
 }
 
-/** What the node says of itself to who helps from afar. */
-function whatIsSeen(
-  { clock, host, hardware, diagnostics }: EngineOptions,
-  { store, recent, operator }: Pick<ViewParts, "store" | "recent"> & { readonly operator: Operator },
-): Seen {
-  const seen = { store, clock, recent, host, hardware, lastBoot: () => operator.record.last };
-  const reports = async (): Promise<Reports> => ({
-    ...(await textsOf(viewsOf(seen))),
+function bundleOf(
+  { http, clock, host, diagnostics }: EngineOptions,
+  { store, recent, log, ...parts }: BundleSources,
+): InfoBundle {
+  const texts = async (): Promise<Readonly<Record<string, string>>> => ({
+    ...(await textsOf(viewsOf({ store, clock, recent, host }))),
     ...(await diagnostics?.()),
   });
-  return { seen, reports };
-}
-
-function edgeviewOf(
-  { config, edgeview: net, hypervisor }: EngineOptions,
-  { seen, reports, secrets, log }: Seen & { readonly secrets: Secrets; readonly log: Log },
-): Edgeview {
-  return new Edgeview({
-    ...{ ...seen, net, reports, log: log.child("edgeview"), controllerHost: serverOf(config).host },
-    isFromController: (data, signature) => secrets.isFromController(data, signature),
-    screen: async (id) => await hypervisor?.screen(id),
-  });
+  return new InfoBundle({ ...parts, http, clock, log: log.child("bundle"), texts });
 }
 
 function networkPartsOf(

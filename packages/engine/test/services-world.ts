@@ -3,11 +3,14 @@
  * driver.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Log, SystemClock, silentSink } from "@selvedge/base";
+import { promisify } from "node:util";
+import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
+import { AliasDoor } from "../src/alias/alias-door.ts";
+import { UdpSockets } from "../src/alias/linux/udp-sockets.ts";
 import type { AccessRule, DesiredState } from "../src/desired.ts";
 import { EngineStore } from "../src/engine-store.ts";
 import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
@@ -69,6 +72,8 @@ const services = [
   service("always", "10.96.0.23", { ports: port([app("b", 8080)]), unready: true }),
   service("same", "10.96.0.24", { ports: port(both), sticky: true }),
   service("plc", "10.96.0.21", { ports: port([{ address: "192.0.2.2", port: 502, hostname: "" }]) }),
+  service("alias", "", { externalName: "web.shop.svc.cluster.local" }),
+  service("outside", "", { externalName: "plc.example" }),
   service("db", "", { members: [app("b", 0, "b-0"), app("c", 0, "c-0")] }),
 ];
 const rule = (direction: AccessRule["direction"], cidr?: string, ports?: number): AccessRule => ({
@@ -99,7 +104,12 @@ const desired = (): DesiredState =>
     networks: [
       {
         ...{ id: "n", name: "default", kind: "local", subnet: "10.77.0.0/24", gateway: "10.77.0.1" },
-        ...{ dhcpFirst: "10.77.0.2", dhcpLast: "10.77.0.9", dns: ["192.0.2.2"], hosts: [] },
+        ...{
+          dhcpFirst: "10.77.0.2",
+          dhcpLast: "10.77.0.9",
+          dns: ["192.0.2.2"],
+          hosts: [{ name: "plc.example", addresses: ["192.0.2.2"] }],
+        },
       },
     ],
   }) as unknown as DesiredState;
@@ -124,6 +134,15 @@ const reconcile = async (...ready: string[]): Promise<void> => {
 const look = (name: string): string =>
   spawnSync("ip", ["netns", "exec", "a", "busybox", "nslookup", name, "10.77.0.1"], { encoding: "utf8" })
     .stdout;
+
+/** What this process itself has a part in answering. */
+const find = async (name: string): Promise<string> => {
+  const args = ["netns", "exec", "a", "busybox", "nslookup", name, "10.77.0.1"];
+  return await promisify(execFile)("ip", args, { encoding: "utf8" }).then(({ stdout }) => stdout, String);
+};
+const door = new AliasDoor({
+  ...{ store, clock, log, random: new SeededRandom(1), sockets: new UdpSockets(log) },
+});
 
 for (const [at, name] of ["a", "b", "c"].entries())
   sh(`ip link add svt${at}n0 type veth peer name eth0 netns ${name}`);
@@ -178,6 +197,10 @@ try {
   assert.match(look("db.shop.svc.cluster.local"), /10\.77\.0\.[34](.|\n)*10\.77\.0\.[34]/);
   assert.match(look("c-0.db.shop.svc.cluster.local"), /Address.*10\.77\.0\.4/);
   assert.match(look("none.shop.svc.cluster.local"), /NXDOMAIN|can't find/, "and no other resolver is asked");
+  await door.reconcile();
+  const other = await find("alias.shop.svc.cluster.local");
+  assert.match(other, /web\.shop\.svc\.cluster\.local(.|\n)*10\.96\.0\.20/, "a name may mean another");
+  assert.match(await find("outside.shop.svc.cluster.local"), /plc\.example(.|\n)*192\.0\.2\.2/);
   await reconcile("c");
   assert.doesNotMatch(
     look("db.shop.svc.cluster.local"),
@@ -187,6 +210,7 @@ try {
   assert.deepEqual(pages("10.96.0.20"), new Set(["page of c"]));
   assert.deepEqual(pages("192.0.2.1:30080", "plc"), new Set(["page of c"]), "and so does a port of the node");
 } finally {
+  await door[Symbol.asyncDispose]();
   for (const server of servers) server.kill();
   await driver.down();
 }

@@ -169,6 +169,11 @@ export class SimNode {
       flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       apiListener: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
+      aliases: {
+        listen: async () => {},
+        find: async () => ({ kind: "failed" }),
+        [Symbol.asyncDispose]: async () => {},
+      },
       networkPrefix: "sv",
       host: this.#facts(address),
       hardware: noHardware,

@@ -12,7 +12,6 @@ import { plainFindings } from "../network/policy-findings.ts";
 
 const inert: Readonly<Record<string, string>> = {
   LoadBalancer: "there is no load balancer: each node that runs its Pods opens the node ports",
-  ExternalName: "ExternalName is kept, but nothing on the nodes resolves the Service's name",
 };
 
 const unrouted = "no node routes by hosts and paths: reach the Service itself, or run a proxy as an app";

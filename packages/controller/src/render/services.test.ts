@@ -31,14 +31,17 @@ function told(
 ): string[] {
   const { config } = render(pods, { services, slices: () => slices });
   const extension = getExtension(config, ext.NodeExtensionSchema);
-  return (extension?.services ?? []).map(({ name, address, ports, members, sticky, unready }) => {
+  return (extension?.services ?? []).map((one) => {
+    const { name, address, ports, members, sticky, unready, externalName } = one;
     const where = (it: ext.ServiceTarget): string =>
       `${it.hostname && `${it.hostname}=`}${it.appId.slice(0, 4) || it.address}${it.port ? `:${it.port}` : ""}`;
     const led = ports.map(
       (it) =>
         `${it.protocol}/${it.port}${it.nodePort ? `:${it.nodePort}` : ""}>${it.targets.map(where).join("+")}`,
     );
-    const flags = [sticky && "sticky", unready && "unready"].filter(Boolean);
+    const flags = [sticky && "sticky", unready && "unready", externalName && `=${externalName}`].filter(
+      Boolean,
+    );
     return [name.replace(".svc.cluster.local", ""), address, ...led, ...members.map(where), ...flags].join(
       " ",
     );
@@ -89,7 +92,11 @@ describe("the Services of a node", () => {
       ["web.shop  web-0=1111"],
       [[service({ selector, clusterIP: "None" })], [web({}, { hostname: "web-0", subdomain: "web" })]],
     ],
-    ["of other hosts are none", [], [[service({ type: "ExternalName", externalName: "example.com" })]]],
+    [
+      "of other hosts are those hosts' names",
+      ["web.shop  =example.com"],
+      [[service({ type: "ExternalName", externalName: "Example.com.", ports: [http] })]],
+    ],
     [
       "that select nothing lead where somebody wrote",
       ["web.shop 10.96.1.1 tcp/80>192.168.1.5:502"],

@@ -38,9 +38,7 @@ function toldServices({ services }: RenderInputs): {
   readonly told: readonly Service[];
   readonly tooMany: number;
 } {
-  const all = services
-    .filter(({ spec }) => spec.type !== "ExternalName")
-    .sort((left, right) => (ageOf(left) < ageOf(right) ? -1 : 1));
+  const all = services.toSorted((left, right) => (ageOf(left) < ageOf(right) ? -1 : 1));
   const told = all.slice(0, servicesMax);
   return { told, tooMany: all.length - told.length };
 }
@@ -57,6 +55,12 @@ export function searchDomains({ metadata, spec }: Pod): string[] {
 
 function nodeService(service: Service, inputs: RenderInputs): ext.NodeService {
   const { metadata, spec } = service;
+  const name = `${metadata.name}.${metadata.namespace}.svc.${clusterDomain}`;
+  // As upstream: written with a dot behind or in capitals it is the same host.
+  if (spec.type === "ExternalName") {
+    const externalName = (spec.externalName ?? "").toLowerCase().replace(/\.$/, "");
+    return create(ext.NodeServiceSchema, { name, externalName });
+  }
   const { clusterIP = "" } = spec;
   const headless = isHeadless(service);
   const pods = inputs.pods
@@ -66,7 +70,7 @@ function nodeService(service: Service, inputs: RenderInputs): ext.NodeService {
   const ports = headless ? [] : (spec.ports ?? []).filter(({ protocol }) => protocol !== "SCTP");
   const controller = metadata.name === apiService.name && metadata.namespace === apiService.namespace;
   return create(ext.NodeServiceSchema, {
-    name: `${metadata.name}.${metadata.namespace}.svc.${clusterDomain}`,
+    name,
     address: headless ? "" : clusterIP,
     ports: ports.map((port) => ({
       protocol: (port.protocol ?? "TCP").toLowerCase(),

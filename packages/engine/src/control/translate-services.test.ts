@@ -23,11 +23,13 @@ describe("services of a configuration", () => {
       },
     ]);
     assert.equal(translated(port({ nodePort: 30080 }))[0]?.ports[0]?.nodePort, 30080);
+    assert.equal(translated({ externalName: "plc.example" })[0]?.externalName, "plc.example");
     assert.deepEqual(translateServices(undefined), []);
   });
 
   const faults: readonly (readonly [RegExp, Service])[] = [
     [/"a\\nb" is not a domain/, { name: "a\nb" }],
+    [/"a b" is not a domain/, { externalName: "a b" }],
     [/"x" is not an IPv4 address/, { address: "x" }],
     [/"sctp" is neither tcp nor udp/, port({ protocol: "sctp" })],
     [/0 is not a port/, port({ port: 0 })],

@@ -20,12 +20,12 @@ export function translateServices(extension: ext.NodeExtension | undefined): Ser
 }
 
 function translateService(item: ext.NodeService, field: string): ServiceSpec {
-  const { name, address, sticky, unready } = item;
-  if (name.length > nameMax || !namePattern.test(name))
-    throw new ConfigFault(`${field}.name`, `${JSON.stringify(name)} is not a domain`);
+  const { name, address, sticky, unready, externalName } = item;
+  checkName(name, `${field}.name`);
+  if (externalName !== "") checkName(externalName, `${field}.external_name`);
   if (address !== "") checkAddress(address, `${field}.address`);
   return {
-    ...{ name, address, sticky, unready },
+    ...{ name, address, sticky, unready, ...(externalName !== "" && { externalName }) },
     ports: item.ports.map((port, at) => translatePort(port, `${field}.ports[${at}]`)),
     members: item.members.map((it, at) => translateTarget(it, `${field}.members[${at}]`, 0)),
   };
@@ -55,6 +55,11 @@ function translateTarget(item: ext.ServiceTarget, field: string, portMin: number
   }
   if (!isUuid(appId)) throw new ConfigFault(`${field}.app_id`, `${JSON.stringify(appId)} is not a UUID`);
   return { port, hostname, appId: appId as AppId };
+}
+
+function checkName(name: string, field: string): void {
+  if (name.length > nameMax || !namePattern.test(name))
+    throw new ConfigFault(field, `${JSON.stringify(name)} is not a domain`);
 }
 
 function checkAddress(address: string, field: string): void {

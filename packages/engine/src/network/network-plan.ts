@@ -12,6 +12,7 @@ import { faultOf } from "./network-faults.ts";
 import { mtuOf, usualMtu } from "./network-mtu.ts";
 import type { Plug } from "./plug.ts";
 import { type ChosenWays, policyRoutes, takenWays } from "./policy-plan.ts";
+import { aliasNames } from "./alias-names.ts";
 import { claimPorts } from "./port-claims.ts";
 import { interfacesOf } from "./port-labels.ts";
 import { renderResolver, waysOf } from "./resolver-config.ts";
@@ -84,6 +85,7 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
   );
   const families = new Set(claims.ports.map(({ address }) => familyOf(address)));
   const answers = answerWays(spoken, inputs.addresses ?? new Map(), families);
+  const aliases = [...aliasNames(desired.services ?? []).keys()];
   const services = serviceTable(desired.services ?? [], kept, inputs.ready ?? new Set());
   const items: NetworkItems = {
     bridges: [...usable.values()].map((network) => bridgeOf(desired.nodeId, network)),
@@ -108,7 +110,7 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
         ...{ bridge: network.bridge, notes: network.flowLog ?? false },
         config: renderResolver({
           ...{ network, bridge: network.bridge, prefix, apps: desired.apps, names: services.names },
-          connected: network.connected,
+          ...{ connected: network.connected, aliases },
           leases: kept.filter(({ networkId }) => networkId === network.id),
         }),
       })),

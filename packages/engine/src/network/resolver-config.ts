@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { AppSpec, NetworkSpec } from "../desired.ts";
 import { domainSet } from "./access-list.ts";
 import { type Family, familyOf, parsePrefix } from "./address.ts";
+import { aliasPort } from "./alias-names.ts";
 import { inSubnet, type Lease } from "./lease.ts";
 import { metadataAddress } from "./metadata-address.ts";
 import { usualMtu } from "./network-mtu.ts";
@@ -18,6 +19,8 @@ export interface ResolverInputs {
   readonly connected?: readonly string[];
   /** What services are at. */
   readonly names: ServiceTable["names"];
+  /** Names that mean another host's. */
+  readonly aliases?: readonly string[];
 }
 
 /**
@@ -26,6 +29,7 @@ export interface ResolverInputs {
  */
 export function renderResolver(inputs: ResolverInputs): string {
   const { network, bridge, prefix, apps, leases, names: services, connected } = inputs;
+  const { aliases = [] } = inputs;
   const hosts = network.hosts.flatMap(({ name, addresses }) =>
     hostPattern.test(name) ? addresses.filter((it) => addressPattern.test(it)).map((it) => [name, it]) : [],
   );
@@ -55,6 +59,7 @@ export function renderResolver(inputs: ResolverInputs): string {
     "dhcp-authoritative",
     "local=/internal/",
     ...searched.map((domain) => `local=/${domain}/`),
+    ...aliases.map((name) => `server=/${name}/${network.gateway}#${aliasPort}`),
     ...(network.dns.length === 0 ? [] : ["no-resolv", ...network.dns.map((server) => `server=${server}`)]),
     ...(familyOf(network.subnet) === "ip" ? addresses4(network, connected) : addresses6(network, bridge)),
     ...leases.map(({ mac, address }) => `dhcp-host=${mac},${bracketed(address)}`),

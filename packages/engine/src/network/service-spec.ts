@@ -12,6 +12,8 @@ export interface ServiceSpec {
   readonly sticky: boolean;
   /** Targets are so before they are ready. */
   readonly unready: boolean;
+  /** It is another host's name and leads nowhere itself. */
+  readonly externalName?: string;
 }
 
 export interface ServicePort {

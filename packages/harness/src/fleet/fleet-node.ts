@@ -83,6 +83,11 @@ export class FleetNode implements AsyncDisposable {
       flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       apiListener: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
+      aliases: {
+        listen: async () => {},
+        find: async () => ({ kind: "failed" }),
+        [Symbol.asyncDispose]: async () => {},
+      },
       networkPrefix: "sv",
       host: {
         architecture: "amd64",
