@@ -38,7 +38,9 @@ import type { DeviceDriver } from "./device/device-driver.ts";
 import { textsOf } from "./edgeview/commands.ts";
 import { Edgeview } from "./edgeview/edgeview.ts";
 import type { EdgeviewNet } from "./edgeview/edgeview-net.ts";
+import type { ViewParts } from "./edgeview/edgeview-parts.ts";
 import { RecentLog } from "./edgeview/recent-log.ts";
+import type { Reports } from "./edgeview/reports.ts";
 import { viewsOf } from "./edgeview/views.ts";
 import { Cell, EngineStore } from "./engine-store.ts";
 import type { HardwareProbe } from "./hardware/hardware.ts";
@@ -169,6 +171,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     ...{ listener: options.metadata, cards: options.networkDriver, keys },
     envelope: (payload) => control.envelope(payload),
   });
+  const { seen, reports } = whatIsSeen(options, { store, recent, operator });
   const control: Control = new Control({
     ...{ ...common, http, config, identity, secrets, host, deviceLog, engineVersion },
     ...{ accepted, settings, operator, hardware: options.hardware, linkDialer: options.linkDialer },
@@ -177,15 +180,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     network: options.networkDriver,
     flows: new FlowBook(store, options.flows, clock),
     patches: metadata.patches,
-    bundle: bundleOf(options, { accepted, settings, store, recent, log }),
+    bundle: new InfoBundle({ accepted, settings, http, clock, log: log.child("bundle"), texts: reports }),
     conditions: new NodeConditions({ keys, disk, hypervisor, operator }),
   });
   const doors = doorsOf(options, { ...common, api: control.api });
-  const edgeview = new Edgeview({
-    ...{ store, clock, recent, host, net: options.edgeview, log: log.child("edgeview") },
-    isFromController: (data, signature) => secrets.isFromController(data, signature),
-    screen: async (id) => await hypervisor?.screen(id),
-  });
+  const edgeview = edgeviewOf(options, { seen, reports, secrets, log });
   const device = createDeviceDomain({ ...common, ...devicePartsOf(options) });
   const domains = [
     content,
@@ -264,23 +263,33 @@ function powersOf({ power, ports }: EngineOptions): Pick<OperatorParts, "power" 
   return { power, managesPorts: ports.manages };
 }
 
-interface BundleSources {
-  readonly accepted: Cell<DesiredState | undefined>;
-  readonly settings: Settings;
-  readonly store: EngineStore;
-  readonly recent: RecentLog;
-  readonly log: Log;
+interface Seen {
+  readonly seen: ViewParts;
+  readonly reports: () => Promise<Reports>;
 }
 
-function bundleOf(
-  { http, clock, host, diagnostics }: EngineOptions,
-  { store, recent, log, ...parts }: BundleSources,
-): InfoBundle {
-  const texts = async (): Promise<Readonly<Record<string, string>>> => ({
-    ...(await textsOf(viewsOf({ store, clock, recent, host }))),
+/** What the node says of itself to who helps from afar. */
+function whatIsSeen(
+  { clock, host, hardware, diagnostics }: EngineOptions,
+  { store, recent, operator }: Pick<ViewParts, "store" | "recent"> & { readonly operator: Operator },
+): Seen {
+  const seen = { store, clock, recent, host, hardware, lastBoot: () => operator.record.last };
+  const reports = async (): Promise<Reports> => ({
+    ...(await textsOf(viewsOf(seen))),
     ...(await diagnostics?.()),
   });
-  return new InfoBundle({ ...parts, http, clock, log: log.child("bundle"), texts });
+  return { seen, reports };
+}
+
+function edgeviewOf(
+  { config, edgeview: net, hypervisor }: EngineOptions,
+  { seen, reports, secrets, log }: Seen & { readonly secrets: Secrets; readonly log: Log },
+): Edgeview {
+  return new Edgeview({
+    ...{ ...seen, net, reports, log: log.child("edgeview"), controllerHost: serverOf(config).host },
+    isFromController: (data, signature) => secrets.isFromController(data, signature),
+    screen: async (id) => await hypervisor?.screen(id),
+  });
 }
 
 function networkPartsOf(
