@@ -4,7 +4,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Log, SystemClock, SystemRandom, silentSink } from "@selvedge/base";
+import { Log, SystemClock, SystemRandom, seconds, silentSink } from "@selvedge/base";
 import type { AppId, ContentId, DesiredState } from "../src/desired.ts";
 import { EngineStore } from "../src/engine-store.ts";
 import { MetadataServer } from "../src/metadata/linux/metadata-server.ts";
@@ -95,7 +95,7 @@ const common = { store, disk, clock, random: new SystemRandom(), log };
         openAppSecrets: async () => assert.fail(),
         openUserData: async () => "",
       },
-      settings: { number: () => 10 },
+      settings: { number: () => 10, seconds: () => seconds(240) },
       envelope: async (payload) => payload,
     }),
   );

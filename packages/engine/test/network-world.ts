@@ -122,6 +122,24 @@ try {
   sh("nft flush ruleset");
   await reconciler.reconcile(networkKey, stop);
   assert(works("ip netns exec a busybox ping -c1 -W5 192.0.2.2"), "and so are rules that were flushed");
+
+  sh("ip link set up0 mtu 1300");
+  const small = "tcp flags syn tcp option maxseg size 1260 counter name small;";
+  const counts = `chain c { type filter hook input priority 0; ${small} };`;
+  sh(`ip netns exec out nft 'table inet m { counter small { }; ${counts} }'`);
+  const fits = (count: number): boolean =>
+    works(`ip netns exec out nft list counter inet m small | grep -q 'packets ${count} '`);
+  const connect = "ip netns exec a busybox nc -w 1 192.0.2.2 9 </dev/null";
+  works(connect);
+  assert(fits(1), "TCP of apps is held to segments that fit the way");
+  const loose = new Map([["app.enable.tcp.mss.clamping", "false"]]);
+  store.desired.set({ ...desired, settings: loose } as unknown as DesiredState);
+  await reconciler.reconcile(networkKey, stop);
+  works(connect);
+  assert(fits(1), "unless the configuration says that it is not");
+  store.desired.set(desired as unknown as DesiredState);
+  await reconciler.reconcile(networkKey, stop);
+
   const before = state();
   const again = new LinuxNetworkDriver({ prefix: "sv", folder: join(folder, "network") });
   await new NetworkReconciler({ ...parts, driver: again }).reconcile(networkKey, stop);

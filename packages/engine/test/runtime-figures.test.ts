@@ -172,13 +172,15 @@ describe("containers inside a virtual machine", () => {
 
   it("are told with their app's other figures", async () => {
     const world = new ControlWorld();
-    world.gateway.config = create(config.EdgeDevConfigSchema, {
-      id: { uuid: nodeId },
-      ...{ volumes: [diskVolume(ids.root, 0n)] },
-      datastores: [{ id: ids.store, dType: 5, fqdn: "docker://registry.example" }],
-      contentInfo: [{ uuid: ids.disk, URL: "disk.qcow2", iformat: 3, dsIdsList: [ids.store] }],
-      apps: [appInit({ volumeRefList: [{ uuid: ids.root }], collectStatsIPAddr: "fd00::5" } as never)],
-    } as never);
+    const configured = (configItems: readonly object[]): config.EdgeDevConfig =>
+      create(config.EdgeDevConfigSchema, {
+        ...{ id: { uuid: nodeId }, configItems },
+        ...{ volumes: [diskVolume(ids.root, 0n)] },
+        datastores: [{ id: ids.store, dType: 5, fqdn: "docker://registry.example" }],
+        contentInfo: [{ uuid: ids.disk, URL: "disk.qcow2", iformat: 3, dsIdsList: [ids.store] }],
+        apps: [appInit({ volumeRefList: [{ uuid: ids.root }], collectStatsIPAddr: "fd00::5" } as never)],
+      } as never);
+    world.gateway.config = configured([]);
     const asked: string[] = [];
     world.local = {
       send: async ({ url }) => {
@@ -210,5 +212,20 @@ describe("containers inside a virtual machine", () => {
     );
     await world.until("told", () => named().length > 0);
     assert.deepEqual(named(), ["web"]);
+    const once = asked.length;
+    await world.clock.pass(minutes(4));
+    assert.equal(
+      asked.length,
+      once,
+      "it is asked each timer.appcontainer.stats.interval, and told meanwhile",
+    );
+    assert.deepEqual(named(), ["web"]);
+    world.gateway.config = configured([{ key: pace, value: "30" }]);
+    world.gateway.hash = "2";
+    await world.until("taken", () => engine.store.desired.get()?.settings.get(pace) === "30");
+    await world.clock.pass(minutes(4));
+    assert(asked.length > 2 * once, `${asked.length} requests`);
   });
 });
+
+const pace = "timer.appcontainer.stats.interval";

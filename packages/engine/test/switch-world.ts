@@ -77,6 +77,19 @@ try {
   assert.match(sh("ip -d link show dev svb0"), /stp_state 1/, "a switch on two cards looks for loops");
   assert(comes("bridge link show | grep -E 'sw[23].* state blocking'"), "and leaves one of the ways out");
   assert.match(sh("ip -d link show dev svt0n0"), /guard on/);
+  const mac = sh("ip netns exec p cat /sys/class/net/eth0/address").trim().replaceAll(":", "");
+  const arp = `${"f".repeat(12)}${mac}08060001080006040001${mac}0a090909${"0".repeat(12)}0a090901`;
+  /** What is known of an app after it asked who has an address, as 10.9.9.9. */
+  const heard = async (settings: Readonly<Record<string, string>>): Promise<string | undefined> => {
+    store.desired.set({ ...desired, settings: new Map(Object.entries(settings)) } as unknown as DesiredState);
+    await reconciler.reconcile(networkKey, new AbortController().signal);
+    send("p", arp);
+    await reconciler.reconcile(networkKey, new AbortController().signal);
+    const known = store.nics.get("p/n");
+    return known?.phase === "ready" ? known.address : undefined;
+  };
+  assert.equal(await heard({ "network.switch.enable.arpsnoop": "false" }), "", "nobody listens");
+  assert.equal(await heard({}), "10.9.9.9", "the node hears what addresses apps on switches have");
   send("p", lldp);
   assert(!works(told), "what neighbours tell of themselves a switch keeps");
   store.desired.set({

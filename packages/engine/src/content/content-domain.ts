@@ -1,4 +1,4 @@
-import type { Clock, Instant, Log, Random } from "@selvedge/base";
+import type { Clock, Log, Random } from "@selvedge/base";
 import { Runner } from "@selvedge/reconcile";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
@@ -6,6 +6,7 @@ import type { HttpClient } from "../host/http.ts";
 import type { SftpClient } from "../host/sftp.ts";
 import { ContentFiles } from "./content-files.ts";
 import { type ContentKey, ContentReconciler, garbageKey } from "./content-reconciler.ts";
+import { type FetchSettings, fetchSettings, tooDear } from "./fetch-settings.ts";
 import { Fetcher } from "./fetcher.ts";
 import type { ImageBuilder } from "./image-builder.ts";
 
@@ -29,8 +30,6 @@ export interface ContentDomain extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-/** EVE's setting that lets credentials travel in the clear. */
-const allowInsecureAuth = "datastore.http.security.allowinsecureauth";
 /** Images compete for one line and one processor; more at once finish none sooner. */
 const concurrency = 3;
 
@@ -38,9 +37,8 @@ export function createContentDomain(options: ContentDomainOptions): ContentDomai
   const { store, disk, clock, random, http, sftp, images, architecture } = options;
   const log = options.log.child("content");
   const files = new ContentFiles(disk);
-  const insecureAuth = (): boolean => store.desired.get()?.settings.get(allowInsecureAuth) === "true";
-  const now = (): Instant => clock.now();
-  const fetcher = new Fetcher({ disk, http, sftp, images, files, architecture, insecureAuth, now });
+  const settings = (): FetchSettings => fetchSettings(store.desired.get());
+  const fetcher = new Fetcher({ disk, http, sftp, images, files, architecture, settings, clock });
   const reconciler = new ContentReconciler({ store, disk, files, fetcher, clock, random, log });
   const runner = new Runner<ContentKey>({ reconciler, clock, random, log, concurrency });
   const wakeAll = (): void => {
@@ -54,8 +52,15 @@ export function createContentDomain(options: ContentDomainOptions): ContentDomai
     async start() {
       await files.prepare();
       let held = "";
+      let dear: string | undefined;
       stops.push(
         store.desired.subscribe(wakeAll),
+        store.ports.subscribe(() => {
+          const now = tooDear(store.ports.get(), settings());
+          if (now === dear) return;
+          dear = now;
+          wakeAll();
+        }),
         store.apps.subscribe(() => {
           const now = [...reconciler.held].sort().join(" ");
           if (now === held) return;

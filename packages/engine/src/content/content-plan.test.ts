@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { hours, instant, millis } from "@selvedge/base";
+import { hours, instant, millis, seconds } from "@selvedge/base";
 import type { ContentId, ContentSpec } from "../desired.ts";
 import {
   type ContentInputs,
@@ -26,7 +26,10 @@ const stored = {
   sizeBytes: 1,
   config: null,
 };
-const failure = { reason: "ErrImagePull", message: "m", failures: 1, retryAt: instant(100) };
+const failure = {
+  ...{ reason: "ErrImagePull", message: "m", failures: 1 },
+  ...{ retryAt: instant(100), failedAt: instant(0) },
+};
 const base: ContentInputs = {
   wanted,
   held: false,
@@ -35,6 +38,10 @@ const base: ContentInputs = {
   stored,
   asked: false,
   failure: undefined,
+  longest: seconds(600),
+  tooDear: undefined,
+  keep: millis(0),
+  unwantedSince: instant(0),
   now: instant(0),
 };
 
@@ -61,9 +68,33 @@ const cases: [string, Partial<ContentInputs>, ContentStep][] = [
   ["waits out a failure", { stored: undefined, failure }, { action: "wait", failure, wait: millis(100) }],
   [
     "does not wait for a calendar that was set back",
-    { stored: undefined, failure: { ...failure, retryAt: instant(hours(10_000)) } },
+    { stored: undefined, failure: { ...failure, failedAt: instant(1) } },
     { action: "fetch", fallback: undefined },
   ],
+  [
+    "waits no longer than is said now, whatever was said when it failed",
+    { stored: undefined, failure: { ...failure, retryAt: instant(hours(1)) }, longest: seconds(60) },
+    {
+      ...{ action: "wait", wait: seconds(60) },
+      failure: { ...failure, retryAt: instant(hours(1)) },
+    },
+  ],
+  [
+    "fetches nothing by a way that costs too much",
+    { stored: undefined, tooDear: "lte costs 9" },
+    { action: "spare", why: "lte costs 9" },
+  ],
+  [
+    "uses what is there instead of asking again by it",
+    { policy: "always", tooDear: "x" },
+    { action: "use", stored },
+  ],
+  [
+    "keeps for a while what nobody wants",
+    { wanted: undefined, keep: seconds(9), now: instant(seconds(4)) },
+    { action: "keep", stored, wait: seconds(5) },
+  ],
+  ["and not longer", { wanted: undefined, keep: seconds(9), now: instant(seconds(9)) }, { action: "forget" }],
   [
     "tries again after it",
     { stored: undefined, failure, now: instant(100) },

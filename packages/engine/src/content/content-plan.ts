@@ -1,5 +1,5 @@
 import type { Instant } from "@selvedge/base";
-import { after, between, type Millis, millis, minutes } from "@selvedge/base";
+import { after, between, type Millis, millis } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { ContentId, ContentSpec, DesiredState } from "../desired.ts";
 import type { BlobRef, ContentStatus } from "../observed.ts";
@@ -33,6 +33,10 @@ export interface Failure {
   readonly retryAt: Instant;
 }
 
+export interface FailedAttempt extends Failure {
+  readonly failedAt: Instant;
+}
+
 export interface ContentInputs {
   readonly wanted: ContentSpec | undefined;
   /** Some app runs on it, or may go back to what did. */
@@ -42,35 +46,58 @@ export interface ContentInputs {
   readonly stored: StoredContent | undefined;
   /** Whether the source was asked since the engine started, for the policy Always. */
   readonly asked: boolean;
-  readonly failure: Failure | undefined;
+  readonly failure: FailedAttempt | undefined;
+  /** No attempt is put off for longer than this now, whatever was so when it failed. */
+  readonly longest: Millis;
+  /** Why nothing is downloaded now. */
+  readonly tooDear: string | undefined;
+  /** How long content is kept that is wanted no more, and since when it is not. */
+  readonly keep: Millis;
+  readonly unwantedSince: Instant;
   readonly now: Instant;
 }
 
 export type ContentStep =
   | { readonly action: "forget" }
+  /** Nobody wants it, and somebody may again. */
+  | { readonly action: "keep"; readonly stored: StoredContent; readonly wait: Millis }
   | { readonly action: "use"; readonly stored: StoredContent }
   /** `fallback` is used when the source does not answer: a node must start its apps without a network. */
   | { readonly action: "fetch"; readonly fallback: StoredContent | undefined }
   | { readonly action: "refuse" }
+  /** Until there is a way that may be used for it. */
+  | { readonly action: "spare"; readonly why: string }
   | { readonly action: "wait"; readonly failure: Failure; readonly wait: Millis };
-
-/** No attempt is put off for longer, whatever it failed with. */
-export const backoffLongest: Millis = minutes(30);
 
 /** Decides the next step of one content. The only place that decides. */
 export function planContent(inputs: ContentInputs): ContentStep {
   const { wanted, policy, remembered, stored, failure, now } = inputs;
-  if (wanted === undefined)
-    return inputs.held && stored !== undefined ? { action: "use", stored } : { action: "forget" };
+  if (wanted === undefined) return planUnwanted(inputs);
   const present = stored !== undefined && remembered?.url === wanted.url ? stored : undefined;
   const pinned = wanted.sha256 !== "" || wanted.url.includes("@sha256:");
   if (present !== undefined && (policy !== "always" || pinned || inputs.asked))
     return { action: "use", stored: present };
   if (policy === "never") return { action: "refuse" };
-  const wait = failure === undefined ? millis(0) : between(now, failure.retryAt);
-  // A longer wait than any back-off means that the calendar was set back meanwhile.
-  if (failure !== undefined && wait > 0 && wait <= backoffLongest) return { action: "wait", failure, wait };
+  if (inputs.tooDear !== undefined)
+    return present === undefined
+      ? { action: "spare", why: inputs.tooDear }
+      : { action: "use", stored: present };
+  const wait = failure === undefined ? millis(0) : waitOf(failure, inputs.longest, now);
+  if (failure !== undefined && wait > 0) return { action: "wait", failure, wait };
   return { action: "fetch", fallback: present };
+}
+
+function planUnwanted({ held, stored, keep, unwantedSince, now }: ContentInputs): ContentStep {
+  if (stored === undefined) return { action: "forget" };
+  if (held) return { action: "use", stored };
+  const kept = between(unwantedSince, now);
+  return kept < keep ? { action: "keep", stored, wait: millis(keep - kept) } : { action: "forget" };
+}
+
+function waitOf({ failedAt, retryAt }: FailedAttempt, longest: Millis, now: Instant): Millis {
+  // Failed later than now means that the calendar was set back meanwhile.
+  if (between(failedAt, now) < 0) return millis(0);
+  return millis(Math.max(0, Math.min(between(now, retryAt), between(now, after(failedAt, longest)))));
 }
 
 /** The strictest wish of the containers that use the content: one Always asks for all. */
@@ -95,10 +122,13 @@ export function nextFailure(
   message: string,
   now: Instant,
   delay: Millis,
-): Failure {
+): FailedAttempt {
   const failures = (before?.failures ?? 0) + 1;
   const shown = reason === "ErrImagePull" && failures > 1 ? "ImagePullBackOff" : reason;
-  return { reason: shown, message: message.slice(0, messageMax), failures, retryAt: after(now, delay) };
+  return {
+    ...{ reason: shown, message: message.slice(0, messageMax), failures },
+    ...{ retryAt: after(now, delay), failedAt: now },
+  };
 }
 
 /** Messages travel to the controller with every report. */

@@ -15,10 +15,11 @@ import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/rec
 import type { ContentId, ContentSpec } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import { type Disk, DiskFullError } from "../host/disk.ts";
+import type { ContentStatus } from "../observed.ts";
 import type { ContentFiles } from "./content-files.ts";
 import {
-  backoffLongest,
   type ContentStep,
+  type FailedAttempt,
   type Failure,
   nextFailure,
   planContent,
@@ -26,13 +27,14 @@ import {
   pullPolicy,
   type StoredContent,
 } from "./content-plan.ts";
+import { fetchSettings, tooDear } from "./fetch-settings.ts";
 import type { Fetcher } from "./fetcher.ts";
 import { BadImageError } from "./image-builder.ts";
 import type { Progress } from "./progress.ts";
 import { InvalidReferenceError } from "./reference.ts";
 
 export interface ContentParts {
-  readonly store: Pick<EngineStore, "desired" | "contents" | "apps">;
+  readonly store: Pick<EngineStore, "desired" | "contents" | "apps" | "ports">;
   readonly disk: Disk;
   readonly files: ContentFiles;
   readonly fetcher: Fetcher;
@@ -45,10 +47,10 @@ export interface ContentParts {
 export const garbageKey = "garbage";
 export type ContentKey = ContentId | typeof garbageKey;
 
-/** As the kubelet's, but sooner at first: a box that just got its cable should not wait. */
-const pullBackoff: BackoffPolicy = { first: seconds(2), max: minutes(5) };
+/** As the kubelet, but sooner: a box that just got its cable should not wait. */
+const pullFirst = seconds(2);
 /** A wrong reference or a hostile image does not mend itself, yet a tag can be pushed anew. */
-const hopelessBackoff: BackoffPolicy = { first: minutes(1), max: backoffLongest };
+const hopelessFirst = minutes(1);
 /** An app that is deleted and applied again, or rolled back, finds its image here. */
 const garbageGrace = hours(24);
 const garbageEvery = hours(1);
@@ -57,10 +59,12 @@ const progressEvery = millis(500);
 
 export class ContentReconciler implements Reconciler<ContentKey> {
   readonly name = "content";
-  readonly reads: readonly string[] = ["desired", "apps"];
+  readonly reads: readonly string[] = ["desired", "apps", "ports"];
   readonly writes: readonly string[] = ["contents"];
   readonly #parts: ContentParts;
-  readonly #failures = new Map<ContentId, Failure & { readonly url: string }>();
+  readonly #failures = new Map<ContentId, FailedAttempt & { readonly url: string }>();
+  /** Of what is still here although nobody wants it. */
+  readonly #unwantedSince = new Map<ContentId, Instant>();
   /** URLs whose source was asked since the start, by content: what Always means on a node. */
   readonly #asked = new Map<ContentId, string>();
   #unusedSince: ReadonlyMap<string, Instant> = new Map();
@@ -86,6 +90,9 @@ export class ContentReconciler implements Reconciler<ContentKey> {
     const wanted = desired.contents.find(({ id }) => id === key);
     const remembered = await files.remembered(key);
     const known = this.#failures.get(key);
+    const settings = fetchSettings(desired);
+    if (wanted !== undefined) this.#unwantedSince.delete(key);
+    else if (!this.#unwantedSince.has(key)) this.#unwantedSince.set(key, clock.now());
     const step = planContent({
       wanted,
       held: this.held.has(key),
@@ -94,9 +101,14 @@ export class ContentReconciler implements Reconciler<ContentKey> {
       stored: remembered && (await files.stored(remembered.hash)),
       asked: this.#asked.get(key) === wanted?.url,
       failure: known?.url === wanted?.url ? known : undefined,
+      longest: settings.retry,
+      tooDear: tooDear(store.ports.get(), settings),
+      keep: settings.keep,
+      unwantedSince: this.#unwantedSince.get(key) ?? clock.now(),
       now: clock.now(),
     });
     if (step.action === "use") return this.#use(key, step.stored);
+    if (step.action === "keep") return lookAgain("somebody may want it again", step.wait);
     return wanted === undefined || step.action === "forget"
       ? await this.#forget(key)
       : await this.#take(key, wanted, step, signal);
@@ -105,14 +117,16 @@ export class ContentReconciler implements Reconciler<ContentKey> {
   async #take(
     id: ContentId,
     wanted: ContentSpec,
-    step: Exclude<ContentStep, { action: "use" | "forget" }>,
+    step: Exclude<ContentStep, { action: "use" | "forget" | "keep" }>,
     signal: AbortSignal,
   ): Promise<Outcome> {
     const { store } = this.#parts;
     switch (step.action) {
       case "wait":
-        store.contents.set(id, { phase: "failed", ...withoutUrl(step.failure) });
+        store.contents.set(id, told(step.failure));
         return lookAgain(step.failure.reason, step.wait);
+      case "spare":
+        return this.#spare(id, step.why);
       case "refuse":
         return this.#fail(
           id,
@@ -128,6 +142,7 @@ export class ContentReconciler implements Reconciler<ContentKey> {
   async #forget(id: ContentId): Promise<Outcome> {
     this.#failures.delete(id);
     this.#asked.delete(id);
+    this.#unwantedSince.delete(id);
     this.#parts.store.contents.delete(id);
     await this.#parts.files.forget(id);
     return settled;
@@ -157,15 +172,27 @@ export class ContentReconciler implements Reconciler<ContentKey> {
   ): Promise<Outcome> {
     const { store, files, fetcher, log } = this.#parts;
     if (fallback === undefined) store.contents.set(id, { phase: "resolving" });
-    const report = fallback === undefined ? this.#progress(id) : (): void => {};
+    const tell = fallback === undefined ? this.#progress(id) : (): void => {};
+    let building = false;
+    const report = (progress: Progress): void => {
+      building = progress.phase === "building";
+      tell(progress);
+    };
+    const dear = new AbortController();
+    const unsubscribe = store.ports.subscribe(() => {
+      const why = tooDear(store.ports.get(), fetchSettings(store.desired.get()));
+      // What is built is here already.
+      if (why !== undefined && !building) dear.abort(why);
+    });
     try {
-      const stored = await fetcher.fetch(wanted, report, signal);
+      const stored = await fetcher.fetch(wanted, report, AbortSignal.any([signal, dear.signal]));
       await files.remember(id, { url: wanted.url, hash: stored.hash });
       this.#asked.set(id, wanted.url);
       log.info("content is here", { content: id, url: wanted.url, digest: stored.digest });
       return this.#use(id, stored);
     } catch (error) {
       if (signal.aborted) throw error;
+      if (dear.signal.aborted && fallback === undefined) return this.#spare(id, String(dear.signal.reason));
       const message = `${wanted.url}: ${describeError(error)}`;
       log.warn("content did not come", { content: id, error: message });
       if (fallback !== undefined) {
@@ -174,7 +201,20 @@ export class ContentReconciler implements Reconciler<ContentKey> {
       }
       if (error instanceof DiskFullError) await this.#collect(true);
       return this.#fail(id, wanted, reasonOf(error), message, error);
+    } finally {
+      unsubscribe();
     }
+  }
+
+  /** Told as what it is, and no failure: it begins, or goes on where it was, once there is a way for it. */
+  #spare(id: ContentId, message: string): Outcome {
+    const { store, clock, log } = this.#parts;
+    const before = store.contents.get(id);
+    const known = before?.phase === "failed" && before.reason === spared;
+    if (!known) log.info("content is not downloaded now", { content: id, why: message });
+    const retryAt = known ? before.retryAt : clock.now();
+    store.contents.set(id, { phase: "failed", reason: spared, message, failures: 1, retryAt });
+    return settled;
   }
 
   #fail(id: ContentId, wanted: ContentSpec, reason: string, message: string, error?: unknown): Outcome {
@@ -182,10 +222,12 @@ export class ContentReconciler implements Reconciler<ContentKey> {
     const before = this.#failures.get(id);
     const same = before?.url === wanted.url ? before : undefined;
     const hopeless = error instanceof BadImageError || error instanceof InvalidReferenceError;
-    const delay = backoffDelay(hopeless ? hopelessBackoff : pullBackoff, (same?.failures ?? 0) + 1, random);
+    const { retry: max } = fetchSettings(store.desired.get());
+    const policy: BackoffPolicy = { first: hopeless ? hopelessFirst : pullFirst, max };
+    const delay = backoffDelay(policy, (same?.failures ?? 0) + 1, random);
     const failure = nextFailure(same, reason, message, clock.now(), delay);
     this.#failures.set(id, { ...failure, url: wanted.url });
-    store.contents.set(id, { phase: "failed", ...failure });
+    store.contents.set(id, told(failure));
     return lookAgain(failure.reason, delay);
   }
 
@@ -223,8 +265,11 @@ export class ContentReconciler implements Reconciler<ContentKey> {
   }
 }
 
-function withoutUrl({ reason, message, failures, retryAt }: Failure): Failure {
-  return { reason, message, failures, retryAt };
+/** What is not downloaded because of what it would cost. */
+const spared = "NetworkTooCostly";
+
+function told({ reason, message, failures, retryAt }: Failure): ContentStatus {
+  return { phase: "failed", reason, message, failures, retryAt };
 }
 
 function reasonOf(error: unknown): string {

@@ -1,11 +1,10 @@
 import type { ContentSpec, Datastore } from "../desired.ts";
-import { type Disk, DiskFullError } from "../host/disk.ts";
+import { DiskFullError } from "../host/disk.ts";
 import { HttpError } from "../host/http.ts";
 import { ContentFiles } from "./content-files.ts";
 import type { StoredContent } from "./content-plan.ts";
-import { fetchFile } from "./file-fetcher.ts";
-import type { SourceParts } from "./file-source.ts";
-import { BadImageError, type FetchedLayer, type ImageBuilder } from "./image-builder.ts";
+import { type FileParts, fetchFile } from "./file-fetcher.ts";
+import { BadImageError, type FetchedLayer } from "./image-builder.ts";
 import {
   choosePlatform,
   configMax,
@@ -17,10 +16,9 @@ import {
 import type { Progress } from "./progress.ts";
 import { type ImageReference, parseReference } from "./reference.ts";
 import { RegistryClient, SourceError } from "./registry-client.ts";
+import { whileMoving } from "./stall.ts";
 
-export interface FetcherOptions extends SourceParts {
-  readonly disk: Disk;
-  readonly images: ImageBuilder;
+export interface FetcherOptions extends FileParts {
   readonly files: ContentFiles;
   /** As OCI says it: amd64, arm64. */
   readonly architecture: string;
@@ -193,16 +191,18 @@ export class Fetcher {
     report: (bytes: number) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { disk, images } = this.#options;
+    const { disk, images, settings } = this.#options;
     const hash = hexOf(item.digest);
     const [final, partial] = [ContentFiles.blob(hash), ContentFiles.partial(hash)];
     await this.#alone(`blob ${hash}`, async () => {
       if ((await disk.size(final)) === item.size) return report(item.size);
-      await this.#complete(client, item, partial, report, signal);
-      const found = await images.sha256(partial, signal);
-      if (found !== hash) {
+      for (let refetches = 0; ; refetches++) {
+        await this.#complete(client, item, partial, report, signal);
+        const found = await images.sha256(partial, signal);
+        if (found === hash) break;
         await disk.remove(partial);
-        throw new SourceError(`blob ${item.digest}: what arrived has sha256:${found}`);
+        if (refetches >= settings().refetches)
+          throw new SourceError(`blob ${item.digest}: what arrived has sha256:${found}`);
       }
       await disk.sync(partial);
       await disk.rename(partial, final);
@@ -220,34 +220,51 @@ export class Fetcher {
     report: (bytes: number) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { disk } = this.#options;
+    const { disk, clock, settings } = this.#options;
     if (item.size === 0) return await disk.writeDurable(partial, new Uint8Array());
     for (let cuts = 0; ; cuts++) {
-      let have = (await disk.size(partial)) ?? 0;
-      if (have === item.size) return;
-      const start = have;
+      const start = (await disk.size(partial)) ?? 0;
+      if (start === item.size) return;
       try {
-        const { offset, body } = await client.blob(item.digest, have, signal);
-        if (offset !== have) {
-          await disk.remove(partial);
-          have = 0;
-        }
-        for await (const chunk of body) {
-          have += chunk.length;
-          if (have > item.size) {
-            await disk.remove(partial);
-            throw new SourceError(`blob ${item.digest} is longer than its ${item.size} bytes`);
-          }
-          await disk.append(partial, chunk);
-          report(have);
-        }
-        if (have === item.size) return;
-        throw new HttpError(`blob ${item.digest} ended after ${have} of ${item.size} bytes`);
+        return await whileMoving(clock, settings().stalled, signal, async (inner, moved) => {
+          const move = (bytes: number): void => {
+            moved();
+            report(bytes);
+          };
+          await this.#attempt(client, item, partial, move, inner);
+        });
       } catch (error) {
         const moved = ((await disk.size(partial)) ?? 0) > start;
         if (signal.aborted || !(error instanceof HttpError) || !moved || cuts >= cutsMax) throw error;
       }
     }
+  }
+
+  async #attempt(
+    client: RegistryClient,
+    item: Descriptor,
+    partial: string,
+    report: (bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { disk } = this.#options;
+    let have = (await disk.size(partial)) ?? 0;
+    const { offset, body } = await client.blob(item.digest, have, signal);
+    if (offset !== have) {
+      await disk.remove(partial);
+      have = 0;
+    }
+    for await (const chunk of body) {
+      have += chunk.length;
+      if (have > item.size) {
+        await disk.remove(partial);
+        throw new SourceError(`blob ${item.digest} is longer than its ${item.size} bytes`);
+      }
+      await disk.append(partial, chunk);
+      report(have);
+    }
+    if (have < item.size)
+      throw new HttpError(`blob ${item.digest} ended after ${have} of ${item.size} bytes`);
   }
 
   async #needRoom(bytes: number): Promise<void> {

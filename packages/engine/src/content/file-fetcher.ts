@@ -1,16 +1,21 @@
+import type { Clock } from "@selvedge/base";
 import type { ContentSpec, Datastore } from "../desired.ts";
 import { type Disk, DiskFullError } from "../host/disk.ts";
 import { HttpError } from "../host/http.ts";
 import { ContentFiles } from "./content-files.ts";
 import type { StoredContent } from "./content-plan.ts";
+import type { FetchSettings } from "./fetch-settings.ts";
 import { type FileSource, fileSource, type SourceParts } from "./file-source.ts";
 import { BadImageError, type ImageBuilder } from "./image-builder.ts";
 import type { Progress } from "./progress.ts";
 import { SourceError } from "./registry-client.ts";
+import { whileMoving } from "./stall.ts";
 
 export interface FileParts extends SourceParts {
   readonly disk: Disk;
   readonly images: ImageBuilder;
+  readonly clock: Clock;
+  readonly settings: () => FetchSettings;
 }
 
 /** When the configuration sets no size, nothing larger than this is taken. */
@@ -34,11 +39,13 @@ export async function fetchFile(
   const { disk, images } = parts;
   const partial = ContentFiles.partial(spec.sha256);
   const source = await fileSource(parts, spec, datastore);
-  await download(disk, source, spec, partial, report, signal);
-  report({ phase: "building" });
-  const found = await images.sha256(partial, signal);
-  if (found !== spec.sha256) {
+  for (let refetches = 0; ; refetches++) {
+    await download(parts, source, spec, partial, report, signal);
+    report({ phase: "building" });
+    const found = await images.sha256(partial, signal);
+    if (found === spec.sha256) break;
     await disk.remove(partial);
+    if (refetches < parts.settings().refetches) continue;
     throw new SourceError(`${spec.url}: what arrived has sha256:${found}, not sha256:${spec.sha256}`);
   }
   const path = ContentFiles.image(spec.sha256, "img");
@@ -61,7 +68,7 @@ export async function fetchFile(
 
 /** Until all bytes are there, going on after each cut for as long as every attempt brings something. */
 async function download(
-  disk: Disk,
+  { disk, clock, settings }: FileParts,
   source: FileSource,
   spec: ContentSpec,
   partial: string,
@@ -71,7 +78,13 @@ async function download(
   for (let cuts = 0; ; cuts++) {
     const before = (await disk.size(partial)) ?? 0;
     try {
-      return await attempt(disk, source, spec, partial, report, signal);
+      return await whileMoving(clock, settings().stalled, signal, async (inner, moved) => {
+        const move = (progress: Progress): void => {
+          moved();
+          report(progress);
+        };
+        await attempt(disk, source, spec, partial, move, inner);
+      });
     } catch (error) {
       const moved = ((await disk.size(partial)) ?? 0) > before;
       if (signal.aborted || !(error instanceof HttpError) || !moved || cuts >= cutsMax) throw error;

@@ -93,7 +93,10 @@ describe("a plain web server", () => {
       throw new Error("no SFTP here");
     },
   };
-  const parts = (insecure: boolean) => ({ http, sftp, now: () => at, insecureAuth: () => insecure });
+  const parts = (insecureAuth: boolean) => ({
+    ...{ http, sftp, clock: { now: () => at } },
+    settings: () => ({ insecureAuth }),
+  });
 
   it("gets credentials over https, and whoever it sends us to does not", async () => {
     const credentials = async () => ({ user: "Bearer", password: "t" });

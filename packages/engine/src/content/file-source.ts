@@ -1,9 +1,10 @@
-import type { Instant } from "@selvedge/base";
+import type { Clock } from "@selvedge/base";
 import type { ContentSpec, Datastore } from "../desired.ts";
 import type { HttpClient, HttpResponse } from "../host/http.ts";
 import type { SftpClient } from "../host/sftp.ts";
 import { authorizationOf, baseUrl, encodePath, type FileRequest } from "./address.ts";
 import { azureRequest } from "./azure.ts";
+import type { FetchSettings } from "./fetch-settings.ts";
 import { GoogleTokens, googleRequest, serviceAccount } from "./google.ts";
 import { BadImageError } from "./image-builder.ts";
 import { refusal, SourceError } from "./registry-client.ts";
@@ -24,9 +25,9 @@ export interface FileSource {
 export interface SourceParts {
   readonly http: HttpClient;
   readonly sftp: SftpClient;
-  readonly now: () => Instant;
-  /** Credentials may be sent where everybody on the way reads them. */
-  readonly insecureAuth: () => boolean;
+  readonly clock: Pick<Clock, "now">;
+  /** Among them, whether credentials may be sent where everybody on the way reads them. */
+  readonly settings: () => Pick<FetchSettings, "insecureAuth">;
 }
 
 /** A source that says nothing for so long is gone; a file arrives in pieces, each of which counts anew. */
@@ -47,7 +48,7 @@ export async function fileSource(
     case "https": {
       const url = `${baseUrl(datastore)}/${encodePath(path)}`;
       const authorization = credentials && authorizationOf(credentials.user, credentials.password);
-      if (authorization !== undefined && url.startsWith("http:") && !parts.insecureAuth())
+      if (authorization !== undefined && url.startsWith("http:") && !parts.settings().insecureAuth)
         throw new BadImageError(
           `${url}: credentials are not sent over http; use https, or set datastore.http.security.allowinsecureauth`,
         );
@@ -57,16 +58,16 @@ export async function fileSource(
       }));
     }
     case "s3":
-      return overHttp(parts, datastore, () => s3Request(datastore, path, credentials, parts.now()));
+      return overHttp(parts, datastore, () => s3Request(datastore, path, credentials, parts.clock.now()));
     case "azure":
       return overHttp(parts, datastore, (headers) =>
-        azureRequest(datastore, path, credentials, headers, parts.now()),
+        azureRequest(datastore, path, credentials, headers, parts.clock.now()),
       );
     case "google": {
       const tokens =
         credentials && new GoogleTokens(parts.http, serviceAccount(credentials), datastore.certificates);
       return overHttp(parts, datastore, async () =>
-        googleRequest(datastore, path, await tokens?.token(parts.now())),
+        googleRequest(datastore, path, await tokens?.token(parts.clock.now())),
       );
     }
     case "sftp": {

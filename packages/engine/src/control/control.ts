@@ -14,6 +14,7 @@ import {
   describeError,
   hours,
   type Log,
+  type Millis,
   millis,
   type Random,
   seconds,
@@ -50,7 +51,7 @@ import { MetricsLoop } from "./report/metrics.ts";
 import type { NetworkCounters, PatchUsages } from "./report/network-metrics.ts";
 import type { NodeConditions } from "./report/node-conditions.ts";
 import { deviceKey, locationKey, type Reporter, timeSourcesKey } from "./report/reporter.ts";
-import { runtimeFigures } from "./report/runtime-figures.ts";
+import { RuntimeMeters } from "./report/runtime-figures.ts";
 import { Tellers } from "./report/tellers.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -176,6 +177,8 @@ export class Control implements AsyncDisposable {
       standIn: () => this.#standIn.client,
     });
     const settings = this.#settings;
+    const pace = (): Millis => settings.seconds("timer.appcontainer.stats.interval");
+    const runtimes = new RuntimeMeters({ ...common, http }, pace);
     this.#metrics = new MetricsLoop({
       ...common,
       client,
@@ -184,7 +187,7 @@ export class Control implements AsyncDisposable {
       settings,
       linkIsUp,
       usages: apps?.usages,
-      inside: (app, signal) => runtimeFigures({ ...common, http }, app, signal),
+      inside: (app, signal) => runtimes.read(app, signal),
       meters: new DeviceMeters({
         ...{ ...options, ...common, client, acceptor: this.#acceptor, logCounts: options.deviceLog.counts },
         memoryBytes: host.memoryBytes,

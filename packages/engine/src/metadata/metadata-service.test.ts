@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { Log, SystemClock, silentSink } from "@selvedge/base";
+import { Log, SystemClock, seconds, silentSink } from "@selvedge/base";
 import type { AppId, ContentId, DesiredState, PatchSpec, VolumeId } from "../desired.ts";
 import { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
@@ -117,7 +117,10 @@ function world(
     },
     diagnosis: async () => "INFO: well\n",
     nodeMetrics: async () => "up 1\n",
-    settings: { number: (key) => (key === "msrv.prometheus.metrics.rps" ? 0.000001 : 2) },
+    settings: {
+      number: (key) => (key === "msrv.prometheus.metrics.rps" ? 0.000001 : 2),
+      seconds: () => seconds(240),
+    },
   });
   return {
     ...{ store, patches },

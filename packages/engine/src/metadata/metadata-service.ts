@@ -3,7 +3,7 @@
  * controller has for them, the node's signature, and what they have to tell their controller. Paths, statuses
  * and words are EVE's, so that an app made for it finds what it knows.
  */
-import type { Clock, Log } from "@selvedge/base";
+import type { Clock, Log, Millis } from "@selvedge/base";
 import { locationOf, locationWords } from "../control/report/location-info.ts";
 import type { AppId, DesiredState } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
@@ -50,6 +50,7 @@ export interface MetadataParts {
   readonly nodeMetrics: () => Promise<string>;
   readonly settings: {
     number(key: "msrv.prometheus.metrics.rps" | "msrv.prometheus.metrics.burst"): number;
+    seconds(key: "msrv.prometheus.metrics.idletimeout.seconds"): Millis;
   };
 }
 
@@ -226,11 +227,13 @@ export class MetadataService {
 
   async #metrics(caller: Caller | undefined): Promise<MetadataAnswer> {
     const { settings, store, nodeMetrics } = this.#parts;
-    const perSecond = settings.number("msrv.prometheus.metrics.rps");
-    const burst = settings.number("msrv.prometheus.metrics.burst");
+    const limits = {
+      perSecond: settings.number("msrv.prometheus.metrics.rps"),
+      burst: settings.number("msrv.prometheus.metrics.burst"),
+      idleMs: settings.seconds("msrv.prometheus.metrics.idletimeout.seconds"),
+    };
     const known = (id: string): boolean => id === "" || store.apps.get(id as AppId) !== undefined;
-    if (!this.#rate.takes(caller?.id ?? "", perSecond, burst, known))
-      return refusal(429, "Too Many Requests");
+    if (!this.#rate.takes(caller?.id ?? "", limits, known)) return refusal(429, "Too Many Requests");
     return { status: 200, type: "text/plain; version=0.0.4; charset=utf-8", body: await nodeMetrics() };
   }
 }

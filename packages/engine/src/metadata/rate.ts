@@ -1,8 +1,14 @@
-import type { Clock } from "@selvedge/base";
+import type { Clock, Millis } from "@selvedge/base";
 
 interface Bucket {
   readonly tokens: number;
   readonly at: number;
+}
+
+export interface Limits {
+  readonly perSecond: number;
+  readonly burst: number;
+  readonly idleMs: Millis;
 }
 
 /** Requests that are dear: so many a second on the long run, so many at once. One bucket a caller. */
@@ -14,10 +20,14 @@ export class Rate {
     this.#clock = clock;
   }
 
-  /** `callers` are those that there are: the others' buckets are forgotten, which bounds them. */
-  takes(caller: string, perSecond: number, burst: number, callers: (id: string) => boolean): boolean {
-    for (const id of this.#buckets.keys()) if (!callers(id)) this.#buckets.delete(id);
+  /**
+   * `callers` are those that there are: the others' buckets are forgotten, which bounds them, and so are those of
+   * callers that asked nothing for so long.
+   */
+  takes(caller: string, { perSecond, burst, idleMs }: Limits, callers: (id: string) => boolean): boolean {
     const at = this.#clock.monotonic();
+    for (const [id, bucket] of this.#buckets)
+      if (!callers(id) || at - bucket.at >= idleMs) this.#buckets.delete(id);
     const { tokens, at: before } = this.#buckets.get(caller) ?? { tokens: burst, at };
     const now = Math.min(burst, tokens + ((at - before) / 1000) * perSecond);
     this.#buckets.set(caller, { tokens: now >= 1 ? now - 1 : now, at });

@@ -1,6 +1,8 @@
+import { switchIn } from "../control/settings/config-items.ts";
 import type { AppId, AppSpec, DesiredState, NetworkId, NetworkSpec, NicSpec } from "../desired.ts";
 import type { NetworkStatus, NicStatus } from "../observed.ts";
 import { familyOf, parsePrefix } from "./address.ts";
+import { aliasNames } from "./alias-names.ts";
 import { answerWays } from "./answer-plan.ts";
 import { apiRoutes } from "./api-route.ts";
 import { carriedPort, spokenPorts } from "./carried-port.ts";
@@ -12,7 +14,6 @@ import { faultOf } from "./network-faults.ts";
 import { mtuOf, usualMtu } from "./network-mtu.ts";
 import type { Plug } from "./plug.ts";
 import { type ChosenWays, policyRoutes, takenWays } from "./policy-plan.ts";
-import { aliasNames } from "./alias-names.ts";
 import { claimPorts } from "./port-claims.ts";
 import { interfacesOf } from "./port-labels.ts";
 import { renderResolver, waysOf } from "./resolver-config.ts";
@@ -121,10 +122,17 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
     ruleset: renderRuleset({
       ...{ prefix, networks: plugged, ports: claims.ports, services: services.routes },
       ...{ api: apiRoutes(desired.services ?? []), answers },
+      clampsTcp: switchIn(desired.settings, "app.enable.tcp.mss.clamping"),
+      snoopsArp: snoopsArp(desired),
       interfacesOf: labels,
     }),
   };
   return { items, networks, nics: nicStatuses(inputs, kept, usable, networks, claims.conflicts) };
+}
+
+/** On a switch the node gives no addresses and hears of them only when it listens. */
+export function snoopsArp({ settings }: DesiredState): boolean {
+  return switchIn(settings, "network.switch.enable.arpsnoop");
 }
 
 function usableNetworks({

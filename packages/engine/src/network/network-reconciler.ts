@@ -6,7 +6,7 @@ import type { Disk } from "../host/disk.ts";
 import type { AppStatus } from "../observed.ts";
 import { type Leases, noLeases, planLeases } from "./lease.ts";
 import type { NetworkDriver } from "./network-driver.ts";
-import { planNetwork } from "./network-plan.ts";
+import { planNetwork, snoopsArp } from "./network-plan.ts";
 import type { ChosenWays } from "./policy-plan.ts";
 import { chosenOf } from "./way/way-status.ts";
 
@@ -107,7 +107,7 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     const before = await this.#read();
     const leases = planLeases(before, desired, running);
     if (JSON.stringify(leases) !== JSON.stringify(before)) await this.#write(leases);
-    const switched = desired.networks.some(({ kind }) => kind === "switch");
+    const switched = snoopsArp(desired) && desired.networks.some(({ kind }) => kind === "switch");
     const seen = switched ? await driver.seen() : undefined;
     const [addresses, cards] = [await driver.addresses(), await driver.cards()];
     const state = { ...given, leases, prefix, addresses, cards, managed };
@@ -115,7 +115,7 @@ export class NetworkReconciler implements Reconciler<typeof networkKey> {
     await driver.apply(plan.items, signal);
     replaceRows(store.networks, plan.networks);
     replaceRows(store.nics, plan.nics);
-    return plan.nics.values().some((nic) => nic.phase === "ready" && nic.address === "");
+    return switched && plan.nics.values().some((nic) => nic.phase === "ready" && nic.address === "");
   }
 
   async #read(): Promise<Leases> {

@@ -34,6 +34,10 @@ export interface RulesetInputs {
   readonly services: readonly ServiceRoute[];
   readonly api: readonly ApiRoute[];
   readonly interfacesOf: ListContext["interfacesOf"];
+  /** TCP of apps is held to segments that fit the way it takes; not there: it is. */
+  readonly clampsTcp?: boolean;
+  /** The node learns the addresses of apps on switches from what they say; not there: it does. */
+  readonly snoopsArp?: boolean;
   /** By which cards what apps answer leaves. */
   readonly answers?: readonly AnswerWay[];
 }
@@ -46,6 +50,7 @@ export function tableNames(prefix: string): readonly [family: string, table: str
   ];
 }
 
+const clamp = "    tcp flags syn tcp option maxseg size set rt mtu\n";
 /** Addresses that one domain may have. */
 const domainAddressesMax = 65_536;
 
@@ -99,6 +104,7 @@ function plugRules(inputs: RulesetInputs): string {
   const { networks, prefix } = inputs;
   const switched = networks.filter(({ kind }) => kind === "switch");
   const taps = plugsOf(networks, "switch").map(({ tap }) => tap);
+  const noted = inputs.snoopsArp === false ? [] : taps.map(noteAddress);
   const leaves = (tap: string): string => `    iifname "${tap}" jump out_${tap}\n`;
   const leaving = taps.map(leaves).join("");
   // Of a switch that the node is on itself: what is for the node is not forwarded.
@@ -120,7 +126,7 @@ function plugRules(inputs: RulesetInputs): string {
   );
   return `${seenSets(taps)}${switchLists.join("")}${links.join("")}  chain prerouting {
     type filter hook prerouting priority -300; policy accept;
-${plugsOf(networks, "local").map(antiSpoof).join("")}${taps.map(noteAddress).join("")}  }
+${plugsOf(networks, "local").map(antiSpoof).join("")}${noted.join("")}  }
   chain forward {
     type filter hook forward priority -200; policy accept;
 ${straight}${leaving}${entering}  }
@@ -294,8 +300,7 @@ ${table("oifname . FAMILY daddr", (it) => `goto in_${it.tap}`)}${behind("daddr",
   chain forward {
     type filter hook forward priority 0; policy accept;
     iifname != "${prefix}b*" oifname != "${prefix}b*" accept
-${empty}${switched.join("")}    tcp flags syn tcp option maxseg size set rt mtu
-    ct state established,related jump limits
+${empty}${switched.join("")}${inputs.clampsTcp === false ? "" : clamp}    ct state established,related jump limits
 ${self}${leaves.join("")}${arrives.join("")}    iifname "${prefix}b*" jump leave
     oifname "${prefix}b*" jump enter
   }

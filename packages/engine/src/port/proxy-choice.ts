@@ -1,15 +1,19 @@
 import type { PortsStatus } from "../observed.ts";
-import type { ProxySpec } from "./port-spec.ts";
+import type { PortSpec, ProxySpec } from "./port-spec.ts";
 
 /** The proxy by which an address is reached now: that of the cheapest uplink that leads outside. Pure. */
 export function proxyFor(status: PortsStatus | undefined, host: string): ProxySpec | undefined {
+  const proxy = wayOut(status)?.proxy;
+  return asksProxy(proxy, host) ? proxy : undefined;
+}
+
+/** The cheapest uplink that leads outside, which is what the node speaks by. */
+export function wayOut(status: PortsStatus | undefined): PortSpec | undefined {
   const ports = status?.book.configs[status.book.current]?.ports ?? [];
   const uplinks = ports.filter(
     ({ uplink, fault, name }) => uplink && fault === undefined && status?.failed.includes(name) === false,
   );
-  const [cheapest] = uplinks.toSorted((left, right) => left.cost - right.cost);
-  const proxy = cheapest?.proxy;
-  return asksProxy(proxy, host) ? proxy : undefined;
+  return uplinks.toSorted((left, right) => left.cost - right.cost)[0];
 }
 
 /** Whether what is for a host goes by the proxy. */

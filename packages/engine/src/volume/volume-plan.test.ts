@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { instant } from "@selvedge/base";
+import { instant, millis } from "@selvedge/base";
 import type { AppId, DesiredState, VolumeKey, VolumeSpec } from "../desired.ts";
 import type { ContentStatus } from "../observed.ts";
 import { planSnapshot, type SnapshotUses, snapshotUsesOf } from "./snapshot-plan.ts";
@@ -45,12 +45,14 @@ describe("planVolume", () => {
       failure: undefined,
       vault: "off",
       untouched: false,
+      spared: millis(0),
       snapshots: idle,
       failedSnapshots: new Set<string>(),
       now: instant(0),
     },
   };
   const fromContent = spec({ contentId: "c" as never, form: "disk" });
+  const strange = { wanted: undefined, stored: stored() };
   const rows: [string, Partial<VolumeInputs>, string][] = [
     ["makes a blank one at once", {}, "create"],
     ["waits for its content", { wanted: fromContent }, "wait"],
@@ -58,6 +60,8 @@ describe("planVolume", () => {
     ["keeps what is there although its content is gone", { wanted: fromContent, stored: stored() }, "ready"],
     ["keeps what an app still has", { wanted: undefined, stored: stored(), uses: used }, "ready"],
     ["removes what nobody wants", { wanted: undefined, stored: stored() }, "remove"],
+    ["leaves it for a while after a start", { ...strange, spared: millis(1) }, "spare"],
+    ["has nothing to leave where nothing is", { wanted: undefined, spared: millis(1) }, "remove"],
     ["cannot make what is no longer described", { wanted: undefined, uses: used }, "miss"],
     ["formats what is to be mounted", { stored: stored(), uses: { ...used, mounted: true } }, "format"],
     ["once", { stored: stored({ filesystem: true }), uses: { ...used, mounted: true } }, "ready"],

@@ -33,6 +33,8 @@ export interface VolumeInputs {
   readonly vault: VaultState;
   /** It was there before this engine, and no machine has been started with it since. */
   readonly untouched: boolean;
+  /** Found at the start and not wanted since: how long it is left alone still. */
+  readonly spared: Millis;
   readonly snapshots: SnapshotUses;
   /** Snapshots that could not be taken, or not removed. */
   readonly failedSnapshots: ReadonlySet<string>;
@@ -57,6 +59,8 @@ export type VolumeStep =
   /** Some app may go back to it, and it is not there. */
   | { readonly do: "miss" }
   | { readonly do: "remove" }
+  /** Nobody wants it, and it may be that the right configuration has not come yet. */
+  | { readonly do: "spare"; readonly wait: Millis }
   | { readonly do: "backOff"; readonly failure: Failure; readonly wait: Millis };
 
 export const retryLongest: Millis = minutes(30);
@@ -65,7 +69,10 @@ export const retryLongest: Millis = minutes(30);
 export function planVolume(inputs: VolumeInputs): VolumeStep {
   const { wanted, stored, uses, failure, vault, now } = inputs;
   // As long as an app runs on it, it stays, whatever the configuration says now.
-  if (wanted === undefined && uses.apps.size === 0) return { do: "remove" };
+  if (wanted === undefined && uses.apps.size === 0)
+    return stored !== undefined && inputs.spared > 0
+      ? { do: "spare", wait: inputs.spared }
+      : { do: "remove" };
   // No app starts meanwhile, so there is time to seal what is not.
   if (vault === "none" || vault === "locked") return { do: "wait" };
   if (stored !== undefined) {

@@ -7,11 +7,14 @@ import {
   type Instant,
   instant,
   type Log,
+  type Millis,
+  millis,
   minutes,
   type Random,
   seconds,
 } from "@selvedge/base";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
+import { numberIn, switchIn } from "../control/settings/config-items.ts";
 import type { DesiredState, VolumeKey, VolumeSpec } from "../desired.ts";
 import { volumeKey } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
@@ -51,8 +54,6 @@ const badBackoff: BackoffPolicy = { first: minutes(1), max: retryLongest };
 /** How often it is looked how much of the disk a volume takes. */
 const measureEvery = minutes(1);
 const messageMax = 1024;
-/** EVE's setting that lets volumes promise more than the disk holds. */
-const ignoreDiskCheck = "storage.apps.ignore.disk.check";
 
 /** Makes volumes, tells what they hold, and removes those that nobody wants and no app runs on. */
 export class VolumeReconciler implements Reconciler<VolumeKey> {
@@ -68,6 +69,8 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
   readonly #users = new Map<VolumeKey, VolumeUsers>();
   /** Made by an earlier engine and not handed out by this one. */
   readonly #untouched = new Set<VolumeKey>();
+  /** What was found and nobody has wanted since, and when that was. */
+  readonly #strange = new Map<VolumeKey, Millis>();
   /** Why snapshots could not be taken or removed, by name; they are not tried again by this engine. */
   readonly #untaken = new Map<VolumeKey, ReadonlyMap<string, string>>();
 
@@ -79,6 +82,7 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
   async load(machines: boolean): Promise<void> {
     for (const volume of await this.#parts.files.load()) {
       this.#stored.set(volume.key, volume);
+      this.#strange.set(volume.key, this.#parts.clock.monotonic());
       if (!machines) this.#untouched.add(volume.key);
     }
   }
@@ -99,8 +103,9 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
       desired,
       store.apps.entries().map(([, app]) => app),
     );
+    if (wanted !== undefined || uses.apps.size > 0) this.#strange.delete(key);
     const step = planVolume({
-      ...{ wanted, content, uses },
+      ...{ wanted, content, uses, spared: this.#sparedFor(key, desired) },
       stored: this.#stored.get(key),
       failure: this.#failures.get(key),
       vault: vault.state,
@@ -113,6 +118,8 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
       now: clock.now(),
     });
     switch (step.do) {
+      case "spare":
+        return lookAgain("its configuration may come yet", millis(Math.min(step.wait, measureEvery)));
       case "remove":
         return await this.#remove(key);
       case "miss":
@@ -143,11 +150,25 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
     }
   }
 
+  #sparedFor(key: VolumeKey, { settings }: DesiredState): Millis {
+    const found = this.#strange.get(key);
+    if (found === undefined) return millis(0);
+    const longest = seconds(numberIn(settings, "timer.gc.vdisk"));
+    return millis(Math.max(0, found + longest - this.#parts.clock.monotonic()));
+  }
+
   async #remove(key: VolumeKey): Promise<Outcome> {
     const { files, store, log } = this.#parts;
     await files.remove(key);
     if (this.#stored.delete(key)) log.info("volume is removed", { volume: key });
-    for (const kept of [this.#used, this.#failures, this.#users, this.#untouched, this.#untaken])
+    for (const kept of [
+      this.#used,
+      this.#failures,
+      this.#users,
+      this.#untouched,
+      this.#untaken,
+      this.#strange,
+    ])
       kept.delete(key);
     store.volumes.delete(key);
     return settled;
@@ -289,7 +310,7 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
 
   /** Keeps room for all that the volumes together may come to hold, unless the configuration says otherwise. */
   async #reserve(key: VolumeKey, { maxBytes, promised }: Sized, desired: DesiredState): Promise<void> {
-    if (!promised || desired.settings.get(ignoreDiskCheck) === "true") return;
+    if (!promised || switchIn(desired.settings, "storage.apps.ignore.disk.check")) return;
     const { bytes: free } = await this.#parts.disk.free();
     // From here to the promise nothing awaits, so that no two passes give the same room away.
     const made = [...this.#stored.values()]
@@ -314,6 +335,8 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
     } catch (error) {
       const bad = error instanceof BadVolumeError;
       if (!bad && !(error instanceof DiskFullError)) throw error;
+      // Room is needed more than what nobody has asked for.
+      if (!bad) this.#strange.clear();
       const before = this.#failures.get(key);
       const failures = (before?.failures ?? 0) + 1;
       const delay = backoffDelay(bad ? badBackoff : fullBackoff, failures, random);

@@ -5,9 +5,9 @@
  */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Clock, describeError, type Log, millis } from "@selvedge/base";
+import { type Clock, describeError, type Log, type Millis, millis } from "@selvedge/base";
 import { metrics } from "@selvedge/eve-api";
-import type { AppSpec } from "../../desired.ts";
+import type { AppId, AppSpec } from "../../desired.ts";
 import { type HttpClient, readBody } from "../../host/http.ts";
 
 export interface RuntimeParts {
@@ -29,10 +29,36 @@ const requestMs = 10_000;
 const allMs = 30_000;
 const [mib, nanos] = [2 ** 20, 1_000_000_000n];
 
+/** What each runtime said last: it is asked as often as the configuration has it, and told with every message. */
+export class RuntimeMeters {
+  readonly #parts: RuntimeParts;
+  readonly #pace: () => Millis;
+  readonly #said = new Map<AppId, { readonly at: Millis; readonly figures: metrics.appContainerMetric[] }>();
+
+  constructor(parts: RuntimeParts, pace: () => Millis) {
+    this.#parts = parts;
+    this.#pace = pace;
+  }
+
+  async read(app: Asked, stop: AbortSignal): Promise<metrics.appContainerMetric[]> {
+    const at = this.#parts.clock.monotonic();
+    // Of apps that are gone nobody asks any more.
+    for (const [id, said] of this.#said) if (at - said.at >= this.#pace()) this.#said.delete(id);
+    const known = this.#said.get(app.id);
+    if (known !== undefined) return known.figures;
+    const figures = await runtimeFigures(this.#parts, app, stop);
+    // Who does not answer may do so by the next message.
+    if (figures.length > 0) this.#said.set(app.id, { at, figures });
+    return figures;
+  }
+}
+
+type Asked = Pick<AppSpec, "id" | "statsAddress" | "statsByAgent">;
+
 /** None where nobody is to be asked; where nobody answers, none and a word in the log. */
 export async function runtimeFigures(
   { http, clock, log }: RuntimeParts,
-  { id, statsAddress, statsByAgent }: Pick<AppSpec, "id" | "statsAddress" | "statsByAgent">,
+  { id, statsAddress, statsByAgent }: Asked,
   stop: AbortSignal,
 ): Promise<metrics.appContainerMetric[]> {
   if (statsAddress === undefined) return [];

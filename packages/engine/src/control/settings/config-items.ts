@@ -55,6 +55,17 @@ export function agentOf(key: string): AgentItem | undefined {
     : { agent, item };
 }
 
+/** Settings in force by key, as the desired state has them; EVE's own value where it has none. */
+type InForce = ReadonlyMap<string, string>;
+
+export function numberIn(settings: InForce | undefined, key: NumberKey): number {
+  return Number(settings?.get(key) ?? usualValue(key));
+}
+
+export function switchIn(settings: InForce | undefined, key: SwitchKey): boolean {
+  return readSwitch(settings?.get(key) ?? usualValue(key) ?? "") === true;
+}
+
 /** Why nothing is done with it, and what is so in its place. */
 export function notApplied(key: string): { readonly why: string; readonly inForce: string } | undefined {
   const entry = unused[key as ItemKey];

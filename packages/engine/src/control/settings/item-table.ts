@@ -186,27 +186,18 @@ const machines = "this engine does not run machines that way";
 const ports = "this engine's ports do not know it";
 const probes = "this engine tests ports by reaching the controller";
 const network = "this engine's networks do not know it";
-const fetching = "this engine's downloads do not know it";
-const volumes = "this engine's volumes do not know it";
 
 /** Items that change nothing here: why, and where it is not EVE's default what is so instead. */
 export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inForce?: string]>>> = {
   "timer.update.fallback.no.network": [baseOs],
   "timer.test.baseimage.update": [baseOs],
   "force.fallback.counter": [baseOs],
-  "timer.gc.vdisk": [volumes],
-  "timer.defer.content.delete": [fetching],
-  "timer.download.retry": [fetching],
-  "timer.download.stalled": [fetching],
-  "blob.download.max.retries": [fetching],
-  "network.download.max.cost": [fetching],
   "timer.port.georedo": ["this engine looks up no place by address"],
   "timer.port.georetry": ["this engine looks up no place by address"],
   "timer.port.timeout": [ports],
   "dhcp.enable.vendorclassid": [ports],
   "diag.probe.remote.http.endpoint": [probes],
   "diag.probe.remote.https.endpoint": [probes],
-  "timer.appcontainer.stats.interval": ["figures of containers go with every message of metrics"],
   "timer.vault.trim.max.secs": [vault],
   "timer.vault.trim.cron": [vault],
   "timer.zfs.pool.trim.cron": [zfs],
@@ -236,11 +227,8 @@ export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inF
   "netdump.enable": [netdump, "false"],
   "netdump.downloader.with.pcap": [netdump],
   "netdump.downloader.http.with.fieldvalue": [netdump],
-  "msrv.prometheus.metrics.idletimeout.seconds": [network],
-  "network.switch.enable.arpsnoop": [network, "false"],
   "network.local.legacy.mac.address": [network],
   "debug.disable.dhcp.all-ones.netmask": ["apps are given the mask of their network", "true"],
-  "app.enable.tcp.mss.clamping": [network, "false"],
   "internal-memory-monitor.store.enabled": [monitor, "false"],
   "internal-memory-monitor.analyze.enabled": [monitor, "false"],
   "memory-monitor.enabled": [monitor],

@@ -40,6 +40,8 @@ export class Settings {
   #good: ReadonlyMap<string, string> = new Map();
   #faults: ReadonlyMap<string, string> = new Map();
   readonly #listeners = new Set<() => void>();
+  /** What the fitter gave, until a configuration comes. */
+  #begun: ReadonlyMap<string, string> | undefined;
   #disk: Disk | undefined;
   #kept = "";
   /** Of the newest configuration; asked for once a minute, and by every report. */
@@ -48,10 +50,13 @@ export class Settings {
   constructor(wanted: Cell<DesiredState | undefined>) {
     this.#wanted = wanted;
     this.#take();
-    wanted.subscribe(() => {
-      this.#take();
-      for (const listener of this.#listeners) listener();
-    });
+    wanted.subscribe(() => this.#changed());
+  }
+
+  /** Holds until a configuration comes: for a box that has had none yet. */
+  begin(items: ReadonlyMap<string, string>): void {
+    this.#begun = items;
+    this.#changed();
   }
 
   /** Remembers on this disk, and remembers from it, what was in force before this start. */
@@ -174,9 +179,14 @@ export class Settings {
     return this.#good.get(key) ?? usualValue(key) ?? "";
   }
 
+  #changed(): void {
+    this.#take();
+    for (const listener of this.#listeners) listener();
+  }
+
   #take(): void {
     this.#status = undefined;
-    const given = this.#wanted.get()?.settings;
+    const given = this.#wanted.get()?.settings ?? this.#begun;
     if (given === undefined) return;
     const good = new Map<string, string>();
     const faults = new Map<string, string>();
