@@ -11,7 +11,7 @@ import { accessReconcilers } from "./access/access-reconcilers.ts";
 import { PodTokens } from "./access/pod-tokens.ts";
 import { type Address, formatAddress } from "./address.ts";
 import type { Api } from "./api.ts";
-import { createNodeTrust } from "./enrolment/node-trust.ts";
+import { createNodeTrust, type NodeTrust } from "./enrolment/node-trust.ts";
 import { EventRecorder } from "./events/event-recorder.ts";
 import type { SignatureVerifier } from "./gateway/authenticate.ts";
 import { Gateway } from "./gateway/gateway.ts";
@@ -42,6 +42,7 @@ import { RenderedConfigs } from "./render/rendered-configs.ts";
 import { ensureStandardObjects } from "./standard-objects.ts";
 import { provedBy } from "./telemetry/attestation-view.ts";
 import { fleetMetrics } from "./telemetry/controller-metrics.ts";
+import { type EscrowPage, escrowPage } from "./telemetry/escrow-page.ts";
 import type { FleetFigures } from "./telemetry/figures/fleet-figures.ts";
 import { nodeProxy } from "./telemetry/node-proxy.ts";
 import { usageApi } from "./telemetry/usage-api.ts";
@@ -162,6 +163,8 @@ export async function createController(options: ControllerOptions): Promise<Cont
     nodeProxy: nodeProxy({
       ...{ nodeIdOf, logs, flows, health, states, figures, attestation: provedBy(trust.attestation) },
       edgeview: (node) => edgeviewToken(book.current(node)),
+      compound: (node) => gateway.compoundOf(node),
+      escrow: escrowOf(trust),
     }),
     registryPassword: registryAuth.adminPassword,
     async start() {
@@ -225,6 +228,11 @@ function tokenMaker(pki: Pki): TokenMaker {
     sign: (bytes) => pki.identity.sign(bytes),
     hasSigned: (bytes, signature) => pki.identity.hasSigned(bytes, signature),
   };
+}
+
+function escrowOf({ escrow, enrolment, attestation }: NodeTrust): EscrowPage {
+  const ownerOf = (node: string): string | undefined => enrolment.byId(node)?.certificateHash.toHex();
+  return escrowPage(escrow, ownerOf, (node) => attestation.escrowChanged(node));
 }
 
 function edgeviewToken(current: RenderedConfig | undefined): string | undefined {

@@ -9,9 +9,9 @@ import {
 import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { Attestation } from "../gateway/attestation.ts";
 import type { StoredMeasurements } from "../gateway/attestation-states.ts";
-import { type Caches, cachesOf } from "../objects/caches.ts";
+import { type Caches, cachesOf, nodeNameOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
-import { type ConditionSays, setCondition } from "../objects/conditions.ts";
+import { type ConditionSays, conditionOf, setCondition } from "../objects/conditions.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import type { NodeId } from "../ports.ts";
 import { ageOf, certificateHashOf } from "./admission.ts";
@@ -45,7 +45,7 @@ export interface RefusalCounts {
 export class EnrolmentReconciler implements Reconciler {
   readonly name = "enrolment";
   readonly reads: readonly string[] = ["EdgeNode", "EnrollmentProfile"];
-  readonly writes: readonly string[] = ["EdgeNode.status (identity, Enrolled, Attested, refused)"];
+  readonly writes: readonly string[] = ["EdgeNode.status (identity, Enrolled, Attested, KeysKept, refused)"];
   readonly #options: EnrolmentReconcilerOptions;
   /** What was counted before this start, by node: counts go on from there. */
   readonly #countedBefore = new LruMap<NodeId, Readonly<Record<string, number>>>(countsMax);
@@ -55,13 +55,15 @@ export class EnrolmentReconciler implements Reconciler {
   }
 
   async reconcile(name: string): Promise<Outcome> {
-    const { cluster, newNodeId, clock } = this.#options;
+    const { cluster, newNodeId, clock, attestation } = this.#options;
     await cluster.changeStatus<EdgeNode>(edgeNodeKind, name, undefined, (draft) => {
       const now = clock.now();
       const enrolled = enrolStatus(draft, { duplicateOf: this.#duplicateOf(draft) }, newNodeId, now);
       const status = draft.status ?? {};
       const attested = setCondition(status.conditions ?? [], this.#attested(draft), now);
-      return this.#setRefused(status) || attested || enrolled;
+      const kept = keptSays(draft, attestation);
+      const isTold = kept !== undefined && setCondition(status.conditions ?? [], kept, now);
+      return this.#setRefused(status) || isTold || attested || enrolled;
     });
     return settled;
   }
@@ -131,6 +133,32 @@ export class EnrolmentReconciler implements Reconciler {
     return () => {
       for (const stop of stops) stop();
     };
+  }
+}
+
+/** Whether there is room for its storage keys: said when there is little, and from then on. */
+function keptSays(edgeNode: EdgeNode, attestation: Attestation): ConditionSays | undefined {
+  const { status } = edgeNode;
+  const { bytes, is } = attestation.escrowOf(status?.deviceCertificateHash ?? "");
+  const advice =
+    "Find out why it makes new ones, then say how many sets are to stay: kubectl create --raw " +
+    `"/api/v1/nodes/${nodeNameOf(edgeNode)}/proxy/escrow?keep=8" -f /dev/null`;
+  const says = (status: "True" | "False", reason: string, message: string): ConditionSays => ({
+    ...{ type: "KeysKept", status, reason, message },
+  });
+  switch (is) {
+    case "full": {
+      const full =
+        "There is no room for the node's newest storage keys, which it sends again; none was dropped.";
+      return says("False", "EscrowFull", `${full} ${advice}`);
+    }
+    case "filling": {
+      const half = `Of the room for the node's storage keys half is used: ${bytes} bytes.`;
+      return says("True", "EscrowFilling", `${half} ${advice}`);
+    }
+    case "roomy":
+      if (conditionOf(status?.conditions, "KeysKept") === undefined) return undefined;
+      return says("True", "EscrowHasRoom", "There is room for the node's storage keys.");
   }
 }
 

@@ -37,6 +37,7 @@ export interface NodeTrust extends Disposable {
   readonly enrolment: Enrolment;
   readonly certificates: DeviceCertificates;
   readonly attestation: Attestation;
+  readonly escrow: KeyEscrow;
   readonly sealer: NodeSealer;
   /** The reconcilers of enrolment; the gateway, which is made later, counts what it refuses. */
   wire(refusals: RefusalCounts): readonly Wired[];
@@ -96,8 +97,9 @@ export function createNodeTrust(options: NodeTrustOptions): NodeTrust {
   const caches = cachesOf(cluster);
   const certificates = new DeviceCertificates(records);
   const policies = new Policies(caches);
+  const escrow = new KeyEscrow(records, clock);
   const attestation = new Attestation({
-    ...{ records, certificates, escrow: new KeyEscrow(records), clock, random },
+    ...{ records, certificates, escrow, clock, random },
     policyOf: (node) => policies.of(node),
     ...{ log: log.child("attestation"), ...(newToken === undefined ? {} : { newToken }) },
   });
@@ -107,7 +109,7 @@ export function createNodeTrust(options: NodeTrustOptions): NodeTrust {
   });
   const sealer = new CipherSealer({ certificates, pki, secret: pki.secret("sealer") });
   return {
-    ...{ enrolment, certificates, attestation, sealer },
+    ...{ enrolment, certificates, attestation, sealer, escrow },
     wire(refusals) {
       const newNodeId = (): NodeId => enrolment.newNodeId();
       const reconciler = new EnrolmentReconciler({ cluster, attestation, refusals, newNodeId, clock });

@@ -12,7 +12,7 @@ import {
   shortcoming,
 } from "./attestation-states.ts";
 import type { DeviceCertificates } from "./device-certificates.ts";
-import type { KeyEscrow, Proof } from "./key-escrow.ts";
+import { type EscrowFill, EscrowFullError, type KeyEscrow, type Proof } from "./key-escrow.ts";
 import type { Measurements } from "./measured-boot.ts";
 import type { KnownNode } from "./node-directory.ts";
 import { checkQuote } from "./quote.ts";
@@ -140,9 +140,19 @@ export class Attestation {
     if (state === undefined || !this.accepts(node.id, sent.integrityToken)) {
       return create(attest.AttestStorageKeysRespSchema, { response: storeCodes.ITOKEN_MISMATCH });
     }
-    this.#options.escrow.keep(node.certificateHash, state.proof, sent.keys);
+    this.#keep(node, state.proof, sent.keys);
     this.#options.log.info("keys escrowed", { node: node.id, name: node.name, keys: sent.keys.length });
     return create(attest.AttestStorageKeysRespSchema, { response: storeCodes.SUCCESS });
+  }
+
+  /** How much of its room the keys of a device take, by the hash of its certificate. */
+  escrowOf(certificateHash: string): EscrowFill {
+    return this.#options.escrow.fill(certificateHash);
+  }
+
+  /** What is kept of a node's keys may be another now: a human has had a hand in it. */
+  escrowChanged(node: NodeId): void {
+    this.#tell(node);
   }
 
   /** Whom anything is kept for. */
@@ -197,6 +207,25 @@ export class Attestation {
     const eventLog = quote.tpmBinaryEventLog.length === 0 ? undefined : quote.tpmBinaryEventLog.slice();
     const proof = { type: "good", proof: "tpm", nonce: nonce.value, eventLog } as const;
     return this.#allowed(node, { ...proof, measured: { ...measured, registers } });
+  }
+
+  #keep(
+    { id, name, certificateHash }: KnownNode,
+    proof: Proof,
+    keys: readonly attest.AttestVolumeKey[],
+  ): void {
+    const { escrow, log } = this.#options;
+    const owner = certificateHash.toHex();
+    const before = escrow.fill(owner).is;
+    try {
+      escrow.keep(certificateHash, proof, keys);
+    } catch (error) {
+      if (error instanceof EscrowFullError)
+        log.error("keys not escrowed", { node: id, name, why: error.message });
+      throw error;
+    } finally {
+      if (escrow.fill(owner).is !== before) this.#tell(id);
+    }
   }
 
   /** What it had kept here, with what its owner says the vault is to be sealed to. */

@@ -8,8 +8,10 @@
  *   kubectl get --raw  /api/v1/nodes/NAME/proxy/hardware
  *   kubectl get --raw  /api/v1/nodes/NAME/proxy/attestation
  *   kubectl get --raw '/api/v1/nodes/NAME/proxy/state?type=volume'
+ *   kubectl get --raw  /api/v1/nodes/NAME/proxy/escrow
  *   kubectl get --raw  /api/v1/nodes/NAME/proxy/metrics
  *   kubectl create --raw /api/v1/nodes/NAME/proxy/edgeview -f /dev/null
+ *   kubectl create --raw /api/v1/nodes/NAME/proxy/compound-config -f /dev/null > NAME.pb
  */
 import type { IncomingMessage } from "node:http";
 import { type Answer, StatusError, type Target } from "@selvedge/apiserver";
@@ -18,6 +20,7 @@ import type { FlowEntry } from "../ingest/flow-book.ts";
 import type { LogLine } from "../logs/log-bundle.ts";
 import { formatNanos } from "../logs/log-selection.ts";
 import type { NodeId } from "../ports.ts";
+import type { EscrowPage } from "./escrow-page.ts";
 
 export interface NodeProxyOptions {
   /** Undefined when there is no such node, or it has not enrolled. */
@@ -33,6 +36,9 @@ export interface NodeProxyOptions {
   readonly attestation: { of(node: NodeId): unknown };
   /** What opens sessions with it, if somebody allowed any. */
   readonly edgeview: (node: NodeId) => string | undefined;
+  readonly escrow: EscrowPage;
+  /** What a console gives it in our place. */
+  readonly compound: (node: NodeId) => Uint8Array | undefined;
 }
 
 /** Makes a part of what ApiServerOptions.subresource wants: true when the request was for this. */
@@ -44,8 +50,8 @@ export function nodeProxy(
     if (kind.group !== "" || kind.plural !== "nodes" || subresource !== "proxy") return false;
     const part = rest.replace(/\/$/, "");
     // Who may only read must not get what opens a box.
-    const method = part === "edgeview" ? "POST" : "GET";
-    if (answer.type !== "response" || request.method !== method) {
+    const methods = methodsOf.get(part) ?? ["GET"];
+    if (answer.type !== "response" || !methods.includes(request.method ?? "")) {
       const message = "the server does not allow this method on the requested resource";
       throw new StatusError(405, "MethodNotAllowed", message);
     }
@@ -93,13 +99,31 @@ export function nodeProxy(
         sendJson({ token });
         return true;
       }
+      case "escrow":
+        sendJson(request.method === "POST" ? options.escrow.change(node, query) : options.escrow.read(node));
+        return true;
+      case "compound-config": {
+        const compound = options.compound(node);
+        if (compound === undefined) throw nothingYet(name, "got a configuration");
+        response.writeHead(200, { "content-type": "application/x-proto-binary" });
+        response.end(compound);
+        return true;
+      }
       default:
         throw new StatusError(404, "NotFound", `${served}, not ${rest}`);
     }
   };
 }
 
-const served = "a node serves logs/, metrics, flows, hardware, state, attestation and edgeview here";
+/** Of what is not only read. */
+const methodsOf: ReadonlyMap<string, readonly string[]> = new Map([
+  ["edgeview", ["POST"]],
+  ["compound-config", ["POST"]],
+  ["escrow", ["GET", "POST"]],
+]);
+
+const served =
+  "a node serves logs/, metrics, flows, hardware, state, attestation, escrow, edgeview and compound-config here";
 
 function nothingYet(name: string, what: string): StatusError {
   return new StatusError(404, "NotFound", `node "${name}" has not ${what} yet`);
