@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { controller, reports, type World, world } from "../../packages/engine/test/edgeview-world.ts";
 import { waitFor } from "../../packages/harness/src/real/wait.ts";
@@ -15,11 +18,23 @@ const skip = typeof program === "string" ? program : false;
 
 const pem = (key: KeyObject): string => key.export({ type: "pkcs8", format: "pem" }).toString();
 
-async function clientOf(at: World, key?: KeyObject): Promise<EdgeviewClient> {
+function sshKey(kind: string, comment: string): { readonly privateKey: string; readonly publicKey: string } {
+  const folder = mkdtempSync(join(tmpdir(), "svek-"));
+  try {
+    const file = join(folder, "key");
+    const size = kind === "rsa" ? ["-b", "2048"] : [];
+    execFileSync("ssh-keygen", ["-q", "-t", kind, ...size, "-N", "", "-C", comment, "-f", file]);
+    return { privateKey: readFileSync(file, "utf8"), publicKey: readFileSync(`${file}.pub`, "utf8") };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function clientOf(at: World, key?: string): Promise<EdgeviewClient> {
   assert.ok(typeof program === "object");
   return await EdgeviewClient.open({
     ...{ program: program.path, certificate: at.dispatcher.certificate, token: at.token },
-    ...(key === undefined ? {} : { key: pem(key) }),
+    ...(key === undefined ? {} : { key }),
   });
 }
 
@@ -55,11 +70,26 @@ describe("EVE's edge-view and our engine", { skip, timeout: 60_000 }, () => {
 
   it("takes commands that the controller's key has signed, and no others", async () => {
     await using at = await world({}, { aut: 1 });
-    await using client = await clientOf(at, controller.privateKey);
+    await using client = await clientOf(at, pem(controller.privateKey));
     assert.match(await client.ask("configitem"), /timer\.config\.interval +60/);
-    await using stranger = await clientOf(at, generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey);
+    await using stranger = await clientOf(
+      at,
+      pem(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey),
+    );
     assert.match(await stranger.ask("configitem"), /authentication for command failed to verify/);
   });
+
+  for (const kind of ["ecdsa", "rsa"])
+    it(`takes commands that an SSH key has signed, and writes down whose it is: ${kind}`, async () => {
+      const [mine, others] = [sshKey(kind, "ada@works"), sshKey(kind, "mallory")];
+      await using at = await world({}, { aut: 2 }, [["edgeview.authen.publickey", mine.publicKey]]);
+      await using client = await clientOf(at, mine.privateKey);
+      assert.match(await client.ask("hw"), /memory +1024 MiB/);
+      const audit = at.records.find(({ message }) => message === "an EdgeView command")?.fields;
+      assert.deepEqual(audit, { command: "hw", from: "127.0.0.1", user: "", signed: "ada@works" });
+      await using stranger = await clientOf(at, others.privateKey);
+      assert.match(await stranger.ask("hw"), /authentication for command failed to verify/);
+    });
 
   it("carries connections, in one of several sessions", async () => {
     await using at = await world({}, { num: 5 });

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createServer as tcpServer } from "node:net";
 import { describe, it } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
 import { type Client, reports, type World, world } from "./edgeview-world.ts";
 
 /** As a configuration with another generation does. */
@@ -11,6 +12,10 @@ function nextGeneration({ store }: World): void {
   const desired = store.desired.get();
   assert.ok(desired?.edgeview !== undefined);
   store.desired.set({ ...desired, edgeview: { ...desired.edgeview, generation: 1 } });
+}
+
+async function programsRun(wanted: boolean): Promise<void> {
+  while (process.getActiveResourcesInfo().includes("ProcessWrap") !== wanted) await wait(10);
 }
 
 async function fetchFile(client: Client, system: string, more: object = {}): Promise<[object, Buffer]> {
@@ -41,6 +46,31 @@ describe("looking at a node from afar", () => {
     assert.match(await client.ask({ pubsub: "zedagent" }), /^pub is not done on this node: /);
     assert.match(await client.ask({ logopt: "x", logtype: "app" }), /lies in the vault/);
     assert.match(await client.ask({ system: "lastreboot" }), /booted +1970-01-01/);
+  });
+
+  it("starts those programs by words that they know", async () => {
+    await using at = await world();
+    await using client = await at.client();
+    for (const [network, expected] of [
+      ["acl", /^(table .*)?$/s],
+      ["socket", /^Netid/],
+      ["flow/nobody", /^$/],
+      ["trace/127.0.0.1", /^traceroute to 127\.0\.0\.1.* 10 hops max.*\n *1 /],
+      ["du", /^Filesystem/],
+      ["dmesg", /^(.|dmesg: read kernel buffer failed)*/],
+    ] as const)
+      assert.match(await client.ask({ network, extraline: 3 }), expected, network);
+  });
+
+  it("shows certificates of servers, where connections may lead to them", async () => {
+    await using at = await world();
+    await using client = await at.client();
+    const shown = await client.ask({ network: `showcerts/127.0.0.1:${at.dispatcher.port}` });
+    assert.match(shown, /^subject: CN=dispatcher\n issuer: CN=dispatcher\n serial: /);
+    assert.match(shown, /names: IP Address:127\.0\.0\.1\n/);
+    const outside = await client.ask({ network: "showcerts/192.0.2.200" });
+    assert.match(outside, /not allowed by policy: External policy not allow/);
+    assert.match(await client.ask({ network: "showcerts/-x" }), /needs a name or an address/);
   });
 
   it("gives reports as files, in pieces once they are wanted, and nothing by a path of the box", async () => {
@@ -76,7 +106,7 @@ describe("looking at a node from afar", () => {
     assert.match((await client.next()).bytes.toString(), /4 commands are waiting already/);
   });
 
-  it("ends relays, files and programs at once when the configuration counts another generation", async () => {
+  it("ends relays at once when the configuration counts another generation", async () => {
     await using at = await world();
     const accepted = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<void>();
@@ -98,15 +128,17 @@ describe("looking at a node from afar", () => {
     await closed.promise;
   });
 
-  it("starts anew with a token of another generation, and counts from nothing", async () => {
+  it("ends programs as well, and begins anew with nothing counted", { timeout: 20_000 }, async () => {
     await using at = await world();
     await using client = await at.client();
     await client.ask({ system: "hw" });
     client.send(JSON.stringify({ network: "tcpdump/lo/tcp port 1", timerange: "100" }));
+    await programsRun(true);
     const again = Promise.withResolvers<void>();
     at.dispatcher.onDevice = () => again.resolve();
     nextGeneration(at);
     await again.promise;
+    await programsRun(false);
     assert.equal(at.store.edgeview.get()?.device, 0);
     assert.equal(at.dispatcher.devices.length, 2);
     assert.match(await client.ask({ system: "hw" }), /system +Test/);

@@ -115,7 +115,11 @@ export interface World extends AsyncDisposable {
   client(): Promise<Client>;
 }
 
-export async function world(more: Partial<EdgeviewSpec> = {}, tokenMore: object = {}): Promise<World> {
+export async function world(
+  more: Partial<EdgeviewSpec> = {},
+  tokenMore: object = {},
+  settings: readonly (readonly [string, string])[] = [],
+): Promise<World> {
   const dispatcher = await Dispatcher.open();
   const store = new EngineStore();
   const records: LogRecord[] = [];
@@ -164,7 +168,7 @@ export async function world(more: Partial<EdgeviewSpec> = {}, tokenMore: object 
       volumes: [],
       apps: [{ id: "a", foreign: { vm: { screen: 3 } } }],
     },
-    settings: new Map([["timer.config.interval", "60"]]),
+    settings: new Map([["timer.config.interval", "60"], ...settings]),
   } as unknown as DesiredState);
   edgeview.start();
   await dispatcher.arrived;

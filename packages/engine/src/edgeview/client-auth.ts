@@ -3,28 +3,32 @@ import { createPublicKey, type KeyObject, verify } from "node:crypto";
 
 /** EVE reads no more. */
 const keysMax = 3;
+const commentMax = 64;
 
-export async function isSshClient(
+/** The comment of the key that has signed it, which is who its owner is; undefined: none of them has. */
+export async function sshClientOf(
   list: string,
   message: Uint8Array,
   signature: Uint8Array,
-): Promise<boolean> {
-  if (signature.length === 0) return false;
+): Promise<string | undefined> {
+  if (signature.length === 0) return undefined;
   const lines = list.split(/[\n,]/).map((line) => line.trim());
   for (const line of lines.filter((it) => it !== "").slice(0, keysMax)) {
-    const key = await readKey(line);
-    if (key !== undefined && isSigned(key, message, signature)) return true;
+    const read = await readKey(line);
+    if (read !== undefined && isSigned(read.key, message, signature)) return read.comment;
   }
-  return false;
+  return undefined;
 }
 
-async function readKey(line: string): Promise<KeyObject | undefined> {
+async function readKey(
+  line: string,
+): Promise<{ readonly key: KeyObject; readonly comment: string } | undefined> {
   // Loaded when a token asks for it: most nodes never need it.
   const { utils } = (await import("ssh2")).default;
   const parsed = utils.parseKey(line);
-  return parsed instanceof Error || Array.isArray(parsed)
-    ? undefined
-    : createPublicKey(parsed.getPublicPEM());
+  if (parsed instanceof Error || Array.isArray(parsed)) return undefined;
+  const comment = (parsed.comment ?? "").slice(0, commentMax);
+  return { key: createPublicKey(parsed.getPublicPEM()), comment };
 }
 
 function isSigned(key: KeyObject, message: Uint8Array, signature: Uint8Array): boolean {

@@ -4,7 +4,7 @@
  */
 import { describeError, type Instant, millis, sleep } from "@selvedge/base";
 import type { AppId, DesiredState, EdgeviewSpec } from "../desired.ts";
-import { isSshClient } from "./client-auth.ts";
+import { sshClientOf } from "./client-auth.ts";
 import type { NetTarget } from "./edgeview-net.ts";
 import type { EdgeviewParts } from "./edgeview-parts.ts";
 import { type Addresses, screenOf, type Target, type Touched } from "./policy.ts";
@@ -75,7 +75,7 @@ export class Edgeview implements AsyncDisposable {
         },
         addresses: () => this.#addresses(),
         locate: (target) => this.#locate(target),
-        isClient: (message, signature) => this.#isClient(token, message, signature),
+        clientOf: (message, signature) => this.#clientOf(token, message, signature),
         used: (touched) => this.#used(touched),
       }).run(AbortSignal.any([signal, over.signal])),
     );
@@ -144,10 +144,14 @@ export class Edgeview implements AsyncDisposable {
     });
   }
 
-  async #isClient(token: AccessToken, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
-    if (token.clients === "controller") return this.#parts.isFromController(message, signature);
-    const keys = this.#parts.store.desired.get()?.settings.get(sshKeys) ?? "";
-    return await isSshClient(keys, message, signature);
+  async #clientOf(
+    { clients }: AccessToken,
+    message: Uint8Array,
+    signature: Uint8Array,
+  ): Promise<string | undefined> {
+    const { store, isFromController } = this.#parts;
+    if (clients === "controller") return isFromController(message, signature) ? "the controller" : undefined;
+    return await sshClientOf(store.desired.get()?.settings.get(sshKeys) ?? "", message, signature);
   }
 
   #used(touched: readonly Touched[]): void {

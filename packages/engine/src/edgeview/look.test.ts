@@ -77,6 +77,7 @@ describe("reports", () => {
       [0, 2, -1, 9].map((count) => linesOf("a\nb\nc\n", count)),
       ["a\nb\nc\n", "a\nb\n", "c\n", "a\nb\nc\n"],
     );
+    assert.equal(linesOf("", 3), "");
   });
 });
 

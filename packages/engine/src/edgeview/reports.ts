@@ -28,7 +28,7 @@ export function listReports(reports: Reports, path: string): string {
 
 /** The first lines, or with a number below zero the last; 0: all. */
 export function linesOf(text: string, count: number): string {
-  if (count === 0) return text;
+  if (count === 0 || text === "") return text;
   const lines = text.replace(/\n$/, "").split("\n");
   return `${(count > 0 ? lines.slice(0, count) : lines.slice(count)).join("\n")}\n`;
 }

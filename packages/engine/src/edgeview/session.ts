@@ -35,8 +35,8 @@ export interface SessionParts {
   readonly addresses: () => Promise<Addresses>;
   /** Where an address leads: a screen of an app's has a socket of its own. */
   readonly locate: (target: Target) => Promise<NetTarget>;
-  /** Whether whoever signed a command may give it. */
-  readonly isClient: (message: Uint8Array, signature: Uint8Array) => Promise<boolean>;
+  /** Who signed a command, of those that may give one; undefined: nobody of them. */
+  readonly clientOf: (message: Uint8Array, signature: Uint8Array) => Promise<string | undefined>;
   readonly used: (touched: readonly Touched[]) => void;
 }
 
@@ -158,9 +158,10 @@ export class Session {
     proved: boolean,
     signal: AbortSignal,
   ): Promise<void> {
-    const { token, isClient, spec, addresses, log, used, looks } = this.#parts;
+    const { token, clientOf, spec, addresses, log, used, looks } = this.#parts;
     signal.throwIfAborted();
-    const trusted = token.clients === "anybody" ? proved : await isClient(message, signature);
+    const signed = token.clients === "anybody" ? undefined : await clientOf(message, signature);
+    const trusted = token.clients === "anybody" ? proved : signed !== undefined;
     const command = trusted ? readCommand(message) : undefined;
     if (command === undefined) {
       log.warn("an EdgeView command is not proved", { instance: this.#parts.instance });
@@ -170,7 +171,10 @@ export class Session {
     }
     const verdict = judge(command, spec, await addresses(), looks.controllerHost);
     // Whoever looks at a node is written down, with what they were refused.
-    const audit = { command: commandText(command), from: command.clientEPAddr, user: command.userinfo };
+    const audit = {
+      ...{ command: commandText(command), from: command.clientEPAddr, user: command.userinfo },
+      ...(signed === undefined ? {} : { signed }),
+    };
     if (!verdict.allowed) {
       log.warn("an EdgeView command is refused", { ...audit, why: verdict.why });
       this.#answer(`cmd policy check failed: ${verdict.why}`);
