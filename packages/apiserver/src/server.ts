@@ -28,7 +28,7 @@ import { serveIssuer } from "./http/issuer.ts";
 import { Listener } from "./http/listener.ts";
 import { isTrue } from "./http/query.ts";
 import { serveList, serveObject } from "./http/reads.ts";
-import { type RequestInfo, requestInfo } from "./http/request-info.ts";
+import { type RequestInfo, requestInfo, withoutWatchStep } from "./http/request-info.ts";
 import { type RequestMeter, RequestMetrics } from "./http/request-metrics.ts";
 import { sendStatus, warn } from "./http/respond.ts";
 import { errorEvent, serveWatch } from "./http/watches.ts";
@@ -121,10 +121,11 @@ export class ApiServer {
     meter: RequestMeter,
     audit: Audited,
   ): Promise<void> {
-    const { pathname: path, searchParams: query } = parseUrl(request);
+    const method = request.method ?? "GET";
+    const { pathname, searchParams } = parseUrl(request);
     const known = await this.#userOf(request);
     if ((await this.#options.elsewhere?.(request, response, known)) === true) return;
-    const method = request.method ?? "GET";
+    const { path, query } = withoutWatchStep(method, { path: pathname, query: searchParams });
     const reads = method === "GET" || method === "HEAD";
     if (reads && serveVersion(path, request, response)) return;
     if (reads && (await this.#health.serve(withoutSlash(path), query, response))) return;
@@ -199,7 +200,7 @@ export class ApiServer {
       await this.#special(target, request, { type: "response", response }, user);
       return;
     }
-    if (reads && isTrue(query.get("watch")) && target.subresource === undefined) {
+    if (reads && isTrue(query.get("watch")) && target.name === undefined) {
       seat[Symbol.dispose]();
       exchange.audit?.started(200);
       return await serveWatch(exchange, ports);

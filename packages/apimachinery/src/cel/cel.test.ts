@@ -210,6 +210,7 @@ describe("what an expression can cost", () => {
 
   it("follows from what the schema allows", () => {
     assert.equal(cost("self.count > 1"), 3);
+    assert.equal(cost("ip.isCanonical('::1')"), 1);
     assert.ok(cost("self.tags.all(t, t.size() < 3)") < 100);
     assert.ok(cost("self.parts.all(p, p.name.matches('a+b'))") > 10_000_000);
     assert.ok(cost("self.parts.all(p, self.parts.exists(q, q.name == p.name))") > 1e12);

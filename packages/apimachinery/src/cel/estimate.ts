@@ -166,7 +166,7 @@ class Estimate {
         return Math.ceil(size.max * perCharacter);
       }
       case "isCanonical":
-        return Math.ceil(b.max * 2 * perCharacter);
+        return Math.ceil(a.max * 2 * perCharacter);
       case "validate":
         return capped(Math.ceil(b.max * perCharacter) * Math.ceil(128 * perPattern));
       case "containsIP":

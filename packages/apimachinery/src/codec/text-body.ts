@@ -63,11 +63,24 @@ export function parseJsonBody(text: string): ParsedBody {
   } catch (error) {
     throw new BodyError(error instanceof Error ? error.message : "not JSON", { cause: error });
   }
+  if (longExponent.test(text)) checkNumbers(text);
   const rounded = longDigits.test(text) ? roundedIn(text) : [];
   // Of a member that was said twice one is left: only then is it worth finding out which.
   if (countMembers(value) === membersSaid(text)) return { value, duplicates: [], rounded };
   const scan = new DuplicateScan(text);
   return { value, duplicates: scan.run(), duplicateLines: scan.lines, rounded };
+}
+
+/** A number that may be larger than any: 1e309, or a row of as many digits. */
+const longExponent = /\d[eE]\+?\d{3}|\d{300}/;
+
+/** What is larger than any number would become nothing: refused, as Go's parser does. */
+function checkNumbers(text: string): void {
+  JSON.parse(text, (_name, value: unknown, context?: { readonly source?: string }) => {
+    if (typeof value === "number" && !Number.isFinite(value))
+      throw new BodyError(`json: cannot unmarshal number ${context?.source} into Go value of type float64`);
+    return value;
+  });
 }
 
 /** Numbers hold every integer of up to fifteen digits. */
@@ -142,6 +155,15 @@ function readYaml(text: string): ParsedBody {
   if (fault !== undefined) throw new BodyError(fault.message, { cause: fault });
   const value: unknown = document.toJS({ maxAliasCount: 100 });
   checkNesting(value);
+  // YAML knows them by name too, but what is kept is JSON.
+  if (/\.(?:inf|nan)\b/i.test(text) || longExponent.test(text)) {
+    visit(document, {
+      Scalar: (_key, { value: read }) => {
+        if (typeof read !== "number" || Number.isFinite(read)) return;
+        throw new BodyError(`json: unsupported value: ${read > 0 ? "+Inf" : read < 0 ? "-Inf" : "NaN"}`);
+      },
+    });
+  }
   const found: Duplicate[] = [];
   findDuplicates(document.contents, "", found);
   const rounded: string[] = [];

@@ -50,6 +50,7 @@ export class FieldSet {
       if (element === ".") continue;
       const value = json[element];
       if (!isObject(value)) throw new Error(`fieldsV1: ${element} must be an object`);
+      if (element[1] !== ":") throw new Error(`fieldsV1: ${element} is no member, key, value or index`);
       // Most are leaves, and need no set of their own.
       const child = isBare(value) ? nothing : FieldSet.fromJson(value, depth + 1);
       if (child.isEmpty || Object.hasOwn(value, ".")) members.push(element);

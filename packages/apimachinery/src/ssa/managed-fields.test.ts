@@ -109,11 +109,21 @@ describe("managedFields", () => {
     );
     const reset = update(made, "two", { ...made, metadata: { ...metadata, managedFields: [{}] } });
     assert.equal(reset.metadata.managedFields, undefined);
-    const odd = update(made, "two", {
-      ...made,
-      metadata: { ...metadata, managedFields: [{ fieldsV1: { "f:a": 1 } }] },
-    });
-    assert.deepEqual(odd.metadata.managedFields, made.metadata.managedFields);
+    const said = { manager: "a", operation: "Update", apiVersion: "v1", fieldsType: "FieldsV1" } as const;
+    const kept = [{ ...said, fieldsV1: { "f:spec": {} } }];
+    const taken = update(made, "two", { ...made, metadata: { ...metadata, managedFields: kept } });
+    assert.deepEqual(taken.metadata.managedFields, kept);
+    for (const odd of [
+      { fieldsV1: { "f:a": 1 } },
+      { fieldsV1: { zz: {} } },
+      { operation: "Write" },
+      { apiVersion: "" },
+      { fieldsType: "FieldsV2" },
+    ]) {
+      const managedFields = [{ ...said, ...odd }] as NonNullable<KubeObject["metadata"]["managedFields"]>;
+      const left = update(made, "two", { ...made, metadata: { ...metadata, managedFields } });
+      assert.deepEqual(left.metadata.managedFields, made.metadata.managedFields);
+    }
   });
 
   it("let kubectl take over what client-side apply said, while it still is so", () => {

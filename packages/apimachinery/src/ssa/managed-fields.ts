@@ -179,12 +179,18 @@ function ledgerOfUpdate(
   if (said?.length === 1 && only !== undefined && Object.keys(only).length === 0) return readLedger([], true);
   if (said !== undefined && said.length > 0 && !jsonEqual(said, stored)) {
     try {
-      return readLedger(said, false);
+      if (said.every(isEntry)) return readLedger(said, false);
     } catch {
       // What the writer sent is no set of fields: the stored entries hold.
     }
   }
   return readLedger(stored, true);
+}
+
+function isEntry({ operation, apiVersion, fieldsType }: ManagedFieldsEntry): boolean {
+  return (
+    (operation === "Apply" || operation === "Update") && Boolean(apiVersion) && fieldsType === "FieldsV1"
+  );
 }
 
 function withLedger(object: KubeObject, managers: Managers, { times, read }: Ledger): KubeObject {

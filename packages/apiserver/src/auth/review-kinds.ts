@@ -107,6 +107,7 @@ interface ReviewSpec {
     readonly subresource?: string;
     readonly name?: string;
     readonly fieldSelector?: Selector;
+    readonly labelSelector?: Selector;
   };
   readonly nonResourceAttributes?: { readonly path?: string; readonly verb?: string };
   readonly user?: string;
@@ -134,13 +135,31 @@ function accessFaults({ resourceAttributes, nonResourceAttributes: path }: Revie
   if (resourceAttributes !== undefined && path !== undefined) {
     return fault("cannot be specified in combination with resourceAttributes");
   }
-  if (resourceAttributes !== undefined || path !== undefined) return [];
+  if (resourceAttributes !== undefined)
+    return [
+      ...selectorFaults("spec.resourceAttributes.fieldSelector", resourceAttributes.fieldSelector),
+      ...selectorFaults("spec.resourceAttributes.labelSelector", resourceAttributes.labelSelector),
+    ];
+  if (path !== undefined) return [];
   return [
     {
       ...{ type: "FieldValueInvalid", field: "spec.resourceAttributes", value: null },
       detail: "exactly one of nonResourceAttributes or resourceAttributes must be specified",
     },
   ];
+}
+
+/** As text or as requirements; operators that are not known yet are for newer servers. */
+function selectorFaults(field: string, selector: Selector | undefined): FieldError[] {
+  if (selector === undefined) return [];
+  const { rawSelector = "", requirements = [] } = selector;
+  if (rawSelector === "" && requirements.length === 0) {
+    const detail = `when ${field} is specified, requirements or rawSelector is required`;
+    return [{ type: "FieldValueRequired", field: `${field}.requirements`, detail }];
+  }
+  if (rawSelector === "" || requirements.length === 0) return [];
+  const detail = "may not specified at the same time as requirements";
+  return [{ type: "FieldValueInvalid", field: `${field}.rawSelector`, value: rawSelector, detail }];
 }
 
 function subjectFaults({ user = "", groups = [] }: ReviewSpec): FieldError[] {

@@ -88,6 +88,12 @@ export function writeOptions(
       detail: `may not be more than ${managerMax} bytes`,
     });
   }
+  const odd = [...fieldManager].findIndex((letter) => /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(letter));
+  if (odd >= 0) {
+    const code = [...fieldManager][odd]?.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0");
+    const detail = `invalid character U+${code} (at position ${odd})`;
+    errors.push({ type: "FieldValueInvalid", field: "fieldManager", value: fieldManager, detail });
+  }
   if (apply && fieldManager === "") {
     errors.push({ type: "FieldValueRequired", field: "fieldManager", detail: "is required for apply patch" });
   }

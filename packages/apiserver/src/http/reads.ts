@@ -2,8 +2,9 @@
 import type { KubeObject } from "@selvedge/apimachinery";
 import type { Clock, Random } from "@selvedge/base";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
-import { type ListPiece, listMetadata, type StoredList } from "../rest/listing.ts";
+import { type ListPiece, listMetadata, readRevision, type StoredList } from "../rest/listing.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
+import { tooLargeRevision } from "../rest/refusals.ts";
 import { scaleOf } from "../rest/scale.ts";
 import { partial, tableOf } from "../rest/table.ts";
 import { StatusError } from "../status-error.ts";
@@ -24,6 +25,7 @@ export async function serveObject(exchange: Exchange, ports: ReadPorts): Promise
   const { request, target } = exchange;
   const { kind, name = "", namespace, subresource } = target;
   const { view, encoding } = formOf(request.headers.accept, { protobuf: kind.protobuf !== undefined });
+  await checkReached(exchange, ports);
   const stored = await ports.objects.getStored(kind, name, namespace);
   if (subresource === "scale") {
     answer(exchange, encoding, 200, JSON.stringify(scaleOf(kind, stored.object)));
@@ -34,6 +36,14 @@ export async function serveObject(exchange: Exchange, ports: ReadPorts): Promise
     return;
   }
   answer(exchange, encoding, 200, JSON.stringify(shown(stored.object, view, exchange, ports)));
+}
+
+/** Who has seen a revision must not be shown what was before it. */
+async function checkReached({ query }: Exchange, { objects }: ReadPorts): Promise<void> {
+  const asked = readRevision(query.get("resourceVersion") ?? undefined);
+  if (asked === 0) return;
+  const current = await objects.revision();
+  if (asked > current) throw tooLargeRevision(asked, current);
 }
 
 export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { requestInfo } from "./request-info.ts";
+import { requestInfo, withoutWatchStep } from "./request-info.ts";
 
 const core = { type: "resource", group: "", version: "v1" };
 const rows: readonly [method: string, url: string, expected: object][] = [
@@ -13,6 +13,7 @@ const rows: readonly [method: string, url: string, expected: object][] = [
   ["HEAD", "/api/v1/nodes/a", { ...core, verb: "get", resource: "nodes", name: "a" }],
   ["GET", "/api/v1/nodes?watch=true", { ...core, verb: "watch", resource: "nodes" }],
   ["GET", "/api/v1/nodes?watch=0", { ...core, verb: "list", resource: "nodes" }],
+  ["GET", "/api/v1/nodes/a?watch=1", { ...core, verb: "get", resource: "nodes", name: "a" }],
   ["GET", "/api/v1/namespaces", { ...core, verb: "list", resource: "namespaces" }],
   [
     "GET",
@@ -61,7 +62,32 @@ const selectors: readonly [selector: string, name: string | undefined][] = [
   ["metadata.name", undefined],
 ];
 
+/** As watches were asked for before, and as they are today. */
+const watches: readonly (readonly [method: string, before: string, today: string])[] = [
+  ["GET", "/api/v1/watch/nodes", "/api/v1/nodes?watch=1"],
+  ["GET", "/api/v1/watch/namespaces", "/api/v1/namespaces?watch=1"],
+  ["GET", "/api/v1/watch/namespaces/a", "/api/v1/namespaces?watch=1&fieldSelector=metadata.name%3Da"],
+  ["GET", "/api/v1/watch/namespaces/a/pods?limit=1", "/api/v1/namespaces/a/pods?limit=1&watch=1"],
+  [
+    "GET",
+    "/apis/apps/v1/watch/namespaces/a/deployments/b%2E?fieldSelector=c%3Dd",
+    "/apis/apps/v1/namespaces/a/deployments?fieldSelector=c%3Dd%2Cmetadata.name%3Db.&watch=1",
+  ],
+  ["GET", "/api/v1/watch", "/api/v1/watch"],
+  ["GET", "/api/v1/watch/namespaces/a/pods/b/log", "/api/v1/watch/namespaces/a/pods/b/log"],
+  ["GET", "/healthz/watch/it", "/healthz/watch/it"],
+  ["DELETE", "/api/v1/watch/namespaces/a/pods", "/api/v1/watch/namespaces/a/pods"],
+];
+
 describe("what a request asks for", () => {
+  for (const [method, before, today] of watches) {
+    it(`${method} ${before}`, () => {
+      const { pathname, searchParams } = new URL(before, "https://server");
+      const { path, query } = withoutWatchStep(method, { path: pathname, query: searchParams });
+      assert.equal(query.size === 0 ? path : `${path}?${query}`, today);
+    });
+  }
+
   for (const [method, url, expected] of rows) {
     it(`${method} ${url}`, () => {
       const { pathname, searchParams } = new URL(url, "https://server");

@@ -9,6 +9,32 @@ import { isTrue } from "./query.ts";
 
 export type RequestInfo = Omit<PathAttributes, "user"> | Omit<ResourceAttributes, "user">;
 
+export interface Question {
+  readonly path: string;
+  readonly query: URLSearchParams;
+}
+
+/**
+ * `/api/v1/watch/…`, as clients asked for watches before there was a parameter for it: the same as it is asked
+ * for today, where a name is a selector. Anything else is as it was.
+ */
+export function withoutWatchStep(method: string, { path, query }: Question): Question {
+  const found = method === "GET" ? /^(\/api\/[^/]+|\/apis\/[^/]+\/[^/]+)\/watch\/(.+)$/.exec(path) : null;
+  if (found === null) return { path, query };
+  const [, root = "", below = ""] = found;
+  const steps = below.split("/");
+  const prefix = steps[0] === "namespaces" && steps.length > 2 ? steps.splice(0, 2) : [];
+  const [resource = "", name, ...more] = steps;
+  if (more.length > 0) return { path, query };
+  const asked = new URLSearchParams(query);
+  asked.set("watch", "1");
+  if (name !== undefined) {
+    const fields = [query.get("fieldSelector"), `metadata.name=${decode(name)}`];
+    asked.set("fieldSelector", fields.filter(Boolean).join(","));
+  }
+  return { path: [root, ...prefix, resource].join("/"), query: asked };
+}
+
 /** Parts of a namespace itself, not things in it. */
 const namespaceParts = new Set(["status", "finalize"]);
 
@@ -25,7 +51,8 @@ export function requestInfo(method: string, path: string, query: URLSearchParams
     if (steps[2] !== undefined && !namespaceParts.has(steps[2])) steps.splice(0, 2);
   }
   const [resource = "", name, subresource] = steps;
-  const watches = isTrue(query.get("watch")) && subresource === undefined;
+  // As upstream: who names an object in the path is given that object.
+  const watches = isTrue(query.get("watch")) && name === undefined;
   const fieldSelector = query.get("fieldSelector") ?? undefined;
   const named = name ?? nameIn(fieldSelector);
   return {

@@ -37,7 +37,6 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
   // What is wrong with the question is told here, before the stream begins.
   const batches = await ports.objects.watchStored(kind, {
     ...listQuery(query, namespace),
-    ...(target.name === undefined ? {} : { fieldSelector: `metadata.name=${target.name}` }),
     ...initialEvents(query),
     allowWatchBookmarks: isTrue(query.get("allowWatchBookmarks")),
     signal: stop.signal,

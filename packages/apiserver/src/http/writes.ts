@@ -1,14 +1,14 @@
 /** POST, PUT, PATCH and DELETE: from a body to the registry, and what became of it. */
 import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachinery";
-import { deleteOptionsMessage, PatchError, parseJsonBody, parseYamlBody } from "@selvedge/apimachinery";
+import { deleteOptionsMessage, parseJsonBody, parseYamlBody } from "@selvedge/apimachinery";
 import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
 import { type FieldRules, pruneObject } from "../rest/field-validation.ts";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
 import type { ObjectRegistry, WriteQuery } from "../rest/object-registry.ts";
-import { applyPatch, type PatchKind, patchTypes, patchTypesOf } from "../rest/patching.ts";
+import { checkSaid, type PatchKind, patchTypes, patchTypesOf } from "../rest/patching.ts";
 import { bindingMessage, bindPod, evictionMessage, evictPod } from "../rest/pod-parts.ts";
 import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
-import { scaleMessage, scaleOf, withScale } from "../rest/scale.ts";
+import { patchedScale, scaleMessage, scaleOf, settledScale, withScale } from "../rest/scale.ts";
 import type { Stored } from "../rest/stored.ts";
 import type { Target } from "../rest/target.ts";
 import { fillDefaults } from "../rest/write-plan.ts";
@@ -223,7 +223,8 @@ async function replace(
   const { kind, name = "", namespace, subresource } = target;
   const options = withManager(writeOptions("UpdateOptions", query, false), exchange);
   if (subresource === "scale") {
-    const scale = asScale(objectIn(decodeBody(body, mediaTypeOf(request), scaleKind)));
+    const sent = decodeBody(body, mediaTypeOf(request), scaleKind);
+    const scale = settledScale(objectIn(sent), { ...options, ...told(sent), ...ears });
     const scaled = await objects.change(kind, name, namespace, { ...options, subresource }, (stored) =>
       withScale(kind, stored, scale),
     );
@@ -250,8 +251,10 @@ async function patch(
   const options = withManager(writeOptions("PatchOptions", query, type === "apply"), exchange);
   const parsed = type === "apply" ? yamlOrJson(body) : parsedPatch(body);
   if (subresource === "scale") {
+    const value = type === "apply" ? objectIn(parsed) : parsed.value;
+    const sent = { ...options, ...told(parsed), ...ears };
     const scaled = await objects.change(kind, name, namespace, { ...options, subresource }, (stored) =>
-      withScale(kind, stored, patchedScale(exchange, stored, type, parsed)),
+      withScale(kind, stored, patchedScale(kind, stored, { type, value }, sent)),
     );
     return { code: 200, body: scaleOf(kind, scaled) };
   }
@@ -263,6 +266,7 @@ async function patch(
   if (type !== "apply") {
     return { code: 200, body: await objects.patch(kind, name, namespace, type, parsed.value, rules) };
   }
+  checkSaid(kind, objectIn(parsed));
   const configuration = placed(parsed, exchange);
   const { object, created } = await objects.apply(kind, name, namespace, configuration, rules);
   return { code: created ? 201 : 200, body: object };
@@ -289,34 +293,6 @@ function yamlOrJson(body: Uint8Array): ParsedBody {
       error,
     );
   }
-}
-
-function patchedScale(
-  { target: { kind } }: Exchange,
-  stored: KubeObject,
-  type: PatchKind,
-  parsed: ParsedBody,
-): KubeObject {
-  if (type === "apply") return asScale(objectIn(parsed));
-  const asKind = {
-    ...kind,
-    group: "autoscaling",
-    version: "v1",
-    kind: "Scale",
-    plural: "scales",
-    schema: {},
-  };
-  try {
-    return applyPatch(asKind, scaleOf(kind, stored), type, parsed.value);
-  } catch (error) {
-    if (!(error instanceof PatchError)) throw error;
-    throw badRequest(error.message, error);
-  }
-}
-
-function asScale(object: Record<string, unknown>): KubeObject {
-  const metadata = (object["metadata"] ?? {}) as KubeObject["metadata"];
-  return { ...object, apiVersion: "autoscaling/v1", kind: "Scale", metadata };
 }
 
 async function remove(exchange: Exchange, { objects }: WritePorts, body: Uint8Array): Promise<Outcome> {

@@ -171,7 +171,7 @@ export class ObjectRegistry {
     const rules = { ...options, patch: { type, value: patch } };
     return (await this.change(kind, name, namespace, rules, (stored) => {
       const wanted = applyPatch(definition, stored, type, patch);
-      if (wanted.metadata.name !== name) throw badRequest(nameMismatch(wanted.metadata.name, name));
+      checkPlace(wanted, name, namespace);
       if (isStale(wanted, stored)) throw conflict(kind, name);
       return wanted;
     })) as T;
@@ -385,6 +385,12 @@ function isTaken(error: unknown): boolean {
   return error instanceof StatusError && error.reason === "AlreadyExists";
 }
 
-function nameMismatch(object: string, url: string): string {
-  return `the name of the object (${object}) does not match the name on the URL (${url})`;
+/** A patch may say where the object is, and nothing else. */
+function checkPlace({ metadata }: KubeObject, name: string, namespace: string | undefined): void {
+  const { name: said, namespace: place } = metadata;
+  if (said !== name)
+    throw badRequest(`the name of the object (${said}) does not match the name on the URL (${name})`);
+  if (!place || !namespace || place === namespace) return;
+  const what = `the namespace of the object (${place}) does not match the namespace on the request`;
+  throw badRequest(`${what} (${namespace})`);
 }

@@ -39,8 +39,7 @@ export function applyPatch(
   patch: unknown,
 ): KubeObject {
   if (type === "strategic" && kind.custom) throw unsupportedBody(patchTypesOf(kind));
-  const whole = type === "json" ? Array.isArray(patch) : typeof patch === "object" && patch !== null;
-  if (!whole)
+  if (Array.isArray(patch) !== (type === "json") || typeof patch !== "object" || patch === null)
     throw badRequest(`a ${type} patch is ${type === "json" ? "a list of operations" : "an object"}`);
   let patched: unknown;
   try {
@@ -127,17 +126,23 @@ export function applyConfiguration(request: ApplyRequest): KubeObject {
   }
 }
 
-function checkedConfiguration(kind: KindDefinition, patch: unknown): KubeObject {
-  if (typeof patch !== "object" || patch === null || Array.isArray(patch)) {
-    throw badRequest("error decoding patch: an apply configuration is an object");
-  }
-  const { apiVersion, kind: name, metadata } = patch as KubeObject;
+/** Refuses what does not say of what kind and version it is: nothing else tells the fields it means. */
+export function checkSaid(kind: KindDefinition, said: Readonly<Record<string, unknown>>): void {
+  const { apiVersion = "", kind: name = "" } = said;
   const expected = apiVersionOf(kind);
-  if (name !== kind.kind || !apiVersion) throw badRequest(`invalid object type: ${apiVersion}, Kind=${name}`);
   if (apiVersion !== expected) {
     const versions = `Specified patch version: ${apiVersion}, expected: ${expected}`;
     throw badRequest(`Incorrect version specified in apply patch. ${versions}`);
   }
+  if (name !== kind.kind) throw badRequest(`invalid object type: ${apiVersion}, Kind=${name}`);
+}
+
+function checkedConfiguration(kind: KindDefinition, patch: unknown): KubeObject {
+  if (typeof patch !== "object" || patch === null || Array.isArray(patch)) {
+    throw badRequest("error decoding patch: an apply configuration is an object");
+  }
+  const { metadata } = patch as KubeObject;
+  checkSaid(kind, patch as KubeObject);
   if (typeof metadata !== "object" || metadata === null) throw badRequest("metadata must be an object");
   if (metadata.managedFields !== undefined && metadata.managedFields !== null) {
     throw badRequest("metadata.managedFields must be nil");

@@ -8,6 +8,8 @@ import {
   type ProtobufMessage,
   requirementsOf,
 } from "@selvedge/apimachinery";
+import { type FieldRules, pruneObject } from "./field-validation.ts";
+import { applyPatch, type PatchKind } from "./patching.ts";
 import { badRequest, conflict, invalid } from "./refusals.ts";
 
 export const scaleMessage: ProtobufMessage = {
@@ -22,6 +24,42 @@ export const scaleMessage: ProtobufMessage = {
     },
   },
 };
+
+const replicas = { type: "integer", format: "int32" } as const;
+
+const scaleKind: KindDefinition = {
+  ...{ group: "autoscaling", version: "v1", kind: "Scale", plural: "scales", singular: "scale" },
+  ...{ namespaced: true, columns: [], protobuf: scaleMessage },
+  schema: {
+    type: "object",
+    properties: {
+      spec: { type: "object", properties: { replicas } },
+      status: { type: "object", properties: { replicas, selector: { type: "string" } } },
+    },
+  },
+};
+
+/** A scale as it was sent, held to the rules for what is sent. */
+export function settledScale(sent: Readonly<Record<string, unknown>>, rules: FieldRules): KubeObject {
+  const metadata = (sent["metadata"] ?? {}) as KubeObject["metadata"];
+  const scale = { ...sent, apiVersion: "autoscaling/v1", kind: "Scale", metadata };
+  pruneObject(scaleKind, scale, rules);
+  return scale;
+}
+
+/** What a patch makes of an object's scale. */
+export function patchedScale(
+  kind: KindDefinition,
+  stored: KubeObject,
+  patch: { readonly type: PatchKind; readonly value: unknown },
+  rules: FieldRules,
+): KubeObject {
+  const { type, value } = patch;
+  if (type === "apply") return settledScale(value as Record<string, unknown>, rules);
+  // Of users' kinds patches are limited here too.
+  const ofKind = kind.custom === true ? { ...scaleKind, custom: true } : scaleKind;
+  return settledScale(applyPatch(ofKind, scaleOf(kind, stored), type, value), { ...rules, patch });
+}
 
 export function scaleOf(kind: KindDefinition, object: KubeObject): KubeObject {
   const paths = kind.subresources?.scale;

@@ -1,0 +1,155 @@
+/** Corners of the API that few clients go to, as upstream answers there. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { ApiWorld, opensslMissing, type Reply } from "./api-world.ts";
+
+const things = "/apis/lab.example/v1/namespaces/default/gadgets";
+const thing = (name: string, size: number): object => ({
+  ...{ apiVersion: "lab.example/v1", kind: "Gadget", metadata: { name }, spec: { size } },
+});
+describe("in its corners the API", { skip: opensslMissing() }, () => {
+  let world: ApiWorld;
+  const write = (method: string, path: string, body: unknown, type = "json"): Promise<Reply> =>
+    world.send(path, {
+      method,
+      headers: { "content-type": `application/${type}` },
+      body: typeof body === "string" ? body : JSON.stringify(body),
+    });
+  const apply = (path: string, body: unknown): Promise<Reply> =>
+    write("PATCH", path, body, "apply-patch+yaml");
+  before(async () => {
+    world = await new ApiWorld().start();
+    for (const [name, size] of [
+      ["one", 1],
+      ["two", 2],
+    ] as const)
+      assert.equal((await write("POST", things, thing(name, size))).status, 201);
+  });
+  after(() => world[Symbol.asyncDispose]());
+
+  const watched: readonly (readonly [path: string, seen: string[]])[] = [
+    ["namespaces/default/gadgets", ["ADDED one", "ADDED two"]],
+    ["gadgets", ["ADDED one", "ADDED two"]],
+    ["namespaces/default/gadgets/two", ["ADDED two"]],
+    ["namespaces/default/gadgets/three", []],
+    ["namespaces/default/gadgets?fieldSelector=spec.size%3D1", ["ADDED one"]],
+    ["namespaces/default/gadgets/two?fieldSelector=spec.size%3D1", []],
+  ];
+  for (const [path, seen] of watched)
+    it(`watches /watch/${path} as clients asked before`, async () => {
+      const initial = "sendInitialEvents=1&allowWatchBookmarks=1&resourceVersionMatch=NotOlderThan";
+      const url = `/apis/lab.example/v1/watch/${path}${path.includes("?") ? "&" : "?"}${initial}`;
+      const events: string[] = [];
+      for await (const { type, object } of world.events(url)) {
+        if (type === "BOOKMARK") break;
+        events.push(`${type} ${object.metadata.name}`);
+      }
+      assert.deepEqual(events, seen);
+    });
+
+  it("changes nothing on such a path, and lets nobody watch who may not", async () => {
+    const path = "/apis/lab.example/v1/watch/namespaces/default/gadgets";
+    assert.equal((await world.send(path, { method: "DELETE" })).status, 404);
+    const { status, json } = await world.send(`${path}/one`, { token: "bob" });
+    assert.equal(status, 403);
+    assert.match(json.message, /^gadgets.lab.example "one" is forbidden: User "bob" cannot watch resource/);
+  });
+
+  it("gives an object that is named, though it be asked to watch", async () => {
+    assert.equal((await world.send(`${things}/one?watch=1`)).json.spec.size, 1);
+  });
+
+  it("shows nobody an object from before what they have seen", async () => {
+    const { status, headers, json } = await world.send(`${things}/one?resourceVersion=1000000`);
+    assert.deepEqual([status, headers["retry-after"], json.reason], [504, "1", "Timeout"]);
+    assert.equal(json.details.causes[0].reason, "ResourceVersionTooLarge");
+    const { resourceVersion } = (await world.send(`${things}/two`)).json.metadata;
+    assert.equal((await world.send(`${things}/one?resourceVersion=${resourceVersion}`)).status, 200);
+  });
+
+  const applied: readonly (readonly [query: string, body: object, code: number, said: RegExp])[] = [
+    ["a", { metadata: { name: "one" } }, 400, /^Incorrect version .* version: , expected: lab.example\/v1$/],
+    ["a", { ...thing("one", 1), apiVersion: "v1" }, 400, /Specified patch version: v1, expected: lab/],
+    ["a", { apiVersion: "lab.example/v1" }, 400, /^invalid object type: lab.example\/v1, Kind=$/],
+    [
+      "a%07",
+      thing("one", 1),
+      422,
+      /fieldManager: Invalid value: .*invalid character U\+0007 \(at position 1\)/,
+    ],
+    ["%C3%A4%20b", thing("one", 1), 200, /^$/],
+  ];
+  for (const [manager, body, code, said] of applied)
+    it(`takes ${JSON.stringify(body)} from ${manager} with ${code}`, async () => {
+      const { status, json } = await apply(`${things}/one?force=1&fieldManager=${manager}`, body);
+      assert.equal(status, code);
+      assert.match(json.message ?? "", said);
+    });
+
+  const moved: readonly (readonly [type: string, patch: unknown, said: RegExp])[] = [
+    [
+      "merge-patch+json",
+      { metadata: { namespace: "kube-system" } },
+      /namespace of the object \(kube-system\)/,
+    ],
+    [
+      "json-patch+json",
+      [{ op: "replace", path: "/metadata/namespace", value: "b" }],
+      /on the request \(default\)/,
+    ],
+    ["json-patch+json", {}, /a list of operations/],
+    ["merge-patch+json", [], /an object/],
+    [
+      "merge-patch+json",
+      '{"spec":{"size":1e999}}',
+      /cannot unmarshal number 1e999 into Go value of type float64/,
+    ],
+  ];
+  for (const [type, patch, said] of moved)
+    it(`refuses the ${type} ${JSON.stringify(patch)}`, async () => {
+      const { status, json } = await write("PATCH", `${things}/one`, patch, type);
+      assert.equal(status, 400);
+      assert.match(json.message, said);
+    });
+
+  it("refuses a list as a strategic patch", async () => {
+    const path = "/api/v1/namespaces/default";
+    assert.equal((await write("PATCH", path, [{ op: "test" }], "strategic-merge-patch+json")).status, 400);
+  });
+
+  const scales: readonly (readonly [method: string, query: string, code: number, warned: boolean])[] = [
+    ["PATCH", "fieldValidation=Strict", 422, false],
+    ["PUT", "fieldValidation=Strict", 400, false],
+    ["PATCH", "fieldValidation=Warn", 200, true],
+    ["PUT", "fieldValidation=Warn", 200, true],
+    ["PATCH", "fieldValidation=Ignore", 200, false],
+  ];
+  for (const [method, query, code, warned] of scales)
+    it(`holds a scale to what it has: ${method}, ${query}`, async () => {
+      const type = method === "PATCH" ? "merge-patch+json" : "json";
+      const body = { spec: { replicas: 3, colour: "pink" } };
+      const { status, headers, json } = await write(method, `${things}/two/scale?${query}`, body, type);
+      assert.equal(status, code);
+      if (code !== 200) assert.match(json.message, /strict decoding error: unknown field "spec.colour"/);
+      assert.equal(headers["warning"]?.includes("spec.colour") === true, warned);
+    });
+
+  const selectors: readonly (readonly [selector: object, said: RegExp])[] = [
+    [
+      { rawSelector: "a=b", requirements: [{ key: "a", operator: "Exists" }] },
+      /may not specified at the same time/,
+    ],
+    [{}, /Selector.requirements: Required value: when spec.resourceAttributes.\w+ is specified/],
+  ];
+  for (const member of ["fieldSelector", "labelSelector"])
+    for (const [selector, said] of selectors)
+      it(`is not asked about a ${member} of ${JSON.stringify(selector)}`, async () => {
+        const resourceAttributes = { verb: "list", resource: "pods", [member]: selector };
+        const spec = { user: "bob", resourceAttributes };
+        const { status, json } = await write("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {
+          spec,
+        });
+        assert.equal(status, 422);
+        assert.match(json.message, said);
+      });
+});
