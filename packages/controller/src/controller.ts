@@ -11,6 +11,7 @@ import { accessReconcilers } from "./access/access-reconcilers.ts";
 import { PodTokens } from "./access/pod-tokens.ts";
 import { type Address, formatAddress } from "./address.ts";
 import type { Api } from "./api.ts";
+import { bootstrapDoor } from "./enrolment/bootstrap-door.ts";
 import { createNodeTrust, type NodeTrust } from "./enrolment/node-trust.ts";
 import { EventRecorder } from "./events/event-recorder.ts";
 import type { SignatureVerifier } from "./gateway/authenticate.ts";
@@ -89,6 +90,8 @@ export interface Controller extends AsyncDisposable {
   readonly computed: readonly ComputedKind[];
   /** `nodes/NAME/proxy/…` of the API. */
   readonly nodeProxy: ReturnType<typeof nodeProxy>;
+  /** `edgenodes/NAME/bootstrap`. */
+  readonly bootstrap: ReturnType<typeof bootstrapDoor>;
   /** What everything here counts in. */
   readonly metrics: MetricRegistry;
   readonly logs: LogStore;
@@ -166,6 +169,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
       compound: (node) => gateway.compoundOf(node),
       escrow: escrowOf(trust),
     }),
+    bootstrap: bootstrapDoor({ caches, pki, clock }),
     registryPassword: registryAuth.adminPassword,
     async start() {
       await ensureStandardObjects(objects);

@@ -48,6 +48,7 @@ export function servicesOf(
       if (leading === undefined) return await forwarding?.forward(request, answer, user);
       const { controller } = leading;
       if (await controller.nodeProxy(target, request, answer)) return;
+      if (await controller.bootstrap(target, request, answer)) return;
       if (isProxied(target)) {
         const { caches, streams } = controller;
         await serveProxy(target, request, answer, {

@@ -25,6 +25,7 @@ import { scepCarrier } from "./certificate/carriers.ts";
 import { createCertificateDomain } from "./certificate/certificate-domain.ts";
 import { createContentDomain } from "./content/content-domain.ts";
 import type { ImageBuilder } from "./content/image-builder.ts";
+import { Bootstrap } from "./control/bootstrap.ts";
 import { Control } from "./control/control.ts";
 import type { EnrolmentConfig } from "./control/enrolment-config.ts";
 import { DeviceLog } from "./control/logs/device-log.ts";
@@ -150,7 +151,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     carrier: scepCarrier({ http, askController: (payload, signal) => control.askAuthority(payload, signal) }),
   });
   const credentials = certificate.reconciler;
-  const port = createPortDomain({ ...common, driver: options.ports, settings, secrets, credentials });
+  const bootstrap = new Bootstrap({ disk, config, settings, log: log.child("bootstrap") });
+  const port = createPortDomain({
+    ...{ ...common, driver: options.ports, settings, secrets, credentials, bootstrap },
+  });
   const way =
     options.ways && createWayDomain({ ...common, driver: options.ways, controller: serverOf(config) });
   const network = createNetworkDomain({ ...common, ...networkPartsOf(options) });
@@ -198,7 +202,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     metadata,
     ...doors,
   ];
-  return run(options, { store, log, domains, control, edgeview, app });
+  return run(options, { store, log, domains, control, bootstrap, edgeview, app });
 }
 
 /** What apps are answered at their networks' gateways beside what is the metadata service's. */
@@ -224,13 +228,14 @@ interface Parts extends Pick<Engine, "store" | "log"> {
     [Symbol.asyncDispose](): PromiseLike<void>;
   }[];
   readonly control: Control;
+  readonly bootstrap: Bootstrap;
   readonly edgeview: Edgeview;
   readonly app: AppDomain | undefined;
 }
 
 function run(
   { config, keys, host, hypervisor, engineVersion }: EngineOptions,
-  { store, log, domains, control, edgeview, app }: Parts,
+  { store, log, domains, control, bootstrap, edgeview, app }: Parts,
 ): Engine {
   const reconcilers = [
     ...domains.map(({ reconciler }) => reconciler),
@@ -245,6 +250,7 @@ function run(
         machines: hypervisor === undefined ? "none" : hypervisor.emulated ? "emulated" : "KVM",
       });
       await control.load();
+      await bootstrap.load();
       await app?.adopt();
       for (const domain of domains) await domain.start();
       control.start();

@@ -31,7 +31,8 @@ export class FlagError extends Error {
 
 export const usage: string = `selvedge engine: a node's software. Enrols the box, then runs what the controller wants.
 
-  --config DIR   what the box was given: server, root-certificate.pem, onboard.cert.pem, onboard.key.pem, soft_serial
+  --config DIR   what the box was given: server, root-certificate.pem, onboard.cert.pem, onboard.key.pem, soft_serial,
+                 bootstrap-config.pb
   --state DIR    what must survive a reboot: identity, configuration, content
   --run DIR      what must not: sockets and process ids; keep the name short
   --tpm WHERE    swtpm:SOCKET, device:/dev/tpmrm0, or none to keep keys in a file of the state folder

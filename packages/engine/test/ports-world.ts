@@ -118,6 +118,11 @@ const book = () => store.ports.get()?.book ?? assert.fail("nothing is known of t
 
 try {
   sh("ip link set up1 up");
+  // Nobody gives addresses on this wire: what the fitter brought leads to the controller, which has said nothing yet.
+  const given = { ...parts, disk: new FolderDisk(join(folder, "given")), bootstrap: { ports: [spare] } };
+  await new PortReconciler(given).reconcile(portKey, new AbortController().signal);
+  assert.deepEqual([book().configs[0]?.bootstrap, book().configs[0]?.lastError, out()], [true, "", "up1"]);
+
   await step([wan, spare]);
   assert.equal(book().configs[0]?.lastError, "");
   assert.deepEqual(store.ports.get()?.cards["up0"]?.addresses, ["192.0.2.50/24"], "by DHCP");

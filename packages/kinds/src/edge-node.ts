@@ -268,7 +268,10 @@ export const edgeNodeKind: KindDefinition = {
   shortNames: ["en"],
   categories: ["selvedge"],
   namespaced: false,
-  subresources: { status: true },
+  subresources: {
+    status: true,
+    others: [{ name: "bootstrap", kind: "EdgeNode", verbs: ["create"] }],
+  },
   selectableFields: ["spec.serial", "status.phase", "status.nodeID"],
   custom: true,
   schema,

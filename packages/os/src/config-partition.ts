@@ -17,7 +17,7 @@ const roots: readonly string[] = ["root-certificate.pem", "v2tlsbaseroot-certifi
 /** As EVE's has them; what else lies beside them stays there. */
 const known: readonly string[] = [
   ...[...needed, ...roots],
-  ...["onboard.cert.pem", "onboard.key.pem", "soft_serial"],
+  ...["onboard.cert.pem", "onboard.key.pem", "soft_serial", "bootstrap-config.pb"],
 ];
 /** A chain of certificates is some kilobytes. */
 const fileMax = 2 ** 20;

@@ -45,14 +45,14 @@ are the same.
 
   --profile FILE   what the image is made of (default: packages/os/profiles/default.yaml, which tells what may be said)
   --config FOLDER  what every box that gets the image is given: server, root-certificate.pem, onboard.cert.pem,
-                   onboard.key.pem, soft_serial. It can be written later, by "os config" or by hand: it is the
-                   partition selvedge-config
+                   onboard.key.pem, soft_serial, bootstrap-config.pb. It can be written later, by "os config" or by
+                   hand: it is the partition selvedge-config
   --out FILE       where the image goes (default: selvedge.img)`;
 
 const configUsage = `Usage: ./selvedge os config IMAGE FOLDER
 
 Writes FOLDER to the partition selvedge-config of IMAGE, a file or a disk, in place of what is there: server,
-root-certificate.pem, onboard.cert.pem, onboard.key.pem, soft_serial.`;
+root-certificate.pem, onboard.cert.pem, onboard.key.pem, soft_serial, bootstrap-config.pb.`;
 
 const runUsage = `Usage: ./selvedge os run IMAGE [--box DIR] [--config FOLDER] [OPTION]…
 

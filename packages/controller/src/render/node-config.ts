@@ -10,7 +10,7 @@ import {
   setExtension,
   storage,
 } from "@selvedge/eve-api";
-import type { Pod } from "@selvedge/kinds";
+import type { EdgeNode, Pod } from "@selvedge/kinds";
 import { accessPlan } from "../network/access-plan.ts";
 import { withCommands } from "./app-commands.ts";
 import type { DatastorePlan, ImagePlan } from "./image.ts";
@@ -285,7 +285,6 @@ function configOf(
   const { inputs } = plan;
   const { nodeId, nodeName, edgeNode } = inputs;
   const { services } = plan.services;
-  const settings = { ...defaultSettings, ...edgeNode.spec.settings };
   const inOrder = <T>(map: ReadonlyMap<string, T>): T[] =>
     [...map].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, value]) => value);
   const uuidOf = ({ uuidandversion }: app.AppInstanceConfig): string => uuidandversion?.uuid ?? "";
@@ -301,9 +300,7 @@ function configOf(
     ...own,
     cipherContexts: [...contexts],
     controllercertConfighash: inputs.certificatesHash,
-    configItems: Object.entries(settings)
-      .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([key, value]) => ({ key, value })),
+    configItems: configItemsOf(edgeNode),
   });
   const labels = Object.fromEntries(
     Object.entries(edgeNode.spec.labels ?? {}).sort(([left], [right]) => (left < right ? -1 : 1)),
@@ -311,6 +308,12 @@ function configOf(
   const extension = create(ext.NodeExtensionSchema, { nodeName, labels, services: [...services] });
   setExtension(made, ext.NodeExtensionSchema, extension);
   return made;
+}
+
+export function configItemsOf({ spec }: EdgeNode): { readonly key: string; readonly value: string }[] {
+  return Object.entries({ ...defaultSettings, ...spec.settings })
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([key, value]) => ({ key, value }));
 }
 
 function defaultNetwork(): netinst.NetworkInstanceConfig {

@@ -159,7 +159,7 @@ export function portSecrets(
   return { sealings, faults };
 }
 
-function portSecretName({ name }: EdgeNodePort): string {
+export function portSecretName({ name }: EdgeNodePort): string {
   return `port/${name}`;
 }
 

@@ -56,7 +56,7 @@ export interface Accepted {
  * EVE's BootstrapConfig: a signed configuration and the certificates to check it with. What users wrote is in it,
  * so it is sealed where there is a vault and it is open; one that comes before is sealed once it is.
  */
-const path = "control/config.pb";
+export const configPath = "control/config.pb";
 
 export class ConfigAcceptor {
   readonly #parts: ConfigAcceptorParts;
@@ -110,7 +110,7 @@ export class ConfigAcceptor {
   async load(): Promise<void> {
     const { sealed, trust, log } = this.#parts;
     try {
-      const bytes = await sealed.read(path);
+      const bytes = await sealed.read(configPath);
       // The controller may have been faster.
       if (bytes === undefined || this.#accepted !== undefined) return;
       const stored = fromBinary(config.BootstrapConfigSchema, bytes);
@@ -132,7 +132,7 @@ export class ConfigAcceptor {
 
   /** Throws away what was accepted: it was meant for another node. */
   async forget(): Promise<void> {
-    await this.#parts.disk.remove(path);
+    await this.#parts.disk.remove(configPath);
   }
 
   /**
@@ -215,7 +215,7 @@ export class ConfigAcceptor {
     const signedConfig = fromBinary(auth.AuthContainerSchema, envelope);
     const stored = create(config.BootstrapConfigSchema, { signedConfig, controllerCerts });
     const bytes = toBinary(config.BootstrapConfigSchema, stored);
-    await this.#inOrder(async () => await this.#diskNow().writeDurable(path, bytes));
+    await this.#inOrder(async () => await this.#diskNow().writeDurable(configPath, bytes));
   }
 
   #diskNow(): Disk {
@@ -235,8 +235,8 @@ export class ConfigAcceptor {
     try {
       if (this.#accepted === undefined) await this.load();
       await this.#inOrder(async () => {
-        const bytes = await disk.read(path);
-        if (bytes !== undefined && !isSealed(bytes)) await sealed.writeDurable(path, bytes);
+        const bytes = await disk.read(configPath);
+        if (bytes !== undefined && !isSealed(bytes)) await sealed.writeDurable(configPath, bytes);
       });
     } catch (error) {
       log.error("the stored configuration is not sealed", { error: describeError(error) });

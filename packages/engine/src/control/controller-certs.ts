@@ -47,11 +47,15 @@ const certificatesMax = 64;
 /** An extended key usage that names others but not this one rules a certificate out, as it does for EVE. */
 const serverAuth = "1.3.6.1.5.5.7.3.1";
 
-/** `at` undefined leaves dates out of it: for a list that was believed when it came and is read again. */
+/**
+ * `at` undefined leaves dates out of it: for a list that was believed when it came and is read again. A list that
+ * goes with one signed message needs no keys for secrets.
+ */
 export function readControllerCerts(
   raw: Uint8Array,
   roots: readonly string[],
   at: Instant | undefined,
+  needs: "signing and exchange" | "signing alone" = "signing and exchange",
 ): ControllerCerts {
   const list = decodeList(raw);
   if (list.length > certificatesMax)
@@ -74,7 +78,8 @@ export function readControllerCerts(
       `the list needs one signing certificate and holds ${more.length + (signing ? 1 : 0)}`,
     );
   const exchange = of(ZCertType.CERT_TYPE_CONTROLLER_ECDH_EXCHANGE);
-  if (exchange.length === 0) throw new ControllerCertsError("the list holds no ECDH certificate");
+  if (exchange.length === 0 && needs !== "signing alone")
+    throw new ControllerCertsError("the list holds no ECDH certificate");
   const signer = checked(signing);
   return {
     raw,

@@ -10,6 +10,8 @@ export interface EnrolmentConfig {
   readonly onboarding: { readonly certificatePem: string; readonly keyPem: string } | undefined;
   readonly serial: string;
   readonly softSerial: string;
+  /** bootstrap-config.pb: how the box reaches the controller where its network does not say. */
+  readonly bootstrap?: Uint8Array;
 }
 
 /** A file of the folder cannot be used. */
@@ -26,6 +28,8 @@ export const enrolmentFiles = [
   "onboard.key.pem",
   "soft_serial",
 ] as const;
+/** Signed by the controller, and no text. */
+export const bootstrapFile = "bootstrap-config.pb";
 export type EnrolmentFile = (typeof enrolmentFiles)[number];
 
 /** Longest serial the API takes. */

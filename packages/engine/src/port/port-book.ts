@@ -8,6 +8,8 @@ export interface PortConfig {
   readonly ports: readonly PortSpec[];
   /** Nobody's but the node's own. */
   readonly lastResort?: true;
+  /** The fitter gave it, before any controller did. */
+  readonly bootstrap?: true;
   readonly since: Instant;
   readonly lastFailed?: Instant;
   readonly lastSucceeded?: Instant;
@@ -39,11 +41,17 @@ const configsMax = 4;
 /** With a new configuration in front; one that was there before comes to the front with what is known of it. */
 export function withNewest(
   book: PortBook,
-  config: Pick<PortConfig, "digest" | "ports" | "lastResort">,
+  config: Pick<PortConfig, "digest" | "ports" | "lastResort" | "bootstrap">,
   now: Instant,
 ): PortBook {
   const { digest } = config;
-  if (book.configs[0]?.digest === digest) return book;
+  const [first] = book.configs;
+  if (first?.digest === digest) {
+    if (first.bootstrap === config.bootstrap) return book;
+    // Somebody else says the same; what is known of it holds.
+    const { bootstrap: _, ...known } = first;
+    return { ...book, configs: book.configs.with(0, { ...known, ...config }) };
+  }
   const inForce = book.configs[book.current];
   const newest: PortConfig = { ...config, since: now, lastError: "" };
   const others = book.configs.filter((it) => it.digest !== digest);
@@ -88,6 +96,11 @@ export function withFallback(
 /** Whether nobody has ever said how the ports are to be. */
 export function isUntold({ configs }: PortBook): boolean {
   return configs.every(({ lastResort }) => lastResort === true);
+}
+
+/** Whether no controller has: what the fitter says counts until one does. */
+export function isUnruled({ configs }: PortBook): boolean {
+  return configs.every(({ lastResort, bootstrap }) => lastResort === true || bootstrap === true);
 }
 
 export type PortStep =

@@ -7,6 +7,7 @@ import { ModemWatch } from "./cellular/modem-watch.ts";
 import { lastResort } from "./last-resort.ts";
 import {
   emptyBook,
+  isUnruled,
   isUntold,
   nextStep,
   type PortBook,
@@ -27,6 +28,8 @@ export interface PortParts {
   readonly driver: PortDriver;
   readonly secrets: PortSecrets;
   readonly credentials: PortCredentials;
+  /** How the ports are to be until a controller says so. */
+  readonly bootstrap?: { readonly ports: readonly PortSpec[] | undefined };
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: {
@@ -103,8 +106,10 @@ export class PortReconciler implements Reconciler<typeof portKey> {
   async reconcile(_key: typeof portKey, signal: AbortSignal): Promise<Outcome> {
     const { store, clock, driver, log } = this.#parts;
     const ports = store.desired.get()?.ports;
+    const given = this.#parts.bootstrap?.ports;
     if (ports !== undefined)
       this.#book = withNewest(this.#book, { digest: digestOf(ports), ports }, clock.now());
+    else if (given !== undefined && isUnruled(this.#book)) this.#begin(given);
     else if (driver.manages && isUntold(this.#book)) await this.#tryEverything();
     if (this.#book.configs.length === 0) return driver.manages ? await this.#later(noCardMs) : settled;
     if (!driver.manages) return await this.#observe();
@@ -147,6 +152,11 @@ export class PortReconciler implements Reconciler<typeof portKey> {
       if (healed && this.#rank(config.ports)) await this.#apply(config.ports, signal);
     }
     return await this.#later(0);
+  }
+
+  #begin(ports: readonly PortSpec[]): void {
+    const config = { digest: digestOf(ports), ports, bootstrap: true as const };
+    this.#book = withNewest(this.#book, config, this.#parts.clock.now());
   }
 
   /** A box must reach its controller to be told how. */

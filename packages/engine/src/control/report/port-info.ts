@@ -30,8 +30,17 @@ export function portsPart(status: PortsStatus | undefined): { readonly systemAda
   };
 }
 
-/** EVE's name for what its agent has from the controller. */
-const fromController = "zedagent";
+/** EVE's names for who said how the ports are to be. */
+const sources = {
+  controller: { key: "zedagent", origin: netCommon.NetworkConfigOrigin.CONTROLLER },
+  bootstrap: { key: "bootstrap", origin: netCommon.NetworkConfigOrigin.BOOTSTRAP },
+  lastResort: { key: "lastresort", origin: netCommon.NetworkConfigOrigin.LASTRESORT },
+} as const;
+
+function sourceOf({ bootstrap, lastResort }: PortConfig): (typeof sources)[keyof typeof sources] {
+  return sources[lastResort ? "lastResort" : bootstrap ? "bootstrap" : "controller"];
+}
+
 /** The form of the list that EVE reports since it tells errors of each port. */
 const listVersion = 1;
 
@@ -41,12 +50,19 @@ function configInfo(
   failed: readonly string[],
 ): NonNullable<AdapterInfo["status"]>[number] {
   const { since, lastFailed, lastSucceeded, lastError } = config;
+  const { key, origin } = sourceOf(config);
   return {
-    ...{ version: listVersion, key: fromController, timePriority: timestampFromMs(since), lastError },
+    ...{ version: listVersion, key, timePriority: timestampFromMs(since), lastError },
     ...(lastFailed === undefined ? {} : { lastFailed: timestampFromMs(lastFailed) }),
     ...(lastSucceeded === undefined ? {} : { lastSucceeded: timestampFromMs(lastSucceeded) }),
     ports: config.ports.map((port) =>
-      portInfo(port, { cards, since, failed: failed.includes(port.name), error: config.errors?.[port.name] }),
+      portInfo(port, {
+        cards,
+        since,
+        origin,
+        failed: failed.includes(port.name),
+        error: config.errors?.[port.name],
+      }),
     ),
   };
 }
@@ -55,11 +71,12 @@ interface PortFacts {
   readonly cards: Readonly<Record<string, CardState>>;
   /** Of its configuration. */
   readonly since: number;
+  readonly origin: netCommon.NetworkConfigOrigin;
   readonly failed: boolean;
   readonly error: string | undefined;
 }
 
-function portInfo(port: PortSpec, { cards, since, failed, error }: PortFacts): PortInfo {
+function portInfo(port: PortSpec, { cards, since, origin, failed, error }: PortFacts): PortInfo {
   const card = cards[port.interface];
   const bond = port.links?.find((link) => link.kind === "bond");
   const { PhyIoUsageMgmtAndApps, PhyIoUsageShared } = devmodelCommon.PhyIoMemberUsage;
@@ -87,10 +104,7 @@ function portInfo(port: PortSpec, { cards, since, failed, error }: PortFacts): P
     ...(pnacStatus === undefined ? {} : { pnacStatus }),
     ...(bond === undefined ? {} : { bondStatus: bondInfo(bond, cards[bond.name]?.bond) }),
     ...(why === undefined ? {} : { err: { description: why, severity: infoCommon.Severity.ERROR } }),
-    configSource: {
-      origin: netCommon.NetworkConfigOrigin.CONTROLLER,
-      submittedAt: timestampFromMs(since),
-    },
+    configSource: { origin, submittedAt: timestampFromMs(since) },
   };
 }
 
