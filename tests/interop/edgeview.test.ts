@@ -1,14 +1,19 @@
 /** EVE's own edge-view, not a word changed, looks at our engine through a dispatcher. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createHmac, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { controller, reports, type World, world } from "../../packages/engine/test/edgeview-world.ts";
+import type { config } from "@selvedge/eve-api";
+import type { EdgeNode } from "@selvedge/kinds";
+import { edgeviewOf, type TokenMaker } from "../../packages/controller/src/render/node-edgeview.ts";
+import { translateEdgeview } from "../../packages/engine/src/control/translate-edgeview.ts";
+import type { EdgeviewSpec } from "../../packages/engine/src/desired.ts";
+import { controller, node, reports, type World, world } from "../../packages/engine/test/edgeview-world.ts";
 import { waitFor } from "../../packages/harness/src/real/wait.ts";
 import { buildEdgeview } from "./edgeview/edgeview-build.ts";
 import { EdgeviewClient } from "./edgeview/edgeview-client.ts";
@@ -68,6 +73,13 @@ describe("EVE's edge-view and our engine", { skip, timeout: 60_000 }, () => {
     assert.match(both, /=== cat\/\/routes\.txt ===\s+default via[^=]+=== lastreboot ===\s+booted +1970/);
   });
 
+  it("meets it by the token that our controller makes, within what that allows", async () => {
+    await using at = await world({}, {}, { specOf: renderedSpec });
+    await using client = await clientOf(at);
+    assert.match(await client.ask("hw"), /memory +1024 MiB/);
+    assert.match(await client.ask("flow"), /cmd policy check failed: App policy not allow/);
+  });
+
   it("takes commands that the controller's key has signed, and no others", async () => {
     await using at = await world({}, { aut: 1 });
     await using client = await clientOf(at, pem(controller.privateKey));
@@ -82,7 +94,11 @@ describe("EVE's edge-view and our engine", { skip, timeout: 60_000 }, () => {
   for (const kind of ["ecdsa", "rsa"])
     it(`takes commands that an SSH key has signed, and writes down whose it is: ${kind}`, async () => {
       const [mine, others] = [sshKey(kind, "ada@works"), sshKey(kind, "mallory")];
-      await using at = await world({}, { aut: 2 }, [["edgeview.authen.publickey", mine.publicKey]]);
+      await using at = await world(
+        {},
+        { aut: 2 },
+        { settings: [["edgeview.authen.publickey", mine.publicKey]] },
+      );
       await using client = await clientOf(at, mine.privateKey);
       assert.match(await client.ask("hw"), /memory +1024 MiB/);
       const audit = at.records.find(({ message }) => message === "an EdgeView command")?.fields;
@@ -106,6 +122,25 @@ describe("EVE's edge-view and our engine", { skip, timeout: 60_000 }, () => {
     await once(running, "close");
   });
 });
+
+/** As the controller renders a node's remote access and the engine reads it. */
+function renderedSpec({ port, certificate }: World["dispatcher"]): EdgeviewSpec {
+  const remoteAccess = {
+    ...{ dispatcher: `127.0.0.1:${port}/edge-view`, dispatcherCertificates: [certificate] },
+    ...{ expires: new Date(Date.now() + 600_000).toISOString(), allow: ["Device"], generation: 3 },
+  };
+  const { privateKey, publicKey } = controller;
+  const tokens: TokenMaker = {
+    key: (text) => createHmac("sha256", "secret").update(text).digest("hex"),
+    sign: (bytes) => sign("sha256", bytes, { key: privateKey, dsaEncoding: "ieee-p1363" }),
+    hasSigned: (bytes, made) => verify("sha256", bytes, { key: publicKey, dsaEncoding: "ieee-p1363" }, made),
+  };
+  const edgeNode = { spec: { remoteAccess } } as unknown as EdgeNode;
+  const edgeview = edgeviewOf(node as Parameters<typeof edgeviewOf>[0], edgeNode, tokens, undefined);
+  const spec = translateEdgeview({ edgeview } as config.EdgeDevConfig).edgeview;
+  assert.ok(spec !== undefined);
+  return spec;
+}
 
 /** Undefined: nobody listens there yet. */
 async function say(port: number, text: string): Promise<string | undefined> {

@@ -115,10 +115,16 @@ export interface World extends AsyncDisposable {
   client(): Promise<Client>;
 }
 
+export interface WorldOptions {
+  readonly settings?: readonly (readonly [string, string])[];
+  /** What the controller says in place of what is said here. */
+  readonly specOf?: (dispatcher: Dispatcher) => EdgeviewSpec;
+}
+
 export async function world(
   more: Partial<EdgeviewSpec> = {},
   tokenMore: object = {},
-  settings: readonly (readonly [string, string])[] = [],
+  others: WorldOptions = {},
 ): Promise<World> {
   const dispatcher = await Dispatcher.open();
   const store = new EngineStore();
@@ -129,10 +135,9 @@ export async function world(
     records.push(record);
     recent.write(record);
   });
-  const text = token({ dep: `127.0.0.1:${dispatcher.port}/edge-view`, ...tokenMore });
-  const spec: EdgeviewSpec = {
+  const spec: EdgeviewSpec = others.specOf?.(dispatcher) ?? {
     ...{
-      token: text,
+      token: token({ dep: `127.0.0.1:${dispatcher.port}/edge-view`, ...tokenMore }),
       certificates: [dispatcher.certificate],
       allowDevice: true,
       allowApp: true,
@@ -168,14 +173,14 @@ export async function world(
       volumes: [],
       apps: [{ id: "a", foreign: { vm: { screen: 3 } } }],
     },
-    settings: new Map([["timer.config.interval", "60"], ...settings]),
+    settings: new Map([["timer.config.interval", "60"], ...(others.settings ?? [])]),
   } as unknown as DesiredState);
   edgeview.start();
   await dispatcher.arrived;
   const { sessionName } = await import("../src/edgeview/session.ts");
   return {
-    ...{ store, dispatcher, records, token: text },
-    client: () => Client.open(`wss://127.0.0.1:${dispatcher.port}/edge-view`, sessionName(text, 1, 1)),
+    ...{ store, dispatcher, records, token: spec.token },
+    client: () => Client.open(`wss://127.0.0.1:${dispatcher.port}/edge-view`, sessionName(spec.token, 1, 1)),
     async [Symbol.asyncDispose]() {
       await edgeview[Symbol.asyncDispose]();
       vnc.close();

@@ -5,7 +5,7 @@ import { instant, SystemClock } from "@selvedge/base";
 import { EngineStore } from "../engine-store.ts";
 import { noHardware } from "../hardware/no-hardware.ts";
 import { boxTables } from "./box-views.ts";
-import { formatTable } from "./commands.ts";
+import { formatTable, textsOf } from "./commands.ts";
 import { RecentLog } from "./recent-log.ts";
 
 const openssl = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=shop-1/O=x -days 1";
@@ -81,4 +81,16 @@ describe("the box, as it is seen from afar", () => {
       for (const one of expected) assert.match(text, one);
       assert.doesNotMatch(text, /nobody's to read/);
     });
+});
+
+it("a table that cannot be had takes no other with it", async () => {
+  const broken = (): never => {
+    throw new Error("the probe fell");
+  };
+  const tables = { a: broken, b: async () => broken(), c: () => [["fine"]] };
+  const texts = await textsOf({ tables, records: () => [] });
+  assert.deepEqual(texts, {
+    ...{ "a.txt": "the probe fell\n", "b.txt": "the probe fell\n", "c.txt": "fine\n" },
+    "engine.log": "",
+  });
 });

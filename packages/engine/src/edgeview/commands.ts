@@ -1,7 +1,7 @@
 /** What can be looked at from afar: the node's own state, as text or as files. Nothing changes by looking. */
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { formatRecord, type Instant, type LogRecord } from "@selvedge/base";
+import { describeError, formatRecord, type Instant, type LogRecord } from "@selvedge/base";
 import { archive, plainArchive } from "../archive.ts";
 import type { EdgeviewNet } from "./edgeview-net.ts";
 import type { SentFile } from "./file-sender.ts";
@@ -123,10 +123,13 @@ const others = [
   ...["ping", "ps", "route", "showcerts", "socket", "tar", "tcpdump/<card>/<filter>", "techsupport", "trace"],
 ];
 
-/** All of it, a file each. */
+const textOf = async (table: Views["tables"][string]): Promise<string> => formatTable(await table());
+
+/** All of it, a file each; what cannot be had says why, and takes no other with it. */
 export async function textsOf({ tables, records }: Views): Promise<Readonly<Record<string, string>>> {
   const texts: Record<string, string> = {};
-  for (const [name, table] of Object.entries(tables)) texts[`${name}.txt`] = formatTable(await table());
+  for (const [name, table] of Object.entries(tables))
+    texts[`${name}.txt`] = await textOf(table).catch((error: unknown) => `${describeError(error)}\n`);
   texts["engine.log"] = records()
     .map((record) => `${formatRecord(record)}\n`)
     .join("");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { instant, type LogRecord } from "@selvedge/base";
+import { below, instant, type LogRecord, SeededRandom } from "@selvedge/base";
 import type { EdgeviewSpec } from "../desired.ts";
 import { recordsOf, searchLog } from "./log-search.ts";
 import { lookOf } from "./look.ts";
@@ -30,6 +30,26 @@ describe("what programs are started for a command", () => {
     ["reboot", "", undefined],
   ] as const)
     it(`${name}/${rest}`, () => assert.deepEqual(words(name, rest), expected));
+});
+
+it("whatever is asked, no word of it becomes an option or another program", () => {
+  const random = new SeededRandom(1);
+  const letters = "-/.:;a0$ \n|&'\"\\%@\u0000é";
+  for (let count = 0; count < 20_000; count++) {
+    const length = below(random, 12);
+    const rest = Array.from({ length }, () => letters[below(random, letters.length)] ?? "").join("");
+    for (const name of ["ping", "trace", "nslookup", "arp", "flow"]) {
+      const look = lookOf(name, rest, "controller.example");
+      if (look === undefined || "fault" in look) continue;
+      if (look.host !== undefined) assert.match(look.host, /^\w[\w.:-]*$/);
+      const usual = lookOf(name, "", "controller.example");
+      assert.ok(usual !== undefined && !("fault" in usual));
+      for (const [at, words] of look.programs.entries()) {
+        const known: readonly string[] = usual.programs[at] ?? [];
+        for (const word of words.filter((it) => !known.includes(it))) assert.match(word, /^(-I$|\w)/, rest);
+      }
+    }
+  }
 });
 
 describe("what a command touches", () => {
