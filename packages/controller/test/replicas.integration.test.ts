@@ -1,8 +1,10 @@
 /** Two controllers on one PostgreSQL, and a node that dials the one that does not lead. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
+import { connect as connectTls } from "node:tls";
 import { hardwareHealth, LinkClosedError, type LinkStream } from "@selvedge/eve-api";
 import { kubectlMissing } from "../../../tests/kubectl.ts";
 import { PostgresServer, postgresMissing } from "../../harness/src/real/postgres-server.ts";
@@ -73,6 +75,22 @@ async function forwarded(
   const socket = connect({ port: forward.port, host: "127.0.0.1", allowHalfOpen: true });
   socket.end(word);
   return await text(socket);
+}
+
+/** What a node of EVE keeps between its connections. */
+async function sessionWith({ devicePort, rootCertificate }: ReplicaProcess): Promise<Buffer> {
+  const socket = connectTls({ port: devicePort, host: "127.0.0.1", ca: rootCertificate }).resume();
+  const [session] = (await once(socket, "session")) as [Buffer];
+  socket.destroy();
+  return session;
+}
+
+async function resumes({ devicePort, rootCertificate }: ReplicaProcess, session: Buffer): Promise<boolean> {
+  const socket = connectTls({ port: devicePort, host: "127.0.0.1", ca: rootCertificate, session });
+  await once(socket, "secureConnect");
+  const isReused = socket.isSessionReused();
+  socket.destroy();
+  return isReused;
 }
 
 describe("two replicas", { skip: missing ?? false, timeout: 120_000 }, () => {
@@ -164,10 +182,12 @@ describe("two replicas", { skip: missing ?? false, timeout: 120_000 }, () => {
 
   it("serve the node from the other one when the leader dies, with what it had", async () => {
     const before = await waitFor("a configuration", () => takeConfig(box));
+    const session = await sessionWith(leader);
     await leader.kill();
     const again = await waitFor("a configuration", () => takeConfig(box), 20);
     assert.equal(again.hash, before.hash);
     assert.equal(follower.leads, true);
+    assert.equal(await resumes(follower, session), true, "its TLS session as well");
     await dialLink(door, box, answer);
     assert.equal(await follower.kubectl("exec -i echo -- shout", "hello\n"), "HELLO\n");
     assert.match(await follower.kubectl("get pods"), /echo\s+1\/1\s+Running/);

@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { SecureContextOptions, TlsOptions } from "node:tls";
 import {
   type Clock,
   hours,
@@ -53,6 +54,8 @@ const requestTimeout = minutes(10);
 const headersTimeout = seconds(30);
 /** How long a session ticket can be resumed: a node that was away for a day still comes back cheaply. */
 const sessionSeconds = 86_400;
+/** Whose sessions they are. Unset, it would be made of the command line, and those of other replicas foreign. */
+const sessionIdContext = "selvedge devices";
 const ticketWeek = hours(7 * 24);
 /** Every node holds a link and a keep-alive connection; 10,000 nodes and as many strangers fit. */
 const connectionsMax = 40_000;
@@ -84,10 +87,7 @@ export class DeviceListener implements AsyncDisposable {
     this.#options = options;
     this.#server = createServer(
       {
-        ...options.tls(),
-        ticketKeys: ticketKeys(options.ticketSecret, options.clock.now()),
-        minVersion: "TLSv1.2",
-        sessionTimeout: sessionSeconds,
+        ...secured(options),
         keepAliveTimeout: keepAlive,
         requestTimeout,
         headersTimeout,
@@ -104,8 +104,7 @@ export class DeviceListener implements AsyncDisposable {
 
   /** Takes new certificates for connections from now on. */
   renew(): void {
-    this.#server.setSecureContext(this.#options.tls());
-    this.#server.setTicketKeys(ticketKeys(this.#options.ticketSecret, this.#options.clock.now()));
+    this.#server.setSecureContext(secured(this.#options));
   }
 
   #rotateTickets(): void {
@@ -223,6 +222,15 @@ export class DeviceListener implements AsyncDisposable {
       this.#options.gateway.acceptLink(node, new WebSocketLink(webSocket)),
     );
   }
+}
+
+/** All of it each time: what is not said again when certificates are renewed would be Node's own. */
+function secured({ tls, ticketSecret, clock }: DeviceListenerOptions): SecureContextOptions & TlsOptions {
+  return {
+    ...tls(),
+    ticketKeys: ticketKeys(ticketSecret, clock.now()),
+    ...{ sessionIdContext, sessionTimeout: sessionSeconds, minVersion: "TLSv1.2" },
+  };
 }
 
 /**
