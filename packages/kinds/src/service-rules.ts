@@ -2,7 +2,7 @@
 import type { FieldError } from "@selvedge/apimachinery";
 import { dnsSubdomainFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
 import { Faults } from "./faults.ts";
-import { isAddress } from "./network/cidr.ts";
+import { isAddress, notAnAddress } from "./network/cidr.ts";
 import { carryOver, hasAddress, hasNodePorts, isBalanced, isOutside } from "./service-change.ts";
 import type { Service, ServicePort, ServiceSpec } from "./service-types.ts";
 
@@ -86,11 +86,7 @@ export function serviceNameFaults(name: string): string[] {
 
 function checkAddress(faults: Faults, address: string, old: Service | undefined): void {
   if (!isAddress(address)) {
-    faults.invalid(
-      "spec.clusterIPs[0]",
-      address,
-      "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
-    );
+    faults.invalid("spec.clusterIPs[0]", address, notAnAddress);
     return;
   }
   const before = old?.spec.type === "ExternalName" ? undefined : old?.spec.clusterIP;

@@ -28,8 +28,8 @@ import { scepSecrets } from "./node-scep.ts";
 import type { NodeFault } from "./node-secrets.ts";
 import { finishPatch, type PatchPlan, planPatches } from "./patches.ts";
 import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName, userDataName } from "./pod-app.ts";
-import { accessRules, portMappings } from "./ports.ts";
-import { type NodeServices, nodeServices, sharedPorts } from "./services.ts";
+import { accessRules, checkHostAddresses, type NodeSide, portMappings } from "./ports.ts";
+import { type NodeServices, nodeServices, nodeSide } from "./services.ts";
 import { nodeVolume } from "./volumes.ts";
 
 /** A node's configuration with all decided but what the sealer must still encrypt. */
@@ -88,9 +88,11 @@ export function planNode(inputs: RenderInputs): NodePlan {
   const pods = [...inputs.pods].sort((left, right) =>
     (left.metadata.uid ?? "") < (right.metadata.uid ?? "") ? -1 : 1,
   );
-  const lists = accessLists(pods, inputs);
+  const side = nodeSide(inputs);
+  const lists = accessLists(pods, side, inputs);
   for (const pod of pods) {
     try {
+      checkHostAddresses(pod, side, inputs.nodeName);
       const plan = planApp(pod, lists.get(pod.metadata.uid ?? "")?.acls ?? [], inputs);
       apps.push({ pod, plan });
       if (plan.secrets !== undefined) sealings.set(secretsName(pod), plan.secrets);
@@ -128,8 +130,8 @@ export function planNode(inputs: RenderInputs): NodePlan {
   };
 }
 
-function accessLists(pods: readonly Pod[], inputs: RenderInputs): Map<string, AccessList> {
-  const mappings = portMappings(pods, inputs.services, sharedPorts(inputs));
+function accessLists(pods: readonly Pod[], side: NodeSide, inputs: RenderInputs): Map<string, AccessList> {
+  const mappings = portMappings(pods, inputs.services, side);
   const lists = pods.map((pod): [string, AccessList] => {
     const uid = pod.metadata.uid ?? "";
     const plan = accessPlan(pod, inputs);

@@ -5,11 +5,33 @@ import { isSelected, selects } from "../endpoints/endpoints-plan.ts";
 import { type AccessPlan, noPolicy } from "../network/access-plan.ts";
 import { type Opening, opens } from "../network/openings.ts";
 import { isGoing, isOver } from "../objects/pods.ts";
+import { oneAddress } from "../scheduling/resources.ts";
+import { RenderError } from "./inputs.ts";
 
 export interface PortMapping {
   readonly protocol: "tcp" | "udp";
   readonly nodePort: number;
   readonly appPort: number;
+  /** The only port of the box that it comes in by, by its name; all: undefined. */
+  readonly adapter?: string | undefined;
+}
+
+export interface NodeSide {
+  /** Services whose ports of the node lead to all of their Pods. */
+  readonly shared: ReadonlySet<Service>;
+  /** The port of the box that has an address, by its name. */
+  portAt(address: string): string | undefined;
+}
+
+/** A Pod that wants a port of the node at an address which no port of the box has cannot be sent. */
+export function checkHostAddresses({ spec }: Pod, { portAt }: NodeSide, nodeName: string): void {
+  for (const { name, ports = [] } of spec.containers)
+    for (const { hostPort, hostIP } of ports) {
+      const address = oneAddress(hostIP);
+      if (!hostPort || address === "" || portAt(address) !== undefined) continue;
+      const message = `no port of node ${nodeName} has the address ${address}, a hostIP of container "${name}"`;
+      throw new RenderError("NotSupported", message);
+    }
 }
 
 /**
@@ -21,20 +43,20 @@ export interface PortMapping {
 export function portMappings(
   pods: readonly Pod[],
   services: readonly Service[],
-  shared: ReadonlySet<Service> = new Set(),
+  { shared, portAt }: NodeSide,
 ): ReadonlyMap<string, readonly PortMapping[]> {
   const ordered = [...pods].sort(byClaim);
-  const taken = new Map<string, Service | undefined>();
+  const taken: { readonly by: PortMapping; readonly service: Service | undefined }[] = [];
   const mappings = new Map<string, PortMapping[]>();
   const claim = (pod: Pod, mapping: PortMapping, service?: Service): void => {
-    const port = `${mapping.protocol}/${mapping.nodePort}`;
-    const joins = service !== undefined && shared.has(service) && taken.get(port) === service;
-    if (taken.has(port) && !(joins && stays(pod))) return;
-    taken.set(port, service);
+    const before = taken.find(({ by }) => meet(by, mapping));
+    const joins = service !== undefined && shared.has(service) && before?.service === service;
+    if (before !== undefined && !(joins && stays(pod))) return;
+    taken.push({ by: mapping, service });
     const uid = pod.metadata.uid ?? "";
     mappings.set(uid, [...(mappings.get(uid) ?? []), mapping]);
   };
-  for (const pod of ordered) for (const mapping of hostPorts(pod)) claim(pod, mapping);
+  for (const pod of ordered) for (const mapping of hostPorts(pod, portAt)) claim(pod, mapping);
   for (const pod of ordered)
     for (const service of services)
       for (const mapping of nodePorts(pod, service)) claim(pod, mapping, service);
@@ -88,8 +110,9 @@ function callersOf(
   return [...new Set(open.map(({ remote }) => remote))];
 }
 
-function mapOf({ protocol, nodePort, appPort }: PortMapping, remote: string | undefined): Entry {
+function mapOf({ protocol, nodePort, appPort, adapter }: PortMapping, remote: string | undefined): Entry {
   const matches = [
+    ...(adapter === undefined ? [] : [{ type: "adapter", value: adapter }]),
     ...(remote === undefined ? [] : [{ type: "ip", value: remote }]),
     { type: "protocol", value: protocol },
     { type: "lport", value: String(nodePort) },
@@ -97,14 +120,20 @@ function mapOf({ protocol, nodePort, appPort }: PortMapping, remote: string | un
   return { name: `${protocol}-${nodePort}`, matches, actions: [{ portmap: true, appPort }] };
 }
 
-function hostPorts(pod: Pod): PortMapping[] {
+function hostPorts(pod: Pod, portAt: NodeSide["portAt"]): PortMapping[] {
   return pod.spec.containers.flatMap(({ ports = [] }) =>
-    ports.flatMap(({ hostPort, containerPort, protocol }) =>
-      hostPort === undefined || hostPort === 0 || protocol === "SCTP"
-        ? []
-        : [{ protocol: lower(protocol), nodePort: hostPort, appPort: containerPort }],
-    ),
+    ports.flatMap(({ hostPort, hostIP, containerPort, protocol }) => {
+      const address = oneAddress(hostIP);
+      const adapter = address === "" ? undefined : portAt(address);
+      if (!hostPort || protocol === "SCTP" || (address !== "" && adapter === undefined)) return [];
+      return [{ protocol: lower(protocol), nodePort: hostPort, appPort: containerPort, adapter }];
+    }),
   );
+}
+
+function meet(left: PortMapping, right: PortMapping): boolean {
+  if (left.protocol !== right.protocol || left.nodePort !== right.nodePort) return false;
+  return left.adapter === undefined || right.adapter === undefined || left.adapter === right.adapter;
 }
 
 function nodePorts(pod: Pod, service: Service): PortMapping[] {

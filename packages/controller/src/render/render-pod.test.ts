@@ -165,6 +165,28 @@ describe("ports and probes", () => {
     assert.deepEqual(entries("eve://16"), [1, 2, 1]);
   });
 
+  it("may be one of the box's own, by its address", () => {
+    const box = {
+      ...{ apiVersion: "selvedge.dev/v1alpha1", kind: "EdgeNode", metadata: { name: "box" }, spec: {} },
+      status: {
+        ports: [
+          { name: "eth0", addresses: ["192.0.2.1"] },
+          { name: "ot", addresses: ["10.0.0.1"] },
+        ],
+      },
+    } as EdgeNode;
+    const at = (uid: string, hostIP: string): Pod =>
+      pod(one({ ports: [{ containerPort: 8080, hostPort: 80, hostIP }] }), { uid });
+    const { app, config: made } = render([at("a", "10.0.0.1"), at("b", "192.0.2.1")], { edgeNode: box });
+    assert.deepEqual(maps({ app } as Rendered), ["0.0.0.0/0>0", "ot/tcp/80>8080"]);
+    assert.equal(made.apps[1]?.interfaces[0]?.acls.length, 2, "another has the same port of another");
+    const { faults } = render([at("c", "10.0.0.9")], { edgeNode: box });
+    assert.deepEqual(
+      [faults[0]?.reason, faults[0]?.message],
+      ["NotSupported", 'no port of node box has the address 10.0.0.9, a hostIP of container "web"'],
+    );
+  });
+
   it("of probes are found by name", () => {
     const container = one({
       ports: [{ name: "http", containerPort: 8080 }],

@@ -364,7 +364,8 @@ export function renderWakes(caches: Caches, awaits: (nodeName: string) => boolea
       if (after === undefined) return [];
       const same =
         before?.metadata.generation === after.metadata.generation &&
-        before?.status?.nodeID === after.status?.nodeID;
+        before?.status?.nodeID === after.status?.nodeID &&
+        jsonEqual(addressesOf(before), addressesOf(after));
       const hasTaken = before?.status?.configHash?.applied !== after.status?.configHash?.applied;
       return same && !(hasTaken && awaits(nodeNameOf(after))) ? [] : [nodeNameOf(after)];
     }),
@@ -373,6 +374,11 @@ export function renderWakes(caches: Caches, awaits: (nodeName: string) => boolea
       return same || after === undefined ? [] : [after.metadata.name];
     }),
   ];
+}
+
+/** Ports of the node may be asked for by an address. */
+function addressesOf(edgeNode: EdgeNode | undefined): unknown {
+  return (edgeNode?.status?.ports ?? []).map(({ name, addresses = [] }) => [name, ...addresses]);
 }
 
 function sameForNode(before: Pod, after: Pod): boolean {

@@ -6,7 +6,7 @@ import { isSelected, selects } from "../endpoints/endpoints-plan.ts";
 import { isGoing, isOver } from "../objects/pods.ts";
 import { speaksEve } from "./api-access.ts";
 import type { RenderInputs } from "./inputs.ts";
-import { targetOf } from "./ports.ts";
+import { type NodeSide, targetOf } from "./ports.ts";
 
 export const clusterDomain = "cluster.local";
 
@@ -27,10 +27,14 @@ export function nodeServices(inputs: RenderInputs): NodeServices {
   return { services: told.map((service) => nodeService(service, inputs)), tooMany };
 }
 
-/** Those whose ports of the node lead to all of their Pods there: boxes of EVE know one app a port. */
-export function sharedPorts(inputs: RenderInputs): ReadonlySet<Service> {
+/** What ports of the node are: boxes of EVE know one app a port. */
+export function nodeSide(inputs: RenderInputs): NodeSide {
   const { told } = toldServices(inputs);
-  return new Set(speaksEve(inputs.node) ? [] : told.filter((service) => !isHeadless(service)));
+  const { ports = [] } = inputs.edgeNode.status ?? {};
+  return {
+    shared: new Set(speaksEve(inputs.node) ? [] : told.filter((service) => !isHeadless(service))),
+    portAt: (address) => ports.find(({ addresses = [] }) => addresses.includes(address))?.name,
+  };
 }
 
 /** The oldest of those that its Pods' namespaces have. */

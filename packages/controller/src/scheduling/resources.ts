@@ -45,10 +45,26 @@ export function allocatableOf({ status }: Node): Amounts {
   };
 }
 
-/** `protocol/port`, for each port of the node that a Pod takes. */
-export function hostPortsOf({ spec }: Pod): string[] {
+/**
+ * What a Pod takes of the node's ports: `TCP/80` is one on all addresses; of one on a single address that is
+ * `TCP/80@192.0.2.1`, and `TCP/80@`, which says that there is such a one.
+ */
+export function hostPortsOf(pod: Pod): string[] {
+  return hostPorts(pod).flatMap(([port, address]) =>
+    address === "" ? [port] : [`${port}@${address}`, `${port}@`],
+  );
+}
+
+/** What nobody may have taken for a Pod to get its ports. */
+export function hostPortsAgainst(pod: Pod): string[] {
+  return hostPorts(pod).flatMap(([port, address]) => [port, `${port}@${address}`]);
+}
+
+function hostPorts({ spec }: Pod): (readonly [port: string, address: string])[] {
   return spec.containers.flatMap(({ ports = [] }) =>
-    ports.flatMap(({ hostPort, protocol = "TCP" }) => (hostPort ? [`${protocol}/${hostPort}`] : [])),
+    ports.flatMap(({ hostPort, hostIP, protocol = "TCP" }) =>
+      hostPort ? [[`${protocol}/${hostPort}`, oneAddress(hostIP)] as const] : [],
+    ),
   );
 }
 
@@ -65,4 +81,9 @@ function millis(text: string | undefined): number {
 
 function units(text: string | undefined): number {
   return toUnits(parseQuantity(text ?? "0") ?? 0n);
+}
+
+/** Of a hostIP: empty where it means all of the node's. */
+export function oneAddress(hostIP = ""): string {
+  return hostIP === "0.0.0.0" || hostIP === "::" ? "" : hostIP;
 }

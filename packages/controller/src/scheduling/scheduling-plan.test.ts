@@ -150,6 +150,24 @@ const rows: readonly (readonly [string, Pod, readonly Node[], TakenView, Placeme
     on("b"),
   ],
   [
+    "with the port free at its address: others' are elsewhere, or of all",
+    pod({
+      containers: [
+        { name: "c", image: "i", ports: [{ containerPort: 8080, hostPort: 80, hostIP: "192.0.2.1" }] },
+      ],
+    }),
+    [node("a"), node("b"), node("c")],
+    taken({}, ["a TCP/80", "b TCP/80@192.0.2.1", "b TCP/80@", "c TCP/80@192.0.2.9", "c TCP/80@"]),
+    on("c"),
+  ],
+  [
+    "with a port that nobody has at any address",
+    pod({ containers: [{ name: "c", image: "i", ports: [{ containerPort: 8080, hostPort: 80 }] }] }),
+    [node("a"), node("b")],
+    taken({}, ["a TCP/80@192.0.2.1", "a TCP/80@"]),
+    on("b"),
+  ],
+  [
     "with devices that are free",
     gpu,
     [node("a", { devices: ["gpu"] }), node("b"), node("c", { devices: ["gpu"] })],

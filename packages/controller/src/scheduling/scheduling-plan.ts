@@ -2,7 +2,7 @@ import type { Node, Pod } from "@selvedge/kinds";
 import type { ClaimNeeds } from "./claim-needs.ts";
 import type { Neighbours } from "./neighbours.ts";
 import { cordonedFor, namedNodes, preferenceOf, untoleratedTaint, wantsNode } from "./node-match.ts";
-import { type Amounts, allocatableOf, amountsOf, devicesOf, hostPortsOf } from "./resources.ts";
+import { type Amounts, allocatableOf, amountsOf, devicesOf, hostPortsAgainst } from "./resources.ts";
 
 /** What is taken already. */
 export interface TakenView {
@@ -82,7 +82,7 @@ function reasonsAgainst(pod: Pod, node: Node, wanted: Amounts, taken: TakenView)
   }
   if (!wantsNode(pod, node)) return [selectorReason];
   const { name } = node.metadata;
-  if (hostPortsOf(pod).some((port) => taken.takes(name, port))) {
+  if (hostPortsAgainst(pod).some((port) => taken.takes(name, port))) {
     return ["node(s) didn't have free ports for the requested pod ports"];
   }
   const has = allocatableOf(node);

@@ -21,6 +21,8 @@ export function cidrFault(text: string, within?: string): string | undefined {
   return inside ? undefined : `must be a strict subset of \`cidr\``;
 }
 
+export const notAnAddress = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+
 export function isAddress(text: string, version?: 4 | 6): boolean {
   const parsed = parseAddress(text);
   return parsed !== undefined && (version === undefined || parsed.version === version);

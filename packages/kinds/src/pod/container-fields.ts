@@ -28,7 +28,7 @@ export const containerPort: Message = message(
     hostPort: int32(2, "Opens the port on the box too, under this number; a node has each only once."),
     containerPort: int32(3, "The port's number, 1 to 65535.", { ...needed, default: 0 }),
     protocol: text(4, "TCP or UDP.", { enum: ["SCTP", "TCP", "UDP"], default: "TCP" }),
-    hostIP: text(5, "Refused: hostPort is opened on all addresses of the box's uplinks."),
+    hostIP: text(5, "The box's address that hostPort is opened at; all of its uplinks' when left out."),
   },
 );
 

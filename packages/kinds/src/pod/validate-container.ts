@@ -2,6 +2,7 @@
 import { parseImageReference } from "@selvedge/apimachinery";
 import type { Faults } from "../faults.ts";
 import { portNameFaults } from "../faults.ts";
+import { isAddress, notAnAddress } from "../network/cidr.ts";
 import type { Container, ContainerPort } from "./container-types.ts";
 import type { PodSpec } from "./pod-types.ts";
 import { checkEnv, checkEnvFrom } from "./validate-env.ts";
@@ -141,11 +142,16 @@ function checkPorts(faults: Faults, path: string, ports: readonly ContainerPort[
     if (port.hostPort) faults.port(`${at}.hostPort`, port.hostPort);
     if (port.protocol === "SCTP") faults.gap(`${at}.protocol`, "say TCP or UDP");
     else faults.oneOf(`${at}.protocol`, port.protocol, protocols);
-    // Opened on every address it would be reached from where its author did not mean it to be.
-    if (port.hostIP && port.hostIP !== "0.0.0.0") {
-      faults.gap(`${at}.hostIP`, "the port is opened on all addresses of the box's uplinks; leave it out");
-    }
+    if (port.hostIP) checkHostAddress(faults, `${at}.hostIP`, port.hostIP);
   }
+}
+
+function checkHostAddress(faults: Faults, at: string, address: string): void {
+  if (!isAddress(address)) faults.invalid(at, address, notAnAddress);
+  else if (address.startsWith("127.") || address === "::1") {
+    faults.gap(at, "nobody in the box asks there: say an address of one of its ports, or none");
+  } else if (address.includes(":") && address !== "::")
+    faults.gap(at, "say the IPv4 address of the box's port, or none");
 }
 
 /** Containers of a Pod share one address of the box: a port of it can be opened once. */

@@ -265,6 +265,12 @@ describe("a Pod that cannot be", () => {
         "may not specify a duration less than 10 minutes",
       "spec.volumes[0].projected.path: Required value",
     ],
+    [
+      "opens a port at what is no address",
+      withContainer({ ports: [{ containerPort: 80, hostPort: 80, hostIP: "eth0" }] }),
+      'spec.containers[0].ports[0].hostIP: Invalid value: "eth0": must be a valid IP address, (e.g. 10.9.8.7 or ' +
+        "2001:db8::ffff)",
+    ],
     ["says what nobody knows", withContainer({ imagee: 1 }), 'unknown field "spec.containers[0].imagee"'],
   ];
   for (const [what, spec, ...errors] of rows) {
@@ -315,6 +321,12 @@ describe("what Selvedge does not do", () => {
     [
       "spec.containers[0].ports[0].hostIP",
       withContainer({ ports: [{ containerPort: 80, hostPort: 80, hostIP: "127.0.0.1" }] }),
+      /an address of one of its ports/,
+    ],
+    [
+      "spec.containers[0].ports[0].hostIP",
+      withContainer({ ports: [{ containerPort: 80, hostPort: 80, hostIP: "2001:db8::1" }] }),
+      /IPv4/,
     ],
     [
       "spec.containers[0].volumeDevices",

@@ -3,7 +3,7 @@ import type { FieldError, KubeObject } from "@selvedge/apimachinery";
 import { dnsLabelFaults, dnsSubdomainFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
 import { canonicalJson, jsonEqual } from "@selvedge/base";
 import { Faults, gapTexts } from "../faults.ts";
-import { isAddress } from "../network/cidr.ts";
+import { isAddress, notAnAddress } from "../network/cidr.ts";
 import type { Pod, PodSpec, PodTemplateSpec } from "./pod-types.ts";
 import { checkContainers, checkEphemeral } from "./validate-container.ts";
 import { checkScheduling } from "./validate-scheduling.ts";
@@ -116,7 +116,6 @@ function checkNames(faults: Faults, path: string, spec: PodSpec): void {
   }
 }
 
-const notAnAddress = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 const resolversMax = 3;
 const searchesMax = 32;
 const searchesLengthMax = 2048;
