@@ -2,8 +2,8 @@
  * EVE's own agents under our controller, not a word changed: tpmmgr, client, zedagent, zedmanager, loguploader and
  * scepclient of EVE's pillar, with a software TPM, live through what its administrators do, in this order:
  *
- *   enrol · attest with the TPM · run an app · purge · logs and figures · other keys of the controller's · ports and a
- *   system · variables, files and patches · a certificate · reboot · delete
+ *   enrol · attest with the TPM · run an app · purge · logs and figures · remote access · other keys of the
+ *   controller's · ports and a system · variables, files and patches · a certificate · reboot · delete
  *   a Pod and the EdgeNode
  */
 import assert from "node:assert/strict";
@@ -178,6 +178,25 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
       "one\ntwo\n",
     );
     await soon("its figures", async () => await world.kubectl("top", "node", name));
+  });
+
+  step("its edge-view is opened by our token, as far as the EdgeNode says", async () => {
+    const remoteAccess = {
+      ...{ dispatcher: "ev.example:443/edge-view", expires: "2100-01-01T00:00:00Z" },
+      ...{ sessions: 2, allow: ["Device" as const], generation: 1 },
+    };
+    await world.patchNode({ remoteAccess });
+    const opened = await soon(
+      "the token",
+      async () => await readFile(world.box.path("run/edgeview/edge-view-config"), "utf8"),
+    );
+    const path = `/api/v1/nodes/${name}/proxy/edgeview`;
+    const { token } = JSON.parse(await world.kubectl("create", "--raw", path, "-f", "/dev/null"));
+    assert.deepEqual(opened.trimEnd().split("\n"), [
+      ...[`EvJWToken:${token}`, "EdgeViewMultiInst:2", "EvJWTExp:4102444800"],
+      ...['EvDevPolicy:{"enabled":true}', 'EvAppPolicy:{"enabled":false}', 'EvExtPolicy:{"enabled":false}'],
+      "EvGenID:1",
+    ]);
   });
 
   step("other keys of the controller's are believed, and what is sealed with them is opened", async () => {
