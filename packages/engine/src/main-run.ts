@@ -90,7 +90,9 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
   const host = await readHostFacts();
   const hypervisor = await openHypervisor(flags, host, disk, clock, log);
   const networkFolder = join(flags.run, "network");
-  using flows = new LinuxFlowSource({ prefix: networkPrefix, folder: networkFolder, clock });
+  using flows = new LinuxFlowSource({
+    ...{ prefix: networkPrefix, folder: networkFolder, clock, log: log.child("flows") },
+  });
   await using ports = new LinuxPortDriver({
     ...{ manages: flags.ports === "engine", folder: join(flags.run, "ports") },
     resolvConf: flags.resolvConf,

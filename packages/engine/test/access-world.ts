@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { Log, SystemClock, silentSink } from "@selvedge/base";
+import { Log, SystemClock, seconds, silentSink } from "@selvedge/base";
 import type { AccessRule, AppId, DesiredState, NetworkSpec, NicSpec } from "../src/desired.ts";
 import { EngineStore } from "../src/engine-store.ts";
 import { FlowBook } from "../src/network/flow-book.ts";
@@ -139,7 +139,7 @@ const reconciler = new NetworkReconciler({
 const flows = new LinuxFlowSource({
   prefix: "sv",
   folder: join(folder, "network"),
-  clock: new SystemClock(),
+  ...{ clock: new SystemClock(), log, lastingEvery: seconds(1) },
 });
 const book = new FlowBook(store, flows, new SystemClock());
 const reconcile = async (): Promise<void> => {
@@ -228,16 +228,30 @@ try {
 
   assert(book.wanted);
   await setTimeout(0);
-  // Ends what would otherwise stay until it times out.
   const told: FlowReport[] = [];
-  while (
-    !told.some(({ flows: rows }) => rows.some(({ accepted, remotePort }) => accepted && remotePort === 80))
-  ) {
-    spawnSync("ip", ["netns", "exec", "a", "busybox", "nc", "-w", "1", "192.0.2.2", "80"], { input: "" });
+  const lasts = ["netns", "exec", "a", "busybox", "nc", "192.0.2.2", "80"];
+  servers.push(spawn("ip", lasts, { stdio: ["pipe", "ignore", "ignore"] }));
+  const open = /:(\d+) +192\.0\.2\.2:80 +ESTABLISHED/;
+  let from: string | undefined;
+  while (from === undefined) [, from] = open.exec(sh("ip netns exec a busybox netstat -tn")) ?? [];
+  const pieces = (): FlowReport["flows"][number][] =>
+    told.flatMap((it) => it.flows).filter((it) => it.port === Number(from) && it.remotePort === 80);
+  while (pieces().length === 0) {
+    await setTimeout(50);
+    told.push(...(await book.take()));
+  }
+  // Ends what would otherwise stay until it times out.
+  while (pieces().length < 2) {
     sh("conntrack -D -s 10.71.0.77 || true");
     await setTimeout(50);
     told.push(...(await book.take()));
   }
+  const [piece, rest] = pieces();
+  assert(
+    piece?.accepted && piece.tx.packets > 0n && piece.rule.id !== 0,
+    "a connection is told while it lasts",
+  );
+  assert.equal(rest?.startedAt, piece.endedAt, "and its rest when it ends");
   const rows = told.filter(({ appId }) => appId === ("a" as AppId)).flatMap(({ flows: list }) => list);
   assert(
     rows.some((row) => !row.accepted && row.remote === "192.0.2.2" && row.remotePort === 81),

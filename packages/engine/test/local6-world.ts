@@ -98,7 +98,9 @@ store.desired.set({
 const clock = new SystemClock();
 const network = join(folder, "network");
 const driver = new LinuxNetworkDriver({ prefix: "sv", folder: network });
-const flows = new LinuxFlowSource({ prefix: "sv", folder: network, clock });
+const flows = new LinuxFlowSource({
+  ...{ prefix: "sv", folder: network, clock, log: new Log("test", clock, silentSink) },
+});
 const book = new FlowBook(store, flows, clock);
 const reconciler = new NetworkReconciler({
   ...{ store, disk: new FolderDisk(folder), prefix: "sv", driver, clock, machines: undefined },

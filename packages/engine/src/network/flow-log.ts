@@ -4,8 +4,8 @@ import type { AppId, DesiredState, NetworkId, NicSpec } from "../desired.ts";
 import type { NetworkStatus, NicStatus } from "../observed.ts";
 import { placesOf } from "./access-list.ts";
 
-/** A connection that ended, as the kernel counted it. */
-export interface EndedFlow {
+/** A connection, or a piece of one that lasts, as the kernel counted it. */
+export interface CountedFlow {
   readonly protocol: number;
   readonly source: string;
   readonly sourcePort: number;
@@ -43,7 +43,8 @@ export interface DnsQuery {
 }
 
 export interface FlowNotes {
-  readonly ended: readonly EndedFlow[];
+  /** That ended, or last for long. */
+  readonly counted: readonly CountedFlow[];
   readonly denied: readonly DeniedFlow[];
   readonly queries: readonly DnsQuery[];
 }
@@ -113,7 +114,7 @@ export function reportFlows(notes: FlowNotes, plugs: readonly Plugged[], now: In
   return plugs.flatMap((plug) => {
     const { address } = plug;
     const flows = [
-      ...notes.ended.flatMap((flow) => endedRow(flow, plug)),
+      ...notes.counted.flatMap((flow) => countedRow(flow, plug)),
       ...notes.denied.flatMap((flow) => deniedRow(flow, plug, now)),
     ];
     const queries = notes.queries.filter(({ client }) => client === address);
@@ -125,7 +126,7 @@ export function reportFlows(notes: FlowNotes, plugs: readonly Plugged[], now: In
 
 const nobody = { id: 0, name: "" };
 
-function endedRow(flow: EndedFlow, { nic, address }: Plugged): FlowRow[] {
+function countedRow(flow: CountedFlow, { nic, address }: Plugged): FlowRow[] {
   const { protocol, startedAt, endedAt, sent, answered } = flow;
   const places = placesOf(flow.mark);
   const common = { protocol, accepted: true, startedAt, endedAt, address };

@@ -4,7 +4,7 @@ import { instant } from "@selvedge/base";
 import type { AppId, NetworkId, NicSpec } from "../../desired.ts";
 import { markOf } from "../access-list.ts";
 import { reportFlows } from "../flow-log.ts";
-import { parseDenied, parseEnded, parseQueries } from "./flow-parse.ts";
+import { parseDenied, parseEnded, parseLasting, parseQueries } from "./flow-parse.ts";
 
 const mark = markOf("out", 1);
 const line =
@@ -42,7 +42,7 @@ const queries = [
 describe("what the kernel and a resolver noted", () => {
   const now = instant(5);
   const notes = {
-    ended: [parseEnded(line), parseEnded(mapped)].flatMap((it) => it ?? []),
+    counted: [parseEnded(line), parseEnded(mapped)].flatMap((it) => it ?? []),
     denied: [...parseDenied(denied.slice(0, 1), 2), ...parseDenied(denied.slice(1), 0)],
     queries: parseQueries(queries, now),
   };
@@ -84,6 +84,21 @@ describe("what the kernel and a resolver noted", () => {
     assert.deepEqual(report?.queries, [
       { client: "10.1.0.2", host: "web.example.org", addresses: ["192.0.2.3"], at: now },
     ]);
+  });
+
+  it("tells what lasts, once it has lasted long enough", () => {
+    const lasting =
+      "tcp      6 431999 ESTABLISHED src=10.1.0.2 dst=192.0.2.2 sport=40000 dport=443 packets=6 bytes=400 " +
+      "src=192.0.2.2 dst=192.0.2.1 sport=443 dport=40000 packets=5 bytes=900 [ASSURED] mark=3 delta-time=600 use=1";
+    const now = instant(1_700_000_600_000);
+    const found = parseLasting(lasting, 600, now);
+    assert.deepEqual(
+      [found?.protocol, found?.source, found?.targetPort, found?.answered.bytes, found?.mark],
+      [6, "10.1.0.2", 443, 900n, 3],
+    );
+    assert.deepEqual([found?.startedAt, found?.endedAt], [1_700_000_000_000, now]);
+    assert.equal(parseLasting(lasting, 601, now), undefined);
+    assert.equal(parseLasting("conntrack v1.4.7 (conntrack-tools): 1 flow entries", 0, now), undefined);
   });
 
   it("is nothing for plugs without traffic, and no line that is another's", () => {

@@ -1,23 +1,34 @@
 /** Lines of conntrack, listings of nft and logs of dnsmasq, read. Pure. */
 import { type Instant, instant } from "@selvedge/base";
-import type { DeniedFlow, DnsQuery, EndedFlow } from "../flow-log.ts";
+import type { CountedFlow, DeniedFlow, DnsQuery } from "../flow-log.ts";
 
 /** A line of `conntrack -E -e DESTROY -o timestamp`; undefined when it is none. */
-export function parseEnded(line: string): EndedFlow | undefined {
+export function parseEnded(line: string): CountedFlow | undefined {
   const [, stamp] = /^\[(\d+\.\d+)/.exec(line) ?? [];
-  const [, protocol] = /\[DESTROY\]\s+\S+\s+(\d+)/.exec(line) ?? [];
+  const [, rest] = /\[DESTROY\]\s+(.*)$/.exec(line) ?? [];
+  if (stamp === undefined || rest === undefined) return undefined;
+  return parseFlow(rest, instant(Math.round(Number(stamp) * 1000)));
+}
+
+/** A line of `conntrack -L`, of a connection that has lasted so many seconds; undefined when it has not. */
+export function parseLasting(line: string, atLeast: number, now: Instant): CountedFlow | undefined {
+  const lasts = Number(/ delta-time=(\d+)/.exec(line)?.[1] ?? 0);
+  return lasts < atLeast ? undefined : parseFlow(line, now);
+}
+
+/** What is the same in both, from the name of the protocol on. */
+function parseFlow(line: string, endedAt: Instant): CountedFlow | undefined {
+  const [, protocol] = /^\S+\s+(\d+)/.exec(line) ?? [];
   const sides = [...line.matchAll(/src=(\S+) dst=(\S+)(.*?)packets=(\d+) bytes=(\d+)/g)];
   const [there, back] = sides;
-  if (stamp === undefined || protocol === undefined || there === undefined || back === undefined)
-    return undefined;
+  if (protocol === undefined || there === undefined || back === undefined) return undefined;
   const port = (side: RegExpExecArray, name: string): number =>
     Number(new RegExp(`${name}=(\\d+)`).exec(side[3] ?? "")?.[1] ?? 0);
-  const counted = (side: RegExpExecArray): EndedFlow["sent"] => ({
+  const counted = (side: RegExpExecArray): CountedFlow["sent"] => ({
     packets: BigInt(side[4] ?? 0),
     bytes: BigInt(side[5] ?? 0),
   });
-  const endedAt = Math.round(Number(stamp) * 1000);
-  const seconds = Number(/delta-time=(\d+)/.exec(line)?.[1] ?? 0);
+  const seconds = Number(/ delta-time=(\d+)/.exec(line)?.[1] ?? 0);
   return {
     ...{ protocol: Number(protocol), source: there[1] ?? "", target: there[2] ?? "", reached: back[1] ?? "" },
     ...{
@@ -27,7 +38,7 @@ export function parseEnded(line: string): EndedFlow | undefined {
     },
     ...{ sent: counted(there), answered: counted(back) },
     mark: Number(/ mark=(\d+)/.exec(line)?.[1] ?? 0),
-    ...{ startedAt: instant(endedAt - seconds * 1000), endedAt: instant(endedAt) },
+    ...{ startedAt: instant(endedAt - seconds * 1000), endedAt },
   };
 }
 
