@@ -94,20 +94,24 @@ async function* objectsOf({ file, encryption, now }: Restoring, withRecords: boo
 }
 
 /** Alone a controller has its records beside the objects, and its keys in files. */
-async function restoreRecords({ file, encryption, now }: Restoring, folder: DataFolder): Promise<void> {
+async function restoreRecords(from: Restoring, folder: DataFolder): Promise<void> {
   using records = new SqliteRecords(folder.in("controller.db"));
-  const files = new FolderPkiFiles(folder.in("pki"));
-  records.clear();
+  await records.load(recordsOf(from, new FolderPkiFiles(folder.in("pki"))));
+}
+
+/** The records; keys go into their files on the way. */
+async function* recordsOf(
+  { file, encryption, now }: Restoring,
+  keys: FolderPkiFiles,
+): AsyncGenerator<readonly [bucket: string, key: string, value: Uint8Array]> {
   for await (const row of readRows(file)) {
     if (!row.key.startsWith(recordsPrefix)) continue;
     const [bucket = "", ...rest] = row.key.slice(recordsPrefix.length).split("/");
     const name = rest.join("/");
-    const bytes = Buffer.from(
-      plain({ ...row, value: restamped(row, encryption, now) }, encryption),
-      "base64",
-    );
-    if (bucket === pkiBucket) files.write(name, bytes.toString());
-    else records.put(bucket, name, bytes);
+    const text = plain({ ...row, value: restamped(row, encryption, now) }, encryption);
+    const bytes = Buffer.from(text, "base64");
+    if (bucket === pkiBucket) keys.write(name, bytes.toString());
+    else yield [bucket, name, bytes];
   }
 }
 

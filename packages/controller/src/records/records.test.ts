@@ -81,6 +81,29 @@ describe("records that outlive the process", () => {
     await assert.rejects(records.settled(), /finalized|closed/);
   });
 
+  it("are loaded whole or not at all", async () => {
+    using records = new SqliteRecords(":memory:");
+    records.put("x", "old", bytes("old"));
+    const names = (): string[] => [...records.all()].map(([bucket, key]) => `${bucket}/${key}`);
+    await assert.rejects(
+      records.load(
+        (async function* () {
+          yield ["x", "new", bytes("new")] as const;
+          throw new Error("the archive is cut short");
+        })(),
+      ),
+      /cut short/,
+    );
+    assert.deepEqual(names(), ["x/old"]);
+    const fresh = [["y", "1", bytes("one")] as const, ["y", "2", bytes("two")] as const];
+    await records.load(
+      (async function* () {
+        yield* fresh;
+      })(),
+    );
+    assert.deepEqual(names(), ["y/1", "y/2"]);
+  });
+
   it("live in one file with the objects", async () => {
     const folder = mkdtempSync(join(tmpdir(), "selvedge-records-"));
     try {

@@ -58,8 +58,18 @@ export class SqliteRecords implements Records, Disposable {
     }
   }
 
-  clear(): void {
-    this.#database.exec("delete from records");
+  /** In the place of all there is, whole or not at all. */
+  async load(
+    entries: AsyncIterable<readonly [bucket: string, key: string, value: Uint8Array]>,
+  ): Promise<void> {
+    this.#database.exec("begin immediate; delete from records");
+    try {
+      for await (const [bucket, key, value] of entries) this.put(bucket, key, value);
+      this.#database.exec("commit");
+    } catch (error) {
+      this.#database.exec("rollback");
+      throw error;
+    }
   }
 
   [Symbol.dispose](): void {
