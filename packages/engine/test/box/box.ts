@@ -81,6 +81,8 @@ export async function runInBox(
   extra: readonly string[] = [],
 ): Promise<BoxRun> {
   const kernel = kernelFolder();
+  // What Linux does not know of its command line is the environment of its init. Types were stripped here before.
+  const { NODE_COMPILE_CACHE: code } = process.env;
   const args = [
     ...["-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max"],
     // One processor: on two emulated ones every third run ended in a fault of Node's compiler.
@@ -92,7 +94,7 @@ export async function runInBox(
     "-append",
     // Beside others on a busy machine the first look at the timer comes too late for Linux, which gives up then.
     "console=ttyS0 quiet loglevel=3 panic=-1 no_timer_check intel_iommu=on net.ifnames=0 " +
-      `box=${script} node=${process.execPath}`,
+      `box=${script} node=${process.execPath}${code === undefined ? "" : ` NODE_COMPILE_CACHE=${code}`}`,
   ];
   const child = spawn("qemu-system-x86_64", args, { stdio: ["ignore", "pipe", "pipe"] });
   const late = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
