@@ -78,6 +78,11 @@ export class SimNetwork {
     this.#servers.set(host, server);
   }
 
+  /** Who answers there, for whoever stands between. */
+  server(host: string): SimServer | undefined {
+    return this.#servers.get(host);
+  }
+
   /** The process is gone: connections break, new ones are refused. */
   stopServing(host: string): void {
     this.#servers.delete(host);
