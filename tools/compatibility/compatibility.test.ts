@@ -13,7 +13,8 @@ import { settingFault, settingNames } from "../../packages/kinds/src/eve-setting
 import { ourSchema } from "../../tests/interop/eve-schema/our-schema.ts";
 import { filesBelow, readSource, withoutComments } from "../sources.ts";
 import { configItemLines } from "./config-items.ts";
-import { page, type Row, rowsUnder, withConfigItems } from "./page.ts";
+import { fieldLines } from "./fields.ts";
+import { page, type Row, rowsUnder, withTable } from "./page.ts";
 
 const text = readFileSync(page, "utf8");
 const messageRows = rowsUnder(text, "Messages");
@@ -36,8 +37,12 @@ describe("docs/compatibility.md", () => {
 
   it("has every config item, and what the engine does with it", () => {
     assert.equal(settingNames.length, 130);
-    const fresh = withConfigItems(text, configItemLines());
+    const fresh = withTable(text, configItemLines());
     assert.equal(text, fresh, "run node tools/compatibility/write.ts");
+  });
+
+  it("has every field of a configuration that is not applied", () => {
+    assert.equal(text, withTable(text, fieldLines()), "run node tools/compatibility/write.ts");
   });
 
   it("has config items that controller and engine bound alike", () => {

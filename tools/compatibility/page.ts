@@ -23,10 +23,9 @@ export function rowsUnder(text: string, heading: string): readonly Row[] {
     });
 }
 
-const firstLine = "| item | controller takes |";
-
-/** The page with this table in place of the one it has. */
-export function withConfigItems(text: string, lines: readonly string[]): string {
+/** The page with these lines in place of the table that begins like the first of them. */
+export function withTable(text: string, lines: readonly string[]): string {
+  const [firstLine = ""] = lines;
   const start = text.indexOf(firstLine);
   if (start < 0) throw new Error(`docs/compatibility.md has no line ${firstLine}`);
   const after = text.slice(start).split("\n");

@@ -1,6 +1,7 @@
-/** Writes the table of config items anew into docs/compatibility.md: `node tools/compatibility/write.ts`. */
+/** Writes the tables that the code has anew into docs/compatibility.md: `node tools/compatibility/write.ts`. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { configItemLines } from "./config-items.ts";
-import { page, withConfigItems } from "./page.ts";
+import { fieldLines } from "./fields.ts";
+import { page, withTable } from "./page.ts";
 
-writeFileSync(page, withConfigItems(readFileSync(page, "utf8"), configItemLines()));
+writeFileSync(page, withTable(withTable(readFileSync(page, "utf8"), configItemLines()), fieldLines()));

@@ -58,6 +58,8 @@ export interface DesiredState {
   readonly patches?: readonly PatchSpec[];
   /** EVE's config items, by key: `timer.config.interval` → "60". */
   readonly settings: ReadonlyMap<string, string>;
+  /** What else the configuration asks for and this node does not do: why, by its place; not there: nothing. */
+  readonly unapplied?: ReadonlyMap<string, string>;
   /** Undefined only where a test of another part leaves it out. */
   readonly node?: NodeWishes;
   /** Not there: nobody may look. */
@@ -133,6 +135,8 @@ export interface AppSpec {
   readonly bootOrder?: BootOrder;
   /** Not part of its revision: what is asked for of snapshots is no change of the app. */
   readonly snapshots?: SnapshotWish;
+  /** Nothing is kept of what it says from now on; no part of its revision either. */
+  readonly muted?: true;
   /**
    * What runs in the VM. An app without the extension (from a foreign controller) is translated to the same
    * shape: one
@@ -236,6 +240,8 @@ export interface ContentSpec {
   /** Hex, lower case; empty when only the source knows. */
   readonly sha256: string;
   readonly maxSizeBytes: number;
+  /** Another one means: what the URL stands for may be another content now. Not there: 0. */
+  readonly generation?: number;
   /** What apps that fetch it are told of it. */
   readonly meta?: string;
   /** Tried in this order. */

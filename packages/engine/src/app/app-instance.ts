@@ -18,7 +18,7 @@ import {
 } from "./app-record.ts";
 import { containerStart, filesFingerprint, machineFingerprint, machineStart } from "./container-config.ts";
 import type { ContainerStart, GuestOutput } from "./hypervisor.ts";
-import { AppLogs } from "./logs/app-logs.ts";
+import { AppLogs, isMuted } from "./logs/app-logs.ts";
 import { machineVolumes, rootContents } from "./machine-volumes.ts";
 import { runAction } from "./probes/action.ts";
 import type { ActionTarget } from "./probes/action-target.ts";
@@ -62,7 +62,7 @@ export class AppInstance {
     this.#since = context.clock.monotonic();
     this.#activeBefore = record.activeMs;
     this.logs = new AppLogs(
-      { ...context, disk: context.sealed },
+      { ...context, disk: context.sealed, isMuted: () => isMuted(context.store, record.id) },
       `${appFolder(record.id)}/logs`,
       context.logsWritten,
     );

@@ -63,6 +63,11 @@ const cases: [string, Partial<ContentInputs>, ContentStep][] = [
     { remembered: { url: "shop/till:0", hash: "aa" } },
     { action: "fetch", fallback: undefined },
   ],
+  [
+    "asks again for another generation of it",
+    { wanted: { ...wanted, generation: 1 } },
+    { action: "fetch", fallback: undefined },
+  ],
   ["refuses with Never", { policy: "never", stored: undefined }, { action: "refuse" }],
   ["uses what is there with Never", { policy: "never" }, { action: "use", stored }],
   ["waits out a failure", { stored: undefined, failure }, { action: "wait", failure, wait: millis(100) }],

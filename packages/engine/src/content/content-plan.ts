@@ -9,6 +9,7 @@ export type PullPolicy = "if-not-present" | "always" | "never";
 /** What was once found behind a content's URL; kept on disk, so that a node without a network still knows. */
 export interface Remembered {
   readonly url: string;
+  readonly generation?: number;
   /** Hex SHA-256 of the manifest or the file. */
   readonly hash: string;
 }
@@ -73,7 +74,9 @@ export type ContentStep =
 export function planContent(inputs: ContentInputs): ContentStep {
   const { wanted, policy, remembered, stored, failure, now } = inputs;
   if (wanted === undefined) return planUnwanted(inputs);
-  const present = stored !== undefined && remembered?.url === wanted.url ? stored : undefined;
+  const { url, generation = 0 } = wanted;
+  const same = remembered?.url === url && (remembered.generation ?? 0) === generation;
+  const present = same ? stored : undefined;
   const pinned = wanted.sha256 !== "" || wanted.url.includes("@sha256:");
   if (present !== undefined && (policy !== "always" || pinned || inputs.asked))
     return { action: "use", stored: present };

@@ -186,7 +186,8 @@ export class ContentReconciler implements Reconciler<ContentKey> {
     });
     try {
       const stored = await fetcher.fetch(wanted, report, AbortSignal.any([signal, dear.signal]));
-      await files.remember(id, { url: wanted.url, hash: stored.hash });
+      const { url, generation = 0 } = wanted;
+      await files.remember(id, { url, hash: stored.hash, ...(generation === 0 ? {} : { generation }) });
       this.#asked.set(id, wanted.url);
       log.info("content is here", { content: id, url: wanted.url, digest: stored.digest });
       return this.#use(id, stored);

@@ -92,7 +92,8 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
     foreign,
     ...(podVolumes.length > 0 ? { podVolumes } : {}),
   };
-  return { ...spec, revision: revisionOf(spec), ...snapshotsOf(item) };
+  const muted = fixedresources.disableLogs ? { muted: true as const } : {};
+  return { ...spec, revision: revisionOf(spec), ...snapshotsOf(item), ...muted };
 }
 
 /** By name of the group, however it was named. */

@@ -78,11 +78,10 @@ function useOf(spec: VolumeSpec, mountDir: string, field: string): VolumeUse {
   return { key: volumeKey(spec), volumeId, form, contentId, readOnly, mountDir };
 }
 
-function userDataOf({
-  userData,
-  cipherData,
-  ...item
-}: App): Pick<ForeignApp, "userData" | "sealedUserData" | "metaData" | "cloudInitVersion"> {
+function userDataOf(
+  item: App,
+): Pick<ForeignApp, "userData" | "sealedUserData" | "metaData" | "cloudInitVersion"> {
+  const { userData, cipherData } = item;
   const sealed = cipherData === undefined ? undefined : toBinary(cipher.CipherBlockSchema, cipherData);
   return {
     // Never both: clear text beside a block would be a way around it.

@@ -13,14 +13,15 @@ const portMax = 65_535;
 type Route = Pick<netinst.IPRoute, "probe" | "preferLowerCost" | "preferStrongerWwanSignal">;
 
 /** Of a probe without a fault. */
-export function wayChoice({ probe, ...prefers }: Route, family: Family): WayChoice {
+export function wayChoice(route: Route, family: Family): WayChoice {
+  const { probe, preferLowerCost, preferStrongerWwanSignal } = route;
   const { enableGwPing = false, gwPingMaxCost = 0 } = probe ?? {};
   const remote = remoteOf(probe, family);
   return {
     ...(enableGwPing ? { gatewayMaxCost: gwPingMaxCost } : {}),
     ...(remote === undefined ? {} : { remote }),
-    ...(prefers.preferLowerCost ? { cheapest: true } : {}),
-    ...(prefers.preferStrongerWwanSignal ? { strongest: true } : {}),
+    ...(preferLowerCost ? { cheapest: true } : {}),
+    ...(preferStrongerWwanSignal ? { strongest: true } : {}),
   };
 }
 

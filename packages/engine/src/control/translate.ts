@@ -26,6 +26,7 @@ import { translateNode } from "./translate-node.ts";
 import { translatePatches } from "./translate-patches.ts";
 import { translatePorts } from "./translate-ports.ts";
 import { translateServices } from "./translate-services.ts";
+import { unappliedFields } from "./unapplied-fields.ts";
 
 /** Opens the credentials of one datastore when its source asks for them. */
 export type CredentialsOpener = (
@@ -60,9 +61,15 @@ export function translate(
     ...certificatesOf(message),
     devices,
     settings: new Map(message.configItems.map(({ key, value }) => [key, value])),
+    ...unappliedOf(message),
     node: translateNode(message, datastores),
     ...translateEdgeview(message),
   };
+}
+
+function unappliedOf(message: config.EdgeDevConfig): Pick<DesiredState, "unapplied"> {
+  const unapplied = unappliedFields(message);
+  return unapplied.size === 0 ? {} : { unapplied };
 }
 
 function extensionOf(message: config.EdgeDevConfig): ext.NodeExtension | undefined {
@@ -148,6 +155,7 @@ function translateContents(
         ...(item.displayName === "" ? {} : { displayName: item.displayName }),
         ...(item.customMetaData === "" ? {} : { meta: item.customMetaData }),
         url: item.URL,
+        ...(item.generationCount === 0n ? {} : { generation: Number(item.generationCount) }),
         sha256,
         maxSizeBytes: Number(item.maxSizeBytes),
         datastores: sources,

@@ -1,4 +1,6 @@
 import { type Clock, describeError, type Log, millis } from "@selvedge/base";
+import type { AppId } from "../../desired.ts";
+import type { EngineStore } from "../../engine-store.ts";
 import type { Disk } from "../../host/disk.ts";
 import type { LogLine } from "../../ports.ts";
 import type { GuestOutput } from "../hypervisor.ts";
@@ -14,6 +16,8 @@ export interface AppLogsParts {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether nothing is kept of what the app says now; not there: it is. */
+  readonly isMuted?: () => boolean;
 }
 
 export type Acknowledge = (container: number, attempt: number, offset: number) => void;
@@ -75,7 +79,7 @@ export class AppLogs {
 
   push(container: string, output: GuestOutput): void {
     this.#numbers.set(container, output.container);
-    this.#log(container).push(output);
+    this.#log(container).push(output, this.#parts.isMuted?.() !== true);
     if (!this.#closed) this.#timer ??= this.#parts.clock.setTimer(millis(batchMs), () => this.#flushLater());
   }
 
@@ -175,6 +179,11 @@ export class AppLogs {
     this.poke();
     this.#written();
   }
+}
+
+/** Whether the configuration wants nothing kept of what the app says. */
+export function isMuted({ desired }: Pick<EngineStore, "desired">, id: AppId): boolean {
+  return desired.get()?.apps.find((app) => app.id === id)?.muted === true;
 }
 
 /** What a line costs in an upload besides its text. */

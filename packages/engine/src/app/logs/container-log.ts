@@ -42,6 +42,8 @@ export class ContainerLog {
   /** Bytes of the attempt that came so far. */
   #offset = 0;
   #lastSequence = 0;
+  /** Something came since the last time it was said how much is safe. */
+  #heard = false;
 
   constructor(disk: Disk, folder: string) {
     this.#disk = disk;
@@ -82,24 +84,28 @@ export class ContainerLog {
   }
 
   get waiting(): boolean {
-    return this.#pieces.length > 0 || this.#open[1].length + this.#open[2].length > 0;
+    return this.#heard || this.#pieces.length > 0 || this.#open[1].length + this.#open[2].length > 0;
   }
 
-  /** Takes what the guest sent; what was stored before the engine was replaced is recognised and dropped. */
-  push(output: GuestOutput): void {
+  /**
+   * Takes what the guest sent; what was stored before the engine was replaced is recognised and dropped. What is not
+   * to be kept counts as taken.
+   */
+  push(output: GuestOutput, keep = true): void {
     if (output.attempt < this.#attempt) return;
+    this.#heard = true;
     if (output.attempt > this.#attempt) this.#begin(output.attempt);
     let { offset, bytes } = output;
-    if (offset > this.#offset) {
+    if (offset > this.#offset && keep) {
       const text = Buffer.from(`[${offset - this.#offset} bytes lost while the engine was away]`);
       this.#pieces.push({ attempt: output.attempt, at: output.at, channel: 2, whole: true, text });
-    } else {
+    } else if (offset <= this.#offset) {
       bytes = bytes.subarray(this.#offset - offset);
       offset = this.#offset;
     }
     if (bytes.length === 0) return;
     this.#offset = offset + bytes.length;
-    this.#split(output, bytes);
+    if (keep) this.#split(output, bytes);
   }
 
   /**
@@ -109,6 +115,7 @@ export class ContainerLog {
   async flush(next: () => number): Promise<{ attempt: number; offset: number }> {
     for (const channel of [1, 2] as const) this.#closePiece(channel, false);
     const safe = { attempt: this.#attempt, offset: this.#offset };
+    this.#heard = false;
     while (this.#pieces.length > 0) await this.#append(next, safe);
     await this.#trim();
     return safe;

@@ -10,6 +10,8 @@ import { readLog } from "./log-reader.ts";
 class MemoryDisk implements Pick<Disk, "read" | "append" | "size" | "list" | "remove" | "writeDurable"> {
   readonly files = new Map<string, Uint8Array>();
   full = false;
+  /** Not the disk's business, but the test's: whether the configuration wants nothing kept. */
+  muted = false;
   async read(path: string): Promise<Uint8Array | undefined> {
     return this.files.get(path);
   }
@@ -36,7 +38,7 @@ class MemoryDisk implements Pick<Disk, "read" | "append" | "size" | "list" | "re
 const clock = new SystemClock();
 const log = new Log("test", clock, silentSink);
 const open = (disk: MemoryDisk): AppLogs =>
-  new AppLogs({ disk: disk as unknown as Disk, clock, log }, "logs", () => {});
+  new AppLogs({ disk: disk as unknown as Disk, clock, log, isMuted: () => disk.muted }, "logs", () => {});
 const piece = (offset: number, text: string, more: Partial<GuestOutput> = {}): GuestOutput => ({
   ...{ container: 1, attempt: 1, channel: 1, offset, at: instant(1000), bytes: Buffer.from(text) },
   ...more,
@@ -84,6 +86,24 @@ describe("an app's logs", () => {
     second.push("main", piece(16, "d\n"));
     assert.equal(await text(second), "a\nb\nc\n[10 bytes lost while the engine was away]\nd\n");
     await second.close();
+  });
+
+  it("keep nothing while the configuration says so (disableLogs), and the app goes on", async () => {
+    const disk = new MemoryDisk();
+    const logs = open(disk);
+    const acknowledged: number[] = [];
+    logs.attach((_container, _attempt, offset) => acknowledged.push(offset));
+    logs.push("main", piece(0, "before\n"));
+    await logs.flush();
+    disk.muted = true;
+    logs.push("main", piece(7, "secret\n"));
+    logs.push("main", piece(20, "lost\n"));
+    await logs.flush();
+    disk.muted = false;
+    logs.push("main", piece(25, "after\n"));
+    assert.equal(await text(logs), "before\nafter\n");
+    assert.deepEqual(acknowledged, [7, 25, 31]);
+    await logs.close();
   });
 
   it("keep attempts apart", async () => {

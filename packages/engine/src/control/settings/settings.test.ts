@@ -124,6 +124,14 @@ describe("settings", () => {
     });
   });
 
+  it("tell fields of the configuration that are not applied as well", () => {
+    const unapplied = new Map([["cluster", "this engine joins no cluster"]]);
+    const cell = new Cell<DesiredState | undefined>({ ...wants({}), unapplied });
+    assert.deepEqual(new Settings(cell).status().unknown, {
+      cluster: { value: "", error: "not supported: this engine joins no cluster" },
+    });
+  });
+
   const levels: readonly (readonly [Items, string, string, string])[] = [
     [{}, "app", "info", "info"],
     [{ "debug.default.loglevel": "trace" }, "app", "debug", "info"],

@@ -153,16 +153,15 @@ export class Settings {
     const known: Record<string, SettingStatus> = {};
     const agents = [...given.keys()].filter((key) => agentOf(key) !== undefined);
     for (const key of [...itemKeys, ...agents]) known[key] = this.#statusOf(key, given.get(key));
-    const unknown = [...given].filter(([key]) => !isKnown(key)).slice(0, unknownMax);
-    return {
-      known,
-      unknown: Object.fromEntries(
-        unknown.map(([key, value]) => [
-          key,
-          { value: value.slice(0, shownMax), error: "not known to this engine" },
-        ]),
-      ),
-    };
+    const unknown = [...given]
+      .filter(([key]) => !isKnown(key))
+      .map(([key, value]) => [key, { value: value.slice(0, shownMax), error: "not known to this engine" }]);
+    // The API has no better place for what else is not as the configuration has it.
+    const unapplied = [...(this.#wanted.get()?.unapplied ?? [])].map(([field, why]) => [
+      field,
+      { value: "", error: `not supported: ${why}` },
+    ]);
+    return { known, unknown: Object.fromEntries([...unapplied, ...unknown].slice(0, unknownMax)) };
   }
 
   #statusOf(key: string, given: string | undefined): SettingStatus {
