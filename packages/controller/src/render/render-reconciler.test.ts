@@ -149,6 +149,28 @@ describe("a node's configuration in the controller", () => {
     assert.equal(rules(), 1);
   });
 
+  it("has a port at an address once a port of the box has that", async () => {
+    await using world = await ObjectWorld.start();
+    const node = await world.addNode("a");
+    await world.create(
+      podKind,
+      pod("web", "a", { ports: [{ containerPort: 80, hostPort: 80, hostIP: "192.0.2.1" }] }),
+    );
+    await world.converge();
+    assert.equal(node.config?.apps.length, 0);
+    const [container] = (await statusOf(world, "web")).containerStatuses ?? [];
+    assert.equal(container?.state?.waiting?.reason, "NotSupported");
+    const edgeNode = await world.objects.get<EdgeNode>(edgeNodeKind, "a");
+    const ports = [{ name: "ot", addresses: ["192.0.2.1"] }];
+    await world.objects.updateStatus<EdgeNode>(edgeNodeKind, {
+      ...edgeNode,
+      status: { ...edgeNode.status, ports },
+    });
+    await world.converge();
+    const matches = node.config?.apps[0]?.interfaces[0]?.acls[1]?.matches.map(({ value }) => value);
+    assert.deepEqual(matches, ["ot", "tcp", "80"]);
+  });
+
   it("that would be too large is not sent, and the node goes on with the last", async () => {
     await using world = await ObjectWorld.start();
     const node = await world.addNode("a");
