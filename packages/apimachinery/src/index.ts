@@ -20,6 +20,7 @@ export { decodeEnvelope, decodeProtobuf, type ProtobufEnvelope } from "./codec/p
 export { ProtobufError } from "./codec/reader.ts";
 export { BodyError, formatYaml, type ParsedBody, parseJsonBody, parseYamlBody } from "./codec/text-body.ts";
 export { fieldErrorBody, fieldErrorText } from "./field-error.ts";
+export { goText } from "./go-text.ts";
 export { humanDuration } from "./human-duration.ts";
 export { type ImageReference, parseImageReference } from "./image-reference.ts";
 export { parseIp } from "./ip-address.ts";

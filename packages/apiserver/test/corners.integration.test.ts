@@ -117,6 +117,24 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
     assert.equal((await write("PATCH", path, [{ op: "test" }], "strategic-merge-patch+json")).status, 400);
   });
 
+  it("keeps no link to itself in an object", async () => {
+    const { json } = await write(
+      "PATCH",
+      `${things}/one`,
+      { metadata: { selfLink: "/a" } },
+      "merge-patch+json",
+    );
+    assert.equal("selfLink" in json.metadata, false);
+  });
+
+  it("says of an apply configuration that does not fit what upstream says", async () => {
+    const body = { apiVersion: "v1", kind: "ConfigMap", data: { VERSION: 1 } };
+    const { status, json } = await apply("/api/v1/namespaces/default/configmaps/till?fieldManager=a", body);
+    const which = "(default/till; /v1, Kind=ConfigMap)";
+    const why = ".data.VERSION: expected string, got &value.valueUnstructured{Value:1}";
+    assert.deepEqual([status, json.message], [500, `failed to create typed patch object ${which}: ${why}`]);
+  });
+
   const scales: readonly (readonly [method: string, query: string, code: number, warned: boolean])[] = [
     ["PATCH", "fieldValidation=Strict", 422, false],
     ["PUT", "fieldValidation=Strict", 400, false],

@@ -3,8 +3,9 @@
  * recursive.
  */
 import { canonicalJson } from "@selvedge/base";
-import { isObject, type JsonObject } from "../structural/walk.ts";
-import { FieldSet, type PathElement } from "./field-set.ts";
+import { goSyntax, goText, goType } from "../go-text.ts";
+import { isObject, type JsonObject, ownMember } from "../structural/walk.ts";
+import { describeElement, FieldSet, type PathElement } from "./field-set.ts";
 
 export interface ApplyType {
   readonly scalar?: ScalarType;
@@ -50,12 +51,17 @@ export function fieldType(type: MapType, key: string): TypeRef | undefined {
 /** The element that names an item of an associative list. */
 export function itemElement(type: ListType, item: unknown): PathElement {
   if (type.keys.length === 0) {
-    if (isObject(item) || Array.isArray(item))
-      throw new ApplyTypeError("items of a set must be plain values");
-    if (item === null || item === undefined) throw new ApplyTypeError("items of a set may not be null");
+    if (isObject(item))
+      throw new ApplyTypeError("associative list without keys has an element that's a map type");
+    if (Array.isArray(item))
+      throw new ApplyTypeError("not supported: associative list with lists as elements");
+    if (item === null || item === undefined)
+      throw new ApplyTypeError("associative list without keys has an element that's an explicit null");
     return `v:${JSON.stringify(item)}`;
   }
-  if (!isObject(item)) throw new ApplyTypeError("items of a list with keys must be objects");
+  if (item === null || item === undefined)
+    throw new ApplyTypeError("associative list with keys may not have a null element");
+  if (!isObject(item)) throw new ApplyTypeError("associative list with keys may not have non-map elements");
   const defaults = type.element().map?.defaults ?? {};
   const [only, second] = type.keys;
   if (only !== undefined && second === undefined && typeof item[only] === "string")
@@ -63,8 +69,10 @@ export function itemElement(type: ListType, item: unknown): PathElement {
   const keys: JsonObject = {};
   for (const key of type.keys) {
     const value = item[key] ?? defaults[key];
-    if (value === undefined)
-      throw new ApplyTypeError(`an item omits key field ${JSON.stringify(key)}, which has no default`);
+    if (value === undefined) {
+      const omitted = `omits key field ${JSON.stringify(key)} (and doesn't have default value)`;
+      throw new ApplyTypeError(`associative list with keys has an element that ${omitted}`);
+    }
     keys[key] = value;
   }
   return `k:${canonicalJson(keys)}`;
@@ -72,43 +80,94 @@ export function itemElement(type: ListType, item: unknown): PathElement {
 
 /**
  * Refuses what cannot be merged: unknown members, wrong kinds, and, where `twice` does not allow it, an
- * item that is there twice.
+ * item that is there twice. All of it is told, in upstream's words.
  */
 export function checkType(
   ref: TypeRef,
   value: unknown,
   twice: "allowed" | "refused",
-  path = "",
   checked?: unknown,
 ): void {
-  if (isShared(value, checked)) return;
-  const { scalar, list, map } = kindOf(ref(), value);
-  if (value === null || value === undefined) return;
-  if (Array.isArray(value)) {
-    if (list === undefined) throw new ApplyTypeError(`${path || "."}: a list is not expected here`);
-    const seen = new Set<string>();
-    for (const [index, item] of value.entries()) {
-      const at = `${path}[${index}]`;
-      if (!list.atomic) {
-        const element = itemElement(list, item);
-        if (seen.has(element) && twice === "refused")
-          throw new ApplyTypeError(`${at}: duplicate entries for key ${element.slice(2)}`);
-        seen.add(element);
-      }
-      checkType(list.element, item, twice, at, Array.isArray(checked) ? checked[index] : undefined);
-    }
-  } else if (isObject(value)) {
-    if (map === undefined) throw new ApplyTypeError(`${path || "."}: an object is not expected here`);
+  const check = new TypeCheck(twice);
+  check.at(ref, value, checked);
+  const { faults } = check;
+  if (faults.length === 1) throw new ApplyTypeError(faults[0]);
+  if (faults.length > 1)
+    throw new ApplyTypeError(["errors:", ...faults.map((fault) => `  ${fault}`)].join("\n"));
+}
+
+/** More are not worth reading. */
+const faultsMax = 100;
+
+class TypeCheck {
+  readonly faults: string[] = [];
+  readonly #twice: "allowed" | "refused";
+  /** To where it looks: written out only when something is wrong there. */
+  readonly #path: PathElement[] = [];
+
+  constructor(twice: "allowed" | "refused") {
+    this.#twice = twice;
+  }
+
+  /** `checked`: what stood there and fits. */
+  at(ref: TypeRef, value: unknown, checked: unknown): void {
+    if (isShared(value, checked) || value === null || value === undefined) return;
+    const { scalar, list, map } = kindOf(ref(), value);
+    if (map !== undefined) {
+      if (isObject(value)) this.#members(map, value, checked);
+      else this.#say(`expected map, got &{${goText(value)}}`);
+    } else if (scalar !== undefined) {
+      if (!fitsScalar(scalar, value)) this.#say(misfit(scalar, value));
+    } else if (!Array.isArray(value)) this.#say(`expected list, got &{${goText(value)}}`);
+    else if (list !== undefined) this.#items(list, value, checked);
+  }
+
+  #members(map: MapType, value: JsonObject, checked: unknown): void {
     for (const [key, member] of Object.entries(value)) {
       const type = fieldType(map, key);
-      if (type === undefined) throw new ApplyTypeError(`${path}.${key}: field not declared in schema`);
-      checkType(type, member, twice, `${path}.${key}`, isObject(checked) ? checked[key] : undefined);
+      this.#path.push(`f:${key}`);
+      if (type === undefined) this.#say("field not declared in schema");
+      else this.at(type, member, isObject(checked) ? ownMember(checked, key) : undefined);
+      this.#path.pop();
     }
-  } else if (scalar === undefined || !fitsScalar(scalar, value)) {
-    throw new ApplyTypeError(
-      `${path || "."}: expected ${scalar ?? "an object or a list"}, got ${typeof value}`,
-    );
   }
+
+  #items(list: ListType, value: readonly unknown[], checked: unknown): void {
+    const seen = new Set<string>();
+    for (const [index, item] of value.entries()) {
+      const element = list.atomic ? `i:${index}` : this.#elementOf(list, item, index);
+      if (element === undefined) continue;
+      if (seen.has(element) && this.#twice === "refused")
+        this.#say(`duplicate entries for key ${describeElement(element)}`);
+      seen.add(element);
+      this.#path.push(element);
+      this.at(list.element, item, Array.isArray(checked) ? checked[index] : undefined);
+      this.#path.pop();
+    }
+  }
+
+  #elementOf(list: ListType, item: unknown, index: number): PathElement | undefined {
+    try {
+      return itemElement(list, item);
+    } catch (error) {
+      if (!(error instanceof ApplyTypeError)) throw error;
+      this.#say(`element ${index}: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  #say(what: string): void {
+    if (this.faults.length === faultsMax) return;
+    const path = this.#path.map(describeElement).join("");
+    this.faults.push(path === "" ? what : `${path}: ${what}`);
+  }
+}
+
+/** Upstream shows of each another side. */
+function misfit(scalar: ScalarType, value: unknown): string {
+  if (scalar === "string") return `expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`;
+  if (scalar === "numeric") return `expected numeric (int or float), got ${goType(value)}`;
+  return `expected ${scalar === "boolean" ? "boolean" : "any scalar"}, got &{${goText(value)}}`;
 }
 
 /** Whether two values are one and the same whole, so that nothing in them differs. */

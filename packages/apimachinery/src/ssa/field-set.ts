@@ -198,7 +198,8 @@ export class FieldGatherer {
   }
 }
 
-function describeElement(element: PathElement): string {
+/** `.image`, `[name="web"]`. */
+export function describeElement(element: PathElement): string {
   const rest = element.slice(2);
   if (element.startsWith("f:")) return `.${rest}`;
   if (element.startsWith("v:")) return `[=${rest}]`;

@@ -16,6 +16,9 @@ const kind: KindDefinition = {
         properties: {
           size: { type: "integer" },
           words: { type: "array", items: { type: "string" } },
+          marks: { type: "array", items: { type: "string" }, "x-kubernetes-list-type": "set" },
+          open: { type: "boolean" },
+          data: { type: "object", additionalProperties: { type: "string" } },
           parts: {
             type: "array",
             items: { type: "object", properties: { name: { type: "string" }, color: { type: "string" } } },
@@ -125,6 +128,47 @@ describe("managedFields", () => {
       assert.deepEqual(left.metadata.managedFields, made.metadata.managedFields);
     }
   });
+
+  it("know members that every object inherits something of the same name as", () => {
+    const data = JSON.parse('{"__proto__":"a","constructor":"b"}') as object;
+    const one = apply(undefined, "one", { data });
+    assert.deepEqual(one["spec"], { data });
+    const two = apply(one, "two", { data: { toString: "c" } }, 1);
+    assert.deepEqual(two["spec"], JSON.parse('{"data":{"__proto__":"a","constructor":"b","toString":"c"}}'));
+    assert.deepEqual(apply(two, "one", {}, 2)["spec"], { data: { toString: "c" } });
+  });
+
+  const misfits: readonly (readonly [spec: unknown, said: string])[] = [
+    [{ size: "x" }, ".spec.size: expected numeric (int or float), got string"],
+    [{ open: "x" }, ".spec.open: expected boolean, got &{x}"],
+    [
+      { parts: [{ name: "a", color: 587 }] },
+      '.spec.parts[name="a"].color: expected string, got &value.valueUnstructured{Value:587}',
+    ],
+    [
+      { data: { a: ["b"] } },
+      '.spec.data.a: expected string, got &value.valueUnstructured{Value:[]interface {}{"b"}}',
+    ],
+    [{ data: ["b"] }, ".spec.data: expected map, got &{[b]}"],
+    [{ words: { a: 1 } }, ".spec.words: expected list, got &{map[a:1]}"],
+    [{ words: ["a", true] }, ".spec.words[1]: expected string, got &value.valueUnstructured{Value:true}"],
+    [{ parts: [{ name: "a" }, { name: "a" }] }, '.spec.parts: duplicate entries for key [name="a"]'],
+    [{ marks: ["a", "a"] }, '.spec.marks: duplicate entries for key [="a"]'],
+    [
+      { parts: [{ color: "red" }] },
+      '.spec.parts: element 0: associative list with keys has an element that omits key field "name" ' +
+        "(and doesn't have default value)",
+    ],
+    [{ parts: [null] }, ".spec.parts: element 0: associative list with keys may not have a null element"],
+    [
+      { sise: 1, parts: [{ name: "a", colour: "red" }] },
+      'errors:\n  .spec.sise: field not declared in schema\n  .spec.parts[name="a"].colour: field not declared in schema',
+    ],
+  ];
+  for (const [spec, said] of misfits)
+    it(`are not made of what does not fit: ${JSON.stringify(spec)}`, () => {
+      assert.throws(() => apply(undefined, "one", spec), { name: "ApplyTypeError", message: said });
+    });
 
   it("let kubectl take over what client-side apply said, while it still is so", () => {
     const annotations = (spec: unknown): Partial<KubeObject["metadata"]> => ({

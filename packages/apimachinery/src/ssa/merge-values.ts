@@ -1,6 +1,6 @@
 /** Walks two values side by side along a type: to merge them, or to find what differs. */
 import { jsonEqual } from "@selvedge/base";
-import { isObject, type JsonObject } from "../structural/walk.ts";
+import { isObject, type JsonObject, ownMember, setMember } from "../structural/walk.ts";
 import {
   type ApplyType,
   fieldType,
@@ -104,8 +104,8 @@ class Walk {
       for (const key of new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])) {
         const type = fieldType(map, key);
         if (type === undefined) continue;
-        const merged = this.#below(`f:${key}`, type, before?.[key], after?.[key], path);
-        if (merged !== undefined) out[key] = merged;
+        const merged = this.#below(`f:${key}`, type, ownMember(before, key), ownMember(after, key), path);
+        if (merged !== undefined) setMember(out, key, merged);
       }
       return out;
     }

@@ -1,5 +1,5 @@
 /** Takes fields out of a value: to remove them, or to keep nothing else. */
-import { isObject, type JsonObject } from "../structural/walk.ts";
+import { isObject, type JsonObject, setMember } from "../structural/walk.ts";
 import { fieldType, itemElement, kindOf, type TypeRef } from "./apply-type.ts";
 import type { FieldSet } from "./field-set.ts";
 
@@ -19,7 +19,7 @@ function take(ref: TypeRef, value: unknown, fields: FieldSet, extract: boolean):
     for (const [key, member] of Object.entries(value)) {
       const type = fieldType(map, key);
       const kept = type === undefined ? keep(member) : takeAt(type, member, fields, `f:${key}`, extract);
-      if (kept !== undefined) out[key] = kept.value;
+      if (kept !== undefined) setMember(out, key, kept.value);
     }
     return Object.keys(out).length > 0 ? out : null;
   }

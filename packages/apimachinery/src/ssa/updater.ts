@@ -71,7 +71,7 @@ export function sameInAllVersions(type: TypeRef): Versions {
 /** Another way of writing than apply: whatever it changed is its own from now on. */
 export function updateManaged(input: ApplyInput): ApplyResult {
   const { object, apiVersion, manager } = input;
-  checkType(typeIn(input, apiVersion), object, "allowed", "", input.live);
+  checkType(typeIn(input, apiVersion), object, "allowed", input.live);
   const { managers, compare } = settleOthers(input, object, reconciled(input), true);
   const own = managers.get(manager)?.set ?? new FieldSet();
   const changed = own.difference(compare.removed).union(compare.modified).union(compare.added);

@@ -40,3 +40,14 @@ export function memberPath(path: string, key: string): string {
   if (!/^[A-Za-z_$][\w$-]*$/.test(key)) return `${path}[${key}]`;
   return path === "" ? key : `${path}.${key}`;
 }
+
+/** A member of its own: every object inherits some, like `constructor`. */
+export function ownMember(object: JsonObject | undefined, name: string): unknown {
+  return object !== undefined && Object.hasOwn(object, name) ? object[name] : undefined;
+}
+
+/** Also one that is called `__proto__`, which to assign would give the object another prototype. */
+export function setMember(object: JsonObject, name: string, value: unknown): void {
+  if (name !== "__proto__") object[name] = value;
+  else Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true });
+}

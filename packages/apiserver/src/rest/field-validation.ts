@@ -1,7 +1,7 @@
 /** What to do about fields that a kind does not have, and those said twice: refuse, warn or let go. */
-import { type KindDefinition, type KubeObject, prune, pruneObjectMeta } from "@selvedge/apimachinery";
+import { goText, type KindDefinition, type KubeObject, prune, pruneObjectMeta } from "@selvedge/apimachinery";
 import type { StatusError } from "../status-error.ts";
-import { goText, restoreFault } from "./go-words.ts";
+import { restoreFault } from "./go-words.ts";
 import { badRequest, invalid } from "./refusals.ts";
 
 export type FieldValidation = "Ignore" | "Warn" | "Strict";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { goText, restoreFault } from "./go-words.ts";
+import { restoreFault } from "./go-words.ts";
 
 describe("a strategic merge patch in Go's words", () => {
   const rows: readonly (readonly [said: string, value: string, restored: string])[] = [
@@ -23,10 +23,5 @@ describe("a strategic merge patch in Go's words", () => {
   it("leaves what is no decoder's", () => {
     const other = 'strict decoding error: unknown field "a"';
     assert.equal(restoreFault(other), other);
-  });
-
-  it("prints values", () => {
-    const value = { metadata: { labels: "invalid", a: [1, "b", true, null] } };
-    assert.equal(goText(value), "map[metadata:map[a:[1 b true <nil>] labels:invalid]]");
   });
 });

@@ -17,12 +17,3 @@ export function restoreFault(detail: string): string {
   if (type.includes(".")) return `cannot restore struct from: ${kind}`;
   return `cannot convert ${kind} to ${type}`;
 }
-
-/** `map[metadata:map[labels:a]]`: a value as Go's %v prints it. */
-export function goText(value: unknown): string {
-  if (value === null || value === undefined) return "<nil>";
-  if (Array.isArray(value)) return `[${value.map(goText).join(" ")}]`;
-  if (typeof value !== "object") return String(value);
-  const members = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
-  return `map[${members.map(([name, member]) => `${name}:${goText(member)}`).join(" ")}]`;
-}

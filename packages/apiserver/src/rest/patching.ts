@@ -120,7 +120,7 @@ export function applyConfiguration(request: ApplyRequest): KubeObject {
   } catch (error) {
     if (error instanceof ApplyConflictError) throw applyConflict(error, stored);
     if (!(error instanceof ApplyTypeError)) throw error;
-    const which = `${namespace ?? ""}/${name}; ${kindText(kind)}`;
+    const which = `${namespace ?? ""}/${name}; ${kind.group}/${kind.version}, Kind=${kind.kind}`;
     const message = `failed to create typed patch object (${which}): ${error.message}`;
     throw new StatusError(500, "", message, undefined, { cause: error });
   }

@@ -253,6 +253,8 @@ function merge(
     if (stored.metadata[field] === undefined) delete meta[field];
     else meta[field] = stored.metadata[field];
   }
+  // Nobody has kept one for years.
+  delete meta["selfLink"];
   const { managedFields } = wanted.metadata;
   if (part === undefined && managedFields === undefined) delete meta["managedFields"];
   return next;
