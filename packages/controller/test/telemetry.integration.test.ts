@@ -177,6 +177,16 @@ describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, 
       kube("1.35", "create --raw /api/v1/nodes/box-1/proxy/edgeview -f /dev/null"),
       /has not been told to let anybody look into it/,
     );
+    // What a console gives it in our place has that in it.
+    const page = "/api/v1/nodes/box-1/proxy";
+    await assert.rejects(kube("1.35", `get --raw ${page}/compound-config`), /MethodNotAllowed/);
+    const compound = await kube("1.35", `create --raw ${page}/compound-config -f /dev/null`);
+    assert.ok(compound.includes("box-1"), "the configuration, as it would be told");
+    assert.match(await kube("1.35", `get --raw ${page}/escrow`), /"bytes": 0,[^]*"items": \[\]/);
+    await assert.rejects(
+      kube("1.35", `create --raw ${page}/escrow?keep=0 -f /dev/null`),
+      /keep: must be a whole number, 1 or more/,
+    );
   });
 
   it("shows a node's last word on everything it has, or of one kind", async () => {
