@@ -179,6 +179,7 @@ export class Control implements AsyncDisposable {
     const settings = this.#settings;
     const pace = (): Millis => settings.seconds("timer.appcontainer.stats.interval");
     const runtimes = new RuntimeMeters({ ...common, http }, pace);
+    this.#flows = new FlowUpload({ ...common, client, flows: options.flows });
     this.#metrics = new MetricsLoop({
       ...common,
       client,
@@ -190,14 +191,13 @@ export class Control implements AsyncDisposable {
       inside: (app, signal) => runtimes.read(app, signal),
       meters: new DeviceMeters({
         ...{ ...options, ...common, client, acceptor: this.#acceptor, logCounts: options.deviceLog.counts },
-        memoryBytes: host.memoryBytes,
+        ...{ memoryBytes: host.memoryBytes, flowCounts: this.#flows.counts },
       }),
       ...{ network: options.network, patches: options.patches, standIn: () => this.#standIn.client },
     });
     this.#health = new HealthLoop({
       ...{ ...common, client, settings, hardware: options.hardware, standIn: () => this.#standIn.client },
     });
-    this.#flows = new FlowUpload({ ...common, client, flows: options.flows });
     this.#logs = new LogUploader({ ...common, client, deviceLog, store, settings, outbox: apps?.logs });
   }
 

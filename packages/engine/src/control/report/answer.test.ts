@@ -58,5 +58,9 @@ describe("flows that were told", () => {
       await upload.run(signal).catch(() => undefined);
       // The third round is the last.
       assert.equal(posts.length, outcome === "again" ? 3 : 1);
+      const { sent, dropped, failed } = upload.counts.flows;
+      const counts = { taken: [1, 0, 0], never: [0, 1, 0], again: [0, 0, 3] }[outcome];
+      assert.deepEqual([sent, dropped, failed], counts);
+      assert.deepEqual([upload.counts.messages.failed, upload.counts.queries.sent], [failed, 0]);
     });
 });

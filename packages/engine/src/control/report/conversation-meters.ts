@@ -6,6 +6,7 @@ import { metrics } from "@selvedge/eve-api";
 import type { FileCounts, LogCounts } from "../logs/log-counts.ts";
 import type { SecretCounts } from "../secrets.ts";
 import type { Traffic } from "../traffic.ts";
+import type { FlowCounts } from "./flow-upload.ts";
 
 const at = (time: Instant): ReturnType<typeof timestampFromMs> => timestampFromMs(time);
 
@@ -53,6 +54,14 @@ export function logMetrics(counts: LogCounts): MessageInitShape<typeof metrics.n
     gzipFilesRemoved: counts.removedFiles,
     ...{ deviceMetrics: fileMetrics(device), appMetrics: fileMetrics(apps) },
   };
+}
+
+export function flowMetrics(counts: FlowCounts): MessageInitShape<typeof metrics.FlowlogMetricSchema> {
+  const outcomes = ({ sent, dropped, failed }: FlowCounts["flows"]) => ({
+    ...{ success: BigInt(sent), drops: BigInt(dropped), failedAttempts: BigInt(failed) },
+  });
+  const { messages, flows, queries } = counts;
+  return { messages: outcomes(messages), flows: outcomes(flows), dnsRequests: outcomes(queries) };
 }
 
 function fileMetrics(counts: FileCounts): MessageInitShape<typeof metrics.logfileMetricsSchema> {

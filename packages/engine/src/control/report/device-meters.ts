@@ -12,14 +12,16 @@ import type { ControllerClient } from "../controller-client.ts";
 import type { LogCounts } from "../logs/log-counts.ts";
 import type { Secrets } from "../secrets.ts";
 import type { Settings } from "../settings/settings.ts";
-import { cipherMetric, logMetrics, trafficMetric } from "./conversation-meters.ts";
+import { cipherMetric, flowMetrics, logMetrics, trafficMetric } from "./conversation-meters.ts";
 import { reservedMemory } from "./device-report.ts";
+import type { FlowCounts } from "./flow-upload.ts";
 
 export interface DeviceMetersParts {
   readonly client: ControllerClient;
   readonly acceptor: ConfigAcceptor;
   readonly secrets: Secrets;
   readonly logCounts: LogCounts;
+  readonly flowCounts: FlowCounts;
   readonly hardware: HardwareProbe;
   readonly store: EngineStore;
   readonly disk: Disk;
@@ -50,10 +52,11 @@ export class DeviceMeters {
   }
 
   async read(): Promise<Measured> {
-    const { hardware, store, disk, client, acceptor, secrets, logCounts, settings } = this.#parts;
+    const { hardware, store, disk, client, acceptor, secrets, logCounts, flowCounts, settings } = this.#parts;
     const space = await this.#scanned();
     const processes = await hardware.processes();
     const volumes = store.volumes.entries();
+    const names = new Map(store.desired.get()?.volumes.map(({ id, displayName }) => [id, displayName]));
     const { receivedAt, processedAt } = acceptor;
     return {
       device: {
@@ -68,6 +71,7 @@ export class DeviceMeters {
         zedcloud: [trafficMetric(client.traffic)],
         cipher: [cipherMetric(secrets.counts)],
         newlog: logMetrics(logCounts),
+        flowlog: flowMetrics(flowCounts),
         runtimeStorageOverheadMB: inMib(space.totalBytes - space.bytes - volumeBytes(volumes)),
         appRunTimeStorageMB: inMib(volumeBytes(volumes)),
         deviceMemory: {
@@ -78,7 +82,7 @@ export class DeviceMeters {
         ...(processedAt === undefined ? {} : { lastProcessedConfig: timestampFromMs(processedAt) }),
       },
       processes: processes.map((it) => processMetric(it, this.#parts.memoryBytes, this.#parts.clock.now())),
-      volumes: volumes.flatMap(([key, status]) => volumeMetric(key, status)),
+      volumes: volumes.flatMap(([key, status]) => volumeMetric(key, status, names)),
     };
   }
 
@@ -106,13 +110,19 @@ function volumeBytes(volumes: readonly (readonly [string, VolumeStatus])[]): num
 function volumeMetric(
   key: string,
   status: VolumeStatus,
+  names: ReadonlyMap<string, string>,
 ): MessageInitShape<typeof metrics.ZMetricVolumeSchema>[] {
   if (status.phase !== "ready") return [];
   const { maxBytes, usedBytes } = status;
   const [uuid = ""] = key.split("#");
   return [
     {
-      ...{ uuid, totalBytes: BigInt(maxBytes), usedBytes: BigInt(usedBytes) },
+      ...{
+        uuid,
+        displayName: names.get(uuid) ?? "",
+        totalBytes: BigInt(maxBytes),
+        usedBytes: BigInt(usedBytes),
+      },
       freeBytes: BigInt(Math.max(0, maxBytes - usedBytes)),
     },
   ];

@@ -23,7 +23,18 @@ const waitingMax = 200;
 /** Flows and queries in one message: a controller takes a megabyte. */
 const rowsMax = 2000;
 
+/** What became of something that was to be told, as EVE counts it. */
+interface Outcomes {
+  sent: number;
+  dropped: number;
+  failed: number;
+}
+
+/** Since the start. */
+export type FlowCounts = Readonly<Record<"messages" | "flows" | "queries", Outcomes>>;
+
 export class FlowUpload {
+  readonly counts: FlowCounts = { messages: none(), flows: none(), queries: none() };
   readonly #parts: FlowUploadParts;
   #waiting: flowlog.FlowMessage[] = [];
 
@@ -38,8 +49,9 @@ export class FlowUpload {
       try {
         if (flows.wanted)
           this.#waiting.push(...(await flows.take()).flatMap((report) => flowMessages(node(), report)));
-        const lost = this.#waiting.length - waitingMax;
-        if (lost > 0) log.warn("flow logs that nobody took are lost", { messages: lost });
+        const lost = this.#waiting.slice(0, Math.max(0, this.#waiting.length - waitingMax));
+        if (lost.length > 0) log.warn("flow logs that nobody took are lost", { messages: lost.length });
+        for (const message of lost) this.#count(message, "dropped");
         this.#waiting = this.#waiting.slice(-waitingMax);
         await this.#send(signal);
       } catch (error) {
@@ -53,13 +65,30 @@ export class FlowUpload {
     const { client, node, log } = this.#parts;
     for (let message = this.#waiting[0]; message !== undefined; message = this.#waiting[0]) {
       const payload = toBinary(flowlog.FlowMessageSchema, message);
-      const { status } = await client.post("flowlog", payload, { node: node(), answer: "plain" }, signal);
+      const { status } = await client
+        .post("flowlog", payload, { node: node(), answer: "plain" }, signal)
+        .catch((error: unknown) => {
+          if (message !== undefined) this.#count(message, "failed");
+          throw error;
+        });
       const outcome = outcomeOf(status);
+      this.#count(message, outcome === "again" ? "failed" : outcome === "never" ? "dropped" : "sent");
       if (outcome === "again") return;
       if (outcome === "never") log.warn("the controller does not take a flow log", { status });
       this.#waiting.shift();
     }
   }
+
+  #count({ flows, dnsReqs }: flowlog.FlowMessage, outcome: keyof Outcomes): void {
+    const { counts } = this;
+    counts.messages[outcome]++;
+    counts.flows[outcome] += flows.length;
+    counts.queries[outcome] += dnsReqs.length;
+  }
+}
+
+function none(): Outcomes {
+  return { sent: 0, dropped: 0, failed: 0 };
 }
 
 /** One plug's report, in as many messages as it needs. Pure. */
