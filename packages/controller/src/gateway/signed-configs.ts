@@ -1,4 +1,5 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { LruMap } from "@selvedge/base";
 import type { ControllerIdentity } from "../pki/controller-identity.ts";
 import type { NodeId, RenderedConfig } from "../ports.ts";
 
@@ -16,29 +17,18 @@ interface Signed {
 
 /** Enveloped configurations, each signed once per rendering and node. */
 export class SignedConfigs {
-  readonly #signed = new Map<NodeId, Signed>();
-  #bytes = 0;
+  readonly #signed = new LruMap<NodeId, Signed>(bytesMax, ({ answer }) => answer.length);
 
   answer(node: NodeId, config: RenderedConfig, identity: ControllerIdentity): Uint8Array {
     const known = this.#signed.get(node);
-    this.forget(node);
-    const fresh = known?.config.hash === config.hash && known.identity === identity;
-    const signed = fresh ? known : { config, identity, answer: identity.seal(configResponse(config)) };
-    this.#signed.set(node, signed);
-    this.#bytes += signed.answer.length;
-    // The order of the map is that of use: the first is the one that nobody asked for the longest.
-    for (const oldest of this.#signed.keys()) {
-      if (this.#bytes <= bytesMax) break;
-      this.forget(oldest);
-    }
-    return signed.answer;
+    if (known?.config.hash === config.hash && known.identity === identity) return known.answer;
+    const answer = identity.seal(configResponse(config));
+    this.#signed.set(node, { config, identity, answer });
+    return answer;
   }
 
   forget(node: NodeId): void {
-    const known = this.#signed.get(node);
-    if (known === undefined) return;
     this.#signed.delete(node);
-    this.#bytes -= known.answer.length;
   }
 }
 

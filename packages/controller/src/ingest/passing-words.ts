@@ -1,3 +1,4 @@
+import { LruMap } from "@selvedge/base";
 import type { NodeId } from "../ports.ts";
 
 /** All that is held of all nodes: what a few thousand of them say, at ten kilobytes each. */
@@ -7,30 +8,19 @@ const wordsMax = 16;
 
 /**
  * What nodes repeat all day, with other figures each time: it is in memory alone, since it comes again. Of the
- * node that has said nothing for the longest it is forgotten first.
+ * node that has said nothing, and of which nobody asked, for the longest it is forgotten first.
  */
 export class PassingWords {
-  readonly #bytesMax: number;
-  /** In the order in which nodes last spoke. */
-  readonly #words = new Map<NodeId, Map<string, Uint8Array>>();
-  #bytes = 0;
+  readonly #words: LruMap<NodeId, ReadonlyMap<string, Uint8Array>>;
 
   constructor(limit: number = bytesMax) {
-    this.#bytesMax = limit;
+    this.#words = new LruMap(limit, (words) => words.values().reduce((sum, { length }) => sum + length, 0));
   }
 
   keep(node: NodeId, key: string, bytes: Uint8Array): void {
-    const words = this.#words.get(node) ?? new Map<string, Uint8Array>();
-    const before = words.get(key);
-    if (before === undefined && words.size >= wordsMax) return;
-    this.#bytes += bytes.length - (before?.length ?? 0);
-    words.set(key, bytes);
-    this.#words.delete(node);
-    this.#words.set(node, words);
-    for (const oldest of this.#words.keys()) {
-      if (this.#bytes <= this.#bytesMax || oldest === node) break;
-      this.forget(oldest);
-    }
+    const words = this.of(node);
+    if (!words.has(key) && words.size >= wordsMax) return;
+    this.#words.set(node, new Map(words).set(key, bytes));
   }
 
   of(node: NodeId): ReadonlyMap<string, Uint8Array> {
@@ -38,7 +28,6 @@ export class PassingWords {
   }
 
   forget(node: NodeId): void {
-    for (const bytes of this.of(node).values()) this.#bytes -= bytes.length;
     this.#words.delete(node);
   }
 }
