@@ -49,7 +49,7 @@ export function planRemoval(pod: Pod, place: PodPlace): RemovalPlan {
 export class PodRemover implements Reconciler {
   readonly name = "pod-remover";
   readonly reads: readonly string[] = ["Pod", "Node", "node reports", "EdgeNode.status.configHash.rendered"];
-  readonly writes: readonly string[] = ["Pod removal (ended)"];
+  readonly writes: readonly string[] = ["Pod removal (ended)", "Pod.status.phase (never ran)"];
   readonly #deps: PodRemoverDeps;
   readonly #suspects = new Map<string, Millis>();
 
@@ -84,6 +84,13 @@ export class PodRemover implements Reconciler {
       if (left > 0) return lookAgain(`node ${nodeName} does not exist`, left);
     }
     this.#suspects.delete(key);
+    // Whoever holds the object waits for an end, and no node will tell of one.
+    if (!isOver(pod) && (pod.metadata.finalizers ?? []).length > 0)
+      await cluster.changeStatus<Pod>(podKind, name, namespace, (draft) => {
+        if (isOver(draft)) return false;
+        draft.status = { ...draft.status, phase: "Failed" };
+        return true;
+      });
     await cluster.delete(podKind, pod, { gracePeriodSeconds: 0 });
     return settled;
   }

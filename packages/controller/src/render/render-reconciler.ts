@@ -35,6 +35,7 @@ import { openingsMax, policiesOf } from "../network/access-plan.ts";
 import { type Caches, nodeNameOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
 import { setCondition } from "../objects/conditions.ts";
+import { isGoing } from "../objects/pods.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import type { NodeId, NodeSealer } from "../ports.ts";
 import { nodesOf as nodesOfVolume } from "../volumes/claim-plan.ts";
@@ -254,7 +255,8 @@ export class RenderReconciler implements Reconciler {
     const { cluster, events, clock } = this.#deps;
     const waiting = reason === "FailedMount" || reason === "SecretsNotSealed" ? "ContainerCreating" : reason;
     let changed = false;
-    if (!runs) {
+    // One that is to go is not waited for.
+    if (!runs && !isGoing(pod)) {
       await cluster.changeStatus<Pod>(podKind, pod.metadata.name, pod.metadata.namespace, (draft) => {
         const status = { ...draft.status, phase: "Pending" as const };
         status.containerStatuses = draft.spec.containers.map(({ name, image = "" }) => ({

@@ -136,4 +136,21 @@ describe("conformance: Jobs", () => {
     assert.deepEqual([status?.succeeded, status?.failed], [3, undefined]);
     assert.equal(status?.conditions?.at(-1)?.type, "Complete");
   });
+
+  it("goes although its Pods never ran and their ends are waited for", async () => {
+    await using world = await ObjectWorld.start();
+    await world.addNode("box");
+    const container = { name: "c", image: "i:1", envFrom: [{ configMapRef: { name: "absent" } }] };
+    const template = { spec: { restartPolicy: "Never" as const, containers: [container] } };
+    const onPodConditions = [{ type: "DisruptionTarget", status: "True" as const }];
+    const rules = [{ action: "Ignore" as const, onPodConditions }];
+    await world.create(jobKind, indexed({ ...two, podFailurePolicy: { rules }, template }));
+    await world.converge();
+    assert.equal((await podsOf(world)).length, 2);
+    await world.objects.delete(jobKind, "j", "default", { propagationPolicy: "Foreground" });
+    await world.converge();
+    await world.pass(120);
+    assert.deepEqual(await podsOf(world), []);
+    assert.equal((await world.objects.list(jobKind)).items.length, 0);
+  });
 });
