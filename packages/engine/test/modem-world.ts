@@ -117,6 +117,7 @@ const reconciler = new PortReconciler({
   credentials: { credential: () => undefined },
   settings: {
     number: () => 0,
+    isOn: () => true,
     choice: () => "disabled",
     seconds: (key: string) => millis(key === "timer.port.testduration" ? 60_000 : 0),
   },

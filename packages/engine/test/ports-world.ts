@@ -49,7 +49,11 @@ const lines = [
   "leasefile-ro",
   "no-ping",
 ];
-writeFileSync(dhcp, `${[...lines, "dhcp-option=option:dns-server,192.0.2.53"].join("\n")}\n`);
+const servers = [
+  ...["dhcp-option=option:dns-server,192.0.2.54", "dhcp-vendorclass=set:known,udhcp"],
+  "dhcp-option=tag:known,option:dns-server,192.0.2.53",
+];
+writeFileSync(dhcp, `${[...lines, ...servers].join("\n")}\n`);
 sh(`ip netns exec r0 dnsmasq --conf-file=${dhcp} --pid-file=${dhcp}.pid`);
 ends.push(() => sh(`kill $(cat ${dhcp}.pid)`));
 let first = serve("r0");
@@ -86,6 +90,8 @@ const fixed = (gateway: string): PortAddress => ({
 });
 const spare: PortSpec = { ...wan, name: "spare", interface: "up1", cost: 10, address: fixed("192.0.3.1") };
 
+/** Whether whoever asks for an address says what he is. */
+let saysVendor = true;
 const store = new EngineStore();
 const clock = new SystemClock();
 const driver = new LinuxPortDriver({
@@ -103,6 +109,7 @@ const parts = {
   credentials: { credential: () => undefined },
   settings: {
     number: () => 0,
+    isOn: () => saysVendor,
     choice: () => "disabled",
     seconds: (key: string) =>
       millis(key === "timer.port.testduration" ? 20_000 : key === "timer.port.testinterval" ? 1 : 0),
@@ -130,6 +137,13 @@ try {
   assert.equal(out(), "up0", "the cheapest is used");
   assert.equal(sh(`cat ${resolvConf}`), "nameserver 192.0.2.53\nnameserver 192.0.3.53\n");
   assert(await reaches("192.0.3.9"), "what comes from an address leaves by its card");
+
+  saysVendor = false;
+  await step([wan, spare]);
+  assert.equal(store.ports.get()?.cards["up0"]?.dns.join(), "192.0.2.54", "who does not say what he is");
+  saysVendor = true;
+  await step([wan, spare]);
+  assert.equal(store.ports.get()?.cards["up0"]?.dns.join(), "192.0.2.53");
 
   first.kill();
   await new Promise((resolve) => first.once("exit", resolve));

@@ -71,7 +71,7 @@ const ports = new PortReconciler({
   ...{
     ...common,
     driver: cards,
-    settings: { seconds: () => millis(30_000), number: () => 0, choice: () => "disabled" },
+    settings: { seconds: () => millis(30_000), number: () => 0, isOn: () => true, choice: () => "disabled" },
   },
   credentials: { credential: () => undefined },
   secrets: { openPortSecret: async () => assert.fail("no port has a secret") },

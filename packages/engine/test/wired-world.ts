@@ -138,6 +138,7 @@ const common = { store, clock, random: new SystemRandom(), log: new Log("test", 
 const settings = {
   seconds: (key: string) => millis(key === "timer.port.testduration" ? 60_000 : 1_000),
   number: () => 4,
+  isOn: () => true,
   choice: () => "disabled",
 };
 const secrets = {

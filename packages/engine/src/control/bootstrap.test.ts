@@ -137,7 +137,10 @@ class Box {
       ...{ store, clock, disk, driver: driver as PortDriver, log, bootstrap },
       secrets: { openPortSecret: async () => ({ user: "", password: "" }) },
       credentials: { credential: () => undefined },
-      settings: { number: () => 0, choice: (key) => settings.choice(key), seconds: () => millis(1000) },
+      settings: {
+        ...{ number: () => 0, isOn: () => true, seconds: () => millis(1000) },
+        choice: (key) => settings.choice(key),
+      },
     });
     await reconciler.load();
     const steps = async (): Promise<void> => {

@@ -15,6 +15,8 @@ export interface PortWish {
   /** What its switch is shown; it speaks without where the switch does not ask. */
   readonly authentication?: PortAuthentication;
   readonly address: PortAddress;
+  /** Who asks for its address by DHCP does not say what he is. */
+  readonly hidesVendor?: true;
   readonly mtu: number;
   /** Of its default route: the lowest that is there is used. */
   readonly metric: number;

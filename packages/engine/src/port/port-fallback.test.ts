@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { Log, millis, SystemClock, silentSink } from "@selvedge/base";
+import { Log, millis, SystemClock, seconds, silentSink } from "@selvedge/base";
+import { SimClock } from "../../../harness/src/sim-clock.ts";
 import type { DesiredState } from "../desired.ts";
 import { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
@@ -38,7 +39,7 @@ for (const [what, choice, tried] of [
       secrets: { openPortSecret: async () => assert.fail() },
       credentials: { credential: () => undefined },
       settings: {
-        ...{ number: () => 0, choice: () => choice },
+        ...{ number: () => 0, isOn: () => true, choice: () => choice },
         seconds: (key) => millis(key === "timer.port.testduration" ? 20_000 : 0),
       },
     });
@@ -47,4 +48,41 @@ for (const [what, choice, tried] of [
     assert.deepEqual([...new Set(applied)], tried);
     const { configs, current } = store.ports.get()?.book ?? assert.fail("nothing is told of the ports");
     assert.equal(configs[current]?.lastSucceeded !== undefined, choice === "enabled");
+  });
+
+for (const [value, waited] of [
+  ["5", 5],
+  ["0", 15],
+] as const)
+  it(`a controller that does not answer by a port is waited for as timer.port.timeout ${value} has it`, async () => {
+    const store = new EngineStore();
+    const clock = new SimClock();
+    const driver: Partial<PortDriver> = {
+      manages: true,
+      apply: async () => new Map(),
+      look: async () => new Map([["eth0", card]]),
+      probe: (_name, _proxy, signal) =>
+        new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+      askBeyond: async () => {},
+      reconnect: async () => {},
+    };
+    const reconciler = new PortReconciler({
+      ...{ store, clock, driver: driver as PortDriver, log: new Log("test", clock, silentSink) },
+      disk: { writeDurable: async () => {} } as unknown as Disk,
+      secrets: { openPortSecret: async () => assert.fail() },
+      credentials: { credential: () => undefined },
+      settings: {
+        ...{ number: () => 0, isOn: () => true, choice: () => "disabled" },
+        seconds: (key) => seconds(key === "timer.port.timeout" ? Number(value) : 60),
+      },
+    });
+    store.desired.set({ ports: [told] } as unknown as DesiredState);
+    let isOver = false;
+    const over = reconciler.reconcile(portKey, new AbortController().signal).then(() => {
+      isOver = true;
+    });
+    await clock.passUntil(() => isOver, seconds(59));
+    await over;
+    assert.equal(clock.monotonic(), seconds(waited));
+    assert.match(store.ports.get()?.book.configs[0]?.lastError ?? "", /does not answer by it: no answer in/);
   });

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { type Clock, describeError, instant, type Log, type Millis, millis } from "@selvedge/base";
+import { type Clock, describeError, instant, type Log, millis } from "@selvedge/base";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { EngineStore } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import { ModemWatch } from "./cellular/modem-watch.ts";
+import { inTime } from "./in-time.ts";
 import { lastResort } from "./last-resort.ts";
 import {
   emptyBook,
@@ -18,6 +19,7 @@ import {
   withResult,
 } from "./port-book.ts";
 import type { ModemLogin, PortDriver, PortProblems, PortWish, WifiLogin } from "./port-driver.ts";
+import { answerTime, type PortSettings } from "./port-settings.ts";
 import type { PortSecret, PortSpec, WifiNetwork } from "./port-spec.ts";
 import { dueOf, type LetIn, nobodyLetIn, withAnswer, withLetIn } from "./wired/let-in.ts";
 import { identityOf, type PortCredential } from "./wired/supplicant.ts";
@@ -32,17 +34,7 @@ export interface PortParts {
   readonly bootstrap?: { readonly ports: readonly PortSpec[] | undefined };
   readonly clock: Clock;
   readonly log: Log;
-  readonly settings: {
-    seconds(
-      key:
-        | "timer.port.testduration"
-        | "timer.port.testinterval"
-        | "timer.port.testbetterinterval"
-        | "timer.location.app.interval",
-    ): Millis;
-    number(key: "pnac.dhcp.reacquire.max.retries"): number;
-    choice(key: "network.fallback.any.eth"): string;
-  };
+  readonly settings: PortSettings;
 }
 
 /** What ports show their switches. Provided by the certificate domain. */
@@ -60,6 +52,7 @@ export interface PortSecrets {
 }
 
 export const portKey = "ports";
+const vendorClass = "dhcp.enable.vendorclassid";
 const path = "network/ports.json";
 /** Of default routes, beginning behind what the box's own system may have; a port that fails comes last. */
 const metricBase = 100;
@@ -206,7 +199,7 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     const shown = this.#inForce.map(({ authentication }) =>
       authentication === undefined ? "" : (credentials.credential(authentication.profile)?.certificate ?? ""),
     );
-    return [sharedCards(store), ...shown].join();
+    return [sharedCards(store), this.#parts.settings.isOn(vendorClass), ...shown].join();
   }
 
   async #obeySilence(): Promise<void> {
@@ -230,23 +223,20 @@ export class PortReconciler implements Reconciler<typeof portKey> {
 
   async #try(ports: readonly PortSpec[], signal: AbortSignal): Promise<PortTrial> {
     const { settings, clock } = this.#parts;
-    const late = new AbortController();
-    const timer = clock.setTimer(settings.seconds("timer.port.testduration"), () =>
-      late.abort(new Error("it took too long")),
-    );
+    const limits = { clock, span: settings.seconds("timer.port.testduration"), late: "it took too long" };
     try {
-      return await this.#reach(ports, AbortSignal.any([signal, late.signal]));
+      return await inTime(limits, signal, async (inner) => await this.#reach(ports, inner));
     } catch (error) {
       signal.throwIfAborted();
       return { error: describeError(error), errors: {} };
-    } finally {
-      timer.cancel();
     }
   }
 
   async #reach(ports: readonly PortSpec[], signal: AbortSignal): Promise<PortTrial> {
-    const { driver } = this.#parts;
+    const { driver, clock, settings } = this.#parts;
     const problems = await this.#apply(ports, signal);
+    const span = answerTime(settings);
+    const limits = { clock, span, late: `no answer in ${span} ms` };
     const uplinks = usable(ports).filter(({ uplink }) => uplink);
     if (uplinks.length === 0) {
       const error = ports.find(({ fault }) => fault !== undefined)?.fault ?? "there is no uplink";
@@ -261,7 +251,8 @@ export class PortReconciler implements Reconciler<typeof portKey> {
     await Promise.all(
       uplinks.map(async ({ name, interface: card, proxy }) => {
         if (errors.has(name)) return;
-        await driver.probe(card, proxy, signal).catch((error: unknown) => {
+        const probe = async (inner: AbortSignal): Promise<void> => await driver.probe(card, proxy, inner);
+        await inTime(limits, signal, probe).catch((error: unknown) => {
           errors.set(name, `the controller does not answer by it: ${describeError(error)}`);
         });
       }),
@@ -303,7 +294,17 @@ export class PortReconciler implements Reconciler<typeof portKey> {
         }
         const wireless = await this.#wireless(port);
         const shown = this.#shown(port);
-        wishes.push({ interface: port.interface, links, ...wireless, ...shown, address, mtu, metric });
+        const hidden = this.#parts.settings.isOn(vendorClass) ? {} : { hidesVendor: true as const };
+        wishes.push({
+          interface: port.interface,
+          links,
+          ...wireless,
+          ...shown,
+          ...hidden,
+          address,
+          mtu,
+          metric,
+        });
       } catch (error) {
         closed.set(port.interface, `what it is joined with cannot be opened: ${describeError(error)}`);
       }

@@ -182,10 +182,10 @@ const netdump = "this engine records no network traces";
 const monitor = "this engine has no memory monitor";
 const system = "this engine leaves it to the box's own system";
 const syslog = "this engine uploads its own log, not the system's";
-const machines = "this engine does not run machines that way";
-const ports = "this engine's ports do not know it";
+const screens = "screens of machines are reached through remote access alone";
+const debugging = "machines are not debugged from outside";
+const graphics = "machines are given no graphics of the box's own";
 const probes = "this engine tests ports by reaching the controller";
-const network = "this engine's networks do not know it";
 
 /** Items that change nothing here: why, and where it is not EVE's default what is so instead. */
 export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inForce?: string]>>> = {
@@ -194,8 +194,6 @@ export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inF
   "force.fallback.counter": [baseOs],
   "timer.port.georedo": ["this engine looks up no place by address"],
   "timer.port.georetry": ["this engine looks up no place by address"],
-  "timer.port.timeout": [ports],
-  "dhcp.enable.vendorclassid": [ports],
   "diag.probe.remote.http.endpoint": [probes],
   "diag.probe.remote.https.endpoint": [probes],
   "timer.vault.trim.max.secs": [vault],
@@ -227,7 +225,7 @@ export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inF
   "netdump.enable": [netdump, "false"],
   "netdump.downloader.with.pcap": [netdump],
   "netdump.downloader.http.with.fieldvalue": [netdump],
-  "network.local.legacy.mac.address": [network],
+  "network.local.legacy.mac.address": ["addresses of apps were never made otherwise here"],
   "debug.disable.dhcp.all-ones.netmask": ["apps are given the mask of their network", "true"],
   "internal-memory-monitor.store.enabled": [monitor, "false"],
   "internal-memory-monitor.analyze.enabled": [monitor, "false"],
@@ -235,20 +233,20 @@ export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inF
   "debug.enable.usb": [system],
   "debug.enable.vga": [system],
   "debug.enable.console": [system],
-  "debug.enable.efi": [machines],
-  "debug.enable.ssh": [system],
+  "debug.enable.efi": ["the firmware of machines writes no debugging log"],
+  "debug.enable.ssh": ["nothing listens on the box; its own system decides on logins"],
   "debug.tui.loglevel": ["this engine has no text console"],
-  "app.allow.vnc": [machines],
-  "debug.enable.vnc.shim.vm": [machines],
-  "app.fml.resolution": [machines],
-  "igpu.gop": [machines],
+  "app.allow.vnc": [screens],
+  "debug.enable.vnc.shim.vm": ["the machine of a container has no screen"],
+  "app.fml.resolution": ["a machine sets its own resolution"],
+  "igpu.gop": [graphics],
   "debug.qemu.process.core": ["cores of machines are not kept", "false"],
   "debug.qemu.guest.core": ["cores of machines are not kept", "false"],
   "debug.qemu.process.core.guest.ram": ["cores of machines are not kept"],
-  "debug.qemu.pause.on.crash": [machines],
-  "debug.qemu.gdb": [machines],
-  "debug.qemu.igpu.no.mmap": [machines],
-  "debug.qemu.trace.events": [machines],
+  "debug.qemu.pause.on.crash": ["a machine that crashes is started again"],
+  "debug.qemu.gdb": [debugging],
+  "debug.qemu.igpu.no.mmap": [graphics],
+  "debug.qemu.trace.events": [debugging],
   "wwan.query.visible.providers": ["scans take some modems off the air"],
   "wwan.modem.recovery.watchdog": [modem],
   "wwan.modem.recovery.reload.drivers": [modem],

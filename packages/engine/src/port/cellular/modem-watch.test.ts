@@ -67,6 +67,7 @@ class World {
       credentials: { credential: () => undefined },
       settings: {
         number: () => 0,
+        isOn: () => true,
         choice: () => "disabled",
         seconds: (key) => millis(key === "timer.port.testduration" ? 20_000 : 0),
       },

@@ -7,6 +7,12 @@ import { dhcpcdConfig, leaseScript, type PortLease, parseLease } from "./leases.
 
 export type Family = "ipv4" | "ipv6";
 
+export interface AddressWish {
+  readonly families: readonly Family[];
+  /** Of IPv4 nothing is said of who asks. */
+  readonly hidesVendor?: boolean;
+}
+
 /** How long a card that asks for an address is waited for: a trial of the ports has time for more than that. */
 const askMs = 20_000;
 /** Two ends of a wire take a few seconds to agree on how to speak. */
@@ -19,6 +25,8 @@ const pollMs = 50;
 export class AddressClients implements AsyncDisposable {
   readonly #folder: string;
   readonly #clients = new Map<string, ChildProcess>();
+  /** Those that do not say what they are. */
+  readonly #hidden = new Set<string>();
   /** Why one could not be started, by card and family. */
   readonly #failed = new Map<string, string>();
 
@@ -32,12 +40,12 @@ export class AddressClients implements AsyncDisposable {
    */
   async ask(
     card: string,
-    families: readonly Family[],
+    { families, hidesVendor = false }: AddressWish,
     has: (family: Family) => Promise<boolean>,
     signal: AbortSignal,
   ): Promise<void> {
     let fresh = false;
-    for (const family of families) if (await this.#start(card, family)) fresh = true;
+    for (const family of families) if (await this.#start(card, family, hidesVendor)) fresh = true;
     let first: number | undefined;
     for (let waited = 0; waited < askMs; waited += pollMs) {
       signal.throwIfAborted();
@@ -75,15 +83,20 @@ export class AddressClients implements AsyncDisposable {
   }
 
   /** False when it asks already. */
-  async #start(card: string, family: Family): Promise<boolean> {
+  async #start(card: string, family: Family, hidesVendor: boolean): Promise<boolean> {
     const key = `${card}/${family}`;
-    if (this.#clients.has(key)) return false;
+    if (this.#clients.has(key) && this.#hidden.has(key) === hidesVendor) return false;
+    await this.#release(key);
+    if (hidesVendor) this.#hidden.add(key);
+    else this.#hidden.delete(key);
     const script = join(this.#folder, "lease.sh");
     await writeFile(script, leaseScript, { mode: 0o755 });
     const lease = this.#lease(card);
     for (const end of family === "ipv4" ? [""] : [".router", ".dhcp6"])
       await rm(`${lease}${end}`, { force: true });
     let args = ["busybox", "udhcpc", "-f", "-i", card, "-s", script, "-t", "5", "-T", "2", "-A", "5"];
+    // Unless it is told what to say, which may be nothing, it says which version it is.
+    if (hidesVendor) args.push("-V", "");
     if (family === "ipv6") {
       const config = join(this.#folder, "dhcpcd.conf");
       await writeFile(config, dhcpcdConfig);

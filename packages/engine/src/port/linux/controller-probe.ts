@@ -5,10 +5,7 @@ import { asksProxy } from "../proxy-choice.ts";
 const https: typeof import("node:https") = process.getBuiltinModule("node:https");
 const http: typeof import("node:http") = process.getBuiltinModule("node:http");
 
-/** For an answer; a port that is slower is of no use. */
-const answerMs = 15_000;
-
-/** Resolves when the controller can be spoken to from an address of the node. */
+/** Resolves when the controller can be spoken to from an address of the node; how long it has the signal says. */
 export type ControllerProbe = (
   address: string,
   proxy: ProxySpec | undefined,
@@ -25,7 +22,7 @@ export function controllerProbe(baseUrl: string, certificates: readonly string[]
     new Promise((resolve, reject) => {
       const common: RequestOptions = {
         ...{ localAddress: address, family: address.includes(":") ? 6 : 4 },
-        ...{ signal, timeout: answerMs, agent: false },
+        ...{ signal, agent: false },
       };
       const roots = [...certificates, ...(proxy?.certificates ?? [])];
       const server = asksProxy(proxy, url.hostname) ? proxy.server : undefined;
@@ -37,7 +34,6 @@ export function controllerProbe(baseUrl: string, certificates: readonly string[]
           : url.protocol === "http:"
             ? http.request(url, common)
             : https.request(url, { ...common, ...(certificates.length === 0 ? {} : { ca: roots }) });
-      request.once("timeout", () => request.destroy(new Error(`no answer in ${answerMs} ms`)));
       request.once("error", reject);
       request.once("response", (response) => {
         response.resume();

@@ -237,7 +237,7 @@ export class LinuxPortDriver implements PortDriver {
       if (family === "ipv4") return lease.address !== undefined;
       return usable((await listAddresses()).get(card) ?? []).some((it) => it.family === "inet6");
     };
-    if (asks && families.length > 0) await this.#clients.ask(card, families, has, signal);
+    if (asks && families.length > 0) await this.#clients.ask(card, { ...wish, families }, has, signal);
     const { addresses } = await this.#told(wish);
     const shown = (await listAddresses()).get(card) ?? [];
     const present = shown.filter(({ scope }) => scope !== "link");
