@@ -3,6 +3,7 @@ import { cloneJson, type Instant, jsonEqual, toRfc3339 } from "@selvedge/base";
 import { info } from "@selvedge/eve-api";
 import type { EdgeNodeStatus, EdgeNodeSystem } from "@selvedge/kinds";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
+import { errorsText, errorText } from "./error-text.ts";
 import { timestampOfNode } from "./node-time.ts";
 import { partsOf } from "./port-status.ts";
 import { carriedOutOf, systemCondition, systemOf, systemUpdated } from "./system-status.ts";
@@ -89,7 +90,7 @@ export function setNetworksCondition(
   const before = status.conditions.find((condition) => condition.type === type);
   const lines = before?.status === "False" ? (before.message ?? "").split("\n") : [];
   const others = lines.filter((line) => line !== "" && !line.startsWith(`${name}: `)).slice(0, namedMax - 1);
-  const why = network.networkErr.map(({ description }) => description).join("; ") || "it does not say why";
+  const why = errorsText(network.networkErr) || "it does not say why";
   const failing = isFailing ? [...others, `${name}: ${why.slice(0, textMax)}`] : others;
   const says: ConditionSays =
     failing.length === 0
@@ -125,7 +126,7 @@ function vaultOf({ status: whole, info: text, vaultList }: info.DataSecAtRest): 
   const each = vaultList.map(({ status }) => status);
   const worst = [Vault.DATASEC_AT_REST_ERROR, Vault.DATASEC_AT_REST_DISABLED].find((it) => each.includes(it));
   const status = whole === Vault.DATASEC_AT_REST_UNKNOWN ? (worst ?? each[0]) : whole;
-  const why = vaultList.flatMap(({ vaultErr }) => (vaultErr?.description ? [vaultErr.description] : []));
+  const why = vaultList.map(({ vaultErr }) => errorText(vaultErr));
   const message = [text, ...why].filter((part) => part !== "").join("; ");
   const more = message === "" ? {} : { message: message.slice(0, 2 * textMax) };
   switch (status) {

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { ext, info } from "@selvedge/eve-api";
 import type { Pod } from "@selvedge/kinds";
+import { errorsText } from "./error-text.ts";
 import { timestampOfNode } from "./node-time.ts";
 
 /**
@@ -46,7 +47,7 @@ export const meanings: Readonly<Record<info.ZSwState, Meaning>> = {
 /** The report a node of ours would have sent, from what a node that only speaks EVE says. */
 export function reportOfForeignApp(pod: Pod, app: info.ZInfoApp, hostIp: string): ext.AppReport {
   const meaning = meanings[app.state] ?? { is: "waiting" as const, message: `state ${app.state}` };
-  const error = app.appErr.map(({ description }) => description).join("; ");
+  const error = errorsText(app.appErr);
   const startedAt = BigInt(timestampOfNode(app.bootTime) ?? 0);
   const never = pod.spec.restartPolicy === "Never";
   const phase =

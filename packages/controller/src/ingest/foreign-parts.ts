@@ -1,6 +1,7 @@
 import type { EdgeDevConfig } from "@selvedge/eve-api";
 import { info } from "@selvedge/eve-api";
 import type { Pod, PodStatus } from "@selvedge/kinds";
+import { errorText } from "./error-text.ts";
 
 /** What a node that only speaks EVE says of a part of an app: its image, or the volume made from it. */
 export interface PartNews {
@@ -22,17 +23,16 @@ export function contentNews({
   progressPercentage,
   displayName,
 }: info.ZInfoContentTree): PartNews | undefined {
-  if (err !== undefined && err.description !== "")
-    return { reason: "ErrImagePull", message: err.description };
+  const error = errorText(err);
+  if (error !== "") return { reason: "ErrImagePull", message: error };
   if (ready.includes(state)) return undefined;
   const done = progressPercentage > 0 ? `, ${progressPercentage} %` : "";
   return { reason: "ContainerCreating", message: `pulling ${displayName}${done}` };
 }
 
 export function volumeNews({ state, volumeErr, displayName }: info.ZInfoVolume): PartNews | undefined {
-  if (volumeErr !== undefined && volumeErr.description !== "") {
-    return { reason: "CreateContainerError", message: volumeErr.description };
-  }
+  const error = errorText(volumeErr);
+  if (error !== "") return { reason: "CreateContainerError", message: error };
   return ready.includes(state)
     ? undefined
     : { reason: "ContainerCreating", message: `making the volume of ${displayName}` };

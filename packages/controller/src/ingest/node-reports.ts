@@ -28,6 +28,7 @@ import type { ConfigBook, NodeId, Reports } from "../ports.ts";
 import { decodeConfig } from "../render/node-config.ts";
 import { AppOwners } from "./app-owners.ts";
 import { architectureOf, edgeNodeStatusOf, nodeReportOf, nodeStatusOf } from "./device-status.ts";
+import { errorText } from "./error-text.ts";
 import { setLocation, setNetworksCondition, timeCondition, withDeviceParts } from "./eve-status.ts";
 import type { FlowBook } from "./flow-book.ts";
 import { reportOfForeignApp } from "./foreign-app.ts";
@@ -237,8 +238,8 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
 
   async #network(edgeNode: EdgeNode, node: NodeId, network: info.ZInfoNetworkInstance): Promise<void> {
     await this.#said(edgeNode, (status, now) => setNetworksCondition(status, network, now));
-    for (const { description } of network.networkErr) {
-      const message = `network ${network.displayname}: ${description}`;
+    for (const error of network.networkErr) {
+      const message = `network ${network.displayname}: ${errorText(error)}`;
       await this.#tell(edgeNode, `${node}/${network.networkID}`, 1, {
         ...({ type: "Warning", reason: "NetworkFailed", component: "engine" } as const),
         ...{ message, host: nodeNameOf(edgeNode) },

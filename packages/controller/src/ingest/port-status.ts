@@ -11,6 +11,7 @@ import {
   lentGroups,
   type PortStatus,
 } from "@selvedge/kinds";
+import { errorText } from "./error-text.ts";
 import { timestampOfNode } from "./node-time.ts";
 
 /** More than a box has; a status is read as a whole. */
@@ -45,7 +46,7 @@ export function deviceAmounts(
   const canBeHad = (group: string): boolean => {
     const said = assignableAdapters.find(({ name }) => name === group);
     // A device that says nothing of it has not looked yet.
-    return said !== undefined && !said.usedByBaseOS && (said.err?.description ?? "") === "";
+    return said !== undefined && !said.usedByBaseOS && errorText(said.err) === "";
   };
   const amounts = (of: (group: string) => boolean): Record<string, string> =>
     Object.fromEntries(groups.map((group) => [`${deviceResource}${group}`, of(group) ? "1" : "0"]));
@@ -57,7 +58,7 @@ function portOf(port: Port, device: info.ZInfoDevice): PortStatus {
   const cellular = cellularOf(port, device);
   return {
     ...{ name: cut(name || ifname), uplink, up },
-    ...said({ interface: ifname, mac: macAddr, error: err?.description ?? "" }),
+    ...said({ interface: ifname, mac: macAddr, error: errorText(err) }),
     ...(IPAddrs.length > 0 && { addresses: names(IPAddrs) }),
     ...(bondStatus !== undefined && { bond: bondOf(bondStatus) }),
     ...(pnacStatus?.enabled === true && { authentication: authenticationOf(pnacStatus) }),
@@ -81,7 +82,7 @@ function authenticationOf(pnac: NonNullable<Port["pnacStatus"]>): NonNullable<Po
   return {
     state: camel(word(pnacInfo.SupplicantState, pnac.state, "SUPPLICANT_STATE_")),
     ...(since !== undefined && { since: toRfc3339(since) }),
-    ...said({ error: pnac.err?.description ?? "" }),
+    ...said({ error: errorText(pnac.err) }),
   };
 }
 
@@ -120,13 +121,13 @@ function cellularOf(
 function deviceOf({ type, name, members, usedByAppUUID, usedByBaseOS, err }: info.ZioBundle): DeviceStatus[] {
   // What the box uses itself is nobody's to have, and its ports are told as such; but of a card that is parted
   // it says there why apps do not find its functions.
-  const parted = type === devmodelCommon.PhyIoType.PhyIoNetEthPF && (err?.description ?? "") !== "";
+  const parted = type === devmodelCommon.PhyIoType.PhyIoNetEthPF && errorText(err) !== "";
   if ((usedByBaseOS && !parted) || name === "") return [];
   return [
     {
       group: cut(name),
       ...(members.length > 0 && { members: names(members) }),
-      ...said({ app: usedByAppUUID, error: err?.description ?? "" }),
+      ...said({ app: usedByAppUUID, error: errorText(err) }),
     },
   ];
 }
@@ -140,7 +141,7 @@ function certificateOf(certificate: info.ZInfoDevice["enrolledCerts"][number]): 
     ...said({ subject: nameOf(subject), issuer: nameOf(issuer) }),
     ...(issued !== undefined && { issued: toRfc3339(issued) }),
     ...(expires !== undefined && { expires: toRfc3339(expires) }),
-    ...said({ fingerprint: sha256Fingerprint, error: err?.description ?? "" }),
+    ...said({ fingerprint: sha256Fingerprint, error: errorText(err) }),
   };
 }
 

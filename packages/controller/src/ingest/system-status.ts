@@ -2,6 +2,7 @@
 import { info } from "@selvedge/eve-api";
 import type { EdgeNodeCommands, EdgeNodeStatus, EdgeNodeSystem } from "@selvedge/kinds";
 import type { ConditionSays } from "../objects/conditions.ts";
+import { errorText } from "./error-text.ts";
 
 export const systemUpdated = "SystemUpdated";
 const textMax = 256;
@@ -13,7 +14,7 @@ export function systemOf({ swList }: info.ZInfoDevice): EdgeNodeStatus["system"]
   const said = {
     ...{ version: running.shortVersion, state: running.partitionState, slot: running.partitionLabel },
     ...{ otherVersion: other?.shortVersion ?? "", otherState: other?.partitionState ?? "" },
-    error: running.swErr?.description || other?.swErr?.description || "",
+    error: errorText(running.swErr) || errorText(other?.swErr),
   };
   const texts = Object.entries(said).filter(([, text]) => text !== "");
   return Object.fromEntries(texts.map(([key, text]) => [key, text.slice(0, textMax)]));
@@ -52,7 +53,7 @@ export function systemCondition(
     return says("False", "NotStarted", message);
   }
   const { swErr, subStatusStr, userStatus, downloadProgress } = coming;
-  const why = swErr?.description || (userStatus === info.BaseOsStatus.FAILED ? subStatusStr : "");
+  const why = errorText(swErr) || (userStatus === info.BaseOsStatus.FAILED ? subStatusStr : "");
   if (why !== "") return says("False", "Failed", `${version} could not be put in place: ${why}`);
   if (coming.status === info.ZSwState.INSTALLED || coming.status === info.ZSwState.DELIVERED) {
     return activate

@@ -2,12 +2,13 @@
 import { X509Certificate } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { certInfo, type info, infoCommon, type metrics, pnacInfo } from "@selvedge/eve-api";
+import { certInfo, type info, type metrics, pnacInfo } from "@selvedge/eve-api";
 import "reflect-metadata";
 import { type Name, X509Certificate as Parsed, SubjectAlternativeNameExtension } from "@peculiar/x509";
 import type { PortSpec } from "../../desired.ts";
 import type { CertificateStatus } from "../../observed.ts";
 import type { CardState } from "../../port/port-driver.ts";
+import { bySelf, errorInfo } from "./error-info.ts";
 
 type CertificateInfo = NonNullable<MessageInitShape<typeof info.ZInfoDeviceSchema>["enrolledCerts"]>[number];
 type PortState = NonNullable<MessageInitShape<typeof info.DevicePortSchema>["pnacStatus"]>;
@@ -24,12 +25,16 @@ const phases: Readonly<Record<CertificateStatus["phase"], certInfo.CertStatus>> 
   invalid: Status.INVALID_CONFIG,
 };
 
+const otherwise = "it is tried again when its profile is configured otherwise";
+
 export function certificateInfo(name: string, status: CertificateStatus): CertificateInfo {
   const { phase, certificate, renewAtPercent = 0, error } = status;
   return {
     ...{ certEnrollmentProfileName: name, status: phases[phase], renewPeriodPercent: renewAtPercent },
     ...(certificate === undefined ? {} : contentOf(certificate)),
-    ...(error === undefined ? {} : { err: errorOf(error) }),
+    ...(error === undefined
+      ? {}
+      : { err: errorInfo(error, ["UNSPECIFIED", "", name], phase === "invalid" ? otherwise : bySelf) }),
   };
 }
 
@@ -82,7 +87,7 @@ export function authenticationInfo(
     ...(shown?.authenticatedAt === undefined
       ? {}
       : { lastAuthTimestamp: timestampFromMs(shown.authenticatedAt) }),
-    ...(problem === undefined ? {} : { err: errorOf(problem) }),
+    ...(problem === undefined ? {} : { err: errorInfo(problem, ["PORT", "", spec.profile], bySelf) }),
   };
 }
 
@@ -112,8 +117,4 @@ export function authenticationMetrics(
       },
     ];
   });
-}
-
-function errorOf(description: string): { description: string; severity: infoCommon.Severity } {
-  return { description, severity: infoCommon.Severity.ERROR };
 }

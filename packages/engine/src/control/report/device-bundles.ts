@@ -1,10 +1,11 @@
 /** What of the box apps may have, and who has it, as ZInfoDevice has it. Pure. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type info, infoCommon } from "@selvedge/eve-api";
+import type { info } from "@selvedge/eve-api";
 import type { DevicePlace } from "../../device/device-spec.ts";
 import type { NetworkDevice } from "../../hardware/hardware.ts";
 import type { DeviceStatus } from "../../observed.ts";
 import { deviceType, usageNumber } from "../device-words.ts";
+import { bySelf, errorInfo } from "./error-info.ts";
 
 type Bundles = NonNullable<MessageInitShape<typeof info.ZInfoDeviceSchema>["assignableAdapters"]>;
 
@@ -32,7 +33,7 @@ function bundleOf(name: string, row: DeviceStatus, networks: readonly NetworkDev
     usedByAppUUID: row.phase === "lent" ? row.appId : "",
     usedByBaseOS: row.phase === "kept",
     ioAddressList: macs,
-    ...(error === undefined ? {} : { err: { description: error, severity: infoCommon.Severity.ERROR } }),
+    ...(error === undefined ? {} : { err: errorInfo(error, ["PORT", "", name], bySelf) }),
   };
 }
 

@@ -5,10 +5,11 @@ import { ext, info, infoCommon, setExtension } from "@selvedge/eve-api";
 import { type AppId, type AppSpec, neededVolumes } from "../../desired.ts";
 import type { AppSnapshot, AppStatus, DeviceStatus, NicStatus } from "../../observed.ts";
 import { bundlesPart } from "./device-bundles.ts";
+import { bySelf, errorInfo, type Faulty } from "./error-info.ts";
 import { plugInfos } from "./plug-info.ts";
 
 const { ZInfoTypes, ZSwState } = info;
-const { Entity, Severity } = infoCommon;
+const { Severity } = infoCommon;
 
 /** A ZInfoMsg without its time, which is not part of what is told. */
 export type InfoMessage = info.ZInfoMsg;
@@ -44,6 +45,7 @@ export function appInfo(
   const failed = status.state === "error" || report.phase === "Failed";
   const why = failed ? [report.message || report.reason || "the app failed"] : hindrances(report);
   const errors = [...why, ...status.errors];
+  const about: Faulty = ["APP_INSTANCE", status.id, status.displayName];
   const value = create(info.ZInfoAppSchema, {
     AppID: status.id,
     appVersion: report.observedVersion,
@@ -52,11 +54,10 @@ export function appInfo(
     network: plugInfos(nics),
     // What is lent is no card of the box's Linux, so there is none to look up an address of.
     assignedAdapters: bundlesPart(own, []).assignableAdapters,
-    appErr: errors.map((description) => ({
-      description,
-      severity: Severity.ERROR,
-      entities: [{ entity: Entity.APP_INSTANCE, entityId: status.id, entityName: status.displayName }],
-    })),
+    appErr: errors.map((description) =>
+      // A container is started again, and its image fetched again; an app that is over stays so.
+      errorInfo(description, about, status.state === "error" || !failed ? bySelf : ""),
+    ),
     ...(report.startedAt > 0n ? { bootTime: timestampFromMs(Number(report.startedAt)) } : {}),
     snapshots: (status.snapshots ?? []).flatMap((it) => snapshotInfo(status.id, it)),
     volumeRefs: volumesOf(status, spec),

@@ -1,13 +1,17 @@
 /** What the node tells of networks and of the plugs of apps. Pure. */
 import { create } from "@bufbuild/protobuf";
-import { info, infoCommon, netinst } from "@selvedge/eve-api";
+import { info, netinst } from "@selvedge/eve-api";
 import type { AppSpec, NetworkId, NetworkSpec } from "../../desired.ts";
 import { usualMtu } from "../../network/network-mtu.ts";
 import type { NetworkStatus, NicStatus } from "../../observed.ts";
+import { errorInfo } from "./error-info.ts";
 import { type InfoMessage, infoMessage } from "./info-messages.ts";
 import { hostOf } from "./plug-info.ts";
 
 const { ZInfoTypes, ZNetworkInstanceState: State } = info;
+
+/** A network is looked at whenever anything that it may wait for changes. */
+const asSoon = "it goes on by itself as soon as what it waits for is there";
 
 /** `nics` are all of the node's; `apps` know how the one that is a gateway is called. */
 export function networkInfo(
@@ -50,7 +54,7 @@ export function networkInfo(
       const gatewayApp = apps.find(({ id }) => id === holder)?.id ?? "";
       return { destinationNetwork: destination, gateway, port, gatewayApp };
     }),
-    networkErr: fault === "" ? [] : [{ description: fault, severity: infoCommon.Severity.ERROR }],
+    networkErr: fault === "" ? [] : [errorInfo(fault, ["NETWORK_INSTANCE", spec.id, spec.name], asSoon)],
   });
   return infoMessage(node, ZInfoTypes.ZiNetworkInstance, { case: "niinfo", value });
 }

@@ -1,7 +1,7 @@
 /** How the node's ports are, and which configurations of them were tried, as ZInfoDevice has it. Pure. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { devmodelCommon, info, infoCommon, netCommon } from "@selvedge/eve-api";
+import { devmodelCommon, info, netCommon } from "@selvedge/eve-api";
 import type { PortSpec } from "../../desired.ts";
 import type { PortsStatus } from "../../observed.ts";
 import type { PortConfig } from "../../port/port-book.ts";
@@ -9,6 +9,7 @@ import type { CardState } from "../../port/port-driver.ts";
 import { bondInfo } from "./bond-info.ts";
 import { cellularStatus } from "./cellular-info.ts";
 import { authenticationInfo } from "./certificate-info.ts";
+import { errorInfo } from "./error-info.ts";
 
 type AdapterInfo = NonNullable<MessageInitShape<typeof info.ZInfoDeviceSchema>["systemAdapter"]>;
 type PortInfo = NonNullable<
@@ -103,10 +104,15 @@ function portInfo(port: PortSpec, { cards, since, origin, failed, error }: PortF
     ...wirelessPart(port, card, why),
     ...(pnacStatus === undefined ? {} : { pnacStatus }),
     ...(bond === undefined ? {} : { bondStatus: bondInfo(bond, cards[bond.name]?.bond) }),
-    ...(why === undefined ? {} : { err: { description: why, severity: infoCommon.Severity.ERROR } }),
+    ...(why === undefined
+      ? {}
+      : { err: errorInfo(why, ["SYSTEM_ADAPTER", port.interface, port.name], tested) }),
     configSource: { origin, submittedAt: timestampFromMs(since) },
   };
 }
+
+/** As long as it is configured. */
+const tested = "it is tested again by itself, and at once when something of its card changes";
 
 function wirelessPart(
   port: PortSpec,

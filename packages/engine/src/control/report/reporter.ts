@@ -30,6 +30,7 @@ import type { ContentStatus, PostedKey } from "../../observed.ts";
 import type { ControllerClient } from "../controller-client.ts";
 import { outcomeOf } from "./answer.ts";
 import { edgeviewInfo } from "./edgeview-info.ts";
+import { ErrorTimes } from "./error-info.ts";
 import { appGone, appInfo, type InfoMessage } from "./info-messages.ts";
 import { locationInfo, locationOf } from "./location-info.ts";
 import { patchInfoMessage, postedInfo } from "./metadata-info.ts";
@@ -113,6 +114,7 @@ export class Reporter implements Reconciler {
   readonly writes: readonly string[] = ["told"];
   readonly #parts: ReporterParts;
   readonly #told = new Map<string, Told>();
+  readonly #errors = new ErrorTimes();
   #failures = 0;
   /** Until then nobody is told anything: it would be made and signed in vain. */
   #quietUntil = Number.NEGATIVE_INFINITY;
@@ -185,6 +187,7 @@ export class Reporter implements Reconciler {
     const gap = gaps[key.split("/")[0] ?? ""] ?? gapDefault;
     const since = clock.monotonic() - (told?.at ?? Number.NEGATIVE_INFINITY);
     if (since < gap) return lookAgain("told just now", millis(gap - since));
+    this.#errors.stamp(key, message, clock.now());
     const failed = await this.#send(message, clock.now(), signal);
     if (failed !== undefined) return failed;
     const known = this.#told.has(key);

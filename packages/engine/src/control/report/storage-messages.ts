@@ -1,18 +1,20 @@
 /** What the node tells about content and volumes, in EVE's words. Pure. */
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { info, infoCommon } from "@selvedge/eve-api";
+import { info } from "@selvedge/eve-api";
 import type { ContentId, ContentSpec, DesiredState, VolumeSpec } from "../../desired.ts";
 import type { ContentStatus, VolumeStatus } from "../../observed.ts";
+import { errorInfo, retryOf } from "./error-info.ts";
 import { type InfoMessage, infoMessage } from "./info-messages.ts";
 
 const { ZInfoTypes, ZSwState } = info;
-const { Severity } = infoCommon;
 
 interface ContentProgress {
   readonly state: info.ZSwState;
   readonly percent: number;
   readonly error: string;
+  /** When it is tried again. */
+  readonly retry?: string;
 }
 
 /** Steps of a download worth a message: finer ones would be traffic for nobody. */
@@ -35,8 +37,12 @@ function progressOf(status: ContentStatus | undefined): ContentProgress {
     case "ready":
       return { state: ZSwState.LOADED, percent: 100, error: "" };
     case "failed":
-      return { state: ZSwState.ERROR, percent: 0, error: `${status.reason}: ${status.message}` };
+      return failed(status);
   }
+}
+
+function failed({ reason, message }: { readonly reason: string; readonly message: string }): ContentProgress {
+  return { state: ZSwState.ERROR, percent: 0, error: `${reason}: ${message}`, retry: retryOf(reason) };
 }
 
 export function contentInfo(
@@ -45,7 +51,7 @@ export function contentInfo(
   status: ContentStatus | undefined,
   desired: DesiredState | undefined,
 ): InfoMessage {
-  const { state, percent, error } = progressOf(status);
+  const { state, percent, error, retry = "" } = progressOf(status);
   const ready = status?.phase === "ready" ? status : undefined;
   const value = create(info.ZInfoContentTreeSchema, {
     uuid: spec.id,
@@ -57,7 +63,9 @@ export function contentInfo(
     usage: { refCount: desired?.volumes.filter(({ contentId }) => contentId === spec.id).length ?? 0 },
     componentShaList: ready?.components?.map(({ hash }) => hash) ?? [],
     ...(ready === undefined ? {} : { resources: { curSizeBytes: BigInt(ready.sizeBytes) } }),
-    ...(error === "" ? {} : { err: { description: error, severity: Severity.ERROR } }),
+    ...(error === ""
+      ? {}
+      : { err: errorInfo(error, ["CONTENT_TREE", spec.id, spec.displayName || spec.url], retry) }),
   });
   return infoMessage(node, ZInfoTypes.ZiContentTree, { case: "cinfo", value });
 }
@@ -108,7 +116,7 @@ export function volumeInfo(
   status: VolumeStatus | undefined,
   content: ContentStatus | undefined,
 ): InfoMessage {
-  const { state, percent, error } = volumeProgress(spec, status, content);
+  const { state, percent, error, retry = "" } = volumeProgress(spec, status, content);
   const ready = status?.phase === "ready" ? status : undefined;
   const value = create(info.ZInfoVolumeSchema, {
     uuid: spec.id,
@@ -129,7 +137,7 @@ export function volumeInfo(
             lastRefcountChangeTime: timestampFromMs(ready.users.since),
           },
         }),
-    ...(error === "" ? {} : { volumeErr: { description: error, severity: Severity.ERROR } }),
+    ...(error === "" ? {} : { volumeErr: errorInfo(error, ["VOLUME", spec.id, spec.displayName], retry) }),
   });
   return infoMessage(node, ZInfoTypes.ZiVolume, { case: "vinfo", value });
 }
@@ -145,7 +153,7 @@ function volumeProgress(
     case "creating":
       return { state: ZSwState.CREATING_VOLUME, percent: 100, error: "" };
     case "failed":
-      return { state: ZSwState.ERROR, percent: 0, error: `${status.reason}: ${status.message}` };
+      return failed(status);
     default: {
       if (spec.contentId === undefined) return { state: ZSwState.INITIAL, percent: 0, error: "" };
       const progress = progressOf(content);
