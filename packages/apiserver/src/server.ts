@@ -33,8 +33,8 @@ import { type RequestMeter, RequestMetrics } from "./http/request-metrics.ts";
 import { sendStatus, warn } from "./http/respond.ts";
 import { errorEvent, serveWatch } from "./http/watches.ts";
 import { serveWrite, writesSubresource } from "./http/writes.ts";
-import { storeRefusal, unknownResource } from "./rest/refusals.ts";
-import { resourcesOf } from "./rest/resources.ts";
+import { methodNotAllowed, storeRefusal, unknownResource } from "./rest/refusals.ts";
+import { resourcesOf, takesMethod } from "./rest/resources.ts";
 import { KindPaths, parseTarget, type Target } from "./rest/target.ts";
 import type { Answer, ApiServerOptions } from "./server-options.ts";
 import { StatusError } from "./status-error.ts";
@@ -193,7 +193,10 @@ export class ApiServer {
       return;
     }
     const ports = { ...this.#options, random: this.#random, virtual: this.#virtual, posted: this.#posted };
-    const reads = request.method === "GET" || request.method === "HEAD";
+    const { method = "GET" } = request;
+    const reads = method === "GET" || method === "HEAD";
+    if (target.subresource !== undefined && !takesMethod(target.kind, target.subresource, method))
+      throw methodNotAllowed();
     if (target.subresource !== undefined && !writesSubresource(target.subresource, exchange, this.#posted)) {
       seat[Symbol.dispose]();
       exchange.audit?.started(200);

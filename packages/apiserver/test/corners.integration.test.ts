@@ -135,6 +135,26 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
     assert.deepEqual([status, json.message], [500, `failed to create typed patch object ${which}: ${why}`]);
   });
 
+  const asked: readonly (readonly [method: string, part: string])[] = [
+    ["GET", "pods/till/binding"],
+    ["PUT", "pods/till/binding"],
+    ["PATCH", "pods/till/binding"],
+    ["GET", "pods/till/eviction"],
+    ["PATCH", "pods/till/eviction"],
+    ["POST", "pods/till/log"],
+    ["GET", "serviceaccounts/till/token"],
+    ["PUT", "serviceaccounts/till/token"],
+    ["POST", "deployments/till/status"],
+    ["DELETE", "deployments/till/scale"],
+  ];
+  for (const [method, part] of asked)
+    it(`has no other way to a part of an object than discovery tells: ${method} ${part}`, async () => {
+      const root = part.startsWith("deployments") ? "/apis/apps/v1" : "/api/v1";
+      const path = `${root}/namespaces/default/${part}`;
+      const { status } = await write(method, path, {}, method === "PATCH" ? "merge-patch+json" : "json");
+      assert.equal(status, 405);
+    });
+
   const scales: readonly (readonly [method: string, query: string, code: number, warned: boolean])[] = [
     ["PATCH", "fieldValidation=Strict", 422, false],
     ["PUT", "fieldValidation=Strict", 400, false],

@@ -162,7 +162,8 @@ describe("managedFields", () => {
     [{ parts: [null] }, ".spec.parts: element 0: associative list with keys may not have a null element"],
     [
       { sise: 1, parts: [{ name: "a", colour: "red" }] },
-      'errors:\n  .spec.sise: field not declared in schema\n  .spec.parts[name="a"].colour: field not declared in schema',
+      "errors:\n  .spec.sise: field not declared in schema\n" +
+        '  .spec.parts[name="a"].colour: field not declared in schema',
     ],
   ];
   for (const [spec, said] of misfits)

@@ -24,6 +24,18 @@ export function resourcesOf(
   ];
 }
 
+const verbs: Readonly<Record<string, string>> = {
+  ...{ GET: "get", HEAD: "get", POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" },
+};
+
+/** Whether a part of an object can be asked so; true of what is no part that is listed. */
+export function takesMethod(kind: KindDefinition, subresource: string, method: string): boolean {
+  // Who is behind it decides, of methods too that discovery has no verb for.
+  if (subresource === "proxy") return true;
+  const part = subresourcesOf(kind).find(({ name }) => name === subresource);
+  return part === undefined || part.verbs.includes(verbs[method] ?? "");
+}
+
 function subresourcesOf(kind: KindDefinition): SubresourceDefinition[] {
   const { status, scale, others = [] } = kind.subresources ?? {};
   const all = new Map<string, SubresourceDefinition>();
