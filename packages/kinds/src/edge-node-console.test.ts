@@ -44,7 +44,8 @@ describe("who stands in for the controller", () => {
       "bundles that go nowhere, believed by nothing",
       { url, bundles: { url: "files", caCertificates: ["none"] } },
       `${field}.bundles.url: Invalid value: "files": must be a URL, such as https://files.plant.example/bundles`,
-      `${field}.bundles.caCertificates[0]: Invalid value: "<certificate>": must be one certificate in PEM, with its BEGIN and END lines`,
+      `${field}.bundles.caCertificates[0]: Invalid value: "<certificate>": must be one certificate in PEM, ` +
+        "with its BEGIN and END lines",
     ],
   ];
   for (const [what, operatorConsole, ...errors] of rows) {

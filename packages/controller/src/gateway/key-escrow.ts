@@ -44,7 +44,7 @@ const bucket = "escrow";
 /** EVE has one storage key; a few more are no sign of trouble, many are. */
 const keysMax = 16;
 const keyBytesMax = 16 * 1024;
-/** What is kept of one device: 16 sets of the largest, or 25,000 as boxes send them, who have a new one once in years. */
+/** Of one device: 16 sets of the largest, or 25,000 as boxes send them, who have a new one once in years. */
 export const escrowBytesMax: number = 8 * 1024 * 1024;
 /** Its owner is told when half of that is used, long before there is no room. */
 const toldAt = 2;
