@@ -68,7 +68,7 @@ const port = (targets: ServiceTarget[], more = {}): ServiceSpec["ports"] => [
   { protocol: "tcp", port: 80, targets, ...more },
 ];
 const services = [
-  service("web", "10.96.0.20", { ports: port(both, { nodePort: 30080 }) }),
+  service("web", "10.96.0.20", { ports: port(both, { nodePort: 30080, name: "http" }) }),
   service("always", "10.96.0.23", { ports: port([app("b", 8080)]), unready: true }),
   service("same", "10.96.0.24", { ports: port(both), sticky: true }),
   service("plc", "10.96.0.21", { ports: port([{ address: "192.0.2.2", port: 502, hostname: "" }]) }),
@@ -131,9 +131,10 @@ const reconcile = async (...ready: string[]): Promise<void> => {
     );
   await reconciler.reconcile(networkKey, new AbortController().signal);
 };
-const look = (name: string): string =>
-  spawnSync("ip", ["netns", "exec", "a", "busybox", "nslookup", name, "10.77.0.1"], { encoding: "utf8" })
-    .stdout;
+const look = (name: string, ...more: string[]): string => {
+  const args = ["netns", "exec", "a", "busybox", "nslookup", ...more, name, "10.77.0.1"];
+  return spawnSync("ip", args, { encoding: "utf8" }).stdout;
+};
 
 /** What this process itself has a part in answering. */
 const find = async (name: string): Promise<string> => {
@@ -197,6 +198,11 @@ try {
   assert.match(look("db.shop.svc.cluster.local"), /10\.77\.0\.[34](.|\n)*10\.77\.0\.[34]/);
   assert.match(look("c-0.db.shop.svc.cluster.local"), /Address.*10\.77\.0\.4/);
   assert.match(look("none.shop.svc.cluster.local"), /NXDOMAIN|can't find/, "and no other resolver is asked");
+  assert.match(
+    look("_http._tcp.web.shop.svc.cluster.local", "-type=srv"),
+    /0 100 80 web\.shop\.svc\.cluster\.local/,
+    "ports are told of by their names",
+  );
   await door.reconcile();
   const other = await find("alias.shop.svc.cluster.local");
   assert.match(other, /web\.shop\.svc\.cluster\.local(.|\n)*10\.96\.0\.20/, "a name may mean another");

@@ -37,7 +37,7 @@ function told(
       `${it.hostname && `${it.hostname}=`}${it.appId.slice(0, 4) || it.address}${it.port ? `:${it.port}` : ""}`;
     const led = ports.map(
       (it) =>
-        `${it.protocol}/${it.port}${it.nodePort ? `:${it.nodePort}` : ""}>${it.targets.map(where).join("+")}`,
+        `${it.name && `${it.name}=`}${it.protocol}/${it.port}${it.nodePort ? `:${it.nodePort}` : ""}>${it.targets.map(where).join("+")}`,
     );
     const flags = [sticky && "sticky", unready && "unready", externalName && `=${externalName}`].filter(
       Boolean,
@@ -52,27 +52,27 @@ describe("the Services of a node", () => {
   const rows: readonly (readonly [string, string[], Parameters<typeof told>])[] = [
     [
       "lead to its Pods by their own ports",
-      ["web.shop 10.96.1.1 tcp/80>1111:8080"],
+      ["web.shop 10.96.1.1 http=tcp/80>1111:8080"],
       [[service({ selector, ports: [http] })]],
     ],
     [
       "lead to no Pod of another namespace",
-      ["web.shop 10.96.1.1 tcp/80>"],
+      ["web.shop 10.96.1.1 http=tcp/80>"],
       [[service({ selector, ports: [http] })], [web({ namespace: "office" })]],
     ],
     [
       "say which port of the node leads there as well",
-      ["web.shop 10.96.1.1 tcp/80:30080>1111:8080"],
+      ["web.shop 10.96.1.1 http=tcp/80:30080>1111:8080"],
       [[service({ selector, type: "NodePort", ports: [{ ...http, nodePort: 30080 }] })]],
     ],
     [
       "have a name without Pods, too",
-      ["web.shop 10.96.1.1 tcp/80>"],
+      ["web.shop 10.96.1.1 http=tcp/80>"],
       [[service({ selector: { app: "none" }, ports: [http] })]],
     ],
     [
       "do not lead to Pods that go",
-      ["web.shop 10.96.1.1 tcp/80>"],
+      ["web.shop 10.96.1.1 http=tcp/80>"],
       [[service({ selector, ports: [http] })], [web({ deletionTimestamp: "2026-01-01T00:00:00Z" })]],
     ],
     [
@@ -88,6 +88,14 @@ describe("the Services of a node", () => {
       ],
     ],
     [
+      "without an address tell of their ports at names of Pods",
+      ["web.shop  http=tcp/80>web-0=1111:8080 web-0=1111"],
+      [
+        [service({ selector, clusterIP: "None", ports: [http, { port: 81 }] })],
+        [web({}, { hostname: "web-0", subdomain: "web" })],
+      ],
+    ],
+    [
       "without an address are names of Pods",
       ["web.shop  web-0=1111"],
       [[service({ selector, clusterIP: "None" })], [web({}, { hostname: "web-0", subdomain: "web" })]],
@@ -99,12 +107,12 @@ describe("the Services of a node", () => {
     ],
     [
       "that select nothing lead where somebody wrote",
-      ["web.shop 10.96.1.1 tcp/80>192.168.1.5:502"],
+      ["web.shop 10.96.1.1 http=tcp/80>192.168.1.5:502"],
       [[service({ ports: [http] })], [web()], [slice]],
     ],
     [
       "that select Pods do not",
-      ["web.shop 10.96.1.1 tcp/80>1111:8080"],
+      ["web.shop 10.96.1.1 http=tcp/80>1111:8080"],
       [[service({ selector, ports: [http] })], [web()], [slice]],
     ],
   ];

@@ -71,15 +71,19 @@ function nodeService(service: Service, inputs: RenderInputs): ext.NodeService {
     .filter((pod) => selects(service) && isSelected(service, pod) && !isGoing(pod) && !isOver(pod))
     .sort((left, right) => ((left.metadata.uid ?? "") < (right.metadata.uid ?? "") ? -1 : 1));
   const slices = selects(service) ? [] : inputs.slices(`${metadata.namespace}/${metadata.name}`);
-  const ports = headless ? [] : (spec.ports ?? []).filter(({ protocol }) => protocol !== "SCTP");
+  // Of a headless one only the names of ports are of use.
+  const ports = (spec.ports ?? []).filter((it) => it.protocol !== "SCTP" && (!headless || it.name));
   const controller = metadata.name === apiService.name && metadata.namespace === apiService.namespace;
   return create(ext.NodeServiceSchema, {
     name,
     address: headless ? "" : clusterIP,
     ports: ports.map((port) => ({
       protocol: (port.protocol ?? "TCP").toLowerCase(),
-      ...{ port: port.port, nodePort: port.nodePort ?? 0, controller },
-      targets: [...pods.flatMap((pod) => podTarget(pod, port)), ...slices.flatMap((it) => others(it, port))],
+      ...{ port: port.port, name: port.name ?? "", nodePort: port.nodePort ?? 0, controller },
+      targets: [
+        ...pods.flatMap((pod) => podTarget(pod, port, headless ? service : undefined)),
+        ...slices.flatMap((it) => others(it, port)),
+      ],
     })),
     members: headless
       ? [...pods.map((pod) => member(pod, service)), ...slices.flatMap((slice) => otherMembers(slice))]
@@ -91,9 +95,11 @@ function nodeService(service: Service, inputs: RenderInputs): ext.NodeService {
 
 type Target = MessageInitShape<typeof ext.ServiceTargetSchema>;
 
-function podTarget(pod: Pod, port: ServicePort): Target[] {
+/** With its name below the Service's, where that leads to its Pods by their names. */
+function podTarget(pod: Pod, port: ServicePort, named: Service | undefined): Target[] {
   const number = targetOf(pod, port);
-  return number === undefined ? [] : [{ appId: pod.metadata.uid ?? "", port: number }];
+  if (number === undefined) return [];
+  return [{ ...(named ? member(pod, named) : { appId: pod.metadata.uid ?? "" }), port: number }];
 }
 
 /** As upstream: a Pod has a name of its own below a Service that is named as its subdomain. */
@@ -114,7 +120,7 @@ function others(
   const { port } = same;
   return endpoints
     .filter(({ conditions }) => conditions?.ready !== false)
-    .map(({ addresses }) => ({ address: addresses[0] ?? "", port }));
+    .map(({ addresses, hostname = "" }) => ({ address: addresses[0] ?? "", port, hostname }));
 }
 
 function otherMembers({ addressType, endpoints = [] }: EndpointSlice): Target[] {

@@ -22,7 +22,8 @@ describe("services of a configuration", () => {
         members: [],
       },
     ]);
-    assert.equal(translated(port({ nodePort: 30080 }))[0]?.ports[0]?.nodePort, 30080);
+    const [said] = translated(port({ nodePort: 30080, name: "http" }));
+    assert.deepEqual([said?.ports[0]?.nodePort, said?.ports[0]?.name], [30080, "http"]);
     assert.equal(translated({ externalName: "plc.example" })[0]?.externalName, "plc.example");
     assert.deepEqual(translateServices(undefined), []);
   });
@@ -34,6 +35,7 @@ describe("services of a configuration", () => {
     [/"sctp" is neither tcp nor udp/, port({ protocol: "sctp" })],
     [/0 is not a port/, port({ port: 0 })],
     [/70000 is not a port/, port({ nodePort: 70_000 })],
+    [/"a b" is not the name of a port/, port({ name: "a b" })],
     [/70000 is not a port/, port({ targets: [{ appId: id, port: 70_000 }] })],
     [/"x" is not a UUID/, port({ targets: [{ appId: "x", port: 1 }] })],
     [/"" is not an IPv4 address/, port({ targets: [{ port: 1 }] })],

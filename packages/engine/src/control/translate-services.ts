@@ -32,13 +32,16 @@ function translateService(item: ext.NodeService, field: string): ServiceSpec {
 }
 
 function translatePort(item: ext.NodeServicePort, field: string): ServicePort {
-  const { protocol, port, targets, controller, nodePort } = item;
+  const { protocol, port, targets, controller, nodePort, name } = item;
   if (protocol !== "tcp" && protocol !== "udp")
     throw new ConfigFault(`${field}.protocol`, `${JSON.stringify(protocol)} is neither tcp nor udp`);
   checkPort(port, `${field}.port`, 1);
   checkPort(nodePort, `${field}.node_port`, 0);
+  if (name !== "" && !labelPattern.test(name))
+    throw new ConfigFault(`${field}.name`, `${JSON.stringify(name)} is not the name of a port`);
   return {
     ...{ protocol, port, ...(controller && { controller }), ...(nodePort !== 0 && { nodePort }) },
+    ...(name !== "" && { name }),
     targets: targets.map((it, at) => translateTarget(it, `${field}.targets[${at}]`, 1)),
   };
 }

@@ -111,7 +111,7 @@ export function planNetwork(inputs: NetworkInputs): NetworkPlan {
         ...{ bridge: network.bridge, notes: network.flowLog ?? false },
         config: renderResolver({
           ...{ network, bridge: network.bridge, prefix, apps: desired.apps, names: services.names },
-          ...{ connected: network.connected, aliases },
+          ...{ connected: network.connected, aliases, ports: services.ports },
           leases: kept.filter(({ networkId }) => networkId === network.id),
         }),
       })),

@@ -19,6 +19,8 @@ export interface ResolverInputs {
   readonly connected?: readonly string[];
   /** What services are at. */
   readonly names: ServiceTable["names"];
+  /** And which ports they have. */
+  readonly ports?: ServiceTable["ports"];
   /** Names that mean another host's. */
   readonly aliases?: readonly string[];
 }
@@ -29,7 +31,7 @@ export interface ResolverInputs {
  */
 export function renderResolver(inputs: ResolverInputs): string {
   const { network, bridge, prefix, apps, leases, names: services, connected } = inputs;
-  const { aliases = [] } = inputs;
+  const { aliases = [], ports = [] } = inputs;
   const hosts = network.hosts.flatMap(({ name, addresses }) =>
     hostPattern.test(name) ? addresses.filter((it) => addressPattern.test(it)).map((it) => [name, it]) : [],
   );
@@ -63,6 +65,7 @@ export function renderResolver(inputs: ResolverInputs): string {
     ...(network.dns.length === 0 ? [] : ["no-resolv", ...network.dns.map((server) => `server=${server}`)]),
     ...(familyOf(network.subnet) === "ip" ? addresses4(network, connected) : addresses6(network, bridge)),
     ...leases.map(({ mac, address }) => `dhcp-host=${mac},${bracketed(address)}`),
+    ...ports.map(([name, at, port]) => `srv-host=${name},${at},${port},0,100`),
     ...[...hosts, ...names, ...services].map(([name, address]) => `host-record=${name},${address}`),
     ...domains.map(
       (domain) =>

@@ -24,6 +24,8 @@ export interface ServicePort {
   readonly controller?: boolean;
   /** A port of the node that leads to those targets whose apps map it. */
   readonly nodePort?: number;
+  /** It is told of by this name, too. */
+  readonly name?: string;
 }
 
 /** As desired.ts has it, which names these. */

@@ -36,7 +36,10 @@ const rows: readonly (readonly [string, ServiceSpec, string[], string[]])[] = [
     "without an address by its names alone",
     service([app("b", 0, "b-0"), app("c"), plc], { address: "" }),
     [],
-    ["web.shop 10.77.0.3", "b-0.web.shop 10.77.0.3", "web.shop 192.0.2.2"],
+    [
+      ...["web.shop 10.77.0.3", "b-0.web.shop 10.77.0.3"],
+      ...["web.shop 192.0.2.2", "192-0-2-2.web.shop 192.0.2.2"],
+    ],
   ],
 ];
 
@@ -51,6 +54,21 @@ describe("a service leads to", () => {
         names,
       );
     });
+
+  it("ports that have names, at the service's or at each of its apps'", () => {
+    const told = (address: string): string[] => {
+      const targets = [app("b", 8080, "b-0"), app("c"), plc];
+      const ports = [{ protocol: "tcp", port: 80, targets, name: "http" }] as const;
+      return serviceTable([service(targets, { address, ports })], leases, bReady).ports.map((it) =>
+        it.join(" "),
+      );
+    };
+    assert.deepEqual(told("10.96.0.20"), ["_http._tcp.web.shop web.shop 80"]);
+    assert.deepEqual(told(""), [
+      "_http._tcp.web.shop b-0.web.shop 8080",
+      "_http._tcp.web.shop 192-0-2-2.web.shop 502",
+    ]);
+  });
 
   it("what the first says of two that have the same address", () => {
     const { routes } = serviceTable([service([app("b")]), service([app("c")])], leases, bReady);

@@ -25,9 +25,11 @@ export interface ServiceDestination {
 export interface ServiceTable {
   readonly routes: readonly ServiceRoute[];
   readonly names: readonly (readonly [name: string, address: string])[];
+  /** Ports by their names: at which of the names above, and by which number. */
+  readonly ports: readonly (readonly [name: string, at: string, port: number])[];
 }
 
-export const noServices: ServiceTable = { routes: [], names: [] };
+export const noServices: ServiceTable = { routes: [], names: [], ports: [] };
 
 /** Of two that have the same port of one address, the first counts. */
 export function serviceTable(
@@ -48,15 +50,23 @@ export function serviceTable(
   };
   const routes = new Map<string, ServiceRoute>();
   const names: [string, string][] = [];
+  const ports: [string, string, number][] = [];
   for (const service of services) {
     const { name, address, sticky } = service;
     if (address !== "") names.push([name, address]);
     else
       for (const member of service.members)
-        for (const { address: own } of found(service, member)) {
-          names.push([name, own]);
-          if (member.hostname !== "") names.push([`${member.hostname}.${name}`, own]);
-        }
+        for (const { address: own } of found(service, member))
+          names.push([name, own], [memberName(name, member, own), own]);
+    for (const { name: called, protocol, port, targets } of service.ports) {
+      if (called === undefined) continue;
+      const asked = `_${called}._${protocol}.${name}`;
+      if (address !== "") ports.push([asked, name, port]);
+      else
+        for (const target of targets)
+          for (const { address: own, port: number } of found(service, target))
+            ports.push([asked, memberName(name, target, own), number]);
+    }
     for (const { protocol, port, targets } of address === "" ? [] : service.ports) {
       const key = routeKey(address, protocol, port);
       if (routes.has(key)) continue;
@@ -64,7 +74,12 @@ export function serviceTable(
       routes.set(key, { key, address, protocol, port, sticky, targets: destinations });
     }
   }
-  return { routes: [...routes.values()], names };
+  return { routes: [...routes.values()], names, ports };
+}
+
+/** As upstream: one without a name of its own is called by its address. */
+function memberName(name: string, { hostname }: ServiceTarget, address: string): string {
+  return `${hostname === "" ? address.replaceAll(".", "-") : hostname}.${name}`;
 }
 
 export function routeKey(address: string, protocol: string, port: number): string {
