@@ -142,7 +142,9 @@ export const portsSchema: Schema = {
       },
       cost: {
         ...{ type: "integer", format: "int32", minimum: 0, maximum: costMax },
-        description: "Uplinks of lower cost are taken first. 0 when not said.",
+        description:
+          "Uplinks of lower cost are taken first; images are downloaded by none that costs more than " +
+          "the setting network.download.max.cost, which is 0 when not said, as this is.",
       },
       address: textOf("A fixed address with its length, such as 192.0.2.7/24. By DHCP when not said."),
       gateway: textOf("The router, where the address is fixed."),

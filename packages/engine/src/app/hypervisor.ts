@@ -43,6 +43,8 @@ export interface VmBoot extends VmSettings {
   readonly seed: VmSeed | undefined;
   /** USB devices are tried before the disks; not there: after them. */
   readonly usbFirst?: boolean;
+  /** What its screen is set up with; not there: as it likes. */
+  readonly resolution?: { readonly width: number; readonly height: number };
 }
 
 export interface VmSeed {

@@ -1,8 +1,9 @@
 /** Which disks an app's machine is started with. */
-import { type AppSpec, volumeUses } from "../desired.ts";
+import { numberIn, resolutionForm, switchIn } from "../control/settings/config-items.ts";
+import { type AppSpec, type VmSettings, volumeUses } from "../desired.ts";
 import type { AppContext } from "./app-context.ts";
 import { ownContainers } from "./app-record.ts";
-import type { VmSpec } from "./hypervisor.ts";
+import type { VmBoot, VmSpec } from "./hypervisor.ts";
 import { openUserData } from "./seed/user-data.ts";
 import { vmSeed } from "./seed/vm-seed.ts";
 
@@ -15,16 +16,22 @@ export function rootContents(spec: AppSpec): string[] {
   return [...new Set([...ownContainers(spec).map(({ container }) => container.contentTreeId), ...below])];
 }
 
-/** EVE's settings for nodes whose apps all have user data in parts, and what their machines may have. */
-const takeApart = "process.cloud-init.multipart";
-const besideAll = "memory.vmm.limit.MiB";
+/** Of a machine that starts by UEFI, which sets its screen up by what is said of it. */
+export function resolutionOf(
+  { firmware, screen }: VmSettings,
+  settings: ReadonlyMap<string, string> | undefined,
+): Pick<VmBoot, "resolution"> {
+  const [, width, height] = resolutionForm.exec(settings?.get("app.fml.resolution") ?? "") ?? [];
+  if (firmware !== "uefi" || screen === undefined || width === undefined) return {};
+  return { resolution: { width: Number(width), height: Number(height) } };
+}
 
 /** What the node says for all machines goes before what an app says for its own. */
 function besideMib(
   { besideBytes }: AppSpec,
   settings: ReadonlyMap<string, string> | undefined,
 ): Pick<VmSpec, "besideMib"> {
-  const mib = Number(settings?.get(besideAll) ?? 0) || Math.ceil((besideBytes ?? 0) / 2 ** 20);
+  const mib = numberIn(settings, "memory.vmm.limit.MiB") || Math.ceil((besideBytes ?? 0) / 2 ** 20);
   return mib > 0 ? { besideMib: mib } : {};
 }
 
@@ -43,7 +50,7 @@ export async function machineVolumes(
   const settings = store.desired.get()?.settings;
   const beside = besideMib(spec, settings);
   if (foreign?.vm === undefined) return { volumes, ...beside, vm: undefined };
-  const multipart = settings?.get(takeApart) === "true";
+  const multipart = switchIn(settings, "process.cloud-init.multipart");
   const devices = (spec.adapters ?? []).flatMap((name) => {
     const row = store.devices.get(name);
     if (row?.phase !== "lent" || row.appId !== spec.id)
@@ -56,6 +63,7 @@ export async function machineVolumes(
     ...(devices.length === 0 ? {} : { devices }),
     vm: {
       ...foreign.vm,
+      ...resolutionOf(foreign.vm, settings),
       usbFirst: spec.bootOrder?.usb === "first",
       seed: await vmSeed(spec, await openUserData(spec, secrets), multipart),
     },

@@ -51,6 +51,12 @@ describe("devices of the box in a virtual machine", () => {
     assert.doesNotMatch(args([]), /xhci|vfio|usb/);
   });
 
+  it("are not all: a screen has the resolution that is wanted", () => {
+    assert.match(args([], 0), /-device VGA -device usb-tablet/);
+    const resolution = { width: 1920, height: 1080 };
+    assert.match(args([], 0, false, { resolution }), /-device VGA,xres=1920,yres=1080 /);
+  });
+
   it("are not all: a screen asks for its password, which is in no argument", () => {
     assert.match(args([], 0), /-vnc unix:vnc.sock /);
     const asking = args([], 0, false, { screenPassword: "s3cret" });

@@ -70,9 +70,10 @@ function usbDevices({ devices = [] }: VmSpec): readonly MachineDevice[] {
   return devices.filter(({ kind }) => kind === "usb");
 }
 
-function screen(files: MachineFiles, { screen: number, screenPassword }: VmBoot): string[] {
+function screen(files: MachineFiles, { screen: number, screenPassword, resolution }: VmBoot): string[] {
   if (number === undefined) return [];
-  const devices = ["-device", "VGA", "-device", "usb-tablet"];
+  const size = resolution === undefined ? "" : `,xres=${resolution.width},yres=${resolution.height}`;
+  const devices = ["-device", `VGA${size}`, "-device", "usb-tablet"];
   if (screenPassword === undefined) return [...devices, "-vnc", "unix:vnc.sock"];
   return [
     ...devices,

@@ -115,6 +115,10 @@ const drainPolicies = [
   "block-for-eviction-if-contains-last-replica",
 ];
 
+/** Up to what a screen of 16 MiB of memory shows. */
+export const resolutionForm: RegExp =
+  /^(640|800|1024|1152|1280|1360|1366|1400|1440|1600|1680|1920)x(480|600|720|768|800|864|900|960|1024|1050|1080|1200)$/;
+
 const forms: Readonly<Record<TextForm, readonly [fits: (value: string) => boolean, words: string]>> = {
   any: [() => true, "text"],
   cron: [
@@ -133,6 +137,10 @@ const forms: Readonly<Record<TextForm, readonly [fits: (value: string) => boolea
     "a level of syslog: emerg, alert, crit, err, warning, notice, info, debug, none or all",
   ],
   boot: [(value) => /^(usb|nousb)?$/.test(value), "usb, nousb or nothing"],
+  resolution: [
+    (value) => value === "" || resolutionForm.test(value),
+    "a resolution such as 1920x1080, from 640x480 to 1920x1200, or nothing",
+  ],
   gop: [(value) => /^([\w-]+(\.[\w-]+)*)?$/.test(value), "the name of a file, without a path"],
   base64: [(value) => /^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(value), "base64"],
   url: [

@@ -129,6 +129,7 @@ export type TextForm =
   | "level"
   | "syslog"
   | "boot"
+  | "resolution"
   | "gop"
   | "base64"
   | "url"
@@ -146,7 +147,7 @@ export const texts = {
   "debug.kernel.loglevel": ["info", "syslog"],
   "debug.syslog.remote.loglevel": ["info", "syslog"],
   "debug.kernel.remote.loglevel": ["info", "syslog"],
-  "app.fml.resolution": ["", "any"],
+  "app.fml.resolution": ["", "resolution"],
   "app.boot.order": ["", "boot"],
   "debug.tui.loglevel": ["info", "any"],
   "igpu.gop": ["", "gop"],
@@ -238,7 +239,6 @@ export const unused: Readonly<Partial<Record<ItemKey, readonly [why: string, inF
   "debug.tui.loglevel": ["this engine has no text console"],
   "app.allow.vnc": [screens],
   "debug.enable.vnc.shim.vm": ["the machine of a container has no screen"],
-  "app.fml.resolution": ["a machine sets its own resolution"],
   "igpu.gop": [graphics],
   "debug.qemu.process.core": ["cores of machines are not kept", "false"],
   "debug.qemu.guest.core": ["cores of machines are not kept", "false"],

@@ -52,6 +52,8 @@ describe("the table of config items", () => {
     ["timer.vault.trim.cron", "0 2 * *", false],
     ["app.boot.order", "usb", true],
     ["app.boot.order", "disk", false],
+    ["app.fml.resolution", "1280x800", true],
+    ["app.fml.resolution", "80x25", false],
     ["igpu.gop", "rom.bin", true],
     ["igpu.gop", "../rom", false],
     ["vector.config", "YQ==", true],
