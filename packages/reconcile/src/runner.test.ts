@@ -94,6 +94,32 @@ describe("Runner", () => {
     assert.deepEqual(gate.passes, ["a", "b", "c"]);
   });
 
+  it("lets everything else have its turn when passes wait for nothing", async () => {
+    const passes: string[] = [];
+    const clock = new ManualClock();
+    let time = 0;
+    clock.monotonic = () => millis(time);
+    const reconciler: Reconciler = {
+      ...{ name: "quick", reads: [], writes: [] },
+      reconcile: async (key) => {
+        passes.push(key);
+        time += 4;
+        return settled;
+      },
+    };
+    const log = new Log("test", clock, silentSink);
+    const runner = new Runner({ reconciler, clock, random: new SeededRandom(1), log, concurrency: 1 });
+    for (const key of ["a", "b", "c", "d", "e"]) runner.wake(key);
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    await turn();
+    assert.deepEqual(passes, ["a", "b", "c"]);
+    assert.equal(runner.idle, false);
+    clock.fireAll();
+    await turn();
+    assert.deepEqual(passes, ["a", "b", "c", "d", "e"]);
+    assert.equal(runner.idle, true);
+  });
+
   it("tries again after a failure, later each time, and starts over after a success", async () => {
     const { gate, clock, runner } = world();
     gate.outcomes = [new Error("no"), new Error("no"), settled, new Error("no")];

@@ -5,6 +5,7 @@ import {
   describeError,
   Fifo,
   type Log,
+  type Millis,
   millis,
   type Random,
   seconds,
@@ -32,6 +33,8 @@ interface KeyState {
 
 const defaultBackoff: BackoffPolicy = { first: millis(500), max: seconds(60) };
 const defaultConcurrency = 16;
+/** Passes that wait for nothing follow one another at once; after so long all else in the program has its turn. */
+const turnMax = millis(10);
 
 /**
  * Runs a reconciler: one pass per key at a time, wake-ups coalesced, failures retried for ever with backoff.
@@ -42,6 +45,10 @@ export class Runner<Key extends string = string> implements AsyncDisposable {
   readonly #keys = new Map<Key, KeyState>();
   readonly #waiting = new Fifo<Key>();
   readonly #stop = new AbortController();
+  /** By the monotonic clock: since when passes follow one another. */
+  #turn: Millis = millis(0);
+  /** Until the next turn. */
+  #rest: Timer | undefined;
   readonly #active = new Set<Promise<void>>();
 
   constructor(options: RunnerOptions<Key>) {
@@ -76,19 +83,29 @@ export class Runner<Key extends string = string> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Error(`${this.name} stopped`));
     for (const state of this.#keys.values()) state.timer?.cancel();
+    this.#rest?.cancel();
     this.#keys.clear();
     this.#waiting.clear();
     await Promise.allSettled(this.#active);
   }
 
   #enqueue(key: Key): void {
+    if (this.idle) this.#turn = this.#options.clock.monotonic();
     this.#waiting.push(key);
     this.#startMore();
   }
 
   #startMore(): void {
-    const limit = this.#options.concurrency ?? defaultConcurrency;
-    while (this.#active.size < limit) {
+    const { clock, concurrency = defaultConcurrency } = this.#options;
+    while (this.#active.size < concurrency && this.#rest === undefined) {
+      if (this.#waiting.size > 0 && clock.monotonic() - this.#turn > turnMax) {
+        this.#rest = clock.setTimer(millis(0), () => {
+          this.#rest = undefined;
+          this.#turn = clock.monotonic();
+          this.#startMore();
+        });
+        return;
+      }
       const key = this.#waiting.take();
       if (key === undefined) return;
       const state = this.#keys.get(key);
