@@ -80,6 +80,21 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
 
   after(async () => await world?.[Symbol.asyncDispose]());
 
+  step("zedagent takes the ports that we signed for the fitter, before it has heard us", async () => {
+    // What it publishes of them gives way to the controller's before long; its log stays.
+    const lines = await soon("zedagent to say so", async () => {
+      const said = (await world.box.log()).split("\n").filter((line) => line.includes('"source":"zedagent"'));
+      return said.some((line) => line.includes("Bootstrap config was applied")) ? said : undefined;
+    });
+    const ports = lines
+      .filter((line) => line.includes("deviceport_config-bootstrap@") && line.includes("port create"))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    assert.deepEqual(
+      ports.map((port) => [port["ifname"], port["last-error"]]),
+      [["eth0", ""]],
+    );
+  });
+
   step("client believes our certificates, registers, and gets its UUID", async () => {
     await world.box.said("onboarded");
     const node = await soon("the EdgeNode", async () => await world.kube.find<EdgeNode>(edgeNodeKind, name));

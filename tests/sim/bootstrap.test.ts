@@ -44,7 +44,7 @@ function make(ports: EdgeNodePort[], settings: Record<string, string> = {}): Uin
     spec: { serial: "S-7", ports, settings },
   };
   const secret = (namespace: string, name: string): Secret | undefined => secrets[`${namespace}/${name}`];
-  return bootstrapConfig({ edgeNode, secret, identity: pki.identity, now });
+  return bootstrapConfig({ edgeNode, secret, identity: pki.identity });
 }
 
 describe("a box is given what it needs to reach its controller", () => {

@@ -169,7 +169,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
       compound: (node) => gateway.compoundOf(node),
       escrow: escrowOf(trust),
     }),
-    bootstrap: bootstrapDoor({ caches, pki, clock }),
+    bootstrap: bootstrapDoor({ caches, pki }),
     registryPassword: registryAuth.adminPassword,
     async start() {
       await ensureStandardObjects(objects);

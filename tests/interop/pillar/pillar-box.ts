@@ -16,6 +16,8 @@ export interface PillarBoxOptions {
   readonly rootCertificate: string;
   readonly onboarding: OnboardingPair;
   readonly serial: string;
+  /** bootstrap-config.pb */
+  readonly bootstrap: Uint8Array;
 }
 
 /** What the program says became of the box. */
@@ -53,6 +55,7 @@ export class PillarBox implements AsyncDisposable {
     await symlink("../run", join(root, "var/run"));
     for (const name of ["bin", "sbin", "lib", "lib64"]) await symlink(`usr/${name}`, join(root, name));
     await writeNodeConfig(join(root, "config"), options);
+    await writeFile(join(root, "config/bootstrap-config.pb"), options.bootstrap);
     await mkdir(join(root, "config/GlobalConfig"));
     await writeFile(join(root, "config/GlobalConfig/global.json"), JSON.stringify(asInstalled));
     await copyFile(program, join(root, "box/box"));

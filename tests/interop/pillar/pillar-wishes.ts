@@ -92,6 +92,11 @@ export const patch: PatchEnvelope = {
 export const challenge = "wireless";
 const secretRef = { name: "wifi", namespace: "default" } as const;
 
+/** Of a network that gives no addresses. */
+export const fittersPorts: EdgeNodePort[] = [
+  { name: "eth0", address: "10.1.0.7/24", gateway: "10.1.0.1", dns: ["10.1.0.2"] },
+];
+
 /** One of each kind. */
 export const ports: EdgeNodePort[] = [
   { name: "eth0" },

@@ -1,8 +1,10 @@
 /** A controller and a box of EVE's own agents, with what tests look at of both. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import {
   type EdgeNode,
   type EnrollmentProfile,
@@ -20,7 +22,7 @@ import { kubectl } from "../../kubectl.ts";
 import { PillarAuthority } from "./pillar-authority.ts";
 import { PillarBox } from "./pillar-box.ts";
 import type { AppConfig, OpenedSecret, PortConfig } from "./pillar-topics.ts";
-import { challenge, name, serial } from "./pillar-wishes.ts";
+import { challenge, fittersPorts, name, serial, settings } from "./pillar-wishes.ts";
 
 /** Nothing that EVE does here takes long. */
 export function soon<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
@@ -60,10 +62,11 @@ export class PillarWorld implements AsyncDisposable {
         ...{ serials: ["PILLAR-*"], approve: "Automatic", requireTPM: true },
       },
     });
+    const bootstrap = await givenAsBootstrap(kube, controller);
     const box = stack.use(
       await PillarBox.start({
         ...{ folder, program, server: `127.0.0.1:${controller.devicePort}` },
-        ...{ rootCertificate: controller.rootCertificate, onboarding, serial },
+        ...{ rootCertificate: controller.rootCertificate, onboarding, serial, bootstrap },
       }),
     );
     const authority = stack.use(await PillarAuthority.start(program, challenge));
@@ -140,4 +143,29 @@ export class PillarWorld implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
+}
+
+/** What a fitter puts on a box for a network without DHCP; it is bound to no box. */
+async function givenAsBootstrap(
+  kube: KubeClient,
+  { kubeconfig, folder }: ControllerProcess,
+): Promise<Uint8Array> {
+  await kube.create<EdgeNode>(edgeNodeKind, {
+    ...{ apiVersion: "selvedge.dev/v1alpha1", kind: "EdgeNode", metadata: { name: "fitter" } },
+    spec: { ports: fittersPorts, settings },
+  });
+  const path = "/apis/selvedge.dev/v1alpha1/edgenodes/fitter/bootstrap";
+  const args = [
+    "--kubeconfig",
+    kubeconfig,
+    "--cache-dir",
+    folder,
+    "create",
+    "--raw",
+    path,
+    "-f",
+    "/dev/null",
+  ];
+  const { stdout } = await promisify(execFile)((await kubectl()) ?? "", args, { encoding: "buffer" });
+  return stdout;
 }

@@ -7,7 +7,6 @@
  */
 import type { IncomingMessage } from "node:http";
 import { type Answer, StatusError, type Target } from "@selvedge/apiserver";
-import type { Clock } from "@selvedge/base";
 import { edgeNodeKind } from "@selvedge/kinds";
 import type { Caches } from "../objects/caches.ts";
 import type { ControllerIdentity } from "../pki/controller-identity.ts";
@@ -16,14 +15,12 @@ import { BootstrapConfigError, bootstrapConfig } from "../render/bootstrap-confi
 export interface BootstrapDoorParts {
   readonly caches: Pick<Caches, "edgeNodes" | "secrets">;
   readonly pki: { readonly identity: ControllerIdentity };
-  readonly clock: Clock;
 }
 
 /** Makes a part of what ApiServerOptions.subresource wants: true when the request was for this. */
 export function bootstrapDoor({
   caches,
   pki,
-  clock,
 }: BootstrapDoorParts): (target: Target, request: IncomingMessage, answer: Answer) => Promise<boolean> {
   return async ({ kind, name = "", subresource }, request, answer) => {
     const { group, plural } = edgeNodeKind;
@@ -38,7 +35,7 @@ export function bootstrapDoor({
     const secret = (namespace: string, of: string) => caches.secrets.get(`${namespace}/${of}`);
     let bytes: Uint8Array;
     try {
-      bytes = bootstrapConfig({ edgeNode, secret, identity: pki.identity, now: clock.now() });
+      bytes = bootstrapConfig({ edgeNode, secret, identity: pki.identity });
     } catch (error) {
       if (error instanceof BootstrapConfigError) throw new StatusError(409, "Conflict", error.message);
       throw error;

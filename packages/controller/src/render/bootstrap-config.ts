@@ -4,7 +4,6 @@
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { Instant } from "@selvedge/base";
 import { auth, certs, cipher, config, decodeEnvelope, type netconfig } from "@selvedge/eve-api";
 import type { EdgeNode, EdgeNodePort, Secret } from "@selvedge/kinds";
 import type { ControllerIdentity } from "../pki/controller-identity.ts";
@@ -20,10 +19,9 @@ export interface BootstrapInputs {
   readonly edgeNode: EdgeNode;
   readonly secret: (namespace: string, name: string) => Secret | undefined;
   readonly identity: ControllerIdentity;
-  readonly now: Instant;
 }
 
-export function bootstrapConfig({ edgeNode, secret, identity, now }: BootstrapInputs): Uint8Array {
+export function bootstrapConfig({ edgeNode, secret, identity }: BootstrapInputs): Uint8Array {
   const { faults, sealings } = portSecrets(edgeNode, secret);
   for (const { part, message } of faults) throw new BootstrapConfigError(`${part}: ${message}`);
   // Who the node is to its switch needs a certificate, and it has none yet.
@@ -33,10 +31,12 @@ export function bootstrapConfig({ edgeNode, secret, identity, now }: BootstrapIn
     if (bytes !== undefined)
       tellInClear(port, ports.networks[at], fromBinary(cipher.EncryptionBlockSchema, bytes));
   }
+  const { name = "", creationTimestamp } = edgeNode.metadata;
+  // Without an id: the box has none yet, and EVE takes no configuration with that of another.
   const message = create(config.EdgeDevConfigSchema, {
-    id: { uuid: edgeNode.status?.nodeID ?? "", version: "1" },
-    deviceName: edgeNode.spec.nodeName ?? edgeNode.metadata.name ?? "",
-    configTimestamp: timestampFromMs(now),
+    deviceName: edgeNode.spec.nodeName ?? name,
+    // Before that of any configuration of the node: a box takes none that is older than what it has.
+    ...(creationTimestamp && { configTimestamp: timestampFromMs(Date.parse(creationTimestamp)) }),
     configItems: configItemsOf(edgeNode),
     ...ports,
   });
