@@ -10,11 +10,13 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { config } from "@selvedge/eve-api";
 import type { EdgeNode } from "@selvedge/kinds";
+import type { OpenToken } from "../../packages/controller/src/remote-access/session-names.ts";
 import { edgeviewOf, type TokenMaker } from "../../packages/controller/src/render/node-edgeview.ts";
 import { translateEdgeview } from "../../packages/engine/src/control/translate-edgeview.ts";
 import type { EdgeviewSpec } from "../../packages/engine/src/desired.ts";
 import { controller, node, reports, type World, world } from "../../packages/engine/test/edgeview-world.ts";
 import { waitFor } from "../../packages/harness/src/real/wait.ts";
+import { type ControllerDoor, controllerDoor } from "./edgeview/controller-door.ts";
 import { buildEdgeview } from "./edgeview/edgeview-build.ts";
 import { EdgeviewClient } from "./edgeview/edgeview-client.ts";
 
@@ -73,11 +75,25 @@ describe("EVE's edge-view and our engine", { skip, timeout: 60_000 }, () => {
     assert.match(both, /=== cat\/\/routes\.txt ===\s+default via[^=]+=== lastreboot ===\s+booted +1970/);
   });
 
-  it("meets it by the token that our controller makes, within what that allows", async () => {
-    await using at = await world({}, {}, { specOf: renderedSpec });
-    await using client = await clientOf(at);
+  it("meets it at our controller, by the token that this makes, within what it allows", async () => {
+    const tokens: OpenToken[] = [];
+    await using door = await controllerDoor(() => tokens);
+    const spec = renderedSpec(door);
+    tokens.push({ node, token: spec.token });
+    await using at = await world({}, {}, { spec });
+    const isThere = (): boolean =>
+      at.records.some(({ message }) => message === "EdgeView waits for its peer");
+    await waitFor("the engine at the dispatcher", async () => isThere() || undefined);
+    assert.ok(typeof program === "object");
+    const { certificate } = door;
+    await using client = await EdgeviewClient.open({ program: program.path, certificate, token: spec.token });
     assert.match(await client.ask("hw"), /memory +1024 MiB/);
     assert.match(await client.ask("flow"), /cmd policy check failed: App policy not allow/);
+    await client.ask("cp//engine.log");
+    assert.equal(Buffer.from(await client.fetched("engine.log")).toString(), reports["engine.log"]);
+    const stranger = { program: program.path, certificate, token: `${spec.token}x` };
+    await using other = await EdgeviewClient.open(stranger);
+    assert.match(await other.ask("hw"), /probe response: no device online/);
   });
 
   it("takes commands that the controller's key has signed, and no others", async () => {
@@ -124,7 +140,7 @@ describe("EVE's edge-view and our engine", { skip, timeout: 60_000 }, () => {
 });
 
 /** As the controller renders a node's remote access and the engine reads it. */
-function renderedSpec({ port, certificate }: World["dispatcher"]): EdgeviewSpec {
+function renderedSpec({ port, certificate }: ControllerDoor): EdgeviewSpec {
   const remoteAccess = {
     ...{ dispatcher: `127.0.0.1:${port}/edge-view`, dispatcherCertificates: [certificate] },
     ...{ expires: new Date(Date.now() + 600_000).toISOString(), allow: ["Device"], generation: 3 },

@@ -36,6 +36,8 @@ import { meteredRegistry, type RegistryDoor } from "./registry/metered-registry.
 import { Registry } from "./registry/registry.ts";
 import { RegistryAuth } from "./registry/registry-auth.ts";
 import { Sweeper } from "./registry/sweeper.ts";
+import { Dispatcher } from "./remote-access/dispatcher.ts";
+import { type OpenToken, SessionNames } from "./remote-access/session-names.ts";
 import type { NodeRegistry } from "./render/inputs.ts";
 import { decodeConfig } from "./render/node-config.ts";
 import type { TokenMaker } from "./render/node-edgeview.ts";
@@ -82,6 +84,8 @@ export interface Controller extends AsyncDisposable {
   readonly objects: Objects;
   readonly gateway: DeviceGateway;
   readonly images: RegistryDoor;
+  /** Where boxes that run EVE are looked into. */
+  readonly dispatcher: Dispatcher;
   /** For the user `admin` of the registry. */
   readonly registryPassword: string;
   readonly streams: PodStreams;
@@ -158,9 +162,9 @@ export async function createController(options: ControllerOptions): Promise<Cont
     ...{ random, log: log.child("reconcilers"), served: options.api.registry.table },
     contents: () => options.api.registry.table.kept.filter(({ namespaced }) => namespaced),
   });
-  const owned = stack.move();
+  const [dispatcher, owned] = [stack.use(dispatcherOf(options, book, caches)), stack.move()];
   return {
-    ...{ objects, gateway, images, streams, links, logs, caches, figures },
+    ...{ objects, gateway, dispatcher, images, streams, links, logs, caches, figures },
     metrics: api.metrics,
     computed: usageApi(caches, usages, clock),
     nodeProxy: nodeProxy({
@@ -237,6 +241,17 @@ function tokenMaker(pki: Pki): TokenMaker {
 function escrowOf({ escrow, enrolment, attestation }: NodeTrust): EscrowPage {
   const ownerOf = (node: string): string | undefined => enrolment.byId(node)?.certificateHash.toHex();
   return escrowPage(escrow, ownerOf, (node) => attestation.escrowChanged(node));
+}
+
+function dispatcherOf({ clock, log }: ControllerOptions, book: ConfigBook, caches: Caches): Dispatcher {
+  const tokens = (): OpenToken[] =>
+    caches.edgeNodes.list().flatMap(({ spec, status }) => {
+      const node = spec.remoteAccess && status?.nodeID;
+      const token = node && edgeviewToken(book.current(node));
+      return node && token ? [{ node, token }] : [];
+    });
+  const names = new SessionNames({ tokens, clock });
+  return new Dispatcher({ names, clock, log: log.child("dispatcher") });
 }
 
 function edgeviewToken(current: RenderedConfig | undefined): string | undefined {

@@ -1,6 +1,8 @@
 /** What nodes measure and tell, read with stock tools: kubectl top, kubectl get --raw, a collector. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { on, once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,6 +12,7 @@ import { gzipSync } from "node:zlib";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ext, flowlog, hardwareHealth, info, metrics, setExtension } from "@selvedge/eve-api";
+import { WebSocket } from "ws";
 import { type KubectlVersion, kubectl, kubectlMissing } from "../../../tests/kubectl.ts";
 import { ControllerProcess } from "./controller-process.ts";
 import { type Box, envelope, selfSigned } from "./node-world.ts";
@@ -188,6 +191,39 @@ describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, 
       kube("1.35", `create --raw ${page}/escrow?keep=0 -f /dev/null`),
       /keep: must be a whole number, 1 or more/,
     );
+  });
+
+  it("lets a box and a person meet at the device port by the token of an EdgeNode, and nobody else", async () => {
+    const dispatcher = `127.0.0.1:${controller.devicePort}/edge-view`;
+    const remoteAccess = { dispatcher, expires: "2100-01-01T00:00:00Z", allow: ["Device"] };
+    const wish = JSON.stringify({ spec: { remoteAccess } });
+    await kube("1.35", `patch edgenode box-1 --type merge -p ${wish}`);
+    const raw = "create --raw /api/v1/nodes/box-1/proxy/edgeview -f /dev/null";
+    const token = await until(async () =>
+      kube("1.35", raw).then(
+        (text) => (JSON.parse(text) as { token: string }).token,
+        () => undefined,
+      ),
+    );
+    const session = createHash("sha256").update(token).digest("base64url");
+    const dial = (name: string, host: string): WebSocket =>
+      new WebSocket(`wss://${dispatcher}`, {
+        headers: { "x-session-token": name, "x-hostname": host },
+        ca: controller.rootCertificate,
+      });
+    const stranger = dial(token, "laptop");
+    const [error] = (await once(stranger, "error")) as [Error];
+    assert.match(error.message, /404/);
+    const boxEnd = dial(session, "box-1-EV-server");
+    const heard = on(boxEnd, "message");
+    const next = async (): Promise<string> => String((await heard.next()).value?.[0]);
+    assert.equal(await next(), "YourEndPointIPAddr:127.0.0.1");
+    assert.match(await next(), /no device online/);
+    const person = dial(session, "laptop");
+    await once(person, "message");
+    person.send("hw");
+    assert.equal(await next(), "hw");
+    for (const end of [boxEnd, person]) end.terminate();
   });
 
   it("shows a node's last word on everything it has, or of one kind", async () => {

@@ -117,8 +117,8 @@ export interface World extends AsyncDisposable {
 
 export interface WorldOptions {
   readonly settings?: readonly (readonly [string, string])[];
-  /** What the controller says in place of what is said here. */
-  readonly specOf?: (dispatcher: Dispatcher) => EdgeviewSpec;
+  /** In place of what is said here; another dispatcher may be in it. */
+  readonly spec?: EdgeviewSpec;
 }
 
 export async function world(
@@ -135,7 +135,7 @@ export async function world(
     records.push(record);
     recent.write(record);
   });
-  const spec: EdgeviewSpec = others.specOf?.(dispatcher) ?? {
+  const spec: EdgeviewSpec = others.spec ?? {
     ...{
       token: token({ dep: `127.0.0.1:${dispatcher.port}/edge-view`, ...tokenMore }),
       certificates: [dispatcher.certificate],
@@ -176,7 +176,7 @@ export async function world(
     settings: new Map([["timer.config.interval", "60"], ...(others.settings ?? [])]),
   } as unknown as DesiredState);
   edgeview.start();
-  await dispatcher.arrived;
+  if (others.spec === undefined) await dispatcher.arrived;
   const { sessionName } = await import("../src/edgeview/session.ts");
   return {
     ...{ store, dispatcher, records, token: spec.token },

@@ -81,7 +81,7 @@ export const nodeKind: KindDefinition = builtIn(node, {
   subresources: {
     status: true,
     statusOnCreate: true,
-    others: [{ name: "proxy", kind: "NodeProxyOptions", verbs: ["get"] }],
+    others: [{ name: "proxy", kind: "NodeProxyOptions", verbs: ["create", "get"] }],
   },
   selectableFields: ["spec.unschedulable"],
   applyDefaults: (object) => {

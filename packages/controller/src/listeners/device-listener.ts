@@ -27,12 +27,16 @@ import { requestIdHeader, requestIdOf } from "../gateway/request-id.ts";
 import type { TlsPair } from "../pki/pki.ts";
 import type { DeviceGateway } from "../ports.ts";
 import type { RegistryDoor } from "../registry/metered-registry.ts";
+import type { Dispatcher } from "../remote-access/dispatcher.ts";
 import { isRegistryTarget, serveRegistry } from "./registry-http.ts";
+import { websocketEnd } from "./websocket-end.ts";
 import { WebSocketLink } from "./websocket-link.ts";
 
 export interface DeviceListenerOptions {
   readonly gateway: DeviceGateway;
   readonly registry: RegistryDoor;
+  /** Boxes that run EVE and those who look into them meet there; nobody does when unset. */
+  readonly dispatcher?: Pick<Dispatcher, "knows" | "probe" | "join">;
   /** Asked at the start and after each renewal. */
   readonly tls: () => TlsPair;
   /** What the keys of session tickets are made from, so that a fleet that comes back resumes. */
@@ -65,8 +69,13 @@ const connectionsMax = 40_000;
 const bodiesMax = 64 * 1024 * 1024;
 /** Several times the largest body there is; who sends more is cut off. */
 const drainMax = 16 * 1024 * 1024;
-/** A link frame is at most 64 KiB of data and an opening command line. */
+/** Of a name that somebody gives himself. */
+const hostMax = 256;
+/** A link frame is at most 64 KiB of data and an opening command line; EVE's pieces are of 32 KiB, wrapped. */
 const linkMessageMax = 256 * 1024;
+
+/** Where EVE's edge-view is told to dial, by custom. */
+const sessionPath = "/edge-view";
 
 const linkPattern =
   /^\/api\/v2\/edgedevice\/id\/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\/ext\/link$/;
@@ -142,8 +151,12 @@ export class DeviceListener implements AsyncDisposable {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { gateway, registry, log } = this.#options;
+    const { gateway, registry, dispatcher, log } = this.#options;
     if (isRegistryTarget(request.url)) return serveRegistry(registry, request, response, undefined, log);
+    if (dispatcher !== undefined && request.method === "GET" && request.url === sessionPath) {
+      response.end(dispatcher.probe(sessionOf(request)));
+      return;
+    }
     try {
       const body = await this.#body(request);
       if (body === undefined) {
@@ -213,6 +226,7 @@ export class DeviceListener implements AsyncDisposable {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (request.url === sessionPath && this.#joins(request, socket, head)) return;
     const node = linkPattern.exec((request.url ?? "").split("?", 1)[0] ?? "")?.[1]?.toLowerCase();
     if (node === undefined || request.headers.upgrade?.toLowerCase() !== "websocket") {
       socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
@@ -222,6 +236,23 @@ export class DeviceListener implements AsyncDisposable {
       this.#options.gateway.acceptLink(node, new WebSocketLink(webSocket)),
     );
   }
+
+  /** False: it is no session that anybody may have. */
+  #joins(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const { dispatcher } = this.#options;
+    const session = sessionOf(request);
+    if (!dispatcher?.knows(session)) return false;
+    const host = String(request.headers["x-hostname"] ?? "").slice(0, hostMax);
+    const remote = (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+    this.#links.handleUpgrade(request, socket, head, (webSocket) =>
+      dispatcher.join({ session, host, remote }, websocketEnd(webSocket)),
+    );
+    return true;
+  }
+}
+
+function sessionOf({ headers }: IncomingMessage): string {
+  return String(headers["x-session-token"] ?? "");
 }
 
 /** All of it each time: what is not said again when certificates are renewed would be Node's own. */
