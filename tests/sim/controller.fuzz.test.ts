@@ -7,6 +7,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import { below, type SeededRandom } from "@selvedge/base";
 import {
   attest,
+  compound,
   config,
   decodeEnvelope,
   type EndpointName,
@@ -70,7 +71,8 @@ describe("the gateway, to a node that signs anything", () => {
   let world: NodeWorld;
   let box: Box;
   before(async () => {
-    world = await NodeWorld.start();
+    // One box says more here than a box may.
+    world = await NodeWorld.start(undefined, Number.POSITIVE_INFINITY);
     await world.addProfile(onboarding);
     box = await Box.enrolled(world, onboarding, "A");
   });
@@ -86,6 +88,7 @@ describe("the gateway, to a node that signs anything", () => {
     ["logs", logs.LogBundleSchema],
     ["appLogs", logs.AppInstanceLogBundleSchema],
     ["newlogs", logs.LogBundleSchema],
+    ["compoundConfig", compound.CompoundEdgeDevConfigRequestSchema],
   ];
   fuzz("answers, and is never itself at fault", { cases: 15_000, declared: [] }, async (random) => {
     const [endpoint, schema] = pick(rows, random);
