@@ -72,7 +72,7 @@ export function parseJsonBody(text: string): ParsedBody {
 }
 
 /** A number that may be larger than any: 1e309, or a row of as many digits. */
-const longExponent = /\d[eE]\+?\d{3}|\d{300}/;
+const longExponent = /\d[eE]\+?\d{3}|(?<!\d)\d{300}/;
 
 /** What is larger than any number would become nothing: refused, as Go's parser does. */
 function checkNumbers(text: string): void {
