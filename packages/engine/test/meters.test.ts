@@ -33,6 +33,7 @@ it("metrics count the conversation, the logs, the secrets, the disk and the volu
   assert.deepEqual([device.cipher[0]?.failureCount, device.cipher[0]?.successCount], [1n, 0n]);
   assert.ok((device.newlog?.deviceMetrics?.numInputEvent ?? 0n) > 3n);
   assert.ok((device.newlog?.deviceMetrics?.numGzipFileSent ?? 0n) > 0n);
+  assert.equal(device.newlog?.deviceMetrics?.numGzipFileInDir, 0);
   assert.ok(device.lastReceivedConfig !== undefined && device.lastProcessedConfig !== undefined);
   assert.deepEqual([device.flowlog?.messages?.success, device.flowlog?.dnsRequests?.drops], [0n, 0n]);
   assert.equal(device.deviceMemory?.allocatedEveMB, 512);

@@ -110,11 +110,9 @@ const logs: readonly Figure<NodeWords>[] = [
     [],
     whole((it) => it.gzipFilesRemoved),
   ),
-  node(
-    "log_kept_bytes",
-    "What of its logs a node keeps.",
-    [],
-    whole((it) => it.totalSizeLogs),
+  node("log_kept_bytes", "What of its logs a box of EVE keeps.", [], ({ device }) =>
+    // Ours does not say, which is not none.
+    one(device.newlog?.totalSizeLogs || undefined),
   ),
   node(
     "log_upload_failing",

@@ -118,6 +118,7 @@ export class DeviceLog {
       this.counts.removedFiles++;
       this.#dropped++;
     }
+    this.counts.waitingFiles = names.length;
     return true;
   }
 
@@ -129,6 +130,7 @@ export class DeviceLog {
   /** The oldest file that waits. */
   async oldest(): Promise<{ name: string; bytes: Uint8Array; waiting: number } | undefined> {
     const names = await this.#names();
+    this.counts.waitingFiles = names.length;
     const [name] = names;
     if (name === undefined) return undefined;
     const bytes = await this.#parts.disk.read(`${folder}/${name}`);
@@ -137,6 +139,7 @@ export class DeviceLog {
 
   async sent(name: string): Promise<void> {
     await this.#parts.disk.remove(`${folder}/${name}`);
+    this.counts.waitingFiles = Math.max(0, this.counts.waitingFiles - 1);
   }
 
   /** Files are at most this large, so their number bounds the disk. */

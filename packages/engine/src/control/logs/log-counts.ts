@@ -23,6 +23,8 @@ export class LogCounts {
   refused = 0;
   tooMany = 0;
   removedFiles = 0;
+  /** Of the node's own log; those of apps are sent line by line. */
+  waitingFiles = 0;
   /** Since when nothing could be sent; undefined while it can. */
   failingSince: Instant | undefined;
   /** Of one upload, in milliseconds. */

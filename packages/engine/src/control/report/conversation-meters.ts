@@ -52,7 +52,7 @@ export function logMetrics(counts: LogCounts): MessageInitShape<typeof metrics.n
     avgUploadMsec: spent.count === 0 ? 0 : Math.round(spent.sum / spent.count),
     lastUploadMsec: Math.round(spent.last),
     gzipFilesRemoved: counts.removedFiles,
-    ...{ deviceMetrics: fileMetrics(device), appMetrics: fileMetrics(apps) },
+    ...{ deviceMetrics: fileMetrics(device, counts.waitingFiles), appMetrics: fileMetrics(apps) },
   };
 }
 
@@ -64,8 +64,9 @@ export function flowMetrics(counts: FlowCounts): MessageInitShape<typeof metrics
   return { messages: outcomes(messages), flows: outcomes(flows), dnsRequests: outcomes(queries) };
 }
 
-function fileMetrics(counts: FileCounts): MessageInitShape<typeof metrics.logfileMetricsSchema> {
+function fileMetrics(counts: FileCounts, waiting = 0): MessageInitShape<typeof metrics.logfileMetricsSchema> {
   return {
+    numGzipFileInDir: waiting,
     numInputEvent: BigInt(counts.events),
     numBytesWrite: BigInt(counts.writtenBytes),
     numGzipBytesWrite: BigInt(counts.zippedBytes),
