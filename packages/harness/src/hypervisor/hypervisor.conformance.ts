@@ -273,7 +273,7 @@ const rules: readonly Rule[] = [
       await story.until(() => !story.guest.connected);
       await story.world.pass(gone(story));
       assert.equal(await story.engine.usage(id), undefined);
-      await assert.rejects(story.world.pass(story.guest.stats()), GuestError);
+      await assert.rejects(story.world.pass(story.guest.stats()), new GuestError("the machine is gone"));
       const never = new AbortController().signal;
       await assert.rejects(story.world.pass(story.engine.connect(id, () => {}, never)), GuestError);
     },

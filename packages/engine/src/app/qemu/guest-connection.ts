@@ -221,7 +221,8 @@ export class GuestConnection implements Guest {
         else resolve(answer);
       };
       this.#questions.set(id, settle);
-      this.#send(message.stats, id, new Uint8Array());
+      if (this.#socket.destroyed) settle(new GuestError("the machine is gone"));
+      else this.#send(message.stats, id, new Uint8Array());
     });
   }
 
