@@ -163,6 +163,7 @@ try {
   while (page("b", "10.77.0.3:8080") !== "page of b") sh("sleep 0.1");
 
   assert.equal(page("a", "10.96.0.20"), refused, "a service without a ready app says so at once");
+  assert.equal(page("plc", "192.0.2.1:30080"), refused, "and so does its port of the node");
   assert.equal(page("a", "10.96.0.23"), "page of b", "unless it leads to those that are not");
   await reconcile("b");
   assert.equal(

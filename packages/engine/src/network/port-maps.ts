@@ -63,14 +63,16 @@ export function portTurns(
   return { incoming: incoming.join(""), own: own.join("") };
 }
 
-/** One whose service has somebody ready leads to all of those; any other to the app that asked first. */
+/** A service's leads to those of its apps that are ready, and nowhere while none is; any other to its app. */
 function divide(
   ports: readonly PortRule[],
   services: readonly ServiceRoute[],
 ): { readonly served: readonly PortRule[]; readonly plain: readonly PortRule[] } {
   const chains = ledChains(services);
-  const isServed = ({ route }: PortRule): boolean => route !== undefined && chains.has(route);
-  return { served: ports.filter(isServed), plain: ports.filter((rule) => !isServed(rule)) };
+  return {
+    served: ports.filter(({ route }) => route !== undefined && chains.has(route)),
+    plain: ports.filter(({ route }) => route === undefined),
+  };
 }
 
 function maps3(
