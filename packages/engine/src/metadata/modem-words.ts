@@ -7,6 +7,7 @@ import {
   portsOfModems,
   unknownFigure,
 } from "../control/report/cellular-info.ts";
+import { sourceOf } from "../control/report/port-info.ts";
 import type { PortsStatus } from "../observed.ts";
 import { labelOf } from "../operator/local-ports.ts";
 import type { ModemState, SimCard } from "../port/cellular/modem-state.ts";
@@ -16,10 +17,9 @@ import type { CardState } from "../port/port-driver.ts";
 export function modemStatusWords(ports: PortsStatus | undefined): object | undefined {
   const modems = portsOfModems(ports);
   if (modems.length === 0) return undefined;
-  const since = ports?.book.configs[ports.book.current]?.since ?? 0;
+  const inForce = ports?.book.configs[ports.book.current];
   return {
-    // EVE's name for what its agent has from the controller.
-    ...{ DPCKey: "zedagent", DPCTimestamp: new Date(since).toISOString() },
+    ...{ DPCKey: sourceOf(inForce).key, DPCTimestamp: new Date(inForce?.since ?? 0).toISOString() },
     RSConfigTimestamp: neverInGo,
     Networks: modems.map(networkWords),
   };

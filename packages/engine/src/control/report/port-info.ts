@@ -31,15 +31,18 @@ export function portsPart(status: PortsStatus | undefined): { readonly systemAda
   };
 }
 
-/** EVE's names for who said how the ports are to be. */
-const sources = {
-  controller: { key: "zedagent", origin: netCommon.NetworkConfigOrigin.CONTROLLER },
-  bootstrap: { key: "bootstrap", origin: netCommon.NetworkConfigOrigin.BOOTSTRAP },
-  lastResort: { key: "lastresort", origin: netCommon.NetworkConfigOrigin.LASTRESORT },
-} as const;
+/** Who said how the ports are to be, as EVE calls them. */
+export interface PortSource {
+  readonly key: string;
+  readonly origin: netCommon.NetworkConfigOrigin;
+}
 
-function sourceOf({ bootstrap, lastResort }: PortConfig): (typeof sources)[keyof typeof sources] {
-  return sources[lastResort ? "lastResort" : bootstrap ? "bootstrap" : "controller"];
+const { CONTROLLER, BOOTSTRAP, LASTRESORT } = netCommon.NetworkConfigOrigin;
+
+export function sourceOf(config: Pick<PortConfig, "bootstrap" | "lastResort"> | undefined): PortSource {
+  if (config?.lastResort) return { key: "lastresort", origin: LASTRESORT };
+  if (config?.bootstrap) return { key: "bootstrap", origin: BOOTSTRAP };
+  return { key: "zedagent", origin: CONTROLLER };
 }
 
 /** The form of the list that EVE reports since it tells errors of each port. */
