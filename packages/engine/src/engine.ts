@@ -29,6 +29,7 @@ import { Bootstrap } from "./control/bootstrap.ts";
 import { Control } from "./control/control.ts";
 import type { EnrolmentConfig } from "./control/enrolment-config.ts";
 import { DeviceLog } from "./control/logs/device-log.ts";
+import { KernelLog, type KernelSource } from "./control/logs/kernel-log.ts";
 import { reservedMemory } from "./control/report/device-report.ts";
 import { NodeConditions } from "./control/report/node-conditions.ts";
 import { Secrets } from "./control/secrets.ts";
@@ -114,6 +115,8 @@ export interface EngineOptions {
   readonly engineVersion: string;
   /** Of the box, as attestation tells it; empty when it has none. */
   readonly firmwareVersion: string;
+  /** What the kernel says; not there: it is another's to be told, or nobody's. */
+  readonly kernel?: KernelSource | undefined;
 }
 
 export interface Engine extends AsyncDisposable {
@@ -128,7 +131,7 @@ export interface Engine extends AsyncDisposable {
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { clock, random, disk, http, keys, hypervisor, host, config, engineVersion } = options;
   const accepted = new Cell<DesiredState | undefined>(undefined);
-  const settings = new Settings(accepted);
+  const settings = new Settings(accepted, { kernelLog: options.kernel !== undefined });
   const deviceLog = new DeviceLog({ disk, clock, engineVersion, settings });
   const recent = new RecentLog();
   const log = new Log("engine", clock, (record) => {
@@ -189,6 +192,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   });
   const doors = doorsOf(options, { ...common, api: control.api });
   const edgeview = edgeviewOf(options, { seen, reports, secrets, log });
+  const kernel = kernelLogOf(options, { settings, deviceLog, recent, log });
   const device = createDeviceDomain({ ...common, ...devicePartsOf(options) });
   const domains = [
     content,
@@ -202,7 +206,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     metadata,
     ...doors,
   ];
-  return run(options, { store, log, domains, control, bootstrap, edgeview, app });
+  return run(options, { store, log, domains, control, bootstrap, edgeview, app, kernel });
 }
 
 /** What apps are answered at their networks' gateways beside what is the metadata service's. */
@@ -231,11 +235,12 @@ interface Parts extends Pick<Engine, "store" | "log"> {
   readonly bootstrap: Bootstrap;
   readonly edgeview: Edgeview;
   readonly app: AppDomain | undefined;
+  readonly kernel: KernelLog | undefined;
 }
 
 function run(
   { config, keys, host, hypervisor, engineVersion }: EngineOptions,
-  { store, log, domains, control, bootstrap, edgeview, app }: Parts,
+  { store, log, domains, control, bootstrap, edgeview, app, kernel }: Parts,
 ): Engine {
   const reconcilers = [
     ...domains.map(({ reconciler }) => reconciler),
@@ -255,14 +260,33 @@ function run(
       for (const domain of domains) await domain.start();
       control.start();
       edgeview.start();
+      kernel?.start();
     },
     async [Symbol.asyncDispose]() {
+      await kernel?.[Symbol.asyncDispose]();
       // The conversation first: nobody is told of parts that stop because the engine does.
       await edgeview[Symbol.asyncDispose]();
       await control[Symbol.asyncDispose]();
       for (const domain of domains.toReversed()) await domain[Symbol.asyncDispose]();
     },
   };
+}
+
+function kernelLogOf(
+  { kernel: source, disk, clock }: EngineOptions,
+  {
+    settings,
+    deviceLog,
+    recent,
+    log,
+  }: { settings: Settings; deviceLog: DeviceLog; recent: RecentLog; log: Log },
+): KernelLog | undefined {
+  if (source === undefined) return undefined;
+  return new KernelLog({
+    ...{ source, settings, disk, clock, log: log.child("kernel") },
+    upload: (line) => deviceLog.add({ ...line, source: "kernel" }),
+    recent: (record) => recent.write(record),
+  });
 }
 
 function powersOf({ power, ports }: EngineOptions): Pick<OperatorParts, "power" | "managesPorts"> {

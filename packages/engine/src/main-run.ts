@@ -22,6 +22,7 @@ import type { Acceleration } from "./app/qemu/qemu-args.ts";
 import { QemuHypervisor } from "./app/qemu/qemu-hypervisor.ts";
 import { hostTscKhz } from "./app/qemu/tsc.ts";
 import { SqfstarBuilder } from "./content/sqfstar/sqfstar-builder.ts";
+import { openKernelSource } from "./control/logs/linux/kernel-source.ts";
 import { VfioDriver } from "./device/linux/vfio-driver.ts";
 import { WsEdgeviewNet } from "./edgeview/linux/ws-edgeview-net.ts";
 import { createEngine } from "./engine.ts";
@@ -98,6 +99,8 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     resolvConf: flags.resolvConf,
     probe: controllerProbe(config.baseUrl, config.roots),
   });
+  // On a box that is another's, what its kernel says is another's to be told.
+  await using kernel = flags.ports === "engine" ? await openKernelSource(host.bootedAt) : undefined;
   await using engine = await createEngine({
     ...{ clock, random, sink, disk, http, keys, config, engineVersion, networkPrefix, hypervisor },
     // What the processor could do counts only where machines of ours do it.
@@ -117,6 +120,7 @@ async function runUntilStopped(flags: EngineFlags, clock: Clock, sink: LogSink, 
     ways: new LinuxWayDriver(),
     firmwareVersion: await readFirmwareVersion(),
     diagnostics: linuxDiagnostics,
+    kernel,
     hardware: new LinuxHardware({ ownPrefix: networkPrefix }),
     power:
       flags.power === "system"

@@ -8,8 +8,10 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { instant } from "@selvedge/base";
 import { WebSocketServer } from "ws";
 import { diskConformance } from "../../harness/src/disk/disk.conformance.ts";
+import { openKernelSource } from "../src/control/logs/linux/kernel-source.ts";
 import { DiskFullError } from "../src/host/disk.ts";
 import { HttpError, readBody } from "../src/host/http.ts";
 import { LinuxDisk } from "../src/host/linux/linux-disk.ts";
@@ -254,4 +256,13 @@ it("the facts of this box are those of /proc", async () => {
   assert.ok(facts.cpus >= 1 && facts.memoryBytes > 2 ** 20 && facts.bootedAt > 0);
   const { cpuNanos, memoryUsedBytes } = await facts.usage();
   assert.ok(cpuNanos > 0n && memoryUsedBytes > 0);
+});
+
+it("the kernel's log is read from the beginning, and then what is new", async (test) => {
+  await using source = await openKernelSource(instant(0));
+  if (source === undefined) return test.skip("this kernel shows its log to nobody here");
+  const first = await source.read();
+  const last = first.at(-1)?.sequence ?? -1;
+  assert(first.every(({ severity, at }) => severity >= 0 && severity <= 7 && at >= 0));
+  assert((await source.read()).every(({ sequence }) => sequence > last));
 });

@@ -15,7 +15,7 @@ import {
 } from "@selvedge/base";
 import type { Disk } from "../../host/disk.ts";
 import type { Settings } from "../settings/settings.ts";
-import { bundleAim, bundleMax, logBundle, logLine } from "./log-bundle.ts";
+import { bundleAim, bundleMax, type LogEntry, logBundle, logLine } from "./log-bundle.ts";
 import { LogCounts } from "./log-counts.ts";
 
 export interface DeviceLogParts {
@@ -65,16 +65,12 @@ export class DeviceLog {
     const { message, level, logger, fields } = record;
     const content = Object.keys(fields).length === 0 ? message : `${message} ${formatFields(fields)}`;
     if (this.#wasSaid(`${logger} ${content}`)) return;
-    const line = logLine({
-      severity: severities[level],
-      source: logger,
-      iid: "",
-      content,
-      msgid: ++this.#messages,
-      tags: {},
-      at: instant(Date.parse(record.at)),
-      function: "",
-    });
+    this.add({ severity: severities[level], source: logger, content, at: instant(Date.parse(record.at)) });
+  };
+
+  /** What others than the engine say of the box, in EVE's words. */
+  add(entry: Pick<LogEntry, "severity" | "source" | "content" | "at">): void {
+    const line = logLine({ ...entry, iid: "", msgid: ++this.#messages, tags: {}, function: "" });
     if (this.#lines.length === 0) this.#since = this.#parts.clock.monotonic();
     this.#lines.push(line);
     this.counts.device.events++;
@@ -85,7 +81,7 @@ export class DeviceLog {
       this.#textLength -= this.#lines.shift()?.length ?? 0;
       this.#dropped++;
     }
-  };
+  }
 
   /** When the buffer is old enough to be closed; undefined while it is empty. */
   get closesIn(): Millis | undefined {

@@ -126,6 +126,14 @@ describe("settings", () => {
     });
   });
 
+  it("tell what a box has not that is another's: the log of its kernel", () => {
+    const wanted = new Cell<DesiredState | undefined>(wants({ "debug.kernel.remote.loglevel": "err" }));
+    const { known } = new Settings(wanted, { kernelLog: false }).status();
+    assert.deepEqual(known["debug.kernel.loglevel"], { value: "none", error: "" });
+    assert.match(known["debug.kernel.remote.loglevel"]?.error ?? "", /^not supported: the box's own system/);
+    assert.deepEqual(new Settings(wanted).status().known["debug.kernel.remote.loglevel"]?.value, "err");
+  });
+
   it("tell fields of the configuration that are not applied as well", () => {
     const unapplied = new Map([["cluster", "this engine joins no cluster"]]);
     const cell = new Cell<DesiredState | undefined>({ ...wants({}), unapplied });

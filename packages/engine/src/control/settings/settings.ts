@@ -47,8 +47,15 @@ export class Settings {
   /** Of the newest configuration; asked for once a minute, and by every report. */
   #status: SettingStatuses | undefined;
 
-  constructor(wanted: Cell<DesiredState | undefined>) {
+  readonly #hasKernelLog: boolean;
+
+  /** Where the box is another's, the log of its kernel is, too. */
+  constructor(
+    wanted: Cell<DesiredState | undefined>,
+    { kernelLog = true }: { readonly kernelLog?: boolean } = {},
+  ) {
     this.#wanted = wanted;
+    this.#hasKernelLog = kernelLog;
     this.#take();
     wanted.subscribe(() => this.#changed());
   }
@@ -111,7 +118,7 @@ export class Settings {
   /** All of them, by key. */
   inForce(): ReadonlyMap<string, string> {
     return new Map([
-      ...itemKeys.map((key): [string, string] => [key, notApplied(key)?.inForce ?? this.#value(key)]),
+      ...itemKeys.map((key): [string, string] => [key, this.#notApplied(key)?.inForce ?? this.#value(key)]),
       ...[...this.#good].filter(([key]) => agentOf(key) !== undefined),
     ]);
   }
@@ -166,12 +173,17 @@ export class Settings {
 
   #statusOf(key: string, given: string | undefined): SettingStatus {
     const fault = this.#faults.get(key);
-    const unusable = notApplied(key);
+    const unusable = this.#notApplied(key);
     if (unusable === undefined) return { value: this.#value(key), error: fault ?? "" };
     const { why, inForce } = unusable;
     if (fault !== undefined) return { value: inForce, error: fault };
     const same = given === undefined || asRead(given) === asRead(inForce);
     return { value: inForce, error: same ? "" : `not supported: ${why}` };
+  }
+
+  #notApplied(key: string): ReturnType<typeof notApplied> {
+    const ofKernel = !this.#hasKernelLog && key.startsWith("debug.kernel.");
+    return ofKernel ? { why: "the box's own system has the kernel's log", inForce: "none" } : notApplied(key);
   }
 
   #value(key: string): string {
