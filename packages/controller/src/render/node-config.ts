@@ -15,6 +15,7 @@ import { accessPlan } from "../network/access-plan.ts";
 import { withCommands } from "./app-commands.ts";
 import type { DatastorePlan, ImagePlan } from "./image.ts";
 import { type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
+import { consoleSecrets, renderConsole } from "./node-console.ts";
 import { edgeviewOf } from "./node-edgeview.ts";
 import {
   planSystem,
@@ -118,7 +119,7 @@ export function planNode(inputs: RenderInputs): NodePlan {
     });
     sealings.set(datastoreName(id), toBinary(cipher.EncryptionBlockSchema, block));
   }
-  const own = [portSecrets, scepSecrets].map((of) =>
+  const own = [portSecrets, scepSecrets, consoleSecrets].map((of) =>
     of(inputs.edgeNode, (namespace, name) => inputs.secret(namespace, name)),
   );
   for (const secrets of own) for (const [name, plaintext] of secrets.sealings) sealings.set(name, plaintext);
@@ -181,9 +182,12 @@ export function assembleNode(
   }
   for (const patch of plan.patches) parts.addPatch(patch, sealed, previous);
   const system = parts.addSystem(plan.system, sealed) ? plan.system : undefined;
+  const { locConfig, bundles } = renderConsole(inputs.edgeNode, sealed, previous);
+  if (bundles !== undefined) parts.datastores.set(bundles.id, bundles);
   const edgeview = edgeviewOf(inputs.nodeId, inputs.edgeNode, inputs.tokens, previous);
   const own = {
     ...(edgeview && { edgeview }),
+    ...(locConfig && { locConfig }),
     ...renderPorts(inputs.edgeNode, sealed, previous),
     ...renderCommands(inputs.edgeNode, previous, isTaken),
     ...renderSystem(inputs.edgeNode, system),
@@ -278,10 +282,13 @@ class Parts {
   }
 }
 
+/** How others than the controller speak with the box. */
+type Sides = Pick<config.EdgeDevConfig, "edgeview" | "locConfig">;
+
 function configOf(
   plan: NodePlan,
   parts: Parts,
-  own: RenderedPorts & RenderedCommands & RenderedSystem & Partial<Pick<config.EdgeDevConfig, "edgeview">>,
+  own: RenderedPorts & RenderedCommands & RenderedSystem & Partial<Sides>,
   contexts: readonly cipher.CipherContext[],
 ): config.EdgeDevConfig {
   const { inputs } = plan;
