@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Log, SystemClock } from "@selvedge/base";
+import type { Disk } from "../host/disk.ts";
 import { type Card, planNames } from "./card-names.ts";
-import { placeOf } from "./linux/linux-card-names.ts";
+import { keepCardNames, placeOf } from "./linux/linux-card-names.ts";
 
 /** `eth0@a`: at place a, with the address of that place unless another is named: `eth0@a/x`. */
 const cards = (text: string): Card[] =>
@@ -56,4 +58,13 @@ describe("the place of a card has nothing in it that is counted anew at each boo
     [pci, pci],
   ] as const)
     it(device, () => assert.equal(placeOf(device), place));
+});
+
+it("a disk that gives and takes nothing keeps no box from running", async () => {
+  const said: string[] = [];
+  const clock = new SystemClock();
+  const full = async (): Promise<never> => await Promise.reject(new Error("the disk fails"));
+  const disk = { read: full, writeDurable: full } as unknown as Disk;
+  await keepCardNames(disk, new Log("test", clock, ({ message }) => void said.push(message)));
+  assert.deepEqual(said, ["cards do not get their names back"]);
 });

@@ -4,26 +4,33 @@ import { join } from "node:path";
 import { describeError, type Log } from "@selvedge/base";
 import type { Disk } from "../../host/disk.ts";
 import { run } from "../../network/linux/run.ts";
-import { type Card, planNames } from "../card-names.ts";
+import { type Card, planNames, type Renaming } from "../card-names.ts";
 import { listLinks } from "./links.ts";
 
 const path = "network/cards.json";
 
-/** A card that cannot be renamed keeps the name it has, which is said; the box goes on. */
+/** What goes wrong here is said, and cards are called as they are: the box must run, with a full disk as well. */
 export async function keepCardNames(disk: Disk, log: Log): Promise<void> {
-  const known = await readKnown(disk, log);
-  const { renamings, known: now } = planNames(await listCards(), known);
-  for (const { from, to } of renamings) {
-    try {
-      await run("ip", ["link", "set", "dev", from, "down"]);
-      await run("ip", ["link", "set", "dev", from, "name", to]);
-    } catch (error) {
-      log.error("a card does not get its name back", { from, to, error: describeError(error) });
-    }
+  try {
+    const known = await readKnown(disk, log);
+    const { renamings, known: now } = planNames(await listCards(), known);
+    for (const renaming of renamings) await rename(renaming, log);
+    if (renamings.length > 0) log.info("cards have the names of the boot before", { cards: names(now) });
+    if (JSON.stringify(now) !== JSON.stringify(known))
+      await disk.writeDurable(path, new TextEncoder().encode(JSON.stringify(now)));
+  } catch (error) {
+    log.error("cards do not get their names back", { error: describeError(error) });
   }
-  if (renamings.length > 0) log.info("cards have the names of the boot before", { cards: names(now) });
-  if (JSON.stringify(now) !== JSON.stringify(known))
-    await disk.writeDurable(path, new TextEncoder().encode(JSON.stringify(now)));
+}
+
+/** One that fails leaves the others theirs. */
+async function rename({ from, to }: Renaming, log: Log): Promise<void> {
+  try {
+    await run("ip", ["link", "set", "dev", from, "down"]);
+    await run("ip", ["link", "set", "dev", from, "name", to]);
+  } catch (error) {
+    log.error("a card does not get its name back", { from, to, error: describeError(error) });
+  }
 }
 
 function names(cards: readonly Card[]): string {
