@@ -55,8 +55,9 @@ describe("Kubernetes' own specs of what containers see", { skip }, () => {
     await using neighbours = new Neighbours(connection.objects);
     neighbours.start();
     for (const spec of await run(system.kubeconfig, folder)) {
-      const name = [...(spec.ContainerHierarchyTexts ?? []), spec.LeafNodeText].join(" ");
-      outcomes.set(name.replace(labels, ""), spec);
+      const name = [...(spec.ContainerHierarchyTexts ?? []), spec.LeafNodeText].join(" ").replace(labels, "");
+      // Some have a namesake for another provider.
+      if (spec.State !== "skipped" || !outcomes.has(name)) outcomes.set(name, spec);
     }
     assert.deepEqual(neighbours.faults, []);
   });
@@ -80,7 +81,7 @@ async function run(kubeconfig: string, folder: string): Promise<readonly Spec[]>
     ...[
       `--ginkgo.focus=^Kubernetes e2e suite (${focus})( \\[|$)`,
       `--ginkgo.json-report=${report}`,
-      "--ginkgo.timeout=120m",
+      "--ginkgo.timeout=240m",
     ],
     ...["--allowed-not-ready-nodes=-1", "--disable-log-dump", "--dump-logs-on-failure=false"],
   ];
