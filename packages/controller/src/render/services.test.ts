@@ -35,10 +35,10 @@ function told(
     const { name, address, ports, members, sticky, unready, externalName } = one;
     const where = (it: ext.ServiceTarget): string =>
       `${it.hostname && `${it.hostname}=`}${it.appId.slice(0, 4) || it.address}${it.port ? `:${it.port}` : ""}`;
-    const led = ports.map(
-      (it) =>
-        `${it.name && `${it.name}=`}${it.protocol}/${it.port}${it.nodePort ? `:${it.nodePort}` : ""}>${it.targets.map(where).join("+")}`,
-    );
+    const led = ports.map((it) => {
+      const at = `${it.protocol}/${it.port}${it.nodePort ? `:${it.nodePort}` : ""}`;
+      return `${it.name && `${it.name}=`}${at}>${it.targets.map(where).join("+")}`;
+    });
     const flags = [sticky && "sticky", unready && "unready", externalName && `=${externalName}`].filter(
       Boolean,
     );
