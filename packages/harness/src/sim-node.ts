@@ -166,7 +166,7 @@ export class SimNode {
         askAgain: async () => {},
         ...{ askBeyond: async () => {}, reconnect: async () => {} },
       },
-      flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },
+      flows: { collect: async () => ({ counted: [], denied: [], queries: [] }), watch: () => {} },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       apiListener: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       aliases: {

@@ -80,7 +80,7 @@ export class FleetNode implements AsyncDisposable {
         askAgain: async () => {},
         ...{ askBeyond: async () => {}, reconnect: async () => {} },
       },
-      flows: { collect: async () => ({ ended: [], denied: [], queries: [] }), watch: () => {} },
+      flows: { collect: async () => ({ counted: [], denied: [], queries: [] }), watch: () => {} },
       metadata: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       apiListener: { listen: async () => {}, [Symbol.asyncDispose]: async () => {} },
       aliases: {
