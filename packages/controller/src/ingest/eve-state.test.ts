@@ -199,7 +199,7 @@ describe("an EdgeNode's status", () => {
     dataSecAtRestInfo: { vaultList: [{ status: info.DataSecAtRestStatus.DATASEC_AT_REST_ENABLED }] },
     configItemStatus: {
       configItems: { "timer.config.interval": { value: "60" } },
-      unknownConfigItems: { "no.such": {} },
+      unknownConfigItems: { "no.such": {}, "apps[0].service": { error: "not supported: why" } },
     },
     maintenanceMode: true,
     maintenanceModeReasons: [info.MaintenanceModeReason.VAULT_LOCKED_UP],
@@ -221,7 +221,8 @@ describe("an EdgeNode's status", () => {
       ...["True", "VaultLockedUp", "the node starts no app: VaultLockedUp"],
     ]);
     assert.deepEqual(condition(status, "SettingsApplied"), [
-      ...["False", "SettingRefused", "no.such: the node does not know it"],
+      ...["False", "SettingRefused"],
+      "apps[0].service: not supported: why; no.such: the node does not know it",
     ]);
     assert.deepEqual(withDeviceParts(status, device, now), status, "said again it changes nothing");
     assert.deepEqual(withDeviceParts({}, create(info.ZInfoDeviceSchema), now), { conditions: [] });

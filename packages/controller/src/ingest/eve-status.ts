@@ -144,7 +144,10 @@ function vaultOf({ status: whole, info: text, vaultList }: info.DataSecAtRest): 
 function settingsOf({ configItems, unknownConfigItems }: info.ZInfoConfigItemStatus): ConditionSays {
   const faults = [
     ...Object.entries(configItems).flatMap(([key, { error }]) => (error === "" ? [] : [`${key}: ${error}`])),
-    ...Object.keys(unknownConfigItems).map((key) => `${key}: the node does not know it`),
+    // Among them what else of its configuration a node does not do, with why.
+    ...Object.entries(unknownConfigItems).map(
+      ([key, { error }]) => `${key}: ${error || "the node does not know it"}`,
+    ),
   ].sort();
   const type = "SettingsApplied";
   if (faults.length === 0) return { type, status: "True", reason: "Applied" };
