@@ -54,7 +54,7 @@ function told(): unknown {
 
 describe("what is exported", { skip: typeof program === "string" ? program : false }, () => {
   const lines = [
-    { owner: "app", line: line("hällo \u2028 \u0000 😀", { stream: "stderr", partial: true }) },
+    { owner: "app", line: line("hällo \u2028 \u0000 😀 \ud83d", { stream: "stderr", partial: true }) },
     {
       owner: "node",
       line: line("disk full", { at: 2n ** 63n - 1n, origin: { source: "e", severity: "err" } }),

@@ -5,9 +5,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import type { SeededRandom } from "@selvedge/base";
+import { formatMetrics, type SeededRandom } from "@selvedge/base";
 import { ExtensionError, ext, flowlog, hardwareHealth, info, metrics, setExtension } from "@selvedge/eve-api";
 import { type Pod, podKind } from "@selvedge/kinds";
+import { FleetFigures } from "../../packages/controller/src/telemetry/figures/fleet-figures.ts";
+import { toldMessage } from "../../packages/controller/src/telemetry/otlp-messages.ts";
 import { ObjectWorld } from "../../packages/controller/test/object-world.ts";
 import { randomMessage } from "../interop/eve-schema/random-message.ts";
 import { fuzz } from "./fuzz.ts";
@@ -15,6 +17,7 @@ import { fuzz } from "./fuzz.ts";
 let world: ObjectWorld;
 let node: string;
 let pod: string;
+let figures: FleetFigures;
 
 before(async () => {
   world = await ObjectWorld.start();
@@ -25,6 +28,8 @@ before(async () => {
   });
   pod = made.metadata.uid ?? "";
   await world.settle();
+  const { caches, usages, states } = world.running;
+  figures = new FleetFigures({ caches, usages, clock: world.clock, said: (id) => states.figures(id) });
 });
 after(() => world[Symbol.asyncDispose]());
 
@@ -57,9 +62,16 @@ describe("reports", () => {
 
   fuzz("of figures are taken", options, async (random) => {
     const message = any(metrics.ZMetricMsgSchema, random);
-    for (const metric of message.am)
+    for (const metric of message.am) {
+      if (random.next() < 0.5) metric.AppID = pod;
       if (random.next() < 0.5) setExtension(metric, ext.AppUsageSchema, any(ext.AppUsageSchema, random));
+    }
     await world.running.reports.metrics(node, message, toBinary(metrics.ZMetricMsgSchema, message));
+    // Whatever a node says, it does not spoil the page of all.
+    formatMetrics(figures.families());
+    const { caches } = world.running;
+    const told = caches.edgeNodes.list().flatMap((edgeNode) => figures.of(edgeNode, "whole"));
+    assert.doesNotMatch(JSON.stringify(toldMessage(told, () => ({}))), /null|\\ud[89a-f]/);
   });
 
   fuzz("of flows and of hardware are taken", options, async (random) => {

@@ -117,7 +117,7 @@ function recordOf({ at, stream, text, origin, partial, restart }: LogLine, now: 
   return {
     timeUnixNano: `${at}`,
     observedTimeUnixNano: nanos(now),
-    body: { stringValue: text },
+    body: { stringValue: text.toWellFormed() },
     ...(number === undefined ? {} : { severityNumber: number, severityText: severity }),
     attributes: attributesOf({
       "log.iostream": origin === undefined ? stream : "",
@@ -132,11 +132,11 @@ function resourceOf(resource: Resource): unknown {
   return { attributes: attributesOf(resource) };
 }
 
-/** What is empty is not said. */
+/** What is empty is not said. One half of a character, where a text was cut, would spoil the whole message. */
 function attributesOf(values: Resource): unknown[] {
   return Object.entries(values)
     .filter(([, value]) => value !== "")
-    .map(([key, value]) => ({ key, value: { stringValue: value } }));
+    .map(([key, value]) => ({ key, value: { stringValue: value.toWellFormed() } }));
 }
 
 function nanos(at: Instant): string {

@@ -86,7 +86,7 @@ export function attributeValue(label: string, value: string): string {
 const nameMax = 63;
 
 export function nameOf(text: string): string {
-  return text.slice(0, nameMax);
+  return text.slice(0, nameMax).toWellFormed();
 }
 
 /** One figure without labels, or none. */
@@ -116,6 +116,8 @@ export function ways(names: readonly string[], received: bigint, sent: bigint): 
 export function samplesOf<Of>(figure: Figure<Of>, of: Of, before: readonly string[]): MetricSample[] {
   const found = new Map<string, MetricSample>();
   for (const [labels, value] of figure.read(of)) {
+    // What is no number, or beyond all of them, is none that OpenTelemetry's JSON can say.
+    if (!Number.isFinite(value)) continue;
     const all = [...before, ...labels];
     const key = all.join("\u0000");
     if (!found.has(key)) found.set(key, { type: "number", labels: all, value });

@@ -261,6 +261,17 @@ describe("a node that says too much", () => {
     assert.ok(formatMetrics(families).length < 500_000);
   });
 
+  it("says nothing that no page or message can hold", () => {
+    const pr = [{ name: `${"x".repeat(62)}😀`, userTime: Number.NaN, rssBytes: 1n }];
+    const value = create(metrics.deviceMetricSchema);
+    const said = create(metrics.ZMetricMsgSchema, { MetricContent: { case: "dm", value }, pr });
+    const families = fleet(1, said).page("id-0");
+    const of = (name: string): MetricFamily | undefined =>
+      families.find((family) => family.name === `selvedge_node_process_${name}`);
+    assert.equal(of("cpu_seconds_total"), undefined);
+    assert.equal(of("memory_bytes")?.samples[0]?.labels[1], `${"x".repeat(62)}\ufffd`);
+  });
+
   it("says no combination of labels twice, which would spoil the page", () => {
     const twice = create(metrics.deviceMetricSchema, { network: [port, { ...port, rxBytes: 2n }] });
     const said = create(metrics.ZMetricMsgSchema, { MetricContent: { case: "dm", value: twice } });
