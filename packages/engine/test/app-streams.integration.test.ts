@@ -159,7 +159,15 @@ describe("streams into real machines", { skip, timeout: 900_000 }, () => {
     await stream.write(0, new TextEncoder().encode("hello\n"));
     assert.deepEqual(await Promise.all([came, followed]), ["hello\n", "hello\n"]);
     follow.reset();
+    stream.end(0);
+    const next = await open({ case: "attach", value: { stdin: true, stdout: true, stderr: true } }, "echo");
+    const again = new Promise<string>((resolve) =>
+      next.onData((_channel, bytes) => resolve(new TextDecoder().decode(bytes))),
+    );
+    await next.write(0, new TextEncoder().encode("again\n"));
+    assert.equal(await again, "again\n", "the input of a container stays open for the next");
     stream.reset();
+    next.reset();
   });
 
   it("measures what runs", async () => {

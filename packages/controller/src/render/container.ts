@@ -73,6 +73,7 @@ export function containerOf(
     ...optional("postStart", hook(postStart)),
     tty: container.tty ?? false,
     stdin: container.stdin ?? false,
+    stdinOnce: container.stdinOnce ?? false,
     imagePullPolicy: pullPolicies[container.imagePullPolicy ?? ""] ?? ext.ImagePullPolicy.UNSPECIFIED,
     securityContext: securityOf(container, pod.spec.securityContext ?? {}),
     targetContainer: container.targetContainerName ?? "",

@@ -95,6 +95,7 @@ describe("a field of a container", () => {
   const rows: readonly (readonly [string, Partial<Container>, Json, Partial<PodSpec>?])[] = [
     ["workingDir", { workingDir: "/srv" }, { workingDir: "/srv" }],
     ["tty and stdin", { tty: true, stdin: true }, { tty: true, stdin: true }],
+    ["stdinOnce", { stdin: true, stdinOnce: true }, { stdin: true, stdinOnce: true }],
     [
       "imagePullPolicy Always",
       { imagePullPolicy: "Always" },

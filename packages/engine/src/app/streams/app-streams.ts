@@ -62,7 +62,8 @@ function find(app: AppInstance, name: string): StreamTarget {
       `container ${name} is not valid for pod ${app.record.spec.pod.name}`,
       "BadRequest",
     );
-  return { app, index: item.index, container: item.container.name };
+  const { name: container, stdinOnce } = item.container;
+  return { app, index: item.index, container, stdinOnce };
 }
 
 function running(app: AppInstance, name: string, verb: string): StreamTarget {

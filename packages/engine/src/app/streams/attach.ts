@@ -8,7 +8,11 @@ import { guestOf, type Serve, type StreamTarget } from "./target.ts";
 const behindMax = 256 * 1024;
 
 /** The container's own input and output, shared with its log and with other viewers. */
-export function openAttach(stream: LinkStream, attach: ext.OpenAttach, { app, index }: StreamTarget): Serve {
+export function openAttach(
+  stream: LinkStream,
+  attach: ext.OpenAttach,
+  { app, index, stdinOnce }: StreamTarget,
+): Serve {
   const guest = guestOf(app);
   const attempt = app.record.containers[index - 1]?.attempt;
   const pieces: { channel: 1 | 2; bytes: Uint8Array }[] = [];
@@ -28,8 +32,7 @@ export function openAttach(stream: LinkStream, attach: ext.OpenAttach, { app, in
     if (channel === 0 && attach.stdin) await guest.input(index, bytes);
   });
   stream.onEnd((channel) => {
-    // As Kubernetes with stdinOnce: who ends the input ends it for the container.
-    if (channel === 0 && attach.stdin && !attach.tty) guest.endInput(index);
+    if (channel === 0 && attach.stdin && stdinOnce && !attach.tty) guest.endInput(index);
   });
   void stream.closed.then(() => {
     over = true;

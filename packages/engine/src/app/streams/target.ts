@@ -8,6 +8,8 @@ export interface StreamTarget {
   /** The container's number; 0 for streams about the whole app. */
   readonly index: number;
   readonly container: string;
+  /** Who attaches and ends the input ends it for the container. */
+  readonly stdinOnce: boolean;
 }
 
 /** Begins to serve; what it returns goes on once the other end knows that the stream is open. */
