@@ -105,12 +105,14 @@ export class AppLogs {
   }
 
   get pending(): boolean {
-    return this.#loaded && this.#sequence > this.#sent;
+    return this.#loaded && this.#stored > this.#sent;
   }
 
   /** The oldest lines that the controller lacks, of all containers, in the order they were written. */
   async next(bytesMax: number): Promise<readonly LogLine[]> {
     const all: LogLine[] = [];
+    // Before anything is read: what is being written has its sequence already, and can be read a moment later.
+    const stored = this.#stored;
     let complete = Number.POSITIVE_INFINITY;
     for (const [container, log] of this.#logs) {
       const lines = await log.linesAfter(this.#sent);
@@ -126,7 +128,7 @@ export class AppLogs {
       return sequence <= complete && (bytes <= bytesMax || bytes === text.length + lineCost);
     });
     // Whatever is missing between here and the end was thrown away by rotation.
-    if (lines.length === 0 && this.#sequence > this.#sent) await this.sent(this.#sequence);
+    if (lines.length === 0) await this.sent(stored);
     return lines;
   }
 
@@ -145,6 +147,10 @@ export class AppLogs {
     this.#closed = true;
     this.#timer?.cancel();
     await this.#flushing.catch(() => {});
+  }
+
+  get #stored(): number {
+    return Math.max(0, ...[...this.#logs.values()].map(({ lastSequence }) => lastSequence));
   }
 
   get #sentPath(): string {

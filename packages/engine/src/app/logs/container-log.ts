@@ -93,7 +93,7 @@ export class ContainerLog {
    */
   push(output: GuestOutput, keep = true): void {
     if (output.attempt < this.#attempt) return;
-    this.#heard = true;
+    if (!keep) this.#heard = true;
     if (output.attempt > this.#attempt) this.#begin(output.attempt);
     let { offset, bytes } = output;
     if (offset > this.#offset && keep) {

@@ -10,6 +10,8 @@ import { readLog } from "./log-reader.ts";
 class MemoryDisk implements Pick<Disk, "read" | "append" | "size" | "list" | "remove" | "writeDurable"> {
   readonly files = new Map<string, Uint8Array>();
   full = false;
+  /** An append begins by this, and ends after it. */
+  appending: () => Promise<void> = async () => {};
   /** Not the disk's business, but the test's: whether the configuration wants nothing kept. */
   muted = false;
   async read(path: string): Promise<Uint8Array | undefined> {
@@ -30,6 +32,7 @@ class MemoryDisk implements Pick<Disk, "read" | "append" | "size" | "list" | "re
     this.files.set(path, content);
   }
   async append(path: string, content: Uint8Array): Promise<void> {
+    await this.appending();
     if (this.full) throw new DiskFullError("full");
     this.files.set(path, Buffer.concat([this.files.get(path) ?? new Uint8Array(), content]));
   }
@@ -149,6 +152,32 @@ describe("an app's logs", () => {
     await again.sent(2);
     assert.equal(again.pending, false);
     await again.close();
+  });
+
+  it("go to the controller although it was asked while they were being written", async () => {
+    const disk = new MemoryDisk();
+    const logs = open(disk);
+    logs.push("main", piece(0, "one\n"));
+    await logs.flush();
+    await logs.sent(1);
+    const [begun, goesOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    disk.appending = () => {
+      begun.resolve();
+      return goesOn.promise;
+    };
+    logs.push("main", piece(4, "two\n"));
+    const flushing = logs.flush();
+    await begun.promise;
+    assert.equal(logs.pending, false);
+    assert.deepEqual(await logs.next(1000), []);
+    goesOn.resolve();
+    await flushing;
+    assert.equal(logs.pending, true);
+    assert.deepEqual(
+      (await logs.next(1000)).map((it) => it.text),
+      ["two"],
+    );
+    await logs.close();
   });
 
   it("are bounded: the oldest go", async () => {
