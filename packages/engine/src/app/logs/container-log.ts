@@ -42,7 +42,7 @@ export class ContainerLog {
   /** Bytes of the attempt that came so far. */
   #offset = 0;
   #lastSequence = 0;
-  /** Something came since the last time it was said how much is safe. */
+  /** Something came that is not kept, and the guest has not heard yet that it counts as taken. */
   #heard = false;
 
   constructor(disk: Disk, folder: string) {
