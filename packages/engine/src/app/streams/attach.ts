@@ -18,7 +18,7 @@ export function openAttach(
   const pieces: { channel: 1 | 2; bytes: Uint8Array }[] = [];
   let behind = 0;
   let wake = Promise.withResolvers<void>();
-  let over = false;
+  let [over, leaves] = [false, false];
   const stop = app.onOutput(index, (output) => {
     if (output.attempt !== attempt || !(output.channel === 2 ? attach.stderr : attach.stdout)) return;
     pieces.push({ channel: output.channel, bytes: output.bytes });
@@ -32,7 +32,11 @@ export function openAttach(
     if (channel === 0 && attach.stdin) await guest.input(index, bytes);
   });
   stream.onEnd((channel) => {
-    if (channel === 0 && attach.stdin && stdinOnce && !attach.tty) guest.endInput(index);
+    if (channel !== 0 || !attach.stdin) return;
+    if (stdinOnce && !attach.tty) return guest.endInput(index);
+    // As upstream: the container goes on, and who had no more to say leaves.
+    leaves = true;
+    wake.resolve();
   });
   void stream.closed.then(() => {
     over = true;
@@ -46,6 +50,10 @@ export function openAttach(
         if (piece !== undefined) {
           behind -= piece.bytes.length;
           await stream.write(piece.channel, piece.bytes);
+        } else if (leaves) {
+          stream.exit(0);
+          stream.reset();
+          return;
         } else if (run?.phase === "exited" || run?.attempt !== attempt) {
           if (run?.phase === "exited" && run.attempt === attempt) stream.exit(run.code);
           stream.reset();
