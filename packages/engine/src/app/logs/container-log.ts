@@ -26,6 +26,11 @@ interface Piece {
   readonly text: Uint8Array;
 }
 
+interface Safe {
+  readonly attempt: number;
+  readonly offset: number;
+}
+
 /**
  * One container's log: what came and is not written yet, and the segments on disk, the oldest of which go
  * when the log is full. `<folder>/<sequence of the first line>.log`
@@ -41,6 +46,8 @@ export class ContainerLog {
   #attempt = 0;
   /** Bytes of the attempt that came so far. */
   #offset = 0;
+  /** Bytes of the attempt that are stored, and said to be. */
+  #stored = 0;
   #lastSequence = 0;
   /** Something came that is not kept, and the guest has not heard yet that it counts as taken. */
   #heard = false;
@@ -72,6 +79,7 @@ export class ContainerLog {
       if (began) continue;
       this.#attempt = line.attempt;
       this.#offset = line.offset;
+      this.#stored = line.offset;
     }
   }
 
@@ -109,14 +117,15 @@ export class ContainerLog {
   }
 
   /**
-   * Writes everything that came. `next` gives the sequence of each line. Returns the attempt and how many
-   * of its bytes are now safe.
+   * Writes everything that came; what comes meanwhile is for the next time. `next` gives the sequence of each line.
+   * Returns the attempt and how many of its bytes are now safe.
    */
-  async flush(next: () => number): Promise<{ attempt: number; offset: number }> {
+  async flush(next: () => number): Promise<Safe> {
     for (const channel of [1, 2] as const) this.#closePiece(channel, false);
     const safe = { attempt: this.#attempt, offset: this.#offset };
     this.#heard = false;
-    while (this.#pieces.length > 0) await this.#append(next, safe);
+    for (let left = this.#pieces.length; left > 0; ) left -= await this.#append(next, safe, left);
+    if (safe.attempt === this.#attempt) this.#stored = safe.offset;
     await this.#trim();
     return safe;
   }
@@ -151,6 +160,7 @@ export class ContainerLog {
     for (const channel of [1, 2] as const) this.#closePiece(channel, true);
     this.#attempt = attempt;
     this.#offset = 0;
+    this.#stored = 0;
   }
 
   #split({ channel, at }: GuestOutput, bytes: Uint8Array): void {
@@ -182,28 +192,31 @@ export class ContainerLog {
   }
 
   /**
-   * Writes as many pieces as fit into the newest segment, or begins another. What cannot be written stays.
+   * Writes as many of the first `most` pieces as fit into the newest segment, or begins another. What cannot be
+   * written stays. The last of them says that all up to `safe` is stored: whoever reads the others alone, because
+   * the engine was killed between two writes, asks the guest again for what is behind them.
    */
-  async #append(next: () => number, safe: { attempt: number; offset: number }): Promise<void> {
+  async #append(next: () => number, safe: Safe, most: number): Promise<number> {
     let segment = this.#segments.at(-1);
     const parts: Uint8Array[] = [];
     let taken = 0;
     let bytes = segment === undefined || segment.bytes >= segmentBytes ? 0 : segment.bytes;
     let sequence = this.#lastSequence;
-    for (const piece of this.#pieces) {
+    for (const piece of this.#pieces.slice(0, most)) {
       if (bytes >= segmentBytes) break;
       sequence = next();
       if (taken === 0 && (segment === undefined || segment.bytes >= segmentBytes)) {
         segment = { first: sequence, bytes: 0 };
         this.#segments.push(segment);
       }
-      const offset = piece.attempt === safe.attempt ? safe.offset : 0;
+      const upTo = taken === most - 1 ? safe.offset : this.#stored;
+      const offset = piece.attempt === safe.attempt ? upTo : 0;
       const encoded = encodeLine({ ...piece, sequence, offset });
       parts.push(encoded);
       bytes += encoded.length;
       taken++;
     }
-    if (segment === undefined) return;
+    if (segment === undefined) return taken;
     try {
       await this.#disk.append(this.#path(segment), Buffer.concat(parts));
     } catch (error) {
@@ -214,6 +227,7 @@ export class ContainerLog {
     segment.bytes = bytes;
     this.#lastSequence = sequence;
     this.#pieces = this.#pieces.slice(taken);
+    return taken;
   }
 
   async #trim(): Promise<void> {

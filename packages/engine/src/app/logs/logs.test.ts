@@ -180,6 +180,26 @@ describe("an app's logs", () => {
     await logs.close();
   });
 
+  it("have each line once when the engine is killed after lines that came while others were written", async () => {
+    const disk = new MemoryDisk();
+    const logs = open(disk);
+    let safe = 0;
+    logs.attach((_container, _attempt, offset) => (safe = offset));
+    disk.appending = async () => {
+      disk.appending = async () => {};
+      logs.push("main", piece(4, "two\n"));
+    };
+    logs.push("main", piece(0, "one\n"));
+    await logs.flush();
+    const again = open(disk);
+    await again.load();
+    // The guest sends again what it was not told to forget.
+    again.push("main", piece(safe, "one\ntwo\nthree\n".slice(safe)));
+    assert.equal(await text(again), "one\ntwo\nthree\n");
+    await again.close();
+    await logs.close();
+  });
+
   it("are bounded: the oldest go", async () => {
     const disk = new MemoryDisk();
     const logs = open(disk);
