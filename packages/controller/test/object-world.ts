@@ -202,6 +202,8 @@ export class ObjectWorld implements AsyncDisposable {
     let quiet = 0;
     while (quiet < 8) {
       await new Promise((resolve) => setImmediate(resolve));
+      // Who gives others their turn goes on in the same moment.
+      this.clock.step(0);
       quiet = this.running.runners.every(({ idle }) => idle) ? quiet + 1 : 0;
     }
   }
