@@ -169,12 +169,14 @@ describe("kinds about who may do what", () => {
   it("keep decisions and certificates", () => {
     const conditions = [{ type: "Approved", status: "True" }];
     const metadata = { name: "a" };
+    const pem = (body: string): string =>
+      btoa(`-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----\n`);
     const done = {
       metadata,
       spec: request,
-      status: { conditions, certificate: "QQ==" },
+      status: { conditions, certificate: pem("QQ==") },
     } as unknown as KubeObject;
-    const undone = { metadata, spec: request, status: { conditions: [], certificate: "Qg==" } };
+    const undone = { metadata, spec: request, status: { conditions: [], certificate: pem("Qg==") } };
     assert.deepEqual(admit(certificateSigningRequestKind, undone, done).errors, [
       'status.conditions: Forbidden: updates may not remove a condition of type "Approved"',
       "status.certificate: Forbidden: updates may not set or modify the certificate content",
