@@ -52,7 +52,7 @@ export const pollsBench: Bench = {
         if (kind !== undefined) cpu.set(kind, [...(cpu.get(kind) ?? []), figure.value]);
       }
       yield* kept(size, load, progress);
-      if (size <= connectedMax) yield* anew(size, load, progress);
+      yield* anew(size, load, progress);
     }
     for (const [kind, [first = Number.NaN, ...others]] of cpu) {
       const value = round(Math.max(...others) / first);
