@@ -47,7 +47,10 @@ const reconciler = new PortReconciler({
     isOn: () => true,
     choice: () => "disabled",
     seconds: (key: string) =>
-      millis(key === "timer.port.testduration" ? 60_000 : key.endsWith("better") ? 0 : 1),
+      millis(
+        { "timer.port.testduration": 60_000, "timer.port.timeout": 15_000 }[key] ??
+          (key.endsWith("better") ? 0 : 1),
+      ),
   },
   secrets: { openPortSecret: async (secret) => (secret.kind === "clear" ? secret : assert.fail("sealed")) },
 });
