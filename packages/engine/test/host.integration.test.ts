@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import { type AddressInfo, connect, type Socket } from "node:net";
@@ -260,9 +269,26 @@ it("the facts of this box are those of /proc", async () => {
 
 it("the kernel's log is read from the beginning, and then what is new", async (test) => {
   await using source = await openKernelSource(instant(0));
-  if (source === undefined) return test.skip("this kernel shows its log to nobody here");
+  if (source === undefined) return test.skip("/dev/kmsg cannot be opened here");
+  const oldest = oldestRecord();
   const first = await source.read();
   const last = first.at(-1)?.sequence ?? -1;
+  assert.equal(first.length > 0, oldest !== undefined, "what the kernel has said is there");
+  assert((first[0]?.sequence ?? 0) >= (oldest ?? 0));
   assert(first.every(({ severity, at }) => severity >= 0 && severity <= 7 && at >= 0));
   assert((await source.read()).every(({ sequence }) => sequence > last));
 });
+
+/** The number of the oldest record of the kernel's log; undefined where it has said nothing. */
+function oldestRecord(): number | undefined {
+  const file = openSync("/dev/kmsg", constants.O_RDONLY | constants.O_NONBLOCK);
+  const record = Buffer.alloc(8192);
+  try {
+    return Number(record.toString("utf8", 0, readSync(file, record)).split(",")[1]);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EAGAIN") return undefined;
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+}

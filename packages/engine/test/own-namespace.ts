@@ -8,8 +8,8 @@ export function noNamespace(programs: readonly string[]): string | false {
   return spawnSync("unshare", ["-n", "-m", "true"]).status !== 0 && "needs root for a network namespace";
 }
 
-/** Runs a script of this folder with a network and mounts of its own. */
-export function runInNamespace(file: string, timeout?: number): { status: number | null; said: string } {
+/** Runs a script of this folder with a network and mounts of its own; who waits for ever is ended. */
+export function runInNamespace(file: string, timeout = 300_000): { status: number | null; said: string } {
   const args = ["-n", "-m", process.execPath, join(import.meta.dirname, file)];
   const { status, stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8", timeout });
   return { status, said: `${stdout}\n${stderr}` };
