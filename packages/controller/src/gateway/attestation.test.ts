@@ -10,6 +10,7 @@ const onboarding = await selfSigned("onboarding");
 const attestationKey = await selfSigned("attestation");
 const { ATTEST_REQ_CERT, ATTEST_REQ_NONCE, ATTEST_REQ_QUOTE, Z_ATTEST_REQ_TYPE_STORE_KEYS } =
   attest.ZAttestReqType;
+const { CERT_TYPE_DEVICE_RESTRICTED_SIGNING, CERT_TYPE_DEVICE_ENDORSEMENT_RSA } = certs.ZCertType;
 const codes = attest.ZAttestResponseCode;
 const storeCodes = attest.AttestStorageKeysResponseCode;
 
@@ -67,10 +68,13 @@ async function world(): Promise<{ world: NodeWorld; box: Box } & AsyncDisposable
   return { world: made, box, [Symbol.asyncDispose]: () => made[Symbol.asyncDispose]() };
 }
 
-async function uploadKey(box: Box, key: Pair = attestationKey): Promise<void> {
+async function uploadKey(
+  box: Box,
+  key: Pair = attestationKey,
+  type: certs.ZCertType = CERT_TYPE_DEVICE_RESTRICTED_SIGNING,
+): Promise<void> {
   const cert = new TextEncoder().encode(key.certificatePem);
   const certHash = new Uint8Array(createHash("sha256").update(cert).digest().subarray(0, 16));
-  const type = certs.ZCertType.CERT_TYPE_DEVICE_RESTRICTED_SIGNING;
   const answer = await box.attest({
     reqType: ATTEST_REQ_CERT,
     certs: [{ type, cert, certHash, hashAlgo: 1 }],
@@ -150,11 +154,26 @@ describe("a quote of a TPM", () => {
     assert.equal((await box.poll("h")).status, 403);
   });
 
-  it("is what a box with a TPM must send: it cannot say that it has none", async () => {
+  it("is what a box must send that has proved itself so, or has an endorsement key", async () => {
+    for (const showsItsTpm of [
+      async (box: Box): Promise<void> => {
+        await uploadKey(box);
+        await send(box, quoteOf(await nonceFor(box)));
+      },
+      (box: Box): Promise<void> => uploadKey(box, attestationKey, CERT_TYPE_DEVICE_ENDORSEMENT_RSA),
+    ]) {
+      await using both = await world();
+      const { box } = both;
+      await showsItsTpm(box);
+      assert.equal((await box.attestInSoftware())?.response, codes.QUOTE_FAILED);
+    }
+  });
+
+  it("is not asked of EVE's boxes without a TPM, though they upload an attestation key", async () => {
     await using both = await world();
     const { box } = both;
     await uploadKey(box);
-    assert.equal((await box.attestInSoftware())?.response, codes.QUOTE_FAILED);
+    assert.equal((await box.attestInSoftware())?.response, codes.SUCCESS);
   });
 });
 

@@ -183,8 +183,7 @@ export class Attestation {
     const measured = measurementsOf(quote);
     if (quote.attestData.length === 0) {
       // A box with a TPM must use it: else a thief of its disk could claim to have none.
-      if (certificate !== undefined)
-        return { type: "bad", message: "a node with a TPM sent a quote without one" };
+      if (this.#hasTpm(node)) return { type: "bad", message: "a node with a TPM sent a quote without one" };
       const proof = { type: "good", proof: "software", nonce: nonce?.value, measured } as const;
       return this.#allowed(node, { ...proof, eventLog: undefined });
     }
@@ -207,6 +206,15 @@ export class Attestation {
     const eventLog = quote.tpmBinaryEventLog.length === 0 ? undefined : quote.tpmBinaryEventLog.slice();
     const proof = { type: "good", proof: "tpm", nonce: nonce.value, eventLog } as const;
     return this.#allowed(node, { ...proof, measured: { ...measured, registers } });
+  }
+
+  /** EVE's boxes upload an attestation key without a TPM as well, which lies in a file and signs nothing. */
+  #hasTpm(node: NodeId): boolean {
+    const endorsement = this.#options.certificates.find(
+      node,
+      certs.ZCertType.CERT_TYPE_DEVICE_ENDORSEMENT_RSA,
+    );
+    return endorsement !== undefined || this.#states.measurements(node) !== undefined;
   }
 
   #keep(

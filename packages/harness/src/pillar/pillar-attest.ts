@@ -87,7 +87,8 @@ export class PillarAttest {
     const list = [
       edgeCertificate(Type.CERT_TYPE_DEVICE_ONBOARDING, device),
       edgeCertificate(Type.CERT_TYPE_DEVICE_ECDH_EXCHANGE, exchange),
-      ...(this.#tpm ? [edgeCertificate(Type.CERT_TYPE_DEVICE_RESTRICTED_SIGNING, attestation)] : []),
+      // Without a TPM as well: then its key lies in a file, and signs nothing.
+      edgeCertificate(Type.CERT_TYPE_DEVICE_RESTRICTED_SIGNING, attestation),
     ];
     const answer = await this.#ask({ reqType: Ask.ATTEST_REQ_CERT, certs: list }, Answer.ATTEST_RESP_CERT);
     return answer !== undefined;
