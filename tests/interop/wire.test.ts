@@ -7,9 +7,9 @@ import { fetchGoModule } from "./go-program.ts";
 
 /** Where in which module, and how many kinds of it are served. */
 const rows: readonly (readonly [module: string, folder: string, kinds: number])[] = [
-  ["k8s.io/api@v0.35.0", "testdata/v1.33.0", 48],
-  ["k8s.io/api@v0.35.0", "testdata/v1.34.0", 48],
-  ["k8s.io/api@v0.35.0", "testdata/HEAD", 48],
+  ["k8s.io/api@v0.35.0", "testdata/v1.33.0", 50],
+  ["k8s.io/api@v0.35.0", "testdata/v1.34.0", 50],
+  ["k8s.io/api@v0.35.0", "testdata/HEAD", 50],
   ["k8s.io/apiextensions-apiserver@v0.34.0", "pkg/apis/testdata/HEAD", 1],
 ];
 

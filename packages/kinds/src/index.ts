@@ -1,4 +1,6 @@
 import type { KindDefinition } from "@selvedge/apimachinery";
+import { mutatingWebhookKind } from "./admission/mutating-webhook.ts";
+import { validatingWebhookKind } from "./admission/validating-webhook.ts";
 import { cronJobKind } from "./batch/cron-job.ts";
 import { jobKind } from "./batch/job.ts";
 import { certificateSigningRequestKind } from "./certificates/certificate-signing-request.ts";
@@ -49,6 +51,11 @@ import { persistentVolumeKind } from "./storage/volume.ts";
 import { volumeAttachmentKind } from "./storage/volume-attachment.ts";
 import { volumeAttributesClassKind } from "./storage/volume-attributes-class.ts";
 
+export { type MutatingWebhookConfiguration, mutatingWebhookKind } from "./admission/mutating-webhook.ts";
+export {
+  type ValidatingWebhookConfiguration,
+  validatingWebhookKind,
+} from "./admission/validating-webhook.ts";
 export { type CronJob, type CronJobSpec, type CronJobStatus, cronJobKind } from "./batch/cron-job.ts";
 export { CronError, type CronSchedule, parseCron } from "./batch/cron-schedule.ts";
 export { formatIndexes, parseIndexes } from "./batch/indexes.ts";
@@ -335,6 +342,8 @@ export const allKinds: readonly KindDefinition[] = [
   clusterRoleKind,
   clusterRoleBindingKind,
   certificateSigningRequestKind,
+  mutatingWebhookKind,
+  validatingWebhookKind,
   edgeNodeKind,
   enrollmentProfileKind,
   patchEnvelopeKind,

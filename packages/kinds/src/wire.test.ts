@@ -58,6 +58,8 @@ rbac.authorization.k8s.io RoleBinding 38 3b77d5b46edb
 rbac.authorization.k8s.io ClusterRole 42 c28cc9b8c02e
 rbac.authorization.k8s.io ClusterRoleBinding 38 3b77d5b46edb
 certificates.k8s.io CertificateSigningRequest 47 50eff583cc99
+admissionregistration.k8s.io MutatingWebhookConfiguration 67 7252a8a22265
+admissionregistration.k8s.io ValidatingWebhookConfiguration 66 d48fc8471732
 `;
 
 describe("the members of every kind on the wire", () => {
