@@ -218,7 +218,7 @@ describe("boxes with EVE", () => {
           ports: [
             { name: "eth0", authentication: { scepProfile: "plant", identity: "box" } },
             { name: "pair", bond: { cards: ["eth1", "eth2"] } },
-            { name: "plant", vlan: { on: "pair", id: 7 }, uplink: false },
+            { name: "plant", vlan: { parent: "pair", id: 7 }, uplink: false },
           ],
           devices: [{ name: "scale", usbProduct: "0bda:5411" }],
           scepProfiles: [

@@ -6,7 +6,7 @@ import { isAddress } from "./network/cidr.ts";
 
 export interface PortVlan {
   /** A port of this box, or the Linux name of a card that is none. */
-  on: string;
+  parent: string;
   id: number;
 }
 
@@ -62,7 +62,7 @@ const milliseconds = (description: string, minimum: number): Schema => ({
 export const vlanSchema: Schema = objectOf(
   "A VLAN of another port.",
   {
-    on: textOf("The port that carries it: one of these, or the Linux name of a card that is none.", {
+    parent: textOf("The port that carries it: one of these, or the Linux name of a card that is none.", {
       ...{ minLength: 1, maxLength: nameMax },
     }),
     id: {
@@ -70,7 +70,7 @@ export const vlanSchema: Schema = objectOf(
       description: "Its number.",
     },
   },
-  ["on", "id"],
+  ["parent", "id"],
 );
 
 export const bondSchema: Schema = objectOf(
@@ -109,7 +109,7 @@ export function bareCards<Port extends LinkedPort>(ports: readonly Port[]): Read
   const named = new Set(ports.map(({ name }) => name));
   const bare = new Map<string, Port>();
   for (const port of ports) {
-    for (const card of port.bond?.cards ?? (port.vlan === undefined ? [] : [port.vlan.on])) {
+    for (const card of port.bond?.cards ?? (port.vlan === undefined ? [] : [port.vlan.parent])) {
       if (!named.has(card) && !bare.has(card)) bare.set(card, port);
     }
   }
@@ -143,18 +143,22 @@ export function linkFaults(ports: readonly LinkedPort[], faults: Faults): void {
       }
     }
     if (vlan === undefined) continue;
-    const lower = ports.find((one) => one.name === vlan.on);
-    if (lower?.vlan !== undefined) faults.invalid(`${field}.vlan.on`, vlan.on, "is a VLAN itself");
+    const lower = ports.find((one) => one.name === vlan.parent);
+    if (lower?.vlan !== undefined) faults.invalid(`${field}.vlan.parent`, vlan.parent, "is a VLAN itself");
     if (lower?.wifi !== undefined || lower?.cellular !== undefined)
-      faults.invalid(`${field}.vlan.on`, vlan.on, "carries no VLANs: it is no cable");
-    const tag = `${vlan.on} ${vlan.id}`;
+      faults.invalid(`${field}.vlan.parent`, vlan.parent, "carries no VLANs: it is no cable");
+    const tag = `${vlan.parent} ${vlan.id}`;
     if (tags.has(tag)) faults.duplicate(`${field}.vlan.id`, vlan.id);
     tags.add(tag);
   }
   for (const [at, { vlan }] of ports.entries()) {
-    const other = vlan && inBonds.get(vlan.on);
+    const other = vlan && inBonds.get(vlan.parent);
     if (other !== undefined)
-      faults.invalid(`spec.ports[${at}].vlan.on`, vlan?.on, `is in the bond ${other}: name that instead`);
+      faults.invalid(
+        `spec.ports[${at}].vlan.parent`,
+        vlan?.parent,
+        `is in the bond ${other}: name that instead`,
+      );
   }
 }
 

@@ -14,7 +14,7 @@ const noUser = "must have no user in it: the challenge is in challengeRef";
 const noPem = "must be one certificate in PEM, with its BEGIN and END lines";
 
 const rows: readonly (readonly [what: string, spec: object, ...errors: string[]])[] = [
-  ["a VLAN of a port", ports({ name: "v7", vlan: { on: "eth0", id: 7 } })],
+  ["a VLAN of a port", ports({ name: "v7", vlan: { parent: "eth0", id: 7 } })],
   ["a modem that asks nobody", ports({ name: "m", cellular: { apn: "a", probe: { disabled: true } } })],
   [
     "a modem that asks by TCP",
@@ -32,35 +32,35 @@ const rows: readonly (readonly [what: string, spec: object, ...errors: string[]]
   ],
   [
     "a VLAN of a bond of bare cards",
-    ports({ name: "b", bond: { cards: ["e1", "e2"] } }, { name: "v", vlan: { on: "b", id: 9 } }),
+    ports({ name: "b", bond: { cards: ["e1", "e2"] } }, { name: "v", vlan: { parent: "b", id: 9 } }),
   ],
-  ["a VLAN of a bare card", ports({ name: "v7", vlan: { on: "eth9", id: 7 } })],
+  ["a VLAN of a bare card", ports({ name: "v7", vlan: { parent: "eth9", id: 7 } })],
   [
     "a VLAN with no number there is",
-    ports({ name: "v", vlan: { on: "eth0", id: 4095 } }),
+    ports({ name: "v", vlan: { parent: "eth0", id: 4095 } }),
     "spec.ports[1].vlan.id: Invalid value: 4095: spec.ports[1].vlan.id in body should be less than or equal to 4094",
   ],
   [
     "a VLAN of a VLAN",
-    ports({ name: "v", vlan: { on: "eth0", id: 7 } }, { name: "w", vlan: { on: "v", id: 7 } }),
-    'spec.ports[2].vlan.on: Invalid value: "v": is a VLAN itself',
+    ports({ name: "v", vlan: { parent: "eth0", id: 7 } }, { name: "w", vlan: { parent: "v", id: 7 } }),
+    'spec.ports[2].vlan.parent: Invalid value: "v": is a VLAN itself',
   ],
   [
     "one VLAN twice",
-    ports({ name: "v", vlan: { on: "eth0", id: 7 } }, { name: "w", vlan: { on: "eth0", id: 7 } }),
+    ports({ name: "v", vlan: { parent: "eth0", id: 7 } }, { name: "w", vlan: { parent: "eth0", id: 7 } }),
     "spec.ports[2].vlan.id: Duplicate value: 7",
   ],
   [
     "a VLAN of a wireless network",
     ports(
       { name: "w", wifi: { ssid: "a", secretRef: { name: "s", namespace: "n" } } },
-      { name: "v", vlan: { on: "w", id: 7 } },
+      { name: "v", vlan: { parent: "w", id: 7 } },
     ),
-    'spec.ports[2].vlan.on: Invalid value: "w": carries no VLANs: it is no cable',
+    'spec.ports[2].vlan.parent: Invalid value: "w": carries no VLANs: it is no cable',
   ],
   [
     "a VLAN that is a bond",
-    ports({ name: "v", vlan: { on: "eth0", id: 7 }, bond: { cards: ["e1"] } }),
+    ports({ name: "v", vlan: { parent: "eth0", id: 7 }, bond: { cards: ["e1"] } }),
     `spec.ports[1].bond: Forbidden: ${oneThing("vlan")}`,
   ],
   [
@@ -73,10 +73,10 @@ const rows: readonly (readonly [what: string, spec: object, ...errors: string[]]
     ports(
       { name: "b", bond: { cards: ["e1"] } },
       { name: "c", bond: { cards: ["e1"] } },
-      { name: "v", vlan: { on: "e1", id: 7 } },
+      { name: "v", vlan: { parent: "e1", id: 7 } },
     ),
     'spec.ports[2].bond.cards[0]: Invalid value: "e1": is in the bond b already',
-    'spec.ports[3].vlan.on: Invalid value: "e1": is in the bond c: name that instead',
+    'spec.ports[3].vlan.parent: Invalid value: "e1": is in the bond c: name that instead',
   ],
   [
     "a bond that Linux keeps",
@@ -108,7 +108,7 @@ const rows: readonly (readonly [what: string, spec: object, ...errors: string[]]
     {
       ...ports({
         name: "v",
-        vlan: { on: "eth0", id: 7 },
+        vlan: { parent: "eth0", id: 7 },
         authentication: { scepProfile: "plant", identity: "b" },
       }),
       ...scep({}),

@@ -17,6 +17,12 @@ describe("every kind", () => {
     }
   });
 
+  it("has no member whose name YAML 1.1 reads as no text, as kubectl does", () => {
+    for (const { kind, schema } of allKinds) {
+      for (const [path] of members(schema, kind)) assert.doesNotMatch(path, noText);
+    }
+  });
+
   it("keeps list keys that its items have", () => {
     for (const { kind, schema } of allKinds) {
       for (const [path, member] of members(schema, kind)) {
@@ -27,6 +33,8 @@ describe("every kind", () => {
     }
   });
 });
+
+const noText = /\.(y|n|yes|no|on|off|true|false|null)$/i;
 
 function withoutMetadata({ 1: _metadata, ...others }: ProtobufMessage): ProtobufMessage {
   return others;

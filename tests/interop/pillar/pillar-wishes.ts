@@ -107,7 +107,7 @@ export const ports: EdgeNodePort[] = [
   },
   { name: "wlan0", cost: 10, wifi: { ssid: "shop", secretRef } },
   { name: "both", cost: 5, bond: { cards: ["enp3s0", "enp4s0"] } },
-  { name: "tills", uplink: false, vlan: { on: "eth0", id: 10 } },
+  { name: "tills", uplink: false, vlan: { parent: "eth0", id: 10 } },
 ];
 
 /** One whom the box asks through the controller. */

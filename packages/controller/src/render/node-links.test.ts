@@ -8,14 +8,14 @@ const box = (spec: object): EdgeNode => ({ metadata: { name: "box" }, spec }) as
 describe("what a box makes of its cards", () => {
   const ports: EdgeNodePort[] = [
     { name: "wan" },
-    { name: "office", vlan: { on: "wan", id: 12 }, uplink: false },
+    { name: "office", vlan: { parent: "wan", id: 12 }, uplink: false },
     {
       name: "plant",
       interface: "bondp",
       bond: { cards: ["enp2s0", "enp3s0"], mode: "802.3ad", lacpRate: "fast" },
     },
-    { name: "scada", vlan: { on: "plant", id: 40 }, address: "192.0.2.7/24" },
-    { name: "spare", vlan: { on: "enp9s0", id: 5 }, uplink: false },
+    { name: "scada", vlan: { parent: "plant", id: 40 }, address: "192.0.2.7/24" },
+    { name: "spare", vlan: { parent: "enp9s0", id: 5 }, uplink: false },
     {
       name: "pair",
       bond: { cards: ["enp4s0"], arp: { intervalMs: 200, targets: ["192.0.2.1"] } },

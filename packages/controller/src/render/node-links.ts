@@ -26,7 +26,7 @@ export function vlansOf(ports: readonly EdgeNodePort[]): devmodel.VlanAdapter[] 
     vlan === undefined
       ? []
       : create(devmodel.VlanAdapterSchema, {
-          ...{ logicallabel: name, interfaceName, lowerLayerName: vlan.on, vlanId: vlan.id },
+          ...{ logicallabel: name, interfaceName, lowerLayerName: vlan.parent, vlanId: vlan.id },
         }),
   );
 }
