@@ -1,4 +1,18 @@
 export {
+  AdmissionCompiler,
+  AdmissionEvaluation,
+  type AdmissionInput,
+  askConditions,
+  BudgetError,
+  type ConditionOutcome,
+  conditionBudget,
+  type Evaluated,
+  type Expression,
+  evaluationBudget,
+  type NamedExpression,
+} from "./cel/admission.ts";
+export { type AccessDecision, type AccessQuestion, PendingDecision } from "./cel/authorizer-library.ts";
+export {
   type CompiledRule,
   compileRules,
   hasRules,

@@ -5,15 +5,19 @@
  *                                   └ write-plan.ts
  *
  * A member throws a StatusError to refuse; `refusedBy` words it as upstream does. It may be asked more than
- * once for one write, when another write came between, and must not count on being the last to be asked.
+ * once for one write, when another write came between, and must not count on being the last to be asked. Who is
+ * outside of this program (webhooks, policies) comes after the others; only quotas come later, by their `rank`.
  */
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import type { User } from "./auth/user.ts";
+import type { DeleteQuery } from "./rest/delete-plan.ts";
 import { resourceName } from "./rest/kind-names.ts";
+import type { WriteQuery } from "./rest/object-registry.ts";
 import { detailsOf } from "./rest/refusals.ts";
 import { type StatusCause, StatusError } from "./status-error.ts";
 
-export type Operation = "CREATE" | "UPDATE" | "DELETE";
+/** CONNECT: a stream of an object is opened; only who looks for it is asked. */
+export type Operation = "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
 
 /** Who writes, and how: the same for every member. */
 export interface WriteTerms {
@@ -21,6 +25,8 @@ export interface WriteTerms {
   readonly user: User | undefined;
   readonly dryRun: boolean;
   readonly warn: (text: string) => void;
+  /** Puts a word into the request's audit event; nothing hears it where there is none. */
+  readonly annotate?: ((key: string, value: string) => void) | undefined;
 }
 
 export interface AdmissionRequest extends WriteTerms {
@@ -33,6 +39,8 @@ export interface AdmissionRequest extends WriteTerms {
   readonly object: KubeObject | undefined;
   /** As it is stored, for reading only; undefined of a creation. */
   readonly old: KubeObject | undefined;
+  /** How it was asked for. */
+  readonly asked?: WriteQuery | DeleteQuery;
 }
 
 /** What tells whether a member is asked at all. */
@@ -40,15 +48,19 @@ export type Subject = Pick<AdmissionRequest, "operation" | "kind" | "subresource
 
 export interface AdmissionMember {
   readonly name: string;
-  /** Depends on nothing but the subject: it is asked once for each. */
+  /** Who has a higher one is asked later; 0 when not given. */
+  readonly rank?: number;
+  /** Depends on nothing but the subject: it is asked once for each, and again when `changed` is called. */
   handles(subject: Subject): boolean;
   /** Asked before anybody looks at the object: what it says may be wrong in every way. */
   gate?(request: AdmissionRequest): Promise<void> | void;
   /**
    * Completes the object, which has its kind's defaults; of an update it is what the client sent, whose
-   * status and server's metadata do not count. Not asked about deletions.
+   * status and server's metadata do not count. Of deletions only who looks for them is asked. "again": all
+   * are asked once more, for they have not seen what this one has made of it.
    */
-  mutate?(request: AdmissionRequest): Promise<void> | void;
+  // biome-ignore lint/suspicious/noConfusingVoidType: most have nothing to say
+  mutate?(request: AdmissionRequest): Promise<void | "again"> | void | "again";
   /** Sees exactly what will be stored, or, of a deletion, what is to go. */
   validate?(request: AdmissionRequest): Promise<void> | void;
 }
@@ -64,6 +76,12 @@ export class AdmissionChain {
 
   add(...members: readonly AdmissionMember[]): void {
     this.#members.push(...members);
+    this.#members.sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0));
+    this.changed();
+  }
+
+  /** Somebody handles other subjects than before. */
+  changed(): void {
     this.#asked = new WeakMap();
   }
 
@@ -73,7 +91,10 @@ export class AdmissionChain {
   }
 
   async ask(phase: Phase, request: AdmissionRequest): Promise<void> {
-    for (const member of this.#of(request)[phase]) await member[phase]?.(request);
+    const members = this.#of(request)[phase];
+    let isChanged = false;
+    for (const member of members) if ((await member[phase]?.(request)) === "again") isChanged = true;
+    if (isChanged) for (const member of members) await member[phase]?.(request);
   }
 
   #of(subject: Subject): Asked {

@@ -15,6 +15,8 @@ export const scans: ReadonlySet<string> = new Set([
   ...["url", "lowerAscii", "upperAscii", "substring", "trim", "cidr", "isIP", "isCIDR", "ip"],
   ...["quantity", "isQuantity", "semver", "isSemver", "strings.quote", "string", "bytes", "isURL"],
 ]);
+/** Upstream's: an expression may ask twice. */
+const checkCost = 350_000;
 const orders = new Set(["_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_"]);
 
 /** Undefined where it takes the result to know. */
@@ -45,6 +47,7 @@ export function callCost(
   }
   if (name === "_+_" && (params[0]?.kind === "string" || params[0]?.kind === "bytes"))
     return Math.ceil((a + b) * perCharacter);
+  if (name === "check") return checkCost;
   if (name.startsWith("sets.")) return a * b + 1;
   if (name === "distinct" || name.startsWith("sort") || name === "@sortByAssociatedKeys") return a * a + 1;
   return 1;

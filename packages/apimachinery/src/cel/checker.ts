@@ -152,6 +152,8 @@ class Checker {
     const qualified = qualifiedName(expr);
     if (qualified !== undefined && !expr.test && typeNames.has(qualified))
       return { kind: "type", args: [dyn] };
+    if (qualified !== undefined && !expr.test && this.#scope.has(qualified))
+      return this.#ident(expr, qualified);
     const operand = this.#known(this.check(expr.operand));
     const holder = operand.kind === "optional" ? this.#known(operand.args[0] ?? dyn) : operand;
     const member = this.#member(expr, holder);

@@ -113,6 +113,8 @@ class Evaluation {
   #select(expr: Expr & { readonly kind: "select" }, scope: Scope): unknown {
     const qualified = qualifiedName(expr);
     if (qualified !== undefined && typeNames.has(qualified)) return new TypeValue(qualified);
+    // A variable whose name has a dot in it.
+    if (qualified !== undefined && this.#checked.uses.has(qualified)) return this.#ident(qualified, scope);
     const operand = this.value(expr.operand, scope);
     const through = operand instanceof OptionalValue;
     if (through && !operand.present) return expr.test ? false : none;

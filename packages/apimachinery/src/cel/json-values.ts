@@ -14,8 +14,7 @@ export function jsonValue(
   isRoot: boolean = schema["x-kubernetes-embedded-resource"] === true,
 ): unknown {
   if (value === null || value === undefined) return null;
-  if (schema["x-kubernetes-int-or-string"])
-    return typeof value === "number" ? BigInt(Math.trunc(value)) : value;
+  if (schema["x-kubernetes-int-or-string"]) return untypedValue(value);
   if (Array.isArray(value)) return listValue(schema, value);
   if (isObject(value)) {
     const { additionalProperties: others } = schema;
@@ -24,6 +23,14 @@ export function jsonValue(
   }
   if (typeof value === "number") return schema.type === "integer" ? BigInt(Math.trunc(value)) : value;
   return typeof value === "string" ? textValue(schema, value) : value;
+}
+
+/** JSON of which nobody knows a schema. */
+export function untypedValue(value: unknown): unknown {
+  if (value === undefined) return null;
+  if (typeof value === "number") return Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (Array.isArray(value)) return value.map(untypedValue);
+  return isObject(value) ? new JsonMap(undefined, value) : value;
 }
 
 function textValue({ format }: Schema, text: string): unknown {
@@ -62,10 +69,11 @@ function listValue(schema: Schema, items: readonly unknown[]): unknown {
 class JsonMap implements MapValue {
   readonly isMap = true;
   readonly typeName: undefined = undefined;
-  readonly #schema: Schema;
+  /** Undefined: it is not known. */
+  readonly #schema: Schema | undefined;
   readonly #value: JsonObject;
 
-  constructor(schema: Schema, value: JsonObject) {
+  constructor(schema: Schema | undefined, value: JsonObject) {
     this.#schema = schema;
     this.#value = value;
   }
@@ -83,7 +91,9 @@ class JsonMap implements MapValue {
   }
 
   get(key: unknown): unknown {
-    return this.has(key) ? jsonValue(this.#schema, this.#value[key as string]) : undefined;
+    if (!this.has(key)) return undefined;
+    const value = this.#value[key as string];
+    return this.#schema === undefined ? untypedValue(value) : jsonValue(this.#schema, value);
   }
 }
 

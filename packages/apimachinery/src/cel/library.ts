@@ -1,4 +1,5 @@
 /** All functions that Kubernetes has in its rules. */
+import { addAuthorizerLibrary } from "./authorizer-library.ts";
 import { addKubeLibrary } from "./kube-library.ts";
 import { FunctionTable } from "./overloads.ts";
 import { addStandard } from "./standard.ts";
@@ -8,3 +9,4 @@ export const library: FunctionTable = new FunctionTable();
 addStandard(library);
 addTextsLibrary(library);
 addKubeLibrary(library);
+addAuthorizerLibrary(library);

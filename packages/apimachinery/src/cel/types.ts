@@ -49,6 +49,9 @@ const printed: Readonly<Record<string, string>> = {
   ...{ null: "null", timestamp: "timestamp", duration: "duration", optional: "optional_type" },
   ...{ url: "kubernetes.URL", quantity: "kubernetes.Quantity", ip: "net.IP", cidr: "net.CIDR" },
   ...{ format: "kubernetes.NamedFormat", semver: "kubernetes.Semver" },
+  ...{ authorizer: "kubernetes.authorization.Authorizer", decision: "kubernetes.authorization.Decision" },
+  ...{ pathcheck: "kubernetes.authorization.PathCheck", groupcheck: "kubernetes.authorization.GroupCheck" },
+  resourcecheck: "kubernetes.authorization.ResourceCheck",
 };
 
 export function printType({ kind, args, name }: CelType): string {
@@ -206,4 +209,5 @@ class SignatureReader {
 const receivers = new Set([
   ...["string", "bytes", "int", "uint", "double", "timestamp", "duration", "dyn"],
   ...["url", "quantity", "ip", "cidr", "format", "semver"],
+  ...["authorizer", "pathcheck", "groupcheck", "resourcecheck", "decision"],
 ]);

@@ -97,6 +97,11 @@ export class AuditEntry {
     this.#annotations["authorization.k8s.io/reason"] = reason;
   }
 
+  /** What members of admission have to say; the first word stands. */
+  annotate(key: string, value: string): void {
+    this.#annotations[key] ??= value;
+  }
+
   /** What the client sent, once it has been read. */
   asked(body: unknown): void {
     if (this.wants("Request") && body !== undefined) this.#keep("requestObject", body);

@@ -38,7 +38,7 @@ const scaleKind = { kind: "Scale", protobuf: scaleMessage };
 const deleteOptionsKind = { kind: "DeleteOptions", protobuf: deleteOptionsMessage };
 
 /** What the registry says of a write besides its outcome. */
-type Ears = Required<Pick<WriteQuery, "warn" | "wrote">>;
+type Ears = Required<Pick<WriteQuery, "warn" | "wrote" | "annotate">>;
 
 /** Parts of an object that are written like the object itself. */
 const ownParts = new Set(["status", "finalize", "ephemeralcontainers", "resize", "approval"]);
@@ -79,6 +79,7 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
   let kept: Stored | undefined;
   const { code, body: made } = await write(exchange, ports, body, {
     warn: (text) => warnings.push(text),
+    annotate: (key, value) => exchange.audit?.annotate(key, value),
     wrote: (stored) => {
       kept = stored;
     },
@@ -120,7 +121,7 @@ async function write(exchange: Exchange, ports: WritePorts, body: Uint8Array, ea
       if (name === undefined) return await create(exchange, ports, body, ears);
       if (part !== undefined) return await postToPart(exchange, part, body, ears);
       if (subresource === "binding" || subresource === "eviction")
-        return await postToPod(exchange, ports, body);
+        return await postToPod(exchange, ports, body, ears);
       throw methodNotAllowed();
     case "PUT":
       if (name === undefined) throw methodNotAllowed();
@@ -130,7 +131,7 @@ async function write(exchange: Exchange, ports: WritePorts, body: Uint8Array, ea
       return await patch(exchange, ports, body, ears);
     case "DELETE":
       if (subresource !== undefined) throw methodNotAllowed();
-      return await remove(exchange, ports, body);
+      return await remove(exchange, ports, body, ears);
     default:
       throw methodNotAllowed();
   }
@@ -201,10 +202,15 @@ async function postToPart(
   return { code: 201, body: { ...object, status: await answer(object, { name, namespace }) } };
 }
 
-async function postToPod(exchange: Exchange, { objects }: WritePorts, body: Uint8Array): Promise<Outcome> {
+async function postToPod(
+  exchange: Exchange,
+  { objects }: WritePorts,
+  body: Uint8Array,
+  { warn, annotate }: Ears,
+): Promise<Outcome> {
   const { request, query, target } = exchange;
   const { kind, name = "", namespace, subresource } = target;
-  const options = withManager(writeOptions("CreateOptions", query, false), exchange);
+  const options = { ...withManager(writeOptions("CreateOptions", query, false), exchange), warn, annotate };
   const expected = subresource === "binding" ? bindingKind : evictionKind;
   const posted = objectIn(decodeBody(body, mediaTypeOf(request), expected));
   const pod = { name, namespace };
@@ -225,8 +231,12 @@ async function replace(
   if (subresource === "scale") {
     const sent = decodeBody(body, mediaTypeOf(request), scaleKind);
     const scale = settledScale(objectIn(sent), { ...options, ...told(sent), ...ears });
-    const scaled = await objects.change(kind, name, namespace, { ...options, subresource }, (stored) =>
-      withScale(kind, stored, scale),
+    const scaled = await objects.change(
+      kind,
+      name,
+      namespace,
+      { ...options, ...ears, subresource },
+      (stored) => withScale(kind, stored, scale),
     );
     return { code: 200, body: scaleOf(kind, scaled) };
   }
@@ -253,8 +263,12 @@ async function patch(
   if (subresource === "scale") {
     const value = type === "apply" ? objectIn(parsed) : parsed.value;
     const sent = { ...options, ...told(parsed), ...ears };
-    const scaled = await objects.change(kind, name, namespace, { ...options, subresource }, (stored) =>
-      withScale(kind, stored, patchedScale(kind, stored, { type, value }, sent)),
+    const scaled = await objects.change(
+      kind,
+      name,
+      namespace,
+      { ...options, ...ears, subresource },
+      (stored) => withScale(kind, stored, patchedScale(kind, stored, { type, value }, sent)),
     );
     return { code: 200, body: scaleOf(kind, scaled) };
   }
@@ -295,12 +309,17 @@ function yamlOrJson(body: Uint8Array): ParsedBody {
   }
 }
 
-async function remove(exchange: Exchange, { objects }: WritePorts, body: Uint8Array): Promise<Outcome> {
+async function remove(
+  exchange: Exchange,
+  { objects }: WritePorts,
+  body: Uint8Array,
+  { warn, annotate }: Ears,
+): Promise<Outcome> {
   const { request, query, target } = exchange;
   const { kind, name, namespace } = target;
   const said =
     body.length === 0 ? undefined : objectIn(decodeBody(body, mediaTypeOf(request), deleteOptionsKind));
-  const options = { ...deleteOptions(query, said), user: exchange.user };
+  const options = { ...deleteOptions(query, said), user: exchange.user, warn, annotate };
   if (name === undefined) {
     if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
     if (kind.verbs?.includes("deletecollection") === false) throw methodNotAllowed();

@@ -16,6 +16,9 @@ export interface DeleteQuery {
   readonly dryRun?: boolean;
   /** Who asks; undefined is a part of this program. */
   readonly user?: User;
+  /** As of a write. */
+  readonly warn?: (text: string) => void;
+  readonly annotate?: (key: string, value: string) => void;
   /** By what it was asked: an eviction is a deletion that others have a say in. */
   readonly subresource?: string;
   /** What is said in the object when its deletion begins, in place: why it goes. */

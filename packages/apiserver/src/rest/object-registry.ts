@@ -32,6 +32,8 @@ export interface WriteQuery extends FieldRules {
   readonly force?: boolean;
   /** Who asks; undefined is a part of this program. */
   readonly user?: User;
+  /** Hears what members of admission have to say for the audit log. */
+  readonly annotate?: (key: string, value: string) => void;
   /** Hears how the object is kept: its text is an answer that need not be made again. */
   readonly wrote?: (stored: Stored) => void;
 }
@@ -339,12 +341,14 @@ export class ObjectRegistry {
     old: KubeObject | undefined,
     wanted: KubeObject,
     { kind, subresource }: WriteContext,
-    { dryRun = false, user, warn = () => undefined }: WriteQuery,
+    asked: WriteQuery,
     plan: (wanted: KubeObject) => KubeObject,
   ): Promise<KubeObject> {
+    const { dryRun = false, user, warn = () => undefined, annotate } = asked;
     const { name, namespace } = wanted.metadata;
     const operation = old === undefined ? "CREATE" : "UPDATE";
-    const terms = { operation, kind, subresource, namespace, name, old, user, dryRun, warn } as const;
+    const who = { user, dryRun, warn, annotate, asked };
+    const terms = { operation, kind, subresource, namespace, name, old, ...who } as const;
     await this.admission.ask("gate", { ...terms, object: wanted });
     let object = wanted;
     if (this.admission.mutates(terms)) {
@@ -359,11 +363,10 @@ export class ObjectRegistry {
 
   async #admitDeletion(kind: KindDefinition, old: KubeObject, query: DeleteQuery): Promise<void> {
     const { name, namespace } = old.metadata;
-    const { dryRun = false, user, subresource } = query;
+    const { dryRun = false, user, subresource, warn = () => undefined, annotate } = query;
     const terms = { operation: "DELETE", kind, subresource, namespace, name } as const;
-    const request = { ...terms, object: undefined, old, user, dryRun, warn: () => undefined };
-    await this.admission.ask("gate", request);
-    await this.admission.ask("validate", request);
+    const request = { ...terms, object: undefined, old, user, dryRun, warn, annotate, asked: query };
+    for (const phase of ["gate", "mutate", "validate"] as const) await this.admission.ask(phase, request);
   }
 
   #definition(kind: KindName): KindDefinition {

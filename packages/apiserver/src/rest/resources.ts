@@ -32,8 +32,13 @@ const verbs: Readonly<Record<string, string>> = {
 export function takesMethod(kind: KindDefinition, subresource: string, method: string): boolean {
   // Who is behind it decides, of methods too that discovery has no verb for.
   if (subresource === "proxy") return true;
-  const part = subresourcesOf(kind).find(({ name }) => name === subresource);
+  const part = partOf(kind, subresource);
   return part === undefined || part.verbs.includes(verbs[method] ?? "");
+}
+
+/** The part of that name, as discovery lists it. */
+export function partOf(kind: KindDefinition, subresource: string): SubresourceDefinition | undefined {
+  return subresourcesOf(kind).find(({ name }) => name === subresource);
 }
 
 function subresourcesOf(kind: KindDefinition): SubresourceDefinition[] {
