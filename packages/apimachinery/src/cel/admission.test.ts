@@ -58,7 +58,8 @@ describe("an expression that is asked of a write", () => {
     ["variables.half == 1 && variables.both == 2", true],
     [
       "variables.lost == 1",
-      `expression 'variables.lost == 1' resulted in error: composited variable "lost" fails to evaluate: no such key: lost`,
+      `expression 'variables.lost == 1' resulted in error: composited variable "lost" fails to evaluate: ` +
+        "no such key: lost",
     ],
     ["object.spec.gone", "expression 'object.spec.gone' resulted in error: no such key: gone"],
     ["authorizer.group('apps').resource('deployments').namespace('a').check('create').allowed()", true],
