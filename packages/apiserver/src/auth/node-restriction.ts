@@ -11,7 +11,7 @@ const handled = new Set(["nodes.", "pods.", "leases.coordination.k8s.io", "servi
 
 export const nodeRestriction: AdmissionMember = {
   name: "NodeRestriction",
-  handles: ({ kind }) => handled.has(`${kind.plural}.${kind.group}`),
+  handles: ({ kind, operation }) => operation !== "CONNECT" && handled.has(`${kind.plural}.${kind.group}`),
   validate(request) {
     const node = request.user && nodeOf(request.user);
     if (node === undefined) return;
