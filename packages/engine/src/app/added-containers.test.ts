@@ -62,7 +62,7 @@ function record(of: AppSpec, ...phases: ContainerPhase[]): AppRecord {
 function plan(of: AppSpec, phases: readonly ContainerPhase[], more: Partial<AppInputs> = {}): unknown {
   const step = planApp({
     ...{ wanted: of, record: record(of, ...phases), content: () => ready, nic: () => undefined },
-    machine: { runs: true, connected: true, asked: new Set<string>() },
+    machine: { runs: true, connected: true, asked: new Map<number, number>() },
     ...{ volume: () => undefined, volumeHolder: () => undefined, sinceEndMs: () => 0, activeMs: 0 },
     ...{ unhealthy: new Map(), stopping: new Set(), faulty: new Set(), launchWaitMs: 0 },
     node: { architecture: "amd64", emulated: false, freeMemoryBytes: 1, upMs: 0 },

@@ -46,10 +46,12 @@ export class AppInstance {
   readonly #probers = new Map<number, { attempt: number; prober: Prober }>();
   readonly #starts = new Map<number, ContainerStart>();
   readonly #ends = new Map<number, { attempt: number; at: number }>();
-  readonly #hooks = new Set<string>();
+  /** By its number: which attempt of a container has been through its postStart hook. */
+  readonly #hooks = new Map<number, number>();
   readonly #viewers = new Map<number, Set<(output: GuestOutput) => void>>();
   readonly #pulls = new Map<number, ContentStatus["phase"]>();
-  readonly #backedOff = new Set<string>();
+  /** By its number: of which attempt of a container it was told that the next one waits. */
+  readonly #backedOff = new Map<number, number>();
   readonly #since: number;
   readonly #activeBefore: number;
   #saved = "";
@@ -118,10 +120,9 @@ export class AppInstance {
         for (const event of pullEvents(container.name, container.image, this.#pulls.get(index), content))
           this.event(event);
       if (content !== undefined) this.#pulls.set(index, content.phase);
-      const key = this.#attemptKey(index);
-      if (record === undefined || this.#backedOff.has(key)) continue;
+      if (record === undefined || this.#backedOff.get(index) === record.attempt) continue;
       if (this.record.end !== undefined || backoffLeft(record, this.sinceEndMs(index)) <= 0) continue;
-      this.#backedOff.add(key);
+      this.#backedOff.set(index, record.attempt);
       const { name } = container;
       const message = `Back-off restarting failed container ${name} in pod ${this.record.spec.pod.name}`;
       this.event({ type: "Warning", reason: "BackOff", message, container: name });
@@ -156,7 +157,7 @@ export class AppInstance {
   /** Whether the attempt that runs has been through its postStart hook. */
   hookDone(index: number): boolean {
     const item = allContainers(this.record.spec)[index - 1];
-    return item?.container.postStart === undefined || this.#hooks.has(this.#attemptKey(index));
+    return item?.container.postStart === undefined || this.#hooks.get(index) === this.#attempt(index);
   }
 
   target(index: number): ActionTarget | undefined {
@@ -274,7 +275,7 @@ export class AppInstance {
       // Before the guest hears of it: an attempt must never be counted twice or not at all.
       await this.save();
     }
-    this.machine.asked.add(`${index}/${attempt}`);
+    this.machine.asked.set(index, attempt);
     this.#starts.set(index, start);
     guest.start(start);
   }
@@ -356,17 +357,17 @@ export class AppInstance {
   }
 
   #runPostStart(index: number, container: ext.Container, action: ext.ProbeAction, signal: AbortSignal): void {
-    const key = this.#attemptKey(index);
+    const attempt = this.#attempt(index);
     const target = this.target(index);
-    if (this.#hooks.has(key) || target === undefined) return;
+    if (this.#hooks.get(index) === attempt || target === undefined) return;
     const run = async (): Promise<void> => {
       const result = await runAction(action, target, this.context.clock, hookMaxMs, signal);
       if (signal.aborted) return;
-      if (result.ok) this.#hooks.add(key);
+      if (result.ok) this.#hooks.set(index, attempt);
       else {
         const message = `PostStartHook failed: ${result.message}`;
         this.event({ type: "Warning", reason: "FailedPostStartHook", message, container: container.name });
-        if (this.#attemptKey(index) === key)
+        if (this.#attempt(index) === attempt)
           await this.machine.stopContainer(index, () => this.record.spec.pod.terminationGraceSeconds);
       }
       this.context.wake(this.id);
@@ -374,8 +375,8 @@ export class AppInstance {
     void run();
   }
 
-  #attemptKey(index: number): string {
-    return `${index}/${this.record.containers[index - 1]?.attempt}`;
+  #attempt(index: number): number {
+    return this.record.containers[index - 1]?.attempt ?? 0;
   }
 
   #update(index: number, container: ContainerRecord): void {

@@ -30,8 +30,8 @@ const signals: Readonly<Record<string, number>> = constants.signals;
  */
 export class AppMachine {
   readonly #owner: MachineOwner;
-  /** Attempts that the connected guest was asked to start. */
-  readonly asked: Set<string> = new Set();
+  /** By its number: which attempt of a container the connected guest was asked to start last. */
+  readonly asked: Map<number, number> = new Map();
   readonly stopping: Map<number, Promise<void>> = new Map();
   guest: Guest | undefined;
   #connecting: Promise<void> | undefined;

@@ -134,7 +134,7 @@ const machine = (of = spec()): AppRecord["machine"] => ({
 });
 const record = (more: Partial<AppRecord> = {}): AppRecord => ({ ...newRecord(spec(), instant(0)), ...more });
 const base: AppInputs = {
-  ...{ wanted: spec(), record: record(), machine: { runs: false, connected: false, asked: new Set() } },
+  ...{ wanted: spec(), record: record(), machine: { runs: false, connected: false, asked: new Map() } },
   ...{ content: () => ready, nic: () => nic, volume: () => undefined, volumeHolder: () => undefined },
   device: () => undefined,
   node: {
@@ -149,7 +149,7 @@ const base: AppInputs = {
   started: new Set(),
   ...{ launchWaitMs: 0, activeMs: 0, hold: undefined },
 };
-const on = { runs: true, connected: true, asked: new Set<string>() };
+const on = { runs: true, connected: true, asked: new Map<number, number>() };
 const withMachine = (phase: ContainerPhase, more: Partial<ContainerRecord> = {}): AppRecord =>
   record({ machine: machine(), containers: [container(phase, false, more)] });
 const armed: ContentStatus = {
@@ -266,7 +266,7 @@ describe("planApp", () => {
     ],
     [
       "does not ask twice",
-      { record: withMachine(starting), machine: { ...on, asked: new Set(["1/1"]) } },
+      { record: withMachine(starting), machine: { ...on, asked: new Map([[1, 1]]) } },
       { do: "rest", againMs: undefined },
     ],
     [

@@ -19,8 +19,8 @@ export interface AppInputs {
   readonly machine: {
     readonly runs: boolean;
     readonly connected: boolean;
-    /** Attempts that this connection was asked to start, `number/attempt`. */
-    readonly asked: ReadonlySet<string>;
+    /** By its number: which attempt of a container this connection was asked to start last. */
+    readonly asked: ReadonlyMap<number, number>;
   };
   readonly content: (id: string) => ContentStatus | undefined;
   readonly nic: (name: string) => NicStatus | undefined;
@@ -142,7 +142,7 @@ function planContainers(inputs: AppInputs, wanted: AppSpec): AppStep {
   for (const index of [...own, ...addedToStart(inputs, wanted)]) {
     const container = record.containers[index - 1];
     if (container === undefined) continue;
-    if (container.phase.kind === "starting" && machine.asked.has(`${index}/${container.attempt}`)) continue;
+    if (container.phase.kind === "starting" && machine.asked.get(index) === container.attempt) continue;
     const waitMs = backoffLeft(container, inputs.sinceEndMs(index));
     if (waitMs <= 0) return { do: "start", index };
     againMs = Math.min(againMs ?? waitMs, waitMs);
