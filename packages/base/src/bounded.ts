@@ -95,10 +95,18 @@ export class LruMap<K, V> {
   }
 
   set(key: K, value: V): void {
-    this.delete(key);
-    const entry = { key, value, weight: this.#weigh(value), newer: undefined, older: undefined };
-    this.#entries.set(key, entry);
-    this.#weight += entry.weight;
+    const weight = this.#weigh(value);
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      entry = { key, value, weight, newer: undefined, older: undefined };
+      this.#entries.set(key, entry);
+    } else {
+      this.#weight -= entry.weight;
+      this.#unlink(entry);
+      entry.value = value;
+      entry.weight = weight;
+    }
+    this.#weight += weight;
     this.#link(entry);
     while (this.#weight > this.#limit && this.#oldest !== undefined && this.#oldest !== entry)
       this.delete(this.#oldest.key);
@@ -135,8 +143,8 @@ export class LruMap<K, V> {
 
 interface Entry<K, V> {
   readonly key: K;
-  readonly value: V;
-  readonly weight: number;
+  value: V;
+  weight: number;
   newer: Entry<K, V> | undefined;
   older: Entry<K, V> | undefined;
 }

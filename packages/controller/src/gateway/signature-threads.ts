@@ -21,11 +21,29 @@ export class SignatureThreads implements SignatureVerifier {
     this.#waiting++;
     return new Promise((resolve, reject) => {
       const { payload, signature } = envelope;
-      verify("sha256", payload, { key, dsaEncoding }, signature, (error, isGood) => {
-        this.#waiting--;
-        if (error) reject(error);
-        else resolve(isGood);
-      });
+      const told = once({ resolve, reject, left: () => this.#waiting-- });
+      verify("sha256", payload, { key, dsaEncoding }, signature, told);
     });
   }
+}
+
+interface Waiting {
+  readonly resolve: (isGood: boolean) => void;
+  readonly reject: (error: Error) => void;
+  readonly left: () => void;
+}
+
+/**
+ * What Node keeps of a verified signature stays until all memory is collected. It is not to keep the request, too: that
+ * was a kilobyte of each poll, and the larger the heap the dearer it was to collect them.
+ */
+function once(waiting: Waiting): (error: Error | null, isGood: boolean) => void {
+  let waits: Waiting | undefined = waiting;
+  return (error, isGood) => {
+    const told = waits;
+    waits = undefined;
+    told?.left();
+    if (error) told?.reject(error);
+    else told?.resolve(isGood);
+  };
 }

@@ -17,11 +17,10 @@ const enrolPause = millis(1000);
  */
 export const pollsAtOnce = 32;
 const measureMs = 5000;
-/**
- * Where sizes are compared: a collection of all memory, which comes once in minutes of polls, is to be a small part of
- * what is measured when it falls into it, and not a fifth.
- */
-export const comparedMs = 20_000;
+/** Until a start's memory is collected. */
+const settleMs = 20_000;
+/** Where sizes are compared: a minute of each, as a collection of all memory is to be a small part of it. */
+const [turns, turnMs] = [12, 5000];
 /** At rest: less than this share of a processor in so many looks one after another. */
 const [busyMax, calmLooks, lookMs] = [0.1, 2, 1000];
 /** Whoever is busy longer is measured as it is. */
@@ -148,11 +147,17 @@ export class KeptConnections implements Disposable {
    * memory, that have it swept up.
    */
   async settle(): Promise<void> {
-    await pollFor(this.count, (index) => this.poll(index, "same"), comparedMs);
+    await pollFor(this.count, (index) => this.poll(index, "same"), settleMs);
   }
 
-  async *measured(name: string, kind: PollKind, spanMs: number = measureMs): AsyncGenerator<Figure> {
-    yield* measured(`${name}.${kind}`, this.count, this.#load.pid, (index) => this.poll(index, kind), spanMs);
+  async *measured(name: string, kind: PollKind): AsyncGenerator<Figure> {
+    yield* measured(`${name}.${kind}`, this.count, this.#load.pid, (index) => this.poll(index, kind));
+  }
+
+  /** Adds a while of polls to what was measured of this fleet. */
+  async measureInto(meter: PollMeter, kind: PollKind): Promise<void> {
+    await this.warm();
+    await meter.run(this.count, (index) => this.poll(index, kind), turnMs);
   }
 
   [Symbol.dispose](): void {
@@ -175,22 +180,58 @@ export async function* measured(
   size: number,
   pid: number,
   poll: (index: number) => Promise<void>,
-  spanMs: number = measureMs,
 ): AsyncGenerator<Figure> {
-  const before = await processUsage(pid);
-  const start = clock.monotonic();
-  const spans = await pollFor(size, poll, spanMs);
-  const seconds = (clock.monotonic() - start) / 1000;
-  const { cpuSeconds } = await processUsage(pid);
-  yield {
-    name,
-    value: round(spans.length / seconds, 0),
-    unit: "1/s",
-    note: `${Math.min(size, pollsAtOnce)} at once`,
-  };
-  yield { name: `${name}.p99`, value: round(quantile(spans, 0.99)), unit: "ms" };
-  const cpu = ((cpuSeconds - before.cpuSeconds) / spans.length) * 1e6;
-  yield { name: `${name}.cpu`, value: round(cpu, 0), unit: "µs", note: "of the controller, per poll" };
+  const meter = new PollMeter(pid);
+  await meter.run(size, poll, measureMs);
+  yield* meter.figures(name);
+}
+
+/** Two fleets' polls, in turns: what the machine does besides is the same for both. */
+export async function inTurns(
+  fleets: readonly (readonly [KeptConnections, PollMeter])[],
+  kind: PollKind,
+): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) {
+    for (const [connections, meter] of fleets) await connections.measureInto(meter, kind);
+  }
+}
+
+/** What polls cost a controller, of all the whiles that were measured. */
+export class PollMeter {
+  readonly #pid: number;
+  readonly #spans: number[] = [];
+  #seconds = 0;
+  #cpuSeconds = 0;
+  #atOnce = 0;
+
+  constructor(pid: number) {
+    this.#pid = pid;
+  }
+
+  async run(size: number, poll: (index: number) => Promise<void>, spanMs: number): Promise<void> {
+    this.#atOnce = Math.min(size, pollsAtOnce);
+    const before = await processUsage(this.#pid);
+    const start = clock.monotonic();
+    for (const span of await pollFor(size, poll, spanMs)) this.#spans.push(span);
+    this.#seconds += (clock.monotonic() - start) / 1000;
+    this.#cpuSeconds += (await processUsage(this.#pid)).cpuSeconds - before.cpuSeconds;
+  }
+
+  /** CPU time of the controller for one poll, in microseconds. */
+  get cpu(): number {
+    return (this.#cpuSeconds / this.#spans.length) * 1e6;
+  }
+
+  *figures(name: string): Generator<Figure> {
+    yield {
+      name,
+      value: round(this.#spans.length / this.#seconds, 0),
+      unit: "1/s",
+      note: `${this.#atOnce} at once`,
+    };
+    yield { name: `${name}.p99`, value: round(quantile(this.#spans, 0.99)), unit: "ms" };
+    yield { name: `${name}.cpu`, value: round(this.cpu, 0), unit: "µs", note: "of the controller, per poll" };
+  }
 }
 
 /** How long each poll took. */

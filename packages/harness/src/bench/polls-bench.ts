@@ -7,12 +7,13 @@ import { type Bench, type Figure, round } from "./bench.ts";
 import { ControllerProcess } from "./controller-process.ts";
 import {
   atRest,
-  comparedMs,
   enrolUpTo,
+  inTurns,
   KeptConnections,
   type Load,
   measured,
   type PollKind,
+  PollMeter,
   pollsAtOnce,
   requestsOf,
 } from "./poll-load.ts";
@@ -20,14 +21,14 @@ import { processUsage } from "./process-meter.ts";
 import { RegisteredFleet } from "./registered-fleet.ts";
 
 const clock = new SystemClock();
-const sizes = [1, 1000, 10_000, 100_000];
+const [one, larger] = [1, [1000, 10_000, 100_000]];
 /** Of a fleet; more sockets than that a machine does not have for both ends. */
 const connectedMax = 10_000;
 /** Who connects anew for each poll: what that costs does not depend on who else is there. */
 const anewMax = 1000;
 const enrolled = 500;
 const http304 = 304;
-/** How much more the dearest poll may cost than the one of a fleet of one. */
+/** How much more a poll may cost than in a fleet of one. */
 const flat = 1.2;
 
 /** What a fleet at rest costs: every node asks whether something changed, and nothing did. */
@@ -36,35 +37,22 @@ export const pollsBench: Bench = {
   summary: "signed unchanged polls at 1 to 100,000 nodes: kept, resumed and new connections",
   missing: () => undefined,
   async *run(progress) {
-    const cpu = new Map<string, number[]>();
     await using fleet = await RegisteredFleet.make();
-    for (const size of sizes) {
-      const began = clock.monotonic();
-      const { controller, nodes } = await fleet.start(size, Math.min(size, connectedMax));
-      await using _ = controller;
-      progress(`${size} nodes, after ${round((clock.monotonic() - began) / 1000, 0)} s`);
-      const target = await controller.deviceTarget();
-      const requests = nodes.map((node) => requestsOf(node, nodes.length, target.host));
-      const load: Load = { target, pid: controller.pid, requests };
-      for await (const figure of few(size, load)) {
-        yield figure;
-        const kind = /^polls\.few\.(same|verified)\.\d+\.cpu$/.exec(figure.name)?.[1];
-        if (kind !== undefined) cpu.set(kind, [...(cpu.get(kind) ?? []), figure.value]);
-      }
-      yield* kept(size, load, progress);
-      yield* anew(size, load, progress);
-    }
-    for (const [kind, [first = Number.NaN, ...others]] of cpu) {
-      const value = round(Math.max(...others) / first);
-      const note = "the dearest beside that of one node";
-      yield { name: `polls.few.${kind}.flat`, value, unit: "times", budget: flat, note };
+    const { controller, load } = await started(fleet, one, progress);
+    await using _ = controller;
+    yield* all(one, load, progress);
+    for (const size of larger) {
+      const many = await started(fleet, size, progress);
+      await using _ = many.controller;
+      yield* few(size, many.load, load);
+      yield* all(size, many.load, progress);
     }
     yield await enrolling(progress);
   },
 };
 
 /** Every box with this onboarding certificate is let in. */
-export async function admitAll(client: KubeClient): Promise<Onboarding> {
+async function admitAll(client: KubeClient): Promise<Onboarding> {
   const onboarding = await makeOnboarding("load", clock.now());
   await client.apply<EnrollmentProfile>(enrollmentProfileKind, {
     apiVersion: "selvedge.dev/v1alpha1",
@@ -91,15 +79,48 @@ async function enrolling(progress: (line: string) => void): Promise<Figure> {
   return { name: `enrol.nodes.${enrolled}`, value, unit: "1/s", note: "until each has its configuration" };
 }
 
-/** The same few connections whatever the size of the fleet: what changes is only how many nodes there are. */
-async function* few(size: number, load: Load): AsyncGenerator<Figure> {
-  await atRest(load.pid);
-  using connections = await KeptConnections.open({ ...load, requests: load.requests.slice(0, pollsAtOnce) });
+async function started(
+  fleet: RegisteredFleet,
+  size: number,
+  progress: (line: string) => void,
+): Promise<{ readonly controller: ControllerProcess; readonly load: Load }> {
+  const began = clock.monotonic();
+  const { controller, nodes } = await fleet.start(size, Math.min(size, connectedMax));
+  progress(`${size} nodes, after ${round((clock.monotonic() - began) / 1000, 0)} s`);
+  const target = await controller.deviceTarget();
+  const requests = nodes.map((node) => requestsOf(node, nodes.length, target.host));
+  return { controller, load: { target, pid: controller.pid, requests } };
+}
+
+async function* all(size: number, load: Load, progress: (line: string) => void): AsyncGenerator<Figure> {
+  yield* kept(size, load, progress);
+  yield* anew(size, load, progress);
+}
+
+/**
+ * The same few connections to a controller of many nodes and to that of one, in turns: what differs is only how many
+ * nodes there are.
+ */
+async function* few(size: number, many: Load, ofOne: Load): AsyncGenerator<Figure> {
+  await atRest(many.pid);
+  const requests = many.requests.slice(0, pollsAtOnce);
+  using connections = await KeptConnections.open({ ...many, requests });
+  using beside = await KeptConnections.open(ofOne);
   await connections.settle();
-  await connections.warm();
+  await beside.settle();
   for (const kind of ["same", "verified"] as const) {
-    yield* renamed(connections.measured("polls.few", kind, comparedMs), kind, size);
-    await connections.warm();
+    const [meter, meterOfOne] = [new PollMeter(many.pid), new PollMeter(ofOne.pid)];
+    await inTurns(
+      [
+        [beside, meterOfOne],
+        [connections, meter],
+      ],
+      kind,
+    );
+    yield* meter.figures(`polls.few.${kind}.${size}`);
+    const value = round(meter.cpu / meterOfOne.cpu);
+    const note = `CPU beside ${round(meterOfOne.cpu, 0)} µs in a fleet of one, measured in turns`;
+    yield { name: `polls.few.${kind}.${size}.flat`, value, unit: "times", budget: flat, note };
   }
 }
 
