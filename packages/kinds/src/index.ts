@@ -1,5 +1,7 @@
 import type { KindDefinition } from "@selvedge/apimachinery";
 import { mutatingWebhookKind } from "./admission/mutating-webhook.ts";
+import { validatingAdmissionPolicyKind } from "./admission/policy.ts";
+import { validatingAdmissionPolicyBindingKind } from "./admission/policy-binding.ts";
 import { validatingWebhookKind } from "./admission/validating-webhook.ts";
 import { cronJobKind } from "./batch/cron-job.ts";
 import { jobKind } from "./batch/job.ts";
@@ -52,6 +54,16 @@ import { volumeAttachmentKind } from "./storage/volume-attachment.ts";
 import { volumeAttributesClassKind } from "./storage/volume-attributes-class.ts";
 
 export { type MutatingWebhookConfiguration, mutatingWebhookKind } from "./admission/mutating-webhook.ts";
+export { validatingAdmissionPolicyKind } from "./admission/policy.ts";
+export {
+  type ValidatingAdmissionPolicyBinding,
+  validatingAdmissionPolicyBindingKind,
+} from "./admission/policy-binding.ts";
+export type {
+  ExpressionWarning,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicySpec,
+} from "./admission/policy-fields.ts";
 export {
   type ValidatingWebhookConfiguration,
   validatingWebhookKind,
@@ -92,7 +104,6 @@ export {
 } from "./deployment.ts";
 export {
   type EdgeNode,
-  type EdgeNodeConditionType,
   type EdgeNodePhase,
   type EdgeNodeSpec,
   type EdgeNodeStatus,
@@ -216,7 +227,7 @@ export type {
   Toleration,
   TopologySpreadConstraint,
 } from "./pod/pod-types.ts";
-export { podGaps } from "./pod/validate-pod.ts";
+export { podGaps, screenAnnotation } from "./pod/validate-pod.ts";
 export type {
   ConfigMapSource,
   DownwardApiFile,
@@ -291,7 +302,6 @@ export {
   nodeMetricsKind,
   type PodMetrics,
   podMetricsKind,
-  usageKinds,
 } from "./usage-kinds.ts";
 
 /** Every kind the controller serves. A kind that is not here does not exist. */
@@ -344,6 +354,8 @@ export const allKinds: readonly KindDefinition[] = [
   certificateSigningRequestKind,
   mutatingWebhookKind,
   validatingWebhookKind,
+  validatingAdmissionPolicyKind,
+  validatingAdmissionPolicyBindingKind,
   edgeNodeKind,
   enrollmentProfileKind,
   patchEnvelopeKind,

@@ -60,6 +60,8 @@ rbac.authorization.k8s.io ClusterRoleBinding 38 3b77d5b46edb
 certificates.k8s.io CertificateSigningRequest 47 50eff583cc99
 admissionregistration.k8s.io MutatingWebhookConfiguration 67 7252a8a22265
 admissionregistration.k8s.io ValidatingWebhookConfiguration 66 d48fc8471732
+admissionregistration.k8s.io ValidatingAdmissionPolicy 93 6dea4d8edb32
+admissionregistration.k8s.io ValidatingAdmissionPolicyBinding 74 5634928d8351
 `;
 
 describe("the members of every kind on the wire", () => {

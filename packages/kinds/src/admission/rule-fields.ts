@@ -1,4 +1,5 @@
 /** What policies and webhooks have in common: which requests they are about, by the kind and by expressions. */
+import { AdmissionCompiler } from "@selvedge/apimachinery";
 import { jsonEqual } from "@selvedge/base";
 import type { Faults } from "../faults.ts";
 import { atomic, embedded, type Message, message, needed, pointer, text, texts } from "../fields.ts";
@@ -88,16 +89,19 @@ function checkResources(faults: Faults, at: string, resources: readonly string[]
   }
 }
 
-/** All but whether the expressions can be understood: that, the API server says. */
 export function checkConditions(
   faults: Faults,
   at: string,
   conditions: readonly MatchCondition[] = [],
+  compiler: AdmissionCompiler = new AdmissionCompiler({ params: false }),
 ): void {
   if (conditions.length > conditionsMax) faults.tooMany(at, conditions.length, conditionsMax);
   const names = new Set<string>();
   for (const [index, { name, expression }] of conditions.entries()) {
-    if (!expression?.trim()) faults.required(`${at}[${index}].expression`);
+    const source = expression?.trim();
+    const fault = source ? compiler.compile(source, "bool").fault : undefined;
+    if (!source) faults.required(`${at}[${index}].expression`);
+    else if (fault !== undefined) faults.invalid(`${at}[${index}].expression`, source, fault);
     if (name) faults.key(`${at}[${index}].name`, name);
     else faults.required(`${at}[${index}].name`);
     if (name && names.has(name)) faults.duplicate(`${at}[${index}].name`, name);
