@@ -41,7 +41,7 @@ const ours = {
   account: "default",
 };
 const parts: Readonly<Record<string, readonly string[]>> = {
-  pods: ["log", "exec", "attach", "portforward", "eviction", "ephemeralcontainers", "status"],
+  pods: ["log", "exec", "attach", "portforward", "eviction", "ephemeralcontainers", "resize", "status"],
   serviceaccounts: ["token"],
 };
 const dry = "dryRun=All";

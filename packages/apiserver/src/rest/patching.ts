@@ -15,6 +15,7 @@ import {
 } from "@selvedge/apimachinery";
 import { type StatusCause, StatusError } from "../status-error.ts";
 import { apiVersionOf, kindText } from "./kind-names.ts";
+import { saidSizes } from "./pod-resize.ts";
 import { badRequest, invalidOptions, unsupportedBody } from "./refusals.ts";
 
 export type PatchKind = "json" | "merge" | "strategic" | "apply";
@@ -158,6 +159,7 @@ function spokenPart(kind: KindDefinition, patch: KubeObject, subresource: string
     const identity = { name: metadata.name, ...(metadata.namespace && { namespace: metadata.namespace }) };
     return { apiVersion, kind: name, metadata: identity, ...(status === undefined ? {} : { status }) };
   }
+  if (subresource === "resize") return saidSizes(patch);
   return (kind.subresources?.status ? others : patch) as KubeObject;
 }
 

@@ -18,6 +18,7 @@ import { cloneJson, jsonEqual } from "@selvedge/base";
 import { decodeFault } from "./decode-fault.ts";
 import { type FieldRules, pruneObject, unreadable } from "./field-validation.ts";
 import { apiVersionOf, hasGeneration, isNamespaceKind } from "./kind-names.ts";
+import { withSizes } from "./pod-resize.ts";
 import { conflict, invalid } from "./refusals.ts";
 import { share } from "./share.ts";
 
@@ -217,7 +218,7 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   status: ["status"],
   finalize: ["spec", "finalizers"],
   ephemeralcontainers: ["spec", "ephemeralContainers"],
-  resize: ["spec", "containers"],
+  resize: ["spec"],
   approval: ["status", "conditions"],
 };
 const serverMeta = [
@@ -245,7 +246,8 @@ function merge(
     throw conflict(kind, name, why);
   }
   const part = subresource === undefined ? undefined : parts[subresource];
-  const next = part === undefined ? mergeMain(kind, stored, wanted) : mergePart(stored, wanted, part);
+  const mergeOwn = subresource === "resize" ? withSizes : mergePart;
+  const next = part === undefined ? mergeMain(kind, stored, wanted) : mergeOwn(stored, wanted, part);
   if (subresource !== undefined && withMetadata.has(subresource)) copyMetadata(kind, wanted, next);
   if (part === undefined && isNamespaceKind(kind)) copyAt(stored, next, ["spec", "finalizers"]);
   const meta = next.metadata as unknown as Record<string, unknown>;

@@ -21,9 +21,10 @@ export function limitsAdmission(policies: Policies): AdmissionMember {
   return {
     name: "LimitRanger",
     handles: ({ kind, operation, subresource }) =>
-      subresource === undefined &&
-      ((kind === podKind && operation === "CREATE") ||
-        (kind === persistentVolumeClaimKind && operation !== "DELETE")),
+      (kind === podKind && subresource === "resize" && operation === "UPDATE") ||
+      (subresource === undefined &&
+        ((kind === podKind && operation === "CREATE") ||
+          (kind === persistentVolumeClaimKind && operation !== "DELETE"))),
     mutate(request) {
       if (request.kind === podKind)
         for (const range of rangesOf(request)) complete(request.object as Pod, range);

@@ -18,7 +18,7 @@ export function quotaAdmission(
   return {
     name: "ResourceQuota",
     handles: ({ kind, operation, subresource }) =>
-      kind.namespaced && operation !== "DELETE" && subresource === undefined,
+      kind.namespaced && operation !== "DELETE" && (subresource === undefined || subresource === "resize"),
     async validate(request) {
       const { object, old, namespace = "", kind } = request;
       const quotas = policies.quotas.by("namespace", namespace);

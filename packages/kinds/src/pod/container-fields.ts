@@ -110,7 +110,7 @@ const containerMembers: Readonly<Record<string, Member>> = {
   resizePolicy: objects(
     23,
     containerResizePolicy,
-    "What a change of resources does to it: only restarting it is possible.",
+    "What a change of its size does to it: nothing until its machine starts next, or a restart.",
     atomic,
   ),
   restartPolicy: text(

@@ -42,6 +42,7 @@ export const podKind: KindDefinition = builtIn(pod, {
       { name: "portforward", kind: "PodPortForwardOptions", verbs: ["create", "get"] },
       { name: "eviction", kind: "Eviction", group: "policy", version: "v1", verbs: ["create"] },
       { name: "ephemeralcontainers", kind: "Pod", verbs: ["get", "patch", "update"] },
+      { name: "resize", kind: "Pod", verbs: ["get", "patch", "update"] },
       { name: "binding", kind: "Binding", verbs: ["create"] },
     ],
   },

@@ -7,6 +7,7 @@ import type { Container, ContainerPort } from "./container-types.ts";
 import type { PodSpec } from "./pod-types.ts";
 import { checkEnv, checkEnvFrom } from "./validate-env.ts";
 import { checkLifecycle, checkProbes } from "./validate-probes.ts";
+import { checkResizePolicy } from "./validate-resize.ts";
 import { checkResources } from "./validate-resources.ts";
 import { checkSecurity } from "./validate-security.ts";
 import { checkMounts } from "./validate-volumes.ts";
@@ -27,6 +28,7 @@ export function checkContainers(
     const at = `${path}.containers[${index}]`;
     checkContainer(faults, at, container, volumes);
     checkName(faults, at, container, names);
+    checkResizePolicy(faults, `${at}.resizePolicy`, container, spec.restartPolicy);
     checkProbes(faults, at, container, grace);
     checkLifecycle(faults, `${at}.lifecycle`, container, grace);
     if (container.restartPolicy !== undefined) {
@@ -37,6 +39,7 @@ export function checkContainers(
     const at = `${path}.initContainers[${index}]`;
     checkContainer(faults, at, container, volumes);
     checkName(faults, at, container, names);
+    checkResizePolicy(faults, `${at}.resizePolicy`, container, spec.restartPolicy);
     if (container.restartPolicy !== undefined) {
       faults.oneOf(`${at}.restartPolicy`, container.restartPolicy, ["Always"]);
       checkProbes(faults, at, container, grace);
@@ -107,11 +110,6 @@ function checkContainer(
   faults.oneOf(`${path}.imagePullPolicy`, imagePullPolicy, ["Always", "IfNotPresent", "Never"]);
   checkResources(faults, `${path}.resources`, container.resources);
   checkSecurity(faults, `${path}.securityContext`, container.securityContext);
-  for (const [index, { resourceName, restartPolicy }] of (container.resizePolicy ?? []).entries()) {
-    const at = `${path}.resizePolicy[${index}]`;
-    faults.oneOf(`${at}.resourceName`, resourceName, ["cpu", "memory"]);
-    faults.oneOf(`${at}.restartPolicy`, restartPolicy, ["NotRequired", "RestartContainer"]);
-  }
   if ("restartPolicyRules" in container) {
     faults.gap(`${path}.restartPolicyRules`, "the Pod's restartPolicy decides");
   }

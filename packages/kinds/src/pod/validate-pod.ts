@@ -6,6 +6,7 @@ import { Faults, gapTexts } from "../faults.ts";
 import { isAddress, notAnAddress } from "../network/cidr.ts";
 import type { Pod, PodSpec, PodTemplateSpec } from "./pod-types.ts";
 import { checkContainers, checkEphemeral } from "./validate-container.ts";
+import { checkResize } from "./validate-resize.ts";
 import { checkScheduling } from "./validate-scheduling.ts";
 import { checkIsolation, checkPodSecurity } from "./validate-security.ts";
 import { checkVolumes } from "./validate-volumes.ts";
@@ -33,6 +34,10 @@ export function validatePod(
     return [...faults.errors, ...faults.gaps];
   }
   checkPodSpec(faults, "spec", pod.spec);
+  if (old !== undefined && subresource === "resize") {
+    checkResize(faults, pod, old as Pod);
+    return faults.errors;
+  }
   if (old === undefined && pod.spec.ephemeralContainers?.length) {
     faults.forbidden("spec.ephemeralContainers", "cannot be set on create");
   }
