@@ -157,7 +157,7 @@ export class AppWorld implements AsyncDisposable {
           create(ext.AppSecretsSchema, JSON.parse(Buffer.from(block).toString())),
         openUserData: async () => "",
       },
-      facts: { bootId, architecture: "amd64", internalIp: async () => "192.0.2.9" },
+      facts: { bootId, architecture: "amd64", cpus: 4, internalIp: async () => "192.0.2.9" },
       ...{ memoryForApps: () => 2 ** 30, upMs: () => 0 },
       settings: new Settings(new Cell<DesiredState | undefined>(undefined)),
     });

@@ -18,7 +18,7 @@ export interface AppContext {
   readonly hypervisor: Hypervisor;
   readonly secrets: SecretOpener;
   readonly vault: Vault;
-  readonly facts: Pick<HostFacts, "bootId" | "architecture" | "internalIp">;
+  readonly facts: Pick<HostFacts, "bootId" | "architecture" | "internalIp" | "cpus">;
   readonly memoryForApps: () => number;
   readonly settings: Pick<NodeSettings, "seconds">;
   /** How long the box has been up. */

@@ -25,7 +25,7 @@ export interface AppDomainOptions {
   readonly hypervisor: Hypervisor;
   readonly secrets: SecretOpener;
   readonly vault: Vault;
-  readonly facts: Pick<HostFacts, "bootId" | "architecture" | "internalIp">;
+  readonly facts: Pick<HostFacts, "bootId" | "architecture" | "internalIp" | "cpus">;
   /** What all apps' machines together may have: the same number that the node reports as allocatable. */
   readonly memoryForApps: () => number;
   readonly settings: Pick<NodeSettings, "seconds">;

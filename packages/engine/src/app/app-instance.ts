@@ -1,6 +1,6 @@
 import { describeError } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
-import { type AppId, type ContentId, volumeUses } from "../desired.ts";
+import { type AppId, type AppSpec, type ContentId, volumeUses } from "../desired.ts";
 import type { ContentStatus, NicStatus } from "../observed.ts";
 import { bringImage, rootOf } from "./added-image.ts";
 import { type AppContext, appFolder } from "./app-context.ts";
@@ -16,6 +16,7 @@ import {
   essenceOf,
   type MachineRecord,
 } from "./app-record.ts";
+import { sizeOf, withSize } from "./app-size.ts";
 import { containerStart, filesFingerprint, machineFingerprint, machineStart } from "./container-config.ts";
 import type { ContainerStart, GuestOutput } from "./hypervisor.ts";
 import { AppLogs, isMuted } from "./logs/app-logs.ts";
@@ -162,9 +163,8 @@ export class AppInstance {
 
   target(index: number): ActionTarget | undefined {
     const { guest } = this.machine;
-    const start = this.#starts.get(index);
     if (guest === undefined) return undefined;
-    const { user = "", env = [], cwd = "/" } = start ?? {};
+    const { user = "", env = [], cwd = "/" } = this.#starts.get(index) ?? {};
     return { guest, index, user, env, cwd, podIp: this.podIp };
   }
 
@@ -177,9 +177,8 @@ export class AppInstance {
     this.#saved = essence;
   }
 
-  async launch(processors: MachineProcessors): Promise<void> {
+  async launch(spec: AppSpec, processors: MachineProcessors): Promise<void> {
     const { store, hypervisor, facts } = this.context;
-    const { spec } = this.record;
     const nics = readyNics(spec, (name) => this.nic(name));
     const contents = rootContents(spec);
     const images = new Map<string, string>(
@@ -198,7 +197,8 @@ export class AppInstance {
       goingOn: [],
     };
     this.machine.forget();
-    this.record = { ...this.record, machine, containers: this.record.containers.map(forNewMachine) };
+    const containers = this.record.containers.map(forNewMachine);
+    this.record = { ...this.record, machine, size: sizeOf(spec), containers };
     this.event({ type: "Normal", reason: "MachineStarting", message: "Starting the app's machine" });
     await this.save();
     try {
@@ -281,7 +281,8 @@ export class AppInstance {
   }
 
   async describeStart(index: number, attempt: number): Promise<ContainerStart> {
-    const { spec, machine } = this.record;
+    const { machine, size } = this.record;
+    const spec = withSize(this.record.spec, size);
     const item = allContainers(spec)[index - 1];
     if (item === undefined) throw new Error(`the app has no container ${index}`);
     if (spec.foreign?.vm !== undefined) return machineStart(index, attempt);

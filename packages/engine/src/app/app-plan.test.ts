@@ -140,7 +140,7 @@ const base: AppInputs = {
   node: {
     architecture: "amd64",
     emulated: false,
-    freeMemoryBytes: 1000,
+    ...{ memoryBytes: 1000, freeMemoryBytes: 1000, cpus: 4 },
     freeProcessors: 3,
     upMs: 60_000,
     vault: "open",

@@ -9,6 +9,7 @@ import {
   type ContainerRecord,
   ownContainers,
 } from "./app-record.ts";
+import { hasRoom, isSized, type Room, withSize } from "./app-size.ts";
 import { filesFingerprint, machineFingerprint } from "./container-config.ts";
 import type { SnapshotHold } from "./snapshot-book.ts";
 
@@ -28,11 +29,9 @@ export interface AppInputs {
   readonly volume: (key: VolumeKey) => VolumeStatus | undefined;
   /** The app whose machine has the volume, if it is not this one. */
   readonly volumeHolder: (key: VolumeKey) => AppId | undefined;
-  readonly node: {
+  readonly node: Room & {
     readonly architecture: string;
     readonly emulated: boolean;
-    /** What other apps' machines leave. */
-    readonly freeMemoryBytes: number;
     /** What an app can have for itself. */
     readonly freeProcessors: number;
     readonly upMs: number;
@@ -68,7 +67,8 @@ export type AppStep =
   | { readonly do: "remove" }
   | { readonly do: "purge" }
   | { readonly do: "finish"; readonly end: AppEnd }
-  | { readonly do: "launch" }
+  /** `asBefore`: as large as its machine was last, because there is no room for what is asked for. */
+  | { readonly do: "launch"; readonly asBefore?: true }
   | { readonly do: "connect" }
   | { readonly do: "prepare" }
   | { readonly do: "start"; readonly index: number }
@@ -117,7 +117,7 @@ function bounded(step: AppStep, leftMs: number): AppStep {
 function planRunning(inputs: AppInputs, wanted: AppSpec): AppStep {
   const { record, machine, unhealthy, stopping } = inputs;
   if (record.machine === undefined) return { do: "stop", why: "a machine nobody remembers" };
-  const changed = record.machine.fingerprint !== machineFingerprint(wanted);
+  const changed = isChanged(inputs, wanted, record.machine.fingerprint);
   if (changed || inputs.hold?.stop === true) {
     // What runs goes on until what replaces it is here.
     const hindrance = contentHindrance(inputs, wanted);
@@ -133,6 +133,15 @@ function planRunning(inputs: AppInputs, wanted: AppSpec): AppStep {
     if (!stopping.has(index) && record.containers[index - 1]?.phase.kind === "running")
       return { do: "stopContainer", index, why };
   return planContainers(inputs, wanted);
+}
+
+/** Whether it takes another machine. One of another size alone is started only where there is room for it. */
+function isChanged({ record: { size }, node }: AppInputs, wanted: AppSpec, fingerprint: string): boolean {
+  const sized = withSize(wanted, size);
+  if (fingerprint === machineFingerprint(sized)) return false;
+  if (size === undefined || isSized(wanted, size)) return true;
+  const { restartCounter } = size;
+  return fingerprint !== machineFingerprint({ ...sized, restartCounter }) || hasRoom(wanted, size, node);
 }
 
 function planContainers(inputs: AppInputs, wanted: AppSpec): AppStep {
@@ -197,15 +206,17 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
     const why = deviceHindrance(name, inputs.device(name), wanted);
     if (why !== undefined) return wait("AdapterUnavailable", `adapter ${name}: ${why}`);
   }
-  if (wanted.memoryBytes > node.freeMemoryBytes)
+  const asBefore = wanted.memoryBytes > node.freeMemoryBytes && !isSized(wanted, record.size);
+  const { memoryBytes, vcpus } = asBefore ? withSize(wanted, record.size) : wanted;
+  if (memoryBytes > node.freeMemoryBytes)
     return wait(
       "OutOfMemory",
-      `the app needs ${mib(wanted.memoryBytes)} MiB of memory, ${mib(node.freeMemoryBytes)} MiB are free on the node`,
+      `the app needs ${mib(memoryBytes)} MiB of memory, ${mib(node.freeMemoryBytes)} MiB are free on the node`,
       scarceAgainMs,
     );
   const { freeProcessors } = node;
-  if (wanted.ownProcessors === true && wanted.vcpus > freeProcessors) {
-    const asked = `the app asks for ${wanted.vcpus} of the box's processors to itself`;
+  if (wanted.ownProcessors === true && vcpus > freeProcessors) {
+    const asked = `the app asks for ${vcpus} of the box's processors to itself`;
     const why = `pin_cpu: ${asked}, ${freeProcessors} can be had; one stays the node's`;
     return wait("NotEnoughProcessors", why, scarceAgainMs);
   }
@@ -219,7 +230,8 @@ function planLaunch(inputs: AppInputs, wanted: AppSpec): AppStep {
     },
   );
   const least = Math.min(...waits);
-  return waits.length > 0 && least > 0 ? { do: "rest", againMs: least } : { do: "launch" };
+  if (waits.length > 0 && least > 0) return { do: "rest", againMs: least };
+  return asBefore ? { do: "launch", asBefore } : { do: "launch" };
 }
 
 function deviceHindrance(

@@ -10,6 +10,7 @@ import { AppInstance } from "./app-instance.ts";
 import { type AppInputs, type AppStep, planApp } from "./app-plan.ts";
 import { type AppRecord, allContainers, newRecord } from "./app-record.ts";
 import { reportApp } from "./app-report.ts";
+import { asItWas, type Room } from "./app-size.ts";
 import { ContainerConfigError } from "./container-config.ts";
 import { ProcessorBook } from "./processor-book.ts";
 import { followAsked, holdOf, settleSnapshots } from "./snapshot-book.ts";
@@ -168,7 +169,7 @@ export class AppReconciler implements Reconciler<AppId> {
       node: {
         architecture: facts.architecture,
         emulated: hypervisor.emulated,
-        freeMemoryBytes: this.#freeMemory(app.id),
+        ...this.#room(app.id),
         freeProcessors: this.#processors.free(app.id),
         upMs: this.#context.upMs(),
         vault: this.#context.vault.state,
@@ -196,23 +197,26 @@ export class AppReconciler implements Reconciler<AppId> {
     );
   }
 
-  #freeMemory(id: AppId): number {
+  #room(id: AppId): Room {
+    const memoryBytes = this.#context.memoryForApps();
     let taken = 0;
     for (const [other, app] of this.instances)
       if (other !== id) taken += app.record.machine?.memoryBytes ?? this.#promised.get(other) ?? 0;
-    return this.#context.memoryForApps() - taken;
+    return { memoryBytes, freeMemoryBytes: memoryBytes - taken, cpus: this.#context.facts.cpus };
   }
 
   /** Takes a step that is done at once. False: the app's configuration does not let it. */
   async #take(app: AppInstance, step: AppStep): Promise<boolean> {
     switch (step.do) {
       case "launch": {
-        const processors = this.#processors.choose(app.record.spec);
+        const { spec, size } = app.record;
+        const sized = step.asBefore === true ? asItWas(spec, size) : spec;
+        const processors = this.#processors.choose(sized);
         // Another app may have taken a volume or a processor since this was planned; the next look says so.
         if (this.#isTaken(app) || processors === undefined) return true;
         // Promised before the first await, so that no two passes give the same memory away.
-        this.#promised.set(app.id, app.record.spec.memoryBytes);
-        await app.launch(processors);
+        this.#promised.set(app.id, sized.memoryBytes);
+        await app.launch(sized, processors);
         this.#promised.delete(app.id);
         return true;
       }
@@ -288,6 +292,7 @@ export class AppReconciler implements Reconciler<AppId> {
       ready: new Map(ready),
       started: new Map(started),
       faults: app.faults,
+      room: this.#room(app.id),
       podIp: app.podIp,
       hostIp: app.hostIp,
       now: clock.now(),

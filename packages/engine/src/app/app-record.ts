@@ -2,6 +2,7 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Instant } from "@selvedge/base";
 import { ext } from "@selvedge/eve-api";
 import type { AppId, AppSpec, ContentId, ForeignApp, VolumeKey } from "../desired.ts";
+import { type AppSize, sizeOf } from "./app-size.ts";
 
 /**
  * Ephemeral ones are added while the app runs, for debugging: each starts once, and the app's end is not theirs.
@@ -92,6 +93,8 @@ export interface AppRecord {
   readonly startedAt: Instant;
   readonly purgeCounter: number;
   readonly machine: MachineRecord | undefined;
+  /** Of its newest machine. Not there before the first, nor for apps that follow EVE's rules. */
+  readonly size?: AppSize | undefined;
   /** Set once nothing will be started again. */
   readonly end: AppEnd | undefined;
   /** Time the app was active, for its deadline; measured, because the calendar jumps. */
@@ -231,7 +234,10 @@ export function decodeRecord(bytes: Uint8Array): AppRecord {
     ...one,
     role: one.role ?? (init === true ? "init" : "main"),
   }));
-  return { ...record, machine, containers, spec: restored(record.spec) };
+  const spec = restored(record.spec);
+  // Nobody could ask such an engine for another size.
+  const size = record.size ?? (machine && sizeOf(spec));
+  return { ...record, machine, containers, spec, size };
 }
 
 type StoredSpec = Omit<AppSpec, "pod"> & { readonly pod: unknown };

@@ -44,6 +44,7 @@ function report(record: AppRecord, step: AppStep, more: Partial<ReportInputs> = 
       ready: new Map(),
       started: new Map(),
       faults: new Map(),
+      room: { memoryBytes: 2 ** 30, freeMemoryBytes: 2 ** 30, cpus: 2 },
       podIp: "",
       hostIp: "",
       now,

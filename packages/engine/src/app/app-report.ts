@@ -12,6 +12,7 @@ import {
   type ContainerRecord,
   type ContainerRole,
 } from "./app-record.ts";
+import { type Room, resizeWord, resourcesOf } from "./app-size.ts";
 import { contentsOf, rollingBack, takingSnapshot, toldSnapshots } from "./snapshot-book.ts";
 import type { SnapshotWish } from "./snapshot-spec.ts";
 
@@ -28,6 +29,7 @@ export interface ReportInputs {
   readonly started: ReadonlyMap<number, boolean>;
   /** Why a container cannot be started, by its number. */
   readonly faults: ReadonlyMap<number, { readonly reason: string; readonly message: string }>;
+  readonly room: Room;
   readonly podIp: string;
   readonly hostIp: string;
   readonly now: Instant;
@@ -151,7 +153,13 @@ function containerReport(
     restartCount: record?.restarts ?? 0,
     state: state(inputs, container, record, index),
     ...(last === undefined ? {} : { lastState: terminated(last) }),
+    ...sizePart(inputs.record, container.name),
   };
+}
+
+function sizePart({ size }: AppRecord, container: string): { resources?: ext.Resources } {
+  const found = size?.containers.find(({ name }) => name === container);
+  return found === undefined ? {} : { resources: resourcesOf(found) };
 }
 
 /** Ended, but to be started again: Kubernetes shows such a container as waiting. */
@@ -252,6 +260,8 @@ function conditions(inputs: ReportInputs, reports: readonly RoleReport[]): Condi
         : ["True", "", ""]),
     ],
   ];
+  const resize = record.machine && resizeWord(record.spec, record.size, inputs.room);
+  if (resize !== undefined) rows.push([resize.type, "True", resize.reason, resize.message]);
   return rows.map(([type, status = "", reason = "", message = ""]) => {
     const before = record.conditions.find((it) => it.type === type);
     const at = before !== undefined && before.status === status ? before.at : now;
