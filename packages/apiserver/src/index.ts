@@ -1,3 +1,5 @@
+export type { DialService } from "./admission/webhook/hook-client.ts";
+export { WebhookAdmission, type WebhookAdmissionOptions } from "./admission/webhook/webhook-admission.ts";
 export {
   AdmissionChain,
   type AdmissionMember,

@@ -10,14 +10,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { KindDefinition } from "@selvedge/apimachinery";
-import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
-import { allKinds } from "@selvedge/kinds";
+import { Log, MetricRegistry, SeededRandom, SystemClock, silentSink, uuid } from "@selvedge/base";
+import { allKinds, mutatingWebhookKind, validatingWebhookKind } from "@selvedge/kinds";
 import {
   ApiServer,
   type ApiServerOptions,
   CustomResources,
+  type DialService,
+  defaultAuthorizer,
   ObjectRegistry,
   SqliteStore,
+  WebhookAdmission,
 } from "../src/index.ts";
 
 const run = promisify(execFile);
@@ -106,7 +109,9 @@ export class ApiWorld {
   readonly clock: SystemClock = new SystemClock();
   readonly store: SqliteStore;
   readonly objects: ObjectRegistry;
+  readonly metrics: MetricRegistry = new MetricRegistry();
   readonly #custom: CustomResources;
+  readonly #webhooks: WebhookAdmission;
   readonly #server: ApiServer;
   #port = 0;
 
@@ -114,15 +119,26 @@ export class ApiWorld {
   constructor({
     logMax,
     subresource,
-  }: { readonly logMax?: number } & Pick<ApiServerOptions, "subresource"> = {}) {
+    dial,
+    audit,
+  }: {
+    readonly logMax?: number;
+    readonly dial?: DialService;
+  } & Pick<ApiServerOptions, "subresource" | "audit"> = {}) {
     this.store = new SqliteStore(join(this.folder, "store.db"), "", logMax);
     this.objects = new ObjectRegistry([...allKinds, gadget], this.store, this.clock, new SeededRandom(1));
     const log = new Log("test", this.clock, silentSink);
     this.#custom = new CustomResources({ objects: this.objects, store: this.store, clock: this.clock, log });
+    const ids = new SeededRandom(3);
+    this.#webhooks = new WebhookAdmission({
+      ...{ objects: this.objects, clock: this.clock, log, metrics: this.metrics },
+      kinds: { mutating: mutatingWebhookKind, validating: validatingWebhookKind },
+      ...{ uid: () => uuid(ids), authorizer: () => defaultAuthorizer, ...(dial && { dial }) },
+    });
     const token = (text: string): string => createHash("sha256").update(text).digest("hex");
     this.#server = new ApiServer({
       ...{ objects: this.objects, clock: this.clock, random: new SeededRandom(2) },
-      ...(subresource && { subresource }),
+      ...{ ...(subresource && { subresource }), ...(audit && { audit }), metrics: this.metrics },
       log,
       tls: this.#certificates(),
       tokens: new Map([
@@ -134,6 +150,7 @@ export class ApiWorld {
 
   async start(): Promise<this> {
     await this.#custom.start();
+    await this.#webhooks.start();
     this.#port = await this.#server.listen(0, "127.0.0.1");
     for (const name of ["default", "kube-system"]) {
       const namespaces = allKinds.find((kind) => kind.plural === "namespaces");
@@ -145,6 +162,7 @@ export class ApiWorld {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.close();
+    this.#webhooks[Symbol.dispose]();
     await this.#custom[Symbol.asyncDispose]();
     await this.store.close();
     rmSync(this.folder, { recursive: true, force: true });

@@ -1,0 +1,268 @@
+/**
+ * Asks webhooks: JSON over HTTPS, posted to an address or to a Service. Connections are kept for a while, for the next
+ * write asks again. Nothing is asked in clear, and who answers is checked against what the configuration names.
+ */
+import { Agent, type RequestOptions, request } from "node:https";
+import type { Duplex } from "node:stream";
+import { connect } from "node:tls";
+import { type Clock, describeError, type Millis, millis } from "@selvedge/base";
+
+export interface HookService {
+  readonly namespace: string;
+  readonly name: string;
+  readonly path?: string;
+  readonly port?: number;
+}
+
+/** Who is asked: one of the two. */
+export interface HookTarget {
+  readonly url?: string;
+  readonly service?: HookService;
+  /** PEM in base64; without it, whom this machine trusts. */
+  readonly caBundle?: string;
+}
+
+/** Opens a connection to one of the Pods behind a Service. */
+export type DialService = (
+  service: { readonly namespace: string; readonly name: string; readonly port: number },
+  signal: AbortSignal,
+) => Promise<Duplex>;
+
+export interface HookClientOptions {
+  readonly clock: Clock;
+  /** Services cannot be asked when not given. */
+  readonly dial?: DialService | undefined;
+}
+
+export interface Question {
+  readonly target: HookTarget;
+  readonly body: unknown;
+  readonly timeout: Millis;
+  /** Bytes of the answer, at most. */
+  readonly max?: number;
+}
+
+/** Nobody has answered, or not as they should; the message is what upstream's client says. */
+export class HookError extends Error {
+  override name = "HookError";
+}
+
+/** As much as an object may be, with the patch that makes it. */
+export const answerMax: number = 3 * 1024 * 1024;
+/** Connections to one webhook at once, and those that wait for the next question. More questions wait. */
+const [socketsMax, freeMax] = [64, 4];
+const idleMax = millis(30_000);
+/** Of webhooks whose connections are kept; upstream's. The one asked longest ago is forgotten first. */
+const agentsMax = 200;
+
+export class HookClient implements Disposable {
+  readonly #options: HookClientOptions;
+  readonly #agents = new Map<string, Agent>();
+
+  constructor(options: HookClientOptions) {
+    this.#options = options;
+  }
+
+  /** The answer's JSON. */
+  async ask({ target, body, timeout, max = answerMax }: Question): Promise<unknown> {
+    const place = placeOf(target, timeout);
+    const agent = this.#agent(target, place);
+    const until = this.#options.clock.monotonic() + timeout;
+    const text = JSON.stringify(body);
+    let posted = await this.#post(place, agent, text, { until, max });
+    // A connection that was kept may have ended in the moment it was used again.
+    if (posted.type === "failure" && posted.stale)
+      posted = await this.#post(place, agent, text, { until, max });
+    if (posted.type === "failure") throw new HookError(`Post "${place.url}": ${posted.why}`);
+    return answerOf(posted);
+  }
+
+  [Symbol.dispose](): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+
+  #agent({ caBundle = "", service }: HookTarget, { host, port }: Place): Agent {
+    const key = JSON.stringify([host, port, caBundle, service?.namespace, service?.name]);
+    const known = this.#agents.get(key);
+    this.#agents.delete(key);
+    const agent = known ?? this.#newAgent(caBundle, service, port);
+    this.#agents.set(key, agent);
+    const [oldest] = this.#agents;
+    if (this.#agents.size > agentsMax && oldest !== undefined) {
+      this.#agents.delete(oldest[0]);
+      oldest[1].destroy();
+    }
+    return agent;
+  }
+
+  #newAgent(caBundle: string, service: HookService | undefined, port: number): Agent {
+    const ca = caBundle === "" ? {} : { ca: Buffer.from(caBundle, "base64").toString() };
+    const options = {
+      keepAlive: true,
+      maxSockets: socketsMax,
+      maxFreeSockets: freeMax,
+      timeout: idleMax,
+      ...ca,
+    };
+    if (service === undefined) return new Agent(options);
+    const { dial } = this.#options;
+    return new ServiceAgent(options, async (signal) => {
+      if (dial === undefined) throw new HookError("Services cannot be asked here");
+      return await dial({ namespace: service.namespace, name: service.name, port }, signal);
+    });
+  }
+
+  #post(
+    { host, port, path }: Place,
+    agent: Agent,
+    body: string,
+    { until, max }: { readonly until: number; readonly max: number },
+  ): Promise<Posted> {
+    const { clock } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<Posted>();
+    const headers = {
+      ...{ "content-type": "application/json", accept: "application/json, */*" },
+      ...{ "content-length": Buffer.byteLength(body), "user-agent": "kube-apiserver-admission" },
+    };
+    const asked = request({ method: "POST", host, port, path, agent, headers });
+    const fail = (why: string, stale = false): void => {
+      resolve({ type: "failure", why, stale });
+      asked.destroy();
+    };
+    const left = millis(Math.max(0, until - clock.monotonic()));
+    const timer = clock.setTimer(left, () => fail("context deadline exceeded"));
+    asked.on("error", (error) => fail(whyOf(error, host, port), asked.reusedSocket));
+    asked.on("response", (response) => {
+      const parts: Buffer[] = [];
+      let length = 0;
+      response.on("data", (part: Buffer) => {
+        parts.push(part);
+        length += part.length;
+        if (length > max) fail(`the answer is larger than ${max} bytes`);
+      });
+      response.on("error", (error) => fail(whyOf(error, host, port)));
+      response.on("end", () =>
+        resolve({ type: "answer", code: response.statusCode ?? 0, text: Buffer.concat(parts).toString() }),
+      );
+    });
+    asked.end(body);
+    return promise.finally(() => timer.cancel());
+  }
+}
+
+type Posted =
+  | { readonly type: "answer"; readonly code: number; readonly text: string }
+  | { readonly type: "failure"; readonly why: string; readonly stale: boolean };
+
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  /** As errors name it. */
+  readonly url: string;
+}
+
+const httpsPort = 443;
+
+/** The time it has is told to whoever answers, as upstream tells it. */
+function placeOf({ url, service }: HookTarget, timeout: Millis): Place {
+  const seconds = `?timeout=${Math.ceil(timeout / 1000)}s`;
+  if (service !== undefined) {
+    const { namespace, name, path = "", port = httpsPort } = service;
+    const host = `${name}.${namespace}.svc`;
+    const whole = `${path.startsWith("/") ? "" : "/"}${path}${seconds}`;
+    return { host, port, path: whole, url: `https://${host}:${port}${whole}` };
+  }
+  if (url === undefined || !URL.canParse(url))
+    throw new HookError("webhook configuration must have either service or URL");
+  const { host: authority, hostname, port, pathname } = new URL(url);
+  const path = `${pathname}${seconds}`;
+  return {
+    ...{ host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? httpsPort : Number(port), path },
+    url: `https://${authority}${path}`,
+  };
+}
+
+/** Enough to see what it is. */
+const shownMax = 512;
+
+function answerOf({ code, text }: Extract<Posted, { type: "answer" }>): unknown {
+  if (code < 200 || code >= 300) throw new HookError(refusalText(code, text));
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new HookError(`couldn't get version/kind; json parse error: ${describeError(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function refusalText(code: number, text: string): string {
+  if (code === 404) return "the server could not find the requested resource";
+  if (code === 401) return "the server has asked for the client to provide credentials";
+  if (code === 403) return "forbidden";
+  const body = JSON.stringify(text.slice(0, shownMax));
+  if (code >= 500) return `an error on the server (${body}) has prevented the request from succeeding`;
+  return `the server responded with the status code ${code} but did not return more information (${body})`;
+}
+
+/** In Go's words where people look for them. */
+function whyOf(error: Error, host: string, port: number): string {
+  const { code = "", address = host } = error as { code?: string; address?: string };
+  const text = describeError(error);
+  if (code === "ECONNREFUSED") return `dial tcp ${address}:${port}: connect: connection refused`;
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return `dial tcp: lookup ${host}: no such host`;
+  if (unknownSigner.has(code))
+    return `tls: failed to verify certificate: x509: certificate signed by unknown authority (${text})`;
+  if (code.startsWith("ERR_TLS_CERT") || code.startsWith("CERT_"))
+    return `tls: failed to verify certificate: x509: ${text}`;
+  return text;
+}
+
+const unknownSigner = new Set([
+  ...["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "UNABLE_TO_GET_ISSUER_CERT"],
+  ...["SELF_SIGNED_CERT_IN_CHAIN", "DEPTH_ZERO_SELF_SIGNED_CERT"],
+]);
+
+/** TLS inside a connection that somebody else opens. */
+class ServiceAgent extends Agent {
+  readonly #dial: (signal: AbortSignal) => Promise<Duplex>;
+
+  constructor(
+    options: ConstructorParameters<typeof Agent>[0],
+    dial: (signal: AbortSignal) => Promise<Duplex>,
+  ) {
+    super(options);
+    this.#dial = dial;
+  }
+
+  override createConnection(
+    options: RequestOptions,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): Duplex | null | undefined {
+    void this.#open(options, callback ?? (() => undefined));
+    return undefined;
+  }
+
+  async #open(options: RequestOptions, done: (error: Error | null, stream: Duplex) => void): Promise<void> {
+    try {
+      const connection = await this.#dial(AbortSignal.timeout(dialMax));
+      connection.on("error", () => undefined);
+      const { ca, servername, host } = options as { ca?: string; servername?: string; host?: string };
+      const name = servername || host || "";
+      const socket = connect({ socket: connection, servername: name, ...(ca === undefined ? {} : { ca }) });
+      const failed = (error: Error): void => done(error, socket);
+      socket.once("error", failed);
+      socket.once("secureConnect", () => {
+        socket.off("error", failed);
+        done(null, socket);
+      });
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)), undefined as unknown as Duplex);
+    }
+  }
+}
+
+/** As long as any webhook has to answer. */
+const dialMax = 30_000;
