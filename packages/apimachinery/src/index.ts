@@ -22,9 +22,7 @@ export {
 } from "./cel/rules.ts";
 export { encodeEnvelope, encodeItems, encodeProtobuf, envelopeAround } from "./codec/encode.ts";
 export {
-  conditionMessage,
   deleteOptionsMessage,
-  labelSelectorMessage,
   listMetaMessage,
   objectMetaMessage,
   ownerReferenceMessage,

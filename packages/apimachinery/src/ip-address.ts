@@ -50,7 +50,7 @@ export function parseCidr(text: string): IpRange | undefined {
   return prefix <= bitsOf(address) ? { address, prefix } : undefined;
 }
 
-export function bitsOf({ family }: IpAddress): number {
+function bitsOf({ family }: IpAddress): number {
   return family === 4 ? 32 : 128;
 }
 

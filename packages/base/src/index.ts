@@ -46,4 +46,3 @@ export {
   toRfc3339,
   toRfc3339Micro,
 } from "./time.ts";
-export { unreachable } from "./unreachable.ts";

@@ -1,14 +1,12 @@
-export { type Address, formatAddress, parseAddress } from "./address.ts";
 export { type Api, createApi } from "./api.ts";
 export { type Controller, type ControllerOptions, createController } from "./controller.ts";
 export { createNodeTrust, type NodeTrust, type NodeTrustOptions } from "./enrolment/node-trust.ts";
 export { Gateway, type GatewayOptions } from "./gateway/gateway.ts";
 export { InProcessObjects } from "./in-process-objects.ts";
-export { DeviceListener, type DeviceListenerOptions } from "./listeners/device-listener.ts";
-export { cachesOf, createCluster } from "./objects/caches.ts";
+export { createCluster } from "./objects/caches.ts";
 export type { Cluster } from "./objects/cluster.ts";
 export { Pki, type PkiOptions, type TlsPair } from "./pki/pki.ts";
-export { FolderPkiFiles, MemoryPkiFiles, type PkiFiles } from "./pki/pki-files.ts";
+export { MemoryPkiFiles, type PkiFiles } from "./pki/pki-files.ts";
 export type {
   ConfigBook,
   DeviceGateway,

@@ -28,7 +28,7 @@ export interface OpenedStore extends AsyncDisposable {
 }
 
 /** Secrets, and what the controller itself must keep to itself. */
-export const sealedPrefixes: readonly string[] = ["/secrets/", recordsPrefix];
+const sealedPrefixes: readonly string[] = ["/secrets/", recordsPrefix];
 /** Which key everything is sealed with. It is no secret, so it has a place of its own. */
 const markKey = "-sealed/newest";
 

@@ -272,5 +272,3 @@ export interface AppUsage {
     readonly memoryBytes: number;
   }[];
 }
-
-export type ContentStatusKey = ContentId;

@@ -78,24 +78,6 @@ export interface EdgeNodeSpec {
 
 export type EdgeNodePhase = "Waiting" | "Enrolled" | "Ready" | "NotReady" | "Deactivated" | "Refused";
 
-/** Of EdgeNode.status.conditions. */
-export type EdgeNodeConditionType =
-  | "Enrolled"
-  | "Attested"
-  | "ConfigAccepted"
-  | "Ready"
-  | "LinkUp"
-  | "HardwareVirtualization"
-  | "HardwareIdentity"
-  | "HardwareHealthy"
-  | "KeysKept"
-  | "MaintenanceMode"
-  | "NetworksReady"
-  | "SettingsApplied"
-  | "SystemUpdated"
-  | "TimeSynchronized"
-  | "VaultUnlocked";
-
 export interface EdgeNodeStatus {
   phase?: EdgeNodePhase;
   /** UUID in the EVE API. */

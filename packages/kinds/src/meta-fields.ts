@@ -73,7 +73,7 @@ export const objectMeta: Message = message(
   },
 );
 
-export const labelSelectorRequirement: Message = message("One requirement on one label.", {
+const labelSelectorRequirement: Message = message("One requirement on one label.", {
   key: text(1, "The label's key.", needed),
   operator: text(2, "How the value is compared: In, NotIn, Exists or DoesNotExist.", needed),
   values: texts(3, "The values to compare with; none for Exists and DoesNotExist.", atomic),

@@ -18,7 +18,7 @@ import {
   time,
 } from "./fields.ts";
 
-export const taint: Message = message("Keeps Pods away that do not tolerate it.", {
+const taint: Message = message("Keeps Pods away that do not tolerate it.", {
   key: text(1, "Its key.", needed),
   value: text(2, "Its value."),
   effect: text(
@@ -66,7 +66,7 @@ const nodeSwapStatus: Message = message("Memory that is on the disk.", {
   capacity: int64(1, "How many bytes.", pointer),
 });
 
-export const nodeSpec: Message = message("What is wanted of the node.", {
+const nodeSpec: Message = message("What is wanted of the node.", {
   podCIDR: text(1, "Addresses of the node's Pods."),
   podCIDRs: texts(7, "Addresses of the node's Pods.", { ...set, "x-kubernetes-patch-strategy": "merge" }),
   providerID: text(3, "selvedge:// and the UUID the box has in the EVE API."),
@@ -76,7 +76,7 @@ export const nodeSpec: Message = message("What is wanted of the node.", {
   externalID: text(2, "Not used any more."),
 });
 
-export const nodeCondition: Message = message("One thing that is true or not about the node.", {
+const nodeCondition: Message = message("One thing that is true or not about the node.", {
   type: text(1, "What: Ready, MemoryPressure, DiskPressure, …", needed),
   status: text(2, "True, False or Unknown.", needed),
   lastHeartbeatTime: time(3, "When the node last said so."),
@@ -85,23 +85,23 @@ export const nodeCondition: Message = message("One thing that is true or not abo
   message: text(6, "Why, for people."),
 });
 
-export const nodeAddress: Message = message("An address of the node.", {
+const nodeAddress: Message = message("An address of the node.", {
   type: text(1, "Hostname, InternalIP, ExternalIP, InternalDNS or ExternalDNS.", needed),
   address: text(2, "The address.", needed),
 });
 
-export const daemonEndpoint: Message = message("A port.", {
+const daemonEndpoint: Message = message("A port.", {
   Port: int32(1, "Its number.", { ...needed, default: 0 }),
 });
 
-export const nodeDaemonEndpoints: Message = message(
+const nodeDaemonEndpoints: Message = message(
   "Ports of the node's software: none, nothing listens on the box.",
   {
     kubeletEndpoint: object(1, daemonEndpoint, "Not used."),
   },
 );
 
-export const nodeSystemInfo: Message = message("What the box is and runs.", {
+const nodeSystemInfo: Message = message("What the box is and runs.", {
   machineID: text(1, "The operating system's ID.", needed),
   systemUUID: text(2, "The hardware's ID.", needed),
   bootID: text(3, "ID of the last start.", needed),
@@ -115,17 +115,17 @@ export const nodeSystemInfo: Message = message("What the box is and runs.", {
   swap: object(11, nodeSwapStatus, "Memory that is on the disk.", pointer),
 });
 
-export const containerImage: Message = message("An image the node has.", {
+const containerImage: Message = message("An image the node has.", {
   names: texts(1, "Its names.", atomic),
   sizeBytes: int64(2, "Its size."),
 });
 
-export const attachedVolume: Message = message("Not used.", {
+const attachedVolume: Message = message("Not used.", {
   name: text(1, "Not used.", needed),
   devicePath: text(2, "Not used.", needed),
 });
 
-export const nodeStatus: Message = message("How the node is, as it last said.", {
+const nodeStatus: Message = message("How the node is, as it last said.", {
   capacity: quantityMap(1, "What the box has."),
   allocatable: quantityMap(2, "What Pods may use of it."),
   phase: text(3, "Not used any more."),

@@ -97,7 +97,6 @@ export const nodeMetricsKind: KindDefinition = {
 };
 
 /** Every kind that is computed; they are not among the kinds of the store. */
-export const usageKinds: readonly KindDefinition[] = [podMetricsKind, nodeMetricsKind];
 
 function milli(cpu: string): number {
   return Number.parseInt(cpu, 10);

@@ -45,30 +45,6 @@ export const listMetaMessage: ProtobufMessage = {
   4: { name: "remainingItemCount", type: "int64", pointer: true },
 };
 
-export const labelSelectorMessage: ProtobufMessage = {
-  1: { name: "matchLabels", type: "map", values: "string" },
-  2: {
-    name: "matchExpressions",
-    type: "message",
-    repeated: true,
-    message: {
-      1: { name: "key", type: "string" },
-      2: { name: "operator", type: "string" },
-      3: { name: "values", type: "string", repeated: true },
-    },
-  },
-};
-
-/** metav1.Condition; core's own conditions have other numbers. */
-export const conditionMessage: ProtobufMessage = {
-  1: { name: "type", type: "string" },
-  2: { name: "status", type: "string" },
-  3: { name: "observedGeneration", type: "int64" },
-  4: { name: "lastTransitionTime", type: "time" },
-  5: { name: "reason", type: "string" },
-  6: { name: "message", type: "string" },
-};
-
 export const deleteOptionsMessage: ProtobufMessage = {
   1: { name: "gracePeriodSeconds", type: "int64", pointer: true },
   2: {

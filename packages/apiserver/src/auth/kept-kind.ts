@@ -84,6 +84,6 @@ export class KeptKind implements Disposable {
 }
 
 /** `namespace/name`, or the name alone. */
-export function keyOf({ metadata: { name, namespace } }: KubeObject): string {
+function keyOf({ metadata: { name, namespace } }: KubeObject): string {
   return namespace ? `${namespace}/${name}` : name;
 }

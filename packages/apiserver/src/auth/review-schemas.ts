@@ -7,8 +7,8 @@ import {
   type Schema,
 } from "@selvedge/apimachinery";
 
-export const authorizationGroup = "authorization.k8s.io";
-export const authenticationGroup = "authentication.k8s.io";
+const authorizationGroup = "authorization.k8s.io";
+const authenticationGroup = "authentication.k8s.io";
 
 /** A described object: its schema and its numbers on the wire. */
 interface Part {

@@ -11,8 +11,8 @@ export const authenticatedGroup = "system:authenticated";
 export const unauthenticatedGroup = "system:unauthenticated";
 export const anonymousUser = "system:anonymous";
 export const nodesGroup = "system:nodes";
-export const nodePrefix = "system:node:";
-export const serviceAccountPrefix = "system:serviceaccount:";
+const nodePrefix = "system:node:";
+const serviceAccountPrefix = "system:serviceaccount:";
 export const serviceAccountsGroup = "system:serviceaccounts";
 
 export interface ServiceAccountName {

@@ -111,7 +111,7 @@ function sparse(view: View, { revision, initial }: { revision: number; initial: 
 }
 
 /** The changes wait in the log meanwhile, where they cost nothing more. */
-export async function drained(response: ServerResponse, ended: AbortSignal, clock: Clock): Promise<void> {
+async function drained(response: ServerResponse, ended: AbortSignal, clock: Clock): Promise<void> {
   const timer = clock.setTimer(stalledAfter, () => response.destroy());
   try {
     await new Promise<void>((resolve) => {

@@ -108,10 +108,7 @@ function finalizersAfter(finalizers: readonly string[], query: DeleteQuery): str
   return policy === "Orphan" ? [...others, orphan] : others;
 }
 
-export function policyOf({
-  propagationPolicy,
-  orphanDependents,
-}: DeleteQuery): PropagationPolicy | undefined {
+function policyOf({ propagationPolicy, orphanDependents }: DeleteQuery): PropagationPolicy | undefined {
   if (orphanDependents === undefined) return propagationPolicy;
   return orphanDependents ? "Orphan" : "Background";
 }

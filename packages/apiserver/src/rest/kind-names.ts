@@ -1,4 +1,4 @@
-import type { KindDefinition, KindView, KubeObject } from "@selvedge/apimachinery";
+import type { KindDefinition, KindView } from "@selvedge/apimachinery";
 
 /** A kind as callers name it; a KindDefinition is one. */
 export interface KindName {
@@ -38,10 +38,6 @@ export function prefixOf(kind: KindName, namespace: string | undefined): string 
 
 export function keyOf(kind: KindName, name: string, namespace: string | undefined): string {
   return `${prefixOf(kind, namespace)}${name}`;
-}
-
-export function keyOfObject(kind: KindName, { metadata }: KubeObject): string {
-  return keyOf(kind, metadata.name, metadata.namespace);
 }
 
 export function hasGeneration(kind: KindDefinition): boolean {

@@ -53,7 +53,7 @@ function subresourcesOf(kind: KindDefinition): SubresourceDefinition[] {
   return [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-export const scaleSubresource: SubresourceDefinition = {
+const scaleSubresource: SubresourceDefinition = {
   ...{ name: "scale", kind: "Scale", group: "autoscaling", version: "v1" },
   verbs: partVerbs,
 };

@@ -58,7 +58,7 @@ export function encodeAs(view: KindView | undefined, object: KubeObject): string
  * The text to store. The revision is the store's to give, and metadata comes early so that it can be put
  * in.
  */
-export function encode(object: KubeObject): string {
+function encode(object: KubeObject): string {
   const { apiVersion, kind, metadata, ...content } = object;
   return JSON.stringify({
     apiVersion,

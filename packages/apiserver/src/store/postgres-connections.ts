@@ -101,7 +101,7 @@ export class PostgresConnections {
 }
 
 /** Whether the error is of the connection or the server as a whole, not of what was asked. */
-export function isOutage(error: unknown): boolean {
+function isOutage(error: unknown): boolean {
   // Classes: 08 connection, 53 too few resources, 57P the server stops or starts, 57014 it took too long.
   return !(error instanceof DatabaseError) || /^(08|53|57)/.test(error.code ?? "");
 }

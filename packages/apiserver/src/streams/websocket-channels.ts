@@ -67,11 +67,6 @@ export class WebSocketChannels {
     return new Promise((resolve) => this.#send(channel, bytes, () => resolve()));
   }
 
-  /** Nothing more is read from `channel`, as if the client had said that it has ended. */
-  endReading(channel: number): void {
-    this.#incoming.get(channel)?.end();
-  }
-
   close(): void {
     this.#socket.close(1000);
   }

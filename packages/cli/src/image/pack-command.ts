@@ -74,12 +74,7 @@ export const packCommand: Command = {
 };
 
 /** Packs and says what came of it. */
-export async function packTo(
-  output: string,
-  source: ImageSource,
-  io: Io,
-  signal: AbortSignal,
-): Promise<void> {
+async function packTo(output: string, source: ImageSource, io: Io, signal: AbortSignal): Promise<void> {
   const { digest } = await writeImage(output, source, signal);
   io.out(`${output}: ${source.name} ${digest}`);
 }

@@ -176,7 +176,7 @@ function expect(answer: RegistryAnswer, wanted: readonly number[], what: string)
   throw isPassing(answer.status) ? new Error(text) : new RegistryError(text);
 }
 
-export function sizeText(bytes: number): string {
+function sizeText(bytes: number): string {
   if (bytes < 10_000) return `${bytes} bytes`;
   return bytes < 10_000_000 ? `${(bytes / 1000).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -31,11 +31,11 @@ export interface House {
   readonly knows: (cookie: string, key: string) => boolean;
 }
 
-export const exchangePath = "/console/session";
-export const streamPath = "/console/stream";
+const exchangePath = "/console/session";
+const streamPath = "/console/stream";
 /** The half of a session that the page holds: a header, or a subprotocol where a browser sends no headers. */
-export const keyHeader = "x-selvedge-key";
-export const keyProtocol = "key.";
+const keyHeader = "x-selvedge-key";
+const keyProtocol = "key.";
 
 /** Longer than any path of the API with its selectors. */
 const urlMax = 8192;

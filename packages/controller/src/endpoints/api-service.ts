@@ -50,7 +50,7 @@ export function apiNames(range: ServiceRange): string[] {
   return [...names, addressAt(range, 1)];
 }
 
-export function apiService(
+function apiService(
   { host, port }: Address,
   range: ServiceRange = defaultServiceRange,
 ): {

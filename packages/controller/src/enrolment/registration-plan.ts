@@ -38,7 +38,7 @@ export type RegistrationPlan =
 /** Boxes nobody has ever heard of that may wait at once: enough for a human to look through. */
 export const strangersMax = 100;
 /** Boxes with a known onboarding certificate that may wait: a whole delivery. */
-export const waitingMax = 10_000;
+const waitingMax = 10_000;
 /** Long enough to tell boxes apart in a list, short enough for a label. */
 const nameMax = 50;
 const suffixLength = 8;
@@ -126,7 +126,7 @@ function isPreparedFor(edgeNode: EdgeNode, profile: EnrollmentProfile, serial: s
 }
 
 /** A box that a human must look at. */
-export function waits(edgeNode: EdgeNode): boolean {
+function waits(edgeNode: EdgeNode): boolean {
   return hasCertificate(edgeNode) && !isAdmitted(edgeNode) && edgeNode.status?.nodeID === undefined;
 }
 

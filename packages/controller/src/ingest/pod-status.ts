@@ -1,14 +1,17 @@
 import { cloneJson, type Instant, toRfc3339 } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
-import type { ContainerState, ContainerStatus, Pod, PodPhase, PodStatus } from "@selvedge/kinds";
+import type { Container, ContainerState, ContainerStatus, Pod, PodPhase, PodStatus } from "@selvedge/kinds";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
 import { isGoing } from "../objects/pods.ts";
+import { sizeStatus } from "./container-sizes.ts";
 import { timeOfNode } from "./node-time.ts";
 import { makeRoom, saidConditions } from "./said-conditions.ts";
 
 const phases: readonly PodPhase[] = ["Pending", "Running", "Succeeded", "Failed"];
 /** Conditions that are decided here, from what runs; the node's word on them is not needed. */
 const derived = ["PodScheduled", "Initialized", "ContainersReady", "Ready"];
+/** Conditions that are there only as long as the node says so. */
+const passing = ["PodResizePending", "PodResizeInProgress"];
 
 /**
  * A Pod's status from what its node says of the app. `halted` means that nothing of it runs and nothing
@@ -35,6 +38,8 @@ export function podStatusOf(pod: Pod, report: ext.AppReport, halted: boolean, no
   setReadiness(pod, status, now);
   const isDerived = (type: string): boolean => derived.includes(type);
   const said = saidConditions(report.conditions, isDerived);
+  const isSaid = (type: string): boolean => said.some((one) => one.type === type);
+  status.conditions = status.conditions.filter(({ type }) => !passing.includes(type) || isSaid(type));
   makeRoom(status.conditions, said, isDerived);
   for (const { at, ...says } of said) setCondition(status.conditions, says, timeOfNode(at) ?? now);
   return status;
@@ -104,10 +109,10 @@ function gated({ spec }: Pod, conditions: NonNullable<PodStatus["conditions"]>):
 
 /** In the order of the spec, with one for each container, as kubectl expects. */
 function statusesOf(
-  specs: readonly { readonly name: string; readonly image?: string }[],
+  specs: readonly Pick<Container, "name" | "image" | "resources">[],
   reports: readonly ext.ContainerReport[],
 ): ContainerStatus[] {
-  return specs.map(({ name, image = "" }) => {
+  return specs.map(({ name, image = "", resources = {} }) => {
     const report = reports.find((one) => one.name === name);
     if (report === undefined) {
       return {
@@ -127,7 +132,7 @@ function statusesOf(
     if (report.containerId !== "") status.containerID = withScheme(report.containerId);
     const last = stateOf(report.lastState, report.containerId);
     if (last !== undefined) status.lastState = last;
-    return status;
+    return { ...status, ...sizeStatus({ name, resources }, report.resources) };
   });
 }
 
@@ -173,7 +178,7 @@ function setText(status: PodStatus, field: "reason" | "message", text: string): 
   else status[field] = text;
 }
 
-export function setAddresses(status: PodStatus, podIp: string, hostIp: string): void {
+function setAddresses(status: PodStatus, podIp: string, hostIp: string): void {
   if (podIp !== "") {
     status.podIP = podIp;
     status.podIPs = [{ ip: podIp }];

@@ -27,7 +27,7 @@ const defaultInterval = seconds(60);
 const silenceMax = seconds(3600);
 /** Of a Pod whose node is not heard. */
 const unreachable = "NodeUnreachable";
-export const unreachableTaint = "node.kubernetes.io/unreachable";
+const unreachableTaint = "node.kubernetes.io/unreachable";
 
 /** How long a node may say nothing: its poll interval, a few times over. */
 export function silenceOf(edgeNode: EdgeNode): Millis {

@@ -89,6 +89,6 @@ function published(certificate: string): PublishedCertificate {
 }
 
 /** The public half of a published certificate's key. */
-export function publicKeyOf({ pem }: PublishedCertificate): KeyObject {
+function publicKeyOf({ pem }: PublishedCertificate): KeyObject {
   return createPublicKey(Buffer.from(pem));
 }

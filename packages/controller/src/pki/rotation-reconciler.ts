@@ -21,16 +21,16 @@ export interface RotationDeps {
 }
 
 /** Where everybody can see what nodes are to trust, and ask for new keys. */
-export const certificatesMap = { name: "controller-certificates", namespace: "kube-system" } as const;
+const certificatesMap = { name: "controller-certificates", namespace: "kube-system" } as const;
 /** Any value that was not acted on yet starts a rotation. */
-export const rotateAnnotation = "selvedge.dev/rotate";
+const rotateAnnotation = "selvedge.dev/rotate";
 
 /**
  * Shows the controller's own certificates as a ConfigMap, and rotates them when asked:
  *
  *   kubectl -n kube-system annotate configmap controller-certificates selvedge.dev/rotate=2026-08 --overwrite
  */
-export class RotationReconciler implements Reconciler {
+class RotationReconciler implements Reconciler {
   readonly name = "certificate-rotation";
   readonly reads: readonly string[] = ["ConfigMap controller-certificates"];
   readonly writes: readonly string[] = ["ConfigMap controller-certificates", "controller certificates"];

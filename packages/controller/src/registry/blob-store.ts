@@ -258,6 +258,6 @@ function hex(digest: string): string {
   return digest.slice("sha256:".length);
 }
 
-export function digestOf(bytes: Uint8Array): string {
+function digestOf(bytes: Uint8Array): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }

@@ -8,7 +8,7 @@ export interface RegistryAuthOptions {
   readonly isNode: (id: NodeId) => boolean;
 }
 
-export const adminUser = "admin";
+const adminUser = "admin";
 
 /**
  * Who may use the registry by password: nodes pull as themselves (docs/decisions/0003), the administrator

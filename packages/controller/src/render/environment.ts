@@ -158,7 +158,7 @@ function valueFor(
  * dollars doubled, and the only references left are those that the node must resolve; see
  * docs/decisions/0040.
  */
-export function encode(
+function encode(
   text: string,
   known: ReadonlyMap<string, Value>,
 ): { readonly encoded: string; readonly final: string | undefined } {
@@ -202,7 +202,7 @@ function secretText(
   );
 }
 
-export function missing(kind: "configmap" | "secret", name: string): RenderError {
+function missing(kind: "configmap" | "secret", name: string): RenderError {
   return new RenderError("CreateContainerConfigError", `${kind} ${JSON.stringify(name)} not found`);
 }
 

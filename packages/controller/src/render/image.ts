@@ -6,7 +6,7 @@ import { RenderError, type RenderInputs } from "./inputs.ts";
 import { stableId } from "./stable-id.ts";
 
 /** Names that begin with it mean the controller's own registry. */
-export const ownRegistry = "selvedge.internal";
+const ownRegistry = "selvedge.internal";
 
 /** What a node must know to fetch one image. */
 export interface ImagePlan {

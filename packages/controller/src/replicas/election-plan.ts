@@ -2,7 +2,7 @@ import { type Instant, type Millis, seconds, toRfc3339Micro } from "@selvedge/ba
 import type { Lease } from "@selvedge/kinds";
 
 /** How long a leader may say nothing before another takes its place. */
-export const leaseSeconds = 3;
+const leaseSeconds = 3;
 /** How often it says something: two of these may be lost. */
 export const renewEvery: Millis = seconds(1);
 /**

@@ -38,7 +38,7 @@ export function exportTelemetry(source: TelemetrySource, ports: ExportPorts): As
 }
 
 /** Whose log it is: a Pod's by its UID, else a node's by its own. */
-export function resourceOf(owner: string, caches: TelemetrySource["caches"]): Resource {
+function resourceOf(owner: string, caches: TelemetrySource["caches"]): Resource {
   const [pod] = caches.pods.by("uid", owner);
   if (pod !== undefined) {
     const { name, namespace = "" } = pod.metadata;

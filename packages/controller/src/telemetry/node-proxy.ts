@@ -139,7 +139,7 @@ export interface NodeLogQuery {
 }
 
 /** Upstream's NodeLogOptions: query, sinceTime, untilTime, tailLines. What else it has is refused. */
-export function parseNodeLogQuery(query: URLSearchParams): NodeLogQuery {
+function parseNodeLogQuery(query: URLSearchParams): NodeLogQuery {
   for (const name of ["pattern", "boot"]) {
     if (query.has(name)) throw badRequest(`${name} is not offered; take all lines and search them`);
   }
@@ -167,7 +167,7 @@ function tailOf(query: URLSearchParams): number | undefined {
 }
 
 /** A node's lines as text, oldest first: when, how grave, who, what. */
-export function formatNodeLog(lines: readonly LogLine[], wanted: NodeLogQuery): string {
+function formatNodeLog(lines: readonly LogLine[], wanted: NodeLogQuery): string {
   const { sources, since, until, tailLines } = wanted;
   const chosen = lines.filter(
     ({ at, origin }) =>

@@ -75,7 +75,7 @@ export function podMetricsOf(pod: Pod, usage: AppUsage): PodMetrics | undefined 
   };
 }
 
-export function nodeMetricsOf(node: Node, usage: Usage): NodeMetrics | undefined {
+function nodeMetricsOf(node: Node, usage: Usage): NodeMetrics | undefined {
   if (usage.cpuMillis === undefined) return undefined;
   const { name, labels } = node.metadata;
   return {

@@ -10,7 +10,7 @@ import {
 import { isOver } from "../objects/pods.ts";
 
 export const claimFinalizer = "kubernetes.io/pvc-protection";
-export const hostnameLabel = "kubernetes.io/hostname";
+const hostnameLabel = "kubernetes.io/hostname";
 
 export interface ClaimInputs {
   readonly claim: PersistentVolumeClaim;

@@ -21,7 +21,7 @@ export interface HistoryPlan {
 }
 
 /** The patch that `kubectl rollout undo` sends back. */
-export function revisionData({ spec }: RevisedSet): Record<string, unknown> {
+function revisionData({ spec }: RevisedSet): Record<string, unknown> {
   return { spec: { template: { ...spec.template, $patch: "replace" } } };
 }
 

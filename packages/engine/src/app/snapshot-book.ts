@@ -22,7 +22,7 @@ import { changesApp, refuseChange } from "./change-rules.ts";
 import type { SnapshotWish } from "./snapshot-spec.ts";
 
 /** Each may come to take as much of the disk as the volumes do. */
-export const snapshotsMax = 8;
+const snapshotsMax = 8;
 /** They become names inside an image. */
 const idForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

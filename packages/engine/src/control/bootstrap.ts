@@ -27,7 +27,7 @@ export class BootstrapError extends Error {
 }
 
 /** Cards and networks of one box take some kilobytes. */
-export const bootstrapMax: number = 2 ** 20;
+const bootstrapMax: number = 2 ** 20;
 
 /**
  * Dates are left out of it: it is read before the box has the time from anybody, and who could make the box follow

@@ -37,7 +37,7 @@ export const aesCfb: CipherPort = {
 };
 
 /** The secret is not for us, or the keys to it are not here yet. */
-export class SecretError extends Error {
+class SecretError extends Error {
   override name = "SecretError";
 }
 

@@ -228,7 +228,7 @@ function isOneFile({ format }: ContentSpec): boolean {
 }
 
 /** Meant for another node of a cluster. */
-export function elsewhere(designated: string, nodeId: string): boolean {
+function elsewhere(designated: string, nodeId: string): boolean {
   return designated !== "" && designated.toLowerCase() !== nodeId;
 }
 

@@ -123,6 +123,6 @@ function missingCard(place: CardPlace): string {
     : `the box has no network card ${place.name}`;
 }
 
-export function isCard(place: DevicePlace | undefined): place is CardPlace {
+function isCard(place: DevicePlace | undefined): place is CardPlace {
   return place?.kind === "pci" || place?.kind === "card";
 }

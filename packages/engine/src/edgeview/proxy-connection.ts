@@ -99,7 +99,7 @@ interface ProxyRequest {
 }
 
 /** Undefined when it asks for nothing that a proxy can do. */
-export function readRequest(head: string): ProxyRequest | undefined {
+function readRequest(head: string): ProxyRequest | undefined {
   const [line = "", ...headers] = head.split("\r\n");
   const [, method = "", where = "", version = ""] = /^([A-Z]+) (\S+) (HTTP\/1\.[01])$/.exec(line) ?? [];
   if (method === "CONNECT") {

@@ -30,12 +30,12 @@ export interface MetadataDomainOptions {
   readonly vault: Pick<Vault, "onChange">;
 }
 
-export const metadataKey = "metadata";
+const metadataKey = "metadata";
 /** An address that cannot be listened on, as while its bridge is made anew. */
 const retryEvery = seconds(2);
 
 /** Keeps the service where the networks are, and what it has to give as the configuration says. */
-export class MetadataReconciler implements Reconciler<typeof metadataKey> {
+class MetadataReconciler implements Reconciler<typeof metadataKey> {
   readonly name = "metadata";
   readonly reads: readonly string[] = ["desired", "contents", "networks", "nics", "apps"];
   readonly writes: readonly string[] = ["patches", "posted"];

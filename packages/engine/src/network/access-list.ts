@@ -63,7 +63,7 @@ export function switchList(plug: Plug, context: ListContext): string {
 }
 
 /** Which counters of a plug there are; their names are these behind the tap's. */
-export const counterKinds = ["out_denied", "in_denied", "out_limited", "in_limited"] as const;
+const counterKinds = ["out_denied", "in_denied", "out_limited", "in_limited"] as const;
 
 function counters({ tap }: Plug): string {
   return counterKinds.map((kind) => `  counter ${tap}_${kind} { }\n`).join("");

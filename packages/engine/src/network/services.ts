@@ -29,8 +29,6 @@ export interface ServiceTable {
   readonly ports: readonly (readonly [name: string, at: string, port: number])[];
 }
 
-export const noServices: ServiceTable = { routes: [], names: [], ports: [] };
-
 /** Of two that have the same port of one address, the first counts. */
 export function serviceTable(
   services: readonly ServiceSpec[],
@@ -96,7 +94,7 @@ function isLed({ targets }: ServiceRoute): boolean {
 }
 
 /** Addresses of services, each once. */
-export function serviceAddresses(routes: readonly ServiceRoute[]): string[] {
+function serviceAddresses(routes: readonly ServiceRoute[]): string[] {
   return [...new Set(routes.map(({ address }) => address))];
 }
 

@@ -134,4 +134,4 @@ export function shortBytes(
 }
 
 /** Kept free for the engine's own records, whatever volumes want. */
-export const reserveBytes: number = 64 * 2 ** 20;
+const reserveBytes: number = 64 * 2 ** 20;

@@ -30,7 +30,7 @@ export interface Onboarding {
 }
 
 /** The controller did not answer as a node needs it to. */
-export class WireError extends Error {
+class WireError extends Error {
   override name = "WireError";
 }
 

@@ -38,7 +38,7 @@ export const resourceFieldSelector: Message = message(
   mapAtomic,
 );
 
-export const configMapKeySelector: Message = message(
+const configMapKeySelector: Message = message(
   "One key of a ConfigMap.",
   {
     localObjectReference: embedded(1, localObjectReference),
@@ -48,7 +48,7 @@ export const configMapKeySelector: Message = message(
   mapAtomic,
 );
 
-export const secretKeySelector: Message = message(
+const secretKeySelector: Message = message(
   "One key of a Secret. It travels encrypted to the node and is opened in the VM's memory only.",
   {
     localObjectReference: embedded(1, localObjectReference),
@@ -58,7 +58,7 @@ export const secretKeySelector: Message = message(
   mapAtomic,
 );
 
-export const fileKeySelector: Message = message(
+const fileKeySelector: Message = message(
   "One key of a file in an emptyDir volume: not done.",
   {
     volumeName: text(1, "The volume.", needed),
@@ -72,7 +72,7 @@ export const fileKeySelector: Message = message(
   mapAtomic,
 );
 
-export const envVarSource: Message = message("Where the value comes from: exactly one of these.", {
+const envVarSource: Message = message("Where the value comes from: exactly one of these.", {
   fieldRef: object(1, objectFieldSelector, "A field of the Pod.", pointer),
   resourceFieldRef: object(2, resourceFieldSelector, "An amount of a container's resources.", pointer),
   configMapKeyRef: object(3, configMapKeySelector, "A key of a ConfigMap.", pointer),
@@ -86,12 +86,12 @@ export const envVar: Message = message("One variable of the environment.", {
   valueFrom: object(3, envVarSource, "Where its value comes from, instead of value.", pointer),
 });
 
-export const configMapEnvSource: Message = message("All keys of a ConfigMap.", {
+const configMapEnvSource: Message = message("All keys of a ConfigMap.", {
   localObjectReference: embedded(1, localObjectReference),
   optional: flag(2, "Whether the container starts without the ConfigMap.", pointer),
 });
 
-export const secretEnvSource: Message = message("All keys of a Secret.", {
+const secretEnvSource: Message = message("All keys of a Secret.", {
   localObjectReference: embedded(1, localObjectReference),
   optional: flag(2, "Whether the container starts without the Secret.", pointer),
 });

@@ -22,41 +22,41 @@ import { affinity, toleration, topologySpreadConstraint } from "./scheduling-fie
 import { podSecurityContext } from "./security-fields.ts";
 import { volume } from "./volume-fields.ts";
 
-export const hostAlias: Message = message("Names for an address, in the Pod's /etc/hosts.", {
+const hostAlias: Message = message("Names for an address, in the Pod's /etc/hosts.", {
   ip: text(1, "The address.", needed),
   hostnames: texts(2, "The names.", atomic),
 });
 
-export const podDNSConfigOption: Message = message("One option of the resolver.", {
+const podDNSConfigOption: Message = message("One option of the resolver.", {
   name: text(1, "Its name."),
   value: text(2, "Its value.", pointer),
 });
 
-export const podDNSConfig: Message = message("Refused: the node's own resolver is used.", {
+const podDNSConfig: Message = message("Refused: the node's own resolver is used.", {
   nameservers: texts(1, "Addresses of name servers.", atomic),
   searches: texts(2, "Domains to search.", atomic),
   options: objects(3, podDNSConfigOption, "Options of the resolver.", atomic),
 });
 
-export const podReadinessGate: Message = message("A condition that must be True before the Pod is ready.", {
+const podReadinessGate: Message = message("A condition that must be True before the Pod is ready.", {
   conditionType: text(1, "Type of the condition.", needed),
 });
 
-export const podSchedulingGate: Message = message("Something that must happen before the Pod is placed.", {
+const podSchedulingGate: Message = message("Something that must happen before the Pod is placed.", {
   name: text(1, "Its name.", needed),
 });
 
-export const podOS: Message = message("The operating system of the images.", {
+const podOS: Message = message("The operating system of the images.", {
   name: text(1, "linux is all there is.", needed),
 });
 
-export const podResourceClaim: Message = message("A claim on a device: not done.", {
+const podResourceClaim: Message = message("A claim on a device: not done.", {
   name: text(1, "Its name in the Pod.", needed),
   resourceClaimName: text(3, "The claim.", pointer),
   resourceClaimTemplateName: text(4, "What the claim is made from.", pointer),
 });
 
-export const workloadReference: Message = message("The Pods it is placed together with: not done.", {
+const workloadReference: Message = message("The Pods it is placed together with: not done.", {
   name: text(1, "The Workload.", needed),
   podGroup: text(2, "The group in it.", needed),
   podGroupReplicaKey: text(3, "Which copy of the group."),

@@ -14,16 +14,16 @@ import {
   texts,
 } from "../fields.ts";
 
-export const execAction: Message = message("A command run inside the container; success is exit code 0.", {
+const execAction: Message = message("A command run inside the container; success is exit code 0.", {
   command: texts(1, "The command and its arguments. No shell reads it.", atomic),
 });
 
-export const httpHeader: Message = message("One header of the request.", {
+const httpHeader: Message = message("One header of the request.", {
   name: text(1, "The header's name.", needed),
   value: text(2, "The header's value.", needed),
 });
 
-export const httpGetAction: Message = message("An HTTP request; success is a status from 200 to 399.", {
+const httpGetAction: Message = message("An HTTP request; success is a status from 200 to 399.", {
   path: text(1, 'Path to ask for; "/" when not said.'),
   port: intOrString(2, "Port number, or the name of one of the container's ports.", needed),
   host: text(3, "Host to connect to; the Pod itself when not said."),
@@ -31,12 +31,12 @@ export const httpGetAction: Message = message("An HTTP request; success is a sta
   httpHeaders: objects(5, httpHeader, "Headers to send.", atomic),
 });
 
-export const tcpSocketAction: Message = message("A TCP connection; success is that it opens.", {
+const tcpSocketAction: Message = message("A TCP connection; success is that it opens.", {
   port: intOrString(1, "Port number, or the name of one of the container's ports.", needed),
   host: text(2, "Host to connect to; the Pod itself when not said."),
 });
 
-export const grpcAction: Message = message(
+const grpcAction: Message = message(
   "A call to the gRPC health service, over plain HTTP/2; success is SERVING.",
   {
     port: int32(1, "Port number of the service.", { ...needed, default: 0 }),
@@ -44,11 +44,11 @@ export const grpcAction: Message = message(
   },
 );
 
-export const sleepAction: Message = message("Waits.", {
+const sleepAction: Message = message("Waits.", {
   seconds: int64(1, "How long.", { ...needed, default: 0 }),
 });
 
-export const probeHandler: Message = message("What a probe does.", {
+const probeHandler: Message = message("What a probe does.", {
   exec: object(1, execAction, "Run a command in the container.", pointer),
   httpGet: object(2, httpGetAction, "Send an HTTP request.", pointer),
   tcpSocket: object(3, tcpSocketAction, "Open a TCP connection.", pointer),
@@ -75,7 +75,7 @@ export const probe: Message = message(
   },
 );
 
-export const lifecycleHandler: Message = message("What is done at one moment of a container's life.", {
+const lifecycleHandler: Message = message("What is done at one moment of a container's life.", {
   exec: object(1, execAction, "Run a command in the container.", pointer),
   httpGet: object(2, httpGetAction, "Send an HTTP request.", pointer),
   tcpSocket: object(3, tcpSocketAction, "Not supported here: use exec or httpGet.", pointer),

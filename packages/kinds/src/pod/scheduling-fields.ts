@@ -14,7 +14,7 @@ import {
 } from "../fields.ts";
 import { labelSelector } from "../meta-fields.ts";
 
-export const nodeSelectorRequirement: Message = message("One requirement on one label or field of a node.", {
+const nodeSelectorRequirement: Message = message("One requirement on one label or field of a node.", {
   key: text(1, "The label's key, or metadata.name in matchFields.", needed),
   operator: text(2, "In, NotIn, Exists, DoesNotExist, Gt or Lt.", needed),
   values: texts(
@@ -24,7 +24,7 @@ export const nodeSelectorRequirement: Message = message("One requirement on one 
   ),
 });
 
-export const nodeSelectorTerm: Message = message(
+const nodeSelectorTerm: Message = message(
   "Requirements that must all be met; an empty term matches no node.",
   {
     matchExpressions: objects(1, nodeSelectorRequirement, "Requirements on labels.", atomic),
@@ -41,12 +41,12 @@ export const nodeSelector: Message = message(
   mapAtomic,
 );
 
-export const preferredSchedulingTerm: Message = message("Nodes that are liked better.", {
+const preferredSchedulingTerm: Message = message("Nodes that are liked better.", {
   weight: int32(1, "How much better, 1 to 100.", { ...needed, default: 0 }),
   preference: object(2, nodeSelectorTerm, "The nodes.", needed),
 });
 
-export const nodeAffinity: Message = message("Which nodes the Pod may run on, and which are liked better.", {
+const nodeAffinity: Message = message("Which nodes the Pod may run on, and which are liked better.", {
   requiredDuringSchedulingIgnoredDuringExecution: object(1, nodeSelector, "Nodes it may run on.", pointer),
   preferredDuringSchedulingIgnoredDuringExecution: objects(
     2,
@@ -56,7 +56,7 @@ export const nodeAffinity: Message = message("Which nodes the Pod may run on, an
   ),
 });
 
-export const podAffinityTerm: Message = message("Pods near which, or away from which, this Pod is placed.", {
+const podAffinityTerm: Message = message("Pods near which, or away from which, this Pod is placed.", {
   labelSelector: object(1, labelSelector, "The Pods.", pointer),
   namespaces: texts(
     2,
@@ -69,12 +69,12 @@ export const podAffinityTerm: Message = message("Pods near which, or away from w
   mismatchLabelKeys: texts(6, "Keys whose values must differ from this Pod's own labels.", atomic),
 });
 
-export const weightedPodAffinityTerm: Message = message("A term with how much it counts.", {
+const weightedPodAffinityTerm: Message = message("A term with how much it counts.", {
   weight: int32(1, "How much, 1 to 100.", { ...needed, default: 0 }),
   podAffinityTerm: object(2, podAffinityTerm, "The term.", needed),
 });
 
-export const podAffinity: Message = message("Pods near which this Pod is placed.", {
+const podAffinity: Message = message("Pods near which this Pod is placed.", {
   requiredDuringSchedulingIgnoredDuringExecution: objects(
     1,
     podAffinityTerm,
@@ -89,7 +89,7 @@ export const podAffinity: Message = message("Pods near which this Pod is placed.
   ),
 });
 
-export const podAntiAffinity: Message = message("Pods away from which this Pod is placed.", {
+const podAntiAffinity: Message = message("Pods away from which this Pod is placed.", {
   requiredDuringSchedulingIgnoredDuringExecution: objects(
     1,
     podAffinityTerm,

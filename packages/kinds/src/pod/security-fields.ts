@@ -13,15 +13,12 @@ import {
   texts,
 } from "../fields.ts";
 
-export const capabilities: Message = message(
-  "Linux capabilities of the container's root, who is not the box's.",
-  {
-    add: texts(1, "Capabilities to add; those that root has anyhow are accepted, others not done.", atomic),
-    drop: texts(2, "Capabilities to drop: accepted, not enforced inside the virtual machine.", atomic),
-  },
-);
+const capabilities: Message = message("Linux capabilities of the container's root, who is not the box's.", {
+  add: texts(1, "Capabilities to add; those that root has anyhow are accepted, others not done.", atomic),
+  drop: texts(2, "Capabilities to drop: accepted, not enforced inside the virtual machine.", atomic),
+});
 
-export const seLinuxOptions: Message = message(
+const seLinuxOptions: Message = message(
   "SELinux labels: the guest has no SELinux, so these are kept and mean nothing.",
   {
     user: text(1, "User."),
@@ -31,19 +28,7 @@ export const seLinuxOptions: Message = message(
   },
 );
 
-export const seccompProfile: Message = message(
-  "Filter of system calls: kept, the virtual machine is the filter.",
-  {
-    type: text(
-      1,
-      "RuntimeDefault or Unconfined. Localhost is not done: there is no profile on the box.",
-      needed,
-    ),
-    localhostProfile: text(2, "Name of a profile on the box.", pointer),
-  },
-);
-
-export const appArmorProfile: Message = message("AppArmor profile: kept, the virtual machine is the wall.", {
+const seccompProfile: Message = message("Filter of system calls: kept, the virtual machine is the filter.", {
   type: text(
     1,
     "RuntimeDefault or Unconfined. Localhost is not done: there is no profile on the box.",
@@ -52,15 +37,21 @@ export const appArmorProfile: Message = message("AppArmor profile: kept, the vir
   localhostProfile: text(2, "Name of a profile on the box.", pointer),
 });
 
-export const windowsSecurityContextOptions: Message = message(
-  "What Windows' containers are asked for: not done.",
-  {
-    gmsaCredentialSpecName: text(1, "Name of an account's credentials.", pointer),
-    gmsaCredentialSpec: text(2, "An account's credentials.", pointer),
-    runAsUserName: text(3, "Name of the first process's user.", pointer),
-    hostProcess: flag(4, "Whether it is a process of the host's.", pointer),
-  },
-);
+const appArmorProfile: Message = message("AppArmor profile: kept, the virtual machine is the wall.", {
+  type: text(
+    1,
+    "RuntimeDefault or Unconfined. Localhost is not done: there is no profile on the box.",
+    needed,
+  ),
+  localhostProfile: text(2, "Name of a profile on the box.", pointer),
+});
+
+const windowsSecurityContextOptions: Message = message("What Windows' containers are asked for: not done.", {
+  gmsaCredentialSpecName: text(1, "Name of an account's credentials.", pointer),
+  gmsaCredentialSpec: text(2, "An account's credentials.", pointer),
+  runAsUserName: text(3, "Name of the first process's user.", pointer),
+  hostProcess: flag(4, "Whether it is a process of the host's.", pointer),
+});
 
 export const securityContext: Message = message(
   "Who the container's processes are and what they may do. Its VM is the real wall.",
@@ -94,7 +85,7 @@ export const securityContext: Message = message(
   },
 );
 
-export const sysctl: Message = message("A kernel parameter.", {
+const sysctl: Message = message("A kernel parameter.", {
   name: text(1, "Its name.", needed),
   value: text(2, "Its value.", needed),
 });

@@ -18,7 +18,7 @@ import {
 } from "../fields.ts";
 import { resourceRequirements } from "./container-fields.ts";
 
-export const podCondition: Message = message("One thing that is true or not about the Pod.", {
+const podCondition: Message = message("One thing that is true or not about the Pod.", {
   type: text(1, "What: PodScheduled, Initialized, ContainersReady, Ready, HardwareVirtualization, …", needed),
   observedGeneration: int64(7, "Generation of the Pod this is about."),
   status: text(2, "True, False or Unknown.", needed),
@@ -28,24 +28,24 @@ export const podCondition: Message = message("One thing that is true or not abou
   message: text(6, "Why, for people."),
 });
 
-export const hostIP: Message = message("An address of the box.", {
+const hostIP: Message = message("An address of the box.", {
   ip: text(1, "The address.", needed),
 });
 
-export const podIP: Message = message("An address of the Pod.", {
+const podIP: Message = message("An address of the Pod.", {
   ip: text(1, "The address.", needed),
 });
 
-export const containerStateWaiting: Message = message("Not started yet, or about to be started again.", {
+const containerStateWaiting: Message = message("Not started yet, or about to be started again.", {
   reason: text(1, "Why, as one word: ContainerCreating, CrashLoopBackOff, ImagePullBackOff, …"),
   message: text(2, "Why, for people."),
 });
 
-export const containerStateRunning: Message = message("Runs.", {
+const containerStateRunning: Message = message("Runs.", {
   startedAt: time(1, "Since when."),
 });
 
-export const containerStateTerminated: Message = message("Has ended.", {
+const containerStateTerminated: Message = message("Has ended.", {
   exitCode: int32(1, "Exit code; 128 and the signal when a signal ended it.", { ...needed, default: 0 }),
   signal: int32(2, "The signal that ended it."),
   reason: text(3, "Why, as one word: Completed, Error, OOMKilled, …"),
@@ -55,7 +55,7 @@ export const containerStateTerminated: Message = message("Has ended.", {
   containerID: text(7, "Its ID."),
 });
 
-export const containerState: Message = message("Exactly one of these; none means waiting.", {
+const containerState: Message = message("Exactly one of these; none means waiting.", {
   waiting: object(1, containerStateWaiting, "Not started yet, or about to be started again.", pointer),
   running: object(2, containerStateRunning, "Runs.", pointer),
   terminated: object(3, containerStateTerminated, "Has ended.", pointer),
@@ -107,7 +107,7 @@ const podExtendedResourceClaimStatus: Message = message("The claim for a Pod's d
   resourceClaimName: text(2, "The claim.", needed),
 });
 
-export const containerStatus: Message = message("How one container is.", {
+const containerStatus: Message = message("How one container is.", {
   name: text(1, "Its name.", needed),
   state: object(2, containerState, "How it is."),
   lastState: object(3, containerState, "How it was before its last restart."),

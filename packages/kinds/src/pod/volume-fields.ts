@@ -34,13 +34,13 @@ import {
 } from "../storage/foreign-volumes.ts";
 import { objectFieldSelector, resourceFieldSelector } from "./env-fields.ts";
 
-export const keyToPath: Message = message("One key as one file.", {
+const keyToPath: Message = message("One key as one file.", {
   key: text(1, "The key.", needed),
   path: text(2, 'Path of the file in the volume; relative, without "..".', needed),
   mode: int32(3, "Permission bits of the file, 0 to 0777.", pointer),
 });
 
-export const emptyDirVolumeSource: Message = message(
+const emptyDirVolumeSource: Message = message(
   "A folder that is empty when the Pod starts and goes with it.",
   {
     medium: text(1, "\"\" for the node's disk, Memory for the VM's memory."),
@@ -48,7 +48,7 @@ export const emptyDirVolumeSource: Message = message(
   },
 );
 
-export const configMapVolumeSource: Message = message("A ConfigMap's keys as files.", {
+const configMapVolumeSource: Message = message("A ConfigMap's keys as files.", {
   localObjectReference: embedded(1, localObjectReference),
   items: objects(
     2,
@@ -60,7 +60,7 @@ export const configMapVolumeSource: Message = message("A ConfigMap's keys as fil
   optional: flag(4, "Whether the Pod starts without the ConfigMap or the keys.", pointer),
 });
 
-export const secretVolumeSource: Message = message("A Secret's keys as files, in the VM's memory only.", {
+const secretVolumeSource: Message = message("A Secret's keys as files, in the VM's memory only.", {
   secretName: text(1, "Name of the Secret."),
   items: objects(
     2,
@@ -72,49 +72,46 @@ export const secretVolumeSource: Message = message("A Secret's keys as files, in
   optional: flag(4, "Whether the Pod starts without the Secret or the keys.", pointer),
 });
 
-export const downwardAPIVolumeFile: Message = message("A field of the Pod as a file.", {
+const downwardAPIVolumeFile: Message = message("A field of the Pod as a file.", {
   path: text(1, 'Path of the file in the volume; relative, without "..".', needed),
   fieldRef: object(2, objectFieldSelector, "The field.", pointer),
   resourceFieldRef: object(3, resourceFieldSelector, "An amount of a container's resources.", pointer),
   mode: int32(4, "Permission bits of the file, 0 to 0777.", pointer),
 });
 
-export const downwardAPIVolumeSource: Message = message("Fields of the Pod as files.", {
+const downwardAPIVolumeSource: Message = message("Fields of the Pod as files.", {
   items: objects(1, downwardAPIVolumeFile, "The files.", atomic),
   defaultMode: int32(2, "Permission bits of files without their own. 0644 when not said.", pointer),
 });
 
-export const configMapProjection: Message = message("A ConfigMap's keys as files.", {
+const configMapProjection: Message = message("A ConfigMap's keys as files.", {
   localObjectReference: embedded(1, localObjectReference),
   items: objects(2, keyToPath, "Only these keys, each under the path given.", atomic),
   optional: flag(4, "Whether the Pod starts without the ConfigMap or the keys.", pointer),
 });
 
-export const secretProjection: Message = message("A Secret's keys as files.", {
+const secretProjection: Message = message("A Secret's keys as files.", {
   localObjectReference: embedded(1, localObjectReference),
   items: objects(2, keyToPath, "Only these keys, each under the path given.", atomic),
   optional: flag(4, "Whether the Pod starts without the Secret or the keys.", pointer),
 });
 
-export const downwardAPIProjection: Message = message("Fields of the Pod as files.", {
+const downwardAPIProjection: Message = message("Fields of the Pod as files.", {
   items: objects(1, downwardAPIVolumeFile, "The files.", atomic),
 });
 
-export const persistentVolumeClaimVolumeSource: Message = message(
-  "A volume of the node that outlives Pods.",
-  {
-    claimName: text(1, "Name of the PersistentVolumeClaim.", needed),
-    readOnly: flag(2, "Whether it cannot be written."),
-  },
-);
+const persistentVolumeClaimVolumeSource: Message = message("A volume of the node that outlives Pods.", {
+  claimName: text(1, "Name of the PersistentVolumeClaim.", needed),
+  readOnly: flag(2, "Whether it cannot be written."),
+});
 
-export const serviceAccountTokenProjection: Message = message("A token of the Pod's account as a file.", {
+const serviceAccountTokenProjection: Message = message("A token of the Pod's account as a file.", {
   audience: text(1, "Whom it is for; the API when empty."),
   expirationSeconds: int64(2, "How long it is good for.", { ...pointer, default: 3600 }),
   path: text(3, "Path of the file in the volume.", needed),
 });
 
-export const clusterTrustBundleProjection: Message = message("Root certificates as a file: not done.", {
+const clusterTrustBundleProjection: Message = message("Root certificates as a file: not done.", {
   name: text(1, "Name of one bundle.", pointer),
   signerName: text(2, "The bundles of this signer.", pointer),
   labelSelector: object(3, labelSelector, "Which of the signer's bundles.", pointer),
@@ -122,7 +119,7 @@ export const clusterTrustBundleProjection: Message = message("Root certificates 
   optional: flag(5, "Whether the Pod starts without them.", pointer),
 });
 
-export const podCertificateProjection: Message = message("A certificate for the Pod as a file: not done.", {
+const podCertificateProjection: Message = message("A certificate for the Pod as a file: not done.", {
   signerName: text(1, "Who signs it.", needed),
   keyType: text(2, "What kind of key it has.", needed),
   maxExpirationSeconds: int32(3, "How long it is good for, at most.", pointer),
@@ -132,7 +129,7 @@ export const podCertificateProjection: Message = message("A certificate for the 
   userAnnotations: textMap(7, "What the signer is told."),
 });
 
-export const volumeProjection: Message = message("One part of a projected volume: exactly one of these.", {
+const volumeProjection: Message = message("One part of a projected volume: exactly one of these.", {
   secret: object(1, secretProjection, "A Secret.", pointer),
   downwardAPI: object(2, downwardAPIProjection, "Fields of the Pod.", pointer),
   configMap: object(3, configMapProjection, "A ConfigMap.", pointer),
@@ -146,7 +143,7 @@ export const volumeProjection: Message = message("One part of a projected volume
   podCertificate: object(6, podCertificateProjection, "A certificate for the Pod: not done.", pointer),
 });
 
-export const projectedVolumeSource: Message = message("Several sources in one folder.", {
+const projectedVolumeSource: Message = message("Several sources in one folder.", {
   sources: objects(1, volumeProjection, "The sources. Two may not give the same path.", atomic),
   defaultMode: int32(2, "Permission bits of files without their own. 0644 when not said.", pointer),
 });
@@ -170,7 +167,7 @@ const foreign = withSecrets(localObjectReference, "pod");
 const unsupported =
   "Refused: apps have emptyDir, configMap, secret, downwardAPI, projected and persistentVolumeClaim volumes.";
 
-export const volumeSource: Message = message("Where a volume's content comes from: exactly one of these.", {
+const volumeSource: Message = message("Where a volume's content comes from: exactly one of these.", {
   hostPath: object(1, hostPathVolumeSource, unsupported, pointer),
   emptyDir: object(
     2,

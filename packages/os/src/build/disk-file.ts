@@ -15,7 +15,7 @@ export async function readTable(path: string, call: Call): Promise<readonly Part
 }
 
 /** What `sfdisk --json` says. Partitions without a name are nobody's we know. */
-export function parseTable(json: string): readonly Partition[] {
+function parseTable(json: string): readonly Partition[] {
   const { partitiontable } = JSON.parse(json) as {
     partitiontable?: { label?: string; partitions?: readonly Record<string, unknown>[] };
   };

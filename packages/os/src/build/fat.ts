@@ -33,7 +33,7 @@ export async function makeFat(
 }
 
 /** Each before what is in it. */
-export function foldersOf(paths: readonly string[]): readonly string[] {
+function foldersOf(paths: readonly string[]): readonly string[] {
   const folders = new Set<string>();
   for (const path of paths)
     for (let folder = dirname(path); folder !== "."; folder = dirname(folder)) folders.add(folder);

@@ -119,7 +119,7 @@ async function copySoftware(checkout: string, folder: string): Promise<void> {
   }
 }
 
-export async function writeFiles(root: string, files: readonly SystemFile[]): Promise<void> {
+async function writeFiles(root: string, files: readonly SystemFile[]): Promise<void> {
   for (const { path, content } of files) {
     const place = join(root, path);
     await mkdir(dirname(place), { recursive: true });

@@ -7,9 +7,6 @@
  */
 import { type Slot, slotLabel } from "./disk-plan.ts";
 
-/** Of a version that has not proved itself. */
-export const trialTries = 3;
-
 export interface BootFile {
   readonly path: string;
   readonly text: string;
@@ -51,7 +48,7 @@ export function bootEntry(system: SlotSystem, tries: number | undefined): BootFi
   };
 }
 
-export const entryName = (slot: Slot): string => `selvedge-${slot}`;
+const entryName = (slot: Slot): string => `selvedge-${slot}`;
 
 export interface KernelWishes {
   readonly consoles: readonly string[];

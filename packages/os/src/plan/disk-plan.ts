@@ -10,7 +10,7 @@
 import { createHash } from "node:crypto";
 
 export type Slot = "a" | "b";
-export const slots: readonly Slot[] = ["a", "b"];
+const slots: readonly Slot[] = ["a", "b"];
 
 export const espLabel = "selvedge-esp";
 export const configLabel = "selvedge-config";

@@ -87,7 +87,7 @@ export function rulesIn(role: KubeObject): readonly PolicyRule[] {
   return (role["rules"] ?? []) as PolicyRule[];
 }
 
-export function bindingIn({ metadata, ...fields }: KubeObject): Binding {
+function bindingIn({ metadata, ...fields }: KubeObject): Binding {
   return {
     name: metadata.name,
     namespace: metadata.namespace,

@@ -40,7 +40,7 @@ export function fleetRows(
   return rows;
 }
 
-export function nodeNameOf({ spec, metadata }: EdgeNode): string {
+function nodeNameOf({ spec, metadata }: EdgeNode): string {
   return spec.nodeName ?? metadata.name;
 }
 
@@ -173,7 +173,7 @@ export interface Page<T> {
 }
 
 /** More rows are looked through by searching, not by scrolling; a browser lays these out at once. */
-export const pageSize = 100;
+const pageSize = 100;
 
 export function pageOf<T>(all: readonly T[], wanted: number, size: number = pageSize): Page<T> {
   const pages = Math.max(1, Math.ceil(all.length / size));

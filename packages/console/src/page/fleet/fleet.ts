@@ -68,11 +68,6 @@ export class Fleet implements AsyncDisposable {
     return this.#rows;
   }
 
-  /** Whether there is a box of this name; what is followed alone may not be allowed. */
-  edgeNodeOf(nodeName: string): string | undefined {
-    return this.rows().find(({ name }) => name === nodeName)?.edgeNode;
-  }
-
   #count(pod: Pod | undefined, by: 1 | -1): void {
     const name = pod?.spec.nodeName;
     if (pod === undefined || !name || !isWanted(pod)) return;

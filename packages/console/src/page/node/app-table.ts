@@ -39,7 +39,7 @@ export function podTable(pods: readonly Pod[], now: Instant): Part {
     ${sorted.length > rowsMax ? html`<p class="quiet">… and ${sorted.length - rowsMax} more.</p>` : nothing}`;
 }
 
-export function restartsOf({ status }: Pod): number {
+function restartsOf({ status }: Pod): number {
   const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   return all.reduce((sum, { restartCount }) => sum + restartCount, 0);
 }

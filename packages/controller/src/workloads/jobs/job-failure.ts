@@ -3,7 +3,6 @@ import type { Job, Pod, PodFailureRule } from "@selvedge/kinds";
 import { endOf } from "../failed-pods.ts";
 
 export const indexFailuresAnnotation = "batch.kubernetes.io/job-index-failure-count";
-export const indexIgnoredAnnotation = "batch.kubernetes.io/job-index-ignored-failure-count";
 
 const first = seconds(10);
 const longest = minutes(10);

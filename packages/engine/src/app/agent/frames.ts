@@ -31,7 +31,7 @@ export interface Frame {
 const frameMax = 64 * 1024;
 const headerLength = 9;
 
-export class FrameError extends Error {
+class FrameError extends Error {
   override name = "FrameError";
 }
 

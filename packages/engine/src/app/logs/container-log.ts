@@ -87,10 +87,6 @@ export class ContainerLog {
     return this.#lastSequence;
   }
 
-  get firstSequence(): number {
-    return this.#segments[0]?.first ?? this.#lastSequence + 1;
-  }
-
   get waiting(): boolean {
     return this.#heard || this.#pieces.length > 0 || this.#open[1].length + this.#open[2].length > 0;
   }

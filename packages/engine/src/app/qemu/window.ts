@@ -2,7 +2,7 @@
  * How many bytes of one stream may be under way in one direction before the receiver says that it took
  * some.
  */
-export const windowBytes: number = 64 * 1024;
+const windowBytes: number = 64 * 1024;
 
 /** The sender's side: hands out pieces as there is room, one writer at a time. */
 export class SendWindow {

@@ -37,7 +37,7 @@ export async function openUserData({ foreign }: AppSpec, secrets: SecretOpener):
   }
 }
 
-export function isCloudConfig(text: string): boolean {
+function isCloudConfig(text: string): boolean {
   return text.startsWith("#cloud-config");
 }
 
@@ -123,7 +123,7 @@ function decode(content: string, encoding: string, field: string): Uint8Array {
 }
 
 /** As EVE reads them: blanks and double quotes around a name or value are not part of it. */
-export function environmentOf(lines: readonly string[]): [string, string][] {
+function environmentOf(lines: readonly string[]): [string, string][] {
   return lines.flatMap((line): [string, string][] => {
     const [, name, value] =
       /^[\s"]*(?:-\s+|export\s+)?([A-Za-z_][A-Za-z0-9_]*)[\s"]*=([\s\S]*)$/.exec(line) ?? [];

@@ -104,7 +104,7 @@ export function encodeLocation({ network }: LocalFacts): Uint8Array | undefined 
 }
 
 /** The answer is not from whom the configuration names, or is nothing we read. */
-export class LocalAnswerError extends Error {
+class LocalAnswerError extends Error {
   override name = "LocalAnswerError";
 }
 

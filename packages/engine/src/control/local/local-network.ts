@@ -202,7 +202,7 @@ function adapterStatus(it: Adapter): PortStatusInit {
 }
 
 /** The server's configuration makes no sense, or asks for what this node does not do; nothing of it is taken. */
-export class LocalNetworkError extends Error {
+class LocalNetworkError extends Error {
   override name = "LocalNetworkError";
 }
 

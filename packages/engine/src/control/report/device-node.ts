@@ -31,7 +31,7 @@ const bootReasons: Readonly<Record<BootReason, info.BootReason>> = {
   unknown: Boot.UNKNOWN,
 };
 
-export const deviceStates: Readonly<Record<NodePhase, info.ZDeviceState>> = {
+const deviceStates: Readonly<Record<NodePhase, info.ZDeviceState>> = {
   online: State.ZDEVICE_STATE_ONLINE,
   rebooting: State.ZDEVICE_STATE_REBOOTING,
   preparingPowerOff: State.ZDEVICE_STATE_PREPARING_POWEROFF,

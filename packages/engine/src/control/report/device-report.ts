@@ -156,7 +156,7 @@ export function reservedMemory(settings: Pick<Settings, "number">): number {
 }
 
 /** A part of the disk, but no more than is of use. */
-export function reservedDisk(settings: Pick<Settings, "number">, totalBytes: number): number {
+function reservedDisk(settings: Pick<Settings, "number">, totalBytes: number): number {
   const part = (settings.number("storage.dom0.disk.minusage.percent") / 100) * totalBytes;
   return Math.floor(Math.min(part, settings.number("storage.dom0.disk.maxusagebytes")));
 }

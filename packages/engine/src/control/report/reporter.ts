@@ -69,7 +69,7 @@ export interface ReporterParts {
 
 export const deviceKey = "device";
 export const edgeviewKey = "edgeview";
-export const hardwareKey = "hardware";
+const hardwareKey = "hardware";
 /** Told at its own pace, because it differs each time. */
 export const timeSourcesKey = "time";
 

@@ -86,7 +86,7 @@ async function forgetStranded(prefix: string, item: PolicyRoutes, lines: readonl
 }
 
 /** The routes a network's table is to have, given the node's own. Pure. */
-export function routeLines(item: PolicyRoutes, main: readonly Route[]): string[] {
+function routeLines(item: PolicyRoutes, main: readonly Route[]): string[] {
   const up = main.filter(({ flags = [] }) => !flags.includes("linkdown") && !flags.includes("dead"));
   const through = (cards: readonly string[] | undefined): Route | undefined => {
     const defaults = up.filter(({ dst }) => dst === "default");

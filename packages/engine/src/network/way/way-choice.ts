@@ -41,7 +41,7 @@ export function chooseWay(
   return (best.find(({ name }) => name === current) ?? best[spread % best.length])?.name;
 }
 
-export function works({ there, gateway, remote }: WayCandidate): boolean {
+function works({ there, gateway, remote }: WayCandidate): boolean {
   return there.up && (remote ?? gateway ?? there).up;
 }
 

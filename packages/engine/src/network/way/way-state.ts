@@ -18,11 +18,11 @@ export type Answer =
   | { readonly kind: "impossible" };
 
 /** More silence than this in a row is believed. */
-export const silentMax = 4;
+const silentMax = 4;
 /** More answers than this in a row are believed. */
-export const answeredMax = 3;
+const answeredMax = 3;
 /** Who was of one mind for so long (ten minutes) is believed at once when he changes it. */
-export const steadyMin = 40;
+const steadyMin = 40;
 
 /** `sudden`: who was steady for long is believed at once. */
 export function judge(before: Verdict | undefined, answer: Answer, sudden: boolean): Verdict {

@@ -22,7 +22,7 @@ export async function openKernelSource(bootedAt: Instant): Promise<LinuxKernelSo
   }
 }
 
-export class LinuxKernelSource implements KernelSource, AsyncDisposable {
+class LinuxKernelSource implements KernelSource, AsyncDisposable {
   readonly boot: string;
   readonly #file: FileHandle;
   readonly #bootedAt: Instant;

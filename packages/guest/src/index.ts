@@ -1,1 +1,0 @@
-export { type Candidate, findCompressed } from "./kernel-image.ts";
