@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { KindDefinition } from "@selvedge/apimachinery";
 import { formatMetrics, metricsContentType, type Random, SystemRandom, seconds } from "@selvedge/base";
+import { admitStream } from "./admission/asked-parts.ts";
 import { Audit, type AuditEntry, auditId } from "./audit/audit.ts";
 import {
   type Authenticator,
@@ -199,6 +200,7 @@ export class ApiServer {
       throw methodNotAllowed();
     if (target.subresource !== undefined && !writesSubresource(target.subresource, exchange, this.#posted)) {
       seat[Symbol.dispose]();
+      await admitStream(this.#options.objects.admission, exchange);
       exchange.audit?.started(200);
       await this.#special(target, request, { type: "response", response }, user);
       return;
@@ -231,6 +233,7 @@ export class ApiServer {
       await this.#authorize(info, user, audit);
       const target = await this.#target(pathname);
       meter.about("connect", target);
+      await admitStream(this.#options.objects.admission, { request, query, target, user, audit });
       socket.once("close", () => audit?.done(101));
       await this.#special(target, request, { type: "upgrade", socket, head }, user);
       audit?.started(101);

@@ -11,7 +11,7 @@ import {
   type Requirement,
   requirementsOf,
 } from "@selvedge/apimachinery";
-import type { AdmissionRequest } from "../admission.ts";
+import type { AdmissionRequest, Subject } from "../admission.ts";
 import { isNamespaceKind, type KindName } from "../rest/kind-names.ts";
 
 /** Rules of webhooks are such too; they have no `resourceNames`. */
@@ -63,6 +63,15 @@ export class Matcher {
     return (await this.#selectsNamespace(request, labelsOf)) ? kind : undefined;
   }
 
+  /** Whether there can be a write to the subject that is to be looked at. */
+  concerns(subject: Subject): boolean {
+    if (isExempt(subject.kind) || isPosted(subject)) return false;
+    const { resourceRules = [], matchPolicy } = this.#criteria;
+    const nameless = resourceRules.map(({ resourceNames: _names, ...rule }) => rule);
+    const of = { ...subject, namespace: undefined, name: "", object: undefined, old: undefined };
+    return resourceRules.length === 0 || kindByRules(nameless, of, matchPolicy) !== undefined;
+  }
+
   /** By the resource rules alone. */
   kindOf(request: Matched): KindDefinition | undefined {
     const { resourceRules = [], excludeResourceRules = [], matchPolicy } = this.#criteria;
@@ -72,7 +81,8 @@ export class Matcher {
 
   #selectsObject({ object, old }: Matched): boolean {
     const selects = (one: KubeObject | undefined): boolean =>
-      one !== undefined && matchesLabels(this.#objects, one.metadata.labels);
+      // What a stream is opened with has none.
+      one?.metadata !== undefined && matchesLabels(this.#objects, one.metadata.labels);
     return this.#objects.length === 0 || selects(object) || selects(old);
   }
 
@@ -104,6 +114,16 @@ const exempt = new Set([
 
 export function isExempt({ group, plural }: Pick<KindName, "group" | "plural">): boolean {
   return group === "admissionregistration.k8s.io" && exempt.has(plural);
+}
+
+/** What is posted to a Pod is looked at as it is posted, not as what is made of it. */
+function isPosted({ operation, subresource }: Subject): boolean {
+  return (subresource === "eviction" || subresource === "binding") && operation !== "CREATE";
+}
+
+/** The controller's own objects, without which it could not go on, and nobody could mend what keeps it from it. */
+export function isOwnBusiness({ user, kind }: Pick<AdmissionRequest, "user" | "kind">): boolean {
+  return user === undefined && (!kind.namespaced || kind.group === "coordination.k8s.io");
 }
 
 function kindByRules(

@@ -1,6 +1,6 @@
 /** A write as policies and webhooks are told of it: upstream's AdmissionRequest, but for its objects. */
 import type { AccessQuestion, KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import type { WriteTerms } from "../admission.ts";
+import type { AdmissionRequest, WriteTerms } from "../admission.ts";
 import { userInfo } from "../auth/review-kinds.ts";
 import { authenticatedGroup, type User } from "../auth/user.ts";
 import type { KindName } from "../rest/kind-names.ts";
@@ -12,7 +12,7 @@ import { type Matched, namespaceOf } from "./matching.ts";
 /** What writes without a user is a controller, which upstream's policies know by this name. */
 export const controllerUser: User = { name: "system:kube-controller-manager", groups: [authenticatedGroup] };
 
-export type AskedWrite = Matched & WriteTerms;
+export type AskedWrite = Matched & WriteTerms & Pick<AdmissionRequest, "asked">;
 
 const optionKinds: Readonly<Record<string, string>> = {
   ...{ CREATE: "CreateOptions", UPDATE: "UpdateOptions", DELETE: "DeleteOptions" },
@@ -32,9 +32,24 @@ export function requestValue(request: AskedWrite, matched: KindDefinition): Reco
     ...(namespace && { namespace }),
     ...{ operation, userInfo: userInfo(user), dryRun },
     ...(options !== undefined && {
-      options: { kind: options, apiVersion: "meta.k8s.io/v1", ...(dryRun && { dryRun: ["All"] }) },
+      options: {
+        ...{ kind: options, apiVersion: "meta.k8s.io/v1", ...(dryRun && { dryRun: ["All"] }) },
+        ...saidOptions(request.asked),
+      },
     }),
   };
+}
+
+const optionNames = [
+  ...["fieldManager", "fieldValidation", "gracePeriodSeconds", "orphanDependents", "propagationPolicy"],
+  "preconditions",
+];
+
+function saidOptions(asked: AskedWrite["asked"]): Record<string, unknown> {
+  const said = (asked ?? {}) as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(
+    optionNames.flatMap((name) => (said[name] === undefined ? [] : [[name, said[name]]])),
+  );
 }
 
 /** What the write itself asks for, of who decides who may do what. */

@@ -11,7 +11,10 @@ const handled = new Set(["nodes.", "pods.", "leases.coordination.k8s.io", "servi
 
 export const nodeRestriction: AdmissionMember = {
   name: "NodeRestriction",
-  handles: ({ kind, operation }) => operation !== "CONNECT" && handled.has(`${kind.plural}.${kind.group}`),
+  handles: ({ kind, operation, subresource }) =>
+    handled.has(`${kind.plural}.${kind.group}`) &&
+    // What is posted to a part is looked at as what it does to the object.
+    !(operation === "CONNECT" || (operation === "CREATE" && subresource !== undefined)),
   validate(request) {
     const node = request.user && nodeOf(request.user);
     if (node === undefined) return;

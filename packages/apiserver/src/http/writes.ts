@@ -1,6 +1,7 @@
 /** POST, PUT, PATCH and DELETE: from a body to the registry, and what became of it. */
 import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachinery";
 import { deleteOptionsMessage, parseJsonBody, parseYamlBody } from "@selvedge/apimachinery";
+import { admitPosted } from "../admission/asked-parts.ts";
 import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
 import { type FieldRules, pruneObject } from "../rest/field-validation.ts";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
@@ -32,8 +33,8 @@ interface Outcome {
 }
 
 /** What is posted that is no object of a kind that is served. */
-const bindingKind = { kind: "Binding", protobuf: bindingMessage };
-const evictionKind = { kind: "Eviction", protobuf: evictionMessage };
+const bindingKind = { kind: "Binding", apiVersion: "v1", protobuf: bindingMessage };
+const evictionKind = { kind: "Eviction", apiVersion: "policy/v1", protobuf: evictionMessage };
 const scaleKind = { kind: "Scale", protobuf: scaleMessage };
 const deleteOptionsKind = { kind: "DeleteOptions", protobuf: deleteOptionsMessage };
 
@@ -119,7 +120,7 @@ async function write(exchange: Exchange, ports: WritePorts, body: Uint8Array, ea
   switch (request.method) {
     case "POST":
       if (name === undefined) return await create(exchange, ports, body, ears);
-      if (part !== undefined) return await postToPart(exchange, part, body, ears);
+      if (part !== undefined) return await postToPart(exchange, part, ports, body, ears);
       if (subresource === "binding" || subresource === "eviction")
         return await postToPod(exchange, ports, body, ears);
       throw methodNotAllowed();
@@ -152,6 +153,7 @@ async function create(
   const answering = virtual.find((one) => one.kind === kind);
   if (answering !== undefined) {
     settlePosted(kind, object, { ...options, ...told(parsed), ...ears });
+    await admitPosted(objects, exchange, object, { ...options, ...ears, user });
     return { code: 201, body: { ...object, status: await answering.answer(object, user) } };
   }
   if (object.metadata.resourceVersion) {
@@ -190,14 +192,16 @@ function settlePosted(kind: KindDefinition, object: KubeObject, rules: WriteQuer
 async function postToPart(
   exchange: Exchange,
   { kind, answer }: PostedPart,
+  { objects }: WritePorts,
   body: Uint8Array,
   ears: Ears,
 ): Promise<Outcome> {
-  const { request, query, target } = exchange;
+  const { request, query, target, user } = exchange;
   const options = writeOptions("CreateOptions", query, false);
   const parsed = decodeBody(body, mediaTypeOf(request), kind);
   const object = placed(parsed, { ...exchange, target: { ...target, kind } });
   settlePosted(kind, object, { ...options, ...told(parsed), ...ears });
+  await admitPosted(objects, exchange, object, { ...options, ...ears, user });
   const { name = "", namespace = "" } = target;
   return { code: 201, body: { ...object, status: await answer(object, { name, namespace }) } };
 }
@@ -212,8 +216,15 @@ async function postToPod(
   const { kind, name = "", namespace, subresource } = target;
   const options = { ...withManager(writeOptions("CreateOptions", query, false), exchange), warn, annotate };
   const expected = subresource === "binding" ? bindingKind : evictionKind;
-  const posted = objectIn(decodeBody(body, mediaTypeOf(request), expected));
+  const said = objectIn(decodeBody(body, mediaTypeOf(request), expected));
+  const posted = {
+    kind: expected.kind,
+    apiVersion: expected.apiVersion,
+    metadata: {},
+    ...said,
+  } as KubeObject;
   const pod = { name, namespace };
+  await admitPosted(objects, exchange, posted, options);
   if (subresource === "binding") await bindPod(objects, kind, pod, posted, options);
   else await evictPod(objects, kind, pod, posted, options.dryRun === true);
   return { code: 201, body: { ...success, code: 201 } };

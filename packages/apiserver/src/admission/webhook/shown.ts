@@ -2,6 +2,7 @@
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import type { AdmissionRequest } from "../../admission.ts";
 import { pruneObject } from "../../rest/field-validation.ts";
+import { apiVersionOf } from "../../rest/kind-names.ts";
 import { withScale } from "../../rest/scale.ts";
 import { encodeAs } from "../../rest/stored.ts";
 import { fillDefaults } from "../../rest/write-plan.ts";
@@ -9,13 +10,18 @@ import { StatusError } from "../../status-error.ts";
 import { internalError } from "./review.ts";
 
 /** They see what the kind knows; what the client has said besides is told to the client, not to them. */
-export function settleSent({ kind, object, old, asked = {}, operation }: AdmissionRequest): void {
-  if (object !== undefined && operation !== "CONNECT") pruneObject(kind, object, asked, old);
+export function settleSent({ kind, object, old, asked = {} }: AdmissionRequest): void {
+  if (isOfKind(kind, object)) pruneObject(kind, object, asked, old);
+}
+
+/** What is posted to a part of an object is none of its kind. */
+function isOfKind(kind: KindDefinition, object: KubeObject | undefined): object is KubeObject {
+  return object?.kind === kind.kind && object.apiVersion === apiVersionOf(kind);
 }
 
 /** What they add is held to the kind without a word, and gets its defaults. */
 export function settleChanged({ kind, object, old }: AdmissionRequest): void {
-  if (object === undefined) return;
+  if (!isOfKind(kind, object)) return;
   try {
     pruneObject(kind, object, {}, old);
     fillDefaults(kind, object, old);
