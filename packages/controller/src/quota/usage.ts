@@ -8,6 +8,7 @@ import {
 } from "@selvedge/apimachinery";
 import type { KindRef } from "@selvedge/client";
 import type { PersistentVolumeClaim, Pod, ResourceQuota, ScopeRequirement, Service } from "@selvedge/kinds";
+import { asHeld } from "../objects/held-size.ts";
 import { isOver } from "../objects/pods.ts";
 
 export type Usage = Readonly<Record<string, Nano>>;
@@ -40,9 +41,10 @@ export function usageOf(kind: Pick<KindRef, "group" | "plural">, object: KubeObj
 function podUsage(pod: Pod): Usage {
   if (isOver(pod)) return {};
   const used: Record<string, Nano> = { pods: one };
+  const held = { ...pod, spec: asHeld(pod) };
   for (const name of computed) {
-    const requests = amountOfPod(pod, "requests", name);
-    const limits = amountOfPod(pod, "limits", name);
+    const requests = amountOfPod(held, "requests", name);
+    const limits = amountOfPod(held, "limits", name);
     if (requests !== undefined) used[name] = used[`requests.${name}`] = requests;
     if (limits !== undefined) used[`limits.${name}`] = limits;
   }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { app } from "@selvedge/eve-api";
-import { withCommands } from "./app-commands.ts";
+import { app, ext, setExtension } from "@selvedge/eve-api";
+import type { Node, Pod } from "@selvedge/kinds";
+import { restartsOf, withCommands } from "./app-commands.ts";
 
 type Init = MessageInitShape<typeof app.AppInstanceConfigSchema>;
 
@@ -17,7 +18,7 @@ const withCard: Init = { ...running, adapters: [{ type: 1, name: "eth1" }] };
 const both: Init = { ...bigger, volumeRefList: other.volumeRefList ?? [] };
 
 function rendered(now: Init, before?: app.AppInstanceConfig): app.AppInstanceConfig {
-  return withCommands(create(app.AppInstanceConfigSchema, now), before);
+  return withCommands(create(app.AppInstanceConfigSchema, now), before, undefined);
 }
 
 describe("the commands of an app", () => {
@@ -82,5 +83,43 @@ describe("the commands of an app", () => {
     const { purge } = rendered(other);
     const before = create(app.AppInstanceConfigSchema, { ...running, ...(purge && { purge }) });
     assert.notEqual(rendered(other, before).purge?.counter, purge?.counter);
+  });
+});
+
+describe("the counter of restarts of an app on a device of ours", () => {
+  const policy = [{ resourceName: "memory", restartPolicy: "RestartContainer" }];
+  const podOf = (resizePolicy: object[]): Pod =>
+    ({ spec: { containers: [{ name: "main", resizePolicy }] } }) as unknown as Pod;
+  function sized(
+    megabytes: number,
+    cpu: number,
+    before?: app.AppInstanceConfig,
+    resizePolicy = policy,
+  ): typeof before {
+    const config = create(app.AppInstanceConfigSchema, { fixedresources: { memory: megabytes, vcpus: cpu } });
+    const resources = { memoryLimitBytes: BigInt(megabytes), cpuLimitMillis: BigInt(cpu) };
+    const containers = [create(ext.ContainerSchema, { name: "main", resources })];
+    setExtension(config, ext.AppExtensionSchema, create(ext.AppExtensionSchema, { containers }));
+    return withCommands(config, before, restartsOf(podOf(resizePolicy), undefined));
+  }
+  const counter = (config: app.AppInstanceConfig | undefined): number => config?.restart?.counter ?? 0;
+
+  it("moves with what is worth a restart, and with nothing else", () => {
+    const first = sized(100, 1);
+    const more = sized(100, 2, first);
+    const larger = sized(200, 2, more);
+    assert.deepEqual([counter(more) === counter(first), counter(larger) === counter(first)], [true, false]);
+    assert.equal(counter(sized(100, 1, larger)), counter(first));
+  });
+
+  it("stays where a Pod asks for no restart", () => {
+    const counted = create(app.AppInstanceConfigSchema, { restart: { counter: 7 } });
+    assert.equal(counter(sized(200, 2, sized(100, 1, undefined, []), [])), 0);
+    assert.equal(counter(sized(200, 2, counted, [])), 7);
+  });
+
+  it("is for any other size where the device is EVE's", () => {
+    const node = { status: { nodeInfo: { containerRuntimeVersion: "eve://1" } } } as unknown as Node;
+    assert.equal(restartsOf(podOf([]), node), undefined);
   });
 });

@@ -12,7 +12,7 @@ import {
 } from "@selvedge/eve-api";
 import type { EdgeNode, Pod } from "@selvedge/kinds";
 import { accessPlan } from "../network/access-plan.ts";
-import { withCommands } from "./app-commands.ts";
+import { restartsOf, withCommands } from "./app-commands.ts";
 import type { DatastorePlan, ImagePlan } from "./image.ts";
 import { type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
 import { consoleSecrets, renderConsole } from "./node-console.ts";
@@ -174,7 +174,8 @@ export function assembleNode(
     for (const { contentTree } of planned.images) parts.contents.set(contentTree.uuid, contentTree);
     for (const volume of planned.volumes) parts.volumes.set(volume.uuid, volume);
     const bytes = block === undefined ? new Uint8Array() : toBinary(cipher.CipherBlockSchema, block);
-    parts.apps.push(withCommands(finishApp(planned, bytes, userData), appOf(previous, pod)));
+    const app = finishApp(planned, bytes, userData);
+    parts.apps.push(withCommands(app, appOf(previous, pod), restartsOf(pod, inputs.node)));
   }
   for (const { pod } of faults) {
     const acls = plan.lists.get(pod.metadata.uid ?? "")?.acls ?? [];

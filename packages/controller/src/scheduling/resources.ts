@@ -1,5 +1,6 @@
 import { parseQuantity, toMillis, toUnits } from "@selvedge/apimachinery";
 import { deviceGroups, deviceResource, type Node, type Pod } from "@selvedge/kinds";
+import { asHeld } from "../objects/held-size.ts";
 
 /** What a Pod takes of its node, or a node has. CPU in thousandths, the rest in bytes and counts. */
 export interface Amounts {
@@ -17,7 +18,8 @@ const mebibyte = 1024 * 1024;
 const defaultMemory = 128 * mebibyte;
 const guestMemory = 96 * mebibyte;
 
-export function amountsOf({ spec }: Pod): Amounts {
+export function amountsOf(pod: Pod): Amounts {
+  const spec = asHeld(pod);
   let cpu = 0;
   let memory = spec.runtimeClassName === "container" ? 0 : guestMemory;
   let storage = 0;
