@@ -349,6 +349,18 @@ export class Box {
   }
 }
 
+/** A world with one node in it, which has been given this configuration where one is named. */
+export async function enrolledBox(
+  onboarding: Pair,
+  given?: RenderedConfig,
+): Promise<{ world: NodeWorld; box: Box } & AsyncDisposable> {
+  const world = await NodeWorld.start();
+  await world.addProfile(onboarding);
+  const box = await Box.enrolled(world, onboarding, "A");
+  if (given !== undefined) world.configs.set(box.id, given);
+  return { world, box, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
+}
+
 export function payloadOf<Desc extends DescMessage>(schema: Desc, body: Uint8Array): MessageShape<Desc> {
   return fromBinary(schema, decodeEnvelope(body).payload);
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { auth, compound, config, decodeEnvelope } from "@selvedge/eve-api";
-import { Box, envelope, NodeWorld, selfSigned } from "../../test/node-world.ts";
+import { Box, enrolledBox, envelope, selfSigned } from "../../test/node-world.ts";
 import type { DeviceResponse } from "../ports.ts";
 
 const onboarding = await selfSigned("onboarding");
@@ -11,14 +11,6 @@ const rendered = {
   config: toBinary(config.EdgeDevConfigSchema, create(config.EdgeDevConfigSchema, { deviceName: "box" })),
   hash: "h1",
 };
-
-async function enrolled(): Promise<{ world: NodeWorld; box: Box } & AsyncDisposable> {
-  const world = await NodeWorld.start();
-  await world.addProfile(onboarding);
-  const box = await Box.enrolled(world, onboarding, "A");
-  world.configs.set(box.id, rendered);
-  return { world, box, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
-}
 
 async function ask(
   box: Box,
@@ -38,7 +30,7 @@ function read({ status, headers, body }: DeviceResponse): compound.CompoundEdgeD
 
 describe("a configuration for who stands in for the controller", () => {
   it("is the one a poll gets, in the same envelope, without commands", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding, rendered);
     const { world, box } = both;
     const answer = read(await ask(box));
     const { protectedConfig, timestamp, devCmd, appCmdList, radioConfig } = answer;
@@ -51,7 +43,7 @@ describe("a configuration for who stands in for the controller", () => {
   });
 
   it("is told as unchanged, forbidden and not there as a poll is", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding, rendered);
     const { world, box } = both;
     const statusOf = async (...asked: Parameters<typeof ask>): Promise<number> =>
       (await ask(...asked)).status;
@@ -72,13 +64,13 @@ describe("a configuration for who stands in for the controller", () => {
   });
 
   it("is never older than what the node has heard from a console", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding, rendered);
     const ahead = BigInt(both.world.clock.at + 60_000) * 1_000_000n;
     assert.equal(read(await ask(both.box, "", { lastCmdTimestamp: ahead })).timestamp, ahead);
   });
 
   it("can be fetched by a console with what its node signed, and for one that never gets here", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding, rendered);
     const { world, box } = both;
     const cfgReq = { configHash: "", integrityToken: box.token };
     const asked = create(compound.CompoundEdgeDevConfigRequestSchema, { cfgReq });

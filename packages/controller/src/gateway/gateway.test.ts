@@ -14,7 +14,15 @@ import {
   logs,
   metrics,
 } from "@selvedge/eve-api";
-import { Box, envelope, hashOf, NodeWorld, payloadOf, selfSigned } from "../../test/node-world.ts";
+import {
+  type Box,
+  enrolledBox,
+  envelope,
+  hashOf,
+  NodeWorld,
+  payloadOf,
+  selfSigned,
+} from "../../test/node-world.ts";
 import { certificateHash } from "./authenticate.ts";
 
 const onboarding = await selfSigned("onboarding");
@@ -25,16 +33,9 @@ const rendered = {
   hash: "h1",
 };
 
-async function enrolled(): Promise<{ world: NodeWorld; box: Box } & AsyncDisposable> {
-  const world = await NodeWorld.start();
-  await world.addProfile(onboarding);
-  const box = await Box.enrolled(world, onboarding, "A");
-  return { world, box, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
-}
-
 describe("a poll for the configuration", () => {
   it("is told 404 while there is none, 403 without a token, 200 with what is new, 304 with what is not", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     assert.equal((await box.poll()).status, 404);
     world.configs.set(box.id, rendered);
@@ -62,7 +63,7 @@ describe("a poll for the configuration", () => {
   });
 
   it("that changes nothing is answered from memory, and a changed configuration at once", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     world.configs.set(box.id, rendered);
     const body = envelope(box.device, configRequest(box, "h1"));
@@ -78,7 +79,7 @@ describe("a poll for the configuration", () => {
   });
 
   it("is verified with the key in a certificate that was read before the controller's last start", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     await using again = await NodeWorld.start(world.remains);
     again.configs.set(box.id, rendered);
@@ -90,7 +91,7 @@ describe("a poll for the configuration", () => {
   });
 
   it("signs a configuration once", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     world.configs.set(box.id, rendered);
     const first = await box.poll("other");
@@ -100,7 +101,7 @@ describe("a poll for the configuration", () => {
   });
 
   it("of a node that has another UUID now is told 404, so that it asks for its name", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { box } = both;
     const other = "00000000-0000-4000-8000-000000000000";
     const request = { configHash: "", integrityToken: box.token };
@@ -131,7 +132,7 @@ describe("a report", () => {
   ];
   for (const [name, payload, what] of rows) {
     it(`to ${name} is acknowledged with an empty ${endpoints[name].success}`, async () => {
-      await using both = await enrolled();
+      await using both = await enrolledBox(onboarding);
       const { world, box } = both;
       const answer = await world.request(name, envelope(box.device, payload), { node: box.id, app });
       assert.deepEqual([answer.status, answer.body.length], [endpoints[name].success, 0]);
@@ -144,7 +145,7 @@ describe("a report", () => {
   }
 
   it("that could not be kept is asked for again, with a status no node drops it for", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     world.failReport = new Error("disk full");
     const message = { devId: box.id };
@@ -154,7 +155,7 @@ describe("a report", () => {
   });
 
   it("whose extension is broken is refused for good", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     world.failReport = new ExtensionError("extension of ZInfoDevice has a wrong length");
     assert.equal((await box.post("info", info.ZInfoMsgSchema, { devId: box.id })).status, 422);
@@ -162,7 +163,7 @@ describe("a report", () => {
   });
 
   it("that is no message is refused for good: sent again it would be the same", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     const broken = envelope(box.device, Uint8Array.of(0x0a, 0xff));
     for (const name of [
@@ -181,7 +182,7 @@ describe("a report", () => {
   });
 
   it("of logs in the old form reaches the same place as the new form", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     const log = [
       { severity: "info", source: "x", content: "hello", msgid: 7n, timestamp: { seconds: 5n, nanos: 6 } },
@@ -206,7 +207,7 @@ describe("a report", () => {
 
 describe("the rest of the protocol", () => {
   it("answers ping to everybody, and certs with the published list", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world } = both;
     const ping = await world.request("ping");
     assert.deepEqual([ping.status, ping.body.length], [200, 0]);
@@ -216,7 +217,7 @@ describe("the rest of the protocol", () => {
   });
 
   it("names a node to itself, signed with the published key", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     const { body } = await world.request("uuid", envelope(box.device, nothing));
     assert.equal(decodeEnvelope(body).senderCertHash.toHex(), world.pki.identity.signing.sha256.toHex());
@@ -224,7 +225,7 @@ describe("the rest of the protocol", () => {
   });
 
   it("takes a node's certificate by the short hash too", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     const short = hashOf(box.device).subarray(0, 16);
     const body = envelope(box.device, nothing, { algorithm: 1, senderCertHash: short });
@@ -233,13 +234,13 @@ describe("the rest of the protocol", () => {
   });
 
   it("refuses a SCEP profile that nobody has", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     assert.equal((await world.request("scep", envelope(box.device, nothing), { node: box.id })).status, 403);
   });
 
   it("reads a configuration back as it was rendered", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     const message = create(config.EdgeDevConfigSchema, { productName: "box" });
     world.configs.set(box.id, { config: toBinary(config.EdgeDevConfigSchema, message), hash: "x" });

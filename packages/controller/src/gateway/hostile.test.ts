@@ -6,9 +6,9 @@ import { config, type EndpointName, endpoints, info } from "@selvedge/eve-api";
 import {
   Box,
   base64Pem,
+  enrolledBox,
   envelope,
   hashOf,
-  NodeWorld,
   selfSigned,
   signatureOf,
 } from "../../test/node-world.ts";
@@ -17,13 +17,6 @@ const onboarding = await selfSigned("onboarding");
 const stranger = await selfSigned("stranger");
 const nothing = new Uint8Array();
 const rendered = { config: nothing, hash: "h1" };
-
-async function enrolled(): Promise<{ world: NodeWorld; box: Box } & AsyncDisposable> {
-  const world = await NodeWorld.start();
-  await world.addProfile(onboarding);
-  const box = await Box.enrolled(world, onboarding, "A");
-  return { world, box, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
-}
 
 function configRequest(box: Box, configHash: string): Uint8Array {
   const message = create(config.ConfigRequestSchema, { configHash, integrityToken: box.token });
@@ -102,7 +95,7 @@ describe("hostile traffic", () => {
   ];
   for (const [what, make, status, reason, name = "info"] of rows) {
     it(`${what} is refused with ${status}, counted and logged, and changes nothing`, async () => {
-      await using both = await enrolled();
+      await using both = await enrolledBox(onboarding);
       const { world, box } = both;
       const before = world.edgeNodes().length;
       const answer = await world.request(name, make(box, envelope(box.device, payload)), { node: box.id });
@@ -117,7 +110,7 @@ describe("hostile traffic", () => {
   }
 
   it("in another node's name is refused, and counted in that node's name", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     const other = await Box.enrolled(world, onboarding, "B");
     const answer = await other.post("info", info.ZInfoMsgSchema, { devId: box.id }, { node: box.id });
@@ -127,14 +120,14 @@ describe("hostile traffic", () => {
   });
 
   it("with a replayed registration gains nothing", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     assert.equal((await world.request("register", box.registration())).status, 200);
     assert.equal(world.edgeNodes().length, 1);
   });
 
   it("to unknown paths and with other methods is refused", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world } = both;
     const ask = async (method: string, target: string): Promise<number> =>
       (await world.gateway.handle({ method, target, headers: {}, body: nothing, remote: "r" })).status;
@@ -145,7 +138,7 @@ describe("hostile traffic", () => {
   });
 
   it("in a flood is turned away unverified, while nodes behind the same address are served", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     world.configs.set(box.id, rendered);
     const poll = envelope(box.device, configRequest(box, "h1"));
@@ -178,7 +171,7 @@ describe("hostile traffic", () => {
 
 describe("boxes that wait", () => {
   it("do not use up what nodes behind the same address may get wrong", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     const waiting = await Box.make(world, stranger, "W");
     let status = 0;
@@ -193,7 +186,7 @@ describe("boxes that wait", () => {
 
 describe("bodies that a stranger changed", () => {
   it("are refused or taken for what they are, and never break anything", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding);
     const { world, box } = both;
     world.configs.set(box.id, rendered);
     const random = new SeededRandom(8);

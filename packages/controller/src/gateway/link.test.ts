@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { ext, type LinkSocket } from "@selvedge/eve-api";
-import { Box, envelope, NodeWorld, selfSigned } from "../../test/node-world.ts";
+import { Box, enrolledBox, envelope, type NodeWorld, selfSigned } from "../../test/node-world.ts";
 
 const onboarding = await selfSigned("onboarding");
 
@@ -47,13 +47,7 @@ class Dialled implements LinkSocket {
   }
 }
 
-async function enrolled(): Promise<{ world: NodeWorld; box: Box } & AsyncDisposable> {
-  const world = await NodeWorld.start();
-  await world.addProfile(onboarding);
-  const box = await Box.enrolled(world, onboarding, "A");
-  world.configs.set(box.id, { config: new Uint8Array(), hash: "h7" });
-  return { world, box, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
-}
+const rendered = { config: new Uint8Array(), hash: "h7" };
 
 function dial(world: NodeWorld, node: string): Dialled {
   const socket = new Dialled();
@@ -68,7 +62,7 @@ function hello(box: Box, over: MessageInitShape<typeof ext.LinkHelloSchema>): ex
 
 describe("a link", () => {
   it("opens with a signed answer to the challenge, and is welcomed with the newest hash", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding, rendered);
     const { world, box } = both;
     const socket = dial(world, box.id.toUpperCase());
     assert.equal(socket.nonce.length, 32);
@@ -83,7 +77,7 @@ describe("a link", () => {
   });
 
   it("of a node that is deleted ends", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding, rendered);
     const { world, box } = both;
     const socket = dial(world, box.id);
     socket.say(hello(box, { nonce: socket.nonce }));
@@ -92,7 +86,7 @@ describe("a link", () => {
   });
 
   it("has another nonce each time", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding, rendered);
     const { world, box } = both;
     const nonces = Array.from({ length: 20 }, () => dial(world, box.id).nonce.toHex());
     assert.equal(new Set(nonces).size, nonces.length);
@@ -133,7 +127,7 @@ describe("a link", () => {
   ];
   for (const [what, reason, act] of rows) {
     it(`is refused with ${what}`, async () => {
-      await using both = await enrolled();
+      await using both = await enrolledBox(onboarding, rendered);
       const { world, box } = both;
       const socket = dial(world, box.id);
       act(socket, box, world);
@@ -147,7 +141,7 @@ describe("a link", () => {
   }
 
   it("is refused to a node at another node's path", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding, rendered);
     const { world, box } = both;
     const other = await Box.enrolled(world, onboarding, "B");
     const socket = dial(world, box.id);
@@ -157,7 +151,7 @@ describe("a link", () => {
   });
 
   it("is refused to everybody once too many have dialled and say nothing", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding, rendered);
     const { world, box } = both;
     const silent = Array.from({ length: 5_000 }, () => dial(world, "00000000-0000-4000-8000-000000000000"));
     assert.equal(dial(world, box.id).closed, true);

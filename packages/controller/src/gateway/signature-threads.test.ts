@@ -2,18 +2,17 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { config } from "@selvedge/eve-api";
-import { Box, envelope, NodeWorld, selfSigned, signatureOf } from "../../test/node-world.ts";
+import {
+  type Box,
+  enrolledBox,
+  envelope,
+  type NodeWorld,
+  selfSigned,
+  signatureOf,
+} from "../../test/node-world.ts";
 
 const onboarding = await selfSigned("onboarding");
 const rendered = { config: new Uint8Array(), hash: "h1" };
-
-async function enrolled(): Promise<{ world: NodeWorld; box: Box } & AsyncDisposable> {
-  const world = await NodeWorld.start();
-  await world.addProfile(onboarding);
-  const box = await Box.enrolled(world, onboarding, "A");
-  world.configs.set(box.id, rendered);
-  return { world, box, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
-}
 
 function poll({ device, token }: Box, over: { signature?: Uint8Array } = {}): Uint8Array {
   const message = create(config.ConfigRequestSchema, { configHash: "h1", integrityToken: token });
@@ -22,7 +21,7 @@ function poll({ device, token }: Box, over: { signature?: Uint8Array } = {}): Ui
 
 describe("a signature that is verified beside the event loop", () => {
   it("of many at once, more than are let wait there, tells good from bad", async () => {
-    await using both = await enrolled();
+    await using both = await enrolledBox(onboarding, rendered);
     const { world, box } = both;
     const bad = signatureOf(box.device.key, new Uint8Array());
     const bodies = Array.from({ length: 200 }, (_, index) =>
@@ -44,7 +43,7 @@ describe("a signature that is verified beside the event loop", () => {
     ];
   for (const [what, act, status] of rows) {
     it(`is worth what its node is worth when it is done: ${what}`, async () => {
-      await using both = await enrolled();
+      await using both = await enrolledBox(onboarding, rendered);
       const { world, box } = both;
       const threads = world.signatures;
       const held = Promise.withResolvers<void>();
