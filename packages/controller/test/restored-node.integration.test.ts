@@ -31,6 +31,9 @@ interface Taken {
 const timeOf = ({ config: { configTimestamp: time } }: Taken): number => (time ? timestampMs(time) : 0);
 const imageOf = ({ config: { contentInfo } }: Taken): string | undefined => contentInfo[0]?.displayName;
 const rebootsOf = ({ config: { reboot } }: Taken): number | undefined => reboot?.counter;
+const epochOf = ({ config: { controllerEpoch } }: Taken): bigint => controllerEpoch;
+/** All but when, and in which life of the controller. */
+const wantedBy = ({ config: { configTimestamp: _, controllerEpoch: __, ...rest } }: Taken): unknown => rest;
 const countersOf = ({ config: { apps } }: Taken): unknown =>
   apps.map(({ purge, restart }) => [purge?.counter, restart?.counter]);
 
@@ -60,9 +63,9 @@ class Node {
     return this.has as Taken;
   }
 
-  /** Asks until it has been given this image. */
-  async until(wanted: string): Promise<Taken> {
-    while (this.has === undefined || imageOf(this.has) !== wanted) await this.next();
+  /** Asks until what it has been given is such a one. */
+  async until(isIt: (taken: Taken) => boolean): Promise<Taken> {
+    while (this.has === undefined || !isIt(this.has)) await this.next();
     return this.has;
   }
 
@@ -96,7 +99,8 @@ describe("nodes of a restored controller", { timeout: 60_000 }, () => {
       ...{ apiVersion: "v1", kind: "Pod", metadata: { name: node.name, namespace: "default" } },
       spec: { nodeName: node.name, containers: [{ name: "main", image: image(tag) }] },
     });
-    return await node.until(image(tag));
+    // Commands come once it has taken one without.
+    return await node.until((taken) => imageOf(taken) === image(tag) && rebootsOf(taken) !== undefined);
   }
 
   it("are given what was wanted then, nothing older than they have, and nothing to do for nothing", async () => {
@@ -121,26 +125,30 @@ describe("nodes of a restored controller", { timeout: 60_000 }, () => {
     await client.patch<EdgeNode>(edgeNodeKind, ahead.name, undefined, "merge", {
       spec: { commands: { reboot: 1 } },
     } as never);
-    const second = await ahead.next();
+    const second = await ahead.until((taken) => rebootsOf(taken) === 1);
     await deploy(back, "2");
     const again = await deploy(back, "1");
     await controller.stop();
     await promisify(execFile)(process.execPath, [main, "restore", ...where, "--input", archive]);
     await controller.start();
 
-    const restored = await ahead.until(image("1"));
+    const restored = await ahead.until((taken) => imageOf(taken) === image("1"));
     assert.ok(timeOf(restored) > timeOf(second), "a device would drop it");
     assert.deepEqual(countersOf(restored), countersOf(first));
     assert.notDeepEqual(countersOf(restored), countersOf(second), "another image needs a purge to be taken");
     // It has forgotten what it was told to do since, and takes what it is told now for known.
     assert.deepEqual([second, restored].map(rebootsOf), [1, undefined]);
     const settled = await ahead.next();
-    assert.deepEqual([settled.hash, rebootsOf(settled)], [first.hash, 0]);
+    assert.deepEqual([wantedBy(settled), rebootsOf(settled)], [wantedBy(first), 0]);
+    // What it has said since the backup is lost: only another epoch makes it say it again.
+    assert.deepEqual([first, second].map(epochOf), [0n, 0n]);
+    assert.ok(epochOf(restored) > 0n);
+    assert.equal(epochOf(settled), epochOf(restored), "once");
 
     const same = [await back.next(), await back.next()];
     assert.deepEqual(same.map(countersOf), [countersOf(again), countersOf(again)]);
     assert.deepEqual([...same, again].map(rebootsOf), [undefined, 0, 0]);
-    assert.equal(same[1]?.hash, again.hash, "it has again what it had");
+    assert.deepEqual(same[1] && wantedBy(same[1]), wantedBy(again), "it has again what it had");
     assert.equal(await back.pollStatus(), 304);
   });
 });

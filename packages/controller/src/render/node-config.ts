@@ -17,19 +17,14 @@ import type { DatastorePlan, ImagePlan } from "./image.ts";
 import { type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
 import { consoleSecrets, renderConsole } from "./node-console.ts";
 import { edgeviewOf } from "./node-edgeview.ts";
-import {
-  planSystem,
-  type RenderedCommands,
-  type RenderedSystem,
-  renderCommands,
-  renderSystem,
-} from "./node-orders.ts";
+import { planSystem, type RenderedCommands, type RenderedSystem, renderSystem } from "./node-orders.ts";
 import { portSecrets, type RenderedPorts, renderPorts } from "./node-ports.ts";
 import { scepSecrets } from "./node-scep.ts";
 import type { NodeFault } from "./node-secrets.ts";
 import { finishPatch, type PatchPlan, planPatches } from "./patches.ts";
 import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName, userDataName } from "./pod-app.ts";
 import { accessRules, checkHostAddresses, type NodeSide, portMappings } from "./ports.ts";
+import { giveScreen, screenNumbers } from "./screens.ts";
 import { type NodeServices, nodeServices, nodeSide } from "./services.ts";
 import { nodeVolume } from "./volumes.ts";
 
@@ -150,14 +145,14 @@ export function assembleNode(
   sealed: SealedBlocks,
   contexts: readonly cipher.CipherContext[],
   previous: config.EdgeDevConfig | undefined,
-  /** Whether the node runs on the previous one. */
-  isTaken = true,
+  commands: RenderedCommands = {},
 ): AssembledConfig {
   const { inputs } = plan;
   const faults = [...plan.faults];
   const parts = new Parts();
   // What is on a node stays until it is deleted, not until nobody mounts it.
   for (const volume of inputs.nodeVolumes.map(nodeVolume)) parts.volumes.set(volume.uuid, volume);
+  const screens = screenNumbers(inputs, previous);
   for (const { pod, plan: planned } of plan.apps) {
     const [block, userData] = [sealed.get(secretsName(pod)), sealed.get(userDataName(pod))];
     const datastores = planned.images.map(({ datastore }) => sealedDatastore(datastore, sealed));
@@ -169,6 +164,13 @@ export function assembleNode(
       faults.push({ pod, container: undefined, reason: "SecretsNotSealed", message });
       continue;
     }
+    const screen = screens.get(pod.metadata.uid ?? "");
+    if (screen === undefined && screens.has(pod.metadata.uid ?? "")) {
+      const message = `node ${inputs.nodeName} has as many screens as it can show`;
+      faults.push({ pod, container: undefined, reason: "NotSupported", message });
+      continue;
+    }
+    giveScreen(planned.app, screen);
     for (const datastore of datastores)
       if (datastore !== undefined) parts.datastores.set(datastore.id, datastore);
     for (const { contentTree } of planned.images) parts.contents.set(contentTree.uuid, contentTree);
@@ -190,8 +192,9 @@ export function assembleNode(
     ...(edgeview && { edgeview }),
     ...(locConfig && { locConfig }),
     ...renderPorts(inputs.edgeNode, sealed, previous),
-    ...renderCommands(inputs.edgeNode, previous, isTaken),
+    ...commands,
     ...renderSystem(inputs.edgeNode, system),
+    controllerEpoch: previous?.controllerEpoch ?? 0n,
   };
   return { config: configOf(plan, parts, own, contexts), faults };
 }
@@ -283,8 +286,8 @@ class Parts {
   }
 }
 
-/** How others than the controller speak with the box. */
-type Sides = Pick<config.EdgeDevConfig, "edgeview" | "locConfig">;
+/** How others than the controller speak with the box, and which of our lives this is. */
+type Sides = Pick<config.EdgeDevConfig, "edgeview" | "locConfig" | "controllerEpoch">;
 
 function configOf(
   plan: NodePlan,

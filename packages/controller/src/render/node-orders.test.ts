@@ -4,41 +4,57 @@ import { create } from "@bufbuild/protobuf";
 import { config } from "@selvedge/eve-api";
 import type { EdgeNode } from "@selvedge/kinds";
 import { render } from "../../test/render-one.ts";
-import { renderCommands } from "./node-orders.ts";
+import { NodeCommands, type RenderedCommands } from "./node-orders.ts";
 
 const edgeNode = (spec: EdgeNode["spec"]): EdgeNode => ({
   ...{ apiVersion: "selvedge.dev/v1alpha1", kind: "EdgeNode", metadata: { name: "box" }, spec },
 });
 
+const made = (counters?: readonly [reboot: number, shutdown: number]): config.EdgeDevConfig =>
+  create(
+    config.EdgeDevConfigSchema,
+    counters && { reboot: { counter: counters[0] }, shutdown: { counter: counters[1] } },
+  );
+
+const said = ({ reboot, shutdown }: RenderedCommands): readonly (number | undefined)[] => [
+  reboot?.counter,
+  shutdown?.counter,
+];
+const none = [undefined, undefined];
+
 describe("commands of a box", () => {
   type Counters = readonly [reboot: number, shutdown: number];
-  const rows: readonly (readonly [string, EdgeNode["spec"], before: Counters | undefined, now: Counters])[] =
-    [
-      ["are there from the first, which a device only takes note of", {}, undefined, [0, 0]],
-      ["are what the object says", { commands: { reboot: 2, shutdown: 1 } }, [1, 1], [2, 1]],
-      ["do not fall when the object forgets them", {}, [2, 1], [2, 1]],
-      ["are of one kind each", { commands: { shutdown: 1 } }, [0, 0], [0, 1]],
-    ];
+  const rows: readonly (readonly [string, EdgeNode["spec"], before: Counters, now: Counters])[] = [
+    ["are what the object says", { commands: { reboot: 2, shutdown: 1 } }, [1, 1], [2, 1]],
+    ["do not fall when the object forgets them", {}, [2, 1], [2, 1]],
+    ["are of one kind each", { commands: { shutdown: 1 } }, [0, 0], [0, 1]],
+  ];
   for (const [what, spec, before, now] of rows) {
     it(what, () => {
-      const previous =
-        before &&
-        create(config.EdgeDevConfigSchema, {
-          reboot: { counter: before[0] },
-          shutdown: { counter: before[1] },
-        });
-      const { reboot, shutdown } = renderCommands(edgeNode(spec), previous, false);
-      assert.deepEqual([reboot?.counter, shutdown?.counter], now);
+      for (const isTaken of [false, true])
+        assert.deepEqual(said(new NodeCommands().of("box", edgeNode(spec), made(before), isTaken)), now);
     });
   }
 });
 
-describe("commands of a box of a restored controller", () => {
+describe("commands of a box that comes to us, or whose controller was restored", () => {
   it("are kept back until the box has forgotten those it knew", () => {
-    const restored = create(config.EdgeDevConfigSchema, {});
-    const wanted = edgeNode({ commands: { reboot: 1 } });
-    assert.deepEqual(renderCommands(wanted, restored, false), {});
-    assert.equal(renderCommands(wanted, restored, true).reboot?.counter, 1);
+    const [commands, wanted] = [new NodeCommands(), edgeNode({ commands: { reboot: 1 } })];
+    // Whatever is said to have been taken: there is nothing yet.
+    assert.deepEqual(said(commands.of("box", wanted, undefined, true)), none);
+    assert.deepEqual(said(commands.of("box", wanted, made(), false)), none);
+    assert.deepEqual(said(commands.of("box", wanted, made(), true)), [1, 0]);
+  });
+
+  it("are carried out when they are asked for meanwhile, once the box knows what was before", () => {
+    const [commands, wanted] = [new NodeCommands(), edgeNode({ commands: { reboot: 1 } })];
+    commands.of("box", edgeNode({}), undefined, true);
+    assert.deepEqual(said(commands.of("box", wanted, made(), false)), none);
+    assert.deepEqual(said(commands.of("box", wanted, made(), true)), [0, 0]);
+    assert.deepEqual(said(commands.of("box", wanted, made([0, 0]), false)), [0, 0]);
+    assert.equal(commands.awaits("box"), true);
+    assert.deepEqual(said(commands.of("box", wanted, made([0, 0]), true)), [1, 0]);
+    assert.equal(commands.awaits("box"), false);
   });
 });
 

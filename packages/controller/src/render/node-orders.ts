@@ -8,20 +8,48 @@ import type { RenderInputs } from "./inputs.ts";
 export type RenderedCommands = Readonly<Pick<config.EdgeDevConfig, "reboot" | "shutdown">>;
 export type RenderedSystem = Readonly<Pick<config.EdgeDevConfig, "baseos">>;
 
+type Asked = NonNullable<EdgeNode["spec"]["commands"]>;
+
 /**
  * A device acts on a counter that is another than the one it saved, only saves the first it ever sees, and
- * forgets what it saved when there is none: so there always is one, from the first configuration on, and it
- * never falls. After a restore nobody knows what it saved since the backup: it is given none until it has
- * taken such a configuration, and then takes the first it sees for known.
+ * forgets what it saved when there is none. What it saved before it came to us, or since the backup that we were
+ * restored from, nobody knows: it is given none until it has taken such a configuration, and then what had been asked
+ * for when it came, which it takes for known. From then on there always is one, and it never falls.
  */
-export function renderCommands(
-  { spec }: EdgeNode,
-  previous: config.EdgeDevConfig | undefined,
-  isTaken: boolean,
-): RenderedCommands {
-  if (previous !== undefined && previous.reboot === undefined && !isTaken) return {};
+export class NodeCommands {
+  /** By Node, what was asked for before there could be any. */
+  readonly #before = new Map<string, Asked>();
+
+  /** Whether it matters here that this node has taken its newest configuration. */
+  awaits(nodeName: string): boolean {
+    return this.#before.has(nodeName);
+  }
+
+  of(
+    nodeName: string,
+    { spec: { commands = {} } }: EdgeNode,
+    previous: config.EdgeDevConfig | undefined,
+    isTaken: boolean,
+  ): RenderedCommands {
+    const known = previous?.reboot !== undefined;
+    if (known && (isTaken || !this.#before.has(nodeName))) {
+      this.#before.delete(nodeName);
+      return countersOf(commands, previous);
+    }
+    const asked = this.#before.get(nodeName) ?? commands;
+    this.#before.set(nodeName, asked);
+    const mayBegin = known || (previous !== undefined && isTaken);
+    return mayBegin ? countersOf(asked, previous) : {};
+  }
+
+  forget(nodeName: string): void {
+    this.#before.delete(nodeName);
+  }
+}
+
+function countersOf(asked: Asked, previous: config.EdgeDevConfig | undefined): RenderedCommands {
   const command = (name: "reboot" | "shutdown"): devcommon.DeviceOpsCmd => {
-    const counter = Math.max(spec.commands?.[name] ?? 0, previous?.[name]?.counter ?? 0);
+    const counter = Math.max(asked[name] ?? 0, previous?.[name]?.counter ?? 0);
     return create(devcommon.DeviceOpsCmdSchema, { counter });
   };
   return { reboot: command("reboot"), shutdown: command("shutdown") };

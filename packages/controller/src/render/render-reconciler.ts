@@ -42,6 +42,7 @@ import { nodesOf as nodesOfVolume } from "../volumes/claim-plan.ts";
 import { type NodeRegistry, type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
 import { assembleNode, decodeConfig, type NodePlan, planNode, type SealedBlocks } from "./node-config.ts";
 import type { TokenMaker } from "./node-edgeview.ts";
+import { NodeCommands } from "./node-orders.ts";
 import { isForPod } from "./patches.ts";
 import { configBytesMax, type Published, type RenderedConfigs } from "./rendered-configs.ts";
 import { apiService, servicesMax } from "./services.ts";
@@ -91,8 +92,7 @@ export class RenderReconciler implements Reconciler {
     "Pod.status (not sent)",
   ];
   readonly #deps: RenderDeps;
-  /** Nodes that have to take a configuration without commands before they are given any. */
-  readonly #forgetting = new Set<string>();
+  readonly #commands = new NodeCommands();
 
   constructor(deps: RenderDeps) {
     this.#deps = deps;
@@ -100,7 +100,7 @@ export class RenderReconciler implements Reconciler {
 
   /** Whether it matters here that this node has taken its newest configuration. */
   awaits(nodeName: string): boolean {
-    return this.#forgetting.has(nodeName);
+    return this.#commands.awaits(nodeName);
   }
 
   async reconcile(nodeName: string): Promise<Outcome> {
@@ -108,21 +108,17 @@ export class RenderReconciler implements Reconciler {
     const [edgeNode] = caches.edgeNodes.by("node", nodeName);
     const nodeId = edgeNode?.status?.nodeID;
     if (edgeNode === undefined || nodeId === undefined) {
-      this.#forgetting.delete(nodeName);
+      this.#commands.forget(nodeName);
       return settled;
     }
     const plan = planNode(this.#inputs(nodeName, nodeId, edgeNode));
     const sealed = await this.#seal(nodeId, plan);
     const known = configs.current(nodeId);
-    const { config, faults } = assembleNode(
-      plan,
-      sealed,
-      sealer.contexts(nodeId),
-      known && decodeConfig(known.config),
-      edgeNode.status?.configHash?.applied === known?.hash,
-    );
-    if (config.reboot === undefined) this.#forgetting.add(nodeName);
-    else this.#forgetting.delete(nodeName);
+    const previous = known && decodeConfig(known.config);
+    const isTaken = edgeNode.status?.configHash?.applied === known?.hash;
+    const commands = this.#commands.of(nodeName, edgeNode, previous, isTaken);
+    const contexts = sealer.contexts(nodeId);
+    const { config, faults } = assembleNode(plan, sealed, contexts, previous, commands);
     const published = configs.publish(nodeId, config);
     await this.#tellNode(edgeNode, published);
     const sent = new Set(config.apps.map(({ uuidandversion }) => uuidandversion?.uuid));

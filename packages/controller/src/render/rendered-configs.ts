@@ -86,11 +86,13 @@ export class RenderedConfigs implements ConfigBook {
 /**
  * A record from a backup as it may be served. Nodes were given newer configurations since, and take none that
  * is older than their last: it gets a time of now. They were given commands since that nobody knows of, and
- * would act on the numbers of then: it has none (renderCommands says how they come back).
+ * would act on the numbers of then: it has none (renderCommands says how they come back). What they have said since is
+ * lost, and they say again only what changes: another epoch makes them say it all.
  */
 export function restampedRecord(record: Uint8Array, now: Instant): Uint8Array {
   const content = decodeConfig(record.subarray(digestLength));
   const time = Math.max(now, timeOf(content) + 1);
+  content.controllerEpoch = BigInt(time);
   for (const name of ["configTimestamp", "reboot", "shutdown"] as const) delete content[name];
   const digest = createHash("sha256").update(toBinary(config.EdgeDevConfigSchema, content)).digest();
   return Buffer.concat([digest, stamped(content, time)]);
