@@ -9,6 +9,7 @@ import { hours, millis, minutes, seconds } from "@selvedge/base";
 import { info } from "@selvedge/eve-api";
 import { configMapKind, edgeNodeKind, podKind } from "@selvedge/kinds";
 import { daemonSet, PillarDevice, registryHost, type World } from "../../packages/harness/src/index.ts";
+import { missingTag } from "../../packages/harness/src/pillar/pillar-apps.ts";
 import { makeKeyPair } from "../../packages/harness/src/pillar/pillar-keys.ts";
 import { worldsOf } from "./seeds.ts";
 
@@ -256,6 +257,10 @@ describe("boxes with EVE", () => {
       const made = await boxes(world);
       const [box] = made as [PillarDevice];
       const before = box.disk.uuid;
+      // Of which it remembers the number, and we do not.
+      await edit(world, edgeNodeKind, box.name, { spec: { commands: { reboot: 1 } } });
+      await world.until("the box to reboot", async () => box.boots === 2);
+      await running(world, made, "1");
       await world.delete(edgeNodeKind, box.name);
       await world.live(hours(1));
       assert.ok((box.counted().get("config 404") ?? 0) > 0, "404: it may have been deleted");
@@ -267,7 +272,8 @@ describe("boxes with EVE", () => {
       } as unknown as KubeObject);
       await running(world, made, "1");
       assert.notEqual(box.disk.uuid, before);
-      assert.equal(box.boots, 2, "a new name is a new beginning");
+      await world.live(hours(1));
+      assert.equal(box.boots, 3, "a new name is a new beginning, and no command");
     },
     { nodes: 0, seeds: 3 },
   );
@@ -329,6 +335,23 @@ describe("boxes with EVE", () => {
         });
       }
       content(made);
+    },
+    { nodes: 0, seeds: 2 },
+  );
+
+  inWorlds(
+    "a Pod whose image nobody has can be deleted",
+    async (world) => {
+      const made = await boxes(world);
+      const [box] = made as [PillarDevice];
+      await world.apply({
+        ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "typo", namespace: "default" } },
+        spec: { nodeName: box.name, containers: [{ name: "main", image: `${registryHost}/app:${missingTag}` }] },
+      } as unknown as KubeObject);
+      const isSought = (state: info.ZSwState): boolean => state === info.ZSwState.DOWNLOAD_STARTED;
+      await world.until("a search", async () => box.agent.apps.states().values().some(isSought));
+      await world.objects.delete(podKind, "typo", "default");
+      await running(world, made, "1");
     },
     { nodes: 0, seeds: 2 },
   );

@@ -2,6 +2,7 @@ import { cloneJson, type Instant, toRfc3339 } from "@selvedge/base";
 import { ext, getExtension, type info } from "@selvedge/eve-api";
 import type { EdgeNodeDevice, EdgeNodeStatus, NodeAddress, NodeCondition, NodeStatus } from "@selvedge/kinds";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
+import { isCountedByOthers } from "../scheduling/resources.ts";
 import { timeOfNode, timestampOfNode } from "./node-time.ts";
 import { deviceAmounts } from "./port-status.ts";
 import { makeRoom, saidConditions } from "./said-conditions.ts";
@@ -45,6 +46,7 @@ export function nodeStatusOf(
     pods,
   );
   const lent = deviceAmounts(devices, device);
+  const counted = countedByOthers(before.capacity);
   const conditions = cloneJson(before.conditions ?? []);
   const said = pressures(report);
   makeRoom(conditions, said, isReady);
@@ -52,8 +54,8 @@ export function nodeStatusOf(
   heartbeat(conditions, now);
   return {
     ...before,
-    capacity: { ...capacity, ...lent.capacity },
-    allocatable: { ...allocatable, ...lent.allocatable },
+    capacity: { ...counted, ...capacity, ...lent.capacity },
+    allocatable: { ...counted, ...allocatable, ...lent.allocatable },
     conditions,
     addresses: addressesOf(nodeName, device, report),
     daemonEndpoints: { kubeletEndpoint: { Port: 0 } },
@@ -201,6 +203,11 @@ function amounts(cpu: bigint, memory: bigint, storage: bigint, pods: string): Re
     "ephemeral-storage": `${storage / 1024n}Ki`,
     pods,
   };
+}
+
+/** What somebody else says that the node has a number of stays: it can all be had. */
+function countedByOthers(capacity: NodeStatus["capacity"] = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(capacity).filter(([name]) => isCountedByOthers(name)));
 }
 
 function addressesOf(

@@ -44,6 +44,16 @@ export const meanings: Readonly<Record<info.ZSwState, Meaning>> = {
   [State.ERROR]: { is: "failed" },
 };
 
+/** In which the app's machine is there, or may come to be, whatever the configuration says. */
+const withMachine: ReadonlySet<info.ZSwState> = new Set([
+  ...[State.PENDING, State.SCHEDULING, State.BOOTING, State.RUNNING],
+  ...[State.HALTING, State.RESTARTING, State.PURGING],
+]);
+
+export function mayHaveMachine({ state }: info.ZInfoApp): boolean {
+  return withMachine.has(state);
+}
+
 /** The report a node of ours would have sent, from what a node that only speaks EVE says. */
 export function reportOfForeignApp(pod: Pod, app: info.ZInfoApp, hostIp: string): ext.AppReport {
   const meaning = meanings[app.state] ?? { is: "waiting" as const, message: `state ${app.state}` };

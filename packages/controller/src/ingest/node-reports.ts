@@ -31,7 +31,7 @@ import { architectureOf, edgeNodeStatusOf, nodeReportOf, nodeStatusOf } from "./
 import { errorText } from "./error-text.ts";
 import { setLocation, setNetworksCondition, timeCondition, withDeviceParts } from "./eve-status.ts";
 import type { FlowBook } from "./flow-book.ts";
-import { reportOfForeignApp } from "./foreign-app.ts";
+import { mayHaveMachine, reportOfForeignApp } from "./foreign-app.ts";
 import { contentNews, type PartNews, showNews, usersOf, volumeNews } from "./foreign-parts.ts";
 import { type HealthBook, healthCondition } from "./hardware-health.ts";
 import type { NodeFacts } from "./node-facts.ts";
@@ -135,10 +135,15 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
    * its report, when it has accepted it.
    */
   runsOn(node: NodeId, configHash: string): void {
-    const { cluster, log } = this.#deps;
+    const { cluster, facts, log, states } = this.#deps;
     const edgeNode = cluster.started ? this.#edgeNode(node) : undefined;
     const { engineVersion, configHash: known } = edgeNode?.status ?? {};
-    if (edgeNode === undefined || engineVersion !== undefined || known?.applied === configHash) return;
+    if (edgeNode === undefined || engineVersion !== undefined) return;
+    if (facts.apps(node)?.configHash !== configHash) {
+      const machines = states.apps(node).filter(mayHaveMachine);
+      facts.setApps(node, { apps: new Set(machines.map(({ AppID }) => AppID)), configHash });
+    }
+    if (known?.applied === configHash) return;
     const says = { type: "ConfigAccepted", status: "True", reason: "Taken" } as const;
     this.#queues
       .run(node, () =>
@@ -177,6 +182,7 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
         return;
       case "ainfo":
         await this.#app(edgeNode, value);
+        if (!isOurs) this.#machine(node, value);
         return;
       case "cinfo":
         await this.#part(edgeNode, node, value.uuid, contentNews(value));
@@ -313,6 +319,16 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
       return !same;
     });
     for (const event of report.events) await this.#appEvent(pod, nodeName, event);
+  }
+
+  /** What a box of EVE is not asked to run, and has no machine for, is not waited for. */
+  #machine(node: NodeId, app: info.ZInfoApp): void {
+    const { facts } = this.#deps;
+    const list = facts.apps(node);
+    if (list === undefined || list.apps.has(app.AppID) === mayHaveMachine(app)) return;
+    const apps = new Set(list.apps);
+    if (!apps.delete(app.AppID)) apps.add(app.AppID);
+    facts.setApps(node, { ...list, apps });
   }
 
   async #appEvent(pod: Pod, host: string, event: ext.AppEvent): Promise<void> {

@@ -26,6 +26,7 @@ const bytesMax = 256 * 1024;
 const nodesMax = 10_000;
 /** Under which the newest figures are held. */
 const metricsKey = "metrics/";
+const appKey = "ainfo/";
 
 type Content = info.ZInfoMsg["InfoContent"];
 type Kind = NonNullable<Content["case"]>;
@@ -125,6 +126,14 @@ export class StateBook {
     const bytes = this.#records.get(bucketOf(node), `patchInfo/${uid}`);
     const content = bytes && fromBinary(schema, bytes).InfoContent;
     return content?.case === "patchInfo" ? content.value : undefined;
+  }
+
+  /** What a node that is not ours said last of its apps. */
+  apps(node: NodeId): info.ZInfoApp[] {
+    return [...this.#records.entries(bucketOf(node))].flatMap(([key, bytes]) => {
+      const content = key.startsWith(appKey) ? fromBinary(schema, bytes).InfoContent : undefined;
+      return content?.case === "ainfo" ? [content.value] : [];
+    });
   }
 
   /** Called with the envelope of which a node said something. Returns how to stop. */

@@ -25,7 +25,20 @@ const start: readonly info.ZSwState[] = [
 const restart: readonly info.ZSwState[] = [State.RESTARTING, State.BOOTING, State.RUNNING];
 const purge: readonly info.ZSwState[] = [State.PURGING, ...start.slice(2)];
 const halt: readonly info.ZSwState[] = [State.HALTING, State.HALTED];
+const machines: ReadonlySet<info.ZSwState> = new Set([
+  ...[State.BOOTING, State.RUNNING, State.HALTING, State.RESTARTING],
+]);
 const stepTime = seconds(2);
+
+/** The tag of an image that no registry has. */
+export const missingTag = "missing";
+
+function lacksImage({ volumes, contentInfo }: config.EdgeDevConfig, of: app.AppInstanceConfig): boolean {
+  const contents = of.volumeRefList.map(
+    ({ uuid }) => volumes.find((volume) => volume.uuid === uuid)?.origin?.downloadContentTreeID,
+  );
+  return contentInfo.some(({ uuid, URL }) => contents.includes(uuid) && URL.endsWith(`:${missingTag}`));
+}
 
 interface Instance {
   config: app.AppInstanceConfig;
@@ -78,8 +91,7 @@ export class PillarApps {
     const instance: Instance = { config: of, state: State.INITIAL, timer: undefined };
     this.#instances.set(id, instance);
     this.#reportParts(of, read, State.DOWNLOAD_STARTED);
-    if (of.activate) this.#walk(instance, start, read);
-    else this.#enter(instance, State.INSTALLED);
+    this.#walk(instance, start, read);
   }
 
   #change(instance: Instance, to: app.AppInstanceConfig, read: config.EdgeDevConfig): void {
@@ -90,7 +102,8 @@ export class PillarApps {
     if (to.activate && was.activate && purged) this.#count(to, "purge");
     else if (to.activate && was.activate && restarted) this.#count(to, "restart");
     if (!to.activate) {
-      if (was.activate) this.#walk(instance, halt, read);
+      // What has no machine yet goes on until it could start one.
+      if (was.activate && machines.has(instance.state)) this.#walk(instance, halt, read);
     } else if (!was.activate) this.#walk(instance, start, read);
     else if (purged) this.#walk(instance, purge, read);
     else if (restarted) this.#walk(instance, restart, read);
@@ -109,7 +122,13 @@ export class PillarApps {
     instance.timer?.cancel();
     const [next, ...rest] = states;
     if (next === undefined) return;
+    if (next === State.BOOTING && !instance.config.activate) {
+      this.#enter(instance, State.HALTED);
+      return;
+    }
     this.#enter(instance, next);
+    // Its registry does not have it, for as long as anybody asks.
+    if (next === State.DOWNLOAD_STARTED && lacksImage(read, instance.config)) return;
     if (next === State.DELIVERED) this.#reportParts(instance.config, read, State.LOADED);
     instance.timer = this.#options.clock.setTimer(stepTime, () => this.#walk(instance, rest, read));
   }
