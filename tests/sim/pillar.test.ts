@@ -344,9 +344,10 @@ describe("boxes with EVE", () => {
     async (world) => {
       const made = await boxes(world);
       const [box] = made as [PillarDevice];
+      const containers = [{ name: "main", image: `${registryHost}/app:${missingTag}` }];
       await world.apply({
         ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "typo", namespace: "default" } },
-        spec: { nodeName: box.name, containers: [{ name: "main", image: `${registryHost}/app:${missingTag}` }] },
+        spec: { nodeName: box.name, containers },
       } as unknown as KubeObject);
       const isSought = (state: info.ZSwState): boolean => state === info.ZSwState.DOWNLOAD_STARTED;
       await world.until("a search", async () => box.agent.apps.states().values().some(isSought));
