@@ -126,6 +126,52 @@ const debugCopy: Group = async ({ kubectl }) => {
   await kubectl.ok("delete", "pod", "copy", "--grace-period=1", "--timeout=60s");
 };
 
+/** A Pod whose machine is started anew for memory, and for nothing else. */
+const sized = {
+  ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "sized" } },
+  spec: {
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      {
+        ...{ name: "web", image: "selvedge.internal/hello:1" },
+        resources: { limits: { cpu: "100m", memory: "64Mi" }, requests: { cpu: "50m", memory: "64Mi" } },
+        resizePolicy: [{ resourceName: "memory", restartPolicy: "RestartContainer" }],
+      },
+    ],
+  },
+};
+
+const resize: Group = async ({ kubectl, file, minor }) => {
+  const limits = (amounts: object): string =>
+    JSON.stringify({ spec: { containers: [{ name: "web", resources: { limits: amounts } }] } });
+  const patch = ["patch", "pod", "sized", "--subresource=resize", "-p"];
+  if (minor < 32) {
+    assert.match(await kubectl.refused(...patch, limits({ cpu: "200m" })), /invalid subresource value/);
+    return;
+  }
+  await kubectl.ok("apply", "-f", await file("sized.json", sized));
+  await kubectl.ok("wait", "--for=condition=Ready", "pod/sized", "--timeout=120s");
+  const read = (path: string): Promise<string> =>
+    kubectl.ok("get", "pod", "sized", "-o", `jsonpath={.status.${path}}`);
+  const told = "containerStatuses[0].resources.limits";
+  assert.equal(await read(told), '{"cpu":"100m","memory":"64Mi"}');
+  await kubectl.ok(...patch, limits({ cpu: "200m" }));
+  const pending = 'conditions[?(@.type=="PodResizePending")].reason';
+  await waitFor("the change to wait", async () => (await read(pending)) === "Deferred" || undefined);
+  assert.equal(await read(told), '{"cpu":"100m","memory":"64Mi"}');
+  assert.match(
+    await kubectl.refused(...patch, limits({ memory: "32Mi" })),
+    /must be less than or equal to memory limit of 32Mi/,
+  );
+  await kubectl.ok(...patch, limits({ memory: "96Mi" }));
+  await waitFor("the new size", async () =>
+    (await read(told)) === '{"cpu":"200m","memory":"96Mi"}' ? true : undefined,
+  );
+  await kubectl.ok("wait", "--for=condition=Ready", "pod/sized", "--timeout=120s");
+  assert.deepEqual([await read(pending), await read("containerStatuses[0].restartCount")], ["", "1"]);
+  await kubectl.ok("delete", "pod", "sized", "--timeout=60s");
+};
+
 async function page(port: number, path: string): Promise<string> {
   return await new Promise((resolve, reject) => {
     get({ host: "127.0.0.1", port, path, agent: false }, (answer) => text(answer).then(resolve, reject)).on(
@@ -144,4 +190,5 @@ export const runningGroups: Readonly<Record<string, Group>> = {
   proxy,
   debug,
   "debug --copy-to": debugCopy,
+  resize,
 };
