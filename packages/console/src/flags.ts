@@ -16,7 +16,7 @@ export class FlagError extends Error {
 const portDefault = "8010";
 const portMax = 65_535;
 
-export const usage: string = `Usage: selvedge console [--kubeconfig FILE] [--port P]
+export const usage: string = `Usage: ./selvedge console [--kubeconfig FILE] [--port P]
 
 Shows the fleet in a web browser on this machine. It serves the page on 127.0.0.1 and passes the page's requests to
 the Kubernetes API with the kubeconfig's credentials, so whoever has the page may do what that kubeconfig may. The

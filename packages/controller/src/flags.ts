@@ -37,9 +37,9 @@ export interface Flags extends StoreFlags {
   readonly verbose: boolean;
 }
 
-export const usage: string = `Usage: selvedge controller --data DIR [OPTION]…
-       selvedge controller backup --data DIR [--database FILE|URL] --output FILE
-       selvedge controller restore --data DIR [--database FILE|URL] [--encryption-keys FILE] --input FILE
+export const usage: string = `Usage: ./selvedge controller --data DIR [OPTION]…
+       ./selvedge controller backup --data DIR [--database FILE|URL] --output FILE
+       ./selvedge controller restore --data DIR [--database FILE|URL] [--encryption-keys FILE] --input FILE
 
 Runs one controller: a Kubernetes API for users, the EVE API for nodes, an OCI registry for both.
 

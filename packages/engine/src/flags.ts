@@ -29,7 +29,9 @@ export class FlagError extends Error {
   override name = "FlagError";
 }
 
-export const usage: string = `selvedge engine: a node's software. Enrols the box, then runs what the controller wants.
+export const usage: string = `Usage: ./selvedge engine --config DIR --state DIR --run DIR --tpm WHERE [OPTION]…
+
+A node's software: enrols the box, then runs what the controller wants.
 
   --config DIR   what the box was given: server, root-certificate.pem, onboard.cert.pem, onboard.key.pem, soft_serial,
                  bootstrap-config.pb

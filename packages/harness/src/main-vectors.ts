@@ -13,7 +13,7 @@ import { replayRequests } from "./vectors/replay-gateway.ts";
 import { verifyAnswers } from "./vectors/verify-answers.ts";
 import { wireChecks } from "./vectors/wire.ts";
 
-const usage = "Usage: selvedge test vectors [DIR]";
+const usage = "Usage: ./selvedge test vectors [DIR]";
 const packages = resolve(import.meta.dirname, "../..");
 
 const [dir, ...more] = process.argv.slice(2);

@@ -21,7 +21,7 @@ Publishes an image: an OCI layout made by pack or any other tool, as a folder or
   --dir DIR            the folder of "up" (default ~/.selvedge)
   --user USER          for other registries, with --password-stdin
   --password-stdin     reads the password from standard input
-  --ca FILE            trust this certificate (PEM) besides none other
+  --ca FILE            trust this certificate (PEM), and no other
   --plain-http         the registry speaks HTTP without TLS
   --name NAME          which image, when the layout holds several`;
 
