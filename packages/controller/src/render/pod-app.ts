@@ -50,6 +50,7 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
   const { metadata, spec } = pod;
   const gaps = podGaps("spec", spec);
   if (gaps.length > 0) throw new RenderError("NotSupported", gaps.join("; "));
+  requireOne(pod, inputs);
   const uid = metadata.uid ?? "";
   const values = new Map<string, string>();
   const images: ImagePlan[] = [];
@@ -107,6 +108,16 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
     renewAt: made.renewAt,
     userData: needsUserData ? userDataOf(pod, environmentOf(pod, main, inputs), made) : undefined,
   };
+}
+
+/** EVE's boxes start the first image of an app and skip the others, without a word: an init container for ever. */
+function requireOne({ spec: { initContainers = [], containers } }: Pod, inputs: RenderInputs): void {
+  const count = initContainers.length + containers.length;
+  if (count === 1 || !speaksEve(inputs.node)) return;
+  const message =
+    `node ${inputs.nodeName} runs EVE, which starts one container of a Pod, and this has ${count}, init ` +
+    "containers included: put them into Pods of their own, or the Pod on another node";
+  throw new RenderError("NotSupported", message);
 }
 
 /** Names, addresses and settings that all containers of the Pod share. */

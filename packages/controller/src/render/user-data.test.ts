@@ -127,3 +127,24 @@ describe("user data of a Pod on a box of EVE", () => {
     assert.deepEqual([config.apps.length, faults[0]?.reason], [0, "SecretsNotSealed"]);
   });
 });
+
+describe("a Pod of several containers", () => {
+  const image = { image: "nginx:1.27" };
+  const containers = [
+    { name: "web", ...image },
+    { name: "log", ...image },
+  ];
+  const rows: readonly (readonly [string, Partial<PodSpec>])[] = [
+    ["beside each other", { containers }],
+    ["one before the other", { initContainers: [{ name: "first", ...image }] }],
+  ];
+  for (const [how, spec] of rows) {
+    it(`is not for a box of EVE: ${how}`, () => {
+      const { config, faults } = on(spec);
+      assert.equal(config.apps.length, 0);
+      const [fault] = faults;
+      assert.match(`${fault?.reason}: ${fault?.message}`, /^NotSupported: node box runs EVE.* this has 2,/);
+      assert.deepEqual(on(spec, {}).faults, []);
+    });
+  }
+});
