@@ -86,7 +86,7 @@ describe("another size of an app", () => {
       asks(200, 1),
       150,
       "prepare",
-      "PodResizePending Deferred the app would need 200 MiB of memory, 150 MiB are free",
+      "PodResizePending Deferred the app would need 200 MiB of memory, the node has 150 MiB free",
     ],
     [
       "is more than the node has",
@@ -108,7 +108,7 @@ describe("another size of an app", () => {
       spec(200, { restartCounter: 1 }, "j"),
       0,
       "stop",
-      "PodResizePending Deferred the app would need 200 MiB of memory, 0 MiB are free",
+      "PodResizePending Deferred the app would need 200 MiB of memory, the node has 0 MiB free",
     ],
   ];
   for (const [what, wanted, free, step, said] of rows)

@@ -113,7 +113,7 @@ export function resizeWord(spec: AppSpec, size: AppSize | undefined, room: Room)
   if (!hasRoom(spec, size, room))
     return pending(
       "Deferred",
-      `the app would need ${mib(spec.memoryBytes)} MiB of memory, ${mib(room.freeMemoryBytes)} MiB are free on the node`,
+      `the app would need ${mib(spec.memoryBytes)} MiB of memory, the node has ${mib(room.freeMemoryBytes)} MiB free`,
     );
   if (spec.restartCounter !== size.restartCounter)
     return { type: "PodResizeInProgress", reason: "", message: "" };
