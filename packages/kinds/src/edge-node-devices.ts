@@ -45,6 +45,11 @@ const kinds: DeviceKind[] = [
 /** What Kubernetes calls a group of devices, before its name. */
 export const deviceResource: string = "selvedge.dev/";
 
+/** Whether some nodes have a number of a resource: a group of devices, or what somebody counts on a Node. */
+export function isExtendedResource(name: string): boolean {
+  return name.includes("/") && !name.includes("kubernetes.io/");
+}
+
 /** The groups that a container asks for. */
 export function deviceGroups(limits: Readonly<Record<string, string>> = {}): string[] {
   return Object.keys(limits).flatMap((name) =>

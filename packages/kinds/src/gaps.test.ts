@@ -82,3 +82,19 @@ describe("ports that are named twice", () => {
       );
     });
 });
+
+describe("what no box has by itself", () => {
+  it("is said, and devices of a box are not", () => {
+    const limits = { cpu: "1", "nvidia.com/gpu": "1", "selvedge.dev/gpu": "1" };
+    const { object } = admit(podKind, {
+      spec: { containers: [{ name: "a", image: "a:1", resources: { limits } }] },
+    });
+    assert.deepEqual(gapsOf(object), []);
+    const [said, ...others] = doubtsOf(object);
+    assert.match(
+      said ?? "",
+      /^spec\.containers\[0\]\.resources\.limits\[nvidia\.com\/gpu\]: no box has it by itself/,
+    );
+    assert.deepEqual(others, []);
+  });
+});

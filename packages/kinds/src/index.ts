@@ -115,6 +115,7 @@ export {
   deviceResource,
   type EdgeNodeDevice,
   groupOf,
+  isExtendedResource,
   lentGroups,
 } from "./edge-node-devices.ts";
 export { type BondMode, bareCards, type PortBond } from "./edge-node-links.ts";

@@ -4,6 +4,7 @@ import { admit } from "../../test/admit.ts";
 import { deviceGroups, podKind } from "../index.ts";
 
 const gpu = "selvedge.dev/gpu";
+const dongle = "example.com/dongle";
 const at = "spec.containers[0].resources";
 const rows: readonly (readonly [what: string, resources: object, ...errors: string[]])[] = [
   ["a group of devices", { limits: { [gpu]: "1" } }],
@@ -30,6 +31,18 @@ const rows: readonly (readonly [what: string, resources: object, ...errors: stri
     "less than its limit",
     { limits: { [gpu]: "1" }, requests: { [gpu]: "0" } },
     `${at}.requests: Invalid value: "0": must be equal to ${gpu} limit of 1`,
+  ],
+  ["what somebody counts, as many as there are", { limits: { [dongle]: "3" } }],
+  [
+    "a part of one",
+    { limits: { [dongle]: "1500m" } },
+    `${at}.limits[${dongle}]: Invalid value: "1500m": must be an integer`,
+    `${at}.requests[${dongle}]: Invalid value: "1500m": must be an integer`,
+  ],
+  [
+    "one as a request alone",
+    { requests: { [dongle]: "1" } },
+    `${at}.limits[${dongle}]: Required value: Limit must be set for non overcommitable resources`,
   ],
 ];
 

@@ -308,9 +308,9 @@ describe("what Selvedge does not do", () => {
       withContainer({ securityContext: { seccompProfile: { type: "Localhost", localhostProfile: "a" } } }),
     ],
     [
-      "spec.containers[0].resources.limits[nvidia.com/gpu]",
+      "spec.containers[0].resources.limits[hugepages-2Mi]",
       withContainer({
-        resources: { limits: { "nvidia.com/gpu": "1" }, requests: { "nvidia.com/gpu": "1" } },
+        resources: { limits: { "hugepages-2Mi": "4Mi" }, requests: { "hugepages-2Mi": "4Mi" } },
       }),
       /boxes offer cpu, memory, ephemeral-storage/,
     ],

@@ -1,8 +1,9 @@
 /** Amounts of resources: what can be, and what no box can give. */
 import { type Nano, parseQuantity } from "@selvedge/apimachinery";
-import { deviceResource } from "../edge-node-devices.ts";
+import { deviceResource, isExtendedResource } from "../edge-node-devices.ts";
 import type { Faults } from "../faults.ts";
 import type { ResourceList, ResourceRequirements } from "./container-types.ts";
+import type { PodSpec } from "./pod-types.ts";
 
 interface Bounds {
   readonly least?: string;
@@ -25,7 +26,7 @@ export function checkResources(faults: Faults, path: string, resources: Resource
   checkList(faults, `${path}.requests`, requests, false);
   for (const [name, text] of Object.entries(requests)) {
     const [request, limit] = [amountOf(text), amountOf(limits[name])];
-    if (name.startsWith(deviceResource)) {
+    if (isExtendedResource(name)) {
       if (request !== (limit ?? 0n)) {
         const detail = limit === undefined ? "" : `must be equal to ${name} limit of ${limits[name]}`;
         if (limit === undefined)
@@ -50,9 +51,8 @@ function checkList(faults: Faults, path: string, list: ResourceList, isLimit: bo
     const at = `${path}[${name}]`;
     const amount = amountOf(text);
     const bound = Object.hasOwn(bounds, name) ? bounds[name] : undefined;
-    if (name.startsWith(deviceResource)) {
-      const isWhole = amount === undefined || amount === 0n || amount === amountOf("1");
-      if (!isWhole) faults.invalid(at, text, "must be 1: a group of devices is lent whole, and once");
+    if (isExtendedResource(name)) {
+      checkNumber(faults, at, text, name.startsWith(deviceResource));
       faults.key(at, name);
       continue;
     }
@@ -66,6 +66,32 @@ function checkList(faults: Faults, path: string, list: ResourceList, isLimit: bo
     }
   }
 }
+
+function checkNumber(faults: Faults, at: string, text: string, isGroup: boolean): void {
+  const amount = amountOf(text);
+  const one = amountOf("1") ?? 1n;
+  if (amount === undefined || amount === 0n || amount === one) return;
+  if (isGroup) faults.invalid(at, text, "must be 1: a group of devices is lent whole, and once");
+  else if (amount < 0n) faults.invalid(at, text, "must be greater than or equal to 0");
+  else if (amount % one !== 0n) faults.invalid(at, text, "must be an integer");
+}
+
+/** What no box says it has: whoever writes `nvidia.com/gpu` hardly knows that it waits until somebody counts it. */
+export function resourceDoubts(path: string, spec: PodSpec): string[] {
+  return (["initContainers", "containers"] as const).flatMap((list) =>
+    (spec[list] ?? []).flatMap(({ resources }, index) =>
+      Object.keys(resources?.limits ?? {}).flatMap((name) =>
+        isExtendedResource(name) && !name.startsWith(deviceResource)
+          ? [`${path}.${list}[${index}].resources.limits[${name}]: ${uncounted}`]
+          : [],
+      ),
+    ),
+  );
+}
+
+const uncounted =
+  "no box has it by itself: the Pod waits for a Node whose status.capacity counts it; " +
+  "devices of a box are selvedge.dev/GROUP";
 
 function amountOf(text: string | undefined): Nano | undefined {
   return text === undefined ? undefined : parseQuantity(text);
