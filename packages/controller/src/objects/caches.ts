@@ -123,6 +123,9 @@ const kinds: readonly CachedKind<never>[] = [
       job: jobOf,
       claim: (pod: Pod) => claimsOf(pod),
       wary: (pod: Pod) => (isWary(pod) ? [waryPods] : []),
+      // Where room is made for one that has no node yet.
+      nominated: ({ spec, status }: Pod) =>
+        spec.nodeName || !status?.nominatedNodeName ? [] : [status.nominatedNodeName],
     },
   },
   { ref: nodeKind, indexes: {} },

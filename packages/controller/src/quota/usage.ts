@@ -56,7 +56,7 @@ function podUsage(pod: Pod): Usage {
 }
 
 /** What it asks for of what only some nodes have: `example.com/dongle`, `hugepages-2Mi`. */
-function extendedOf({ spec }: Pod): Set<string> {
+export function extendedOf({ spec }: Pod): Set<string> {
   const said = [...(spec.initContainers ?? []), ...spec.containers].flatMap(({ resources }) =>
     Object.keys(resources?.requests ?? {}),
   );

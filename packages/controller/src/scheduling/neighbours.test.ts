@@ -189,7 +189,7 @@ it("a Deployment has a Pod a box, and what is left over waits until there is ano
 });
 
 describe("a Pod is placed with regard to others", () => {
-  const nothing = { of: () => ({ cpu: 0, memory: 0, storage: 0, pods: 0 }), takes: () => false };
+  const nothing = { of: () => ({ cpu: 0, memory: 0, storage: 0, pods: 0, part: () => 0 }) };
   for (const [what, one, there, expected] of rows) {
     it(what, () => {
       const neighbours = neighboursOf(one, nodes, placedPods(there));

@@ -18,15 +18,20 @@ export interface PlacedPods {
 
 /** What other Pods mean for one Pod. */
 export interface Neighbours {
-  /** Why the node will not do, in upstream's words. */
-  against(node: Node): string | undefined;
+  /** Why the node will not do, in upstream's words; as if those of its Pods that are `gone` were not there. */
+  against(node: Node, gone?: readonly Pod[]): string | undefined;
   /** The weights of the preferences that the node meets. */
   preference(node: Node): number;
 }
 
 /** How many Pods a term is about in each group of nodes. */
-type Groups = ReadonlyMap<string, number>;
-type Check = (node: Node) => string | undefined;
+interface Groups {
+  readonly counts: ReadonlyMap<string, number>;
+  readonly total: number;
+  /** How many of these Pods of a node are of its group. */
+  of(node: Node, pods: readonly Pod[]): number;
+}
+type Check = (node: Node, gone: readonly Pod[]) => string | undefined;
 type Score = (node: Node) => number;
 
 const affinityReason = "node(s) didn't match pod affinity rules";
@@ -56,9 +61,9 @@ export function neighboursOf(pod: Pod, nodes: readonly Node[], placed: PlacedPod
       }),
   ];
   return {
-    against: (node) => {
+    against: (node, gone = []) => {
       for (const check of checks) {
-        const reason = check(node);
+        const reason = check(node, gone);
         if (reason !== undefined) return reason;
       }
       return undefined;
@@ -82,37 +87,44 @@ function groupOf(node: Node | undefined, key: string): string | undefined {
 
 /** The first of a group whose Pods must be near each other is near nobody: it may go anywhere. */
 function nearCheck(pod: Pod, terms: readonly PodAffinityTerm[], placed: PlacedPods): Check[] {
-  if (terms.length === 0) return [];
   const groups = terms.map((term) => groupsOf(pod, term, placed));
-  const isFirst =
-    groups.every(({ size }) => size === 0) && terms.every((term) => isAbout(pod, term, pod, placed));
-  return terms.map((term, index) => (node) => {
+  const isOfThem = terms.every((term) => isAbout(pod, term, pod, placed));
+  return terms.map((term, index) => (node, gone) => {
     const value = groupOf(node, term.topologyKey);
-    const isThere = value !== undefined && (isFirst || (groups[index]?.get(value) ?? 0) > 0);
-    return isThere ? undefined : affinityReason;
+    if (value === undefined) return affinityReason;
+    const { counts, of } = groups[index] as Groups;
+    if ((counts.get(value) ?? 0) > of(node, gone)) return undefined;
+    const isFirst = isOfThem && groups.every((group) => group.total === group.of(node, gone));
+    return isFirst ? undefined : affinityReason;
   });
 }
 
-function awayCheck({ topologyKey }: PodAffinityTerm, groups: Groups): Check {
-  return (node) => ((groups.get(groupOf(node, topologyKey) ?? "") ?? 0) > 0 ? antiReason : undefined);
+function awayCheck({ topologyKey }: PodAffinityTerm, { counts, of }: Groups): Check {
+  return (node, gone) =>
+    (counts.get(groupOf(node, topologyKey) ?? "") ?? 0) > of(node, gone) ? antiReason : undefined;
 }
 
 /** What Pods that are there already have against this one. */
 function waryCheck(pod: Pod, placed: PlacedPods): Check[] {
-  const closed = new Map<string, Set<string>>();
+  const keysOf = (other: Pod): string[] =>
+    required(other.spec.affinity?.podAntiAffinity).flatMap((term) =>
+      isAbout(other, term, pod, placed) ? [term.topologyKey] : [],
+    );
+  const closed = new Map<string, Map<string, number>>();
   for (const other of placed.wary()) {
-    for (const term of required(other.spec.affinity?.podAntiAffinity)) {
-      const value = groupOf(placed.node(other.spec.nodeName ?? ""), term.topologyKey);
-      if (value === undefined || !isAbout(other, term, pod, placed)) continue;
-      const values = closed.get(term.topologyKey) ?? new Set();
-      closed.set(term.topologyKey, values.add(value));
+    const node = placed.node(other.spec.nodeName ?? "");
+    for (const key of keysOf(other)) {
+      const value = groupOf(node, key);
+      if (value === undefined) continue;
+      const values = closed.get(key) ?? new Map<string, number>();
+      closed.set(key, values.set(value, (values.get(value) ?? 0) + 1));
     }
   }
-  return [...closed].map(
-    ([key, values]) =>
-      (node) =>
-        values.has(groupOf(node, key) ?? "") ? waryReason : undefined,
-  );
+  return [...closed].map(([key, values]) => (node, gone) => {
+    const terms = values.get(groupOf(node, key) ?? "") ?? 0;
+    const left = gone.flatMap(keysOf).filter((one) => one === key).length;
+    return terms > left ? waryReason : undefined;
+  });
 }
 
 function spreadCheck(
@@ -122,13 +134,14 @@ function spreadCheck(
   placed: PlacedPods,
 ): Check {
   const { maxSkew, topologyKey, minDomains = 1 } = constraint;
-  const { counts, countsItself } = spreadOf(pod, constraint, nodes, placed);
-  const least = counts.size < minDomains ? 0 : Math.min(...counts.values());
-  return (node) => {
+  const { counts, countsItself, of } = spreadOf(pod, constraint, nodes, placed);
+  const least = [...counts.values()].reduce((min, count) => Math.min(min, count), Number.POSITIVE_INFINITY);
+  return (node, gone) => {
     const value = groupOf(node, topologyKey);
     if (value === undefined) return `${spreadReason} (missing required label)`;
-    const skew = (counts.get(value) ?? 0) + (countsItself ? 1 : 0) - least;
-    return skew > maxSkew ? spreadReason : undefined;
+    const here = (counts.get(value) ?? 0) - of(node, gone);
+    const min = counts.size < minDomains ? 0 : Math.min(least, counts.has(value) ? here : least);
+    return here + (countsItself ? 1 : 0) - min > maxSkew ? spreadReason : undefined;
   };
 }
 
@@ -138,7 +151,7 @@ function spreadOf(
   { topologyKey, labelSelector, matchLabelKeys, ...policies }: TopologySpreadConstraint,
   nodes: readonly Node[],
   placed: PlacedPods,
-): { readonly counts: Groups; readonly countsItself: boolean } {
+): Pick<Groups, "counts" | "of"> & { readonly countsItself: boolean } {
   const counting = new Map<string, string>();
   const counts = new Map<string, number>();
   for (const node of nodes) {
@@ -150,35 +163,49 @@ function spreadOf(
     counting.set(node.metadata.name, value);
     counts.set(value, 0);
   }
+  const { namespace = "" } = pod.metadata;
   const wanted = selects(pod, { labelSelector, matchLabelKeys });
-  for (const other of placed.inNamespace(pod.metadata.namespace ?? "")) {
-    const value = counting.get(other.spec.nodeName ?? "");
-    if (value === undefined || other.metadata.deletionTimestamp !== undefined || !wanted(other)) continue;
+  const isCounted = (other: Pod): boolean =>
+    other.metadata.deletionTimestamp === undefined &&
+    wanted(other) &&
+    counting.has(other.spec.nodeName ?? "");
+  for (const other of placed.inNamespace(namespace).filter(isCounted)) {
+    const value = counting.get(other.spec.nodeName ?? "") ?? "";
     counts.set(value, (counts.get(value) ?? 0) + 1);
   }
-  return { counts, countsItself: wanted(pod) };
+  const of = (_node: Node, pods: readonly Pod[]): number =>
+    pods.filter((other) => other.metadata.namespace === namespace && isCounted(other)).length;
+  return { counts, countsItself: wanted(pod), of };
 }
 
 function preferences(pod: Pod, affinity: PodAffinity | undefined, sign: 1 | -1, placed: PlacedPods): Score[] {
   const preferred = affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
   return preferred.map(({ weight, podAffinityTerm }) => {
-    const groups = groupsOf(pod, podAffinityTerm, placed);
-    return (node) => sign * weight * (groups.get(groupOf(node, podAffinityTerm.topologyKey) ?? "") ?? 0);
+    const { counts } = groupsOf(pod, podAffinityTerm, placed);
+    return (node) => sign * weight * (counts.get(groupOf(node, podAffinityTerm.topologyKey) ?? "") ?? 0);
   });
 }
 
 /** Where the Pods are that a term of `pod` is about. */
 function groupsOf(pod: Pod, term: PodAffinityTerm, placed: PlacedPods): Groups {
-  const groups = new Map<string, number>();
+  const counts = new Map<string, number>();
+  let total = 0;
   const wanted = selects(pod, term);
-  for (const namespace of namespacesOf(pod, term, placed)) {
+  const namespaces = namespacesOf(pod, term, placed);
+  for (const namespace of namespaces) {
     for (const other of placed.inNamespace(namespace)) {
       if (!wanted(other)) continue;
       const value = groupOf(placed.node(other.spec.nodeName ?? ""), term.topologyKey);
-      if (value !== undefined) groups.set(value, (groups.get(value) ?? 0) + 1);
+      if (value === undefined) continue;
+      counts.set(value, (counts.get(value) ?? 0) + 1);
+      total++;
     }
   }
-  return groups;
+  const of = (node: Node, pods: readonly Pod[]): number =>
+    groupOf(node, term.topologyKey) === undefined
+      ? 0
+      : pods.filter((one) => namespaces.includes(one.metadata.namespace ?? "") && wanted(one)).length;
+  return { counts, total, of };
 }
 
 /** Whether a term of `owner` is about `pod`. */

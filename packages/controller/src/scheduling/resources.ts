@@ -1,6 +1,7 @@
 import { parseQuantity, toMillis, toUnits } from "@selvedge/apimachinery";
-import { deviceGroups, deviceResource, type Node, type Pod } from "@selvedge/kinds";
+import { deviceGroups, deviceResource, isExtendedResource, type Node, type Pod } from "@selvedge/kinds";
 import { asHeld } from "../objects/held-size.ts";
+import { amountOfPod, extendedOf } from "../quota/usage.ts";
 
 /** What a Pod takes of its node, or a node has. CPU in thousandths, the rest in bytes and counts. */
 export interface Amounts {
@@ -36,6 +37,17 @@ export function amountsOf(pod: Pod): Amounts {
   return { cpu, memory, storage, pods: 1 };
 }
 
+/** All that a Pod wants of a node. */
+export interface Wanted extends Amounts {
+  /** Ports that nobody may have taken. */
+  readonly ports: readonly string[];
+  readonly extras: ReadonlyMap<string, number>;
+}
+
+export function wantedOf(pod: Pod): Wanted {
+  return { ...amountsOf(pod), ports: hostPortsAgainst(pod), extras: extrasOf(pod) };
+}
+
 /** What a node has for Pods; nothing until it has said so. */
 export function allocatableOf({ status }: Node): Amounts {
   const list = status?.allocatable ?? {};
@@ -58,7 +70,7 @@ export function hostPortsOf(pod: Pod): string[] {
 }
 
 /** What nobody may have taken for a Pod to get its ports. */
-export function hostPortsAgainst(pod: Pod): string[] {
+function hostPortsAgainst(pod: Pod): string[] {
   return hostPorts(pod).flatMap(([port, address]) => [port, `${port}@${address}`]);
 }
 
@@ -70,11 +82,28 @@ function hostPorts({ spec }: Pod): (readonly [port: string, address: string])[] 
   );
 }
 
-/** `selvedge.dev/GROUP`, for each group of devices that a Pod takes: nobody else has it meanwhile. */
-export function devicesOf({ spec }: Pod): string[] {
-  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+/**
+ * What a Pod takes of what some nodes have a number of: `selvedge.dev/GROUP`, a group of devices, once however
+ * many of its containers name it; and `example.com/dongle`, which somebody counts in the Node's status.
+ */
+export function extrasOf(pod: Pod): ReadonlyMap<string, number> {
+  const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
   const groups = containers.flatMap(({ resources }) => deviceGroups(resources?.limits));
-  return [...new Set(groups)].map((group) => `${deviceResource}${group}`);
+  const extras = new Map(groups.map((group) => [`${deviceResource}${group}`, 1]));
+  for (const name of extendedOf(pod)) {
+    if (isCountedByOthers(name)) extras.set(name, toUnits(amountOfPod(pod, "requests", name) ?? 0n));
+  }
+  return extras;
+}
+
+/** Whether it is no node that says how much it has of it, but somebody else: `example.com/dongle`. */
+export function isCountedByOthers(name: string): boolean {
+  return isExtendedResource(name) && !name.startsWith(deviceResource);
+}
+
+/** How much a node has of one of these. */
+export function extraOf({ status }: Node, name: string): number {
+  return units(status?.allocatable?.[name]);
 }
 
 function millis(text: string | undefined): number {

@@ -1,4 +1,3 @@
-import { matchesLabels, requirementsOf } from "@selvedge/apimachinery";
 import type { Clock } from "@selvedge/base";
 import { jsonEqual } from "@selvedge/base";
 import {
@@ -13,14 +12,15 @@ import {
 } from "@selvedge/kinds";
 import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { EventRecorder } from "../events/event-recorder.ts";
-import { type Caches, unplaced, waryPods } from "../objects/caches.ts";
+import { type Caches, unplaced } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
-import { setCondition } from "../objects/conditions.ts";
+import { conditionOf, setCondition } from "../objects/conditions.ts";
 import { isGoing, isOver } from "../objects/pods.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
-import { Allocations } from "./allocations.ts";
+import { Allocations, priorityOf } from "./allocations.ts";
 import { claimNeeds } from "./claim-needs.ts";
-import { neighboursOf, type PlacedPods } from "./neighbours.ts";
+import { fleetFor } from "./fleet.ts";
+import { Preemptor } from "./preemptor.ts";
 import { placePod } from "./scheduling-plan.ts";
 
 export interface SchedulerDeps {
@@ -34,41 +34,55 @@ const component = "default-scheduler";
 /** Decisions depend on each other, so there is one key: one decision after another. */
 export const schedulerKey = "all";
 
-/** Gives every Pod that has none a node. */
+/** Gives every Pod that has none a node, or room to come on one. */
 export class SchedulerReconciler implements Reconciler {
   readonly name = "scheduler";
   readonly reads: readonly string[] = [
-    ...["Pod", "Node", "PersistentVolumeClaim", "PersistentVolume", "Namespace"],
+    ...["Pod", "Node", "PersistentVolumeClaim", "PersistentVolume", "Namespace", "PodDisruptionBudget"],
   ];
-  readonly writes: readonly string[] = ["Pod.spec.nodeName", "Pod.status.conditions.PodScheduled"];
+  readonly writes: readonly string[] = [
+    ...["Pod.spec.nodeName", "Pod.status.conditions.PodScheduled", "Pod.status.nominatedNodeName"],
+    ...["Pod removal (by preemption)", "Pod.status.conditions.DisruptionTarget (by preemption)"],
+  ];
   readonly #deps: SchedulerDeps;
   readonly #taken: Allocations;
-  readonly #placed: PlacedPods;
+  readonly #preemptor: Preemptor;
 
   constructor(deps: SchedulerDeps) {
     this.#deps = deps;
     this.#taken = new Allocations(deps.caches.pods);
-    this.#placed = placedPods(deps.caches);
+    this.#preemptor = new Preemptor(deps, component);
   }
 
   async reconcile(_key: string, signal: AbortSignal): Promise<Outcome> {
     const { caches } = this.#deps;
     const waiting = caches.pods.by("node", unplaced).filter(isOurs).sort(byTurn);
-    const nodes = caches.nodes.list();
-    for (const pod of waiting) {
+    for (const { metadata } of waiting) {
       if (signal.aborted) break;
-      const placement = placePod(
-        pod,
-        nodes,
-        this.#taken,
-        (name) => caches.nodes.get(name),
-        claimNeeds(pod, caches),
-        neighboursOf(pod, nodes, this.#placed),
-      );
-      if (placement.type === "place") await this.#place(pod, placement.nodeName);
-      else await this.#refuse(pod, placement.message);
+      // Decisions for those before may have changed it.
+      const pod = caches.pods.get(metadata.name, metadata.namespace);
+      if (pod === undefined || pod.metadata.uid !== metadata.uid || pod.spec.nodeName) continue;
+      if (isOurs(pod)) await this.#decide(pod);
     }
     return settled;
+  }
+
+  async #decide(pod: Pod): Promise<void> {
+    const { caches } = this.#deps;
+    const nodes = caches.nodes.list();
+    const find = (name: string): Node | undefined => caches.nodes.get(name);
+    const fleet = fleetFor(pod, nodes, caches, this.#taken);
+    const needs = claimNeeds(pod, caches);
+    const placement = placePod(pod, nodes, fleet.taken, find, needs, fleet.neighbours);
+    if (placement.type === "place") return await this.#place(pod, placement.nodeName);
+    // In most fleets nobody is less important than anybody.
+    const preemption = this.#taken.hasLower(priorityOf(pod))
+      ? this.#preemptor.plan(pod, nodes, fleet, needs)
+      : undefined;
+    const why = preemption?.type === "none" ? ` preemption: ${preemption.why}` : "";
+    const nodeName = preemption?.type === "preempt" ? preemption.nodeName : undefined;
+    const told = await this.#refuse(pod, `${placement.message}${why}`, nodeName);
+    if (told && preemption?.type === "preempt") await this.#preemptor.preempt(pod, preemption);
   }
 
   async #place(pod: Pod, nodeName: string): Promise<void> {
@@ -84,44 +98,36 @@ export class SchedulerReconciler implements Reconciler {
     if (placed?.spec.nodeName !== nodeName) return;
     await cluster.changeStatus<Pod>(podKind, name, namespace, (draft) => {
       if (draft.metadata.uid !== uid) return false;
-      draft.status = { phase: "Pending", ...draft.status };
+      const { nominatedNodeName, ...status } = draft.status ?? {};
+      draft.status = { phase: "Pending", ...status };
       draft.status.conditions ??= [];
-      return setCondition(draft.status.conditions, { type: "PodScheduled", status: "True" }, clock.now());
+      const says = { type: "PodScheduled", status: "True" } as const;
+      return setCondition(draft.status.conditions, says, clock.now()) || nominatedNodeName !== undefined;
     });
     const message = `Successfully assigned ${namespace}/${name} to ${nodeName}`;
     await events.record(placed, { type: "Normal", reason: "Scheduled", message, component });
   }
 
-  async #refuse(pod: Pod, message: string): Promise<void> {
+  /** Says why it waits, and where room is made for it. Returns whether it still waits. */
+  async #refuse(pod: Pod, message: string, nominatedNodeName: string | undefined): Promise<boolean> {
     const { cluster, clock, events } = this.#deps;
     const { name, namespace, uid } = pod.metadata;
+    const waits = (one: Pod): boolean => one.metadata.uid === uid && !one.spec.nodeName && !isGoing(one);
     let changed = false;
     const says = { type: "PodScheduled", status: "False", reason: "Unschedulable", message } as const;
     const told = await cluster.changeStatus<Pod>(podKind, name, namespace, (draft) => {
-      if (draft.metadata.uid !== uid || draft.spec.nodeName) return false;
-      draft.status = { phase: "Pending", ...draft.status };
+      if (!waits(draft)) return false;
+      const { nominatedNodeName: before, ...status } = draft.status ?? {};
+      draft.status = { phase: "Pending", ...status, ...(nominatedNodeName && { nominatedNodeName }) };
       draft.status.conditions ??= [];
       changed = setCondition(draft.status.conditions, says, clock.now());
-      return changed;
+      return changed || before !== nominatedNodeName;
     });
-    if (changed && told !== undefined) {
+    if (told === undefined || !waits(told)) return false;
+    if (changed)
       await events.record(told, { type: "Warning", reason: "FailedScheduling", message, component });
-    }
+    return true;
   }
-}
-
-function placedPods({ pods, nodes, namespaces }: Caches): PlacedPods {
-  const counts = (pod: Pod): boolean => Boolean(pod.spec.nodeName) && !isOver(pod);
-  return {
-    inNamespace: (namespace) => pods.by("namespace", namespace).filter(counts),
-    wary: () => pods.by("wary", waryPods).filter(counts),
-    namespaces: (selector) =>
-      namespaces.list().flatMap(({ metadata }) => {
-        const requirements = requirementsOf(selector) ?? [];
-        return matchesLabels(requirements, metadata.labels) ? [metadata.name] : [];
-      }),
-    node: (name) => nodes.get(name),
-  };
 }
 
 /** A Pod that waits, a node that changed in a way that matters, or room that was made. */
@@ -150,6 +156,7 @@ export function schedulerWakes(): Wake[] {
         taints: node?.spec.taints,
         cordoned: node?.spec.unschedulable,
         allocatable: node?.status?.allocatable,
+        ready: conditionOf(node?.status?.conditions, "Ready")?.status,
       });
       return before !== undefined && after !== undefined && jsonEqual(seen(before), seen(after))
         ? []
@@ -169,7 +176,7 @@ function isOurs({ metadata, spec, status }: Pod): boolean {
 
 /** The more important first, then the older. */
 function byTurn(left: Pod, right: Pod): number {
-  const priority = (right.spec.priority ?? 0) - (left.spec.priority ?? 0);
+  const priority = priorityOf(right) - priorityOf(left);
   if (priority !== 0) return priority;
   const age = ({ metadata }: Pod): string => `${metadata.creationTimestamp ?? ""} ${metadata.uid ?? ""}`;
   return age(left) < age(right) ? -1 : 1;

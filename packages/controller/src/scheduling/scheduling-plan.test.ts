@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Node, Pod, PodSpec, Taint } from "@selvedge/kinds";
+import type { Amounts } from "./resources.ts";
 import { type Placement, placePod, type TakenView } from "./scheduling-plan.ts";
 
 function node(
@@ -49,13 +50,12 @@ const gpu = pod({
   containers: [{ name: "c", image: "i", resources: { limits: { "selvedge.dev/gpu": "1" } } }],
 });
 
-function taken(
-  of: Record<string, Partial<ReturnType<TakenView["of"]>>> = {},
-  ports: readonly string[] = [],
-): TakenView {
+function taken(of: Record<string, Partial<Amounts>> = {}, ports: readonly string[] = []): TakenView {
   return {
-    of: (name) => ({ cpu: 0, memory: 0, storage: 0, pods: 0, ...of[name] }),
-    takes: (name, port) => ports.includes(`${name} ${port}`),
+    of: (name) => ({
+      ...{ cpu: 0, memory: 0, storage: 0, pods: 0, ...of[name] },
+      part: (port) => (ports.includes(`${name} ${port}`) ? 1 : 0),
+    }),
   };
 }
 

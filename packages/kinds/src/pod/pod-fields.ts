@@ -142,7 +142,7 @@ export const podSpec: Message = message("What runs: containers that share a virt
   ),
   runtimeClassName: text(29, "How it is isolated: microvm, which is what it is when not said.", pointer),
   enableServiceLinks: flag(30, "Kept; no variables of Services are made.", pointer),
-  preemptionPolicy: text(31, "PreemptLowerPriority or Never. No Pod is ever preempted.", pointer),
+  preemptionPolicy: text(31, "PreemptLowerPriority, or Never: nobody goes for it.", pointer),
   overhead: quantityMap(32, "Set by the server from the runtime class."),
   topologySpreadConstraints: objects(
     33,

@@ -25,7 +25,7 @@ const priorityClass: Message = kindMessage("How important Pods are: the more imp
   value: int32(2, "The higher, the more important.", { ...needed, default: 0 }),
   globalDefault: flag(3, "Whether Pods that name no class are of this one."),
   description: text(4, "What it is for."),
-  preemptionPolicy: text(5, "PreemptLowerPriority or Never. No Pod is ever preempted.", pointer),
+  preemptionPolicy: text(5, "PreemptLowerPriority, or Never: nobody goes for them.", pointer),
 });
 
 export const priorityClassKind: KindDefinition = builtIn(priorityClass, {
@@ -50,7 +50,11 @@ export const priorityClassKind: KindDefinition = builtIn(priorityClass, {
       value: (object) => (object as PriorityClass).globalDefault === true,
     },
     ageColumn,
-    column<PriorityClass>("PreemptionPolicy", "Kept.", ({ preemptionPolicy }) => preemptionPolicy ?? ""),
+    column<PriorityClass>(
+      "PreemptionPolicy",
+      "Whether others go for them.",
+      ({ preemptionPolicy }) => preemptionPolicy ?? "",
+    ),
   ],
 });
 
