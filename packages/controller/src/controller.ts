@@ -15,8 +15,9 @@ import { bootstrapDoor } from "./enrolment/bootstrap-door.ts";
 import { createNodeTrust, type NodeTrust } from "./enrolment/node-trust.ts";
 import { EventRecorder } from "./events/event-recorder.ts";
 import type { SignatureVerifier } from "./gateway/authenticate.ts";
-import { Gateway } from "./gateway/gateway.ts";
+import { Gateway, type GatewayOptions } from "./gateway/gateway.ts";
 import type { ScepHttp } from "./gateway/scep-proxy.ts";
+import { TunnelDoor } from "./gateway/tunnel-door.ts";
 import { FlowBook } from "./ingest/flow-book.ts";
 import { HealthBook } from "./ingest/hardware-health.ts";
 import { NodeFacts } from "./ingest/node-facts.ts";
@@ -42,6 +43,7 @@ import type { NodeRegistry } from "./render/inputs.ts";
 import { decodeConfig } from "./render/node-config.ts";
 import type { TokenMaker } from "./render/node-edgeview.ts";
 import { RenderedConfigs } from "./render/rendered-configs.ts";
+import { ScreenTunnels } from "./screens/screen-tunnels.ts";
 import { ensureStandardObjects } from "./standard-objects.ts";
 import { provedBy } from "./telemetry/attestation-view.ts";
 import { fleetMetrics } from "./telemetry/controller-metrics.ts";
@@ -86,6 +88,8 @@ export interface Controller extends AsyncDisposable {
   readonly images: RegistryDoor;
   /** Where boxes that run EVE are looked into. */
   readonly dispatcher: Dispatcher;
+  /** Where boxes that run EVE dial tunnels to their screens. */
+  readonly screens: { readonly door: TunnelDoor; readonly tunnels: ScreenTunnels };
   /** For the user `admin` of the registry. */
   readonly registryPassword: string;
   readonly streams: PodStreams;
@@ -148,7 +152,8 @@ export async function createController(options: ControllerOptions): Promise<Cont
   stack.use(sweeper);
   const nodeIdOf = async (name: string): Promise<string | undefined> =>
     caches.edgeNodes.by("node", name)[0]?.status?.nodeID;
-  const streams = new NodeStreams({ links, logs, nodeIdOf });
+  const screens = screensOf(options, { book, caches, gateway, reports, directory: trust.enrolment });
+  const streams = new NodeStreams({ links, logs, nodeIdOf, screens: stack.use(screens.tunnels) });
   const host = stack.use(new ReconcilerHost({ cluster, clock, random, log: log.child("reconcilers") }));
   const table = createReconcilers({
     ...{ cluster, caches, clock, events, facts, links, sealer, configs: book, states, patchUse },
@@ -164,7 +169,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
   });
   const [dispatcher, owned] = [stack.use(dispatcherOf(options, book, caches)), stack.move()];
   return {
-    ...{ objects, gateway, dispatcher, images, streams, links, logs, caches, figures },
+    ...{ objects, gateway, dispatcher, images, streams, screens, links, logs, caches, figures },
     metrics: api.metrics,
     computed: usageApi(caches, usages, clock),
     nodeProxy: nodeProxy({
@@ -188,6 +193,25 @@ export async function createController(options: ControllerOptions): Promise<Cont
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function screensOf(
+  { clock, log }: ControllerOptions,
+  parts: Pick<GatewayOptions, "book" | "directory"> & {
+    readonly caches: Caches;
+    readonly gateway: Gateway;
+    readonly reports: NodeReports;
+  },
+): Controller["screens"] {
+  const { caches, gateway, reports, ...own } = parts;
+  const tunnels = new ScreenTunnels({ ...own, clock, log: log.child("screens") });
+  const door = new TunnelDoor({
+    ...{ directory: own.directory, refusals: gateway.refusals, rates: gateway.rates },
+    isAwaited: () => caches.pods.by("screen", "").length > 0,
+    isWanted: (node) => tunnels.isWanted(node),
+    seen: (node) => reports.seen(node, clock.now()),
+  });
+  return { door, tunnels };
 }
 
 /** Our own registry, and who takes out of it what nobody needs. */

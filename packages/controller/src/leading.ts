@@ -53,7 +53,7 @@ export async function startLeading(options: LeadingOptions): Promise<Leading> {
   const devices = stack.use(
     new DeviceListener({
       ...{ gateway: durable(controller.gateway, records), registry: controller.images },
-      dispatcher: controller.dispatcher,
+      ...{ dispatcher: controller.dispatcher, screens: controller.screens },
       ...{
         clock,
         random,

@@ -2,19 +2,18 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { connect, type TLSSocket } from "node:tls";
+import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { Log, SystemClock, SystemRandom, silentSink } from "@selvedge/base";
-import { WebSocket } from "ws";
 import { DeviceListener } from "../src/listeners/device-listener.ts";
 import { Pki } from "../src/pki/pki.ts";
 import { MemoryPkiFiles } from "../src/pki/pki-files.ts";
 import type { DeviceRequest } from "../src/ports.ts";
 import { BlobStore } from "../src/registry/blob-store.ts";
 import { Registry } from "../src/registry/registry.ts";
+import { selfSigned } from "./node-world.ts";
 import { DeviceDoor } from "./scripted-device.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "selvedge-devices-"));
@@ -24,6 +23,9 @@ const log = new Log("test", clock, silentSink);
 const ticketSecret = random.bytes(32);
 const asked: DeviceRequest[] = [];
 let fail = false;
+/** Whether nodes are to come for which certificates are asked, and whose came. */
+let isAwaited = false;
+const shownBy: (Uint8Array | undefined)[] = [];
 
 async function authority(name: string): Promise<Pki> {
   const options = { files: new MemoryPkiFiles(), kubeNames: [name], deviceNames: [name], clock, random, log };
@@ -47,6 +49,18 @@ describe("the device port", () => {
           return { status: 200, headers: {}, body: Buffer.from(String(request.body.length)) };
         },
         acceptLink: (_node, socket) => socket.close(),
+      },
+      screens: {
+        door: {
+          get isAwaited() {
+            return isAwaited;
+          },
+          judge: ({ certificate }) => {
+            shownBy.push(certificate);
+            return { status: 404, reason: "path", message: "there is none" };
+          },
+        },
+        tunnels: { attach: () => assert.fail("nobody is let in") },
       },
       registry: new Registry({
         ...{ store: new BlobStore(folder, clock), clock, random, log },
@@ -114,16 +128,32 @@ describe("the device port", () => {
     door.agent.destroy();
   });
 
-  it("has no tunnel for screens: who dials one with a WebSocket, as EVE's boxes do, is told so", async () => {
+  it("asks for certificates while a node is awaited that is known by one, and believes them as they are", async () => {
+    const { certificate, certificatePem: cert, keyPem: key } = await selfSigned("box");
     const base = "/api/v2/edgedevice/id/6ba7b810-9dad-41d1-80b4-00c04fd430c8/connection";
-    for (const path of [`${base}/ping`, `${base}/tunnel`]) {
-      const socket = new WebSocket(`wss://127.0.0.1:${port}${path}`, { ca: pki.rootCertificate });
-      const [, answer] = (await once(socket, "unexpected-response")) as [unknown, IncomingMessage];
-      // Its ping takes 200, 201 and 304 for a tunnel that is there, and dials that for half an hour.
-      assert.equal(answer.statusCode, 404);
-      socket.once("error", () => undefined);
-      socket.terminate();
-    }
+    const ping = async (options: ConnectionOptions): Promise<Buffer> => {
+      const socket = connect({ port, host: "127.0.0.1", ca: pki.rootCertificate, ...options });
+      const ticket = once(socket, "session");
+      const head = `GET ${base}/ping HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`;
+      socket.write(head);
+      const [answer] = (await once(socket, "data")) as [Buffer];
+      assert.match(
+        answer.toString(),
+        /^HTTP\/1\.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n/,
+      );
+      assert.equal(socket.isSessionReused(), options.session !== undefined);
+      return options.session ?? ((await ticket) as [Buffer])[0];
+    };
+    await ping({ cert, key });
+    isAwaited = true;
+    const session = await ping({ cert, key });
+    // Go's client shows none then: what it showed is in the ticket.
+    await ping({ session });
+    await ping({});
+    isAwaited = false;
+    const raw = certificate.raw.toString("hex");
+    const came = shownBy.splice(0).map((one) => one && Buffer.from(one).toString("hex"));
+    assert.deepEqual(came, [undefined, raw, raw, undefined]);
   });
 
   it("serves the registry beside the node API", async () => {

@@ -10,6 +10,15 @@ export interface Refused {
   readonly retryAfter?: number;
 }
 
+/** What a node is told when the fault is ours, or it has had its share: it tries again. */
+export const retrySeconds = 10;
+
+/** A 4xx would be more to the letter, but nodes drop what they were told one for often enough. */
+export const tooMuch: Refused = {
+  ...{ status: 503, reason: "share", message: "this is more than one may ask for; come back later" },
+  retryAfter: retrySeconds,
+};
+
 /** The node signed it, so it is not a fault of the way: sent again it would be the same. */
 export function unusable(text: string): Refused {
   return { status: 422, reason: "payload", message: text };

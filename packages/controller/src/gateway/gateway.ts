@@ -33,7 +33,17 @@ import {
   type NodeId,
   type Reports,
 } from "../ports.ts";
-import { empty, message, notFound, type Refused, refusal, unreadable, unusable } from "./answers.ts";
+import {
+  empty,
+  message,
+  notFound,
+  type Refused,
+  refusal,
+  retrySeconds,
+  tooMuch,
+  unreadable,
+  unusable,
+} from "./answers.ts";
 import type { Attestation } from "./attestation.ts";
 import { judge, readClaim, type SignatureVerifier, signedBy } from "./authenticate.ts";
 import { ConfigAnswers } from "./config-answers.ts";
@@ -72,15 +82,12 @@ export interface GatewayOptions {
   readonly metrics?: MetricRegistry;
 }
 
-/** What a node is told when the fault is ours: it tries again. */
-const retrySeconds = 10;
-
 export class Gateway implements DeviceGateway, Disposable {
   readonly refusals: Refusals;
+  readonly rates: Rates;
   readonly #options: GatewayOptions;
   readonly #configs: ConfigAnswers;
   readonly #polls = new PollMemory();
-  readonly #rates: Rates;
   readonly #links: LinkHandshakes;
   readonly #metrics: GatewayMetrics;
   readonly #scep: ScepProxy;
@@ -91,7 +98,7 @@ export class Gateway implements DeviceGateway, Disposable {
     this.#options = options;
     this.refusals = new Refusals(clock, log);
     this.#metrics = new GatewayMetrics(options.metrics ?? new MetricRegistry(), this.refusals);
-    this.#rates = new Rates(clock, options.nodeRate);
+    this.rates = new Rates(clock, options.nodeRate);
     const { attestation, pki } = options;
     this.#configs = new ConfigAnswers({ book, attestation, pki, reports, metrics: this.#metrics, clock });
     this.#links = new LinkHandshakes({
@@ -129,7 +136,7 @@ export class Gateway implements DeviceGateway, Disposable {
   #unchanged(poll: RememberedPoll, request: DeviceRequest, requestId: string): DeviceResponse {
     const { reports, clock } = this.#options;
     reports.seen(poll.node.id, clock.now());
-    if (!this.#rates.poll(poll.node.id)) return this.#refuse(request, tooMuch, requestId, poll.node.id);
+    if (!this.rates.poll(poll.node.id)) return this.#refuse(request, tooMuch, requestId, poll.node.id);
     const answer = this.#configs.toPoll(poll, "remembered");
     return "reason" in answer ? this.#refuse(request, answer, requestId, poll.node.id) : answer;
   }
@@ -200,8 +207,8 @@ export class Gateway implements DeviceGateway, Disposable {
       return { status: 429, reason: "rate", message: text, retryAfter: retrySeconds };
     }
     const isOpen = isForAnybody(match.name);
-    const isSpent = match.node !== undefined && this.#rates.isSpent(match.node);
-    return isSpent || (isOpen && !this.#rates.open(remote)) ? tooMuch : undefined;
+    const isSpent = match.node !== undefined && this.rates.isSpent(match.node);
+    return isSpent || (isOpen && !this.rates.open(remote)) ? tooMuch : undefined;
   }
 
   async #answer(match: EndpointMatch, request: DeviceRequest): Promise<DeviceResponse | Refused> {
@@ -225,7 +232,7 @@ export class Gateway implements DeviceGateway, Disposable {
     const { node, payload } = proved;
     reports.seen(node.id, clock.now());
     this.refusals.proved(request.remote, node.id);
-    if (!this.#rates.spend(node.id, match.name, request.body.length)) return tooMuch;
+    if (!this.rates.spend(node.id, match.name, request.body.length)) return tooMuch;
     if (match.node !== undefined && match.node !== node.id) {
       return deleted(match.name, { status: 403, reason: "identity", message: "this is another node's path" });
     }
@@ -311,7 +318,7 @@ export class Gateway implements DeviceGateway, Disposable {
     const { hub, attestation, certificates } = this.#options;
     this.#polls.forget(id);
     this.#configs.forget(id);
-    this.#rates.forget(id);
+    this.rates.forget(id);
     attestation.forget(id);
     certificates.forget(id);
     hub.detach(id);
@@ -332,12 +339,6 @@ export class Gateway implements DeviceGateway, Disposable {
 const atOnce: SignatureVerifier = { verify: signedBy };
 
 const nowhere: ScepHttp = () => Promise.reject(new Error("nothing leads to it from here"));
-
-/** A 4xx would be more to the letter, but nodes drop what they were told one for often enough. */
-const tooMuch: Refused = {
-  ...{ status: 503, reason: "share", message: "this is more than one may ask for; come back later" },
-  retryAfter: retrySeconds,
-};
 
 /** What is answered without knowing who asks. */
 function isForAnybody(name: EndpointName): boolean {

@@ -53,8 +53,8 @@ export class Rates {
     return debt !== undefined && debt.until - this.#clock.monotonic() > savedMs;
   }
 
-  /** Takes what a request of the node costs; false when its share is spent. */
-  spend(node: NodeId, name: EndpointName, bytes: number): boolean {
+  /** Takes what a request of the node costs, or a tunnel it dials; false when its share is spent. */
+  spend(node: NodeId, name: EndpointName | "tunnel", bytes: number): boolean {
     const reports = name === "config" ? pollCost : 1 + Math.floor(bytes / bytesPerReport);
     return this.#take(debtOf(this.#nodes, node), reports * this.#cost);
   }

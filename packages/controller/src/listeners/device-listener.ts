@@ -4,11 +4,11 @@
  * here.
  */
 import { hkdfSync } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { SecureContextOptions, TlsOptions } from "node:tls";
+import type { SecureContextOptions, TLSSocket, TlsOptions } from "node:tls";
 import {
   type Clock,
   hours,
@@ -24,19 +24,28 @@ import { matchEndpoint } from "@selvedge/eve-api";
 import { WebSocketServer } from "ws";
 import type { Address } from "../address.ts";
 import { requestIdHeader, requestIdOf } from "../gateway/request-id.ts";
+import type { TunnelDoor } from "../gateway/tunnel-door.ts";
 import type { TlsPair } from "../pki/pki.ts";
-import type { DeviceGateway } from "../ports.ts";
+import type { DeviceGateway, NodeId } from "../ports.ts";
 import type { RegistryDoor } from "../registry/metered-registry.ts";
 import type { Dispatcher } from "../remote-access/dispatcher.ts";
+import type { ScreenTunnels } from "../screens/screen-tunnels.ts";
+import { frameMax } from "../screens/tunnel-frames.ts";
 import { isRegistryTarget, serveRegistry } from "./registry-http.ts";
 import { websocketEnd } from "./websocket-end.ts";
 import { WebSocketLink } from "./websocket-link.ts";
+import { websocketTunnel } from "./websocket-tunnel.ts";
 
 export interface DeviceListenerOptions {
   readonly gateway: DeviceGateway;
   readonly registry: RegistryDoor;
   /** Boxes that run EVE and those who look into them meet there; nobody does when unset. */
   readonly dispatcher?: Pick<Dispatcher, "knows" | "probe" | "join">;
+  /** Where boxes that run EVE dial tunnels to their screens; there are none when unset. */
+  readonly screens?: {
+    readonly door: Pick<TunnelDoor, "isAwaited" | "judge">;
+    readonly tunnels: Pick<ScreenTunnels, "attach">;
+  };
   /** Asked at the start and after each renewal. */
   readonly tls: () => TlsPair;
   /** What the keys of session tickets are made from, so that a fleet that comes back resumes. */
@@ -77,8 +86,9 @@ const linkMessageMax = 256 * 1024;
 /** Where EVE's edge-view is told to dial, by custom. */
 const sessionPath = "/edge-view";
 
-const linkPattern =
-  /^\/api\/v2\/edgedevice\/id\/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\/ext\/link$/;
+/** What a node dials besides: its link, and what EVE's tunnel to screens asks for. */
+const dialPattern =
+  /^\/api\/v2\/edgedevice\/id\/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\/(ext\/link|connection\/(?:ping|tunnel))$/;
 
 export class DeviceListener implements AsyncDisposable {
   readonly #options: DeviceListenerOptions;
@@ -86,6 +96,12 @@ export class DeviceListener implements AsyncDisposable {
   readonly #links = new WebSocketServer({
     noServer: true,
     maxPayload: linkMessageMax,
+    perMessageDeflate: false,
+    clientTracking: true,
+  });
+  readonly #tunnels = new WebSocketServer({
+    noServer: true,
+    maxPayload: frameMax,
     perMessageDeflate: false,
     clientTracking: true,
   });
@@ -100,9 +116,14 @@ export class DeviceListener implements AsyncDisposable {
         keepAliveTimeout: keepAlive,
         requestTimeout,
         headersTimeout,
+        // Whose certificate it is, is for who asks for one to say.
+        rejectUnauthorized: false,
       },
       (request, response) => void this.#serve(request, response),
     );
+    // Node reads it at each connection; a server has no other way to change its mind (docs/decisions/0374).
+    const asks = (): boolean => options.screens?.door.isAwaited ?? false;
+    Object.defineProperty(this.#server, "requestCert", { get: asks });
     this.#server.maxConnections = connectionsMax;
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     // Broken handshakes and half requests are weather, not news.
@@ -143,10 +164,11 @@ export class DeviceListener implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer?.cancel();
-    for (const client of this.#links.clients) client.close(goingAway, "the controller stops");
+    const clients = [...this.#links.clients, ...this.#tunnels.clients];
+    for (const client of clients) client.close(goingAway, "the controller stops");
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
-    for (const client of this.#links.clients) client.terminate();
+    for (const client of clients) client.terminate();
     await closed;
   }
 
@@ -227,14 +249,39 @@ export class DeviceListener implements AsyncDisposable {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (request.url === sessionPath && this.#joins(request, socket, head)) return;
-    const node = linkPattern.exec((request.url ?? "").split("?", 1)[0] ?? "")?.[1]?.toLowerCase();
-    if (node === undefined || request.headers.upgrade?.toLowerCase() !== "websocket") {
-      socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const [, id, dialled] = dialPattern.exec(path) ?? [];
+    const { screens, gateway } = this.#options;
+    const node = id?.toLowerCase();
+    const isLink = dialled === "ext/link";
+    const isServed = isLink || screens !== undefined;
+    if (node === undefined || !isServed || request.headers.upgrade?.toLowerCase() !== "websocket") {
+      answerAtOnce(socket, 404);
       return;
     }
-    this.#links.handleUpgrade(request, socket, head, (webSocket) =>
-      this.#options.gateway.acceptLink(node, new WebSocketLink(webSocket)),
-    );
+    if (isLink) {
+      this.#links.handleUpgrade(request, socket, head, (webSocket) =>
+        gateway.acceptLink(node, new WebSocketLink(webSocket)),
+      );
+    } else this.#dialsTunnel(node, path, request, socket, head);
+  }
+
+  #dialsTunnel(node: NodeId, path: string, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { screens, random } = this.#options;
+    if (screens === undefined) return;
+    const judged = screens.door.judge({
+      ...{ node, path, requestId: requestIdOf(request.headers, random) },
+      certificate: (socket as TLSSocket).getPeerX509Certificate()?.raw,
+      remote: request.socket.remoteAddress ?? "",
+    });
+    if (!("id" in judged)) answerAtOnce(socket, judged.status, judged.retryAfter);
+    // Given the WebSocket that it asks for here, its client would end with all of EVE's agents.
+    else if (path.endsWith("/ping")) answerAtOnce(socket, 200);
+    else {
+      this.#tunnels.handleUpgrade(request, socket, head, (webSocket) =>
+        screens.tunnels.attach(judged, websocketTunnel(webSocket)),
+      );
+    }
   }
 
   /** False: it is no session that anybody may have. */
@@ -249,6 +296,13 @@ export class DeviceListener implements AsyncDisposable {
     );
     return true;
   }
+}
+
+/** Instead of the WebSocket that was asked for. */
+function answerAtOnce(socket: Duplex, status: number, retryAfter?: number): void {
+  const again = retryAfter === undefined ? "" : `Retry-After: ${retryAfter}\r\n`;
+  const words = STATUS_CODES[status] ?? "";
+  socket.end(`HTTP/1.1 ${status} ${words}\r\n${again}Connection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 function sessionOf({ headers }: IncomingMessage): string {

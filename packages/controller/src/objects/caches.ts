@@ -53,6 +53,7 @@ import {
   type ServiceAccount,
   type StatefulSet,
   type StorageClass,
+  screenAnnotation,
   secretKind,
   serviceAccountKind,
   serviceKind,
@@ -123,6 +124,8 @@ const kinds: readonly CachedKind<never>[] = [
       job: jobOf,
       claim: (pod: Pod) => claimsOf(pod),
       wary: (pod: Pod) => (isWary(pod) ? [waryPods] : []),
+      // Those whose screen somebody wants to see.
+      screen: ({ metadata }: Pod) => (metadata.annotations?.[screenAnnotation] === "true" ? [""] : []),
       // Where room is made for one that has no node yet.
       nominated: ({ spec, status }: Pod) =>
         spec.nodeName || !status?.nominatedNodeName ? [] : [status.nominatedNodeName],

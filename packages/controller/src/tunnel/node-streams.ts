@@ -1,7 +1,7 @@
 /**
  * exec, attach, port-forward and logs of Pods, over the link of the node each Pod is on. The Pod's UID is
  * the app's id on the node (docs/decisions/0004). Logs of a node without a link come from what it has
- * uploaded.
+ * uploaded; the screens of a box that runs EVE are reached over a tunnel of its own.
  */
 import type { Duplex, Readable } from "node:stream";
 import {
@@ -30,14 +30,23 @@ export interface UploadedLogs {
   read(app: string, options: LogOptions, signal: AbortSignal): Readable;
 }
 
+/** Screens of apps on boxes that have no link. */
+export interface ScreenOpener {
+  leadsTo(node: NodeId, app: string): boolean;
+  open(node: NodeId, app: string, signal: AbortSignal): Promise<Duplex>;
+}
+
 export interface NodeStreamsOptions {
   readonly links: LinkOpener;
+  readonly screens: ScreenOpener;
   readonly logs: UploadedLogs;
   /** The id of the node that has this name; undefined when there is no such node, or it has not enrolled. */
   readonly nodeIdOf: (nodeName: string) => Promise<NodeId | undefined>;
 }
 
 const [stdinChannel, stdoutChannel, stderrChannel] = [0, 1, 2];
+/** Where guacd is by custom, which shows the screen of a Pod that has one. */
+const guacdPort = 4822;
 
 export class NodeStreams implements PodStreams {
   readonly #options: NodeStreamsOptions;
@@ -61,6 +70,11 @@ export class NodeStreams implements PodStreams {
   }
 
   async portForward(pod: PodRef, port: number, signal: AbortSignal): Promise<Duplex> {
+    const { screens } = this.#options;
+    if (port === guacdPort) {
+      const node = await this.#node(pod);
+      if (screens.leadsTo(node, pod.uid)) return await screens.open(node, pod.uid, signal);
+    }
     const stream = await this.#open(pod, "", { case: "port", value: { port } }, signal);
     return duplexChannels(stream, 0, 1);
   }

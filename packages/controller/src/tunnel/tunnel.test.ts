@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Readable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
 import { type PodRef, StatusError } from "@selvedge/apiserver";
@@ -72,6 +72,7 @@ class World {
     links: this.links,
     logs: { read: (app, { container }) => Readable.from([`uploaded by ${app}/${container}`]) },
     nodeIdOf: async (name) => (name === "box" ? "node-1" : undefined),
+    screens: { leadsTo: (_node, app) => app === "screen", open: async () => new PassThrough() },
   });
   readonly pushed: string[] = [];
 
@@ -239,6 +240,18 @@ describe("streams of Pods", () => {
     connection.end("request");
     assert.equal(await answer, "request");
     mux.close();
+  });
+
+  it("lead to the screen of an app that has one, where guacd is by custom, without a link", async () => {
+    const { streams } = new World();
+    const screen = { ...pod, uid: "screen" };
+    const viewer = await streams.portForward(screen, 4822, signal);
+    assert.equal(await text(viewer.end("looked at")), "looked at");
+    for (const [other, port] of [
+      [pod, 4822],
+      [screen, 80],
+    ] as const)
+      assert.match(await refusal(streams.portForward(other, port, signal)), /^503 ServiceUnavailable/);
   });
 
   const refusals: readonly (readonly [string, LinkClosedError, RegExp])[] = [

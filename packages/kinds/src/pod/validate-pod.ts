@@ -16,6 +16,8 @@ const restartPolicies = ["Always", "OnFailure", "Never"];
 const dnsPolicies = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
 /** What to do on a box without hardware virtualization, by annotation. */
 const emulation = "selvedge.dev/emulation";
+/** Whether its screen can be seen where a box runs EVE. */
+export const screenAnnotation = "selvedge.dev/screen";
 
 export function validatePod(
   object: KubeObject,
@@ -82,6 +84,8 @@ function checkAnnotations(
 ): void {
   const policy = annotations[emulation];
   if (policy !== undefined) faults.oneOf(`${path}[${emulation}]`, policy, ["allow", "refuse"]);
+  const screen = annotations[screenAnnotation];
+  if (screen !== undefined) faults.oneOf(`${path}[${screenAnnotation}]`, screen, ["true", "false"]);
 }
 
 function checkPodSpec(faults: Faults, path: string, spec: PodSpec): void {
