@@ -11,11 +11,6 @@ export function isAdmitted({ spec }: EdgeNode): boolean {
   return spec.deviceCertificate !== undefined && spec.deviceCertificate !== "" && spec.approved !== false;
 }
 
-/** Of two EdgeNodes with one certificate the older counts, after every restart: by this they are ordered. */
-export function ageOf({ metadata }: EdgeNode): string {
-  return `${metadata.creationTimestamp ?? ""} ${metadata.uid ?? ""}`;
-}
-
 export interface CertificateFacts {
   /** SHA-256 over the DER. */
   readonly hash: Uint8Array;

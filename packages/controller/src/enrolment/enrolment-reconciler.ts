@@ -9,12 +9,13 @@ import {
 import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { Attestation } from "../gateway/attestation.ts";
 import type { StoredMeasurements } from "../gateway/attestation-states.ts";
+import { ageOf } from "../objects/age.ts";
 import { type Caches, cachesOf, nodeNameOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
 import { type ConditionSays, conditionOf, setCondition } from "../objects/conditions.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import type { NodeId } from "../ports.ts";
-import { ageOf, certificateHashOf } from "./admission.ts";
+import { certificateHashOf } from "./admission.ts";
 import { enrolStatus } from "./enrolment-status.ts";
 
 /** More nodes than one controller serves. */

@@ -2,8 +2,9 @@ import type { KeyObject } from "node:crypto";
 import type { ObjectView } from "@selvedge/client";
 import type { EdgeNode } from "@selvedge/kinds";
 import type { KnownNode } from "../gateway/node-directory.ts";
+import { ageOf } from "../objects/age.ts";
 import type { NodeId } from "../ports.ts";
-import { ageOf, isAdmitted, readCertificate, textHash } from "./admission.ts";
+import { isAdmitted, readCertificate, textHash } from "./admission.ts";
 
 /** As the gateway asks: the first 16 bytes of the certificate's hash. */
 const prefixLength = 16;

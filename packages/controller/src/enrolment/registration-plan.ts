@@ -1,5 +1,6 @@
 import type { EdgeNode, EnrollmentProfile } from "@selvedge/kinds";
-import { admitsSerial, ageOf, isAdmitted, readCertificate } from "./admission.ts";
+import { ageOf } from "../objects/age.ts";
+import { admitsSerial, isAdmitted, readCertificate } from "./admission.ts";
 
 /** A box that asks to become a node. */
 export interface Box {

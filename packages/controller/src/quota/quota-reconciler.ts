@@ -1,7 +1,7 @@
 import type { KubeObject } from "@selvedge/apimachinery";
 import { jsonEqual, minutes, seconds } from "@selvedge/base";
 import { type KindRef, keyOf, splitKey } from "@selvedge/client";
-import { type ResourceQuota, resourceQuotaKind } from "@selvedge/kinds";
+import { type Pod, type ResourceQuota, resourceQuotaKind } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { Caches } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
@@ -84,5 +84,5 @@ export function quotaWakes(caches: Caches, kinds: readonly KindRef[]): Wake[] {
 
 function hasGone(before: KubeObject | undefined, after: KubeObject | undefined): boolean {
   if (before === undefined) return false;
-  return after === undefined || (before.kind === "Pod" && !isOver(before as never) && isOver(after as never));
+  return after === undefined || (before.kind === "Pod" && !isOver(before as Pod) && isOver(after as Pod));
 }

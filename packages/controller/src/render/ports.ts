@@ -4,6 +4,7 @@ import type { Pod, Service, ServicePort } from "@selvedge/kinds";
 import { isSelected, selects } from "../endpoints/endpoints-plan.ts";
 import { type AccessPlan, noPolicy } from "../network/access-plan.ts";
 import { type Opening, opens } from "../network/openings.ts";
+import { ageOf } from "../objects/age.ts";
 import { isGoing, isOver } from "../objects/pods.ts";
 import { oneAddress } from "../scheduling/resources.ts";
 import { RenderError } from "./inputs.ts";
@@ -164,7 +165,6 @@ function stays(pod: Pod): boolean {
 }
 
 function byClaim(left: Pod, right: Pod): number {
-  const rank = (pod: Pod): string =>
-    `${stays(pod) ? 0 : 1} ${pod.metadata.creationTimestamp ?? ""} ${pod.metadata.uid ?? ""}`;
+  const rank = (pod: Pod): string => `${stays(pod) ? 0 : 1} ${ageOf(pod)}`;
   return rank(left) < rank(right) ? -1 : 1;
 }

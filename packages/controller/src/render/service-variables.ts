@@ -1,5 +1,6 @@
 /** Variables that lead to the Services of a Pod's namespace, in the words of upstream and of old Docker links. Pure. */
 import type { Pod, Service } from "@selvedge/kinds";
+import { ageOf } from "../objects/age.ts";
 import { hasToken } from "./api-access.ts";
 import type { RenderInputs } from "./inputs.ts";
 import { apiService } from "./services.ts";
@@ -66,8 +67,4 @@ function variablesOf({ metadata, spec }: Service): (readonly [string, string])[]
 
 function upper(name: string): string {
   return name.toUpperCase().replaceAll("-", "_");
-}
-
-function ageOf({ metadata }: Service): string {
-  return `${metadata.creationTimestamp ?? ""} ${metadata.uid ?? ""}`;
 }

@@ -3,6 +3,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { ext } from "@selvedge/eve-api";
 import type { EndpointSlice, Pod, Service, ServicePort } from "@selvedge/kinds";
 import { isSelected, selects } from "../endpoints/endpoints-plan.ts";
+import { ageOf } from "../objects/age.ts";
 import { isGoing, isOver } from "../objects/pods.ts";
 import { speaksEve } from "./api-access.ts";
 import type { RenderInputs } from "./inputs.ts";
@@ -128,8 +129,4 @@ function otherMembers({ addressType, endpoints = [] }: EndpointSlice): Target[] 
   return endpoints
     .filter(({ conditions }) => conditions?.ready !== false)
     .map(({ addresses, hostname = "" }) => ({ address: addresses[0] ?? "", hostname }));
-}
-
-function ageOf({ metadata }: Service): string {
-  return `${metadata.creationTimestamp ?? ""} ${metadata.uid ?? ""}`;
 }
