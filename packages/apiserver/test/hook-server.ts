@@ -23,6 +23,7 @@ export class HookServer {
   readonly asked: { readonly path: string; readonly review: Asked }[] = [];
   /** PEM in base64. */
   readonly caBundle: string;
+  readonly tls: { readonly key: Buffer; readonly cert: Buffer };
   #port = 0;
 
   /** `names`: what its certificate is for, besides 127.0.0.1. */
@@ -30,6 +31,7 @@ export class HookServer {
     this.#answers = answers;
     const { key, cert, ca } = this.#certificates(names);
     this.caBundle = ca.toString("base64");
+    this.tls = { key, cert };
     this.#server = createServer({ key, cert }, (request, response) => {
       void text(request).then((body) => {
         const path = request.url ?? "/";

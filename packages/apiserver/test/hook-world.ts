@@ -8,7 +8,10 @@ export const registration = "/apis/admissionregistration.k8s.io/v1";
 export const maps = "/api/v1/namespaces/default/configmaps";
 const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
-export type SaidHook = object & { readonly path: string };
+export interface SaidHook {
+  readonly path: string;
+  readonly [more: string]: unknown;
+}
 
 export class HookWorld {
   readonly api: ApiWorld;

@@ -114,8 +114,7 @@ describe("conformance: admission webhooks", { skip: opensslMissing() }, () => {
     const { message } = await attach("to-be-attached-pod", 400);
     assert.match(message, /attaching to pod 'to-be-attached-pod' is not allowed/);
     await attach("another", 418);
-    const [{ review }] = world.hooks.asked as [{ review: Asked }];
-    const { kind, object, subResource, namespace } = review.request;
+    const { kind, object, subResource, namespace } = world.hooks.asked.at(0)?.review.request ?? {};
     assert.deepEqual(kind, { group: "", version: "v1", kind: "PodAttachOptions" });
     assert.deepEqual([subResource, namespace], ["attach", "default"]);
     assert.deepEqual(object, { kind: "PodAttachOptions", apiVersion: "v1", stdin: true, container: "main" });

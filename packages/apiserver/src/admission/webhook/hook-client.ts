@@ -209,7 +209,8 @@ function refusalText(code: number, text: string): string {
 
 /** In Go's words where people look for them. */
 function whyOf(error: Error, host: string, port: number): string {
-  const { code = "", address = host } = error as { code?: string; address?: string };
+  const { code: said, address = host } = error as { code?: unknown; address?: string };
+  const code = typeof said === "string" ? said : "";
   const text = describeError(error);
   if (code === "ECONNREFUSED") return `dial tcp ${address}:${port}: connect: connection refused`;
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return `dial tcp: lookup ${host}: no such host`;

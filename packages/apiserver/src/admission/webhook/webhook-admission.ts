@@ -12,6 +12,7 @@ import type { Authorizer } from "../../auth/authorization.ts";
 import type { KindName } from "../../rest/kind-names.ts";
 import type { ObjectRegistry } from "../../rest/object-registry.ts";
 import { StatusError } from "../../status-error.ts";
+import { isOwnBusiness } from "../matching.ts";
 import { AskedHooks, type Invocation } from "./asked-hooks.ts";
 import { type DialService, HookClient, HookError } from "./hook-client.ts";
 import { type Hook, HookList } from "./hooks.ts";
@@ -201,14 +202,6 @@ export class WebhookAdmission implements Disposable {
     done(undefined, 200);
     return verdict;
   }
-}
-
-/**
- * What this program writes about itself nobody outside has a say in: who leads, the nodes and what they have, the kinds
- * that users bring. A webhook is reached by all of this; one that does not answer must not keep it from being mended.
- */
-function isOwnBusiness({ user, kind }: AdmissionRequest): boolean {
-  return user === undefined && (!kind.namespaced || kind.group === "coordination.k8s.io");
 }
 
 function duePrevious({ asked, due }: Rounds): void {
