@@ -121,6 +121,37 @@ describe("control", () => {
     });
   }
 
+  it("takes one that says no time, and after it none that is older than the last that did", async () => {
+    const world = new ControlWorld();
+    const give = (version: number, more: Config): void => {
+      world.gateway.config = configOf(more, version);
+      world.gateway.hash = `hash of ${more.deviceName}`;
+    };
+    give(5, { deviceName: "first" });
+    await using engine = await world.engine();
+    const runsOn = (name: string): boolean => engine.store.desired.get()?.nodeName === name;
+    await world.until("the first", () => runsOn("first"));
+    give(0, { deviceName: "timeless", configTimestamp: undefined } as Config);
+    await world.until("the one without a time", () => runsOn("timeless"));
+    give(4, { deviceName: "older" });
+    await world.until("told", () =>
+      nodeReports(world).some(({ configError }) => configError?.field === "config_timestamp"),
+    );
+    assert.ok(runsOn("timeless"));
+  });
+
+  it("holds nothing against another name that was given to the name before", async () => {
+    const world = new ControlWorld();
+    world.gateway.config = configOf({ deviceName: "first" }, 5);
+    await using engine = await world.engine();
+    await world.until("the first", () => engine.store.desired.get() !== undefined);
+    const node = "22222222-2222-4222-8222-222222222222";
+    world.gateway.node = node;
+    world.gateway.config = configOf({ id: { uuid: node }, deviceName: "anew" }, 0);
+    world.gateway.hash = "hash-2";
+    await world.until("the one of its new name", () => engine.store.desired.get()?.nodeName === "anew");
+  });
+
   it("tries a configuration again that a full disk could not take", async () => {
     const world = new ControlWorld();
     world.gateway.config = configOf();

@@ -73,6 +73,8 @@ export class ScriptedGateway implements HttpClient {
   online = true;
   /** Boxes are let in. */
   admits = true;
+  /** How the box is called. */
+  node: string = nodeId;
   /** The status config is answered with in place of a configuration. */
   configStatus: number | undefined;
   infoStatus = 201;
@@ -113,9 +115,9 @@ export class ScriptedGateway implements HttpClient {
     this.#authenticate(envelope);
     if (name === "uuid") {
       if (!this.admits) return answer(401);
-      return answer(200, this.#seal(encode(uuidApi.UuidResponseSchema, { uuid: nodeId })));
+      return answer(200, this.#seal(encode(uuidApi.UuidResponseSchema, { uuid: this.node })));
     }
-    if (match.node !== nodeId) return answer(404);
+    if (match.node !== this.node) return answer(404);
     return this.#node(name, envelope.payload);
   }
 

@@ -44,6 +44,8 @@ export interface Refusal {
 
 /** What goes with the desired state and is control's own business. */
 export interface Accepted {
+  /** Whom it was for. */
+  readonly node: string;
   readonly configHash: string;
   readonly timestamp: number;
   /** A change means: tell everything again. */
@@ -200,15 +202,21 @@ export class ConfigAcceptor {
 
   #check(response: config.ConfigResponse, node: string): void {
     const message = messageOf(response);
-    const own = message.id?.uuid.toLowerCase() ?? "";
+    const own = nodeOf(message);
     if (own !== node) throw new ConfigFault("id.uuid", `is ${JSON.stringify(own)}; this node is ${node}`);
-    const before = this.#accepted?.timestamp ?? 0;
+    const before = this.#timestampBefore(message);
     const timestamp = timestampOf(message);
-    if (timestamp < before)
+    // One that says no time is held against none, as EVE does.
+    if (message.configTimestamp !== undefined && timestamp < before)
       throw new ConfigFault(
         "config_timestamp",
         `${new Date(timestamp).toISOString()} is older than what this node runs on, ${new Date(before).toISOString()}`,
       );
+  }
+
+  /** A node that has another name was given nothing yet. */
+  #timestampBefore(message: config.EdgeDevConfig): number {
+    return this.#accepted?.node === nodeOf(message) ? this.#accepted.timestamp : 0;
   }
 
   async #keep(envelope: Uint8Array, controllerCerts: certs.ZCert[]): Promise<void> {
@@ -257,8 +265,9 @@ export class ConfigAcceptor {
     });
     this.#lists = lists;
     this.#accepted = {
+      node: nodeOf(message),
       configHash,
-      timestamp: timestampOf(message),
+      timestamp: Math.max(timestampOf(message), this.#timestampBefore(message)),
       epoch: message.controllerEpoch,
       certsHash: message.controllercertConfighash,
     };
@@ -283,6 +292,10 @@ function decode(payload: Uint8Array): config.ConfigResponse {
 function messageOf({ config: message }: config.ConfigResponse): config.EdgeDevConfig {
   if (message === undefined) throw new ConfigFault("config", "is missing");
   return message;
+}
+
+function nodeOf({ id }: config.EdgeDevConfig): string {
+  return id?.uuid.toLowerCase() ?? "";
 }
 
 function timestampOf({ configTimestamp }: config.EdgeDevConfig): Instant {
