@@ -1,9 +1,10 @@
 /**
- * EVE's own agents under our controller, not a word changed: tpmmgr, client, zedagent, zedmanager, loguploader and
- * scepclient of EVE's pillar, with a software TPM, live through what its administrators do, in this order:
+ * EVE's own agents under our controller, not a word changed: tpmmgr, client, zedagent, zedmanager, loguploader,
+ * scepclient and wstunnelclient of EVE's pillar, with a software TPM, live through what its administrators do, in
+ * this order:
  *
- *   enrol · attest with the TPM · run an app · purge · logs and figures · remote access · other keys of the
- *   controller's · ports and a system · variables, files and patches · a certificate · reboot · delete
+ *   enrol · attest with the TPM · run an app · purge · logs and figures · remote access · a screen · other keys
+ *   of the controller's · ports and a system · variables, files and patches · a certificate · reboot · delete
  *   a Pod and the EdgeNode
  */
 import assert from "node:assert/strict";
@@ -26,6 +27,7 @@ import { logBundle, logLine } from "../../packages/harness/src/pillar/pillar-log
 import { kubectlMissing } from "../kubectl.ts";
 import { pillarBoxMissing } from "./pillar/pillar-box.ts";
 import { buildPillar } from "./pillar/pillar-build.ts";
+import { seesScreen } from "./pillar/pillar-screen.ts";
 import type {
   AppStatus,
   EnrolledCertificate,
@@ -213,6 +215,8 @@ describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () =
       "EvGenID:1",
     ]);
   });
+
+  step("wstunnelclient leads viewers to a Pod's screen, one after another", seesScreen);
 
   step("other keys of the controller's are believed, and what is sealed with them is opened", async () => {
     const { name: map, namespace } = { name: "controller-certificates", namespace: "kube-system" };

@@ -1,6 +1,9 @@
 /** What is behind a tunnel to screens, and dials it, as far as EVE's boxes have it: guacd and `wstunnelclient`. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { createInterface } from "node:readline";
 import { WebSocket } from "ws";
 import { formatInstruction, readInstruction } from "../src/screens/guacamole.ts";
 
@@ -51,6 +54,33 @@ export class Guacd implements AsyncDisposable {
 
 /** Of guacd 1.0, those that matter here. */
 export const parameters: readonly string[] = ["hostname", "port", "read-only", "password", "dest-host"];
+
+/** What a viewer asks for; guacd is told of it what is about how a screen is shown. */
+export const wish: readonly string[] = ["10.0.0.9", "22", "true", "secret", "10.0.0.10"];
+
+/** Looks at a screen through a guacd that seems to be on this port, as Guacamole does. */
+export async function view(port: number): Promise<Socket> {
+  const viewer = connect(port, "127.0.0.1");
+  await once(viewer, "connect");
+  viewer.write(formatInstruction(["select", "vnc"]));
+  const [args] = (await once(viewer, "data")) as [Buffer];
+  assert.equal(args.toString(), Buffer.from(formatInstruction(["args", ...parameters])).toString());
+  const size = formatInstruction(["size", "800", "600", "96"]);
+  viewer.write(Buffer.concat([size, formatInstruction(["connect", ...wish])]));
+  const [ready] = (await once(viewer, "data")) as [Buffer];
+  assert.equal(ready.toString(), "5.ready,2.$1;");
+  return viewer;
+}
+
+/** Forwards guacd's port of a Pod to one that it tells, for as long as the process runs. */
+export async function forwardScreen(
+  kubectl: string,
+  words: readonly string[],
+): Promise<{ readonly child: ChildProcess; readonly port: number }> {
+  const child = spawn(kubectl, [...words, ":4822"], { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = (await once(createInterface(child.stdout), "line")) as [string];
+  return { child, port: Number(/127\.0\.0\.1:(\d+) -> 4822/.exec(line)?.[1]) };
+}
 
 export interface TunnelOptions {
   readonly port: number;

@@ -1,19 +1,17 @@
 /** The screen of a Pod on a box of EVE, from a viewer through kubectl, the controller and the box's tunnel to guacd. */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
-import { createInterface } from "node:readline";
+import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { info } from "@selvedge/eve-api";
 import type { WebSocket } from "ws";
 import { kubectl, kubectlMissing } from "../../../tests/kubectl.ts";
-import { formatInstruction } from "../src/screens/guacamole.ts";
 import { ControllerProcess } from "./controller-process.ts";
 import { type Box, selfSigned } from "./node-world.ts";
-import { dialStatus, Guacd, holdTunnel, parameters, type TunnelOptions } from "./screen-box.ts";
+import { dialStatus, forwardScreen, Guacd, holdTunnel, type TunnelOptions, view } from "./screen-box.ts";
 import { DeviceDoor, enrolledDevice, takeConfig } from "./scripted-device.ts";
 
 const controller = new ControllerProcess();
@@ -47,10 +45,6 @@ const pod = {
   spec: { nodeName: "eve-1", containers: [{ name: "main", image: "registry.example/till:1" }] },
 };
 
-/** What any viewer of Guacamole's says. */
-const said = (...values: string[]): Uint8Array => formatInstruction(values);
-const wish = ["10.0.0.9", "22", "true", "secret", "10.0.0.10"];
-
 describe("screens of a box that runs EVE", { skip: await kubectlMissing(), timeout: 120_000 }, () => {
   const guacd = new Guacd();
   let door: DeviceDoor;
@@ -70,18 +64,6 @@ describe("screens of a box that runs EVE", { skip: await kubectlMissing(), timeo
     const ztype = InfoContent.case === "dinfo" ? info.ZInfoTypes.ZiDevice : info.ZInfoTypes.ZiApp;
     const { status } = await of.post("info", info.ZInfoMsgSchema, { ztype, devId: of.id, InfoContent });
     assert.equal(status, 201);
-  };
-
-  const view = async (): Promise<Socket> => {
-    const viewer = connect(viewerPort, "127.0.0.1");
-    await once(viewer, "connect");
-    viewer.write(said("select", "vnc"));
-    const [args] = (await once(viewer, "data")) as [Buffer];
-    assert.equal(args.toString(), Buffer.from(said("args", ...parameters)).toString());
-    viewer.write(Buffer.concat([said("size", "800", "600", "96"), said("connect", ...wish)]));
-    const [ready] = (await once(viewer, "data")) as [Buffer];
-    assert.equal(ready.toString(), "5.ready,2.$1;");
-    return viewer;
   };
 
   before(async () => {
@@ -143,13 +125,9 @@ describe("screens of a box that runs EVE", { skip: await kubectlMissing(), timeo
 
   it("are seen by whoever may forward ports of the Pod, with a stock viewer", async () => {
     const [binary, own] = await flags();
-    forwarding = spawn(binary, [...own, "port-forward", "pod/till", ":4822"], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    assert.ok(forwarding.stdout);
-    const [line] = (await once(createInterface(forwarding.stdout), "line")) as [string];
-    viewerPort = Number(/127\.0\.0\.1:(\d+) -> 4822/.exec(line)?.[1]);
-    const viewer = await view();
+    const forwarded = await forwardScreen(binary, [...own, "port-forward", "pod/till"]);
+    ({ child: forwarding, port: viewerPort } = forwarded);
+    const viewer = await view(viewerPort);
     assert.deepEqual(guacd.connects, [["127.0.0.1", "5901", "true", "secret", ""]]);
     // A screen's worth, both ways.
     const picture = Buffer.alloc(3_000_000, "4.blob,9.abcdefghi;");
@@ -168,7 +146,7 @@ describe("screens of a box that runs EVE", { skip: await kubectlMissing(), timeo
 
   it("are seen again as soon as the box has dialled anew", async () => {
     const viewer = connect(viewerPort, "127.0.0.1");
-    viewer.write(said("select", "vnc"));
+    viewer.write("6.select,3.vnc;");
     const answered = once(viewer, "data");
     tunnel = await holdTunnel(as(box), guacdPort);
     await answered;
@@ -176,7 +154,7 @@ describe("screens of a box that runs EVE", { skip: await kubectlMissing(), timeo
     viewer.destroy();
     await gone;
     tunnel = await holdTunnel(as(box), guacdPort);
-    const second = await view();
+    const second = await view(viewerPort);
     second.destroy();
     await once(tunnel, "close");
   });

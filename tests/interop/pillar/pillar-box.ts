@@ -56,6 +56,8 @@ export class PillarBox implements AsyncDisposable {
     for (const name of ["bin", "sbin", "lib", "lib64"]) await symlink(`usr/${name}`, join(root, name));
     await writeNodeConfig(join(root, "config"), options);
     await writeFile(join(root, "config/bootstrap-config.pb"), options.bootstrap);
+    // EVE's agents find their neighbours by it.
+    await writeFile(join(root, "etc/hosts"), "127.0.0.1 localhost\n");
     await mkdir(join(root, "config/GlobalConfig"));
     await writeFile(join(root, "config/GlobalConfig/global.json"), JSON.stringify(asInstalled));
     await copyFile(program, join(root, "box/box"));

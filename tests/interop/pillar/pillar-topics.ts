@@ -5,7 +5,13 @@ export interface AppConfig {
   readonly DisplayName: string;
   readonly PurgeCmd: { readonly Counter: number };
   readonly RestartCmd: { readonly Counter: number };
-  readonly FixedResources: { readonly Memory: number; readonly VCpus: number };
+  readonly FixedResources: {
+    readonly Memory: number;
+    readonly VCpus: number;
+    readonly EnableVnc: boolean;
+    readonly VncDisplay: number;
+  };
+  readonly RemoteConsole: boolean;
   readonly VolumeRefConfigList: readonly { readonly VolumeID: string }[];
   readonly AppNetAdapterList: readonly { readonly ACLs: readonly AccessEntry[] }[];
 }

@@ -29,6 +29,13 @@ export const pod: Pod = {
   },
 } as Pod;
 
+/** One whose screen is seen. */
+export const shownPod: Pod = {
+  ...{ apiVersion: "v1", kind: "Pod" },
+  metadata: { name: "shown", namespace: "default", annotations: { "selvedge.dev/screen": "true" } },
+  spec: { nodeName: name, containers: [{ name: "main", image: `${registry}/somebody/till:1` }] },
+} as Pod;
+
 export const pullSecret = {
   ...{ apiVersion: "v1", kind: "Secret", type: "kubernetes.io/dockerconfigjson" },
   metadata: { name: "registry", namespace: "default" },

@@ -1,6 +1,6 @@
-// Command box is a box with EVE's own agents: tpmmgr, client, zedagent, zedmanager, loguploader and scepclient, unchanged,
-// in one process as EVE's zedbox has them. What needs hardware or runs apps (nim, vaultmgr, volumemgr, zedrouter, domainmgr,
-// nodeagent, baseosmgr) is stood in for by the least that answers in its name.
+// Command box is a box with EVE's own agents: tpmmgr, client, zedagent, zedmanager, loguploader, scepclient and wstunnelclient,
+// unchanged, in one process as EVE's zedbox has them. What needs hardware or runs apps (nim, vaultmgr, volumemgr, zedrouter,
+// domainmgr, nodeagent, baseosmgr) is stood in for by the least that answers in its name.
 //
 // It runs in a root folder of its own with EVE's paths: /config as installed, /persist kept, /run anew at every boot.
 // It says on stdout what became of it, a JSON object a line, and ends when EVE would reboot.
@@ -22,6 +22,7 @@ import (
 	"github.com/lf-edge/eve/pkg/pillar/cmd/loguploader"
 	"github.com/lf-edge/eve/pkg/pillar/cmd/scepclient"
 	"github.com/lf-edge/eve/pkg/pillar/cmd/tpmmgr"
+	"github.com/lf-edge/eve/pkg/pillar/cmd/wstunnelclient"
 	"github.com/lf-edge/eve/pkg/pillar/cmd/zedagent"
 	"github.com/lf-edge/eve/pkg/pillar/cmd/zedmanager"
 	"github.com/lf-edge/eve/pkg/pillar/pubsub"
@@ -135,6 +136,7 @@ func main() {
 	keep("zedmanager", zedmanager.Run)
 	keep("loguploader", loguploader.Run)
 	keep("scepclient", scepclient.Run)
+	keep("wstunnelclient", wstunnelclient.Run)
 	awaitTopic("zedmanager/DomainConfig")
 	awaitTopic("tpmmgr/AttestQuote")
 	box.begin()
