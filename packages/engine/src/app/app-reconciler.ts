@@ -10,7 +10,7 @@ import { AppInstance } from "./app-instance.ts";
 import { type AppInputs, type AppStep, planApp } from "./app-plan.ts";
 import { type AppRecord, allContainers, newRecord } from "./app-record.ts";
 import { reportApp } from "./app-report.ts";
-import { asItWas, type Room } from "./app-size.ts";
+import { asItWas, type Room, settledSize } from "./app-size.ts";
 import { ContainerConfigError } from "./container-config.ts";
 import { ProcessorBook } from "./processor-book.ts";
 import { followAsked, holdOf, settleSnapshots } from "./snapshot-book.ts";
@@ -106,7 +106,8 @@ export class AppReconciler implements Reconciler<AppId> {
     const before = app.record;
     const volume = (key: VolumeKey): VolumeStatus | undefined => store.volumes.get(key);
     const { record, wanted, refusal } = followAsked(before, asked, volume);
-    app.record = settleSnapshots(record, asked.snapshots, volume, clock.now());
+    const size = settledSize(record.spec, record.size, this.#room(app.id));
+    app.record = settleSnapshots({ ...record, size }, asked.snapshots, volume, clock.now());
     if (refusal !== undefined && refusal !== app.refusal)
       app.event({ type: "Warning", reason: "ChangeRefused", message: refusal });
     app.refusal = refusal;

@@ -7,7 +7,7 @@ import type { AppId, AppSpec } from "../desired.ts";
 import type { ContentStatus } from "../observed.ts";
 import { type AppInputs, planApp } from "./app-plan.ts";
 import { type AppRecord, decodeRecord, encodeRecord, newRecord } from "./app-record.ts";
-import { type Room, resizeWord, sizeOf, withSize } from "./app-size.ts";
+import { type Room, resizeWord, settledSize, sizeOf, withSize } from "./app-size.ts";
 import { machineFingerprint } from "./container-config.ts";
 
 const mib = 2 ** 20;
@@ -128,6 +128,20 @@ describe("another size of an app", () => {
     assert.equal(planned(off, asks(200), 150, false), "launch as before");
     assert.equal(planned(off, asks(200), 50, false), "wait");
     assert.equal(planned({ ...off, size: undefined }, asks(200), 150, false), "wait");
+  });
+
+  it("that only promises more is had at once, where the node has so much", () => {
+    const asksFor = (millis: bigint, more: Partial<AppSpec> = {}): AppSpec => {
+      const wanted = spec(100, more);
+      for (const { resources } of wanted.pod.containers) if (resources) resources.cpuRequestMillis = millis;
+      return wanted;
+    };
+    const promised = (wanted: AppSpec): number | undefined =>
+      settledSize(wanted, sizeOf(was), room(500))?.containers[0]?.cpuRequestMillis;
+    assert.equal(promised(asksFor(300n)), 300);
+    assert.equal(promised(asksFor(3000n)), 100);
+    assert.equal(promised(asksFor(300n, { vcpus: 2 })), 100);
+    assert.equal(promised(asksFor(300n, { restartCounter: 1 })), 100);
   });
 
   it("leaves each container what it had", () => {

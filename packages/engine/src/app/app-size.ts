@@ -80,6 +80,24 @@ export function isSized(spec: AppSpec, size: AppSize | undefined): boolean {
   return size === undefined || essence(sizeOf(spec)) === essence(size);
 }
 
+/** What is promised but changes neither the machine nor a limit in it is had at once. */
+export function settledSize(spec: AppSpec, size: AppSize | undefined, room: Room): AppSize | undefined {
+  const wanted = sizeOf(spec);
+  if (size === undefined || wanted === undefined || wanted.restartCounter !== size.restartCounter)
+    return size;
+  const isSame = essence(unpromised(wanted)) === essence(unpromised(size));
+  return isSame && cpuOf(wanted) <= room.cpus * 1000 ? wanted : size;
+}
+
+function unpromised(size: AppSize): AppSize {
+  const containers = size.containers.map((one) => ({ ...one, cpuRequestMillis: 0, memoryRequestBytes: 0 }));
+  return { ...size, containers };
+}
+
+function cpuOf({ containers }: AppSize): number {
+  return containers.reduce((sum, { cpuRequestMillis }) => sum + cpuRequestMillis, 0);
+}
+
 /** The order of containers says nothing, nor does the counter. */
 function essence(size: AppSize | undefined): string {
   const containers = size?.containers.toSorted((left, right) => (left.name < right.name ? -1 : 1));
@@ -97,9 +115,9 @@ export function hasRoom(
 
 /** How far a change of size is that a machine which runs does not have; undefined: there is none. */
 export function resizeWord(spec: AppSpec, size: AppSize | undefined, room: Room): ResizeWord | undefined {
-  if (size === undefined || isSized(spec, size)) return undefined;
-  const asked = sizeOf(spec)?.containers ?? [];
-  const cpu = asked.reduce((sum, { cpuRequestMillis }) => sum + cpuRequestMillis, 0);
+  const wanted = sizeOf(spec);
+  if (size === undefined || wanted === undefined || isSized(spec, size)) return undefined;
+  const cpu = cpuOf(wanted);
   const pending = (reason: "Deferred" | "Infeasible", message: string): ResizeWord => ({
     ...{ type: "PodResizePending", reason, message },
   });
