@@ -107,8 +107,9 @@ export class RegisteredFleet implements AsyncDisposable {
       await rm(archive);
       return [];
     });
-    await takeRestored(controller, copies);
-    return { controller, nodes: copies.map((copy) => copy.node(copy.hash)) };
+    const nodes = copies.map(({ node }) => node);
+    await takeRestored(controller, nodes);
+    return { controller, nodes };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -143,26 +144,36 @@ export class RegisteredFleet implements AsyncDisposable {
 
 interface Copy {
   readonly rows: readonly Row[];
-  /** Of its configuration, and of the one that a restored controller gives it first: without commands. */
-  readonly hash: string;
-  readonly restoredHash: string;
-  node(hash: string): WireNode;
+  readonly node: WireNode;
 }
 
-/** As every node of a restored controller they take a configuration without commands before their own. */
-async function takeRestored(controller: ControllerProcess, copies: readonly Copy[]): Promise<void> {
+/**
+ * They take what there is for them until that is all. A restored controller gives each a configuration without commands
+ * first, and its own when it has said that it took that: a poll to be given one, and another to say so.
+ */
+async function takeRestored(controller: ControllerProcess, nodes: readonly WireNode[]): Promise<void> {
   const target = await controller.deviceTarget();
   const agent = new Agent({ ca: target.ca, keepAlive: true, maxSockets: atOnce });
   const exchange = exchangeOver(agent, target);
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let copy = copies[next++]; copy !== undefined; copy = copies[next++]) {
-      await copy.node(copy.restoredHash).takeConfig(exchange, () => sleep(clock, pause));
-    }
+  let given = 0;
+  const take = async (node: WireNode): Promise<void> => {
+    let before: string;
+    do {
+      before = node.hash;
+      await node.takeConfig(exchange, () => sleep(clock, pause));
+      if (before !== node.hash) given++;
+    } while (before !== node.hash);
   };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+  do {
+    given = 0;
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      for (let node = nodes[next++]; node !== undefined; node = nodes[next++]) await take(node);
+    };
+    await Promise.all(Array.from({ length: atOnce }, worker));
+    await atRest(controller.pid);
+  } while (given > 0);
   agent.destroy();
-  await atRest(controller.pid);
 }
 
 function copyOf(template: Template, index: number): Copy {
@@ -180,31 +191,22 @@ function copyOf(template: Template, index: number): Copy {
     [`"${was}"`, `"${name}"`],
     [`"selvedge://${was}"`, `"selvedge://${name}"`],
   ];
-  let [hash, restoredHash] = ["", ""];
   const rows = template.rows.map(({ key: place, revision, value }) => {
     const to = place.endsWith(`/${was}`) ? place.slice(0, -was.length) + name : place.replace(wasId, id);
-    if (!place.startsWith(configsKey)) {
-      const isObject = !place.startsWith(records);
-      const changed = isObject ? texts.reduce((text, [a, b]) => text.replaceAll(a, b), value) : value;
-      return { key: to, revision, value: changed };
+    if (place.startsWith(configsKey)) {
+      const record = renderedFor(Buffer.from(value, "base64"), id, name);
+      return { key: to, revision, value: record.toString("base64") };
     }
-    const { record, restored } = renderedFor(Buffer.from(value, "base64"), id, name);
-    hash = record.subarray(0, digestLength).toString("base64url");
-    restoredHash = restored.toString("base64url");
-    return { key: to, revision, value: record.toString("base64") };
+    const isObject = !place.startsWith(records);
+    const changed = isObject ? texts.reduce((text, [a, b]) => text.replaceAll(a, b), value) : value;
+    return { key: to, revision, value: changed };
   });
-  const make = (known: string): WireNode => WireNode.of({ ...copy, id, hash: known, token: node.token });
-  return { rows, hash, restoredHash, node: make };
+  return { rows, node: WireNode.of({ ...copy, id, hash: "", token: node.token }) };
 }
 
 /** The same configuration under another name, as the controller would have made it. */
-function renderedFor(
-  record: Buffer,
-  uuid: string,
-  deviceName: string,
-): { readonly record: Buffer; readonly restored: Buffer } {
+function renderedFor(record: Buffer, uuid: string, deviceName: string): Buffer {
   const made = fromBinary(config.EdgeDevConfigSchema, record.subarray(digestLength));
-  const { configTimestamp } = made;
   if (made.id !== undefined) made.id.uuid = uuid;
   made.deviceName = deviceName;
   const extension = getExtension(made, ext.NodeExtensionSchema);
@@ -212,12 +214,11 @@ function renderedFor(
     extension.nodeName = deviceName;
     setExtension(made, ext.NodeExtensionSchema, extension);
   }
+  const { configTimestamp } = made;
   delete made.configTimestamp;
   const digest = sha256(toBinary(config.EdgeDevConfigSchema, made));
   if (configTimestamp !== undefined) made.configTimestamp = configTimestamp;
-  const whole = Buffer.concat([digest, toBinary(config.EdgeDevConfigSchema, made)]);
-  for (const part of ["configTimestamp", "reboot", "shutdown"] as const) delete made[part];
-  return { record: whole, restored: sha256(toBinary(config.EdgeDevConfigSchema, made)) };
+  return Buffer.concat([digest, toBinary(config.EdgeDevConfigSchema, made)]);
 }
 
 /** As many nodes as one that joined, each with a certificate of its own, and what their folder at Adam is named. */
