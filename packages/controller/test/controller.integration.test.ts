@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as wait } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { LinkClosedError, type LinkStream, linkPath } from "@selvedge/eve-api";
 import { kubectl, kubectlMissing } from "../../../tests/kubectl.ts";
+import { waitFor } from "../../harness/src/real/wait.ts";
 import type { Pair } from "../src/pki/issue.ts";
 import { ControllerProcess } from "./controller-process.ts";
 import { type Box, envelope, selfSigned } from "./node-world.ts";
@@ -22,6 +22,8 @@ import {
   takeConfig,
 } from "./scripted-device.ts";
 
+/** Seconds: what has not come by then does not come before the test is ended either. */
+const patience = 30;
 const controller = new ControllerProcess();
 let onboarding: Pair;
 let door: DeviceDoor;
@@ -50,15 +52,6 @@ async function ok(words: string, input?: string): Promise<string> {
   const { code, out, err } = await kube(words.split(" "), input);
   assert.equal(code, 0, `kubectl ${words}: ${err}`);
   return out;
-}
-
-/** Asks until the answer is there; the test's own timeout bounds it. */
-async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const found = await ask();
-    if (found !== undefined) return found;
-    await wait(50);
-  }
 }
 
 const daemonSet = {
@@ -123,7 +116,7 @@ describe("a controller with one device", { skip: await kubectlMissing(), timeout
     await ok("apply -f -", JSON.stringify(profile));
     box = await enrolledDevice(door, onboarding, "box-1");
     assert.notEqual(box.id, "");
-    const first = await until(() => takeConfig(box));
+    const first = await waitFor("a configuration", () => takeConfig(box), patience);
     assert.equal(await reportDevice(box, first.hash, []), 201);
     await ok("wait --for=condition=Ready node/box-1 --timeout=30s");
     assert.match(await ok("get node box-1 --show-labels"), /tier=shop/);
@@ -132,11 +125,15 @@ describe("a controller with one device", { skip: await kubectlMissing(), timeout
   it("sends the Pod of a DaemonSet to the box, and pushes that it did", async () => {
     link = await dialLink(door, box, answer);
     await ok("apply -f -", JSON.stringify(daemonSet));
-    const pushed = await until(async () => link.changes.at(-1));
-    const taken = await until(async () => {
-      const found = await takeConfig(box);
-      return found !== undefined && found.config.apps.length > 0 ? found : undefined;
-    });
+    const pushed = await waitFor("a push", async () => link.changes.at(-1), patience);
+    const taken = await waitFor(
+      "the Pod",
+      async () => {
+        const found = await takeConfig(box);
+        return found !== undefined && found.config.apps.length > 0 ? found : undefined;
+      },
+      patience,
+    );
     assert.ok(pushed !== "");
     const [instance] = taken.config.apps;
     app = instance?.uuidandversion?.uuid ?? "";
@@ -162,7 +159,7 @@ describe("a controller with one device", { skip: await kubectlMissing(), timeout
       ...["--kubeconfig", controller.kubeconfig, "exec", "-i", pod, "--", "wait"],
     ]);
     opened = undefined;
-    const stream = await until(async () => opened);
+    const stream = await waitFor("a stream", async () => opened, patience);
     child.kill();
     assert.equal(await stream.closed, undefined);
   });
@@ -175,7 +172,11 @@ describe("a controller with one device", { skip: await kubectlMissing(), timeout
     const body = envelope(box.device, gzip);
     assert.equal((await door.request("appNewlogs", body, { node: box.id, app })).status, 201);
     assert.equal((await door.request("appNewlogs", body, { node: box.id, app })).status, 201);
-    await until(async () => ((await ok("logs daemonset/echo")) === "uploaded\n" ? true : undefined));
+    await waitFor(
+      "the uploaded line",
+      async () => ((await ok("logs daemonset/echo")) === "uploaded\n" ? true : undefined),
+      patience,
+    );
     const exec = await kube(["exec", "daemonset/echo", "--", "x"]);
     assert.match(exec.err, /node "box-1" has no link since 20\S+Z .*its apps go on/);
   });
@@ -193,13 +194,13 @@ describe("a controller with one device", { skip: await kubectlMissing(), timeout
   });
 
   it("forgets nothing that it acknowledged when it is killed", async () => {
-    const before = await until(() => takeConfig(box));
+    const before = await waitFor("a configuration", () => takeConfig(box), patience);
     await controller.stop("SIGKILL");
     door.agent.destroy();
     await controller.start();
     door = new DeviceDoor(controller.devicePort, controller.rootCertificate);
     Object.assign(box, { world: door });
-    const again = await until(() => takeConfig(box));
+    const again = await waitFor("a configuration", () => takeConfig(box), patience);
     assert.equal(again.hash, before.hash);
     assert.match(await ok("get pods"), /1\/1\s+Running/);
     assert.equal(await ok("logs daemonset/echo"), "uploaded\n");

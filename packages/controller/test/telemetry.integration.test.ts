@@ -7,17 +7,19 @@ import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as wait } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ext, flowlog, hardwareHealth, info, metrics, setExtension } from "@selvedge/eve-api";
 import { WebSocket } from "ws";
 import { type KubectlVersion, kubectl, kubectlMissing } from "../../../tests/kubectl.ts";
+import { waitFor } from "../../harness/src/real/wait.ts";
 import { ControllerProcess } from "./controller-process.ts";
 import { type Box, envelope, selfSigned } from "./node-world.ts";
 import { DeviceDoor, enrolledDevice, reportDevice, reportRunning, takeConfig } from "./scripted-device.ts";
 
+/** Seconds: what has not come by then does not come before the test is ended either. */
+const patience = 60;
 const controller = new ControllerProcess();
 const mib = 2n ** 20n;
 
@@ -30,14 +32,6 @@ async function kube(version: KubectlVersion, words: string, input = ""): Promise
     );
     child.stdin?.end(input);
   });
-}
-
-async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const found = await ask();
-    if (found !== undefined) return found;
-    await wait(50);
-  }
 }
 
 /** A collector that says 503 until it is told to listen. */
@@ -84,14 +78,18 @@ describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, 
     };
     await kube("1.32", "apply -f -", JSON.stringify(profile));
     box = await enrolledDevice(door, onboarding, "box-1");
-    const first = await until(() => takeConfig(box));
+    const first = await waitFor("a configuration", () => takeConfig(box), patience);
     await reportDevice(box, first.hash, []);
     await kube("1.32", "wait --for=condition=Ready node/box-1 --timeout=30s");
     await kube("1.32", "run web --image=registry.example/web:1 --labels=app=web");
-    const taken = await until(async () => {
-      const found = await takeConfig(box);
-      return found !== undefined && found.config.apps.length > 0 ? found : undefined;
-    });
+    const taken = await waitFor(
+      "the Pod",
+      async () => {
+        const found = await takeConfig(box);
+        return found !== undefined && found.config.apps.length > 0 ? found : undefined;
+      },
+      patience,
+    );
     const { uuid = "", version = "" } = taken.config.apps[0]?.uuidandversion ?? {};
     app = uuid;
     await reportRunning(box, app, version, "web");
@@ -199,11 +197,14 @@ describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, 
     const wish = JSON.stringify({ spec: { remoteAccess } });
     await kube("1.35", `patch edgenode box-1 --type merge -p ${wish}`);
     const raw = "create --raw /api/v1/nodes/box-1/proxy/edgeview -f /dev/null";
-    const token = await until(async () =>
-      kube("1.35", raw).then(
-        (text) => (JSON.parse(text) as { token: string }).token,
-        () => undefined,
-      ),
+    const token = await waitFor(
+      "a token",
+      async () =>
+        kube("1.35", raw).then(
+          (text) => (JSON.parse(text) as { token: string }).token,
+          () => undefined,
+        ),
+      patience,
     );
     const session = createHash("sha256").update(token).digest("base64url");
     const dial = (name: string, host: string): WebSocket =>
@@ -312,9 +313,13 @@ describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, 
   });
 
   it("reaches a collector, once it listens", async () => {
-    await until(async () => (collector.refused > 1 ? true : undefined));
+    await waitFor("a second attempt", async () => (collector.refused > 1 ? true : undefined), patience);
     collector.status = 200;
-    const logs = await until(async () => collector.taken.find(({ path }) => path === "/v1/logs"));
+    const logs = await waitFor(
+      "logs",
+      async () => collector.taken.find(({ path }) => path === "/v1/logs"),
+      patience,
+    );
     const [resource] = JSON.parse(logs.text).resourceLogs;
     const names = resource.resource.attributes.map(
       ({ value }: { value: { stringValue: string } }) => value.stringValue,
