@@ -99,12 +99,13 @@ export class ReplicaProcess implements AsyncDisposable {
     return KubeClient.open(this.kubeconfig);
   }
 
-  /** Forwards a free port to 8080 of the Pod, until it is disposed. */
+  /** Forwards a free port to the Pod's, until it is disposed. */
   async portForward(
     pod: string,
     env: Readonly<Record<string, string>> = {},
+    remote = 8080,
   ): Promise<AsyncDisposable & { readonly port: number }> {
-    const words = ["--kubeconfig", this.kubeconfig, "port-forward", pod, ":8080"];
+    const words = ["--kubeconfig", this.kubeconfig, "port-forward", pod, `:${remote}`];
     const child = spawn((await kubectl()) ?? "", words, {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, ...env },

@@ -11,6 +11,7 @@ import { PostgresServer, postgresMissing } from "../../harness/src/real/postgres
 import { waitFor } from "../../harness/src/real/wait.ts";
 import { type Box, selfSigned } from "./node-world.ts";
 import { ReplicaProcess } from "./replica-world.ts";
+import { Guacd, holdTunnel, reportAsEve, view } from "./screen-box.ts";
 import {
   DeviceDoor,
   dialLink,
@@ -21,6 +22,7 @@ import {
 } from "./scripted-device.ts";
 
 const missing = postgresMissing() ?? (await kubectlMissing());
+const onboarding = await selfSigned("fitter");
 const stack = new AsyncDisposableStack();
 let leader: ReplicaProcess;
 let follower: ReplicaProcess;
@@ -116,7 +118,6 @@ describe("two replicas", { skip: missing ?? false, timeout: 120_000 }, () => {
   });
 
   it("admit a box that dials the one that follows, and run its Pod", async () => {
-    const onboarding = await selfSigned("fitter");
     const profile = {
       ...{ apiVersion: "selvedge.dev/v1alpha1", kind: "EnrollmentProfile", metadata: { name: "shops" } },
       spec: {
@@ -178,6 +179,30 @@ describe("two replicas", { skip: missing ?? false, timeout: 120_000 }, () => {
     const said = await leader.kubectl(asked);
     assert.match(said, /"diskName": "sda"/);
     assert.equal(await follower.kubectl(asked), said);
+  });
+
+  it("lead to the screen of a box of EVE's, whichever both sides find", async () => {
+    const eve = await enrolledDevice(door, onboarding, "box-2");
+    await waitFor("a configuration", () => takeConfig(eve), 20);
+    await reportAsEve(eve);
+    await follower.kubectl("wait --for=condition=Ready node/box-2 --timeout=30s");
+    const metadata = { name: "shown", annotations: { "selvedge.dev/screen": "true" } };
+    const spec = { ...pod.spec, nodeName: "box-2" };
+    await follower.kubectl("apply -f -", JSON.stringify({ ...pod, metadata, spec }));
+    const shown = await waitFor("the Pod", async () => (await takeConfig(eve))?.config.apps[0]);
+    await reportAsEve(eve, shown.uuidandversion?.uuid);
+    await follower.kubectl("wait --for=jsonpath={.status.phase}=Running pod/shown --timeout=30s");
+    await using guacd = new Guacd();
+    const { certificatePem: cert, keyPem: key } = eve.device;
+    const identity = { ca: follower.rootCertificate, cert, key, node: eve.id };
+    const tunnel = await holdTunnel({ ...identity, port: follower.devicePort }, await guacd.listen());
+    const gone = once(tunnel, "close");
+    await using forward = await follower.portForward("pod/shown", {}, 4822);
+    const viewer = await view(forward.port);
+    viewer.destroy();
+    await gone;
+    assert.deepEqual(guacd.connects[0]?.slice(0, 2), ["127.0.0.1", "5901"]);
+    await follower.kubectl("delete pod shown --force --grace-period=0");
   });
 
   it("serve the node from the other one when the leader dies, with what it had", async () => {

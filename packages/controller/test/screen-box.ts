@@ -4,8 +4,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { info } from "@selvedge/eve-api";
 import { WebSocket } from "ws";
 import { formatInstruction, readInstruction } from "../src/screens/guacamole.ts";
+import type { Box } from "./node-world.ts";
 
 const encoder = new TextEncoder();
 
@@ -88,6 +91,18 @@ export interface TunnelOptions {
   readonly cert?: string;
   readonly key?: string;
   readonly node: string;
+}
+
+/** Says what it is, and that the app runs if there is one, as only EVE's own says it. */
+export async function reportAsEve(box: Box, app?: string): Promise<void> {
+  const machine = create(info.ZInfoDeviceSchema, { machineArch: "x86_64", ncpu: 4, memory: 4096n });
+  const value = create(info.ZInfoAppSchema, { AppID: app ?? "", state: info.ZSwState.RUNNING });
+  const message: MessageInitShape<typeof info.ZInfoMsgSchema> =
+    app === undefined
+      ? { ztype: info.ZInfoTypes.ZiDevice, InfoContent: { case: "dinfo", value: machine } }
+      : { ztype: info.ZInfoTypes.ZiApp, InfoContent: { case: "ainfo", value } };
+  const { status } = await box.post("info", info.ZInfoMsgSchema, { ...message, devId: box.id });
+  assert.equal(status, 201);
 }
 
 /** The status a box is answered with; 101 when there is a WebSocket. */

@@ -5,13 +5,19 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { create } from "@bufbuild/protobuf";
-import { info } from "@selvedge/eve-api";
 import type { WebSocket } from "ws";
 import { kubectl, kubectlMissing } from "../../../tests/kubectl.ts";
 import { ControllerProcess } from "./controller-process.ts";
 import { type Box, selfSigned } from "./node-world.ts";
-import { dialStatus, forwardScreen, Guacd, holdTunnel, type TunnelOptions, view } from "./screen-box.ts";
+import {
+  dialStatus,
+  forwardScreen,
+  Guacd,
+  holdTunnel,
+  reportAsEve,
+  type TunnelOptions,
+  view,
+} from "./screen-box.ts";
 import { DeviceDoor, enrolledDevice, takeConfig } from "./scripted-device.ts";
 
 const controller = new ControllerProcess();
@@ -60,12 +66,6 @@ describe("screens of a box that runs EVE", { skip: await kubectlMissing(), timeo
     ...(shown && { cert: shown.device.certificatePem, key: shown.device.keyPem }),
   });
 
-  const post = async (of: Box, InfoContent: info.ZInfoMsg["InfoContent"]): Promise<void> => {
-    const ztype = InfoContent.case === "dinfo" ? info.ZInfoTypes.ZiDevice : info.ZInfoTypes.ZiApp;
-    const { status } = await of.post("info", info.ZInfoMsgSchema, { ztype, devId: of.id, InfoContent });
-    assert.equal(status, 201);
-  };
-
   before(async () => {
     guacdPort = await guacd.listen();
     await controller.start();
@@ -79,8 +79,7 @@ describe("screens of a box that runs EVE", { skip: await kubectlMissing(), timeo
     box = await enrolledDevice(door, onboarding, "eve-1");
     other = await enrolledDevice(door, onboarding, "eve-2");
     await until(() => takeConfig(box));
-    const value = create(info.ZInfoDeviceSchema, { machineArch: "x86_64", ncpu: 4, memory: 4096n });
-    await post(box, { case: "dinfo", value });
+    await reportAsEve(box);
     await kube("wait --for=condition=Ready node/eve-1 --timeout=30s");
   });
 
@@ -102,9 +101,7 @@ describe("screens of a box that runs EVE", { skip: await kubectlMissing(), timeo
     const app = await until(async () => (await takeConfig(box))?.config.apps[0]);
     const { enableVnc, vncDisplay } = app.fixedresources ?? {};
     assert.deepEqual([app.remoteConsole, enableVnc, vncDisplay], [true, true, 1]);
-    const AppID = app.uuidandversion?.uuid ?? "";
-    const value = create(info.ZInfoAppSchema, { AppID, state: info.ZSwState.RUNNING });
-    await post(box, { case: "ainfo", value });
+    await reportAsEve(box, app.uuidandversion?.uuid);
     await kube("wait --for=jsonpath={.status.phase}=Running pod/till --timeout=30s");
   });
 
