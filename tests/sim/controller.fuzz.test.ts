@@ -26,6 +26,8 @@ import {
   readGzipHeader,
   readLogBundle,
 } from "../../packages/controller/src/logs/log-bundle.ts";
+import { formatInstruction, ScreenGuard } from "../../packages/controller/src/screens/guacamole.ts";
+import { TunnelError, TunnelFrames } from "../../packages/controller/src/screens/tunnel-frames.ts";
 import { Box, envelope, NodeWorld, selfSigned } from "../../packages/controller/test/node-world.ts";
 import { randomMessage } from "../interop/eve-schema/random-message.ts";
 import { fuzz, mutated, pick, recordedBodies } from "./fuzz.ts";
@@ -106,6 +108,72 @@ describe("the gateway, to a node that signs anything", () => {
     world.logged.length = 0;
   });
 });
+
+describe("a tunnel to screens", () => {
+  const encoder = new TextEncoder();
+  const frames = ["0000x", "00004.args,8.hostname,4.port;", "0001", "ffff", "10000x"].map((text) =>
+    encoder.encode(text),
+  );
+  fuzz("carries the message to come or none", { cases: 200_000, declared: [TunnelError] }, (random) => {
+    const frame = mutated(frames, random);
+    const bytes = new TunnelFrames().read(frame);
+    assert.equal(Buffer.from(frame).toString("latin1"), `0000${Buffer.from(bytes).toString("latin1")}`);
+  });
+
+  const say = (...values: string[]): string => Buffer.from(formatInstruction(values)).toString("utf8");
+  const names = ["hostname", "port", "password", "recording-path", "VERSION_1_1_0", "dest-host"];
+  const openings = [
+    say("select", "vnc") + say("size", "1", "1") + say("connect", "10.0.0.1", "22", "ä😀", "/etc", "1", "x"),
+    say("select", "vnc") + say("connect") + say("connect", "10.0.0.1", "22") + say("select", "ssh"),
+    say("select", "ssh"),
+  ].map((text) => encoder.encode(text));
+  fuzz(
+    "leads to the one screen whatever a viewer says",
+    { cases: 100_000, declared: [TunnelError] },
+    (random) => {
+      const guard = new ScreenGuard(5907);
+      const said = mutated(openings, random);
+      const told: Uint8Array[] = [];
+      let isSelected = false;
+      for (let at = 0, end = 0; at < said.length; at = end) {
+        end = at + 1 + below(random, said.length);
+        told.push(guard.toNode(said.subarray(at, end)));
+        if (!isSelected && told.some(({ length }) => length > 0)) {
+          isSelected = true;
+          guard.noteFromNode(formatInstruction(["args", ...names]));
+        }
+      }
+      // Read in another way than the guard does: as the characters that are said.
+      const characters = [...Buffer.concat(told).toString("utf8")];
+      const heard = instructionsOf(characters);
+      if (heard[0] !== undefined) assert.deepEqual(heard[0], ["select", "vnc"]);
+      const connect = heard.find(([opcode]) => opcode === "connect");
+      if (connect === undefined) return;
+      const [host, port, , recording, version, dest] = connect.slice(1);
+      assert.deepEqual([host, port, recording, dest], ["127.0.0.1", "5907", "", ""]);
+      assert.equal(connect.length, names.length + 1);
+      assert.ok(version !== undefined);
+    },
+  );
+});
+
+/** As far as they are whole, and the first `connect`. */
+function instructionsOf(characters: readonly string[]): string[][] {
+  const found: string[][] = [];
+  let values: string[] = [];
+  for (let at = 0; at < characters.length; ) {
+    const dot = characters.indexOf(".", at);
+    const end = dot + 1 + Number(characters.slice(at, dot).join(""));
+    if (dot < 0 || !(end < characters.length)) break;
+    values.push(characters.slice(dot + 1, end).join(""));
+    at = end + 1;
+    if (characters[end] !== ";") continue;
+    found.push(values);
+    if (values[0] === "connect") break;
+    values = [];
+  }
+  return found;
+}
 
 describe("quotes", () => {
   const nonce = new Uint8Array(16).fill(1);
