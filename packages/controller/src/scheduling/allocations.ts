@@ -1,7 +1,7 @@
 import type { ObjectView } from "@selvedge/client";
 import type { Pod } from "@selvedge/kinds";
 import { isOver } from "../objects/pods.ts";
-import { type Amounts, amountsOf, extrasOf, hostPortsOf } from "./resources.ts";
+import { type Amounts, type Footprint, footprintOf } from "./resources.ts";
 
 /** How important a Pod is. */
 export function priorityOf({ spec }: Pod): number {
@@ -16,8 +16,8 @@ export class Taken implements Amounts {
   pods: number = 0;
   /** Ports of the node, which only one Pod can have, and what it has a number of. */
   readonly #parts: Map<string, number>;
-  /** How many there are of each priority. */
-  readonly #priorities = new Map<number, number>();
+  /** By how important they are. */
+  readonly #priorities = new Map<number, Sums>();
 
   constructor(from?: Taken) {
     this.#parts = new Map(from && from.#parts);
@@ -26,15 +26,15 @@ export class Taken implements Amounts {
     Object.assign(this, { cpu, memory, storage, pods });
   }
 
-  add(pod: Pod, sign: 1 | -1 = 1): void {
-    const { cpu, memory, storage } = amountsOf(pod);
-    this.cpu += sign * cpu;
-    this.memory += sign * memory;
-    this.storage += sign * storage;
-    this.pods += sign;
-    for (const port of hostPortsOf(pod)) count(this.#parts, port, sign);
-    for (const [name, amount] of extrasOf(pod)) count(this.#parts, name, sign * amount);
-    count(this.#priorities, priorityOf(pod), sign);
+  add(pod: Pod, sign: 1 | -1 = 1, amounts: Footprint = footprintOf(pod)): void {
+    addTo(this, amounts, sign);
+    const priority = priorityOf(pod);
+    const sums = this.#priorities.get(priority) ?? { ...nought };
+    addTo(sums, amounts, sign);
+    if (sums.pods === 0) this.#priorities.delete(priority);
+    else this.#priorities.set(priority, sums);
+    for (const port of amounts.ports) count(this.#parts, port, sign);
+    for (const [name, amount] of amounts.extras) count(this.#parts, name, sign * amount);
   }
 
   part(name: string): number {
@@ -42,8 +42,31 @@ export class Taken implements Amounts {
   }
 
   hasLower(priority: number): boolean {
-    return this.#priorities.keys().some((one) => one < priority);
+    return hasLower(this.#priorities, priority);
   }
+
+  /** What those take that are at least so important. */
+  ofImportant(priority: number): Amounts {
+    const all = { ...nought };
+    for (const [one, sums] of this.#priorities) if (one >= priority) addTo(all, sums, 1);
+    return all;
+  }
+}
+
+type Sums = { -readonly [Name in keyof Amounts]: Amounts[Name] };
+
+const nought: Amounts = { cpu: 0, memory: 0, storage: 0, pods: 0 };
+
+function addTo(sums: Sums, { cpu, memory, storage, pods }: Amounts, sign: 1 | -1): void {
+  sums.cpu += sign * cpu;
+  sums.memory += sign * memory;
+  sums.storage += sign * storage;
+  sums.pods += sign * pods;
+}
+
+function hasLower(priorities: ReadonlyMap<number, unknown>, priority: number): boolean {
+  for (const one of priorities.keys()) if (one < priority) return true;
+  return false;
 }
 
 function count<Key>(counts: Map<Key, number>, key: Key, by: number): void {
@@ -76,7 +99,7 @@ export class Allocations {
 
   /** Whether a Pod that is less important is on any node. */
   hasLower(priority: number): boolean {
-    return this.#priorities.keys().some((one) => one < priority);
+    return hasLower(this.#priorities, priority);
   }
 
   #count(pod: Pod, sign: 1 | -1): void {

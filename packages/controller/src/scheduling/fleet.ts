@@ -51,7 +51,7 @@ export function fleetFor(pod: Pod, nodes: readonly Node[], caches: Caches, alloc
     occupants: {
       on: (nodeName) => caches.pods.by("node", nodeName).filter(isPlaced),
       nominated,
-      hasLower: (nodeName, priority) => allocations.of(nodeName).hasLower(priority),
+      taken: (nodeName) => allocations.of(nodeName),
     },
   };
 }

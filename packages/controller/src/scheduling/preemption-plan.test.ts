@@ -350,6 +350,17 @@ describe("for a more important Pod", () => {
     assert.equal(decide({ nodes, there: kept, budgets: [budget("x", 0)] }), "n120: x120");
   });
 
+  it("looks for one that breaks no budget on a thousand nodes", () => {
+    const nodes = Array.from({ length: 1100 }, (_, index) => box(`n${index}`));
+    const chosen = (best: number): string => {
+      const there = nodes.map(({ metadata }, index) =>
+        on(metadata.name, `x${index}`, index === best ? 0 : 10, { cpu: 3, labels: { app: "x" } }),
+      );
+      return decide({ nodes, there, budgets: [budget("x", 0)] });
+    };
+    assert.deepEqual([999, 1000].map(chosen), ["n999: x999", "n0: x0"]);
+  });
+
   it("begins with another node for each, so that the same boxes do not always lose apps", () => {
     const nodes = Array.from({ length: 16 }, (_, index) => box(`n${index}`));
     const there = full(...nodes.map(({ metadata }) => metadata.name));

@@ -11,7 +11,7 @@ import { isGoing } from "../objects/pods.ts";
 import { priorityOf, Taken } from "./allocations.ts";
 import type { ClaimNeeds } from "./claim-needs.ts";
 import type { Neighbours } from "./neighbours.ts";
-import { type Wanted, wantedOf } from "./resources.ts";
+import { type Footprint, footprintOf, type Wanted, wantedOf } from "./resources.ts";
 import { lastingReason, passingReasons, summaryOf } from "./scheduling-plan.ts";
 
 /** The Pods that have a node already and are not over, and those about to get one. */
@@ -19,8 +19,8 @@ export interface Occupants {
   on(nodeName: string): readonly Pod[];
   /** Those at least as important as the Pod in question, for which room was made on the node. */
   nominated(nodeName: string): readonly Pod[];
-  /** Whether one less important is there: most nodes need no other look. */
-  hasLower(nodeName: string, priority: number): boolean;
+  /** What those on a node take: most nodes need no other look. */
+  taken(nodeName: string): Pick<Taken, "hasLower" | "ofImportant">;
 }
 
 export interface PreemptionInputs {
@@ -54,10 +54,12 @@ interface Candidate {
 }
 
 /**
- * Nodes to choose from are enough: each costs a look at every Pod of it. Upstream's least; its tenth of a large
- * fleet finds no better one often enough.
+ * So many nodes to choose from are enough: each costs a look at every Pod of it. Upstream's least; its tenth of a
+ * large fleet finds no better one often enough.
  */
 const candidatesMax = 100;
+/** Nor are more thought through in search of one where no budget is broken. */
+const brokenMax = 1000;
 const notHelpful = "Preemption is not helpful for scheduling";
 const noVictims = "No preemption victims found for incoming pod";
 
@@ -75,22 +77,30 @@ export function planPreemption(inputs: PreemptionInputs): Preemption {
   const candidates: Candidate[] = [];
   for (const node of inTurn(pod, nodes)) {
     const { name } = node.metadata;
-    if (!occupants.hasLower(name, priorityOf(pod))) {
+    const taken = occupants.taken(name);
+    if (!taken.hasLower(priorityOf(pod))) {
       count(noVictims);
     } else if (needs.fault !== undefined || !isReached(node) || lastingReason(pod, node, needs)) {
       count(notHelpful);
     } else {
-      const found = tryNode(inputs, node, wanted);
+      const least = { ...taken.ofImportant(priorityOf(pod)), part: () => 0 };
+      const short = passingReasons(node, wanted, least, undefined);
+      const found =
+        short.length > 0 ? ({ type: "no", reasons: short } as const) : tryNode(inputs, node, wanted);
       if (found.type === "no") for (const reason of found.reasons) count(reason);
       else if (found.victims.length === 0) return { type: "preempt", nodeName: name, victims: [] };
       else candidates.push(found);
     }
-    if (candidates.length >= candidatesMax && candidates.some(({ violations }) => violations === 0)) break;
+    if (candidates.length >= (candidates.some(keepsBudgets) ? candidatesMax : brokenMax)) break;
   }
   const [first, ...others] = candidates;
   if (first === undefined) return { type: "none", why: summaryOf(nodeCount, reasons) };
   const { nodeName, victims } = others.reduce((best, one) => (harm(one, best) < 0 ? one : best), first);
   return { type: "preempt", nodeName, victims };
+}
+
+function keepsBudgets({ violations }: Candidate): boolean {
+  return violations === 0;
 }
 
 /** Where room is made for it already comes first; then from anywhere, lest the same boxes lose apps each time. */
@@ -127,7 +137,9 @@ function tryNode(
   const here = occupants.on(name);
   const gone = new Set(here.filter(isLower));
   const taken = new Taken();
-  for (const other of [...here, ...occupants.nominated(name)]) if (!gone.has(other)) taken.add(other);
+  for (const other of [...here, ...occupants.nominated(name)]) {
+    if (!gone.has(other)) taken.add(other, 1, known(other));
+  }
   const against = (): string[] => passingReasons(node, wanted, taken, neighbours, [...gone]);
   const reasons = against();
   if (reasons.length > 0) return { type: "no", reasons };
@@ -136,14 +148,23 @@ function tryNode(
   const victims: Pod[] = [];
   for (const other of [...lower.filter((one) => kept.has(one)), ...lower.filter((one) => !kept.has(one))]) {
     gone.delete(other);
-    taken.add(other);
+    taken.add(other, 1, known(other));
     if (against().length === 0) continue;
     gone.add(other);
-    taken.add(other, -1);
+    taken.add(other, -1, known(other));
     victims.push(other);
   }
   const violations = victims.filter((one) => kept.has(one)).length;
   return { type: "yes", nodeName: name, victims: victims.sort(byImportance), violations };
+}
+
+/** Of Pods as they are read: each one that fits nowhere looks at them again. */
+const footprints = new WeakMap<Pod, Footprint>();
+
+function known(pod: Pod): Footprint {
+  const footprint = footprints.get(pod) ?? footprintOf(pod);
+  footprints.set(pod, footprint);
+  return footprint;
 }
 
 /** Of Pods that might all go, in this order, those that a budget keeps. */

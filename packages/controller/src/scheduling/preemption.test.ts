@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { type Millis, millis, type Timer } from "@selvedge/base";
 import {
   type Deployment,
   deploymentKind,
@@ -14,7 +15,9 @@ import {
   podKind,
   priorityClassKind,
 } from "@selvedge/kinds";
+import { ManualClock } from "../../test/manual-clock.ts";
 import { ObjectWorld } from "../../test/object-world.ts";
+import { ensureStandardObjects } from "../standard-objects.ts";
 
 /** A played box has four processors. */
 function podOf(name: string, priorityClassName: string, cpu: number, more: Partial<PodSpec> = {}): Pod {
@@ -245,5 +248,38 @@ describe("a Pod that fits nowhere", () => {
     await world.create(podKind, podOf("new", "high", 0, { containers }));
     await world.converge();
     assert.equal(await places(world), "equal new@a");
+  });
+});
+
+describe("decisions about many Pods", () => {
+  it("give all else its turn in between", async () => {
+    let spent = 0;
+    const said: string[] = [];
+    class BusyClock extends ManualClock {
+      override monotonic(): Millis {
+        return millis(super.monotonic() + spent);
+      }
+      override setTimer(delay: Millis, fire: () => void): Timer {
+        if (delay === 0) said.push("rest");
+        return super.setTimer(delay, fire);
+      }
+    }
+    await using world = new ObjectWorld(1, undefined, new BusyClock());
+    await ensureStandardObjects(world.objects);
+    await world.run();
+    for (const name of ["a", "b", "c"]) await world.create(podKind, podOf(name, "", 1));
+    await world.settle();
+    const { nodes } = world.running.caches;
+    const list = nodes.list.bind(nodes);
+    // As if the fleet were large.
+    nodes.list = () => {
+      spent += 20;
+      said.push("look");
+      return list();
+    };
+    await world.create(podKind, podOf("d", "", 1));
+    await world.settle();
+    assert.equal(said.filter((one) => one === "look").length, 4);
+    assert.doesNotMatch(said.join(" "), /look look/);
   });
 });

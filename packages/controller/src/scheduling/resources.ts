@@ -37,6 +37,17 @@ export function amountsOf(pod: Pod): Amounts {
   return { cpu, memory, storage, pods: 1 };
 }
 
+/** All that a Pod takes of its node. */
+export interface Footprint extends Amounts {
+  /** As `hostPortsOf` has them. */
+  readonly ports: readonly string[];
+  readonly extras: ReadonlyMap<string, number>;
+}
+
+export function footprintOf(pod: Pod): Footprint {
+  return { ...amountsOf(pod), ports: hostPortsOf(pod), extras: extrasOf(pod) };
+}
+
 /** All that a Pod wants of a node. */
 export interface Wanted extends Amounts {
   /** Ports that nobody may have taken. */
@@ -48,22 +59,29 @@ export function wantedOf(pod: Pod): Wanted {
   return { ...amountsOf(pod), ports: hostPortsAgainst(pod), extras: extrasOf(pod) };
 }
 
+/** Of Nodes as they are read: each Pod asks every one of them. */
+const allocatable = new WeakMap<Node, Amounts>();
+
 /** What a node has for Pods; nothing until it has said so. */
-export function allocatableOf({ status }: Node): Amounts {
-  const list = status?.allocatable ?? {};
-  return {
+export function allocatableOf(node: Node): Amounts {
+  const known = allocatable.get(node);
+  if (known !== undefined) return known;
+  const list = node.status?.allocatable ?? {};
+  const amounts: Amounts = {
     cpu: millis(list["cpu"]),
     memory: units(list["memory"]),
     storage: units(list["ephemeral-storage"]),
     pods: units(list["pods"]),
   };
+  allocatable.set(node, amounts);
+  return amounts;
 }
 
 /**
  * What a Pod takes of the node's ports: `TCP/80` is one on all addresses; of one on a single address that is
  * `TCP/80@192.0.2.1`, and `TCP/80@`, which says that there is such a one.
  */
-export function hostPortsOf(pod: Pod): string[] {
+function hostPortsOf(pod: Pod): string[] {
   return hostPorts(pod).flatMap(([port, address]) =>
     address === "" ? [port] : [`${port}@${address}`, `${port}@`],
   );
@@ -86,7 +104,7 @@ function hostPorts({ spec }: Pod): (readonly [port: string, address: string])[] 
  * What a Pod takes of what some nodes have a number of: `selvedge.dev/GROUP`, a group of devices, once however
  * many of its containers name it; and `example.com/dongle`, which somebody counts in the Node's status.
  */
-export function extrasOf(pod: Pod): ReadonlyMap<string, number> {
+function extrasOf(pod: Pod): ReadonlyMap<string, number> {
   const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
   const groups = containers.flatMap(({ resources }) => deviceGroups(resources?.limits));
   const extras = new Map(groups.map((group) => [`${deviceResource}${group}`, 1]));

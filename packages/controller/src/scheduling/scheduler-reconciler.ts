@@ -1,5 +1,5 @@
 import type { Clock } from "@selvedge/base";
-import { jsonEqual } from "@selvedge/base";
+import { jsonEqual, millis } from "@selvedge/base";
 import {
   type Namespace,
   type Node,
@@ -31,6 +31,8 @@ export interface SchedulerDeps {
 }
 
 const component = "default-scheduler";
+/** Each decision looks at the fleet; after so long all else in the program has its turn. */
+const turnMax = millis(10);
 /** Decisions depend on each other, so there is one key: one decision after another. */
 export const schedulerKey = "all";
 
@@ -55,9 +57,14 @@ export class SchedulerReconciler implements Reconciler {
   }
 
   async reconcile(_key: string, signal: AbortSignal): Promise<Outcome> {
-    const { caches } = this.#deps;
+    const { caches, clock } = this.#deps;
     const waiting = caches.pods.by("node", unplaced).filter(isOurs).sort(byTurn);
+    let turn = clock.monotonic();
     for (const { metadata } of waiting) {
+      if (clock.monotonic() - turn > turnMax) {
+        await new Promise<void>((resolve) => clock.setTimer(millis(0), resolve));
+        turn = clock.monotonic();
+      }
       if (signal.aborted) break;
       // Decisions for those before may have changed it.
       const pod = caches.pods.get(metadata.name, metadata.namespace);
