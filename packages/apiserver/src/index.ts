@@ -1,3 +1,4 @@
+export { PolicyAdmission, type PolicyAdmissionOptions } from "./admission/policy/policy-admission.ts";
 export type { DialService } from "./admission/webhook/hook-client.ts";
 export { WebhookAdmission, type WebhookAdmissionOptions } from "./admission/webhook/webhook-admission.ts";
 export {

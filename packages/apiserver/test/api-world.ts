@@ -11,7 +11,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { KindDefinition } from "@selvedge/apimachinery";
 import { Log, MetricRegistry, SeededRandom, SystemClock, silentSink, uuid } from "@selvedge/base";
-import { allKinds, mutatingWebhookKind, validatingWebhookKind } from "@selvedge/kinds";
+import {
+  allKinds,
+  mutatingWebhookKind,
+  validatingAdmissionPolicyBindingKind,
+  validatingAdmissionPolicyKind,
+  validatingWebhookKind,
+} from "@selvedge/kinds";
 import {
   ApiServer,
   type ApiServerOptions,
@@ -19,6 +25,7 @@ import {
   type DialService,
   defaultAuthorizer,
   ObjectRegistry,
+  PolicyAdmission,
   SqliteStore,
   WebhookAdmission,
 } from "../src/index.ts";
@@ -111,6 +118,7 @@ export class ApiWorld {
   readonly objects: ObjectRegistry;
   readonly metrics: MetricRegistry = new MetricRegistry();
   readonly #custom: CustomResources;
+  readonly #policies: PolicyAdmission;
   readonly #webhooks: WebhookAdmission;
   readonly #server: ApiServer;
   #port = 0;
@@ -129,6 +137,10 @@ export class ApiWorld {
     this.objects = new ObjectRegistry([...allKinds, gadget], this.store, this.clock, new SeededRandom(1));
     const log = new Log("test", this.clock, silentSink);
     this.#custom = new CustomResources({ objects: this.objects, store: this.store, clock: this.clock, log });
+    this.#policies = new PolicyAdmission({
+      ...{ objects: this.objects, clock: this.clock, log, authorizer: () => defaultAuthorizer },
+      kinds: { policy: validatingAdmissionPolicyKind, binding: validatingAdmissionPolicyBindingKind },
+    });
     const ids = new SeededRandom(3);
     this.#webhooks = new WebhookAdmission({
       ...{ objects: this.objects, clock: this.clock, log, metrics: this.metrics },
@@ -150,6 +162,7 @@ export class ApiWorld {
 
   async start(): Promise<this> {
     await this.#custom.start();
+    await this.#policies.start();
     await this.#webhooks.start();
     this.#port = await this.#server.listen(0, "127.0.0.1");
     for (const name of ["default", "kube-system"]) {
@@ -162,6 +175,7 @@ export class ApiWorld {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.close();
+    this.#policies[Symbol.dispose]();
     this.#webhooks[Symbol.dispose]();
     await this.#custom[Symbol.asyncDispose]();
     await this.store.close();

@@ -11,7 +11,12 @@ export interface KeptKindOptions {
   readonly log: Log;
   /** Undefined: it is gone. */
   readonly onChange: (key: string, object: KubeObject | undefined) => void;
+  /** Writes of the kind in this process are answered once they have been told here. */
+  readonly awaited?: boolean;
 }
+
+/** A watch that is broken must not keep writes from being answered. */
+const heardWithin = seconds(5);
 
 /** After a watch that broke: the store is at fault, and a storm of lists would not mend it. */
 const againAfter = seconds(1);
@@ -21,9 +26,14 @@ export class KeptKind implements Disposable {
   readonly #stop = new AbortController();
   readonly #synced = Promise.withResolvers<void>();
   #known = new Set<string>();
+  #revision = 0;
+  #waiting: readonly { readonly revision: number; readonly heard: () => void }[] = [];
+  readonly #unfollow: (() => void) | undefined;
 
   constructor(options: KeptKindOptions) {
     this.#options = options;
+    const { awaited = false, objects, kind } = options;
+    if (awaited) this.#unfollow = objects.followers.add(kind, (revision) => this.#heard(revision));
     void this.#follow();
   }
 
@@ -33,8 +43,25 @@ export class KeptKind implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#unfollow?.();
     this.#stop.abort();
     this.#synced.resolve();
+    this.#passed(Number.POSITIVE_INFINITY);
+  }
+
+  async #heard(revision: number): Promise<void> {
+    if (this.#revision >= revision) return;
+    const heard = Promise.withResolvers<void>();
+    this.#waiting = [...this.#waiting, { revision, heard: heard.resolve }];
+    const timer = this.#options.clock.setTimer(heardWithin, heard.resolve);
+    await heard.promise;
+    timer.cancel();
+  }
+
+  #passed(revision: number): void {
+    this.#revision = Math.max(this.#revision, revision);
+    for (const one of this.#waiting) if (one.revision <= this.#revision) one.heard();
+    this.#waiting = this.#waiting.filter((one) => one.revision > this.#revision);
   }
 
   async #follow(): Promise<void> {
@@ -63,6 +90,7 @@ export class KeptKind implements Disposable {
       if (type === "BOOKMARK") {
         if (isInitial) this.#begun(seen);
         isInitial = false;
+        this.#passed(Number(object.metadata.resourceVersion));
         continue;
       }
       const key = keyOf(object);
@@ -70,6 +98,8 @@ export class KeptKind implements Disposable {
       if (type === "DELETED") this.#known.delete(key);
       else this.#known.add(key);
       onChange(key, type === "DELETED" ? undefined : object);
+      // What is there at first does not come in the order it was written.
+      if (!isInitial) this.#passed(Number(object.metadata.resourceVersion));
     }
   }
 

@@ -1,11 +1,13 @@
 import type { KindDefinition, KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
-import { below, type Clock, cloneJson, type Random, toRfc3339, uuid } from "@selvedge/base";
+import { type Clock, cloneJson, type Random, toRfc3339, uuid } from "@selvedge/base";
 import { AdmissionChain } from "../admission.ts";
 import type { User } from "../auth/user.ts";
 import { StatusError } from "../status-error.ts";
 import type { Store } from "../store/store.ts";
 import { type DeleteQuery, planDelete } from "./delete-plan.ts";
 import type { FieldRules } from "./field-validation.ts";
+import { Followers } from "./followers.ts";
+import { generatedName } from "./generated-name.ts";
 import { apiVersionOf, isNamespaceKind, type KindName, keyOf, listKindOf } from "./kind-names.ts";
 import { KindTable } from "./kind-table.ts";
 import {
@@ -48,9 +50,6 @@ export interface DeleteOutcome {
 const attemptsMax = 100;
 /** How often a generated name may be taken already. */
 const namesMax = 8;
-const nameLetters = "bcdfghjklmnpqrstvwxz2456789";
-/** So that a generated name with its suffix is still a label. */
-const generatedBaseMax = 58;
 const inProcess = "controller";
 
 /** The objects of all kinds in one store, for callers in the same process and for the HTTP side alike. */
@@ -58,6 +57,8 @@ export class ObjectRegistry {
   readonly table: KindTable;
   /** What else has a say in writes. */
   readonly admission: AdmissionChain = new AdmissionChain();
+  /** Who has to have heard of a write before it is answered. */
+  readonly followers: Followers = new Followers();
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -240,6 +241,7 @@ export class ObjectRegistry {
       const outcome = await this.#store.write(keyOf(definition, name, namespace), expected, value);
       if (outcome.type === "written") {
         object.metadata.resourceVersion = `${outcome.revision}`;
+        await this.followers.told(definition, outcome.revision);
         return { gone, object };
       }
       if (options.preconditions?.resourceVersion || attempt >= attemptsMax) throw conflict(kind, name);
@@ -269,9 +271,7 @@ export class ObjectRegistry {
     options: WriteQuery,
   ): Promise<KubeObject> {
     const meta = wanted.metadata;
-    if (!meta.name && meta.generateName) {
-      meta.name = meta.generateName.slice(0, generatedBaseMax) + this.#suffix();
-    }
+    if (!meta.name && meta.generateName) meta.name = generatedName(meta.generateName, this.#random);
     if (!kind.namespaced) delete meta.namespace;
     else if (!meta.namespace) throw badRequest("an empty namespace may not be set during creation");
     const made = await this.#admitted(undefined, wanted, context, options, (object) =>
@@ -323,6 +323,7 @@ export class ObjectRegistry {
     const { revision } = outcome;
     object.metadata.resourceVersion = `${revision}`;
     if (value !== undefined) wrote?.(new Stored({ key, revision, value }, kind.view));
+    await this.followers.told(kind, revision);
     return object;
   }
 
@@ -373,10 +374,6 @@ export class ObjectRegistry {
     const found = this.table.find(kind);
     if (found !== undefined) return found;
     throw unknownResource();
-  }
-
-  #suffix(): string {
-    return Array.from({ length: 5 }, () => nameLetters[below(this.#random, nameLetters.length)]).join("");
   }
 }
 
