@@ -59,9 +59,10 @@ export function reportOfForeignApp(pod: Pod, app: info.ZInfoApp, hostIp: string)
   const meaning = meanings[app.state] ?? { is: "waiting" as const, message: `state ${app.state}` };
   const error = errorsText(app.appErr);
   const startedAt = BigInt(timestampOfNode(app.bootTime) ?? 0);
-  const never = pod.spec.restartPolicy === "Never";
-  const phase =
-    meaning.is === "running" ? "Running" : meaning.is === "ended" && never ? "Succeeded" : "Pending";
+  // EVE starts again what ended by itself, and until then calls that an error; what was stopped has none. How it ended
+  // nobody says.
+  const isOver = meaning.is === "ended" && error !== "" && (pod.spec.restartPolicy ?? "Always") !== "Always";
+  const phase = meaning.is === "running" ? "Running" : isOver ? "Succeeded" : "Pending";
   return create(ext.AppReportSchema, {
     phase,
     message: error,

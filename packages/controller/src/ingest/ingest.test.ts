@@ -150,6 +150,23 @@ describe("an app of a node that only speaks EVE", () => {
   }
 });
 
+describe("an app of a node that only speaks EVE, that has halted", () => {
+  const ended = [{ description: "unexpected state HALTED" }];
+  for (const [how, restartPolicy, appErr, phase] of [
+    ["ended by itself, which is its end", "Never", ended, "Succeeded"],
+    ["ended by itself, whatever it ended with", "OnFailure", ended, "Succeeded"],
+    ["ended by itself and is started again", "Always", ended, "Pending"],
+    ["was stopped, as before a reboot", "Never", [], "Pending"],
+  ] as const) {
+    it(`${how}: ${phase}`, () => {
+      const app = create(info.ZInfoAppSchema, { state: info.ZSwState.HALTED, appErr: [...appErr] });
+      const job = pod();
+      job.spec.restartPolicy = restartPolicy;
+      assert.equal(reportOfForeignApp(job, app, "192.0.2.9").phase, phase);
+    });
+  }
+});
+
 describe("a device report", () => {
   function device(init: Parameters<typeof create<typeof ext.NodeReportSchema>>[1]): info.ZInfoDevice {
     const message = create(info.ZInfoDeviceSchema, { machineArch: "x86_64", HostName: "host" });

@@ -3,6 +3,7 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { Instant } from "@selvedge/base";
 import { app, type cipher, ext, type firewall, setExtension, storage, vm } from "@selvedge/eve-api";
 import { type Container, type Pod, type PodSpec, podGaps } from "@selvedge/kinds";
+import { isGoing, isOver } from "../objects/pods.ts";
 import { hasToken, speaksEve } from "./api-access.ts";
 import { containerOf, staysBeside } from "./container.ts";
 import { resourceNumbers } from "./downward.ts";
@@ -201,7 +202,7 @@ function appConfig(
       maxcpus: vcpus,
       virtualizationMode: vm.VmMode.HVM,
     },
-    activate: metadata.deletionTimestamp === undefined && edgeNode.spec.activate !== false,
+    activate: !isGoing(pod) && edgeNode.spec.activate !== false && !wouldStartAgain(pod, inputs),
     interfaces: [{ name: "eth0", networkId: defaultNetworkId, acls: [...acls] }],
     adapters: adaptersOf(pod, edgeNode),
     volumeRefList: [
@@ -209,6 +210,11 @@ function appConfig(
       ...claimed.map(({ uuid }) => ({ uuid, mountDir: mountDirOf(pod, uuid, inputs) })),
     ],
   });
+}
+
+/** Our engine knows what is over; EVE starts it again after ten minutes, for as long as it may. */
+function wouldStartAgain(pod: Pod, { node }: RenderInputs): boolean {
+  return isOver(pod) && speaksEve(node);
 }
 
 /** Where the first container that mounts a volume of the node sees it; our engine goes by the containers. */

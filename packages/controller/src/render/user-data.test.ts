@@ -148,3 +148,12 @@ describe("a Pod of several containers", () => {
     });
   }
 });
+
+describe("a Pod that is over", () => {
+  it("is not started again by a box of EVE", () => {
+    const over = { ...pod({ restartPolicy: "Never" }), status: { phase: "Succeeded" as const } };
+    assert.equal(render([over], eve).app.activate, false);
+    assert.equal(render([over], {}).app.activate, true, "our engine knows it by itself");
+    assert.equal(render([pod({ restartPolicy: "Never" })], eve).app.activate, true);
+  });
+});
