@@ -12,6 +12,7 @@ export {
   type NamedExpression,
 } from "./cel/admission.ts";
 export { type AccessDecision, type AccessQuestion, PendingDecision } from "./cel/authorizer-library.ts";
+export { declaredType } from "./cel/declared-type.ts";
 export {
   type CompiledRule,
   compileRules,
@@ -20,6 +21,7 @@ export {
   partFaults,
   ruleFaults,
 } from "./cel/rules.ts";
+export type { CelType } from "./cel/types.ts";
 export { encodeEnvelope, encodeItems, encodeProtobuf, envelopeAround } from "./codec/encode.ts";
 export {
   deleteOptionsMessage,

@@ -1,0 +1,28 @@
+import { type Authorizer, PolicyAdmission } from "@selvedge/apiserver";
+import type { Clock, Log } from "@selvedge/base";
+import { validatingAdmissionPolicyBindingKind, validatingAdmissionPolicyKind } from "@selvedge/kinds";
+import type { Api } from "../api.ts";
+
+export interface AdmissionPoliciesOptions {
+  readonly api: Pick<Api, "registry">;
+  /** Undefined until the program has begun: nobody asks before. */
+  readonly authorizer: () => Authorizer | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What users' policies say of writes; every replica asks them by itself. */
+export function createAdmissionPolicies({
+  api,
+  authorizer,
+  ...parts
+}: AdmissionPoliciesOptions): PolicyAdmission {
+  return new PolicyAdmission({
+    ...{ ...parts, objects: api.registry, authorizer: () => authorizer() ?? nobody },
+    kinds: { policy: validatingAdmissionPolicyKind, binding: validatingAdmissionPolicyBindingKind },
+  });
+}
+
+const nobody: Authorizer = {
+  authorize: async () => ({ allowed: false, reason: "the controller is about to start" }),
+};
