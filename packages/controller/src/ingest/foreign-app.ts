@@ -56,8 +56,8 @@ export function mayHaveMachine({ state }: info.ZInfoApp): boolean {
 
 /** The report a node of ours would have sent, from what a node that only speaks EVE says. */
 export function reportOfForeignApp(pod: Pod, app: info.ZInfoApp, hostIp: string): ext.AppReport {
-  const meaning = meanings[app.state] ?? { is: "waiting" as const, message: `state ${app.state}` };
   const error = errorsText(app.appErr);
+  const meaning = meaningOf(app, error);
   const startedAt = BigInt(timestampOfNode(app.bootTime) ?? 0);
   // EVE starts again what ended by itself, and until then calls that an error; what was stopped has none. How it ended
   // nobody says.
@@ -78,6 +78,12 @@ export function reportOfForeignApp(pod: Pod, app: info.ZInfoApp, hostIp: string)
       state: stateOf(meaning, error, startedAt),
     })),
   });
+}
+
+/** EVE has no state for what is broken, and says that it halts, with the error. */
+function meaningOf({ state }: info.ZInfoApp, error: string): Meaning {
+  if (state === State.HALTING && error !== "") return { is: "failed" };
+  return meanings[state] ?? { is: "waiting", message: `state ${state}` };
 }
 
 function stateOf(meaning: Meaning, error: string, startedAt: bigint): ext.ContainerState {

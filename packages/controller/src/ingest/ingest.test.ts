@@ -150,6 +150,20 @@ describe("an app of a node that only speaks EVE", () => {
   }
 });
 
+describe("an app of a node that only speaks EVE, that is broken", () => {
+  it("is not ready, though it is said to halt", () => {
+    const description = "one of the application's tasks has crashed - please restart application instance";
+    const { HALTING: state } = info.ZSwState;
+    const app = create(info.ZInfoAppSchema, { state, appErr: [{ description }] });
+    const status = podStatusOf(pod(), reportOfForeignApp(pod(), app, ""), false, now);
+    const [web] = status.containerStatuses ?? [];
+    assert.deepEqual(
+      [status.phase, web?.ready, web?.state?.waiting?.message],
+      ["Pending", false, description],
+    );
+  });
+});
+
 describe("an app of a node that only speaks EVE, that has halted", () => {
   const ended = [{ description: "unexpected state HALTED" }];
   for (const [how, restartPolicy, appErr, phase] of [
