@@ -23,7 +23,7 @@ import { scepSecrets } from "./node-scep.ts";
 import type { NodeFault } from "./node-secrets.ts";
 import { finishPatch, type PatchPlan, planPatches } from "./patches.ts";
 import { type AppPlan, defaultNetworkId, finishApp, planApp, secretsName, userDataName } from "./pod-app.ts";
-import { accessRules, checkHostAddresses, type NodeSide, portMappings } from "./ports.ts";
+import { accessRules, checkHostAddresses, lackedPorts, type NodeSide, portMappings } from "./ports.ts";
 import { giveScreen, screenNumbers } from "./screens.ts";
 import { type NodeServices, nodeServices, nodeSide } from "./services.ts";
 import { nodeVolume } from "./volumes.ts";
@@ -51,6 +51,8 @@ export interface AccessList {
   readonly acls: readonly firewall.ACE[];
   /** What policies allow and the list has no place for. */
   readonly tooMany: number;
+  /** Ports of the node that it wants and another Pod has. */
+  readonly lacks: readonly string[];
 }
 
 /** Encrypted blocks by name; a name that is missing could not be sealed. */
@@ -131,7 +133,9 @@ function accessLists(pods: readonly Pod[], side: NodeSide, inputs: RenderInputs)
   const lists = pods.map((pod): [string, AccessList] => {
     const uid = pod.metadata.uid ?? "";
     const plan = accessPlan(pod, inputs);
-    return [uid, { acls: accessRules(mappings.get(uid) ?? [], plan), tooMany: plan.tooMany }];
+    const own = mappings.get(uid) ?? [];
+    const lacks = lackedPorts(pod, own, side);
+    return [uid, { acls: accessRules(own, plan), tooMany: plan.tooMany, lacks }];
   });
   return new Map(lists);
 }

@@ -64,6 +64,13 @@ export function portMappings(
   return mappings;
 }
 
+/** Which ports of the node a Pod wants that another one has: it gets them when that ends (docs/decisions/0391). */
+export function lackedPorts(pod: Pod, own: readonly PortMapping[], { portAt }: NodeSide): string[] {
+  if (!stays(pod)) return [];
+  const lacks = hostPorts(pod, portAt).filter((wanted) => !own.some((has) => meet(has, wanted)));
+  return lacks.map(({ protocol, nodePort }) => `${protocol}/${nodePort}`);
+}
+
 /**
  * The access list of a Pod's plug. Without a policy everything may go out, and what comes in comes by a port
  * of the node; with one, what it lets through and nothing else, also by a port of the node. Entries only ever

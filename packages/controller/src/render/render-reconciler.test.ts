@@ -171,6 +171,31 @@ describe("a node's configuration in the controller", () => {
     assert.deepEqual(matches, ["ot", "tcp", "80"]);
   });
 
+  it("says whose port another Pod has, and leads it there when that ends", async () => {
+    await using world = await ObjectWorld.start();
+    const node = await world.addNode("a");
+    const ports = [{ containerPort: 80, hostPort: 80 }];
+    await world.create(podKind, pod("first", "a", { ports }));
+    await world.pass(1);
+    await world.create(podKind, pod("second", "a", { ports }));
+    await world.converge();
+    const led = (): string[] =>
+      (node.config?.apps ?? []).flatMap(({ displayname, interfaces }) =>
+        interfaces.some(({ acls }) => acls.some(({ name }) => name === "tcp-80")) ? [displayname] : [],
+      );
+    const said = async (): Promise<string[]> => {
+      const { items } = await world.objects.list<Event>(eventKind, { namespace: "default" });
+      return items.flatMap(({ reason, involvedObject, message }) =>
+        reason === "NodePorts" ? [`${involvedObject.name}: ${message}`] : [],
+      );
+    };
+    const message = "another Pod has tcp/80 of the node, and this one gets it when that ends";
+    assert.deepEqual([led(), await said()], [["default/first"], [`second: ${message}`]]);
+    await world.objects.delete(podKind, "first", "default");
+    await world.converge();
+    assert.deepEqual([led(), (await said()).length], [["default/second"], 1]);
+  });
+
   it("that would be too large is not sent, and the node goes on with the last", async () => {
     await using world = await ObjectWorld.start();
     const node = await world.addNode("a");

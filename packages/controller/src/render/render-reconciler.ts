@@ -128,7 +128,7 @@ export class RenderReconciler implements Reconciler {
       const happening = { type: "Warning", reason: "PortCredentials", component: "controller" } as const;
       await this.#deps.events.record(edgeNode, { ...happening, message: says });
     }
-    for (const { pod } of plan.apps) await this.#tellOverflow(pod, plan);
+    for (const { pod } of plan.apps) await this.#tellList(pod, plan);
     if (plan.services.tooMany > 0) {
       const message =
         `its Pods' namespaces have ${plan.services.tooMany} Services more than a node takes (${servicesMax}); ` +
@@ -144,15 +144,20 @@ export class RenderReconciler implements Reconciler {
     return lookAgain("tokens are made anew", millis(Math.max(1, renewAt - clock.now())));
   }
 
-  /** What a list has no place for is denied. */
-  async #tellOverflow(pod: Pod, { lists }: NodePlan): Promise<void> {
-    const { tooMany = 0 } = lists.get(pod.metadata.uid ?? "") ?? {};
+  /** What a list has no place for is denied, and a port that another has is not opened. */
+  async #tellList(pod: Pod, { lists }: NodePlan): Promise<void> {
+    const { tooMany = 0, lacks = [] } = lists.get(pod.metadata.uid ?? "") ?? {};
+    const { events } = this.#deps;
+    const happening = { type: "Warning", component: "controller" } as const;
+    if (lacks.length > 0) {
+      const message = `another Pod has ${lacks.join(", ")} of the node, and this one gets it when that ends`;
+      await events.record(pod, { ...happening, reason: "NodePorts", message });
+    }
     if (tooMany === 0) return;
     const message =
       `NetworkPolicies allow it ${tooMany} ranges of addresses and ports more than a node takes for one Pod ` +
       `(${openingsMax} each way), and those are denied: select fewer Pods, or allow wider ranges`;
-    const happening = { type: "Warning", reason: "TooManyPeers", component: "controller" } as const;
-    await this.#deps.events.record(pod, { ...happening, message });
+    await events.record(pod, { ...happening, reason: "TooManyPeers", message });
   }
 
   #inputs(nodeName: string, nodeId: NodeId, edgeNode: EdgeNode): RenderInputs {
