@@ -87,8 +87,8 @@ const linkMessageMax = 256 * 1024;
 const sessionPath = "/edge-view";
 
 /** What a node dials besides: its link, and what EVE's tunnel to screens asks for. */
-const dialPattern =
-  /^\/api\/v2\/edgedevice\/id\/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\/(ext\/link|connection\/(?:ping|tunnel))$/;
+const uuid = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
+const dialPattern = new RegExp(`^/api/v2/edgedevice/id/(${uuid})/(ext/link|connection/(?:ping|tunnel))$`);
 
 export class DeviceListener implements AsyncDisposable {
   readonly #options: DeviceListenerOptions;

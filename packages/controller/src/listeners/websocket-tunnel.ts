@@ -13,11 +13,8 @@ export function websocketTunnel(socket: WebSocket): TunnelSocket {
       ),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
-    // A box ends what it has at guacd when it is told. ws gives up by itself on one that does not answer.
-    close: () => {
-      socket.resume();
-      socket.close();
-    },
+    // At once: a box ends what it has at guacd either way, and one that means ill does not stay for a farewell.
+    close: () => socket.terminate(),
     onMessage(take) {
       socket.on("message", (data: Uint8Array, isBinary: boolean) => take(data, !isBinary));
     },

@@ -372,3 +372,22 @@ describe("what Selvedge does not do", () => {
     assert.deepEqual(gapsOf(admit(podKind, { spec }).object), []);
   });
 });
+
+describe("an annotation of ours", () => {
+  const spec = { containers: [container] };
+  const screen =
+    'metadata.annotations[selvedge.dev/screen]: Unsupported value: "yes": supported values: "true", "false"';
+  for (const [annotation, value, ...errors] of [
+    ["selvedge.dev/screen", "true"],
+    ["selvedge.dev/screen", "false"],
+    ["selvedge.dev/screen", "yes", screen],
+    ["example.com/screen", "yes"],
+  ] as const)
+    it(`${annotation}: ${value} is ${errors.length === 0 ? "taken" : "refused, also of a Pod that runs"}`, () => {
+      const metadata = { annotations: { [annotation]: value } };
+      const made = admit(podKind, { spec, metadata });
+      assert.deepEqual(made.errors, errors);
+      const { object: running } = admit(podKind, { spec });
+      assert.deepEqual(admit(podKind, { ...running, metadata }, running).errors, errors);
+    });
+});
