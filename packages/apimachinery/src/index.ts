@@ -41,6 +41,7 @@ export { parseIp } from "./ip-address.ts";
 export type {
   Column,
   FieldError,
+  KindConverter,
   KindDefinition,
   KindView,
   ProtobufField,
@@ -121,3 +122,4 @@ export { validateEmbedded } from "./structural/embedded.ts";
 export { compileExpression, ExpressionError, formatTest, matchesExpression } from "./structural/formats.ts";
 export { prune } from "./structural/prune.ts";
 export { fitsTypes, validateChange, validateSchema } from "./structural/validate.ts";
+export { webhookClientErrors } from "./webhook-client.ts";

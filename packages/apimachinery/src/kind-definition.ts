@@ -93,6 +93,16 @@ export interface KindView {
   readonly write: (object: KubeObject) => KubeObject;
   /** All kinds that show these objects, this one included: what managers of fields may have written in. */
   readonly siblings: () => readonly KindDefinition[];
+  /** Set where somebody else turns versions into each other: `read` is then given objects of this version only. */
+  readonly converter?: KindConverter;
+}
+
+export interface KindConverter {
+  /** The one that is shown, and the one that objects are written in. */
+  readonly version: string;
+  readonly kept: string;
+  /** Others, in the same order, of the version that is asked for; those that are given stay as they are. */
+  readonly convert: (objects: readonly KubeObject[], version: string) => Promise<readonly KubeObject[]>;
 }
 
 export interface Column {

@@ -56,7 +56,7 @@ export { flowMax, waitingMax } from "./flow/flow-control.ts";
 export { type Level, standardLevels } from "./flow/levels.ts";
 export { serverMessages } from "./http/server-messages.ts";
 export type { ProxiedName } from "./proxy/proxied-name.ts";
-export { type Backend, isProxied, type ProxyOptions, serveProxy } from "./proxy/proxy.ts";
+export { type Backend, isProxied, openBackend, type ProxyOptions, serveProxy } from "./proxy/proxy.ts";
 export type { ComputedKind } from "./rest/computed-kind.ts";
 export type { DeleteQuery, PropagationPolicy } from "./rest/delete-plan.ts";
 export { apiVersionOf, type KindName } from "./rest/kind-names.ts";

@@ -5,13 +5,16 @@
 import { hostname } from "node:os";
 import { ApiServer, CustomResources } from "@selvedge/apiserver";
 import { describeError, formatRecord, Log, SystemClock, SystemRandom, uuid } from "@selvedge/base";
-import { createAccessControl } from "./access/access-control.ts";
+import { type AccessControl, createAccessControl } from "./access/access-control.ts";
 import { openAuditLog } from "./access/audit-log.ts";
 import { FlagError, formatAddress } from "./address.ts";
+import { createAdmissionPolicies } from "./admission/admission-policies.ts";
+import { createWebhooks } from "./admission/webhooks.ts";
 import { createApi } from "./api.ts";
 import { backUpFrom, restoreInto } from "./backup/commands.ts";
 import { DataFolder } from "./data-folder.ts";
-import { registryPassword, takeUpDuty } from "./duty.ts";
+import { type Duty, registryPassword, takeUpDuty } from "./duty.ts";
+import { serviceDial } from "./endpoints/service-dial.ts";
 import { type Flags, parseFlags, parseUpkeepFlags, usage } from "./flags.ts";
 import { openStore } from "./open-store.ts";
 import type { Pki } from "./pki/pki.ts";
@@ -38,10 +41,14 @@ async function run(flags: Flags): Promise<void> {
   const half = createApi({ store, clock, random, log, serviceRange: flags.serviceRange });
   stack.use(processMetrics(half.metrics, clock));
   await stack.use(half.policies).start();
-  const custom = new CustomResources({ objects: half.registry, store, clock, log: log.child("custom") });
-  await stack.use(custom).start();
-  let api: ApiServer | undefined;
-  const duty = stack.use(
+  let [api, duty, access]: Partial<[ApiServer, Duty, AccessControl]> = [];
+  const outside = { clock, random, dial: serviceDial(() => duty, random) };
+  const custom = { ...outside, objects: half.registry, store, log: log.child("custom") };
+  await stack.use(new CustomResources(custom)).start();
+  const asking = { ...outside, api: half, authorizer: () => access?.authorizer };
+  await stack.use(createAdmissionPolicies({ ...asking, log: log.child("admission-policies") })).start();
+  await stack.use(createWebhooks({ ...asking, log: log.child("webhooks") })).start();
+  duty = stack.use(
     await takeUpDuty({
       ...{ flags, folder, opened, api: half, clock, random, log },
       identity: `${hostname()}_${uuid(random)}`,
@@ -49,7 +56,7 @@ async function run(flags: Flags): Promise<void> {
       serveApi: (socket) => (api === undefined ? socket.destroy() : api.accept(socket)),
     }),
   );
-  const access = stack.use(
+  access = stack.use(
     createAccessControl({
       ...{ registry: half.registry, pki: duty.pki, clock, random, log: log.child("access") },
       issuer: flags.access.serviceAccountIssuer,

@@ -16,7 +16,9 @@ import type { Api } from "./api.ts";
 import type { Controller } from "./controller.ts";
 import type { Duty } from "./duty.ts";
 import { serviceBackend } from "./endpoints/service-backend.ts";
+import { servePlain } from "./endpoints/service-dial.ts";
 import { isRegistryTarget, serveRegistry } from "./listeners/registry-http.ts";
+import { plainProtocol } from "./replicas/forwarding.ts";
 
 export interface ServicesPorts {
   readonly authorizer: Authorizer;
@@ -51,6 +53,12 @@ export function servicesOf(
       if (await controller.bootstrap(target, request, answer)) return;
       if (isProxied(target)) {
         const { caches, streams } = controller;
+        const { namespace = "", name = "" } = target;
+        if (answer.type === "upgrade" && request.headers.upgrade === plainProtocol) {
+          const [service = "", port = ""] = name.split(":");
+          await servePlain(controller, { namespace, name: service, port: Number(port) }, answer, random);
+          return;
+        }
         await serveProxy(target, request, answer, {
           pod: (namespace, name) => api.registry.get<StreamedPod>(podKind, name, namespace),
           backend: async (namespace, name) => serviceBackend(namespace, name, { ...caches, random }),

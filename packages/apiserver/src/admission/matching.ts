@@ -121,9 +121,19 @@ function isPosted({ operation, subresource }: Subject): boolean {
   return (subresource === "eviction" || subresource === "binding") && operation !== "CREATE";
 }
 
-/** The controller's own objects, without which it could not go on, and nobody could mend what keeps it from it. */
-export function isOwnBusiness({ user, kind }: Pick<AdmissionRequest, "user" | "kind">): boolean {
-  return user === undefined && (!kind.namespaced || kind.group === "coordination.k8s.io");
+/**
+ * The program's own objects, without which it could not go on, and nobody could mend what keeps it from it: all that
+ * has no namespace, who leads, and where the API is.
+ */
+export function isOwnBusiness({
+  user,
+  kind,
+  namespace,
+  name,
+}: Pick<AdmissionRequest, "user" | "kind" | "namespace" | "name">): boolean {
+  if (user !== undefined) return false;
+  const isApi = namespace === "default" && name === "kubernetes";
+  return isApi || !kind.namespaced || kind.group === "coordination.k8s.io";
 }
 
 function kindByRules(

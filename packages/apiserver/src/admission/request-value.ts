@@ -73,15 +73,25 @@ function resourceOf({ group, version, plural }: KindName): Record<string, string
 }
 
 /** The object as `matched` shows it; of a write of its scale, its scale. */
-export function shownAs(
+export async function shownAs(
   matched: KindDefinition,
   { kind, subresource }: Matched,
   object: KubeObject | undefined,
-): KubeObject | undefined {
+): Promise<KubeObject | undefined> {
   if (object === undefined) return undefined;
-  const shown =
-    matched === kind || matched.view === undefined
-      ? object
-      : matched.view.read(JSON.parse(encodeAs(kind.view, object)) as KubeObject);
+  const shown = await versionOf(matched, kind, object);
   return subresource === "scale" ? scaleOf(matched, shown) : shown;
+}
+
+/** An object that one kind shows, as another shows it. */
+export async function versionOf(
+  to: KindDefinition,
+  from: KindDefinition,
+  object: KubeObject,
+): Promise<KubeObject> {
+  if (to === from || to.view === undefined) return object;
+  const { converter } = to.view;
+  if (converter === undefined) return to.view.read(JSON.parse(encodeAs(from.view, object)) as KubeObject);
+  const [shown = object] = await converter.convert([object], converter.version);
+  return shown;
 }

@@ -16,6 +16,7 @@ import {
   SelectorError,
   validateEmbedded,
 } from "@selvedge/apimachinery";
+import { cloneJson } from "@selvedge/base";
 import { higherVersion } from "../rest/version-order.ts";
 import type { CustomResourceDefinition, DefinitionVersion, PrinterColumn } from "./definition.ts";
 import { invalid } from "./faults.ts";
@@ -27,8 +28,14 @@ export function terminatingKinds(kinds: readonly KindDefinition[]): KindDefiniti
   return kinds.map((kind) => ({ ...kind, verbs }));
 }
 
-/** The kinds that are served, under their accepted names. */
-export function customKinds(definition: CustomResourceDefinition): KindDefinition[] {
+/** Turns objects into others of an API version, in the same order. */
+export type Conversion = (
+  objects: readonly KubeObject[],
+  apiVersion: string,
+) => Promise<readonly KubeObject[]>;
+
+/** The kinds that are served, under their accepted names. Without a conversion, versions are alike. */
+export function customKinds(definition: CustomResourceDefinition, conversion?: Conversion): KindDefinition[] {
   const { spec, status } = definition;
   const names = { ...spec.names, ...status?.acceptedNames };
   const all: KindDefinition[] = [];
@@ -59,7 +66,7 @@ export function customKinds(definition: CustomResourceDefinition): KindDefinitio
         ];
         return [...errors, ...askRules(schema, object, old, [...found, ...errors])];
       },
-      view: viewOf(place, version.name, { storage, schemas, all }),
+      view: viewOf(place, version.name, { storage, schemas, all, conversion }),
     });
   }
   const served = new Set(spec.versions.filter((version) => version.served).map(({ name }) => name));
@@ -91,44 +98,57 @@ function schemaOf({ schema }: DefinitionVersion): Schema {
   return schema?.openAPIV3Schema ?? { type: "object", "x-kubernetes-preserve-unknown-fields": true };
 }
 
+interface ViewParts {
+  readonly storage: string;
+  readonly schemas: ReadonlyMap<string, Schema>;
+  readonly all: readonly KindDefinition[];
+  readonly conversion: Conversion | undefined;
+}
+
 /**
- * Versions differ in nothing but their schemas. What is stored is brought to what its own version says now,
- * with the defaults it has now, and then to what the version asked for knows.
+ * What is stored is brought to what its own version says now, with the defaults it has now, and then to what the
+ * version asked for knows. Without a conversion versions differ in nothing but their schemas.
  */
-function viewOf(
-  of: KindView["of"],
-  version: string,
-  {
-    storage,
-    schemas,
-    all,
-  }: {
-    readonly storage: string;
-    readonly schemas: ReadonlyMap<string, Schema>;
-    readonly all: readonly KindDefinition[];
-  },
-): KindView {
+function viewOf(of: KindView["of"], version: string, parts: ViewParts): KindView {
+  const { storage, all, conversion } = parts;
   return {
     of,
     siblings: () => all,
     read: (stored) => {
-      const from = stored.apiVersion.split("/").at(-1) ?? "";
-      const own = schemas.get(from);
-      if (own !== undefined) {
-        prune(own, stored);
-        dropNulls(own, stored);
-        applySchemaDefaults(own, stored);
-      }
-      const asked = schemas.get(version);
-      if (from !== version && asked !== undefined) {
-        stored.apiVersion = `${of.group}/${version}`;
-        prune(asked, stored);
-        dropNulls(asked, stored);
-      }
-      return stored;
+      settleOwn(stored, parts);
+      if (stored.apiVersion === `${of.group}/${version}` || !parts.schemas.has(version)) return stored;
+      stored.apiVersion = `${of.group}/${version}`;
+      return settleShown(stored, version, parts);
     },
     write: (object) => ({ ...object, apiVersion: `${of.group}/${storage}` }),
+    ...(conversion && {
+      converter: {
+        ...{ version, kept: storage },
+        convert: async (objects, to) => {
+          const own = objects.map((object) => settleOwn(cloneJson(object), parts));
+          const made = await conversion(own, `${of.group}/${to}`);
+          return made.map((object) => settleShown(object, to, parts));
+        },
+      },
+    }),
   };
+}
+
+function settleOwn(stored: KubeObject, { schemas }: ViewParts): KubeObject {
+  const own = schemas.get(stored.apiVersion.split("/").at(-1) ?? "");
+  if (own === undefined) return stored;
+  prune(own, stored);
+  dropNulls(own, stored);
+  applySchemaDefaults(own, stored);
+  return stored;
+}
+
+function settleShown(object: KubeObject, version: string, { schemas }: ViewParts): KubeObject {
+  const schema = schemas.get(version);
+  if (schema === undefined) return object;
+  prune(schema, object);
+  dropNulls(schema, object);
+  return object;
 }
 
 function scalePaths(scale: NonNullable<NonNullable<DefinitionVersion["subresources"]>["scale"]>): ScalePaths {

@@ -7,7 +7,19 @@
  * All replicas write the same status, and the first one wins: a conflict is somebody else's success.
  */
 import type { KindDefinition } from "@selvedge/apimachinery";
-import { type Clock, describeError, type Log, millis, seconds, sleep, toRfc3339 } from "@selvedge/base";
+import {
+  type Clock,
+  describeError,
+  type Log,
+  millis,
+  type Random,
+  SystemRandom,
+  seconds,
+  sleep,
+  toRfc3339,
+  uuid,
+} from "@selvedge/base";
+import { type DialService, HookClient } from "../admission/webhook/hook-client.ts";
 import { prefixOf } from "../rest/kind-names.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { readChange, Stored } from "../rest/stored.ts";
@@ -15,6 +27,7 @@ import { StatusError } from "../status-error.ts";
 import { CompactedError, type Store, StoreUnavailableError, type Subscription } from "../store/store.ts";
 import { removeInstances } from "./cleanup.ts";
 import { planConditions, type TakenNames } from "./conditions-plan.ts";
+import { conversionOf } from "./conversion-webhook.ts";
 import { customKinds, terminatingKinds } from "./custom-kind.ts";
 import { type CustomResourceDefinition, cleanupFinalizer, conditionOf, hasCondition } from "./definition.ts";
 import { definitionKind } from "./definition-kind.ts";
@@ -27,6 +40,10 @@ export interface CustomResourcesOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
+  /** Tells questions to conversion webhooks apart; the system's when not given. */
+  readonly random?: Random;
+  /** Opens connections to conversion webhooks that are Services; they cannot be asked when not given. */
+  readonly dial?: DialService;
 }
 
 interface Known {
@@ -47,6 +64,8 @@ const catchUpStep = millis(20);
 export class CustomResources implements AsyncDisposable {
   readonly #options: CustomResourcesOptions;
   readonly #known = new Map<string, Known>();
+  readonly #hooks: HookClient;
+  readonly #random: Random;
   #log: Subscription | undefined;
   #closed = false;
   /** Changes are taken in by one at a time, in order. */
@@ -57,6 +76,9 @@ export class CustomResources implements AsyncDisposable {
 
   constructor(options: CustomResourcesOptions) {
     this.#options = options;
+    const { clock, dial, random = new SystemRandom() } = options;
+    this.#hooks = new HookClient({ clock, dial });
+    this.#random = random;
     const { table, admission } = options.objects;
     table.serve([definitionKind]);
     table.catchUp = () => this.#catchUp();
@@ -72,6 +94,7 @@ export class CustomResources implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#log?.close();
+    this.#hooks[Symbol.dispose]();
     await Promise.all(this.#work);
   }
 
@@ -171,7 +194,10 @@ export class CustomResources implements AsyncDisposable {
   /** A definition that cannot be served must not keep the others from being. */
   #kindsOf(definition: CustomResourceDefinition): readonly KindDefinition[] | undefined {
     try {
-      return customKinds(definition);
+      return customKinds(
+        definition,
+        conversionOf(definition, this.#hooks, () => uuid(this.#random)),
+      );
     } catch (error) {
       const { name } = definition.metadata;
       this.#options.log.error("a custom kind cannot be served", { name, error: describeError(error) });
@@ -237,7 +263,7 @@ export class CustomResources implements AsyncDisposable {
       if (definition.metadata.deletionTimestamp) {
         if (!definition.metadata.finalizers?.includes(cleanupFinalizer)) return;
         const established = conditionOf(definition, "Established")?.status === "True";
-        const kind = established ? known.kinds?.[0] : undefined;
+        const kind = established ? keptKind(known.kinds) : undefined;
         const gone = await removeInstances(objects, definition, kind, time);
         if (!gone) this.#retry(name);
         return;
@@ -277,6 +303,11 @@ export class CustomResources implements AsyncDisposable {
     }
     return { resources, kinds };
   }
+}
+
+/** In the version they are kept in, objects can be taken away without asking anybody. */
+function keptKind(kinds: readonly KindDefinition[] = []): KindDefinition | undefined {
+  return kinds.find(({ version, view }) => view?.converter?.kept === version) ?? kinds[0];
 }
 
 const fieldManager = "kube-apiserver";

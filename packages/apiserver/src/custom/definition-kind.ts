@@ -41,6 +41,8 @@ function complete(definition: Partial<CustomResourceDefinition>): void {
     names.listKind ||= `${names.kind}List`;
   }
   spec.conversion ??= { strategy: "None" };
+  const { service } = spec.conversion.webhook?.clientConfig ?? {};
+  if (service !== undefined) Object.assign(service, { port: service.port ?? 443 });
   const storage = spec.versions?.find((version) => version.storage)?.name;
   if (storage === undefined) return;
   const stored = definition.status?.storedVersions ?? [];

@@ -2,6 +2,7 @@
 import { dns1035LabelFaults, dnsSubdomainFaults, type FieldError } from "@selvedge/apimachinery";
 import { jsonEqual } from "@selvedge/base";
 import { approvalAnnotation, approvalOf } from "./api-approval.ts";
+import { conversionErrors } from "./conversion-rules.ts";
 import {
   type CustomResourceDefinition,
   type DefinitionNames,
@@ -9,7 +10,7 @@ import {
   type DefinitionVersion,
   hasCondition,
 } from "./definition.ts";
-import { forbidden, invalid, notSupported, required } from "./faults.ts";
+import { invalid, notSupported, required } from "./faults.ts";
 import { parseFieldPath } from "./field-path.ts";
 import { schemaErrors } from "./schema-rules.ts";
 
@@ -72,18 +73,7 @@ function specErrors(spec: DefinitionSpec, old: DefinitionSpec | undefined): Fiel
     if (!names?.[field]) errors.push(required(`spec.names.${field}`));
   }
   if (names !== undefined) errors.push(...nameErrors(names, "spec.names"));
-  if (conversion !== undefined && conversion.strategy !== "None") {
-    const { strategy } = conversion;
-    // Upstream also has Webhook; a definition that needs it must not seem to work.
-    errors.push(
-      strategy
-        ? notSupported("spec.conversion.strategy", strategy, ["None"])
-        : required("spec.conversion.strategy"),
-    );
-  } else if (conversion?.webhook !== undefined) {
-    const detail = "should not be set when strategy is not set to Webhook";
-    errors.push(forbidden("spec.conversion.webhookClientConfig", detail));
-  }
+  errors.push(...conversionErrors(conversion, old?.conversion));
   return errors;
 }
 

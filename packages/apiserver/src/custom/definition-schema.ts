@@ -311,14 +311,19 @@ const conversionClient: Described = described("Whom to ask.", {
   },
 });
 
-const conversionWebhook: Described = described("Not supported.", {
+const conversionWebhook: Described = described("Who turns versions into each other.", {
   clientConfig: maybe(2, conversionClient, "Whom to ask."),
   conversionReviewVersions: needed(texts(3, "Versions of the question it knows.")),
 });
 
 const conversion: Described = described("How an object of one version becomes one of another.", {
-  strategy: needed(text(1, "None: all versions are alike but for apiVersion.")),
-  webhook: maybe(2, conversionWebhook, "Not supported."),
+  strategy: needed(
+    text(
+      1,
+      "None: all versions are alike but for apiVersion. Webhook: who is named turns them into each other.",
+    ),
+  ),
+  webhook: maybe(2, conversionWebhook, "Who turns versions into each other."),
 });
 
 const spec: Described = described("What the kind is.", {

@@ -1,5 +1,6 @@
 /** CustomResourceDefinition: a kind that a user brings. */
 import type { Condition, KubeObject, Schema } from "@selvedge/apimachinery";
+import type { HookTarget } from "../admission/webhook/hook-client.ts";
 
 export interface CustomResourceDefinition extends KubeObject {
   spec: DefinitionSpec;
@@ -50,7 +51,7 @@ export interface PrinterColumn {
 
 export interface DefinitionConversion {
   strategy: string;
-  webhook?: object;
+  webhook?: { clientConfig?: HookTarget; conversionReviewVersions?: string[] };
 }
 
 export interface DefinitionStatus {

@@ -66,12 +66,10 @@ export async function serveProxy(
     what === "service"
       ? await options.backend(namespace, asked)
       : await podBackend(namespace, asked, options);
-  const { metadata } = pod;
-  const ref = { namespace, name: metadata.name, uid: metadata.uid ?? "", nodeName: nodeOf(pod) };
   const stop = new AbortController();
   const client = answer.type === "response" ? answer.response : answer.socket;
   client.once("close", () => stop.abort(new Error("the client is gone")));
-  const connection = await reaching(options.streams.portForward(ref, port, stop.signal));
+  const connection = await reaching(openBackend({ pod, port }, options.streams, stop.signal));
   connection.on("error", () => undefined);
   const isSecured = asked.scheme === "https";
   const place: Place = {
@@ -82,6 +80,16 @@ export async function serveProxy(
   };
   if (answer.type === "response") await passRequest(request, answer.response, place);
   else await passUpgrade(request, answer, place);
+}
+
+/** A connection to a port of an app, wherever it is. */
+export async function openBackend(
+  { pod, port }: Backend,
+  streams: ProxyOptions["streams"],
+  signal: AbortSignal,
+): Promise<Duplex> {
+  const { name, namespace = "", uid = "" } = pod.metadata;
+  return await streams.portForward({ namespace, name, uid, nodeName: nodeOf(pod) }, port, signal);
 }
 
 interface Place {

@@ -29,13 +29,14 @@ export class KindTable {
     return this.#own;
   }
 
-  /** One kind for each place where objects are kept, in whichever versions they are shown. */
+  /** One kind for each place where objects are kept: in the version they are kept in, where that matters. */
   get kept(): KindDefinition[] {
     const places = new Map<string, KindDefinition>();
     for (const kind of this.#all) {
       const { group, plural } = kind.view?.of ?? kind;
       const place = placeOf(group, plural);
-      if (!places.has(place)) places.set(place, kind);
+      const isKept = kind.view?.converter?.kept === kind.version;
+      if (isKept || !places.has(place)) places.set(place, kind);
     }
     return [...places.values()];
   }

@@ -3,7 +3,7 @@ import type { FieldError, KindDefinition, KubeList } from "@selvedge/apimachiner
 import { CompactedError, type Row, type Store } from "../store/store.ts";
 import { badRequest, expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
 import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
-import { Stored } from "./stored.ts";
+import { type Stored, showRows } from "./stored.ts";
 
 export interface ListQuery extends SelectionQuery {
   readonly limit?: number;
@@ -92,7 +92,7 @@ async function singlePiece(
 ): Promise<ListPiece> {
   const asked = await startRevision(store, query);
   const { row, revision } = await rowAt(store, selection.prefix);
-  const stored = row === undefined ? undefined : new Stored(row, view);
+  const [stored] = row === undefined ? [] : await showRows([row], view);
   const items = stored !== undefined && selection.matches(stored) ? [stored] : [];
   const end = { continue: undefined, remaining: undefined };
   return { revision: asked ?? revision, items, end };
@@ -141,9 +141,9 @@ async function* pagesOf(
     remaining = counts ? page.remaining : remaining === undefined ? undefined : remaining - page.rows.length;
     counts = false;
     const items: Stored[] = [];
-    for (const [index, row] of page.rows.entries()) {
-      after = row.key;
-      const stored = new Stored(row, view);
+    const shown = showRows(page.rows, view);
+    for (const [index, stored] of (shown instanceof Promise ? await shown : shown).entries()) {
+      after = stored.key;
       if (!selection.matches(stored)) continue;
       items.push(stored);
       if (++taken === limit && (page.more || index + 1 < page.rows.length)) {

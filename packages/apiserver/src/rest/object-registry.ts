@@ -21,7 +21,7 @@ import {
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
 import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownResource } from "./refusals.ts";
-import { encodeAs, isStale, Stored, seenRevision } from "./stored.ts";
+import { encodeKept, isStale, Stored, seenRevision, showRows } from "./stored.ts";
 import { eventsOf, openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
 import { fillDefaults, isGone, planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
 
@@ -93,7 +93,9 @@ export class ObjectRegistry {
     const definition = this.#definition(kind);
     const row = await this.#store.get(keyOf(definition, name, namespace));
     if (row === undefined) throw notFound(kind, name);
-    return new Stored(row, definition.view);
+    const shown = showRows([row], definition.view);
+    const [stored] = shown instanceof Promise ? await shown : shown;
+    return stored as Stored;
   }
 
   async list<T extends KubeObject>(kind: KindName, query: ListQuery = {}): Promise<KubeList<T>> {
@@ -193,7 +195,8 @@ export class ObjectRegistry {
     for (let attempt = 1; ; attempt++) {
       const context = { ...this.#context(kind, options), managed: true };
       const row = await this.#store.get(keyOf(definition, name, namespace));
-      const stored = row === undefined ? undefined : new Stored(row, definition.view).object;
+      const [found] = row === undefined ? [] : await showRows([row], definition.view);
+      const stored = found?.object;
       if (stored === undefined && subresource !== undefined) throw notFound(kind, name);
       const request = { kind: definition, stored, patch, manager, force, subresource, time: context.time };
       const applied = applyConfiguration(request);
@@ -237,7 +240,7 @@ export class ObjectRegistry {
       const gone = plan.type === "delete" || isGone(object);
       if (options.dryRun) return { gone, object };
       const expected = revisionOf(stored);
-      const value = gone ? undefined : encodeAs(definition.view, object);
+      const value = gone ? undefined : await encodeKept(definition.view, object);
       const outcome = await this.#store.write(keyOf(definition, name, namespace), expected, value);
       if (outcome.type === "written") {
         object.metadata.resourceVersion = `${outcome.revision}`;
@@ -317,7 +320,8 @@ export class ObjectRegistry {
   ): Promise<KubeObject | undefined> {
     const { name, namespace } = object.metadata;
     const key = keyOf(kind, name, namespace);
-    const value = isGone(object) ? undefined : encodeAs(kind.view, object);
+    const kept = isGone(object) ? undefined : encodeKept(kind.view, object);
+    const value = kept instanceof Promise ? await kept : kept;
     const outcome = await this.#store.write(key, expected, value);
     if (outcome.type === "conflict") return undefined;
     const { revision } = outcome;

@@ -1,5 +1,6 @@
 /** Objects as the store has them: text, and what is made of it once however many ask. */
-import type { KindView, KubeObject } from "@selvedge/apimachinery";
+import type { KindConverter, KindView, KubeObject } from "@selvedge/apimachinery";
+import { cloneJson } from "@selvedge/base";
 import type { Change, Row } from "../store/store.ts";
 
 /** One state of one object. */
@@ -8,14 +9,19 @@ export class Stored {
   readonly revision: number;
   readonly #value: string;
   readonly #view: KindView | undefined;
+  readonly #shown: KubeObject | undefined;
   #object: KubeObject | undefined;
   #json: string | undefined;
 
-  constructor({ key, revision, value }: Row, view?: KindView) {
+  /** `shown`: the object as the view shows it, where only somebody else could make it. */
+  constructor({ key, revision, value }: Row, view?: KindView, shown?: KubeObject) {
     this.key = key;
     this.revision = revision;
     this.#value = value;
     this.#view = view;
+    if (shown !== undefined) shown.metadata.resourceVersion = `${revision}`;
+    this.#shown = shown;
+    this.#object = shown;
   }
 
   /** Shared by all who ask: look, do not touch. */
@@ -26,6 +32,7 @@ export class Stored {
 
   /** An object of one's own. */
   copy(): KubeObject {
+    if (this.#shown !== undefined) return cloneJson(this.#shown);
     const stored = JSON.parse(this.#value) as KubeObject;
     const object = this.#view === undefined ? stored : this.#view.read(stored);
     object.metadata.resourceVersion = `${this.revision}`;
@@ -48,6 +55,35 @@ export class Stored {
 }
 
 const opening = '"metadata":{';
+
+/** Rows as the view shows them; a promise only where somebody else has to be asked. */
+export function showRows(
+  rows: readonly Row[],
+  view: KindView | undefined,
+): readonly Stored[] | Promise<readonly Stored[]> {
+  if (view?.converter === undefined) return rows.map((row) => new Stored(row, view));
+  return convertRows(rows, view, view.converter);
+}
+
+async function convertRows(
+  rows: readonly Row[],
+  view: KindView,
+  { version, convert }: KindConverter,
+): Promise<readonly Stored[]> {
+  const kept = rows.map(({ value }) => JSON.parse(value) as KubeObject);
+  const own = `${view.of.group}/${version}`;
+  const others = kept.filter(({ apiVersion }) => apiVersion !== own);
+  const shown = others.length === 0 ? [] : await convert(others, version);
+  const byKept = new Map(others.map((object, index) => [object, shown[index]]));
+  return rows.map((row, index) => new Stored(row, view, byKept.get(kept[index] as KubeObject)));
+}
+
+/** The text to store of an object as the view shows it; a promise only where somebody else has to be asked. */
+export function encodeKept(view: KindView | undefined, object: KubeObject): string | Promise<string> {
+  const { converter } = view ?? {};
+  if (converter === undefined || converter.kept === converter.version) return encodeAs(view, object);
+  return converter.convert([object], converter.kept).then(([kept = object]) => encode(kept));
+}
 
 /** The text to store of an object as the view shows it. */
 export function encodeAs(view: KindView | undefined, object: KubeObject): string {
@@ -78,22 +114,34 @@ export interface ReadChange {
 const readChanges = new WeakMap<Change, Map<KindView | typeof asKept, ReadChange>>();
 const asKept = Symbol("as kept");
 
+/** Has the states of changes made that only somebody else can make, all by one question. */
+export async function convertChanges(changes: readonly Change[], view: KindView): Promise<void> {
+  const unread = changes.filter((change) => readChanges.get(change)?.has(view) !== true);
+  const rows = unread.flatMap(({ key, revision, value, previous }) =>
+    [value, previous].flatMap((text) => (text === undefined ? [] : [{ key, revision, value: text }])),
+  );
+  const shown = [...(await showRows(rows, view))];
+  for (const change of unread) {
+    const next = (text: string | undefined): Stored | undefined =>
+      text === undefined ? undefined : shown.shift();
+    keepRead(change, view, { now: next(change.value), before: next(change.previous) });
+  }
+}
+
+function keepRead(change: Change, view: KindView | typeof asKept, read: ReadChange): ReadChange {
+  const views = readChanges.get(change) ?? new Map<KindView | typeof asKept, ReadChange>();
+  readChanges.set(change, views.set(view, read));
+  return read;
+}
+
 /** A change's two states, the same for every watcher of one view. */
 export function readChange(change: Change, view?: KindView): ReadChange {
-  let views = readChanges.get(change);
-  if (views === undefined) {
-    views = new Map();
-    readChanges.set(change, views);
-  }
-  let read = views.get(view ?? asKept);
-  if (read === undefined) {
-    const { key, revision, value, previous } = change;
-    const of = (text: string | undefined): Stored | undefined =>
-      text === undefined ? undefined : new Stored({ key, revision, value: text }, view);
-    read = { now: of(value), before: of(previous) };
-    views.set(view ?? asKept, read);
-  }
-  return read;
+  const known = readChanges.get(change)?.get(view ?? asKept);
+  if (known !== undefined) return known;
+  const { key, revision, value, previous } = change;
+  const of = (text: string | undefined): Stored | undefined =>
+    text === undefined ? undefined : new Stored({ key, revision, value: text }, view);
+  return keepRead(change, view ?? asKept, { now: of(value), before: of(previous) });
 }
 
 /** The revision that the writer has seen, if they say one; "0" is as much as nothing. */

@@ -6,7 +6,7 @@ import { apiVersionOf, type KindName, prefixOf } from "./kind-names.ts";
 import { listPieces, readRevision } from "./listing.ts";
 import { expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
 import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
-import { readChange, type Stored } from "./stored.ts";
+import { convertChanges, readChange, type Stored } from "./stored.ts";
 
 export interface WatchQuery extends SelectionQuery {
   readonly resourceVersion?: string;
@@ -95,6 +95,7 @@ async function* follow(
     while (!signal.aborted) {
       const last = ending?.aborted === true;
       const changes = await log.take();
+      if (kind.view?.converter !== undefined) await convertChanges(changes, kind.view);
       const items = changes
         .map((change) => itemOf(kind, change, selection))
         .filter((item) => item !== undefined);

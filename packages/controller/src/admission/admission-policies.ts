@@ -15,10 +15,11 @@ export interface AdmissionPoliciesOptions {
 export function createAdmissionPolicies({
   api,
   authorizer,
-  ...parts
+  clock,
+  log,
 }: AdmissionPoliciesOptions): PolicyAdmission {
   return new PolicyAdmission({
-    ...{ ...parts, objects: api.registry, authorizer: () => authorizer() ?? nobody },
+    ...{ clock, log, objects: api.registry, authorizer: () => authorizer() ?? nobody },
     kinds: { policy: validatingAdmissionPolicyKind, binding: validatingAdmissionPolicyBindingKind },
   });
 }

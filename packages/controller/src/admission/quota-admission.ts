@@ -16,7 +16,7 @@ export function quotaAdmission(
   kinds: () => readonly KindRef[],
 ): AdmissionMember {
   return {
-    name: "ResourceQuota",
+    ...{ name: "ResourceQuota", rank: 2 },
     handles: ({ kind, operation, subresource }) =>
       kind.namespaced && operation !== "DELETE" && (subresource === undefined || subresource === "resize"),
     async validate(request) {

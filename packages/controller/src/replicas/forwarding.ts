@@ -20,6 +20,14 @@ const hopHeaders =
   /^(?::|(?:connection|keep-alive|proxy-.*|transfer-encoding|te|trailer|host|http2-settings)$)/;
 /** Who asks is said by us. */
 const identityHeaders = /^(?:authorization|impersonate-.*)$/;
+export interface ServicePort {
+  readonly namespace: string;
+  readonly name: string;
+  readonly port: number;
+}
+
+/** What replicas speak on a connection to an app: nothing of their own. */
+export const plainProtocol = "selvedge-plain";
 /** What every certificate of a replica is for. */
 const serverName = "localhost";
 
@@ -39,6 +47,27 @@ export class Forwarding {
     });
     if (answer.type === "upgrade") await upgrade(incoming, outgoing, answer.socket, answer.head);
     else await respond(incoming, outgoing, answer.response);
+  }
+
+  /** A connection to an app behind a Service, which only the leader reaches. */
+  async openService({ namespace, name, port }: ServicePort): Promise<Duplex> {
+    const socket = await this.#connect(true);
+    const path = `/api/v1/namespaces/${namespace}/services/${encodeURIComponent(`${name}:${port}`)}/proxy`;
+    const headers = { host: serverName, connection: "Upgrade", upgrade: plainProtocol };
+    const outgoing = request({ createConnection: () => socket, path, headers });
+    const opened = Promise.withResolvers<Duplex>();
+    outgoing.on("error", (error) => opened.reject(unavailable("the replica that leads was lost", error)));
+    outgoing.on("upgrade", (_answer, peer, rest) => {
+      if (rest.length > 0) peer.unshift(rest);
+      opened.resolve(peer);
+    });
+    outgoing.on("response", (refusal) => {
+      refusal.resume();
+      socket.destroy();
+      opened.reject(unavailable(`the replica that leads answers ${refusal.statusCode}`));
+    });
+    outgoing.end();
+    return await opened.promise;
   }
 
   async #connect(asOurselves: boolean): Promise<TLSSocket> {

@@ -1,8 +1,8 @@
 /** What is wrong with a webhook, with upstream's paths and words. Pure. */
-import { dns1035LabelFaults, dnsSubdomainFaults } from "@selvedge/apimachinery";
+import { dns1035LabelFaults, dnsSubdomainFaults, webhookClientErrors } from "@selvedge/apimachinery";
 import type { Faults } from "../faults.ts";
 import { checkConditions, checkRule, defaultRule, sameConditions } from "./rule-fields.ts";
-import type { ServiceReference, Webhook } from "./webhook-fields.ts";
+import type { Webhook } from "./webhook-fields.ts";
 
 export function defaultWebhook(webhook: Webhook): void {
   webhook.failurePolicy ??= "Fail";
@@ -72,12 +72,7 @@ function checkWebhook(faults: Faults, at: string, webhook: Webhook, lenient: Len
   faults.selector(`${at}.objectSelector`, webhook.objectSelector);
   if (reinvocationPolicy !== undefined)
     faults.oneOf(`${at}.reinvocationPolicy`, reinvocationPolicy, ["IfNeeded", "Never"]);
-  const { url, service } = webhook.clientConfig ?? {};
-  const client = `${at}.clientConfig`;
-  if ((url === undefined) === (service === undefined))
-    faults.required(client, "exactly one of url or service is required");
-  else if (url !== undefined) checkUrl(faults, `${client}.url`, url);
-  else if (service !== undefined) checkService(faults, `${client}.service`, service);
+  faults.errors.push(...webhookClientErrors(`${at}.clientConfig`, webhook.clientConfig ?? {}));
   if (!lenient.conditions) checkConditions(faults, `${at}.matchConditions`, webhook.matchConditions);
 }
 
@@ -101,45 +96,4 @@ function checkVersions(faults: Faults, at: string, versions: readonly string[], 
   }
   if (!lenient.versions && !versions.some(isKnown))
     faults.invalid(at, versions, `must include at least one of ${some}`);
-}
-
-const form = "; desired format: https://host[/path]";
-
-function checkUrl(faults: Faults, at: string, text: string): void {
-  if (!URL.canParse(text)) {
-    const why = text.includes("://") ? `host must be provided${form}` : undefined;
-    if (why === undefined) faults.invalid(at, "", `'https' is the only allowed URL scheme${form}`);
-    faults.invalid(at, "", why ?? `host must be provided${form}`);
-    return;
-  }
-  const { protocol, host, username, password, hash, search } = new URL(text);
-  const scheme = protocol.slice(0, -1);
-  if (scheme !== "https") faults.invalid(at, scheme, `'https' is the only allowed URL scheme${form}`);
-  if (host === "") faults.invalid(at, host, `host must be provided${form}`);
-  const user = password === "" ? username : `${username}:${password}`;
-  if (user !== "") faults.invalid(at, user, "user information is not permitted in the URL");
-  if (hash.length > 1) faults.invalid(at, hash.slice(1), "fragments are not permitted in the URL");
-  if (search.length > 1) faults.invalid(at, search.slice(1), "query parameters are not permitted in the URL");
-}
-
-function checkService(
-  faults: Faults,
-  at: string,
-  { name, namespace, path, port = 0 }: ServiceReference,
-): void {
-  if (!name) faults.required(`${at}.name`, "service name is required");
-  if (!namespace) faults.required(`${at}.namespace`, "service namespace is required");
-  if (port < 1 || port > 65_535)
-    faults.invalid(`${at}.port`, port, "port is not valid: must be between 1 and 65535, inclusive");
-  if (path === undefined || path === "" || path === "/") return;
-  const wrong = (detail: string): void => faults.invalid(`${at}.path`, path, detail);
-  if (path === "//") {
-    wrong("segment[0] may not be empty");
-    return;
-  }
-  if (!path.startsWith("/")) wrong("must start with a '/'");
-  for (const [index, step] of path.slice(1).replace(/\/$/, "").split("/").entries()) {
-    if (step === "") wrong(`segment[${index}] may not be empty`);
-    else for (const fault of dnsSubdomainFaults(step)) wrong(`segment[${index}]: ${fault}`);
-  }
 }

@@ -46,8 +46,8 @@ export class AskedHooks {
     if (matched === undefined) return undefined;
     const invocation = {
       ...{ hook, request, matched, value: requestValue(request, matched) },
-      shown: shownAs(matched, request, request.object),
-      old: shownAs(matched, request, request.old),
+      shown: await shownAs(matched, request, request.object),
+      old: await shownAs(matched, request, request.old),
     };
     return (await this.#meets(invocation)) ? invocation : undefined;
   }

@@ -40,6 +40,8 @@ export interface Question {
   readonly timeout: Millis;
   /** Bytes of the answer, at most. */
   readonly max?: number;
+  /** Whether who answers is told, in the query, how long it has; true when not given. */
+  readonly isTold?: boolean;
 }
 
 /** Nobody has answered, or not as they should; the message is what upstream's client says. */
@@ -64,8 +66,8 @@ export class HookClient implements Disposable {
   }
 
   /** The answer's JSON. */
-  async ask({ target, body, timeout, max = answerMax }: Question): Promise<unknown> {
-    const place = placeOf(target, timeout);
+  async ask({ target, body, timeout, max = answerMax, isTold = true }: Question): Promise<unknown> {
+    const place = placeOf(target, isTold ? `?timeout=${Math.ceil(timeout / 1000)}s` : "");
     const agent = this.#agent(target, place);
     const until = this.#options.clock.monotonic() + timeout;
     const text = JSON.stringify(body);
@@ -165,19 +167,17 @@ interface Place {
 
 const httpsPort = 443;
 
-/** The time it has is told to whoever answers, as upstream tells it. */
-function placeOf({ url, service }: HookTarget, timeout: Millis): Place {
-  const seconds = `?timeout=${Math.ceil(timeout / 1000)}s`;
+function placeOf({ url, service }: HookTarget, query: string): Place {
   if (service !== undefined) {
     const { namespace, name, path = "", port = httpsPort } = service;
     const host = `${name}.${namespace}.svc`;
-    const whole = `${path.startsWith("/") ? "" : "/"}${path}${seconds}`;
+    const whole = `${path.startsWith("/") ? "" : "/"}${path}${query}`;
     return { host, port, path: whole, url: `https://${host}:${port}${whole}` };
   }
   if (url === undefined || !URL.canParse(url))
     throw new HookError("webhook configuration must have either service or URL");
   const { host: authority, hostname, port, pathname } = new URL(url);
-  const path = `${pathname}${seconds}`;
+  const path = `${pathname}${query}`;
   return {
     ...{ host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? httpsPort : Number(port), path },
     url: `https://${authority}${path}`,

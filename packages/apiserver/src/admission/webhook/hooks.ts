@@ -11,7 +11,7 @@ import type { Subject } from "../../admission.ts";
 import { KeptKind } from "../../auth/kept-kind.ts";
 import type { KindName } from "../../rest/kind-names.ts";
 import type { ObjectRegistry } from "../../rest/object-registry.ts";
-import { isExempt, Matcher, type ResourceRule } from "../matching.ts";
+import { Matcher, type ResourceRule } from "../matching.ts";
 import type { HookTarget } from "./hook-client.ts";
 
 interface SaidWebhook {
@@ -61,7 +61,7 @@ export class HookList implements Disposable {
 
   constructor({ onChange, ...options }: HookListOptions) {
     this.#kept = new KeptKind({
-      ...options,
+      ...{ ...options, awaited: true },
       onChange: (name, object) => {
         if (object === undefined) this.#byName.delete(name);
         else this.#byName.set(name, hooksOf(object));
@@ -86,15 +86,8 @@ export class HookList implements Disposable {
 
   /** Whether any of them may have to be asked. */
   handles(subject: Subject): boolean {
-    if (this.#byName.size === 0 || isExempt(subject.kind) || isOurs(subject)) return false;
-    const of = { ...subject, namespace: undefined, name: "", object: undefined, old: undefined };
-    return this.all.some(({ matcher }) => matcher.kindOf(of) !== undefined);
+    return this.all.some(({ matcher }) => matcher.concerns(subject));
   }
-}
-
-/** What is posted to a Pod is asked about as it is posted, not as what we make of it. */
-function isOurs({ operation, subresource }: Subject): boolean {
-  return (subresource === "eviction" || subresource === "binding") && operation !== "CREATE";
 }
 
 function hooksOf(configuration: KubeObject): Hook[] {

@@ -4,9 +4,9 @@ import type { AdmissionRequest } from "../../admission.ts";
 import { pruneObject } from "../../rest/field-validation.ts";
 import { apiVersionOf } from "../../rest/kind-names.ts";
 import { withScale } from "../../rest/scale.ts";
-import { encodeAs } from "../../rest/stored.ts";
 import { fillDefaults } from "../../rest/write-plan.ts";
 import { StatusError } from "../../status-error.ts";
+import { versionOf } from "../request-value.ts";
 import { internalError } from "./review.ts";
 
 /** They see what the kind knows; what the client has said besides is told to the client, not to them. */
@@ -32,18 +32,18 @@ export function settleChanged({ kind, object, old }: AdmissionRequest): void {
 }
 
 /** Makes the object what a webhook has made of what it was shown. */
-export function putShown(request: AdmissionRequest, matched: KindDefinition, patched: unknown): void {
+export async function putShown(
+  request: AdmissionRequest,
+  matched: KindDefinition,
+  patched: unknown,
+): Promise<void> {
   const { object, kind, subresource } = request;
   if (object === undefined) return;
   const shown = patched as KubeObject | null;
   if (typeof shown?.metadata !== "object" || shown.metadata === null)
     throw internalError("the patch leaves no object");
   const next =
-    subresource === "scale"
-      ? withScale(kind, object, shown)
-      : matched === kind || kind.view === undefined
-        ? shown
-        : kind.view.read(JSON.parse(encodeAs(matched.view, shown)) as KubeObject);
+    subresource === "scale" ? withScale(kind, object, shown) : await versionOf(kind, matched, shown);
   for (const key of Object.keys(object)) delete object[key];
   Object.assign(object, next);
 }

@@ -131,7 +131,7 @@ export class WebhookAdmission implements Disposable {
     const verdict = await this.#ask("admit", invocation, () =>
       request.annotate?.(`failed-open.${place}`, hook.name),
     );
-    const changed = verdict !== undefined && verdict.patch.length > 0 && change(invocation, verdict);
+    const changed = verdict !== undefined && verdict.patch.length > 0 && (await change(invocation, verdict));
     const { configuration, name: webhook } = hook;
     request.annotate?.(place, JSON.stringify({ configuration, webhook, mutated: changed }));
     return changed;
@@ -210,7 +210,7 @@ function duePrevious({ asked, due }: Rounds): void {
 }
 
 /** Puts the patch into the object that is written; whether anything is another now. */
-function change({ hook, request, matched, shown }: Invocation, { patch }: Verdict): boolean {
+async function change({ hook, request, matched, shown }: Invocation, { patch }: Verdict): Promise<boolean> {
   if (request.object === undefined || request.operation === "CONNECT") {
     const what = `admission webhook ${JSON.stringify(hook.name)} attempted to modify the object`;
     throw internalError(`${what}, which is not supported for this operation`);
@@ -223,7 +223,7 @@ function change({ hook, request, matched, shown }: Invocation, { patch }: Verdic
     throw internalError(error.message, error);
   }
   if (jsonEqual(patched, shown)) return false;
-  putShown(request, matched, patched);
+  await putShown(request, matched, patched);
   settleChanged(request);
   return true;
 }
