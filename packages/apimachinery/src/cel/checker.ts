@@ -33,6 +33,8 @@ export interface Checked {
   readonly calls: ReadonlyMap<Expr, Call>;
   /** Variables that are used. */
   readonly uses: ReadonlySet<string>;
+  /** Of every selection that is a name with dots in it: of a type, or of a variable. */
+  readonly names: ReadonlyMap<Expr, string>;
 }
 
 export interface Call {
@@ -49,7 +51,8 @@ export function check(source: string, expr: Expr, variables: Variables): Checked
   if (checker.faults.length > 0) throw new CompileError(source, checker.faults);
   const types = new Map<Expr, CelType>();
   for (const [one, found] of checker.types) types.set(one, settled(found, checker.bindings));
-  return { expr, type: settled(type, checker.bindings), types, calls: checker.calls, uses: checker.uses };
+  const { calls, uses, names } = checker;
+  return { expr, type: settled(type, checker.bindings), types, calls, uses, names };
 }
 
 /** Types are values too: `type(self.port) == int`. */
@@ -63,6 +66,7 @@ class Checker {
   readonly types = new Map<Expr, CelType>();
   readonly calls = new Map<Expr, Call>();
   readonly uses = new Set<string>();
+  readonly names = new Map<Expr, string>();
   bindings: Bindings = new Map();
   #scope: Variables;
   #fresh = 0;
@@ -149,11 +153,11 @@ class Checker {
   }
 
   #select(expr: Expr & { readonly kind: "select" }): CelType {
-    const qualified = qualifiedName(expr);
-    if (qualified !== undefined && !expr.test && typeNames.has(qualified))
-      return { kind: "type", args: [dyn] };
-    if (qualified !== undefined && !expr.test && this.#scope.has(qualified))
-      return this.#ident(expr, qualified);
+    const name = expr.test ? undefined : qualifiedName(expr);
+    if (name !== undefined && (this.#scope.has(name) || typeNames.has(name))) {
+      this.names.set(expr, name);
+      return this.#ident(expr, name);
+    }
     const operand = this.#known(this.check(expr.operand));
     const holder = operand.kind === "optional" ? this.#known(operand.args[0] ?? dyn) : operand;
     const member = this.#member(expr, holder);
@@ -288,7 +292,7 @@ class Checker {
   }
 }
 
-export function qualifiedName(expr: Expr): string | undefined {
+function qualifiedName(expr: Expr): string | undefined {
   if (expr.kind === "ident") return expr.name;
   if (expr.kind !== "select" || expr.test || expr.optional) return undefined;
   const prefix = qualifiedName(expr.operand);

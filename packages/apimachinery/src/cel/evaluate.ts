@@ -4,7 +4,7 @@
  */
 import type { Comprehension, Expr } from "./ast.ts";
 import { callCost } from "./call-cost.ts";
-import { type Call, type Checked, qualifiedName, typeNames } from "./checker.ts";
+import { type Call, type Checked, typeNames } from "./checker.ts";
 import { isOfType } from "./types.ts";
 import { EvaluationError, isMapValue, MadeMap, none, OptionalValue, TypeValue } from "./values.ts";
 
@@ -111,10 +111,8 @@ class Evaluation {
   }
 
   #select(expr: Expr & { readonly kind: "select" }, scope: Scope): unknown {
-    const qualified = qualifiedName(expr);
-    if (qualified !== undefined && typeNames.has(qualified)) return new TypeValue(qualified);
-    // A variable whose name has a dot in it.
-    if (qualified !== undefined && this.#checked.uses.has(qualified)) return this.#ident(qualified, scope);
+    const name = this.#checked.names.get(expr);
+    if (name !== undefined) return this.#ident(name, scope);
     const operand = this.value(expr.operand, scope);
     const through = operand instanceof OptionalValue;
     if (through && !operand.present) return expr.test ? false : none;

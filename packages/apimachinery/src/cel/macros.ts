@@ -13,8 +13,6 @@ export function expandMacro(
 ): Expr | string | undefined {
   if (target === undefined) return name === "has" && args.length === 1 ? hasMacro(args[0]) : undefined;
   const [first, second, third, fourth] = args;
-  if (name === "bind" && target.kind === "ident" && target.name === "cel" && args.length === 3)
-    return bindMacro(first, second, third, at);
   if ((name === "optMap" || name === "optFlatMap") && args.length === 2)
     return optionalMacro(name, target, first, second, at);
   const loop = loops[`${name}/${args.length}`];
@@ -164,21 +162,14 @@ function hasMacro(field: Expr | undefined): Expr | string {
   return { ...field, test: true };
 }
 
-/** A loop over nothing: its accumulator is the name. */
-function bindMacro(
-  name: Expr | undefined,
-  value: Expr | undefined,
-  body: Expr | undefined,
-  at: number,
-): Expr | string {
-  if (name?.kind !== "ident" || value === undefined || body === undefined)
-    return "cel.bind() variable names must be simple identifiers";
+/** A name for a value, as a loop over nothing: its accumulator is the name. */
+function bound(name: string, value: Expr, body: Expr, at: number): Expr {
   return {
-    ...{ kind: "comprehension", at, variable: "#unused", second: undefined, accumulator: name.name },
+    ...{ kind: "comprehension", at, variable: "#unused", second: undefined, accumulator: name },
     range: { kind: "list", items: [], optional: new Set(), at },
     init: value,
     condition: literal(false, at),
-    step: ident(name.name, at),
+    step: ident(name, at),
     result: body,
   };
 }
@@ -193,11 +184,10 @@ function optionalMacro(
   if (variable?.kind !== "ident" || body === undefined)
     return `${macro}() variable name must be a simple identifier`;
   const member = (name: string): Expr => ({ kind: "call", name, target, args: [], at });
-  const bound = bindMacro(variable, member("value"), body, at);
-  if (typeof bound === "string") return bound;
+  const made = bound(variable.name, member("value"), body, at);
   const optional = ident("optional", at);
   const present: Expr =
-    macro === "optMap" ? { kind: "call", name: "of", target: optional, args: [bound], at } : bound;
+    macro === "optMap" ? { kind: "call", name: "of", target: optional, args: [made], at } : made;
   const absent: Expr = { kind: "call", name: "none", target: optional, args: [], at };
   return call(at, "_?_:_", member("hasValue"), present, absent);
 }

@@ -63,7 +63,6 @@ function addStrings(table: FunctionTable): void {
     ascii(/[a-z]/g, (letter) => letter.toUpperCase()),
   );
   table.add("string.trim() string", (text: string) => text.trim());
-  table.add("string.reverse() string", (text: string) => [...text].reverse().join(""));
   table.add("string.replace(string, string) string", (text: string, from: string, to: string) =>
     text.replaceAll(from, () => to),
   );
