@@ -61,6 +61,10 @@ describe("control", () => {
       [13],
     );
     assert.equal(world.gateway.quotes[0]?.attestData.length, 0);
+    // Controllers keep back what has a higher number: sealed patches, snapshots at once, networks of one family.
+    const [{ InfoContent: device }] = world.gateway.infos.filter(({ ztype }) => ztype === 1) as [info.ZInfoMsg];
+    const { API_CAPABILITY_REPORT_TPM_EVENTLOG: capability } = info.APICapability;
+    assert.equal(device.case === "dinfo" && device.value.apiCapability, capability);
   });
 
   it("waits at the door for as long as it takes, and says so", async () => {

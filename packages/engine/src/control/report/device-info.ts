@@ -66,6 +66,12 @@ const appsMax = 110;
 /** Images told about: the largest, as kubelet does, so that a full disk of images stays a small message. */
 const imagesMax = 50;
 
+/**
+ * A controller sends nothing of what has a higher number. All up to this one is applied, or told by its place as not
+ * supported, as the licence of Windows is; an interface of an app that runs is changed at once and not at its restart.
+ */
+const understood = info.APICapability.API_CAPABILITY_REPORT_TPM_EVENTLOG;
+
 const attestationStates: Readonly<Record<Attestation["state"], info.AttestationState>> = {
   certs: info.AttestationState.NONCE_WAIT,
   nonce: info.AttestationState.NONCE_WAIT,
@@ -111,7 +117,7 @@ export function deviceInfo(facts: DeviceFacts): InfoMessage {
       IOVirtualization: inventory.iommu,
     },
     attestationInfo: { state: attestationStates[facts.attestation] },
-    apiCapability: info.APICapability.API_CAPABILITY_ADAPTER_USER_LABELS,
+    apiCapability: understood,
     optionalCapabilities: { hwInventorySupport: true },
     ...portsPart(facts.ports),
     ...modemsPart(facts.ports),
