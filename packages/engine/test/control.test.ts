@@ -62,7 +62,9 @@ describe("control", () => {
     );
     assert.equal(world.gateway.quotes[0]?.attestData.length, 0);
     // Controllers keep back what has a higher number: sealed patches, snapshots at once, networks of one family.
-    const [{ InfoContent: device }] = world.gateway.infos.filter(({ ztype }) => ztype === 1) as [info.ZInfoMsg];
+    const [{ InfoContent: device }] = world.gateway.infos.filter(({ ztype }) => ztype === 1) as [
+      info.ZInfoMsg,
+    ];
     const { API_CAPABILITY_REPORT_TPM_EVENTLOG: capability } = info.APICapability;
     assert.equal(device.case === "dinfo" && device.value.apiCapability, capability);
   });
