@@ -11,7 +11,10 @@ import { type TunnelAsked, TunnelDoor } from "./tunnel-door.ts";
 const certificate = (name: string): Uint8Array => new TextEncoder().encode(`certificate of ${name}`);
 const known = (id: string): KnownNode =>
   ({ id, name: id, certificateHash: createHash("sha256").update(certificate(id)).digest() }) as never;
-const nodes = [known("n1"), known("n2"), known("n3")];
+/** One whose certificate is found by its name, and is another. */
+const similar = known("n4");
+similar.certificateHash[31] = (similar.certificateHash[31] ?? 0) ^ 1;
+const nodes = [known("n1"), known("n2"), known("n3"), similar];
 
 class World {
   readonly clock = new ManualClock();
@@ -47,6 +50,7 @@ describe("who may hold a tunnel to screens", () => {
     ["the node itself", {}, 0],
     ["nobody without a certificate", { certificate: undefined }, 401],
     ["nobody whom no node's certificate names", { certificate: certificate("stranger") }, 401],
+    ["nobody whose certificate is half the node's", { node: "n4", certificate: certificate("n4") }, 401],
     ["no other node", { certificate: certificate("n2") }, 403],
     ["no node that has no app for it", { node: "n3", certificate: certificate("n3") }, 404],
     ["no node that is not there", { node: "n9" }, 403],

@@ -284,6 +284,14 @@ describe("tunnels to screens", () => {
       assert.deepEqual([box.closed, viewer.destroyed], [true, true]);
     });
 
+  it("end with a box that speaks before the viewer does", async () => {
+    const world = new World();
+    const box = world.dial();
+    const viewer = await world.open();
+    box.answer(args);
+    assert.deepEqual([box.closed, viewer.destroyed], [true, true]);
+  });
+
   it("end with a guacd that says it takes more than any does", async () => {
     const world = new World();
     const box = world.dial();
