@@ -34,7 +34,7 @@ const concurrency = 2;
 export function createVolumeDomain(options: VolumeDomainOptions): VolumeDomain {
   const { store, clock, random } = options;
   const log = options.log.child("volume");
-  const files = new VolumeFiles(options.disk);
+  const files = new VolumeFiles(options.disk, log);
   const reconciler = new VolumeReconciler({ ...options, files, log });
   const runner = new Runner<VolumeKey>({ reconciler, clock, random, log, concurrency });
   const wakeAll = (): void => {

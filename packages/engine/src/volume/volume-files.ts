@@ -1,3 +1,4 @@
+import { describeError, type Log } from "@selvedge/base";
 import type { VolumeKey } from "../desired.ts";
 import type { Disk } from "../host/disk.ts";
 import type { StoredVolume } from "./volume-plan.ts";
@@ -15,9 +16,11 @@ import type { StoredVolume } from "./volume-plan.ts";
  */
 export class VolumeFiles {
   readonly #disk: Disk;
+  readonly #log: Log;
 
-  constructor(disk: Disk) {
+  constructor(disk: Disk, log: Log) {
     this.#disk = disk;
+    this.#log = log;
   }
 
   static image({ key, sealed }: Pick<StoredVolume, "key" | "sealed">): string {
@@ -68,20 +71,30 @@ export class VolumeFiles {
       if (name.startsWith(`${key}@`)) await this.#disk.remove(`${folder}/${name}`);
   }
 
-  /** What a record that cannot be read spoke of may be all that somebody has: it is set aside, not removed. */
+  /** A disk that fails is no record that says nothing: it is thrown, and nothing is touched. */
   async #read(path: string): Promise<StoredVolume | undefined> {
     const bytes = await this.#disk.read(path);
     if (bytes === undefined) return undefined;
+    let stored: StoredVolume;
+    let image: string;
     try {
-      const stored = JSON.parse(new TextDecoder().decode(bytes)) as StoredVolume;
-      return (await this.#disk.size(VolumeFiles.image(stored))) === undefined ? undefined : stored;
-    } catch {
-      for (const ending of [sealedImage, rawImage]) {
-        const image = path.replace(/\.json$/, ending);
-        if ((await this.#disk.size(image)) !== undefined)
-          await this.#disk.rename(image, `${image}.unreadable`);
-      }
+      stored = JSON.parse(new TextDecoder().decode(bytes)) as StoredVolume;
+      image = VolumeFiles.image(stored);
+    } catch (error) {
+      this.#log.error("a volume's record says nothing; its image is set aside", {
+        ...{ record: path, error: describeError(error) },
+      });
+      await this.#setAside(path);
       return undefined;
+    }
+    return (await this.#disk.size(image)) === undefined ? undefined : stored;
+  }
+
+  /** What such a record spoke of may be all that somebody has: it is not removed. */
+  async #setAside(path: string): Promise<void> {
+    for (const ending of [sealedImage, rawImage]) {
+      const image = path.replace(/\.json$/, ending);
+      if ((await this.#disk.size(image)) !== undefined) await this.#disk.rename(image, `${image}.unreadable`);
     }
   }
 }
