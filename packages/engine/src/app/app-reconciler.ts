@@ -1,6 +1,6 @@
 import { describeError, type Millis, millis } from "@selvedge/base";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
-import { type AppId, type AppSpec, type VolumeKey, volumeUses } from "../desired.ts";
+import { type AppId, type AppSpec, type ContentId, type VolumeKey, volumeUses } from "../desired.ts";
 import { VaultLockedError } from "../host/sealed-disk.ts";
 import type { VolumeStatus } from "../observed.ts";
 import type { AppContext } from "./app-context.ts";
@@ -30,8 +30,6 @@ export class AppReconciler implements Reconciler<AppId> {
   readonly writes: readonly string[] = ["apps"];
   readonly instances: Map<AppId, AppInstance> = new Map();
   readonly #context: AppContext;
-  /** Memory promised to machines by passes that run side by side. */
-  readonly #promised = new Map<AppId, number>();
   readonly #processors: ProcessorBook;
 
   constructor(context: AppContext) {
@@ -162,7 +160,7 @@ export class AppReconciler implements Reconciler<AppId> {
         allContainers(app.record.spec).flatMap(({ index }) => (isStarted(app, index) ? [index] : [])),
       ),
       machine: { runs, connected: app.machine.connected, asked: app.machine.asked },
-      content: (id) => store.contents.get(id as never),
+      content: (id) => store.contents.get(id as ContentId),
       nic: (name) => app.nic(name),
       device: (name) => this.#context.store.devices.get(name),
       volume: (key) => store.volumes.get(key),
@@ -202,7 +200,7 @@ export class AppReconciler implements Reconciler<AppId> {
     const memoryBytes = this.#context.memoryForApps();
     let taken = 0;
     for (const [other, app] of this.instances)
-      if (other !== id) taken += app.record.machine?.memoryBytes ?? this.#promised.get(other) ?? 0;
+      if (other !== id) taken += app.record.machine?.memoryBytes ?? 0;
     return { memoryBytes, freeMemoryBytes: memoryBytes - taken, cpus: this.#context.facts.cpus };
   }
 
@@ -215,10 +213,8 @@ export class AppReconciler implements Reconciler<AppId> {
         const processors = this.#processors.choose(sized);
         // Another app may have taken a volume or a processor since this was planned; the next look says so.
         if (this.#isTaken(app) || processors === undefined) return true;
-        // Promised before the first await, so that no two passes give the same memory away.
-        this.#promised.set(app.id, sized.memoryBytes);
+        // Its record has the memory before the first await, so that no two passes give it away.
         await app.launch(sized, processors);
-        this.#promised.delete(app.id);
         return true;
       }
       case "purge":
@@ -289,7 +285,7 @@ export class AppReconciler implements Reconciler<AppId> {
       machineRuns: runs,
       stoppingApp: app.machine.isStopping,
       goesOn: this.#wanted(app.id)?.active === true && app.record.end === undefined,
-      content: (id) => store.contents.get(id as never),
+      content: (id) => store.contents.get(id as ContentId),
       ready: new Map(ready),
       started: new Map(started),
       faults: app.faults,

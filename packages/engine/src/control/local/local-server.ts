@@ -14,7 +14,7 @@ import {
   seconds,
 } from "@selvedge/base";
 import { profile, profileNetwork } from "@selvedge/eve-api";
-import type { NodeWishes } from "../../desired.ts";
+import type { AppId, NodeWishes } from "../../desired.ts";
 import type { EngineStore } from "../../engine-store.ts";
 import type { HardwareProbe } from "../../hardware/hardware.ts";
 import { type HttpClient, readBody } from "../../host/http.ts";
@@ -312,7 +312,7 @@ export class LocalServer {
   #watch(id: string): void {
     const before = this.#busy.get(id);
     if (before === undefined) return;
-    const state = this.#parts.store.apps.get(id as never)?.state;
+    const state = this.#parts.store.apps.get(id as AppId)?.state;
     if (state === undefined || (before && state === "running")) this.#busy.delete(id);
     else if (state !== "running") this.#busy.set(id, true);
   }
