@@ -106,6 +106,26 @@ describe("the dispatcher", () => {
     assert.deepEqual([box.got, person.got], [["hw"], ["bytes: Box 3000"]]);
   });
 
+  it("tells a box that its person has left, once and not before he may be back", () => {
+    const world = new World();
+    const [box, person] = [world.join("shop-1-EV-server"), world.join("laptop")];
+    const told = (): number => box.got.filter((text) => text === none).length;
+    const after = (span: number, ...others: End[]): number => {
+      for (let passed = 0; passed < span; passed += seconds(30)) {
+        for (const end of [box, ...others]) end.sign();
+        world.pass(seconds(30));
+      }
+      return told();
+    };
+    assert.equal(told(), 1, "when it came first");
+    person.close();
+    assert.equal(after(seconds(30)), 1);
+    const again = world.join("laptop");
+    assert.equal(after(minutes(4), again), 1, "he is there");
+    again.close();
+    assert.deepEqual([after(minutes(2)), after(minutes(10))], [2, 2]);
+  });
+
   it("takes nobody by a name it does not know, and no second person; who dials again takes his place", () => {
     const world = new World();
     assert.ok(world.join("shop-1-EV-server", nameOf("guess")).closed);

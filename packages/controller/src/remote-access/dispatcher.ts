@@ -38,6 +38,8 @@ interface Joined extends Dialled {
   heardAt: number;
   /** Messages one after another that nobody was there for. */
   unheard: number;
+  /** Since when the other one has left, while this one was not told. */
+  leftAt?: number | undefined;
 }
 type Session = Partial<Record<Side, Joined>>;
 
@@ -50,6 +52,8 @@ const taken = "can't have more than 2 peers";
 const unheardMax = 50;
 /** What one end may leave unread. */
 const bufferMax = 8 << 20;
+/** For so long who has left may be on his way back: EVE's programs dial again within it. */
+const returnMax = minutes(1);
 /** Both ends give a sign each 30 s. */
 const silenceMax = minutes(3);
 const sweepEvery = minutes(1);
@@ -93,6 +97,8 @@ export class Dispatcher implements Disposable {
     const here: Joined = { ...dialled, end, heardAt: clock.monotonic(), unheard: 0 };
     session[side] = here;
     this.#sessions.set(name, session);
+    const there = session[other(side)];
+    if (there !== undefined) there.leftAt = undefined;
     before?.end.close();
     log.info("an end of a remote session has come", { node, side, host, remote });
     end.onSign(() => {
@@ -127,18 +133,26 @@ export class Dispatcher implements Disposable {
     const session = this.#sessions.get(name);
     if (session?.[side] !== joinedHere) return;
     delete session[side];
-    if (session[other(side)] === undefined) this.#sessions.delete(name);
+    const there = session[other(side)];
+    if (there === undefined) this.#sessions.delete(name);
+    else there.leftAt = this.#options.clock.monotonic();
     const { host, remote } = joinedHere;
     this.#options.log.info("an end of a remote session has left", { side, host, remote });
   }
 
-  /** Ends what has no token any more, and ends of which nothing is heard. */
+  /** Ends what has no token any more, and ends of which nothing is heard; who was left, and says nothing, is told. */
   #sweep(): void {
     const { clock } = this.#options;
     for (const [name, session] of this.#sessions) {
       if (!this.knows(name)) closeAll(session);
-      for (const it of [session.box, session.person])
-        if (it !== undefined && clock.monotonic() - it.heardAt > silenceMax) it.end.close();
+      for (const it of [session.box, session.person]) {
+        if (it === undefined) continue;
+        if (clock.monotonic() - it.heardAt > silenceMax) it.end.close();
+        else if (it.leftAt !== undefined && clock.monotonic() - it.leftAt >= returnMax) {
+          it.leftAt = undefined;
+          say(it.end, alone);
+        }
+      }
     }
     this.#timer = this.#sessions.size === 0 ? undefined : clock.setTimer(sweepEvery, () => this.#sweep());
   }
