@@ -106,7 +106,7 @@ async function install(name: "kubectl" | "helm", version: KubectlVersion): Promi
 }
 
 /** One file out of a zip archive, found by the directory at its end. */
-export function fileInZip(zip: Buffer, name: string): Buffer {
+function fileInZip(zip: Buffer, name: string): Buffer {
   const end = zip.lastIndexOf(Buffer.from("PK\x05\x06", "latin1"));
   if (end < 0) throw new Error("not a zip archive");
   let at = zip.readUInt32LE(end + 16);

@@ -78,7 +78,7 @@ export class KubectlSession {
   }
 }
 
-export class Following implements AsyncDisposable {
+class Following implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #name: string;
   output = "";

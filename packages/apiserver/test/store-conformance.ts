@@ -107,7 +107,7 @@ async function manyWriters(data: StoreWorld, random: SeededRandom): Promise<void
 }
 
 /** Each change is of the state that the one before left: nobody wrote over what they had not seen. */
-export function assertChained(log: readonly Change[]): void {
+function assertChained(log: readonly Change[]): void {
   const values = new Map<string, string | undefined>();
   for (const { key, value, previous, revision } of log) {
     assert.equal(previous, values.get(key), `revision ${revision} of ${key} is of another state`);

@@ -55,7 +55,7 @@ export function randomKey(random: SeededRandom): string {
   return `${randomFolder(random)}k${below(random, 7)}`;
 }
 
-export function randomFolder(random: SeededRandom): string {
+function randomFolder(random: SeededRandom): string {
   return folders[below(random, folders.length)] ?? "";
 }
 

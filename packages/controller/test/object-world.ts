@@ -30,7 +30,7 @@ import { ManualClock } from "./manual-clock.ts";
 
 const { privateKey: accountKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 
-export class MemoryRecords implements Records {
+class MemoryRecords implements Records {
   readonly #buckets = new Map<string, Map<string, Uint8Array>>();
 
   get(bucket: string, key: string): Uint8Array | undefined {
@@ -51,7 +51,7 @@ export class MemoryRecords implements Records {
 }
 
 /** Seals by writing the plaintext down: what is secret is tested where the real sealer is. */
-export class PlainSealer implements NodeSealer {
+class PlainSealer implements NodeSealer {
   readonly certified: Set<string> = new Set();
   all: boolean = true;
   readonly #listeners = new Set<(node: string) => void>();

@@ -33,7 +33,7 @@ export class SignedConfigs {
 }
 
 /** A ConfigResponse around a configuration that is encoded already. */
-export function configResponse({ config, hash }: RenderedConfig): Uint8Array {
+function configResponse({ config, hash }: RenderedConfig): Uint8Array {
   return new BinaryWriter()
     .tag(1, WireType.LengthDelimited)
     .bytes(config)

@@ -16,7 +16,7 @@ type Meaning =
 
 const { ZSwState: State } = info;
 
-export const meanings: Readonly<Record<info.ZSwState, Meaning>> = {
+const meanings: Readonly<Record<info.ZSwState, Meaning>> = {
   [State.INVALID]: { is: "ended" },
   [State.INITIAL]: { is: "waiting", message: "accepted by the node" },
   [State.RESOLVING_TAG]: { is: "waiting", message: "looking up the image's tag" },

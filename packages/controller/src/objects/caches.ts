@@ -276,7 +276,7 @@ export function claimsOf({ metadata, spec }: Pod): string[] {
 }
 
 /** Every ConfigMap and Secret a Pod refers to, as `namespace/name`. */
-export function referencesOf(pod: Pod): { readonly configMaps: string[]; readonly secrets: string[] } {
+function referencesOf(pod: Pod): { readonly configMaps: string[]; readonly secrets: string[] } {
   const namespace = pod.metadata.namespace ?? "";
   const configMaps = new Set<string>();
   const secrets = new Set<string>();

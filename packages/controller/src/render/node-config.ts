@@ -203,7 +203,7 @@ export function assembleNode(
   return { config: configOf(plan, parts, own, contexts), faults };
 }
 
-export function datastoreName(id: string): string {
+function datastoreName(id: string): string {
   return `datastore/${id}`;
 }
 

@@ -21,7 +21,7 @@ import { envFromSource, envVar } from "./env-fields.ts";
 import { lifecycle, probe } from "./probe-fields.ts";
 import { securityContext } from "./security-fields.ts";
 
-export const containerPort: Message = message(
+const containerPort: Message = message(
   "A port that a container listens on. It is a note: ports that are not listed can be reached as well.",
   {
     name: text(1, "Name for probes and Services to refer to; unique in the Pod."),
@@ -32,7 +32,7 @@ export const containerPort: Message = message(
   },
 );
 
-export const resourceClaim: Message = message("A claim on a device of the Pod: not done.", {
+const resourceClaim: Message = message("A claim on a device of the Pod: not done.", {
   name: text(1, "Name of the claim in spec.resourceClaims.", needed),
   request: text(2, "Name of the request in the claim."),
 });
@@ -52,15 +52,12 @@ export const resourceRequirements: Message = message(
   },
 );
 
-export const containerResizePolicy: Message = message(
-  "What a change of resources does to a running container.",
-  {
-    resourceName: text(1, "The resource.", needed),
-    restartPolicy: text(2, "NotRequired or RestartContainer.", needed),
-  },
-);
+const containerResizePolicy: Message = message("What a change of resources does to a running container.", {
+  resourceName: text(1, "The resource.", needed),
+  restartPolicy: text(2, "NotRequired or RestartContainer.", needed),
+});
 
-export const volumeMount: Message = message("Where a volume is seen in the container.", {
+const volumeMount: Message = message("Where a volume is seen in the container.", {
   name: text(1, "Name of one of the Pod's volumes.", needed),
   readOnly: flag(2, "Whether the container may only read it."),
   recursiveReadOnly: text(7, "Disabled or IfPossible.", pointer),
@@ -70,7 +67,7 @@ export const volumeMount: Message = message("Where a volume is seen in the conta
   subPathExpr: text(6, "As subPath, with $(NAME) replaced by variables of the environment."),
 });
 
-export const volumeDevice: Message = message("A volume as a block device: not done.", {
+const volumeDevice: Message = message("A volume as a block device: not done.", {
   name: text(1, "Name of a volume.", needed),
   devicePath: text(2, "Where in the container.", needed),
 });

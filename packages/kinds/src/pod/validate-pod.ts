@@ -51,7 +51,7 @@ export function validatePod(
 }
 
 /** What most owners ask of their Pods: to run for ever. */
-export const runsForEver: readonly string[] = ["Always"];
+const runsForEver: readonly string[] = ["Always"];
 
 export function checkTemplate(
   faults: Faults,
