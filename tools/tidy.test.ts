@@ -111,14 +111,22 @@ describe("the import table", () => {
   it("is declared in each package.json", () => {
     const wrong: string[] = [];
     for (const name of Object.keys(mayImport)) {
-      const file = join(root, "packages", name, "package.json");
-      if (!existsSync(file)) continue;
-      const declared = Object.keys(JSON.parse(readFileSync(file, "utf8")).dependencies ?? {});
-      for (const dependency of declared) {
+      for (const dependency of Object.keys(dependenciesOf(name))) {
         const ours = /^@selvedge\/(.+)$/.exec(dependency)?.[1];
         if (ours !== undefined && !mayImport[name]?.includes(ours)) wrong.push(`${name} declares ${ours}`);
       }
     }
+    assert.deepEqual(wrong, []);
+  });
+
+  it("has no package that declares what none of its files imports", () => {
+    const wrong = Object.keys(mayImport).flatMap((name) => {
+      const folder = `packages/${name}/`;
+      const used = sources.filter(({ path }) => path.startsWith(folder)).flatMap(({ imports }) => imports);
+      return Object.keys(dependenciesOf(name))
+        .filter((wanted) => !used.some((one) => one === wanted || one.startsWith(`${wanted}/`)))
+        .map((wanted) => `${name} declares ${wanted}`);
+    });
     assert.deepEqual(wrong, []);
   });
 
@@ -151,10 +159,16 @@ function importFault(path: string, name: string): string[] {
 }
 
 function declaresDependency(own: string, name: string): boolean {
-  const { dependencies = {} } = JSON.parse(readFileSync(join(root, "packages", own, "package.json"), "utf8"));
-  return Object.keys(dependencies).some(
+  return Object.keys(dependenciesOf(own)).some(
     (dependency) => name === dependency || name.startsWith(`${dependency}/`),
   );
+}
+
+function dependenciesOf(name: string): object {
+  const { dependencies = {} } = JSON.parse(
+    readFileSync(join(root, "packages", name, "package.json"), "utf8"),
+  );
+  return dependencies;
 }
 
 /**
