@@ -11,8 +11,8 @@
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import type { User } from "./auth/user.ts";
 import type { DeleteQuery } from "./rest/delete-plan.ts";
+import type { FieldRules } from "./rest/field-validation.ts";
 import { resourceName } from "./rest/kind-names.ts";
-import type { WriteQuery } from "./rest/object-registry.ts";
 import { detailsOf } from "./rest/refusals.ts";
 import { type StatusCause, StatusError } from "./status-error.ts";
 
@@ -40,7 +40,7 @@ export interface AdmissionRequest extends WriteTerms {
   /** As it is stored, for reading only; undefined of a creation. */
   readonly old: KubeObject | undefined;
   /** How it was asked for. */
-  readonly asked?: WriteQuery | DeleteQuery;
+  readonly asked?: FieldRules | DeleteQuery;
 }
 
 /** What tells whether a member is asked at all. */

@@ -1,4 +1,4 @@
-/** Versions of users' kinds that a webhook turns into each other, as upstream's conformance tests have it and beyond. */
+/** Versions of users' kinds that a webhook turns into each other, as upstream's conformance tests have it. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { opensslMissing } from "./api-world.ts";

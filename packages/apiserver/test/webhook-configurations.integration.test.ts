@@ -74,7 +74,8 @@ describe("conformance: configurations of admission webhooks", { skip: opensslMis
     });
 
     const called = type === "mutating" ? "Mutating" : "Validating";
-    it(`${called} Admission webhook, create and update ${type} webhook configuration with matchConditions`, async () => {
+    const withConditions = `${type} webhook configuration with matchConditions`;
+    it(`${called} Admission webhook, create and update ${withConditions}`, async () => {
       const condition = (name: string, namespace: string): object => {
         return { name, expression: `object.metadata.namespace == '${namespace}'` };
       };
@@ -93,7 +94,8 @@ describe("conformance: configurations of admission webhooks", { skip: opensslMis
     });
 
     const rejected = type === "mutating" ? "Mutating" : "Validing";
-    it(`${rejected} Admission webhook, reject ${type} webhook configurations with invalid matchConditions`, async () => {
+    const withMistakes = `${type} webhook configurations with invalid matchConditions`;
+    it(`${rejected} Admission webhook, reject ${withMistakes}`, async () => {
       const matchConditions = [{ name: "invalid-expression-1", expression: "... [] bad expression" }];
       const body = world.configuration(type, "invalid", creations, { path: "/always-deny", matchConditions });
       const { message } = await world.post(`${registration}/${type}webhookconfigurations`, body, 422);

@@ -24,7 +24,11 @@ describe("webhooks at work", { skip: opensslMissing() }, () => {
   let world: HookWorld;
   const audited: Asked[] = [];
   before(async () => {
-    const policy = parseAuditPolicy({ apiVersion: "audit.k8s.io/v1", kind: "Policy", rules: [{ level: "Metadata" }] });
+    const policy = parseAuditPolicy({
+      apiVersion: "audit.k8s.io/v1",
+      kind: "Policy",
+      rules: [{ level: "Metadata" }],
+    });
     const sink = { write: (line: string) => void audited.push(JSON.parse(line)) };
     world = await new HookWorld(answers, { audit: { policy, sink } }).start();
   });

@@ -10,7 +10,7 @@ import { encodeAs } from "../rest/stored.ts";
 import { type Matched, namespaceOf } from "./matching.ts";
 
 /** What writes without a user is a controller, which upstream's policies know by this name. */
-export const controllerUser: User = { name: "system:kube-controller-manager", groups: [authenticatedGroup] };
+const controllerUser: User = { name: "system:kube-controller-manager", groups: [authenticatedGroup] };
 
 export type AskedWrite = Matched & WriteTerms & Pick<AdmissionRequest, "asked">;
 

@@ -84,7 +84,8 @@ const rows: readonly Row[] = [
         { resources: ["pods/*", "pods/log", "*/*"] },
       ],
     },
-    `webhooks[0].rules[0].operations: Invalid value: ["*","READ"]: if '*' is present, must not specify other operations`,
+    `webhooks[0].rules[0].operations: Invalid value: ["*","READ"]: ` +
+      "if '*' is present, must not specify other operations",
     'webhooks[0].rules[0].operations[1]: Unsupported value: "READ": ' +
       'supported values: "*", "CONNECT", "CREATE", "DELETE", "UPDATE"',
     `webhooks[0].rules[0].apiGroups: Invalid value: ["*",""]: if '*' is present, must not specify other API groups`,

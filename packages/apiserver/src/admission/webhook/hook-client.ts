@@ -50,7 +50,7 @@ export class HookError extends Error {
 }
 
 /** As much as an object may be, with the patch that makes it. */
-export const answerMax: number = 3 * 1024 * 1024;
+const answerMax = 3 * 1024 * 1024;
 /** Connections to one webhook at once, and those that wait for the next question. More questions wait. */
 const [socketsMax, freeMax] = [64, 4];
 const idleMax = millis(30_000);
