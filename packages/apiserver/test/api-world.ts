@@ -138,7 +138,8 @@ export class ApiWorld {
     const log = new Log("test", this.clock, silentSink);
     this.#custom = new CustomResources({ objects: this.objects, store: this.store, clock: this.clock, log });
     this.#policies = new PolicyAdmission({
-      ...{ objects: this.objects, clock: this.clock, log, authorizer: () => defaultAuthorizer },
+      ...{ objects: this.objects, clock: this.clock, log, metrics: this.metrics },
+      authorizer: () => defaultAuthorizer,
       kinds: { policy: validatingAdmissionPolicyKind, binding: validatingAdmissionPolicyBindingKind },
     });
     const ids = new SeededRandom(3);

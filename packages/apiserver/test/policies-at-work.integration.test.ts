@@ -59,6 +59,11 @@ describe("admission policies at work", { skip: missing }, () => {
       },
     ]);
     assert.deepEqual([others["soft/keys"], others["soft/nothing"]], ["1", undefined]);
+    const { text } = await world.send("/metrics", 200);
+    for (const action of ["warn", "audit"]) {
+      const labels = `policy="soft",policy_binding="soft",error_type="invalid_error",enforcement_action="${action}"`;
+      assert.ok(text.includes(`apiserver_validating_admission_policy_check_total{${labels}} 1\n`), action);
+    }
   });
 
   it("refuse for the reason that is said, of deletions and scales too, and not of what is tried on others", async () => {

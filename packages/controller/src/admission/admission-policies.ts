@@ -4,7 +4,7 @@ import { validatingAdmissionPolicyBindingKind, validatingAdmissionPolicyKind } f
 import type { Api } from "../api.ts";
 
 export interface AdmissionPoliciesOptions {
-  readonly api: Pick<Api, "registry">;
+  readonly api: Pick<Api, "registry" | "metrics">;
   /** Undefined until the program has begun: nobody asks before. */
   readonly authorizer: () => Authorizer | undefined;
   readonly clock: Clock;
@@ -19,7 +19,7 @@ export function createAdmissionPolicies({
   log,
 }: AdmissionPoliciesOptions): PolicyAdmission {
   return new PolicyAdmission({
-    ...{ clock, log, objects: api.registry, authorizer: () => authorizer() ?? nobody },
+    ...{ clock, log, objects: api.registry, metrics: api.metrics, authorizer: () => authorizer() ?? nobody },
     kinds: { policy: validatingAdmissionPolicyKind, binding: validatingAdmissionPolicyBindingKind },
   });
 }

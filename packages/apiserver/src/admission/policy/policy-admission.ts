@@ -4,8 +4,13 @@
  *
  *   write ─► its policy's rules ─► a binding's ─► with each of its params ─► Deny │ Warn │ Audit
  */
-import type { AdmissionInput, KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import type { Clock, Log } from "@selvedge/base";
+import {
+  type AdmissionInput,
+  BudgetError,
+  type KindDefinition,
+  type KubeObject,
+} from "@selvedge/apimachinery";
+import type { Clock, Counter, Log, MetricRegistry } from "@selvedge/base";
 import { type AdmissionMember, type AdmissionRequest, refusedBy } from "../../admission.ts";
 import type { Authorizer } from "../../auth/authorization.ts";
 import { isNamespaceKind, type KindName } from "../../rest/kind-names.ts";
@@ -28,6 +33,7 @@ export interface PolicyAdmissionOptions {
   readonly log: Log;
   /** Who answers expressions that ask who may do what. */
   readonly authorizer: () => Authorizer;
+  readonly metrics?: MetricRegistry;
 }
 
 /** Why a write is refused. */
@@ -42,10 +48,16 @@ export class PolicyAdmission implements Disposable {
   readonly #options: PolicyAdmissionOptions;
   readonly #list: PolicyList;
   readonly #status: PolicyStatus;
+  readonly #checks: Counter | undefined;
 
   constructor(options: PolicyAdmissionOptions) {
     this.#options = options;
-    const { objects, kinds, log, authorizer } = options;
+    const { objects, kinds, log, authorizer, metrics } = options;
+    this.#checks = metrics?.counter(
+      "apiserver_validating_admission_policy_check_total",
+      "What policies found wrong, by why and by what was done.",
+      ["policy", "policy_binding", "error_type", "enforcement_action"],
+    );
     this.#status = new PolicyStatus({ objects, kind: kinds.policy, log });
     this.#list = new PolicyList({
       ...options,
@@ -77,9 +89,8 @@ export class PolicyAdmission implements Disposable {
     if (isOwnBusiness(request)) return;
     const decisions = new AccessDecisions(this.#options.authorizer(), request.user);
     const refusals: Refusal[] = [];
-    for (const bound of this.#list.all) {
-      refusals.push(...(await new Asking(this.#options.objects, request, decisions).ask(bound)));
-    }
+    const parts = { objects: this.#options.objects, request, decisions, checks: this.#checks };
+    for (const bound of this.#list.all) refusals.push(...(await new Asking(parts).ask(bound)));
     const [first] = refusals;
     if (first !== undefined) throw refusalOf(request, first);
   }
@@ -91,18 +102,27 @@ interface Looked {
   readonly params: KindDefinition | undefined;
 }
 
+interface AskingParts {
+  readonly objects: ObjectRegistry;
+  readonly request: AdmissionRequest;
+  readonly decisions: AccessDecisions;
+  readonly checks: Counter | undefined;
+}
+
 /** One policy, asked of one write. */
 class Asking {
   readonly #objects: ObjectRegistry;
   readonly #request: AdmissionRequest;
   readonly #decisions: AccessDecisions;
+  readonly #checks: Counter | undefined;
   readonly #refusals: Refusal[] = [];
   readonly #words = new Map<string, Set<string>>();
 
-  constructor(objects: ObjectRegistry, request: AdmissionRequest, decisions: AccessDecisions) {
+  constructor({ objects, request, decisions, checks }: AskingParts) {
     this.#objects = objects;
     this.#request = request;
     this.#decisions = decisions;
+    this.#checks = checks;
   }
 
   async ask({ policy, bindings }: BoundPolicy): Promise<readonly Refusal[]> {
@@ -175,6 +195,9 @@ class Asking {
     const { warn, annotate } = this.#request;
     const { actions } = binding;
     for (const { index, message, reason } of denials) {
+      for (const action of actions) {
+        this.#checks?.add([policy.name, binding.name, faultOf(message), action.toLowerCase()]);
+      }
       if (actions.includes("Deny")) this.#refusals.push({ policy, binding, message, reason });
       if (actions.includes("Audit")) annotate?.(failureKey, failureText(policy, binding, message, index));
       if (actions.includes("Warn")) {
@@ -190,6 +213,13 @@ class Asking {
   }
 }
 
+/** As upstream counts them. */
+function faultOf(message: string): string {
+  if (message.startsWith("compilation")) return "compile_error";
+  return message.startsWith(budgetWords) ? "out_of_budget" : "invalid_error";
+}
+
+const budgetWords = new BudgetError().message;
 const failureKey = "validation.policy.admission.k8s.io/validation_failure";
 
 function failureText(policy: Policy, binding: Binding, message: string, expressionIndex: number): string {
