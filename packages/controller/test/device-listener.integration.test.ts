@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -39,8 +40,8 @@ describe("the device port", () => {
   let listener: DeviceListener;
   let port = 0;
 
-  const start = async (at: number): Promise<void> => {
-    listener = new DeviceListener({
+  const made = (): DeviceListener =>
+    new DeviceListener({
       ...{ clock, random, log, ticketSecret, tls: () => shown.deviceServer },
       gateway: {
         handle: async (request) => {
@@ -67,6 +68,9 @@ describe("the device port", () => {
         authenticate: async () => undefined,
       }),
     });
+
+  const start = async (at: number): Promise<void> => {
+    listener = made();
     port = await listener.listen({ host: "127.0.0.1", port: at });
   };
 
@@ -155,6 +159,20 @@ describe("the device port", () => {
     const raw = certificate.raw.toString("hex");
     const came = shownBy.splice(0).map((one) => one && Buffer.from(one).toString("hex"));
     assert.deepEqual(came, [undefined, raw, raw, undefined, undefined]);
+  });
+
+  it("watches over connections that came in elsewhere as over its own, to their end", async () => {
+    await using stack = new AsyncDisposableStack();
+    const given = stack.use(made());
+    const door = createServer((socket) => given.accept(socket)).listen(0, "127.0.0.1");
+    stack.defer(() => void door.close());
+    await once(door, "listening");
+    const socket = connect({ port: (door.address() as AddressInfo).port, ca: pki.rootCertificate });
+    socket.write("GET /v2/ HTTP/1.1\r\nhost: x\r\n\r\n");
+    await once(socket, "data");
+    const ended = once(socket, "close");
+    await given[Symbol.asyncDispose]();
+    await ended;
   });
 
   it("serves the registry beside the node API", async () => {

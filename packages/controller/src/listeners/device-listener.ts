@@ -125,6 +125,8 @@ export class DeviceListener implements AsyncDisposable {
     const asks = (): boolean => options.screens?.door.isAwaited ?? false;
     Object.defineProperty(this.#server, "requestCert", { get: asks });
     this.#server.maxConnections = connectionsMax;
+    // Node watches over how long requests take from this event on, which does not come where connections are given.
+    this.#server.emit("listening");
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     // Broken handshakes and half requests are weather, not news.
     this.#server.on("tlsClientError", (error) => options.log.debug("TLS handshake failed", { error }));
