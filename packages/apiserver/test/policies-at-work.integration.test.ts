@@ -61,7 +61,8 @@ describe("admission policies at work", { skip: missing }, () => {
     assert.deepEqual([others["soft/keys"], others["soft/nothing"]], ["1", undefined]);
     const { text } = await world.send("/metrics", 200);
     for (const action of ["warn", "audit"]) {
-      const labels = `policy="soft",policy_binding="soft",error_type="invalid_error",enforcement_action="${action}"`;
+      const of = 'policy="soft",policy_binding="soft",error_type="invalid_error"';
+      const labels = `${of},enforcement_action="${action}"`;
       assert.ok(text.includes(`apiserver_validating_admission_policy_check_total{${labels}} 1\n`), action);
     }
   });
