@@ -23,8 +23,6 @@ export interface Envelope {
 
 /** HashAlgorithm of the API: 1 keeps the first 16 bytes of SHA-256, 2 all 32. */
 export type HashKind = 1 | 2;
-/** How a signature's bytes are laid out: r‖s for P-256, PKCS#1 v1.5 for RSA. */
-export type SignatureKind = "ecdsa-p1363" | "rsa-pkcs1";
 
 /** The bytes are not an envelope. */
 export class EnvelopeError extends Error {

@@ -61,7 +61,6 @@ export {
   EnvelopeError,
   encodeEnvelope,
   type HashKind,
-  type SignatureKind,
   shortHash,
 } from "./envelope.ts";
 export { ExtensionError, getExtension, setExtension } from "./extensions.ts";
