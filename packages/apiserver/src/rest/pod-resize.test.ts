@@ -90,5 +90,8 @@ describe("a write to a Pod's resize", () => {
         "f:spec": { "f:containers": { 'k:{"name":"web"}': own } },
       },
     );
+    const silent = { ...patch, metadata: { ...patch.metadata, annotations: { a: "b" } }, spec: {} };
+    const unsaid = applyConfiguration({ ...request, patch: silent, time: "2026-01-01T00:00:00Z" });
+    assert.equal(unsaid.metadata.managedFields?.length ?? 0, 0);
   });
 });

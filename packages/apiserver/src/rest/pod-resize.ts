@@ -28,14 +28,13 @@ export function withSizes(stored: KubeObject, wanted: KubeObject): KubeObject {
 export function saidSizes({ apiVersion, kind, metadata, ...content }: KubeObject): KubeObject {
   const { name, namespace } = metadata;
   const said = specOf(content);
-  const spec = Object.fromEntries(
-    lists.flatMap((list) => {
-      const containers = said[list];
-      if (!Array.isArray(containers)) return [];
-      return [[list, containers.map((one: SizedContainer) => ({ name: one.name, ...sizeOf(one) }))]];
-    }),
-  );
-  return { apiVersion, kind, metadata: { name, ...(namespace && { namespace }) }, spec };
+  const sized = lists.flatMap((list) => {
+    const containers = said[list];
+    if (!Array.isArray(containers)) return [];
+    return [[list, containers.map((one: SizedContainer) => ({ name: one.name, ...sizeOf(one) }))]];
+  });
+  const spec = sized.length === 0 ? {} : { spec: Object.fromEntries(sized) };
+  return { apiVersion, kind, metadata: { name, ...(namespace && { namespace }) }, ...spec };
 }
 
 function specOf(object: Readonly<Record<string, unknown>>): Lists {
