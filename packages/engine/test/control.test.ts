@@ -120,6 +120,9 @@ describe("control", () => {
       );
       assert.equal(engine.store.desired.get()?.nodeName, "good");
       assert.equal(nodeReports(world).at(-1)?.configHash, "hash-1");
+      const said = world.gateway.infos.findLast(({ ztype }) => ztype === 1)?.InfoContent.value;
+      const { unknownConfigItems } = (said as info.ZInfoDevice).configItemStatus ?? {};
+      assert.match(unknownConfigItems?.[field]?.error ?? "", /^refused: /, "in EVE's own words as well");
       world.gateway.config = configOf({ deviceName: "better" }, 2);
       world.gateway.hash = "hash-3";
       await world.until("mended", () => nodeReports(world).at(-1)?.configError === undefined);

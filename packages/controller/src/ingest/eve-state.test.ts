@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { clone, create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { instant } from "@selvedge/base";
-import { info, metrics } from "@selvedge/eve-api";
+import { ext, info, metrics, setExtension } from "@selvedge/eve-api";
 import type { EdgeNodeStatus } from "@selvedge/kinds";
 import { ObjectWorld } from "../../test/object-world.ts";
 import type { Records } from "../ports.ts";
@@ -224,6 +224,14 @@ describe("an EdgeNode's status", () => {
       ...["False", "SettingRefused"],
       "apps[0].service: not supported: why; no.such: the node does not know it",
     ]);
+    const refusing = clone(info.ZInfoDeviceSchema, device);
+    const configError = { field: "apps[0].service", message: "refused" };
+    setExtension(refusing, ext.NodeReportSchema, create(ext.NodeReportSchema, { configError }));
+    assert.deepEqual(
+      condition(withDeviceParts({}, refusing, now), "SettingsApplied"),
+      ["False", "SettingRefused", "no.such: the node does not know it"],
+      "a configuration that is refused is another condition",
+    );
     assert.deepEqual(withDeviceParts(status, device, now), status, "said again it changes nothing");
     assert.deepEqual(withDeviceParts({}, create(info.ZInfoDeviceSchema), now), { conditions: [] });
   });

@@ -3,6 +3,7 @@ import { cloneJson, type Instant, jsonEqual, toRfc3339 } from "@selvedge/base";
 import { info } from "@selvedge/eve-api";
 import type { EdgeNodeStatus, EdgeNodeSystem } from "@selvedge/kinds";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
+import { nodeReportOf } from "./device-status.ts";
 import { errorsText, errorText } from "./error-text.ts";
 import { timestampOfNode } from "./node-time.ts";
 import { partsOf } from "./port-status.ts";
@@ -105,7 +106,7 @@ function conditionsOf(device: info.ZInfoDevice): ConditionSays[] {
   return [
     ...(swList.length === 0 ? [] : [maintenanceOf(device)]),
     ...(dataSecAtRestInfo === undefined ? [] : [vaultOf(dataSecAtRestInfo)]),
-    ...(configItemStatus === undefined ? [] : [settingsOf(configItemStatus)]),
+    ...(configItemStatus === undefined ? [] : [settingsOf(configItemStatus, refusedBy(device))]),
   ];
 }
 
@@ -141,12 +142,21 @@ function vaultOf({ status: whole, info: text, vaultList }: info.DataSecAtRest): 
   }
 }
 
-function settingsOf({ configItems, unknownConfigItems }: info.ZInfoConfigItemStatus): ConditionSays {
+/** The field for which a node of ours refuses its configuration: another condition says that. */
+function refusedBy(device: info.ZInfoDevice): string | undefined {
+  const field = nodeReportOf(device)?.configError?.field;
+  return field === "" ? "config" : field;
+}
+
+function settingsOf(
+  { configItems, unknownConfigItems }: info.ZInfoConfigItemStatus,
+  refused: string | undefined,
+): ConditionSays {
   const faults = [
     ...Object.entries(configItems).flatMap(([key, { error }]) => (error === "" ? [] : [`${key}: ${error}`])),
     // Among them what else of its configuration a node does not do, with why.
-    ...Object.entries(unknownConfigItems).map(
-      ([key, { error }]) => `${key}: ${error || "the node does not know it"}`,
+    ...Object.entries(unknownConfigItems).flatMap(([key, { error }]) =>
+      key === refused ? [] : [`${key}: ${error || "the node does not know it"}`],
     ),
   ].sort();
   const type = "SettingsApplied";

@@ -84,15 +84,19 @@ const attestationStates: Readonly<Record<Attestation["state"], info.AttestationS
 /** Made once for each configuration: it is the larger part of the report, and hardly ever differs. */
 const itemMessages = new WeakMap<SettingStatuses, info.ZInfoConfigItemStatus>();
 
-function itemsOf(settings: SettingStatuses): info.ZInfoConfigItemStatus {
-  const known = itemMessages.get(settings);
-  if (known !== undefined) return known;
-  const made = create(info.ZInfoConfigItemStatusSchema, {
-    configItems: settings.known,
-    unknownConfigItems: settings.unknown,
-  });
+function itemsOf(settings: SettingStatuses, refusal: Refusal | undefined): info.ZInfoConfigItemStatus {
+  const made = itemMessages.get(settings) ?? itemsMessage(settings);
   itemMessages.set(settings, made);
-  return made;
+  if (refusal === undefined) return made;
+  // A controller that does not know our report has no other way to learn of it.
+  const { configHash: value, field, message } = refusal;
+  const error = `refused: ${message}; the configuration before goes on`;
+  const unknown = { ...settings.unknown, [field || "config"]: { value, error } };
+  return itemsMessage({ ...settings, unknown });
+}
+
+function itemsMessage({ known, unknown }: SettingStatuses): info.ZInfoConfigItemStatus {
+  return create(info.ZInfoConfigItemStatusSchema, { configItems: known, unknownConfigItems: unknown });
 }
 
 export function deviceInfo(facts: DeviceFacts): InfoMessage {
@@ -109,7 +113,7 @@ export function deviceInfo(facts: DeviceFacts): InfoMessage {
     bootTime: timestampFromMs(host.bootedAt),
     HostName: desired?.nodeName ?? "",
     deviceName: desired?.nodeName ?? "",
-    configItemStatus: itemsOf(settings),
+    configItemStatus: itemsOf(settings, facts.refusal),
     appInstances: facts.apps.map(({ id, displayName }) => ({ uuid: id, name: displayName, domainName: id })),
     hardwareWatchdogPresent: inventory.watchdog,
     capabilities: {
