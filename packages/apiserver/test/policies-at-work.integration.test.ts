@@ -67,17 +67,31 @@ describe("admission policies at work", { skip: missing }, () => {
     }
   });
 
-  it("refuse for the reason that is said, of deletions and scales too, and not of what is tried on others", async () => {
+  it("refuse for the reason that is said, of deletions, scales and evictions too, and not of what is tried on others", async () => {
     await world.bind("reasons", {
-      ...matching(rule("", "configmaps", "DELETE"), rule("apps", "deployments/scale", "UPDATE")),
+      ...matching(
+        rule("", "configmaps", "DELETE"),
+        rule("apps", "deployments/scale", "UPDATE"),
+        rule("", "pods/eviction", "CREATE"),
+      ),
       validations: [
         { expression: "oldObject.kind != 'ConfigMap' || object != null", reason: "Forbidden" },
         {
           expression: "request.kind.kind != 'Scale' || object.spec.replicas < 5",
           reason: "RequestEntityTooLarge",
         },
+        { expression: "request.?subResource.orValue('') != 'eviction'" },
       ],
     });
+    const pods = "/api/v1/namespaces/default/pods";
+    const spec = { containers: [{ name: "main", image: "example.org/app:1" }] };
+    await world.post(pods, { apiVersion: "v1", kind: "Pod", metadata: { name: "stays" }, spec });
+    const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: "stays" } };
+    const evicted = await world.post(`${pods}/stays/eviction`, eviction, 422);
+    assert.match(
+      evicted.json.message,
+      /^pods "stays" is forbidden: .* failed expression: request\.\?subResource/,
+    );
     await world.post(maps, configMap("kept"));
     const { reason } = await world.ask(`${maps}/kept?dryRun=All`, 403, { method: "DELETE" });
     assert.equal(reason, "Forbidden");

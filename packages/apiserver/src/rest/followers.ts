@@ -21,8 +21,9 @@ export class Followers {
     };
   }
 
-  async told({ group, plural }: KindName, revision: number): Promise<void> {
-    if (this.#all.size === 0) return;
-    await Promise.all((this.#all.get(`${group}/${plural}`) ?? []).map((heard) => heard(revision)));
+  /** Undefined: nobody has to have heard of it. */
+  told({ group, plural }: KindName, revision: number): Promise<unknown> | undefined {
+    const all = this.#all.get(`${group}/${plural}`);
+    return all && Promise.all(all.map((heard) => heard(revision)));
   }
 }

@@ -83,7 +83,7 @@ const validation: Message = message("What must be so.", {
   message: text(2, "What to say when it is not. One line."),
   reason: text(
     3,
-    "The reason of the refusal: Invalid, Forbidden, Unauthorized or RequestEntityTooLarge. Invalid when not said.",
+    "The reason of the refusal: Invalid, Forbidden or RequestEntityTooLarge. Invalid when not said.",
     pointer,
   ),
   messageExpression: text(4, "The same in CEL; instead of the message where it comes to something."),
