@@ -162,6 +162,9 @@ const rows: readonly Row[] = [
   ["/eve/v1/diag", {}, 200, "INFO: well\n", "text"],
   ["/eve/v1/diag", stranger, 403],
   ["/eve/v1/diag", { method: "POST" }, 405],
+  ["/eve/v1/network.json", post, 405],
+  ["/eve/v1/patch/description.json", { method: "DELETE" }, 405],
+  ["/eve/v1/no/such", post, 404],
   ["/eve/v1/discover-network.json", {}, 403, '{"message":"This app instance is not allowed to discover"}'],
   ["/eve/v1/discover-network.json", stranger, 204],
   [

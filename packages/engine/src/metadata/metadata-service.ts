@@ -58,6 +58,10 @@ export interface MetadataParts {
 const signerMax = 65_535;
 const postedMax = 32_768;
 
+const folders = /^\/(?:eve\/v1\/patch|eve\/app-custom-blobs|openstack)(?:\/|$)/;
+/** What is posted to, and what says itself which methods it takes. */
+const takesOthers = /^\/(?:metrics|eve\/v1\/(?:kubeconfig|app\/appCustomStatus|diag|tpm\/\w+))$/;
+
 type Route = (
   request: MetadataRequest,
   caller: Caller | undefined,
@@ -94,6 +98,8 @@ export class MetadataService {
     const caller = this.#caller(request.address);
     const path = request.path.length > 1 ? request.path.replace(/\/$/, "") : request.path;
     const route = this.#routes.get(path);
+    const isThere = route !== undefined || folders.test(path);
+    if (isThere && request.method !== "GET" && !takesOthers.test(path)) return { status: 405 };
     if (route !== undefined) return await route(request, caller);
     if (path.startsWith("/eve/v1/patch/")) return await patchAnswer(path, caller, this.#parts.patches);
     const blob = blobAnswer(path, caller, ...this.#configured);
