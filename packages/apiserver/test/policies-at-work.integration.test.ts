@@ -67,7 +67,7 @@ describe("admission policies at work", { skip: missing }, () => {
     }
   });
 
-  it("refuse for the reason that is said, of deletions, scales and evictions too, and not of what is tried on others", async () => {
+  it("refuse for the reason that is said, of deletions, scales and evictions too", async () => {
     await world.bind("reasons", {
       ...matching(
         rule("", "configmaps", "DELETE"),
