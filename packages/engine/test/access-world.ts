@@ -3,7 +3,7 @@
  * node with two ways out, and real traffic through the real driver.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,23 +17,13 @@ import { LinuxFlowSource } from "../src/network/linux/linux-flow-source.ts";
 import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
 import { NetworkReconciler, networkKey } from "../src/network/network-reconciler.ts";
 import { FolderDisk } from "./folder-disk.ts";
+import { reaches, sh, works } from "./shell.ts";
 
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
-const works = (line: string): boolean => spawnSync("sh", ["-c", line]).status === 0;
 const folder = mkdtempSync(join(tmpdir(), "sv-access-"));
 const servers: ChildProcess[] = [];
 const serve = (where: string, port: number): void => {
   const args = ["netns", "exec", where, "busybox", "httpd", "-f", "-p", `${port}`, "-h", folder];
   servers.push(spawn("ip", args, { stdio: "ignore" }));
-};
-/**
- * Whether a TCP connection comes about. A server that is still starting is asked again; what shall not be is
- * given a moment only, since no answer is what is waited for.
- */
-const reaches = (from: string, address: string, port: number, tries = 20): boolean => {
-  const nc = `timeout ${tries > 1 ? 5 : 0.3} busybox nc ${address} ${port} </dev/null`;
-  const where = from === "" ? "" : `ip netns exec ${from}`;
-  return works(`for i in $(seq ${tries}); do ${where} ${nc} && exit 0; sleep 0.1; done; exit 1`);
 };
 const once = 1;
 

@@ -3,7 +3,7 @@
  * a switch lets everybody say, through the real driver and the real kernel.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,9 +13,8 @@ import { EngineStore } from "../src/engine-store.ts";
 import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
 import { NetworkReconciler, networkKey } from "../src/network/network-reconciler.ts";
 import { FolderDisk } from "./folder-disk.ts";
+import { reaches, sh, works } from "./shell.ts";
 
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
-const works = (line: string): boolean => spawnSync("sh", ["-c", line]).status === 0;
 const folder = mkdtempSync(join(tmpdir(), "sv-access6-"));
 const servers: ChildProcess[] = [];
 const pings = (from: string, address: string): boolean =>
@@ -23,10 +22,6 @@ const pings = (from: string, address: string): boolean =>
 /** What shall not be is given a moment only, since no answer is what is waited for. */
 const isSilent = (from: string, address: string): boolean =>
   !works(`ip netns exec ${from} timeout 0.3 busybox ping -6 -c1 ${address}`);
-const reaches = (from: string, address: string, port: number, tries = 20): boolean => {
-  const nc = `timeout ${tries > 1 ? 5 : 0.3} busybox nc ${address} ${port} </dev/null`;
-  return works(`for i in $(seq ${tries}); do ip netns exec ${from} ${nc} && exit 0; sleep 0.1; done; exit 1`);
-};
 const once = 1;
 /** A datagram of IPv6 in a frame of VLAN 5 to everybody, by a socket that takes frames as they are. */
 const sendTagged = (from: string): void => {

@@ -1,12 +1,11 @@
 /** Runs in a network and mount namespace made for it: two apps in real machines, a node, and an outside. */
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { ext } from "@selvedge/eve-api";
 import type { AccessRule, NetworkId, NetworkSpec, NicSpec } from "../src/desired.ts";
 import { AppWorld, networkId } from "./app-world.ts";
-
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
+import { sh } from "./shell.ts";
 
 sh("mount -t sysfs none /sys");
 sh("mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up");

@@ -3,7 +3,7 @@
  * up by what the node tells it alone, and an outside that knows no way to them; the real driver and kernel.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,9 +18,8 @@ import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts
 import { NetworkReconciler, networkKey } from "../src/network/network-reconciler.ts";
 import { FolderDisk } from "./folder-disk.ts";
 import { neighbourAdvert } from "./neighbour-advert.ts";
+import { sh, works } from "./shell.ts";
 
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
-const works = (line: string): boolean => spawnSync("sh", ["-c", line]).status === 0;
 const folder = mkdtempSync(join(tmpdir(), "sv-local6-"));
 const children: ChildProcess[] = [];
 const run = (where: string, ...args: string[]): void => {

@@ -1,6 +1,6 @@
 /** Runs in a network and mount namespace made for it: two apps, a node that tells them things, and an outside. */
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts
 import { createNetworkDomain } from "../src/network/network-domain.ts";
 import type { HostFacts } from "../src/ports.ts";
 import { FolderDisk } from "./folder-disk.ts";
+import { sh } from "./shell.ts";
 import { TestVault } from "./test-vault.ts";
 
 /** The server is in this process: what asks it must not hold it up. */
@@ -20,7 +21,6 @@ const run = (line: string): Promise<{ ok: boolean; stdout: string }> =>
   new Promise((resolve) => {
     execFile("sh", ["-c", line], (error, stdout) => resolve({ ok: error === null, stdout }));
   });
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
 const folder = mkdtempSync(join(tmpdir(), "sv-metadata-"));
 const me = "11111111-1111-4111-8111-111111111111";
 const patch = "33333333-3333-4333-8333-333333333333";

@@ -3,7 +3,7 @@
  * controller. ModemManager is a script that answers as the real one was recorded to.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,8 +18,8 @@ import { LinuxPortDriver } from "../src/port/linux/linux-port-driver.ts";
 import { PortReconciler, portKey } from "../src/port/port-reconciler.ts";
 import { FolderDisk } from "./folder-disk.ts";
 import { bearerOf, modemOf, recorded } from "./mmcli-recorded.ts";
+import { sh } from "./shell.ts";
 
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
 const folder = mkdtempSync(join(tmpdir(), "sv-modem-"));
 const ends: (() => void)[] = [];
 const controller = "203.0.113.1";

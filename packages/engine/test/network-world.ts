@@ -1,6 +1,6 @@
 /** Runs in a network and mount namespace made for it: two apps and an outside, joined by the real driver. */
 import assert from "node:assert/strict";
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,9 +10,8 @@ import { EngineStore } from "../src/engine-store.ts";
 import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
 import { NetworkReconciler, networkKey } from "../src/network/network-reconciler.ts";
 import { FolderDisk } from "./folder-disk.ts";
+import { sh, works } from "./shell.ts";
 
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
-const works = (line: string): boolean => spawnSync("sh", ["-c", line]).status === 0;
 const folder = mkdtempSync(join(tmpdir(), "sv-network-"));
 
 sh("mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up");

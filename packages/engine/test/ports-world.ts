@@ -1,6 +1,6 @@
 /** Runs in a network and mount namespace made for it: a node with two uplinks, each with a way to a controller. */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,8 +11,8 @@ import { controllerProbe } from "../src/port/linux/controller-probe.ts";
 import { LinuxPortDriver } from "../src/port/linux/linux-port-driver.ts";
 import { PortReconciler, portKey } from "../src/port/port-reconciler.ts";
 import { FolderDisk } from "./folder-disk.ts";
+import { sh } from "./shell.ts";
 
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
 const folder = mkdtempSync(join(tmpdir(), "sv-ports-"));
 const resolvConf = join(folder, "resolv.conf");
 const ends: (() => void)[] = [];

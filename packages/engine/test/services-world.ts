@@ -3,7 +3,7 @@
  * driver.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,8 +18,8 @@ import { NetworkReconciler, networkKey } from "../src/network/network-reconciler
 import type { ServiceSpec, ServiceTarget } from "../src/network/service-spec.ts";
 import type { AppStatus } from "../src/observed.ts";
 import { FolderDisk } from "./folder-disk.ts";
+import { sh } from "./shell.ts";
 
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
 const folder = mkdtempSync(join(tmpdir(), "sv-services-"));
 const servers: ChildProcess[] = [];
 

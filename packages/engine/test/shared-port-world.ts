@@ -1,6 +1,6 @@
 /** Runs in a network and mount namespace made for it: a switch on the card by which the node speaks itself. */
 import assert from "node:assert/strict";
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,9 +13,8 @@ import { controllerProbe } from "../src/port/linux/controller-probe.ts";
 import { LinuxPortDriver } from "../src/port/linux/linux-port-driver.ts";
 import { PortReconciler, portKey } from "../src/port/port-reconciler.ts";
 import { FolderDisk } from "./folder-disk.ts";
+import { sh, works } from "./shell.ts";
 
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
-const works = (line: string): boolean => spawnSync("sh", ["-c", line]).status === 0;
 const folder = mkdtempSync(join(tmpdir(), "sv-shared-"));
 const controller = "203.0.113.1";
 

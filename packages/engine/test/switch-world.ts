@@ -3,7 +3,7 @@
  * it is a bridge, through the real driver and kernel.
  */
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,9 +13,8 @@ import { EngineStore } from "../src/engine-store.ts";
 import { LinuxNetworkDriver } from "../src/network/linux/linux-network-driver.ts";
 import { NetworkReconciler, networkKey } from "../src/network/network-reconciler.ts";
 import { FolderDisk } from "./folder-disk.ts";
+import { sh, works } from "./shell.ts";
 
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
-const works = (line: string): boolean => spawnSync("sh", ["-c", line]).status === 0;
 const folder = mkdtempSync(join(tmpdir(), "sv-switch-"));
 const comes = (line: string): boolean =>
   works(`for i in $(seq 200); do ${line} && exit 0; sleep 0.1; done; exit 1`);

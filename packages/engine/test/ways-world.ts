@@ -3,7 +3,7 @@
  * its own that can be cut. Time is told, not waited for.
  */
 import assert from "node:assert/strict";
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,9 +15,8 @@ import { LinuxWayDriver } from "../src/network/linux/linux-way-driver.ts";
 import { NetworkReconciler, networkKey } from "../src/network/network-reconciler.ts";
 import { WayReconciler, waysKey } from "../src/network/way/way-reconciler.ts";
 import { FolderDisk } from "./folder-disk.ts";
+import { sh, works } from "./shell.ts";
 
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
-const works = (line: string): boolean => spawnSync("sh", ["-c", line]).status === 0;
 const folder = mkdtempSync(join(tmpdir(), "sv-ways-"));
 const server = "203.0.113.1";
 const ends: (() => void)[] = [];

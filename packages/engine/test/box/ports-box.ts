@@ -3,7 +3,7 @@
  * end of each a router who leads to a controller.
  */
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,9 +15,9 @@ import { LinuxPortDriver } from "../../src/port/linux/linux-port-driver.ts";
 import { PortReconciler, portKey } from "../../src/port/port-reconciler.ts";
 import type { WifiNetwork } from "../../src/port/port-spec.ts";
 import { FolderDisk } from "../folder-disk.ts";
+import { sh } from "../shell.ts";
 import { say } from "./say.ts";
 
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
 const folder = mkdtempSync(join(tmpdir(), "sv-box-"));
 const controller = "203.0.113.1";
 

@@ -1,6 +1,5 @@
 /** Runs in a box of its own, whose kernel knows of VLANs: a switch parted into some, with apps and wires on it. */
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,10 +9,9 @@ import { EngineStore } from "../../src/engine-store.ts";
 import { LinuxNetworkDriver } from "../../src/network/linux/linux-network-driver.ts";
 import { NetworkReconciler, networkKey } from "../../src/network/network-reconciler.ts";
 import { FolderDisk } from "../folder-disk.ts";
+import { sh, works } from "../shell.ts";
 import { say } from "./say.ts";
 
-const sh = (line: string): string => execFileSync("sh", ["-c", line], { encoding: "utf8" });
-const works = (line: string): boolean => spawnSync("sh", ["-c", line]).status === 0;
 const folder = mkdtempSync(join(tmpdir(), "sv-switch-"));
 const comes = (line: string): boolean =>
   works(`for i in $(seq 200); do ${line} && exit 0; sleep 0.1; done; exit 1`);
