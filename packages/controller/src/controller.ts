@@ -146,8 +146,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
       log: log.child("gateway"),
     }),
   );
-  const isNode = (id: string): boolean => trust.enrolment.byId(id) !== undefined;
-  const registryAuth = new RegistryAuth({ secret: pki.secret("registry"), isNode });
+  const registryAuth = registryAuthOf(options, trust);
   const { images, sweeper } = registryOf(options, registryAuth, metrics);
   stack.use(sweeper);
   const nodeIdOf = async (name: string): Promise<string | undefined> =>
@@ -226,6 +225,11 @@ function registryOf(
   ): Promise<ReturnType<RegistryAuth["authenticate"]>> => auth.authenticate(header);
   const images = meteredRegistry(new Registry({ store, clock, random, log, authenticate }), metrics);
   return { images, sweeper: new Sweeper({ store, clock, log }) };
+}
+
+function registryAuthOf({ pki }: ControllerOptions, { enrolment }: NodeTrust): RegistryAuth {
+  const isNode = (id: string): boolean => enrolment.byId(id) !== undefined;
+  return new RegistryAuth({ secret: pki.secret("registry"), isNode });
 }
 
 /** The registry as configurations of nodes name it. */
