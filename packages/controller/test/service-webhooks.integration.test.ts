@@ -6,9 +6,9 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, afterEach, before, describe, it } from "node:test";
 import { SeededRandom } from "@selvedge/base";
-import { type Pod, podKind, serviceKind } from "@selvedge/kinds";
+import { type Pod, podKind, replicaSetKind, serviceKind } from "@selvedge/kinds";
 import { opensslMissing } from "../../apiserver/test/api-world.ts";
-import { deny } from "../../apiserver/test/hook-server.ts";
+import { deny, patch } from "../../apiserver/test/hook-server.ts";
 import { configMap, HookWorld, maps, rule } from "../../apiserver/test/hook-world.ts";
 import type { Duty } from "../src/duty.ts";
 import { servePlain, serviceDial } from "../src/endpoints/service-dial.ts";
@@ -33,7 +33,10 @@ describe("a webhook that is an app", { skip: opensslMissing() }, () => {
     ({ caches: objects.running.caches, streams }) as never;
   let duty: Pick<Duty, "leading" | "forwarding">;
   const world = new HookWorld(
-    { "/deny": () => deny("says the app"), "/other": () => deny("says another") },
+    {
+      "/deny": () => deny("says the app"),
+      "/label": () => patch({ op: "add", path: "/metadata/labels/judged", value: "yes" }),
+    },
     {
       names: ["hooks.default.svc", "apart.default.svc", "localhost"],
       dial: (...asked) => serviceDial(() => duty as Duty, random)(...asked),
@@ -81,6 +84,29 @@ describe("a webhook that is an app", { skip: opensslMissing() }, () => {
       'admission webhook "hook-0.app.example" denied the request: says the app',
     );
     assert.deepEqual(dialled, [8444]);
+  });
+
+  it("is asked about the Pods that a ReplicaSet makes", async () => {
+    const clientConfig = { service: { namespace: "default", name: "hooks", path: "/label" } };
+    const more = { clientConfig: { ...clientConfig, caBundle: world.hooks.caBundle } };
+    await world.register("mutating", "pods", [rule("pods", "CREATE")], { path: "", ...more });
+    const metadata = { name: "set", namespace: "default" };
+    const template = {
+      metadata: { labels: { app: "set" } },
+      spec: { containers: [{ name: "a", image: "a:1" }] },
+    };
+    const spec = { replicas: 2, selector: { matchLabels: { app: "set" } }, template };
+    await objects.create(replicaSetKind, {
+      apiVersion: "apps/v1",
+      kind: "ReplicaSet",
+      metadata,
+      spec,
+    } as never);
+    const pods = "/api/v1/namespaces/default/pods?labelSelector=judged%3Dyes";
+    await world.until(async () => {
+      await objects.converge();
+      return (await world.ask(pods, 200)).items.length === 2;
+    });
   });
 
   it("must be who the Service is", async () => {
