@@ -77,7 +77,7 @@ const isRunning = ({ status }: Pod): boolean => status?.phase === "Running";
 describe("EVE's own agents and our controller", { skip, timeout: 300_000 }, () => {
   before(async () => {
     assert.ok(typeof program === "object");
-    world = await PillarWorld.start(program.path);
+    world = await PillarWorld.start(program.path, true);
   });
 
   after(async () => await world?.[Symbol.asyncDispose]());

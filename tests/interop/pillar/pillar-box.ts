@@ -18,6 +18,7 @@ export interface PillarBoxOptions {
   readonly serial: string;
   /** bootstrap-config.pb */
   readonly bootstrap: Uint8Array;
+  readonly hasTpm: boolean;
 }
 
 /** What the program says became of the box. */
@@ -36,19 +37,21 @@ export function pillarBoxMissing(): string | false {
 export class PillarBox implements AsyncDisposable {
   readonly events: BoxEvent[] = [];
   readonly #folder: string;
+  readonly #hasTpm: boolean;
   readonly #processes: ChildProcess[] = [];
   #box: ChildProcess | undefined;
   #tpm: ChildProcess | undefined;
   #mayEnd = false;
 
-  private constructor(folder: string) {
+  private constructor({ folder, hasTpm }: PillarBoxOptions) {
     this.#folder = folder;
+    this.#hasTpm = hasTpm;
   }
 
-  /** Installs a box, with a TPM, and switches it on. */
+  /** Installs a box and switches it on. */
   static async start(options: PillarBoxOptions): Promise<PillarBox> {
     const { folder, program, serial } = options;
-    const box = new PillarBox(folder);
+    const box = new PillarBox(options);
     for (const name of ["tpm", ...folders.map((path) => join("root", path))])
       await mkdir(join(folder, name), { recursive: true });
     const root = join(folder, "root");
@@ -71,7 +74,7 @@ export class PillarBox implements AsyncDisposable {
   /** Switches it on, with nothing left of what it had in memory, nor of what its TPM measured. */
   async boot(): Promise<void> {
     const root = join(this.#folder, "root");
-    await this.#startTpm(join(root, "dev/tpm0"));
+    if (this.#hasTpm) await this.#startTpm(join(root, "dev/tpm0"));
     await rm(join(root, "dev/tpmrm0"), { force: true });
     await rm(join(root, "run"), { recursive: true, force: true });
     await mkdir(join(root, "run"));

@@ -47,7 +47,7 @@ export class PillarWorld implements AsyncDisposable {
     this.#stack = stack;
   }
 
-  static async start(program: string): Promise<PillarWorld> {
+  static async start(program: string, hasTpm: boolean): Promise<PillarWorld> {
     await using stack = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), "selvedge-pillar-"));
     stack.defer(() => rm(folder, { recursive: true, force: true }));
@@ -59,14 +59,14 @@ export class PillarWorld implements AsyncDisposable {
       ...{ apiVersion: "selvedge.dev/v1alpha1", kind: "EnrollmentProfile", metadata: { name: "pillar" } },
       spec: {
         onboardingCertificate: onboarding.certificate,
-        ...{ serials: ["PILLAR-*"], approve: "Automatic", requireTPM: true },
+        ...{ serials: ["PILLAR-*"], approve: "Automatic", requireTPM: hasTpm },
       },
     });
     const bootstrap = await givenAsBootstrap(kube, controller);
     const box = stack.use(
       await PillarBox.start({
         ...{ folder, program, server: `127.0.0.1:${controller.devicePort}` },
-        ...{ rootCertificate: controller.rootCertificate, onboarding, serial, bootstrap },
+        ...{ rootCertificate: controller.rootCertificate, onboarding, serial, bootstrap, hasTpm },
       }),
     );
     const authority = stack.use(await PillarAuthority.start(program, challenge));

@@ -109,16 +109,26 @@ func folders() {
 	}
 }
 
+// certify makes the box's keys as EVE's device-steps.sh does: in its TPM, or in files where it has none.
+func certify() {
+	commands := []string{"createSoftDeviceCert", "createSoftCerts"}
+	if hasTpm() {
+		if err := manageTpm(); err != nil {
+			panic(err)
+		}
+		commands = []string{"createDeviceCert", "createCerts"}
+	}
+	for _, command := range commands {
+		must(command, run("tpmmgr", tpmmgr.Run, command))
+	}
+}
+
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "authority" {
 		panic(serveAuthority(os.Args[2]))
 	}
 	folders()
-	if err := manageTpm(); err != nil {
-		panic(err)
-	}
-	must("createDeviceCert", run("tpmmgr", tpmmgr.Run, "createDeviceCert"))
-	must("createCerts", run("tpmmgr", tpmmgr.Run, "createCerts"))
+	certify()
 	say("certified", nil)
 
 	logger, log := agentlog.Init("neighbours")

@@ -228,8 +228,12 @@ func domain(wish types.DomainConfig) types.DomainStatus {
 	return status
 }
 
-// vault is vaultmgr: a key that the TPM seals, escrowed with the controller and got back from it.
+// vault is vaultmgr: a key that the TPM seals, escrowed with the controller and got back from it; none without a TPM.
 func (n *neighbours) vault() {
+	key := types.EncryptedVaultKeyFromDevice{Name: types.DefaultVaultName, IsTpmEnabled: hasTpm()}
+	if key.IsTpmEnabled {
+		key.EncryptedVaultKey = vaultKey(n)
+	}
 	status := types.VaultStatus{
 		Name:               types.DefaultVaultName,
 		Status:             info.DataSecAtRestStatus_DATASEC_AT_REST_ENABLED,
@@ -237,8 +241,5 @@ func (n *neighbours) vault() {
 		ConversionComplete: true,
 	}
 	n.publish(n.publisher("vaultmgr", types.VaultStatus{}), status.Key(), status)
-	n.publish(n.publisher("vaultmgr", types.EncryptedVaultKeyFromDevice{}), types.DefaultVaultName,
-		types.EncryptedVaultKeyFromDevice{
-			Name: types.DefaultVaultName, EncryptedVaultKey: vaultKey(n), IsTpmEnabled: true,
-		})
+	n.publish(n.publisher("vaultmgr", types.EncryptedVaultKeyFromDevice{}), types.DefaultVaultName, key)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"sync"
 )
@@ -35,6 +36,11 @@ type manager struct {
 	mutex  sync.Mutex
 	tpm    net.Conn
 	loaded []uint32
+}
+
+func hasTpm() bool {
+	_, err := os.Stat(tpmDevice)
+	return err == nil
 }
 
 func manageTpm() error {
