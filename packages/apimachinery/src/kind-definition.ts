@@ -93,6 +93,8 @@ export interface KindView {
   readonly write: (object: KubeObject) => KubeObject;
   /** All kinds that show these objects, this one included: what managers of fields may have written in. */
   readonly siblings: () => readonly KindDefinition[];
+  /** The API version that objects are written in, where it may be another than what is stored already. */
+  readonly keptAs?: string;
   /** Set where somebody else turns versions into each other: `read` is then given objects of this version only. */
   readonly converter?: KindConverter;
 }

@@ -122,3 +122,24 @@ test("some namespaces never go", async () => {
   });
   await objects.delete(namespace, "mine");
 });
+
+test("members are asked by rank, once more when one says so, and anew when they handle others", async () => {
+  const asked: string[] = [];
+  let handles = true;
+  const member = (name: string, rank: number, says?: "again"): AdmissionMember => ({
+    ...{ name, rank, handles: ({ kind }) => handles && kind === gadget },
+    mutate: () => {
+      asked.push(name);
+      return asked.filter((one) => one === name).length === 1 ? says : undefined;
+    },
+  });
+  const objects = await withShop(
+    registry(member("last", 2), member("outside", 1, "again"), member("first", 0)),
+  );
+  await objects.create(gadget, object("one", {}));
+  assert.deepEqual(asked, ["first", "outside", "last", "first", "outside", "last"]);
+  [handles, asked.length] = [false, 0];
+  objects.admission.changed();
+  await objects.create(gadget, object("two", {}));
+  assert.deepEqual(asked, []);
+});

@@ -150,6 +150,22 @@ describe("conformance: conversion webhooks", { skip: opensslMissing() }, () => {
     await world.ask(`${v1}/a`, 404);
   });
 
+  it("keeps what is written as it was in the version that objects are kept in now", async () => {
+    const { v1 } = await define("moveds");
+    const { metadata } = await world.post(v1, custom("Moved", "a", local));
+    await world.patch(definition("moveds"), { spec: { versions: versions("v2") } });
+    const read = await world.ask(`${v1}/a`, 200);
+    assert.equal(read.metadata.resourceVersion, metadata.resourceVersion);
+    const put = await world.put(`${v1}/a`, read);
+    assert.notEqual(put.metadata.resourceVersion, metadata.resourceVersion);
+    assert.deepEqual([put.metadata.generation, put.hostPort], [1, "localhost:8080"]);
+    const again = await world.put(`${v1}/a`, put);
+    assert.equal(again.metadata.resourceVersion, put.metadata.resourceVersion);
+    world.hooks.asked.length = 0;
+    assert.equal((await world.ask(`${v1.replace("/v1/", "/v2/")}/a`, 200)).host, "localhost");
+    assert.equal(conversions().length, 0);
+  });
+
   it("asks webhooks of writes in the version that they know", async () => {
     const { v1 } = await define("judgeds");
     const onV2 = { ...rule("judgeds", "CREATE"), apiVersions: ["v2"] };

@@ -157,11 +157,14 @@ describe("conformance: admission webhooks", { skip: opensslMissing() }, () => {
   });
 
   it("Admission webhook, fail closed", async () => {
-    const said = { path: "/configmaps", clientConfig: { url: world.hooks.client("/configmaps").url } };
-    await world.register("validating", "closed", onMaps, said);
+    const { url } = world.hooks.client("/configmaps");
+    const at = await world.register("validating", "closed", onMaps, { path: "", clientConfig: { url } });
     const { code, reason, message } = await world.post(maps, configMap("any", {}), 500);
     assert.deepEqual([code, reason], [500, "InternalError"]);
     assert.match(message, /failed calling webhook .*certificate signed by unknown authority/);
+    const garbage = [{ op: "add", path: "/webhooks/0/clientConfig/caBundle", value: "Z2FyYmFnZQ==" }];
+    await world.patch(at, garbage, 200, "json-patch+json");
+    assert.match((await world.post(maps, configMap("any", {}), 500)).message, /failed calling webhook/);
   });
 
   it("Admission webhook, ordered mutation", async () => {

@@ -121,6 +121,7 @@ function viewOf(of: KindView["of"], version: string, parts: ViewParts): KindView
       return settleShown(stored, version, parts);
     },
     write: (object) => ({ ...object, apiVersion: `${of.group}/${storage}` }),
+    keptAs: `${of.group}/${storage}`,
     ...(conversion && {
       converter: {
         ...{ version, kept: storage },

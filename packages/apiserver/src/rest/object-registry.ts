@@ -212,7 +212,7 @@ export class ObjectRegistry {
       const next = await this.#admitted(stored, applied, context, options, (wanted) =>
         planUpdate(stored, wanted, context),
       );
-      if (options.dryRun || next === stored) return { object: next, created: false };
+      if (options.dryRun || (next === stored && !found?.isOutdated)) return { object: next, created: false };
       const object = await this.#write(context.kind, next, revisionOf(stored), options);
       if (object !== undefined) return { object, created: false };
       if (attempt >= attemptsMax) throw conflict(kind, name);
@@ -299,12 +299,12 @@ export class ObjectRegistry {
     change: (stored: KubeObject) => KubeObject,
   ): Promise<KubeObject> {
     for (let attempt = 1; ; attempt++) {
-      const stored = (await this.getStored(kind, name, namespace)).object;
+      const { object: stored, isOutdated } = await this.getStored(kind, name, namespace);
       const context = this.#context(kind, options);
       const next = await this.#admitted(stored, change(stored), context, options, (wanted) =>
         planUpdate(stored, wanted, context),
       );
-      if (options.dryRun || (next === stored && !isGone(next))) return next;
+      if (options.dryRun || (next === stored && !isOutdated && !isGone(next))) return next;
       const outcome = await this.#write(context.kind, next, revisionOf(stored), options);
       if (outcome !== undefined) return outcome;
       if (attempt >= attemptsMax) throw conflict(kind, name);

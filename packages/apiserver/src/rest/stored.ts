@@ -30,6 +30,12 @@ export class Stored {
     return this.#object;
   }
 
+  /** Whether it would be written in another version now: writing it as it is brings it there. */
+  get isOutdated(): boolean {
+    const { keptAs } = this.#view ?? {};
+    return keptAs !== undefined && !this.#value.startsWith(`{"apiVersion":${JSON.stringify(keptAs)},`);
+  }
+
   /** An object of one's own. */
   copy(): KubeObject {
     if (this.#shown !== undefined) return cloneJson(this.#shown);
