@@ -10,7 +10,7 @@ import { configMapKind } from "./config-map.ts";
 import { controllerRevisionKind } from "./controller-revision.ts";
 import { daemonSetKind } from "./daemon-set.ts";
 import { deploymentKind } from "./deployment.ts";
-import { edgeNodeKind } from "./edge-node.ts";
+import { edgeNodeKind } from "./edge-node/edge-node.ts";
 import { enrollmentProfileKind } from "./enrollment-profile.ts";
 import { eventKind } from "./event.ts";
 import { eventV1Kind } from "./event-v1.ts";
@@ -102,14 +102,7 @@ export {
   type DeploymentStrategy,
   deploymentKind,
 } from "./deployment.ts";
-export {
-  type EdgeNode,
-  type EdgeNodePhase,
-  type EdgeNodeSpec,
-  type EdgeNodeStatus,
-  edgeNodeKind,
-} from "./edge-node.ts";
-export type { BundleStore, OperatorConsole } from "./edge-node-console.ts";
+export type { BundleStore, OperatorConsole } from "./edge-node/console.ts";
 export {
   deviceGroups,
   deviceResource,
@@ -117,12 +110,19 @@ export {
   groupOf,
   isExtendedResource,
   lentGroups,
-} from "./edge-node-devices.ts";
-export { type BondMode, bareCards, type PortBond } from "./edge-node-links.ts";
-export type { EdgeNodeCommands, EdgeNodeSystem } from "./edge-node-orders.ts";
-export type { CellularStatus, CertificateStatus, DeviceStatus, PortStatus } from "./edge-node-parts.ts";
-export type { EdgeNodeCellular, EdgeNodePort, PortSecret } from "./edge-node-ports.ts";
-export type { ScepHash, ScepKey, ScepProfile } from "./edge-node-scep.ts";
+} from "./edge-node/devices.ts";
+export {
+  type EdgeNode,
+  type EdgeNodePhase,
+  type EdgeNodeSpec,
+  type EdgeNodeStatus,
+  edgeNodeKind,
+} from "./edge-node/edge-node.ts";
+export { type BondMode, bareCards, type PortBond } from "./edge-node/links.ts";
+export type { EdgeNodeCommands, EdgeNodeSystem } from "./edge-node/orders.ts";
+export type { CellularStatus, CertificateStatus, DeviceStatus, PortStatus } from "./edge-node/parts.ts";
+export type { EdgeNodeCellular, EdgeNodePort, PortSecret } from "./edge-node/ports.ts";
+export type { ScepHash, ScepKey, ScepProfile } from "./edge-node/scep.ts";
 export {
   type EnrollmentProfile,
   type EnrollmentProfileSpec,

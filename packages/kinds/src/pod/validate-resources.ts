@@ -1,6 +1,6 @@
 /** Amounts of resources: what can be, and what no box can give. */
 import { type Nano, parseQuantity } from "@selvedge/apimachinery";
-import { deviceResource, isExtendedResource } from "../edge-node-devices.ts";
+import { deviceResource, isExtendedResource } from "../edge-node/devices.ts";
 import type { Faults } from "../faults.ts";
 import type { ResourceList, ResourceRequirements } from "./container-types.ts";
 import type { PodSpec } from "./pod-types.ts";

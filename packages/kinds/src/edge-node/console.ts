@@ -1,8 +1,8 @@
 /** EdgeNode.spec.operatorConsole: who stands in for the controller while a box cannot reach it. */
 import type { Schema } from "@selvedge/apimachinery";
-import { certificateFault } from "./certificate.ts";
-import { objectOf, textOf } from "./edge-schemas.ts";
-import type { Faults } from "./faults.ts";
+import { certificateFault } from "../certificate.ts";
+import { objectOf, textOf } from "../edge-schemas.ts";
+import type { Faults } from "../faults.ts";
 
 export interface OperatorConsole {
   /** Where it is, without the path of the API. */

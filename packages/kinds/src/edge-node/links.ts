@@ -1,8 +1,8 @@
 /** Ports that a box makes of others: VLANs, and bonds of several cards. */
 import type { Schema } from "@selvedge/apimachinery";
-import { objectOf, textOf } from "./edge-schemas.ts";
-import type { Faults } from "./faults.ts";
-import { isAddress } from "./network/cidr.ts";
+import { objectOf, textOf } from "../edge-schemas.ts";
+import type { Faults } from "../faults.ts";
+import { isAddress } from "../network/cidr.ts";
 
 export interface PortVlan {
   /** A port of this box, or the Linux name of a card that is none. */

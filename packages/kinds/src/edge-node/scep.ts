@@ -1,9 +1,9 @@
 /** EdgeNode.spec.scepProfiles: where a box gets certificates from, and what it asks for. */
 import type { Schema } from "@selvedge/apimachinery";
-import { certificateFault } from "./certificate.ts";
-import { objectOf, textOf } from "./edge-schemas.ts";
-import type { Faults } from "./faults.ts";
-import { isAddress } from "./network/cidr.ts";
+import { certificateFault } from "../certificate.ts";
+import { objectOf, textOf } from "../edge-schemas.ts";
+import type { Faults } from "../faults.ts";
+import { isAddress } from "../network/cidr.ts";
 
 export interface ScepProfile {
   name: string;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { admit } from "../test/admit.ts";
+import { admit } from "../../test/admit.ts";
 import { edgeNodeKind } from "./edge-node.ts";
 
 describe("who stands in for the controller", () => {

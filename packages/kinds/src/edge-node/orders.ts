@@ -1,7 +1,7 @@
 /** EdgeNode.spec.commands and .system: what a box is to do once, and which system it is to run. */
 import { parseImageReference, type Schema } from "@selvedge/apimachinery";
-import { objectOf, textOf } from "./edge-schemas.ts";
-import type { Faults } from "./faults.ts";
+import { objectOf, textOf } from "../edge-schemas.ts";
+import type { Faults } from "../faults.ts";
 
 /** Each is a count: the box does it once whenever the number grows. */
 export interface EdgeNodeCommands {

@@ -1,6 +1,6 @@
 /** EdgeNode.status.ports, .devices and .certificates: what a box says of its parts. */
 import type { Schema } from "@selvedge/apimachinery";
-import { objectOf, textOf, timeOf } from "./edge-schemas.ts";
+import { objectOf, textOf, timeOf } from "../edge-schemas.ts";
 
 export interface PortStatus {
   name: string;

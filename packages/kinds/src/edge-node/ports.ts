@@ -1,9 +1,9 @@
 /** EdgeNode.spec.ports: the network cards of a box, and how each gets its address. */
 import { parseIp, type Schema } from "@selvedge/apimachinery";
-import { bondSchema, linkFaults, type PortBond, type PortVlan, vlanSchema } from "./edge-node-links.ts";
-import { type PortAuthentication, portAuthenticationSchema } from "./edge-node-scep.ts";
-import { objectOf, textOf } from "./edge-schemas.ts";
-import type { Faults } from "./faults.ts";
+import { objectOf, textOf } from "../edge-schemas.ts";
+import type { Faults } from "../faults.ts";
+import { bondSchema, linkFaults, type PortBond, type PortVlan, vlanSchema } from "./links.ts";
+import { type PortAuthentication, portAuthenticationSchema } from "./scep.ts";
 
 export interface EdgeNodePort {
   name: string;

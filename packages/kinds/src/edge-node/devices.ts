@@ -1,7 +1,7 @@
 /** EdgeNode.spec.devices: what of a box apps may have for themselves. */
 import { parseQuantity, type Schema } from "@selvedge/apimachinery";
-import { objectOf, textOf } from "./edge-schemas.ts";
-import type { Faults } from "./faults.ts";
+import { objectOf, textOf } from "../edge-schemas.ts";
+import type { Faults } from "../faults.ts";
 
 /** One device. Those of one group go to an app together, or to none. */
 export interface EdgeNodeDevice {

@@ -1,8 +1,8 @@
 /** EdgeNode.spec.remoteAccess: sessions at a dispatcher, for boxes that have no link. */
 import type { Schema } from "@selvedge/apimachinery";
-import { certificateFault } from "./certificate.ts";
-import { objectOf, textOf } from "./edge-schemas.ts";
-import type { Faults } from "./faults.ts";
+import { certificateFault } from "../certificate.ts";
+import { objectOf, textOf } from "../edge-schemas.ts";
+import type { Faults } from "../faults.ts";
 
 export interface RemoteAccess {
   /** `host:port`, with a path where the dispatcher has one. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { admit } from "../test/admit.ts";
-import { edgeNodeKind } from "./index.ts";
+import { admit } from "../../test/admit.ts";
+import { edgeNodeKind } from "../index.ts";
 
 const up = { name: "eth0" };
 const ports = (...more: object[]): object => ({ ports: [up, ...more] });

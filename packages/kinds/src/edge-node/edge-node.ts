@@ -1,11 +1,16 @@
 import type { Condition, FieldError, KindDefinition, KubeObject, Schema } from "@selvedge/apimachinery";
 import type { Instant } from "@selvedge/base";
-import { certificateFault } from "./certificate.ts";
-import { ageColumn, column, nameColumn, timeSince } from "./columns.ts";
-import { type RemoteAccess, remoteAccessFaults, remoteAccessSchema } from "./edge-node-access.ts";
-import { type OperatorConsole, operatorConsoleFaults, operatorConsoleSchema } from "./edge-node-console.ts";
-import { deviceFaults, devicesSchema, type EdgeNodeDevice } from "./edge-node-devices.ts";
-import { cardNames } from "./edge-node-links.ts";
+import { certificateFault } from "../certificate.ts";
+import { ageColumn, column, nameColumn, timeSince } from "../columns.ts";
+import { conditionsSchema, labelsSchema, objectOf, textOf, timeOf } from "../edge-schemas.ts";
+import { settingFault } from "../eve-settings.ts";
+import { Faults, immutable } from "../faults.ts";
+import { type MeasuredBoot, measuredBootFaults, measuredBootSchema } from "../measured-boot.ts";
+import type { NodeAddress } from "../node.ts";
+import { type RemoteAccess, remoteAccessFaults, remoteAccessSchema } from "./access.ts";
+import { type OperatorConsole, operatorConsoleFaults, operatorConsoleSchema } from "./console.ts";
+import { deviceFaults, devicesSchema, type EdgeNodeDevice } from "./devices.ts";
+import { cardNames } from "./links.ts";
 import {
   carriedOutSchema,
   commandFaults,
@@ -14,7 +19,7 @@ import {
   type EdgeNodeSystem,
   systemFaults,
   systemSchema,
-} from "./edge-node-orders.ts";
+} from "./orders.ts";
 import {
   type CertificateStatus,
   certificatesStatusSchema,
@@ -22,14 +27,9 @@ import {
   devicesStatusSchema,
   type PortStatus,
   portsStatusSchema,
-} from "./edge-node-parts.ts";
-import { type EdgeNodePort, portFaults, portsSchema } from "./edge-node-ports.ts";
-import { type ScepProfile, scepFaults, scepProfilesSchema } from "./edge-node-scep.ts";
-import { conditionsSchema, labelsSchema, objectOf, textOf, timeOf } from "./edge-schemas.ts";
-import { settingFault } from "./eve-settings.ts";
-import { Faults, immutable } from "./faults.ts";
-import { type MeasuredBoot, measuredBootFaults, measuredBootSchema } from "./measured-boot.ts";
-import type { NodeAddress } from "./node.ts";
+} from "./parts.ts";
+import { type EdgeNodePort, portFaults, portsSchema } from "./ports.ts";
+import { type ScepProfile, scepFaults, scepProfilesSchema } from "./scep.ts";
 
 /** One box: what its owner wants of it, and what it says of itself. */
 export interface EdgeNode extends KubeObject {
