@@ -1,6 +1,6 @@
 /** A few boxes, the apps on them, and what is decided for one that is more important. */
 import type { Node, Pod, PodDisruptionBudget, PodSpec, PodStatus, Taint } from "@selvedge/kinds";
-import { priorityOf } from "../src/scheduling/allocations.ts";
+import { Taken } from "../src/scheduling/allocations.ts";
 import { neighboursOf } from "../src/scheduling/neighbours.ts";
 import { planPreemption } from "../src/scheduling/preemption-plan.ts";
 
@@ -80,6 +80,8 @@ export interface World {
   readonly there?: readonly Pod[];
   readonly budgets?: readonly PodDisruptionBudget[];
   readonly nominated?: readonly Pod[];
+  /** Names of those in maintenance. */
+  readonly maintained?: readonly string[];
   readonly nodesOfVolumes?: readonly string[];
 }
 
@@ -105,7 +107,12 @@ export function decide(world: World): string {
     occupants: {
       on: onNode,
       nominated: (name) => nominated.filter(({ status }) => status?.nominatedNodeName === name),
-      hasLower: (name, priority) => onNode(name).some((one) => priorityOf(one) < priority),
+      startsApps: (name) => !(world.maintained ?? []).includes(name),
+      taken: (name) => {
+        const taken = new Taken();
+        for (const one of onNode(name)) taken.add(one);
+        return taken;
+      },
     },
     needs: nodesOfVolumes === undefined ? {} : { nodes: new Set(nodesOfVolumes) },
     budgets: () => budgets,

@@ -1,6 +1,7 @@
 import { matchesLabels, requirementsOf } from "@selvedge/apimachinery";
-import type { Node, Pod } from "@selvedge/kinds";
+import type { EdgeNode, Node, Pod } from "@selvedge/kinds";
 import { type Caches, waryPods } from "../objects/caches.ts";
+import { conditionOf } from "../objects/conditions.ts";
 import { isGoing, isOver } from "../objects/pods.ts";
 import { type Allocations, priorityOf, Taken } from "./allocations.ts";
 import { type Neighbours, neighboursOf, type PlacedPods } from "./neighbours.ts";
@@ -52,8 +53,14 @@ export function fleetFor(pod: Pod, nodes: readonly Node[], caches: Caches, alloc
       on: (nodeName) => caches.pods.by("node", nodeName).filter(isPlaced),
       nominated,
       taken: (nodeName) => allocations.of(nodeName),
+      startsApps: (nodeName) => !caches.edgeNodes.by("node", nodeName).some(isInMaintenance),
     },
   };
+}
+
+/** It goes on with what it runs and starts nothing: an app would go there for one that does not come. */
+export function isInMaintenance({ status }: EdgeNode): boolean {
+  return conditionOf(status?.conditions, "MaintenanceMode")?.status === "True";
 }
 
 function isPlaced(pod: Pod): boolean {

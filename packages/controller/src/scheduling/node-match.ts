@@ -51,7 +51,7 @@ export function untoleratedTaint(
     .find((taint) => !tolerations.some((toleration) => tolerates(toleration, taint)));
 }
 
-export const unschedulableTaint: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
+const unschedulableTaint: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
 
 /** Whether the node is cordoned and the Pod does not care. */
 export function cordonedFor(pod: Pod, node: Node): boolean {

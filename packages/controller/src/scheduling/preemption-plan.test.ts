@@ -282,6 +282,11 @@ const rows: readonly (readonly [what: string, World, expected: string])[] = [
     none("1 No preemption victims found for incoming pod", "1 Preemption is not helpful for scheduling"),
   ],
   [
+    "not on a node in maintenance, which would not start it",
+    { maintained: ["a"], there: [on("a", "x", 0, { cpu: 3 }), on("b", "y", 50, { cpu: 3 })] },
+    "b: y",
+  ],
+  [
     "not on a node that it does not want, or that does not want it",
     {
       pod: app("p", 100, { cpu: 2, spec: { nodeSelector: { for: "tills" } } }),

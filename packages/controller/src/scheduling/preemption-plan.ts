@@ -21,6 +21,8 @@ export interface Occupants {
   nominated(nodeName: string): readonly Pod[];
   /** What those on a node take: most nodes need no other look. */
   taken(nodeName: string): Pick<Taken, "hasLower" | "ofImportant">;
+  /** Not while the box is in maintenance. */
+  startsApps(nodeName: string): boolean;
 }
 
 export interface PreemptionInputs {
@@ -80,7 +82,9 @@ export function planPreemption(inputs: PreemptionInputs): Preemption {
     const taken = occupants.taken(name);
     if (!taken.hasLower(priorityOf(pod))) {
       count(noVictims);
-    } else if (needs.fault !== undefined || !isReached(node) || lastingReason(pod, node, needs)) {
+    } else if (needs.fault !== undefined || !isReached(node) || !occupants.startsApps(name)) {
+      count(notHelpful);
+    } else if (lastingReason(pod, node, needs) !== undefined) {
       count(notHelpful);
     } else {
       const least = { ...taken.ofImportant(priorityOf(pod)), part: () => 0 };

@@ -4,7 +4,9 @@ import { type Millis, millis, type Timer } from "@selvedge/base";
 import {
   type Deployment,
   deploymentKind,
+  type EdgeNode,
   type Event,
+  edgeNodeKind,
   eventKind,
   nodeKind,
   type Pod,
@@ -197,6 +199,25 @@ describe("a Pod that fits nowhere", () => {
     );
     box.online = true;
     await world.pass(60);
+    assert.equal(await places(world), "new@a");
+  });
+
+  it("ends nobody on a box in maintenance, until that is over", async () => {
+    await using world = await fleet("a");
+    await world.create(podKind, podOf("old", "low", 3));
+    await world.converge();
+    const maintain = async (status: "True" | "False"): Promise<void> => {
+      const box = await world.objects.get<EdgeNode>(edgeNodeKind, "a");
+      const conditions = [{ type: "MaintenanceMode", status, reason: "UserRequested", message: "" }];
+      await world.objects.updateStatus(edgeNodeKind, { ...box, status: { ...box.status, conditions } });
+      await world.settle();
+    };
+    await maintain("True");
+    await world.create(podKind, podOf("new", "high", 2));
+    await world.settle();
+    assert.equal(await places(world), "new old@a");
+    await maintain("False");
+    await world.converge();
     assert.equal(await places(world), "new@a");
   });
 

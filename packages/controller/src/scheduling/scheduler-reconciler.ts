@@ -1,6 +1,8 @@
 import type { Clock } from "@selvedge/base";
 import { jsonEqual, millis } from "@selvedge/base";
 import {
+  type EdgeNode,
+  edgeNodeKind,
   type Namespace,
   type Node,
   namespaceKind,
@@ -19,7 +21,7 @@ import { isGoing, isOver } from "../objects/pods.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { Allocations, priorityOf } from "./allocations.ts";
 import { claimNeeds } from "./claim-needs.ts";
-import { fleetFor } from "./fleet.ts";
+import { fleetFor, isInMaintenance } from "./fleet.ts";
 import { Preemptor } from "./preemptor.ts";
 import { placePod } from "./scheduling-plan.ts";
 
@@ -41,6 +43,7 @@ export class SchedulerReconciler implements Reconciler {
   readonly name = "scheduler";
   readonly reads: readonly string[] = [
     ...["Pod", "Node", "PersistentVolumeClaim", "PersistentVolume", "Namespace", "PodDisruptionBudget"],
+    "EdgeNode",
   ];
   readonly writes: readonly string[] = [
     ...["Pod.spec.nodeName", "Pod.status.conditions.PodScheduled", "Pod.status.nominatedNodeName"],
@@ -157,6 +160,10 @@ export function schedulerWakes(): Wake[] {
     ),
     // A claim that is bound, or is there at last, may let a Pod be placed.
     wakeOn<PersistentVolumeClaim>(persistentVolumeClaimKind, () => [schedulerKey]),
+    wakeOn<EdgeNode>(edgeNodeKind, (before, after) => {
+      const was = before !== undefined && isInMaintenance(before);
+      return was && !(after && isInMaintenance(after)) ? [schedulerKey] : [];
+    }),
     wakeOn<Node>(nodeKind, (before, after) => {
       const seen = (node: Node | undefined): unknown => ({
         labels: node?.metadata.labels,
