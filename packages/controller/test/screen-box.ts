@@ -56,10 +56,10 @@ export class Guacd implements AsyncDisposable {
 }
 
 /** Of guacd 1.0, those that matter here. */
-export const parameters: readonly string[] = ["hostname", "port", "read-only", "password", "dest-host"];
+const parameters: readonly string[] = ["hostname", "port", "read-only", "password", "dest-host"];
 
 /** What a viewer asks for; guacd is told of it what is about how a screen is shown. */
-export const wish: readonly string[] = ["10.0.0.9", "22", "true", "secret", "10.0.0.10"];
+const wish: readonly string[] = ["10.0.0.9", "22", "true", "secret", "10.0.0.10"];
 
 /** Looks at a screen through a guacd that seems to be on this port, as Guacamole does. */
 export async function view(port: number): Promise<Socket> {

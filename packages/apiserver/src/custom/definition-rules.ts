@@ -136,7 +136,7 @@ function deprecationFaults({ deprecated, deprecationWarning: text }: DefinitionV
   return faults;
 }
 
-export function nameErrors(names: DefinitionNames, path: string): FieldError[] {
+function nameErrors(names: DefinitionNames, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const check = (field: string, value: string | undefined, before = ""): void => {
     const faults = dns1035LabelFaults((before === "" ? value : value?.toLowerCase()) ?? "");

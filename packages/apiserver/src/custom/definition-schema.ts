@@ -98,7 +98,7 @@ const rule: Described = described("A rule in the CEL language.", {
 const schemaProperties: Record<string, Schema> = {};
 const schemaFields: Record<number, ProtobufField> = {};
 const package_ = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1";
-export const schemaProps: Schema = {
+const schemaProps: Schema = {
   type: "object",
   description: "A structural schema: what values are like.",
   definition: `${package_}.JSONSchemaProps`,

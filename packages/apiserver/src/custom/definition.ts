@@ -88,7 +88,3 @@ export function setCondition(definition: CustomResourceDefinition, condition: Co
   else conditions[at] = next;
   definition.status = { ...definition.status, conditions };
 }
-
-export function storageVersion({ spec }: CustomResourceDefinition): DefinitionVersion | undefined {
-  return spec.versions.find(({ storage }) => storage);
-}

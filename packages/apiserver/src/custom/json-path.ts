@@ -4,7 +4,7 @@
  */
 
 /** A path that cannot be read. */
-export class JsonPathError extends Error {
+class JsonPathError extends Error {
   override name = "JsonPathError";
 }
 

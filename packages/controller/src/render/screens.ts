@@ -7,7 +7,7 @@ import { speaksEve } from "./api-access.ts";
 const screensMax = 99;
 
 /** Nodes of ours have none to show: their containers run on no graphics card. */
-export function wantsScreen({ metadata }: Pod, node: Node | undefined): boolean {
+function wantsScreen({ metadata }: Pod, node: Node | undefined): boolean {
   return metadata.annotations?.[screenAnnotation] === "true" && speaksEve(node);
 }
 

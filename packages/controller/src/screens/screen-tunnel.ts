@@ -27,9 +27,9 @@ export interface TunnelSocket {
 }
 
 /** A box says each ten seconds that it is there, and gives a tunnel up after thirty. */
-export const silenceMax: Millis = seconds(45);
+const silenceMax: Millis = seconds(45);
 /** A viewer asks every few seconds whether the other end is there. */
-export const idleMax: Millis = minutes(5);
+const idleMax: Millis = minutes(5);
 /** What a box is sent at once: it reads a message whole before it hands it on. */
 const pieceMax = 64 * 1024;
 /** What waits for a viewer beside the one message that is read. */
