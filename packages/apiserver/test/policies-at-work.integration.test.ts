@@ -59,11 +59,15 @@ describe("admission policies at work", { skip: missing }, () => {
       },
     ]);
     assert.deepEqual([others["soft/keys"], others["soft/nothing"]], ["1", undefined]);
+    // Who is refused is warned, too.
+    await world.bind("hard", { ...onMaps, validations: [{ expression: "'c' in object.data" }] });
+    const refused = await world.post(maps, configMap("hard", { a: "b" }), 422);
+    assert.equal(refused.headers.warning, headers.warning);
     const { text } = await world.send("/metrics", 200);
     for (const action of ["warn", "audit"]) {
       const of = 'policy="soft",policy_binding="soft",error_type="invalid_error"';
       const labels = `${of},enforcement_action="${action}"`;
-      assert.ok(text.includes(`apiserver_validating_admission_policy_check_total{${labels}} 1\n`), action);
+      assert.ok(text.includes(`apiserver_validating_admission_policy_check_total{${labels}} 2\n`), action);
     }
   });
 

@@ -136,7 +136,9 @@ describe("admission policies", { skip: missing }, () => {
     assert.deepEqual([shown.kind, shown.metadata.uid], [json.kind, json.metadata.uid]);
     const condition = { type: "Tested", status: "False", reason: "e2e", message: "Set from a test" };
     const conditions = [{ ...condition, lastTransitionTime: "2024-01-01T00:00:00Z" }];
-    assert.deepEqual((await world.patch(at, { status: { conditions } })).status.conditions, conditions);
+    const labels = { "not-by": "status" };
+    const patched = await world.patch(at, { metadata: { labels }, status: { conditions } });
+    assert.deepEqual([patched.status.conditions, patched.metadata.labels], [conditions, undefined]);
   });
 
   it("ValidatingAdmissionPolicy should support ValidatingAdmissionPolicyBinding API operations", async () => {

@@ -72,19 +72,13 @@ export function sendBody(
 }
 
 /** Answers a request with JSON text, which the audit log may want too, in the encoding that was agreed on. */
-export function answer(
-  exchange: Exchange,
-  encoding: Encoding,
-  code: number,
-  json: string,
-  headers: AnswerHeaders = {},
-): void {
+export function answer(exchange: Exchange, encoding: Encoding, code: number, json: string): void {
   const { request, response, target } = exchange;
   exchange.audit?.answered(json);
-  if (encoding !== "protobuf") sendEncoded(request, response, code, json, encoding, headers);
+  if (encoding !== "protobuf") sendEncoded(request, response, code, json, encoding, {});
   else {
     const body = encodeAnswer(JSON.parse(json) as object, target.kind);
-    sendBody(request, response, code, body, { "content-type": protobufType, ...headers });
+    sendBody(request, response, code, body, { "content-type": protobufType });
   }
 }
 
@@ -116,15 +110,21 @@ export function sendStatus(request: IncomingMessage, response: ServerResponse, r
 }
 
 /** `299 - "unknown field \"spec.foo\""`, as clients print it. */
-export function warningHeader(texts: readonly string[]): AnswerHeaders {
-  if (texts.length === 0) return {};
-  const clean = (text: string): string => text.replace(/\p{Cc}/gu, " ").replace(/["\\]/g, "\\$&");
-  return { warning: [...new Set(texts)].map((text) => `299 - "${encodeHeader(clean(text))}"`) };
+export function warningText(text: string): string {
+  const clean = text.replace(/\p{Cc}/gu, " ").replace(/["\\]/g, "\\$&");
+  return `299 - "${encodeHeader(clean)}"`;
 }
 
-/** For an answer whose headers are not yet written. */
+/** What clients take in headers. */
+const warningsMax = 8 * 1024;
+
+/** Of an answer whose headers are not yet written: whatever comes of it, a refusal too. */
 export function warn(response: ServerResponse, text: string): void {
-  for (const [name, value] of Object.entries(warningHeader([text]))) response.setHeader(name, value);
+  const said = response.getHeader("warning");
+  const before = Array.isArray(said) ? said : [];
+  const room = warningsMax - before.reduce((sum, line) => sum + line.length, 0);
+  if (room <= 0) return;
+  response.setHeader("warning", [...new Set([...before, warningText(text.slice(0, room))])]);
 }
 
 /** Headers are Latin-1: what lies beyond is sent as its UTF-8 bytes. */

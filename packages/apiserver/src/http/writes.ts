@@ -19,7 +19,7 @@ import type { Exchange } from "./exchange.ts";
 import { formOf } from "./negotiation.ts";
 import { deleteOptions, listQuery, writeOptions } from "./query.ts";
 import { type ReadPorts, shown } from "./reads.ts";
-import { answer, warningHeader } from "./respond.ts";
+import { answer, warn } from "./respond.ts";
 
 export interface WritePorts extends ReadPorts {
   readonly objects: ObjectRegistry;
@@ -67,8 +67,6 @@ function isPart({ group, plural, subresource }: PostedPart, { kind, subresource:
 
 export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise<void> {
   const { request } = exchange;
-  const { deprecationWarning } = exchange.target.kind;
-  const warnings: string[] = deprecationWarning === undefined ? [] : [deprecationWarning];
   // What cannot be answered is not done.
   const offer = {
     protobuf: exchange.target.kind.protobuf !== undefined,
@@ -79,7 +77,7 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
   if (exchange.audit?.wants("Request")) exchange.audit.asked(readable(body, exchange));
   let kept: Stored | undefined;
   const { code, body: made } = await write(exchange, ports, body, {
-    warn: (text) => warnings.push(text),
+    warn: (text) => warn(exchange.response, text),
     annotate: (key, value) => exchange.audit?.annotate(key, value),
     wrote: (stored) => {
       kept = stored;
@@ -91,7 +89,7 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
   const shape = ofKind && view !== "object" ? shown(object, view, exchange, ports) : made;
   // What is shown as another than it is kept would have to be read again.
   const text = ofKind && shape === made && exchange.target.kind.view === undefined ? kept?.json : undefined;
-  answer(exchange, encoding, code, text ?? JSON.stringify(shape), warningHeader(warnings));
+  answer(exchange, encoding, code, text ?? JSON.stringify(shape));
 }
 
 function isQuestion(target: Target, { posted, virtual }: WritePorts): boolean {

@@ -265,8 +265,11 @@ function merge(
 /** Through these upstream lets labels, annotations, owners and finalizers change too; not for users' kinds. */
 const withMetadata = new Set(["status", "finalize", "approval"]);
 
+/** Groups of upstream's whose status is nothing but the status. */
+const ownStatus = new Set(["apiextensions.k8s.io", "admissionregistration.k8s.io"]);
+
 function copyMetadata(kind: KindDefinition, wanted: KubeObject, next: KubeObject): void {
-  if (kind.custom || kind.group === "apiextensions.k8s.io") return;
+  if (kind.custom || ownStatus.has(kind.group)) return;
   for (const field of ["labels", "annotations", "ownerReferences", "finalizers"] as const) {
     if (field === "ownerReferences" && kind.kind === "Pod") continue;
     if (field === "labels" && kind.kind === "Deployment") continue;
