@@ -1,4 +1,4 @@
-/** EVE's own agents on a box without a TPM: their keys are in files, and they upload one to attest with all the same. */
+/** EVE's own agents on a box without a TPM: their keys are in files, and they upload one to attest with anyway. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type EdgeNode, edgeNodeKind } from "@selvedge/kinds";
