@@ -80,7 +80,7 @@ export function assign(to: CelType, from: CelType, bindings: Bindings): Bindings
   if (source.kind === "param") return bind(source, target, bindings);
   if (target.kind === "dyn" || source.kind === "dyn") return bindings;
   // Null is a value of all types that are no plain ones.
-  if (source.kind === "null" && nullable.has(target.kind)) return bindings;
+  if (source.kind === "null" && !plain.has(target.kind)) return bindings;
   if (target.kind !== source.kind || target.args.length !== source.args.length) return undefined;
   if (target.kind === "object") return target.name === source.name ? bindings : undefined;
   let known: Bindings | undefined = bindings;
@@ -90,7 +90,7 @@ export function assign(to: CelType, from: CelType, bindings: Bindings): Bindings
   return known;
 }
 
-const nullable = new Set(["null", "object", "timestamp", "duration", "optional"]);
+const plain = new Set(["bool", "int", "uint", "double", "string", "bytes", "list", "map", "type"]);
 
 function bind(parameter: CelType, type: CelType, bindings: Bindings): Bindings | undefined {
   const name = parameter.name ?? "";
