@@ -28,6 +28,8 @@ export interface AppPlan {
   readonly userData: Uint8Array | undefined;
   /** When a token among its secrets is made anew; undefined: none is. */
   readonly renewAt: Instant | undefined;
+  /** What of it the node is not told of. */
+  readonly unsaid: string | undefined;
 }
 
 const mebibyte = 1024 * 1024;
@@ -107,6 +109,7 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
     images,
     secrets: secretsOf(values, files),
     renewAt: made.renewAt,
+    unsaid: needsUserData ? unsaidOf(main) : undefined,
     userData: needsUserData ? userDataOf(pod, environmentOf(pod, main, inputs), made) : undefined,
   };
 }
@@ -119,6 +122,11 @@ function requireOne({ spec: { initContainers = [], containers } }: Pod, inputs: 
     `node ${inputs.nodeName} runs EVE, which starts one container of a Pod, and this has ${count}, init ` +
     "containers included: put them into Pods of their own, or the Pod on another node";
   throw new RenderError("NotSupported", message);
+}
+
+function unsaidOf({ name, command, args }: Container): string | undefined {
+  if (command === undefined && args === undefined) return undefined;
+  return `container ${name} runs what its image says: EVE has no word for command and args; build them into an image`;
 }
 
 /** Names, addresses and settings that all containers of the Pod share. */

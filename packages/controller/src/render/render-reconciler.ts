@@ -67,6 +67,7 @@ export interface RenderDeps {
  * listened.
  */
 const sealAgain = seconds(60);
+const warning = { type: "Warning", component: "controller" } as const;
 
 /** Keeps one node's configuration what its objects say. The key is the name of the Node. */
 export class RenderReconciler implements Reconciler {
@@ -125,16 +126,14 @@ export class RenderReconciler implements Reconciler {
     for (const fault of faults) await this.#tellPod(fault, sent.has(fault.pod.metadata.uid));
     for (const { part, message } of plan.nodeFaults) {
       const says = `${part}: ${message}; the box goes on with what it has`;
-      const happening = { type: "Warning", reason: "PortCredentials", component: "controller" } as const;
-      await this.#deps.events.record(edgeNode, { ...happening, message: says });
+      await this.#deps.events.record(edgeNode, { ...warning, reason: "PortCredentials", message: says });
     }
-    for (const { pod } of plan.apps) await this.#tellList(pod, plan);
+    for (const app of plan.apps) await this.#tellLacks(app, plan);
     if (plan.services.tooMany > 0) {
       const message =
         `its Pods' namespaces have ${plan.services.tooMany} Services more than a node takes (${servicesMax}); ` +
         "apps there do not find the newest: put fewer in one namespace";
-      const happening = { type: "Warning", reason: "TooManyServices", component: "controller" } as const;
-      await this.#deps.events.record(edgeNode, { ...happening, message });
+      await this.#deps.events.record(edgeNode, { ...warning, reason: "TooManyServices", message });
     }
     const unsealed = faults.some(({ reason }) => reason === "SecretsNotSealed");
     const isWaiting = unsealed || sealed.size < plan.sealings.size;
@@ -144,20 +143,21 @@ export class RenderReconciler implements Reconciler {
     return lookAgain("tokens are made anew", millis(Math.max(1, renewAt - clock.now())));
   }
 
-  /** What a list has no place for is denied, and a port that another has is not opened. */
-  async #tellList(pod: Pod, { lists }: NodePlan): Promise<void> {
+  /** What a list has no place for is denied, a port that another has is not opened, and EVE has no word for some. */
+  async #tellLacks({ pod, plan: { unsaid } }: NodePlan["apps"][number], { lists }: NodePlan): Promise<void> {
     const { tooMany = 0, lacks = [] } = lists.get(pod.metadata.uid ?? "") ?? {};
     const { events } = this.#deps;
-    const happening = { type: "Warning", component: "controller" } as const;
+    if (unsaid !== undefined)
+      await events.record(pod, { ...warning, reason: "NotSupported", message: unsaid });
     if (lacks.length > 0) {
       const message = `another Pod has ${lacks.join(", ")} of the node, and this one gets it when that ends`;
-      await events.record(pod, { ...happening, reason: "NodePorts", message });
+      await events.record(pod, { ...warning, reason: "NodePorts", message });
     }
     if (tooMany === 0) return;
     const message =
       `NetworkPolicies allow it ${tooMany} ranges of addresses and ports more than a node takes for one Pod ` +
       `(${openingsMax} each way), and those are denied: select fewer Pods, or allow wider ranges`;
-    await events.record(pod, { ...happening, reason: "TooManyPeers", message });
+    await events.record(pod, { ...warning, reason: "TooManyPeers", message });
   }
 
   #inputs(nodeName: string, nodeId: NodeId, edgeNode: EdgeNode): RenderInputs {

@@ -4,7 +4,8 @@ import { gunzipSync } from "node:zlib";
 import { fromBinary } from "@bufbuild/protobuf";
 import { cipher } from "@selvedge/eve-api";
 import type { Container, Node, PodSpec } from "@selvedge/kinds";
-import { one, pod, type Rendered, render } from "../../test/render-one.ts";
+import { inputsOf, one, pod, type Rendered, render } from "../../test/render-one.ts";
+import { planApp } from "./pod-app.ts";
 
 const node = (containerRuntimeVersion: string): Node =>
   ({
@@ -147,6 +148,16 @@ describe("a Pod of several containers", () => {
       assert.deepEqual(on(spec, {}).faults, []);
     });
   }
+});
+
+describe("a Pod with a command", () => {
+  it("is told that a box of EVE runs its image's own", () => {
+    const unsaid = (spec: Partial<PodSpec>, more: Parameters<typeof inputsOf>[1]): string | undefined =>
+      planApp(pod(spec), [], inputsOf([], more)).unsaid;
+    for (const more of [{ command: ["sh"] }, { args: ["-v"] }])
+      assert.match(unsaid(one(more), eve) ?? "", /^container web runs what its image says/);
+    assert.deepEqual([unsaid(one({}), eve), unsaid(one({ command: ["sh"] }), {})], [undefined, undefined]);
+  });
 });
 
 describe("a Pod that is over", () => {
