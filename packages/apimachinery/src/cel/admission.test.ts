@@ -65,7 +65,7 @@ describe("an expression that is asked of a write", () => {
     ["authorizer.group('apps').resource('deployments').namespace('a').check('create').allowed()", true],
     ["authorizer.path('/healthz').check('get').error()", "broken"],
     ["authorizer.group('') != null && quantity('1') != null", true],
-    ["request.options == {'kind': 'CreateOptions', 'dryRun': ['All']}", true],
+    ["request.options == {'kind': dyn('CreateOptions'), 'dryRun': dyn(['All'])}", true],
     ["object.spec.list[0] + 1", 2n],
     ["object.spec.ratio + 1", "expression 'object.spec.ratio + 1' resulted in error: no such overload"],
     ["authorizer.requestResource.check('create').reason()", "because"],
