@@ -12,13 +12,13 @@ import { createAdmissionPolicies } from "./admission/admission-policies.ts";
 import { createWebhooks } from "./admission/webhooks.ts";
 import { createApi } from "./api.ts";
 import { backUpFrom, restoreInto } from "./backup/commands.ts";
+import { besideObjects } from "./beside-objects.ts";
 import { DataFolder } from "./data-folder.ts";
 import { type Duty, registryPassword, takeUpDuty } from "./duty.ts";
 import { serviceDial } from "./endpoints/service-dial.ts";
 import { type Flags, parseFlags, parseUpkeepFlags, usage } from "./flags.ts";
 import { openStore } from "./open-store.ts";
 import type { Pki } from "./pki/pki.ts";
-import { servicesOf } from "./services.ts";
 import { processMetrics } from "./telemetry/process-metrics.ts";
 
 const clock = new SystemClock();
@@ -74,7 +74,7 @@ async function run(flags: Flags): Promise<void> {
       ...{ authorizer, authenticators, serviceAccounts, tokens: flags.access.tokens },
       ...(audit && { audit }),
       ...(advertiseKube.port !== 0 && { externalUrl: `https://${formatAddress(advertiseKube)}` }),
-      ...servicesOf(duty, half, { authorizer, clock, random, log }),
+      ...besideObjects(duty, half, { authorizer, clock, random, log }),
     }),
     (server) => server.close(),
   );

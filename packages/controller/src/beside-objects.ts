@@ -20,27 +20,23 @@ import { servePlain } from "./endpoints/service-dial.ts";
 import { isRegistryTarget, serveRegistry } from "./listeners/registry-http.ts";
 import { plainProtocol } from "./replicas/forwarding.ts";
 
-export interface ServicesPorts {
+export interface BesideParts {
   readonly authorizer: Authorizer;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
-type Services = Pick<ApiServerOptions, "subresource" | "elsewhere" | "computed" | "absent">;
+type Beside = Pick<ApiServerOptions, "subresource" | "elsewhere" | "computed" | "absent">;
 
 /** Charts and people ask for it; they are not left with a number. */
-const absent: NonNullable<Services["absent"]> = {
+const absent: NonNullable<Beside["absent"]> = {
   "autoscaling/horizontalpodautoscalers":
     "HorizontalPodAutoscaler is not served: a box does not grow with its load; set replicas, or use kubectl scale",
 };
 
 /** All of it is with the replica that leads: another one takes the request there. */
-export function servicesOf(
-  duty: Duty,
-  api: Api,
-  { authorizer, clock, random, log }: ServicesPorts,
-): Services {
+export function besideObjects(duty: Duty, api: Api, { authorizer, clock, random, log }: BesideParts): Beside {
   const registryLog = log.child("registry");
   return {
     absent,
@@ -104,7 +100,7 @@ const metricsPath = /^\/apis\/metrics\.k8s\.io\/[^/]+\/./;
 function podStreams(
   controller: Controller,
   api: Api,
-  { clock, log }: Pick<ServicesPorts, "clock" | "log">,
+  { clock, log }: Pick<BesideParts, "clock" | "log">,
 ): ReturnType<typeof podSubresources> {
   return podSubresources({
     pod: (namespace, name) => api.registry.get<StreamedPod>(podKind, name, namespace),
