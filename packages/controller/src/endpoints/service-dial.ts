@@ -12,7 +12,7 @@ export function serviceDial(duty: () => Duty | undefined, random: Random): DialS
   return async (service, signal) => {
     const { leading, forwarding } = duty() ?? {};
     if (leading !== undefined) return await openService(leading.controller, service, random, signal);
-    if (forwarding !== undefined) return await forwarding.openService(service);
+    if (forwarding !== undefined) return await forwarding.openService(service, signal);
     throw new StatusError(
       503,
       "ServiceUnavailable",

@@ -50,8 +50,10 @@ export class Forwarding {
   }
 
   /** A connection to an app behind a Service, which only the leader reaches. */
-  async openService({ namespace, name, port }: ServicePort): Promise<Duplex> {
+  async openService({ namespace, name, port }: ServicePort, signal: AbortSignal): Promise<Duplex> {
     const socket = await this.#connect(true);
+    signal.addEventListener("abort", () => socket.destroy(), { once: true });
+    if (signal.aborted) socket.destroy();
     const path = `/api/v1/namespaces/${namespace}/services/${encodeURIComponent(`${name}:${port}`)}/proxy`;
     const headers = { host: serverName, connection: "Upgrade", upgrade: plainProtocol };
     const outgoing = request({ createConnection: () => socket, path, headers });

@@ -2,6 +2,7 @@
  * Asks webhooks: JSON over HTTPS, posted to an address or to a Service. Connections are kept for a while, for the next
  * write asks again. Nothing is asked in clear, and who answers is checked against what the configuration names.
  */
+import { once } from "node:events";
 import { Agent, type RequestOptions, request } from "node:https";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
@@ -108,11 +109,15 @@ export class HookClient implements Disposable {
       ...ca,
     };
     if (service === undefined) return new Agent(options);
-    const { dial } = this.#options;
-    return new ServiceAgent(options, async (signal) => {
-      if (dial === undefined) throw new HookError("Services cannot be asked here");
-      return await dial({ namespace: service.namespace, name: service.name, port }, signal);
-    });
+    const { dial, clock } = this.#options;
+    return new ServiceAgent(
+      options,
+      async (signal) => {
+        if (dial === undefined) throw new HookError("Services cannot be asked here");
+        return await dial({ namespace: service.namespace, name: service.name, port }, signal);
+      },
+      clock,
+    );
   }
 
   #post(
@@ -229,41 +234,56 @@ const unknownSigner = new Set([
 /** TLS inside a connection that somebody else opens. */
 class ServiceAgent extends Agent {
   readonly #dial: (signal: AbortSignal) => Promise<Duplex>;
+  readonly #clock: Clock;
 
   constructor(
     options: ConstructorParameters<typeof Agent>[0],
     dial: (signal: AbortSignal) => Promise<Duplex>,
+    clock: Clock,
   ) {
     super(options);
     this.#dial = dial;
+    this.#clock = clock;
   }
 
   override createConnection(
     options: RequestOptions,
     callback?: (error: Error | null, stream: Duplex) => void,
   ): Duplex | null | undefined {
-    void this.#open(options, callback ?? (() => undefined));
+    const done = callback ?? (() => undefined);
+    this.#open(options).then(
+      (socket) => done(null, socket),
+      (error: unknown) =>
+        done(error instanceof Error ? error : new Error(String(error)), undefined as unknown as Duplex),
+    );
     return undefined;
   }
 
-  async #open(options: RequestOptions, done: (error: Error | null, stream: Duplex) => void): Promise<void> {
+  /** What is opened below goes when this does, or when it takes longer than anybody waits. */
+  async #open(options: RequestOptions): Promise<Duplex> {
+    const { ca, servername, host } = options as { ca?: string; servername?: string; host?: string };
+    const stop = new AbortController();
+    const timer = this.#clock.setTimer(dialMax, () => stop.abort(new Error("context deadline exceeded")));
     try {
-      const connection = await this.#dial(AbortSignal.timeout(dialMax));
+      const connection = await this.#dial(stop.signal);
       connection.on("error", () => undefined);
-      const { ca, servername, host } = options as { ca?: string; servername?: string; host?: string };
       const name = servername || host || "";
       const socket = connect({ socket: connection, servername: name, ...(ca === undefined ? {} : { ca }) });
-      const failed = (error: Error): void => done(error, socket);
-      socket.once("error", failed);
-      socket.once("secureConnect", () => {
-        socket.off("error", failed);
-        done(null, socket);
+      socket.on("error", () => undefined);
+      socket.once("close", () => {
+        connection.destroy();
+        stop.abort(new Error("the connection is closed"));
       });
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)), undefined as unknown as Duplex);
+      await once(socket, "secureConnect", { signal: stop.signal }).catch((error: unknown) => {
+        socket.destroy();
+        throw error;
+      });
+      return socket;
+    } finally {
+      timer.cancel();
     }
   }
 }
 
 /** As long as any webhook has to answer. */
-const dialMax = 30_000;
+const dialMax = millis(30_000);
