@@ -20,38 +20,54 @@ const checkCost = 350_000;
 const orders = new Set(["_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_"]);
 
 /** Undefined where it takes the result to know. */
-export function callCost(
-  { name, params }: Overload,
-  args: readonly unknown[],
-  result?: unknown,
-): number | undefined {
-  const [a, b] = [sizeOf(args[0]), sizeOf(args[1])];
-  if (traversals.has(name)) return traversal(args[0]);
-  if (name === "ip.isCanonical" || name === "replace" || name === "split")
-    return Math.ceil(a * 2 * perCharacter);
-  if (scans.has(name)) {
-    const texts = params[0]?.kind === "string" || params[0]?.kind === "bytes";
-    return texts ? Math.ceil(a * perCharacter) : 1;
+type CostRule = (args: readonly unknown[], result?: unknown) => number | undefined;
+
+/** By overload: a call is made more often than an expression is written. */
+const rules = new WeakMap<Overload, CostRule>();
+
+/** Undefined where it takes the result to know. */
+export function callCost(overload: Overload, args: readonly unknown[], result?: unknown): number | undefined {
+  let rule = rules.get(overload);
+  if (rule === undefined) {
+    rule = ruleOf(overload);
+    rules.set(overload, rule);
   }
-  if (name === "join") return result === undefined ? undefined : Math.ceil(sizeOf(result) * 2 * perCharacter);
-  if (name === "find" || name === "findAll" || name === "matches")
-    return Math.ceil((1 + a) * perCharacter) * Math.ceil(b * perPattern);
-  if (name === "validate") return Math.ceil((1 + b) * perCharacter) * Math.ceil(128 * perPattern);
-  if (name === "containsIP" || name === "containsCIDR") return 8;
-  if (name === "startsWith" || name === "endsWith") return Math.ceil(b * perCharacter);
-  if (name === "contains") return Math.ceil(a * perCharacter) * Math.ceil(b * perCharacter);
-  if (name === "@in" && params[1]?.kind === "list") return b;
-  if (orders.has(name)) {
-    if (args[0] instanceof OpaqueValue) return 1;
-    return Math.ceil(Math.min(a, b) * perCharacter);
-  }
-  if (name === "_+_" && (params[0]?.kind === "string" || params[0]?.kind === "bytes"))
-    return Math.ceil((a + b) * perCharacter);
-  if (name === "check") return checkCost;
-  if (name.startsWith("sets.")) return a * b + 1;
-  if (name === "distinct" || name.startsWith("sort") || name === "@sortByAssociatedKeys") return a * a + 1;
-  return 1;
+  return rule(args, result);
 }
+
+const one: CostRule = () => 1;
+const product: CostRule = ([a, b]) => sizeOf(a) * sizeOf(b) + 1;
+
+function ruleOf({ name, params }: Overload): CostRule {
+  const isText = params[0]?.kind === "string" || params[0]?.kind === "bytes";
+  if (traversals.has(name)) return ([list]) => traversal(list);
+  if (name === "ip.isCanonical" || name === "replace" || name === "split")
+    return ([a]) => looks(2 * sizeOf(a));
+  if (scans.has(name)) return isText ? ([a]) => looks(sizeOf(a)) : one;
+  if (name === "find" || name === "findAll" || name === "matches")
+    return ([a, b]) => looks(1 + sizeOf(a)) * Math.ceil(sizeOf(b) * perPattern);
+  if (name === "validate") return ([, b]) => looks(1 + sizeOf(b)) * Math.ceil(128 * perPattern);
+  if (orders.has(name)) {
+    return ([a, b]) => (a instanceof OpaqueValue ? 1 : looks(Math.min(sizeOf(a), sizeOf(b))));
+  }
+  if (name === "_+_" && isText) return ([a, b]) => looks(sizeOf(a) + sizeOf(b));
+  if (name.startsWith("sets.")) return product;
+  if (name === "@in" && params[1]?.kind === "list") return ([, b]) => sizeOf(b);
+  return named[name] ?? one;
+}
+
+function looks(characters: number): number {
+  return Math.ceil(characters * perCharacter);
+}
+
+const square: CostRule = ([a]) => sizeOf(a) ** 2 + 1;
+const named: Readonly<Record<string, CostRule>> = {
+  join: (_args, result) => (result === undefined ? undefined : looks(2 * sizeOf(result))),
+  ...{ containsIP: () => 8, containsCIDR: () => 8, check: () => checkCost },
+  ...{ startsWith: ([, b]) => looks(sizeOf(b)), endsWith: ([, b]) => looks(sizeOf(b)) },
+  contains: ([a, b]) => looks(sizeOf(a)) * looks(sizeOf(b)),
+  ...{ distinct: square, sort: square, "@sortByAssociatedKeys": square },
+};
 
 function traversal(value: unknown): number {
   if (typeof value === "string" || value instanceof Uint8Array)
