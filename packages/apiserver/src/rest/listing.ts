@@ -3,7 +3,7 @@ import type { FieldError, KindDefinition, KubeList } from "@selvedge/apimachiner
 import { CompactedError, type Row, type Store } from "../store/store.ts";
 import { badRequest, expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
 import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
-import { type Stored, showRows } from "./stored.ts";
+import { type Stored, showRow, showRows } from "./stored.ts";
 
 export interface ListQuery extends SelectionQuery {
   readonly limit?: number;
@@ -92,7 +92,7 @@ async function singlePiece(
 ): Promise<ListPiece> {
   const asked = await startRevision(store, query);
   const { row, revision } = await rowAt(store, selection.prefix);
-  const [stored] = row === undefined ? [] : await showRows([row], view);
+  const stored = row === undefined ? undefined : await showRow(row, view);
   const items = stored !== undefined && selection.matches(stored) ? [stored] : [];
   const end = { continue: undefined, remaining: undefined };
   return { revision: asked ?? revision, items, end };

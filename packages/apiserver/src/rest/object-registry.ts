@@ -21,7 +21,7 @@ import {
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
 import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownResource } from "./refusals.ts";
-import { encodeKept, isStale, Stored, seenRevision, showRows } from "./stored.ts";
+import { encodeKept, isStale, Stored, seenRevision, showRow } from "./stored.ts";
 import { eventsOf, openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
 import { fillDefaults, isGone, planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
 
@@ -93,9 +93,7 @@ export class ObjectRegistry {
     const definition = this.#definition(kind);
     const row = await this.#store.get(keyOf(definition, name, namespace));
     if (row === undefined) throw notFound(kind, name);
-    const shown = showRows([row], definition.view);
-    const [stored] = shown instanceof Promise ? await shown : shown;
-    return stored as Stored;
+    return showRow(row, definition.view);
   }
 
   async list<T extends KubeObject>(kind: KindName, query: ListQuery = {}): Promise<KubeList<T>> {
@@ -149,11 +147,12 @@ export class ObjectRegistry {
   async update<T extends KubeObject>(kind: KindName, object: T, options: WriteQuery = {}): Promise<T> {
     const { name, namespace } = object.metadata;
     const free = this.#definition(kind).unconditionalUpdate || options.subresource !== undefined;
-    if (!free && seenRevision(object) === undefined) {
-      const detail = "must be specified for an update";
-      throw invalidField(kind, name, "metadata.resourceVersion", 0, detail);
-    }
     return (await this.change(kind, name, namespace, options, (stored) => {
+      // Only of what there is: what there is not is not found.
+      if (!free && seenRevision(object) === undefined) {
+        const detail = "must be specified for an update";
+        throw invalidField(kind, name, "metadata.resourceVersion", 0, detail);
+      }
       if (isStale(object, stored)) throw conflict(kind, name);
       return object;
     })) as T;
@@ -195,7 +194,7 @@ export class ObjectRegistry {
     for (let attempt = 1; ; attempt++) {
       const context = { ...this.#context(kind, options), managed: true };
       const row = await this.#store.get(keyOf(definition, name, namespace));
-      const [found] = row === undefined ? [] : await showRows([row], definition.view);
+      const found = row === undefined ? undefined : await showRow(row, definition.view);
       const stored = found?.object;
       if (stored === undefined && subresource !== undefined) throw notFound(kind, name);
       const request = { kind: definition, stored, patch, manager, force, subresource, time: context.time };

@@ -71,6 +71,11 @@ export function showRows(
   return convertRows(rows, view, view.converter);
 }
 
+export function showRow(row: Row, view: KindView | undefined): Stored | Promise<Stored> {
+  if (view?.converter === undefined) return new Stored(row, view);
+  return convertRows([row], view, view.converter).then(([stored]) => stored as Stored);
+}
+
 async function convertRows(
   rows: readonly Row[],
   view: KindView,
