@@ -7,7 +7,7 @@
  *   never   is registered by its certificate, and silent         × the rest
  */
 import { execFile } from "node:child_process";
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { Agent } from "node:https";
@@ -25,6 +25,7 @@ import { config, ext, getExtension, setExtension } from "@selvedge/eve-api";
 import { type EdgeNode, edgeNodeKind } from "@selvedge/kinds";
 import { waitFor } from "../real/wait.ts";
 import { type NodeIdentity, WireNode } from "../wire/wire-node.ts";
+import { sha256 } from "../wire-bytes.ts";
 import { ControllerProcess, controllerMain } from "./controller-process.ts";
 import { atRest, exchangeOver } from "./poll-load.ts";
 
@@ -274,8 +275,4 @@ async function linesOf(path: string): Promise<object[]> {
 
 function jsonText(text: string): string {
   return JSON.stringify(text).slice(1, -1);
-}
-
-function sha256(bytes: Uint8Array): Buffer {
-  return createHash("sha256").update(bytes).digest();
 }

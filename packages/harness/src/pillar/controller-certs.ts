@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
 import { auth, certs } from "@selvedge/eve-api";
-import { sha256 } from "./pillar-keys.ts";
+import { sha256 } from "../wire-bytes.ts";
 
 const { ZCertType: Type } = certs;
 

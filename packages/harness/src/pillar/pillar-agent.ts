@@ -12,6 +12,7 @@ import {
   seconds,
 } from "@selvedge/base";
 import { certs, config, register, uuid as uuidApi } from "@selvedge/eve-api";
+import { base64Text } from "../wire-bytes.ts";
 import { checkChange, isCommand } from "./config-changes.ts";
 import { checkConfig } from "./config-rules.ts";
 import { type ControllerCerts, readControllerCerts } from "./controller-certs.ts";
@@ -19,7 +20,7 @@ import { PillarApps } from "./pillar-apps.ts";
 import { PillarAttest } from "./pillar-attest.ts";
 import { openAnswer, PillarConnection, type Sent, type Wire } from "./pillar-connection.ts";
 import type { PillarDisk } from "./pillar-disk.ts";
-import { base64Text, edgeCertificate, type KeyPair, type PillarKeys } from "./pillar-keys.ts";
+import { edgeCertificate, type KeyPair, type PillarKeys } from "./pillar-keys.ts";
 import type { DeviceFacts } from "./pillar-messages.ts";
 import { PillarQueue } from "./pillar-queue.ts";
 import { PillarReports } from "./pillar-reports.ts";

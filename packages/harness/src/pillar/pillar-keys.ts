@@ -1,9 +1,10 @@
 /** The keys of a device of EVE, and what it does with them. */
-import { createHash, type KeyObject, sign } from "node:crypto";
+import { type KeyObject, sign } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { Instant } from "@selvedge/base";
 import { auth, certs, common } from "@selvedge/eve-api";
 import { makeOnboarding } from "../wire/wire-node.ts";
+import { sha256 } from "../wire-bytes.ts";
 
 export interface KeyPair {
   readonly pem: string;
@@ -50,12 +51,4 @@ export function edgeCertificate(type: certs.ZCertType, { pem }: KeyPair): certs.
     ...{ type, cert, certHash: sha256(cert).subarray(0, 16) },
     hashAlgo: common.HashAlgorithm.SHA256_16BYTES,
   });
-}
-
-export function base64Text(text: string): Uint8Array {
-  return new TextEncoder().encode(new TextEncoder().encode(text).toBase64());
-}
-
-export function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(bytes).digest());
 }

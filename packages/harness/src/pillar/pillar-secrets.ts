@@ -8,7 +8,8 @@ import {
 } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
 import { cipher, type config } from "@selvedge/eve-api";
-import { type KeyPair, sha256 } from "./pillar-keys.ts";
+import { sha256 } from "../wire-bytes.ts";
+import type { KeyPair } from "./pillar-keys.ts";
 import type { Strictness } from "./strictness.ts";
 
 /** Where a block is, and what says the same in clear: a device that cannot decrypt falls back to that. */

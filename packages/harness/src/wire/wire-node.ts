@@ -2,7 +2,7 @@
  * A node as it looks from the wire: a key, a certificate, and signed requests, with nothing behind them.
  * For load: the requests can be made once and sent a million times.
  */
-import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Instant } from "@selvedge/base";
 import { makeCertificate, toPem, validity } from "@selvedge/engine";
@@ -15,6 +15,7 @@ import {
   register,
   uuid as uuidApi,
 } from "@selvedge/eve-api";
+import { base64Text, sha256 } from "../wire-bytes.ts";
 
 /** Sends one request to the node API. */
 export type Exchange = (
@@ -230,12 +231,4 @@ async function expectStatus(
   throw new WireError(
     `${what}: the controller answers ${status} ${new TextDecoder().decode(body).slice(0, 200)}`,
   );
-}
-
-function base64Text(pem: string): Uint8Array {
-  return new TextEncoder().encode(new TextEncoder().encode(pem).toBase64());
-}
-
-function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(bytes).digest());
 }
