@@ -106,4 +106,16 @@ describe("policies", () => {
     assert.equal(other.asked, asked);
     store.close();
   });
+
+  it("that nobody can ask do not keep others from being asked", async () => {
+    const store = new SqliteStore(":memory:");
+    using replica = new Replica(store, 1);
+    await replica.policies.start();
+    const odd = { namespaceSelector: { matchExpressions: [{ key: "a", operator: "Near" }] } };
+    await replica.make(policyKind, "odd", { ...spec, matchConstraints: { ...odd, resourceRules: [rule] } });
+    await replica.make(policyKind, "p", spec);
+    await replica.make(bindingKind, "b", { policyName: "p", validationActions: ["Deny"] });
+    await assert.rejects(replica.make(gadgetKind, "bad"), { code: 422 });
+    store.close();
+  });
 });
