@@ -1,6 +1,6 @@
 /** The objects of one kind, kept current in memory for whoever cannot ask the store at each request. */
 import type { KubeObject } from "@selvedge/apimachinery";
-import { type Clock, type Log, seconds } from "@selvedge/base";
+import { type Clock, describeError, type Log, seconds } from "@selvedge/base";
 import type { KindName } from "../rest/kind-names.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 
@@ -79,7 +79,7 @@ export class KeptKind implements Disposable {
   }
 
   async #watch(): Promise<void> {
-    const { objects, kind, onChange } = this.#options;
+    const { objects, kind } = this.#options;
     const seen = new Set<string>();
     let isInitial = true;
     const events = objects.watch(kind, {
@@ -97,16 +97,26 @@ export class KeptKind implements Disposable {
       if (isInitial) seen.add(key);
       if (type === "DELETED") this.#known.delete(key);
       else this.#known.add(key);
-      onChange(key, type === "DELETED" ? undefined : object);
+      this.#tell(key, type === "DELETED" ? undefined : object);
       // What is there at first does not come in the order it was written.
       if (!isInitial) this.#passed(Number(object.metadata.resourceVersion));
+    }
+  }
+
+  /** What nobody can make sense of must not keep the others from being heard of. */
+  #tell(key: string, object: KubeObject | undefined): void {
+    const { kind, log, onChange } = this.#options;
+    try {
+      onChange(key, object);
+    } catch (error) {
+      log.error("an object counts for nothing", { kind: kind.plural, key, error: describeError(error) });
     }
   }
 
   /** What an earlier watch told of and this one does not is gone. */
   #begun(seen: ReadonlySet<string>): void {
     for (const key of this.#known) {
-      if (!seen.has(key)) this.#options.onChange(key, undefined);
+      if (!seen.has(key)) this.#tell(key, undefined);
     }
     this.#known = new Set(seen);
     this.#synced.resolve();

@@ -1,6 +1,6 @@
 /** The policies that some binding binds, as they are now, and in which order they are asked. */
 import type { KubeObject } from "@selvedge/apimachinery";
-import { type Clock, describeError, type Log } from "@selvedge/base";
+import type { Clock, Log } from "@selvedge/base";
 import type { Subject } from "../../admission.ts";
 import { KeptKind } from "../../auth/kept-kind.ts";
 import type { KindName } from "../../rest/kind-names.ts";
@@ -33,16 +33,7 @@ export class PolicyList implements Disposable {
       new KeptKind({
         ...{ ...options, kind, awaited: true },
         onChange: (name, object) => {
-          try {
-            put(name, object);
-          } catch (error) {
-            // It must not keep the others from being heard of; what it said before still holds.
-            options.log.error("a policy cannot be asked", {
-              name,
-              kind: kind.kind,
-              error: describeError(error),
-            });
-          }
+          put(name, object);
           this.#all = undefined;
           onChange();
         },
