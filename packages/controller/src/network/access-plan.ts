@@ -19,10 +19,7 @@ export interface Neighbourhood {
   namespace(name: string): Namespace | undefined;
 }
 
-/**
- * Openings of one side of one Pod. A list is walked for each new connection, and a device of EVE takes about
- * 49 KB for all there is to an app, of which one entry is about 100 bytes.
- */
+/** Openings of one side of one Pod: a list is walked for each new connection. A box of EVE takes fewer (eve-lists.ts). */
 export const openingsMax = 120;
 
 export const noPolicy: AccessPlan = { ingress: undefined, egress: undefined, tooMany: 0 };

@@ -12,7 +12,9 @@ import {
 } from "@selvedge/eve-api";
 import type { EdgeNode, Pod } from "@selvedge/kinds";
 import { accessPlan } from "../network/access-plan.ts";
+import { speaksEve } from "./api-access.ts";
 import { restartsOf, withCommands } from "./app-commands.ts";
+import { asEveTakes } from "./eve-lists.ts";
 import type { DatastorePlan, ImagePlan } from "./image.ts";
 import { type PodFault, RenderError, type RenderInputs } from "./inputs.ts";
 import { consoleSecrets, renderConsole } from "./node-console.ts";
@@ -135,7 +137,9 @@ function accessLists(pods: readonly Pod[], side: NodeSide, inputs: RenderInputs)
     const plan = accessPlan(pod, inputs);
     const own = mappings.get(uid) ?? [];
     const lacks = lackedPorts(pod, own, side);
-    return [uid, { acls: accessRules(own, plan), tooMany: plan.tooMany, lacks }];
+    const all = accessRules(own, plan);
+    const acls = speaksEve(inputs.node) ? asEveTakes(all) : all;
+    return [uid, { acls, tooMany: plan.tooMany + all.length - acls.length, lacks }];
   });
   return new Map(lists);
 }

@@ -156,7 +156,7 @@ export class RenderReconciler implements Reconciler {
     if (tooMany === 0) return;
     const message =
       `NetworkPolicies allow it ${tooMany} ranges of addresses and ports more than a node takes for one Pod ` +
-      `(${openingsMax} each way), and those are denied: select fewer Pods, or allow wider ranges`;
+      `(${openingsMax} each way, fewer with EVE), and those are denied: select fewer Pods, or allow wider ranges`;
     await events.record(pod, { ...warning, reason: "TooManyPeers", message });
   }
 
