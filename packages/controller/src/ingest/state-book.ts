@@ -30,14 +30,13 @@ const appKey = "ainfo/";
 
 type Content = info.ZInfoMsg["InfoContent"];
 type Kind = NonNullable<Content["case"]>;
+type ValueOf<K extends Kind> = Extract<Content, { case: K }>["value"];
 
-type PatchEnvelope = Extract<Content, { case: "patchInfo" }>["value"];
-
-interface Thing {
+interface Thing<Value> {
   /** As people read it. */
   readonly type: string;
   /** What the message is about, and whether it says that this is no more. */
-  of(value: never): { readonly id: string; readonly isGone: boolean };
+  of(value: Value): { readonly id: string; readonly isGone: boolean };
   /** It is repeated all day, with other figures each time. */
   readonly isVolatile?: boolean;
 }
@@ -46,41 +45,41 @@ const only = { id: "", isGone: false };
 const { ZSwState: State } = info;
 
 /** A message with a name and nothing else says that the thing is gone. */
-const things: Readonly<Record<Kind, Thing>> = {
+const things: { readonly [K in Kind]: Thing<ValueOf<K>> } = {
   dinfo: { type: "device", of: () => only, isVolatile: true },
   ainfo: {
     type: "app",
-    of: ({ AppID: id, state, AppName }: info.ZInfoApp) => ({
+    of: ({ AppID: id, state, AppName }) => ({
       ...{ id, isGone: state === State.INVALID && AppName === "" },
     }),
   },
   niinfo: {
     type: "network",
-    of: ({ networkID: id, displayname, activated, networkErr }: info.ZInfoNetworkInstance) => ({
+    of: ({ networkID: id, displayname, activated, networkErr }) => ({
       ...{ id, isGone: displayname === "" && !activated && networkErr.length === 0 },
     }),
   },
   vinfo: {
     type: "volume",
-    of: ({ uuid: id, state, displayName }: info.ZInfoVolume) => ({
+    of: ({ uuid: id, state, displayName }) => ({
       ...{ id, isGone: state === State.INVALID && displayName === "" },
     }),
   },
   cinfo: {
     type: "content",
-    of: ({ uuid: id, state, displayName }: info.ZInfoContentTree) => ({
+    of: ({ uuid: id, state, displayName }) => ({
       ...{ id, isGone: state === State.INVALID && displayName === "" },
     }),
   },
   binfo: {
     type: "blob",
-    of: ({ blob: [blob] }: info.ZInfoBlobList) => ({
+    of: ({ blob: [blob] }) => ({
       ...{ id: blob?.sha256 ?? "", isGone: blob !== undefined && blob.state === State.INVALID },
     }),
   },
   amdinfo: {
     type: "app-metadata",
-    of: ({ uuid, type, data }: info.ZInfoAppInstMetaData) => ({
+    of: ({ uuid, type, data }) => ({
       ...{ id: `${uuid}/${type}`, isGone: data.length === 0 },
     }),
   },
@@ -88,12 +87,12 @@ const things: Readonly<Record<Kind, Thing>> = {
   evinfo: { type: "edgeview", of: () => only, isVolatile: true },
   locinfo: {
     type: "location",
-    of: ({ logicallabel: id }: info.ZInfoLocation) => ({ id, isGone: false }),
+    of: ({ logicallabel: id }) => ({ id, isGone: false }),
     isVolatile: true,
   },
   patchInfo: {
     type: "patch-envelope",
-    of: ({ id, name }: PatchEnvelope) => ({ id, isGone: name === "" }),
+    of: ({ id, name }) => ({ id, isGone: name === "" }),
   },
   ntpSources: { type: "ntp", of: () => only, isVolatile: true },
   clusterInfo: { type: "cluster", of: () => only },
@@ -102,8 +101,13 @@ const things: Readonly<Record<Kind, Thing>> = {
 };
 
 /** What a message speaks of, of all that its node has; undefined when it says nothing. */
-export function subjectOf({ InfoContent: { case: kind, value } }: info.ZInfoMsg): string | undefined {
-  return kind && keyOf(kind, things[kind].of(value as never).id);
+export function subjectOf({ InfoContent: content }: info.ZInfoMsg): string | undefined {
+  return content.case && keyOf(content.case, thingOf(content.case).of(content.value).id);
+}
+
+/** For a value that came beside its kind: TypeScript does not follow the two together. */
+function thingOf(kind: Kind): Thing<Content["value"]> {
+  return things[kind];
 }
 
 /**
@@ -122,7 +126,7 @@ export class StateBook {
   }
 
   /** What a node said last of one patch envelope. */
-  patch(node: NodeId, uid: string): PatchEnvelope | undefined {
+  patch(node: NodeId, uid: string): ValueOf<"patchInfo"> | undefined {
     const bytes = this.#records.get(bucketOf(node), `patchInfo/${uid}`);
     const content = bytes && fromBinary(schema, bytes).InfoContent;
     return content?.case === "patchInfo" ? content.value : undefined;
@@ -146,8 +150,8 @@ export class StateBook {
   take(node: NodeId, message: info.ZInfoMsg): boolean {
     const { case: kind, value } = message.InfoContent;
     if (kind === undefined) return true;
-    const thing = things[kind];
-    const { id, isGone } = thing.of(value as never);
+    const thing = thingOf(kind);
+    const { id, isGone } = thing.of(value);
     const key = keyOf(kind, id);
     if (isGone) {
       this.#drop(node, key);
@@ -235,12 +239,12 @@ function digestOf(message: info.ZInfoMsg): string {
 function entryOf(bytes: Uint8Array): StateEntry {
   const message = fromBinary(schema, bytes);
   const { case: kind, value } = message.InfoContent;
-  const thing = kind && things[kind];
+  const thing = kind && thingOf(kind);
   const { atTimeStamp } = message;
   const json = toJson(schema, message) as Readonly<Record<string, unknown>>;
   return {
     type: thing?.type ?? "",
-    id: thing?.of(value as never).id ?? "",
+    id: thing?.of(value).id ?? "",
     at: atTimeStamp === undefined ? undefined : dateOf(atTimeStamp),
     object: kind === undefined ? undefined : json[kind],
   };
