@@ -19,7 +19,7 @@ export interface Neighbourhood {
   namespace(name: string): Namespace | undefined;
 }
 
-/** Openings of one side of one Pod: a list is walked for each new connection. A box of EVE takes fewer (eve-lists.ts). */
+/** Openings of one side of one Pod: a list is walked for each new connection. EVE takes fewer (render/eve-lists.ts). */
 export const openingsMax = 120;
 
 export const noPolicy: AccessPlan = { ingress: undefined, egress: undefined, tooMany: 0 };
