@@ -235,6 +235,7 @@ const unknownSigner = new Set([
 class ServiceAgent extends Agent {
   readonly #dial: (signal: AbortSignal) => Promise<Duplex>;
   readonly #clock: Clock;
+  readonly #opened = new Set<AbortController>();
 
   constructor(
     options: ConstructorParameters<typeof Agent>[0],
@@ -259,11 +260,21 @@ class ServiceAgent extends Agent {
     return undefined;
   }
 
+  override destroy(): void {
+    super.destroy();
+    for (const stop of this.#opened) stop.abort(new Error("nobody asks any more"));
+  }
+
   /** What is opened below goes when this does, or when it takes longer than anybody waits. */
   async #open(options: RequestOptions): Promise<Duplex> {
     const { ca, servername, host } = options as { ca?: string; servername?: string; host?: string };
     const stop = new AbortController();
     const timer = this.#clock.setTimer(dialMax, () => stop.abort(new Error("context deadline exceeded")));
+    this.#opened.add(stop);
+    stop.signal.addEventListener("abort", () => {
+      this.#opened.delete(stop);
+      timer.cancel();
+    });
     try {
       const connection = await this.#dial(stop.signal);
       connection.on("error", () => undefined);
@@ -278,9 +289,11 @@ class ServiceAgent extends Agent {
         socket.destroy();
         throw error;
       });
-      return socket;
-    } finally {
       timer.cancel();
+      return socket;
+    } catch (error) {
+      stop.abort(error);
+      throw error;
     }
   }
 }
