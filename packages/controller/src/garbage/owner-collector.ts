@@ -65,9 +65,9 @@ export class OwnerCollector implements Reconciler {
         });
         break;
       case "orphan-dependents":
-        // The last one's change does not wake this key by itself, so go on at once.
+        // Each wakes this key once it is known to have let go: of users' kinds, that is told by a watch.
         for (const dependent of dependents) await this.#forget(dependent, [uid]);
-        return await this.reconcile(uid);
+        break;
       case "remove-dependents":
         // Each goes by its own owners: one that has others as well only loses this one.
         for (const { object: dependent } of dependents) {

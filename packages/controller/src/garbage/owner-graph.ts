@@ -72,10 +72,14 @@ export class OwnerGraph {
     else this.#entries.set(uid, { kind, object: after });
     if (after !== undefined && concerns(after)) changed(uid);
     const going = after === undefined || after.metadata.deletionTimestamp !== undefined;
+    // An owner that is deleted waits for this one: for its end, or until it has let go of it.
+    for (const owner of owned(before)) {
+      const kept = owned(after).some((one) => one.uid === owner.uid);
+      const waits = this.#entries.get(owner.uid)?.object.metadata.deletionTimestamp !== undefined;
+      if (going || (waits && !kept)) changed(owner.uid);
+    }
     if (!going) return;
     for (const dependent of this.#dependents.get(uid) ?? []) changed(dependent);
-    // An owner that goes in the foreground waits for this one.
-    for (const owner of owned(before)) changed(owner.uid);
   }
 }
 

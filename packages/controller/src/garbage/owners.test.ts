@@ -120,6 +120,20 @@ describe("owners", () => {
     base.store.close();
   });
 
+  it("let go of what they leave behind, of a kind that users bring too", async () => {
+    await using world = await ObjectWorld.start();
+    world.registry.table.serve([gadget]);
+    const metadata = { name: "g", namespace: "default" };
+    const made = { apiVersion: "lab.example/v1", kind: "Gadget", metadata };
+    const owner = await world.create(gadget, made);
+    await world.create(gadget, owned({ ...made, metadata: { ...metadata, name: "below" } }, owner));
+    await until(world, () => namesOf(world, gadget), ["below", "g"]);
+    await world.objects.delete(gadget, "g", "default", { propagationPolicy: "Orphan" });
+    await until(world, () => namesOf(world, gadget), ["below"]);
+    const left = await world.objects.get(gadget, "below", "default");
+    assert.equal(left.metadata.ownerReferences, undefined);
+  });
+
   it("go with their namespace, of every kind, and it says what holds it", async () => {
     await using world = await ObjectWorld.start();
     world.registry.table.serve([gadget]);
