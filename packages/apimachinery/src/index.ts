@@ -32,8 +32,16 @@ export {
 } from "./codec/meta-messages.ts";
 export { decodeEnvelope, decodeProtobuf, type ProtobufEnvelope } from "./codec/protobuf.ts";
 export { ProtobufError } from "./codec/reader.ts";
-export { BodyError, formatYaml, type ParsedBody, parseJsonBody, parseYamlBody } from "./codec/text-body.ts";
+export {
+  BodyError,
+  formatYaml,
+  type ParsedBody,
+  parseJsonBody,
+  parseJsonOrYaml,
+  parseYamlBody,
+} from "./codec/text-body.ts";
 export { fieldErrorBody, fieldErrorText } from "./field-error.ts";
+export { parseDuration } from "./go-duration.ts";
 export { goText } from "./go-text.ts";
 export { humanDuration } from "./human-duration.ts";
 export { type ImageReference, parseImageReference } from "./image-reference.ts";

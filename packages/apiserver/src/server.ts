@@ -27,7 +27,7 @@ import type { Exchange } from "./http/exchange.ts";
 import { Health } from "./http/health.ts";
 import { serveIssuer } from "./http/issuer.ts";
 import { Listener } from "./http/listener.ts";
-import { isTrue } from "./http/query.ts";
+import { checkTimeout, isTrue } from "./http/query.ts";
 import { serveList, serveObject } from "./http/reads.ts";
 import { type RequestInfo, requestInfo, withoutWatchStep } from "./http/request-info.ts";
 import { type RequestMeter, RequestMetrics } from "./http/request-metrics.ts";
@@ -128,6 +128,8 @@ export class ApiServer {
     if ((await this.#options.elsewhere?.(request, response, known)) === true) return;
     const { path, query } = withoutWatchStep(method, { path: pathname, query: searchParams });
     const reads = method === "GET" || method === "HEAD";
+    // What lasts has no deadline.
+    if (!isTrue(query.get("watch"))) checkTimeout(query);
     if (reads && serveVersion(path, request, response)) return;
     if (reads && (await this.#health.serve(withoutSlash(path), query, response))) return;
     const info = requestInfo(method, path, query);

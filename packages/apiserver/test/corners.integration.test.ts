@@ -55,6 +55,32 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
     assert.match(json.message, /^gadgets.lab.example "one" is forbidden: User "bob" cannot watch resource/);
   });
 
+  it("takes what is applied as YAML, though it look like JSON", async () => {
+    const path = `${things}/loose`;
+    const text = (size: string): string => `
+\t{ "apiVersion": "lab.example/v1", "kind": "Gadget",
+\t  "metadata": { "name": "loose", },
+\t  "spec": { "size": ${size}, },
+\t}`;
+    const { status, json } = await apply(`${path}?fieldManager=me`, text("3"));
+    assert.deepEqual([status, json.spec], [201, { size: 3 }]);
+    const fault = await apply(`${path}?fieldManager=me`, text("[3"));
+    assert.deepEqual([fault.status, fault.json.message.startsWith("error decoding patch: ")], [400, true]);
+    await world.send(path, { method: "DELETE" });
+  });
+
+  it("says what a length of time is, and that what there is not cannot be changed", async () => {
+    const said = 'invalid timeout specified in the request URL - time: invalid duration "soon"';
+    for (const path of ["/version", things]) {
+      const { status, json } = await world.send(`${path}?timeout=soon`);
+      assert.deepEqual([status, json.message], [400, said]);
+    }
+    for (const span of ["3m", "0s"])
+      assert.equal((await world.send(`${things}?timeout=${span}`)).status, 200);
+    assert.equal((await write("PUT", `${things}/three`, thing("three", 3))).status, 404);
+    assert.equal((await write("PUT", `${things}/one`, thing("one", 1))).status, 422);
+  });
+
   it("gives an object that is named, though it be asked to watch", async () => {
     assert.equal((await world.send(`${things}/one?watch=1`)).json.spec.size, 1);
   });

@@ -128,6 +128,21 @@ function stringEnd(text: string, start: number): number {
   }
 }
 
+/** YAML takes more than JSON does, a comma at the end of a list for one: what only looks like JSON is read as that. */
+export function parseJsonOrYaml(text: string): ParsedBody {
+  if (!/^\s*\{/.test(text)) return parseYamlBody(text);
+  try {
+    return parseJsonBody(text);
+  } catch (error) {
+    if (!(error instanceof BodyError && error.cause instanceof SyntaxError)) throw error;
+    try {
+      return parseYamlBody(text);
+    } catch {
+      throw error;
+    }
+  }
+}
+
 export function parseYamlBody(text: string): ParsedBody {
   if (text.length > yamlMax) throw new BodyError(`YAML of more than ${yamlMax} characters: send JSON`);
   try {

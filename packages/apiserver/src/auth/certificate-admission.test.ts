@@ -12,6 +12,7 @@ const kind: KindDefinition = {
 };
 const approved = { type: "Approved", status: "True" };
 const failed = { type: "Failed", status: "True" };
+const noted = { type: "Noted", status: "True" };
 
 /** What was decided, who writes through which part, and what is decided then. */
 const rows: readonly (readonly [
@@ -25,6 +26,7 @@ const rows: readonly (readonly [
   ["no decision through the status", [], "status", [approved], []],
   ["what the signer says, through the status", [approved], "status", [failed], ["Approved", "Failed"]],
   ["nothing of the signer's where decisions are made", [], "approval", [failed], []],
+  ["what else is said where decisions are made", [], "approval", [noted, approved], ["Noted", "Approved"]],
   ["a decision that the status leaves out", [approved], "status", [], ["Approved"]],
 ];
 

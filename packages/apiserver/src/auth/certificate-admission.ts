@@ -5,8 +5,9 @@ import { type AdmissionMember, type AdmissionRequest, refusedBy } from "../admis
 import type { Authorizer } from "./authorization.ts";
 
 const group = "certificates.k8s.io";
-/** Decisions of people; all else is the signer's. */
+/** Decisions of people, and what the signer alone says; what else there is, both may say. */
 const decisions = new Set(["Approved", "Denied"]);
+const signers = new Set(["Failed"]);
 
 interface Condition {
   readonly type: string;
@@ -55,10 +56,11 @@ function statusOf(object: KubeObject | undefined): Status {
   return (object?.["status"] ?? {}) as Status;
 }
 
-/** `approval` changes decisions alone, `status` all but decisions. */
+/** `approval` changes all but what the signer says of failure, `status` all but decisions. */
 function keepOthers({ subresource, object, old }: AdmissionRequest, now: string): void {
   if (object === undefined) return;
-  const mine = ({ type }: Condition): boolean => decisions.has(type) === (subresource === "approval");
+  const others = subresource === "approval" ? signers : decisions;
+  const mine = ({ type }: Condition): boolean => !others.has(type);
   const before = statusOf(old).conditions ?? [];
   const said = (statusOf(object).conditions ?? []).filter(mine);
   for (const one of said) {
@@ -66,9 +68,9 @@ function keepOthers({ subresource, object, old }: AdmissionRequest, now: string)
     one.lastUpdateTime ??= known?.lastUpdateTime ?? now;
     one.lastTransitionTime ??= known?.lastTransitionTime ?? now;
   }
-  const { conditions: _asked, ...others } = statusOf(object);
+  const { conditions: _asked, ...status } = statusOf(object);
   const conditions = [...before.filter((one) => !mine(one)), ...said];
-  object["status"] = { ...others, ...(conditions.length > 0 && { conditions }) };
+  object["status"] = { ...status, ...(conditions.length > 0 && { conditions }) };
 }
 
 async function checkSigner(request: AdmissionRequest, authorizer: Authorizer): Promise<void> {

@@ -1,5 +1,5 @@
 /** What the query of a URL asks for, checked. */
-import type { FieldError } from "@selvedge/apimachinery";
+import { type FieldError, parseDuration } from "@selvedge/apimachinery";
 import type { DeleteQuery, PropagationPolicy } from "../rest/delete-plan.ts";
 import type { FieldValidation } from "../rest/field-validation.ts";
 import type { ListQuery } from "../rest/listing.ts";
@@ -38,6 +38,14 @@ export function listQuery(query: URLSearchParams, namespace: string | undefined)
 export function initialEvents(query: URLSearchParams): { readonly sendInitialEvents?: boolean } {
   const text = query.get("sendInitialEvents");
   return text === null || text === "" ? {} : { sendInitialEvents: isTrue(text) };
+}
+
+/** How long a client would wait; we answer sooner. What is no length of time is refused, in upstream's words. */
+export function checkTimeout(query: URLSearchParams): void {
+  const text = given(query, "timeout");
+  if (text === undefined || parseDuration(text) !== undefined) return;
+  const fault = /^[+-]?\d+$/.test(text) ? "missing unit in duration" : "invalid duration";
+  throw badRequest(`invalid timeout specified in the request URL - time: ${fault} ${JSON.stringify(text)}`);
 }
 
 export function timeoutSeconds(query: URLSearchParams): number | undefined {

@@ -1,6 +1,6 @@
 /** POST, PUT, PATCH and DELETE: from a body to the registry, and what became of it. */
 import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachinery";
-import { deleteOptionsMessage, parseJsonBody, parseYamlBody } from "@selvedge/apimachinery";
+import { deleteOptionsMessage, parseJsonBody, parseJsonOrYaml } from "@selvedge/apimachinery";
 import { admitPosted } from "../admission/asked-parts.ts";
 import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
 import { type FieldRules, pruneObject } from "../rest/field-validation.ts";
@@ -309,7 +309,7 @@ function parsedPatch(body: Uint8Array): ParsedBody {
 function yamlOrJson(body: Uint8Array): ParsedBody {
   const text = textOf(body);
   try {
-    return /^\s*\{/.test(text) ? parseJsonBody(text) : parseYamlBody(text);
+    return parseJsonOrYaml(text);
   } catch (error) {
     throw badRequest(
       `error decoding patch: ${error instanceof Error ? error.message : String(error)}`,
