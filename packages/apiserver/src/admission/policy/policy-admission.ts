@@ -52,13 +52,13 @@ export class PolicyAdmission implements Disposable {
 
   constructor(options: PolicyAdmissionOptions) {
     this.#options = options;
-    const { objects, kinds, log, authorizer, metrics } = options;
+    const { objects, kinds, clock, log, authorizer, metrics } = options;
     this.#checks = metrics?.counter(
       "apiserver_validating_admission_policy_check_total",
       "What policies found wrong, by why and by what was done.",
       ["policy", "policy_binding", "error_type", "enforcement_action"],
     );
-    this.#status = new PolicyStatus({ objects, kind: kinds.policy, log });
+    this.#status = new PolicyStatus({ objects, kind: kinds.policy, clock, log });
     this.#list = new PolicyList({
       ...options,
       onChange: () => objects.admission.changed(),
@@ -73,6 +73,7 @@ export class PolicyAdmission implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#status[Symbol.dispose]();
     this.#list[Symbol.dispose]();
   }
 
