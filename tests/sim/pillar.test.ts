@@ -342,8 +342,7 @@ describe("boxes with EVE", () => {
   inWorlds(
     "a Pod whose image nobody has can be deleted",
     async (world) => {
-      const made = await boxes(world);
-      const [box] = made as [PillarDevice];
+      const [box] = (await boxes(world)) as [PillarDevice];
       const containers = [{ name: "main", image: `${registryHost}/app:${missingTag}` }];
       await world.apply({
         ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "typo", namespace: "default" } },
@@ -352,7 +351,8 @@ describe("boxes with EVE", () => {
       const isSought = (state: info.ZSwState): boolean => state === info.ZSwState.DOWNLOAD_STARTED;
       await world.until("a search", async () => box.agent.apps.states().values().some(isSought));
       await world.objects.delete(podKind, "typo", "default");
-      await running(world, made, "1");
+      await world.until("its end", async () => (await world.list<KubeObject>(podKind)).length === 2);
+      assert.equal(box.agent.current?.apps.filter(({ activate }) => activate).length, 1, "it was told first");
     },
     { nodes: 0, seeds: 2 },
   );

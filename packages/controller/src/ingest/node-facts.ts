@@ -6,7 +6,7 @@ import type { NodeId } from "../ports.ts";
  * report.
  */
 export interface AppList {
-  /** Every app instance that exists on the node; of a box of EVE, that may have a machine. */
+  /** Every app instance that exists on the node; of a box of EVE, that is to run or may have a machine. */
   readonly apps: ReadonlySet<string>;
   /** Of the configuration the node runs on. */
   readonly configHash: string;

@@ -135,14 +135,11 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
    * its report, when it has accepted it.
    */
   runsOn(node: NodeId, configHash: string): void {
-    const { cluster, facts, log, states } = this.#deps;
+    const { cluster, facts, log } = this.#deps;
     const edgeNode = cluster.started ? this.#edgeNode(node) : undefined;
     const { engineVersion, configHash: known } = edgeNode?.status ?? {};
     if (edgeNode === undefined || engineVersion !== undefined) return;
-    if (facts.apps(node)?.configHash !== configHash) {
-      const machines = states.apps(node).filter(mayHaveMachine);
-      facts.setApps(node, { apps: new Set(machines.map(({ AppID }) => AppID)), configHash });
-    }
+    if (facts.apps(node)?.configHash !== configHash) this.#haveApps(node, configHash);
     if (known?.applied === configHash) return;
     const says = { type: "ConfigAccepted", status: "True", reason: "Taken" } as const;
     this.#queues
@@ -182,7 +179,7 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
         return;
       case "ainfo":
         await this.#app(edgeNode, value);
-        if (!isOurs) this.#machine(node, value);
+        if (!isOurs) this.#appChanged(node, value);
         return;
       case "cinfo":
         await this.#part(edgeNode, node, value.uuid, contentNews(value));
@@ -321,14 +318,25 @@ export class NodeReports implements Omit<Reports, "deviceLogs" | "appLogs"> {
     for (const event of report.events) await this.#appEvent(pod, nodeName, event);
   }
 
-  /** What a box of EVE is not asked to run, and has no machine for, is not waited for. */
-  #machine(node: NodeId, app: info.ZInfoApp): void {
-    const { facts } = this.#deps;
-    const list = facts.apps(node);
+  #appChanged(node: NodeId, app: info.ZInfoApp): void {
+    const list = this.#deps.facts.apps(node);
     if (list === undefined || list.apps.has(app.AppID) === mayHaveMachine(app)) return;
-    const apps = new Set(list.apps);
-    if (!apps.delete(app.AppID)) apps.add(app.AppID);
-    facts.setApps(node, { ...list, apps });
+    this.#haveApps(node, list.configHash);
+  }
+
+  /** A box of EVE has what it is to run by this configuration, and what may have a machine though it is not. */
+  #haveApps(node: NodeId, configHash: string): void {
+    const { configs, facts, states } = this.#deps;
+    const current = configs.current(node);
+    // Of one that was replaced meanwhile it says nothing new.
+    if (current?.hash !== configHash) return;
+    const wanted = decodeConfig(current.config).apps.filter(({ activate }) => activate);
+    const machines = states.apps(node).filter(mayHaveMachine);
+    const ids = [
+      ...wanted.map(({ uuidandversion }) => uuidandversion?.uuid ?? ""),
+      ...machines.map(({ AppID }) => AppID),
+    ];
+    facts.setApps(node, { apps: new Set(ids), configHash });
   }
 
   async #appEvent(pod: Pod, host: string, event: ext.AppEvent): Promise<void> {
