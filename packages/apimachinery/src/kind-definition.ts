@@ -64,6 +64,8 @@ export interface KindDefinition {
    * once.
    */
   readonly gracePeriodSeconds?: (object: KubeObject) => number;
+  /** Who deletes it and says nothing of its dependents leaves them behind, and is told so by the warning. */
+  readonly leavesDependents?: { readonly warning?: string };
   /** Whether spec changes count as generations; default true when the schema has a spec. */
   readonly hasGeneration?: boolean;
   /** Whether what has changed of the content makes no new generation: a Pod that is given a node. */

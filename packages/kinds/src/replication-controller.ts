@@ -90,6 +90,7 @@ export const replicationControllerKind: KindDefinition = builtIn(replicationCont
     scale: { specReplicas: "spec.replicas", statusReplicas: "status.replicas", selector: "spec.selector" },
   },
   selectableFields: ["status.replicas"],
+  leavesDependents: {},
   applyDefaults: (object) => {
     const one = object as ReplicationController;
     one.spec ??= {};

@@ -18,7 +18,7 @@ export interface DeleteQuery {
   readonly user?: User;
   /** As of a write. */
   readonly warn?: (text: string) => void;
-  readonly annotate?: (key: string, value: string) => void;
+  readonly annotate?: (key: string, value: string, level?: "Request") => void;
   /** By what it was asked: an eviction is a deletion that others have a say in. */
   readonly subresource?: string;
   /** What is said in the object when its deletion begins, in place: why it goes. */
@@ -45,7 +45,7 @@ export function planDelete(
   checkPreconditions(kind, found, query);
   const stored = begun(found, [kind.beginDeletion, query.beginDeletion], now);
   const grace = graceOf(kind, stored, query);
-  const finalizers = finalizersAfter(stored.metadata.finalizers ?? [], query);
+  const finalizers = finalizersAfter(kind, stored.metadata.finalizers ?? [], query);
   const held = finalizers.length > 0 || namespaceFinalizers(stored).length > 0;
   if (grace === 0 && !held) return { type: "delete" };
   const object = structuredClone(stored);
@@ -100,8 +100,15 @@ function graceOf(kind: KindDefinition, stored: KubeObject, query: DeleteQuery): 
   return asked < 0 ? 1 : asked;
 }
 
-function finalizersAfter(finalizers: readonly string[], query: DeleteQuery): string[] {
-  const policy = policyOf(query);
+function finalizersAfter(
+  { leavesDependents: leaves }: KindDefinition,
+  finalizers: readonly string[],
+  query: DeleteQuery,
+): string[] {
+  const said = policyOf(query);
+  if (said === undefined && leaves?.warning !== undefined) query.warn?.(leaves.warning);
+  const decided = finalizers.includes(foreground) || finalizers.includes(orphan);
+  const policy = said ?? (leaves !== undefined && !decided ? "Orphan" : undefined);
   if (policy === undefined) return [...finalizers];
   const others = finalizers.filter((one) => one !== foreground && one !== orphan);
   if (policy === "Foreground") return [...others, foreground];

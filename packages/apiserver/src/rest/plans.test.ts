@@ -17,6 +17,7 @@ const gadget: KindDefinition = {
   },
 };
 const lingering: KindDefinition = { ...gadget, gracePeriodSeconds: () => 30 };
+const leaving: KindDefinition = { ...gadget, leavesDependents: { warning: "they stay" } };
 const now = instant(Date.parse("2026-01-01T00:00:00Z"));
 
 function object(metadata: Partial<KubeObject["metadata"]> = {}): KubeObject {
@@ -52,6 +53,9 @@ describe("a deletion", () => {
       { propagationPolicy: "Foreground" },
       ["2026-01-01T00:00:00Z", 0, "foregroundDeletion"],
     ],
+    ["dependents stay unless it is said", leaving, {}, {}, ["2026-01-01T00:00:00Z", 0, "orphan"]],
+    ["dependents go where it is said", leaving, {}, { propagationPolicy: "Background" }, "delete"],
+    ["it was said before", leaving, { finalizers: ["orphan"] }, {}, ["2026-01-01T00:00:00Z", 0, "orphan"]],
     ["dependents stay", gadget, {}, { propagationPolicy: "Orphan" }, ["2026-01-01T00:00:00Z", 0, "orphan"]],
     [
       "dependents stay, in old words",
@@ -86,6 +90,15 @@ describe("a deletion", () => {
   for (const [why, kind, meta, query, plan] of rows) {
     it(`when ${why}`, () => assert.deepEqual(said(planDelete(kind, object(meta), query, now)), plan));
   }
+
+  it("says that dependents stay to who did not say so", () => {
+    const told: string[] = [];
+    const warn = (text: string): number => told.push(text);
+    planDelete(leaving, object(), { warn, propagationPolicy: "Orphan" }, now);
+    assert.deepEqual(told, []);
+    planDelete(leaving, object(), { warn }, now);
+    assert.deepEqual(told, ["they stay"]);
+  });
 
   it("is refused for another object, another revision and a policy that is none", () => {
     const refused: readonly [query: DeleteQuery, code: number][] = [

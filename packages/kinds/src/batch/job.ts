@@ -22,6 +22,11 @@ export const jobKind: KindDefinition = builtIn(job, {
   namespaced: true,
   computedFields: { "status.successful": (object) => String((object as Job).status?.succeeded ?? 0) },
   subresources: { status: true },
+  leavesDependents: {
+    warning:
+      "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them " +
+      "or set propagationPolicy=Orphan to suppress this warning",
+  },
   applyDefaults: (object) => defaultJob(object as Job),
   validate: (object, old) => validateJob(object as Job, old as Job | undefined),
   columns: [
