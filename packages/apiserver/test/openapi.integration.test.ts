@@ -28,6 +28,21 @@ describe("OpenAPI", { skip: opensslMissing() }, () => {
     }
   });
 
+  it("has no empty lists, and the parts of an object that are written as it is", async () => {
+    const [gadgets, core] = [
+      await world.send("/openapi/v3/apis/lab.example/v1"),
+      await world.send("/openapi/v3/api/v1"),
+    ];
+    assert.doesNotMatch(JSON.stringify(gadgets.json.paths), /\[\]/);
+    const pod = "/api/v1/namespaces/{namespace}/pods/{name}/";
+    const parts = Object.keys(core.json.paths).filter((path) => path.startsWith(pod));
+    assert.deepEqual(parts.map((path) => path.slice(pod.length)).sort(), [
+      "ephemeralcontainers",
+      "resize",
+      "status",
+    ]);
+  });
+
   it("names the parts of Kubernetes' own kinds as upstream does", async () => {
     const { schemas } = (await world.send("/openapi/v3/apis/apps/v1")).json.components;
     for (const name of [

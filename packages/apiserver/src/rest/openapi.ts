@@ -129,7 +129,8 @@ function pathsOf({ kind, verbs, subresources }: Resource): Record<string, unknow
   });
   const operation = (action: string, parameters: readonly unknown[], more: object = {}): unknown => ({
     tags: [identity.group || "core"],
-    ...{ parameters, responses: answer(name), ...more },
+    // Readers of the document know no empty lists: what they write back has none.
+    ...{ ...(parameters.length > 0 && { parameters }), responses: answer(name), ...more },
     "x-kubernetes-action": action,
     "x-kubernetes-group-version-kind": identity,
   });
@@ -140,23 +141,26 @@ function pathsOf({ kind, verbs, subresources }: Resource): Record<string, unknow
   });
   const remove = operation("delete", deleteParameters, { requestBody: body(`${metaPrefix}DeleteOptions`) });
   const collection = `${rootOf(kind)}${kind.namespaced ? "/namespaces/{namespace}" : ""}/${kind.plural}`;
-  const place = (named: boolean): unknown[] =>
-    [...(kind.namespaced ? ["namespace"] : []), ...(named ? ["name"] : [])].map((one) => ({
+  const place = (named: boolean): { readonly parameters?: readonly unknown[] } => {
+    const names = [...(kind.namespaced ? ["namespace"] : []), ...(named ? ["name"] : [])];
+    const parameters = names.map((one) => ({
       ...{ name: one, in: "path", required: true, schema: { type: "string" } },
     }));
-  if (!verbs.includes("get")) return { [collection]: { post: write("post"), parameters: place(false) } };
+    return parameters.length > 0 ? { parameters } : {};
+  };
+  if (!verbs.includes("get")) return { [collection]: { post: write("post"), ...place(false) } };
   const list = operation("list", listParameters, { responses: answer(nameOfList(kind)) });
   const one = { get: operation("get", []), put: write("put"), patch, delete: remove };
   const parts = subresources
-    .filter(({ version, name: part }) => version === undefined && (part === "status" || part === "finalize"))
+    .filter((part) => part.version === undefined && part.kind === kind.kind && part.verbs.includes("patch"))
     .map(({ name: part }) => [
       `${collection}/{name}/${part}`,
-      { get: operation("get", []), put: write("put"), patch, parameters: place(true) },
+      { get: operation("get", []), put: write("put"), patch, ...place(true) },
     ]);
   return {
     ...(kind.namespaced && { [`${rootOf(kind)}/${kind.plural}`]: { get: list } }),
-    [collection]: { get: list, post: write("post"), delete: remove, parameters: place(false) },
-    [`${collection}/{name}`]: { ...one, parameters: place(true) },
+    [collection]: { get: list, post: write("post"), delete: remove, ...place(false) },
+    [`${collection}/{name}`]: { ...one, ...place(true) },
     ...Object.fromEntries(parts),
   };
 }
