@@ -3,12 +3,14 @@ import { describe, it } from "node:test";
 import { clone, create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { instant } from "@selvedge/base";
-import { ext, info, metrics, setExtension } from "@selvedge/eve-api";
+import { config, ext, info, metrics, setExtension } from "@selvedge/eve-api";
 import type { EdgeNodeStatus } from "@selvedge/kinds";
 import { ObjectWorld } from "../../test/object-world.ts";
-import type { Records } from "../ports.ts";
+import type { NodeId, Records } from "../ports.ts";
 import { SqliteRecords } from "../records/sqlite-records.ts";
 import { setLocation, setNetworksCondition, timeCondition, withDeviceParts } from "./eve-status.ts";
+import { NodeFacts } from "./node-facts.ts";
+import { NodeReports } from "./node-reports.ts";
 import { PassingWords } from "./passing-words.ts";
 import { StateBook } from "./state-book.ts";
 
@@ -184,6 +186,27 @@ describe("two words on one thing", () => {
       kept.map(({ displayName }) => displayName),
       ["newer"],
     );
+  });
+});
+
+describe("what a box of EVE has", () => {
+  it("is what its configuration runs, and what has a machine still", () => {
+    const app = (uuid: string, activate: boolean): object => ({ uuidandversion: { uuid }, activate });
+    const apps = [app("wanted", true), app("pulled", false), app("halts", false)];
+    const made = toBinary(config.EdgeDevConfigSchema, create(config.EdgeDevConfigSchema, { apps } as never));
+    const said = [
+      { AppID: "pulled", state: State.DOWNLOAD_STARTED },
+      { AppID: "halts", state: State.HALTING },
+    ];
+    const facts = new NodeFacts();
+    const reports = new NodeReports({
+      ...{ facts, cluster: { started: true }, states: { apps: () => said } },
+      caches: { edgeNodes: { by: () => [{ status: { configHash: { applied: "h" } } }] } },
+      configs: { current: () => ({ hash: "h", config: made }) },
+    } as never);
+    reports.runsOn("n" as NodeId, "h");
+    const { apps: has, configHash } = facts.apps("n" as NodeId) ?? {};
+    assert.deepEqual([[...(has ?? [])], configHash], [["wanted", "halts"], "h"]);
   });
 });
 
