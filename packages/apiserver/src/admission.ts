@@ -25,8 +25,8 @@ export interface WriteTerms {
   readonly user: User | undefined;
   readonly dryRun: boolean;
   readonly warn: (text: string) => void;
-  /** Puts a word into the request's audit event; nothing hears it where there is none. */
-  readonly annotate?: ((key: string, value: string) => void) | undefined;
+  /** Puts a word into the request's audit event, if that is of the level; nothing hears it where there is none. */
+  readonly annotate?: ((key: string, value: string, level?: "Request") => void) | undefined;
 }
 
 export interface AdmissionRequest extends WriteTerms {

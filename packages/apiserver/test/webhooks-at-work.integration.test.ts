@@ -27,7 +27,7 @@ describe("webhooks at work", { skip: opensslMissing() }, () => {
     const policy = parseAuditPolicy({
       apiVersion: "audit.k8s.io/v1",
       kind: "Policy",
-      rules: [{ level: "Metadata" }],
+      rules: [{ level: "Request" }],
     });
     const sink = { write: (line: string) => void audited.push(JSON.parse(line)) };
     world = await new HookWorld(answers, { audit: { policy, sink } }).start();
@@ -152,6 +152,17 @@ describe("webhooks at work", { skip: opensslMissing() }, () => {
     const place = "mutation.webhook.admission.k8s.io/round_0_index_0";
     const mutation = { configuration: "words", webhook: "hook-0.words.example", mutated: false };
     assert.deepEqual(JSON.parse(annotations[place]), mutation);
+  });
+
+  it("have their patches written down where requests are", async () => {
+    await world.register("mutating", "patches", creations, { path: "/first" });
+    await world.post(maps, configMap("patches", { a: "b" }));
+    const { annotations } = audited.findLast(({ objectRef }) => objectRef?.resource === "configmaps");
+    const said = JSON.parse(annotations["patch.webhook.admission.k8s.io/round_0_index_0"]);
+    assert.deepEqual(said, {
+      ...{ configuration: "patches", webhook: "hook-0.patches.example", patchType: "JSONPatch" },
+      patch: [{ op: "add", path: "/data/first", value: "yes" }],
+    });
   });
 
   it("say with which code and why", async () => {

@@ -98,8 +98,8 @@ export class AuditEntry {
   }
 
   /** What members of admission have to say; the first word stands. */
-  annotate(key: string, value: string): void {
-    this.#annotations[key] ??= value;
+  annotate(key: string, value: string, level: AuditLevel = "Metadata"): void {
+    if (this.wants(level)) this.#annotations[key] ??= value;
   }
 
   /** What the client sent, once it has been read. */

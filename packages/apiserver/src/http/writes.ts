@@ -78,7 +78,7 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
   let kept: Stored | undefined;
   const { code, body: made } = await write(exchange, ports, body, {
     warn: (text) => warn(exchange.response, text),
-    annotate: (key, value) => exchange.audit?.annotate(key, value),
+    annotate: (...said) => exchange.audit?.annotate(...said),
     wrote: (stored) => {
       kept = stored;
     },

@@ -35,7 +35,7 @@ export interface WriteQuery extends FieldRules {
   /** Who asks; undefined is a part of this program. */
   readonly user?: User;
   /** Hears what members of admission have to say for the audit log. */
-  readonly annotate?: (key: string, value: string) => void;
+  readonly annotate?: (key: string, value: string, level?: "Request") => void;
   /** Hears how the object is kept: its text is an answer that need not be made again. */
   readonly wrote?: (stored: Stored) => void;
 }

@@ -39,6 +39,9 @@ const togetherMax = seconds(60);
 /** Of one answer, as much as clients are told. */
 const warningsMax = 4 * 1024;
 
+/** Of a patch that the audit log is told; a longer one would be most of it. */
+const patchSaidMax = 64 * 1024;
+
 /** What became of one write's mutation so far. */
 interface Rounds {
   readonly until: number;
@@ -134,6 +137,9 @@ export class WebhookAdmission implements Disposable {
     const changed = verdict !== undefined && verdict.patch.length > 0 && (await change(invocation, verdict));
     const { configuration, name: webhook } = hook;
     request.annotate?.(place, JSON.stringify({ configuration, webhook, mutated: changed }));
+    if (verdict === undefined || verdict.patch.length === 0) return changed;
+    const said = JSON.stringify({ configuration, webhook, patch: verdict.patch, patchType: "JSONPatch" });
+    if (said.length <= patchSaidMax) request.annotate?.(place.replace("mutation", "patch"), said, "Request");
     return changed;
   }
 
