@@ -1,6 +1,6 @@
 /** POST, PUT, PATCH and DELETE: from a body to the registry, and what became of it. */
 import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachinery";
-import { deleteOptionsMessage, parseJsonBody, parseJsonOrYaml } from "@selvedge/apimachinery";
+import { BodyError, deleteOptionsMessage, parseJsonBody, parseJsonOrYaml } from "@selvedge/apimachinery";
 import { admitPosted } from "../admission/asked-parts.ts";
 import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
 import { type FieldRules, pruneObject } from "../rest/field-validation.ts";
@@ -103,7 +103,7 @@ function readable(body: Uint8Array, { request, target: { kind } }: Exchange): un
   try {
     const isPatch = request.method === "PATCH";
     const expected = request.method === "DELETE" ? deleteOptionsKind : kind;
-    return isPatch ? yamlOrJson(body).value : decodeBody(body, type, expected).value;
+    return isPatch ? patchIn(body, parseJsonOrYaml).value : decodeBody(body, type, expected).value;
   } catch (error) {
     // What is wrong with it the client is told.
     if (error instanceof StatusError) return undefined;
@@ -268,7 +268,7 @@ async function patch(
   const type = (Object.keys(patchTypes) as PatchKind[]).find((one) => patchTypes[one] === media);
   if (type === undefined) throw unsupportedBody(patchTypesOf(kind));
   const options = withManager(writeOptions("PatchOptions", query, type === "apply"), exchange);
-  const parsed = type === "apply" ? yamlOrJson(body) : parsedPatch(body);
+  const parsed = patchIn(body, type === "apply" ? parseJsonOrYaml : parseJsonBody);
   if (subresource === "scale") {
     const value = type === "apply" ? objectIn(parsed) : parsed.value;
     const sent = { ...options, ...told(parsed), ...ears };
@@ -295,26 +295,13 @@ async function patch(
   return { code: created ? 201 : 200, body: object };
 }
 
-function parsedPatch(body: Uint8Array): ParsedBody {
-  try {
-    return parseJsonBody(textOf(body));
-  } catch (error) {
-    throw badRequest(
-      `error decoding patch: ${error instanceof Error ? error.message : String(error)}`,
-      error,
-    );
-  }
-}
-
-function yamlOrJson(body: Uint8Array): ParsedBody {
+function patchIn(body: Uint8Array, parse: (text: string) => ParsedBody): ParsedBody {
   const text = textOf(body);
   try {
-    return parseJsonOrYaml(text);
+    return parse(text);
   } catch (error) {
-    throw badRequest(
-      `error decoding patch: ${error instanceof Error ? error.message : String(error)}`,
-      error,
-    );
+    if (!(error instanceof BodyError)) throw error;
+    throw badRequest(`error decoding patch: ${error.message}`, error);
   }
 }
 
