@@ -38,6 +38,10 @@ describe("a resize", () => {
     assert.equal(await resize(world, { requests: { cpu: "600m" } }), refused);
     const { status } = await world.objects.get<ResourceQuota>(resourceQuotaKind, "a", "default");
     assert.equal(status?.used?.["requests.cpu"], "400m");
+    assert.equal(await resize(world, { requests: { cpu: "100m" } }), "100m, 3");
+    await world.converge();
+    const after = await world.objects.get<ResourceQuota>(resourceQuotaKind, "a", "default");
+    assert.equal(after.status?.used?.["requests.cpu"], "100m");
   });
 
   it("keeps to the namespace's limits", async () => {

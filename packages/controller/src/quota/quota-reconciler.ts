@@ -84,5 +84,16 @@ export function quotaWakes(caches: Caches, kinds: readonly KindRef[]): Wake[] {
 
 function hasGone(before: KubeObject | undefined, after: KubeObject | undefined): boolean {
   if (before === undefined) return false;
-  return after === undefined || (before.kind === "Pod" && !isOver(before as Pod) && isOver(after as Pod));
+  return after === undefined || (before.kind === "Pod" && mayTakeLess(before as Pod, after as Pod));
+}
+
+/** It has ended, is of another scope by its deadline, or has another size: asked for, or had. */
+function mayTakeLess(before: Pod, after: Pod): boolean {
+  const pending = ({ status }: Pod): boolean | undefined =>
+    status?.conditions?.some(({ type }) => type === "PodResizePending");
+  return (
+    (!isOver(before) && isOver(after)) ||
+    before.metadata.generation !== after.metadata.generation ||
+    pending(before) !== pending(after)
+  );
 }
