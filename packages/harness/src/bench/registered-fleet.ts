@@ -32,6 +32,8 @@ import { atRest, exchangeOver } from "./poll-load.ts";
 const clock = new SystemClock();
 const pause = millis(100);
 const atOnce = 32;
+/** Seconds; a controller of 100,000 looks at all of them first. */
+const patience = 1200;
 const records = "-records/";
 const configsKey = `${records}rendered-configs/`;
 const digestLength = 32;
@@ -149,32 +151,38 @@ interface Copy {
 }
 
 /**
- * They take what there is for them until that is all. A restored controller gives each a configuration without commands
- * first, and its own when it has said that it took that: a poll to be given one, and another to say so.
+ * A restored controller gives each a configuration without commands first, and its own when it has said that it took
+ * that: a poll to be given one, and another to say so.
  */
 async function takeRestored(controller: ControllerProcess, nodes: readonly WireNode[]): Promise<void> {
   const target = await controller.deviceTarget();
   const agent = new Agent({ ca: target.ca, keepAlive: true, maxSockets: atOnce });
   const exchange = exchangeOver(agent, target);
-  let given = 0;
-  const take = async (node: WireNode): Promise<void> => {
-    let before: string;
-    do {
-      before = node.hash;
-      await node.takeConfig(exchange, () => sleep(clock, pause));
-      if (before !== node.hash) given++;
-    } while (before !== node.hash);
-  };
-  do {
-    given = 0;
-    let next = 0;
-    const worker = async (): Promise<void> => {
-      for (let node = nodes[next++]; node !== undefined; node = nodes[next++]) await take(node);
-    };
-    await Promise.all(Array.from({ length: atOnce }, worker));
-    await atRest(controller.pid);
-  } while (given > 0);
+  const passes: readonly (readonly [string, (given: config.EdgeDevConfig) => boolean])[] = [
+    ["a configuration", () => true],
+    ["one with commands", ({ reboot }) => reboot !== undefined],
+  ];
+  for (const [what, isIt] of passes) {
+    await forEach(nodes, async (node) => {
+      const look = async (): Promise<true | undefined> => {
+        const given = await node.takeConfig(exchange);
+        return given !== undefined && isIt(given) ? true : undefined;
+      };
+      await waitFor(what, look, patience);
+      await node.takeConfig(exchange);
+    });
+  }
   agent.destroy();
+  await atRest(controller.pid);
+}
+
+/** As many at once as a controller that has just begun can do with. */
+async function forEach(nodes: readonly WireNode[], act: (node: WireNode) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let node = nodes[next++]; node !== undefined; node = nodes[next++]) await act(node);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
 function copyOf(template: Template, index: number): Copy {

@@ -38,7 +38,7 @@ class WireError extends Error {
 /** A step refused so often will not succeed. */
 const refusalsMax = 100;
 
-type Step = () => Promise<void>;
+type Step = () => Promise<unknown>;
 
 export interface NodeIdentity {
   readonly key: KeyObject;
@@ -108,7 +108,7 @@ export class WireNode {
   }
 
   #joining(exchange: Exchange): Step[] {
-    return [() => this.#askUuid(exchange), () => this.#attest(exchange), () => this.#askConfig(exchange)];
+    return [() => this.#askUuid(exchange), () => this.#attest(exchange), () => this.takeConfig(exchange)];
   }
 
   async #take(steps: readonly Step[], pause: () => Promise<void>): Promise<void> {
@@ -144,15 +144,13 @@ export class WireNode {
     this.#id = fromBinary(uuidApi.UuidResponseSchema, decodeEnvelope(given).payload).uuid;
   }
 
-  /** Takes the configuration there is, and remembers its hash; asks again when it was not answered. */
-  async takeConfig(exchange: Exchange, pause: () => Promise<void>): Promise<void> {
-    await this.#take([() => this.#askConfig(exchange)], pause);
-  }
-
-  async #askConfig(exchange: Exchange): Promise<void> {
+  /** Takes the configuration there is, and remembers its hash; undefined when it is the one it has. */
+  async takeConfig(exchange: Exchange): Promise<config.EdgeDevConfig | undefined> {
     const body = await expectStatus(exchange("POST", this.pollPath, this.pollBody()), [200, 304], "config");
-    if (body.length === 0) return;
-    this.#hash = fromBinary(config.ConfigResponseSchema, decodeEnvelope(body).payload).configHash;
+    if (body.length === 0) return undefined;
+    const answer = fromBinary(config.ConfigResponseSchema, decodeEnvelope(body).payload);
+    this.#hash = answer.configHash;
+    return answer.config;
   }
 
   get pollPath(): string {
