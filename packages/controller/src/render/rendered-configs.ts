@@ -86,7 +86,7 @@ export class RenderedConfigs implements ConfigBook {
 /**
  * A record from a backup as it may be served. Nodes were given newer configurations since, and take none that
  * is older than their last: it gets a time of now. They were given commands since that nobody knows of, and
- * would act on the numbers of then: it has none (renderCommands says how they come back). What they have said since is
+ * would act on the numbers of then: it has none (NodeCommands says how they come back). What they have said since is
  * lost, and they say again only what changes: another epoch makes them say it all.
  */
 export function restampedRecord(record: Uint8Array, now: Instant): Uint8Array {
