@@ -47,6 +47,17 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
       assert.deepEqual(events, seen);
     });
 
+  it("tells with the first row alone what the columns are", async () => {
+    const accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
+    const told: unknown[] = [];
+    for await (const { object } of world.events(`${things}?watch=1`, { accept }))
+      if (told.push([object.kind, object.columnDefinitions?.length]) === 2) break;
+    assert.deepEqual(told, [
+      ["Table", 2],
+      ["Table", undefined],
+    ]);
+  });
+
   it("changes nothing on such a path, and lets nobody watch who may not", async () => {
     const path = "/apis/lab.example/v1/watch/namespaces/default/gadgets";
     assert.equal((await world.send(path, { method: "DELETE" })).status, 404);

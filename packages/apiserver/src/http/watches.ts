@@ -43,6 +43,7 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
   });
   const span = timeoutSeconds(query) ?? watchSeconds * (1 + ports.random.next());
   const timer = ports.clock.setTimer(seconds(span), () => stop.abort());
+  const lines: Lines = { ports, knowsColumns: false };
   response.writeHead(200, {
     ...{ "content-type": type, "cache-control": "no-cache, private", vary: "Accept" },
   });
@@ -54,7 +55,7 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
       const all =
         encoding === "protobuf"
           ? concatBytes(items.map((item) => frameOf(item, view, exchange, ports)))
-          : items.map((item) => eventLine(item, view, exchange, ports)).join("");
+          : items.map((item) => eventLine(item, view, exchange, lines)).join("");
       if (!response.write(all)) await drained(response, stop.signal, ports.clock);
     }
   } finally {
@@ -78,10 +79,21 @@ function frameOf(item: WatchItem, view: View, exchange: Exchange, ports: ReadPor
   return eventFrame(item.type, encodeAnswer(eventObject(item, view, exchange, ports) as object, kind));
 }
 
-function eventLine(item: WatchItem, view: View, exchange: Exchange, ports: ReadPorts): string {
+/** What the columns are is told with the first row. */
+interface Lines {
+  readonly ports: ReadPorts;
+  knowsColumns: boolean;
+}
+
+function eventLine(item: WatchItem, view: View, exchange: Exchange, lines: Lines): string {
   if (item.type !== "BOOKMARK" && view === "object")
     return `{"type":"${item.type}","object":${item.stored.json}}\n`;
-  return `${JSON.stringify({ type: item.type, object: eventObject(item, view, exchange, ports) })}\n`;
+  const object = eventObject(item, view, exchange, lines.ports) as { columnDefinitions?: unknown };
+  if (view === "table" && item.type !== "BOOKMARK") {
+    if (lines.knowsColumns) object.columnDefinitions = null;
+    lines.knowsColumns = true;
+  }
+  return `${JSON.stringify({ type: item.type, object })}\n`;
 }
 
 function eventObject(item: WatchItem, view: View, exchange: Exchange, ports: ReadPorts): unknown {
