@@ -47,6 +47,22 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
       assert.deepEqual(events, seen);
     });
 
+  it("says what items of built-in kinds are by their list alone", async () => {
+    const [accounts, count] = ["/api/v1/namespaces/default/serviceaccounts", 3];
+    for (let one = 0; one < count; one++) {
+      const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: `item-${one}` } };
+      assert.equal((await write("POST", accounts, account)).status, 201);
+    }
+    const [whole, page, one] = [accounts, `${accounts}?limit=2`, `${accounts}/item-1`];
+    for (const path of [whole, page]) {
+      const { json } = await world.send(path);
+      assert.equal(json.kind, "ServiceAccountList");
+      assert.ok(json.items.length >= 2);
+      for (const item of json.items) assert.deepEqual([item.kind, item.apiVersion], [undefined, undefined]);
+    }
+    assert.equal((await world.send(one)).json.kind, "ServiceAccount");
+  });
+
   it("tells with the first row alone what the columns are", async () => {
     const accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
     const told: unknown[] = [];

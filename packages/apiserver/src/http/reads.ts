@@ -6,6 +6,7 @@ import { type ListPiece, listMetadata, readRevision, type StoredList } from "../
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { tooLargeRevision } from "../rest/refusals.ts";
 import { scaleOf } from "../rest/scale.ts";
+import type { Stored } from "../rest/stored.ts";
 import { partial, tableOf } from "../rest/table.ts";
 import { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
@@ -102,12 +103,22 @@ function listFormOf({ query, target: { kind } }: Exchange, { clock }: ReadPorts,
   const [apiVersion, name] = isPartial
     ? ["meta.k8s.io/v1", "PartialObjectMetadataList"]
     : [apiVersionOf(kind), listKindOf(kind)];
+  const said = `{"apiVersion":"${apiVersion}","kind":"${kind.kind}",`;
   return {
     head: (metadata) => open({ kind: name, apiVersion, ...(metadata && { metadata }) }, "items"),
     // Objects are put in as the text they are stored as: reading and writing them again would be most of the work.
     items: (list) =>
-      list.map((stored) => (isPartial ? JSON.stringify(partial(stored.object)) : stored.json)).join(","),
+      list.map((stored) => (isPartial ? JSON.stringify(partial(stored.object)) : itemOf(stored))).join(","),
   };
+
+  /** The list says what a built-in kind's items are; users' kinds say it of each. */
+  function itemOf(stored: Stored): string {
+    const { json } = stored;
+    if (kind.custom) return json;
+    if (json.startsWith(said)) return `{${json.slice(said.length)}`;
+    const { apiVersion: _apiVersion, kind: _kind, ...item } = stored.object;
+    return JSON.stringify(item);
+  }
 }
 
 function open(rest: Record<string, unknown>, list: string): string {
