@@ -1,8 +1,9 @@
 /** Kubernetes' conformance tests of users' kinds, under their own names: what each does step by step. */
+
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { setTimeout } from "node:timers/promises";
 import { kubectl, kubectlMissing } from "../../../tests/kubectl.ts";
+import { waitFor } from "../../harness/src/real/wait.ts";
 import { ApiWorld, opensslMissing, type Reply, type RequestOptions } from "./api-world.ts";
 
 const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -58,19 +59,12 @@ describe("conformance: kinds that users bring", { skip: missing }, () => {
     ask(path, code, { method: "POST", body: JSON.stringify(body) });
   const patch = (path: string, type: string, body: string, code = 200): Promise<Reply["json"]> =>
     ask(path, code, { method: "PATCH", headers: { "content-type": `application/${type}` }, body });
-  const until = async <T>(find: () => Promise<T | undefined>): Promise<T> => {
-    for (;;) {
-      const found = await find();
-      if (found !== undefined) return found;
-      await setTimeout(20);
-    }
-  };
   /** Defines a kind and waits for it to be served. */
   const define = async (body: object): Promise<void> => {
     const made = await post(definitions, body);
     const [version] = made.spec.versions;
     const path = `/apis/${made.spec.group}/${version.name}/${made.spec.names.plural}`;
-    await until(async () => ((await world.send(path)).status === 200 ? true : undefined));
+    await waitFor(`${path} to be served`, async () => (await world.send(path)).status === 200 || undefined);
   };
   const published = async (
     group: string,
@@ -95,7 +89,7 @@ describe("conformance: kinds that users bring", { skip: missing }, () => {
     const list = await ask(`${definitions}?labelSelector=ten%3Dfive`, 200);
     assert.equal(list.items.length, 5);
     await ask(`${definitions}?labelSelector=ten%3Dfive`, 200, { method: "DELETE" });
-    await until(async () => {
+    await waitFor("five to be left", async () => {
       const { items } = await ask(definitions, 200);
       const left = items.filter((one: Reply["json"]) => one.metadata.name.startsWith("lists"));
       return left.length === 5 ? true : undefined;
@@ -210,10 +204,13 @@ describe("conformance: kinds that users bring", { skip: missing }, () => {
     const path = `${definitions}/turns.turns.test`;
     assert.ok((await published("turns.test", "v3"))["test.turns.v3.Turn"]);
     await patch(path, "json-patch+json", '[{"op":"replace","path":"/spec/versions/1/name","value":"v4"}]');
-    await until(async () => (await published("turns.test", "v4"))["test.turns.v4.Turn"]);
+    await waitFor(
+      "v4 to be published",
+      async () => (await published("turns.test", "v4"))["test.turns.v4.Turn"],
+    );
     assert.deepEqual(await published("turns.test", "v3"), {});
     await patch(path, "json-patch+json", '[{"op":"replace","path":"/spec/versions/1/served","value":false}]');
-    await until(async () =>
+    await waitFor("v4 to be no longer published", async () =>
       Object.keys(await published("turns.test", "v4")).length === 0 ? true : undefined,
     );
     assert.ok((await published("turns.test", "v2"))["test.turns.v2.Turn"]);

@@ -1,6 +1,7 @@
 /** A server with a webhook, and how tests say what it is asked about. */
+
 import assert from "node:assert/strict";
-import { setTimeout } from "node:timers/promises";
+import { waitFor } from "../../harness/src/real/wait.ts";
 import { ApiWorld, type Reply, type RequestOptions } from "./api-world.ts";
 import { type Answer, HookServer } from "./hook-server.ts";
 
@@ -101,12 +102,11 @@ export class HookWorld {
       spec: { group: "lab.test", scope: "Namespaced", names, versions, ...more },
     });
     const path = `/apis/lab.test/v1/namespaces/default/${plural}`;
-    await this.until(async () => (await this.api.send(path)).status === 200);
+    await waitFor(
+      `${plural} to be served`,
+      async () => (await this.api.send(path)).status === 200 || undefined,
+    );
     return path;
-  }
-
-  async until(holds: () => Promise<boolean>): Promise<void> {
-    while (!(await holds())) await setTimeout(20);
   }
 }
 

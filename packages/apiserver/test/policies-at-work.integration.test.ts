@@ -29,9 +29,6 @@ describe("admission policies at work", { skip: missing }, () => {
   after(() => world[Symbol.asyncDispose]());
   afterEach(() => world.cleanUp());
 
-  const message = async (path: string, body: object, code = 422): Promise<string> =>
-    (await world.post(path, body, code)).json.message;
-
   it("warn and annotate where a binding says so", async () => {
     await world.bind(
       "soft",
@@ -130,7 +127,7 @@ describe("admission policies at work", { skip: missing }, () => {
       "expression '!authorizer.requestResource.check('exempt').allowed() || object.data.exempt != 'yes'' ";
     const failed = `${error}resulted in error: no such key: data`;
     assert.equal(
-      await message(maps, { ...configMap("d", {}, { labels }), data: undefined }),
+      await world.message(maps, { ...configMap("d", {}, { labels }), data: undefined }),
       denied("configmaps", "d", "narrow", failed),
     );
   });
@@ -143,7 +140,7 @@ describe("admission policies at work", { skip: missing }, () => {
       });
     }
     const why = "expression 'object.data.Fail == 'x'' resulted in error: no such key: Fail";
-    assert.equal(await message(maps, configMap("a")), denied("configmaps", "a", "fail", why));
+    assert.equal(await world.message(maps, configMap("a")), denied("configmaps", "a", "fail", why));
     await world.post(maps, configMap("a", { Fail: "x" }));
     await world.post(maps, configMap("b", { Fail: "x", Ignore: "y" }), 422);
   });
@@ -166,7 +163,7 @@ describe("admission policies at work", { skip: missing }, () => {
     );
     const none =
       "failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction";
-    assert.equal(await message(secrets, secret("ab-1")), denied("secrets", "ab-1", "params", none));
+    assert.equal(await world.message(secrets, secret("ab-1")), denied("secrets", "ab-1", "params", none));
     await world.post(maps, configMap("limits", { prefix: "a" }, { labels: { limits: "yes" } }));
     await world.post(secrets, secret("ab-1"));
     await world.post(maps, configMap("more", { prefix: "ab" }, { labels: { limits: "yes" } }));
@@ -174,7 +171,7 @@ describe("admission policies at work", { skip: missing }, () => {
     const paramRef = { name: null, selector, parameterNotFoundAction: "Allow" };
     await world.patch(`${bindings}/params`, { spec: { paramRef } });
     assert.equal(
-      await message(secrets, secret("ac-1")),
+      await world.message(secrets, secret("ac-1")),
       denied("secrets", "ac-1", "params", "must begin with ab"),
     );
     await world.post(secrets, secret("ab-2"));
@@ -186,7 +183,7 @@ describe("admission policies at work", { skip: missing }, () => {
     const unknown =
       "failed to configure policy: failed to find resource referenced by paramKind: 'no.test/v1, Kind=None'";
     const by = "ValidatingAdmissionPolicy 'params' denied request";
-    assert.equal(await message(secrets, secret("d")), `secrets "d" is forbidden: ${by}: ${unknown}`);
+    assert.equal(await world.message(secrets, secret("d")), `secrets "d" is forbidden: ${by}: ${unknown}`);
   });
 
   it("hold for what this program writes as they do for others, but for its own objects", async () => {

@@ -1,6 +1,8 @@
 /** Upstream's conformance tests of admission policies, under their own names. */
+
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
+import { waitFor } from "../../harness/src/real/wait.ts";
 
 import { opensslMissing, type Reply } from "./api-world.ts";
 import {
@@ -27,9 +29,6 @@ describe("admission policies", { skip: missing }, () => {
   });
   after(() => world[Symbol.asyncDispose]());
   afterEach(() => world.cleanUp());
-
-  const message = async (path: string, body: object, code = 422): Promise<string> =>
-    (await world.post(path, body, code)).json.message;
 
   it("ValidatingAdmissionPolicy should validate against a Deployment", async () => {
     await world.patch("/api/v1/namespaces/default", { metadata: { labels: { "e2e-unique": "true" } } });
@@ -70,9 +69,9 @@ describe("admission policies", { skip: missing }, () => {
       validations: [{ expression: "variables.replicas > 1" }, { expression: "variables.oddReplicas" }],
     });
     const failed = "failed expression: variables.replicas > 1";
-    assert.match(await message(deployments, deployment("marker-deployment", 1)), new RegExp(failed));
+    assert.match(await world.message(deployments, deployment("marker-deployment", 1)), new RegExp(failed));
     assert.match(
-      await message(deployments, deployment("even", 2)),
+      await world.message(deployments, deployment("even", 2)),
       /failed expression: variables.oddReplicas$/,
     );
     await world.post(deployments, deployment("replicated", 3));
@@ -107,7 +106,7 @@ describe("admission policies", { skip: missing }, () => {
     };
     await world.ask(at, 422, { method: "PUT", body: JSON.stringify(put) });
     // What is found out about it may be written meanwhile.
-    await world.until(async () => {
+    await waitFor("a write that meets no other", async () => {
       const { resourceVersion } = (await world.ask(at, 200)).metadata;
       const body = JSON.stringify({ ...put, metadata: { ...put.metadata, resourceVersion } });
       return (await world.api.send(at, { method: "PUT", body })).status === 409 ? undefined : true;
@@ -147,7 +146,10 @@ describe("admission policies", { skip: missing }, () => {
   });
 
   const warningsOf = (name: string): Promise<Reply["json"]> =>
-    world.until(async () => (await world.ask(`${policies}/${name}`, 200)).status.typeChecking);
+    waitFor(
+      `${name} to be checked`,
+      async () => (await world.ask(`${policies}/${name}`, 200)).status.typeChecking,
+    );
 
   it("ValidatingAdmissionPolicy should type check validation expressions", async () => {
     const check = async (name: string, validation: object): Promise<Reply["json"]> => {
@@ -178,7 +180,7 @@ describe("admission policies", { skip: missing }, () => {
     const { status, metadata } = await world.ask(`${policies}/confused`, 200);
     assert.equal(status.observedGeneration, metadata.generation);
     await world.patch(`${policies}/confused`, { spec: { validations: [{ expression: "true" }] } });
-    const mended = await world.until(async () => {
+    const mended = await waitFor("the mended one to be checked", async () => {
       const { status: now } = await world.ask(`${policies}/confused`, 200);
       return now.observedGeneration === metadata.generation + 1 ? now.typeChecking : undefined;
     });
@@ -197,7 +199,10 @@ describe("admission policies", { skip: missing }, () => {
       },
     });
     const path = "/apis/stable.test/v1/namespaces/default/crontabs";
-    await world.until(async () => ((await world.api.send(path)).status === 200 ? true : undefined));
+    await waitFor(
+      `${path} to be served`,
+      async () => (await world.api.send(path)).status === 200 || undefined,
+    );
     const validations = [
       { expression: "object.spec.replicas > '1'" },
       { expression: "object.spec.maxRetries < 10" },
@@ -214,7 +219,7 @@ describe("admission policies", { skip: missing }, () => {
       spec: { replicas: 2 },
     };
     assert.equal(
-      await message(path, tab),
+      await world.message(path, tab),
       denied(
         "crontabs.stable.test",
         "a",

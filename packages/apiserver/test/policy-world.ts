@@ -1,6 +1,7 @@
 /** A server, and how tests say what its admission policies are. */
+
 import assert from "node:assert/strict";
-import { setTimeout } from "node:timers/promises";
+import { waitFor } from "../../harness/src/real/wait.ts";
 import { parseAuditPolicy } from "../src/index.ts";
 import { ApiWorld, type Reply, type RequestOptions } from "./api-world.ts";
 
@@ -69,17 +70,14 @@ export class PolicyWorld {
     await this.post(bindings, binding(name, bound));
   }
 
-  async until<T>(read: () => Promise<T | undefined>): Promise<T> {
-    for (;;) {
-      const found = await read();
-      if (found !== undefined) return found;
-      await setTimeout(20);
-    }
+  /** What is said of an error, or of whatever else was answered. */
+  async message(path: string, body: object, code = 422): Promise<string> {
+    return (await this.post(path, body, code)).json.message;
   }
 
   /** What the audit log has to say of the newest request to the path. */
   async annotations(path: string): Promise<Readonly<Record<string, string>>> {
-    const { annotations } = await this.until(async () =>
+    const { annotations } = await waitFor(`an audit line of ${path}`, async () =>
       this.lines.map((line) => JSON.parse(line)).findLast(({ requestURI }) => requestURI === path),
     );
     return annotations;

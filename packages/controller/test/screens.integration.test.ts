@@ -1,12 +1,13 @@
 /** The screen of a Pod on a box of EVE, from a viewer through kubectl, the controller and the box's tunnel to guacd. */
+
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as wait } from "node:timers/promises";
 import type { WebSocket } from "ws";
 import { kubectl, kubectlMissing } from "../../../tests/kubectl.ts";
+import { waitFor } from "../../harness/src/real/wait.ts";
 import { ControllerProcess } from "./controller-process.ts";
 import { type Box, selfSigned } from "./node-world.ts";
 import {
@@ -35,14 +36,6 @@ async function kube(words: string, input = ""): Promise<string> {
     );
     child.stdin?.end(input);
   });
-}
-
-async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const found = await ask();
-    if (found !== undefined) return found;
-    await wait(50);
-  }
 }
 
 const pod = {
@@ -78,7 +71,7 @@ describe("screens of a box that runs EVE", { skip: await kubectlMissing(), timeo
     await kube("apply -f -", JSON.stringify(profile));
     box = await enrolledDevice(door, onboarding, "eve-1");
     other = await enrolledDevice(door, onboarding, "eve-2");
-    await until(() => takeConfig(box));
+    await waitFor("a configuration", () => takeConfig(box));
     await reportAsEve(box);
     await kube("wait --for=condition=Ready node/eve-1 --timeout=30s");
   });
@@ -98,7 +91,7 @@ describe("screens of a box that runs EVE", { skip: await kubectlMissing(), timeo
 
   it("are part of the machine that the box is told to start", async () => {
     await kube("apply -f -", JSON.stringify(pod));
-    const app = await until(async () => (await takeConfig(box))?.config.apps[0]);
+    const app = await waitFor("the app", async () => (await takeConfig(box))?.config.apps[0]);
     const { enableVnc, vncDisplay } = app.fixedresources ?? {};
     assert.deepEqual([app.remoteConsole, enableVnc, vncDisplay], [true, true, 1]);
     await reportAsEve(box, app.uuidandversion?.uuid);
@@ -116,7 +109,7 @@ describe("screens of a box that runs EVE", { skip: await kubectlMissing(), timeo
     const { certificatePem: cert, keyPem: key } = await selfSigned("stranger");
     assert.equal(await dialStatus({ ...as(undefined), cert, key }, "tunnel"), 401);
     const status = "get edgenode eve-1 -o jsonpath={.status.refused}";
-    await until(async () => (/"identity"/.test(await kube(status)) ? true : undefined));
+    await waitFor("its identity", async () => (/"identity"/.test(await kube(status)) ? true : undefined));
     tunnel = await holdTunnel(as(box), guacdPort);
   });
 
@@ -134,11 +127,11 @@ describe("screens of a box that runs EVE", { skip: await kubectlMissing(), timeo
       got += part.length;
     });
     viewer.write(picture);
-    await until(async () => (got === picture.length ? true : undefined));
+    await waitFor("the picture", async () => (got === picture.length ? true : undefined));
     const gone = once(tunnel ?? assert.fail(), "close");
     viewer.destroy();
     await gone;
-    await until(async () => (guacd.ended === 1 ? true : undefined));
+    await waitFor("guacd to be left", async () => (guacd.ended === 1 ? true : undefined));
   });
 
   it("are seen again as soon as the box has dialled anew", async () => {

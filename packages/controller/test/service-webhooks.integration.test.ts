@@ -1,4 +1,5 @@
 /** Webhooks that are apps: asked by the link of their node, with TLS between this program and the app. */
+
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:https";
@@ -10,6 +11,7 @@ import { type Pod, podKind, replicaSetKind, serviceKind } from "@selvedge/kinds"
 import { opensslMissing } from "../../apiserver/test/api-world.ts";
 import { deny, patch } from "../../apiserver/test/hook-server.ts";
 import { configMap, HookWorld, maps, rule } from "../../apiserver/test/hook-world.ts";
+import { waitFor } from "../../harness/src/real/wait.ts";
 import type { Duty } from "../src/duty.ts";
 import { servePlain, serviceDial } from "../src/endpoints/service-dial.ts";
 import { Forwarding } from "../src/replicas/forwarding.ts";
@@ -103,9 +105,9 @@ describe("a webhook that is an app", { skip: opensslMissing() }, () => {
       spec,
     } as never);
     const pods = "/api/v1/namespaces/default/pods?labelSelector=judged%3Dyes";
-    await world.until(async () => {
+    await waitFor("two Pods", async () => {
       await objects.converge();
-      return (await world.ask(pods, 200)).items.length === 2;
+      return (await world.ask(pods, 200)).items.length === 2 || undefined;
     });
   });
 
