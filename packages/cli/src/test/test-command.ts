@@ -48,10 +48,12 @@ async function runGroups(
   io: Io,
   signal: AbortSignal,
 ): Promise<number> {
+  const began = performance.now();
   const front = runInTurn(all ? names.filter((name) => name !== aside) : names, all, io, signal);
   const runs = all ? [front, runFiles(aside, io, signal, front)] : [front];
   await Promise.allSettled(runs);
   const failed = (await Promise.all(runs)).flat();
+  io.err(`== all: took ${seconds(began)} s`);
   // Whoever reads only the end of a long run finds there what to mend.
   for (const { what, report } of failed) io.err(`== failed: ${what}\n${report}`);
   return Math.max(0, ...failed.map(({ code }) => code));
@@ -104,6 +106,7 @@ async function runFiles(
   const files = filesOfGroup(name);
   // Groups that start real programs share the host's network and memory: one file at a time.
   const concurrency = name === "unit" || name === "sim" ? 2 : 1;
+  const began = performance.now();
   const folder = await mkdtemp(join(tmpdir(), "selvedge-test-"));
   const heading = `== ${name}: ${files.length} files`;
   try {
@@ -118,11 +121,13 @@ async function runFiles(
       ["--test", `--test-concurrency=${concurrency}`, ...reporters, ...files],
       { cwd: checkout, signal, aside: front !== undefined },
     );
+    const took = `== ${name}: took ${seconds(began)} s`;
     if (front !== undefined) {
       await Promise.allSettled([front]);
       io.err(heading);
       io.out(await contentOf(said));
     }
+    io.err(took);
     if (code === 0) return [];
     const report = await contentOf(path);
     return [
@@ -131,6 +136,10 @@ async function runFiles(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function seconds(began: number): number {
+  return Math.round((performance.now() - began) / 1000);
 }
 
 async function contentOf(path: string): Promise<string> {
