@@ -1,8 +1,8 @@
 /** The Kubernetes API over TLS, on each database, and the bare database beside it in the same run. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PostgresStore, SqliteStore, type Store } from "@selvedge/apiserver";
-import { Log, SystemClock } from "@selvedge/base";
+import type { Store } from "@selvedge/apiserver";
+import { SystemClock } from "@selvedge/base";
 import { configMapKind, namespaceKind } from "@selvedge/kinds";
 import type { KubeClient } from "../real/kube-client.ts";
 import { PostgresServer, postgresMissing } from "../real/postgres-server.ts";
@@ -10,7 +10,9 @@ import { fanOut, manyObjects, openCost } from "./api-reads-bench.ts";
 import { type Bench, type Figure, quantile, round } from "./bench.ts";
 import { configMap } from "./config-map.ts";
 import { ControllerProcess } from "./controller-process.ts";
+import { PlainServer } from "./plain-server.ts";
 import { mainThreadSeconds, processUsage } from "./process-meter.ts";
+import { openStore } from "./stores.ts";
 import { Writers } from "./write-load.ts";
 
 const clock = new SystemClock();
@@ -49,6 +51,7 @@ async function* onDatabase(
   const what = server === undefined ? "SQLite" : "PostgreSQL";
   const url = await server?.database("bench");
   const bareUrl = await server?.database("bare");
+  const plainUrl = await server?.database("plain");
   await using controller = await ControllerProcess.start(async (folder) => {
     progress(`${what}: filling in ${many} objects`);
     const store = await openStore(join(folder, "controller.db"), url);
@@ -60,7 +63,11 @@ async function* onDatabase(
   });
   using client = await controller.client();
   progress(`${what}: writing ${turns * measured} objects`);
-  yield* writes(name, controller, await openStore(join(controller.folder, "bare.db"), bareUrl));
+  const bare = await openStore(join(controller.folder, "bare.db"), bareUrl);
+  {
+    await using plain = await PlainServer.start(join(controller.folder, "plain.db"), plainUrl);
+    yield* writes(name, controller, bare, plain);
+  }
   progress(`${what}: listing`);
   using load = await Writers.open(await controller.access(), writers);
   await load.create(namespace, listed);
@@ -70,17 +77,21 @@ async function* onDatabase(
   yield* openCost(name, controller, client, many);
 }
 
-async function openStore(path: string, url: string | undefined): Promise<SqliteStore | PostgresStore> {
-  if (url === undefined) return new SqliteStore(path);
-  return await PostgresStore.open({ url, clock, log: new Log("store", clock, () => undefined) });
-}
-
-/** What the store does alone and through the whole path, turn by turn, so that both have the same machine. */
-async function* writes(name: string, controller: ControllerProcess, store: Store): AsyncGenerator<Figure> {
+/**
+ * What the store does alone, behind HTTPS and nothing else, and through the whole path, turn by turn, so that all have
+ * the same machine.
+ */
+async function* writes(
+  name: string,
+  controller: ControllerProcess,
+  store: Store,
+  plain: PlainServer,
+): AsyncGenerator<Figure> {
   const { pid } = controller;
+  using beside = await Writers.open(plain.access, writers);
   using load = await Writers.open(await controller.access(), writers);
   using client = await controller.client();
-  const bare = { seconds: 0 };
+  const [bare, least] = [{ seconds: 0 }, { seconds: 0 }];
   const whole = { seconds: 0, cpu: 0, loop: 0 };
   const spans: number[] = [];
   for (let turn = 0; turn <= turns; turn++) {
@@ -93,6 +104,8 @@ async function* writes(name: string, controller: ControllerProcess, store: Store
     const count = turn === 0 ? warmUp : measured;
     const began = clock.monotonic();
     await bareWrites(store, namespace, count);
+    const bareEnd = clock.monotonic();
+    await beside.create(namespace, count);
     const [before, loopBefore, start] = [
       await processUsage(pid),
       await mainThreadSeconds(pid),
@@ -103,7 +116,8 @@ async function* writes(name: string, controller: ControllerProcess, store: Store
     const [after, loopAfter] = [await processUsage(pid), await mainThreadSeconds(pid)];
     if (turn === 0) continue;
     for (const span of took) spans.push(span);
-    bare.seconds += (start - began) / 1000;
+    bare.seconds += (bareEnd - began) / 1000;
+    least.seconds += (start - bareEnd) / 1000;
     whole.seconds += (end - start) / 1000;
     whole.cpu += after.cpuSeconds - before.cpuSeconds;
     whole.loop += loopAfter - loopBefore;
@@ -120,8 +134,19 @@ async function* writes(name: string, controller: ControllerProcess, store: Store
   yield { name: `${name}.write.cpu.loop`, value: each(whole.loop), unit: "µs", note: part };
   const alone = "the store alone, in turn with the whole path";
   yield { name: `${name}.store.writes`, value: round(all / bare.seconds, 0), unit: "1/s", note: alone };
-  const share = round((100 * bare.seconds) / whole.seconds, 0);
-  yield { name: `${name}.writes.share`, value: share, unit: "%", note: "of the store alone" };
+  yield { name: `${name}.writes.share`, ...shareOf(bare, whole), note: "of the store alone" };
+  const nothing = "HTTPS, JSON and the store, with nothing between";
+  yield { name: `${name}.plain.writes`, value: round(all / least.seconds, 0), unit: "1/s", note: nothing };
+  yield { name: `${name}.plain.share`, ...shareOf(bare, least), note: "what that has of the store alone" };
+  yield { name: `${name}.writes.plain.share`, ...shareOf(least, whole), note: "of what that has" };
+}
+
+interface Span {
+  readonly seconds: number;
+}
+
+function shareOf(least: Span, whole: Span): { readonly value: number; readonly unit: "%" } {
+  return { value: round((100 * least.seconds) / whole.seconds, 0), unit: "%" };
 }
 
 async function bareWrites(store: Store, namespace: string, count: number): Promise<void> {
