@@ -9,6 +9,7 @@ import type { AccessRule } from "./network/access-rule.ts";
 import type { ServiceSpec } from "./network/service-spec.ts";
 import type { RouteSpec } from "./network/way/way-spec.ts";
 import type { PortSpec } from "./port/port-spec.ts";
+import type { Unread } from "./unread.ts";
 
 export type { VmSettings } from "./app/vm-settings.ts";
 export type { EdgeviewSpec } from "./edgeview/edgeview-spec.ts";
@@ -108,6 +109,7 @@ export interface AppSpec {
   readonly active: boolean;
   /** Why it cannot be started as the configuration has it: something it names is not there. */
   readonly hindrance?: { readonly reason: string; readonly message: string };
+  readonly unread?: Unread;
   /** A change means: stop, then start again with the same data. */
   readonly restartCounter: number;
   /** A change means: stop, throw its writable data away, start again. */
@@ -244,6 +246,7 @@ export interface ContentSpec {
   readonly generation?: number;
   /** What apps that fetch it are told of it. */
   readonly meta?: string;
+  readonly unread?: Unread;
   /** Tried in this order. */
   readonly datastores: readonly Datastore[];
 }
@@ -286,6 +289,7 @@ export interface VolumeSpec {
   readonly clearText: boolean;
   /** What the configuration asks of it that this node cannot do. */
   readonly unsupported?: string;
+  readonly unread?: Unread;
 }
 
 export function volumeKey({ id, generation }: Pick<VolumeSpec, "id" | "generation">): VolumeKey {
@@ -344,6 +348,7 @@ export interface NetworkSpec {
   readonly inactive?: boolean;
   /** Why this node cannot have it, whatever else it says. */
   readonly fault?: string;
+  readonly unread?: Unread;
   /** `local` is routed behind NAT; `switch` bridges to a port of the node. */
   readonly kind: "local" | "switch";
   /** In CIDR form, for `local`: its family is the network's. */

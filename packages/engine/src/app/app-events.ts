@@ -1,4 +1,5 @@
 import type { Instant } from "@selvedge/base";
+import { unreadable } from "../unread.ts";
 import type { AppRecord, EventRecord } from "./app-record.ts";
 
 /** They travel with every report: enough to see what happened lately. */
@@ -40,6 +41,7 @@ const lasting: ReadonlySet<string> = new Set([
   "NoHardwareVirtualization",
   "OutOfMemory",
   "UnsupportedIsolation",
+  unreadable,
 ]);
 
 /**

@@ -113,6 +113,26 @@ describe("a snapshot", () => {
     assert.equal(world.states, "");
   });
 
+  it("and the app stay where its entry cannot be read, and only a record that has nothing takes that", () => {
+    const [asked, unread] = [wish([[a, "now"]]), { field: "apps[0].fixedresources", message: "is missing" }];
+    const blank = (active: boolean): AppSpec =>
+      spec(2, asked, {
+        ...{ active, foreign: undefined, revision: `unread ${active}` },
+        unread: { ...unread, goesOn: false },
+      });
+    const world = new World(spec(1, wish([])));
+    world.ask(spec(1, asked));
+    world.off(spec(1, asked));
+    for (const active of [true, false]) {
+      assert.match(world.ask(blank(active)) ?? "", /^apps\[0\]\.fixedresources: is missing; it stays/);
+      const { version, foreign, active: on } = world.record.spec;
+      assert.deepEqual([version, foreign?.volumes.length, on, world.states], ["1", 1, active, "1 kept 1"]);
+    }
+    assert.equal(world.ask(spec(2, asked)), undefined);
+    assert.equal(world.record.spec.version, "2");
+    assert.equal(new World(blank(true)).ask(blank(true)), undefined);
+  });
+
   it("at once ends the machine for it", () => {
     const world = new World(spec(1, wish([])));
     world.ask(spec(1, wish([[a, "now"]])));

@@ -8,6 +8,7 @@ import { type Instant, instant } from "@selvedge/base";
 import type { AppSpec, ContentId, VolumeKey } from "../desired.ts";
 import { volumeUses } from "../desired.ts";
 import type { AppSnapshot, VolumeStatus } from "../observed.ts";
+import { unreadText } from "../unread.ts";
 import { type AppEventInput, withEvents } from "./app-events.ts";
 import { afresh, foldSpec } from "./app-fold.ts";
 import {
@@ -37,7 +38,24 @@ export interface Followed {
 }
 
 /** Takes over what is asked of an app, as far as the rules for changes and its ways back let it. */
-export function followAsked(before: AppRecord, asked: AppSpec, volume: VolumeView): Followed {
+export function followAsked(before: AppRecord, given: AppSpec, volume: VolumeView): Followed {
+  const asked = readable(before, given);
+  const followed = follow(before, asked, volume);
+  const { unread } = given;
+  // One that never could be read says so by what it waits for.
+  if (unread === undefined || asked.unread?.goesOn === false) return followed;
+  return { ...followed, refusal: followed.refusal ?? unreadText({ ...unread, goesOn: true }) };
+}
+
+/** What its entry cannot say of an app, its record does: also when the configuration before is not known any more. */
+function readable({ spec }: AppRecord, given: AppSpec): AppSpec {
+  if (given.unread?.goesOn !== false || spec.unread?.goesOn === false) return given;
+  const { active, snapshots } = given;
+  const { revision } = active === spec.active ? spec : given;
+  return { ...spec, active, revision, ...(snapshots === undefined ? {} : { snapshots }) };
+}
+
+function follow(before: AppRecord, asked: AppSpec, volume: VolumeView): Followed {
   const { record, fresh } = named(before, asked.snapshots);
   const back = rollBack(record, asked, volume);
   if (back !== undefined) return { record: back, wanted: back.spec, refusal: undefined };

@@ -45,7 +45,21 @@ const base: ContentInputs = {
   now: instant(0),
 };
 
+const unread = { field: "contentInfo[0].URL", message: "is empty", goesOn: false };
+const blank: ContentSpec = { ...wanted, url: "", unread };
+
 const cases: [string, Partial<ContentInputs>, ContentStep][] = [
+  [
+    "fetches nothing by an entry that cannot be read",
+    { wanted: blank, stored: undefined },
+    { action: "unread", unread },
+  ],
+  ["uses what is here of such a one", { wanted: blank }, { action: "use", stored }],
+  [
+    "fetches what it was before",
+    { wanted: { ...wanted, unread: { ...unread, goesOn: true } }, stored: undefined },
+    { action: "fetch", fallback: undefined },
+  ],
   ["forgets what nobody wants", { wanted: undefined }, { action: "forget" }],
   ["keeps what an app may go back to", { wanted: undefined, held: true }, { action: "use", stored }],
   ["fetches nothing for it", { wanted: undefined, held: true, stored: undefined }, { action: "forget" }],

@@ -3,6 +3,7 @@ import { after, between, type Millis, millis } from "@selvedge/base";
 import type { ext } from "@selvedge/eve-api";
 import type { ContentId, ContentSpec, DesiredState } from "../desired.ts";
 import type { BlobRef, ContentStatus } from "../observed.ts";
+import type { Unread } from "../unread.ts";
 
 export type PullPolicy = "if-not-present" | "always" | "never";
 
@@ -66,6 +67,8 @@ export type ContentStep =
   /** `fallback` is used when the source does not answer: a node must start its apps without a network. */
   | { readonly action: "fetch"; readonly fallback: StoredContent | undefined }
   | { readonly action: "refuse" }
+  /** Nothing is known of it but its name. */
+  | { readonly action: "unread"; readonly unread: Unread }
   /** Until there is a way that may be used for it. */
   | { readonly action: "spare"; readonly why: string }
   | { readonly action: "wait"; readonly failure: Failure; readonly wait: Millis };
@@ -74,7 +77,9 @@ export type ContentStep =
 export function planContent(inputs: ContentInputs): ContentStep {
   const { wanted, policy, remembered, stored, failure, now } = inputs;
   if (wanted === undefined) return planUnwanted(inputs);
-  const { url, generation = 0 } = wanted;
+  const { url, generation = 0, unread } = wanted;
+  if (unread?.goesOn === false)
+    return stored === undefined ? { action: "unread", unread } : { action: "use", stored };
   const same = remembered?.url === url && (remembered.generation ?? 0) === generation;
   const present = same ? stored : undefined;
   const pinned = wanted.sha256 !== "" || wanted.url.includes("@sha256:");

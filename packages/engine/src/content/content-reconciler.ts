@@ -16,6 +16,7 @@ import type { ContentId, ContentSpec } from "../desired.ts";
 import type { EngineStore } from "../engine-store.ts";
 import { type Disk, DiskFullError } from "../host/disk.ts";
 import type { ContentStatus } from "../observed.ts";
+import { unreadable, unreadText } from "../unread.ts";
 import type { ContentFiles } from "./content-files.ts";
 import {
   type ContentStep,
@@ -127,6 +128,8 @@ export class ContentReconciler implements Reconciler<ContentKey> {
         return lookAgain(step.failure.reason, step.wait);
       case "spare":
         return this.#spare(id, step.why);
+      case "unread":
+        return this.#spare(id, unreadText(step.unread), unreadable);
       case "refuse":
         return this.#fail(
           id,
@@ -208,13 +211,13 @@ export class ContentReconciler implements Reconciler<ContentKey> {
   }
 
   /** Told as what it is, and no failure: it begins, or goes on where it was, once there is a way for it. */
-  #spare(id: ContentId, message: string): Outcome {
+  #spare(id: ContentId, message: string, reason = spared): Outcome {
     const { store, clock, log } = this.#parts;
     const before = store.contents.get(id);
-    const known = before?.phase === "failed" && before.reason === spared;
+    const known = before?.phase === "failed" && before.reason === reason;
     if (!known) log.info("content is not downloaded now", { content: id, why: message });
     const retryAt = known ? before.retryAt : clock.now();
-    store.contents.set(id, { phase: "failed", reason: spared, message, failures: 1, retryAt });
+    store.contents.set(id, { phase: "failed", reason, message, failures: 1, retryAt });
     return settled;
   }
 

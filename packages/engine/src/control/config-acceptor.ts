@@ -3,6 +3,8 @@
  *
  *   verify ─► parse ─► is it ours? newer? ─► translate ─► write to disk ─► believe
  *
+ * What is wrong with one object of it is that object's (config-fault.ts); the rest is taken all the same.
+ *
  * Nothing is believed before it is on the disk, and what is on the disk is what came, with the certificates
  * that vouch for it, so that a later start checks it again instead of trusting a file.
  */
@@ -15,12 +17,13 @@ import type { Cell } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
 import { isSealed, VaultLockedError } from "../host/sealed-disk.ts";
 import type { Vault } from "../ports.ts";
+import type { Unread } from "../unread.ts";
 import { ConfigFault } from "./config-fault.ts";
 import { type ControllerCerts, openEnvelope } from "./controller-certs.ts";
 import type { ControllerTrust } from "./controller-trust.ts";
 import { certsToKeep } from "./kept-certs.ts";
 import type { Secrets } from "./secrets.ts";
-import { translate } from "./translate.ts";
+import { translate, unreadOf } from "./translate.ts";
 
 export interface ConfigAcceptorParts {
   readonly disk: Disk;
@@ -59,6 +62,15 @@ export interface Accepted {
  * so it is sealed where there is a vault and it is open; one that comes before is sealed once it is.
  */
 export const configPath = "control/config.pb";
+
+/**
+ * The last one that could be read whole, while that in force cannot: what is unreadable there stays as it is
+ * here, through a start of the engine as well.
+ */
+const wholePath = "control/config-whole.pb";
+
+/** Each is told of its object as well. */
+const unreadMax = 32;
 
 export class ConfigAcceptor {
   readonly #parts: ConfigAcceptorParts;
@@ -110,16 +122,14 @@ export class ConfigAcceptor {
    * must run.
    */
   async load(): Promise<void> {
-    const { sealed, trust, log } = this.#parts;
+    const { sealed, log } = this.#parts;
     try {
+      const before = await this.#wholeBefore();
       const bytes = await sealed.read(configPath);
       // The controller may have been faster.
       if (bytes === undefined || this.#accepted !== undefined) return;
-      const stored = fromBinary(config.BootstrapConfigSchema, bytes);
-      if (stored.signedConfig === undefined) throw new Error("it holds no envelope");
-      const list = trust.reread(encodeCerts(stored.controllerCerts));
-      const payload = openEnvelope(toBinary(auth.AuthContainerSchema, stored.signedConfig), [list]);
-      this.#believe(fromBinary(config.ConfigResponseSchema, payload), [list]);
+      const { response, list } = this.#open(bytes);
+      this.#believe(response, [list], before);
       log.info("running on the configuration from before this start", { hash: this.#heardHash });
     } catch (error) {
       if (error instanceof VaultLockedError) {
@@ -132,9 +142,33 @@ export class ConfigAcceptor {
     }
   }
 
+  /** Without it what cannot be read now waits, and all else goes on. */
+  async #wholeBefore(): Promise<DesiredState | undefined> {
+    const { sealed, secrets, log } = this.#parts;
+    const bytes = await sealed.read(wholePath);
+    if (bytes === undefined) return undefined;
+    try {
+      const { response } = this.#open(bytes);
+      const open = secrets.openCredentials.bind(secrets);
+      return translate(messageOf(response), response.configHash, open);
+    } catch (error) {
+      log.error("the configuration before is not believed", { error: describeError(error) });
+      return undefined;
+    }
+  }
+
+  /** What is stored is checked as if it had just come, but for its dates. */
+  #open(bytes: Uint8Array): { readonly response: config.ConfigResponse; readonly list: ControllerCerts } {
+    const stored = fromBinary(config.BootstrapConfigSchema, bytes);
+    if (stored.signedConfig === undefined) throw new Error("it holds no envelope");
+    const list = this.#parts.trust.reread(encodeCerts(stored.controllerCerts));
+    const payload = openEnvelope(toBinary(auth.AuthContainerSchema, stored.signedConfig), [list]);
+    return { response: fromBinary(config.ConfigResponseSchema, payload), list };
+  }
+
   /** Throws away what was accepted: it was meant for another node. */
   async forget(): Promise<void> {
-    await this.#parts.disk.remove(configPath);
+    for (const path of [configPath, wholePath]) await this.#parts.disk.remove(path);
   }
 
   /**
@@ -153,18 +187,20 @@ export class ConfigAcceptor {
       this.#refuse(read.hash, read.fault);
       return "refused";
     }
-    const { response, signer } = read;
+    const { response, signer, unread } = read;
     // Whoever brings again what was refused is told so again.
     if (response.configHash === this.#heardHash)
       return this.#refusal?.configHash === response.configHash ? "refused" : "unchanged";
     const { trust } = this.#parts;
     const contexts = response.config?.cipherContexts ?? [];
     const kept = certsToKeep(signer, contexts, [...trust.lists, ...this.#lists]);
-    await this.#keep(envelope, kept);
-    this.#believe(response, [...trust.lists, trust.reread(encodeCerts(kept))]);
+    await this.#keep(envelope, kept, unread.length === 0);
+    this.#believe(response, [...trust.lists, trust.reread(encodeCerts(kept))], this.#parts.desired.get());
     this.#processedAt = this.#parts.clock.now();
     const apps = response.config?.apps.length ?? 0;
     this.#parts.log.info("configuration accepted", { hash: response.configHash, apps });
+    for (const { field, message, goesOn } of unread.slice(0, unreadMax))
+      this.#parts.log.error("part of it cannot be read", { field, error: message, goesOn });
     return "accepted";
   }
 
@@ -177,11 +213,10 @@ export class ConfigAcceptor {
       if (hash === "") throw new ConfigFault("configHash", "is empty, so nothing could tell a change");
       const signer = this.#parts.trust.lists.find((list) => vouches(list, envelope));
       if (signer === undefined) throw new ConfigFault("senderCertHash", "nobody vouches for it any more");
-      if (hash !== this.#heardHash) {
-        this.#check(response, node);
-        translate(messageOf(response), hash, refuseToOpen);
-      }
-      return { response, signer };
+      if (hash === this.#heardHash) return { response, signer, unread: [] };
+      this.#check(response, node);
+      const next = translate(messageOf(response), hash, refuseToOpen, this.#parts.desired.get());
+      return { response, signer, unread: unreadOf(next) };
     } catch (error) {
       if (error instanceof ConfigFault) return { hash, fault: error };
       throw error;
@@ -219,11 +254,19 @@ export class ConfigAcceptor {
     return this.#accepted?.node === nodeOf(message) ? this.#accepted.timestamp : 0;
   }
 
-  async #keep(envelope: Uint8Array, controllerCerts: certs.ZCert[]): Promise<void> {
+  async #keep(envelope: Uint8Array, controllerCerts: certs.ZCert[], whole: boolean): Promise<void> {
     const signedConfig = fromBinary(auth.AuthContainerSchema, envelope);
     const stored = create(config.BootstrapConfigSchema, { signedConfig, controllerCerts });
     const bytes = toBinary(config.BootstrapConfigSchema, stored);
-    await this.#inOrder(async () => await this.#diskNow().writeDurable(configPath, bytes));
+    const known = this.#parts.desired.get();
+    const wasWhole = known !== undefined && unreadOf(known).length === 0;
+    await this.#inOrder(async () => {
+      const disk = this.#diskNow();
+      const before = !whole && wasWhole ? await disk.read(configPath) : undefined;
+      if (before !== undefined) await disk.writeDurable(wholePath, before);
+      await disk.writeDurable(configPath, bytes);
+      if (whole && !wasWhole) await disk.remove(wholePath);
+    });
   }
 
   #diskNow(): Disk {
@@ -243,19 +286,25 @@ export class ConfigAcceptor {
     try {
       if (this.#accepted === undefined) await this.load();
       await this.#inOrder(async () => {
-        const bytes = await disk.read(configPath);
-        if (bytes !== undefined && !isSealed(bytes)) await sealed.writeDurable(configPath, bytes);
+        for (const path of [configPath, wholePath]) {
+          const bytes = await disk.read(path);
+          if (bytes !== undefined && !isSealed(bytes)) await sealed.writeDurable(path, bytes);
+        }
       });
     } catch (error) {
       log.error("the stored configuration is not sealed", { error: describeError(error) });
     }
   }
 
-  #believe(response: config.ConfigResponse, lists: readonly ControllerCerts[]): void {
+  #believe(
+    response: config.ConfigResponse,
+    lists: readonly ControllerCerts[],
+    before: DesiredState | undefined,
+  ): void {
     const { secrets, desired, trust } = this.#parts;
     const message = messageOf(response);
     const { configHash } = response;
-    const next = translate(message, configHash, (block) => secrets.openCredentials(block));
+    const next = translate(message, configHash, (block) => secrets.openCredentials(block), before);
     // Looked up when a secret is opened: a configuration may name a certificate that is asked for only now.
     secrets.use({
       contexts: message.cipherContexts,
@@ -278,7 +327,12 @@ export class ConfigAcceptor {
 }
 
 type Read =
-  | { readonly response: config.ConfigResponse; readonly signer: ControllerCerts }
+  | {
+      readonly response: config.ConfigResponse;
+      readonly signer: ControllerCerts;
+      /** Nothing of it makes it unacceptable. */
+      readonly unread: readonly Unread[];
+    }
   | { readonly hash: string; readonly fault: ConfigFault };
 
 function decode(payload: Uint8Array): config.ConfigResponse {

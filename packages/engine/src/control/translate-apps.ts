@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
-import { toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { app as appApi, common, type config, ext, getExtension } from "@selvedge/eve-api";
 import type { SnapshotKind } from "../app/snapshot-spec.ts";
 import type {
@@ -10,12 +10,20 @@ import type {
   ContentSpec,
   ForeignApp,
   NamedVolumeUse,
+  NetworkSpec,
   NicSpec,
   VolumeSpec,
 } from "../desired.ts";
 import type { DeviceGroup } from "../device/device-spec.ts";
-import { ConfigFault, isUuid, unique } from "./config-fault.ts";
-import { adaptersFault, type Hindrance, refuseShared, translateForeign } from "./translate-foreign.ts";
+import { type Unread, unreadable, unreadText } from "../unread.ts";
+import { ConfigFault, isUuid, readEach, refuseBlank, unique } from "./config-fault.ts";
+import {
+  adaptersFault,
+  type Hindrance,
+  refuseShared,
+  translateForeign,
+  volumeInUse,
+} from "./translate-foreign.ts";
 import { findGroup, functionWishes } from "./translate-functions.ts";
 import { translateNics } from "./translate-nics.ts";
 import { podVolumesOf } from "./translate-pod-volumes.ts";
@@ -23,13 +31,10 @@ import { podVolumesOf } from "./translate-pod-volumes.ts";
 export interface AppContext {
   readonly contents: readonly ContentSpec[];
   readonly volumes: readonly VolumeSpec[];
-  /** Why volumes and contents that the configuration has are not to be had. */
-  readonly missing: Missing;
+  readonly networks: readonly NetworkSpec[];
   readonly nodeId: string;
   readonly devices: readonly DeviceGroup[];
 }
-
-export type Missing = Map<string, string>;
 
 const usbOrders: Readonly<Record<number, BootOrder["usb"]>> = {
   [common.BootOrder.USB]: "first",
@@ -42,19 +47,63 @@ const vcpusMax = 256;
 /** Below this no guest of ours starts. */
 const memoryMin = 16 * kib * kib;
 
-export function translateApps({ apps }: config.EdgeDevConfig, context: AppContext): AppSpec[] {
-  const list = apps.flatMap((item, at): AppSpec[] => {
-    const { designatedNodeId } = item;
-    if (designatedNodeId !== "" && designatedNodeId.toLowerCase() !== context.nodeId) return [];
-    return [translateApp(item, `apps[${at}]`, context)];
+export function translateApps(
+  { apps }: config.EdgeDevConfig,
+  context: AppContext,
+  before?: readonly AppSpec[],
+): AppSpec[] {
+  const list = readEach<appApi.AppInstanceConfig, AppSpec>({
+    ...{ field: "apps", idField: "uuidandversion.uuid", items: apps, before },
+    idOf,
+    isOurs: ({ designatedNodeId: node }) => node === "" || node.toLowerCase() === context.nodeId,
+    read: (item, field) => translateApp(item, field, context),
+    kept: keptApp,
+    blank: (item, _id, unread) => blankApp(item, unread),
   });
-  return refuseShared([...unique("apps", list, ({ id }) => id).values()]);
+  return refuseShared(list);
+}
+
+function idOf({ uuidandversion }: appApi.AppInstanceConfig): string {
+  return uuidandversion?.uuid.toLowerCase() ?? "";
+}
+
+/** It is switched on and off all the same; who else has its volumes is found out anew. */
+function keptApp({ hindrance, ...before }: AppSpec, { activate: active }: appApi.AppInstanceConfig): AppSpec {
+  const [own = ""] = before.revision.split(" ");
+  const revision = active === before.active ? before.revision : `${own} ${active ? "on" : "off"}`;
+  const waits = hindrance !== undefined && hindrance.reason !== volumeInUse;
+  return { ...before, active, revision, ...(waits ? { hindrance } : {}) };
+}
+
+/** What can be known of an app that cannot be read: that it waits. */
+function blankApp(item: appApi.AppInstanceConfig, unread: Unread): AppSpec {
+  const spec = {
+    ...namedApp(item),
+    ...{ vcpus: 1, memoryBytes: 0, nics: [], foreign: undefined, unread },
+    pod: create(ext.AppExtensionSchema, {
+      ...{ name: item.displayname || idOf(item), containers: [{ name: "main" }] },
+      ...{ restartPolicy: ext.RestartPolicy.ALWAYS, isolation: ext.Isolation.MICROVM },
+      emulation: ext.EmulationPolicy.ALLOW,
+    }),
+    hindrance: { reason: unreadable, message: unreadText(unread) },
+  };
+  return { ...spec, revision: revisionOf(spec), ...snapshotsOf(item) };
+}
+
+function namedApp(
+  item: appApi.AppInstanceConfig,
+): Pick<AppSpec, "id" | "version" | "displayName" | "active" | "restartCounter" | "purgeCounter"> {
+  return {
+    id: idOf(item) as AppId,
+    version: item.uuidandversion?.version ?? "",
+    displayName: item.displayname || idOf(item),
+    active: item.activate,
+    restartCounter: item.restart?.counter ?? 0,
+    purgeCounter: item.purge?.counter ?? 0,
+  };
 }
 
 function translateApp(item: appApi.AppInstanceConfig, field: string, context: AppContext): AppSpec {
-  const id = item.uuidandversion?.uuid.toLowerCase() ?? "";
-  if (!isUuid(id))
-    throw new ConfigFault(`${field}.uuidandversion.uuid`, `${JSON.stringify(id)} is not a UUID`);
   const { fixedresources } = item;
   if (fixedresources === undefined) throw new ConfigFault(`${field}.fixedresources`, "is missing");
   const memoryBytes = fixedresources.memory * kib;
@@ -67,16 +116,12 @@ function translateApp(item: appApi.AppInstanceConfig, field: string, context: Ap
   if (vcpus > vcpusMax)
     throw new ConfigFault(`${field}.fixedresources.vcpus`, `${vcpus} are more than ${vcpusMax}`);
   const { nics, fault } = translateNics(item, `${field}.interfaces`);
+  for (const { networkId } of nics) refuseBlank(context.networks.find(({ id }) => id === networkId)?.unread);
   const { pod, foreign, podVolumes, hindrance: own } = podOf(item, field, context);
   const { adapters, hindrance: unlent } = adaptersOf(item, field, context);
   const hindrance = own ?? unlent ?? nicHindrance(field, nics, fault);
   const spec = {
-    id: id as AppId,
-    version: item.uuidandversion?.version ?? "",
-    displayName: item.displayname || id,
-    active: item.activate,
-    restartCounter: item.restart?.counter ?? 0,
-    purgeCounter: item.purge?.counter ?? 0,
+    ...namedApp(item),
     ...(item.profileList.length > 0 ? { profiles: [...item.profileList] } : {}),
     ...(item.startDelayInSeconds > 0 ? { startDelaySeconds: item.startDelayInSeconds } : {}),
     vcpus,
@@ -179,12 +224,13 @@ function podOf(item: appApi.AppInstanceConfig, field: string, context: AppContex
   const containers = [...pod.initContainers, ...pod.containers];
   if (pod.containers.length === 0) throw new ConfigFault(`${field}.(50001).containers`, "there is none");
   unique(`${field}.(50001).containers`, [...containers, ...pod.ephemeralContainers], ({ name }) => name);
-  const known = new Set<string>(context.contents.map(({ id }) => id));
+  const known = new Map(context.contents.map((it) => [it.id as string, it]));
   const missing = containers.flatMap(({ name, contentTreeId }): string[] => {
     const at = `${field}.(50001).containers.${name}.content_tree_id`;
     const id = contentTreeId.toLowerCase();
     if (!isUuid(id)) throw new ConfigFault(at, `${JSON.stringify(contentTreeId)} is not a UUID`);
-    return known.has(id) ? [] : [context.missing.get(id) ?? `${at}: no contentInfo has uuid ${id}`];
+    refuseBlank(known.get(id)?.unread);
+    return known.has(id) ? [] : [`${at}: no contentInfo has uuid ${id}`];
   });
   const [first] = missing;
   const { podVolumes, hindrance: unmade } = podVolumesOf(pod, `${field}.(50001)`, context);

@@ -3,13 +3,11 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { app as appApi, cipher, ext, vm } from "@selvedge/eve-api";
 import type { ContentSpec, ForeignApp, VmSettings, VolumeSpec, VolumeUse } from "../desired.ts";
 import { volumeKey, volumeName } from "../desired.ts";
-import { ConfigFault, isUuid } from "./config-fault.ts";
+import { ConfigFault, isUuid, refuseBlank } from "./config-fault.ts";
 
 export interface ForeignContext {
   readonly contents: readonly ContentSpec[];
   readonly volumes: readonly VolumeSpec[];
-  /** Why volumes and contents that the configuration has are not to be had. */
-  readonly missing: ReadonlyMap<string, string>;
 }
 
 export type Hindrance = { readonly reason: string; readonly message: string };
@@ -58,13 +56,17 @@ export function translateForeign(item: App, field: string, context: ForeignConte
 function volumeOf(
   { uuid, generationCount }: App["volumeRefList"][number],
   field: string,
-  { volumes, missing }: ForeignContext,
+  { volumes }: ForeignContext,
 ): VolumeSpec | string {
   const id = uuid.toLowerCase();
   if (!isUuid(id)) throw new ConfigFault(`${field}.uuid`, `${JSON.stringify(uuid)} is not a UUID`);
   const volume = volumes.find((candidate) => candidate.id === id);
-  if (volume === undefined) return missing.get(id) ?? `${field}.uuid: no volume has uuid ${id}`;
-  if (BigInt(volume.generation) !== generationCount)
+  if (volume === undefined) return `${field}.uuid: no volume has uuid ${id}`;
+  const { unread } = volume;
+  const fits = BigInt(volume.generation) === generationCount;
+  // The generation before goes on, and this app is for the next.
+  refuseBlank(unread && { ...unread, goesOn: unread.goesOn && fits });
+  if (!fits)
     return `${field}.generationCount: the volume is of generation ${volume.generation}, not ${generationCount}`;
   return volume;
 }
@@ -225,6 +227,8 @@ function hostnameOf(displayName: string): string {
     .slice(0, 63);
 }
 
+export const volumeInUse = "VolumeInUse";
+
 /** Two apps that write to one volume would destroy what is on it: the one that is listed later waits. */
 export function refuseShared<A extends { active: boolean; foreign: ForeignApp | undefined }>(
   apps: readonly A[],
@@ -238,7 +242,7 @@ export function refuseShared<A extends { active: boolean; foreign: ForeignApp | 
     });
     if (clash !== undefined) {
       const message = `volume ${clash.volumeId} is another app's already; only read-only ones can be shared`;
-      return { ...app, hindrance: { reason: "VolumeInUse", message } };
+      return { ...app, hindrance: { reason: volumeInUse, message } };
     }
     for (const { key, readOnly } of app.foreign.volumes) taken.set(key, readOnly ? "read" : "write");
     return app;

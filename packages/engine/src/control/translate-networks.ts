@@ -1,35 +1,52 @@
-/** Network instances → NetworkSpecs. Pure. What one of them asks that the node lacks is a fault of it alone. */
+/** Network instances → NetworkSpecs. Pure. */
 import { type config, netinst } from "@selvedge/eve-api";
 import type { NetworkId, NetworkSpec, RouteSpec } from "../desired.ts";
 import { type Family, familyOf, plainAddress } from "../network/address.ts";
-import { ConfigFault, isUuid, unique } from "./config-fault.ts";
+import { unreadText } from "../unread.ts";
+import { ConfigFault, readEach } from "./config-fault.ts";
 import { addressRange, isAddress, ownPrefix, parseSubnet } from "./subnet.ts";
-import { probeFault, wayChoice } from "./translate-ways.ts";
+import { refuseProbe, wayChoice } from "./translate-ways.ts";
 
 type Instance = netinst.NetworkInstanceConfig;
 
-export function translateNetworks({ networkInstances }: config.EdgeDevConfig): NetworkSpec[] {
-  const list = networkInstances.map((item, at) => translateNetwork(item, `networkInstances[${at}]`));
-  return [...unique("networkInstances", list, ({ id }) => id).values()];
+export function translateNetworks(
+  { networkInstances }: config.EdgeDevConfig,
+  before?: readonly NetworkSpec[],
+): NetworkSpec[] {
+  return readEach<Instance, NetworkSpec>({
+    ...{ field: "networkInstances", idField: "uuidandversion.uuid", items: networkInstances, before },
+    idOf,
+    read: translateNetwork,
+    kept: (known) => known,
+    blank: (item, _id, unread) => ({
+      ...{ ...named(item), ...none, dns: [], hosts: [], unread, fault: unreadText(unread) },
+      kind: item.instType === netinst.ZNetworkInstType.ZnetInstSwitch ? "switch" : "local",
+    }),
+  });
+}
+
+const none = { subnet: "", gateway: "", dhcpFirst: "", dhcpLast: "" };
+
+function idOf({ uuidandversion }: Instance): string {
+  return uuidandversion?.uuid.toLowerCase() ?? "";
+}
+
+function named(item: Instance): Pick<NetworkSpec, "id" | "name" | "version" | "port"> {
+  const [id, version = ""] = [idOf(item), item.uuidandversion?.version];
+  return {
+    ...{ id: id as NetworkId, name: item.displayname || id, port: item.port?.name ?? "" },
+    ...(version === "" ? {} : { version }),
+  };
 }
 
 function translateNetwork(item: Instance, field: string): NetworkSpec {
-  const id = item.uuidandversion?.uuid.toLowerCase() ?? "";
-  if (!isUuid(id))
-    throw new ConfigFault(`${field}.uuidandversion.uuid`, `${JSON.stringify(id)} is not a UUID`);
-  const version = item.uuidandversion?.version ?? "";
-  const fault = faultOf(item, field);
+  refuseUnknown(item, field);
   const common = {
-    ...{ id: id as NetworkId, name: item.displayname || id, dns: dnsServers(item, field) },
-    hosts: hosts(item, field),
-    ...(version === "" ? {} : { version }),
+    ...{ ...named(item), dns: dnsServers(item, field), hosts: hosts(item, field) },
     ...(item.activate ? {} : { inactive: true }),
-    ...(fault === undefined ? {} : { fault }),
-    port: item.port?.name ?? "",
     ...(item.mtu === 0 ? {} : { mtu: item.mtu }),
     ...(item.disableFlowlog ? {} : { flowLog: true }),
   };
-  const none = { subnet: "", gateway: "", dhcpFirst: "", dhcpLast: "" };
   if (item.instType === netinst.ZNetworkInstType.ZnetInstSwitch) {
     const accessPorts = item.vlanAccessPorts.map(({ vlanId: vlan, accessPort: port }) => ({ vlan, port }));
     const guarded = item.stp?.portsWithBpduGuard ?? "";
@@ -40,8 +57,7 @@ function translateNetwork(item: Instance, field: string): NetworkSpec {
       ...(item.forwardLldp ? { forwardLldp: true } : {}),
     };
   }
-  if (fault !== undefined) return { ...common, kind: "local", ...none };
-  const part = translateSubnet(item, id, field);
+  const part = translateSubnet(item, common.id, field);
   const routes = translateRoutes(item, familyOf(part.subnet), field);
   const ntp = [item.ip?.ntp ?? "", ...(item.ip?.moreNtp ?? [])].filter((it) => it !== "");
   return {
@@ -63,22 +79,19 @@ export const accessVlanMax = 4094;
 const mtuMin = 1280;
 const mtuMax = 65_535;
 
-function faultOf(item: Instance, field: string): string | undefined {
+function refuseUnknown(item: Instance, field: string): void {
   const { ZnetInstSwitch, ZnetInstLocal } = netinst.ZNetworkInstType;
-  if (item.instType !== ZnetInstSwitch && item.instType !== ZnetInstLocal)
-    return `${field}.instType: type ${item.instType} is neither switch (1) nor local (2)`;
-  if (item.mtu !== 0 && (item.mtu < mtuMin || item.mtu > mtuMax))
-    return `${field}.mtu: ${item.mtu} is not between ${mtuMin} and ${mtuMax}`;
-  if (item.vlanAccessPorts.length > 0 && item.instType !== ZnetInstSwitch)
-    return `${field}.vlan_access_ports: a local network has none`;
-  const wrong = item.vlanAccessPorts.find(({ vlanId }) => vlanId < accessVlanMin || vlanId > accessVlanMax);
+  const { instType, mtu, vlanAccessPorts } = item;
+  if (instType !== ZnetInstSwitch && instType !== ZnetInstLocal)
+    throw new ConfigFault(`${field}.instType`, `type ${instType} is neither switch (1) nor local (2)`);
+  if (mtu !== 0 && (mtu < mtuMin || mtu > mtuMax))
+    throw new ConfigFault(`${field}.mtu`, `${mtu} is not between ${mtuMin} and ${mtuMax}`);
+  const vlans = `${field}.vlan_access_ports`;
+  if (vlanAccessPorts.length > 0 && instType !== ZnetInstSwitch)
+    throw new ConfigFault(vlans, "a local network has none");
+  const wrong = vlanAccessPorts.find(({ vlanId }) => vlanId < accessVlanMin || vlanId > accessVlanMax);
   if (wrong !== undefined)
-    return `${field}.vlan_access_ports: ${wrong.vlanId} is not between ${accessVlanMin} and ${accessVlanMax}`;
-  if (item.instType === ZnetInstSwitch) return undefined;
-  const family = item.ipType === netinst.AddressType.IPV6 ? "ip6" : "ip";
-  return item.staticRoutes
-    .map((route, at) => probeFault(route, family, `${field}.static_routes[${at}].probe.custom_probe`))
-    .find((found) => found !== undefined);
+    throw new ConfigFault(vlans, `${wrong.vlanId} is not between ${accessVlanMin} and ${accessVlanMax}`);
 }
 
 type SubnetPart = Pick<NetworkSpec, "subnet" | "gateway" | "dhcpFirst" | "dhcpLast">;
@@ -119,6 +132,7 @@ function translateRoutes({ staticRoutes }: Instance, family: Family, field: stri
     if (gateway !== "" && !ours(gateway))
       throw new ConfigFault(`${where}.gateway`, `${JSON.stringify(gateway)} is not an ${name} address`);
     if (gateway === "" && port === "") throw new ConfigFault(`${where}.gateway`, "write it, or a port");
+    refuseProbe(route, family, `${where}.probe.custom_probe`);
     const choice = wayChoice(route, family);
     return {
       ...{ destination: `${plainAddress(address)}/${bits}`, gateway: plainAddress(gateway), port },

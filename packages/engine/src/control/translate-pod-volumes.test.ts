@@ -10,7 +10,9 @@ const volumes = [1, 2].map(
   (last) => ({ id: id(last), generation: last, form: "blank", readOnly: false }) as VolumeSpec,
 );
 const odd = { ...volumes[0], id: id(3), unsupported: "too round" } as VolumeSpec;
-const missing = new Map([[id(4), "it has no content"]]);
+const fault = { field: "volumes[3].origin", message: "it has no content" };
+const unread = { ...volumes[0], id: id(4), unread: { ...fault, goesOn: false } } as VolumeSpec;
+const before = { ...volumes[0], id: id(5), unread: { ...fault, goesOn: true } } as VolumeSpec;
 
 function uses(...ids: readonly string[]): ReturnType<typeof podVolumesOf> {
   const pod = create(ext.AppExtensionSchema, {
@@ -22,7 +24,7 @@ function uses(...ids: readonly string[]): ReturnType<typeof podVolumesOf> {
       })),
     ],
   });
-  return podVolumesOf(pod, "app", { volumes: [...volumes, odd], missing });
+  return podVolumesOf(pod, "app", { volumes: [...volumes, odd, unread, before] });
 }
 
 describe("the volumes of the node that a Pod names", () => {
@@ -39,7 +41,7 @@ describe("the volumes of the node that a Pod names", () => {
     ],
     ["are one disk by two names", [id(1), id(1).toUpperCase()], [["v0", `${id(1)}#1`]], undefined],
     ["are waited for", [id(9)], [], /^app\.volumes\.v0\.node_volume\.volume_id: no volume has uuid/],
-    ["and it is said why", [id(4)], [], /^it has no content$/],
+    ["may be what they were before", [id(5)], [["v0", `${id(5)}#1`]], undefined],
     ["may be of a kind that is not made here", [id(3)], [["v0", `${id(3)}#1`]], /: too round$/],
   ];
   for (const [name, ids, wanted, why] of rows)
@@ -56,5 +58,9 @@ describe("the volumes of the node that a Pod names", () => {
   it("are named by UUIDs", () => {
     const field = "app.volumes.v0.node_volume.volume_id";
     assert.throws(() => uses("data"), { name: "ConfigFault", field });
+  });
+
+  it("make what is wrong with one that nobody knows wrong with the Pod", () => {
+    assert.throws(() => uses(id(4)), { name: "ConfigFault", ...fault });
   });
 });

@@ -2,7 +2,7 @@
 import type { ext } from "@selvedge/eve-api";
 import type { NamedVolumeUse, VolumeSpec } from "../desired.ts";
 import { volumeKey } from "../desired.ts";
-import { ConfigFault, isUuid } from "./config-fault.ts";
+import { ConfigFault, isUuid, refuseBlank } from "./config-fault.ts";
 import { type ForeignContext, type Hindrance, volumesMax } from "./translate-foreign.ts";
 
 export interface PodVolumes {
@@ -15,7 +15,7 @@ export interface PodVolumes {
 export function podVolumesOf(
   pod: ext.AppExtension,
   field: string,
-  { volumes, missing }: Pick<ForeignContext, "volumes" | "missing">,
+  { volumes }: Pick<ForeignContext, "volumes">,
 ): PodVolumes {
   const uses = new Map<string, NamedVolumeUse>();
   let hindrance: Hindrance | undefined;
@@ -25,8 +25,9 @@ export function podVolumesOf(
     const id = source.value.volumeId.toLowerCase();
     if (!isUuid(id)) throw new ConfigFault(at, `${JSON.stringify(source.value.volumeId)} is not a UUID`);
     const volume = volumes.find((candidate) => candidate.id === id);
+    refuseBlank(volume?.unread);
     if (volume === undefined) {
-      const message = missing.get(id) ?? `${at}: no volume has uuid ${id}`;
+      const message = `${at}: no volume has uuid ${id}`;
       hindrance ??= { reason: "MissingReference", message };
     } else {
       if (volume.unsupported !== undefined)

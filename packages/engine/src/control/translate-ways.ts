@@ -2,6 +2,7 @@
 import { netCommon, type netinst } from "@selvedge/eve-api";
 import { type Family, familyOf } from "../network/address.ts";
 import type { WayChoice, WayRemote } from "../network/way/way-spec.ts";
+import { ConfigFault } from "./config-fault.ts";
 import { isAddress } from "./subnet.ts";
 
 const { ConnectivityProbeMethod: Method } = netCommon;
@@ -33,19 +34,22 @@ function remoteOf(probe: Route["probe"], family: Family): WayRemote | undefined 
   return { method: "icmp", host: host === "" ? usualHost[family] : host };
 }
 
-/** What a probe says that nobody can do. */
-export function probeFault({ probe }: Route, family: Family, field: string): string | undefined {
-  if (probe?.customProbe === undefined) return undefined;
+/** Throws what a probe says that nobody can do. */
+export function refuseProbe({ probe }: Route, family: Family, field: string): void {
+  if (probe?.customProbe === undefined) return;
   const { probeMethod, probeEndpoint } = probe.customProbe;
   const { host = "", port = 0 } = probeEndpoint ?? {};
-  if (probeMethod === Method.UNSPECIFIED) return undefined;
+  if (probeMethod === Method.UNSPECIFIED) return;
   const isTcp = probeMethod === Method.TCP;
   if (!isTcp && probeMethod !== Method.ICMP)
-    return `${field}.probe_method: ${probeMethod} is neither ICMP (1) nor TCP (2)`;
-  if (host === "" && isTcp) return `${field}.probe_endpoint.host: say whom to greet by TCP`;
+    throw new ConfigFault(`${field}.probe_method`, `${probeMethod} is neither ICMP (1) nor TCP (2)`);
+  const endpoint = `${field}.probe_endpoint`;
+  if (host === "" && isTcp) throw new ConfigFault(`${endpoint}.host`, "say whom to greet by TCP");
   if (isAddress(host) ? familyOf(host) !== family : !/^([A-Za-z0-9][A-Za-z0-9.-]{0,252})?$/.test(host))
-    return `${field}.probe_endpoint.host: ${JSON.stringify(host)} is nobody whom the network's family knows`;
+    throw new ConfigFault(
+      `${endpoint}.host`,
+      `${JSON.stringify(host)} is nobody whom the network's family knows`,
+    );
   if (isTcp && (port === 0 || port > portMax))
-    return `${field}.probe_endpoint.port: ${port} is not between 1 and ${portMax}`;
-  return undefined;
+    throw new ConfigFault(`${endpoint}.port`, `${port} is not between 1 and ${portMax}`);
 }

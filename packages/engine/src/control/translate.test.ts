@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { type app, type cipher, config, ext, setExtension } from "@selvedge/eve-api";
-import { translate } from "./translate.ts";
+import { translate, unreadOf } from "./translate.ts";
 
 const recorded = join(import.meta.dirname, "../../../eve-api/testdata/eve");
 const ids = {
@@ -198,48 +198,14 @@ describe("translate", () => {
     const desired = translated({}, { designatedNodeId: "99999999-9999-4999-8999-999999999999" });
     assert.deepEqual(desired.apps, []);
   });
-
-  it("puts the DHCP range where the router is not", () => {
-    const network = ({ subnet = "", ...more }: { subnet?: string }): object => {
-      const ipType = subnet.includes(":") || subnet === "" ? 2 : 1;
-      const ip = { subnet, ...more };
-      return { networkInstances: [{ uuidandversion: { uuid: ids.network }, instType: 2, ipType, ip }] };
-    };
-    const ranges: readonly (readonly [
-      { subnet?: string; gateway?: string; dhcpRange?: object },
-      readonly string[],
-    ])[] = [
-      [{ subnet: "10.1.2.3/30" }, ["10.1.2.0/30", "10.1.2.1", "10.1.2.2", "10.1.2.2"]],
-      [{ subnet: "10.1.0.0/16" }, ["10.1.0.0/16", "10.1.0.1", "10.1.0.2", "10.1.1.1"]],
-      [
-        { subnet: "10.1.2.0/24", gateway: "10.1.2.254" },
-        ["10.1.2.0/24", "10.1.2.254", "10.1.2.1", "10.1.2.253"],
-      ],
-      [
-        { subnet: "10.1.2.0/24", dhcpRange: { start: "10.1.2.10", end: "10.1.2.20" } },
-        ["10.1.2.0/24", "10.1.2.1", "10.1.2.10", "10.1.2.20"],
-      ],
-      [{ subnet: "FD00:1::5/64" }, ["fd00:1::/64", "fd00:1::1", "fd00:1::2", "fd00:1::101"]],
-      [
-        { subnet: "fd00:1::/124", gateway: "fd00:1::e" },
-        ["fd00:1::/124", "fd00:1::e", "fd00:1::1", "fd00:1::d"],
-      ],
-    ];
-    for (const [ip, expected] of ranges) {
-      const [found] = translated(network(ip), { interfaces: [] }).networks;
-      assert.deepEqual([found?.subnet, found?.gateway, found?.dhcpFirst, found?.dhcpLast], expected);
-    }
-    // Who names no prefix of IPv6 is given one of nobody else's, always the same.
-    const [own] = translated(network({}), { interfaces: [] }).networks;
-    assert.match(own?.subnet ?? "", /^fd[0-9a-f]{2}(:[0-9a-f]{1,4}){2}::\/64$/);
-    assert.deepEqual(translated(network({}), { interfaces: [] }).networks, [own]);
-  });
 });
 
 const nic = (more: object): object => ({ interfaces: [{ ...appInit.interfaces[0], ...more }] });
 const local = (ip: object, ipType = 1): object => ({
   networkInstances: [{ uuidandversion: { uuid: ids.network }, instType: 2, ipType, ip }],
 });
+
+const switched = { uuidandversion: { uuid: ids.network }, instType: 1 };
 
 const podOn = (contentTreeId: string): config.EdgeDevConfig => {
   const whole = message();
@@ -250,6 +216,19 @@ const podOn = (contentTreeId: string): config.EdgeDevConfig => {
   return whole;
 };
 const other = { ...appInit, uuidandversion: { uuid: "77777777-7777-4777-8777-777777777777" } };
+
+/** With an app that has nothing in common with the other, and whose every entry is sound. */
+function besideSound(whole: config.EdgeDevConfig): config.EdgeDevConfig {
+  const sound = message({
+    datastores: [{ id: ids.app, dType: 5, fqdn: "docker://registry.example" }],
+    contentInfo: [{ ...content, uuid: ids.store, dsIdsList: [ids.app] }],
+    volumes: [{ uuid: ids.network, origin: { type: 2, downloadContentTreeID: ids.store } }],
+    apps: [{ ...other, interfaces: [], volumeRefList: [{ uuid: ids.network }] }],
+  });
+  for (const part of ["apps", "datastores", "contentInfo", "volumes"] as const)
+    whole[part].push(...(sound[part] as never[]));
+  return whole;
+}
 const content = { uuid: ids.content, URL: "a" };
 
 const hindrances: readonly (readonly [string, RegExp, object, object])[] = [
@@ -273,15 +252,7 @@ const hindrances: readonly (readonly [string, RegExp, object, object])[] = [
 describe("an app that names what is not to be had", () => {
   for (const [name, why, more, appMore] of hindrances)
     it(`waits for ${name}, and no other app does`, () => {
-      const whole = message(more, appMore);
-      const sound = message({
-        contentInfo: [{ ...content, uuid: ids.store, dsIdsList: [ids.store] }],
-        volumes: [{ uuid: ids.network, origin: { type: 2, downloadContentTreeID: ids.store } }],
-        apps: [{ ...other, volumeRefList: [{ uuid: ids.network }] }],
-      });
-      for (const part of ["apps", "contentInfo", "volumes"] as const)
-        whole[part].push(...(sound[part] as never[]));
-      const [app, unharmed] = translate(whole, "hash", noSecrets).apps;
+      const [app, unharmed] = translate(besideSound(message(more, appMore)), "hash", noSecrets).apps;
       assert.match(app?.hindrance?.message ?? "", why);
       assert.equal(unharmed?.hindrance, undefined);
     });
@@ -299,9 +270,22 @@ describe("an app that names what is not to be had", () => {
   });
 });
 
-const faults: readonly (readonly [string, object, object])[] = [
+const refused: readonly (readonly [string, object, object])[] = [
   ["id.uuid", { id: { uuid: "" } }, {}],
   ["apps[0].uuidandversion.uuid", {}, { uuidandversion: undefined }],
+  ["contentInfo[0].uuid", { contentInfo: [{}] }, {}],
+  ["volumes[0].uuid", { volumes: [{}] }, {}],
+  ["networkInstances[0].uuidandversion.uuid", { networkInstances: [{}] }, {}],
+];
+
+describe("a configuration that cannot be", () => {
+  for (const [field, more, appMore] of refused)
+    it(`is refused at ${field}`, () => {
+      assert.throws(() => translated(more, appMore), { name: "ConfigFault", field });
+    });
+});
+
+const faults: readonly (readonly [string, object, object])[] = [
   ["apps[0].fixedresources", {}, { fixedresources: undefined }],
   ["apps[0].fixedresources.memory", {}, { fixedresources: { memory: 1 } }],
   ["apps[0].fixedresources.vcpus", {}, { fixedresources: { memory: 262_144, vcpus: 1000 } }],
@@ -316,15 +300,13 @@ const faults: readonly (readonly [string, object, object])[] = [
   ["apps[0].interfaces[0].name", {}, nic({ name: "" })],
   ["apps[0].interfaces[0].networkId", {}, nic({ networkId: "" })],
   ["apps[0].interfaces[0].macAddress", {}, nic({ macAddress: "02:16" })],
-  ["apps", { apps: [appInit, appInit] }, {}],
+  ["apps[1].uuidandversion.uuid", { apps: [appInit, appInit] }, {}],
   ["datastores[0].dType", { datastores: [{ id: ids.store }] }, {}],
-  ["contentInfo[0].uuid", { contentInfo: [{}] }, {}],
   ["contentInfo[0].URL", { contentInfo: [{ uuid: ids.content }] }, {}],
   ["contentInfo[0].sha256", { contentInfo: [{ uuid: ids.content, URL: "a", sha256: "xyz" }] }, {}],
   ["contentInfo[0].ds_ids_list", { contentInfo: [{ uuid: ids.content, URL: "a" }] }, {}],
-  ["volumes[0].uuid", { volumes: [{}] }, {}],
   ["volumes[0].origin.downloadContentTreeID", { volumes: [{ uuid: ids.volume, origin: { type: 2 } }] }, {}],
-  ["networkInstances[0].uuidandversion.uuid", { networkInstances: [{}] }, {}],
+  ["networkInstances[0].mtu", { networkInstances: [{ ...switched, mtu: 99 }] }, {}],
   ["networkInstances[0].ip.subnet", local({}), {}],
   ["networkInstances[0].ip.subnet", local({ subnet: "10.0.0.0/31" }), {}],
   ["networkInstances[0].ip.subnet", local({ subnet: "fd00:1::/64" }), {}],
@@ -340,9 +322,78 @@ const faults: readonly (readonly [string, object, object])[] = [
   ["networkInstances[0].ip.dns", local({ subnet: "10.0.0.0/24", dns: ["x"] }), {}],
 ];
 
-describe("a configuration that cannot be", () => {
-  for (const [field, more, appMore] of faults)
-    it(`is refused at ${field}`, () => {
-      assert.throws(() => translated(more, appMore), { name: "ConfigFault", field });
+const without = <T extends { readonly unread?: unknown }>({ unread: _, ...rest }: T): Omit<T, "unread"> =>
+  rest;
+
+describe("an object that cannot be read", () => {
+  for (const [field, more, appMore] of faults) {
+    const bad = besideSound(message(more, appMore));
+
+    it(`is told of ${field}, and what needs it waits, and nothing else`, () => {
+      const desired = translate(bad, "hash", noSecrets);
+      const [app, unharmed] = desired.apps;
+      assert.deepEqual(
+        new Set(unreadOf(desired).map((it) => `${it.field} ${it.goesOn}`)),
+        new Set([`${field} false`]),
+      );
+      assert.equal(app?.hindrance?.reason, "InvalidConfiguration");
+      assert.ok(app?.hindrance?.message.startsWith(`${field}: `));
+      assert.deepEqual([unharmed?.unread, unharmed?.hindrance], [undefined, undefined]);
     });
+
+    it(`stays as it was with ${field} wrong, and so does what needs it`, () => {
+      const before = translated();
+      const desired = translate(bad, "hash", noSecrets, before);
+      assert.ok(unreadOf(desired).every((it) => it.field === field && it.goesOn));
+      assert.deepEqual(without(desired.apps[0] ?? assert.fail()), before.apps[0]);
+      const all = ({ contents, volumes, networks }: typeof desired) => [...contents, ...volumes, ...networks];
+      for (const it of all(desired).filter(({ unread }) => unread !== undefined))
+        assert.deepEqual(
+          without(it),
+          all(before).find(({ id }) => id === it.id),
+        );
+    });
+  }
+
+  const badApp = message({}, { fixedresources: undefined });
+
+  it("stays as it was however often it is wrong, and is what it says once it is mended", () => {
+    const once = translate(badApp, "hash", noSecrets, translated());
+    const twice = translate(message({}, { volumeRefList: [] }), "hash", noSecrets, once);
+    assert.equal(twice.apps[0]?.unread?.field, "apps[0].volumeRefList");
+    assert.equal(twice.apps[0]?.revision, translated().apps[0]?.revision);
+    const mended = translate(message({}, { displayname: "new" }), "hash", noSecrets, twice);
+    assert.deepEqual(mended.apps, translated({}, { displayname: "new" }).apps);
+  });
+
+  it("is not taken for what it was while nobody knew it", () => {
+    const [app] = translate(badApp, "hash", noSecrets, translate(badApp, "hash", noSecrets)).apps;
+    assert.deepEqual([app?.unread?.goesOn, app?.hindrance?.reason], [false, "InvalidConfiguration"]);
+  });
+
+  it("is nothing that another node had", () => {
+    const before = { ...translated(), nodeId: ids.app };
+    assert.equal(translate(badApp, "hash", noSecrets, before).apps[0]?.unread?.goesOn, false);
+  });
+
+  it("is switched off and on all the same", () => {
+    const before = translated();
+    const off = translate(
+      message({}, { fixedresources: undefined, activate: false }),
+      "hash",
+      noSecrets,
+      before,
+    );
+    assert.equal(off.apps[0]?.active, false);
+    assert.notEqual(off.apps[0]?.revision, before.apps[0]?.revision);
+  });
+
+  it("keeps its old generation, and the app that asks for the next stays with it", () => {
+    const volumes = [{ uuid: ids.volume, generationCount: 1n, origin: { type: 2 } }];
+    const bad = message({ volumes }, { volumeRefList: [{ uuid: ids.volume, generationCount: 1n }] });
+    const desired = translate(bad, "hash", noSecrets, translated());
+    assert.equal(desired.volumes[0]?.generation, 0);
+    assert.equal(desired.apps[0]?.unread?.field, "volumes[0].origin.downloadContentTreeID");
+    assert.deepEqual(without(desired.apps[0] ?? assert.fail()), translated().apps[0]);
+  });
 });

@@ -117,6 +117,16 @@ describe("planNetwork", () => {
     assert.match(items.ruleset, /elements = \{ tcp \. 80 : 10\.77\.0\.2 \. 80 \}/);
   });
 
+  it("lets nothing through to a machine of whose app nothing is known, not even its farewells", () => {
+    const running = new Set(["a" as AppId]);
+    const leases = planLeases(noLeases, desired([app("a")]), running);
+    const rules = (apps: AppSpec[]): string =>
+      planNetwork({ desired: desired(apps), leases, prefix: "sv" }).items.ruleset;
+    const unread = { field: "apps[0]", message: "m", goesOn: false };
+    assert.equal(rules([{ ...app("a"), nics: [], unread }]), rules([app("a")]));
+    assert.notEqual(rules([]), rules([app("a")]));
+  });
+
   const waiting: [string, DesiredState, RegExp][] = [
     ["no address is free", desired([app("a"), app("b"), app("c")]), /has no free address/],
     ["the network is not there", desired([app("c")], []), /is not in the configuration/],

@@ -233,6 +233,7 @@ function bridgeMac(nodeId: string, bridge: string): string {
 
 function plugOf(prefix: string, lease: Lease, network: Usable, desired: DesiredState): Plug {
   const nic = nicOf(lease, desired);
+  const { unread } = desired.apps.find(({ id }) => id === lease.appId) ?? {};
   const behind = (network.routes ?? [])
     .filter(({ gateway }) => gateway !== "" && gateway === lease.address)
     .map(({ destination }) => destination);
@@ -244,8 +245,9 @@ function plugOf(prefix: string, lease: Lease, network: Usable, desired: DesiredS
       address: lease.address,
       behind,
     },
-    // A machine that nobody wants any more says its farewells as it could speak before.
-    rules: nic?.rules ?? farewell,
+    // A machine that nobody wants any more says its farewells as it could speak before; of one whose entry cannot
+    // be read nobody knows whom it may speak to.
+    rules: nic?.rules ?? (unread === undefined ? farewell : []),
   };
 }
 

@@ -53,8 +53,13 @@ describe("planVolume", () => {
   };
   const fromContent = spec({ contentId: "c" as never, form: "disk" });
   const strange = { wanted: undefined, stored: stored() };
+  const unread = { field: "volumes[0].origin", message: "m" };
+  const blank = spec({ unread: { ...unread, goesOn: false } });
   const rows: [string, Partial<VolumeInputs>, string][] = [
     ["makes a blank one at once", {}, "create"],
+    ["makes nothing of an entry that cannot be read", { wanted: blank }, "refuse"],
+    ["keeps what is there of such a one", { wanted: blank, stored: stored() }, "ready"],
+    ["makes what it was before", { wanted: spec({ unread: { ...unread, goesOn: true } }) }, "create"],
     ["waits for its content", { wanted: fromContent }, "wait"],
     ["makes it when the content is here", { wanted: fromContent, content: ready }, "create"],
     ["keeps what is there although its content is gone", { wanted: fromContent, stored: stored() }, "ready"],

@@ -3,6 +3,7 @@ import type { AppId, DesiredState, VolumeForm, VolumeKey, VolumeSpec } from "../
 import { neededVolumes, volumeKey } from "../desired.ts";
 import type { AppStatus, ContentStatus, VolumeStatus } from "../observed.ts";
 import type { VaultState } from "../ports.ts";
+import type { Unread } from "../unread.ts";
 import { planSnapshot, type SnapshotStep, type SnapshotUses } from "./snapshot-plan.ts";
 
 /** A record beside each volume; written last, so that it vouches for the file. */
@@ -33,7 +34,7 @@ export interface VolumeInputs {
   readonly vault: VaultState;
   /** It was there before this engine, and no machine has been started with it since. */
   readonly untouched: boolean;
-  /** Found at the start and not wanted since: how long it is left alone still. */
+  /** Found at the start and not wanted since, or of an entry that cannot be read: how long it is left alone. */
   readonly spared: Millis;
   readonly snapshots: SnapshotUses;
   /** Snapshots that could not be taken, or not removed. */
@@ -58,6 +59,8 @@ export type VolumeStep =
   | { readonly do: "snapshot"; readonly stored: StoredVolume; readonly step: SnapshotStep }
   /** Some app may go back to it, and it is not there. */
   | { readonly do: "miss" }
+  /** Its entry does not say what it is to be. */
+  | { readonly do: "refuse"; readonly unread: Unread }
   | { readonly do: "remove" }
   /** Nobody wants it, and it may be that the right configuration has not come yet. */
   | { readonly do: "spare"; readonly wait: Millis }
@@ -87,6 +90,7 @@ export function planVolume(inputs: VolumeInputs): VolumeStep {
   }
   // Nothing to make it from, and nothing that was there.
   if (wanted === undefined) return { do: "miss" };
+  if (wanted.unread?.goesOn === false) return { do: "refuse", unread: wanted.unread };
   if (wanted.contentId !== undefined && inputs.content?.phase !== "ready") return { do: "wait" };
   return waiting(failure, now) ?? { do: "create" };
 }

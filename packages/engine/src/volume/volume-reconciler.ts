@@ -21,6 +21,7 @@ import type { EngineStore } from "../engine-store.ts";
 import { type Disk, DiskFullError } from "../host/disk.ts";
 import type { ContentStatus, VolumeUsers } from "../observed.ts";
 import type { Vault } from "../ports.ts";
+import { unreadable, unreadText } from "../unread.ts";
 import { type SnapshotStep, snapshotUsesOf } from "./snapshot-plan.ts";
 import { BadVolumeError, type VolumeDriver } from "./volume-driver.ts";
 import { VolumeFiles } from "./volume-files.ts";
@@ -125,6 +126,9 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
       case "miss":
         store.volumes.set(key, missing);
         return settled;
+      case "refuse":
+        store.volumes.set(key, { ...missing, reason: unreadable, message: unreadText(step.unread) });
+        return settled;
       case "snapshot":
         return await this.#snapshot(step.stored, step.step, uses, desired, signal);
       case "wait":
@@ -150,7 +154,10 @@ export class VolumeReconciler implements Reconciler<VolumeKey> {
     }
   }
 
-  #sparedFor(key: VolumeKey, { settings }: DesiredState): Millis {
+  #sparedFor(key: VolumeKey, { settings, volumes }: DesiredState): Millis {
+    // Whether its entry means this generation is not known while it cannot be read.
+    if (volumes.some(({ id, unread }) => unread !== undefined && key.startsWith(`${id}#`)))
+      return measureEvery;
     const found = this.#strange.get(key);
     if (found === undefined) return millis(0);
     const longest = seconds(numberIn(settings, "timer.gc.vdisk"));

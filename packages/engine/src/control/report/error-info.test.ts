@@ -27,6 +27,8 @@ function errorsOf(message: InfoMessage): infoCommon.ErrorInfo[] {
 
 const waiting = { phase: "waiting", reason: "no card" } as never;
 
+const unread = { field: "volumes[0].uuid", message: "m", goesOn: false };
+
 describe("what went wrong", () => {
   const rows: readonly (readonly [string, InfoMessage, entity: readonly unknown[], retry: RegExp])[] = [
     [
@@ -46,6 +48,12 @@ describe("what went wrong", () => {
       volumeInfo("node", volume, failed("DiskFull"), undefined),
       [Entity.VOLUME, "v", "disk"],
       /room on the disk/,
+    ],
+    [
+      "with an entry that cannot be read",
+      volumeInfo("node", { ...volume, unread }, undefined, undefined),
+      [Entity.VOLUME, "v", "disk"],
+      /read again with the next configuration/,
     ],
     [
       "with a network",

@@ -3,6 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Instant } from "@selvedge/base";
 import { type info, infoCommon } from "@selvedge/eve-api";
+import { type Unread, unreadable, unreadText } from "../../unread.ts";
 
 type ErrorInit = MessageInitShape<typeof infoCommon.ErrorInfoSchema>;
 
@@ -19,6 +20,7 @@ const retries: Readonly<Record<string, string>> = {
     "it begins or goes on once a port leads to the controller that costs no more than is allowed",
   ErrImageNeverPull: "it goes on once the image is on the node, which does not fetch it by itself",
   InvalidImageName: "it is tried again when the configuration names it otherwise",
+  [unreadable]: "it is read again with the next configuration",
   VolumeMissing: "it goes on once the configuration describes the volume",
 };
 
@@ -35,6 +37,11 @@ export function errorInfo(
     ...{ description, severity: infoCommon.Severity.ERROR, retryCondition: retry },
     entities: [{ entity: infoCommon.Entity[entity], entityId, entityName }],
   };
+}
+
+/** Of an object whose entry cannot be read, and which may be what it was before. */
+export function unreadError(unread: Unread, about: Faulty): ErrorInit {
+  return errorInfo(unreadText(unread), about, retryOf(unreadable));
 }
 
 /** Things that may have errors are as many as a node has; of others it is forgotten since when. */

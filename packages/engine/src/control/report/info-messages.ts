@@ -4,8 +4,9 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ext, info, infoCommon, setExtension } from "@selvedge/eve-api";
 import { type AppId, type AppSpec, neededVolumes } from "../../desired.ts";
 import type { AppSnapshot, AppStatus, DeviceStatus, NicStatus } from "../../observed.ts";
+import { unreadable } from "../../unread.ts";
 import { bundlesPart } from "./device-bundles.ts";
-import { bySelf, errorInfo, type Faulty } from "./error-info.ts";
+import { errorInfo, type Faulty, retryOf } from "./error-info.ts";
 import { plugInfos } from "./plug-info.ts";
 
 const { ZInfoTypes, ZSwState } = info;
@@ -44,7 +45,8 @@ export function appInfo(
   const own = devices.filter(([, row]) => row.phase === "lent" && row.appId === status.id);
   const failed = status.state === "error" || report.phase === "Failed";
   const why = failed ? [report.message || report.reason || "the app failed"] : hindrances(report);
-  const errors = [...why, ...status.errors];
+  // A container is started again, and its image fetched again; an app that is over stays so.
+  const retry = status.state === "error" || !failed ? retryOf(report.reason) : "";
   const about: Faulty = ["APP_INSTANCE", status.id, status.displayName];
   const value = create(info.ZInfoAppSchema, {
     AppID: status.id,
@@ -54,10 +56,11 @@ export function appInfo(
     network: plugInfos(nics),
     // What is lent is no card of the box's Linux, so there is none to look up an address of.
     assignedAdapters: bundlesPart(own, []).assignableAdapters,
-    appErr: errors.map((description) =>
-      // A container is started again, and its image fetched again; an app that is over stays so.
-      errorInfo(description, about, status.state === "error" || !failed ? bySelf : ""),
-    ),
+    appErr: [
+      ...why.map((description) => errorInfo(description, about, retry)),
+      // What is not done of a configuration, another one can ask for otherwise.
+      ...status.errors.map((description) => errorInfo(description, about, retryOf(unreadable))),
+    ],
     ...(report.startedAt > 0n ? { bootTime: timestampFromMs(Number(report.startedAt)) } : {}),
     snapshots: (status.snapshots ?? []).flatMap((it) => snapshotInfo(status.id, it)),
     volumeRefs: volumesOf(status, spec),

@@ -52,6 +52,7 @@ describe("a network's report", () => {
     assert.equal(CurrentUplinkIntf, "lte");
   });
 
+  const unread = { field: "networkInstances[0].mtu", message: "99 is too few", goesOn: true };
   const states: readonly (readonly [
     string,
     NetworkStatus | undefined,
@@ -61,6 +62,13 @@ describe("a network's report", () => {
   ])[] = [
     ["that cannot be is in error", { phase: "waiting", reason: "no mesh" }, {}, 3, ["no mesh"]],
     ["that is not as asked is in error", { ...up, trouble: "too long" }, {}, 3, ["too long"]],
+    [
+      "that is what it was before is in error, and up",
+      up,
+      { unread },
+      3,
+      ["networkInstances[0].mtu: 99 is too few; it stays as it was before"],
+    ],
     ["that is not wanted up is no fault", { phase: "waiting", reason: "off" }, { inactive: true }, 1, []],
     ["that nobody looked at yet begins", undefined, {}, 1, []],
   ];

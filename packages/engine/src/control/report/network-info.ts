@@ -4,7 +4,7 @@ import { info, netinst } from "@selvedge/eve-api";
 import type { AppSpec, NetworkId, NetworkSpec } from "../../desired.ts";
 import { usualMtu } from "../../network/network-mtu.ts";
 import type { NetworkStatus, NicStatus } from "../../observed.ts";
-import { errorInfo } from "./error-info.ts";
+import { errorInfo, type Faulty, unreadError } from "./error-info.ts";
 import { type InfoMessage, infoMessage } from "./info-messages.ts";
 import { hostOf } from "./plug-info.ts";
 
@@ -24,6 +24,8 @@ export function networkInfo(
   const plugs = nics.flatMap((nic) => (nic.phase === "ready" && nic.networkId === spec.id ? [nic] : []));
   const { ZnetInstSwitch, ZnetInstLocal } = netinst.ZNetworkInstType;
   const up = status?.phase === "ready" ? status : undefined;
+  const { unread } = spec;
+  const about: Faulty = ["NETWORK_INSTANCE", spec.id, spec.name];
   const fault = status?.phase === "waiting" && spec.inactive !== true ? status.reason : (up?.trouble ?? "");
   const value = create(info.ZInfoNetworkInstanceSchema, {
     networkID: spec.id,
@@ -43,7 +45,7 @@ export function networkInfo(
     ),
     vifs: plugs.map(({ tap, mac, appId }) => ({ vifName: tap, macAddress: mac, appID: appId })),
     state:
-      fault !== ""
+      fault !== "" || unread !== undefined
         ? State.ZNETINST_STATE_ERROR
         : up === undefined
           ? State.ZNETINST_STATE_INIT
@@ -54,7 +56,10 @@ export function networkInfo(
       const gatewayApp = apps.find(({ id }) => id === holder)?.id ?? "";
       return { destinationNetwork: destination, gateway, port, gatewayApp };
     }),
-    networkErr: fault === "" ? [] : [errorInfo(fault, ["NETWORK_INSTANCE", spec.id, spec.name], asSoon)],
+    networkErr: [
+      ...(unread === undefined ? [] : [unreadError(unread, about)]),
+      ...(fault === "" || fault === spec.fault ? [] : [errorInfo(fault, about, asSoon)]),
+    ],
   });
   return infoMessage(node, ZInfoTypes.ZiNetworkInstance, { case: "niinfo", value });
 }

@@ -4,7 +4,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { info } from "@selvedge/eve-api";
 import type { ContentId, ContentSpec, DesiredState, VolumeSpec } from "../../desired.ts";
 import type { ContentStatus, VolumeStatus } from "../../observed.ts";
-import { errorInfo, retryOf } from "./error-info.ts";
+import type { Unread } from "../../unread.ts";
+import { errorInfo, type Faulty, retryOf, unreadError } from "./error-info.ts";
 import { type InfoMessage, infoMessage } from "./info-messages.ts";
 
 const { ZInfoTypes, ZSwState } = info;
@@ -45,13 +46,23 @@ function failed({ reason, message }: { readonly reason: string; readonly message
   return { state: ZSwState.ERROR, percent: 0, error: `${reason}: ${message}`, retry: retryOf(reason) };
 }
 
+function faultOf(
+  { unread }: { readonly unread?: Unread },
+  { error, retry = "" }: Pick<ContentProgress, "error" | "retry">,
+  about: Faulty,
+): ReturnType<typeof errorInfo> | undefined {
+  if (unread !== undefined) return unreadError(unread, about);
+  return error === "" ? undefined : errorInfo(error, about, retry);
+}
+
 export function contentInfo(
   node: string,
   spec: ContentSpec,
   status: ContentStatus | undefined,
   desired: DesiredState | undefined,
 ): InfoMessage {
-  const { state, percent, error, retry = "" } = progressOf(status);
+  const { state, percent, ...progress } = progressOf(status);
+  const fault = faultOf(spec, progress, ["CONTENT_TREE", spec.id, spec.displayName || spec.url]);
   const ready = status?.phase === "ready" ? status : undefined;
   const value = create(info.ZInfoContentTreeSchema, {
     uuid: spec.id,
@@ -63,9 +74,7 @@ export function contentInfo(
     usage: { refCount: desired?.volumes.filter(({ contentId }) => contentId === spec.id).length ?? 0 },
     componentShaList: ready?.components?.map(({ hash }) => hash) ?? [],
     ...(ready === undefined ? {} : { resources: { curSizeBytes: BigInt(ready.sizeBytes) } }),
-    ...(error === ""
-      ? {}
-      : { err: errorInfo(error, ["CONTENT_TREE", spec.id, spec.displayName || spec.url], retry) }),
+    ...(fault === undefined ? {} : { err: fault }),
   });
   return infoMessage(node, ZInfoTypes.ZiContentTree, { case: "cinfo", value });
 }
@@ -116,7 +125,8 @@ export function volumeInfo(
   status: VolumeStatus | undefined,
   content: ContentStatus | undefined,
 ): InfoMessage {
-  const { state, percent, error, retry = "" } = volumeProgress(spec, status, content);
+  const { state, percent, ...progress } = volumeProgress(spec, status, content);
+  const fault = faultOf(spec, progress, ["VOLUME", spec.id, spec.displayName]);
   const ready = status?.phase === "ready" ? status : undefined;
   const value = create(info.ZInfoVolumeSchema, {
     uuid: spec.id,
@@ -137,7 +147,7 @@ export function volumeInfo(
             lastRefcountChangeTime: timestampFromMs(ready.users.since),
           },
         }),
-    ...(error === "" ? {} : { volumeErr: errorInfo(error, ["VOLUME", spec.id, spec.displayName], retry) }),
+    ...(fault === undefined ? {} : { volumeErr: fault }),
   });
   return infoMessage(node, ZInfoTypes.ZiVolume, { case: "vinfo", value });
 }
