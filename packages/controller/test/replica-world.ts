@@ -4,8 +4,10 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import { kubectl } from "../../../tests/kubectl.ts";
 import { KubeClient } from "../../harness/src/real/kube-client.ts";
+import { PostgresServer } from "../../harness/src/real/postgres-server.ts";
 
 const main = join(import.meta.dirname, "../src/main.ts");
 
@@ -15,6 +17,17 @@ export interface ReplicaPlace {
   /** Where it listens. */
   readonly host?: string;
   readonly more?: readonly string[];
+}
+
+/** Two on one database: who leads first, then who follows. */
+export async function twoReplicas(
+  stack: AsyncDisposableStack,
+): Promise<readonly [ReplicaProcess, ReplicaProcess]> {
+  const server = stack.use(await PostgresServer.start());
+  const url = await server.database("replicas");
+  const [one, other] = [stack.use(new ReplicaProcess(url)), stack.use(new ReplicaProcess(url))] as const;
+  await Promise.all([one.start(), other.start()]);
+  return one.leads ? [one, other] : [other, one];
 }
 
 export class ReplicaProcess implements AsyncDisposable {
@@ -93,6 +106,29 @@ export class ReplicaProcess implements AsyncDisposable {
     const ended = once(child, "exit");
     child.kill(signal);
     await ended;
+  }
+
+  /** Stands still as a machine without power does: nothing ends, and nobody answers. */
+  standStill(isStill: boolean): void {
+    this.#child?.kill(isStill ? "SIGSTOP" : "SIGCONT");
+  }
+
+  /** What a node of EVE keeps between its connections. */
+  async session(): Promise<Buffer> {
+    const { devicePort: port, rootCertificate: ca } = this;
+    const socket = connectTls({ port, host: "127.0.0.1", ca }).resume();
+    const [session] = (await once(socket, "session")) as [Buffer];
+    socket.destroy();
+    return session;
+  }
+
+  async resumes(session: Buffer): Promise<boolean> {
+    const { devicePort: port, rootCertificate: ca } = this;
+    const socket = connectTls({ port, host: "127.0.0.1", ca, session });
+    await once(socket, "secureConnect");
+    const isReused = socket.isSessionReused();
+    socket.destroy();
+    return isReused;
   }
 
   client(): Promise<KubeClient> {

@@ -4,13 +4,12 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
-import { connect as connectTls } from "node:tls";
 import { hardwareHealth, LinkClosedError, type LinkStream } from "@selvedge/eve-api";
 import { kubectlMissing } from "../../../tests/kubectl.ts";
-import { PostgresServer, postgresMissing } from "../../harness/src/real/postgres-server.ts";
+import { postgresMissing } from "../../harness/src/real/postgres-server.ts";
 import { waitFor } from "../../harness/src/real/wait.ts";
 import { type Box, selfSigned } from "./node-world.ts";
-import { ReplicaProcess } from "./replica-world.ts";
+import { type ReplicaProcess, twoReplicas } from "./replica-world.ts";
 import { Guacd, holdTunnel, reportAsEve, view } from "./screen-box.ts";
 import {
   DeviceDoor,
@@ -79,29 +78,9 @@ async function forwarded(
   return await text(socket);
 }
 
-/** What a node of EVE keeps between its connections. */
-async function sessionWith({ devicePort, rootCertificate }: ReplicaProcess): Promise<Buffer> {
-  const socket = connectTls({ port: devicePort, host: "127.0.0.1", ca: rootCertificate }).resume();
-  const [session] = (await once(socket, "session")) as [Buffer];
-  socket.destroy();
-  return session;
-}
-
-async function resumes({ devicePort, rootCertificate }: ReplicaProcess, session: Buffer): Promise<boolean> {
-  const socket = connectTls({ port: devicePort, host: "127.0.0.1", ca: rootCertificate, session });
-  await once(socket, "secureConnect");
-  const isReused = socket.isSessionReused();
-  socket.destroy();
-  return isReused;
-}
-
-describe("two replicas", { skip: missing ?? false, timeout: 120_000 }, () => {
+describe("two replicas", { skip: missing ?? false, timeout: 180_000 }, () => {
   before(async () => {
-    const server = stack.use(await PostgresServer.start());
-    const url = await server.database("replicas");
-    const [one, other] = [stack.use(new ReplicaProcess(url)), stack.use(new ReplicaProcess(url))] as const;
-    await Promise.all([one.start(), other.start()]);
-    [leader, follower] = one.leads ? [one, other] : [other, one];
+    [leader, follower] = await twoReplicas(stack);
   });
   after(async () => {
     door?.agent.destroy();
@@ -171,6 +150,18 @@ describe("two replicas", { skip: missing ?? false, timeout: 120_000 }, () => {
     }
   }
 
+  it("carry streams of a node that has dialled the other one, much at once", async () => {
+    const other = new DeviceDoor(leader.devicePort, leader.rootCertificate);
+    await dialLink(other, box, answer);
+    assert.equal(await follower.kubectl("exec -i echo -- shout", "hello\n"), "HELLO\n");
+    assert.equal(await follower.kubectl("logs echo"), "from the node\n");
+    const much = "lorem ipsum ".repeat(200_000);
+    for (const env of Object.values(protocols))
+      assert.equal((await forwarded(follower, much, env)) === much.toUpperCase(), true);
+    await dialLink(door, box, answer);
+    other.agent.destroy();
+  });
+
   it("say of the node what it said, by either", async () => {
     const health = { disks: [{ diskName: "sda" }] };
     const sent = await box.post("hardwarehealth", hardwareHealth.ZHardwareHealthSchema, health);
@@ -195,24 +186,31 @@ describe("two replicas", { skip: missing ?? false, timeout: 120_000 }, () => {
     await using guacd = new Guacd();
     const { certificatePem: cert, keyPem: key } = eve.device;
     const identity = { ca: follower.rootCertificate, cert, key, node: eve.id };
-    const tunnel = await holdTunnel({ ...identity, port: follower.devicePort }, await guacd.listen());
-    const gone = once(tunnel, "close");
-    await using forward = await follower.portForward("pod/shown", {}, 4822);
-    const viewer = await view(forward.port);
-    viewer.destroy();
-    await gone;
-    assert.deepEqual(guacd.connects[0]?.slice(0, 2), ["127.0.0.1", "5901"]);
+    const port = await guacd.listen();
+    for (const [held, seen] of [
+      [follower, follower],
+      [follower, leader],
+      [leader, follower],
+    ] as const) {
+      const tunnel = await holdTunnel({ ...identity, port: held.devicePort }, port);
+      const gone = once(tunnel, "close");
+      await using forward = await seen.portForward("pod/shown", {}, 4822);
+      const viewer = await view(forward.port);
+      viewer.destroy();
+      await gone;
+      assert.deepEqual(guacd.connects.pop()?.slice(0, 2), ["127.0.0.1", "5901"]);
+    }
     await follower.kubectl("delete pod shown --force --grace-period=0");
   });
 
   it("serve the node from the other one when the leader dies, with what it had", async () => {
     const before = await waitFor("a configuration", () => takeConfig(box));
-    const session = await sessionWith(leader);
+    const session = await leader.session();
     await leader.kill();
     const again = await waitFor("a configuration", () => takeConfig(box), 20);
     assert.equal(again.hash, before.hash);
     assert.equal(follower.leads, true);
-    assert.equal(await resumes(follower, session), true, "its TLS session as well");
+    assert.equal(await follower.resumes(session), true, "its TLS session as well");
     await dialLink(door, box, answer);
     assert.equal(await follower.kubectl("exec -i echo -- shout", "hello\n"), "HELLO\n");
     assert.match(await follower.kubectl("get pods"), /echo\s+1\/1\s+Running/);
@@ -223,5 +221,26 @@ describe("two replicas", { skip: missing ?? false, timeout: 120_000 }, () => {
     await follower.kill("SIGTERM");
     await waitFor("the other one to lead", async () => (leader.leads ? true : undefined), 20);
     assert.match(await leader.kubectl("get pods"), /echo\s+1\/1/);
+  });
+
+  it("leave nobody waiting for a leader that stands still", async () => {
+    await follower.start();
+    const { mux } = await dialLink(door, box, answer);
+    const node = connect(follower.devicePort, "127.0.0.1");
+    await using forward = await follower.portForward("pod/echo");
+    const user = connect(forward.port, "127.0.0.1");
+    user.write("hello");
+    assert.equal(String((await once(user, "data"))[0]), "HELLO");
+    const left = Promise.all([once(node, "close"), once(user, "close"), mux.closed]);
+    leader.standStill(true);
+    // A link notices by itself as well, half a minute later.
+    assert.doesNotMatch((await left)[2], /ping/);
+    await waitFor("the other one to serve it", () => takeConfig(box), 20);
+    assert.equal(follower.leads, true);
+    await dialLink(door, box, answer);
+    assert.equal(await follower.kubectl("exec -i echo -- shout", "hello\n"), "HELLO\n");
+    leader.standStill(false);
+    await waitFor("the first to follow", async () => (leader.leads ? undefined : true), 20);
+    assert.equal(await leader.kubectl("exec -i echo -- shout", "hello\n"), "HELLO\n");
   });
 });

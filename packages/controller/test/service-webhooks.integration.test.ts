@@ -15,6 +15,7 @@ import { waitFor } from "../../harness/src/real/wait.ts";
 import type { Duty } from "../src/duty.ts";
 import { servePlain, serviceDial } from "../src/endpoints/service-dial.ts";
 import { Forwarding } from "../src/replicas/forwarding.ts";
+import { LeaderConnections } from "../src/replicas/leader-connections.ts";
 import { PeerPort } from "../src/replicas/peer-port.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { ObjectWorld } from "./object-world.ts";
@@ -134,7 +135,7 @@ describe("a webhook that is an app", { skip: opensslMissing() }, () => {
     const port = await peer.listen({ host: "127.0.0.1", port: 0 });
     const tls = { ca: Buffer.from(world.hooks.caBundle, "base64").toString(), cert: "", key: "" };
     const forwarding = new Forwarding({
-      leader: () => ({ host: "127.0.0.1", port }),
+      leader: new LeaderConnections(() => ({ host: "127.0.0.1", port })),
       tls: () => tls as never,
     });
     const leading = duty;

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Log } from "@selvedge/base";
 import type { Address } from "../address.ts";
-import { connectToPeer } from "./peer-port.ts";
+import { join, type LeaderConnections } from "./leader-connections.ts";
 
 /** As many as the port of the leader takes. */
 const connectionsMax = 40_000;
@@ -10,8 +10,8 @@ const connectionsMax = 40_000;
 export interface DeviceDoorOptions {
   /** Serves a node here; undefined while this replica does not lead. */
   readonly serve: () => ((socket: Socket) => void) | undefined;
-  /** Who leads instead. */
-  readonly leader: () => Address | undefined;
+  /** Where nodes are passed on to meanwhile. */
+  readonly leader: Pick<LeaderConnections, "open">;
   readonly log: Log;
 }
 
@@ -50,18 +50,10 @@ export class DeviceDoor implements AsyncDisposable {
 
   async #passOn(socket: Socket): Promise<void> {
     socket.on("error", () => undefined);
-    const leader = this.#options.leader();
-    if (leader === undefined) {
-      socket.destroy();
-      return;
-    }
     try {
-      const upstream = await connectToPeer(leader, "device");
-      upstream.on("error", () => undefined);
-      upstream.once("close", () => socket.destroy());
-      socket.once("close", () => upstream.destroy());
-      if (socket.destroyed) upstream.destroy();
-      socket.pipe(upstream).pipe(socket);
+      const upstream = await this.#options.leader.open("device");
+      if (upstream === undefined) socket.destroy();
+      else join(socket, upstream);
     } catch (error) {
       this.#options.log.debug("a node could not be passed on to the leader", { error });
       socket.destroy();

@@ -20,6 +20,8 @@ export interface ElectionOptions {
   readonly me: Candidate;
   /** Begins to act; ends with what it returns. Called again and again, never twice at once. */
   readonly lead: () => Promise<AsyncDisposable>;
+  /** Called when the lease is in other hands than before, be they this replica's or none. */
+  readonly onTerm: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -98,7 +100,7 @@ export class Election implements AsyncDisposable {
         this.#seen === undefined
           ? await objects.create<Lease>(leaseKind, wanted)
           : await objects.update<Lease>(leaseKind, wanted);
-      this.#seen = { lease: written, since: clock.monotonic() };
+      this.#see(written);
     } catch (error) {
       if (!isReason(error, "Conflict") && !isReason(error, "AlreadyExists")) throw error;
       // Another one was faster: the next look shows whom.
@@ -109,16 +111,23 @@ export class Election implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
-    const { objects, clock } = this.#options;
+    const { objects } = this.#options;
     try {
       const lease = await objects.get<Lease>(leaseKind, leaseName, leaseNamespace);
       if (lease.metadata.resourceVersion !== this.#seen?.lease.metadata.resourceVersion) {
-        this.#seen = { lease, since: clock.monotonic() };
+        this.#see(lease);
       }
     } catch (error) {
       if (!isReason(error, "NotFound")) throw error;
       this.#seen = undefined;
     }
+  }
+
+  #see(lease: Lease): void {
+    const { clock, onTerm } = this.#options;
+    const holder = this.#seen?.lease.spec?.holderIdentity;
+    this.#seen = { lease, since: clock.monotonic() };
+    if (lease.spec?.holderIdentity !== holder) onTerm();
   }
 
   #act(): void {

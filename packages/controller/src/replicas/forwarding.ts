@@ -6,11 +6,10 @@ import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { type Answer, StatusError, type User } from "@selvedge/apiserver";
-import type { Address } from "../address.ts";
-import { connectToPeer } from "./peer-port.ts";
+import { join, type LeaderConnections } from "./leader-connections.ts";
 
 export interface ForwardingOptions {
-  readonly leader: () => Address | undefined;
+  readonly leader: Pick<LeaderConnections, "open">;
   /** What the leader's certificate is checked against, and who we are to it: somebody who may speak for others. */
   readonly tls: () => { readonly ca: string; readonly cert: string; readonly key: string };
 }
@@ -40,7 +39,13 @@ export class Forwarding {
 
   /** Answers with what the leader answers, in the name of `user`; in the request's own name without one. */
   async forward(incoming: IncomingMessage, answer: Answer, user: User | undefined): Promise<void> {
+    const gone = new AbortController();
+    (answer.type === "upgrade" ? answer.socket : answer.response).once("close", () => gone.abort());
     const socket = await this.#connect(user !== undefined);
+    if (gone.signal.aborted) {
+      socket.destroy();
+      return;
+    }
     const outgoing = request({
       ...{ createConnection: () => socket, method: incoming.method, path: incoming.url },
       headers: { ...headersFor(incoming, user), host: serverName },
@@ -73,24 +78,14 @@ export class Forwarding {
   }
 
   async #connect(asOurselves: boolean): Promise<TLSSocket> {
-    const leader = this.#options.leader();
-    if (leader === undefined) throw unavailable("no replica leads now; try again in a few seconds");
-    const { ca, cert, key } = this.#options.tls();
-    try {
-      const peer = await connectToPeer(leader, "api");
-      const identity = asOurselves ? { cert, key } : {};
-      const socket = connectTls({
-        socket: peer,
-        servername: serverName,
-        ca,
-        ALPNProtocols: ["http/1.1"],
-        ...identity,
-      });
-      socket.on("error", () => undefined);
-      return socket;
-    } catch (cause) {
+    const peer = await this.#options.leader.open("api").catch((cause: unknown) => {
       throw unavailable("the replica that leads cannot be reached; try again in a few seconds", cause);
-    }
+    });
+    if (peer === undefined) throw unavailable("no replica leads now; try again in a few seconds");
+    const { ca, cert, key } = this.#options.tls();
+    const identity = asOurselves ? { cert, key } : {};
+    const tls = { socket: peer, servername: serverName, ca, ALPNProtocols: ["http/1.1"], ...identity };
+    return connectTls(tls).on("error", () => undefined);
   }
 }
 
@@ -125,10 +120,7 @@ async function upgrade(
     socket.write(statusLines(upstream));
     socket.write(rest);
     peer.write(head);
-    peer.on("error", () => undefined);
-    peer.once("close", () => socket.destroy());
-    socket.once("close", () => peer.destroy());
-    socket.pipe(peer).pipe(socket);
+    join(socket, peer);
     opened.resolve();
   });
   outgoing.on("response", (upstream) => {

@@ -9,6 +9,9 @@ const purposes: readonly Purpose[] = ["api", "device"];
 /** A replica that does not answer by then does not lead. */
 const answerTimeout = 2_000;
 const accepted = "+";
+/** One whose machine is gone says nothing: it is asked for, and given up 10 s later. */
+const aliveEvery = 30_000;
+const alive = { noDelay: true, keepAlive: true, keepAliveInitialDelay: aliveEvery } as const;
 /** As many as the device port takes, through all replicas. */
 const connectionsMax = 40_000;
 
@@ -22,7 +25,7 @@ export class PeerPort implements AsyncDisposable {
 
   /** `serve` is undefined while this replica does not lead. */
   constructor(serve: () => ((purpose: Purpose, socket: Socket) => void) | undefined) {
-    this.#server = createServer((socket) => {
+    this.#server = createServer(alive, (socket) => {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
       socket.on("error", () => undefined);
@@ -64,7 +67,8 @@ const longestPurpose = "device\n".length;
 
 /** A connection to the leader, on which everything from now on is between it and the client. */
 export async function connectToPeer({ host, port }: Address, purpose: Purpose): Promise<Socket> {
-  const socket = connect({ host, port, noDelay: true, keepAlive: true });
+  const socket = connect({ host, port, ...alive });
+  socket.setTimeout(answerTimeout, () => socket.destroy(new Error("no answer came in time")));
   const failed = once(socket, "error").then(([error]) => Promise.reject(error as Error));
   failed.catch(() => undefined);
   await Promise.race([once(socket, "connect"), failed]);

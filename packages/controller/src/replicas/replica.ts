@@ -12,6 +12,7 @@ import { ensureStandardObjects } from "../standard-objects.ts";
 import { DeviceDoor } from "./device-door.ts";
 import { Election } from "./election.ts";
 import { Forwarding } from "./forwarding.ts";
+import { LeaderConnections } from "./leader-connections.ts";
 import { PeerPort } from "./peer-port.ts";
 
 export interface ReplicaOptions {
@@ -48,6 +49,7 @@ export class Replica implements AsyncDisposable {
   readonly forwarding: Forwarding;
   readonly #options: ReplicaOptions;
   readonly #stack = new AsyncDisposableStack();
+  readonly #leader = new LeaderConnections(() => this.#election?.leader);
   #election: Election | undefined;
   #leading: Leading | undefined;
   #pki: Pki | undefined;
@@ -66,10 +68,8 @@ export class Replica implements AsyncDisposable {
 
   private constructor(options: ReplicaOptions) {
     this.#options = options;
-    this.forwarding = new Forwarding({
-      leader: () => this.#election?.leader,
-      tls: () => this.pki.peerClient,
-    });
+    this.forwarding = new Forwarding({ leader: this.#leader, tls: () => this.pki.peerClient });
+    this.#stack.defer(() => this.#leader.cut());
   }
 
   /** What runs here while this replica leads. */
@@ -87,7 +87,7 @@ export class Replica implements AsyncDisposable {
     const door = this.#stack.use(
       new DeviceDoor({
         serve: () => this.#serveDevice,
-        leader: () => this.#election?.leader,
+        leader: this.#leader,
         log: this.#options.log,
       }),
     );
@@ -113,7 +113,7 @@ export class Replica implements AsyncDisposable {
     this.#election = this.#stack.use(
       new Election({
         ...{ objects: api.objects, me: { identity, address }, clock, log: log.child("election") },
-        lead: () => this.#lead(),
+        ...{ lead: () => this.#lead(), onTerm: () => this.#leader.cut() },
       }),
     );
     this.#election.start();
