@@ -9,7 +9,8 @@ import { describeError, formatRecord, Log, type LogRecord } from "./log.ts";
 import { SeededRandom, uuid } from "./random.ts";
 import { SystemClock } from "./system-clock.ts";
 import { SystemRandom } from "./system-random.ts";
-import { instant, seconds, sleep, toRfc3339, toRfc3339Micro } from "./time.ts";
+import { type Clock, instant, millis, seconds, sleep, toRfc3339, toRfc3339Micro } from "./time.ts";
+import { Turns } from "./turns.ts";
 
 describe("time", () => {
   it("is written as Kubernetes writes it", () => {
@@ -23,6 +24,40 @@ describe("time", () => {
     stop.abort(new Error("enough"));
     await assert.rejects(sleeping, /enough/);
     await assert.rejects(sleep(new SystemClock(), seconds(1000), stop.signal), /enough/);
+  });
+});
+
+describe("turns", () => {
+  it("are one a round of the event loop, however many wait", async () => {
+    const [clock, told]: [Clock, string[]] = [new SystemClock(), []];
+    const [, cancelled] = ["a", "b", "c"].map((name) => clock.setTimer(millis(0), () => told.push(name)));
+    cancelled?.cancel();
+    for (let round = 1; round <= 3; round++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      told.push(`${round}`);
+    }
+    assert.deepEqual(told, ["a", "1", "2", "c", "3"]);
+  });
+
+  it("end long work's hold of the program, and change nothing of what comes of it", async () => {
+    let [elapsed, rests] = [0, 0];
+    const clock = {
+      ...{ now: () => instant(0), monotonic: () => millis(elapsed) },
+      setTimer: (_span: number, fire: () => void) => {
+        rests++;
+        queueMicrotask(fire);
+        return { cancel: () => {} };
+      },
+    };
+    const work = function* (): Generator<undefined, string> {
+      for (let step = 0; step < 10; step++) {
+        elapsed += 4;
+        yield;
+      }
+      return "done";
+    };
+    assert.equal(await new Turns(clock).take(work()), "done");
+    assert.equal(rests, 3, "twelve milliseconds each");
   });
 });
 

@@ -46,3 +46,4 @@ export {
   toRfc3339,
   toRfc3339Micro,
 } from "./time.ts";
+export { Turns } from "./turns.ts";

@@ -66,7 +66,7 @@ export interface Timer {
 export interface Clock {
   now(): Instant;
   monotonic(): Millis;
-  /** Calls `fire` once after `span`. */
+  /** Calls `fire` once after `span`; after none, once all else in the program has had its turn. */
   setTimer(span: Millis, fire: () => void): Timer;
 }
 

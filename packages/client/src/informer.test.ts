@@ -1,116 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
+import type { KubeList } from "@selvedge/apimachinery";
+import { Log, type LogRecord, SeededRandom } from "@selvedge/base";
 import {
-  type Clock,
-  instant,
-  Log,
-  type LogRecord,
-  type Millis,
-  millis,
-  SeededRandom,
-  type Timer,
-} from "@selvedge/base";
+  listOf,
+  ManualClock,
+  rest,
+  ScriptedObjects,
+  type Thing,
+  thing,
+  things,
+} from "../test/scripted-objects.ts";
 import { ApiError } from "./errors.ts";
 import { Informer, type InformerOptions } from "./informer.ts";
-import { isNewer, keyOf, objectKey, splitKey } from "./object-key.ts";
-import type { KindRef, ListOptions, Objects, WatchOptions } from "./objects.ts";
-
-/** Time that passes when a timer is fired. */
-class ManualClock implements Clock {
-  readonly waits: Millis[] = [];
-  #elapsed = 0;
-  #timers: { span: Millis; fire: () => void }[] = [];
-  now = () => instant(this.#elapsed);
-  monotonic = () => millis(this.#elapsed);
-
-  setTimer(span: Millis, fire: () => void): Timer {
-    const timer = { span, fire };
-    this.#timers.push(timer);
-    return { cancel: () => this.#drop(timer) };
-  }
-
-  #drop(timer: object): void {
-    this.#timers = this.#timers.filter((one) => one !== timer);
-  }
-
-  /** Fires the timer that is due first. */
-  async next(): Promise<void> {
-    const [first] = this.#timers.sort((left, right) => left.span - right.span);
-    assert.ok(first !== undefined, "nothing waits");
-    this.#drop(first);
-    this.#elapsed += first.span;
-    this.waits.push(first.span);
-    first.fire();
-    await rest();
-  }
-}
-
-/** Lets everything run that waits for nothing but its turn. */
-async function rest(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-interface Thing extends KubeObject {
-  owner?: string;
-}
-
-const things: KindRef = { group: "x.dev", version: "v1", kind: "Thing", plural: "things", namespaced: true };
-
-function thing(name: string, revision: number, owner?: string): Thing {
-  const metadata = { name, namespace: "d", resourceVersion: `${revision}` };
-  return { apiVersion: "x.dev/v1", kind: "Thing", metadata, ...(owner === undefined ? {} : { owner }) };
-}
-
-function listOf(revision: number, items: Thing[], next?: string): KubeList<Thing> {
-  const metadata = { resourceVersion: `${revision}`, ...(next === undefined ? {} : { continue: next }) };
-  return { apiVersion: "x.dev/v1", kind: "ThingList", metadata, items };
-}
-
-/** A server that says line by line what the test wrote. */
-class ScriptedObjects implements Pick<Objects, "list" | "watch"> {
-  readonly calls: string[] = [];
-  readonly lists: (KubeList<Thing> | Error)[] = [];
-  #events: WatchEvent<Thing>[] = [];
-  #end: Error | "end" | undefined;
-  #wake = (): void => {};
-
-  async list<T extends KubeObject>(_kind: KindRef, options: ListOptions = {}): Promise<KubeList<T>> {
-    this.calls.push(`list${options.continue === undefined ? "" : ` after ${options.continue}`}`);
-    const next = this.lists.shift();
-    if (next === undefined) throw new Error("the script has no list left");
-    if (next instanceof Error) throw next;
-    return next as unknown as KubeList<T>;
-  }
-
-  async *watch<T extends KubeObject>(_kind: KindRef, options: WatchOptions): AsyncGenerator<WatchEvent<T>> {
-    this.calls.push(`watch from ${options.resourceVersion}`);
-    options.signal.addEventListener("abort", () => this.#wake());
-    for (;;) {
-      for (const event of this.#events.splice(0)) yield event as unknown as WatchEvent<T>;
-      options.signal.throwIfAborted();
-      const end = this.#end;
-      this.#end = undefined;
-      if (end === "end") return;
-      if (end !== undefined) throw end;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  async say(type: WatchEvent["type"], object: Thing): Promise<void> {
-    this.#events.push({ type, object });
-    this.#wake();
-    await rest();
-  }
-
-  async end(how: Error | "end"): Promise<void> {
-    this.#end = how;
-    this.#wake();
-    await rest();
-  }
-}
+import { keyOf } from "./object-key.ts";
+import type { Objects } from "./objects.ts";
 
 const keysOf = (informer: Informer<Thing>): string[] => informer.list().map(keyOf);
 
@@ -126,8 +30,10 @@ interface Bench {
 async function started(
   first: KubeList<Thing> | Error,
   more: Partial<InformerOptions<Thing>> = {},
+  perLook = 0,
 ): Promise<Bench> {
   const [server, clock] = [new ScriptedObjects(), new ManualClock()];
+  clock.perLook = perLook;
   const [keys, owners, logged]: [string[], string[], LogRecord[]] = [[], [], []];
   server.lists.push(first);
   const informer = new Informer<Thing>({
@@ -136,7 +42,12 @@ async function started(
     clock,
     random: new SeededRandom(1),
     log: new Log("test", clock, (record) => void logged.push(record)),
-    indexes: { owner: ({ owner }) => (owner === undefined ? [] : [owner]) },
+    indexes: {
+      owner: ({ owner }) => {
+        clock.look();
+        return owner === undefined ? [] : [owner];
+      },
+    },
     ...more,
   });
   informer.onChange((before, after) => {
@@ -182,6 +93,48 @@ describe("Informer", () => {
     await rest();
     assert.deepEqual(keysOf(informer), ["d/a", "d/b"]);
     assert.deepEqual(server.calls, ["list", "list after next", "watch from 5"]);
+  });
+
+  it("takes a long list in pieces, with a turn for others between, and is synced after the last", async () => {
+    const all = ["a", "b", "c", "d", "e", "f", "g"].map((name) => thing(name, 1));
+    await using bench = disposable(await started(listOf(5, all), {}, 4));
+    const { server, clock, informer, keys } = bench;
+    for (const taken of [3, 6]) {
+      assert.deepEqual([informer.size, keys.length, informer.isSynced], [taken, taken, false]);
+      assert.deepEqual(server.calls, ["list"]);
+      await clock.next();
+    }
+    await informer.synced;
+    assert.deepEqual([keysOf(informer), clock.waits], [all.map(keyOf), [0, 0]]);
+    assert.deepEqual(server.calls, ["list", "watch from 5"]);
+  });
+
+  it("tells what is gone first, and is not set back by a list that it takes in pieces", async () => {
+    const gone = thing("c", 3);
+    gone.metadata.uid = "c";
+    const held = [thing("a", 1), thing("b", 2), gone, thing("d", 4), thing("e", 5)];
+    await using bench = disposable(await started(listOf(5, held)));
+    const { server, clock, keys, informer } = bench;
+    keys.length = 0;
+    clock.perLook = 4;
+    const listed = { ...gone, metadata: { ...gone.metadata, resourceVersion: "15" } };
+    server.lists.push(listOf(20, [thing("b", 2), listed, thing("g", 16), thing("h", 17)]));
+    await server.end(expired());
+    await clock.next();
+    assert.deepEqual(
+      [keys.splice(0), keysOf(informer)],
+      [
+        ["d/a", "d/d", "d/e"],
+        ["d/b", "d/c"],
+      ],
+    );
+    informer.accept(thing("a", 25, "made again"));
+    informer.accept(thing("d", 12, "gone since"));
+    informer.acceptGone(gone);
+    await clock.next();
+    assert.deepEqual(keys, ["d/a", "d/c", "d/g", "d/h"]);
+    assert.deepEqual(keysOf(informer), ["d/b", "d/a", "d/g", "d/h"]);
+    assert.deepEqual([informer.isSynced, server.calls.at(-1)], [true, "watch from 20"]);
   });
 
   it("goes on where a watch ended, bookmarks counted", async () => {
@@ -362,24 +315,3 @@ describe("Informer", () => {
 function disposable(bench: Bench): Bench & AsyncDisposable {
   return Object.assign(bench, { [Symbol.asyncDispose]: () => bench.informer[Symbol.asyncDispose]() });
 }
-
-describe("keys and revisions", () => {
-  it("are made and taken apart", () => {
-    assert.deepEqual(splitKey(objectKey("a", "d")), { name: "a", namespace: "d" });
-    assert.deepEqual(splitKey(objectKey("a")), { name: "a", namespace: "" });
-  });
-
-  it("are compared as numbers of any size", () => {
-    for (const [left, right, newer] of [
-      ["9", "10", false],
-      ["10", "9", true],
-      ["7", "7", false],
-      ["18446744073709551615", "18446744073709551614", true],
-      ["1", undefined, true],
-      [undefined, "1", false],
-      [undefined, undefined, false],
-    ] as const) {
-      assert.equal(isNewer(left, right), newer, `${left} after ${right}`);
-    }
-  });
-});

@@ -19,6 +19,7 @@ import {
   type Random,
   seconds,
   sleep,
+  Turns,
 } from "@selvedge/base";
 import { ApiError } from "./errors.ts";
 import { type Change, type IndexFunction, ObjectCache } from "./object-cache.ts";
@@ -37,6 +38,8 @@ export interface ObjectView<T extends KubeObject> {
   by(index: string, value: string): T[];
   /** Tells of all that is there, as new, and of every change from now on. Returns how to stop. */
   onChange(listener: ChangeListener<T>): () => void;
+  /** Tells of every change from now on. Returns how to stop. */
+  follow(listener: ChangeListener<T>): () => void;
 }
 
 export interface InformerOptions<T extends KubeObject> {
@@ -113,8 +116,13 @@ export class Informer<T extends KubeObject> implements ObjectView<T>, AsyncDispo
   }
 
   onChange(listener: ChangeListener<T>): () => void {
-    this.#listeners.add(listener);
+    const stop = this.follow(listener);
     for (const after of this.#cache.list()) this.#call(listener, { before: undefined, after });
+    return stop;
+  }
+
+  follow(listener: ChangeListener<T>): () => void {
+    this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
@@ -182,15 +190,28 @@ export class Informer<T extends KubeObject> implements ObjectView<T>, AsyncDispo
       next = metadata.continue || undefined;
     } while (next !== undefined && !this.#stop.signal.aborted);
     if (this.#stop.signal.aborted) return;
-    // The server was put back to an older state: nothing held is comparable with what it says now.
-    const wentBack = isNewer(this.#latest, revision);
-    const changes = [...(wentBack ? this.#cache.clear() : []), ...this.#cache.replace(fresh, revision)];
+    await this.#replace(fresh, revision);
+    if (this.#stop.signal.aborted) return;
     this.#revision = revision;
-    this.#latest = revision;
-    for (const change of changes) this.#tell(change);
     if (!this.#isSynced) {
       this.#isSynced = true;
       this.#sync.resolve();
+    }
+  }
+
+  /**
+   * Takes over a list in pieces, each object together with telling of it, as if a watch brought them: between two,
+   * others have their turn, read the copy, and write.
+   */
+  async #replace(fresh: readonly T[], revision: string): Promise<void> {
+    const wentBack = isNewer(this.#latest, revision);
+    // From the first piece on: what an older write returns now is in the list, or gone since.
+    this.#latest = revision;
+    const turns = new Turns(this.#options.clock);
+    for (const change of this.#cache.replace(fresh, revision, wentBack)) {
+      this.#tell(change);
+      await turns.rest();
+      if (this.#stop.signal.aborted) return;
     }
   }
 

@@ -25,6 +25,8 @@ export class ObjectCache<T extends KubeObject> {
    * does.
    */
   readonly #gone = new Map<ObjectKey, string>();
+  /** What was held when the server was put back to an older state: whatever it says now is newer. */
+  #past = new WeakSet<T>();
 
   constructor(indexes: Readonly<Record<string, IndexFunction<T>>>) {
     this.#indexes = new Map(
@@ -59,7 +61,8 @@ export class ObjectCache<T extends KubeObject> {
     if (gone !== undefined && gone === object.metadata.uid) return undefined;
     this.#gone.delete(key);
     const before = this.#objects.get(key);
-    if (before !== undefined && !isNewer(object.metadata.resourceVersion, before.metadata.resourceVersion)) {
+    const isComparable = before !== undefined && !this.#past.has(before);
+    if (isComparable && !isNewer(object.metadata.resourceVersion, before.metadata.resourceVersion)) {
       return undefined;
     }
     freeze(object);
@@ -86,27 +89,20 @@ export class ObjectCache<T extends KubeObject> {
     return this.#swap(key, before, undefined);
   }
 
-  /** Makes the cache what a list says that was made at `revision`. */
-  replace(listed: readonly T[], revision: string): Change<T>[] {
+  /**
+   * Makes the cache what a list says that was made at `revision`, one object at a time: whoever takes the changes
+   * says when others have their turn. What is gone goes first. What a write returns meanwhile stays, as it is newer.
+   */
+  *replace(listed: readonly T[], revision: string, wentBack: boolean): Generator<Change<T> | undefined> {
     const keys = new Set(listed.map(keyOf));
-    const changes: Change<T>[] = [];
+    if (wentBack) this.#past = new WeakSet(this.#objects.values());
+    for (const key of this.#gone.keys()) if (wentBack || !keys.has(key)) this.#gone.delete(key);
     for (const [key, held] of this.#objects) {
       // What a write returned after this list was made is not gone, only not listed yet.
-      const isLater = isNewer(held.metadata.resourceVersion, revision);
-      if (!keys.has(key) && !isLater) changes.push(this.#swap(key, held, undefined));
+      const isLater = !this.#past.has(held) && isNewer(held.metadata.resourceVersion, revision);
+      yield keys.has(key) || isLater ? undefined : this.#swap(key, held, undefined);
     }
-    for (const key of this.#gone.keys()) if (!keys.has(key)) this.#gone.delete(key);
-    for (const object of listed) {
-      const change = this.put(object);
-      if (change !== undefined) changes.push(change);
-    }
-    return changes;
-  }
-
-  /** Forgets everything, also what was gone. */
-  clear(): Change<T>[] {
-    this.#gone.clear();
-    return [...this.#objects].map(([key, held]) => this.#swap(key, held, undefined));
+    for (const object of listed) yield this.put(object);
   }
 
   #swap(key: ObjectKey, before: T | undefined, after: T | undefined): Change<T> {

@@ -188,7 +188,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
       const access = accessReconcilers({
         ...{ cluster, caches, registry: api.registry, pki, clock, random, log },
       });
-      host.start([...table, ...access, ...trust.wire(gateway.refusals), rotated]);
+      await host.start([...table, ...access, ...trust.wire(gateway.refusals), rotated]);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

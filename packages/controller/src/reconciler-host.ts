@@ -1,4 +1,6 @@
-import type { Clock, Log, Random } from "@selvedge/base";
+import type { KubeObject } from "@selvedge/apimachinery";
+import { type Clock, type Log, type Random, Turns } from "@selvedge/base";
+import type { ChangeListener, KindRef } from "@selvedge/client";
 import { checkWriters, Runner } from "@selvedge/reconcile";
 import type { Cluster } from "./objects/cluster.ts";
 import type { Wired } from "./objects/wiring.ts";
@@ -22,34 +24,53 @@ export class ReconcilerHost implements AsyncDisposable {
     this.#options = options;
   }
 
-  start(table: readonly Wired[]): void {
+  /** Resolves once all that is there has woken whom it concerns. */
+  async start(table: readonly Wired[]): Promise<void> {
     checkWriters(table.map(({ reconciler }) => reconciler));
-    for (const wired of table) this.#run(wired);
+    // All hear of changes before the first is told of what is there: between, others have their turn.
+    const all = table.flatMap((wired) => this.#run(wired));
+    const turns = new Turns(this.#options.clock);
+    for (const { kind, tell } of all) {
+      const cache = this.#options.cluster.cache(kind);
+      for (const { metadata } of cache.list()) {
+        await turns.rest();
+        if (this.#stack.disposed) return;
+        const now = cache.get(metadata.name, metadata.namespace);
+        if (now !== undefined) tell(undefined, now);
+      }
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
 
-  #run({ reconciler, wakes, initial = [], connect, concurrency }: Wired): void {
-    const { cluster, clock, random, log } = this.#options;
-    const runner = this.#stack.use(
-      new Runner({
-        ...{ reconciler, clock, random, log: log.child(reconciler.name) },
-        ...(concurrency === undefined ? {} : { concurrency }),
-      }),
-    );
-    const wake = (key: string): void => runner.wake(key);
-    for (const { kind, keys } of wakes) {
-      const stop = cluster.cache(kind).onChange((before, after) => {
-        for (const key of keys(before, after)) wake(key);
-      });
+  /** Returns how it is told of what is there. */
+  #run({ reconciler, wakes, initial = [], connect, concurrency }: Wired): readonly Told[] {
+    const { cluster, clock, random, log: parent } = this.#options;
+    const log = parent.child(reconciler.name);
+    const options = concurrency === undefined ? {} : { concurrency };
+    const runner = this.#stack.use(new Runner({ reconciler, clock, random, log, ...options }));
+    const told = wakes.map(({ kind, keys }): Told => {
+      const tell: Told["tell"] = (before, after) => {
+        try {
+          for (const key of keys(before, after)) runner.wake(key);
+        } catch (error) {
+          const { name, namespace } = (after ?? before)?.metadata ?? {};
+          log.error("cannot tell whom a change concerns", { kind: kind.plural, namespace, name, error });
+        }
+      };
+      const stop = cluster.cache(kind).follow(tell);
       this.#stack.defer(() => void stop());
-    }
-    if (connect !== undefined) {
-      const stop = connect(wake);
-      this.#stack.defer(stop);
-    }
-    for (const key of initial) wake(key);
+      return { kind, tell };
+    });
+    if (connect !== undefined) this.#stack.defer(connect((key) => runner.wake(key)));
+    for (const key of initial) runner.wake(key);
+    return told;
   }
+}
+
+interface Told {
+  readonly kind: KindRef;
+  readonly tell: ChangeListener<KubeObject>;
 }

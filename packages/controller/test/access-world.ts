@@ -83,7 +83,7 @@ export class AccessWorld implements AsyncDisposable {
     await ensureStandardObjects(objects);
     await access.start();
     await cluster.start();
-    host.start(accessReconcilers({ cluster, caches, registry, pki, clock, random, log }));
+    await host.start(accessReconcilers({ cluster, caches, registry, pki, clock, random, log }));
     const world = new AccessWorld(registry, caches, pki);
     world.port = await server.listen(0, "127.0.0.1");
     world.#stack.use(stack.move());

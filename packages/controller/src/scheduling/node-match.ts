@@ -10,9 +10,8 @@ import type {
 
 /** Whether a Pod wants a node at all: its nodeSelector and its required node affinity. */
 export function wantsNode(pod: Pod, node: Node): boolean {
-  const labels = node.metadata.labels ?? {};
-  const selector = Object.entries(pod.spec.nodeSelector ?? {});
-  if (!selector.every(([key, value]) => labels[key] === value)) return false;
+  const { nodeSelector = {} } = pod.spec;
+  for (const key in nodeSelector) if (node.metadata.labels?.[key] !== nodeSelector[key]) return false;
   const terms =
     pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   return terms === undefined || terms.some((term) => matchesTerm(term, node));
@@ -46,9 +45,10 @@ export function untoleratedTaint(
   effects: readonly Taint["effect"][],
 ): Taint | undefined {
   const tolerations = pod.spec.tolerations ?? [];
-  return (node.spec.taints ?? [])
-    .filter(({ effect }) => effects.includes(effect))
-    .find((taint) => !tolerations.some((toleration) => tolerates(toleration, taint)));
+  return node.spec.taints?.find(
+    (taint) =>
+      effects.includes(taint.effect) && !tolerations.some((toleration) => tolerates(toleration, taint)),
+  );
 }
 
 const unschedulableTaint: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };

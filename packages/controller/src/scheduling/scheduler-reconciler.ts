@@ -1,5 +1,5 @@
 import type { Clock } from "@selvedge/base";
-import { jsonEqual, millis } from "@selvedge/base";
+import { jsonEqual, Turns } from "@selvedge/base";
 import {
   type EdgeNode,
   edgeNodeKind,
@@ -33,8 +33,6 @@ export interface SchedulerDeps {
 }
 
 const component = "default-scheduler";
-/** Each decision looks at the fleet; after so long all else in the program has its turn. */
-const turnMax = millis(10);
 /** Decisions depend on each other, so there is one key: one decision after another. */
 export const schedulerKey = "all";
 
@@ -62,12 +60,9 @@ export class SchedulerReconciler implements Reconciler {
   async reconcile(_key: string, signal: AbortSignal): Promise<Outcome> {
     const { caches, clock } = this.#deps;
     const waiting = caches.pods.by("node", unplaced).filter(isOurs).sort(byTurn);
-    let turn = clock.monotonic();
+    const turns = new Turns(clock);
     for (const { metadata } of waiting) {
-      if (clock.monotonic() - turn > turnMax) {
-        await new Promise<void>((resolve) => clock.setTimer(millis(0), resolve));
-        turn = clock.monotonic();
-      }
+      await turns.rest();
       if (signal.aborted) break;
       // Decisions for those before may have changed it.
       const pod = caches.pods.get(metadata.name, metadata.namespace);
@@ -192,6 +187,7 @@ function isOurs({ metadata, spec, status }: Pod): boolean {
 function byTurn(left: Pod, right: Pod): number {
   const priority = priorityOf(right) - priorityOf(left);
   if (priority !== 0) return priority;
-  const age = ({ metadata }: Pod): string => `${metadata.creationTimestamp ?? ""} ${metadata.uid ?? ""}`;
-  return age(left) < age(right) ? -1 : 1;
+  const [one, other] = [left.metadata, right.metadata];
+  const [made, otherMade] = [one.creationTimestamp ?? "", other.creationTimestamp ?? ""];
+  return (made === otherMade ? (one.uid ?? "") < (other.uid ?? "") : made < otherMade) ? -1 : 1;
 }

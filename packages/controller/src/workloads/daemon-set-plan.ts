@@ -47,33 +47,52 @@ const daemonTolerations: readonly Toleration[] = [
   { key: "node.kubernetes.io/unschedulable", operator: "Exists", effect: "NoSchedule" },
 ];
 
-/** Decides one step for a DaemonSet: which Pods to make, which to end, and what to say of it. Pure. */
-export function planDaemonSet(inputs: DaemonSetInputs): DaemonSetPlan {
+/** A result, and on the way to it a pause after each thing that was looked at. */
+type Steps<T> = Generator<undefined, T>;
+
+/**
+ * Decides one step for a DaemonSet: which Pods to make, which to end, and what to say of it. Pure, and of as many
+ * steps as there are nodes: in a large fleet others have their turn between them.
+ */
+export function* planDaemonSet(inputs: DaemonSetInputs): Steps<DaemonSetPlan> {
   const { set, hash, nodes, pods, now } = inputs;
-  const byNode = Map.groupBy(pods, nodeOf);
-  const known = new Set(nodes.map(({ metadata }) => metadata.name));
+  const byNode = new Map<string, Pod[]>();
+  for (const pod of pods) {
+    const name = nodeOf(pod);
+    const there = byNode.get(name);
+    if (there === undefined) byNode.set(name, [pod]);
+    else there.push(pod);
+    yield;
+  }
   const example = exampleOf(set, hash);
-  const places = nodes.map((node) => placeOf(example, node, byNode.get(node.metadata.name) ?? []));
+  const places: Place[] = [];
+  for (const node of nodes) {
+    places.push(placeOf(example, node, byNode.get(node.metadata.name) ?? []));
+    byNode.delete(node.metadata.name);
+    yield;
+  }
   const create = new Set<string>();
   const remove = new Map<Pod, DaemonSetPlan["remove"][number]["why"]>();
   let again: number | undefined;
   for (const place of places) {
     const delay = managePlace(place, hash, surgeOf(set) > 0, now, create, remove);
     if (delay > 0) again = Math.min(again ?? delay, delay);
+    yield;
   }
   // Pods of nodes that are gone; their removal needs nobody's consent.
-  for (const pod of pods) if (!known.has(nodeOf(pod)) && !isGoing(pod)) remove.set(pod, "unwanted");
-  if (set.spec.updateStrategy?.type !== "OnDelete") rollPlaces(inputs, places, create, remove);
+  for (const pod of [...byNode.values()].flat()) if (!isGoing(pod)) remove.set(pod, "unwanted");
+  if (set.spec.updateStrategy?.type !== "OnDelete") yield* rollPlaces(inputs, places, create, remove);
   const waits = set.spec.minReadySeconds ?? 0;
   if (waits > 0 && pods.some((pod) => isReady(pod) && !isAvailable(pod, waits, now))) {
     again = Math.min(again ?? waits * 1000, waits * 1000);
   }
-  return {
-    create: [...create].map((name) => podFor(set, hash, name)),
-    remove: [...remove].map(([pod, why]) => ({ pod, why })),
-    status: statusOf(inputs, places),
-    again,
-  };
+  const made: Pod[] = [];
+  for (const name of create) {
+    made.push(podFor(set, hash, name));
+    yield;
+  }
+  const status = yield* statusOf(inputs, places);
+  return { create: made, remove: [...remove].map(([pod, why]) => ({ pod, why })), status, again };
 }
 
 /** The node a Pod of a DaemonSet is on, or is meant for. */
@@ -83,14 +102,12 @@ function nodeOf(pod: Pod): string {
 
 function placeOf(example: Pod, node: Node, pods: readonly Pod[]): Place {
   const wants = wantsNode(example, node);
-  return {
-    node,
-    shouldRun: wants && untoleratedTaint(example, node, ["NoSchedule", "NoExecute"]) === undefined,
-    shouldStay: wants && untoleratedTaint(example, node, ["NoExecute"]) === undefined,
-    live: pods.filter((pod) => !isGoing(pod) && !isOver(pod)).sort(byAge),
-    going: pods.filter(isGoing),
-    over: pods.filter((pod) => isOver(pod) && !isGoing(pod)),
-  };
+  const shouldRun = wants && untoleratedTaint(example, node, ["NoSchedule", "NoExecute"]) === undefined;
+  const shouldStay = shouldRun || (wants && untoleratedTaint(example, node, ["NoExecute"]) === undefined);
+  const [live, going, over]: [Pod[], Pod[], Pod[]] = [[], [], []];
+  for (const pod of pods) (isGoing(pod) ? going : isOver(pod) ? over : live).push(pod);
+  live.sort(byAge);
+  return { node, shouldRun, shouldStay, live, going, over };
 }
 
 /**
@@ -123,12 +140,12 @@ function managePlace(
 }
 
 /** Replaces Pods of older templates, never more at once than the strategy allows. */
-function rollPlaces(
+function* rollPlaces(
   { set, hash, now }: DaemonSetInputs,
   places: readonly Place[],
   create: Set<string>,
   remove: Map<Pod, DaemonSetPlan["remove"][number]["why"]>,
-): void {
+): Steps<void> {
   const desired = places.filter(({ shouldRun }) => shouldRun).length;
   const { maxUnavailable = 1 } = set.spec.updateStrategy?.rollingUpdate ?? {};
   const surge = amountOf(surgeOf(set), desired, "up");
@@ -138,9 +155,12 @@ function rollPlaces(
   const broken: Place[] = [];
   const candidates: Place[] = [];
   for (const place of places) {
-    const kept = place.live.filter((pod) => !remove.has(pod));
-    const fresh = kept.find((pod) => isOf(pod, hash));
-    const old = kept.find((pod) => !isOf(pod, hash));
+    let [fresh, old]: (Pod | undefined)[] = [];
+    for (const pod of place.live) {
+      if (remove.has(pod)) continue;
+      if (isOf(pod, hash)) fresh ??= pod;
+      else old ??= pod;
+    }
     if (surge > 0 && fresh !== undefined && old !== undefined) {
       if (available(fresh)) remove.set(old, "update");
       else surging++;
@@ -148,6 +168,7 @@ function rollPlaces(
       (available(old) ? candidates : broken).push(place);
       if (!available(old)) unavailable++;
     } else if (place.shouldRun && (fresh === undefined || !available(fresh))) unavailable++;
+    yield;
   }
   // A Pod that does not serve now costs nothing to replace; the others wait for their turn.
   const budget =
@@ -159,7 +180,7 @@ function rollPlaces(
   }
 }
 
-function statusOf({ set, hash, now }: DaemonSetInputs, places: readonly Place[]): DaemonSetStatus {
+function* statusOf({ set, hash, now }: DaemonSetInputs, places: readonly Place[]): Steps<DaemonSetStatus> {
   const status: DaemonSetStatus = {
     ...{ currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 },
     ...{ updatedNumberScheduled: 0, numberAvailable: 0, numberUnavailable: 0 },
@@ -169,13 +190,14 @@ function statusOf({ set, hash, now }: DaemonSetInputs, places: readonly Place[])
   let updated = 0;
   let available = 0;
   for (const { shouldRun, live, going, over } of places) {
-    const all = [...live, ...going, ...over];
+    yield;
+    const all = live.length + going.length + over.length;
     if (!shouldRun) {
-      if (all.length > 0) status.numberMisscheduled++;
+      if (all > 0) status.numberMisscheduled++;
       continue;
     }
     status.desiredNumberScheduled++;
-    if (all.length === 0) continue;
+    if (all === 0) continue;
     status.currentNumberScheduled++;
     if (live.some(isReady)) status.numberReady++;
     if (live.some((pod) => isAvailable(pod, set.spec.minReadySeconds ?? 0, now))) available++;

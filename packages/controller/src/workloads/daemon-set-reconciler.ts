@@ -1,4 +1,4 @@
-import { jsonEqual } from "@selvedge/base";
+import { jsonEqual, Turns } from "@selvedge/base";
 import { keyOf } from "@selvedge/client";
 import { type DaemonSet, daemonSetKind, type Node, nodeKind } from "@selvedge/kinds";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
@@ -28,7 +28,8 @@ function daemonSets(deps: WorkloadDeps): PodSetKind<DaemonSet> {
       );
       if (!(await keepHistory(deps, daemonSetKind, set, history))) return undefined;
       const nodes = caches.nodes.list();
-      const plan = planDaemonSet({ set, hash: history.hash, nodes, pods, now: clock.now() });
+      const steps = planDaemonSet({ set, hash: history.hash, nodes, pods, now: clock.now() });
+      const plan = await new Turns(clock).take(steps);
       const remove = plan.remove.map(({ pod }) => pod);
       return { ...plan, remove, first: "remove", members: nodes.length };
     },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Clock, instant, millis } from "@selvedge/base";
+import { type Clock, instant, millis, SystemClock, Turns } from "@selvedge/base";
 import type { DaemonSet, Node, Pod, ReplicaSet } from "@selvedge/kinds";
 import { planDaemonSet } from "./daemon-set-plan.ts";
 import { currentRevision } from "./deployment-plan.ts";
@@ -90,7 +90,7 @@ describe("a DaemonSet's rollout", () => {
     ["removes a failed one", undefined, ["fnew"], ["fnew-a"], 0],
   ];
   for (const [name, strategy, places, removed, created] of rows) {
-    it(name, () => {
+    it(name, async () => {
       const names = ["a", "b", "c", "d"].slice(0, places.length);
       const nodes = names.map(
         (one): Node => ({ apiVersion: "v1", kind: "Node", metadata: { name: one }, spec: {} }),
@@ -98,7 +98,8 @@ describe("a DaemonSet's rollout", () => {
       const pods = places.flatMap((text, at) =>
         text.split(" ").flatMap((one) => (one === "" ? [] : [podOf(one, names[at] ?? "")])),
       );
-      const plan = planDaemonSet({ set: daemonSet(strategy), hash: "new", nodes, pods, now });
+      const inputs = { set: daemonSet(strategy), hash: "new", nodes, pods, now };
+      const plan = await new Turns(new SystemClock()).take(planDaemonSet(inputs));
       assert.deepEqual(
         [plan.remove.map(({ pod }) => pod.metadata.name), plan.create.length],
         [removed, created],
@@ -106,12 +107,13 @@ describe("a DaemonSet's rollout", () => {
     });
   }
 
-  it("counts what kubectl shows", () => {
+  it("counts what kubectl shows", async () => {
     const nodes = ["a", "b", "c"].map(
       (name): Node => ({ apiVersion: "v1", kind: "Node", metadata: { name }, spec: {} }),
     );
     const pods = [podOf("new", "a"), podOf("-new", "b"), podOf("old", "gone")];
-    const { status } = planDaemonSet({ set: daemonSet({ type: "OnDelete" }), hash: "new", nodes, pods, now });
+    const inputs = { set: daemonSet({ type: "OnDelete" }), hash: "new", nodes, pods, now };
+    const { status } = await new Turns(new SystemClock()).take(planDaemonSet(inputs));
     assert.deepEqual(
       [status.desiredNumberScheduled, status.currentNumberScheduled, status.numberReady],
       [3, 2, 1],
