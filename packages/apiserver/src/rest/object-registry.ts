@@ -97,13 +97,15 @@ export class ObjectRegistry {
   }
 
   async list<T extends KubeObject>(kind: KindName, query: ListQuery = {}): Promise<KubeList<T>> {
-    const list = await this.listStored(kind, query);
-    return {
-      apiVersion: apiVersionOf(kind),
-      kind: listKindOf(kind),
-      metadata: listMetadata(list),
-      items: list.items.map((stored) => stored.copy() as T),
-    };
+    const items: T[] = [];
+    // Read while its piece is at hand: to read them all at once would hold up everybody else.
+    for await (const { revision, items: some, end } of this.listPieces(kind, query)) {
+      for (const stored of some) items.push(stored.copy() as T);
+      if (end === undefined) continue;
+      const metadata = listMetadata({ revision, items: [], ...end });
+      return { apiVersion: apiVersionOf(kind), kind: listKindOf(kind), metadata, items };
+    }
+    throw new Error("a list has no end");
   }
 
   listStored(kind: KindName, query: ListQuery = {}): Promise<StoredList> {
