@@ -99,6 +99,7 @@ describe("what a box says of its parts", () => {
   });
 
   it("is devices that apps may have, and those alone count", () => {
+    const macs = Array.from({ length: 20 }, (_, at) => `02:00:00:00:01:${at + 10}`);
     const device = create(info.ZInfoDeviceSchema, {
       assignableAdapters: [
         { name: "eth0", usedByBaseOS: true },
@@ -106,7 +107,12 @@ describe("what a box says of its parts", () => {
         { name: "com1", err: { description: "no such port" } },
         { name: "lan", type: 11, usedByBaseOS: true, err: { description: "has no functions" } },
         { name: "lanvf0", type: 12, err: { description: "has no functions" } },
-        { name: "lanvf1", type: 12 },
+        {
+          ...{ name: "lanvf1", type: 12 },
+          ioAddressList: [{ macAddress: "02:00:00:00:00:01", vfInfo: { index: 1, vlanId: 7 } }],
+        },
+        // One whose driver says nothing, two that are whole, and more than a status holds.
+        { name: "cards", ioAddressList: [{}, ...macs.map((macAddress) => ({ macAddress }))] },
       ],
     });
     assert.deepEqual(partsOf(device).devices, [
@@ -114,7 +120,8 @@ describe("what a box says of its parts", () => {
       { group: "com1", error: "no such port" },
       { group: "lan", error: "has no functions" },
       { group: "lanvf0", error: "has no functions" },
-      { group: "lanvf1" },
+      { group: "lanvf1", addresses: [{ mac: "02:00:00:00:00:01", function: 1, vlan: 7 }] },
+      { group: "cards", addresses: macs.slice(0, 16).map((mac) => ({ mac })) },
     ]);
     const lan = { name: "lan", functions: [{}, { vlan: 7 }] };
     assert.deepEqual(deviceAmounts([lan], device), {

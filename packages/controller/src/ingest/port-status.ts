@@ -118,7 +118,9 @@ function cellularOf(
   };
 }
 
-function deviceOf({ type, name, members, usedByAppUUID, usedByBaseOS, err }: info.ZioBundle): DeviceStatus[] {
+function deviceOf(bundle: info.ZioBundle): DeviceStatus[] {
+  const { type, name, members, ioAddressList, usedByAppUUID, usedByBaseOS, err } = bundle;
+  const cards = ioAddressList.filter(({ macAddress }) => macAddress !== "").slice(0, namesMax);
   // What the box uses itself is nobody's to have, and its ports are told as such; but of a card that is parted
   // it says there why apps do not find its functions.
   const parted = type === devmodelCommon.PhyIoType.PhyIoNetEthPF && errorText(err) !== "";
@@ -127,9 +129,15 @@ function deviceOf({ type, name, members, usedByAppUUID, usedByBaseOS, err }: inf
     {
       group: cut(name),
       ...(members.length > 0 && { members: names(members) }),
+      ...(cards.length > 0 && { addresses: cards.map(cardOf) }),
       ...said({ app: usedByAppUUID, error: errorText(err) }),
     },
   ];
+}
+
+function cardOf({ macAddress, vfInfo }: info.IoAddresses): NonNullable<DeviceStatus["addresses"]>[number] {
+  const { index = 0, vlanId: vlan = 0 } = vfInfo ?? {};
+  return { mac: cut(macAddress), ...(vfInfo && { function: index }), ...(vlan > 0 && { vlan }) };
 }
 
 function certificateOf(certificate: info.ZInfoDevice["enrolledCerts"][number]): CertificateStatus {

@@ -29,6 +29,8 @@ export interface CellularStatus {
 export interface DeviceStatus {
   group: string;
   members?: string[];
+  /** Those of its network cards, and which function of its card one is. */
+  addresses?: { mac: string; function?: number; vlan?: number }[];
   /** The UID of the app that has it. */
   app?: string;
   error?: string;
@@ -46,6 +48,7 @@ export interface CertificateStatus {
 }
 
 const yes = (description: string): Schema => ({ type: "boolean", description });
+const int32 = (description: string): Schema => ({ type: "integer", format: "int32", description });
 const list = (description: string, items: Schema): Schema => ({ type: "array", description, items });
 const texts = (description: string): Schema => list(description, { type: "string" });
 
@@ -92,7 +95,7 @@ export const portsStatusSchema: Schema = list(
         sims: list(
           "Its SIM cards.",
           objectOf("A SIM card.", {
-            slot: { type: "integer", format: "int32", description: "In which slot." },
+            slot: int32("In which slot."),
             iccid: textOf("The number printed on it."),
             state: textOf("How it is."),
             active: yes("Whether its slot is in use."),
@@ -111,6 +114,18 @@ export const devicesStatusSchema: Schema = list(
     {
       group: textOf("Its name."),
       members: texts("What is in it."),
+      addresses: list(
+        "What its network cards are known by.",
+        objectOf(
+          "A card, or a function of one.",
+          {
+            mac: textOf("Its address."),
+            function: int32("Which function of its card it is, from 0 on; unset for a whole card."),
+            vlan: int32("The VLAN it is in."),
+          },
+          ["mac"],
+        ),
+      ),
       app: textOf("The UID of the Pod that has it."),
       error: textOf("Why nobody can have it."),
     },
