@@ -9,6 +9,7 @@ import { SimNetwork } from "../../harness/src/network/sim-network.ts";
 import { SimRegistry } from "../../harness/src/network/sim-registry.ts";
 import { SimClock } from "../../harness/src/sim-clock.ts";
 import { SimNode } from "../../harness/src/sim-node.ts";
+import { ControlWorld } from "./control-world.ts";
 import { enrolmentConfig, nodeId, ScriptedGateway } from "./scripted-gateway.ts";
 import { appInit, ids, imageVolume, volume } from "./volume-world.ts";
 
@@ -31,6 +32,20 @@ const volumes = [
   imageVolume(ids.more, 0n),
   volume(ids.data, 0n, { maxsizebytes: 9n }),
 ];
+
+function configOf(version: number, more: object): config.EdgeDevConfig {
+  const init = {
+    id: { uuid: nodeId },
+    configTimestamp: timestampFromMs(at + version * 1000),
+    datastores: [{ id: ids.store, dType: 5, fqdn: "docker://registry.example" }],
+    // What nobody wants goes soon.
+    configItems: [{ key: "timer.gc.vdisk", value: "60" }],
+    contentInfo: [{ uuid: ids.content, URL: "busybox:1", iformat: 8, dsIdsList: [ids.store] }],
+    ...{ volumes, networkInstances: [network], apps: [good, beside] },
+    ...more,
+  };
+  return create(config.EdgeDevConfigSchema, init as unknown as Config);
+}
 
 /** One box, whole, with a controller that gives it what the test says. */
 class BoxWorld {
@@ -68,17 +83,7 @@ class BoxWorld {
   }
 
   configure(more: object): void {
-    this.#version++;
-    const base = {
-      id: { uuid: nodeId },
-      configTimestamp: timestampFromMs(at + this.#version * 1000),
-      datastores: [{ id: ids.store, dType: 5, fqdn: "docker://registry.example" }],
-      // What nobody wants goes soon.
-      configItems: [{ key: "timer.gc.vdisk", value: "60" }],
-      contentInfo: [{ uuid: ids.content, URL: "busybox:1", iformat: 8, dsIdsList: [ids.store] }],
-      ...{ volumes, networkInstances: [network], apps: [good, beside] },
-    };
-    this.gateway.config = create(config.EdgeDevConfigSchema, { ...base, ...more } as unknown as Config);
+    this.gateway.config = configOf(++this.#version, more);
     this.gateway.hash = `hash-${this.#version}`;
   }
 
@@ -178,6 +183,29 @@ describe("an app whose entry cannot be read", () => {
     await world.until("the new machine", () => world.launches(ids.app) === 3);
     await world.tells(ids.app, RUNNING, []);
     assert.equal(world.volumes(), 3);
+  });
+
+  it("is what it was or stays so when the power goes while the configuration is written", async () => {
+    for (let write = 1; write <= 6; write++) {
+      const world = new ControlWorld();
+      [world.gateway.config, world.gateway.hash] = [configOf(1, {}), "hash-1"];
+      // Never taken down: the power takes it.
+      const first = await world.engine();
+      await world.until("accepted", () => first.store.desired.get() !== undefined);
+      let cut = false;
+      world.plates.cutPowerDuringWrite(write, () => {
+        cut = true;
+        world.plates.powerCut();
+      });
+      [world.gateway.config, world.gateway.hash] = [configOf(2, { apps: [bad, beside] }), "hash-2"];
+      const isTaken = (): boolean => first.store.desired.get()?.configHash === "hash-2";
+      await world.clock.passUntil(() => cut || isTaken(), minutes(30));
+      if (!cut) world.plates.powerCut();
+      world.gateway.online = false;
+      await using second = await world.engine();
+      const [app] = second.store.desired.get()?.apps ?? [];
+      assert.deepEqual([app?.nics.length, app?.hindrance], [1, undefined], `write ${write}`);
+    }
   });
 
   it("is stopped when it is not to be active", async () => {
