@@ -22,6 +22,7 @@ import * as netCommon from "./gen/evecommon/netcmn_pb.ts";
 import * as uuid from "./gen/eveuuid/eveuuid_pb.ts";
 import * as flowlog from "./gen/flowlog/flowlog_pb.ts";
 import * as hardwareHealth from "./gen/hardwarehealth/hardware_health_pb.ts";
+import * as bondInfo from "./gen/info/bond_pb.ts";
 import * as certInfo from "./gen/info/cert_pb.ts";
 import * as infoCommon from "./gen/info/common_pb.ts";
 import * as hardware from "./gen/info/hardware_pb.ts";
@@ -77,6 +78,7 @@ export {
   attest,
   auth,
   baseos,
+  bondInfo,
   certInfo,
   certs,
   cipher,

@@ -20,10 +20,12 @@ describe("what a box says of its parts", () => {
                 IPAddrs: ["192.0.2.7"],
                 bondStatus: {
                   mode: netCommon.BondMode.BOND_MODE_802_3AD,
-                  lacp: { partnerMac: "02:00:00:00:00:02" },
+                  lacp: { partnerMac: "02:00:00:00:00:02", activeAggregatorId: 2 },
                   members: [
-                    { logicallabel: "enp2s0", miiUp: true },
+                    { logicallabel: "enp2s0", miiUp: true, lacp: { aggregatorId: 2 } },
                     { logicallabel: "enp3s0", miiUp: false },
+                    { logicallabel: "enp4s0", miiUp: true, lacp: { aggregatorId: 3 } },
+                    { logicallabel: "enp5s0", miiUp: true, lacp: { aggregatorId: 2, partnerChurnState: 3 } },
                   ],
                 },
                 pnacStatus: {
@@ -56,8 +58,10 @@ describe("what a box says of its parts", () => {
         bond: {
           ...{ mode: "802.3ad", partner: "02:00:00:00:00:02" },
           cards: [
-            { name: "enp2s0", up: true },
+            { name: "enp2s0", up: true, bundled: true },
             { name: "enp3s0", up: false },
+            { name: "enp4s0", up: true, bundled: false },
+            { name: "enp5s0", up: true, bundled: false },
           ],
         },
         authentication: { state: "Authenticated", since: "2026-01-01T00:00:00Z" },

@@ -1,6 +1,6 @@
 /** What a device says of its ports, the devices it lends, and its certificates. Pure. */
 import { toRfc3339 } from "@selvedge/base";
-import { certInfo, devmodelCommon, type info, netCommon, pnacInfo } from "@selvedge/eve-api";
+import { bondInfo, certInfo, devmodelCommon, type info, netCommon, pnacInfo } from "@selvedge/eve-api";
 import {
   type CellularStatus,
   type CertificateStatus,
@@ -20,6 +20,8 @@ const devicesMax = 128;
 const certificatesMax = 16;
 const namesMax = 16;
 const textMax = 256;
+
+const churned = bondInfo.BondLACPChurnState.BOND_LACP_CHURN_STATE_CHURNED;
 
 type Part = Pick<EdgeNodeStatus, "ports" | "devices" | "certificates">;
 type Port = info.DevicePort;
@@ -71,10 +73,19 @@ function bondOf(bond: NonNullable<Port["bondStatus"]>): NonNullable<PortStatus["
   const text = word(netCommon.BondMode, mode, "BOND_MODE_").toLowerCase().replaceAll("_", "-");
   return {
     ...said({ mode: text.replace("802-3ad", "802.3ad"), active, partner: lacp?.partnerMac ?? "" }),
-    cards: members
-      .slice(0, namesMax)
-      .map(({ logicallabel, miiUp }) => ({ name: cut(logicallabel), up: miiUp })),
+    cards: members.slice(0, namesMax).map(({ logicallabel, miiUp, lacp: own }) => ({
+      ...{ name: cut(logicallabel), up: miiUp },
+      ...(own && lacp && { bundled: isBundled(own, lacp.activeAggregatorId) }),
+    })),
   };
+}
+
+/** A card at a port of the switch that is in no group, or another, is up as well. */
+function isBundled(own: bondInfo.BondMemberLACPStatus, active: number): boolean {
+  const { aggregatorId, actorChurnState, partnerChurnState } = own;
+  return (
+    active > 0 && aggregatorId === active && actorChurnState !== churned && partnerChurnState !== churned
+  );
 }
 
 function authenticationOf(pnac: NonNullable<Port["pnacStatus"]>): NonNullable<PortStatus["authentication"]> {

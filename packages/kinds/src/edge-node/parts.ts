@@ -10,7 +10,12 @@ export interface PortStatus {
   mac?: string;
   addresses?: string[];
   error?: string;
-  bond?: { mode?: string; active?: string; partner?: string; cards?: { name: string; up: boolean }[] };
+  bond?: {
+    mode?: string;
+    active?: string;
+    partner?: string;
+    cards?: { name: string; up: boolean; bundled?: boolean }[];
+  };
   authentication?: { state: string; since?: string; error?: string };
   cellular?: CellularStatus;
 }
@@ -70,10 +75,15 @@ export const portsStatusSchema: Schema = list(
         partner: textOf("The address of the other end of an 802.3ad bond."),
         cards: list(
           "Its cards.",
-          objectOf("A card.", { name: textOf("Which."), up: yes("Whether it is connected.") }, [
-            "name",
-            "up",
-          ]),
+          objectOf(
+            "A card.",
+            {
+              name: textOf("Which."),
+              up: yes("Whether it is connected."),
+              bundled: yes("Of an 802.3ad bond: whether its switch has it among those that carry."),
+            },
+            ["name", "up"],
+          ),
         ),
       }),
       authentication: objectOf(
