@@ -11,7 +11,12 @@ export {
   evaluationBudget,
   type NamedExpression,
 } from "./cel/admission.ts";
-export { type AccessDecision, type AccessQuestion, PendingDecision } from "./cel/authorizer-library.ts";
+export {
+  type AccessDecision,
+  type AccessQuestion,
+  type Decide,
+  PendingDecision,
+} from "./cel/authorizer-library.ts";
 export { declaredType } from "./cel/declared-type.ts";
 export {
   type CompiledRule,
@@ -21,6 +26,7 @@ export {
   partFaults,
   ruleFaults,
 } from "./cel/rules.ts";
+export { Slice, TooHeavyError } from "./cel/slice.ts";
 export type { CelType } from "./cel/types.ts";
 export { encodeEnvelope, encodeItems, encodeProtobuf, envelopeAround } from "./codec/encode.ts";
 export {

@@ -179,6 +179,7 @@ export class ApiWorld {
     this.#policies[Symbol.dispose]();
     this.#webhooks[Symbol.dispose]();
     await this.#custom[Symbol.asyncDispose]();
+    await this.objects.evaluations[Symbol.asyncDispose]();
     await this.store.close();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -39,6 +39,7 @@ async function run(flags: Flags): Promise<void> {
   const opened = stack.use(await openStore(flags, folder, { clock, log }));
   const { store } = opened;
   const half = createApi({ store, clock, random, log, serviceRange: flags.serviceRange });
+  stack.use(half.registry.evaluations);
   stack.use(processMetrics(half.metrics, clock));
   await stack.use(half.policies).start();
   let [api, duty, access]: Partial<[ApiServer, Duty, AccessControl]> = [];

@@ -16,6 +16,7 @@ import { type Checked, check } from "./checker.ts";
 import { CostError, costOf, evaluate } from "./evaluate.ts";
 import { untypedValue } from "./json-values.ts";
 import { parse } from "./parser.ts";
+import type { Slice } from "./slice.ts";
 import { bool, type CelType, dyn, nullType, printType, string } from "./types.ts";
 import { EvaluationError, type MapValue } from "./values.ts";
 
@@ -136,6 +137,8 @@ export interface AdmissionInput {
   /** Of what the write itself asks for. */
   readonly asked: Omit<AccessQuestion, "verb">;
   readonly decide: Decide;
+  /** All that is evaluated with this input may take as much; without one, as long as it takes. */
+  readonly slice?: Slice;
 }
 
 export type Evaluated =
@@ -154,11 +157,13 @@ export class BudgetError extends Error {
 /** The expressions of one policy, or of one webhook, asked of one write. */
 export class AdmissionEvaluation {
   readonly #values: ReadonlyMap<string, unknown>;
+  readonly #slice: Slice | undefined;
   #left: number;
 
   constructor(input: AdmissionInput, variables: readonly NamedExpression[], budget: number) {
     const { decide, asked } = input;
     this.#left = budget;
+    this.#slice = input.slice;
     this.#values = new Map<string, unknown>([
       ["object", untypedValue(input.object)],
       ["oldObject", untypedValue(input.oldObject)],
@@ -171,7 +176,10 @@ export class AdmissionEvaluation {
     ]);
   }
 
-  /** Throws a BudgetError when the budget is gone, and a PendingDecision when an answer has to be waited for. */
+  /**
+   * Throws a BudgetError when the budget is gone, a PendingDecision when an answer has to be waited for, and a
+   * TooHeavyError when the slice is used up.
+   */
   evaluate(expression: Expression): Evaluated {
     const { source, fault } = expression;
     if (fault !== undefined) return { type: "failure", message: `compilation error: ${fault}` };
@@ -193,7 +201,7 @@ export class AdmissionEvaluation {
   #spent({ program, fault }: Expression): unknown {
     if (program === undefined) throw new EvaluationError(fault ?? "no program");
     try {
-      const { value, cost } = evaluate(program, (name) => this.#values.get(name), callMax);
+      const { value, cost } = evaluate(program, (name) => this.#values.get(name), callMax, this.#slice);
       this.#left -= cost;
       return value;
     } catch (error) {

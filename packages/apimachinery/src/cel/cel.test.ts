@@ -84,6 +84,14 @@ const rows: readonly (readonly [source: string, value: unknown])[] = [
   ["self.parts.map(p, p.name) + self.parts.filter(p, p.size > 1).map(p, p.name)", ["one", "two", "two"]],
   ["self.parts.map(p, p.size > 1, p.size * 10)", [20]],
   ["self.labels.map(k, k)", ["app", "a/b"]],
+  [
+    "[1, 2].map(a, [3, 4].map(b, a * b) + [a])",
+    [
+      [3, 4, 1],
+      [6, 8, 2],
+    ],
+  ],
+  ["[[1], [2]].map(a, (a + [3]).map(b, b)) + [[1], [2]].filter(a, a + [3] == [1, 3])", [[1, 3], [2, 3], [1]]],
   ["[1, 2].all(i, v, i < v) && {'a': 1}.exists(k, v, k == 'a' && v == 1)", true],
   ["['x', 'y'].transformList(i, v, v + string(i))", ["x0", "y1"]],
   ["['x', 'y'].transformMap(i, v, v)", { 0: "x", 1: "y" }],

@@ -5,6 +5,8 @@
 import type { Comprehension, Expr } from "./ast.ts";
 import { callCost } from "./call-cost.ts";
 import { type Call, type Checked, typeNames } from "./checker.ts";
+import { accumulator } from "./macros.ts";
+import type { Slice } from "./slice.ts";
 import { isOfType } from "./types.ts";
 import { EvaluationError, isMapValue, MadeMap, none, OptionalValue, TypeValue } from "./values.ts";
 
@@ -20,9 +22,12 @@ export interface Outcome {
 
 export type Environment = (name: string) => unknown;
 
-/** Throws EvaluationError and CostError; both know what it cost so far, as `cost`. */
-export function evaluate(checked: Checked, variables: Environment, limit: number): Outcome {
-  const evaluation = new Evaluation(checked, limit);
+/**
+ * Throws EvaluationError and CostError; both know what it cost so far, as `cost`. With a slice it throws a
+ * TooHeavyError as well.
+ */
+export function evaluate(checked: Checked, variables: Environment, limit: number, slice?: Slice): Outcome {
+  const evaluation = new Evaluation(checked, limit, slice);
   try {
     const value = evaluation.value(checked.expr, { of: variables });
     return { value, cost: evaluation.cost };
@@ -50,15 +55,19 @@ class Evaluation {
   cost = 0;
   readonly #checked: Checked;
   readonly #limit: number;
+  readonly #slice: Slice | undefined;
 
-  constructor(checked: Checked, limit: number) {
+  constructor(checked: Checked, limit: number, slice: Slice | undefined) {
     this.#checked = checked;
     this.#limit = limit;
+    this.#slice = slice;
   }
 
-  #spend(cost: number): void {
+  /** `effort`: what it takes here, where that is another thing than what it costs. */
+  #spend(cost: number, effort = cost): void {
     this.cost += cost;
     if (this.cost > this.#limit) throw new CostError("operation cancelled: actual cost limit exceeded");
+    this.#slice?.spend(effort);
   }
 
   value(expr: Expr, scope: Scope): unknown {
@@ -141,7 +150,17 @@ class Evaluation {
     const call = this.#checked.calls.get(expr);
     if (call === undefined) throw new EvaluationError("no such overload");
     const args = call.args.map((arg) => this.value(arg, scope));
-    return this.#dispatch(call, args);
+    return this.#grown(expr, args) ?? this.#dispatch(call, args);
+  }
+
+  /** A list that a loop puts together, which nobody else has: an item longer, for as much as another would cost. */
+  #grown({ name, args: [first] }: Expr & { readonly kind: "call" }, values: readonly unknown[]): unknown {
+    if (name !== "_+_" || first?.kind !== "ident" || first.name !== accumulator) return undefined;
+    const [list, added] = values;
+    if (!Array.isArray(list) || !Array.isArray(added)) return undefined;
+    this.#spend(1);
+    for (const item of added) list.push(item);
+    return list;
   }
 
   #dispatch({ overloads }: Call, args: readonly unknown[]): unknown {
@@ -150,7 +169,9 @@ class Evaluation {
     );
     if (overload === undefined) throw new EvaluationError("no such overload");
     const before = callCost(overload, args);
-    if (before !== undefined) this.#spend(before);
+    // Whoever decides is asked elsewhere.
+    if (before !== undefined) this.#spend(before, overload.name === "check" ? 1 : before);
+    this.#slice?.checkCall(overload, args);
     const value = overload.run(...(args as never[]));
     if (before === undefined) this.#spend(callCost(overload, args, value) ?? 1);
     return value;

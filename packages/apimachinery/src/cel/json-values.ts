@@ -66,9 +66,26 @@ function listValue(schema: Schema, items: readonly unknown[]): unknown {
   );
 }
 
+/** Members as they were made: a loop that asks for a list each time gets the same one. */
+class Made {
+  #known: Map<string, unknown> | undefined;
+
+  /** Only what has members itself is kept: all else is made in no time. */
+  get(name: string, value: unknown, make: () => unknown): unknown {
+    if (typeof value !== "object") return make();
+    this.#known ??= new Map();
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const made = make();
+    this.#known.set(name, made);
+    return made;
+  }
+}
+
 class JsonMap implements MapValue {
   readonly isMap = true;
   readonly typeName: undefined = undefined;
+  readonly #made = new Made();
   /** Undefined: it is not known. */
   readonly #schema: Schema | undefined;
   readonly #value: JsonObject;
@@ -92,8 +109,11 @@ class JsonMap implements MapValue {
 
   get(key: unknown): unknown {
     if (!this.has(key)) return undefined;
-    const value = this.#value[key as string];
-    return this.#schema === undefined ? untypedValue(value) : jsonValue(this.#schema, value);
+    const [name, schema] = [key as string, this.#schema];
+    const value = this.#value[name];
+    return this.#made.get(name, value, () =>
+      schema === undefined ? untypedValue(value) : jsonValue(schema, value),
+    );
   }
 }
 
@@ -128,6 +148,7 @@ function membersOf(schema: Schema, isRoot: boolean): ReadonlyMap<string, Member>
 class JsonStruct implements MapValue {
   readonly isMap = true;
   readonly typeName = "object";
+  readonly #made = new Made();
   readonly #members: ReadonlyMap<string, Member>;
   readonly #value: JsonObject;
 
@@ -152,6 +173,7 @@ class JsonStruct implements MapValue {
   get(key: unknown): unknown {
     const member = this.#members.get(String(key));
     const value = member === undefined ? undefined : this.#value[member.name];
-    return member === undefined || value === undefined ? undefined : jsonValue(member.schema, value);
+    if (member === undefined || value === undefined) return undefined;
+    return this.#made.get(member.name, value, () => jsonValue(member.schema, value));
   }
 }

@@ -2,7 +2,7 @@
 import type { Expr } from "./ast.ts";
 
 /** What the accumulator is called; no name in a text can be. */
-const accumulator = "@result";
+export const accumulator = "@result";
 
 /** The expression that the macro stands for, what is wrong with it, or undefined when it is no macro. */
 export function expandMacro(

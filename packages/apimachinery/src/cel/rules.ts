@@ -14,6 +14,7 @@ import { estimateCost } from "./estimate.ts";
 import { CostError, costOf, evaluate } from "./evaluate.ts";
 import { jsonValue } from "./json-values.ts";
 import { parse } from "./parser.ts";
+import type { Slice } from "./slice.ts";
 import { type CelType, optionalOf } from "./types.ts";
 import { EvaluationError, none, OptionalValue } from "./values.ts";
 
@@ -121,12 +122,12 @@ export function hasRules(schema: Schema): boolean {
 
 /**
  * What the rules of the schema say of a whole object; `old` on update. Faults that were there before, in
- * what is not changed, are let be.
+ * what is not changed, are let be. Throws a TooHeavyError when the slice is used up.
  */
-export function ruleFaults(schema: Schema, value: unknown, old: unknown): FieldError[] {
+export function ruleFaults(schema: Schema, value: unknown, old: unknown, slice?: Slice): FieldError[] {
   const node = nodeOf(schema, true);
   if (node === undefined) return [];
-  const asking = new Asking();
+  const asking = new Asking(slice);
   asking.ask(node, value, { old, same: false }, "");
   return asking.errors;
 }
@@ -149,10 +150,17 @@ interface Before {
 
 class Asking {
   readonly errors: FieldError[] = [];
+  readonly #slice: Slice | undefined;
   #left = budget;
+
+  constructor(slice?: Slice) {
+    this.#slice = slice;
+  }
 
   ask(node: RuleNode, value: unknown, before: Before, path: string): void {
     if (value === null || value === undefined || this.#left < 0) return;
+    // Looking at what is there takes its time too.
+    this.#slice?.spend(1);
     const { old } = before;
     const same = before.same || (old !== undefined && jsonEqual(value, old));
     for (const rule of node.rules) this.#ask(node, rule, value, { old, same }, path);
@@ -188,7 +196,7 @@ class Asking {
       name === "self" ? self : name === "oldSelf" ? oldSelf : undefined;
     const words = (rule.message ?? "").trim() || rule.rule.trim();
     try {
-      const { value: holds, cost } = evaluate(program, variables, callMax);
+      const { value: holds, cost } = evaluate(program, variables, callMax, this.#slice);
       this.#spend(cost, path, type);
       if (holds === true || this.#left < 0) return;
     } catch (error) {
@@ -229,7 +237,7 @@ class Asking {
     const words = plain === "" ? `failed rule: ${rule.rule.trim()}` : plain;
     if (message === undefined) return words;
     try {
-      const { value, cost } = evaluate(message, variables, callMax);
+      const { value, cost } = evaluate(message, variables, callMax, this.#slice);
       this.#left -= cost;
       const text = typeof value === "string" ? value.trim() : "";
       const fits = text !== "" && text.length <= messageMax && !text.includes("\n");

@@ -108,7 +108,7 @@ function addArithmetic(table: FunctionTable): void {
   table.add("_+_(string, string) string", (a: string, b: string) => a + b);
   table.add("_+_(bytes, bytes) bytes", (a: Uint8Array, b: Uint8Array) => Uint8Array.from([...a, ...b]));
   table.add("_+_(list(A), list(A)) list(A)", (a: unknown[], b: unknown[]) =>
-    a instanceof SchemaList ? a.joined(b) : [...a, ...b],
+    a instanceof SchemaList ? a.joined(b) : a.concat(b),
   );
   const span = (value: DurationValue | TimestampValue): bigint => value.nanos;
   const later = (a: TimestampValue, b: DurationValue): TimestampValue =>

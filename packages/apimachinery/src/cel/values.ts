@@ -88,7 +88,7 @@ export function isMapValue(value: unknown): value is MapValue {
 export class MadeMap implements MapValue {
   readonly isMap = true;
   readonly typeName: undefined = undefined;
-  readonly #entries: ReadonlyMap<string, readonly [key: unknown, value: unknown]>;
+  readonly #entries: Map<string, readonly [key: unknown, value: unknown]>;
 
   constructor(entries: Iterable<readonly [unknown, unknown]>) {
     this.#entries = new Map([...entries].map((entry) => [keyText(entry[0]), entry]));
@@ -110,9 +110,11 @@ export class MadeMap implements MapValue {
     return this.#entries.get(keyText(key))?.[1];
   }
 
-  with(key: unknown, value: unknown): MadeMap {
+  /** Of a map that a loop puts together, which nobody else has: no other is made. */
+  with(key: unknown, value: unknown): this {
     if (this.has(key)) throw new EvaluationError(`insert failed: key ${showKey(key)} already exists`);
-    return new MadeMap([...this.#entries.values(), [key, value]]);
+    this.#entries.set(keyText(key), [key, value]);
+    return this;
   }
 }
 
@@ -194,9 +196,19 @@ export function sizeOf(value: unknown): number {
   return isMapValue(value) ? value.size : 1;
 }
 
+function isFirstHalf(text: string, index: number): boolean {
+  return (text.charCodeAt(index) & 0xfc00) === 0xd800;
+}
+
+function isSecondHalf(text: string, index: number): boolean {
+  return (text.charCodeAt(index) & 0xfc00) === 0xdc00;
+}
+
 /** In code points, as CEL counts. */
 export function lengthOf(text: string): number {
-  let count = 0;
-  for (const _point of text) count++;
+  let count = text.length;
+  for (let index = 1; index < text.length; index++) {
+    if (isSecondHalf(text, index) && isFirstHalf(text, index - 1)) count--;
+  }
   return count;
 }

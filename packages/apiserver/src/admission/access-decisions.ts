@@ -1,8 +1,22 @@
 /** What expressions ask of who decides who may do what: asked once a write, and waited for outside of them. */
-import { type AccessDecision, type AccessQuestion, PendingDecision } from "@selvedge/apimachinery";
+import {
+  type AccessDecision,
+  type AccessQuestion,
+  type Decide,
+  PendingDecision,
+} from "@selvedge/apimachinery";
 import { describeError } from "@selvedge/base";
 import type { Attributes, Authorizer } from "../auth/authorization.ts";
 import { serviceAccountGroups, serviceAccountUser, type User } from "../auth/user.ts";
+
+/** By what is known; what is not has to be asked first. */
+export function decideBy(known: ReadonlyMap<string, AccessDecision>): Decide {
+  return (question) => {
+    const decision = known.get(JSON.stringify(question));
+    if (decision === undefined) throw new PendingDecision(question);
+    return decision;
+  };
+}
 
 export class AccessDecisions {
   readonly #authorizer: Authorizer;
@@ -16,17 +30,18 @@ export class AccessDecisions {
     this.#user = user;
   }
 
-  readonly decide = (question: AccessQuestion): AccessDecision => {
-    const known = this.#known.get(JSON.stringify(question));
-    if (known === undefined) throw new PendingDecision(question);
-    return known;
-  };
+  readonly decide: Decide = decideBy(this.#known);
+
+  /** By the question's text. */
+  get known(): ReadonlyMap<string, AccessDecision> {
+    return this.#known;
+  }
 
   /** What `evaluate` comes to once all that it asks is known: it is begun anew after each answer. */
-  async settled<T>(evaluate: () => T): Promise<T> {
+  async settled<T>(evaluate: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return evaluate();
+        return await evaluate();
       } catch (error) {
         if (!(error instanceof PendingDecision)) throw error;
         this.#known.set(JSON.stringify(error.question), await this.#answer(error.question));

@@ -4,13 +4,11 @@ import {
   type Column,
   dropNulls,
   type FieldError,
-  hasRules,
   type KindDefinition,
   type KindView,
   type KubeObject,
   parseLabelSelector,
   prune,
-  ruleFaults,
   type ScalePaths,
   type Schema,
   SelectorError,
@@ -59,38 +57,15 @@ export function customKinds(definition: CustomResourceDefinition, conversion?: C
         : {}),
       ...(fields.length > 0 && { selectableFields: fields }),
       ...(version.deprecated && { deprecationWarning: deprecation(definition, version) }),
-      validate: (object, old, found = []) => {
-        const errors = [
-          ...validateEmbedded(schema, object),
-          ...(scale === undefined ? [] : scaleErrors(scalePaths(scale), object)),
-        ];
-        return [...errors, ...askRules(schema, object, old, [...found, ...errors])];
-      },
+      validate: (object) => [
+        ...validateEmbedded(schema, object),
+        ...(scale === undefined ? [] : scaleErrors(scalePaths(scale), object)),
+      ],
       view: viewOf(place, version.name, { storage, schemas, all, conversion }),
     });
   }
   const served = new Set(spec.versions.filter((version) => version.served).map(({ name }) => name));
   return all.filter(({ version }) => served.has(version));
-}
-
-/** What kinds of faults leave a value that rules were not made for. */
-const blocking = new Set([
-  ...["FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany"],
-  "FieldValueTypeInvalid",
-]);
-
-function askRules(
-  schema: Schema,
-  object: KubeObject,
-  old: KubeObject | undefined,
-  found: readonly FieldError[],
-): FieldError[] {
-  if (!hasRules(schema)) return [];
-  if (!found.some(({ type }) => blocking.has(type))) return ruleFaults(schema, object, old);
-  const detail =
-    "some validation rules were not checked because the object was invalid; correct the existing errors to " +
-    "complete validation";
-  return [invalid("<nil>", null, detail)];
 }
 
 /** Without a schema, and without its root keeping what it does not know, nothing would be kept. */

@@ -2,6 +2,7 @@ import type { KindDefinition, KubeList, KubeObject, WatchEvent } from "@selvedge
 import { type Clock, cloneJson, type Random, toRfc3339, uuid } from "@selvedge/base";
 import { AdmissionChain } from "../admission.ts";
 import type { User } from "../auth/user.ts";
+import { Evaluations } from "../evaluation/evaluations.ts";
 import { StatusError } from "../status-error.ts";
 import type { Store } from "../store/store.ts";
 import { type DeleteQuery, planDelete } from "./delete-plan.ts";
@@ -19,9 +20,10 @@ import {
   type StoredList,
 } from "./listing.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
-import { applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
+import { applyConfiguration, applyPatch, checkPlace, type PatchKind } from "./patching.ts";
 import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownResource } from "./refusals.ts";
 import { encodeKept, isStale, Stored, seenRevision, showRow } from "./stored.ts";
+import { WaitingRules } from "./waiting-rules.ts";
 import { eventsOf, openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
 import { fillDefaults, isGone, planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
 
@@ -39,6 +41,8 @@ export interface WriteQuery extends FieldRules {
   /** Hears how the object is kept: its text is an answer that need not be made again. */
   readonly wrote?: (stored: Stored) => void;
 }
+
+type RegistryContext = WriteContext & { readonly patience: WaitingRules };
 
 export interface DeleteOutcome {
   /** False: it is marked, and goes when nothing holds it any more. */
@@ -59,6 +63,8 @@ export class ObjectRegistry {
   readonly admission: AdmissionChain = new AdmissionChain();
   /** Who has to have heard of a write before it is answered. */
   readonly followers: Followers = new Followers();
+  /** What users' expressions say of writes; to be disposed. */
+  readonly evaluations: Evaluations;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -68,6 +74,7 @@ export class ObjectRegistry {
     this.#store = store;
     this.#clock = clock;
     this.#random = random;
+    this.evaluations = new Evaluations({ clock });
     const namespaces = kinds.find(isNamespaceKind);
     if (namespaces !== undefined) {
       this.admission.add(namespaceLifecycle((name) => this.getStored(namespaces, name)));
@@ -271,7 +278,7 @@ export class ObjectRegistry {
   async #create(
     kind: KindName,
     wanted: KubeObject,
-    context: WriteContext,
+    context: RegistryContext,
     options: WriteQuery,
   ): Promise<KubeObject> {
     const meta = wanted.metadata;
@@ -332,8 +339,9 @@ export class ObjectRegistry {
     return object;
   }
 
-  #context(kind: KindName, options: WriteQuery): WriteContext {
+  #context(kind: KindName, options: WriteQuery): RegistryContext {
     return {
+      patience: new WaitingRules(this.evaluations),
       kind: this.#definition(kind),
       rules: options,
       manager: options.fieldManager || inProcess,
@@ -346,7 +354,7 @@ export class ObjectRegistry {
   async #admitted(
     old: KubeObject | undefined,
     wanted: KubeObject,
-    { kind, subresource }: WriteContext,
+    { kind, subresource, patience }: RegistryContext,
     asked: WriteQuery,
     plan: (wanted: KubeObject) => KubeObject,
   ): Promise<KubeObject> {
@@ -363,6 +371,7 @@ export class ObjectRegistry {
       await this.admission.ask("mutate", { ...terms, object });
     }
     const made = plan(object);
+    await patience.settle(kind, made);
     await this.admission.ask("validate", { ...terms, object: made });
     return made;
   }
@@ -388,14 +397,4 @@ function revisionOf({ metadata }: KubeObject): number {
 
 function isTaken(error: unknown): boolean {
   return error instanceof StatusError && error.reason === "AlreadyExists";
-}
-
-/** A patch may say where the object is, and nothing else. */
-function checkPlace({ metadata }: KubeObject, name: string, namespace: string | undefined): void {
-  const { name: said, namespace: place } = metadata;
-  if (said !== name)
-    throw badRequest(`the name of the object (${said}) does not match the name on the URL (${name})`);
-  if (!place || !namespace || place === namespace) return;
-  const what = `the namespace of the object (${place}) does not match the namespace on the request`;
-  throw badRequest(`${what} (${namespace})`);
 }

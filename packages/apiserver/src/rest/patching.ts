@@ -201,3 +201,13 @@ function timeOf(
   );
   return entry?.time;
 }
+
+/** A patch may say where the object is, and nothing else. */
+export function checkPlace({ metadata }: KubeObject, name: string, namespace: string | undefined): void {
+  const { name: said, namespace: place } = metadata;
+  if (said !== name)
+    throw badRequest(`the name of the object (${said}) does not match the name on the URL (${name})`);
+  if (!place || !namespace || place === namespace) return;
+  const what = `the namespace of the object (${place}) does not match the namespace on the request`;
+  throw badRequest(`${what} (${namespace})`);
+}

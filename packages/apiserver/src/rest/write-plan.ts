@@ -4,7 +4,6 @@ import {
   applySchemaDefaults,
   dropNulls,
   type FieldError,
-  fieldErrorText,
   fitsTypes,
   type KindDefinition,
   type KubeObject,
@@ -15,6 +14,7 @@ import {
   withoutTimes,
 } from "@selvedge/apimachinery";
 import { cloneJson, jsonEqual } from "@selvedge/base";
+import { askRules, distinct, type Patience } from "./asked-rules.ts";
 import { decodeFault } from "./decode-fault.ts";
 import { type FieldRules, pruneObject, unreadable } from "./field-validation.ts";
 import { apiVersionOf, hasGeneration, isNamespaceKind } from "./kind-names.ts";
@@ -29,6 +29,8 @@ export interface WriteContext {
   readonly subresource: string | undefined;
   /** RFC 3339. */
   readonly time: string;
+  /** For rules of a custom kind that take long; without it they are asked to their end. */
+  readonly patience?: Patience;
   /** Managed fields are already in the object: apply has put them there. */
   readonly managed?: boolean;
 }
@@ -174,7 +176,7 @@ export function fillDefaults(
  * settled.
  */
 function settle(object: KubeObject, old: KubeObject | undefined, context: WriteContext): void {
-  const { kind, rules } = context;
+  const { kind, rules, patience } = context;
   object.apiVersion = apiVersionOf(kind);
   object.kind = kind.kind;
   try {
@@ -187,15 +189,20 @@ function settle(object: KubeObject, old: KubeObject | undefined, context: WriteC
   fillDefaults(kind, object, old, rules);
   const errors = validateObjectMeta(kind, object, old);
   // Rules of kinds may rely on a name; without one that alone is said.
-  if (object.metadata.name) errors.push(...contentErrors(context, object, old));
-  const seen = new Set<string>();
-  const distinct = errors.filter((error) => {
-    const text = fieldErrorText(error);
-    return !seen.has(text) && seen.add(text);
-  });
-  if (distinct.length === 0) return;
+  if (object.metadata.name) {
+    const found = contentErrors(context, object, old);
+    errors.push(...found);
+    const ruled = { schema: kind.schema, object, old };
+    const broken = kind.custom ? askRules(ruled, found, patience?.slice()) : [];
+    if (broken === undefined) {
+      patience?.wait({ ...ruled, errors });
+      return;
+    }
+    errors.push(...broken);
+  }
+  if (errors.length === 0) return;
   refuseUnreadable(kind, object, rules);
-  throw invalid(kind, object.metadata.name ?? "", distinct);
+  throw invalid(kind, object.metadata.name ?? "", distinct(errors));
 }
 
 const ownFinalizers = ["kubernetes", "orphan", "foregroundDeletion"];

@@ -18,7 +18,8 @@ interface SaidPolicy {
   readonly variables?: readonly SaidExpression[];
 }
 
-interface SaidExpression {
+/** A match condition or a variable. */
+export interface SaidExpression {
   readonly name: string;
   readonly expression: string;
 }
@@ -44,6 +45,8 @@ export interface ParamRef {
 
 export interface Policy {
   readonly name: string;
+  /** What it was made of. */
+  readonly object: KubeObject;
   readonly matcher: Matcher;
   readonly paramKind: ParamKind | undefined;
   /** What comes to nothing counts as right. */
@@ -75,18 +78,23 @@ export function policyIn(object: KubeObject): Policy {
   const { paramKind, validations = [], variables = [], matchConditions = [], auditAnnotations = [] } = spec;
   const compiler = new AdmissionCompiler({ params: paramKind !== undefined });
   return {
-    ...{ name: object.metadata.name, paramKind, failsOpen: spec.failurePolicy === "Ignore" },
+    ...{ name: object.metadata.name, object, paramKind, failsOpen: spec.failurePolicy === "Ignore" },
     matcher: new Matcher(spec.matchConstraints ?? {}),
     // In this order: what comes after variables knows them.
-    conditions: matchConditions.map(({ name, expression }) => ({
-      ...{ name, expression: compiler.compile(expression, "bool") },
-    })),
+    conditions: conditionsIn(compiler, matchConditions),
     variables: variables.map(({ name, expression }) => compiler.variable(name, expression)),
     validations: validations.map((one) => validationIn(compiler, one)),
     annotations: auditAnnotations.map(({ key, valueExpression }) => ({
       ...{ name: key, expression: compiler.compile(valueExpression, "string or null") },
     })),
   };
+}
+
+export function conditionsIn(
+  compiler: AdmissionCompiler,
+  said: readonly SaidExpression[],
+): readonly NamedExpression[] {
+  return said.map(({ name, expression }) => ({ name, expression: compiler.compile(expression, "bool") }));
 }
 
 function validationIn(

@@ -25,7 +25,8 @@ export interface PolicyOutcome {
   readonly failures: readonly string[];
 }
 
-const nothing: PolicyOutcome = { denials: [], annotations: [], failures: [] };
+/** The policy says nothing. */
+export const nothing: PolicyOutcome = { denials: [], annotations: [], failures: [] };
 /** A message is for people. */
 const messageMax = 5 * 1024;
 const annotationMax = 10 * 1024;

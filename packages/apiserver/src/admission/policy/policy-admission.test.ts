@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Worker } from "node:worker_threads";
 import type { KindDefinition, KubeObject, WatchEvent } from "@selvedge/apimachinery";
 import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
 import { defaultAuthorizer } from "../../auth/authorization.ts";
+import { EvaluationThreads } from "../../evaluation/evaluation-threads.ts";
+import { Evaluations } from "../../evaluation/evaluations.ts";
 import { ObjectRegistry } from "../../rest/object-registry.ts";
 import { SqliteStore } from "../../store/sqlite-store.ts";
 import { PolicyAdmission } from "./policy-admission.ts";
@@ -29,6 +32,19 @@ function made(kind: KindDefinition, name: string, spec: object = {}): KubeObject
 
 /** Hears of what was written a while later, as when there is much to do. */
 class LateRegistry extends ObjectRegistry {
+  /** Once there is a thread. */
+  readonly began = Promise.withResolvers<void>();
+  override readonly evaluations: Evaluations = new Evaluations({
+    clock,
+    threads: new EvaluationThreads({
+      clock,
+      begin: () => {
+        this.began.resolve();
+        return new Worker(new URL("../../evaluation/evaluation-worker.ts", import.meta.url));
+      },
+    }),
+  });
+
   override async *watch<T extends KubeObject>(
     ...query: Parameters<ObjectRegistry["watch"]>
   ): AsyncGenerator<WatchEvent<T>> {
@@ -41,7 +57,7 @@ class LateRegistry extends ObjectRegistry {
 
 /** One of several programs on one store. */
 class Replica implements Disposable {
-  readonly objects: ObjectRegistry;
+  readonly objects: LateRegistry;
   readonly policies: PolicyAdmission;
   /** Writes that policies were asked about. */
   asked = 0;
@@ -118,4 +134,59 @@ describe("policies", () => {
     await assert.rejects(replica.make(gadgetKind, "bad"), { code: 422 });
     store.close();
   });
+
+  it("that take long to ask hold up nobody else", async () => {
+    const store = new SqliteStore(":memory:");
+    using replica = new Replica(store, 1);
+    await replica.policies.start();
+    const digits = "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]";
+    const loop = [..."abcde"].reduce((inner, name) => `${digits}.all(${name}, ${inner})`, "true");
+    const long = Array.from({ length: 10 }, () => ({ expression: loop }));
+    await replica.make(policyKind, "p", { ...spec, validations: [...long, ...spec.validations] });
+    await replica.make(bindingKind, "b", { policyName: "p", validationActions: ["Deny"] });
+    const answered: string[] = [];
+    const slow = assert.rejects(replica.make(gadgetKind, "bad"), { code: 422 });
+    const told = slow.then(() => answered.push("gadget"));
+    await Promise.race([replica.objects.began.promise, told]);
+    await replica.make(gizmoKind, "x");
+    answered.push("gizmo");
+    await told;
+    assert.deepEqual(answered, ["gizmo", "gadget"]);
+    await replica.objects.evaluations[Symbol.asyncDispose]();
+    store.close();
+  });
+
+  for (const failurePolicy of ["Fail", "Ignore"]) {
+    it(`of which nobody can tell count as they say: ${failurePolicy}`, async () => {
+      const store = new SqliteStore(":memory:");
+      const objects = new LosingRegistry(
+        [policyKind, bindingKind, gadgetKind],
+        store,
+        clock,
+        new SeededRandom(1),
+      );
+      const log = new Log("test", clock, silentSink);
+      using policies = new PolicyAdmission({
+        ...{ objects, kinds, clock, log },
+        authorizer: () => defaultAuthorizer,
+      });
+      await policies.start();
+      await objects.create(policyKind, made(policyKind, "p", { ...spec, failurePolicy }), { user });
+      const binding = { policyName: "p", validationActions: ["Deny"] };
+      await objects.create(bindingKind, made(bindingKind, "b", binding), { user });
+      const write = objects.create(gadgetKind, made(gadgetKind, "bad"), { user });
+      if (failurePolicy === "Ignore") await write;
+      else await assert.rejects(write, { code: 500, reason: "InternalError", message: /its thread died/ });
+      await objects.evaluations[Symbol.asyncDispose]();
+      store.close();
+    });
+  }
 });
+
+/** Whose expressions are all evaluated by threads that die. */
+class LosingRegistry extends ObjectRegistry {
+  override readonly evaluations: Evaluations = new Evaluations({
+    ...{ clock, cost: 0 },
+    threads: new EvaluationThreads({ clock, begin: () => new Worker("process.exit(3)", { eval: true }) }),
+  });
+}

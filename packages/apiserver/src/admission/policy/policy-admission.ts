@@ -13,6 +13,7 @@ import {
 import type { Clock, Counter, Log, MetricRegistry } from "@selvedge/base";
 import { type AdmissionMember, type AdmissionRequest, refusedBy } from "../../admission.ts";
 import type { Authorizer } from "../../auth/authorization.ts";
+import { EvaluationLostError } from "../../evaluation/evaluation-threads.ts";
 import { isNamespaceKind, type KindName } from "../../rest/kind-names.ts";
 import type { ObjectRegistry } from "../../rest/object-registry.ts";
 import { StatusError } from "../../status-error.ts";
@@ -20,7 +21,7 @@ import { AccessDecisions } from "../access-decisions.ts";
 import { isOwnBusiness } from "../matching.ts";
 import { askedOf, requestValue, shownAs } from "../request-value.ts";
 import type { Binding, Policy } from "./compiled-policy.ts";
-import { evaluatePolicy, type PolicyOutcome } from "./evaluate-policy.ts";
+import { nothing, type PolicyOutcome } from "./evaluate-policy.ts";
 import { paramAccess } from "./param-access.ts";
 import { collectParams, ParamError, paramKindOf } from "./params.ts";
 import { type BoundPolicy, PolicyList } from "./policy-list.ts";
@@ -160,7 +161,8 @@ class Asking {
     try {
       return await ask();
     } catch (error) {
-      const isMistake = error instanceof ParamError || error instanceof StatusError;
+      const isRefusal = error instanceof StatusError && !(error instanceof EvaluationLostError);
+      const isMistake = error instanceof ParamError || isRefusal;
       if (!isMistake) throw error;
       const message = `failed to configure ${binding === undefined ? "policy" : "binding"}: ${error.message}`;
       if (!policy.failsOpen) this.#refusals.push({ policy, binding, message, reason: "Invalid" });
@@ -175,12 +177,20 @@ class Asking {
     const params = await collectParams(this.#objects, of, namespace);
     const input = await this.#input(looked.matched);
     for (const one of params) {
-      const outcome = await this.#decisions.settled(() => evaluatePolicy(policy, { ...input, params: one }));
-      this.#act(policy, binding, outcome);
+      this.#act(policy, binding, await this.#outcome(policy, { ...input, params: one }));
     }
   }
 
-  async #input(matched: KindDefinition): Promise<Omit<AdmissionInput, "params">> {
+  async #outcome(policy: Policy, input: Omit<AdmissionInput, "decide">): Promise<PolicyOutcome> {
+    try {
+      return await this.#objects.evaluations.policy(policy, input, this.#decisions);
+    } catch (error) {
+      if (policy.failsOpen && error instanceof EvaluationLostError) return nothing;
+      throw error;
+    }
+  }
+
+  async #input(matched: KindDefinition): Promise<Omit<AdmissionInput, "params" | "decide">> {
     const request = this.#request;
     const { namespace } = request;
     return {
@@ -188,7 +198,7 @@ class Asking {
       oldObject: await shownAs(matched, request, request.old),
       request: requestValue(request, matched),
       namespaceObject: namespace ? await this.#namespace(namespace) : undefined,
-      ...{ asked: askedOf(request), decide: this.#decisions.decide },
+      asked: askedOf(request),
     };
   }
 

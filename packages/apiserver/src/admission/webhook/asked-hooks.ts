@@ -1,15 +1,15 @@
 /** Whether a webhook is asked about a write, and what it is shown of it. */
-import {
-  AdmissionEvaluation,
-  askConditions,
-  conditionBudget,
-  type KindDefinition,
-  type KubeObject,
-  type Labels,
+import type {
+  AdmissionInput,
+  ConditionOutcome,
+  KindDefinition,
+  KubeObject,
+  Labels,
 } from "@selvedge/apimachinery";
 import type { AdmissionRequest } from "../../admission.ts";
 import { refusedBy } from "../../admission.ts";
 import type { Authorizer } from "../../auth/authorization.ts";
+import { EvaluationLostError } from "../../evaluation/evaluation-threads.ts";
 import { isNamespaceKind } from "../../rest/kind-names.ts";
 import type { ObjectRegistry } from "../../rest/object-registry.ts";
 import { AccessDecisions } from "../access-decisions.ts";
@@ -64,15 +64,28 @@ export class AskedHooks {
     const decisions = new AccessDecisions(this.#options.authorizer(), request.user);
     const input = {
       ...{ object: shown, oldObject: old, request: value, namespaceObject: undefined, params: undefined },
-      ...{ asked: askedOf(request), decide: decisions.decide },
+      asked: askedOf(request),
     };
-    const outcome = await decisions.settled(() =>
-      askConditions(hook.conditions, new AdmissionEvaluation(input, [], conditionBudget)),
-    );
+    const outcome = await this.#outcome(hook, input, decisions);
     if (outcome.type === "failure") {
       if (hook.failsOpen) return false;
       throw refusedBy(request, outcome.message);
     }
     return outcome.type === "met";
+  }
+
+  async #outcome(
+    { conditions, failsOpen }: Hook,
+    input: Omit<AdmissionInput, "decide">,
+    decisions: AccessDecisions,
+  ): Promise<ConditionOutcome> {
+    try {
+      return await this.#options.objects.evaluations.conditions(conditions, input, decisions);
+    } catch (error) {
+      // Then it is not asked.
+      if (failsOpen && error instanceof EvaluationLostError)
+        return { type: "failure", message: error.message };
+      throw error;
+    }
   }
 }

@@ -12,6 +12,7 @@ import { KeptKind } from "../../auth/kept-kind.ts";
 import type { KindName } from "../../rest/kind-names.ts";
 import type { ObjectRegistry } from "../../rest/object-registry.ts";
 import { Matcher, type ResourceRule } from "../matching.ts";
+import { conditionsIn, type SaidExpression } from "../policy/compiled-policy.ts";
 import type { HookTarget } from "./hook-client.ts";
 
 interface SaidWebhook {
@@ -25,7 +26,7 @@ interface SaidWebhook {
   readonly sideEffects?: string;
   readonly timeoutSeconds?: number;
   readonly admissionReviewVersions?: readonly string[];
-  readonly matchConditions?: readonly { readonly name: string; readonly expression: string }[];
+  readonly matchConditions?: readonly SaidExpression[];
   readonly reinvocationPolicy?: string;
 }
 
@@ -111,10 +112,7 @@ function hooksOf(configuration: KubeObject): Hook[] {
           versions,
         },
         matcher: new Matcher({ ...said, resourceRules: rules }),
-        conditions: (said.matchConditions ?? []).map(({ name, expression }) => ({
-          name,
-          expression: compiler.compile(expression, "bool"),
-        })),
+        conditions: conditionsIn(compiler, said.matchConditions ?? []),
         ...{ failsOpen: said.failurePolicy === "Ignore", timeout: seconds(timeoutSeconds) },
         ...{
           tries: ["None", "NoneOnDryRun"].includes(sideEffects),

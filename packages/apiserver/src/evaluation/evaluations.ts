@@ -1,0 +1,128 @@
+/**
+ * Where expressions are evaluated: on the loop, where the usual ones take no time; what takes more than its slice is
+ * begun anew in a thread, and comes to the same there.
+ */
+import {
+  AdmissionEvaluation,
+  type AdmissionInput,
+  askConditions,
+  type ConditionOutcome,
+  conditionBudget,
+  type FieldError,
+  type NamedExpression,
+  Slice,
+  TooHeavyError,
+} from "@selvedge/apimachinery";
+import { type Clock, millis } from "@selvedge/base";
+import type { AccessDecisions } from "../admission/access-decisions.ts";
+import type { Policy } from "../admission/policy/compiled-policy.ts";
+import { evaluatePolicy, type PolicyOutcome } from "../admission/policy/evaluate-policy.ts";
+import type { RuledObject } from "../rest/asked-rules.ts";
+import { EvaluationThreads } from "./evaluation-threads.ts";
+import type { Outcomes, SaidInput, Tasks } from "./tasks.ts";
+
+/** What one evaluation may take of the loop, which few do that cost little; and when no other begins in its turn. */
+const sliceTime = millis(30);
+const turnTime = millis(15);
+/** A pattern that costs as much takes some 20 ms, most else 5. */
+const sliceCost = 20_000;
+
+/** A write as expressions see it, but for who decides. */
+type Asked = Omit<AdmissionInput, "decide" | "slice">;
+
+export interface EvaluationsOptions {
+  readonly clock: Clock;
+  readonly threads?: EvaluationThreads;
+  /** What one evaluation may cost on the loop. */
+  readonly cost?: number;
+}
+
+export class Evaluations implements AsyncDisposable {
+  readonly #clock: Clock;
+  readonly #threads: EvaluationThreads;
+  readonly #cost: number;
+  /** When evaluations have had enough of this turn of the loop; undefined: none began in it. */
+  #turnEnds: number | undefined;
+
+  constructor({ clock, threads = new EvaluationThreads({ clock }), cost = sliceCost }: EvaluationsOptions) {
+    this.#clock = clock;
+    this.#threads = threads;
+    this.#cost = cost;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#threads[Symbol.asyncDispose]();
+  }
+
+  /** What a policy says of a write. */
+  policy(policy: Policy, input: Asked, decisions: AccessDecisions): Promise<PolicyOutcome> {
+    return this.#settled<"policy">(decisions, input, {
+      here: (whole) => evaluatePolicy(policy, whole),
+      there: (said) => ({ type: "policy", policy: policy.object, input: said }),
+    });
+  }
+
+  /** Whether match conditions let a webhook be asked. */
+  conditions(
+    conditions: readonly NamedExpression[],
+    input: Asked,
+    decisions: AccessDecisions,
+  ): Promise<ConditionOutcome> {
+    return this.#settled<"conditions">(decisions, input, {
+      here: (whole) => askConditions(conditions, new AdmissionEvaluation(whole, [], conditionBudget)),
+      there: (said) => ({
+        ...{ type: "conditions", input: said },
+        conditions: conditions.map(({ name, expression }) => ({ name, expression: expression.source })),
+      }),
+    });
+  }
+
+  /** What rules say that took too long with a slice. */
+  rules(ruled: RuledObject): Promise<readonly FieldError[]> {
+    return this.#threads.run<"rules">({ type: "rules", ...ruled });
+  }
+
+  /** Of the loop, from now on. */
+  slice(): Slice {
+    const end = this.#clock.monotonic() + sliceTime;
+    return new Slice(this.#cost, () => this.#clock.monotonic() > end);
+  }
+
+  /** Begun anew with each answer of who decides, and once in a thread. */
+  #settled<Type extends "policy" | "conditions">(
+    decisions: AccessDecisions,
+    input: Asked,
+    { here, there }: Ways<Type>,
+  ): Promise<Outcomes[Type]> {
+    let isHeavy = false;
+    return decisions.settled(async () => {
+      if (!isHeavy) {
+        await this.#turn();
+        try {
+          return here({ ...input, decide: decisions.decide, slice: this.slice() });
+        } catch (error) {
+          if (!(error instanceof TooHeavyError)) throw error;
+          isHeavy = true;
+        }
+      }
+      return await this.#threads.run<Type>(there({ ...input, known: decisions.known }));
+    });
+  }
+
+  /** Others have theirs between many evaluations. */
+  async #turn(): Promise<void> {
+    while (this.#turnEnds !== undefined && this.#clock.monotonic() > this.#turnEnds) {
+      await new Promise(setImmediate);
+    }
+    if (this.#turnEnds !== undefined) return;
+    this.#turnEnds = this.#clock.monotonic() + turnTime;
+    setImmediate(() => {
+      this.#turnEnds = undefined;
+    });
+  }
+}
+
+interface Ways<Type extends "policy" | "conditions"> {
+  readonly here: (input: AdmissionInput) => Outcomes[Type];
+  readonly there: (input: SaidInput) => Tasks[Type];
+}

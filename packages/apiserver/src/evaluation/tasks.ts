@@ -1,0 +1,76 @@
+/** What a thread is given to evaluate: data, of which it makes what the loop has made already. Pure. */
+import {
+  type AccessDecision,
+  type AccessQuestion,
+  AdmissionCompiler,
+  AdmissionEvaluation,
+  type AdmissionInput,
+  askConditions,
+  type ConditionOutcome,
+  conditionBudget,
+  type FieldError,
+  type KubeObject,
+  PendingDecision,
+  ruleFaults,
+} from "@selvedge/apimachinery";
+import { describeError } from "@selvedge/base";
+import { decideBy } from "../admission/access-decisions.ts";
+import { conditionsIn, policyIn, type SaidExpression } from "../admission/policy/compiled-policy.ts";
+import { evaluatePolicy, type PolicyOutcome } from "../admission/policy/evaluate-policy.ts";
+import type { RuledObject } from "../rest/asked-rules.ts";
+
+/** A write as expressions see it; what is known of who may do what takes the place of who decides. */
+export interface SaidInput extends Omit<AdmissionInput, "decide" | "slice"> {
+  readonly known: ReadonlyMap<string, AccessDecision>;
+}
+
+export interface Tasks {
+  readonly policy: { readonly type: "policy"; readonly policy: KubeObject; readonly input: SaidInput };
+  readonly conditions: {
+    readonly type: "conditions";
+    readonly conditions: readonly SaidExpression[];
+    readonly input: SaidInput;
+  };
+  readonly rules: { readonly type: "rules" } & RuledObject;
+}
+
+export interface Outcomes {
+  readonly policy: PolicyOutcome;
+  readonly conditions: ConditionOutcome;
+  readonly rules: readonly FieldError[];
+}
+
+export type TaskType = keyof Tasks;
+export type Task = Tasks[TaskType];
+
+export type Answer =
+  | { readonly type: "outcome"; readonly outcome: Outcomes[TaskType] }
+  /** To be answered before there is an outcome. */
+  | { readonly type: "question"; readonly question: AccessQuestion }
+  | { readonly type: "failure"; readonly why: string };
+
+export function perform(task: Task): Answer {
+  try {
+    return { type: "outcome", outcome: outcomeOf(task) };
+  } catch (error) {
+    if (error instanceof PendingDecision) return { type: "question", question: error.question };
+    return { type: "failure", why: describeError(error) };
+  }
+}
+
+function outcomeOf(task: Task): Outcomes[TaskType] {
+  switch (task.type) {
+    case "policy":
+      return evaluatePolicy(policyIn(task.policy), asked(task.input));
+    case "conditions": {
+      const conditions = conditionsIn(new AdmissionCompiler({ params: false }), task.conditions);
+      return askConditions(conditions, new AdmissionEvaluation(asked(task.input), [], conditionBudget));
+    }
+    default:
+      return ruleFaults(task.schema, task.object, task.old);
+  }
+}
+
+function asked({ known, ...input }: SaidInput): AdmissionInput {
+  return { ...input, decide: decideBy(known) };
+}
