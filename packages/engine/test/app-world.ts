@@ -272,14 +272,17 @@ export class AppWorld implements AsyncDisposable {
   }
 
   async untilLog(id: AppId, wanted: RegExp, count = 1): Promise<string[]> {
-    const { logs } = this.domain.reconciler.instances.get(id) ?? {};
     for (;;) {
       const changed = Promise.withResolvers<void>();
-      const stop = logs?.onWritten(changed.resolve);
+      // The app may not be there yet.
+      const stops = [
+        this.store.apps.subscribe(() => changed.resolve()),
+        this.domain.reconciler.instances.get(id)?.logs.onWritten(changed.resolve),
+      ];
       const lines = await this.logLines(id);
       if (lines.filter((line) => wanted.test(line)).length >= count) return lines;
       await this.#patiently(changed.promise, () => `${wanted} in ${lines.join("\n")}; ${this.#describe(id)}`);
-      stop?.();
+      for (const stop of stops) stop?.();
     }
   }
 

@@ -69,14 +69,17 @@ export class SoftwareTpm implements AsyncDisposable {
   }
 }
 
-/** Whether somebody listens; the socket is there before that. */
+/** Asks what it can do: whoever has both sockets open answers, a socket alone is there before anybody listens. */
+const getCapability = Uint8Array.of(0, 0, 0, 1);
+
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(`${path}.ctrl`);
-    socket.once("connect", () => {
+    const socket = connect(`${path}.ctrl`, () => socket.write(getCapability));
+    socket.once("data", () => {
       socket.destroy();
-      resolve(existsSync(path));
+      resolve(true);
     });
     socket.once("error", () => resolve(false));
+    socket.once("close", () => resolve(false));
   });
 }
