@@ -4,13 +4,14 @@ import { describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { millis, minutes, SeededRandom } from "@selvedge/base";
-import { config, ext, getExtension, info, infoCommon } from "@selvedge/eve-api";
+import { type cipher, config, ext, getExtension, info, infoCommon } from "@selvedge/eve-api";
 import { SimNetwork } from "../../harness/src/network/sim-network.ts";
 import { SimRegistry } from "../../harness/src/network/sim-registry.ts";
 import { SimClock } from "../../harness/src/sim-clock.ts";
 import { SimNode } from "../../harness/src/sim-node.ts";
-import { ControlWorld } from "./control-world.ts";
+import { ControlWorld, type RunningEngine } from "./control-world.ts";
 import { enrolmentConfig, nodeId, ScriptedGateway } from "./scripted-gateway.ts";
+import { contextFor, sealFor } from "./sealed-words.ts";
 import { appInit, ids, imageVolume, volume } from "./volume-world.ts";
 
 type Config = MessageInitShape<typeof config.EdgeDevConfigSchema>;
@@ -205,6 +206,33 @@ describe("an app whose entry cannot be read", () => {
       await using second = await world.engine();
       const [app] = second.store.desired.get()?.apps ?? [];
       assert.deepEqual([app?.nics.length, app?.hindrance], [1, undefined], `write ${write}`);
+    }
+  });
+
+  it("has its secrets, although all others are sealed anew", async () => {
+    const world = new ControlWorld();
+    const { gateway } = world;
+    const word = new TextEncoder().encode("word");
+    let block: cipher.CipherBlock;
+    const accept = async (engine: RunningEngine, version: number, more: object): Promise<void> => {
+      [gateway.config, gateway.hash] = [configOf(version, more), `hash-${version}`];
+      const { desired } = engine.store;
+      await world.until("accepted", () => desired.get()?.configHash === gateway.hash);
+    };
+    {
+      await using engine = await world.engine();
+      await accept(engine, 1, { cipherContexts: [contextFor(engine, gateway.exchange)] });
+      block = await sealFor(engine, gateway.exchange, word);
+      await accept(engine, 2, { apps: [bad, beside] });
+      assert.deepEqual(await engine.secrets.open(block), word);
+    }
+    gateway.online = false;
+    {
+      await using engine = await world.engine();
+      assert.deepEqual(await engine.secrets.open(block), word, "after a start without a network");
+      gateway.online = true;
+      await accept(engine, 3, {});
+      await assert.rejects(engine.secrets.open(block), /has no cipher context c/);
     }
   });
 

@@ -1,30 +1,14 @@
 import assert from "node:assert/strict";
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  sign,
-} from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { hours, instant, minutes, seconds } from "@selvedge/base";
-import {
-  type cipher,
-  config,
-  deriveSharedKey,
-  ext,
-  getExtension,
-  info,
-  netinst,
-  sealCipherBlock,
-} from "@selvedge/eve-api";
-import { aesCfb } from "../src/control/secrets.ts";
+import { type cipher, config, ext, getExtension, info, netinst } from "@selvedge/eve-api";
 import { makeCertificate, toPem } from "../src/identity/certificate.ts";
 import { ControlWorld, type RunningEngine } from "./control-world.ts";
 import { nodeId, recordedKey } from "./scripted-gateway.ts";
+import { contextFor, sealFor } from "./sealed-words.ts";
 
 type Config = MessageInitShape<typeof config.EdgeDevConfigSchema>;
 
@@ -336,25 +320,9 @@ describe("a controller that changes its ECDH certificate", () => {
     const world = new ControlWorld();
     const { gateway } = world;
     const old = gateway.exchange;
-    const controllerCertHash = createHash("sha256").update(old).digest().subarray(0, 16);
-    const sealed = async ({ identity }: RunningEngine): Promise<cipher.CipherBlock> => {
-      const { x = "", y = "" } = createPublicKey(Buffer.from(old)).export({ format: "jwk" });
-      const point = [x, y].map((text) => new Uint8Array(Buffer.from(text, "base64url")));
-      const shared = await identity.keys.sharedPoint({ x: point[0] ?? old, y: point[1] ?? old });
-      const key = await deriveSharedKey(shared.x, shared.y);
-      return await sealCipherBlock(aesCfb, { key, iv: new Uint8Array(16), contextId: "c", plaintext: word });
-    };
     const word = new TextEncoder().encode("word");
-    const contextsFor = ({ identity }: RunningEngine): Config => ({
-      cipherContexts: [
-        {
-          ...{ contextId: "c", controllerCertHash, keyExchangeScheme: 1, encryptionScheme: 1 },
-          deviceCertHash: createHash("sha256").update(identity.exchange.pem).digest().subarray(0, 16),
-        },
-      ],
-    });
     const accept = async (engine: RunningEngine, hash: string, version: number): Promise<void> => {
-      gateway.config = configOf(contextsFor(engine), version);
+      gateway.config = configOf({ cipherContexts: [contextFor(engine, old)] }, version);
       gateway.hash = hash;
       await world.until(hash, () => engine.store.desired.get()?.configHash === hash);
     };
@@ -362,7 +330,7 @@ describe("a controller that changes its ECDH certificate", () => {
     {
       await using engine = await world.engine();
       await accept(engine, "hash-1", 1);
-      block = await sealed(engine);
+      block = await sealFor(engine, old, word);
       assert.deepEqual(await engine.secrets.open(block), word);
     }
     for (const [step, hash] of ["hash-2", "hash-3"].entries()) {

@@ -11,7 +11,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { type Clock, describeError, type Instant, instant, type Log } from "@selvedge/base";
-import { auth, certs, config } from "@selvedge/eve-api";
+import { auth, certs, type cipher, config } from "@selvedge/eve-api";
 import type { DesiredState } from "../desired.ts";
 import type { Cell } from "../engine-store.ts";
 import type { Disk } from "../host/disk.ts";
@@ -78,6 +78,8 @@ export class ConfigAcceptor {
   #refusal: Refusal | undefined;
   /** Certificates of the controller that the configuration was accepted with. */
   #lists: readonly ControllerCerts[] = [];
+  /** Of the last configuration that could be read whole: what stays as it was there is sealed as it was. */
+  #wholeContexts: readonly cipher.CipherContext[] = [];
   /** Of the newest answer, accepted or not: what need not be sent again. */
   #heardHash = "";
   #receivedAt: Instant | undefined;
@@ -149,6 +151,7 @@ export class ConfigAcceptor {
     if (bytes === undefined) return undefined;
     try {
       const { response } = this.#open(bytes);
+      this.#wholeContexts = messageOf(response).cipherContexts;
       const open = secrets.openCredentials.bind(secrets);
       return translate(messageOf(response), response.configHash, open);
     } catch (error) {
@@ -192,7 +195,7 @@ export class ConfigAcceptor {
     if (response.configHash === this.#heardHash)
       return this.#refusal?.configHash === response.configHash ? "refused" : "unchanged";
     const { trust } = this.#parts;
-    const contexts = response.config?.cipherContexts ?? [];
+    const contexts = this.#contextsFor(messageOf(response), unread);
     const kept = certsToKeep(signer, contexts, [...trust.lists, ...this.#lists]);
     await this.#keep(envelope, kept, unread.length === 0);
     this.#believe(response, [...trust.lists, trust.reread(encodeCerts(kept))], this.#parts.desired.get());
@@ -274,6 +277,13 @@ export class ConfigAcceptor {
     return vault.state === "open" ? sealed : disk;
   }
 
+  #contextsFor(
+    { cipherContexts }: config.EdgeDevConfig,
+    unread: readonly Unread[],
+  ): readonly cipher.CipherContext[] {
+    return unread.length === 0 ? cipherContexts : [...cipherContexts, ...this.#wholeContexts];
+  }
+
   async #inOrder(write: () => Promise<void>): Promise<void> {
     const mine = this.#written.then(write);
     this.#written = mine.catch(() => undefined);
@@ -305,9 +315,11 @@ export class ConfigAcceptor {
     const message = messageOf(response);
     const { configHash } = response;
     const next = translate(message, configHash, (block) => secrets.openCredentials(block), before);
+    const contexts = this.#contextsFor(message, unreadOf(next));
+    if (unreadOf(next).length === 0) this.#wholeContexts = contexts;
     // Looked up when a secret is opened: a configuration may name a certificate that is asked for only now.
     secrets.use({
-      contexts: message.cipherContexts,
+      contexts,
       get lists() {
         return [...trust.lists, ...lists];
       },
