@@ -192,7 +192,8 @@ export class ApiServer {
     const { request, response, query, user, target } = exchange;
     const computed = this.#options.computed?.find(({ kind }) => kind === target.kind);
     if (computed !== undefined) {
-      serveComputed(exchange, computed, this.#options.clock);
+      const isElsewhere = await computed.elsewhere?.(request, response, user);
+      if (isElsewhere !== true) serveComputed(exchange, computed, this.#options.clock);
       return;
     }
     const ports = { ...this.#options, random: this.#random, virtual: this.#virtual, posted: this.#posted };

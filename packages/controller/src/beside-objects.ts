@@ -66,16 +66,12 @@ export function besideObjects(duty: Duty, api: Api, { authorizer, clock, random,
     },
     elsewhere: async (request, response, user) => {
       const { leading, forwarding } = duty;
-      const isRegistry = isRegistryTarget(request.url);
+      if (!isRegistryTarget(request.url)) return false;
       if (leading !== undefined) {
-        if (!isRegistry) return false;
         const identity = user && (await imageIdentity(authorizer, user));
         void serveRegistry(leading.controller.images, request, response, identity, registryLog);
         return true;
       }
-      const isFigure = user !== undefined && metricsPath.test(request.url ?? "");
-      // Who speaks as somebody else is first checked here, and then has no figures: they are the leader's.
-      if (!isRegistry && !(isFigure && request.headers["impersonate-user"] === undefined)) return false;
       await forwarding?.forward(request, { type: "response", response }, user);
       return true;
     },
@@ -94,8 +90,6 @@ async function imageIdentity(
   const mayPush = await may("create");
   return mayPush || (await may("get")) ? { name: user.name, mayPush } : undefined;
 }
-
-const metricsPath = /^\/apis\/metrics\.k8s\.io\/[^/]+\/./;
 
 function podStreams(
   controller: Controller,
@@ -116,5 +110,11 @@ function computedBy(duty: Duty, kind: ComputedKind["kind"]): ComputedKind {
     kind,
     get: (name, namespace) => found()?.get(name, namespace),
     list: (namespace) => found()?.list(namespace) ?? [],
+    elsewhere: async (request, response, user) => {
+      const { leading, forwarding } = duty;
+      if (leading !== undefined || forwarding === undefined) return false;
+      await forwarding.forward(request, { type: "response", response }, user);
+      return true;
+    },
   };
 }

@@ -4,7 +4,9 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
-import { hardwareHealth, LinkClosedError, type LinkStream } from "@selvedge/eve-api";
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { hardwareHealth, LinkClosedError, type LinkStream, metrics } from "@selvedge/eve-api";
 import { kubectlMissing } from "../../../tests/kubectl.ts";
 import { postgresMissing } from "../../harness/src/real/postgres-server.ts";
 import { waitFor } from "../../harness/src/real/wait.ts";
@@ -170,6 +172,17 @@ describe("two replicas", { skip: missing ?? false, timeout: 180_000 }, () => {
     const said = await leader.kubectl(asked);
     assert.match(said, /"diskName": "sda"/);
     assert.equal(await follower.kubectl(asked), said);
+    const device = create(metrics.deviceMetricSchema, {
+      cpuMetric: { totalNs: 200_000_000_000n, upTime: timestampFromMs(100_000) },
+      deviceMemory: { memoryMB: 4096, usedEveMB: 1024 },
+    });
+    const message = { devID: box.id, MetricContent: { case: "dm" as const, value: device } };
+    assert.equal((await box.post("metrics", metrics.ZMetricMsgSchema, message)).status, 201);
+    for (const replica of [leader, follower]) {
+      for (const as of ["", " --as=ops --as-group=system:masters"])
+        assert.match(await replica.kubectl(`top nodes${as}`), /^box-1\s+2000m\s+50%/m);
+      await assert.rejects(replica.kubectl("top nodes --as=mallory"), /User "mallory" cannot list/);
+    }
   });
 
   it("lead to the screen of a box of EVE's, whichever both sides find", async () => {

@@ -1,4 +1,6 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import type { User } from "../auth/user.ts";
 
 /**
  * A kind whose objects are made when somebody asks: they are not stored, cannot be written and cannot be
@@ -10,4 +12,6 @@ export interface ComputedKind {
   get(name: string, namespace: string | undefined): KubeObject | undefined;
   /** Of one namespace, or of all. */
   list(namespace: string | undefined): readonly KubeObject[];
+  /** Has another program answer, which can make them: true when it has. Whoever asks may. */
+  elsewhere?(request: IncomingMessage, response: ServerResponse, user: User): Promise<boolean>;
 }
