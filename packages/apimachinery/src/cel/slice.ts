@@ -15,6 +15,8 @@ export class TooHeavyError extends Error {
 
 /** The time is looked at every so many steps: three of them can compare two whole objects. */
 const stepsUnseen = 8;
+/** To look at a longer text takes so long that the time is looked at next. */
+const longText = 100_000;
 /** Characters or items that one call may look at or make, counted as often as it may: some 10 ms. */
 const looksMax = 2_000_000;
 /** What may look at each character once for each of another text, or makes as many, and is charged for less. */
@@ -40,6 +42,7 @@ export class Slice {
 
   /** Before a call that nothing can stop is made. */
   checkCall({ name }: Overload, args: readonly unknown[]): void {
+    if (args.some((arg) => typeof arg === "string" && arg.length > longText)) this.#steps = stepsUnseen - 1;
     if (name === "lists.range" && (args[0] as bigint) > rangeMax) throw new TooHeavyError();
     if (!manyLooks.has(name)) return;
     const looks = args.reduce<number>((product, arg) => product * Math.max(1, sizeWithin(arg)), 1);

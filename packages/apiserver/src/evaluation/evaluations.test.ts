@@ -184,6 +184,8 @@ describe("a thread is begun", () => {
       many(1, "object.text.indexOf(object.text + 'b') < 0"),
       1,
     ],
+    ["not for a step or two", new HastyClock(), many(1, "object.text.charAt(1) == 'a'"), 0],
+    ["for a step or two that take long", new HastyClock(), many(1, "object.long.charAt(1) == 'a'"), 1],
     ["for what takes long", new HastyClock(), [{ expression: looped(1) }], 1],
   ];
   for (const [what, own, validations, size] of rows) {
@@ -191,7 +193,7 @@ describe("a thread is begun", () => {
       const policy = policyIn({ apiVersion: "", kind: "", metadata: { name: "p" }, spec: { validations } });
       await using threads = new EvaluationThreads({ clock });
       await using evaluations = new Evaluations({ clock: own, threads });
-      const object = { ...input.object, text: "a".repeat(10_000) };
+      const object = { ...input.object, text: "a".repeat(10_000), long: "a".repeat(200_000) };
       const { denials } = await evaluations.policy(policy, { ...input, object }, new Asked().decisions);
       assert.deepEqual([denials.length, threads.size], [0, size]);
     });
