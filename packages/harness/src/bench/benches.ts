@@ -4,6 +4,7 @@ import type { Bench } from "./bench.ts";
 import { pathBench } from "./path-bench.ts";
 import { pollBench } from "./poll-bench.ts";
 import { pollsBench } from "./polls-bench.ts";
+import { rolloutBench } from "./rollout-bench.ts";
 import { streamsBench } from "./streams-bench.ts";
 
 /** In the order they run: cheap and undisturbed ones first. */
@@ -11,6 +12,7 @@ export const benches: readonly Bench[] = [
   apiBench,
   pollsBench,
   adamBench,
+  rolloutBench,
   pollBench,
   pathBench,
   streamsBench,

@@ -165,6 +165,11 @@ export class KeptConnections implements Disposable {
   }
 }
 
+/** For each of them once, as many at once as polls are under way. */
+export async function forEach<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  await each(items.length, (index) => act(items[index] as T));
+}
+
 /** For every index once, as many at once as polls are under way. */
 async function each(count: number, act: (index: number) => Promise<void>): Promise<void> {
   let next = 0;

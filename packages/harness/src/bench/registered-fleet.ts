@@ -27,11 +27,10 @@ import { waitFor } from "../real/wait.ts";
 import { type NodeIdentity, WireNode } from "../wire/wire-node.ts";
 import { sha256 } from "../wire-bytes.ts";
 import { ControllerProcess, controllerMain } from "./controller-process.ts";
-import { atRest, exchangeOver } from "./poll-load.ts";
+import { atRest, exchangeOver, forEach, pollsAtOnce } from "./poll-load.ts";
 
 const clock = new SystemClock();
 const pause = millis(100);
-const atOnce = 32;
 /** Seconds; a controller of 100,000 looks at all of them first. */
 const patience = 1200;
 const records = "-records/";
@@ -156,7 +155,7 @@ interface Copy {
  */
 async function takeRestored(controller: ControllerProcess, nodes: readonly WireNode[]): Promise<void> {
   const target = await controller.deviceTarget();
-  const agent = new Agent({ ca: target.ca, keepAlive: true, maxSockets: atOnce });
+  const agent = new Agent({ ca: target.ca, keepAlive: true, maxSockets: pollsAtOnce });
   const exchange = exchangeOver(agent, target);
   const passes: readonly (readonly [string, (given: config.EdgeDevConfig) => boolean])[] = [
     ["a configuration", () => true],
@@ -174,15 +173,6 @@ async function takeRestored(controller: ControllerProcess, nodes: readonly WireN
   }
   agent.destroy();
   await atRest(controller.pid);
-}
-
-/** As many at once as a controller that has just begun can do with. */
-async function forEach(nodes: readonly WireNode[], act: (node: WireNode) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let node = nodes[next++]; node !== undefined; node = nodes[next++]) await act(node);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
 function copyOf(template: Template, index: number): Copy {

@@ -11,8 +11,11 @@ import {
   config,
   decodeEnvelope,
   encodeEnvelope,
+  ext,
+  info,
   pathOf,
   register,
+  setExtension,
   uuid as uuidApi,
 } from "@selvedge/eve-api";
 import { base64Text, sha256 } from "../wire-bytes.ts";
@@ -151,6 +154,28 @@ export class WireNode {
     const answer = fromBinary(config.ConfigResponseSchema, decodeEnvelope(body).payload);
     this.#hash = answer.configHash;
     return answer.config;
+  }
+
+  /** Says that it is a machine with room for a few apps. */
+  async report(exchange: Exchange): Promise<void> {
+    const room = { cpuMillis: 4000n, memoryBytes: 4n << 30n, storageBytes: 10n << 30n, maxApps: 20 };
+    const dinfo = create(info.ZInfoDeviceSchema, { machineArch: "x86_64", ncpu: 4, memory: 4096n });
+    const allocatable = { allocatableCpuMillis: room.cpuMillis, allocatableMemoryBytes: room.memoryBytes };
+    const says = { engineVersion: "load", architecture: "amd64", configHash: this.#hash };
+    const report = { ...room, ...allocatable, ...says };
+    setExtension(dinfo, ext.NodeReportSchema, create(ext.NodeReportSchema, report));
+    const message = create(info.ZInfoMsgSchema, {
+      ...{ ztype: info.ZInfoTypes.ZiDevice, devId: this.#id, InfoContent: { case: "dinfo", value: dinfo } },
+    });
+    const body = this.#seal(toBinary(info.ZInfoMsgSchema, message));
+    await expectStatus(exchange("POST", pathOf("info", { node: this.#id }), body), [200, 201], "info");
+  }
+
+  /** Its answer to the challenge of a link. */
+  hello(nonce: Uint8Array): Uint8Array {
+    const hello = create(ext.LinkHelloSchema, { nonce, nodeId: this.#id, version: 1, engineVersion: "load" });
+    const value = this.#seal(toBinary(ext.LinkHelloSchema, hello));
+    return toBinary(ext.LinkFrameSchema, create(ext.LinkFrameSchema, { body: { case: "hello", value } }));
   }
 
   get pollPath(): string {
