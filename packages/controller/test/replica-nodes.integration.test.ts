@@ -159,13 +159,16 @@ describe("a node at two replicas", { skip: missing ?? false, timeout: 120_000 },
   });
 
   it("is rid of somebody at the other replica who reads nothing", async () => {
+    const left = (): number =>
+      leader.replica.log.join("").match(/"an end of a remote session has left","side":"person"/g)?.length ??
+      0;
+    await waitFor("those before to have left", async () => (left() === 2 ? true : undefined));
     const [box, person] = await meet(leader, follower);
     person.pause();
-    const isRid = (): boolean =>
-      leader.replica.log.some((line) => /"an end of a remote session has left".*"side":"person"/.test(line));
-    while (!isRid()) {
+    let sent = 0;
+    for (; left() === 2; sent += piece)
       await new Promise<void>((resolve) => box.send(Buffer.alloc(piece), () => resolve()));
-    }
+    assert.ok(sent > 8 << 20, `${sent} bytes were too much already`);
     assert.equal(box.readyState, WebSocket.OPEN);
     person.terminate();
     await part(box);
