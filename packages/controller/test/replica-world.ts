@@ -8,6 +8,7 @@ import { connect as connectTls } from "node:tls";
 import { kubectl } from "../../../tests/kubectl.ts";
 import { KubeClient } from "../../harness/src/real/kube-client.ts";
 import { PostgresServer } from "../../harness/src/real/postgres-server.ts";
+import { waitFor } from "../../harness/src/real/wait.ts";
 
 const main = join(import.meta.dirname, "../src/main.ts");
 
@@ -19,7 +20,7 @@ export interface ReplicaPlace {
   readonly more?: readonly string[];
 }
 
-/** Two on one database: who leads first, then who follows. */
+/** Two on one database, once both have somebody who serves nodes: who leads first, then who follows. */
 export async function twoReplicas(
   stack: AsyncDisposableStack,
 ): Promise<readonly [ReplicaProcess, ReplicaProcess]> {
@@ -27,6 +28,7 @@ export async function twoReplicas(
   const url = await server.database("replicas");
   const [one, other] = [stack.use(new ReplicaProcess(url)), stack.use(new ReplicaProcess(url))] as const;
   await Promise.all([one.start(), other.start()]);
+  for (const replica of [one, other]) await waitFor("a replica to serve nodes", () => replica.session(), 30);
   return one.leads ? [one, other] : [other, one];
 }
 

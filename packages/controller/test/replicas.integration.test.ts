@@ -254,6 +254,12 @@ describe("two replicas", { skip: missing ?? false, timeout: 180_000 }, () => {
     assert.equal(await follower.kubectl("exec -i echo -- shout", "hello\n"), "HELLO\n");
     leader.standStill(false);
     await waitFor("the first to follow", async () => (leader.leads ? undefined : true), 20);
-    assert.equal(await leader.kubectl("exec -i echo -- shout", "hello\n"), "HELLO\n");
+    // It says that nobody leads until it has seen who does.
+    const said = await waitFor(
+      "it to lead there",
+      () => leader.kubectl("exec -i echo -- shout", "hello\n"),
+      20,
+    );
+    assert.equal(said, "HELLO\n");
   });
 });
