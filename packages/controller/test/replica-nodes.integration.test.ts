@@ -89,6 +89,8 @@ describe("a node at two replicas", { skip: missing ?? false, timeout: 120_000 },
       },
     };
     await follows.kubectl("apply -f -", JSON.stringify(profile));
+    // A box that asks before the leader has heard of it waits, and one of ours asks only once.
+    await follows.kubectl("wait --for=condition=Usable enrollmentprofile/shops --timeout=30s");
     const [there, here] = [leads, follows].map((replica) => {
       const door = new DeviceDoor(replica.devicePort, replica.rootCertificate);
       stack.defer(() => door.agent.destroy());

@@ -107,6 +107,8 @@ describe("two replicas", { skip: missing ?? false, timeout: 180_000 }, () => {
       },
     };
     await follower.kubectl("apply -f -", JSON.stringify(profile));
+    // A box that asks before the leader has heard of it waits, and one of ours asks only once.
+    await follower.kubectl("wait --for=condition=Usable enrollmentprofile/shops --timeout=30s");
     door = new DeviceDoor(follower.devicePort, follower.rootCertificate);
     box = await enrolledDevice(door, onboarding, "box-1");
     const first = await waitFor("a configuration", () => takeConfig(box), 20);
