@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { DiskFormat } from "../src/desired.ts";
+import { runTool } from "../src/host/qemu/image-tools.ts";
 import { QemuImgDriver } from "../src/volume/qemu/qemu-img-driver.ts";
 import { BadVolumeError } from "../src/volume/volume-driver.ts";
 import { FolderDisk } from "./folder-disk.ts";
@@ -32,6 +33,15 @@ async function place(): Promise<Place> {
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   };
 }
+
+describe("a tool for disk images", { skip }, () => {
+  it("has room for all its threads in what it may have", async () => {
+    const said = await runTool("sh", ["-c", "ulimit -v; ulimit -s; echo $MALLOC_ARENA_MAX"]);
+    const [space = 0, stack = Number.NaN, arenas] = said.trim().split("\n").map(Number);
+    assert.ok(64 * stack < space / 2, said);
+    assert.equal(arenas, 1, "else each thread sets 64 MiB aside");
+  });
+});
 
 describe("a disk image", { skip }, () => {
   const formats: [DiskFormat, string[]][] = [

@@ -7,6 +7,11 @@ import { openSecret } from "./secret-file.ts";
 
 /** A hostile image must not take the box along: address space and output are bounded. */
 const addressSpaceBytes = 2 ** 30;
+/**
+ * Of each of a tool's threads, of which there are up to 64: with the usual 8 MiB, and memory set aside for each of
+ * them, a busy tool had no room left for the next one.
+ */
+const stackBytes = 2 ** 21;
 const outputMax = 2 ** 20;
 /** What the secret is called in a tool's arguments. */
 const secretName = "key";
@@ -49,8 +54,9 @@ export async function runTool(
   signal?: AbortSignal,
   files: readonly number[] = [],
 ): Promise<string> {
-  const child = spawn("prlimit", [`--as=${addressSpaceBytes}`, "--", program, ...args], {
-    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
+  const limits = [`--as=${addressSpaceBytes}`, `--stack=${stackBytes}`];
+  const child = spawn("prlimit", [...limits, "--", program, ...args], {
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", MALLOC_ARENA_MAX: "1" },
     stdio: ["ignore", "pipe", "pipe", ...files],
   });
   const onAbort = (): void => void child.kill("SIGKILL");
