@@ -5,7 +5,7 @@
 set -o errexit -o nounset -o pipefail
 cd "$1"
 asked=$2
-export KUBE_ROOT=$PWD HOME=$KUBE_TEMP TMPDIR=$KUBE_TEMP TERM=${TERM:-xterm} SUPPORTED_RESOURCES='*' ALLOW_SKEW=y
+export KUBE_ROOT=$PWD HOME=$KUBE_TEMP TMPDIR=$KUBE_TEMP TERM=xterm SUPPORTED_RESOURCES='*' ALLOW_SKEW=y
 source hack/lib/logging.sh
 source hack/lib/util.sh
 source hack/lib/test.sh
