@@ -12,7 +12,7 @@ const nodes = 1000;
  * seconds of a processor (docs/decisions/0289), and what waits for real programs wants the processors, too.
  */
 const worlds = 2;
-const returns = 25;
+const returns = 10;
 
 async function comeBack(world: World): Promise<void> {
   // Links that were good for a while: nodes whose last attempts failed come back less and less at once.
