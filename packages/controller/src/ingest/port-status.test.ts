@@ -113,7 +113,10 @@ describe("what a box says of its parts", () => {
         { name: "lanvf0", type: 12, err: { description: "has no functions" } },
         {
           ...{ name: "lanvf1", type: 12 },
-          ioAddressList: [{ macAddress: "02:00:00:00:00:01", vfInfo: { index: 1, vlanId: 7 } }],
+          ioAddressList: [
+            { macAddress: "02:00:00:00:00:01", vfInfo: { index: 1, vlanId: 7 } },
+            { macAddress: "02:00:00:00:00:02", vfInfo: { index: 2 ** 32 - 1, vlanId: 4095 } },
+          ],
         },
         // One whose driver says nothing, two that are whole, and more than a status holds.
         { name: "cards", ioAddressList: [{}, ...macs.map((macAddress) => ({ macAddress }))] },
@@ -124,7 +127,10 @@ describe("what a box says of its parts", () => {
       { group: "com1", error: "no such port" },
       { group: "lan", error: "has no functions" },
       { group: "lanvf0", error: "has no functions" },
-      { group: "lanvf1", addresses: [{ mac: "02:00:00:00:00:01", function: 1, vlan: 7 }] },
+      {
+        group: "lanvf1",
+        addresses: [{ mac: "02:00:00:00:00:01", function: 1, vlan: 7 }, { mac: "02:00:00:00:00:02" }],
+      },
       { group: "cards", addresses: macs.slice(0, 16).map((mac) => ({ mac })) },
     ]);
     const lan = { name: "lan", functions: [{}, { vlan: 7 }] };

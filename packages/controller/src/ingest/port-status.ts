@@ -148,7 +148,13 @@ function deviceOf(bundle: info.ZioBundle): DeviceStatus[] {
 
 function cardOf({ macAddress, vfInfo }: info.IoAddresses): NonNullable<DeviceStatus["addresses"]>[number] {
   const { index = 0, vlanId: vlan = 0 } = vfInfo ?? {};
-  return { mac: cut(macAddress), ...(vfInfo && { function: index }), ...(vlan > 0 && { vlan }) };
+  // A function of a card has a number of 16 bits (SR-IOV), a VLAN one of 12.
+  const isFunction = vfInfo !== undefined && index <= 0xffff;
+  return {
+    mac: cut(macAddress),
+    ...(isFunction && { function: index }),
+    ...(vlan > 0 && vlan < 0xfff && { vlan }),
+  };
 }
 
 function certificateOf(certificate: info.ZInfoDevice["enrolledCerts"][number]): CertificateStatus {
