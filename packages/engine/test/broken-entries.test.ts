@@ -190,19 +190,11 @@ describe("an app whose entry cannot be read", () => {
     for (let write = 1; write <= 6; write++) {
       const world = new ControlWorld();
       [world.gateway.config, world.gateway.hash] = [configOf(1, {}), "hash-1"];
-      // Never taken down: the power takes it.
-      const first = await world.engine();
-      await world.until("accepted", () => first.store.desired.get() !== undefined);
-      let cut = false;
-      world.plates.cutPowerDuringWrite(write, () => {
-        cut = true;
-        world.plates.powerCut();
-      });
-      [world.gateway.config, world.gateway.hash] = [configOf(2, { apps: [bad, beside] }), "hash-2"];
-      const isTaken = (): boolean => first.store.desired.get()?.configHash === "hash-2";
-      await world.clock.passUntil(() => cut || isTaken(), minutes(30));
-      if (!cut) world.plates.powerCut();
-      world.gateway.online = false;
+      const say = (): void => {
+        [world.gateway.config, world.gateway.hash] = [configOf(2, { apps: [bad, beside] }), "hash-2"];
+      };
+      const isTaken = ({ store }: RunningEngine): boolean => store.desired.get()?.configHash === "hash-2";
+      await world.loseControllerAndPower(write, say, isTaken);
       await using second = await world.engine();
       const [app] = second.store.desired.get()?.apps ?? [];
       assert.deepEqual([app?.nics.length, app?.hindrance], [1, undefined], `write ${write}`);

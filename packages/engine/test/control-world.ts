@@ -130,6 +130,29 @@ export class ControlWorld {
     return this.records.some(({ message }) => message.includes(words));
   }
 
+  /**
+   * An engine that has accepted a configuration loses its power in that write of what is said next, or once it has
+   * taken it; afterwards nobody can be reached.
+   */
+  async loseControllerAndPower(
+    write: number,
+    say: () => void,
+    isTaken: (engine: RunningEngine) => boolean,
+  ): Promise<void> {
+    // Never taken down: the power takes it.
+    const engine = await this.engine();
+    await this.until("accepted", () => engine.store.desired.get() !== undefined);
+    let cut = false;
+    this.plates.cutPowerDuringWrite(write, () => {
+      cut = true;
+      this.plates.powerCut();
+    });
+    say();
+    await this.clock.passUntil(() => cut || isTaken(engine), hours(1));
+    if (!cut) this.plates.powerCut();
+    this.gateway.online = false;
+  }
+
   /** Lets time pass until `condition` holds. */
   async until(what: string, condition: () => boolean): Promise<void> {
     assert.ok(await this.clock.passUntil(condition, hours(24)), `${what} within a day`);

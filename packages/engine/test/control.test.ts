@@ -163,19 +163,11 @@ describe("control", () => {
     for (let write = 1; write <= 4; write++) {
       const world = new ControlWorld();
       world.gateway.config = configOf({ deviceName: "old" });
-      // Never taken down: the power takes it.
-      const first = await world.engine();
-      await world.until("accepted", () => first.store.desired.get() !== undefined);
-      let cut = false;
-      world.plates.cutPowerDuringWrite(write, () => {
-        cut = true;
-        world.plates.powerCut();
-      });
-      world.gateway.config = configOf({ deviceName: "new" }, 1);
-      world.gateway.hash = "hash-2";
-      await world.clock.passUntil(() => cut || first.store.desired.get()?.nodeName === "new", hours(1));
-      if (!cut) world.plates.powerCut();
-      world.gateway.online = false;
+      const say = (): void => {
+        world.gateway.config = configOf({ deviceName: "new" }, 1);
+        world.gateway.hash = "hash-2";
+      };
+      await world.loseControllerAndPower(write, say, ({ store }) => store.desired.get()?.nodeName === "new");
       await using second = await world.engine();
       assert.match(second.store.desired.get()?.nodeName ?? "none", /^(old|new)$/);
     }
