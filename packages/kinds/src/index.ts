@@ -69,7 +69,7 @@ export {
   validatingWebhookKind,
 } from "./admission/validating-webhook.ts";
 export { type CronJob, type CronJobSpec, type CronJobStatus, cronJobKind } from "./batch/cron-job.ts";
-export { CronError, type CronSchedule, parseCron } from "./batch/cron-schedule.ts";
+export { CronError, type CronSchedule, parseCron, zonedTime } from "./batch/cron-schedule.ts";
 export { formatIndexes, parseIndexes } from "./batch/indexes.ts";
 export { controllerUidLabel, jobKind, jobNameLabel } from "./batch/job.ts";
 export type {

@@ -2,7 +2,7 @@
  * Schedules of CronJobs: five fields as cron has them, `@hourly` and its like, `@every 90m`. A schedule is
  * followed on the clock of a time zone, so that `0 2 * * *` is two o'clock there in summer and winter.
  */
-import { type Instant, instant } from "@selvedge/base";
+import { type Instant, instant, toRfc3339 } from "@selvedge/base";
 
 /** When a schedule is due next after a moment; undefined: never within five years. */
 export interface CronSchedule {
@@ -171,6 +171,16 @@ function formatFor(timeZone: string): Intl.DateTimeFormat {
     ...{ timeZone, hourCycle: "h23", era: undefined, year: "numeric", month: digits, day: digits },
     ...{ hour: digits, minute: digits, second: digits },
   });
+}
+
+/** A moment as the clocks of a place show it: `2026-01-01T09:00:00+01:00`. */
+export function zonedTime(at: Instant, timeZone = "UTC"): string {
+  const offset = Math.round((new Zone(timeZone).wall(at) - at) / minuteMs);
+  if (offset === 0) return toRfc3339(at);
+  const [hours, rest] = [Math.floor(Math.abs(offset) / 60), Math.abs(offset) % 60];
+  const two = (number: number): string => `${number}`.padStart(2, "0");
+  const local = toRfc3339(instant(at + offset * minuteMs));
+  return local.replace("Z", `${offset < 0 ? "-" : "+"}${two(hours)}:${two(rest)}`);
 }
 
 export function isTimeZone(name: string): boolean {

@@ -6,6 +6,7 @@ import {
   type CronSchedule,
   type Job,
   parseCron,
+  zonedTime,
 } from "@selvedge/kinds";
 import { conditionOf } from "../../objects/conditions.ts";
 import { isFinished } from "../jobs/job-view.ts";
@@ -20,7 +21,7 @@ export interface CronNews {
 export interface CronPlan {
   readonly create: Job | undefined;
   /** Runs that make room, and ended ones beyond what is kept. */
-  readonly remove: readonly { readonly job: Job; readonly why: "replaced" | "old" }[];
+  readonly remove: readonly Job[];
   /** What it says when all this has succeeded. */
   readonly status: CronJobStatus;
   readonly news: readonly CronNews[];
@@ -37,12 +38,12 @@ const minute = 60_000;
 export function planCronJob(cron: CronJob, jobs: readonly Job[], now: Instant): CronPlan {
   const { spec, status: before = {} } = cron;
   const news: CronNews[] = [];
-  const running = jobs.filter((job) => !isFinished(job));
+  const running = jobs.filter((job) => !isFinished(job) && isRun(cron, job, news));
   const status: CronJobStatus = { ...before, active: activeOf(cron, running, jobs, news) };
   const succeeded = jobs.flatMap(({ status: one }) => (one?.completionTime ? [one.completionTime] : []));
   const last = [before.lastSuccessfulTime ?? "", ...succeeded].sort().at(-1);
   if (last) status.lastSuccessfulTime = last;
-  const old = outdatedJobs(cron, jobs).map((job) => ({ job, why: "old" as const }));
+  const old = outdatedJobs(cron, jobs);
   const idle = (again?: number): CronPlan => ({
     create: undefined,
     remove: old,
@@ -83,7 +84,7 @@ export function planCronJob(cron: CronJob, jobs: readonly Job[], now: Instant): 
   );
   return {
     create: jobFor(cron, name, due),
-    remove: [...old, ...replaced.map((job) => ({ job, why: "replaced" as const }))],
+    remove: [...old, ...replaced],
     status: tidy({ ...status, active: kept, lastScheduleTime: toRfc3339(due) }),
     ...{ news, again },
   };
@@ -93,6 +94,16 @@ export function planCronJob(cron: CronJob, jobs: readonly Job[], now: Instant): 
 function tidy(status: CronJobStatus): CronJobStatus {
   if (status.active?.length === 0) delete status.active;
   return status;
+}
+
+/** Whether a Job came from the schedule: one that somebody began by hand is in no run's way. */
+function isRun({ status }: CronJob, { metadata }: Job, news: CronNews[]): boolean {
+  const { name, uid, annotations } = metadata;
+  if (annotations?.[scheduledAnnotation] !== undefined) return true;
+  if (status?.active?.some((one) => one.uid === uid)) return true;
+  const message = `Saw a job that the controller did not create or forgot: ${name}`;
+  news.push({ type: "Warning", reason: "UnexpectedJob", message });
+  return false;
 }
 
 function activeOf(
@@ -140,7 +151,7 @@ function startOf({ metadata, status }: Job): string {
   return `${status?.startTime ?? metadata.creationTimestamp ?? ""} ${metadata.name}`;
 }
 
-/** The latest run that is due and has not been; undefined when there is none, or it is too late for it. */
+/** The latest run that is due, not too late, and has not been. */
 function dueRun(
   { metadata, spec, status }: CronJob,
   schedule: CronSchedule,
@@ -156,10 +167,7 @@ function dueRun(
       "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew";
     news.push({ type: "Warning", reason: "TooManyMissedTimes", message });
   }
-  if (latest === undefined || deadline === undefined || latest + deadline * 1000 >= now) return latest;
-  const message = `Missed scheduled time to start a job: ${toRfc3339(latest)}`;
-  news.push({ type: "Warning", reason: "MissSchedule", message });
-  return undefined;
+  return latest;
 }
 
 /** The last time a schedule was due after `from`, until `now`, without going through all of them. */
@@ -194,7 +202,7 @@ function jobFor(cron: CronJob, name: string, due: Instant): Job {
       name,
       namespace: cron.metadata.namespace ?? "",
       ...(metadata.labels && { labels: { ...metadata.labels } }),
-      annotations: { ...metadata.annotations, [scheduledAnnotation]: toRfc3339(due) },
+      annotations: { ...metadata.annotations, [scheduledAnnotation]: zonedTime(due, cron.spec.timeZone) },
       ownerReferences: [controllerReference(cron)],
     },
     spec: cloneJson(spec),

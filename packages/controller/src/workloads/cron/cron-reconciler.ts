@@ -29,10 +29,10 @@ export class CronJobReconciler implements Reconciler {
     if (cron === undefined) return settled;
     const jobs = caches.jobs.by("owner", cron.metadata.uid ?? "");
     const plan = planCronJob(cron, jobs, clock.now());
-    for (const { job, why } of plan.remove) {
+    for (const job of plan.remove) {
       await cluster.delete(jobKind, job, { propagationPolicy: "Background" });
       const message = `Deleted job ${job.metadata.name}`;
-      if (why === "replaced") await this.#tell(cron, { type: "Normal", reason: "SuccessfulDelete", message });
+      await this.#tell(cron, { type: "Normal", reason: "SuccessfulDelete", message });
     }
     const made = plan.create === undefined ? undefined : await this.#start(cron, plan.create);
     for (const news of plan.news) await this.#tell(cron, news);

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { instant, toRfc3339 } from "@selvedge/base";
-import { type CronJob, type CronJobSpec, cronJobKind, type Job, jobKind, parseCron } from "@selvedge/kinds";
+import {
+  type CronJob,
+  type CronJobSpec,
+  cronJobKind,
+  eventKind,
+  type Job,
+  jobKind,
+  parseCron,
+} from "@selvedge/kinds";
 import { ObjectWorld } from "../../../test/object-world.ts";
 import { latestRun, planCronJob } from "./cron-plan.ts";
 
@@ -70,6 +78,32 @@ describe("a CronJob", () => {
     );
   });
 
+  const planOf = (spec: Partial<CronJobSpec>, jobs: readonly Job[] = []): ReturnType<typeof planCronJob> => {
+    const jobTemplate = { spec: { template: { spec: { containers: [] } } } };
+    const metadata = { name: "tick", creationTimestamp: "2026-07-01T00:00:00Z" };
+    const cron = { metadata, spec: { schedule: "0 * * * *", jobTemplate, ...spec } } as unknown as CronJob;
+    return planCronJob(cron, jobs, at("2026-07-01T01:00:30Z"));
+  };
+  for (const [timeZone, expected] of [
+    [undefined, "2026-07-01T01:00:00Z"],
+    ["Europe/Berlin", "2026-07-01T03:00:00+02:00"],
+    ["America/St_Johns", "2026-06-30T22:00:00-02:30"],
+  ] as const)
+    it(`says on a Job when it was due, by the clock of ${timeZone}`, () => {
+      const { create } = planOf(timeZone === undefined ? {} : { timeZone });
+      const said = create?.metadata.annotations?.["batch.kubernetes.io/cronjob-scheduled-timestamp"];
+      assert.equal(said, expected);
+    });
+
+  for (const concurrencyPolicy of ["Forbid", "Replace"] as const)
+    it(`leaves a Job alone that somebody began by hand, though it says ${concurrencyPolicy}`, () => {
+      const byHand = { metadata: { name: "now", uid: "u" } } as Job;
+      const { create, remove, status, news } = planOf({ concurrencyPolicy }, [byHand]);
+      assert.deepEqual([create?.metadata.name, remove, status.active], ["tick-29714460", [], undefined]);
+      const message = "Saw a job that the controller did not create or forgot: now";
+      assert.deepEqual(news, [{ type: "Warning", reason: "UnexpectedJob", message }]);
+    });
+
   it("makes a Job when it is due, named after the minute, and keeps the last ones", async () => {
     await using world = await worldOf("succeeds", { successfulJobsHistoryLimit: 2 });
     await world.pass(3600 + 90);
@@ -78,6 +112,8 @@ describe("a CronJob", () => {
     const { status } = await read(world);
     assert.deepEqual([status?.lastScheduleTime, status?.active], ["2026-01-01T01:00:00Z", undefined]);
     assert.ok(status?.lastSuccessfulTime);
+    const told = (await world.objects.list(eventKind)).items as { message?: string }[];
+    assert.ok(told.some(({ message }) => message === `Deleted job tick-${begin + 10}`));
   });
 
   for (const [policy, running] of [
