@@ -141,6 +141,41 @@ describe("conformance: conversion webhooks", { skip: opensslMissing() }, () => {
     await events.return(undefined);
   });
 
+  it("custom-resource-definition-field-selectors-list-watch-register-informers", async () => {
+    const fields = [[".hostPort"], [".host", ".port"]];
+    const selectable = versions("v1").map((version, at) => ({
+      ...version,
+      selectableFields: fields[at]?.map((jsonPath) => ({ jsonPath })),
+    }));
+    const v1 = await world.define("chosens", selectable, conversion());
+    const v2 = v1.replace("/v1/", "/v2/");
+    const rows: readonly (readonly [path: string, before: string[], seen: string[]])[] = [
+      [`${v2}?fieldSelector=host%3Dhost1`, ["a", "b"], ["ADDED a", "ADDED b", "DELETED a", "DELETED b"]],
+      [`${v2}?fieldSelector=host%3Dhost1%2Cport%3D80`, ["a"], ["ADDED a", "DELETED a"]],
+      [`${v1}?fieldSelector=hostPort%3Dhost1%3A80`, ["a"], ["ADDED a", "DELETED a"]],
+    ];
+    const from = (await world.ask(v2, 200)).metadata.resourceVersion;
+    const watches = rows.map(([path]) => world.api.events(`${path}&watch=true&resourceVersion=${from}`));
+    const firsts = watches.map((events) => events.next());
+    await world.post(v2, custom("Chosen", "a", { host: "host1", port: "80" }, "v2"));
+    await world.post(v2, custom("Chosen", "b", { host: "host1", port: "8080" }, "v2"));
+    await world.post(v2, custom("Chosen", "c", { host: "host2" }, "v2"));
+    const listed = async (path: string): Promise<string[]> =>
+      (await world.ask(path, 200)).items.map(({ metadata }: Asked) => metadata.name);
+    for (const [path, before] of rows) assert.deepEqual(await listed(path), before, path);
+    await world.ask(rows[1]?.[0] ?? "", 200, { method: "DELETE" });
+    await world.patch(`${v2}/b`, { host: "host2" });
+    for (const [at, [path, , expected]] of rows.entries()) {
+      assert.deepEqual(await listed(path), [], path);
+      const seen: string[] = [];
+      for (let next = await firsts[at]; ; next = await watches[at]?.next()) {
+        if (seen.push(`${next?.value.type} ${next?.value.object.metadata.name}`) === expected.length) break;
+      }
+      assert.deepEqual(seen, expected, path);
+      await watches[at]?.return(undefined);
+    }
+  });
+
   it("writes in another version than objects are kept in", async () => {
     const { v1, v2 } = await define("writtens");
     await world.post(v2, custom("Written", "a", { host: "h", port: "1" }, "v2"));

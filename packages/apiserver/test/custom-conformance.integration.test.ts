@@ -254,7 +254,7 @@ describe("conformance: kinds that users bring", { skip: missing }, () => {
     });
   }
 
-  it("custom-resource-definition-field-selectors-list-watch-register-informers", async () => {
+  it("custom resources are chosen by the fields that their definition names", async () => {
     const schema = { type: "object", properties: { host: text, port: text } };
     const selectableFields = [{ jsonPath: ".host" }, { jsonPath: ".port" }];
     await define(definition("picks", [{ name: "v1", schema, selectableFields }]));

@@ -205,6 +205,14 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
       const token = (await ok("create token robot -n shop --duration=10m")).trim();
       const robot = [`--token=${token}`];
       assert.match(await ok("auth whoami", robot), /system:serviceaccounts:shop/);
+      const review = join(folder, "review.json");
+      const asked = { apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", spec: { token } };
+      writeFileSync(review, JSON.stringify(asked));
+      const { status } = JSON.parse(await ok(`create -f ${review} -o json`));
+      assert.deepEqual(
+        [status.authenticated, status.error, status.user.username],
+        [true, undefined, "system:serviceaccount:shop:robot"],
+      );
       await ok("get pods -n shop", robot);
       assert.match(
         await refused("get pods -n default", robot),
@@ -301,6 +309,13 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
       );
       await ok("delete sa default -n fresh");
       await world.until(async () => (await ok("get sa -n fresh -o name")).includes("default"));
+      const root = (): Promise<string> => ok("get cm -n fresh -o 'jsonpath={.items[*].data.ca\\.crt}'");
+      const certificate = await root();
+      assert.match(certificate, /BEGIN CERTIFICATE/);
+      await ok("delete cm kube-root-ca.crt -n fresh");
+      await world.until(async () => (await root()) === certificate);
+      await ok(`patch cm kube-root-ca.crt -n fresh --type=merge -p '{"data":{"ca.crt":"other"}}'`);
+      await world.until(async () => (await root()) === certificate);
       await ok("delete namespace fresh --wait=false");
     });
   });

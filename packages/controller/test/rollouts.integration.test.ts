@@ -124,6 +124,47 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
       );
     });
 
+    it("describes a ReplicationController, its Pod, its Service and its namespace", async () => {
+      const metadata = { name: "keeper", namespace: "default" };
+      const spec = { replicas: 1, selector: { app: "keeper" }, template: template("keeper", "keeper:1") };
+      const controller = { apiVersion: "v1", kind: "ReplicationController", metadata, spec };
+      await ok("apply", "-f", api.file("keeper.json", controller));
+      await ok("expose", "rc/keeper", "--port=6379", "--target-port=agnhost");
+      await ok("wait", "--for=jsonpath={.status.readyReplicas}=1", "rc/keeper", "--timeout=20s");
+      const described = await ok("describe", "rc", "keeper");
+      assert.match(described, /Replicas: +1 current \/ 1 desired\nPods Status: +1 Running \/ 0 Waiting/);
+      assert.match(described, /Image: +keeper:1[\s\S]*SuccessfulCreate .* Created pod: keeper-/);
+      assert.match(
+        await ok("describe", "pod", "-l", "app=keeper"),
+        /Status: +Running[\s\S]*Controlled By: +ReplicationController\/keeper[\s\S]*Image: +keeper:1/,
+      );
+      const service = await ok("describe", "service", "keeper");
+      assert.match(service, /Selector: +app=keeper\nType: +ClusterIP[\s\S]*TargetPort: +agnhost\/TCP/);
+      assert.match(await ok("describe", "namespace", "default"), /Name: +default[\s\S]*Status: +Active/);
+      await ok("delete", "rc/keeper", "service/keeper", "--timeout=30s");
+    });
+
+    it("replaces a Pod with another image of its own", async () => {
+      const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "lone", namespace: "default" } };
+      const spec = { containers: [{ name: "main", image: "lone:1" }] };
+      const path = api.file("lone.json", { ...pod, spec });
+      await ok("apply", "-f", path);
+      await ok("wait", "--for=condition=Ready", "pod/lone", "--timeout=20s");
+      const read = async (what: string): Promise<string> =>
+        await ok("get", "pod", "lone", "-o", `jsonpath={${what}}`);
+      const uid = await read(".metadata.uid");
+      const changed = (await ok("get", "pod", "lone", "-o", "json")).replaceAll("lone:1", "lone:2");
+      await ok("replace", "-f", api.file("lone-2.json", JSON.parse(changed)));
+      assert.deepEqual(
+        [await read(".spec.containers[0].image"), await read(".metadata.uid")],
+        ["lone:2", uid],
+      );
+      await ok("replace", "--force", "-f", path, "--timeout=30s");
+      assert.equal(await read(".spec.containers[0].image"), "lone:1");
+      assert.notEqual(await read(".metadata.uid"), uid);
+      await ok("delete", "pod/lone", "--timeout=30s");
+    });
+
     it("cordons, drains by eviction or deletion, and lets nodes go", async () => {
       await ok("cordon", "box-1");
       assert.match(await ok("get", "nodes"), /box-1 +Ready,SchedulingDisabled/);

@@ -248,13 +248,16 @@ describe("what may not change", () => {
       { immutable: true, stringData: { a: "c" } },
       "data: Forbidden: field is immutable when `immutable` is set",
     ],
-    [
-      "that it is immutable",
-      configMapKind,
-      { immutable: true },
-      {},
-      "immutable: Forbidden: field is immutable when `immutable` is set",
-    ],
+    ...[configMapKind, secretKind].map(
+      (kind) =>
+        [
+          `that a ${kind.kind} is immutable`,
+          kind,
+          { immutable: true },
+          {},
+          "immutable: Forbidden: field is immutable when `immutable` is set",
+        ] as const,
+    ),
     [
       "a revision's data",
       controllerRevisionKind,

@@ -88,6 +88,10 @@ describe("a quota", () => {
       await tryTo(world, configMapKind, second),
       /requested: count\/configmaps=1, used: count\/configmaps=1/,
     );
+    await world.objects.delete(configMapKind, "m", "default");
+    await world.converge();
+    assert.equal((await readQuota(world)).status?.used?.["count/configmaps"], "0");
+    assert.equal(await tryTo(world, configMapKind, second), "made");
   });
 
   it("counts what only some nodes have, and asks it of nobody", async () => {

@@ -45,7 +45,11 @@ describe("a RuntimeClass", () => {
         "conflict: runtimeClass.scheduling.nodeSelector[size] = big; pod.spec.nodeSelector[size] = small",
       ],
     ];
-    for (const [spec, why] of rows)
+    const isRejected = async (spec: object, why: string): Promise<void> =>
       await assert.rejects(make("c", spec), { message: `pods "c" is forbidden: pod rejected: ${why}` });
+    for (const [spec, why] of rows) await isRejected(spec, why);
+    await world.objects.delete(runtimeClassKind, "plain");
+    await world.settle();
+    await isRejected({ runtimeClassName: "plain" }, 'RuntimeClass "plain" not found');
   });
 });

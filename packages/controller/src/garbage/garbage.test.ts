@@ -16,6 +16,8 @@ import {
   type Pod,
   podKind,
   replicaSetKind,
+  type Service,
+  serviceKind,
 } from "@selvedge/kinds";
 import { ObjectWorld } from "../../test/object-world.ts";
 import { type PodPlace, planRemoval } from "./pod-remover.ts";
@@ -163,13 +165,18 @@ describe("deleting a namespace", () => {
         data: { a: "1" },
       },
     } as ConfigMap);
+    await world.create(serviceKind, {
+      ...{ apiVersion: "v1", kind: "Service", metadata: { name: "web", namespace: "shop" } },
+      spec: { selector: { app: "web" }, ports: [{ port: 80 }] },
+    } as Service);
     await world.converge();
     await world.objects.delete(namespaceKind, "shop");
     await world.converge();
     await world.pass(10);
     await assert.rejects(world.objects.get(namespaceKind, "shop"), { reason: "NotFound" });
-    const left = (await world.objects.list(podKind)).items.length + (await names(world, configMapKind));
-    assert.equal(left, 0);
+    for (const kind of [podKind, serviceKind, configMapKind]) {
+      assert.deepEqual((await world.objects.list(kind, { namespace: "shop" })).items, []);
+    }
     assert.equal((await world.objects.list<Event>(eventKind, { namespace: "shop" })).items.length, 0);
   });
 });
