@@ -1,4 +1,5 @@
 /** Values as Go prints them: upstream's messages show them so, and people look for its messages. Pure. */
+import { isInteger } from "@selvedge/base";
 
 /** `map[metadata:map[labels:a]]`: with %v. */
 export function goText(value: unknown): string {
@@ -23,8 +24,9 @@ export function goSyntax(value: unknown): string {
 export function goType(value: unknown): string {
   if (Array.isArray(value)) return "[]interface {}";
   if (typeof value === "object") return value === null ? "<nil>" : "map[string]interface {}";
-  if (typeof value !== "number") return typeof value === "boolean" ? "bool" : typeof value;
-  return Number.isInteger(value) ? "int64" : "float64";
+  if (isInteger(value)) return "int64";
+  if (typeof value === "number") return "float64";
+  return typeof value === "boolean" ? "bool" : typeof value;
 }
 
 function sorted(value: object): [name: string, member: unknown][] {

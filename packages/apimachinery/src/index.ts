@@ -37,6 +37,7 @@ export {
   statusMessage,
 } from "./codec/meta-messages.ts";
 export { decodeEnvelope, decodeProtobuf, type ProtobufEnvelope } from "./codec/protobuf.ts";
+export { readAs } from "./codec/read-as.ts";
 export { ProtobufError } from "./codec/reader.ts";
 export {
   BodyError,

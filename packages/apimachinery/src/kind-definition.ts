@@ -1,4 +1,4 @@
-import type { Instant } from "@selvedge/base";
+import type { Instant, KeepsInteger } from "@selvedge/base";
 import type { KubeObject } from "./object.ts";
 import type { Schema } from "./schema.ts";
 
@@ -72,6 +72,11 @@ export interface KindDefinition {
   readonly keepsGeneration?: (object: KubeObject, old: KubeObject) => boolean;
   /** Fields by number, for protobuf bodies. */
   readonly protobuf?: ProtobufMessage;
+  /**
+   * Whether an integer of 64 bits in a member of the name is held whole, as a bigint. Not said: beyond 2^53 it is
+   * rounded, since the kind's code reckons with its numbers, and its writer is told.
+   */
+  readonly keepsIntegers?: KeepsInteger;
   /** Whether SSA and OpenAPI call it a custom resource. */
   readonly custom?: boolean;
   /** Set where the objects are kept as another kind's, or in another version. */
@@ -116,7 +121,7 @@ export interface Column {
   readonly description?: string;
   /** 0 is always shown, more only with `-o wide`. */
   readonly priority?: number;
-  readonly value: (object: KubeObject, now: Instant) => string | number | boolean | null;
+  readonly value: (object: KubeObject, now: Instant) => string | number | bigint | boolean | null;
 }
 
 export interface ScalePaths {

@@ -1,7 +1,11 @@
+import "./whole-json.ts";
+
 /** JSON with object keys in order, so that equal values have equal text. `undefined` members are left out. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) => {
     if (inner === null || typeof inner !== "object" || Array.isArray(inner)) return inner;
+    // What a bigint is written as.
+    if (JSON.isRawJSON(inner)) return inner;
     return Object.fromEntries(
       Object.entries(inner).sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0)),
     );

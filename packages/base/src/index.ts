@@ -47,3 +47,4 @@ export {
   toRfc3339Micro,
 } from "./time.ts";
 export { Turns } from "./turns.ts";
+export { heldInteger, isInteger, type KeepsInteger, keepsIntegers, parseJson } from "./whole-json.ts";

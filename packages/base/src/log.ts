@@ -1,3 +1,4 @@
+import "./whole-json.ts";
 import type { Clock } from "./time.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -65,7 +66,9 @@ export function formatFields(fields: LogFields): string {
 }
 
 function readable(_key: string, value: unknown): unknown {
-  return value instanceof Error ? describeError(value) : typeof value === "bigint" ? `${value}` : value;
+  // What a bigint is written as in JSON; a record shows it as text.
+  if (JSON.isRawJSON(value)) return (value as { readonly rawJSON: string }).rawJSON;
+  return value instanceof Error ? describeError(value) : value;
 }
 
 /** An error and its causes in one line: `cannot launch web: connect ENOENT /run/qmp`. */

@@ -22,6 +22,7 @@ export function jsonValue(
     return new JsonStruct(schema, value, isRoot);
   }
   if (typeof value === "number") return schema.type === "integer" ? BigInt(Math.trunc(value)) : value;
+  if (typeof value === "bigint") return schema.type === "number" ? Number(value) : value;
   return typeof value === "string" ? textValue(schema, value) : value;
 }
 

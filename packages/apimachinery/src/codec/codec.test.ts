@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { ProtobufMessage } from "../kind-definition.ts";
 import { deleteOptionsMessage, objectMetaMessage } from "./meta-messages.ts";
 import { decodeEnvelope, decodeProtobuf } from "./protobuf.ts";
-import { parseJsonBody, parseYamlBody } from "./text-body.ts";
+import { formatYaml, parseJsonBody, parseJsonOrYaml, parseYamlBody } from "./text-body.ts";
 
 function hex(...parts: string[]): Uint8Array {
   return Uint8Array.fromHex(parts.join("").replaceAll(" ", ""));
@@ -109,6 +109,50 @@ describe("text bodies", () => {
     it(`tell of integers that are not held: ${text}`, () => {
       assert.deepEqual(parseJsonBody(text).rounded, rounded);
       assert.deepEqual(parseYamlBody(text).rounded, rounded);
+    });
+
+  type Held = readonly [text: string, value: unknown, shown?: string, rounded?: readonly string[]];
+  const whole: readonly Held[] = [
+    ["9007199254740991", 9007199254740991],
+    ["9007199254740992", 9007199254740992n],
+    ["9007199254740993", 9007199254740993n],
+    ["-9007199254740993", -9007199254740993n],
+    ["9223372036854775807", 9223372036854775807n],
+    ["-9223372036854775808", -9223372036854775808n],
+    ["9223372036854775808", 2 ** 63, "9223372036854776000"],
+    ["18446744073709551615", 2 ** 64, "18446744073709552000", ["18446744073709551615"]],
+    ["1000000000000000000.0", 1e18, "1000000000000000000"],
+    ["1.0", 1, "1"],
+    ["1e3", 1000, "1000"],
+  ];
+  for (const [text, value, shown = text, rounded = []] of whole)
+    it(`hold integers of 64 bits where they may: ${text}`, () => {
+      for (const body of [`{"list":[ ${text}],"bound":${text}}`, `{"bound":${text},\n"list":[${text}]}`]) {
+        const keeps = (member: string): boolean => member !== "bound";
+        for (const parse of [parseJsonBody, parseYamlBody, parseJsonOrYaml]) {
+          const parsed = parse(body, keeps);
+          assert.deepEqual(parsed.value, { list: [value], bound: Number(text) });
+          assert.equal(JSON.stringify((parsed.value as { list: unknown }).list), `[${shown}]`);
+          assert.deepEqual(parse(body, () => true).rounded, [...rounded, ...rounded]);
+        }
+      }
+    });
+
+  const yaml: readonly (readonly [text: string, value: unknown])[] = [
+    ["a: 0x20000000000001", { a: 9007199254740993n }],
+    ["a: 9_007_199_254_740_993", { a: 9007199254740993n }],
+    [
+      "a: &n 9007199254740993\nb: *n\nc: [7, 0x10]",
+      { a: 9007199254740993n, b: 9007199254740993n, c: [7, 16] },
+    ],
+    ["9007199254740993: 1", { "9007199254740993": 1 }],
+    [`a: 1${"0".repeat(60)}\nb: 9007199254740993`, { a: 1e60, b: 9007199254740993n }],
+  ];
+  for (const [text, value] of yaml)
+    it(`hold integers of YAML: ${text.slice(0, 30)}`, () => {
+      const parsed = parseYamlBody(text, () => true).value;
+      assert.deepEqual(parsed, value);
+      assert.deepEqual(parseYamlBody(formatYaml(parsed), () => true).value, value);
     });
 
   const endless: readonly (readonly [text: string, said: RegExp])[] = [

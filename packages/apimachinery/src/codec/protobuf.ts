@@ -3,7 +3,7 @@
  * and holds the object. Driven by the kinds' tables; fields that a table lacks are skipped, as protobuf has
  * it, and named to whoever wants to know.
  */
-import { instant, toRfc3339 } from "@selvedge/base";
+import { instant, parseJson, toRfc3339 } from "@selvedge/base";
 import { formatDuration } from "../go-duration.ts";
 import type { ProtobufField, ProtobufMessage } from "../kind-definition.ts";
 import type { JsonObject } from "../structural/walk.ts";
@@ -274,7 +274,7 @@ function firstBytes(bytes: Uint8Array): Uint8Array {
 function embeddedJson(bytes: Uint8Array, name: string): unknown {
   if (bytes.length === 0) return undefined;
   try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    const value = parseJson(new TextDecoder().decode(bytes));
     checkNesting(value);
     return value;
   } catch (error) {

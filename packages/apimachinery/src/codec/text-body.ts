@@ -2,7 +2,8 @@
  * JSON and YAML bodies, with the keys that were said twice: one of the two is lost, and its author should
  * know.
  */
-import { isMap, isScalar, isSeq, parseDocument, stringify, visit } from "yaml";
+import { heldInteger, type KeepsInteger, parseJson } from "@selvedge/base";
+import { type Document, isMap, isPair, isScalar, isSeq, parseDocument, stringify, visit } from "yaml";
 import { memberPath } from "../structural/walk.ts";
 
 export interface ParsedBody {
@@ -11,7 +12,7 @@ export interface ParsedBody {
   readonly duplicates: readonly string[];
   /** The same by line, in the words of Go's YAML: `line 9: key "foo" already set in map`. */
   readonly duplicateLines?: readonly string[];
-  /** Integers, as they were written, of more digits than a number of this language holds. */
+  /** Integers, as they were written, that are kept as others. */
   readonly rounded?: readonly string[];
   /** Of protobuf: where fields were that nobody here knows, by their numbers. */
   readonly skipped?: readonly string[];
@@ -56,15 +57,19 @@ function countMembers(value: unknown): number {
   return members;
 }
 
-export function parseJsonBody(text: string): ParsedBody {
+/** What no integer beyond 2^53 is kept in: the code of most kinds reckons with their numbers. */
+const none: KeepsInteger = () => false;
+
+export function parseJsonBody(text: string, keeps: KeepsInteger = none): ParsedBody {
+  const found = new Rounded();
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text, keeps, found.hear);
   } catch (error) {
     throw new BodyError(error instanceof Error ? error.message : "not JSON", { cause: error });
   }
   if (longExponent.test(text)) checkNumbers(text);
-  const rounded = longDigits.test(text) ? roundedIn(text) : [];
+  const rounded = found.integers;
   // Of a member that was said twice one is left: only then is it worth finding out which.
   if (countMembers(value) === membersSaid(text)) return { value, duplicates: [], rounded };
   const scan = new DuplicateScan(text);
@@ -83,25 +88,14 @@ function checkNumbers(text: string): void {
   });
 }
 
-/** Numbers hold every integer of up to fifteen digits. */
-const longDigits = /\d{16}/;
 /** More are not worth telling. */
 const roundedMax = 20;
 
-/** Most long rows of digits are in texts, or held: those that are not are found by reading once more. */
-function roundedIn(text: string): string[] {
-  const found: string[] = [];
-  JSON.parse(text, (_name, value: unknown, context?: { readonly source?: string }) => {
-    if (isRounded(context?.source, value) && found.length < roundedMax) found.push(context?.source ?? "");
-    return value;
-  });
-  return found;
-}
-
-function isRounded(source: string | undefined, value: unknown): boolean {
-  // What is longer is an integer of nobody's.
-  if (typeof value !== "number" || source === undefined || !/^-?\d{16,40}$/.test(source)) return false;
-  return BigInt(source) !== BigInt(value);
+class Rounded {
+  readonly integers: string[] = [];
+  readonly hear = (integer: string): void => {
+    if (this.integers.length < roundedMax) this.integers.push(integer);
+  };
 }
 
 /** How many members a text has that is known to be JSON: as many as there are colons outside of its strings. */
@@ -129,24 +123,24 @@ function stringEnd(text: string, start: number): number {
 }
 
 /** YAML takes more than JSON does, a comma at the end of a list for one: what only looks like JSON is read as that. */
-export function parseJsonOrYaml(text: string): ParsedBody {
-  if (!/^\s*\{/.test(text)) return parseYamlBody(text);
+export function parseJsonOrYaml(text: string, keeps?: KeepsInteger): ParsedBody {
+  if (!/^\s*\{/.test(text)) return parseYamlBody(text, keeps);
   try {
-    return parseJsonBody(text);
+    return parseJsonBody(text, keeps);
   } catch (error) {
     if (!(error instanceof BodyError && error.cause instanceof SyntaxError)) throw error;
     try {
-      return parseYamlBody(text);
+      return parseYamlBody(text, keeps);
     } catch {
       throw error;
     }
   }
 }
 
-export function parseYamlBody(text: string): ParsedBody {
+export function parseYamlBody(text: string, keeps: KeepsInteger = none): ParsedBody {
   if (text.length > yamlMax) throw new BodyError(`YAML of more than ${yamlMax} characters: send JSON`);
   try {
-    return readYaml(text);
+    return readYaml(text, keeps);
   } catch (error) {
     if (error instanceof BodyError) throw error;
     // The parser calls itself once for each level.
@@ -156,7 +150,11 @@ export function parseYamlBody(text: string): ParsedBody {
   }
 }
 
-function readYaml(text: string): ParsedBody {
+/** In YAML an integer may have a base, and underscores for the eye. */
+const longYamlInteger = /[\d_]{16}|0x[\da-fA-F_]{14}/;
+
+function readYaml(text: string, keeps: KeepsInteger): ParsedBody {
+  const hasLong = longYamlInteger.test(text);
   // Version 1.1, as Go's parser reads it; aliases are bounded so that a few lines cannot become gigabytes.
   // The parser's
   // own look for keys said twice compares each with all others.
@@ -165,9 +163,11 @@ function readYaml(text: string): ParsedBody {
     uniqueKeys: false,
     merge: true,
     prettyErrors: false,
+    intAsBigInt: hasLong,
   });
   const [fault] = document.errors;
   if (fault !== undefined) throw new BodyError(fault.message, { cause: fault });
+  const rounded = hasLong ? holdIntegers(document, keeps) : [];
   const value: unknown = document.toJS({ maxAliasCount: 100 });
   checkNesting(value);
   // YAML knows them by name too, but what is kept is JSON.
@@ -181,19 +181,25 @@ function readYaml(text: string): ParsedBody {
   }
   const found: Duplicate[] = [];
   findDuplicates(document.contents, "", found);
-  const rounded: string[] = [];
-  if (longDigits.test(text)) {
-    visit(document, {
-      Scalar: (_key, { source = "", value: read }) => {
-        if (isRounded(source, read) && rounded.length < roundedMax) rounded.push(source);
-      },
-    });
-  }
   return {
     ...{ value, rounded },
     duplicates: found.map(({ at }) => at),
     duplicateLines: found.map(({ name, place }) => duplicateLine(text, place, name)),
   };
+}
+
+/** Of a document whose integers are all bigints; returns those that are kept as others. */
+function holdIntegers(document: Document.Parsed, keeps: KeepsInteger): string[] {
+  const rounded = new Rounded();
+  visit(document, {
+    Scalar: (_key, node, path) => {
+      if (typeof node.value !== "bigint") return;
+      const holder = path.at(-1);
+      const member = isPair(holder) && isScalar(holder.key) ? String(holder.key.value) : "";
+      node.value = heldInteger(node.value, keeps(member), rounded.hear);
+    },
+  });
+  return rounded.integers;
 }
 
 interface Duplicate {

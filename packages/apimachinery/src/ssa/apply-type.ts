@@ -180,7 +180,7 @@ function fitsScalar(scalar: ScalarType, value: unknown): boolean {
     case "string":
       return typeof value === "string";
     case "numeric":
-      return typeof value === "number";
+      return typeof value === "number" || typeof value === "bigint";
     case "boolean":
       return typeof value === "boolean";
     default:

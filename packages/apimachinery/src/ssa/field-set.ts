@@ -5,7 +5,7 @@
  *   f:replicas             a member        k:{"name":"web"}   an item of a list, by its keys
  *   v:"finalizer"          an item of a set, by its value
  */
-import { canonicalJson } from "@selvedge/base";
+import { canonicalJson, parseJson } from "@selvedge/base";
 import { isObject } from "../structural/walk.ts";
 
 export type PathElement = string;
@@ -204,7 +204,7 @@ export function describeElement(element: PathElement): string {
   if (element.startsWith("f:")) return `.${rest}`;
   if (element.startsWith("v:")) return `[=${rest}]`;
   if (element.startsWith("i:")) return `[${rest}]`;
-  const keys = Object.entries(JSON.parse(rest) as Record<string, unknown>).sort(([a], [b]) =>
+  const keys = Object.entries(parseJson(rest) as Record<string, unknown>).sort(([a], [b]) =>
     a < b ? -1 : 1,
   );
   return `[${keys.map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(",")}]`;

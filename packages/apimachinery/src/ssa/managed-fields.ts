@@ -3,6 +3,7 @@
  * ways a write goes through it. Pure: the time is an argument.
  */
 import { jsonEqual } from "@selvedge/base";
+import { readAs } from "../codec/read-as.ts";
 import type { KindDefinition } from "../kind-definition.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../object.ts";
 import { checkType, toFieldSet } from "./apply-type.ts";
@@ -275,7 +276,7 @@ function lastAppliedFields(kind: KindDefinition, live: KubeObject): FieldSet {
   if (text === undefined || text === "") return new FieldSet();
   const type = applyTypeOf(kind);
   try {
-    const said = JSON.parse(text) as KubeObject;
+    const said = readAs(kind, text) as KubeObject;
     if (said.apiVersion !== live.apiVersion) return new FieldSet();
     const { added, modified, removed } = compareValues(type, said, live);
     return toFieldSet(type, said).difference(modified).difference(added).difference(removed);

@@ -1,5 +1,5 @@
 /** Checks values against a structural schema, with upstream's paths and words. */
-import { canonicalJson, jsonEqual } from "@selvedge/base";
+import { canonicalJson, isInteger, jsonEqual } from "@selvedge/base";
 import type { FieldError } from "../kind-definition.ts";
 import type { Schema } from "../schema.ts";
 import { CorrelatedItems } from "./correlate.ts";
@@ -83,7 +83,7 @@ class Check {
     }
     checkEnum(schema, value, path, errors);
     if (typeof value === "string") checkString(schema, value, path, errors);
-    if (typeof value === "number") checkNumber(schema, value, path, errors);
+    if (typeof value === "number" || typeof value === "bigint") checkNumber(schema, value, path, errors);
     if (Array.isArray(value)) this.#list(schema, value, path, depth, old);
     else if (isObject(value)) this.#object(schema, value, path, depth, old);
     this.#combinations(schema, value, path, depth);
@@ -208,7 +208,7 @@ function inBody(path: string, fault: string): string {
 function describeType(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "array";
-  if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
+  if (isInteger(value)) return "integer";
   return typeof value;
 }
 
@@ -256,7 +256,7 @@ function checkString(schema: Schema, value: string, path: string, errors: FieldE
   }
 }
 
-function checkNumber(schema: Schema, value: number, path: string, errors: FieldError[]): void {
+function checkNumber(schema: Schema, value: number | bigint, path: string, errors: FieldError[]): void {
   const { minimum, maximum, exclusiveMinimum = false, exclusiveMaximum = false, multipleOf, format } = schema;
   const fail = (what: string): unknown =>
     errors.push(invalid(path, value, `${path} in body should be ${what}`));
@@ -266,9 +266,14 @@ function checkNumber(schema: Schema, value: number, path: string, errors: FieldE
   if (maximum !== undefined && (exclusiveMaximum ? value >= maximum : value > maximum)) {
     fail(`less than${exclusiveMaximum ? "" : " or equal to"} ${maximum}`);
   }
-  if (multipleOf !== undefined && !Number.isInteger(value / multipleOf)) fail(`a multiple of ${multipleOf}`);
+  if (multipleOf !== undefined && !isMultiple(value, multipleOf)) fail(`a multiple of ${multipleOf}`);
   if (format === "int32" && (value < -(2 ** 31) || value >= 2 ** 31))
     errors.push(invalid(path, value, "must fit int32"));
+}
+
+function isMultiple(value: number | bigint, of: number): boolean {
+  if (typeof value === "bigint" && Number.isInteger(of)) return of !== 0 && value % BigInt(of) === 0n;
+  return Number.isInteger(Number(value) / of);
 }
 
 function checkUnique(schema: Schema, list: unknown[], path: string, errors: FieldError[]): void {
