@@ -13,7 +13,7 @@ export const traversals: ReadonlySet<string> = new Set([
 /** What looks through its first argument once. */
 export const scans: ReadonlySet<string> = new Set([
   ...["url", "lowerAscii", "upperAscii", "substring", "trim", "cidr", "isIP", "isCIDR", "ip"],
-  ...["quantity", "isQuantity", "semver", "isSemver", "strings.quote", "string", "bytes", "isURL"],
+  ...["quantity", "isQuantity", "semver", "isSemver", "strings.quote", "string", "bytes"],
 ]);
 /** Upstream's: an expression may ask twice. */
 const checkCost = 350_000;

@@ -1,5 +1,6 @@
 /** Types of expressions, and which overloads a call may mean; what does not fit is told in upstream's words. */
 import { CompileError, type Comprehension, type Expr, type Fault } from "./ast.ts";
+import { memberNamed } from "./declared-type.ts";
 import { library } from "./library.ts";
 import type { Overload } from "./overloads.ts";
 import {
@@ -172,7 +173,8 @@ class Checker {
     if (holder.kind !== "object") {
       return this.#fault(expr, `type '${printType(holder)}' does not support field selection`);
     }
-    return holder.fields?.get(expr.field) ?? this.#fault(expr, `undefined field '${expr.field}'`);
+    const found = holder.fields && memberNamed(holder.fields, expr.field);
+    return found ?? this.#fault(expr, `undefined field '${expr.field}'`);
   }
 
   #call(expr: Expr & { readonly kind: "call" }): CelType {

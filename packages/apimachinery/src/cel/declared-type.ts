@@ -128,6 +128,11 @@ const signs: Readonly<Record<string, string>> = {
   __: "__underscores__",
 };
 
+/** The member that an expression names: after a dot, reserved words need no escape. */
+export function memberNamed<T>(members: ReadonlyMap<string, T>, name: string): T | undefined {
+  return members.get(name) ?? (reserved.has(name) ? members.get(`__${name}__`) : undefined);
+}
+
 /** The name of a member as an expression says it; undefined when none can. */
 export function escapeName(name: string): string | undefined {
   if (reserved.has(name)) return `__${name}__`;

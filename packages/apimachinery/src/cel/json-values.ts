@@ -3,7 +3,7 @@ import { canonicalJson } from "@selvedge/base";
 import { parseDuration } from "../go-duration.ts";
 import type { Schema } from "../schema.ts";
 import { isObject, type JsonObject } from "../structural/walk.ts";
-import { declaredType, escapeName, rootProperties } from "./declared-type.ts";
+import { declaredType, escapeName, memberNamed, rootProperties } from "./declared-type.ts";
 import { SchemaList } from "./schema-list.ts";
 import { parseTimestamp } from "./timestamps.ts";
 import { DurationValue, type MapValue, TimestampValue } from "./values.ts";
@@ -167,12 +167,12 @@ class JsonStruct implements MapValue {
   }
 
   has(key: unknown): boolean {
-    const member = this.#members.get(String(key));
+    const member = memberNamed(this.#members, String(key));
     return member !== undefined && this.#value[member.name] !== undefined;
   }
 
   get(key: unknown): unknown {
-    const member = this.#members.get(String(key));
+    const member = memberNamed(this.#members, String(key));
     const value = member === undefined ? undefined : this.#value[member.name];
     if (member === undefined || value === undefined) return undefined;
     return this.#made.get(member.name, value, () => jsonValue(member.schema, value));

@@ -59,13 +59,18 @@ function compileRule(rule: ValidationRule, type: CelType | undefined): CompiledR
   const program = compiled(rule.rule, variables, "compilation failed: ");
   if (typeof program === "string") return { ...nothing, fault: program };
   if (program.type.kind !== "bool") return { ...nothing, fault: "cel expression must evaluate to a bool" };
-  const made = { ...nothing, program, usesOldSelf: program.uses.has("oldSelf"), cost: estimateCost(program) };
+  const made = {
+    ...nothing,
+    program,
+    usesOldSelf: program.uses.has("oldSelf"),
+    cost: estimateCost(program, type),
+  };
   if (!rule.messageExpression) return made;
   const message = compiled(rule.messageExpression, variables, "messageExpression compilation failed: ");
   if (typeof message === "string") return { ...made, messageFault: message };
   if (message.type.kind !== "string")
     return { ...made, messageFault: "messageExpression must evaluate to a string" };
-  return { ...made, message, messageCost: estimateCost(message) };
+  return { ...made, message, messageCost: estimateCost(message, type) };
 }
 
 function compiled(source: string, variables: ReadonlyMap<string, CelType>, before: string): Checked | string {
