@@ -21,16 +21,18 @@ export function definitionErrors(
   definition: CustomResourceDefinition,
   old: CustomResourceDefinition | undefined,
 ): FieldError[] {
-  const { metadata, spec, status } = definition;
+  const { metadata, status } = definition;
+  // What comes without one, as the patches of a kustomization do, is told of each field that it lacks.
+  const spec = definition.spec ?? ({} as DefinitionSpec);
   const errors: FieldError[] = [];
   if (old === undefined && metadata.name !== `${spec.names?.plural}.${spec.group}`)
     errors.push(invalid("metadata.name", metadata.name, 'must be spec.names.plural+"."+spec.group'));
   errors.push(...specErrors(spec, old?.spec));
-  if (old !== undefined) errors.push(...changeErrors(definition, old));
+  if (old !== undefined) errors.push(...changeErrors(spec, old));
   const { acceptedNames, storedVersions = [] } = status ?? {};
   if (acceptedNames !== undefined) errors.push(...nameErrors(acceptedNames, "status.acceptedNames"));
   errors.push(...storedErrors(storedVersions, spec.versions ?? []));
-  errors.push(...approvalErrors(definition, old));
+  errors.push(...approvalErrors({ ...definition, spec }, old));
   if (spec.preserveUnknownFields === true) {
     const detail =
       "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead";
@@ -199,7 +201,7 @@ function scaleErrors(
 }
 
 /** What the stored objects hang on cannot be changed. */
-function changeErrors({ spec }: CustomResourceDefinition, old: CustomResourceDefinition): FieldError[] {
+function changeErrors(spec: DefinitionSpec, old: CustomResourceDefinition): FieldError[] {
   const errors: FieldError[] = [];
   const same = (field: string, value: unknown, before: unknown): void => {
     if (value !== before) errors.push(invalid(field, value ?? "", "field is immutable"));
