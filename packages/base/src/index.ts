@@ -1,3 +1,4 @@
+export { argumentFault } from "./arguments.ts";
 export { assert } from "./assert.ts";
 export { type BackoffPolicy, backoffDelay } from "./backoff.ts";
 export { BoundedQueue, Fifo, LruMap } from "./bounded.ts";

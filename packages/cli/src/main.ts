@@ -2,7 +2,7 @@
  * The `selvedge` command: finds the named command, gives it the terminal, turns what it throws into a
  * message.
  */
-import { describeError, SystemClock } from "@selvedge/base";
+import { argumentFault, describeError, SystemClock } from "@selvedge/base";
 import { commands } from "./commands.ts";
 import { type Io, UsageError } from "./io.ts";
 import { onStopSignal } from "./stop-signals.ts";
@@ -48,14 +48,10 @@ async function main(argv: readonly string[]): Promise<number> {
     return await command.run(args, io, stop.signal);
   } catch (error) {
     if (stop.signal.aborted) return 130;
-    io.err(`selvedge ${name}: ${describeError(error)}`);
-    return error instanceof UsageError || isArgumentError(error) ? 2 : 1;
+    const fault = argumentFault(error, name);
+    io.err(`selvedge ${name}: ${fault ?? describeError(error)}`);
+    return error instanceof UsageError || fault !== undefined ? 2 : 1;
   }
-}
-
-/** What node:util's parseArgs throws for an option it does not know. */
-function isArgumentError(error: unknown): boolean {
-  return error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
 }
 
 process.exitCode = await main(process.argv.slice(2));

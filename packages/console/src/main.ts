@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { describeError, formatRecord, Log, SystemClock, SystemRandom } from "@selvedge/base";
+import { argumentFault, describeError, formatRecord, Log, SystemClock, SystemRandom } from "@selvedge/base";
 import { credentialsOf } from "@selvedge/client";
 import { parse } from "yaml";
 import { FlagError, type Flags, parseFlags, usage } from "./flags.ts";
@@ -60,8 +60,7 @@ try {
   if (flags === "help") process.stdout.write(usage);
   else await run(flags);
 } catch (error) {
-  const isUsers =
-    error instanceof FlagError || String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS");
-  process.stderr.write(`selvedge console: ${describeError(error)}\n`);
-  process.exitCode = isUsers ? 2 : 1;
+  const fault = argumentFault(error, "console");
+  process.stderr.write(`selvedge console: ${fault ?? describeError(error)}\n`);
+  process.exitCode = error instanceof FlagError || fault !== undefined ? 2 : 1;
 }

@@ -4,7 +4,15 @@
  */
 import { hostname } from "node:os";
 import { ApiServer, CustomResources } from "@selvedge/apiserver";
-import { describeError, formatRecord, Log, SystemClock, SystemRandom, uuid } from "@selvedge/base";
+import {
+  argumentFault,
+  describeError,
+  formatRecord,
+  Log,
+  SystemClock,
+  SystemRandom,
+  uuid,
+} from "@selvedge/base";
 import { type AccessControl, createAccessControl } from "./access/access-control.ts";
 import { openAuditLog } from "./access/audit-log.ts";
 import { FlagError, formatAddress } from "./address.ts";
@@ -139,10 +147,10 @@ async function main(args: readonly string[]): Promise<number> {
     log.info("stopped");
     return 0;
   } catch (error) {
-    const badArguments =
-      error instanceof FlagError || String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS");
+    const fault = argumentFault(error, "controller");
+    const badArguments = error instanceof FlagError || fault !== undefined;
     if (!badArguments) log.error("the controller failed", { error });
-    process.stderr.write(`selvedge controller: ${describeError(error)}\n`);
+    process.stderr.write(`selvedge controller: ${fault ?? describeError(error)}\n`);
     return badArguments ? 2 : 1;
   }
 }

@@ -1,6 +1,6 @@
 /** `./selvedge bench [NAME] [--json]`: runs measurements and prints a line a figure. */
 import { parseArgs } from "node:util";
-import { describeError } from "@selvedge/base";
+import { argumentFault, describeError } from "@selvedge/base";
 import type { Bench, Figure } from "./bench/bench.ts";
 import { benches } from "./bench/benches.ts";
 import { describeMachine } from "./bench/machine.ts";
@@ -73,4 +73,10 @@ function format({ name, value, unit, budget, note }: Figure): string {
   return `${name.padEnd(34)} ${String(value).padStart(10)} ${unit}${limit}${note === undefined ? "" : `  ${note}`}`;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const fault = argumentFault(error, "bench");
+  say(`selvedge bench: ${fault ?? describeError(error)}`);
+  process.exitCode = fault === undefined ? 1 : 2;
+}

@@ -3,7 +3,16 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { describeError, formatRecord, Log, millis, SystemClock, seconds, sleep } from "@selvedge/base";
+import {
+  argumentFault,
+  describeError,
+  formatRecord,
+  Log,
+  millis,
+  SystemClock,
+  seconds,
+  sleep,
+} from "@selvedge/base";
 import { NodeHttpClient, WsLinkDialer } from "@selvedge/engine";
 import { type Admission, admitThroughApi, forget, givenAdmission } from "./fleet/admission.ts";
 import { FleetNode, startAfter } from "./fleet/fleet-node.ts";
@@ -156,6 +165,7 @@ function complain(text: string): number {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`selvedge sim: ${describeError(error)}\n`);
-  process.exitCode = 1;
+  const fault = argumentFault(error, "sim");
+  process.stderr.write(`selvedge sim: ${fault ?? describeError(error)}\n`);
+  process.exitCode = fault === undefined ? 1 : 2;
 }

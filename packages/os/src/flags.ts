@@ -1,6 +1,7 @@
 /** The command line of `selvedge os`. */
 import { basename, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { argumentFault } from "@selvedge/base";
 
 export type OsCommand =
   | { readonly kind: "help"; readonly text: string }
@@ -90,7 +91,7 @@ export function parseOsCommand(args: readonly string[]): OsCommand {
     }
   } catch (error) {
     if (error instanceof FlagError) throw error;
-    throw new FlagError(error instanceof Error ? error.message : String(error));
+    throw new FlagError(argumentFault(error, `os ${what}`) ?? String(error));
   }
 }
 

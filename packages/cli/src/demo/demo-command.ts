@@ -1,6 +1,6 @@
 import { readFile, rm } from "node:fs/promises";
 import { Agent, get } from "node:http";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
@@ -16,6 +16,7 @@ import { dialPod } from "../port-forward.ts";
 import { run } from "../processes.ts";
 import { step } from "../progress.ts";
 import { stopSystem } from "../up/down-command.ts";
+import { systemFlags } from "../up/system-flags.ts";
 import { describeSystem, upDetached } from "../up/up-command.ts";
 import { readUpState } from "../up/up-state.ts";
 import { applyManifest } from "./apply.ts";
@@ -45,11 +46,10 @@ export const demoCommand: Command = {
       io.out(help);
       return 0;
     }
-    const dir = resolve(values.dir ?? defaultDir());
-    const nodes = Number(values.nodes ?? "1");
+    const { nodes, dir, port } = systemFlags(values);
     if (nodes === 0) throw new UsageError("the example app needs a node: --nodes 1 or more");
     const clock = new SystemClock();
-    const isOurs = await upDetached({ dir, nodes, port: Number(values.port) }, io, signal);
+    const isOurs = await upDetached({ dir, nodes, port }, io, signal);
     try {
       await deploy(dir, io, clock, signal);
     } catch (error) {
@@ -201,7 +201,7 @@ function dirFlag(dir: string): string {
 function howToGetKubectl(): string {
   const url = `https://dl.k8s.io/release/v1.35.0/bin/linux/${ownArchitecture()}/kubectl`;
   return [
-    "This machine has no kubectl (1.32 or newer). To get it:",
+    "This machine has no kubectl (1.27 or newer). To get it:",
     `  curl -Lo /usr/local/bin/kubectl ${url} && chmod +x /usr/local/bin/kubectl`,
   ].join("\n");
 }

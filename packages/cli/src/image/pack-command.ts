@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Command, type Io, UsageError } from "../io.ts";
@@ -87,6 +88,7 @@ function chooseSource(options: {
 }): ImageSource {
   const { folder, busybox, name } = options;
   if (folder === undefined && !busybox) throw new UsageError("name a folder, or --busybox, or --demo");
+  if (folder !== undefined && !existsSync(folder)) throw new UsageError(`there is no folder ${folder}`);
   const bare = options.run.entrypoint.length === 0 && options.run.cmd.length === 0;
   const run: RunConfig = busybox
     ? {

@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { SystemClock } from "@selvedge/base";
 import { type Command, type Io, UsageError } from "../io.ts";
 import { connect } from "../kube.ts";
-import { defaultDir } from "../layout.ts";
+import { systemDir } from "../up/system-flags.ts";
 import { OciLayout } from "./oci-layout.ts";
 import { pushImage } from "./push.ts";
 import { controllerHost, registryTarget } from "./registry-target.ts";
@@ -59,7 +59,7 @@ export const pushCommand: Command = {
       image: resolve(image),
       reference,
       name: values.name,
-      kubeconfig: values.kubeconfig ?? join(resolve(values.dir ?? defaultDir()), "kubeconfig"),
+      kubeconfig: values.kubeconfig ?? join(systemDir(values.dir), "kubeconfig"),
       caFile: values.ca,
       plainHttp: values["plain-http"],
       credentials:

@@ -1,9 +1,8 @@
-import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { SystemClock, seconds, sleep } from "@selvedge/base";
 import type { Command } from "../io.ts";
-import { defaultDir } from "../layout.ts";
 import { removeNetwork } from "./host-network.ts";
+import { systemDir } from "./system-flags.ts";
 import { endSystem } from "./system-processes.ts";
 import { isAlive, readUpState, removeUpState, type UpState } from "./up-state.ts";
 
@@ -28,7 +27,7 @@ export const downCommand: Command = {
       io.out(help);
       return 0;
     }
-    const dir = resolve(values.dir ?? defaultDir());
+    const dir = systemDir(values.dir);
     const stopped = await stopSystem(dir);
     io.out(stopped ? `Stopped. Everything it stored is still in ${dir}.` : `Nothing is running from ${dir}.`);
     return 0;

@@ -1,4 +1,5 @@
 /** A whole Selvedge on one machine: a controller, and nodes in network namespaces of their own. */
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, SystemClock, seconds } from "@selvedge/base";
@@ -42,6 +43,8 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Sup
 }
 
 async function connectReady(kubeconfig: string): Promise<KubeConnection | undefined> {
+  // The controller writes it when it listens.
+  if (!existsSync(kubeconfig)) return undefined;
   const candidate = await connect(kubeconfig);
   if (await candidate.isReady()) return candidate;
   candidate[Symbol.dispose]();

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Clock, millis, SystemClock, seconds, sleep } from "@selvedge/base";
 import { prepareGuest } from "../guest.ts";
@@ -14,6 +14,7 @@ import { claimFolder } from "./claim.ts";
 import { sweep } from "./down-command.ts";
 import { machineAddresses, makeNetwork } from "./host-network.ts";
 import { startLocalSystem } from "./local-system.ts";
+import { systemFlags } from "./system-flags.ts";
 import { freeSubnetIndex, planUp, type UpPlan } from "./up-plan.ts";
 import { isAlive, readUpState, refOf, type UpState, writeUpState } from "./up-state.ts";
 
@@ -58,12 +59,7 @@ export const upCommand: Command = {
       io.out(help);
       return 0;
     }
-    const options = {
-      nodes: Number(values.nodes ?? "1"),
-      dir: resolve(values.dir ?? defaultDir()),
-      port: Number(values.port),
-      boxes: values.boxes,
-    };
+    const options = { ...systemFlags(values), boxes: values.boxes };
     if (values.nodes !== undefined) await refuseOtherSize(options);
     if (values.detach) await upDetached(options, io, signal);
     else if (!(await isUp(options.dir))) return await upForeground(options, io, signal);
@@ -77,8 +73,8 @@ async function refuseOtherSize({ dir, nodes }: UpOptions): Promise<void> {
   const state = await readUpState(dir);
   if (state === undefined || !(await isAlive(state.supervisor)) || state.plan.nodes.length === nodes) return;
   throw new UsageError(
-    `${dir} runs with ${state.plan.nodes.length} nodes; for ${nodes}, run ./selvedge down --dir ${dir} first. ` +
-      "Nodes keep their identity and apps come back",
+    `--nodes ${nodes}: ${dir} runs with ${state.plan.nodes.length}; for another number, run ` +
+      `./selvedge down --dir ${dir} first. Nodes keep their identity and apps come back`,
   );
 }
 
