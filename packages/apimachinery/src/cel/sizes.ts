@@ -8,7 +8,7 @@ import type { Checked } from "./checker.ts";
 import type { CelType } from "./types.ts";
 
 /** As large as upstream's numbers go. */
-export const most: number = 2 ** 64;
+const most = 2 ** 64;
 
 export interface Size {
   readonly min: number;
