@@ -85,6 +85,8 @@ export interface KindDefinition {
   readonly beginDeletion?: (object: KubeObject, time: string) => void;
   /** What can be done with its objects: everything when not given. */
   readonly verbs?: readonly string[];
+  /** Whether it is served and not told of: whoever finds it in discovery would take it for ready. */
+  readonly untold?: boolean;
   /** Said to whoever uses this version. */
   readonly deprecationWarning?: string;
 }

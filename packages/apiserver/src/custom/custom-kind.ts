@@ -26,6 +26,11 @@ export function terminatingKinds(kinds: readonly KindDefinition[]): KindDefiniti
   return kinds.map((kind) => ({ ...kind, verbs }));
 }
 
+/** The same kinds until they are established: a client that finds one writes its definition at once. */
+export function untoldKinds(kinds: readonly KindDefinition[]): KindDefinition[] {
+  return kinds.map((kind) => ({ ...kind, untold: true }));
+}
+
 /** Turns objects into others of an API version, in the same order. */
 export type Conversion = (
   objects: readonly KubeObject[],

@@ -28,7 +28,7 @@ import { CompactedError, type Store, StoreUnavailableError, type Subscription } 
 import { removeInstances } from "./cleanup.ts";
 import { planConditions, type TakenNames } from "./conditions-plan.ts";
 import { conversionOf } from "./conversion-webhook.ts";
-import { customKinds, terminatingKinds } from "./custom-kind.ts";
+import { customKinds, terminatingKinds, untoldKinds } from "./custom-kind.ts";
 import { type CustomResourceDefinition, cleanupFinalizer, conditionOf, hasCondition } from "./definition.ts";
 import { definitionKind } from "./definition-kind.ts";
 import { definitionWarnings } from "./definition-warnings.ts";
@@ -52,7 +52,10 @@ interface Known {
   /** What the kinds were made of: they stay the same, watches and all, while it does. */
   readonly made: string;
   readonly kinds: readonly KindDefinition[] | undefined;
+  /** The same as they are served now. */
+  readonly shown: readonly KindDefinition[] | undefined;
   readonly terminating: boolean;
+  readonly established: boolean;
 }
 
 /** How often what waits for objects to go is looked at again. */
@@ -181,14 +184,18 @@ export class CustomResources implements AsyncDisposable {
     const before = this.#known.get(name);
     if (before !== undefined && before.stored.revision >= stored.revision) return;
     const definition = stored.object as CustomResourceDefinition;
-    const served = hasCondition(definition, "NamesAccepted") || hasCondition(definition, "Established");
+    const established = hasCondition(definition, "Established");
+    const served = hasCondition(definition, "NamesAccepted") || established;
     const terminating = Boolean(definition.metadata.deletionTimestamp);
     const { spec, status } = definition;
     const made = JSON.stringify([definition.metadata.uid, served, spec, status?.acceptedNames]);
     const isSame = before?.made === made;
-    let kinds = isSame ? before.kinds : served ? this.#kindsOf(definition) : undefined;
-    if (terminating && !(isSame && before.terminating)) kinds = kinds && terminatingKinds(kinds);
-    this.#known.set(name, { stored, definition, made, kinds, terminating });
+    const kinds = isSame ? before.kinds : served ? this.#kindsOf(definition) : undefined;
+    const isShown = isSame && before.terminating === terminating && before.established === established;
+    let shown = isShown ? before.shown : kinds;
+    if (!isShown && terminating) shown &&= terminatingKinds(shown);
+    if (!isShown && !established) shown &&= untoldKinds(shown);
+    this.#known.set(name, { stored, definition, made, kinds, shown, terminating, established });
   }
 
   /** A definition that cannot be served must not keep the others from being. */
@@ -207,7 +214,7 @@ export class CustomResources implements AsyncDisposable {
 
   #serve(): void {
     const custom: KindDefinition[] = [definitionKind];
-    for (const { kinds } of this.#known.values()) custom.push(...(kinds ?? []));
+    for (const { shown } of this.#known.values()) custom.push(...(shown ?? []));
     const { table } = this.#options.objects;
     const now = table.all.slice(table.own.length);
     const same = now.length === custom.length && now.every((kind, index) => kind === custom[index]);

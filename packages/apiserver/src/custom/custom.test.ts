@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { fieldErrorText, type KubeObject, type Schema } from "@selvedge/apimachinery";
 import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
 import { ObjectRegistry } from "../rest/object-registry.ts";
+import { resourcesOf } from "../rest/resources.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
 import { CustomResources } from "./custom-resources.ts";
 import { type CustomResourceDefinition, conditionOf, type DefinitionVersion } from "./definition.ts";
@@ -100,6 +101,25 @@ describe("custom kinds", () => {
       /spec.size in body must be of type integer/,
     );
     assert.equal((await one.objects.get(kind, "a")).metadata.generation, 1);
+  });
+
+  it("are told of once they are established, and those who watch them watch on", async () => {
+    await using one = await Replica.start(new SqliteStore(":memory:"));
+    const endings: AbortSignal[] = [];
+    const told: boolean[] = [];
+    one.objects.table.onChange(() => {
+      const kinds = one.objects.kinds.filter(({ plural }) => plural === "tabs");
+      endings.push(...kinds.map((kind) => one.objects.table.ending(kind)));
+      told.push(...kinds.map((kind) => resourcesOf([kind], []).length === 1));
+    });
+    await one.define(tabs("tabs"));
+    await one.until("tabs.lab.example.com", is("Established"));
+    await one.objects.table.catchUp();
+    assert.deepEqual(told, [false, true]);
+    assert.deepEqual(
+      endings.map(({ aborted }) => aborted),
+      [false, false],
+    );
   });
 
   it("are there again after a restart, and their objects go with them", async () => {

@@ -18,7 +18,9 @@ export function resourcesOf(
   computed: readonly KindDefinition[] = [],
 ): Resource[] {
   return [
-    ...kinds.map((kind) => ({ kind, verbs: kind.verbs ?? storedVerbs, subresources: subresourcesOf(kind) })),
+    ...kinds
+      .filter(({ untold }) => untold !== true)
+      .map((kind) => ({ kind, verbs: kind.verbs ?? storedVerbs, subresources: subresourcesOf(kind) })),
     ...virtual.map((kind) => ({ kind, verbs: ["create"], subresources: [] })),
     ...computed.map((kind) => ({ kind, verbs: ["get", "list"], subresources: [] })),
   ];
