@@ -115,10 +115,10 @@ export class StandInNodes implements AsyncDisposable {
 
   async #run(pod: Pod): Promise<void> {
     const now = new Date().toISOString();
-    const kept = (pod.status?.conditions ?? []).filter(({ type }) => type === "PodScheduled");
-    const said = ["Initialized", "PodReadyToStartContainers", "ContainersReady", "Ready"].map((type) => ({
-      ...{ type, status: "True" as const, lastTransitionTime: now },
-    }));
+    const types = ["Initialized", "PodReadyToStartContainers", "ContainersReady", "Ready"];
+    const said = types.map((type) => ({ type, status: "True" as const, lastTransitionTime: now }));
+    // What others say of the Pod stays.
+    const kept = (pod.status?.conditions ?? []).filter(({ type }) => !types.includes(type));
     const podIP = this.#nextAddress();
     const running = ({ name, image = "" }: { name: string; image?: string }): ContainerStatus => ({
       ...{ name, image, imageID: "stand-in", ready: true, started: true, restartCount: 0 },
