@@ -8,10 +8,10 @@ import { buffer } from "node:stream/consumers";
 import { describe, it } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Log, SystemClock, silentSink } from "@selvedge/base";
-import { DeviceDoor } from "../src/replicas/device-door.ts";
+import { deviceDoor } from "../src/replicas/device-door.ts";
 import { Forwarding } from "../src/replicas/forwarding.ts";
 import { join, LeaderConnections } from "../src/replicas/leader-connections.ts";
-import { PeerPort } from "../src/replicas/peer-port.ts";
+import { peerPort } from "../src/replicas/peer-port.ts";
 
 const host = "127.0.0.1";
 const log = new Log("test", new SystemClock(), silentSink);
@@ -64,10 +64,10 @@ describe("connections to the replica that leads", () => {
 
   it("end at both sides when another one leads", async () => {
     const served = Promise.withResolvers<Socket>();
-    await using peer = new PeerPort(() => (_purpose, socket) => served.resolve(socket));
+    await using peer = peerPort(() => (_purpose, socket) => served.resolve(socket));
     const port = await peer.listen({ host, port: 0 });
     const leader = new LeaderConnections(() => ({ host, port }));
-    await using door = new DeviceDoor({ serve: () => undefined, leader, log });
+    await using door = deviceDoor({ serve: () => undefined, leader, log });
     const node = connect(await door.listen({ host, port: 0 }), host);
     const upstream = await served.promise;
     upstream.write("hello");

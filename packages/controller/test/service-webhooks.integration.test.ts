@@ -16,7 +16,7 @@ import type { Duty } from "../src/duty.ts";
 import { servePlain, serviceDial } from "../src/endpoints/service-dial.ts";
 import { Forwarding } from "../src/replicas/forwarding.ts";
 import { LeaderConnections } from "../src/replicas/leader-connections.ts";
-import { PeerPort } from "../src/replicas/peer-port.ts";
+import { peerPort } from "../src/replicas/peer-port.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { ObjectWorld } from "./object-world.ts";
 
@@ -131,7 +131,7 @@ describe("a webhook that is an app", { skip: opensslMissing() }, () => {
     server.on("request", (request, response) => {
       void text(request).then(() => response.writeHead(403).end());
     });
-    await using peer = new PeerPort(() => (_purpose, socket) => server.emit("connection", socket));
+    await using peer = peerPort(() => (_purpose, socket) => server.emit("connection", socket));
     const port = await peer.listen({ host: "127.0.0.1", port: 0 });
     const tls = { ca: Buffer.from(world.hooks.caBundle, "base64").toString(), cert: "", key: "" };
     const forwarding = new Forwarding({

@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import type { Address } from "../address.ts";
+import { SocketDoor } from "./socket-door.ts";
 
 /** What a connection from another replica is for: a client of the API that it passes on, or a node. */
 export type Purpose = "api" | "device";
@@ -12,55 +13,32 @@ const accepted = "+";
 /** One whose machine is gone says nothing: it is asked for, and given up 10 s later. */
 const aliveEvery = 30_000;
 const alive = { noDelay: true, keepAlive: true, keepAliveInitialDelay: aliveEvery } as const;
-/** As many as the device port takes, through all replicas. */
-const connectionsMax = 40_000;
 
 /**
  * Where the other replicas hand over connections that only the leader can serve, each with a line that says what it
  * is. Inside is TLS from end to end: this port adds no trust. Only who leads takes them, so none goes in circles.
  */
-export class PeerPort implements AsyncDisposable {
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+export function peerPort(serve: Serve): SocketDoor {
+  return new SocketDoor(alive, (socket) => {
+    socket.on("error", () => undefined);
+    void accept(socket, serve);
+  });
+}
 
-  /** `serve` is undefined while this replica does not lead. */
-  constructor(serve: () => ((purpose: Purpose, socket: Socket) => void) | undefined) {
-    this.#server = createServer(alive, (socket) => {
-      this.#sockets.add(socket);
-      socket.once("close", () => this.#sockets.delete(socket));
-      socket.on("error", () => undefined);
-      void this.#accept(socket, serve);
-    });
-    this.#server.maxConnections = connectionsMax;
-  }
+/** Undefined while this replica does not lead. */
+type Serve = () => ((purpose: Purpose, socket: Socket) => void) | undefined;
 
-  async listen({ host, port }: Address): Promise<number> {
-    this.#server.listen(port, host);
-    await once(this.#server, "listening");
-    return (this.#server.address() as AddressInfo).port;
+async function accept(socket: Socket, serve: Serve): Promise<void> {
+  const line = await firstBytes(socket, longestPurpose);
+  const purpose = purposes.find((one) => line?.trimEnd() === one);
+  const take = serve();
+  if (purpose === undefined || take === undefined) {
+    socket.destroy();
+    return;
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
-  }
-
-  async #accept(
-    socket: Socket,
-    serve: () => ((purpose: Purpose, socket: Socket) => void) | undefined,
-  ): Promise<void> {
-    const line = await firstBytes(socket, longestPurpose);
-    const purpose = purposes.find((one) => line?.trimEnd() === one);
-    const take = serve();
-    if (purpose === undefined || take === undefined) {
-      socket.destroy();
-      return;
-    }
-    // The other side says no more until it hears this, so nothing of what follows has been read here.
-    socket.write(accepted);
-    take(purpose, socket);
-  }
+  // The other side says no more until it hears this, so nothing of what follows has been read here.
+  socket.write(accepted);
+  take(purpose, socket);
 }
 
 const longestPurpose = "device\n".length;

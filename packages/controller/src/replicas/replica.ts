@@ -9,11 +9,11 @@ import type { PkiFiles } from "../pki/pki-files.ts";
 import { ReplicaPkiFiles } from "../pki/replica-pki-files.ts";
 import { StoreRecords } from "../records/store-records.ts";
 import { ensureStandardObjects } from "../standard-objects.ts";
-import { DeviceDoor } from "./device-door.ts";
+import { deviceDoor } from "./device-door.ts";
 import { Election } from "./election.ts";
 import { Forwarding } from "./forwarding.ts";
 import { LeaderConnections } from "./leader-connections.ts";
-import { PeerPort } from "./peer-port.ts";
+import { peerPort } from "./peer-port.ts";
 
 export interface ReplicaOptions {
   /** Unlike every other replica's, and than that of this one's last life. */
@@ -85,7 +85,7 @@ export class Replica implements AsyncDisposable {
   /** Opens the device port. */
   async listen(address: Address): Promise<number> {
     const door = this.#stack.use(
-      new DeviceDoor({
+      deviceDoor({
         serve: () => this.#serveDevice,
         leader: this.#leader,
         log: this.#options.log,
@@ -103,7 +103,7 @@ export class Replica implements AsyncDisposable {
     const { api, identity, peer, serveApi, clock, log } = this.#options;
     await ensureStandardObjects(api.objects, api.serviceRange);
     const port = this.#stack.use(
-      new PeerPort(() => {
+      peerPort(() => {
         const serveDevice = this.#serveDevice;
         if (serveDevice === undefined) return undefined;
         return (purpose, socket) => (purpose === "api" ? serveApi(socket) : serveDevice(socket));
