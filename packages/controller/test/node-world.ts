@@ -353,8 +353,9 @@ export class Box {
 export async function enrolledBox(
   onboarding: Pair,
   given?: RenderedConfig,
+  nodeRate?: number,
 ): Promise<{ world: NodeWorld; box: Box } & AsyncDisposable> {
-  const world = await NodeWorld.start();
+  const world = await NodeWorld.start(undefined, nodeRate);
   await world.addProfile(onboarding);
   const box = await Box.enrolled(world, onboarding, "A");
   if (given !== undefined) world.configs.set(box.id, given);

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { attest } from "@selvedge/eve-api";
-import { Box, hashOf, NodeWorld, selfSigned, TestClock } from "../../test/node-world.ts";
+import { enrolledBox, hashOf, selfSigned, TestClock } from "../../test/node-world.ts";
 import { conditionOf } from "../objects/conditions.ts";
 import { SqliteRecords } from "../records/sqlite-records.ts";
 import { escrowPage } from "../telemetry/escrow-page.ts";
@@ -68,10 +68,8 @@ describe("storage keys", () => {
 
 describe("a node whose keys have no room", () => {
   it("sends them again, is shown with what to do, and goes on once a human has made room", async () => {
-    await using world = await NodeWorld.start();
-    const onboarding = await selfSigned("onboarding");
-    await world.addProfile(onboarding);
-    const box = await Box.enrolled(world, onboarding, "A");
+    await using both = await enrolledBox(await selfSigned("onboarding"));
+    const { world, box } = both;
     const store = async (keys: attest.AttestVolumeKey[]): Promise<unknown> => {
       const answer = await box.attest({
         reqType: attest.ZAttestReqType.Z_ATTEST_REQ_TYPE_STORE_KEYS,

@@ -13,7 +13,7 @@ import {
   info,
   pathOf,
 } from "@selvedge/eve-api";
-import { Box, envelope, NodeWorld, selfSigned, TestClock } from "../../test/node-world.ts";
+import { Box, enrolledBox, envelope, NodeWorld, selfSigned, TestClock } from "../../test/node-world.ts";
 import type { Reports } from "../ports.ts";
 import { Gateway } from "./gateway.ts";
 import type { KnownNode } from "./node-directory.ts";
@@ -70,16 +70,9 @@ describe("a node's share", () => {
   });
 });
 
-async function start(nodeRate?: number): Promise<{ world: NodeWorld; box: Box } & AsyncDisposable> {
-  const world = await NodeWorld.start(undefined, nodeRate);
-  await world.addProfile(onboarding);
-  const box = await Box.enrolled(world, onboarding, "A");
-  return { world, box, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
-}
-
 describe("a node that asks for more than its share", () => {
   it("is told to come back, with a status that nothing is dropped for, and loses nothing", async () => {
-    await using both = await start(1);
+    await using both = await enrolledBox(onboarding, undefined, 1);
     const { world, box } = both;
     world.configs.set(box.id, { config: new Uint8Array(), hash: "h" });
     const say = (from = box): ReturnType<Box["post"]> =>
@@ -110,7 +103,7 @@ describe("a node that asks for more than its share", () => {
   });
 
   it("is told so also when it repeats a poll to the byte", async () => {
-    await using both = await start(1);
+    await using both = await enrolledBox(onboarding, undefined, 1);
     const { world, box } = both;
     world.configs.set(box.id, { config: new Uint8Array(), hash: "h" });
     const asked = create(config.ConfigRequestSchema, { configHash: "h", integrityToken: box.token });
@@ -125,7 +118,7 @@ describe("a node that asks for more than its share", () => {
   });
 
   it("is nobody who was only named: strangers take nothing of a node's share", async () => {
-    await using both = await start(1);
+    await using both = await enrolledBox(onboarding, undefined, 1);
     const { world, box } = both;
     const stranger = await selfSigned("stranger");
     for (let count = 0; count < 300; count++) {

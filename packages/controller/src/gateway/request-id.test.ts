@@ -2,16 +2,15 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { config, pathOf } from "@selvedge/eve-api";
-import { Box, envelope, NodeWorld, selfSigned } from "../../test/node-world.ts";
+import { enrolledBox, envelope, selfSigned } from "../../test/node-world.ts";
 
 const onboarding = await selfSigned("onboarding");
 const ours = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 describe("a request's name", () => {
   it("is on every answer, given or made, and in what the log says of it", async () => {
-    await using world = await NodeWorld.start();
-    await world.addProfile(onboarding);
-    const box = await Box.enrolled(world, onboarding, "A");
+    await using both = await enrolledBox(onboarding);
+    const { world, box } = both;
     const empty = toBinary(config.EdgeDevConfigSchema, create(config.EdgeDevConfigSchema));
     world.configs.set(box.id, { config: empty, hash: "h1" });
     const asked = create(config.ConfigRequestSchema, { configHash: "h1", integrityToken: box.token });
@@ -56,10 +55,8 @@ describe("a request's name", () => {
   });
 
   it("of what made or proved a node is told without being asked for", async () => {
-    await using world = await NodeWorld.start();
-    await world.addProfile(onboarding);
-    await Box.enrolled(world, onboarding, "A");
-    const told = world.logged.filter(({ message, level }) => message === "answered" && level === "info");
+    await using both = await enrolledBox(onboarding);
+    const told = both.world.logged.filter(({ message, level }) => message === "answered" && level === "info");
     assert.deepEqual([...new Set(told.map(({ fields }) => fields["endpoint"]))], ["register", "attest"]);
   });
 });
