@@ -4,7 +4,7 @@
  */
 import { createHash, type KeyObject } from "node:crypto";
 import type { KubeObject } from "@selvedge/apimachinery";
-import { after, type Clock, type Instant, instant, type Random, seconds, uuid } from "@selvedge/base";
+import { after, type Clock, type Instant, instant, LruMap, type Random, seconds, uuid } from "@selvedge/base";
 import { exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { KindName } from "../rest/kind-names.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
@@ -82,7 +82,7 @@ export class ServiceAccountTokens implements Authenticator {
   readonly audiences: readonly string[];
   readonly #options: ServiceAccountTokensOptions;
   readonly #keys: ReadonlyMap<string, TokenKey>;
-  readonly #verified = new Map<string, JWTPayload>();
+  readonly #verified = new LruMap<string, JWTPayload>(verifiedMax);
 
   constructor(options: ServiceAccountTokensOptions) {
     this.#options = options;
@@ -180,10 +180,6 @@ export class ServiceAccountTokens implements Authenticator {
         ...rules,
         ...required,
       });
-      for (const [oldest] of this.#verified) {
-        if (this.#verified.size < verifiedMax) break;
-        this.#verified.delete(oldest);
-      }
       this.#verified.set(digest, payload);
       return payload;
     } catch {

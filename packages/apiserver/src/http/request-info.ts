@@ -3,8 +3,8 @@
  * before it is known whether there is such a thing.
  */
 import type { PathAttributes, ResourceAttributes } from "../auth/authorization.ts";
-import { badRequest } from "../rest/refusals.ts";
 import { selectedField } from "../rest/selection.ts";
+import { decodeStep } from "../rest/target.ts";
 import { isTrue } from "./query.ts";
 
 export type RequestInfo = Omit<PathAttributes, "user"> | Omit<ResourceAttributes, "user">;
@@ -29,7 +29,7 @@ export function withoutWatchStep(method: string, { path, query }: Question): Que
   const asked = new URLSearchParams(query);
   asked.set("watch", "1");
   if (name !== undefined) {
-    const fields = [query.get("fieldSelector"), `metadata.name=${decode(name)}`];
+    const fields = [query.get("fieldSelector"), `metadata.name=${decodeStep(name)}`];
     asked.set("fieldSelector", fields.filter(Boolean).join(","));
   }
   return { path: [root, ...prefix, resource].join("/"), query: asked };
@@ -39,7 +39,7 @@ export function withoutWatchStep(method: string, { path, query }: Question): Que
 const namespaceParts = new Set(["status", "finalize"]);
 
 export function requestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
-  const [root, ...steps] = path.slice(1).split("/").map(decode);
+  const [root, ...steps] = path.slice(1).split("/").map(decodeStep);
   const group = root === "apis" ? steps.shift() : root === "api" ? "" : undefined;
   const version = steps.shift();
   if (group === undefined || version === undefined || (steps[0] ?? "") === "") {
@@ -71,16 +71,7 @@ function nameIn(fieldSelector: string | undefined): string | undefined {
 }
 
 function decodePath(path: string): string {
-  return path.split("/").map(decode).join("/");
-}
-
-function decode(step: string): string {
-  if (!step.includes("%")) return step;
-  try {
-    return decodeURIComponent(step);
-  } catch (error) {
-    throw badRequest(`invalid path segment ${step}`, error);
-  }
+  return path.split("/").map(decodeStep).join("/");
 }
 
 /** What the request does, as authorization and discovery call it. */

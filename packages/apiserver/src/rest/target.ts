@@ -42,7 +42,7 @@ function pathOf(group: string | undefined, version: string | undefined, plural: 
 
 /** `whyAbsent`: what to say of it where there is no such kind. */
 export function parseTarget(kinds: KindPaths, path: string, whyAbsent?: string): Target {
-  const [root, ...steps] = path.slice(1).split("/").map(decode);
+  const [root, ...steps] = path.slice(1).split("/").map(decodeStep);
   const group = root === "apis" ? steps.shift() : root === "api" ? "" : undefined;
   const version = steps.shift();
   const proxied = group === "" ? proxiedTarget(kinds, version, steps) : undefined;
@@ -74,7 +74,8 @@ function proxiedTarget(kinds: KindPaths, version: string | undefined, steps: str
   return kind && { kind, namespace, name, subresource, rest: rest.join("/") };
 }
 
-function decode(step: string): string {
+/** A step of a path as it is meant. */
+export function decodeStep(step: string): string {
   if (!step.includes("%")) return step;
   try {
     return decodeURIComponent(step);
