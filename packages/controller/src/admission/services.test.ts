@@ -64,5 +64,7 @@ describe("a Service's address", () => {
     await world.objects.patch(serviceKind, "web", "default", "merge", { spec: named });
     const { clusterIP, clusterIPs } = await read(world, "web");
     assert.deepEqual([clusterIP, clusterIPs], [undefined, undefined]);
+    const born = await world.create(serviceKind, service("born", named));
+    assert.deepEqual([born.spec.clusterIP, born.spec.ipFamilies], [undefined, undefined]);
   });
 });

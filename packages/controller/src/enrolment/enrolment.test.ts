@@ -304,6 +304,17 @@ describe("a profile", () => {
     await world.reconcile("batch");
     assert.equal(world.profile("batch")?.status?.enrolled, 1);
   });
+
+  it("does not count boxes that wait for approval", async () => {
+    await using world = await NodeWorld.start();
+    await world.addProfile(onboarding, { approve: "Manual" });
+    await (await Box.make(world, onboarding, "A")).register();
+    await world.reconcile("batch");
+    assert.deepEqual(
+      [world.edgeNode("a")?.status?.profile, world.profile("batch")?.status?.enrolled],
+      ["batch", 0],
+    );
+  });
 });
 
 describe("requests in a node's name that were refused", () => {

@@ -54,6 +54,13 @@ describe("a node's hardware", () => {
       /no SMART/,
     ],
     [
+      "of which one of two disks cannot be read has no faults",
+      { disks: [{ diskName: "sda", collectorErrors: "no SMART" }, { diskName: "sdb" }] },
+      "True",
+      "NoFaults",
+      /^1 disks/,
+    ],
+    [
       "whose memory was corrected is good",
       { mr: { memoryControllers: [{ controllerName: "mc0", ceCount: 9n }] } },
       "True",
