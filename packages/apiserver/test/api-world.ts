@@ -27,6 +27,7 @@ import {
   ObjectRegistry,
   PolicyAdmission,
   SqliteStore,
+  type Store,
   WebhookAdmission,
 } from "../src/index.ts";
 
@@ -114,7 +115,7 @@ export function opensslMissing(): string | false {
 export class ApiWorld {
   readonly folder: string = mkdtempSync(join(tmpdir(), "selvedge-api-"));
   readonly clock: SystemClock = new SystemClock();
-  readonly store: SqliteStore;
+  readonly store: Store;
   readonly objects: ObjectRegistry;
   readonly metrics: MetricRegistry = new MetricRegistry();
   readonly #custom: CustomResources;
@@ -123,17 +124,22 @@ export class ApiWorld {
   readonly #server: ApiServer;
   #port = 0;
 
-  /** `logMax`: how many changes a watch or a list may look back; what a store has by itself when not said. */
+  /**
+   * `logMax`: how many changes a watch or a list may look back; what a store has by itself when not said. `store`: in
+   * place of a file of its own; it is closed like one.
+   */
   constructor({
     logMax,
+    store,
     subresource,
     dial,
     audit,
   }: {
     readonly logMax?: number;
+    readonly store?: Store;
     readonly dial?: DialService;
   } & Pick<ApiServerOptions, "subresource" | "audit"> = {}) {
-    this.store = new SqliteStore(join(this.folder, "store.db"), "", logMax);
+    this.store = store ?? new SqliteStore(join(this.folder, "store.db"), "", logMax);
     this.objects = new ObjectRegistry([...allKinds, gadget], this.store, this.clock, new SeededRandom(1));
     const log = new Log("test", this.clock, silentSink);
     this.#custom = new CustomResources({ objects: this.objects, store: this.store, clock: this.clock, log });

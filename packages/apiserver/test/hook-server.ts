@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { parseJson } from "@selvedge/base";
 
 /** What it was asked, as JSON. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look into questions of every shape
@@ -35,7 +36,7 @@ export class HookServer {
     this.#server = createServer({ key, cert }, (request, response) => {
       void text(request).then((body) => {
         const path = request.url ?? "/";
-        const review = JSON.parse(body) as Asked;
+        const review = parseJson(body) as Asked;
         this.asked.push({ path, review });
         const answer = this.#answers[path.split("?")[0] ?? ""]?.(review.request);
         if (answer === undefined) return;

@@ -1,6 +1,6 @@
 /**
  * JSON with integers of 64 bits, as Kubernetes has it. An integer beyond what a number holds exactly is a bigint, and
- * only such: every value has one form, so `===` tells whether two are the same. JSON.stringify writes it digit for digit.
+ * only such: every value has one form, so `===` tells whether two are the same. JSON.stringify writes all its digits.
  *
  * For that this file gives every bigint of the program a `toJSON`: without one JSON.stringify throws, and whatever
  * writes an object down, logs it or hashes it would have to be told of integers.

@@ -1,5 +1,5 @@
 /** A write as policies and webhooks are told of it: upstream's AdmissionRequest, but for its objects. */
-import type { AccessQuestion, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import { type AccessQuestion, type KindDefinition, type KubeObject, readAs } from "@selvedge/apimachinery";
 import type { AdmissionRequest, WriteTerms } from "../admission.ts";
 import { userInfo } from "../auth/review-kinds.ts";
 import { authenticatedGroup, type User } from "../auth/user.ts";
@@ -91,7 +91,7 @@ export async function versionOf(
 ): Promise<KubeObject> {
   if (to === from || to.view === undefined) return object;
   const { converter } = to.view;
-  if (converter === undefined) return to.view.read(JSON.parse(encodeAs(from.view, object)) as KubeObject);
+  if (converter === undefined) return to.view.read(readAs(to, encodeAs(from.view, object)) as KubeObject);
   const [shown = object] = await converter.convert([object], converter.version);
   return shown;
 }

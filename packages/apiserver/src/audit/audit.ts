@@ -1,6 +1,6 @@
 /** Writes down who did what, a JSON line for each stage of a request, as events of audit.k8s.io/v1. */
 import type { IncomingMessage } from "node:http";
-import { type Clock, type Instant, type Random, toRfc3339Micro, uuid } from "@selvedge/base";
+import { type Clock, type Instant, parseJson, type Random, toRfc3339Micro, uuid } from "@selvedge/base";
 import type { Decision } from "../auth/authorization.ts";
 import { userInfo } from "../auth/review-kinds.ts";
 import type { User } from "../auth/user.ts";
@@ -109,7 +109,7 @@ export class AuditEntry {
 
   /** What the client is sent, as JSON text. */
   answered(json: string): void {
-    if (this.wants("RequestResponse")) this.#keep("responseObject", JSON.parse(json));
+    if (this.wants("RequestResponse")) this.#keep("responseObject", parseJson(json));
   }
 
   refused(error: StatusError): void {

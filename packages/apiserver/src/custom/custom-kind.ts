@@ -14,7 +14,7 @@ import {
   SelectorError,
   validateEmbedded,
 } from "@selvedge/apimachinery";
-import { cloneJson } from "@selvedge/base";
+import { cloneJson, isInteger, keepsIntegers } from "@selvedge/base";
 import { higherVersion } from "../rest/version-order.ts";
 import type { CustomResourceDefinition, DefinitionVersion, PrinterColumn } from "./definition.ts";
 import { invalid } from "./faults.ts";
@@ -57,6 +57,7 @@ export function customKinds(definition: CustomResourceDefinition, conversion?: C
       ...(names.shortNames?.length && { shortNames: names.shortNames }),
       ...(names.categories?.length && { categories: names.categories }),
       ...{ namespaced: spec.scope === "Namespaced", custom: true, hasGeneration: true, schema, columns },
+      keepsIntegers,
       ...(hasStatus !== undefined || scale !== undefined
         ? { subresources: { status: hasStatus !== undefined, ...(scale && { scale: scalePaths(scale) }) } }
         : {}),
@@ -153,11 +154,11 @@ function scaleErrors(
   for (const path of [specReplicas, statusReplicas]) {
     const value = valueAt(path);
     if (value === undefined || value === null) continue;
-    if (!Number.isInteger(value)) {
+    if (!isInteger(value)) {
       const detail = `${path} accessor error: ${printJson(value)} is of the type ${typeof value}, expected int64`;
       errors.push(invalid(path, value, detail));
-    } else if ((value as number) < 0) errors.push(invalid(path, value, "should be a non-negative integer"));
-    else if ((value as number) > int32Max)
+    } else if (value < 0) errors.push(invalid(path, value, "should be a non-negative integer"));
+    else if (value > int32Max)
       errors.push(invalid(path, value, `should be less than or equal to ${int32Max}`));
   }
   const text = selector === undefined ? undefined : valueAt(selector);
@@ -208,15 +209,16 @@ function findOf(path: string): (value: unknown) => unknown[] {
   }
 }
 
-function cellOf(type: string, value: unknown): string | number | boolean | null {
+function cellOf(type: string, value: unknown): ReturnType<Column["value"]> {
   if (value === undefined || value === null) return null;
   switch (type) {
     case "string":
       return printJson(value);
     case "integer":
-      return typeof value === "number" ? Math.trunc(value) : null;
+      if (typeof value === "number") return Math.trunc(value);
+      return typeof value === "bigint" ? value : null;
     case "number":
-      return typeof value === "number" ? value : null;
+      return typeof value === "number" || typeof value === "bigint" ? value : null;
     case "boolean":
       return typeof value === "boolean" ? value : null;
     case "date":

@@ -109,7 +109,7 @@ export class CustomResources implements AsyncDisposable {
     this.#log = store.subscribe(prefix, revision);
     const names = new Set(rows.map((row) => row.key.slice(prefix.length)));
     for (const name of [...this.#known.keys()]) if (!names.has(name)) this.#known.delete(name);
-    for (const row of rows) this.#take(row.key.slice(prefix.length), new Stored(row));
+    for (const row of rows) this.#take(row.key.slice(prefix.length), new Stored(row, definitionKind));
     this.#serve();
     for (const name of names) this.#settleSoon(name);
   }
@@ -143,7 +143,8 @@ export class CustomResources implements AsyncDisposable {
         const changes = await log.take();
         if (changes.length === 0) return;
         const prefix = prefixOf(definitionKind, undefined);
-        for (const change of changes) this.#take(change.key.slice(prefix.length), readChange(change).now);
+        for (const change of changes)
+          this.#take(change.key.slice(prefix.length), readChange(change, definitionKind).now);
         this.#serve();
         for (const change of changes) this.#settleGroup(change.key.slice(prefix.length));
       } catch (error) {

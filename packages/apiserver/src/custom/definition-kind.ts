@@ -8,6 +8,11 @@ import {
 import { definitionErrors } from "./definition-rules.ts";
 import { definitionMessage, definitionSchema } from "./definition-schema.ts";
 
+const counted = new Set([
+  ...["minimum", "maximum", "multipleOf", "minLength", "maxLength", "minItems", "maxItems"],
+  ...["minProperties", "maxProperties"],
+]);
+
 /** Served wherever there are CustomResources to follow it. */
 export const definitionKind: KindDefinition = {
   group: "apiextensions.k8s.io",
@@ -18,6 +23,8 @@ export const definitionKind: KindDefinition = {
   shortNames: ["crd", "crds"],
   categories: ["api-extensions"],
   namespaced: false,
+  // Defaults and allowed values are of the user's kind; a bound is a double, as upstream has it.
+  keepsIntegers: (member) => !counted.has(member),
   schema: definitionSchema,
   protobuf: definitionMessage,
   subresources: { status: true },

@@ -3,6 +3,8 @@
  * `.status.conditions[?(@.type=="Ready")].status`, `.spec.parts[*].name`, `..name`.
  */
 
+import { heldInteger } from "@selvedge/base";
+
 /** A path that cannot be read. */
 class JsonPathError extends Error {
   override name = "JsonPathError";
@@ -136,6 +138,10 @@ function operand(text: string): (item: unknown) => unknown[] {
   const quoted = /^(['"])(.*)\1$/.exec(text);
   if (quoted !== null) return () => [quoted[2] ?? ""];
   if (text === "true" || text === "false") return () => [text === "true"];
+  if (/^[+-]?\d{1,20}$/.test(text)) {
+    const integer = heldInteger(BigInt(text.replace("+", "")), true);
+    return () => [integer];
+  }
   if (text !== "" && !Number.isNaN(Number(text))) return () => [Number(text)];
   throw new JsonPathError(`${text} is no value`);
 }
@@ -143,12 +149,17 @@ function operand(text: string): (item: unknown) => unknown[] {
 function compare(operator: Operator, left: unknown, right: unknown): boolean {
   if (operator === "==") return left === right;
   if (operator === "!=") return left !== right;
-  const fits = typeof left === typeof right && (typeof left === "number" || typeof left === "string");
+  const fits =
+    (isNumeric(left) && isNumeric(right)) || (typeof left === "string" && typeof right === "string");
   if (!fits) return false;
   const [a, b] = [left as number, right as number];
   if (operator === "<") return a < b;
   if (operator === ">") return a > b;
   return operator === "<=" ? a <= b : a >= b;
+}
+
+function isNumeric(value: unknown): boolean {
+  return typeof value === "number" || typeof value === "bigint";
 }
 
 function member(value: unknown, name: string): unknown[] {

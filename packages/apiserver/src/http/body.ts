@@ -11,7 +11,7 @@ import {
   parseJsonBody,
   parseYamlBody,
 } from "@selvedge/apimachinery";
-import { concatBytes } from "@selvedge/base";
+import { concatBytes, type KeepsInteger } from "@selvedge/base";
 import { badRequest, unsupportedBody } from "../rest/refusals.ts";
 import { StatusError } from "../status-error.ts";
 import { protobufType } from "./negotiation.ts";
@@ -58,12 +58,12 @@ export function mediaTypeOf(request: IncomingMessage): string {
 export function decodeBody(
   body: Uint8Array,
   type: string,
-  { kind, protobuf: message }: Pick<KindDefinition, "kind" | "protobuf">,
+  { kind, protobuf: message, keepsIntegers }: Pick<KindDefinition, "kind" | "protobuf" | "keepsIntegers">,
 ): ParsedBody {
   try {
-    if (type === "" || type === jsonType) return parseJsonBody(textOf(body));
-    if (type === yamlType) return parseYamlBody(textOf(body));
-    if (type === protobufType && message !== undefined) return decodeWrapped(body, message);
+    if (type === "" || type === jsonType) return parseJsonBody(textOf(body), keepsIntegers);
+    if (type === yamlType) return parseYamlBody(textOf(body), keepsIntegers);
+    if (type === protobufType && message !== undefined) return decodeWrapped(body, message, keepsIntegers);
   } catch (error) {
     if (!(error instanceof BodyError) && !(error instanceof ProtobufError)) throw error;
     // Upstream looks first for what kind of object it is, and finds none.
@@ -84,9 +84,13 @@ function summaryOf(body: Uint8Array): string {
   return body.length > summaryMax ? `${text} ...` : text;
 }
 
-function decodeWrapped(body: Uint8Array, message: ProtobufMessage): ParsedBody {
+function decodeWrapped(
+  body: Uint8Array,
+  message: ProtobufMessage,
+  keepsIntegers: KeepsInteger | undefined,
+): ParsedBody {
   const { apiVersion, kind, raw, contentType } = decodeEnvelope(body);
-  if (contentType === jsonType) return parseJsonBody(textOf(raw));
+  if (contentType === jsonType) return parseJsonBody(textOf(raw), keepsIntegers);
   const skipped: string[] = [];
   return { value: { apiVersion, kind, ...decodeProtobuf(message, raw, skipped) }, duplicates: [], skipped };
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, gzip } from "node:zlib";
 import { formatYaml } from "@selvedge/apimachinery";
+import { parseJson } from "@selvedge/base";
 import type { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Encoding, encodingOf, protobufType } from "./negotiation.ts";
@@ -36,7 +37,7 @@ function sendEncoded(
   headers: AnswerHeaders,
 ): void {
   const asYaml = encoding === "yaml";
-  const body = asYaml ? formatYaml(JSON.parse(text)) : isForPeople(request) ? indented(text) : text;
+  const body = asYaml ? formatYaml(parseJson(text)) : isForPeople(request) ? indented(text) : text;
   const type = asYaml ? "application/yaml" : "application/json";
   sendBody(request, response, code, body, { "content-type": type, ...headers });
 }
@@ -77,13 +78,13 @@ export function answer(exchange: Exchange, encoding: Encoding, code: number, jso
   exchange.audit?.answered(json);
   if (encoding !== "protobuf") sendEncoded(request, response, code, json, encoding, {});
   else {
-    const body = encodeAnswer(JSON.parse(json) as object, target.kind);
+    const body = encodeAnswer(parseJson(json) as object, target.kind);
     sendBody(request, response, code, body, { "content-type": protobufType });
   }
 }
 
 function indented(json: string): string {
-  return `${JSON.stringify(JSON.parse(json), undefined, 2)}\n`;
+  return `${JSON.stringify(parseJson(json), undefined, 2)}\n`;
 }
 
 /** As upstream: whoever asks with a browser or by hand reads the answer, as does who says `pretty`. */

@@ -1,6 +1,7 @@
 /** POST, PUT, PATCH and DELETE: from a body to the registry, and what became of it. */
 import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachinery";
 import { BodyError, deleteOptionsMessage, parseJsonBody, parseJsonOrYaml } from "@selvedge/apimachinery";
+import { keepsIntegers } from "@selvedge/base";
 import { admitPosted } from "../admission/asked-parts.ts";
 import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
 import { type FieldRules, pruneObject } from "../rest/field-validation.ts";
@@ -35,7 +36,8 @@ interface Outcome {
 /** What is posted that is no object of a kind that is served. */
 const bindingKind = { kind: "Binding", apiVersion: "v1", protobuf: bindingMessage };
 const evictionKind = { kind: "Eviction", apiVersion: "policy/v1", protobuf: evictionMessage };
-const scaleKind = { kind: "Scale", protobuf: scaleMessage };
+/** Its numbers are small ones: one that is not is named as it was said. */
+const scaleKind = { kind: "Scale", protobuf: scaleMessage, keepsIntegers };
 const deleteOptionsKind = { kind: "DeleteOptions", protobuf: deleteOptionsMessage };
 
 /** What the registry says of a write besides its outcome. */
@@ -103,7 +105,7 @@ function readable(body: Uint8Array, { request, target: { kind } }: Exchange): un
   try {
     const isPatch = request.method === "PATCH";
     const expected = request.method === "DELETE" ? deleteOptionsKind : kind;
-    return isPatch ? patchIn(body, parseJsonOrYaml).value : decodeBody(body, type, expected).value;
+    return isPatch ? patchIn(body, parseJsonOrYaml, kind).value : decodeBody(body, type, expected).value;
   } catch (error) {
     // What is wrong with it the client is told.
     if (error instanceof StatusError) return undefined;
@@ -268,7 +270,8 @@ async function patch(
   const type = (Object.keys(patchTypes) as PatchKind[]).find((one) => patchTypes[one] === media);
   if (type === undefined) throw unsupportedBody(patchTypesOf(kind));
   const options = withManager(writeOptions("PatchOptions", query, type === "apply"), exchange);
-  const parsed = patchIn(body, type === "apply" ? parseJsonOrYaml : parseJsonBody);
+  const patched = subresource === "scale" ? scaleKind : kind;
+  const parsed = patchIn(body, type === "apply" ? parseJsonOrYaml : parseJsonBody, patched);
   if (subresource === "scale") {
     const value = type === "apply" ? objectIn(parsed) : parsed.value;
     const sent = { ...options, ...told(parsed), ...ears };
@@ -295,10 +298,14 @@ async function patch(
   return { code: created ? 201 : 200, body: object };
 }
 
-function patchIn(body: Uint8Array, parse: (text: string) => ParsedBody): ParsedBody {
+function patchIn(
+  body: Uint8Array,
+  parse: typeof parseJsonBody,
+  { keepsIntegers }: Pick<KindDefinition, "keepsIntegers">,
+): ParsedBody {
   const text = textOf(body);
   try {
-    return parse(text);
+    return parse(text, keepsIntegers);
   } catch (error) {
     if (!(error instanceof BodyError)) throw error;
     throw badRequest(`error decoding patch: ${error.message}`, error);

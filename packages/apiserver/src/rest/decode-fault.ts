@@ -9,6 +9,7 @@ import {
   type ProtobufMessage,
   quantityFaultOf,
 } from "@selvedge/apimachinery";
+import { isInteger } from "@selvedge/base";
 import { metaPrefix } from "./openapi-meta.ts";
 import { typeMembers } from "./openapi-names.ts";
 import { schemaName } from "./openapi-schemas.ts";
@@ -99,8 +100,8 @@ function valueFault(field: ProtobufField, type: string, value: unknown, place: P
       return typeof value === "number" ? undefined : mismatch(value, place, "float64");
     case "int32":
     case "int64":
-      if (typeof value !== "number") return mismatch(value, place, field.type);
-      if (Number.isInteger(value) && (field.type === "int64" || Math.abs(value) <= int32Max))
+      if (typeof value !== "number" && typeof value !== "bigint") return mismatch(value, place, field.type);
+      if (isInteger(value) && (field.type === "int64" || (value >= -int32Max - 1 && value <= int32Max)))
         return undefined;
       return mismatch(value, place, field.type, `number ${value}`);
     case "bytes":

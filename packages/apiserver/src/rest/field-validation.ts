@@ -39,8 +39,9 @@ export function pruneObject(
   if (rules.fieldValidation !== "Ignore") {
     for (const path of rules.skipped ?? []) rules.warn?.(`unknown field number ${JSON.stringify(path)}`);
   }
+  const power = kind.keepsIntegers === undefined ? 53 : 63;
   for (const text of rules.rounded ?? [])
-    rules.warn?.(`${text} is kept as ${Number(text)}: write integers beyond 2^53 as texts`);
+    rules.warn?.(`${text} is kept as ${Number(text)}: write integers beyond 2^${power} as texts`);
   const unknown = [...metadata.unknown, ...prune(kind.schema, object, settled)];
   const faults = [
     ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),

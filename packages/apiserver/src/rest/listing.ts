@@ -86,13 +86,13 @@ export async function* listPieces(
 
 async function singlePiece(
   store: Store,
-  { view }: KindDefinition,
+  kind: KindDefinition,
   query: ListQuery,
   selection: Selection,
 ): Promise<ListPiece> {
   const asked = await startRevision(store, query);
   const { row, revision } = await rowAt(store, selection.prefix);
-  const stored = row === undefined ? undefined : await showRow(row, view);
+  const stored = row === undefined ? undefined : await showRow(row, kind);
   const items = stored !== undefined && selection.matches(stored) ? [stored] : [];
   const end = { continue: undefined, remaining: undefined };
   return { revision: asked ?? revision, items, end };
@@ -120,7 +120,7 @@ async function rowAt(
 
 async function* pagesOf(
   store: Store,
-  { view }: KindDefinition,
+  kind: KindDefinition,
   query: ListQuery,
   selection: Selection,
   token: Place | undefined,
@@ -141,7 +141,7 @@ async function* pagesOf(
     remaining = counts ? page.remaining : remaining === undefined ? undefined : remaining - page.rows.length;
     counts = false;
     const items: Stored[] = [];
-    const shown = showRows(page.rows, view);
+    const shown = showRows(page.rows, kind);
     for (const [index, stored] of (shown instanceof Promise ? await shown : shown).entries()) {
       after = stored.key;
       if (!selection.matches(stored)) continue;

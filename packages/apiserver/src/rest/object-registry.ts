@@ -100,7 +100,7 @@ export class ObjectRegistry {
     const definition = this.#definition(kind);
     const row = await this.#store.get(keyOf(definition, name, namespace));
     if (row === undefined) throw notFound(kind, name);
-    return showRow(row, definition.view);
+    return showRow(row, definition);
   }
 
   async list<T extends KubeObject>(kind: KindName, query: ListQuery = {}): Promise<KubeList<T>> {
@@ -203,7 +203,7 @@ export class ObjectRegistry {
     for (let attempt = 1; ; attempt++) {
       const context = { ...this.#context(kind, options), managed: true };
       const row = await this.#store.get(keyOf(definition, name, namespace));
-      const found = row === undefined ? undefined : await showRow(row, definition.view);
+      const found = row === undefined ? undefined : await showRow(row, definition);
       const stored = found?.object;
       if (stored === undefined && subresource !== undefined) throw notFound(kind, name);
       const request = { kind: definition, stored, patch, manager, force, subresource, time: context.time };
@@ -334,7 +334,7 @@ export class ObjectRegistry {
     if (outcome.type === "conflict") return undefined;
     const { revision } = outcome;
     object.metadata.resourceVersion = `${revision}`;
-    if (value !== undefined) wrote?.(new Stored({ key, revision, value }, kind.view));
+    if (value !== undefined) wrote?.(new Stored({ key, revision, value }, kind));
     await this.followers.told(kind, revision);
     return object;
   }

@@ -1,5 +1,6 @@
 /** OpenAPI: one v3 document for each group and version, addressed by hash; all of them as one v2 document. */
 import { createHash } from "node:crypto";
+import { parseJson } from "@selvedge/base";
 import { metaPrefix } from "./openapi-meta.ts";
 import { nameOfList, SchemaBook, schemaName } from "./openapi-schemas.ts";
 import { patchTypesOf } from "./patching.ts";
@@ -51,7 +52,7 @@ export function openapiV2(resources: readonly Resource[], gitVersion: string): S
   for (const { kind } of resources) book.add(kind);
   const paths = swaggerPaths(Object.assign({}, ...resources.map(pathsOf)));
   const said = JSON.stringify({ definitions: book.components, paths });
-  const { definitions, paths: ours } = JSON.parse(
+  const { definitions, paths: ours } = parseJson(
     said.replaceAll("#/components/schemas/", "#/definitions/"),
   ) as Record<"definitions" | "paths", Record<string, unknown>>;
   const swagger = { swagger: "2.0", info: { title: "Kubernetes", version: gitVersion }, definitions };

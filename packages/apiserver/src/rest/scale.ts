@@ -8,7 +8,8 @@ import {
   type ProtobufMessage,
   requirementsOf,
 } from "@selvedge/apimachinery";
-import { type FieldRules, pruneObject } from "./field-validation.ts";
+import { decodeFault } from "./decode-fault.ts";
+import { type FieldRules, pruneObject, unreadable } from "./field-validation.ts";
 import { applyPatch, type PatchKind } from "./patching.ts";
 import { badRequest, conflict, invalid } from "./refusals.ts";
 
@@ -44,6 +45,8 @@ export function settledScale(sent: Readonly<Record<string, unknown>>, rules: Fie
   const metadata = (sent["metadata"] ?? {}) as KubeObject["metadata"];
   const scale = { ...sent, apiVersion: "autoscaling/v1", kind: "Scale", metadata };
   pruneObject(scaleKind, scale, rules);
+  const fault = decodeFault(scaleKind, scale);
+  if (fault !== undefined) throw unreadable(scaleKind, rules, fault);
   return scale;
 }
 

@@ -1,24 +1,33 @@
 /** Objects as the store has them: text, and what is made of it once however many ask. */
-import type { KindConverter, KindView, KubeObject } from "@selvedge/apimachinery";
+import {
+  type KindConverter,
+  type KindDefinition,
+  type KindView,
+  type KubeObject,
+  readAs,
+} from "@selvedge/apimachinery";
 import { cloneJson } from "@selvedge/base";
 import type { Change, Row } from "../store/store.ts";
+
+/** What of a kind tells how its objects are read. */
+type Reading = Pick<KindDefinition, "view" | "keepsIntegers">;
 
 /** One state of one object. */
 export class Stored {
   readonly key: string;
   readonly revision: number;
   readonly #value: string;
-  readonly #view: KindView | undefined;
+  readonly #kind: Reading;
   readonly #shown: KubeObject | undefined;
   #object: KubeObject | undefined;
   #json: string | undefined;
 
   /** `shown`: the object as the view shows it, where only somebody else could make it. */
-  constructor({ key, revision, value }: Row, view?: KindView, shown?: KubeObject) {
+  constructor({ key, revision, value }: Row, kind: Reading, shown?: KubeObject) {
     this.key = key;
     this.revision = revision;
     this.#value = value;
-    this.#view = view;
+    this.#kind = kind;
     if (shown !== undefined) shown.metadata.resourceVersion = `${revision}`;
     this.#shown = shown;
     this.#object = shown;
@@ -32,22 +41,23 @@ export class Stored {
 
   /** Whether it would be written in another version now: writing it as it is brings it there. */
   get isOutdated(): boolean {
-    const { keptAs } = this.#view ?? {};
+    const { keptAs } = this.#kind.view ?? {};
     return keptAs !== undefined && !this.#value.startsWith(`{"apiVersion":${JSON.stringify(keptAs)},`);
   }
 
   /** An object of one's own. */
   copy(): KubeObject {
     if (this.#shown !== undefined) return cloneJson(this.#shown);
-    const stored = JSON.parse(this.#value) as KubeObject;
-    const object = this.#view === undefined ? stored : this.#view.read(stored);
+    const { view } = this.#kind;
+    const stored = readAs(this.#kind, this.#value) as KubeObject;
+    const object = view === undefined ? stored : view.read(stored);
     object.metadata.resourceVersion = `${this.revision}`;
     return object;
   }
 
   /** The object's JSON with its resourceVersion, made without reading it where it is shown as it is kept. */
   get json(): string {
-    if (this.#view !== undefined) this.#json ??= JSON.stringify(this.object);
+    if (this.#kind.view !== undefined) this.#json ??= JSON.stringify(this.object);
     if (this.#json === undefined) {
       const at = this.#value.indexOf(opening);
       const insert = `"resourceVersion":"${this.revision}",`;
@@ -62,31 +72,34 @@ export class Stored {
 
 const opening = '"metadata":{';
 
-/** Rows as the view shows them; a promise only where somebody else has to be asked. */
+/** Rows as the kind shows them; a promise only where somebody else has to be asked. */
 export function showRows(
   rows: readonly Row[],
-  view: KindView | undefined,
+  kind: Reading,
 ): readonly Stored[] | Promise<readonly Stored[]> {
-  if (view?.converter === undefined) return rows.map((row) => new Stored(row, view));
-  return convertRows(rows, view, view.converter);
+  const { view } = kind;
+  if (view?.converter === undefined) return rows.map((row) => new Stored(row, kind));
+  return convertRows(rows, kind, view, view.converter);
 }
 
-export function showRow(row: Row, view: KindView | undefined): Stored | Promise<Stored> {
-  if (view?.converter === undefined) return new Stored(row, view);
-  return convertRows([row], view, view.converter).then(([stored]) => stored as Stored);
+export function showRow(row: Row, kind: Reading): Stored | Promise<Stored> {
+  const { view } = kind;
+  if (view?.converter === undefined) return new Stored(row, kind);
+  return convertRows([row], kind, view, view.converter).then(([stored]) => stored as Stored);
 }
 
 async function convertRows(
   rows: readonly Row[],
+  kind: Reading,
   view: KindView,
   { version, convert }: KindConverter,
 ): Promise<readonly Stored[]> {
-  const kept = rows.map(({ value }) => JSON.parse(value) as KubeObject);
+  const kept = rows.map(({ value }) => readAs(kind, value) as KubeObject);
   const own = `${view.of.group}/${version}`;
   const others = kept.filter(({ apiVersion }) => apiVersion !== own);
   const shown = others.length === 0 ? [] : await convert(others, version);
   const byKept = new Map(others.map((object, index) => [object, shown[index]]));
-  return rows.map((row, index) => new Stored(row, view, byKept.get(kept[index] as KubeObject)));
+  return rows.map((row, index) => new Stored(row, kind, byKept.get(kept[index] as KubeObject)));
 }
 
 /** The text to store of an object as the view shows it; a promise only where somebody else has to be asked. */
@@ -126,12 +139,13 @@ const readChanges = new WeakMap<Change, Map<KindView | typeof asKept, ReadChange
 const asKept = Symbol("as kept");
 
 /** Has the states of changes made that only somebody else can make, all by one question. */
-export async function convertChanges(changes: readonly Change[], view: KindView): Promise<void> {
+export async function convertChanges(changes: readonly Change[], kind: Reading): Promise<void> {
+  const view = kind.view ?? asKept;
   const unread = changes.filter((change) => readChanges.get(change)?.has(view) !== true);
   const rows = unread.flatMap(({ key, revision, value, previous }) =>
     [value, previous].flatMap((text) => (text === undefined ? [] : [{ key, revision, value: text }])),
   );
-  const shown = [...(await showRows(rows, view))];
+  const shown = [...(await showRows(rows, kind))];
   for (const change of unread) {
     const next = (text: string | undefined): Stored | undefined =>
       text === undefined ? undefined : shown.shift();
@@ -146,13 +160,14 @@ function keepRead(change: Change, view: KindView | typeof asKept, read: ReadChan
 }
 
 /** A change's two states, the same for every watcher of one view. */
-export function readChange(change: Change, view?: KindView): ReadChange {
-  const known = readChanges.get(change)?.get(view ?? asKept);
+export function readChange(change: Change, kind: Reading): ReadChange {
+  const view = kind.view ?? asKept;
+  const known = readChanges.get(change)?.get(view);
   if (known !== undefined) return known;
   const { key, revision, value, previous } = change;
   const of = (text: string | undefined): Stored | undefined =>
-    text === undefined ? undefined : new Stored({ key, revision, value: text }, view);
-  return keepRead(change, view ?? asKept, { now: of(value), before: of(previous) });
+    text === undefined ? undefined : new Stored({ key, revision, value: text }, kind);
+  return keepRead(change, view, { now: of(value), before: of(previous) });
 }
 
 /** The revision that the writer has seen, if they say one; "0" is as much as nothing. */

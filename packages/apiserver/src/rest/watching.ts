@@ -95,7 +95,7 @@ async function* follow(
     while (!signal.aborted) {
       const last = ending?.aborted === true;
       const changes = await log.take();
-      if (kind.view?.converter !== undefined) await convertChanges(changes, kind.view);
+      if (kind.view?.converter !== undefined) await convertChanges(changes, kind);
       const items = changes
         .map((change) => itemOf(kind, change, selection))
         .filter((item) => item !== undefined);
@@ -123,8 +123,8 @@ async function* follow(
 }
 
 /** What the change is to somebody who sees only the selection. */
-function itemOf({ view }: KindDefinition, change: Change, selection: Selection): WatchItem | undefined {
-  const { now, before } = readChange(change, view);
+function itemOf(kind: KindDefinition, change: Change, selection: Selection): WatchItem | undefined {
+  const { now, before } = readChange(change, kind);
   const is = now !== undefined && selection.matches(now);
   const was = before !== undefined && selection.matches(before);
   if (is) return { type: was ? "MODIFIED" : "ADDED", stored: now };

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { Agent, type RequestOptions, request } from "node:https";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
-import { type Clock, describeError, type Millis, millis } from "@selvedge/base";
+import { type Clock, describeError, type Millis, millis, parseJson } from "@selvedge/base";
 
 export interface HookService {
   readonly namespace: string;
@@ -195,7 +195,7 @@ const shownMax = 512;
 function answerOf({ code, text }: Extract<Posted, { type: "answer" }>): unknown {
   if (code < 200 || code >= 300) throw new HookError(refusalText(code, text));
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw new HookError(`couldn't get version/kind; json parse error: ${describeError(error)}`, {
       cause: error,

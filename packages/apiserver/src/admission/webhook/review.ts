@@ -1,5 +1,5 @@
 /** The question that a webhook is asked of a write, and what its answer says. Pure. */
-import type { JsonPatchOperation } from "@selvedge/apimachinery";
+import { type JsonPatchOperation, type KindDefinition, readAs } from "@selvedge/apimachinery";
 import { type StatusDetails, StatusError } from "../../status-error.ts";
 import { HookError } from "./hook-client.ts";
 
@@ -46,7 +46,18 @@ interface SaidResponse {
   readonly auditAnnotations?: unknown;
 }
 
-export function verdictOf(version: ReviewVersion, uid: string, mutates: boolean, answer: unknown): Verdict {
+type Reading = Pick<KindDefinition, "keepsIntegers">;
+
+/** What was asked: as which version, under which name, whether it may change something, and of which kind. */
+interface Asked {
+  readonly version: ReviewVersion;
+  readonly uid: string;
+  readonly mutates: boolean;
+  readonly kind: Reading;
+}
+
+export function verdictOf(asked: Asked, answer: unknown): Verdict {
+  const { version, uid } = asked;
   const invalid = (why: string): HookError => new HookError(`received invalid webhook response: ${why}`);
   const said = objectIn(answer) ?? {};
   const response = objectIn(said["response"]) as SaidResponse | undefined;
@@ -62,7 +73,7 @@ export function verdictOf(version: ReviewVersion, uid: string, mutates: boolean,
   }
   return {
     allowed: response.allowed === true,
-    patch: patchIn(response, version, mutates, invalid),
+    patch: patchIn(response, asked, invalid),
     result: objectIn(response.status) as SaidStatus | undefined,
     warnings: textsIn(response.warnings),
     annotations: Object.fromEntries(
@@ -75,8 +86,7 @@ export function verdictOf(version: ReviewVersion, uid: string, mutates: boolean,
 
 function patchIn(
   { patch: said, patchType }: SaidResponse,
-  version: ReviewVersion,
-  mutates: boolean,
+  { version, mutates, kind }: Asked,
   invalid: (why: string) => HookError,
 ): readonly JsonPatchOperation[] {
   const patch = typeof said === "string" ? said : "";
@@ -94,13 +104,13 @@ function patchIn(
   if (!mutates || patch === "") return [];
   if (version === "v1" && patchType !== "JSONPatch")
     throw new HookError(`unsupported patch type ${JSON.stringify(patchType)}`);
-  return operationsIn(patch);
+  return operationsIn(patch, kind);
 }
 
-function operationsIn(patch: string): readonly JsonPatchOperation[] {
+function operationsIn(patch: string, kind: Reading): readonly JsonPatchOperation[] {
   let operations: unknown;
   try {
-    operations = JSON.parse(Buffer.from(patch, "base64").toString());
+    operations = readAs(kind, Buffer.from(patch, "base64").toString());
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new HookError(`received undecodable patch in webhook response: ${why}`, { cause: error });

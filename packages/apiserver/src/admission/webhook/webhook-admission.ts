@@ -181,7 +181,7 @@ export class WebhookAdmission implements Disposable {
       const answer = await this.#client.ask({ target, body, timeout }).catch((error: unknown) => {
         throw error instanceof HookError ? new HookError(`failed to call webhook: ${error.message}`) : error;
       });
-      verdict = verdictOf(version, uid, type === "admit", answer);
+      verdict = verdictOf({ version, uid, mutates: type === "admit", kind: request.kind }, answer);
     } catch (error) {
       const why = `failed calling webhook ${JSON.stringify(name)}: ${describeError(error)}`;
       if (!failsOpen) {
