@@ -24,7 +24,9 @@ function mismatch(what: string, examples: readonly string[], pattern: RegExp): s
 /** A DNS label: names of namespaces, containers, ports' hosts. */
 export function dnsLabelFaults(name: string): string[] {
   const faults = name.length > labelMax ? [tooLong(labelMax)] : [];
-  if (!labelPattern.test(name)) {
+  // A name that is right but for its length and dots.
+  if (!labelPattern.test(name) && subdomainPattern.test(name)) faults.push("must not contain dots");
+  else if (!labelPattern.test(name)) {
     const what =
       "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end " +
       "with an alphanumeric character";

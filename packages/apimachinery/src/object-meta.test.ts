@@ -56,7 +56,7 @@ describe("metadata", () => {
     const strict = { ...kind, nameFaults: dnsLabelFaults };
     assert.match(
       validateObjectMeta(strict, thing({ name: "a.b" }), undefined).map(fieldErrorText)[0] ?? "",
-      /lowercase RFC 1123 label/,
+      /metadata.name: Invalid value: "a.b": must not contain dots/,
     );
   });
 

@@ -122,6 +122,12 @@ const rows: readonly Row[] = [
     "data[.dockerconfigjson]: Required value",
   ],
   [
+    "a Secret for nobody's token",
+    secretKind,
+    { type: "kubernetes.io/service-account-token" },
+    "metadata.annotations[kubernetes.io/service-account.name]: Required value",
+  ],
+  [
     "a Secret for TLS without a key",
     secretKind,
     { type: "kubernetes.io/tls", stringData: { "tls.crt": "x" } },
@@ -162,6 +168,52 @@ const rows: readonly Row[] = [
     "spec.externalName: Required value",
   ],
   ["a Service with a load balancer", serviceKind, { spec: { type: "LoadBalancer", ports: [{ port: 80 }] } }],
+  [
+    "a Service of the other kind of addresses",
+    serviceKind,
+    { spec: { ipFamilyPolicy: "RequireDualStack", ipFamilies: ["IPv4", "IPv6"], ports: [{ port: 80 }] } },
+    'spec.ipFamilies[1]: Invalid value: "IPv6": not configured on this cluster',
+    'spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services',
+  ],
+  [
+    "a Service of all addresses, that has none",
+    serviceKind,
+    { spec: { clusterIP: "None", ipFamilyPolicy: "RequireDualStack", ipFamilies: ["IPv6", "IPv4"] } },
+  ],
+  [
+    "a Service of no kind of addresses",
+    serviceKind,
+    {
+      spec: {
+        ipFamilies: ["IPX"],
+        ipFamilyPolicy: "Any",
+        trafficDistribution: "Near",
+        ports: [{ port: 80 }],
+      },
+    },
+    'spec.ipFamilies[0]: Unsupported value: "IPX": supported values: "IPv4", "IPv6"',
+    'spec.ipFamilyPolicy: Unsupported value: "Any": supported values: "PreferDualStack", ' +
+      '"RequireDualStack", "SingleStack"',
+    'spec.trafficDistribution: Unsupported value: "Near": supported values: "PreferClose", ' +
+      '"PreferSameZone", "PreferSameNode"',
+  ],
+  [
+    "a Service that only a load balancer could be",
+    serviceKind,
+    {
+      spec: { loadBalancerSourceRanges: ["10.0.0.0/8"], healthCheckNodePort: 30_000, ports: [{ port: 80 }] },
+    },
+    "spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'",
+    "spec.healthCheckNodePort: Invalid value: 30000: may only be set when `type` is 'LoadBalancer' and " +
+      "`externalTrafficPolicy` is 'Local'",
+  ],
+  [
+    "a Service for a range that is none",
+    serviceKind,
+    { spec: { type: "LoadBalancer", loadBalancerSourceRanges: ["ten"], ports: [{ port: 80 }] } },
+    'spec.LoadBalancerSourceRanges[0]: Invalid value: "ten": must be a valid CIDR value, ' +
+      "(e.g. 10.9.8.0/24 or 2001:db8::/64)",
+  ],
   [
     "a Service with an address",
     serviceKind,

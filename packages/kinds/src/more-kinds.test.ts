@@ -103,6 +103,29 @@ const rows: readonly Row[] = [
     'spec.podFailurePolicy.rules[0]: Invalid value: "": specifying one of OnExitCodes and OnPodConditions is required',
   ],
   [
+    "an Indexed Job with too long a name",
+    jobKind,
+    {
+      metadata: { ...meta.metadata, name: "a".repeat(62) },
+      spec: { completionMode: "Indexed", completions: 2, template: once },
+    },
+    `metadata.name: Invalid value: "${"a".repeat(62)}": will not able to create pod with invalid DNS label: ` +
+      `${"a".repeat(62)}-1`,
+  ],
+  [
+    "a Job that wants more successes than it lists",
+    jobKind,
+    {
+      ...meta,
+      spec: {
+        ...{ completionMode: "Indexed", completions: 3, template: once },
+        successPolicy: { rules: [{ succeededIndexes: "0", succeededCount: 2 }] },
+      },
+    },
+    "spec.successPolicy.rules[0].succeededCount: Invalid value: 2: must be less than or equal to 1 " +
+      "(the number of indexes in the specified succeededIndexes field)",
+  ],
+  [
     "a CronJob",
     cronJobKind,
     {
@@ -291,7 +314,7 @@ describe("what the server fills in", () => {
     });
     assert.deepEqual(numbers, {
       ...{ completions: 1, parallelism: 1, backoffLimit: 6, completionMode: "NonIndexed", suspend: false },
-      podReplacementPolicy: "TerminatingOrFailed",
+      ...{ podReplacementPolicy: "TerminatingOrFailed", manualSelector: false },
     });
   });
 

@@ -62,6 +62,9 @@ const neededKeys: Readonly<Record<string, readonly string[]>> = {
   "kubernetes.io/ssh-auth": ["ssh-privatekey"],
   "kubernetes.io/tls": ["tls.crt", "tls.key"],
 };
+/** Whose token a Secret is. */
+const accountToken = "kubernetes.io/service-account-token";
+const accountName = "kubernetes.io/service-account.name";
 const jsonKeys = [".dockercfg", ".dockerconfigjson"];
 const hidden = "<secret contents redacted>";
 
@@ -83,6 +86,8 @@ function validate(secret: Secret, old: Secret | undefined): FieldError[] {
       faults.invalid(`data[${key}]`, hidden, "must be a JSON object");
     }
   }
+  if (type === accountToken && !secret.metadata.annotations?.[accountName])
+    faults.required(`metadata.annotations[${accountName}]`);
   if (
     type === "kubernetes.io/basic-auth" &&
     data["username"] === undefined &&

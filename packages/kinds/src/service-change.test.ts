@@ -56,6 +56,14 @@ describe("a Service of another type", () => {
       if (hasPorts) assert.deepEqual(spec.ports, old.spec.ports);
     });
 
+  for (const clusterIP of ["10.96.3.2", "None"])
+    it(`is not given ${clusterIP} as its address, which is all it hears`, () => {
+      const { errors } = change(stored({ ...address }), { clusterIP });
+      assert.deepEqual(errors, [
+        `spec.clusterIPs[0]: Invalid value: ["${clusterIP}"]: may not change once set`,
+      ]);
+    });
+
   it("is refused what it newly says and cannot have", () => {
     const old = stored({ type: "NodePort" });
     assert.deepEqual(

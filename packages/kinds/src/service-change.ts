@@ -16,6 +16,9 @@ export function carryOver(service: Service, { spec: old }: Service): void {
     for (const member of members) if (jsonEqual(spec[member], old[member])) delete spec[member];
   };
   if (hasAddress(spec) && hasAddress(old)) {
+    // Who says another address means the list, too.
+    const isOther = spec.clusterIP && old.clusterIP && spec.clusterIP !== old.clusterIP;
+    if (isOther && jsonEqual(spec.clusterIPs, old.clusterIPs)) spec.clusterIPs = [spec.clusterIP ?? ""];
     if (!spec.clusterIP && old.clusterIP) spec.clusterIP = old.clusterIP;
     if (!spec.clusterIPs?.length && spec.clusterIP && spec.clusterIP === old.clusterIP) {
       spec.clusterIPs = [...(old.clusterIPs ?? [old.clusterIP])];
@@ -50,7 +53,7 @@ export function hasNodePorts({ type, allocateLoadBalancerNodePorts }: ServiceSpe
   return type === "NodePort" || (type === "LoadBalancer" && allocateLoadBalancerNodePorts !== false);
 }
 
-function hasHealthPort({ type, externalTrafficPolicy }: ServiceSpec): boolean {
+export function hasHealthPort({ type, externalTrafficPolicy }: ServiceSpec): boolean {
   return type === "LoadBalancer" && externalTrafficPolicy === "Local";
 }
 

@@ -2,8 +2,15 @@
 import type { FieldError } from "@selvedge/apimachinery";
 import { dnsSubdomainFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
 import { Faults } from "./faults.ts";
-import { isAddress, notAnAddress } from "./network/cidr.ts";
-import { carryOver, hasAddress, hasNodePorts, isBalanced, isOutside } from "./service-change.ts";
+import { cidrFault, isAddress, notAnAddress } from "./network/cidr.ts";
+import {
+  carryOver,
+  hasAddress,
+  hasHealthPort,
+  hasNodePorts,
+  isBalanced,
+  isOutside,
+} from "./service-change.ts";
 import type { Service, ServicePort, ServiceSpec } from "./service-types.ts";
 
 /** Where upstream takes the ports of nodes from. */
@@ -85,7 +92,7 @@ export function serviceNameFaults(name: string): string[] {
 }
 
 function checkAddress(faults: Faults, address: string, old: Service | undefined): void {
-  if (!isAddress(address)) {
+  if (address !== "None" && !isAddress(address)) {
     faults.invalid("spec.clusterIPs[0]", address, notAnAddress);
     return;
   }
@@ -102,7 +109,8 @@ export function validateService({ spec }: Service, old?: Service): FieldError[] 
     if (type === "NodePort" || type === "LoadBalancer") {
       faults.invalid("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${type} services`);
     }
-  } else if (clusterIP) checkAddress(faults, clusterIP, old);
+  }
+  if (clusterIP) checkAddress(faults, clusterIP, old);
   if ((spec.clusterIPs?.[0] ?? "") !== (clusterIP ?? ""))
     faults.invalid("spec.clusterIPs", spec.clusterIPs, "first value must match `clusterIP`");
   if (type === "ExternalName") {
@@ -113,6 +121,7 @@ export function validateService({ spec }: Service, old?: Service): FieldError[] 
   if (ports.length > portsMax) faults.invalid("spec.ports", ports.length, `must be at most ${portsMax}`);
   faults.labels("spec.selector", selector);
   checkUses(faults, spec);
+  checkFamilies(faults, spec);
   checkAffinity(faults, spec);
   checkPorts(faults, spec, ports);
   for (const [name, reason] of Object.entries(refusedMembers)) {
@@ -134,6 +143,16 @@ function checkUses(faults: Faults, spec: ServiceSpec): void {
     for (const member of ["allocateLoadBalancerNodePorts", "loadBalancerClass"] as const)
       if (spec[member] !== undefined)
         faults.forbidden(`spec.${member}`, "may only be used when `type` is 'LoadBalancer'");
+    if (spec.loadBalancerSourceRanges?.length)
+      faults.forbidden("spec.LoadBalancerSourceRanges", "may only be used when `type` is 'LoadBalancer'");
+  }
+  for (const [index, range] of (spec.loadBalancerSourceRanges ?? []).entries()) {
+    const fault = isBalanced(spec) ? cidrFault(range.trim()) : undefined;
+    if (fault !== undefined) faults.invalid(`spec.LoadBalancerSourceRanges[${index}]`, range, fault);
+  }
+  if (spec.healthCheckNodePort && !hasHealthPort(spec)) {
+    const detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+    faults.invalid("spec.healthCheckNodePort", spec.healthCheckNodePort, detail);
   }
   const { externalTrafficPolicy: policy } = spec;
   if (isOutside(spec)) faults.oneOf("spec.externalTrafficPolicy", policy, ["Cluster", "Local"]);
@@ -145,6 +164,34 @@ function checkUses(faults: Faults, spec: ServiceSpec): void {
     );
   if (spec.internalTrafficPolicy !== undefined)
     faults.oneOf("spec.internalTrafficPolicy", spec.internalTrafficPolicy, ["Cluster", "Local"]);
+}
+
+/** Addresses of Services are IPv4's. One without an address may say what it likes. */
+function checkFamilies(
+  faults: Faults,
+  { clusterIP, ipFamilies = [], ipFamilyPolicy, trafficDistribution }: ServiceSpec,
+): void {
+  for (const [index, family] of ipFamilies.entries()) {
+    const at = `spec.ipFamilies[${index}]`;
+    faults.oneOf(at, family, ["IPv4", "IPv6"]);
+    if (ipFamilies.indexOf(family) < index) faults.duplicate(at, family);
+    else if (family === "IPv6" && clusterIP !== "None")
+      faults.invalid(at, family, "not configured on this cluster");
+  }
+  if (ipFamilyPolicy !== undefined)
+    faults.oneOf("spec.ipFamilyPolicy", ipFamilyPolicy, [
+      "PreferDualStack",
+      "RequireDualStack",
+      "SingleStack",
+    ]);
+  if (ipFamilyPolicy === "RequireDualStack" && clusterIP !== "None") {
+    const detail = "this cluster is not configured for dual-stack services";
+    faults.invalid("spec.ipFamilyPolicy", ipFamilyPolicy, detail);
+  }
+  if (trafficDistribution !== undefined) {
+    const known = ["PreferClose", "PreferSameZone", "PreferSameNode"];
+    faults.oneOf("spec.trafficDistribution", trafficDistribution, known);
+  }
 }
 
 const refusedMembers: Readonly<Record<string, string>> = {

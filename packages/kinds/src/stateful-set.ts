@@ -209,7 +209,7 @@ function applyDefaults(set: StatefulSet): void {
     claim.kind ??= "PersistentVolumeClaim";
     defaultClaim(claim);
   }
-  set.status ??= { replicas: 0 };
+  set.status ??= { replicas: 0, availableReplicas: 0 };
 }
 
 function validate({ spec, metadata }: StatefulSet, old: StatefulSet | undefined): FieldError[] {
@@ -234,6 +234,7 @@ function validate({ spec, metadata }: StatefulSet, old: StatefulSet | undefined)
     const path = `spec.persistentVolumeClaimRetentionPolicy.${field}`;
     faults.oneOf(path, spec.persistentVolumeClaimRetentionPolicy?.[field], ["Delete", "Retain"]);
   }
+  if (spec.serviceName) faults.all("spec.serviceName", spec.serviceName, dnsLabelFaults(spec.serviceName));
   faults.atLeastZero("spec.ordinals.start", spec.ordinals?.start);
   for (const [index, claim] of (spec.volumeClaimTemplates ?? []).entries()) {
     const path = `spec.volumeClaimTemplates[${index}]`;

@@ -146,6 +146,28 @@ describe("custom kinds", () => {
     await two.until("tabs.lab.example.com", (one) => one === undefined);
   });
 
+  it("are told once, by its older name, of what all versions say alike", async () => {
+    await using one = await Replica.start(new SqliteStore(":memory:"));
+    const schema: DefinitionVersion["schema"] = {
+      openAPIV3Schema: { type: "object", properties: { spec: {} } },
+    };
+    const column = { name: "Size", type: "odd", jsonPath: ".spec.size" };
+    const definition = tabs("tabs", { schema, additionalPrinterColumns: [column] });
+    const [first] = definition.spec.versions;
+    assert.ok(first);
+    definition.spec.versions.push({ ...first, name: "v2", storage: false, additionalPrinterColumns: [] });
+    await assert.rejects(one.define(definition), ({ message }: Error) => {
+      const faults = /is invalid: \[?(.*?)\]?$/s.exec(message)?.[1]?.split(/, (?=spec\.)/) ?? [];
+      assert.deepEqual(faults.sort(), [
+        "spec.validation.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified " +
+          "object fields",
+        'spec.versions[0].additionalPrinterColumns[0].type: Invalid value: "odd": must be one of ' +
+          "boolean,date,integer,number,string",
+      ]);
+      return true;
+    });
+  });
+
   it("are warned of formats that nobody checks", async () => {
     await using one = await Replica.start(new SqliteStore(":memory:"));
     const definition = tabs("tabs");

@@ -58,11 +58,13 @@ function specErrors(spec: DefinitionSpec, old: DefinitionSpec | undefined): Fiel
   }
   const unchanged = (version: DefinitionVersion): boolean =>
     old?.versions.some((one) => one.name === version.name && jsonEqual(one.schema, version.schema)) === true;
+  const members = alike(versions);
   for (const [index, version] of versions.entries()) {
     const path = `spec.versions[${index}]`;
     const faults = dns1035LabelFaults(version.name ?? "");
     if (faults.length > 0) errors.push(invalid(`${path}.name`, version.name ?? "", faults.join(",")));
-    errors.push(...versionErrors(version, path, unchanged(version)));
+    const found = versionErrors(version, path, unchanged(version));
+    errors.push(...found.flatMap((error) => toldOnce(error, path, members, index === 0)));
   }
   const distinct = new Set(versions.map(({ name }) => name));
   if (distinct.size < versions.length)
@@ -77,6 +79,34 @@ function specErrors(spec: DefinitionSpec, old: DefinitionSpec | undefined): Fiel
   if (names !== undefined) errors.push(...nameErrors(names, "spec.names"));
   errors.push(...conversionErrors(conversion, old?.conversion));
   return errors;
+}
+
+/** What was said once before there were versions, by the name it had. */
+const onceNames = {
+  ...{ schema: "validation", subresources: "subresources" },
+  ...{ additionalPrinterColumns: "additionalPrinterColumns", selectableFields: "selectableFields" },
+} as const;
+type OnceName = keyof typeof onceNames;
+
+/** What all versions say alike: upstream keeps it in one place, and tells its faults by that. */
+function alike(versions: readonly DefinitionVersion[]): OnceName[] {
+  const names = Object.keys(onceNames) as OnceName[];
+  return names.filter((name) => versions.every((one) => jsonEqual(one[name], versions[0]?.[name])));
+}
+
+function toldOnce(
+  error: FieldError,
+  path: string,
+  members: readonly OnceName[],
+  isFirst: boolean,
+): readonly FieldError[] {
+  for (const name of members) {
+    const before = `${path}.${name}`;
+    if (!error.field.startsWith(before)) continue;
+    const field = `spec.${onceNames[name]}${error.field.slice(before.length)}`;
+    return isFirst ? [{ ...error, field }] : [];
+  }
+  return [error];
 }
 
 function versionErrors(version: DefinitionVersion, path: string, unchanged: boolean): FieldError[] {

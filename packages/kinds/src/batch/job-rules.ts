@@ -1,11 +1,11 @@
 /** What is wrong with a Job, in upstream's words. */
-import type { FieldError } from "@selvedge/apimachinery";
+import { dnsLabelFaults, type FieldError } from "@selvedge/apimachinery";
 import { jsonEqual } from "@selvedge/base";
 import { Faults, immutable } from "../faults.ts";
 import type { PodTemplateSpec } from "../pod/pod-types.ts";
 import { checkTemplate } from "../pod/validate-pod.ts";
 import { checkOwnTemplate, matches } from "../workload-rules.ts";
-import { indexesFault } from "./indexes.ts";
+import { indexesFault, parseIndexes } from "./indexes.ts";
 import type { Job, JobSpec, PodFailureRule } from "./job-fields.ts";
 
 const indexedParallelismMax = 100_000;
@@ -26,7 +26,16 @@ export function validateJob(job: Job, old: Job | undefined): FieldError[] {
     checkOwnTemplate(faults, "spec", spec.selector, spec.template);
   }
   if (old !== undefined) checkUpdate(faults, job, old);
+  else checkHostNames(faults, job);
   return faults.errors;
+}
+
+/** The Pods of an Indexed Job are hosts of its name and their index. */
+function checkHostNames(faults: Faults, { metadata: { name }, spec }: Job): void {
+  if (spec.completionMode !== "Indexed" || !spec.completions) return;
+  const last = `${name}-${spec.completions - 1}`;
+  if (dnsLabelFaults(last).length === 0) return;
+  faults.invalid("metadata.name", name, `will not able to create pod with invalid DNS label: ${last}`);
 }
 
 /** Without manualSelector a Job's selector is its own uid: what else somebody adds finds other Jobs' Pods. */
@@ -207,6 +216,16 @@ function checkSuccessPolicy(faults: Faults, path: string, spec: JobSpec): void {
         `${at}.succeededCount`,
         succeededCount,
         `must be less than or equal to ${spec.completions} (the number of specified completions)`,
+      );
+    }
+    const listed =
+      succeededIndexes === undefined ? 0 : parseIndexes(succeededIndexes, spec.completions ?? 0).size;
+    if (succeededCount !== undefined && listed > 0 && succeededCount > listed) {
+      const what = "the number of indexes in the specified succeededIndexes field";
+      faults.invalid(
+        `${at}.succeededCount`,
+        succeededCount,
+        `must be less than or equal to ${listed} (${what})`,
       );
     }
   }

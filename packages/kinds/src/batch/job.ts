@@ -46,6 +46,7 @@ function defaultJob(job: Job): void {
   defaultTemplate(spec);
   defaultJobSpec(spec);
   job.status ??= {};
+  spec.manualSelector ??= false;
   if (spec.manualSelector !== true && metadata.uid !== undefined) ownSelector(job, metadata.uid);
   const { labels } = spec.template.metadata ?? {};
   if (labels !== undefined && Object.keys(metadata.labels ?? {}).length === 0)

@@ -122,6 +122,21 @@ describe("a Pod that exists", () => {
     assert.match(error, /changed: spec.containers, spec.restartPolicy$/);
   });
 
+  for (const list of ["containers", "initContainers"] as const)
+    it(`is given no more ${list}`, () => {
+      const one = { name: "more", image: "more:1" };
+      const more = change(({ spec }) => void Object.assign(spec, { [list]: [...(spec[list] ?? []), one] }));
+      assert.deepEqual(more, [`spec.${list}: Forbidden: pod updates may not add or remove containers`]);
+    });
+
+  it("is given no gate once it is there", () => {
+    const detail = "only deletion is allowed, but found new scheduling gate 'a'";
+    assert.deepEqual(
+      change(({ spec }) => void Object.assign(spec, { schedulingGates: [{ name: "a" }] })),
+      [`spec.schedulingGates[0].name: Forbidden: ${detail}`],
+    );
+  });
+
   it("may not be given a longer deadline", () => {
     assert.deepEqual(
       change(({ spec }) => void Object.assign(spec, { activeDeadlineSeconds: 90 })),

@@ -17,6 +17,14 @@ const envFields = [
 export const fileFields: readonly string[] = [
   ...["metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"],
 ];
+/** What of a Pod has a label at all, be it for variables or for files. */
+const podFields = new Set([
+  ...envFields,
+  ...fileFields,
+  "spec.restartPolicy",
+  "spec.schedulerName",
+  "status.phase",
+]);
 const resourceFields = [
   ...["limits.cpu", "limits.ephemeral-storage", "limits.memory"],
   ...["requests.cpu", "requests.ephemeral-storage", "requests.memory"],
@@ -74,8 +82,11 @@ export function checkFieldRef(
     return;
   }
   const [, parent, key] = /^([\w.]+)\['(.*)'\]$/.exec(fieldPath) ?? [];
-  if (parent === undefined || key === undefined) faults.oneOf(`${path}.fieldPath`, fieldPath, supported);
-  else if (parent === "metadata.annotations") faults.all(path, key, qualifiedNameFaults(key.toLowerCase()));
+  if (parent === undefined || key === undefined) {
+    const detail = `error converting fieldPath: field label not supported: ${fieldPath}`;
+    if (podFields.has(fieldPath)) faults.oneOf(`${path}.fieldPath`, fieldPath, supported);
+    else faults.invalid(`${path}.fieldPath`, fieldPath, detail);
+  } else if (parent === "metadata.annotations") faults.all(path, key, qualifiedNameFaults(key.toLowerCase()));
   else if (parent === "metadata.labels") faults.all(path, key, qualifiedNameFaults(key));
   else faults.invalid(path, parent, "does not support subscript");
 }

@@ -131,9 +131,8 @@ describe("a Pod that cannot be", () => {
     [
       "asks for a field nobody has",
       withContainer({ env: [{ name: "A", valueFrom: { fieldRef: { fieldPath: "spec.color" } } }] }),
-      'spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Unsupported value: "spec.color": supported values: ' +
-        '"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", ' +
-        '"status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"',
+      'spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Invalid value: "spec.color": error converting ' +
+        "fieldPath: field label not supported: spec.color",
     ],
     [
       "requests more than its limit",
@@ -153,6 +152,34 @@ describe("a Pod that cannot be", () => {
         "processors",
       'spec.containers[0].resources.requests[cpu]: Invalid value: "2k": must be no more than 1024: no box has so ' +
         "many processors",
+    ],
+    [
+      "wants what nobody calls so",
+      withContainer({ resources: { limits: { mem: "1Gi" } } }),
+      ...["limits", "requests"].flatMap((list) =>
+        [
+          "must be a standard resource type or fully qualified",
+          "must be a standard resource for containers",
+        ].map((detail) => `spec.containers[0].resources.${list}[mem]: Invalid value: "mem": ${detail}`),
+      ),
+    ],
+    [
+      "is spread twice over the same, and in other ways that are none",
+      withSpec({
+        topologySpreadConstraints: [
+          { maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "ScheduleAnyway", minDomains: 2 },
+          { maxSkew: 2, topologyKey: "zone", whenUnsatisfiable: "ScheduleAnyway", nodeTaintsPolicy: "Ask" },
+          { maxSkew: 1, topologyKey: "rack", whenUnsatisfiable: "DoNotSchedule", matchLabelKeys: ["app"] },
+        ],
+      }),
+      "spec.topologySpreadConstraints[0].minDomains: Invalid value: 2: can only use minDomains if " +
+        "whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway",
+      'spec.topologySpreadConstraints[1].nodeTaintsPolicy: Unsupported value: "Ask": supported values: "Honor", ' +
+        '"Ignore"',
+      "spec.topologySpreadConstraints[1].{topologyKey, whenUnsatisfiable}: Duplicate value: " +
+        '"{zone, ScheduleAnyway}"',
+      "spec.topologySpreadConstraints[2].matchLabelKeys: Forbidden: must not be specified when " +
+        "labelSelector is not set",
     ],
     [
       "wants an amount that is none",

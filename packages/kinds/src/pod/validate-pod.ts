@@ -195,6 +195,11 @@ const changeable = [
 ];
 
 function checkUpdate(faults: Faults, spec: PodSpec, old: PodSpec, binds: boolean): void {
+  for (const list of ["containers", "initContainers"] as const) {
+    if ((spec[list]?.length ?? 0) === (old[list]?.length ?? 0)) continue;
+    faults.forbidden(`spec.${list}`, "pod updates may not add or remove containers");
+    return;
+  }
   const [now, before] = [spec.activeDeadlineSeconds, old.activeDeadlineSeconds];
   const deadline = "spec.activeDeadlineSeconds";
   if (before !== undefined && now === undefined) {
@@ -212,7 +217,7 @@ function checkUpdate(faults: Faults, spec: PodSpec, old: PodSpec, binds: boolean
   for (const [index, { name }] of (spec.schedulingGates ?? []).entries()) {
     if (gates.has(name)) continue;
     const detail = `only deletion is allowed, but found new scheduling gate '${name}'`;
-    faults.forbidden(`spec.schedulingGates[${index}]`, detail);
+    faults.forbidden(`spec.schedulingGates[${index}].name`, detail);
   }
   const wanted = comparable(spec, old);
   // A Pod is placed once, by its binding.

@@ -1,5 +1,5 @@
 /** Amounts of resources: what can be, and what no box can give. */
-import { type Nano, parseQuantity } from "@selvedge/apimachinery";
+import { type Nano, parseQuantity, qualifiedNameFaults } from "@selvedge/apimachinery";
 import { deviceResource, isExtendedResource } from "../edge-node/devices.ts";
 import type { Faults } from "../faults.ts";
 import type { ResourceList, ResourceRequirements } from "./container-types.ts";
@@ -56,7 +56,7 @@ function checkList(faults: Faults, path: string, list: ResourceList, isLimit: bo
       faults.key(at, name);
       continue;
     }
-    if (bound === undefined) faults.gap(at, `boxes offer ${offered}`);
+    if (bound === undefined) checkUnoffered(faults, at, name);
     else if (amount === undefined) continue;
     else if (amount < 0n) faults.invalid(at, text, "must be greater than or equal to 0");
     else if (amount > (amountOf(bound.most) ?? 0n)) {
@@ -64,6 +64,21 @@ function checkList(faults: Faults, path: string, list: ResourceList, isLimit: bo
     } else if (isLimit && bound.least !== undefined && amount < (amountOf(bound.least) ?? 0n)) {
       faults.invalid(at, text, `must be at least ${bound.least}: a virtual machine does not start with less`);
     }
+  }
+}
+
+/** What is a resource somewhere is written and said; a name of nobody is a slip of the pen, as upstream has it. */
+function checkUnoffered(faults: Faults, at: string, name: string): void {
+  const wrong = qualifiedNameFaults(name);
+  faults.all(at, name, wrong);
+  if (wrong.length > 0) return;
+  if (name.includes("/") || name.startsWith("hugepages-")) faults.gap(at, `boxes offer ${offered}`);
+  else {
+    const details = [
+      "must be a standard resource type or fully qualified",
+      "must be a standard resource for containers",
+    ];
+    faults.all(at, name, details);
   }
 }
 

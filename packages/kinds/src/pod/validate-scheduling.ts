@@ -17,8 +17,13 @@ export function checkScheduling(faults: Faults, path: string, spec: PodSpec): vo
   if (spec.nodeName) faults.subdomain(`${path}.nodeName`, spec.nodeName);
   checkTolerations(faults, `${path}.tolerations`, spec.tolerations);
   if (spec.affinity !== undefined) checkAffinity(faults, `${path}.affinity`, spec.affinity);
+  const spread = new Set<string>();
   for (const [index, constraint] of (spec.topologySpreadConstraints ?? []).entries()) {
-    checkSpread(faults, `${path}.topologySpreadConstraints[${index}]`, constraint);
+    const at = `${path}.topologySpreadConstraints[${index}]`;
+    checkSpread(faults, at, constraint);
+    const pair = `{${constraint.topologyKey}, ${constraint.whenUnsatisfiable}}`;
+    if (spread.has(pair)) faults.duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair);
+    spread.add(pair);
   }
 }
 
@@ -149,6 +154,17 @@ function checkSpread(faults: Faults, path: string, constraint: TopologySpreadCon
   faults.oneOf(`${path}.whenUnsatisfiable`, whenUnsatisfiable, ["DoNotSchedule", "ScheduleAnyway"]);
   if (minDomains !== undefined && minDomains <= 0) {
     faults.invalid(`${path}.minDomains`, minDomains, "must be greater than zero");
+  }
+  if (minDomains !== undefined && whenUnsatisfiable !== "DoNotSchedule") {
+    const detail = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`;
+    faults.invalid(`${path}.minDomains`, minDomains, detail);
+  }
+  for (const member of ["nodeAffinityPolicy", "nodeTaintsPolicy"] as const) {
+    if (constraint[member] !== undefined)
+      faults.oneOf(`${path}.${member}`, constraint[member], ["Honor", "Ignore"]);
+  }
+  if (constraint.matchLabelKeys?.length && labelSelector === undefined) {
+    faults.forbidden(`${path}.matchLabelKeys`, "must not be specified when labelSelector is not set");
   }
   faults.selector(`${path}.labelSelector`, labelSelector);
 }
