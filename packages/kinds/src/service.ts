@@ -53,7 +53,8 @@ const serviceSpec: Message = message("Which Pods, and on which ports of their no
   clusterIPs: texts(18, "As clusterIP.", atomic),
   type: text(
     4,
-    "NodePort and LoadBalancer open ports on the nodes; ClusterIP is for apps of the same node; ExternalName is kept.",
+    "NodePort and LoadBalancer open ports on the nodes; ClusterIP is for apps of the same node; ExternalName is a " +
+      "name for another host.",
   ),
   externalIPs: texts(5, "Refused.", atomic),
   sessionAffinity: text(7, "None or ClientIP."),
@@ -62,7 +63,7 @@ const serviceSpec: Message = message("Which Pods, and on which ports of their no
   externalName: text(10, "Another host, which apps find by the Service's name."),
   externalTrafficPolicy: text(11, "Local is what a node does: it serves its own Pods."),
   healthCheckNodePort: int32(12, "Kept."),
-  publishNotReadyAddresses: flag(13, "Kept and shown."),
+  publishNotReadyAddresses: flag(13, "Whether its Pods are led to before they are ready."),
   sessionAffinityConfig: object(14, sessionAffinityConfig, "How long clients stay with their Pods.", pointer),
   ipFamilies: texts(19, "IPv4 is all there is for now.", atomic),
   ipFamilyPolicy: text(17, "SingleStack is all there is for now.", pointer),

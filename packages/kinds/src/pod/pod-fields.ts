@@ -32,7 +32,7 @@ const podDNSConfigOption: Message = message("One option of the resolver.", {
   value: text(2, "Its value.", pointer),
 });
 
-const podDNSConfig: Message = message("Refused: the node's own resolver is used.", {
+const podDNSConfig: Message = message("What the resolver has beside the usual, or in its place.", {
   nameservers: texts(1, "Addresses of name servers.", atomic),
   searches: texts(2, "Domains to search.", atomic),
   options: objects(3, podDNSConfigOption, "Options of the resolver.", atomic),
@@ -104,9 +104,9 @@ export const podSpec: Message = message("What runs: containers that share a virt
     pointer,
   ),
   nodeName: text(10, "The node it runs on. Set by the scheduler, or by you to pass it by."),
-  hostNetwork: flag(11, "Refused when true: an app is never in the box's own network."),
-  hostPID: flag(12, "Refused when true: an app never sees the box's processes."),
-  hostIPC: flag(13, "Refused when true: an app shares no memory with the box."),
+  hostNetwork: flag(11, "Not done when true: an app is never in the box's own network."),
+  hostPID: flag(12, "Not done when true: an app never sees the box's processes."),
+  hostIPC: flag(13, "Not done when true: an app shares no memory with the box."),
   shareProcessNamespace: flag(
     27,
     "Whether containers see each other's processes: not done when true.",
@@ -128,10 +128,7 @@ export const podSpec: Message = message("What runs: containers that share a virt
   ),
   tolerations: objects(22, toleration, "Taints that do not keep it away.", atomic),
   hostAliases: objects(23, hostAlias, "Further lines of /etc/hosts.", byKeys("ip")),
-  priorityClassName: text(
-    24,
-    "system-node-critical and system-cluster-critical are known; others are not done.",
-  ),
+  priorityClassName: text(24, "The PriorityClass that says which apps of a full box it comes before."),
   priority: int32(25, "Set from priorityClassName.", pointer),
   dnsConfig: object(26, podDNSConfig, "Resolvers, search domains and options beside the usual.", pointer),
   readinessGates: objects(
@@ -166,8 +163,8 @@ export const podSpec: Message = message("What runs: containers that share a virt
     "Resources of the whole Pod: not done, say them by container.",
     pointer,
   ),
-  hostnameOverride: text(41, "Refused: use hostname.", pointer),
-  workloadRef: object(42, workloadReference, "Refused: each Pod is placed by itself.", pointer),
+  hostnameOverride: text(41, "Not done: use hostname.", pointer),
+  workloadRef: object(42, workloadReference, "Not done: each Pod is placed by itself.", pointer),
 });
 
 export const podTemplateSpec: Message = message("What Pods are made from.", {

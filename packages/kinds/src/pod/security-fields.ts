@@ -14,8 +14,8 @@ import {
 } from "../fields.ts";
 
 const capabilities: Message = message("Linux capabilities of the container's root, who is not the box's.", {
-  add: texts(1, "Capabilities to add; those that root has anyhow are accepted, others not done.", atomic),
-  drop: texts(2, "Capabilities to drop: accepted, not enforced inside the virtual machine.", atomic),
+  add: texts(1, "Capabilities to add to those that root has anyhow.", atomic),
+  drop: texts(2, "Capabilities to drop; ALL drops every one that is not added.", atomic),
 });
 
 const seLinuxOptions: Message = message(
@@ -59,11 +59,11 @@ export const securityContext: Message = message(
     capabilities: object(1, capabilities, "Linux capabilities to add or drop.", pointer),
     privileged: flag(
       2,
-      "Refused when true: a container never reaches the box, and is root in its VM if its image says so.",
+      "Not done when true: a container never reaches the box, and is root in its VM if its image says so.",
       pointer,
     ),
-    seLinuxOptions: object(3, seLinuxOptions, "Refused: the guest has no SELinux.", pointer),
-    windowsOptions: object(10, windowsSecurityContextOptions, "Refused: images are Linux images.", pointer),
+    seLinuxOptions: object(3, seLinuxOptions, "Kept: the guest has no SELinux.", pointer),
+    windowsOptions: object(10, windowsSecurityContextOptions, "Not done: images are Linux images.", pointer),
     runAsUser: int64(4, "User ID of the first process; the image's when not said.", pointer),
     runAsGroup: int64(8, "Group ID of the first process; the image's when not said.", pointer),
     runAsNonRoot: flag(5, "Refuse to start as user 0.", pointer),
@@ -93,8 +93,8 @@ const sysctl: Message = message("A kernel parameter.", {
 export const podSecurityContext: Message = message(
   "Who the processes of all containers are, unless a container says otherwise.",
   {
-    seLinuxOptions: object(1, seLinuxOptions, "Refused: the guest has no SELinux.", pointer),
-    windowsOptions: object(8, windowsSecurityContextOptions, "Refused: images are Linux images.", pointer),
+    seLinuxOptions: object(1, seLinuxOptions, "Kept: the guest has no SELinux.", pointer),
+    windowsOptions: object(8, windowsSecurityContextOptions, "Not done: images are Linux images.", pointer),
     runAsUser: int64(2, "User ID of the first processes; the images' when not said.", pointer),
     runAsGroup: int64(6, "Group ID of the first processes; the images' when not said.", pointer),
     runAsNonRoot: flag(3, "Refuse to start as user 0.", pointer),
@@ -115,6 +115,6 @@ export const podSecurityContext: Message = message(
       "AppArmor profile: kept, the virtual machine is the wall.",
       pointer,
     ),
-    seLinuxChangePolicy: text(13, "Refused: the guest has no SELinux.", pointer),
+    seLinuxChangePolicy: text(13, "Kept: the guest has no SELinux.", pointer),
   },
 );

@@ -165,7 +165,7 @@ const imageVolumeSource: Message = message("An image's files.", {
 const foreign = withSecrets(localObjectReference, "pod");
 
 const unsupported =
-  "Refused: apps have emptyDir, configMap, secret, downwardAPI, projected and persistentVolumeClaim volumes.";
+  "Not done: apps have emptyDir, configMap, secret, downwardAPI, projected and persistentVolumeClaim volumes.";
 
 const volumeSource: Message = message("Where a volume's content comes from: exactly one of these.", {
   hostPath: object(1, hostPathVolumeSource, unsupported, pointer),

@@ -63,7 +63,7 @@ export interface PersistentVolumeStatus {
   lastPhaseTransitionTime?: string | null;
 }
 
-const unsupported = "Refused: volumes live on nodes.";
+const unsupported = "Not done: volumes live on nodes.";
 
 const localVolume: Message = message("A volume on one node.", {
   path: text(1, "Where; made by the controller, its name among the node's volumes.", needed),
