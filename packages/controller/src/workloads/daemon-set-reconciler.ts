@@ -1,6 +1,7 @@
 import { jsonEqual, Turns } from "@selvedge/base";
 import { keyOf } from "@selvedge/client";
-import { type DaemonSet, daemonSetKind, type Node, nodeKind } from "@selvedge/kinds";
+import { type DaemonSet, daemonSetKind, type Node, nodeKind, type Pod } from "@selvedge/kinds";
+import type { Happening } from "../events/event-recorder.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { planDaemonSet } from "./daemon-set-plan.ts";
 import { planHistory, revisionHashLabel } from "./history.ts";
@@ -8,10 +9,24 @@ import { keepHistory } from "./keep-history.ts";
 import type { WorkloadDeps } from "./pod-owner.ts";
 import { type PodSetKind, PodSetReconciler, podSetWakes } from "./pod-set-reconciler.ts";
 
+const component = "daemonset-controller";
+
+/** That a Pod has ended which should not, and goes to make room for the next one. */
+function found({ metadata, spec, status }: Pod): Omit<Happening, "component"> {
+  const which = `daemon pod ${metadata.namespace}/${metadata.name} on node ${spec.nodeName}`;
+  return status?.phase === "Succeeded"
+    ? {
+        type: "Normal",
+        reason: "SucceededDaemonPod",
+        message: `Found succeeded ${which}, will try to delete it`,
+      }
+    : { type: "Warning", reason: "FailedDaemonPod", message: `Found failed ${which}, will try to kill it` };
+}
+
 function daemonSets(deps: WorkloadDeps): PodSetKind<DaemonSet> {
   const { caches, clock } = deps;
   return {
-    ...{ ref: daemonSetKind, component: "daemonset-controller" },
+    ...{ ref: daemonSetKind, component },
     reads: ["DaemonSet", "ControllerRevision", "Pod", "Node"],
     writes: ["ControllerRevision", "Pod (of a DaemonSet)", "DaemonSet.status"],
     alwaysCounted: [
@@ -31,6 +46,9 @@ function daemonSets(deps: WorkloadDeps): PodSetKind<DaemonSet> {
       const steps = planDaemonSet({ set, hash: history.hash, nodes, pods, now: clock.now() });
       const plan = await new Turns(clock).take(steps);
       const remove = plan.remove.map(({ pod }) => pod);
+      for (const { pod, why } of plan.remove) {
+        if (why === "failed") await deps.events.record(set, { ...found(pod), component });
+      }
       return { ...plan, remove, first: "remove", members: nodes.length };
     },
   };

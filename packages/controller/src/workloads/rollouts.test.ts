@@ -5,6 +5,8 @@ import {
   type Deployment,
   daemonSetKind,
   deploymentKind,
+  type Event,
+  eventKind,
   type Node,
   nodeKind,
   type Pod,
@@ -61,6 +63,28 @@ describe("a DaemonSet", () => {
     assert.equal(set.status?.observedGeneration, 1);
     assert.deepEqual(world.warnings, []);
   });
+
+  for (const [phase, told] of [
+    ["Failed", "Warning FailedDaemonPod Found failed daemon pod default/NAME on node a, will try to kill it"],
+    [
+      "Succeeded",
+      "Normal SucceededDaemonPod Found succeeded daemon pod default/NAME on node a, will try to delete it",
+    ],
+  ] as const)
+    it(`tells of a Pod that is ${phase}, and makes another`, async () => {
+      await using world = await ObjectWorld.start();
+      await world.addNode("a");
+      await world.create(daemonSetKind, daemonSet("web:1"));
+      await world.converge();
+      const [pod] = await pods(world);
+      assert.ok(pod);
+      await world.objects.updateStatus(podKind, { ...pod, status: { ...pod.status, phase } });
+      await world.pass(120);
+      assert.ok((await pods(world)).every(({ metadata }) => metadata.uid !== pod.metadata.uid));
+      const events = (await world.objects.list<Event>(eventKind)).items;
+      const texts = events.map(({ type, reason, message }) => `${type} ${reason} ${message}`);
+      assert.ok(texts.includes(told.replace("NAME", pod.metadata.name)), texts.join("\n"));
+    });
 
   it("rolls one node after another to a new image, and back by its revision", async () => {
     await using world = await ObjectWorld.start();

@@ -99,8 +99,15 @@ export class StatefulSetReconciler implements Reconciler {
     try {
       await cluster.create(persistentVolumeClaimKind, wanted);
     } catch (error) {
-      if (!isReason(error, "AlreadyExists")) throw error;
-      return;
+      if (isReason(error, "AlreadyExists")) return;
+      const [of, why] = [`Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name}`, refusalText(error)];
+      await this.#tell(set, "FailedCreate", `create Claim ${name} for ${of} failed error: ${why}`);
+      await this.#tell(
+        set,
+        "FailedCreate",
+        `create ${of} failed error: failed to create PVC ${name}: ${why}`,
+      );
+      throw error;
     }
     const message = `create Claim ${name} Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name} success`;
     await this.#tell(set, "SuccessfulCreate", message);

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { KubeObject } from "@selvedge/apimachinery";
 import {
+  eventKind,
   type PersistentVolumeClaim,
   type Pod,
   persistentVolumeClaimKind,
   podKind,
+  resourceQuotaKind,
   type StatefulSet,
   type StatefulSetSpec,
   statefulSetKind,
@@ -64,6 +67,28 @@ async function seeOrder(world: ObjectWorld): Promise<string[]> {
 }
 
 describe("a StatefulSet", () => {
+  it("says why it has no Pods when a quota allows no claims", async () => {
+    await using world = await ObjectWorld.start();
+    await world.addNode("box");
+    const hard = { persistentvolumeclaims: "0" };
+    const quota = { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "default" } };
+    await world.create(resourceQuotaKind, { ...quota, spec: { hard } } as KubeObject);
+    await world.settle();
+    const claim = { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } };
+    const data = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data" }, spec: claim };
+    await world.create(statefulSetKind, setOf({ volumeClaimTemplates: [data as PersistentVolumeClaim] }));
+    await world.settle();
+    const events = (await world.objects.list<KubeObject & { message?: string }>(eventKind)).items;
+    const of = "Pod db-0 in StatefulSet db";
+    for (const what of [
+      `create Claim data-db-0 for ${of} failed error: `,
+      `create ${of} failed error: failed to create PVC data-db-0: `,
+    ])
+      assert.ok(
+        events.some(({ message }) => message?.startsWith(`${what}persistentvolumeclaims "data-db-0"`)),
+      );
+  });
+
   it("makes its Pods one after another, and ends them from the last", async () => {
     await using world = await worldOf(setOf());
     assert.deepEqual(await seeOrder(world), ["db-0", "db-0 db-1", "db-0 db-1 db-2"]);
