@@ -16,6 +16,7 @@ import {
   limitRangeKind,
   networkPolicyKind,
   persistentVolumeClaimKind,
+  persistentVolumeKind,
   podDisruptionBudgetKind,
   priorityClassKind,
   resourceQuotaKind,
@@ -40,7 +41,44 @@ type Row = readonly [what: string, kind: KindDefinition, object: object, ...erro
 const web = { service: { name: "web", port: { number: 80 } } };
 const rule = (path: object): object => ({ ...meta, spec: { rules: [{ http: { paths: [path] } }] } });
 
+const onNode = (name: string): object => ({
+  required: {
+    nodeSelectorTerms: [
+      { matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [name] }] },
+    ],
+  },
+});
+const volume = {
+  metadata: { name: "disk" },
+  spec: {
+    ...{ capacity: { storage: "1Gi" }, accessModes: ["ReadWriteOnce"], volumeMode: "Filesystem" },
+    ...{ local: { path: "/a" }, nodeAffinity: onNode("a") },
+  },
+};
+
 const rows: readonly Row[] = [
+  [
+    "a volume that is two things, nowhere",
+    persistentVolumeKind,
+    {
+      ...volume,
+      spec: {
+        ...{
+          ...volume.spec,
+          hostPath: { path: "/a" },
+          nodeAffinity: { required: { nodeSelectorTerms: [] } },
+        },
+      },
+    },
+    "spec.local: Forbidden: may not specify more than 1 volume type",
+    "spec.nodeAffinity.required.nodeSelectorTerms: Required value: must have at least one node selector term",
+  ],
+  [
+    "a range for nothing",
+    limitRangeKind,
+    { ...meta, spec: { limits: [{ type: "Box" }] } },
+    'spec.limits[0].type: Invalid value: "Box": must be a standard limit type or fully qualified',
+  ],
   ["an Ingress", ingressKind, rule({ path: "/", pathType: "Prefix", backend: web })],
   [
     "an Ingress of nothing",
@@ -277,6 +315,25 @@ const changes: readonly (readonly [
       'series.count: Invalid value: "": should be at least 2',
       "series.lastObservedTime: Required value",
     ],
+  ],
+  [
+    "a volume somewhere else",
+    persistentVolumeKind,
+    volume,
+    { spec: { ...volume.spec, volumeMode: "Block", local: { path: "/b" }, nodeAffinity: onNode("b") } },
+    [
+      "spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation",
+      'volumeMode: Invalid value: "Block": field is immutable',
+      `nodeAffinity: Invalid value: ${JSON.stringify(onNode("b"))}: field is immutable, except for updating from ` +
+        "beta label to GA",
+    ],
+  ],
+  [
+    "a volume that is somebody's, and larger",
+    persistentVolumeKind,
+    volume,
+    { spec: { ...volume.spec, capacity: { storage: "2Gi" }, claimRef: { name: "a", namespace: "b" } } },
+    [],
   ],
   [
     "a request that is signed",

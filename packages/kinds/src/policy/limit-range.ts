@@ -88,6 +88,10 @@ function validate({ spec }: LimitRange): FieldError[] {
     const path = `spec.limits[${index}]`;
     if (seen.has(item.type)) faults.duplicate(`${path}.type`, item.type);
     seen.add(item.type);
+    const isKnown =
+      ["Container", "PersistentVolumeClaim", "Pod"].includes(item.type) || item.type?.includes("/");
+    if (!isKnown)
+      faults.invalid(`${path}.type`, item.type, "must be a standard limit type or fully qualified");
     checkItem(faults, path, item);
   }
   return faults.errors;

@@ -1,7 +1,8 @@
 import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import { jsonEqual } from "@selvedge/base";
 import { ageColumn, column, nameColumn } from "../columns.ts";
 import { type ObjectReference, objectReference } from "../event.ts";
-import { Faults, gapTexts } from "../faults.ts";
+import { Faults, gapTexts, immutable } from "../faults.ts";
 import {
   atomic,
   embedded,
@@ -190,7 +191,33 @@ export const persistentVolumeKind: KindDefinition = builtIn(persistentVolume, {
 });
 
 function validate({ spec }: PersistentVolume, old: PersistentVolume | undefined): FieldError[] {
-  return spec === old?.spec ? [] : check(spec).errors;
+  if (spec === old?.spec) return [];
+  const faults = check(spec);
+  if (old !== undefined) checkUpdate(faults, spec, old.spec);
+  return faults.errors;
+}
+
+/** Whose claim is bound has its data there: where that is does not change. */
+function checkUpdate(faults: Faults, spec: PersistentVolume["spec"], old: PersistentVolume["spec"]): void {
+  const source = "spec.persistentvolumesource";
+  if (sourcesOf({ ...spec, ...old }).some((name) => !jsonEqual(memberOf(spec, name), memberOf(old, name))))
+    faults.forbidden(source, `${source} is immutable after creation`);
+  if (spec.volumeMode !== old.volumeMode) faults.invalid("volumeMode", spec.volumeMode, immutable);
+  if (old.nodeAffinity !== undefined && !jsonEqual(spec.nodeAffinity, old.nodeAffinity)) {
+    const detail = `${immutable}, except for updating from beta label to GA`;
+    faults.invalid("nodeAffinity", spec.nodeAffinity, detail);
+  }
+}
+
+/** What it says it is, of all that a volume can be. */
+function sourcesOf(spec: PersistentVolume["spec"]): string[] {
+  return Object.keys(volumeSource.schema.properties ?? {}).filter(
+    (name) => memberOf(spec, name) !== undefined,
+  );
+}
+
+function memberOf(spec: PersistentVolume["spec"], name: string): unknown {
+  return (spec as Readonly<Record<string, unknown>>)[name];
 }
 
 /** What a volume asks for and Selvedge does not do: such a one is kept, and bound to no claim. */
@@ -204,11 +231,16 @@ function check(spec: PersistentVolume["spec"]): Faults {
   if (spec.capacity?.["storage"] === undefined) {
     faults.oneOf("spec.capacity", spec.capacity ?? {}, ["storage"]);
   }
-  const source = volumeSource.schema.properties ?? {};
-  const said = Object.keys(spec).filter((name) => name in source);
+  const said = sourcesOf(spec);
   if (said.length === 0) faults.required("spec", "must specify a volume type");
+  for (const name of said.slice(1))
+    faults.forbidden(`spec.${name}`, "may not specify more than 1 volume type");
   for (const name of said) {
     if (name !== "local") faults.gap(`spec.${name}`, "volumes live on nodes; say local, or claim one");
+  }
+  if (spec.nodeAffinity?.required?.nodeSelectorTerms?.length === 0) {
+    const path = "spec.nodeAffinity.required.nodeSelectorTerms";
+    faults.required(path, "must have at least one node selector term");
   }
   if (spec.local !== undefined && spec.nodeAffinity?.required === undefined) {
     faults.required("spec.nodeAffinity", "Local volume requires node affinity");
