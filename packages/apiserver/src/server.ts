@@ -312,6 +312,9 @@ export class ApiServer {
 /** A path whose every step is what it looks like: nothing in it is encoded, or leads elsewhere. */
 const plainPath = /^(?:\/[\w~:-][\w.~:-]*)+$/;
 
+/** Of things that are kept, as some clients write it; what follows `proxy` is a path of somebody else. */
+const slashedPath = /^\/(?:api|apis\/[^/]+)\/[^/]+\/(?!.*\/proxy\/).*[^/]\/$/;
+
 /** Only read. */
 const noQuery = new URLSearchParams();
 
@@ -321,7 +324,8 @@ function parseUrl({ url = "/" }: IncomingMessage): Pick<URL, "pathname" | "searc
   if (plainPath.test(pathname) && !url.includes("#"))
     return { pathname, searchParams: end < 0 ? noQuery : new URLSearchParams(url.slice(end + 1)) };
   try {
-    return new URL(url, "https://server");
+    const { pathname: path, searchParams } = new URL(url, "https://server");
+    return { pathname: slashedPath.test(path) ? withoutSlash(path) : path, searchParams };
   } catch (error) {
     throw new StatusError(400, "BadRequest", "the URL cannot be read", undefined, { cause: error });
   }

@@ -108,6 +108,16 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
     assert.equal((await write("PUT", `${things}/one`, thing("one", 1))).status, 422);
   });
 
+  it("does not mind a slash at the end of a path", async () => {
+    const [list, one] = [await world.send(`${things}/`), await world.send(`${things}/one/`)];
+    assert.deepEqual([list.json.kind, one.json.metadata.name], ["GadgetList", "one"]);
+    assert.equal((await world.send(`${things}//`)).status, 404);
+    const made = await write("POST", `${things}/?dryRun=All`, thing("slashed", 3));
+    assert.deepEqual([made.status, made.json.metadata.name], [201, "slashed"]);
+    const { json } = await world.send(`${things}/one/`, { token: "bob" });
+    assert.match(json.message, /^gadgets.lab.example "one" is forbidden: User "bob" cannot get resource/);
+  });
+
   it("gives an object that is named, though it be asked to watch", async () => {
     assert.equal((await world.send(`${things}/one?watch=1`)).json.spec.size, 1);
   });
