@@ -124,8 +124,8 @@ for (const [where, { store, skip }] of Object.entries(places))
         holds(await get(`${path}/${name}`, "table"), `"cells":["${name}",${most}]`);
         holds(await get(`${path}?fieldSelector=spec.ticks%3D${most}`, "table"), `"${name}",${most}]`);
         holds(await get(`${path}?fieldSelector=spec.ticks%3D9223372036854775806`), '"items":[]');
-        const list = `${path}?watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan`;
-        const watched = await get(`${list}&timeoutSeconds=1&fieldSelector=metadata.name%3D${name}`);
+        const list = `${path}?sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan`;
+        const watched = await get(`${list}&watch=1&timeoutSeconds=1&fieldSelector=metadata.name%3D${name}`);
         holds(watched, `"type":"ADDED"`, said);
         // Written back as it was read, nothing is another.
         const read = await get(`${path}/${name}`);

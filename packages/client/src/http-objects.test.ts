@@ -206,3 +206,19 @@ describe("FetchTransport", () => {
     assert.deepEqual(seen, ["https://host:6443/a?b=c", { method: "PUT", headers, body: "{}" }]);
   });
 });
+
+it("reads and writes integers of 64 bits whole, of a kind that has such", async () => {
+  const text = '{"kind":"Pod","metadata":{"name":"web","namespace":"shop"},"n":9007199254740993}';
+  for (const [kind, n] of [
+    [{ ...pods, keepsIntegers: () => true }, "9007199254740993"],
+    [pods, "9007199254740992"],
+  ] as const) {
+    const transport = new OneAnswer(200, text);
+    const objects = new HttpObjects(transport);
+    await objects.update(kind, await objects.get(kind, "web", "shop"));
+    assert.equal(transport.requests[1]?.body, text.replace("9007199254740993", n));
+    const events = new HttpObjects(new OneAnswer(200, `{"type":"ADDED","object":${text}}\n`));
+    for await (const event of events.watch(kind, { signal: new AbortController().signal }))
+      assert.equal(JSON.stringify(event.object), text.replace("9007199254740993", n));
+  }
+});

@@ -1,5 +1,5 @@
 import type { KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
-import { collectBytes } from "@selvedge/base";
+import { collectBytes, parseJson } from "@selvedge/base";
 import { ApiError, type Status } from "./errors.ts";
 import type { HttpRequest, HttpResponse, HttpTransport } from "./http-transport.ts";
 import type {
@@ -33,12 +33,12 @@ export class HttpObjects implements Objects {
   }
 
   async get<T extends KubeObject>(kind: KindRef, name: string, namespace?: string): Promise<T> {
-    return await this.#ask({ method: "GET", path: pathOf(kind, namespace, name) });
+    return await this.#ask(kind, { method: "GET", path: pathOf(kind, namespace, name) });
   }
 
   async list<T extends KubeObject>(kind: KindRef, options: ListOptions = {}): Promise<KubeList<T>> {
     const path = pathOf(kind, options.namespace) + queryOf(selection(options));
-    return await this.#ask({ method: "GET", path });
+    return await this.#ask(kind, { method: "GET", path });
   }
 
   async *watch<T extends KubeObject>(kind: KindRef, options: WatchOptions): AsyncGenerator<WatchEvent<T>> {
@@ -47,20 +47,20 @@ export class HttpObjects implements Objects {
     const headers = { accept: "application/json" };
     const response = await this.#transport.send({ method: "GET", path, headers, signal: options.signal });
     if (response.status !== 200) throw await refusalOf(response);
-    for await (const line of linesOf(response.body)) yield JSON.parse(line) as WatchEvent<T>;
+    for await (const line of linesOf(response.body)) yield readAs(kind, line) as WatchEvent<T>;
   }
 
   async create<T extends KubeObject>(kind: KindRef, object: T, options: WriteOptions = {}): Promise<T> {
     const { name, namespace } = object.metadata;
     const target = options.subresource === undefined ? undefined : name;
     const path = pathOf(kind, namespace, target, options.subresource) + queryOf(writing(options));
-    return await this.#ask({ method: "POST", path, body: object });
+    return await this.#ask(kind, { method: "POST", path, body: object });
   }
 
   async update<T extends KubeObject>(kind: KindRef, object: T, options: WriteOptions = {}): Promise<T> {
     const { name, namespace } = object.metadata;
     const path = pathOf(kind, namespace, name, options.subresource) + queryOf(writing(options));
-    return await this.#ask({ method: "PUT", path, body: object });
+    return await this.#ask(kind, { method: "PUT", path, body: object });
   }
 
   async updateStatus<T extends KubeObject>(kind: KindRef, object: T): Promise<T> {
@@ -76,15 +76,15 @@ export class HttpObjects implements Objects {
     options: WriteOptions = {},
   ): Promise<T> {
     const path = pathOf(kind, namespace, name, options.subresource) + queryOf(writing(options));
-    return await this.#ask({ method: "PATCH", path, body: patch, contentType: patchTypes[type] });
+    return await this.#ask(kind, { method: "PATCH", path, body: patch, contentType: patchTypes[type] });
   }
 
   async delete(kind: KindRef, name: string, namespace?: string, options: DeleteOptions = {}): Promise<void> {
     const body = { apiVersion: "v1", kind: "DeleteOptions", ...options };
-    await this.#ask({ method: "DELETE", path: pathOf(kind, namespace, name), body });
+    await this.#ask(kind, { method: "DELETE", path: pathOf(kind, namespace, name), body });
   }
 
-  async #ask<T>(question: Question): Promise<T> {
+  async #ask<T>(kind: KindRef, question: Question): Promise<T> {
     const { method, path, body, contentType = "application/json" } = question;
     const content = body === undefined ? {} : { "content-type": contentType };
     const request: HttpRequest = {
@@ -93,8 +93,12 @@ export class HttpObjects implements Objects {
     };
     const response = await this.#transport.send(request);
     if (response.status >= 400) throw await refusalOf(response);
-    return JSON.parse(await textOf(response)) as T;
+    return readAs(kind, await textOf(response)) as T;
   }
+}
+
+function readAs({ keepsIntegers }: KindRef, text: string): unknown {
+  return keepsIntegers === undefined ? JSON.parse(text) : parseJson(text, keepsIntegers);
 }
 
 interface Question {

@@ -1,5 +1,5 @@
 import type { KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
-import type { Millis } from "@selvedge/base";
+import type { KeepsInteger, Millis } from "@selvedge/base";
 
 /** A kind as the client names it. A KindDefinition is one. */
 export interface KindRef {
@@ -8,6 +8,8 @@ export interface KindRef {
   readonly kind: string;
   readonly plural: string;
   readonly namespaced: boolean;
+  /** Said by a kind whose integers of 64 bits are whole: what is read and written back loses no digit then. */
+  readonly keepsIntegers?: KeepsInteger;
 }
 
 export interface ListOptions {

@@ -10,7 +10,8 @@ import { definitionMessage, definitionSchema } from "./definition-schema.ts";
 
 const counted = new Set([
   ...["minimum", "maximum", "multipleOf", "minLength", "maxLength", "minItems", "maxItems"],
-  ...["minProperties", "maxProperties"],
+  // Of an operation of a patch, which may be any of these.
+  ...["minProperties", "maxProperties", "value"],
 ]);
 
 /** Served wherever there are CustomResources to follow it. */

@@ -137,6 +137,7 @@ function mismatch(value: unknown, { owner, path }: Place, type: string, said = n
 
 function nameOf(value: unknown): string {
   if (Array.isArray(value)) return "array";
+  if (typeof value === "bigint") return "number";
   return typeof value === "boolean" ? "bool" : typeof value;
 }
 
