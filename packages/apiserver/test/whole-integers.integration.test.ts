@@ -174,8 +174,8 @@ for (const [where, { store, skip }] of Object.entries(places))
     it("are no numbers of copies, and nothing of metadata", async () => {
       await send("POST", path, "json", body("scaled", '{"ticks": 1, "replicas": 1}'));
       const fault = `json: cannot unmarshal number ${odd} into Go struct field ScaleSpec.spec.replicas of type int32`;
-      const scale = `{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"scaled"},"spec":{"replicas":${odd}}}`;
-      const put = await send("PUT", `${path}/scaled/scale`, "json", scale);
+      const said = '"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"scaled"}';
+      const put = await send("PUT", `${path}/scaled/scale`, "json", `{${said},"spec":{"replicas":${odd}}}`);
       assert.deepEqual([put.status, put.json.message.endsWith(fault)], [400, true], put.text);
       const patched = await send("PATCH", `${path}/scaled/scale`, "merge", `{"spec":{"replicas":${odd}}}`);
       assert.deepEqual([patched.status, patched.json.message.endsWith(fault)], [422, true], patched.text);

@@ -280,12 +280,16 @@ describe("the path of a column", () => {
   const object = {
     metadata: { labels: { "a.b/c": "x" } },
     status: { conditions: [{ type: "Ready", status: "True", n: 2 }, { type: "Other" }] },
+    counts: [{ n: 9007199254740993n }, { n: 9007199254740992n }, { n: 1.5 }],
   };
   const paths: readonly (readonly [path: string, found: string])[] = [
     [".metadata.labels['a.b/c']", "x"],
     [".metadata.labels.a\\.b/c", "x"],
     ['.status.conditions[?(@.type=="Ready")].status', "True"],
     [".status.conditions[?(@.n>1)].n", "2"],
+    [".counts[?(@.n==9007199254740993)].n", "9007199254740993"],
+    [".counts[?(@.n>=9007199254740992)].n", "9007199254740993,9007199254740992"],
+    [".counts[?(@.n<2.5e3)].n", "1.5"],
     [".status.conditions[-1].type", "Other"],
     [".status.conditions[*].type", "Ready,Other"],
     [".status.conditions[0:1].type", "Ready"],
