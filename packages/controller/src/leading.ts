@@ -14,8 +14,7 @@ import { otlpOverHttp } from "./telemetry/otlp-http.ts";
 
 export interface LeadingOptions {
   readonly api: Api;
-  /** `settled` where a write is not yet safe when it returns. */
-  readonly records: Records & { settled?(): Promise<void> };
+  readonly records: Records;
   readonly pki: Pki;
   /** Folders of images and of uploaded logs. */
   readonly blobs: string;
@@ -70,12 +69,11 @@ export async function startLeading(options: LeadingOptions): Promise<Leading> {
 }
 
 /** A node is answered once everything that its request made us write down is safe. */
-function durable(gateway: DeviceGateway, records: LeadingOptions["records"]): DeviceGateway {
-  if (records.settled === undefined) return gateway;
+function durable(gateway: DeviceGateway, records: Records): DeviceGateway {
   return {
     async handle(request) {
       const answer = await gateway.handle(request);
-      await records.settled?.();
+      await records.settled();
       return answer;
     },
     acceptLink: (node, socket) => gateway.acceptLink(node, socket),

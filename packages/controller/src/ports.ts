@@ -104,8 +104,10 @@ export interface LinkHub {
  */
 export interface Records {
   get(bucket: string, key: string): Uint8Array | undefined;
-  /** Durable when it returns. */
+  /** On its way when it returns. */
   put(bucket: string, key: string, value: Uint8Array): void;
   delete(bucket: string, key: string): void;
   entries(bucket: string): Iterable<readonly [key: string, value: Uint8Array]>;
+  /** Resolves when everything put until now is safe; throws when something could not be written. */
+  settled(): Promise<void>;
 }

@@ -48,6 +48,8 @@ class MemoryRecords implements Records {
   entries(bucket: string): Iterable<readonly [string, Uint8Array]> {
     return this.#buckets.get(bucket)?.entries() ?? [];
   }
+
+  async settled(): Promise<void> {}
 }
 
 /** Seals by writing the plaintext down: what is secret is tested where the real sealer is. */

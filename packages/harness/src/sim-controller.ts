@@ -118,7 +118,7 @@ export class SimController implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill();
     await this.#store.close();
-    this.#records[Symbol.dispose]();
+    await this.#records[Symbol.asyncDispose]();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

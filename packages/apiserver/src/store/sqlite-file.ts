@@ -20,6 +20,13 @@ export interface Committed {
   readonly previous: readonly (string | undefined)[];
 }
 
+/** What the thread that writes is told. */
+export interface WorkerPlace {
+  readonly path: string;
+  readonly workspace: string;
+  readonly kept: number;
+}
+
 export type CommitWrites = (writes: readonly PendingWrite[]) => Committed;
 
 /** Opens a file, made and brought up to date where needed. */

@@ -5,7 +5,7 @@ import { Feed } from "./feed.ts";
 import { below, followed, type KeyRange } from "./keys.ts";
 import { batchMax, LogCursor, type OldChanges } from "./log-cursor.ts";
 import { RowCache } from "./row-cache.ts";
-import { type Committed, openSqlite, sqliteWriter } from "./sqlite-file.ts";
+import { type Committed, openSqlite, sqliteWriter, type WorkerPlace } from "./sqlite-file.ts";
 import { SqliteThread } from "./sqlite-thread.ts";
 import { dumpSqlite, loadSqlite, rewriteSqlite } from "./sqlite-upkeep.ts";
 import {
@@ -42,7 +42,7 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   #underway: ReadonlySet<string> = new Set();
   readonly #writes = new WriteQueue((writes) => this.#write(writes));
   /** From the first write on; never in memory, where there is no disk to wait for. */
-  #thread: SqliteThread | undefined;
+  #thread: SqliteThread<readonly PendingWrite[], Committed> | undefined;
   readonly #commit: (writes: readonly PendingWrite[]) => Committed | Promise<Committed>;
 
   constructor(path: string, workspace = "", kept: number = changesKept) {
@@ -53,8 +53,10 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
     const inMemory = path === ":memory:" ? sqliteWriter(this.#database, workspace, kept) : undefined;
     this.#commit = (writes) => {
       if (inMemory !== undefined) return inMemory(writes);
-      this.#thread ??= new SqliteThread({ path, workspace, kept });
-      return this.#thread.commit(writes);
+      const place: WorkerPlace = { path, workspace, kept };
+      this.#thread ??= new SqliteThread(new URL("./sqlite-worker.ts", import.meta.url), place);
+      // Only what is data crosses over.
+      return this.#thread.commit(writes.map(({ key, expected, value }) => ({ key, expected, value })));
     };
     this.#feed = new Feed(this.#bounds().newest);
   }

@@ -1,32 +1,25 @@
 import { once } from "node:events";
-import { Worker } from "node:worker_threads";
-import type { Committed } from "./sqlite-file.ts";
-import type { PendingWrite } from "./write-queue.ts";
+import type { DatabaseSync } from "node:sqlite";
+import { type MessagePort, parentPort, Worker } from "node:worker_threads";
 
-/** What the thread writes to. */
-export interface WorkerPlace {
-  readonly path: string;
-  readonly workspace: string;
-  readonly kept: number;
-}
-
-export type Ask = readonly PendingWrite[] | "close";
-export type Answer = { readonly committed: Committed } | { readonly error: unknown };
+type Ask<Group> = { readonly group: Group } | "close";
+type Answer<Committed> = { readonly committed: Committed } | { readonly error: unknown };
 
 /** Commits groups in a thread of its own: a disk that is slow makes writers wait, and nobody else. */
-export class SqliteThread {
+export class SqliteThread<Group, Committed> {
   readonly #worker: Worker;
   /** One group at a time is under way. */
   #failure: { readonly error: unknown } | undefined;
   #waiting: PromiseWithResolvers<Committed> | undefined;
 
-  constructor(place: WorkerPlace) {
-    this.#worker = new Worker(new URL("./sqlite-worker.ts", import.meta.url), {
+  /** `program` is one that calls `commitGroups`; `place` is its workerData. */
+  constructor(program: URL, place: unknown) {
+    this.#worker = new Worker(program, {
       workerData: place,
       // Not those of a program that was given as text, or is measured.
       execArgv: [],
     });
-    this.#worker.on("message", (answer: Answer) => {
+    this.#worker.on("message", (answer: Answer<Committed>) => {
       const waiting = this.#waiting;
       this.#waiting = undefined;
       if ("error" in answer) waiting?.reject(answer.error);
@@ -38,13 +31,13 @@ export class SqliteThread {
     this.#worker.unref();
   }
 
-  async commit(writes: readonly PendingWrite[]): Promise<Committed> {
+  /** A group is data. */
+  async commit(group: Group): Promise<Committed> {
     if (this.#failure !== undefined) throw this.#failure.error;
     const waiting = Promise.withResolvers<Committed>();
     this.#waiting = waiting;
     this.#worker.ref();
-    // Only what is data crosses over.
-    this.#worker.postMessage(writes.map(({ key, expected, value }) => ({ key, expected, value })));
+    this.#worker.postMessage({ group });
     try {
       return await waiting.promise;
     } finally {
@@ -64,4 +57,26 @@ export class SqliteThread {
     this.#failure ??= { error };
     this.#waiting?.reject(error);
   }
+}
+
+/** The other end, in the thread. */
+export function commitGroups<Group, Committed>(
+  database: DatabaseSync,
+  commit: (group: Group) => Committed,
+): void {
+  const port = parentPort as MessagePort;
+  port.on("message", (ask: Ask<Group>) => {
+    if (ask === "close") {
+      database.close();
+      port.close();
+      return;
+    }
+    let answer: Answer<Committed>;
+    try {
+      answer = { committed: commit(ask.group) };
+    } catch (error) {
+      answer = { error };
+    }
+    port.postMessage(answer);
+  });
 }

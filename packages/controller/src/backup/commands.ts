@@ -8,7 +8,7 @@ import { DataFolder } from "../data-folder.ts";
 import { databaseUrl, type StoreFlags } from "../flags.ts";
 import { type OpenedStore, openStore } from "../open-store.ts";
 import { FolderPkiFiles } from "../pki/pki-files.ts";
-import { SqliteRecords } from "../records/sqlite-records.ts";
+import { readRecords, replaceRecords } from "../records/records-file.ts";
 import { keyOf, recordsPrefix } from "../records/store-records.ts";
 import { renderedBucket, restampedRecord } from "../render/rendered-configs.ts";
 import { leaseName, leaseNamespace } from "../replicas/election-plan.ts";
@@ -95,8 +95,7 @@ async function* objectsOf({ file, encryption, now }: Restoring, withRecords: boo
 
 /** Alone a controller has its records beside the objects, and its keys in files. */
 async function restoreRecords(from: Restoring, folder: DataFolder): Promise<void> {
-  using records = new SqliteRecords(folder.in("controller.db"));
-  await records.load(recordsOf(from, new FolderPkiFiles(folder.in("pki"))));
+  await replaceRecords(folder.in("controller.db"), recordsOf(from, new FolderPkiFiles(folder.in("pki"))));
 }
 
 /** The records; keys go into their files on the way. */
@@ -146,8 +145,7 @@ async function* chunks(rows: AsyncIterable<Row>): AsyncGenerator<readonly Row[]>
 
 /** The records and keys of a controller that is alone, as the store of several has them. */
 function* ownRecords(data: string, path: string): Generator<Row> {
-  using records = new SqliteRecords(path);
-  for (const [bucket, key, value] of records.all()) {
+  for (const [bucket, key, value] of readRecords(path)) {
     yield { key: keyOf(bucket, key), revision: 1, value: Buffer.from(value).toString("base64") };
   }
   const folder = join(data, pkiBucket);

@@ -77,8 +77,8 @@ describe("what nodes say of what they have", () => {
     ["cluster-node", { case: "clusterNode", value: { nodeStatus: 1 } }, ""],
   ];
   for (const [type, content, id, gone] of rows) {
-    it(`is kept for a ${type}, the last word of each, until it is gone`, () => {
-      using records = new SqliteRecords(":memory:");
+    it(`is kept for a ${type}, the last word of each, until it is gone`, async () => {
+      await using records = new SqliteRecords(":memory:");
       const book = new StateBook(records);
       assert.ok(book.take("node", message(content, 1)));
       assert.ok(book.take("node", message(content, 2)));
@@ -100,12 +100,13 @@ describe("what nodes say of what they have", () => {
   }
 
   it("lasts over a restart, is bounded, and costs no write when it is said again", () => {
-    using records = new SqliteRecords(":memory:");
+    const records = new SqliteRecords(":memory:");
     let writes = 0;
     const counted: Records = {
       get: (bucket, key) => records.get(bucket, key),
       delete: (bucket, key) => records.delete(bucket, key),
       entries: (bucket) => records.entries(bucket),
+      settled: () => records.settled(),
       put: (bucket, key, value) => {
         writes++;
         records.put(bucket, key, value);
@@ -127,7 +128,7 @@ describe("what nodes say of what they have", () => {
 
 describe("figures", () => {
   it("are kept as they came, the newest alone, unless they are too large", () => {
-    using records = new SqliteRecords(":memory:");
+    const records = new SqliteRecords(":memory:");
     const book = new StateBook(records);
     const figures = (devID: string): Uint8Array =>
       toBinary(

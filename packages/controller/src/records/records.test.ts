@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import { SqliteStore } from "@selvedge/apiserver";
 import type { Records } from "../ports.ts";
+import { readRecords, replaceRecords } from "./records-file.ts";
 import { SqliteRecords } from "./sqlite-records.ts";
 import { StoreRecords } from "./store-records.ts";
 
@@ -63,64 +65,118 @@ function tests(open: () => Promise<Records>): void {
   });
 }
 
+async function putSome(records: Records): Promise<void> {
+  for (const text of ["one", "two", "three"]) records.put("x", "k", bytes(text));
+  records.put("x", "gone", bytes("soon"));
+  records.delete("x", "gone");
+  await records.settled();
+}
+
+function seen(records: Records): (string | undefined)[][] {
+  return [...records.entries("x")].map(([key, value]) => [key, text(value)]);
+}
+
 describe("records that outlive the process", () => {
   it("are safe in the store when it says so", async () => {
     const store = new SqliteStore(":memory:");
     const records = await StoreRecords.open(store);
-    for (const text of ["one", "two", "three"]) records.put("x", "k", bytes(text));
-    records.put("x", "gone", bytes("soon"));
-    records.delete("x", "gone");
-    await records.settled();
-    const again = await StoreRecords.open(store);
-    assert.deepEqual(
-      [...again.entries("x")].map(([key, value]) => [key, text(value)]),
-      [["k", "three"]],
-    );
+    await putSome(records);
+    assert.deepEqual(seen(await StoreRecords.open(store)), [["k", "three"]]);
     await store.close();
     records.put("x", "k", bytes("lost"));
     await assert.rejects(records.settled(), /finalized|closed/);
   });
 
-  it("are loaded whole or not at all", async () => {
-    using records = new SqliteRecords(":memory:");
-    records.put("x", "old", bytes("old"));
-    const names = (): string[] => [...records.all()].map(([bucket, key]) => `${bucket}/${key}`);
-    await assert.rejects(
-      records.load(
-        (async function* () {
-          yield ["x", "new", bytes("new")] as const;
-          throw new Error("the archive is cut short");
-        })(),
-      ),
-      /cut short/,
+  it("are safe in their file when it says so, and tried again when they were not", async () => {
+    using file = new File();
+    await using records = new SqliteRecords(file.path);
+    await putSome(records);
+    assert.deepEqual(file.names(), ["x/k"]);
+    using broken = new DatabaseSync(file.path);
+    broken.exec("create trigger no before insert on records begin select raise(abort, 'no room'); end");
+    records.put("x", "l", bytes("four"));
+    await assert.rejects(records.settled(), /no room/);
+    assert.equal(text(records.get("x", "l")), "four");
+    records.put("x", "l", bytes("five"));
+    await assert.rejects(records.settled(), /no room/);
+    assert.deepEqual(file.names(), ["x/k"]);
+    broken.exec("drop trigger no");
+    await records.settled();
+    assert.deepEqual(file.names(), ["x/k", "x/l"]);
+    assert.equal(text(records.get("x", "l")), "five");
+  });
+
+  it("show at once what the file gets later, whatever is under way", async () => {
+    using file = new File();
+    await using records = new SqliteRecords(file.path);
+    for (let round = 0; round < 50; round++) {
+      records.put("x", `${round % 7}`, bytes(`${round}`));
+      if (round % 3 === 0) records.delete("x", `${(round + 1) % 7}`);
+      if (round % 5 === 0) await new Promise(setImmediate);
+      const shown = seen(records);
+      assert.equal(text(records.get("x", `${round % 7}`)), `${round}`);
+      assert.deepEqual(
+        shown,
+        shown.map(([key = ""]) => [key, text(records.get("x", key))]),
+      );
+    }
+    await records.settled();
+    assert.deepEqual(
+      file.names(),
+      seen(records).map(([key]) => `x/${key}`),
     );
-    assert.deepEqual(names(), ["x/old"]);
-    const fresh = [["y", "1", bytes("one")] as const, ["y", "2", bytes("two")] as const];
-    await records.load(
-      (async function* () {
-        yield* fresh;
-      })(),
+  });
+
+  it("are replaced whole or not at all", async () => {
+    using file = new File();
+    await replaceRecords(file.path, each([["x", "old", bytes("old")]]));
+    const cut = async function* (): AsyncGenerator<Entry> {
+      yield ["x", "new", bytes("new")];
+      throw new Error("the archive is cut short");
+    };
+    await assert.rejects(replaceRecords(file.path, cut()), /cut short/);
+    assert.deepEqual(file.names(), ["x/old"]);
+    await replaceRecords(
+      file.path,
+      each([
+        ["y", "1", bytes("one")],
+        ["y", "2", bytes("two")],
+      ]),
     );
-    assert.deepEqual(names(), ["y/1", "y/2"]);
+    assert.deepEqual(file.names(), ["y/1", "y/2"]);
   });
 
   it("live in one file with the objects", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "selvedge-records-"));
-    try {
-      const path = join(folder, "controller.db");
-      const store = new SqliteStore(path);
-      {
-        using records = new SqliteRecords(path);
-        for (let round = 0; round < 20; round++) {
-          records.put("x", `${round}`, bytes(`${round}`));
-          assert.equal((await store.write(`/o/${round}`, 0, "{}")).type, "written");
-        }
+    using file = new File();
+    const store = new SqliteStore(file.path);
+    {
+      await using records = new SqliteRecords(file.path);
+      for (let round = 0; round < 20; round++) {
+        records.put("x", `${round}`, bytes(`${round}`));
+        assert.equal((await store.write(`/o/${round}`, 0, "{}")).type, "written");
       }
-      await store.close();
-      using again = new SqliteRecords(path);
-      assert.equal([...again.entries("x")].length, 20);
-    } finally {
-      rmSync(folder, { recursive: true });
     }
+    await store.close();
+    assert.equal(file.names().length, 20);
   });
 });
+
+type Entry = readonly [bucket: string, key: string, value: Uint8Array];
+
+async function* each(entries: readonly Entry[]): AsyncGenerator<Entry> {
+  yield* entries;
+}
+
+class File implements Disposable {
+  readonly #folder = mkdtempSync(join(tmpdir(), "selvedge-records-"));
+  readonly path: string = join(this.#folder, "controller.db");
+
+  /** What is in it, whoever has it open. */
+  names(): string[] {
+    return [...readRecords(this.path)].map(([bucket, key]) => `${bucket}/${key}`);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#folder, { recursive: true });
+  }
+}

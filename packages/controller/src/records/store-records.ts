@@ -1,6 +1,6 @@
 import type { Store } from "@selvedge/apiserver";
 import type { Records } from "../ports.ts";
-import { checkSize } from "./sqlite-records.ts";
+import { checkSize } from "./records-file.ts";
 
 /** No group of kinds begins like this, so no object is ever among the records. */
 export const recordsPrefix = "-records/";
@@ -56,7 +56,6 @@ export class StoreRecords implements Records {
     return [...(this.#held.get(bucket) ?? [])].sort(([one], [other]) => (one < other ? -1 : 1));
   }
 
-  /** Resolves when everything put until now is safe; throws when something could not be written. */
   async settled(): Promise<void> {
     await Promise.all(this.#writes.values());
     const failure = this.#failure;
@@ -92,8 +91,7 @@ export class StoreRecords implements Records {
   }
 }
 
-/** Buckets have no slash in their names, keys may. */
-/** Where the store has a record. */
+/** Where the store has a record: buckets have no slash in their names, keys may. */
 export function keyOf(bucket: string, key: string): string {
   return `${recordsPrefix}${bucket}/${key}`;
 }
