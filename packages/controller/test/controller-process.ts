@@ -34,11 +34,15 @@ export class ControllerProcess implements AsyncDisposable {
       stdio: ["ignore", "ignore", "pipe"],
     });
     this.#child = child;
+    this.log.length = 0;
     const listening = Promise.withResolvers<void>();
-    child.once("exit", (code) => listening.reject(new Error(`ended with ${code}:\n${this.log.join("")}`)));
+    // Not when it exits: what it said last may still be on its way.
+    child.once("close", (code) => listening.reject(new Error(`ended with ${code}:\n${this.log.join("")}`)));
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.log.push(text);
-      const line = /"message":"listening","kube":"127.0.0.1:(\d+)","device":"127.0.0.1:(\d+)"/.exec(text);
+      const line = /"message":"listening","kube":"127.0.0.1:(\d+)","device":"127.0.0.1:(\d+)"/.exec(
+        this.log.join(""),
+      );
       if (line === null) return;
       this.kubePort = Number(line[1]);
       this.devicePort = Number(line[2]);
@@ -51,7 +55,7 @@ export class ControllerProcess implements AsyncDisposable {
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return null;
-    const ended = once(child, "exit") as Promise<[number | null]>;
+    const ended = once(child, "close") as Promise<[number | null]>;
     child.kill(signal);
     return (await ended)[0];
   }

@@ -86,7 +86,7 @@ export class ReplicaProcess implements AsyncDisposable {
     const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
     this.#child = child;
     const listening = Promise.withResolvers<void>();
-    child.once("exit", (code) => listening.reject(new Error(`ended with ${code}:\n${this.log.join("")}`)));
+    child.once("close", (code) => listening.reject(new Error(`ended with ${code}:\n${this.log.join("")}`)));
     // One that is killed while it starts is not waited for.
     listening.promise.catch(() => undefined);
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -105,7 +105,7 @@ export class ReplicaProcess implements AsyncDisposable {
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, "exit");
+    const ended = once(child, "close");
     child.kill(signal);
     await ended;
   }
