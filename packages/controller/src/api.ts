@@ -38,6 +38,7 @@ export function createApi({
 }: ApiOptions): Api {
   const metrics = new MetricRegistry();
   const registry = new ObjectRegistry(allKinds, meteredStore(store, metrics), clock, random);
+  registry.planner.kindsModule = import.meta.resolve("@selvedge/kinds");
   const objects = new InProcessObjects(registry);
   const policies = new PolicyCache({ objects, clock, random, log: log.child("policies") });
   const contents = (): readonly KindRef[] => registry.kinds.filter(({ namespaced }) => namespaced);

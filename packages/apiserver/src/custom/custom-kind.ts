@@ -50,7 +50,7 @@ export function customKinds(definition: CustomResourceDefinition, conversion?: C
     const columns = columnsOf(version);
     const { status: hasStatus, scale } = version.subresources ?? {};
     const fields = (version.selectableFields ?? []).map(({ jsonPath }) => jsonPath.replace(/^\./, ""));
-    all.push({
+    const kind: KindDefinition = {
       ...{ group: spec.group, version: version.name, kind: names.kind, plural: names.plural },
       singular: names.singular ?? names.kind.toLowerCase(),
       ...(names.listKind !== undefined && { listKind: names.listKind }),
@@ -68,10 +68,34 @@ export function customKinds(definition: CustomResourceDefinition, conversion?: C
         ...(scale === undefined ? [] : scaleErrors(scalePaths(scale), object)),
       ],
       view: viewOf(place, version.name, { storage, schemas, all, conversion }),
-    });
+    };
+    all.push(kind);
+    definitions.set(kind, definition);
   }
   const served = new Set(spec.versions.filter((version) => version.served).map(({ name }) => name));
   return all.filter(({ version }) => served.has(version));
+}
+
+const definitions = new WeakMap<KindDefinition, CustomResourceDefinition>();
+const texts = new WeakMap<CustomResourceDefinition, string>();
+
+/**
+ * What makes the same kind again elsewhere, as JSON; undefined: it is no user's, or its objects are being taken
+ * away.
+ */
+export function definitionTextOf(kind: KindDefinition): string | undefined {
+  const definition = definitions.get(kind);
+  if (definition === undefined) return undefined;
+  let text = texts.get(definition);
+  if (text === undefined) {
+    const { metadata, spec, status } = definition;
+    text = JSON.stringify({
+      ...{ metadata: { name: metadata.name }, spec },
+      status: { acceptedNames: status?.acceptedNames },
+    });
+    texts.set(definition, text);
+  }
+  return text;
 }
 
 /** Without a schema, and without its root keeping what it does not know, nothing would be kept. */

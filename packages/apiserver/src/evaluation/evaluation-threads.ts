@@ -18,7 +18,7 @@ export class EvaluationLostError extends StatusError {
     super(
       500,
       "InternalError",
-      `Internal error occurred: an expression was not evaluated: ${why}`,
+      `Internal error occurred: what takes long was not done in its thread: ${why}`,
       undefined,
       {
         cause,
@@ -68,6 +68,11 @@ export class EvaluationThreads implements AsyncDisposable {
     this.#begin = begin;
   }
 
+  /** Whether one more may wait. */
+  get hasRoom(): boolean {
+    return this.#waiting.length < waitingMax;
+  }
+
   /** How many threads there are now. */
   get size(): number {
     return this.#threads.size;
@@ -76,8 +81,8 @@ export class EvaluationThreads implements AsyncDisposable {
   /** Throws a PendingDecision, as the same does where it is evaluated at once, and an EvaluationLostError. */
   async run<Type extends TaskType>(task: Tasks[Type]): Promise<Outcomes[Type]> {
     if (this.#closed) throw new EvaluationLostError("the server is stopping");
-    if (this.#waiting.length >= waitingMax) {
-      throw new EvaluationLostError("too many others are being evaluated; try again in a while");
+    if (!this.hasRoom) {
+      throw new EvaluationLostError("too many others wait for one; try again in a while");
     }
     const job: Job = {
       ...{ task, answered: Promise.withResolvers() },

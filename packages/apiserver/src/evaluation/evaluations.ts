@@ -82,6 +82,20 @@ export class Evaluations implements AsyncDisposable {
     return this.#threads.run<"rules">({ type: "rules", ...ruled });
   }
 
+  /** What a write of a long object comes to. */
+  plan(task: Tasks["plan"]): Promise<Outcomes["plan"]> {
+    return this.#threads.run<"plan">(task);
+  }
+
+  yaml(task: Tasks["yaml"]): Promise<Outcomes["yaml"]> {
+    return this.#threads.run<"yaml">(task);
+  }
+
+  /** Whether one more may wait for a thread. */
+  get hasRoom(): boolean {
+    return this.#threads.hasRoom;
+  }
+
   /** Of the loop, from now on. */
   slice(): Slice {
     const end = this.#clock.monotonic() + sliceTime;

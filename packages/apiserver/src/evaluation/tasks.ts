@@ -18,6 +18,15 @@ import { decideBy } from "../admission/access-decisions.ts";
 import { conditionsIn, policyIn, type SaidExpression } from "../admission/policy/compiled-policy.ts";
 import { evaluatePolicy, type PolicyOutcome } from "../admission/policy/evaluate-policy.ts";
 import type { RuledObject } from "../rest/asked-rules.ts";
+import {
+  type PatchTask,
+  type Planned,
+  type PlanTask,
+  plan,
+  readYaml,
+  type SaidBody,
+  type YamlTask,
+} from "./plan-tasks.ts";
 
 /** A write as expressions see it; what is known of who may do what takes the place of who decides. */
 export interface SaidInput extends Omit<AdmissionInput, "decide" | "slice"> {
@@ -32,12 +41,16 @@ export interface Tasks {
     readonly input: SaidInput;
   };
   readonly rules: { readonly type: "rules" } & RuledObject;
+  readonly plan: PlanTask | PatchTask;
+  readonly yaml: YamlTask;
 }
 
 export interface Outcomes {
   readonly policy: PolicyOutcome;
   readonly conditions: ConditionOutcome;
   readonly rules: readonly FieldError[];
+  readonly plan: Planned;
+  readonly yaml: SaidBody;
 }
 
 export type TaskType = keyof Tasks;
@@ -49,16 +62,16 @@ export type Answer =
   | { readonly type: "question"; readonly question: AccessQuestion }
   | { readonly type: "failure"; readonly why: string };
 
-export function perform(task: Task): Answer {
+export async function perform(task: Task): Promise<Answer> {
   try {
-    return { type: "outcome", outcome: outcomeOf(task) };
+    return { type: "outcome", outcome: await outcomeOf(task) };
   } catch (error) {
     if (error instanceof PendingDecision) return { type: "question", question: error.question };
     return { type: "failure", why: describeError(error) };
   }
 }
 
-function outcomeOf(task: Task): Outcomes[TaskType] {
+function outcomeOf(task: Task): Outcomes[TaskType] | Promise<Planned> {
   switch (task.type) {
     case "policy":
       return evaluatePolicy(policyIn(task.policy), asked(task.input));
@@ -66,6 +79,11 @@ function outcomeOf(task: Task): Outcomes[TaskType] {
       const conditions = conditionsIn(new AdmissionCompiler({ params: false }), task.conditions);
       return askConditions(conditions, new AdmissionEvaluation(asked(task.input), [], conditionBudget));
     }
+    case "plan":
+    case "patch":
+      return plan(task);
+    case "yaml":
+      return readYaml(task);
     default:
       return ruleFaults(task.schema, task.object, task.old);
   }

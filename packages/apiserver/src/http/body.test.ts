@@ -49,12 +49,12 @@ describe("a request's body", () => {
     ["{no", "{no"],
   ];
   for (const [body, summary] of unread) {
-    it(`that is no JSON is shown by its beginning: ${summary}`, () => {
+    it(`that is no JSON is shown by its beginning: ${summary}`, async () => {
       const message = new RegExp(
         `must be of type Namespace\\): couldn't get version/kind; .* \\(${summary}\\)$`,
       );
-      const decode = (): unknown => decodeBody(Buffer.from(body), "application/json", { kind: "Namespace" });
-      assert.throws(decode, { code: 400, message });
+      const decoded = decodeBody(Buffer.from(body), "application/json", { kind: "Namespace" });
+      await assert.rejects(decoded, { code: 400, message });
     });
   }
 });

@@ -55,14 +55,15 @@ export function mediaTypeOf(request: IncomingMessage): string {
 }
 
 /** An object's body, of the kind that is expected. Bodies without a type are JSON. */
-export function decodeBody(
+export async function decodeBody(
   body: Uint8Array,
   type: string,
   { kind, protobuf: message, keepsIntegers }: Pick<KindDefinition, "kind" | "protobuf" | "keepsIntegers">,
-): ParsedBody {
+  readYaml: (text: string) => ParsedBody | Promise<ParsedBody> = (text) => parseYamlBody(text, keepsIntegers),
+): Promise<ParsedBody> {
   try {
     if (type === "" || type === jsonType) return parseJsonBody(textOf(body), keepsIntegers);
-    if (type === yamlType) return parseYamlBody(textOf(body), keepsIntegers);
+    if (type === yamlType) return await readYaml(textOf(body));
     if (type === protobufType && message !== undefined) return decodeWrapped(body, message, keepsIntegers);
   } catch (error) {
     if (!(error instanceof BodyError) && !(error instanceof ProtobufError)) throw error;

@@ -1,6 +1,5 @@
 /** POST, PUT, PATCH and DELETE: from a body to the registry, and what became of it. */
 import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachinery";
-import { BodyError, deleteOptionsMessage, parseJsonBody, parseJsonOrYaml } from "@selvedge/apimachinery";
 import { keepsIntegers } from "@selvedge/base";
 import { admitPosted } from "../admission/asked-parts.ts";
 import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
@@ -8,6 +7,7 @@ import { type FieldRules, pruneObject } from "../rest/field-validation.ts";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
 import type { ObjectRegistry, WriteQuery } from "../rest/object-registry.ts";
 import { checkSaid, type PatchKind, patchTypes, patchTypesOf } from "../rest/patching.ts";
+import { isLong } from "../rest/planner.ts";
 import { bindingMessage, bindPod, evictionMessage, evictPod } from "../rest/pod-parts.ts";
 import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
 import { patchedScale, scaleMessage, scaleOf, settledScale, withScale } from "../rest/scale.ts";
@@ -15,12 +15,13 @@ import type { Stored } from "../rest/stored.ts";
 import type { Target } from "../rest/target.ts";
 import { fillDefaults } from "../rest/write-plan.ts";
 import { StatusError } from "../status-error.ts";
-import { decodeBody, mediaTypeOf, readBody, textOf } from "./body.ts";
+import { mediaTypeOf, readBody } from "./body.ts";
 import type { Exchange } from "./exchange.ts";
 import { formOf } from "./negotiation.ts";
 import { deleteOptions, listQuery, writeOptions } from "./query.ts";
 import { type ReadPorts, shown } from "./reads.ts";
 import { answer, warn } from "./respond.ts";
+import { bodyOf, deleteOptionsKind, patchOf, readable } from "./written-body.ts";
 
 export interface WritePorts extends ReadPorts {
   readonly objects: ObjectRegistry;
@@ -38,7 +39,6 @@ const bindingKind = { kind: "Binding", apiVersion: "v1", protobuf: bindingMessag
 const evictionKind = { kind: "Eviction", apiVersion: "policy/v1", protobuf: evictionMessage };
 /** Its numbers are small ones: one that is not is named as it was said. */
 const scaleKind = { kind: "Scale", protobuf: scaleMessage, keepsIntegers };
-const deleteOptionsKind = { kind: "DeleteOptions", protobuf: deleteOptionsMessage };
 
 /** What the registry says of a write besides its outcome. */
 type Ears = Required<Pick<WriteQuery, "warn" | "wrote" | "annotate">>;
@@ -76,7 +76,7 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
   };
   const { view, encoding } = formOf(request.headers.accept, offer);
   const body = await readBody(request);
-  if (exchange.audit?.wants("Request")) exchange.audit.asked(readable(body, exchange));
+  if (exchange.audit?.wants("Request")) exchange.audit.asked(await readable(exchange, ports.objects, body));
   let kept: Stored | undefined;
   const { code, body: made } = await write(exchange, ports, body, {
     warn: (text) => warn(exchange.response, text),
@@ -96,21 +96,6 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
 
 function isQuestion(target: Target, { posted, virtual }: WritePorts): boolean {
   return virtual.some(({ kind }) => kind === target.kind) || posted.some((part) => isPart(part, target));
-}
-
-/** A body as the audit log shows it; undefined: there is none, or none that can be read. */
-function readable(body: Uint8Array, { request, target: { kind } }: Exchange): unknown {
-  if (body.length === 0) return undefined;
-  const type = mediaTypeOf(request);
-  try {
-    const isPatch = request.method === "PATCH";
-    const expected = request.method === "DELETE" ? deleteOptionsKind : kind;
-    return isPatch ? patchIn(body, parseJsonOrYaml, kind).value : decodeBody(body, type, expected).value;
-  } catch (error) {
-    // What is wrong with it the client is told.
-    if (error instanceof StatusError) return undefined;
-    throw error;
-  }
 }
 
 async function write(exchange: Exchange, ports: WritePorts, body: Uint8Array, ears: Ears): Promise<Outcome> {
@@ -144,15 +129,15 @@ async function create(
   body: Uint8Array,
   ears: Ears,
 ): Promise<Outcome> {
-  const { request, query, target, user } = exchange;
+  const { query, target, user } = exchange;
   const { kind, namespace } = target;
   if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
   const options = writeOptions("CreateOptions", query, false);
-  const parsed = decodeBody(body, mediaTypeOf(request), kind);
+  const parsed = await bodyOf(exchange, objects, body, kind);
   const object = placed(parsed, exchange);
   const answering = virtual.find((one) => one.kind === kind);
   if (answering !== undefined) {
-    settlePosted(kind, object, { ...options, ...told(parsed), ...ears });
+    settlePosted(kind, object, { ...options, ...told(parsed, body), ...ears });
     await admitPosted(objects, exchange, object, { ...options, ...ears, user });
     return { code: 201, body: { ...object, status: await answering.answer(object, user) } };
   }
@@ -161,14 +146,14 @@ async function create(
   }
   const made = await objects.create(kind, object, {
     ...withManager(options, exchange),
-    ...{ ...told(parsed), ...ears },
+    ...{ ...told(parsed, body), ...ears },
   });
   return { code: 201, body: made };
 }
 
 /** What a body says that its object does not. */
-function told({ duplicates, skipped = [], rounded = [] }: ParsedBody): FieldRules {
-  return { duplicates, skipped, rounded };
+function told({ duplicates, skipped = [], rounded = [] }: ParsedBody, body: Uint8Array): FieldRules {
+  return { duplicates, skipped, rounded, ...(isLong(body) && { isLong: true }) };
 }
 
 /** Upstream reads what is applied as YAML, whatever it is, and says so. */
@@ -196,11 +181,11 @@ async function postToPart(
   body: Uint8Array,
   ears: Ears,
 ): Promise<Outcome> {
-  const { request, query, target, user } = exchange;
+  const { query, target, user } = exchange;
   const options = writeOptions("CreateOptions", query, false);
-  const parsed = decodeBody(body, mediaTypeOf(request), kind);
+  const parsed = await bodyOf(exchange, objects, body, kind);
   const object = placed(parsed, { ...exchange, target: { ...target, kind } });
-  settlePosted(kind, object, { ...options, ...told(parsed), ...ears });
+  settlePosted(kind, object, { ...options, ...told(parsed, body), ...ears });
   await admitPosted(objects, exchange, object, { ...options, ...ears, user });
   const { name = "", namespace = "" } = target;
   return { code: 201, body: { ...object, status: await answer(object, { name, namespace }) } };
@@ -212,11 +197,11 @@ async function postToPod(
   body: Uint8Array,
   { warn, annotate }: Ears,
 ): Promise<Outcome> {
-  const { request, query, target } = exchange;
+  const { query, target } = exchange;
   const { kind, name = "", namespace, subresource } = target;
   const options = { ...withManager(writeOptions("CreateOptions", query, false), exchange), warn, annotate };
   const expected = subresource === "binding" ? bindingKind : evictionKind;
-  const said = objectIn(decodeBody(body, mediaTypeOf(request), expected));
+  const said = objectIn(await bodyOf(exchange, objects, body, expected));
   const posted = {
     kind: expected.kind,
     apiVersion: expected.apiVersion,
@@ -236,12 +221,12 @@ async function replace(
   body: Uint8Array,
   ears: Ears,
 ): Promise<Outcome> {
-  const { request, query, target } = exchange;
+  const { query, target } = exchange;
   const { kind, name = "", namespace, subresource } = target;
   const options = withManager(writeOptions("UpdateOptions", query, false), exchange);
   if (subresource === "scale") {
-    const sent = decodeBody(body, mediaTypeOf(request), scaleKind);
-    const scale = settledScale(objectIn(sent), { ...options, ...told(sent), ...ears });
+    const sent = await bodyOf(exchange, objects, body, scaleKind);
+    const scale = settledScale(objectIn(sent), { ...options, ...told(sent, body), ...ears });
     const scaled = await objects.change(
       kind,
       name,
@@ -251,10 +236,10 @@ async function replace(
     );
     return { code: 200, body: scaleOf(kind, scaled) };
   }
-  const parsed = decodeBody(body, mediaTypeOf(request), kind);
+  const parsed = await bodyOf(exchange, objects, body, kind);
   const object = placed(parsed, exchange);
   const part = subresource === undefined ? {} : { subresource };
-  const rules = { ...options, ...part, ...told(parsed), ...ears };
+  const rules = { ...options, ...part, ...told(parsed, body), ...ears };
   return { code: 200, body: await objects.update(kind, object, rules) };
 }
 
@@ -271,10 +256,10 @@ async function patch(
   if (type === undefined) throw unsupportedBody(patchTypesOf(kind));
   const options = withManager(writeOptions("PatchOptions", query, type === "apply"), exchange);
   const patched = subresource === "scale" ? scaleKind : kind;
-  const parsed = patchIn(body, type === "apply" ? parseJsonOrYaml : parseJsonBody, patched);
+  const parsed = await patchOf(objects, body, type === "apply", patched);
   if (subresource === "scale") {
     const value = type === "apply" ? objectIn(parsed) : parsed.value;
-    const sent = { ...options, ...told(parsed), ...ears };
+    const sent = { ...options, ...told(parsed, body), ...ears };
     const scaled = await objects.change(
       kind,
       name,
@@ -288,7 +273,7 @@ async function patch(
   if (type === "apply") checkApplied(parsed, options, ears);
   // Members that are said twice in what is applied have been told.
   const once = type === "apply" ? { duplicates: [] } : {};
-  const rules = { ...options, ...part, ...told(parsed), ...once, ...ears };
+  const rules = { ...options, ...part, ...told(parsed, body), ...once, ...ears };
   if (type !== "apply") {
     return { code: 200, body: await objects.patch(kind, name, namespace, type, parsed.value, rules) };
   }
@@ -298,30 +283,16 @@ async function patch(
   return { code: created ? 201 : 200, body: object };
 }
 
-function patchIn(
-  body: Uint8Array,
-  parse: typeof parseJsonBody,
-  { keepsIntegers }: Pick<KindDefinition, "keepsIntegers">,
-): ParsedBody {
-  const text = textOf(body);
-  try {
-    return parse(text, keepsIntegers);
-  } catch (error) {
-    if (!(error instanceof BodyError)) throw error;
-    throw badRequest(`error decoding patch: ${error.message}`, error);
-  }
-}
-
 async function remove(
   exchange: Exchange,
   { objects }: WritePorts,
   body: Uint8Array,
   { warn, annotate }: Ears,
 ): Promise<Outcome> {
-  const { request, query, target } = exchange;
+  const { query, target } = exchange;
   const { kind, name, namespace } = target;
   const said =
-    body.length === 0 ? undefined : objectIn(decodeBody(body, mediaTypeOf(request), deleteOptionsKind));
+    body.length === 0 ? undefined : objectIn(await bodyOf(exchange, objects, body, deleteOptionsKind));
   const options = { ...deleteOptions(query, said), user: exchange.user, warn, annotate };
   if (name === undefined) {
     if (kind.namespaced && namespace === undefined) throw methodNotAllowed();

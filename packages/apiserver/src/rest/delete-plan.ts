@@ -7,6 +7,12 @@ import { namespaceFinalizers } from "./write-plan.ts";
 
 export type PropagationPolicy = "Background" | "Foreground" | "Orphan";
 
+export interface DeleteOutcome {
+  /** False: it is marked, and goes when nothing holds it any more. */
+  readonly gone: boolean;
+  readonly object: KubeObject;
+}
+
 export interface DeleteQuery {
   readonly gracePeriodSeconds?: number;
   readonly propagationPolicy?: PropagationPolicy;

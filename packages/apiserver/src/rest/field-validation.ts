@@ -14,6 +14,8 @@ export interface FieldRules {
   readonly skipped?: readonly string[];
   /** Integers of the body that are kept as others, as they were written. */
   readonly rounded?: readonly string[];
+  /** The body is long: what is made of it is planned in a thread. */
+  readonly isLong?: boolean;
   /** Hears what was dropped. */
   readonly warn?: (text: string) => void;
   /** What made the object: then this patch is what is invalid. */

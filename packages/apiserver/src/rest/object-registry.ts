@@ -5,7 +5,7 @@ import type { User } from "../auth/user.ts";
 import { Evaluations } from "../evaluation/evaluations.ts";
 import { StatusError } from "../status-error.ts";
 import type { Store } from "../store/store.ts";
-import { type DeleteQuery, planDelete } from "./delete-plan.ts";
+import { type DeleteOutcome, type DeleteQuery, planDelete } from "./delete-plan.ts";
 import type { FieldRules } from "./field-validation.ts";
 import { Followers } from "./followers.ts";
 import { generatedName } from "./generated-name.ts";
@@ -20,12 +20,13 @@ import {
   type StoredList,
 } from "./listing.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
-import { applyConfiguration, applyPatch, checkPlace, type PatchKind } from "./patching.ts";
+import { checkPlace, type PatchKind } from "./patching.ts";
+import { Planner } from "./planner.ts";
 import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownResource } from "./refusals.ts";
 import { encodeKept, isStale, Stored, seenRevision, showRow } from "./stored.ts";
 import { WaitingRules } from "./waiting-rules.ts";
 import { eventsOf, openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
-import { fillDefaults, isGone, planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
+import { fillDefaults, isGone, type WriteContext } from "./write-plan.ts";
 
 export interface WriteQuery extends FieldRules {
   readonly dryRun?: boolean;
@@ -44,12 +45,6 @@ export interface WriteQuery extends FieldRules {
 
 type RegistryContext = WriteContext & { readonly patience: WaitingRules };
 
-export interface DeleteOutcome {
-  /** False: it is marked, and goes when nothing holds it any more. */
-  readonly gone: boolean;
-  readonly object: KubeObject;
-}
-
 /** A write that names no revision is tried again when another came between: of so many, all get through. */
 const attemptsMax = 100;
 /** How often a generated name may be taken already. */
@@ -65,6 +60,7 @@ export class ObjectRegistry {
   readonly followers: Followers = new Followers();
   /** What users' expressions say of writes; to be disposed. */
   readonly evaluations: Evaluations;
+  readonly planner: Planner;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -75,6 +71,7 @@ export class ObjectRegistry {
     this.#clock = clock;
     this.#random = random;
     this.evaluations = new Evaluations({ clock });
+    this.planner = new Planner(this.evaluations);
     const namespaces = kinds.find(isNamespaceKind);
     if (namespaces !== undefined) {
       this.admission.add(namespaceLifecycle((name) => this.getStored(namespaces, name)));
@@ -182,8 +179,8 @@ export class ObjectRegistry {
     if (type === "apply") return (await this.apply(kind, name, namespace, patch, options)).object as T;
     const definition = this.#definition(kind);
     const rules = { ...options, patch: { type, value: patch } };
-    return (await this.change(kind, name, namespace, rules, (stored) => {
-      const wanted = applyPatch(definition, stored, type, patch);
+    return (await this.change(kind, name, namespace, rules, async (stored, found) => {
+      const wanted = await this.planner.patch(definition, found, type, patch, rules);
       checkPlace(wanted, name, namespace);
       if (isStale(wanted, stored)) throw conflict(kind, name);
       return wanted;
@@ -206,10 +203,10 @@ export class ObjectRegistry {
       const found = row === undefined ? undefined : await showRow(row, definition);
       const stored = found?.object;
       if (stored === undefined && subresource !== undefined) throw notFound(kind, name);
-      const request = { kind: definition, stored, patch, manager, force, subresource, time: context.time };
-      const applied = applyConfiguration(request);
+      const request = { kind: definition, patch, manager, force, subresource, time: context.time };
+      const applied = await this.planner.apply(request, found, options);
       if (isStale(patch as KubeObject, stored)) throw conflict(kind, name);
-      if (stored === undefined) {
+      if (found === undefined || stored === undefined) {
         try {
           return { object: await this.#create(kind, applied, context, options), created: true };
         } catch (error) {
@@ -218,9 +215,9 @@ export class ObjectRegistry {
         }
       }
       const next = await this.#admitted(stored, applied, context, options, (wanted) =>
-        planUpdate(stored, wanted, context),
+        this.planner.update(found, wanted, context),
       );
-      if (options.dryRun || (next === stored && !found?.isOutdated)) return { object: next, created: false };
+      if (options.dryRun || (next === stored && !found.isOutdated)) return { object: next, created: false };
       const object = await this.#write(context.kind, next, revisionOf(stored), options);
       if (object !== undefined) return { object, created: false };
       if (attempt >= attemptsMax) throw conflict(kind, name);
@@ -286,7 +283,7 @@ export class ObjectRegistry {
     if (!kind.namespaced) delete meta.namespace;
     else if (!meta.namespace) throw badRequest("an empty namespace may not be set during creation");
     const made = await this.#admitted(undefined, wanted, context, options, (object) =>
-      planCreate(object, uuid(this.#random), context),
+      this.planner.create(object, uuid(this.#random), context),
     );
     if (options.dryRun) return made;
     const written = await this.#write(context.kind, made, 0, options);
@@ -304,15 +301,16 @@ export class ObjectRegistry {
     name: string,
     namespace: string | undefined,
     options: WriteQuery,
-    change: (stored: KubeObject) => KubeObject,
+    change: (stored: KubeObject, found: Stored) => KubeObject | Promise<KubeObject>,
   ): Promise<KubeObject> {
     for (let attempt = 1; ; attempt++) {
-      const { object: stored, isOutdated } = await this.getStored(kind, name, namespace);
+      const found = await this.getStored(kind, name, namespace);
+      const stored = found.object;
       const context = this.#context(kind, options);
-      const next = await this.#admitted(stored, change(stored), context, options, (wanted) =>
-        planUpdate(stored, wanted, context),
+      const next = await this.#admitted(stored, await change(stored, found), context, options, (wanted) =>
+        this.planner.update(found, wanted, context),
       );
-      if (options.dryRun || (next === stored && !isOutdated && !isGone(next))) return next;
+      if (options.dryRun || (next === stored && !found.isOutdated && !isGone(next))) return next;
       const outcome = await this.#write(context.kind, next, revisionOf(stored), options);
       if (outcome !== undefined) return outcome;
       if (attempt >= attemptsMax) throw conflict(kind, name);
@@ -356,7 +354,7 @@ export class ObjectRegistry {
     wanted: KubeObject,
     { kind, subresource, patience }: RegistryContext,
     asked: WriteQuery,
-    plan: (wanted: KubeObject) => KubeObject,
+    plan: (wanted: KubeObject) => KubeObject | Promise<KubeObject>,
   ): Promise<KubeObject> {
     const { dryRun = false, user, warn = () => undefined, annotate } = asked;
     const { name, namespace } = wanted.metadata;
@@ -370,7 +368,7 @@ export class ObjectRegistry {
       fillDefaults(kind, object, old);
       await this.admission.ask("mutate", { ...terms, object });
     }
-    const made = plan(object);
+    const made = await plan(object);
     await patience.settle(kind, made);
     await this.admission.ask("validate", { ...terms, object: made });
     return made;

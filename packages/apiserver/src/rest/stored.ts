@@ -7,6 +7,7 @@ import {
   readAs,
 } from "@selvedge/apimachinery";
 import { cloneJson } from "@selvedge/base";
+import type { SaidStored } from "../evaluation/plan-tasks.ts";
 import type { Change, Row } from "../store/store.ts";
 
 /** What of a kind tells how its objects are read. */
@@ -43,6 +44,18 @@ export class Stored {
   get isOutdated(): boolean {
     const { keptAs } = this.#kind.view ?? {};
     return keptAs !== undefined && !this.#value.startsWith(`{"apiVersion":${JSON.stringify(keptAs)},`);
+  }
+
+  /** How many characters it has, as it is kept. */
+  get length(): number {
+    return this.#value.length;
+  }
+
+  /** For a thread, which makes the same of it. */
+  get said(): SaidStored {
+    const { key, revision } = this;
+    const isShown = this.#shown !== undefined;
+    return { row: { key, revision, value: isShown ? JSON.stringify(this.#shown) : this.#value }, isShown };
   }
 
   /** An object of one's own. */

@@ -1,0 +1,184 @@
+/**
+ * Where a write is planned: at once, which for most takes less than to ask somebody else; what is long in a thread,
+ * where it may take its seconds. There it is planned by the same functions, of the same texts.
+ *
+ *   wanted ─► short: plan ──────────────────────────────► object
+ *          └► long: JSON ─► a thread: plan ─► JSON ─► turn ─► object
+ *
+ * It relies on this: what is stored does not change meanwhile, and a write of what has been changed is a conflict.
+ */
+import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachinery";
+import { BodyError, parseJsonOrYaml, parseYamlBody, readAs } from "@selvedge/apimachinery";
+import { type KeepsInteger, parseJson } from "@selvedge/base";
+import { definitionTextOf } from "../custom/custom-kind.ts";
+import { definitionKind } from "../custom/definition-kind.ts";
+import type { Evaluations } from "../evaluation/evaluations.ts";
+import type { PatchTask, Planned, PlanTask, SaidKind, SaidPatch } from "../evaluation/plan-tasks.ts";
+import { StatusError } from "../status-error.ts";
+import type { FieldRules } from "./field-validation.ts";
+import { type ApplyRequest, applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
+import type { Stored } from "./stored.ts";
+import { planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
+
+/** Characters of a body, or of what is stored: the worst of that takes some 20 ms to plan. */
+const longMin = 64 * 1024;
+/** The parser takes a second for a megabyte. */
+const longYamlMin = 16 * 1024;
+
+/** Most kinds keep none whole. */
+const none: KeepsInteger = () => false;
+
+/** Whether what is made of a body is planned in a thread. */
+export function isLong(body: Uint8Array): boolean {
+  return body.length > longMin;
+}
+
+export class Planner {
+  readonly #evaluations: Evaluations;
+  /** Exports the program's own kinds as `allKinds`; without it those are planned at once. */
+  kindsModule: string | undefined;
+
+  constructor(evaluations: Evaluations) {
+    this.#evaluations = evaluations;
+  }
+
+  create(wanted: KubeObject, uid: string, context: WriteContext): KubeObject | Promise<KubeObject> {
+    const kind = this.#kindOfLong(context.kind, context.rules, undefined);
+    if (kind === undefined) return planCreate(wanted, uid, context);
+    return this.#plan(kind, undefined, wanted, uid, context);
+  }
+
+  update(found: Stored, wanted: KubeObject, context: WriteContext): KubeObject | Promise<KubeObject> {
+    const kind = this.#kindOfLong(context.kind, context.rules, found);
+    if (kind === undefined) return planUpdate(found.object, wanted, context);
+    return this.#plan(kind, found, wanted, "", context);
+  }
+
+  patch(
+    definition: KindDefinition,
+    found: Stored,
+    type: Exclude<PatchKind, "apply">,
+    patch: unknown,
+    rules: FieldRules,
+  ): KubeObject | Promise<KubeObject> {
+    const kind = this.#kindOfLong(definition, rules, found);
+    if (kind === undefined) return applyPatch(definition, found.object, type, patch);
+    return this.#patch(kind, definition, found, patch, { type });
+  }
+
+  apply(
+    request: Omit<ApplyRequest, "stored">,
+    found: Stored | undefined,
+    rules: FieldRules,
+  ): KubeObject | Promise<KubeObject> {
+    const { kind: definition, patch, manager, force, subresource, time } = request;
+    const kind = this.#kindOfLong(definition, rules, found);
+    if (kind === undefined) return applyConfiguration({ ...request, stored: found?.object });
+    return this.#patch(kind, definition, found, patch, { type: "apply", manager, force, subresource, time });
+  }
+
+  /** YAML, or what may be JSON as well; a promise where it is long. */
+  readYaml(
+    text: string,
+    orJson: boolean,
+    { keepsIntegers = none }: Pick<KindDefinition, "keepsIntegers">,
+  ): ParsedBody | Promise<ParsedBody> {
+    if (text.length <= longYamlMin || (orJson && /^\s*\{/.test(text))) {
+      return (orJson ? parseJsonOrYaml : parseYamlBody)(text, keepsIntegers);
+    }
+    return this.#readLong(text, orJson, keepsIntegers);
+  }
+
+  async #readLong(text: string, orJson: boolean, keeps: KeepsInteger): Promise<ParsedBody> {
+    this.#checkRoom();
+    const said = await this.#evaluations.yaml({ type: "yaml", text, orJson });
+    if (said.type === "fault") throw new BodyError(said.message);
+    const { rounded = [], ...others } = said.others;
+    const all = [...rounded];
+    const hear = (integer: string): void => {
+      // Of larger ones the thread has told.
+      if (BigInt.asIntN(64, BigInt(integer)) === BigInt(integer)) all.push(integer);
+    };
+    return { ...others, value: parseJson(said.value, keeps, hear), rounded: all };
+  }
+
+  /** Undefined: it is short, or of a kind that a thread cannot have. */
+  #kindOfLong(kind: KindDefinition, { isLong }: FieldRules, found: Stored | undefined): SaidKind | undefined {
+    if (isLong !== true && (found === undefined || found.length <= longMin)) return undefined;
+    const { group, version, plural } = kind;
+    if (kind === definitionKind) return { group, version, plural };
+    const definition = definitionTextOf(kind);
+    if (definition !== undefined) return { group, version, plural, definition };
+    if (kind.custom || this.kindsModule === undefined) return undefined;
+    return { group, version, plural, module: this.kindsModule };
+  }
+
+  async #plan(
+    kind: SaidKind,
+    found: Stored | undefined,
+    wanted: KubeObject,
+    uid: string,
+    { kind: definition, manager, subresource, time, managed, rules }: WriteContext,
+  ): Promise<KubeObject> {
+    const { fieldValidation, duplicates, skipped, rounded, patch, warn } = rules;
+    // The body was read in this one.
+    await nextTurn();
+    const said = patch && { patch: { type: patch.type, value: JSON.stringify(patch.value) } };
+    const outcome = await this.#ask({
+      ...{ type: "plan", kind, stored: found?.said, wanted: JSON.stringify(wanted), uid },
+      context: { manager, subresource, time, ...(managed && { managed }) },
+      rules: {
+        ...(fieldValidation && { fieldValidation }),
+        ...(duplicates && { duplicates }),
+        ...(skipped && { skipped }),
+        ...(rounded && { rounded }),
+        ...said,
+      },
+    });
+    for (const text of outcome.warnings) warn?.(text);
+    const made = madeOf(outcome, definition);
+    // What is written down next is as long.
+    await nextTurn();
+    return found !== undefined && outcome.type === "made" && outcome.isSame
+      ? Object.assign(found.object, made)
+      : made;
+  }
+
+  async #patch(
+    kind: SaidKind,
+    definition: KindDefinition,
+    found: Stored | undefined,
+    patch: unknown,
+    by: SaidPatch,
+  ): Promise<KubeObject> {
+    await nextTurn();
+    const stored = found?.said;
+    const outcome = await this.#ask({ type: "patch", kind, stored, patch: JSON.stringify(patch), by });
+    const made = madeOf(outcome, definition);
+    // Others have a say in it next.
+    await nextTurn();
+    return made;
+  }
+
+  #ask(task: PlanTask | PatchTask): Promise<Planned> {
+    this.#checkRoom();
+    return this.#evaluations.plan(task);
+  }
+
+  #checkRoom(): void {
+    if (this.#evaluations.hasRoom) return;
+    const message = "too many long objects are being written, please try again later";
+    throw new StatusError(429, "TooManyRequests", message, { retryAfterSeconds: 1 });
+  }
+}
+
+function madeOf(outcome: Planned, kind: KindDefinition): KubeObject {
+  if (outcome.type === "made") return readAs(kind, outcome.object) as KubeObject;
+  const { code, reason, message, details } = outcome.refusal;
+  throw new StatusError(code, reason, message, details);
+}
+
+/** What else there is to do has its turn. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
