@@ -60,7 +60,7 @@ describe("a Service's address", () => {
     await world.create(serviceKind, service("headless", { clusterIP: "None" }));
     assert.deepEqual((await read(world, "headless")).clusterIPs, ["None"]);
     await world.create(serviceKind, service("web"));
-    const named = { type: "ExternalName", externalName: "example.com" };
+    const named = { type: "ExternalName", externalName: "example.com" } as const;
     await world.objects.patch(serviceKind, "web", "default", "merge", { spec: named });
     const { clusterIP, clusterIPs } = await read(world, "web");
     assert.deepEqual([clusterIP, clusterIPs], [undefined, undefined]);
