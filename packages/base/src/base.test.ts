@@ -91,6 +91,20 @@ describe("bounds", () => {
     assert.deepEqual([map.get("a"), map.get("b"), map.get("c")], [1, undefined, 3]);
   });
 
+  it("takes down what it forgets, and what is left at the end", () => {
+    const gone: number[] = [];
+    const map = new LruMap<string, number>(
+      2,
+      () => 1,
+      (value) => gone.push(value),
+    );
+    for (const [index, key] of ["a", "b", "c"].entries()) map.set(key, index);
+    map.delete("b");
+    assert.deepEqual(gone, [0], "what is taken out is the taker's");
+    map.clear();
+    assert.deepEqual([gone, map.size], [[0, 2], 0]);
+  });
+
   it("gives first what came first, whatever was taken between", () => {
     const random = new SeededRandom(7);
     const [queue, model] = [new Fifo<number>(), [] as number[]];

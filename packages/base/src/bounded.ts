@@ -74,15 +74,24 @@ export class BoundedQueue<T> {
 export class LruMap<K, V> {
   readonly #limit: number;
   readonly #weigh: (value: V) => number;
+  readonly #forget: (value: V) => void;
   readonly #entries = new Map<K, Entry<K, V>>();
   #newest: Entry<K, V> | undefined;
   #oldest: Entry<K, V> | undefined;
   #weight = 0;
 
-  /** `limit` is how many, or what they may weigh together; what was set last stays in any case. */
-  constructor(limit: number, weigh: (value: V) => number = () => 1) {
+  /**
+   * `limit` is how many, or what they may weigh together; what was set last stays in any case. `forget` takes down what
+   * there is no room for, and what is left when the map is cleared.
+   */
+  constructor(
+    limit: number,
+    weigh: (value: V) => number = () => 1,
+    forget: (value: V) => void = () => undefined,
+  ) {
     this.#limit = limit;
     this.#weigh = weigh;
+    this.#forget = forget;
   }
 
   get(key: K): V | undefined {
@@ -108,8 +117,11 @@ export class LruMap<K, V> {
     }
     this.#weight += weight;
     this.#link(entry);
-    while (this.#weight > this.#limit && this.#oldest !== undefined && this.#oldest !== entry)
-      this.delete(this.#oldest.key);
+    while (this.#weight > this.#limit && this.#oldest !== entry) this.#dropOldest();
+  }
+
+  clear(): void {
+    while (this.#oldest !== undefined) this.#dropOldest();
   }
 
   delete(key: K): void {
@@ -122,6 +134,13 @@ export class LruMap<K, V> {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#oldest;
+    if (oldest === undefined) return;
+    this.delete(oldest.key);
+    this.#forget(oldest.value);
   }
 
   #link(entry: Entry<K, V>): void {

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { Agent, type RequestOptions, request } from "node:https";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
-import { type Clock, describeError, type Millis, millis, parseJson } from "@selvedge/base";
+import { type Clock, describeError, LruMap, type Millis, millis, parseJson } from "@selvedge/base";
 
 export interface HookService {
   readonly namespace: string;
@@ -60,7 +60,11 @@ const agentsMax = 200;
 
 export class HookClient implements Disposable {
   readonly #options: HookClientOptions;
-  readonly #agents = new Map<string, Agent>();
+  readonly #agents = new LruMap<string, Agent>(
+    agentsMax,
+    () => 1,
+    (agent) => agent.destroy(),
+  );
 
   constructor(options: HookClientOptions) {
     this.#options = options;
@@ -81,21 +85,15 @@ export class HookClient implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const agent of this.#agents.values()) agent.destroy();
     this.#agents.clear();
   }
 
   #agent({ caBundle = "", service }: HookTarget, { host, port }: Place): Agent {
     const key = JSON.stringify([host, port, caBundle, service?.namespace, service?.name]);
     const known = this.#agents.get(key);
-    this.#agents.delete(key);
-    const agent = known ?? this.#newAgent(caBundle, service, port);
+    if (known !== undefined) return known;
+    const agent = this.#newAgent(caBundle, service, port);
     this.#agents.set(key, agent);
-    const [oldest] = this.#agents;
-    if (this.#agents.size > agentsMax && oldest !== undefined) {
-      this.#agents.delete(oldest[0]);
-      oldest[1].destroy();
-    }
     return agent;
   }
 
