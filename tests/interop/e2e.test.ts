@@ -1,7 +1,8 @@
 /**
  * Kubernetes' own conformance tests, its e2e.test, against our controller: those specs that are about objects and
  * what controllers make of them, in e2e/object-specs.txt. SELVEDGE_E2E names the program, which
- * `tests/interop/e2e/build.sh FILE` builds. No container runs (e2e/stand-in-nodes.ts). Takes fifteen to twenty-five minutes.
+ * `tests/interop/e2e/build.sh FILE` builds. No container runs (e2e/stand-in-nodes.ts). Takes fifteen to twenty-five
+ * minutes.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
