@@ -65,7 +65,7 @@ describe("a kind that a user brings", { skip: missing }, () => {
       "-f",
       tab("one", { cronSpec: "* * * * *", image: "one", replicas: 2 }),
     );
-    assert.ok(said.includes("spec.replicas: Invalid value: one runs once, not 2 times"), said);
+    assert.ok(said.includes(`spec.replicas: Invalid value: "object": one runs once, not 2 times`), said);
     const patch = '{"spec":{"cronSpec":"1 1 1 1 1"}}';
     assert.match(await refused("patch", "ct/good", "--type=merge", "-p", patch), /cronSpec is immutable/);
     const bad = cronTabs();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { fieldErrorText } from "../field-error.ts";
 import type { Schema } from "../schema.ts";
 import { CompileError } from "./ast.ts";
 import { check } from "./checker.ts";
@@ -8,6 +9,7 @@ import { estimateCost } from "./estimate.ts";
 import { evaluate } from "./evaluate.ts";
 import { jsonValue } from "./json-values.ts";
 import { parse } from "./parser.ts";
+import { ruleFaults } from "./rules.ts";
 import { printValue } from "./standard.ts";
 import { isMapValue, OpaqueValue, OptionalValue, TypeValue, UintValue } from "./values.ts";
 
@@ -275,4 +277,25 @@ describe("what an expression can cost", () => {
       assert.equal(cost > 1e15 ? Infinity : cost, wanted);
     });
   }
+});
+
+const broken: readonly (readonly [schema: Schema, value: unknown, said: string])[] = [
+  [{ type: "string" }, "a", 'spec: Invalid value: "string": failed rule: false'],
+  [{ type: "array", items: { type: "string" } }, ["a"], 'spec: Invalid value: "array": failed rule: false'],
+  [
+    { type: "object", properties: { a: { type: "string" } } },
+    { a: "b" },
+    'spec: Invalid value: "object": failed rule: false',
+  ],
+];
+
+describe("a rule that does not hold", () => {
+  for (const [spec, value, said] of broken)
+    it(`names the type of what it is about: ${spec.type}`, () => {
+      const whole: Schema = {
+        ...{ type: "object" },
+        properties: { spec: { ...spec, "x-kubernetes-validations": [{ rule: "false" }] } },
+      };
+      assert.deepEqual(ruleFaults(whole, { spec: value }, undefined).map(fieldErrorText), [said]);
+    });
 });

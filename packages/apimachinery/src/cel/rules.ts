@@ -213,7 +213,7 @@ class Asking {
     // What was so before, and is not about the change, is let be.
     if (same && !usesOldSelf) return;
     const detail = this.#message(compiled, variables);
-    if (detail !== undefined) this.errors.push(this.#error(node, rule, value, path, detail));
+    if (detail !== undefined) this.errors.push(this.#error(node, rule, path, detail));
   }
 
   #spend(cost: number, path: string, type: string): void {
@@ -254,18 +254,19 @@ class Asking {
     }
   }
 
-  #error(node: RuleNode, rule: ValidationRule, value: unknown, path: string, detail: string): FieldError {
+  /** As upstream, whose errors say what type of value it was. */
+  #error(node: RuleNode, rule: ValidationRule, path: string, detail: string): FieldError {
     const below = rule.fieldPath === undefined ? "" : pathBelow(rule.fieldPath, node.schema);
     const field = `${path}${below}`.replace(/^\./, "") || wholeObject;
-    const whole = typeof value === "object";
+    const value = node.schema.type ?? "";
     switch (rule.reason) {
       case "FieldValueForbidden":
       case "FieldValueRequired":
         return { type: rule.reason, field, detail };
       case "FieldValueDuplicate":
-        return { type: rule.reason, field, ...(!whole && { value }), detail: "" };
+        return { type: rule.reason, field, value, detail: "" };
       default:
-        return { type: "FieldValueInvalid", field, ...(!whole && { value }), detail };
+        return invalid(field, value, detail);
     }
   }
 }
