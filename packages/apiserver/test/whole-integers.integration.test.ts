@@ -201,6 +201,13 @@ for (const [where, { store, skip }] of Object.entries(places))
       assert.equal(reply.headers.warning, `299 - "${warning}"`);
     });
 
+    it("are no bounds of schemas, and their writer is told", async () => {
+      const text = definition.replaceAll("counter", "bounded").replaceAll("Counter", "Bounded");
+      const made = await send("POST", `${definitions}?dryRun=All`, "yaml", text.replace(least, odd));
+      const warning = `${odd} is kept as 9007199254740992: this member is a float64`;
+      assert.deepEqual([made.status, made.headers.warning], [201, `299 - "${warning}"`], made.text);
+    });
+
     it("are in the definition, and in what is told and kept of it", async () => {
       const name = `${definitions}/counters.lab.test`;
       holds(await get(name, "yaml"), `default: ${odd}\n`, `- ${odd}\n`);

@@ -41,9 +41,7 @@ export function pruneObject(
   if (rules.fieldValidation !== "Ignore") {
     for (const path of rules.skipped ?? []) rules.warn?.(`unknown field number ${JSON.stringify(path)}`);
   }
-  const power = kind.keepsIntegers === undefined ? 53 : 63;
-  for (const text of rules.rounded ?? [])
-    rules.warn?.(`${text} is kept as ${Number(text)}: write integers beyond 2^${power} as texts`);
+  for (const text of rules.rounded ?? []) rules.warn?.(roundedText(kind, text));
   const unknown = [...metadata.unknown, ...prune(kind.schema, object, settled)];
   const faults = [
     ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
@@ -56,6 +54,13 @@ export function pruneObject(
     return;
   }
   throw unreadable(kind, rules, `strict decoding error: ${faults.join(", ")}`);
+}
+
+function roundedText({ keepsIntegers }: KindDefinition, integer: string): string {
+  const kept = `${integer} is kept as ${Number(integer)}`;
+  if (keepsIntegers === undefined) return `${kept}: write integers beyond 2^53 as texts`;
+  const fits = BigInt.asIntN(64, BigInt(integer)) === BigInt(integer);
+  return fits ? `${kept}: this member is a float64` : `${kept}: write integers beyond 2^63 as texts`;
 }
 
 /** The body cannot be made an object of the kind: it itself, or what a patch has made of the stored one. */
