@@ -6,6 +6,11 @@ import { ApiWorld, opensslMissing } from "./api-world.ts";
 import { cronTabs } from "./crontab.ts";
 
 const missing = await kubectlMissing();
+const keeps = { "x-kubernetes-preserve-unknown-fields": true };
+const properties = {
+  list: { type: "array", items: { type: "object" }, ...keeps },
+  members: { type: "object", properties: { a: { type: "string" } }, ...keeps },
+};
 
 describe("OpenAPI", { skip: opensslMissing() }, () => {
   let world: ApiWorld;
@@ -41,6 +46,27 @@ describe("OpenAPI", { skip: opensslMissing() }, () => {
       "resize",
       "status",
     ]);
+  });
+
+  it("has no list without items, as of a user's kind that keeps what nobody knows", async () => {
+    const definition = {
+      ...{ apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition" },
+      metadata: { name: "pipes.lab.example.net" },
+      spec: {
+        ...{ group: "lab.example.net", scope: "Cluster", names: { plural: "pipes", kind: "Pipe" } },
+        versions: [
+          { name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object", properties } } },
+        ],
+      },
+    };
+    const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    const body = JSON.stringify(definition);
+    assert.equal((await world.send(path, { method: "POST", body })).status, 201);
+    // Whoever asks for a kind that is new waits until it is served.
+    assert.equal((await world.send("/apis/lab.example.net/v1/pipes")).status, 200);
+    const { definitions } = (await world.send("/openapi/v2")).json;
+    const { list, members } = definitions["net.example.lab.v1.Pipe"].properties;
+    assert.deepEqual([list, members], [keeps, keeps]);
   });
 
   it("names the parts of Kubernetes' own kinds as upstream does", async () => {

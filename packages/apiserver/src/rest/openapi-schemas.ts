@@ -145,7 +145,7 @@ export class SchemaBook {
       const { nullable: _nullable, type: _type, ...rest } = out;
       return rest;
     }
-    if (this.#version === "v2" && custom && preserves(schema)) return out;
+    if (this.#version === "v2" && custom && preserves(schema)) return untyped(out);
     if (properties !== undefined) {
       const entries = Object.entries(properties);
       out["properties"] = Object.fromEntries(
@@ -206,6 +206,12 @@ const metadataText = "Standard object's metadata: name, namespace, labels, annot
 function apiVersionSchema(kind: KindDefinition): Json {
   const what = "APIVersion defines the versioned schema of this representation of an object";
   return { type: "string", description: `${what}: ${apiVersionOf(kind)}.` };
+}
+
+/** Clients that read Swagger trip over lists without items, and take objects without members to have none. */
+function untyped(schema: Json): Json {
+  const { type, ...rest } = schema;
+  return type === "array" || type === "object" ? rest : schema;
 }
 
 /** Swagger knows no alternatives, and clients that read it trip over them. */
