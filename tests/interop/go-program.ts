@@ -25,7 +25,13 @@ export function buildGo(name: string): GoProgram | string {
   }
   mkdirSync(cache, { recursive: true });
   const program = join(cache, name);
-  execFileSync("go", ["build", "-o", program, "."], { cwd, timeout: buildTimeout });
+  try {
+    execFileSync("go", ["build", "-o", program, "."], { cwd, timeout: buildTimeout });
+  } catch (error) {
+    // What was compiled is kept: the next time takes less.
+    if ((error as { code?: string }).code === "ETIMEDOUT") return `its build takes longer than ${buildTimeout} ms`;
+    throw error;
+  }
   return (lines) => {
     const options = { input: lines.join("\n"), encoding: "utf8", maxBuffer: answersMax } as const;
     return execFileSync(program, options).trimEnd().split("\n");
