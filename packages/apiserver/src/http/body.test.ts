@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import type { IncomingMessage } from "node:http";
+import { once } from "node:events";
+import { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
 import { decodeBody, readBody } from "./body.ts";
@@ -20,6 +22,20 @@ describe("a request's body", () => {
     const empty = incoming();
     empty.end();
     assert.equal((await readBody(empty)).length, 0);
+  });
+
+  it("is read at once where it came with its headers", async () => {
+    for (const parts of [["a", "bc"], []]) {
+      const request = Object.assign(new IncomingMessage(new Socket()), {
+        httpVersionMajor: 1,
+        complete: true,
+      });
+      for (const part of [...parts, null]) request.push(part);
+      const ended = once(request, "end");
+      assert.equal(Buffer.from(await readBody(request)).toString(), parts.join(""));
+      // Whoever waits for its end hears of it all the same.
+      await ended;
+    }
   });
 
   it("is refused beyond its bound, whether it says its length or not", async () => {
