@@ -90,11 +90,10 @@ export class AdmissionChain {
     return this.#of(subject).mutate.length > 0;
   }
 
-  async ask(phase: Phase, request: AdmissionRequest): Promise<void> {
+  /** Undefined: nobody has a say. */
+  ask(phase: Phase, request: AdmissionRequest): Promise<void> | undefined {
     const members = this.#of(request)[phase];
-    let isChanged = false;
-    for (const member of members) if ((await member[phase]?.(request)) === "again") isChanged = true;
-    if (isChanged) for (const member of members) await member[phase]?.(request);
+    return members.length === 0 ? undefined : askAll(members, phase, request);
   }
 
   #of(subject: Subject): Asked {
@@ -115,6 +114,16 @@ export class AdmissionChain {
     }
     return asked;
   }
+}
+
+async function askAll(
+  members: readonly AdmissionMember[],
+  phase: Phase,
+  request: AdmissionRequest,
+): Promise<void> {
+  let isChanged = false;
+  for (const member of members) if ((await member[phase]?.(request)) === "again") isChanged = true;
+  if (isChanged) for (const member of members) await member[phase]?.(request);
 }
 
 /** `pods "web" is forbidden: …` */

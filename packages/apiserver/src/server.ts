@@ -274,15 +274,19 @@ export class ApiServer {
     return this.#documents.all;
   }
 
-  async #target(path: string, whyAbsent?: string): Promise<Target> {
+  #target(path: string, whyAbsent?: string): Target | Promise<Target> {
     try {
       return parseTarget(this.#currentPaths(), path);
     } catch (error) {
       if (!(error instanceof StatusError) || error.reason !== "NotFound") throw error;
-      // Another replica may have been told of the kind a moment ago.
-      await this.#options.objects.table.catchUp();
-      return parseTarget(this.#currentPaths(), path, whyAbsent);
+      return this.#lateTarget(path, whyAbsent);
     }
+  }
+
+  /** Another replica may have been told of the kind a moment ago. */
+  async #lateTarget(path: string, whyAbsent: string | undefined): Promise<Target> {
+    await this.#options.objects.table.catchUp();
+    return parseTarget(this.#currentPaths(), path, whyAbsent);
   }
 
   #currentPaths(): KindPaths {

@@ -38,6 +38,15 @@ const absent: NonNullable<Beside["absent"]> = {
 /** All of it is with the replica that leads: another one takes the request there. */
 export function besideObjects(duty: Duty, api: Api, { authorizer, clock, random, log }: BesideParts): Beside {
   const registryLog = log.child("registry");
+  const images: NonNullable<Beside["elsewhere"]> = async (request, response, user) => {
+    const { leading, forwarding } = duty;
+    if (leading === undefined) await forwarding?.forward(request, { type: "response", response }, user);
+    else {
+      const identity = user && (await imageIdentity(authorizer, user));
+      void serveRegistry(leading.controller.images, request, response, identity, registryLog);
+    }
+    return true;
+  };
   return {
     absent,
     computed: [podMetricsKind, nodeMetricsKind].map((kind) => computedBy(duty, kind)),
@@ -64,17 +73,7 @@ export function besideObjects(duty: Duty, api: Api, { authorizer, clock, random,
       }
       await podStreams(controller, api, { clock, log })(target, request, answer);
     },
-    elsewhere: async (request, response, user) => {
-      const { leading, forwarding } = duty;
-      if (!isRegistryTarget(request.url)) return false;
-      if (leading !== undefined) {
-        const identity = user && (await imageIdentity(authorizer, user));
-        void serveRegistry(leading.controller.images, request, response, identity, registryLog);
-        return true;
-      }
-      await forwarding?.forward(request, { type: "response", response }, user);
-      return true;
-    },
+    elsewhere: (request, response, user) => isRegistryTarget(request.url) && images(request, response, user),
   };
 }
 

@@ -40,13 +40,15 @@ export class InProcessObjects implements Objects {
     return translated(this.#registry.list<T>(kind, options));
   }
 
-  async *watch<T extends KubeObject>(kind: KindRef, options: WatchOptions): AsyncIterable<WatchEvent<T>> {
-    try {
-      const marks = { allowWatchBookmarks: true, bookmarkEvery };
-      yield* this.#registry.watch<T>(kind, { ...options, ...marks });
-    } catch (error) {
-      throw apiError(error);
-    }
+  watch<T extends KubeObject>(kind: KindRef, options: WatchOptions): AsyncIterable<WatchEvent<T>> {
+    const marks = { allowWatchBookmarks: true, bookmarkEvery };
+    const events = this.#registry.watch<T>(kind, { ...options, ...marks });
+    return {
+      [Symbol.asyncIterator]: () => ({
+        next: () => translated(events.next()),
+        return: () => events.return(undefined),
+      }),
+    };
   }
 
   create<T extends KubeObject>(kind: KindRef, object: T, options: WriteOptions = {}): Promise<T> {

@@ -98,26 +98,26 @@ function isQuestion(target: Target, { posted, virtual }: WritePorts): boolean {
   return virtual.some(({ kind }) => kind === target.kind) || posted.some((part) => isPart(part, target));
 }
 
-async function write(exchange: Exchange, ports: WritePorts, body: Uint8Array, ears: Ears): Promise<Outcome> {
+function write(exchange: Exchange, ports: WritePorts, body: Uint8Array, ears: Ears): Promise<Outcome> {
   const { request, target } = exchange;
   const { name, subresource } = target;
   const part = ports.posted.find((one) => isPart(one, target));
   switch (request.method) {
     case "POST":
-      if (name === undefined) return await create(exchange, ports, body, ears);
-      if (part !== undefined) return await postToPart(exchange, part, ports, body, ears);
+      if (name === undefined) return create(exchange, ports, body, ears);
+      if (part !== undefined) return postToPart(exchange, part, ports, body, ears);
       if (subresource === "binding" || subresource === "eviction")
-        return await postToPod(exchange, ports, body, ears);
+        return postToPod(exchange, ports, body, ears);
       throw methodNotAllowed();
     case "PUT":
       if (name === undefined) throw methodNotAllowed();
-      return await replace(exchange, ports, body, ears);
+      return replace(exchange, ports, body, ears);
     case "PATCH":
       if (name === undefined) throw methodNotAllowed();
-      return await patch(exchange, ports, body, ears);
+      return patch(exchange, ports, body, ears);
     case "DELETE":
       if (subresource !== undefined) throw methodNotAllowed();
-      return await remove(exchange, ports, body, ears);
+      return remove(exchange, ports, body, ears);
     default:
       throw methodNotAllowed();
   }

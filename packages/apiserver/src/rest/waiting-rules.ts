@@ -20,12 +20,18 @@ export class WaitingRules implements Patience {
     this.#object = object;
   }
 
-  /** Refuses what they find wrong. */
-  async settle(kind: KindDefinition, { metadata }: KubeObject): Promise<void> {
+  /** Refuses what they find wrong; undefined: none waits. */
+  settle(kind: KindDefinition, object: KubeObject): Promise<void> | undefined {
     const waiting = this.#object;
-    if (waiting === undefined) return;
     this.#object = undefined;
-    const { errors, ...ruled } = waiting;
+    return waiting && this.#ask(kind, object, waiting);
+  }
+
+  async #ask(
+    kind: KindDefinition,
+    { metadata }: KubeObject,
+    { errors, ...ruled }: WaitingObject,
+  ): Promise<void> {
     const all = distinct([...errors, ...(await this.#evaluations.rules(ruled))]);
     if (all.length > 0) throw invalid(kind, metadata.name, all);
   }
