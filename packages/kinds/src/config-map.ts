@@ -53,7 +53,7 @@ function validate(configMap: ConfigMap, old: ConfigMap | undefined): FieldError[
     if (Object.hasOwn(binaryData, key)) {
       faults.invalid(`data[${key}]`, key, "duplicate of key present in binaryData");
     }
-    total += byteLength(value);
+    total += value.length;
   }
   for (const [key, value] of Object.entries(binaryData)) {
     faults.all(`binaryData[${key}]`, key, dataKeyFaults(key));
@@ -61,6 +61,9 @@ function validate(configMap: ConfigMap, old: ConfigMap | undefined): FieldError[
     if (length === undefined) faults.invalid(`binaryData[${key}]`, key, "must be base64");
     total += length ?? 0;
   }
+  // A character takes three bytes at most: only what is long need be measured.
+  if (total * 3 > dataBytesMax)
+    for (const value of Object.values(data)) total += byteLength(value) - value.length;
   // As upstream names what has no name.
   if (total > dataBytesMax) faults.tooLong("[]", dataBytesMax);
   if (old?.immutable) checkUnchanged(faults, configMap, old, ["data", "binaryData"]);

@@ -108,6 +108,12 @@ const rows: readonly Row[] = [
     { data: { a: "x".repeat(1024 * 1024 + 1) } },
     "[]: Too long: may not be more than 1048576 bytes",
   ],
+  [
+    "a ConfigMap that is too large by its bytes, not by its characters",
+    configMapKind,
+    { data: { a: "ä".repeat(300_000), b: "€".repeat(200_000) } },
+    "[]: Too long: may not be more than 1048576 bytes",
+  ],
   ["a Secret", secretKind, { stringData: { password: "secret" } }],
   [
     "a Secret that is not base64",
