@@ -5,7 +5,7 @@ import { leastUseful } from "../usefulness.ts";
 import { judgeFailure, restartedTooOften, retryDelay } from "./job-failure.ts";
 import { missingIndexes, podOfJob, surplusIndexes } from "./job-pods.ts";
 import { type JobNews, jobStatus } from "./job-status.ts";
-import { hasFailed, isFinished, type JobVerdict, type JobView } from "./job-view.ts";
+import { hasFailed, indexOf, isFinished, type JobVerdict, type JobView } from "./job-view.ts";
 
 export interface JobPlan {
   readonly create: readonly Pod[];
@@ -132,12 +132,20 @@ function managePods(view: JobView): PodChange {
   const leaving = spec.podReplacementPolicy === "Failed" ? terminating.length : 0;
   const missing = wanted - active.length - leaving;
   if (missing <= 0) return nothing;
-  const [good, bad] = [succeededPods(view), view.pods.filter((pod) => hasFailed(job, pod))];
-  const delay = retryDelay(good, bad, view.now);
-  if (delay > 0) return { ...nothing, again: delay };
   const count = Math.min(missing, burst);
   const indexes = isIndexed ? missingIndexes(view, count) : Array.from({ length: count }, () => undefined);
-  return { ...nothing, create: indexes.map((index) => podOfJob(view, index)) };
+  const bad = view.pods.filter((pod) => hasFailed(job, pod));
+  if (spec.backoffLimitPerIndex === undefined) {
+    const delay = retryDelay(succeededPods(view), bad, view.now);
+    if (delay > 0) return { ...nothing, again: delay };
+    return { ...nothing, create: indexes.map((index) => podOfJob(view, index)) };
+  }
+  // An index waits for its own failures, not for those of others.
+  const failures = Map.groupBy(bad, indexOf);
+  const waits = indexes.map((index) => retryDelay([], failures.get(index) ?? [], view.now));
+  const ready = indexes.filter((_, at) => waits[at] === 0);
+  const again = minOf(...waits.filter((wait) => wait > 0));
+  return { ...nothing, create: ready.map((index) => podOfJob(view, index)), again };
 }
 
 function succeededPods({ pods }: JobView): Pod[] {

@@ -84,7 +84,6 @@ function sayWhetherSuspended({ job, now }: JobView, status: JobStatus, news: Job
       );
       news.push({ type: "Normal", reason: "Suspended", message: "Job suspended" });
     }
-    delete status.startTime;
     return;
   }
   if (said?.status === "True") {

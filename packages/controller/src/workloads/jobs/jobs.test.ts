@@ -117,19 +117,31 @@ describe("a Job", () => {
     await world.create(jobKind, jobOf("well", { parallelism: 2, completions: 2 }));
     await world.converge();
     assert.equal((await podsOf(world)).length, 2);
+    const started = (await read(world)).status?.startTime;
+    assert.ok(started);
+    await world.pass(60);
     await world.objects.patch(jobKind, "j", "default", "merge", { spec: { suspend: true } });
     await world.converge();
     const asleep = await read(world);
     assert.deepEqual(
       [said(asleep), asleep.status?.startTime, asleep.status?.failed],
-      [["Suspended: JobSuspended"], undefined, undefined],
+      [["Suspended: JobSuspended"], started, undefined],
     );
     assert.equal((await podsOf(world)).length, 0);
     await world.objects.patch(jobKind, "j", "default", "merge", { spec: { suspend: false } });
     await world.converge();
     const awake = await read(world);
     assert.deepEqual([said(awake), awake.status?.active, awake.status?.ready], [[], 2, 2]);
-    assert.ok(awake.status?.startTime);
+    assert.ok(Date.parse(awake.status?.startTime ?? "") > Date.parse(started));
+  });
+
+  it("lets an index wait for its own failures alone", async () => {
+    await using world = await worldOf();
+    const indexed = { completionMode: "Indexed" as const, completions: 3, parallelism: 3 };
+    await world.create(jobKind, jobOf("fails", { ...indexed, backoffLimitPerIndex: 5 }));
+    await world.converge();
+    await world.pass(12);
+    assert.equal((await podsOf(world)).length, 6);
   });
 
   it("gives each Pod its index", async () => {
