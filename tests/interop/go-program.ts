@@ -29,7 +29,8 @@ export function buildGo(name: string): GoProgram | string {
     execFileSync("go", ["build", "-o", program, "."], { cwd, timeout: buildTimeout });
   } catch (error) {
     // What was compiled is kept: the next time takes less.
-    if ((error as { code?: string }).code === "ETIMEDOUT") return `its build takes longer than ${buildTimeout} ms`;
+    if ((error as { code?: string }).code === "ETIMEDOUT")
+      return `its build takes longer than ${buildTimeout} ms`;
     throw error;
   }
   return (lines) => {

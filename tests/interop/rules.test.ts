@@ -53,7 +53,9 @@ describe("definitions of others", { skip: typeof program === "string" ? program 
 });
 
 function definitionsBelow(folder: string): CustomResourceDefinition[] {
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".yaml"));
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".yaml"),
+  );
   const documents = files.flatMap((file) => parseAllDocuments(readFileSync(join(folder, file), "utf8")));
   return documents
     .map((document) => document.toJS() as CustomResourceDefinition | null)

@@ -55,7 +55,12 @@ describe("OpenAPI", { skip: opensslMissing() }, () => {
       spec: {
         ...{ group: "lab.example.net", scope: "Cluster", names: { plural: "pipes", kind: "Pipe" } },
         versions: [
-          { name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object", properties } } },
+          {
+            name: "v1",
+            served: true,
+            storage: true,
+            schema: { openAPIV3Schema: { type: "object", properties } },
+          },
         ],
       },
     };

@@ -47,7 +47,8 @@ func visit(s *schema.Structural, path string, isRoot bool, found *[][]any) {
 	}
 	if len(s.XValidations) > 0 {
 		isResource := isRoot || s.XEmbeddedResource
-		results, err := cel.Compile(s, model.SchemaDeclType(s, isResource), celconfig.PerCallLimit, env, cel.NewExpressionsEnvLoader())
+		declared := model.SchemaDeclType(s, isResource)
+		results, err := cel.Compile(s, declared, celconfig.PerCallLimit, env, cel.NewExpressionsEnvLoader())
 		fail(err)
 		for index, result := range results {
 			row := []any{path, index, result.MaxCost, result.MessageExpressionMaxCost, result.Error != nil}
