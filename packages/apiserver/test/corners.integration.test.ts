@@ -198,6 +198,47 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
     assert.deepEqual([status, json.message], [500, `failed to create typed patch object ${which}: ${why}`]);
   });
 
+  const partial = (name: string): string => `application/json;as=${name};g=meta.k8s.io;v=v1`;
+  const parse = (text: string): string => `parsing "${text}": invalid syntax`;
+  const notList = "but the requested object is";
+  const unread: readonly (readonly [path: string, accept: string, code: number, said: string])[] = [
+    ...["", "watch=1&"].map((watch) => {
+      const said = `resourceVersion: Invalid value: "x": strconv.ParseUint: ${parse("x")}`;
+      return [`${things}?${watch}resourceVersion=x`, "", 400, `invalid resource version: ${said}`] as const;
+    }),
+    [`${things}?timeoutSeconds=x`, "", 400, `timeoutSeconds: strconv.ParseInt: ${parse("x")}`],
+    [
+      `${things}?includeObject=x`,
+      partial("Table"),
+      400,
+      "Unable to convert to Table as requested: includeObject: Invalid value: " +
+        "\"x\": must be 'Metadata', 'Object', 'None', or empty",
+    ],
+    [
+      things,
+      `${partial("PartialObjectMetadata")},application/json`,
+      406,
+      `you requested PartialObjectMetadata, ${notList} a list (*unstructured.UnstructuredList)`,
+    ],
+    [
+      "/apis/apps/v1/deployments",
+      partial("PartialObjectMetadata"),
+      406,
+      `you requested PartialObjectMetadata, ${notList} a list (*apps.DeploymentList)`,
+    ],
+    [
+      "/api/v1/namespaces/default",
+      partial("PartialObjectMetadataList"),
+      406,
+      `you requested PartialObjectMetadataList, ${notList} not a list (*core.Namespace)`,
+    ],
+  ];
+  for (const [path, accept, code, said] of unread)
+    it(`cannot be read as ${path.slice(1)}${accept && ` of ${accept}`}`, async () => {
+      const { status, json } = await world.send(path, { headers: { accept } });
+      assert.deepEqual([status, json.message], [code, said]);
+    });
+
   const asked: readonly (readonly [method: string, part: string])[] = [
     ["GET", "pods/till/binding"],
     ["PUT", "pods/till/binding"],

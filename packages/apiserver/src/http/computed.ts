@@ -7,7 +7,7 @@ import { methodNotAllowed, notFound, unknownResource } from "../rest/refusals.ts
 import { selectionOf } from "../rest/selection.ts";
 import { partial, tableOf } from "../rest/table.ts";
 import type { Exchange } from "./exchange.ts";
-import { formOf } from "./negotiation.ts";
+import { checkPartial, formOf } from "./negotiation.ts";
 import { includeObject, isTrue, listQuery } from "./query.ts";
 import { answer } from "./respond.ts";
 
@@ -17,7 +17,9 @@ export function serveComputed(exchange: Exchange, computed: ComputedKind, clock:
   if (subresource !== undefined) throw unknownResource();
   const reads = request.method === "GET" || request.method === "HEAD";
   if (!reads || isTrue(query.get("watch"))) throw methodNotAllowed();
-  const { view, encoding } = formOf(request.headers.accept, { protobuf: kind.protobuf !== undefined });
+  const form = formOf(request.headers.accept, { protobuf: kind.protobuf !== undefined });
+  const { view, encoding } = form;
+  checkPartial(form, kind, name === undefined);
   const send = (value: unknown): void => answer(exchange, encoding, 200, JSON.stringify(value));
   const table = (objects: readonly KubeObject[]): unknown =>
     tableOf(kind, objects, {}, clock.now(), includeObject(query));

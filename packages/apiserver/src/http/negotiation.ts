@@ -1,5 +1,7 @@
 /** In what form a client wants its answer: the first of those it lists, the best first, that there is. */
+import type { KindDefinition } from "@selvedge/apimachinery";
 import type { AggregatedVersion } from "../rest/discovery.ts";
+import { listKindOf } from "../rest/kind-names.ts";
 import { StatusError } from "../status-error.ts";
 
 export type View = "object" | "table" | "partial";
@@ -8,6 +10,8 @@ export type Encoding = "json" | "yaml" | "protobuf";
 export interface Form {
   readonly view: View;
   readonly encoding: Encoding;
+  /** By what name metadata alone was asked for. */
+  readonly as?: string;
 }
 
 /** What there is of an answer besides JSON and YAML. */
@@ -46,6 +50,17 @@ export function formOf(accept: string | undefined, offer: Offer): Form {
   throw new StatusError(406, "NotAcceptable", `only the following media types are accepted: ${list}`, {});
 }
 
+/** The metadata of one object is no list, and that of a list no object. */
+export function checkPartial({ as }: Form, kind: KindDefinition, isList: boolean): void {
+  const wrong = isList ? "PartialObjectMetadata" : "PartialObjectMetadataList";
+  if (as !== wrong) return;
+  const name = isList ? listKindOf(kind) : kind.kind;
+  const custom = `unstructured.Unstructured${isList ? "List" : ""}`;
+  const type = kind.custom ? custom : `${kind.group.split(".", 1)[0] || "core"}.${name}`;
+  const what = `the requested object is ${isList ? "a" : "not a"} list (*${type})`;
+  throw new StatusError(406, "NotAcceptable", `you requested ${wrong}, but ${what}`, {});
+}
+
 /** The form of what has no other than its own: a refusal, a document. Who accepts none of them gets JSON. */
 export function encodingOf(accept: string | undefined, protobuf: boolean): Encoding {
   return findForm(accept, { protobuf, table: false }, false)?.encoding ?? "json";
@@ -62,7 +77,8 @@ function findForm(accept: string | undefined, offer: Offer, transforms = true): 
       if (!fits(type, typeOf[encoding]) || !isThere(view, encoding, offer)) continue;
       if (stream && (encoding === "yaml" || stream !== "watch")) continue;
       // As upstream: the choice has been made, though it cannot be had.
-      return offer.stream && encoding === "yaml" ? undefined : { view, encoding };
+      if (offer.stream && encoding === "yaml") return undefined;
+      return { view, encoding, ...(view === "partial" && as !== undefined && { as }) };
     }
   }
   return undefined;

@@ -56,10 +56,8 @@ export function timeoutSeconds(query: URLSearchParams): number | undefined {
 export function includeObject(query: URLSearchParams): IncludeObject {
   const text = given(query, "includeObject") ?? "Metadata";
   if (text === "None" || text === "Metadata" || text === "Object") return text;
-  const detail = 'supported values: "Metadata", "None", "Object"';
-  throw invalidOptions("TableOptions", [
-    { type: "FieldValueNotSupported", field: "includeObject", value: text, detail },
-  ]);
+  const why = `Invalid value: ${JSON.stringify(text)}: must be 'Metadata', 'Object', 'None', or empty`;
+  throw badRequest(`Unable to convert to Table as requested: includeObject: ${why}`);
 }
 
 export interface WriteOptions {

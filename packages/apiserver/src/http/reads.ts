@@ -11,9 +11,9 @@ import { partial, tableOf } from "../rest/table.ts";
 import { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
 import { type ListForm, sendList } from "./list-stream.ts";
-import { formOf, type View } from "./negotiation.ts";
+import { checkPartial, formOf, type View } from "./negotiation.ts";
 import { protobufListOf, sendProtobufList } from "./protobuf-list.ts";
-import { includeObject, listQuery } from "./query.ts";
+import { includeObject, listQuery, timeoutSeconds } from "./query.ts";
 import { answer } from "./respond.ts";
 
 export interface ReadPorts {
@@ -25,9 +25,11 @@ export interface ReadPorts {
 export async function serveObject(exchange: Exchange, ports: ReadPorts): Promise<void> {
   const { request, target } = exchange;
   const { kind, name = "", namespace, subresource } = target;
-  const { view, encoding } = formOf(request.headers.accept, { protobuf: kind.protobuf !== undefined });
+  const form = formOf(request.headers.accept, { protobuf: kind.protobuf !== undefined });
+  const { view, encoding } = form;
   await checkReached(exchange, ports);
   const stored = await ports.objects.getStored(kind, name, namespace);
+  checkPartial(form, kind, false);
   if (subresource === "scale") {
     answer(exchange, encoding, 200, JSON.stringify(scaleOf(kind, stored.object)));
     return;
@@ -50,7 +52,10 @@ async function checkReached({ query }: Exchange, { objects }: ReadPorts): Promis
 export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<void> {
   const { request, query, target } = exchange;
   const { kind, namespace } = target;
-  const { view, encoding } = formOf(request.headers.accept, { protobuf: kind.protobuf !== undefined });
+  const asked = formOf(request.headers.accept, { protobuf: kind.protobuf !== undefined });
+  const { view, encoding } = asked;
+  checkPartial(asked, kind, true);
+  timeoutSeconds(query);
   if (query.has("sendInitialEvents")) throw forbiddenForList();
   const pieces = ports.objects.listPieces(kind, listQuery(query, namespace));
   const first = await pieces.next();

@@ -175,11 +175,9 @@ export function readRevision(text: string | undefined): number {
   if (text === undefined || text === "" || text === "0") return 0;
   const revision = /^\d{1,15}$/.test(text) ? Number(text) : -1;
   if (revision < 0) {
-    const error: FieldError = {
-      ...{ type: "FieldValueInvalid", field: "resourceVersion", value: text },
-      detail: `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-    };
-    throw invalidOptions("ListOptions", [error]);
+    const value = JSON.stringify(text);
+    const why = `Invalid value: ${value}: strconv.ParseUint: parsing ${value}: invalid syntax`;
+    throw badRequest(`invalid resource version: resourceVersion: ${why}`);
   }
   return revision;
 }
