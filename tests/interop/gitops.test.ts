@@ -13,9 +13,9 @@ import { accessOf, isReason, type KindRef } from "@selvedge/client";
 import { parse } from "yaml";
 import { KubeConnection } from "../../packages/cli/src/kube.ts";
 import { ControllerProcess } from "../../packages/controller/test/controller-process.ts";
-import { buildGo } from "./go-program.ts";
+import { buildLargeGo } from "./go-program.ts";
 
-const program = buildGo("gitops");
+const program = buildLargeGo("gitops");
 
 const counters: KindRef = {
   ...{ group: "shop.example.com", version: "v1", kind: "Counter", plural: "counters", namespaced: true },
