@@ -69,7 +69,8 @@ describe("OpenAPI", { skip: opensslMissing() }, () => {
     assert.equal((await world.send(path, { method: "POST", body })).status, 201);
     let pipe: { properties: Record<string, unknown> } | undefined;
     // It is told of once it is served.
-    while (pipe === undefined) pipe = (await world.send("/openapi/v2")).json.definitions["net.example.lab.v1.Pipe"];
+    while (pipe === undefined)
+      pipe = (await world.send("/openapi/v2")).json.definitions["net.example.lab.v1.Pipe"];
     const { list, members } = pipe.properties;
     assert.deepEqual([list, members], [keeps, keeps]);
   });
