@@ -175,6 +175,26 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
       assert.match(json.message, said);
     });
 
+  const others: readonly (readonly [path: string, patch: object, said: RegExp])[] = [
+    [
+      `${things}/one`,
+      { kind: "Foo" },
+      /^Gadget.lab.example "one" is invalid: kind: .*"Foo": must be Gadget$/,
+    ],
+    [
+      `${things}/one`,
+      { apiVersion: "lab.example/v2" },
+      / is invalid: apiVersion: .*: must be lab.example\/v1$/,
+    ],
+    ["/api/v1/namespaces/default", { kind: "Foo" }, /: no kind "Foo" is registered for version "v1"$/],
+  ];
+  for (const [path, patch, said] of others)
+    it(`makes no ${JSON.stringify(patch)} of ${path}`, async () => {
+      const { status, json } = await write("PATCH", path, patch, "merge-patch+json");
+      assert.equal(status, 422);
+      assert.match(json.message, said);
+    });
+
   it("refuses a list as a strategic patch", async () => {
     const path = "/api/v1/namespaces/default";
     assert.equal((await write("PATCH", path, [{ op: "test" }], "strategic-merge-patch+json")).status, 400);

@@ -4,6 +4,7 @@ import {
   ApplyTypeError,
   applyObject,
   describeManager,
+  type FieldError,
   type JsonPatchOperation,
   jsonPatch,
   type KindDefinition,
@@ -14,9 +15,10 @@ import {
   strategicMergePatch,
 } from "@selvedge/apimachinery";
 import { type StatusCause, StatusError } from "../status-error.ts";
-import { apiVersionOf, kindText } from "./kind-names.ts";
+import { type FieldRules, unreadable } from "./field-validation.ts";
+import { apiVersionOf } from "./kind-names.ts";
 import { saidSizes } from "./pod-resize.ts";
-import { badRequest, invalidOptions, unsupportedBody } from "./refusals.ts";
+import { badRequest, invalid, invalidOptions, unsupportedBody } from "./refusals.ts";
 
 export type PatchKind = "json" | "merge" | "strategic" | "apply";
 
@@ -53,7 +55,7 @@ export function applyPatch(
     const message = `the server rejected our request due to an error in our request: ${error.message}`;
     throw new StatusError(422, "Invalid", message, {}, { cause: error });
   }
-  return checked(kind, patched);
+  return checked(kind, patched, { type, value: patch });
 }
 
 /** metadata's own lists merge by these keys whatever the kind. */
@@ -74,18 +76,31 @@ function schemaWithMeta({ schema }: KindDefinition): KindDefinition["schema"] {
   return { ...schema, properties: { ...schema.properties, metadata: metadataSchema } };
 }
 
-function checked(kind: KindDefinition, value: unknown): KubeObject {
+type Said = NonNullable<FieldRules["patch"]>;
+
+function checked(kind: KindDefinition, value: unknown, patch: Said): KubeObject {
   const object = value as KubeObject;
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw badRequest("no object is left");
   const { apiVersion, kind: name, metadata } = object;
   if (typeof metadata !== "object" || metadata === null) throw badRequest("the patch leaves no metadata");
-  if (apiVersion !== apiVersionOf(kind) || name !== kind.kind) {
-    const said = `${apiVersion}, Kind=${name}`;
-    const expected = `the expected API version (${kindText(kind)})`;
-    throw badRequest(`the API version in the data (${said}) does not match ${expected}`);
-  }
+  if (apiVersion !== apiVersionOf(kind) || name !== kind.kind) throw otherKind(kind, object, patch);
   return object;
+}
+
+/** A patch has made it an object of another kind, or of another version. */
+function otherKind(kind: KindDefinition, object: KubeObject, patch: Said): StatusError {
+  const { apiVersion, kind: name, metadata } = object;
+  if (!kind.custom) {
+    const detail = `no kind ${JSON.stringify(name)} is registered for version ${JSON.stringify(apiVersion)}`;
+    return unreadable(kind, { patch }, detail);
+  }
+  const wanted = { kind: kind.kind, apiVersion: apiVersionOf(kind) };
+  const wrong = (["kind", "apiVersion"] as const).filter((field) => object[field] !== wanted[field]);
+  const errors = wrong.map((field): FieldError => {
+    return { type: "FieldValueInvalid", field, value: object[field], detail: `must be ${wanted[field]}` };
+  });
+  return invalid(kind, metadata.name, errors);
 }
 
 export interface ApplyRequest {

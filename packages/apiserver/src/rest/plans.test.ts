@@ -251,6 +251,20 @@ describe("a write", () => {
     });
   });
 
+  const fixed: readonly (readonly [meta: object, rules: object, said: string])[] = [
+    [{ uid: "w" }, { patch: { type: "merge", value: {} } }, 'metadata.uid: Invalid value: "w"'],
+    [going, {}, 'metadata.deletionTimestamp: Invalid value: "2026-01-01T00:00:30Z"'],
+    [{ deletionGracePeriodSeconds: 30 }, {}, "metadata.deletionGracePeriodSeconds: Invalid value: 30"],
+  ];
+  for (const [meta, rules, said] of fixed)
+    it(`is refused where it would change ${said}`, () => {
+      const stored = planCreate(object(), "u", context());
+      assert.throws(() => planUpdate(stored, object({ uid: "u", ...meta }), context({ rules })), {
+        code: 422,
+        message: `Gadget.lab.example "one" is invalid: ${said}: field is immutable`,
+      });
+    });
+
   it("is told of unknown fields as the rules say", () => {
     const odd = (): KubeObject => ({ ...object(), spec: { size: 1, colour: "red" } });
     assert.deepEqual(planCreate(odd(), "u", context())["spec"], { size: 1 });

@@ -19,7 +19,7 @@ import { decodeFault } from "./decode-fault.ts";
 import { type FieldRules, pruneObject, unreadable } from "./field-validation.ts";
 import { apiVersionOf, hasGeneration, isNamespaceKind } from "./kind-names.ts";
 import { withSizes } from "./pod-resize.ts";
-import { conflict, invalid } from "./refusals.ts";
+import { conflict, invalid, invalidField } from "./refusals.ts";
 import { share } from "./share.ts";
 
 export interface WriteContext {
@@ -62,7 +62,7 @@ export function planUpdate(stored: KubeObject, wanted: KubeObject, context: Writ
   const { kind, subresource } = context;
   applySchemaDefaults(kind.schema, stored);
   kind.applyDefaults?.(stored);
-  const next = merge(kind, stored, wanted, subresource);
+  const next = merge(stored, wanted, context);
   // What is the same of a status is settled. Of a spec too, but kinds' own defaults change it where it stands.
   if (subresource === "status" && !kind.custom) shareContent(next, stored);
   settle(next, stored, context);
@@ -241,16 +241,20 @@ const serverMeta = [
  * The stored object with what the write may change: a subresource its part, the main resource all but the
  * status; the server's own metadata stays.
  */
-function merge(
-  kind: KindDefinition,
-  stored: KubeObject,
-  wanted: KubeObject,
-  subresource: string | undefined,
-): KubeObject {
+function merge(stored: KubeObject, wanted: KubeObject, context: WriteContext): KubeObject {
+  const { kind, subresource, rules, managed = false } = context;
   const { uid, name } = wanted.metadata;
+  const fixed = (field: string, value: unknown): Error =>
+    invalidField(kind, name, `metadata.${field}`, value, "field is immutable");
   if (uid && uid !== stored.metadata.uid) {
+    // A whole object says by it for which one it is meant; a patch would change it.
+    if (managed || rules.patch !== undefined) throw fixed("uid", uid);
     const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stored.metadata.uid}`;
     throw conflict(kind, name, why);
+  }
+  for (const field of ["deletionTimestamp", "deletionGracePeriodSeconds"] as const) {
+    const value = wanted.metadata[field];
+    if (subresource === undefined && value && stored.metadata[field] === undefined) throw fixed(field, value);
   }
   const part = subresource === undefined ? undefined : parts[subresource];
   const mergeOwn = subresource === "resize" ? withSizes : mergePart;
