@@ -140,7 +140,9 @@ export class ApiServer {
     using seat = await this.#flow.enter({ user, writes: !reads, gone: () => goneWith(response) });
     await this.#authorize(info, user, audit.entry);
     if (info.type === "path") {
-      if (reads && (await this.#currentDocuments()).serve(path, request, response)) return;
+      const documents = await this.#currentDocuments();
+      if (!reads && documents.has(path)) throw methodNotAllowed();
+      if (reads && documents.serve(path, request, response)) return;
       if (reads && this.#serveMetrics(path, request, response)) return;
       if (reads && (await serveIssuer(path, request, response, this.#options))) return;
       throw unknownResource();

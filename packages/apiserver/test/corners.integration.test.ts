@@ -259,6 +259,22 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
       assert.deepEqual([status, json.message], [code, said]);
     });
 
+  const fixed: readonly (readonly [method: string, path: string, code: number])[] = [
+    ["POST", "/api", 405],
+    ["PUT", "/api/v1/", 405],
+    ["DELETE", "/apis/apps/v1", 405],
+    ["PATCH", "/version", 405],
+    ["POST", "/openapi/v2", 405],
+    ["POST", "/apis/nothing", 404],
+    ["POST", "/nothing", 404],
+  ];
+  for (const [method, path, code] of fixed)
+    it(`answers ${method} ${path} with ${code}`, async () => {
+      const { status, json } = await world.send(path, { method });
+      const reason = code === 405 ? "MethodNotAllowed" : "NotFound";
+      assert.deepEqual([status, json.code, json.reason], [code, code, reason]);
+    });
+
   const asked: readonly (readonly [method: string, part: string])[] = [
     ["GET", "pods/till/binding"],
     ["PUT", "pods/till/binding"],

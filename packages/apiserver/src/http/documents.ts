@@ -24,9 +24,10 @@ const version = {
 };
 const v2Path = "/openapi/v2";
 const v3Path = "/openapi/v3";
+const versionPath = "/version";
 const v2Protobuf = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 /** What the root names besides discovery. */
-const others = [v2Path, v3Path, "/healthz", "/livez", "/metrics", "/readyz", "/version"];
+const others = [v2Path, v3Path, "/healthz", "/livez", "/metrics", "/readyz", versionPath];
 /** A hashed document never changes. */
 const immutable = { "cache-control": "public, immutable", expires: "Fri, 31 Dec 2100 23:59:59 GMT" };
 
@@ -37,7 +38,7 @@ export function withoutSlash(path: string): string {
 
 /** For clients that do not know yet who they are. Whether the path was this; then it has been answered. */
 export function serveVersion(asked: string, request: IncomingMessage, response: ServerResponse): boolean {
-  if (withoutSlash(asked) !== "/version") return false;
+  if (withoutSlash(asked) !== versionPath) return false;
   sendJson(request, response, 200, JSON.stringify(version));
   return true;
 }
@@ -80,6 +81,14 @@ export class Documents {
     if (document === undefined) return false;
     const hash = new URL(request.url ?? "", "https://server").searchParams.get("hash");
     return serveTagged(request, response, document, hash === document.hash ? immutable : {});
+  }
+
+  /** Whether the path is of one that everybody knows: it can be read, and nothing else. */
+  has(asked: string): boolean {
+    const path = withoutSlash(asked);
+    return (
+      path === "" || path === v2Path || path === v3Path || path === versionPath || this.#legacy.has(path)
+    );
   }
 
   #serveAggregated(
