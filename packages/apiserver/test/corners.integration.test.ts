@@ -259,6 +259,29 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
       assert.deepEqual([status, json.message], [code, said]);
     });
 
+  const counted: readonly (readonly [path: string, said: object, change: object, generation: number])[] = [
+    ["/apis/scheduling.k8s.io/v1/priorityclasses", { value: 5 }, { description: "x" }, 1],
+    [
+      "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
+      { addressType: "IPv4" },
+      { endpoints: [{ addresses: ["192.0.2.1"] }] },
+      2,
+    ],
+    [
+      "/api/v1/namespaces/default/podtemplates",
+      { template: { spec: { containers: [{ name: "a", image: "b" }] } } },
+      { template: { spec: { priority: 5 } } },
+      2,
+    ],
+  ];
+  for (const [path, said, change, generation] of counted)
+    it(`counts what is wanted of ${path}`, async () => {
+      const made = await write("POST", path, { metadata: { name: "counted" }, ...said });
+      assert.deepEqual([made.status, made.json.metadata.generation], [201, 1]);
+      const { status, json } = await write("PATCH", `${path}/counted`, change, "merge-patch+json");
+      assert.deepEqual([status, json.metadata.generation], [200, generation]);
+    });
+
   const fixed: readonly (readonly [method: string, path: string, code: number])[] = [
     ["POST", "/api", 405],
     ["PUT", "/api/v1/", 405],

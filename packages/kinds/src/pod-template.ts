@@ -25,6 +25,7 @@ export const podTemplateKind: KindDefinition = builtIn(podTemplate, {
   plural: "podtemplates",
   singular: "podtemplate",
   namespaced: true,
+  hasGeneration: true,
   applyDefaults: (object) => defaultTemplate(object as PodTemplate),
   validate: (object) => {
     const faults = new Faults();

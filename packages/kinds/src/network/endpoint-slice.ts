@@ -93,6 +93,7 @@ export const endpointSliceKind: KindDefinition = builtIn(endpointSlice, {
   plural: "endpointslices",
   singular: "endpointslice",
   namespaced: true,
+  hasGeneration: true,
   applyDefaults: (object) => {
     const slice = object as EndpointSlice;
     slice.endpoints ??= [];

@@ -36,6 +36,9 @@ export const priorityClassKind: KindDefinition = builtIn(priorityClass, {
   singular: "priorityclass",
   shortNames: ["pc"],
   namespaced: false,
+  hasGeneration: true,
+  // As upstream: it has one, which nothing moves.
+  keepsGeneration: () => true,
   applyDefaults: (object) => {
     (object as PriorityClass).preemptionPolicy ??= "PreemptLowerPriority";
   },
