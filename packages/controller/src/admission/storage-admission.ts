@@ -1,20 +1,25 @@
-/** Claims without a class get the default one, and none goes while a Pod has its volume. */
+/** Claims without a class get the default one; no claim goes while a Pod has it, no volume while a claim has it. */
+import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import type { AdmissionMember } from "@selvedge/apiserver";
 import {
   defaultClassAnnotation,
   type PersistentVolumeClaim,
   persistentVolumeClaimKind,
+  persistentVolumeKind,
 } from "@selvedge/kinds";
-import { claimFinalizer } from "../volumes/claim-plan.ts";
+import { claimFinalizer, volumeFinalizer } from "../volumes/claim-plan.ts";
 import type { Policies } from "./policies.ts";
 
 export function storageAdmission(policies: Policies): AdmissionMember[] {
-  const created: AdmissionMember["handles"] = ({ kind, operation, subresource }) =>
-    kind === persistentVolumeClaimKind && operation === "CREATE" && subresource === undefined;
+  const finalizers = new Map<KindDefinition, string>([
+    [persistentVolumeClaimKind, claimFinalizer],
+    [persistentVolumeKind, volumeFinalizer],
+  ]);
   return [
     {
       name: "DefaultStorageClass",
-      handles: created,
+      handles: ({ kind, operation, subresource }) =>
+        kind === persistentVolumeClaimKind && operation === "CREATE" && subresource === undefined,
       mutate: ({ object }) => {
         const { spec } = object as PersistentVolumeClaim;
         if (spec.storageClassName !== undefined) return;
@@ -27,10 +32,12 @@ export function storageAdmission(policies: Policies): AdmissionMember[] {
     },
     {
       name: "StorageObjectInUseProtection",
-      handles: created,
-      mutate: ({ object }) => {
-        const { metadata } = object as PersistentVolumeClaim;
-        metadata.finalizers = [...new Set([...(metadata.finalizers ?? []), claimFinalizer])];
+      handles: ({ kind, operation, subresource }) =>
+        finalizers.has(kind) && operation === "CREATE" && subresource === undefined,
+      mutate: ({ kind, object }) => {
+        const { metadata } = object as KubeObject;
+        const finalizer = finalizers.get(kind) ?? "";
+        metadata.finalizers = [...new Set([...(metadata.finalizers ?? []), finalizer])];
       },
     },
   ];

@@ -10,7 +10,7 @@ export function isOver({ status }: Pod): boolean {
 }
 
 /** Somebody asked for its end. */
-export function isGoing({ metadata }: Pod): boolean {
+export function isGoing({ metadata }: Pick<Pod, "metadata">): boolean {
   return metadata.deletionTimestamp !== undefined;
 }
 

@@ -10,6 +10,7 @@ import {
 import { isOver } from "../objects/pods.ts";
 
 export const claimFinalizer = "kubernetes.io/pvc-protection";
+export const volumeFinalizer = "kubernetes.io/pv-protection";
 const hostnameLabel = "kubernetes.io/hostname";
 
 export interface ClaimInputs {

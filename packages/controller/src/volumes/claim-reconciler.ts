@@ -15,8 +15,9 @@ import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { EventRecorder } from "../events/event-recorder.ts";
 import { type Caches, claimsOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
+import { isGoing } from "../objects/pods.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
-import { claimFinalizer, isFree, planClaim, planReclaim } from "./claim-plan.ts";
+import { claimFinalizer, isFree, planClaim, planReclaim, volumeFinalizer } from "./claim-plan.ts";
 
 export interface ClaimDeps {
   readonly cluster: Cluster;
@@ -48,6 +49,7 @@ export class ClaimReconciler implements Reconciler {
     const { namespace, name } = splitKey(key);
     const claim = caches.claims.get(name, namespace);
     await this.#reclaim(key, claim);
+    if (key === freeVolumes) await this.#letGo();
     if (claim === undefined) return settled;
     const step = planClaim({
       claim,
@@ -164,11 +166,23 @@ export class ClaimReconciler implements Reconciler {
     const { cluster } = this.#deps;
     for (const volume of this.#volumesFor(key)) {
       const what = planReclaim(volume, claim);
-      if (what === "remove") await cluster.delete(persistentVolumeKind, volume);
-      else if (what === "released") await this.#sayVolume(volume, "Released");
+      if (what === "remove" || what === "released") await this.#sayVolume(volume, "Released");
+      if (what === "remove" && !isGoing(volume)) await cluster.delete(persistentVolumeKind, volume);
     }
     for (const volume of this.#deps.caches.volumes.by("claim", ""))
       await this.#sayVolume(volume, "Available");
+  }
+
+  /** Volumes that are being deleted, and that no claim has. */
+  async #letGo(): Promise<void> {
+    const { cluster, caches } = this.#deps;
+    for (const { metadata } of caches.volumes.list().filter(isGoing))
+      await cluster.change<PersistentVolume>(persistentVolumeKind, metadata.name, undefined, (draft) => {
+        const { finalizers = [], uid } = draft.metadata;
+        if (uid !== metadata.uid || draft.status?.phase === "Bound") return false;
+        draft.metadata.finalizers = finalizers.filter((one) => one !== volumeFinalizer);
+        return finalizers.includes(volumeFinalizer);
+      });
   }
 
   async #sayVolume({ metadata }: PersistentVolume, phase: "Bound" | "Released" | "Available"): Promise<void> {
@@ -197,6 +211,7 @@ export function claimWakes(caches: Caches): Wake[] {
     wakeOn<PersistentVolume>(persistentVolumeKind, (before, after) => {
       const ref = (after ?? before)?.spec.claimRef;
       const own = ref === undefined ? [] : [objectKey(ref.name ?? "", ref.namespace)];
+      if (after !== undefined && isGoing(after)) return [...own, freeVolumes];
       return after !== undefined && isFree(after) ? [...own, ...pending(), freeVolumes] : own;
     }),
     wakeOn<StorageClass>(storageClassKind, pending),
@@ -207,5 +222,5 @@ export function claimWakes(caches: Caches): Wake[] {
   ];
 }
 
-/** A key that no claim has: it only says that there are volumes nobody has. */
+/** A key that no claim has: it only says that there are volumes nobody has, or that are going. */
 const freeVolumes = "/free";

@@ -29,6 +29,9 @@ function podOf(name: string, nodeName?: string): Pod {
   };
 }
 
+const here = { key: "kubernetes.io/hostname", operator: "In" as const, values: ["a"] };
+const onlyHere = { required: { nodeSelectorTerms: [{ matchExpressions: [here] }] } };
+
 const readClaim = (world: ObjectWorld): Promise<PersistentVolumeClaim> =>
   world.objects.get<PersistentVolumeClaim>(persistentVolumeClaimKind, "data", "default");
 const readPod = (world: ObjectWorld, name: string): Promise<Pod> =>
@@ -99,12 +102,11 @@ describe("a claim", () => {
 
   it("of no class takes a volume that somebody made", async () => {
     await using world = await ObjectWorld.start();
-    const here = { key: "kubernetes.io/hostname", operator: "In" as const, values: ["a"] };
     const volume: PersistentVolume = {
       ...{ apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "mine" } },
       spec: {
         ...{ capacity: { storage: "5Gi" }, accessModes: ["ReadWriteOnce"], local: { path: "/x" } },
-        nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [here] }] } },
+        nodeAffinity: onlyHere,
       },
     };
     await world.create(persistentVolumeKind, volume);
@@ -119,5 +121,38 @@ describe("a claim", () => {
     await world.objects.delete(persistentVolumeClaimKind, "data", "default");
     await world.converge();
     assert.equal((await volumesOf(world))[0]?.status?.phase, "Released");
+  });
+
+  it("keeps its volume while it is there", async () => {
+    await using world = await ObjectWorld.start();
+    await world.addNode("a");
+    await world.create(persistentVolumeClaimKind, claim);
+    await world.create(podKind, podOf("first"));
+    await world.converge();
+    const name = (await readClaim(world)).spec.volumeName ?? "";
+    await world.objects.delete(persistentVolumeKind, name);
+    await world.converge();
+    const [kept] = await volumesOf(world);
+    assert.deepEqual(
+      [kept?.status?.phase, kept?.metadata.finalizers, kept?.metadata.deletionTimestamp !== undefined],
+      ["Bound", ["kubernetes.io/pv-protection"], true],
+    );
+    await world.objects.delete(podKind, "first", "default");
+    await world.objects.delete(persistentVolumeClaimKind, "data", "default");
+    await world.converge();
+    assert.deepEqual(await volumesOf(world), []);
+  });
+
+  it("that is not there holds no volume", async () => {
+    await using world = await ObjectWorld.start();
+    for (const local of [{ local: { path: "/x" }, nodeAffinity: onlyHere }, { hostPath: { path: "/x" } }]) {
+      const spec = { capacity: { storage: "5Gi" }, accessModes: ["ReadWriteOnce" as const], ...local };
+      const volume = { apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "mine" }, spec };
+      await world.create(persistentVolumeKind, volume);
+      await world.converge();
+      await world.objects.delete(persistentVolumeKind, "mine");
+      await world.converge();
+      assert.deepEqual(await volumesOf(world), []);
+    }
   });
 });
