@@ -85,6 +85,9 @@ describe("a kind that a user brings", { skip: missing }, () => {
     );
     assert.match(await run("explain", "crontab.spec"), /cronSpec\t<string> -required-\n +When it runs/);
     await run("scale", "ct/good", "--replicas=5");
+    const less = ["--subresource=scale", "--type=merge", "-p", '{"spec":{"replicas":-1}}'];
+    const none = /\* \.spec\.replicas: Invalid value: -1: should be a non-negative integer/;
+    assert.match(await refused("patch", "ct/good", ...less), none);
     assert.equal(await run("get", "ct/good", "-o", "jsonpath={.spec.replicas}"), "5");
     assert.match(await run("get", "ct", "--field-selector=spec.image=busybox", "-o", "name"), /good/);
     assert.match(await refused("get", "ct", "--field-selector=spec.port=1"), /field label not supported/);

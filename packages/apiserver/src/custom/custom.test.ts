@@ -198,6 +198,11 @@ const schemas: readonly (readonly [what: string, spec: Schema, fault: string])[]
   ["a value without a type", {}, ".type: Required value: must not be empty for specified object fields"],
   ["a list without items", { type: "array" }, ".items: Required value: must be specified"],
   [
+    "a list of nothing",
+    { type: "array", items: null } as unknown as Schema,
+    ".items: Required value: must be specified",
+  ],
+  [
     "a type below a junctor",
     { type: "object", anyOf: [{ type: "object" }] },
     ".anyOf[0].type: Forbidden: must be empty to be structural",

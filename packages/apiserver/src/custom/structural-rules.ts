@@ -31,7 +31,8 @@ function invariants(schema: Schema, level: Level, path: string): FieldError[] {
   const embedded = schema["x-kubernetes-embedded-resource"] === true;
   const preserves = schema["x-kubernetes-preserve-unknown-fields"] === true;
   const intOrString = schema["x-kubernetes-int-or-string"] === true;
-  if (type === "array" && items === undefined) errors.push(required(`${path}.items`, "must be specified"));
+  if (type === "array" && (items === undefined || items === null))
+    errors.push(required(`${path}.items`, "must be specified"));
   const ofItems = asSchema(items);
   if (ofItems !== undefined) errors.push(...invariants(ofItems, "item", `${path}.items`));
   for (const [name, inner] of Object.entries(properties)) {

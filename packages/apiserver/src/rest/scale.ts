@@ -96,7 +96,8 @@ export function withScale(kind: KindDefinition, object: KubeObject, scale: KubeO
   }
   if (resourceVersion && resourceVersion !== object.metadata.resourceVersion) throw conflict(kind, name);
   const replicas = (scale["spec"] as { replicas?: unknown } | undefined)?.replicas ?? 0;
-  if (!Number.isSafeInteger(replicas) || (replicas as number) < 0) {
+  // Of a user's kind it is the object that must fit, which is said of the object.
+  if (!Number.isSafeInteger(replicas) || ((replicas as number) < 0 && !kind.custom)) {
     const detail = "must be greater than or equal to 0";
     const error = { type: "FieldValueInvalid", field: "spec.replicas", value: replicas, detail } as const;
     throw invalid({ group: "autoscaling", kind: "Scale" }, name, [error]);
