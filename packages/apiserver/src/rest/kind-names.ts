@@ -24,11 +24,6 @@ export function resourceName(kind: { readonly group: string; readonly plural: st
   return kind.group === "" ? kind.plural : `${kind.plural}.${kind.group}`;
 }
 
-/** `apps/v1, Kind=Deployment`, as Go prints a kind. */
-export function kindText(kind: KindName): string {
-  return `${apiVersionOf(kind)}, Kind=${kind.kind}`;
-}
-
 /** Where the objects of a kind are kept: all of them, or those of one namespace. */
 export function prefixOf(kind: KindName, namespace: string | undefined): string {
   const { group, plural } = kind.view?.of ?? kind;
