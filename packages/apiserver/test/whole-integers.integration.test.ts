@@ -180,12 +180,11 @@ for (const [where, { store, skip }] of Object.entries(places))
       const patched = await send("PATCH", `${path}/scaled/scale`, "merge", `{"spec":{"replicas":${odd}}}`);
       assert.deepEqual([patched.status, patched.json.message.endsWith(fault)], [422, true], patched.text);
       const at = `${path}/scaled`;
-      const metadata = `{"generation":${odd},"deletionGracePeriodSeconds":${odd}}`;
-      const meta = await send("PATCH", at, "merge", `{"metadata":${metadata}}`);
-      assert.deepEqual(
-        [meta.json.metadata.generation, meta.json.metadata.deletionGracePeriodSeconds],
-        [1, undefined],
-      );
+      const meta = await send("PATCH", at, "merge", `{"metadata":{"generation":${odd}}}`);
+      assert.deepEqual([meta.status, meta.json.metadata.generation], [200, 1]);
+      const grace = await send("PATCH", at, "merge", `{"metadata":{"deletionGracePeriodSeconds":${odd}}}`);
+      assert.equal(grace.status, 422);
+      assert.match(grace.json.message, /metadata\.deletionGracePeriodSeconds: .* field is immutable$/);
     });
 
     it("beyond 64 bits are what Go makes of them, and their writer is told", async () => {
