@@ -152,8 +152,9 @@ async function create(
 }
 
 /** What a body says that its object does not. */
-function told({ duplicates, skipped = [], rounded = [] }: ParsedBody, body: Uint8Array): FieldRules {
-  return { duplicates, skipped, rounded, ...(isLong(body) && { isLong: true }) };
+function told(parsed: ParsedBody, body: Uint8Array): FieldRules {
+  const { duplicates, skipped = [], rounded = [] } = parsed;
+  return { duplicates, skipped, rounded, ...(isLong(body, parsed) && { isLong: true }) };
 }
 
 /** Upstream reads what is applied as YAML, whatever it is, and says so. */

@@ -28,9 +28,19 @@ const longYamlMin = 16 * 1024;
 /** Most kinds keep none whole. */
 const none: KeepsInteger = () => false;
 
-/** Whether what is made of a body is planned in a thread. */
-export function isLong(body: Uint8Array): boolean {
-  return body.length > longMin;
+/** Values in it: one long text, as in a Secret of Helm's, is planned as soon as a short one. */
+const valuesMin = 1_000;
+
+/** Whether what a body says is planned in a thread. */
+export function isLong(body: Uint8Array, { value }: ParsedBody): boolean {
+  return body.length > longMin && hasMany(value);
+}
+
+function hasMany(value: unknown): boolean {
+  let left = valuesMin;
+  const reaches = (one: unknown): boolean =>
+    --left < 0 || (typeof one === "object" && one !== null && Object.values(one).some(reaches));
+  return reaches(value);
 }
 
 export class Planner {
@@ -104,7 +114,8 @@ export class Planner {
 
   /** Undefined: it is short, or of a kind that a thread cannot have. */
   #kindOfLong(kind: KindDefinition, { isLong }: FieldRules, found: Stored | undefined): SaidKind | undefined {
-    if (isLong !== true && (found === undefined || found.length <= longMin)) return undefined;
+    if (isLong !== true && !(found !== undefined && found.length > longMin && hasMany(found.object)))
+      return undefined;
     const { group, version, plural } = kind;
     if (kind === definitionKind) return { group, version, plural };
     const definition = definitionTextOf(kind);
