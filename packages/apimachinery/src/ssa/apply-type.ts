@@ -69,13 +69,11 @@ export function itemElement(type: ListType, item: unknown): PathElement {
   const keys: JsonObject = {};
   for (const key of type.keys) {
     const value = item[key] ?? defaults[key];
-    // One that lacks some of its keys is another item than one that has them.
-    if (value !== undefined) keys[key] = value;
-  }
-  if (Object.keys(keys).length === 0) {
-    const names = type.keys.map((key) => JSON.stringify(key)).join(" ");
-    const omitted = `omits all key fields [${names}] (and doesn't have default values for any key fields)`;
-    throw new ApplyTypeError(`associative list with keys has an element that ${omitted}`);
+    if (value === undefined) {
+      const omitted = `omits key field ${JSON.stringify(key)} (and doesn't have default value)`;
+      throw new ApplyTypeError(`associative list with keys has an element that ${omitted}`);
+    }
+    keys[key] = value;
   }
   return `k:${canonicalJson(keys)}`;
 }
