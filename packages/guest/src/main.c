@@ -115,6 +115,12 @@ static int draining(void) {
   return 0;
 }
 
+/* A host can be heard a moment before it is seen to be there: what was written between the two it has not been sent.
+ * What it gets twice it knows by the offset. */
+static void resend_all(void) {
+  for (int i = 0; i < TASKS; i++) if (tasks[i].kind == K_CONTAINER) output_resend(&tasks[i]);
+}
+
 int main(void) {
   mounts_boot();
   int console = open("/dev/console", O_RDWR);
@@ -148,6 +154,7 @@ int main(void) {
     struct pollfd port = {channel_fd(), POLLIN, 0};
     poll(&port, 1, 0);
     channel_gone((port.revents & POLLHUP) != 0);
+    if (gone && !channel_is_gone()) resend_all();
     if (port.revents & POLLIN) channel_read(on_message);
     channel_flush();
   }
