@@ -74,9 +74,10 @@ export function planReclaim(
   claim: PersistentVolumeClaim | undefined,
 ): "keep" | "remove" | "released" | "available" {
   const { claimRef, persistentVolumeReclaimPolicy: policy } = volume.spec;
-  if (claimRef === undefined) return "available";
-  if (claim !== undefined && (claimRef.uid === undefined || claim.metadata.uid === claimRef.uid))
-    return "keep";
+  // Without a uid it only waits for a claim of that name: nobody has had it.
+  if (claimRef?.uid === undefined)
+    return claim === undefined || claimRef === undefined ? "available" : "keep";
+  if (claim?.metadata.uid === claimRef.uid) return "keep";
   return policy === "Delete" ? "remove" : "released";
 }
 
@@ -92,10 +93,16 @@ export function isFree({ metadata, spec }: PersistentVolume): boolean {
   return spec.local !== undefined && spec.claimRef === undefined && metadata.deletionTimestamp === undefined;
 }
 
-function fits({ spec }: PersistentVolumeClaim, volume: PersistentVolume): boolean {
+function fits(claim: PersistentVolumeClaim, volume: PersistentVolume): boolean {
+  return (
+    (volume.spec.storageClassName ?? "") === (claim.spec.storageClassName ?? "") && serves(claim, volume)
+  );
+}
+
+/** Whether a claim can have this volume, of whatever class: who kept it for the claim by name chose the class. */
+export function serves({ spec }: PersistentVolumeClaim, volume: PersistentVolume): boolean {
   const modes: readonly AccessMode[] = volume.spec.accessModes ?? [];
   return (
-    (volume.spec.storageClassName ?? "") === (spec.storageClassName ?? "") &&
     (volume.spec.volumeMode ?? "Filesystem") === (spec.volumeMode ?? "Filesystem") &&
     (spec.accessModes ?? []).every((mode) => modes.includes(mode)) &&
     sizeOf(volume.spec.capacity) >= sizeOf(spec.resources?.requests)

@@ -17,7 +17,7 @@ import { type Caches, claimsOf } from "../objects/caches.ts";
 import type { Cluster } from "../objects/cluster.ts";
 import { isGoing } from "../objects/pods.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
-import { claimFinalizer, isFree, planClaim, planReclaim, volumeFinalizer } from "./claim-plan.ts";
+import { claimFinalizer, isFree, planClaim, planReclaim, serves, volumeFinalizer } from "./claim-plan.ts";
 
 export interface ClaimDeps {
   readonly cluster: Cluster;
@@ -56,7 +56,8 @@ export class ClaimReconciler implements Reconciler {
       storageClass: caches.storageClasses.get(claim.spec.storageClassName ?? ""),
       volume:
         caches.volumes.get(claim.spec.volumeName ?? "") ??
-        this.#volumesFor(key).find((one) => one.spec.claimRef?.uid === claim.metadata.uid),
+        this.#volumesFor(key).find((one) => one.spec.claimRef?.uid === claim.metadata.uid) ??
+        this.#volumesFor(key).find((one) => one.spec.claimRef?.uid === undefined && serves(claim, one)),
       free: caches.volumes.by("claim", ""),
       pods: caches.pods.by("claim", key),
     });
@@ -161,11 +162,12 @@ export class ClaimReconciler implements Reconciler {
     });
   }
 
-  /** Volumes that were this claim's. */
+  /** Volumes that were this claim's, or are kept for it. */
   async #reclaim(key: string, claim: PersistentVolumeClaim | undefined): Promise<void> {
     const { cluster } = this.#deps;
     for (const volume of this.#volumesFor(key)) {
       const what = planReclaim(volume, claim);
+      if (what === "available") await this.#sayVolume(volume, "Available");
       if (what === "remove" || what === "released") await this.#sayVolume(volume, "Released");
       if (what === "remove" && !isGoing(volume)) await cluster.delete(persistentVolumeKind, volume);
     }

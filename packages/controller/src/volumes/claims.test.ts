@@ -123,6 +123,34 @@ describe("a claim", () => {
     assert.equal((await volumesOf(world))[0]?.status?.phase, "Released");
   });
 
+  it("takes the volume that is kept for it by name, which waits for it", async () => {
+    await using world = await ObjectWorld.start();
+    const keep = (name: string, size: string): PersistentVolume => ({
+      ...{ apiVersion: "v1", kind: "PersistentVolume", metadata: { name } },
+      spec: {
+        ...{ capacity: { storage: size }, accessModes: ["ReadWriteOnce"], local: { path: "/x" } },
+        ...{ persistentVolumeReclaimPolicy: "Delete", storageClassName: "any", nodeAffinity: onlyHere },
+        claimRef: { name: "data", namespace: "default" },
+      },
+    });
+    await world.create(persistentVolumeKind, keep("small", "1Gi"));
+    await world.create(persistentVolumeKind, keep("mine", "5Gi"));
+    await world.converge();
+    const phases = async (): Promise<unknown> =>
+      (await volumesOf(world)).map(({ metadata, status }) => [metadata.name, status?.phase]);
+    assert.deepEqual(await phases(), [
+      ["mine", "Available"],
+      ["small", "Available"],
+    ]);
+    await world.create(persistentVolumeClaimKind, claim);
+    await world.converge();
+    assert.equal((await readClaim(world)).spec.volumeName, "mine");
+    assert.deepEqual(await phases(), [
+      ["mine", "Bound"],
+      ["small", "Available"],
+    ]);
+  });
+
   it("keeps its volume while it is there", async () => {
     await using world = await ObjectWorld.start();
     await world.addNode("a");
