@@ -74,7 +74,7 @@ export { Encryption, type EncryptionKey, SealedValueError, sealedWith } from "./
 export { meteredStore } from "./store/metered-store.ts";
 export { type PostgresOptions, PostgresStore } from "./store/postgres-store.ts";
 export { SqliteStore } from "./store/sqlite-store.ts";
-export { commitGroups, SqliteThread } from "./store/sqlite-thread.ts";
+export { commitGroups, SqliteThread, ThreadDiedError, type ThreadOptions } from "./store/sqlite-thread.ts";
 export {
   type Change,
   CompactedError,

@@ -33,7 +33,8 @@ const everything = 1_000_000;
 export function storeConformance(
   name: string,
   world: () => Promise<StoreWorld>,
-  options: { readonly skip?: string | undefined; readonly inMemory?: boolean } = {},
+  /** In this process only, no other writes to it, and none makes a copy. */
+  options: { readonly skip?: string | undefined; readonly inProcess?: boolean } = {},
 ): void {
   describe(`store conformance: ${name}`, { skip: options.skip ?? false }, () => {
     it("seals what it is told to, and seals it anew with another key, unnoticed", async () => {
@@ -41,7 +42,7 @@ export function storeConformance(
       await sealsAndReseals(await data.open(everything));
     });
 
-    if (!options.inMemory) {
+    if (!options.inProcess) {
       it("is copied while it is written to, and filled again", async () => {
         await using data = await world();
         await using other = await world();
@@ -70,7 +71,7 @@ export function storeConformance(
         await manyWriters(data, new SeededRandom(seed));
       });
 
-      if (options.inMemory) continue;
+      if (options.inProcess) continue;
       it(`keeps what it acknowledged through kill -9 (seed ${seed})`, async () => {
         await using data = await world();
         assert.ok(data.place !== undefined);

@@ -16,12 +16,15 @@ import { RegistryAuth } from "./registry/registry-auth.ts";
 import type { Forwarding } from "./replicas/forwarding.ts";
 import { Replica } from "./replicas/replica.ts";
 import { ensureStandardObjects } from "./standard-objects.ts";
+import type { ThreadDeaths } from "./thread-deaths.ts";
 
 export interface DutyOptions {
   readonly flags: Flags;
   readonly folder: DataFolder;
   readonly opened: OpenedStore;
   readonly api: Api;
+  /** Told of threads of the records that die. */
+  readonly threads: ThreadDeaths;
   readonly identity: string;
   readonly onPki: (pki: Pki) => void;
   readonly serveApi: (connection: Duplex) => void;
@@ -41,7 +44,7 @@ export interface Duty extends AsyncDisposable {
 }
 
 export async function takeUpDuty(options: DutyOptions): Promise<Duty> {
-  const { flags, folder, opened, api, clock, random, log } = options;
+  const { flags, folder, opened, api, threads, clock, random, log } = options;
   const { kubeListen, deviceListen, advertiseKube, advertiseDevice, shared, otlpEndpoint, nodeRate } = flags;
   const names = {
     kubeNames: [...new Set([advertiseKube.host, kubeListen.host, ...apiNames(api.serviceRange)])],
@@ -69,7 +72,7 @@ export async function takeUpDuty(options: DutyOptions): Promise<Duty> {
   await using stack = new AsyncDisposableStack();
   const pki = stack.use(await Pki.open({ files, ...names, clock, random, log: log.child("pki") }));
   stack.defer(pki.onRenewed(() => options.onPki(pki)));
-  const records = stack.use(new SqliteRecords(folder.in("controller.db")));
+  const records = stack.use(new SqliteRecords(folder.in("controller.db"), threads.of("records")));
   const leading = stack.use(await lead({ pki, records }));
   const owned = stack.move();
   return {

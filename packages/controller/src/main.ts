@@ -28,6 +28,7 @@ import { type Flags, parseFlags, parseUpkeepFlags, usage } from "./flags.ts";
 import { openStore } from "./open-store.ts";
 import type { Pki } from "./pki/pki.ts";
 import { processMetrics } from "./telemetry/process-metrics.ts";
+import { ThreadDeaths } from "./thread-deaths.ts";
 
 const clock = new SystemClock();
 const random = new SystemRandom();
@@ -44,9 +45,11 @@ async function run(flags: Flags): Promise<void> {
   const stopped = signalled();
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(new DataFolder(flags.data));
-  const opened = stack.use(await openStore(flags, folder, { clock, log }));
+  const threads = new ThreadDeaths({ clock, log: log.child("threads") });
+  const opened = stack.use(await openStore(flags, folder, { clock, log, threads }));
   const { store } = opened;
   const half = createApi({ store, clock, random, log, serviceRange: flags.serviceRange });
+  half.metrics.include(threads.metrics);
   stack.use(half.registry.evaluations);
   stack.use(processMetrics(half.metrics, clock));
   await stack.use(half.policies).start();
@@ -59,7 +62,7 @@ async function run(flags: Flags): Promise<void> {
   await stack.use(createWebhooks({ ...asking, log: log.child("webhooks") })).start();
   duty = stack.use(
     await takeUpDuty({
-      ...{ flags, folder, opened, api: half, clock, random, log },
+      ...{ flags, folder, opened, api: half, threads, clock, random, log },
       identity: `${hostname()}_${uuid(random)}`,
       onPki: (pki) => api?.renew(kubeTls(pki)),
       serveApi: (socket) => (api === undefined ? socket.destroy() : api.accept(socket)),

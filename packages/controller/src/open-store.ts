@@ -14,6 +14,14 @@ import type { DataFolder } from "./data-folder.ts";
 import { readEncryptionKeys } from "./encryption-keys.ts";
 import { databaseUrl, type StoreFlags } from "./flags.ts";
 import { recordsPrefix } from "./records/store-records.ts";
+import type { ThreadDeaths } from "./thread-deaths.ts";
+
+interface OpeningPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Told of threads of the store that die. */
+  readonly threads?: ThreadDeaths | undefined;
+}
 
 export interface OpenedStore extends AsyncDisposable {
   /** As it is to be used. */
@@ -35,12 +43,12 @@ const markKey = "-sealed/newest";
 export async function openStore(
   flags: StoreFlags,
   folder: DataFolder,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  { clock, log, threads }: OpeningPorts,
   { anyKey = false }: { readonly anyKey?: boolean } = {},
 ): Promise<OpenedStore> {
   const keys = flags.encryptionKeys === undefined ? undefined : readEncryptionKeys(flags.encryptionKeys);
   const encryption = keys && new Encryption(keys);
-  const raw = await openRaw(flags, folder, { clock, log: log.child("store") });
+  const raw = await openRaw(flags, folder, { clock, log: log.child("store"), threads });
   try {
     if (!anyKey) requireKey((await raw.get(markKey))?.value, encryption);
     const sealed = encryption && new EncryptedStore(raw, encryption, sealedPrefixes);
@@ -76,9 +84,11 @@ function requireKey(id: string | undefined, encryption: Encryption | undefined):
 async function openRaw(
   { database }: StoreFlags,
   folder: DataFolder,
-  ports: { readonly clock: Clock; readonly log: Log },
+  { threads, ...ports }: OpeningPorts,
 ): Promise<OpenedStore["raw"]> {
-  if (database === undefined) return new SqliteStore(folder.in("controller.db"));
+  if (database === undefined) {
+    return new SqliteStore(folder.in("controller.db"), undefined, undefined, threads?.of("store"));
+  }
   const url = databaseUrl(database);
   try {
     return await PostgresStore.open({ url, ...ports });

@@ -5,8 +5,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { below, SeededRandom } from "@selvedge/base";
 import { SqliteStore } from "./sqlite-store.ts";
+import { StoreUnavailableError } from "./store.ts";
 
 test("random writes leave what a map would hold, and the log tells the same", async () => {
   const random = new SeededRandom(7);
@@ -124,6 +126,62 @@ test("what was acknowledged before a kill is there afterwards", async () => {
   const store = new SqliteStore(path);
   assert.ok(acknowledged > 20);
   assert.notEqual(await store.get(`g/k/${acknowledged}`), undefined);
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("a thread that is ended at any moment loses nothing acknowledged, and watchers miss nothing", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "selvedge-store-"));
+  const workers: Worker[] = [];
+  let deaths = 0;
+  const begin = (program: URL, workerData: unknown): Worker => {
+    const worker = new Worker(program, { workerData, execArgv: [] });
+    workers.push(worker);
+    return worker;
+  };
+  const store = new SqliteStore(join(folder, "store.db"), "", 1_000, { begin, onDeath: () => deaths++ });
+  const log = store.subscribe("g/", 0);
+  const told: [key: string, revision: number][] = [];
+  const writer = async (name: number): Promise<void> => {
+    let revision = 0;
+    for (let turn = 0; turn < 60; turn++) {
+      // What could not be written was not: the same is asked again, and is no conflict.
+      const outcome = await store.write(`g/${name}`, revision, `${turn}`).catch((error: unknown) => {
+        assert.ok(error instanceof StoreUnavailableError, String(error));
+      });
+      if (outcome === undefined) continue;
+      assert.ok(outcome.type === "written");
+      revision = outcome.revision;
+      told.push([`g/${name}`, revision]);
+      if (told.length % 9 === 0) void workers.at(-1)?.terminate();
+    }
+  };
+  await Promise.all([1, 2, 3, 4].map(writer));
+  const seen: [key: string, revision: number][] = [];
+  while (log.revision < (await store.revision())) {
+    seen.push(...(await log.take()).map(({ key, revision }): [string, number] => [key, revision]));
+  }
+  assert.deepEqual(
+    seen,
+    told.toSorted(([, one], [, other]) => one - other),
+  );
+  assert.ok(deaths > 5);
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("a group that no thread outlives is refused, and what comes next is written", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "selvedge-store-"));
+  const causes: unknown[] = [];
+  const begin = (program: URL, workerData: unknown): Worker =>
+    causes.length < 2
+      ? new Worker("throw new Error('no memory')", { eval: true })
+      : new Worker(program, { workerData, execArgv: [] });
+  const onDeath = ({ cause }: Error): unknown => causes.push((cause as Error).message);
+  const store = new SqliteStore(join(folder, "store.db"), "", 1_000, { begin, onDeath });
+  await assert.rejects(store.write("g/1", 0, "v"), /ended with 1; nothing was written/);
+  assert.deepEqual(causes, ["no memory", "no memory"]);
+  assert.deepEqual(await store.write("g/1", 0, "v"), { type: "written", revision: 1 });
   await store.close();
   rmSync(folder, { recursive: true });
 });

@@ -6,16 +6,18 @@ import { below, followed, type KeyRange } from "./keys.ts";
 import { batchMax, LogCursor, type OldChanges } from "./log-cursor.ts";
 import { RowCache } from "./row-cache.ts";
 import { type Committed, openSqlite, sqliteWriter, type WorkerPlace } from "./sqlite-file.ts";
-import { SqliteThread } from "./sqlite-thread.ts";
+import { SqliteThread, ThreadDiedError, type ThreadOptions } from "./sqlite-thread.ts";
 import { dumpSqlite, loadSqlite, rewriteSqlite } from "./sqlite-upkeep.ts";
 import {
   type Change,
   CompactedError,
+  OutcomeUnknownError,
   type Page,
   type PageQuery,
   type Row,
   type Snapshot,
   type Store,
+  StoreUnavailableError,
   type Subscription,
   type WriteOutcome,
 } from "./store.ts";
@@ -26,9 +28,13 @@ import { type PendingWrite, WriteQueue } from "./write-queue.ts";
  * megabytes.
  */
 const changesKept = 50_000;
+/** Threads that may die of one group: what two of them die of is in it, or on the disk. */
+const deathsMax = 2;
+
 /**
  * A store in one SQLite file, or in memory for the path ":memory:". Writes that come together are put on disk
  * together, in the order they came, by a thread that waits for the disk; each is told of only when it is safe.
+ * Of what a thread was at when it died the log says whether it was done; if not, the next one does it.
  */
 export class SqliteStore implements Store, Dumpable, Rewriting {
   readonly #database: DatabaseSync;
@@ -45,7 +51,7 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   #thread: SqliteThread<readonly PendingWrite[], Committed> | undefined;
   readonly #commit: (writes: readonly PendingWrite[]) => Committed | Promise<Committed>;
 
-  constructor(path: string, workspace = "", kept: number = changesKept) {
+  constructor(path: string, workspace = "", kept: number = changesKept, threads: ThreadOptions = {}) {
     this.#workspace = workspace;
     this.#path = path;
     this.#database = openSqlite(path);
@@ -54,7 +60,7 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
     this.#commit = (writes) => {
       if (inMemory !== undefined) return inMemory(writes);
       const place: WorkerPlace = { path, workspace, kept };
-      this.#thread ??= new SqliteThread(new URL("./sqlite-worker.ts", import.meta.url), place);
+      this.#thread ??= new SqliteThread(new URL("./sqlite-worker.ts", import.meta.url), place, threads);
       // Only what is data crosses over.
       return this.#thread.commit(writes.map(({ key, expected, value }) => ({ key, expected, value })));
     };
@@ -135,7 +141,7 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   async #write(writes: readonly PendingWrite[]): Promise<WriteOutcome[]> {
     this.#underway = new Set(writes.map(({ key }) => key));
     try {
-      const { revisions, previous } = await this.#commit(writes);
+      const { revisions, previous } = await this.#commitOnce(writes);
       const changes: Change[] = [];
       for (const [index, { key, value }] of writes.entries()) {
         const revision = revisions[index] ?? 0;
@@ -153,6 +159,44 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
     } finally {
       this.#underway = new Set();
     }
+  }
+
+  /** Whatever dies meanwhile: a group is done whole or not at all, and the log tells which. */
+  async #commitOnce(writes: readonly PendingWrite[]): Promise<Committed> {
+    for (let deaths = 0; ; ) {
+      try {
+        return await this.#commit(writes);
+      } catch (error) {
+        if (!(error instanceof ThreadDiedError)) throw error;
+        const done = this.#done(writes, error);
+        if (done !== undefined) return done;
+        if (++deaths < deathsMax) continue;
+        throw new StoreUnavailableError(`${error.message}; nothing was written`, { cause: error });
+      }
+    }
+  }
+
+  /** What the file has of a group that nobody answered for; undefined: nothing. */
+  #done(writes: readonly PendingWrite[], cause: ThreadDiedError): Committed | undefined {
+    const changes = new Map<string, Change>();
+    try {
+      for (let from = this.#feed.newest; from < this.#bounds().newest; ) {
+        const old = this.#changesAfter("", from);
+        for (const change of old.changes) changes.set(change.key, change);
+        from = old.through;
+      }
+    } catch (error) {
+      if (!(error instanceof CompactedError)) throw error;
+      this.#rows.clear();
+      this.#feed.reset(this.#bounds().newest);
+      throw new OutcomeUnknownError(`${cause.message}; the write may be done`, { cause });
+    }
+    if (changes.size === 0) return undefined;
+    const own = writes.map(({ key }) => changes.get(key));
+    return {
+      revisions: own.map((change) => change?.revision ?? 0),
+      previous: own.map((change) => change?.previous),
+    };
   }
 
   #changesAfter(prefix: string, from: number): OldChanges {

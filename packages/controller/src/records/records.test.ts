@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
+import { Worker } from "node:worker_threads";
 import { SqliteStore } from "@selvedge/apiserver";
 import type { Records } from "../ports.ts";
 import { readRecords, replaceRecords } from "./records-file.ts";
@@ -104,6 +105,29 @@ describe("records that outlive the process", () => {
     await records.settled();
     assert.deepEqual(file.names(), ["x/k", "x/l"]);
     assert.equal(text(records.get("x", "l")), "five");
+  });
+
+  it("are safe though the thread that writes them dies, again and again", async () => {
+    using file = new File();
+    const workers: Worker[] = [];
+    let deaths = 0;
+    const begin = (program: URL, workerData: unknown): Worker => {
+      const worker = new Worker(program, { workerData, execArgv: [] });
+      workers.push(worker);
+      return worker;
+    };
+    await using records = new SqliteRecords(file.path, { begin, onDeath: () => deaths++ });
+    for (let round = 0; round < 12; round++) {
+      records.put("x", `${round}`, bytes(`${round}`));
+      if (round % 5 === 4) {
+        void workers.at(-1)?.terminate();
+        await new Promise(setImmediate);
+      }
+      if (round % 4 === 0) await records.settled();
+    }
+    await records.settled();
+    assert.equal(file.names().length, 12);
+    assert.ok(deaths > 1);
   });
 
   it("show at once what the file gets later, whatever is under way", async () => {

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { SqliteThread } from "@selvedge/apiserver";
+import { SqliteThread, ThreadDiedError, type ThreadOptions } from "@selvedge/apiserver";
 import type { Records } from "../ports.ts";
 import { checkSize, openRecords, type RecordWrite, recordsWriter } from "./records-file.ts";
 
@@ -24,15 +24,20 @@ export class SqliteRecords implements Records, AsyncDisposable {
   #next: Promise<void> | undefined;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(path: string) {
+  constructor(path: string, threads: ThreadOptions = {}) {
     this.#database = openRecords(path);
     this.#get = this.#database.prepare("select value from records where bucket = ? and key = ?");
     this.#entries = this.#database.prepare("select key, value from records where bucket = ? order by key");
     const inMemory = path === ":memory:" ? recordsWriter(this.#database) : undefined;
     this.#commit = async (writes) => {
       if (inMemory !== undefined) return inMemory(writes);
-      this.#thread ??= new SqliteThread(new URL("./records-worker.ts", import.meta.url), path);
-      await this.#thread.commit(writes);
+      this.#thread ??= new SqliteThread(new URL("./records-worker.ts", import.meta.url), path, threads);
+      const thread = this.#thread;
+      // Whether the one that died wrote them or not: written again they are what they are.
+      await thread.commit(writes).catch((error: unknown) => {
+        if (error instanceof ThreadDiedError) return thread.commit(writes);
+        throw error;
+      });
     };
   }
 
