@@ -13,6 +13,7 @@ import type { Clock, Log, Random } from "@selvedge/base";
 import { nodeMetricsKind, podKind, podMetricsKind } from "@selvedge/kinds";
 import { edgeGroup, imagesResource } from "./access/edge-roles.ts";
 import type { Api } from "./api.ts";
+import { apiServices, type ServedKind } from "./api-services.ts";
 import type { Controller } from "./controller.ts";
 import type { Duty } from "./duty.ts";
 import { serviceBackend } from "./endpoints/service-backend.ts";
@@ -47,9 +48,12 @@ export function besideObjects(duty: Duty, api: Api, { authorizer, clock, random,
     }
     return true;
   };
+  const figures = [podMetricsKind, nodeMetricsKind].map((kind) => computedBy(duty, kind));
+  const served = (): ServedKind[] =>
+    [...api.registry.kinds, podMetricsKind].filter(({ untold }) => untold !== true);
   return {
     absent,
-    computed: [podMetricsKind, nodeMetricsKind].map((kind) => computedBy(duty, kind)),
+    computed: [apiServices(served, clock), ...figures],
     subresource: async (target, request, answer, user) => {
       const { leading, forwarding } = duty;
       if (leading === undefined) return await forwarding?.forward(request, answer, user);

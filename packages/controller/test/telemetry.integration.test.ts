@@ -143,6 +143,10 @@ describe("what nodes tell", { skip: await kubectlMissing(), timeout: 120_000 }, 
       const list = JSON.parse(await kube(version, "get --raw /apis/metrics.k8s.io/v1beta1/nodes"));
       assert.deepEqual([list.kind, list.items[0].window], ["NodeMetricsList", "100s"]);
       await assert.rejects(kube(version, "delete nodes.metrics.k8s.io box-1"), /does not allow this method/);
+      const name = "v1beta1.metrics.k8s.io";
+      assert.match(await kube(version, `get apiservices ${name}`), /^v1beta1\S+\s+Local\s+True\s/m);
+      await kube(version, `wait --for=condition=Available --timeout=10s apiservice/${name}`);
+      await assert.rejects(kube(version, `delete apiservice ${name}`), /install what brings an APIService/);
     });
   }
 

@@ -68,6 +68,7 @@ export {
   type ValidatingWebhookConfiguration,
   validatingWebhookKind,
 } from "./admission/validating-webhook.ts";
+export { type ApiService, apiServiceKind } from "./api-service.ts";
 export { type CronJob, type CronJobSpec, type CronJobStatus, cronJobKind } from "./batch/cron-job.ts";
 export { CronError, type CronSchedule, parseCron, zonedTime } from "./batch/cron-schedule.ts";
 export { formatIndexes, parseIndexes } from "./batch/indexes.ts";

@@ -16,7 +16,8 @@ export function serveComputed(exchange: Exchange, computed: ComputedKind, clock:
   const { kind, name, namespace, subresource } = target;
   if (subresource !== undefined) throw unknownResource();
   const reads = request.method === "GET" || request.method === "HEAD";
-  if (!reads || isTrue(query.get("watch"))) throw methodNotAllowed();
+  if (!reads || isTrue(query.get("watch")))
+    throw methodNotAllowed(reads ? undefined : computed.whyNotWritten);
   const form = formOf(request.headers.accept, { protobuf: kind.protobuf !== undefined });
   const { view, encoding } = form;
   checkPartial(form, kind, name === undefined);

@@ -12,6 +12,8 @@ export interface ComputedKind {
   get(name: string, namespace: string | undefined): KubeObject | undefined;
   /** Of one namespace, or of all. */
   list(namespace: string | undefined): readonly KubeObject[];
+  /** What to tell who tries to write one. */
+  readonly whyNotWritten?: string;
   /** Has another program answer, which can make them: true when it has. Whoever asks may. */
   elsewhere?(request: IncomingMessage, response: ServerResponse, user: User): Promise<boolean>;
 }

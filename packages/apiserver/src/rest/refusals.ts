@@ -86,9 +86,9 @@ export function unknownResource(why?: string): StatusError {
   return new StatusError(404, "NotFound", why === undefined ? message : `${message}: ${why}`, {});
 }
 
-export function methodNotAllowed(): StatusError {
+export function methodNotAllowed(why?: string): StatusError {
   const message = "the server does not allow this method on the requested resource";
-  return new StatusError(405, "MethodNotAllowed", message, {});
+  return new StatusError(405, "MethodNotAllowed", why === undefined ? message : `${message}: ${why}`, {});
 }
 
 export function unsupportedBody(accepted: readonly string[]): StatusError {

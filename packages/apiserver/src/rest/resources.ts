@@ -86,7 +86,15 @@ export function groupsOf(resources: readonly Resource[]): ApiGroup[] {
   });
 }
 
-const ranked = ["", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "autoscaling"];
+const ranked = [
+  "",
+  "apiregistration.k8s.io",
+  "apps",
+  "events.k8s.io",
+  "authentication.k8s.io",
+  "authorization.k8s.io",
+  "autoscaling",
+];
 const ranksAfter = ["batch", "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "storage.k8s.io"];
 const ranks = [...ranked, ...ranksAfter, "apiextensions.k8s.io", "coordination.k8s.io", "node.k8s.io"];
 
