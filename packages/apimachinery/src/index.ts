@@ -28,7 +28,14 @@ export {
 } from "./cel/rules.ts";
 export { Slice, TooHeavyError } from "./cel/slice.ts";
 export type { CelType } from "./cel/types.ts";
-export { encodeEnvelope, encodeItems, encodeProtobuf, envelopeAround } from "./codec/encode.ts";
+export {
+  encodeEnvelope,
+  encodeEvents,
+  encodeItems,
+  encodeProtobuf,
+  envelopeAround,
+  type ProtobufEvent,
+} from "./codec/encode.ts";
 export {
   deleteOptionsMessage,
   listMetaMessage,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ProtobufField, ProtobufMessage } from "../kind-definition.ts";
-import { encodeEnvelope, encodeItems, encodeProtobuf, envelopeAround } from "./encode.ts";
+import { encodeEnvelope, encodeEvents, encodeItems, encodeProtobuf, envelopeAround } from "./encode.ts";
 import { decodeEnvelope, decodeProtobuf } from "./protobuf.ts";
 
 const one = (type: ProtobufField["type"], more: Partial<ProtobufField> = {}): ProtobufMessage => ({
@@ -82,6 +82,29 @@ describe("an object in protobuf", () => {
     assert.equal(Buffer.concat([head, ...parts, tail]).toString("hex"), whole.toHex());
     const { raw, kind } = decodeEnvelope(whole);
     assert.deepEqual([kind, decodeProtobuf(table, raw)], ["List", { items }]);
+  });
+
+  it("is in an event as its whole body, made before or not", () => {
+    const object = { apiVersion: "v1", kind: "Part", name: "a part", on: true };
+    const whole = encodeEnvelope(object, part, object);
+    const frame = (type: string): Uint8Array => {
+      const within = [
+        0x0a,
+        type.length,
+        ...Buffer.from(type),
+        0x12,
+        whole.length + 2,
+        0x0a,
+        whole.length,
+        ...whole,
+      ];
+      return Uint8Array.from([0, 0, 0, within.length, ...within]);
+    };
+    const events = encodeEvents([
+      { type: "ADDED", body: whole },
+      { type: "DELETED", body: { message: part, object } },
+    ]);
+    assert.equal(events.toHex(), Buffer.concat([frame("ADDED"), frame("DELETED")]).toString("hex"));
   });
 
   it("is not written of what is none", () => {

@@ -31,12 +31,40 @@ export function encodeEnvelope(
   object: object,
 ): Uint8Array<ArrayBuffer> {
   const writer = new Writer();
+  writeEnvelope(writer, type, message, object);
+  return writer.take();
+}
+
+/** An event of a watch: its object as a whole body, or of what it is to be made. */
+export interface ProtobufEvent {
+  readonly type: string;
+  readonly body: Uint8Array | { readonly message: ProtobufMessage; readonly object: object };
+}
+
+/** Events as a watch sends them, each after its length in four bytes: thousands of buffers of their own cost more. */
+export function encodeEvents(events: readonly ProtobufEvent[]): Uint8Array<ArrayBuffer> {
+  const writer = new Writer();
+  for (let index = events.length - 1; index >= 0; index--) {
+    const { type, body } = events[index] as ProtobufEvent;
+    const before = writer.length;
+    if (body instanceof Uint8Array) writer.bytes(body);
+    else writeEnvelope(writer, body.object as Members, body.message, body.object);
+    writer.close(1, before);
+    writer.close(2, before);
+    const start = writer.length;
+    writer.text(type);
+    writer.close(1, start);
+    writer.uint32(writer.length - before);
+  }
+  return writer.take();
+}
+
+function writeEnvelope(writer: Writer, type: Members, message: ProtobufMessage, object: object): void {
   writeEnd(writer);
   const before = writer.length;
   writeMessage(writer, message, object as Members);
   writer.varint(writer.length - before);
   writeStart(writer, type);
-  return writer.take();
 }
 
 /** What stands before and after `length` bytes of a message that is sent in parts. */

@@ -74,6 +74,11 @@ export class Writer {
     this.#bytes.copyWithin(this.#at, from, from + written);
   }
 
+  /** In four bytes, the highest first. */
+  uint32(value: number): void {
+    this.bytes(Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value));
+  }
+
   double(value: number): void {
     this.#room(8);
     this.#at -= 8;

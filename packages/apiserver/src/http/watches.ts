@@ -1,11 +1,12 @@
 /** GET with watch: a line or a frame for each change, until the client has enough or the time is over. */
 import type { ServerResponse } from "node:http";
-import { type Clock, concatBytes, seconds } from "@selvedge/base";
+import { encodeEvents, type ProtobufEvent } from "@selvedge/apimachinery";
+import { type Clock, seconds } from "@selvedge/base";
 import type { WatchItem } from "../rest/watching.ts";
 import { bookmark } from "../rest/watching.ts";
 import type { Exchange } from "./exchange.ts";
 import { formOf, protobufType, type View } from "./negotiation.ts";
-import { encodeAnswer, encodeStored, eventFrame } from "./protobuf-answer.ts";
+import { answerBody, storedBody } from "./protobuf-answer.ts";
 import { includeObject, initialEvents, isTrue, listQuery, timeoutSeconds } from "./query.ts";
 import { type ReadPorts, shown } from "./reads.ts";
 
@@ -54,7 +55,7 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
       // One write for all that is there: each costs a TLS record and a call of the system.
       const all =
         encoding === "protobuf"
-          ? concatBytes(items.map((item) => frameOf(item, view, exchange, ports)))
+          ? encodeEvents(items.map((item) => protobufEvent(item, view, exchange, ports)))
           : items.map((item) => eventLine(item, view, exchange, lines)).join("");
       if (!response.write(all)) await drained(response, stop.signal, ports.clock);
     }
@@ -68,15 +69,16 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
 /** What went wrong after a watch began, in the form of its events. */
 export function errorEvent(response: ServerResponse, status: object): string | Uint8Array {
   if (response.getHeader("content-type") === watchProtobuf)
-    return eventFrame("ERROR", encodeAnswer(status, undefined));
+    return encodeEvents([{ type: "ERROR", body: answerBody(status, undefined) }]);
   return `${JSON.stringify({ type: "ERROR", object: status })}\n`;
 }
 
-function frameOf(item: WatchItem, view: View, exchange: Exchange, ports: ReadPorts): Uint8Array {
+function protobufEvent(item: WatchItem, view: View, exchange: Exchange, ports: ReadPorts): ProtobufEvent {
   const { kind } = exchange.target;
+  const { type } = item;
   if (item.type !== "BOOKMARK" && view === "object")
-    return eventFrame(item.type, encodeStored(item.stored, kind));
-  return eventFrame(item.type, encodeAnswer(eventObject(item, view, exchange, ports) as object, kind));
+    return { type, body: storedBody(item.stored, kind, item.isShared) };
+  return { type, body: answerBody(eventObject(item, view, exchange, ports) as object, kind) };
 }
 
 /** What the columns are is told with the first row. */

@@ -1,6 +1,7 @@
 /** Lists: whole, at a revision, or in pages that fit together. */
 import type { FieldError, KindDefinition, KubeList } from "@selvedge/apimachinery";
 import { CompactedError, type Row, type Store } from "../store/store.ts";
+import { ReadTurns } from "./read-turns.ts";
 import { badRequest, expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
 import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
 import { type Stored, showRow, showRows } from "./stored.ts";
@@ -31,10 +32,12 @@ export function listMetadata(list: StoredList): KubeList["metadata"] {
 }
 
 /** Rows looked at before others have their turn: some milliseconds. Fewer where they are large. */
-const piece = 500;
-const pieceWeight = 512 * 1024;
+const piece = 250;
+const pieceWeight = 256 * 1024;
 /** Of rows that nobody has seen: the largest there may be are some hundred times as large as usual. */
 const firstPiece = 100;
+/** Of all lists of the program, as it has one event loop. */
+const turns = new ReadTurns();
 const inconsistent: string = [
   "The provided continue parameter is too old to display a consistent list result. You can start a new list",
   "without the continue parameter, or use the continue token in this response to retrieve the remainder of the",
@@ -157,7 +160,7 @@ async function* pagesOf(
     if (end !== undefined) return;
     const weight = page.rows.reduce((sum, { value }) => sum + value.length, 1);
     rows = Math.min(piece, Math.ceil((page.rows.length * pieceWeight) / weight));
-    await new Promise(setImmediate);
+    await turns.next();
   }
 }
 

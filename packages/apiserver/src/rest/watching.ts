@@ -23,7 +23,12 @@ export interface WatchQuery extends SelectionQuery {
 }
 
 export type WatchItem =
-  | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly stored: Stored }
+  | {
+      readonly type: "ADDED" | "MODIFIED" | "DELETED";
+      readonly stored: Stored;
+      /** Other watchers are given the very same. */
+      readonly isShared: boolean;
+    }
   /** Nothing else up to this revision; `initial` ends the events that tell what was there at the start. */
   | { readonly type: "BOOKMARK"; readonly revision: number; readonly initial: boolean };
 
@@ -63,7 +68,7 @@ async function* watchFrom(
     });
     for await (const { revision, items } of pieces) {
       from = revision;
-      yield items.map((stored) => ({ type: "ADDED", stored }));
+      yield items.map((stored) => ({ type: "ADDED", stored, isShared: false }));
     }
     if (query.sendInitialEvents && query.allowWatchBookmarks) {
       yield [{ type: "BOOKMARK", revision: from, initial: true }];
@@ -127,8 +132,8 @@ function itemOf(kind: KindDefinition, change: Change, selection: Selection): Wat
   const { now, before } = readChange(change, kind);
   const is = now !== undefined && selection.matches(now);
   const was = before !== undefined && selection.matches(before);
-  if (is) return { type: was ? "MODIFIED" : "ADDED", stored: now };
-  return was ? { type: "DELETED", stored: before } : undefined;
+  if (is) return { type: was ? "MODIFIED" : "ADDED", stored: now, isShared: true };
+  return was ? { type: "DELETED", stored: before, isShared: true } : undefined;
 }
 
 /** A batch as a caller in this process hears of it, who may know of most of it already. */
