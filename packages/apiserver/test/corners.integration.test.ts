@@ -108,6 +108,37 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
     assert.equal((await write("PUT", `${things}/one`, thing("one", 1))).status, 422);
   });
 
+  it("lists what it deleted together, of very much only that it did", async () => {
+    const accounts = "/api/v1/namespaces/default/serviceaccounts";
+    const all = `${accounts}?labelSelector=together`;
+    for (const [size, count] of [
+      [10, 3],
+      [250_000, 5],
+    ] as const) {
+      for (let one = 0; one < count; one++) {
+        const metadata = {
+          name: `together-${one}`,
+          labels: { together: "" },
+          annotations: { a: "x".repeat(size) },
+        };
+        const { status } = await write("POST", accounts, {
+          apiVersion: "v1",
+          kind: "ServiceAccount",
+          metadata,
+        });
+        assert.equal(status, 201);
+      }
+      const { status, json } = await world.send(all, { method: "DELETE" });
+      const said = json.kind === "Status" ? [json.status, json.message] : [json.kind, json.items.length];
+      const listed = size === 10;
+      assert.deepEqual(
+        [status, ...said],
+        [200, ...(listed ? ["ServiceAccountList", count] : ["Success", `${count} objects were deleted`])],
+      );
+      assert.deepEqual((await world.send(all)).json.items, []);
+    }
+  });
+
   it("does not mind a slash at the end of a path", async () => {
     const [list, one] = [await world.send(`${things}/`), await world.send(`${things}/one/`)];
     assert.deepEqual([list.json.kind, one.json.metadata.name], ["GadgetList", "one"]);

@@ -2,6 +2,7 @@
 import type { Condition, KindDefinition } from "@selvedge/apimachinery";
 import { cloneJson } from "@selvedge/base";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
+import { removeAll } from "../rest/remove-all.ts";
 import { type CustomResourceDefinition, cleanupFinalizer, conditionOf, setCondition } from "./definition.ts";
 import { definitionKind } from "./definition-kind.ts";
 
@@ -23,7 +24,7 @@ export async function removeInstances(
     const going = begun
       ? definition
       : await tell(objects, definition, { type, status: "True", reason, message }, time);
-    await objects.removeAll(kind, {});
+    await removeAll(objects, kind, {});
     if ((await objects.listStored(kind, { limit: 1 })).items.length > 0) return false;
     const done = { reason: "InstanceDeletionCompleted", message: "removed all instances" };
     const told =

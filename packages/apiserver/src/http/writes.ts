@@ -3,6 +3,7 @@ import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachin
 import { keepsIntegers } from "@selvedge/base";
 import { admitPosted } from "../admission/asked-parts.ts";
 import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
+import type { DeleteQuery } from "../rest/delete-plan.ts";
 import { type FieldRules, pruneObject } from "../rest/field-validation.ts";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
 import type { ObjectRegistry, WriteQuery } from "../rest/object-registry.ts";
@@ -10,6 +11,7 @@ import { checkSaid, type PatchKind, patchTypes, patchTypesOf } from "../rest/pat
 import { isLong } from "../rest/planner.ts";
 import { bindingMessage, bindPod, evictionMessage, evictPod } from "../rest/pod-parts.ts";
 import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
+import { removeAll } from "../rest/remove-all.ts";
 import { patchedScale, scaleMessage, scaleOf, settledScale, withScale } from "../rest/scale.ts";
 import type { Stored } from "../rest/stored.ts";
 import type { Target } from "../rest/target.ts";
@@ -298,17 +300,7 @@ async function remove(
   if (name === undefined) {
     if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
     if (kind.verbs?.includes("deletecollection") === false) throw methodNotAllowed();
-    const items = await objects.removeAll(kind, listQuery(query, namespace), options);
-    const { resourceVersion } = (await objects.list(kind, { namespace: namespace ?? "", limit: 1 })).metadata;
-    return {
-      code: 200,
-      body: {
-        kind: listKindOf(kind),
-        apiVersion: apiVersionOf(kind),
-        metadata: { resourceVersion },
-        items,
-      },
-    };
+    return { code: 200, body: await removeMany(exchange, objects, options) };
   }
   const { gone, object } = await objects.remove(kind, name, namespace, options);
   if (!gone) return { code: options.orphanDependents === false ? 202 : 200, body: object };
@@ -316,6 +308,31 @@ async function remove(
   const group = kind.group === "" ? {} : { group: kind.group };
   const details = { name, ...group, kind: kind.plural, uid: object.metadata.uid };
   return { code: 200, body: { ...success, details } };
+}
+
+/** What is deleted together is told in an answer up to here, in characters: it is made in one go. */
+const toldMax = 1024 * 1024;
+
+/** What upstream answers, a list of what they were; of very many, the Status that its documents speak of. */
+async function removeMany(
+  { query, response, target: { kind, namespace } }: Exchange,
+  objects: ObjectRegistry,
+  options: DeleteQuery,
+): Promise<object> {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  const items: KubeObject[] = [];
+  let [length, count] = [0, 0];
+  const removed = (object: KubeObject, index: number): void => {
+    count++;
+    if (length <= toldMax) length += JSON.stringify(object).length;
+    if (length <= toldMax) items[index] = object;
+    else items.length = 0;
+  };
+  await removeAll(objects, kind, { ...listQuery(query, namespace), gone: gone.signal, removed }, options);
+  if (length > toldMax) return { ...success, message: `${count} objects were deleted` };
+  const metadata = { resourceVersion: `${await objects.revision()}` };
+  return { kind: listKindOf(kind), apiVersion: apiVersionOf(kind), metadata, items: items.filter(Boolean) };
 }
 
 const success = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" };

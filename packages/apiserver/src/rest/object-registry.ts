@@ -256,22 +256,6 @@ export class ObjectRegistry {
     }
   }
 
-  /** Deletes all that the query selects, one after another, and tells what they were. */
-  async removeAll(kind: KindName, query: ListQuery, options: DeleteQuery = {}): Promise<KubeObject[]> {
-    const { items } = await this.listStored(kind, query);
-    const removed: KubeObject[] = [];
-    for (const { object } of items) {
-      const { name, namespace } = object.metadata;
-      try {
-        removed.push((await this.remove(kind, name, namespace, options)).object);
-      } catch (error) {
-        // Somebody else was faster.
-        if (!(error instanceof StatusError) || error.reason !== "NotFound") throw error;
-      }
-    }
-    return removed;
-  }
-
   async #create(
     kind: KindName,
     wanted: KubeObject,

@@ -18,6 +18,7 @@ import { StatusError } from "../status-error.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
 import { ObjectRegistry, type WriteQuery } from "./object-registry.ts";
 import { isLong, Planner } from "./planner.ts";
+import { removeAll } from "./remove-all.ts";
 
 const item = {
   type: "object",
@@ -146,7 +147,7 @@ async function outcomes(steps: readonly Step[], isLong: boolean): Promise<unknow
     }
   }
   for (const kind of [rack, newer]) found.push((await objects.list(kind)).items);
-  await objects.removeAll(rack, {});
+  await removeAll(objects, rack, {});
   return found;
 }
 
