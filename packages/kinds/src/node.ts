@@ -5,9 +5,11 @@ import {
   type KubeObject,
   labelValueFaults,
 } from "@selvedge/apimachinery";
+import { jsonEqual } from "@selvedge/base";
 import { ageColumn, column, nameColumn } from "./columns.ts";
 import { Faults } from "./faults.ts";
 import { builtIn } from "./kind.ts";
+import { cidrFault } from "./network/cidr.ts";
 import { node } from "./node-fields.ts";
 import type { TaintEffect } from "./pod/pod-types.ts";
 import { taintEffects } from "./pod/validate-scheduling.ts";
@@ -87,9 +89,10 @@ export const nodeKind: KindDefinition = builtIn(node, {
   applyDefaults: (object) => {
     const node = object as Node;
     node.spec ??= {};
+    oneRange(node.spec);
     if (node.status?.capacity !== undefined) node.status.allocatable ??= { ...node.status.capacity };
   },
-  validate: (object) => validate(object as Node),
+  validate: (object, old) => validate(object as Node, old as Node | undefined),
   hasGeneration: false,
   columns: [
     nameColumn,
@@ -109,6 +112,25 @@ export const nodeKind: KindDefinition = builtIn(node, {
     ),
   ],
 });
+
+function checkRanges(
+  faults: Faults,
+  path: string,
+  ranges: readonly string[] = [],
+  before: readonly string[] = [],
+): void {
+  for (const [index, range] of ranges.entries()) {
+    const fault = cidrFault(range);
+    if (fault !== undefined) faults.invalid(`${path}[${index}]`, range, fault);
+  }
+  const versions = new Set(ranges.map((range) => range.includes(":")));
+  if (versions.size < ranges.length) {
+    faults.invalid(path, ranges, "may specify no more than one CIDR for each IP family");
+  }
+  if (before.length > 0 && !jsonEqual(before, ranges)) {
+    faults.forbidden(path, 'node updates may not change podCIDR except from "" to valid');
+  }
+}
 
 const rolePrefix = "node-role.kubernetes.io/";
 const roleLabel = "kubernetes.io/role";
@@ -140,8 +162,21 @@ function known(text: string | undefined): string {
   return text || "<unknown>";
 }
 
-function validate({ spec }: Node): FieldError[] {
+/** The first range has a place of its own too, and what older clients say there holds. */
+function oneRange(spec: NodeSpec): void {
+  if (spec.podCIDR) {
+    if (spec.podCIDRs?.[0] !== spec.podCIDR) spec.podCIDRs = [spec.podCIDR];
+  } else if (spec.podCIDRs?.[0]) [spec.podCIDR] = spec.podCIDRs;
+  else delete spec.podCIDR;
+  if (spec.podCIDRs?.length === 0) delete spec.podCIDRs;
+}
+
+function validate({ spec }: Node, old: Node | undefined): FieldError[] {
   const faults = new Faults();
+  checkRanges(faults, "spec.podCIDRs", spec.podCIDRs, old?.spec.podCIDRs);
+  if (old?.spec.providerID && spec.providerID !== old.spec.providerID) {
+    faults.forbidden("spec.providerID", 'node updates may not change providerID except from "" to valid');
+  }
   const seen = new Set<string>();
   for (const [index, taint] of (spec.taints ?? []).entries()) {
     const at = `spec.taints[${index}]`;

@@ -146,6 +146,13 @@ export interface LifecycleHandler {
   sleep?: { seconds: number };
 }
 
+export interface WindowsOptions {
+  gmsaCredentialSpecName?: string;
+  gmsaCredentialSpec?: string;
+  runAsUserName?: string;
+  hostProcess?: boolean;
+}
+
 export interface SecurityContext {
   runAsUser?: number;
   runAsGroup?: number;
@@ -158,5 +165,5 @@ export interface SecurityContext {
   seccompProfile?: { type: string; localhostProfile?: string };
   appArmorProfile?: { type: string; localhostProfile?: string };
   seLinuxOptions?: Record<string, string>;
-  windowsOptions?: Record<string, unknown>;
+  windowsOptions?: WindowsOptions;
 }

@@ -78,7 +78,7 @@ describe("what Selvedge does not do", () => {
           ...container,
           securityContext: {
             ...{ privileged: false, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
-            capabilities: { add: ["NET_BIND_SERVICE", "CAP_SYS_ADMIN"], drop: ["ALL"] },
+            capabilities: { add: ["NET_BIND_SERVICE", "CAP_SYS_TIME"], drop: ["ALL"] },
             seccompProfile: { type: "RuntimeDefault" },
           },
           ...{ terminationMessagePath: "/tmp/why", terminationMessagePolicy: "FallbackToLogsOnError" },

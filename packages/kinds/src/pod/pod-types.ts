@@ -1,7 +1,12 @@
 /** A Pod as TypeScript sees it: what Selvedge runs, and what it knows of only to refuse it. */
 import type { Condition, KubeObject, LabelSelector } from "@selvedge/apimachinery";
 import type { Affinity } from "./affinity-types.ts";
-import type { Container, EphemeralContainer, ResourceRequirements } from "./container-types.ts";
+import type {
+  Container,
+  EphemeralContainer,
+  ResourceRequirements,
+  WindowsOptions,
+} from "./container-types.ts";
 import type { Volume } from "./volume-types.ts";
 
 export interface Pod extends KubeObject {
@@ -109,7 +114,7 @@ export interface PodSecurityContext {
   appArmorProfile?: { type: string; localhostProfile?: string };
   seLinuxOptions?: Record<string, string>;
   seLinuxChangePolicy?: string;
-  windowsOptions?: Record<string, unknown>;
+  windowsOptions?: WindowsOptions;
 }
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";

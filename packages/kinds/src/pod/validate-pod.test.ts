@@ -11,6 +11,27 @@ const duplicatePort = {
   ],
 };
 
+const userOf = "spec.securityContext.windowsOptions.runAsUserName";
+const userRows = (
+  [
+    ["", "runAsUserName cannot be an empty string"],
+    ["a\u0001b", "runAsUserName cannot contain control characters"],
+    ["a\\b\\c", "runAsUserName cannot contain more than one backslash"],
+    ["\\x", "runAsUserName's Domain doesn't match the NetBios nor the DNS format"],
+    ["a\\", "runAsUserName's User cannot be empty"],
+    ["x".repeat(105), "runAsUserName's User length must not be longer than 104 characters"],
+    ["a\\...", "runAsUserName's User cannot contain only periods or spaces"],
+    ["a/b", "runAsUserName's User cannot contain the following characters: \"/\\:;|=,+*?<>@[]"],
+  ] as const
+).map(
+  ([runAsUserName, why]) =>
+    [
+      `is of a Windows user that cannot be: ${runAsUserName}`,
+      withSpec({ securityContext: { windowsOptions: { runAsUserName } } }),
+      `${userOf}: Invalid value: ${JSON.stringify(runAsUserName)}: ${why}`,
+    ] as const,
+);
+
 describe("a Pod that cannot be", () => {
   const rows: readonly (readonly [what: string, spec: unknown, ...errors: string[]])[] = [
     ["is empty", {}, "spec.containers: Required value"],
@@ -37,6 +58,76 @@ describe("a Pod that cannot be", () => {
       "has a name twice",
       { containers: [container, container] },
       'spec.containers[1].name: Duplicate value: "web"',
+    ],
+    [
+      "is of a system that is none",
+      withSpec({ os: { name: "bsd" } }),
+      'spec.os: Unsupported value: "bsd": supported values: "linux", "windows"',
+    ],
+    ["is of a system without a name", withSpec({ os: {} }), "spec.os.name: Required value"],
+    [
+      "is of Windows and says what is not for it",
+      withSpec({
+        ...{ os: { name: "windows" }, hostUsers: false, hostPID: false, shareProcessNamespace: false },
+        securityContext: { runAsUser: 1, sysctls: [], supplementalGroups: [] },
+        containers: [{ ...container, securityContext: { privileged: false, procMount: "Default" } }],
+        initContainers: [{ name: "i", image: "i", securityContext: { capabilities: {} } }],
+      }),
+      "spec.hostUsers: Forbidden: cannot be set for a windows pod",
+      "spec.shareProcessNamespace: Forbidden: cannot be set for a windows pod",
+      "spec.securityContext.runAsUser: Forbidden: cannot be set for a windows pod",
+      "spec.securityContext.supplementalGroups: Forbidden: cannot be set for a windows pod",
+      "spec.initContainers[0].securityContext.capabilities: Forbidden: cannot be set for a windows pod",
+      "spec.containers[0].securityContext.privileged: Forbidden: cannot be set for a windows pod",
+      "spec.containers[0].securityContext.procMount: Forbidden: cannot be set for a windows pod",
+    ],
+    [
+      "is of Linux and says what is for Windows",
+      withSpec({ os: { name: "linux" }, securityContext: { windowsOptions: {} } }),
+      "spec.securityContext.windowsOptions: Forbidden: windows options cannot be set for a linux pod",
+    ],
+    ...userRows,
+    [
+      "has a process of the host's that another container does not have",
+      withSpec({
+        containers: [{ ...container, securityContext: { windowsOptions: { hostProcess: true } } }],
+        initContainers: [{ name: "i", image: "i" }],
+      }),
+      'spec: Invalid value: "": If pod contains any hostProcess containers then all containers must be ' +
+        "HostProcess containers",
+      "spec.hostNetwork: Invalid value: false: hostNetwork must be true if pod contains any hostProcess containers",
+    ],
+    [
+      "has a process of the host's and says it has none",
+      withSpec({
+        ...{ hostNetwork: true, securityContext: { windowsOptions: { hostProcess: false } } },
+        containers: [{ ...container, securityContext: { windowsOptions: { hostProcess: true } } }],
+      }),
+      "spec.containers[0].securityContext.windowsOptions.hostProcess: Invalid value: true: pod hostProcess value " +
+        "must be identical if both are specified, was false",
+    ],
+    [
+      "shows /proc in a way that is none",
+      withContainer({ securityContext: { procMount: "" } }),
+      'spec.containers[0].securityContext.procMount: Unsupported value: "": supported values: "Default", "Unmasked"',
+    ],
+    [
+      "shows all of /proc to the box's users",
+      withContainer({ securityContext: { procMount: "Unmasked" } }),
+      'spec.containers[0].securityContext.procMount: Invalid value: "Unmasked": `hostUsers` must be false to use ' +
+        "`Unmasked`",
+    ],
+    [
+      "may gain no rights and has them all",
+      withContainer({
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          capabilities: { add: ["CAP_SYS_ADMIN", "SYS_ADMIN"] },
+        },
+      }),
+      'spec.containers[0].securityContext: Invalid value: {"allowPrivilegeEscalation":false,"capabilities":{"add":' +
+        '["CAP_SYS_ADMIN","SYS_ADMIN"]}}: cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` ' +
+        "CAP_SYS_ADMIN",
     ],
     [
       "has an init container's name twice",

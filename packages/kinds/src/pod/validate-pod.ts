@@ -8,8 +8,9 @@ import type { Pod, PodSpec, PodTemplateSpec } from "./pod-types.ts";
 import { checkContainers, checkEphemeral } from "./validate-container.ts";
 import { checkResize } from "./validate-resize.ts";
 import { checkScheduling } from "./validate-scheduling.ts";
-import { checkIsolation, checkPodSecurity } from "./validate-security.ts";
+import { checkIsolation, checkPodSecurity, checkProcMount } from "./validate-security.ts";
 import { checkVolumes } from "./validate-volumes.ts";
+import { checkSystem, containersOf } from "./validate-windows.ts";
 
 const secondsMax = 2_147_483_647;
 const restartPolicies = ["Always", "OnFailure", "Never"];
@@ -95,6 +96,10 @@ function checkPodSpec(faults: Faults, path: string, spec: PodSpec): void {
   checkNames(faults, path, spec);
   checkPodSecurity(faults, `${path}.securityContext`, spec.securityContext);
   checkIsolation(faults, path, spec);
+  checkSystem(faults, path, spec);
+  for (const [at, { securityContext }] of containersOf(path, spec)) {
+    checkProcMount(faults, `${at}.securityContext.procMount`, securityContext?.procMount, spec.hostUsers);
+  }
   checkScheduling(faults, path, spec);
   faults.atLeastZero(`${path}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds);
   if (spec.activeDeadlineSeconds !== undefined) {

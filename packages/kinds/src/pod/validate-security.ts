@@ -7,6 +7,7 @@ import type { Faults } from "../faults.ts";
 import { isCapability } from "./capabilities.ts";
 import type { SecurityContext } from "./container-types.ts";
 import type { PodSecurityContext, PodSpec } from "./pod-types.ts";
+import { checkWindowsOptions } from "./validate-windows.ts";
 
 const idMax = 2_147_483_647;
 
@@ -26,9 +27,29 @@ export function checkSecurity(faults: Faults, path: string, context: SecurityCon
     if (isCapability(name)) continue;
     faults.gap(`${path}.capabilities.add[${index}]`, "Linux has no capability of that name");
   }
-  if (context.procMount !== undefined && context.procMount !== "Default") {
-    faults.gap(`${path}.procMount`, "say Default");
+  if (context.allowPrivilegeEscalation === false) checkEscalation(faults, path, context);
+}
+
+function checkEscalation(faults: Faults, path: string, context: SecurityContext): void {
+  const cannot = "cannot set `allowPrivilegeEscalation` to false and";
+  if (context.privileged) faults.invalid(path, context, `${cannot} \`privileged\` to true`);
+  if (context.capabilities?.add?.includes("CAP_SYS_ADMIN")) {
+    faults.invalid(path, context, `${cannot} \`capabilities.Add\` CAP_SYS_ADMIN`);
   }
+}
+
+/** How much of /proc is shown: all of it only where users are the Pod's own. */
+export function checkProcMount(
+  faults: Faults,
+  path: string,
+  mount: string | undefined,
+  hostUsers: boolean | undefined,
+): void {
+  if (mount === undefined || mount === "Default") return;
+  faults.oneOf(path, mount, ["Default", "Unmasked"]);
+  if (mount !== "Unmasked") return;
+  if (hostUsers === false) faults.gap(path, "say Default");
+  else faults.invalid(path, mount, "`hostUsers` must be false to use `Unmasked`");
 }
 
 export function checkPodSecurity(
@@ -80,7 +101,10 @@ function checkShared(faults: Faults, path: string, context: SecurityContext | Po
   if (context.runAsNonRoot && context.runAsUser === 0) {
     faults.invalid(`${path}.runAsUser`, 0, "must not be 0 when `runAsNonRoot` is true");
   }
-  if (context.windowsOptions !== undefined) faults.gap(`${path}.windowsOptions`, "images are Linux images");
+  if (context.windowsOptions !== undefined) {
+    checkWindowsOptions(faults, `${path}.windowsOptions`, context.windowsOptions);
+    faults.gap(`${path}.windowsOptions`, "images are Linux images");
+  }
   checkProfile(faults, `${path}.seccompProfile`, context.seccompProfile);
   checkProfile(faults, `${path}.appArmorProfile`, context.appArmorProfile);
 }
@@ -120,7 +144,7 @@ export function checkIsolation(faults: Faults, path: string, spec: PodSpec): voi
       "each Pod has its own virtual machine; say microvm or leave it out",
     );
   }
-  if (spec.os !== undefined && spec.os.name !== "linux") {
+  if (spec.os?.name === "windows") {
     faults.gap(`${path}.os.name`, "images are Linux images");
   }
   for (const [name, reason] of Object.entries(membersNotDone)) {
