@@ -21,6 +21,14 @@ export interface LooseKindsOptions {
 
 type Listener = (kind: KindRef, before: KubeObject | undefined, after: KubeObject | undefined) => void;
 
+/** Who owns whom is all that is asked of them: the rest of a hundred thousand objects would be most of the memory. */
+function onlyMetadata({ apiVersion, kind, metadata }: KubeObject): KubeObject {
+  const { name, namespace, uid, resourceVersion, deletionTimestamp, finalizers, ownerReferences } = metadata;
+  const kept = { name, namespace, uid, resourceVersion, deletionTimestamp, finalizers, ownerReferences };
+  const said = Object.entries(kept).filter(([, value]) => value !== undefined);
+  return { apiVersion, kind, metadata: Object.fromEntries(said) as unknown as KubeObject["metadata"] };
+}
+
 /** Many, short-lived, and owned by nobody. */
 const passing = new Set(["events", "events.events.k8s.io", "leases.coordination.k8s.io"]);
 
@@ -75,7 +83,7 @@ export class LooseKinds {
 
   #add(place: string, kind: KindRef, listener: Listener): void {
     const { served: _served, cached: _cached, ...options } = this.#options;
-    const informer = new Informer<KubeObject>({ ...options, kind });
+    const informer = new Informer<KubeObject>({ ...options, kind, keep: onlyMetadata });
     // Who stops before the first list has come is not told: nobody waits for it.
     informer.synced.catch(() => undefined);
     informer.onChange((before, after) => listener(kind, before, after));
