@@ -111,7 +111,9 @@ export const statements: Readonly<Record<StatementName, string>> = {
     union all
     select * from (select key, previous_revision, previous ${before} order by key limit $5) as changed
     order by key limit $5) o on true order by o.key`,
-  count: `select (select count(*) ${unchanged})::float8 + (select count(*) ${before})::float8 as n`,
+  /** What there is, without what came since and with what went. */
+  count: `select (select count(*) from selvedge_objects where ${range})::float8
+    - (select count(value) - count(previous) from selvedge_changes where ${range} and revision > $4)::float8 as n`,
   write: "select outcomes, previous from selvedge_write($1, $2, $3, $4)",
   /** A part of the log: after $4. */
   since: `select ${bounds}, c.key, c.revision::float8, c.value, c.previous from selvedge_store s left join lateral (

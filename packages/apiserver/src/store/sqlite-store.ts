@@ -93,7 +93,7 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
       const rows = found.slice(0, limit);
       const more = found.length > rows.length;
       if (!counts) return { revision, rows, more, remaining: undefined };
-      const { n } = this.#statements.count.get(...range, revision, ...range, revision) as { n: number };
+      const { n } = this.#statements.count.get(...range, ...range, revision) as { n: number };
       return { revision, rows, more, remaining: n - rows.length };
     });
   }
@@ -257,7 +257,11 @@ function prepareAll(database: DatabaseSync): Statements {
       `select key, revision, value ${unchanged}
        union all select key, previous_revision, previous ${before} order by key limit ?`,
     ),
-    count: prepare(`select (select count(*) ${unchanged}) + (select count(*) ${before}) as n`),
+    // What there is now is counted in the index alone; of what there was, the log says what came and went since.
+    count: prepare(
+      `select (select count(*) from objects where ${range}) - (select count(value) - count(previous)
+       from changes where ${range} and revision > ?) as n`,
+    ),
     since: prepare(
       `select revision, key, value, previous from changes where revision > ? and ${range}
        order by revision limit ${batchMax}`,
