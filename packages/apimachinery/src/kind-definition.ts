@@ -68,6 +68,8 @@ export interface KindDefinition {
   readonly leavesDependents?: { readonly warning?: string };
   /** Whether spec changes count as generations; default true when the schema has a spec. */
   readonly hasGeneration?: boolean;
+  /** Whether the first generation is what a change of the spec makes: it begins with none. */
+  readonly generationLater?: boolean;
   /** Whether what has changed of the content makes no new generation: a Pod that is given a node. */
   readonly keepsGeneration?: (object: KubeObject, old: KubeObject) => boolean;
   /** Fields by number, for protobuf bodies. */

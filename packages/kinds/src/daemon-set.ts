@@ -5,6 +5,7 @@ import type {
   KubeObject,
   LabelSelector,
 } from "@selvedge/apimachinery";
+import { jsonEqual } from "@selvedge/base";
 import { ageColumn, column, counts, labelsText, nameColumn, templateColumns } from "./columns.ts";
 import { Faults } from "./faults.ts";
 import {
@@ -122,7 +123,7 @@ const daemonSet: Message = kindMessage("One Pod on each node that fits: what run
   status: object(3, daemonSetStatus, "How far it is."),
 });
 
-export const daemonSetKind: KindDefinition = builtIn(daemonSet, {
+const kind: KindDefinition = builtIn(daemonSet, {
   group: "apps",
   version: "v1",
   kind: "DaemonSet",
@@ -157,6 +158,26 @@ export const daemonSetKind: KindDefinition = builtIn(daemonSet, {
   ],
 });
 
+/** After the defaults: the same amount, written otherwise, is no other template. */
+export const daemonSetKind: KindDefinition = {
+  ...kind,
+  applyDefaults: (object, old) => {
+    kind.applyDefaults?.(object, old);
+    countTemplates(object as DaemonSet, old as DaemonSet | undefined);
+  },
+};
+
+const templateCount = "deprecated.daemonset.template.generation";
+
+/** How many templates there were: upstream has given it up, shows it still, and lets nobody else write it. */
+function countTemplates({ metadata, spec }: DaemonSet, old: DaemonSet | undefined): void {
+  const said = (old ?? { metadata }).metadata.annotations?.[templateCount] ?? "0";
+  if (!/^[-+]?\d+$/.test(said)) return;
+  const count = Math.max(1, Number(said));
+  const isNew = old !== undefined && !jsonEqual(spec.template, old.spec.template);
+  metadata.annotations = { ...metadata.annotations, [templateCount]: `${isNew ? count + 1 : count}` };
+}
+
 function applyDefaults(daemonSet: DaemonSet): void {
   daemonSet.spec ??= { selector: {}, template: { spec: { containers: [] } } };
   const { spec } = daemonSet;
@@ -175,8 +196,11 @@ function applyDefaults(daemonSet: DaemonSet): void {
   };
 }
 
-function validate({ spec }: DaemonSet, old: DaemonSet | undefined): FieldError[] {
+function validate({ metadata, spec }: DaemonSet, old: DaemonSet | undefined): FieldError[] {
   const faults = new Faults();
+  const count = metadata.annotations?.[templateCount] ?? "1";
+  if (!/^[-+]?\d+$/.test(count))
+    faults.invalid(`metadata.annotations[${templateCount}]`, count, "must be a number");
   checkWorkload(faults, spec, old?.spec, { inSelector: "daemonset", kind: "DaemonSet" });
   const { updateStrategy: { type, rollingUpdate } = {} } = spec;
   if (type !== "RollingUpdate" && type !== "OnDelete") {

@@ -194,6 +194,9 @@ describe("custom kinds", () => {
 });
 
 const text: Schema = { type: "string" };
+const embedded: Schema = {
+  ...{ type: "object", "x-kubernetes-embedded-resource": true, "x-kubernetes-preserve-unknown-fields": true },
+};
 const schemas: readonly (readonly [what: string, spec: Schema, fault: string])[] = [
   ["a value without a type", {}, ".type: Required value: must not be empty for specified object fields"],
   ["a list without items", { type: "array" }, ".items: Required value: must be specified"],
@@ -222,6 +225,12 @@ const schemas: readonly (readonly [what: string, spec: Schema, fault: string])[]
     "a default with what nobody knows",
     { type: "object", default: { b: 1 }, properties: { a: text } },
     '.default: Invalid value: {"b":1}: must not have unknown fields',
+  ],
+  [
+    "a default of an embedded object's metadata that cannot be",
+    { ...embedded, properties: { metadata: { type: "object", default: { name: "a/b", odd: 1 } } } },
+    '.properties[metadata].default: Invalid value: {"name":"a/b","odd":1}: must result in valid metadata: ' +
+      "metadata.name: Invalid value: \"a/b\": may not contain '/' or '%'",
   ],
   [
     "members by name and others",
@@ -278,6 +287,17 @@ describe("a schema that is refused", () => {
       const wanted = `schema.openAPIV3Schema.properties[spec]${fault}`;
       assert.ok(errors.map(fieldErrorText).includes(wanted), errors.map(fieldErrorText).join("\n"));
     });
+  }
+});
+
+it("a default of an embedded object may have what all objects have, and what none has is left out", () => {
+  const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "x", odd: 1 } };
+  for (const spec of [
+    { ...embedded, default: pod },
+    { ...embedded, properties: { metadata: { type: "object", default: { name: "x", odd: 1 } } } },
+  ] as const) {
+    const terms = { hasStatus: false, unchanged: false };
+    assert.deepEqual(schemaErrors({ type: "object", properties: { spec } }, "schema", terms), []);
   }
 });
 

@@ -16,12 +16,12 @@ function given(query: URLSearchParams, name: string): string | undefined {
 }
 
 function whole(query: URLSearchParams, name: string): number | undefined {
-  const text = given(query, name);
-  if (text === undefined) return undefined;
-  if (!/^-?\d{1,15}$/.test(text)) {
-    throw badRequest(`${name}: strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-  }
-  return Number(text);
+  const text = query.get(name);
+  if (text === null) return undefined;
+  const isWhole = /^[-+]?\d+$/.test(text);
+  if (isWhole && Number.isSafeInteger(Number(text))) return Number(text);
+  const fault = isWhole ? "value out of range" : "invalid syntax";
+  throw badRequest(`${name}: strconv.ParseInt: parsing ${JSON.stringify(text)}: ${fault}`);
 }
 
 export function listQuery(query: URLSearchParams, namespace: string | undefined): ListQuery {
@@ -76,7 +76,7 @@ export function writeOptions(
   apply: boolean,
 ): WriteOptions {
   const errors: FieldError[] = [];
-  const dryRun = query.getAll("dryRun").filter((text) => text !== "");
+  const dryRun = query.getAll("dryRun");
   if (dryRun.some((text) => text !== "All")) {
     const detail = 'supported values: "All"';
     errors.push({ type: "FieldValueNotSupported", field: "dryRun", value: dryRun, detail });
@@ -117,7 +117,7 @@ export function deleteOptions(
   query: URLSearchParams,
   body: Readonly<Record<string, unknown>> | undefined,
 ): DeleteQuery {
-  const dry = body?.["dryRun"] ?? query.getAll("dryRun").filter((text) => text !== "");
+  const dry = body?.["dryRun"] ?? query.getAll("dryRun");
   const list = Array.isArray(dry) ? dry : [dry];
   if (list.some((text) => text !== "All")) {
     const detail = 'supported values: "All"';
@@ -128,7 +128,7 @@ export function deleteOptions(
   const orphan = query.get("orphanDependents");
   const asked = body ?? {
     gracePeriodSeconds: whole(query, "gracePeriodSeconds"),
-    propagationPolicy: given(query, "propagationPolicy"),
+    propagationPolicy: query.get("propagationPolicy"),
     orphanDependents: orphan === null ? undefined : isTrue(orphan),
   };
   return { ...parsedDeletion(asked), ...(list.length > 0 && { dryRun: true }) };

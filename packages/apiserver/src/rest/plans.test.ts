@@ -181,6 +181,14 @@ describe("a write", () => {
     assert.deepEqual([made["spec"], made["status"], managedFields?.length], [{ size: 1 }, undefined, 1]);
   });
 
+  it("gives the first generation to a change of the spec, where a kind wants that", () => {
+    const kind = { ...gadget, generationLater: true };
+    const stored = planCreate(object({ resourceVersion: "" }), "u", { ...context(), kind });
+    assert.equal(stored.metadata.generation, undefined);
+    const changed = { ...stored, spec: { size: 2 } };
+    assert.equal(planUpdate(stored, changed, { ...context(), kind }).metadata.generation, 1);
+  });
+
   it("keeps to its part of the object", () => {
     const stored = planCreate(object(), "u", context());
     stored.metadata.resourceVersion = "5";

@@ -45,7 +45,7 @@ export function planCreate(wanted: KubeObject, uid: string, context: WriteContex
   delete meta.deletionTimestamp;
   delete meta.deletionGracePeriodSeconds;
   delete meta.selfLink;
-  if (hasGeneration(kind)) meta.generation = 1;
+  if (hasGeneration(kind) && kind.generationLater !== true) meta.generation = 1;
   else delete meta.generation;
   if (kind.subresources?.status && !kind.subresources.statusOnCreate) delete wanted["status"];
   if (isNamespaceKind(kind)) openNamespace(wanted);

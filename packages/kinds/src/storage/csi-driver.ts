@@ -70,6 +70,8 @@ export const csiDriverKind: KindDefinition = builtIn(csiDriver, {
   version: "v1",
   kind: "CSIDriver",
   plural: "csidrivers",
+  // As upstream.
+  generationLater: true,
   singular: "csidriver",
   namespaced: false,
   unconditionalUpdate: false,

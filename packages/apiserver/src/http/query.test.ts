@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { StatusError } from "../status-error.ts";
+import { deleteOptions, listQuery, timeoutSeconds, writeOptions } from "./query.ts";
+
+const parse = (text: string): unknown => {
+  const query = new URLSearchParams(text);
+  listQuery(query, undefined);
+  timeoutSeconds(query);
+  writeOptions("CreateOptions", query, false);
+  return deleteOptions(query, undefined);
+};
+
+describe("what a query says that it cannot mean is refused", () => {
+  const rows: readonly (readonly [query: string, code: number, message: RegExp])[] = [
+    ["limit=", 400, /^limit: strconv.ParseInt: parsing "": invalid syntax$/],
+    ["limit=1.5", 400, /^limit: strconv.ParseInt: parsing "1.5": invalid syntax$/],
+    ["limit=9223372036854775808", 400, /parsing "9223372036854775808": value out of range$/],
+    ["timeoutSeconds=", 400, /^timeoutSeconds: strconv.ParseInt: parsing "": invalid syntax$/],
+    ["gracePeriodSeconds=", 400, /^gracePeriodSeconds: strconv.ParseInt: parsing "": invalid syntax$/],
+    ["dryRun=&dryRun=All", 422, /dryRun: Unsupported value: \["","All"\]: supported values: "All"$/],
+  ];
+  for (const [query, code, message] of rows) {
+    it(query, () => {
+      assert.throws(
+        () => parse(query),
+        (error) => error instanceof StatusError && error.code === code && message.test(error.message),
+      );
+    });
+  }
+
+  it("and what it can mean is taken", () => {
+    assert.deepEqual(listQuery(new URLSearchParams("limit=-1"), undefined), { limit: -1 });
+    assert.deepEqual(parse("gracePeriodSeconds=%2B1&dryRun=All&propagationPolicy="), {
+      ...{ gracePeriodSeconds: 1, propagationPolicy: "", dryRun: true },
+    });
+  });
+});
