@@ -1,20 +1,17 @@
 /** Nothing more in a namespace than its quotas let in. What is let in is counted before it is stored. */
-import { type KubeObject, type Nano, parseQuantity } from "@selvedge/apimachinery";
 import { type AdmissionMember, type AdmissionRequest, refusedBy } from "@selvedge/apiserver";
-import { isReason, type KindRef, type Objects } from "@selvedge/client";
-import { type Pod, type ResourceQuota, resourceQuotaKind } from "@selvedge/kinds";
-import { usedOf } from "../quota/quota-usage.ts";
-import { amountText, inScope, type Usage, usageOf, usageText } from "../quota/usage.ts";
+import type { KindRef, Objects } from "@selvedge/client";
+import type { Pod, ResourceQuota } from "@selvedge/kinds";
+import { inScope, type Usage, usageOf } from "../quota/usage.ts";
 import type { Policies } from "./policies.ts";
-
-/** Others that are let in at the same time change what is used: each attempt lets one of them in. */
-const attemptsMax = 50;
+import { QuotaCharges } from "./quota-charges.ts";
 
 export function quotaAdmission(
   policies: Policies,
   objects: Objects,
   kinds: () => readonly KindRef[],
 ): AdmissionMember {
+  const charges = new QuotaCharges(objects, kinds);
   return {
     ...{ name: "ResourceQuota", rank: 2 },
     handles: ({ kind, operation, subresource }) =>
@@ -28,7 +25,7 @@ export function quotaAdmission(
         const before = old === undefined || !inScope(quota, kind, old) ? {} : usageOf(kind, old);
         const delta = increase(usageOf(kind, object), before, quota);
         if (old === undefined) checkSaid(request, quota);
-        if (Object.keys(delta).length > 0) await take(request, quota, delta, objects, kinds);
+        if (Object.keys(delta).length > 0) await charges.take(request, quota, delta);
       }
     },
   };
@@ -61,60 +58,4 @@ function checkSaid(request: AdmissionRequest, { metadata, spec }: ResourceQuota)
   }
   if (missing.length === 0) return;
   throw refusedBy(request, `failed quota: ${metadata.name}: must specify ${missing.join("; ")}`);
-}
-
-async function take(
-  request: AdmissionRequest,
-  quota: ResourceQuota,
-  delta: Usage,
-  objects: Objects,
-  kinds: () => readonly KindRef[],
-): Promise<void> {
-  const { name, namespace = "" } = quota.metadata;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const stored = await objects.get<ResourceQuota>(resourceQuotaKind, name, namespace);
-      const hard = stored.spec.hard ?? {};
-      const isCounted = Object.keys(delta).every((one) => stored.status?.used?.[one] !== undefined);
-      const used = isCounted ? (stored.status?.used ?? {}) : await usedOf(stored, objects, kinds());
-      const sums = Object.entries(delta).map(([one, amount]) => [one, amountIn(used, one) + amount] as const);
-      const over = sums.filter(([one, sum]) => hard[one] !== undefined && sum > amountIn(hard, one));
-      if (over.length > 0)
-        refuse(
-          request,
-          stored,
-          delta,
-          used,
-          over.map(([one]) => one),
-        );
-      if (request.dryRun) return;
-      const now = Object.fromEntries(sums.map(([one, sum]) => [one, amountText(one, sum)]));
-      stored.status = { hard, used: { ...used, ...now } };
-      await objects.updateStatus(resourceQuotaKind, stored as KubeObject);
-      return;
-    } catch (error) {
-      if (isReason(error, "NotFound")) return;
-      if (!isReason(error, "Conflict") || attempt >= attemptsMax) throw error;
-    }
-  }
-}
-
-function refuse(
-  request: AdmissionRequest,
-  { metadata, spec }: ResourceQuota,
-  delta: Usage,
-  used: Readonly<Record<string, string>>,
-  names: readonly string[],
-): never {
-  const only = (amount: (name: string) => Nano): string =>
-    usageText(Object.fromEntries(names.map((name) => [name, amount(name)])));
-  throw refusedBy(
-    request,
-    `exceeded quota: ${metadata.name}, requested: ${only((name) => delta[name] ?? 0n)}, ` +
-      `used: ${only((name) => amountIn(used, name))}, limited: ${only((name) => amountIn(spec.hard ?? {}, name))}`,
-  );
-}
-
-function amountIn(amounts: Readonly<Record<string, string>>, name: string): Nano {
-  return parseQuantity(amounts[name] ?? "0") ?? 0n;
 }

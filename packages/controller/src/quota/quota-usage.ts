@@ -1,7 +1,10 @@
-import type { KubeObject, Nano } from "@selvedge/apimachinery";
-import type { KindRef, Objects } from "@selvedge/client";
+import type { KubeList, KubeObject, Nano } from "@selvedge/apimachinery";
+import type { KindRef, ListOptions, Objects } from "@selvedge/client";
 import type { ResourceQuota } from "@selvedge/kinds";
 import { amountText, countName, inScope, usageOf } from "./usage.ts";
+
+/** Objects that are looked at in one go: some milliseconds. */
+const pageSize = 250;
 
 /** Counts all that a quota is about. */
 export async function usedOf(
@@ -13,13 +16,17 @@ export async function usedOf(
   const hard = Object.keys(quota.spec.hard ?? {});
   const used = new Map<string, Nano>(hard.map((name) => [name, 0n]));
   for (const kind of kindsOf(hard, kinds)) {
-    const { items } = await objects.list<KubeObject>(kind, { namespace });
-    for (const object of items) {
-      if (!inScope(quota, kind, object)) continue;
-      for (const [name, amount] of Object.entries(usageOf(kind, object))) {
-        const before = used.get(name);
-        if (before !== undefined) used.set(name, before + amount);
+    for (let next: string | undefined = ""; next !== undefined; ) {
+      const page: ListOptions = { namespace, limit: pageSize, ...(next !== "" && { continue: next }) };
+      const { items, metadata }: KubeList<KubeObject> = await objects.list(kind, page);
+      for (const object of items) {
+        if (!inScope(quota, kind, object)) continue;
+        for (const [name, amount] of Object.entries(usageOf(kind, object))) {
+          const before = used.get(name);
+          if (before !== undefined) used.set(name, before + amount);
+        }
       }
+      next = metadata.continue || undefined;
     }
   }
   return Object.fromEntries([...used].map(([name, amount]) => [name, amountText(name, amount)]));
