@@ -31,7 +31,7 @@ import { checkTimeout, isTrue } from "./http/query.ts";
 import { serveList, serveObject } from "./http/reads.ts";
 import { type RequestInfo, requestInfo, withoutWatchStep } from "./http/request-info.ts";
 import { type RequestMeter, RequestMetrics } from "./http/request-metrics.ts";
-import { sendStatus, warn } from "./http/respond.ts";
+import { refusedUpgrade, sendStatus, warn } from "./http/respond.ts";
 import { errorEvent, serveWatch } from "./http/watches.ts";
 import { serveWrite, writesSubresource } from "./http/writes.ts";
 import { methodNotAllowed, storeRefusal, unknownResource } from "./rest/refusals.ts";
@@ -205,7 +205,7 @@ export class ApiServer {
       throw methodNotAllowed();
     if (target.subresource !== undefined && !writesSubresource(target.subresource, exchange, this.#posted)) {
       seat[Symbol.dispose]();
-      await admitStream(this.#options.objects.admission, exchange);
+      await admitStream(this.#options.objects.admission, exchange, (text) => warn(response, text));
       exchange.audit?.started(200);
       await this.#special(target, request, { type: "response", response }, user);
       return;
@@ -228,6 +228,8 @@ export class ApiServer {
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): Promise<void> {
     const meter = RequestMetrics.meter(this.#metrics, request, undefined);
     let audit: AuditEntry | undefined;
+    // For a refusal: what takes its protocol has no place for them, and no client looks there.
+    const warnings: string[] = [];
     try {
       const { pathname, searchParams: query } = parseUrl(request);
       const info = requestInfo(request.method ?? "GET", pathname, query);
@@ -238,7 +240,8 @@ export class ApiServer {
       await this.#authorize(info, user, audit);
       const target = await this.#target(pathname);
       meter.about("connect", target);
-      await admitStream(this.#options.objects.admission, { request, query, target, user, audit });
+      const { admission } = this.#options.objects;
+      await admitStream(admission, { query, target, user, audit }, (text) => warnings.push(text));
       socket.once("close", () => audit?.done(101));
       await this.#special(target, request, { type: "upgrade", socket, head }, user);
       audit?.started(101);
@@ -249,11 +252,7 @@ export class ApiServer {
       audit?.done(status.code);
       audit = undefined;
       meter.upgraded(status.code);
-      const body = JSON.stringify(status.toStatus());
-      socket.end(
-        `HTTP/1.1 ${status.code} ${status.reason}\r\nContent-Type: application/json\r\n` +
-          `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-      );
+      socket.end(refusedUpgrade(status, warnings));
     }
   }
 

@@ -36,7 +36,7 @@ const answers: Readonly<Record<string, Answer>> = {
   "/pods/attach": ({ name, operation }: Asked) =>
     operation === "CONNECT" && name === "to-be-attached-pod"
       ? deny("attaching to pod 'to-be-attached-pod' is not allowed")
-      : yes,
+      : { ...yes, warnings: [`${name}: look away`] },
   "/custom-resource": ({ object, oldObject, operation }: Asked) => {
     if (operation === "DELETE") return isBad(oldObject) ? deny("the custom resource cannot be deleted") : yes;
     return isBad(object) ? deny("the custom resource contains unwanted data") : yes;
@@ -114,6 +114,11 @@ describe("conformance: admission webhooks", { skip: opensslMissing() }, () => {
     const { message } = await attach("to-be-attached-pod", 400);
     assert.match(message, /attaching to pod 'to-be-attached-pod' is not allowed/);
     await attach("another", 418);
+    for (const headers of [{}, { connection: "Upgrade", upgrade: "SPDY/3.1" }]) {
+      const path = "/api/v1/namespaces/default/pods/another/attach?container=main&stdin=true";
+      const answer = await world.api.send(path, { method: "POST", token: "root", headers });
+      assert.deepEqual([answer.status, answer.headers.warning], [418, '299 - "another: look away"']);
+    }
     const { kind, object, subResource, namespace } = world.hooks.asked.at(0)?.review.request ?? {};
     assert.deepEqual(kind, { group: "", version: "v1", kind: "PodAttachOptions" });
     assert.deepEqual([subResource, namespace], ["attach", "default"]);

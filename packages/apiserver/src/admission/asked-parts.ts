@@ -14,7 +14,8 @@ const kinds: Readonly<Record<string, string>> = {
 
 export async function admitStream(
   admission: AdmissionChain,
-  { target, query, user, audit }: Pick<Exchange, "request" | "query" | "target" | "user" | "audit">,
+  { target, query, user, audit }: Pick<Exchange, "query" | "target" | "user" | "audit">,
+  warn: (text: string) => void,
 ): Promise<void> {
   const { kind, namespace, name = "", subresource } = target;
   const options = kind.group === "" ? kinds[`${kind.plural}/${subresource}`] : undefined;
@@ -22,7 +23,7 @@ export async function admitStream(
   const object = { kind: options, apiVersion: "v1", ...openedWith(options, query, target.rest) };
   const about = { operation: "CONNECT", kind, subresource, namespace, name, old: undefined } as const;
   const request = {
-    ...{ ...about, object: object as unknown as KubeObject, user, dryRun: false, warn: () => undefined },
+    ...{ ...about, object: object as unknown as KubeObject, user, dryRun: false, warn },
     annotate: (key: string, value: string) => audit?.annotate(key, value),
   };
   for (const phase of ["mutate", "validate"] as const) await admission.ask(phase, request);

@@ -128,6 +128,21 @@ export function warn(response: ServerResponse, text: string): void {
   response.setHeader("warning", [...new Set([...before, warningText(text.slice(0, room))])]);
 }
 
+/** What is written to a connection that was to speak something else. */
+export function refusedUpgrade(status: StatusError, warnings: readonly string[]): Buffer {
+  const body = Buffer.from(JSON.stringify(status.toStatus()));
+  const lines = [
+    ...[`HTTP/1.1 ${status.code} ${status.reason}`, "Content-Type: application/json"],
+    ...[`Content-Length: ${body.length}`, "Connection: close"],
+  ];
+  let room = warningsMax;
+  for (const text of warnings) {
+    if (room > 0) lines.push(`Warning: ${warningText(text.slice(0, room))}`);
+    room -= text.length;
+  }
+  return Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), body]);
+}
+
 /** Headers are Latin-1: what lies beyond is sent as its UTF-8 bytes. */
 function encodeHeader(text: string): string {
   return Buffer.from(text).toString("latin1");
