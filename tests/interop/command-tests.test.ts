@@ -124,11 +124,6 @@ const suites: readonly string[] = [
   "kuberc_tests",
 ];
 
-/** A HorizontalPodAutoscaler is refused on purpose (0205): what these suites do with one is left out of them. */
-const autoscaling: ReadonlySet<string> = new Set([
-  ...["deployment_tests", "kubectl_get_tests", "rc_tests", "recursive_resources_tests", "rs_tests"],
-  "save_config_tests",
-]);
 /** Four of ten minutes; they run where SELVEDGE_GO is set. */
 const long: ReadonlySet<string> = new Set([
   ...["cluster_management_tests", "pod_tests", "crd_tests", "kubectl_apply_deployments_tests", "rc_tests"],
@@ -206,7 +201,6 @@ describe("Kubernetes' own command tests", { skip }, () => {
       writeFileSync(join(temporary, "apiserver.crt"), controller.rootCertificate);
       const { code, said } = await run(join(import.meta.dirname, "command-tests/run.sh"), [copy, suite], {
         ...{ SECURE_API_PORT: String(controller.kubePort), THIS_PLATFORM_BIN: bin, KUBE_TEMP: temporary },
-        ...{ LEAVE_OUT: autoscaling.has(suite) ? "hpa|autoscal" : "" },
         ...{ OWN_NAMESPACE: following.has(suite) ? "yes" : "" },
       });
       assert.equal(code, 0, said.slice(-4_000));

@@ -31,8 +31,6 @@ export interface ApiServerOptions {
   readonly externalUrl?: string;
   /** Kinds whose objects are made when somebody asks. */
   readonly computed?: readonly ComputedKind[];
-  /** What people ask for that is not served, as `group/plural`: what to tell them besides. */
-  readonly absent?: Readonly<Record<string, string>>;
   /** Who did what is written down when given. */
   readonly audit?: Pick<AuditOptions, "policy" | "sink">;
   /** Requests that are worked on at once. */

@@ -147,8 +147,7 @@ export class ApiServer {
       if (reads && (await serveIssuer(path, request, response, this.#options))) return;
       throw unknownResource();
     }
-    const why = this.#options.absent?.[`${info.group}/${info.resource}`];
-    const target = await this.#target(path, why);
+    const target = await this.#target(path);
     const { deprecationWarning } = target.kind;
     if (deprecationWarning !== undefined) warn(response, deprecationWarning);
     meter.about(info.verb, target);
@@ -275,19 +274,19 @@ export class ApiServer {
     return this.#documents.all;
   }
 
-  #target(path: string, whyAbsent?: string): Target | Promise<Target> {
+  #target(path: string): Target | Promise<Target> {
     try {
       return parseTarget(this.#currentPaths(), path);
     } catch (error) {
       if (!(error instanceof StatusError) || error.reason !== "NotFound") throw error;
-      return this.#lateTarget(path, whyAbsent);
+      return this.#lateTarget(path);
     }
   }
 
   /** Another replica may have been told of the kind a moment ago. */
-  async #lateTarget(path: string, whyAbsent: string | undefined): Promise<Target> {
+  async #lateTarget(path: string): Promise<Target> {
     await this.#options.objects.table.catchUp();
-    return parseTarget(this.#currentPaths(), path, whyAbsent);
+    return parseTarget(this.#currentPaths(), path);
   }
 
   #currentPaths(): KindPaths {

@@ -28,13 +28,7 @@ export interface BesideParts {
   readonly log: Log;
 }
 
-type Beside = Pick<ApiServerOptions, "subresource" | "elsewhere" | "computed" | "absent">;
-
-/** Charts and people ask for it; they are not left with a number. */
-const absent: NonNullable<Beside["absent"]> = {
-  "autoscaling/horizontalpodautoscalers":
-    "HorizontalPodAutoscaler is not served: a box does not grow with its load; set replicas, or use kubectl scale",
-};
+type Beside = Pick<ApiServerOptions, "subresource" | "elsewhere" | "computed">;
 
 /** All of it is with the replica that leads: another one takes the request there. */
 export function besideObjects(duty: Duty, api: Api, { authorizer, clock, random, log }: BesideParts): Beside {
@@ -52,7 +46,6 @@ export function besideObjects(duty: Duty, api: Api, { authorizer, clock, random,
   const served = (): ServedKind[] =>
     [...api.registry.kinds, podMetricsKind].filter(({ untold }) => untold !== true);
   return {
-    absent,
     computed: [apiServices(served, clock), ...figures],
     subresource: async (target, request, answer, user) => {
       const { leading, forwarding } = duty;

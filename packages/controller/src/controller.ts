@@ -155,7 +155,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const streams = new NodeStreams({ links, logs, nodeIdOf, screens: stack.use(screens.tunnels) });
   const host = stack.use(new ReconcilerHost({ cluster, clock, random, log: log.child("reconcilers") }));
   const table = createReconcilers({
-    ...{ cluster, caches, clock, events, facts, links, sealer, configs: book, states, patchUse },
+    ...{ cluster, caches, clock, events, facts, links, sealer, configs: book, states, usages, patchUse },
     ...{ registry: nodeRegistry(options, registryAuth), tokens: tokenMaker(pki) },
     podTokens: podTokensOf(options),
     certificatesHash: () => pki.identity.certsHash,

@@ -4,6 +4,11 @@
  */
 import type { Log, Random } from "@selvedge/base";
 import type { KindRef } from "@selvedge/client";
+import {
+  type AutoscalerDeps,
+  AutoscalerReconciler,
+  autoscalerWakes,
+} from "./autoscaling/autoscaler-reconciler.ts";
 import { BudgetReconciler, budgetWakes } from "./disruption/budget-reconciler.ts";
 import { EndpointsReconciler, endpointsWakes } from "./endpoints/endpoints-reconciler.ts";
 import { MirrorReconciler, mirrorWakes } from "./endpoints/mirror-reconciler.ts";
@@ -33,6 +38,7 @@ import { StatefulSetReconciler, statefulSetWakes } from "./workloads/stateful/st
 
 export interface ReconcilersDeps extends RenderDeps, NodeDeps, Omit<PatchDeps, "states"> {
   readonly states: StateBook;
+  readonly usages: AutoscalerDeps["usages"];
   /** Called when the controller's certificates were renewed. Returns how to stop. */
   readonly onRenewed: (listener: () => void) => () => void;
   /** Every kind with a namespace that the API server serves. */
@@ -78,6 +84,7 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
       connect: patchNews(caches, [deps.states, deps.patchUse]),
     },
     { reconciler: new BudgetReconciler(deps), wakes: budgetWakes(caches) },
+    { reconciler: new AutoscalerReconciler(deps), wakes: autoscalerWakes() },
     { reconciler: new QuotaReconciler(deps), wakes: quotaWakes(caches, namespacedOf(cluster)) },
     { reconciler: new SchedulerReconciler(deps), wakes: schedulerWakes(), initial: [schedulerKey] },
     {

@@ -74,6 +74,7 @@ const namespaced: Readonly<Record<string, Readonly<Record<string, Grades>>>> = {
   batch: { jobs: used, "jobs/status": seen, cronjobs: used, "cronjobs/status": seen },
   "coordination.k8s.io": { leases: hidden },
   "discovery.k8s.io": { endpointslices: seen },
+  autoscaling: { horizontalpodautoscalers: used, "horizontalpodautoscalers/status": seen },
   policy: { poddisruptionbudgets: used, "poddisruptionbudgets/status": seen },
   "networking.k8s.io": { networkpolicies: used, ingresses: used, "ingresses/status": seen },
   "metrics.k8s.io": { pods: seen },

@@ -153,7 +153,7 @@ export class ObjectWorld implements AsyncDisposable {
     });
     await Promise.all([cluster.start(), this.#policies.start()]);
     const table = createReconcilers({
-      ...{ cluster, caches, clock, events, sealer, configs, facts, states, patchUse },
+      ...{ cluster, caches, clock, events, sealer, configs, facts, states, usages, patchUse },
       registry: { address: "controller:8444", certificates: ["PEM"], password: (node) => `pw-${node}` },
       tokens: { key: (text) => text, sign: () => new Uint8Array(64), hasSigned: () => true },
       podTokens: new PodTokens({ key: accountKey, issuer: "https://api", clock }),

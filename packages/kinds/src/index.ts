@@ -3,6 +3,8 @@ import { mutatingWebhookKind } from "./admission/mutating-webhook.ts";
 import { validatingAdmissionPolicyKind } from "./admission/policy.ts";
 import { validatingAdmissionPolicyBindingKind } from "./admission/policy-binding.ts";
 import { validatingWebhookKind } from "./admission/validating-webhook.ts";
+import { horizontalPodAutoscalerKind } from "./autoscaling/autoscaler.ts";
+import { horizontalPodAutoscalerV1Kind } from "./autoscaling/autoscaler-v1.ts";
 import { cronJobKind } from "./batch/cron-job.ts";
 import { jobKind } from "./batch/job.ts";
 import { certificateSigningRequestKind } from "./certificates/certificate-signing-request.ts";
@@ -69,6 +71,14 @@ export {
   validatingWebhookKind,
 } from "./admission/validating-webhook.ts";
 export { type ApiService, apiServiceKind } from "./api-service.ts";
+export { horizontalPodAutoscalerKind } from "./autoscaling/autoscaler.ts";
+export { usualRules } from "./autoscaling/autoscaler-rules.ts";
+export type {
+  HorizontalPodAutoscaler,
+  MetricSpec,
+  MetricStatus,
+  ScalingRules,
+} from "./autoscaling/autoscaler-types.ts";
 export { type CronJob, type CronJobSpec, type CronJobStatus, cronJobKind } from "./batch/cron-job.ts";
 export { CronError, type CronSchedule, parseCron, zonedTime } from "./batch/cron-schedule.ts";
 export { formatIndexes, parseIndexes } from "./batch/indexes.ts";
@@ -333,6 +343,8 @@ export const allKinds: readonly KindDefinition[] = [
   volumeAttachmentKind,
   volumeAttributesClassKind,
   podDisruptionBudgetKind,
+  horizontalPodAutoscalerKind,
+  horizontalPodAutoscalerV1Kind,
   limitRangeKind,
   priorityClassKind,
   resourceQuotaKind,

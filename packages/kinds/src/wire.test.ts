@@ -37,6 +37,8 @@ storage.k8s.io CSIStorageCapacity 38 13879315dd2d
 storage.k8s.io VolumeAttachment 234 fd99f49cf560
 storage.k8s.io VolumeAttributesClass 31 62eba3b7277f
 policy PodDisruptionBudget 53 9ea6a76f5049
+autoscaling HorizontalPodAutoscaler 185 e0d54040dbb1
+autoscaling HorizontalPodAutoscaler 43 80774f25f068
 core LimitRange 37 f43bcf65d1e3
 scheduling.k8s.io PriorityClass 33 36cb83398ba3
 core ResourceQuota 40 b17d4dd49de4

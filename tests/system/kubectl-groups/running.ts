@@ -32,10 +32,13 @@ const rollout: Group = async ({ kubectl, file }) => {
 };
 
 const autoscale: Group = async ({ kubectl, minor }) => {
-  // Without a figure the newest say nothing of what the server says.
-  const figure = minor >= 34 ? ["--cpu=50%"] : [];
-  const said = await kubectl.refused("autoscale", "deploy/hello", "--min=1", "--max=3", ...figure);
-  assert.match(said, /HorizontalPodAutoscaler is not served: .* use kubectl scale/);
+  const figure = minor >= 34 ? "--cpu=50%" : "--cpu-percent=50";
+  assert.match(
+    await kubectl.ok("autoscale", "deploy/hello", "--min=1", "--max=3", figure),
+    /horizontalpodautoscaler.autoscaling\/hello autoscaled/,
+  );
+  assert.match(await kubectl.ok("get", "hpa", "hello"), /Deployment\/hello\s+cpu: \S+\/50%\s+1\s+3/);
+  await kubectl.ok("delete", "hpa", "hello");
 };
 
 const pod = "deploy/hello";

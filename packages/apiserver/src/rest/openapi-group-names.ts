@@ -56,19 +56,32 @@ batch/v1
       onPodConditions=PodFailurePolicyOnPodConditionsPattern
   SuccessPolicy: rules=SuccessPolicyRule
 autoscaling/v1
-  ExternalMetricSource: metricSelector=~LabelSelector
-  ExternalMetricStatus: metricSelector=~LabelSelector
   HorizontalPodAutoscaler: spec=HorizontalPodAutoscalerSpec status=HorizontalPodAutoscalerStatus
   HorizontalPodAutoscalerSpec: scaleTargetRef=CrossVersionObjectReference
+  Scale: spec=ScaleSpec status=ScaleStatus
+autoscaling/v2
+  ContainerResourceMetricSource: target=MetricTarget
+  ContainerResourceMetricStatus: current=MetricValueStatus
+  ExternalMetricSource: metric=MetricIdentifier target=MetricTarget
+  ExternalMetricStatus: metric=MetricIdentifier current=MetricValueStatus
+  HPAScalingRules: policies=HPAScalingPolicy
+  HorizontalPodAutoscaler: spec=HorizontalPodAutoscalerSpec status=HorizontalPodAutoscalerStatus
+  HorizontalPodAutoscalerBehavior: scaleUp=HPAScalingRules scaleDown=HPAScalingRules
+  HorizontalPodAutoscalerSpec: scaleTargetRef=CrossVersionObjectReference metrics=MetricSpec
+      behavior=HorizontalPodAutoscalerBehavior
+  HorizontalPodAutoscalerStatus: currentMetrics=MetricStatus conditions=HorizontalPodAutoscalerCondition
+  MetricIdentifier: selector=~LabelSelector
   MetricSpec: object=ObjectMetricSource pods=PodsMetricSource resource=ResourceMetricSource
       containerResource=ContainerResourceMetricSource external=ExternalMetricSource
   MetricStatus: object=ObjectMetricStatus pods=PodsMetricStatus resource=ResourceMetricStatus
       containerResource=ContainerResourceMetricStatus external=ExternalMetricStatus
-  ObjectMetricSource: target=CrossVersionObjectReference selector=~LabelSelector
-  ObjectMetricStatus: target=CrossVersionObjectReference selector=~LabelSelector
-  PodsMetricSource: selector=~LabelSelector
-  PodsMetricStatus: selector=~LabelSelector
-  Scale: spec=ScaleSpec status=ScaleStatus
+  ObjectMetricSource: describedObject=CrossVersionObjectReference target=MetricTarget metric=MetricIdentifier
+  ObjectMetricStatus: metric=MetricIdentifier current=MetricValueStatus
+      describedObject=CrossVersionObjectReference
+  PodsMetricSource: metric=MetricIdentifier target=MetricTarget
+  PodsMetricStatus: metric=MetricIdentifier current=MetricValueStatus
+  ResourceMetricSource: target=MetricTarget
+  ResourceMetricStatus: current=MetricValueStatus
 policy/v1
   Eviction: deleteOptions=~DeleteOptions
   PodDisruptionBudget: spec=PodDisruptionBudgetSpec status=PodDisruptionBudgetStatus

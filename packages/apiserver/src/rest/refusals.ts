@@ -81,9 +81,8 @@ export function storeRefusal(error: unknown): StatusError | undefined {
   return new StatusError(code, reason, error.message, { retryAfterSeconds: 1 }, { cause: error });
 }
 
-export function unknownResource(why?: string): StatusError {
-  const message = "the server could not find the requested resource";
-  return new StatusError(404, "NotFound", why === undefined ? message : `${message}: ${why}`, {});
+export function unknownResource(): StatusError {
+  return new StatusError(404, "NotFound", "the server could not find the requested resource", {});
 }
 
 export function methodNotAllowed(why?: string): StatusError {

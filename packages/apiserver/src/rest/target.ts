@@ -40,8 +40,7 @@ function pathOf(group: string | undefined, version: string | undefined, plural: 
   return `${group}/${version}/${plural}`;
 }
 
-/** `whyAbsent`: what to say of it where there is no such kind. */
-export function parseTarget(kinds: KindPaths, path: string, whyAbsent?: string): Target {
+export function parseTarget(kinds: KindPaths, path: string): Target {
   const [root, ...steps] = path.slice(1).split("/").map(decodeStep);
   const group = root === "apis" ? steps.shift() : root === "api" ? "" : undefined;
   const version = steps.shift();
@@ -58,7 +57,7 @@ export function parseTarget(kinds: KindPaths, path: string, whyAbsent?: string):
   const kind = kinds.find(group, version, steps[0]);
   const whole = kind !== undefined && (!kind.namespaced || steps.length === 1) && steps.length <= 3;
   if (whole) return { kind, namespace: undefined, name: steps[1], subresource: steps[2] };
-  throw unknownResource(whyAbsent);
+  throw unknownResource();
 }
 
 /** Of a node, a Pod or a Service: what follows is a path of theirs. */

@@ -23,6 +23,8 @@ import {
   endpointSliceKind,
   endpointsKind,
   enrollmentProfileKind,
+  type HorizontalPodAutoscaler,
+  horizontalPodAutoscalerKind,
   type Job,
   jobKind,
   jobNameLabel,
@@ -90,6 +92,7 @@ export interface Caches {
   readonly storageClasses: ObjectView<StorageClass>;
   readonly replicationControllers: ObjectView<ReplicationController>;
   readonly budgets: ObjectView<PodDisruptionBudget>;
+  readonly autoscalers: ObjectView<HorizontalPodAutoscaler>;
   readonly endpointSlices: ObjectView<EndpointSlice>;
   readonly endpoints: ObjectView<Endpoints>;
   readonly quotas: ObjectView<ResourceQuota>;
@@ -180,6 +183,7 @@ const kinds: readonly CachedKind<never>[] = [
   { ref: endpointsKind, indexes: {} },
   { ref: replicationControllerKind, indexes: { owner: byOwner, namespace: byNamespace } },
   { ref: podDisruptionBudgetKind, indexes: { namespace: byNamespace } },
+  { ref: horizontalPodAutoscalerKind, indexes: {} },
   { ref: resourceQuotaKind, indexes: { namespace: byNamespace } },
   {
     ref: networkPolicyKind,
@@ -235,6 +239,7 @@ export function cachesOf(cluster: Cluster): Caches {
     endpointSlices: cluster.cache<EndpointSlice>(endpointSliceKind),
     endpoints: cluster.cache<Endpoints>(endpointsKind),
     budgets: cluster.cache<PodDisruptionBudget>(podDisruptionBudgetKind),
+    autoscalers: cluster.cache<HorizontalPodAutoscaler>(horizontalPodAutoscalerKind),
     quotas: cluster.cache<ResourceQuota>(resourceQuotaKind),
     networkPolicies: cluster.cache<NetworkPolicy>(networkPolicyKind),
     patches: cluster.cache<PatchEnvelope>(patchEnvelopeKind),
