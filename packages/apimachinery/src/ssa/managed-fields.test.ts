@@ -103,15 +103,17 @@ describe("managedFields", () => {
     );
   });
 
-  it("begin anew with one empty entry, and stay when none are sent", () => {
+  it("begin anew with an empty list or entry, and stay when none are sent", () => {
     const made = update(undefined, "one", gadget({ size: 1 }));
     const { managedFields: _entries, ...metadata } = made.metadata;
     assert.deepEqual(
       update(made, "two", { ...made, metadata }).metadata.managedFields,
       made.metadata.managedFields,
     );
-    const reset = update(made, "two", { ...made, metadata: { ...metadata, managedFields: [{}] } });
-    assert.equal(reset.metadata.managedFields, undefined);
+    for (const nothing of [[], [{}]]) {
+      const reset = update(made, "two", { ...made, metadata: { ...metadata, managedFields: nothing } });
+      assert.equal(reset.metadata.managedFields, undefined);
+    }
     const said = { manager: "a", operation: "Update", apiVersion: "v1", fieldsType: "FieldsV1" } as const;
     const kept = [{ ...said, fieldsV1: { "f:spec": {} } }];
     const taken = update(made, "two", { ...made, metadata: { ...metadata, managedFields: kept } });

@@ -171,14 +171,14 @@ function readLedger(entries: readonly ManagedFieldsEntry[] | undefined, own: boo
   return ledger;
 }
 
-/** One empty entry means "start anew"; none, or one that cannot be read, means "as it was". */
+/** An empty list, or one of an empty entry, means "start anew"; none, or what cannot be read, means "as it was". */
 function ledgerOfUpdate(
   said: readonly ManagedFieldsEntry[] | undefined,
   stored: readonly ManagedFieldsEntry[] | undefined,
 ): Ledger {
-  const [only] = said ?? [];
-  if (said?.length === 1 && only !== undefined && Object.keys(only).length === 0) return readLedger([], true);
-  if (said !== undefined && said.length > 0 && !jsonEqual(said, stored)) {
+  const [only = {}, ...more] = said ?? [];
+  if (said !== undefined && more.length === 0 && Object.keys(only).length === 0) return readLedger([], true);
+  if (said !== undefined && !jsonEqual(said, stored)) {
     try {
       if (said.every(isEntry)) return readLedger(said, false);
     } catch {
