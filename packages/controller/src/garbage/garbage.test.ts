@@ -181,6 +181,40 @@ describe("deleting a namespace", () => {
   });
 });
 
+describe("deleting a namespace of many objects", () => {
+  it("takes a page of them at a time, and some of it at once", async () => {
+    await using world = await ObjectWorld.start();
+    const [namespace, count] = ["crowd", 300];
+    const made = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } };
+    await world.create(namespaceKind, made as Namespace);
+    for (let one = 0; one < count; one++) {
+      const metadata = { name: `c-${one}`, namespace };
+      await world.create(configMapKind, { apiVersion: "v1", kind: "ConfigMap", metadata } as ConfigMap);
+    }
+    const { objects } = world;
+    const [list, remove] = [objects.list.bind(objects), objects.delete.bind(objects)];
+    const pages: number[] = [];
+    let [running, most, deleted] = [0, 0, 0];
+    objects.list = async (kind, options) => {
+      const page = await list(kind, options);
+      if (kind.plural === configMapKind.plural && options?.namespace === namespace)
+        pages.push(page.items.length);
+      return page as never;
+    };
+    objects.delete = async (kind, ...rest) => {
+      most = Math.max(most, ++running);
+      await remove(kind, ...rest);
+      running--;
+      if (kind.plural === configMapKind.plural) deleted++;
+    };
+    await world.objects.delete(namespaceKind, namespace);
+    await world.converge();
+    await world.pass(10);
+    await assert.rejects(world.objects.get(namespaceKind, namespace), { reason: "NotFound" });
+    assert.deepEqual([pages.slice(0, 3), deleted, most], [[250, count - 250, 0], count, 16]);
+  });
+});
+
 describe("deleting a namespace in order", () => {
   it("Ordered Namespace Deletion", async () => {
     await using world = await ObjectWorld.start();

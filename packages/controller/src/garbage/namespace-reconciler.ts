@@ -1,6 +1,6 @@
-import type { KubeObject } from "@selvedge/apimachinery";
+import type { KubeList, KubeObject } from "@selvedge/apimachinery";
 import { type Clock, seconds } from "@selvedge/base";
-import type { KindRef } from "@selvedge/client";
+import type { KindRef, ListOptions } from "@selvedge/client";
 import { type Namespace, namespaceKind, type Pod, podKind } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { Caches } from "../objects/caches.ts";
@@ -19,6 +19,11 @@ export interface NamespaceDeps {
 const finalizer = "kubernetes";
 /** Pods wake the namespace when they go; other things that linger have somebody else's finalizer. */
 const lookAgainAfter = seconds(5);
+
+/** Objects in memory at once, of however many there are. */
+const pageSize = 250;
+/** They go to the disk together. */
+const atOnce = 16;
 
 /** Empties a namespace that is being deleted, then lets it go. The key is its name. */
 export class NamespaceReconciler implements Reconciler {
@@ -42,8 +47,8 @@ export class NamespaceReconciler implements Reconciler {
     const left = await this.#emptyInOrder(name);
     await this.#say(name, left);
     if (left.length > 0) {
-      const count = left.reduce((sum, { objects }) => sum + objects.length, 0);
-      return lookAgain(`${count} objects remain`, lookAgainAfter);
+      const all = left.reduce((sum, { count }) => sum + count, 0);
+      return lookAgain(`${all} objects remain`, lookAgainAfter);
     }
     await cluster.change<Namespace>(
       namespaceKind,
@@ -71,18 +76,35 @@ export class NamespaceReconciler implements Reconciler {
     return left;
   }
 
-  /** Deletes all objects of a kind; returns those that linger. */
+  /** Deletes all objects of a kind; returns what there is to say of those that linger. */
   async #empty(kind: KindRef, namespace: string): Promise<Remainder[]> {
-    const { cluster } = this.#deps;
-    const { items } = await cluster.objects.list<KubeObject>(kind, { namespace });
-    for (const object of items) {
-      if (object.metadata.deletionTimestamp === undefined) {
-        await cluster.delete(kind, object, { propagationPolicy: "Background" });
-      }
+    let found = 0;
+    for await (const items of this.#pages(kind, namespace)) {
+      found += items.length;
+      const left = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined).values();
+      const worker = async (): Promise<void> => {
+        for (const object of left)
+          await this.#deps.cluster.delete(kind, object, { propagationPolicy: "Background" });
+      };
+      await Promise.all(Array.from({ length: atOnce }, worker));
     }
-    if (items.length === 0) return [];
-    const { items: objects } = await cluster.objects.list<KubeObject>(kind, { namespace });
-    return objects.length === 0 ? [] : [{ kind, objects }];
+    if (found === 0) return [];
+    const remainder = { kind, count: 0, finalizers: new Map<string, number>() };
+    for await (const items of this.#pages(kind, namespace)) {
+      remainder.count += items.length;
+      for (const one of items.flatMap(({ metadata }) => metadata.finalizers ?? []))
+        remainder.finalizers.set(one, (remainder.finalizers.get(one) ?? 0) + 1);
+    }
+    return remainder.count === 0 ? [] : [remainder];
+  }
+
+  async *#pages(kind: KindRef, namespace: string): AsyncGenerator<readonly KubeObject[]> {
+    for (let next: string | undefined = ""; next !== undefined; ) {
+      const page: ListOptions = { namespace, limit: pageSize, ...(next !== "" && { continue: next }) };
+      const { items, metadata }: KubeList<KubeObject> = await this.#deps.cluster.objects.list(kind, page);
+      yield items;
+      next = metadata.continue || undefined;
+    }
   }
 
   async #say(name: string, left: readonly Remainder[]): Promise<void> {
@@ -99,18 +121,18 @@ export class NamespaceReconciler implements Reconciler {
 
 interface Remainder {
   readonly kind: KindRef;
-  readonly objects: readonly KubeObject[];
+  readonly count: number;
+  /** How many each finalizer holds. */
+  readonly finalizers: ReadonlyMap<string, number>;
 }
 
 /** What upstream says of a namespace that goes, in its words. */
 function conditionsOf(left: readonly Remainder[]): ConditionSays[] {
   const held = new Map<string, number>();
-  for (const { objects } of left) {
-    for (const one of objects.flatMap(({ metadata }) => metadata.finalizers ?? []))
-      held.set(one, (held.get(one) ?? 0) + 1);
-  }
+  for (const [one, count] of left.flatMap(({ finalizers }) => [...finalizers]))
+    held.set(one, (held.get(one) ?? 0) + count);
   const resources = left.map(
-    ({ kind, objects }) => `${kind.plural}.${kind.group} has ${objects.length} resource instances`,
+    ({ kind, count }) => `${kind.plural}.${kind.group} has ${count} resource instances`,
   );
   const finalizers = [...held].sort().map(([one, count]) => `${one} in ${count} resource instances`);
   const no = (type: string, reason: string, message: string): ConditionSays => ({
