@@ -5,7 +5,7 @@
  *   variables ── each evaluated when it is first asked for     authorizer ── who may do what
  */
 import { namespaceType, requestType, typedValue } from "./admission-types.ts";
-import { CompileError } from "./ast.ts";
+import { CompileError, ProgramError } from "./ast.ts";
 import {
   type AccessQuestion,
   authorizerValue,
@@ -93,6 +93,8 @@ export class AdmissionCompiler {
       const fault = returnFault(program.type, returned[returns]);
       return { source, program: fault === undefined ? program : undefined, fault };
     } catch (error) {
+      if (error instanceof ProgramError)
+        return { source, program: undefined, fault: `program instantiation failed: ${error.message}` };
       if (!(error instanceof CompileError)) throw error;
       return { source, program: undefined, fault: `compilation failed: ${error.message}` };
     }

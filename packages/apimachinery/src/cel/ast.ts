@@ -58,7 +58,8 @@ export class CompileError extends Error {
   override name = "CompileError";
 
   constructor(source: string, faults: readonly Fault[]) {
-    super(faults.map((fault) => describeFault(source, fault)).join("\n"));
+    const sorted = [...faults].sort((a, b) => a.at - b.at);
+    super(sorted.map((fault) => describeFault(source, fault)).join("\n"));
   }
 }
 
@@ -69,4 +70,9 @@ function describeFault(source: string, { at, message }: Fault): string {
   const line = source.split("\n")[before.length - 1] ?? "";
   const mark = `${".".repeat(column)}^`;
   return `ERROR: <input>:${before.length}:${column + 1}: ${message}\n | ${line}\n | ${mark}`;
+}
+
+/** Its types fit, and yet it can come to nothing: a constant of it cannot be made. */
+export class ProgramError extends Error {
+  override name = "ProgramError";
 }

@@ -38,19 +38,24 @@ export function callCost(overload: Overload, args: readonly unknown[], result?: 
 const one: CostRule = () => 1;
 const product: CostRule = ([a, b]) => sizeOf(a) * sizeOf(b) + 1;
 
-function ruleOf({ name, params }: Overload): CostRule {
+function ruleOf({ name, params, member }: Overload): CostRule {
   const isText = params[0]?.kind === "string" || params[0]?.kind === "bytes";
   if (traversals.has(name)) return ([list]) => traversal(list);
   if (name === "ip.isCanonical" || name === "replace" || name === "split")
     return ([a]) => looks(2 * sizeOf(a));
   if (scans.has(name)) return isText ? ([a]) => looks(sizeOf(a)) : one;
+  if (name === "format") return ([a]) => looks(sizeOf(a));
+  if (name === "string") return params[0]?.kind === "bytes" ? ([a]) => looks(sizeOf(a)) : one;
+  if (name === "bytes") return params[0]?.kind === "string" ? ([a]) => looks(sizeOf(a)) : one;
+  if (name === "matches" && !member) return one;
   if (name === "find" || name === "findAll" || name === "matches")
     return ([a, b]) => looks(1 + sizeOf(a)) * Math.ceil(sizeOf(b) * perPattern);
-  if (name === "validate") return ([, b]) => looks(1 + sizeOf(b)) * Math.ceil(128 * perPattern);
+  if (name === "validate") return ([a, b]) => looks(1 + sizeOf(b)) * Math.ceil(sizeOf(a) * perPattern);
   if (orders.has(name)) {
     return ([a, b]) => (a instanceof OpaqueValue ? 1 : looks(Math.min(sizeOf(a), sizeOf(b))));
   }
   if (name === "_+_" && isText) return ([a, b]) => looks(sizeOf(a) + sizeOf(b));
+  if (name === "sets.equivalent") return ([a, b]) => 2 * sizeOf(a) * sizeOf(b) + 1;
   if (name.startsWith("sets.")) return product;
   if (name === "@in" && params[1]?.kind === "list") return ([, b]) => sizeOf(b);
   return named[name] ?? one;
@@ -60,13 +65,27 @@ function looks(characters: number): number {
   return Math.ceil(characters * perCharacter);
 }
 
-const square: CostRule = ([a]) => sizeOf(a) ** 2 + 1;
+/** Each item beside each, and a list made of them. */
+function compared(list: unknown): number {
+  if (!Array.isArray(list) || list.length === 0) return 11;
+  const isText = typeof list[0] === "string" || list[0] instanceof Uint8Array;
+  return Math.floor(list.length ** 2 * (isText ? 2 + perCharacter : 2)) + 11;
+}
+
+const sorts: CostRule = ([list]) => compared(list);
+/** A list is made of what comes out. */
+const makes: CostRule = (_args, result) => (result === undefined ? undefined : sizeOf(result) + 11);
+const parsed = (value: unknown): number => (typeof value === "string" ? looks(sizeOf(value)) : 0);
 const named: Readonly<Record<string, CostRule>> = {
   join: (_args, result) => (result === undefined ? undefined : looks(2 * sizeOf(result))),
-  ...{ containsIP: () => 8, containsCIDR: () => 8, check: () => checkCost },
-  ...{ startsWith: ([, b]) => looks(sizeOf(b)), endsWith: ([, b]) => looks(sizeOf(b)) },
+  containsIP: ([range, other]) => looks(2 * sizeOf(range)) + parsed(other),
+  containsCIDR: ([range, other]) => looks(2 * sizeOf(range)) + looks(sizeOf(range)) + 1 + parsed(other),
+  check: () => checkCost,
+  flatten: ([list, depth]) => sizeOf(list) * (typeof depth === "bigint" ? Number(depth) : 1) + 11,
+  ...{ slice: makes, reverse: makes, "lists.range": makes },
+  ...{ startsWith: ([a]) => looks(sizeOf(a)), endsWith: ([a]) => looks(sizeOf(a)) },
   contains: ([a, b]) => looks(sizeOf(a)) * looks(sizeOf(b)),
-  ...{ distinct: square, sort: square, "@sortByAssociatedKeys": square },
+  ...{ distinct: sorts, sort: sorts, "@sortByAssociatedKeys": ([, keys]) => compared(keys) },
 };
 
 function traversal(value: unknown): number {

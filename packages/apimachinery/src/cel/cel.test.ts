@@ -4,13 +4,13 @@ import { fieldErrorText } from "../field-error.ts";
 import type { Schema } from "../schema.ts";
 import { CompileError } from "./ast.ts";
 import { check } from "./checker.ts";
+import { printValue } from "./conversions.ts";
 import { declaredType } from "./declared-type.ts";
 import { estimateCost } from "./estimate.ts";
 import { evaluate } from "./evaluate.ts";
 import { jsonValue } from "./json-values.ts";
 import { parse } from "./parser.ts";
 import { ruleFaults } from "./rules.ts";
-import { printValue } from "./standard.ts";
 import { isMapValue, OpaqueValue, OptionalValue, TypeValue, UintValue } from "./values.ts";
 
 const schema: Schema = {
@@ -157,7 +157,7 @@ describe("an expression", () => {
     ["1 / (self.count - 3) == 1", "division by zero"],
     ["9223372036854775807 + self.count > 0", "integer overflow"],
     ["self.port + 1 == 2", "no such overload"],
-    ["int('x') == 1", 'strconv.ParseInt: parsing "x": invalid syntax'],
+    ["int(self.name) == 1", "type conversion error from 'string' to 'int'"],
     ["self.parts.all(p, self.labels[p.name] == '')", "no such key: one"],
   ];
   for (const [source, message] of failures) {

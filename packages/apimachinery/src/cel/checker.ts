@@ -1,8 +1,10 @@
 /** Types of expressions, and which overloads a call may mean; what does not fit is told in upstream's words. */
 import { CompileError, type Comprehension, type Expr, type Fault } from "./ast.ts";
+import { type Constants, constantsOf } from "./constants.ts";
 import { memberNamed } from "./declared-type.ts";
 import { library } from "./library.ts";
-import type { Overload } from "./overloads.ts";
+import { type Aggregate, literalFaults } from "./literals.ts";
+import type { Call, Overload } from "./overloads.ts";
 import {
   assign,
   type Bindings,
@@ -23,7 +25,7 @@ import {
   substitute,
   uint,
 } from "./types.ts";
-import { UintValue } from "./values.ts";
+import { EvaluationError, UintValue } from "./values.ts";
 
 export interface Checked {
   readonly expr: Expr;
@@ -36,12 +38,7 @@ export interface Checked {
   readonly uses: ReadonlySet<string>;
   /** Of every selection that is a name with dots in it: of a type, or of a variable. */
   readonly names: ReadonlyMap<Expr, string>;
-}
-
-export interface Call {
-  readonly overloads: readonly Overload[];
-  /** The receiver, if any, first. */
-  readonly args: readonly Expr[];
+  readonly constants: Constants;
 }
 
 export type Variables = ReadonlyMap<string, CelType>;
@@ -52,12 +49,18 @@ export function check(source: string, expr: Expr, variables: Variables): Checked
   if (checker.faults.length > 0) throw new CompileError(source, checker.faults);
   const types = new Map<Expr, CelType>();
   for (const [one, found] of checker.types) types.set(one, settled(found, checker.bindings));
+  const faults = literalFaults(checker, types);
+  if (faults.length > 0) throw new CompileError(source, faults);
   const { calls, uses, names } = checker;
-  return { expr, type: settled(type, checker.bindings), types, calls, uses, names };
+  const constants = constantsOf(expr, {
+    calls,
+    typeNames: checker.typeValues,
+  });
+  return { expr, type: settled(type, checker.bindings), types, calls, uses, names, constants };
 }
 
 /** Types are values too: `type(self.port) == int`. */
-export const typeNames: ReadonlySet<string> = new Set([
+const typeNames: ReadonlySet<string> = new Set([
   ...["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"],
   ...["google.protobuf.Timestamp", "google.protobuf.Duration", "optional_type", "net.IP", "net.CIDR"],
 ]);
@@ -68,6 +71,13 @@ class Checker {
   readonly calls = new Map<Expr, Call>();
   readonly uses = new Set<string>();
   readonly names = new Map<Expr, string>();
+  /** Names of types. */
+  readonly typeValues = new Map<Expr, string>();
+  /** Literals whose parts are to be of one type. */
+  readonly aggregates: Aggregate[] = [];
+  readonly formats: (Expr & { readonly kind: "call" })[] = [];
+  /** Within the arguments of a format, which are of any types. */
+  #formats = 0;
   bindings: Bindings = new Map();
   #scope: Variables;
   #fresh = 0;
@@ -88,7 +98,7 @@ class Checker {
   }
 
   #parameter(): CelType {
-    return param(`#${this.#fresh++}`);
+    return param(`_var${this.#fresh++}`);
   }
 
   #known(type: CelType): CelType {
@@ -106,10 +116,12 @@ class Checker {
       case "call":
         return this.#call(expr);
       case "list": {
+        if (this.#formats === 0) this.aggregates.push(expr);
         const item = this.#joined(expr.items.map((one, index) => [one, expr.optional.has(index)] as const));
         return listOf(item);
       }
       case "map": {
+        if (this.#formats === 0) this.aggregates.push(expr);
         const key = this.#joined(expr.entries.map((entry) => [entry.key, false] as const));
         return mapOf(key, this.#joined(expr.entries.map((entry) => [entry.value, entry.optional] as const)));
       }
@@ -124,11 +136,14 @@ class Checker {
       this.uses.add(name);
       return type;
     }
-    if (typeNames.has(name)) return { kind: "type", args: [dyn] };
+    if (typeNames.has(name)) {
+      this.typeValues.set(expr, name);
+      return { kind: "type", args: [dyn] };
+    }
     return this.#fault(expr, `undeclared reference to '${name}' (in container '')`);
   }
 
-  /** All of one type. */
+  /** All of one type, or of any. */
   #joined(items: readonly (readonly [expr: Expr, optional: boolean])[]): CelType {
     let joined: CelType | undefined;
     for (const [item, optional] of items) {
@@ -144,11 +159,8 @@ class Checker {
         continue;
       }
       const bindings = assign(joined, type, this.bindings);
-      if (bindings !== undefined) this.bindings = bindings;
-      else {
-        const [wanted, found] = [printType(this.#known(joined)), printType(this.#known(type))];
-        this.#fault(item, `expected type '${wanted}' but found '${found}'`);
-      }
+      if (bindings === undefined || this.#known(type).kind === "dyn") joined = dyn;
+      else this.bindings = bindings;
     }
     return joined ?? this.#parameter();
   }
@@ -179,24 +191,25 @@ class Checker {
 
   #call(expr: Expr & { readonly kind: "call" }): CelType {
     const { name, target, args } = expr;
+    if (name === "_&&_" || name === "_||_") return this.#logic(expr);
     const space = target === undefined ? undefined : this.#namespace(target, name);
     const member = target !== undefined && space === undefined;
     const all = member ? [target, ...args] : args;
-    const types = all.map((arg) => this.check(arg));
     const full = space ?? name;
+    const types = this.#argumentTypes(expr, member && name === "format", all);
     if (!library.has(full)) return this.#fault(expr, `undeclared reference to '${full}' (in container '')`);
     const overloads = library.find(full, member);
     const matches: Overload[] = [];
     let result: CelType | undefined;
-    let bindings = this.bindings;
     for (const overload of overloads) {
       const fit = this.#fit(overload, types);
       if (fit === undefined) continue;
       matches.push(overload);
-      if (result === undefined) {
-        result = substitute(fit.result, fit.bindings);
-        bindings = fit.bindings;
-      } else if (printType(substitute(fit.result, fit.bindings)) !== printType(result)) result = dyn;
+      // What is not known of its arguments yet, the first that fits decides.
+      this.bindings = fit.bindings;
+      const found = substitute(fit.result, fit.bindings);
+      if (result === undefined) result = found;
+      else if (printType(found) !== printType(result)) result = dyn;
     }
     if (result === undefined) {
       const shown = types.map((type) => printType(this.#known(type)));
@@ -204,11 +217,24 @@ class Checker {
       const applied = member ? `${first}.(${rest.join(", ")})` : `(${shown.join(", ")})`;
       return this.#fault(expr, `found no matching overload for '${full}' applied to '${applied}'`);
     }
-    // With one overload it is known what its arguments are; with several it is not.
-    if (matches.length === 1) this.bindings = bindings;
     this.calls.set(expr, { overloads: matches, args: all });
     this.#checkLiteral(full, member, all);
     return result;
+  }
+
+  #logic(expr: Expr & { readonly kind: "call" }): CelType {
+    for (const arg of expr.args) this.#expect(arg, bool);
+    return bool;
+  }
+
+  #argumentTypes(expr: Expr & { readonly kind: "call" }, isFormat: boolean, all: readonly Expr[]): CelType[] {
+    if (isFormat) {
+      this.#formats++;
+      this.formats.push(expr);
+    }
+    const types = all.map((arg) => this.check(arg));
+    if (isFormat) this.#formats--;
+    return types;
   }
 
   #fit(
@@ -246,12 +272,14 @@ class Checker {
     const index = name === "matches" ? 1 : 0;
     const literal = args[index];
     const checked = name === "matches" || (!member && (name === "duration" || name === "timestamp"));
-    if (!checked || literal?.kind !== "literal" || typeof literal.value !== "string") return;
-    const overload = library.find(name, member).find(({ params }) => params.at(-1)?.kind === "string");
+    if (!checked || literal?.kind !== "literal") return;
+    const { kind } = literalType(literal.value);
+    const overload = library.find(name, member).find(({ params }) => params.at(-1)?.kind === kind);
     try {
       if (name === "matches") overload?.run(...(["", literal.value] as never[]));
       else overload?.run(literal.value as never);
-    } catch {
+    } catch (error) {
+      if (!(error instanceof EvaluationError)) throw error;
       this.#fault(literal, `invalid ${name} argument`);
     }
   }

@@ -4,11 +4,12 @@
  */
 import type { Comprehension, Expr } from "./ast.ts";
 import { callCost } from "./call-cost.ts";
-import { type Call, type Checked, typeNames } from "./checker.ts";
-import { accumulator } from "./macros.ts";
+import type { Checked } from "./checker.ts";
+import { accumulator, unused } from "./macros.ts";
+import type { Call } from "./overloads.ts";
 import type { Slice } from "./slice.ts";
 import { isOfType } from "./types.ts";
-import { EvaluationError, isMapValue, MadeMap, none, OptionalValue, TypeValue } from "./values.ts";
+import { EvaluationError, isMapValue, isNumeric, MadeMap, none, OptionalValue } from "./values.ts";
 
 /** The expression costs more than it may. */
 export class CostError extends Error {
@@ -71,6 +72,8 @@ class Evaluation {
   }
 
   value(expr: Expr, scope: Scope): unknown {
+    const constant = this.#checked.constants.values.get(expr);
+    if (constant !== undefined) return constant;
     switch (expr.kind) {
       case "literal":
         return expr.value;
@@ -93,7 +96,6 @@ class Evaluation {
     this.#spend(1);
     const value = scope.of(name);
     if (value !== undefined) return value;
-    if (typeNames.has(name)) return new TypeValue(name);
     throw new EvaluationError(`no such attribute(s): ${name}`);
   }
 
@@ -123,16 +125,30 @@ class Evaluation {
     const name = this.#checked.names.get(expr);
     if (name !== undefined) return this.#ident(name, scope);
     const operand = this.value(expr.operand, scope);
+    this.#begin(expr.operand);
     const through = operand instanceof OptionalValue;
     if (through && !operand.present) return expr.test ? false : none;
     const holder = through ? operand.value : operand;
-    if (!isMapValue(holder)) throw new EvaluationError("no such overload");
+    if (!isMapValue(holder)) throw new EvaluationError(`no such key: ${expr.field}`);
     if (expr.test) return holder.has(expr.field);
-    this.#spend(1);
     const member = holder.get(expr.field);
-    if (expr.optional || through) return member === undefined ? none : new OptionalValue(true, member);
+    if (member === undefined && (expr.optional || through)) return none;
+    this.#spend(1);
+    if (expr.optional || through) return new OptionalValue(true, member);
     if (member === undefined) throw new EvaluationError(`no such key: ${expr.field}`);
     return member;
+  }
+
+  /** A path that begins with what is made here costs what one that begins with a name does. */
+  #begin(operand: Expr): void {
+    if (!isPath(operand) && !(operand.kind === "call" && operand.name === "_?_:_")) this.#spend(1);
+  }
+
+  /** A path that is part of another, as what is chosen or what is asked by, does not pay for its beginning. */
+  #part(expr: Expr, scope: Scope): unknown {
+    const value = this.value(expr, scope);
+    if (isPath(expr) && !this.#checked.constants.values.has(expr)) this.cost--;
+    return value;
   }
 
   #call(expr: Expr & { readonly kind: "call" }, scope: Scope): unknown {
@@ -143,14 +159,31 @@ class Evaluation {
       if (expr.name === "_?_:_" && third !== undefined) {
         const test = this.value(first, scope);
         if (typeof test !== "boolean") throw new EvaluationError("no such overload");
-        return this.value(test ? second : third, scope);
+        return this.#part(test ? second : third, scope);
       }
     }
     if (expr.name === "@not_strictly_false" && first !== undefined) return this.#notFalse(first, scope);
     const call = this.#checked.calls.get(expr);
     if (call === undefined) throw new EvaluationError("no such overload");
-    const args = call.args.map((arg) => this.value(arg, scope));
+    const [holder, other] = call.args;
+    if ((expr.name === "or" || expr.name === "orValue") && holder !== undefined && other !== undefined)
+      return this.#otherwise(holder, other, expr.name === "orValue", scope);
+    const set = this.#checked.constants.sets.get(expr);
+    if (set !== undefined && holder !== undefined) return set.has(this.value(holder, scope));
+    const isIndex = isIndexing(expr.name);
+    const args = call.args.map((arg, index) =>
+      isIndex && index === 1 ? this.#part(arg, scope) : this.value(arg, scope),
+    );
+    if (isIndex && holder !== undefined) this.#begin(holder);
     return this.#grown(expr, args) ?? this.#dispatch(call, args);
+  }
+
+  /** The other value is looked at where there is none. */
+  #otherwise(holder: Expr, other: Expr, unwraps: boolean, scope: Scope): unknown {
+    const value = this.value(holder, scope);
+    if (!(value instanceof OptionalValue)) return value;
+    if (!value.present) return this.value(other, scope);
+    return unwraps ? value.value : value;
   }
 
   /** A list that a loop puts together, which nobody else has: an item longer, for as much as another would cost. */
@@ -164,8 +197,8 @@ class Evaluation {
   }
 
   #dispatch({ overloads }: Call, args: readonly unknown[]): unknown {
-    const overload = overloads.find(({ params }) =>
-      params.every((param, index) => isOfType(args[index], param)),
+    const overload = overloads.find(({ params, name }) =>
+      params.every((param, index) => isOfType(args[index], param) || isPlace(name, args, index)),
     );
     if (overload === undefined) throw new EvaluationError("no such overload");
     const before = callCost(overload, args);
@@ -174,6 +207,8 @@ class Evaluation {
     this.#slice?.checkCall(overload, args);
     const value = overload.run(...(args as never[]));
     if (before === undefined) this.#spend(callCost(overload, args, value) ?? 1);
+    // What is not there was not looked at.
+    if (value === none && isIndexing(overload.name)) this.cost--;
     return value;
   }
 
@@ -205,8 +240,9 @@ class Evaluation {
   }
 
   #comprehension(expr: Comprehension, scope: Scope): unknown {
+    if (expr.variable === unused) return this.#bound(expr, scope);
     const range = this.value(expr.range, scope);
-    let held: Lazy = { type: "value", value: this.value(expr.init, scope) };
+    let held: Lazy = { type: "value", value: fresh(this.value(expr.init, scope)) };
     const inner: { first: unknown; second: unknown } = { first: undefined, second: undefined };
     const step: Scope = {
       of: (name) => {
@@ -224,6 +260,17 @@ class Evaluation {
     return this.value(expr.result, result);
   }
 
+  /** What has a name is looked at when the name is. */
+  #bound({ accumulator: name, init, result }: Comprehension, scope: Scope): unknown {
+    let held: Lazy | undefined;
+    const of = (asked: string): unknown => {
+      if (asked !== name) return scope.of(asked);
+      held ??= this.#lazily(init, scope);
+      return taken(held);
+    };
+    return this.value(result, { of });
+  }
+
   /** A loop goes on after a failure: a later item may decide. */
   #lazily(expr: Expr, scope: Scope): Lazy {
     try {
@@ -235,9 +282,30 @@ class Evaluation {
   }
 }
 
+function isIndexing(name: string): boolean {
+  return name === "_[_]" || name === "_[?_]";
+}
+
+/** What begins with a name, or with a value, and goes on to what is in it. */
+function isPath(expr: Expr): boolean {
+  if (expr.kind === "call") return isIndexing(expr.name);
+  return expr.kind === "ident" || (expr.kind === "select" && !expr.test);
+}
+
 type Lazy =
   | { readonly type: "value"; readonly value: unknown }
   | { readonly type: "failure"; readonly error: EvaluationError };
+
+/** What a loop puts together is its own. */
+function fresh(value: unknown): unknown {
+  if (Array.isArray(value)) return [...value];
+  return value instanceof MadeMap ? new MadeMap([]) : value;
+}
+
+/** Any number that is whole says which item. */
+function isPlace(name: string, args: readonly unknown[], index: number): boolean {
+  return index === 1 && isIndexing(name) && Array.isArray(args[0]) && isNumeric(args[1]);
+}
 
 function taken(held: Lazy): unknown {
   if (held.type === "failure") throw held.error;

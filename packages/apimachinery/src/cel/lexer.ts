@@ -18,8 +18,6 @@ const number =
   /0x[0-9a-fA-F]+u?|(?:\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)|\d+u?/iy;
 const string = /([rR]?[bB]?|[bB][rR])("""|'''|"|')/y;
 const punctuation = /&&|\|\||==|!=|<=|>=|[-+*/%<>!?:.,()[\]{}]/y;
-/** `a.`b-c`` names a field that is no identifier. */
-const quotedIdent = /`([\w.\-/ ]+)`/y;
 
 export function tokens(source: string): Token[] {
   if (source.length > textMax) throw new CompileError("", [{ at: 0, message: "expression is too long" }]);
@@ -54,14 +52,17 @@ export function tokens(source: string): Token[] {
       found.push(numberToken(source, digits[0], start));
       continue;
     }
-    const name = take(word) ?? take(quotedIdent) ?? undefined;
+    const name = take(word) ?? undefined;
     const sign = name === undefined ? take(punctuation) : undefined;
-    const text = name?.[1] ?? name?.[0] ?? sign?.[0];
+    const text = name?.[0] ?? sign?.[0];
     if (text === undefined) {
-      const message = `Syntax error: token recognition error at: '${source[at]}'`;
+      const message =
+        source[at] === "`"
+          ? "unsupported syntax: '`'"
+          : `Syntax error: token recognition error at: '${source[at]}'`;
       throw new CompileError(source, [{ at, message }]);
     }
-    at += (name?.[0] ?? text).length;
+    at += text.length;
     found.push({ kind: name === undefined ? "punctuation" : "ident", text, at: start });
   }
   found.push({ kind: "end", text: "<EOF>", at: source.length });
@@ -80,7 +81,9 @@ function endOf(source: string, from: number, mark: string, raw: boolean): number
 
 function numberToken(source: string, text: string, at: number): Token {
   if (/[.eE]/.test(text) && !text.startsWith("0x")) {
-    return { kind: "double", text, value: Number(text), at };
+    const value = Number(text);
+    if (Number.isFinite(value)) return { kind: "double", text, value, at };
+    throw new CompileError(source, [{ at, message: "invalid double literal" }]);
   }
   const unsigned = /u$/i.test(text);
   const value = BigInt(unsigned ? text.slice(0, -1) : text);
@@ -124,7 +127,9 @@ function unescaped(source: string, raw: string, isBytes: boolean, at: number): u
       }
       add(plain);
     } else if (isBytes && (two !== undefined || octal !== undefined)) bytes.push(point);
-    else add(String.fromCodePoint(point));
+    else if (point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) {
+      throw new CompileError(source, [{ at, message: "invalid unicode code point" }]);
+    } else add(String.fromCodePoint(point));
   }
   add(raw.slice(from));
   return isBytes ? Uint8Array.from(bytes) : text;

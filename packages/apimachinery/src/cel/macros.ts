@@ -3,6 +3,8 @@ import type { Expr } from "./ast.ts";
 
 /** What the accumulator is called; no name in a text can be. */
 export const accumulator = "@result";
+/** The variable of a loop over nothing, which gives a value a name. */
+export const unused = "#unused";
 
 /** The expression that the macro stands for, what is wrong with it, or undefined when it is no macro. */
 export function expandMacro(
@@ -46,7 +48,6 @@ const loops: Readonly<Record<string, LoopMacro>> = {
   "exists/2": one(exists),
   "exists/3": two(exists),
   "exists_one/2": one(existsOne),
-  "existsOne/2": one(existsOne),
   "exists_one/3": two(existsOne),
   "existsOne/3": two(existsOne),
   "map/2": one((loop, body) => collect(loop, undefined, body)),
@@ -132,7 +133,10 @@ function collect(loop: Loop, test: Expr | undefined, body: Expr): Expr {
 /** The items in the order of what the body makes of each. */
 function sortBy(loop: Loop, body: Expr): Expr {
   const { target, at } = loop;
-  return { kind: "call", name: "@sortByAssociatedKeys", target, args: [collect(loop, undefined, body)], at };
+  const input = ident("@sortBy_input", at);
+  const args = [collect({ ...loop, target: input }, undefined, body)];
+  const sorted: Expr = { kind: "call", name: "@sortByAssociatedKeys", target: input, args, at };
+  return bound("@sortBy_input", target, sorted, at);
 }
 
 function insert(loop: Loop, test: Expr | undefined, body: Expr): Expr {
@@ -165,7 +169,7 @@ function hasMacro(field: Expr | undefined): Expr | string {
 /** A name for a value, as a loop over nothing: its accumulator is the name. */
 function bound(name: string, value: Expr, body: Expr, at: number): Expr {
   return {
-    ...{ kind: "comprehension", at, variable: "#unused", second: undefined, accumulator: name },
+    ...{ kind: "comprehension", at, variable: unused, second: undefined, accumulator: name },
     range: { kind: "list", items: [], optional: new Set(), at },
     init: value,
     condition: literal(false, at),

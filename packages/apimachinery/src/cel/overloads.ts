@@ -1,4 +1,5 @@
 /** Functions: each overload is a line that says its types, what it does, and what that costs. */
+import type { Expr } from "./ast.ts";
 import { type CelType, readSignature } from "./types.ts";
 
 export interface Overload {
@@ -7,6 +8,13 @@ export interface Overload {
   readonly params: readonly CelType[];
   readonly result: CelType;
   readonly run: (...args: readonly never[]) => unknown;
+}
+
+/** What a call in an expression may mean. */
+export interface Call {
+  readonly overloads: readonly Overload[];
+  /** The receiver, if any, first. */
+  readonly args: readonly Expr[];
 }
 
 export class FunctionTable {

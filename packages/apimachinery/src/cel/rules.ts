@@ -7,7 +7,7 @@ import type { FieldError } from "../kind-definition.ts";
 import type { Schema, ValidationRule } from "../schema.ts";
 import { CorrelatedItems } from "../structural/correlate.ts";
 import { isObject } from "../structural/walk.ts";
-import { CompileError } from "./ast.ts";
+import { CompileError, ProgramError } from "./ast.ts";
 import { type Checked, check } from "./checker.ts";
 import { declaredType } from "./declared-type.ts";
 import { estimateCost } from "./estimate.ts";
@@ -56,7 +56,7 @@ function compileRule(rule: ValidationRule, type: CelType | undefined): CompiledR
     ["self", type],
     ["oldSelf", old],
   ]);
-  const program = compiled(rule.rule, variables, "compilation failed: ");
+  const program = compiled(rule.rule, variables, ["", "program "]);
   if (typeof program === "string") return { ...nothing, fault: program };
   if (program.type.kind !== "bool") return { ...nothing, fault: "cel expression must evaluate to a bool" };
   const made = {
@@ -66,19 +66,25 @@ function compileRule(rule: ValidationRule, type: CelType | undefined): CompiledR
     cost: estimateCost(program, type),
   };
   if (!rule.messageExpression) return made;
-  const message = compiled(rule.messageExpression, variables, "messageExpression compilation failed: ");
+  const message = compiled(rule.messageExpression, variables, ["messageExpression ", "messageExpression "]);
   if (typeof message === "string") return { ...made, messageFault: message };
   if (message.type.kind !== "string")
     return { ...made, messageFault: "messageExpression must evaluate to a string" };
   return { ...made, message, messageCost: estimateCost(message, type) };
 }
 
-function compiled(source: string, variables: ReadonlyMap<string, CelType>, before: string): Checked | string {
+/** `before`: what its faults begin with, those of compiling and those of making a program of it. */
+function compiled(
+  source: string,
+  variables: ReadonlyMap<string, CelType>,
+  before: readonly [compile: string, make: string],
+): Checked | string {
   try {
     return check(source, parse(source), variables);
   } catch (error) {
+    if (error instanceof ProgramError) return `${before[1]}instantiation failed: ${error.message}`;
     if (!(error instanceof CompileError)) throw error;
-    return before + error.message;
+    return `${before[0]}compilation failed: ${error.message}`;
   }
 }
 

@@ -66,7 +66,9 @@ export function addSemver(table: FunctionTable): void {
   );
   const of = ({ value }: OpaqueValue): Version => value as Version;
   for (const [index, name] of (["major", "minor", "patch"] as const).entries()) {
-    table.add(`semver.${name}() int`, (version: OpaqueValue) => of(version).numbers[index] ?? 0n);
+    table.add(`semver.${name}() int`, (version: OpaqueValue) =>
+      BigInt.asIntN(64, of(version).numbers[index] ?? 0n),
+    );
   }
   const compare = (a: OpaqueValue, b: OpaqueValue): number => order(of(a), of(b));
   table.add("semver.compareTo(semver) int", (a: OpaqueValue, b: OpaqueValue) =>

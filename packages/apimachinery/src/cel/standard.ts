@@ -1,9 +1,9 @@
 /** The standard functions and operators of CEL. */
-import { parseDuration } from "../go-duration.ts";
 import { compileExpression, ExpressionError } from "../structural/formats.ts";
+import { addConversions, intMin, toDuration, toInt, toTimestamp, toUint } from "./conversions.ts";
 import type { FunctionTable } from "./overloads.ts";
 import { SchemaList } from "./schema-list.ts";
-import { formatTimestamp, parseTimestamp, timeParts } from "./timestamps.ts";
+import { timeParts, timestampMin } from "./timestamps.ts";
 import {
   compareNumbers,
   DurationValue,
@@ -15,6 +15,7 @@ import {
   type MapValue,
   type Numeric,
   none,
+  OpaqueValue,
   OptionalValue,
   showKey,
   sizeOf,
@@ -23,25 +24,6 @@ import {
   typeNameOf,
   UintValue,
 } from "./values.ts";
-
-const intMin = -(2n ** 63n);
-const intMax = 2n ** 63n - 1n;
-const uintMax = 2n ** 64n - 1n;
-
-function toInt(value: bigint): bigint {
-  if (value < intMin || value > intMax) throw new EvaluationError("integer overflow");
-  return value;
-}
-
-function toUint(value: bigint): UintValue {
-  if (value < 0n || value > uintMax) throw new EvaluationError("unsigned integer overflow");
-  return new UintValue(value);
-}
-
-function toDuration(nanos: bigint): DurationValue {
-  if (nanos < intMin || nanos > intMax) throw new EvaluationError("integer overflow");
-  return new DurationValue(nanos);
-}
 
 function divided(left: bigint, right: bigint, what = "division"): bigint {
   if (right === 0n) throw new EvaluationError(`${what} by zero`);
@@ -64,10 +46,10 @@ function addLogic(table: FunctionTable): void {
   const never = (): never => {
     throw new EvaluationError("no such overload");
   };
-  table.add("_&&_(bool, bool) bool", never);
-  table.add("_||_(bool, bool) bool", never);
   table.add("_?_:_(bool, A, A) A", never);
   table.add("@not_strictly_false(bool) bool", never);
+  table.add("optional(A).or(optional(A)) optional(A)", never);
+  table.add("optional(A).orValue(A) A", never);
   table.add("!_(bool) bool", (value: boolean) => !value);
 }
 
@@ -76,7 +58,10 @@ function addArithmetic(table: FunctionTable): void {
   table.add("_-_(int, int) int", (a: bigint, b: bigint) => toInt(a - b));
   table.add("_*_(int, int) int", (a: bigint, b: bigint) => toInt(a * b));
   table.add("_/_(int, int) int", (a: bigint, b: bigint) => toInt(divided(a, b)));
-  table.add("_%_(int, int) int", (a: bigint, b: bigint) => divided(a, b, "modulus"));
+  table.add("_%_(int, int) int", (a: bigint, b: bigint) => {
+    if (a === intMin && b === -1n) throw new EvaluationError("integer overflow");
+    return divided(a, b, "modulus");
+  });
   table.add("-_(int) int", (a: bigint) => toInt(-a));
   const unsigned = (operate: (a: bigint, b: bigint) => bigint) => (a: UintValue, b: UintValue) =>
     toUint(operate(a.value, b.value));
@@ -111,8 +96,7 @@ function addArithmetic(table: FunctionTable): void {
     a instanceof SchemaList ? a.joined(b) : a.concat(b),
   );
   const span = (value: DurationValue | TimestampValue): bigint => value.nanos;
-  const later = (a: TimestampValue, b: DurationValue): TimestampValue =>
-    new TimestampValue(span(a) + span(b));
+  const later = (a: TimestampValue, b: DurationValue): TimestampValue => toTimestamp(span(a) + span(b));
   table.add("_+_(timestamp, duration) timestamp", later);
   table.add("_+_(duration, timestamp) timestamp", (a: DurationValue, b: TimestampValue) => later(b, a));
   table.add("_+_(duration, duration) duration", (a: DurationValue, b: DurationValue) =>
@@ -121,9 +105,8 @@ function addArithmetic(table: FunctionTable): void {
   table.add("_-_(timestamp, timestamp) duration", (a: TimestampValue, b: TimestampValue) =>
     toDuration(span(a) - span(b)),
   );
-  table.add(
-    "_-_(timestamp, duration) timestamp",
-    (a: TimestampValue, b: DurationValue) => new TimestampValue(span(a) - span(b)),
+  table.add("_-_(timestamp, duration) timestamp", (a: TimestampValue, b: DurationValue) =>
+    toTimestamp(span(a) - span(b)),
   );
   table.add("_-_(duration, duration) duration", (a: DurationValue, b: DurationValue) =>
     toDuration(span(a) - span(b)),
@@ -144,8 +127,7 @@ function addComparison(table: FunctionTable): void {
     for (const left of numbers) {
       for (const right of numbers) {
         table.add(`${name}(${left}, ${right}) bool`, (a: Numeric, b: Numeric) => {
-          const order = compareNumbers(a, b);
-          return order !== undefined && holds(order);
+          return holds(ordered(a, b));
         });
       }
     }
@@ -153,6 +135,12 @@ function addComparison(table: FunctionTable): void {
       table.add(`${name}(${type}, ${type}) bool`, (a: unknown, b: unknown) => holds(compare(a, b)));
     }
   }
+}
+
+function ordered(left: Numeric, right: Numeric): number {
+  const order = compareNumbers(left, right);
+  if (order === undefined) throw new EvaluationError("NaN values cannot be ordered");
+  return order;
 }
 
 export function compare(left: unknown, right: unknown): number {
@@ -168,7 +156,8 @@ export function compare(left: unknown, right: unknown): number {
     return left.length - right.length;
   }
   if (typeof left === "string" && typeof right === "string") return compareTexts(left, right);
-  return Number(left) - Number(right);
+  if (typeof left === "boolean" && typeof right === "boolean") return Number(left) - Number(right);
+  throw new EvaluationError("no such overload");
 }
 
 /** By code points, as UTF-8's bytes are in order; JavaScript's own order differs beyond the basic plane. */
@@ -193,7 +182,7 @@ function addAccess(table: FunctionTable): void {
     found(item(list, index), `index out of bounds: ${index}`),
   );
   table.add("_[_](map(A, B), A) B", (map: MapValue, key: unknown) =>
-    found(map.get(key), `no such key: ${showKey(key)}`),
+    found(map.get(keyed(key)), `no such key: ${showKey(key)}`),
   );
   const optional = (value: unknown): OptionalValue =>
     value === undefined ? none : new OptionalValue(true, value);
@@ -202,7 +191,9 @@ function addAccess(table: FunctionTable): void {
   table.add("_[?_](list(A), int) optional(A)", (list: unknown[], index: bigint) =>
     optional(item(list, index)),
   );
-  table.add("_[?_](map(A, B), A) optional(B)", (map: MapValue, key: unknown) => optional(map.get(key)));
+  table.add("_[?_](map(A, B), A) optional(B)", (map: MapValue, key: unknown) =>
+    optional(map.get(keyed(key))),
+  );
   for (const name of ["_[_]", "_[?_]"]) {
     table.add(`${name}(optional(list(A)), int) optional(A)`, (holder: OptionalValue, index: bigint) =>
       through(holder, (list) => item(list as unknown[], index)),
@@ -214,7 +205,7 @@ function addAccess(table: FunctionTable): void {
   table.add("@in(A, list(A)) bool", (value: unknown, list: unknown[]) =>
     list.some((one) => equalValues(one, value)),
   );
-  table.add("@in(A, map(A, B)) bool", (key: unknown, map: MapValue) => map.has(key));
+  table.add("@in(A, map(A, B)) bool", (key: unknown, map: MapValue) => isKey(key) && map.has(key));
   for (const type of ["string", "bytes", "list(A)", "map(A, B)"]) {
     table.add(`size(${type}) int`, (value: unknown) => BigInt(sizeOf(value)));
     table.add(`${type}.size() int`, (value: unknown) => BigInt(sizeOf(value)));
@@ -227,69 +218,14 @@ function addAccess(table: FunctionTable): void {
   );
 }
 
-function fromDouble(value: number): bigint {
-  if (!Number.isFinite(value) || Math.abs(value) >= 2 ** 63) throw new EvaluationError("integer overflow");
-  return BigInt(Math.trunc(value));
+export function isKey(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "boolean" || isNumeric(value);
 }
 
-function textToInt(text: string): bigint {
-  if (!/^[+-]?\d+$/.test(text)) {
-    throw new EvaluationError(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-  }
-  const value = BigInt(text);
-  if (value < intMin || value > intMax) {
-    throw new EvaluationError(`strconv.ParseInt: parsing ${JSON.stringify(text)}: value out of range`);
-  }
-  return value;
-}
-
-function textToDouble(text: string): number {
-  const value = /^[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|infinity|nan)$/i.test(text)
-    ? Number(text.replace(/^([+-]?)inf(inity)?$/i, "$1Infinity").replace(/^[+-]?nan$/i, "NaN"))
-    : undefined;
-  if (value !== undefined) return value;
-  throw new EvaluationError(`strconv.ParseFloat: parsing ${JSON.stringify(text)}: invalid syntax`);
-}
-
-function addConversions(table: FunctionTable): void {
-  table.add("int(int) int", (value: bigint) => value);
-  table.add("int(uint) int", ({ value }: UintValue) => toInt(value));
-  table.add("int(double) int", fromDouble);
-  table.add("int(string) int", textToInt);
-  table.add("int(timestamp) int", ({ nanos }: TimestampValue) => nanos / 1_000_000_000n);
-  table.add("int(duration) int", ({ nanos }: DurationValue) => nanos);
-  table.add("uint(uint) uint", (value: UintValue) => value);
-  table.add("uint(int) uint", toUint);
-  table.add("uint(double) uint", (value: number) => toUint(fromDouble(value)));
-  table.add("uint(string) uint", (text: string) => toUint(textToInt(text)));
-  table.add("double(double) double", (value: number) => value);
-  table.add("double(int) double", Number);
-  table.add("double(uint) double", ({ value }: UintValue) => Number(value));
-  table.add("double(string) double", textToDouble);
-  table.add("bool(bool) bool", (value: boolean) => value);
-  table.add("bool(string) bool", (text: string) => {
-    if (/^(1|t|T|true|TRUE|True)$/.test(text)) return true;
-    if (/^(0|f|F|false|FALSE|False)$/.test(text)) return false;
-    throw new EvaluationError(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
-  });
-  for (const type of ["string", "int", "uint", "double", "bool", "timestamp", "duration"]) {
-    table.add(`string(${type}) string`, printValue);
-  }
-  table.add("string(bytes) string", (value: Uint8Array) =>
-    new TextDecoder("utf-8", { fatal: true }).decode(value),
-  );
-  table.add("bytes(bytes) bytes", (value: Uint8Array) => value);
-  table.add("bytes(string) bytes", (text: string) => new TextEncoder().encode(text));
-  table.add("dyn(A) dyn", (value: unknown) => value);
-  table.add("type(A) type(A)", (value: unknown) => new TypeValue(typeNameOf(value)));
-}
-
-/** As `string()` writes it. */
-export function printValue(value: unknown): string {
-  if (value instanceof UintValue) return `${value.value}`;
-  if (value instanceof TimestampValue) return formatTimestamp(value.nanos);
-  if (value instanceof DurationValue) return `${Number(value.nanos) / 1e9}s`;
-  return String(value);
+/** What a member can be asked for by. */
+function keyed(key: unknown): unknown {
+  if (isKey(key)) return key;
+  throw new EvaluationError(`invalid qualifier type: ${typeNameOf(key)}`);
 }
 
 function addTexts(table: FunctionTable): void {
@@ -314,20 +250,6 @@ function matches(text: string, pattern: string): boolean {
 }
 
 function addTimes(table: FunctionTable): void {
-  table.add("timestamp(timestamp) timestamp", (value: TimestampValue) => value);
-  table.add("timestamp(int) timestamp", (seconds: bigint) => new TimestampValue(seconds * 1_000_000_000n));
-  table.add("timestamp(string) timestamp", (text: string) => {
-    const nanos = parseTimestamp(text);
-    if (nanos === undefined) throw new EvaluationError(`parsing time ${JSON.stringify(text)} failed`);
-    return new TimestampValue(nanos);
-  });
-  table.add("duration(duration) duration", (value: DurationValue) => value);
-  table.add("duration(int) duration", (nanos: bigint) => new DurationValue(nanos));
-  table.add("duration(string) duration", (text: string) => {
-    const nanos = parseDuration(text);
-    if (nanos === undefined) throw new EvaluationError(`time: invalid duration ${JSON.stringify(text)}`);
-    return new DurationValue(nanos);
-  });
   for (const part of Object.keys(timeParts)) {
     const of = timeParts[part] as (nanos: bigint, zone: string) => bigint;
     table.add(`timestamp.${part}() int`, ({ nanos }: TimestampValue) => of(nanos, "UTC"));
@@ -355,17 +277,13 @@ function addOptionals(table: FunctionTable): void {
     if (!present) throw new EvaluationError("optional.none() dereference");
     return value;
   });
-  table.add("optional(A).or(optional(A)) optional(A)", (a: OptionalValue, b: OptionalValue) =>
-    a.present ? a : b,
-  );
-  table.add("optional(A).orValue(A) A", ({ present, value }: OptionalValue, other: unknown) =>
-    present ? value : other,
-  );
 }
 
 function isZero(value: unknown): boolean {
   if (value instanceof UintValue) return value.value === 0n;
-  if (value instanceof DurationValue || value instanceof TimestampValue) return value.nanos === 0n;
+  if (value instanceof DurationValue) return value.nanos === 0n;
+  if (value instanceof TimestampValue) return value.nanos === timestampMin;
+  if (value instanceof OpaqueValue || value instanceof TypeValue) return false;
   if (typeof value === "object" && value !== null) return sizeOf(value) === 0;
   return !value || (typeof value === "string" && lengthOf(value) === 0);
 }

@@ -1,14 +1,17 @@
 /** Functions on texts, patterns, lists and sets besides the standard ones. */
+
+import { toDuration, toInt, toUint } from "./conversions.ts";
+import { formatText } from "./format.ts";
 import type { FunctionTable } from "./overloads.ts";
-import { compare, expression, printValue } from "./standard.ts";
+import { compare, expression } from "./standard.ts";
+import { type CelType, double, duration, int, isOfType, string, uint } from "./types.ts";
 import {
-  DurationValue,
+  type DurationValue,
   EvaluationError,
   equalValues,
-  isMapValue,
   none,
   OptionalValue,
-  UintValue,
+  type UintValue,
 } from "./values.ts";
 
 export function addTextsLibrary(table: FunctionTable): void {
@@ -29,8 +32,11 @@ function addStrings(table: FunctionTable): void {
     return points[checkedIndex(index, points.length)] ?? "";
   });
   const indexOf = (text: string, part: string, from: bigint, last: boolean): bigint => {
+    if (part === "") return from;
     const [points, sought] = [[...text], [...part]];
-    const start = checkedIndex(from, points.length);
+    if (from < 0n) throw new EvaluationError(`index out of range: ${from}`);
+    if (from >= BigInt(points.length)) return -1n;
+    const start = Number(from);
     const at = (place: number): boolean => sought.every((point, index) => points[place + index] === point);
     const step = last ? -1 : 1;
     for (
@@ -46,9 +52,12 @@ function addStrings(table: FunctionTable): void {
   table.add("string.indexOf(string, int) int", (text: string, part: string, from: bigint) =>
     indexOf(text, part, from, false),
   );
-  table.add("string.lastIndexOf(string) int", (text: string, part: string) =>
-    indexOf(text, part, BigInt([...text].length), true),
-  );
+  table.add("string.lastIndexOf(string) int", (text: string, part: string) => {
+    const length = BigInt([...text].length);
+    return part === "" || length === 0n
+      ? indexOf(text, part, length, true)
+      : indexOf(text, part, length - 1n, true);
+  });
   table.add("string.lastIndexOf(string, int) int", (text: string, part: string, from: bigint) =>
     indexOf(text, part, from, true),
   );
@@ -62,9 +71,11 @@ function addStrings(table: FunctionTable): void {
     "string.upperAscii() string",
     ascii(/[a-z]/g, (letter) => letter.toUpperCase()),
   );
-  table.add("string.trim() string", (text: string) => text.trim());
+  table.add("string.trim() string", (text: string) =>
+    text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, ""),
+  );
   table.add("string.replace(string, string) string", (text: string, from: string, to: string) =>
-    text.replaceAll(from, () => to),
+    replaceSome(text, from, to, -1n),
   );
   table.add("string.replace(string, string, int) string", replaceSome);
   table.add("string.split(string) list(string)", (text: string, by: string) => splitText(text, by, -1));
@@ -81,15 +92,18 @@ function addStrings(table: FunctionTable): void {
     if (start > end) throw new EvaluationError(`invalid substring range. start: ${start}, end: ${end}`);
     return points.slice(start, end).join("");
   });
-  table.add("list(string).join() string", (list: string[]) => list.join(""));
-  table.add("list(string).join(string) string", (list: string[], by: string) => list.join(by));
+  table.add("list(string).join() string", (list: unknown[]) => typed(list, string).join(""));
+  table.add("list(string).join(string) string", (list: unknown[], by: string) =>
+    typed(list, string).join(by),
+  );
   table.add("strings.quote(string) string", (text: string) => quoted(text));
   table.add("string.format(list(dyn)) string", formatText);
 }
 
 function replaceSome(text: string, from: string, to: string, count: bigint): string {
   let left = count < 0n ? Number.POSITIVE_INFINITY : Number(count);
-  return text.replaceAll(from, () => (left-- > 0 ? to : from));
+  if (from !== "") return text.replaceAll(from, () => (left-- > 0 ? to : from));
+  return ["", ...text].map((point) => (left-- > 0 ? `${point}${to}` : point)).join("");
 }
 
 function splitText(text: string, by: string, limit: number): string[] {
@@ -108,87 +122,22 @@ function quoted(text: string): string {
   return `"${[...text].map((point) => escapes[point] ?? point).join("")}"`;
 }
 
-/** `"%s is %d".format([a, b])` */
-function formatText(format: string, args: readonly unknown[]): string {
-  let next = 0;
-  return format.replace(/%%|%(?:\.(\d+))?([a-zA-Z])?/g, (match, precision: string | undefined, verb = "") => {
-    if (match === "%%") return "%";
-    if (next >= args.length) throw new EvaluationError(`index ${next} out of range`);
-    return formatOne(args[next++], verb, precision === undefined ? undefined : Number(precision));
-  });
-}
-
-function formatOne(value: unknown, verb: string, precision: number | undefined): string {
-  const whole = value instanceof UintValue ? value.value : value;
-  switch (verb) {
-    case "s":
-      return shown(value);
-    case "d":
-      if (typeof whole === "bigint") return `${whole}`;
-      if (typeof whole === "number" && !Number.isFinite(whole)) return shown(whole);
-      break;
-    case "f":
-      if (typeof whole === "number" || typeof whole === "bigint") {
-        if (typeof whole === "number" && !Number.isFinite(whole)) return shown(whole);
-        return Number(whole).toFixed(precision ?? 6);
-      }
-      break;
-    case "e":
-      if (typeof whole === "number" || typeof whole === "bigint")
-        return Number(whole)
-          .toExponential(precision ?? 6)
-          .replace(/e([+-])(\d)$/, "e$10$2");
-      break;
-    case "b":
-      if (typeof whole === "bigint") return whole.toString(2);
-      if (typeof whole === "boolean") return whole ? "1" : "0";
-      break;
-    case "o":
-      if (typeof whole === "bigint") return whole.toString(8);
-      break;
-    case "x":
-    case "X": {
-      const text = hexOf(whole);
-      if (text !== undefined) return verb === "X" ? text.toUpperCase() : text;
-      break;
-    }
-    default:
-      throw new EvaluationError(
-        `could not parse formatting clause: unrecognized formatting clause "${verb}"`,
-      );
+function patternOf(pattern: string): ReturnType<typeof expression> {
+  try {
+    return expression(pattern);
+  } catch (error) {
+    if (!(error instanceof EvaluationError)) throw error;
+    throw new EvaluationError(`Illegal regex: ${error.message}`, { cause: error });
   }
-  throw new EvaluationError(`error during formatting: %${verb} does not fit the value`);
-}
-
-function hexOf(value: unknown): string | undefined {
-  if (typeof value === "bigint") return value.toString(16);
-  const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
-  return bytes instanceof Uint8Array ? bytes.toHex() : undefined;
-}
-
-function shown(value: unknown): string {
-  if (value === null) return "null";
-  if (typeof value === "number") {
-    if (Number.isNaN(value)) return "NaN";
-    if (!Number.isFinite(value)) return value > 0 ? "Infinity" : "-Infinity";
-    return String(value);
-  }
-  if (Array.isArray(value)) return `[${value.map(shown).join(", ")}]`;
-  if (isMapValue(value)) {
-    const parts = value.keys().map((key) => `${shown(key)}: ${shown(value.get(key))}`);
-    return `{${parts.sort().join(", ")}}`;
-  }
-  if (value instanceof Uint8Array) return new TextDecoder().decode(value);
-  return printValue(value);
 }
 
 function addPatterns(table: FunctionTable): void {
   table.add("string.find(string) string", (text: string, pattern: string) => {
-    const matcher = expression(pattern).matcher(text);
+    const matcher = patternOf(pattern).matcher(text);
     return matcher.find() ? (matcher.group() ?? "") : "";
   });
   const findAll = (text: string, pattern: string, limit: number): string[] => {
-    const matcher = expression(pattern).matcher(text);
+    const matcher = patternOf(pattern).matcher(text);
     const found: string[] = [];
     while (found.length < limit && matcher.find()) found.push(matcher.group() ?? "");
     return found;
@@ -202,6 +151,12 @@ function addPatterns(table: FunctionTable): void {
 }
 
 const ordered = ["int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes"];
+
+/** A list of what is not known before may hold anything. */
+function typed<T>(list: unknown[], type: CelType): T[] {
+  if (list.every((item) => isOfType(item, type))) return list as T[];
+  throw new EvaluationError("no such overload");
+}
 
 function addLists(table: FunctionTable): void {
   for (const type of ordered) {
@@ -224,15 +179,20 @@ function addLists(table: FunctionTable): void {
         .map(([, item]) => item),
     );
   }
-  table.add("list(int).sum() int", (list: bigint[]) => list.reduce((sum, item) => sum + item, 0n));
-  table.add(
-    "list(uint).sum() uint",
-    (list: UintValue[]) => new UintValue(list.reduce((sum, { value }) => sum + value, 0n)),
+  table.add("list(int).sum() int", (list: unknown[]) =>
+    typed<bigint>(list, int).reduce((sum, item) => toInt(sum + item), 0n),
   );
-  table.add("list(double).sum() double", (list: number[]) => list.reduce((sum, item) => sum + item, 0));
-  table.add(
-    "list(duration).sum() duration",
-    (list: DurationValue[]) => new DurationValue(list.reduce((sum, { nanos }) => sum + nanos, 0n)),
+  table.add("list(uint).sum() uint", (list: unknown[]) =>
+    typed<UintValue>(list, uint).reduce((sum, { value }) => toUint(sum.value + value), toUint(0n)),
+  );
+  table.add("list(double).sum() double", (list: unknown[]) =>
+    typed<number>(list, double).reduce((sum, item) => sum + item, 0),
+  );
+  table.add("list(duration).sum() duration", (list: unknown[]) =>
+    typed<DurationValue>(list, duration).reduce(
+      (sum, { nanos }) => toDuration(sum.nanos + nanos),
+      toDuration(0n),
+    ),
   );
   table.add("list(A).indexOf(A) int", (list: unknown[], value: unknown) =>
     BigInt(list.findIndex((item) => equalValues(item, value))),
@@ -242,11 +202,11 @@ function addLists(table: FunctionTable): void {
   );
   table.add("list(A).slice(int, int) list(A)", (list: unknown[], from: bigint, to: bigint) => {
     const bad = from < 0n || to < 0n || from > to || to > BigInt(list.length);
-    if (bad) throw new EvaluationError(`cannot slice(${from}, ${to}), list has length ${list.length}`);
+    if (bad) throw new EvaluationError(`cannot slice(${from}, ${to}), list is length ${list.length}`);
     return list.slice(Number(from), Number(to));
   });
-  table.add("list(A).flatten() list(dyn)", (list: unknown[]) => list.flat(1));
-  table.add("list(A).flatten(int) list(dyn)", (list: unknown[], depth: bigint) => {
+  table.add("list(list(A)).flatten() list(A)", (list: unknown[]) => list.flat(1));
+  table.add("list(dyn).flatten(int) list(dyn)", (list: unknown[], depth: bigint) => {
     if (depth < 0n) throw new EvaluationError("level must be non-negative");
     return list.flat(Number(depth));
   });

@@ -1,6 +1,23 @@
 /** Points in time, in nanoseconds since 1970. */
+import { EvaluationError } from "./values.ts";
 
 const form = /^(\d{4})-(\d\d)-(\d\d)(?:[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d))?$/;
+
+/** The first and the last that there are: the years 1 and 9999. */
+export const timestampMin: bigint = -62_135_596_800_000_000_000n;
+export const timestampMax: bigint = 253_402_300_799_999_999_999n;
+
+const goForm = /^(\d{4}-\d\d-\d\dT)(\d{1,2})(:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)$/;
+
+/** RFC 3339 as Go reads it: an hour of one digit and a comma will do, letters that are small will not. */
+export function parseGoTimestamp(text: string): bigint | undefined {
+  const match = goForm.exec(text);
+  if (match === null) return undefined;
+  const [, date = "", hour = "", minutes = "", fraction = "", zone = ""] = match;
+  if (zone !== "Z" && (Number(zone.slice(1, 3)) > 24 || Number(zone.slice(4)) > 60)) return undefined;
+  const part = fraction === "" ? "" : `.${fraction.slice(0, 9)}`;
+  return parseTimestamp(`${date}${hour.padStart(2, "0")}${minutes}${part}${zone}`);
+}
 
 /** RFC 3339, or a date alone. */
 export function parseTimestamp(text: string): bigint | undefined {
@@ -42,16 +59,48 @@ function floorDivide(value: bigint, by: bigint): bigint {
 /** The same point as a calendar of the zone shows it, as if that were UTC. */
 function inZone(nanos: bigint, zone: string): Date {
   const millis = Number(floorDivide(nanos, 1_000_000n));
-  if (zone === "UTC" || zone === "") return new Date(millis);
-  const offset = offsetMinutes(zone);
-  if (!Number.isNaN(offset)) return new Date(millis + offset * 60_000);
-  const parts = new Intl.DateTimeFormat("en-US", {
-    ...{ timeZone: zone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric" },
-    ...{ hour: "numeric", minute: "numeric", second: "numeric" },
-  }).formatToParts(millis);
-  const of = (type: string): number => Number(parts.find((part) => part.type === type)?.value ?? 0);
-  const shown = Date.UTC(of("year"), of("month") - 1, of("day"), of("hour"), of("minute"), of("second"));
-  return new Date(shown + (((millis % 1000) + 1000) % 1000));
+  if (zone === "UTC" || zone === "" || zone === "Local") return new Date(millis);
+  if (zone.includes(":")) return new Date(millis + zoneMinutes(zone) * 60_000);
+  const parts = calendarOf(zone).formatToParts(millis);
+  const text = (type: string): string => parts.find((part) => part.type === type)?.value ?? "";
+  const of = (type: string): number => Number(text(type));
+  const shown = new Date(0);
+  const year = text("era").startsWith("B") ? 1 - of("year") : of("year");
+  shown.setUTCFullYear(year, of("month") - 1, of("day"));
+  shown.setUTCHours(of("hour"), of("minute"), of("second"), ((millis % 1000) + 1000) % 1000);
+  return shown;
+}
+
+/** `5:30`, `-08:00`: hours and minutes, however many digits they have. */
+function zoneMinutes(zone: string): number {
+  const [hours = "", ...rest] = zone.split(":");
+  const parts = [hours, rest.join(":")];
+  const bad = parts.find((part) => !/^[+-]?\d{1,9}$/.test(part));
+  if (bad !== undefined)
+    throw new EvaluationError(`strconv.Atoi: parsing ${JSON.stringify(bad)}: invalid syntax`);
+  const [hour = 0, minute = 0] = parts.map(Number);
+  return hour * 60 + (zone.startsWith("-") ? -minute : minute);
+}
+
+const zoneName = /^[A-Z][\w+-]*(\/[A-Z][\w+-]*)*$/;
+
+function calendarOf(zone: string): Intl.DateTimeFormat {
+  try {
+    if (!zoneName.test(zone)) throw new RangeError("it is no name");
+    return new Intl.DateTimeFormat("en-US", {
+      ...{
+        timeZone: zone,
+        hourCycle: "h23",
+        era: "short",
+        year: "numeric",
+        month: "numeric",
+        day: "numeric",
+      },
+      ...{ hour: "numeric", minute: "numeric", second: "numeric" },
+    });
+  } catch (error) {
+    throw new EvaluationError(`unknown time zone ${zone}`, { cause: error });
+  }
 }
 
 function part(of: (date: Date) => number): (nanos: bigint, zone: string) => bigint {

@@ -81,6 +81,8 @@ export function assign(to: CelType, from: CelType, bindings: Bindings): Bindings
   if (target.kind === "dyn" || source.kind === "dyn") return bindings;
   // Null is a value of all types that are no plain ones.
   if (source.kind === "null" && !plain.has(target.kind)) return bindings;
+  // A type is a type, whatever it is the type of.
+  if (target.kind === "type" && source.kind === "type") return bindings;
   if (target.kind !== source.kind || target.args.length !== source.args.length) return undefined;
   if (target.kind === "object") return target.name === source.name ? bindings : undefined;
   let known: Bindings | undefined = bindings;

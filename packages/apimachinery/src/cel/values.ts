@@ -60,11 +60,14 @@ export class OpaqueValue {
   readonly type: string;
   readonly value: unknown;
   readonly equals: (other: unknown) => boolean;
+  /** What an operation on it costs by. */
+  readonly size: number;
 
-  constructor(type: string, value: unknown, equals: (other: unknown) => boolean) {
+  constructor(type: string, value: unknown, equals: (other: unknown) => boolean, size = 1) {
     this.type = type;
     this.value = value;
     this.equals = equals;
+    this.size = size;
   }
 }
 
@@ -145,7 +148,9 @@ export function compareNumbers(left: Numeric, right: Numeric): number | undefine
     bigint | number,
   ];
   if (Number.isNaN(a) || Number.isNaN(b)) return undefined;
-  return a < b ? -1 : a > b ? 1 : 0;
+  // A whole number beside a double is made one, and may lose digits by it.
+  const [x, y] = typeof a === typeof b ? [a, b] : [Number(a), Number(b)];
+  return x < y ? -1 : x > y ? 1 : 0;
 }
 
 export function equalValues(left: unknown, right: unknown): boolean {
@@ -193,7 +198,7 @@ export function typeNameOf(value: unknown): string {
 export function sizeOf(value: unknown): number {
   if (typeof value === "string") return lengthOf(value);
   if (value instanceof Uint8Array || Array.isArray(value)) return value.length;
-  return isMapValue(value) ? value.size : 1;
+  return isMapValue(value) || value instanceof OpaqueValue ? value.size : 1;
 }
 
 function isFirstHalf(text: string, index: number): boolean {
