@@ -9,17 +9,21 @@ test("what is served is listed once a group and version, and is available", () =
     { group: "apps", version: "v1" },
     { group: "apps", version: "v1" },
     { group: "acme.example", version: "v1beta1" },
+    { group: "autoscaling", version: "v2" },
   ];
   const { list, get } = apiServices(() => served, new ManualClock());
   assert.deepEqual(
     list(undefined).map(({ metadata }) => metadata.name),
     [
       ...["v1.", "v1.apiregistration.k8s.io", "v1.apps", "v1.authentication.k8s.io"],
-      ...["v1.authorization.k8s.io", "v1beta1.acme.example"],
+      ...["v1.authorization.k8s.io", "v1beta1.acme.example", "v2.autoscaling"],
     ],
   );
   assert.deepEqual(get("v1.", undefined)?.["spec"], {
     ...{ version: "v1", groupPriorityMinimum: 18_000, versionPriority: 15 },
+  });
+  assert.deepEqual(get("v2.autoscaling", undefined)?.["spec"], {
+    ...{ group: "autoscaling", version: "v2", groupPriorityMinimum: 17_500, versionPriority: 30 },
   });
   const own = get("v1beta1.acme.example", undefined);
   assert.ok(own !== undefined);

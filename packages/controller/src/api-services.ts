@@ -13,12 +13,14 @@ const priorities: Readonly<Record<string, number>> = {
   "": 18_000,
   "apiregistration.k8s.io": 18_000,
   ...{ apps: 17_800, "events.k8s.io": 17_750, "authentication.k8s.io": 17_700 },
-  ...{ "authorization.k8s.io": 17_600, batch: 17_400, "certificates.k8s.io": 17_300 },
+  ...{ "authorization.k8s.io": 17_600, autoscaling: 17_500, batch: 17_400, "certificates.k8s.io": 17_300 },
   ...{ "networking.k8s.io": 17_200, policy: 17_100, "rbac.authorization.k8s.io": 17_000 },
   ...{ "storage.k8s.io": 16_800, "apiextensions.k8s.io": 16_700, "admissionregistration.k8s.io": 16_700 },
   ...{ "scheduling.k8s.io": 16_600, "coordination.k8s.io": 16_500, "node.k8s.io": 16_300 },
   ...{ "discovery.k8s.io": 16_200, "flowcontrol.apiserver.k8s.io": 16_100 },
 };
+/** Of Kubernetes' own groups: v2 comes before v1. */
+const versionPriorities: Readonly<Record<string, number>> = { v1: 15, v2: 30 };
 /** Of everything else, as upstream has them for kinds that users bring. */
 const [otherPriority, otherVersionPriority] = [1_000, 100];
 
@@ -56,7 +58,7 @@ function apiService(name: string, { group, version }: ServedKind, since: string)
       ...(group !== "" && { group }),
       version,
       groupPriorityMinimum: priority ?? otherPriority,
-      versionPriority: priority === undefined ? otherVersionPriority : 15,
+      versionPriority: (priority && versionPriorities[version]) ?? otherVersionPriority,
     },
     status: {
       conditions: [
