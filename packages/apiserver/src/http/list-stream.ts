@@ -2,6 +2,8 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
+import { formatYaml } from "@selvedge/apimachinery";
+import { parseJson } from "@selvedge/base";
 import { type ListPiece, listMetadata } from "../rest/listing.ts";
 import type { Stored } from "../rest/stored.ts";
 import type { Exchange } from "./exchange.ts";
@@ -25,6 +27,16 @@ export async function sendList(
   rest: AsyncIterable<ListPiece>,
 ): Promise<void> {
   await sendParts(exchange, { "content-type": "application/json" }, textOf(form, first, rest));
+}
+
+/** The same as YAML, whose members are in order of their names: the metadata is last there anyway. */
+export async function sendYamlList(
+  exchange: Exchange,
+  form: ListForm,
+  first: ListPiece,
+  rest: AsyncIterable<ListPiece>,
+): Promise<void> {
+  await sendParts(exchange, { "content-type": "application/yaml" }, yamlOf(form, first, rest));
 }
 
 /** Sends a body as it is made, packed when the client can unpack it. */
@@ -66,5 +78,30 @@ async function* textOf(
     yield textFor(items);
     if (end !== undefined)
       yield `],"metadata":${JSON.stringify(listMetadata({ revision, items: [], ...end }))}}`;
+  }
+}
+
+export async function* yamlOf(
+  form: ListForm,
+  first: ListPiece,
+  rest: AsyncIterable<ListPiece>,
+): AsyncGenerator<string> {
+  const { apiVersion, kind } = parseJson(`${form.head(undefined)}]}`) as Record<string, unknown>;
+  yield formatYaml({ apiVersion });
+  let isEmpty = true;
+  const textFor = (items: readonly Stored[]): string => {
+    if (items.length === 0) return "";
+    const lines = formatYaml(parseJson(`[${form.items(items)}]`)).split("\n");
+    const text = lines.map((line) => (line === "" ? line : `  ${line}`)).join("\n");
+    const before = isEmpty ? "items:\n" : "";
+    isEmpty = false;
+    return before + text;
+  };
+  yield textFor(first.items);
+  for await (const { revision, items, end } of rest) {
+    yield textFor(items);
+    if (end === undefined) continue;
+    if (isEmpty) yield formatYaml({ items: [] });
+    yield formatYaml({ kind, metadata: listMetadata({ revision, items: [], ...end }) });
   }
 }

@@ -10,7 +10,7 @@ import type { Stored } from "../rest/stored.ts";
 import { partial, tableOf } from "../rest/table.ts";
 import { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
-import { type ListForm, sendList } from "./list-stream.ts";
+import { type ListForm, sendList, sendYamlList } from "./list-stream.ts";
 import { checkPartial, formOf, type View } from "./negotiation.ts";
 import { protobufListOf, sendProtobufList } from "./protobuf-list.ts";
 import { includeObject, listQuery, timeoutSeconds } from "./query.ts";
@@ -73,6 +73,11 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
   }
   if (end === undefined && request.method !== "HEAD" && encoding === "json") {
     await sendList(exchange, form, first.value, pieces);
+    return;
+  }
+  // A Table's rows come after its metadata.
+  if (end === undefined && request.method !== "HEAD" && encoding === "yaml" && view !== "table") {
+    await sendYamlList(exchange, form, first.value, pieces);
     return;
   }
   const all = [...items];

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatYaml } from "@selvedge/apimachinery";
+import type { ListPiece } from "../rest/listing.ts";
+import { Stored } from "../rest/stored.ts";
+import { type ListForm, yamlOf } from "./list-stream.ts";
+
+const form: ListForm = {
+  head: () => '{"kind":"GadgetList","apiVersion":"lab.example/v1","items":[',
+  items: (list) => list.map(({ json }) => json).join(","),
+};
+const texts = ["plain", "two\n\n  lines\n", " \n x", "a\u2028b\rc", "x: y", ""];
+const page = (...names: string[]): Stored[] =>
+  names.map((name, at) => {
+    const value = JSON.stringify({ metadata: { name }, data: { texts, at, nothing: {}, none: [] } });
+    return new Stored({ key: name, revision: at + 1, value }, {});
+  });
+
+for (const pages of [
+  [page("a", "b"), page(), page("c")],
+  [page(), page("a"), page("b")],
+  [page(), page()],
+])
+  test(`a list in YAML is the same in ${pages.length} pieces of ${pages.map(({ length }) => length)} items`, async () => {
+    const pieces = pages.map((items, at): ListPiece => {
+      const end = at + 1 < pages.length ? undefined : { continue: "more", remaining: 3 };
+      return { revision: 7, items, end };
+    });
+    async function* rest(): AsyncGenerator<ListPiece> {
+      yield* pieces.slice(1);
+    }
+    const [first] = pieces as [ListPiece, ...ListPiece[]];
+    const whole = {
+      ...{ apiVersion: "lab.example/v1", kind: "GadgetList" },
+      metadata: { resourceVersion: "7", continue: "more", remainingItemCount: 3 },
+      items: pages.flat().map(({ object }) => object),
+    };
+    assert.equal((await Array.fromAsync(yamlOf(form, first, rest()))).join(""), formatYaml(whole));
+  });
