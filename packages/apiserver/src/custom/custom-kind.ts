@@ -28,7 +28,12 @@ export function terminatingKinds(kinds: readonly KindDefinition[]): KindDefiniti
 
 /** The same kinds until they are established: a client that finds one writes its definition at once. */
 export function untoldKinds(kinds: readonly KindDefinition[]): KindDefinition[] {
-  return kinds.map((kind) => ({ ...kind, untold: true }));
+  return kinds.map((kind) => {
+    const untold = { ...kind, untold: true };
+    const definition = definitions.get(kind);
+    if (definition !== undefined) definitions.set(untold, definition);
+    return untold;
+  });
 }
 
 /** Turns objects into others of an API version, in the same order. */

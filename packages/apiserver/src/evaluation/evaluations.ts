@@ -91,6 +91,16 @@ export class Evaluations implements AsyncDisposable {
     return this.#threads.run<"yaml">(task);
   }
 
+  /** What a long body says. */
+  body(task: Tasks["body"]): Promise<Outcomes["body"]> {
+    return this.#threads.run<"body">(task);
+  }
+
+  /** A long object as its kind shows it now. */
+  settle(task: Tasks["settle"]): Promise<Outcomes["settle"]> {
+    return this.#threads.run<"settle">(task);
+  }
+
   /** Whether one more may wait for a thread. */
   get hasRoom(): boolean {
     return this.#threads.hasRoom;

@@ -15,7 +15,9 @@ import { keepsIntegers, LruMap } from "@selvedge/base";
 import { customKinds } from "../custom/custom-kind.ts";
 import type { CustomResourceDefinition } from "../custom/definition.ts";
 import { definitionKind } from "../custom/definition-kind.ts";
+import { type BodyForm, readForm } from "../http/body.ts";
 import type { FieldRules } from "../rest/field-validation.ts";
+import { cutObject, hasManyValues, longMin, type SaidObject } from "../rest/lazy-object.ts";
 import { applyConfiguration, applyPatch, type PatchKind } from "../rest/patching.ts";
 import { planCreate, planUpdate, type WriteContext } from "../rest/write-plan.ts";
 import { StatusError } from "../status-error.ts";
@@ -77,11 +79,32 @@ export interface YamlTask {
   readonly orJson: boolean;
 }
 
+/** A body of the kind, or a patch of one. */
+export interface BodyTask {
+  readonly type: "body";
+  readonly kind: SaidKind;
+  readonly body: Uint8Array;
+  readonly form: BodyForm;
+}
+
+/** A stored object as the kind shows it now. */
+export interface SettleTask {
+  readonly type: "settle";
+  readonly kind: SaidKind;
+  readonly row: Row;
+}
+
+export interface SettledObject {
+  readonly object: SaidObject;
+  /** But for its revision it is what is stored. */
+  readonly isSame: boolean;
+}
+
 /** What a write has come to; `isSame`: nothing changes, but for defaults that what is stored lacked. */
 export type Planned =
   | {
       readonly type: "made";
-      readonly object: string;
+      readonly object: SaidObject;
       readonly isSame: boolean;
       readonly warnings: readonly string[];
     }
@@ -93,6 +116,41 @@ export type SaidBody =
   | { readonly type: "body"; readonly value: string; readonly others: Omit<ParsedBody, "value"> }
   | { readonly type: "fault"; readonly message: string };
 
+export type ReadBody =
+  | {
+      readonly type: "body";
+      /** An object, or else JSON. */
+      readonly value: SaidObject | string;
+      readonly others: Omit<ParsedBody, "value">;
+      readonly isLong: boolean;
+    }
+  | { readonly type: "refused"; readonly refusal: SaidRefusal };
+
+/** Integers as the kind has them. */
+export async function readLongBody({ kind: said, body, form }: BodyTask): Promise<ReadBody> {
+  const kind = await kindIn(said);
+  try {
+    const { value, ...others } = await readForm(body, form, kind);
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    const text = JSON.stringify(value);
+    const isLong = text.length > longMin && hasManyValues(text);
+    return { type: "body", value: isObject ? cutObject(value) : text, others, isLong };
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    return { type: "refused", refusal: refusalOf(error) };
+  }
+}
+
+export async function settle({ kind: said, row }: SettleTask): Promise<SettledObject> {
+  const object = storedIn({ row, isShown: false }, await kindIn(said));
+  const { resourceVersion: _own, ...metadata } = object.metadata;
+  return { object: cutObject(object), isSame: JSON.stringify({ ...object, metadata }) === row.value };
+}
+
+function refusalOf({ code, reason, message, details }: StatusError): SaidRefusal {
+  return { code, reason, message, details };
+}
+
 export async function plan(task: PlanTask | PatchTask): Promise<Planned> {
   const kind = await kindIn(task.kind);
   const warnings: string[] = [];
@@ -102,11 +160,10 @@ export async function plan(task: PlanTask | PatchTask): Promise<Planned> {
       task.type === "patch"
         ? patched(task, kind, stored)
         : planned(task, kind, stored, (text) => warnings.push(text));
-    return { type: "made", object: JSON.stringify(made), isSame: made === stored, warnings };
+    return { type: "made", object: cutObject(made), isSame: made === stored, warnings };
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
-    const { code, reason, message, details } = error;
-    return { type: "refused", refusal: { code, reason, message, details }, warnings };
+    return { type: "refused", refusal: refusalOf(error), warnings };
   }
 }
 

@@ -19,12 +19,18 @@ import { conditionsIn, policyIn, type SaidExpression } from "../admission/policy
 import { evaluatePolicy, type PolicyOutcome } from "../admission/policy/evaluate-policy.ts";
 import type { RuledObject } from "../rest/asked-rules.ts";
 import {
+  type BodyTask,
   type PatchTask,
   type Planned,
   type PlanTask,
   plan,
+  type ReadBody,
+  readLongBody,
   readYaml,
   type SaidBody,
+  type SettledObject,
+  type SettleTask,
+  settle,
   type YamlTask,
 } from "./plan-tasks.ts";
 
@@ -43,6 +49,8 @@ export interface Tasks {
   readonly rules: { readonly type: "rules" } & RuledObject;
   readonly plan: PlanTask | PatchTask;
   readonly yaml: YamlTask;
+  readonly body: BodyTask;
+  readonly settle: SettleTask;
 }
 
 export interface Outcomes {
@@ -51,6 +59,8 @@ export interface Outcomes {
   readonly rules: readonly FieldError[];
   readonly plan: Planned;
   readonly yaml: SaidBody;
+  readonly body: ReadBody;
+  readonly settle: SettledObject;
 }
 
 export type TaskType = keyof Tasks;
@@ -71,7 +81,7 @@ export async function perform(task: Task): Promise<Answer> {
   }
 }
 
-function outcomeOf(task: Task): Outcomes[TaskType] | Promise<Planned> {
+function outcomeOf(task: Task): Outcomes[TaskType] | Promise<Planned | ReadBody | SettledObject> {
   switch (task.type) {
     case "policy":
       return evaluatePolicy(policyIn(task.policy), asked(task.input));
@@ -84,6 +94,10 @@ function outcomeOf(task: Task): Outcomes[TaskType] | Promise<Planned> {
       return plan(task);
     case "yaml":
       return readYaml(task);
+    case "body":
+      return readLongBody(task);
+    case "settle":
+      return settle(task);
     default:
       return ruleFaults(task.schema, task.object, task.old);
   }

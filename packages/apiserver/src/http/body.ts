@@ -9,6 +9,7 @@ import {
   ProtobufError,
   type ProtobufMessage,
   parseJsonBody,
+  parseJsonOrYaml,
   parseYamlBody,
 } from "@selvedge/apimachinery";
 import { concatBytes, type KeepsInteger } from "@selvedge/base";
@@ -83,6 +84,46 @@ export async function decodeBody(
   throw unsupportedBody(message === undefined ? [jsonType, yamlType] : [jsonType, yamlType, protobufType]);
 }
 
+/** An object's body by its media type, or a patch; of all patches what is applied alone may be YAML. */
+export type BodyForm =
+  | { readonly type: "object"; readonly media: string }
+  | { readonly type: "patch" | "apply" };
+
+export type ReadKind = Pick<KindDefinition, "kind" | "protobuf" | "keepsIntegers">;
+
+/** Undefined: it will be refused. */
+export function writtenAs(body: Uint8Array, form: BodyForm): "json" | "yaml" | "protobuf" | undefined {
+  if (form.type !== "object") return form.type === "patch" || beginsJson(body) ? "json" : "yaml";
+  if (form.media === protobufType) return "protobuf";
+  if (form.media === yamlType) return "yaml";
+  return form.media === "" || form.media === jsonType ? "json" : undefined;
+}
+
+function beginsJson(body: Uint8Array): boolean {
+  const first = body.find((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d);
+  return first === 0x7b;
+}
+
+/** Reads YAML; `orJson`: what begins like JSON is tried as that first. */
+type ReadYaml = (text: string, orJson: boolean) => ParsedBody | Promise<ParsedBody>;
+
+export async function readForm(
+  body: Uint8Array,
+  form: BodyForm,
+  kind: ReadKind,
+  readYaml: ReadYaml = (text, orJson) => (orJson ? parseJsonOrYaml : parseYamlBody)(text, kind.keepsIntegers),
+): Promise<ParsedBody> {
+  if (form.type === "object")
+    return await decodeBody(body, form.media, kind, (text) => readYaml(text, false));
+  const text = textOf(body);
+  try {
+    return form.type === "apply" ? await readYaml(text, true) : parseJsonBody(text, kind.keepsIntegers);
+  } catch (error) {
+    if (!(error instanceof BodyError)) throw error;
+    throw badRequest(`error decoding patch: ${error.message}`, error);
+  }
+}
+
 /** Enough to see what it is. */
 const summaryMax = 30;
 
@@ -107,7 +148,7 @@ function decodeWrapped(
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-export function textOf(body: Uint8Array): string {
+function textOf(body: Uint8Array): string {
   try {
     return utf8.decode(body);
   } catch (error) {

@@ -1,5 +1,5 @@
 /** GET: one object, a list, or a watch, in the form the client asks for. */
-import type { KubeObject } from "@selvedge/apimachinery";
+import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import type { Clock, Random } from "@selvedge/base";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
 import { type ListPiece, listMetadata, readRevision, type StoredList } from "../rest/listing.ts";
@@ -30,6 +30,7 @@ export async function serveObject(exchange: Exchange, ports: ReadPorts): Promise
   await checkReached(exchange, ports);
   const stored = await ports.objects.getStored(kind, name, namespace);
   checkPartial(form, kind, false);
+  if (view !== "partial") await ports.objects.planner.settle(stored, kind);
   if (subresource === "scale") {
     answer(exchange, encoding, 200, JSON.stringify(scaleOf(kind, stored.object)));
     return;
@@ -57,7 +58,8 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
   checkPartial(asked, kind, true);
   timeoutSeconds(query);
   if (query.has("sendInitialEvents")) throw forbiddenForList();
-  const pieces = ports.objects.listPieces(kind, listQuery(query, namespace));
+  const kept = ports.objects.listPieces(kind, listQuery(query, namespace));
+  const pieces = kind.view === undefined || view === "partial" ? kept : settled(kept, kind, ports);
   const first = await pieces.next();
   if (first.done) throw new Error("a list has no end");
   const form = listFormOf(exchange, ports, view);
@@ -87,6 +89,21 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
     last = piece.end;
   }
   answer(exchange, encoding, 200, wholeList(form, { revision, items: all, ...(last ?? noEnd) }));
+}
+
+/** With long ones made that only a thread can make in good time. */
+async function* settled(
+  pieces: AsyncGenerator<ListPiece>,
+  kind: KindDefinition,
+  { objects }: ReadPorts,
+): AsyncGenerator<ListPiece> {
+  for await (const piece of pieces) {
+    for (const stored of piece.items) {
+      const settling = objects.planner.settle(stored, kind);
+      if (settling !== undefined) await settling;
+    }
+    yield piece;
+  }
 }
 
 function wholeList(form: ListForm, list: StoredList): string {

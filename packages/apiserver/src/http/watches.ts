@@ -1,6 +1,6 @@
 /** GET with watch: a line or a frame for each change, until the client has enough or the time is over. */
 import type { ServerResponse } from "node:http";
-import { encodeEvents, type ProtobufEvent } from "@selvedge/apimachinery";
+import { encodeEvents, type KindDefinition, type ProtobufEvent } from "@selvedge/apimachinery";
 import { type Clock, seconds } from "@selvedge/base";
 import type { WatchItem } from "../rest/watching.ts";
 import { bookmark } from "../rest/watching.ts";
@@ -51,6 +51,7 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
   response.flushHeaders();
   try {
     for await (const items of batches) {
+      if (view !== "partial") await settleAll(items, kind, ports);
       if (response.writableEnded || gone) break;
       // One write for all that is there: each costs a TLS record and a call of the system.
       const all =
@@ -64,6 +65,18 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
     stop.abort();
   }
   response.end();
+}
+
+/** Has long ones made that only a thread can make in good time; for all who watch them. */
+async function settleAll(
+  items: readonly WatchItem[],
+  kind: KindDefinition,
+  { objects }: ReadPorts,
+): Promise<void> {
+  for (const item of items) {
+    const settled = item.type === "BOOKMARK" ? undefined : objects.planner.settle(item.stored, kind);
+    if (settled !== undefined) await settled;
+  }
 }
 
 /** What went wrong after a watch began, in the form of its events. */

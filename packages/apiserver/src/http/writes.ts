@@ -6,9 +6,10 @@ import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
 import type { DeleteQuery } from "../rest/delete-plan.ts";
 import { type FieldRules, pruneObject } from "../rest/field-validation.ts";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
+import { jsonOf, withMembers } from "../rest/lazy-object.ts";
 import type { ObjectRegistry, WriteQuery } from "../rest/object-registry.ts";
 import { checkSaid, type PatchKind, patchTypes, patchTypesOf } from "../rest/patching.ts";
-import { isLong } from "../rest/planner.ts";
+import type { LongBody } from "../rest/planner.ts";
 import { bindingMessage, bindPod, evictionMessage, evictPod } from "../rest/pod-parts.ts";
 import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
 import { removeAll } from "../rest/remove-all.ts";
@@ -93,7 +94,7 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
   const shape = ofKind && view !== "object" ? shown(object, view, exchange, ports) : made;
   // What is shown as another than it is kept would have to be read again.
   const text = ofKind && shape === made && exchange.target.kind.view === undefined ? kept?.json : undefined;
-  answer(exchange, encoding, code, text ?? JSON.stringify(shape));
+  answer(exchange, encoding, code, text ?? jsonOf(shape));
 }
 
 function isQuestion(target: Target, { posted, virtual }: WritePorts): boolean {
@@ -139,7 +140,7 @@ async function create(
   const object = placed(parsed, exchange);
   const answering = virtual.find((one) => one.kind === kind);
   if (answering !== undefined) {
-    settlePosted(kind, object, { ...options, ...told(parsed, body), ...ears });
+    settlePosted(kind, object, { ...options, ...told(parsed), ...ears });
     await admitPosted(objects, exchange, object, { ...options, ...ears, user });
     return { code: 201, body: { ...object, status: await answering.answer(object, user) } };
   }
@@ -148,15 +149,14 @@ async function create(
   }
   const made = await objects.create(kind, object, {
     ...withManager(options, exchange),
-    ...{ ...told(parsed, body), ...ears },
+    ...{ ...told(parsed), ...ears },
   });
   return { code: 201, body: made };
 }
 
 /** What a body says that its object does not. */
-function told(parsed: ParsedBody, body: Uint8Array): FieldRules {
-  const { duplicates, skipped = [], rounded = [] } = parsed;
-  return { duplicates, skipped, rounded, ...(isLong(body, parsed) && { isLong: true }) };
+function told({ duplicates, skipped = [], rounded = [], isLong }: LongBody): FieldRules {
+  return { duplicates, skipped, rounded, ...(isLong && { isLong }) };
 }
 
 /** Upstream reads what is applied as YAML, whatever it is, and says so. */
@@ -188,7 +188,7 @@ async function postToPart(
   const options = writeOptions("CreateOptions", query, false);
   const parsed = await bodyOf(exchange, objects, body, kind);
   const object = placed(parsed, { ...exchange, target: { ...target, kind } });
-  settlePosted(kind, object, { ...options, ...told(parsed, body), ...ears });
+  settlePosted(kind, object, { ...options, ...told(parsed), ...ears });
   await admitPosted(objects, exchange, object, { ...options, ...ears, user });
   const { name = "", namespace = "" } = target;
   return { code: 201, body: { ...object, status: await answer(object, { name, namespace }) } };
@@ -229,7 +229,7 @@ async function replace(
   const options = withManager(writeOptions("UpdateOptions", query, false), exchange);
   if (subresource === "scale") {
     const sent = await bodyOf(exchange, objects, body, scaleKind);
-    const scale = settledScale(objectIn(sent), { ...options, ...told(sent, body), ...ears });
+    const scale = settledScale(objectIn(sent), { ...options, ...told(sent), ...ears });
     const scaled = await objects.change(
       kind,
       name,
@@ -242,7 +242,7 @@ async function replace(
   const parsed = await bodyOf(exchange, objects, body, kind);
   const object = placed(parsed, exchange);
   const part = subresource === undefined ? {} : { subresource };
-  const rules = { ...options, ...part, ...told(parsed, body), ...ears };
+  const rules = { ...options, ...part, ...told(parsed), ...ears };
   return { code: 200, body: await objects.update(kind, object, rules) };
 }
 
@@ -259,10 +259,10 @@ async function patch(
   if (type === undefined) throw unsupportedBody(patchTypesOf(kind));
   const options = withManager(writeOptions("PatchOptions", query, type === "apply"), exchange);
   const patched = subresource === "scale" ? scaleKind : kind;
-  const parsed = await patchOf(objects, body, type === "apply", patched);
+  const parsed = await patchOf(exchange, objects, body, type === "apply", patched);
   if (subresource === "scale") {
     const value = type === "apply" ? objectIn(parsed) : parsed.value;
-    const sent = { ...options, ...told(parsed, body), ...ears };
+    const sent = { ...options, ...told(parsed), ...ears };
     const scaled = await objects.change(
       kind,
       name,
@@ -276,7 +276,7 @@ async function patch(
   if (type === "apply") checkApplied(parsed, options, ears);
   // Members that are said twice in what is applied have been told.
   const once = type === "apply" ? { duplicates: [] } : {};
-  const rules = { ...options, ...part, ...told(parsed, body), ...once, ...ears };
+  const rules = { ...options, ...part, ...told(parsed), ...once, ...ears };
   if (type !== "apply") {
     return { code: 200, body: await objects.patch(kind, name, namespace, type, parsed.value, rules) };
   }
@@ -376,5 +376,8 @@ function placed(parsed: ParsedBody, { target }: Exchange): KubeObject {
     throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
   }
   const place = { ...(name && { name }), ...(namespace && { namespace }) };
-  return { ...body, apiVersion: expected, kind: kind.kind, metadata: { ...meta, ...place } } as KubeObject;
+  return withMembers(body, {
+    ...{ apiVersion: expected, kind: kind.kind },
+    metadata: withMembers(meta, place),
+  }) as KubeObject;
 }

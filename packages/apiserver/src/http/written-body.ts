@@ -1,15 +1,10 @@
-/** What a write's body says: at once, but for long YAML, which a thread reads. */
-import {
-  BodyError,
-  deleteOptionsMessage,
-  type KindDefinition,
-  type ParsedBody,
-  parseJsonBody,
-} from "@selvedge/apimachinery";
+/** What a write's body says: at once, but for a long one, which a thread reads. */
+import { deleteOptionsMessage, type KindDefinition } from "@selvedge/apimachinery";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
-import { badRequest } from "../rest/refusals.ts";
+import type { LongBody } from "../rest/planner.ts";
+import type { Target } from "../rest/target.ts";
 import { StatusError } from "../status-error.ts";
-import { decodeBody, mediaTypeOf, textOf } from "./body.ts";
+import { mediaTypeOf, type ReadKind } from "./body.ts";
 import type { Exchange } from "./exchange.ts";
 
 export const deleteOptionsKind: Pick<KindDefinition, "kind" | "protobuf"> = {
@@ -19,28 +14,29 @@ export const deleteOptionsKind: Pick<KindDefinition, "kind" | "protobuf"> = {
 
 /** An object of the kind that is expected. */
 export function bodyOf(
-  { request }: Exchange,
-  { planner }: ObjectRegistry,
+  { request, target }: Exchange,
+  objects: ObjectRegistry,
   body: Uint8Array,
-  kind: Pick<KindDefinition, "kind" | "protobuf" | "keepsIntegers">,
-): Promise<ParsedBody> {
-  return decodeBody(body, mediaTypeOf(request), kind, (text) => planner.readYaml(text, false, kind));
+  kind: ReadKind,
+): Promise<LongBody> {
+  const form = { type: "object", media: mediaTypeOf(request) } as const;
+  return objects.planner.readBody(body, form, kind, servedOf(target, objects, kind));
 }
 
-/** Of all patches what is applied alone may be YAML. */
-export async function patchOf(
-  { planner }: ObjectRegistry,
+export function patchOf(
+  { target }: Exchange,
+  objects: ObjectRegistry,
   body: Uint8Array,
   isApplied: boolean,
-  kind: Pick<KindDefinition, "keepsIntegers">,
-): Promise<ParsedBody> {
-  const text = textOf(body);
-  try {
-    return isApplied ? await planner.readYaml(text, true, kind) : parseJsonBody(text, kind.keepsIntegers);
-  } catch (error) {
-    if (!(error instanceof BodyError)) throw error;
-    throw badRequest(`error decoding patch: ${error.message}`, error);
-  }
+  kind: ReadKind,
+): Promise<LongBody> {
+  const type = isApplied ? "apply" : "patch";
+  return objects.planner.readBody(body, { type }, kind, servedOf(target, objects, kind));
+}
+
+/** Undefined: it is none whose objects are kept, but a question or a part. */
+function servedOf({ kind }: Target, { table }: ObjectRegistry, asked: ReadKind): KindDefinition | undefined {
+  return asked === kind && table.find(kind) === kind ? kind : undefined;
 }
 
 /** A body as the audit log shows it; undefined: there is none, or none that can be read. */
@@ -55,7 +51,9 @@ export async function readable(
   try {
     const isPatch = request.method === "PATCH";
     return (
-      await (isPatch ? patchOf(objects, body, true, target.kind) : bodyOf(exchange, objects, body, expected))
+      await (isPatch
+        ? patchOf(exchange, objects, body, true, target.kind)
+        : bodyOf(exchange, objects, body, expected))
     ).value;
   } catch (error) {
     // What is wrong with it the client is told.

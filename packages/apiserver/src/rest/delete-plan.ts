@@ -2,6 +2,7 @@
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { after, type Instant, instant, seconds, toRfc3339 } from "@selvedge/base";
 import type { User } from "../auth/user.ts";
+import { cloneObject } from "./lazy-object.ts";
 import { conflict, invalidOptions } from "./refusals.ts";
 import { namespaceFinalizers } from "./write-plan.ts";
 
@@ -54,7 +55,7 @@ export function planDelete(
   const finalizers = finalizersAfter(kind, stored.metadata.finalizers ?? [], query);
   const held = finalizers.length > 0 || namespaceFinalizers(stored).length > 0;
   if (grace === 0 && !held) return { type: "delete" };
-  const object = structuredClone(stored);
+  const object = cloneObject(stored);
   const meta = object.metadata;
   const sameFinalizers = finalizers.join() === (meta.finalizers ?? []).join();
   if (finalizers.length > 0) meta.finalizers = finalizers;

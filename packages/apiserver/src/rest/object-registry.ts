@@ -1,5 +1,5 @@
 import type { KindDefinition, KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
-import { type Clock, cloneJson, type Random, toRfc3339, uuid } from "@selvedge/base";
+import { type Clock, type Random, toRfc3339, uuid } from "@selvedge/base";
 import { AdmissionChain } from "../admission.ts";
 import type { User } from "../auth/user.ts";
 import { Evaluations } from "../evaluation/evaluations.ts";
@@ -11,6 +11,7 @@ import { Followers } from "./followers.ts";
 import { generatedName } from "./generated-name.ts";
 import { apiVersionOf, isNamespaceKind, type KindName, keyOf, listKindOf } from "./kind-names.ts";
 import { KindTable } from "./kind-table.ts";
+import { cloneObject } from "./lazy-object.ts";
 import {
   type ListPiece,
   type ListQuery,
@@ -23,7 +24,7 @@ import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { checkPlace, type PatchKind } from "./patching.ts";
 import { Planner } from "./planner.ts";
 import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownResource } from "./refusals.ts";
-import { encodeKept, isStale, Stored, seenRevision, showRow } from "./stored.ts";
+import { encodeKept, isStale, keepWritten, Stored, seenRevision, showRow } from "./stored.ts";
 import { WaitingRules } from "./waiting-rules.ts";
 import { eventsOf, openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
 import { fillDefaults, isGone, type WriteContext } from "./write-plan.ts";
@@ -140,7 +141,7 @@ export class ObjectRegistry {
   async create<T extends KubeObject>(kind: KindName, object: T, options: WriteQuery = {}): Promise<T> {
     const context = this.#context(kind, options);
     for (let attempt = 1; ; attempt++) {
-      const wanted: KubeObject = cloneJson(object);
+      const wanted: KubeObject = cloneObject(object);
       const generated = !wanted.metadata.name && Boolean(wanted.metadata.generateName);
       try {
         return (await this.#create(kind, wanted, context, options)) as T;
@@ -316,7 +317,10 @@ export class ObjectRegistry {
     if (outcome.type === "conflict") return undefined;
     const { revision } = outcome;
     object.metadata.resourceVersion = `${revision}`;
-    if (value !== undefined) wrote?.(new Stored({ key, revision, value }, kind));
+    if (value !== undefined) {
+      keepWritten(kind, { key, revision, value });
+      wrote?.(new Stored({ key, revision, value }, kind));
+    }
     await this.followers.told(kind, revision);
     return object;
   }
@@ -348,7 +352,7 @@ export class ObjectRegistry {
     await this.admission.ask("gate", { ...terms, object: wanted });
     let object = wanted;
     if (this.admission.mutates(terms)) {
-      object = cloneJson(wanted);
+      object = cloneObject(wanted);
       fillDefaults(kind, object, old);
       await this.admission.ask("mutate", { ...terms, object });
     }

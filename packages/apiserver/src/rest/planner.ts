@@ -12,35 +12,33 @@ import { BodyError, parseJsonOrYaml, parseYamlBody, readAs } from "@selvedge/api
 import { type KeepsInteger, parseJson } from "@selvedge/base";
 import { definitionTextOf } from "../custom/custom-kind.ts";
 import { definitionKind } from "../custom/definition-kind.ts";
+import { EvaluationLostError } from "../evaluation/evaluation-threads.ts";
 import type { Evaluations } from "../evaluation/evaluations.ts";
-import type { PatchTask, Planned, PlanTask, SaidKind, SaidPatch } from "../evaluation/plan-tasks.ts";
+import type {
+  PatchTask,
+  Planned,
+  PlanTask,
+  SaidKind,
+  SaidPatch,
+  SaidRefusal,
+} from "../evaluation/plan-tasks.ts";
+import { type BodyForm, type ReadKind, readForm, writtenAs } from "../http/body.ts";
 import { StatusError } from "../status-error.ts";
 import type { FieldRules } from "./field-validation.ts";
+import { assignMembers, hasManyValues, jsonOf, longMin, saidObject } from "./lazy-object.ts";
 import { type ApplyRequest, applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
 import type { Stored } from "./stored.ts";
 import { planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
 
-/** Characters of a body, or of what is stored: the worst of that takes some 20 ms to plan. */
-const longMin = 64 * 1024;
 /** The parser takes a second for a megabyte. */
 const longYamlMin = 16 * 1024;
 
 /** Most kinds keep none whole. */
 const none: KeepsInteger = () => false;
 
-/** Values in it: one long text, as in a Secret of Helm's, is planned as soon as a short one. */
-const valuesMin = 1_000;
-
-/** Whether what a body says is planned in a thread. */
-export function isLong(body: Uint8Array, { value }: ParsedBody): boolean {
-  return body.length > longMin && hasMany(value);
-}
-
-function hasMany(value: unknown): boolean {
-  let left = valuesMin;
-  const reaches = (one: unknown): boolean =>
-    --left < 0 || (typeof one === "object" && one !== null && Object.values(one).some(reaches));
-  return reaches(value);
+export interface LongBody extends ParsedBody {
+  /** What it says is planned in a thread; its long members are read when they are asked for. */
+  readonly isLong?: boolean;
 }
 
 export class Planner {
@@ -87,6 +85,46 @@ export class Planner {
     return this.#patch(kind, definition, found, patch, { type: "apply", manager, force, subresource, time });
   }
 
+  /** At once, but for a long one, of a kind that is served. */
+  async readBody(
+    body: Uint8Array,
+    form: BodyForm,
+    kind: ReadKind,
+    served?: KindDefinition,
+  ): Promise<LongBody> {
+    const said = served && isLongBody(body, form) ? this.#said(served) : undefined;
+    if (said !== undefined) return await this.#readThere(body, form, kind, said);
+    return await readForm(body, form, kind, (text, orJson) => this.readYaml(text, orJson, kind));
+  }
+
+  async #readThere(body: Uint8Array, form: BodyForm, kind: ReadKind, said: SaidKind): Promise<LongBody> {
+    this.#checkRoom();
+    const read = await this.#evaluations.body({ type: "body", kind: said, body, form });
+    if (read.type === "refused") throw refusedThere(read.refusal);
+    const { value, others, isLong } = read;
+    return {
+      ...others,
+      value: typeof value === "string" ? readAs(kind, value) : saidObject(kind, value),
+      isLong,
+    };
+  }
+
+  /** Has a long object's JSON made; undefined: it is known, or as quickly made where it is asked for. */
+  settle(stored: Stored, kind: KindDefinition): Promise<void> | undefined {
+    if (!stored.isUnsettled || !this.#evaluations.hasRoom) return undefined;
+    const said = this.#said(kind);
+    return said && this.#settle(stored, said);
+  }
+
+  async #settle(stored: Stored, kind: SaidKind): Promise<void> {
+    try {
+      stored.settled(await this.#evaluations.settle({ type: "settle", kind, row: stored.said.row }));
+    } catch (error) {
+      // It is made where it is asked for: slower for others, but who only reads is not refused.
+      if (!(error instanceof EvaluationLostError)) throw error;
+    }
+  }
+
   /** YAML, or what may be JSON as well; a promise where it is long. */
   readYaml(
     text: string,
@@ -113,9 +151,11 @@ export class Planner {
   }
 
   /** Undefined: it is short, or of a kind that a thread cannot have. */
-  #kindOfLong(kind: KindDefinition, { isLong }: FieldRules, found: Stored | undefined): SaidKind | undefined {
-    if (isLong !== true && !(found !== undefined && found.length > longMin && hasMany(found.object)))
-      return undefined;
+  #kindOfLong(kind: KindDefinition, rules: FieldRules, found: Stored | undefined): SaidKind | undefined {
+    return rules.isLong === true || found?.isLong === true ? this.#said(kind) : undefined;
+  }
+
+  #said(kind: KindDefinition): SaidKind | undefined {
     const { group, version, plural } = kind;
     if (kind === definitionKind) return { group, version, plural };
     const definition = definitionTextOf(kind);
@@ -134,9 +174,9 @@ export class Planner {
     const { fieldValidation, duplicates, skipped, rounded, patch, warn } = rules;
     // The body was read in this one.
     await nextTurn();
-    const said = patch && { patch: { type: patch.type, value: JSON.stringify(patch.value) } };
+    const said = patch && { patch: { type: patch.type, value: jsonOf(patch.value) } };
     const outcome = await this.#ask({
-      ...{ type: "plan", kind, stored: found?.said, wanted: JSON.stringify(wanted), uid },
+      ...{ type: "plan", kind, stored: found?.said, wanted: jsonOf(wanted), uid },
       context: { manager, subresource, time, ...(managed && { managed }) },
       rules: {
         ...(fieldValidation && { fieldValidation }),
@@ -151,7 +191,7 @@ export class Planner {
     // What is written down next is as long.
     await nextTurn();
     return found !== undefined && outcome.type === "made" && outcome.isSame
-      ? Object.assign(found.object, made)
+      ? assignMembers(found.object, made)
       : made;
   }
 
@@ -164,7 +204,7 @@ export class Planner {
   ): Promise<KubeObject> {
     await nextTurn();
     const stored = found?.said;
-    const outcome = await this.#ask({ type: "patch", kind, stored, patch: JSON.stringify(patch), by });
+    const outcome = await this.#ask({ type: "patch", kind, stored, patch: jsonOf(patch), by });
     const made = madeOf(outcome, definition);
     // Others have a say in it next.
     await nextTurn();
@@ -184,9 +224,24 @@ export class Planner {
 }
 
 function madeOf(outcome: Planned, kind: KindDefinition): KubeObject {
-  if (outcome.type === "made") return readAs(kind, outcome.object) as KubeObject;
-  const { code, reason, message, details } = outcome.refusal;
-  throw new StatusError(code, reason, message, details);
+  if (outcome.type === "made") return saidObject(kind, outcome.object);
+  throw refusedThere(outcome.refusal);
+}
+
+function refusedThere({ code, reason, message, details }: SaidRefusal): StatusError {
+  return new StatusError(code, reason, message, details);
+}
+
+function isLongBody(body: Uint8Array, form: BodyForm): boolean {
+  if (body.length <= longYamlMin) return false;
+  const written = writtenAs(body, form);
+  if (written === "yaml") return true;
+  if (body.length <= longMin || written === undefined) return false;
+  // Whether its letters are UTF-8 is seen when it is read.
+  return (
+    written === "protobuf" ||
+    hasManyValues(Buffer.from(body.buffer, body.byteOffset, body.length).toString("latin1"))
+  );
 }
 
 /** What else there is to do has its turn. */

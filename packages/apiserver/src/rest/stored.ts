@@ -6,9 +6,22 @@ import {
   type KubeObject,
   readAs,
 } from "@selvedge/apimachinery";
-import { cloneJson } from "@selvedge/base";
-import type { SaidStored } from "../evaluation/plan-tasks.ts";
+import { LruMap } from "@selvedge/base";
+import type { SaidStored, SettledObject } from "../evaluation/plan-tasks.ts";
 import type { Change, Row } from "../store/store.ts";
+import {
+  assignMembers,
+  cloneObject,
+  hasManyValues,
+  isLazy,
+  jsonOf,
+  type Layout,
+  layoutOf,
+  lazyObject,
+  longMin,
+  saidObject,
+  withMembers,
+} from "./lazy-object.ts";
 
 /** What of a kind tells how its objects are read. */
 type Reading = Pick<KindDefinition, "view" | "keepsIntegers">;
@@ -22,6 +35,7 @@ export class Stored {
   readonly #shown: KubeObject | undefined;
   #object: KubeObject | undefined;
   #json: string | undefined;
+  #isLong: boolean | undefined;
 
   /** `shown`: the object as the view shows it, where only somebody else could make it. */
   constructor({ key, revision, value }: Row, kind: Reading, shown?: KubeObject) {
@@ -46,9 +60,47 @@ export class Stored {
     return keptAs !== undefined && !this.#value.startsWith(`{"apiVersion":${JSON.stringify(keptAs)},`);
   }
 
-  /** How many characters it has, as it is kept. */
-  get length(): number {
-    return this.#value.length;
+  /** Whether what is made of it is made in a thread. */
+  get isLong(): boolean {
+    this.#isLong ??= this.#value.length > longMin && hasManyValues(this.#value);
+    return this.#isLong;
+  }
+
+  /** Whether a thread has to be asked what its JSON is: its definition may say other things now than it did then. */
+  get isUnsettled(): boolean {
+    return this.#json === undefined && this.#isLazy && !this.#isAsShown && this.isLong;
+  }
+
+  /** A thread was asked. */
+  settled({ object, isSame }: SettledObject): void {
+    this.#object = saidObject(this.#kind, object);
+    this.#json = jsonOf(this.#object);
+    if (isSame) keepAsShown(this.#kind.view, this);
+  }
+
+  /** One that is read member by member. */
+  get #isLazy(): boolean {
+    if (this.#value.length <= longMin || this.#shown !== undefined) return false;
+    const { view } = this.#kind;
+    return view === undefined || (view.keptAs !== undefined && view.converter === undefined);
+  }
+
+  get #isAsShown(): boolean {
+    return this.#kind.view === undefined || this.#known !== undefined;
+  }
+
+  get #known(): AsShown | undefined {
+    const { view } = this.#kind;
+    const known = view && asShown.get(view)?.get(this.key);
+    return known?.revision === this.revision ? known : undefined;
+  }
+
+  /** Found out once for all who read the row. */
+  #layout(): Layout | undefined {
+    const known = this.#known;
+    const layout = known?.layout ?? layoutOf(this.#value);
+    if (known !== undefined) known.layout = layout;
+    return layout;
   }
 
   /** For a thread, which makes the same of it. */
@@ -60,23 +112,32 @@ export class Stored {
 
   /** An object of one's own. */
   copy(): KubeObject {
-    if (this.#shown !== undefined) return cloneJson(this.#shown);
+    if (this.#shown !== undefined) return cloneObject(this.#shown);
+    if (this.#object !== undefined && this.#isLazy) return cloneObject(this.#object);
     const { view } = this.#kind;
-    const stored = readAs(this.#kind, this.#value) as KubeObject;
-    const object = view === undefined ? stored : view.read(stored);
+    const layout = this.#isLazy ? this.#layout() : undefined;
+    const shows = layout !== undefined && this.#isAsShown ? undefined : view?.read;
+    let object: KubeObject;
+    if (layout !== undefined) object = lazyObject(this.#kind, this.#value, layout, shows);
+    else {
+      const stored = readAs(this.#kind, this.#value) as KubeObject;
+      object = shows === undefined ? stored : shows(stored);
+    }
     object.metadata.resourceVersion = `${this.revision}`;
     return object;
   }
 
   /** The object's JSON with its resourceVersion, made without reading it where it is shown as it is kept. */
   get json(): string {
-    if (this.#kind.view !== undefined) this.#json ??= JSON.stringify(this.object);
+    if (this.#kind.view !== undefined && !(this.#isLazy && this.#isAsShown)) {
+      this.#json ??= jsonOf(this.object);
+    }
     if (this.#json === undefined) {
       const at = this.#value.indexOf(opening);
       const insert = `"resourceVersion":"${this.revision}",`;
       this.#json =
         at < 0
-          ? JSON.stringify(this.object)
+          ? jsonOf(this.object)
           : `${this.#value.slice(0, at + opening.length)}${insert}${this.#value.slice(at + opening.length)}`;
     }
     return this.#json;
@@ -84,6 +145,32 @@ export class Stored {
 }
 
 const opening = '"metadata":{';
+
+interface AsShown {
+  readonly revision: number;
+  layout: Layout | undefined;
+}
+
+/**
+ * By view the rows that are shown as they are kept: what was planned by the very kind that shows it, or was found to
+ * be so. A definition that changes makes other views.
+ */
+const asShown = new WeakMap<KindView, LruMap<string, AsShown>>();
+/** Of long ones: some hundred bytes each. */
+const asShownMax = 1_000;
+
+function keepAsShown(view: KindView | undefined, { key, revision }: Pick<Row, "key" | "revision">): void {
+  if (view === undefined) return;
+  const all = asShown.get(view) ?? new LruMap<string, AsShown>(asShownMax);
+  asShown.set(view, all);
+  all.set(key, { revision, layout: undefined });
+}
+
+/** Hears of a row that has just been written of an object as the kind shows it. */
+export function keepWritten({ group, version, view }: KindDefinition, row: Row): void {
+  const isOwn = view?.keptAs === `${group}/${version}` && view.converter === undefined;
+  if (isOwn && row.value.length > longMin) keepAsShown(view, row);
+}
 
 /** Rows as the kind shows them; a promise only where somebody else has to be asked. */
 export function showRows(
@@ -124,7 +211,9 @@ export function encodeKept(view: KindView | undefined, object: KubeObject): stri
 
 /** The text to store of an object as the view shows it. */
 export function encodeAs(view: KindView | undefined, object: KubeObject): string {
-  return encode(view === undefined ? object : view.write(object));
+  if (view === undefined) return encode(object);
+  const isKeptAs = view.keptAs !== undefined && isLazy(object);
+  return encode(isKeptAs ? withMembers(object, { apiVersion: view.keptAs }) : view.write(object));
 }
 
 /**
@@ -132,6 +221,7 @@ export function encodeAs(view: KindView | undefined, object: KubeObject): string
  * in.
  */
 function encode(object: KubeObject): string {
+  if (isLazy(object)) return encodeLazy(object);
   const { apiVersion, kind, metadata, ...content } = object;
   return JSON.stringify({
     apiVersion,
@@ -139,6 +229,14 @@ function encode(object: KubeObject): string {
     metadata: { ...metadata, resourceVersion: undefined },
     ...content,
   });
+}
+
+function encodeLazy(object: KubeObject): string {
+  const { apiVersion, kind, metadata } = object;
+  const content = assignMembers({} as Partial<KubeObject>, object);
+  for (const name of ["apiVersion", "kind", "metadata"] as const) delete content[name];
+  const kept = withMembers(metadata, { resourceVersion: undefined });
+  return jsonOf(assignMembers({}, { apiVersion, kind, metadata: kept }, content));
 }
 
 export interface ReadChange {

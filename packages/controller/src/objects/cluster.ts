@@ -1,4 +1,5 @@
 import type { KubeObject } from "@selvedge/apimachinery";
+import { freezeLazy, withMembers } from "@selvedge/apiserver";
 import { type Clock, cloneJson, type Log, type Random } from "@selvedge/base";
 import {
   type DeleteOptions,
@@ -221,7 +222,15 @@ function nameOf(kind: KindRef): string {
  * keeps the managers it had.
  */
 function withoutManagers(object: KubeObject): KubeObject {
-  if (object.metadata.managedFields === undefined) return object;
-  const { managedFields: _managers, ...metadata } = object.metadata;
-  return { ...object, metadata };
+  const { metadata: all } = object;
+  if (!Object.hasOwn(all, "managedFields")) return object;
+  const metadata: Record<string, unknown> = {};
+  // One after another: of a long object they are not even read.
+  for (const name of Object.keys(all) as (keyof typeof all)[]) {
+    if (name !== "managedFields") metadata[name] = all[name];
+  }
+  const kept = withMembers(object, { metadata });
+  // Most of a long ConfigMap is never read here.
+  freezeLazy(kept);
+  return kept;
 }

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { KubeObject } from "@selvedge/apimachinery";
+import { keepsIntegers } from "@selvedge/base";
+import {
+  assignMembers,
+  cloneObject,
+  cutObject,
+  freezeLazy,
+  jsonOf,
+  type Layout,
+  layoutOf,
+  lazyObject,
+  saidObject,
+  withMembers,
+} from "./lazy-object.ts";
+
+const kind = { keepsIntegers };
+const long = 'a "quoted" {[,:]} \\ é\u2028 '.repeat(2000);
+const said = {
+  ...{ apiVersion: "v1", kind: "Thing" },
+  metadata: { name: "one", annotations: { long }, managedFields: [{ fieldsV1: { long } }] },
+  spec: { items: Array.from({ length: 3000 }, (_, at) => ({ name: `n${at}`, "a:b,{": [at, null, ""] })) },
+  status: { short: true, large: 9007199254740993n },
+};
+const text = JSON.stringify(said);
+const object = (shows?: (object: KubeObject) => KubeObject): KubeObject =>
+  lazyObject(kind, text, layoutOf(text) as Layout, shows);
+
+/** What of it has been read so far. */
+function readIn(value: object): string[] {
+  return Object.entries(Object.getOwnPropertyDescriptors(value)).flatMap(([name, { get }]) =>
+    get === undefined ? [name] : [],
+  );
+}
+
+describe("a long object", () => {
+  it("is read member by member, and is what its text says", () => {
+    const made = object();
+    assert.deepEqual(readIn(made), ["apiVersion", "kind", "metadata", "status"]);
+    assert.deepEqual(readIn(made.metadata), ["name"]);
+    assert.deepEqual(made, said);
+    assert.deepEqual(saidObject(kind, cutObject(said)), said);
+  });
+
+  it("is written as it was, with what has changed", () => {
+    const made = object();
+    assert.equal(jsonOf(made), text);
+    made.metadata.labels = { a: "b" };
+    (made["spec"] as { items: unknown[] }).items.length = 1;
+    delete made.metadata.managedFields;
+    made.metadata.annotations = {};
+    const [first] = said.spec.items;
+    const metadata = { name: "one", annotations: {}, labels: { a: "b" } };
+    assert.equal(jsonOf(made), JSON.stringify({ ...said, metadata, spec: { items: [first] } }));
+    assert.equal(jsonOf(made), JSON.stringify(made));
+  });
+
+  it("is copied unread, and each copy is another", () => {
+    const made = object();
+    const copies = [cloneObject(made), withMembers(made, { more: 1 }), assignMembers({} as KubeObject, made)];
+    for (const copy of copies) assert.ok(!readIn(copy).includes("spec"));
+    assert.deepEqual(copies[1], { ...said, more: 1 });
+    assert.notEqual(copies[0]?.metadata, made.metadata);
+    for (const copy of copies) (copy["spec"] as { items: unknown[] }).items.length = 0;
+    assert.deepEqual(made, said);
+    const read = cloneObject(made);
+    (read["spec"] as { items: unknown[] }).items.length = 0;
+    assert.deepEqual(made, said);
+  });
+
+  it("can be frozen unread, and what is read then is frozen", () => {
+    const frozen = object();
+    freezeLazy(frozen);
+    assert.ok(!readIn(frozen).includes("spec"));
+    assert.deepEqual(frozen, said);
+    for (const part of [
+      frozen,
+      frozen.metadata,
+      frozen.metadata.annotations,
+      frozen["spec"],
+      frozen["status"],
+    ])
+      assert.ok(Object.isFrozen(part));
+    assert.ok(Object.isFrozen((frozen["spec"] as { items: unknown[] }).items[5]));
+    assert.throws(() => Object.assign(frozen, { spec: 1 }), TypeError);
+  });
+
+  it("is shown member by member as it would be as a whole", () => {
+    const shows = (shown: KubeObject): KubeObject => {
+      const { items, more = 1 } = (shown["spec"] ?? {}) as { items?: unknown[]; more?: number };
+      delete shown["status"];
+      return { ...shown, spec: { items: items?.slice(0, 2), more } };
+    };
+    const made = object(shows);
+    assert.ok(!readIn(made).includes("spec"));
+    assert.deepEqual(made, shows(structuredClone(said)));
+    assert.equal(jsonOf(object(shows)), JSON.stringify(shows(structuredClone(said))));
+  });
+
+  const rows: readonly (readonly [what: string, text: string])[] = [
+    ["spaces", '{ "a":1}'],
+    ["more after it", '{"a":1}{}'],
+    ["no end", '{"a":{"b":1}'],
+    ["a list", "[1]"],
+    ["nothing", ""],
+  ];
+  for (const [what, wrong] of rows) {
+    it(`is read as a whole where its text has ${what}`, () => assert.equal(layoutOf(wrong), undefined));
+  }
+
+  it("may have a member of any name", () => {
+    const odd = '{"__proto__":{"a":1},"metadata":[1],"a\\"b":"\\\\","":{}}';
+    assert.equal(jsonOf(lazyObject(kind, odd, layoutOf(odd) as Layout)), odd);
+  });
+});

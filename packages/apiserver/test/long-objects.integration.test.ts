@@ -1,0 +1,161 @@
+/** The loop reads and writes nothing of a long object but its metadata: the rest passes it as text. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { ApiWorld, opensslMissing } from "./api-world.ts";
+
+const item = {
+  ...{ type: "object", required: ["name"] },
+  properties: { name: { type: "string" }, open: { type: "boolean", default: true } },
+};
+const spec = {
+  type: "object",
+  properties: {
+    size: { type: "integer", default: 1 },
+    items: {
+      type: "array",
+      "x-kubernetes-list-type": "map",
+      "x-kubernetes-list-map-keys": ["name"],
+      items: item,
+    },
+  },
+};
+const definition = {
+  ...{ apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition" },
+  metadata: { name: "racks.lab.example.com" },
+  spec: {
+    ...{ group: "lab.example.com", scope: "Namespaced", names: { plural: "racks", kind: "Rack" } },
+    versions: ["v1", "v2"].map((name) => ({
+      ...{ name, served: true, storage: name === "v1" },
+      schema: { openAPIV3Schema: { type: "object", properties: { metadata: { type: "object" }, spec } } },
+    })),
+  },
+};
+const racks = (version: string, name = ""): string =>
+  `/apis/lab.example.com/${version}/namespaces/default/racks${name && `/${name}`}`;
+const items = (count: number, first = 0): object[] =>
+  Array.from({ length: count }, (_, at) => ({ name: `item-${at + first}`, open: at % 2 === 0 }));
+const count = 4000;
+const rack = (spec: object): string =>
+  JSON.stringify({
+    ...{ apiVersion: "lab.example.com/v1", kind: "Rack" },
+    metadata: { name: "one", namespace: "default" },
+    spec,
+  });
+const longMin = 64 * 1024;
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+describe("of a long object", { skip: opensslMissing() }, () => {
+  let world: ApiWorld;
+  let kept = 0;
+
+  const send = async (
+    method: string,
+    path: string,
+    body?: string,
+    type = "application/json",
+  ): Promise<Answer> =>
+    await new Promise((resolve, reject) => {
+      const headers = { "content-type": type };
+      const request = world.open(
+        path,
+        { method, headers, ...(body !== undefined && { body }) },
+        (response) => {
+          let text = "";
+          response.setEncoding("utf8").on("data", (part: string) => {
+            text += part;
+          });
+          response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+        },
+      );
+      request.on("error", reject);
+    });
+
+  before(async () => {
+    world = await new ApiWorld().start();
+    const made = await send(
+      "POST",
+      "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+      JSON.stringify(definition),
+    );
+    assert.equal(made.status, 201, made.text);
+  });
+  after(() => world[Symbol.asyncDispose]());
+
+  const [merge, apply] = ["application/merge-patch+json", "application/apply-patch+yaml"];
+  const all = JSON.stringify({ spec: { items: items(count, 7) } });
+  const applied = rack({ items: items(count, 9) });
+  const rows: readonly (readonly [what: string, code: number, ...Parameters<typeof send>])[] = [
+    ["a create", 201, "POST", racks("v1"), rack({ items: items(count) })],
+    ["a get", 200, "GET", racks("v1", "one")],
+    ["a get in another version", 200, "GET", racks("v2", "one")],
+    ["a list", 200, "GET", racks("v1")],
+    ["a patch of a label", 200, "PATCH", racks("v1", "one"), '{"metadata":{"labels":{"a":"b"}}}', merge],
+    ["a patch of everything", 200, "PATCH", racks("v1", "one"), all, merge],
+    ["a patch in another version", 200, "PATCH", racks("v2", "one"), '{"spec":{"size":2}}', merge],
+    ["an apply", 200, "PATCH", `${racks("v1", "one")}?fieldManager=me&force=true`, applied, apply],
+    ["a delete", 200, "DELETE", racks("v1", "one")],
+  ];
+  for (const [what, code, ...asked] of rows) {
+    it(`${what} has the loop read and write nothing but what is short`, async (t) => {
+      const { parse, stringify } = JSON;
+      const long: string[] = [];
+      const note = (text: string | undefined, by: string): void => {
+        if (text !== undefined && text.length > longMin) long.push(`${by}: ${text.slice(0, 80)}`);
+      };
+      t.mock.method(JSON, "parse", ((text, ...others) => {
+        note(text, "parse");
+        return parse(text, ...others);
+      }) as typeof JSON.parse);
+      t.mock.method(JSON, "stringify", ((...of: Parameters<typeof JSON.stringify>) => {
+        const text = stringify(...of);
+        note(text, "stringify");
+        return text;
+      }) as typeof JSON.stringify);
+      const heard = await told(async () => await send(...asked));
+      t.mock.restoreAll();
+      assert.deepEqual(long, []);
+      assert.equal(heard.status, code, heard.text.slice(0, 300));
+    });
+  }
+
+  /** What a client is answered, once who watches in this process and outside of it has been told. */
+  async function told(ask: () => Promise<Answer>): Promise<Answer> {
+    const before = await world.objects.revision();
+    const answer = await ask();
+    const revision = await world.objects.revision();
+    if (revision === before) return answer;
+    const from = String(before);
+    const stop = new AbortController();
+    const kind = world.kind("racks");
+    for await (const { object } of world.objects.watch(kind, {
+      resourceVersion: from,
+      signal: stop.signal,
+    })) {
+      assert.equal(object.metadata.name, "one");
+      kept = Number(object.metadata.resourceVersion);
+      if (kept >= revision) stop.abort();
+    }
+    const watched = await send("GET", `${racks("v2")}?watch=true&resourceVersion=${from}&timeoutSeconds=1`);
+    assert.match(
+      watched.text,
+      /^\{"type":"(ADDED|MODIFIED|DELETED)","object":\{"apiVersion":"lab.example.com\/v2"/,
+    );
+    return answer;
+  }
+
+  it("what is answered is what was written, with its defaults", async () => {
+    const made = await send("POST", racks("v1"), rack({ items: [...items(count), { name: "last" }] }));
+    assert.equal(made.status, 201);
+    const { metadata, spec } = JSON.parse(made.text);
+    assert.deepEqual(spec, { items: [...items(count), { name: "last", open: true }], size: 1 });
+    assert.equal(metadata.managedFields.length, 1);
+    for (const version of ["v1", "v2"]) {
+      const found = JSON.parse((await send("GET", racks(version, "one"))).text);
+      assert.deepEqual(found, { ...JSON.parse(made.text), apiVersion: `lab.example.com/${version}` });
+    }
+  });
+});
