@@ -142,7 +142,7 @@ export class ApiServer {
     if (info.type === "path") {
       const documents = await this.#currentDocuments();
       if (!reads && documents.has(path)) throw methodNotAllowed();
-      if (reads && documents.serve(path, request, response)) return;
+      if (reads && (await documents.serve(path, request, response))) return;
       if (reads && this.#serveMetrics(path, request, response)) return;
       if (reads && (await serveIssuer(path, request, response, this.#options))) return;
       throw unknownResource();
@@ -257,7 +257,7 @@ export class ApiServer {
 
   /** Discovery and OpenAPI of what is served now. */
   async #currentDocuments(): Promise<Documents> {
-    const { objects, computed = [] } = this.#options;
+    const { objects, clock, computed = [] } = this.#options;
     await objects.table.catchUp();
     const { kinds } = objects;
     if (this.#documents?.kinds !== kinds) {
@@ -268,6 +268,7 @@ export class ApiServer {
           virtual,
           computed.map(({ kind }) => kind),
         ),
+        clock,
       );
       this.#documents = { kinds, all };
     }

@@ -1,6 +1,7 @@
 /** What is served that is no object: discovery, OpenAPI, version. */
 import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Clock, Turns } from "@selvedge/base";
 import { aggregatedDiscovery, discovery } from "../rest/discovery.ts";
 import {
   type OpenApiDocument,
@@ -43,22 +44,27 @@ export function serveVersion(asked: string, request: IncomingMessage, response: 
   return true;
 }
 
+interface OpenApi {
+  readonly root: OpenApiDocument;
+  readonly documents: ReadonlyMap<string, OpenApiDocument>;
+}
+
 export class Documents {
   readonly #legacy: ReadonlyMap<string, string>;
   readonly #aggregated = new Map<string, OpenApiDocument>();
   readonly #resources: readonly Resource[];
-  #v3:
-    | { readonly root: OpenApiDocument; readonly documents: ReadonlyMap<string, OpenApiDocument> }
-    | undefined;
-  #v2: SwaggerDocument | undefined;
+  readonly #clock: Clock;
+  #v3: Promise<OpenApi> | undefined;
+  #v2: Promise<SwaggerDocument> | undefined;
 
-  constructor(resources: readonly Resource[]) {
+  constructor(resources: readonly Resource[], clock: Clock) {
     this.#resources = resources;
+    this.#clock = clock;
     this.#legacy = new Map([...discovery(resources)].map(([path, value]) => [path, JSON.stringify(value)]));
   }
 
   /** Whether the path was one of these; then it has been answered. */
-  serve(asked: string, request: IncomingMessage, response: ServerResponse): boolean {
+  async serve(asked: string, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     const path = withoutSlash(asked);
     const legacy = this.#legacy.get(path);
     if (legacy !== undefined) {
@@ -73,11 +79,11 @@ export class Documents {
       sendJson(request, response, 200, JSON.stringify({ paths: [...this.#legacy.keys(), ...others].sort() }));
       return true;
     }
-    if (path === v2Path) return this.#serveV2(request, response);
-    if (path === v3Path) return serveTagged(request, response, this.#openapi.root);
-    const document = path.startsWith(`${v3Path}/`)
-      ? this.#openapi.documents.get(path.slice(v3Path.length + 1))
-      : undefined;
+    if (path === v2Path) return await this.#serveV2(request, response);
+    if (path !== v3Path && !path.startsWith(`${v3Path}/`)) return false;
+    const { root, documents } = await this.#openapi();
+    if (path === v3Path) return serveTagged(request, response, root);
+    const document = documents.get(path.slice(v3Path.length + 1));
     if (document === undefined) return false;
     const hash = new URL(request.url ?? "", "https://server").searchParams.get("hash");
     return serveTagged(request, response, document, hash === document.hash ? immutable : {});
@@ -114,26 +120,23 @@ export class Documents {
     return true;
   }
 
-  #serveV2(request: IncomingMessage, response: ServerResponse): boolean {
-    this.#v2 ??= openapiV2(this.#resources, gitVersion);
+  async #serveV2(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    this.#v2 ??= new Turns(this.#clock).take(openapiV2(this.#resources, gitVersion));
+    const document = await this.#v2;
     if (wantsSwaggerProtobuf(request.headers.accept)) {
-      const etag = `"${this.#v2.hash}-protobuf"`;
+      const etag = `"${document.hash}-protobuf"`;
       if (request.headers["if-none-match"] === etag) notModified(response, etag);
-      else sendBody(request, response, 200, this.#v2.protobuf, { "content-type": v2Protobuf, etag });
+      else sendBody(request, response, 200, document.protobuf, { "content-type": v2Protobuf, etag });
       return true;
     }
-    return serveTagged(request, response, this.#v2);
+    return serveTagged(request, response, document);
   }
 
   /** Made when first asked for: most of a start's time would go into it. */
-  get #openapi(): {
-    readonly root: OpenApiDocument;
-    readonly documents: ReadonlyMap<string, OpenApiDocument>;
-  } {
-    if (this.#v3 === undefined) {
-      const documents = openapiV3(this.#resources, gitVersion);
-      this.#v3 = { documents, root: openapiRoot(documents) };
-    }
+  #openapi(): Promise<OpenApi> {
+    this.#v3 ??= new Turns(this.#clock)
+      .take(openapiV3(this.#resources, gitVersion))
+      .then((documents) => ({ documents, root: openapiRoot(documents) }));
     return this.#v3;
   }
 }

@@ -6,7 +6,7 @@ import { nameOfList, SchemaBook, schemaName } from "./openapi-schemas.ts";
 import { patchTypesOf } from "./patching.ts";
 import { groupsOf, type Resource, rootOf } from "./resources.ts";
 import { swaggerPaths } from "./swagger-paths.ts";
-import { encodeSwagger } from "./swagger-protobuf.ts";
+import { encodeDefinition, encodeSwagger } from "./swagger-protobuf.ts";
 
 export interface OpenApiDocument {
   readonly json: string;
@@ -20,8 +20,14 @@ export interface SwaggerDocument extends OpenApiDocument {
   readonly protobuf: Uint8Array;
 }
 
+/** What takes as long as all kinds take: others have their turn between two steps. */
+type Steps<T> = Generator<undefined, T>;
+
 /** The v3 documents by their path below /openapi/v3: `api/v1`, `apis/apps/v1`. */
-export function openapiV3(resources: readonly Resource[], gitVersion: string): Map<string, OpenApiDocument> {
+export function* openapiV3(
+  resources: readonly Resource[],
+  gitVersion: string,
+): Steps<Map<string, OpenApiDocument>> {
   const documents = new Map<string, OpenApiDocument>();
   for (const { versions } of groupsOf(resources)) {
     for (const { resources: own } of versions) {
@@ -31,6 +37,7 @@ export function openapiV3(resources: readonly Resource[], gitVersion: string): M
       const book = new SchemaBook("v3");
       for (const { kind } of own) book.add(kind);
       documents.set(rootOf(first.kind).slice(1), hashed(document(gitVersion, paths, book.components)));
+      yield;
     }
   }
   return documents;
@@ -47,16 +54,38 @@ export function openapiRoot(documents: ReadonlyMap<string, OpenApiDocument>): Op
 }
 
 /** For clients from before v3: the same schemas; the operations in JSON only, as who asks for protobuf reads none. */
-export function openapiV2(resources: readonly Resource[], gitVersion: string): SwaggerDocument {
+export function* openapiV2(resources: readonly Resource[], gitVersion: string): Steps<SwaggerDocument> {
   const book = new SchemaBook("v2");
-  for (const { kind } of resources) book.add(kind);
-  const paths = swaggerPaths(Object.assign({}, ...resources.map(pathsOf)));
-  const said = JSON.stringify({ definitions: book.components, paths });
-  const { definitions, paths: ours } = parseJson(
-    said.replaceAll("#/components/schemas/", "#/definitions/"),
-  ) as Record<"definitions" | "paths", Record<string, unknown>>;
-  const swagger = { swagger: "2.0", info: { title: "Kubernetes", version: gitVersion }, definitions };
-  return { ...hashed({ ...swagger, paths: ours }), protobuf: encodeSwagger(swagger) };
+  const paths: Record<string, unknown> = {};
+  for (const resource of resources) {
+    book.add(resource.kind);
+    Object.assign(paths, pathsOf(resource));
+    yield;
+  }
+  const definitions: string[] = [];
+  const encoded: Uint8Array[] = [];
+  for (const [name, schema] of Object.entries(book.components)) {
+    const text = swaggerText(schema);
+    definitions.push(`${JSON.stringify(name)}:${text}`);
+    yield;
+    encoded.push(encodeDefinition(name, parseJson(text) as object));
+    yield;
+  }
+  const operations: string[] = [];
+  for (const [path, item] of Object.entries(swaggerPaths(paths))) {
+    operations.push(`${JSON.stringify(path)}:${swaggerText(item)}`);
+    yield;
+  }
+  const head = { swagger: "2.0", info: { title: "Kubernetes", version: gitVersion } };
+  const json =
+    `${JSON.stringify(head).slice(0, -1)},"definitions":{${definitions.join(",")}},` +
+    `"paths":{${operations.join(",")}}}`;
+  yield;
+  return { json, hash: hashOf(json), protobuf: encodeSwagger(head, encoded) };
+}
+
+function swaggerText(value: unknown): string {
+  return JSON.stringify(value).replaceAll("#/components/schemas/", "#/definitions/");
 }
 
 function document(

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { KindDefinition } from "@selvedge/apimachinery";
 import { aggregatedDiscovery, discovery } from "./discovery.ts";
-import { openapiRoot, openapiV3 } from "./openapi.ts";
+import { apiVersionOf } from "./kind-names.ts";
+import { openapiRoot, openapiV2, openapiV3 } from "./openapi.ts";
 import { groupsOf, resourcesOf } from "./resources.ts";
 
 function kind(
@@ -78,12 +79,30 @@ describe("what is served", () => {
     }
   });
 
+  it("has documents that are made kind by kind, while others have their turn", () => {
+    const resources = resourcesOf(kinds, []);
+    const groups = new Set(kinds.map(apiVersionOf));
+    assert.ok(taken(openapiV3(resources, "v1")).steps >= groups.size);
+    const { made, steps } = taken(openapiV2(resources, "v1"));
+    const { definitions, paths } = JSON.parse(made.json);
+    assert.ok(steps >= resources.length + Object.keys(definitions).length + Object.keys(paths).length);
+  });
+
   it("has documents whose address changes when they do", () => {
-    const url = (of: readonly KindDefinition[]): string =>
-      JSON.parse(openapiRoot(openapiV3(resourcesOf(of, []), "v1")).json).paths["apis/batch/v1"]
-        .serverRelativeURL;
+    const url = (of: readonly KindDefinition[]): string => {
+      const { made } = taken(openapiV3(resourcesOf(of, []), "v1"));
+      return JSON.parse(openapiRoot(made).json).paths["apis/batch/v1"].serverRelativeURL;
+    };
     const changed = kind("batch", "v1", "Job", { schema: { type: "object" } });
     assert.equal(url(kinds), url([...kinds]));
     assert.notEqual(url(kinds), url([...kinds.filter(({ group }) => group !== "batch"), changed]));
   });
 });
+
+/** What steps come to, and how many there were. */
+function taken<T>(all: Iterator<undefined, T>): { readonly made: T; readonly steps: number } {
+  for (let steps = 0; ; steps++) {
+    const step = all.next();
+    if (step.done === true) return { made: step.value, steps };
+  }
+}

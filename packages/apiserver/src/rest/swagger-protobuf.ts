@@ -6,25 +6,27 @@ import { concatBytes } from "@selvedge/base";
 
 type Json = Readonly<Record<string, unknown>>;
 
-export function encodeSwagger(document: {
+interface Head {
   readonly swagger: string;
   readonly info: { readonly title: string; readonly version: string };
-  readonly definitions: Json;
-}): Uint8Array {
-  const { swagger, info, definitions } = document;
+}
+
+export function encodeSwagger({ swagger, info }: Head, definitions: readonly Uint8Array[]): Uint8Array {
   return concatBytes([
     text(1, swagger),
     message(2, [text(1, info.title), text(2, info.version)]),
     message(8, []),
-    message(9, named(definitions)),
+    message(9, definitions),
   ]);
+}
+
+export function encodeDefinition(name: string, schema: object): Uint8Array {
+  return message(1, [text(1, name), message(2, schemaFields(schema as Json))]);
 }
 
 /** Each as a name and a schema. */
 function named(schemas: Json): Uint8Array[] {
-  return Object.entries(schemas).map(([name, schema]) =>
-    message(1, [text(1, name), message(2, schemaFields(schema as Json))]),
-  );
+  return Object.entries(schemas).map(([name, schema]) => encodeDefinition(name, schema as object));
 }
 
 const texts: readonly (readonly [string, number])[] = [
@@ -112,6 +114,8 @@ function double(number: number, value: number): Uint8Array {
 }
 
 function plainVarint(value: number): Uint8Array {
+  // Nearly all are tags and lengths.
+  if (value >= 0 && value < 128) return Uint8Array.of(value);
   const out: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(Math.trunc(value)));
   while (rest > 127n) {
