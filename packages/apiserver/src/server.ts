@@ -194,7 +194,7 @@ export class ApiServer {
     const computed = this.#options.computed?.find(({ kind }) => kind === target.kind);
     if (computed !== undefined) {
       const isElsewhere = await computed.elsewhere?.(request, response, user);
-      if (isElsewhere !== true) serveComputed(exchange, computed, this.#options.clock);
+      if (isElsewhere !== true) serveComputed(exchange, computed, { ...this.#options, random: this.#random });
       return;
     }
     const ports = { ...this.#options, random: this.#random, virtual: this.#virtual, posted: this.#posted };

@@ -134,11 +134,12 @@ export class ApiWorld {
     subresource,
     dial,
     audit,
+    computed,
   }: {
     readonly logMax?: number;
     readonly store?: Store;
     readonly dial?: DialService;
-  } & Pick<ApiServerOptions, "subresource" | "audit"> = {}) {
+  } & Pick<ApiServerOptions, "subresource" | "audit" | "computed"> = {}) {
     this.store = store ?? new SqliteStore(join(this.folder, "store.db"), "", logMax);
     this.objects = new ObjectRegistry([...allKinds, gadget], this.store, this.clock, new SeededRandom(1));
     const log = new Log("test", this.clock, silentSink);
@@ -157,7 +158,12 @@ export class ApiWorld {
     const token = (text: string): string => createHash("sha256").update(text).digest("hex");
     this.#server = new ApiServer({
       ...{ objects: this.objects, clock: this.clock, random: new SeededRandom(2) },
-      ...{ ...(subresource && { subresource }), ...(audit && { audit }), metrics: this.metrics },
+      ...{
+        ...(subresource && { subresource }),
+        ...(audit && { audit }),
+        ...(computed && { computed }),
+        metrics: this.metrics,
+      },
       log,
       tls: this.#certificates(),
       tokens: new Map([

@@ -11,7 +11,11 @@ test("what is served is listed once a group and version, and is available", () =
     { group: "acme.example", version: "v1beta1" },
     { group: "autoscaling", version: "v2" },
   ];
-  const { list, get } = apiServices(() => served, new ManualClock());
+  const { list, get } = apiServices(
+    () => served,
+    new ManualClock(),
+    () => () => undefined,
+  );
   assert.deepEqual(
     list(undefined).map(({ metadata }) => metadata.name),
     [

@@ -29,7 +29,11 @@ const reviews: readonly ServedKind[] = ["authentication.k8s.io", "authorization.
   ...{ group, version: "v1" },
 }));
 
-export function apiServices(served: () => readonly ServedKind[], clock: Clock): ComputedKind {
+export function apiServices(
+  served: () => readonly ServedKind[],
+  clock: Clock,
+  onChange: NonNullable<ComputedKind["onChange"]>,
+): ComputedKind {
   const since = toRfc3339(clock.now());
   const list = (): ApiService[] => {
     const all = [...served(), ...reviews, apiServiceKind];
@@ -40,6 +44,7 @@ export function apiServices(served: () => readonly ServedKind[], clock: Clock): 
     kind: apiServiceKind,
     get: (name) => list().find(({ metadata }) => metadata.name === name),
     list,
+    onChange,
     whyNotWritten:
       "other API servers are not reached through this one, so what it serves is all there is; " +
       "install what brings an APIService without it",

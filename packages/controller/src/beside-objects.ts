@@ -46,7 +46,7 @@ export function besideObjects(duty: Duty, api: Api, { authorizer, clock, random,
   const served = (): ServedKind[] =>
     [...api.registry.kinds, podMetricsKind].filter(({ untold }) => untold !== true);
   return {
-    computed: [apiServices(served, clock), ...figures],
+    computed: [apiServices(served, clock, (listener) => api.registry.table.onChange(listener)), ...figures],
     subresource: async (target, request, answer, user) => {
       const { leading, forwarding } = duty;
       if (leading === undefined) return await forwarding?.forward(request, answer, user);

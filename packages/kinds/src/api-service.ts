@@ -85,6 +85,7 @@ export const apiServiceKind: KindDefinition = builtIn(apiService, {
   categories: ["api-extensions"],
   namespaced: false,
   hasGeneration: false,
+  verbs: ["get", "list", "watch"],
   columns: [
     nameColumn,
     column("Service", "Who serves it.", () => "Local"),

@@ -22,7 +22,7 @@ export function resourcesOf(
       .filter(({ untold }) => untold !== true)
       .map((kind) => ({ kind, verbs: kind.verbs ?? storedVerbs, subresources: subresourcesOf(kind) })),
     ...virtual.map((kind) => ({ kind, verbs: ["create"], subresources: [] })),
-    ...computed.map((kind) => ({ kind, verbs: ["get", "list"], subresources: [] })),
+    ...computed.map((kind) => ({ kind, verbs: kind.verbs ?? ["get", "list"], subresources: [] })),
   ];
 }
 
