@@ -16,7 +16,9 @@ const page = (...names: string[]): Stored[] =>
     return new Stored({ key: name, revision: at + 1, value }, {});
   });
 
+const many = page(...Array.from({ length: 60 }, (_, at) => `item-${at}`));
 for (const pages of [
+  [page(), page("a"), many],
   [page("a", "b"), page(), page("c")],
   [page(), page("a"), page("b")],
   [page(), page()],
