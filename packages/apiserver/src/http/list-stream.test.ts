@@ -23,7 +23,7 @@ for (const pages of [
   [page(), page("a"), page("b")],
   [page(), page()],
 ])
-  test(`a list in YAML is the same in ${pages.length} pieces of ${pages.map(({ length }) => length)} items`, async () => {
+  test(`YAML is the same in pieces of ${pages.map(({ length }) => length)} items`, async () => {
     const pieces = pages.map((items, at): ListPiece => {
       const end = at + 1 < pages.length ? undefined : { continue: "more", remaining: 3 };
       return { revision: 7, items, end };
