@@ -96,6 +96,13 @@ export function checkType(
     throw new ApplyTypeError(["errors:", ...faults.map((fault) => `  ${fault}`)].join("\n"));
 }
 
+/** Whether `checkType` would let it pass, with items that are there twice. */
+export function fitsType(ref: TypeRef, value: unknown): boolean {
+  const check = new TypeCheck("allowed");
+  check.at(ref, value, undefined);
+  return check.faults.length === 0;
+}
+
 /** More are not worth reading. */
 const faultsMax = 100;
 

@@ -164,7 +164,8 @@ export class FieldSet {
 
 const nothing: FieldSet = new FieldSet();
 
-function isBare(value: object): boolean {
+/** Whether it has no members. */
+export function isBare(value: object): boolean {
   for (const key in value) if (Object.hasOwn(value, key)) return false;
   return true;
 }

@@ -76,6 +76,33 @@ describe("managedFields", () => {
     ]);
   });
 
+  const made: readonly (readonly [what: string, object: KubeObject])[] = [
+    ["nothing", gadget(undefined)],
+    ["an empty spec", gadget({})],
+    ["plain members", gadget({ size: 1, open: false, data: { b: "1", a: "2", __proto: "x" } })],
+    [
+      "lists and sets",
+      gadget({ words: ["a", "a"], marks: ["x", "w"], parts: [{ name: "p", color: "red" }] }),
+    ],
+    ["items that are there twice", gadget({ marks: ["x", "x"], parts: [{ name: "p" }, { name: "p" }] })],
+    ["empty wholes", gadget({ words: [], marks: [], parts: [], data: {} })],
+    ["null", gadget({ size: null, data: { a: null } })],
+    ["labels", gadget({ size: 1 }, { labels: { b: "1", a: "2" }, annotations: {}, finalizers: ["x/y"] })],
+    [
+      "labels alone",
+      gadget(undefined, { labels: { a: "2" }, uid: "u", generation: 1, resourceVersion: "7" }),
+    ],
+  ];
+  for (const [what, object] of made) {
+    it(`of what is made say what a comparison with nothing says: ${what}`, () => {
+      const write = { kind, live: undefined, manager: "maker", time: at(1) };
+      const metadata = { ...object.metadata, managedFields: [{}] };
+      const compared = updateObject({ ...write, object: { ...object, metadata } });
+      // The order of fields counts.
+      assert.equal(JSON.stringify(updateObject({ ...write, object })), JSON.stringify(compared));
+    });
+  }
+
   it("take from a manager what another wrote, and keep its time when it changed nothing", () => {
     const made = update(undefined, "one", gadget({ size: 1, words: ["x"] }), 1);
     const changed = update(made, "two", { ...made, spec: { size: 2, words: ["x"] } }, 2);

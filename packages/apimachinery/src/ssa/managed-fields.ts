@@ -6,8 +6,9 @@ import { jsonEqual } from "@selvedge/base";
 import { readAs } from "../codec/read-as.ts";
 import type { KindDefinition } from "../kind-definition.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../object.ts";
-import { checkType, toFieldSet } from "./apply-type.ts";
-import { FieldSet, type FieldsV1 } from "./field-set.ts";
+import { checkType, type TypeRef, toFieldSet } from "./apply-type.ts";
+import { FieldSet, type FieldsV1, isBare } from "./field-set.ts";
+import { madeFields } from "./made-fields.ts";
 import { compareValues } from "./merge-values.ts";
 import { applyTypeOf, versionsOf } from "./schema-type.ts";
 import { ApplyConflictError, applyManaged, type Managed, type Managers, updateManaged } from "./updater.ts";
@@ -116,12 +117,17 @@ export function updateObject(write: ManagedWrite): KubeObject {
 function madeObject({ kind, object, manager, subresource, time }: ManagedWrite): KubeObject {
   const bare = withoutManagedFields(object);
   const type = applyTypeOf(kind);
-  checkType(type, bare, "allowed");
-  const set = compareValues(type, undefined, bare).added.difference(serverFields);
-  if (set.isEmpty) return bare;
+  const fields = madeFields(type, bare) ?? comparedFields(type, bare);
+  if (isBare(fields)) return bare;
   const { apiVersion } = object;
   const who = { manager, operation: "Update", apiVersion, ...(subresource && { subresource }) } as const;
-  return { ...bare, metadata: { ...bare.metadata, managedFields: [entryOf(who, time, set.toJson())] } };
+  return { ...bare, metadata: { ...bare.metadata, managedFields: [entryOf(who, time, fields)] } };
+}
+
+/** Of what has to be looked at more closely. Throws ApplyTypeError. */
+function comparedFields(type: TypeRef, object: KubeObject): FieldsV1 {
+  checkType(type, object, "allowed");
+  return compareValues(type, undefined, object).added.difference(serverFields).toJson();
 }
 
 /** Whether two objects differ in nothing but when their managers wrote. */
@@ -223,12 +229,12 @@ function entryOf(
   time: string | undefined,
   fieldsV1: FieldsV1,
 ): ManagedFieldsEntry {
-  return {
-    ...{ manager, operation, apiVersion },
-    ...(time === undefined ? {} : { time }),
-    ...{ fieldsType: "FieldsV1", fieldsV1 },
-    ...(subresource ? { subresource } : {}),
-  };
+  const entry: ManagedFieldsEntry = { manager, operation, apiVersion };
+  if (time !== undefined) entry.time = time;
+  entry.fieldsType = "FieldsV1";
+  entry.fieldsV1 = fieldsV1;
+  if (subresource) entry.subresource = subresource;
+  return entry;
 }
 
 function inOrder(left: ManagedFieldsEntry, right: ManagedFieldsEntry): number {
