@@ -43,10 +43,10 @@ function ruleOf({ name, params, member }: Overload): CostRule {
   if (traversals.has(name)) return ([list]) => traversal(list);
   if (name === "ip.isCanonical" || name === "replace" || name === "split")
     return ([a]) => looks(2 * sizeOf(a));
-  if (scans.has(name)) return isText ? ([a]) => looks(sizeOf(a)) : one;
-  if (name === "format") return ([a]) => looks(sizeOf(a));
   if (name === "string") return params[0]?.kind === "bytes" ? ([a]) => looks(sizeOf(a)) : one;
   if (name === "bytes") return params[0]?.kind === "string" ? ([a]) => looks(sizeOf(a)) : one;
+  if (scans.has(name)) return isText ? ([a]) => looks(sizeOf(a)) : one;
+  if (name === "format") return ([a]) => looks(sizeOf(a));
   if (name === "matches" && !member) return one;
   if (name === "find" || name === "findAll" || name === "matches")
     return ([a, b]) => looks(1 + sizeOf(a)) * Math.ceil(sizeOf(b) * perPattern);

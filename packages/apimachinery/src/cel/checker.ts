@@ -269,7 +269,8 @@ class Checker {
 
   /** Literals that can be seen to be wrong are told of now. */
   #checkLiteral(name: string, member: boolean, args: readonly Expr[]): void {
-    const index = name === "matches" ? 1 : 0;
+    // Of the function that is no member upstream looks at the text, which is its first.
+    const index = name === "matches" && member ? 1 : 0;
     const literal = args[index];
     const checked = name === "matches" || (!member && (name === "duration" || name === "timestamp"));
     if (!checked || literal?.kind !== "literal") return;

@@ -2,7 +2,7 @@
 import { parseDuration } from "../go-duration.ts";
 import { generalText, plainText, readDouble } from "./go-numbers.ts";
 import type { FunctionTable } from "./overloads.ts";
-import { formatTimestamp, parseGoTimestamp, timestampMax, timestampMin } from "./timestamps.ts";
+import { floorDivide, formatTimestamp, parseGoTimestamp, timestampMax, timestampMin } from "./timestamps.ts";
 import {
   DurationValue,
   EvaluationError,
@@ -80,7 +80,7 @@ export function addConversions(table: FunctionTable): void {
   table.add("int(uint) int", ({ value }: UintValue) => toInt(value));
   table.add("int(double) int", fromDouble);
   table.add("int(string) int", textToInt);
-  table.add("int(timestamp) int", ({ nanos }: TimestampValue) => nanos / 1_000_000_000n);
+  table.add("int(timestamp) int", ({ nanos }: TimestampValue) => floorDivide(nanos, 1_000_000_000n));
   table.add("int(duration) int", ({ nanos }: DurationValue) => nanos);
   table.add("uint(uint) uint", (value: UintValue) => value);
   table.add("uint(int) uint", toUint);

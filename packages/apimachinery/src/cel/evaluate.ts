@@ -8,7 +8,7 @@ import type { Checked } from "./checker.ts";
 import { accumulator, unused } from "./macros.ts";
 import type { Call } from "./overloads.ts";
 import type { Slice } from "./slice.ts";
-import { isOfType } from "./types.ts";
+import { type CelType, isOfType } from "./types.ts";
 import { EvaluationError, isMapValue, isNumeric, MadeMap, none, OptionalValue } from "./values.ts";
 
 /** The expression costs more than it may. */
@@ -169,13 +169,18 @@ class Evaluation {
     if ((expr.name === "or" || expr.name === "orValue") && holder !== undefined && other !== undefined)
       return this.#otherwise(holder, other, expr.name === "orValue", scope);
     const set = this.#checked.constants.sets.get(expr);
-    if (set !== undefined && holder !== undefined) return set.has(this.value(holder, scope));
-    const isIndex = isIndexing(expr.name);
-    const args = call.args.map((arg, index) =>
-      isIndex && index === 1 ? this.#part(arg, scope) : this.value(arg, scope),
-    );
-    if (isIndex && holder !== undefined) this.#begin(holder);
+    if (set !== undefined && holder !== undefined) return set.size > 0 && set.has(this.value(holder, scope));
+    if (holder !== undefined && isIndexing(expr.name)) return this.#index(call, holder, scope);
+    const args = call.args.map((arg) => this.value(arg, scope));
     return this.#grown(expr, args) ?? this.#dispatch(call, args);
+  }
+
+  /** In what is not there nothing is looked for. */
+  #index(call: Call, holder: Expr, scope: Scope): unknown {
+    const value = this.value(holder, scope);
+    this.#begin(holder);
+    if (value instanceof OptionalValue && !value.present) return none;
+    return this.#dispatch(call, [value, ...call.args.slice(1).map((arg) => this.#part(arg, scope))]);
   }
 
   /** The other value is looked at where there is none. */
@@ -198,7 +203,10 @@ class Evaluation {
 
   #dispatch({ overloads }: Call, args: readonly unknown[]): unknown {
     const overload = overloads.find(({ params, name }) =>
-      params.every((param, index) => isOfType(args[index], param) || isPlace(name, args, index)),
+      params.every(
+        (param, index) =>
+          (isOfType(args[index], param) && beginsWith(args[index], param)) || isPlace(name, args, index),
+      ),
     );
     if (overload === undefined) throw new EvaluationError("no such overload");
     const before = callCost(overload, args);
@@ -300,6 +308,17 @@ type Lazy =
 function fresh(value: unknown): unknown {
   if (Array.isArray(value)) return [...value];
   return value instanceof MadeMap ? new MadeMap([]) : value;
+}
+
+/** Of several functions of lists, that for what this one holds. */
+function beginsWith(value: unknown, { kind, args: [item] }: CelType): boolean {
+  return (
+    kind !== "list" ||
+    item === undefined ||
+    !Array.isArray(value) ||
+    value.length === 0 ||
+    isOfType(value[0], item)
+  );
 }
 
 /** Any number that is whole says which item. */

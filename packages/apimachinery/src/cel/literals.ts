@@ -12,7 +12,7 @@ interface Literals {
   readonly formats: readonly (Expr & { readonly kind: "call" })[];
 }
 
-/** Of one whose types fit: literals that hold values of several types, formats that do not fit their values. */
+/** Of one whose types fit: literals of values of several types, formats that do not fit what they show. */
 export function literalFaults(found: Literals, types: ReadonlyMap<Expr, CelType>): Fault[] {
   const faults: Fault[] = [];
   const typeOf = (expr: Expr, optional: boolean): string => {

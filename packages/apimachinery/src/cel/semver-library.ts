@@ -24,8 +24,10 @@ function parse(text: string, normalize: boolean): Version | undefined {
 function normalized(text: string): string {
   const match = partOf.exec(text);
   if (match === null) return text;
-  const [, major = "0", minor = "0", patch = "0", rest = ""] = match;
-  return `${[major, minor, patch].map((part) => BigInt(part)).join(".")}${rest}`;
+  const [, major = "0", minor = "0", patch, rest = ""] = match;
+  // A short one is nothing but numbers.
+  if (patch === undefined && rest !== "") return text;
+  return `${[major, minor, patch ?? "0"].map((part) => BigInt(part)).join(".")}${rest}`;
 }
 
 function order(left: Version, right: Version): number {

@@ -10,7 +10,6 @@ import {
   EvaluationError,
   equalValues,
   isNumeric,
-  lengthOf,
   type MadeMap,
   type MapValue,
   type Numeric,
@@ -97,18 +96,18 @@ function addArithmetic(table: FunctionTable): void {
   );
   const span = (value: DurationValue | TimestampValue): bigint => value.nanos;
   const later = (a: TimestampValue, b: DurationValue): TimestampValue => toTimestamp(span(a) + span(b));
-  table.add("_+_(timestamp, duration) timestamp", later);
-  table.add("_+_(duration, timestamp) timestamp", (a: DurationValue, b: TimestampValue) => later(b, a));
   table.add("_+_(duration, duration) duration", (a: DurationValue, b: DurationValue) =>
     toDuration(span(a) + span(b)),
   );
-  table.add("_-_(timestamp, timestamp) duration", (a: TimestampValue, b: TimestampValue) =>
+  table.add("_+_(timestamp, duration) timestamp", later);
+  table.add("_+_(duration, timestamp) timestamp", (a: DurationValue, b: TimestampValue) => later(b, a));
+  table.add("_-_(duration, duration) duration", (a: DurationValue, b: DurationValue) =>
     toDuration(span(a) - span(b)),
   );
   table.add("_-_(timestamp, duration) timestamp", (a: TimestampValue, b: DurationValue) =>
     toTimestamp(span(a) - span(b)),
   );
-  table.add("_-_(duration, duration) duration", (a: DurationValue, b: DurationValue) =>
+  table.add("_-_(timestamp, timestamp) duration", (a: TimestampValue, b: TimestampValue) =>
     toDuration(span(a) - span(b)),
   );
 }
@@ -285,5 +284,5 @@ function isZero(value: unknown): boolean {
   if (value instanceof TimestampValue) return value.nanos === timestampMin;
   if (value instanceof OpaqueValue || value instanceof TypeValue) return false;
   if (typeof value === "object" && value !== null) return sizeOf(value) === 0;
-  return !value || (typeof value === "string" && lengthOf(value) === 0);
+  return typeof value === "number" ? value === 0 : !value;
 }

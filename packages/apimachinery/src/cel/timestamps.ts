@@ -51,7 +51,7 @@ export function formatTimestamp(nanos: bigint): string {
   return `${whole}${fraction === "" ? "" : `.${fraction}`}Z`;
 }
 
-function floorDivide(value: bigint, by: bigint): bigint {
+export function floorDivide(value: bigint, by: bigint): bigint {
   const whole = value / by;
   return value % by < 0n ? whole - 1n : whole;
 }

@@ -210,7 +210,7 @@ function isSecondHalf(text: string, index: number): boolean {
 }
 
 /** In code points, as CEL counts. */
-export function lengthOf(text: string): number {
+function lengthOf(text: string): number {
   let count = text.length;
   for (let index = 1; index < text.length; index++) {
     if (isSecondHalf(text, index) && isFirstHalf(text, index - 1)) count--;
