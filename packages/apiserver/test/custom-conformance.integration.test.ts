@@ -65,6 +65,13 @@ describe("conformance: kinds that users bring", { skip: missing }, () => {
     const [version] = made.spec.versions;
     const path = `/apis/${made.spec.group}/${version.name}/${made.spec.names.plural}`;
     await waitFor(`${path} to be served`, async () => (await world.send(path)).status === 200 || undefined);
+    // Its status is written when all replicas serve it: what is read before is soon another.
+    await waitFor(`${made.metadata.name} to be established`, async () => {
+      const { conditions = [] } = (await ask(`${definitions}/${made.metadata.name}`, 200)).status;
+      return conditions.some(({ type, status }: Reply["json"]) => type === "Established" && status === "True")
+        ? true
+        : undefined;
+    });
   };
   const published = async (
     group: string,
