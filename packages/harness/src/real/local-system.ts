@@ -137,29 +137,27 @@ export class LocalSystem implements AsyncDisposable {
     return found.flat();
   }
 
+  /** The one that runs a program: for a moment a child that is about to run another has its command line. */
+  async #pid(match: (args: readonly string[]) => boolean): Promise<number | undefined> {
+    const all = await this.pids(match);
+    const parents = await Promise.all(all.map(parentOf));
+    return all.find((_, at) => !all.includes(parents[at] ?? 0));
+  }
+
   /** Which of these processes still run. */
   async alive(pids: readonly number[]): Promise<number[]> {
-    const states = await Promise.all(
-      pids.map(
-        async (pid) =>
-          /\) (\S)/.exec(await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ""))?.[1] ?? "Z",
-      ),
-    );
+    const states = await Promise.all(pids.map(async (pid) => (await statOf(pid))?.[1] ?? "Z"));
     return pids.filter((_, at) => states[at] !== "Z");
   }
 
   async enginePid(index = 0): Promise<number | undefined> {
     const { dir } = await this.node(index);
-    const [pid] = await this.pids(
-      (args) => /\bnode$/.test(args[0] ?? "") && args.includes(join(dir, "state")),
-    );
-    return pid;
+    return await this.#pid((args) => /\bnode$/.test(args[0] ?? "") && args.includes(join(dir, "state")));
   }
 
   async controllerPid(): Promise<number | undefined> {
     const data = join(this.dir, "controller");
-    const [pid] = await this.pids((args) => /\bnode$/.test(args[0] ?? "") && args.includes(data));
-    return pid;
+    return await this.#pid((args) => /\bnode$/.test(args[0] ?? "") && args.includes(data));
   }
 
   async machinePids(): Promise<number[]> {
@@ -222,4 +220,13 @@ async function isFree(port: number): Promise<boolean> {
   });
   if (free) await new Promise((resolve) => probe.close(resolve));
   return free;
+}
+
+/** State and parent of a process. */
+async function statOf(pid: number): Promise<RegExpExecArray | null> {
+  return /\) (\S) (\d+)/.exec(await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ""));
+}
+
+async function parentOf(pid: number): Promise<number> {
+  return Number((await statOf(pid))?.[2]);
 }
