@@ -31,7 +31,7 @@ import type { Cluster } from "../objects/cluster.ts";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
 import { podMetricsOf } from "../telemetry/usage-api.ts";
-import { type Load, planLoad, type Sample } from "./load-plan.ts";
+import { type Load, type LoadInputs, planLoad, type Sample } from "./load-plan.ts";
 import { noHistory, type PaceHistory, planPace, withChange, withRecommendation } from "./pace-plan.ts";
 
 export interface AutoscalerDeps {
@@ -62,6 +62,12 @@ interface Proposal {
 /** As often as upstream. */
 const turn = seconds(15);
 const usualTolerance = 0.1;
+
+type Tolerance = LoadInputs["tolerance"];
+
+function toleranceOf(rules: { readonly tolerance?: string } | undefined): number {
+  return rules?.tolerance === undefined ? usualTolerance : Number(parseQuantity(rules.tolerance) ?? 0n) / 1e9;
+}
 /** Controllers have no more than a fleet's worth of autoscalers; the oldest history goes first. */
 const historiesMax = 10_000;
 const component = "horizontal-pod-autoscaler";
@@ -137,7 +143,7 @@ export class AutoscalerReconciler implements Reconciler {
       await this.#say(autoscaler, [says.able], { ...known, desiredReplicas: bound, isRescaled: true });
       return says.history;
     }
-    const proposal = this.#proposalOf(spec.metrics ?? [], target);
+    const proposal = this.#proposalOf(spec, target);
     const figures = { currentReplicas: current, currentMetrics: proposal.statuses };
     if (proposal.replicas === undefined) {
       await this.#tell(autoscaler, "Warning", "FailedComputeMetricsReplicas", proposal.active.message ?? "");
@@ -183,8 +189,9 @@ export class AutoscalerReconciler implements Reconciler {
   }
 
   /** The largest of what the figures ask for; fewer Pods only when all of them are known. */
-  #proposalOf(metrics: readonly MetricSpec[], target: Target): Proposal {
-    const found = metrics.map((metric) => this.#measure(metric, target));
+  #proposalOf({ metrics = [], behavior }: HorizontalPodAutoscaler["spec"], target: Target): Proposal {
+    const tolerance = { up: toleranceOf(behavior?.scaleUp), down: toleranceOf(behavior?.scaleDown) };
+    const found = metrics.map((metric) => this.#measure(metric, target, tolerance));
     const statuses = found.map((one) => ("fault" in one ? { type: "" } : one.status));
     const [best] = found
       .filter((one) => "replicas" in one)
@@ -201,7 +208,7 @@ export class AutoscalerReconciler implements Reconciler {
     return { replicas: best.replicas, metric: best.metric, active, statuses };
   }
 
-  #measure(metric: MetricSpec, { pods, replicas: current }: Target): Measured {
+  #measure(metric: MetricSpec, { pods, replicas: current }: Target, tolerance: Tolerance): Measured {
     const source = metric.resource ?? metric.containerResource;
     if (source === undefined) return foreign(metric);
     const { name, target } = source;
@@ -224,7 +231,7 @@ export class AutoscalerReconciler implements Reconciler {
         target.averageUtilization === undefined
           ? { average: millisOf(target.averageValue) }
           : { percent: target.averageUtilization, requests },
-      tolerance: { up: usualTolerance, down: usualTolerance },
+      tolerance,
     });
     if (load === undefined)
       return failed("did not receive metrics for targeted pods (pods might be unready)");

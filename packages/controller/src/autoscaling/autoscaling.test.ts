@@ -153,6 +153,21 @@ describe("an autoscaler", () => {
   const reasonOf = (one: HorizontalPodAutoscaler, type: string): string | undefined =>
     one.status?.conditions?.find((condition) => condition.type === type)?.reason;
 
+  /** What each Pod uses, as its node reports it. */
+  const uses = async (world: ObjectWorld, node: string, usedMB: number): Promise<void> => {
+    const { items } = await world.objects.list<Pod>(podKind, { namespace: "default" });
+    const am = items.map(({ metadata }) =>
+      create(metrics.appMetricSchema, {
+        AppID: metadata.uid ?? "",
+        cpu: { totalNs: 1_000_000_000n, upTime: { seconds: 60n } },
+        appMemory: { usedMB },
+      }),
+    );
+    const dm = create(metrics.deviceMetricSchema, {});
+    const message = create(metrics.ZMetricMsgSchema, { am, MetricContent: { case: "dm", value: dm } });
+    world.running.usages.take(node, message, false, world.clock.now());
+  };
+
   it("has as many Pods as what they use asks for, of those there may be", async () => {
     await using world = await ObjectWorld.start();
     const node = await world.addNode("a");
@@ -163,17 +178,7 @@ describe("an autoscaler", () => {
     await world.converge();
     await world.pass(15);
     assert.equal(reasonOf(await read(world), "ScalingActive"), "FailedGetResourceMetric");
-    const { items } = await world.objects.list<Pod>(podKind, { namespace: "default" });
-    const am = items.map(({ metadata }) =>
-      create(metrics.appMetricSchema, {
-        AppID: metadata.uid ?? "",
-        cpu: { totalNs: 1_000_000_000n, upTime: { seconds: 60n } },
-        appMemory: { usedMB: 300 },
-      }),
-    );
-    const dm = create(metrics.deviceMetricSchema, {});
-    const message = create(metrics.ZMetricMsgSchema, { am, MetricContent: { case: "dm", value: dm } });
-    world.running.usages.take(node.id, message, false, world.clock.now());
+    await uses(world, node.id, 300);
     await world.pass(15);
     const scaled = await world.objects.get<Deployment>(deploymentKind, "web", "default");
     const said = await read(world);
@@ -186,5 +191,22 @@ describe("an autoscaler", () => {
       ["SucceededRescale", "ValidMetricFound", "TooManyReplicas"],
     );
     assert.deepEqual(said.status?.currentMetrics?.[0]?.resource?.current.averageUtilization, 468);
+  });
+
+  it("does nothing while it is no further off than it is told to bear", async () => {
+    await using world = await ObjectWorld.start();
+    const node = await world.addNode("a");
+    const behavior = { scaleUp: { tolerance: "9" } };
+    await world.create(horizontalPodAutoscalerKind, {
+      ...autoscaler,
+      spec: { ...autoscaler.spec, behavior },
+    });
+    await world.create(deploymentKind, deployment);
+    await world.converge();
+    await uses(world, node.id, 300);
+    await world.pass(15);
+    const scaled = await world.objects.get<Deployment>(deploymentKind, "web", "default");
+    assert.equal(scaled.spec.replicas, 1);
+    assert.equal(reasonOf(await read(world), "ScalingActive"), "ValidMetricFound");
   });
 });
