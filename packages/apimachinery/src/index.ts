@@ -104,14 +104,13 @@ export {
   toUnits,
 } from "./quantity.ts";
 export type { Schema, ValidationRule } from "./schema.ts";
+export { parseFieldSelector, parseLabelSelector } from "./selector-text.ts";
 export {
   type FieldRequirement,
   formatRequirements,
   type LabelSelector,
   type Labels,
   matchesLabels,
-  parseFieldSelector,
-  parseLabelSelector,
   type Requirement,
   requirementsOf,
   SelectorError,

@@ -1,4 +1,4 @@
-/** Label and field selectors: as text in a URL, and as an object in a spec. */
+/** Label and field selectors: what they say, and as an object in a spec. */
 import { labelValueFaults, qualifiedNameFaults } from "./names.ts";
 
 /** The selector cannot be read; the message is for the user. */
@@ -20,7 +20,7 @@ export interface LabelSelector {
 }
 
 /** More requirements than any person or tool writes. */
-const requirementsMax = 256;
+export const requirementsMax = 256;
 
 export function matchesLabels(requirements: readonly Requirement[], labels: Labels = {}): boolean {
   return requirements.every(({ key, operator, values }) => {
@@ -58,17 +58,6 @@ export function requirementsOf(selector: LabelSelector | undefined): Requirement
   return [...equal, ...others];
 }
 
-/** Reads `a=b,c!=d,e in (f,g),!h`. An empty text matches everything. */
-export function parseLabelSelector(text: string): Requirement[] {
-  const requirements: Requirement[] = [];
-  for (const part of splitOutsideParentheses(text)) {
-    if (requirements.length >= requirementsMax)
-      throw new SelectorError(`more than ${requirementsMax} requirements`);
-    requirements.push(parseRequirement(part));
-  }
-  return requirements;
-}
-
 /** A selector object as the text that lists understand. */
 export function formatRequirements(requirements: readonly Requirement[]): string {
   return requirements
@@ -101,17 +90,6 @@ export interface FieldRequirement {
   readonly value: string;
 }
 
-/** Reads `metadata.name=a,status.phase!=Running`; `\,`, `\=` and `\\` stand for themselves. */
-export function parseFieldSelector(text: string): FieldRequirement[] {
-  const parts = text.match(/(?:\\.|[^,\\])+/g) ?? [];
-  return parts.map((part) => {
-    const match = /^([^=!]+?)(==|=|!=)([\s\S]*)$/.exec(part);
-    if (match === null) throw new SelectorError(`invalid selector: '${part}'; can't understand '${part}'`);
-    const [, path = "", operator, value = ""] = match;
-    return { path: path.trim(), equal: operator !== "!=", value: value.replace(/\\([\\,=])/g, "$1") };
-  });
-}
-
 const operators: Readonly<Record<string, Requirement["operator"]>> = {
   In: "In",
   NotIn: "NotIn",
@@ -137,43 +115,4 @@ function requirement(key: string, operator: string, values: readonly string[]): 
     if (fault !== undefined) throw new SelectorError(`invalid label value: "${value}": ${fault}`);
   }
   return { key, operator: known, values };
-}
-
-function parseRequirement(part: string): Requirement {
-  const set = /^(\S+?)\s+(in|notin)\s*\(([^()]*)\)$/.exec(part);
-  if (set !== null) {
-    const [, key = "", operator, list = ""] = set;
-    const values = list.split(",").map((value) => value.trim());
-    return requirement(key, operator === "in" ? "In" : "NotIn", values);
-  }
-  const equality = /^([^=!<>\s]+)\s*(==|=|!=|>|<)\s*(\S*)$/.exec(part);
-  if (equality !== null) {
-    const [, key = "", operator = "", value = ""] = equality;
-    if (operator === ">" || operator === "<") {
-      if (!/^-?\d+$/.test(value))
-        throw new SelectorError("for 'Gt', 'Lt' operators, the value must be an integer");
-      return requirement(key, operator === ">" ? "Gt" : "Lt", [value]);
-    }
-    return requirement(key, operator === "!=" ? "NotIn" : "In", [value]);
-  }
-  if (/^!\s*\S+$/.test(part)) return requirement(part.slice(1).trim(), "DoesNotExist", []);
-  if (/^\S+$/.test(part)) return requirement(part, "Exists", []);
-  throw new SelectorError(`unable to parse requirement: found '${part}'`);
-}
-
-function splitOutsideParentheses(text: string): string[] {
-  if (text.trim() === "") return [];
-  const parts: string[] = [];
-  let depth = 0;
-  let part = "";
-  for (const character of text) {
-    if (character === "(") depth++;
-    if (character === ")") depth--;
-    if (character === "," && depth === 0) {
-      parts.push(part.trim());
-      part = "";
-    } else part += character;
-  }
-  if (depth !== 0) throw new SelectorError("unable to parse requirement: parentheses do not match");
-  return [...parts, part.trim()];
 }

@@ -3,14 +3,8 @@ import { describe, it } from "node:test";
 import { parseImageReference } from "./image-reference.ts";
 import { dnsLabelFaults, dnsSubdomainFaults, labelValueFaults, qualifiedNameFaults } from "./names.ts";
 import { formatBinary, formatDecimal, parseQuantity, toMillis, toUnits } from "./quantity.ts";
-import {
-  formatRequirements,
-  matchesLabels,
-  parseFieldSelector,
-  parseLabelSelector,
-  requirementsOf,
-  SelectorError,
-} from "./selectors.ts";
+import { parseFieldSelector, parseLabelSelector } from "./selector-text.ts";
+import { formatRequirements, matchesLabels, requirementsOf } from "./selectors.ts";
 
 describe("names", () => {
   for (const [check, name, faults] of [
@@ -85,10 +79,49 @@ describe("selectors", () => {
     });
   }
 
-  for (const text of ["a in ()x", "a b", "=x", "a in (b", "tier>x", "-a=b", "a=-b"]) {
-    it(`${JSON.stringify(text)} is refused`, () =>
-      assert.throws(() => parseLabelSelector(text), SelectorError));
+  const nameFault =
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric " +
+    "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is " +
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+  for (const [text, said] of [
+    ["a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"],
+    ["a=b c", "found 'c', expected: ',' or 'end of string'"],
+    ["!a=b", "found '=', expected: ',' or 'end of string'"],
+    ["a in ()x", "found 'x', expected: ',' or 'end of string'"],
+    ["a in", "unable to parse requirement: found '' expected: '('"],
+    ["a in (", "unable to parse requirement: found '', expected: ',', ')' or identifier"],
+    ["a in (b", "unable to parse requirement: found '', expected: ',' or ')'"],
+    ["a in (b,", "unable to parse requirement: found '', expected: ',', or identifier"],
+    ["a=(b)", "unable to parse requirement: found '(', expected: identifier"],
+    ["!", "unable to parse requirement: found '', expected: identifier"],
+    ["=x", "found '=', expected: !, identifier, or 'end of string'"],
+    ["a,,b", "found ',', expected: identifier after ','"],
+    ["-a=b", `unable to parse requirement: <nil>: Invalid value: "-a": ${nameFault}`],
+    [
+      `a=${"b".repeat(64)}`,
+      `unable to parse requirement: values[0][a]: Invalid value: "${"b".repeat(64)}": ` +
+        "must be no more than 63 characters",
+    ],
+    [
+      "a>b",
+      "unable to parse requirement: values[0]: Invalid value: \"b\": for 'Gt', 'Lt' operators, " +
+        "the value must be an integer",
+    ],
+  ] as const) {
+    it(`${JSON.stringify(text)} is refused in upstream's words`, () =>
+      assert.throws(() => parseLabelSelector(text), { name: "SelectorError", message: said }));
   }
+
+  it("tell an empty value from none, between commas too", () => {
+    const values = (text: string): unknown => parseLabelSelector(text)[0]?.values;
+    for (const [text, expected] of [
+      ["a in ()", [""]],
+      ["a in (,b)", ["", "b"]],
+      ["a in (b,)", ["", "b"]],
+      ["a=", [""]],
+    ] as const)
+      assert.deepEqual(values(text), expected, text);
+  });
 
   it("tell a missing selector from an empty one", () => {
     assert.equal(requirementsOf(undefined), undefined);
@@ -104,7 +137,13 @@ describe("selectors", () => {
       { path: "metadata.name", equal: true, value: "a,b" },
       { path: "status.phase", equal: false, value: "Running" },
     ]);
-    assert.throws(() => parseFieldSelector("nonsense"), SelectorError);
+    for (const [text, said] of [
+      ["nonsense", "invalid selector: 'nonsense'; can't understand 'nonsense'"],
+      ["metadata.name=a=b", "invalid field selector: unescaped character in value: 61"],
+      ["metadata.name=a\\x", "invalid field selector: invalid escape sequence: \\x"],
+      ["metadata.name=a\\", "invalid field selector: invalid escape sequence: \\"],
+    ] as const)
+      assert.throws(() => parseFieldSelector(text), { name: "SelectorError", message: said });
   });
 });
 

@@ -191,6 +191,9 @@ export class ApiServer {
   /** What takes as long as the client likes gives its seat back first. */
   async #answer(exchange: Exchange, seat: Disposable): Promise<void> {
     const { request, response, query, user, target } = exchange;
+    const { method = "GET" } = request;
+    // As upstream: an object is read as a whole; of what is behind a proxy its own server decides.
+    if (method === "HEAD" && target.subresource !== "proxy") throw methodNotAllowed();
     const computed = this.#options.computed?.find(({ kind }) => kind === target.kind);
     if (computed !== undefined) {
       const isElsewhere = await computed.elsewhere?.(request, response, user);
@@ -198,10 +201,9 @@ export class ApiServer {
       return;
     }
     const ports = { ...this.#options, random: this.#random, virtual: this.#virtual, posted: this.#posted };
-    const { method = "GET" } = request;
-    const reads = method === "GET" || method === "HEAD";
-    if (target.subresource !== undefined && !takesMethod(target.kind, target.subresource, method))
-      throw methodNotAllowed();
+    const reads = method === "GET";
+    const { subresource } = target;
+    if (subresource !== undefined && !takesMethod(target.kind, subresource, method)) throw methodNotAllowed();
     if (target.subresource !== undefined && !writesSubresource(target.subresource, exchange, this.#posted)) {
       seat[Symbol.dispose]();
       await admitStream(this.#options.objects.admission, exchange, (text) => warn(response, text));

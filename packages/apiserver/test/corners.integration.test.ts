@@ -253,10 +253,6 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
   const parse = (text: string): string => `parsing "${text}": invalid syntax`;
   const notList = "but the requested object is";
   const unread: readonly (readonly [path: string, accept: string, code: number, said: string])[] = [
-    ...["", "watch=1&"].map((watch) => {
-      const said = `resourceVersion: Invalid value: "x": strconv.ParseUint: ${parse("x")}`;
-      return [`${things}?${watch}resourceVersion=x`, "", 400, `invalid resource version: ${said}`] as const;
-    }),
     [`${things}?timeoutSeconds=x`, "", 400, `timeoutSeconds: strconv.ParseInt: ${parse("x")}`],
     [
       `${things}?includeObject=x`,

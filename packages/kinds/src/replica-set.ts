@@ -99,7 +99,6 @@ export const replicaSetKind: KindDefinition = builtIn(replicaSet, {
     status: true,
     scale: { specReplicas: "spec.replicas", statusReplicas: "status.replicas", selector: "spec.selector" },
   },
-  selectableFields: ["status.replicas"],
   applyDefaults: (object) => applyDefaults(object as ReplicaSet),
   validate: (object, old) => validate(object as ReplicaSet, old as ReplicaSet | undefined),
   columns: [

@@ -16,7 +16,7 @@ export function serveComputed(exchange: Exchange, computed: ComputedKind, ports:
   const { request, query, target } = exchange;
   const { kind, name, namespace, subresource } = target;
   if (subresource !== undefined) throw unknownResource();
-  const reads = request.method === "GET" || request.method === "HEAD";
+  const reads = request.method === "GET";
   const { onChange } = computed;
   const watches = isTrue(query.get("watch"));
   if (reads && watches && onChange !== undefined) {

@@ -11,7 +11,15 @@ import {
   type SwaggerDocument,
 } from "../rest/openapi.ts";
 import type { Resource } from "../rest/resources.ts";
-import { type DiscoveryForm, discoveryFormOf, protobufType, wantsSwaggerProtobuf } from "./negotiation.ts";
+import {
+  checkAccepts,
+  type DiscoveryForm,
+  discoveryFormOf,
+  discoveryTypes,
+  plainJson,
+  protobufType,
+  wantsSwaggerProtobuf,
+} from "./negotiation.ts";
 import { encodeAnswer } from "./protobuf-answer.ts";
 import { sendBody, sendJson } from "./respond.ts";
 
@@ -40,6 +48,7 @@ export function withoutSlash(path: string): string {
 /** For clients that do not know yet who they are. Whether the path was this; then it has been answered. */
 export function serveVersion(asked: string, request: IncomingMessage, response: ServerResponse): boolean {
   if (withoutSlash(asked) !== versionPath) return false;
+  checkAccepts(request.headers.accept, [plainJson]);
   sendJson(request, response, 200, JSON.stringify(version));
   return true;
 }
@@ -68,6 +77,7 @@ export class Documents {
     const path = withoutSlash(asked);
     const legacy = this.#legacy.get(path);
     if (legacy !== undefined) {
+      checkAccepts(request.headers.accept, discoveryTypes, /^\/apis(\/[^/]+)?$/.test(path));
       const form = discoveryFormOf(request.headers.accept);
       const isRoot = path === "/api" || path === "/apis";
       if (isRoot && form.version !== undefined) return this.#serveAggregated(path, form, request, response);

@@ -30,13 +30,14 @@ interface MediaRange {
 }
 
 /** What most programs say, and nothing else: not worth taking apart. */
-const plainJson = "application/json";
+export const plainJson = "application/json";
 export const protobufType = "application/vnd.kubernetes.protobuf";
 const typeOf: Readonly<Record<Encoding, string>> = {
   json: plainJson,
   yaml: "application/yaml",
   protobuf: protobufType,
 };
+export const discoveryTypes: readonly string[] = Object.values(typeOf);
 const encodings = Object.keys(typeOf) as Encoding[];
 const asJson: Form = { view: "object", encoding: "json" };
 const metaVersions = new Set(["v1", "v1beta1"]);
@@ -48,6 +49,17 @@ export function formOf(accept: string | undefined, offer: Offer): Form {
   const types = encodings.filter((one) => !stream || one !== "yaml").map((one) => typeOf[one]);
   const list = types.map((type) => (stream ? `${type};stream=watch` : type)).join(", ");
   throw new StatusError(406, "NotAcceptable", `only the following media types are accepted: ${list}`, {});
+}
+
+/** Of a document, in upstream's two ways to say it: those of what groups there are, and of what it routes by form. */
+export function checkAccepts(accept: string | undefined, types: readonly string[], isGroup = false): void {
+  const ranges = rangesOf(accept?.trim() || "*/*");
+  if (ranges.some(({ type }) => type === "*/*" || types.includes(type))) return;
+  const list = types.join(", ");
+  const message = isGroup
+    ? `only the following media types are accepted: ${list}`
+    : `406: Not Acceptable\n\nAvailable representations: ${list}`;
+  throw new StatusError(406, "NotAcceptable", message, {});
 }
 
 /** The metadata of one object is no list, and that of a list no object. */

@@ -64,7 +64,7 @@ export async function sendProtobufList(
   const meta = encodeItems(1, listMetaMessage, [metadata]);
   const { head, tail } = envelopeAround(form, meta.length + length);
   const { request, response } = exchange;
-  if (length <= keptMax || request.method === "HEAD") {
+  if (length <= keptMax) {
     const body = concatBytes([head, meta, ...kept, tail]);
     sendBody(request, response, 200, body, { "content-type": protobufType });
     return;

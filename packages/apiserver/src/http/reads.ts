@@ -73,12 +73,12 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
     await sendProtobufList(exchange, protobufListOf(kind, view === "partial"), first.value, pieces, again);
     return;
   }
-  if (end === undefined && request.method !== "HEAD" && encoding === "json") {
+  if (end === undefined && encoding === "json") {
     await sendList(exchange, form, first.value, pieces);
     return;
   }
   // A Table's rows come after its metadata.
-  if (end === undefined && request.method !== "HEAD" && encoding === "yaml" && view !== "table") {
+  if (end === undefined && encoding === "yaml" && view !== "table") {
     await sendYamlList(exchange, form, first.value, pieces);
     return;
   }

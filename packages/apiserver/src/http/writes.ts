@@ -240,7 +240,7 @@ async function replace(
     return { code: 200, body: scaleOf(kind, scaled) };
   }
   const parsed = await bodyOf(exchange, objects, body, kind);
-  const object = placed(parsed, exchange);
+  const object = placed(parsed, exchange, true);
   const part = subresource === undefined ? {} : { subresource };
   const rules = { ...options, ...part, ...told(parsed), ...ears };
   return { code: 200, body: await objects.update(kind, object, rules) };
@@ -350,11 +350,12 @@ function objectIn({ value }: ParsedBody): Record<string, unknown> {
 }
 
 /** The URL is the authority on what an object is and where; a body that says otherwise is refused. */
-function placed(parsed: ParsedBody, { target }: Exchange): KubeObject {
+function placed(parsed: ParsedBody, { target }: Exchange, saysName = false): KubeObject {
   const { kind, name, namespace } = target;
   const body = objectIn(parsed);
   const expected = apiVersionOf(kind);
-  const { apiVersion = expected, kind: said = kind.kind, metadata = {} } = body as Partial<KubeObject>;
+  const { apiVersion = expected, kind: said = kind.kind } = body as Partial<KubeObject>;
+  const metadata = body.metadata ?? {};
   if (said !== "" && said !== kind.kind) {
     const version = String(apiVersion).split("/").at(-1);
     const why = `no kind "${said}" is expected here`;
@@ -365,12 +366,17 @@ function placed(parsed: ParsedBody, { target }: Exchange): KubeObject {
       `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`,
     );
   }
-  if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) {
+  if (typeof metadata !== "object" || Array.isArray(metadata)) {
     throw badRequest("metadata must be an object");
   }
   const meta = metadata as KubeObject["metadata"];
   if (meta.namespace && namespace && meta.namespace !== namespace) {
     throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+  }
+  if (saysName && !meta.name) {
+    throw badRequest(
+      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+    );
   }
   if (meta.name && name !== undefined && meta.name !== name) {
     throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);

@@ -1,6 +1,8 @@
 /** Lists: whole, at a revision, or in pages that fit together. */
 import type { FieldError, KindDefinition, KubeList } from "@selvedge/apimachinery";
+import { StatusError } from "../status-error.ts";
 import { CompactedError, type Row, type Store } from "../store/store.ts";
+import { type Place, readContinue, writeContinue } from "./continue-token.ts";
 import { ReadTurns } from "./read-turns.ts";
 import { badRequest, expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
 import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
@@ -70,20 +72,20 @@ export async function* listPieces(
   kind: KindDefinition,
   query: ListQuery,
 ): AsyncGenerator<ListPiece> {
-  checkQuery(query);
   const selection = selectionOf(kind, query);
+  const token = query.continue ? readContinue(query.continue, selection.prefix) : undefined;
+  checkQuery(query);
   if (!selection.prefix.endsWith("/")) {
     yield await singlePiece(store, kind, query, selection);
     return;
   }
-  const token = query.continue ? readToken(query.continue, selection.prefix) : undefined;
   try {
     yield* pagesOf(store, kind, query, selection, token);
   } catch (error) {
     if (!(error instanceof CompactedError)) throw error;
     if (token === undefined) throw expired(`The resourceVersion for the provided list is too old.`);
     const rest = { revision: undefined, after: token.after, remaining: undefined };
-    throw expired(inconsistent, writeToken(rest, selection.prefix));
+    throw expired(inconsistent, writeContinue(rest, selection.prefix));
   }
 }
 
@@ -150,7 +152,7 @@ async function* pagesOf(
       if (!selection.matches(stored)) continue;
       items.push(stored);
       if (++taken === limit && (page.more || index + 1 < page.rows.length)) {
-        const next = writeToken({ revision: at, after, remaining }, selection.prefix);
+        const next = writeContinue({ revision: at, after, remaining }, selection.prefix);
         yield { revision: at, items, end: { continue: next, remaining } };
         return;
       }
@@ -166,23 +168,38 @@ async function* pagesOf(
 
 /** The revision to list at; undefined for now. */
 async function startRevision(store: Store, query: ListQuery): Promise<number | undefined> {
-  const asked = readRevision(query.resourceVersion);
+  const asked = listRevision(query.resourceVersion);
   if (asked === 0) return undefined;
   const current = await store.revision();
   if (asked > current) throw tooLargeRevision(asked, current);
   return query.resourceVersionMatch === "Exact" ? asked : undefined;
 }
 
-/** 0 for absent. */
-export function readRevision(text: string | undefined): number {
-  if (text === undefined || text === "" || text === "0") return 0;
-  const revision = /^\d{1,15}$/.test(text) ? Number(text) : -1;
-  if (revision < 0) {
-    const value = JSON.stringify(text);
-    const why = `Invalid value: ${value}: strconv.ParseUint: parsing ${value}: invalid syntax`;
-    throw badRequest(`invalid resource version: resourceVersion: ${why}`);
-  }
+/** The revision to list at; 0 for absent. */
+function listRevision(text: string | undefined): number {
+  const { revision, fault } = parseRevision(text);
+  if (fault !== undefined) throw badRequest(`invalid resource version: ${fault}`);
   return revision;
+}
+
+/** The revision to read or watch from; 0 for absent. Upstream takes another for a failure of its own. */
+export function readRevision(text: string | undefined): number {
+  const { revision, fault } = parseRevision(text);
+  if (fault !== undefined) throw new StatusError(500, "", fault);
+  return revision;
+}
+
+/** Upstream's revisions have 64 bits. */
+const revisionMax = 2n ** 64n - 1n;
+
+function parseRevision(text = ""): { readonly revision: number; readonly fault?: string } {
+  const isNumber = /^\d*$/.test(text);
+  // Longer ones than any number of that size, but for zeros in front: not worth taking apart.
+  if (isNumber && text.length < 64 && BigInt(text) <= revisionMax) return { revision: Number(text) };
+  const value = JSON.stringify(text);
+  const why = isNumber ? "value out of range" : "invalid syntax";
+  const fault = `resourceVersion: Invalid value: ${value}: strconv.ParseUint: parsing ${value}: ${why}`;
+  return { revision: 0, fault };
 }
 
 function checkQuery(query: ListQuery): void {
@@ -204,40 +221,4 @@ function checkQuery(query: ListQuery): void {
     forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
   }
   if (errors.length > 0) throw invalidOptions("ListOptions", errors);
-}
-
-/** Where the next page begins. */
-interface Place {
-  /** Undefined: the newest. */
-  readonly revision: number | undefined;
-  readonly after: string;
-  /** How many there are from here, where the first page has counted. */
-  readonly remaining: number | undefined;
-}
-
-/** Upstream's form, opaque to clients; a revision of -1 goes on at the newest. */
-function writeToken({ revision, after, remaining }: Place, prefix: string): string {
-  const token = {
-    ...{ v: "meta.k8s.io/v1", rv: revision ?? -1, start: `${after.slice(prefix.length)}\u0000` },
-    ...(remaining === undefined ? {} : { remaining }),
-  };
-  return Buffer.from(JSON.stringify(token)).toString("base64url");
-}
-
-function readToken(text: string, prefix: string): Place {
-  try {
-    const { rv, start, remaining } = JSON.parse(Buffer.from(text, "base64url").toString()) as {
-      rv: unknown;
-      start: unknown;
-      remaining?: unknown;
-    };
-    if (typeof rv === "number" && Number.isSafeInteger(rv) && rv !== 0 && typeof start === "string") {
-      const after = prefix + start.split("\u0000")[0];
-      const known = rv > 0 && typeof remaining === "number" ? remaining : undefined;
-      return { revision: rv < 0 ? undefined : rv, after, remaining: known };
-    }
-  } catch {
-    // Not a token of ours: refused below like any other text.
-  }
-  throw badRequest("continue key is not valid: encoded value is not a continue token of this server");
 }

@@ -34,12 +34,9 @@ export function selectionOf(kind: KindDefinition, query: SelectionQuery): Select
     const labels = parseLabelSelector(query.labelSelector ?? "");
     const fields = parseFieldSelector(query.fieldSelector ?? "");
     const { selectableFields = [], computedFields = {} } = kind;
-    const known = [
-      "metadata.name",
-      "metadata.namespace",
-      ...selectableFields,
-      ...Object.keys(computedFields),
-    ];
+    const known = ["metadata.name", ...selectableFields, ...Object.keys(computedFields)];
+    // As upstream: any kind has one, but those in no namespace that say themselves what there is to select by.
+    if (kind.namespaced || !saysFields(kind)) known.push("metadata.namespace");
     const unknown = fields.find(({ path }) => !known.includes(path));
     if (unknown !== undefined) throw badRequest(unsupported(kind, unknown.path));
     const values = fields.map(({ path }) => {
@@ -66,10 +63,14 @@ export function selectionOf(kind: KindDefinition, query: SelectionQuery): Select
 }
 
 /** In the words of upstream, which has others for its kinds that offer nothing of their own. */
-function unsupported({ custom, selectableFields, computedFields }: KindDefinition, path: string): string {
-  if (custom || selectableFields !== undefined || computedFields !== undefined)
-    return `field label not supported: ${path}`;
+function unsupported(kind: KindDefinition, path: string): string {
+  if (kind.kind === "Job" && !kind.custom) return `field label ${JSON.stringify(path)} not supported for Job`;
+  if (saysFields(kind)) return `field label not supported: ${path}`;
   return `${JSON.stringify(path)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
+}
+
+function saysFields({ custom, selectableFields, computedFields }: KindDefinition): boolean {
+  return Boolean(custom) || selectableFields !== undefined || computedFields !== undefined;
 }
 
 /** The one value of a field that a selector lets through; undefined: it lets others through too. */
