@@ -64,6 +64,7 @@ export { freezeLazy, withMembers } from "./rest/lazy-object.ts";
 export type { ListQuery } from "./rest/listing.ts";
 export { ObjectRegistry, type WriteQuery } from "./rest/object-registry.ts";
 export type { PatchKind } from "./rest/patching.ts";
+export { scaleOf, withScale } from "./rest/scale.ts";
 export type { Target } from "./rest/target.ts";
 export type { WatchQuery } from "./rest/watching.ts";
 export { ApiServer } from "./server.ts";

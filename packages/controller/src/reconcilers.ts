@@ -43,7 +43,7 @@ export interface ReconcilersDeps extends RenderDeps, NodeDeps, Omit<PatchDeps, "
   readonly onRenewed: (listener: () => void) => () => void;
   /** Every kind with a namespace that the API server serves. */
   readonly contents: () => readonly KindRef[];
-  readonly served: ServedKinds;
+  readonly served: ServedKinds & AutoscalerDeps["served"];
   readonly random: Random;
   readonly log: Log;
 }

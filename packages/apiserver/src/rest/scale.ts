@@ -68,7 +68,8 @@ export function scaleOf(kind: KindDefinition, object: KubeObject): KubeObject {
   const paths = kind.subresources?.scale;
   if (paths === undefined) throw badRequest(`${kind.plural} have no scale`);
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const selector = paths.selector === undefined ? undefined : selectorText(valueAt(object, paths.selector));
+  const selector =
+    paths.selector === undefined ? undefined : selectorText(kind, valueAt(object, paths.selector));
   const { specReplicas, statusReplicas } = paths;
   return {
     kind: "Scale",
@@ -123,7 +124,9 @@ function valueAt(object: KubeObject, path: string): unknown {
   return value;
 }
 
-function selectorText(selector: unknown): string {
+function selectorText({ group }: KindDefinition, selector: unknown): string {
   if (typeof selector === "string") return selector;
-  return formatRequirements(requirementsOf((selector ?? undefined) as LabelSelector | undefined) ?? []);
+  // Core kinds are older than selectors of more than labels.
+  const labels = (group === "" ? { matchLabels: selector } : selector) ?? undefined;
+  return formatRequirements(requirementsOf(labels as LabelSelector | undefined) ?? []);
 }

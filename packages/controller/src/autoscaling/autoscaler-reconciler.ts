@@ -1,76 +1,42 @@
+import { matchesLabels, type Requirement } from "@selvedge/apimachinery";
+import { type Clock, jsonEqual, seconds, toRfc3339 } from "@selvedge/base";
+import { keyOf, splitKey } from "@selvedge/client";
 import {
-  formatDecimal,
-  matchesLabels,
-  parseQuantity,
-  requirementsOf,
-  toMillis,
-} from "@selvedge/apimachinery";
-import { type Clock, instant, jsonEqual, millis, seconds, toRfc3339 } from "@selvedge/base";
-import { type KindRef, keyOf, splitKey } from "@selvedge/client";
-import {
-  type Deployment,
-  deploymentKind,
   type HorizontalPodAutoscaler,
   horizontalPodAutoscalerKind,
-  type MetricSpec,
   type MetricStatus,
   type Pod,
-  type ReplicaSet,
-  type ReplicationController,
-  replicaSetKind,
-  replicationControllerKind,
-  type StatefulSet,
-  statefulSetKind,
   usualRules,
 } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { EventRecorder } from "../events/event-recorder.ts";
 import type { UsageBook } from "../ingest/usage-book.ts";
 import type { Caches } from "../objects/caches.ts";
-import type { Cluster } from "../objects/cluster.ts";
 import { type ConditionSays, setCondition } from "../objects/conditions.ts";
 import { type Wake, wakeOn } from "../objects/wiring.ts";
-import { podMetricsOf } from "../telemetry/usage-api.ts";
-import { type Load, type LoadInputs, planLoad, type Sample } from "./load-plan.ts";
+import { invalidMetrics, type Proposal, planMetrics } from "./metric-plan.ts";
 import { noHistory, type PaceHistory, planPace, withChange, withRecommendation } from "./pace-plan.ts";
+import { podsOf, rescale, type ScaleTargetDeps, selectorOf, type Target, targetOf } from "./scale-target.ts";
 
-export interface AutoscalerDeps {
-  readonly cluster: Cluster;
-  readonly caches: Caches;
+export interface AutoscalerDeps extends ScaleTargetDeps {
+  readonly caches: Pick<Caches, "pods" | "autoscalers">;
   readonly clock: Clock;
   readonly events: EventRecorder;
   readonly usages: Pick<UsageBook, "app">;
 }
 
-type Scaled = Deployment | ReplicaSet | StatefulSet | ReplicationController;
-
-interface Target {
-  readonly kind: KindRef;
-  readonly object: Scaled;
-  readonly replicas: number;
-  readonly pods: readonly Pod[];
-}
-
-/** What comes of the figures: the replicas they ask for, and what each of them is. */
-interface Proposal {
-  readonly replicas: number | undefined;
-  readonly metric: string;
-  readonly active: ConditionSays;
-  readonly statuses: MetricStatus[];
-}
-
 /** As often as upstream. */
 const turn = seconds(15);
-const usualTolerance = 0.1;
-
-type Tolerance = LoadInputs["tolerance"];
-
-function toleranceOf(rules: { readonly tolerance?: string } | undefined): number {
-  return rules?.tolerance === undefined ? usualTolerance : Number(parseQuantity(rules.tolerance) ?? 0n) / 1e9;
-}
-/** Controllers have no more than a fleet's worth of autoscalers; the oldest history goes first. */
-const historiesMax = 10_000;
+/** Controllers have no more than a fleet's worth of autoscalers; the oldest memory goes first. */
+const memoriesMax = 10_000;
 const component = "horizontal-pod-autoscaler";
+
+/** What is remembered of an autoscaler from one look to the next. */
+interface Memory {
+  readonly history: PaceHistory;
+  /** Which Pods it had the last time it looked at them. */
+  readonly selector?: readonly Requirement[];
+}
 
 /**
  * Sets how many Pods something has by what they use, which their nodes report. The key is `namespace/name`. What was
@@ -81,7 +47,7 @@ export class AutoscalerReconciler implements Reconciler {
   readonly reads: readonly string[] = ["HorizontalPodAutoscaler", "Pod", "usage", "what is scaled"];
   readonly writes: readonly string[] = ["HorizontalPodAutoscaler.status", "scale of what is scaled"];
   readonly #deps: AutoscalerDeps;
-  readonly #histories = new Map<string, PaceHistory>();
+  readonly #memories = new Map<string, Memory>();
 
   constructor(deps: AutoscalerDeps) {
     this.#deps = deps;
@@ -92,11 +58,10 @@ export class AutoscalerReconciler implements Reconciler {
     const { namespace, name } = splitKey(key);
     const autoscaler = caches.autoscalers.get(name, namespace);
     if (autoscaler === undefined || autoscaler.metadata.deletionTimestamp !== undefined) {
-      this.#histories.delete(key);
+      this.#memories.delete(key);
       return settled;
     }
-    const { scaleTargetRef: ref } = autoscaler.spec;
-    const target = targetOf(caches, ref, namespace);
+    const target = await targetOf(this.#deps, autoscaler.spec.scaleTargetRef, namespace);
     if (typeof target === "string") {
       await this.#tell(autoscaler, "Warning", "FailedGetScale", target);
       const message = `the HPA controller was unable to get the target's current scale: ${target}`;
@@ -104,158 +69,122 @@ export class AutoscalerReconciler implements Reconciler {
       await this.#say(autoscaler, [says], {});
     } else {
       const now = clock.now();
-      const history = this.#histories.get(key) ?? withRecommendation(noHistory, target.replicas, now);
-      this.#remember(key, await this.#scale(autoscaler, target, history));
+      const { selector, history = withRecommendation(noHistory, target.replicas, now) } =
+        this.#memories.get(key) ?? {};
+      this.#remember(key, { history, ...(selector && { selector }) });
+      await this.#scale(key, autoscaler, target, history);
     }
     return lookAgain("what Pods use changes", turn);
   }
 
   async #scale(
+    key: string,
     autoscaler: HorizontalPodAutoscaler,
     target: Target,
     history: PaceHistory,
-  ): Promise<PaceHistory> {
+  ): Promise<void> {
     const now = this.#deps.clock.now();
-    const { spec, status } = autoscaler;
+    const { spec } = autoscaler;
     const { minReplicas = 1, maxReplicas } = spec;
     const current = target.replicas;
     const able: ConditionSays = {
       ...{ type: "AbleToScale", status: "True", reason: "SucceededGetScale" },
       message: "the HPA controller was able to get the target's current scale",
     };
-    const known = { currentReplicas: current, currentMetrics: status?.currentMetrics };
-    if (current === 0) {
+    const known = { currentReplicas: current, currentMetrics: [] };
+    if (current === 0 && minReplicas !== 0) {
       const message = "scaling is disabled since the replica count of the target is zero";
       const off = { type: "ScalingActive", status: "False", reason: "ScalingDisabled", message } as const;
-      await this.#say(autoscaler, [able, off], { ...known, desiredReplicas: 0 });
-      return history;
+      return await this.#say(autoscaler, [able, off], { ...known, desiredReplicas: 0 });
     }
     if (current > maxReplicas || current < minReplicas) {
       const side = current > maxReplicas ? "above Spec.MaxReplicas" : "below Spec.MinReplicas";
-      const bound = Math.min(Math.max(current, minReplicas), maxReplicas);
-      const says = await this.#rescale(
-        autoscaler,
-        target,
-        bound,
-        `Current number of replicas ${side}`,
-        history,
-      );
-      await this.#say(autoscaler, [says.able], { ...known, desiredReplicas: bound, isRescaled: true });
-      return says.history;
+      const to = Math.min(Math.max(current, minReplicas), maxReplicas);
+      const why = `Current number of replicas ${side}`;
+      return await this.#rescale(key, autoscaler, target, { to, why, history, says: [], seen: known });
     }
-    const proposal = this.#proposalOf(spec, target);
-    const figures = { currentReplicas: current, currentMetrics: proposal.statuses };
+    const proposal = await this.#proposalOf(key, autoscaler, target);
+    const seen = { currentReplicas: current, currentMetrics: proposal.statuses };
+    for (const { reason, fault } of proposal.faults) await this.#tell(autoscaler, "Warning", reason, fault);
     if (proposal.replicas === undefined) {
-      await this.#tell(autoscaler, "Warning", "FailedComputeMetricsReplicas", proposal.active.message ?? "");
-      await this.#say(autoscaler, [able, proposal.active], figures);
-      return history;
+      await this.#say(autoscaler, [able, proposal.active], seen);
+      return await this.#tell(autoscaler, "Warning", "FailedComputeMetricsReplicas", proposal.failure);
     }
     const pace = planPace({
       ...{ spec, usual: usualRules, history, current, recommended: proposal.replicas, now },
     });
     const looked = withRecommendation(history, proposal.replicas, now);
-    const says = [proposal.active, pace.limited];
+    this.#remember(key, { ...this.#memories.get(key), history: looked });
+    const says = [pace.able, proposal.active, pace.limited];
     if (pace.replicas === current) {
-      await this.#say(autoscaler, [pace.able, ...says], { ...figures, desiredReplicas: current });
-      return looked;
+      return await this.#say(autoscaler, says, { ...seen, desiredReplicas: current });
     }
-    const why = pace.replicas > current ? `${proposal.metric} above target` : "All metrics below target";
-    const done = await this.#rescale(autoscaler, target, pace.replicas, why, looked);
-    const reached = { ...figures, desiredReplicas: pace.replicas, isRescaled: true };
-    await this.#say(autoscaler, [done.able, ...says], reached);
-    return done.history;
+    const below = proposal.replicas < current ? "All metrics below target" : "";
+    const why = proposal.replicas > current ? `${proposal.metric} above target` : below;
+    await this.#rescale(key, autoscaler, target, { to: pace.replicas, why, history: looked, says, seen });
   }
 
   async #rescale(
+    key: string,
     autoscaler: HorizontalPodAutoscaler,
-    { kind, object, replicas: before }: Target,
-    replicas: number,
-    why: string,
-    history: PaceHistory,
-  ): Promise<{ able: ConditionSays; history: PaceHistory }> {
-    const { cluster, clock } = this.#deps;
-    const { name, namespace, uid } = object.metadata;
-    await cluster.change<Scaled>(kind, name, namespace, (draft) => {
-      if (draft.metadata.uid !== uid || draft.spec.replicas === replicas) return false;
-      draft.spec.replicas = replicas;
-      return true;
-    });
-    await this.#tell(autoscaler, "Normal", "SuccessfulRescale", `New size: ${replicas}; reason: ${why}`);
-    const message = `the HPA controller was able to update the target scale to ${replicas}`;
-    return {
-      able: { type: "AbleToScale", status: "True", reason: "SucceededRescale", message },
-      history: withChange(history, before, replicas, clock.now()),
-    };
+    target: Target,
+    { to, why, history, says, seen }: Step,
+  ): Promise<void> {
+    const { clock } = this.#deps;
+    const fault = await rescale(this.#deps, target, to);
+    if (fault !== undefined) {
+      const size = `New size: ${to}; reason: ${why}; error: ${fault}`;
+      await this.#tell(autoscaler, "Warning", "FailedRescale", size);
+      const message = `the HPA controller was unable to update the target scale: ${fault}`;
+      const unable = { type: "AbleToScale", status: "False", reason: "FailedUpdateScale", message } as const;
+      return await this.#say(autoscaler, [...says, unable], seen);
+    }
+    await this.#tell(autoscaler, "Normal", "SuccessfulRescale", `New size: ${to}; reason: ${why}`);
+    const changed = withChange(history, target.replicas, to, clock.now());
+    this.#remember(key, { ...this.#memories.get(key), history: changed });
+    const message = `the HPA controller was able to update the target scale to ${to}`;
+    const able = { type: "AbleToScale", status: "True", reason: "SucceededRescale", message } as const;
+    await this.#say(autoscaler, [...says, able], { ...seen, desiredReplicas: to, isRescaled: true });
   }
 
-  /** The largest of what the figures ask for; fewer Pods only when all of them are known. */
-  #proposalOf({ metrics = [], behavior }: HorizontalPodAutoscaler["spec"], target: Target): Proposal {
-    const tolerance = { up: toleranceOf(behavior?.scaleUp), down: toleranceOf(behavior?.scaleDown) };
-    const found = metrics.map((metric) => this.#measure(metric, target, tolerance));
-    const statuses = found.map((one) => ("fault" in one ? { type: "" } : one.status));
-    const [best] = found
-      .filter((one) => "replicas" in one)
-      .sort((left, right) => right.replicas - left.replicas);
-    const fault = found.find((one) => "fault" in one);
-    if (best === undefined || (fault !== undefined && best.replicas < target.replicas)) {
-      const message = `the HPA was unable to compute the replica count: ${fault?.fault ?? "no metrics"}`;
-      const reason = fault?.reason ?? "FailedGetResourceMetric";
+  async #proposalOf(
+    key: string,
+    autoscaler: HorizontalPodAutoscaler,
+    { selector, replicas: current }: Target,
+  ): Promise<Proposal & { readonly failure: string }> {
+    const { caches, usages, clock } = this.#deps;
+    const { spec, metadata } = autoscaler;
+    const { namespace = "" } = metadata;
+    const refuse = async (event: string, fault: string, reason: string, message: string) => {
+      await this.#tell(autoscaler, "Warning", event, fault);
       const active = { type: "ScalingActive", status: "False", reason, message } as const;
-      return { replicas: undefined, metric: "", active, statuses };
+      return { replicas: undefined, metric: "", active, statuses: [], faults: [], failure: fault };
+    };
+    const read = selectorOf(selector);
+    if ("fault" in read) return await refuse(read.event, read.fault, "InvalidSelector", read.says);
+    const { requirements } = read;
+    this.#remember(key, { history: noHistory, ...this.#memories.get(key), selector: requirements });
+    const pods = podsOf(caches, namespace, requirements);
+    const scalers = this.#scalersOf(namespace, pods);
+    if (scalers.length > 1) {
+      const all = scalers.map((one) => `{${splitKey(one).name} ${namespace}}`).join(" ");
+      const fault = `pods by selector ${selector} are controlled by multiple HPAs: [${all}]`;
+      return await refuse("AmbiguousSelector", fault, "AmbiguousSelector", fault);
     }
-    const message = `the HPA was able to successfully calculate a replica count from ${best.metric}`;
-    const active = { type: "ScalingActive", status: "True", reason: "ValidMetricFound", message } as const;
-    return { replicas: best.replicas, metric: best.metric, active, statuses };
+    const now = clock.now();
+    const usageOf = (pod: Pod): ReturnType<typeof usages.app> => usages.app(pod.metadata.uid ?? "", now);
+    const proposal = planMetrics({ namespace, spec, pods, current, usageOf, now });
+    return { ...proposal, failure: invalidMetrics(spec.metrics?.length ?? 0, proposal.faults) };
   }
 
-  #measure(metric: MetricSpec, { pods, replicas: current }: Target, tolerance: Tolerance): Measured {
-    const source = metric.resource ?? metric.containerResource;
-    if (source === undefined) return foreign(metric);
-    const { name, target } = source;
-    const container = metric.containerResource?.container;
-    const reason = container === undefined ? "FailedGetResourceMetric" : "FailedGetContainerResourceMetric";
-    const what =
-      target.averageUtilization === undefined ? `${name} resource metric value` : `${name} utilization`;
-    const failed = (fault: string): Measured => ({ reason, fault: `failed to get ${what}: ${fault}` });
-    const samples = this.#samplesOf(pods, name, container);
-    if (samples.size === 0) {
-      return failed(
-        `unable to get metrics for resource ${name}: no metrics returned from resource metrics API`,
-      );
+  /** Which autoscalers of the namespace any of these Pods has. */
+  #scalersOf(namespace: string, pods: readonly Pod[]): string[] {
+    const found: string[] = [];
+    for (const [key, { selector }] of this.#memories) {
+      if (selector === undefined || splitKey(key).namespace !== namespace) continue;
+      if (pods.some(({ metadata }) => matchesLabels(selector, metadata.labels))) found.push(key);
     }
-    const requests = target.averageUtilization === undefined ? new Map() : requestsOf(pods, name, container);
-    if (typeof requests === "string") return failed(requests);
-    const load = planLoad({
-      ...{ pods, samples, isCpu: name === "cpu", current, now: this.#deps.clock.now() },
-      target:
-        target.averageUtilization === undefined
-          ? { average: millisOf(target.averageValue) }
-          : { percent: target.averageUtilization, requests },
-      tolerance,
-    });
-    if (load === undefined)
-      return failed("did not receive metrics for targeted pods (pods might be unready)");
-    const kind = `${name} ${container === undefined ? "" : "container "}resource`;
-    const metricName = load.percent === undefined ? kind : `${kind} utilization (percentage of request)`;
-    return { replicas: load.replicas, metric: metricName, status: statusOf(metric, load) };
-  }
-
-  /** In thousandths, by the Pod's name. */
-  #samplesOf(pods: readonly Pod[], resource: string, container: string | undefined): Map<string, Sample> {
-    const { usages, clock } = this.#deps;
-    const samples = new Map<string, Sample>();
-    for (const pod of pods) {
-      const usage = usages.app(pod.metadata.uid ?? "", clock.now());
-      const measured = usage && podMetricsOf(pod, usage);
-      const amounts = measured?.containers
-        .filter((one) => container === undefined || one.name === container)
-        .map((one) => (resource === "cpu" || resource === "memory" ? one.usage[resource] : undefined));
-      if (usage === undefined || amounts === undefined || amounts.length === 0) continue;
-      if (amounts.includes(undefined)) continue;
-      const amount = amounts.reduce((all, one) => all + millisOf(one), 0);
-      samples.set(pod.metadata.name, { at: instant(usage.at), window: millis(usage.window), amount });
-    }
-    return samples;
+    return found.sort();
   }
 
   async #say(autoscaler: HorizontalPodAutoscaler, says: readonly ConditionSays[], seen: Seen): Promise<void> {
@@ -292,97 +221,28 @@ export class AutoscalerReconciler implements Reconciler {
     await this.#deps.events.record(about, { type, reason, message, component });
   }
 
-  #remember(key: string, history: PaceHistory): void {
-    this.#histories.delete(key);
-    this.#histories.set(key, history);
-    const [oldest] = this.#histories.keys();
-    if (this.#histories.size > historiesMax && oldest !== undefined) this.#histories.delete(oldest);
+  #remember(key: string, memory: Memory): void {
+    this.#memories.delete(key);
+    this.#memories.set(key, memory);
+    const [oldest] = this.#memories.keys();
+    if (this.#memories.size > memoriesMax && oldest !== undefined) this.#memories.delete(oldest);
   }
 }
 
-type Measured =
-  | { readonly fault: string; readonly reason: string }
-  | { readonly replicas: number; readonly metric: string; readonly status: MetricStatus };
+/** A number to come to, and what is said of the way there. */
+interface Step {
+  readonly to: number;
+  readonly why: string;
+  readonly history: PaceHistory;
+  readonly says: readonly ConditionSays[];
+  readonly seen: Seen;
+}
 
 interface Seen {
   readonly currentReplicas?: number;
   readonly desiredReplicas?: number;
-  readonly currentMetrics?: MetricStatus[] | undefined;
+  readonly currentMetrics?: MetricStatus[];
   readonly isRescaled?: boolean;
-}
-
-/** Nobody here serves the APIs of figures that are not of Pods' resources: upstream's words for that. */
-function foreign({ type, external, pods, object }: MetricSpec): Measured {
-  const { name = "" } = (external ?? pods ?? object)?.metric ?? {};
-  const api = type === "External" ? "external" : "custom";
-  const none = `no ${api} metrics API (${api}.metrics.k8s.io) registered`;
-  const fault = `unable to get metric ${name}: unable to fetch metrics from ${api} metrics API: ${none}`;
-  return { reason: `FailedGet${type}Metric`, fault };
-}
-
-function statusOf({ type, resource, containerResource }: MetricSpec, load: Load): MetricStatus {
-  const current = {
-    averageValue: formatDecimal(BigInt(load.average) * 1_000_000n),
-    ...(load.percent !== undefined && { averageUtilization: load.percent }),
-  };
-  if (resource !== undefined) return { type, resource: { name: resource.name, current } };
-  const { name = "", container = "" } = containerResource ?? {};
-  return { type, containerResource: { name, container, current } };
-}
-
-function millisOf(amount: string | undefined): number {
-  return toMillis(parseQuantity(amount ?? "0") ?? 0n);
-}
-
-/** In thousandths, by the Pod's name; a text where a container says nothing. */
-function requestsOf(
-  pods: readonly Pod[],
-  resource: string,
-  only: string | undefined,
-): Map<string, number> | string {
-  const requests = new Map<string, number>();
-  for (const { metadata, spec } of pods) {
-    const beside = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
-    let all = 0;
-    for (const { name, resources } of [...spec.containers, ...beside]) {
-      if (only !== undefined && name !== only) continue;
-      const request = resources?.requests?.[resource];
-      if (request === undefined)
-        return `missing request for ${resource} in container ${name} of Pod ${metadata.name}`;
-      all += millisOf(request);
-    }
-    requests.set(metadata.name, all);
-  }
-  return requests;
-}
-
-/** What is scaled and its Pods; a text says why that cannot be told. */
-function targetOf(
-  caches: Caches,
-  { kind, name, apiVersion = "" }: HorizontalPodAutoscaler["spec"]["scaleTargetRef"],
-  namespace: string | undefined,
-): Target | string {
-  const views = [
-    [deploymentKind, caches.deployments],
-    [replicaSetKind, caches.replicaSets],
-    [statefulSetKind, caches.statefulSets],
-    [replicationControllerKind, caches.replicationControllers],
-  ] as const;
-  const group = apiVersion.includes("/") ? (apiVersion.split("/")[0] ?? "") : "";
-  const found = views.find(([one]) => one.kind === kind && one.group === group);
-  if (found === undefined) return `no matches for kind "${kind}" in group "${group}"`;
-  const [ref, view] = found;
-  const object: Scaled | undefined = view.get(name, namespace);
-  if (object === undefined) return `${ref.plural}${group && `.${group}`} "${name}" not found`;
-  const pods = caches.pods.by("namespace", namespace ?? "").filter((pod) => covers(object, pod));
-  return { kind: ref, object, replicas: object.spec.replicas ?? 1, pods };
-}
-
-function covers({ spec }: Scaled, { metadata }: Pod): boolean {
-  const { selector = {} } = spec;
-  const labels = "matchLabels" in selector || "matchExpressions" in selector ? selector : undefined;
-  const requirements = requirementsOf(labels ?? { matchLabels: selector as Record<string, string> }) ?? [];
-  return matchesLabels(requirements, metadata.labels);
 }
 
 export function autoscalerWakes(): Wake[] {

@@ -16,9 +16,9 @@ export interface LoadInputs {
   /** By the Pod's name. */
   readonly samples: ReadonlyMap<string, Sample>;
   readonly isCpu: boolean;
-  /** What is wished for: in percent of what each Pod requests, or so much by Pod. */
+  /** What is wished for: in percent of what each Pod requests, or so much by Pod. A text says why that is not known. */
   readonly target:
-    | { readonly percent: number; readonly requests: ReadonlyMap<string, number> }
+    | { readonly percent: number; readonly requests: ReadonlyMap<string, number> | string }
     | { readonly average: number };
   readonly current: number;
   /** So far off the target nothing is done. */
@@ -37,35 +37,25 @@ export interface Load {
 const startsFor = minutes(5);
 const firstReadyAfter = seconds(30);
 
-/** Undefined: nothing that counts was measured. */
-export function planLoad(inputs: LoadInputs): Load | undefined {
+/** A text says why nothing can be said. */
+export function planLoad(inputs: LoadInputs): Load | string {
   const { pods, samples, target, current, tolerance } = inputs;
   const { ready, unready, missing } = groupsOf(inputs);
   const known = new Map(ready.map((name) => [name, samples.get(name)?.amount ?? 0]));
-  if (known.size === 0) return undefined;
-  const requests = (names: Iterable<string>): number =>
-    "requests" in target ? sum([...names].map((name) => target.requests.get(name) ?? 0)) : 0;
-  const ratioOf = (amounts: ReadonlyMap<string, number>): number =>
-    "percent" in target
-      ? Math.trunc((sum(amounts.values()) * 100) / (requests(amounts.keys()) || 1)) / target.percent
-      : Math.trunc(sum(amounts.values()) / amounts.size) / target.average;
-  const ratio = ratioOf(known);
-  const average = Math.trunc(sum(known.values()) / known.size);
-  const said = {
-    average,
-    ...("percent" in target && {
-      percent: Math.trunc((sum(known.values()) * 100) / (requests(known.keys()) || 1)),
-    }),
-  };
+  if (known.size === 0) return "did not receive metrics for targeted pods (pods might be unready)";
+  const wish = wishOf(target);
+  if (typeof wish === "string") return wish;
+  const { ratio, ...said } = wish.measure(known);
+  if (Number.isNaN(ratio)) return "no metrics returned matched known pods";
   const isNear = (one: number): boolean => one <= 1 + tolerance.up && one >= 1 - tolerance.down;
   const countsUnready = unready.length > 0 && ratio > 1;
   if (!countsUnready && missing.length === 0) {
     return { replicas: isNear(ratio) ? current : Math.ceil(ratio * ready.length), ...said };
   }
-  // Of what is not measured, what would change least is taken.
-  for (const name of missing) known.set(name, ratio < 1 ? assumed(target, name) : 0);
+  // Of what is not measured, what would change least is taken: just on the target, nothing.
+  if (ratio !== 1) for (const name of missing) known.set(name, ratio < 1 ? wish.whole(name) : 0);
   if (countsUnready) for (const name of unready) known.set(name, 0);
-  const whole = ratioOf(known);
+  const { ratio: whole } = wish.measure(known);
   if (isNear(whole) || (ratio < 1 && whole > 1) || (ratio > 1 && whole < 1)) {
     return { replicas: current, ...said };
   }
@@ -74,9 +64,35 @@ export function planLoad(inputs: LoadInputs): Load | undefined {
   return { replicas: isAgainst || pods.length === 0 ? current : replicas, ...said };
 }
 
-function assumed(target: LoadInputs["target"], name: string): number {
-  if ("average" in target) return target.average;
-  return ((target.requests.get(name) ?? 0) * Math.max(100, target.percent)) / 100;
+interface Wish {
+  /** How much is used of what is wished for, and what that is. */
+  measure(amounts: ReadonlyMap<string, number>): Omit<Load, "replicas"> & { readonly ratio: number };
+  /** What a Pod that is not measured is taken to use when there is less to do. */
+  whole(name: string): number;
+}
+
+function wishOf(target: LoadInputs["target"]): Wish | string {
+  const averageOf = (amounts: ReadonlyMap<string, number>): number =>
+    Math.trunc(sum(amounts.values()) / amounts.size);
+  if ("average" in target) {
+    return {
+      measure: (amounts) => {
+        const average = averageOf(amounts);
+        return { average, ratio: average / target.average };
+      },
+      whole: () => target.average,
+    };
+  }
+  const { percent: wished, requests } = target;
+  if (typeof requests === "string") return requests;
+  return {
+    measure: (amounts) => {
+      const requested = sum([...amounts.keys()].map((name) => requests.get(name) ?? 0));
+      const percent = requested === 0 ? Number.NaN : Math.trunc((sum(amounts.values()) * 100) / requested);
+      return { average: averageOf(amounts), percent, ratio: percent / wished };
+    },
+    whole: (name) => Math.trunc(((requests.get(name) ?? 0) * Math.max(100, wished)) / 100),
+  };
 }
 
 function sum(numbers: Iterable<number>): number {

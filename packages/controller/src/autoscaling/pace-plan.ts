@@ -38,10 +38,10 @@ export interface PaceInputs {
 }
 
 export function planPace(inputs: PaceInputs): Pace {
-  const { current, recommended } = inputs;
-  const steady = stabilized(inputs);
+  const { spec, current, recommended } = inputs;
+  const steady = spec.behavior === undefined ? highest(inputs, downWindow) : stabilized(inputs);
   const isHeld = steady !== recommended;
-  const which = recommended >= current ? "Up" : "Down";
+  const which = spec.behavior !== undefined && recommended >= current ? "Up" : "Down";
   const [other, extreme] = which === "Up" ? ["lower", "lowest"] : ["higher", "highest"];
   const able: ConditionSays = {
     ...{ type: "AbleToScale", status: "True" },
@@ -50,53 +50,67 @@ export function planPace(inputs: PaceInputs): Pace {
       ? `recent recommendations were ${other} than current one, applying the ${extreme} recent recommendation`
       : "recommended size matches current size",
   };
-  const { replicas, reason, message } = limitedTo(inputs, steady);
+  const { replicas, reason, message } =
+    spec.behavior === undefined ? plainlyLimited(inputs, steady) : limitedTo(inputs, steady);
   const status = replicas === steady ? "False" : "True";
   return { replicas, able, limited: { type: "ScalingLimited", status, reason, message } };
 }
 
+function within({ history, now }: PaceInputs, window: number): number[] {
+  return history.recommended.filter(({ at }) => at > now - seconds(window)).map(({ count }) => count);
+}
+
+function highest(inputs: PaceInputs, window: number): number {
+  return Math.max(inputs.recommended, ...within(inputs, window));
+}
+
 /** Upwards the least, downwards the most of what was recommended within the windows. */
-function stabilized({ spec, usual, history, current, recommended, now }: PaceInputs): number {
-  const within = (window: number): number[] =>
-    history.recommended.filter(({ at }) => at > now - seconds(window)).map(({ count }) => count);
+function stabilized(inputs: PaceInputs): number {
+  const { spec, usual, current, recommended } = inputs;
   const up = spec.behavior?.scaleUp ?? usual.up;
   const down = spec.behavior?.scaleDown ?? usual.down;
-  const least = Math.min(recommended, ...within(up.stabilizationWindowSeconds ?? 0));
-  const most = Math.max(recommended, ...within(down.stabilizationWindowSeconds ?? downWindow));
+  const least = Math.min(recommended, ...within(inputs, up.stabilizationWindowSeconds ?? 0));
+  const most = highest(inputs, down.stabilizationWindowSeconds ?? downWindow);
   return Math.min(Math.max(current, least), most);
 }
 
 type Limited = { readonly replicas: number; readonly reason: string; readonly message: string };
+
+const limits = {
+  ScaleUpLimit: "the desired replica count is increasing faster than the maximum scale rate",
+  TooManyReplicas: "the desired replica count is more than the maximum replica count",
+  ScaleDownLimit: "the desired replica count is decreasing faster than the maximum scale rate",
+  TooFewReplicas: "the desired replica count is less than the minimum replica count",
+  DesiredWithinRange: "the desired count is within the acceptable range",
+} as const;
+
+function limited(replicas: number, reason: keyof typeof limits): Limited {
+  return { replicas, reason, message: limits[reason] };
+}
+
+/** Where nothing is said of the pace: twice as many, or four, whenever it is looked at. */
+function plainlyLimited({ spec, current }: PaceInputs, wanted: number): Limited {
+  const { minReplicas = 1, maxReplicas } = spec;
+  const limit = Math.max(2 * current, 4);
+  if (wanted < minReplicas) return limited(minReplicas, "TooFewReplicas");
+  if (wanted <= Math.min(maxReplicas, limit)) return limited(wanted, "DesiredWithinRange");
+  return maxReplicas > limit ? limited(limit, "ScaleUpLimit") : limited(maxReplicas, "TooManyReplicas");
+}
 
 function limitedTo({ spec, usual, history, current, now }: PaceInputs, wanted: number): Limited {
   const { minReplicas = 1, maxReplicas, behavior } = spec;
   if (wanted > current) {
     const rules = behavior?.scaleUp ?? usual.up;
     const limit = Math.max(current, limitOf("up", rules, history, current, now));
-    const highest = Math.min(maxReplicas, limit);
-    if (wanted > highest && limit < maxReplicas) {
-      const message = "the desired replica count is increasing faster than the maximum scale rate";
-      return { replicas: highest, reason: "ScaleUpLimit", message };
-    }
-    if (wanted > highest) {
-      const message = "the desired replica count is more than the maximum replica count";
-      return { replicas: highest, reason: "TooManyReplicas", message };
-    }
+    const most = Math.min(maxReplicas, limit);
+    if (wanted > most) return limited(most, limit < maxReplicas ? "ScaleUpLimit" : "TooManyReplicas");
   } else if (wanted < current) {
     const rules = behavior?.scaleDown ?? usual.down;
     const limit = Math.min(current, limitOf("down", rules, history, current, now));
-    const lowest = Math.max(minReplicas, limit);
-    if (wanted < lowest && limit > minReplicas) {
-      const message = "the desired replica count is decreasing faster than the maximum scale rate";
-      return { replicas: lowest, reason: "ScaleDownLimit", message };
-    }
-    if (wanted < lowest) {
-      const message = "the desired replica count is less than the minimum replica count";
-      return { replicas: lowest, reason: "TooFewReplicas", message };
-    }
+    const least = Math.max(minReplicas, limit);
+    if (wanted < least) return limited(least, limit > minReplicas ? "ScaleDownLimit" : "TooFewReplicas");
   }
-  const message = "the desired count is within the acceptable range";
-  return { replicas: wanted, reason: "DesiredWithinRange", message };
+  return limited(wanted, "DesiredWithinRange");
 }
 
 function limitOf(
