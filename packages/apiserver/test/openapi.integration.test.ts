@@ -48,6 +48,39 @@ describe("OpenAPI", { skip: opensslMissing() }, () => {
     ]);
   });
 
+  const told: readonly (readonly [place: string, told: object])[] = [
+    ["core.v1.Container properties imagePullPolicy", { enum: ["Always", "IfNotPresent", "Never"] }],
+    ["core.v1.HostPathVolumeSource properties type", { enum: ["", "BlockDevice", "CharDevice"] }],
+    ["core.v1.PersistentVolumeClaimSpec properties accessModes items", { enum: ["ReadOnlyMany"] }],
+    ["networking.v1.HTTPIngressPath properties pathType", { enum: ["Exact"] }],
+    ["core.v1.Secret properties data additionalProperties", { format: "byte" }],
+    ["core.v1.Event", { required: ["metadata", "involvedObject"] }],
+    ["events.v1.EventSeries", { required: ["count", "lastObservedTime"] }],
+    ["networking.v1.ParentReference", { required: ["resource", "name"] }],
+    ["storage.v1.CSINodeSpec", { required: ["drivers"] }],
+    ["authorization.v1.SubjectAccessReview", { required: ["spec"] }],
+    ["authorization.v1.SubjectRulesReviewStatus", { required: ["resourceRules", "nonResourceRules"] }],
+    ["authorization.v1.ResourceRule properties verbs", { "x-kubernetes-list-type": "atomic" }],
+  ];
+  for (const [place, expected] of told)
+    it(`says of ${place} what upstream says`, async () => {
+      const [type = "", ...path] = place.split(" ");
+      let at = (await world.send("/openapi/v2")).json.definitions[`io.k8s.api.${type}`];
+      for (const step of path) at = at[step];
+      for (const [name, value] of Object.entries(expected))
+        assert.deepEqual(Array.isArray(value) ? at[name].slice(0, value.length) : at[name], value);
+    });
+
+  it("has the parts of definitions by their names, and deletes together what can be", async () => {
+    const { definitions, paths } = (await world.send("/openapi/v2")).json;
+    const prefix = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResource";
+    const { versions } = definitions[`${prefix}DefinitionSpec`].properties;
+    assert.deepEqual(versions.items, { $ref: `#/definitions/${prefix}DefinitionVersion` });
+    assert.equal(paths["/api/v1/namespaces"].delete, undefined);
+    const { delete: all } = paths["/api/v1/namespaces/{namespace}/secrets"];
+    assert.equal(all["x-kubernetes-action"], "deletecollection");
+  });
+
   it("has no list without items, as of a user's kind that keeps what nobody knows", async () => {
     const definition = {
       ...{ apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition" },

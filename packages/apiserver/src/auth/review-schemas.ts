@@ -27,7 +27,7 @@ type Row = readonly [
 
 const wires = {
   texts: [
-    { type: "array", items: { type: "string" } },
+    { type: "array", items: { type: "string" }, "x-kubernetes-list-type": "atomic" },
     { type: "string", repeated: true },
   ],
   flag: [{ type: "boolean" }, { type: "bool" }],
@@ -42,7 +42,11 @@ const wires = {
   ],
 } as const satisfies Record<string, readonly [Schema, Omit<ProtobufField, "name">]>;
 
-function part(description: string, rows: Readonly<Record<string, Row>>): Part {
+function part(
+  description: string,
+  rows: Readonly<Record<string, Row>>,
+  required: readonly string[] = [],
+): Part {
   const properties: Record<string, Schema> = {};
   const message: Record<number, ProtobufField> = {};
   for (const [name, [number, text, type]] of Object.entries(rows)) {
@@ -60,7 +64,8 @@ function part(description: string, rows: Readonly<Record<string, Row>>): Part {
       message[number] = { name, ...wire };
     }
   }
-  return { schema: { type: "object", description, properties }, message };
+  const needs = required.length === 0 ? {} : { required: [...required] };
+  return { schema: { type: "object", description, ...needs, properties }, message };
 }
 
 function maybe(of: Part): Part {
@@ -68,14 +73,19 @@ function maybe(of: Part): Part {
 }
 
 function listOf(of: Part): Part & { readonly repeated: true } {
-  return { schema: { type: "array", items: of.schema }, message: of.message, repeated: true };
+  const schema: Schema = { type: "array", items: of.schema, "x-kubernetes-list-type": "atomic" };
+  return { schema, message: of.message, repeated: true };
 }
 
-const requirement = part("One requirement on one field or label.", {
-  key: [1, "Its name."],
-  operator: [2, "How it is compared: In, NotIn, Exists, DoesNotExist."],
-  values: [3, "What it is compared with.", "texts"],
-});
+const requirement = part(
+  "One requirement on one field or label.",
+  {
+    key: [1, "Its name."],
+    operator: [2, "How it is compared: In, NotIn, Exists, DoesNotExist."],
+    values: [3, "What it is compared with.", "texts"],
+  },
+  ["key", "operator"],
+);
 
 function selector(what: string): Part {
   return part(`Which ${what} the request is limited to.`, {
@@ -111,29 +121,45 @@ const access = part("What is asked, and about whom.", {
   extra: [5, "What else is known of the user.", "extra"],
   uid: [6, "The user's uid."],
 });
-const accessStatus = part("The answer.", {
-  allowed: [1, "Whether it is allowed.", "flag"],
-  denied: [4, "Whether it is forbidden whatever else allows it.", "flag"],
-  reason: [2, "Why."],
-  evaluationError: [3, "What kept the answer from being sure."],
-});
+const accessStatus = part(
+  "The answer.",
+  {
+    allowed: [1, "Whether it is allowed.", "flag"],
+    denied: [4, "Whether it is forbidden whatever else allows it.", "flag"],
+    reason: [2, "Why."],
+    evaluationError: [3, "What kept the answer from being sure."],
+  },
+  ["allowed"],
+);
 const rules = part("What is asked.", { namespace: [1, "The namespace."] });
-const resourceRule = part("What may be done with resources.", {
-  verbs: [1, "What.", "texts"],
-  apiGroups: [2, "Groups of the resources.", "texts"],
-  resources: [3, "The resources.", "texts"],
-  resourceNames: [4, "Names it is limited to.", "texts"],
-});
-const nonResourceRule = part("What may be done with paths.", {
-  verbs: [1, "What.", "texts"],
-  nonResourceURLs: [2, "The paths.", "texts"],
-});
-const rulesStatus = part("The answer.", {
-  resourceRules: [1, "What may be done with resources.", listOf(resourceRule)],
-  nonResourceRules: [2, "What may be done with paths.", listOf(nonResourceRule)],
-  incomplete: [3, "Whether there may be more.", "flag"],
-  evaluationError: [4, "Why there may be more."],
-});
+const resourceRule = part(
+  "What may be done with resources.",
+  {
+    verbs: [1, "What.", "texts"],
+    apiGroups: [2, "Groups of the resources.", "texts"],
+    resources: [3, "The resources.", "texts"],
+    resourceNames: [4, "Names it is limited to.", "texts"],
+  },
+  ["verbs"],
+);
+const nonResourceRule = part(
+  "What may be done with paths.",
+  {
+    verbs: [1, "What.", "texts"],
+    nonResourceURLs: [2, "The paths.", "texts"],
+  },
+  ["verbs"],
+);
+const rulesStatus = part(
+  "The answer.",
+  {
+    resourceRules: [1, "What may be done with resources.", listOf(resourceRule)],
+    nonResourceRules: [2, "What may be done with paths.", listOf(nonResourceRule)],
+    incomplete: [3, "Whether there may be more.", "flag"],
+    evaluationError: [4, "Why there may be more."],
+  },
+  ["resourceRules", "nonResourceRules", "incomplete"],
+);
 const userInfo = part("Who somebody is.", {
   username: [1, "The name."],
   uid: [2, "The uid."],
@@ -184,6 +210,7 @@ function review(
     schema: {
       type: "object",
       description: "A question that is posted and answered.",
+      ...(spec && { required: ["spec"] }),
       properties: { ...(spec && { spec: spec.schema }), status: status.schema },
     },
     protobuf: {

@@ -104,8 +104,7 @@ networking/v1
   IngressClassSpec: parameters=IngressClassParametersReference
   IngressLoadBalancerIngress: ports=IngressPortStatus
   IngressLoadBalancerStatus: ingress=IngressLoadBalancerIngress
-  IngressRule: ingressRuleValue
-  IngressRuleValue: http=HTTPIngressRuleValue
+  IngressRule: http=HTTPIngressRuleValue
   IngressServiceBackend: port=ServiceBackendPort
   IngressSpec: defaultBackend=IngressBackend tls=IngressTLS rules=IngressRule
   IngressStatus: loadBalancer=IngressLoadBalancerStatus
@@ -181,4 +180,21 @@ authorization/v1
   SubjectAccessReview: spec=SubjectAccessReviewSpec status=SubjectAccessReviewStatus
   SubjectAccessReviewSpec: resourceAttributes nonResourceAttributes
   SubjectRulesReviewStatus: resourceRules=ResourceRule nonResourceRules=NonResourceRule
+io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1
+  CustomResourceDefinition: spec=CustomResourceDefinitionSpec status=CustomResourceDefinitionStatus
+  CustomResourceDefinitionSpec: names=CustomResourceDefinitionNames versions=CustomResourceDefinitionVersion
+      conversion=CustomResourceConversion
+  CustomResourceDefinitionStatus: acceptedNames=CustomResourceDefinitionNames
+      conditions=CustomResourceDefinitionCondition
+  CustomResourceDefinitionVersion: schema=CustomResourceValidation subresources=CustomResourceSubresources
+      additionalPrinterColumns=CustomResourceColumnDefinition selectableFields=SelectableField
+  CustomResourceSubresources: status=CustomResourceSubresourceStatus scale=CustomResourceSubresourceScale
+  CustomResourceConversion: webhook=WebhookConversion
+  WebhookConversion: clientConfig=WebhookClientConfig
+  WebhookClientConfig: service=ServiceReference
+  JSONSchemaProps: externalDocs=ExternalDocumentation x-kubernetes-validations=ValidationRule
+io.k8s.kube-aggregator.pkg.apis.apiregistration.v1
+  APIService: spec=APIServiceSpec status=APIServiceStatus
+  APIServiceSpec: service=ServiceReference
+  APIServiceStatus: conditions=APIServiceCondition
 `;

@@ -236,8 +236,9 @@ function readTable(): Map<string, Members> {
   return types;
 }
 
-function prefixOf(place: string): string {
+export function prefixOf(place: string): string {
   if (place === "~") return metaPrefix;
+  if (place.startsWith("io.")) return `${place}.`;
   return `io.k8s.api.${place.replace("/", ".")}.`;
 }
 

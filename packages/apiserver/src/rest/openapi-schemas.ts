@@ -1,6 +1,7 @@
 /** Kinds as OpenAPI's named schemas: every part that upstream has a name for is one of its own. */
 import type { KindDefinition, Schema } from "@selvedge/apimachinery";
 import { apiVersionOf, listKindOf } from "./kind-names.ts";
+import { withHints } from "./openapi-hints.ts";
 import { metaPrefix, metaSchemas } from "./openapi-meta.ts";
 import { type Members, typeMembers } from "./openapi-names.ts";
 
@@ -100,7 +101,8 @@ export class SchemaBook {
       metadata: this.#described({ description }, `${metaPrefix}ObjectMeta`),
       ...(emitted["properties"] as object | undefined),
     };
-    return { ...emitted, type: "object", properties };
+    const whole = { ...emitted, type: "object", properties };
+    return kind.custom ? whole : withHints(name, whole);
   }
 
   #reference(name: string): Json {
@@ -121,7 +123,7 @@ export class SchemaBook {
     const { definition: _definition, ...plain } = schema;
     const emitted = this.#emit(plain, typeMembers.get(name), custom);
     for (const key of Object.keys(emitted)) if (key.startsWith("x-kubernetes-patch")) delete emitted[key];
-    this.components[name] = emitted;
+    this.components[name] = custom ? emitted : withHints(name, emitted);
   }
 
   #emit(schema: Schema, members: Members | undefined, custom: boolean): Json {

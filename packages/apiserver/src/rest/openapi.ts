@@ -110,7 +110,14 @@ function hashOf(text: string): string {
   return createHash("sha512").update(text).digest("hex").toUpperCase();
 }
 
-const query = (name: string, type: string, description: string): unknown => ({
+interface QueryParameter {
+  readonly name: string;
+  readonly in: "query";
+  readonly description: string;
+  readonly schema: object;
+}
+
+const query = (name: string, type: string, description: string): QueryParameter => ({
   ...{ name, in: "query", description },
   schema: { type, uniqueItems: true },
 });
@@ -145,6 +152,9 @@ const deleteParameters = [
   query("propagationPolicy", "string", "What becomes of dependents: Orphan, Background or Foreground."),
 ];
 
+/** What a list may be asked that is not asked of one that is deleted. */
+const watchOnly: ReadonlySet<string> = new Set(["allowWatchBookmarks", "watch"]);
+
 function pathsOf({ kind, verbs, subresources }: Resource): Record<string, unknown> {
   const identity = { group: kind.group, version: kind.version, kind: kind.kind };
   const name = schemaName(kind);
@@ -169,7 +179,15 @@ function pathsOf({ kind, verbs, subresources }: Resource): Record<string, unknow
   const patch = operation("patch", patchParameters, {
     requestBody: body(`${metaPrefix}Patch`, patchTypesOf(kind)),
   });
-  const remove = operation("delete", deleteParameters, { requestBody: body(`${metaPrefix}DeleteOptions`) });
+  const options = { requestBody: body(`${metaPrefix}DeleteOptions`) };
+  const remove = operation("delete", deleteParameters, options);
+  const parametersOfAll = [
+    ...deleteParameters,
+    ...listParameters.filter(({ name: of }) => !watchOnly.has(of)),
+  ];
+  const all = verbs.includes("deletecollection") && {
+    delete: operation("deletecollection", parametersOfAll, options),
+  };
   const collection = `${rootOf(kind)}${kind.namespaced ? "/namespaces/{namespace}" : ""}/${kind.plural}`;
   const place = (named: boolean): { readonly parameters?: readonly unknown[] } => {
     const names = [...(kind.namespaced ? ["namespace"] : []), ...(named ? ["name"] : [])];
@@ -189,7 +207,7 @@ function pathsOf({ kind, verbs, subresources }: Resource): Record<string, unknow
     ]);
   return {
     ...(kind.namespaced && { [`${rootOf(kind)}/${kind.plural}`]: { get: list } }),
-    [collection]: { get: list, post: write("post"), delete: remove, ...place(false) },
+    [collection]: { get: list, post: write("post"), ...all, ...place(false) },
     [`${collection}/{name}`]: { ...one, ...place(true) },
     ...Object.fromEntries(parts),
   };
