@@ -55,6 +55,7 @@ export function inputsOf(pods: readonly Pod[], more: Partial<RenderInputs> = {})
   return {
     nodeId: "22222222-0000-4000-8000-000000000000",
     nodeName: "box",
+    followsLoad: false,
     edgeNode: {
       ...{ apiVersion: "selvedge.dev/v1alpha1", kind: "EdgeNode", metadata: { name: "box" } },
       spec: { labels: { zone: "north" }, settings: { "timer.config.interval": "30" } },

@@ -183,7 +183,10 @@ const kinds: readonly CachedKind<never>[] = [
   { ref: endpointsKind, indexes: {} },
   { ref: replicationControllerKind, indexes: { owner: byOwner, namespace: byNamespace } },
   { ref: podDisruptionBudgetKind, indexes: { namespace: byNamespace } },
-  { ref: horizontalPodAutoscalerKind, indexes: {} },
+  {
+    ref: horizontalPodAutoscalerKind,
+    indexes: { scaled: (autoscaler: HorizontalPodAutoscaler) => [scaledBy(autoscaler)] },
+  },
   { ref: resourceQuotaKind, indexes: { namespace: byNamespace } },
   {
     ref: networkPolicyKind,
@@ -271,6 +274,18 @@ function serviceOf({ metadata }: KubeObject): string[] {
 function jobOf({ metadata }: Pod): string[] {
   const name = metadata.labels?.[jobNameLabel];
   return name === undefined ? [] : [`${metadata.namespace}/${name}`];
+}
+
+/** What an autoscaler scales, in the index of autoscalers. */
+export function scaledBy({ metadata, spec }: HorizontalPodAutoscaler): string {
+  return scaleKey(metadata.namespace ?? "", spec.scaleTargetRef);
+}
+
+export function scaleKey(
+  namespace: string,
+  { kind, name }: { readonly kind: string; readonly name: string },
+): string {
+  return `${namespace}/${kind}/${name}`;
 }
 
 /** The claims whose volumes a Pod mounts, as `namespace/name`. */

@@ -34,6 +34,8 @@ export interface RenderInputs {
   readonly node: Node | undefined;
   /** All Pods bound to the node, in any order. */
   readonly pods: readonly Pod[];
+  /** An autoscaler goes by what one of these Pods uses. */
+  readonly followsLoad: boolean;
   readonly services: readonly Service[];
   /** Of the namespaces of these Pods. */
   readonly policies: readonly NetworkPolicy[];

@@ -233,6 +233,7 @@ describe("what cannot be rendered now", () => {
         policies: [],
         certificatesHash: "",
         nodeVolumes: [],
+        followsLoad: false,
         patches: [],
         tokens: { key: () => "", sign: () => new Uint8Array(), hasSigned: () => true },
         accountToken: () => assert.fail("it has none"),

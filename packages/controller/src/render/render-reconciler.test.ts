@@ -5,10 +5,14 @@ import { ext, getExtension } from "@selvedge/eve-api";
 import {
   type ConfigMap,
   configMapKind,
+  type Deployment,
+  deploymentKind,
   type EdgeNode,
   type Event,
   edgeNodeKind,
   eventKind,
+  type HorizontalPodAutoscaler,
+  horizontalPodAutoscalerKind,
   type Pod,
   podKind,
   type Secret,
@@ -44,7 +48,48 @@ async function statusOf(world: ObjectWorld, name: string): Promise<NonNullable<P
   return (await world.objects.get<Pod>(podKind, name, "default")).status ?? {};
 }
 
+const metricInterval = "timer.metric.interval";
+
+function settingOf(world: ObjectWorld, node: string, key: string): string | undefined {
+  return world.nodes.get(node)?.config?.configItems.find((item) => item.key === key)?.value;
+}
+
 describe("a node's configuration in the controller", () => {
+  it("asks for figures more often while an autoscaler goes by them, unless the EdgeNode says how often", async () => {
+    await using world = await ObjectWorld.start();
+    await world.addNode("a");
+    await world.create(podKind, pod("alone", "a"));
+    await world.create<Deployment>(deploymentKind, {
+      ...{ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web", namespace: "default" } },
+      spec: {
+        selector: { matchLabels: { app: "web" } },
+        template: {
+          metadata: { labels: { app: "web" } },
+          spec: { containers: [{ name: "main", image: "web:1" }] },
+        },
+      },
+    });
+    const autoscaler = (target: string): HorizontalPodAutoscaler => ({
+      ...{ apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler" },
+      metadata: { name: target, namespace: "default" },
+      spec: { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: target }, maxReplicas: 3 },
+    });
+    await world.create(horizontalPodAutoscalerKind, autoscaler("other"));
+    await world.converge();
+    assert.equal(settingOf(world, "a", metricInterval), undefined);
+    await world.create(horizontalPodAutoscalerKind, autoscaler("web"));
+    await world.converge();
+    assert.equal(settingOf(world, "a", metricInterval), "30");
+    const slower = { spec: { settings: { [metricInterval]: "300" } } };
+    await world.objects.patch(edgeNodeKind, "a", undefined, "merge", slower);
+    await world.converge();
+    assert.equal(settingOf(world, "a", metricInterval), "300");
+    await world.objects.patch(edgeNodeKind, "a", undefined, "merge", { spec: { settings: null } });
+    await world.objects.delete(horizontalPodAutoscalerKind, "web", "default");
+    await world.converge();
+    assert.equal(settingOf(world, "a", metricInterval), undefined);
+  });
+
   it("waits for what a Pod refers to, says so, and goes on by itself", async () => {
     await using world = await ObjectWorld.start();
     const node = await world.addNode("a");
