@@ -151,7 +151,8 @@ export class ApiServer {
     const { deprecationWarning } = target.kind;
     if (deprecationWarning !== undefined) warn(response, deprecationWarning);
     meter.about(info.verb, target);
-    await this.#answer({ request, response, query, user, target, audit: audit.entry }, seat);
+    const { answers } = this.#options.objects;
+    await this.#answer({ request, response, query, user, target, audit: audit.entry, answers }, seat);
   }
 
   async #userOf(request: IncomingMessage): Promise<User | undefined> {
@@ -197,7 +198,8 @@ export class ApiServer {
     const computed = this.#options.computed?.find(({ kind }) => kind === target.kind);
     if (computed !== undefined) {
       const isElsewhere = await computed.elsewhere?.(request, response, user);
-      if (isElsewhere !== true) serveComputed(exchange, computed, { ...this.#options, random: this.#random });
+      const computedPorts = { ...this.#options, random: this.#random };
+      if (isElsewhere !== true) await serveComputed(exchange, computed, computedPorts);
       return;
     }
     const ports = { ...this.#options, random: this.#random, virtual: this.#virtual, posted: this.#posted };
@@ -271,6 +273,7 @@ export class ApiServer {
           computed.map(({ kind }) => kind),
         ),
         clock,
+        objects.answers,
       );
       this.#documents = { kinds, all };
     }

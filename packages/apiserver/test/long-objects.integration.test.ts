@@ -26,6 +26,7 @@ const definition = {
     ...{ group: "lab.example.com", scope: "Namespaced", names: { plural: "racks", kind: "Rack" } },
     versions: ["v1", "v2"].map((name) => ({
       ...{ name, served: true, storage: name === "v1" },
+      additionalPrinterColumns: [{ name: "First", type: "string", jsonPath: ".spec.items[0].name" }],
       schema: { openAPIV3Schema: { type: "object", properties: { metadata: { type: "object" }, spec } } },
     })),
   },
@@ -57,9 +58,10 @@ describe("of a long object", { skip: opensslMissing() }, () => {
     path: string,
     body?: string,
     type = "application/json",
+    accept = "application/json",
   ): Promise<Answer> =>
     await new Promise((resolve, reject) => {
-      const headers = { "content-type": type };
+      const headers = { "content-type": type, accept };
       const request = world.open(
         path,
         { method, headers, ...(body !== undefined && { body }) },
@@ -85,6 +87,13 @@ describe("of a long object", { skip: opensslMissing() }, () => {
   });
   after(() => world[Symbol.asyncDispose]());
 
+  const yaml = "application/yaml";
+  const [table, partial] = ["Table", "PartialObjectMetadata"].map(
+    (as) => `application/json;g=meta.k8s.io;v=v1;as=${as}`,
+  ) as [string, string];
+  const asked = (version: string, accept: string, name = ""): Parameters<typeof send> => [
+    ...(["GET", racks(version, name), undefined, undefined, accept] as const),
+  ];
   const [merge, apply] = ["application/merge-patch+json", "application/apply-patch+yaml"];
   const all = JSON.stringify({ spec: { items: items(count, 7) } });
   const applied = rack({ items: items(count, 9) });
@@ -93,6 +102,14 @@ describe("of a long object", { skip: opensslMissing() }, () => {
     ["a get", 200, "GET", racks("v1", "one")],
     ["a get in another version", 200, "GET", racks("v2", "one")],
     ["a list", 200, "GET", racks("v1")],
+    ["YAML", 200, ...asked("v1", yaml, "one")],
+    ["YAML in another version", 200, ...asked("v2", yaml, "one")],
+    ["a list in YAML", 200, ...asked("v1", yaml)],
+    ["an answer for people", 200, "GET", `${racks("v1", "one")}?pretty=true`],
+    ["a table that looks in", 200, ...asked("v1", table, "one")],
+    ["a list as a table that looks in", 200, ...asked("v2", table)],
+    ["its metadata", 200, ...asked("v1", partial, "one")],
+    ["a list of metadata", 200, ...asked("v1", `${partial}List`)],
     ["a patch of a label", 200, "PATCH", racks("v1", "one"), '{"metadata":{"labels":{"a":"b"}}}', merge],
     ["a patch of everything", 200, "PATCH", racks("v1", "one"), all, merge],
     ["a patch in another version", 200, "PATCH", racks("v2", "one"), '{"spec":{"size":2}}', merge],

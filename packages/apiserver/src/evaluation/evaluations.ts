@@ -101,6 +101,16 @@ export class Evaluations implements AsyncDisposable {
     return this.#threads.run<"settle">(task);
   }
 
+  /** A long answer in another form. */
+  form(task: Tasks["form"]): Promise<Outcomes["form"]> {
+    return this.#threads.run<"form">(task);
+  }
+
+  /** What a table shows of a long object. */
+  values(task: Tasks["values"]): Promise<Outcomes["values"]> {
+    return this.#threads.run<"values">(task);
+  }
+
   /** Whether one more may wait for a thread. */
   get hasRoom(): boolean {
     return this.#threads.hasRoom;

@@ -197,7 +197,7 @@ function patched({ patch, by }: PatchTask, kind: KindDefinition, stored: KubeObj
   return applyPatch(kind, stored as KubeObject, by.type, value);
 }
 
-function storedIn({ row, isShown }: SaidStored, kind: KindDefinition): KubeObject {
+export function storedIn({ row, isShown }: SaidStored, kind: KindDefinition): KubeObject {
   const kept = readAs(kind, row.value) as KubeObject;
   const object = isShown || kind.view === undefined ? kept : kind.view.read(kept);
   object.metadata.resourceVersion = `${row.revision}`;
@@ -208,7 +208,13 @@ function storedIn({ row, isShown }: SaidStored, kind: KindDefinition): KubeObjec
 const keptMax = 8;
 const kept = new LruMap<string, readonly KindDefinition[]>(keptMax);
 
-async function kindIn({ group, version, plural, definition, module }: SaidKind): Promise<KindDefinition> {
+export async function kindIn({
+  group,
+  version,
+  plural,
+  definition,
+  module,
+}: SaidKind): Promise<KindDefinition> {
   let kinds: readonly KindDefinition[] = [definitionKind];
   if (definition !== undefined) {
     kinds = kept.get(definition) ?? customKinds(JSON.parse(definition) as CustomResourceDefinition);

@@ -18,6 +18,7 @@ import { decideBy } from "../admission/access-decisions.ts";
 import { conditionsIn, policyIn, type SaidExpression } from "../admission/policy/compiled-policy.ts";
 import { evaluatePolicy, type PolicyOutcome } from "../admission/policy/evaluate-policy.ts";
 import type { RuledObject } from "../rest/asked-rules.ts";
+import { type FormTask, formed, lookedUp, type ValuesTask } from "./answer-tasks.ts";
 import {
   type BodyTask,
   type PatchTask,
@@ -51,6 +52,8 @@ export interface Tasks {
   readonly yaml: YamlTask;
   readonly body: BodyTask;
   readonly settle: SettleTask;
+  readonly form: FormTask;
+  readonly values: ValuesTask;
 }
 
 export interface Outcomes {
@@ -61,6 +64,8 @@ export interface Outcomes {
   readonly yaml: SaidBody;
   readonly body: ReadBody;
   readonly settle: SettledObject;
+  readonly form: Uint8Array;
+  readonly values: readonly unknown[];
 }
 
 export type TaskType = keyof Tasks;
@@ -81,7 +86,7 @@ export async function perform(task: Task): Promise<Answer> {
   }
 }
 
-function outcomeOf(task: Task): Outcomes[TaskType] | Promise<Planned | ReadBody | SettledObject> {
+function outcomeOf(task: Task): Outcomes[TaskType] | Promise<Outcomes[TaskType]> {
   switch (task.type) {
     case "policy":
       return evaluatePolicy(policyIn(task.policy), asked(task.input));
@@ -98,6 +103,10 @@ function outcomeOf(task: Task): Outcomes[TaskType] | Promise<Planned | ReadBody 
       return readLongBody(task);
     case "settle":
       return settle(task);
+    case "form":
+      return formed(task);
+    case "values":
+      return lookedUp(task);
     default:
       return ruleFaults(task.schema, task.object, task.old);
   }

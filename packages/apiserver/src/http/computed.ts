@@ -11,7 +11,11 @@ import { checkPartial, formOf } from "./negotiation.ts";
 import { includeObject, isTrue, listQuery } from "./query.ts";
 import { answer } from "./respond.ts";
 
-export function serveComputed(exchange: Exchange, computed: ComputedKind, ports: ComputedPorts): void {
+export async function serveComputed(
+  exchange: Exchange,
+  computed: ComputedKind,
+  ports: ComputedPorts,
+): Promise<void> {
   const { clock } = ports;
   const { request, query, target } = exchange;
   const { kind, name, namespace, subresource } = target;
@@ -27,13 +31,14 @@ export function serveComputed(exchange: Exchange, computed: ComputedKind, ports:
   const form = formOf(request.headers.accept, { protobuf: kind.protobuf !== undefined });
   const { view, encoding } = form;
   checkPartial(form, kind, name === undefined);
-  const send = (value: unknown): void => answer(exchange, encoding, 200, JSON.stringify(value));
+  const send = async (value: unknown): Promise<void> =>
+    answer(exchange, encoding, 200, JSON.stringify(value));
   const table = (objects: readonly KubeObject[]): unknown =>
     tableOf(kind, objects, {}, clock.now(), includeObject(query));
   if (name !== undefined) {
     const object = computed.get(name, namespace);
     if (object === undefined) throw notFound(kind, name);
-    send(view === "table" ? table([object]) : view === "partial" ? partial(object) : object);
+    await send(view === "table" ? table([object]) : view === "partial" ? partial(object) : object);
     return;
   }
   // All of them, whatever page was asked for: a client takes that for the last one.
@@ -44,9 +49,9 @@ export function serveComputed(exchange: Exchange, computed: ComputedKind, ports:
     .filter((object) => selection.matchesObject(object))
     .map((object) => (revision === undefined ? object : stamped(object, revision)));
   const metadata = revision === undefined ? {} : { resourceVersion: `${revision}` };
-  if (view === "table") send(table(objects));
+  if (view === "table") await send(table(objects));
   else if (view === "partial") {
     const items = objects.map(partial);
-    send({ kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata, items });
-  } else send({ kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata, items: objects });
+    await send({ kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata, items });
+  } else await send({ kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata, items: objects });
 }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Clock, Turns } from "@selvedge/base";
 import { aggregatedDiscovery, discovery } from "../rest/discovery.ts";
+import type { LongAnswers } from "../rest/long-answers.ts";
 import {
   type OpenApiDocument,
   openapiRoot,
@@ -49,7 +50,7 @@ export function withoutSlash(path: string): string {
 export function serveVersion(asked: string, request: IncomingMessage, response: ServerResponse): boolean {
   if (withoutSlash(asked) !== versionPath) return false;
   checkAccepts(request.headers.accept, [plainJson]);
-  sendJson(request, response, 200, JSON.stringify(version));
+  void sendJson(request, response, 200, JSON.stringify(version));
   return true;
 }
 
@@ -63,12 +64,14 @@ export class Documents {
   readonly #aggregated = new Map<string, OpenApiDocument>();
   readonly #resources: readonly Resource[];
   readonly #clock: Clock;
+  readonly #answers: LongAnswers;
   #v3: Promise<OpenApi> | undefined;
   #v2: Promise<SwaggerDocument> | undefined;
 
-  constructor(resources: readonly Resource[], clock: Clock) {
+  constructor(resources: readonly Resource[], clock: Clock, answers: LongAnswers) {
     this.#resources = resources;
     this.#clock = clock;
+    this.#answers = answers;
     this.#legacy = new Map([...discovery(resources)].map(([path, value]) => [path, JSON.stringify(value)]));
   }
 
@@ -81,22 +84,23 @@ export class Documents {
       const form = discoveryFormOf(request.headers.accept);
       const isRoot = path === "/api" || path === "/apis";
       if (isRoot && form.version !== undefined) return this.#serveAggregated(path, form, request, response);
-      if (form.encoding === "json") sendJson(request, response, 200, legacy);
+      if (form.encoding === "json") await sendJson(request, response, 200, legacy, {}, this.#answers);
       else sendProtobuf(request, response, legacy, { "content-type": protobufType });
       return true;
     }
     if (path === "") {
-      sendJson(request, response, 200, JSON.stringify({ paths: [...this.#legacy.keys(), ...others].sort() }));
+      const paths = [...this.#legacy.keys(), ...others].sort();
+      await sendJson(request, response, 200, JSON.stringify({ paths }), {}, this.#answers);
       return true;
     }
     if (path === v2Path) return await this.#serveV2(request, response);
     if (path !== v3Path && !path.startsWith(`${v3Path}/`)) return false;
     const { root, documents } = await this.#openapi();
-    if (path === v3Path) return serveTagged(request, response, root);
+    if (path === v3Path) return await this.#serveTagged(request, response, root);
     const document = documents.get(path.slice(v3Path.length + 1));
     if (document === undefined) return false;
     const hash = new URL(request.url ?? "", "https://server").searchParams.get("hash");
-    return serveTagged(request, response, document, hash === document.hash ? immutable : {});
+    return await this.#serveTagged(request, response, document, hash === document.hash ? immutable : {});
   }
 
   /** Whether the path is of one that everybody knows: it can be read, and nothing else. */
@@ -112,7 +116,7 @@ export class Documents {
     { version = "v2", encoding }: DiscoveryForm,
     request: IncomingMessage,
     response: ServerResponse,
-  ): boolean {
+  ): true | Promise<true> {
     const key = `${root} ${version}`;
     let document = this.#aggregated.get(key);
     if (document === undefined) {
@@ -122,7 +126,9 @@ export class Documents {
     }
     const parameters = `g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
     if (encoding === "json")
-      return serveTagged(request, response, document, { "content-type": `application/json;${parameters}` });
+      return this.#serveTagged(request, response, document, {
+        "content-type": `application/json;${parameters}`,
+      });
     const etag = `"${document.hash}-protobuf"`;
     const type = { etag, "content-type": `${protobufType};${parameters}` };
     if (request.headers["if-none-match"] === etag) notModified(response, etag);
@@ -139,7 +145,19 @@ export class Documents {
       else sendBody(request, response, 200, document.protobuf, { "content-type": v2Protobuf, etag });
       return true;
     }
-    return serveTagged(request, response, document);
+    return await this.#serveTagged(request, response, document);
+  }
+
+  async #serveTagged(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { json, hash }: OpenApiDocument,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<true> {
+    const etag = `"${hash}"`;
+    if (request.headers["if-none-match"] === etag) notModified(response, etag);
+    else await sendJson(request, response, 200, json, { etag, ...headers }, this.#answers);
+    return true;
   }
 
   /** Made when first asked for: most of a start's time would go into it. */
@@ -149,18 +167,6 @@ export class Documents {
       .then((documents) => ({ documents, root: openapiRoot(documents) }));
     return this.#v3;
   }
-}
-
-function serveTagged(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { json, hash }: OpenApiDocument,
-  headers: Readonly<Record<string, string>> = {},
-): true {
-  const etag = `"${hash}"`;
-  if (request.headers["if-none-match"] === etag) notModified(response, etag);
-  else sendJson(request, response, 200, json, { etag, ...headers });
-  return true;
 }
 
 function notModified(response: ServerResponse, etag: string): void {

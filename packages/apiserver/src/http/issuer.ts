@@ -22,11 +22,11 @@ export async function serveIssuer(
     const asked = `https://${authority ?? "localhost"}`;
     // Who found it by the issuer's name finds the keys there: an app has perhaps no other way.
     const server = asked === serviceAccounts.issuer ? asked : (externalUrl ?? asked);
-    sendJson(request, response, 200, JSON.stringify(serviceAccounts.configuration(server)));
+    void sendJson(request, response, 200, JSON.stringify(serviceAccounts.configuration(server)));
     return true;
   }
   if (path !== "/openid/v1/jwks") return false;
   const type = { "content-type": "application/jwk-set+json" };
-  sendJson(request, response, 200, JSON.stringify(await serviceAccounts.jwks()), type);
+  void sendJson(request, response, 200, JSON.stringify(await serviceAccounts.jwks()), type);
   return true;
 }

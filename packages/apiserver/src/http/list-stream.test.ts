@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { formatYaml } from "@selvedge/apimachinery";
+import { SystemClock } from "@selvedge/base";
+import { Evaluations } from "../evaluation/evaluations.ts";
 import type { ListPiece } from "../rest/listing.ts";
+import { LongAnswers } from "../rest/long-answers.ts";
 import { Stored } from "../rest/stored.ts";
 import { type ListForm, yamlOf } from "./list-stream.ts";
 
@@ -16,6 +19,9 @@ const page = (...names: string[]): Stored[] =>
     return new Stored({ key: name, revision: at + 1, value }, {});
   });
 
+const evaluations = new Evaluations({ clock: new SystemClock() });
+after(() => evaluations[Symbol.asyncDispose]());
+const answers = new LongAnswers(evaluations, () => undefined);
 const many = page(...Array.from({ length: 60 }, (_, at) => `item-${at}`));
 for (const pages of [
   [page(), page("a"), many],
@@ -37,5 +43,7 @@ for (const pages of [
       metadata: { resourceVersion: "7", continue: "more", remainingItemCount: 3 },
       items: pages.flat().map(({ object }) => object),
     };
-    assert.equal((await Array.fromAsync(yamlOf(form, first, rest()))).join(""), formatYaml(whole));
+    const parts = await Array.fromAsync(yamlOf(form, first, rest(), answers));
+    const text = Buffer.concat(parts.map((part) => Buffer.from(part))).toString();
+    assert.equal(text, formatYaml(whole));
   });

@@ -5,6 +5,7 @@ import { constants, createGzip } from "node:zlib";
 import { formatYaml } from "@selvedge/apimachinery";
 import { parseJson } from "@selvedge/base";
 import { type ListPiece, listMetadata } from "../rest/listing.ts";
+import type { LongAnswers } from "../rest/long-answers.ts";
 import type { Stored } from "../rest/stored.ts";
 import type { Exchange } from "./exchange.ts";
 
@@ -39,7 +40,8 @@ export async function sendYamlList(
   first: ListPiece,
   rest: AsyncIterable<ListPiece>,
 ): Promise<void> {
-  await sendParts(exchange, { "content-type": "application/yaml" }, yamlOf(form, first, rest));
+  const parts = yamlOf(form, first, rest, exchange.answers);
+  await sendParts(exchange, { "content-type": "application/yaml" }, parts);
 }
 
 /** Sends a body as it is made, packed when the client can unpack it. */
@@ -88,18 +90,17 @@ export async function* yamlOf(
   form: ListForm,
   first: ListPiece,
   rest: AsyncIterable<ListPiece>,
-): AsyncGenerator<string> {
+  answers: LongAnswers,
+): AsyncGenerator<string | Uint8Array> {
   const { apiVersion, kind } = parseJson(`${form.head(undefined)}]}`) as Record<string, unknown>;
   yield formatYaml({ apiVersion });
   let isEmpty = true;
-  const textsFor = async function* (items: readonly Stored[]): AsyncGenerator<string> {
+  const textsFor = async function* (items: readonly Stored[]): AsyncGenerator<string | Uint8Array> {
     for (let at = 0; at < items.length; at += yamlItems) {
       if (!isEmpty) await new Promise(setImmediate);
-      const list = parseJson(`[${form.items(items.slice(at, at + yamlItems))}]`);
-      const lines = formatYaml(list).split("\n");
-      const text = lines.map((line) => (line === "" ? line : `  ${line}`)).join("\n");
-      yield isEmpty ? `items:\n${text}` : text;
+      if (isEmpty) yield "items:\n";
       isEmpty = false;
+      yield await answers.form(`[${form.items(items.slice(at, at + yamlItems))}]`, "yamlItems");
     }
   };
   yield* textsFor(first.items);

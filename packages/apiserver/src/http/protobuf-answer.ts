@@ -49,10 +49,15 @@ function listMessage(items: ProtobufMessage): ProtobufMessage {
 /** What is made of a stored object once, however many watch it: its kind's table makes the same of it each time. */
 const bodies = new WeakMap<Stored, Uint8Array>();
 
+/** It has been made elsewhere. */
+export function keepBody(stored: Stored, body: Uint8Array): void {
+  bodies.set(stored, body);
+}
+
 /** The body of an event about an object. `isShared`: other watchers are given the same. */
 export function storedBody(stored: Stored, kind: KindDefinition, isShared: boolean): ProtobufEvent["body"] {
-  if (!isShared) return answerBody(stored.object, kind);
   let body = bodies.get(stored);
+  if (body === undefined && !isShared) return answerBody(stored.object, kind);
   if (body === undefined) {
     body = encodeAnswer(stored.object, kind);
     bodies.set(stored, body);

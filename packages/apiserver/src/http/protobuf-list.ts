@@ -12,6 +12,7 @@ import {
 import { concatBytes } from "@selvedge/base";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
 import { type ListPiece, listMetadata } from "../rest/listing.ts";
+import type { LongAnswers } from "../rest/long-answers.ts";
 import type { Stored } from "../rest/stored.ts";
 import { partial } from "../rest/table.ts";
 import type { Exchange } from "./exchange.ts";
@@ -26,17 +27,26 @@ const keptMax = 4 * 1024 * 1024;
 export interface ProtobufList {
   readonly apiVersion: string;
   readonly kind: string;
-  items(list: readonly Stored[]): Uint8Array;
+  items(list: readonly Stored[]): Promise<Uint8Array>;
 }
 
-export function protobufListOf(kind: KindDefinition, isPartial: boolean): ProtobufList {
+export function protobufListOf(kind: KindDefinition, isPartial: boolean, answers: LongAnswers): ProtobufList {
   const message: ProtobufMessage | undefined = isPartial ? partialMessage : kind.protobuf;
   if (message === undefined) throw new Error(`there is no protobuf table of ${kind.kind}`);
   const [apiVersion, name] = isPartial
     ? ["meta.k8s.io/v1", "PartialObjectMetadataList"]
     : [apiVersionOf(kind), listKindOf(kind)];
   const objectOf = ({ object }: Stored): object => (isPartial ? partial(object) : object);
-  return { apiVersion, kind: name, items: (list) => encodeItems(2, message, list.map(objectOf)) };
+  const items = async (list: readonly Stored[]): Promise<Uint8Array> => {
+    if (isPartial || !list.some(({ isLong }) => isLong)) return encodeItems(2, message, list.map(objectOf));
+    const parts: Uint8Array[] = [];
+    for (const stored of list) {
+      const made = stored.isLong ? await answers.form(stored.json, "protobufItem", kind) : undefined;
+      parts.push(made instanceof Uint8Array ? made : encodeItems(2, message, [stored.object]));
+    }
+    return concatBytes(parts);
+  };
+  return { apiVersion, kind: name, items };
 }
 
 export async function sendProtobufList(
@@ -48,15 +58,15 @@ export async function sendProtobufList(
 ): Promise<void> {
   const kept: Uint8Array[] = [];
   let [length, { end }] = [0, first];
-  const take = (items: readonly Stored[]): void => {
-    const bytes = form.items(items);
+  const take = async (items: readonly Stored[]): Promise<void> => {
+    const bytes = await form.items(items);
     length += bytes.length;
     if (length <= keptMax) kept.push(bytes);
     else kept.length = 0;
   };
-  take(first.items);
+  await take(first.items);
   for await (const piece of rest) {
-    take(piece.items);
+    await take(piece.items);
     end = piece.end;
   }
   if (end === undefined) throw new Error("a list has no end");
@@ -80,7 +90,7 @@ async function* partsOf(
 ): AsyncGenerator<Uint8Array> {
   let length = 0;
   for await (const { items } of pieces) {
-    const bytes = form.items(items);
+    const bytes = await form.items(items);
     length += bytes.length;
     yield bytes;
   }

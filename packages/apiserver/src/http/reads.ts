@@ -1,7 +1,8 @@
 /** GET: one object, a list, or a watch, in the form the client asks for. */
-import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import type { Clock, Random } from "@selvedge/base";
+import type { KubeObject } from "@selvedge/apimachinery";
+import type { Clock, Instant, Random } from "@selvedge/base";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
+import { jsonOf } from "../rest/lazy-object.ts";
 import { type ListPiece, listMetadata, readRevision, type StoredList } from "../rest/listing.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { tooLargeRevision } from "../rest/refusals.ts";
@@ -31,15 +32,17 @@ export async function serveObject(exchange: Exchange, ports: ReadPorts): Promise
   const stored = await ports.objects.getStored(kind, name, namespace);
   checkPartial(form, kind, false);
   if (view !== "partial") await ports.objects.planner.settle(stored, kind);
+  const now = ports.clock.now();
+  if (view === "table") await exchange.answers.look(stored, kind, now);
   if (subresource === "scale") {
-    answer(exchange, encoding, 200, JSON.stringify(scaleOf(kind, stored.object)));
+    await answer(exchange, encoding, 200, JSON.stringify(scaleOf(kind, stored.object)));
     return;
   }
   if (view === "object") {
-    answer(exchange, encoding, 200, stored.json);
+    await answer(exchange, encoding, 200, stored.json);
     return;
   }
-  answer(exchange, encoding, 200, JSON.stringify(shown(stored.object, view, exchange, ports)));
+  await answer(exchange, encoding, 200, jsonOf(shown(stored.object, view, exchange, now)));
 }
 
 /** Who has seen a revision must not be shown what was before it. */
@@ -59,10 +62,12 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
   timeoutSeconds(query);
   if (query.has("sendInitialEvents")) throw forbiddenForList();
   const kept = ports.objects.listPieces(kind, listQuery(query, namespace));
-  const pieces = kind.view === undefined || view === "partial" ? kept : settled(kept, kind, ports);
+  const now = ports.clock.now();
+  const isKept = view === "partial" || (view === "object" && kind.view === undefined);
+  const pieces = isKept ? kept : settled(kept, exchange, view, ports, now);
   const first = await pieces.next();
   if (first.done) throw new Error("a list has no end");
-  const form = listFormOf(exchange, ports, view);
+  const form = listFormOf(exchange, view, now);
   const { revision, items, end } = first.value;
   if (encoding === "protobuf") {
     const again = (revision: number): AsyncIterable<ListPiece> =>
@@ -70,7 +75,8 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
     // As of a list in JSON: what is sent at once is written down, a long one is not.
     if (end !== undefined && exchange.audit?.wants("RequestResponse") === true)
       exchange.audit.answered(wholeList(form, { revision, items, ...end }));
-    await sendProtobufList(exchange, protobufListOf(kind, view === "partial"), first.value, pieces, again);
+    const list = protobufListOf(kind, view === "partial", exchange.answers);
+    await sendProtobufList(exchange, list, first.value, pieces, again);
     return;
   }
   if (end === undefined && encoding === "json") {
@@ -88,19 +94,23 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
     for (const stored of piece.items) all.push(stored);
     last = piece.end;
   }
-  answer(exchange, encoding, 200, wholeList(form, { revision, items: all, ...(last ?? noEnd) }));
+  await answer(exchange, encoding, 200, wholeList(form, { revision, items: all, ...(last ?? noEnd) }));
 }
 
-/** With long ones made that only a thread can make in good time. */
+/** With long ones made, or looked into, that only a thread can do in good time. */
 async function* settled(
   pieces: AsyncGenerator<ListPiece>,
-  kind: KindDefinition,
+  { target: { kind }, answers }: Exchange,
+  view: View,
   { objects }: ReadPorts,
+  now: Instant,
 ): AsyncGenerator<ListPiece> {
   for await (const piece of pieces) {
     for (const stored of piece.items) {
       const settling = objects.planner.settle(stored, kind);
       if (settling !== undefined) await settling;
+      const looking = view === "table" ? answers.look(stored, kind, now) : undefined;
+      if (looking !== undefined) await looking;
     }
     yield piece;
   }
@@ -113,16 +123,15 @@ function wholeList(form: ListForm, list: StoredList): string {
 const noEnd = { continue: undefined, remaining: undefined };
 
 /** How a list is written, whatever is in it. */
-function listFormOf({ query, target: { kind } }: Exchange, { clock }: ReadPorts, view: View): ListForm {
+function listFormOf({ query, target: { kind } }: Exchange, view: View, now: Instant): ListForm {
   if (view === "table") {
-    const now = clock.now();
     const include = includeObject(query);
     const { rows: _rows, metadata: _metadata, ...rest } = tableOf(kind, [], undefined, now, include);
     return {
       head: (metadata) => open({ ...rest, ...(metadata && { metadata }) }, "rows"),
       items: (list) => {
         const objects = list.map(({ object }) => object);
-        return JSON.stringify(tableOf(kind, objects, undefined, now, include)["rows"]).slice(1, -1);
+        return jsonOf(tableOf(kind, objects, undefined, now, include)["rows"]).slice(1, -1);
       },
     };
   }
@@ -135,7 +144,7 @@ function listFormOf({ query, target: { kind } }: Exchange, { clock }: ReadPorts,
     head: (metadata) => open({ kind: name, apiVersion, ...(metadata && { metadata }) }, "items"),
     // Objects are put in as the text they are stored as: reading and writing them again would be most of the work.
     items: (list) =>
-      list.map((stored) => (isPartial ? JSON.stringify(partial(stored.object)) : itemOf(stored))).join(","),
+      list.map((stored) => (isPartial ? jsonOf(partial(stored.object)) : itemOf(stored))).join(","),
   };
 
   /** The list says what a built-in kind's items are; users' kinds say it of each. */
@@ -166,10 +175,9 @@ export function shown(
   object: KubeObject,
   view: View,
   { target: { kind }, query }: Exchange,
-  { clock }: ReadPorts,
+  now: Instant,
 ): unknown {
   const { resourceVersion = "" } = object.metadata;
-  if (view === "table")
-    return tableOf(kind, [object], { resourceVersion }, clock.now(), includeObject(query));
+  if (view === "table") return tableOf(kind, [object], { resourceVersion }, now, includeObject(query));
   return view === "partial" ? partial(object) : object;
 }

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, gzip } from "node:zlib";
-import { formatYaml } from "@selvedge/apimachinery";
-import { parseJson } from "@selvedge/base";
+import type { LongAnswers } from "../rest/long-answers.ts";
 import type { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
+import { inForm } from "./forms.ts";
 import { type Encoding, encodingOf, protobufType } from "./negotiation.ts";
 import { encodeAnswer } from "./protobuf-answer.ts";
 import { isTrue } from "./query.ts";
@@ -22,10 +22,11 @@ export function sendJson(
   code: number,
   text: string,
   headers: AnswerHeaders = {},
-): void {
+  answers?: LongAnswers,
+): Promise<void> | undefined {
   const asYaml =
     headers["content-type"] === undefined && encodingOf(request.headers.accept, false) === "yaml";
-  sendEncoded(request, response, code, text, asYaml ? "yaml" : "json", headers);
+  return sendEncoded(request, response, code, text, asYaml ? "yaml" : "json", headers, answers);
 }
 
 function sendEncoded(
@@ -35,11 +36,30 @@ function sendEncoded(
   text: string,
   encoding: "json" | "yaml",
   headers: AnswerHeaders,
-): void {
+  answers?: LongAnswers,
+): Promise<void> | undefined {
   const asYaml = encoding === "yaml";
-  const body = asYaml ? formatYaml(parseJson(text)) : isForPeople(request) ? indented(text) : text;
+  const form = asYaml ? "yaml" : isForPeople(request) ? "indented" : undefined;
+  const made = form === undefined ? text : (answers?.form(text, form) ?? inForm(text, form));
   const type = asYaml ? "application/yaml" : "application/json";
-  sendBody(request, response, code, body, { "content-type": type, ...headers });
+  return sendMade(request, response, code, made, { "content-type": type, ...headers });
+}
+
+/** Sends a body that a thread may still be making. */
+function sendMade(
+  request: IncomingMessage,
+  response: ServerResponse,
+  code: number,
+  made: ReturnType<LongAnswers["form"]>,
+  headers: AnswerHeaders,
+): Promise<void> | undefined {
+  const send = (body: string | Uint8Array): void => {
+    // Meanwhile the client may have gone, or its time been up.
+    if (!response.destroyed && !response.headersSent) sendBody(request, response, code, body, headers);
+  };
+  if (made instanceof Promise) return made.then(send);
+  send(made);
+  return undefined;
 }
 
 /** Sends a body, packed when it is large and the client can unpack it. */
@@ -73,18 +93,17 @@ export function sendBody(
 }
 
 /** Answers a request with JSON text, which the audit log may want too, in the encoding that was agreed on. */
-export function answer(exchange: Exchange, encoding: Encoding, code: number, json: string): void {
-  const { request, response, target } = exchange;
+export function answer(
+  exchange: Exchange,
+  encoding: Encoding,
+  code: number,
+  json: string,
+): Promise<void> | undefined {
+  const { request, response, target, answers } = exchange;
   exchange.audit?.answered(json);
-  if (encoding !== "protobuf") sendEncoded(request, response, code, json, encoding, {});
-  else {
-    const body = encodeAnswer(parseJson(json) as object, target.kind);
-    sendBody(request, response, code, body, { "content-type": protobufType });
-  }
-}
-
-function indented(json: string): string {
-  return `${JSON.stringify(parseJson(json), undefined, 2)}\n`;
+  if (encoding !== "protobuf") return sendEncoded(request, response, code, json, encoding, {}, answers);
+  const made = answers.form(json, "protobuf", target.kind);
+  return sendMade(request, response, code, made, { "content-type": protobufType });
 }
 
 /** As upstream: whoever asks with a browser or by hand reads the answer, as does who says `pretty`. */
@@ -103,7 +122,7 @@ export function sendStatus(request: IncomingMessage, response: ServerResponse, r
   const encoding = encodingOf(request.headers.accept, true);
   const [status, more] = [refusal.toStatus(), { ...headers, ...close }];
   if (encoding !== "protobuf") {
-    sendEncoded(request, response, refusal.code, JSON.stringify(status), encoding, more);
+    void sendEncoded(request, response, refusal.code, JSON.stringify(status), encoding, more);
     return;
   }
   const type = { "content-type": protobufType };

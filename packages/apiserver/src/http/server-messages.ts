@@ -17,7 +17,7 @@ import {
 import { definitionKind } from "../custom/definition-kind.ts";
 import { discoveryMessages } from "../rest/discovery-messages.ts";
 import { apiVersionOf } from "../rest/kind-names.ts";
-import { bindingMessage, evictionMessage } from "../rest/pod-parts.ts";
+import { bindingMessage, evictionMessage } from "../rest/pod-part-messages.ts";
 import { scaleMessage } from "../rest/scale.ts";
 
 const kinds = [

@@ -1,11 +1,13 @@
 /** GET with watch: a line or a frame for each change, until the client has enough or the time is over. */
 import type { ServerResponse } from "node:http";
-import { encodeEvents, type KindDefinition, type ProtobufEvent } from "@selvedge/apimachinery";
-import { type Clock, seconds } from "@selvedge/base";
+import { encodeEvents, type ProtobufEvent } from "@selvedge/apimachinery";
+import { type Clock, type Instant, seconds } from "@selvedge/base";
+import { holdingLazy, jsonOf } from "../rest/lazy-object.ts";
 import type { WatchItem } from "../rest/watching.ts";
 import { bookmark } from "../rest/watching.ts";
+import { bodyComes, isLong, partsOf, sharedLine } from "./event-parts.ts";
 import type { Exchange } from "./exchange.ts";
-import { formOf, protobufType, type View } from "./negotiation.ts";
+import { type Form, formOf, protobufType, type View } from "./negotiation.ts";
 import { answerBody, storedBody } from "./protobuf-answer.ts";
 import { includeObject, initialEvents, isTrue, listQuery, timeoutSeconds } from "./query.ts";
 import { type ReadPorts, shown } from "./reads.ts";
@@ -25,7 +27,8 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
   const { request, response, query, target } = exchange;
   const { kind, namespace } = target;
   const offer = { protobuf: kind.protobuf !== undefined, stream: true };
-  const { view, encoding } = formOf(request.headers.accept, offer);
+  const form = formOf(request.headers.accept, offer);
+  const { encoding } = form;
   const type = encoding === "protobuf" ? watchProtobuf : "application/json";
   includeObject(query);
   const stop = new AbortController();
@@ -44,21 +47,22 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
   });
   const span = timeoutSeconds(query) ?? watchSeconds * (1 + ports.random.next());
   const timer = ports.clock.setTimer(seconds(span), () => stop.abort());
-  const lines: Lines = { ports, knowsColumns: false };
+  const lines: Lines = { now: ports.clock.now(), knowsColumns: false };
   response.writeHead(200, {
     ...{ "content-type": type, "cache-control": "no-cache, private", vary: "Accept" },
   });
   response.flushHeaders();
   try {
     for await (const items of batches) {
-      if (view !== "partial") await settleAll(items, kind, ports);
+      lines.now = ports.clock.now();
+      await settleAll(items, form, exchange, ports, lines.now);
+      // One write for all that is short: each costs a TLS record and a call of the system.
+      for await (const part of items.some(isLong) ? partsOf(items) : [items]) {
+        if (response.writableEnded || gone) break;
+        const all = encodeItems(part, form, exchange, lines);
+        if (!response.write(all)) await drained(response, stop.signal, ports.clock);
+      }
       if (response.writableEnded || gone) break;
-      // One write for all that is there: each costs a TLS record and a call of the system.
-      const all =
-        encoding === "protobuf"
-          ? encodeEvents(items.map((item) => protobufEvent(item, view, exchange, ports)))
-          : items.map((item) => eventLine(item, view, exchange, lines)).join("");
-      if (!response.write(all)) await drained(response, stop.signal, ports.clock);
     }
   } finally {
     timer.cancel();
@@ -70,13 +74,34 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
 /** Has long ones made that only a thread can make in good time; for all who watch them. */
 async function settleAll(
   items: readonly WatchItem[],
-  kind: KindDefinition,
+  { view, encoding }: Form,
+  { answers, target: { kind } }: Exchange,
   { objects }: ReadPorts,
+  now: Instant,
 ): Promise<void> {
+  if (view === "partial") return;
   for (const item of items) {
-    const settled = item.type === "BOOKMARK" ? undefined : objects.planner.settle(item.stored, kind);
-    if (settled !== undefined) await settled;
+    if (!isLong(item)) continue;
+    const { stored } = item;
+    await objects.planner.settle(stored, kind);
+    if (view === "table") await answers.look(stored, kind, now);
+    else if (encoding === "protobuf") await bodyComes(stored, kind, answers);
   }
+}
+
+function encodeItems(
+  items: readonly WatchItem[],
+  { view, encoding }: Form,
+  exchange: Exchange,
+  lines: Lines,
+): string | Uint8Array {
+  if (encoding === "protobuf")
+    return encodeEvents(items.map((item) => protobufEvent(item, view, exchange, lines.now)));
+  const [item] = items;
+  // What has the time or the columns in it is each watcher's own.
+  if (items.length === 1 && item !== undefined && isLong(item) && item.isShared && view !== "table")
+    return sharedLine(item.stored, `${item.type} ${view}`, () => eventLine(item, view, exchange, lines));
+  return items.map((one) => eventLine(one, view, exchange, lines)).join("");
 }
 
 /** What went wrong after a watch began, in the form of its events. */
@@ -86,33 +111,33 @@ export function errorEvent(response: ServerResponse, status: object): string | U
   return `${JSON.stringify({ type: "ERROR", object: status })}\n`;
 }
 
-function protobufEvent(item: WatchItem, view: View, exchange: Exchange, ports: ReadPorts): ProtobufEvent {
+function protobufEvent(item: WatchItem, view: View, exchange: Exchange, now: Instant): ProtobufEvent {
   const { kind } = exchange.target;
   const { type } = item;
   if (item.type !== "BOOKMARK" && view === "object")
     return { type, body: storedBody(item.stored, kind, item.isShared) };
-  return { type, body: answerBody(eventObject(item, view, exchange, ports) as object, kind) };
+  return { type, body: answerBody(eventObject(item, view, exchange, now) as object, kind) };
 }
 
 /** What the columns are is told with the first row. */
 interface Lines {
-  readonly ports: ReadPorts;
+  now: Instant;
   knowsColumns: boolean;
 }
 
 function eventLine(item: WatchItem, view: View, exchange: Exchange, lines: Lines): string {
   if (item.type !== "BOOKMARK" && view === "object")
     return `{"type":"${item.type}","object":${item.stored.json}}\n`;
-  const object = eventObject(item, view, exchange, lines.ports) as { columnDefinitions?: unknown };
+  const object = eventObject(item, view, exchange, lines.now) as { columnDefinitions?: unknown };
   if (view === "table" && item.type !== "BOOKMARK") {
     if (lines.knowsColumns) object.columnDefinitions = null;
     lines.knowsColumns = true;
   }
-  return `${JSON.stringify({ type: item.type, object })}\n`;
+  return `${jsonOf(holdingLazy({ type: item.type, object }))}\n`;
 }
 
-function eventObject(item: WatchItem, view: View, exchange: Exchange, ports: ReadPorts): unknown {
-  if (item.type !== "BOOKMARK") return shown(item.stored.object, view, exchange, ports);
+function eventObject(item: WatchItem, view: View, exchange: Exchange, now: Instant): unknown {
+  if (item.type !== "BOOKMARK") return shown(item.stored.object, view, exchange, now);
   if (view !== "object") return sparse(view, item);
   return bookmark(exchange.target.kind, item.revision, item.initial);
 }

@@ -10,7 +10,8 @@ import { jsonOf, withMembers } from "../rest/lazy-object.ts";
 import type { ObjectRegistry, WriteQuery } from "../rest/object-registry.ts";
 import { checkSaid, type PatchKind, patchTypes, patchTypesOf } from "../rest/patching.ts";
 import type { LongBody } from "../rest/planner.ts";
-import { bindingMessage, bindPod, evictionMessage, evictPod } from "../rest/pod-parts.ts";
+import { bindingMessage, evictionMessage } from "../rest/pod-part-messages.ts";
+import { bindPod, evictPod } from "../rest/pod-parts.ts";
 import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
 import { removeAll } from "../rest/remove-all.ts";
 import { patchedScale, scaleMessage, scaleOf, settledScale, withScale } from "../rest/scale.ts";
@@ -91,10 +92,10 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
   const object = made as KubeObject;
   const ofKind =
     object.kind === exchange.target.kind.kind && object.apiVersion === apiVersionOf(exchange.target.kind);
-  const shape = ofKind && view !== "object" ? shown(object, view, exchange, ports) : made;
+  const shape = ofKind && view !== "object" ? shown(object, view, exchange, ports.clock.now()) : made;
   // What is shown as another than it is kept would have to be read again.
   const text = ofKind && shape === made && exchange.target.kind.view === undefined ? kept?.json : undefined;
-  answer(exchange, encoding, code, text ?? jsonOf(shape));
+  await answer(exchange, encoding, code, text ?? jsonOf(shape));
 }
 
 function isQuestion(target: Target, { posted, virtual }: WritePorts): boolean {

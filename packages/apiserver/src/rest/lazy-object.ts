@@ -179,9 +179,16 @@ export function isLazy(value: unknown): boolean {
   return typeof value === "object" && value !== null && unread.has(value);
 }
 
+/** An answer with such objects among its members, or a list of them: what is unread is so in its JSON too. */
+export function holdingLazy<T extends object>(value: T): T {
+  if (Object.values(value).some(isLazy)) unread.add(value);
+  return value;
+}
+
 /** As JSON.stringify, but what is unread is put in as it is. */
 export function jsonOf(value: unknown): string {
   if (typeof value !== "object" || value === null || !unread.has(value)) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((member) => jsonOf(member) ?? "null").join(",")}]`;
   const said = Object.keys(value).flatMap((name) => {
     const text = unreadIn(value, name)?.text ?? jsonOf((value as Record<string, unknown>)[name]);
     return text === undefined ? [] : [`${JSON.stringify(name)}:${text}`];

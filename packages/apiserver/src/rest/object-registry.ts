@@ -20,6 +20,7 @@ import {
   listStored,
   type StoredList,
 } from "./listing.ts";
+import { LongAnswers } from "./long-answers.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { checkPlace, type PatchKind } from "./patching.ts";
 import { Planner } from "./planner.ts";
@@ -62,6 +63,7 @@ export class ObjectRegistry {
   /** What users' expressions say of writes; to be disposed. */
   readonly evaluations: Evaluations;
   readonly planner: Planner;
+  readonly answers: LongAnswers;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -73,6 +75,7 @@ export class ObjectRegistry {
     this.#random = random;
     this.evaluations = new Evaluations({ clock });
     this.planner = new Planner(this.evaluations);
+    this.answers = new LongAnswers(this.evaluations, (kind) => this.planner.said(kind));
     const namespaces = kinds.find(isNamespaceKind);
     if (namespaces !== undefined) {
       this.admission.add(namespaceLifecycle((name) => this.getStored(namespaces, name)));

@@ -92,7 +92,7 @@ export class Planner {
     kind: ReadKind,
     served?: KindDefinition,
   ): Promise<LongBody> {
-    const said = served && isLongBody(body, form) ? this.#said(served) : undefined;
+    const said = served && isLongBody(body, form) ? this.said(served) : undefined;
     if (said !== undefined) return await this.#readThere(body, form, kind, said);
     return await readForm(body, form, kind, (text, orJson) => this.readYaml(text, orJson, kind));
   }
@@ -112,7 +112,7 @@ export class Planner {
   /** Has a long object's JSON made; undefined: it is known, or as quickly made where it is asked for. */
   settle(stored: Stored, kind: KindDefinition): Promise<void> | undefined {
     if (!stored.isUnsettled || !this.#evaluations.hasRoom) return undefined;
-    const said = this.#said(kind);
+    const said = this.said(kind);
     return said && this.#settle(stored, said);
   }
 
@@ -152,10 +152,11 @@ export class Planner {
 
   /** Undefined: it is short, or of a kind that a thread cannot have. */
   #kindOfLong(kind: KindDefinition, rules: FieldRules, found: Stored | undefined): SaidKind | undefined {
-    return rules.isLong === true || found?.isLong === true ? this.#said(kind) : undefined;
+    return rules.isLong === true || found?.isLong === true ? this.said(kind) : undefined;
   }
 
-  #said(kind: KindDefinition): SaidKind | undefined {
+  /** By what a thread has the kind; undefined: it cannot have it. */
+  said(kind: KindDefinition): SaidKind | undefined {
     const { group, version, plural } = kind;
     if (kind === definitionKind) return { group, version, plural };
     const definition = definitionTextOf(kind);

@@ -1,36 +1,8 @@
 /** What can be posted to a Pod: where it runs, and that it should leave. */
-import {
-  deleteOptionsMessage,
-  type KindDefinition,
-  type KubeObject,
-  objectMetaMessage,
-  type ProtobufMessage,
-} from "@selvedge/apimachinery";
+import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import type { DeleteQuery } from "./delete-plan.ts";
 import type { ObjectRegistry, WriteQuery } from "./object-registry.ts";
 import { badRequest, conflict, invalid } from "./refusals.ts";
-
-export const bindingMessage: ProtobufMessage = {
-  1: { name: "metadata", type: "message", message: objectMetaMessage },
-  2: {
-    name: "target",
-    type: "message",
-    message: {
-      1: { name: "kind", type: "string" },
-      2: { name: "namespace", type: "string" },
-      3: { name: "name", type: "string" },
-      4: { name: "uid", type: "string" },
-      5: { name: "apiVersion", type: "string" },
-      6: { name: "resourceVersion", type: "string" },
-      7: { name: "fieldPath", type: "string" },
-    },
-  },
-};
-
-export const evictionMessage: ProtobufMessage = {
-  1: { name: "metadata", type: "message", message: objectMetaMessage },
-  2: { name: "deleteOptions", type: "message", message: deleteOptionsMessage, pointer: true },
-};
 
 interface PodPart {
   nodeName?: string;

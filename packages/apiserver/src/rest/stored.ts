@@ -60,6 +60,11 @@ export class Stored {
     return keptAs !== undefined && !this.#value.startsWith(`{"apiVersion":${JSON.stringify(keptAs)},`);
   }
 
+  /** Characters of its text, as it is kept. */
+  get length(): number {
+    return this.#value.length;
+  }
+
   /** Whether what is made of it is made in a thread. */
   get isLong(): boolean {
     this.#isLong ??= this.#value.length > longMin && hasManyValues(this.#value);
