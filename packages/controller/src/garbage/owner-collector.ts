@@ -7,6 +7,9 @@ import type { LooseKinds } from "./loose-kinds.ts";
 import { type Entry, OwnerGraph } from "./owner-graph.ts";
 import { isLeavingInForeground, type OwnerState, planOwned } from "./owner-plan.ts";
 
+/** Dependents of one owner that are written at a time: while they go to the disk all else has its turn. */
+const atOnce = 16;
+
 /**
  * Deletes what belonged to what was deleted, and carries out `--cascade=foreground` and `=orphan`. The key
  * is the UID of the object to look at.
@@ -31,7 +34,7 @@ export class OwnerCollector implements Reconciler {
     return { reconciler: this, wakes: [], connect: (wake) => this.#graph.follow(wake) };
   }
 
-  async reconcile(uid: string): Promise<Outcome> {
+  async reconcile(uid: string, signal: AbortSignal): Promise<Outcome> {
     const entry = this.#graph.entry(uid);
     if (entry === undefined) return settled;
     const { object, kind } = entry;
@@ -66,17 +69,36 @@ export class OwnerCollector implements Reconciler {
         break;
       case "orphan-dependents":
         // Each wakes this key once it is known to have let go: of users' kinds, that is told by a watch.
-        for (const dependent of dependents) await this.#forget(dependent, [uid]);
+        await this.#each(dependents, (dependent) => this.#forget(dependent, [uid]), signal);
         break;
       case "remove-dependents":
         // Each goes by its own owners: one that has others as well only loses this one.
-        for (const { object: dependent } of dependents) {
-          if (dependent.metadata.deletionTimestamp === undefined)
-            await this.reconcile(dependent.metadata.uid ?? "");
-        }
+        await this.#each(
+          dependents.filter(({ object: { metadata } }) => metadata.deletionTimestamp === undefined),
+          async (dependent) => void (await this.reconcile(dependent.object.metadata.uid ?? "", signal)),
+          signal,
+        );
         break;
     }
     return settled;
+  }
+
+  /** Several at once: they go to the disk together. One that fails ends it, once those that were begun are through. */
+  async #each(
+    entries: readonly Entry[],
+    act: (entry: Entry) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const left = entries.values();
+    const failures: unknown[] = [];
+    const worker = async (): Promise<void> => {
+      for (const entry of left) {
+        if (failures.length > 0 || signal.aborted) return;
+        await act(entry).catch((error: unknown) => failures.push(error));
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, worker));
+    if (failures.length > 0) throw failures[0];
   }
 
   async #unblock({ kind, object }: Entry): Promise<void> {

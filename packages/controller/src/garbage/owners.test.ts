@@ -134,6 +134,39 @@ describe("owners", () => {
     assert.equal(left.metadata.ownerReferences, undefined);
   });
 
+  it("let go of many at a time, also of who comes, changes or goes meanwhile", async () => {
+    await using world = await ObjectWorld.start();
+    const owner = await world.create(configMapKind, mapOf("owner"));
+    const many = Array.from({ length: 40 }, (_, index) => `m${index}`);
+    for (const name of many) await world.create(configMapKind, mapOf(name, owner));
+    await world.settle();
+    const update = world.objects.update.bind(world.objects);
+    let [underWay, most, writes] = [0, 0, 0];
+    world.objects.update = async (kind, object, options) => {
+      most = Math.max(most, ++underWay);
+      writes += 1;
+      if (writes === 1) await world.create(configMapKind, mapOf("late", owner));
+      if (writes === 2) await world.objects.delete(configMapKind, object.metadata.name, "default");
+      if (writes === 3) {
+        const labels = { changed: "meanwhile" };
+        await world.objects.patch(configMapKind, object.metadata.name, "default", "merge", {
+          metadata: { labels },
+        });
+      }
+      return await update(kind, object, options).finally(() => underWay--);
+    };
+    await world.objects.delete(configMapKind, "owner", "default", { propagationPolicy: "Orphan" });
+    await until(world, async () => (await namesOf(world, configMapKind)).includes("owner"), false);
+    const { items } = await world.objects.list(configMapKind, { namespace: "default" });
+    assert.equal(items.length, many.length);
+    assert.deepEqual(
+      items.filter(({ metadata }) => metadata.ownerReferences !== undefined),
+      [],
+    );
+    assert.equal(items.filter(({ metadata }) => metadata.labels?.["changed"] === "meanwhile").length, 1);
+    assert.equal(most, 16);
+  });
+
   it("go with their namespace, of every kind, and it says what holds it", async () => {
     await using world = await ObjectWorld.start();
     world.registry.table.serve([gadget]);
