@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { below, SeededRandom } from "@selvedge/base";
-import type { Change, Store } from "../src/store/store.ts";
+import { inOrder } from "../src/store/keys.ts";
+import type { Change, Page, Row, Store } from "../src/store/store.ts";
 import { killedWriters, type StorePlace } from "./killed-writers.ts";
 import {
   follow,
@@ -49,6 +50,13 @@ export function storeConformance(
         await copiesItself(await data.open(everything), await other.open(everything));
       });
     }
+
+    it("lists what was there before more has changed than is looked at in one turn", async () => {
+      await using data = await world();
+      const store = await data.open(everything);
+      await listsLongPast(store);
+      await store.close();
+    });
 
     for (let seed = 1; seed <= seeds; seed++) {
       it(`does what the model does (seed ${seed})`, async () => {
@@ -105,6 +113,47 @@ async function manyWriters(data: StoreWorld, random: SeededRandom): Promise<void
   }
   assertChained(log);
   await closeAll(stores);
+}
+
+/** Of what was there a third went and a third changed, more came between, and one key changed all the time. */
+async function listsLongPast(store: Store): Promise<void> {
+  const revisions = new Map<string, number>();
+  const put = async (keys: readonly string[], value: string | undefined): Promise<Row[]> =>
+    await Promise.all(
+      keys.map(async (key) => {
+        const outcome = await store.write(key, revisions.get(key) ?? 0, value);
+        assert.ok(outcome.type === "written");
+        revisions.set(key, value === undefined ? 0 : outcome.revision);
+        return { key, revision: outcome.revision, value: value ?? "" };
+      }),
+    );
+  const names = Array.from({ length: 900 }, (_, n) => `a/x/k${String(n).padStart(4, "0")}`);
+  const first = await put([...names, "a/x/k0000\u{1f600}", "a/x/k0000\uff5e"], "first");
+  const whole = first.sort((one, other) => inOrder(one.key, other.key));
+  const revision = await store.revision();
+  const third = (rest: number): string[] => names.filter((_, n) => n % 3 === rest);
+  await put(third(0), undefined);
+  await put(third(1), "later");
+  await put(third(0).slice(0, 20), "again");
+  // More than one piece of keys that were not there yet, and more changes than one count looks at.
+  const between = names.slice(0, 450).flatMap((name) => ["a", "b", "c"].map((end) => `${name}-${end}`));
+  await put(between, "new");
+  for (let n = 0; n < 100; n++) await put(["a/x/k0002"], `${n}`);
+  await put(
+    [...names, ...between, ...third(2)].map((name, n) => `a/y/${name.slice(4)}-${n}`),
+    "elsewhere",
+  );
+  for (const limit of [1_000, 512, 250, undefined]) {
+    const got: Row[] = [];
+    for (let page: Page | undefined; page?.more !== false; ) {
+      const after = got.at(-1)?.key;
+      const place = { ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) };
+      page = await store.page({ prefix: "a/x/", revision, counts: true, ...place });
+      got.push(...page.rows);
+      assert.equal(page.remaining, whole.length - got.length);
+    }
+    assert.deepEqual(plain(got), whole);
+  }
 }
 
 /** Each change is of the state that the one before left: nobody wrote over what they had not seen. */

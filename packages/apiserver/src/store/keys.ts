@@ -9,12 +9,22 @@ export interface KeyRange {
 
 /** All keys that begin with `prefix`, which ends with a slash or is empty; those after `after`, if given. */
 export function below(prefix: string, after?: string): KeyRange {
-  return { from: after === undefined ? prefix : `${after}${least}`, to: endOf(prefix) };
+  return { from: after === undefined ? prefix : behind(after), to: endOf(prefix) };
+}
+
+/** Where the keys after this one begin. */
+export function behind(key: string): string {
+  return `${key}${least}`;
+}
+
+/** The order of databases: that of bytes, which is not quite that of JavaScript. */
+export function inOrder(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other));
 }
 
 /** What a subscription to `prefix` is about: all keys below it, or the one key that it is. */
 export function followed(prefix: string): KeyRange {
-  return isFolder(prefix) ? below(prefix) : { from: prefix, to: `${prefix}${least}` };
+  return isFolder(prefix) ? below(prefix) : { from: prefix, to: behind(prefix) };
 }
 
 export function matcherOf(prefix: string): (key: string) => boolean {

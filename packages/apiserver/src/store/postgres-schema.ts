@@ -54,6 +54,8 @@ const migrations = [
        perform pg_notify('${channel}', (last + written)::text);
      end if;
    end $$;`,
+  // What some keys were at a revision is found without a look at all that changed since.
+  "create index selvedge_changes_by_key on selvedge_changes (workspace, key, revision);",
 ];
 
 /** Brings the tables to what this program knows, or answers why it cannot: newer ones are left alone. */

@@ -12,6 +12,8 @@ const migrations = [
    create table if not exists changes (revision integer primary key autoincrement, workspace text not null,
      key text not null, value text, previous text);`,
   "alter table changes add column previous_revision integer not null default 0;",
+  // What some keys were at a revision is found without a look at all that changed since.
+  "create index changes_by_key on changes (workspace, key, revision);",
 ];
 
 /** What became of a group: a revision for each write, 0 for a conflict, and the value that was there before. */

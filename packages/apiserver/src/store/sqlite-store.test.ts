@@ -106,6 +106,25 @@ test("pages of one list fit together whatever is written between them", async ()
   await store.close();
 });
 
+test("a page of the past lets others have their turn", async () => {
+  const store = new SqliteStore(":memory:");
+  await store.write("g/k/a", 0, "first");
+  await store.write("g/k/z", 0, "first");
+  await Promise.all(Array.from({ length: 5_000 }, (_, n) => store.write(`g/k/m${n}`, 0, "later")));
+  let turns = 0;
+  const count = (): void => {
+    turns++;
+    next = setImmediate(count);
+  };
+  let next = setImmediate(count);
+  const query = { prefix: "g/k/", revision: 2, counts: true };
+  const first = await store.page({ ...query, limit: 1 });
+  assert.deepEqual([first.rows.map(({ key }) => key), first.remaining], [["g/k/a"], 1]);
+  assert.ok(turns >= 5_000 / 512, `${turns} turns`);
+  clearImmediate(next);
+  await store.close();
+});
+
 test("what was acknowledged before a kill is there afterwards", async () => {
   const folder = mkdtempSync(join(tmpdir(), "selvedge-store-"));
   const path = join(folder, "store.db");

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Dump, Dumpable } from "./dump.ts";
 import type { Rewriting } from "./encrypted-store.ts";
 import { Feed } from "./feed.ts";
-import { below, followed, type KeyRange } from "./keys.ts";
+import { behind, below, followed, inOrder, type KeyRange } from "./keys.ts";
 import { batchMax, LogCursor, type OldChanges } from "./log-cursor.ts";
 import { RowCache } from "./row-cache.ts";
 import { type Committed, openSqlite, sqliteWriter, type WorkerPlace } from "./sqlite-file.ts";
@@ -28,6 +28,9 @@ import { type PendingWrite, WriteQueue } from "./write-queue.ts";
  * megabytes.
  */
 const changesKept = 50_000;
+/** Keys, and changes, that are looked at before others have their turn: some milliseconds. */
+const keysMax = 512;
+const changesMax = 4_096;
 /** Threads that may die of one group: what two of them die of is in it, or on the disk. */
 const deathsMax = 2;
 
@@ -81,21 +84,22 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
     return { revision, rows };
   }
 
-  async page({ prefix, after, limit, revision: asked, counts }: PageQuery): Promise<Page> {
+  async page(query: PageQuery): Promise<Page> {
+    const { prefix, after, limit, revision: asked, counts } = query;
     const range = this.#range(below(prefix, after));
-    const most = limit === undefined ? -1 : limit + 1;
-    return this.#snapshot(({ newest, compacted }) => {
-      const revision = asked ?? newest;
-      if (revision < compacted) throw new CompactedError(`revision ${revision} has been compacted`);
-      const found = (revision === newest
-        ? this.#statements.list.all(...range, most)
-        : this.#statements.listAt.all(...range, revision, ...range, revision, most)) as unknown as Row[];
+    const now = this.#snapshot((bounds): Page | undefined => {
+      const revision = asked ?? bounds.newest;
+      checkKept(revision, bounds);
+      if (revision !== bounds.newest) return undefined;
+      const most = limit === undefined ? -1 : limit + 1;
+      const found = this.#statements.list.all(...range, most) as unknown as Row[];
       const rows = found.slice(0, limit);
       const more = found.length > rows.length;
       if (!counts) return { revision, rows, more, remaining: undefined };
-      const { n } = this.#statements.count.get(...range, ...range, revision) as { n: number };
+      const { n } = this.#statements.count.get(...range) as { n: number };
       return { revision, rows, more, remaining: n - rows.length };
     });
+    return now ?? (await this.#pageAt(query, asked ?? 0));
   }
 
   async revision(): Promise<number> {
@@ -202,7 +206,7 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   #changesAfter(prefix: string, from: number): OldChanges {
     const range = this.#range(followed(prefix));
     return this.#snapshot(({ newest, compacted }) => {
-      if (from < compacted) throw new CompactedError(`revision ${from} has been compacted`);
+      checkKept(from, { compacted });
       const rows = this.#statements.since.all(from, ...range) as unknown as StoredChange[];
       const changes = rows.map(({ revision, key, value, previous }) => ({
         ...{ revision, key },
@@ -210,6 +214,62 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
       }));
       return { changes, through: changes.length < batchMax ? newest : (changes.at(-1)?.revision ?? from) };
     });
+  }
+
+  /**
+   * A page of the past, in pieces between which others have their turn: what was at a revision does not change
+   * meanwhile, it can only be cut away.
+   */
+  async #pageAt({ prefix, after, limit, counts }: PageQuery, revision: number): Promise<Page> {
+    const [most, all] = [limit ?? Number.POSITIVE_INFINITY, below(prefix, after)];
+    const found: Row[] = [];
+    for (let from: string | undefined = all.from; from !== undefined && found.length <= most; ) {
+      const size = Math.min(most + 1, keysMax);
+      const piece = this.#pieceAt({ from, to: all.to }, revision, size);
+      for (const row of piece.rows) found.push(row);
+      from = piece.next;
+      if (from !== undefined && found.length <= most) await turn();
+    }
+    const rows = found.slice(0, limit);
+    const more = found.length > rows.length;
+    if (!counts) return { revision, rows, more, remaining: undefined };
+    return { revision, rows, more, remaining: more ? (await this.#countAt(all, revision)) - rows.length : 0 };
+  }
+
+  /** The first of a range as they were: of at most so many keys there are, and so many that have changed since. */
+  #pieceAt(
+    { from, to }: KeyRange,
+    revision: number,
+    size: number,
+  ): { rows: Row[]; next: string | undefined } {
+    return this.#snapshot((bounds) => {
+      checkKept(revision, bounds);
+      const { standing, changed } = this.#statements;
+      const there = standing.all(revision, ...this.#range({ from, to }), size) as unknown as PastRow[];
+      const through = there.length < size ? to : behind(there.at(-1)?.key ?? from);
+      const range = this.#range({ from, to: through });
+      const since = changed.all(...range, revision, size) as unknown as PastRow[];
+      const end = since.length < size ? through : behind(since.at(-1)?.key ?? from);
+      const isIn = (row: PastRow): row is Row => row.value !== null && inOrder(row.key, end) < 0;
+      const rows = [...there, ...since].filter(isIn).sort((one, other) => inOrder(one.key, other.key));
+      return { rows, next: end === to ? undefined : end };
+    });
+  }
+
+  /** How many there were: those there are, without what the log says came since and with what went. */
+  async #countAt(keys: KeyRange, revision: number): Promise<number> {
+    const range = this.#range(keys);
+    const { count, gained } = this.#statements;
+    let [n, newest] = this.#snapshot((bounds) => [(count.get(...range) as { n: number }).n, bounds.newest]);
+    for (let from = revision; from < newest; from += changesMax) {
+      await turn();
+      const to = Math.min(from + changesMax, newest);
+      n -= this.#snapshot((bounds) => {
+        checkKept(from, bounds);
+        return (gained.get(...range, from, to) as { n: number }).n;
+      });
+    }
+    return n;
   }
 
   /** What is read in here is of one moment, though another thread writes. */
@@ -233,11 +293,21 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   }
 }
 
+function checkKept(revision: number, { compacted }: { readonly compacted: number }): void {
+  if (revision < compacted) throw new CompactedError(`revision ${revision} has been compacted`);
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 interface Statements {
   readonly get: StatementSync;
   readonly list: StatementSync;
-  readonly listAt: StatementSync;
+  readonly standing: StatementSync;
+  readonly changed: StatementSync;
   readonly count: StatementSync;
+  readonly gained: StatementSync;
   readonly since: StatementSync;
   readonly bounds: StatementSync;
 }
@@ -245,25 +315,29 @@ interface Statements {
 function prepareAll(database: DatabaseSync): Statements {
   const prepare = (sql: string): StatementSync => database.prepare(sql);
   const range = "workspace = ? and key >= ? and key < ?";
-  // What has not changed since a revision, and what it was where it has: of several changes of a key the first
-  // holds what was before, and min() takes the other columns from that row.
-  const unchanged = `from objects where ${range} and revision <= ?`;
-  const before = `from (select key, min(revision), previous, previous_revision from changes
-    where ${range} and revision > ? group by key) where previous is not null`;
   return {
     get: prepare("select key, revision, value from objects where workspace = ? and key = ?"),
     list: prepare(`select key, revision, value from objects where ${range} order by key limit ?`),
-    listAt: prepare(
-      `select key, revision, value ${unchanged}
-       union all select key, previous_revision, previous ${before} order by key limit ?`,
+    // What has changed since a revision says so by having no value.
+    standing: prepare(
+      `select key, revision, case when revision <= ? then value end as value from objects where ${range}
+       order by key limit ?`,
     ),
-    // What there is now is counted in the index alone; of what there was, the log says what came and went since.
-    count: prepare(
-      `select (select count(*) from objects where ${range}) - (select count(value) - count(previous)
-       from changes where ${range} and revision > ?) as n`,
+    // Of several changes of a key the first holds what was before; the index alone tells which that is.
+    changed: prepare(
+      `with first as materialized (select key, min(revision) as revision from changes indexed by changes_by_key
+         where ${range} and revision > ? group by key order by key limit ?)
+       select first.key, c.previous_revision as revision, c.previous as value
+       from first cross join changes c on c.revision = first.revision order by first.key`,
+    ),
+    // Counted in the index alone.
+    count: prepare(`select count(*) as n from objects where ${range}`),
+    gained: prepare(
+      `select count(value) - count(previous) as n from changes not indexed
+       where ${range} and revision > ? and revision <= ?`,
     ),
     since: prepare(
-      `select revision, key, value, previous from changes where revision > ? and ${range}
+      `select revision, key, value, previous from changes not indexed where revision > ? and ${range}
        order by revision limit ${batchMax}`,
     ),
     bounds: prepare(
@@ -273,4 +347,6 @@ function prepareAll(database: DatabaseSync): Statements {
   };
 }
 
+/** Null: it is not as it was then, or was not there. */
+type PastRow = { key: string; revision: number; value: string | null };
 type StoredChange = { revision: number; key: string; value: string | null; previous: string | null };
