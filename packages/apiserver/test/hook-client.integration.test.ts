@@ -76,6 +76,12 @@ describe("asking a webhook", { skip: opensslMissing() }, () => {
     });
   }
 
+  it("trusts a bundle that is the server's certificate alone", async () => {
+    using client = new HookClient({ clock: new SystemClock() });
+    const target = { ...at("/"), caBundle: hooks.tls.cert.toString("base64") };
+    assert.deepEqual(await client.ask({ ...asking, target }), { yes: true });
+  });
+
   it("waits no longer than it may for an app that cannot be reached", async () => {
     const dial = (): Promise<never> => new Promise(() => undefined);
     using client = new HookClient({ clock: new SystemClock(), dial });

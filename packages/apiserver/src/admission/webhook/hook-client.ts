@@ -104,6 +104,8 @@ export class HookClient implements Disposable {
       maxSockets: socketsMax,
       maxFreeSockets: freeMax,
       timeout: idleMax,
+      // As upstream's: one certificate of the chain is enough, be it the server's own or an authority's below the root.
+      allowPartialTrustChain: true,
       ...ca,
     };
     if (service === undefined) return new Agent(options);
