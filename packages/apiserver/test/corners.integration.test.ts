@@ -149,6 +149,14 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
     assert.match(json.message, /^gadgets.lab.example "one" is forbidden: User "bob" cannot get resource/);
   });
 
+  it("tries to make what is there already, and says so; a revision is no matter then", async () => {
+    const { status, json } = await write("POST", `${things}?dryRun=All`, thing("one", 3));
+    assert.deepEqual([status, json.reason], [409, "AlreadyExists"]);
+    const again = { ...thing("again", 3), metadata: { name: "again", resourceVersion: "1" } };
+    assert.equal((await write("POST", things, again)).status, 500);
+    assert.equal((await write("POST", `${things}?dryRun=All`, again)).status, 201);
+  });
+
   it("gives an object that is named, though it be asked to watch", async () => {
     assert.equal((await world.send(`${things}/one?watch=1`)).json.spec.size, 1);
   });

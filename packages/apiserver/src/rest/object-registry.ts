@@ -273,9 +273,11 @@ export class ObjectRegistry {
     const made = await this.#admitted(undefined, wanted, context, options, (object) =>
       this.planner.create(object, uuid(this.#random), context),
     );
-    if (options.dryRun) return made;
-    const written = await this.#write(context.kind, made, 0, options);
-    if (written === undefined) throw alreadyExists(kind, made.metadata.name);
+    const { name, namespace } = made.metadata;
+    const written = options.dryRun
+      ? (await this.#store.get(keyOf(context.kind, name, namespace))) === undefined && made
+      : await this.#write(context.kind, made, 0, options);
+    if (!written) throw alreadyExists(kind, name);
     return written;
   }
 
