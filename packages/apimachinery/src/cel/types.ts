@@ -78,9 +78,18 @@ export function assign(to: CelType, from: CelType, bindings: Bindings): Bindings
   if (target === source) return bindings;
   if (target.kind === "param") return bind(target, source, bindings);
   if (source.kind === "param") return bind(source, target, bindings);
+  const known = fit(to.kind === "param" ? target : to, from.kind === "param" ? source : from, bindings);
+  // A parameter that was used before stands for the more general of the two: `null` and `dyn` are `dyn`.
+  if (known !== undefined && to.kind === "param" && isAsGeneral(source, target))
+    return bind(to, source, known);
+  return known;
+}
+
+function fit(target: CelType, source: CelType, bindings: Bindings): Bindings | undefined {
   if (target.kind === "dyn" || source.kind === "dyn") return bindings;
-  // Null is a value of all types that are no plain ones.
+  // Null is a value of all types that are no plain ones, and they go where null went first.
   if (source.kind === "null" && !plain.has(target.kind)) return bindings;
+  if (target.kind === "null" && !plain.has(source.kind)) return bindings;
   // A type is a type, whatever it is the type of.
   if (target.kind === "type" && source.kind === "type") return bindings;
   if (target.kind !== source.kind || target.args.length !== source.args.length) return undefined;
@@ -90,6 +99,12 @@ export function assign(to: CelType, from: CelType, bindings: Bindings): Bindings
     known = known && assign(arg, source.args[index] ?? dyn, known);
   }
   return known;
+}
+
+function isAsGeneral(one: CelType, other: CelType): boolean {
+  if (one.kind === "dyn" || one.kind === "param") return true;
+  if (one.kind !== other.kind || one.name !== other.name) return false;
+  return one.args.every((arg, index) => isAsGeneral(arg, other.args[index] ?? dyn));
 }
 
 const plain = new Set(["bool", "int", "uint", "double", "string", "bytes", "list", "map", "type"]);
