@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { KindDefinition } from "@selvedge/apimachinery";
 import { SqliteStore } from "../store/sqlite-store.ts";
-import type { WriteOutcome } from "../store/store.ts";
+import type { Page, PageQuery, Store, WriteOutcome } from "../store/store.ts";
 import { listPieces } from "./listing.ts";
 
 const kind: KindDefinition = {
@@ -32,6 +32,43 @@ test("a list comes in pieces of what their objects weigh, complete and in order"
     assert.deepEqual([lengths[0], Math.max(...lengths.slice(1))], [100, most]);
     await store.close();
   }
+});
+
+test("pages that a database answers together are gone through one a turn", async () => {
+  const store = new SqliteStore(":memory:");
+  const value = JSON.stringify({ metadata: { name: "one" } });
+  const keys = Array.from({ length: 400 }, (_, n) => `lab.example/gadgets/${n}`);
+  await Promise.all(keys.map((key) => store.write(key, 0, value)));
+  let answers: PromiseWithResolvers<void> | undefined;
+  const page = async (query: PageQuery): Promise<Page> => {
+    if (answers === undefined) {
+      const together = Promise.withResolvers<void>();
+      answers = together;
+      setImmediate(() => {
+        answers = undefined;
+        together.resolve();
+      });
+    }
+    await answers.promise;
+    return await store.page(query);
+  };
+  const database: Pick<Store, "page"> = { page };
+  let turn = 0;
+  let next = setImmediate(function count() {
+    turn++;
+    next = setImmediate(count);
+  });
+  const turns: number[] = [];
+  const list = async (): Promise<void> => {
+    for await (const { items } of listPieces(database as Store, kind, {})) {
+      if (items.length >= 100) turns.push(turn);
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, list));
+  clearImmediate(next);
+  assert.equal(turns.length, 16);
+  assert.equal(new Set(turns).size, turns.length, String(turns));
+  await store.close();
 });
 
 test("a list of one object is of the revision it says, while that goes to the disk", async () => {

@@ -142,6 +142,8 @@ async function* pagesOf(
       ...(after === undefined ? {} : { after }),
       ...(at === undefined ? {} : { revision: at }),
     });
+    // Answers of a database may come together: what is long is gone through in a turn of its own.
+    if (page.rows.length >= firstPiece) await turns.next();
     at = page.revision;
     remaining = counts ? page.remaining : remaining === undefined ? undefined : remaining - page.rows.length;
     counts = false;
