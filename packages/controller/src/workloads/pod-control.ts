@@ -5,8 +5,8 @@ import { type Pod, podKind } from "@selvedge/kinds";
 import type { EventRecorder } from "../events/event-recorder.ts";
 import type { Cluster } from "../objects/cluster.ts";
 
-/** Writes of one pass that are on their way at once. */
-const batchMax = 32;
+/** Writes of one pass that are on their way at once: they are planned, and later told of, in one go. */
+const batchMax = 12;
 
 /** What the API server said: its words stand for themselves. */
 export function refusalText(error: unknown): string {
