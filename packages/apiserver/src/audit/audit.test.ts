@@ -122,6 +122,51 @@ describe("an event", () => {
   });
 });
 
+describe("of a body managedFields are left out", () => {
+  const fields = [{ manager: "me", fieldsV1: { "f:a": {} } }];
+  const kept = { name: "a", labels: { managedFields: "1" } };
+  const rows: readonly (readonly [body: unknown, shown: unknown])[] = [
+    [{ metadata: { managedFields: fields } }, { metadata: {} }],
+    [
+      { metadata: { managedFields: fields, ...kept }, a: 1 },
+      { metadata: kept, a: 1 },
+    ],
+    [{ metadata: { ...kept, managedFields: fields } }, { metadata: kept }],
+    [{ metadata: { name: "a", managedFields: [], uid: "b" } }, { metadata: { name: "a", uid: "b" } }],
+    [
+      {
+        metadata: { resourceVersion: "1" },
+        items: [{ metadata: { managedFields: fields, ...kept } }, {}, 1],
+      },
+      { metadata: { resourceVersion: "1" }, items: [{ metadata: kept }, {}, 1] },
+    ],
+    [{ items: [] }, { items: [] }],
+    [
+      { items: "none", metadata: null },
+      { items: "none", metadata: null },
+    ],
+    ["text", "text"],
+    [[{ metadata: { managedFields: fields } }], [{ metadata: { managedFields: fields } }]],
+  ];
+  for (const [body, shown] of rows) {
+    it(JSON.stringify(body), () => {
+      const lines: string[] = [];
+      const audit = new Audit({
+        policy,
+        sink: { write: (line) => lines.push(line) },
+        clock: new SystemClock(),
+      });
+      const request = { url: "/", headers: {}, socket: {} } as unknown as IncomingMessage;
+      const entry = audit.begin(request, "id-1", about("create", "deployments", { group: "apps" }), ann);
+      entry?.asked(body);
+      entry?.answered(JSON.stringify(body));
+      entry?.done(201);
+      const { requestObject, responseObject } = JSON.parse(lines.join(""));
+      assert.deepEqual([requestObject, responseObject], [shown, shown]);
+    });
+  }
+});
+
 describe("an audit file", () => {
   it("is put aside when it is full, and the oldest go", async () => {
     const folder = mkdtempSync(join(tmpdir(), "selvedge-audit-"));

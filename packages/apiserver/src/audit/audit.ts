@@ -1,10 +1,11 @@
 /** Writes down who did what, a JSON line for each stage of a request, as events of audit.k8s.io/v1. */
 import type { IncomingMessage } from "node:http";
-import { type Clock, type Instant, parseJson, type Random, toRfc3339Micro, uuid } from "@selvedge/base";
+import { type Clock, type Instant, type Random, toRfc3339Micro, uuid } from "@selvedge/base";
 import type { Decision } from "../auth/authorization.ts";
 import { userInfo } from "../auth/review-kinds.ts";
 import type { User } from "../auth/user.ts";
 import type { RequestInfo } from "../http/request-info.ts";
+import { elementsOf, jsonOf, layoutOf } from "../rest/lazy-object.ts";
 import type { StatusError } from "../status-error.ts";
 import {
   type AuditLevel,
@@ -73,6 +74,8 @@ export class AuditEntry {
   readonly #received: Instant;
   readonly #facts: Record<string, unknown>;
   readonly #annotations: Record<string, string> = {};
+  /** What was sent, as JSON: nobody here looks into it. */
+  readonly #bodies = new Map<"requestObject" | "responseObject", string>();
   #status: Record<string, unknown> | undefined;
 
   constructor(sink: AuditSink, clock: Clock, terms: AuditTerms, facts: Readonly<Record<string, unknown>>) {
@@ -104,17 +107,17 @@ export class AuditEntry {
 
   /** What the client sent, once it has been read. */
   asked(body: unknown): void {
-    if (this.wants("Request") && body !== undefined) this.#keep("requestObject", body);
+    if (this.wants("Request") && body !== undefined) this.#keep("requestObject", jsonOf(body));
   }
 
   /** What the client is sent, as JSON text. */
   answered(json: string): void {
-    if (this.wants("RequestResponse")) this.#keep("responseObject", parseJson(json));
+    if (this.wants("RequestResponse")) this.#keep("responseObject", json);
   }
 
   refused(error: StatusError): void {
     const { metadata, status, message, reason, details, code } = error.toStatus();
-    if (this.wants("RequestResponse")) this.#keep("responseObject", error.toStatus());
+    if (this.wants("RequestResponse")) this.#keep("responseObject", JSON.stringify(error.toStatus()));
     this.#status = {
       ...{ metadata, status, message },
       ...(reason === undefined ? {} : { reason }),
@@ -132,25 +135,24 @@ export class AuditEntry {
     this.#write("ResponseComplete", code);
   }
 
-  #keep(name: "requestObject" | "responseObject", body: unknown): void {
-    const shown = this.#terms.omitManagedFields ? withoutManagedFields(body) : body;
-    const text = JSON.stringify(shown) ?? "null";
+  #keep(name: "requestObject" | "responseObject", json: string): void {
+    const text = this.#terms.omitManagedFields ? withoutManagedFields(json) : json;
     if (text.length > bodyMax) this.#annotations["audit.k8s.io/truncated"] = "true";
-    else this.#facts[name] = shown;
+    else this.#bodies.set(name, text);
   }
 
   #write(stage: AuditStage, code?: number): void {
     const { level, omitStages } = this.#terms;
     if (omitStages.includes(stage)) return;
-    const line = {
-      ...{ kind: "Event", apiVersion: "audit.k8s.io/v1", level, stage },
-      ...this.#facts,
+    const facts = { ...{ kind: "Event", apiVersion: "audit.k8s.io/v1", level, stage }, ...this.#facts };
+    const bodies = [...this.#bodies].map(([name, text]) => `,"${name}":${text}`).join("");
+    const rest = {
       ...(code === undefined ? {} : { responseStatus: this.#status ?? { metadata: {}, code } }),
       requestReceivedTimestamp: toRfc3339Micro(this.#received),
       stageTimestamp: toRfc3339Micro(this.#clock.now()),
       ...(Object.keys(this.#annotations).length > 0 && { annotations: this.#annotations }),
     };
-    this.#sink.write(`${JSON.stringify(line)}\n`);
+    this.#sink.write(`${JSON.stringify(facts).slice(0, -1)}${bodies},${JSON.stringify(rest).slice(1)}\n`);
   }
 }
 
@@ -171,11 +173,23 @@ function referenceOf(info: Extract<RequestInfo, { type: "resource" }>): Record<s
   };
 }
 
-function withoutManagedFields(body: unknown): unknown {
-  if (typeof body !== "object" || body === null) return body;
-  const { items, metadata } = body as { items?: unknown; metadata?: unknown };
-  if (Array.isArray(items)) return { ...body, items: items.map(withoutManagedFields) };
-  if (typeof metadata !== "object" || metadata === null) return body;
-  const { managedFields: _managed, ...others } = metadata as { managedFields?: unknown };
-  return { ...body, metadata: others };
+/** Of an object, or of each in a list, as JSON.stringify has written it. */
+function withoutManagedFields(text: string): string {
+  const { members, metadata = [] } = layoutOf(text) ?? { members: [] };
+  const items = members.find(({ name, from }) => name === "items" && text[from] === "[");
+  if (items !== undefined) {
+    const shown = elementsOf(text.slice(items.from, items.to)).map(withoutManagedFields);
+    return `${text.slice(0, items.from)}[${shown.join(",")}]${text.slice(items.to)}`;
+  }
+  const index = metadata.findIndex(({ name }) => name === "managedFields");
+  const cut = metadata[index];
+  if (cut === undefined) return text;
+  const [before, after] = [metadata[index - 1], metadata[index + 1]];
+  const begin = before?.to ?? beginOf(cut);
+  return `${text.slice(0, begin)}${text.slice(before === undefined && after !== undefined ? beginOf(after) : cut.to)}`;
+}
+
+/** Where a member's name begins. */
+function beginOf({ name, from }: { readonly name: string; readonly from: number }): number {
+  return from - JSON.stringify(name).length - 1;
 }

@@ -15,6 +15,7 @@ import { type Millis, millis, SystemClock } from "@selvedge/base";
 import { AccessDecisions } from "../admission/access-decisions.ts";
 import { conditionsIn, policyIn } from "../admission/policy/compiled-policy.ts";
 import { evaluatePolicy } from "../admission/policy/evaluate-policy.ts";
+import { cutObject, saidObject, unreadLength } from "../rest/lazy-object.ts";
 import { EvaluationThreads, type EvaluationThreadsOptions } from "./evaluation-threads.ts";
 import { Evaluations } from "./evaluations.ts";
 
@@ -161,6 +162,39 @@ describe("in a thread it comes to the same as on the loop:", () => {
   for (const [what, schema, object, old] of rules) {
     it(`rules ${what}`, async () => {
       assert.deepEqual(await hasty.rules({ schema, object, old }), ruleFaults(schema, object, old));
+    });
+  }
+});
+
+describe("of a long object nothing is read on the loop, and a thread comes to the same:", () => {
+  const kind = {
+    group: "",
+    version: "v1",
+    plural: "configmaps",
+    module: import.meta.resolve("@selvedge/kinds"),
+  };
+  const data = Object.fromEntries(Array.from({ length: 9000 }, (_, at) => [`key-${at}`, `value ${at}`]));
+  const whole = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" }, data };
+  const rows: readonly (readonly [expression: string, denials: number])[] = [
+    ["object.data.all(key, object.data[key] != 'value 8999')", 1],
+    ["object.data.size() == 9000 && oldObject.data == object.data", 0],
+    ["object.metadata.name == 'b'", 1],
+  ];
+  for (const [expression, count] of rows) {
+    it(expression, async () => {
+      const [object, oldObject] = [saidObject({}, cutObject(whole)), saidObject({}, cutObject(whole))];
+      await using evaluations = new Evaluations({ clock: new StillClock() });
+      const policy = policyIn({
+        ...{ apiVersion: "", kind: "", metadata: { name: "p" }, spec: { validations: [{ expression }] } },
+      });
+      const asked = { ...input, object, oldObject };
+      const { denials } = await evaluations.policy(policy, asked, new Asked().decisions, kind);
+      assert.equal(denials.length, count);
+      const here = await evaluations.policy(
+        ...([policy, { ...input, object: whole, oldObject: whole }, new Asked().decisions] as const),
+      );
+      assert.deepEqual(here.denials, denials);
+      for (const one of [object, oldObject]) assert.ok(unreadLength(one) > 128 * 1024, "it was read");
     });
   }
 });

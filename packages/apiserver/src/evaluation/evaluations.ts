@@ -18,14 +18,19 @@ import type { AccessDecisions } from "../admission/access-decisions.ts";
 import type { Policy } from "../admission/policy/compiled-policy.ts";
 import { evaluatePolicy, type PolicyOutcome } from "../admission/policy/evaluate-policy.ts";
 import type { RuledObject } from "../rest/asked-rules.ts";
+import { jsonOf, unreadLength } from "../rest/lazy-object.ts";
 import { EvaluationThreads } from "./evaluation-threads.ts";
-import type { Outcomes, SaidInput, Tasks } from "./tasks.ts";
+import type { SaidKind } from "./plan-tasks.ts";
+import type { Outcomes, SaidInput, SaidTexts, Tasks } from "./tasks.ts";
 
 /** What one evaluation may take of the loop, which few do that cost little; and when no other begins in its turn. */
 const sliceTime = millis(30);
 const turnTime = millis(15);
 /** A pattern that costs as much takes some 20 ms, most else 5. */
 const sliceCost = 20_000;
+
+/** Characters of objects that a thread has to read; a few ms. */
+const unreadMin = 128 * 1024;
 
 /** A write as expressions see it, but for who decides. */
 type Asked = Omit<AdmissionInput, "decide" | "slice">;
@@ -54,9 +59,9 @@ export class Evaluations implements AsyncDisposable {
     await this.#threads[Symbol.asyncDispose]();
   }
 
-  /** What a policy says of a write. */
-  policy(policy: Policy, input: Asked, decisions: AccessDecisions): Promise<PolicyOutcome> {
-    return this.#settled<"policy">(decisions, input, {
+  /** What a policy says of a write; `kind`: by what a thread has that of its objects. */
+  policy(policy: Policy, input: Asked, decisions: AccessDecisions, kind?: SaidKind): Promise<PolicyOutcome> {
+    return this.#settled<"policy">(decisions, input, kind, {
       here: (whole) => evaluatePolicy(policy, whole),
       there: (said) => ({ type: "policy", policy: policy.object, input: said }),
     });
@@ -67,8 +72,9 @@ export class Evaluations implements AsyncDisposable {
     conditions: readonly NamedExpression[],
     input: Asked,
     decisions: AccessDecisions,
+    kind?: SaidKind,
   ): Promise<ConditionOutcome> {
-    return this.#settled<"conditions">(decisions, input, {
+    return this.#settled<"conditions">(decisions, input, kind, {
       here: (whole) => askConditions(conditions, new AdmissionEvaluation(whole, [], conditionBudget)),
       there: (said) => ({
         ...{ type: "conditions", input: said },
@@ -122,13 +128,16 @@ export class Evaluations implements AsyncDisposable {
     return new Slice(this.#cost, () => this.#clock.monotonic() > end);
   }
 
-  /** Begun anew with each answer of who decides, and once in a thread. */
+  /** Begun anew with each answer of who decides, and once in a thread; there at once, where objects are long. */
   #settled<Type extends "policy" | "conditions">(
     decisions: AccessDecisions,
     input: Asked,
+    kind: SaidKind | undefined,
     { here, there }: Ways<Type>,
   ): Promise<Outcomes[Type]> {
-    let isHeavy = false;
+    const texts = kind && this.hasRoom ? unreadTexts(input, kind) : undefined;
+    const unread = texts && { object: undefined, oldObject: undefined, texts };
+    let isHeavy = texts !== undefined;
     return decisions.settled(async () => {
       if (!isHeavy) {
         await this.#turn();
@@ -139,7 +148,7 @@ export class Evaluations implements AsyncDisposable {
           isHeavy = true;
         }
       }
-      return await this.#threads.run<Type>(there({ ...input, known: decisions.known }));
+      return await this.#threads.run<Type>(there({ ...input, ...unread, known: decisions.known }));
     });
   }
 
@@ -154,6 +163,12 @@ export class Evaluations implements AsyncDisposable {
       this.#turnEnds = undefined;
     });
   }
+}
+
+function unreadTexts({ object, oldObject }: Asked, kind: SaidKind): SaidTexts | undefined {
+  if (unreadLength(object) + unreadLength(oldObject) <= unreadMin) return undefined;
+  const text = (one: unknown): string | undefined => (one ? jsonOf(one) : undefined);
+  return { kind, object: text(object), oldObject: text(oldObject) };
 }
 
 interface Ways<Type extends "policy" | "conditions"> {

@@ -11,6 +11,7 @@ import {
   type FieldError,
   type KubeObject,
   PendingDecision,
+  readAs,
   ruleFaults,
 } from "@selvedge/apimachinery";
 import { describeError } from "@selvedge/base";
@@ -21,6 +22,7 @@ import type { RuledObject } from "../rest/asked-rules.ts";
 import { type FormTask, formed, lookedUp, type ValuesTask } from "./answer-tasks.ts";
 import {
   type BodyTask,
+  kindIn,
   type PatchTask,
   type Planned,
   type PlanTask,
@@ -29,6 +31,7 @@ import {
   readLongBody,
   readYaml,
   type SaidBody,
+  type SaidKind,
   type SettledObject,
   type SettleTask,
   settle,
@@ -38,6 +41,14 @@ import {
 /** A write as expressions see it; what is known of who may do what takes the place of who decides. */
 export interface SaidInput extends Omit<AdmissionInput, "decide" | "slice"> {
   readonly known: ReadonlyMap<string, AccessDecision>;
+  /** Its objects, where they are long: nobody has read them yet. */
+  readonly texts?: SaidTexts | undefined;
+}
+
+export interface SaidTexts {
+  readonly kind: SaidKind;
+  readonly object: string | undefined;
+  readonly oldObject: string | undefined;
 }
 
 export interface Tasks {
@@ -86,13 +97,13 @@ export async function perform(task: Task): Promise<Answer> {
   }
 }
 
-function outcomeOf(task: Task): Outcomes[TaskType] | Promise<Outcomes[TaskType]> {
+async function outcomeOf(task: Task): Promise<Outcomes[TaskType]> {
   switch (task.type) {
     case "policy":
-      return evaluatePolicy(policyIn(task.policy), asked(task.input));
+      return evaluatePolicy(policyIn(task.policy), await asked(task.input));
     case "conditions": {
       const conditions = conditionsIn(new AdmissionCompiler({ params: false }), task.conditions);
-      return askConditions(conditions, new AdmissionEvaluation(asked(task.input), [], conditionBudget));
+      return askConditions(conditions, new AdmissionEvaluation(await asked(task.input), [], conditionBudget));
     }
     case "plan":
     case "patch":
@@ -112,6 +123,11 @@ function outcomeOf(task: Task): Outcomes[TaskType] | Promise<Outcomes[TaskType]>
   }
 }
 
-function asked({ known, ...input }: SaidInput): AdmissionInput {
-  return { ...input, decide: decideBy(known) };
+async function asked({ known, texts, ...input }: SaidInput): Promise<AdmissionInput> {
+  const decide = decideBy(known);
+  if (texts === undefined) return { ...input, decide };
+  const kind = await kindIn(texts.kind);
+  const read = (text: string | undefined): KubeObject | undefined =>
+    text === undefined ? undefined : (readAs(kind, text) as KubeObject);
+  return { ...input, object: read(texts.object), oldObject: read(texts.oldObject), decide };
 }

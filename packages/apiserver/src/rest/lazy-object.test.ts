@@ -6,7 +6,9 @@ import {
   assignMembers,
   cloneObject,
   cutObject,
+  elementsOf,
   freezeLazy,
+  holdingLazy,
   jsonOf,
   type Layout,
   layoutOf,
@@ -34,7 +36,25 @@ function readIn(value: object): string[] {
   );
 }
 
+it("an array's elements are what JSON.stringify has written", () => {
+  for (const list of [[], [1], ["a,]", { b: [1, { c: "}" }] }, null], [[], [[2]]]]) {
+    assert.deepEqual(
+      elementsOf(JSON.stringify(list)),
+      list.map((one) => JSON.stringify(one)),
+    );
+  }
+});
+
 describe("a long object", () => {
+  it("is put as it is into what is said about it", () => {
+    const made = object();
+    const asked = holdingLazy({ uid: "u", object: made, old: null, none: undefined });
+    const about = holdingLazy({ kind: "Review", asked, rows: holdingLazy([made, undefined, 1]) });
+    const whole = { kind: "Review", asked: { uid: "u", object: said, old: null }, rows: [said, null, 1] };
+    assert.ok(jsonOf(about) === JSON.stringify(whole));
+    assert.deepEqual(readIn(made), ["apiVersion", "kind", "metadata", "status"]);
+  });
+
   it("is read member by member, and is what its text says", () => {
     const made = object();
     assert.deepEqual(readIn(made), ["apiVersion", "kind", "metadata", "status"]);

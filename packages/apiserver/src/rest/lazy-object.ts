@@ -185,6 +185,17 @@ export function holdingLazy<T extends object>(value: T): T {
   return value;
 }
 
+/** Characters of it that nobody has read. */
+export function unreadLength(value: unknown): number {
+  if (typeof value !== "object" || value === null || !unread.has(value)) return 0;
+  return Object.keys(value).reduce((sum, name) => {
+    const one = unreadIn(value, name);
+    const length =
+      one === undefined ? unreadLength((value as Record<string, unknown>)[name]) : one.text?.length;
+    return sum + (length ?? memberMin);
+  }, 0);
+}
+
 /** As JSON.stringify, but what is unread is put in as it is. */
 export function jsonOf(value: unknown): string {
   if (typeof value !== "object" || value === null || !unread.has(value)) return JSON.stringify(value);
@@ -271,6 +282,17 @@ export function layoutOf(text: string): Layout | undefined {
   };
   const whole = membersOf(text, 0, endOf);
   return whole?.end === text.length ? { members: whole.members, metadata } : undefined;
+}
+
+/** The members of an array that JSON.stringify has written, each as it is. */
+export function elementsOf(text: string): string[] {
+  const elements: string[] = [];
+  for (let at = 1; at < text.length - 1; ) {
+    const end = valueEnd(text, at);
+    elements.push(text.slice(at, end));
+    at = end + 1;
+  }
+  return elements;
 }
 
 function membersOf(

@@ -177,13 +177,18 @@ class Asking {
     const params = await collectParams(this.#objects, of, namespace);
     const input = await this.#input(looked.matched);
     for (const one of params) {
-      this.#act(policy, binding, await this.#outcome(policy, { ...input, params: one }));
+      this.#act(policy, binding, await this.#outcome(policy, { ...input, params: one }, looked.matched));
     }
   }
 
-  async #outcome(policy: Policy, input: Omit<AdmissionInput, "decide">): Promise<PolicyOutcome> {
+  async #outcome(
+    policy: Policy,
+    input: Omit<AdmissionInput, "decide">,
+    matched: KindDefinition,
+  ): Promise<PolicyOutcome> {
+    const { evaluations, planner } = this.#objects;
     try {
-      return await this.#objects.evaluations.policy(policy, input, this.#decisions);
+      return await evaluations.policy(policy, input, this.#decisions, planner.said(matched));
     } catch (error) {
       if (policy.failsOpen && error instanceof EvaluationLostError) return nothing;
       throw error;

@@ -59,14 +59,14 @@ export class AskedHooks {
     return (await objects.getStored(kind, name)).object.metadata.labels ?? {};
   }
 
-  async #meets({ hook, request, value, shown, old }: Invocation): Promise<boolean> {
+  async #meets({ hook, request, matched, value, shown, old }: Invocation): Promise<boolean> {
     if (hook.conditions.length === 0) return true;
     const decisions = new AccessDecisions(this.#options.authorizer(), request.user);
     const input = {
       ...{ object: shown, oldObject: old, request: value, namespaceObject: undefined, params: undefined },
       asked: askedOf(request),
     };
-    const outcome = await this.#outcome(hook, input, decisions);
+    const outcome = await this.#outcome(hook, input, decisions, matched);
     if (outcome.type === "failure") {
       if (hook.failsOpen) return false;
       throw refusedBy(request, outcome.message);
@@ -78,9 +78,11 @@ export class AskedHooks {
     { conditions, failsOpen }: Hook,
     input: Omit<AdmissionInput, "decide">,
     decisions: AccessDecisions,
+    matched: KindDefinition,
   ): Promise<ConditionOutcome> {
+    const { evaluations, planner } = this.#options.objects;
     try {
-      return await this.#options.objects.evaluations.conditions(conditions, input, decisions);
+      return await evaluations.conditions(conditions, input, decisions, planner.said(matched));
     } catch (error) {
       // Then it is not asked.
       if (failsOpen && error instanceof EvaluationLostError)

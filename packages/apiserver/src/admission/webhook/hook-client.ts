@@ -7,6 +7,7 @@ import { Agent, type RequestOptions, request } from "node:https";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import { type Clock, describeError, LruMap, type Millis, millis, parseJson } from "@selvedge/base";
+import { jsonOf } from "../../rest/lazy-object.ts";
 
 export interface HookService {
   readonly namespace: string;
@@ -75,7 +76,7 @@ export class HookClient implements Disposable {
     const place = placeOf(target, isTold ? `?timeout=${Math.ceil(timeout / 1000)}s` : "");
     const agent = this.#agent(target, place);
     const until = this.#options.clock.monotonic() + timeout;
-    const text = JSON.stringify(body);
+    const text = jsonOf(body);
     let posted = await this.#post(place, agent, text, { until, max });
     // A connection that was kept may have ended in the moment it was used again.
     if (posted.type === "failure" && posted.stale)

@@ -1,5 +1,6 @@
 /** The question that a webhook is asked of a write, and what its answer says. Pure. */
 import { type JsonPatchOperation, type KindDefinition, readAs } from "@selvedge/apimachinery";
+import { holdingLazy } from "../../rest/lazy-object.ts";
 import { type StatusDetails, StatusError } from "../../status-error.ts";
 import { HookError } from "./hook-client.ts";
 
@@ -17,7 +18,8 @@ export function reviewVersion(accepted: readonly string[] = []): ReviewVersion {
 }
 
 export function reviewOf(version: ReviewVersion, uid: string, request: object): object {
-  return { kind: "AdmissionReview", apiVersion: `${group}/${version}`, request: { uid, ...request } };
+  const asked = holdingLazy({ uid, ...request });
+  return holdingLazy({ kind: "AdmissionReview", apiVersion: `${group}/${version}`, request: asked });
 }
 
 /** metav1.Status, as far as anybody says it. */
