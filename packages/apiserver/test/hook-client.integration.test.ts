@@ -82,6 +82,13 @@ describe("asking a webhook", { skip: opensslMissing() }, () => {
     assert.deepEqual(await client.ask({ ...asking, target }), { yes: true });
   });
 
+  it("cleans the path that it asks", async () => {
+    using client = new HookClient({ clock: new SystemClock() });
+    // 404 by the number in the path, which a path with two slashes or one at its end would not have.
+    const refused = { message: /^the server could not find the requested resource$/ };
+    await assert.rejects(client.ask({ ...asking, target: at("//404/") }), refused);
+  });
+
   it("waits no longer than it may for an app that cannot be reached", async () => {
     const dial = (): Promise<never> => new Promise(() => undefined);
     using client = new HookClient({ clock: new SystemClock(), dial });

@@ -4,6 +4,7 @@
  */
 import { once } from "node:events";
 import { Agent, type RequestOptions, request } from "node:https";
+import { posix } from "node:path";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import { type Clock, describeError, LruMap, type Millis, millis, parseJson } from "@selvedge/base";
@@ -177,17 +178,22 @@ function placeOf({ url, service }: HookTarget, query: string): Place {
   if (service !== undefined) {
     const { namespace, name, path = "", port = httpsPort } = service;
     const host = `${name}.${namespace}.svc`;
-    const whole = `${path.startsWith("/") ? "" : "/"}${path}${query}`;
+    const whole = `${cleanPath(path)}${query}`;
     return { host, port, path: whole, url: `https://${host}:${port}${whole}` };
   }
   if (url === undefined || !URL.canParse(url))
     throw new HookError("webhook configuration must have either service or URL");
   const { host: authority, hostname, port, pathname } = new URL(url);
-  const path = `${pathname}${query}`;
+  const path = `${cleanPath(pathname)}${query}`;
   return {
     ...{ host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? httpsPort : Number(port), path },
     url: `https://${authority}${path}`,
   };
+}
+
+/** As upstream's client cleans it: one slash where there are more, and none at the end. */
+function cleanPath(path: string): string {
+  return posix.join("/", path).replace(/(?<=.)\/$/, "");
 }
 
 /** Enough to see what it is. */
