@@ -104,7 +104,11 @@ const unreadableContainers: readonly Row[] = [
     "json: cannot unmarshal number into Go struct field Container.spec.containers.stdin of type bool",
   ],
   ['{"comand":["x"]}', 'strict decoding error: unknown field "spec.containers[0].comand"'],
-  ['{"livenessProbe":{"httpGet":{"port":true}}}', "json: cannot unmarshal bool into Go value of type int32"],
+  [
+    '{"livenessProbe":{"httpGet":{"port":true}}}',
+    "json: cannot unmarshal bool into Go struct field " +
+      "HTTPGetAction.spec.containers.livenessProbe.httpGet.port of type int32",
+  ],
 ];
 
 /** A Deployment's spec, and what is said of it. */

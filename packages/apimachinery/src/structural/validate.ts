@@ -37,7 +37,7 @@ export function validateChange(schema: Schema, value: unknown, old: unknown): Fi
 /** Whether all values are of the types that the schema says: no more than that, but sooner known. */
 export function fitsTypes(schema: Schema, value: unknown, settled?: unknown, depth = 0): boolean {
   if (value === undefined || depth > depthMax || (value === null && schema.nullable === true)) return true;
-  if (typeFault(schema, value) !== undefined) return false;
+  if (typeFault(schema, value) !== undefined || isUnreadable(schema, value)) return false;
   if (schema.allOf?.some((branch) => !fitsTypes(branch, value, settled, depth + 1))) return false;
   if (Array.isArray(value)) {
     const { items } = schema;
@@ -55,6 +55,14 @@ export function fitsTypes(schema: Schema, value: unknown, settled?: unknown, dep
       return false;
   }
   return true;
+}
+
+const pointInTime = /^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d([.,]\d+)?(Z|[+-]\d\d:\d\d)$/;
+
+/** What has the right type and still is none of the values that upstream's type for it can be. */
+function isUnreadable({ format }: Schema, value: unknown): boolean {
+  if (format === "date-time") return typeof value === "string" && !pointInTime.test(value);
+  return format === "int-or-string" && typeof value === "number" && (value | 0) !== value;
 }
 
 class Check {

@@ -30,6 +30,8 @@ const kind: KindDefinition = {
 };
 const into = "into Go struct field Pod.";
 
+const asTime = (text: string): string => `parsing time "${text}" as "2006-01-02T15:04:05Z07:00"`;
+
 describe("what Go cannot read", () => {
   const rows: readonly (readonly [object: object, fault: string | undefined])[] = [
     [
@@ -49,8 +51,18 @@ describe("what Go cannot read", () => {
     [{ small: 1.5 }, `json: cannot unmarshal number 1.5 ${into}small of type int32`],
     [{ large: true }, `json: cannot unmarshal bool ${into}large of type int64`],
     [{ share: "1" }, `json: cannot unmarshal string ${into}share of type float64`],
-    [{ port: 1.5 }, "json: cannot unmarshal number 1.5 into Go value of type int32"],
-    [{ since: 1 }, "json: cannot unmarshal number into Go value of type string"],
+    [{ port: 1.5 }, `json: cannot unmarshal number 1.5 ${into}port of type int32`],
+    [{ port: 3e9 }, `json: cannot unmarshal number 3000000000 ${into}port of type int32`],
+    [{ since: 1 }, `json: cannot unmarshal number ${into}since of type string`],
+    ...Object.entries({
+      "": `${asTime("")}: cannot parse "" as "2006"`,
+      "2020-01-01": `${asTime("2020-01-01")}: cannot parse "" as "T"`,
+      "2020-13-01T00:00:00Z": 'parsing time "2020-13-01T00:00:00Z": month out of range',
+      "2020-02-30T00:00:00Z": 'parsing time "2020-02-30T00:00:00Z": day out of range',
+      "2020-01-01T00:00:00": `${asTime("2020-01-01T00:00:00")}: cannot parse "" as "Z07:00"`,
+      "2020-01-01T00:00:00Zx": 'parsing time "2020-01-01T00:00:00Zx": extra text: "x"',
+      "2020-01-01T00:00:00.5+02:00": undefined,
+    }).map(([since, fault]) => [{ since }, fault] as const),
     [{ amounts: { cpu: "1KiB" } }, /^quantities must match/.source],
     [{ amounts: { cpu: "1kk" } }, "unable to parse quantity's suffix"],
     [{ amounts: "1" }, `json: cannot unmarshal string ${into}amounts of type v1.ResourceList`],

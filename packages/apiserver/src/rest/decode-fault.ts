@@ -10,6 +10,7 @@ import {
   quantityFaultOf,
 } from "@selvedge/apimachinery";
 import { isInteger } from "@selvedge/base";
+import { goTimeFault } from "./go-time.ts";
 import { metaPrefix } from "./openapi-meta.ts";
 import { typeMembers } from "./openapi-names.ts";
 import { schemaName } from "./openapi-schemas.ts";
@@ -109,12 +110,15 @@ function valueFault(field: ProtobufField, type: string, value: unknown, place: P
     case "quantity":
       return quantityFaultOf(value);
     case "int-or-string":
-      if (typeof value === "string" || Number.isInteger(value)) return undefined;
-      return goValueFault(typeof value === "number" ? `number ${value}` : nameOf(value), "int32");
+      if (typeof value === "string" || isInt32(value)) return undefined;
+      return mismatch(value, place, "int32", typeof value === "number" ? `number ${value}` : nameOf(value));
     case "time":
     case "microtime":
+      return typeof value === "string"
+        ? goTimeFault(value, field.type === "microtime")
+        : mismatch(value, place, "string");
     case "duration":
-      return typeof value === "string" ? undefined : goValueFault(nameOf(value), "string");
+      return typeof value === "string" ? undefined : mismatch(value, place, "string");
     case "message":
       if (field.choice) return undefined;
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -126,9 +130,8 @@ function valueFault(field: ProtobufField, type: string, value: unknown, place: P
   }
 }
 
-/** Of types that read themselves: they do not know where they are. */
-function goValueFault(said: string, type: string): string {
-  return `json: cannot unmarshal ${said} into Go value of type ${type}`;
+function isInt32(value: unknown): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= -int32Max - 1 && value <= int32Max;
 }
 
 function mismatch(value: unknown, { owner, path }: Place, type: string, said = nameOf(value)): string {

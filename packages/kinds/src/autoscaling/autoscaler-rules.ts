@@ -60,10 +60,20 @@ export function validateAutoscaler(
     faults.invalid("spec.maxReplicas", maxReplicas, "must be greater than or equal to `minReplicas`");
   }
   checkReference(faults, "spec.scaleTargetRef", spec.scaleTargetRef);
+  if (spec.scaleTargetRef !== undefined)
+    checkGroup(faults, "spec.scaleTargetRef.apiVersion", spec.scaleTargetRef.apiVersion);
   for (const [index, metric] of metrics.entries()) checkMetric(faults, `spec.metrics[${index}]`, metric);
   checkRules(faults, "spec.behavior.scaleUp", behavior?.scaleUp);
   checkRules(faults, "spec.behavior.scaleDown", behavior?.scaleDown);
   return faults.errors;
+}
+
+/** What is scaled is in a group: nothing in the core has a scale that upstream would know by its name alone. */
+function checkGroup(faults: Faults, at: string, apiVersion = ""): void {
+  const parts = apiVersion.split("/");
+  if (parts.length > 2) faults.invalid(at, apiVersion, `unexpected GroupVersion string: ${apiVersion}`);
+  else if (parts.length < 2 || parts[0] === "")
+    faults.invalid(at, apiVersion, "apiVersion must specify API group");
 }
 
 function checkReference(faults: Faults, at: string, reference: TargetReference | undefined): void {

@@ -32,7 +32,15 @@ describe("an autoscaler's rules", () => {
     ["fewer than one", { minReplicas: 0 }, "spec.minReplicas"],
     ["more least than most", { minReplicas: 4 }, "spec.maxReplicas"],
     ["no most", { maxReplicas: 0 }, "spec.maxReplicas", "spec.maxReplicas"],
-    ["a name with a slash", { scaleTargetRef: { kind: "D", name: "a/b" } }, "spec.scaleTargetRef.name"],
+    [
+      "a name with a slash",
+      { scaleTargetRef: { apiVersion: "apps/v1", kind: "D", name: "a/b" } },
+      "spec.scaleTargetRef.name",
+    ],
+    ...[undefined, "v1", "/v1", "a/b/c"].map((apiVersion) => {
+      const scaleTargetRef = { ...(apiVersion && { apiVersion }), kind: "D", name: "d" };
+      return [`something of ${apiVersion}`, { scaleTargetRef }, "spec.scaleTargetRef.apiVersion"] as const;
+    }),
     ["a figure of no kind", { metrics: [{ type: "Of" }] }, "spec.metrics[0].type"],
     ["a figure that is not said", { metrics: [{ type: "Resource" }] }, "spec.metrics[0].resource"],
     [

@@ -1,4 +1,11 @@
-import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import {
+  dnsLabelFaults,
+  dnsSubdomainFaults,
+  type FieldError,
+  type KindDefinition,
+  type KubeObject,
+  labelValueFaults,
+} from "@selvedge/apimachinery";
 import { ageColumn, column, nameColumn } from "../columns.ts";
 import { type ObjectReference, objectReference } from "../event.ts";
 import { Faults, immutable } from "../faults.ts";
@@ -36,6 +43,7 @@ export interface Endpoint {
   targetRef?: ObjectReference;
   nodeName?: string;
   zone?: string;
+  hints?: { forZones?: { name: string }[]; forNodes?: { name: string }[] };
 }
 
 export interface EndpointPort {
@@ -143,7 +151,9 @@ function validate(slice: EndpointSlice, old: EndpointSlice | undefined): FieldEr
   if (old !== undefined && addressType !== old.addressType)
     faults.invalid("addressType", addressType, immutable);
   if (endpoints.length > endpointsMax) faults.tooMany("endpoints", endpoints.length, endpointsMax);
-  for (const [index, { addresses = [] }] of endpoints.entries()) {
+  for (const [index, endpoint] of endpoints.entries()) {
+    const { addresses = [] } = endpoint;
+    checkPlace(faults, `endpoints[${index}]`, endpoint);
     const path = `endpoints[${index}].addresses`;
     if (addresses.length === 0) faults.required(path, "must contain at least 1 address");
     if (addresses.length > addressesMax) faults.tooMany(path, addresses.length, addressesMax);
@@ -157,11 +167,34 @@ function validate(slice: EndpointSlice, old: EndpointSlice | undefined): FieldEr
   }
   if (ports.length > portsMax) faults.tooMany("ports", ports.length, portsMax);
   const names = new Set<string>();
-  for (const [index, { name = "", protocol }] of ports.entries()) {
+  for (const [index, { name = "", protocol, appProtocol }] of ports.entries()) {
+    faults.key(`ports[${index}].appProtocol`, appProtocol);
     if (name !== "") faults.label(`ports[${index}].name`, name);
     if (names.has(name)) faults.duplicate(`ports[${index}].name`, name);
     names.add(name);
     faults.oneOf(`ports[${index}].protocol`, protocol, ["SCTP", "TCP", "UDP"]);
   }
   return faults.errors;
+}
+
+const hintsMax = 8;
+
+function checkPlace(faults: Faults, path: string, { hostname, nodeName, hints: best = {} }: Endpoint): void {
+  if (hostname !== undefined) faults.all(`${path}.hostname`, hostname, dnsLabelFaults(hostname));
+  if (nodeName !== undefined) faults.all(`${path}.nodeName`, nodeName, dnsSubdomainFaults(nodeName));
+  for (const member of ["forZones", "forNodes"] as const) {
+    const [list, at] = [best[member] ?? [], `${path}.hints.${member}`];
+    if (list.length > hintsMax) {
+      faults.tooMany(at, list.length, hintsMax);
+      continue;
+    }
+    const seen = new Set<string>();
+    for (const [index, { name = "" }] of list.entries()) {
+      const place = `${at}[${index}].name`;
+      if (seen.has(name)) faults.duplicate(place, name);
+      seen.add(name);
+      if (member === "forNodes") faults.subdomain(place, name);
+      else faults.all(place, name, labelValueFaults(name));
+    }
+  }
 }

@@ -132,7 +132,7 @@ function validate({ spec }: NetworkPolicy): FieldError[] {
     faults.invalid("spec.policyTypes", types, "may not specify more than two policyTypes");
   } else {
     for (const [index, type] of types.entries()) {
-      faults.oneOf(`spec.policyTypes[${index}]`, type, ["Egress", "Ingress"]);
+      faults.oneOf(`spec.policyTypes[${index}]`, type, ["Ingress", "Egress"]);
     }
   }
   return faults.errors;
@@ -147,16 +147,17 @@ function checkRule(
 ): void {
   for (const [index, one] of ports.entries()) {
     const at = `${path}.ports[${index}]`;
-    faults.oneOf(`${at}.protocol`, one.protocol, ["SCTP", "TCP", "UDP"]);
+    faults.oneOf(`${at}.protocol`, one.protocol, ["TCP", "UDP", "SCTP"]);
     faults.portOrName(`${at}.port`, one.port);
     if (one.endPort === undefined) continue;
     if (typeof one.port !== "number") {
-      if (one.port === undefined)
-        faults.required(`${at}.port`, "must be specified when `endPort` is specified");
-      else faults.invalid(`${at}.endPort`, one.endPort, "may not be specified when `port` is non-numeric");
-    } else if (one.endPort < one.port) {
-      faults.invalid(`${at}.endPort`, one.endPort, "must be greater than or equal to `port`");
-    } else faults.port(`${at}.endPort`, one.endPort);
+      const why = one.port === undefined ? "not specified" : "non-numeric";
+      faults.invalid(`${at}.endPort`, one.endPort, `may not be specified when \`port\` is ${why}`);
+      continue;
+    }
+    if (one.endPort < one.port)
+      faults.invalid(`${at}.endPort`, one.port, "must be greater than or equal to `port`");
+    faults.port(`${at}.endPort`, one.endPort);
   }
   for (const [index, one] of peers.entries()) checkPeer(faults, `${path}.${side}[${index}]`, one);
 }

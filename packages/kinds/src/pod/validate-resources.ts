@@ -72,13 +72,30 @@ function checkUnoffered(faults: Faults, at: string, name: string): void {
   const wrong = qualifiedNameFaults(name);
   faults.all(at, name, wrong);
   if (wrong.length > 0) return;
-  if (name.includes("/") || name.startsWith("hugepages-")) faults.gap(at, `boxes offer ${offered}`);
-  else {
-    const details = [
-      "must be a standard resource type or fully qualified",
-      "must be a standard resource for containers",
-    ];
-    faults.all(at, name, details);
+  if (isSomebodys(name)) faults.gap(at, `boxes offer ${offered}`);
+  else faults.all(at, name, strayDetails);
+}
+
+const strayDetails: readonly string[] = [
+  "must be a standard resource type or fully qualified",
+  "must be a standard resource for containers",
+];
+
+function isSomebodys(name: string): boolean {
+  return name.includes("/") || name.startsWith("hugepages-");
+}
+
+export function checkResourceName(faults: Faults, at: string, name: string): void {
+  faults.key(at, name);
+  if (!isSomebodys(name) && !Object.hasOwn(bounds, name)) faults.all(at, name, strayDetails);
+}
+
+/** Amounts that are kept and not given: whose names are a slip of the pen, and those that cannot be. */
+export function checkAmounts(faults: Faults, path: string, list: ResourceList = {}): void {
+  for (const [name, text] of Object.entries(list)) {
+    const at = `${path}[${name}]`;
+    checkResourceName(faults, at, name);
+    if ((amountOf(text) ?? 0n) < 0n) faults.invalid(at, text, "must be greater than or equal to 0");
   }
 }
 

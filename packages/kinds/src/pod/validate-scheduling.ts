@@ -27,7 +27,7 @@ export function checkScheduling(faults: Faults, path: string, spec: PodSpec): vo
   }
 }
 
-function checkTolerations(faults: Faults, path: string, list: readonly Toleration[] = []): void {
+export function checkTolerations(faults: Faults, path: string, list: readonly Toleration[] = []): void {
   for (const [index, { key, operator, value, effect, tolerationSeconds }] of list.entries()) {
     const at = `${path}[${index}]`;
     if (key) faults.all(`${at}.key`, key, qualifiedNameFaults(key));

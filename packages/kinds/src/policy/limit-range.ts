@@ -14,6 +14,7 @@ import {
   text,
 } from "../fields.ts";
 import { builtIn } from "../kind.ts";
+import { checkResourceName } from "../pod/validate-resources.ts";
 
 export interface LimitRange extends KubeObject {
   apiVersion: "v1";
@@ -98,14 +99,8 @@ function validate({ spec }: LimitRange): FieldError[] {
 }
 
 function checkItem(faults: Faults, path: string, item: LimitRangeItem): void {
-  const {
-    type,
-    min = {},
-    max = {},
-    default: limit = {},
-    defaultRequest: request = {},
-    maxLimitRequestRatio: ratio = {},
-  } = item;
+  const { type, min = {}, max = {}, default: limit = {}, defaultRequest: request = {} } = item;
+  checkNames(faults, path, item);
   if (type === "Pod") {
     if (Object.keys(limit).length > 0)
       faults.forbidden(`${path}.default`, "may not be specified when `type` is 'Pod'");
@@ -113,7 +108,10 @@ function checkItem(faults: Faults, path: string, item: LimitRangeItem): void {
       faults.forbidden(`${path}.defaultRequest`, "may not be specified when `type` is 'Pod'");
   }
   if (type === "PersistentVolumeClaim" && min["storage"] === undefined && max["storage"] === undefined) {
-    faults.required(path, "either minimum or maximum storage value is required, but neither was provided");
+    faults.required(
+      `${path}.limits`,
+      "either minimum or maximum storage value is required, but neither was provided",
+    );
   }
   const pairs: readonly (readonly [
     string,
@@ -161,9 +159,29 @@ function checkItem(faults: Faults, path: string, item: LimitRangeItem): void {
       );
     }
   }
+  checkRatios(faults, `${path}.maxLimitRequestRatio`, item);
+}
+
+function checkNames(faults: Faults, path: string, item: LimitRangeItem): void {
+  const { type } = item;
+  faults.key(`${path}.type`, type);
+  if (type !== "Pod" && type !== "Container") return;
+  for (const member of ["max", "min", "default", "defaultRequest"] as const)
+    for (const name of Object.keys(item[member] ?? {}))
+      checkResourceName(faults, `${path}.${member}[${name}]`, name);
+}
+
+function checkRatios(faults: Faults, path: string, item: LimitRangeItem): void {
+  const { max = {}, min = {}, maxLimitRequestRatio: ratio = {} } = item;
+  const amountOf = (text: string | undefined): number => Number(parseQuantity(text ?? "") ?? 0n);
   for (const [key, amount] of Object.entries(ratio)) {
-    if (isMore("1", amount))
-      faults.invalid(`${path}.maxLimitRequestRatio[${key}]`, amount, `ratio ${amount} is less than 1`);
+    const at = `${path}[${key}]`;
+    if (isMore("1", amount)) faults.invalid(at, amount, `ratio ${amount} is less than 1`);
+    const [most, least] = [amountOf(max[key]), amountOf(min[key])];
+    if (most === 0 || least === 0) continue;
+    const widest = most / least;
+    if (amountOf(amount) / amountOf("1") > widest)
+      faults.invalid(at, amount, `ratio ${amount} is greater than max/min = ${widest.toFixed(6)}`);
   }
 }
 

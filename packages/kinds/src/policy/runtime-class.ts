@@ -1,4 +1,5 @@
 import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import { jsonEqual } from "@selvedge/base";
 import { ageColumn, column, nameColumn } from "../columns.ts";
 import { Faults, immutable } from "../faults.ts";
 import {
@@ -17,6 +18,8 @@ import {
 import { builtIn } from "../kind.ts";
 import type { Toleration } from "../pod/pod-types.ts";
 import { toleration } from "../pod/scheduling-fields.ts";
+import { checkAmounts } from "../pod/validate-resources.ts";
+import { checkTolerations } from "../pod/validate-scheduling.ts";
 
 /** How Pods are kept apart from the box and from each other. */
 export interface RuntimeClass extends KubeObject {
@@ -54,9 +57,23 @@ export const runtimeClassKind: KindDefinition = builtIn(runtimeClass, {
   columns: [nameColumn, column<RuntimeClass>("Handler", "How.", ({ handler }) => handler), ageColumn],
 });
 
-function validate({ handler }: RuntimeClass, old: RuntimeClass | undefined): FieldError[] {
+function validate(
+  { handler, overhead: more, scheduling: where }: RuntimeClass,
+  old: RuntimeClass | undefined,
+): FieldError[] {
   const faults = new Faults();
   faults.label("handler", handler);
+  // Upstream checks these as those of a Pod, and says of them where they are there.
+  checkAmounts(faults, "overhead.limits", more?.podFixed);
+  faults.labels("scheduling.nodeSelector", where?.nodeSelector);
+  const { tolerations = [] } = where ?? {};
+  checkTolerations(faults, "scheduling.tolerations.tolerations", tolerations);
+  for (const [index, one] of tolerations.entries()) {
+    if (!tolerations.slice(0, index).some((other) => jsonEqual(one, other))) continue;
+    const { key: Key = "", operator: Operator = "", value: Value = "", effect: Effect = "" } = one;
+    const TolerationSeconds = one.tolerationSeconds ?? null;
+    faults.duplicate(`scheduling.tolerations[${index}]`, { Key, Operator, Value, Effect, TolerationSeconds });
+  }
   if (old !== undefined && handler !== old.handler) faults.invalid("handler", handler, immutable);
   return faults.errors;
 }

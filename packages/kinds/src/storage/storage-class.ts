@@ -118,6 +118,7 @@ function validate(made: StorageClass, old: StorageClass | undefined): FieldError
   else faults.key("provisioner", made.provisioner.toLowerCase());
   faults.oneOf("reclaimPolicy", made.reclaimPolicy, ["Delete", "Retain"]);
   faults.oneOf("volumeBindingMode", made.volumeBindingMode, ["Immediate", "WaitForFirstConsumer"]);
+  checkTopologies(faults, made.allowedTopologies);
   if (old === undefined) return faults.errors;
   if (!jsonEqual(made.parameters, old.parameters))
     faults.forbidden("parameters", "updates to parameters are forbidden.");
@@ -130,4 +131,33 @@ function validate(made: StorageClass, old: StorageClass | undefined): FieldError
     faults.invalid("volumeBindingMode", made.volumeBindingMode, immutable);
   }
   return faults.errors;
+}
+
+function checkTopologies(faults: Faults, terms: StorageClass["allowedTopologies"] = []): void {
+  const seen: ReadonlyMap<string, ReadonlySet<string>>[] = [];
+  for (const [index, { matchLabelExpressions: expressions = [] }] of terms.entries()) {
+    const path = `allowedTopologies[${index}].matchLabelExpressions`;
+    const said = new Map<string, ReadonlySet<string>>();
+    for (const [place, { key, values = [] }] of expressions.entries()) {
+      const at = `${path}[${place}]`;
+      if (values.length === 0) faults.required(`${at}.values`);
+      const known = new Set<string>();
+      for (const [which, value] of values.entries()) {
+        if (known.has(value)) faults.duplicate(`${at}.values[${which}]`, value);
+        known.add(value);
+      }
+      if (said.has(key)) faults.duplicate(`${at}.key`, key);
+      else said.set(key, known);
+      faults.key(`${at}.key`, key);
+    }
+    // As upstream: one that says nothing is like one before it.
+    if (said.size === 0 || seen.some((one) => isSame(one, said))) faults.duplicate(path, "");
+    seen.push(said);
+  }
+}
+
+function isSame(one: ReadonlyMap<string, ReadonlySet<string>>, other: typeof one): boolean {
+  const agrees = ([key, values]: [string, ReadonlySet<string>]): boolean =>
+    values.symmetricDifference(other.get(key) ?? new Set()).size === 0;
+  return one.size === other.size && [...one].every(agrees);
 }
