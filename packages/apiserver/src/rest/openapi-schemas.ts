@@ -45,6 +45,9 @@ const scalarTypes: Readonly<Record<string, { readonly name: string; readonly sch
 
 type Json = Record<string, unknown>;
 
+/** A user's kind may have thousands of fields: others have their turn between two. */
+type Steps<T> = Generator<undefined, T>;
+
 /** Gathers named schemas for one document. */
 export class SchemaBook {
   readonly components: Record<string, unknown> = { ...metaSchemas };
@@ -55,12 +58,12 @@ export class SchemaBook {
   }
 
   /** Adds a kind and its list. */
-  add(kind: KindDefinition): void {
+  *add(kind: KindDefinition): Steps<void> {
     const { group, version } = kind;
     const name = schemaName(kind);
     const identity = { group, version, kind: kind.kind };
     const bare = this.#version === "v2" && preserves(kind.schema);
-    const schema = bare ? { type: "object" } : this.#object(kind, name);
+    const schema = bare ? { type: "object" } : yield* this.#object(kind, name);
     const selectable = (kind.custom ? (kind.selectableFields ?? []) : []).map((path) => ({
       fieldPath: path,
     }));
@@ -85,7 +88,7 @@ export class SchemaBook {
     };
   }
 
-  #object(kind: KindDefinition, name: string): Json {
+  *#object(kind: KindDefinition, name: string): Steps<Json> {
     const {
       metadata: _metadata,
       apiVersion: _version,
@@ -93,7 +96,7 @@ export class SchemaBook {
       ...members
     } = kind.schema.properties ?? {};
     const type = kind.custom ? undefined : typeMembers.get(name);
-    const emitted = this.#emit({ ...kind.schema, properties: members }, type, kind.custom === true);
+    const emitted = yield* this.#emit({ ...kind.schema, properties: members }, type, kind.custom === true);
     const description = metadataText;
     const properties = {
       apiVersion: apiVersionSchema(kind),
@@ -116,20 +119,20 @@ export class SchemaBook {
     return { ...hints, allOf: [reference] };
   }
 
-  #named(name: string, schema: Schema, custom: boolean): void {
+  *#named(name: string, schema: Schema, custom: boolean): Steps<void> {
     if (this.components[name] !== undefined) return;
     // What refers to itself meets this while it is made.
     this.components[name] = {};
     const { definition: _definition, ...plain } = schema;
-    const emitted = this.#emit(plain, typeMembers.get(name), custom);
+    const emitted = yield* this.#emit(plain, typeMembers.get(name), custom);
     for (const key of Object.keys(emitted)) if (key.startsWith("x-kubernetes-patch")) delete emitted[key];
     this.components[name] = custom ? emitted : withHints(name, emitted);
   }
 
-  #emit(schema: Schema, members: Members | undefined, custom: boolean): Json {
+  *#emit(schema: Schema, members: Members | undefined, custom: boolean): Steps<Json> {
     const { definition, properties, items, additionalProperties: others, ...plain } = schema;
     if (definition !== undefined) {
-      this.#named(definition, schema, custom);
+      yield* this.#named(definition, schema, custom);
       const { description } = schema;
       return this.#described(description === undefined ? {} : { description }, definition);
     }
@@ -142,40 +145,43 @@ export class SchemaBook {
       return this.#described(rest, scalar.name);
     }
     const out: Json = this.#version === "v2" && custom ? withoutJunctors(plain) : { ...plain };
-    const inner = (part: Schema): Json => this.#emit(part, undefined, custom);
     if (out["nullable"] === true && this.#version === "v2") {
       const { nullable: _nullable, type: _type, ...rest } = out;
       return rest;
     }
     if (this.#version === "v2" && custom && preserves(schema)) return untyped(out);
     if (properties !== undefined) {
-      const entries = Object.entries(properties);
-      out["properties"] = Object.fromEntries(
-        entries.map(([name, part]) => [name, this.#member(part, members?.get(name), custom)]),
-      );
+      const emitted: [string, Json][] = [];
+      for (const [name, part] of Object.entries(properties)) {
+        emitted.push([name, yield* this.#member(part, members?.get(name), custom)]);
+        yield;
+      }
+      out["properties"] = Object.fromEntries(emitted);
     }
-    if (items !== undefined) out["items"] = inner(items);
-    if (others !== undefined)
-      out["additionalProperties"] = typeof others === "object" ? inner(others) : others;
+    if (items !== undefined) out["items"] = yield* this.#emit(items, undefined, custom);
+    if (typeof others === "object")
+      out["additionalProperties"] = yield* this.#emit(others, undefined, custom);
+    else if (others !== undefined) out["additionalProperties"] = others;
     if (custom && schema["x-kubernetes-embedded-resource"]) this.#embed(out);
     return out;
   }
 
-  #member(schema: Schema, type: string | undefined, custom: boolean): Json {
-    if (type === undefined) return this.#emit(schema, undefined, custom);
+  *#member(schema: Schema, type: string | undefined, custom: boolean): Steps<Json> {
+    if (type === undefined) return yield* this.#emit(schema, undefined, custom);
     const { items, additionalProperties: others } = schema;
     if (schema.type === "array" && items !== undefined) {
-      this.#named(type, items, custom);
-      return { ...this.#emit({ ...schema, items: {} }, undefined, custom), items: this.#described({}, type) };
+      yield* this.#named(type, items, custom);
+      const emitted = yield* this.#emit({ ...schema, items: {} }, undefined, custom);
+      return { ...emitted, items: this.#described({}, type) };
     }
     if (typeof others === "object") {
-      this.#named(type, others, custom);
+      yield* this.#named(type, others, custom);
       const { additionalProperties: _others, ...plain } = schema;
       return { ...plain, additionalProperties: this.#reference(type) };
     }
     // The words are the member's; the type has none of its own.
     const { description: _words, ...plain } = schema;
-    this.#named(type, plain, custom);
+    yield* this.#named(type, plain, custom);
     const { type: _type, properties: _properties, required: _required, ...hints } = schema;
     return this.#described(hints as Json, type);
   }

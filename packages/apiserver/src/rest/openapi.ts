@@ -35,7 +35,7 @@ export function* openapiV3(
       if (first === undefined) continue;
       const paths = Object.assign({}, ...own.map(pathsOf)) as Record<string, unknown>;
       const book = new SchemaBook("v3");
-      for (const { kind } of own) book.add(kind);
+      for (const { kind } of own) yield* book.add(kind);
       documents.set(rootOf(first.kind).slice(1), hashed(document(gitVersion, paths, book.components)));
       yield;
     }
@@ -58,7 +58,7 @@ export function* openapiV2(resources: readonly Resource[], gitVersion: string): 
   const book = new SchemaBook("v2");
   const paths: Record<string, unknown> = {};
   for (const resource of resources) {
-    book.add(resource.kind);
+    yield* book.add(resource.kind);
     Object.assign(paths, pathsOf(resource));
     yield;
   }
@@ -68,7 +68,9 @@ export function* openapiV2(resources: readonly Resource[], gitVersion: string): 
     const text = swaggerText(schema);
     definitions.push(`${JSON.stringify(name)}:${text}`);
     yield;
-    encoded.push(encodeDefinition(name, parseJson(text) as object));
+    const read = parseJson(text) as object;
+    yield;
+    encoded.push(yield* encodeDefinition(name, read));
     yield;
   }
   const operations: string[] = [];

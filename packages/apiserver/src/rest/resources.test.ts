@@ -88,6 +88,17 @@ describe("what is served", () => {
     assert.ok(steps >= resources.length + Object.keys(definitions).length + Object.keys(paths).length);
   });
 
+  it("has documents in which a kind of many fields is made field by field", () => {
+    const fields = Array.from({ length: 300 }, (_, at) => [`f${at}`, { type: "string" }] as const);
+    const spec = { type: "object", properties: Object.fromEntries(fields) } as const;
+    const wide = kind("zoo.example", "v1", "Cage", { schema: { type: "object", properties: { spec } } });
+    const more = (all: typeof openapiV2 | typeof openapiV3): number =>
+      taken<unknown>(all(resourcesOf([wide], []), "v1")).steps -
+      taken<unknown>(all(resourcesOf([kind("zoo.example", "v1", "Cage")], []), "v1")).steps;
+    assert.equal(more(openapiV3), fields.length);
+    assert.equal(more(openapiV2), 2 * fields.length);
+  });
+
   it("has documents whose address changes when they do", () => {
     const url = (of: readonly KindDefinition[]): string => {
       const { made } = taken(openapiV3(resourcesOf(of, []), "v1"));

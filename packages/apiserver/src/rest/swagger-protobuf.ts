@@ -20,13 +20,21 @@ export function encodeSwagger({ swagger, info }: Head, definitions: readonly Uin
   ]);
 }
 
-export function encodeDefinition(name: string, schema: object): Uint8Array {
-  return message(1, [text(1, name), message(2, schemaFields(schema as Json))]);
+/** A user's kind may have thousands of fields: others have their turn between two. */
+type Steps<T> = Generator<undefined, T>;
+
+export function* encodeDefinition(name: string, schema: object): Steps<Uint8Array> {
+  return message(1, [text(1, name), message(2, yield* schemaFields(schema as Json))]);
 }
 
 /** Each as a name and a schema. */
-function named(schemas: Json): Uint8Array[] {
-  return Object.entries(schemas).map(([name, schema]) => encodeDefinition(name, schema as object));
+function* named(schemas: Json): Steps<Uint8Array[]> {
+  const parts: Uint8Array[] = [];
+  for (const [name, schema] of Object.entries(schemas)) {
+    parts.push(yield* encodeDefinition(name, schema as object));
+    yield;
+  }
+  return parts;
 }
 
 const texts: readonly (readonly [string, number])[] = [
@@ -55,7 +63,7 @@ const flags: readonly (readonly [string, number])[] = [
   ["uniqueItems", 16],
 ];
 
-function schemaFields(schema: Json): Uint8Array[] {
+function* schemaFields(schema: Json): Steps<Uint8Array[]> {
   const parts: Uint8Array[] = [];
   const each = (rows: typeof texts, encode: (number: number, value: unknown) => Uint8Array): void => {
     for (const [name, number] of rows)
@@ -71,13 +79,13 @@ function schemaFields(schema: Json): Uint8Array[] {
     parts.push(message(20, anyValue(value)));
   const others = schema["additionalProperties"];
   if (typeof others === "boolean") parts.push(message(21, [varint(2, others ? 1 : 0)]));
-  else if (others !== undefined) parts.push(message(21, [message(1, schemaFields(others as Json))]));
+  else if (others !== undefined) parts.push(message(21, [message(1, yield* schemaFields(others as Json))]));
   if (typeof schema["type"] === "string") parts.push(message(22, [text(1, schema["type"])]));
   if (schema["items"] !== undefined)
-    parts.push(message(23, [message(1, schemaFields(schema["items"] as Json))]));
+    parts.push(message(23, [message(1, yield* schemaFields(schema["items"] as Json))]));
   for (const branch of (schema["allOf"] as Json[] | undefined) ?? [])
-    parts.push(message(24, schemaFields(branch)));
-  if (schema["properties"] !== undefined) parts.push(message(25, named(schema["properties"] as Json)));
+    parts.push(message(24, yield* schemaFields(branch)));
+  if (schema["properties"] !== undefined) parts.push(message(25, yield* named(schema["properties"] as Json)));
   for (const [name, value] of Object.entries(schema)) {
     if (name.startsWith("x-")) parts.push(message(31, [text(1, name), message(2, anyValue(value))]));
   }
