@@ -30,6 +30,11 @@ async function stored(spec: Partial<PodSpec>, replacement?: Partial<PodSpec>): P
 }
 
 describe("a Pod's account", () => {
+  it("is given to Pods before anybody has looked at them", async () => {
+    for (const odd of [{ volumes: [{ emptyDir: {} }] }, { readinessGates: [{}] }])
+      await assert.rejects(stored(odd as object), /^ApiError: Pod "p" is invalid: /);
+  });
+
   it("is default, and a token of it is in every container, as upstream has it", async () => {
     const { volumes, containers, initContainers, ...spec } = await stored({
       initContainers: [{ name: "init", image: "web:1" }],

@@ -77,7 +77,8 @@ async function accountOf(
 function mount(spec: Pod["spec"], random: Random): void {
   const { volumes = [] } = spec;
   // Of a copy of a Pod: it has its volume already.
-  const own = volumes.find(({ name, projected }) => name.startsWith(prefix) && projected !== undefined);
+  // Nobody has looked at the Pod yet: a volume may have no name.
+  const own = volumes.find(({ name, projected }) => name?.startsWith(prefix) && projected !== undefined);
   const without = [...spec.containers, ...(spec.initContainers ?? [])].filter(
     ({ volumeMounts = [] }) => !volumeMounts.some(({ mountPath }) => mountPath === place),
   );

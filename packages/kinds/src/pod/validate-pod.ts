@@ -121,7 +121,7 @@ function checkNames(faults: Faults, path: string, spec: PodSpec): void {
   if (spec.hostname) faults.all(`${path}.hostname`, spec.hostname, dnsLabelFaults(spec.hostname));
   if (spec.subdomain) faults.all(`${path}.subdomain`, spec.subdomain, dnsLabelFaults(spec.subdomain));
   if (spec.serviceAccountName) faults.subdomain(`${path}.serviceAccountName`, spec.serviceAccountName);
-  for (const [index, { conditionType }] of (spec.readinessGates ?? []).entries()) {
+  for (const [index, { conditionType = "" }] of (spec.readinessGates ?? []).entries()) {
     const at = `${path}.readinessGates[${index}].conditionType`;
     faults.all(at, conditionType, qualifiedNameFaults(conditionType));
   }
