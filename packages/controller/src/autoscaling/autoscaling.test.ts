@@ -228,7 +228,10 @@ describe("an autoscaler", () => {
 
   for (const [ref, message] of [
     [{ ...gadgetRef, kind: "Widget" }, 'no matches for kind "Widget" in group "lab.example"'],
-    [{ apiVersion: "apps/v1", kind: "DaemonSet", name: "c" }, "the server could not find the requested resource"],
+    [
+      { apiVersion: "apps/v1", kind: "DaemonSet", name: "c" },
+      "the server could not find the requested resource",
+    ],
     [{ apiVersion: "apps/v1", kind: "Deployment", name: "d" }, 'deployments/scale.apps "d" not found'],
   ] as const) {
     it(`says what it cannot scale: ${ref.kind}`, async () => {
