@@ -129,5 +129,6 @@ export const statements: Readonly<Record<StatementName, string>> = {
   found: `select revision::float8 from selvedge_changes where workspace = $1 and key = $2
     and previous_revision = $3 and value is not distinct from $4`,
   compacting: "update selvedge_store set compacted = $1 where compacted < $1",
-  compact: "delete from selvedge_changes where revision <= $1",
+  compact: `delete from selvedge_changes where revision in
+    (select revision from selvedge_changes where revision <= $1 order by revision limit $2)`,
 };

@@ -36,6 +36,9 @@ export interface PostgresOptions {
 /** As the other store: minutes of a busy fleet. */
 const changesKept = 50_000;
 const compactEvery = 1_000;
+/** A log that was not cut for long is cut in pieces: each well within the time of a statement, and nobody waits for it. */
+const cutAtOnce = 5_000;
+const piecesMax = 10;
 
 interface RowAt {
   readonly newest: number;
@@ -245,10 +248,10 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
     this.#compacting = this.#connections
       .retried(
         async (connection) => {
-          await connection.query("begin");
+          // First that nobody may look there, then what is there: whoever finds something gone finds that said.
           await connection.query(statements.compacting, [through]);
-          await connection.query(statements.compact, [through]);
-          await connection.query("commit");
+          for (let piece = 0, cut = cutAtOnce; cut === cutAtOnce && piece < piecesMax; piece++)
+            cut = (await connection.query(statements.compact, [through, cutAtOnce])).rowCount ?? 0;
         },
         (cause) => new StoreUnavailableError("the database cannot be reached", { cause }),
       )
