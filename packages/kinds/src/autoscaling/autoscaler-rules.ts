@@ -60,19 +60,21 @@ export function validateAutoscaler(
     faults.invalid("spec.maxReplicas", maxReplicas, "must be greater than or equal to `minReplicas`");
   }
   checkReference(faults, "spec.scaleTargetRef", spec.scaleTargetRef);
-  if (spec.scaleTargetRef !== undefined)
-    checkGroup(faults, "spec.scaleTargetRef.apiVersion", spec.scaleTargetRef.apiVersion);
+  // One that was taken before upstream's rule was ours may be changed otherwise.
+  const { scaleTargetRef: target } = spec;
+  if (target !== undefined && (old === undefined || target.apiVersion !== old.spec.scaleTargetRef.apiVersion))
+    checkGroup(faults, "spec.scaleTargetRef.apiVersion", target);
   for (const [index, metric] of metrics.entries()) checkMetric(faults, `spec.metrics[${index}]`, metric);
   checkRules(faults, "spec.behavior.scaleUp", behavior?.scaleUp);
   checkRules(faults, "spec.behavior.scaleDown", behavior?.scaleDown);
   return faults.errors;
 }
 
-/** What is scaled is in a group: nothing in the core has a scale that upstream would know by its name alone. */
-function checkGroup(faults: Faults, at: string, apiVersion = ""): void {
+/** What is scaled is in a group, as what has a scale is, but for one kind of the core. */
+function checkGroup(faults: Faults, at: string, { apiVersion = "", kind }: TargetReference): void {
   const parts = apiVersion.split("/");
   if (parts.length > 2) faults.invalid(at, apiVersion, `unexpected GroupVersion string: ${apiVersion}`);
-  else if (parts.length < 2 || parts[0] === "")
+  else if ((parts.length < 2 || parts[0] === "") && kind !== "ReplicationController")
     faults.invalid(at, apiVersion, "apiVersion must specify API group");
 }
 

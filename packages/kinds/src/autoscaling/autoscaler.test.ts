@@ -41,6 +41,10 @@ describe("an autoscaler's rules", () => {
       const scaleTargetRef = { ...(apiVersion && { apiVersion }), kind: "D", name: "d" };
       return [`something of ${apiVersion}`, { scaleTargetRef }, "spec.scaleTargetRef.apiVersion"] as const;
     }),
+    ...["", "v1"].map((apiVersion) => {
+      const scaleTargetRef = { apiVersion, kind: "ReplicationController", name: "d" };
+      return [`no fault in a ReplicationController of "${apiVersion}"`, { scaleTargetRef }] as const;
+    }),
     ["a figure of no kind", { metrics: [{ type: "Of" }] }, "spec.metrics[0].type"],
     ["a figure that is not said", { metrics: [{ type: "Resource" }] }, "spec.metrics[0].resource"],
     [
@@ -72,6 +76,15 @@ describe("an autoscaler's rules", () => {
       );
     });
   }
+
+  it("leave a target that was taken before as it is", () => {
+    const scaleTargetRef = { kind: "D", name: "d" };
+    const faults = horizontalPodAutoscalerKind.validate?.(
+      made({ scaleTargetRef, maxReplicas: 4 }),
+      made({ scaleTargetRef }),
+    );
+    assert.deepEqual(faults, []);
+  });
 
   it("leave what has no spec to the schema", () => {
     const bare = { apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", metadata: { name: "web" } };
