@@ -36,7 +36,7 @@ export interface PostgresOptions {
 /** As the other store: minutes of a busy fleet. */
 const changesKept = 50_000;
 const compactEvery = 1_000;
-/** A log that was not cut for long is cut in pieces: each well within the time of a statement, and nobody waits for it. */
+/** A log that was not cut for long is cut in pieces: each within the time of a statement, and nobody waits for it. */
 const cutAtOnce = 5_000;
 const piecesMax = 10;
 
