@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request as httpRequest } from "node:http";
 import {
   type AddressInfo,
@@ -19,6 +19,7 @@ import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
 import { namespaceKind, type Pod, podKind } from "@selvedge/kinds";
 import { WebSocket } from "ws";
 import { type KubectlVersion, kubectl, kubectlMissing } from "../../../tests/kubectl.ts";
+import { waitFor } from "../../harness/src/real/wait.ts";
 import { ApiServer, ObjectRegistry, podSubresources, SqliteStore } from "../src/index.ts";
 import { LocalStreams } from "./local-streams.ts";
 
@@ -267,14 +268,20 @@ describe("client libraries", () => {
     return { socket, got };
   };
 
-  it("exec in v4, in bytes", async () => {
-    const query = "exec?command=cat&stdin=true&stdout=true";
+  it("exec in v4, in bytes, and may leave once they have said all: a command that reads gets it", async () => {
+    const file = join(folder, "sent");
+    const script = encodeURIComponent(`tee ${file}.part && mv ${file}.part ${file}`);
+    const query = `exec?command=sh&command=-c&command=${script}&stdin=true&stdout=true`;
     const { socket, got } = await dial(query, ["v4.channel.k8s.io"]);
     socket.send(Buffer.from("\0hello"));
     while (Buffer.concat(got.filter((part) => part[0] === 1)).length < 6) await once(socket, "message");
     assert.deepEqual(got, [Buffer.from("\u0001hello")]);
+    // More than a MiB in one message, as Ansible sends it.
+    const sent = randomBytes(3_000_000);
+    socket.send(Buffer.concat([Buffer.from("\0"), sent]));
     socket.close();
-    await once(socket, "close");
+    await waitFor("the file", async () => existsSync(file) || undefined);
+    assert.ok(Buffer.concat([Buffer.from("hello"), sent]).equals(readFileSync(file)));
   });
 
   for (const protocol of ["v4.base64.channel.k8s.io", "base64.channel.k8s.io"])
@@ -295,9 +302,7 @@ describe("client libraries", () => {
 
   it("forward ports on numbered channels, each begun with its port", async () => {
     const echo = createTcpServer((connection) => connection.pipe(connection));
-    echo.listen(0, "127.0.0.1");
-    await once(echo, "listening");
-    const { port } = echo.address() as AddressInfo;
+    const port = await listening(echo);
     const { socket, got } = await dial(`portforward?ports=${port}&ports=1`, ["v4.channel.k8s.io"]);
     const channel = (number: number): Buffer =>
       Buffer.concat(got.filter((part) => part[0] === number).map((part) => part.subarray(1)));
@@ -314,12 +319,8 @@ describe("client libraries", () => {
 
   it("learn from the end of the connection that the app has said everything", async () => {
     const page = randomBytes(200_000);
-    const web = createTcpServer((connection) => {
-      connection.once("data", () => connection.end(page));
-    });
-    web.listen(0, "127.0.0.1");
-    await once(web, "listening");
-    const { port } = web.address() as AddressInfo;
+    const web = createTcpServer((connection) => void connection.once("data", () => connection.end(page)));
+    const port = await listening(web);
     const { socket, got } = await dial(`portforward?ports=${port}`, ["v4.channel.k8s.io"]);
     socket.send(Buffer.from("\0GET /"));
     await once(socket, "close");

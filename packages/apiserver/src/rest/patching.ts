@@ -48,7 +48,7 @@ export function applyPatch(
   try {
     if (type === "json") patched = jsonPatch(stored, patch as JsonPatchOperation[]);
     else if (type === "merge") patched = mergePatch(stored, patch);
-    else patched = strategicMergePatch(stored, patch as Record<string, unknown>, schemaWithMeta(kind));
+    else patched = { ...strategic(kind, stored, patch), apiVersion: stored.apiVersion, kind: stored.kind };
   } catch (error) {
     if (!(error instanceof PatchError)) throw error;
     // Upstream says no more than this; what is wrong helps whoever wrote the patch.
@@ -56,6 +56,11 @@ export function applyPatch(
     throw new StatusError(422, "Invalid", message, {}, { cause: error });
   }
   return checked(kind, patched, { type, value: patch });
+}
+
+/** What it calls its kind is not looked at: Ansible scales with patches of a Scale that say Deployment. */
+function strategic(kind: KindDefinition, stored: KubeObject, patch: object): Record<string, unknown> {
+  return strategicMergePatch(stored, patch as Record<string, unknown>, schemaWithMeta(kind));
 }
 
 /** metadata's own lists merge by these keys whatever the kind. */

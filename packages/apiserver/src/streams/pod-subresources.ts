@@ -83,7 +83,14 @@ async function serveCommand(
     throw new StatusError(400, "BadRequest", "you must specify at least 1 of stdin, stdout, stderr");
   }
   const stop = new AbortController();
-  socket.once("close", () => stop.abort(new Error("the client is gone")));
+  const leave = (): void => stop.abort(new Error("the client is gone"));
+  socket.once("close", leave);
+  /** Once there is a session, it hears from its channels that the client is gone. */
+  const opened = async (opening: Promise<ProcessSession>): Promise<ProcessSession> => {
+    const session = await opening;
+    socket.off("close", leave);
+    return session;
+  };
   let open: (size?: AttachOptions["size"]) => Promise<ProcessSession>;
   const sized = (size: AttachOptions["size"]): { size?: NonNullable<AttachOptions["size"]> } =>
     size === undefined ? {} : { size };
@@ -94,8 +101,8 @@ async function serveCommand(
       const message = 'PodExecOptions "" is invalid: command: Required value';
       throw new StatusError(422, "Invalid", message, { kind: "PodExecOptions", causes });
     }
-    open = (size) => streams.exec(ref, { ...exec, ...sized(size) }, stop.signal);
-  } else open = (size) => streams.attach(ref, { ...attach, ...sized(size) }, stop.signal);
+    open = (size) => opened(streams.exec(ref, { ...exec, ...sized(size) }, stop.signal));
+  } else open = (size) => opened(streams.attach(ref, { ...attach, ...sized(size) }, stop.signal));
   if (isWebSocket(request)) return await serveWebSocketCommand(request, socket, head, attach, open, clock);
   if (isSpdy(request)) return await serveSpdyCommand(request, socket, head, attach, open, clock);
   throw new StatusError(400, "BadRequest", upgradeRequired);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { PassThrough, Readable, Writable } from "node:stream";
 import { it } from "node:test";
+import { SystemClock } from "@selvedge/base";
 import type { ProcessSession } from "./pod-streams.ts";
 import { type ClientChannels, runSession } from "./remote-command.ts";
 
@@ -20,12 +21,13 @@ it("the end of a process is told after all that it said, however slow the client
   };
   const client: ClientChannels = {
     ...{ stdin: undefined, stdout, stderr: undefined, gone: new Promise(() => undefined) },
+    tty: false,
     onResize: () => undefined,
     finish: async (status) => {
       assert.equal((JSON.parse(status) as { status: string }).status, "Success");
       sentAtEnd = sent;
     },
   };
-  await runSession(session, client);
+  await runSession(session, client, new SystemClock());
   assert.equal(sentAtEnd, 200_000);
 });

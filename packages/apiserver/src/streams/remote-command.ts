@@ -4,7 +4,7 @@
  */
 import { finished, type Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { describeError } from "@selvedge/base";
+import { type Clock, describeError, seconds } from "@selvedge/base";
 import { StatusError } from "../status-error.ts";
 import type { ProcessSession } from "./pod-streams.ts";
 
@@ -13,6 +13,8 @@ export interface ClientChannels {
   readonly stdin: Readable | undefined;
   readonly stdout: Writable | undefined;
   readonly stderr: Writable | undefined;
+  /** Whether it is somebody at a terminal. */
+  readonly tty: boolean;
   onResize(listener: (width: number, height: number) => void): void;
   /** Tells how the process ended: a metav1.Status as JSON. */
   finish(status: string): Promise<void>;
@@ -21,20 +23,51 @@ export interface ClientChannels {
 }
 
 const nothing = Buffer.alloc(0);
+/** How long a command goes on that has got all of its input, and whose client is gone. */
+const lingers = seconds(30);
 
-export async function runSession(session: ProcessSession, client: ClientChannels): Promise<void> {
+export async function runSession(
+  session: ProcessSession,
+  client: ClientChannels,
+  clock: Clock,
+): Promise<void> {
   const { stdin, stdout, stderr } = client;
   client.onResize((width, height) => session.resize(width, height));
-  void client.gone.then(() => session.close());
-  // A process that does not read its input any more ends the way in, and nothing else.
-  if (stdin !== undefined && session.stdin !== undefined) {
-    pipeline(stdin, session.stdin).catch(() => stdin.resume());
-  }
+  const sent = stdin === undefined ? Promise.resolve(false) : sendInput(stdin, session);
+  void client.gone.then(async () => {
+    if (!client.tty) await outlive(session, sent, clock);
+    session.close();
+  });
   const outputs = [copy(session.stdout, stdout), copy(session.stderr, stderr)];
   const status = await session.exit.then(exitStatus, failureStatus);
   await Promise.race([Promise.all(outputs), client.gone]);
   await client.finish(JSON.stringify(status));
   session.close();
+}
+
+/** Whether all that the client had to say has left. */
+async function sendInput(stdin: Readable, session: ProcessSession): Promise<boolean> {
+  if (session.stdin === undefined) return false;
+  try {
+    await pipeline(stdin, session.stdin);
+    return true;
+  } catch {
+    // A process that does not read its input any more ends the way in, and nothing else.
+    stdin.resume();
+    return false;
+  }
+}
+
+/** Some clients send a file and leave without a look at what becomes of it, as Ansible's `k8s_cp` does. */
+async function outlive(session: ProcessSession, sent: Promise<boolean>, clock: Clock): Promise<void> {
+  const late = Promise.withResolvers<false>();
+  const timer = clock.setTimer(lingers, () => late.resolve(false));
+  const ended = session.exit.then(
+    () => false,
+    () => false,
+  );
+  if (await Promise.race([sent, late.promise])) await Promise.race([ended, late.promise]);
+  timer.cancel();
 }
 
 /** Copies until the source ends and all of it has left; the target stays open, as its connection carries more. */

@@ -41,7 +41,7 @@ export async function serveSpdyCommand(
   void connection.closed.then(() => complete.resolve(false));
   const ready = await complete.promise;
   timer.cancel();
-  if (ready) await runSession(session, spdyChannels(opened, connection));
+  if (ready) await runSession(session, spdyChannels(opened, connection, options.tty), clock);
   session.close();
   connection.close();
 }
@@ -57,13 +57,17 @@ function wantedStreams({ stdin, stdout, stderr, tty }: AttachOptions): StreamTyp
   ];
 }
 
-function spdyChannels(opened: ReadonlyMap<string, Duplex>, connection: SpdyConnection): ClientChannels {
+function spdyChannels(
+  opened: ReadonlyMap<string, Duplex>,
+  connection: SpdyConnection,
+  tty: boolean,
+): ClientChannels {
   const outputs = ["stdout", "stderr"].flatMap((type) => opened.get(type) ?? []);
   return {
     stdin: opened.get("stdin"),
     stdout: opened.get("stdout"),
     stderr: opened.get("stderr"),
-    gone: connection.closed,
+    ...{ tty, gone: connection.closed },
     onResize: (listener) => {
       const stream = opened.get("resize");
       if (stream !== undefined) readSizes(stream, listener);

@@ -54,7 +54,7 @@ export async function serveWebSocketCommand(
     stdin: options.stdin ? channels.readable(channel.stdin) : undefined,
     stdout: options.stdout ? channels.writable(channel.stdout) : undefined,
     stderr: options.stderr && !options.tty ? channels.writable(channel.stderr) : undefined,
-    gone: channels.gone,
+    ...{ tty: options.tty, gone: channels.gone },
     onResize: (listener) => sizes.listen(listener),
     finish: async (status) => {
       const said = tells ? status : failureText(status);
@@ -62,7 +62,7 @@ export async function serveWebSocketCommand(
       channels.close();
     },
   };
-  if (early !== undefined) return await runSession(early, client);
+  if (early !== undefined) return await runSession(early, client, clock);
   await Promise.race([sizes.first(clock), channels.gone]);
   let session: ProcessSession;
   try {
@@ -71,7 +71,7 @@ export async function serveWebSocketCommand(
     await client.finish(JSON.stringify(failureStatus(error)));
     return;
   }
-  await runSession(session, client);
+  await runSession(session, client, clock);
 }
 
 function failureText(text: string): string {

@@ -3,11 +3,8 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { StatusError } from "../status-error.ts";
 
-/**
- * Clients send at most 32 KiB of stdin or of a forwarded connection in one message; resize messages are
- * tiny.
- */
-const messageMax = 1024 * 1024;
+/** As upstream. kubectl sends 32 KiB at once; whoever uses a library sends a file as one message. */
+const messageMax = 32 * 1024 * 1024;
 
 const server = new WebSocketServer({ noServer: true, maxPayload: messageMax, perMessageDeflate: false });
 
