@@ -58,6 +58,13 @@ export function storeConformance(
       await store.close();
     });
 
+    it("gives a few at a time of what is long", async () => {
+      await using data = await world();
+      const store = await data.open(everything);
+      await givesLongOnes(store);
+      await store.close();
+    });
+
     for (let seed = 1; seed <= seeds; seed++) {
       it(`does what the model does (seed ${seed})`, async () => {
         await using data = await world();
@@ -143,17 +150,66 @@ async function listsLongPast(store: Store): Promise<void> {
     [...names, ...between, ...third(2)].map((name, n) => `a/y/${name.slice(4)}-${n}`),
     "elsewhere",
   );
-  for (const limit of [1_000, 512, 250, undefined]) {
+  for (const bounds of [
+    { limit: 1_000 },
+    { limit: 512 },
+    { limit: 250 },
+    {},
+    { limit: 400, weight: 1_600 },
+  ]) {
     const got: Row[] = [];
     for (let page: Page | undefined; page?.more !== false; ) {
       const after = got.at(-1)?.key;
-      const place = { ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) };
+      const place = { ...bounds, ...(after === undefined ? {} : { after }) };
       page = await store.page({ prefix: "a/x/", revision, counts: true, ...place });
       got.push(...page.rows);
       assert.equal(page.remaining, whole.length - got.length);
     }
     assert.deepEqual(plain(got), whole);
   }
+}
+
+/** A page, and a part of the log, are bounded by what they weigh: a hundred long objects are hundreds of megabytes. */
+async function givesLongOnes(store: WholeStore): Promise<void> {
+  const keys = Array.from({ length: 6 }, (_, n) => `a/x/${n}`);
+  const text = (key: string, word: string): string => `${word} ${key} `.padEnd(300_000, "\u00e9");
+  const revisions = new Map<string, number>();
+  const put = async (word: string): Promise<void> => {
+    for (const key of keys) {
+      const outcome = await store.write(key, revisions.get(key) ?? 0, text(key, word));
+      if (outcome.type === "written") revisions.set(key, outcome.revision);
+    }
+  };
+  await put("first");
+  const revision = await store.revision();
+  await put("later");
+  for (const [word, at] of [["later"], ["first", { revision }]] as const) {
+    const got: Row[] = [];
+    for (let page: Page | undefined; page?.more !== false; ) {
+      const after = got.at(-1)?.key;
+      const bounds = { prefix: "a/x/", weight: 1_000_000, ...(after === undefined ? {} : { after }) };
+      page = await store.page({ ...bounds, ...at });
+      assert.ok(page.rows.length > 0 && page.rows.length <= 4, `${page.rows.length} in a page`);
+      got.push(...page.rows);
+    }
+    assert.deepEqual(
+      got.map(({ key, value }) => [key, value === text(key, word)]),
+      keys.map((key) => [key, true]),
+    );
+  }
+  // From here on memory has nothing of the log.
+  await store.rewrite("none/", (_key, value) => value);
+  const log = store.subscribe("a/x/", 0);
+  const told: string[] = [];
+  while (log.revision < (await store.revision())) {
+    const changes = await log.take();
+    assert.ok(changes.length <= 4, `${changes.length} changes at once`);
+    for (const { key, value, previous } of changes)
+      told.push(`${key} ${value?.slice(0, 5)} ${previous?.slice(0, 5)}`);
+  }
+  log.close();
+  const all = [...keys.map((key) => `${key} first undefined`), ...keys.map((key) => `${key} later first`)];
+  assert.deepEqual(told, all);
 }
 
 /** Each change is of the state that the one before left: nobody wrote over what they had not seen. */

@@ -33,11 +33,12 @@ export function listMetadata(list: StoredList): KubeList["metadata"] {
   };
 }
 
-/** Rows looked at before others have their turn: some milliseconds. Fewer where they are large. */
+/** Rows looked at before others have their turn, and what they may weigh: some milliseconds. */
 const piece = 250;
 const pieceWeight = 256 * 1024;
-/** Of rows that nobody has seen: the largest there may be are some hundred times as large as usual. */
+/** What a list begins with. Most have no more than that, and are answered, and written down, at once. */
 const firstPiece = 100;
+const firstWeight = 1024 * 1024;
 /** Of all lists of the program, as it has one event loop. */
 const turns = new ReadTurns();
 const inconsistent: string = [
@@ -135,15 +136,15 @@ async function* pagesOf(
   const limit = query.limit !== undefined && query.limit > 0 ? query.limit : Number.POSITIVE_INFINITY;
   // Pages of one revision fit together, so the first one counts for all.
   let counts = selection.whole && limit < Number.POSITIVE_INFINITY && remaining === undefined;
-  for (let rows = firstPiece; ; ) {
+  for (let [rows, weight] = [firstPiece, firstWeight]; ; [rows, weight] = [piece, pieceWeight]) {
     const page = await store.page({
-      ...{ prefix: selection.prefix, counts },
+      ...{ prefix: selection.prefix, counts, weight },
       limit: selection.whole ? Math.min(limit - taken, rows) : rows,
       ...(after === undefined ? {} : { after }),
       ...(at === undefined ? {} : { revision: at }),
     });
     // Answers of a database may come together: what is long is gone through in a turn of its own.
-    if (page.rows.length >= firstPiece) await turns.next();
+    if (page.rows.length >= firstPiece || weightOf(page.rows) >= pieceWeight) await turns.next();
     at = page.revision;
     remaining = counts ? page.remaining : remaining === undefined ? undefined : remaining - page.rows.length;
     counts = false;
@@ -162,10 +163,12 @@ async function* pagesOf(
     const end = page.more ? undefined : { continue: undefined, remaining: undefined };
     yield { revision: at, items, end };
     if (end !== undefined) return;
-    const weight = page.rows.reduce((sum, { value }) => sum + value.length, 1);
-    rows = Math.min(piece, Math.ceil((page.rows.length * pieceWeight) / weight));
     await turns.next();
   }
+}
+
+function weightOf(rows: readonly Row[]): number {
+  return rows.reduce((sum, { value }) => sum + value.length, 0);
 }
 
 /** The revision to list at; undefined for now. */

@@ -2,8 +2,9 @@ import type { Feed, Waiter } from "./feed.ts";
 import { matcherOf } from "./keys.ts";
 import type { Change, Subscription } from "./store.ts";
 
-/** Changes read from the database at once. */
+/** Changes read from the database at once, and what they may weigh: some are a megabyte, and their state before too. */
 export const batchMax = 256;
+export const batchWeight: number = 1024 * 1024;
 
 /** What the database knows of a part of the log: everything that was asked for, up to `through`. */
 export interface OldChanges {

@@ -1,6 +1,7 @@
 import { type Clock, describeError, type Log, millis, seconds, sleep, type Timer } from "@selvedge/base";
 import type { Client } from "pg";
 import type { Feed } from "./feed.ts";
+import { batchWeight } from "./log-cursor.ts";
 import type { PostgresConnections } from "./postgres-connections.ts";
 import { channel, statements } from "./postgres-schema.ts";
 import type { Change } from "./store.ts";
@@ -16,7 +17,7 @@ export interface LogTailOptions {
 export interface ChangeRow {
   readonly newest: number;
   readonly compacted: number;
-  /** Null, with everything after it: there is none. */
+  /** Null, with everything after it: there is none. With nothing but values null: it is for the next time. */
   readonly key: string | null;
   readonly revision: number;
   readonly value: string | null;
@@ -105,7 +106,7 @@ export class LogTail {
   async #read(client: Client): Promise<boolean> {
     const { feed, workspace, log } = this.#options;
     const from = feed.newest;
-    const values = [workspace, from, pageMax];
+    const values = [workspace, from, pageMax, batchWeight];
     const { rows } = await client.query<ChangeRow>({ name: "tail", text: statements.tail, values });
     const [first] = rows;
     if (first === undefined) throw new Error("selvedge_store has lost its row: restore the database");
@@ -119,8 +120,7 @@ export class LogTail {
       feed.reset(first.newest);
       return false;
     }
-    const changes = changesOf(rows);
-    const more = changes.length === pageMax;
+    const { changes, more } = changesOf(rows, pageMax);
     feed.publish(changes, more ? (changes.at(-1)?.revision ?? from) : first.newest);
     return more;
   }
@@ -137,10 +137,18 @@ export class LogTail {
   }
 }
 
-export function changesOf(rows: readonly ChangeRow[]): Change[] {
-  return rows.flatMap(({ key, revision, value, previous }) =>
-    key === null ? [] : [{ revision, key, value: value ?? undefined, previous: previous ?? undefined }],
+/** The changes that came whole, and whether others follow of which no more than `most` were asked for. */
+export function changesOf(
+  rows: readonly ChangeRow[],
+  most: number,
+): { readonly changes: Change[]; readonly more: boolean } {
+  const there = rows.filter(({ key }) => key !== null);
+  const changes = there.flatMap(({ key, revision, value, previous }) =>
+    key === null || (value === null && previous === null)
+      ? []
+      : [{ revision, key, value: value ?? undefined, previous: previous ?? undefined }],
   );
+  return { changes, more: there.length === most || changes.length < there.length };
 }
 
 /** Ends a connection, be it broken or never made. */

@@ -86,6 +86,24 @@ const unchanged = `from selvedge_objects where ${range} and revision <= $4`;
 const before = `from (select distinct on (key) key, previous, previous_revision from selvedge_changes
   where ${range} and revision > $4 order by key, revision) as first where previous is not null`;
 const bounds = "s.revision::float8 as newest, s.compacted::float8 as compacted";
+/**
+ * Rows as they are, but without what is long in those that follow others that weigh so much together: a page of long
+ * objects is not read, nor sent, as a whole. What is sent of those says that there is more.
+ */
+const within = (weight: string, order: string, long: readonly string[], rows: string): string => `
+  select key, revision, ${long.map((name) => `case when before < ${weight} then ${name} end as ${name}`).join(", ")}
+  from (select *, coalesce(sum(${long.map((name) => `coalesce(octet_length(${name}), 0)`).join(" + ")})
+    over (order by ${order} rows between unbounded preceding and 1 preceding), 0) as before
+    from (${rows}) as found) as weighed`;
+const change = ["value", "previous"];
+const inLog = "select key, revision, value, previous from selvedge_changes where";
+const there = `select key, revision, value from selvedge_objects where ${range} order by key limit $4`;
+// Each part is cut by itself, so that the index is walked for a page and not for all.
+const then = `select * from (select key, revision, value ${unchanged} order by key limit $5) as same
+  union all select * from (select key, previous_revision, previous ${before} order by key limit $5) as changed
+  order by key limit $5`;
+const after = `${inLog} ${range} and revision > $4 order by revision limit $5`;
+const afterAll = `${inLog} workspace = $1 and revision > $2 order by revision limit $3`;
 
 export type StatementName =
   | "revision"
@@ -104,27 +122,20 @@ export type StatementName =
 export const statements: Readonly<Record<StatementName, string>> = {
   revision: "select revision::float8 as newest, compacted::float8 as compacted from selvedge_store",
   get: "select key, revision::float8, value from selvedge_objects where workspace = $1 and key = any($2)",
-  list: `select ${bounds}, o.key, o.revision::float8, o.value from selvedge_store s left join lateral (
-    select key, revision, value from selvedge_objects where ${range} order by key limit $4) o on true
-    order by o.key`,
-  // Each part is cut by itself, so that the index is walked for a page and not for all.
-  listAt: `select ${bounds}, o.key, o.revision::float8, o.value from selvedge_store s left join lateral (
-    select * from (select key, revision, value ${unchanged} order by key limit $5) as same
-    union all
-    select * from (select key, previous_revision, previous ${before} order by key limit $5) as changed
-    order by key limit $5) o on true order by o.key`,
+  list: `select ${bounds}, o.key, o.revision::float8, o.value from selvedge_store s
+    left join lateral (${within("$5", "key", ["value"], there)}) o on true order by o.key`,
+  listAt: `select ${bounds}, o.key, o.revision::float8, o.value from selvedge_store s
+    left join lateral (${within("$6", "key", ["value"], then)}) o on true order by o.key`,
   /** What there is, without what came since and with what went. */
   count: `select (select count(*) from selvedge_objects where ${range})::float8
     - (select count(value) - count(previous) from selvedge_changes where ${range} and revision > $4)::float8 as n`,
   write: "select outcomes, previous from selvedge_write($1, $2, $3, $4)",
   /** A part of the log: after $4. */
-  since: `select ${bounds}, c.key, c.revision::float8, c.value, c.previous from selvedge_store s left join lateral (
-    select key, revision, value, previous from selvedge_changes where ${range} and revision > $4
-    order by revision limit $5) c on true order by c.revision`,
+  since: `select ${bounds}, c.key, c.revision::float8, c.value, c.previous from selvedge_store s
+    left join lateral (${within("$6", "revision", change, after)}) c on true order by c.revision`,
   /** The same for all keys, as the tail reads it. */
-  tail: `select ${bounds}, c.key, c.revision::float8, c.value, c.previous from selvedge_store s left join lateral (
-    select key, revision, value, previous from selvedge_changes where workspace = $1 and revision > $2
-    order by revision limit $3) c on true order by c.revision`,
+  tail: `select ${bounds}, c.key, c.revision::float8, c.value, c.previous from selvedge_store s
+    left join lateral (${within("$4", "revision", change, afterAll)}) c on true order by c.revision`,
   /** Whether a write whose outcome we did not hear was done. */
   found: `select revision::float8 from selvedge_changes where workspace = $1 and key = $2
     and previous_revision = $3 and value is not distinct from $4`,

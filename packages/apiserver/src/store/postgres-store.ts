@@ -3,7 +3,7 @@ import type { Dump, Dumpable } from "./dump.ts";
 import type { Rewriting } from "./encrypted-store.ts";
 import { Feed } from "./feed.ts";
 import { below, followed, type KeyRange } from "./keys.ts";
-import { batchMax, LogCursor, type OldChanges } from "./log-cursor.ts";
+import { batchMax, batchWeight, LogCursor, type OldChanges } from "./log-cursor.ts";
 import { type ChangeRow, changesOf, LogTail } from "./log-tail.ts";
 import { PostgresConnections } from "./postgres-connections.ts";
 import { migrate, statements } from "./postgres-schema.ts";
@@ -39,13 +39,15 @@ const compactEvery = 1_000;
 /** A log that was not cut for long is cut in pieces: each within the time of a statement, and nobody waits for it. */
 const cutAtOnce = 5_000;
 const piecesMax = 10;
+const unbounded = Number.MAX_SAFE_INTEGER;
 
 interface RowAt {
   readonly newest: number;
   readonly compacted: number;
   readonly key: string | null;
   readonly revision: number;
-  readonly value: string;
+  /** Null: what comes before it is enough for a page. */
+  readonly value: string | null;
 }
 
 /**
@@ -100,22 +102,29 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
     return { revision, rows };
   }
 
-  async page({ prefix, after, limit, revision, counts = false }: PageQuery): Promise<Page> {
+  async page({
+    prefix,
+    after,
+    limit,
+    weight = unbounded,
+    revision,
+    counts = false,
+  }: PageQuery): Promise<Page> {
     const range = this.#range(below(prefix, after));
-    const most = limit === undefined ? null : limit + 1;
+    const bounds = [limit === undefined ? null : limit + 1, weight];
     const found =
       revision === undefined
-        ? await this.#connections.read<RowAt>("list", [...range, most])
-        : await this.#connections.read<RowAt>("listAt", [...range, revision, most]);
+        ? await this.#connections.read<RowAt>("list", [...range, ...bounds])
+        : await this.#connections.read<RowAt>("listAt", [...range, revision, ...bounds]);
     const [first] = found;
     if (first === undefined) throw new Error("selvedge_store has lost its row: restore the database");
     const at = revision ?? first.newest;
     if (at < first.compacted) throw new CompactedError(`revision ${at} has been compacted`);
     const all = found.flatMap(({ key, revision: of, value }) =>
-      key === null ? [] : [{ key, revision: of, value }],
+      key === null || value === null ? [] : [{ key, revision: of, value }],
     );
     const rows = all.slice(0, limit);
-    const more = all.length > rows.length;
+    const more = first.key !== null && found.length > rows.length;
     if (!counts) return { revision: at, rows, more, remaining: undefined };
     const [counted] = more ? await this.#connections.read<{ n: number }>("count", [...range, at]) : [];
     return { revision: at, rows, more, remaining: more ? (counted?.n ?? 0) - rows.length : 0 };
@@ -172,12 +181,12 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
   }
 
   async #changesAfter(prefix: string, from: number): Promise<OldChanges> {
-    const values = [...this.#range(followed(prefix)), from, batchMax];
+    const values = [...this.#range(followed(prefix)), from, batchMax, batchWeight];
     const rows = await this.#connections.read<ChangeRow>("since", values);
     const { newest = from, compacted = 0 } = rows[0] ?? {};
     if (from < compacted) throw new CompactedError(`revision ${from} has been compacted`);
-    const changes = changesOf(rows);
-    return { changes, through: changes.length < batchMax ? newest : (changes.at(-1)?.revision ?? from) };
+    const { changes, more } = changesOf(rows, batchMax);
+    return { changes, through: more ? (changes.at(-1)?.revision ?? from) : newest };
   }
 
   async #commit(writes: readonly PendingWrite[]): Promise<WriteOutcome[]> {

@@ -2,8 +2,9 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Dump, Dumpable } from "./dump.ts";
 import type { Rewriting } from "./encrypted-store.ts";
 import { Feed } from "./feed.ts";
+import { type Cut, firstOf } from "./first-of.ts";
 import { behind, below, followed, inOrder, type KeyRange } from "./keys.ts";
-import { batchMax, LogCursor, type OldChanges } from "./log-cursor.ts";
+import { batchMax, batchWeight, LogCursor, type OldChanges } from "./log-cursor.ts";
 import { RowCache } from "./row-cache.ts";
 import { type Committed, openSqlite, sqliteWriter, type WorkerPlace } from "./sqlite-file.ts";
 import { SqliteThread, ThreadDiedError, type ThreadOptions } from "./sqlite-thread.ts";
@@ -31,6 +32,7 @@ const changesKept = 50_000;
 /** Keys, and changes, that are looked at before others have their turn: some milliseconds. */
 const keysMax = 512;
 const changesMax = 4_096;
+const unbounded = Number.POSITIVE_INFINITY;
 /** Threads that may die of one group: what two of them die of is in it, or on the disk. */
 const deathsMax = 2;
 
@@ -85,16 +87,15 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
   }
 
   async page(query: PageQuery): Promise<Page> {
-    const { prefix, after, limit, revision: asked, counts } = query;
+    const { prefix, after, limit, weight = unbounded, revision: asked, counts } = query;
     const range = this.#range(below(prefix, after));
     const now = this.#snapshot((bounds): Page | undefined => {
       const revision = asked ?? bounds.newest;
       checkKept(revision, bounds);
       if (revision !== bounds.newest) return undefined;
       const most = limit === undefined ? -1 : limit + 1;
-      const found = this.#statements.list.all(...range, most) as unknown as Row[];
-      const rows = found.slice(0, limit);
-      const more = found.length > rows.length;
+      const found: Iterable<unknown> = this.#statements.list.iterate(...range, most);
+      const { rows, more } = firstOf(found as Iterable<Row>, limit ?? unbounded, weight);
       if (!counts) return { revision, rows, more, remaining: undefined };
       const { n } = this.#statements.count.get(...range) as { n: number };
       return { revision, rows, more, remaining: n - rows.length };
@@ -207,12 +208,13 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
     const range = this.#range(followed(prefix));
     return this.#snapshot(({ newest, compacted }) => {
       checkKept(from, { compacted });
-      const rows = this.#statements.since.all(from, ...range) as unknown as StoredChange[];
+      const found: Iterable<unknown> = this.#statements.since.iterate(from, ...range);
+      const { rows, more } = firstOf(found as Iterable<StoredChange>, batchMax, batchWeight);
       const changes = rows.map(({ revision, key, value, previous }) => ({
         ...{ revision, key },
         ...{ value: value ?? undefined, previous: previous ?? undefined },
       }));
-      return { changes, through: changes.length < batchMax ? newest : (changes.at(-1)?.revision ?? from) };
+      return { changes, through: more ? (changes.at(-1)?.revision ?? from) : newest };
     });
   }
 
@@ -220,38 +222,51 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
    * A page of the past, in pieces between which others have their turn: what was at a revision does not change
    * meanwhile, it can only be cut away.
    */
-  async #pageAt({ prefix, after, limit, counts }: PageQuery, revision: number): Promise<Page> {
-    const [most, all] = [limit ?? Number.POSITIVE_INFINITY, below(prefix, after)];
+  async #pageAt(query: PageQuery, revision: number): Promise<Page> {
+    const { prefix, after, limit: most = unbounded, weight = unbounded, counts } = query;
+    const all = below(prefix, after);
     const found: Row[] = [];
-    for (let from: string | undefined = all.from; from !== undefined && found.length <= most; ) {
+    // What all but the last weigh: whether that one still belongs to the page hangs on it.
+    let [weighs, last] = [0, 0];
+    const isFull = (): boolean => found.length > most || (found.length > 1 && weighs >= weight);
+    for (let from: string | undefined = all.from; from !== undefined && !isFull(); ) {
       const size = Math.min(most + 1, keysMax);
-      const piece = this.#pieceAt({ from, to: all.to }, revision, size);
-      for (const row of piece.rows) found.push(row);
+      const piece = this.#pieceAt({ from, to: all.to }, revision, size, weight);
+      for (const row of piece.rows) {
+        found.push(row);
+        [weighs, last] = [weighs + last, row.value.length];
+      }
       from = piece.next;
-      if (from !== undefined && found.length <= most) await turn();
+      if (from !== undefined && !isFull()) await turn();
     }
-    const rows = found.slice(0, limit);
-    const more = found.length > rows.length;
+    const { rows, more } = firstOf(found, most, weight);
     if (!counts) return { revision, rows, more, remaining: undefined };
     return { revision, rows, more, remaining: more ? (await this.#countAt(all, revision)) - rows.length : 0 };
   }
 
-  /** The first of a range as they were: of at most so many keys there are, and so many that have changed since. */
+  /**
+   * The first of a range as they were: of at most so many keys there are, and so many that have changed since; of
+   * either no more than weighs so much.
+   */
   #pieceAt(
     { from, to }: KeyRange,
     revision: number,
     size: number,
+    weight: number,
   ): { rows: Row[]; next: string | undefined } {
     return this.#snapshot((bounds) => {
       checkKept(revision, bounds);
       const { standing, changed } = this.#statements;
-      const there = standing.all(revision, ...this.#range({ from, to }), size) as unknown as PastRow[];
-      const through = there.length < size ? to : behind(there.at(-1)?.key ?? from);
-      const range = this.#range({ from, to: through });
-      const since = changed.all(...range, revision, size) as unknown as PastRow[];
-      const end = since.length < size ? through : behind(since.at(-1)?.key ?? from);
+      const first = (rows: Iterable<unknown>): Cut<PastRow> =>
+        firstOf(rows as Iterable<PastRow>, size, weight);
+      const there = first(standing.iterate(revision, ...this.#range({ from, to }), size + 1));
+      const through = there.more ? behind(there.rows.at(-1)?.key ?? from) : to;
+      const since = first(changed.iterate(...this.#range({ from, to: through }), revision, size + 1));
+      const end = since.more ? behind(since.rows.at(-1)?.key ?? from) : through;
       const isIn = (row: PastRow): row is Row => row.value !== null && inOrder(row.key, end) < 0;
-      const rows = [...there, ...since].filter(isIn).sort((one, other) => inOrder(one.key, other.key));
+      const rows = [...there.rows, ...since.rows]
+        .filter(isIn)
+        .sort((one, other) => inOrder(one.key, other.key));
       return { rows, next: end === to ? undefined : end };
     });
   }
@@ -338,7 +353,7 @@ function prepareAll(database: DatabaseSync): Statements {
     ),
     since: prepare(
       `select revision, key, value, previous from changes not indexed where revision > ? and ${range}
-       order by revision limit ${batchMax}`,
+       order by revision limit ${batchMax + 1}`,
     ),
     bounds: prepare(
       `select coalesce((select seq from sqlite_sequence where name = 'changes'), 0) as newest,

@@ -44,6 +44,8 @@ export interface PageQuery {
   readonly after?: string;
   /** Undefined: the rest. */
   readonly limit?: number;
+  /** Characters of values after which no row follows: what is read in one go is as long as its rows. Undefined: any. */
+  readonly weight?: number;
   /** Undefined: now. Throws CompactedError when it is too long ago. */
   readonly revision?: number;
   /** Whether to say how many more follow: it costs a walk over them. */
