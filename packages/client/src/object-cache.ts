@@ -94,9 +94,12 @@ export class ObjectCache<T extends KubeObject> {
    * says when others have their turn. What is gone goes first. What a write returns meanwhile stays, as it is newer.
    */
   *replace(listed: readonly T[], revision: string, wentBack: boolean): Generator<Change<T> | undefined> {
-    const keys = new Set(listed.map(keyOf));
     if (wentBack) this.#past = new WeakSet(this.#objects.values());
-    for (const key of this.#gone.keys()) if (wentBack || !keys.has(key)) this.#gone.delete(key);
+    const gone = [...this.#gone.keys()];
+    const keys = new Set<ObjectKey>();
+    // The first list, and the longest, takes the place of nothing.
+    if (this.#objects.size + gone.length > 0) for (const object of listed) yield void keys.add(keyOf(object));
+    for (const key of gone) if (wentBack || !keys.has(key)) this.#gone.delete(key);
     for (const [key, held] of this.#objects) {
       // What a write returned after this list was made is not gone, only not listed yet.
       const isLater = !this.#past.has(held) && isNewer(held.metadata.resourceVersion, revision);
