@@ -100,6 +100,7 @@ export function createReconcilers(deps: ReconcilersDeps): Wired[] {
     new OwnerCollector(
       cluster,
       new LooseKinds({ ...deps, objects: cluster.objects, cached: cluster.kinds }),
+      deps.clock,
     ).wired(),
     { reconciler: new Sweeper(deps), wakes: [], initial: [sweeperKey] },
   ];

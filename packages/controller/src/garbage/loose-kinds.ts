@@ -1,5 +1,5 @@
 import type { KubeObject } from "@selvedge/apimachinery";
-import type { Clock, Log, Random } from "@selvedge/base";
+import { type Clock, type Log, type Random, seconds, sleep } from "@selvedge/base";
 import { Informer, type KindRef, type Objects } from "@selvedge/client";
 
 /** The kinds the API server serves, which come and go with what users bring. */
@@ -32,6 +32,9 @@ function onlyMetadata({ apiVersion, kind, metadata }: KubeObject): KubeObject {
 /** Many, short-lived, and owned by nobody. */
 const passing = new Set(["events", "events.events.k8s.io", "leases.coordination.k8s.io"]);
 
+/** As long as upstream: a kind whose objects nobody can read must not hold up all others for ever. */
+const listedWithin = seconds(30);
+
 interface Followed {
   readonly kind: KindRef;
   readonly informer: Informer<KubeObject>;
@@ -62,6 +65,15 @@ export class LooseKinds {
       stop();
       for (const place of [...this.#followed.keys()]) this.#drop(place);
     };
+  }
+
+  /** Once all that are followed now have been listed, or at the signal, or when it has taken too long. */
+  async listed(signal: AbortSignal): Promise<void> {
+    const late = new AbortController();
+    const lists = [...this.#followed.values()].map(({ informer }) => informer.synced.catch(() => undefined));
+    const timeIsUp = sleep(this.#options.clock, listedWithin, AbortSignal.any([signal, late.signal]));
+    await Promise.race([Promise.all(lists), timeIsUp]).catch(() => undefined);
+    late.abort();
   }
 
   #sync(listener: Listener): void {

@@ -1,4 +1,5 @@
 import type { KubeObject, OwnerReference } from "@selvedge/apimachinery";
+import type { Clock } from "@selvedge/base";
 import { isReason, type KindRef } from "@selvedge/client";
 import { type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { Cluster } from "../objects/cluster.ts";
@@ -25,9 +26,9 @@ export class OwnerCollector implements Reconciler {
   readonly #cluster: Cluster;
   readonly #graph: OwnerGraph;
 
-  constructor(cluster: Cluster, loose: LooseKinds) {
+  constructor(cluster: Cluster, loose: LooseKinds, clock: Clock) {
     this.#cluster = cluster;
-    this.#graph = new OwnerGraph(cluster, loose);
+    this.#graph = new OwnerGraph(cluster, loose, clock);
   }
 
   wired(): Wired {

@@ -1,4 +1,5 @@
 import type { KubeObject, OwnerReference } from "@selvedge/apimachinery";
+import { type Clock, Turns } from "@selvedge/base";
 import type { KindRef } from "@selvedge/client";
 import type { Cluster } from "../objects/cluster.ts";
 import type { LooseKinds } from "./loose-kinds.ts";
@@ -8,16 +9,20 @@ export interface Entry {
   readonly object: KubeObject;
 }
 
+type Apply = (kind: KindRef, before: KubeObject | undefined, after: KubeObject | undefined) => void;
+
 /** Who owns whom, among all objects there are. By UID, because names are used again. */
 export class OwnerGraph {
   readonly #entries = new Map<string, Entry>();
   readonly #dependents = new Map<string, Set<string>>();
   readonly #cluster: Cluster;
   readonly #loose: LooseKinds;
+  readonly #clock: Clock;
 
-  constructor(cluster: Cluster, loose: LooseKinds) {
+  constructor(cluster: Cluster, loose: LooseKinds, clock: Clock) {
     this.#cluster = cluster;
     this.#loose = loose;
+    this.#clock = clock;
   }
 
   /** All kinds whose objects are known here. */
@@ -25,15 +30,48 @@ export class OwnerGraph {
     return [...this.#cluster.kinds, ...this.#loose.kinds];
   }
 
-  /** Follows every cache; `changed` is called with the UIDs a change may concern. Returns how to stop. */
+  /**
+   * Follows every copy. `changed` is called with the UIDs a change may concern, once all that is there is known: before
+   * that, who owns many would seem to own nothing, and let go of them too early. Returns how to stop.
+   */
   follow(changed: (uid: string) => void): () => void {
+    const stopped = new AbortController();
+    const early = new Set<string>();
+    let tell = (uid: string): void => void early.add(uid);
+    const apply: Apply = (kind, before, after) => this.#apply(kind, before, after, (uid) => tell(uid));
     const stops = this.#cluster.kinds.map((kind) =>
-      this.#cluster.cache(kind).onChange((before, after) => this.#apply(kind, before, after, changed)),
+      this.#cluster.cache(kind).follow((before, after) => apply(kind, before, after)),
     );
-    stops.push(this.#loose.follow((kind, before, after) => this.#apply(kind, before, after, changed)));
+    stops.push(this.#loose.follow(apply));
+    const start = async (): Promise<void> => {
+      const turns = new Turns(this.#clock);
+      await this.#fill(apply, turns, stopped.signal);
+      tell = changed;
+      for (const uid of early) {
+        await turns.rest();
+        if (stopped.signal.aborted) return;
+        changed(uid);
+      }
+    };
+    void start();
     return () => {
+      stopped.abort();
       for (const stop of stops) stop();
     };
+  }
+
+  /** Takes in all that is there: however much that is, others have their turn. */
+  async #fill(apply: Apply, turns: Turns, signal: AbortSignal): Promise<void> {
+    for (const kind of this.#cluster.kinds) {
+      const cache = this.#cluster.cache(kind);
+      for (const { metadata } of cache.list()) {
+        await turns.rest();
+        if (signal.aborted) return;
+        const now = cache.get(metadata.name, metadata.namespace);
+        if (now !== undefined) apply(kind, undefined, now);
+      }
+    }
+    await this.#loose.listed(signal);
   }
 
   entry(uid: string): Entry | undefined {

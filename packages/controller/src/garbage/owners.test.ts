@@ -55,6 +55,26 @@ async function until<T>(world: ObjectWorld, read: () => Promise<T>, wanted: T): 
 }
 
 describe("owners", () => {
+  it("that go while nobody looks are looked at once all that they own is known", async () => {
+    await using world = await ObjectWorld.start();
+    const owner = await world.create(configMapKind, mapOf("a-owner"));
+    await world.create(configMapKind, mapOf("map", owner));
+    const metadata = { name: "template", namespace: "default" };
+    const template = { spec: { containers: [{ name: "main", image: "i" }] } };
+    await world.create(
+      podTemplateKind,
+      owned({ apiVersion: "v1", kind: "PodTemplate", metadata, template }, owner),
+    );
+    await world.settle();
+    await world.stop();
+    await world.objects.delete(configMapKind, "a-owner", "default", { propagationPolicy: "Orphan" });
+    await world.run();
+    await until(world, () => namesOf(world, configMapKind), ["map"]);
+    assert.deepEqual(await namesOf(world, podTemplateKind), ["template"]);
+    for (const [kind, name] of [[configMapKind, "map"] as const, [podTemplateKind, "template"] as const])
+      assert.equal((await world.objects.get(kind, name, "default")).metadata.ownerReferences, undefined);
+  });
+
   it("in a circle do not hold each other", async () => {
     await using world = await ObjectWorld.start();
     const made = await Promise.all(["a", "b", "c"].map((name) => world.create(configMapKind, mapOf(name))));
