@@ -2,7 +2,8 @@
 export interface Status {
   readonly kind: "Status";
   readonly apiVersion: "v1";
-  readonly metadata: Record<string, never>;
+  /** Where a list goes on as it is now, when the log no longer has what it was. */
+  readonly metadata: { readonly continue?: string };
   readonly status: "Failure" | "Success";
   readonly message?: string;
   readonly reason?: string;
@@ -41,6 +42,11 @@ export class ApiError extends Error {
 
 export function isReason(error: unknown, reason: string): boolean {
   return error instanceof ApiError && error.reason === reason;
+}
+
+/** Of a list whose pages took too long: where the rest of what is there now begins. */
+export function restAt(error: unknown): string | undefined {
+  return isReason(error, "Expired") ? (error as ApiError).status?.metadata.continue : undefined;
 }
 
 /** Whether it was refused for that cause: more than the reason says. */

@@ -1,4 +1,4 @@
-export { ApiError, hasCause, isReason, type Status } from "./errors.ts";
+export { ApiError, hasCause, isReason, restAt, type Status } from "./errors.ts";
 export { HttpObjects } from "./http-objects.ts";
 export {
   type Fetch,

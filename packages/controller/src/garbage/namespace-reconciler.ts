@@ -1,6 +1,6 @@
 import type { KubeList, KubeObject } from "@selvedge/apimachinery";
 import { type Clock, seconds } from "@selvedge/base";
-import type { KindRef, ListOptions } from "@selvedge/client";
+import { type KindRef, type ListOptions, restAt } from "@selvedge/client";
 import { type Namespace, namespaceKind, type Pod, podKind } from "@selvedge/kinds";
 import { lookAgain, type Outcome, type Reconciler, settled } from "@selvedge/reconcile";
 import type { Caches } from "../objects/caches.ts";
@@ -101,9 +101,15 @@ export class NamespaceReconciler implements Reconciler {
   async *#pages(kind: KindRef, namespace: string): AsyncGenerator<readonly KubeObject[]> {
     for (let next: string | undefined = ""; next !== undefined; ) {
       const page: ListOptions = { namespace, limit: pageSize, ...(next !== "" && { continue: next }) };
-      const { items, metadata }: KubeList<KubeObject> = await this.#deps.cluster.objects.list(kind, page);
-      yield items;
-      next = metadata.continue || undefined;
+      try {
+        const { items, metadata }: KubeList<KubeObject> = await this.#deps.cluster.objects.list(kind, page);
+        yield items;
+        next = metadata.continue || undefined;
+      } catch (error) {
+        // More has gone since than the log keeps. Nothing comes any more: what is there now is as good as what was.
+        next = restAt(error);
+        if (next === undefined) throw error;
+      }
     }
   }
 
