@@ -96,7 +96,7 @@ export const enrollmentProfileKind: KindDefinition = {
   kind: "EnrollmentProfile",
   plural: "enrollmentprofiles",
   singular: "enrollmentprofile",
-  shortNames: ["ep"],
+  shortNames: ["enp"],
   categories: ["selvedge"],
   namespaced: false,
   subresources: { status: true },

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import type { KindDefinition } from "@selvedge/apimachinery";
 import { admit } from "../test/admit.ts";
 import {
+  allKinds,
   configMapKind,
   controllerRevisionKind,
   daemonSetKind,
@@ -381,4 +382,14 @@ describe("defaults", () => {
     assert.deepEqual([object["type"], object["stringData"]], ["Opaque", undefined]);
     assert.deepEqual(object["data"], { word: "Z3LDvMOfZQ==", other: "eA==" });
   });
+});
+
+it("a short name means one kind", () => {
+  const short = allKinds.flatMap(({ plural, shortNames = [] }) =>
+    shortNames.map((name) => ({ name, plural })),
+  );
+  for (const [name, kinds] of Map.groupBy(short, ({ name }) => name)) {
+    // Events are in two groups.
+    assert.equal(new Set(kinds.map(({ plural }) => plural)).size, 1, `${name}: ${JSON.stringify(kinds)}`);
+  }
 });
