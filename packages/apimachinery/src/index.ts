@@ -121,6 +121,7 @@ export {
   applyObject,
   describeManager,
   type ManagedWrite,
+  saidFields,
   updateObject,
   withoutTimes,
 } from "./ssa/managed-fields.ts";

@@ -55,6 +55,10 @@ export interface KindDefinition {
     found?: readonly FieldError[],
     subresource?: string,
   ) => FieldError[];
+  /** Whether more than defaults is put into a new one, which is no part of what its maker manages. */
+  readonly completesNew?: boolean;
+  /** Whether who deletes it is told what it was, and not just that it is gone. */
+  readonly returnsDeleted?: boolean;
   /**
    * Whether PUT without a resourceVersion is allowed: true for most built-in kinds, false for custom ones.
    */

@@ -91,6 +91,9 @@ describe("metadata", () => {
       ["metadata.annotations"],
     );
     assert.deepEqual(object.metadata, { name: "a", annotations: [] });
+    const blank = thing({ name: "a", labels: { a: null, b: "c" } });
+    assert.deepEqual(pruneObjectMeta(blank).errors, []);
+    assert.deepEqual(blank.metadata, { name: "a", labels: { a: "", b: "c" } });
   });
 });
 

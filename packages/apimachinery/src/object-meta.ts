@@ -127,10 +127,18 @@ export function pruneObjectMeta(object: KubeObject): {
       delete meta[key];
       unknown.push(`metadata.${key}`);
     } else if (value === null || value === undefined) delete meta[key];
-    else if (!shape.fits(value)) errors.push(invalid(`metadata.${key}`, value, `must be ${shape.name}`));
+    else if (!shape.fits(shape === texts ? withTexts(value) : value))
+      errors.push(invalid(`metadata.${key}`, value, `must be ${shape.name}`));
     else if (jsonEqual(value, shape.empty)) delete meta[key];
   }
   return { unknown, errors };
+}
+
+/** A null among them is an empty text: charts that render nothing for a label leave one. */
+function withTexts(value: unknown): unknown {
+  const map = isMap(value) ? (value as Record<string, unknown>) : {};
+  for (const key of Object.keys(map)) if (map[key] === null) map[key] = "";
+  return value;
 }
 
 interface Shape {

@@ -170,8 +170,8 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
   });
 
   const applied: readonly (readonly [query: string, body: object, code: number, said: RegExp])[] = [
-    ["a", { metadata: { name: "one" } }, 400, /^Incorrect version .* version: , expected: lab.example\/v1$/],
-    ["a", { ...thing("one", 1), apiVersion: "v1" }, 400, /Specified patch version: v1, expected: lab/],
+    ["a", { kind: "Thing", metadata: { name: "one" } }, 400, /^invalid object type: \/, Kind=Thing$/],
+    ["a", { ...thing("one", 1), apiVersion: "v1" }, 400, /^invalid object type: \/v1, Kind=/],
     ["a", { apiVersion: "lab.example/v1" }, 400, /^invalid object type: lab.example\/v1, Kind=$/],
     [
       "a%07",
@@ -250,7 +250,7 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
   });
 
   it("says of an apply configuration that does not fit what upstream says", async () => {
-    const body = { apiVersion: "v1", kind: "ConfigMap", data: { VERSION: 1 } };
+    const body = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "till" }, data: { VERSION: 1 } };
     const { status, json } = await apply("/api/v1/namespaces/default/configmaps/till?fieldManager=a", body);
     const which = "(default/till; /v1, Kind=ConfigMap)";
     const why = ".data.VERSION: expected string, got &value.valueUnstructured{Value:1}";

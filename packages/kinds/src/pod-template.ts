@@ -23,6 +23,7 @@ export const podTemplateKind: KindDefinition = builtIn(podTemplate, {
   version: "v1",
   kind: "PodTemplate",
   plural: "podtemplates",
+  returnsDeleted: true,
   singular: "podtemplate",
   namespaced: true,
   hasGeneration: true,

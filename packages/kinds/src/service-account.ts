@@ -33,6 +33,7 @@ export const serviceAccountKind: KindDefinition = builtIn(serviceAccount, {
   version: "v1",
   kind: "ServiceAccount",
   plural: "serviceaccounts",
+  returnsDeleted: true,
   singular: "serviceaccount",
   shortNames: ["sa"],
   namespaced: true,

@@ -105,6 +105,7 @@ export const serviceKind: KindDefinition = builtIn(service, {
   version: "v1",
   kind: "Service",
   plural: "services",
+  returnsDeleted: true,
   singular: "service",
   shortNames: ["svc"],
   categories: ["all"],

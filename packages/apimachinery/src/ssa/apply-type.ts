@@ -29,6 +29,8 @@ export interface MapType {
   /** Of members that are no named fields; undefined when there are none. */
   readonly element: TypeRef | undefined;
   readonly atomic: boolean;
+  /** What stands for members that are not said, in kinds whose objects upstream holds as Go's structs. */
+  readonly zeros?: Readonly<JsonObject> | undefined;
 }
 
 /** The object does not fit the schema well enough to be merged. */

@@ -23,6 +23,8 @@ export interface ManagedWrite {
   readonly subresource?: string;
   /** RFC 3339. */
   readonly time: string;
+  /** Of what is made: what its maker manages of it, where others have put more into it since. */
+  readonly said?: FieldsV1;
 }
 
 /** Upstream's bound on managers that update; the oldest are merged into one. */
@@ -93,7 +95,7 @@ export function updateObject(write: ManagedWrite): KubeObject {
   const bare = withoutManagedFields(object);
   const { managers } = updateManaged({
     versions: versionsOf(kind),
-    live: live === undefined ? undefined : withoutManagedFields(live),
+    live: live === undefined ? {} : withoutManagedFields(live),
     object: bare,
     apiVersion: object.apiVersion,
     managers: ledger.managers,
@@ -114,20 +116,27 @@ export function updateObject(write: ManagedWrite): KubeObject {
 }
 
 /** Of an object that somebody makes all is theirs; nobody else's fields need be looked at. */
-function madeObject({ kind, object, manager, subresource, time }: ManagedWrite): KubeObject {
+function madeObject({ kind, object, manager, subresource, time, said }: ManagedWrite): KubeObject {
   const bare = withoutManagedFields(object);
-  const type = applyTypeOf(kind);
-  const fields = madeFields(type, bare) ?? comparedFields(type, bare);
+  const fields = said ?? saidFields(kind, bare) ?? comparedFields(applyTypeOf(kind), bare);
+  // It is the server that fills it in.
+  if (kind.subresources?.status === true) delete fields["f:status"];
   if (isBare(fields)) return bare;
   const { apiVersion } = object;
   const who = { manager, operation: "Update", apiVersion, ...(subresource && { subresource }) } as const;
   return { ...bare, metadata: { ...bare.metadata, managedFields: [entryOf(who, time, fields)] } };
 }
 
+/** What the maker of an object manages of it; undefined where it takes a closer look. */
+export function saidFields(kind: KindDefinition, object: KubeObject): FieldsV1 | undefined {
+  return madeFields(applyTypeOf(kind), withoutManagedFields(object));
+}
+
 /** Of what has to be looked at more closely. Throws ApplyTypeError. */
 function comparedFields(type: TypeRef, object: KubeObject): FieldsV1 {
   checkType(type, object, "allowed");
-  return compareValues(type, undefined, object).added.difference(serverFields).toJson();
+  const { added, modified } = compareValues(type, {}, object, { left: true, right: true });
+  return added.union(modified).difference(serverFields).toJson();
 }
 
 /** Whether two objects differ in nothing but when their managers wrote. */
@@ -138,13 +147,12 @@ export function withoutTimes(object: KubeObject): KubeObject {
   return { ...object, metadata: { ...metadata, managedFields: timeless } };
 }
 
-/** `"kubectl" using apps/v1 at …`, as conflicts name a manager. */
-export function describeManager(id: string, time?: string): string {
+/** `"kubectl" using apps/v1`, as conflicts name a manager. */
+export function describeManager(id: string): string {
   const { manager, operation, apiVersion, subresource } = JSON.parse(id) as ManagedFieldsEntry;
   const name = JSON.stringify(manager ?? "");
   const of = subresource ? `${name} with subresource ${JSON.stringify(subresource)}` : name;
-  if (operation !== "Update") return of;
-  return time === undefined ? `${of} using ${apiVersion}` : `${of} using ${apiVersion} at ${time}`;
+  return operation === "Update" ? `${of} using ${apiVersion}` : of;
 }
 
 function subresourceOf({ subresource }: ManagedWrite): { subresource?: string } {

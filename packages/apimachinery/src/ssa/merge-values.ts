@@ -8,6 +8,7 @@ import {
   itemElement,
   kindOf,
   type ListType,
+  type MapType,
   type TypeRef,
 } from "./apply-type.ts";
 import { FieldGatherer, FieldSet, type PathElement } from "./field-set.ts";
@@ -23,14 +24,21 @@ export function mergeValues(ref: TypeRef, left: unknown, right: unknown): unknow
   return new Walk(
     () => undefined,
     () => false,
+    {},
   ).merge(ref, left, right, []);
+}
+
+/** Which sides are whole objects: what those do not say has its zero. What is applied is no whole. */
+export interface Wholes {
+  readonly left?: boolean;
+  readonly right?: boolean;
 }
 
 /**
  * What differs. Wholes that both sides share are not walked: copies cost more to compare than what is not
  * copied.
  */
-export function compareValues(ref: TypeRef, left: unknown, right: unknown): Comparison {
+export function compareValues(ref: TypeRef, left: unknown, right: unknown, wholes: Wholes = {}): Comparison {
   // What is made is all new: that is known without a walk beside nothing.
   if (left === undefined) return { added: allFields(ref, right), modified: nothing, removed: nothing };
   const [added, modified, removed] = [new FieldGatherer(), new FieldGatherer(), new FieldGatherer()];
@@ -39,7 +47,7 @@ export function compareValues(ref: TypeRef, left: unknown, right: unknown): Comp
     else if (after === undefined) removed.add(path);
     else if (!jsonEqual(before, after)) modified.add(path);
   };
-  new Walk(note, isShared).merge(ref, left, right, []);
+  new Walk(note, isShared, wholes).merge(ref, left, right, []);
   return {
     added: added.toSet(),
     modified: modified.toSet(),
@@ -78,10 +86,12 @@ class Walk {
   readonly #atLeaf: AtLeaf;
   /** What need not be walked. */
   readonly #skips: (left: unknown, right: unknown) => boolean;
+  readonly #wholes: Wholes;
 
-  constructor(atLeaf: AtLeaf, skips: (left: unknown, right: unknown) => boolean) {
+  constructor(atLeaf: AtLeaf, skips: (left: unknown, right: unknown) => boolean, wholes: Wholes) {
     this.#atLeaf = atLeaf;
     this.#skips = skips;
+    this.#wholes = wholes;
   }
 
   /** The merged value; undefined when neither side has one. */
@@ -97,7 +107,8 @@ class Walk {
 
   #along({ map, scalar, list }: ApplyType, left: unknown, right: unknown, path: PathElement[]): unknown {
     if (map !== undefined) {
-      const [before, after] = [asObject(left), asObject(right)];
+      const before = withZeros(asObject(left), map, this.#wholes.left);
+      const after = withZeros(asObject(right), map, this.#wholes.right);
       if (map.atomic || (isEmpty(before) && isEmpty(after))) return this.#leaf(left, right, path);
       this.#cameOrWent(left, right, path);
       const out: JsonObject = {};
@@ -190,6 +201,14 @@ function sameKind(left: ApplyType, right: ApplyType): boolean {
 
 function asObject(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined;
+}
+
+function withZeros(
+  value: JsonObject | undefined,
+  { zeros }: MapType,
+  isWhole = false,
+): JsonObject | undefined {
+  return isWhole && value !== undefined && zeros !== undefined ? { ...zeros, ...value } : value;
 }
 
 function asList(value: unknown): unknown[] | undefined {

@@ -1,8 +1,9 @@
 /** A kind's schema as the type that apply merges by. */
 import { cloneJson } from "@selvedge/base";
-import type { KindDefinition } from "../kind-definition.ts";
+import type { KindDefinition, ProtobufField, ProtobufMessage } from "../kind-definition.ts";
 import type { KubeObject } from "../object.ts";
 import type { Schema } from "../schema.ts";
+import type { JsonObject } from "../structural/walk.ts";
 import type { ApplyType, TypeRef } from "./apply-type.ts";
 import { sameInAllVersions, type Versions } from "./updater.ts";
 
@@ -32,7 +33,7 @@ export function versionsOf(kind: KindDefinition): Versions {
 export function applyTypeOf(kind: KindDefinition): TypeRef {
   const known = ofKinds.get(kind);
   if (known !== undefined) return known;
-  const whole = typeOfSchema(kind.schema, kind.schema)();
+  const whole = typeOfSchema(kind.schema, kind.schema, kind.protobuf)();
   const map = whole.map ?? emptyMap;
   const envelope: [string, TypeRef][] = [
     ["apiVersion", () => text],
@@ -90,25 +91,25 @@ const objectMeta: ApplyType = struct({
 /** Made once for each schema node, so that recursive ones end. */
 const made = new WeakMap<Schema, ApplyType>();
 
-function typeOfSchema(schema: Schema, root: Schema): TypeRef {
+function typeOfSchema(schema: Schema, root: Schema, message?: ProtobufMessage): TypeRef {
   return () => {
     let type = made.get(schema);
     if (type === undefined) {
-      type = convert(schema, root);
+      type = convert(schema, root, message);
       made.set(schema, type);
     }
     return type;
   };
 }
 
-function convert(schema: Schema, root: Schema): ApplyType {
+function convert(schema: Schema, root: Schema, message?: ProtobufMessage): ApplyType {
   if (schema["x-kubernetes-int-or-string"]) return untyped;
   if (schema["x-kubernetes-embedded-resource"] && schema.properties === undefined) return deduced;
   switch (schema.type) {
     case "object":
-      return objectType(schema, root);
+      return objectType(schema, root, message);
     case "array":
-      return listType(schema, root);
+      return listType(schema, root, message);
     case "string":
       return schema.format === "int-or-string" || schema.format === "quantity" ? untyped : text;
     case "integer":
@@ -118,11 +119,11 @@ function convert(schema: Schema, root: Schema): ApplyType {
       return bool;
     default:
       // What may be of several types is merged as what it is.
-      return schema === root ? objectType(schema, root) : deduced;
+      return schema === root ? objectType(schema, root, message) : deduced;
   }
 }
 
-function objectType(schema: Schema, root: Schema): ApplyType {
+function objectType(schema: Schema, root: Schema, message?: ProtobufMessage): ApplyType {
   const { properties, additionalProperties } = schema;
   const keeps = schema["x-kubernetes-preserve-unknown-fields"] === true;
   if (properties === undefined && additionalProperties === undefined && !keeps && schema !== root)
@@ -130,23 +131,62 @@ function objectType(schema: Schema, root: Schema): ApplyType {
   const entries = Object.entries(properties ?? {});
   const defaults = entries.filter(([, inner]) => inner.default !== undefined);
   const ofOthers = typeof additionalProperties === "object" ? additionalProperties : undefined;
-  const element = ofOthers === undefined ? undefined : typeOfSchema(ofOthers, root);
+  // A map's message is that of its values.
+  const element = ofOthers === undefined ? undefined : typeOfSchema(ofOthers, root, message);
+  const members = properties === undefined || message === undefined ? [] : membersOf(message);
+  const messages = new Map(members.map((field) => [field.name, messageOf(field)]));
   const open = keeps || additionalProperties === true;
+  const fields = new Map(
+    entries.map(([name, inner]) => [name, typeOfSchema(inner, root, messages.get(name))]),
+  );
   return {
     map: {
-      fields: new Map(entries.map(([name, inner]) => [name, typeOfSchema(inner, root)])),
+      fields,
       defaults: Object.fromEntries(defaults.map(([name, inner]) => [name, inner.default])),
       element: element ?? (open ? () => deduced : undefined),
       atomic: schema["x-kubernetes-map-type"] === "atomic",
+      zeros: zerosOf(members, schema, fields),
     },
   };
 }
 
+/** With those of embedded structs, as JSON has them. */
+function membersOf(message: ProtobufMessage): readonly ProtobufField[] {
+  return Object.values(message).flatMap((field) => {
+    const inner = messageOf(field);
+    return field.embedded && inner !== undefined ? membersOf(inner) : [field];
+  });
+}
+
+function messageOf({ message }: ProtobufField): ProtobufMessage | undefined {
+  return typeof message === "function" ? message() : message;
+}
+
+/** What Go's JSON has of a struct that nobody has put anything into. */
+function zerosOf(
+  members: readonly ProtobufField[],
+  { required = [], properties = {} }: Schema,
+  types: ReadonlyMap<string, TypeRef>,
+): JsonObject | undefined {
+  const zeros = members.flatMap((field) => {
+    const { name, type, repeated = false, pointer = false } = field;
+    if (type === "message" && !repeated && !pointer) return [[name, types.get(name)?.().map?.zeros ?? {}]];
+    const zero = repeated || pointer ? null : (scalarZeros[type] ?? null);
+    const isShown = field.needed || required.includes(name) || properties[name]?.default === zero;
+    return isShown ? [[name, zero]] : [];
+  });
+  return zeros.length === 0 ? undefined : Object.fromEntries(zeros);
+}
+
+const scalarZeros: Partial<Record<ProtobufField["type"], unknown>> = {
+  ...{ string: "", bool: false, int32: 0, int64: 0, double: 0, quantity: "0", "int-or-string": 0 },
+};
+
 /** A list that says nothing is atomic, unless a strategic merge key tells how its items are told apart. */
-function listType(schema: Schema, root: Schema): ApplyType {
+function listType(schema: Schema, root: Schema, message?: ProtobufMessage): ApplyType {
   const items = schema.items ?? {};
   const kind = schema["x-kubernetes-list-type"];
-  const element = typeOfSchema(items, root);
+  const element = typeOfSchema(items, root, message);
   if (kind === "set") return { list: { element, atomic: false, keys: [] } };
   const keys = schema["x-kubernetes-list-map-keys"] ?? [];
   if (kind === "map") return { list: { element, atomic: keys.length === 0, keys } };

@@ -72,7 +72,10 @@ export function sameInAllVersions(type: TypeRef): Versions {
 export function updateManaged(input: ApplyInput): ApplyResult {
   const { object, apiVersion, manager } = input;
   checkType(typeIn(input, apiVersion), object, "allowed", input.live);
-  const { managers, compare } = settleOthers(input, object, reconciled(input), true);
+  const { managers, compare } = settleOthers(input, object, reconciled(input), {
+    force: true,
+    isWhole: true,
+  });
   const own = managers.get(manager)?.set ?? new FieldSet();
   const changed = own.difference(compare.removed).union(compare.modified).union(compare.added);
   const set = withoutIgnored(input, changed, apiVersion);
@@ -93,7 +96,7 @@ export function applyManaged(input: ApplyInput & { readonly force: boolean }): A
   const set = withoutIgnored(input, toFieldSet(type, object), apiVersion);
   const managers = new Map(before).set(manager, { set, apiVersion, applied: true });
   const pruned = last === undefined || last.set.isEmpty ? merged : prune(input, merged, managers, last);
-  return { object: pruned, managers: settleOthers(input, pruned, managers, force).managers };
+  return { object: pruned, managers: settleOthers(input, pruned, managers, { force }).managers };
 }
 
 function withoutIgnored({ ignored }: ApplyInput, set: FieldSet, apiVersion: string): FieldSet {
@@ -112,7 +115,7 @@ function settleOthers(
   input: ApplyInput,
   object: unknown,
   managers: Managers,
-  force: boolean,
+  { force, isWhole = false }: { readonly force: boolean; readonly isWhole?: boolean },
 ): { readonly managers: Map<string, Managed>; readonly compare: Comparison } {
   const { versions, live, apiVersion, manager } = input;
   const compareIn = (version: string): Comparison =>
@@ -120,6 +123,7 @@ function settleOthers(
       typeIn(input, version),
       versions.convert(live ?? undefined, apiVersion, version),
       versions.convert(object, apiVersion, version),
+      { left: true, right: isWhole },
     );
   const own = compareIn(apiVersion);
   const noted = (compare: Comparison, version: string): Comparison => ({

@@ -118,6 +118,35 @@ describe("dropNulls", () => {
     dropNulls(schema, object);
     assert.deepEqual(object, { spec: { maybe: null, items: [{}], free: { any: null } } });
   });
+
+  const text: Schema = { type: "string" };
+  const held: Schema = {
+    type: "object",
+    required: ["rules"],
+    properties: {
+      data: { type: "object", additionalProperties: text },
+      limits: { type: "object", additionalProperties: { format: "quantity" } },
+      words: { type: "array", items: text },
+      rules: { type: "array", items: text },
+      source: { type: "object", properties: { name: text } },
+    },
+  };
+  for (const [what, object, left] of [
+    [
+      "nulls among texts and amounts",
+      { data: { a: null }, limits: { cpu: null } },
+      { data: { a: "" }, limits: { cpu: "0" } },
+    ],
+    ["a null in a list", { words: ["a", null] }, { words: ["a", ""] }],
+    ["empty lists and maps", { data: {}, words: [], limits: null }, {}],
+    ["what says something though it is empty", { rules: [], source: {} }, { rules: [], source: {} }],
+  ] as const) {
+    it(`reads as Go's structs do ${what}`, () => {
+      const read = structuredClone(object) as never;
+      dropNulls(held, read, undefined, true);
+      assert.deepEqual(read, left);
+    });
+  }
 });
 
 describe("validateSchema", () => {

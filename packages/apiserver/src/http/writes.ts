@@ -283,7 +283,7 @@ async function patch(
     return { code: 200, body: await objects.patch(kind, name, namespace, type, parsed.value, rules) };
   }
   checkSaid(kind, objectIn(parsed));
-  const configuration = placed(parsed, exchange);
+  const configuration = placed(parsed, exchange, true);
   const { object, created } = await objects.apply(kind, name, namespace, configuration, rules);
   return { code: created ? 201 : 200, body: object };
 }
@@ -306,7 +306,7 @@ async function remove(
   }
   const { gone, object } = await objects.remove(kind, name, namespace, options);
   if (!gone) return { code: options.orphanDependents === false ? 202 : 200, body: object };
-  if (kind.gracePeriodSeconds !== undefined) return { code: 200, body: object };
+  if (kind.returnsDeleted === true) return { code: 200, body: object };
   const group = kind.group === "" ? {} : { group: kind.group };
   const details = { name, ...group, kind: kind.plural, uid: object.metadata.uid };
   return { code: 200, body: { ...success, details } };

@@ -138,7 +138,9 @@ function checkOptions({ propagationPolicy: policy, orphanDependents }: DeleteQue
   throw invalidOptions("DeleteOptions", [{ type: "FieldValueNotSupported", field, value: policy, detail }]);
 }
 
-function checkPreconditions(kind: KindDefinition, { metadata }: KubeObject, query: DeleteQuery): void {
+function checkPreconditions(definition: KindDefinition, { metadata }: KubeObject, query: DeleteQuery): void {
+  // Upstream names the kind here, where it names the resource elsewhere.
+  const kind = { ...definition, plural: definition.kind };
   const { uid, resourceVersion } = query.preconditions ?? {};
   const differs = (what: string, asked: string, is: string | undefined, perhaps: string): string =>
     `the ${what} in the precondition (${asked}) does not match the ${what} in record (${is}). ${perhaps}`;

@@ -28,7 +28,7 @@ import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownRes
 import { encodeKept, isStale, keepWritten, Stored, seenRevision, showRow } from "./stored.ts";
 import { WaitingRules } from "./waiting-rules.ts";
 import { eventsOf, openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
-import { fillDefaults, isGone, type WriteContext } from "./write-plan.ts";
+import { fillDefaults, isGone, saidByMaker, type WriteContext } from "./write-plan.ts";
 
 export interface WriteQuery extends FieldRules {
   readonly dryRun?: boolean;
@@ -270,8 +270,8 @@ export class ObjectRegistry {
     if (!meta.name && meta.generateName) meta.name = generatedName(meta.generateName, this.#random);
     if (!kind.namespaced) delete meta.namespace;
     else if (!meta.namespace) throw badRequest("an empty namespace may not be set during creation");
-    const made = await this.#admitted(undefined, wanted, context, options, (object) =>
-      this.planner.create(object, uuid(this.#random), context),
+    const made = await this.#admitted(undefined, wanted, context, options, (object, said) =>
+      this.planner.create(object, uuid(this.#random), { ...context, said }),
     );
     const { name, namespace } = made.metadata;
     const written = options.dryRun
@@ -347,7 +347,7 @@ export class ObjectRegistry {
     wanted: KubeObject,
     { kind, subresource, patience }: RegistryContext,
     asked: WriteQuery,
-    plan: (wanted: KubeObject) => KubeObject | Promise<KubeObject>,
+    plan: (wanted: KubeObject, said: WriteContext["said"]) => KubeObject | Promise<KubeObject>,
   ): Promise<KubeObject> {
     const { dryRun = false, user, warn = () => undefined, annotate } = asked;
     const { name, namespace } = wanted.metadata;
@@ -356,12 +356,14 @@ export class ObjectRegistry {
     const terms = { operation, kind, subresource, namespace, name, old, ...who } as const;
     await this.admission.ask("gate", { ...terms, object: wanted });
     let object = wanted;
-    if (this.admission.mutates(terms)) {
+    let said: WriteContext["said"];
+    if (this.admission.mutates(terms) || (old === undefined && kind.completesNew === true)) {
       object = cloneObject(wanted);
       fillDefaults(kind, object, old);
+      if (old === undefined) said = saidByMaker(kind, object, asked);
       await this.admission.ask("mutate", { ...terms, object });
     }
-    const made = await plan(object);
+    const made = await plan(object, said);
     await patience.settle(kind, made);
     await this.admission.ask("validate", { ...terms, object: made });
     return made;

@@ -9,7 +9,6 @@ import {
   jsonPatch,
   type KindDefinition,
   type KubeObject,
-  type Managed,
   mergePatch,
   PatchError,
   strategicMergePatch,
@@ -139,7 +138,7 @@ export function applyConfiguration(request: ApplyRequest): KubeObject {
   try {
     return applyObject(subresource === undefined ? write : { ...write, subresource });
   } catch (error) {
-    if (error instanceof ApplyConflictError) throw applyConflict(error, stored);
+    if (error instanceof ApplyConflictError) throw applyConflict(error);
     if (!(error instanceof ApplyTypeError)) throw error;
     const which = `${namespace ?? ""}/${name}; ${kind.group}/${kind.version}, Kind=${kind.kind}`;
     const message = `failed to create typed patch object (${which}): ${error.message}`;
@@ -150,12 +149,9 @@ export function applyConfiguration(request: ApplyRequest): KubeObject {
 /** Refuses what does not say of what kind and version it is: nothing else tells the fields it means. */
 export function checkSaid(kind: KindDefinition, said: Readonly<Record<string, unknown>>): void {
   const { apiVersion = "", kind: name = "" } = said;
-  const expected = apiVersionOf(kind);
-  if (apiVersion !== expected) {
-    const versions = `Specified patch version: ${apiVersion}, expected: ${expected}`;
-    throw badRequest(`Incorrect version specified in apply patch. ${versions}`);
-  }
-  if (name !== kind.kind) throw badRequest(`invalid object type: ${apiVersion}, Kind=${name}`);
+  if (apiVersion === apiVersionOf(kind) && name === kind.kind) return;
+  const version = String(apiVersion);
+  throw badRequest(`invalid object type: ${version.includes("/") ? "" : "/"}${version}, Kind=${name}`);
 }
 
 function checkedConfiguration(kind: KindDefinition, patch: unknown): KubeObject {
@@ -183,9 +179,9 @@ function spokenPart(kind: KindDefinition, patch: KubeObject, subresource: string
   return (kind.subresources?.status ? others : patch) as KubeObject;
 }
 
-function applyConflict({ conflicts }: ApplyConflictError, stored: KubeObject | undefined): StatusError {
+function applyConflict({ conflicts }: ApplyConflictError): StatusError {
   const found = [...conflicts].map(([id, managed]) => ({
-    manager: describeManager(id, timeOf(id, managed, stored)),
+    manager: describeManager(id),
     paths: managed.set.paths(),
   }));
   const causes: StatusCause[] = found.flatMap(({ manager, paths }) =>
@@ -202,24 +198,6 @@ function applyConflict({ conflicts }: ApplyConflictError, stored: KubeObject | u
           )
           .join("\n")}`;
   return new StatusError(409, "Conflict", message, { causes });
-}
-
-/** When the manager wrote last, for those that update. */
-function timeOf(
-  id: string,
-  { applied, apiVersion }: Managed,
-  stored: KubeObject | undefined,
-): string | undefined {
-  if (applied) return undefined;
-  const { manager, subresource } = JSON.parse(id) as { manager?: string; subresource?: string };
-  const entry = stored?.metadata.managedFields?.find(
-    (one) =>
-      one.operation === "Update" &&
-      one.apiVersion === apiVersion &&
-      one.manager === manager &&
-      (one.subresource ?? "") === (subresource ?? ""),
-  );
-  return entry?.time;
 }
 
 /** A patch may say where the object is, and nothing else. */

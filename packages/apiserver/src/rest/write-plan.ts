@@ -4,9 +4,11 @@ import {
   applySchemaDefaults,
   dropNulls,
   type FieldError,
+  type FieldsV1,
   fitsTypes,
   type KindDefinition,
   type KubeObject,
+  saidFields,
   updateObject,
   validateChange,
   validateObjectMeta,
@@ -33,6 +35,8 @@ export interface WriteContext {
   readonly patience?: Patience;
   /** Managed fields are already in the object: apply has put them there. */
   readonly managed?: boolean;
+  /** Of what is made: what the writer manages of it, where admission has put more into it. */
+  readonly said?: FieldsV1 | undefined;
 }
 
 /** The object as it will be stored for the first time; `wanted` is changed. */
@@ -96,11 +100,20 @@ export function namespaceFinalizers(object: KubeObject): readonly string[] {
   return (object["spec"] as { finalizers?: string[] } | undefined)?.finalizers ?? [];
 }
 
+/** What is its maker's; what members of admission put into it after this is nobody's. Of long ones all is theirs. */
+export function saidByMaker(
+  kind: KindDefinition,
+  object: KubeObject,
+  rules: FieldRules,
+): FieldsV1 | undefined {
+  return rules.isLong === true ? undefined : saidFields(kind, object);
+}
+
 /** The object with managedFields that say what this write changed. */
 function tracked(object: KubeObject, live: KubeObject | undefined, context: WriteContext): KubeObject {
-  const { kind, manager, time, subresource } = context;
+  const { kind, manager, time, subresource, said } = context;
   try {
-    const write = { kind, manager, time, live, object };
+    const write = { kind, manager, time, live, object, ...(said && { said }) };
     return updateObject(subresource === undefined ? write : { ...write, subresource });
   } catch (error) {
     if (!(error instanceof ApplyTypeError)) throw error;
@@ -164,7 +177,7 @@ export function fillDefaults(
   old: KubeObject | undefined,
   rules: FieldRules = {},
 ): void {
-  dropNulls(kind.schema, object, old);
+  dropNulls(kind.schema, object, old, kind.protobuf !== undefined);
   // A custom kind's schema may have become stricter than what is stored: that is told of what changes only.
   if (!kind.custom) checkTypes(kind, object, old, rules);
   applySchemaDefaults(kind.schema, object, old);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Service, type ServiceSpec, serviceKind } from "@selvedge/kinds";
+import type { KubeObject } from "@selvedge/apimachinery";
+import { jobKind, type Service, type ServiceSpec, serviceKind } from "@selvedge/kinds";
 import { ObjectWorld } from "../../test/object-world.ts";
 
 function service(name: string, spec: ServiceSpec = {}): Service {
@@ -67,4 +68,37 @@ describe("a Service's address", () => {
     const born = await world.create(serviceKind, service("born", named));
     assert.deepEqual([born.spec.clusterIP, born.spec.ipFamilies], [undefined, undefined]);
   });
+});
+
+describe("what a new object is given besides its defaults", () => {
+  const container = { name: "c", image: "i" };
+  const template = { spec: { containers: [container], restartPolicy: "Never" } };
+  for (const [what, kind, object, managed] of [
+    [
+      "a Service's addresses",
+      serviceKind,
+      service("web"),
+      /^f:(internalTrafficPolicy|ports|selector|sessionAffinity|type)$/,
+    ],
+    [
+      "a Job's selector",
+      jobKind,
+      {
+        apiVersion: "batch/v1",
+        kind: "Job",
+        metadata: { name: "j", namespace: "default" },
+        spec: { template },
+      },
+      /^f:(backoffLimit|completion(s|Mode)|manualSelector|parallelism|podReplacementPolicy|suspend|template)$/,
+    ],
+  ] as const) {
+    it(`is nobody's to manage: ${what}`, async () => {
+      await using world = await ObjectWorld.start();
+      const { metadata } = await world.create<KubeObject>(kind, structuredClone(object) as KubeObject);
+      const [entry, ...others] = metadata.managedFields ?? [];
+      const { "f:spec": spec, ...more } = (entry?.fieldsV1 ?? {}) as Record<string, object>;
+      assert.deepEqual([others, more], [[], {}]);
+      for (const field of Object.keys(spec ?? {})) assert.match(field, managed);
+    });
+  }
 });

@@ -17,6 +17,7 @@ export const jobKind: KindDefinition = builtIn(job, {
   version: "v1",
   kind: "Job",
   plural: "jobs",
+  completesNew: true,
   singular: "job",
   categories: ["all"],
   namespaced: true,

@@ -19,6 +19,7 @@ export const podKind: KindDefinition = builtIn(pod, {
   version: "v1",
   kind: "Pod",
   plural: "pods",
+  returnsDeleted: true,
   singular: "pod",
   shortNames: ["po"],
   categories: ["all"],

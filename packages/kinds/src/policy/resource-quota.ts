@@ -87,6 +87,7 @@ export const resourceQuotaKind: KindDefinition = builtIn(resourceQuota, {
   version: "v1",
   kind: "ResourceQuota",
   plural: "resourcequotas",
+  returnsDeleted: true,
   singular: "resourcequota",
   shortNames: ["quota"],
   namespaced: true,

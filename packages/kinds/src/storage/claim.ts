@@ -23,6 +23,7 @@ export const persistentVolumeClaimKind: KindDefinition = builtIn(persistentVolum
   version: "v1",
   kind: "PersistentVolumeClaim",
   plural: "persistentvolumeclaims",
+  returnsDeleted: true,
   singular: "persistentvolumeclaim",
   shortNames: ["pvc"],
   namespaced: true,

@@ -70,6 +70,7 @@ export const csiDriverKind: KindDefinition = builtIn(csiDriver, {
   version: "v1",
   kind: "CSIDriver",
   plural: "csidrivers",
+  returnsDeleted: true,
   // As upstream.
   generationLater: true,
   singular: "csidriver",

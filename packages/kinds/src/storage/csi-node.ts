@@ -55,6 +55,7 @@ export const csiNodeKind: KindDefinition = builtIn(csiNode, {
   version: "v1",
   kind: "CSINode",
   plural: "csinodes",
+  returnsDeleted: true,
   singular: "csinode",
   namespaced: false,
   hasGeneration: false,

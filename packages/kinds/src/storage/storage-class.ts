@@ -73,6 +73,7 @@ export const storageClassKind: KindDefinition = builtIn(storageClass, {
   version: "v1",
   kind: "StorageClass",
   plural: "storageclasses",
+  returnsDeleted: true,
   singular: "storageclass",
   shortNames: ["sc"],
   namespaced: false,

@@ -86,6 +86,7 @@ export const volumeAttachmentKind: KindDefinition = builtIn(volumeAttachment, {
   version: "v1",
   kind: "VolumeAttachment",
   plural: "volumeattachments",
+  returnsDeleted: true,
   singular: "volumeattachment",
   namespaced: false,
   hasGeneration: false,

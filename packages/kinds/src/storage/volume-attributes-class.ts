@@ -26,6 +26,7 @@ export const volumeAttributesClassKind: KindDefinition = builtIn(attributesClass
   version: "v1",
   kind: "VolumeAttributesClass",
   plural: "volumeattributesclasses",
+  returnsDeleted: true,
   singular: "volumeattributesclass",
   shortNames: ["vac"],
   namespaced: false,

@@ -144,6 +144,7 @@ export const persistentVolumeKind: KindDefinition = builtIn(persistentVolume, {
   version: "v1",
   kind: "PersistentVolume",
   plural: "persistentvolumes",
+  returnsDeleted: true,
   singular: "persistentvolume",
   shortNames: ["pv"],
   namespaced: false,
