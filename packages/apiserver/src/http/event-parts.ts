@@ -4,9 +4,9 @@
  */
 import type { KindDefinition } from "@selvedge/apimachinery";
 import { LruMap } from "@selvedge/base";
+import { ReadTurns } from "../read-turns.ts";
 import { longMin } from "../rest/lazy-object.ts";
 import type { LongAnswers } from "../rest/long-answers.ts";
-import { ReadTurns } from "../rest/read-turns.ts";
 import type { Stored } from "../rest/stored.ts";
 import type { WatchItem } from "../rest/watching.ts";
 import { keepBody } from "./protobuf-answer.ts";

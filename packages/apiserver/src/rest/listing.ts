@@ -1,9 +1,9 @@
 /** Lists: whole, at a revision, or in pages that fit together. */
 import type { FieldError, KindDefinition, KubeList } from "@selvedge/apimachinery";
+import { ReadTurns } from "../read-turns.ts";
 import { StatusError } from "../status-error.ts";
 import { CompactedError, type Row, type Store } from "../store/store.ts";
 import { type Place, readContinue, writeContinue } from "./continue-token.ts";
-import { ReadTurns } from "./read-turns.ts";
 import { badRequest, expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
 import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
 import { type Stored, showRow, showRows } from "./stored.ts";

@@ -106,7 +106,7 @@ test("pages of one list fit together whatever is written between them", async ()
   await store.close();
 });
 
-test("a page of the past lets others have their turn", async () => {
+test("a page of the past lets others have their turn, and so does a watch from then", async () => {
   const store = new SqliteStore(":memory:");
   await store.write("g/k/a", 0, "first");
   await store.write("g/k/z", 0, "first");
@@ -121,6 +121,15 @@ test("a page of the past lets others have their turn", async () => {
   const first = await store.page({ ...query, limit: 1 });
   assert.deepEqual([first.rows.map(({ key }) => key), first.remaining], [["g/k/a"], 1]);
   assert.ok(turns >= 5_000 / 512, `${turns} turns`);
+  await store.write("g/o/x", 0, "last");
+  const log = store.subscribe("g/o/", 0);
+  turns = 0;
+  assert.deepEqual(
+    (await log.take()).map(({ key }) => key),
+    ["g/o/x"],
+  );
+  assert.ok(turns >= 1, "of what is far down the log");
+  log.close();
   clearImmediate(next);
   await store.close();
 });

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { ReadTurns } from "../read-turns.ts";
 import type { Dump, Dumpable } from "./dump.ts";
 import type { Rewriting } from "./encrypted-store.ts";
 import { Feed } from "./feed.ts";
@@ -32,6 +33,8 @@ const changesKept = 50_000;
 /** Keys, and changes, that are looked at before others have their turn: some milliseconds. */
 const keysMax = 512;
 const changesMax = 4_096;
+/** Of all that read the past, as this program has one event loop. */
+const turns = new ReadTurns();
 const unbounded = Number.POSITIVE_INFINITY;
 /** Threads that may die of one group: what two of them die of is in it, or on the disk. */
 const deathsMax = 2;
@@ -186,7 +189,7 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
     const changes = new Map<string, Change>();
     try {
       for (let from = this.#feed.newest; from < this.#bounds().newest; ) {
-        const old = this.#changesAfter("", from);
+        const old = this.#logPiece("", from);
         for (const change of old.changes) changes.set(change.key, change);
         from = old.through;
       }
@@ -204,17 +207,28 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
     };
   }
 
-  #changesAfter(prefix: string, from: number): OldChanges {
+  /** In pieces between which others have their turn: most of the log may be of other keys. */
+  async #changesAfter(prefix: string, from: number): Promise<OldChanges> {
+    for (let at = from; ; ) {
+      await turns.next();
+      const piece = this.#logPiece(prefix, at);
+      if (piece.changes.length > 0 || piece.through >= this.#feed.newest) return piece;
+      at = piece.through;
+    }
+  }
+
+  #logPiece(prefix: string, from: number): OldChanges {
     const range = this.#range(followed(prefix));
     return this.#snapshot(({ newest, compacted }) => {
       checkKept(from, { compacted });
-      const found: Iterable<unknown> = this.#statements.since.iterate(from, ...range);
+      const to = Math.min(from + changesMax, newest);
+      const found: Iterable<unknown> = this.#statements.since.iterate(from, to, ...range);
       const { rows, more } = firstOf(found as Iterable<StoredChange>, batchMax, batchWeight);
       const changes = rows.map(({ revision, key, value, previous }) => ({
         ...{ revision, key },
         ...{ value: value ?? undefined, previous: previous ?? undefined },
       }));
-      return { changes, through: more ? (changes.at(-1)?.revision ?? from) : newest };
+      return { changes, through: more ? (changes.at(-1)?.revision ?? from) : to };
     });
   }
 
@@ -237,7 +251,7 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
         [weighs, last] = [weighs + last, row.value.length];
       }
       from = piece.next;
-      if (from !== undefined && !isFull()) await turn();
+      if (from !== undefined && !isFull()) await turns.next();
     }
     const { rows, more } = firstOf(found, most, weight);
     if (!counts) return { revision, rows, more, remaining: undefined };
@@ -277,7 +291,7 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
     const { count, gained } = this.#statements;
     let [n, newest] = this.#snapshot((bounds) => [(count.get(...range) as { n: number }).n, bounds.newest]);
     for (let from = revision; from < newest; from += changesMax) {
-      await turn();
+      await turns.next();
       const to = Math.min(from + changesMax, newest);
       n -= this.#snapshot((bounds) => {
         checkKept(from, bounds);
@@ -310,10 +324,6 @@ export class SqliteStore implements Store, Dumpable, Rewriting {
 
 function checkKept(revision: number, { compacted }: { readonly compacted: number }): void {
   if (revision < compacted) throw new CompactedError(`revision ${revision} has been compacted`);
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 interface Statements {
@@ -352,8 +362,8 @@ function prepareAll(database: DatabaseSync): Statements {
        where ${range} and revision > ? and revision <= ?`,
     ),
     since: prepare(
-      `select revision, key, value, previous from changes not indexed where revision > ? and ${range}
-       order by revision limit ${batchMax + 1}`,
+      `select revision, key, value, previous from changes not indexed
+       where revision > ? and revision <= ? and ${range} order by revision limit ${batchMax + 1}`,
     ),
     bounds: prepare(
       `select coalesce((select seq from sqlite_sequence where name = 'changes'), 0) as newest,
