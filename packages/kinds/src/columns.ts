@@ -25,11 +25,19 @@ export const ageColumn: Column = {
   value: ({ metadata }, now) => timeSince(metadata.creationTimestamp, now),
 };
 
-/** A column of text. */
+/** When it was made, of kinds that upstream has no columns for. */
+export const createdColumn: Column = {
+  name: "Created At",
+  type: "date",
+  description: "When it was made.",
+  value: ({ metadata }) => metadata.creationTimestamp ?? "<unknown>",
+};
+
+/** A column of text, as which upstream declares some of its numbers, too. */
 export function column<T extends KubeObject>(
   name: string,
   description: string,
-  value: (object: T, now: Instant) => string,
+  value: (object: T, now: Instant) => string | number | bigint,
   priority = 0,
 ): Column {
   return { name, type: "string", description, priority, value: (object, now) => value(object as T, now) };

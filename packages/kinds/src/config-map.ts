@@ -1,5 +1,5 @@
 import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { ageColumn, counts, nameColumn } from "./columns.ts";
+import { ageColumn, column, nameColumn } from "./columns.ts";
 import { base64Length, byteLength, checkUnchanged, dataBytesMax } from "./data-rules.ts";
 import { dataKeyFaults, Faults } from "./faults.ts";
 import { bytesMap, flag, kindMessage, type Message, pointer, textMap } from "./fields.ts";
@@ -31,7 +31,7 @@ export const configMapKind: KindDefinition = builtIn(configMap, {
   validate: (object, old) => validate(object as ConfigMap, old as ConfigMap | undefined),
   columns: [
     nameColumn,
-    counts<ConfigMap>(
+    column<ConfigMap>(
       "Data",
       "How many keys it has.",
       ({ data, binaryData }) => size(data) + size(binaryData),

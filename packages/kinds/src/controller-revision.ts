@@ -1,6 +1,6 @@
 import type { KindDefinition, KubeObject, ObjectMeta } from "@selvedge/apimachinery";
 import { jsonEqual } from "@selvedge/base";
-import { ageColumn, column, counts, nameColumn } from "./columns.ts";
+import { ageColumn, column, nameColumn } from "./columns.ts";
 import { Faults, immutable } from "./faults.ts";
 import { int64, kindMessage, type Message, needed, raw } from "./fields.ts";
 import { builtIn } from "./kind.ts";
@@ -41,7 +41,7 @@ export const controllerRevisionKind: KindDefinition = builtIn(controllerRevision
   columns: [
     nameColumn,
     column<ControllerRevision>("Controller", "Whose template it was.", ({ metadata }) => ownerText(metadata)),
-    counts<ControllerRevision>("Revision", "Its number.", ({ revision }) => revision),
+    column<ControllerRevision>("Revision", "Its number.", ({ revision }) => revision ?? 0),
     ageColumn,
   ],
 });

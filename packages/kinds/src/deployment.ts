@@ -5,7 +5,7 @@ import type {
   KubeObject,
   LabelSelector,
 } from "@selvedge/apimachinery";
-import { ageColumn, column, counts, nameColumn, templateColumns } from "./columns.ts";
+import { ageColumn, column, nameColumn, templateColumns } from "./columns.ts";
 import { Faults } from "./faults.ts";
 import {
   byKeys,
@@ -163,12 +163,12 @@ export const deploymentKind: KindDefinition = builtIn(deployment, {
       "Pods that are ready, of those wanted.",
       ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 1}`,
     ),
-    counts<Deployment>(
+    column<Deployment>(
       "Up-to-date",
       "Pods from the newest template.",
-      ({ status }) => status?.updatedReplicas,
+      ({ status }) => status?.updatedReplicas ?? 0,
     ),
-    counts<Deployment>("Available", "Pods that are available.", ({ status }) => status?.availableReplicas),
+    column<Deployment>("Available", "Available Pods.", ({ status }) => status?.availableReplicas ?? 0),
     ageColumn,
     ...templateColumns,
   ],

@@ -124,7 +124,7 @@ export const eventKind: KindDefinition = builtIn(event, {
     column<Event>("Source", "Who says so.", sourceText, 1),
     column<Event>("Message", "What happened, for people.", ({ message: text }) => (text ?? "").trim()),
     column<Event>("First Seen", "When it first happened.", firstSeen, 1),
-    column<Event>("Count", "How often it happened.", countText, 1),
+    column<Event>("Count", "How often it happened.", countOf, 1),
     { ...nameColumn, priority: 1 },
   ],
 });
@@ -139,8 +139,8 @@ function lastSeen(event: Event, now: Instant): string {
   return lastTimestamp ? timeSince(lastTimestamp, now) : firstSeen(event, now);
 }
 
-function countText({ series, count }: Event): string {
-  return `${series?.count ?? (count || 1)}`;
+function countOf({ series, count }: Event): number {
+  return series?.count ?? (count || 1);
 }
 
 function targetText({ kind = "", name }: ObjectReference): string {

@@ -1,5 +1,5 @@
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { ageColumn, column, labelsText, nameColumn } from "./columns.ts";
+import { column, labelsText, nameColumn } from "./columns.ts";
 import { Faults } from "./faults.ts";
 import { kindMessage, type Message, object } from "./fields.ts";
 import { builtIn } from "./kind.ts";
@@ -41,7 +41,6 @@ export const podTemplateKind: KindDefinition = builtIn(podTemplate, {
     column<PodTemplate>("Pod Labels", "Labels of the Pods.", ({ template }) =>
       labelsText(template?.metadata?.labels),
     ),
-    ageColumn,
   ],
 });
 

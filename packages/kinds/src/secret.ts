@@ -1,5 +1,5 @@
 import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { ageColumn, column, counts, nameColumn } from "./columns.ts";
+import { ageColumn, column, nameColumn } from "./columns.ts";
 import { base64Length, checkUnchanged, dataBytesMax } from "./data-rules.ts";
 import { dataKeyFaults, Faults, immutable } from "./faults.ts";
 import { bytesMap, flag, kindMessage, type Message, pointer, text, textMap } from "./fields.ts";
@@ -39,7 +39,7 @@ export const secretKind: KindDefinition = builtIn(secret, {
   columns: [
     nameColumn,
     column<Secret>("Type", "What it is for.", ({ type }) => type ?? ""),
-    counts<Secret>("Data", "How many keys it has.", ({ data }) => Object.keys(data ?? {}).length),
+    column<Secret>("Data", "How many keys it has.", ({ data }) => Object.keys(data ?? {}).length),
     ageColumn,
   ],
 });

@@ -1,5 +1,5 @@
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { ageColumn, counts, nameColumn } from "./columns.ts";
+import { ageColumn, column, nameColumn } from "./columns.ts";
 import { objectReference } from "./event.ts";
 import { atomic, byKeys, flag, kindMessage, type Message, objects, pointer } from "./fields.ts";
 import { builtIn } from "./kind.ts";
@@ -47,7 +47,7 @@ export const serviceAccountKind: KindDefinition = builtIn(serviceAccount, {
   },
   columns: [
     nameColumn,
-    counts<ServiceAccount>("Secrets", "How many Secrets belong to it.", ({ secrets }) => secrets?.length),
+    column<ServiceAccount>("Secrets", "How many Secrets it names.", ({ secrets }) => secrets?.length ?? 0),
     ageColumn,
   ],
 });

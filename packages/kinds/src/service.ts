@@ -140,7 +140,7 @@ function externalText({ spec, status }: Service): string {
   if (spec.type === "ExternalName") return spec.externalName ?? "<none>";
   if (spec.type !== "LoadBalancer") return "<none>";
   const found = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip ?? hostname ?? "");
-  return found.join(",") || "<pending>";
+  return [...new Set(found)].sort().join(",") || "<pending>";
 }
 
 function portsText(ports: readonly ServicePort[] = []): string {

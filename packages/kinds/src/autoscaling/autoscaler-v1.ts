@@ -1,5 +1,4 @@
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { ageColumn, column, nameColumn } from "../columns.ts";
 import {
   int32,
   int64,
@@ -60,9 +59,6 @@ const autoscaler: Message = kindMessage("So many Pods of something as the CPU th
   status: object(3, status, "What it has seen and done."),
 });
 
-const percent = (value: number | undefined, otherwise: string): string =>
-  value === undefined ? otherwise : `${value}%`;
-
 export const horizontalPodAutoscalerV1Kind: KindDefinition = builtIn(autoscaler, {
   group: "autoscaling",
   version: "v1",
@@ -85,26 +81,10 @@ export const horizontalPodAutoscalerV1Kind: KindDefinition = builtIn(autoscaler,
       found,
       part,
     ) ?? [],
-  columns: [
-    nameColumn,
-    column<AutoscalerV1>(
-      "Reference",
-      "What is scaled.",
-      ({ spec }) => `${spec.scaleTargetRef.kind}/${spec.scaleTargetRef.name}`,
-    ),
-    column<AutoscalerV1>("Targets", "What it is and what it should be.", (one) => {
-      const now = percent(one.status?.currentCPUUtilizationPercentage, "<unknown>");
-      return `cpu: ${now}/${percent(one.spec.targetCPUUtilizationPercentage, "<auto>")}`;
-    }),
-    column<AutoscalerV1>("MinPods", "Never fewer.", ({ spec }) => `${spec.minReplicas ?? "<unset>"}`),
-    column<AutoscalerV1>("MaxPods", "Never more.", ({ spec }) => `${spec.maxReplicas}`),
-    column<AutoscalerV1>(
-      "Replicas",
-      "How many there were.",
-      ({ status }) => `${status?.currentReplicas ?? 0}`,
-    ),
-    ageColumn,
-  ],
+  columns: horizontalPodAutoscalerKind.columns.map((column) => ({
+    ...column,
+    value: (one, now) => column.value(toV2(one as AutoscalerV1), now),
+  })),
   view: {
     of: horizontalPodAutoscalerKind,
     read: (stored) => fromV2(stored as HorizontalPodAutoscaler),

@@ -164,11 +164,11 @@ export const horizontalPodAutoscalerKind: KindDefinition = builtIn(autoscaler, {
       "Never fewer.",
       ({ spec }) => `${spec.minReplicas ?? "<unset>"}`,
     ),
-    column<HorizontalPodAutoscaler>("MaxPods", "Never more.", ({ spec }) => `${spec.maxReplicas}`),
+    column<HorizontalPodAutoscaler>("MaxPods", "Never more.", ({ spec }) => spec.maxReplicas),
     column<HorizontalPodAutoscaler>(
       "Replicas",
       "How many there were.",
-      ({ status }) => `${status?.currentReplicas ?? 0}`,
+      ({ status }) => status?.currentReplicas ?? 0,
     ),
     ageColumn,
   ],

@@ -110,7 +110,7 @@ export const cronJobKind: KindDefinition = builtIn(cronJob, {
     nameColumn,
     column<CronJob>("Schedule", "When.", ({ spec }) => spec.schedule),
     column<CronJob>("Timezone", "Whose clock counts.", ({ spec }) => spec.timeZone ?? "<none>"),
-    column<CronJob>("Suspend", "Whether no runs begin.", ({ spec }) => (spec.suspend ? "True" : "False")),
+    { ...column<CronJob>("Suspend", "Whether no runs begin.", suspendText), type: "boolean" },
     counts<CronJob>("Active", "Jobs that run.", ({ status }) => status?.active?.length),
     column<CronJob>("Last Schedule", "When the last run was due.", ({ status }, now) =>
       status?.lastScheduleTime ? timeSince(status.lastScheduleTime, now) : "<none>",
@@ -121,6 +121,11 @@ export const cronJobKind: KindDefinition = builtIn(cronJob, {
     column<CronJob>("Selector", "Labels of its Pods.", () => "<none>", wide),
   ],
 });
+
+/** Upstream declares a truth, and says it in a word. */
+function suspendText({ spec }: CronJob): string {
+  return spec.suspend ? "True" : "False";
+}
 
 function partsOf({ spec }: CronJob, part: "name" | "image"): string {
   const { containers = [] } = spec.jobTemplate?.spec?.template?.spec ?? {};

@@ -107,8 +107,10 @@ export const flowSchemaKind: KindDefinition = builtIn(flowSchema, {
       "The level.",
       ({ spec }) => spec?.priorityLevelConfiguration?.name ?? "",
     ),
-    column<FlowSchema>("MatchingPrecedence", "The lowest that matches decides.", ({ spec }) =>
-      String(spec?.matchingPrecedence ?? 0),
+    column<FlowSchema>(
+      "MatchingPrecedence",
+      "The lowest that matches decides.",
+      ({ spec }) => spec?.matchingPrecedence ?? 0,
     ),
     column<FlowSchema>(
       "DistinguisherMethod",

@@ -5,7 +5,7 @@ import {
   type KubeObject,
 } from "@selvedge/apimachinery";
 import { jsonEqual } from "@selvedge/base";
-import { ageColumn, column, nameColumn } from "../columns.ts";
+import { column, nameColumn } from "../columns.ts";
 import { Faults, immutable } from "../faults.ts";
 import { kindMessage, type Message, message, object, pointer, text } from "../fields.ts";
 import { builtIn } from "../kind.ts";
@@ -58,7 +58,6 @@ export const ipAddressKind: KindDefinition = builtIn(ipAddress, {
       const { group = "", resource = "", namespace = "", name = "" } = spec?.parentRef ?? {};
       return [group, resource, namespace, name].filter((part) => part !== "").join("/");
     }),
-    ageColumn,
   ],
 });
 

@@ -1,6 +1,6 @@
 import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { parseQuantity } from "@selvedge/apimachinery";
-import { column, nameColumn } from "../columns.ts";
+import { createdColumn, nameColumn } from "../columns.ts";
 import { Faults } from "../faults.ts";
 import {
   atomic,
@@ -59,14 +59,7 @@ export const limitRangeKind: KindDefinition = builtIn(limitRange, {
   hasGeneration: false,
   applyDefaults: (object) => applyDefaults(object as LimitRange),
   validate: (object) => validate(object as LimitRange),
-  columns: [
-    nameColumn,
-    column<LimitRange>(
-      "Created At",
-      "When it was made.",
-      ({ metadata }) => metadata.creationTimestamp ?? "<unknown>",
-    ),
-  ],
+  columns: [nameColumn, createdColumn],
 });
 
 /** What is said of one end goes for the other: a default is at most the max, a request the default. */

@@ -1,6 +1,6 @@
 /** What a role allows, and who it is called by: what Role and ClusterRole have in common. */
 import type { Column } from "@selvedge/apimachinery";
-import { column, nameColumn } from "../columns.ts";
+import { createdColumn, nameColumn } from "../columns.ts";
 import type { Faults } from "../faults.ts";
 import { atomic, type Message, message, needed, texts } from "../fields.ts";
 
@@ -53,7 +53,4 @@ export function pathSegmentFaults(name: string): string[] {
   return ["/", "%"].filter((letter) => name.includes(letter)).map((letter) => `may not contain '${letter}'`);
 }
 
-export const roleColumns: readonly Column[] = [
-  nameColumn,
-  column("Created At", "When it was made.", ({ metadata }) => metadata.creationTimestamp ?? "<unknown>"),
-];
+export const roleColumns: readonly Column[] = [nameColumn, createdColumn];

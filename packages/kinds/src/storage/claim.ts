@@ -11,6 +11,7 @@ const accessModes: readonly AccessMode[] = [
   "ReadWriteOnce",
   "ReadWriteOncePod",
 ];
+/** As upstream orders them. */
 const shortModes: Readonly<Record<string, string>> = {
   ReadWriteOnce: "RWO",
   ReadOnlyMany: "ROX",
@@ -69,7 +70,8 @@ export const persistentVolumeClaimKind: KindDefinition = builtIn(persistentVolum
 });
 
 export function modesText(modes: readonly string[] = []): string {
-  return [...new Set(modes)].map((mode) => shortModes[mode] ?? "").join(",");
+  const said = Object.entries(shortModes).filter(([mode]) => modes.includes(mode));
+  return said.map(([, short]) => short).join(",");
 }
 
 /** Of a claim, and of a StatefulSet's template of one. */

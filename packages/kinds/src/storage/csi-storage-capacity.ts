@@ -1,6 +1,6 @@
 import type { FieldError, KindDefinition, KubeObject, LabelSelector } from "@selvedge/apimachinery";
 import { jsonEqual } from "@selvedge/base";
-import { column, nameColumn } from "../columns.ts";
+import { createdColumn, nameColumn } from "../columns.ts";
 import { Faults, immutable } from "../faults.ts";
 import { kindMessage, type Message, needed, object, pointer, quantity, text } from "../fields.ts";
 import { builtIn } from "../kind.ts";
@@ -36,15 +36,7 @@ export const csiStorageCapacityKind: KindDefinition = builtIn(storageCapacity, {
   hasGeneration: false,
   unconditionalUpdate: false,
   validate: (object, old) => validate(object as CsiStorageCapacity, old as CsiStorageCapacity | undefined),
-  columns: [
-    nameColumn,
-    column<CsiStorageCapacity>(
-      "StorageClassName",
-      "For volumes of which class.",
-      ({ storageClassName }) => storageClassName,
-    ),
-    column<CsiStorageCapacity>("Capacity", "How much.", ({ capacity }) => capacity ?? "<unset>"),
-  ],
+  columns: [nameColumn, createdColumn],
 });
 
 function validate(made: CsiStorageCapacity, old: CsiStorageCapacity | undefined): FieldError[] {
