@@ -112,13 +112,19 @@ function checkChange(faults: Faults, event: EventV1, old: EventV1): void {
   const own = new Map(names.map(([core, name]) => [name as string, core as string]));
   own.set("reportingController", "reportingController");
   for (const member of said) {
-    const [now, before] = [event[member] ?? null, old[member] ?? null];
+    const [now, before] = [saidOf(event, member), saidOf(old, member)];
     if (!jsonEqual(now, before)) faults.invalid(own.get(member) ?? member, now, immutable);
   }
   const { series } = event;
   if (series === undefined || jsonEqual(series, old.series ?? null)) return;
   if ((series.count ?? 0) < 2) faults.invalid("series.count", "", "should be at least 2");
   if (!series.lastObservedTime) faults.required("series.lastObservedTime");
+}
+
+/** A source without members is none: upstream always shows one. */
+function saidOf(event: EventV1, member: string): unknown {
+  const value = event[member] ?? null;
+  return member === "deprecatedSource" && jsonEqual(value, {}) ? null : value;
 }
 
 const said = [

@@ -1,7 +1,7 @@
 /** What objects ask for and Selvedge does not do, whatever their kind. */
 import type { KubeObject } from "@selvedge/apimachinery";
+import { podDoubts } from "./pod/pod-doubts.ts";
 import type { PodSpec } from "./pod/pod-types.ts";
-import { portDoubts } from "./pod/port-doubts.ts";
 import { podGaps } from "./pod/validate-pod.ts";
 import { resourceDoubts } from "./pod/validate-resources.ts";
 import { volumeGaps } from "./storage/volume.ts";
@@ -34,7 +34,7 @@ export function gapsOf(object: KubeObject): readonly string[] {
 
 /** A line for each thing that is done as it is written, and hardly meant so. */
 export function doubtsOf(object: KubeObject): readonly string[] {
-  return ofPods(object, (path, spec) => [...portDoubts(path, spec), ...resourceDoubts(path, spec)]) ?? [];
+  return ofPods(object, (path, spec) => [...podDoubts(path, spec), ...resourceDoubts(path, spec)]) ?? [];
 }
 
 /** What is found in the specification of an object's Pods; undefined when it has none. */

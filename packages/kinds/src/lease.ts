@@ -41,6 +41,7 @@ export const leaseKind: KindDefinition = builtIn(lease, {
   namespaced: true,
   validate: (object) => validate(object as Lease),
   hasGeneration: false,
+  unconditionalUpdate: false,
   columns: [
     nameColumn,
     column<Lease>("Holder", "Who holds it.", ({ spec }) => spec?.holderIdentity ?? ""),

@@ -1,7 +1,7 @@
 /** Defaults of Services, and what is wrong with them. */
 import type { FieldError } from "@selvedge/apimachinery";
 import { dnsSubdomainFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
-import { Faults } from "./faults.ts";
+import { Faults, immutable } from "./faults.ts";
 import { cidrFault, isAddress, notAnAddress } from "./network/cidr.ts";
 import {
   carryOver,
@@ -34,6 +34,7 @@ export function defaultService(service: Service, old: Service | undefined): void
     spec.sessionAffinityConfig = { clientIP: { timeoutSeconds: affinitySeconds } };
   }
   for (const port of spec.ports ?? []) {
+    port.protocol ||= "TCP";
     if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === "") {
       port.targetPort = port.port;
     }
@@ -101,6 +102,33 @@ function checkAddress(faults: Faults, address: string, old: Service | undefined)
     faults.invalid("spec.clusterIPs[0]", [address], "may not change once set");
 }
 
+/** One address a family. */
+function checkAddresses(faults: Faults, addresses: readonly string[] = []): void {
+  if (addresses.length < 2) return;
+  const field = "spec.clusterIPs";
+  if (addresses.includes("None")) {
+    faults.invalid(field, addresses, "'None' must be the first and only value");
+  }
+  for (const [index, address] of addresses.entries()) {
+    if (index > 0 && !isAddress(address)) faults.invalid(`${field}[${index}]`, address, notAnAddress);
+  }
+  const families = addresses.filter((one) => isAddress(one)).map((address) => address.includes(":"));
+  if (new Set(families).size < families.length) {
+    faults.invalid(field, addresses, "may specify no more than one IP for each IP family");
+  }
+}
+
+/** What a load balancer was told at the start. */
+function checkBalancer(faults: Faults, spec: ServiceSpec, old: ServiceSpec): void {
+  if (isBalanced(spec) && isBalanced(old) && spec.loadBalancerClass !== old.loadBalancerClass) {
+    faults.invalid("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set");
+  }
+  const isKept = hasHealthPort(spec) && hasHealthPort(old);
+  if (isKept && spec.healthCheckNodePort !== old.healthCheckNodePort) {
+    faults.forbidden("spec.healthCheckNodePort", immutable);
+  }
+}
+
 export function validateService({ spec }: Service, old?: Service): FieldError[] {
   const faults = new Faults();
   const { ports = [], type, clusterIP, selector = {} } = spec;
@@ -111,6 +139,7 @@ export function validateService({ spec }: Service, old?: Service): FieldError[] 
     }
   }
   if (clusterIP) checkAddress(faults, clusterIP, old);
+  checkAddresses(faults, spec.clusterIPs);
   if ((spec.clusterIPs?.[0] ?? "") !== (clusterIP ?? ""))
     faults.invalid("spec.clusterIPs", spec.clusterIPs, "first value must match `clusterIP`");
   if (type === "ExternalName") {
@@ -122,6 +151,7 @@ export function validateService({ spec }: Service, old?: Service): FieldError[] 
   faults.labels("spec.selector", selector);
   checkUses(faults, spec);
   checkFamilies(faults, spec);
+  if (old !== undefined) checkBalancer(faults, spec, old.spec);
   checkAffinity(faults, spec);
   checkPorts(faults, spec, ports);
   for (const [name, reason] of Object.entries(refusedMembers)) {
@@ -166,17 +196,17 @@ function checkUses(faults: Faults, spec: ServiceSpec): void {
     faults.oneOf("spec.internalTrafficPolicy", spec.internalTrafficPolicy, ["Cluster", "Local"]);
 }
 
-/** Addresses of Services are IPv4's. One without an address may say what it likes. */
+/** Addresses of Services are IPv4's. One without an address and without Pods may say what it likes. */
 function checkFamilies(
   faults: Faults,
-  { clusterIP, ipFamilies = [], ipFamilyPolicy, trafficDistribution }: ServiceSpec,
+  { clusterIP, selector = {}, ipFamilies = [], ipFamilyPolicy, trafficDistribution }: ServiceSpec,
 ): void {
+  const isFree = clusterIP === "None" && Object.keys(selector).length === 0;
   for (const [index, family] of ipFamilies.entries()) {
     const at = `spec.ipFamilies[${index}]`;
     faults.oneOf(at, family, ["IPv4", "IPv6"]);
     if (ipFamilies.indexOf(family) < index) faults.duplicate(at, family);
-    else if (family === "IPv6" && clusterIP !== "None")
-      faults.invalid(at, family, "not configured on this cluster");
+    else if (family === "IPv6" && !isFree) faults.invalid(at, family, "not configured on this cluster");
   }
   if (ipFamilyPolicy !== undefined)
     faults.oneOf("spec.ipFamilyPolicy", ipFamilyPolicy, [
@@ -184,7 +214,7 @@ function checkFamilies(
       "RequireDualStack",
       "SingleStack",
     ]);
-  if (ipFamilyPolicy === "RequireDualStack" && clusterIP !== "None") {
+  if (ipFamilyPolicy === "RequireDualStack" && !isFree) {
     const detail = "this cluster is not configured for dual-stack services";
     faults.invalid("spec.ipFamilyPolicy", ipFamilyPolicy, detail);
   }

@@ -18,7 +18,7 @@ export function serviceAdmission(
     mutate({ object, name, namespace = "" }) {
       const { spec } = object as Service;
       if (spec.type === "ExternalName") return;
-      spec.ipFamilies ??= ["IPv4"];
+      if (!spec.ipFamilies?.length) spec.ipFamilies = ["IPv4"];
       spec.ipFamilyPolicy ??= "SingleStack";
       if (spec.clusterIP) return;
       spec.clusterIP = freeAddress(`${namespace}/${name}`, policies, range);

@@ -35,6 +35,7 @@ export const mutatingWebhookKind: KindDefinition = builtIn(configuration, {
   categories: ["api-extensions"],
   namespaced: false,
   hasGeneration: true,
+  unconditionalUpdate: false,
   applyDefaults: (object) => {
     for (const one of (object as MutatingWebhookConfiguration).webhooks ?? []) {
       defaultWebhook(one);

@@ -28,6 +28,7 @@ export const validatingWebhookKind: KindDefinition = builtIn(configuration, {
   categories: ["api-extensions"],
   namespaced: false,
   hasGeneration: true,
+  unconditionalUpdate: false,
   applyDefaults: (object) => {
     for (const one of (object as ValidatingWebhookConfiguration).webhooks ?? []) defaultWebhook(one);
   },

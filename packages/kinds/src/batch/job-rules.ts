@@ -232,17 +232,14 @@ function checkSuccessPolicy(faults: Faults, path: string, spec: JobSpec): void {
 }
 
 function checkUpdate(faults: Faults, { spec }: Job, { spec: before, status }: Job): void {
-  const elastic =
-    spec.completionMode === "Indexed" &&
-    spec.completions !== before.completions &&
-    before.completions === before.parallelism;
-  if (elastic) {
-    if (spec.completions !== spec.parallelism) {
-      const detail = "can only be modified in tandem with parallelism";
-      faults.invalid("spec.completions", spec.completions, detail);
+  const { completions } = spec;
+  if (completions !== before.completions) {
+    if (spec.completionMode !== "Indexed") faults.invalid("spec.completions", completions, immutable);
+    else if (completions !== undefined && completions !== spec.parallelism) {
+      const detail = "can only be modified in tandem with spec.parallelism";
+      faults.invalid("spec.completions", completions, detail);
     }
-  } else if (spec.completions !== before.completions)
-    faults.invalid("spec.completions", spec.completions, immutable);
+  }
   for (const field of [
     "selector",
     "completionMode",

@@ -28,7 +28,7 @@ export const jobKind: KindDefinition = builtIn(job, {
       "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them " +
       "or set propagationPolicy=Orphan to suppress this warning",
   },
-  applyDefaults: (object) => defaultJob(object as Job),
+  applyDefaults: (object, old) => defaultJob(object as Job, old as Job | undefined),
   validate: (object, old) => validateJob(object as Job, old as Job | undefined),
   columns: [
     nameColumn,
@@ -41,14 +41,15 @@ export const jobKind: KindDefinition = builtIn(job, {
 });
 
 /** As upstream: one Pod when nothing is said, and the server keeps a Job's Pods apart from all others. */
-function defaultJob(job: Job): void {
+function defaultJob(job: Job, old: Job | undefined): void {
   job.spec ??= { template: { spec: { containers: [] } } };
   const { spec, metadata } = job;
   defaultTemplate(spec);
   defaultJobSpec(spec);
   job.status ??= {};
   spec.manualSelector ??= false;
-  if (spec.manualSelector !== true && metadata.uid !== undefined) ownSelector(job, metadata.uid);
+  if (old === undefined && spec.manualSelector !== true && metadata.uid !== undefined)
+    ownSelector(job, metadata.uid);
   const { labels } = spec.template.metadata ?? {};
   if (labels !== undefined && Object.keys(metadata.labels ?? {}).length === 0)
     metadata.labels = { ...labels };

@@ -1,7 +1,6 @@
 import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { jsonEqual } from "@selvedge/base";
 import { ageColumn, column, humanDuration, nameColumn } from "../columns.ts";
-import { Faults, immutable } from "../faults.ts";
+import { Faults } from "../faults.ts";
 import {
   atomic,
   byKeys,
@@ -127,7 +126,9 @@ export const certificateSigningRequestKind: KindDefinition = builtIn(request, {
   hasGeneration: false,
   selectableFields: ["spec.signerName"],
   subresources: { status: true, others: [{ name: "approval", ...part }] },
-  applyDefaults: (made) => {
+  applyDefaults: (made, old) => {
+    // What was asked for stays asked for, whatever else is said.
+    if (old !== undefined) (made as CertificateSigningRequest).spec = (old as CertificateSigningRequest).spec;
     for (const one of (made as CertificateSigningRequest).status?.conditions ?? []) one.status ||= "True";
   },
   validate: (made, old) =>
@@ -163,7 +164,6 @@ function validate(
 ): FieldError[] {
   const faults = new Faults();
   if (of === undefined) return [];
-  if (old !== undefined && !jsonEqual(of, old.spec)) faults.invalid("spec", of, immutable);
   if (old === undefined) {
     if (!requestPattern.test(textOf(of.request ?? ""))) {
       faults.invalid("spec.request", of.request, "PEM block type must be CERTIFICATE REQUEST");

@@ -41,6 +41,7 @@ function defaultContainer(container: Container): void {
   container.terminationMessagePath ||= "/dev/termination-log";
   container.terminationMessagePolicy ||= "File";
   container.resources ??= {};
+  for (const port of container.ports ?? []) port.protocol ||= "TCP";
   for (const variable of container.env ?? []) defaultReference(variable);
   for (const probe of [container.livenessProbe, container.readinessProbe, container.startupProbe]) {
     if (probe !== undefined) defaultProbe(probe);

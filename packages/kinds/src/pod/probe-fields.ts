@@ -20,7 +20,7 @@ const execAction: Message = message("A command run inside the container; success
 
 const httpHeader: Message = message("One header of the request.", {
   name: text(1, "The header's name.", needed),
-  value: text(2, "The header's value.", needed),
+  value: text(2, "The header's value.", { ...needed, default: "" }),
 });
 
 const httpGetAction: Message = message("An HTTP request; success is a status from 200 to 399.", {

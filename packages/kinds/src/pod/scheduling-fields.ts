@@ -15,8 +15,8 @@ import {
 import { labelSelector } from "../meta-fields.ts";
 
 const nodeSelectorRequirement: Message = message("One requirement on one label or field of a node.", {
-  key: text(1, "The label's key, or metadata.name in matchFields.", needed),
-  operator: text(2, "In, NotIn, Exists, DoesNotExist, Gt or Lt.", needed),
+  key: text(1, "The label's key, or metadata.name in matchFields.", { ...needed, default: "" }),
+  operator: text(2, "In, NotIn, Exists, DoesNotExist, Gt or Lt.", { ...needed, default: "" }),
   values: texts(
     3,
     "The values to compare with: none for Exists and DoesNotExist, one whole number for Gt and Lt.",
@@ -43,7 +43,7 @@ export const nodeSelector: Message = message(
 
 const preferredSchedulingTerm: Message = message("Nodes that are liked better.", {
   weight: int32(1, "How much better, 1 to 100.", { ...needed, default: 0 }),
-  preference: object(2, nodeSelectorTerm, "The nodes.", needed),
+  preference: object(2, nodeSelectorTerm, "The nodes.", { ...needed, default: {} }),
 });
 
 const nodeAffinity: Message = message("Which nodes the Pod may run on, and which are liked better.", {

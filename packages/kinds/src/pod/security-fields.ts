@@ -87,7 +87,7 @@ export const securityContext: Message = message(
 
 const sysctl: Message = message("A kernel parameter.", {
   name: text(1, "Its name.", needed),
-  value: text(2, "Its value.", needed),
+  value: text(2, "Its value.", { ...needed, default: "" }),
 });
 
 export const podSecurityContext: Message = message(

@@ -94,7 +94,7 @@ export function checkFieldRef(
 export function checkResourceRef(
   faults: Faults,
   path: string,
-  { containerName, resource, divisor }: ResourceFieldSelector,
+  { containerName, resource = "", divisor }: ResourceFieldSelector,
   isFile: boolean,
 ): void {
   if (isFile && !containerName) faults.required(`${path}.containerName`);

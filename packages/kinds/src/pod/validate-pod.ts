@@ -1,7 +1,7 @@
 /** What is wrong with a Pod or a template, in upstream's words where upstream has some. */
 import type { FieldError, KubeObject } from "@selvedge/apimachinery";
 import { dnsLabelFaults, dnsSubdomainFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
-import { canonicalJson, jsonEqual } from "@selvedge/base";
+import { jsonEqual } from "@selvedge/base";
 import { Faults, gapTexts } from "../faults.ts";
 import { isAddress, notAnAddress } from "../network/cidr.ts";
 import type { Pod, PodSpec, PodTemplateSpec } from "./pod-types.ts";
@@ -9,6 +9,7 @@ import { checkContainers, checkEphemeral } from "./validate-container.ts";
 import { checkResize } from "./validate-resize.ts";
 import { checkScheduling } from "./validate-scheduling.ts";
 import { checkIsolation, checkPodSecurity, checkProcMount } from "./validate-security.ts";
+import { checkUpdate } from "./validate-update.ts";
 import { checkVolumes } from "./validate-volumes.ts";
 import { checkSystem, containersOf } from "./validate-windows.ts";
 
@@ -125,8 +126,11 @@ function checkNames(faults: Faults, path: string, spec: PodSpec): void {
     const at = `${path}.readinessGates[${index}].conditionType`;
     faults.all(at, conditionType, qualifiedNameFaults(conditionType));
   }
+  const gates = new Set<string>();
   for (const [index, { name }] of (spec.schedulingGates ?? []).entries()) {
     faults.key(`${path}.schedulingGates[${index}]`, name);
+    if (gates.has(name)) faults.duplicate(`${path}.schedulingGates[${index}]`, name);
+    gates.add(name);
   }
 }
 
@@ -189,68 +193,4 @@ function checkAdded(faults: Faults, path: string, spec: PodSpec, old: PodSpec): 
       `existing ephemeral containers ${JSON.stringify(before.name)} may not be ${what}\n`,
     );
   }
-}
-
-const changeable = [
-  "`spec.containers[*].image`",
-  "`spec.initContainers[*].image`",
-  "`spec.activeDeadlineSeconds`",
-  "`spec.tolerations` (only additions to existing tolerations)",
-  "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
-];
-
-function checkUpdate(faults: Faults, spec: PodSpec, old: PodSpec, binds: boolean): void {
-  for (const list of ["containers", "initContainers"] as const) {
-    if ((spec[list]?.length ?? 0) === (old[list]?.length ?? 0)) continue;
-    faults.forbidden(`spec.${list}`, "pod updates may not add or remove containers");
-    return;
-  }
-  const [now, before] = [spec.activeDeadlineSeconds, old.activeDeadlineSeconds];
-  const deadline = "spec.activeDeadlineSeconds";
-  if (before !== undefined && now === undefined) {
-    faults.invalid(deadline, null, "must not update from a positive integer to nil value");
-  } else if (before !== undefined && now !== undefined && now > before) {
-    faults.invalid(deadline, now, "must be less than or equal to previous value");
-  }
-  const tolerated = new Set(spec.tolerations?.map(canonicalJson));
-  const kept = (old.tolerations ?? []).every((one) => tolerated.has(canonicalJson(one)));
-  if (!kept) {
-    const detail = "existing toleration can not be modified except its tolerationSeconds";
-    faults.forbidden("spec.tolerations", detail);
-  }
-  const gates = new Set(old.schedulingGates?.map(({ name }) => name));
-  for (const [index, { name }] of (spec.schedulingGates ?? []).entries()) {
-    if (gates.has(name)) continue;
-    const detail = `only deletion is allowed, but found new scheduling gate '${name}'`;
-    faults.forbidden(`spec.schedulingGates[${index}].name`, detail);
-  }
-  const wanted = comparable(spec, old);
-  // A Pod is placed once, by its binding.
-  if (binds && !old.nodeName) delete wanted.nodeName;
-  const changed = changedMembers(wanted, comparable(old, old));
-  if (changed.length > 0) {
-    const list = changed.map((name) => `spec.${name}`).join(", ");
-    faults.forbidden(
-      "spec",
-      `pod updates may not change fields other than ${changeable.join(",")}\nchanged: ${list}`,
-    );
-  }
-}
-
-/** The spec with what may change set to what it was. */
-function comparable(spec: PodSpec, old: PodSpec): PodSpec {
-  const copy: Record<string, unknown> = { ...spec };
-  for (const member of ["activeDeadlineSeconds", "tolerations", "schedulingGates"] as const) {
-    if (old[member] === undefined) delete copy[member];
-    else copy[member] = old[member];
-  }
-  for (const list of ["containers", "initContainers"] as const) {
-    copy[list] = spec[list]?.map((one, index) => ({ ...one, image: old[list]?.[index]?.image }));
-  }
-  return copy as unknown as PodSpec;
-}
-
-function changedMembers(spec: PodSpec, old: PodSpec): string[] {
-  const members = new Set([...Object.keys(spec), ...Object.keys(old)]) as Set<keyof PodSpec>;
-  return [...members].filter((member) => !jsonEqual(spec[member], old[member])).sort();
 }

@@ -1,5 +1,10 @@
 /** Where a Pod wants to be. */
-import { labelValueFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
+import {
+  dnsLabelFaults,
+  dnsSubdomainFaults,
+  labelValueFaults,
+  qualifiedNameFaults,
+} from "@selvedge/apimachinery";
 import type { Faults } from "../faults.ts";
 import type {
   Affinity,
@@ -63,14 +68,14 @@ function checkAffinity(faults: Faults, path: string, affinity: Affinity): void {
         faults.required(terms, "must have at least one node selector term");
       }
       for (const [index, term] of (required.nodeSelectorTerms ?? []).entries()) {
-        checkTerm(faults, `${terms}[${index}]`, term);
+        checkTerm(faults, `${terms}[${index}]`, term, true);
       }
     }
     const preferred = nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? [];
     for (const [index, { weight, preference }] of preferred.entries()) {
       const one = `${at}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
       checkWeight(faults, `${one}.weight`, weight);
-      checkTerm(faults, `${one}.preference`, preference);
+      checkTerm(faults, `${one}.preference`, preference, false);
     }
   }
   if (podAffinity !== undefined) checkPodAffinity(faults, `${path}.podAffinity`, podAffinity);
@@ -85,9 +90,10 @@ function checkTerm(
   faults: Faults,
   path: string,
   { matchExpressions = [], matchFields = [] }: NodeSelectorTerm = {},
+  isNeeded: boolean,
 ): void {
   for (const [index, requirement] of matchExpressions.entries()) {
-    checkRequirement(faults, `${path}.matchExpressions[${index}]`, requirement);
+    checkRequirement(faults, `${path}.matchExpressions[${index}]`, requirement, isNeeded);
   }
   for (const [index, { key, operator, values = [] }] of matchFields.entries()) {
     const at = `${path}.matchFields[${index}]`;
@@ -100,13 +106,18 @@ function checkTerm(
       );
     }
     if (key !== "metadata.name") faults.invalid(`${at}.key`, key, "not a valid field selector key");
+    else
+      for (const [place, value] of values.entries())
+        faults.all(`${at}.values[${place}]`, value, dnsSubdomainFaults(value));
   }
 }
 
+/** Of what is only preferred a value may be one that no label has. */
 function checkRequirement(
   faults: Faults,
   path: string,
   { key, operator, values = [] }: NodeSelectorRequirement,
+  isNeeded: boolean,
 ): void {
   const at = `${path}.values`;
   if (operator === "In" || operator === "NotIn") {
@@ -121,7 +132,7 @@ function checkRequirement(
     }
   } else faults.invalid(`${path}.operator`, operator, "not a valid selector operator");
   faults.key(`${path}.key`, key);
-  for (const [index, value] of values.entries())
+  for (const [index, value] of isNeeded ? values.entries() : [])
     faults.all(`${at}[${index}]`, value, labelValueFaults(value));
 }
 
@@ -142,15 +153,39 @@ function checkPodTerm(faults: Faults, path: string, term: PodAffinityTerm | unde
   if (term === undefined) return;
   faults.selector(`${path}.labelSelector`, term.labelSelector);
   faults.selector(`${path}.namespaceSelector`, term.namespaceSelector);
+  for (const name of term.namespaces ?? []) faults.all(`${path}.namespace`, name, dnsLabelFaults(name));
+  checkLabelKeys(faults, path, term);
   if (!term.topologyKey) faults.required(`${path}.topologyKey`, "can not be empty");
   else faults.all(`${path}.topologyKey`, term.topologyKey, qualifiedNameFaults(term.topologyKey));
+}
+
+/** Keys that a Pod's own labels give the values of. */
+function checkLabelKeys(
+  faults: Faults,
+  path: string,
+  term: PodAffinityTerm | TopologySpreadConstraint,
+): void {
+  const { matchLabelKeys = [], labelSelector } = term;
+  const { mismatchLabelKeys = [] } = term as PodAffinityTerm;
+  for (const [name, keys] of Object.entries({ matchLabelKeys, mismatchLabelKeys })) {
+    if (keys.length === 0) continue;
+    if (labelSelector === undefined) {
+      faults.forbidden(`${path}.${name}`, "must not be specified when labelSelector is not set");
+    }
+    for (const [index, key] of keys.entries()) {
+      const at = `${path}.${name}[${index}]`;
+      faults.all(at, key, qualifiedNameFaults(key));
+      if (name === "matchLabelKeys" && mismatchLabelKeys.includes(key)) {
+        faults.invalid(at, key, "exists in both matchLabelKeys and mismatchLabelKeys");
+      }
+    }
+  }
 }
 
 function checkSpread(faults: Faults, path: string, constraint: TopologySpreadConstraint): void {
   const { maxSkew, topologyKey, whenUnsatisfiable, labelSelector, minDomains } = constraint;
   if (maxSkew <= 0) faults.invalid(`${path}.maxSkew`, maxSkew, "must be greater than zero");
   if (!topologyKey) faults.required(`${path}.topologyKey`, "can not be empty");
-  else faults.all(`${path}.topologyKey`, topologyKey, qualifiedNameFaults(topologyKey));
   faults.oneOf(`${path}.whenUnsatisfiable`, whenUnsatisfiable, ["DoNotSchedule", "ScheduleAnyway"]);
   if (minDomains !== undefined && minDomains <= 0) {
     faults.invalid(`${path}.minDomains`, minDomains, "must be greater than zero");
@@ -163,8 +198,6 @@ function checkSpread(faults: Faults, path: string, constraint: TopologySpreadCon
     if (constraint[member] !== undefined)
       faults.oneOf(`${path}.${member}`, constraint[member], ["Honor", "Ignore"]);
   }
-  if (constraint.matchLabelKeys?.length && labelSelector === undefined) {
-    faults.forbidden(`${path}.matchLabelKeys`, "must not be specified when labelSelector is not set");
-  }
+  checkLabelKeys(faults, path, constraint);
   faults.selector(`${path}.labelSelector`, labelSelector);
 }

@@ -3,7 +3,7 @@
  * virtual machine makes needless is accepted.
  */
 import { dnsSubdomainFaults } from "@selvedge/apimachinery";
-import type { Faults } from "../faults.ts";
+import { type Faults, relativePathFaults } from "../faults.ts";
 import { isCapability } from "./capabilities.ts";
 import type { SecurityContext } from "./container-types.ts";
 import type { PodSecurityContext, PodSpec } from "./pod-types.ts";
@@ -117,6 +117,7 @@ function checkProfile(faults: Faults, path: string, profile: Profile | undefined
   if (profile === undefined) return;
   if (profile.type === "Localhost") {
     faults.gap(`${path}.type`, "there are no profiles on the box; say RuntimeDefault or Unconfined");
+    checkLocalProfile(faults, path, profile.localhostProfile);
   } else faults.oneOf(`${path}.type`, profile.type, ["Localhost", "RuntimeDefault", "Unconfined"]);
   if (profile.localhostProfile && profile.type !== "Localhost") {
     faults.invalid(
@@ -125,6 +126,16 @@ function checkProfile(faults: Faults, path: string, profile: Profile | undefined
       'must only be set when `type` is "Localhost"',
     );
   }
+}
+
+/** Each of the two has words of its own for what is missing, and only one is a file's path. */
+function checkLocalProfile(faults: Faults, path: string, name: string | undefined): void {
+  const at = `${path}.localhostProfile`;
+  if (path.endsWith("seccompProfile")) {
+    if (name === undefined) faults.required(at, "must be set when seccomp type is Localhost");
+    else faults.all(at, name, relativePathFaults(name));
+  } else if (!name?.trim()) faults.required(at, "must be set when AppArmor type is Localhost");
+  else if (name !== name.trim()) faults.invalid(at, name, "must not be padded with whitespace");
 }
 
 /** Ways out of the virtual machine, and what has no meaning in one. */

@@ -2,6 +2,7 @@
 import { type Faults, filePathFaults, relativePathFaults } from "../faults.ts";
 import type { Container } from "./container-types.ts";
 import { checkFieldRef, checkResourceRef, fileFields } from "./validate-env.ts";
+import { checkForeign } from "./validate-foreign.ts";
 import type { DownwardApiFile, KeyToPath, ProjectedPart, ProjectedSource, Volume } from "./volume-types.ts";
 
 const modeMax = 0o777;
@@ -43,10 +44,13 @@ function checkVolume(faults: Faults, path: string, volume: Volume): void {
     if (name === undefined || sources.includes(name)) continue;
     faults.gap(`${path}.${name}`, reasons[name] ?? offered);
   }
+  checkForeign(faults, path, volume);
   const { emptyDir, configMap, secret, downwardAPI, projected, persistentVolumeClaim: claim } = volume;
   if (claim !== undefined && !claim.claimName) faults.required(`${path}.persistentVolumeClaim.claimName`);
   if (emptyDir !== undefined) {
-    if (emptyDir.medium) faults.oneOf(`${path}.emptyDir.medium`, emptyDir.medium, ["", "Memory"]);
+    if (emptyDir.medium && emptyDir.medium !== "Memory") {
+      faults.gap(`${path}.emptyDir.medium`, "say Memory or leave it out");
+    }
     if (emptyDir.sizeLimit?.startsWith("-")) {
       faults.forbidden(`${path}.emptyDir.sizeLimit`, "SizeLimit field must be a valid resource quantity");
     }
@@ -157,6 +161,8 @@ function filesOf({ configMap, secret, downwardAPI }: ProjectedPart): string[] {
   return items.map(({ path }) => path).filter(Boolean);
 }
 
+const propagations = ["Bidirectional", "HostToContainer", "None"];
+
 export function checkMounts(
   faults: Faults,
   path: string,
@@ -167,7 +173,7 @@ export function checkMounts(
   for (const [index, mount] of volumeMounts.entries()) {
     const at = `${path}.volumeMounts[${index}]`;
     if (!mount.name) faults.required(`${at}.name`);
-    else if (!volumes.has(mount.name)) faults.notFound(`${at}.name`, mount.name);
+    if (!volumes.has(mount.name)) faults.notFound(`${at}.name`, mount.name ?? "");
     checkPlace(faults, `${at}.mountPath`, mount.mountPath);
     if (places.has(mount.mountPath)) faults.invalid(`${at}.mountPath`, mount.mountPath, "must be unique");
     places.add(mount.mountPath);
@@ -179,13 +185,19 @@ export function checkMounts(
       }
       faults.all(`${at}.subPathExpr`, subPathExpr, relativePathFaults(subPathExpr));
     }
-    if (mountPropagation !== undefined && mountPropagation !== "None") {
+    if (mountPropagation !== undefined && !propagations.includes(mountPropagation)) {
+      faults.oneOf(`${path}.volumeMounts.mountPropagation`, mountPropagation, propagations);
+    } else if (mountPropagation !== undefined && mountPropagation !== "None") {
       faults.gap(`${at}.mountPropagation`, "a virtual machine shares no mounts with the box; say None");
     }
     if (recursiveReadOnly === "Enabled") {
       faults.gap(`${at}.recursiveReadOnly`, "nothing is mounted below a volume; say IfPossible or Disabled");
-    } else if (recursiveReadOnly) {
-      faults.oneOf(`${at}.recursiveReadOnly`, recursiveReadOnly, ["Disabled", "Enabled", "IfPossible"]);
+    } else if (recursiveReadOnly !== undefined) {
+      faults.oneOf(`${path}.volumeMounts.recursiveReadOnly`, recursiveReadOnly, [
+        "Disabled",
+        "Enabled",
+        "IfPossible",
+      ]);
     }
   }
   if (volumeDevices.length > 0) faults.gap(`${path}.volumeDevices`, offered);

@@ -101,6 +101,7 @@ export const podDisruptionBudgetKind: KindDefinition = builtIn(disruptionBudget,
   shortNames: ["pdb"],
   namespaced: true,
   subresources: { status: true },
+  unconditionalUpdate: false,
   applyDefaults: (object) => {
     const budget = object as PodDisruptionBudget;
     budget.spec ??= {};

@@ -53,6 +53,7 @@ export const runtimeClassKind: KindDefinition = builtIn(runtimeClass, {
   singular: "runtimeclass",
   namespaced: false,
   hasGeneration: false,
+  unconditionalUpdate: false,
   validate: (object, old) => validate(object as RuntimeClass, old as RuntimeClass | undefined),
   columns: [nameColumn, column<RuntimeClass>("Handler", "How.", ({ handler }) => handler), ageColumn],
 });
