@@ -99,15 +99,21 @@ describe("a request that cannot be read", { skip: opensslMissing() }, () => {
       assert.deepEqual([status, json.message], [400, said]);
     });
 
+  for (const path of ["/openapi/v2", "/openapi/v3/apis/apps/v1"])
+    it(`cannot have ${path} in a form that there is not`, async () => {
+      assert.equal((await world.send(path, { headers: { accept: "text/html" } })).status, 406);
+    });
+
   it("is refused where only the head of an object is asked for", async () => {
     for (const path of [
       maps,
       `${maps}/a`,
       "/api/v1/namespaces/default",
       "/api/v1/namespaces/default/pods/a/log",
+      ...["/version", "/api", "/api/v1/", "/apis/apps/v1"],
     ])
       assert.equal((await world.send(path, { method: "HEAD" })).status, 405, path);
-    for (const path of ["/healthz", "/openapi/v2", "/apis/apps"])
+    for (const path of ["/healthz", "/openapi/v2", "/apis/apps", "/apis", "/openapi/v3"])
       assert.equal((await world.send(path, { method: "HEAD" })).status, 200, path);
   });
 

@@ -83,7 +83,9 @@ export const nodeKind: KindDefinition = builtIn(node, {
   subresources: {
     status: true,
     statusOnCreate: true,
-    others: [{ name: "proxy", kind: "NodeProxyOptions", verbs: ["create", "get"] }],
+    others: [
+      { name: "proxy", kind: "NodeProxyOptions", verbs: ["create", "delete", "get", "patch", "update"] },
+    ],
   },
   selectableFields: ["spec.unschedulable"],
   applyDefaults: (object) => {

@@ -11,7 +11,8 @@ import {
   openapiV3,
   type SwaggerDocument,
 } from "../rest/openapi.ts";
-import type { Resource } from "../rest/resources.ts";
+import { methodNotAllowed } from "../rest/refusals.ts";
+import { type Resource, rootOf } from "../rest/resources.ts";
 import {
   checkAccepts,
   type DiscoveryForm,
@@ -32,10 +33,13 @@ const version = {
   ...{ major, minor, gitVersion, gitCommit: "", gitTreeState: "clean", buildDate: "1970-01-01T00:00:00Z" },
   ...{ goVersion: "", compiler: "", platform: "linux/amd64" },
 };
+/** As the documents of OpenAPI have it. */
+const documented = `${major}.${minor}`;
 const v2Path = "/openapi/v2";
 const v3Path = "/openapi/v3";
 const versionPath = "/version";
 const v2Protobuf = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+const documentTypes = [plainJson, "application/yaml", "application/*"];
 /** What the root names besides discovery. */
 const others = [v2Path, v3Path, "/healthz", "/livez", "/metrics", "/readyz", versionPath];
 /** A hashed document never changes. */
@@ -50,8 +54,14 @@ export function withoutSlash(path: string): string {
 export function serveVersion(asked: string, request: IncomingMessage, response: ServerResponse): boolean {
   if (withoutSlash(asked) !== versionPath) return false;
   checkAccepts(request.headers.accept, [plainJson]);
+  checkHead(request);
   void sendJson(request, response, 200, JSON.stringify(version));
   return true;
+}
+
+/** Who asks for the head alone is refused what upstream makes anew for each who asks. */
+export function checkHead({ method }: IncomingMessage): void {
+  if (method === "HEAD") throw methodNotAllowed();
 }
 
 interface OpenApi {
@@ -80,6 +90,7 @@ export class Documents {
     const path = withoutSlash(asked);
     const legacy = this.#legacy.get(path);
     if (legacy !== undefined) {
+      if (path === "/api" || this.#isOwnVersion(path)) checkHead(request);
       checkAccepts(request.headers.accept, discoveryTypes, /^\/apis(\/[^/]+)?$/.test(path));
       const form = discoveryFormOf(request.headers.accept);
       const isRoot = path === "/api" || path === "/apis";
@@ -95,6 +106,7 @@ export class Documents {
     }
     if (path === v2Path) return await this.#serveV2(request, response);
     if (path !== v3Path && !path.startsWith(`${v3Path}/`)) return false;
+    if (path !== v3Path) checkAccepts(request.headers.accept, documentTypes);
     const { root, documents } = await this.#openapi();
     if (path === v3Path) return await this.#serveTagged(request, response, root);
     const document = documents.get(path.slice(v3Path.length + 1));
@@ -109,6 +121,11 @@ export class Documents {
     return (
       path === "" || path === v2Path || path === v3Path || path === versionPath || this.#legacy.has(path)
     );
+  }
+
+  /** Whether kinds of the program's own are told of there: who tells of users' kinds takes any method. */
+  #isOwnVersion(path: string): boolean {
+    return this.#resources.some(({ kind }) => !kind.custom && rootOf(kind) === path);
   }
 
   #serveAggregated(
@@ -137,7 +154,12 @@ export class Documents {
   }
 
   async #serveV2(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    this.#v2 ??= new Turns(this.#clock).take(openapiV2(this.#resources, gitVersion));
+    checkAccepts(request.headers.accept, [
+      ...documentTypes,
+      v2Protobuf,
+      v2Protobuf.replace(".v1.0", "@v1.0"),
+    ]);
+    this.#v2 ??= new Turns(this.#clock).take(openapiV2(this.#resources, documented));
     const document = await this.#v2;
     if (wantsSwaggerProtobuf(request.headers.accept)) {
       const etag = `"${document.hash}-protobuf"`;
@@ -163,7 +185,7 @@ export class Documents {
   /** Made when first asked for: most of a start's time would go into it. */
   #openapi(): Promise<OpenApi> {
     this.#v3 ??= new Turns(this.#clock)
-      .take(openapiV3(this.#resources, gitVersion))
+      .take(openapiV3(this.#resources, documented))
       .then((documents) => ({ documents, root: openapiRoot(documents) }));
     return this.#v3;
   }

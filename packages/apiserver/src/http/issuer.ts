@@ -1,6 +1,7 @@
 /** What others check tokens of ServiceAccounts with, as OpenID Connect has it. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceAccountTokens } from "../auth/service-account-tokens.ts";
+import { checkHead } from "./documents.ts";
 import { sendJson } from "./respond.ts";
 
 export interface IssuerOptions {
@@ -17,6 +18,7 @@ export async function serveIssuer(
 ): Promise<boolean> {
   if (serviceAccounts === undefined) return false;
   if (path === "/.well-known/openid-configuration") {
+    checkHead(request);
     // Over HTTP/2 the host has a name of its own.
     const { host, ":authority": authority = host } = request.headers as Record<string, string | undefined>;
     const asked = `https://${authority ?? "localhost"}`;
@@ -26,6 +28,7 @@ export async function serveIssuer(
     return true;
   }
   if (path !== "/openid/v1/jwks") return false;
+  checkHead(request);
   const type = { "content-type": "application/jwk-set+json" };
   void sendJson(request, response, 200, JSON.stringify(await serviceAccounts.jwks()), type);
   return true;

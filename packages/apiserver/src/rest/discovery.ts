@@ -106,8 +106,12 @@ function aggregatedResource({ kind, verbs, subresources }: Resource): unknown {
   };
 }
 
-function responseKind(kind: KindDefinition, part?: SubresourceDefinition): unknown {
-  if (part === undefined) return { group: kind.group, version: kind.version, kind: kind.kind };
-  const own = part.version === undefined ? { group: kind.group, version: kind.version } : undefined;
-  return { group: own?.group ?? part.group ?? "", version: own?.version ?? part.version, kind: part.kind };
+/** Of the program's own kinds upstream leaves the group and version out that they are listed under. */
+function responseKind(
+  { group, version, kind, custom }: KindDefinition,
+  part?: SubresourceDefinition,
+): unknown {
+  const own = custom ? { group, version } : { group: "", version: "" };
+  const place = part?.version === undefined ? own : { group: part.group ?? "", version: part.version };
+  return { ...place, kind: part?.kind ?? kind };
 }

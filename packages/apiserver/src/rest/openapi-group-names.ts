@@ -193,6 +193,7 @@ io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1
   WebhookConversion: clientConfig=WebhookClientConfig
   WebhookClientConfig: service=ServiceReference
   JSONSchemaProps: externalDocs=ExternalDocumentation x-kubernetes-validations=ValidationRule
+      default=JSON example=JSON enum=JSON dependencies=JSONSchemaPropsOrStringArray
 io.k8s.kube-aggregator.pkg.apis.apiregistration.v1
   APIService: spec=APIServiceSpec status=APIServiceStatus
   APIServiceSpec: service=ServiceReference

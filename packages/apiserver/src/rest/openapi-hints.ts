@@ -151,6 +151,8 @@ const enums: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>> = readT
 
 /** Members that upstream says are there, and does not ask for in the words that a schema would. */
 const needed: Readonly<Record<string, readonly string[]>> = {
+  "authentication/v1.TokenRequestSpec": ["audiences"],
+  "authentication/v1.TokenRequestStatus": ["token", "expirationTimestamp"],
   "core/v1.Event": ["metadata", "involvedObject"],
   "core/v1.PodExtendedResourceClaimStatus": ["requestMappings", "resourceClaimName"],
   "events/v1.Event": ["eventTime"],
@@ -159,12 +161,48 @@ const needed: Readonly<Record<string, readonly string[]>> = {
   "networking/v1.ParentReference": ["resource", "name"],
   "storage/v1.CSINodeSpec": ["drivers"],
 };
-const required = new Map(
-  Object.entries(needed).map(([place, names]) => {
+const required = byName(needed);
+
+/** Which member says which of the others is there, by the values that it has then. */
+const unions = byName<readonly [discriminator: string, fields: Readonly<Record<string, string>>]>({
+  "core/v1.AppArmorProfile": ["type", { localhostProfile: "LocalhostProfile" }],
+  "core/v1.SeccompProfile": ["type", { localhostProfile: "LocalhostProfile" }],
+  "flowcontrol/v1.LimitResponse": ["type", { queuing: "Queuing" }],
+  "flowcontrol/v1.PriorityLevelConfigurationSpec": ["type", { exempt: "Exempt", limited: "Limited" }],
+  "flowcontrol/v1.Subject": ["kind", { group: "Group", serviceAccount: "ServiceAccount", user: "User" }],
+});
+
+/** Where upstream says another default than the zero that the type has on the wire; undefined: none. */
+const defaults = byName<Readonly<Record<string, unknown>>>({
+  "core/v1.ContainerRestartRule": { action: undefined },
+  "core/v1.ContainerRestartRuleOnExitCodes": { operator: undefined },
+  ...Object.fromEntries(
+    ["ConfigMapEnvSource", "ConfigMapKeySelector", "ConfigMapProjection", "ConfigMapVolumeSource"].map(named),
+  ),
+  ...Object.fromEntries(
+    ["LocalObjectReference", "SecretEnvSource", "SecretKeySelector", "SecretProjection"].map(named),
+  ),
+  ...Object.fromEntries(["NodeRuntimeHandler"].map(named)),
+  "core/v1.Event": { reportingComponent: "", reportingInstance: "" },
+  "core/v1.GRPCAction": { service: "" },
+  "core/v1.PodCertificateProjection": { keyType: undefined, signerName: undefined },
+  "core/v1.ServiceAccountTokenProjection": { expirationSeconds: undefined },
+  "events/v1.EventSeries": { count: 0 },
+  "flowcontrol/v1.FlowSchemaSpec": { matchingPrecedence: 0 },
+  "flowcontrol/v1.QueuingConfiguration": { handSize: 0, queueLengthLimit: 0, queues: 0 },
+});
+
+function named(type: string): [place: string, defaults: Readonly<Record<string, unknown>>] {
+  return [`core/v1.${type}`, { name: "" }];
+}
+
+function byName<T>(rows: Readonly<Record<string, T>>): ReadonlyMap<string, T> {
+  const all = Object.entries(rows).map(([place, row]): [string, T] => {
     const [group = "", type] = place.split(/\.(?=[A-Z])/);
-    return [`${prefixOf(group)}${type}`, names];
-  }),
-);
+    return [`${prefixOf(group)}${type}`, row];
+  });
+  return new Map(all);
+}
 const bytes: Readonly<Record<string, string>> = {
   "io.k8s.api.core.v1.ConfigMap": "binaryData",
   "io.k8s.api.core.v1.Secret": "data",
@@ -172,22 +210,31 @@ const bytes: Readonly<Record<string, string>> = {
 
 type Json = Record<string, unknown>;
 
-/** A type with what else is told of it. */
-export function withHints(name: string, schema: Json): Json {
+/** A type with what else is told of it; its defaults only where the documents tell of defaults at all. */
+export function withHints(name: string, schema: Json, defaulted: boolean): Json {
   const needs = required.get(name);
-  const whole = needs === undefined ? schema : { ...schema, required: needs };
+  const union = unions.get(name);
   const known = enums.get(name);
   const ofBytes = bytes[name];
-  if (known === undefined && ofBytes === undefined) return whole;
+  const others = defaulted ? defaults.get(name) : undefined;
+  const whole = {
+    ...schema,
+    ...(needs && { required: needs }),
+    ...(union && {
+      "x-kubernetes-unions": [{ discriminator: union[0], "fields-to-discriminateBy": union[1] }],
+    }),
+  };
+  if (known === undefined && ofBytes === undefined && others === undefined) return whole;
   const properties = { ...(schema["properties"] as Record<string, Json>) };
   const change = (member: string, part: string, hint: Json): void => {
-    const { [part]: inner, ...others } = properties[member] ?? {};
-    if (inner !== undefined) properties[member] = { ...others, [part]: { ...(inner as Json), ...hint } };
-    else if (part === "items" && properties[member] !== undefined)
-      properties[member] = { ...others, ...hint };
+    const { [part]: inner, ...rest } = properties[member] ?? {};
+    if (inner !== undefined) properties[member] = { ...rest, [part]: { ...(inner as Json), ...hint } };
+    else if (part === "items" && properties[member] !== undefined) properties[member] = { ...rest, ...hint };
   };
   for (const [member, values] of known ?? []) change(member, "items", { enum: values });
-  if (ofBytes !== undefined) change(ofBytes, "additionalProperties", { format: "byte" });
+  if (ofBytes !== undefined) change(ofBytes, "additionalProperties", { format: "byte", default: undefined });
+  for (const [member, value] of Object.entries(others ?? {}))
+    if (properties[member] !== undefined) properties[member] = { ...properties[member], default: value };
   return { ...whole, properties };
 }
 

@@ -2,18 +2,24 @@
 import type { Schema } from "@selvedge/apimachinery";
 
 export const metaPrefix = "io.k8s.apimachinery.pkg.apis.meta.v1.";
+const scaling = "io.k8s.api.autoscaling.v1.";
 
 const text = (description: string): Schema => ({ type: "string", description });
-const texts = (description: string): Schema => ({ type: "array", items: { type: "string" }, description });
+const texts = (description: string): Schema => ({
+  type: "array",
+  items: { type: "string", default: "" },
+  description,
+});
 const textMap = (description: string): Schema => ({
   type: "object",
-  additionalProperties: { type: "string" },
+  additionalProperties: { type: "string", default: "" },
   description,
 });
 const integer = (description: string): Schema => ({ type: "integer", format: "int64", description });
 const flag = (description: string): Schema => ({ type: "boolean", description });
 const time = (description: string): Schema => ({ type: "string", format: "date-time", description });
-const reference = (name: string): { $ref: string } => ({ $ref: `#/components/schemas/${metaPrefix}${name}` });
+/** Written by the name of what is meant: each version of the documents has its own way to say it. */
+const reference = (name: string): { $ref: string } => ({ $ref: `${metaPrefix}${name}` });
 
 const objectMeta = {
   description: "What every stored object has: its name, its labels, and what the server keeps about it.",
@@ -92,7 +98,7 @@ const managedFieldsEntry = {
   properties: {
     apiVersion: text("The version in which the fields are named."),
     fieldsType: text("How fieldsV1 is to be read: always FieldsV1."),
-    fieldsV1: { type: "object", description: "The fields, as a tree of their names." },
+    fieldsV1: { allOf: [reference("FieldsV1")], description: "The fields, as a tree of their names." },
     manager: text("The name the manager gave as fieldManager."),
     operation: text("Apply, or Update for all other ways of writing."),
     subresource: text("The subresource that was written, if any."),
@@ -122,11 +128,17 @@ const deleteOptions = {
   type: "object",
   properties: {
     apiVersion: text("v1"),
-    dryRun: texts("All: say what would happen, and change nothing."),
+    dryRun: {
+      ...texts("All: say what would happen, and change nothing."),
+      "x-kubernetes-list-type": "atomic",
+    },
     gracePeriodSeconds: integer("How long the object may take to end. 0 removes it at once."),
+    ignoreStoreReadErrorWithClusterBreakingPotential: flag(
+      "Delete what can no longer be read, whatever it holds.",
+    ),
     kind: text("DeleteOptions"),
     orphanDependents: flag("Deprecated: use propagationPolicy."),
-    preconditions: { ...reference("Preconditions"), description: "What must be true." },
+    preconditions: { allOf: [reference("Preconditions")], description: "What must be true." },
     propagationPolicy: text("What becomes of dependents: Orphan, Background or Foreground."),
   },
 };
@@ -137,22 +149,27 @@ const scale = {
   properties: {
     apiVersion: text("autoscaling/v1"),
     kind: text("Scale"),
-    metadata: { allOf: [reference("ObjectMeta")], default: {} },
-    spec: {
-      description: "What is desired.",
-      type: "object",
-      properties: { replicas: { type: "integer", format: "int32", description: "How many copies." } },
+    metadata: {
+      allOf: [reference("ObjectMeta")],
+      default: {},
+      description: "Standard object's metadata: name, namespace, labels, annotations.",
     },
-    status: {
-      description: "What is.",
-      type: "object",
-      properties: {
-        replicas: { type: "integer", format: "int32", description: "How many copies there are." },
-        selector: text("The label selector of the copies, as text."),
-      },
-    },
+    spec: { allOf: [{ $ref: `${scaling}ScaleSpec` }], default: {}, description: "What is desired." },
+    status: { allOf: [{ $ref: `${scaling}ScaleStatus` }], default: {}, description: "What is." },
   },
   "x-kubernetes-group-version-kind": [{ group: "autoscaling", version: "v1", kind: "Scale" }],
+};
+const copies = { type: "integer", format: "int32", default: 0 };
+const scaleSpec = {
+  ...{ description: "How many copies something should have.", type: "object" },
+  properties: { replicas: { ...copies, description: "How many copies." } },
+};
+const scaleStatus = {
+  ...{ description: "How many copies something has.", type: "object", required: ["replicas"] },
+  properties: {
+    replicas: { ...copies, description: "How many copies there are." },
+    selector: text("The label selector of the copies, as text."),
+  },
 };
 
 export const metaSchemas: Readonly<Record<string, unknown>> = {
@@ -163,5 +180,7 @@ export const metaSchemas: Readonly<Record<string, unknown>> = {
   [`${metaPrefix}OwnerReference`]: ownerReference,
   [`${metaPrefix}Patch`]: { description: "A patch, as its content type says.", type: "object" },
   [`${metaPrefix}Preconditions`]: preconditions,
-  "io.k8s.api.autoscaling.v1.Scale": scale,
+  [`${scaling}Scale`]: scale,
+  [`${scaling}ScaleSpec`]: scaleSpec,
+  [`${scaling}ScaleStatus`]: scaleStatus,
 };

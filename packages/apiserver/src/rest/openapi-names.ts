@@ -89,7 +89,7 @@ core/v1
       runtimeHandlers=NodeRuntimeHandler features=NodeFeatures
   NodeSystemInfo: swap=NodeSwapStatus
   PersistentVolume: spec=PersistentVolumeSpec status=PersistentVolumeStatus
-  PersistentVolumeClaim: spec=PersistentVolumeClaimSpec status=PersistentVolumeClaimStatus
+  PersistentVolumeClaim: metadata=~ObjectMeta spec=PersistentVolumeClaimSpec status=PersistentVolumeClaimStatus
   PersistentVolumeClaimSpec: selector=~LabelSelector resources=VolumeResourceRequirements
       dataSource=TypedLocalObjectReference dataSourceRef=TypedObjectReference
   PersistentVolumeClaimStatus: conditions=PersistentVolumeClaimCondition modifyVolumeStatus

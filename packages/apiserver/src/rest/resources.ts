@@ -95,8 +95,11 @@ const ranked = [
   "authorization.k8s.io",
   "autoscaling",
 ];
-const ranksAfter = ["batch", "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "storage.k8s.io"];
-const ranks = [...ranked, ...ranksAfter, "apiextensions.k8s.io", "coordination.k8s.io", "node.k8s.io"];
+const ranksAfter = ["batch", "certificates.k8s.io", "networking.k8s.io", "policy"];
+const ranksLater = ["rbac.authorization.k8s.io", "storage.k8s.io", "admissionregistration.k8s.io"];
+const ranksLast = ["apiextensions.k8s.io", "scheduling.k8s.io", "coordination.k8s.io", "node.k8s.io"];
+const ranksNew = ["discovery.k8s.io", "resource.k8s.io", "flowcontrol.apiserver.k8s.io"];
+const ranks = [...ranked, ...ranksAfter, ...ranksLater, ...ranksLast, ...ranksNew];
 
 function rankOf(group: string): number {
   const rank = ranks.indexOf(group);

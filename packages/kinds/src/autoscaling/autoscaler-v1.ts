@@ -4,6 +4,7 @@ import {
   int64,
   kindMessage,
   type Message,
+  mapAtomic,
   message,
   needed,
   object,
@@ -40,7 +41,7 @@ interface AutoscalerV1 extends KubeObject {
 }
 
 const spec: Message = message("What is scaled.", {
-  scaleTargetRef: object(1, reference, "What is scaled.", needed),
+  scaleTargetRef: object(1, reference, "What is scaled.", { ...needed, ...mapAtomic }),
   minReplicas: int32(2, "Never fewer. 1 when not said.", pointer),
   maxReplicas: int32(3, "Never more.", needed),
   targetCPUUtilizationPercentage: int32(4, "What CPU the Pods should use, in percent of requests.", pointer),

@@ -3,7 +3,6 @@ import { ageColumn, column, humanDuration, nameColumn } from "../columns.ts";
 import { Faults } from "../faults.ts";
 import {
   atomic,
-  byKeys,
   int32,
   kindMessage,
   type Member,
@@ -94,7 +93,8 @@ const status: Message = message("What became of it.", {
     1,
     condition,
     "Decisions: approved or denied by people, failed by the signer.",
-    byKeys("type"),
+    // Patches replace them all.
+    { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] },
   ),
   certificate: bytes(2, "PEM of the certificate, once it is signed."),
 });
