@@ -47,3 +47,18 @@ for (const pages of [
     const text = Buffer.concat(parts.map((part) => Buffer.from(part))).toString();
     assert.equal(text, formatYaml(whole));
   });
+
+test("YAML of long items is made a few at a time", async () => {
+  const items = Array.from({ length: 10 }, (_, at) => {
+    const value = JSON.stringify({ metadata: { name: `item-${at}` }, data: { text: "x".repeat(50_000) } });
+    return new Stored({ key: `${at}`, revision: at + 1, value }, {});
+  });
+  const end = { continue: undefined, remaining: undefined };
+  const rest = (async function* (): AsyncGenerator<ListPiece> {
+    yield { revision: 7, items: [], end };
+  })();
+  const parts = await Array.fromAsync(yamlOf(form, { revision: 7, items, end: undefined }, rest, answers));
+  const lengths = parts.map(({ length }) => length);
+  assert.ok(Math.max(...lengths) < 120_000, `${lengths}`);
+  assert.ok(lengths.reduce((sum, length) => sum + length) > 500_000);
+});

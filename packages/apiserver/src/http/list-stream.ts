@@ -9,8 +9,9 @@ import type { LongAnswers } from "../rest/long-answers.ts";
 import type { Stored } from "../rest/stored.ts";
 import type { Exchange } from "./exchange.ts";
 
-/** Items written as YAML in one go, some milliseconds: it takes ten times as long as JSON. */
+/** Items written as YAML in one go, and what they weigh, some milliseconds: it takes ten times as long as JSON. */
 const yamlItems = 25;
+const yamlWeight = 64 * 1024;
 
 /** The text of a list of one kind in one form. */
 export interface ListForm {
@@ -96,11 +97,11 @@ export async function* yamlOf(
   yield formatYaml({ apiVersion });
   let isEmpty = true;
   const textsFor = async function* (items: readonly Stored[]): AsyncGenerator<string | Uint8Array> {
-    for (let at = 0; at < items.length; at += yamlItems) {
+    for (const some of portionsOf(items)) {
       if (!isEmpty) await new Promise(setImmediate);
       if (isEmpty) yield "items:\n";
       isEmpty = false;
-      yield await answers.form(`[${form.items(items.slice(at, at + yamlItems))}]`, "yamlItems");
+      yield await answers.form(`[${form.items(some)}]`, "yamlItems");
     }
   };
   yield* textsFor(first.items);
@@ -110,4 +111,18 @@ export async function* yamlOf(
     if (isEmpty) yield formatYaml({ items: [] });
     yield formatYaml({ kind, metadata: listMetadata({ revision, items: [], ...end }) });
   }
+}
+
+function* portionsOf(items: readonly Stored[]): Generator<readonly Stored[]> {
+  let some: Stored[] = [];
+  let weight = 0;
+  for (const stored of items) {
+    if (some.length === yamlItems || (some.length > 0 && weight >= yamlWeight)) {
+      yield some;
+      [some, weight] = [[], 0];
+    }
+    some.push(stored);
+    weight += stored.length;
+  }
+  if (some.length > 0) yield some;
 }
