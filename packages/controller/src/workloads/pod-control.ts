@@ -5,7 +5,7 @@ import { type Pod, podKind } from "@selvedge/kinds";
 import type { EventRecorder } from "../events/event-recorder.ts";
 import type { Cluster } from "../objects/cluster.ts";
 
-/** Writes of one pass that are on their way at once: they are planned, and later told of, in one go. */
+/** Writes of one pass that are on their way at once: they go to the disk together, and are told of in one go. */
 const batchMax = 12;
 
 /** What the API server said: its words stand for themselves. */
@@ -53,11 +53,19 @@ export class PodControl {
   }
 }
 
-/** One at first and then twice as many each time, so that what cannot be is tried once and not by the hundred. */
+/**
+ * One at first and then twice as many each time, so that what cannot be is tried once and not by the hundred. Each is
+ * begun in a turn of its own: to plan a Pod takes milliseconds.
+ */
 async function inBatches<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
   for (let at = 0, size = 1; at < items.length; at += size, size = Math.min(size * 2, batchMax)) {
-    const results = await Promise.allSettled(items.slice(at, at + size).map(act));
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
+    const failures: unknown[] = [];
+    const begun: Promise<unknown>[] = [];
+    for (const item of items.slice(at, at + size)) {
+      begun.push(act(item).catch((error: unknown) => failures.push(error)));
+      await new Promise(setImmediate);
+    }
+    await Promise.all(begun);
+    if (failures.length > 0) throw failures[0];
   }
 }
