@@ -67,7 +67,7 @@ export class Feed {
     this.#weight = 0;
     this.#floor = revision;
     this.#newest = revision;
-    for (const waiters of [...this.#waiting.values()]) for (const waiter of [...waiters]) waiter.wake();
+    for (const waiters of [...this.#waiting.values()]) for (const waiter of [...waiters]) waiter.lookAgain();
   }
 
   /** Those after `revision` that `matches` takes: as many as are to be taken at once, and how far they reach. */
@@ -150,8 +150,8 @@ export class Feed {
 export interface Waiter {
   /** Something came; up to `seen` nothing did. */
   notify(seen: number): void;
-  /** Looks again. */
-  wake(): void;
+  /** Something may have come that nobody was told of. */
+  lookAgain(): void;
 }
 
 function weightOf({ value, previous }: Change): number {

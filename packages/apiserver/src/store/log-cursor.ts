@@ -65,6 +65,12 @@ export class LogCursor implements Subscription, Waiter {
   }
 
   wake(): void {
+    // Who waits would have been told: up to here there is nothing, and nobody needs to look for it in the database.
+    if (this.#wake !== undefined) this.#seen = Math.max(this.#seen, this.#feed.newest);
+    this.lookAgain();
+  }
+
+  lookAgain(): void {
     this.#feed.remove(this.#prefix, this);
     const wake = this.#wake;
     this.#wake = undefined;
