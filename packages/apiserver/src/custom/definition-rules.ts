@@ -63,6 +63,9 @@ function specErrors(spec: DefinitionSpec, old: DefinitionSpec | undefined): Fiel
     const path = `spec.versions[${index}]`;
     const faults = dns1035LabelFaults(version.name ?? "");
     if (faults.length > 0) errors.push(invalid(`${path}.name`, version.name ?? "", faults.join(",")));
+    // The first has a name from before there were versions, too.
+    if (faults.length > 0 && index === 0 && version.name)
+      errors.push(invalid("spec.version", version.name, faults.join(",")));
     const found = versionErrors(version, path, unchanged(version));
     errors.push(...found.flatMap((error) => toldOnce(error, path, members, index === 0)));
   }
@@ -179,10 +182,13 @@ function nameErrors(names: DefinitionNames, path: string): FieldError[] {
   const mixed = "may have mixed case, but should otherwise match: ";
   check(`${path}.kind`, names.kind, mixed);
   check(`${path}.listKind`, names.listKind, mixed);
-  for (const [index, name] of (names.shortNames ?? []).entries()) check(`${path}.shortNames[${index}]`, name);
+  for (const list of ["shortNames", "categories"] as const)
+    for (const [index, name] of (names[list] ?? []).entries()) {
+      const faults = dns1035LabelFaults(name);
+      if (faults.length > 0) errors.push(invalid(`${path}.${list}[${index}]`, name, faults.join(",")));
+    }
   if (names.kind && names.kind === names.listKind)
     errors.push(invalid(`${path}.listKind`, names.listKind, "kind and listKind may not be the same"));
-  for (const [index, name] of (names.categories ?? []).entries()) check(`${path}.categories[${index}]`, name);
   return errors;
 }
 

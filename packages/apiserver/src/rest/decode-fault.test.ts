@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import { cronJobKind, horizontalPodAutoscalerKind, podKind } from "@selvedge/kinds";
 import { decodeFault } from "./decode-fault.ts";
 
 /** Its members are of every type there is on the wire. */
@@ -82,4 +83,31 @@ describe("what Go cannot read", () => {
       else assert.equal(found, fault);
     });
   }
+});
+
+describe("what Go cannot read into a type of its own", () => {
+  const tolerations = [{ effect: 1 }];
+  for (const [of, members, fault] of [
+    [podKind, { spec: { restartPolicy: false } }, "bool PodSpec.spec.restartPolicy of type v1.RestartPolicy"],
+    [
+      podKind,
+      { metadata: { ownerReferences: [{ uid: 5 }] } },
+      "number OwnerReference.metadata.ownerReferences.uid of type types.UID",
+    ],
+    [
+      cronJobKind,
+      { spec: { jobTemplate: { spec: { template: { spec: { tolerations } } } } } },
+      "number Toleration.spec.jobTemplate.spec.template.spec.tolerations.effect of type v1.TaintEffect",
+    ],
+    [
+      horizontalPodAutoscalerKind,
+      { spec: { metrics: ["x"] } },
+      "string HorizontalPodAutoscalerSpec.spec.metrics of type v2.MetricSpec",
+    ],
+  ] as const)
+    it(fault, () => {
+      const [what, ...where] = fault.split(" ");
+      const expected = `json: cannot unmarshal ${what} into Go struct field ${where.join(" ")}`;
+      assert.equal(decodeFault(of, { kind: of.kind, ...members } as unknown as KubeObject), expected);
+    });
 });

@@ -10,6 +10,7 @@ import {
   quantityFaultOf,
 } from "@selvedge/apimachinery";
 import { isInteger } from "@selvedge/base";
+import { goTexts } from "./go-texts.ts";
 import { goTimeFault } from "./go-time.ts";
 import { metaPrefix } from "./openapi-meta.ts";
 import { typeMembers } from "./openapi-names.ts";
@@ -19,6 +20,8 @@ import { schemaName } from "./openapi-schemas.ts";
 interface Place {
   readonly owner: string;
   readonly path: string;
+  /** What Go calls its texts. */
+  readonly text: string;
 }
 
 /** The first value that Go cannot read, in its words; undefined: all can be read. */
@@ -38,7 +41,9 @@ function messageFault(
   for (const [name, value] of Object.entries(object)) {
     const field = fields.get(name);
     if (field === undefined) continue;
-    const place = { owner: shortName(type), path: path === "" ? name : `${path}.${name}` };
+    const owner = shortName(type);
+    const text = goTexts.get(`${owner}.${name}`) ?? "string";
+    const place = { owner, path: path === "" ? name : `${path}.${name}`, text };
     const meta = path === "" && name === "metadata" ? `${metaPrefix}ObjectMeta` : undefined;
     const fault = fieldFault(field, meta ?? members?.get(name) ?? "", value, place);
     if (fault !== undefined) return fault;
@@ -63,7 +68,7 @@ function tableOf({ message = {} }: ProtobufField): ProtobufMessage {
 function fieldFault(field: ProtobufField, type: string, value: unknown, place: Place): string | undefined {
   if (value === null) return undefined;
   if (field.repeated) {
-    if (!Array.isArray(value)) return mismatch(value, place, `[]${goType(field, type)}`);
+    if (!Array.isArray(value)) return mismatch(value, place, `[]${goType(field, type, place)}`);
     return first(value, (item) => valueFault(field, type, item, place));
   }
   if (field.type !== "map") return valueFault(field, type, value, place);
@@ -72,7 +77,7 @@ function fieldFault(field: ProtobufField, type: string, value: unknown, place: P
     return mismatch(
       value,
       place,
-      field.values === "quantity" ? "v1.ResourceList" : `map[string]${goType(of, type)}`,
+      field.values === "quantity" ? "v1.ResourceList" : `map[string]${goType(of, type, place)}`,
     );
   }
   return first(Object.values(value), (member) => valueFault(of, type, member, place));
@@ -94,7 +99,7 @@ const int32Max = 2 ** 31 - 1;
 function valueFault(field: ProtobufField, type: string, value: unknown, place: Place): string | undefined {
   switch (field.type) {
     case "string":
-      return typeof value === "string" ? undefined : mismatch(value, place, "string");
+      return typeof value === "string" ? undefined : mismatch(value, place, place.text);
     case "bool":
       return typeof value === "boolean" ? undefined : mismatch(value, place, "bool");
     case "double":
@@ -122,7 +127,7 @@ function valueFault(field: ProtobufField, type: string, value: unknown, place: P
     case "message":
       if (field.choice) return undefined;
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
-        return mismatch(value, place, goType(field, type));
+        return mismatch(value, place, goType(field, type, place));
       }
       return messageFault(tableOf(field), type, value, place.path);
     default:
@@ -145,10 +150,11 @@ function nameOf(value: unknown): string {
 }
 
 /** `v1.Container`: how Go prints a type's name. */
-function goType({ type, values }: ProtobufField, name: string): string {
-  if (type === "message") return `v1.${shortName(name)}`;
+function goType({ type, values }: ProtobufField, name: string, { text }: Place): string {
+  if (type === "message") return name.split(".").slice(-2).join(".");
   const of = type === "map" ? values : type;
-  return of === "bytes" ? "[]uint8" : of === "double" ? "float64" : (of ?? "string");
+  if (of === "texts") return "v1.ExtraValue";
+  return of === "bytes" ? "[]uint8" : of === "double" ? "float64" : of === "string" ? text : (of ?? text);
 }
 
 function shortName(name: string): string {

@@ -192,7 +192,10 @@ io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1
   CustomResourceConversion: webhook=WebhookConversion
   WebhookConversion: clientConfig=WebhookClientConfig
   WebhookClientConfig: service=ServiceReference
-  JSONSchemaProps: externalDocs=ExternalDocumentation x-kubernetes-validations=ValidationRule
+  CustomResourceValidation: openAPIV3Schema=JSONSchemaProps
+  JSONSchemaProps: properties=JSONSchemaProps patternProperties=JSONSchemaProps definitions=JSONSchemaProps
+      allOf=JSONSchemaProps anyOf=JSONSchemaProps oneOf=JSONSchemaProps not=JSONSchemaProps
+      externalDocs=ExternalDocumentation x-kubernetes-validations=ValidationRule
       default=JSON example=JSON enum=JSON dependencies=JSONSchemaPropsOrStringArray
 io.k8s.kube-aggregator.pkg.apis.apiregistration.v1
   APIService: spec=APIServiceSpec status=APIServiceStatus

@@ -10,6 +10,7 @@ const metaPrefix = "io.k8s.apimachinery.pkg.apis.meta.v1.";
 const table = `
 ~
   LabelSelector: matchExpressions=LabelSelectorRequirement
+  ObjectMeta: ownerReferences=OwnerReference managedFields=ManagedFieldsEntry
 core/v1
   Affinity: nodeAffinity podAffinity podAntiAffinity
   CSIPersistentVolumeSource: controllerPublishSecretRef=SecretReference
