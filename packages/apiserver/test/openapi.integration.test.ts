@@ -161,6 +161,12 @@ describe("OpenAPI", { skip: opensslMissing() }, () => {
       "apis/coordination.k8s.io/v1 io.k8s.api.coordination.v1.LeaseSpec properties renewTime allOf 0 $ref",
       "MicroTime",
     ],
+    [
+      "apis/apps/v1 io.k8s.api.core.v1.PersistentVolumeClaimStatus properties allocatedResourceStatuses " +
+        "additionalProperties enum 4",
+      "NodeResizePending",
+    ],
+    ["api/v1 io.k8s.apimachinery.pkg.apis.meta.v1.Condition required 4", "message"],
     ["apis/coordination.k8s.io/v1 io.k8s.apimachinery.pkg.apis.meta.v1.Status type", "object"],
     ["apis/stable.example.com/v1 io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent type", undefined],
   ];

@@ -32,6 +32,9 @@ const gitVersion = `v${major}.${minor}.0+selvedge`;
 const version = {
   ...{ major, minor, gitVersion, gitCommit: "", gitTreeState: "clean", buildDate: "1970-01-01T00:00:00Z" },
   ...{ goVersion: "", compiler: "", platform: "linux/amd64" },
+  // Which version's behaviour it is, and the earliest that may be beside it.
+  ...{ emulationMajor: major, emulationMinor: minor },
+  ...{ minCompatibilityMajor: major, minCompatibilityMinor: `${Number(minor) - 1}` },
 };
 /** As the documents of OpenAPI have it. */
 const documented = `${major}.${minor}`;

@@ -58,8 +58,10 @@ function legacyResources({ kind, verbs, subresources }: Resource): unknown[] {
 }
 
 /** Tells clients whether what they know of the stored version still holds. */
-function storageHash({ group, version, kind }: KindDefinition): string {
-  const hash = createHash("sha256").update(`${group}/${version}/${kind}`).digest();
+function storageHash({ view, ...shown }: KindDefinition): string {
+  const { group, version } = view?.siblings().find((one) => one.view === undefined) ?? shown;
+  const kept = view?.keptAs ?? `${group}/${version}`;
+  const hash = createHash("sha256").update(`${kept}/${shown.kind}`).digest();
   return hash.subarray(0, 8).toString("base64");
 }
 

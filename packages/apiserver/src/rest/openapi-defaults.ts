@@ -40,13 +40,14 @@ function zeroOfField({ type, repeated, pointer, needed }: ProtobufField): unknow
   return needed ? zeros[type] : undefined;
 }
 
-const scalars = /\.(Time|MicroTime|Quantity|IntOrString|RawExtension|JSON)$/;
+const scalars = /\.(Time|MicroTime|Quantity|IntOrString|RawExtension|JSON|JSONSchemaPropsOr\w+)$/;
 
 /** Of what is in a list or a map. */
 export function zeroOf(schema: Readonly<Record<string, unknown>>): unknown {
-  const { $ref: reference, allOf, type, format, default: said } = schema;
-  if (said !== undefined || allOf !== undefined) return undefined;
-  if (typeof reference === "string") return scalars.test(reference) ? undefined : {};
+  const { allOf, type, format } = schema;
+  const [first] = (allOf ?? [schema]) as readonly { readonly $ref?: string }[];
+  if (schema["default"] !== undefined) return undefined;
+  if (first?.$ref !== undefined) return scalars.test(first.$ref) ? undefined : {};
   if (type === "string") return format === "byte" ? undefined : "";
   return type === "integer" ? 0 : undefined;
 }

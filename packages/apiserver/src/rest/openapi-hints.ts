@@ -151,6 +151,7 @@ const enums: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>> = readT
 
 /** Members that upstream says are there, and does not ask for in the words that a schema would. */
 const needed: Readonly<Record<string, readonly string[]>> = {
+  "~.Condition": ["type", "status", "lastTransitionTime", "reason", "message"],
   "authentication/v1.TokenRequestSpec": ["audiences"],
   "authentication/v1.TokenRequestStatus": ["token", "expirationTimestamp"],
   "core/v1.Event": ["metadata", "involvedObject"],
@@ -174,6 +175,12 @@ const unions = byName<readonly [discriminator: string, fields: Readonly<Record<s
 
 /** Where upstream says another default than the zero that the type has on the wire; undefined: none. */
 const defaults = byName<Readonly<Record<string, unknown>>>({
+  "~.Condition": { message: "", reason: "" },
+  "~.FieldSelectorRequirement": { key: "", operator: "" },
+  "~.LabelSelectorRequirement": { key: "", operator: "" },
+  "authentication/v1.TokenRequestStatus": { token: "" },
+  "authorization/v1.SubjectAccessReviewStatus": { allowed: false },
+  "authorization/v1.SubjectRulesReviewStatus": { incomplete: false },
   "core/v1.ContainerRestartRule": { action: undefined },
   "core/v1.ContainerRestartRuleOnExitCodes": { operator: undefined },
   ...Object.fromEntries(
@@ -187,6 +194,7 @@ const defaults = byName<Readonly<Record<string, unknown>>>({
   "core/v1.GRPCAction": { service: "" },
   "core/v1.PodCertificateProjection": { keyType: undefined, signerName: undefined },
   "core/v1.ServiceAccountTokenProjection": { expirationSeconds: undefined },
+  "core/v1.EventSeries": { count: 0 },
   "events/v1.EventSeries": { count: 0 },
   "flowcontrol/v1.FlowSchemaSpec": { matchingPrecedence: 0 },
   "flowcontrol/v1.QueuingConfiguration": { handSize: 0, queueLengthLimit: 0, queues: 0 },
@@ -231,7 +239,10 @@ export function withHints(name: string, schema: Json, defaulted: boolean): Json 
     if (inner !== undefined) properties[member] = { ...rest, [part]: { ...(inner as Json), ...hint } };
     else if (part === "items" && properties[member] !== undefined) properties[member] = { ...rest, ...hint };
   };
-  for (const [member, values] of known ?? []) change(member, "items", { enum: values });
+  for (const [member, values] of known ?? []) {
+    const inMap = properties[member]?.["additionalProperties"] !== undefined;
+    change(member, inMap ? "additionalProperties" : "items", { enum: values });
+  }
   if (ofBytes !== undefined) change(ofBytes, "additionalProperties", { format: "byte", default: undefined });
   for (const [member, value] of Object.entries(others ?? {}))
     if (properties[member] !== undefined) properties[member] = { ...properties[member], default: value };
@@ -241,7 +252,7 @@ export function withHints(name: string, schema: Json, defaulted: boolean): Json 
 function readTable(): Map<string, Map<string, readonly string[]>> {
   const types = new Map<string, Map<string, readonly string[]>>();
   const add = (place: string, values: readonly string[]): void => {
-    const [, group = "", type = "", member = ""] = /^([^.]+)\.(\w+)\.(\w+)$/.exec(place) ?? [];
+    const [, group = "", type = "", member = ""] = /^(.+)\.(\w+)\.(\w+)$/.exec(place) ?? [];
     const name = `${prefixOf(group)}${type}`;
     types.set(name, (types.get(name) ?? new Map()).set(member, values));
   };
@@ -251,5 +262,12 @@ function readTable(): Map<string, Map<string, readonly string[]>> {
     else for (const place of line.trim().split(" ")) add(place, values);
   for (const type of ["ContainerStatus", "Lifecycle"]) add(`core/v1.${type}.stopSignal`, signals.toSorted());
   add("certificates/v1.CertificateSigningRequestSpec.usages", usages);
+  const resizing = ["ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizeInProgress"];
+  add("core/v1.PersistentVolumeClaimStatus.allocatedResourceStatuses", [
+    ...resizing,
+    ...["NodeResizeInfeasible", "NodeResizePending"],
+  ]);
+  const faults = ["Duplicate", "Forbidden", "Invalid", "Required"].map((fault) => `FieldValue${fault}`);
+  add("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.ValidationRule.reason", faults);
   return types;
 }

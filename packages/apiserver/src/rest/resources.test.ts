@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { KindDefinition } from "@selvedge/apimachinery";
+import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { aggregatedDiscovery, discovery } from "./discovery.ts";
 import { apiVersionOf } from "./kind-names.ts";
 import { openapiRoot, openapiV2, openapiV3 } from "./openapi.ts";
@@ -65,6 +65,24 @@ describe("what is served", () => {
         .version,
       "v1",
     );
+  });
+
+  it("is told by the version that is kept, whichever shows it, and by the names of kinds", () => {
+    const of = { group: "zoo.example", plural: "keepers" };
+    const same = { read: (one: KubeObject) => one, write: (one: KubeObject) => one };
+    const own = kind("zoo.example", "v2", "Keeper");
+    const views = [{ keptAs: "zoo.example/v2", siblings: () => [] }, { siblings: () => [own] }];
+    const shown = views.map((view, at) =>
+      kind("zoo.example", `v1beta${at}`, "Keeper", { view: { of, ...same, ...view } }),
+    );
+    const documents = discovery(resourcesOf([kind("zoo.example", "v2", "Zebra"), own, ...shown], []));
+    const told = (version: string) =>
+      (documents.get(`/apis/zoo.example/${version}`) as { resources: Record<string, string>[] }).resources;
+    const [keeper, zebra] = told("v2");
+    assert.deepEqual([keeper?.["name"], zebra?.["name"]], ["keepers", "zebras"]);
+    for (const version of ["v1beta0", "v1beta1"])
+      assert.equal(told(version)[0]?.["storageVersionHash"], keeper?.["storageVersionHash"]);
+    assert.notEqual(zebra?.["storageVersionHash"], keeper?.["storageVersionHash"]);
   });
 
   it("is told in one document without the other root's groups", () => {

@@ -10,6 +10,8 @@ export interface Resource {
 }
 
 const storedVerbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+/** In the order that upstream tells them of users' kinds. */
+const customVerbs = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 const partVerbs = ["get", "patch", "update"];
 
 export function resourcesOf(
@@ -20,7 +22,11 @@ export function resourcesOf(
   return [
     ...kinds
       .filter(({ untold }) => untold !== true)
-      .map((kind) => ({ kind, verbs: kind.verbs ?? storedVerbs, subresources: subresourcesOf(kind) })),
+      .map((kind) => ({
+        kind,
+        verbs: kind.verbs ?? (kind.custom ? customVerbs : storedVerbs),
+        subresources: subresourcesOf(kind),
+      })),
     ...virtual.map((kind) => ({ kind, verbs: ["create"], subresources: [] })),
     ...computed.map((kind) => ({ kind, verbs: kind.verbs ?? ["get", "list"], subresources: [] })),
   ];
@@ -80,7 +86,9 @@ export function groupsOf(resources: readonly Resource[]): ApiGroup[] {
       name,
       versions: versions.map((version) => ({
         version,
-        resources: own.filter(({ kind }) => kind.version === version),
+        resources: own
+          .filter(({ kind }) => kind.version === version)
+          .sort((a, b) => (a.kind.plural < b.kind.plural ? -1 : 1)),
       })),
     };
   });
