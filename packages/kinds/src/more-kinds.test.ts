@@ -258,7 +258,7 @@ const rows: readonly Row[] = [
     "an EndpointSlice of another kind of address",
     endpointSliceKind,
     { addressType: "IPv6", endpoints: [{ addresses: ["10.0.0.1"] }] },
-    'endpoints[0].addresses[0]: Invalid value: "10.0.0.1": must be an IPv6 address',
+    'endpoints[0].addresses: Invalid value: "10.0.0.1": must be an IPv6 address',
   ],
   [
     "a Secret with a key that is no file name",

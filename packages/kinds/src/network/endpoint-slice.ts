@@ -26,7 +26,7 @@ import {
   texts,
 } from "../fields.ts";
 import { builtIn } from "../kind.ts";
-import { isAddress } from "./cidr.ts";
+import { addressFault, specialAddressFault } from "./cidr.ts";
 
 export interface EndpointSlice extends KubeObject {
   apiVersion: "discovery.k8s.io/v1";
@@ -105,6 +105,7 @@ export const endpointSliceKind: KindDefinition = builtIn(endpointSlice, {
   applyDefaults: (object) => {
     const slice = object as EndpointSlice;
     slice.endpoints ??= [];
+    for (const one of slice.endpoints) one.conditions ??= {};
     for (const port of slice.ports ?? []) {
       port.name ??= "";
       port.protocol ??= "TCP";
@@ -146,7 +147,7 @@ const addressesMax = 100;
 function validate(slice: EndpointSlice, old: EndpointSlice | undefined): FieldError[] {
   const faults = new Faults();
   const { addressType, endpoints = [], ports = [] } = slice;
-  if (!addressType) faults.required("addressType", "addressType is a required field");
+  if (!addressType) faults.required("addressType");
   else faults.oneOf("addressType", addressType, ["FQDN", "IPv4", "IPv6"]);
   if (old !== undefined && addressType !== old.addressType)
     faults.invalid("addressType", addressType, immutable);
@@ -158,11 +159,14 @@ function validate(slice: EndpointSlice, old: EndpointSlice | undefined): FieldEr
     if (addresses.length === 0) faults.required(path, "must contain at least 1 address");
     if (addresses.length > addressesMax) faults.tooMany(path, addresses.length, addressesMax);
     for (const [place, address] of addresses.entries()) {
-      if (addressType === "IPv4" && !isAddress(address, 4))
-        faults.invalid(`${path}[${place}]`, address, "must be an IPv4 address");
-      if (addressType === "IPv6" && !isAddress(address, 6))
-        faults.invalid(`${path}[${place}]`, address, "must be an IPv6 address");
-      if (addressType === "FQDN") faults.subdomain(`${path}[${place}]`, address);
+      const at = `${path}[${place}]`;
+      if (addressType === "FQDN") faults.subdomain(at, address);
+      else if (addressType === "IPv4" || addressType === "IPv6") {
+        const wrong = addressFault(address, addressType === "IPv4" ? 4 : 6);
+        if (wrong !== undefined) faults.invalid(wrong.member ? at : path, address, wrong.fault);
+        const special = specialAddressFault(address);
+        if (special !== undefined) faults.invalid(at, address, special);
+      }
     }
   }
   if (ports.length > portsMax) faults.tooMany("ports", ports.length, portsMax);

@@ -1,4 +1,10 @@
-import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import {
+  dnsLabelFaults,
+  dnsSubdomainFaults,
+  type FieldError,
+  type KindDefinition,
+  type KubeObject,
+} from "@selvedge/apimachinery";
 import { ageColumn, column, nameColumn } from "../columns.ts";
 import { type ObjectReference, objectReference } from "../event.ts";
 import { Faults } from "../faults.ts";
@@ -15,7 +21,7 @@ import {
   text,
 } from "../fields.ts";
 import { builtIn } from "../kind.ts";
-import { isAddress } from "./cidr.ts";
+import { isAddress, notAnAddress, specialAddressFault } from "./cidr.ts";
 
 /** The older form of EndpointSlices, which tools still read and some use as a lock. */
 export interface Endpoints extends KubeObject {
@@ -109,20 +115,26 @@ function validate({ subsets = [] }: Endpoints): FieldError[] {
       faults.required(path, "must specify `addresses` or `notReadyAddresses`");
     }
     for (const [name, list] of Object.entries({ addresses, notReadyAddresses })) {
-      for (const [place, { ip }] of list.entries()) {
-        if (!isAddress(ip))
-          faults.invalid(
-            `${path}.${name}[${place}].ip`,
-            ip,
-            "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
-          );
-      }
+      for (const [place, one] of list.entries()) checkAddress(faults, `${path}.${name}[${place}]`, one);
     }
     for (const [place, one] of ports.entries()) {
-      if (ports.length > 1 && !one.name) faults.required(`${path}.ports[${place}].name`);
+      if (one.name) faults.all(`${path}.ports[${place}].name`, one.name, dnsLabelFaults(one.name));
+      else if (ports.length > 1) faults.required(`${path}.ports[${place}].name`);
       faults.port(`${path}.ports[${place}].port`, one.port);
       faults.oneOf(`${path}.ports[${place}].protocol`, one.protocol, ["SCTP", "TCP", "UDP"]);
+      faults.key(`${path}.ports[${place}].appProtocol`, one.appProtocol);
     }
   }
   return faults.errors;
+}
+
+function checkAddress(faults: Faults, at: string, { ip, hostname, nodeName }: EndpointAddress): void {
+  if (!isAddress(ip)) {
+    faults.invalid(`${at}.ip`, ip, notAnAddress);
+    faults.invalid(`${at}.ip`, ip, "must be a valid IP address");
+  }
+  const special = specialAddressFault(ip);
+  if (special !== undefined) faults.invalid(`${at}.ip`, ip, special);
+  if (hostname) faults.all(`${at}.hostname`, hostname, dnsLabelFaults(hostname));
+  if (nodeName !== undefined) faults.all(`${at}.nodeName`, nodeName, dnsSubdomainFaults(nodeName));
 }
