@@ -6,7 +6,7 @@ import { jsonEqual } from "@selvedge/base";
 import { readAs } from "../codec/read-as.ts";
 import type { KindDefinition } from "../kind-definition.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../object.ts";
-import { checkType, type TypeRef, toFieldSet } from "./apply-type.ts";
+import { ApplyTypeError, checkType, type TypeRef, toFieldSet } from "./apply-type.ts";
 import { FieldSet, type FieldsV1, isBare } from "./field-set.ts";
 import { madeFields } from "./made-fields.ts";
 import { compareValues } from "./merge-values.ts";
@@ -127,9 +127,14 @@ function madeObject({ kind, object, manager, subresource, time, said }: ManagedW
   return { ...bare, metadata: { ...bare.metadata, managedFields: [entryOf(who, time, fields)] } };
 }
 
-/** What the maker of an object manages of it; undefined where it takes a closer look. */
+/** What the maker of an object manages of it; undefined where it takes a closer look, or is wrong in some way. */
 export function saidFields(kind: KindDefinition, object: KubeObject): FieldsV1 | undefined {
-  return madeFields(applyTypeOf(kind), withoutManagedFields(object));
+  try {
+    return madeFields(applyTypeOf(kind), withoutManagedFields(object));
+  } catch (error) {
+    if (error instanceof ApplyTypeError) return undefined;
+    throw error;
+  }
 }
 
 /** Of what has to be looked at more closely. Throws ApplyTypeError. */

