@@ -16,6 +16,7 @@ import type { Api } from "./api.ts";
 import { apiServices, type ServedKind } from "./api-services.ts";
 import type { Controller } from "./controller.ts";
 import type { Duty } from "./duty.ts";
+import type { DialOutside } from "./endpoints/outside-dial.ts";
 import { serviceBackend } from "./endpoints/service-backend.ts";
 import { servePlain } from "./endpoints/service-dial.ts";
 import { isRegistryTarget, serveRegistry } from "./listeners/registry-http.ts";
@@ -26,12 +27,14 @@ export interface BesideParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly outside: DialOutside;
 }
 
 type Beside = Pick<ApiServerOptions, "subresource" | "elsewhere" | "computed">;
 
 /** All of it is with the replica that leads: another one takes the request there. */
-export function besideObjects(duty: Duty, api: Api, { authorizer, clock, random, log }: BesideParts): Beside {
+export function besideObjects(duty: Duty, api: Api, parts: BesideParts): Beside {
+  const { authorizer, clock, random, log } = parts;
   const registryLog = log.child("registry");
   const images: NonNullable<Beside["elsewhere"]> = async (request, response, user) => {
     const { leading, forwarding } = duty;
@@ -58,7 +61,10 @@ export function besideObjects(duty: Duty, api: Api, { authorizer, clock, random,
         const { namespace = "", name = "" } = target;
         if (answer.type === "upgrade" && request.headers.upgrade === plainProtocol) {
           const [service = "", port = ""] = name.split(":");
-          await servePlain(controller, { namespace, name: service, port: Number(port) }, answer, random);
+          // To an address for another replica alone: who has a right to a Service has none to that.
+          const outside = user?.groups.includes(masters) ? parts.outside : undefined;
+          const asked = { namespace, name: service, port: Number(port) };
+          await servePlain(controller, asked, answer, { random, outside });
           return;
         }
         await serveProxy(target, request, answer, {
@@ -73,6 +79,9 @@ export function besideObjects(duty: Duty, api: Api, { authorizer, clock, random,
     elsewhere: (request, response, user) => isRegistryTarget(request.url) && images(request, response, user),
   };
 }
+
+/** Whose the certificate is that replicas show each other. */
+const masters = "system:masters";
 
 /** What somebody may do with images; undefined: nothing. */
 async function imageIdentity(

@@ -23,6 +23,8 @@ import { backUpFrom, restoreInto } from "./backup/commands.ts";
 import { besideObjects } from "./beside-objects.ts";
 import { DataFolder } from "./data-folder.ts";
 import { type Duty, registryPassword, takeUpDuty } from "./duty.ts";
+import { outsideDial } from "./endpoints/outside-dial.ts";
+import { outsidePorts } from "./endpoints/own-places.ts";
 import { serviceDial } from "./endpoints/service-dial.ts";
 import { type Flags, parseFlags, parseUpkeepFlags, usage } from "./flags.ts";
 import { openStore } from "./open-store.ts";
@@ -54,10 +56,11 @@ async function run(flags: Flags): Promise<void> {
   stack.use(processMetrics(half.metrics, clock));
   await stack.use(half.policies).start();
   let [api, duty, access]: Partial<[ApiServer, Duty, AccessControl]> = [];
-  const outside = { clock, random, dial: serviceDial(() => duty, random) };
-  const custom = { ...outside, objects: half.registry, store, log: log.child("custom") };
+  const outside = outsideDial(outsidePorts(flags.database));
+  const dialling = { clock, random, dial: serviceDial(() => duty, { random, outside }) };
+  const custom = { ...dialling, objects: half.registry, store, log: log.child("custom") };
   await stack.use(new CustomResources(custom)).start();
-  const asking = { ...outside, api: half, authorizer: () => access?.authorizer };
+  const asking = { ...dialling, api: half, authorizer: () => access?.authorizer };
   await stack.use(createAdmissionPolicies({ ...asking, log: log.child("admission-policies") })).start();
   await stack.use(createWebhooks({ ...asking, log: log.child("webhooks") })).start();
   duty = stack.use(
@@ -86,7 +89,7 @@ async function run(flags: Flags): Promise<void> {
       ...{ authorizer, authenticators, serviceAccounts, tokens: flags.access.tokens },
       ...(audit && { audit }),
       ...(advertiseKube.port !== 0 && { externalUrl: `https://${formatAddress(advertiseKube)}` }),
-      ...besideObjects(duty, half, { authorizer, clock, random, log }),
+      ...besideObjects(duty, half, { authorizer, clock, random, log, outside }),
     }),
     (server) => server.close(),
   );

@@ -7,13 +7,14 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, afterEach, before, describe, it } from "node:test";
 import { SeededRandom } from "@selvedge/base";
-import { type Pod, podKind, replicaSetKind, serviceKind } from "@selvedge/kinds";
+import { endpointSliceKind, type Pod, podKind, replicaSetKind, serviceKind } from "@selvedge/kinds";
 import { opensslMissing } from "../../apiserver/test/api-world.ts";
 import { deny, patch } from "../../apiserver/test/hook-server.ts";
 import { configMap, HookWorld, maps, rule } from "../../apiserver/test/hook-world.ts";
 import { waitFor } from "../../harness/src/real/wait.ts";
 import type { Duty } from "../src/duty.ts";
-import { servePlain, serviceDial } from "../src/endpoints/service-dial.ts";
+import { type OutsidePlace, serviceBackend } from "../src/endpoints/service-backend.ts";
+import { servePlain, serviceDial, type Ways } from "../src/endpoints/service-dial.ts";
 import { Forwarding } from "../src/replicas/forwarding.ts";
 import { LeaderConnections } from "../src/replicas/leader-connections.ts";
 import { peerPort } from "../src/replicas/peer-port.ts";
@@ -26,6 +27,14 @@ describe("a webhook that is an app", { skip: opensslMissing() }, () => {
   let objects: ObjectWorld;
   /** Ports of apps that were asked for. */
   const dialled: number[] = [];
+  const outside: OutsidePlace[] = [];
+  const ways: Ways = {
+    random,
+    outside: async (place) => {
+      outside.push(place);
+      return connect(world.hooks.port, "127.0.0.1");
+    },
+  };
   const streams = {
     portForward: async (_pod: object, port: number) => {
       dialled.push(port);
@@ -41,8 +50,8 @@ describe("a webhook that is an app", { skip: opensslMissing() }, () => {
       "/label": () => patch({ op: "add", path: "/metadata/labels/judged", value: "yes" }),
     },
     {
-      names: ["hooks.default.svc", "apart.default.svc", "localhost"],
-      dial: (...asked) => serviceDial(() => duty as Duty, random)(...asked),
+      names: ["hooks", "apart", "written", "named"].map((name) => `${name}.default.svc`).concat("localhost"),
+      dial: (...asked) => serviceDial(() => duty as Duty, ways)(...asked),
     },
   );
 
@@ -121,12 +130,46 @@ describe("a webhook that is an app", { skip: opensslMissing() }, () => {
     assert.match(await refused("empty", 500), /no endpoints available for service "empty"/);
   });
 
+  it("is asked at an address that somebody has written down, where no user gets by way of the proxy", async () => {
+    const metadata = { name: "written", namespace: "default" };
+    const ports = [{ name: "hook", port: 443 }];
+    await objects.create(serviceKind, {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata,
+      spec: { ports },
+    } as never);
+    await objects.create(endpointSliceKind, {
+      ...{ apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", addressType: "IPv4" },
+      metadata: { ...metadata, labels: { "kubernetes.io/service-name": "written" } },
+      endpoints: [{ addresses: ["192.0.2.8"], conditions: { ready: false } }, { addresses: ["192.0.2.7"] }],
+      ports: [{ name: "hook", port: 9443 }],
+    } as never);
+    await objects.converge();
+    assert.match(await refused("written", 400), /says the app/);
+    assert.deepEqual(outside.splice(0), [{ host: "192.0.2.7", port: 9443 }]);
+    const asked = { scheme: "https", name: "written", port: "443" } as const;
+    assert.throws(
+      () => serviceBackend("default", asked, { ...objects.running.caches, random }),
+      /no endpoints available for service "written"/,
+    );
+  });
+
+  it("is asked by its other name", async () => {
+    const metadata = { name: "named", namespace: "default" };
+    const spec = { type: "ExternalName", externalName: "hooks.example" };
+    await objects.create(serviceKind, { apiVersion: "v1", kind: "Service", metadata, spec } as never);
+    await objects.converge();
+    assert.match(await refused("named", 400), /says the app/);
+    assert.deepEqual(outside.splice(0), [{ host: "hooks.example", port: 443 }]);
+  });
+
   it("is asked through the replica that leads by one that does not", async () => {
     const server = createServer(world.hooks.tls);
     server.on("upgrade", (request, socket, head) => {
       assert.equal(request.url, "/api/v1/namespaces/default/services/apart%3A443/proxy");
       const service = { namespace: "default", name: "apart", port: 443 };
-      void servePlain(parts(), service, { type: "upgrade", socket, head }, random);
+      void servePlain(parts(), service, { type: "upgrade", socket, head }, { random });
     });
     server.on("request", (request, response) => {
       void text(request).then(() => response.writeHead(403).end());
