@@ -322,6 +322,10 @@ describe("the server", { skip: opensslMissing() }, () => {
     assert.equal((await send("/app/binding", "POST", binding)).status, 201);
     const again = await send("/app/binding", "POST", binding);
     assert.match(again.json.message, /pod app is already assigned to node "box"/);
+    const gated = { metadata: { name: "gated" }, spec: { ...pod.spec, schedulingGates: [{ name: "a" }] } };
+    assert.equal((await send("", "POST", gated)).status, 201);
+    const early = await send("/gated/binding", "POST", { ...binding, metadata: gated.metadata });
+    assert.match(early.json.message, /pod gated has non-empty .spec.schedulingGates/);
     const [bound, ...others] = (await world.send(`${pods}?fieldSelector=spec.nodeName%3Dbox`)).json.items;
     assert.deepEqual([bound.metadata.generation, others], [1, []]);
     const evicted = await send("/app/eviction", "POST", { metadata: { name: "app" } });

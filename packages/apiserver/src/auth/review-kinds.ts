@@ -41,7 +41,10 @@ export function tokenPart(tokens: ServiceAccountTokens): PostedPart {
   return {
     ...{ group: "", plural: "serviceaccounts", subresource: "token", kind: tokenRequestKind },
     answer: async (posted, account) => {
-      const { token, expires } = await tokens.issue(account, (posted["spec"] ?? {}) as TokenRequestSpec);
+      const spec = tokens.whole((posted["spec"] ?? {}) as TokenRequestSpec);
+      const { token, expires } = await tokens.issue(account, spec);
+      // Whoever renews it goes by what it was given, which they need not have asked for.
+      posted["spec"] = spec;
       return { token, expirationTimestamp: toRfc3339(expires) };
     },
   };

@@ -6,6 +6,7 @@ import { type Clock, instant, SeededRandom, SystemClock, seconds } from "@selved
 import { ObjectRegistry } from "../rest/object-registry.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
 import { bootstrapTokens } from "./bootstrap-tokens.ts";
+import { tokenPart } from "./review-kinds.ts";
 import { ServiceAccountTokens, type TokenKey } from "./service-account-tokens.ts";
 
 function kind(name: string, namespaced = true): KindDefinition {
@@ -148,7 +149,7 @@ describe("a token of a ServiceAccount", () => {
     const w = await world();
     const boundObjectRef = { kind: "Deployment", apiVersion: "apps/v1", name: "a" };
     await assert.rejects(w.tokens.issue(robot, { boundObjectRef }), {
-      message: 'cannot bind token for serviceaccount "robot" to type apps/v1, Kind=Deployment',
+      message: "cannot bind token to object of type apps/v1, Kind=Deployment",
     });
     await assert.rejects(w.tokens.issue({ ...robot, name: "none" }, {}), { code: 404 });
     await assert.rejects(w.tokens.issue(robot, { expirationSeconds: 599 }), {
@@ -157,6 +158,14 @@ describe("a token of a ServiceAccount", () => {
         message: /spec.expirationSeconds: Invalid value: 599: may not specify a duration less/,
       },
     });
+  });
+
+  it("is given what nobody asked for, which whoever renews it is told", async () => {
+    const { tokens } = await world();
+    const spec: Record<string, unknown> = {};
+    const posted = { spec, kind: "TokenRequest", metadata: { name: "robot" } } as unknown as KubeObject;
+    await tokenPart(tokens).answer(posted, robot);
+    assert.deepEqual(posted["spec"], { audiences: tokens.audiences, expirationSeconds: 3600 });
   });
 
   it("is known when its key is an older one, and not when it is nobody's", async () => {

@@ -91,13 +91,19 @@ export class ServiceAccountTokens implements Authenticator {
     this.#keys = new Map(options.keys.map((key) => [tokenKeyId(key.publicKey), key]));
   }
 
+  /** What is asked for with what is given to whoever asks for nothing. */
+  whole(spec: TokenRequestSpec): TokenRequestSpec & Required<Pick<TokenRequestSpec, "expirationSeconds">> {
+    const audiences = spec.audiences?.length ? spec.audiences : this.audiences;
+    return { ...spec, audiences, expirationSeconds: spec.expirationSeconds ?? secondsDefault };
+  }
+
   /** A token for the account, and until when it is good. */
   async issue(
     account: ServiceAccountName,
     spec: TokenRequestSpec,
   ): Promise<{ readonly token: string; readonly expires: Instant }> {
     const { objects, clock, random } = this.#options;
-    const { expirationSeconds = secondsDefault } = spec;
+    const { expirationSeconds, audiences = [] } = this.whole(spec);
     checkSeconds(expirationSeconds);
     const stored = await objects.getStored(accounts, account.name, account.namespace);
     const claims: BoundClaims = {
@@ -107,7 +113,6 @@ export class ServiceAccountTokens implements Authenticator {
     const [[kid, key]] = [...this.#keys] as [[string, TokenKey]];
     if (key.privateKey === undefined) throw new Error("the first key cannot sign");
     const now = Math.floor(clock.now() / 1000);
-    const audiences = spec.audiences?.length ? spec.audiences : this.audiences;
     const token = await new SignJWT({ [claimsName]: claims })
       .setProtectedHeader({ alg: algorithm, kid })
       .setIssuer(this.issuer)
@@ -202,13 +207,17 @@ export class ServiceAccountTokens implements Authenticator {
     if (apiVersion !== "v1" || (part !== "pod" && part !== "secret" && part !== "node")) {
       const type = apiVersion.includes("/") ? apiVersion : `/${apiVersion}`;
       const what = `${type.replace(/^\//, "/")}, Kind=${kind}`;
-      throw badRequest(`cannot bind token for serviceaccount "${account.name}" to type ${what}`);
+      throw badRequest(`cannot bind token to object of type ${what}`);
     }
     const of = bindable[part];
     const { object } = await this.#options.objects.getStored(of, name, account.namespace);
     if (uid !== "" && uid !== object.metadata.uid) {
       const why = `the UID in the bound object reference (${uid}) does not match the UID in record`;
-      throw conflict(of, name, `${why}. The object might have been deleted and then recreated`);
+      throw conflict(
+        { ...of, plural: kind },
+        name,
+        `${why}. The object might have been deleted and then recreated`,
+      );
     }
     if (part !== "pod") return { [part]: named(object) };
     const { serviceAccountName = "", nodeName } = (object["spec"] ?? {}) as {

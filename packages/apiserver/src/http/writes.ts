@@ -193,7 +193,8 @@ async function postToPart(
   settlePosted(kind, object, { ...options, ...told(parsed), ...ears });
   await admitPosted(objects, exchange, object, { ...options, ...ears, user });
   const { name = "", namespace = "" } = target;
-  return { code: 201, body: { ...object, status: await answer(object, { name, namespace }) } };
+  const status = await answer(object, { name, namespace });
+  return { code: 201, body: { ...object, status } };
 }
 
 async function postToPod(

@@ -6,6 +6,7 @@ import { badRequest, conflict, invalid } from "./refusals.ts";
 
 interface PodPart {
   nodeName?: string;
+  schedulingGates?: readonly unknown[];
   [field: string]: unknown;
 }
 
@@ -31,12 +32,14 @@ export async function bindPod(
     throw invalid(binder, pod.name, [{ type: "FieldValueRequired", field: "target.name", detail: "" }]);
   }
   await objects.change(kind, pod.name, pod.namespace, { ...options, subresource: "binding" }, (stored) => {
-    const { nodeName } = (stored["spec"] ?? {}) as PodPart;
+    const { nodeName, schedulingGates = [] } = (stored["spec"] ?? {}) as PodPart;
     const what = { ...kind, plural: "pods/binding" };
     if (stored.metadata.deletionTimestamp) {
       throw conflict(what, pod.name, `pod ${pod.name} is being deleted, cannot be assigned to a host`);
     }
     if (nodeName) throw conflict(what, pod.name, `pod ${pod.name} is already assigned to node "${nodeName}"`);
+    if (schedulingGates.length > 0)
+      throw conflict(what, pod.name, `pod ${pod.name} has non-empty .spec.schedulingGates`);
     return bound(stored, node);
   });
 }
