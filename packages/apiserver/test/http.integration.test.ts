@@ -84,16 +84,13 @@ describe("the server", { skip: opensslMissing() }, () => {
       assert.match(url, /^\/openapi\/v3\/apis\/lab\.example\/v1\?hash=[0-9A-F]{128}$/);
       const document = await world.send(url);
       assert.match(document.headers["cache-control"] ?? "", /immutable/);
-      const operation =
-        document.json.paths["/apis/lab.example/v1/namespaces/{namespace}/gadgets/{name}"].patch;
-      assert.deepEqual(operation["x-kubernetes-group-version-kind"], {
-        ...{ group: "lab.example", version: "v1", kind: "Gadget" },
-      });
-      assert.ok(operation.parameters.some((one: { name: string }) => one.name === "fieldValidation"));
-      assert.ok(!("application/strategic-merge-patch+json" in operation.requestBody.content));
-      const v2 = await world.send("/openapi/v2", {
-        headers: { accept: "application/com.github.proto-openapi.spec.v2@v1.0+protobuf" },
-      });
+      const { patch } = document.json.paths["/apis/lab.example/v1/namespaces/{namespace}/gadgets/{name}"];
+      const identity = { group: "lab.example", version: "v1", kind: "Gadget" };
+      assert.deepEqual(patch["x-kubernetes-group-version-kind"], identity);
+      assert.ok(patch.parameters.some((one: { name: string }) => one.name === "fieldValidation"));
+      assert.ok(!("application/strategic-merge-patch+json" in patch.requestBody.content));
+      const accept = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+      const v2 = await world.send("/openapi/v2", { headers: { accept } });
       assert.equal(v2.headers["content-type"], "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
       assert.equal((await world.send("/openapi/v2")).json.swagger, "2.0");
     });
