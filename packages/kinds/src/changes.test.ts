@@ -84,6 +84,12 @@ const rows: readonly (readonly [kind: KindDefinition, before: object, after: obj
       { ...job({ completions: 1 }), selector: undefined },
       "spec.selector: Required value",
     ],
+    [
+      jobKind,
+      job({ completions: 1, podFailurePolicy: { rules: [] } }),
+      job({ completions: 1 }),
+      "spec.podFailurePolicy: Invalid value: null: field is immutable",
+    ],
     [serviceKind, balanced({ loadBalancerClass: "a.b/c" }), balanced({ loadBalancerClass: "a.b/c" })],
     [
       serviceKind,

@@ -138,7 +138,7 @@ const rows: readonly Row[] = [
     "a Job whose failures are judged by nothing",
     jobKind,
     { ...meta, spec: { template: once, podFailurePolicy: { rules: [{ action: "FailJob" }] } } },
-    'spec.podFailurePolicy.rules[0]: Invalid value: "": specifying one of OnExitCodes and OnPodConditions is required',
+    "spec.podFailurePolicy.rules[0]: Invalid value: specifying one of OnExitCodes and OnPodConditions is required",
   ],
   [
     "an Indexed Job with too long a name",

@@ -49,7 +49,7 @@ export function checkWorkload(
   faults.atLeastZero("spec.minReadySeconds", spec.minReadySeconds);
   faults.atLeastZero("spec.revisionHistoryLimit", spec.revisionHistoryLimit);
   if (old !== undefined && !jsonEqual(selector, old.selector)) {
-    faults.invalid("spec.selector", selector, immutable);
+    faults.invalid("spec.selector", selector ?? null, immutable);
   }
 }
 

@@ -178,7 +178,7 @@ function checkFailureRule(
   if (onExitCodes !== undefined && onPodConditions.length > 0) {
     faults.invalid(path, "", "specifying both OnExitCodes and OnPodConditions is not supported");
   } else if (onExitCodes === undefined && onPodConditions.length === 0) {
-    faults.invalid(path, "", "specifying one of OnExitCodes and OnPodConditions is required");
+    faults.invalid(path, undefined, "specifying one of OnExitCodes and OnPodConditions is required");
   }
 }
 
@@ -247,10 +247,11 @@ function checkUpdate(faults: Faults, { spec }: Job, { spec: before, status }: Jo
     "successPolicy",
     "managedBy",
   ] as const) {
-    if (!jsonEqual(spec[field], before[field])) faults.invalid(`spec.${field}`, spec[field], immutable);
+    if (!jsonEqual(spec[field], before[field]))
+      faults.invalid(`spec.${field}`, spec[field] ?? null, immutable);
   }
   if (spec.backoffLimitPerIndex !== before.backoffLimitPerIndex) {
-    faults.invalid("spec.backoffLimitPerIndex", spec.backoffLimitPerIndex, immutable);
+    faults.invalid("spec.backoffLimitPerIndex", spec.backoffLimitPerIndex ?? null, immutable);
   }
   // One that never started may still be told where to run.
   const mayMove = before.suspend === true && !status?.startTime;
