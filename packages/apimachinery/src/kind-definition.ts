@@ -129,6 +129,8 @@ export interface Column {
   readonly description?: string;
   /** 0 is always shown, more only with `-o wide`. */
   readonly priority?: number;
+  /** Of a date: whether it is shown as it is, and not how long ago it was. */
+  readonly absolute?: boolean;
   readonly value: (object: KubeObject, now: Instant) => string | number | bigint | boolean | null;
 }
 

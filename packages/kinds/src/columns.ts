@@ -29,6 +29,7 @@ export const ageColumn: Column = {
 export const createdColumn: Column = {
   name: "Created At",
   type: "date",
+  absolute: true,
   description: "When it was made.",
   value: ({ metadata }) => metadata.creationTimestamp ?? "<unknown>",
 };

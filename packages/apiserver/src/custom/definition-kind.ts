@@ -32,7 +32,12 @@ export const definitionKind: KindDefinition = {
   unconditionalUpdate: false,
   columns: [
     { name: "Name", type: "string", format: "name", value: ({ metadata }) => metadata.name },
-    { name: "Created At", type: "date", value: ({ metadata }) => metadata.creationTimestamp ?? null },
+    {
+      name: "Created At",
+      type: "date",
+      absolute: true,
+      value: ({ metadata }) => metadata.creationTimestamp ?? null,
+    },
   ],
   applyDefaults: (object) => complete(object as Partial<CustomResourceDefinition>),
   validate: (object, old) =>

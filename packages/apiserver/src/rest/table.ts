@@ -80,7 +80,7 @@ export function keepValues(
 
 /** Times are shown as how long ago they were. */
 function cellOf(kind: KindDefinition, column: Column, value: unknown, now: Instant): unknown {
-  if (column.type !== "date") return value;
+  if (column.type !== "date" || column.absolute) return value;
   if (value === null || value === "") return kind.custom ? null : "<unknown>";
   const at = Date.parse(String(value));
   return Number.isNaN(at) ? value : humanDuration(between(instant(at), now));
