@@ -41,6 +41,8 @@ export interface AdmissionRequest extends WriteTerms {
   readonly old: KubeObject | undefined;
   /** How it was asked for. */
   readonly asked?: FieldRules | DeleteQuery;
+  /** What needs all of it is made in a thread. */
+  readonly isLong?: boolean;
 }
 
 /** What tells whether a member is asked at all. */
@@ -50,6 +52,8 @@ export interface AdmissionMember {
   readonly name: string;
   /** Who has a higher one is asked later; 0 when not given. */
   readonly rank?: number;
+  /** Tells others of the object: nothing is in it that its kind does not know. */
+  readonly tells?: boolean;
   /** Depends on nothing but the subject: it is asked once for each, and again when `changed` is called. */
   handles(subject: Subject): boolean;
   /** Asked before anybody looks at the object: what it says may be wrong in every way. */
@@ -67,7 +71,9 @@ export interface AdmissionMember {
 
 type Phase = "gate" | "mutate" | "validate";
 /** Who is asked about a subject, by phase. */
-type Asked = Readonly<Record<Phase, readonly AdmissionMember[]>>;
+interface Asked extends Readonly<Record<Phase, readonly AdmissionMember[]>> {
+  readonly tells: boolean;
+}
 
 export class AdmissionChain {
   readonly #members: AdmissionMember[] = [];
@@ -90,6 +96,11 @@ export class AdmissionChain {
     return this.#of(subject).mutate.length > 0;
   }
 
+  /** Whether anybody outside is told of it. */
+  tells(subject: Subject): boolean {
+    return this.#of(subject).tells;
+  }
+
   /** Undefined: nobody has a say. */
   ask(phase: Phase, request: AdmissionRequest): Promise<void> | undefined {
     const members = this.#of(request)[phase];
@@ -109,7 +120,8 @@ export class AdmissionChain {
       const handling = this.#members.filter((member) => member.handles(subject));
       const having = (phase: Phase): AdmissionMember[] =>
         handling.filter((member) => member[phase] !== undefined);
-      asked = { gate: having("gate"), mutate: having("mutate"), validate: having("validate") };
+      const tells = handling.some((member) => member.tells === true);
+      asked = { gate: having("gate"), mutate: having("mutate"), validate: having("validate"), tells };
       ofKind.set(what, asked);
     }
     return asked;

@@ -5,7 +5,8 @@ import { createServer, type Server } from "node:https";
 import { type AddressInfo, connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { millis, SystemClock, seconds } from "@selvedge/base";
-import { HookClient, HookError, type HookTarget } from "../src/admission/webhook/hook-client.ts";
+import { HookClient, type HookTarget } from "../src/admission/webhook/hook-client.ts";
+import { HookError } from "../src/admission/webhook/hook-error.ts";
 import { opensslMissing } from "./api-world.ts";
 import { HookServer } from "./hook-server.ts";
 

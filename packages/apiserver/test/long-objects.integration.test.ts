@@ -1,7 +1,12 @@
 /** The loop reads and writes nothing of a long object but its metadata: the rest passes it as text. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { text as textOf } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
 import { ApiWorld, opensslMissing } from "./api-world.ts";
+import { HookServer } from "./hook-server.ts";
 
 const item = {
   ...{ type: "object", required: ["name"] },
@@ -11,6 +16,7 @@ const spec = {
   type: "object",
   properties: {
     size: { type: "integer", default: 1 },
+    copies: { type: "integer" },
     items: {
       type: "array",
       "x-kubernetes-list-type": "map",
@@ -26,6 +32,7 @@ const definition = {
     ...{ group: "lab.example.com", scope: "Namespaced", names: { plural: "racks", kind: "Rack" } },
     versions: ["v1", "v2"].map((name) => ({
       ...{ name, served: true, storage: name === "v1" },
+      subresources: { scale: { specReplicasPath: ".spec.copies", statusReplicasPath: ".status.copies" } },
       additionalPrinterColumns: [{ name: "First", type: "string", jsonPath: ".spec.items[0].name" }],
       schema: { openAPIV3Schema: { type: "object", properties: { metadata: { type: "object" }, spec } } },
     })),
@@ -42,7 +49,66 @@ const rack = (spec: object): string =>
     metadata: { name: "one", namespace: "default" },
     spec,
   });
+const scaleOf = (replicas: number): string =>
+  JSON.stringify({
+    ...{ apiVersion: "autoscaling/v1", kind: "Scale", metadata: { name: "one", namespace: "default" } },
+    spec: { replicas },
+  });
 const longMin = 64 * 1024;
+
+const registrations = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+
+/** A webhook that reads nothing of what it is shown, and adds an item. */
+class RawHook {
+  readonly #made = new HookServer({});
+  readonly #server = createServer(this.#made.tls, (request, response) => {
+    void textOf(request).then((review) => {
+      this.asked++;
+      const [, uid] = /"uid":"([^"]+)"/.exec(review) ?? [];
+      const path = review.includes('"kind":"Scale"') ? "/spec/replicas" : "/spec/items/-";
+      const value = path === "/spec/replicas" ? 5 : { name: `added-${this.asked}` };
+      const patch = Buffer.from(JSON.stringify([{ op: "add", path, value }])).toString("base64");
+      const answer = {
+        uid,
+        allowed: true,
+        ...(review.includes('"DELETE"') ? {} : { patch, patchType: "JSONPatch" }),
+      };
+      response.end(JSON.stringify({ ...reviewed, response: answer }));
+    });
+  });
+  asked = 0;
+
+  async start(): Promise<this> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    return this;
+  }
+
+  configuration(version: string): object {
+    const url = `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
+    const rule = { operations: ["*"], apiGroups: ["lab.example.com"], apiVersions: [version] };
+    return {
+      ...{ apiVersion: "admissionregistration.k8s.io/v1", kind: "MutatingWebhookConfiguration" },
+      metadata: { name: "raw" },
+      webhooks: [
+        {
+          ...{ name: "raw.lab.example.com", clientConfig: { url, caBundle: this.#made.caBundle } },
+          rules: [{ ...rule, resources: ["racks", "racks/scale"] }],
+          ...{ sideEffects: "None", admissionReviewVersions: ["v1"] },
+        },
+      ],
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, "close");
+    await this.#made[Symbol.asyncDispose]();
+  }
+}
+
+const reviewed = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" };
 
 interface Answer {
   readonly status: number;
@@ -114,9 +180,38 @@ describe("of a long object", { skip: opensslMissing() }, () => {
     ["a patch of everything", 200, "PATCH", racks("v1", "one"), all, merge],
     ["a patch in another version", 200, "PATCH", racks("v2", "one"), '{"spec":{"size":2}}', merge],
     ["an apply", 200, "PATCH", `${racks("v1", "one")}?fieldManager=me&force=true`, applied, apply],
+    ["its scale", 200, "GET", `${racks("v1", "one")}/scale`],
+    ["an update of its scale", 200, "PUT", `${racks("v1", "one")}/scale`, scaleOf(2)],
+    ["a patch of its scale", 200, "PATCH", `${racks("v1", "one")}/scale`, '{"spec":{"replicas":3}}', merge],
     ["a delete", 200, "DELETE", racks("v1", "one")],
   ];
-  for (const [what, code, ...asked] of rows) {
+  const hooked = new Set([
+    "a create",
+    "a patch of a label",
+    "an apply",
+    "an update of its scale",
+    "a delete",
+  ]);
+  for (const row of rows) readsNothing(row);
+
+  for (const version of ["v1", "v2"]) {
+    describe(`that a webhook changes, which is shown it in ${version},`, () => {
+      let hook: RawHook;
+      before(async () => {
+        hook = await new RawHook().start();
+        const made = await send("POST", registrations, JSON.stringify(hook.configuration(version)));
+        assert.equal(made.status, 201, made.text);
+      });
+      after(async () => {
+        await send("DELETE", `${registrations}/raw`);
+        await hook[Symbol.asyncDispose]();
+        assert.equal(hook.asked, hooked.size);
+      });
+      for (const row of rows) if (hooked.has(row[0])) readsNothing(row);
+    });
+  }
+
+  function readsNothing([what, code, ...asked]: (typeof rows)[number]): void {
     it(`${what} has the loop read and write nothing but what is short`, async (t) => {
       const { parse, stringify } = JSON;
       const long: string[] = [];

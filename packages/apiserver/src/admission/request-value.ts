@@ -1,12 +1,10 @@
 /** A write as policies and webhooks are told of it: upstream's AdmissionRequest, but for its objects. */
-import { type AccessQuestion, type KindDefinition, type KubeObject, readAs } from "@selvedge/apimachinery";
+import type { AccessQuestion, KindDefinition } from "@selvedge/apimachinery";
 import type { AdmissionRequest, WriteTerms } from "../admission.ts";
 import { userInfo } from "../auth/review-kinds.ts";
 import { authenticatedGroup, type User } from "../auth/user.ts";
 import type { KindName } from "../rest/kind-names.ts";
 import { partOf } from "../rest/resources.ts";
-import { scaleOf } from "../rest/scale.ts";
-import { encodeAs } from "../rest/stored.ts";
 import { type Matched, namespaceOf } from "./matching.ts";
 
 /** What writes without a user is a controller, which upstream's policies know by this name. */
@@ -70,28 +68,4 @@ function kindOf(kind: KindDefinition, subresource: string | undefined): Record<s
 
 function resourceOf({ group, version, plural }: KindName): Record<string, string> {
   return { group, version, resource: plural };
-}
-
-/** The object as `matched` shows it; of a write of its scale, its scale. */
-export async function shownAs(
-  matched: KindDefinition,
-  { kind, subresource }: Matched,
-  object: KubeObject | undefined,
-): Promise<KubeObject | undefined> {
-  if (object === undefined) return undefined;
-  const shown = await versionOf(matched, kind, object);
-  return subresource === "scale" ? scaleOf(matched, shown) : shown;
-}
-
-/** An object that one kind shows, as another shows it. */
-export async function versionOf(
-  to: KindDefinition,
-  from: KindDefinition,
-  object: KubeObject,
-): Promise<KubeObject> {
-  if (to === from || to.view === undefined) return object;
-  const { converter } = to.view;
-  if (converter === undefined) return to.view.read(readAs(to, encodeAs(from.view, object)) as KubeObject);
-  const [shown = object] = await converter.convert([object], converter.version);
-  return shown;
 }

@@ -93,6 +93,11 @@ export class Evaluations implements AsyncDisposable {
     return this.#threads.run<"plan">(task);
   }
 
+  /** What members of admission see of a long object, or what is made of it for them. */
+  mutate(task: Tasks["mutate"]): Promise<Outcomes["mutate"]> {
+    return this.#threads.run<"mutate">(task);
+  }
+
   yaml(task: Tasks["yaml"]): Promise<Outcomes["yaml"]> {
     return this.#threads.run<"yaml">(task);
   }

@@ -49,9 +49,11 @@ export interface PlanTask {
   /** Of one that is created. */
   readonly uid: string;
   readonly context: Omit<WriteContext, "kind" | "patience" | "rules">;
-  /** `patch` has its value as JSON. */
-  readonly rules: Omit<FieldRules, "warn">;
+  readonly rules: SaidRules;
 }
+
+/** `patch` has its value as JSON. */
+export type SaidRules = Omit<FieldRules, "warn">;
 
 export interface PatchTask {
   readonly type: "patch";
@@ -147,7 +149,7 @@ export async function settle({ kind: said, row }: SettleTask): Promise<SettledOb
   return { object: cutObject(object), isSame: JSON.stringify({ ...object, metadata }) === row.value };
 }
 
-function refusalOf({ code, reason, message, details }: StatusError): SaidRefusal {
+export function refusalOf({ code, reason, message, details }: StatusError): SaidRefusal {
   return { code, reason, message, details };
 }
 
@@ -185,10 +187,15 @@ function planned(
   warn: (text: string) => void,
 ): KubeObject {
   const object = readAs(kind, wanted) as KubeObject;
-  const { patch } = rules;
-  const said = patch && { patch: { type: patch.type, value: readAs(kind, patch.value as string) } };
-  const whole: WriteContext = { ...context, kind, rules: { ...rules, ...said, warn } };
+  const whole: WriteContext = { ...context, kind, rules: { ...rulesIn(kind, rules), warn } };
   return stored === undefined ? planCreate(object, uid, whole) : planUpdate(stored, object, whole);
+}
+
+export function rulesIn(kind: KindDefinition, rules: SaidRules): SaidRules {
+  const { patch } = rules;
+  return patch === undefined
+    ? rules
+    : { ...rules, patch: { type: patch.type, value: readAs(kind, patch.value as string) } };
 }
 
 function patched({ patch, by }: PatchTask, kind: KindDefinition, stored: KubeObject | undefined): KubeObject {

@@ -20,6 +20,7 @@ import { conditionsIn, policyIn, type SaidExpression } from "../admission/policy
 import { evaluatePolicy, type PolicyOutcome } from "../admission/policy/evaluate-policy.ts";
 import type { RuledObject } from "../rest/asked-rules.ts";
 import { type FormTask, formed, lookedUp, type ValuesTask } from "./answer-tasks.ts";
+import { type Mutated, type MutateTask, mutate } from "./mutation-tasks.ts";
 import {
   type BodyTask,
   kindIn,
@@ -60,6 +61,7 @@ export interface Tasks {
   };
   readonly rules: { readonly type: "rules" } & RuledObject;
   readonly plan: PlanTask | PatchTask;
+  readonly mutate: MutateTask;
   readonly yaml: YamlTask;
   readonly body: BodyTask;
   readonly settle: SettleTask;
@@ -72,6 +74,7 @@ export interface Outcomes {
   readonly conditions: ConditionOutcome;
   readonly rules: readonly FieldError[];
   readonly plan: Planned;
+  readonly mutate: Mutated;
   readonly yaml: SaidBody;
   readonly body: ReadBody;
   readonly settle: SettledObject;
@@ -108,6 +111,8 @@ async function outcomeOf(task: Task): Promise<Outcomes[TaskType]> {
     case "plan":
     case "patch":
       return plan(task);
+    case "mutate":
+      return mutate(task);
     case "yaml":
       return readYaml(task);
     case "body":

@@ -6,7 +6,6 @@ import { jsonOf } from "../rest/lazy-object.ts";
 import { type ListPiece, listMetadata, readRevision, type StoredList } from "../rest/listing.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { tooLargeRevision } from "../rest/refusals.ts";
-import { scaleOf } from "../rest/scale.ts";
 import type { Stored } from "../rest/stored.ts";
 import { partial, tableOf } from "../rest/table.ts";
 import { StatusError } from "../status-error.ts";
@@ -35,7 +34,12 @@ export async function serveObject(exchange: Exchange, ports: ReadPorts): Promise
   const now = ports.clock.now();
   if (view === "table") await exchange.answers.look(stored, kind, now);
   if (subresource === "scale") {
-    await answer(exchange, encoding, 200, JSON.stringify(scaleOf(kind, stored.object)));
+    await answer(
+      exchange,
+      encoding,
+      200,
+      JSON.stringify(await ports.objects.planner.scale(kind, stored.object)),
+    );
     return;
   }
   if (view === "object") {

@@ -14,7 +14,7 @@ import { bindingMessage, evictionMessage } from "../rest/pod-part-messages.ts";
 import { bindPod, evictPod } from "../rest/pod-parts.ts";
 import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
 import { removeAll } from "../rest/remove-all.ts";
-import { patchedScale, scaleMessage, scaleOf, settledScale, withScale } from "../rest/scale.ts";
+import { patchedScale, scaleMessage, settledScale } from "../rest/scale.ts";
 import type { Stored } from "../rest/stored.ts";
 import type { Target } from "../rest/target.ts";
 import { fillDefaults } from "../rest/write-plan.ts";
@@ -238,9 +238,9 @@ async function replace(
       name,
       namespace,
       { ...options, ...ears, subresource },
-      (stored) => withScale(kind, stored, scale),
+      (_stored, found) => objects.planner.scaled(kind, found, scale),
     );
-    return { code: 200, body: scaleOf(kind, scaled) };
+    return { code: 200, body: await objects.planner.scale(kind, scaled) };
   }
   const parsed = await bodyOf(exchange, objects, body, kind);
   const object = placed(parsed, exchange, true);
@@ -271,9 +271,12 @@ async function patch(
       name,
       namespace,
       { ...options, ...ears, subresource },
-      (stored) => withScale(kind, stored, patchedScale(kind, stored, { type, value }, sent)),
+      async (stored, found) => {
+        const scale = await objects.planner.scale(kind, stored);
+        return objects.planner.scaled(kind, found, patchedScale(kind, scale, { type, value }, sent));
+      },
     );
-    return { code: 200, body: scaleOf(kind, scaled) };
+    return { code: 200, body: await objects.planner.scale(kind, scaled) };
   }
   const part = subresource === undefined ? {} : { subresource };
   if (type === "apply") checkApplied(parsed, options, ears);

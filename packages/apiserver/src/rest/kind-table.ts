@@ -1,6 +1,7 @@
 /** The kinds that are served: those the program was made with, and those that come and go while it runs. */
 import type { KindDefinition } from "@selvedge/apimachinery";
 import type { KindName } from "./kind-names.ts";
+import { unknownResource } from "./refusals.ts";
 
 export class KindTable {
   readonly #own: readonly KindDefinition[];
@@ -55,6 +56,13 @@ export class KindTable {
     this.#places = byPlace(this.#all);
     for (const kind of gone) this.#endings.get(identityOf(kind))?.abort();
     for (const listener of this.#listeners) listener();
+  }
+
+  /** As `find`; what is not served is refused. */
+  served(kind: KindName): KindDefinition {
+    const found = this.find(kind);
+    if (found === undefined) throw unknownResource();
+    return found;
   }
 
   /** The kind of that name: in that version, or else in the first that is served. */

@@ -10,7 +10,7 @@
  * leaves unread what is unread. It relies on texts that JSON.stringify has written.
  */
 import { type KindDefinition, type KubeObject, readAs } from "@selvedge/apimachinery";
-import { cloneJson } from "@selvedge/base";
+import { cloneJson, jsonEqual } from "@selvedge/base";
 
 /** Characters of an object: the worst of that takes some 20 ms to plan. */
 export const longMin: number = 64 * 1024;
@@ -172,6 +172,11 @@ export function cloneObject<T extends object>(object: T): T {
     setMember(copy, name, typeof member === "object" && member !== null ? cloneObject(member) : member);
   }
   return copy as T;
+}
+
+/** Whether they say the same; of what is unread by its text. */
+export function isSame(one: object | undefined, other: object | undefined): boolean {
+  return isLazy(one) && isLazy(other) ? jsonOf(one) === jsonOf(other) : jsonEqual(one, other);
 }
 
 /** Whether it is one of which something may be unread. */

@@ -1,9 +1,8 @@
 import type { KindDefinition, KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
 import { type Clock, type Random, toRfc3339, uuid } from "@selvedge/base";
-import { AdmissionChain } from "../admission.ts";
+import { AdmissionChain, type Subject } from "../admission.ts";
 import type { User } from "../auth/user.ts";
 import { Evaluations } from "../evaluation/evaluations.ts";
-import { StatusError } from "../status-error.ts";
 import type { Store } from "../store/store.ts";
 import { type DeleteOutcome, type DeleteQuery, planDelete } from "./delete-plan.ts";
 import type { FieldRules } from "./field-validation.ts";
@@ -11,7 +10,7 @@ import { Followers } from "./followers.ts";
 import { generatedName } from "./generated-name.ts";
 import { apiVersionOf, isNamespaceKind, type KindName, keyOf, listKindOf } from "./kind-names.ts";
 import { KindTable } from "./kind-table.ts";
-import { cloneObject } from "./lazy-object.ts";
+import { cloneObject, isLazy } from "./lazy-object.ts";
 import {
   type ListPiece,
   type ListQuery,
@@ -24,11 +23,11 @@ import { LongAnswers } from "./long-answers.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { checkPlace, type PatchKind } from "./patching.ts";
 import { Planner } from "./planner.ts";
-import { alreadyExists, badRequest, conflict, invalidField, notFound, unknownResource } from "./refusals.ts";
-import { encodeKept, isStale, keepWritten, Stored, seenRevision, showRow } from "./stored.ts";
+import { alreadyExists, badRequest, conflict, invalidField, isTaken, notFound } from "./refusals.ts";
+import { encodeKept, isStale, keepWritten, revisionOf, Stored, seenRevision, showRow } from "./stored.ts";
 import { WaitingRules } from "./waiting-rules.ts";
 import { eventsOf, openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
-import { fillDefaults, isGone, saidByMaker, type WriteContext } from "./write-plan.ts";
+import { isGone, type WriteContext } from "./write-plan.ts";
 
 export interface WriteQuery extends FieldRules {
   readonly dryRun?: boolean;
@@ -98,7 +97,7 @@ export class ObjectRegistry {
 
   /** As it is stored: for reading only. */
   async getStored(kind: KindName, name: string, namespace?: string): Promise<Stored> {
-    const definition = this.#definition(kind);
+    const definition = this.table.served(kind);
     const row = await this.#store.get(keyOf(definition, name, namespace));
     if (row === undefined) throw notFound(kind, name);
     return showRow(row, definition);
@@ -117,17 +116,17 @@ export class ObjectRegistry {
   }
 
   listStored(kind: KindName, query: ListQuery = {}): Promise<StoredList> {
-    return listStored(this.#store, this.#definition(kind), query);
+    return listStored(this.#store, this.table.served(kind), query);
   }
 
   /** The same piece by piece, for lists of any length. */
   listPieces(kind: KindName, query: ListQuery = {}): AsyncGenerator<ListPiece> {
-    return listPieces(this.#store, this.#definition(kind), query);
+    return listPieces(this.#store, this.table.served(kind), query);
   }
 
   /** Without a resourceVersion (or with "0") it begins with what is there, as ADDED events. */
   async *watch<T extends KubeObject>(kind: KindName, query: WatchQuery): AsyncGenerator<WatchEvent<T>> {
-    const definition = this.#definition(kind);
+    const definition = this.table.served(kind);
     for await (const items of await this.watchStored(kind, query)) {
       // Whoever wrote them hears of it first: most of it is then known.
       if (query.known !== undefined) await new Promise(setImmediate);
@@ -136,7 +135,7 @@ export class ObjectRegistry {
   }
 
   watchStored(kind: KindName, query: WatchQuery): Promise<AsyncGenerator<readonly WatchItem[]>> {
-    const definition = this.#definition(kind);
+    const definition = this.table.served(kind);
     const ending = this.table.ending(definition);
     return openWatch(this.#store, definition, { ...query, ending }, this.#clock);
   }
@@ -156,7 +155,7 @@ export class ObjectRegistry {
 
   async update<T extends KubeObject>(kind: KindName, object: T, options: WriteQuery = {}): Promise<T> {
     const { name, namespace } = object.metadata;
-    const free = this.#definition(kind).unconditionalUpdate || options.subresource !== undefined;
+    const free = this.table.served(kind).unconditionalUpdate || options.subresource !== undefined;
     return (await this.change(kind, name, namespace, options, (stored) => {
       // Only of what there is: what there is not is not found.
       if (!free && seenRevision(object) === undefined) {
@@ -181,7 +180,7 @@ export class ObjectRegistry {
     options: WriteQuery = {},
   ): Promise<T> {
     if (type === "apply") return (await this.apply(kind, name, namespace, patch, options)).object as T;
-    const definition = this.#definition(kind);
+    const definition = this.table.served(kind);
     const rules = { ...options, patch: { type, value: patch } };
     return (await this.change(kind, name, namespace, rules, async (stored, found) => {
       const wanted = await this.planner.patch(definition, found, type, patch, rules);
@@ -199,12 +198,14 @@ export class ObjectRegistry {
     patch: unknown,
     options: WriteQuery = {},
   ): Promise<{ readonly object: KubeObject; readonly created: boolean }> {
-    const definition = this.#definition(kind);
+    const definition = this.table.served(kind);
     const { fieldManager: manager, force = false, subresource } = options;
     for (let attempt = 1; ; attempt++) {
       const context = { ...this.#context(kind, options), managed: true };
       const row = await this.#store.get(keyOf(definition, name, namespace));
       const found = row === undefined ? undefined : await showRow(row, definition);
+      if (found !== undefined)
+        await this.#prepare(found, { operation: "UPDATE", kind: definition, subresource });
       const stored = found?.object;
       if (stored === undefined && subresource !== undefined) throw notFound(kind, name);
       const request = { kind: definition, patch, manager, force, subresource, time: context.time };
@@ -218,7 +219,7 @@ export class ObjectRegistry {
           continue;
         }
       }
-      const next = await this.#admitted(stored, applied, context, options, (wanted) =>
+      const next = await this.#admitted(found, applied, context, options, (wanted) =>
         this.planner.update(found, wanted, context),
       );
       if (options.dryRun || (next === stored && !found.isOutdated)) return { object: next, created: false };
@@ -239,9 +240,11 @@ export class ObjectRegistry {
     namespace?: string,
     options: DeleteQuery = {},
   ): Promise<DeleteOutcome> {
-    const definition = this.#definition(kind);
+    const definition = this.table.served(kind);
     for (let attempt = 1; ; attempt++) {
-      const stored = (await this.getStored(kind, name, namespace)).copy();
+      const found = await this.getStored(kind, name, namespace);
+      await this.#prepare(found, { operation: "DELETE", kind: definition, subresource: options.subresource });
+      const stored = found.copy();
       await this.#admitDeletion(definition, stored, options);
       const plan = planDelete(definition, stored, options, this.#clock.now());
       if (plan.type === "nothing") return { gone: false, object: stored };
@@ -295,9 +298,10 @@ export class ObjectRegistry {
   ): Promise<KubeObject> {
     for (let attempt = 1; ; attempt++) {
       const found = await this.getStored(kind, name, namespace);
-      const stored = found.object;
       const context = this.#context(kind, options);
-      const next = await this.#admitted(stored, await change(stored, found), context, options, (wanted) =>
+      await this.#prepare(found, { ...context, operation: "UPDATE" });
+      const stored = found.object;
+      const next = await this.#admitted(found, await change(stored, found), context, options, (wanted) =>
         this.planner.update(found, wanted, context),
       );
       if (options.dryRun || (next === stored && !found.isOutdated && !isGone(next))) return next;
@@ -330,10 +334,16 @@ export class ObjectRegistry {
     return object;
   }
 
+  /** Whoever outside is told of a long object is sent its text, which a thread may have to make. */
+  #prepare(found: Stored, subject: Subject): Promise<void> | undefined {
+    const isTold = subject.subresource === "scale" || this.admission.tells(subject);
+    return isTold ? this.planner.settle(found, subject.kind) : undefined;
+  }
+
   #context(kind: KindName, options: WriteQuery): RegistryContext {
     return {
       patience: new WaitingRules(this.evaluations),
-      kind: this.#definition(kind),
+      kind: this.table.served(kind),
       rules: options,
       manager: options.fieldManager || inProcess,
       subresource: options.subresource,
@@ -343,7 +353,7 @@ export class ObjectRegistry {
 
   /** What `plan` makes of the object, when everybody with a say agrees. */
   async #admitted(
-    old: KubeObject | undefined,
+    found: Stored | undefined,
     wanted: KubeObject,
     { kind, subresource, patience }: RegistryContext,
     asked: WriteQuery,
@@ -351,16 +361,17 @@ export class ObjectRegistry {
   ): Promise<KubeObject> {
     const { dryRun = false, user, warn = () => undefined, annotate } = asked;
     const { name, namespace } = wanted.metadata;
+    const old = found?.object;
     const operation = old === undefined ? "CREATE" : "UPDATE";
-    const who = { user, dryRun, warn, annotate, asked };
+    const isLong = asked.isLong === true || found?.isLong === true;
+    const who = { user, dryRun, warn, annotate, asked, isLong };
     const terms = { operation, kind, subresource, namespace, name, old, ...who } as const;
     await this.admission.ask("gate", { ...terms, object: wanted });
     let object = wanted;
     let said: WriteContext["said"];
     if (this.admission.mutates(terms) || (old === undefined && kind.completesNew === true)) {
-      object = cloneObject(wanted);
-      fillDefaults(kind, object, old);
-      if (old === undefined) said = saidByMaker(kind, object, asked);
+      const prunes = this.admission.tells(terms);
+      ({ object, said } = await this.planner.sent(terms, cloneObject(wanted), asked, prunes));
       await this.admission.ask("mutate", { ...terms, object });
     }
     const made = await plan(object, said);
@@ -373,21 +384,8 @@ export class ObjectRegistry {
     const { name, namespace } = old.metadata;
     const { dryRun = false, user, subresource, warn = () => undefined, annotate } = query;
     const terms = { operation: "DELETE", kind, subresource, namespace, name } as const;
-    const request = { ...terms, object: undefined, old, user, dryRun, warn, annotate, asked: query };
+    const who = { user, dryRun, warn, annotate, asked: query, isLong: isLazy(old) };
+    const request = { ...terms, object: undefined, old, ...who };
     for (const phase of ["gate", "mutate", "validate"] as const) await this.admission.ask(phase, request);
   }
-
-  #definition(kind: KindName): KindDefinition {
-    const found = this.table.find(kind);
-    if (found !== undefined) return found;
-    throw unknownResource();
-  }
-}
-
-function revisionOf({ metadata }: KubeObject): number {
-  return Number(metadata.resourceVersion);
-}
-
-function isTaken(error: unknown): boolean {
-  return error instanceof StatusError && error.reason === "AlreadyExists";
 }

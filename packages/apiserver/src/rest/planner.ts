@@ -10,10 +10,14 @@
 import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachinery";
 import { BodyError, parseJsonOrYaml, parseYamlBody, readAs } from "@selvedge/apimachinery";
 import { type KeepsInteger, parseJson } from "@selvedge/base";
+import { HookError } from "../admission/webhook/hook-error.ts";
+import { type Patched, patchedObject } from "../admission/webhook/patched-object.ts";
+import type { AdmissionRequest } from "../admission.ts";
 import { definitionTextOf } from "../custom/custom-kind.ts";
 import { definitionKind } from "../custom/definition-kind.ts";
 import { EvaluationLostError } from "../evaluation/evaluation-threads.ts";
 import type { Evaluations } from "../evaluation/evaluations.ts";
+import type { MutationStep } from "../evaluation/mutation-tasks.ts";
 import type {
   PatchTask,
   Planned,
@@ -21,14 +25,18 @@ import type {
   SaidKind,
   SaidPatch,
   SaidRefusal,
+  SaidRules,
+  SaidStored,
 } from "../evaluation/plan-tasks.ts";
 import { type BodyForm, type ReadKind, readForm, writtenAs } from "../http/body.ts";
 import { StatusError } from "../status-error.ts";
 import type { FieldRules } from "./field-validation.ts";
-import { assignMembers, hasManyValues, jsonOf, longMin, saidObject } from "./lazy-object.ts";
+import { assignMembers, hasManyValues, jsonOf, longMin, saidObject, unreadLength } from "./lazy-object.ts";
 import { type ApplyRequest, applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
-import type { Stored } from "./stored.ts";
-import { planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
+import { withScale } from "./scale.ts";
+import { shownAs } from "./shown-as.ts";
+import { revisionOf, type Stored } from "./stored.ts";
+import { planCreate, planUpdate, type Sent, sentObject, type WriteContext } from "./write-plan.ts";
 
 /** The parser takes a second for a megabyte. */
 const longYamlMin = 16 * 1024;
@@ -40,6 +48,9 @@ export interface LongBody extends ParsedBody {
   /** What it says is planned in a thread; its long members are read when they are asked for. */
   readonly isLong?: boolean;
 }
+
+/** A write that others have a say in. */
+type Admitted = Pick<AdmissionRequest, "kind" | "subresource" | "old" | "isLong">;
 
 export class Planner {
   readonly #evaluations: Evaluations;
@@ -72,6 +83,54 @@ export class Planner {
     const kind = this.#kindOfLong(definition, rules, found);
     if (kind === undefined) return applyPatch(definition, found.object, type, patch);
     return this.#patch(kind, definition, found, patch, { type });
+  }
+
+  /** What was sent, with its defaults, as members of admission see it; `prunes`: as others are told of it. */
+  async sent(write: Admitted, object: KubeObject, rules: FieldRules, prunes: boolean): Promise<Sent> {
+    const said = write.isLong === true ? this.said(write.kind) : undefined;
+    const how = { prunes, isNew: write.old === undefined };
+    if (said === undefined) return sentObject(write.kind, object, write.old, rules, how);
+    const step = { type: "sent", ...how, rules: saidRules(rules) } as const;
+    const sent = await this.#mutate(write, said, object, step, rules.warn);
+    return { object: sent.object as KubeObject, said: sent.said };
+  }
+
+  /** The object as another kind shows it; of a write of its scale, its scale. */
+  async shown(
+    matched: KindDefinition,
+    write: Pick<Admitted, "kind" | "subresource" | "isLong">,
+    object: KubeObject | undefined,
+  ): Promise<KubeObject | undefined> {
+    const { kind, subresource, isLong } = write;
+    if (object === undefined || (matched === kind && subresource !== "scale")) return object;
+    const said = isLong === true && this.#evaluations.hasRoom ? this.#saidBoth(kind, matched) : undefined;
+    if (said === undefined) return await shownAs(matched, write, object);
+    const step = { type: "shown", matched: said.matched } as const;
+    return (await this.#mutate({ kind, subresource, old: undefined }, said.kind, object, step)).object;
+  }
+
+  async scale(kind: KindDefinition, object: KubeObject): Promise<KubeObject> {
+    const isLong = unreadLength(object) > longMin;
+    return (await this.shown(kind, { kind, subresource: "scale", isLong }, object)) as KubeObject;
+  }
+
+  /** What a webhook's patch leaves of an object; undefined: nothing is another. */
+  async patched(write: Patched, isLong = false): Promise<KubeObject | undefined> {
+    const { kind, matched, object, patch } = write;
+    const isThere = isLong || patch.length > longMin || unreadLength(object) > 0;
+    const said = isThere ? this.#saidBoth(kind, matched) : undefined;
+    if (said === undefined) return await patchedObject(write);
+    const step = { type: "patched", matched: said.matched, patch } as const;
+    return (await this.#mutate(write, said.kind, object, step)).object;
+  }
+
+  /** A stored object with as many copies as the scale says. */
+  async scaled(kind: KindDefinition, found: Stored, scale: KubeObject): Promise<KubeObject> {
+    const said = this.#kindOfLong(kind, {}, found);
+    if (said === undefined) return withScale(kind, found.object, scale);
+    const step = { type: "scaled", scale: jsonOf(scale) } as const;
+    const write = { kind, subresource: "scale", old: undefined };
+    return (await this.#mutate(write, said, found.object, step)).object as KubeObject;
   }
 
   apply(
@@ -170,24 +229,16 @@ export class Planner {
     found: Stored | undefined,
     wanted: KubeObject,
     uid: string,
-    { kind: definition, manager, subresource, time, managed, rules }: WriteContext,
+    { kind: definition, manager, subresource, time, managed, said, rules }: WriteContext,
   ): Promise<KubeObject> {
-    const { fieldValidation, duplicates, skipped, rounded, patch, warn } = rules;
     // The body was read in this one.
     await nextTurn();
-    const said = patch && { patch: { type: patch.type, value: jsonOf(patch.value) } };
     const outcome = await this.#ask({
       ...{ type: "plan", kind, stored: found?.said, wanted: jsonOf(wanted), uid },
-      context: { manager, subresource, time, ...(managed && { managed }) },
-      rules: {
-        ...(fieldValidation && { fieldValidation }),
-        ...(duplicates && { duplicates }),
-        ...(skipped && { skipped }),
-        ...(rounded && { rounded }),
-        ...said,
-      },
+      context: { manager, subresource, time, ...(managed && { managed }), ...(said && { said }) },
+      rules: saidRules(rules),
     });
-    for (const text of outcome.warnings) warn?.(text);
+    for (const text of outcome.warnings) rules.warn?.(text);
     const made = madeOf(outcome, definition);
     // What is written down next is as long.
     await nextTurn();
@@ -212,6 +263,36 @@ export class Planner {
     return made;
   }
 
+  async #mutate(
+    { kind, subresource, old }: Admitted,
+    said: SaidKind,
+    object: KubeObject,
+    step: MutationStep,
+    warn?: FieldRules["warn"],
+  ): Promise<{ readonly object: KubeObject | undefined; readonly said?: string }> {
+    this.#checkRoom();
+    await nextTurn();
+    const outcome = await this.#evaluations.mutate({
+      ...{ type: "mutate", kind: said, object: jsonOf(object), subresource, step },
+      old: old === undefined || kind.custom ? undefined : saidAsShown(old),
+    });
+    if (outcome.type === "fault") throw new HookError(outcome.message);
+    for (const text of outcome.warnings) warn?.(text);
+    const made = outcome.type === "made" && outcome.isSame ? undefined : madeOf(outcome, kind);
+    await nextTurn();
+    return { object: made, ...(outcome.said !== undefined && { said: outcome.said }) };
+  }
+
+  /** Undefined: one of them no thread can have, or somebody else has to be asked to make one of the other. */
+  #saidBoth(
+    kind: KindDefinition,
+    matched: KindDefinition,
+  ): { readonly kind: SaidKind; readonly matched: SaidKind } | undefined {
+    if (matched !== kind && kind.view?.converter !== undefined) return undefined;
+    const [said, other] = [this.said(kind), this.said(matched)];
+    return said && other && { kind: said, matched: other };
+  }
+
   #ask(task: PlanTask | PatchTask): Promise<Planned> {
     this.#checkRoom();
     return this.#evaluations.plan(task);
@@ -222,6 +303,20 @@ export class Planner {
     const message = "too many long objects are being written, please try again later";
     throw new StatusError(429, "TooManyRequests", message, { retryAfterSeconds: 1 });
   }
+}
+
+function saidRules({ fieldValidation, duplicates, skipped, rounded, patch }: FieldRules): SaidRules {
+  return {
+    ...(fieldValidation && { fieldValidation }),
+    ...(duplicates && { duplicates }),
+    ...(skipped && { skipped }),
+    ...(rounded && { rounded }),
+    ...(patch && { patch: { type: patch.type, value: jsonOf(patch.value) } }),
+  };
+}
+
+function saidAsShown(object: KubeObject): SaidStored {
+  return { row: { key: "", revision: revisionOf(object), value: jsonOf(object) }, isShown: true };
 }
 
 function madeOf(outcome: Planned, kind: KindDefinition): KubeObject {

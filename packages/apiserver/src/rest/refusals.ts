@@ -17,6 +17,10 @@ export function alreadyExists(kind: KindName, name: string): StatusError {
   return new StatusError(409, "AlreadyExists", message, detailsOf(kind, name));
 }
 
+export function isTaken(error: unknown): boolean {
+  return error instanceof StatusError && error.reason === "AlreadyExists";
+}
+
 const modified =
   "the object has been modified; please apply your changes to the latest version and try again";
 

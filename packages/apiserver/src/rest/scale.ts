@@ -50,10 +50,10 @@ export function settledScale(sent: Readonly<Record<string, unknown>>, rules: Fie
   return scale;
 }
 
-/** What a patch makes of an object's scale. */
+/** What a patch makes of the scale of an object. */
 export function patchedScale(
   kind: KindDefinition,
-  stored: KubeObject,
+  scale: KubeObject,
   patch: { readonly type: PatchKind; readonly value: unknown },
   rules: FieldRules,
 ): KubeObject {
@@ -61,7 +61,7 @@ export function patchedScale(
   if (type === "apply") return settledScale(value as Record<string, unknown>, rules);
   // Of users' kinds patches are limited here too.
   const ofKind = kind.custom === true ? { ...scaleKind, custom: true } : scaleKind;
-  return settledScale(applyPatch(ofKind, scaleOf(kind, stored), type, value), { ...rules, patch });
+  return settledScale(applyPatch(ofKind, scale, type, value), { ...rules, patch });
 }
 
 export function scaleOf(kind: KindDefinition, object: KubeObject): KubeObject {

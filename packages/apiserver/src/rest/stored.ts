@@ -286,6 +286,10 @@ export function readChange(change: Change, kind: Reading): ReadChange {
   return keepRead(change, view, { now: of(value), before: of(previous) });
 }
 
+export function revisionOf({ metadata }: KubeObject): number {
+  return Number(metadata.resourceVersion);
+}
+
 /** The revision that the writer has seen, if they say one; "0" is as much as nothing. */
 export function seenRevision({ metadata: { resourceVersion } }: KubeObject): string | undefined {
   return resourceVersion === "" || resourceVersion === "0" ? undefined : resourceVersion;

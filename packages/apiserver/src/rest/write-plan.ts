@@ -36,8 +36,11 @@ export interface WriteContext {
   /** Managed fields are already in the object: apply has put them there. */
   readonly managed?: boolean;
   /** Of what is made: what the writer manages of it, where admission has put more into it. */
-  readonly said?: FieldsV1 | undefined;
+  readonly said?: Said;
 }
+
+/** Fields as managedFields have them; where there may be very many, their JSON. */
+export type Said = FieldsV1 | string | undefined;
 
 /** The object as it will be stored for the first time; `wanted` is changed. */
 export function planCreate(wanted: KubeObject, uid: string, context: WriteContext): KubeObject {
@@ -100,20 +103,11 @@ export function namespaceFinalizers(object: KubeObject): readonly string[] {
   return (object["spec"] as { finalizers?: string[] } | undefined)?.finalizers ?? [];
 }
 
-/** What is its maker's; what members of admission put into it after this is nobody's. Of long ones all is theirs. */
-export function saidByMaker(
-  kind: KindDefinition,
-  object: KubeObject,
-  rules: FieldRules,
-): FieldsV1 | undefined {
-  return rules.isLong === true ? undefined : saidFields(kind, object);
-}
-
 /** The object with managedFields that say what this write changed. */
 function tracked(object: KubeObject, live: KubeObject | undefined, context: WriteContext): KubeObject {
   const { kind, manager, time, subresource, said } = context;
   try {
-    const write = { kind, manager, time, live, object, ...(said && { said }) };
+    const write = { kind, manager, time, live, object, ...(said && { said: fieldsIn(said) }) };
     return updateObject(subresource === undefined ? write : { ...write, subresource });
   } catch (error) {
     if (!(error instanceof ApplyTypeError)) throw error;
@@ -123,6 +117,10 @@ function tracked(object: KubeObject, live: KubeObject | undefined, context: Writ
     const kept = live?.metadata.managedFields;
     return { ...object, metadata: kept === undefined ? metadata : { ...metadata, managedFields: kept } };
   }
+}
+
+function fieldsIn(said: FieldsV1 | string): FieldsV1 {
+  return typeof said === "string" ? (JSON.parse(said) as FieldsV1) : said;
 }
 
 /**
@@ -170,6 +168,40 @@ function refuseUnreadable(kind: KindDefinition, object: KubeObject, rules: Field
   if (fault !== undefined) throw unreadable(kind, rules, fault);
 }
 
+export interface Sent {
+  readonly object: KubeObject;
+  /** Of a new one: what is its maker's. What members of admission put into it after this is nobody's. */
+  readonly said: Said;
+}
+
+/** What was sent, as members of admission see it; `prunes`: for somebody outside, who sees what the kind knows. */
+export function sentObject(
+  kind: KindDefinition,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  rules: FieldRules,
+  how: { readonly prunes: boolean; readonly isNew: boolean },
+): Sent {
+  (how.prunes ? holdToKind : fillDefaults)(kind, object, old, rules);
+  return { object, said: how.isNew ? saidFields(kind, object) : undefined };
+}
+
+/** Prunes what was sent and fills in defaults, in place; not again what the object shares with the old one. */
+export function holdToKind(
+  kind: KindDefinition,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  rules: FieldRules,
+): void {
+  try {
+    pruneObject(kind, object, rules, old);
+  } catch (error) {
+    refuseUnreadable(kind, object, rules);
+    throw error;
+  }
+  fillDefaults(kind, object, old, rules);
+}
+
 /** Gives the object its kind's defaults, as members of admission see it. */
 export function fillDefaults(
   kind: KindDefinition,
@@ -192,14 +224,8 @@ function settle(object: KubeObject, old: KubeObject | undefined, context: WriteC
   const { kind, rules, patience } = context;
   object.apiVersion = apiVersionOf(kind);
   object.kind = kind.kind;
-  try {
-    pruneObject(kind, object, rules, old);
-  } catch (error) {
-    refuseUnreadable(kind, object, rules);
-    throw error;
-  }
+  holdToKind(kind, object, old, rules);
   if (kind.custom) for (const text of finalizerWarnings(object, old)) rules.warn?.(text);
-  fillDefaults(kind, object, old, rules);
   const errors = validateObjectMeta(kind, object, old);
   // Rules of kinds may rely on a name; without one that alone is said.
   if (object.metadata.name) {

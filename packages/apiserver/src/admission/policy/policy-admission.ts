@@ -19,7 +19,7 @@ import type { ObjectRegistry } from "../../rest/object-registry.ts";
 import { StatusError } from "../../status-error.ts";
 import { AccessDecisions } from "../access-decisions.ts";
 import { isOwnBusiness } from "../matching.ts";
-import { askedOf, requestValue, shownAs } from "../request-value.ts";
+import { askedOf, requestValue } from "../request-value.ts";
 import type { Binding, Policy } from "./compiled-policy.ts";
 import { nothing, type PolicyOutcome } from "./evaluate-policy.ts";
 import { paramAccess } from "./param-access.ts";
@@ -81,7 +81,7 @@ export class PolicyAdmission implements Disposable {
   #member(): AdmissionMember {
     return {
       // Before webhooks, which have a rank of 1.
-      ...{ name: "ValidatingAdmissionPolicy", rank: 0.5 },
+      ...{ name: "ValidatingAdmissionPolicy", rank: 0.5, tells: true },
       handles: (subject) => this.#list.handles(subject),
       validate: (request) => this.#validate(request),
     };
@@ -198,9 +198,10 @@ class Asking {
   async #input(matched: KindDefinition): Promise<Omit<AdmissionInput, "params" | "decide">> {
     const request = this.#request;
     const { namespace } = request;
+    const { planner } = this.#objects;
     return {
-      object: await shownAs(matched, request, request.object),
-      oldObject: await shownAs(matched, request, request.old),
+      object: await planner.shown(matched, request, request.object),
+      oldObject: await planner.shown(matched, request, request.old),
       request: requestValue(request, matched),
       namespaceObject: namespace ? await this.#namespace(namespace) : undefined,
       asked: askedOf(request),

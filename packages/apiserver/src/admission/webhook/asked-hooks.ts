@@ -13,7 +13,7 @@ import { EvaluationLostError } from "../../evaluation/evaluation-threads.ts";
 import { isNamespaceKind } from "../../rest/kind-names.ts";
 import type { ObjectRegistry } from "../../rest/object-registry.ts";
 import { AccessDecisions } from "../access-decisions.ts";
-import { askedOf, requestValue, shownAs } from "../request-value.ts";
+import { askedOf, requestValue } from "../request-value.ts";
 import type { Hook } from "./hooks.ts";
 
 /** One webhook, about to be asked about one write. */
@@ -44,10 +44,11 @@ export class AskedHooks {
   async invocation(hook: Hook, request: AdmissionRequest): Promise<Invocation | undefined> {
     const matched = await hook.matcher.match(request, (name) => this.#labelsOf(name));
     if (matched === undefined) return undefined;
+    const { planner } = this.#options.objects;
     const invocation = {
       ...{ hook, request, matched, value: requestValue(request, matched) },
-      shown: await shownAs(matched, request, request.object),
-      old: await shownAs(matched, request, request.old),
+      shown: await planner.shown(matched, request, request.object),
+      old: await planner.shown(matched, request, request.old),
     };
     return (await this.#meets(invocation)) ? invocation : undefined;
   }

@@ -9,6 +9,7 @@ import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import { type Clock, describeError, LruMap, type Millis, millis, parseJson } from "@selvedge/base";
 import { jsonOf } from "../../rest/lazy-object.ts";
+import { HookError } from "./hook-error.ts";
 
 export interface HookService {
   readonly namespace: string;
@@ -45,11 +46,6 @@ export interface Question {
   readonly max?: number;
   /** Whether who answers is told, in the query, how long it has; true when not given. */
   readonly isTold?: boolean;
-}
-
-/** Nobody has answered, or not as they should; the message is what upstream's client says. */
-export class HookError extends Error {
-  override name = "HookError";
 }
 
 /** As much as an object may be, with the patch that makes it. */

@@ -1,8 +1,7 @@
 /** The question that a webhook is asked of a write, and what its answer says. Pure. */
-import { type JsonPatchOperation, type KindDefinition, readAs } from "@selvedge/apimachinery";
 import { holdingLazy } from "../../rest/lazy-object.ts";
 import { type StatusDetails, StatusError } from "../../status-error.ts";
-import { HookError } from "./hook-client.ts";
+import { HookError } from "./hook-error.ts";
 
 const group = "admission.k8s.io";
 const versions = ["v1", "v1beta1"] as const;
@@ -32,7 +31,8 @@ export interface SaidStatus {
 
 export interface Verdict {
   readonly allowed: boolean;
-  readonly patch: readonly JsonPatchOperation[];
+  /** Operations as they were sent; "": none. */
+  readonly patch: string;
   readonly result: SaidStatus | undefined;
   readonly warnings: readonly string[];
   readonly annotations: Readonly<Record<string, string>>;
@@ -48,14 +48,11 @@ interface SaidResponse {
   readonly auditAnnotations?: unknown;
 }
 
-type Reading = Pick<KindDefinition, "keepsIntegers">;
-
-/** What was asked: as which version, under which name, whether it may change something, and of which kind. */
+/** What was asked: as which version, under which name, and whether it may change something. */
 interface Asked {
   readonly version: ReviewVersion;
   readonly uid: string;
   readonly mutates: boolean;
-  readonly kind: Reading;
 }
 
 export function verdictOf(asked: Asked, answer: unknown): Verdict {
@@ -88,9 +85,9 @@ export function verdictOf(asked: Asked, answer: unknown): Verdict {
 
 function patchIn(
   { patch: said, patchType }: SaidResponse,
-  { version, mutates, kind }: Asked,
+  { version, mutates }: Asked,
   invalid: (why: string) => HookError,
-): readonly JsonPatchOperation[] {
+): string {
   const patch = typeof said === "string" ? said : "";
   if (version === "v1" && !mutates) {
     if (patch !== "") throw invalid("validating webhook may not return response.patch");
@@ -103,26 +100,10 @@ function patchIn(
       throw invalid("webhook returned response.patchType but not response.patch");
     if (patchType === "") throw invalid('webhook returned invalid response.patchType of ""');
   }
-  if (!mutates || patch === "") return [];
-  if (version === "v1" && patchType !== "JSONPatch")
+  if (!mutates) return "";
+  if (patch !== "" && version === "v1" && patchType !== "JSONPatch")
     throw new HookError(`unsupported patch type ${JSON.stringify(patchType)}`);
-  return operationsIn(patch, kind);
-}
-
-function operationsIn(patch: string, kind: Reading): readonly JsonPatchOperation[] {
-  let operations: unknown;
-  try {
-    operations = readAs(kind, Buffer.from(patch, "base64").toString());
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new HookError(`received undecodable patch in webhook response: ${why}`, { cause: error });
-  }
-  if (operations === null) return [];
-  if (!Array.isArray(operations))
-    throw new HookError(
-      "received undecodable patch in webhook response: a JSON patch is a list of operations",
-    );
-  return operations as JsonPatchOperation[];
+  return patch;
 }
 
 function objectIn(value: unknown): Record<string, unknown> | undefined {
@@ -141,10 +122,4 @@ export function deniedBy(name: string, said: SaidStatus = {}): StatusError {
   const denied = `admission webhook ${JSON.stringify(name)} denied the request`;
   const text = message || reason ? `${denied}: ${message || reason}` : `${denied} without explanation`;
   return new StatusError(code, reason, text, objectIn(details) as StatusDetails | undefined);
-}
-
-/** What the client is told when something went wrong that is not theirs. */
-export function internalError(why: string, cause?: unknown): StatusError {
-  const message = `Internal error occurred: ${why}`;
-  return new StatusError(500, "InternalError", message, { causes: [{ message: why }] }, { cause });
 }

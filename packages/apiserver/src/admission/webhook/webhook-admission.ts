@@ -5,20 +5,22 @@
  *        ▲                  │ something changed
  *        └──── once more ───┘
  */
-import { jsonPatch, PatchError } from "@selvedge/apimachinery";
-import { type Clock, describeError, jsonEqual, type Log, type MetricRegistry, seconds } from "@selvedge/base";
+import type { KubeObject } from "@selvedge/apimachinery";
+import { type Clock, describeError, type Log, type MetricRegistry, seconds } from "@selvedge/base";
 import type { AdmissionMember, AdmissionRequest } from "../../admission.ts";
 import type { Authorizer } from "../../auth/authorization.ts";
 import type { KindName } from "../../rest/kind-names.ts";
+import { assignMembers, cloneObject, isSame } from "../../rest/lazy-object.ts";
 import type { ObjectRegistry } from "../../rest/object-registry.ts";
 import { StatusError } from "../../status-error.ts";
 import { isOwnBusiness } from "../matching.ts";
 import { AskedHooks, type Invocation } from "./asked-hooks.ts";
-import { type DialService, HookClient, HookError } from "./hook-client.ts";
+import { type DialService, HookClient } from "./hook-client.ts";
+import { HookError, internalError } from "./hook-error.ts";
 import { type Hook, HookList } from "./hooks.ts";
-import { deniedBy, internalError, reviewOf, reviewVersion, type Verdict, verdictOf } from "./review.ts";
-import { putShown, settleChanged, settleSent } from "./shown.ts";
-import { WebhookMetrics } from "./webhook-metrics.ts";
+import { operationsIn } from "./patched-object.ts";
+import { deniedBy, reviewOf, reviewVersion, type Verdict, verdictOf } from "./review.ts";
+import { type AskedHook, WebhookMetrics } from "./webhook-metrics.ts";
 
 export interface WebhookAdmissionOptions {
   readonly objects: ObjectRegistry;
@@ -39,7 +41,7 @@ const togetherMax = seconds(60);
 /** Of one answer, as much as clients are told. */
 const warningsMax = 4 * 1024;
 
-/** Of a patch that the audit log is told; a longer one would be most of it. */
+/** Of a patch, as it is sent, that the audit log is told; a longer one would be most of it. */
 const patchSaidMax = 64 * 1024;
 
 /** What became of one write's mutation so far. */
@@ -50,7 +52,7 @@ interface Rounds {
   /** To be asked again. */
   readonly due: Set<Hook>;
   /** As the last of them has left it. */
-  last: unknown;
+  last: KubeObject | undefined;
 }
 
 export class WebhookAdmission implements Disposable {
@@ -86,12 +88,12 @@ export class WebhookAdmission implements Disposable {
   #members(): AdmissionMember[] {
     return [
       {
-        ...{ name: "MutatingAdmissionWebhook", rank: 1 },
+        ...{ name: "MutatingAdmissionWebhook", rank: 1, tells: true },
         handles: (subject) => this.#mutating.handles(subject),
         mutate: (request) => this.#mutate(request),
       },
       {
-        ...{ name: "ValidatingAdmissionWebhook", rank: 1 },
+        ...{ name: "ValidatingAdmissionWebhook", rank: 1, tells: true },
         handles: (subject) => this.#validating.handles(subject),
         validate: (request) => this.#validate(request),
       },
@@ -107,8 +109,7 @@ export class WebhookAdmission implements Disposable {
     };
     this.#rounds.set(request, rounds);
     const round = before === undefined ? 0 : 1;
-    if (round === 0) settleSent(request);
-    else if (!jsonEqual(request.object, rounds.last)) duePrevious(rounds);
+    if (round === 1 && !isSame(request.object, rounds.last)) duePrevious(rounds);
     let isChanged = false;
     for (const [index, hook] of this.#mutating.all.entries()) {
       if (round === 1 && !rounds.due.has(hook)) continue;
@@ -120,7 +121,7 @@ export class WebhookAdmission implements Disposable {
       if (hook.again) rounds.asked.add(hook);
       isChanged ||= changed;
     }
-    rounds.last = structuredClone(request.object);
+    rounds.last = request.object && cloneObject(request.object);
     return isChanged ? "again" : undefined;
   }
 
@@ -131,16 +132,36 @@ export class WebhookAdmission implements Disposable {
   ): Promise<boolean> {
     const { hook, request } = invocation;
     const place = `mutation.webhook.admission.k8s.io/round_${at.round}_index_${at.index}`;
-    const verdict = await this.#ask("admit", invocation, () =>
-      request.annotate?.(`failed-open.${place}`, hook.name),
-    );
-    const changed = verdict !== undefined && verdict.patch.length > 0 && (await change(invocation, verdict));
+    const onFailedOpen = (): void => request.annotate?.(`failed-open.${place}`, hook.name);
     const { configuration, name: webhook } = hook;
+    const mutated = await this.#ask("admit", invocation, onFailedOpen, async ({ patch }) => ({
+      ...{ changed: patch !== "" && (await this.#change(invocation, patch)), patch },
+    }));
+    const { changed, patch } = mutated ?? { changed: false, patch: "" };
     request.annotate?.(place, JSON.stringify({ configuration, webhook, mutated: changed }));
-    if (verdict === undefined || verdict.patch.length === 0) return changed;
-    const said = JSON.stringify({ configuration, webhook, patch: verdict.patch, patchType: "JSONPatch" });
-    if (said.length <= patchSaidMax) request.annotate?.(place.replace("mutation", "patch"), said, "Request");
+    if (patch === "" || patch.length > patchSaidMax) return changed;
+    const operations = operationsIn(patch, request.kind);
+    const said = { configuration, webhook, patch: operations, patchType: "JSONPatch" };
+    if (operations.length > 0)
+      request.annotate?.(place.replace("mutation", "patch"), JSON.stringify(said), "Request");
     return changed;
+  }
+
+  /** Puts the patch into the object that is written; whether anything is another now. */
+  async #change({ hook, request, matched, shown }: Invocation, patch: string): Promise<boolean> {
+    const { object, operation, isLong } = request;
+    if (object === undefined || shown === undefined || operation === "CONNECT") {
+      if (operationsIn(patch, request.kind).length === 0) return false;
+      const what = `admission webhook ${JSON.stringify(hook.name)} attempted to modify the object`;
+      throw internalError(`${what}, which is not supported for this operation`);
+    }
+    const { kind, subresource, old } = request;
+    const write = { kind, subresource, object, old, matched, shown, patch };
+    const next = await this.#options.objects.planner.patched(write, isLong);
+    if (next === undefined) return false;
+    for (const key of Object.keys(object)) delete object[key];
+    assignMembers(object, next);
+    return true;
   }
 
   async #validate(request: AdmissionRequest): Promise<void> {
@@ -153,36 +174,40 @@ export class WebhookAdmission implements Disposable {
     const outcomes = await Promise.allSettled(
       invocations.map((invocation, index) => {
         const place = `failed-open.validating.webhook.admission.k8s.io/round_0_index_${index}`;
-        return this.#ask("validating", invocation, () => request.annotate?.(place, invocation.hook.name));
+        const onFailedOpen = (): void => request.annotate?.(place, invocation.hook.name);
+        return this.#ask("validating", invocation, onFailedOpen, () => undefined);
       }),
     );
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 
-  /** What it says, if it lets the write be; undefined: nobody has answered, and need not. */
-  async #ask(
-    type: "admit" | "validating",
-    { hook, request, value, shown, old }: Invocation,
+  /** What is made of what it says, if it lets the write be; undefined: nobody has answered, and need not. */
+  async #ask<T>(
+    type: AskedHook["type"],
+    invocation: Invocation,
     onFailedOpen: () => void,
-  ): Promise<Verdict | undefined> {
-    const { name, target, timeout, versions, failsOpen } = hook;
-    const { operation, dryRun } = request;
+    use: (verdict: Verdict) => T | Promise<T>,
+  ): Promise<T | undefined> {
+    const { name, failsOpen, tries } = invocation.hook;
+    const { operation, dryRun } = invocation.request;
     const done = this.#metrics.begin({ name, type, operation }, this.#options.clock);
-    if (dryRun && !hook.tries) {
+    if (dryRun && !tries) {
       done("no_error", 400);
       const message = `admission webhook ${JSON.stringify(name)} does not support dry run`;
       throw new StatusError(400, "BadRequest", message);
     }
-    let verdict: Verdict;
+    let refusal: StatusError | undefined;
     try {
-      const [version, uid] = [reviewVersion(versions), this.#options.uid()];
-      const objects = { object: shown ?? null, oldObject: old ?? null };
-      const body = reviewOf(version, uid, { ...value, ...objects });
-      const answer = await this.#client.ask({ target, body, timeout }).catch((error: unknown) => {
-        throw error instanceof HookError ? new HookError(`failed to call webhook: ${error.message}`) : error;
-      });
-      verdict = verdictOf({ version, uid, mutates: type === "admit", kind: request.kind }, answer);
+      const verdict = await this.#verdict(type, invocation);
+      refusal = verdict.allowed ? undefined : deniedBy(name, verdict.result);
+      const made = refusal === undefined ? await use(verdict) : undefined;
+      done(refusal && "no_error", refusal?.code ?? 200);
+      if (refusal === undefined) return made;
     } catch (error) {
+      if (error instanceof StatusError) {
+        done("apiserver_internal_error", 0);
+        throw error;
+      }
       const why = `failed calling webhook ${JSON.stringify(name)}: ${describeError(error)}`;
       if (!failsOpen) {
         done("calling_webhook_error", 500);
@@ -194,18 +219,28 @@ export class WebhookAdmission implements Disposable {
       onFailedOpen();
       return undefined;
     }
+    throw refusal;
+  }
+
+  /** Its words for the client and the audit log are passed on. */
+  async #verdict(
+    type: AskedHook["type"],
+    { hook, request, value, shown, old }: Invocation,
+  ): Promise<Verdict> {
+    const { name, target, timeout, versions } = hook;
+    const [version, uid] = [reviewVersion(versions), this.#options.uid()];
+    const objects = { object: shown ?? null, oldObject: old ?? null };
+    const body = reviewOf(version, uid, { ...value, ...objects });
+    const answer = await this.#client.ask({ target, body, timeout }).catch((error: unknown) => {
+      throw error instanceof HookError ? new HookError(`failed to call webhook: ${error.message}`) : error;
+    });
+    const verdict = verdictOf({ version, uid, mutates: type === "admit" }, answer);
     for (const [key, text] of Object.entries(verdict.annotations)) request.annotate?.(`${name}/${key}`, text);
     let left = warningsMax;
     for (const text of verdict.warnings) {
       if (left > 0) request.warn(text.slice(0, left));
       left -= text.length;
     }
-    if (!verdict.allowed) {
-      const refusal = deniedBy(name, verdict.result);
-      done("no_error", refusal.code);
-      throw refusal;
-    }
-    done(undefined, 200);
     return verdict;
   }
 }
@@ -213,25 +248,6 @@ export class WebhookAdmission implements Disposable {
 function duePrevious({ asked, due }: Rounds): void {
   for (const hook of asked) due.add(hook);
   asked.clear();
-}
-
-/** Puts the patch into the object that is written; whether anything is another now. */
-async function change({ hook, request, matched, shown }: Invocation, { patch }: Verdict): Promise<boolean> {
-  if (request.object === undefined || request.operation === "CONNECT") {
-    const what = `admission webhook ${JSON.stringify(hook.name)} attempted to modify the object`;
-    throw internalError(`${what}, which is not supported for this operation`);
-  }
-  let patched: unknown;
-  try {
-    patched = jsonPatch(shown, patch);
-  } catch (error) {
-    if (!(error instanceof PatchError)) throw error;
-    throw internalError(error.message, error);
-  }
-  if (jsonEqual(patched, shown)) return false;
-  await putShown(request, matched, patched);
-  settleChanged(request);
-  return true;
 }
 
 function overdue(): StatusError {

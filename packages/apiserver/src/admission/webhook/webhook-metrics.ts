@@ -8,7 +8,7 @@ export interface AskedHook {
 }
 
 /** Who is at fault when a webhook lets nothing through; undefined: it does. */
-export type Rejection = "no_error" | "calling_webhook_error" | undefined;
+export type Rejection = "no_error" | "calling_webhook_error" | "apiserver_internal_error" | undefined;
 
 const bounds = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 25];
 
