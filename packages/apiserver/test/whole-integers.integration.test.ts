@@ -212,7 +212,6 @@ for (const [where, { store, skip }] of Object.entries(places))
       holds(await get(name, "yaml"), `default: ${odd}\n`, `- ${odd}\n`);
       holds(await get(name, "protobuf"), odd);
       holds(await get("/openapi/v3/apis/lab.test/v1"), `"default":${odd}`);
-      holds(await get("/openapi/v2"), `"default":${odd}`);
       const { rows } = await world.store.list("");
       const texts = rows.map(({ value }) => value);
       holds(texts.join("\n"), `"ticks":${most}`, `"default":${odd}`);
