@@ -140,7 +140,10 @@ describe("admission policies at work", { skip: missing }, () => {
       });
     }
     const why = "expression 'object.data.Fail == 'x'' resulted in error: no such key: Fail";
-    assert.equal(await world.message(maps, configMap("a", { x: "y" })), denied("configmaps", "a", "fail", why));
+    assert.equal(
+      await world.message(maps, configMap("a", { x: "y" })),
+      denied("configmaps", "a", "fail", why),
+    );
     await world.post(maps, configMap("a", { Fail: "x" }));
     await world.post(maps, configMap("b", { Fail: "x", Ignore: "y" }), 422);
   });
