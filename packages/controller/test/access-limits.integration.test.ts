@@ -133,6 +133,15 @@ describe("the audit log", () => {
     await watch("ResponseComplete");
     await world.send(root, { method: "GET", path: "/version" });
     assert.ok(!events.some(({ requestURI }) => requestURI === "/version"));
+
+    for (const name of ["long", "longer", "longest", "more"])
+      await world.send(root, {
+        ...{ method: "POST", path: maps, body: { metadata: { name }, data: { a: "x".repeat(900_000) } } },
+      });
+    const list = { method: "GET", path: `${maps}?limit=9`, headers: { "audit-id": "pieces" } };
+    await world.send({ ...root, headers: list.headers }, list);
+    const long = await event(({ auditID }) => auditID === "pieces");
+    assert.deepEqual([long.responseObject, long.annotations["audit.k8s.io/truncated"]], [undefined, "true"]);
   });
 });
 

@@ -115,6 +115,11 @@ export class AuditEntry {
     if (this.wants("RequestResponse")) this.#keep("responseObject", json);
   }
 
+  /** The client is sent more than is written down. */
+  tooLong(): void {
+    if (this.wants("RequestResponse")) this.#annotations["audit.k8s.io/truncated"] = "true";
+  }
+
   refused(error: StatusError): void {
     const { metadata, status, message, reason, details, code } = error.toStatus();
     if (this.wants("RequestResponse")) this.#keep("responseObject", JSON.stringify(error.toStatus()));

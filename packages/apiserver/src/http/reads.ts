@@ -73,10 +73,11 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
   if (first.done) throw new Error("a list has no end");
   const form = listFormOf(exchange, view, now);
   const { revision, items, end } = first.value;
+  // What is sent in pieces is more than is written down; only a Table in YAML is put together all the same.
+  if (end === undefined && (encoding !== "yaml" || view !== "table")) exchange.audit?.tooLong();
   if (encoding === "protobuf") {
     const again = (revision: number): AsyncIterable<ListPiece> =>
       ports.objects.listPieces(kind, { ...listQuery(query, namespace), again: revision });
-    // As of a list in JSON: what is sent at once is written down, a long one is not.
     if (end !== undefined && exchange.audit?.wants("RequestResponse") === true)
       exchange.audit.answered(wholeList(form, { revision, items, ...end }));
     const list = protobufListOf(kind, view === "partial", exchange.answers);
