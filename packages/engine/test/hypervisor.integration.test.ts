@@ -7,8 +7,10 @@ import { join } from "node:path";
 import { it } from "node:test";
 import { Log, SystemClock, SystemRandom, silentSink } from "@selvedge/base";
 import { hypervisorConformance } from "../../harness/src/hypervisor/hypervisor.conformance.ts";
+import { waitFor } from "../../harness/src/real/wait.ts";
 import { machinePid } from "../src/app/qemu/machine-process.ts";
 import { QemuHypervisor } from "../src/app/qemu/qemu-hypervisor.ts";
+import type { AppId } from "../src/desired.ts";
 import { acceleration, images, makeImage, skip } from "./app-world.ts";
 
 const sh = (script: string): string[] => ["sh", "-c", script];
@@ -52,6 +54,27 @@ hypervisorConformance(
   },
   { skip },
 );
+
+it("a machine is found whose engine ended the moment it was started", { skip }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "svk-"));
+  const clock = new SystemClock();
+  const hypervisor = new QemuHypervisor({
+    ...{ ...images, clock, random: new SystemRandom(), acceleration: await acceleration() },
+    ...{ folder, scratchFolder: join(folder, "scratch"), cgroup: "svk-test" },
+    log: new Log("test", clock, silentSink),
+  });
+  try {
+    makeImage(folder);
+    const program = join(import.meta.dirname, "ends-at-launch.ts");
+    const engine = spawn(process.execPath, [program, folder, "svk-test"], { stdio: "inherit" });
+    assert.deepEqual(await once(engine, "exit"), [null, "SIGKILL"]);
+    await waitFor("the machine", async () => (await hypervisor.list()).length > 0 || undefined);
+    assert.deepEqual(await hypervisor.list(), ["machine"]);
+  } finally {
+    await hypervisor.remove("machine" as AppId);
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
 
 it("a machine's process is found while it becomes one program after the other", { skip }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "svp-"));

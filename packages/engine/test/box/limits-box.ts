@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Cgroups } from "../../src/app/qemu/cgroup.ts";
+import { noting } from "../../src/app/qemu/machine-process.ts";
 import { say } from "./say.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "limits-"));
@@ -17,9 +18,10 @@ assert(root !== undefined);
 
 // The second comes after the last of the first ones has gone, and our folder with it.
 for (const round of ["first", "second"]) {
-  const program = spawn("sleep", ["600"]);
-  assert(program.pid !== undefined);
-  await cgroups.enter("app", program.pid, { memoryBytes: 256 << 20, cpuMillis: 1500, processes: 64 });
+  const groups = await cgroups.make("app", { memoryBytes: 256 << 20, cpuMillis: 1500, processes: 64 });
+  const [shell = "", ...command] = noting(["sh", "-c", "echo begun; exec sleep 600"], groups);
+  const program = spawn(shell, command, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  await once(program.stdout, "data");
   const group = join(root, "sv-limits/app");
   const said = ["memory.max", "cpu.max", "pids.max"].map((it) =>
     readFileSync(join(group, it), "utf8").trim(),

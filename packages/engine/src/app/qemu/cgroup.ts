@@ -24,7 +24,7 @@ export class Cgroups {
   readonly #root: string;
   readonly #parent: string;
   /** What is under way: our folder is made with the first machine's group and goes with the last one's. */
-  #turn: Promise<void> = Promise.resolve();
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(kind: CgroupKind, root: string, parent: string) {
     this.kind = kind;
@@ -46,14 +46,13 @@ export class Cgroups {
     return await new Cgroups(await tryKind(folder, parent), folder, parent).#sweep();
   }
 
-  /** Puts a process, with all its threads, under limits. */
-  enter(name: string, pid: number, limits: MachineLimits): Promise<void> {
+  /** Makes the groups of a machine; what joins them, with all its threads, is under these limits. */
+  make(name: string, limits: MachineLimits): Promise<string[]> {
     return this.#inTurn(async () => {
-      if (this.kind === "none") return;
       if (this.kind === "v2") await handControllersDown(this.#root, this.#parent);
       for (const folder of this.#folders(name)) await mkdir(folder, { recursive: true });
       for (const [path, value] of this.#settings(name, limits)) await writeFile(path, value);
-      for (const folder of this.#folders(name)) await writeFile(join(folder, "cgroup.procs"), `${pid}`);
+      return this.#folders(name);
     });
   }
 
@@ -67,7 +66,7 @@ export class Cgroups {
     });
   }
 
-  #inTurn(act: () => Promise<void>): Promise<void> {
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(act);
     this.#turn = done.catch(() => {});
     return done;

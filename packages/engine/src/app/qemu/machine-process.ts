@@ -17,6 +17,15 @@ export async function machinePid(folder: string, id: string): Promise<number | u
   return args[args.indexOf("-name") + 1] === id && (await isAlive(pid)) ? pid : undefined;
 }
 
+/**
+ * Makes a command that notes its own number and joins its groups before it becomes the machine: at whatever moment the
+ * engine ends, the next one finds what runs, and it runs within its limits.
+ */
+export function noting(command: readonly string[], groups: readonly string[]): string[] {
+  const joins = groups.map((group) => `echo $$ >'${group}/cgroup.procs'`);
+  return ["sh", "-c", ["echo $$ >pid || exit", ...joins, 'exec "$@"'].join("\n"), "sh", ...command];
+}
+
 export async function machineUsage(pid: number): Promise<VmUsage | undefined> {
   try {
     const [stat, status, io] = await Promise.all(

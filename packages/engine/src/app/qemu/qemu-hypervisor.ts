@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chown, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, type Log, millis, type Random, sleep } from "@selvedge/base";
 import type { AppId } from "../../desired.ts";
@@ -19,7 +19,7 @@ import { Cgroups } from "./cgroup.ts";
 import { ConsoleTail } from "./console-tail.ts";
 import { GuestConnection } from "./guest-connection.ts";
 import type { MachineFiles } from "./machine-files.ts";
-import { machinePid, machineUsage } from "./machine-process.ts";
+import { machinePid, machineUsage, noting } from "./machine-process.ts";
 import { exists, OwnDisks } from "./own-disks.ts";
 import { namedThreads, placeThreads, startOn, usableProcessors } from "./placement.ts";
 import { type Acceleration, type MachineCommand, qemuArgs, translationCacheMib } from "./qemu-args.ts";
@@ -56,6 +56,8 @@ const spareThreads = 80;
 /** QEMU answers SIGTERM at once; one that does not is stuck. */
 const quitMs = 3000;
 const pollMs = 25;
+/** A shell has the machine's number noted at once. */
+const notingMs = 5;
 /** Debian's UEFI. */
 const uefiCode = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 /** The user of a machine without a network. */
@@ -124,11 +126,12 @@ export class QemuHypervisor implements Hypervisor {
     // Nobody who has some for itself is disturbed, not even by a machine that begins.
     if (shared.length > 0 && shared.length < (await this.processors()).length)
       whole.unshift(...startOn(shared));
-    const pid = await this.#spawn(spec.id, whole, files, root ? uid : undefined);
+    const noted = noting(whole, await this.#limits(spec));
+    const child = await this.#spawn(spec.id, noted, files, root ? uid : undefined);
     // It holds the CD open; nobody else is to read what was sealed to this node.
     if (spec.vm?.seed !== undefined) await rm(this.#seed(spec.id), { force: true });
-    await writeFile(join(folder, "pid"), `${pid}\n`);
-    await this.#limit(spec, pid);
+    while (child.exitCode === null && (await machinePid(folder, spec.id)) === undefined)
+      await sleep(this.#options.clock, millis(notingMs));
   }
 
   async connect(id: AppId, changed: () => void, signal: AbortSignal): Promise<Guest> {
@@ -244,7 +247,7 @@ export class QemuHypervisor implements Hypervisor {
     command: readonly string[],
     { opens }: MachineFiles,
     uid: number | undefined,
-  ): Promise<number> {
+  ): Promise<ChildProcess> {
     const files: number[] = [];
     try {
       const log = openSync(join(this.#folder(id), "qemu.log"), "w");
@@ -263,25 +266,26 @@ export class QemuHypervisor implements Hypervisor {
         child.once("error", (cause) => reject(new GuestError("cannot start QEMU", { cause })));
       });
       child.unref();
-      return child.pid ?? 0;
+      return child;
     } finally {
       for (const file of files) closeSync(file);
     }
   }
 
-  /** A machine without limits is still better than none: it says so and goes on. */
-  async #limit(spec: VmSpec, pid: number): Promise<void> {
+  /** Its groups. A machine without limits is still better than none: it says so and goes on. */
+  async #limits(spec: VmSpec): Promise<readonly string[]> {
     const cacheMib = spec.vm === undefined ? translationCacheMib : vmTranslationCacheMib;
     const besideMib = spec.besideMib ?? overheadMib + (this.emulated ? cacheMib : 0);
     const memoryMib = spec.memoryMib + besideMib;
     try {
-      await (await this.#cgroups).enter(spec.id, pid, {
+      return await (await this.#cgroups).make(spec.id, {
         memoryBytes: memoryMib * 2 ** 20,
         cpuMillis: spec.vcpus * 1000 + spareCpuMillis,
         processes: spec.vcpus + spareThreads,
       });
     } catch (error) {
       this.#options.log.warn("machine runs without limits of its own", { app: spec.id, error });
+      return [];
     }
   }
 }
