@@ -10,7 +10,7 @@ import { prepareGuest } from "../guest.ts";
 import { type Command, type Io, UsageError } from "../io.ts";
 import { waitFor } from "../kube.ts";
 import { checkout, defaultDir, nodeBinary, programMain } from "../layout.ts";
-import { claimFolder } from "./claim.ts";
+import { claim } from "./claim.ts";
 import { sweep } from "./down-command.ts";
 import { machineAddresses, makeNetwork } from "./host-network.ts";
 import { startLocalSystem } from "./local-system.ts";
@@ -167,14 +167,20 @@ async function isReady(dir: string): Promise<true | undefined> {
  * up.
  */
 async function claimOrJoin(dir: string, io: Io, signal: AbortSignal): Promise<AsyncDisposable | undefined> {
-  const claimed = await claimFolder(dir);
+  const claimed = await claim(dir);
   if (claimed !== undefined) return claimed;
   io.err(`Another ./selvedge up is starting ${dir}; waiting for it…`);
   const what = `the other ./selvedge up in ${dir}`;
   const attempt = async (): Promise<AsyncDisposable | true | undefined> =>
-    (await isReady(dir)) ?? (await claimFolder(dir));
+    (await isReady(dir)) ?? (await claim(dir));
   const result = await waitFor(new SystemClock(), signal, what, attempt, { limit: readyLimit });
   return result === true ? undefined : result;
+}
+
+/** A network is free until its bridge has an address: who chooses one is alone until then. */
+async function claimChoice(signal: AbortSignal): Promise<AsyncDisposable> {
+  const what = "another ./selvedge up to choose its network";
+  return await waitFor(new SystemClock(), signal, what, () => claim("networks"), { limit: seconds(60) });
 }
 
 async function upForeground(options: UpOptions, io: Io, signal: AbortSignal): Promise<number> {
@@ -184,23 +190,25 @@ async function upForeground(options: UpOptions, io: Io, signal: AbortSignal): Pr
     if (!existsSync(programMain(name)))
       throw new UsageError(`this checkout does not hold the ${name} program`);
   }
-  await using claim = await claimOrJoin(dir, io, signal);
-  if (claim === undefined) {
+  await using claimed = await claimOrJoin(dir, io, signal);
+  if (claimed === undefined) {
     await tell(dir, io);
     return 0;
   }
   const left = await readUpState(dir);
   if (left !== undefined) await sweep(left);
   for (const taken of [port, port + 1]) await refuseTakenPort(taken);
+  const guestDir = nodes > 0 ? await prepareGuest(io, signal) : "";
+  await using choice = await claimChoice(signal);
   const plan = planUp({ dir, nodes, port, boxes, subnetIndex: freeSubnetIndex(await machineAddresses()) });
   const supervisor = await refOf(process.pid);
   if (supervisor === undefined) throw new Error("cannot read /proc/self/stat");
   let state: UpState = { plan, supervisor, forwardingWasOff: false, ready: false };
   await writeUpState(state);
   try {
-    const guestDir = nodes > 0 ? await prepareGuest(io, signal) : "";
     state = { ...state, ...(nodes > 0 ? await makeNetwork(plan) : {}) };
     await writeUpState(state);
+    await choice[Symbol.asyncDispose]();
     await using _system = await startLocalSystem({ plan, guestDir, io, signal });
     state = { ...state, ready: true };
     await writeUpState(state);
