@@ -63,6 +63,8 @@ export interface KindDefinition {
    * Whether PUT without a resourceVersion is allowed: true for most built-in kinds, false for custom ones.
    */
   readonly unconditionalUpdate?: boolean;
+  /** Whether PUT makes what is not there: of some built-in kinds it always has. */
+  readonly createsOnUpdate?: boolean;
   /**
    * Deleting it first only sets deletionTimestamp, for as many seconds (Pods); undefined or 0 deletes at
    * once.

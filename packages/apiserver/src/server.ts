@@ -202,7 +202,8 @@ export class ApiServer {
       if (isElsewhere !== true) await serveComputed(exchange, computed, computedPorts);
       return;
     }
-    const ports = { ...this.#options, random: this.#random, virtual: this.#virtual, posted: this.#posted };
+    const own = { random: this.#random, authorizer: this.#authorizer };
+    const ports = { ...this.#options, ...own, virtual: this.#virtual, posted: this.#posted };
     const reads = method === "GET";
     const { subresource } = target;
     if (subresource !== undefined && !takesMethod(target.kind, subresource, method)) throw methodNotAllowed();

@@ -135,11 +135,12 @@ export class ApiWorld {
     dial,
     audit,
     computed,
+    authorizer,
   }: {
     readonly logMax?: number;
     readonly store?: Store;
     readonly dial?: DialService;
-  } & Pick<ApiServerOptions, "subresource" | "audit" | "computed"> = {}) {
+  } & Pick<ApiServerOptions, "subresource" | "audit" | "computed" | "authorizer"> = {}) {
     this.store = store ?? new SqliteStore(join(this.folder, "store.db"), "", logMax);
     this.objects = new ObjectRegistry([...allKinds, gadget], this.store, this.clock, new SeededRandom(1));
     const log = new Log("test", this.clock, silentSink);
@@ -162,6 +163,7 @@ export class ApiWorld {
         ...(subresource && { subresource }),
         ...(audit && { audit }),
         ...(computed && { computed }),
+        ...(authorizer && { authorizer }),
         metrics: this.metrics,
       },
       log,

@@ -135,6 +135,14 @@ describe("an object that is to be another", () => {
     ]);
   });
 
+  it("is made where it is not there, of those that upstream makes so", () => {
+    const made = allKinds.filter((kind) => kind.createsOnUpdate);
+    assert.deepEqual(made.map(({ plural }) => plural).sort(), [
+      ...["clusterrolebindings", "clusterroles", "endpoints", "events", "events", "leases", "limitranges"],
+      ...["rolebindings", "roles", "runtimeclasses", "services"],
+    ]);
+  });
+
   it("is an Event whose source is none, however that is said", () => {
     const event = {
       ...{ eventTime: "2026-01-01T00:00:00.000000Z", type: "Normal", reason: "a", action: "b" },

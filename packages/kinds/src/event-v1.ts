@@ -63,6 +63,7 @@ export const eventV1Kind: KindDefinition = builtIn(eventV1, {
   kind: "Event",
   plural: "events",
   singular: "event",
+  createsOnUpdate: true,
   shortNames: ["ev"],
   namespaced: true,
   selectableFields: [

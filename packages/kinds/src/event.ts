@@ -93,6 +93,7 @@ export const eventKind: KindDefinition = builtIn(event, {
   kind: "Event",
   plural: "events",
   singular: "event",
+  createsOnUpdate: true,
   shortNames: ["ev"],
   namespaced: true,
   selectableFields: [

@@ -38,6 +38,7 @@ export const leaseKind: KindDefinition = builtIn(lease, {
   kind: "Lease",
   plural: "leases",
   singular: "lease",
+  createsOnUpdate: true,
   namespaced: true,
   validate: (object) => validate(object as Lease),
   hasGeneration: false,

@@ -107,6 +107,7 @@ export const serviceKind: KindDefinition = builtIn(service, {
   plural: "services",
   returnsDeleted: true,
   singular: "service",
+  createsOnUpdate: true,
   shortNames: ["svc"],
   categories: ["all"],
   namespaced: true,

@@ -2,18 +2,20 @@
 import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachinery";
 import { keepsIntegers } from "@selvedge/base";
 import { admitPosted } from "../admission/asked-parts.ts";
+import { type Authorizer, requireAllowed } from "../auth/authorization.ts";
 import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
 import type { DeleteQuery } from "../rest/delete-plan.ts";
 import { type FieldRules, pruneObject } from "../rest/field-validation.ts";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
-import { jsonOf, withMembers } from "../rest/lazy-object.ts";
-import type { ObjectRegistry, WriteQuery } from "../rest/object-registry.ts";
+import { jsonOf } from "../rest/lazy-object.ts";
+import type { ObjectRegistry, WriteQuery, Written } from "../rest/object-registry.ts";
 import { checkSaid, type PatchKind, patchTypes, patchTypesOf } from "../rest/patching.ts";
 import type { LongBody } from "../rest/planner.ts";
 import { bindingMessage, evictionMessage } from "../rest/pod-part-messages.ts";
 import { bindPod, evictPod } from "../rest/pod-parts.ts";
 import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
 import { removeAll } from "../rest/remove-all.ts";
+import { replaceOrMake } from "../rest/replacing.ts";
 import { patchedScale, scaleMessage, settledScale } from "../rest/scale.ts";
 import type { Stored } from "../rest/stored.ts";
 import type { Target } from "../rest/target.ts";
@@ -25,10 +27,11 @@ import { formOf } from "./negotiation.ts";
 import { deleteOptions, listQuery, writeOptions } from "./query.ts";
 import { type ReadPorts, shown } from "./reads.ts";
 import { answer, warn } from "./respond.ts";
-import { bodyOf, deleteOptionsKind, patchOf, readable } from "./written-body.ts";
+import { bodyOf, deleteOptionsKind, objectIn, patchOf, placed, readable } from "./written-body.ts";
 
 export interface WritePorts extends ReadPorts {
   readonly objects: ObjectRegistry;
+  readonly authorizer: Authorizer;
   readonly virtual: readonly VirtualKind[];
   readonly posted: readonly PostedPart[];
 }
@@ -223,7 +226,7 @@ async function postToPod(
 
 async function replace(
   exchange: Exchange,
-  { objects }: WritePorts,
+  { objects, authorizer }: WritePorts,
   body: Uint8Array,
   ears: Ears,
 ): Promise<Outcome> {
@@ -245,13 +248,26 @@ async function replace(
   const parsed = await bodyOf(exchange, objects, body, kind);
   const object = placed(parsed, exchange, true);
   const part = subresource === undefined ? {} : { subresource };
-  const rules = { ...options, ...part, ...told(parsed), ...ears };
-  return { code: 200, body: await objects.update(kind, object, rules) };
+  const rules = { ...options, ...part, ...told(parsed), ...ears, mayMake: mayMake(exchange, authorizer) };
+  return madeOr(await replaceOrMake(objects, kind, object, rules));
+}
+
+/** What is not there yet is made by PUT and by apply too, by whoever may make it. */
+function mayMake({ target, user }: Exchange, authorizer: Authorizer): () => Promise<void> {
+  const { kind, namespace, name } = target;
+  const { group, version, plural: resource } = kind;
+  const where = { ...(namespace && { namespace }), ...(name && { name }) };
+  const asked = { type: "resource", user, verb: "create", group, version, resource, ...where } as const;
+  return async () => void (await requireAllowed(authorizer, asked));
+}
+
+function madeOr({ object, created }: Written): Outcome {
+  return { code: created ? 201 : 200, body: object };
 }
 
 async function patch(
   exchange: Exchange,
-  { objects }: WritePorts,
+  { objects, authorizer }: WritePorts,
   body: Uint8Array,
   ears: Ears,
 ): Promise<Outcome> {
@@ -288,8 +304,8 @@ async function patch(
   }
   checkSaid(kind, objectIn(parsed));
   const configuration = placed(parsed, exchange, true);
-  const { object, created } = await objects.apply(kind, name, namespace, configuration, rules);
-  return { code: created ? 201 : 200, body: object };
+  const making = { ...rules, mayMake: mayMake(exchange, authorizer) };
+  return madeOr(await objects.apply(kind, name, namespace, configuration, making));
 }
 
 async function remove(
@@ -347,49 +363,4 @@ function withManager(options: ReturnType<typeof writeOptions>, { request, user }
   // As upstream: whoever does not say who they are is known by their program's name.
   const agent = (request.headers["user-agent"] ?? "").split("/")[0]?.slice(0, 128) ?? "";
   return { ...options, user, fieldManager: options.fieldManager || agent || "unknown" };
-}
-
-function objectIn({ value }: ParsedBody): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
-  throw badRequest("the body of the request is no object");
-}
-
-/** The URL is the authority on what an object is and where; a body that says otherwise is refused. */
-function placed(parsed: ParsedBody, { target }: Exchange, saysName = false): KubeObject {
-  const { kind, name, namespace } = target;
-  const body = objectIn(parsed);
-  const expected = apiVersionOf(kind);
-  const { apiVersion = expected, kind: said = kind.kind } = body as Partial<KubeObject>;
-  const metadata = body.metadata ?? {};
-  if (said !== "" && said !== kind.kind) {
-    const version = String(apiVersion).split("/").at(-1);
-    const why = `no kind "${said}" is expected here`;
-    throw badRequest(`${said} in version "${version}" cannot be handled as a ${kind.kind}: ${why}`);
-  }
-  if (apiVersion !== "" && apiVersion !== expected) {
-    throw badRequest(
-      `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`,
-    );
-  }
-  if (typeof metadata !== "object" || Array.isArray(metadata)) {
-    throw badRequest("metadata must be an object");
-  }
-  const meta = metadata as KubeObject["metadata"];
-  if (meta.namespace && namespace && meta.namespace !== namespace) {
-    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
-  }
-  if (saysName && !meta.name) {
-    throw badRequest(
-      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
-    );
-  }
-  if (meta.name && name !== undefined && meta.name !== name) {
-    throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
-  }
-  const place = { ...(name && { name }), ...(namespace && { namespace }) };
-  return withMembers(body, {
-    ...{ apiVersion: expected, kind: kind.kind },
-    metadata: withMembers(meta, place),
-  }) as KubeObject;
 }

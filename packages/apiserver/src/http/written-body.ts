@@ -1,7 +1,15 @@
 /** What a write's body says: at once, but for a long one, which a thread reads. */
-import { deleteOptionsMessage, type KindDefinition } from "@selvedge/apimachinery";
+import {
+  deleteOptionsMessage,
+  type KindDefinition,
+  type KubeObject,
+  type ParsedBody,
+} from "@selvedge/apimachinery";
+import { apiVersionOf } from "../rest/kind-names.ts";
+import { withMembers } from "../rest/lazy-object.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import type { LongBody } from "../rest/planner.ts";
+import { badRequest } from "../rest/refusals.ts";
 import type { Target } from "../rest/target.ts";
 import { StatusError } from "../status-error.ts";
 import { mediaTypeOf, type ReadKind } from "./body.ts";
@@ -60,4 +68,49 @@ export async function readable(
     if (error instanceof StatusError) return undefined;
     throw error;
   }
+}
+
+export function objectIn({ value }: ParsedBody): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw badRequest("the body of the request is no object");
+}
+
+/** The URL is the authority on what an object is and where; a body that says otherwise is refused. */
+export function placed(parsed: ParsedBody, { target }: Exchange, saysName = false): KubeObject {
+  const { kind, name, namespace } = target;
+  const body = objectIn(parsed);
+  const expected = apiVersionOf(kind);
+  const { apiVersion = expected, kind: said = kind.kind } = body as Partial<KubeObject>;
+  const metadata = body.metadata ?? {};
+  if (said !== "" && said !== kind.kind) {
+    const version = String(apiVersion).split("/").at(-1);
+    const why = `no kind "${said}" is expected here`;
+    throw badRequest(`${said} in version "${version}" cannot be handled as a ${kind.kind}: ${why}`);
+  }
+  if (apiVersion !== "" && apiVersion !== expected) {
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`,
+    );
+  }
+  if (typeof metadata !== "object" || Array.isArray(metadata)) {
+    throw badRequest("metadata must be an object");
+  }
+  const meta = metadata as KubeObject["metadata"];
+  if (meta.namespace && namespace && meta.namespace !== namespace) {
+    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+  }
+  if (saysName && !meta.name) {
+    throw badRequest(
+      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+    );
+  }
+  if (meta.name && name !== undefined && meta.name !== name) {
+    throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
+  }
+  const place = { ...(name && { name }), ...(namespace && { namespace }) };
+  return withMembers(body, {
+    ...{ apiVersion: expected, kind: kind.kind },
+    metadata: withMembers(meta, place),
+  }) as KubeObject;
 }

@@ -1,10 +1,10 @@
 /** Lists: whole, at a revision, or in pages that fit together. */
 import type { FieldError, KindDefinition, KubeList } from "@selvedge/apimachinery";
 import { ReadTurns } from "../read-turns.ts";
-import { StatusError } from "../status-error.ts";
 import { CompactedError, type Row, type Store } from "../store/store.ts";
 import { type Place, readContinue, writeContinue } from "./continue-token.ts";
 import { badRequest, expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
+import { listRevision } from "./revision-text.ts";
 import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
 import { type Stored, showRow, showRows } from "./stored.ts";
 
@@ -178,33 +178,6 @@ async function startRevision(store: Store, query: ListQuery): Promise<number | u
   const current = await store.revision();
   if (asked > current) throw tooLargeRevision(asked, current);
   return query.resourceVersionMatch === "Exact" ? asked : undefined;
-}
-
-/** The revision to list at; 0 for absent. */
-function listRevision(text: string | undefined): number {
-  const { revision, fault } = parseRevision(text);
-  if (fault !== undefined) throw badRequest(`invalid resource version: ${fault}`);
-  return revision;
-}
-
-/** The revision to read or watch from; 0 for absent. Upstream takes another for a failure of its own. */
-export function readRevision(text: string | undefined): number {
-  const { revision, fault } = parseRevision(text);
-  if (fault !== undefined) throw new StatusError(500, "", fault);
-  return revision;
-}
-
-/** Upstream's revisions have 64 bits. */
-const revisionMax = 2n ** 64n - 1n;
-
-function parseRevision(text = ""): { readonly revision: number; readonly fault?: string } {
-  const isNumber = /^\d*$/.test(text);
-  // Longer ones than any number of that size, but for zeros in front: not worth taking apart.
-  if (isNumber && text.length < 64 && BigInt(text) <= revisionMax) return { revision: Number(text) };
-  const value = JSON.stringify(text);
-  const why = isNumber ? "value out of range" : "invalid syntax";
-  const fault = `resourceVersion: Invalid value: ${value}: strconv.ParseUint: parsing ${value}: ${why}`;
-  return { revision: 0, fault };
 }
 
 function checkQuery(query: ListQuery): void {

@@ -23,7 +23,15 @@ import { LongAnswers } from "./long-answers.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { checkPlace, type PatchKind } from "./patching.ts";
 import { Planner } from "./planner.ts";
-import { alreadyExists, badRequest, conflict, invalidField, isTaken, notFound } from "./refusals.ts";
+import {
+  alreadyExists,
+  badRequest,
+  checkUid,
+  conflict,
+  invalidField,
+  isTaken,
+  notFound,
+} from "./refusals.ts";
 import { encodeKept, isStale, keepWritten, revisionOf, Stored, seenRevision, showRow } from "./stored.ts";
 import { WaitingRules } from "./waiting-rules.ts";
 import { eventsOf, openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
@@ -42,6 +50,13 @@ export interface WriteQuery extends FieldRules {
   readonly annotate?: (key: string, value: string, level?: "Request") => void;
   /** Hears how the object is kept: its text is an answer that need not be made again. */
   readonly wrote?: (stored: Stored) => void;
+  /** Refuses, where an update or apply would make what is not there. */
+  readonly mayMake?: () => Promise<void>;
+}
+
+export interface Written {
+  readonly object: KubeObject;
+  readonly created: boolean;
 }
 
 type RegistryContext = WriteContext & { readonly patience: WaitingRules };
@@ -157,6 +172,7 @@ export class ObjectRegistry {
     const { name, namespace } = object.metadata;
     const free = this.table.served(kind).unconditionalUpdate || options.subresource !== undefined;
     return (await this.change(kind, name, namespace, options, (stored) => {
+      checkUid(kind, object, stored.metadata.uid);
       // Only of what there is: what there is not is not found.
       if (!free && seenRevision(object) === undefined) {
         const detail = "must be specified for an update";
@@ -197,7 +213,7 @@ export class ObjectRegistry {
     namespace: string | undefined,
     patch: unknown,
     options: WriteQuery = {},
-  ): Promise<{ readonly object: KubeObject; readonly created: boolean }> {
+  ): Promise<Written> {
     const definition = this.table.served(kind);
     const { fieldManager: manager, force = false, subresource } = options;
     for (let attempt = 1; ; attempt++) {
@@ -376,6 +392,7 @@ export class ObjectRegistry {
     }
     const made = await plan(object, said);
     await patience.settle(kind, made);
+    if (old === undefined) await asked.mayMake?.();
     await this.admission.ask("validate", { ...terms, object: made });
     return made;
   }

@@ -1,5 +1,5 @@
 /** What clients are told when something cannot be, in upstream's words: tools and people look for them. */
-import { type FieldError, fieldErrorBody, fieldErrorText } from "@selvedge/apimachinery";
+import { type FieldError, fieldErrorBody, fieldErrorText, type KubeObject } from "@selvedge/apimachinery";
 import { type StatusDetails, StatusError } from "../status-error.ts";
 import { OutcomeUnknownError, StoreUnavailableError } from "../store/store.ts";
 import { type KindName, resourceName } from "./kind-names.ts";
@@ -19,6 +19,25 @@ export function alreadyExists(kind: KindName, name: string): StatusError {
 
 export function isTaken(error: unknown): boolean {
   return error instanceof StatusError && error.reason === "AlreadyExists";
+}
+
+/** Whether the very object that was asked for is not there. */
+export function isAbsent(error: unknown, kind: KindName, name: string): boolean {
+  return error instanceof StatusError && error.message === notFound(kind, name).message;
+}
+
+/** A whole object says by its uid for which one it is meant; `there`: that of the one that is, "" of none. */
+export function checkUid(
+  kind: KindName,
+  { metadata: { name, uid } }: KubeObject,
+  there: string | undefined,
+): void {
+  if (!uid || uid === there) return;
+  throw conflict(
+    kind,
+    name,
+    `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${there}`,
+  );
 }
 
 const modified =

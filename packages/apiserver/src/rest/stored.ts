@@ -22,6 +22,7 @@ import {
   saidObject,
   withMembers,
 } from "./lazy-object.ts";
+import { checkSeen } from "./revision-text.ts";
 
 /** What of a kind tells how its objects are read. */
 type Reading = Pick<KindDefinition, "view" | "keepsIntegers">;
@@ -295,8 +296,9 @@ export function seenRevision({ metadata: { resourceVersion } }: KubeObject): str
   return resourceVersion === "" || resourceVersion === "0" ? undefined : resourceVersion;
 }
 
-/** Whether the writer has seen something else than what is there. */
+/** Whether the writer has seen something else than what is there; nobody is asked of what is not. */
 export function isStale(said: KubeObject, stored: KubeObject | undefined): boolean {
+  checkSeen(said);
   const seen = seenRevision(said);
-  return seen !== undefined && seen !== stored?.metadata.resourceVersion;
+  return seen !== undefined && stored !== undefined && seen !== stored.metadata.resourceVersion;
 }

@@ -3,8 +3,9 @@ import type { FieldError, KindDefinition, KubeObject, WatchEvent } from "@selved
 import { type Clock, type Millis, minutes } from "@selvedge/base";
 import { type Change, CompactedError, type Store, type Subscription } from "../store/store.ts";
 import { apiVersionOf, type KindName, prefixOf } from "./kind-names.ts";
-import { listPieces, readRevision } from "./listing.ts";
+import { listPieces } from "./listing.ts";
 import { expired, invalidOptions, tooLargeRevision } from "./refusals.ts";
+import { readRevision } from "./revision-text.ts";
 import { type Selection, type SelectionQuery, selectionOf } from "./selection.ts";
 import { convertChanges, readChange, type Stored } from "./stored.ts";
 

@@ -21,7 +21,7 @@ import { decodeFault } from "./decode-fault.ts";
 import { type FieldRules, pruneObject, unreadable } from "./field-validation.ts";
 import { apiVersionOf, hasGeneration, isNamespaceKind } from "./kind-names.ts";
 import { withSizes } from "./pod-resize.ts";
-import { conflict, invalid, invalidField } from "./refusals.ts";
+import { checkUid, invalid, invalidField } from "./refusals.ts";
 import { share } from "./share.ts";
 
 export interface WriteContext {
@@ -285,12 +285,9 @@ function merge(stored: KubeObject, wanted: KubeObject, context: WriteContext): K
   const { uid, name } = wanted.metadata;
   const fixed = (field: string, value: unknown): Error =>
     invalidField(kind, name, `metadata.${field}`, value, "field is immutable");
-  if (uid && uid !== stored.metadata.uid) {
-    // A whole object says by it for which one it is meant; a patch would change it.
-    if (managed || rules.patch !== undefined) throw fixed("uid", uid);
-    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stored.metadata.uid}`;
-    throw conflict(kind, name, why);
-  }
+  // A patch would change it.
+  if (uid && uid !== stored.metadata.uid && (managed || rules.patch !== undefined)) throw fixed("uid", uid);
+  checkUid(kind, wanted, stored.metadata.uid);
   for (const field of ["deletionTimestamp", "deletionGracePeriodSeconds"] as const) {
     const value = wanted.metadata[field];
     if (subresource === undefined && value && stored.metadata[field] === undefined) throw fixed(field, value);

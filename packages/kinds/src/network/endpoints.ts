@@ -81,6 +81,7 @@ export const endpointsKind: KindDefinition = builtIn(endpoints, {
   kind: "Endpoints",
   plural: "endpoints",
   singular: "endpoints",
+  createsOnUpdate: true,
   shortNames: ["ep"],
   namespaced: true,
   hasGeneration: false,

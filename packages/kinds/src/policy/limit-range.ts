@@ -54,6 +54,7 @@ export const limitRangeKind: KindDefinition = builtIn(limitRange, {
   kind: "LimitRange",
   plural: "limitranges",
   singular: "limitrange",
+  createsOnUpdate: true,
   shortNames: ["limits"],
   namespaced: true,
   hasGeneration: false,

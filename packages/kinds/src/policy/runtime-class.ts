@@ -51,6 +51,7 @@ export const runtimeClassKind: KindDefinition = builtIn(runtimeClass, {
   kind: "RuntimeClass",
   plural: "runtimeclasses",
   singular: "runtimeclass",
+  createsOnUpdate: true,
   namespaced: false,
   hasGeneration: false,
   unconditionalUpdate: false,

@@ -17,6 +17,7 @@ export const clusterRoleBindingKind: KindDefinition = builtIn(bindingMessage(des
   kind: "ClusterRoleBinding",
   plural: "clusterrolebindings",
   singular: "clusterrolebinding",
+  createsOnUpdate: true,
   namespaced: false,
   validate: (object, old) =>
     checkBinding(object as Binding, old as Binding | undefined, ["ClusterRole"], false),

@@ -47,6 +47,7 @@ export const clusterRoleKind: KindDefinition = builtIn(clusterRole, {
   kind: "ClusterRole",
   plural: "clusterroles",
   singular: "clusterrole",
+  createsOnUpdate: true,
   namespaced: false,
   nameFaults: pathSegmentFaults,
   validate: (object) => {

@@ -17,6 +17,7 @@ export const roleBindingKind: KindDefinition = builtIn(bindingMessage(descriptio
   kind: "RoleBinding",
   plural: "rolebindings",
   singular: "rolebinding",
+  createsOnUpdate: true,
   namespaced: true,
   validate: (object, old) =>
     checkBinding(object as Binding, old as Binding | undefined, ["Role", "ClusterRole"], true),

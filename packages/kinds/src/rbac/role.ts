@@ -27,6 +27,7 @@ export const roleKind: KindDefinition = builtIn(role, {
   kind: "Role",
   plural: "roles",
   singular: "role",
+  createsOnUpdate: true,
   namespaced: true,
   nameFaults: pathSegmentFaults,
   validate: (object) => {
