@@ -2,6 +2,7 @@
  * An app that says a number a few times a second, with how long its machine is up: a gap or a start shows. It
  * also wakes its engine as often, which sees then what a moved clock shows.
  */
+import { describeError } from "@selvedge/base";
 import { waitFor } from "../../packages/harness/src/real/wait.ts";
 import type { KubectlSession } from "./kubectl-session.ts";
 
@@ -49,7 +50,7 @@ const rollSeconds = 600;
 
 /** The one running Pod of an app, once it is Ready and of this turn. */
 export async function beatingPod(kube: KubectlSession, app: string, turn: string): Promise<string> {
-  return await waitFor(
+  const ready = waitFor(
     `a ready Pod of ${app}, ${turn}`,
     async () => {
       const { items } = JSON.parse(await kube.ok("get", "pods", "-l", `app=${app}`, "-o", "json"));
@@ -64,4 +65,8 @@ export async function beatingPod(kube: KubectlSession, app: string, turn: string
     },
     rollSeconds,
   );
+  return await ready.catch(async (error: unknown) => {
+    const { stdout } = await kube.run("describe", "pods", "-l", `app=${app}`);
+    throw new Error(`${describeError(error)}\n${stdout}`);
+  });
 }

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { hours, minutes, SeededRandom } from "@selvedge/base";
 import { type ProcessUsage, processUsage } from "../../packages/harness/src/bench/process-meter.ts";
@@ -31,6 +31,8 @@ const mib = 2 ** 20;
 let clock: MovedClock;
 let system: LocalSystem;
 let kube: KubectlSession;
+/** Each part goes on from where the one before it left the node. */
+let broken = false;
 
 async function apply(name: string, turn: string): Promise<void> {
   const file = join(system.dir, `${name}.json`);
@@ -88,6 +90,12 @@ describe("faults of a real node", { skip }, () => {
     await system.command(["pack", "--demo", "--output", join(scratch, "image")]);
     await system.push(join(scratch, "image"), image);
     await rm(scratch, { recursive: true, force: true });
+  });
+
+  beforeEach(() => assert.equal(broken, false, "an earlier part of this node's life failed"));
+
+  afterEach((context) => {
+    broken ||= "passed" in context && context.passed !== true;
   });
 
   after(async () => {
