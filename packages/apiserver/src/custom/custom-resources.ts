@@ -24,7 +24,13 @@ import { prefixOf } from "../rest/kind-names.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { readChange, Stored } from "../rest/stored.ts";
 import { StatusError } from "../status-error.ts";
-import { CompactedError, type Store, StoreUnavailableError, type Subscription } from "../store/store.ts";
+import {
+  CompactedError,
+  type Store,
+  StoreTimeoutError,
+  StoreUnavailableError,
+  type Subscription,
+} from "../store/store.ts";
 import { removeInstances } from "./cleanup.ts";
 import { planConditions, type TakenNames } from "./conditions-plan.ts";
 import { conversionOf } from "./conversion-webhook.ts";
@@ -172,7 +178,7 @@ export class CustomResources implements AsyncDisposable {
     try {
       return await store.revision();
     } catch (error) {
-      if (!(error instanceof StoreUnavailableError)) throw error;
+      if (!(error instanceof StoreUnavailableError || error instanceof StoreTimeoutError)) throw error;
       return 0;
     }
   }

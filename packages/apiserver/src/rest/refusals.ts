@@ -1,7 +1,12 @@
 /** What clients are told when something cannot be, in upstream's words: tools and people look for them. */
 import { type FieldError, fieldErrorBody, fieldErrorText, type KubeObject } from "@selvedge/apimachinery";
 import { type StatusDetails, StatusError } from "../status-error.ts";
-import { OutcomeUnknownError, StoreUnavailableError } from "../store/store.ts";
+import {
+  OutcomeUnknownError,
+  StoreBusyError,
+  StoreTimeoutError,
+  StoreUnavailableError,
+} from "../store/store.ts";
 import { type KindName, resourceName } from "./kind-names.ts";
 
 export function detailsOf(kind: KindName, name: string): StatusDetails {
@@ -96,11 +101,18 @@ export function tooLargeRevision(asked: number, current: number): StatusError {
   return new StatusError(504, "Timeout", `Timeout: ${message}`, { causes, retryAfterSeconds: 1 });
 }
 
+const storeRefusals = [
+  [StoreUnavailableError, 503, "ServiceUnavailable"],
+  [StoreBusyError, 429, "TooManyRequests"],
+  [StoreTimeoutError, 504, "Timeout"],
+  [OutcomeUnknownError, 504, "Timeout"],
+] as const;
+
 /** What a store that cannot do its work means to a client; undefined: something else went wrong. */
 export function storeRefusal(error: unknown): StatusError | undefined {
-  if (!(error instanceof StoreUnavailableError) && !(error instanceof OutcomeUnknownError)) return undefined;
-  const [code, reason] =
-    error instanceof StoreUnavailableError ? [503, "ServiceUnavailable"] : [504, "Timeout"];
+  const found = storeRefusals.find(([type]) => error instanceof type);
+  if (found === undefined || !(error instanceof Error)) return undefined;
+  const [, code, reason] = found;
   return new StatusError(code, reason, error.message, { retryAfterSeconds: 1 }, { cause: error });
 }
 

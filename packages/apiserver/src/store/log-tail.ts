@@ -28,8 +28,6 @@ export interface ChangeRow {
  * A notification is only a wake-up, and may be lost with a connection: the log is looked at so often anyway.
  */
 const lookEvery = seconds(1);
-/** No answer for so long means that the connection is dead, however alive TCP believes it. */
-const silenceMax = 2_000;
 const reconnectEvery = millis(200);
 /** Changes read at once while catching up. */
 const pageMax = 512;
@@ -68,7 +66,7 @@ export class LogTail {
     const { connections, clock, log } = this.#options;
     let lost = false;
     while (!this.#stopped) {
-      const client = connections.client(silenceMax);
+      const client = connections.client();
       try {
         await this.#listen(client, () => {
           if (lost) log.info("the database is back");
@@ -93,7 +91,7 @@ export class LogTail {
       if (Number(payload) > this.#options.feed.newest) this.wake();
     });
     await client.connect();
-    await client.query(`listen ${channel}`);
+    await this.#options.connections.attended(client, () => client.query(`listen ${channel}`));
     while (!this.#stopped) {
       this.#woken = false;
       while (await this.#read(client)) if (this.#stopped) return;
@@ -104,10 +102,12 @@ export class LogTail {
 
   /** Takes the next part of the log into the feed; false when that was all. */
   async #read(client: Client): Promise<boolean> {
-    const { feed, workspace, log } = this.#options;
+    const { connections, feed, workspace, log } = this.#options;
     const from = feed.newest;
     const values = [workspace, from, pageMax, batchWeight];
-    const { rows } = await client.query<ChangeRow>({ name: "tail", text: statements.tail, values });
+    const { rows } = await connections.attended(client, () =>
+      client.query<ChangeRow>({ name: "tail", text: statements.tail, values }),
+    );
     const [first] = rows;
     if (first === undefined) throw new Error("selvedge_store has lost its row: restore the database");
     if (first.newest < from)

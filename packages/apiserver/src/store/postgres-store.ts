@@ -5,7 +5,7 @@ import { Feed } from "./feed.ts";
 import { below, followed, type KeyRange } from "./keys.ts";
 import { batchMax, batchWeight, LogCursor, type OldChanges } from "./log-cursor.ts";
 import { type ChangeRow, changesOf, LogTail } from "./log-tail.ts";
-import { PostgresConnections } from "./postgres-connections.ts";
+import { PostgresConnections, type Trouble } from "./postgres-connections.ts";
 import { migrate, statements } from "./postgres-schema.ts";
 import { dumpPostgres, loadPostgres, rewritePostgres } from "./postgres-upkeep.ts";
 import { ReadQueue } from "./read-queue.ts";
@@ -17,6 +17,7 @@ import {
   type Row,
   type Snapshot,
   type Store,
+  StoreTimeoutError,
   StoreUnavailableError,
   type Subscription,
   type WriteOutcome,
@@ -72,7 +73,7 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
     const { url, clock, log } = options;
     const connections = new PostgresConnections(url, clock, log);
     try {
-      const gaveUp = (cause: unknown): Error => new Error(describeError(cause), { cause });
+      const gaveUp = ({ cause }: Trouble): Error => new Error(describeError(cause), { cause });
       const newer = await connections.retried((connection) => migrate(connection), gaveUp);
       if (newer !== undefined) throw new Error(newer);
       const [state] = await connections.read<{ newest: number }>("revision", []);
@@ -160,10 +161,8 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
   }
 
   async rewrite(prefix: string, change: (key: string, value: string) => string): Promise<number> {
-    const gaveUp = (cause: unknown): Error =>
-      new StoreUnavailableError("the database cannot be reached", { cause });
     const changed = await rewritePostgres(
-      (act) => this.#connections.retried(act, gaveUp),
+      (act) => this.#connections.retried(act),
       this.#workspace,
       below(prefix),
       change,
@@ -202,10 +201,17 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
         });
         return rows[0] ?? { outcomes: [], previous: [] };
       },
-      (cause) =>
-        attempts === 0
-          ? new StoreUnavailableError("the database cannot be reached; nothing was written", { cause })
-          : new OutcomeUnknownError("the database was lost while it wrote; the write may be done", { cause }),
+      ({ isSlow, cause }) => {
+        if (attempts > 0) {
+          const what = isSlow
+            ? "the database did not answer in time"
+            : "the database was lost while it wrote";
+          return new OutcomeUnknownError(`${what}; the write may be done`, { cause });
+        }
+        return isSlow
+          ? new StoreTimeoutError("the database did not answer in time; nothing was written", { cause })
+          : new StoreUnavailableError("the database cannot be reached; nothing was written", { cause });
+      },
     );
     if (attempts > 1) await this.#lookUp(writes, outcomes);
     else this.#publish(writes, outcomes, previous);
@@ -255,15 +261,12 @@ export class PostgresStore implements Store, Dumpable, Rewriting {
     const due = Math.floor(revision / every) !== Math.floor((revision - written) / every);
     if (!due || through <= 0 || this.#compacting !== undefined) return;
     this.#compacting = this.#connections
-      .retried(
-        async (connection) => {
-          // First that nobody may look there, then what is there: whoever finds something gone finds that said.
-          await connection.query(statements.compacting, [through]);
-          for (let piece = 0, cut = cutAtOnce; cut === cutAtOnce && piece < piecesMax; piece++)
-            cut = (await connection.query(statements.compact, [through, cutAtOnce])).rowCount ?? 0;
-        },
-        (cause) => new StoreUnavailableError("the database cannot be reached", { cause }),
-      )
+      .retried(async (connection) => {
+        // First that nobody may look there, then what is there: whoever finds something gone finds that said.
+        await connection.query(statements.compacting, [through]);
+        for (let piece = 0, cut = cutAtOnce; cut === cutAtOnce && piece < piecesMax; piece++)
+          cut = (await connection.query(statements.compact, [through, cutAtOnce])).rowCount ?? 0;
+      })
       .catch((error: unknown) =>
         this.#options.log.warn("the log was not cut; trying again later", { error: describeError(error) }),
       )

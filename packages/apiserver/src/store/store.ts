@@ -96,7 +96,17 @@ export class StoreUnavailableError extends Error {
   override name = "StoreUnavailableError";
 }
 
-/** The connection was lost while a write was under way, and did not come back in time to tell. */
+/** The database is there, and was not ready in time: nothing was read, nothing was written. */
+export class StoreTimeoutError extends Error {
+  override name = "StoreTimeoutError";
+}
+
+/** More want something of the database than may wait for it. */
+export class StoreBusyError extends Error {
+  override name = "StoreBusyError";
+}
+
+/** A write was under way when the connection was lost or its time was over: nobody knows whether it is done. */
 export class OutcomeUnknownError extends Error {
   override name = "OutcomeUnknownError";
 }
