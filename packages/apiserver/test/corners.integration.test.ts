@@ -165,6 +165,15 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
     const { status, headers, json } = await world.send(`${things}/one?resourceVersion=1000000`);
     assert.deepEqual([status, headers["retry-after"], json.reason], [504, "1", "Timeout"]);
     assert.equal(json.details.causes[0].reason, "ResourceVersionTooLarge");
+    const exactly = await world.send(`${things}?resourceVersion=18446744073709551615&limit=1`);
+    assert.equal(exactly.headers["retry-after"], undefined);
+    assert.match(
+      exactly.json.message,
+      /^Timeout: Too large resource version: 18446744073709551615, current: /,
+    );
+    const all = "sendInitialEvents=1&resourceVersionMatch=NotOlderThan";
+    for await (const { type, object } of world.events(`${things}?watch=1&resourceVersion=999999&${all}`))
+      assert.deepEqual([type, object.code, object.reason], ["ERROR", 504, "Timeout"]);
     const { resourceVersion } = (await world.send(`${things}/two`)).json.metadata;
     assert.equal((await world.send(`${things}/one?resourceVersion=${resourceVersion}`)).status, 200);
   });

@@ -52,10 +52,11 @@ export async function serveObject(exchange: Exchange, ports: ReadPorts): Promise
 
 /** Who has seen a revision must not be shown what was before it. */
 async function checkReached({ query }: Exchange, { objects }: ReadPorts): Promise<void> {
-  const asked = readRevision(query.get("resourceVersion") ?? undefined);
-  if (asked === 0) return;
+  const asked = query.get("resourceVersion") ?? "";
+  const revision = readRevision(asked);
+  if (revision === 0) return;
   const current = await objects.revision();
-  if (asked > current) throw tooLargeRevision(asked, current);
+  if (revision > current) throw tooLargeRevision(asked, current);
 }
 
 export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<void> {

@@ -173,11 +173,14 @@ function weightOf(rows: readonly Row[]): number {
 
 /** The revision to list at; undefined for now. */
 async function startRevision(store: Store, query: ListQuery): Promise<number | undefined> {
-  const asked = listRevision(query.resourceVersion);
+  const { resourceVersion, resourceVersionMatch: match, limit = 0 } = query;
+  const asked = listRevision(resourceVersion);
   if (asked === 0) return undefined;
   const current = await store.revision();
-  if (asked > current) throw tooLargeRevision(asked, current);
-  return query.resourceVersionMatch === "Exact" ? asked : undefined;
+  // As upstream, which did not have the word once: a page is of the very revision.
+  const exact = match === "Exact" || (!match && limit > 0) ? "exact" : undefined;
+  if (asked > current) throw tooLargeRevision(resourceVersion, current, exact);
+  return exact && asked;
 }
 
 function checkQuery(query: ListQuery): void {

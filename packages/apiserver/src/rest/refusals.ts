@@ -95,10 +95,12 @@ export function expired(message: string, continueWith?: string): StatusError {
   });
 }
 
-export function tooLargeRevision(asked: number, current: number): StatusError {
-  const message = `Too large resource version: ${asked}, current: ${current}`;
+/** `asked` as it was said, which may be more than our numbers hold; "exact": no waiting makes it better. */
+export function tooLargeRevision(asked = "", current: number, how?: "exact"): StatusError {
+  const message = `Too large resource version: ${BigInt(asked)}, current: ${current}`;
   const causes = [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }];
-  return new StatusError(504, "Timeout", `Timeout: ${message}`, { causes, retryAfterSeconds: 1 });
+  const later = how === "exact" ? {} : { retryAfterSeconds: 1 };
+  return new StatusError(504, "Timeout", `Timeout: ${message}`, { causes, ...later });
 }
 
 const storeRefusals = [

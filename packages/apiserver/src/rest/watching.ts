@@ -47,7 +47,6 @@ export async function openWatch(
   const selection = selectionOf(kind, query);
   const asked = readRevision(query.resourceVersion);
   const current = await store.revision();
-  if (asked > current) throw tooLargeRevision(asked, current);
   return watchFrom(store, kind, query, selection, { asked, current }, clock);
 }
 
@@ -59,8 +58,10 @@ async function* watchFrom(
   { asked, current }: { readonly asked: number; readonly current: number },
   clock: Clock,
 ): AsyncGenerator<readonly WatchItem[]> {
-  let from = asked;
+  // Of changes that are to come: whoever asks for later ones waits for them.
+  let from = asked === 0 ? current : Math.min(asked, current);
   if (query.sendInitialEvents ?? asked === 0) {
+    if (asked > current) throw tooLargeRevision(query.resourceVersion, current);
     const { namespace, labelSelector, fieldSelector } = query;
     const pieces = listPieces(store, kind, {
       ...(namespace === undefined ? {} : { namespace }),
@@ -74,15 +75,20 @@ async function* watchFrom(
     if (query.sendInitialEvents && query.allowWatchBookmarks) {
       yield [{ type: "BOOKMARK", revision: from, initial: true }];
     }
-  } else if (asked === 0) from = current;
-  yield* follow(kind, store.subscribe(selection.prefix, from), selection, query, clock);
+  }
+  yield* follow(kind, store.subscribe(selection.prefix, from), selection, { ...query, asked }, clock);
+}
+
+interface Followed extends WatchQuery {
+  /** Nothing is told of this revision or of one before. */
+  readonly asked: number;
 }
 
 async function* follow(
   kind: KindDefinition,
   log: Subscription,
   selection: Selection,
-  { signal, ending, allowWatchBookmarks = false, bookmarkEvery = bookmarkDefault }: WatchQuery,
+  { signal, ending, allowWatchBookmarks = false, bookmarkEvery = bookmarkDefault, asked }: Followed,
   clock: Clock,
 ): AsyncGenerator<readonly WatchItem[]> {
   const wake = (): void => log.wake();
@@ -103,6 +109,7 @@ async function* follow(
       const changes = await log.take();
       if (kind.view?.converter !== undefined) await convertChanges(changes, kind);
       const items = changes
+        .filter(({ revision }) => revision > asked)
         .map((change) => itemOf(kind, change, selection))
         .filter((item) => item !== undefined);
       if (items.length > 0) yield items;
@@ -110,13 +117,13 @@ async function* follow(
       if (due) {
         due = false;
         timer = arm();
-        yield [{ type: "BOOKMARK", revision: log.revision, initial: false }];
+        yield* bookmarkAt(log.revision, asked);
       }
       if (last && changes.length === 0) break;
       if (!signal.aborted && ending?.aborted !== true) await log.wait();
     }
     // The last word before the end, so that the client goes on from here.
-    if (allowWatchBookmarks) yield [{ type: "BOOKMARK", revision: log.revision, initial: false }];
+    if (allowWatchBookmarks) yield* bookmarkAt(log.revision, asked);
   } catch (error) {
     if (!(error instanceof CompactedError)) throw error;
     throw expired(`too old resource version: ${log.revision}`);
@@ -126,6 +133,10 @@ async function* follow(
     ending?.removeEventListener("abort", wake);
     log.close();
   }
+}
+
+function* bookmarkAt(revision: number, asked: number): Generator<readonly WatchItem[]> {
+  if (revision >= asked) yield [{ type: "BOOKMARK", revision, initial: false }];
 }
 
 /** What the change is to somebody who sees only the selection. */
