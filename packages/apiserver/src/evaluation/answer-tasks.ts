@@ -1,6 +1,6 @@
 /** What is made in a thread of a long object for who asks for it in another form: texts in, bytes or values out. */
 import type { Instant } from "@selvedge/base";
-import { type AnswerForm, inForm } from "../http/forms.ts";
+import { type AnswerForm, inForm } from "../rest/answer-forms.ts";
 import { valuesOf } from "../rest/table.ts";
 import { kindIn, type SaidKind, type SaidStored, storedIn } from "./plan-tasks.ts";
 

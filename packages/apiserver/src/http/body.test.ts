@@ -4,7 +4,8 @@ import { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
-import { decodeBody, readBody } from "./body.ts";
+import { decodeBody } from "../rest/object-body.ts";
+import { readBody } from "./body.ts";
 
 const most = 3 * 1024 * 1024;
 

@@ -2,13 +2,14 @@
 import { encodeEvents, type KubeObject } from "@selvedge/apimachinery";
 import { type Clock, type Random, seconds } from "@selvedge/base";
 import type { ComputedKind } from "../rest/computed-kind.ts";
+import { protobufType } from "../rest/media-types.ts";
+import { answerBody } from "../rest/protobuf-answer.ts";
 import { expired } from "../rest/refusals.ts";
 import { selectionOf } from "../rest/selection.ts";
 import { partial, tableOf } from "../rest/table.ts";
 import { bookmark } from "../rest/watching.ts";
 import type { Exchange } from "./exchange.ts";
-import { formOf, protobufType } from "./negotiation.ts";
-import { answerBody } from "./protobuf-answer.ts";
+import { formOf } from "./negotiation.ts";
 import { includeObject, initialEvents, isTrue, listQuery, timeoutSeconds } from "./query.ts";
 
 export interface ComputedPorts {

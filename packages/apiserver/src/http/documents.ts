@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Clock, Turns } from "@selvedge/base";
 import { aggregatedDiscovery, discovery } from "../rest/discovery.ts";
 import type { LongAnswers } from "../rest/long-answers.ts";
+import { protobufType } from "../rest/media-types.ts";
 import {
   type OpenApiDocument,
   openapiRoot,
@@ -11,6 +12,7 @@ import {
   openapiV3,
   type SwaggerDocument,
 } from "../rest/openapi.ts";
+import { encodeAnswer } from "../rest/protobuf-answer.ts";
 import { methodNotAllowed } from "../rest/refusals.ts";
 import { type Resource, rootOf } from "../rest/resources.ts";
 import {
@@ -19,10 +21,8 @@ import {
   discoveryFormOf,
   discoveryTypes,
   plainJson,
-  protobufType,
   wantsSwaggerProtobuf,
 } from "./negotiation.ts";
-import { encodeAnswer } from "./protobuf-answer.ts";
 import { sendBody, sendJson } from "./respond.ts";
 
 /** The Kubernetes version whose behaviour this is: what clients choose theirs by. */

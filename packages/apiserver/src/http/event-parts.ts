@@ -7,9 +7,9 @@ import { LruMap } from "@selvedge/base";
 import { ReadTurns } from "../read-turns.ts";
 import { longMin } from "../rest/lazy-object.ts";
 import type { LongAnswers } from "../rest/long-answers.ts";
+import { keepBody } from "../rest/protobuf-answer.ts";
 import type { Stored } from "../rest/stored.ts";
 import type { WatchItem } from "../rest/watching.ts";
-import { keepBody } from "./protobuf-answer.ts";
 
 /** Of all watches of the program, as it has one event loop. */
 const turns = new ReadTurns();

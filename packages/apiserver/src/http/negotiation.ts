@@ -2,6 +2,7 @@
 import type { KindDefinition } from "@selvedge/apimachinery";
 import type { AggregatedVersion } from "../rest/discovery.ts";
 import { listKindOf } from "../rest/kind-names.ts";
+import { jsonType, protobufType, yamlType } from "../rest/media-types.ts";
 import { StatusError } from "../status-error.ts";
 
 export type View = "object" | "table" | "partial";
@@ -30,11 +31,10 @@ interface MediaRange {
 }
 
 /** What most programs say, and nothing else: not worth taking apart. */
-export const plainJson = "application/json";
-export const protobufType = "application/vnd.kubernetes.protobuf";
+export const plainJson: string = jsonType;
 const typeOf: Readonly<Record<Encoding, string>> = {
   json: plainJson,
-  yaml: "application/yaml",
+  yaml: yamlType,
   protobuf: protobufType,
 };
 export const discoveryTypes: readonly string[] = Object.values(typeOf);

@@ -13,13 +13,13 @@ import { concatBytes } from "@selvedge/base";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
 import { type ListPiece, listMetadata } from "../rest/listing.ts";
 import type { LongAnswers } from "../rest/long-answers.ts";
+import { protobufType } from "../rest/media-types.ts";
+import { partialMessage } from "../rest/server-messages.ts";
 import type { Stored } from "../rest/stored.ts";
 import { partial } from "../rest/table.ts";
 import type { Exchange } from "./exchange.ts";
 import { sendParts } from "./list-stream.ts";
-import { protobufType } from "./negotiation.ts";
 import { sendBody } from "./respond.ts";
-import { partialMessage } from "./server-messages.ts";
 
 /** Lists up to here are kept while their length is found out: most are, and are read once. */
 const keptMax = 4 * 1024 * 1024;

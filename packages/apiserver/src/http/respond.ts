@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, gzip } from "node:zlib";
+import { inForm } from "../rest/answer-forms.ts";
 import type { LongAnswers } from "../rest/long-answers.ts";
+import { protobufType } from "../rest/media-types.ts";
+import { encodeAnswer } from "../rest/protobuf-answer.ts";
 import type { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
-import { inForm } from "./forms.ts";
-import { type Encoding, encodingOf, protobufType } from "./negotiation.ts";
-import { encodeAnswer } from "./protobuf-answer.ts";
+import { type Encoding, encodingOf } from "./negotiation.ts";
 import { isTrue } from "./query.ts";
 
 /** Upstream's: smaller answers cost more to pack than to send. */

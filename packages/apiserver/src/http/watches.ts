@@ -3,12 +3,13 @@ import type { ServerResponse } from "node:http";
 import { encodeEvents, type ProtobufEvent } from "@selvedge/apimachinery";
 import { type Clock, type Instant, seconds } from "@selvedge/base";
 import { holdingLazy, jsonOf } from "../rest/lazy-object.ts";
+import { protobufType } from "../rest/media-types.ts";
+import { answerBody, storedBody } from "../rest/protobuf-answer.ts";
 import type { WatchItem } from "../rest/watching.ts";
 import { bookmark } from "../rest/watching.ts";
 import { bodyComes, isLong, partsOf, sharedLine } from "./event-parts.ts";
 import type { Exchange } from "./exchange.ts";
-import { type Form, formOf, protobufType, type View } from "./negotiation.ts";
-import { answerBody, storedBody } from "./protobuf-answer.ts";
+import { type Form, formOf, type View } from "./negotiation.ts";
 import { includeObject, initialEvents, isTrue, listQuery, timeoutSeconds } from "./query.ts";
 import { type ReadPorts, shown } from "./reads.ts";
 

@@ -7,12 +7,13 @@ import {
 } from "@selvedge/apimachinery";
 import { apiVersionOf } from "../rest/kind-names.ts";
 import { withMembers } from "../rest/lazy-object.ts";
+import type { ReadKind } from "../rest/object-body.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import type { LongBody } from "../rest/planner.ts";
 import { badRequest } from "../rest/refusals.ts";
 import type { Target } from "../rest/target.ts";
 import { StatusError } from "../status-error.ts";
-import { mediaTypeOf, type ReadKind } from "./body.ts";
+import { mediaTypeOf } from "./body.ts";
 import type { Exchange } from "./exchange.ts";
 
 export const deleteOptionsKind: Pick<KindDefinition, "kind" | "protobuf"> = {

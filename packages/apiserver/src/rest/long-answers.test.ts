@@ -5,7 +5,7 @@ import { instant, SystemClock } from "@selvedge/base";
 import { allKinds } from "@selvedge/kinds";
 import { EvaluationThreads } from "../evaluation/evaluation-threads.ts";
 import { Evaluations } from "../evaluation/evaluations.ts";
-import { type AnswerForm, inForm } from "../http/forms.ts";
+import { type AnswerForm, inForm } from "./answer-forms.ts";
 import { cutObject, jsonOf, saidObject } from "./lazy-object.ts";
 import { LongAnswers } from "./long-answers.ts";
 import { Stored } from "./stored.ts";

@@ -8,7 +8,7 @@ import type { Instant } from "@selvedge/base";
 import { EvaluationLostError } from "../evaluation/evaluation-threads.ts";
 import type { Evaluations } from "../evaluation/evaluations.ts";
 import type { SaidKind } from "../evaluation/plan-tasks.ts";
-import { type AnswerForm, inForm } from "../http/forms.ts";
+import { type AnswerForm, inForm } from "./answer-forms.ts";
 import { hasManyValues, longMin } from "./lazy-object.ts";
 import type { Stored } from "./stored.ts";
 import { keepValues, knownValues } from "./table.ts";

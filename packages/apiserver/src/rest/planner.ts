@@ -28,10 +28,10 @@ import type {
   SaidRules,
   SaidStored,
 } from "../evaluation/plan-tasks.ts";
-import { type BodyForm, type ReadKind, readForm, writtenAs } from "../http/body.ts";
 import { StatusError } from "../status-error.ts";
 import type { FieldRules } from "./field-validation.ts";
 import { assignMembers, hasManyValues, jsonOf, longMin, saidObject, unreadLength } from "./lazy-object.ts";
+import { type BodyForm, type ReadKind, readForm, writtenAs } from "./object-body.ts";
 import { type ApplyRequest, applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
 import { withScale } from "./scale.ts";
 import { shownAs } from "./shown-as.ts";

@@ -6,9 +6,9 @@ import {
   type ProtobufEvent,
   type ProtobufMessage,
 } from "@selvedge/apimachinery";
-import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
-import type { Stored } from "../rest/stored.ts";
+import { apiVersionOf, listKindOf } from "./kind-names.ts";
 import { serverMessages } from "./server-messages.ts";
+import type { Stored } from "./stored.ts";
 
 interface Typed {
   readonly apiVersion?: string;

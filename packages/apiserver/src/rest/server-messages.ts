@@ -15,10 +15,10 @@ import {
   tokenReview,
 } from "../auth/review-schemas.ts";
 import { definitionKind } from "../custom/definition-kind.ts";
-import { discoveryMessages } from "../rest/discovery-messages.ts";
-import { apiVersionOf } from "../rest/kind-names.ts";
-import { bindingMessage, evictionMessage } from "../rest/pod-part-messages.ts";
-import { scaleMessage } from "../rest/scale.ts";
+import { discoveryMessages } from "./discovery-messages.ts";
+import { apiVersionOf } from "./kind-names.ts";
+import { bindingMessage, evictionMessage } from "./pod-part-messages.ts";
+import { scaleMessage } from "./scale.ts";
 
 const kinds = [
   ...[selfSubjectAccessReview, subjectAccessReview, localSubjectAccessReview, selfSubjectRulesReview],
