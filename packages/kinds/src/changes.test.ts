@@ -1,10 +1,17 @@
 /** What upstream says of an object that is there already, and is to be another. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { KindDefinition } from "@selvedge/apimachinery";
+import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { admit } from "../test/admit.ts";
 import { withSpec } from "../test/pod-specs.ts";
-import { allKinds, eventV1Kind, jobKind, podKind, serviceKind } from "./index.ts";
+import {
+  allKinds,
+  certificateSigningRequestKind,
+  eventV1Kind,
+  jobKind,
+  podKind,
+  serviceKind,
+} from "./index.ts";
 
 const metadata = { name: "a", namespace: "default", uid: "u" };
 const schedulingGates = [{ name: "a.b/c" }];
@@ -141,6 +148,16 @@ describe("an object that is to be another", () => {
       ...["clusterrolebindings", "clusterroles", "endpoints", "events", "events", "leases", "limitranges"],
       ...["rolebindings", "roles", "runtimeclasses", "services"],
     ]);
+  });
+
+  it("stays the request for a certificate that it was, unless it cannot be read", () => {
+    const request = Buffer.from("-----BEGIN CERTIFICATE REQUEST-----\n").toString("base64");
+    const asked = { metadata, spec: { signerName: "a.b/c", usages: ["client auth"], request } };
+    const found = ["AAAA", "AA\nAA", "$$$"].map((other) => {
+      const changed = { metadata, spec: { signerName: "d.e/f", request: other } };
+      return admit(certificateSigningRequestKind, changed, asked as unknown as KubeObject).object["spec"];
+    });
+    assert.deepEqual(found, [asked.spec, asked.spec, { signerName: "d.e/f", request: "$$$" }]);
   });
 
   it("is an Event whose source is none, however that is said", () => {

@@ -27,6 +27,7 @@ const kind: KindDefinition = {
     8: { name: "texts", type: "map", values: "string" },
     9: { name: "own", type: "message", embedded: true, message: { 1: { name: "flag", type: "bool" } } },
     10: { name: "any", type: "raw-extension" },
+    11: { name: "extra", type: "map", values: "texts" },
   },
 };
 const into = "into Go struct field Pod.";
@@ -43,6 +44,9 @@ describe("what Go cannot read", () => {
     [{ small: null, texts: { a: null } }, undefined],
     [{ bytes: 1 }, `json: cannot unmarshal number ${into}bytes of type []uint8`],
     [{ bytes: "Y\nQ==\n" }, undefined],
+    [{ extra: { a: ["b"] } }, undefined],
+    [{ extra: { a: "b" } }, `json: cannot unmarshal string ${into}extra of type v1.ExtraValue`],
+    [{ extra: { a: [1] } }, `json: cannot unmarshal number ${into}extra of type string`],
     [{ bytes: "Y" }, "illegal base64 data at input byte 0"],
     [{ bytes: "YQ" }, "illegal base64 data at input byte 0"],
     [{ bytes: "YQ=Y" }, "illegal base64 data at input byte 2"],

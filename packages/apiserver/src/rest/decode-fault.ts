@@ -124,6 +124,9 @@ function valueFault(field: ProtobufField, type: string, value: unknown, place: P
         : mismatch(value, place, "string");
     case "duration":
       return typeof value === "string" ? undefined : mismatch(value, place, "string");
+    case "texts":
+      if (!Array.isArray(value)) return mismatch(value, place, "v1.ExtraValue");
+      return first(value, (item) => (typeof item === "string" ? undefined : mismatch(item, place, "string")));
     case "message":
       if (field.choice) return undefined;
       if (typeof value !== "object" || value === null || Array.isArray(value)) {

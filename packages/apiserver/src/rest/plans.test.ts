@@ -273,6 +273,24 @@ describe("a write", () => {
       });
     });
 
+  it("is read as a whole, though a part of it come to nothing", () => {
+    const bytes = { 1: { name: "at", type: "bytes" } } as const;
+    const member = { type: "message", message: bytes } as const;
+    const kind = { ...gadget, custom: false, schema: { type: "object" } as const };
+    const protobuf = { 1: { name: "spec", ...member }, 2: { name: "status", ...member } };
+    const stored = (): KubeObject => ({ ...object(), spec: { at: "YQ==" }, status: { at: "YQ==" } });
+    for (const [name, subresource] of [
+      ["status", undefined],
+      ["spec", "status"],
+    ] as const)
+      for (const [at, isRead] of Object.entries({ "YQ==": true, "Yg==": true, $: false })) {
+        const how = { kind: { ...kind, protobuf }, subresource };
+        const plan = (): unknown => planUpdate(stored(), { ...stored(), [name]: { at } }, context(how));
+        if (isRead) assert.deepEqual(plan(), stored());
+        else assert.throws(plan, { code: 400, message: /: illegal base64 data at input byte 0$/ });
+      }
+  });
+
   it("is told of unknown fields as the rules say", () => {
     const odd = (): KubeObject => ({ ...object(), spec: { size: 1, colour: "red" } });
     assert.deepEqual(planCreate(odd(), "u", context())["spec"], { size: 1 });

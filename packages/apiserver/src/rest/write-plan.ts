@@ -69,6 +69,7 @@ export function planUpdate(stored: KubeObject, wanted: KubeObject, context: Writ
   const { kind, subresource } = context;
   applySchemaDefaults(kind.schema, stored);
   kind.applyDefaults?.(stored);
+  refuseUnread(stored, wanted, context);
   const next = merge(stored, wanted, context);
   // What is the same of a status is settled. Of a spec too, but kinds' own defaults change it where it stands.
   if (subresource === "status" && !kind.custom) shareContent(next, stored);
@@ -166,6 +167,22 @@ function checkTypes(
 function refuseUnreadable(kind: KindDefinition, object: KubeObject, rules: FieldRules): void {
   const fault = kind.custom ? undefined : decodeFault(kind, object);
   if (fault !== undefined) throw unreadable(kind, rules, fault);
+}
+
+/** Of what such a write leaves as it is, too: it has been read by then. */
+function refuseUnread(
+  stored: KubeObject,
+  wanted: KubeObject,
+  { kind, subresource, rules }: WriteContext,
+): void {
+  const written = subresource === undefined ? undefined : parts[subresource]?.[0];
+  const unread = ["spec", "status"].filter((name) =>
+    subresource === undefined ? name === "status" && kind.subresources?.status : name !== written,
+  );
+  for (const name of unread) {
+    if (wanted[name] !== undefined && !jsonEqual(wanted[name], stored[name]))
+      refuseUnreadable(kind, { [name]: wanted[name] } as unknown as KubeObject, rules);
+  }
 }
 
 export interface Sent {

@@ -1,5 +1,6 @@
 import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { ageColumn, column, humanDuration, nameColumn } from "../columns.ts";
+import { base64Length } from "../data-rules.ts";
 import { Faults } from "../faults.ts";
 import {
   atomic,
@@ -127,9 +128,12 @@ export const certificateSigningRequestKind: KindDefinition = builtIn(request, {
   selectableFields: ["spec.signerName"],
   subresources: { status: true, others: [{ name: "approval", ...part }] },
   applyDefaults: (made, old) => {
-    // What was asked for stays asked for, whatever else is said.
-    if (old !== undefined) (made as CertificateSigningRequest).spec = (old as CertificateSigningRequest).spec;
-    for (const one of (made as CertificateSigningRequest).status?.conditions ?? []) one.status ||= "True";
+    const csr = made as CertificateSigningRequest;
+    // What was asked for stays asked for, whatever else is said: but for what is no base64, which is refused.
+    const text = (csr.spec?.request ?? "").replaceAll(/[\r\n]/g, "");
+    if (old !== undefined && base64Length(text) !== undefined)
+      csr.spec = (old as CertificateSigningRequest).spec;
+    for (const one of csr.status?.conditions ?? []) one.status ||= "True";
   },
   validate: (made, old) =>
     validate(made as CertificateSigningRequest, old as CertificateSigningRequest | undefined),
