@@ -66,10 +66,10 @@ export interface KindDefinition {
   /** Whether PUT makes what is not there: of some built-in kinds it always has. */
   readonly createsOnUpdate?: boolean;
   /**
-   * Deleting it first only sets deletionTimestamp, for as many seconds (Pods); undefined or 0 deletes at
-   * once.
+   * Deleting it first only sets deletionTimestamp, for as many seconds (Pods); undefined deletes at once, whatever
+   * is asked for.
    */
-  readonly gracePeriodSeconds?: (object: KubeObject) => number;
+  readonly gracePeriodSeconds?: (object: KubeObject) => number | undefined;
   /** Who deletes it and says nothing of its dependents leaves them behind, and is told so by the warning. */
   readonly leavesDependents?: { readonly warning?: string };
   /** Whether spec changes count as generations; default true when the schema has a spec. */

@@ -202,6 +202,11 @@ export class ApiServer {
       if (isElsewhere !== true) await serveComputed(exchange, computed, computedPorts);
       return;
     }
+    // A question is asked, and nothing else.
+    if (this.#virtual.some(({ kind }) => kind === target.kind)) {
+      if (target.name !== undefined) throw unknownResource();
+      if (method !== "POST") throw methodNotAllowed();
+    }
     const own = { random: this.#random, authorizer: this.#authorizer };
     const ports = { ...this.#options, ...own, virtual: this.#virtual, posted: this.#posted };
     const reads = method === "GET";

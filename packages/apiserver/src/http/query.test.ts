@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StatusError } from "../status-error.ts";
+import { optionsIn } from "./deletes.ts";
 import { deleteOptions, listQuery, timeoutSeconds, writeOptions } from "./query.ts";
 
 const parse = (text: string): unknown => {
@@ -10,6 +11,8 @@ const parse = (text: string): unknown => {
   writeOptions("CreateOptions", query, false);
   return deleteOptions(query, undefined);
 };
+
+const goFault = "json: cannot unmarshal";
 
 describe("what a query says that it cannot mean is refused", () => {
   const rows: readonly (readonly [query: string, code: number, message: RegExp])[] = [
@@ -29,8 +32,36 @@ describe("what a query says that it cannot mean is refused", () => {
     });
   }
 
+  const bodies: readonly (readonly [body: unknown, message: string])[] = [
+    [[], "couldn't get version/kind; json parse error: the body of the request is no object"],
+    [{ kind: "Foo" }, 'no kind "Foo" is registered for version "v1" in scheme "pkg/runtime/scheme.go:110"'],
+    [
+      { propagationPolicy: 5 },
+      `${goFault} number into Go struct field DeleteOptions.propagationPolicy of type v1.DeletionPropagation`,
+    ],
+    [
+      { preconditions: { uid: 5 } },
+      `${goFault} number into Go struct field Preconditions.preconditions.uid of type types.UID`,
+    ],
+    [
+      { preconditions: "x" },
+      `${goFault} string into Go struct field DeleteOptions.preconditions of type v1.Preconditions`,
+    ],
+    [{ dryRun: "All" }, `${goFault} string into Go struct field DeleteOptions.dryRun of type []string`],
+  ];
+  for (const [body, message] of bodies) {
+    it(`in a body: ${JSON.stringify(body)}`, () =>
+      assert.throws(() => optionsIn(body), { code: 500, message }));
+  }
+
   it("and what it can mean is taken", () => {
     assert.deepEqual(listQuery(new URLSearchParams("limit=-1"), undefined), { limit: -1 });
+    assert.deepEqual(parse("uid=u&resourceVersion=4"), {
+      preconditions: { uid: "u", resourceVersion: "4" },
+    });
+    // A body says all, or nothing is said.
+    assert.deepEqual(optionsIn(null), {});
+    assert.deepEqual(deleteOptions(new URLSearchParams("dryRun=All"), { preconditions: null }), {});
     assert.deepEqual(parse("gracePeriodSeconds=%2B1&dryRun=All&propagationPolicy="), {
       ...{ gracePeriodSeconds: 1, propagationPolicy: "", dryRun: true },
     });

@@ -112,45 +112,51 @@ export function writeOptions(
   return { dryRun: dryRun.length > 0, fieldManager, fieldValidation: validation as FieldValidation, force };
 }
 
-/** Options of a deletion: from the body when there is one, else from the query. */
+/** Options of a deletion: of a body when there is one, which says all then, else of the query. */
 export function deleteOptions(
   query: URLSearchParams,
   body: Readonly<Record<string, unknown>> | undefined,
 ): DeleteQuery {
-  const dry = body?.["dryRun"] ?? query.getAll("dryRun");
-  const list = Array.isArray(dry) ? dry : [dry];
-  if (list.some((text) => text !== "All")) {
+  const { dryRun, gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions } = (body ??
+    deletionIn(query)) as DeletionSaid;
+  const dry = dryRun ?? [];
+  if (dry.some((text) => text !== "All")) {
     const detail = 'supported values: "All"';
     throw invalidOptions("DeleteOptions", [
-      { type: "FieldValueNotSupported", field: "dryRun", value: list, detail },
+      { type: "FieldValueNotSupported", field: "dryRun", value: dry, detail },
     ]);
   }
-  const orphan = query.get("orphanDependents");
-  const asked = body ?? {
-    gracePeriodSeconds: whole(query, "gracePeriodSeconds"),
-    propagationPolicy: query.get("propagationPolicy"),
-    orphanDependents: orphan === null ? undefined : isTrue(orphan),
+  return {
+    ...(typeof gracePeriodSeconds === "number" && { gracePeriodSeconds }),
+    ...(typeof propagationPolicy === "string" && { propagationPolicy }),
+    ...(typeof orphanDependents === "boolean" && { orphanDependents }),
+    ...(preconditions && { preconditions: saidOf(preconditions) }),
+    ...(dry.length > 0 && { dryRun: true }),
   };
-  return { ...parsedDeletion(asked), ...(list.length > 0 && { dryRun: true }) };
 }
 
-function parsedDeletion(asked: Readonly<Record<string, unknown>>): DeleteQuery {
-  const {
-    gracePeriodSeconds: grace,
-    propagationPolicy: policy,
-    orphanDependents: orphan,
-    preconditions,
-  } = asked;
-  const fits =
-    (grace === undefined || grace === null || Number.isSafeInteger(grace)) &&
-    (policy === undefined || policy === null || typeof policy === "string") &&
-    (orphan === undefined || orphan === null || typeof orphan === "boolean") &&
-    (preconditions === undefined || preconditions === null || typeof preconditions === "object");
-  if (!fits) throw badRequest("the options of the deletion have values of the wrong type");
+/** What is null is not said. */
+type DeletionSaid = {
+  readonly [Name in keyof Omit<DeleteQuery, "dryRun">]?: DeleteQuery[Name] | null;
+} & { readonly dryRun?: readonly string[] | null };
+
+function deletionIn(query: URLSearchParams): DeletionSaid {
+  const [orphan, uid, resourceVersion] = ["orphanDependents", "uid", "resourceVersion"].map((name) =>
+    query.get(name),
+  );
   return {
-    ...(typeof grace === "number" && { gracePeriodSeconds: grace }),
-    ...(typeof policy === "string" && { propagationPolicy: policy as PropagationPolicy }),
-    ...(typeof orphan === "boolean" && { orphanDependents: orphan }),
-    ...(preconditions && { preconditions: preconditions as NonNullable<DeleteQuery["preconditions"]> }),
+    dryRun: query.getAll("dryRun"),
+    gracePeriodSeconds: whole(query, "gracePeriodSeconds") ?? null,
+    propagationPolicy: query.get("propagationPolicy") as PropagationPolicy | null,
+    orphanDependents: orphan == null ? null : isTrue(orphan),
+    preconditions: uid == null && resourceVersion == null ? null : saidOf({ uid, resourceVersion }),
+  };
+}
+
+function saidOf(asked: Readonly<Record<string, unknown>>): NonNullable<DeleteQuery["preconditions"]> {
+  const { uid, resourceVersion } = asked;
+  return {
+    ...(typeof uid === "string" && { uid }),
+    ...(typeof resourceVersion === "string" && { resourceVersion }),
   };
 }

@@ -3,7 +3,7 @@ import type { KubeObject } from "@selvedge/apimachinery";
 import type { Clock, Instant, Random } from "@selvedge/base";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
 import { jsonOf } from "../rest/lazy-object.ts";
-import { type ListPiece, listMetadata, type StoredList } from "../rest/listing.ts";
+import { type ListPiece, type ListQuery, listMetadata, type StoredList } from "../rest/listing.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { tooLargeRevision } from "../rest/refusals.ts";
 import { readRevision } from "../rest/revision-text.ts";
@@ -65,9 +65,7 @@ export async function serveList(exchange: Exchange, ports: ReadPorts): Promise<v
   const asked = formOf(request.headers.accept, { protobuf: kind.protobuf !== undefined });
   const { view, encoding } = asked;
   checkPartial(asked, kind, true);
-  timeoutSeconds(query);
-  if (query.has("sendInitialEvents")) throw forbiddenForList();
-  const kept = ports.objects.listPieces(kind, listQuery(query, namespace));
+  const kept = ports.objects.listPieces(kind, listedQuery(query, namespace));
   const now = ports.clock.now();
   const isKept = view === "partial" || (view === "object" && kind.view === undefined);
   const pieces = isKept ? kept : settled(kept, exchange, view, ports, now);
@@ -127,7 +125,7 @@ function wholeList(form: ListForm, list: StoredList): string {
   return `${form.head(listMetadata(list))}${form.items(list.items)}]}`;
 }
 
-const noEnd = { continue: undefined, remaining: undefined };
+export const noEnd = { continue: undefined, remaining: undefined };
 
 /** How a list is written, whatever is in it. */
 function listFormOf({ query, target: { kind } }: Exchange, view: View, now: Instant): ListForm {
@@ -166,6 +164,13 @@ function listFormOf({ query, target: { kind } }: Exchange, view: View, now: Inst
 
 function open(rest: Record<string, unknown>, list: string): string {
   return `${JSON.stringify(rest).slice(0, -1)},"${list}":[`;
+}
+
+/** Which objects a query lists; what no list can be asked is refused. */
+export function listedQuery(query: URLSearchParams, namespace: string | undefined): ListQuery {
+  timeoutSeconds(query);
+  if (query.has("sendInitialEvents")) throw forbiddenForList();
+  return listQuery(query, namespace);
 }
 
 function forbiddenForList(): StatusError {

@@ -4,9 +4,8 @@ import { keepsIntegers } from "@selvedge/base";
 import { admitPosted } from "../admission/asked-parts.ts";
 import { type Authorizer, requireAllowed } from "../auth/authorization.ts";
 import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
-import type { DeleteQuery } from "../rest/delete-plan.ts";
 import { type FieldRules, pruneObject } from "../rest/field-validation.ts";
-import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
+import { apiVersionOf } from "../rest/kind-names.ts";
 import { jsonOf } from "../rest/lazy-object.ts";
 import type { ObjectRegistry, WriteQuery, Written } from "../rest/object-registry.ts";
 import { checkSaid, type PatchKind, patchTypes, patchTypesOf } from "../rest/patching.ts";
@@ -14,7 +13,6 @@ import type { LongBody } from "../rest/planner.ts";
 import { bindingMessage, evictionMessage } from "../rest/pod-part-messages.ts";
 import { bindPod, evictPod } from "../rest/pod-parts.ts";
 import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
-import { removeAll } from "../rest/remove-all.ts";
 import { replaceOrMake } from "../rest/replacing.ts";
 import { patchedScale, scaleMessage, settledScale } from "../rest/scale.ts";
 import type { Stored } from "../rest/stored.ts";
@@ -22,12 +20,13 @@ import type { Target } from "../rest/target.ts";
 import { fillDefaults } from "../rest/write-plan.ts";
 import { StatusError } from "../status-error.ts";
 import { mediaTypeOf, readBody } from "./body.ts";
+import { remove, success } from "./deletes.ts";
 import type { Exchange } from "./exchange.ts";
 import { formOf } from "./negotiation.ts";
-import { deleteOptions, listQuery, writeOptions } from "./query.ts";
+import { writeOptions } from "./query.ts";
 import { type ReadPorts, shown } from "./reads.ts";
 import { answer, warn } from "./respond.ts";
-import { bodyOf, deleteOptionsKind, objectIn, patchOf, placed, readable } from "./written-body.ts";
+import { bodyOf, objectIn, patchOf, placed, readable } from "./written-body.ts";
 
 export interface WritePorts extends ReadPorts {
   readonly objects: ObjectRegistry;
@@ -124,7 +123,7 @@ function write(exchange: Exchange, ports: WritePorts, body: Uint8Array, ears: Ea
       return patch(exchange, ports, body, ears);
     case "DELETE":
       if (subresource !== undefined) throw methodNotAllowed();
-      return remove(exchange, ports, body, ears);
+      return remove(exchange, ports.objects, body, { warn: ears.warn, annotate: ears.annotate });
     default:
       throw methodNotAllowed();
   }
@@ -307,57 +306,6 @@ async function patch(
   const making = { ...rules, mayMake: mayMake(exchange, authorizer) };
   return madeOr(await objects.apply(kind, name, namespace, configuration, making));
 }
-
-async function remove(
-  exchange: Exchange,
-  { objects }: WritePorts,
-  body: Uint8Array,
-  { warn, annotate }: Ears,
-): Promise<Outcome> {
-  const { query, target } = exchange;
-  const { kind, name, namespace } = target;
-  const said =
-    body.length === 0 ? undefined : objectIn(await bodyOf(exchange, objects, body, deleteOptionsKind));
-  const options = { ...deleteOptions(query, said), user: exchange.user, warn, annotate };
-  if (name === undefined) {
-    if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
-    if (kind.verbs?.includes("deletecollection") === false) throw methodNotAllowed();
-    return { code: 200, body: await removeMany(exchange, objects, options) };
-  }
-  const { gone, object } = await objects.remove(kind, name, namespace, options);
-  if (!gone) return { code: options.orphanDependents === false ? 202 : 200, body: object };
-  if (kind.returnsDeleted === true) return { code: 200, body: object };
-  const group = kind.group === "" ? {} : { group: kind.group };
-  const details = { name, ...group, kind: kind.plural, uid: object.metadata.uid };
-  return { code: 200, body: { ...success, details } };
-}
-
-/** What is deleted together is told in an answer up to here, in characters: it is made in one go. */
-const toldMax = 1024 * 1024;
-
-/** What upstream answers, a list of what they were; of very many, the Status that its documents speak of. */
-async function removeMany(
-  { query, response, target: { kind, namespace } }: Exchange,
-  objects: ObjectRegistry,
-  options: DeleteQuery,
-): Promise<object> {
-  const gone = new AbortController();
-  response.once("close", () => gone.abort());
-  const items: KubeObject[] = [];
-  let [length, count] = [0, 0];
-  const removed = (object: KubeObject, index: number): void => {
-    count++;
-    if (length <= toldMax) length += JSON.stringify(object).length;
-    if (length <= toldMax) items[index] = object;
-    else items.length = 0;
-  };
-  await removeAll(objects, kind, { ...listQuery(query, namespace), gone: gone.signal, removed }, options);
-  if (length > toldMax) return { ...success, message: `${count} objects were deleted` };
-  const metadata = { resourceVersion: `${await objects.revision()}` };
-  return { kind: listKindOf(kind), apiVersion: apiVersionOf(kind), metadata, items: items.filter(Boolean) };
-}
-
-const success = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" };
 
 function withManager(options: ReturnType<typeof writeOptions>, { request, user }: Exchange): WriteQuery {
   // As upstream: whoever does not say who they are is known by their program's name.

@@ -16,8 +16,8 @@ import { StatusError } from "../status-error.ts";
 import { mediaTypeOf } from "./body.ts";
 import type { Exchange } from "./exchange.ts";
 
-export const deleteOptionsKind: Pick<KindDefinition, "kind" | "protobuf"> = {
-  kind: "DeleteOptions",
+export const deleteOptionsKind: Pick<KindDefinition, "group" | "version" | "kind" | "protobuf"> = {
+  ...{ group: "meta.k8s.io", version: "v1", kind: "DeleteOptions" },
   protobuf: deleteOptionsMessage,
 };
 

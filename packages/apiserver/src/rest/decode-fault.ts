@@ -4,7 +4,6 @@
  */
 import {
   type KindDefinition,
-  type KubeObject,
   type ProtobufField,
   type ProtobufMessage,
   quantityFaultOf,
@@ -25,7 +24,10 @@ interface Place {
 }
 
 /** The first value that Go cannot read, in its words; undefined: all can be read. */
-export function decodeFault(kind: KindDefinition, object: KubeObject): string | undefined {
+export function decodeFault(
+  kind: Pick<KindDefinition, "group" | "version" | "kind" | "custom" | "protobuf">,
+  object: object,
+): string | undefined {
   if (kind.protobuf === undefined) return undefined;
   return messageFault(kind.protobuf, schemaName(kind), object, "");
 }

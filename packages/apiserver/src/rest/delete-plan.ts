@@ -12,6 +12,8 @@ export interface DeleteOutcome {
   /** False: it is marked, and goes when nothing holds it any more. */
   readonly gone: boolean;
   readonly object: KubeObject;
+  /** What it was before. */
+  readonly found: KubeObject;
 }
 
 export interface DeleteQuery {
@@ -33,7 +35,8 @@ export interface DeleteQuery {
 }
 
 export type DeletePlan =
-  | { readonly type: "delete" }
+  /** It goes at once, as the object says. */
+  | { readonly type: "delete"; readonly object: KubeObject }
   /** It stays, marked, until its grace is over and nothing holds it. */
   | { readonly type: "mark"; readonly object: KubeObject }
   /** It is marked already, and this says nothing new. */
@@ -51,31 +54,34 @@ export function planDelete(
   checkOptions(query);
   checkPreconditions(kind, found, query);
   const stored = begun(found, [kind.beginDeletion, query.beginDeletion], now);
-  const grace = graceOf(kind, stored, query);
+  const isMarked = stored.metadata.deletionTimestamp !== undefined;
+  const before = stored.metadata.deletionGracePeriodSeconds ?? 0;
+  const isGraceful = kind.gracePeriodSeconds !== undefined && !(isMarked && before === 0);
+  const grace = isGraceful ? graceOf(kind, stored, query) : 0;
+  // Grace can only become shorter, and until it is over nothing else is said of its end.
+  if (isGraceful && isMarked && (query.gracePeriodSeconds === undefined || grace >= before))
+    return { type: "nothing" };
   const finalizers = finalizersAfter(kind, stored.metadata.finalizers ?? [], query);
   const held = finalizers.length > 0 || namespaceFinalizers(stored).length > 0;
-  if (grace === 0 && !held) return { type: "delete" };
+  if (!isGraceful && !held) return { type: "delete", object: stored };
   const object = cloneObject(stored);
   const meta = object.metadata;
   const sameFinalizers = finalizers.join() === (meta.finalizers ?? []).join();
   if (finalizers.length > 0) meta.finalizers = finalizers;
   else delete meta.finalizers;
-  if (stored.metadata.deletionTimestamp) {
-    const before = stored.metadata.deletionGracePeriodSeconds ?? 0;
-    // Grace can only become shorter.
-    const shorter =
-      kind.gracePeriodSeconds !== undefined && query.gracePeriodSeconds !== undefined && grace < before;
-    if (!shorter && sameFinalizers) return { type: "nothing" };
-    if (shorter) shorten(meta, before, grace, now);
-    return { type: "mark", object };
-  }
+  if (!isMarked) mark(object, grace, now);
+  else if (isGraceful) shorten(meta, before, grace, now);
+  else if (sameFinalizers) return { type: "nothing" };
+  return { type: grace === 0 && !held ? "delete" : "mark", object };
+}
+
+function mark(object: KubeObject, grace: number, now: Instant): void {
+  const meta = object.metadata;
   meta.deletionTimestamp = toRfc3339(after(now, seconds(grace)));
-  meta.deletionGracePeriodSeconds = grace;
   if (meta.generation !== undefined) meta.generation++;
   if (object.kind === "Namespace" && object.apiVersion === "v1") {
     object["status"] = { ...(object["status"] as object | undefined), phase: "Terminating" };
-  }
-  return { type: "mark", object };
+  } else meta.deletionGracePeriodSeconds = grace;
 }
 
 /** The object with what is said of one that is about to go. */
@@ -98,13 +104,12 @@ function shorten(meta: KubeObject["metadata"], before: number, grace: number, no
   meta.deletionGracePeriodSeconds = over ? Math.min(grace, 1) : grace;
 }
 
-/** A kind that has no grace, or none for this object now, is not waited for. */
+/** What has nothing to end is not waited for, whoever asks for how long. */
 function graceOf(kind: KindDefinition, stored: KubeObject, query: DeleteQuery): number {
-  const own = kind.gracePeriodSeconds?.(stored) ?? 0;
-  if (own === 0) return 0;
-  const asked = query.gracePeriodSeconds;
-  if (asked === undefined) return stored.metadata.deletionGracePeriodSeconds ?? own;
-  return asked < 0 ? 1 : asked;
+  const own = kind.gracePeriodSeconds?.(stored);
+  if (own === undefined) return 0;
+  const grace = query.gracePeriodSeconds ?? own;
+  return grace < 0 ? 1 : grace;
 }
 
 function finalizersAfter(
@@ -117,9 +122,10 @@ function finalizersAfter(
   const decided = finalizers.includes(foreground) || finalizers.includes(orphan);
   const policy = said ?? (leaves !== undefined && !decided ? "Orphan" : undefined);
   if (policy === undefined) return [...finalizers];
-  const others = finalizers.filter((one) => one !== foreground && one !== orphan);
-  if (policy === "Foreground") return [...others, foreground];
-  return policy === "Orphan" ? [...others, orphan] : others;
+  const wanted = finalizers.filter((one) => one !== foreground && one !== orphan);
+  if (policy !== "Background") wanted.push(policy === "Foreground" ? foreground : orphan);
+  // What says the same in another order stays as it is.
+  return new Set(wanted).symmetricDifference(new Set(finalizers)).size === 0 ? [...finalizers] : wanted;
 }
 
 function policyOf({ propagationPolicy, orphanDependents }: DeleteQuery): PropagationPolicy | undefined {
@@ -144,11 +150,11 @@ function checkPreconditions(definition: KindDefinition, { metadata }: KubeObject
   const { uid, resourceVersion } = query.preconditions ?? {};
   const differs = (what: string, asked: string, is: string | undefined, perhaps: string): string =>
     `the ${what} in the precondition (${asked}) does not match the ${what} in record (${is}). ${perhaps}`;
-  if (uid && uid !== metadata.uid) {
+  if (uid !== undefined && uid !== metadata.uid) {
     const perhaps = "The object might have been deleted and then recreated";
     throw conflict(kind, metadata.name, differs("UID", uid, metadata.uid, perhaps));
   }
-  if (resourceVersion && resourceVersion !== metadata.resourceVersion) {
+  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
     const perhaps = "The object might have been modified";
     throw conflict(
       kind,

@@ -26,6 +26,7 @@ CoordinatedLeaseStrategy: LeaseSpec.strategy
 DNSPolicy: PodSpec.dnsPolicy
 DaemonSetConditionType: DaemonSetCondition.type
 DaemonSetUpdateStrategyType: DaemonSetUpdateStrategy.type
+DeletionPropagation: DeleteOptions.propagationPolicy
 DeploymentConditionType: DeploymentCondition.type
 DeploymentStrategyType: DeploymentStrategy.type
 FSGroupPolicy: CSIDriverSpec.fsGroupPolicy
@@ -122,8 +123,8 @@ UnsatisfiableConstraintAction: TopologySpreadConstraint.whenUnsatisfiable
 ValidationAction: ValidatingAdmissionPolicyBindingSpec.validationActions
 VolumeBindingMode: StorageClass.volumeBindingMode
 VolumeLifecycleMode: CSIDriverSpec.volumeLifecycleModes
-types.UID: ObjectMeta.uid ObjectReference.uid OwnerReference.uid UncountedTerminatedPods.failed
-  UncountedTerminatedPods.succeeded
+types.UID: ObjectMeta.uid ObjectReference.uid OwnerReference.uid Preconditions.uid
+  UncountedTerminatedPods.failed UncountedTerminatedPods.succeeded
 v2.HPAScalingPolicyType: HPAScalingPolicy.type
 v2.HorizontalPodAutoscalerConditionType: HorizontalPodAutoscalerCondition.type
 v2.MetricSourceType: MetricSpec.type MetricStatus.type

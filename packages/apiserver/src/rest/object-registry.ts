@@ -10,7 +10,7 @@ import { Followers } from "./followers.ts";
 import { generatedName } from "./generated-name.ts";
 import { apiVersionOf, isNamespaceKind, type KindName, keyOf, listKindOf } from "./kind-names.ts";
 import { KindTable } from "./kind-table.ts";
-import { cloneObject, isLazy } from "./lazy-object.ts";
+import { cloneObject, isLazy, withMembers } from "./lazy-object.ts";
 import {
   type ListPiece,
   type ListQuery,
@@ -263,17 +263,16 @@ export class ObjectRegistry {
       const stored = found.copy();
       await this.#admitDeletion(definition, stored, options);
       const plan = planDelete(definition, stored, options, this.#clock.now());
-      if (plan.type === "nothing") return { gone: false, object: stored };
-      const object = plan.type === "mark" ? plan.object : stored;
-      const gone = plan.type === "delete" || isGone(object);
-      if (options.dryRun) return { gone, object };
+      if (plan.type === "nothing") return { gone: false, object: stored, found: stored };
+      const gone = plan.type === "delete" || isGone(plan.object);
+      if (options.dryRun) return { gone, object: plan.object, found: stored };
       const expected = revisionOf(stored);
-      const value = gone ? undefined : await encodeKept(definition.view, object);
+      const value = gone ? undefined : await encodeKept(definition.view, plan.object);
       const outcome = await this.#store.write(keyOf(definition, name, namespace), expected, value);
       if (outcome.type === "written") {
-        object.metadata.resourceVersion = `${outcome.revision}`;
         await this.followers.told(definition, outcome.revision);
-        return { gone, object };
+        const metadata = { ...plan.object.metadata, resourceVersion: `${outcome.revision}` };
+        return { gone, object: withMembers(plan.object, { metadata }), found: stored };
       }
       if (options.preconditions?.resourceVersion || attempt >= attemptsMax) throw conflict(kind, name);
     }

@@ -9,6 +9,7 @@ const metaPrefix = "io.k8s.apimachinery.pkg.apis.meta.v1.";
  */
 const table = `
 ~
+  DeleteOptions: preconditions
   LabelSelector: matchExpressions=LabelSelectorRequirement
   ObjectMeta: ownerReferences=OwnerReference managedFields=ManagedFieldsEntry
 core/v1

@@ -14,6 +14,7 @@ export type OpenApiVersion = "v2" | "v3";
 const packages: Readonly<Record<string, string>> = {
   "apiextensions.k8s.io": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
   "apiregistration.k8s.io": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
+  "meta.k8s.io": metaPrefix.replace(/\.v1\.$/, ""),
   "metrics.k8s.io": "io.k8s.metrics.pkg.apis.metrics",
 };
 

@@ -17,6 +17,8 @@ const gadget: KindDefinition = {
   },
 };
 const lingering: KindDefinition = { ...gadget, gracePeriodSeconds: () => 30 };
+const hasty: KindDefinition = { ...gadget, gracePeriodSeconds: () => 0 };
+const idle: KindDefinition = { ...gadget, gracePeriodSeconds: () => undefined };
 const leaving: KindDefinition = { ...gadget, leavesDependents: { warning: "they stay" } };
 const now = instant(Date.parse("2026-01-01T00:00:00Z"));
 
@@ -26,9 +28,10 @@ function object(metadata: Partial<KubeObject["metadata"]> = {}): KubeObject {
 }
 
 function said(plan: DeletePlan): unknown {
-  if (plan.type !== "mark") return plan.type;
+  if (plan.type === "nothing") return plan.type;
+  if (plan.type === "delete" && plan.object.metadata.deletionTimestamp === undefined) return plan.type;
   const { deletionTimestamp, deletionGracePeriodSeconds: grace, finalizers = [] } = plan.object.metadata;
-  return [deletionTimestamp, grace, ...finalizers];
+  return [...(plan.type === "delete" ? [plan.type] : []), deletionTimestamp, grace, ...finalizers];
 }
 
 const going = { deletionTimestamp: "2026-01-01T00:00:30Z", deletionGracePeriodSeconds: 30 };
@@ -73,7 +76,19 @@ describe("a deletion", () => {
     ],
     ["it has a grace", lingering, {}, {}, ["2026-01-01T00:00:30Z", 30]],
     ["it is given another", lingering, {}, { gracePeriodSeconds: 5 }, ["2026-01-01T00:00:05Z", 5]],
-    ["it is given none", lingering, {}, { gracePeriodSeconds: 0 }, "delete"],
+    ["it is given none", lingering, {}, { gracePeriodSeconds: 0 }, ["delete", "2026-01-01T00:00:00Z", 0]],
+    ["it has none", hasty, {}, {}, ["delete", "2026-01-01T00:00:00Z", 0]],
+    ["it has none, and is given one", hasty, {}, { gracePeriodSeconds: 5 }, ["2026-01-01T00:00:05Z", 5]],
+    ["it is given less than none", hasty, {}, { gracePeriodSeconds: -5 }, ["2026-01-01T00:00:01Z", 1]],
+    ["nothing of it runs", idle, {}, { gracePeriodSeconds: 5 }, ["delete", "2026-01-01T00:00:00Z", 0]],
+    ["a policy comes while its grace goes on", lingering, going, { propagationPolicy: "Orphan" }, "nothing"],
+    [
+      "a policy is said again",
+      gadget,
+      { ...going, finalizers: ["orphan", "x/y"] },
+      { propagationPolicy: "Orphan" },
+      "nothing",
+    ],
     ["a kind without grace is given one", gadget, {}, { gracePeriodSeconds: 5 }, "delete"],
     ["its grace becomes shorter", lingering, going, { gracePeriodSeconds: 10 }, ["2026-01-01T00:00:10Z", 10]],
     [
@@ -85,7 +100,13 @@ describe("a deletion", () => {
     ],
     ["its grace cannot become longer", lingering, going, { gracePeriodSeconds: 60 }, "nothing"],
     ["it is asked for twice", lingering, going, {}, "nothing"],
-    ["force ends a grace", lingering, going, { gracePeriodSeconds: 0 }, "delete"],
+    [
+      "force ends a grace",
+      lingering,
+      going,
+      { gracePeriodSeconds: 0 },
+      ["delete", "2026-01-01T00:00:00Z", 0],
+    ],
   ];
   for (const [why, kind, meta, query, plan] of rows) {
     it(`when ${why}`, () => assert.deepEqual(said(planDelete(kind, object(meta), query, now)), plan));
@@ -103,6 +124,7 @@ describe("a deletion", () => {
   it("is refused for another object, another revision and a policy that is none", () => {
     const refused: readonly [query: DeleteQuery, code: number][] = [
       [{ preconditions: { uid: "other" } }, 409],
+      [{ preconditions: { uid: "" } }, 409],
       [{ preconditions: { resourceVersion: "4" } }, 409],
       [{ propagationPolicy: "Sideways" as never }, 422],
       [{ propagationPolicy: "Orphan", orphanDependents: false }, 422],

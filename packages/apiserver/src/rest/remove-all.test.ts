@@ -4,6 +4,7 @@ import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { SeededRandom, SystemClock } from "@selvedge/base";
 import { StatusError } from "../status-error.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
+import type { DeleteOutcome } from "./delete-plan.ts";
 import type { ListPiece } from "./listing.ts";
 import { ObjectRegistry } from "./object-registry.ts";
 import { removeAll } from "./remove-all.ts";
@@ -46,12 +47,12 @@ class Held {
     };
   }
 
-  async remove(_kind: unknown, name: string): Promise<{ gone: true; object: KubeObject }> {
+  async remove(_kind: unknown, name: string): Promise<DeleteOutcome> {
     this.begun.push(name);
     const end = Promise.withResolvers<void>();
     this.#ends.set(name, end);
     await end.promise;
-    return { gone: true, object: gadget(name) };
+    return { gone: true, object: gadget(name), found: gadget(name) };
   }
 
   async end(error?: Error): Promise<void> {

@@ -3,15 +3,18 @@ import type { KubeObject } from "@selvedge/apimachinery";
 import { StatusError } from "../status-error.ts";
 import type { DeleteQuery } from "./delete-plan.ts";
 import type { KindName } from "./kind-names.ts";
-import type { ListQuery } from "./listing.ts";
+import type { ListPiece, ListQuery } from "./listing.ts";
 import type { ObjectRegistry } from "./object-registry.ts";
 
 export interface RemoveAllQuery extends ListQuery {
   /** Fires when nobody waits for it any more: what has not begun is left then. */
   readonly gone?: AbortSignal;
-  /** Hears what each was, as soon as it goes, and which of the list it was. */
+  /** Hears what each was before, as soon as it goes, and which of the list it was. */
   readonly removed?: (object: KubeObject, index: number) => void;
 }
+
+/** Of the list of what was to go. */
+export type RemovedList = Omit<ListPiece, "items">;
 
 /** They go to the disk together; others' writes find room between. */
 const atOnce = 16;
@@ -21,10 +24,12 @@ export async function removeAll(
   kind: KindName,
   { gone, removed, ...query }: RemoveAllQuery,
   options: DeleteQuery = {},
-): Promise<void> {
+): Promise<RemovedList> {
   // Only their keys are in memory at once, and the log may forget the revision meanwhile: they change it themselves.
   const keys: string[] = [];
-  for await (const { items } of objects.listPieces(kind, query)) {
+  let list: RemovedList = { revision: 0, end: undefined };
+  for await (const { items, ...rest } of objects.listPieces(kind, query)) {
+    list = rest;
     if (gone?.aborted) throw timedOut();
     for (const { key } of items) keys.push(key);
   }
@@ -35,8 +40,8 @@ export async function removeAll(
       if (failures.length > 0 || gone?.aborted) return;
       const [name = "", namespace] = key.split("/").reverse();
       try {
-        const { object } = await objects.remove(kind, name, kind.namespaced ? namespace : undefined, options);
-        removed?.(object, index);
+        const { found } = await objects.remove(kind, name, kind.namespaced ? namespace : undefined, options);
+        removed?.(found, index);
       } catch (error) {
         // Somebody else was faster.
         if (!(error instanceof StatusError) || error.reason !== "NotFound") failures.push(error);
@@ -46,6 +51,7 @@ export async function removeAll(
   await Promise.all(Array.from({ length: atOnce }, worker));
   if (failures.length > 0) throw failures[0];
   if (gone?.aborted) throw timedOut();
+  return list;
 }
 
 function timedOut(): StatusError {

@@ -294,6 +294,10 @@ describe("a PriorityClass", () => {
       /usual is already marked as default/,
     );
     assert.match(
+      await world.objects.delete(priorityClassKind, "system-node-critical").catch(({ message }) => message),
+      /"system-node-critical" is forbidden: this is a system priority class and cannot be deleted$/,
+    );
+    assert.match(
       await tryTo(world, priorityClassKind, classOf("system-x", 5)),
       /reserved for system use only/,
     );

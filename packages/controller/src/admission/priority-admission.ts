@@ -61,8 +61,20 @@ export function priorityAdmission(policies: Policies): AdmissionMember[] {
     },
     {
       name: "PriorityClassDefault",
-      handles: ({ kind, operation }) => kind === priorityClassKind && operation !== "DELETE",
-      validate({ object, name }) {
+      handles: ({ kind }) => kind === priorityClassKind,
+      validate({ object, name = "", operation }) {
+        const refuse = (why: string): never => {
+          const text = `priorityclasses.scheduling.k8s.io "${name}" is forbidden: ${why}`;
+          throw new StatusError(403, "Forbidden", text, {
+            name,
+            group: "scheduling.k8s.io",
+            kind: "priorityclasses",
+          });
+        };
+        if (operation === "DELETE") {
+          if (systemClasses[name] === undefined) return;
+          refuse("this is a system priority class and cannot be deleted");
+        }
         const other = defaultClass();
         if (
           (object as PriorityClass).globalDefault !== true ||
@@ -70,11 +82,8 @@ export function priorityAdmission(policies: Policies): AdmissionMember[] {
           other.metadata.name === name
         )
           return;
-        const message = `PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`;
-        throw new StatusError(
-          403,
-          "Forbidden",
-          `priorityclasses.scheduling.k8s.io "${name}" is forbidden: ${message}`,
+        refuse(
+          `PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`,
         );
       },
     },

@@ -88,7 +88,9 @@ export function planApp(pod: Pod, acls: readonly firewall.ACE[], inputs: RenderI
     ephemeralContainers,
     volumes: appVolumes,
     restartPolicy: restartPolicies[spec.restartPolicy ?? "Always"] ?? ext.RestartPolicy.ALWAYS,
-    terminationGraceSeconds: metadata.deletionGracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? 30,
+    terminationGraceSeconds: graceOf(
+      metadata.deletionGracePeriodSeconds ?? spec.terminationGracePeriodSeconds,
+    ),
     isolation: spec.runtimeClassName === "container" ? ext.Isolation.CONTAINER : ext.Isolation.MICROVM,
     emulation:
       metadata.annotations?.["selvedge.dev/emulation"] === "refuse"
@@ -265,6 +267,11 @@ function secretsOf(
 /** Maps are encoded in the order they were filled; this makes it one order. */
 function ordered<T>(map: Readonly<Record<string, T>> = {}): Record<string, T> {
   return Object.fromEntries(Object.entries(map).sort(([left], [right]) => (left < right ? -1 : 1)));
+}
+
+/** What is less than none is the least, as for who deletes. */
+function graceOf(seconds = 30): number {
+  return seconds < 0 ? 1 : seconds;
 }
 
 /** A Pod's name as a host name: at most 63 characters, not ending in a dash or a dot, as kubelet cuts it. */

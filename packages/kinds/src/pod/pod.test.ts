@@ -102,6 +102,18 @@ describe("a Pod that exists", () => {
   ];
   for (const [what, edit] of allowed) it(`may change ${what}`, () => assert.deepEqual(change(edit), []));
 
+  it("may be given the least grace instead of less than none", () => {
+    const hasty = structuredClone(before);
+    hasty.spec.terminationGracePeriodSeconds = -3;
+    assert.deepEqual(admit(podKind, hasty).errors, []);
+    const [least, more] = [1, 2].map((terminationGracePeriodSeconds) => {
+      const after = { ...hasty, spec: { ...hasty.spec, terminationGracePeriodSeconds } };
+      return admit(podKind, after, hasty).errors.join();
+    });
+    assert.equal(least, "");
+    assert.match(more ?? "", /changed: spec.terminationGracePeriodSeconds$/);
+  });
+
   it("is placed by a binding, and by nothing else", () => {
     const placed = structuredClone(before);
     placed.spec.nodeName = "node-1";
@@ -152,7 +164,7 @@ describe("a Pod that exists", () => {
     };
     assert.equal(
       grace(() => {}),
-      0,
+      undefined,
     );
     assert.equal(
       grace(({ spec }) => void Object.assign(spec, { nodeName: "n" })),
@@ -164,7 +176,7 @@ describe("a Pod that exists", () => {
     );
     assert.equal(
       grace((pod) => void Object.assign(pod, { status: { phase: "Failed" } })),
-      0,
+      undefined,
     );
   });
 });

@@ -60,7 +60,7 @@ export const podKind: KindDefinition = builtIn(pod, {
   gracePeriodSeconds: (object) => {
     const { spec, status } = object as Pod;
     // What runs nowhere has nothing to say goodbye to.
-    if (!spec.nodeName || status?.phase === "Succeeded" || status?.phase === "Failed") return 0;
+    if (!spec.nodeName || status?.phase === "Succeeded" || status?.phase === "Failed") return undefined;
     return spec.terminationGracePeriodSeconds ?? 30;
   },
 });

@@ -102,7 +102,6 @@ function checkPodSpec(faults: Faults, path: string, spec: PodSpec): void {
     checkProcMount(faults, `${at}.securityContext.procMount`, securityContext?.procMount, spec.hostUsers);
   }
   checkScheduling(faults, path, spec);
-  faults.atLeastZero(`${path}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds);
   if (spec.activeDeadlineSeconds !== undefined) {
     faults.between(`${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, 1, secondsMax);
   }

@@ -105,6 +105,8 @@ function comparable(spec: PodSpec, old: PodSpec): PodSpec {
     if (old[member] === undefined) delete copy[member];
     else copy[member] = old[member];
   }
+  const grace = "terminationGracePeriodSeconds";
+  if ((old[grace] ?? 0) < 0 && spec[grace] === 1) copy[grace] = old[grace];
   for (const list of ["containers", "initContainers"] as const) {
     copy[list] = spec[list]?.map((one, index) => ({ ...one, image: old[list]?.[index]?.image }));
   }
