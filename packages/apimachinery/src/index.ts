@@ -142,6 +142,7 @@ export { applySchemaDefaults } from "./structural/default.ts";
 export { dropNulls } from "./structural/drop-nulls.ts";
 export { validateEmbedded } from "./structural/embedded.ts";
 export { compileExpression, ExpressionError, formatTest, matchesExpression } from "./structural/formats.ts";
+export { omitEmpty } from "./structural/omit-empty.ts";
 export { prune } from "./structural/prune.ts";
 export { fitsTypes, validateChange, validateSchema } from "./structural/validate.ts";
 export { webhookClientErrors } from "./webhook-client.ts";

@@ -54,7 +54,7 @@ export const objectMeta: Message = message(
     uid: text(5, "Ignored in a template."),
     resourceVersion: text(6, "Ignored in a template."),
     generation: int64(7, "Ignored in a template."),
-    creationTimestamp: time(8, "Ignored in a template."),
+    creationTimestamp: time(8, "Ignored in a template.", { nullable: false }),
     deletionTimestamp: time(9, "Ignored in a template.", pointer),
     deletionGracePeriodSeconds: int64(10, "Ignored in a template.", pointer),
     labels: textMap(11, "What selectors find the Pods by."),

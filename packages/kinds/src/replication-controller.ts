@@ -96,6 +96,8 @@ export const replicationControllerKind: KindDefinition = builtIn(replicationCont
     one.spec ??= {};
     defaultTemplate(one.spec);
     one.spec.replicas ??= 1;
+    // The documents say a default that Go leaves out.
+    if (one.spec.minReadySeconds === 0) delete one.spec.minReadySeconds;
     const labels = one.spec.template?.metadata?.labels;
     if (labels !== undefined) {
       if (Object.keys(one.spec.selector ?? {}).length === 0) one.spec.selector = { ...labels };

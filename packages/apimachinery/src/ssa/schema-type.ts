@@ -3,6 +3,7 @@ import { cloneJson } from "@selvedge/base";
 import type { KindDefinition, ProtobufField, ProtobufMessage } from "../kind-definition.ts";
 import type { KubeObject } from "../object.ts";
 import type { Schema } from "../schema.ts";
+import { membersOf, messageOf } from "../structural/omit-empty.ts";
 import type { JsonObject } from "../structural/walk.ts";
 import type { ApplyType, TypeRef } from "./apply-type.ts";
 import { sameInAllVersions, type Versions } from "./updater.ts";
@@ -148,18 +149,6 @@ function objectType(schema: Schema, root: Schema, message?: ProtobufMessage): Ap
       zeros: zerosOf(members, schema, fields),
     },
   };
-}
-
-/** With those of embedded structs, as JSON has them. */
-function membersOf(message: ProtobufMessage): readonly ProtobufField[] {
-  return Object.values(message).flatMap((field) => {
-    const inner = messageOf(field);
-    return field.embedded && inner !== undefined ? membersOf(inner) : [field];
-  });
-}
-
-function messageOf({ message }: ProtobufField): ProtobufMessage | undefined {
-  return typeof message === "function" ? message() : message;
 }
 
 /** What Go's JSON has of a struct that nobody has put anything into. */

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { ProtobufMessage } from "../kind-definition.ts";
 import type { Schema } from "../schema.ts";
 import { applySchemaDefaults } from "./default.ts";
 import { dropNulls } from "./drop-nulls.ts";
+import { omitEmpty } from "./omit-empty.ts";
 import { prune } from "./prune.ts";
 import { fitsTypes, validateSchema } from "./validate.ts";
 
@@ -118,18 +120,45 @@ describe("dropNulls", () => {
     dropNulls(schema, object);
     assert.deepEqual(object, { spec: { maybe: null, items: [{}], free: { any: null } } });
   });
+});
 
+describe("omitEmpty", () => {
   const text: Schema = { type: "string" };
-  const held: Schema = {
-    type: "object",
-    required: ["rules"],
-    properties: {
-      data: { type: "object", additionalProperties: text },
-      limits: { type: "object", additionalProperties: { format: "quantity" } },
-      words: { type: "array", items: text },
-      rules: { type: "array", items: text },
-      source: { type: "object", properties: { name: text } },
+  const number: Schema = { type: "integer" };
+  const inner: Schema = { type: "object", required: ["key"], properties: { key: text, port: number } };
+  const message: ProtobufMessage = {
+    1: { name: "data", type: "map", values: "string" },
+    2: { name: "limits", type: "map", values: "quantity" },
+    3: { name: "words", type: "string", repeated: true },
+    4: { name: "rules", type: "string", repeated: true },
+    5: { name: "source", type: "message", pointer: true, message: () => message },
+    6: { name: "name", type: "string" },
+    7: { name: "replicas", type: "int32", pointer: true },
+    8: { name: "on", type: "bool" },
+    9: { name: "shown", type: "int32", needed: true },
+    10: { name: "weight", type: "int32" },
+    11: {
+      ...{ name: "items", type: "message", repeated: true },
+      message: { 1: { name: "key", type: "string" }, 2: { name: "port", type: "int32" } },
     },
+    12: { name: "free", type: "raw-extension" },
+    13: { name: "grace", type: "int64" },
+  };
+  const held: { -readonly [Key in keyof Schema]: Schema[Key] } = { type: "object", required: ["rules"] };
+  held.properties = {
+    data: { type: "object", additionalProperties: text },
+    limits: { type: "object", additionalProperties: { format: "quantity" } },
+    words: { type: "array", items: text },
+    rules: { type: "array", items: text },
+    source: held,
+    name: text,
+    replicas: number,
+    on: { type: "boolean" },
+    shown: number,
+    weight: { ...number, default: 0 },
+    items: { type: "array", items: inner },
+    free: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+    grace: { ...number, default: 5 },
   };
   for (const [what, object, left] of [
     [
@@ -137,16 +166,34 @@ describe("dropNulls", () => {
       { data: { a: null }, limits: { cpu: null } },
       { data: { a: "" }, limits: { cpu: "0" } },
     ],
-    ["a null in a list", { words: ["a", null] }, { words: ["a", ""] }],
+    ["nulls in a list", { words: ["a", null], items: [null] }, { words: ["a", ""], items: [{}] }],
     ["empty lists and maps", { data: {}, words: [], limits: null }, {}],
     ["what says something though it is empty", { rules: [], source: {} }, { rules: [], source: {} }],
+    [
+      "zeros that nobody had to say",
+      { name: "", on: false, source: { name: "", on: true } },
+      { source: { on: true } },
+    ],
+    ["zeros of pointers", { replicas: 0 }, { replicas: 0 }],
+    ["zeros that are always shown", { shown: 0, weight: 0 }, { shown: 0, weight: 0 }],
+    ["a zero where another value is the default", { grace: 0 }, {}],
+    ["zeros in lists and maps", { words: [""], data: { a: "" } }, { words: [""], data: { a: "" } }],
+    ["zeros of items", { items: [{ key: "", port: 0 }] }, { items: [{ key: "" }] }],
+    ["zeros of what has no schema", { free: { a: 0, b: null, c: [] } }, { free: { a: 0, b: null, c: [] } }],
+    ["what is no zero of its type", { name: 0, on: "" }, { name: 0, on: "" }],
   ] as const) {
     it(`reads as Go's structs do ${what}`, () => {
       const read = structuredClone(object) as never;
-      dropNulls(held, read, undefined, true);
+      omitEmpty(held, message, read);
       assert.deepEqual(read, left);
     });
   }
+
+  it("does not look into what was settled before", () => {
+    const source = { name: "" };
+    omitEmpty(held, message, { source }, { source });
+    assert.deepEqual(source, { name: "" });
+  });
 });
 
 describe("validateSchema", () => {

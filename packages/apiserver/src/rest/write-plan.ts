@@ -8,6 +8,7 @@ import {
   fitsTypes,
   type KindDefinition,
   type KubeObject,
+  omitEmpty,
   saidFields,
   updateObject,
   validateChange,
@@ -67,6 +68,8 @@ export function planCreate(wanted: KubeObject, uid: string, context: WriteContex
  */
 export function planUpdate(stored: KubeObject, wanted: KubeObject, context: WriteContext): KubeObject {
   const { kind, subresource } = context;
+  // Of an older version of us that kept what says nothing, or had fewer defaults.
+  if (kind.protobuf !== undefined) omitEmpty(kind.schema, kind.protobuf, stored);
   applySchemaDefaults(kind.schema, stored);
   kind.applyDefaults?.(stored);
   refuseUnread(stored, wanted, context);
@@ -226,7 +229,8 @@ export function fillDefaults(
   old: KubeObject | undefined,
   rules: FieldRules = {},
 ): void {
-  dropNulls(kind.schema, object, old, kind.protobuf !== undefined);
+  if (kind.protobuf === undefined) dropNulls(kind.schema, object, old);
+  else omitEmpty(kind.schema, kind.protobuf, object, old);
   // A custom kind's schema may have become stricter than what is stored: that is told of what changes only.
   if (!kind.custom) checkTypes(kind, object, old, rules);
   applySchemaDefaults(kind.schema, object, old);

@@ -136,6 +136,7 @@ function applyDefaults(cronJob: CronJob): void {
   cronJob.spec ??= { schedule: "", jobTemplate: { spec: { template: { spec: { containers: [] } } } } };
   const { spec } = cronJob;
   spec.jobTemplate ??= { spec: { template: { spec: { containers: [] } } } };
+  spec.jobTemplate.metadata ??= {};
   spec.jobTemplate.spec ??= { template: { spec: { containers: [] } } };
   defaultTemplate(spec.jobTemplate.spec);
   // The Jobs themselves are given the rest when they are made.
