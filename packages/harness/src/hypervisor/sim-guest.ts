@@ -122,9 +122,10 @@ export class SimGuest implements Guest, MachineListener {
 
   async stats(): Promise<readonly ContainerStats[]> {
     if (!this.#connected) throw new GuestError("the machine is gone");
+    const cpuNanos = this.#machine.cpuNanos();
     return [...this.#machine.containers.values()]
       .filter(({ run }) => run.phase === "running")
-      .map(({ start }) => ({ container: start.index, cpuNanos: 1_000_000n, memoryBytes: 8 * 2 ** 20 }));
+      .map(({ start }) => ({ container: start.index, cpuNanos, memoryBytes: 8 * 2 ** 20 }));
   }
 
   powerOff(): void {

@@ -195,7 +195,7 @@ class SimHypervisorPort implements Hypervisor {
     const machine = this.#hypervisor.machine(id);
     if (machine === undefined) return undefined;
     return {
-      cpuNanos: 1_000_000n,
+      cpuNanos: machine.cpuNanos(),
       memoryBytes: machine.spec.memoryMib * 2 ** 20,
       rxBytes: 0n,
       txBytes: 0n,

@@ -8,7 +8,7 @@
  *   panic MS         takes its whole machine down after MS milliseconds
  *   shout LINES      writes that many lines, then serves
  */
-import { type Clock, type Instant, millis, type Random, type Timer } from "@selvedge/base";
+import { between, type Clock, type Instant, instant, millis, type Random, type Timer } from "@selvedge/base";
 import type {
   AppId,
   ContainerRun,
@@ -51,6 +51,8 @@ export class SimMachine {
   processors: MachineProcessors | undefined;
   #booted = false;
   #gone = false;
+  /** What it does, in thousandths of a processor, since when, and what it has used until then. */
+  #work = { millis: 0, since: instant(0), used: 1_000_000n };
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #waiting: (() => void)[] = [];
@@ -80,6 +82,17 @@ export class SimMachine {
 
   place(processors: MachineProcessors): void {
     this.processors = processors;
+  }
+
+  /** From now on it keeps so many thousandths of a processor busy. */
+  works(millis: number): void {
+    this.#work = { millis, since: this.#clock.now(), used: this.cpuNanos() };
+  }
+
+  /** What it has used of processors, all of it in its one container. */
+  cpuNanos(): bigint {
+    const { millis, since, used } = this.#work;
+    return used + BigInt(millis * between(since, this.#clock.now())) * 1000n;
   }
 
   get isGone(): boolean {
