@@ -2,7 +2,12 @@
 import { it } from "node:test";
 import type { KubeObject } from "@selvedge/apimachinery";
 import { minutes } from "@selvedge/base";
-import { type HorizontalPodAutoscaler, horizontalPodAutoscalerKind, type Pod, podKind } from "@selvedge/kinds";
+import {
+  type HorizontalPodAutoscaler,
+  horizontalPodAutoscalerKind,
+  type Pod,
+  podKind,
+} from "@selvedge/kinds";
 import { registryHost, World } from "../../packages/harness/src/index.ts";
 
 const labels = { app: "busy" };
@@ -27,7 +32,10 @@ const autoscaler = {
     scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "busy" },
     ...{ minReplicas: 1, maxReplicas: 3 },
     metrics: [
-      { type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 50 } } },
+      {
+        type: "Resource",
+        resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 50 } },
+      },
     ],
     behavior: { scaleDown: { stabilizationWindowSeconds: 60 } },
   },
