@@ -6,7 +6,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { KindDefinition } from "@selvedge/apimachinery";
-import { formatMetrics, metricsContentType, type Random, SystemRandom, seconds } from "@selvedge/base";
+import {
+  formatMetrics,
+  metricsContentType,
+  millis,
+  type Random,
+  SystemRandom,
+  seconds,
+} from "@selvedge/base";
 import { admitStream } from "./admission/asked-parts.ts";
 import { Audit, type AuditEntry, auditId } from "./audit/audit.ts";
 import {
@@ -27,7 +34,7 @@ import type { Exchange } from "./http/exchange.ts";
 import { Health } from "./http/health.ts";
 import { serveIssuer } from "./http/issuer.ts";
 import { Listener } from "./http/listener.ts";
-import { checkTimeout, isTrue } from "./http/query.ts";
+import { askedTimeout, isTrue } from "./http/query.ts";
 import { serveList, serveObject } from "./http/reads.ts";
 import { type RequestInfo, requestInfo, withoutWatchStep } from "./http/request-info.ts";
 import { type RequestMeter, RequestMetrics } from "./http/request-metrics.ts";
@@ -129,7 +136,7 @@ export class ApiServer {
     const { path, query } = withoutWatchStep(method, { path: pathname, query: searchParams });
     const reads = method === "GET" || method === "HEAD";
     // What lasts has no deadline.
-    if (!isTrue(query.get("watch"))) checkTimeout(query);
+    if (!isTrue(query.get("watch")) && askedTimeout(query) === 0) throw tooLate();
     if (reads && serveVersion(path, request, response)) return;
     if (reads && (await this.#health.serve(withoutSlash(path), query, response))) return;
     const info = requestInfo(method, path, query);
@@ -224,7 +231,8 @@ export class ApiServer {
       exchange.audit?.started(200);
       return await serveWatch(exchange, ports);
     }
-    const timer = this.#options.clock.setTimer(requestTimeout, () => overdue(request, response));
+    const most = millis(Math.min(askedTimeout(query) ?? requestTimeout, requestTimeout));
+    const timer = this.#options.clock.setTimer(most, () => overdue(request, response));
     try {
       if (!reads) await serveWrite(exchange, ports);
       else if (target.name === undefined) await serveList(exchange, ports);
@@ -368,6 +376,9 @@ function overdue(request: IncomingMessage, response: ServerResponse): void {
     response.destroy();
     return;
   }
-  const message = "Timeout: request did not complete within the allotted timeout";
-  sendStatus(request, response, new StatusError(504, "Timeout", message, {}));
+  sendStatus(request, response, tooLate());
+}
+
+function tooLate(): StatusError {
+  return new StatusError(504, "Timeout", "Timeout: request did not complete within the allotted timeout", {});
 }

@@ -1,5 +1,6 @@
 /** What the query of a URL asks for, checked. */
 import { type FieldError, parseDuration } from "@selvedge/apimachinery";
+import { type Millis, millis } from "@selvedge/base";
 import type { DeleteQuery, PropagationPolicy } from "../rest/delete-plan.ts";
 import type { FieldValidation } from "../rest/field-validation.ts";
 import type { ListQuery } from "../rest/listing.ts";
@@ -40,10 +41,15 @@ export function initialEvents(query: URLSearchParams): { readonly sendInitialEve
   return text === null || text === "" ? {} : { sendInitialEvents: isTrue(text) };
 }
 
-/** How long a client would wait; we answer sooner. What is no length of time is refused, in upstream's words. */
-export function checkTimeout(query: URLSearchParams): void {
+/**
+ * How long a client would wait for an answer; undefined: as long as we do. What is no length of time is refused, in
+ * upstream's words.
+ */
+export function askedTimeout(query: URLSearchParams): Millis | undefined {
   const text = given(query, "timeout");
-  if (text === undefined || parseDuration(text) !== undefined) return;
+  if (text === undefined) return undefined;
+  const nanos = parseDuration(text);
+  if (nanos !== undefined) return nanos > 0n ? millis(Number(nanos / 1_000_000n)) : undefined;
   const fault = /^[+-]?\d+$/.test(text) ? "missing unit in duration" : "invalid duration";
   throw badRequest(`invalid timeout specified in the request URL - time: ${fault} ${JSON.stringify(text)}`);
 }
