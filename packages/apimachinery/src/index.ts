@@ -91,7 +91,7 @@ export type {
 export { pruneObjectMeta, validateObjectMeta } from "./object-meta.ts";
 export { type JsonPatchOperation, jsonPatch } from "./patch/json-patch.ts";
 export { mergePatch } from "./patch/merge-patch.ts";
-export { PatchError } from "./patch/patch-error.ts";
+export { PatchError, PatchFormatError } from "./patch/patch-error.ts";
 export { strategicMergePatch } from "./patch/strategic-merge-patch.ts";
 export {
   formatBinary,

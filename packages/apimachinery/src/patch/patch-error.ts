@@ -2,3 +2,8 @@
 export class PatchError extends Error {
   override name = "PatchError";
 }
+
+/** A directive says something that none can mean. */
+export class PatchFormatError extends PatchError {
+  override name = "PatchFormatError";
+}

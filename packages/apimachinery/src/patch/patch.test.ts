@@ -123,6 +123,40 @@ describe("strategicMergePatch", () => {
         containers: [containers[1], containers[0]],
       },
     ],
+    [
+      "leaves a new item as it is",
+      { containers },
+      { containers: [{ name: "c", env: [{ $patch: "replace" }, { name: "A", $patch: "delete" }] }] },
+      {
+        containers: [
+          { name: "c", env: [{ $patch: "replace" }, { name: "A", $patch: "delete" }] },
+          ...containers,
+        ],
+      },
+    ],
+    [
+      "looks into no item that replaces",
+      { containers },
+      { containers: [{ $patch: "replace" }, { name: "z", env: [{ $patch: "replace" }] }] },
+      { containers: [{ name: "z", env: [{ $patch: "replace" }] }] },
+    ],
+    [
+      "replaces a plain list as it is",
+      { rules: [{ key: "a" }] },
+      { rules: [{ key: "b", $patch: "delete" }] },
+      { rules: [{ key: "b", $patch: "delete" }] },
+    ],
+    [
+      "takes directives out of a new member",
+      {},
+      {
+        containers: [
+          { name: "c", $patch: "delete" },
+          { name: "d", env: [{ $patch: "replace" }, { name: "A" }] },
+        ],
+      },
+      { containers: [{ name: "d", env: [{ name: "A" }] }] },
+    ],
     ["adds to a set once", { finalizers: ["a"] }, { finalizers: ["a", "b"] }, { finalizers: ["a", "b"] }],
     [
       "takes out of a set",

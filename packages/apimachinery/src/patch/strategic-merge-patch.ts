@@ -11,7 +11,7 @@ import { canonicalJson } from "@selvedge/base";
 import type { Schema } from "../schema.ts";
 import { depthMax, isObject, type JsonObject, memberSchema } from "../structural/walk.ts";
 import { ListOrder, listIn } from "./list-order.ts";
-import { PatchError } from "./patch-error.ts";
+import { PatchError, PatchFormatError } from "./patch-error.ts";
 
 export function strategicMergePatch(object: JsonObject, patch: JsonObject, schema: Schema): JsonObject {
   return mergeObject(structuredClone(object), structuredClone(patch), schema, 0);
@@ -89,7 +89,7 @@ interface MergedList {
 }
 
 function mergeList(current: unknown[], patch: unknown[], schema: Schema, depth: number): MergedList {
-  if (!strategies(schema).includes("merge")) return { list: withoutMarkers(patch), places: current };
+  if (!strategies(schema).includes("merge")) return { list: patch, places: current };
   if (current.length === 0 && patch.length === 0) return { list: current, places: current };
   if (!hasObjects(current, patch)) {
     const seen = new Map([...current, ...patch].map((item) => [canonicalJson(item), item]));
@@ -104,8 +104,9 @@ function mergeList(current: unknown[], patch: unknown[], schema: Schema, depth: 
   for (const item of items) {
     const at = order.indexOf(merged, item);
     const known = merged[at];
+    // Upstream looks into no new item: what directives it holds, no kind knows.
     if (isObject(known)) merged[at] = mergeObject(known, item, schema.items ?? {}, depth + 1);
-    else merged.push(fresh(item).value);
+    else merged.push(item);
   }
   const places = [...merged, ...current.slice(merged.length)].slice(0, current.length);
   return { list: order.merged(merged, items, left), places };
@@ -144,7 +145,7 @@ function special(
       throw new PatchError("merging lists cannot yet be specified in the patch");
     else throw unknownType(directive, item);
   }
-  return replaces ? { left: items.map((item) => fresh(item).value), items: [] } : { left, items };
+  return replaces ? { left: items, items: [] } : { left, items };
 }
 
 function noMergeKey(item: JsonObject, mergeKey: string): PatchError {
@@ -191,16 +192,12 @@ function removeItems(object: JsonObject, field: string, items: unknown): void {
 function retained(object: JsonObject, patch: JsonObject): JsonObject {
   const keys = patch["$retainKeys"];
   if (keys === undefined) return object;
-  if (!Array.isArray(keys)) throw new PatchError("invalid patch format of retainKeys");
+  if (!Array.isArray(keys)) throw new PatchFormatError("invalid patch format of retainKeys");
   for (const [key, value] of Object.entries(patch)) {
     if (value === null || key.startsWith("$") || keys.includes(key)) continue;
-    throw new PatchError("invalid patch format of retainKeys");
+    throw new PatchFormatError("invalid patch format of retainKeys");
   }
   return Object.fromEntries(Object.entries(object).filter(([key]) => keys.includes(key)));
-}
-
-function withoutMarkers(list: readonly unknown[]): unknown[] {
-  return list.filter((item) => !isObject(item) || item[marker] === undefined);
 }
 
 function withoutDirectives(value: JsonObject): JsonObject {

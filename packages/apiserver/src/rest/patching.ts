@@ -11,6 +11,7 @@ import {
   type KubeObject,
   mergePatch,
   PatchError,
+  PatchFormatError,
   strategicMergePatch,
 } from "@selvedge/apimachinery";
 import { type StatusCause, StatusError } from "../status-error.ts";
@@ -50,6 +51,7 @@ export function applyPatch(
     else patched = { ...strategic(kind, stored, patch), apiVersion: stored.apiVersion, kind: stored.kind };
   } catch (error) {
     if (!(error instanceof PatchError)) throw error;
+    if (error instanceof PatchFormatError) throw badRequest(error.message);
     // Upstream says no more than this; what is wrong helps whoever wrote the patch.
     const message = `the server rejected our request due to an error in our request: ${error.message}`;
     throw new StatusError(422, "Invalid", message, {}, { cause: error });
