@@ -139,6 +139,22 @@ describe("conformance: kinds that users bring", { skip: missing }, () => {
     assert.equal(good.spec.foo, "foo1");
   });
 
+  it("a null is dropped of what is decoded, and refused of what is applied", async () => {
+    const path = "/apis/lab.test/v1/closeds";
+    const body = {
+      apiVersion: "lab.test/v1",
+      kind: "Closed",
+      metadata: { name: "null" },
+      spec: { foo: null },
+    };
+    const { message } = await applied(`${path}/null`, JSON.stringify(body), 422);
+    assert.match(
+      message,
+      /: spec\.foo: Invalid value: "null": spec\.foo in body must be of type string: "null"$/,
+    );
+    assert.deepEqual((await post(path, body)).spec, {});
+  });
+
   it("Server side field validation, unknown metadata", async () => {
     const path = "/apis/lab.test/v1/closeds";
     const root = "apiVersion: lab.test/v1\nkind: Closed\nmetadata:\n  name: x\n  unknownMeta: unknown\n";

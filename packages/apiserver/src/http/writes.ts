@@ -303,7 +303,8 @@ async function patch(
   }
   checkSaid(kind, objectIn(parsed));
   const configuration = placed(parsed, exchange, true);
-  const making = { ...rules, mayMake: mayMake(exchange, authorizer) };
+  // Of kinds of users' upstream decodes no configuration: its nulls are refused where whoever decodes drops them.
+  const making = { ...rules, mayMake: mayMake(exchange, authorizer), keepsNulls: kind.custom === true };
   return madeOr(await objects.apply(kind, name, namespace, configuration, making));
 }
 

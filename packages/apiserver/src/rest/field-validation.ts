@@ -18,6 +18,8 @@ export interface FieldRules {
   readonly isLong?: boolean;
   /** Hears what was dropped. */
   readonly warn?: (text: string) => void;
+  /** Whether nulls stay where the kind allows none, and are refused: they were applied, and not decoded. */
+  readonly keepsNulls?: boolean;
   /** What made the object: then this patch is what is invalid. */
   readonly patch?: { readonly type: string; readonly value: unknown };
 }

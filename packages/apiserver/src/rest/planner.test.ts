@@ -127,6 +127,7 @@ const rows: readonly (readonly [what: string, ...steps: Step[]])[] = [
   ["an apply against others", begun, apply({ items: ports(2, 9) })],
   ["an apply that takes over", begun, apply({ items: ports(2, 9) }, force), apply({ items: ports(1, 9) })],
   ["an apply by nobody", begun, apply({}, { fieldManager: "" })],
+  ["an apply of a null", apply({ size: null }, { keepsNulls: true })],
   ["an apply for show", begun, apply({ size: 4 }, { dryRun: true })],
 ];
 

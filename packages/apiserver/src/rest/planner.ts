@@ -305,12 +305,20 @@ export class Planner {
   }
 }
 
-function saidRules({ fieldValidation, duplicates, skipped, rounded, patch }: FieldRules): SaidRules {
+function saidRules({
+  fieldValidation,
+  duplicates,
+  skipped,
+  rounded,
+  keepsNulls,
+  patch,
+}: FieldRules): SaidRules {
   return {
     ...(fieldValidation && { fieldValidation }),
     ...(duplicates && { duplicates }),
     ...(skipped && { skipped }),
     ...(rounded && { rounded }),
+    ...(keepsNulls && { keepsNulls }),
     ...(patch && { patch: { type: patch.type, value: jsonOf(patch.value) } }),
   };
 }

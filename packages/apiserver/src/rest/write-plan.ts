@@ -229,8 +229,8 @@ export function fillDefaults(
   old: KubeObject | undefined,
   rules: FieldRules = {},
 ): void {
-  if (kind.protobuf === undefined) dropNulls(kind.schema, object, old);
-  else omitEmpty(kind.schema, kind.protobuf, object, old);
+  if (kind.protobuf !== undefined) omitEmpty(kind.schema, kind.protobuf, object, old);
+  else if (rules.keepsNulls !== true) dropNulls(kind.schema, object, old);
   // A custom kind's schema may have become stricter than what is stored: that is told of what changes only.
   if (!kind.custom) checkTypes(kind, object, old, rules);
   applySchemaDefaults(kind.schema, object, old);
