@@ -29,7 +29,8 @@ interface Place {
   readonly message: ProtobufMessage | undefined;
   /** What counts as absent; undefined: nothing does. */
   readonly zero: "" | 0 | false | undefined;
-  readonly omitsEmpty: boolean;
+  /** What of it counts as absent when nothing is in it. */
+  readonly omits: "list" | "map" | undefined;
   readonly isNullable: boolean;
   /** Looked at when it is first met, as messages may refer to themselves; undefined: there is nothing within. */
   within: Struct | undefined | "unknown";
@@ -50,7 +51,7 @@ function omitMembers(struct: Struct, object: JsonObject, depth: number, settled:
         else object[key] = zero;
       } else if (!isSettled(settled, key, value)) {
         omitWithin(known, value as JsonObject, depth, settledAt(settled, key));
-        if (own?.omitsEmpty && isEmpty(value)) delete object[key];
+        if (own?.omits !== undefined && isEmpty(value, own.omits)) delete object[key];
       }
     } else if (own !== undefined && value === own.zero && value !== undefined) delete object[key];
   }
@@ -76,8 +77,10 @@ function omitItems(known: Place, items: unknown[], depth: number, settled: unkno
   }
 }
 
-function isEmpty(value: object): boolean {
-  if (Array.isArray(value)) return value.length === 0;
+/** One of the other sort is a mistake, which is told of. */
+function isEmpty(value: object, sort: "list" | "map"): boolean {
+  if (Array.isArray(value)) return value.length === 0 && sort === "list";
+  if (sort === "list") return false;
   for (const _key in value) return false;
   return true;
 }
@@ -139,14 +142,16 @@ function memberOf(parent: Schema, name: string, schema: Schema, field: ProtobufF
   const isPlain = field !== undefined && !field.repeated && !field.pointer && !field.choice;
   const zero = isPlain && !isShown ? zeros[field.type] : undefined;
   const isMap = typeof additionalProperties === "object" && properties === undefined;
+  const others = isMap ? "map" : undefined;
+  const sort = type === "array" ? "list" : others;
   return {
     ...placeOf(schema, field === undefined || field.choice ? undefined : messageOf(field)),
     zero: zero === schema.default ? undefined : zero,
-    omitsEmpty: !isShown && schema.default === undefined && (type === "array" || isMap),
+    omits: isShown || schema.default !== undefined ? undefined : sort,
   };
 }
 
 function placeOf(schema: Schema, message: ProtobufMessage | undefined): Place {
   const isNullable = allowsNull(schema);
-  return { schema, message, zero: undefined, omitsEmpty: false, isNullable, within: "unknown" };
+  return { schema, message, zero: undefined, omits: undefined, isNullable, within: "unknown" };
 }

@@ -181,6 +181,7 @@ describe("omitEmpty", () => {
     ["zeros of items", { items: [{ key: "", port: 0 }] }, { items: [{ key: "" }] }],
     ["zeros of what has no schema", { free: { a: 0, b: null, c: [] } }, { free: { a: 0, b: null, c: [] } }],
     ["what is no zero of its type", { name: 0, on: "" }, { name: 0, on: "" }],
+    ["what is empty and of another sort", { data: [], words: {} }, { data: [], words: {} }],
   ] as const) {
     it(`reads as Go's structs do ${what}`, () => {
       const read = structuredClone(object) as never;
