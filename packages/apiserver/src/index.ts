@@ -59,7 +59,16 @@ export { type Backend, isProxied, openBackend, type ProxyOptions, serveProxy } f
 export type { ComputedKind } from "./rest/computed-kind.ts";
 export type { DeleteOutcome, DeleteQuery, PropagationPolicy } from "./rest/delete-plan.ts";
 export { apiVersionOf, type KindName } from "./rest/kind-names.ts";
-export { freezeLazy, withMembers } from "./rest/lazy-object.ts";
+export {
+  cloneObject,
+  freezeLazy,
+  holdingLazy,
+  isLazy,
+  isLong,
+  isSame,
+  jsonOf,
+  withMembers,
+} from "./rest/lazy-object.ts";
 export type { ListQuery } from "./rest/listing.ts";
 export { ObjectRegistry, type WriteQuery } from "./rest/object-registry.ts";
 export type { PatchKind } from "./rest/patching.ts";

@@ -9,6 +9,7 @@ import {
   elementsOf,
   freezeLazy,
   holdingLazy,
+  isLong,
   jsonOf,
   type Layout,
   layoutOf,
@@ -116,6 +117,57 @@ describe("a long object", () => {
     assert.ok(!readIn(made).includes("spec"));
     assert.deepEqual(made, shows(structuredClone(said)));
     assert.equal(jsonOf(object(shows)), JSON.stringify(shows(structuredClone(said))));
+  });
+
+  describe("of few members in turn", () => {
+    type Deep = KubeObject & { spec: { size: number; pods: { name: string; env: { name: string }[] }[] } };
+    const env = Array.from({ length: 3000 }, (_, at) => ({ name: `n${at}`, value: "," }));
+    const deep = {
+      ...said,
+      spec: {
+        size: 1,
+        pods: [
+          { name: "a", env },
+          { name: "b", env: [] },
+        ],
+      },
+    };
+    const deepText = JSON.stringify(deep);
+    const cut = (): Deep => lazyObject(kind, deepText, layoutOf(deepText) as Layout) as Deep;
+
+    it("has what nobody asks for as text", () => {
+      const made = cut();
+      const [pod] = made.spec.pods as [Deep["spec"]["pods"][0]];
+      assert.deepEqual([pod.name, readIn(pod), readIn(made.spec)], ["a", ["name"], ["size"]]);
+      assert.ok(isLong(made.spec));
+      made.spec.size = 2;
+      assert.equal(jsonOf(made), JSON.stringify({ ...deep, spec: { ...deep.spec, size: 2 } }));
+      const copy = cloneObject(made.spec);
+      assert.ok(isLong(copy) && Array.isArray(copy.pods));
+      copy.pods[0]?.env.splice(1);
+      assert.deepEqual([isLong(copy), copy.pods[0]?.env.length, pod.env.length], [false, 1, 3000]);
+    });
+
+    it("has its text still when what is read is frozen, which nobody changes", () => {
+      const [frozen, made] = [cut(), cut()];
+      freezeLazy(frozen);
+      for (const one of [frozen, made]) assert.deepEqual(one, deep);
+      assert.deepEqual([isLong(frozen.spec), isLong(made.spec)], [true, false]);
+      assert.ok(Object.isFrozen(frozen.spec.pods[0]?.env[5]));
+    });
+
+    it("is read as a whole where it has many", () => {
+      const many = { ...said, spec: { pods: Array.from({ length: 65 }, () => deep.spec.pods[1]), long } };
+      const text = JSON.stringify({
+        ...many,
+        more: { ...Object.fromEntries(env.map(({ name }) => [name, long])) },
+      });
+      const made = lazyObject(kind, text, layoutOf(text) as Layout) as unknown as {
+        more: object;
+        spec: object;
+      };
+      assert.deepEqual([readIn(made.more).length, readIn(made.spec)], [env.length, ["pods"]]);
+    });
   });
 
   const rows: readonly (readonly [what: string, text: string])[] = [

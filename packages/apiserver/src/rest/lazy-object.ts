@@ -6,6 +6,9 @@
  *                └► long members, of metadata too: getters ─► asked for: a value ─► jsonOf: written
  *                                                         └► never asked for ────► jsonOf: the same text
  *
+ * What is asked for and has few members, some of them long, is cut up in its turn: who asks for the name of a container
+ * does not read its environment.
+ *
  * They are objects like others to whoever reads or changes them; what copies them by `assignMembers` or `cloneObject`
  * leaves unread what is unread. It relies on texts that JSON.stringify has written.
  */
@@ -16,6 +19,8 @@ import { cloneJson, jsonEqual } from "@selvedge/base";
 export const longMin: number = 64 * 1024;
 /** And of a member: a millisecond to read. */
 const memberMin = 16 * 1024;
+/** What has more members or elements than so many is read as a whole. */
+const partsMax = 64;
 /** Values in it: one long text, as in a Secret of Helm's, is planned as soon as a short one. */
 const valuesMin = 1_000;
 
@@ -26,6 +31,7 @@ class Unread {
   #text: string | undefined;
   #read: (() => unknown) | undefined;
   #value: unknown;
+  #hasValue = false;
 
   constructor(text: string | undefined, read: () => unknown) {
     this.#text = text;
@@ -45,12 +51,12 @@ class Unread {
     return new Unread(this.#text, this.#read as () => unknown);
   }
 
-  get(): unknown {
-    if (this.#read !== undefined) {
-      this.#value = this.#read();
-      // Whoever has it may change it.
-      this.#read = this.#text = undefined;
-    }
+  /** `isFrozen`: nobody changes it, so that it says what its text says. */
+  get(isFrozen: boolean): unknown {
+    if (!this.#hasValue) this.#value = this.#read?.();
+    this.#hasValue = true;
+    // Whoever has it may change it.
+    if (!isFrozen) this.#read = this.#text = undefined;
     return this.#value;
   }
 }
@@ -115,13 +121,30 @@ function readMembers(kind: Reading, members: readonly SaidMember[]): object {
   const object = {};
   unread.add(object);
   for (const [name, text] of members) {
-    const read = (): unknown =>
-      // With its name, by which the kind knows what integers it keeps.
-      (readAs(kind, `{${JSON.stringify(name)}:${text}}`) as Record<string, unknown>)[name];
-    if (text.length > memberMin) define(object, name, new Unread(text, read));
-    else setMember(object, name, read());
+    if (text.length > memberMin) define(object, name, new Unread(text, () => readLong(kind, name, text)));
+    else setMember(object, name, readShort(kind, name, text));
   }
   return object;
+}
+
+function readLong(kind: Reading, name: string, text: string): unknown {
+  const isLongPart = (part: string): boolean => part.length > memberMin;
+  if (text.charCodeAt(0) === square) {
+    const elements = elementsOf(text, partsMax);
+    if (elements?.some(isLongPart) !== true) return readShort(kind, name, text);
+    const read = (part: string, at: number): unknown =>
+      (isLongPart(part) ? readLong : readShort)(kind, `${at}`, part);
+    return holdingLazy(elements.map(read));
+  }
+  const parts = membersOf(text, 0, (_name, from) => valueEnd(text, from), partsMax);
+  const members = parts?.members.map(({ name: one, from, to }): SaidMember => [one, text.slice(from, to)]);
+  if (members?.some(([, part]) => isLongPart(part)) !== true) return readShort(kind, name, text);
+  return readMembers(kind, members);
+}
+
+/** With its name, by which the kind knows what integers it keeps. */
+function readShort(kind: Reading, name: string, text: string): unknown {
+  return (readAs(kind, `{${JSON.stringify(name)}:${text}}`) as Record<string, unknown>)[name];
 }
 
 function shownBy(shows: (object: KubeObject) => KubeObject, stored: KubeObject): KubeObject {
@@ -138,7 +161,7 @@ function shownBy(shows: (object: KubeObject) => KubeObject, stored: KubeObject):
   object.metadata = metadata;
   for (const [name, one] of long) {
     if (!Object.hasOwn(object, name)) continue;
-    const read = (): unknown => shows({ ...others, [name]: one.again().get() } as KubeObject)[name];
+    const read = (): unknown => shows({ ...others, [name]: one.again().get(false) } as KubeObject)[name];
     define(object, name, new Unread(undefined, read));
   }
   return object;
@@ -165,6 +188,11 @@ export function assignMembers<Target extends object>(target: Target, ...sources:
 /** As cloneJson, but what is unread stays so. */
 export function cloneObject<T extends object>(object: T): T {
   if (!unread.has(object)) return cloneJson(object);
+  if (Array.isArray(object)) {
+    const clone = (one: unknown): unknown =>
+      typeof one === "object" && one !== null ? cloneObject(one) : one;
+    return holdingLazy(object.map(clone)) as unknown as T;
+  }
   const copy = assignMembers({}, object) as Record<string, unknown>;
   for (const name of Object.keys(copy)) {
     if (unreadIn(copy, name) !== undefined) continue;
@@ -199,6 +227,11 @@ export function unreadLength(value: unknown): number {
       one === undefined ? unreadLength((value as Record<string, unknown>)[name]) : one.text?.length;
     return sum + (length ?? memberMin);
   }, 0);
+}
+
+/** Whether so much of it is text that what needs all of it takes long. */
+export function isLong(value: unknown): boolean {
+  return unreadLength(value) > longMin;
 }
 
 /** As JSON.stringify, but what is unread is put in as it is. */
@@ -239,8 +272,9 @@ function unreadIn(object: object, name: string): Unread | undefined {
 
 function define(object: object, name: string, one: Unread): void {
   const get = function (this: object): unknown {
-    const value = one.get();
-    if (Object.isFrozen(this)) freezeDeep(value);
+    const isFrozen = Object.isFrozen(this);
+    const value = one.get(isFrozen);
+    if (isFrozen) freezeDeep(value);
     return value;
   };
   getters.set(get, one);
@@ -290,9 +324,13 @@ export function layoutOf(text: string): Layout | undefined {
 }
 
 /** The members of an array that JSON.stringify has written, each as it is. */
-export function elementsOf(text: string): string[] {
+export function elementsOf(text: string): string[];
+/** Undefined: there are more than so many. */
+export function elementsOf(text: string, max: number): string[] | undefined;
+export function elementsOf(text: string, max = Number.POSITIVE_INFINITY): string[] | undefined {
   const elements: string[] = [];
   for (let at = 1; at < text.length - 1; ) {
+    if (elements.length === max) return undefined;
     const end = valueEnd(text, at);
     elements.push(text.slice(at, end));
     at = end + 1;
@@ -304,11 +342,13 @@ function membersOf(
   text: string,
   start: number,
   endOf: (name: string, from: number) => number,
+  max = Number.POSITIVE_INFINITY,
 ): { readonly members: readonly Member[]; readonly end: number } | undefined {
   if (text.charCodeAt(start) !== curly) return undefined;
   const members: Member[] = [];
   let at = start + 1;
   while (text.charCodeAt(at) === quote) {
+    if (members.length === max) return undefined;
     const nameEnd = stringEnd(text, at);
     if (text.charCodeAt(nameEnd + 1) !== colon) return undefined;
     const name = JSON.parse(text.slice(at, nameEnd + 1)) as string;

@@ -10,7 +10,7 @@ import { Followers } from "./followers.ts";
 import { generatedName } from "./generated-name.ts";
 import { apiVersionOf, isNamespaceKind, type KindName, keyOf, listKindOf } from "./kind-names.ts";
 import { KindTable } from "./kind-table.ts";
-import { cloneObject, isLazy, withMembers } from "./lazy-object.ts";
+import { cloneObject, isLazy, isLong, withMembers } from "./lazy-object.ts";
 import {
   type ListPiece,
   type ListQuery,
@@ -155,7 +155,9 @@ export class ObjectRegistry {
     return openWatch(this.#store, definition, { ...query, ending }, this.#clock);
   }
 
-  async create<T extends KubeObject>(kind: KindName, object: T, options: WriteQuery = {}): Promise<T> {
+  async create<T extends KubeObject>(kind: KindName, object: T, asked: WriteQuery = {}): Promise<T> {
+    // Parts of this program do not say how long it is.
+    const options = isLong(object) ? { ...asked, isLong: true } : asked;
     const context = this.#context(kind, options);
     for (let attempt = 1; ; attempt++) {
       const wanted: KubeObject = cloneObject(object);
@@ -341,12 +343,13 @@ export class ObjectRegistry {
     if (outcome.type === "conflict") return undefined;
     const { revision } = outcome;
     object.metadata.resourceVersion = `${revision}`;
+    let written = object;
     if (value !== undefined) {
-      keepWritten(kind, { key, revision, value });
+      written = keepWritten(kind, { key, revision, value }, object);
       wrote?.(new Stored({ key, revision, value }, kind));
     }
     await this.followers.told(kind, revision);
-    return object;
+    return written;
   }
 
   /** Whoever outside is told of a long object is sent its text, which a thread may have to make. */

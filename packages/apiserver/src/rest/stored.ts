@@ -14,6 +14,7 @@ import {
   cloneObject,
   hasManyValues,
   isLazy,
+  isLong,
   jsonOf,
   type Layout,
   layoutOf,
@@ -172,10 +173,16 @@ function keepAsShown(view: KindView | undefined, { key, revision }: Pick<Row, "k
   all.set(key, { revision, layout: undefined });
 }
 
-/** Hears of a row that has just been written of an object as the kind shows it. */
-export function keepWritten({ group, version, view }: KindDefinition, row: Row): void {
-  const isOwn = view?.keptAs === `${group}/${version}` && view.converter === undefined;
-  if (isOwn && row.value.length > longMin) keepAsShown(view, row);
+/**
+ * Hears of a row that has just been written of an object as the kind shows it, and returns it for who goes on with it:
+ * of what others have read on the way the text is at hand again.
+ */
+export function keepWritten(kind: KindDefinition, row: Row, object: KubeObject): KubeObject {
+  const { group, version, view } = kind;
+  if (row.value.length <= longMin) return object;
+  if (view === undefined) return isLong(object) ? object : new Stored(row, kind).copy();
+  if (view.keptAs === `${group}/${version}` && view.converter === undefined) keepAsShown(view, row);
+  return object;
 }
 
 /** Rows as the kind shows them; a promise only where somebody else has to be asked. */

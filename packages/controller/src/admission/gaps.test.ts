@@ -24,7 +24,7 @@ function said(object: KubeObject, old?: KubeObject): string[] {
     subresource: undefined,
     namespace: "default",
   } as const;
-  const request = { ...terms, name: "web", object, old, user: undefined, dryRun: false };
+  const request = { ...terms, name: "web", object, old, user: { name: "me", groups: [] }, dryRun: false };
   assert.ok(gapAdmission.handles(request));
   gapAdmission.validate?.({ ...request, warn: (text) => told.push(text) });
   return told;

@@ -1,5 +1,5 @@
 import type { KubeObject } from "@selvedge/apimachinery";
-import { freezeLazy, withMembers } from "@selvedge/apiserver";
+import { cloneObject, freezeLazy, isLazy, withMembers } from "@selvedge/apiserver";
 import { type Clock, cloneJson, type Log, type Random } from "@selvedge/base";
 import {
   type DeleteOptions,
@@ -109,7 +109,7 @@ export class Cluster implements AsyncDisposable {
     options: WriteOptions = {},
   ): Promise<T | undefined> {
     return this.#change(kind, name, namespace, change, {
-      draft: options.subresource === undefined ? withOwnContent : cloneJson,
+      draft: options.subresource === undefined ? withOwnContent : cloneObject,
       write: async (object) => {
         const written = await this.objects.update(kind, object, options);
         // The last finalizer's removal deletes what is marked; the answer does not say so.
@@ -200,13 +200,14 @@ interface Writing<T extends KubeObject> {
 
 /** Most passes look and change nothing: what they may not change need not be copied. */
 function withOwnStatus<T extends KubeObject>(known: T): T {
-  const draft = { ...known };
-  if (known["status"] !== undefined) (draft as KubeObject)["status"] = cloneJson(known["status"]);
-  return draft;
+  const { status } = known as KubeObject;
+  return withMembers(known, status === undefined ? {} : { status: cloneJson(status) });
 }
 
 /** All but the status, which is written by itself. */
 function withOwnContent<T extends KubeObject>(known: T): T {
+  // What is unread costs nothing to copy.
+  if (isLazy(known)) return cloneObject(known);
   const { status, ...content } = known as KubeObject;
   const draft: KubeObject = cloneJson(content as KubeObject);
   if (status !== undefined) draft["status"] = status;
@@ -223,7 +224,10 @@ function nameOf(kind: KindRef): string {
  */
 function withoutManagers(object: KubeObject): KubeObject {
   const { metadata: all } = object;
-  if (!Object.hasOwn(all, "managedFields")) return object;
+  if (!Object.hasOwn(all, "managedFields")) {
+    freezeLazy(object);
+    return object;
+  }
   const metadata: Record<string, unknown> = {};
   // One after another: of a long object they are not even read.
   for (const name of Object.keys(all) as (keyof typeof all)[]) {

@@ -1,3 +1,4 @@
+import { holdingLazy, withMembers } from "@selvedge/apiserver";
 import type { Deployment, Pod, ReplicaSet } from "@selvedge/kinds";
 import { amountOf } from "./int-or-percent.ts";
 import { controllerReference, podTemplateHashLabel, sameTemplate, templateHash } from "./template.ts";
@@ -64,7 +65,7 @@ export function newReplicaSet(view: DeploymentView, replicas: number, revision: 
   const { spec, metadata, status } = deployment;
   const hash = templateHash(spec.template, status?.collisionCount);
   const labels = { ...spec.template.metadata?.labels, [podTemplateHashLabel]: hash };
-  return {
+  return holdingLazy({
     apiVersion: "apps/v1",
     kind: "ReplicaSet",
     metadata: {
@@ -74,16 +75,16 @@ export function newReplicaSet(view: DeploymentView, replicas: number, revision: 
       annotations: { ...annotationsFor(view), [revisionAnnotation]: String(revision) },
       ownerReferences: [controllerReference(deployment)],
     },
-    spec: {
+    spec: holdingLazy({
       replicas,
       ...(spec.minReadySeconds === undefined ? {} : { minReadySeconds: spec.minReadySeconds }),
       selector: {
         ...spec.selector,
         matchLabels: { ...spec.selector.matchLabels, [podTemplateHashLabel]: hash },
       },
-      template: { ...spec.template, metadata: { ...spec.template.metadata, labels } },
-    },
-  };
+      template: withMembers(spec.template, { metadata: { ...spec.template.metadata, labels } }),
+    }),
+  });
 }
 
 /** What the ReplicaSet of the current template takes over from its Deployment. */

@@ -1,6 +1,7 @@
-import { canonicalJson, jsonEqual } from "@selvedge/base";
+import { holdingLazy, isLong, withMembers } from "@selvedge/apiserver";
+import { canonicalJson } from "@selvedge/base";
 import type { ControllerRevision, DaemonSet, PodTemplateSpec, StatefulSet } from "@selvedge/kinds";
-import { controllerReference, templateHash } from "./template.ts";
+import { controllerReference, sameJson, templateHash } from "./template.ts";
 
 export const revisionHashLabel = "controller-revision-hash";
 const changeCause = "kubernetes.io/change-cause";
@@ -22,7 +23,8 @@ export interface HistoryPlan {
 
 /** The patch that `kubectl rollout undo` sends back. */
 function revisionData({ spec }: RevisedSet): Record<string, unknown> {
-  return { spec: { template: { ...spec.template, $patch: "replace" } } };
+  const template = withMembers(spec.template, { $patch: "replace" });
+  return holdingLazy({ spec: holdingLazy({ template }) });
 }
 
 /** The template a revision holds. */
@@ -41,7 +43,7 @@ export function planHistory(
 ): HistoryPlan {
   const data = revisionData(set);
   const newest = Math.max(0, ...revisions.map(({ revision }) => revision));
-  const current = revisions.find((one) => jsonEqual(one.data, data));
+  const current = revisions.find((one) => sameJson(one.data, data));
   if (current !== undefined) {
     const hash = current.metadata.labels?.[revisionHashLabel] ?? "";
     const renumber = current.revision === newest ? undefined : { revision: current, number: newest + 1 };
@@ -51,7 +53,7 @@ export function planHistory(
   const hash = templateHash(set.spec.template, set.status?.collisionCount);
   const { name, namespace = "", annotations = {} } = set.metadata;
   const cause = annotations[changeCause];
-  const create: ControllerRevision = {
+  const create: ControllerRevision = holdingLazy({
     apiVersion: "apps/v1",
     kind: "ControllerRevision",
     metadata: {
@@ -61,10 +63,10 @@ export function planHistory(
       annotations: cause === undefined ? {} : { [changeCause]: cause },
       ownerReferences: [controllerReference(set)],
     },
-    // In order of its members: upstream compares the text.
-    data: JSON.parse(canonicalJson(data)),
+    // In order of its members: upstream compares the text. To bring long ones in order would take long.
+    data: isLong(data) ? data : JSON.parse(canonicalJson(data)),
     revision: newest + 1,
-  };
+  });
   const remove = outdated(set, revisions, undefined, isUsed);
   return { hash, name: create.metadata.name, create, renumber: undefined, remove };
 }

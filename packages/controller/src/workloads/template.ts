@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { KubeObject, OwnerReference } from "@selvedge/apimachinery";
-import { canonicalJson, cloneJson, jsonEqual } from "@selvedge/base";
+import { cloneObject, holdingLazy, isLazy, isLong, jsonOf, withMembers } from "@selvedge/apiserver";
+import { canonicalJson, jsonEqual } from "@selvedge/base";
 import type { Pod, PodTemplateSpec } from "@selvedge/kinds";
 
 export const podTemplateHashLabel = "pod-template-hash";
@@ -9,17 +10,44 @@ export const podTemplateHashLabel = "pod-template-hash";
 const letters = "bcdfghjklmnpqrstvwxz2456789";
 const hashLength = 10;
 
-/** A short name for a template. A collision, told by the count, makes it another one. */
+/**
+ * A short name for a template. A collision, told by the count, makes it another one. To bring a long one's members in
+ * order would take long: it is what its text says.
+ */
 export function templateHash(template: PodTemplateSpec, collisions = 0): string {
+  const named = isLong(template.spec) ? { ...template, spec: jsonOf(template.spec) } : template;
   const digest = createHash("sha256")
-    .update(`${canonicalJson(template)}/${collisions}`)
+    .update(`${canonicalJson(named)}/${collisions}`)
     .digest();
   return [...digest.subarray(0, hashLength)].map((byte) => letters[byte % letters.length]).join("");
 }
 
 /** Whether two templates make the same Pods; the label that names the template itself does not count. */
 export function sameTemplate(left: PodTemplateSpec | undefined, right: PodTemplateSpec | undefined): boolean {
-  return left !== undefined && right !== undefined && jsonEqual(withoutHash(left), withoutHash(right));
+  if (left === undefined || right === undefined) return false;
+  // Without what is long, which is told by its text.
+  const rest = (template: PodTemplateSpec): unknown =>
+    withoutHash(withMembers(template, { spec: { containers: [] } }));
+  return sameJson(left.spec, right.spec) && jsonEqual(rest(left), rest(right));
+}
+
+/** As jsonEqual, but what is long is not read where its texts tell. */
+export function sameJson(left: unknown, right: unknown): boolean {
+  if (!isLazy(left) || !isLazy(right)) return jsonEqual(left, right);
+  const [one, other] = [jsonOf(left), jsonOf(right)];
+  if (one === other) return true;
+  // In another order they would be as long, of the same letters.
+  return one.length === other.length && lettersIn(one) === lettersIn(other) && jsonEqual(left, right);
+}
+
+/** The same of every text of these letters. */
+function lettersIn(text: string): string {
+  const counts = new Map<number, number>();
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    counts.set(code, (counts.get(code) ?? 0) + 1);
+  }
+  return [...counts].sort(([left], [right]) => left - right).join(" ");
 }
 
 function withoutHash(template: PodTemplateSpec): unknown {
@@ -32,7 +60,7 @@ function withoutHash(template: PodTemplateSpec): unknown {
 /** A Pod as its owner's template says, still without a name: the server adds five letters. */
 export function podFromTemplate(owner: KubeObject, template: PodTemplateSpec): Pod {
   const { labels = {}, annotations = {}, finalizers } = template.metadata ?? {};
-  return {
+  return holdingLazy({
     apiVersion: "v1",
     kind: "Pod",
     metadata: {
@@ -44,8 +72,8 @@ export function podFromTemplate(owner: KubeObject, template: PodTemplateSpec): P
       ...(finalizers === undefined ? {} : { finalizers: [...finalizers] }),
       ownerReferences: [controllerReference(owner)],
     },
-    spec: cloneJson(template.spec),
-  };
+    spec: cloneObject(template.spec),
+  });
 }
 
 /** A name of 63 characters must have room for the dash and the five letters. */

@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Clock, instant, millis, SystemClock, Turns } from "@selvedge/base";
-import type { DaemonSet, Node, Pod, ReplicaSet } from "@selvedge/kinds";
+import { isLong, ObjectRegistry, SqliteStore } from "@selvedge/apiserver";
+import { type Clock, instant, millis, SeededRandom, SystemClock, Turns } from "@selvedge/base";
+import {
+  type DaemonSet,
+  type Deployment,
+  deploymentKind,
+  type Node,
+  type Pod,
+  type PodTemplateSpec,
+  type ReplicaSet,
+} from "@selvedge/kinds";
 import { planDaemonSet } from "./daemon-set-plan.ts";
 import { currentRevision } from "./deployment-plan.ts";
-import type { DeploymentView } from "./deployment-sets.ts";
+import { type DeploymentView, newReplicaSet, viewOf } from "./deployment-sets.ts";
 import { replacementDelay } from "./failed-pods.ts";
 import { planHistory, revisionHashLabel } from "./history.ts";
 import { amountOf } from "./int-or-percent.ts";
@@ -222,6 +231,53 @@ describe("amounts and templates", () => {
     assert.equal(sameTemplate(template, { ...template, spec: { containers: [] } }), false);
     assert.match(templateHash(template), /^[bcdfghjklmnpqrstvwxz2456789]{10}$/);
     assert.notEqual(templateHash(template, 1), templateHash(template));
+  });
+});
+
+describe("a long template", () => {
+  const registry = new ObjectRegistry(
+    [deploymentKind],
+    new SqliteStore(":memory:"),
+    new SystemClock(),
+    new SeededRandom(1),
+  );
+  /** As it comes of the store: what nobody has read is text. */
+  async function deploymentOf(name: string, value: string, turned = false): Promise<Deployment> {
+    const env = Array.from({ length: 2000 }, (_, at) => {
+      const one = { name: `NAME_${at}`, value: at === 1999 ? value : "some value of some length" };
+      return turned && at === 0 ? { value: one.value, name: one.name } : one;
+    });
+    const spec = { containers: [{ name: "c", image: "i:1", env }] };
+    const made = {
+      ...{ apiVersion: "apps/v1", kind: "Deployment", metadata: { name, namespace: "n", uid: name } },
+      spec: { selector: { matchLabels: { app: "a" } }, template: { ...template, spec } },
+    };
+    await registry.create(deploymentKind, made as unknown as Deployment);
+    return await registry.get<Deployment>(deploymentKind, name, "n");
+  }
+
+  it("is told apart by its text, which stays text in all that is made of it", async () => {
+    const [one, same, other, turned] = [
+      await deploymentOf("one", "v12"),
+      await deploymentOf("same", "v12"),
+      await deploymentOf("other", "v13"),
+      await deploymentOf("turned", "v12", true),
+    ];
+    const templates = [one, same, other].map(({ spec }) => spec.template) as PodTemplateSpec[];
+    const [first, second, third] = templates as [PodTemplateSpec, PodTemplateSpec, PodTemplateSpec];
+    assert.deepEqual([sameTemplate(first, second), sameTemplate(first, third)], [true, false]);
+    assert.equal(templateHash(first), templateHash(second));
+    assert.notEqual(templateHash(first), templateHash(third));
+    const set = newReplicaSet(viewOf(one, [], []), 1, 1n);
+    assert.ok(sameTemplate(set.spec.template, first) && isLong(set));
+    const pods = planReplicaSet({ ...set, metadata: { ...set.metadata, uid: "s" } }, [], now).create;
+    assert.ok(pods.length === 1 && isLong(pods[0]));
+    const revision = planHistory(one as never, [], () => true).create;
+    assert.ok(revision !== undefined && isLong(revision));
+    assert.equal(planHistory(same as never, [revision], () => true).create, undefined);
+    assert.ok(planHistory(other as never, [revision], () => true).create !== undefined);
+    for (const read of templates) assert.ok(isLong(read.spec), "nobody has read it");
+    assert.ok(sameTemplate(first, turned.spec.template), "members have no order");
   });
 });
 

@@ -1,4 +1,5 @@
-import { cloneJson, describeError, type Instant, instant, toRfc3339 } from "@selvedge/base";
+import { cloneObject, holdingLazy } from "@selvedge/apiserver";
+import { describeError, type Instant, instant, toRfc3339 } from "@selvedge/base";
 import {
   CronError,
   type CronJob,
@@ -195,7 +196,7 @@ export function latestRun(
 
 function jobFor(cron: CronJob, name: string, due: Instant): Job {
   const { metadata = {}, spec } = cron.spec.jobTemplate;
-  return {
+  return holdingLazy({
     apiVersion: "batch/v1",
     kind: "Job",
     metadata: {
@@ -205,6 +206,6 @@ function jobFor(cron: CronJob, name: string, due: Instant): Job {
       annotations: { ...metadata.annotations, [scheduledAnnotation]: zonedTime(due, cron.spec.timeZone) },
       ownerReferences: [controllerReference(cron)],
     },
-    spec: cloneJson(spec),
-  };
+    spec: cloneObject(spec),
+  });
 }
