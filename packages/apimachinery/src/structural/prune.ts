@@ -62,7 +62,9 @@ function pruneMembers(
     removed.push(...unknown.map((member) => `${path}.${member}`));
   }
   for (const key of Object.keys(value)) {
-    if (isSettled(settled, key, value[key]) || (isResource && envelope.has(key))) continue;
+    if (isResource && envelope.has(key)) continue;
+    // What is dropped need not be read.
+    if (settled !== undefined && isSettled(settled, key, value[key])) continue;
     const inner = memberSchema(schema, key);
     const at = memberPath(path, key);
     if (inner !== undefined) {

@@ -19,6 +19,7 @@ import type { FieldRules } from "../rest/field-validation.ts";
 import { cutObject, hasManyValues, longMin, type SaidObject } from "../rest/lazy-object.ts";
 import { type BodyForm, readForm } from "../rest/object-body.ts";
 import { applyConfiguration, applyPatch, type PatchKind } from "../rest/patching.ts";
+import { postedIn, type SaidPosted } from "../rest/posted-kinds.ts";
 import { planCreate, planUpdate, type WriteContext } from "../rest/write-plan.ts";
 import { StatusError } from "../status-error.ts";
 import type { Row } from "../store/store.ts";
@@ -84,7 +85,7 @@ export interface YamlTask {
 /** A body of the kind, or a patch of one. */
 export interface BodyTask {
   readonly type: "body";
-  readonly kind: SaidKind;
+  readonly kind: SaidKind | SaidPosted;
   readonly body: Uint8Array;
   readonly form: BodyForm;
 }
@@ -130,7 +131,7 @@ export type ReadBody =
 
 /** Integers as the kind has them. */
 export async function readLongBody({ kind: said, body, form }: BodyTask): Promise<ReadBody> {
-  const kind = await kindIn(said);
+  const kind = "posted" in said ? postedIn(said) : await kindIn(said);
   try {
     const { value, ...others } = await readForm(body, form, kind);
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);

@@ -5,13 +5,14 @@ import type { DeleteQuery } from "../rest/delete-plan.ts";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
 import { listMetadata } from "../rest/listing.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
+import { deleteOptionsKind } from "../rest/posted-kinds.ts";
 import { methodNotAllowed } from "../rest/refusals.ts";
 import { removeAll } from "../rest/remove-all.ts";
 import { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
 import { deleteOptions } from "./query.ts";
 import { listedQuery, noEnd } from "./reads.ts";
-import { bodyOf, deleteOptionsKind } from "./written-body.ts";
+import { bodyOf } from "./written-body.ts";
 
 export const success = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" };
 

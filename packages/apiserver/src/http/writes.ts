@@ -1,20 +1,19 @@
 /** POST, PUT, PATCH and DELETE: from a body to the registry, and what became of it. */
 import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachinery";
-import { keepsIntegers } from "@selvedge/base";
 import { admitPosted } from "../admission/asked-parts.ts";
 import { type Authorizer, requireAllowed } from "../auth/authorization.ts";
 import type { PostedPart, VirtualKind } from "../auth/review-kinds.ts";
 import { type FieldRules, pruneObject } from "../rest/field-validation.ts";
 import { apiVersionOf } from "../rest/kind-names.ts";
-import { jsonOf } from "../rest/lazy-object.ts";
+import { assignMembers, jsonOf } from "../rest/lazy-object.ts";
 import type { ObjectRegistry, WriteQuery, Written } from "../rest/object-registry.ts";
 import { checkSaid, type PatchKind, patchTypes, patchTypesOf } from "../rest/patching.ts";
 import type { LongBody } from "../rest/planner.ts";
-import { bindingMessage, evictionMessage } from "../rest/pod-part-messages.ts";
 import { bindPod, evictPod } from "../rest/pod-parts.ts";
+import { bindingKind, evictionKind, scaleKind } from "../rest/posted-kinds.ts";
 import { badRequest, methodNotAllowed, unsupportedBody } from "../rest/refusals.ts";
 import { replaceOrMake } from "../rest/replacing.ts";
-import { patchedScale, scaleMessage, settledScale } from "../rest/scale.ts";
+import { patchedScale, settledScale } from "../rest/scale.ts";
 import type { Stored } from "../rest/stored.ts";
 import type { Target } from "../rest/target.ts";
 import { fillDefaults } from "../rest/write-plan.ts";
@@ -39,12 +38,6 @@ interface Outcome {
   readonly code: number;
   readonly body: unknown;
 }
-
-/** What is posted that is no object of a kind that is served. */
-const bindingKind = { kind: "Binding", apiVersion: "v1", protobuf: bindingMessage };
-const evictionKind = { kind: "Eviction", apiVersion: "policy/v1", protobuf: evictionMessage };
-/** Its numbers are small ones: one that is not is named as it was said. */
-const scaleKind = { kind: "Scale", protobuf: scaleMessage, keepsIntegers };
 
 /** What the registry says of a write besides its outcome. */
 type Ears = Required<Pick<WriteQuery, "warn" | "wrote" | "annotate">>;
@@ -210,12 +203,8 @@ async function postToPod(
   const options = { ...withManager(writeOptions("CreateOptions", query, false), exchange), warn, annotate };
   const expected = subresource === "binding" ? bindingKind : evictionKind;
   const said = objectIn(await bodyOf(exchange, objects, body, expected));
-  const posted = {
-    kind: expected.kind,
-    apiVersion: expected.apiVersion,
-    metadata: {},
-    ...said,
-  } as KubeObject;
+  const { kind: own, apiVersion } = expected;
+  const posted = assignMembers({}, { kind: own, apiVersion, metadata: {} }, said) as KubeObject;
   const pod = { name, namespace };
   await admitPosted(objects, exchange, posted, options);
   if (subresource === "binding") await bindPod(objects, kind, pod, posted, options);

@@ -1,25 +1,16 @@
 /** What a write's body says: at once, but for a long one, which a thread reads. */
-import {
-  deleteOptionsMessage,
-  type KindDefinition,
-  type KubeObject,
-  type ParsedBody,
-} from "@selvedge/apimachinery";
+import type { KindDefinition, KubeObject, ParsedBody } from "@selvedge/apimachinery";
 import { apiVersionOf } from "../rest/kind-names.ts";
 import { withMembers } from "../rest/lazy-object.ts";
 import type { ReadKind } from "../rest/object-body.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import type { LongBody } from "../rest/planner.ts";
+import { deleteOptionsKind } from "../rest/posted-kinds.ts";
 import { badRequest } from "../rest/refusals.ts";
 import type { Target } from "../rest/target.ts";
 import { StatusError } from "../status-error.ts";
 import { mediaTypeOf } from "./body.ts";
 import type { Exchange } from "./exchange.ts";
-
-export const deleteOptionsKind: Pick<KindDefinition, "group" | "version" | "kind" | "protobuf"> = {
-  ...{ group: "meta.k8s.io", version: "v1", kind: "DeleteOptions" },
-  protobuf: deleteOptionsMessage,
-};
 
 /** An object of the kind that is expected. */
 export function bodyOf(

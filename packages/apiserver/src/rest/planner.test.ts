@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, describe, it } from "node:test";
+import { after, describe, it, mock } from "node:test";
 import { Worker } from "node:worker_threads";
 import {
   BodyError,
@@ -9,6 +9,7 @@ import {
   parseYamlBody,
 } from "@selvedge/apimachinery";
 import { type Instant, instant, SeededRandom, SystemClock } from "@selvedge/base";
+import { tokenReview } from "../auth/review-schemas.ts";
 import { customKinds } from "../custom/custom-kind.ts";
 import type { CustomResourceDefinition } from "../custom/definition.ts";
 import { definitionKind } from "../custom/definition-kind.ts";
@@ -16,10 +17,12 @@ import { EvaluationThreads } from "../evaluation/evaluation-threads.ts";
 import { Evaluations } from "../evaluation/evaluations.ts";
 import { StatusError } from "../status-error.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
-import { hasManyValues } from "./lazy-object.ts";
+import { hasManyValues, isLong, jsonOf, withMembers } from "./lazy-object.ts";
 import { ObjectRegistry, type WriteQuery } from "./object-registry.ts";
 import { Planner } from "./planner.ts";
+import { bindingKind, deleteOptionsKind, evictionKind, scaleKind } from "./posted-kinds.ts";
 import { removeAll } from "./remove-all.ts";
+import { settledScale } from "./scale.ts";
 
 const item = {
   type: "object",
@@ -205,6 +208,53 @@ describe("a long write", () => {
     assert.deepEqual((await made)["spec"], { size: 2 });
     assert.equal(threads.size, 1);
     await threads[Symbol.asyncDispose]();
+  });
+
+  it("is one of what a part of this program makes of a long one", async () => {
+    const objects = registry();
+    const plan = mock.method(objects.evaluations, "plan");
+    const newest = { apiVersion: "lab.example.com/v2" };
+    await objects.create(newer, object({ items: ports(2500) }, newest));
+    const found = (await objects.getStored(newer, ...place)).copy();
+    const metadata = { name: "two", namespace: "a" };
+    const made = await objects.create(newer, withMembers(found, { metadata }));
+    assert.deepEqual([plan.mock.callCount(), isLong(made)], [1, true]);
+    await objects.evaluations[Symbol.asyncDispose]();
+  });
+
+  it("is one of what is posted that is no object", async () => {
+    const { planner, evaluations } = registry();
+    const body = mock.method(evaluations, "body");
+    const form = { type: "object", media: "application/json" } as const;
+    const kept = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: "a" }, deleteOptions: {} };
+    for (const kind of [evictionKind, bindingKind, scaleKind, deleteOptionsKind, tokenReview]) {
+      const text = JSON.stringify({
+        ...kept,
+        kind: kind.kind,
+        junk: Array.from({ length: 40_000 }, () => 1),
+      });
+      const { value, isLong: is } = await planner.readBody(Buffer.from(text), form, kind);
+      assert.ok(jsonOf(value) === text && is === true);
+      const broken = planner.readBody(Buffer.from(text.slice(0, -1)), form, kind);
+      await assert.rejects(broken, { code: 400, message: new RegExp(`must be of type ${kind.kind}`) });
+    }
+    assert.equal(body.mock.callCount(), 10);
+    const junk = JSON.stringify({
+      kind: "Scale",
+      spec: { replicas: 1 },
+      junk: "1,".repeat(40_000).split(","),
+    });
+    const { value } = await planner.readBody(Buffer.from(junk), form, scaleKind);
+    const parsed = mock.method(JSON, "parse");
+    const spec = { replicas: 1 };
+    const scale = { kind: "Scale", spec, apiVersion: "autoscaling/v1", metadata: {} };
+    assert.deepEqual(settledScale(value as object as Record<string, unknown>, {}), scale);
+    assert.ok(
+      parsed.mock.calls.every(({ arguments: [text] }) => String(text).length < 1000),
+      "unread",
+    );
+    parsed.mock.restore();
+    await evaluations[Symbol.asyncDispose]();
   });
 
   it("is asked for again later where many wait already", async () => {

@@ -19,6 +19,7 @@ import { EvaluationLostError } from "../evaluation/evaluation-threads.ts";
 import type { Evaluations } from "../evaluation/evaluations.ts";
 import type { MutationStep } from "../evaluation/mutation-tasks.ts";
 import type {
+  BodyTask,
   PatchTask,
   Planned,
   PlanTask,
@@ -30,9 +31,18 @@ import type {
 } from "../evaluation/plan-tasks.ts";
 import { StatusError } from "../status-error.ts";
 import type { FieldRules } from "./field-validation.ts";
-import { assignMembers, hasManyValues, jsonOf, longMin, saidObject, unreadLength } from "./lazy-object.ts";
+import {
+  assignMembers,
+  hasManyValues,
+  isLong,
+  jsonOf,
+  longMin,
+  saidObject,
+  unreadLength,
+} from "./lazy-object.ts";
 import { type BodyForm, type ReadKind, readForm, writtenAs } from "./object-body.ts";
 import { type ApplyRequest, applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
+import { saidPosted } from "./posted-kinds.ts";
 import { withScale } from "./scale.ts";
 import { shownAs } from "./shown-as.ts";
 import { revisionOf, type Stored } from "./stored.ts";
@@ -110,8 +120,8 @@ export class Planner {
   }
 
   async scale(kind: KindDefinition, object: KubeObject): Promise<KubeObject> {
-    const isLong = unreadLength(object) > longMin;
-    return (await this.shown(kind, { kind, subresource: "scale", isLong }, object)) as KubeObject;
+    const write = { kind, subresource: "scale", isLong: isLong(object) };
+    return (await this.shown(kind, write, object)) as KubeObject;
   }
 
   /** What a webhook's patch leaves of an object; undefined: nothing is another. */
@@ -144,19 +154,25 @@ export class Planner {
     return this.#patch(kind, definition, found, patch, { type: "apply", manager, force, subresource, time });
   }
 
-  /** At once, but for a long one, of a kind that is served. */
+  /** At once, but for a long one, of a kind that is served or of what is posted. */
   async readBody(
     body: Uint8Array,
     form: BodyForm,
     kind: ReadKind,
     served?: KindDefinition,
   ): Promise<LongBody> {
-    const said = served && isLongBody(body, form) ? this.said(served) : undefined;
+    const isThere = isLongBody(body, form);
+    const said = isThere ? ((served && this.said(served)) ?? saidPosted(kind)) : undefined;
     if (said !== undefined) return await this.#readThere(body, form, kind, said);
     return await readForm(body, form, kind, (text, orJson) => this.readYaml(text, orJson, kind));
   }
 
-  async #readThere(body: Uint8Array, form: BodyForm, kind: ReadKind, said: SaidKind): Promise<LongBody> {
+  async #readThere(
+    body: Uint8Array,
+    form: BodyForm,
+    kind: ReadKind,
+    said: BodyTask["kind"],
+  ): Promise<LongBody> {
     this.#checkRoom();
     const read = await this.#evaluations.body({ type: "body", kind: said, body, form });
     if (read.type === "refused") throw refusedThere(read.refusal);

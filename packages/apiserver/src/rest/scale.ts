@@ -10,6 +10,7 @@ import {
 } from "@selvedge/apimachinery";
 import { decodeFault } from "./decode-fault.ts";
 import { type FieldRules, pruneObject, unreadable } from "./field-validation.ts";
+import { assignMembers } from "./lazy-object.ts";
 import { applyPatch, type PatchKind } from "./patching.ts";
 import { badRequest, conflict, invalid } from "./refusals.ts";
 
@@ -43,7 +44,8 @@ const scaleKind: KindDefinition = {
 /** A scale as it was sent, held to the rules for what is sent. */
 export function settledScale(sent: Readonly<Record<string, unknown>>, rules: FieldRules): KubeObject {
   const metadata = (sent["metadata"] ?? {}) as KubeObject["metadata"];
-  const scale = { ...sent, apiVersion: "autoscaling/v1", kind: "Scale", metadata };
+  const said = { apiVersion: "autoscaling/v1", kind: "Scale", metadata };
+  const scale = assignMembers({} as KubeObject, sent, said);
   pruneObject(scaleKind, scale, rules);
   const fault = decodeFault(scaleKind, scale);
   if (fault !== undefined) throw unreadable(scaleKind, rules, fault);
