@@ -1,6 +1,7 @@
 import type { Instant, KeepsInteger } from "@selvedge/base";
 import type { KubeObject } from "./object.ts";
 import type { Schema } from "./schema.ts";
+import type { FieldsV1 } from "./ssa/field-set.ts";
 
 /**
  * Everything an API server must know to serve one version of a kind. A kind is one file that exports one of
@@ -57,6 +58,11 @@ export interface KindDefinition {
   ) => FieldError[];
   /** Whether more than defaults is put into a new one, which is no part of what its maker manages. */
   readonly completesNew?: boolean;
+  /**
+   * Which fields of an object as it was sent, before anything is known of it, the server gives values of its own since
+   * they are not said: nobody manages them, whether they are new or carried over. As managedFields write them.
+   */
+  readonly assigned?: (object: KubeObject) => FieldsV1;
   /** Whether who deletes it is told what it was, and not just that it is gone. */
   readonly returnsDeleted?: boolean;
   /**

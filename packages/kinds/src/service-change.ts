@@ -3,6 +3,8 @@
  * is not said again, and what its new type has no use for goes, unless the user changed it in the same write;
  * that is refused by the rules.
  */
+
+import type { FieldsV1 } from "@selvedge/apimachinery";
 import { jsonEqual } from "@selvedge/base";
 import type { Service, ServiceSpec } from "./service-types.ts";
 
@@ -33,6 +35,32 @@ export function carryOver(service: Service, { spec: old }: Service): void {
   if (!spec.healthCheckNodePort) delete spec.healthCheckNodePort;
   drop(isBalanced(spec), "allocateLoadBalancerNodePorts", "loadBalancerClass");
   if (isBalanced(old) && !isBalanced(spec)) service.status = { ...service.status, loadBalancer: {} };
+}
+
+/** What it is given, or keeps, where it says nothing: upstream does that when it is known who changed what. */
+export function assignedFields({ spec }: Partial<Service>): FieldsV1 {
+  const assigned: Record<string, FieldsV1> = {};
+  const { type, ports } = (spec ?? {}) as Partial<ServiceSpec>;
+  for (const member of [
+    "clusterIP",
+    "clusterIPs",
+    "ipFamilies",
+    "ipFamilyPolicy",
+    "healthCheckNodePort",
+  ] as const) {
+    if (!spec?.[member] || jsonEqual(spec[member], [])) assigned[`f:${member}`] = {};
+  }
+  const unsaid = (Array.isArray(ports) ? ports : []).filter((one) => one && !one.nodePort);
+  // A field that holds none is one itself.
+  if (unsaid.length > 0 && (type === "NodePort" || type === "LoadBalancer")) {
+    assigned["f:ports"] = Object.fromEntries(
+      unsaid.map(({ port, protocol }) => [
+        `k:${JSON.stringify({ port, protocol: protocol || "TCP" })}`,
+        { "f:nodePort": {} },
+      ]),
+    );
+  }
+  return { "f:spec": assigned };
 }
 
 export function hasAddress({ type }: ServiceSpec): boolean {

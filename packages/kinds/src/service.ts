@@ -19,6 +19,7 @@ import {
 } from "./fields.ts";
 import { builtIn } from "./kind.ts";
 import { condition } from "./meta-fields.ts";
+import { assignedFields } from "./service-change.ts";
 import { defaultService, serviceNameFaults, validateService } from "./service-rules.ts";
 import type { Service, ServicePort } from "./service-types.ts";
 
@@ -120,6 +121,7 @@ export const serviceKind: KindDefinition = builtIn(service, {
   selectableFields: ["spec.clusterIP", "spec.type"],
   nameFaults: serviceNameFaults,
   hasGeneration: false,
+  assigned: (object) => assignedFields(object as Service),
   applyDefaults: (object, old) => defaultService(object as Service, old as Service | undefined),
   validate: (object, old) => validateService(object as Service, old as Service | undefined),
   columns: [

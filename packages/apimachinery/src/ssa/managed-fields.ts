@@ -23,7 +23,10 @@ export interface ManagedWrite {
   readonly subresource?: string;
   /** RFC 3339. */
   readonly time: string;
-  /** Of what is made: what its maker manages of it, where others have put more into it since. */
+  /**
+   * Of what is made: what its maker manages of it, where others have put more into it since. Of a change: what the
+   * server assigns, which nobody manages.
+   */
   readonly said?: FieldsV1;
 }
 
@@ -112,7 +115,16 @@ export function updateObject(write: ManagedWrite): KubeObject {
     after.set(id, { ...own, set: before.union(set) });
     ledger.times.set(id, time);
   }
+  if (write.said !== undefined && live !== undefined) disown(after, FieldSet.fromJson(write.said));
   return withLedger(bare, capped(after, ledger.times), ledger);
+}
+
+function disown(managers: Map<string, Managed>, assigned: FieldSet): void {
+  for (const [id, managed] of managers) {
+    const set = managed.set.difference(assigned);
+    if (set.isEmpty) managers.delete(id);
+    else managers.set(id, { ...managed, set });
+  }
 }
 
 /** Of an object that somebody makes all is theirs; nobody else's fields need be looked at. */
@@ -127,10 +139,19 @@ function madeObject({ kind, object, manager, subresource, time, said }: ManagedW
   return { ...bare, metadata: { ...bare.metadata, managedFields: [entryOf(who, time, fields)] } };
 }
 
-/** What the maker of an object manages of it; undefined where it takes a closer look, or is wrong in some way. */
-export function saidFields(kind: KindDefinition, object: KubeObject): FieldsV1 | undefined {
+/**
+ * What the maker of an object manages of it, without what the server assigns; undefined where it takes a closer look,
+ * or is wrong in some way.
+ */
+export function saidFields(
+  kind: KindDefinition,
+  object: KubeObject,
+  assigned?: FieldsV1,
+): FieldsV1 | undefined {
   try {
-    return madeFields(applyTypeOf(kind), withoutManagedFields(object));
+    const fields = madeFields(applyTypeOf(kind), withoutManagedFields(object));
+    if (assigned === undefined || fields === undefined) return fields;
+    return FieldSet.fromJson(fields).difference(FieldSet.fromJson(assigned)).toJson();
   } catch (error) {
     if (error instanceof ApplyTypeError) return undefined;
     throw error;

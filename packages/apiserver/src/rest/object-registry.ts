@@ -318,8 +318,12 @@ export class ObjectRegistry {
       const context = this.#context(kind, options);
       await this.#prepare(found, { ...context, operation: "UPDATE" });
       const stored = found.object;
-      const next = await this.#admitted(found, await change(stored, found), context, options, (wanted) =>
-        this.planner.update(found, wanted, context),
+      const next = await this.#admitted(
+        found,
+        await change(stored, found),
+        context,
+        options,
+        (wanted, said) => this.planner.update(found, wanted, { ...context, said }),
       );
       if (options.dryRun || (next === stored && !found.isOutdated && !isGone(next))) return next;
       const outcome = await this.#write(context.kind, next, revisionOf(stored), options);

@@ -98,7 +98,7 @@ export class Planner {
   /** What was sent, with its defaults, as members of admission see it; `prunes`: as others are told of it. */
   async sent(write: Admitted, object: KubeObject, rules: FieldRules, prunes: boolean): Promise<Sent> {
     const said = write.isLong === true ? this.said(write.kind) : undefined;
-    const how = { prunes, isNew: write.old === undefined };
+    const how = { prunes, isNew: write.old === undefined, isPart: write.subresource !== undefined };
     if (said === undefined) return sentObject(write.kind, object, write.old, rules, how);
     const step = { type: "sent", ...how, rules: saidRules(rules) } as const;
     const sent = await this.#mutate(write, said, object, step, rules.warn);

@@ -2,9 +2,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
-import { cronJobKind, deploymentKind, podKind, replicationControllerKind } from "@selvedge/kinds";
+import {
+  cronJobKind,
+  deploymentKind,
+  podKind,
+  replicationControllerKind,
+  serviceKind,
+} from "@selvedge/kinds";
 import { applyConfiguration, applyPatch } from "./patching.ts";
-import { planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
+import { planCreate, planUpdate, sentObject, type WriteContext } from "./write-plan.ts";
 
 const time = "2026-01-01T00:00:00Z";
 const container = { name: "c", image: "img:1" };
@@ -109,4 +115,67 @@ describe("zeros that were applied", () => {
     const fields = entry?.fieldsV1 as Record<string, object> | undefined;
     assert.ok("f:hostNetwork" in (fields?.["f:spec"] ?? {}));
   });
+});
+
+describe("what a Service is given", () => {
+  const [ports, nodePort] = [[{ port: 80 }], 30_481];
+  const key = 'k:{"port":80,"protocol":"TCP"}';
+  const rows: readonly (readonly [what: string, first: object, then: object | undefined, owners: object])[] =
+    [
+      [
+        "is nobody's when it is made",
+        { type: "NodePort", ports },
+        undefined,
+        { nodePort: "", clusterIP: "" },
+      ],
+      [
+        "is its maker's where that says it",
+        { type: "NodePort", clusterIP: "10.96.0.9", ports: [{ port: 80, nodePort }] },
+        undefined,
+        { nodePort: "one", clusterIP: "one" },
+      ],
+      [
+        "is nobody's any more where it is not said again",
+        { type: "NodePort", clusterIP: "10.96.0.9", ports: [{ port: 80, nodePort }] },
+        { type: "NodePort", ports },
+        { nodePort: "", clusterIP: "" },
+      ],
+      [
+        "is nobody's when another type brings it",
+        { clusterIP: "10.96.0.9", ports },
+        { type: "NodePort", clusterIP: "10.96.0.9", ports },
+        { nodePort: "", clusterIP: "one" },
+      ],
+      [
+        "is another's who says another",
+        { type: "NodePort", ports: [{ port: 80, nodePort: 30_482 }] },
+        { type: "NodePort", ports: [{ port: 80, nodePort }] },
+        { nodePort: "two", clusterIP: "" },
+      ],
+    ];
+  for (const [what, first, then, owners] of rows) {
+    it(what, () => {
+      const isNew = { prunes: false, isNew: true };
+      const sent = sentObject(serviceKind, made(serviceKind, { spec: first }), undefined, {}, isNew);
+      let object = planCreate(sent.object, "u", { ...contextOf(serviceKind, "one"), said: sent.said });
+      if (then !== undefined) {
+        const wanted = { ...made(serviceKind, { spec: then }), metadata: structuredClone(object.metadata) };
+        const again = sentObject(serviceKind, wanted, object, {}, { prunes: false, isNew: false });
+        object = planUpdate(object, again.object, { ...contextOf(serviceKind, "two"), said: again.said });
+      }
+      const ownerOf = (has: (spec: Record<string, Record<string, object>>) => boolean): string => {
+        const entries = object.metadata.managedFields ?? [];
+        const owning = entries.filter(({ fieldsV1 }) =>
+          has(JSON.parse(JSON.stringify(fieldsV1))["f:spec"] ?? {}),
+        );
+        return owning.map(({ manager }) => manager).join();
+      };
+      const found = {
+        nodePort: ownerOf((spec) => "f:nodePort" in (spec["f:ports"]?.[key] ?? {})),
+        ports: ownerOf((spec) => "." in (spec["f:ports"] ?? {})),
+        clusterIP: ownerOf((spec) => "f:clusterIP" in spec),
+      };
+      assert.deepEqual(found, { ...owners, ports: "one" });
+    });
+  }
 });

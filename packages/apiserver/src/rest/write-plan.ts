@@ -36,7 +36,7 @@ export interface WriteContext {
   readonly patience?: Patience;
   /** Managed fields are already in the object: apply has put them there. */
   readonly managed?: boolean;
-  /** Of what is made: what the writer manages of it, where admission has put more into it. */
+  /** Of what is made: what the writer manages of it, where admission has put more into it. Of a change: see `Sent`. */
   readonly said?: Said;
 }
 
@@ -190,7 +190,10 @@ function refuseUnread(
 
 export interface Sent {
   readonly object: KubeObject;
-  /** Of a new one: what is its maker's. What members of admission put into it after this is nobody's. */
+  /**
+   * Of a new one: what is its maker's. What members of admission put into it after this is nobody's. Of another: what
+   * the server assigns, which is nobody's either.
+   */
   readonly said: Said;
 }
 
@@ -200,10 +203,11 @@ export function sentObject(
   object: KubeObject,
   old: KubeObject | undefined,
   rules: FieldRules,
-  how: { readonly prunes: boolean; readonly isNew: boolean },
+  how: { readonly prunes: boolean; readonly isNew: boolean; readonly isPart?: boolean },
 ): Sent {
+  const assigned = how.isPart === true ? undefined : kind.assigned?.(object);
   (how.prunes ? holdToKind : fillDefaults)(kind, object, old, rules);
-  return { object, said: how.isNew ? saidFields(kind, object) : undefined };
+  return { object, said: how.isNew ? saidFields(kind, object, assigned) : assigned };
 }
 
 /** Prunes what was sent and fills in defaults, in place; not again what the object shares with the old one. */
