@@ -91,7 +91,7 @@ function begun(
   now: Instant,
 ): KubeObject {
   if (object.metadata.deletionTimestamp || says.every((say) => say === undefined)) return object;
-  const begins = structuredClone(object);
+  const begins = cloneObject(object);
   for (const say of says) say?.(begins, toRfc3339(now));
   return begins;
 }

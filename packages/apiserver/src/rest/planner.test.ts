@@ -17,12 +17,13 @@ import { EvaluationThreads } from "../evaluation/evaluation-threads.ts";
 import { Evaluations } from "../evaluation/evaluations.ts";
 import { StatusError } from "../status-error.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
+import { planDelete } from "./delete-plan.ts";
 import { hasManyValues, isLong, jsonOf, withMembers } from "./lazy-object.ts";
 import { ObjectRegistry, type WriteQuery } from "./object-registry.ts";
 import { Planner } from "./planner.ts";
 import { bindingKind, deleteOptionsKind, evictionKind, scaleKind } from "./posted-kinds.ts";
 import { removeAll } from "./remove-all.ts";
-import { settledScale } from "./scale.ts";
+import { settledScale, withScale } from "./scale.ts";
 
 const item = {
   type: "object",
@@ -220,6 +221,19 @@ describe("a long write", () => {
     const made = await objects.create(newer, withMembers(found, { metadata }));
     assert.deepEqual([plan.mock.callCount(), isLong(made)], [1, true]);
     await objects.evaluations[Symbol.asyncDispose]();
+  });
+
+  it("is not read to be marked or scaled", async () => {
+    const objects = registry();
+    const newest = { apiVersion: "lab.example.com/v2" };
+    await objects.create(newer, object({ items: ports(2500), size: 9007199254740993n }, newest));
+    const found = (await objects.getStored(newer, ...place)).copy();
+    const say = (one: KubeObject): void => void Object.assign(one, { status: { ready: false } });
+    const plan = planDelete(newer, found, { beginDeletion: say }, instant(0));
+    const scale = { ...newer, subresources: { scale: { specReplicas: ".spec.size", statusReplicas: "" } } };
+    const scaled = withScale(scale as never, found, { metadata: {}, spec: { replicas: 3 } } as never);
+    for (const one of [found, plan.type === "nothing" ? {} : plan.object, scaled]) assert.ok(isLong(one));
+    assert.equal((scaled["spec"] as { size: unknown }).size, 3);
   });
 
   it("is one of what is posted that is no object", async () => {

@@ -1,6 +1,7 @@
 /** What can be posted to a Pod: where it runs, and that it should leave. */
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import type { DeleteQuery } from "./delete-plan.ts";
+import { cloneObject, withMembers } from "./lazy-object.ts";
 import type { ObjectRegistry, WriteQuery } from "./object-registry.ts";
 import { badRequest, conflict, invalid } from "./refusals.ts";
 
@@ -45,7 +46,8 @@ export async function bindPod(
 }
 
 function bound(stored: KubeObject, node: string): KubeObject {
-  return { ...structuredClone(stored), spec: { ...(stored["spec"] as object | undefined), nodeName: node } };
+  const spec = (stored["spec"] ?? {}) as object;
+  return withMembers(cloneObject(stored), { spec: withMembers(spec, { nodeName: node }) });
 }
 
 /** Deletes the Pod unless it is not the one that was meant. */

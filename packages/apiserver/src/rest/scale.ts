@@ -10,7 +10,7 @@ import {
 } from "@selvedge/apimachinery";
 import { decodeFault } from "./decode-fault.ts";
 import { type FieldRules, pruneObject, unreadable } from "./field-validation.ts";
-import { assignMembers } from "./lazy-object.ts";
+import { assignMembers, cloneObject } from "./lazy-object.ts";
 import { applyPatch, type PatchKind } from "./patching.ts";
 import { badRequest, conflict, invalid } from "./refusals.ts";
 
@@ -105,7 +105,7 @@ export function withScale(kind: KindDefinition, object: KubeObject, scale: KubeO
     const error = { type: "FieldValueInvalid", field: "spec.replicas", value: replicas, detail } as const;
     throw invalid({ group: "autoscaling", kind: "Scale" }, name, [error]);
   }
-  const scaled = structuredClone(object);
+  const scaled = cloneObject(object);
   const steps = stepsOf(kind.subresources?.scale?.specReplicas ?? "spec.replicas");
   let holder = scaled as Record<string, unknown>;
   for (const step of steps.slice(0, -1)) {

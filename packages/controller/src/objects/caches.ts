@@ -1,4 +1,5 @@
 import type { KubeObject, OwnerReference } from "@selvedge/apimachinery";
+import { isLazy } from "@selvedge/apiserver";
 import type { ObjectView } from "@selvedge/client";
 import {
   type CertificateSigningRequest,
@@ -296,7 +297,22 @@ export function claimsOf({ metadata, spec }: Pod): string[] {
 }
 
 /** Every ConfigMap and Secret a Pod refers to, as `namespace/name`. */
-function referencesOf(pod: Pod): { readonly configMaps: string[]; readonly secrets: string[] } {
+interface References {
+  readonly configMaps: string[];
+  readonly secrets: string[];
+}
+
+/** Of long ones: two indexes ask of each state, when it comes and when it goes. */
+const knownReferences = new WeakMap<Pod, References>();
+
+function referencesOf(pod: Pod): References {
+  const known = isLazy(pod) ? (knownReferences.get(pod) ?? foundReferences(pod)) : undefined;
+  if (known === undefined) return foundReferences(pod);
+  knownReferences.set(pod, known);
+  return known;
+}
+
+function foundReferences(pod: Pod): References {
   const namespace = pod.metadata.namespace ?? "";
   const configMaps = new Set<string>();
   const secrets = new Set<string>();

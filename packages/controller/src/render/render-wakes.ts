@@ -1,3 +1,4 @@
+import { isSame } from "@selvedge/apiserver";
 import { jsonEqual } from "@selvedge/base";
 import {
   type ConfigMap,
@@ -141,9 +142,8 @@ function addressesOf(edgeNode: EdgeNode | undefined): unknown {
 }
 
 function sameForNode(before: Pod, after: Pod): boolean {
-  const seen = ({ metadata, spec, status }: Pod): unknown => ({
+  const seen = ({ metadata, status }: Pod): unknown => ({
     uid: metadata.uid,
-    spec,
     labels: metadata.labels ?? {},
     annotations: metadata.annotations ?? {},
     deletion: metadata.deletionTimestamp ?? "",
@@ -152,5 +152,5 @@ function sameForNode(before: Pod, after: Pod): boolean {
     // Policies of its neighbours name it by this.
     address: status?.podIP ?? "",
   });
-  return jsonEqual(seen(before), seen(after));
+  return isSame(before.spec, after.spec) && jsonEqual(seen(before), seen(after));
 }
