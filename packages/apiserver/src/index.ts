@@ -70,12 +70,13 @@ export {
   withMembers,
 } from "./rest/lazy-object.ts";
 export type { ListQuery } from "./rest/listing.ts";
-export { ObjectRegistry, type WriteQuery } from "./rest/object-registry.ts";
+export { ObjectRegistry } from "./rest/object-registry.ts";
 export type { PatchKind } from "./rest/patching.ts";
 export { scaleOf, withScale } from "./rest/scale.ts";
 export { serverMessages } from "./rest/server-messages.ts";
 export type { Target } from "./rest/target.ts";
 export type { WatchQuery } from "./rest/watching.ts";
+export type { WriteQuery } from "./rest/write-query.ts";
 export { ApiServer } from "./server.ts";
 export type { Answer, ApiServerOptions } from "./server-options.ts";
 export { type StatusCause, type StatusDetails, StatusError } from "./status-error.ts";

@@ -3,7 +3,8 @@ import type { KubeObject } from "@selvedge/apimachinery";
 import type { AdmissionChain } from "../admission.ts";
 import type { Exchange } from "../http/exchange.ts";
 import { isTrue } from "../http/query.ts";
-import type { ObjectRegistry, WriteQuery } from "../rest/object-registry.ts";
+import type { ObjectRegistry } from "../rest/object-registry.ts";
+import type { WriteQuery } from "../rest/write-query.ts";
 
 /** What upstream calls what a stream is opened with, by the object's kind and its part. */
 const kinds: Readonly<Record<string, string>> = {

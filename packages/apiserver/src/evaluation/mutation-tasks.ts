@@ -4,8 +4,9 @@ import { HookError } from "../admission/webhook/hook-error.ts";
 import { patchedObject } from "../admission/webhook/patched-object.ts";
 import { cutObject } from "../rest/lazy-object.ts";
 import { withScale } from "../rest/scale.ts";
+import { sentObject } from "../rest/sent-object.ts";
 import { shownAs } from "../rest/shown-as.ts";
-import { type Said, sentObject } from "../rest/write-plan.ts";
+import type { Said } from "../rest/write-plan.ts";
 import { StatusError } from "../status-error.ts";
 import {
   kindIn,

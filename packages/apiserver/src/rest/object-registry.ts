@@ -1,11 +1,9 @@
 import type { KindDefinition, KubeList, KubeObject, WatchEvent } from "@selvedge/apimachinery";
 import { type Clock, type Random, toRfc3339, uuid } from "@selvedge/base";
 import { AdmissionChain, type Subject } from "../admission.ts";
-import type { User } from "../auth/user.ts";
 import { Evaluations } from "../evaluation/evaluations.ts";
 import type { Store } from "../store/store.ts";
 import { type DeleteOutcome, type DeleteQuery, planDelete } from "./delete-plan.ts";
-import type { FieldRules } from "./field-validation.ts";
 import { Followers } from "./followers.ts";
 import { generatedName } from "./generated-name.ts";
 import { apiVersionOf, isNamespaceKind, type KindName, keyOf, listKindOf } from "./kind-names.ts";
@@ -36,28 +34,7 @@ import { encodeKept, isStale, keepWritten, revisionOf, Stored, seenRevision, sho
 import { WaitingRules } from "./waiting-rules.ts";
 import { eventsOf, openWatch, type WatchItem, type WatchQuery } from "./watching.ts";
 import { isGone, type WriteContext } from "./write-plan.ts";
-
-export interface WriteQuery extends FieldRules {
-  readonly dryRun?: boolean;
-  readonly subresource?: string;
-  /** Who writes, for managedFields. */
-  readonly fieldManager?: string;
-  /** Apply: take over what others manage. */
-  readonly force?: boolean;
-  /** Who asks; undefined is a part of this program. */
-  readonly user?: User;
-  /** Hears what members of admission have to say for the audit log. */
-  readonly annotate?: (key: string, value: string, level?: "Request") => void;
-  /** Hears how the object is kept: its text is an answer that need not be made again. */
-  readonly wrote?: (stored: Stored) => void;
-  /** Refuses, where an update or apply would make what is not there. */
-  readonly mayMake?: () => Promise<void>;
-}
-
-export interface Written {
-  readonly object: KubeObject;
-  readonly created: boolean;
-}
+import type { WriteQuery, Written } from "./write-query.ts";
 
 type RegistryContext = WriteContext & { readonly patience: WaitingRules };
 

@@ -19,11 +19,12 @@ import { StatusError } from "../status-error.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
 import { planDelete } from "./delete-plan.ts";
 import { hasManyValues, isLong, jsonOf, withMembers } from "./lazy-object.ts";
-import { ObjectRegistry, type WriteQuery } from "./object-registry.ts";
+import { ObjectRegistry } from "./object-registry.ts";
 import { Planner } from "./planner.ts";
 import { bindingKind, deleteOptionsKind, evictionKind, scaleKind } from "./posted-kinds.ts";
 import { removeAll } from "./remove-all.ts";
 import { settledScale, withScale } from "./scale.ts";
+import type { WriteQuery } from "./write-query.ts";
 
 const item = {
   type: "object",

@@ -44,9 +44,10 @@ import { type BodyForm, type ReadKind, readForm, writtenAs } from "./object-body
 import { type ApplyRequest, applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
 import { saidPosted } from "./posted-kinds.ts";
 import { withScale } from "./scale.ts";
+import { type Sent, sentObject } from "./sent-object.ts";
 import { shownAs } from "./shown-as.ts";
 import { revisionOf, type Stored } from "./stored.ts";
-import { planCreate, planUpdate, type Sent, sentObject, type WriteContext } from "./write-plan.ts";
+import { planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
 
 /** The parser takes a second for a megabyte. */
 const longYamlMin = 16 * 1024;

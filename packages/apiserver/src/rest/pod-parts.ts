@@ -2,8 +2,9 @@
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import type { DeleteQuery } from "./delete-plan.ts";
 import { cloneObject, withMembers } from "./lazy-object.ts";
-import type { ObjectRegistry, WriteQuery } from "./object-registry.ts";
+import type { ObjectRegistry } from "./object-registry.ts";
 import { badRequest, conflict, invalid } from "./refusals.ts";
+import type { WriteQuery } from "./write-query.ts";
 
 interface PodPart {
   nodeName?: string;

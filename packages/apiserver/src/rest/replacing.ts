@@ -1,9 +1,10 @@
 /** What PUT does: an object in place of another, or, of some kinds, of none. */
 import type { KubeObject } from "@selvedge/apimachinery";
 import type { KindName } from "./kind-names.ts";
-import type { ObjectRegistry, WriteQuery, Written } from "./object-registry.ts";
+import type { ObjectRegistry } from "./object-registry.ts";
 import { checkUid, isAbsent, isTaken } from "./refusals.ts";
 import { checkSeen } from "./revision-text.ts";
+import type { WriteQuery, Written } from "./write-query.ts";
 
 /** How often it may come and go meanwhile. */
 const attemptsMax = 8;

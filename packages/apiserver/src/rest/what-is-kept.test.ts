@@ -10,7 +10,8 @@ import {
   serviceKind,
 } from "@selvedge/kinds";
 import { applyConfiguration, applyPatch } from "./patching.ts";
-import { planCreate, planUpdate, sentObject, type WriteContext } from "./write-plan.ts";
+import { sentObject } from "./sent-object.ts";
+import { planCreate, planUpdate, type WriteContext } from "./write-plan.ts";
 
 const time = "2026-01-01T00:00:00Z";
 const container = { name: "c", image: "img:1" };

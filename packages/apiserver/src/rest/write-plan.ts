@@ -9,7 +9,6 @@ import {
   type KindDefinition,
   type KubeObject,
   omitEmpty,
-  saidFields,
   updateObject,
   validateChange,
   validateObjectMeta,
@@ -186,28 +185,6 @@ function refuseUnread(
     if (wanted[name] !== undefined && !jsonEqual(wanted[name], stored[name]))
       refuseUnreadable(kind, { [name]: wanted[name] } as unknown as KubeObject, rules);
   }
-}
-
-export interface Sent {
-  readonly object: KubeObject;
-  /**
-   * Of a new one: what is its maker's. What members of admission put into it after this is nobody's. Of another: what
-   * the server assigns, which is nobody's either.
-   */
-  readonly said: Said;
-}
-
-/** What was sent, as members of admission see it; `prunes`: for somebody outside, who sees what the kind knows. */
-export function sentObject(
-  kind: KindDefinition,
-  object: KubeObject,
-  old: KubeObject | undefined,
-  rules: FieldRules,
-  how: { readonly prunes: boolean; readonly isNew: boolean; readonly isPart?: boolean },
-): Sent {
-  const assigned = how.isPart === true ? undefined : kind.assigned?.(object);
-  (how.prunes ? holdToKind : fillDefaults)(kind, object, old, rules);
-  return { object, said: how.isNew ? saidFields(kind, object, assigned) : assigned };
 }
 
 /** Prunes what was sent and fills in defaults, in place; not again what the object shares with the old one. */
