@@ -104,7 +104,7 @@ export {
   toUnits,
 } from "./quantity.ts";
 export type { Schema, ValidationRule } from "./schema.ts";
-export { parseFieldSelector, parseLabelSelector } from "./selector-text.ts";
+export { isInt64, parseFieldSelector, parseLabelSelector } from "./selector-text.ts";
 export {
   type FieldRequirement,
   formatRequirements,

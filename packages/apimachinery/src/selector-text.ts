@@ -24,7 +24,9 @@ export function parseLabelSelector(text: string): Requirement[] {
 /** Reads `metadata.name=a,status.phase!=Running`; `\,`, `\=` and `\\` stand for themselves. */
 export function parseFieldSelector(text: string): FieldRequirement[] {
   const parts = text.match(/(?:\\[\s\S]?|[^,\\])+/g) ?? [];
-  return parts.sort().map((part) => {
+  // What asks for nothing of nothing is passed over.
+  const asking = parts.filter((part) => !/^(?:!=|==?)$/.test(part));
+  return asking.sort().map((part) => {
     const match = /^([\s\S]*?)(!=|==|=)([\s\S]*)$/.exec(part);
     if (match === null) throw new SelectorError(`invalid selector: '${text}'; can't understand '${part}'`);
     const [, path = "", operator, value = ""] = match;
@@ -126,12 +128,19 @@ function valuesIn(tokens: Tokens): string[] {
 function checkValues(key: string, operator: Requirement["operator"], values: readonly string[]): void {
   const faults: string[] = [];
   const [first = ""] = values;
-  if ((operator === "Gt" || operator === "Lt") && !/^[+-]?\d+$/.test(first))
+  if ((operator === "Gt" || operator === "Lt") && !(/^[+-]?\d+$/.test(first) && isInt64(first)))
     faults.push(invalidValue("values[0]", first, "for 'Gt', 'Lt' operators, the value must be an integer"));
   for (const [index, value] of values.entries())
     for (const fault of labelValueFaults(value))
       faults.push(invalidValue(`values[${index}][${key}]`, value, fault));
   if (faults.length > 0) throw new SelectorError(faults.length === 1 ? faults[0] : `[${faults.join(", ")}]`);
+}
+
+/** Whether so much fits into 64 bits. */
+export function isInt64(digits: string): boolean {
+  // BigInt knows no plus.
+  const value = BigInt(digits.replace(/^\+/, ""));
+  return BigInt.asIntN(64, value) === value;
 }
 
 const invalidValue = (field: string, value: string, why: string): string =>

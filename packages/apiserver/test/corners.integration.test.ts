@@ -270,7 +270,7 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
   const parse = (text: string): string => `parsing "${text}": invalid syntax`;
   const notList = "but the requested object is";
   const unread: readonly (readonly [path: string, accept: string, code: number, said: string])[] = [
-    [`${things}?timeoutSeconds=x`, "", 400, `timeoutSeconds: strconv.ParseInt: ${parse("x")}`],
+    [`${things}?timeoutSeconds=x`, "", 400, `strconv.ParseInt: ${parse("x")}`],
     [
       `${things}?includeObject=x`,
       partial("Table"),

@@ -23,9 +23,10 @@ describe("a request that cannot be read", { skip: opensslMissing() }, () => {
   after(() => world[Symbol.asyncDispose]());
 
   const key = "invalid continue token: continue key is not valid:";
+  const options = 'ListOptions.meta.k8s.io "" is invalid:';
   const form = "(version meta.k8s.io/v1)";
   const known = { v: "meta.k8s.io/v1", rv: 1, start: "a\u0000" };
-  const reads: readonly (readonly [query: string, code: number, said: string])[] = [
+  const reads: readonly (readonly [query: string, code: number, said: string | undefined])[] = [
     ["?resourceVersion=x", 400, `invalid resource version: ${number("x", "invalid syntax")}`],
     [
       "?resourceVersion=99999999999999999999",
@@ -68,6 +69,30 @@ describe("a request that cannot be read", { skip: opensslMissing() }, () => {
       400,
       '"" is not a known field selector: only "metadata.name", "metadata.namespace"',
     ],
+    [
+      "?continue=x&resourceVersionMatch=Exact&resourceVersion=1",
+      422,
+      `${options} resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided`,
+    ],
+    [
+      "?sendInitialEvents=1&resourceVersionMatch=Exact",
+      422,
+      [
+        `${options} [resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion`,
+        "is provided, sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list]",
+      ].join(" "),
+    ],
+    ["/a?export=true", 400, "the export parameter, deprecated since v1.14, is no longer supported"],
+    [
+      "?labelSelector=a%3E99999999999999999999",
+      400,
+      [
+        `unable to parse requirement: values[0]: Invalid value: "99999999999999999999":`,
+        "for 'Gt', 'Lt' operators, the value must be an integer",
+      ].join(" "),
+    ],
+    ["?fieldSelector=!%3D,metadata.name%3Da", 200, undefined],
+    ["/../pods?fieldSelector=status.podIPs!%3Da", 200, undefined],
     ["?fieldSelector=metadata.name%3Da%3Db", 400, "invalid field selector: unescaped character in value: 61"],
   ];
   for (const [query, code, said] of reads)

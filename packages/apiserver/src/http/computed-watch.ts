@@ -10,7 +10,7 @@ import { partial, tableOf } from "../rest/table.ts";
 import { bookmark } from "../rest/watching.ts";
 import type { Exchange } from "./exchange.ts";
 import { formOf } from "./negotiation.ts";
-import { includeObject, initialEvents, isTrue, listQuery, timeoutSeconds } from "./query.ts";
+import { includeObject, isTrue, listQuery, timeoutSeconds } from "./query.ts";
 
 export interface ComputedPorts {
   readonly clock: Clock;
@@ -46,8 +46,9 @@ export function watchComputed(
   const { kind, namespace } = target;
   const offer = { protobuf: kind.protobuf !== undefined, stream: true };
   const { view, encoding } = formOf(request.headers.accept, offer);
-  const selection = selectionOf(kind, listQuery(query, namespace));
-  const { sendInitialEvents } = initialEvents(query);
+  const asked = listQuery(query, namespace);
+  const selection = selectionOf(kind, asked);
+  const { sendInitialEvents } = asked;
   const from = query.get("resourceVersion") ?? "";
   const all = computed.list(namespace);
   const known = new Map<Name, KubeObject>();

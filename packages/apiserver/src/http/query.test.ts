@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StatusError } from "../status-error.ts";
 import { optionsIn } from "./deletes.ts";
-import { deleteOptions, listQuery, timeoutSeconds, writeOptions } from "./query.ts";
+import { deleteOptions, isGoTrue, listQuery, timeoutSeconds, writeOptions } from "./query.ts";
 
 const parse = (text: string): unknown => {
   const query = new URLSearchParams(text);
@@ -16,11 +16,11 @@ const goFault = "json: cannot unmarshal";
 
 describe("what a query says that it cannot mean is refused", () => {
   const rows: readonly (readonly [query: string, code: number, message: RegExp])[] = [
-    ["limit=", 400, /^limit: strconv.ParseInt: parsing "": invalid syntax$/],
-    ["limit=1.5", 400, /^limit: strconv.ParseInt: parsing "1.5": invalid syntax$/],
+    ["limit=", 400, /^strconv.ParseInt: parsing "": invalid syntax$/],
+    ["limit=1.5", 400, /^strconv.ParseInt: parsing "1.5": invalid syntax$/],
     ["limit=9223372036854775808", 400, /parsing "9223372036854775808": value out of range$/],
-    ["timeoutSeconds=", 400, /^timeoutSeconds: strconv.ParseInt: parsing "": invalid syntax$/],
-    ["gracePeriodSeconds=", 400, /^gracePeriodSeconds: strconv.ParseInt: parsing "": invalid syntax$/],
+    ["timeoutSeconds=", 400, /^strconv.ParseInt: parsing "": invalid syntax$/],
+    ["gracePeriodSeconds=", 400, /^strconv.ParseInt: parsing "": invalid syntax$/],
     ["dryRun=&dryRun=All", 422, /dryRun: Unsupported value: \["","All"\]: supported values: "All"$/],
   ];
   for (const [query, code, message] of rows) {
@@ -62,6 +62,13 @@ describe("what a query says that it cannot mean is refused", () => {
     // A body says all, or nothing is said.
     assert.deepEqual(optionsIn(null), {});
     assert.deepEqual(deleteOptions(new URLSearchParams("dryRun=All"), { preconditions: null }), {});
+    const most = new URLSearchParams("limit=9223372036854775807&timeoutSeconds=9223372036854775807");
+    assert.deepEqual([listQuery(most, undefined), timeoutSeconds(most)], [{ limit: 2 ** 63 }, 1_000_000]);
+    assert.deepEqual(listQuery(new URLSearchParams("sendInitialEvents="), undefined), {
+      sendInitialEvents: true,
+    });
+    const prettily = ["1", "T", "true", "", "x", "yes", "0"].map((text) => isGoTrue(text));
+    assert.deepEqual(prettily, [true, true, true, false, false, false, false]);
     assert.deepEqual(parse("gracePeriodSeconds=%2B1&dryRun=All&propagationPolicy="), {
       ...{ gracePeriodSeconds: 1, propagationPolicy: "", dryRun: true },
     });

@@ -1,5 +1,5 @@
 /** What the query of a URL asks for, checked. */
-import { type FieldError, parseDuration } from "@selvedge/apimachinery";
+import { type FieldError, isInt64, parseDuration } from "@selvedge/apimachinery";
 import { type Millis, millis } from "@selvedge/base";
 import type { DeleteQuery, PropagationPolicy } from "../rest/delete-plan.ts";
 import type { FieldValidation } from "../rest/field-validation.ts";
@@ -12,6 +12,11 @@ export function isTrue(value: string | null): boolean {
   return value !== null && value !== "0" && value.toLowerCase() !== "false";
 }
 
+/** What Go takes for true: of some parameters upstream asks that. */
+export function isGoTrue(value: string | null): boolean {
+  return value !== null && /^(?:1|t|T|true|TRUE|True)$/.test(value);
+}
+
 function given(query: URLSearchParams, name: string): string | undefined {
   return query.get(name) || undefined;
 }
@@ -20,9 +25,9 @@ function whole(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null) return undefined;
   const isWhole = /^[-+]?\d+$/.test(text);
-  if (isWhole && Number.isSafeInteger(Number(text))) return Number(text);
+  if (isWhole && text.length < 64 && isInt64(text)) return Number(text);
   const fault = isWhole ? "value out of range" : "invalid syntax";
-  throw badRequest(`${name}: strconv.ParseInt: parsing ${JSON.stringify(text)}: ${fault}`);
+  throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: ${fault}`);
 }
 
 export function listQuery(query: URLSearchParams, namespace: string | undefined): ListQuery {
@@ -32,13 +37,14 @@ export function listQuery(query: URLSearchParams, namespace: string | undefined)
   return {
     ...(namespace === undefined ? {} : { namespace }),
     ...(limit === undefined ? {} : { limit }),
+    ...initialEvents(query),
     ...Object.fromEntries(found),
   };
 }
 
-export function initialEvents(query: URLSearchParams): { readonly sendInitialEvents?: boolean } {
+function initialEvents(query: URLSearchParams): { readonly sendInitialEvents?: boolean } {
   const text = query.get("sendInitialEvents");
-  return text === null || text === "" ? {} : { sendInitialEvents: isTrue(text) };
+  return text === null ? {} : { sendInitialEvents: isTrue(text) };
 }
 
 /**
@@ -54,9 +60,12 @@ export function askedTimeout(query: URLSearchParams): Millis | undefined {
   throw badRequest(`invalid timeout specified in the request URL - time: ${fault} ${JSON.stringify(text)}`);
 }
 
+/** Longer than any connection lasts, and no longer than a timer can wait. */
+const timeoutMax = 1_000_000;
+
 export function timeoutSeconds(query: URLSearchParams): number | undefined {
   const value = whole(query, "timeoutSeconds");
-  return value === undefined || value <= 0 ? undefined : value;
+  return value === undefined || value <= 0 ? undefined : Math.min(value, timeoutMax);
 }
 
 export function includeObject(query: URLSearchParams): IncludeObject {

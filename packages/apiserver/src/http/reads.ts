@@ -5,16 +5,15 @@ import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
 import { jsonOf } from "../rest/lazy-object.ts";
 import { type ListPiece, type ListQuery, listMetadata, type StoredList } from "../rest/listing.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
-import { tooLargeRevision } from "../rest/refusals.ts";
+import { badRequest, tooLargeRevision } from "../rest/refusals.ts";
 import { readRevision } from "../rest/revision-text.ts";
 import type { Stored } from "../rest/stored.ts";
 import { partial, tableOf } from "../rest/table.ts";
-import { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
 import { type ListForm, sendList, sendYamlList } from "./list-stream.ts";
 import { checkPartial, formOf, type View } from "./negotiation.ts";
 import { protobufListOf, sendProtobufList } from "./protobuf-list.ts";
-import { includeObject, listQuery, timeoutSeconds } from "./query.ts";
+import { includeObject, isGoTrue, listQuery, timeoutSeconds } from "./query.ts";
 import { answer } from "./respond.ts";
 
 export interface ReadPorts {
@@ -24,10 +23,12 @@ export interface ReadPorts {
 }
 
 export async function serveObject(exchange: Exchange, ports: ReadPorts): Promise<void> {
-  const { request, target } = exchange;
+  const { request, query, target } = exchange;
   const { kind, name = "", namespace, subresource } = target;
   const form = formOf(request.headers.accept, { protobuf: kind.protobuf !== undefined });
   const { view, encoding } = form;
+  if (isGoTrue(query.get("export")))
+    throw badRequest("the export parameter, deprecated since v1.14, is no longer supported");
   await checkReached(exchange, ports);
   const stored = await ports.objects.getStored(kind, name, namespace);
   checkPartial(form, kind, false);
@@ -169,17 +170,7 @@ function open(rest: Record<string, unknown>, list: string): string {
 /** Which objects a query lists; what no list can be asked is refused. */
 export function listedQuery(query: URLSearchParams, namespace: string | undefined): ListQuery {
   timeoutSeconds(query);
-  if (query.has("sendInitialEvents")) throw forbiddenForList();
   return listQuery(query, namespace);
-}
-
-function forbiddenForList(): StatusError {
-  const message = "sendInitialEvents is forbidden for list";
-  const causes = [
-    { reason: "FieldValueForbidden", message: `Forbidden: ${message}`, field: "sendInitialEvents" },
-  ];
-  const text = `ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: ${message}`;
-  return new StatusError(422, "Invalid", text, { group: "meta.k8s.io", kind: "ListOptions", causes });
 }
 
 /** One object in the form asked for. */

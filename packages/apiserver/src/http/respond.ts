@@ -7,7 +7,7 @@ import { encodeAnswer } from "../rest/protobuf-answer.ts";
 import type { StatusError } from "../status-error.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Encoding, encodingOf } from "./negotiation.ts";
-import { isTrue } from "./query.ts";
+import { isGoTrue } from "./query.ts";
 
 /** Upstream's: smaller answers cost more to pack than to send. */
 const gzipFrom = 128 * 1024;
@@ -111,7 +111,7 @@ export function answer(
 function isForPeople({ url = "", headers }: IncomingMessage): boolean {
   const at = url.indexOf("?");
   const pretty = at < 0 ? null : new URLSearchParams(url.slice(at)).get("pretty");
-  if (pretty !== null) return isTrue(pretty);
+  if (pretty !== null) return isGoTrue(pretty);
   return /^(curl|Wget|Mozilla\/5\.0)/.test(headers["user-agent"] ?? "");
 }
 

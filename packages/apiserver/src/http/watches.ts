@@ -10,7 +10,7 @@ import { bookmark } from "../rest/watching.ts";
 import { bodyComes, isLong, partsOf, sharedLine } from "./event-parts.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Form, formOf, type View } from "./negotiation.ts";
-import { includeObject, initialEvents, isTrue, listQuery, timeoutSeconds } from "./query.ts";
+import { includeObject, isTrue, listQuery, timeoutSeconds } from "./query.ts";
 import { type ReadPorts, shown } from "./reads.ts";
 
 /**
@@ -42,7 +42,6 @@ export async function serveWatch(exchange: Exchange, ports: ReadPorts): Promise<
   // What is wrong with the question is told here, before the stream begins.
   const batches = await ports.objects.watchStored(kind, {
     ...listQuery(query, namespace),
-    ...initialEvents(query),
     allowWatchBookmarks: isTrue(query.get("allowWatchBookmarks")),
     signal: stop.signal,
   });

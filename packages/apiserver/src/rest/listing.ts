@@ -13,6 +13,8 @@ export interface ListQuery extends SelectionQuery {
   readonly continue?: string;
   readonly resourceVersion?: string;
   readonly resourceVersionMatch?: string;
+  /** Only a watch has them. */
+  readonly sendInitialEvents?: boolean;
   /** The revision of the same list as it was read before, to read it once more. */
   readonly again?: number;
 }
@@ -74,8 +76,10 @@ export async function* listPieces(
   query: ListQuery,
 ): AsyncGenerator<ListPiece> {
   const selection = selectionOf(kind, query);
-  const token = query.continue ? readContinue(query.continue, selection.prefix) : undefined;
   checkQuery(query);
+  const token = query.continue ? readContinue(query.continue, selection.prefix) : undefined;
+  if (token !== undefined && query.resourceVersion && query.resourceVersion !== "0")
+    throw badRequest("specifying resource version is not allowed when using continue");
   if (!selection.prefix.endsWith("/")) {
     yield await singlePiece(store, kind, query, selection);
     return;
@@ -183,23 +187,21 @@ async function startRevision(store: Store, query: ListQuery): Promise<number | u
   return exact && asked;
 }
 
-function checkQuery(query: ListQuery): void {
-  const { resourceVersion, resourceVersionMatch: match } = query;
-  if (query.continue && resourceVersion && resourceVersion !== "0") {
-    throw badRequest("specifying resource version is not allowed when using continue");
-  }
-  if (!match) return;
-  const field = "resourceVersionMatch";
+function checkQuery({ resourceVersion, resourceVersionMatch: match, ...query }: ListQuery): void {
   const errors: FieldError[] = [];
-  const forbid = (detail: string): unknown => errors.push({ type: "FieldValueForbidden", field, detail });
-  if (!resourceVersion) forbid("resourceVersionMatch is forbidden unless resourceVersion is provided");
-  if (query.continue) forbid("resourceVersionMatch is forbidden when continue is provided");
-  if (match !== "Exact" && match !== "NotOlderThan") {
+  const forbid = (detail: string, field = "resourceVersionMatch"): unknown =>
+    errors.push({ type: "FieldValueForbidden", field, detail });
+  if (match && !resourceVersion)
+    forbid("resourceVersionMatch is forbidden unless resourceVersion is provided");
+  if (match && query.continue) forbid("resourceVersionMatch is forbidden when continue is provided");
+  if (match && match !== "Exact" && match !== "NotOlderThan") {
     const detail = 'supported values: "Exact", "NotOlderThan", ""';
-    errors.push({ type: "FieldValueNotSupported", field, value: match, detail });
+    errors.push({ type: "FieldValueNotSupported", field: "resourceVersionMatch", value: match, detail });
   }
   if (match === "Exact" && resourceVersion === "0") {
     forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
   }
+  if (query.sendInitialEvents !== undefined)
+    forbid("sendInitialEvents is forbidden for list", "sendInitialEvents");
   if (errors.length > 0) throw invalidOptions("ListOptions", errors);
 }

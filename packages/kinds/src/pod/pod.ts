@@ -57,6 +57,8 @@ export const podKind: KindDefinition = builtIn(pod, {
     "status.podIP",
     "status.nominatedNodeName",
   ],
+  // As upstream: it may be asked for, and is never anything.
+  computedFields: { "status.podIPs": () => "" },
   gracePeriodSeconds: (object) => {
     const { spec, status } = object as Pod;
     // What runs nowhere has nothing to say goodbye to.
