@@ -56,6 +56,8 @@ export interface KindDefinition {
     found?: readonly FieldError[],
     subresource?: string,
   ) => FieldError[];
+  /** What is wrong with a status that is written by itself. */
+  readonly validateStatus?: (object: KubeObject, old: KubeObject) => FieldError[];
   /** Whether more than defaults is put into a new one, which is no part of what its maker manages. */
   readonly completesNew?: boolean;
   /**

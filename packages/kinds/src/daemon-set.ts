@@ -27,6 +27,7 @@ import { builtIn } from "./kind.ts";
 import { labelSelector } from "./meta-fields.ts";
 import { podTemplateSpec } from "./pod/pod-fields.ts";
 import type { PodTemplateSpec } from "./pod/pod-types.ts";
+import { countRules } from "./status-rules.ts";
 import { checkAtMostAll, checkShare, checkWorkload, defaultTemplate, isNothing } from "./workload-rules.ts";
 
 export interface DaemonSet extends KubeObject {
@@ -135,6 +136,13 @@ const kind: KindDefinition = builtIn(daemonSet, {
   subresources: { status: true },
   applyDefaults: (object) => applyDefaults(object as DaemonSet),
   validate: (object, old) => validate(object as DaemonSet, old as DaemonSet | undefined),
+  validateStatus: countRules({
+    counts: [
+      ...["currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"],
+      ...["observedGeneration", "updatedNumberScheduled", "numberAvailable", "numberUnavailable"],
+      "collisionCount",
+    ],
+  }),
   columns: [
     nameColumn,
     counts<DaemonSet>(

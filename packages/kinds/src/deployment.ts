@@ -27,6 +27,7 @@ import { builtIn } from "./kind.ts";
 import { labelSelector } from "./meta-fields.ts";
 import { podTemplateSpec } from "./pod/pod-fields.ts";
 import type { PodTemplateSpec } from "./pod/pod-types.ts";
+import { countRules } from "./status-rules.ts";
 import { checkAtMostAll, checkShare, checkWorkload, defaultTemplate, isNothing } from "./workload-rules.ts";
 
 export interface Deployment extends KubeObject {
@@ -156,6 +157,14 @@ export const deploymentKind: KindDefinition = builtIn(deployment, {
   },
   applyDefaults: (object) => applyDefaults(object as Deployment),
   validate: (object, old) => validate(object as Deployment, old as Deployment | undefined),
+  validateStatus: countRules({
+    counts: [
+      ...["observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas"],
+      ...["unavailableReplicas", "collisionCount"],
+    ],
+    parts: ["updatedReplicas", "readyReplicas", "availableReplicas"],
+    ready: "readyReplicas",
+  }),
   columns: [
     nameColumn,
     column<Deployment>(

@@ -1,5 +1,6 @@
 import { type Condition, dnsLabelFaults, type KindDefinition, type KubeObject } from "@selvedge/apimachinery";
 import { ageColumn, column, nameColumn } from "./columns.ts";
+import { Faults } from "./faults.ts";
 import {
   atomic,
   byKeys,
@@ -64,6 +65,15 @@ export const namespaceKind: KindDefinition = builtIn(namespace, {
     if (metadata.name) metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name };
   },
   hasGeneration: false,
+  validateStatus: (object) => {
+    const faults = new Faults();
+    const { metadata, status: { phase = "" } = {} } = object as Namespace;
+    const isLeaving = metadata.deletionTimestamp !== undefined;
+    const [only, is] = isLeaving ? ["Terminating", "is not empty"] : ["Active", "is empty"];
+    if (phase !== "" && phase !== only)
+      faults.invalid("status.Phase", phase, `may only be '${only}' if \`deletionTimestamp\` ${is}`);
+    return faults.errors;
+  },
   columns: [
     nameColumn,
     column<Namespace>("Status", "Active or Terminating.", ({ status }) => status?.phase ?? ""),

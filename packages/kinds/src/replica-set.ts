@@ -25,6 +25,7 @@ import { builtIn } from "./kind.ts";
 import { labelSelector } from "./meta-fields.ts";
 import { podTemplateSpec } from "./pod/pod-fields.ts";
 import type { PodTemplateSpec } from "./pod/pod-types.ts";
+import { countRules } from "./status-rules.ts";
 import { checkWorkload, defaultTemplate } from "./workload-rules.ts";
 
 export interface ReplicaSet extends KubeObject {
@@ -101,6 +102,11 @@ export const replicaSetKind: KindDefinition = builtIn(replicaSet, {
   },
   applyDefaults: (object) => applyDefaults(object as ReplicaSet),
   validate: (object, old) => validate(object as ReplicaSet, old as ReplicaSet | undefined),
+  validateStatus: countRules({
+    counts: ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration"],
+    parts: ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"],
+    ready: "readyReplicas",
+  }),
   columns: [
     nameColumn,
     counts<ReplicaSet>("Desired", "Pods wanted.", ({ spec }) => spec.replicas),

@@ -20,6 +20,7 @@ import { builtIn } from "./kind.ts";
 import { podTemplateSpec } from "./pod/pod-fields.ts";
 import type { PodTemplateSpec } from "./pod/pod-types.ts";
 import { checkTemplate } from "./pod/validate-pod.ts";
+import { countRules } from "./status-rules.ts";
 import { checkOwnTemplate, defaultTemplate } from "./workload-rules.ts";
 
 /** What there was before ReplicaSets, which it works like. */
@@ -106,6 +107,11 @@ export const replicationControllerKind: KindDefinition = builtIn(replicationCont
     one.status ??= { replicas: 0 };
   },
   validate: (object) => validate(object as ReplicationController),
+  validateStatus: countRules({
+    counts: ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration"],
+    parts: ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"],
+    ready: "readyReplicas",
+  }),
   columns: [
     nameColumn,
     counts<ReplicationController>("Desired", "Pods wanted.", (one) => one.spec.replicas),

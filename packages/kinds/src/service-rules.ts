@@ -3,6 +3,7 @@ import type { FieldError } from "@selvedge/apimachinery";
 import { dnsSubdomainFaults, qualifiedNameFaults } from "@selvedge/apimachinery";
 import { Faults, immutable } from "./faults.ts";
 import { cidrFault, isAddress, notAnAddress } from "./network/cidr.ts";
+import { checkPlaces } from "./network/ingress-rules.ts";
 import {
   carryOver,
   hasAddress,
@@ -271,4 +272,19 @@ function checkPorts(faults: Faults, { type }: ServiceSpec, ports: readonly Servi
     if (nodePorts.has(key)) faults.duplicate(`${at}.nodePort`, nodePort);
     nodePorts.add(key);
   }
+}
+
+export function validateServiceStatus({ spec, status }: Service): FieldError[] {
+  const faults = new Faults();
+  const { ingress = [] } = status?.loadBalancer ?? {};
+  const at = "status.loadBalancer.ingress";
+  if (ingress.length > 0 && spec.type !== "LoadBalancer")
+    faults.forbidden(at, "may only be used when `spec.type` is 'LoadBalancer'");
+  checkPlaces(faults, ingress);
+  for (const [index, { ip, ipMode }] of ingress.entries()) {
+    if (ipMode === undefined) continue;
+    if (ip) faults.oneOf(`${at}[${index}].ipMode`, ipMode, ["Proxy", "VIP"]);
+    else faults.forbidden(`${at}[${index}].ipMode`, "may not be specified when `ip` is not set");
+  }
+  return faults.errors;
 }

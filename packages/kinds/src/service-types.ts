@@ -5,7 +5,10 @@ export interface Service extends KubeObject {
   apiVersion: "v1";
   kind: "Service";
   spec: ServiceSpec;
-  status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] }; conditions?: Condition[] };
+  status?: {
+    loadBalancer?: { ingress?: { ip?: string; hostname?: string; ipMode?: string }[] };
+    conditions?: Condition[];
+  };
 }
 
 export interface ServiceSpec {

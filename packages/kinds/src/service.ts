@@ -20,7 +20,12 @@ import {
 import { builtIn } from "./kind.ts";
 import { condition } from "./meta-fields.ts";
 import { assignedFields } from "./service-change.ts";
-import { defaultService, serviceNameFaults, validateService } from "./service-rules.ts";
+import {
+  defaultService,
+  serviceNameFaults,
+  validateService,
+  validateServiceStatus,
+} from "./service-rules.ts";
 import type { Service, ServicePort } from "./service-types.ts";
 
 const servicePort: Message = message("A port of the Service.", {
@@ -124,6 +129,7 @@ export const serviceKind: KindDefinition = builtIn(service, {
   assigned: (object) => assignedFields(object as Service),
   applyDefaults: (object, old) => defaultService(object as Service, old as Service | undefined),
   validate: (object, old) => validateService(object as Service, old as Service | undefined),
+  validateStatus: (object) => validateServiceStatus(object as Service),
   columns: [
     nameColumn,
     column<Service>("Type", "How it can be reached.", ({ spec }) => spec.type ?? ""),

@@ -29,6 +29,7 @@ import { builtIn } from "./kind.ts";
 import { labelSelector, objectMeta } from "./meta-fields.ts";
 import { podTemplateSpec } from "./pod/pod-fields.ts";
 import type { PodTemplateSpec } from "./pod/pod-types.ts";
+import { countRules } from "./status-rules.ts";
 import { checkClaimSpec, defaultClaim } from "./storage/claim.ts";
 import { type PersistentVolumeClaim, persistentVolumeClaim } from "./storage/claim-fields.ts";
 import { checkAtMostAll, checkShare, checkWorkload, defaultTemplate, isNothing } from "./workload-rules.ts";
@@ -174,6 +175,14 @@ export const statefulSetKind: KindDefinition = builtIn(statefulSet, {
   },
   applyDefaults: (object) => applyDefaults(object as StatefulSet),
   validate: (object, old) => validate(object as StatefulSet, old as StatefulSet | undefined),
+  validateStatus: countRules({
+    counts: [
+      ...["replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"],
+      ...["observedGeneration", "collisionCount"],
+    ],
+    parts: ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"],
+    ready: "status.readyReplicas",
+  }),
   columns: [
     nameColumn,
     column<StatefulSet>(

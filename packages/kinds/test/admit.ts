@@ -30,6 +30,7 @@ export function admit(
   const found = validateSchema(kind.schema, made);
   const isEnough = kind.custom && found.length > 0;
   const ours = isEnough ? [] : (kind.validate?.(made, old, found, subresource) ?? []);
+  if (subresource === "status" && old) ours.push(...(kind.validateStatus?.(made, old) ?? []));
   const errors = [...found.filter(({ type }) => kind.custom || type !== "FieldValueDuplicate"), ...ours];
   return { object: made, errors: [...unknown, ...new Set(errors.map(fieldErrorText))] };
 }

@@ -23,6 +23,7 @@ import { apiVersionOf, hasGeneration, isNamespaceKind } from "./kind-names.ts";
 import { withSizes } from "./pod-resize.ts";
 import { checkUid, invalid, invalidField } from "./refusals.ts";
 import { share } from "./share.ts";
+import { statusErrors } from "./status-errors.ts";
 
 export interface WriteContext {
   readonly kind: KindDefinition;
@@ -142,6 +143,7 @@ function contentErrors(
   }
   const errors = validateSchema(kind.schema, object, old);
   const own = kind.validate?.(object, old, errors, subresource) ?? [];
+  if (subresource === "status" && old !== undefined) own.push(...statusErrors(kind, object, old));
   const named = new Set(own.filter(({ type }) => type === "FieldValueRequired").map(({ field }) => field));
   const found = errors.filter(({ type, field }) => {
     if (type === "FieldValueDuplicate") return false;

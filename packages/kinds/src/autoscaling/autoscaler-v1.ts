@@ -82,6 +82,7 @@ export const horizontalPodAutoscalerV1Kind: KindDefinition = builtIn(autoscaler,
       found,
       part,
     ) ?? [],
+  validateStatus: (one, old) => horizontalPodAutoscalerKind.validateStatus?.(one, old) ?? [],
   columns: horizontalPodAutoscalerKind.columns.map((column) => ({
     ...column,
     value: (one, now) => column.value(toV2(one as AutoscalerV1), now),

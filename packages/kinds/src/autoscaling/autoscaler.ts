@@ -19,6 +19,7 @@ import {
 } from "../fields.ts";
 import { builtIn } from "../kind.ts";
 import { labelSelector } from "../meta-fields.ts";
+import { countRules } from "../status-rules.ts";
 import { defaultAutoscaler, targetsText, validateAutoscaler } from "./autoscaler-rules.ts";
 import type { HorizontalPodAutoscaler } from "./autoscaler-types.ts";
 
@@ -151,6 +152,7 @@ export const horizontalPodAutoscalerKind: KindDefinition = builtIn(autoscaler, {
   applyDefaults: (one) => defaultAutoscaler(one as HorizontalPodAutoscaler),
   validate: (one, old) =>
     validateAutoscaler(one as HorizontalPodAutoscaler, old as HorizontalPodAutoscaler | undefined),
+  validateStatus: countRules({ counts: ["currentReplicas", "desiredReplicas"] }),
   columns: [
     nameColumn,
     column<HorizontalPodAutoscaler>(

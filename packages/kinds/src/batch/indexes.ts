@@ -4,15 +4,31 @@
 export function indexesFault(text: string, completions: number): string | undefined {
   let last = -1;
   for (const part of text === "" ? [] : text.split(",")) {
-    const match = /^(\d+)(?:-(\d+))?$/.exec(part);
-    if (match === null) return `cannot convert string to integer for index: "${part}"`;
-    const first = Number(match[1]);
-    const end = match[2] === undefined ? first : Number(match[2]);
+    const ends = part.split("-");
+    for (const end of ends) {
+      if (!/^\d+$/.test(end) || ends.length > 2)
+        return `cannot convert string to integer for index: "${end}"`;
+      if (Number(end) >= completions) return `too large index: "${end}"`;
+    }
+    const [first = 0, end = first] = ends.map(Number);
+    if (ends.length === 2 && end <= first) return `non-increasing order, previous: ${first}, current: ${end}`;
     if (first <= last) return `non-increasing order, previous: ${last}, current: ${first}`;
-    if (match[2] !== undefined && end <= first)
-      return `non-increasing order, previous: ${first}, current: ${end}`;
-    if (end >= completions) return `too large index: "${end}"`;
     last = end;
+  }
+  return undefined;
+}
+
+/** The first index that both lists have, of which both can be read. */
+export function overlapOf(left: string, right: string): number | undefined {
+  const [one = [], other = []] = [left, right].map((text) =>
+    text.split(",").map((part) => part.split("-").map(Number)),
+  );
+  for (let [at, place] = [0, 0]; at < one.length && place < other.length; ) {
+    const [from = 0, to = from] = one[at] ?? [];
+    const [start = 0, end = start] = other[place] ?? [];
+    if (start <= to && from <= end) return Math.max(from, start);
+    if (to < start) at++;
+    else place++;
   }
   return undefined;
 }

@@ -6,6 +6,7 @@ import { builtIn } from "../kind.ts";
 import { defaultTemplate } from "../workload-rules.ts";
 import { type Job, type JobSpec, jobSpec, jobStatus } from "./job-fields.ts";
 import { validateJob } from "./job-rules.ts";
+import { validateJobStatus } from "./job-status-rules.ts";
 
 const job: Message = kindMessage("Pods that run until so many of them have succeeded.", {
   spec: object(2, jobSpec, "What should run."),
@@ -30,6 +31,7 @@ export const jobKind: KindDefinition = builtIn(job, {
   },
   applyDefaults: (object, old) => defaultJob(object as Job, old as Job | undefined),
   validate: (object, old) => validateJob(object as Job, old as Job | undefined),
+  validateStatus: (object, old) => validateJobStatus(object as Job, old as Job),
   columns: [
     nameColumn,
     column<Job>("Status", "How it is, as one word.", statusText),

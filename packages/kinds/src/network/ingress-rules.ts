@@ -2,7 +2,7 @@
 import { dns1035LabelFaults, dnsSubdomainFaults, type FieldError } from "@selvedge/apimachinery";
 import { Faults, portNameFaults } from "../faults.ts";
 import { pathSegmentFaults } from "../rbac/policy-rule.ts";
-import { isAddress } from "./cidr.ts";
+import { isAddress, notAnAddress } from "./cidr.ts";
 import type { Ingress, IngressBackend, IngressPath } from "./ingress-types.ts";
 
 const classAnnotation = "kubernetes.io/ingress.class";
@@ -19,16 +19,22 @@ export function validateIngress(ingress: Ingress, old: Ingress | undefined): Fie
     const detail = "must match `ingressClassName` when both are specified";
     faults.invalid(`annotations.${classAnnotation}`, className, detail);
   }
-  for (const [index, { ip, hostname }] of (status?.loadBalancer?.ingress ?? []).entries()) {
+  checkPlaces(faults, status?.loadBalancer?.ingress);
+  return faults.errors;
+}
+
+/** Where a balancer is reached. */
+export function checkPlaces(
+  faults: Faults,
+  places: readonly { readonly ip?: string; readonly hostname?: string }[] = [],
+): void {
+  for (const [index, { ip, hostname }] of places.entries()) {
     const at = `status.loadBalancer.ingress[${index}]`;
-    if (ip && !isAddress(ip)) {
-      faults.invalid(`${at}.ip`, ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-    }
+    if (ip && !isAddress(ip)) faults.invalid(`${at}.ip`, ip, notAnAddress);
     if (!hostname) continue;
     faults.all(`${at}.hostname`, hostname, dnsSubdomainFaults(hostname));
     checkName(faults, `${at}.hostname`, hostname);
   }
-  return faults.errors;
 }
 
 function checkSpec(

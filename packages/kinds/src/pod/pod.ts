@@ -5,6 +5,7 @@ import { builtIn } from "../kind.ts";
 import { podColumns } from "./pod-columns.ts";
 import { defaultPod } from "./pod-defaults.ts";
 import { podSpec } from "./pod-fields.ts";
+import { validatePodStatus } from "./pod-status-rules.ts";
 import type { Pod } from "./pod-types.ts";
 import { podStatus } from "./status-fields.ts";
 import { validatePod } from "./validate-pod.ts";
@@ -27,6 +28,7 @@ export const podKind: KindDefinition = builtIn(pod, {
   columns: podColumns,
   applyDefaults: (object) => defaultPod(object as Pod),
   validate: validatePod,
+  validateStatus: validatePodStatus,
   // Being given a node is not a change of what is wanted.
   keepsGeneration: (object, old) => {
     const { nodeName: _now, ...now } = (object as Pod).spec;

@@ -25,6 +25,7 @@ import {
 } from "../fields.ts";
 import { builtIn } from "../kind.ts";
 import { labelSelector } from "../meta-fields.ts";
+import { countRules } from "../status-rules.ts";
 import { checkAtMostAll, checkShare } from "../workload-rules.ts";
 
 export interface PodDisruptionBudget extends KubeObject {
@@ -108,6 +109,9 @@ export const podDisruptionBudgetKind: KindDefinition = builtIn(disruptionBudget,
     budget.status ??= { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 };
   },
   validate: (object, old) => validate(object as PodDisruptionBudget, old as PodDisruptionBudget | undefined),
+  validateStatus: countRules({
+    counts: ["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"],
+  }),
   columns: [
     nameColumn,
     column<PodDisruptionBudget>(

@@ -99,6 +99,13 @@ export const resourceQuotaKind: KindDefinition = builtIn(resourceQuota, {
     quota.status ??= {};
   },
   validate: (object, old) => validate(object as ResourceQuota, old as ResourceQuota | undefined),
+  validateStatus: (object) => {
+    const faults = new Faults();
+    const { hard, used } = (object as ResourceQuota).status ?? {};
+    checkLimits(faults, "status.hard", hard);
+    checkLimits(faults, "status.used", used);
+    return faults.errors;
+  },
   columns: [
     nameColumn,
     column<ResourceQuota>("Request", "What it has of what it may request.", (quota) =>
@@ -122,23 +129,7 @@ function usedText({ status }: ResourceQuota, isLimit: boolean): string {
 function validate({ spec }: ResourceQuota, old: ResourceQuota | undefined): FieldError[] {
   const faults = new Faults();
   if (spec === old?.spec) return faults.errors;
-  for (const [name, amount] of Object.entries(spec.hard ?? {})) {
-    const path = `spec.hard[${name}]`;
-    const isKnown =
-      countable.includes(name) ||
-      amounts.includes(name) ||
-      name.includes("/") ||
-      name.startsWith("requests.");
-    if (!isKnown && !name.includes(".storageclass.storage.k8s.io/")) {
-      faults.invalid(path, name, "must be a standard resource for quota");
-    }
-    faults.key(path, name.replace(/^requests\./, ""));
-    const value = parseQuantity(amount);
-    if (value !== undefined && value < 0n) faults.invalid(path, amount, "must be greater than or equal to 0");
-    if (value !== undefined && countable.includes(name) && value % 1_000_000_000n !== 0n) {
-      faults.invalid(path, amount, "must be an integer");
-    }
-  }
+  checkLimits(faults, "spec.hard", spec.hard);
   checkScopes(faults, spec);
   for (const [index, { scopeName, operator, values = [] }] of (
     spec.scopeSelector?.matchExpressions ?? []
@@ -170,6 +161,26 @@ function validate({ spec }: ResourceQuota, old: ResourceQuota | undefined): Fiel
     faults.invalid("spec.scopes", spec.scopes, immutable);
   }
   return faults.errors;
+}
+
+function checkLimits(faults: Faults, at: string, limits: Readonly<Record<string, string>> = {}): void {
+  for (const [name, amount] of Object.entries(limits)) {
+    const path = `${at}[${name}]`;
+    const isKnown =
+      countable.includes(name) ||
+      amounts.includes(name) ||
+      name.includes("/") ||
+      name.startsWith("requests.");
+    if (!isKnown && !name.includes(".storageclass.storage.k8s.io/")) {
+      faults.invalid(path, name, "must be a standard resource for quota");
+    }
+    faults.key(path, name.replace(/^requests\./, ""));
+    const value = parseQuantity(amount);
+    if (value !== undefined && value < 0n) faults.invalid(path, amount, "must be greater than or equal to 0");
+    if (value !== undefined && countable.includes(name) && value % 1_000_000_000n !== 0n) {
+      faults.invalid(path, amount, "must be an integer");
+    }
+  }
 }
 
 const notOfScope = "unsupported scope applied to resource";

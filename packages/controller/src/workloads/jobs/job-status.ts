@@ -27,7 +27,8 @@ export function jobStatus(view: JobView, change: number, verdict: JobVerdict | u
   const news: JobNews[] = [];
   const status: JobStatus = {
     ...before,
-    ready: active.filter(isReady).length,
+    // Those that are about to end are active no more.
+    ready: Math.min(active.filter(isReady).length, active.length + change),
     terminating: terminating.length,
     uncountedTerminatedPods: lists(uncounted),
     conditions: structuredClone(before.conditions ?? []),
