@@ -135,7 +135,7 @@ export const rows: readonly Row[] = [
     ...{
       at: "/api/v1 services",
       kind: "Service",
-      body: { spec: { selector: { app: "web" }, ports: [{ port: 80 }] } },
+      body: { spec: { type: "LoadBalancer", selector: { app: "web" }, ports: [{ port: 80 }] } },
     },
     status: { loadBalancer: { ingress: [{ ip: "203.0.113.1" }] } },
   },
