@@ -20,7 +20,8 @@ assert(root !== undefined);
 for (const round of ["first", "second"]) {
   const groups = await cgroups.make("app", { memoryBytes: 256 << 20, cpuMillis: 1500, processes: 64 });
   const [shell = "", ...command] = noting(["sh", "-c", "echo begun; exec sleep 600"], groups);
-  const program = spawn(shell, command, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  const cwd = mkdtempSync(join(tmpdir(), "machine-"));
+  const program = spawn(shell, command, { cwd, stdio: ["ignore", "pipe", "inherit"] });
   await once(program.stdout, "data");
   const group = join(root, "sv-limits/app");
   const said = ["memory.max", "cpu.max", "pids.max"].map((it) =>
