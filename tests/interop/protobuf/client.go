@@ -258,7 +258,7 @@ func (s *server) workloads(ctx context.Context, config *rest.Config, report *fou
 		return err
 	}
 	report.Replicas = scaled.Spec.Replicas
-	status := []byte(`{"status":{"readyReplicas":2}}`)
+	status := []byte(`{"status":{"replicas":3,"readyReplicas":2}}`)
 	changed, err := deployments.Patch(ctx, made.Name, types.MergePatchType, status, metav1.PatchOptions{}, "status")
 	if err != nil {
 		return err
