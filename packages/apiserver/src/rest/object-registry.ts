@@ -347,6 +347,7 @@ export class ObjectRegistry {
       manager: options.fieldManager || inProcess,
       subresource: options.subresource,
       time: toRfc3339(this.#clock.now()),
+      ours: options.user === undefined,
     };
   }
 

@@ -246,13 +246,13 @@ export class Planner {
     found: Stored | undefined,
     wanted: KubeObject,
     uid: string,
-    { kind: definition, manager, subresource, time, managed, said, rules }: WriteContext,
+    { kind: definition, manager, subresource, time, managed, said, rules, ours = false }: WriteContext,
   ): Promise<KubeObject> {
     // The body was read in this one.
     await nextTurn();
     const outcome = await this.#ask({
       ...{ type: "plan", kind, stored: found?.said, wanted: jsonOf(wanted), uid },
-      context: { manager, subresource, time, ...(managed && { managed }), ...(said && { said }) },
+      context: { manager, subresource, time, ours, ...(managed && { managed }), ...(said && { said }) },
       rules: saidRules(rules),
     });
     for (const text of outcome.warnings) rules.warn?.(text);

@@ -38,6 +38,8 @@ export interface WriteContext {
   readonly managed?: boolean;
   /** Of what is made: what the writer manages of it, where admission has put more into it. Of a change: see `Sent`. */
   readonly said?: Said;
+  /** A part of this program writes: what a box says of itself is kept, however odd. */
+  readonly ours?: boolean;
 }
 
 /** Fields as managedFields have them; where there may be very many, their JSON. */
@@ -133,7 +135,7 @@ function fieldsIn(said: FieldsV1 | string): FieldsV1 {
  * the kind's own rules say more.
  */
 function contentErrors(
-  { kind, subresource }: WriteContext,
+  { kind, subresource, ours = false }: WriteContext,
   object: KubeObject,
   old: KubeObject | undefined,
 ): FieldError[] {
@@ -143,7 +145,7 @@ function contentErrors(
   }
   const errors = validateSchema(kind.schema, object, old);
   const own = kind.validate?.(object, old, errors, subresource) ?? [];
-  if (subresource === "status" && old !== undefined) own.push(...statusErrors(kind, object, old));
+  if (subresource === "status" && old !== undefined && !ours) own.push(...statusErrors(kind, object, old));
   const named = new Set(own.filter(({ type }) => type === "FieldValueRequired").map(({ field }) => field));
   const found = errors.filter(({ type, field }) => {
     if (type === "FieldValueDuplicate") return false;
