@@ -16,7 +16,6 @@ import {
   SystemRandom,
   seconds,
   sleep,
-  Turns,
   toRfc3339,
   uuid,
 } from "@selvedge/base";
@@ -82,8 +81,6 @@ export class CustomResources implements AsyncDisposable {
   #taking: Promise<void> = Promise.resolve();
   /** Definitions that are looked at, and whether they are to be once more. */
   readonly #settling = new Map<string, boolean>();
-  /** Of two hundred at once others would wait for most of a second. */
-  readonly #turns: Turns;
   readonly #work = new Set<Promise<void>>();
 
   constructor(options: CustomResourcesOptions) {
@@ -91,7 +88,6 @@ export class CustomResources implements AsyncDisposable {
     const { clock, dial, random = new SystemRandom() } = options;
     this.#hooks = new HookClient({ clock, dial });
     this.#random = random;
-    this.#turns = new Turns(clock);
     const { table, admission } = options.objects;
     table.serve([definitionKind]);
     table.catchUp = () => this.#catchUp();
@@ -119,10 +115,7 @@ export class CustomResources implements AsyncDisposable {
     this.#log = store.subscribe(prefix, revision);
     const names = new Set(rows.map((row) => row.key.slice(prefix.length)));
     for (const name of [...this.#known.keys()]) if (!names.has(name)) this.#known.delete(name);
-    for (const row of rows) {
-      await this.#turns.rest();
-      this.#take(row.key.slice(prefix.length), new Stored(row, definitionKind));
-    }
+    for (const row of rows) this.#take(row.key.slice(prefix.length), new Stored(row, definitionKind));
     this.#serve();
     for (const name of names) this.#settleSoon(name);
   }
@@ -156,10 +149,8 @@ export class CustomResources implements AsyncDisposable {
         const changes = await log.take();
         if (changes.length === 0) return;
         const prefix = prefixOf(definitionKind, undefined);
-        for (const change of changes) {
-          await this.#turns.rest();
+        for (const change of changes)
           this.#take(change.key.slice(prefix.length), readChange(change, definitionKind).now);
-        }
         this.#serve();
         for (const change of changes) this.#settleGroup(change.key.slice(prefix.length));
       } catch (error) {
@@ -277,7 +268,6 @@ export class CustomResources implements AsyncDisposable {
   }
 
   async #settle(name: string): Promise<void> {
-    await this.#turns.rest();
     const { objects, clock, log } = this.#options;
     const known = this.#known.get(name);
     if (known === undefined || this.#closed) return;

@@ -1,16 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fieldErrorText, type KubeObject, type Schema } from "@selvedge/apimachinery";
-import {
-  type Clock,
-  Log,
-  type Millis,
-  millis,
-  SeededRandom,
-  SystemClock,
-  silentSink,
-  type Timer,
-} from "@selvedge/base";
+import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
 import { ObjectRegistry } from "../rest/object-registry.ts";
 import { resourcesOf } from "../rest/resources.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
@@ -49,10 +40,10 @@ class Replica implements AsyncDisposable {
   readonly objects: ObjectRegistry;
   readonly custom: CustomResources;
 
-  constructor(store: SqliteStore, own: Clock = clock) {
+  constructor(store: SqliteStore) {
     this.objects = new ObjectRegistry([], store, clock, new SeededRandom(1));
     const log = new Log("test", clock, silentSink);
-    this.custom = new CustomResources({ objects: this.objects, store, clock: own, log });
+    this.custom = new CustomResources({ objects: this.objects, store, clock, log });
   }
 
   static async start(store: SqliteStore): Promise<Replica> {
@@ -94,34 +85,7 @@ function tab(name: string, size: unknown): KubeObject {
   return { apiVersion: "lab.example.com/v1", kind: "Tab", metadata: { name }, spec: { size } };
 }
 
-/** Each look at it is late for a turn of others. */
-class BusyClock extends SystemClock {
-  turns = 0;
-  #now = 0;
-
-  override monotonic(): Millis {
-    this.#now += 11;
-    return millis(this.#now);
-  }
-
-  override setTimer(delay: Millis, call: () => void): Timer {
-    if (delay === 0) this.turns++;
-    return super.setTimer(delay, call);
-  }
-}
-
 describe("custom kinds", () => {
-  it("are made and settled in turns when many come at once", async () => {
-    const store = new SqliteStore(":memory:");
-    const busy = new BusyClock();
-    await using replica = new Replica(store, busy);
-    const names = ["tabs", "tubs", "tips"];
-    for (const name of names) await replica.define(tabs(name));
-    await replica.custom.start();
-    assert.equal(busy.turns, 3 + 3, "each is made and its settling begun in one");
-    for (const name of names) await replica.until(`${name}.lab.example.com`, is("Established"));
-  });
-
   it("are served by every replica once one says that they are established", async () => {
     const store = new SqliteStore(":memory:");
     await using one = await Replica.start(store);
