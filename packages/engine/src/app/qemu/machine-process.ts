@@ -22,9 +22,13 @@ export async function machinePid(folder: string, id: string): Promise<number | u
  * engine ends, the next one finds what runs, and it runs within its limits.
  */
 export function noting(command: readonly string[], groups: readonly string[]): string[] {
-  const joins = groups.map((group) => `echo $$ >'${group}/cgroup.procs'`);
-  return ["sh", "-c", ["echo $$ >pid || exit", ...joins, 'exec "$@"'].join("\n"), "sh", ...command];
+  return ["sh", "-c", note, "sh", ...groups, "--", ...command];
 }
+
+const note = `echo $$ >pid || exit
+while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done
+shift
+exec "$@"`;
 
 export async function machineUsage(pid: number): Promise<VmUsage | undefined> {
   try {

@@ -130,7 +130,8 @@ export class QemuHypervisor implements Hypervisor {
     const child = await this.#spawn(spec.id, noted, files, root ? uid : undefined);
     // It holds the CD open; nobody else is to read what was sealed to this node.
     if (spec.vm?.seed !== undefined) await rm(this.#seed(spec.id), { force: true });
-    while (child.exitCode === null && (await machinePid(folder, spec.id)) === undefined)
+    const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
+    while (!isOver() && (await machinePid(folder, spec.id)) === undefined)
       await sleep(this.#options.clock, millis(notingMs));
   }
 
