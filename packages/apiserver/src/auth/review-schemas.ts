@@ -245,3 +245,9 @@ export const tokenRequestKind: KindDefinition = review(
   ...(["TokenRequest", authenticationGroup, tokenRequest, tokenRequestStatus] as const),
   { namespaced: true },
 );
+
+/** All that is posted to be answered, and never kept. */
+export const postedKinds: readonly KindDefinition[] = [
+  ...[selfSubjectAccessReview, subjectAccessReview, localSubjectAccessReview, selfSubjectRulesReview],
+  ...[selfSubjectReview, tokenReview, tokenRequestKind],
+];

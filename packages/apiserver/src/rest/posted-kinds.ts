@@ -1,15 +1,7 @@
 /** What is sent that is no object of a kind whose objects are kept: by its name a thread reads a long one. */
 import { deleteOptionsMessage, type KindDefinition } from "@selvedge/apimachinery";
 import { keepsIntegers } from "@selvedge/base";
-import {
-  localSubjectAccessReview,
-  selfSubjectAccessReview,
-  selfSubjectReview,
-  selfSubjectRulesReview,
-  subjectAccessReview,
-  tokenRequestKind,
-  tokenReview,
-} from "../auth/review-schemas.ts";
+import { postedKinds } from "../auth/review-schemas.ts";
 import type { ReadKind } from "./object-body.ts";
 import { bindingMessage, evictionMessage } from "./pod-part-messages.ts";
 import { scaleMessage } from "./scale.ts";
@@ -27,11 +19,7 @@ export const deleteOptionsKind: ReadKind & Pick<KindDefinition, "group" | "versi
   protobuf: deleteOptionsMessage,
 };
 
-const all: readonly ReadKind[] = [
-  ...[bindingKind, evictionKind, scaleKind, deleteOptionsKind, tokenRequestKind, tokenReview],
-  ...[selfSubjectAccessReview, subjectAccessReview, localSubjectAccessReview],
-  ...[selfSubjectRulesReview, selfSubjectReview],
-];
+const all: readonly ReadKind[] = [bindingKind, evictionKind, scaleKind, deleteOptionsKind, ...postedKinds];
 const byName: ReadonlyMap<string, ReadKind> = new Map(all.map((kind) => [kind.kind, kind]));
 
 export interface SaidPosted {

@@ -5,25 +5,12 @@ import {
   type ProtobufMessage,
   statusMessage,
 } from "@selvedge/apimachinery";
-import {
-  localSubjectAccessReview,
-  selfSubjectAccessReview,
-  selfSubjectReview,
-  selfSubjectRulesReview,
-  subjectAccessReview,
-  tokenRequestKind,
-  tokenReview,
-} from "../auth/review-schemas.ts";
+import { postedKinds } from "../auth/review-schemas.ts";
 import { definitionKind } from "../custom/definition-kind.ts";
 import { discoveryMessages } from "./discovery-messages.ts";
 import { apiVersionOf } from "./kind-names.ts";
 import { bindingMessage, evictionMessage } from "./pod-part-messages.ts";
 import { scaleMessage } from "./scale.ts";
-
-const kinds = [
-  ...[selfSubjectAccessReview, subjectAccessReview, localSubjectAccessReview, selfSubjectRulesReview],
-  ...[selfSubjectReview, tokenReview, tokenRequestKind, definitionKind],
-];
 
 export const partialMessage: ProtobufMessage = {
   1: { name: "metadata", type: "message", message: objectMetaMessage },
@@ -39,7 +26,9 @@ const partialList: ProtobufMessage = {
  * The kinds that whoever runs it serves bring their own.
  */
 export const serverMessages: ReadonlyMap<string, ProtobufMessage> = new Map([
-  ...kinds.map((kind) => [`${apiVersionOf(kind)} ${kind.kind}`, kind.protobuf ?? {}] as const),
+  ...[...postedKinds, definitionKind].map(
+    (kind) => [`${apiVersionOf(kind)} ${kind.kind}`, kind.protobuf ?? {}] as const,
+  ),
   ["v1 Binding", bindingMessage],
   ["v1 DeleteOptions", deleteOptionsMessage],
   ["policy/v1 Eviction", evictionMessage],
