@@ -5,7 +5,8 @@ import type { Decision } from "../auth/authorization.ts";
 import { userInfo } from "../auth/review-kinds.ts";
 import type { User } from "../auth/user.ts";
 import type { RequestInfo } from "../http/request-info.ts";
-import { elementsOf, jsonOf, layoutOf } from "../rest/lazy-object.ts";
+import { elementsOf, membersOf } from "../rest/json-outline.ts";
+import { jsonOf } from "../rest/lazy-object.ts";
 import type { StatusError } from "../status-error.ts";
 import {
   type AuditLevel,
@@ -180,21 +181,21 @@ function referenceOf(info: Extract<RequestInfo, { type: "resource" }>): Record<s
 
 /** Of an object, or of each in a list, as JSON.stringify has written it. */
 function withoutManagedFields(text: string): string {
-  const { members, metadata = [] } = layoutOf(text) ?? { members: [] };
+  const members = membersOf(text) ?? [];
   const items = members.find(({ name, from }) => name === "items" && text[from] === "[");
   if (items !== undefined) {
     const shown = elementsOf(text.slice(items.from, items.to)).map(withoutManagedFields);
     return `${text.slice(0, items.from)}[${shown.join(",")}]${text.slice(items.to)}`;
   }
-  const index = metadata.findIndex(({ name }) => name === "managedFields");
-  const cut = metadata[index];
-  if (cut === undefined) return text;
-  const [before, after] = [metadata[index - 1], metadata[index + 1]];
-  const begin = before?.to ?? beginOf(cut);
-  return `${text.slice(0, begin)}${text.slice(before === undefined && after !== undefined ? beginOf(after) : cut.to)}`;
+  const metadata = members.find(({ name }) => name === "metadata");
+  if (metadata === undefined) return text;
+  const said = withoutMember(text.slice(metadata.from, metadata.to), "managedFields");
+  return `${text.slice(0, metadata.from)}${said}${text.slice(metadata.to)}`;
 }
 
-/** Where a member's name begins. */
-function beginOf({ name, from }: { readonly name: string; readonly from: number }): number {
-  return from - JSON.stringify(name).length - 1;
+function withoutMember(text: string, name: string): string {
+  const members = membersOf(text);
+  if (members?.some((member) => member.name === name) !== true) return text;
+  const kept = members.filter((member) => member.name !== name);
+  return `{${kept.map(({ name, from, to }) => `${JSON.stringify(name)}:${text.slice(from, to)}`).join(",")}}`;
 }

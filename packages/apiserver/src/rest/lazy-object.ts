@@ -14,15 +14,10 @@
  */
 import { type KindDefinition, type KubeObject, readAs } from "@selvedge/apimachinery";
 import { cloneJson, jsonEqual } from "@selvedge/base";
+import { type Outline, outlineOf, type Part, partMin } from "./json-outline.ts";
 
 /** Characters of an object: the worst of that takes some 20 ms to plan. */
 export const longMin: number = 64 * 1024;
-/** And of a member: a millisecond to read. */
-const memberMin = 16 * 1024;
-/** What has more members or elements than so many is read as a whole. */
-const partsMax = 64;
-/** Values in it: one long text, as in a Secret of Helm's, is planned as soon as a short one. */
-const valuesMin = 1_000;
 
 type Reading = Pick<KindDefinition, "keepsIntegers">;
 
@@ -65,12 +60,6 @@ class Unread {
 const unread = new WeakSet<object>();
 const getters = new WeakMap<() => unknown, Unread>();
 
-/** Where the members of a text are, and those of its metadata. */
-export interface Layout {
-  readonly members: readonly Member[];
-  readonly metadata: readonly Member[] | undefined;
-}
-
 /** The same cut up already: members and their JSON. */
 export interface SaidObject {
   readonly members: readonly SaidMember[];
@@ -86,11 +75,13 @@ type SaidMember = readonly [name: string, text: string];
 export function lazyObject(
   kind: Reading,
   text: string,
-  { members, metadata }: Layout,
+  { parts }: Outline,
   shows?: (object: KubeObject) => KubeObject,
 ): KubeObject {
-  const cut = ({ name, from, to }: Member): SaidMember => [name, text.slice(from, to)];
-  const object = saidObject(kind, { members: members.map(cut), metadata: metadata?.map(cut) });
+  const object = readMembers(kind, cutParts(text, parts)) as KubeObject;
+  // Of whatever length: everybody asks for it.
+  const { metadata } = object;
+  if (isPlain(metadata)) setMember(object, "metadata", metadata);
   return shows === undefined ? object : shownBy(shows, object);
 }
 
@@ -117,29 +108,34 @@ function isPlain(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function readMembers(kind: Reading, members: readonly SaidMember[]): object {
+/** With where its parts are, if that has been found out. */
+type CutMember = readonly [name: string, text: string, outline?: Outline | "none"];
+
+function cutParts(text: string, parts: readonly Part[]): CutMember[] {
+  return parts.map(({ name, from, to, outline }) => [name, text.slice(from, to), outline ?? "none"]);
+}
+
+function readMembers(kind: Reading, members: readonly CutMember[]): object {
   const object = {};
   unread.add(object);
-  for (const [name, text] of members) {
-    if (text.length > memberMin) define(object, name, new Unread(text, () => readLong(kind, name, text)));
+  for (const [name, text, outline] of members) {
+    if (text.length > partMin)
+      define(object, name, new Unread(text, () => readLong(kind, name, text, outline)));
     else setMember(object, name, readShort(kind, name, text));
   }
   return object;
 }
 
-function readLong(kind: Reading, name: string, text: string): unknown {
-  const isLongPart = (part: string): boolean => part.length > memberMin;
-  if (text.charCodeAt(0) === square) {
-    const elements = elementsOf(text, partsMax);
-    if (elements?.some(isLongPart) !== true) return readShort(kind, name, text);
-    const read = (part: string, at: number): unknown =>
-      (isLongPart(part) ? readLong : readShort)(kind, `${at}`, part);
-    return holdingLazy(elements.map(read));
-  }
-  const parts = membersOf(text, 0, (_name, from) => valueEnd(text, from), partsMax);
-  const members = parts?.members.map(({ name: one, from, to }): SaidMember => [one, text.slice(from, to)]);
-  if (members?.some(([, part]) => isLongPart(part)) !== true) return readShort(kind, name, text);
-  return readMembers(kind, members);
+function readLong(
+  kind: Reading,
+  name: string,
+  text: string,
+  known: Outline | "none" | undefined = outlineOf(text) ?? "none",
+): unknown {
+  if (known === "none") return readShort(kind, name, text);
+  const parts = cutParts(text, known.parts);
+  if (!known.isList) return readMembers(kind, parts);
+  return holdingLazy(parts.map(([, part, outline], at) => readLong(kind, `${at}`, part, outline)));
 }
 
 /** With its name, by which the kind knows what integers it keeps. */
@@ -203,8 +199,17 @@ export function cloneObject<T extends object>(object: T): T {
 }
 
 /** Whether they say the same; of what is unread by its text. */
-export function isSame(one: object | undefined, other: object | undefined): boolean {
-  return isLazy(one) && isLazy(other) ? jsonOf(one) === jsonOf(other) : jsonEqual(one, other);
+export function isSame(one: unknown, other: unknown): boolean {
+  if (!isLazy(one) || !isLazy(other)) return jsonEqual(one, other);
+  const [members, others] = [one as Record<string, unknown>, other as Record<string, unknown>];
+  const names = Object.keys(members);
+  if (names.length !== Object.keys(others).length || Array.isArray(one) !== Array.isArray(other))
+    return false;
+  return names.every((name) => {
+    const [text, otherText] = [unreadIn(members, name)?.text, unreadIn(others, name)?.text];
+    if (text === undefined && otherText === undefined) return isSame(members[name], others[name]);
+    return (text ?? jsonOf(members[name])) === (otherText ?? jsonOf(others[name]));
+  });
 }
 
 /** Whether it is one of which something may be unread. */
@@ -225,7 +230,7 @@ export function unreadLength(value: unknown): number {
     const one = unreadIn(value, name);
     const length =
       one === undefined ? unreadLength((value as Record<string, unknown>)[name]) : one.text?.length;
-    return sum + (length ?? memberMin);
+    return sum + (length ?? partMin);
   }, 0);
 }
 
@@ -289,97 +294,4 @@ function define(object: object, name: string, one: Unread): void {
 
 function setMember(object: object, name: string, value: unknown): void {
   Object.defineProperty(object, name, { enumerable: true, configurable: true, writable: true, value });
-}
-
-const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a];
-const [curly, curlyEnd, square, squareEnd] = [0x7b, 0x7d, 0x5b, 0x5d];
-
-/** Whether a JSON text has many values, not how many. */
-export function hasManyValues(text: string): boolean {
-  let left = valuesMin;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === quote) at = stringEnd(text, at);
-    else if ((code === comma || code === curly || code === square) && --left < 0) return true;
-  }
-  return false;
-}
-
-interface Member {
-  readonly name: string;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Undefined: it is no object as JSON.stringify writes them. */
-export function layoutOf(text: string): Layout | undefined {
-  let metadata: readonly Member[] | undefined;
-  const endOf = (name: string, from: number): number => {
-    const inner = name === "metadata" ? membersOf(text, from, (_name, at) => valueEnd(text, at)) : undefined;
-    metadata = inner?.members ?? metadata;
-    return inner?.end ?? valueEnd(text, from);
-  };
-  const whole = membersOf(text, 0, endOf);
-  return whole?.end === text.length ? { members: whole.members, metadata } : undefined;
-}
-
-/** The members of an array that JSON.stringify has written, each as it is. */
-export function elementsOf(text: string): string[];
-/** Undefined: there are more than so many. */
-export function elementsOf(text: string, max: number): string[] | undefined;
-export function elementsOf(text: string, max = Number.POSITIVE_INFINITY): string[] | undefined {
-  const elements: string[] = [];
-  for (let at = 1; at < text.length - 1; ) {
-    if (elements.length === max) return undefined;
-    const end = valueEnd(text, at);
-    elements.push(text.slice(at, end));
-    at = end + 1;
-  }
-  return elements;
-}
-
-function membersOf(
-  text: string,
-  start: number,
-  endOf: (name: string, from: number) => number,
-  max = Number.POSITIVE_INFINITY,
-): { readonly members: readonly Member[]; readonly end: number } | undefined {
-  if (text.charCodeAt(start) !== curly) return undefined;
-  const members: Member[] = [];
-  let at = start + 1;
-  while (text.charCodeAt(at) === quote) {
-    if (members.length === max) return undefined;
-    const nameEnd = stringEnd(text, at);
-    if (text.charCodeAt(nameEnd + 1) !== colon) return undefined;
-    const name = JSON.parse(text.slice(at, nameEnd + 1)) as string;
-    const from = nameEnd + 2;
-    const to = endOf(name, from);
-    members.push({ name, from, to });
-    at = text.charCodeAt(to) === comma ? to + 1 : to;
-  }
-  return text.charCodeAt(at) === curlyEnd ? { members, end: at + 1 } : undefined;
-}
-
-function valueEnd(text: string, from: number): number {
-  let depth = 0;
-  for (let at = from; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === quote) at = stringEnd(text, at);
-    else if (code === curly || code === square) depth++;
-    else if (code === curlyEnd || code === squareEnd) {
-      if (depth === 0) return at;
-      depth--;
-    } else if (code === comma && depth === 0) return at;
-  }
-  return text.length;
-}
-
-/** Where the quote is that ends the string that begins there. */
-function stringEnd(text: string, from: number): number {
-  for (let at = from + 1; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === quote) return at;
-    if (code === backslash) at++;
-  }
-  return text.length;
 }

@@ -9,7 +9,8 @@ import { EvaluationLostError } from "../evaluation/evaluation-threads.ts";
 import type { Evaluations } from "../evaluation/evaluations.ts";
 import type { SaidKind } from "../evaluation/plan-tasks.ts";
 import { type AnswerForm, inForm } from "./answer-forms.ts";
-import { hasManyValues, longMin } from "./lazy-object.ts";
+import { hasManyValues } from "./json-outline.ts";
+import { longMin } from "./lazy-object.ts";
 import type { Stored } from "./stored.ts";
 import { keepValues, knownValues } from "./table.ts";
 

@@ -31,15 +31,8 @@ import type {
 } from "../evaluation/plan-tasks.ts";
 import { StatusError } from "../status-error.ts";
 import type { FieldRules } from "./field-validation.ts";
-import {
-  assignMembers,
-  hasManyValues,
-  isLong,
-  jsonOf,
-  longMin,
-  saidObject,
-  unreadLength,
-} from "./lazy-object.ts";
+import { hasManyValues } from "./json-outline.ts";
+import { assignMembers, isLong, jsonOf, longMin, saidObject, unreadLength } from "./lazy-object.ts";
 import { type BodyForm, type ReadKind, readForm, writtenAs } from "./object-body.ts";
 import { type ApplyRequest, applyConfiguration, applyPatch, type PatchKind } from "./patching.ts";
 import { saidPosted } from "./posted-kinds.ts";

@@ -9,15 +9,13 @@ import {
 import { LruMap } from "@selvedge/base";
 import type { SaidStored, SettledObject } from "../evaluation/plan-tasks.ts";
 import type { Change, Row } from "../store/store.ts";
+import { hasManyValues, outlineOf } from "./json-outline.ts";
 import {
   assignMembers,
   cloneObject,
-  hasManyValues,
   isLazy,
   isLong,
   jsonOf,
-  type Layout,
-  layoutOf,
   lazyObject,
   longMin,
   saidObject,
@@ -93,21 +91,8 @@ export class Stored {
   }
 
   get #isAsShown(): boolean {
-    return this.#kind.view === undefined || this.#known !== undefined;
-  }
-
-  get #known(): AsShown | undefined {
     const { view } = this.#kind;
-    const known = view && asShown.get(view)?.get(this.key);
-    return known?.revision === this.revision ? known : undefined;
-  }
-
-  /** Found out once for all who read the row. */
-  #layout(): Layout | undefined {
-    const known = this.#known;
-    const layout = known?.layout ?? layoutOf(this.#value);
-    if (known !== undefined) known.layout = layout;
-    return layout;
+    return view === undefined || asShown.get(view)?.get(this.key) === this.revision;
   }
 
   /** For a thread, which makes the same of it. */
@@ -122,10 +107,10 @@ export class Stored {
     if (this.#shown !== undefined) return cloneObject(this.#shown);
     if (this.#object !== undefined && this.#isLazy) return cloneObject(this.#object);
     const { view } = this.#kind;
-    const layout = this.#isLazy ? this.#layout() : undefined;
-    const shows = layout !== undefined && this.#isAsShown ? undefined : view?.read;
+    const outline = this.#isLazy ? outlineOf(this.#value) : undefined;
+    const shows = outline !== undefined && this.#isAsShown ? undefined : view?.read;
     let object: KubeObject;
-    if (layout !== undefined) object = lazyObject(this.#kind, this.#value, layout, shows);
+    if (outline !== undefined) object = lazyObject(this.#kind, this.#value, outline, shows);
     else {
       const stored = readAs(this.#kind, this.#value) as KubeObject;
       object = shows === undefined ? stored : shows(stored);
@@ -153,24 +138,19 @@ export class Stored {
 
 const opening = '"metadata":{';
 
-interface AsShown {
-  readonly revision: number;
-  layout: Layout | undefined;
-}
-
 /**
- * By view the rows that are shown as they are kept: what was planned by the very kind that shows it, or was found to
+ * By view the revisions of the rows that are shown as they are kept: what was planned by the very kind that shows it, or was found to
  * be so. A definition that changes makes other views.
  */
-const asShown = new WeakMap<KindView, LruMap<string, AsShown>>();
+const asShown = new WeakMap<KindView, LruMap<string, number>>();
 /** Of long ones: some hundred bytes each. */
 const asShownMax = 1_000;
 
 function keepAsShown(view: KindView | undefined, { key, revision }: Pick<Row, "key" | "revision">): void {
   if (view === undefined) return;
-  const all = asShown.get(view) ?? new LruMap<string, AsShown>(asShownMax);
+  const all = asShown.get(view) ?? new LruMap<string, number>(asShownMax);
   asShown.set(view, all);
-  all.set(key, { revision, layout: undefined });
+  all.set(key, revision);
 }
 
 /**
