@@ -65,6 +65,7 @@ describe("streams into real machines", { skip, timeout: 900_000 }, () => {
           volumeMounts: [{ volume: "data", mountPath: "/data" }],
         },
         { name: "echo", command: ["cat"], stdin: true },
+        { name: "shell", command: ["sh"], stdin: true },
       ],
     });
     await world.untilLog(id, /main: done/);
@@ -174,8 +175,18 @@ describe("streams into real machines", { skip, timeout: 900_000 }, () => {
     const usage = await world.domain.usages.usage(id);
     assert.deepEqual(
       usage?.containers.map(({ name }) => name),
-      ["main", "echo"],
+      ["main", "echo", "shell"],
     );
     assert.ok((usage?.cpuNanos ?? 0n) > 0n && (usage?.memoryBytes ?? 0) > 2 ** 20);
+  });
+
+  it("ends an attach well, however what it was attached to ends", async () => {
+    const stream = await open(
+      { case: "attach", value: { stdin: true, stdout: true, stderr: true } },
+      "shell",
+    );
+    const heard = hear(stream);
+    await stream.write(0, new TextEncoder().encode("echo bye; exit 3\n"));
+    assert.deepEqual(await heard, { stdout: "bye\n", stderr: "", exit: 0, error: undefined });
   });
 });

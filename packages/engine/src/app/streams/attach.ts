@@ -50,12 +50,10 @@ export function openAttach(
         if (piece !== undefined) {
           behind -= piece.bytes.length;
           await stream.write(piece.channel, piece.bytes);
-        } else if (leaves) {
+        } else if (leaves || run?.phase === "exited" || run?.attempt !== attempt) {
+          // As upstream: how the container ended is the Pod's to tell. Told here, it would be a failure to
+          // attach, for which kubectl makes up with the log: everything would be shown twice.
           stream.exit(0);
-          stream.reset();
-          return;
-        } else if (run?.phase === "exited" || run?.attempt !== attempt) {
-          if (run?.phase === "exited" && run.attempt === attempt) stream.exit(run.code);
           stream.reset();
           return;
         } else {
