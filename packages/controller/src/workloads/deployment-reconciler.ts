@@ -85,8 +85,9 @@ export class DeploymentReconciler implements Reconciler {
     const { name, namespace } = deployment.metadata;
     try {
       await cluster.create(replicaSetKind, set);
-      const message = `Scaled up replica set ${set.metadata.name} from 0 to ${set.spec.replicas ?? 0}`;
-      await this.#tell(deployment, message);
+      const { replicas = 1 } = set.spec;
+      if (replicas > 0)
+        await this.#tell(deployment, `Scaled up replica set ${set.metadata.name} from 0 to ${replicas}`);
     } catch (error) {
       if (!isReason(error, "AlreadyExists")) throw error;
       // Another template has this hash, or another owner this name: count it, and the next hash is another.

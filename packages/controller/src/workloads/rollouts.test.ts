@@ -246,6 +246,20 @@ describe("a Deployment", () => {
     assert.deepEqual(await images(world), ["web:2", "web:2"]);
   });
 
+  it("tells of a ReplicaSet that it makes when it has Pods", async () => {
+    await using world = await ObjectWorld.start();
+    await world.create(deploymentKind, deployment("web:1", 0));
+    await world.converge();
+    const told = async (): Promise<string[]> =>
+      (await world.objects.list<Event>(eventKind)).items
+        .filter(({ reason }) => reason === "ScalingReplicaSet")
+        .map(({ message }) => (message ?? "").replace(/web-\w+/, "SET"));
+    assert.deepEqual(await told(), []);
+    await world.objects.patch(deploymentKind, "web", "default", "merge", { spec: { replicas: 2 } });
+    await world.settle();
+    assert.deepEqual(await told(), ["Scaled up replica set SET from 0 to 2"]);
+  });
+
   it("takes the later of two changes in flight", async () => {
     for (let seed = 1; seed <= 10; seed++) {
       await using world = await ObjectWorld.start(seed);
