@@ -109,6 +109,8 @@ for (const version of ["1.32", "1.35"] as const satisfies readonly KubectlVersio
       await ok("scale", "deploy", "web", "--replicas=4");
       await ok("scale", "gadget", "made", "--replicas=9");
       assert.equal(await ok("get", "gadget", "made", "-o", "jsonpath={.spec.size}"), "9");
+      const scale = await ok("get", "deploy", "web", "--subresource=scale");
+      assert.match(scale, /^NAME +DESIRED +AVAILABLE +AGE\nweb +4 +0 +\d+s\n$/);
       await ok("set", "image", "deploy/web", "web=web:7");
       await ok("rollout", "restart", "deploy/web");
       await ok("label", "deploy", "web", "tier=front");

@@ -1,5 +1,5 @@
 /** GET: one object, a list, or a watch, in the form the client asks for. */
-import type { KubeObject } from "@selvedge/apimachinery";
+import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import type { Clock, Instant, Random } from "@selvedge/base";
 import { apiVersionOf, listKindOf } from "../rest/kind-names.ts";
 import { jsonOf } from "../rest/lazy-object.ts";
@@ -7,6 +7,7 @@ import { type ListPiece, type ListQuery, listMetadata, type StoredList } from ".
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { badRequest, tooLargeRevision } from "../rest/refusals.ts";
 import { readRevision } from "../rest/revision-text.ts";
+import { scaleDefinition } from "../rest/scale.ts";
 import type { Stored } from "../rest/stored.ts";
 import { partial, tableOf } from "../rest/table.ts";
 import type { Exchange } from "./exchange.ts";
@@ -34,16 +35,12 @@ export async function serveObject(exchange: Exchange, ports: ReadPorts): Promise
   checkPartial(form, kind, false);
   if (view !== "partial") await ports.objects.planner.settle(stored, kind);
   const now = ports.clock.now();
-  if (view === "table") await exchange.answers.look(stored, kind, now);
   if (subresource === "scale") {
-    await answer(
-      exchange,
-      encoding,
-      200,
-      JSON.stringify(await ports.objects.planner.scale(kind, stored.object)),
-    );
+    const scale = await ports.objects.planner.scale(kind, stored.object);
+    await answer(exchange, encoding, 200, jsonOf(shown(scale, view, exchange, now, scaleDefinition)));
     return;
   }
+  if (view === "table") await exchange.answers.look(stored, kind, now);
   if (view === "object") {
     await answer(exchange, encoding, 200, stored.json);
     return;
@@ -177,8 +174,9 @@ export function listedQuery(query: URLSearchParams, namespace: string | undefine
 export function shown(
   object: KubeObject,
   view: View,
-  { target: { kind }, query }: Exchange,
+  { target, query }: Exchange,
   now: Instant,
+  kind: KindDefinition = target.kind,
 ): unknown {
   const { resourceVersion = "" } = object.metadata;
   if (view === "table") return tableOf(kind, [object], { resourceVersion }, now, includeObject(query));

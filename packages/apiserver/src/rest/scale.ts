@@ -1,6 +1,7 @@
 /** The scale subresource: one kind of object for whatever has copies. Pure. */
 import {
   formatRequirements,
+  humanDuration,
   type KindDefinition,
   type KubeObject,
   type LabelSelector,
@@ -8,6 +9,7 @@ import {
   type ProtobufMessage,
   requirementsOf,
 } from "@selvedge/apimachinery";
+import { between, type Instant, instant } from "@selvedge/base";
 import { decodeFault } from "./decode-fault.ts";
 import { type FieldRules, pruneObject, unreadable } from "./field-validation.ts";
 import { assignMembers, cloneObject } from "./lazy-object.ts";
@@ -29,9 +31,19 @@ export const scaleMessage: ProtobufMessage = {
 
 const replicas = { type: "integer", format: "int32" } as const;
 
-const scaleKind: KindDefinition = {
+interface Copies {
+  readonly replicas: number;
+}
+
+export const scaleDefinition: KindDefinition = {
   ...{ group: "autoscaling", version: "v1", kind: "Scale", plural: "scales", singular: "scale" },
-  ...{ namespaced: true, columns: [], protobuf: scaleMessage },
+  ...{ namespaced: true, protobuf: scaleMessage },
+  columns: [
+    { name: "Name", type: "string", value: ({ metadata }) => metadata.name },
+    { name: "Desired", type: "integer", value: ({ spec }) => (spec as Copies).replicas },
+    { name: "Available", type: "integer", value: ({ status }) => (status as Copies).replicas },
+    { name: "Age", type: "string", value: ageOf },
+  ],
   schema: {
     type: "object",
     properties: {
@@ -41,14 +53,19 @@ const scaleKind: KindDefinition = {
   },
 };
 
+function ageOf({ metadata }: KubeObject, now: Instant): string {
+  const made = Date.parse(metadata.creationTimestamp ?? "");
+  return Number.isNaN(made) ? "<unknown>" : humanDuration(between(instant(made), now));
+}
+
 /** A scale as it was sent, held to the rules for what is sent. */
 export function settledScale(sent: Readonly<Record<string, unknown>>, rules: FieldRules): KubeObject {
   const metadata = (sent["metadata"] ?? {}) as KubeObject["metadata"];
   const said = { apiVersion: "autoscaling/v1", kind: "Scale", metadata };
   const scale = assignMembers({} as KubeObject, sent, said);
-  pruneObject(scaleKind, scale, rules);
-  const fault = decodeFault(scaleKind, scale);
-  if (fault !== undefined) throw unreadable(scaleKind, rules, fault);
+  pruneObject(scaleDefinition, scale, rules);
+  const fault = decodeFault(scaleDefinition, scale);
+  if (fault !== undefined) throw unreadable(scaleDefinition, rules, fault);
   return scale;
 }
 
@@ -62,7 +79,7 @@ export function patchedScale(
   const { type, value } = patch;
   if (type === "apply") return settledScale(value as Record<string, unknown>, rules);
   // Of users' kinds patches are limited here too.
-  const ofKind = kind.custom === true ? { ...scaleKind, custom: true } : scaleKind;
+  const ofKind = kind.custom === true ? { ...scaleDefinition, custom: true } : scaleDefinition;
   return settledScale(applyPatch(ofKind, scale, type, value), { ...rules, patch });
 }
 
