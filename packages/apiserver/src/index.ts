@@ -16,6 +16,7 @@ export {
   type Authenticator,
   type Credentials,
   certificateAuthenticator,
+  hashedTokens,
   type Identity,
   tokenAuthenticator,
 } from "./auth/authentication.ts";

@@ -24,6 +24,7 @@ import {
   CustomResources,
   type DialService,
   defaultAuthorizer,
+  hashedTokens,
   ObjectRegistry,
   PolicyAdmission,
   SqliteStore,
@@ -156,7 +157,6 @@ export class ApiWorld {
       kinds: { mutating: mutatingWebhookKind, validating: validatingWebhookKind },
       ...{ uid: () => uuid(ids), authorizer: () => defaultAuthorizer, ...(dial && { dial }) },
     });
-    const token = (text: string): string => createHash("sha256").update(text).digest("hex");
     this.#server = new ApiServer({
       ...{ objects: this.objects, clock: this.clock, random: new SeededRandom(2) },
       ...{
@@ -168,10 +168,10 @@ export class ApiWorld {
       },
       log,
       tls: this.#certificates(),
-      tokens: new Map([
-        [token("root"), { name: "root", groups: ["system:masters"] }],
-        [token("bob"), { name: "bob", groups: ["dev"] }],
-      ]),
+      tokens: hashedTokens({
+        root: { name: "root", groups: ["system:masters"] },
+        bob: { name: "bob", groups: ["dev"] },
+      }),
     });
   }
 

@@ -20,7 +20,9 @@ function missing(): string | false {
 }
 
 test("a server in a few lines", { skip: missing(), timeout: 60_000 }, async () => {
-  assert.ok(readme.includes(readFileSync(example, "utf8")), "README.md shows examples/gadgets.ts");
+  const program = readFileSync(example, "utf8");
+  assert.ok(readme.includes(program), "README.md shows examples/gadgets.ts");
+  assert.ok(program.trimEnd().split("\n").length <= 20, "a few are twenty");
   const folder = mkdtempSync(join(tmpdir(), "selvedge-example-"));
   const making = /openssl (req [\s\S]*?cert\.pem)/.exec(readme)?.[1]?.replaceAll("\\\n", " ") ?? "";
   execFileSync("openssl", making.split(/\s+/), { cwd: folder, stdio: "ignore" });

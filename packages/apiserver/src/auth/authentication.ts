@@ -34,12 +34,21 @@ export const certificateAuthenticator: Authenticator = {
     certificate && { user: { name: certificate.commonName, groups: certificate.organizations } },
 };
 
+/** Users by their bearer tokens, as `tokenAuthenticator` wants them. */
+export function hashedTokens(users: Readonly<Record<string, User>>): ReadonlyMap<string, User> {
+  return new Map(Object.entries(users).map(([token, user]) => [hashOf(token), user]));
+}
+
+function hashOf(token: string): string {
+  return createHash("sha256").update(token).digest("hex");
+}
+
 /** Users by the SHA-256 of their bearer token, in hex: the tokens themselves are not kept. */
 export function tokenAuthenticator(users: ReadonlyMap<string, User>): Authenticator {
   return {
     authenticate: ({ bearerToken }) => {
       if (bearerToken === undefined) return undefined;
-      const user = users.get(createHash("sha256").update(bearerToken).digest("hex"));
+      const user = users.get(hashOf(bearerToken));
       return user && { user };
     },
   };
