@@ -88,7 +88,7 @@ export type {
   WatchEvent,
   WatchEventType,
 } from "./object.ts";
-export { pruneObjectMeta, validateObjectMeta } from "./object-meta.ts";
+export { omitEmptyMeta, pruneObjectMeta, validateObjectMeta } from "./object-meta.ts";
 export { type JsonPatchOperation, jsonPatch } from "./patch/json-patch.ts";
 export { mergePatch } from "./patch/merge-patch.ts";
 export { PatchError, PatchFormatError } from "./patch/patch-error.ts";

@@ -129,9 +129,17 @@ export function pruneObjectMeta(object: KubeObject): {
     } else if (value === null || value === undefined) delete meta[key];
     else if (!shape.fits(shape === texts ? withTexts(value) : value))
       errors.push(invalid(`metadata.${key}`, value, `must be ${shape.name}`));
-    else if (jsonEqual(value, shape.empty)) delete meta[key];
   }
+  omitEmptyMeta(object);
   return { unknown, errors };
+}
+
+/** Removes what counts as absent, in place. */
+export function omitEmptyMeta(object: KubeObject): void {
+  const meta = object.metadata as unknown as Record<string, unknown>;
+  for (const [key, value] of Object.entries(meta)) {
+    if (Object.hasOwn(shapes, key) && jsonEqual(value, shapes[key]?.empty)) delete meta[key];
+  }
 }
 
 /** A null among them is an empty text: charts that render nothing for a label leave one. */

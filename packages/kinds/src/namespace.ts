@@ -65,6 +65,8 @@ export const namespaceKind: KindDefinition = builtIn(namespace, {
     if (metadata.name) metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name };
   },
   hasGeneration: false,
+  // Its finalizer.
+  completesNew: true,
   validateStatus: (object) => {
     const faults = new Faults();
     const { metadata, status: { phase = "" } = {} } = object as Namespace;

@@ -1,5 +1,5 @@
 /** An object as it was sent, before members of admission have had their say. Pure. */
-import { type KindDefinition, type KubeObject, saidFields } from "@selvedge/apimachinery";
+import { type KindDefinition, type KubeObject, omitEmptyMeta, saidFields } from "@selvedge/apimachinery";
 import type { FieldRules } from "./field-validation.ts";
 import { fillDefaults, holdToKind, type Said } from "./write-plan.ts";
 
@@ -22,5 +22,6 @@ export function sentObject(
 ): Sent {
   const assigned = how.isPart === true ? undefined : kind.assigned?.(object);
   (how.prunes ? holdToKind : fillDefaults)(kind, object, old, rules);
+  omitEmptyMeta(object);
   return { object, said: how.isNew ? saidFields(kind, object, assigned) : assigned };
 }

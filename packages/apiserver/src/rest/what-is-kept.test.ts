@@ -5,6 +5,8 @@ import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import {
   cronJobKind,
   deploymentKind,
+  horizontalPodAutoscalerKind,
+  namespaceKind,
   podKind,
   replicationControllerKind,
   serviceKind,
@@ -116,6 +118,42 @@ describe("zeros that were applied", () => {
     const fields = entry?.fieldsV1 as Record<string, object> | undefined;
     assert.ok("f:hostNetwork" in (fields?.["f:spec"] ?? {}));
   });
+});
+
+describe("what its maker manages of a new one", () => {
+  const sent = (kind: KindDefinition, content: object): Record<string, object> => {
+    const { object, said } = sentObject(
+      kind,
+      made(kind, content),
+      undefined,
+      {},
+      { prunes: false, isNew: true },
+    );
+    const { metadata } = planCreate(object, "u", { ...contextOf(kind, "one"), said });
+    return structuredClone(metadata.managedFields?.[0]?.fieldsV1 ?? {}) as Record<string, object>;
+  };
+
+  it("is nothing that is empty in its metadata", () => {
+    const metadata = { name: "a", namespace: "b", labels: {}, annotations: {}, finalizers: [] };
+    assert.deepEqual(Object.keys(sent(podKind, { metadata, spec: template.spec })), ["f:spec"]);
+  });
+
+  it("is not the finalizer of a Namespace", () => {
+    assert.equal(namespaceKind.completesNew, true);
+    assert.deepEqual(Object.keys(sent(namespaceKind, {})), ["f:metadata"]);
+  });
+
+  it("is the type that a hostPath has by default", () => {
+    const fields = sent(podKind, {
+      spec: { ...template.spec, volumes: [{ name: "v", hostPath: { path: "/" } }] },
+    });
+    assert.ok(JSON.stringify(fields).includes('"f:hostPath":{".":{},"f:path":{},"f:type":{}}'));
+  });
+});
+
+it("an autoscaler has no generation", () => {
+  const spec = { maxReplicas: 2, scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "d" } };
+  assert.equal(created(horizontalPodAutoscalerKind, { spec }).metadata.generation, undefined);
 });
 
 describe("what a Service is given", () => {

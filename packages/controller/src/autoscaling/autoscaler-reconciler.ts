@@ -189,7 +189,7 @@ export class AutoscalerReconciler implements Reconciler {
 
   async #say(autoscaler: HorizontalPodAutoscaler, says: readonly ConditionSays[], seen: Seen): Promise<void> {
     const { cluster, clock } = this.#deps;
-    const { name, namespace, uid, generation = 0 } = autoscaler.metadata;
+    const { name, namespace, uid } = autoscaler.metadata;
     const { isRescaled = false, currentMetrics, ...counts } = seen;
     await cluster.changeStatus<HorizontalPodAutoscaler>(
       horizontalPodAutoscalerKind,
@@ -201,7 +201,7 @@ export class AutoscalerReconciler implements Reconciler {
         for (const one of says) setCondition(conditions, one, clock.now());
         const before = draft.status ?? { desiredReplicas: 0 };
         const next = {
-          ...{ ...before, ...counts, observedGeneration: generation, conditions },
+          ...{ ...before, ...counts, conditions },
           ...(currentMetrics !== undefined && { currentMetrics }),
           ...(isRescaled && { lastScaleTime: toRfc3339(clock.now()) }),
         };
@@ -250,7 +250,7 @@ export function autoscalerWakes(): Wake[] {
     // Its own words do not wake it: it looks again by time.
     wakeOn<HorizontalPodAutoscaler>(horizontalPodAutoscalerKind, (before, now) => {
       const one = now ?? before;
-      if (one === undefined || before?.metadata.generation === now?.metadata.generation) return [];
+      if (one === undefined || jsonEqual(before?.spec, now?.spec)) return [];
       return [keyOf(one)];
     }),
   ];

@@ -70,6 +70,7 @@ export const horizontalPodAutoscalerV1Kind: KindDefinition = builtIn(autoscaler,
   categories: ["all"],
   namespaced: true,
   subresources: { status: true },
+  hasGeneration: false,
   applyDefaults: (one) => {
     const autoscaler = one as AutoscalerV1;
     autoscaler.spec ??= {} as AutoscalerV1["spec"];

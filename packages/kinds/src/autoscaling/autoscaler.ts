@@ -149,6 +149,7 @@ export const horizontalPodAutoscalerKind: KindDefinition = builtIn(autoscaler, {
   categories: ["all"],
   namespaced: true,
   subresources: { status: true },
+  hasGeneration: false,
   applyDefaults: (one) => defaultAutoscaler(one as HorizontalPodAutoscaler),
   validate: (one, old) =>
     validateAutoscaler(one as HorizontalPodAutoscaler, old as HorizontalPodAutoscaler | undefined),

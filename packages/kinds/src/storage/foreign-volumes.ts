@@ -22,7 +22,7 @@ const readOnly = "Whether it cannot be written.";
 
 export const hostPathVolumeSource: Message = message("A path on the box.", {
   path: text(1, "The path.", needed),
-  type: text(2, "What must be there: a folder, a file, a socket or a device.", pointer),
+  type: text(2, "What must be there: a folder, a file, a socket or a device.", { ...pointer, default: "" }),
 });
 
 export const gcePersistentDiskVolumeSource: Message = message("A disk of Google's.", {
