@@ -9,13 +9,23 @@ import { describeError, formatRecord, Log, type LogRecord } from "./log.ts";
 import { SeededRandom, uuid } from "./random.ts";
 import { SystemClock } from "./system-clock.ts";
 import { SystemRandom } from "./system-random.ts";
-import { type Clock, instant, millis, seconds, sleep, toRfc3339, toRfc3339Micro } from "./time.ts";
+import {
+  type Clock,
+  instant,
+  millis,
+  seconds,
+  sleep,
+  toRfc3339,
+  toRfc3339Micro,
+  toRfc3339Nano,
+} from "./time.ts";
 import { Turns } from "./turns.ts";
 
 describe("time", () => {
   it("is written as Kubernetes writes it", () => {
     assert.equal(toRfc3339(instant(1_700_000_000_987)), "2023-11-14T22:13:20Z");
     assert.equal(toRfc3339Micro(instant(1_700_000_000_987)), "2023-11-14T22:13:20.987000Z");
+    assert.equal(toRfc3339Nano(instant(1_700_000_000_987)), "2023-11-14T22:13:20.987000000Z");
   });
 
   it("ends a sleep when the signal says so", async () => {

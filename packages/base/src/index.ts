@@ -46,6 +46,7 @@ export {
   type Timer,
   toRfc3339,
   toRfc3339Micro,
+  toRfc3339Nano,
 } from "./time.ts";
 export { Turns } from "./turns.ts";
 export { heldInteger, isInteger, type KeepsInteger, keepsIntegers, parseJson } from "./whole-json.ts";

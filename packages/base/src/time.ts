@@ -54,6 +54,11 @@ export function toRfc3339Micro(at: Instant): string {
   return `${new Date(at).toISOString().slice(0, 23)}000Z`;
 }
 
+/** RFC 3339 in UTC with nanoseconds, as kubelets put it in front of what containers say. */
+export function toRfc3339Nano(at: Instant): string {
+  return `${new Date(at).toISOString().slice(0, 23)}000000Z`;
+}
+
 /** Something that will fire once unless cancelled. */
 export interface Timer {
   cancel(): void;

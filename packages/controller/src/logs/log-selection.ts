@@ -27,9 +27,8 @@ export function formatLine(line: LogLine, timestamps: boolean, continues: boolea
   return `${stamp}${line.text}${line.partial ? "" : "\n"}`;
 }
 
-/** RFC 3339 with nanoseconds and without trailing zeros, as Go writes it. */
+/** RFC 3339 with nanoseconds, all nine digits of them, as kubelets write it. */
 export function formatNanos(at: bigint): string {
   const whole = new Date(Number(at / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
-  const part = `${at % 1_000_000_000n}`.padStart(9, "0").replace(/0+$/, "");
-  return `${whole}${part === "" ? "" : `.${part}`}Z`;
+  return `${whole}.${`${at % 1_000_000_000n}`.padStart(9, "0")}Z`;
 }

@@ -74,7 +74,7 @@ describe("LogStore", () => {
     ["since", { previous: true, since: 1_700_000_002_000 }, "b\n"],
     ["another container", { container: "other" }, "x\n"],
     ["a limit", { limitBytes: 3 }, "c\nd"],
-    ["timestamps", { tailLines: 1, timestamps: true }, "2023-11-14T22:13:25.12Z d e\n"],
+    ["timestamps", { tailLines: 1, timestamps: true }, "2023-11-14T22:13:25.120000000Z d e\n"],
   ];
   for (const [name, options, expected] of rows) {
     it(`selects ${name}`, async () => {

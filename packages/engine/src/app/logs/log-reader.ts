@@ -1,4 +1,4 @@
-import { type Instant, toRfc3339Micro } from "@selvedge/base";
+import { type Instant, toRfc3339Nano } from "@selvedge/base";
 import type { AppLogs } from "./app-logs.ts";
 import type { StoredLine } from "./stored-line.ts";
 
@@ -72,7 +72,7 @@ class LineFormat {
   }
 
   format({ at, text, whole }: StoredLine): Uint8Array {
-    const head = this.#timestamps && !this.#inLine ? `${toRfc3339Micro(at)} ` : "";
+    const head = this.#timestamps && !this.#inLine ? `${toRfc3339Nano(at)} ` : "";
     this.#inLine = !whole;
     return Buffer.concat([Buffer.from(head), text, whole ? Buffer.from("\n") : new Uint8Array()]);
   }
