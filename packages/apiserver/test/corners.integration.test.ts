@@ -378,23 +378,4 @@ describe("in its corners the API", { skip: opensslMissing() }, () => {
       if (code !== 200) assert.match(json.message, /strict decoding error: unknown field "spec.colour"/);
       assert.equal(headers["warning"]?.includes("spec.colour") === true, warned);
     });
-
-  const selectors: readonly (readonly [selector: object, said: RegExp])[] = [
-    [
-      { rawSelector: "a=b", requirements: [{ key: "a", operator: "Exists" }] },
-      /may not specified at the same time/,
-    ],
-    [{}, /Selector.requirements: Required value: when spec.resourceAttributes.\w+ is specified/],
-  ];
-  for (const member of ["fieldSelector", "labelSelector"])
-    for (const [selector, said] of selectors)
-      it(`is not asked about a ${member} of ${JSON.stringify(selector)}`, async () => {
-        const resourceAttributes = { verb: "list", resource: "pods", [member]: selector };
-        const spec = { user: "bob", resourceAttributes };
-        const { status, json } = await write("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {
-          spec,
-        });
-        assert.equal(status, 422);
-        assert.match(json.message, said);
-      });
 });

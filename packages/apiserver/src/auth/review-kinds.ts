@@ -1,5 +1,11 @@
 /** Questions that are posted and answered, and never stored. */
-import type { FieldError, KindDefinition, KubeObject } from "@selvedge/apimachinery";
+import {
+  type FieldError,
+  type KindDefinition,
+  type KubeObject,
+  labelValueFaults,
+  qualifiedNameFaults,
+} from "@selvedge/apimachinery";
 import { toRfc3339 } from "@selvedge/base";
 import { badRequest, invalid } from "../rest/refusals.ts";
 import { type Authenticator, authenticate } from "./authentication.ts";
@@ -59,22 +65,24 @@ export function reviewKinds(authorizer: Authorizer, authenticators: readonly Aut
     {
       kind: selfSubjectAccessReview,
       answer: (object, asker) => {
-        check(object, accessFaults(specOf(object)));
+        check(object, [...accessFaults(specOf(object)), ...metadataFaults(object)]);
         return access(object, asker);
       },
     },
     {
       kind: subjectAccessReview,
       answer: (object) => {
-        check(object, [...accessFaults(specOf(object)), ...subjectFaults(specOf(object))]);
-        return access(object, subjectOf(specOf(object)));
+        const spec = specOf(object);
+        check(object, [...accessFaults(spec), ...subjectFaults(spec), ...metadataFaults(object)]);
+        return access(object, subjectOf(spec));
       },
     },
     {
       kind: localSubjectAccessReview,
       answer: (object) => {
         const spec = specOf(object);
-        check(object, [...accessFaults(spec), ...subjectFaults(spec), ...localFaults(spec, object)]);
+        const faults = [...accessFaults(spec), ...subjectFaults(spec), ...localFaults(spec, object)];
+        check(object, [...faults, ...metadataFaults(object, "namespace")]);
         return access(object, subjectOf(spec));
       },
     },
@@ -91,13 +99,15 @@ export function reviewKinds(authorizer: Authorizer, authenticators: readonly Aut
   ];
 }
 
+interface Requirement {
+  readonly key?: string;
+  readonly operator?: string;
+  readonly values?: readonly string[];
+}
+
 interface Selector {
   readonly rawSelector?: string;
-  readonly requirements?: readonly {
-    readonly key?: string;
-    readonly operator?: string;
-    readonly values?: string[];
-  }[];
+  readonly requirements?: readonly Requirement[];
 }
 
 interface ReviewSpec {
@@ -140,8 +150,16 @@ function accessFaults({ resourceAttributes, nonResourceAttributes: path }: Revie
   }
   if (resourceAttributes !== undefined)
     return [
-      ...selectorFaults("spec.resourceAttributes.fieldSelector", resourceAttributes.fieldSelector),
-      ...selectorFaults("spec.resourceAttributes.labelSelector", resourceAttributes.labelSelector),
+      ...selectorFaults(
+        "spec.resourceAttributes.fieldSelector",
+        resourceAttributes.fieldSelector,
+        fieldFaults,
+      ),
+      ...selectorFaults(
+        "spec.resourceAttributes.labelSelector",
+        resourceAttributes.labelSelector,
+        labelFaults,
+      ),
     ];
   if (path !== undefined) return [];
   return [
@@ -153,16 +171,64 @@ function accessFaults({ resourceAttributes, nonResourceAttributes: path }: Revie
 }
 
 /** As text or as requirements; operators that are not known yet are for newer servers. */
-function selectorFaults(field: string, selector: Selector | undefined): FieldError[] {
+function selectorFaults(
+  field: string,
+  selector: Selector | undefined,
+  faultsOf: (at: string, requirement: Requirement) => FieldError[],
+): FieldError[] {
   if (selector === undefined) return [];
   const { rawSelector = "", requirements = [] } = selector;
   if (rawSelector === "" && requirements.length === 0) {
     const detail = `when ${field} is specified, requirements or rawSelector is required`;
     return [{ type: "FieldValueRequired", field: `${field}.requirements`, detail }];
   }
-  if (rawSelector === "" || requirements.length === 0) return [];
-  const detail = "may not specified at the same time as requirements";
-  return [{ type: "FieldValueInvalid", field: `${field}.rawSelector`, value: rawSelector, detail }];
+  const faults: FieldError[] = [];
+  if (rawSelector !== "" && requirements.length > 0) {
+    const detail = "may not specified at the same time as requirements";
+    faults.push({ type: "FieldValueInvalid", field: `${field}.rawSelector`, value: rawSelector, detail });
+  }
+  for (const [index, one] of requirements.entries())
+    faults.push(...faultsOf(`${field}.requirements[${index}]`, one));
+  return faults;
+}
+
+function fieldFaults(at: string, requirement: Requirement): FieldError[] {
+  const field = `${at}.key`;
+  const faults: FieldError[] = requirement.key
+    ? []
+    : [{ type: "FieldValueRequired", field, detail: "must be specified" }];
+  return [...faults, ...valuesFaults(at, requirement)];
+}
+
+function labelFaults(at: string, requirement: Requirement): FieldError[] {
+  const { key = "", values = [] } = requirement;
+  const invalid = (field: string, value: string) => (detail: string) =>
+    ({ type: "FieldValueInvalid", field: `${at}.${field}`, value, detail }) as const;
+  return [
+    ...valuesFaults(at, requirement),
+    ...qualifiedNameFaults(key).map(invalid("key", key)),
+    ...values.flatMap((value, index) => labelValueFaults(value).map(invalid(`values[${index}]`, value))),
+  ];
+}
+
+function valuesFaults(at: string, { operator = "", values = [] }: Requirement): FieldError[] {
+  const field = `${at}.values`;
+  if (["In", "NotIn"].includes(operator) && values.length === 0) {
+    const detail = "must be specified when `operator` is 'In' or 'NotIn'";
+    return [{ type: "FieldValueRequired", field, detail }];
+  }
+  if (!["Exists", "DoesNotExist"].includes(operator) || values.length === 0) return [];
+  const detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+  return [{ type: "FieldValueForbidden", field, detail }];
+}
+
+/** A question has no name and no labels. */
+function metadataFaults({ metadata }: KubeObject, but?: "namespace"): FieldError[] {
+  const { managedFields: _none, namespace: _where, ...others } = metadata;
+  if (Object.keys(others).length === 0) return [];
+  const value = but === undefined ? others : { ...others, namespace: metadata.namespace };
+  const detail = but === undefined ? "must be empty" : `must be empty except for ${but}`;
+  return [{ type: "FieldValueInvalid", field: "metadata", value, detail }];
 }
 
 function subjectFaults({ user = "", groups = [] }: ReviewSpec): FieldError[] {
