@@ -1,6 +1,7 @@
 /** The objects of one kind, kept current in memory for whoever cannot ask the store at each request. */
 import type { KubeObject } from "@selvedge/apimachinery";
 import { type Clock, describeError, type Log, seconds } from "@selvedge/base";
+import { Hearing } from "../rest/followers.ts";
 import type { KindName } from "../rest/kind-names.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 
@@ -15,9 +16,6 @@ export interface KeptKindOptions {
   readonly awaited?: boolean;
 }
 
-/** A watch that is broken must not keep writes from being answered. */
-const heardWithin = seconds(5);
-
 /** After a watch that broke: the store is at fault, and a storm of lists would not mend it. */
 const againAfter = seconds(1);
 
@@ -26,14 +24,14 @@ export class KeptKind implements Disposable {
   readonly #stop = new AbortController();
   readonly #synced = Promise.withResolvers<void>();
   #known = new Set<string>();
-  #revision = 0;
-  #waiting: readonly { readonly revision: number; readonly heard: () => void }[] = [];
+  readonly #hearing: Hearing;
   readonly #unfollow: (() => void) | undefined;
 
   constructor(options: KeptKindOptions) {
     this.#options = options;
-    const { awaited = false, objects, kind } = options;
-    if (awaited) this.#unfollow = objects.followers.add(kind, (revision) => this.#heard(revision));
+    const { awaited = false, objects, kind, clock } = options;
+    this.#hearing = new Hearing(clock);
+    if (awaited) this.#unfollow = objects.followers.add(kind, this.#hearing.until);
     void this.#follow();
   }
 
@@ -46,22 +44,7 @@ export class KeptKind implements Disposable {
     this.#unfollow?.();
     this.#stop.abort();
     this.#synced.resolve();
-    this.#passed(Number.POSITIVE_INFINITY);
-  }
-
-  async #heard(revision: number): Promise<void> {
-    if (this.#revision >= revision) return;
-    const heard = Promise.withResolvers<void>();
-    this.#waiting = [...this.#waiting, { revision, heard: heard.resolve }];
-    const timer = this.#options.clock.setTimer(heardWithin, heard.resolve);
-    await heard.promise;
-    timer.cancel();
-  }
-
-  #passed(revision: number): void {
-    this.#revision = Math.max(this.#revision, revision);
-    for (const one of this.#waiting) if (one.revision <= this.#revision) one.heard();
-    this.#waiting = this.#waiting.filter((one) => one.revision > this.#revision);
+    this.#hearing.passed(Number.POSITIVE_INFINITY);
   }
 
   async #follow(): Promise<void> {
@@ -90,7 +73,7 @@ export class KeptKind implements Disposable {
       if (type === "BOOKMARK") {
         if (isInitial) this.#begun(seen);
         isInitial = false;
-        this.#passed(Number(object.metadata.resourceVersion));
+        this.#hearing.passed(Number(object.metadata.resourceVersion));
         continue;
       }
       const key = keyOf(object);
@@ -99,7 +82,7 @@ export class KeptKind implements Disposable {
       else this.#known.add(key);
       this.#tell(key, type === "DELETED" ? undefined : object);
       // What is there at first does not come in the order it was written.
-      if (!isInitial) this.#passed(Number(object.metadata.resourceVersion));
+      if (!isInitial) this.#hearing.passed(Number(object.metadata.resourceVersion));
     }
   }
 

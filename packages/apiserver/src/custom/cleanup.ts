@@ -1,6 +1,5 @@
 /** A definition goes when the last object of its kind has gone. */
 import type { Condition, KindDefinition } from "@selvedge/apimachinery";
-import { cloneJson } from "@selvedge/base";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { removeAll } from "../rest/remove-all.ts";
 import { type CustomResourceDefinition, cleanupFinalizer, conditionOf, setCondition } from "./definition.ts";
@@ -49,13 +48,14 @@ async function tell(
   condition: Condition,
   time: string,
 ): Promise<CustomResourceDefinition> {
-  const next = cloneJson(definition);
+  const next = { ...definition };
   setCondition(next, condition, time);
   return await objects.updateStatus(definitionKind, next, { fieldManager });
 }
 
 async function letGo(objects: ObjectRegistry, definition: CustomResourceDefinition): Promise<void> {
-  const next = cloneJson(definition);
-  next.metadata.finalizers = (next.metadata.finalizers ?? []).filter((one) => one !== cleanupFinalizer);
+  const { metadata } = definition;
+  const finalizers = (metadata.finalizers ?? []).filter((one) => one !== cleanupFinalizer);
+  const next = { ...definition, metadata: { ...metadata, finalizers } };
   await objects.update(definitionKind, next, { fieldManager });
 }

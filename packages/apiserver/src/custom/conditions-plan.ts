@@ -1,6 +1,6 @@
 /** What a definition's status should say, from what it asks for and what others have. Pure. */
 import type { Condition } from "@selvedge/apimachinery";
-import { cloneJson, jsonEqual } from "@selvedge/base";
+import { jsonEqual } from "@selvedge/base";
 import { approvalCondition } from "./api-approval.ts";
 import {
   type CustomResourceDefinition,
@@ -28,7 +28,7 @@ export function planConditions(
   isServed: boolean,
   time: string,
 ): CustomResourceDefinition | undefined {
-  const next = cloneJson(definition);
+  const next = { ...definition };
   const { accepted, condition } = acceptNames(definition, taken);
   next.status = { ...next.status, acceptedNames: accepted };
   setCondition(next, condition, time);

@@ -6,10 +6,11 @@
  *
  * All replicas write the same status, and the first one wins: a conflict is somebody else's success.
  */
-import type { KindDefinition } from "@selvedge/apimachinery";
+import { type KindDefinition, readAs } from "@selvedge/apimachinery";
 import {
   type Clock,
   describeError,
+  jsonEqual,
   type Log,
   millis,
   type Random,
@@ -20,22 +21,31 @@ import {
   uuid,
 } from "@selvedge/base";
 import { type DialService, HookClient } from "../admission/webhook/hook-client.ts";
+import { Hearing } from "../rest/followers.ts";
 import { prefixOf } from "../rest/kind-names.ts";
 import type { ObjectRegistry } from "../rest/object-registry.ts";
 import { readChange, Stored } from "../rest/stored.ts";
 import { StatusError } from "../status-error.ts";
 import {
+  type Change,
   CompactedError,
   type Store,
   StoreTimeoutError,
   StoreUnavailableError,
   type Subscription,
 } from "../store/store.ts";
+import { TurnShare } from "../turn-share.ts";
 import { removeInstances } from "./cleanup.ts";
 import { planConditions, type TakenNames } from "./conditions-plan.ts";
 import { conversionOf } from "./conversion-webhook.ts";
 import { customKinds, terminatingKinds, untoldKinds } from "./custom-kind.ts";
-import { type CustomResourceDefinition, cleanupFinalizer, conditionOf, hasCondition } from "./definition.ts";
+import {
+  type CustomResourceDefinition,
+  cleanupFinalizer,
+  conditionOf,
+  type DefinitionNames,
+  hasCondition,
+} from "./definition.ts";
 import { definitionKind } from "./definition-kind.ts";
 import { definitionWarnings } from "./definition-warnings.ts";
 import { terminatingGate } from "./terminating-gate.ts";
@@ -79,6 +89,11 @@ export class CustomResources implements AsyncDisposable {
   #closed = false;
   /** Changes are taken in by one at a time, in order. */
   #taking: Promise<void> = Promise.resolve();
+  /** Hundreds may come together. */
+  readonly #turns: TurnShare;
+  /** A definition is written when its kinds are served as it says, here at least. */
+  readonly #hearing: Hearing;
+  #unfollow: (() => void) | undefined;
   /** Definitions that are looked at, and whether they are to be once more. */
   readonly #settling = new Map<string, boolean>();
   readonly #work = new Set<Promise<void>>();
@@ -88,6 +103,8 @@ export class CustomResources implements AsyncDisposable {
     const { clock, dial, random = new SystemRandom() } = options;
     this.#hooks = new HookClient({ clock, dial });
     this.#random = random;
+    this.#turns = new TurnShare(clock);
+    this.#hearing = new Hearing(clock);
     const { table, admission } = options.objects;
     table.serve([definitionKind]);
     table.catchUp = () => this.#catchUp();
@@ -97,12 +114,15 @@ export class CustomResources implements AsyncDisposable {
   /** Serves what is defined, and follows from there. */
   async start(): Promise<void> {
     await this.#list();
+    this.#unfollow = this.#options.objects.followers.add(definitionKind, this.#hearing.until);
     this.#track(this.#follow());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#log?.close();
+    this.#unfollow?.();
+    this.#hearing.passed(Number.POSITIVE_INFINITY);
     this.#hooks[Symbol.dispose]();
     await Promise.all(this.#work);
   }
@@ -115,8 +135,12 @@ export class CustomResources implements AsyncDisposable {
     this.#log = store.subscribe(prefix, revision);
     const names = new Set(rows.map((row) => row.key.slice(prefix.length)));
     for (const name of [...this.#known.keys()]) if (!names.has(name)) this.#known.delete(name);
-    for (const row of rows) this.#take(row.key.slice(prefix.length), new Stored(row, definitionKind));
+    for (const row of rows) {
+      await this.#turns.next();
+      this.#take(row.key.slice(prefix.length), new Stored(row, definitionKind));
+    }
     this.#serve();
+    this.#hearing.passed(revision);
     for (const name of names) this.#settleSoon(name);
   }
 
@@ -145,19 +169,35 @@ export class CustomResources implements AsyncDisposable {
     for (;;) {
       const log = this.#log;
       if (log === undefined || this.#closed) return;
+      await this.#turns.next();
       try {
         const changes = await log.take();
         if (changes.length === 0) return;
-        const prefix = prefixOf(definitionKind, undefined);
-        for (const change of changes)
-          this.#take(change.key.slice(prefix.length), readChange(change, definitionKind).now);
-        this.#serve();
-        for (const change of changes) this.#settleGroup(change.key.slice(prefix.length));
+        this.#takeIn(changes);
+        this.#hearing.passed(log.revision);
       } catch (error) {
         if (!(error instanceof CompactedError)) throw error;
         await this.#list();
       }
     }
+  }
+
+  #takeIn(changes: readonly Change[]): void {
+    const prefix = prefixOf(definitionKind, undefined);
+    const names = changes.map(({ key }) => key.slice(prefix.length));
+    const had = names.map((name) => this.#acceptedNames(name));
+    for (const [index, change] of changes.entries())
+      this.#take(names[index] ?? "", readChange(change, definitionKind).now);
+    this.#serve();
+    for (const [index, name] of names.entries()) {
+      this.#settleSoon(name);
+      const before = had[index];
+      if (before !== undefined && !jsonEqual(before, this.#acceptedNames(name))) this.#settleGroup(name);
+    }
+  }
+
+  #acceptedNames(name: string): DefinitionNames | undefined {
+    return this.#known.get(name)?.definition.status?.acceptedNames;
   }
 
   /** What was written before this was called is served when it returns. */
@@ -190,7 +230,9 @@ export class CustomResources implements AsyncDisposable {
     }
     const before = this.#known.get(name);
     if (before !== undefined && before.stored.revision >= stored.revision) return;
-    const definition = stored.object as CustomResourceDefinition;
+    // All of it is looked at: member by member that takes three times as long.
+    const whole = stored.isLong ? readAs(definitionKind, stored.json) : stored.object;
+    const definition = whole as CustomResourceDefinition;
     const established = hasCondition(definition, "Established");
     const served = hasCondition(definition, "NamesAccepted") || established;
     const terminating = Boolean(definition.metadata.deletionTimestamp);
@@ -231,7 +273,6 @@ export class CustomResources implements AsyncDisposable {
   /** Names that one definition gives up may be what another waits for. */
   #settleGroup(name: string): void {
     const group = name.slice(name.indexOf(".") + 1);
-    this.#settleSoon(name);
     for (const [other, { definition }] of this.#known) {
       const waits = !hasCondition(definition, "NamesAccepted") && definition.spec.group === group;
       if (other !== name && waits) this.#settleSoon(other);
@@ -250,6 +291,7 @@ export class CustomResources implements AsyncDisposable {
     try {
       while (this.#settling.get(name) === true && !this.#closed) {
         this.#settling.set(name, false);
+        await this.#turns.next();
         await this.#settle(name);
       }
     } finally {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fieldErrorText, type KubeObject, type Schema } from "@selvedge/apimachinery";
-import { Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
+import { type Clock, Log, SeededRandom, SystemClock, silentSink } from "@selvedge/base";
+import { BusyClock, LoopTurns } from "../../test/busy-clock.ts";
 import { ObjectRegistry } from "../rest/object-registry.ts";
 import { resourcesOf } from "../rest/resources.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
@@ -40,14 +41,14 @@ class Replica implements AsyncDisposable {
   readonly objects: ObjectRegistry;
   readonly custom: CustomResources;
 
-  constructor(store: SqliteStore) {
-    this.objects = new ObjectRegistry([], store, clock, new SeededRandom(1));
+  constructor(store: SqliteStore, own: Clock) {
+    this.objects = new ObjectRegistry([], store, own, new SeededRandom(1));
     const log = new Log("test", clock, silentSink);
-    this.custom = new CustomResources({ objects: this.objects, store, clock, log });
+    this.custom = new CustomResources({ objects: this.objects, store, clock: own, log });
   }
 
-  static async start(store: SqliteStore): Promise<Replica> {
-    const replica = new Replica(store);
+  static async start(store: SqliteStore, own: Clock = clock): Promise<Replica> {
+    const replica = new Replica(store, own);
     await replica.custom.start();
     return replica;
   }
@@ -85,7 +86,44 @@ function tab(name: string, size: unknown): KubeObject {
   return { apiVersion: "lab.example.com/v1", kind: "Tab", metadata: { name }, spec: { size } };
 }
 
+/** With a description of some length, so that the log is taken of one at a time. */
+function longTabs(plural: string): CustomResourceDefinition {
+  const description = "x".repeat(70_000);
+  return tabs(plural, { schema: { openAPIV3Schema: { type: "object", description } } });
+}
+
 describe("custom kinds", () => {
+  it("that come together are taken in and settled in turns, each by three writes", async () => {
+    const store = new SqliteStore(":memory:");
+    await using one = await Replica.start(store, new BusyClock());
+    using turns = new LoopTurns();
+    const served: number[] = [];
+    one.objects.table.onChange(() => served.push(turns.now));
+    const names = ["tabs", "tubs", "tips"];
+    const write = store.write.bind(store);
+    let writes = 0;
+    store.write = (...row) => {
+      writes++;
+      return write(...row);
+    };
+    await Promise.all(names.map((name) => one.define(longTabs(name))));
+    for (const name of names) await one.until(`${name}.lab.example.com`, is("Established"));
+    assert.equal(writes, names.length * 3);
+    assert.equal(new Set(served).size, served.length, `served anew in turns ${served}`);
+  });
+
+  it("are going once the deletion of their definition is answered", async () => {
+    await using one = await Replica.start(new SqliteStore(":memory:"), new BusyClock());
+    await one.define(tabs("tabs"));
+    await one.until("tabs.lab.example.com", is("Established"));
+    const kind = one.objects.kinds.find(({ plural }) => plural === "tabs") ?? assert.fail();
+    const held = tab("held", 1);
+    held.metadata.finalizers = ["example.com/hold"];
+    await one.objects.create(kind, held);
+    await one.objects.delete(definitionKind, "tabs.lab.example.com");
+    await assert.rejects(one.objects.create(kind, tab("late", 1)), { code: 405 });
+  });
+
   it("are served by every replica once one says that they are established", async () => {
     const store = new SqliteStore(":memory:");
     await using one = await Replica.start(store);
@@ -134,15 +172,15 @@ describe("custom kinds", () => {
     assert.ok(kind);
     const held = tab("held", 1);
     held.metadata.finalizers = ["example.com/hold"];
-    const made = await two.objects.create(kind, held);
+    await two.objects.create(kind, held);
     await two.objects.delete(definitionKind, "tabs.lab.example.com");
     await two.until("tabs.lab.example.com", is("Terminating"));
     await assert.rejects(
       two.objects.create(kind, tab("late", 1)),
       /create not allowed while custom resource/,
     );
-    const { finalizers: _held, ...metadata } = (await two.objects.get(kind, "held")).metadata;
-    await two.objects.update(kind, { ...made, metadata });
+    // It is being marked for deletion meanwhile.
+    await two.objects.patch(kind, "held", undefined, "merge", { metadata: { finalizers: null } });
     await two.until("tabs.lab.example.com", (one) => one === undefined);
   });
 

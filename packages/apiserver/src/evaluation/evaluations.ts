@@ -19,13 +19,13 @@ import type { Policy } from "../admission/policy/compiled-policy.ts";
 import { evaluatePolicy, type PolicyOutcome } from "../admission/policy/evaluate-policy.ts";
 import type { RuledObject } from "../rest/asked-rules.ts";
 import { jsonOf, unreadLength } from "../rest/lazy-object.ts";
+import { TurnShare } from "../turn-share.ts";
 import { EvaluationThreads } from "./evaluation-threads.ts";
 import type { SaidKind } from "./plan-tasks.ts";
 import type { Outcomes, SaidInput, SaidTexts, Tasks } from "./tasks.ts";
 
-/** What one evaluation may take of the loop, which few do that cost little; and when no other begins in its turn. */
+/** What one evaluation may take of the loop, which few do that cost little. */
 const sliceTime = millis(30);
-const turnTime = millis(15);
 /** A pattern that costs as much takes some 20 ms, most else 5. */
 const sliceCost = 20_000;
 
@@ -37,6 +37,8 @@ type Asked = Omit<AdmissionInput, "decide" | "slice">;
 
 export interface EvaluationsOptions {
   readonly clock: Clock;
+  /** Of the writes that are evaluated, which take their part of a turn before and after. */
+  readonly turns?: TurnShare;
   readonly threads?: EvaluationThreads;
   /** What one evaluation may cost on the loop. */
   readonly cost?: number;
@@ -44,14 +46,14 @@ export interface EvaluationsOptions {
 
 export class Evaluations implements AsyncDisposable {
   readonly #clock: Clock;
+  readonly #turns: TurnShare;
   readonly #threads: EvaluationThreads;
   readonly #cost: number;
-  /** When evaluations have had enough of this turn of the loop; undefined: none began in it. */
-  #turnEnds: number | undefined;
 
-  constructor({ clock, threads = new EvaluationThreads({ clock }), cost = sliceCost }: EvaluationsOptions) {
+  constructor({ clock, turns, threads, cost = sliceCost }: EvaluationsOptions) {
     this.#clock = clock;
-    this.#threads = threads;
+    this.#turns = turns ?? new TurnShare(clock);
+    this.#threads = threads ?? new EvaluationThreads({ clock });
     this.#cost = cost;
   }
 
@@ -145,7 +147,7 @@ export class Evaluations implements AsyncDisposable {
     let isHeavy = texts !== undefined;
     return decisions.settled(async () => {
       if (!isHeavy) {
-        await this.#turn();
+        await this.#turns.next();
         try {
           return here({ ...input, decide: decisions.decide, slice: this.slice() });
         } catch (error) {
@@ -154,18 +156,6 @@ export class Evaluations implements AsyncDisposable {
         }
       }
       return await this.#threads.run<Type>(there({ ...input, ...unread, known: decisions.known }));
-    });
-  }
-
-  /** Others have theirs between many evaluations. */
-  async #turn(): Promise<void> {
-    while (this.#turnEnds !== undefined && this.#clock.monotonic() > this.#turnEnds) {
-      await new Promise(setImmediate);
-    }
-    if (this.#turnEnds !== undefined) return;
-    this.#turnEnds = this.#clock.monotonic() + turnTime;
-    setImmediate(() => {
-      this.#turnEnds = undefined;
     });
   }
 }

@@ -76,6 +76,7 @@ export async function serveWrite(exchange: Exchange, ports: WritePorts): Promise
   };
   const { view, encoding } = formOf(request.headers.accept, offer);
   const body = await readBody(request);
+  await ports.objects.turns.next();
   if (exchange.audit?.wants("Request")) exchange.audit.asked(await readable(exchange, ports.objects, body));
   let kept: Stored | undefined;
   const { code, body: made } = await write(exchange, ports, body, {

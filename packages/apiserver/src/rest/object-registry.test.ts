@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { KindDefinition, KubeObject } from "@selvedge/apimachinery";
 import { SeededRandom, SystemClock } from "@selvedge/base";
+import { BusyClock, LoopTurns } from "../../test/busy-clock.ts";
 import { StatusError } from "../status-error.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
 import { ObjectRegistry } from "./object-registry.ts";
@@ -179,4 +180,26 @@ test("a watch that nobody takes from costs nothing, and goes on where it was", a
 
 test("a field the kind does not offer is refused, not ignored", async () => {
   await assert.rejects(registry().list(gadget, { fieldSelector: "spec.size=1" }), { reason: "BadRequest" });
+});
+
+test("writes that come together are planned in turns", async () => {
+  using turns = new LoopTurns();
+  const planned: number[] = [];
+  const kind: KindDefinition = {
+    ...gadget,
+    validate: () => {
+      planned.push(turns.now);
+      return [];
+    },
+  };
+  const objects = new ObjectRegistry(
+    [kind],
+    new SqliteStore(":memory:"),
+    new BusyClock(),
+    new SeededRandom(1),
+  );
+  const names = ["one", "two", "three"];
+  await Promise.all(names.map((name) => objects.create(kind, object(name, 1))));
+  await Promise.all(names.map((name) => objects.patch(kind, name, "a", "merge", { spec: { size: 2 } })));
+  assert.equal(new Set(planned).size, 6, `planned in turns ${planned}`);
 });

@@ -3,6 +3,7 @@ import { type Clock, type Random, toRfc3339, uuid } from "@selvedge/base";
 import { AdmissionChain, type Subject } from "../admission.ts";
 import { Evaluations } from "../evaluation/evaluations.ts";
 import type { Store } from "../store/store.ts";
+import { TurnShare } from "../turn-share.ts";
 import { type DeleteOutcome, type DeleteQuery, planDelete } from "./delete-plan.ts";
 import { Followers } from "./followers.ts";
 import { generatedName } from "./generated-name.ts";
@@ -51,6 +52,7 @@ export class ObjectRegistry {
   readonly admission: AdmissionChain = new AdmissionChain();
   /** Who has to have heard of a write before it is answered. */
   readonly followers: Followers = new Followers();
+  readonly turns: TurnShare;
   /** What users' expressions say of writes; to be disposed. */
   readonly evaluations: Evaluations;
   readonly planner: Planner;
@@ -64,7 +66,8 @@ export class ObjectRegistry {
     this.#store = store;
     this.#clock = clock;
     this.#random = random;
-    this.evaluations = new Evaluations({ clock });
+    this.turns = new TurnShare(clock);
+    this.evaluations = new Evaluations({ clock, turns: this.turns });
     this.planner = new Planner(this.evaluations);
     this.answers = new LongAnswers(this.evaluations, (kind) => this.planner.said(kind));
     const namespaces = kinds.find(isNamespaceKind);
@@ -196,6 +199,7 @@ export class ObjectRegistry {
     const definition = this.table.served(kind);
     const { fieldManager: manager, force = false, subresource } = options;
     for (let attempt = 1; ; attempt++) {
+      await this.turns.next();
       const context = { ...this.#context(kind, options), managed: true };
       const row = await this.#store.get(keyOf(definition, name, namespace));
       const found = row === undefined ? undefined : await showRow(row, definition);
@@ -237,6 +241,7 @@ export class ObjectRegistry {
   ): Promise<DeleteOutcome> {
     const definition = this.table.served(kind);
     for (let attempt = 1; ; attempt++) {
+      await this.turns.next();
       const found = await this.getStored(kind, name, namespace);
       await this.#prepare(found, { operation: "DELETE", kind: definition, subresource: options.subresource });
       const stored = found.copy();
@@ -291,6 +296,7 @@ export class ObjectRegistry {
     change: (stored: KubeObject, found: Stored) => KubeObject | Promise<KubeObject>,
   ): Promise<KubeObject> {
     for (let attempt = 1; ; attempt++) {
+      await this.turns.next();
       const found = await this.getStored(kind, name, namespace);
       const context = this.#context(kind, options);
       await this.#prepare(found, { ...context, operation: "UPDATE" });
@@ -374,6 +380,8 @@ export class ObjectRegistry {
       ({ object, said } = await this.planner.sent(terms, cloneObject(wanted), asked, prunes));
       await this.admission.ask("mutate", { ...terms, object });
     }
+    // Many may have been waited for together.
+    await this.turns.next();
     const made = await plan(object, said);
     await patience.settle(kind, made);
     if (old === undefined) await asked.mayMake?.();
