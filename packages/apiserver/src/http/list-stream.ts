@@ -97,7 +97,7 @@ export async function* yamlOf(
   yield formatYaml({ apiVersion });
   let isEmpty = true;
   const textsFor = async function* (items: readonly Stored[]): AsyncGenerator<string | Uint8Array> {
-    for (const some of portionsOf(items)) {
+    for (const some of portionsOf(items, yamlItems, yamlWeight)) {
       if (!isEmpty) await new Promise(setImmediate);
       if (isEmpty) yield "items:\n";
       isEmpty = false;
@@ -113,11 +113,16 @@ export async function* yamlOf(
   }
 }
 
-function* portionsOf(items: readonly Stored[]): Generator<readonly Stored[]> {
+/** At most so many together, and none after those that weigh so much. */
+export function* portionsOf(
+  items: readonly Stored[],
+  most: number,
+  heaviest: number,
+): Generator<readonly Stored[]> {
   let some: Stored[] = [];
   let weight = 0;
   for (const stored of items) {
-    if (some.length === yamlItems || (some.length > 0 && weight >= yamlWeight)) {
+    if (some.length === most || (some.length > 0 && weight >= heaviest)) {
       yield some;
       [some, weight] = [[], 0];
     }

@@ -18,11 +18,14 @@ import { partialMessage } from "../rest/server-messages.ts";
 import type { Stored } from "../rest/stored.ts";
 import { partial } from "../rest/table.ts";
 import type { Exchange } from "./exchange.ts";
-import { sendParts } from "./list-stream.ts";
+import { portionsOf, sendParts } from "./list-stream.ts";
 import { sendBody } from "./respond.ts";
 
 /** Lists up to here are kept while their length is found out: most are, and are read once. */
 const keptMax = 4 * 1024 * 1024;
+
+/** What objects weigh that are encoded in one go, some ten milliseconds; a list's first piece is more. */
+const weightMax = 256 * 1024;
 
 export interface ProtobufList {
   readonly apiVersion: string;
@@ -37,12 +40,20 @@ export function protobufListOf(kind: KindDefinition, isPartial: boolean, answers
     ? ["meta.k8s.io/v1", "PartialObjectMetadataList"]
     : [apiVersionOf(kind), listKindOf(kind)];
   const objectOf = ({ object }: Stored): object => (isPartial ? partial(object) : object);
-  const items = async (list: readonly Stored[]): Promise<Uint8Array> => {
+  const portion = async (list: readonly Stored[]): Promise<Uint8Array> => {
     if (isPartial || !list.some(({ isLong }) => isLong)) return encodeItems(2, message, list.map(objectOf));
     const parts: Uint8Array[] = [];
     for (const stored of list) {
       const made = stored.isLong ? await answers.form(stored.json, "protobufItem", kind) : undefined;
       parts.push(made instanceof Uint8Array ? made : encodeItems(2, message, [stored.object]));
+    }
+    return concatBytes(parts);
+  };
+  const items = async (list: readonly Stored[]): Promise<Uint8Array> => {
+    const parts: Uint8Array[] = [];
+    for (const some of portionsOf(list, Number.POSITIVE_INFINITY, weightMax)) {
+      if (parts.length > 0) await new Promise(setImmediate);
+      parts.push(await portion(some));
     }
     return concatBytes(parts);
   };

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { pipeline, Readable } from "node:stream";
 import { constants, gzip } from "node:zlib";
 import { inForm } from "../rest/answer-forms.ts";
 import type { LongAnswers } from "../rest/long-answers.ts";
@@ -11,6 +12,8 @@ import { isGoTrue } from "./query.ts";
 
 /** Upstream's: smaller answers cost more to pack than to send. */
 const gzipFrom = 128 * 1024;
+/** What is encrypted in one go, about a millisecond: of a longer body others have their turn between two. */
+const pieceMax = 256 * 1024;
 
 export interface AnswerHeaders {
   readonly [name: string]: string | string[];
@@ -76,7 +79,7 @@ export function sendBody(
   if (body.length < gzipFrom || !packs) {
     // Text goes out in one piece with its headers; bytes would be a second one.
     response.writeHead(code, { ...head, "content-length": Buffer.byteLength(body) });
-    response.end(request.method === "HEAD" ? undefined : body);
+    end(response, request.method === "HEAD" ? undefined : body);
     return;
   }
   gzip(body, { level: constants.Z_BEST_SPEED }, (error, packed) => {
@@ -89,8 +92,22 @@ export function sendBody(
       ...head,
       ...{ "content-encoding": "gzip", vary: "Accept, Accept-Encoding", "content-length": packed.length },
     });
-    response.end(packed);
+    end(response, packed);
   });
+}
+
+function end(response: ServerResponse, body: string | Uint8Array | undefined): void {
+  if (body === undefined || body.length <= pieceMax) {
+    response.end(body);
+    return;
+  }
+  // Of a client that goes away in the middle there is nothing to say.
+  pipeline(Readable.from(piecesOf(body), { objectMode: false }), response, () => undefined);
+}
+
+function* piecesOf(body: string | Uint8Array): Generator<Uint8Array> {
+  const bytes = typeof body === "string" ? Buffer.from(body) : body;
+  for (let at = 0; at < bytes.length; at += pieceMax) yield bytes.subarray(at, at + pieceMax);
 }
 
 /** Answers a request with JSON text, which the audit log may want too, in the encoding that was agreed on. */

@@ -1,5 +1,5 @@
 /** OpenAPI: one v3 document for each group and version, addressed by hash; all of them as one v2 document. */
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { parseJson } from "@selvedge/base";
 import { tokenRequestKind } from "../auth/review-schemas.ts";
 import { metaPrefix } from "./openapi-meta.ts";
@@ -41,8 +41,8 @@ export function* openapiV3(
     const book = new SchemaBook("v3", groups);
     const written = yield* members(yield* entries(book));
     const schemas = yield* members(Object.entries(book.components));
-    documents.set(path, document(custom ? customInfo : { title, version }, written, schemas, custom));
-    yield;
+    const info = custom ? customInfo : { title, version };
+    documents.set(path, yield* document(info, written, schemas, custom));
   };
   for (const [path, entry] of roots(groups))
     yield* add(path, function* (book) {
@@ -71,7 +71,8 @@ export function openapiRoot(documents: ReadonlyMap<string, OpenApiDocument>): Op
       { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` },
     ]),
   );
-  return hashed(JSON.stringify({ paths }));
+  const json = JSON.stringify({ paths });
+  return documentOf(json, createHash("sha512").update(json));
 }
 
 /** For clients from before v3: the same schemas; the operations in JSON only, as who asks for protobuf reads none. */
@@ -103,11 +104,11 @@ export function* openapiV2(resources: readonly Resource[], version: string): Ste
   const head = { swagger: "2.0", info: { title, version } };
   const parameters = Object.fromEntries(paths.parameters);
   const rest = { parameters, securityDefinitions: security, security: [{ BearerToken: [] }] };
-  const json =
-    `${JSON.stringify(head).slice(0, -1)},"paths":{${operations.join(",")}},` +
-    `"definitions":{${definitions.join(",")}},${JSON.stringify(rest).slice(1)}`;
-  yield;
-  return { ...hashed(json), protobuf: encodeSwagger(head, encoded) };
+  const document = yield* hashed([
+    ...[JSON.stringify(head).slice(0, -1), ',"paths":{', ...withCommas(operations)],
+    ...['},"definitions":{', ...withCommas(definitions), "},", JSON.stringify(rest).slice(1)],
+  ]);
+  return { ...document, protobuf: encodeSwagger(head, encoded) };
 }
 
 /** How whoever asks is known. */
@@ -165,23 +166,42 @@ function isCustom({ resources }: ApiGroup["versions"][number]): boolean {
 }
 
 /** The text of each by its name, in turns. */
-function* members(entries: readonly (readonly [name: string, value: unknown])[]): Steps<string> {
+function* members(entries: readonly (readonly [name: string, value: unknown])[]): Steps<string[]> {
   const texts: string[] = [];
   for (const [name, value] of entries) {
     texts.push(`${JSON.stringify(name)}:${JSON.stringify(value)}`);
     yield;
   }
-  return texts.join(",");
+  return texts;
 }
 
-function document(info: object, paths: string, schemas: string, custom: boolean): OpenApiDocument {
+function document(
+  info: object,
+  paths: readonly string[],
+  schemas: readonly string[],
+  custom: boolean,
+): Steps<OpenApiDocument> {
   const schemes = custom ? "" : `,"securitySchemes":${JSON.stringify(security)}`;
-  const components = `{"schemas":{${schemas}}${schemes}}`;
-  return hashed(
-    `{"openapi":"3.0.0","info":${JSON.stringify(info)},"paths":{${paths}},"components":${components}}`,
-  );
+  return hashed([
+    ...[`{"openapi":"3.0.0","info":${JSON.stringify(info)},"paths":{`, ...withCommas(paths)],
+    ...['},"components":{"schemas":{', ...withCommas(schemas), `}${schemes}}}`],
+  ]);
 }
 
-function hashed(json: string): OpenApiDocument {
-  return { json, hash: createHash("sha512").update(json).digest("hex").toUpperCase() };
+function withCommas(texts: readonly string[]): readonly string[] {
+  return texts.map((text, index) => (index === 0 ? text : `,${text}`));
+}
+
+/** Of two hundred users' kinds it takes a tenth of a second. */
+function* hashed(parts: readonly string[]): Steps<OpenApiDocument> {
+  const hash = createHash("sha512");
+  for (const part of parts) {
+    hash.update(part);
+    yield;
+  }
+  return documentOf(parts.join(""), hash);
+}
+
+function documentOf(json: string, hash: Hash): OpenApiDocument {
+  return { json, hash: hash.digest("hex").toUpperCase() };
 }

@@ -16,7 +16,7 @@ export function encodeSwagger({ swagger, info }: Head, definitions: readonly Uin
     text(1, swagger),
     message(2, [text(1, info.title), text(2, info.version)]),
     message(8, []),
-    message(9, definitions),
+    ...[tag(9), plainVarint(definitions.reduce((sum, { length }) => sum + length, 0)), ...definitions],
   ]);
 }
 
@@ -108,7 +108,12 @@ function text(number: number, value: string): Uint8Array {
 }
 
 function bytes(number: number, content: Uint8Array): Uint8Array {
-  return concatBytes([plainVarint((number << 3) | 2), plainVarint(content.length), content]);
+  return concatBytes([tag(number), plainVarint(content.length), content]);
+}
+
+/** Of what has a length. */
+function tag(number: number): Uint8Array {
+  return plainVarint((number << 3) | 2);
 }
 
 function varint(number: number, value: number): Uint8Array {
