@@ -1,5 +1,5 @@
 import type { KubeObject } from "@selvedge/apimachinery";
-import { type Clock, type Log, type Random, seconds, sleep } from "@selvedge/base";
+import { type Clock, type Log, type Random, seconds, sleep, Turns } from "@selvedge/base";
 import { Informer, type KindRef, type Objects } from "@selvedge/client";
 
 /** The kinds the API server serves, which come and go with what users bring. */
@@ -47,9 +47,12 @@ interface Followed {
 export class LooseKinds {
   readonly #options: LooseKindsOptions;
   readonly #followed = new Map<string, Followed>();
+  /** Two hundred kinds may come at once. */
+  readonly #turns: Turns;
 
   constructor(options: LooseKindsOptions) {
     this.#options = options;
+    this.#turns = new Turns(options.clock);
   }
 
   get kinds(): KindRef[] {
@@ -100,7 +103,12 @@ export class LooseKinds {
     informer.synced.catch(() => undefined);
     informer.onChange((before, after) => listener(kind, before, after));
     this.#followed.set(place, { kind, informer });
-    informer.start();
+    void this.#start(place, informer);
+  }
+
+  async #start(place: string, informer: Informer<KubeObject>): Promise<void> {
+    await this.#turns.rest();
+    if (this.#followed.get(place)?.informer === informer) informer.start();
   }
 
   #drop(place: string): void {
