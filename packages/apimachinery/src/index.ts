@@ -36,6 +36,7 @@ export {
   envelopeAround,
   type ProtobufEvent,
 } from "./codec/encode.ts";
+export { jsonFault } from "./codec/json-fault.ts";
 export {
   deleteOptionsMessage,
   listMetaMessage,

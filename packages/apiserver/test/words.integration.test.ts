@@ -101,6 +101,24 @@ describe("a request that cannot be read", { skip: opensslMissing() }, () => {
       assert.deepEqual([status, json.message], [code, said]);
     });
 
+  const sent: readonly (readonly [method: string, path: string, type: string, body: string, said: string])[] =
+    [
+      [
+        ...(["POST", maps, "application/json", "{"] as const),
+        "the object provided is unrecognized (must be of type ConfigMap): " +
+          "couldn't get version/kind; json parse error: unexpected end of JSON input ({)",
+      ],
+      [
+        ...(["PATCH", `${maps}/a`, "application/merge-patch+json", '{"data":}'] as const),
+        "error decoding patch: invalid character '}' looking for beginning of value",
+      ],
+    ];
+  for (const [method, path, type, body, said] of sent)
+    it(`${method} of ${body} is answered in the words of Go's parser`, async () => {
+      const { status, json } = await world.send(path, { method, headers: { "content-type": type }, body });
+      assert.deepEqual([status, json.message], [400, said]);
+    });
+
   for (const [path, said] of [
     [
       "/api/v1/namespaces?fieldSelector=metadata.namespace%3Da",

@@ -5,6 +5,7 @@
 import { heldInteger, type KeepsInteger, parseJson } from "@selvedge/base";
 import { type Document, isMap, isPair, isScalar, isSeq, parseDocument, stringify, visit } from "yaml";
 import { memberPath } from "../structural/walk.ts";
+import { jsonFault } from "./json-fault.ts";
 
 export interface ParsedBody {
   readonly value: unknown;
@@ -66,7 +67,7 @@ export function parseJsonBody(text: string, keeps: KeepsInteger = none): ParsedB
   try {
     value = parseJson(text, keeps, found.hear);
   } catch (error) {
-    throw new BodyError(error instanceof Error ? error.message : "not JSON", { cause: error });
+    throw new BodyError(jsonFault(text) ?? "not JSON", { cause: error });
   }
   if (longExponent.test(text)) checkNumbers(text);
   const rounded = found.integers;

@@ -1,4 +1,5 @@
 /** Where the next page of a list begins: upstream's form of it, and its words for what is none. Pure. */
+import { jsonFault } from "@selvedge/apimachinery";
 import { badRequest } from "./refusals.ts";
 
 export interface Place {
@@ -51,10 +52,7 @@ function tokenIn(text: string): Token {
   try {
     value = JSON.parse(json);
   } catch (error) {
-    const [odd = ""] = json.trimStart();
-    if (odd !== "" && !/[[{"\dtfn-]/.test(odd))
-      throw refused(`invalid character '${odd}' looking for beginning of value`);
-    throw refused("unexpected end of JSON input", error);
+    throw refused(jsonFault(json) ?? "not JSON", error);
   }
   if (typeof value !== "object" || Array.isArray(value))
     throw refused(`json: cannot unmarshal ${nameOf(value)} into Go value of type storage.continueToken`);

@@ -2,11 +2,13 @@
  * Asks webhooks: JSON over HTTPS, posted to an address or to a Service. Connections are kept for a while, for the next
  * write asks again. Nothing is asked in clear, and who answers is checked against what the configuration names.
  */
+
 import { once } from "node:events";
 import { Agent, type RequestOptions, request } from "node:https";
 import { posix } from "node:path";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
+import { jsonFault } from "@selvedge/apimachinery";
 import { type Clock, describeError, LruMap, type Millis, millis, parseJson } from "@selvedge/base";
 import { jsonOf } from "../../rest/lazy-object.ts";
 import { HookError } from "./hook-error.ts";
@@ -200,7 +202,7 @@ function answerOf({ code, text }: Extract<Posted, { type: "answer" }>): unknown 
   try {
     return parseJson(text);
   } catch (error) {
-    throw new HookError(`couldn't get version/kind; json parse error: ${describeError(error)}`, {
+    throw new HookError(`couldn't get version/kind; json parse error: ${jsonFault(text)}`, {
       cause: error,
     });
   }
