@@ -61,18 +61,27 @@ describe("a Pod's object", () => {
 });
 
 describe("sweeping", () => {
-  const event = (name: string, lastTimestamp: string): Event => ({
-    ...{ apiVersion: "v1", kind: "Event", metadata: { name, namespace: "d" }, involvedObject: {} },
-    lastTimestamp,
-  });
-
-  it("removes Events after an hour", () => {
-    const events = [event("old", "2026-01-01T00:00:00Z"), event("new", "2026-01-01T00:30:00Z")];
-    const names = outdatedEvents(events, instant(Date.parse("2026-01-01T01:00:01Z"))).map(
-      ({ metadata }) => metadata.name,
-    );
-    assert.deepEqual(names, ["old"]);
-  });
+  const [created, later, now] = ["2026-01-01T00:00:00Z", "2026-01-01T00:30:00Z", "2026-01-01T01:00:01Z"];
+  const rows: readonly (readonly [what: string, event: Partial<Event>, written: string, gone: boolean])[] = [
+    ["removes one that is an hour old", { lastTimestamp: created }, created, true],
+    ["keeps one for an hour after it was told again", { lastTimestamp: later }, later, false],
+    [
+      "keeps one for an hour that is about days ago",
+      { eventTime: "2025-12-25T00:00:00.000000Z" },
+      later,
+      false,
+    ],
+    ["removes one that is about days to come", { lastTimestamp: "2036-01-01T00:00:00Z" }, created, true],
+  ];
+  for (const [what, said, time, gone] of rows)
+    it(what, () => {
+      const managedFields = [{ manager: "m", operation: "Update" as const, time }];
+      const event: Event = {
+        ...{ apiVersion: "v1", kind: "Event", involvedObject: {}, ...said },
+        metadata: { name: "e", namespace: "d", creationTimestamp: created, managedFields },
+      };
+      assert.equal(outdatedEvents([event], instant(Date.parse(now))).length, gone ? 1 : 0);
+    });
 
   it("keeps the newest five ended Pods of an owner", () => {
     const owner = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "r", uid: "r", controller: true };

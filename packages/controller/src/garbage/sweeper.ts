@@ -55,10 +55,10 @@ export class Sweeper implements Reconciler {
   }
 }
 
-/** Events whose hour is over, and the oldest of too many. Pure. */
+/** Events that nobody has written for an hour, and the oldest of too many. Pure. */
 export function outdatedEvents(events: readonly Event[], now: Instant): Event[] {
   const timed = events
-    .map((event) => ({ event, at: timeOf(event) }))
+    .map((event) => ({ event, at: writtenAt(event) }))
     .sort((left, right) => left.at - right.at);
   const surplus = Math.max(0, timed.length - eventsMax);
   return timed.filter(({ at }, index) => index < surplus || now - at > eventLife).map(({ event }) => event);
@@ -76,9 +76,10 @@ export function surplusPods(pods: readonly Pod[]): Pod[] {
   });
 }
 
-function timeOf({ lastTimestamp, eventTime, series, metadata }: Event): number {
-  const text = series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? "";
-  return Date.parse(text) || 0;
+/** When it was written last: a box that was away for days tells today of what happened then. */
+function writtenAt({ metadata }: Event): number {
+  const times = [metadata.creationTimestamp, ...(metadata.managedFields ?? []).map(({ time }) => time)];
+  return Math.max(...times.map((time) => Date.parse(time ?? "") || 0));
 }
 
 function madeAt({ metadata }: Pod): string {
